@@ -9,6 +9,7 @@ import { Optimizer } from '../dist/optimizer.js'
 import { adamw } from '../dist/rules/adamw.js'
 import { wasmModule as catalogue } from '../dist/webassembly/catalogue.js'
 import { wasmModule as core } from '../dist/webassembly/core.js'
+import { wasmModule as equations } from '../dist/webassembly/equations.js'
 import { wasmModule as many } from '../dist/webassembly/many.js'
 import { bring, brought, bytesOf } from '../dist/webassembly/module.js'
 import { home } from './children.js'
@@ -106,12 +107,23 @@ test('a module that does not compile changes nothing, and says so', () => {
 })
 
 test('modules are what the build makes, packed into a sixth less than gzip makes of them but for the core', () => {
-  for (const [name, module] of Object.entries({ core, catalogue, many })) {
+  for (const [name, module] of Object.entries({ core, catalogue, equations, many })) {
     const bytes = built(name)
     expect(Buffer.from(bytesOf(module)).equals(bytes), name).toBe(true)
     const least = gzipSync(bytes, { level: 9 }).length
     expect(gzipSync(module.text).length, name).toBeLessThan((name === 'core' ? 1.05 : 0.83) * least)
   }
+})
+
+test('the module that has what all others have stays, whenever it is brought', async () => {
+  bring(equations)
+  for (const other of [catalogue, undefined, core]) {
+    bring(other)
+    expect(brought).toBe(equations)
+  }
+  const { lamb } = await import('../dist/rules/lamb.js')
+  const pair = twins(lamb({ lr: 0.1 }) as never)
+  for (let seed = 1; seed < 4; seed++) pair.step(seed)
 })
 
 test('the catalogue has the kernels of the core under the same numbers, before its own', () => {

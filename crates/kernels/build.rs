@@ -5,6 +5,8 @@ use std::{env, fs, io};
 
 /// What every kernel's result depends on.
 const SHARED: [&str; 3] = ["src/kernel/mod.rs", "src/kernel/pipeline.rs", "src/sums/mod.rs"];
+/// What has a kernel's equations, or runs them.
+const OWN: [&str; 3] = ["src/rules", "src/stages/plane.rs", "src/programs/equations.rs"];
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=src");
@@ -18,7 +20,7 @@ fn main() -> io::Result<()> {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     fs::write(out.join("hash.rs"), format!("0x{:08x}", hash(&files)?))?;
     let mut sources = String::new();
-    for file in files.iter().filter(|file| file.starts_with("src/rules") || file.ends_with("plane.rs")) {
+    for file in files.iter().filter(|file| OWN.iter().any(|own| file.starts_with(own))) {
         let module = file.file_stem().unwrap_or_default().display();
         let own: Vec<_> = [file.clone()].into_iter().chain(SHARED.map(PathBuf::from)).collect();
         sources += &format!("(\"{module}\", 0x{:08x}), ", hash(&own)?);

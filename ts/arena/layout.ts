@@ -29,7 +29,7 @@ export const UNITS = 9
 
 /** Words of a plan in front of its passes, and of each of these. */
 export const PLAN = 2
-export const PLANNED = 14
+export const PLANNED = 15
 
 /** The kernel of NORM, which is no pass. */
 export const SUM_SQUARES = 1
@@ -118,6 +118,14 @@ export const STALLED = 2
 export const MAX_ITERATIONS = 3
 export const DIVERGED = 4
 
+/** The first kernel that does what its row says. It is an update that has no state; with each array of state there is the next one. Behind them are as many with values by tensor, then sums, then second sums. */
+export const EQUATIONS = 256
+
+/** Of their programs: slots at most, temporary ones, and instructions. */
+export const EQUATION_SLOTS = 128
+export const EQUATION_TEMPORARIES = 64
+export const EQUATION_INSTRUCTIONS = 256
+
 /** In place of a kernel's number: a program makes the updates. */
 export const NO_KERNEL = 4294967295
 
@@ -173,3 +181,12 @@ export const PIPELINE_SCALE = 0
 export const PIPELINE_LIMIT = 1
 export const PIPELINE_L2 = 2
 export const PIPELINE_DECAY = 3
+
+/** What a row with equations has first behind them: where programs and constants begin. */
+export const EQUATION = 6
+export const EQUATION_UPDATE = 0
+export const EQUATION_SUMS = 1
+export const EQUATION_SECOND_SUMS = 2
+export const EQUATION_CONSTANTS = 3
+export const EQUATION_COUNT = 4
+export const EQUATION_FLUSHES = 5

@@ -5,7 +5,10 @@ import { wasmModule as catalogue } from '../webassembly/catalogue.js'
 export * from './layout.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0x36d69dcf
+export const HASH = 0x34e56842
+
+/** Of what runs equations, as each kernel has one. */
+export const EQUATIONS_SOURCE = 0x215ca053
 
 /** Where the numbers of a batch's header are. */
 export const BATCH = {
@@ -54,7 +57,7 @@ export const BATCH_OUTCOME = { value: 0, gradientNorm: 1, change: 2, updates: 3 
 export const COUNTS = { head: 0, body: 1, tail: 2, sums: 3 } as const
 
 /** Those of an instruction. */
-export const INSTRUCTION = { operation: 0, to: 1, a: 2, b: 3, c: 4 } as const
+export const INSTRUCTION = { operation: 0, to: 1, a: 2, b: 3, c: 4, d: 5 } as const
 
 /** What programs are made of, by number. */
 export const OPERATIONS = [
@@ -71,12 +74,21 @@ export const OPERATIONS = [
   'subtractAdd',
   'subtractSubtract',
   'subtractMultiply',
+  'blend',
+  'blendSquare',
+  'blendProduct',
+  'multiplySubtractMultiply',
   'divide',
+  'over',
+  'multiplyOver',
+  'overMultiply',
   'negate',
   'abs',
   'sqrt',
+  'sqrtMultiplyAdd',
   'min',
   'max',
+  'larger',
   'less',
   'lessOrEqual',
   'equal',

@@ -69,7 +69,10 @@ const ofExpressions = {
   faddeevaByY: [2, (_, { faddeevaByY }) => faddeevaByY],
 } as const satisfies Operations
 
-/** What only programs have: two at once, each result rounded, where `From` takes the first one from c; and copies. */
+/**
+ * What only programs have: several at once, each result rounded, where `From` takes the first one from c; quotients that
+ * are 0 where the divisor is; and copies.
+ */
 const ofPrograms = {
   multiplyAdd: [3, (f) => (a, b, c) => f(f(a * b) + c)],
   multiplySubtract: [3, (f) => (a, b, c) => f(f(a * b) - c)],
@@ -81,8 +84,20 @@ const ofPrograms = {
   subtractAdd: [3, (f) => (a, b, c) => f(f(a - b) + c)],
   subtractSubtract: [3, (f) => (a, b, c) => f(f(a - b) - c)],
   subtractMultiply: [3, (f) => (a, b, c) => f(f(a - b) * c)],
+  blend: [4, (f) => (a, b, c, d) => f(f(a * b) + f(c * d))],
+  blendSquare: [4, (f) => (a, b, c, d) => f(f(a * b) + f(c * f(d * d)))],
+  blendProduct: [4, (f) => (a, b, c, d) => f(f(a * b) + f(f(c * d) * d))],
+  multiplySubtractMultiply: [4, (f) => (a, b, c, d) => f(f(a * b) - f(c * d))],
+  sqrtMultiplyAdd: [3, (f) => (a, b, c) => f(f(f(Math.sqrt(a)) * b) + c)],
+  over: [2, (f) => (a, b) => over(f, a, b)],
+  multiplyOver: [3, (f) => (a, b, c) => over(f, f(a * b), c)],
+  overMultiply: [3, (f) => (a, b, c) => f(over(f, a, b) * c)],
+  /** The second where either is NaN. */
+  larger: [2, () => (a, b) => (a > b ? a : b)],
   copy: [1, () => (a) => a],
 } as const satisfies Operations
+
+const over = (f: Round, a: number, b: number) => (b === 0 ? 0 : f(a / b))
 
 export const operations = { ...ofExpressions, ...ofPrograms }
 

@@ -4,8 +4,8 @@ import { OPERATIONS } from '../arena/manifest.js'
 import type { Graph } from './graph.js'
 import { type Code, operations } from './operations.js'
 
-/** What is done with slots: operation, where to, and three operands, of which as many count as it has. */
-export type Instruction = readonly [code: number, to: number, a: number, b: number, c: number]
+/** What is done with slots: operation, where to, and four operands, of which as many count as it has. */
+export type Instruction = readonly [code: number, to: number, a: number, b: number, c: number, d: number]
 
 /**
  * Slots are numbered: parameters, columns of data, constants, and then what is computed. Before the rows the
@@ -97,7 +97,7 @@ export function compile(
   }
   const instructions: [Instruction[], Instruction[], Instruction[]] = [[], [], []]
   for (const [step, { number, code, operands, section }] of order.entries()) {
-    const [a, b = 0, c = 0] = operands.map((operand) => places.get(operand) as number)
+    const [a, b = 0, c = 0, d = 0] = operands.map((operand) => places.get(operand) as number)
     // What ends here may be where the result goes: an element is read before it is written.
     for (const operand of new Set(operands)) {
       if (lastUse.get(operand) === step) slots.free(places.get(operand) as number)
@@ -105,14 +105,14 @@ export function compile(
     const to = places.get(number) ?? slots.take()
     places.set(number, to)
     if (code === 'copy' && to === a) continue
-    instructions[section].push([OPERATIONS.indexOf(code), to, a, b, c])
+    instructions[section].push([OPERATIONS.indexOf(code), to, a, b, c, d])
   }
   const place = (number: number) => places.get(number) as number
   const computed = (number: number): number => {
     const { kind } = nodes[number]
     if (kind === 'operation' || kind === 'sum' || kind === 'end') return place(number)
     const to = slots.take()
-    instructions[2].push([OPERATIONS.indexOf('copy'), to, place(number), 0, 0])
+    instructions[2].push([OPERATIONS.indexOf('copy'), to, place(number), 0, 0, 0])
     return to
   }
   const results = outputs.map(computed)
@@ -144,23 +144,38 @@ function sectionsOf(graph: Graph, columns: readonly string[]): Section[] {
   return sections
 }
 
-/** Two operations whose first result is only the second's operand become one, where there is such an operation. */
+/**
+ * Two operations whose first result is only the second's operand become one, where there is such an operation; and three,
+ * where a sum or a difference is of two products.
+ */
 function fused(steps: readonly Step[], uses: readonly number[]): Step[] {
   const left = new Map(steps.map((step) => [step.number, step]))
   for (const { number, code, operands, section } of steps) {
+    // A sum is an operand of the step that adds to it.
+    const innerOf = (operand: number) =>
+      operand !== number && uses[operand] === 1 && left.get(operand)?.section === section
+        ? left.get(operand)
+        : undefined
     for (const [position, operand] of operands.entries()) {
-      const inner = left.get(operand)
-      // A sum is an operand of the step that adds to it.
-      if (inner === undefined || operand === number) continue
-      if (uses[operand] !== 1 || inner.section !== section) continue
-      const both = fusion(inner.code, code, position)
-      if (both === undefined) continue
+      const inner = innerOf(operand)
+      const both = inner && fusion(inner.code, code, position)
+      if (inner === undefined || both === undefined) continue
+      const other = operands[1 - position]
+      const product = innerOf(other)
+      const all = product?.code === 'multiply' ? ofTwoProducts[both] : undefined
       left.delete(operand)
-      left.set(number, { number, code: both, operands: [...inner.operands, operands[1 - position]], section })
+      if (all !== undefined) left.delete(other)
+      const rest = all === undefined ? [other] : (product as Step).operands
+      left.set(number, { number, code: all ?? both, operands: [...inner.operands, ...rest], section })
       break
     }
   }
   return [...left.values()]
+}
+
+const ofTwoProducts: { readonly [both in Code]?: Code } = {
+  multiplyAdd: 'blend',
+  multiplySubtract: 'multiplySubtractMultiply',
 }
 
 /** The operation that does `inner`, and with its result and another operand `outer`. */

@@ -5,7 +5,7 @@ import type { FloatArray } from '../ground/numbers.js'
 import { scalarOf } from './operations.js'
 import type { Instruction, Program } from './program.js'
 
-type Scalar = (a: number, b: number, c: number) => number
+type Scalar = (a: number, b: number, c: number, d: number) => number
 
 /** What operations do, by their codes. */
 const scalars: { float32?: readonly Scalar[]; float64?: readonly Scalar[] } = {}
@@ -80,7 +80,7 @@ export class Machine {
     // By index: to take an instruction apart would take longer than to execute it.
     for (let k = 0; k < instructions.length; k++) {
       const one = instructions[k]
-      slots[one[1]] = scalars[one[0]](slots[one[2]], slots[one[3]], slots[one[4]])
+      slots[one[1]] = scalars[one[0]](slots[one[2]], slots[one[3]], slots[one[4]], slots[one[5]])
     }
   }
 }

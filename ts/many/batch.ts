@@ -343,8 +343,8 @@ function wordsOf(program: Program): Uint32Array {
   if (before !== undefined) return before
   const lengths = { head: head.length, body: body.length, tail: tail.length, sums: sums.length }
   const counts = inOrder(COUNTS, lengths)
-  const instructions = [...head, ...body, ...tail].flatMap(([operation, to, a, b, c]) =>
-    inOrder(INSTRUCTION, { operation, to, a, b, c }),
+  const instructions = [...head, ...body, ...tail].flatMap(([operation, to, a, b, c, d]) =>
+    inOrder(INSTRUCTION, { operation, to, a, b, c, d }),
   )
   const words = Uint32Array.from([...counts, ...instructions, ...sums, ...outputs])
   known.set(program, words)

@@ -133,7 +133,7 @@ export function define<
   name: N,
   declaration: { readonly options: G } & Declaration<TableOf<G>, K, C>,
 ): Definition<N, TableOf<G>, K, C> {
-  for (const { module } of declaration.kernels) if (module !== undefined) bring(module)
+  for (const { module } of declaration.kernels) bring(module)
   const places = declaration.kernels.flatMap(({ row }) => Object.values(row))
   const options = tableOf(declaration.options)
   const defaults = { name, ...defaultsOf(options as OptionTable) }

@@ -1,10 +1,12 @@
-/** Which WebAssembly module there is. One is large, so what needs more than the core brings it along. */
+/** Which WebAssembly module there is. Some are large, so what needs more than the core brings one along. */
 
 /** As scripts/setup.mjs writes it. */
 export interface WasmModule {
   readonly text: string
   /** Makes bytes of the text, where these are packed. */
   readonly unpack?: (text: string) => ArrayBuffer
+  /** Itself, of that which has all that others have. */
+  readonly most?: WasmModule
 }
 
 /** Of that many first characters each is a byte of its own; the others are the first of two. */
@@ -40,7 +42,7 @@ function numberOf(code: number): number {
 /** The module that was brought, if one was. */
 export let brought: WasmModule | undefined
 
-/** Makes the module known that has the core's kernels and more; there is only one. */
-export function bring(module: WasmModule): void {
-  brought = module
+/** Makes a module known that has the core's kernels and more, if it is one. */
+export function bring(module: WasmModule | undefined): void {
+  brought = brought?.most ?? module ?? brought
 }

@@ -64,7 +64,7 @@ struct Worst {
 impl Worst {
     fn see(&mut self, function: &str, x: &[f32], y: &[f32]) {
         let mut actual = x.to_vec();
-        InstructionSet::best().apply(function, &mut actual, y, y, x.len());
+        InstructionSet::best().apply(function, &mut actual, [y; 3], x.len());
         for ((&x, &y), &actual) in x.iter().zip(y).zip(&actual) {
             let error = error(actual, of_std(function, x.into(), y.into()));
             if error > self.error {
@@ -132,7 +132,7 @@ fn write(function: &str, count: usize) {
             .collect();
         let y: Vec<f64> = x.iter().map(|x| (1470.0 * unit() - 750.0) / x.abs().ln()).collect();
         let mut value = x.clone();
-        InstructionSet::best().apply(function, &mut value, &y, &y, x.len());
+        InstructionSet::best().apply(function, &mut value, [&y; 3], x.len());
         for ((x, y), value) in x.iter().zip(&y).zip(&value) {
             out.write_all(&[x, y, value].map(|x| x.to_le_bytes()).concat()).expect("someone reads");
         }
@@ -143,8 +143,8 @@ fn speed() {
     for function in FUNCTIONS {
         print!("{function:6}");
         for set in InstructionSet::ALL.iter().copied().filter(|set| set.is_available()) {
-            let narrow = nanoseconds(|x| x as f32, |x, y| set.apply(function, x, y, y, x.len()));
-            let wide = nanoseconds(|x| x, |x, y| set.apply(function, x, y, y, x.len()));
+            let narrow = nanoseconds(|x| x as f32, |x, y| set.apply(function, x, [y; 3], x.len()));
+            let wide = nanoseconds(|x| x, |x, y| set.apply(function, x, [y; 3], x.len()));
             print!("  {} {narrow:.2} {wide:.2}", set.name());
         }
         println!();

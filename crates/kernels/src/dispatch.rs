@@ -1,13 +1,17 @@
 //! From a kernel's number to code for the instruction set at hand: here all kernels and all sets are known.
 
 use crate::arena::{Fault, LINE, Numbers};
+#[cfg(feature = "equations")]
+use crate::kernel::MAX_SUMS;
 use crate::kernel::code::{Code, Entry};
 use crate::kernel::matrices::{Compiled, Work};
 use crate::kernel::pipeline::{self, Factors, Preparation, Scratch};
 use crate::kernel::{self, Kernel, MAX_TENSOR, RowAt, Streams, Sum, Sums};
 use crate::many::advance::{self, ManyCode, Movement};
-use crate::many::operations::{self, Operand, Operation, for_each_operation};
 use crate::many::{self, Batch};
+#[cfg(feature = "equations")]
+use crate::programs::equations::{self, Kind};
+use crate::programs::operations::{self, Operand, Operands, Operation, for_each_operation};
 use crate::stages::arena::Arena;
 use crate::stages::plan::Kept;
 use crate::sums;
@@ -56,6 +60,22 @@ macro_rules! operate {
         } else {
             operate::<$narrow, operations::$operation>
         },)*]
+    };
+}
+
+/// A function for each count of arrays of state.
+#[cfg(feature = "equations")]
+macro_rules! by_states {
+    ($of:ident::<$scalar:ident, $other:tt>) => {
+        [
+            $of::<$scalar, 0, { $other }>,
+            $of::<$scalar, 1, { $other }>,
+            $of::<$scalar, 2, { $other }>,
+            $of::<$scalar, 3, { $other }>,
+            $of::<$scalar, 4, { $other }>,
+            $of::<$scalar, 5, { $other }>,
+            $of::<$scalar, 6, { $other }>,
+        ]
     };
 }
 
@@ -175,28 +195,64 @@ macro_rules! code {
             }
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn operate<V: Vector, O: Operation>(to: *mut u8, operands: &[Operand; 3], length: usize) {
+            unsafe fn operate<V: Vector, O: Operation>(to: *mut u8, operands: &Operands, length: usize) {
                 unsafe { operations::operate::<V, O>(to, operands, length) }
             }
 
             $(#[target_feature(enable = $feature)])?
             #[inline(never)] // It is longer than most operations, and one is enough.
-            unsafe fn widened(to: *mut u8, operands: &[Operand; 3], length: usize, operate: operations::Operate) {
+            unsafe fn widened(to: *mut u8, operands: &Operands, length: usize, operate: operations::Operate) {
                 unsafe { operations::operate_in_float64(to, operands, length, operate) }
             }
 
             $(#[target_feature(enable = $feature)])?
             unsafe fn in_float64<V: Vector, O: Operation>(
                 to: *mut u8,
-                operands: &[Operand; 3],
+                operands: &Operands,
                 length: usize,
             ) {
+                const { assert!(O::OPERANDS <= operations::MOST_WIDENED) };
                 unsafe { widened(to, operands, length, operate::<V, O>) }
             }
 
             $(#[target_feature(enable = $feature)])?
             unsafe fn moved<V: Vector>(movement: &Movement, largest: *mut u8, sum: *mut u8) -> bool {
                 unsafe { advance::moved::<V>(movement, largest, sum) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            #[cfg(feature = "equations")]
+            unsafe fn tally<T: Scalar>(from: *const u8, length: usize, what: usize, stripes: &mut [f64; sums::STRIPES]) {
+                let values = unsafe { std::slice::from_raw_parts(from.cast::<T>(), length) };
+                equations::tally(values, what, stripes)
+            }
+
+            #[cfg(feature = "equations")]
+            fn kind<T>(states: usize, values: usize, program: usize) -> Kind {
+                let many = if size_of::<T>() == 4 { &MANY32 } else { &MANY64 };
+                Kind { operations: many.operations, states, values, program }
+            }
+
+            #[cfg(feature = "equations")]
+            unsafe fn update<T: Scalar, const STATES: usize, const VALUES: usize>(
+                streams: &Streams,
+                row: Numbers,
+                tensor: &[f64; MAX_TENSOR],
+                length: usize,
+            ) {
+                let kind = kind::<T>(STATES, VALUES, 0);
+                unsafe { equations::update::<T>(kind, streams, row, tensor, length) }
+            }
+
+            #[cfg(feature = "equations")]
+            unsafe fn measure<T: Scalar, const STATES: usize, const PROGRAM: usize>(
+                streams: &Streams,
+                row: Numbers,
+                tensor: &[f64; MAX_TENSOR],
+                length: usize,
+            ) -> [f64; MAX_SUMS] {
+                let kind = kind::<T>(STATES, MAX_TENSOR, PROGRAM);
+                unsafe { equations::measure::<T>(kind, tally::<T>, streams, row, tensor, length) }
             }
 
             pub static MANY32: ManyCode = ManyCode {
@@ -212,6 +268,12 @@ macro_rules! code {
 
             pub static FLOAT32: Code = Code {
                 kernels: crate::rules::for_each_kernel!(entries!($f32)),
+                #[cfg(feature = "equations")]
+                equations: &equations::entries(
+                    [by_states!(update::<f32, 0>), by_states!(update::<f32, MAX_TENSOR>)],
+                    run::<$f32, crate::rules::norms::Prepared>,
+                    [by_states!(measure::<f32, 1>), by_states!(measure::<f32, 2>)],
+                ),
                 prepare: prepare::<$f32>,
                 mask: mask::<$f32>,
                 flush: flush::<f32>,
@@ -222,6 +284,12 @@ macro_rules! code {
             };
             pub static FLOAT64: Code = Code {
                 kernels: crate::rules::for_each_kernel!(entries!($f64)),
+                #[cfg(feature = "equations")]
+                equations: &equations::entries(
+                    [by_states!(update::<f64, 0>), by_states!(update::<f64, MAX_TENSOR>)],
+                    run::<$f64, crate::rules::norms::Prepared>,
+                    [by_states!(measure::<f64, 1>), by_states!(measure::<f64, 2>)],
+                ),
                 prepare: prepare::<$f64>,
                 mask: mask::<$f64>,
                 flush: flush::<f64>,
@@ -324,18 +392,18 @@ impl InstructionSet {
         *Self::ALL.iter().rfind(|set| set.is_available()).expect("the first is always there")
     }
 
-    /// x ← an operation, by its name, of x, y and z, over `length` elements, for who has no program. Columns have whole lines;
-    /// what is behind `length` becomes anything.
+    /// x ← an operation, by its name, of x and others, over `length` elements, for who has no program. Columns have whole
+    /// lines; what is behind `length` becomes anything.
     ///
     /// # Panics
     /// Where the processor lacks it, there is no such operation, or a column is too short.
-    pub fn apply<T: Scalar>(self, name: &str, x: &mut [T], y: &[T], z: &[T], length: usize) {
+    pub fn apply<T: Scalar>(self, name: &str, x: &mut [T], others: [&[T]; 3], length: usize) {
         let least = length.next_multiple_of(LINE / size_of::<T>());
-        assert!(self.is_available() && [x.len(), y.len(), z.len()].iter().all(|&length| length >= least));
+        assert!(self.is_available() && x.len() >= least && others.iter().all(|other| other.len() >= least));
         let number = many::OPERATIONS.iter().position(|known| *known == name).expect("an operation's name");
         let x = x.as_mut_ptr();
-        let operands =
-            [x.cast_const(), y.as_ptr(), z.as_ptr()].map(|at| Operand { at: at.cast(), mask: usize::MAX });
+        let [y, z, w] = others.map(<[T]>::as_ptr);
+        let operands = [x.cast_const(), y, z, w].map(|at| Operand { at: at.cast(), mask: usize::MAX });
         // SAFETY: just checked.
         unsafe { self.many(size_of::<T>()).operations[number](x.cast(), &operands, length) }
     }

@@ -64,6 +64,7 @@ mod functions;
 mod kernel;
 pub mod manifest;
 pub mod many;
+mod programs;
 mod rules;
 mod stages;
 mod sums;
@@ -85,5 +86,7 @@ pub mod layout {
         KEEPS, LINE, LISTED, MASKS, PARAMETER_SQUARES, PARAMETERS, PARTIALS, SCALES, SCRATCH, SIGNS, SLOW,
         SQUARES, STAGES, STAYS, Segment, Tensor, WEIGHS,
     };
+    pub use crate::kernel::code::EQUATIONS;
+    pub use crate::programs::{MOST_INSTRUCTIONS, MOST_SLOTS, MOST_TEMPORARIES, Places};
     pub use crate::stages::{ACCUMULATE, AVERAGING, NORM, POINT, RELEASE, SYNCHRONIZE, UNITS};
 }

@@ -4,12 +4,13 @@ use std::fmt::{Display, Write};
 
 pub use crate::arena::HASH;
 use crate::arena::{self, Array, Extent, Header, Segment, Tensor};
+use crate::kernel::code;
 use crate::kernel::lanes::Lanes;
 #[cfg(feature = "catalogue")]
 use crate::kernel::matrices::MatrixKernel;
 use crate::kernel::{Kernel, MAX_TENSOR, PIPELINE, Sum};
 use crate::many::{self, Reason};
-use crate::{rules, stages, sums};
+use crate::{programs, rules, stages, sums};
 
 /// FNV-1a of what a kernel computes, by module.
 const SOURCES: &[(&str, u32)] = include!(concat!(env!("OUT_DIR"), "/sources.rs"));
@@ -94,6 +95,19 @@ fn numbers() -> String {
         ("STALLED", "", Reason::Stalled as usize),
         ("MAX_ITERATIONS", "", Reason::MaxIterations as usize),
         ("DIVERGED", "", Reason::Diverged as usize),
+        (
+            "EQUATIONS",
+            "The first kernel that does what its row says. It is an update that has no state; with each array of state \
+             there is the next one. Behind them are as many with values by tensor, then sums, then second sums.",
+            code::EQUATIONS,
+        ),
+        (
+            "EQUATION_SLOTS",
+            "Of their programs: slots at most, temporary ones, and instructions.",
+            programs::MOST_SLOTS,
+        ),
+        ("EQUATION_TEMPORARIES", "", programs::MOST_TEMPORARIES),
+        ("EQUATION_INSTRUCTIONS", "", programs::MOST_INSTRUCTIONS),
         ("NO_KERNEL", "In place of a kernel's number: a program makes the updates.", many::NO_KERNEL),
     ];
     for (name, doc, value) in constants {
@@ -108,6 +122,11 @@ fn numbers() -> String {
         ("TENSOR", "Those of a tensor.", Tensor::NAMES),
         ("SEGMENT", "Those of a segment.", Segment::NAMES),
         ("PIPELINE", "The coefficients of the pipeline in each row; a kernel's own follow.", PIPELINE),
+        (
+            "EQUATION",
+            "What a row with equations has first behind them: where programs and constants begin.",
+            programs::Places::NAMES,
+        ),
     ] {
         let _ = write!(text, "\n/** {doc} */\nexport const {table} = {}\n", names.len());
         for (at, name) in names.iter().enumerate() {
@@ -124,6 +143,8 @@ fn tables() -> String {
     text += "\nexport * from './layout.js'\n";
     let _ = write!(text, "\n/** Of the sources: an engine that was built from others is refused. */\n");
     let _ = writeln!(text, "export const HASH = 0x{HASH:08x}");
+    let _ = write!(text, "\n/** Of what runs equations, as each kernel has one. */\n");
+    let _ = writeln!(text, "export const EQUATIONS_SOURCE = 0x{:08x}", source("equations"));
     for (table, doc, names) in [
         ("BATCH", "Where the numbers of a batch's header are.", many::Header::NAMES),
         ("BATCH_SETTINGS", "Those of its float64 settings.", many::Settings::NAMES),

@@ -60,7 +60,7 @@ fn arguments() -> Vec<[f64; 2]> {
 trait Number: Copy + Into<f64> {
     const NAME: &str;
     fn round(x: f64) -> Self;
-    fn apply(set: InstructionSet, name: &str, columns: [&mut [Self]; 3], length: usize);
+    fn apply(set: InstructionSet, name: &str, columns: [&mut [Self]; 4], length: usize);
     /// With one pattern for all NaN.
     fn hex(self) -> String;
 }
@@ -70,8 +70,8 @@ impl Number for f32 {
     fn round(x: f64) -> Self {
         x as f32
     }
-    fn apply(set: InstructionSet, name: &str, [x, y, z]: [&mut [Self]; 3], length: usize) {
-        set.apply(name, x, y, z, length);
+    fn apply(set: InstructionSet, name: &str, [x, y, z, w]: [&mut [Self]; 4], length: usize) {
+        set.apply(name, x, [y, z, w], length);
     }
     fn hex(self) -> String {
         format!("{:08x}", if self.is_nan() { 0x7fc0_0000 } else { self.to_bits() })
@@ -83,8 +83,8 @@ impl Number for f64 {
     fn round(x: f64) -> Self {
         x
     }
-    fn apply(set: InstructionSet, name: &str, [x, y, z]: [&mut [Self]; 3], length: usize) {
-        set.apply(name, x, y, z, length);
+    fn apply(set: InstructionSet, name: &str, [x, y, z, w]: [&mut [Self]; 4], length: usize) {
+        set.apply(name, x, [y, z, w], length);
     }
     fn hex(self) -> String {
         format!("{:016x}", if self.is_nan() { 0x7ff8 << 48 } else { self.to_bits() })
@@ -96,7 +96,11 @@ fn columns<T: Number>() -> [Vec<T>; 2] {
     [0, 1].map(|k| arguments.iter().map(|pair| T::round(pair[k])).collect())
 }
 
-fn values<T: Number>(set: InstructionSet, name: &str, columns: [&[T]; 3]) -> Vec<String> {
+fn values<T: Number>(set: InstructionSet, name: &str, columns: [&[T]; 4]) -> Vec<String> {
+    results(set, name, columns).into_iter().map(T::hex).collect()
+}
+
+fn results<T: Number>(set: InstructionSet, name: &str, columns: [&[T]; 4]) -> Vec<T> {
     let length = columns[0].len();
     let filled = |column: &[T]| {
         let mut column = column.to_vec();
@@ -105,7 +109,9 @@ fn values<T: Number>(set: InstructionSet, name: &str, columns: [&[T]; 3]) -> Vec
     };
     let mut columns = columns.map(filled);
     T::apply(set, name, columns.each_mut().map(|column| &mut column[..]), length);
-    columns[0][..length].iter().map(|x| x.hex()).collect()
+    let [mut x, ..] = columns;
+    x.truncate(length);
+    x
 }
 
 fn sets() -> impl Iterator<Item = InstructionSet> {
@@ -115,10 +121,12 @@ fn sets() -> impl Iterator<Item = InstructionSet> {
 fn check_sets<T: Number>() {
     let [x, y] = columns::<T>();
     for function in FUNCTIONS {
-        let expected = values(InstructionSet::ALL[0], function, [&x, &y, &y]);
+        let expected = values(InstructionSet::ALL[0], function, [&x, &y, &y, &y]);
         for set in sets() {
             let place = format!("{function}, {}, {}", T::NAME, set.name());
-            for (i, (ours, theirs)) in values(set, function, [&x, &y, &y]).iter().zip(&expected).enumerate() {
+            for (i, (ours, theirs)) in
+                values(set, function, [&x, &y, &y, &y]).iter().zip(&expected).enumerate()
+            {
                 let [x, y] = [x[i], y[i]].map(T::into);
                 assert!(ours == theirs, "{ours} and not {theirs} of {x:e}, {y:e}: {place}");
             }
@@ -126,7 +134,7 @@ fn check_sets<T: Number>() {
                 let from = 1200 + length * length;
                 let [x, y] = [&x, &y].map(|all| &all[from..from + length]);
                 assert!(
-                    values(set, function, [x, y, y]) == expected[from..from + length],
+                    values(set, function, [x, y, y, y]) == expected[from..from + length],
                     "{length}: {place}"
                 );
             }
@@ -151,7 +159,7 @@ fn check_lanes<T: Number>() {
     let near: Vec<T> = (0..LANES).map(|lane| T::round(0.1 + lane as f64 / 16.0)).collect();
     for (function, x) in FUNCTIONS.into_iter().flat_map(|function| STRANGE.map(|x| (function, x))) {
         let x = T::round(x);
-        let check = |columns: [&[T]; 3], lane: usize| {
+        let check = |columns: [&[T]; 4], lane: usize| {
             let expected = values(InstructionSet::ALL[0], function, columns);
             for set in sets() {
                 let place =
@@ -162,12 +170,12 @@ fn check_lanes<T: Number>() {
         for lane in 0..LANES {
             let mut one = near.clone();
             one[lane] = x;
-            check([&one, &near, &near], lane);
+            check([&one, &near, &near, &near], lane);
             if matches!(function, "Pow" | "Atan2") {
-                check([&near, &one, &near], lane);
+                check([&near, &one, &near, &near], lane);
             }
         }
-        check([&[x; LANES], &near, &near], LANES);
+        check([&[x; LANES], &near, &near, &near], LANES);
     }
 }
 
@@ -189,8 +197,8 @@ fn number() -> impl Strategy<Value = f64> {
     ]
 }
 
-fn check_operations<T: Number>(numbers: &[[f64; 3]]) {
-    let columns = [0, 1, 2].map(|k| numbers.iter().map(|all| T::round(all[k])).collect::<Vec<T>>());
+fn check_operations<T: Number>(numbers: &[[f64; 4]]) {
+    let columns = [0, 1, 2, 3].map(|k| numbers.iter().map(|all| T::round(all[k])).collect::<Vec<T>>());
     let columns = columns.each_ref().map(|column| &column[..]);
     for name in OPERATIONS {
         let expected = values(InstructionSet::ALL[0], name, columns);
@@ -210,11 +218,93 @@ proptest! {
 
     #[test]
     fn every_operation_has_the_same_bits_on_every_instruction_set(
-        numbers in prop::collection::vec(prop::array::uniform3(number()), 0..2 * LANES),
+        numbers in prop::collection::vec(prop::array::uniform4(number()), 0..2 * LANES),
     ) {
         check_operations::<f32>(&numbers);
         check_operations::<f64>(&numbers);
     }
+}
+
+/// What does several things at once, as what it does one after the other: x is the result so far, and its operands are
+/// a, b, c and d.
+type Steps = &'static [(&'static str, [char; 2])];
+
+#[rustfmt::skip]
+const SEVERAL: [(&str, Steps); 9] = [
+    ("MultiplyAdd", &[("Multiply", ['a', 'b']), ("Add", ['x', 'c'])]),
+    ("MultiplyOver", &[("Multiply", ['a', 'b']), ("Over", ['x', 'c'])]),
+    ("OverMultiply", &[("Over", ['a', 'b']), ("Multiply", ['x', 'c'])]),
+    ("SqrtMultiplyAdd", &[("Sqrt", ['a', 'a']), ("Multiply", ['x', 'b']), ("Add", ['x', 'c'])]),
+    ("MultiplySubtract", &[("Multiply", ['a', 'b']), ("Subtract", ['x', 'c'])]),
+    ("Blend", &[("Multiply", ['c', 'd']), ("Copy", ['x', 'y']), ("Multiply", ['a', 'b']), ("Add", ['x', 'y'])]),
+    ("BlendSquare", &[
+        ("Multiply", ['d', 'd']), ("Multiply", ['c', 'x']), ("Copy", ['x', 'y']), ("Multiply", ['a', 'b']), ("Add", ['x', 'y']),
+    ]),
+    ("BlendProduct", &[
+        ("Multiply", ['c', 'd']), ("Multiply", ['x', 'd']), ("Copy", ['x', 'y']), ("Multiply", ['a', 'b']), ("Add", ['x', 'y']),
+    ]),
+    ("MultiplySubtractMultiply", &[
+        ("Multiply", ['c', 'd']), ("Copy", ['x', 'y']), ("Multiply", ['a', 'b']), ("Subtract", ['x', 'y']),
+    ]),
+];
+
+/// With one pattern for all NaN. `y` keeps what is copied to it.
+fn check_several<T: Number>(numbers: &[[f64; 4]]) {
+    let own = [0, 1, 2, 3].map(|k| numbers.iter().map(|all| T::round(all[k])).collect::<Vec<T>>());
+    for (name, steps) in SEVERAL {
+        let expected = values(InstructionSet::Scalar, name, own.each_ref().map(|column| &column[..]));
+        let [mut x, mut y] = [own[0].clone(), own[0].clone()];
+        for (step, operands) in steps {
+            if *step == "Copy" {
+                y.clone_from(&x);
+                continue;
+            }
+            let [a, b] = operands.map(|name| match name {
+                'x' => x.clone(),
+                'y' => y.clone(),
+                _ => own[name as usize - 'a' as usize].clone(),
+            });
+            x = results(InstructionSet::Scalar, step, [&a, &b, &b, &b]);
+        }
+        assert!(x.iter().map(|x| x.hex()).eq(expected), "{name}, {}", T::NAME);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: if cfg!(miri) { 1 } else { 256 },
+        rng_seed: RngSeed::Fixed(5),
+        failure_persistence: None,
+        ..Default::default()
+    })]
+
+    #[test]
+    fn what_does_several_things_rounds_each_of_them(
+        numbers in prop::collection::vec(prop::array::uniform4(number()), 0..LANES),
+    ) {
+        check_several::<f32>(&numbers);
+        check_several::<f64>(&numbers);
+    }
+}
+
+#[test]
+fn a_quotient_by_zero_is_zero_and_the_larger_of_a_nan_is_the_second() {
+    let divided = results::<f64>(
+        InstructionSet::Scalar,
+        "Over",
+        [&[1.0, f64::NAN, -3.0, 0.0], &[-0.0, 0.0, 2.0, f64::NAN], &[0.0; 4], &[0.0; 4]],
+    );
+    assert!(
+        divided[..3] == [0.0, 0.0, -1.5]
+            && divided[..2].iter().all(|x| x.is_sign_positive())
+            && divided[3].is_nan()
+    );
+    let larger = results::<f64>(
+        InstructionSet::Scalar,
+        "Larger",
+        [&[1.0, f64::NAN, 2.0, -0.0], &[2.0, 3.0, f64::NAN, 0.0], &[0.0; 4], &[0.0; 4]],
+    );
+    assert!(larger[..2] == [2.0, 3.0] && larger[2].is_nan() && larger[3].is_sign_positive());
 }
 
 /// FNV-1a of all bits of each function.
@@ -223,7 +313,7 @@ fn lines<T: Number>() -> String {
     let lines: Vec<String> = FUNCTIONS
         .into_iter()
         .map(|function| {
-            let all = values(InstructionSet::ALL[0], function, [&x, &y, &y]).concat();
+            let all = values(InstructionSet::ALL[0], function, [&x, &y, &y, &y]).concat();
             let hash = all
                 .bytes()
                 .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
@@ -254,7 +344,7 @@ fn print_digests<T: Number>() {
     let z: Vec<T> = y.iter().rev().copied().collect();
     for (operation, set) in OPERATIONS.iter().flat_map(|&operation| sets().map(move |set| (operation, set))) {
         let mut hash = DefaultHasher::new();
-        values(set, operation, [&x, &y, &z]).hash(&mut hash);
+        values(set, operation, [&x, &y, &z, &x]).hash(&mut hash);
         println!("digest {operation}, {}, {}: {:016x}", T::NAME, set.name(), hash.finish());
     }
 }

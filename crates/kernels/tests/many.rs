@@ -3,6 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use antigrad_kernels::InstructionSet;
+use antigrad_kernels::layout::EQUATIONS;
 use antigrad_kernels::manifest::{HASH, kernels};
 use antigrad_kernels::many::{
     BLOCK, Batch, Counts, GAP, Header, LEAST_BLOCKS, LINE, MOST_PIECES, NO_KERNEL, OPERATIONS, Outcome,
@@ -41,6 +42,11 @@ impl Memory {
 
     /// @param row_lanes those of a column, where lanes are rows; else 0
     fn of_rows(size: usize, runs: usize, rows: usize, row_lanes: usize) -> Self {
+        Self::with_coefficients(size, runs, rows, row_lanes, 5)
+    }
+
+    /// With room for rows of so many coefficients.
+    fn with_coefficients(size: usize, runs: usize, rows: usize, row_lanes: usize, length: usize) -> Self {
         let data_lanes = if row_lanes > 0 { runs } else { runs.next_multiple_of(LINE / size) };
         let mut memory = Self { words: vec![], bytes: 0, size, places: vec![], rooms: vec![], data_lanes };
         let mut lines = (Header::SIZE * 4).div_ceil(LINE);
@@ -52,7 +58,7 @@ impl Memory {
             ("data", 0),
             ("pieces", if row_lanes > 0 { PIECES * size } else { 0 }),
             ("lane_data", rows.max(row_lanes) * data_lanes * size),
-            ("coefficients", 3 * 5 * 8),
+            ("coefficients", 3 * length * 8),
             ("live", 4),
             ("planes", LANES * (PLANES * size + Short::SIZE * 8 + 4) + PLANES * GAP),
             ("results", LANES * (size + Outcome::SIZE * 8 + 4)),
@@ -86,9 +92,9 @@ impl Memory {
         for (name, number) in numbers.into_iter().chain(memory.places.clone()) {
             memory.set(name, number);
         }
-        let difference = [operation("Subtract"), 3, 0, 1, 0];
-        let square = [operation("Multiply"), 3, 3, 3, 0];
-        let sum = [operation("Add"), 2, 2, 3, 0];
+        let difference = [operation("Subtract"), 3, 0, 1, 0, 0];
+        let square = [operation("Multiply"), 3, 3, 3, 0, 0];
+        let sum = [operation("Add"), 2, 2, 3, 0, 0];
         memory.program("value", &[difference, square, sum]);
         memory.program("gradient", &[difference, sum]);
         memory.double("settings", Settings::AT.tolerance as usize, 1e-3);
@@ -126,12 +132,12 @@ impl Memory {
         self.word("planes", numbers / 4 + lane, run as u32);
     }
 
-    fn program(&mut self, name: &str, body: &[[u32; 5]]) {
+    fn program(&mut self, name: &str, body: &[[u32; 6]]) {
         self.program_with(name, body, &[], &[2]);
     }
 
     /// One whose only sum is in slot 2.
-    fn program_with(&mut self, name: &str, body: &[[u32; 5]], tail: &[[u32; 5]], outputs: &[u32]) {
+    fn program_with(&mut self, name: &str, body: &[[u32; 6]], tail: &[[u32; 6]], outputs: &[u32]) {
         Counts { head: 0, body: body.len(), tail: tail.len(), sums: 1 }
             .write(|k, count| self.word(name, k, count as u32));
         let instructions = body.iter().chain(tail).flatten().copied();
@@ -285,7 +291,7 @@ fn a_step_that_was_short_and_is_short_again_has_all_the_patience_there_is() {
             memory.set("updates", at_once);
             memory.double("settings", Settings::AT.most_updates as usize, 999.0);
             // The gradient is 1 anywhere.
-            memory.program_with("gradient", &[], &[[operation("Equal"), 3, 0, 0, 0]], &[3]);
+            memory.program_with("gradient", &[], &[[operation("Equal"), 3, 0, 0, 0, 0]], &[3]);
             (0..17).for_each(|run| memory.unbounded(run, 0.0));
             for done in (0..120).step_by(at_once) {
                 memory.double("settings", Settings::AT.done as usize, done as f64);
@@ -330,7 +336,7 @@ fn a_parameter_rests_where_decay_alone_moves_it_by_the_tolerance() {
     for set in sets() {
         let mut memory = Memory::new(8, 1);
         memory.double("settings", Settings::AT.tolerance as usize, two(-10));
-        memory.program("gradient", &[[operation("Add"), 2, 1, 2, 0]]);
+        memory.program("gradient", &[[operation("Add"), 2, 1, 2, 0, 0]]);
         // All of it is exact: x becomes 1, less than the tolerance from where it was, and decay takes 2⁻¹⁰ of that.
         memory.unbounded(0, 1.0 + two(-12));
         for row in 0..ROWS {
@@ -348,13 +354,44 @@ fn a_parameter_rests_where_decay_alone_moves_it_by_the_tolerance() {
     }
 }
 
+#[test]
+fn a_rule_that_is_equations_has_the_bits_of_its_kernel() {
+    let multiply_subtract_multiply = f64::from(operation("MultiplySubtractMultiply"));
+    // θ ← θ·d − η·g: its slots are 0, 12, 13 and 1.
+    let instruction = [0.0, 0.0, 12.0, 13.0, 1.0].iter().rev().fold(0.0, |word, byte| 256.0 * word + byte);
+    let word = multiply_subtract_multiply + 256.0 * instruction;
+    let row = [1.0, f64::INFINITY, 0.0, 1.0, 6.0, 0.0, 0.0, 8.0, 2.0, 0.0, 1.0, word, 1.0, 0.25];
+    for set in InstructionSet::ALL.iter().copied().filter(|set| set.is_available()) {
+        for (size, runs) in COUNTS.into_iter().flat_map(|runs| [(4, runs), (8, runs)]) {
+            let mut expected = Memory::new(size, runs);
+            let mut memory = Memory::with_coefficients(size, runs, ROWS, 0, row.len());
+            memory.set("kernel", EQUATIONS);
+            memory.set("row_length", row.len());
+            for (update, (k, x)) in
+                (0..3).flat_map(|update| row.iter().enumerate().map(move |at| (update, at)))
+            {
+                memory.double("coefficients", row.len() * update + k, *x);
+            }
+            assert!(memory.advance(set) && expected.advance(set));
+            for run in 0..runs {
+                assert_eq!(memory.result(run), expected.result(run), "{} {size} {runs} {run}", set.name());
+            }
+            // Nor are there more of them, nor any with values by tensor.
+            for kernel in [EQUATIONS + 7, EQUATIONS + 14, EQUATIONS + 28, EQUATIONS + 1000] {
+                memory.set("kernel", kernel);
+                assert!(!memory.advance(set));
+            }
+        }
+    }
+}
+
 /// Without a kernel: x becomes x + s, where s is the sum of the data, and a run stops where x has reached s.
 fn counting(size: usize, runs: usize) -> Memory {
     let mut memory = Memory::new(size, runs);
     memory.set("kernel", NO_KERNEL);
-    let sum = [operation("Add"), 2, 1, 2, 0];
-    let next = [operation("Add"), 3, 0, 2, 0];
-    let reason = [operation("LessOrEqual"), 2, 2, 3, 0];
+    let sum = [operation("Add"), 2, 1, 2, 0, 0];
+    let next = [operation("Add"), 3, 0, 2, 0, 0];
+    let reason = [operation("LessOrEqual"), 2, 2, 3, 0, 0];
     memory.program_with("gradient", &[sum], &[next, reason], &[3, 2]);
     for run in 0..runs {
         memory.number("planes", run, -((run % 12) as f64) * (run + 1) as f64 * ROWS as f64);
@@ -396,7 +433,7 @@ fn a_program_without_a_kernel_has_a_reason_beside_its_parameters() {
         assert!(memory.advance(InstructionSet::best()));
         // The reason's slot is none.
         let mut memory = counting(size, 40);
-        memory.program_with("gradient", &[[operation("Add"), 2, 1, 2, 0]], &[], &[2, 4]);
+        memory.program_with("gradient", &[[operation("Add"), 2, 1, 2, 0, 0]], &[], &[2, 4]);
         assert!(!memory.advance(InstructionSet::best()));
         // Nor is any other number a kernel's.
         let mut memory = counting(size, 40);
@@ -410,9 +447,9 @@ fn in_rows(size: usize, runs: usize, rows: usize) -> Memory {
     let row_lanes = rows.next_multiple_of(LINE / size);
     let mut memory = Memory::of_rows(size, runs, rows, row_lanes);
     memory.set("kernel", NO_KERNEL);
-    let difference = [operation("Subtract"), 3, 0, 1, 0];
-    let sum = [operation("MultiplyAdd"), 2, 3, 1, 2];
-    let one = [operation("Equal"), 3, 0, 0, 0];
+    let difference = [operation("Subtract"), 3, 0, 1, 0, 0];
+    let sum = [operation("MultiplyAdd"), 2, 3, 1, 2, 0];
+    let one = [operation("Equal"), 3, 0, 0, 0, 0];
     memory.program_with("gradient", &[difference, sum], &[one], &[2, 3]);
     for run in 0..runs {
         memory.number("planes", run, run as f64 / 3.0);
@@ -528,8 +565,8 @@ fn rows_in_lanes_that_do_not_fit_are_a_fault() {
     let kernel = kernels().iter().find(|kernel| kernel.name == "GradientDescent").unwrap().number;
     assert!(fails(&|memory| memory.set("kernel", kernel as usize)));
     for slot in [4, u32::MAX] {
-        assert!(fails(&|memory| memory.program_with("gradient", &[[0, slot, 0, 1, 0]], &[], &[2, 3])));
-        assert!(fails(&|memory| memory.program_with("gradient", &[[0, 2, 0, slot, 2]], &[], &[2, 3])));
+        assert!(fails(&|memory| memory.program_with("gradient", &[[0, slot, 0, 1, 0, 0]], &[], &[2, 3])));
+        assert!(fails(&|memory| memory.program_with("gradient", &[[0, 2, 0, slot, 2, 0]], &[], &[2, 3])));
     }
 }
 

@@ -13,15 +13,38 @@ const MOST_COEFFICIENTS: usize = 1 << 16;
 
 /// Where float64 numbers lie that JavaScript may write.
 #[derive(Clone, Copy)]
-pub struct Numbers(*const AtomicU64);
+pub struct Numbers {
+    at: *const AtomicU64,
+    /// How many there are: only what reads equations asks.
+    #[cfg(feature = "equations")]
+    count: usize,
+}
 
 impl Numbers {
+    #[cfg_attr(not(feature = "equations"), allow(unused_variables))]
+    #[inline(always)]
+    fn new(at: *const AtomicU64, count: usize) -> Self {
+        Self {
+            at,
+            #[cfg(feature = "equations")]
+            count,
+        }
+    }
+
+    /// The number at `k`, if that is within what it was made of.
+    #[cfg(feature = "equations")]
+    #[inline(always)]
+    pub fn find(self, k: usize) -> Option<f64> {
+        // SAFETY: just checked.
+        (k < self.count).then(|| unsafe { self.get(k) })
+    }
+
     /// # Safety
     /// The number at `k` must be within what it was made of.
     #[inline(always)]
     pub unsafe fn get(self, k: usize) -> f64 {
         // SAFETY: the caller vouches for it; all that reads or writes it here is atomic.
-        f64::from_bits(unsafe { &*self.0.add(k) }.load(Relaxed))
+        f64::from_bits(unsafe { &*self.at.add(k) }.load(Relaxed))
     }
 
     /// Those from number `count` on.
@@ -29,8 +52,12 @@ impl Numbers {
     /// # Safety
     /// So many must be there.
     pub unsafe fn skip(self, count: usize) -> Self {
-        // SAFETY: passed on.
-        Self(unsafe { self.0.add(count) })
+        Self {
+            // SAFETY: passed on.
+            at: unsafe { self.at.add(count) },
+            #[cfg(feature = "equations")]
+            count: self.count.saturating_sub(count),
+        }
     }
 
     /// # Safety
@@ -38,7 +65,7 @@ impl Numbers {
     #[inline(always)]
     pub unsafe fn set(self, k: usize, x: f64) {
         // SAFETY: as in `get`.
-        unsafe { &*self.0.add(k) }.store(x.to_bits(), Relaxed);
+        unsafe { &*self.at.add(k) }.store(x.to_bits(), Relaxed);
     }
 }
 
@@ -189,12 +216,12 @@ impl Tables {
             return Err(Fault::new(&"a row of coefficients does not fit"));
         }
         let at = self.first_row() * 4 + number * row_length * 8;
-        Ok(Numbers(self.base.wrapping_add(at).cast()))
+        Ok(Numbers::new(self.base.wrapping_add(at).cast(), row_length))
     }
 
-    /// Numbers at an address within the arena.
-    pub fn numbers(at: *mut u8) -> Numbers {
-        Numbers(at.cast_const().cast())
+    /// So many numbers at an address within the arena.
+    pub fn numbers(at: *mut u8, count: usize) -> Numbers {
+        Numbers::new(at.cast_const().cast(), count)
     }
 
     /// A stretch must start on a line and end within the plane.

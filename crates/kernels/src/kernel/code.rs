@@ -12,6 +12,10 @@ pub type Pass = unsafe fn(&Streams, Numbers, &[f64; MAX_TENSOR], usize);
 pub type PassSummed = unsafe fn(&Streams, Numbers, &[f64; MAX_TENSOR], usize, &mut Sums);
 pub type PassByRow = unsafe fn(&Streams, Numbers, usize, &[RowAt]);
 
+/// Sums over a block of a tensor's elements.
+#[cfg(feature = "equations")]
+pub type Measure = unsafe fn(&Streams, Numbers, &[f64; MAX_TENSOR], usize) -> [f64; MAX_SUMS];
+
 /// See [`super::pipeline::prepare`].
 pub type Prepare = unsafe fn(*const u8, *const u8, &Preparation, *mut u8, usize);
 
@@ -35,10 +39,15 @@ pub struct Entry {
     pub compute: Option<Compute>,
     /// Whether its output is the gradient as it is.
     pub copies: bool,
+    /// Of a kernel that does what its row says: which of the programs there is its own, and what sums by it.
+    #[cfg(feature = "equations")]
+    pub program: Option<usize>,
+    #[cfg(feature = "equations")]
+    pub measure: Option<Measure>,
 }
 
 impl Entry {
-    const NOTHING: Self = Self {
+    pub const NOTHING: Self = Self {
         pass: None,
         #[cfg(not(target_arch = "wasm32"))]
         summed: None,
@@ -50,6 +59,10 @@ impl Entry {
         sums: &[],
         copies: false,
         compute: None,
+        #[cfg(feature = "equations")]
+        program: None,
+        #[cfg(feature = "equations")]
+        measure: None,
     };
 
     #[cfg_attr(target_arch = "wasm32", allow(unused_variables))]
@@ -92,10 +105,16 @@ impl Entry {
     }
 }
 
+/// The first number of a kernel that does what its row says, behind those of all lists.
+pub const EQUATIONS: usize = 256;
+
 /// All code for one dtype and instruction set.
 pub struct Code {
     /// By number: 0 is none, 1 sums the gradients' squares, and passes over the plane are the next ones.
     pub kernels: &'static [Entry],
+    /// Those that do what their rows say: the first one has the number [`EQUATIONS`].
+    #[cfg(feature = "equations")]
+    pub equations: &'static [Entry],
     pub prepare: Prepare,
     pub mask: unsafe fn(*const u8, *const u8, *mut u8, Factors, usize),
     pub flush: unsafe fn(*mut u8, usize),
@@ -104,4 +123,15 @@ pub struct Code {
     pub nonzero: unsafe fn(*const u8, usize) -> f64,
     /// The number of the kernel that clips gradients by unit and adds noise.
     pub units: usize,
+}
+
+impl Code {
+    #[inline(always)]
+    pub fn entry(&self, number: usize) -> Option<&'static Entry> {
+        #[cfg(feature = "equations")]
+        if let Some(number) = number.checked_sub(EQUATIONS) {
+            return self.equations.get(number);
+        }
+        self.kernels.get(number)
+    }
 }

@@ -2,7 +2,6 @@
 
 use super::batch::Batch;
 use super::layout::{BLOCK, GAP, Header, Settings, Short};
-use super::operations::{Operand, Operate};
 use super::program::{Lanes, Routine, Slots};
 use super::results::{Reason, Run};
 use super::rows::Team;
@@ -10,6 +9,8 @@ use crate::arena::{Fault, LINE};
 use crate::kernel::code::Entry;
 use crate::kernel::pipeline::Preparation;
 use crate::kernel::{MAX_TENSOR, Streams};
+use crate::programs;
+use crate::programs::operations::{Operand, Operate};
 use crate::vector::{Scalar, Vector, splat};
 use std::cell::Cell;
 use std::cmp::Ordering;
@@ -318,11 +319,16 @@ impl Batch {
                     theta.copy_from_nonoverlapping(before, bytes);
                 }
                 if flushes != 0 && (t as u64).is_multiple_of(FLUSHING) {
-                    streams.state.iter().take(entry.state).for_each(|state| (self.code.flush)(*state, count));
+                    for (k, state) in streams.state.iter().enumerate().take(entry.state) {
+                        if programs::flushes(entry, row, k) {
+                            (self.code.flush)(*state, count);
+                        }
+                    }
                 }
                 if bounded != 0 {
                     let lanes = |at: *mut u8| Operand { at, mask: usize::MAX };
-                    let operands = [theta, cohort.bound(p, 0, first), cohort.bound(p, 1, first)].map(lanes);
+                    let [min, max] = [0, 1].map(|side| cohort.bound(p, side, first));
+                    let operands = [theta, min, max, max].map(lanes);
                     (self.many.clamp)(theta, &operands, count);
                 }
             }

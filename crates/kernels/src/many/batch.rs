@@ -46,7 +46,7 @@ impl Batch {
         let Header { parameters, columns, shared, constants, slots, lanes, .. } = header;
         let is_known = header.hash == HASH as usize && (header.size == 4 || header.size == 8);
         let (code, many) = code(header.size);
-        let entry = code.kernels.get(header.kernel).filter(|entry| entry.pass.is_some());
+        let entry = code.entry(header.kernel).filter(|entry| entry.pass.is_some());
         if entry.is_none() && header.kernel != NO_KERNEL {
             return Err(Fault::new(&"there is no such kernel"));
         }
@@ -203,7 +203,7 @@ impl Batch {
 
     /// The coefficients of one of the updates at hand.
     pub fn row(&self, update: usize) -> Numbers {
-        let at = self.place(self.header.coefficients).wrapping_add(update * self.header.row_length * 8);
-        Tables::numbers(at)
+        let length = self.header.row_length;
+        Tables::numbers(self.place(self.header.coefficients).wrapping_add(update * length * 8), length)
     }
 }

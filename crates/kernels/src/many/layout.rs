@@ -74,13 +74,14 @@ tables! {
         sums,
     }
 
-    /// An operation's number, the slot of the result, and those of three operands.
+    /// An operation's number, the slot of the result, and those of four operands.
     Instruction of usize {
         operation,
         to,
         a,
         b,
         c,
+        d,
     }
 
     /// Counts of updates are float64 numbers: they may be up to 2⁵³ − 1.

@@ -3,14 +3,13 @@
 pub(crate) mod advance;
 mod batch;
 mod layout;
-pub(crate) mod operations;
 mod program;
 mod results;
 mod rows;
 
 pub use crate::arena::LINE;
+pub use crate::programs::operations::NAMES as OPERATIONS;
 pub use batch::Batch;
 pub use layout::*;
-pub use operations::NAMES as OPERATIONS;
 pub use results::Reason;
 pub use rows::{LEAST_BLOCKS, MOST_PIECES, PIECES, Team};

@@ -2,8 +2,8 @@
 
 use super::batch::Batch;
 use super::layout::{Counts, Header, Instruction};
-use super::operations::{Operand, Operate};
 use crate::arena::{Fault, LINE};
+use crate::programs::operations::{Operand, Operands, Operate};
 use crate::vector::Scalar;
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -115,9 +115,9 @@ impl Program {
 struct Step {
     operation: Operate,
     to: *mut u8,
-    operands: [Operand; 3],
+    operands: Operands,
     /// Bytes from row to row.
-    strides: [usize; 3],
+    strides: [usize; 4],
 }
 
 /// So many instructions, from the body's first one on, are looked up once for many runs of a routine; the others
@@ -237,8 +237,8 @@ impl<'a> Routine<'a> {
         let body = head..head + body;
         body.clone().try_for_each(|number| mark(self.program.instruction(number).to, BY_ROW))?;
         body.clone().try_for_each(|number| {
-            let Instruction { a, b, c, .. } = self.program.instruction(number);
-            [a, b, c].into_iter().try_for_each(|slot| mark(slot, SHARED))
+            let Instruction { a, b, c, d, .. } = self.program.instruction(number);
+            [a, b, c, d].into_iter().try_for_each(|slot| mark(slot, SHARED))
         })
     }
 
@@ -286,9 +286,9 @@ impl<'a> Routine<'a> {
 
     #[inline(never)]
     fn look_up(&self, number: usize) -> Result<Step, Fault> {
-        let Instruction { operation, to, a, b, c } = self.program.instruction(number);
+        let Instruction { operation, to, a, b, c, d } = self.program.instruction(number);
         let operation = self.batch.many.operations.get(operation);
-        let slots = [self.slot(a)?, self.slot(b)?, self.slot(c)?];
+        let slots = [self.slot(a)?, self.slot(b)?, self.slot(c)?, self.slot(d)?];
         Ok(Step {
             operation: *operation.ok_or(Fault::new(&"there is no such operation"))?,
             to: self.target(to)?,

@@ -148,7 +148,7 @@ impl Arena {
         if array.extent != extent as usize || array.length < count || end > self.bytes as u64 {
             return Err(Fault::new(&"an array is too short"));
         }
-        Ok(Tables::numbers(self.base.wrapping_add(array.position * LINE)))
+        Ok(Tables::numbers(self.base.wrapping_add(array.position * LINE), array.length))
     }
 
     /// The values by tensor of that number.

@@ -8,6 +8,9 @@ use crate::arena::*;
 use crate::kernel::code::Entry;
 use crate::kernel::pipeline::{BLOCK, Factors, PREPARES, Preparation, Scratch, ZEROES};
 use crate::kernel::{MAX_TENSOR, PIPELINE, Streams, Sum};
+#[cfg(feature = "equations")]
+use crate::programs::equations;
+use crate::programs::flushes;
 use crate::stages::arena::Arena;
 use crate::stages::{NORM, POINT, SUM_SQUARES, UNITS};
 use crate::sums;
@@ -180,10 +183,14 @@ impl Arena {
         if kernel == 0 {
             return Ok(None);
         }
-        let entry = self.code.kernels.get(kernel).ok_or(Fault::new(&"there is no such kernel"))?;
+        let entry = self.code.entry(kernel).ok_or(Fault::new(&"there is no such kernel"))?;
         let row = self.tables.row(segment.row, PIPELINE.len() + entry.row)?;
         let mut around = 0;
         let mut sums = entry.sums;
+        #[cfg(feature = "equations")]
+        if let (Some(program), Some(_)) = (entry.program, entry.measure) {
+            sums = &sums[..equations::count_of_sums(row, program)];
+        }
         if stage == 0 && segment.flags & MASKS != 0 {
             // No other stage has the state.
             around = segment.flags & (MASKS | SIGNS | KEEPS | FLUSHES);
@@ -282,8 +289,10 @@ impl Arena {
                     (self.code.mask)(held, block.g, block.direction, factors, count);
                 }
                 if does(FLUSHES) {
-                    for state in block.state.iter().take(job.entry.state) {
-                        (self.code.flush)(*state, count);
+                    for (k, state) in block.state.iter().enumerate().take(job.entry.state) {
+                        if flushes(job.entry, job.row, k) {
+                            (self.code.flush)(*state, count);
+                        }
                     }
                 }
                 if does(ZEROES) {

@@ -5,6 +5,8 @@ use crate::arena::*;
 use crate::kernel::MAX_SUMS;
 use crate::kernel::pipeline::Scratch;
 use crate::kernel::{MAX_TENSOR, Streams, Sum};
+#[cfg(feature = "equations")]
+use crate::programs::equations;
 use crate::stages::arena::Arena;
 use crate::stages::run::{Job, Lent};
 use crate::sums;
@@ -112,6 +114,14 @@ impl Arena {
                 self.part(job, number, first, last, gradient, scratch)?;
                 let mut streams = Streams::NOWHERE;
                 self.find(job, first, last, &mut streams)?;
+                #[cfg(feature = "equations")]
+                if let Some(measure) = job.entry.measure {
+                    let sums = measure(&streams, job.row, &self.values(job, number)?, last - first);
+                    for (k, sum) in sums.into_iter().enumerate().take(job.sums.len()) {
+                        partials.set((tensor.block + block) * MAX_TENSOR + k, sum);
+                    }
+                    continue;
+                }
                 let source = if job.entry.pass.is_none() { gradient } else { None };
                 for (k, sum) in job.sums.iter().enumerate() {
                     let [theta, s] = [streams.theta, streams.state[0]].map(<*mut u8>::cast_const);
@@ -153,9 +163,17 @@ impl Arena {
                 }
                 for k in 0..job.sums.len() {
                     let by_tensor = self.by_tensor(&job, k)?;
+                    #[cfg(feature = "equations")]
+                    let is_largest =
+                        job.entry.program.is_some_and(|program| equations::is_largest(job.row, program, k));
                     // SAFETY: just checked; `by_tensor` has a number for each tensor.
                     unsafe {
                         let part = |block: usize| partials.get((tensor.block + block) * MAX_TENSOR + k);
+                        #[cfg(feature = "equations")]
+                        if is_largest {
+                            by_tensor.set(number, (0..blocks).map(part).fold(0.0, equations::larger));
+                            continue;
+                        }
                         by_tensor.set(number, (0..blocks).fold(0.0, |total, block| total + part(block)));
                     }
                 }
@@ -209,11 +227,7 @@ impl Arena {
         gradient: Option<*const u8>,
         mut run: impl FnMut(&Streams, usize, &[f64; MAX_TENSOR]),
     ) -> Result<(), Fault> {
-        let mut values = [0.0; MAX_TENSOR];
-        for (k, value) in values.iter_mut().enumerate().take(job.entry.tensor) {
-            // SAFETY: it has a number for each tensor.
-            *value = unsafe { self.by_tensor(job, k)?.get(number) };
-        }
+        let values = self.values(job, number)?;
         let mut streams = Streams::NOWHERE;
         self.find(job, first, last, &mut streams)?;
         let length = last - first;
@@ -233,6 +247,17 @@ impl Arena {
             run(&Streams { g: end, ..self.advanced(&streams, whole) }, rest, &values);
         }
         Ok(())
+    }
+
+    /// The values of a tensor.
+    #[inline(always)]
+    fn values(&self, job: &Job, number: usize) -> Result<[f64; MAX_TENSOR], Fault> {
+        let mut values = [0.0; MAX_TENSOR];
+        for (k, value) in values.iter_mut().enumerate().take(job.entry.tensor) {
+            // SAFETY: it has a number for each tensor.
+            *value = unsafe { self.by_tensor(job, k)?.get(number) };
+        }
+        Ok(values)
     }
 
     /// What is lent to a tensor, which is to be this many numbers at least.

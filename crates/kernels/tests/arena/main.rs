@@ -2,6 +2,7 @@
 
 mod clips;
 mod digests;
+mod equations;
 mod factored;
 mod guarded;
 mod hostile;

@@ -19,35 +19,36 @@ impl Operand {
     }
 }
 
-/// An operation over some lanes: where the result goes, three operands and how many lanes there are.
-pub type Operate = unsafe fn(*mut u8, &[Operand; 3], usize);
+/// Those of an operation; it may have fewer, and does not look at the others.
+pub type Operands = [Operand; 4];
 
-/// An operation on vectors; operands that it does not have are not looked at.
+/// An operation over some lanes: where the result goes, its operands and how many lanes there are.
+pub type Operate = unsafe fn(*mut u8, &Operands, usize);
+
+/// An operation on vectors.
 pub trait Operation {
+    const OPERANDS: usize;
     /// How many vectors are computed at once, so that none has to wait for its own results: 1, 2 or 4.
     const IN_FLIGHT: usize;
     /// Whether float32 is computed in float64 too, and rounded once: a function of so many operations that twice as
     /// many lanes gain less than constants and care of its own would cost.
     const IN_FLOAT64: bool;
 
-    fn apply<V: Vector>(a: V, b: V, c: V) -> V;
+    fn apply<V: Vector>(operands: [V; 4]) -> V;
 }
 
 /// # Safety
 /// Where the result goes there must be `length` numbers, rounded up to whole lines, and so many in each
 /// operand, or one line if its mask is 0. The result may lie where an operand is, and not otherwise overlap.
 #[inline(always)]
-pub unsafe fn operate<V: Vector, O: Operation>(to: *mut u8, operands: &[Operand; 3], length: usize) {
+pub unsafe fn operate<V: Vector, O: Operation>(to: *mut u8, operands: &Operands, length: usize) {
     const { assert!(size_of::<V>() <= LINE) };
     let to = to.cast::<V::Scalar>();
     let mut from = operands.map(|Operand { at, mask }| Walk { at, step: mask & size_of::<V>() });
     let mut at = 0;
     while O::IN_FLIGHT >= 4 && at + 4 * V::LANES <= length {
         // SAFETY: the caller vouches for these lanes.
-        unsafe {
-            let [a, b, c] = from.map(|from| Two(two::<V>(from, 0), two(from, 2)));
-            O::apply(a, b, c).store(to.add(at));
-        }
+        unsafe { O::apply(from.map(|from| Two(two::<V>(from, 0), two(from, 2)))).store(to.add(at)) };
         from = from.map(|from| from.moved(4));
         at += 4 * V::LANES;
     }
@@ -55,36 +56,31 @@ pub unsafe fn operate<V: Vector, O: Operation>(to: *mut u8, operands: &[Operand;
     let is_last = O::IN_FLIGHT >= 2 && 2 * size_of::<V>() <= LINE;
     while O::IN_FLIGHT >= 2 && (at + 2 * V::LANES <= length || is_last && at < length) {
         // SAFETY: as above.
-        unsafe {
-            let [a, b, c] = from.map(|from| two::<V>(from, 0));
-            O::apply(a, b, c).store(to.add(at));
-        }
+        unsafe { O::apply(from.map(|from| two::<V>(from, 0))).store(to.add(at)) };
         from = from.map(|from| from.moved(2));
         at += 2 * V::LANES;
     }
     while !is_last && at < length {
         // SAFETY: as above.
-        unsafe {
-            let [a, b, c] = from.map(|from| one::<V>(from, 0));
-            O::apply(a, b, c).store(to.add(at));
-        }
+        unsafe { O::apply(from.map(|from| one::<V>(from, 0))).store(to.add(at)) };
         from = from.map(|from| from.moved(1));
         at += V::LANES;
     }
 }
 
-/// So many numbers are widened at a time.
+/// So many numbers are widened at a time, of as many operands as such operations have.
 const WIDENED: usize = 64;
+pub const MOST_WIDENED: usize = 2;
 
 /// What `operate` does to float64, done to float32: each result is rounded once more.
 ///
 /// # Safety
-/// As for `operate`, of numbers of four bytes; `operate` is that for float64.
+/// As for `operate`, of numbers of four bytes; `operate` is that for float64, of an operation with few operands.
 #[inline(always)]
-pub unsafe fn operate_in_float64(to: *mut u8, operands: &[Operand; 3], length: usize, operate: Operate) {
+pub unsafe fn operate_in_float64(to: *mut u8, operands: &Operands, length: usize, operate: Operate) {
     const LANES: usize = LINE / size_of::<f32>();
     let to = to.cast::<f32>();
-    let mut wide = [[0.0_f64; WIDENED]; 3];
+    let mut wide = [[0.0_f64; WIDENED]; MOST_WIDENED];
     for from in (0..length).step_by(WIDENED) {
         let count = (length - from).min(WIDENED);
         let lanes = count.next_multiple_of(LANES);
@@ -96,7 +92,8 @@ pub unsafe fn operate_in_float64(to: *mut u8, operands: &[Operand; 3], length: u
             wide.iter_mut().zip(narrow).for_each(|(wide, &narrow)| *wide = f64::from(narrow));
         }
         let mut results = [0.0_f64; WIDENED];
-        let widened = [0, 1, 2].map(|k| Operand { at: wide[k].as_ptr().cast(), ..operands[k] });
+        // It does not look at the last ones.
+        let widened = [0, 1, 1, 1].map(|k| Operand { at: wide[k].as_ptr().cast(), ..operands[k] });
         // SAFETY: each has whole lines, and nobody else's.
         unsafe { operate(results.as_mut_ptr().cast(), &widened, count) };
         for (lane, &result) in results[..lanes].iter().enumerate() {
@@ -138,15 +135,16 @@ unsafe fn two<V: Vector>(from: Walk, number: usize) -> Two<V> {
 
 /// The list, in the order of its numbers; each with the names of its operands.
 macro_rules! operations {
-    ($([$in_flight:expr, $in_float64:expr] $($name:ident($a:ident, $b:ident, $c:ident): $result:expr;)*)*) => {
+    ($([$in_flight:expr, $in_float64:expr] $($name:ident($($operand:ident),*): $result:expr;)*)*) => {
         $($(
             pub struct $name;
             impl Operation for $name {
+                const OPERANDS: usize = [$(stringify!($operand)),*].len();
                 const IN_FLIGHT: usize = $in_flight;
                 const IN_FLOAT64: bool = $in_float64;
 
                 #[inline(always)]
-                fn apply<V: Vector>($a: V, $b: V, $c: V) -> V { $result }
+                fn apply<V: Vector>([$($operand,)* ..]: [V; 4]) -> V { $result }
             }
         )*)*
 
@@ -168,9 +166,9 @@ const FUNCTIONS: usize = if cfg!(target_arch = "wasm32") { 1 } else { 4 };
 
 operations! {
     [SHORT, false]
-    Add(a, b, _c): a + b;
-    Subtract(a, b, _c): a - b;
-    Multiply(a, b, _c): a * b;
+    Add(a, b): a + b;
+    Subtract(a, b): a - b;
+    Multiply(a, b): a * b;
     MultiplyAdd(a, b, c): a * b + c;
     MultiplySubtract(a, b, c): a * b - c;
     MultiplyFrom(a, b, c): c - a * b;
@@ -181,66 +179,76 @@ operations! {
     SubtractAdd(a, b, c): a - b + c;
     SubtractSubtract(a, b, c): a - b - c;
     SubtractMultiply(a, b, c): (a - b) * c;
+    Blend(a, b, c, d): a * b + c * d;
+    BlendSquare(a, b, c, d): a * b + c * (d * d);
+    BlendProduct(a, b, c, d): a * b + c * d * d;
+    MultiplySubtractMultiply(a, b, c, d): a * b - c * d;
     [LONG, false]
-    Divide(a, b, _c): a / b;
-    Negate(a, _b, _c): splat::<V>(-1.0) * a;
-    Abs(a, _b, _c): a.abs();
-    Sqrt(a, _b, _c): a.sqrt();
-    Min(a, b, _c): not_nan(a, b.if_greater(a, a, b), a);
-    Max(a, b, _c): not_nan(a, a.if_greater(b, a, b), a);
-    Less(a, b, _c): b.if_greater(a, splat(1.0), splat(0.0));
-    LessOrEqual(a, b, _c): b.if_greater(a, splat(1.0), equal(a, b));
-    Equal(a, b, _c): equal(a, b);
+    Divide(a, b): a / b;
+    Over(a, b): a.div_or_zero(b);
+    MultiplyOver(a, b, c): (a * b).div_or_zero(c);
+    OverMultiply(a, b, c): a.div_or_zero(b) * c;
+    Negate(a): splat::<V>(-1.0) * a;
+    Abs(a): a.abs();
+    Sqrt(a): a.sqrt();
+    SqrtMultiplyAdd(a, b, c): a.sqrt() * b + c;
+    Min(a, b): not_nan(a, b.if_greater(a, a, b), a);
+    Max(a, b): not_nan(a, a.if_greater(b, a, b), a);
+    Larger(a, b): a.max(b);
+    Less(a, b): b.if_greater(a, splat(1.0), splat(0.0));
+    LessOrEqual(a, b): b.if_greater(a, splat(1.0), equal(a, b));
+    Equal(a, b): equal(a, b);
     Select(a, b, c): a.if_zero(c, b);
-    Copy(a, _b, _c): a;
-    Sign(a, _b, _c): a.signum();
-    Floor(a, _b, _c): functions::floor(a);
+    Copy(a): a;
+    Sign(a): a.signum();
+    Floor(a): functions::floor(a);
     [FUNCTIONS, false]
-    Exp(a, _b, _c): functions::exp(a);
-    Log(a, _b, _c): functions::log(a);
-    Sin(a, _b, _c): functions::sin(a);
-    Cos(a, _b, _c): functions::cos(a);
-    Tan(a, _b, _c): functions::tan(a);
-    Tanh(a, _b, _c): functions::tanh(a);
-    Atan(a, _b, _c): functions::atan(a);
-    Pow(a, b, _c): functions::pow(a, b);
+    Exp(a): functions::exp(a);
+    Log(a): functions::log(a);
+    Sin(a): functions::sin(a);
+    Cos(a): functions::cos(a);
+    Tan(a): functions::tan(a);
+    Tanh(a): functions::tanh(a);
+    Atan(a): functions::atan(a);
+    Pow(a, b): functions::pow(a, b);
     [1, true]
-    Expm1(a, _b, _c): functions::expm1(a);
-    Log1p(a, _b, _c): functions::log1p(a);
-    Log2(a, _b, _c): functions::log2(a);
-    Log10(a, _b, _c): functions::log10(a);
-    Sinh(a, _b, _c): functions::sinh(a);
-    Cosh(a, _b, _c): functions::cosh(a);
-    Cbrt(a, _b, _c): functions::cbrt(a);
-    Asin(a, _b, _c): functions::asin(a);
-    Acos(a, _b, _c): functions::acos(a);
-    Atan2(a, b, _c): functions::atan2(a, b);
-    Erf(a, _b, _c): functions::erf(a);
-    Erfc(a, _b, _c): functions::erfc(a);
-    Erfcx(a, _b, _c): functions::erfcx(a);
-    ErfSlope(a, _b, _c): functions::erf_slope(a);
-    Normpdf(a, _b, _c): functions::normpdf(a);
-    Normcdf(a, _b, _c): functions::normcdf(a);
-    Norminv(a, _b, _c): functions::norminv(a);
-    Gamma(a, _b, _c): functions::gamma(a);
-    Lgamma(a, _b, _c): functions::lgamma(a);
-    Digamma(a, _b, _c): functions::digamma(a);
-    Trigamma(a, _b, _c): functions::trigamma(a);
-    Tetragamma(a, _b, _c): functions::tetragamma(a);
-    Faddeeva(a, b, _c): functions::faddeeva(a, b);
-    FaddeevaByX(a, b, _c): functions::faddeeva_by_x(a, b);
-    FaddeevaByY(a, b, _c): functions::faddeeva_by_y(a, b);
+    Expm1(a): functions::expm1(a);
+    Log1p(a): functions::log1p(a);
+    Log2(a): functions::log2(a);
+    Log10(a): functions::log10(a);
+    Sinh(a): functions::sinh(a);
+    Cosh(a): functions::cosh(a);
+    Cbrt(a): functions::cbrt(a);
+    Asin(a): functions::asin(a);
+    Acos(a): functions::acos(a);
+    Atan2(a, b): functions::atan2(a, b);
+    Erf(a): functions::erf(a);
+    Erfc(a): functions::erfc(a);
+    Erfcx(a): functions::erfcx(a);
+    ErfSlope(a): functions::erf_slope(a);
+    Normpdf(a): functions::normpdf(a);
+    Normcdf(a): functions::normcdf(a);
+    Norminv(a): functions::norminv(a);
+    Gamma(a): functions::gamma(a);
+    Lgamma(a): functions::lgamma(a);
+    Digamma(a): functions::digamma(a);
+    Trigamma(a): functions::trigamma(a);
+    Tetragamma(a): functions::tetragamma(a);
+    Faddeeva(a, b): functions::faddeeva(a, b);
+    FaddeevaByX(a, b): functions::faddeeva_by_x(a, b);
+    FaddeevaByY(a, b): functions::faddeeva_by_y(a, b);
 }
 
 /// What bounds do to a parameter, and no program: NaN stays NaN. Its twin is `within` in `ts/objectives/bounds.ts`.
 pub struct Clamp;
 
 impl Operation for Clamp {
+    const OPERANDS: usize = 3;
     const IN_FLIGHT: usize = LONG;
     const IN_FLOAT64: bool = false;
 
     #[inline(always)]
-    fn apply<V: Vector>(a: V, min: V, max: V) -> V {
+    fn apply<V: Vector>([a, min, max, _]: [V; 4]) -> V {
         min.if_greater(a, min, a.if_greater(max, max, a))
     }
 }

@@ -1,0 +1,407 @@
+//! Kernels of rules that are written as equations: one for each count of arrays of state, whatever the rule. What it does
+//! is a program, which stands in its row of coefficients behind the pipeline's, and so do its constants.
+//!
+//! JavaScript may write a row at any time. So each number is read once, and all of a program is checked before any of it
+//! runs: one that says what cannot be is left out. `ts/equations` writes programs, and runs them in TypeScript.
+
+use std::mem::MaybeUninit;
+
+use super::operations::{Operand, Operate};
+use super::{MOST_INSTRUCTIONS, MOST_SLOTS, MOST_TEMPORARIES, Places};
+use crate::arena::{LINE, Numbers};
+use crate::kernel::code::{Entry, Measure, Pass};
+use crate::kernel::{MAX_STATE, MAX_SUMS, MAX_TENSOR, PIPELINE, Streams, Sum};
+use crate::sums::{self, STRIPES};
+use crate::vector::Scalar;
+
+/// Slots: θ, g, the state, values by tensor, constants; temporary ones follow.
+const THETA: usize = 0;
+const STATE: usize = 2;
+const VALUES: usize = STATE + MAX_STATE;
+const CONSTANTS: usize = VALUES + MAX_TENSOR;
+
+/// What is summed of a slot, by number.
+const SUM: usize = 0;
+const SUM_OF_SQUARES: usize = 1;
+const LARGEST: usize = 2;
+const KINDS: usize = LARGEST + 1;
+
+/// Elements that an instruction runs over before the next one, at most.
+const BLOCK: usize = 512;
+
+/// Where constants are, a line each, and a block of each temporary slot: of the first-level cache, and of
+/// WebAssembly's stack, which is short.
+#[repr(align(64))]
+struct Room(MaybeUninit<[u8; ROOM]>);
+
+const ROOM: usize = if cfg!(target_arch = "wasm32") { 12 << 10 } else { 32 << 10 };
+
+/// Whatever there is, a block has all stripes of sums.
+const _: () = {
+    let constants = MOST_SLOTS - CONSTANTS - MOST_TEMPORARIES;
+    let temporary = MOST_TEMPORARIES * STRIPES * size_of::<f64>();
+    assert!((MAX_TENSOR + constants) * LINE + temporary <= ROOM);
+    assert!(sums::BLOCK.is_multiple_of(BLOCK) && BLOCK.is_multiple_of(STRIPES));
+};
+
+/// The numbers of a row behind the pipeline's.
+#[derive(Clone, Copy)]
+struct Words(Numbers);
+
+impl Words {
+    #[inline(always)]
+    fn number(self, at: usize) -> Option<f64> {
+        self.0.find(at.saturating_add(PIPELINE.len()))
+    }
+
+    /// A whole number.
+    #[inline(always)]
+    fn count(self, at: usize) -> Option<usize> {
+        let number = self.number(at)?;
+        let count = number as usize;
+        (count as f64 == number).then_some(count)
+    }
+
+    /// How many sums a program ends with, and where these are.
+    fn sums(self, program: usize) -> Option<(usize, usize)> {
+        let start = self.count(program)?;
+        let at = start.checked_add(self.count(start)?)?.checked_add(1)?;
+        let count = self.count(at).filter(|count| *count <= MAX_SUMS)?;
+        Some((count, at + 1))
+    }
+}
+
+/// What is computed, from where and to where.
+#[derive(Clone, Copy)]
+struct Step {
+    operation: Operate,
+    to: u8,
+    from: [u8; 4],
+}
+
+/// What is known of a kernel that does what its row says.
+#[derive(Clone, Copy)]
+pub struct Kind {
+    pub operations: &'static [Operate],
+    /// Arrays of state, and values by tensor.
+    pub states: usize,
+    pub values: usize,
+    /// Which of the programs it runs.
+    pub program: usize,
+}
+
+/// A program that was found sound.
+struct Program {
+    steps: [MaybeUninit<Step>; MOST_INSTRUCTIONS],
+    count: usize,
+    /// Where the slots are that its instructions name.
+    slots: [MaybeUninit<Operand>; MOST_SLOTS],
+    /// Whether a slot has numbers of its own for each element.
+    is_stream: [bool; MOST_SLOTS],
+    streams: usize,
+    block: usize,
+}
+
+impl Program {
+    /// In place: it is long, and nothing of it has to be there before it is read.
+    #[inline(always)]
+    const fn none() -> Self {
+        Self {
+            steps: [MaybeUninit::uninit(); MOST_INSTRUCTIONS],
+            count: 0,
+            slots: [MaybeUninit::uninit(); MOST_SLOTS],
+            is_stream: [false; MOST_SLOTS],
+            streams: 0,
+            block: BLOCK,
+        }
+    }
+
+    /// Reads it into `self`; None where it is none.
+    #[inline(always)]
+    fn read<T: Scalar>(
+        &mut self,
+        kind: Kind,
+        streams: &Streams,
+        words: Words,
+        tensor: &[f64; MAX_TENSOR],
+        room: &mut Room,
+    ) -> Option<()> {
+        let Kind { operations, states, values, program } = kind;
+        let start = words.count(program)?;
+        self.count = words.count(start).filter(|count| *count <= MOST_INSTRUCTIONS)?;
+        let [constants, first] = [words.count(Places::AT.count)?, words.count(Places::AT.constants)?];
+        let temporary = CONSTANTS.checked_add(constants).filter(|slot| *slot <= MOST_SLOTS)?;
+        let end = MOST_SLOTS.min(temporary + MOST_TEMPORARIES);
+
+        // What may be read, which is what has been written.
+        let mut known = [false; MOST_SLOTS];
+        known[..STATE + states].fill(true);
+        known[VALUES..VALUES + values].fill(true);
+        known[CONSTANTS..temporary].fill(true);
+        // Sums change nothing.
+        let is_update = program == Places::AT.update;
+        let mut last = temporary;
+        for k in 0..self.count {
+            let number = words.number(start.checked_add(1 + k)?)?;
+            let word = number as u64;
+            let [operation, to, from @ .., _, _] = word.to_le_bytes();
+            if word as f64 != number {
+                return None;
+            }
+            let operation = *operations.get(usize::from(operation))?;
+            if !from.iter().all(|slot| known.get(usize::from(*slot)) == Some(&true)) {
+                return None;
+            }
+            let slot = usize::from(to);
+            if (temporary..end).contains(&slot) {
+                known[slot] = true;
+                last = last.max(slot + 1);
+            } else if !is_update || !(slot == THETA || (STATE..STATE + states).contains(&slot)) {
+                return None;
+            }
+            self.steps[k].write(Step { operation, to, from });
+        }
+
+        let mut next = (&raw mut room.0).cast::<u8>();
+        let line = LINE / size_of::<T>();
+        let mut put = |slot: &mut MaybeUninit<Operand>, number: f64| {
+            // SAFETY: there is a line for each slot that is not temporary, as was asserted above.
+            (0..line).for_each(|k| unsafe { next.cast::<T>().add(k).write(T::from_f64(number)) });
+            slot.write(Operand { at: next, mask: 0 });
+            next = next.wrapping_add(LINE);
+        };
+        for (slot, value) in self.slots[VALUES..].iter_mut().zip(tensor).take(values) {
+            put(slot, *value);
+        }
+        for (k, slot) in self.slots[CONSTANTS..temporary].iter_mut().enumerate() {
+            put(slot, words.number(first.checked_add(k)?)?);
+        }
+        let lanes = |at: *const u8| Operand { at, mask: usize::MAX };
+        self.streams = STATE + states;
+        let own = [streams.theta.cast_const(), streams.g].into_iter();
+        let own = own.chain(streams.state.map(<*mut u8>::cast_const)).take(self.streams);
+        self.slots.iter_mut().zip(own).for_each(|(slot, at)| _ = slot.write(lanes(at)));
+        let left = ROOM - (values + constants) * LINE;
+        self.block = BLOCK;
+        while (last - temporary) * self.block * size_of::<T>() > left {
+            self.block /= 2;
+        }
+        for slot in &mut self.slots[temporary..last] {
+            slot.write(lanes(next));
+            next = next.wrapping_add(self.block * size_of::<T>());
+        }
+        self.is_stream = known;
+        self.is_stream[VALUES..temporary].fill(false);
+        Some(())
+    }
+
+    /// Runs it over `length` elements, block by block; `then` is told how many elements of a block there are.
+    ///
+    /// # Safety
+    /// The streams must be valid for so many numbers, rounded up to whole lines, the instruction set available, and
+    /// the room still there.
+    #[inline(always)]
+    unsafe fn run<T: Scalar>(&mut self, length: usize, mut then: impl FnMut(&Self, usize)) {
+        let bytes = self.block * size_of::<T>();
+        // What fits the second-level cache is there already.
+        let is_far = length * size_of::<T>() * self.streams > NEAR;
+        for at in (0..length).step_by(self.block) {
+            let count = self.block.min(length - at);
+            if is_far && at + 2 * self.block <= length {
+                (0..self.streams).for_each(|slot| fetch(self.slot(slot).at.wrapping_add(bytes), bytes));
+            }
+            for step in &self.steps[..self.count] {
+                // SAFETY: `read` has written so many.
+                let Step { operation, to, from } = *unsafe { step.assume_init_ref() };
+                let operands = from.map(|slot| self.slot(usize::from(slot)));
+                // SAFETY: the caller vouches for the streams; temporary slots have a block.
+                unsafe { operation(self.slot(usize::from(to)).at.cast_mut(), &operands, count) };
+            }
+            then(self, count);
+            for slot in 0..self.streams {
+                let moved = self.slot(slot).moved(bytes);
+                self.slots[slot].write(moved);
+            }
+        }
+    }
+
+    /// What is summed: slots and how.
+    fn wanted(&self, words: Words, program: usize) -> Option<[Option<(usize, usize)>; MAX_SUMS]> {
+        let (count, first) = words.sums(program)?;
+        let mut wanted = [None; MAX_SUMS];
+        for (k, wanted) in wanted.iter_mut().enumerate().take(count) {
+            let number = words.count(first.checked_add(k)?)?;
+            let (slot, what) = (number / 4, number % 4);
+            *wanted = Some((slot, what)).filter(|_| self.is_stream.get(slot) == Some(&true) && what < KINDS);
+            (*wanted)?;
+        }
+        Some(wanted)
+    }
+
+    /// Where a slot is that was checked.
+    #[inline(always)]
+    fn slot(&self, number: usize) -> Operand {
+        // SAFETY: `read` lets through no instruction, nor sum, of a slot that it does not write.
+        unsafe { self.slots[number].assume_init() }
+    }
+}
+
+/// Bytes that a second-level cache holds.
+const NEAR: usize = 1 << 18;
+
+/// Asks for some bytes, so that they are there when they are needed.
+#[inline(always)]
+fn fetch(from: *const u8, bytes: usize) {
+    for at in (0..bytes).step_by(LINE) {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: all such processors have it, and it does nothing where nothing is.
+        unsafe {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(at).cast());
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = from.wrapping_add(at);
+    }
+}
+
+/// An update; nothing where the program is none.
+///
+/// # Safety
+/// As for [`crate::kernel::pass`], but for whole lines.
+#[inline(never)]
+pub unsafe fn update<T: Scalar>(
+    kind: Kind,
+    streams: &Streams,
+    row: Numbers,
+    tensor: &[f64; MAX_TENSOR],
+    length: usize,
+) {
+    let mut room = Room(MaybeUninit::uninit());
+    let mut program = Program::none();
+    if program.read::<T>(kind, streams, Words(row), tensor, &mut room).is_some() {
+        // SAFETY: passed on.
+        unsafe { program.run::<T>(length, |_, _| ()) }
+    }
+}
+
+/// Adds numbers to stripes, by what is summed; the first one belongs to the first stripe. To be compiled for an
+/// instruction set.
+#[inline(always)]
+pub fn tally<T: Scalar>(values: &[T], kind: usize, stripes: &mut [f64; STRIPES]) {
+    match kind {
+        SUM => each(values, stripes, |sum, x| sum + x),
+        SUM_OF_SQUARES => each(values, stripes, |sum, x| sum + x * x),
+        _ => each(values, stripes, |most, x| larger(most, x.abs())),
+    }
+}
+
+#[inline(always)]
+fn each<T: Scalar>(values: &[T], stripes: &mut [f64; STRIPES], add: impl Fn(f64, f64) -> f64) {
+    let mut sums = *stripes;
+    let (lines, rest) = values.as_chunks::<STRIPES>();
+    for line in lines {
+        sums.iter_mut().zip(line).for_each(|(sum, x)| *sum = add(*sum, x.to_f64()));
+    }
+    sums.iter_mut().zip(rest).for_each(|(sum, x)| *sum = add(*sum, x.to_f64()));
+    *stripes = sums;
+}
+
+/// See [`tally`].
+pub type Tally = unsafe fn(*const u8, usize, usize, &mut [f64; STRIPES]);
+
+/// The sums over a block of sums; NaN where the program is none.
+///
+/// # Safety
+/// As for [`update`].
+#[inline(never)]
+pub unsafe fn measure<T: Scalar>(
+    kind: Kind,
+    tally: Tally,
+    streams: &Streams,
+    row: Numbers,
+    tensor: &[f64; MAX_TENSOR],
+    length: usize,
+) -> [f64; MAX_SUMS] {
+    let mut room = Room(MaybeUninit::uninit());
+    let mut program = Program::none();
+    let is_there = program.read::<T>(kind, streams, Words(row), tensor, &mut room).is_some();
+    let Some(wanted) = is_there.then(|| program.wanted(Words(row), kind.program)).flatten() else {
+        return [f64::NAN; MAX_SUMS];
+    };
+    let mut stripes = [[0.0; STRIPES]; MAX_SUMS];
+    let run = |program: &Program, count: usize| {
+        for ((slot, what), stripes) in wanted.iter().flatten().zip(&mut stripes) {
+            // SAFETY: `wanted` has found that it has a block of numbers; the instruction set is available.
+            unsafe { tally(program.slot(*slot).at, count, *what, stripes) }
+        }
+    };
+    // SAFETY: passed on.
+    unsafe { program.run::<T>(length, run) };
+    std::array::from_fn(|k| match wanted[k] {
+        Some((_, LARGEST)) => stripes[k].into_iter().fold(0.0, larger),
+        _ => sums::combine(stripes[k]),
+    })
+}
+
+/// How many sums a row wants of a program.
+pub fn count_of_sums(row: Numbers, program: usize) -> usize {
+    Words(row).sums(program).map_or(0, |(count, _)| count)
+}
+
+/// Whether one of them is the largest of what blocks have, and not their sum.
+pub fn is_largest(row: Numbers, program: usize, k: usize) -> bool {
+    let words = Words(row);
+    let kind = words.sums(program).and_then(|(_, first)| words.count(first.checked_add(k)?));
+    kind.is_some_and(|kind| kind % 4 == LARGEST)
+}
+
+/// NaN if one is.
+#[inline(always)]
+pub fn larger(most: f64, x: f64) -> f64 {
+    if x > most || x.is_nan() { x } else { most }
+}
+
+/// Whether an array of state is flushed where that is wanted.
+pub fn flushes(row: Numbers, state: usize) -> bool {
+    Words(row).count(Places::AT.flushes).is_some_and(|bits| bits >> state & 1 != 0)
+}
+
+const COUNTS: usize = MAX_STATE + 1;
+/// In WebAssembly many runs have no sums.
+const ENTRIES: usize = COUNTS * if cfg!(feature = "catalogue") { 4 } else { 2 };
+
+/// The kernels, in the order of their numbers: updates, those with values by tensor, sums, and second sums; of each
+/// those with no array of state first. Sums begin with a pass that leaves the gradient as it was prepared.
+pub const fn entries(
+    [update, by_tensor]: [[Pass; COUNTS]; 2],
+    prepare: Pass,
+    measures: [[Measure; COUNTS]; 2],
+) -> [Entry; ENTRIES] {
+    let mut entries = [const { Entry::NOTHING }; ENTRIES];
+    let mut at = 0;
+    while at < ENTRIES {
+        let (kind, state) = (at / COUNTS, at % COUNTS);
+        let own = Entry { state, row: Places::SIZE, ..Entry::NOTHING };
+        entries[at] = match kind {
+            0 => Entry { pass: Some(update[state]), program: Some(Places::AT.update), ..own },
+            1 => Entry {
+                pass: Some(by_tensor[state]),
+                program: Some(Places::AT.update),
+                tensor: MAX_TENSOR,
+                ..own
+            },
+            _ => Entry {
+                pass: Some(prepare),
+                copies: true,
+                program: Some(kind - 1),
+                measure: Some(measures[kind - 2][state]),
+                tensor: MAX_TENSOR,
+                // As many as a row wants: it says what they are.
+                sums: &[Sum::Values; MAX_SUMS],
+                ..own
+            },
+        };
+        at += 1;
+    }
+    entries
+}

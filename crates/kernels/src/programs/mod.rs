@@ -1,0 +1,37 @@
+//! What programs are made of, for many runs and for rules that are equations; and the kernels of such rules.
+
+#[cfg(feature = "equations")]
+pub mod equations;
+pub mod operations;
+
+use crate::arena::{Numbers, tables};
+use crate::kernel::code::Entry;
+
+/// The most slots of a program, those of them that are temporary, and its instructions.
+pub const MOST_SLOTS: usize = 128;
+pub const MOST_TEMPORARIES: usize = 64;
+pub const MOST_INSTRUCTIONS: usize = 256;
+
+tables! {
+    /// The first numbers behind the pipeline's: where programs and constants begin, counted from here, how many
+    /// constants there are, and which arrays of state are flushed, a bit each.
+    Places of usize {
+        update,
+        sums,
+        second_sums,
+        constants,
+        count,
+        flushes,
+    }
+}
+
+/// Whether an array of a kernel's state is flushed where that is wanted: a row with equations says it.
+#[cfg_attr(not(feature = "equations"), allow(unused_variables))]
+#[inline(always)]
+pub fn flushes(entry: &Entry, row: Numbers, state: usize) -> bool {
+    #[cfg(feature = "equations")]
+    if entry.program.is_some() {
+        return equations::flushes(row, state);
+    }
+    true
+}
