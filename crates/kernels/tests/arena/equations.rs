@@ -25,11 +25,14 @@ fn instruction(&(name, to, operands): &Step) -> f64 {
     bytes.enumerate().map(|(k, byte)| f64::from(byte) * 256_f64.powi(k as i32)).sum()
 }
 
-/// A row: an update, and two programs of sums with a slot and a kind for each of these.
+/// A program of sums, with a slot and a kind for each of these.
+type Sums<'a> = (&'a [Step<'a>], &'a [(u8, u8)]);
+
+/// A row: an update, and two programs of sums.
 #[derive(Clone)]
 struct Equations<'a> {
     update: &'a [Step<'a>],
-    sums: [(&'a [Step<'a>], &'a [(u8, u8)]); 2],
+    sums: [Sums<'a>; 2],
     constants: &'a [f64],
     flushes: u8,
 }
