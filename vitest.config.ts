@@ -16,6 +16,7 @@ const project = (
   // Tests import the package by its name, as users do, and get what the set-up built.
   resolve: {
     alias: {
+      'antigrad/bullmq': fileURLToPath(new URL('dist/bullmq/index.js', import.meta.url)),
       'antigrad/chunks': fileURLToPath(new URL('dist/chunks/index.js', import.meta.url)),
       'antigrad/files': fileURLToPath(new URL('dist/files/index.js', import.meta.url)),
       'antigrad/tfjs': fileURLToPath(new URL('dist/tfjs/index.js', import.meta.url)),

@@ -97,7 +97,9 @@ await build({
   stdin: {
     contents: `export * from './index.js'
       import * as chunks from './chunks/index.js'
-      Object.defineProperty(module.exports, Symbol.for('antigrad.chunks'), { value: chunks })`,
+      import * as inner from './chunks/inner.js'
+      Object.defineProperty(module.exports, Symbol.for('antigrad.chunks'), { value: chunks })
+      Object.defineProperty(module.exports, Symbol.for('antigrad.inner'), { value: inner })`,
     resolveDir: 'dist',
   },
   outfile: 'dist/node/index.js',
@@ -135,6 +137,31 @@ for (const entry of entries) {
     ],
   })
 }
+// The queue's too; the processes that it starts run what the command line's do.
+await build({
+  ...node,
+  entryPoints: ['dist/bullmq/index.js'],
+  outfile: 'dist/node/bullmq/index.js',
+  format: 'cjs',
+  external: ['bullmq', 'ioredis'],
+  banner: { js: "const here = require('node:url').pathToFileURL(__dirname + '/../../bullmq/index.js').href" },
+  define: { 'import.meta.url': 'here' },
+  plugins: [
+    {
+      name: 'what chunks have inside',
+      setup: ({ onResolve, onLoad }) => {
+        onResolve({ filter: /\/chunks\/inner\.js$/ }, () => ({ path: 'inner', namespace: 'inner' }))
+        onResolve({ filter: /^\.\.\/index\.js$/, namespace: 'inner' }, ({ path }) => ({
+          path,
+          external: true,
+        }))
+        onLoad({ filter: /./, namespace: 'inner' }, () => ({
+          contents: "module.exports = require('../index.js')[Symbol.for('antigrad.inner')]",
+        }))
+      },
+    },
+  ],
+})
 const require = createRequire(import.meta.url)
 const namesIn = (folder) => Object.keys(require(`../${folder}/index.js`))
 const names = namesIn('dist/node')
@@ -145,7 +172,8 @@ writeFileSync(
   `const chunks = require('../index.js')[Symbol.for('antigrad.chunks')]
 ${chunks.map((name) => `exports.${name} = chunks.${name}\n`).join('')}`,
 )
-for (const folder of ['dist/node', 'dist/node/chunks', ...entries.map((entry) => `dist/node/${entry}`)]) {
+const added = [...entries, 'bullmq', 'chunks']
+for (const folder of ['dist/node', ...added.map((entry) => `dist/node/${entry}`)]) {
   const list = namesIn(folder).join(',\n  ')
   writeFileSync(`${folder}/index.mjs`, `export {\n  ${list},\n} from './index.js'\n`)
 }
@@ -240,7 +268,7 @@ writeFileSync('dist/LICENSES.md', `# What the command line has of other packages
 
 // The declarations that users see, which are a CommonJS module's in this folder; an ES module has the same ones.
 const copied = new Set()
-for (const module of ['index', 'chunks/index', ...entries.map((entry) => `${entry}/index`)]) {
+for (const module of ['index', ...added.map((entry) => `${entry}/index`)]) {
   copyDeclarations(module)
   writeFileSync(`dist/node/${module}.d.mts`, "export * from './index.js'\n")
 }

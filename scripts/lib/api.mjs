@@ -8,6 +8,7 @@ import ts from '../../test/types/oldest/node_modules/typescript/lib/typescript.j
 
 const ENTRIES = {
   antigrad: 'index',
+  'antigrad/bullmq': 'bullmq/index',
   'antigrad/chunks': 'chunks/index',
   'antigrad/files': 'files/index',
   'antigrad/tfjs': 'tfjs/index',

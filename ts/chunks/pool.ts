@@ -24,9 +24,9 @@ class Hand {
   /** Who waits for an answer. */
   #waiting: { resolve(kept: Kept | undefined): void; reject(reason: Error): void } | undefined
 
-  constructor(beginning: Beginning) {
+  constructor(file: URL, beginning: Beginning) {
     const stdio = ['ignore', 'ignore', 'inherit', 'ipc'] as const
-    this.#process = fork(new URL('./hand.js', import.meta.url), { execArgv: [], stdio: [...stdio] })
+    this.#process = fork(file, { execArgv: [], stdio: [...stdio] })
     this.#process.on('message', ({ kept, failed, isStore }: Answer) => {
       if (failed === undefined) this.#waiting?.resolve(kept)
       else this.#waiting?.reject(new (isStore ? StoreError : ChunkError)(failed))
@@ -65,6 +65,7 @@ class Hand {
 }
 
 export class Pool {
+  readonly #file: URL
   readonly #beginning: Beginning
   readonly #hands: (Hand | undefined)[]
   readonly #idle: number[]
@@ -72,8 +73,12 @@ export class Pool {
   /** Nothing that fails afterwards is a chunk's fault. */
   isEnded = false
 
-  /** @param size processes at most; they start when they are wanted */
-  constructor(beginning: Beginning, size: number) {
+  /**
+   * @param file what processes run: `hand.js`
+   * @param size processes at most; they start when they are wanted
+   */
+  constructor(file: URL, beginning: Beginning, size: number) {
+    this.#file = file
     this.#beginning = beginning
     this.#hands = new Array(size).fill(undefined)
     this.#idle = [...this.#hands.keys()]
@@ -90,7 +95,7 @@ export class Pool {
     try {
       if (this.isEnded) throw new AntigradError('the workers have ended')
       const last = this.#hands[place]
-      const hand = last === undefined || last.isDead ? new Hand(this.#beginning) : last
+      const hand = last === undefined || last.isDead ? new Hand(this.#file, this.#beginning) : last
       this.#hands[place] = hand
       await hand.begun
       return await hand.run(index)
@@ -108,6 +113,7 @@ export class Pool {
 }
 
 export interface Job {
+  readonly hand: URL
   readonly beginning: Beginning
   readonly indices: readonly number[]
   readonly workers: number
@@ -122,8 +128,16 @@ export interface Job {
  *
  * @throws (rejects with) StoreError where nothing can be stored; AntigradError where no process begins; the signal's reason
  */
-export async function runPool({ beginning, indices, workers, signal, onKept, onFailed }: Job): Promise<void> {
-  const pool = new Pool(beginning, workers)
+export async function runPool({
+  hand,
+  beginning,
+  indices,
+  workers,
+  signal,
+  onKept,
+  onFailed,
+}: Job): Promise<void> {
+  const pool = new Pool(hand, beginning, workers)
   const queue = [...indices]
   const tries = new Map<number, number>()
   const follow = async () => {

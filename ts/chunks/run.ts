@@ -7,6 +7,7 @@ import { OptionError } from '../ground/errors.js'
 import { isObject } from '../ground/given.js'
 import { version } from '../ground/package.js'
 import { chooseAdvancer } from '../many/engines.js'
+import { calls } from '../many/options.js'
 import { anything, type Option, option, optional } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import { text } from '../work/asked.js'
@@ -56,22 +57,13 @@ export const storing = {
 export const working = {
   ...storing,
   data: optional(text()),
-  ...{ engine: anything<EngineName>(), threads: anything<number>() },
+  ...{ engine: calls.engine, threads: calls.threads },
 } satisfies Record<keyof WorkerOptions, Option>
 
 const running = {
   ...working,
   shard: anything<Shard>(),
-  signal: optional(
-    option<AbortSignal, undefined>('an AbortSignal', undefined, (x) => x instanceof AbortSignal),
-  ),
-  onProgress: optional(
-    option<(done: number, of: number) => void, undefined>(
-      'a function',
-      undefined,
-      (x) => typeof x === 'function',
-    ),
-  ),
+  ...{ signal: calls.signal, onProgress: calls.onProgress },
 } satisfies Record<keyof RunOptions, Option>
 
 export const storeOf = (store: string | Store): Store =>
@@ -161,4 +153,13 @@ export async function runChunks(plan: unknown, options: RunOptions): Promise<Ran
 export function indicesOf({ chunks }: Plan, shard: unknown): number[] {
   const { k, n } = readShard(shard)
   return Array.from({ length: Math.max(0, Math.ceil((chunks.length - k) / n)) }, (_, i) => k + i * n)
+}
+
+/** What is kept of a chunk that was set aside, for whoever looks for the reason. */
+export function failureOf(plan: Plan, index: number, message: string): Uint8Array {
+  const { specification, chunks, version, kernels } = plan
+  const where = { index, chunk: chunks[index], before: chunks[index - 1] }
+  return new TextEncoder().encode(
+    `${JSON.stringify({ message, ...where, version, kernels, specification })}\n`,
+  )
 }

@@ -94,6 +94,10 @@ function parsed(text: string): unknown {
   }
 }
 
+/** Sets aside what is damaged, so that the chunk is missing. */
+export const discard = (store: Store, chunk: string, damaged: Uint8Array): Promise<void> =>
+  store.rename(chunk, `${chunk}${DAMAGED}${sha256(damaged).slice(0, DIGITS)}`)
+
 /** Turns in which others may be in the way. */
 const TURNS = 5
 
@@ -112,7 +116,7 @@ export async function keep(store: Store, chunk: string, result: Result): Promise
     if (there === undefined) continue
     const other = unseal(chunk, there)
     if (other === null) {
-      await store.rename(chunk, `${chunk}${DAMAGED}${sha256(there).slice(0, DIGITS)}`)
+      await discard(store, chunk, there)
     } else if (Buffer.compare(other.bytes, result.bytes) === 0) {
       return 'there'
     } else {

@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { QueueOptions } from '../../bullmq/index.js'
 import { isAddress } from '../../chunks/data.js'
 import { nameOf, type Plan, readPlan } from '../../chunks/plan.js'
 import { runPool, TRIES } from '../../chunks/pool.js'
-import { indicesOf, openWorker, storeOf } from '../../chunks/run.js'
+import { failureOf, indicesOf, openWorker, storeOf } from '../../chunks/run.js'
 import { parseShard, type Shard } from '../../chunks/shards.js'
 import { failedOf, type Kept } from '../../chunks/store.js'
 import { survey } from '../../chunks/survey.js'
@@ -20,9 +21,13 @@ import { choice, MISUSE, parserOf, print, STOPPED, say, showProgress } from './s
 /** A chunk was set aside, or has results that differ. */
 const TROUBLE = 1
 
+/** What processes run. */
+const hand = new URL('../../chunks/hand.js', import.meta.url)
+
 interface Options {
   readonly store: string
   readonly shard?: Shard
+  readonly queue?: string
   readonly workers?: number
   readonly threads?: number
   readonly engine?: EngineName
@@ -42,6 +47,12 @@ export function addRun(program: Command): void {
     .argument('<plan>', 'a file')
     .requiredOption('--store <folder>', 'where results lie; made where there is none')
     .option('--shard <k/n>', 'only chunks whose number has the remainder k by n, as in 0/1000', readShard)
+    .addOption(
+      new Option(
+        '--queue <url>',
+        'beside others by a queue of BullMQ, at a Redis, as redis://host:6379; or env:NAME, where an environment variable has it',
+      ).conflicts(['shard', 'retry']),
+    )
     .option('--workers <count>', 'processes at once (default: as many as cores)', parserOf(wholeTo(1, 1024)))
     .option('--threads <count>', 'of each of them (default: 1)', parserOf(wholeTo(1, 256)))
     .addOption(choice('--engine <name>', 'on this engine', engineNames))
@@ -95,6 +106,7 @@ async function run(file: string, options: Options): Promise<void> {
   const again = retry ? before.failed.map(({ index }) => index) : []
   const aside = retry ? [] : before.failed.map(({ index }) => index)
   const missing = [...before.missing, ...again].sort((a, b) => a - b)
+  const queue = options.queue === undefined ? undefined : await queueAt(options.queue)
   const stop = new AbortController()
   // Only once: whoever presses it again has it end at once.
   const end = () => stop.abort()
@@ -118,34 +130,44 @@ async function run(file: string, options: Options): Promise<void> {
     }
     showProgress(describeRate('chunks', done, missing.length, seconds))
   }
+  const onKept = (index: number, kept: Kept) => {
+    done++
+    if (kept === 'dispute') {
+      disputes++
+      say(`chunk ${index} has results that differ: both are kept, and merge says whose they are`)
+    }
+    tell(index, kept)
+  }
+  const onFailed = (index: number, message: string) => {
+    aside.push(index)
+    say(`chunk ${index} is set aside after ${TRIES} tries: ${message}`)
+    tell(index, 'set aside')
+  }
+  let whole: number | undefined
   try {
-    await runPool({
-      ...{ beginning: { plan: text, options: worker }, indices: missing, workers, signal: stop.signal },
-      onKept(index, kept) {
-        done++
-        if (kept === 'dispute') {
-          disputes++
-          say(`chunk ${index} has results that differ: both are kept, and merge says whose they are`)
-        }
-        tell(index, kept)
-      },
-      async onFailed(index, message) {
-        aside.push(index)
-        await store.put(
-          failedOf(nameOf(plan, index)),
-          new TextEncoder().encode(failure(plan, index, message)),
-        )
-        say(`chunk ${index} is set aside after ${TRIES} tries: ${message}`)
-        tell(index, 'set aside')
-      },
-    })
+    if (queue === undefined) {
+      await runPool({
+        ...{ hand, beginning: { plan: text, options: worker } },
+        ...{ indices: missing, workers, signal: stop.signal, onKept },
+        async onFailed(index, message) {
+          await store.put(failedOf(nameOf(plan, index)), failureOf(plan, index, message))
+          onFailed(index, message)
+        },
+      })
+    } else {
+      const found = await queue(text, { ...worker, workers, signal: stop.signal, onKept, onFailed })
+      // Also what others have done.
+      whole = found.done.length
+      aside.splice(0, aside.length, ...found.failed.map(({ index }) => index))
+      disputes = found.disputes.length
+    }
   } catch (thrown) {
     if (!stop.signal.aborted) throw thrown
   } finally {
     process.off('SIGINT', end)
     showProgress('')
   }
-  const whole = before.done.length + done
+  whole ??= before.done.length + done
   if (stop.signal.aborted) {
     say(`stopped after ${grouped(whole)} of ${grouped(all.length)} chunks; it goes on with: ${commandLine()}`)
     process.exitCode = STOPPED
@@ -156,6 +178,16 @@ async function run(file: string, options: Options): Promise<void> {
   if (aside.length > 0 || disputes > 0) process.exitCode = TROUBLE
 }
 
+/** Runs chunks beside others, by the queue at an address. */
+async function queueAt(given: string) {
+  const url = given.startsWith('env:') ? process.env[given.slice(4)] : given
+  if (!url) throw new OptionError('--queue', 'an address, or env:NAME of a variable that has it', given)
+  const { runQueued } = await import('../../bullmq/index.js').catch((thrown) => {
+    throw new AntigradError(`--queue needs two packages: npm install bullmq ioredis (${messageOf(thrown)})`)
+  })
+  return (text: string, options: Omit<QueueOptions, 'url'>) => runQueued(text, { ...options, url })
+}
+
 /** Where the data are: a plan names them from its own folder on. */
 function dataOf(file: string, { data }: Plan, given: string | undefined): string | undefined {
   if (given !== undefined && data === undefined)
@@ -164,15 +196,10 @@ function dataOf(file: string, { data }: Plan, given: string | undefined): string
   return isAddress(data.file) ? data.file : resolve(file, '..', data.file)
 }
 
-/** What somebody needs who looks for the reason. */
-function failure(plan: Plan, index: number, message: string): string {
-  const { specification, chunks, version, kernels } = plan
-  return `${JSON.stringify({ message, index, chunk: chunks[index], before: chunks[index - 1], version, kernels, specification })}\n`
-}
-
-/** This command, for a shell. */
+/** This command, for a shell; without who may use the queue. */
 function commandLine(): string {
   const quoted = (word: string) =>
     /^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
-  return ['antigrad', ...process.argv.slice(2)].map(quoted).join(' ')
+  const words = process.argv.slice(2).map((word) => word.replace(/^(\w+:\/\/)[^/@]*@/, '$1…@'))
+  return ['antigrad', ...words].map(quoted).join(' ')
 }

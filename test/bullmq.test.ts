@@ -1,0 +1,215 @@
+/**
+ * antigrad/bullmq with a real Redis, on a socket in a folder of its own: whatever is killed, stands still or is forgotten, the
+ * merge has the bytes of one process. `npm run test:faults` has more of it.
+ */
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { AntigradError } from 'antigrad'
+import { runQueued } from 'antigrad/bullmq'
+import { merge, type Plan, planSweep, runChunks } from 'antigrad/chunks'
+import { Queue } from 'bullmq'
+import { Redis } from 'ioredis'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { home } from './children.js'
+
+const isThere = spawnSync('redis-server', ['--version']).status === 0
+if (!isThere)
+  console.warn('antigrad: no redis-server here (apt-get install redis-server): antigrad/bullmq is not tried')
+const isLong = process.env.ANTIGRAD_TEST_FAULTS !== undefined
+
+let folder: string
+let socket: string
+let redis: ChildProcess | undefined
+const started = new Set<ChildProcess>()
+
+function start(command: string, args: readonly string[]): ChildProcess {
+  const child = spawn(command, args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
+  started.add(child)
+  child.once('exit', () => started.delete(child))
+  return child
+}
+
+const ended = (child: ChildProcess) =>
+  child.exitCode !== null || child.signalCode !== null
+    ? Promise.resolve()
+    : new Promise((resolve) => child.once('exit', resolve))
+
+async function kill(child: ChildProcess): Promise<void> {
+  child.kill('SIGKILL')
+  await ended(child)
+}
+
+async function startRedis(): Promise<void> {
+  const settings = ['--port', '0', '--unixsocket', socket, '--dir', folder, '--save', '']
+  redis = start('redis-server', [...settings, '--appendonly', 'yes', '--appendfsync', 'always'])
+  redis.stdout?.resume()
+  await until(() => spawnSync('redis-cli', ['-s', socket, 'ping'], { encoding: 'utf8' }).stdout === 'PONG\n')
+}
+
+async function until(is: () => boolean): Promise<void> {
+  for (let turn = 0; !is(); turn++) {
+    if (turn > 600) throw new Error('it does not come')
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+}
+
+/** What a worker says, line by line. */
+interface Hand {
+  readonly child: ChildProcess
+  readonly said: Record<string, unknown>[]
+}
+
+let stores = 0
+let plan: Plan
+let direct: string
+
+function startWorker(store: string, file = 'plan.json'): Hand {
+  const child = start(process.execPath, [join(home, 'test/queue-worker.mjs'), file, store, socket])
+  const said: Record<string, unknown>[] = []
+  child.stdout?.on('data', (text: Buffer) => {
+    for (const line of text.toString().trim().split('\n')) said.push(JSON.parse(line))
+  })
+  return { child, said }
+}
+
+async function merged(store: string, of: Plan = plan): Promise<string> {
+  const parts: Uint8Array[] = []
+  for await (const part of merge(of, { store })) parts.push(part)
+  return Buffer.concat(parts).toString()
+}
+
+const newStore = () => join(folder, `store-${stores++}`)
+const flush = () => spawnSync('redis-cli', ['-s', socket, 'flushall'])
+
+beforeAll(async () => {
+  if (!isThere) return
+  folder = mkdtempSync(join(tmpdir(), 'antigrad-queue-'))
+  socket = join(folder, 'redis.sock')
+  const lr = Array.from({ length: 24 }, (_, k) => 1e-3 * (k + 1))
+  plan = (await planSweep({ options: { lr }, starts: 256, maxIterations: 2000 }, { chunkSize: 1 })).plan
+  writeFileSync(join(folder, 'plan.json'), JSON.stringify(plan))
+  const store = newStore()
+  await runChunks(plan, { store })
+  direct = await merged(store)
+})
+beforeEach(async () => {
+  if (isThere) await startRedis()
+})
+afterEach(async () => {
+  for (const child of started) {
+    child.kill('SIGCONT')
+    await kill(child)
+  }
+  if (folder) rmSync(join(folder, 'appendonlydir'), { recursive: true, force: true })
+})
+afterAll(() => {
+  if (folder) rmSync(folder, { recursive: true })
+})
+
+describe.skipIf(!isThere)('workers', () => {
+  test('share a plan; one is killed, one stands still beyond its lock, and the queue is forgotten', async () => {
+    const store = newStore()
+    const [killed, still, last] = [startWorker(store), startWorker(store), startWorker(store)]
+    await until(() => killed.said.length > 0 && still.said.length > 0)
+    await kill(killed.child)
+    still.child.kill('SIGSTOP')
+    flush()
+    await ended(last.child)
+    expect(last.child.exitCode).toBe(0)
+    expect(last.said.at(-1)).toEqual({ done: 24, failed: 0 })
+    still.child.kill('SIGCONT')
+    await ended(still.child)
+    expect(still.said.at(-1)).toEqual({ done: 24, failed: 0 })
+    expect(await merged(store)).toBe(direct)
+  })
+
+  test('no data, results or addresses go through the queue; strangers in it do no harm', async () => {
+    const store = newStore()
+    const connection = new Redis(socket, { maxRetriesPerRequest: null })
+    const lines: string[] = []
+    const monitor = start('redis-cli', ['-s', socket, 'monitor'])
+    monitor.stdout?.on('data', (text: Buffer) => lines.push(text.toString()))
+    const worker = startWorker(store)
+    await until(() => worker.said.length > 2)
+    const [name] = (await connection.keys('bull:antigrad-*:meta')).map((key) => key.split(':')[1])
+    const queue = new Queue(name, { connection })
+    for (const data of [
+      null,
+      7,
+      {},
+      { index: -1 },
+      { index: 1e9 },
+      { index: '0' },
+      { index: [0] },
+      { plan: 'x' },
+    ])
+      await queue.add('chunk', data, { lifo: true, removeOnFail: true })
+    await ended(worker.child)
+    expect(worker.said.at(-1)).toEqual({ done: 24, failed: 0 })
+    await queue.close()
+    connection.disconnect()
+    await kill(monitor)
+    expect(await merged(store)).toBe(direct)
+    expect(lines.join('')).toContain('chunk-')
+    expect(lines.join('')).not.toMatch(/"endings"|medianValue|beta1|store-/)
+  })
+
+  test('a chunk that fails three times is set aside, and the rest completes', async () => {
+    const rows = Array.from({ length: 6 }, (_, k) => [0, 1, 2].map((x) => `G${k},${x},${k + x}\n`).join(''))
+    writeFileSync(join(folder, 'rows.csv'), `g,x,y\n${rows.join('')}`)
+    const { planFits } = await import('antigrad/chunks')
+    const asked = { model: 'a*x + b', x: { x: 'x' }, start: { a: 1, b: 1 } }
+    const { plan } = await planFits(join(folder, 'rows.csv'), asked, { group: 'g', chunkSize: 1 })
+    const chunks = plan.chunks.map((one, k) => (k === 3 ? { ...one, sha256: 'f'.repeat(64) } : one))
+    writeFileSync(join(folder, 'poisoned.json'), JSON.stringify({ ...plan, chunks }))
+    const worker = startWorker(newStore(), 'poisoned.json')
+    await ended(worker.child)
+    expect(worker.said.at(-1)).toEqual({ done: 5, failed: 1 })
+  })
+
+  test('where no Redis answers it is told at once, without who may use it', async () => {
+    await kill(redis as ChildProcess)
+    const url = 'redis://someone:secret@127.0.0.1:1'
+    const thrown = await runQueued(plan, { store: newStore(), url }).catch((thrown) => thrown)
+    expect(thrown).toBeInstanceOf(AntigradError)
+    expect(thrown.message).toMatch(/^no Redis answers at the address of the queue: /)
+    expect(thrown.message).not.toMatch(/secret|someone/)
+  })
+})
+
+describe.skipIf(!isThere || !isLong)('faults, at length', () => {
+  test('workers are killed 50 times', async () => {
+    const store = newStore()
+    const hands = [startWorker(store), startWorker(store)]
+    for (let kills = 0; kills < 50; kills++) {
+      const k = kills % 2
+      await new Promise((resolve) => setTimeout(resolve, 300 + ((kills * 173) % 900)))
+      await kill(hands[k].child)
+      hands[k] = startWorker(store)
+    }
+    await Promise.all(hands.map(({ child }) => ended(child)))
+    expect(hands[0].said.at(-1)).toEqual({ done: 24, failed: 0 })
+    expect(await merged(store)).toBe(direct)
+  }, 600_000)
+
+  test.each([true, false])(
+    'Redis is killed, and comes again with its file: %s',
+    async (hasFile) => {
+      const store = newStore()
+      const hands = [startWorker(store), startWorker(store)]
+      await until(() => hands.every(({ said }) => said.length > 0))
+      await kill(redis as ChildProcess)
+      if (!hasFile) rmSync(join(folder, 'appendonlydir'), { recursive: true })
+      rmSync(socket, { force: true })
+      await new Promise((resolve) => setTimeout(resolve, 3000))
+      await startRedis()
+      await Promise.all(hands.map(({ child }) => ended(child)))
+      for (const { said } of hands) expect(said.at(-1)).toEqual({ done: 24, failed: 0 })
+      expect(await merged(store)).toBe(direct)
+    },
+    300_000,
+  )
+})
