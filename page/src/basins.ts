@@ -235,7 +235,19 @@ export class Basins {
     const workers = this.#crew.size === 1 ? 'a worker' : `${this.#crew.size} workers`
     this.#status.textContent =
       `Done: ${whole(SIDE * SIDE)} starts of ${this.#name} in ${seconds} s, ` +
-      `by ${engines[engine] ?? engine} in ${workers}.`
+      `by ${engines[engine] ?? engine} in ${workers}.${this.#unfinished()}`
+  }
+
+  /** What it means where many are nowhere yet. */
+  #unfinished(): string {
+    const { counts, done } = this.#outcomes as Outcomes
+    const part = counts[UNFINISHED] / done
+    if (part < 0.05) return ''
+    const { maxIterations, distance } = (this.#race as Race).state
+    return (
+      ` ${percent(part)} are nowhere yet: after ${whole(maxIterations)} updates they still move, and no minimum is within ` +
+      `${shown(distance)}. A larger rate, more updates or a greater distance would let them arrive.`
+    )
   }
 
   #refuse(why: string): void {

@@ -4,15 +4,20 @@ import { type EngineName, engines, type Rule } from 'antigrad'
 import uPlot from 'uplot'
 import { messageOf } from '../../dist/ground/errors.js'
 import { digitBelow, h, labelled, select, shown } from './dom.js'
-import { type Measurement, measure, SIZES } from './measure.js'
+import { loopOf } from './loops.js'
+import { type Measurement, measure, SIZES, type SubjectName } from './measure.js'
 import { build, notOffered, type RuleName, ruleNames, suggested } from './rules.js'
 import { styleOf, swatch, theme } from './theme.js'
 
-const titles: Readonly<Record<EngineName, string>> = {
+const titles: Readonly<Record<SubjectName, string>> = {
   native: 'Rust as a Node addon',
   wasm: 'Rust as WebAssembly',
   typescript: 'TypeScript',
+  loop: 'a plain loop',
 }
+
+/** Sizes of which a step is told as well: there most of it is the call. */
+const SMALL = 1000
 
 export class Bench {
   readonly element: HTMLElement
@@ -51,7 +56,8 @@ export class Bench {
         'p',
         { className: 'hint' },
         'How long an update takes, with the gradient in place, in float32: the median of nine rounds, in ' +
-          `which the engines take turns. All engines give the same bits. ${notOffered}`,
+          'which the engines take turns. All engines give the same bits. For gradientDescent, momentum and adam ' +
+          `there is a loop as a program without a library has it, which promises no bits. ${notOffered}`,
       ),
       controls,
       this.#status,
@@ -91,7 +97,9 @@ export class Bench {
   async #measure(): Promise<void> {
     const rule = this.#rule.value as RuleName
     const report = engines()
-    const runs = (Object.keys(report) as EngineName[]).filter((name) => report[name].available)
+    const built = build(suggested(rule)).rule as Rule
+    const available = (Object.keys(report) as EngineName[]).filter((name) => report[name].available)
+    const runs: SubjectName[] = [...available, ...(loopOf(built) ? (['loop'] as const) : [])]
     this.#stop = new AbortController()
     this.#run.disabled = true
     this.#cancel.disabled = false
@@ -105,7 +113,7 @@ export class Bench {
         this.#show()
       }
       this.#found = []
-      this.#found = await measure(build(suggested(rule)).rule as Rule, runs, progress, this.#stop.signal)
+      this.#found = await measure(built, runs, progress, this.#stop.signal)
       this.#status.textContent = this.#stop.signal.aborted
         ? 'Cancelled.'
         : `Done: ${rule} on ${runs.map((name) => titles[name]).join(' and ')}.`
@@ -124,36 +132,51 @@ export class Bench {
 
   #show(): void {
     const names = [...new Set(this.#found.map(({ engine }) => engine))]
-    const at = (engine: EngineName, size: number) => {
+    const at = (engine: SubjectName, size: number, per: number) => {
       const found = this.#found.find((m) => m.engine === engine && m.size === size)
-      return found ? found.nanosecondsPerStep / size : null
+      return found ? found.nanosecondsPerStep / per : null
     }
-    const heads = ['Parameters', ...names.map((name) => titles[name])].map((text, i) =>
-      h('th', { scope: 'col' }, ...(i > 0 ? [swatch(i - 1)] : []), text),
-    )
-    const rows = SIZES.map((size) =>
-      h(
-        'tr',
+    const table = (title: string, sizes: readonly number[], per: (size: number) => number) => {
+      const heads = ['Parameters', ...names.map((name) => titles[name])].map((text, i) =>
+        h('th', { scope: 'col' }, ...(i > 0 ? [swatch(i - 1)] : []), text),
+      )
+      const rows = sizes.map((size) =>
+        h(
+          'tr',
+          {},
+          h('th', { scope: 'row' }, size.toLocaleString('en')),
+          ...names.map((name) => {
+            const time = at(name, size, per(size))
+            return h('td', {}, time === null ? '' : shown(time, 3))
+          }),
+        ),
+      )
+      return h(
+        'table',
         {},
-        h('th', { scope: 'row' }, size.toLocaleString('en')),
-        ...names.map((name) => {
-          const time = at(name, size)
-          return h('td', {}, time === null ? '' : shown(time, 3))
-        }),
-      ),
-    )
-    const caption = h('caption', {}, 'Nanoseconds per parameter')
+        h('caption', {}, title),
+        h('thead', {}, h('tr', {}, ...heads)),
+        h('tbody', {}, ...rows),
+      )
+    }
     this.#results.replaceChildren(
-      names.length > 0
-        ? h('table', {}, caption, h('thead', {}, h('tr', {}, ...heads)), h('tbody', {}, ...rows))
-        : h('p', { className: 'hint' }, 'Nothing measured yet: it takes a few seconds.'),
+      ...(names.length > 0
+        ? [
+            table('Nanoseconds per parameter', SIZES, (size) => size),
+            table(
+              'Nanoseconds a step',
+              SIZES.filter((size) => size <= SMALL),
+              () => 1,
+            ),
+          ]
+        : [h('p', { className: 'hint' }, 'Nothing measured yet: it takes a few seconds.')]),
     )
     this.#plot?.destroy()
-    const series = names.map((name) => SIZES.map((size) => at(name, size)))
+    const series = names.map((name) => SIZES.map((size) => at(name, size, size)))
     this.#plot = new uPlot(this.#options(names), [SIZES, ...series], this.#chart)
   }
 
-  #options(names: readonly EngineName[]): uPlot.Options {
+  #options(names: readonly SubjectName[]): uPlot.Options {
     const { muted, grid } = theme()
     const axis = {
       stroke: muted,

@@ -39,8 +39,8 @@ export interface Pull {
   readonly velocity: Point | null
 }
 
-/** How the start was moved: while it is held, let go, or by a click, which is to run. */
-export type Move = 'held' | 'done' | 'click'
+/** How the start was moved: while it is held, let go, by a key, or by a click, which is to run. */
+export type Move = 'held' | 'done' | 'key' | 'click'
 
 /** A small picture that is drawn once, and then copied. */
 interface Sprite {
@@ -349,7 +349,10 @@ export class ContourPlot {
   /** Everything anew, as after a change of size or colours. */
   redraw(): void {
     this.#drawGround()
-    if (this.#race) this.begin(this.#race)
+    if (!this.#race) return
+    const pulls = this.#pulls
+    this.begin(this.#race)
+    this.pull(pulls)
   }
 
   #restart(): void {
@@ -522,7 +525,7 @@ export class ContourPlot {
         Math.min(x1, Math.max(x0, rounded(x + by[0] * part * (x1 - x0), x1 - x0))),
         Math.min(y1, Math.max(y0, rounded(y + by[1] * part * (y1 - y0), y1 - y0))),
       ]
-      onMove(this.#start, 'held')
+      onMove(this.#start, 'key')
     })
   }
 }

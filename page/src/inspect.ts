@@ -30,6 +30,8 @@ export class Inspector {
   readonly #choice = h('select')
   readonly #patch = h('span')
   readonly #body = h('div', { className: 'update' })
+  /** To the rule's page of the docs, where these lie beside this page. */
+  readonly #more = h('a', { hidden: import.meta.env.VITE_DOCS === undefined })
   #race: Race | null = null
   #number = 0
 
@@ -40,7 +42,7 @@ export class Inspector {
     })
     frame.replaceChildren(
       h('h2', {}, 'Why it goes there'),
-      h('div', { className: 'row' }, this.#patch, labelled('Update of', this.#choice)),
+      h('div', { className: 'row' }, this.#patch, labelled('Update of', this.#choice), this.#more),
       this.#body,
     )
   }
@@ -55,6 +57,9 @@ export class Inspector {
     this.#number = Math.min(this.#number, race.racers.length - 1)
     this.#choice.selectedIndex = this.#number
     this.#patch.replaceChildren(swatch(this.#number))
+    const { rule } = race.racers[this.#number].entry
+    this.#more.textContent = `${rule} in the docs`
+    this.#more.href = `${import.meta.env.VITE_DOCS}${rule === METHOD ? 'minimize' : `rules/${rule}`}.html`
     const updates = race.racers.map((racer) => updateAt(racer, race))
     this.#body.replaceChildren(...explained(race.racers[this.#number], updates[this.#number]))
     return race.racers.map((racer, i) => pullOf(racer, race, updates[i]))
@@ -181,5 +186,5 @@ function chosen(entry: Entry): { lines: string[]; note: string } {
   const withSome = all.filter((text) => holds(text) === true)
   const plain = all.filter((text) => holds(text) === null)
   const lines = withSome.length > 0 ? [withSome[withSome.length - 1]] : plain
-  return { lines: lines.map((text) => text.replace(/^[^=]*?: /, '')), note: coefficients }
+  return { lines: lines.map((text) => text.replace(/^[^=]*?: /, '')), note: coefficients.replaceAll('`', '') }
 }

@@ -29,6 +29,10 @@ const CALM = 200
 /** Milliseconds without motion after which the update that is looked at is explained. */
 const STILL = 140
 
+/** The race whose basins are shown unless another one was chosen. */
+const BASINS =
+  'f=himmelblau&from=-1,-0.5&adam=lr:0.3&gradientDescent=lr:0.01&momentum=lr:0.01&rmsprop=lr:0.05'
+
 const speeds = Object.fromEntries([6, 30, 120, 600, 3000].map((n) => [n, `${n} a second`]))
 
 const element = (id: string) => document.getElementById(id) as HTMLElement
@@ -103,6 +107,14 @@ let isWaiting = false
 let wanted: { start: Point; how: Move } | null = null
 let loads = 0
 let explaining: ReturnType<typeof setTimeout> | undefined
+let following: ReturnType<typeof setTimeout> | undefined
+
+/** Another race, with the forms for it. */
+async function show(other: State): Promise<void> {
+  optimizers.show(other.entries)
+  setPlaying(false)
+  await load(other)
+}
 
 /** What the address says; where a part of the page for it cannot be loaded, that is one of the problems. */
 async function readAddress(): Promise<ReturnType<typeof fromHash>> {
@@ -199,10 +211,11 @@ function refresh(): void {
   contour.update()
   if (surfaceDrawer.open) surface?.update()
   const now = performance.now()
+  clearTimeout(following)
   if (now - lastCalm > CALM || !(isPlaying || isHeld)) {
     lastCalm = now
     showNumbers()
-  }
+  } else following = setTimeout(() => showNumbers(), CALM)
   contour.pull([])
   clearTimeout(explaining)
   if (!isPlaying) explaining = setTimeout(explain, STILL)
@@ -264,7 +277,7 @@ function take({ start, how }: { start: Point; how: Move }): void {
   race = new Race(state, landscape as Landscape)
   settings.show(state)
   isWhole = how !== 'click'
-  isHeld = how === 'held'
+  isHeld = how === 'held' || how === 'key'
   if (isWhole) {
     race.make(Infinity, BUDGET)
     race.seek(race.made)
@@ -274,8 +287,8 @@ function take({ start, how }: { start: Point; how: Move }): void {
   refresh()
   keepAddress()
   // Keys have no end as a pointer's drag has.
-  if (isHeld) {
-    clearTimeout(letGo)
+  clearTimeout(letGo)
+  if (how === 'key') {
     letGo = setTimeout(() => {
       isHeld = false
       refresh()
@@ -364,6 +377,8 @@ function showBasins(): void {
 
 async function openBasins(): Promise<void> {
   if (!drawer.open) return basins?.stop()
+  // The usual function has one minimum, and its basins one colour: another one shows what they are.
+  if (toHash(state) === toHash(initial)) await show(fromHash(BASINS).state)
   try {
     const { Basins } = await import('./basins.js')
     basins ??= new Basins(basinsFrame, move, (entries) => {
@@ -438,9 +453,7 @@ addEventListener('hashchange', async () => {
   const read = await readAddress()
   problems = read.problems
   showProblems(problems)
-  optimizers.show(read.state.entries)
-  setPlaying(false)
-  await load(read.state)
+  await show(read.state)
   // Whoever follows a scene's link wants to see it.
   if (gallery.chosen && !isStill.matches) setPlaying(true)
 })

@@ -1,9 +1,13 @@
 /** The microbenchmark: how long an update in place takes, by engine and size, in this browser. */
 
 import { type EngineName, Optimizer, type Rule } from 'antigrad'
+import { loopOf } from './loops.js'
+
+/** An engine, or a plain loop in JavaScript. */
+export type SubjectName = EngineName | 'loop'
 
 export interface Measurement {
-  readonly engine: EngineName
+  readonly engine: SubjectName
   readonly size: number
   /** The median of the rounds. */
   readonly nanosecondsPerStep: number
@@ -28,7 +32,7 @@ const LOOKS = 50
  */
 export async function measure(
   rule: Rule,
-  engines: readonly EngineName[],
+  engines: readonly SubjectName[],
   onProgress: (part: number, latest: readonly Measurement[]) => void,
   signal: AbortSignal,
 ): Promise<Measurement[]> {
@@ -38,10 +42,10 @@ export async function measure(
   for (const [index, size] of SIZES.entries()) {
     const subjects = engines.map((engine) => subject(size, rule, engine, length))
     for (let round = 0; round < ROUNDS; round++) {
-      for (const { optimizer, batch, times } of subjects) {
+      for (const { stepping, batch, times } of subjects) {
         await pause()
         if (signal.aborted) return found
-        times.push(timed(optimizer, batch, length).milliseconds)
+        times.push(timed(stepping, batch, length).milliseconds)
       }
       if (round === ROUNDS - 1) {
         for (const { engine, times } of subjects) {
@@ -55,23 +59,37 @@ export async function measure(
   return found
 }
 
-function subject(size: number, rule: Rule, engine: EngineName, length: number) {
-  const optimizer = new Optimizer(new Float32Array(size).fill(1), rule, { engine })
-  optimizer.grads.fill(1e-3)
+interface Stepping {
+  step(): void
+}
+
+function subject(size: number, rule: Rule, engine: SubjectName, length: number) {
+  const stepping = engine === 'loop' ? loop(size, rule) : optimizer(size, rule, engine)
   let batch = 1
   for (let round = 0; round < WARM_UP; round++) {
-    batch = Math.ceil(timed(optimizer, batch, length).steps / LOOKS)
+    batch = Math.ceil(timed(stepping, batch, length).steps / LOOKS)
   }
-  return { engine, optimizer, batch, times: [] as number[] }
+  return { engine, stepping, batch, times: [] as number[] }
+}
+
+function optimizer(size: number, rule: Rule, engine: EngineName): Stepping {
+  const optimizer = new Optimizer(new Float32Array(size).fill(1), rule, { engine })
+  optimizer.grads.fill(1e-3)
+  return optimizer
+}
+
+function loop(size: number, rule: Rule): Stepping {
+  const [params, grads] = [new Float32Array(size).fill(1), new Float32Array(size).fill(1e-3)]
+  return { step: (loopOf(rule) as NonNullable<ReturnType<typeof loopOf>>)(rule as never, params, grads) }
 }
 
 /** Milliseconds of a step, from one tick of the clock to another one; it looks at it after every batch. */
-function timed(optimizer: Optimizer<Float32Array>, batch: number, length: number) {
+function timed(stepping: Stepping, batch: number, length: number) {
   const start = nextTick()
   let steps = 0
   let now = start
   while (now - start < length) {
-    for (let i = 0; i < batch; i++) optimizer.step()
+    for (let i = 0; i < batch; i++) stepping.step()
     steps += batch
     now = performance.now()
   }

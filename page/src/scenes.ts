@@ -9,7 +9,7 @@ export interface Scene {
 export const scenes: readonly Scene[] = [
   {
     title: 'A ravine',
-    hash: 'f=bowl&from=-4,1&condition=100&gradientDescent=lr:0.018&momentum=lr:0.018',
+    hash: 'f=bowl&from=-2.7,1.4&condition=100&gradientDescent=lr:0.018&momentum=lr:0.018',
     says: [
       'Down a ravine that is a hundred times steeper across than along, gradient descent zigzags and creeps.',
       'Momentum adds up what the steps have in common, and arrives in fewer updates.',
@@ -17,7 +17,7 @@ export const scenes: readonly Scene[] = [
   },
   {
     title: 'Too large a rate',
-    hash: 'f=bowl&from=-4,1&condition=10&maxIterations=200&gradientDescent=lr:0.1&gradientDescent=lr:0.19&gradientDescent=lr:0.205',
+    hash: 'f=bowl&from=-2.7,1.4&condition=10&maxIterations=200&gradientDescent=lr:0.1&gradientDescent=lr:0.19&gradientDescent=lr:0.205',
     says: [
       'A rate a little too large, 0.19, crosses the valley at each step, and still arrives.',
       'Beyond 2 divided by the steepest curvature, 0.2 here, each step lands higher than the last: 0.205 diverges.',
@@ -25,7 +25,7 @@ export const scenes: readonly Scene[] = [
   },
   {
     title: 'Rest by a schedule',
-    hash: 'f=bowl&from=-4,1&condition=10&noise=1&tolerance=0&maxIterations=1500&distance=0.1&adam=lr:0.3&adam=lr:cosine(0.3,{steps:1200})',
+    hash: 'f=bowl&from=-2.7,1.4&condition=10&noise=1&tolerance=0&maxIterations=1500&distance=0.1&adam=lr:0.3&adam=lr:cosine(0.3,{steps:1200})',
     says: [
       'With noise in the gradient, Adam at a constant rate circles the minimum and never rests.',
       'Where the rate decays to nothing it comes to rest beside the minimum.',
@@ -33,7 +33,7 @@ export const scenes: readonly Scene[] = [
   },
   {
     title: 'Nesterov',
-    hash: 'f=bowl&from=-4,1&condition=100&maxIterations=600&momentum=lr:0.009,momentum:0.95&nesterov=lr:0.009,momentum:0.95',
+    hash: 'f=bowl&from=-2.7,1.4&condition=100&maxIterations=600&momentum=lr:0.009,momentum:0.95&nesterov=lr:0.009,momentum:0.95',
     says: [
       'Heavy ball and Nesterov have the same rate and the same momentum, and the heavy ball swings farther.',
       'Nesterov asks for the slope where it is about to be, which brakes it in time: it arrives first.',
@@ -49,7 +49,7 @@ export const scenes: readonly Scene[] = [
   },
   {
     title: 'Noise and averages',
-    hash: 'f=bowl&from=-4,1&condition=10&noise=2&tolerance=0&maxIterations=2000&distance=0.05&sgd=lr:0.15&scheduleFreeSgd=lr:0.15',
+    hash: 'f=bowl&from=-2.7,1.4&condition=10&noise=2&tolerance=0&maxIterations=2000&distance=0.05&sgd=lr:0.15&scheduleFreeSgd=lr:0.15',
     says: [
       'Every gradient has noise, the same for both, and plain steps dance around the minimum for ever.',
       'Schedule-free SGD shows the average of its points, which stays three times as near.',

@@ -1,6 +1,7 @@
 /** The same landscape as a surface in space, with the same paths on it; it turns by itself or by hand. */
 
-import type { Point } from 'antigrad'
+import type { Point, View } from 'antigrad'
+import { ticks } from 'd3-array'
 import {
   AmbientLight,
   BufferAttribute,
@@ -8,23 +9,27 @@ import {
   Color,
   DirectionalLight,
   DoubleSide,
+  LineBasicMaterial,
+  LineSegments,
   Mesh,
   MeshBasicMaterial,
   MeshLambertMaterial,
   PerspectiveCamera,
   Scene,
   SphereGeometry,
+  Vector3,
   WebGLRenderer,
 } from 'three'
 import { Line2 } from 'three/addons/lines/Line2.js'
 import { LineGeometry } from 'three/addons/lines/LineGeometry.js'
 import { LineMaterial } from 'three/addons/lines/LineMaterial.js'
+import { shown } from './dom.js'
 import type { Race, Racer } from './race.js'
 import { GRID, type Terrain } from './terrain.js'
 import { styleOf, theme } from './theme.js'
 
-/** Places of the drawn surface in each direction. */
-const SIDE = 72
+/** Places of the drawn surface in each direction: each second one of the grid, so that steep valleys have no teeth. */
+const SIDE = (GRID + 1) / 2
 /** Pieces of a path at most; a race that is longer keeps its beginning and moves its head. */
 const PIECES = 2000
 /** Of the width: what moved less needs no piece of its own. */
@@ -43,13 +48,19 @@ const LATE = 25
 const SLOW = 80
 const HEIGHT = 0.55
 /** The height that the camera looks at. */
-const MIDDLE = 0.22
+const MIDDLE = 0.17
 /** Above the surface, so that it does not hide the path. */
 const LIFT = 0.012
 /** Radians a second. */
 const PACE = 0.25
 
 type Place = readonly [x: number, y: number, z: number]
+
+/** A tick's number beside the surface, and where it belongs. */
+interface Tick {
+  readonly text: HTMLElement
+  readonly place: Vector3
+}
 
 /** One racer's line and ball. */
 interface Trail {
@@ -76,6 +87,9 @@ export class SurfacePlot {
   readonly #sun = new DirectionalLight('#ffffff', 1.6)
   #ground: Mesh | null = null
   #stars: Mesh[] = []
+  #frame: LineSegments | null = null
+  #ticks: Tick[] = []
+  readonly #seen = new Vector3()
   #terrain: Terrain | null = null
   #race: Race | null = null
   #trails: Trail[] = []
@@ -136,7 +150,52 @@ export class SurfacePlot {
       return star
     })
     this.#scene.add(this.#ground, ...this.#stars)
+    this.#showAxes(terrain.landscape.view)
     this.isStale = true
+  }
+
+  /** Lines around the foot of the surface, and numbers along two of them, which are texts of the page. */
+  #showAxes([x0, x1, y0, y1]: View): void {
+    if (this.#frame) this.#drop(this.#frame)
+    for (const { text } of this.#ticks) text.remove()
+    const foot = [-0.5, 0.5].flatMap((a) => [-0.5, 0, a, 0.5, 0, a, a, 0, -0.5, a, 0, 0.5])
+    const along = (x: number, from: number, to: number) => (x - from) / (to - from) - 0.5
+    const tick = (place: readonly [number, number, number], name: string) => {
+      const text = document.createElement('span')
+      text.className = 'tick'
+      text.textContent = name
+      text.setAttribute('aria-hidden', 'true')
+      this.#canvas.parentElement?.append(text)
+      return { text, place: new Vector3(...place) }
+    }
+    const [xs, ys] = [ticks(x0, x1, 5), ticks(y0, y1, 5)]
+    for (const side of [-1, 1]) {
+      for (const x of xs) foot.push(along(x, x0, x1), 0, 0.5 * side, along(x, x0, x1), 0, 0.53 * side)
+      for (const y of ys) foot.push(0.5 * side, 0, -along(y, y0, y1), 0.53 * side, 0, -along(y, y0, y1))
+    }
+    this.#ticks = [
+      ...xs.map((x) => tick([along(x, x0, x1), 0, 0.58], shown(x))),
+      ...ys.map((y) => tick([0.58, 0, -along(y, y0, y1)], shown(y))),
+      ...[tick([0, 0, 0.68], 'x'), tick([0.68, 0, 0], 'y')],
+    ]
+    const geometry = new BufferGeometry()
+    geometry.setAttribute('position', new BufferAttribute(Float32Array.from(foot), 3))
+    this.#frame = new LineSegments(geometry, new LineBasicMaterial({ color: theme().muted }))
+    this.#scene.add(this.#frame)
+  }
+
+  /** The numbers follow as it turns, on the sides that are near. */
+  #placeTicks(): void {
+    const { clientWidth, clientHeight } = this.#canvas
+    const { x: eyeX, z: eyeZ } = this.#camera.position
+    for (const { text, place } of this.#ticks) {
+      this.#seen.copy(place)
+      // What lies beyond an edge of the foot belongs to that edge.
+      if (place.x > 0.5 && eyeX < 0) this.#seen.x = -place.x
+      if (place.z > 0.5 && eyeZ < 0) this.#seen.z = -place.z
+      const { x, y } = this.#seen.project(this.#camera)
+      text.style.transform = `translate(${((x + 1) * clientWidth) / 2}px, ${((1 - y) * clientHeight) / 2}px) translate(-50%, -50%)`
+    }
   }
 
   /** A new race; `anew` where more may be new than its start. */
@@ -173,10 +232,11 @@ export class SurfacePlot {
     this.#azimuth += seconds * PACE
     const flat = Math.cos(this.#elevation)
     const [x, z] = [Math.sin(this.#azimuth), Math.cos(this.#azimuth)]
-    const away = 2 / Math.min(1, this.#camera.aspect * 0.8)
+    const away = 2.3 / Math.min(1, this.#camera.aspect * 0.8)
     this.#camera.position.set(away * flat * x, away * Math.sin(this.#elevation) + MIDDLE, away * flat * z)
     this.#camera.lookAt(0, MIDDLE, 0)
     this.#renderer.render(this.#scene, this.#camera)
+    this.#placeTicks()
     if (!this.#isMeasured) this.#measure()
   }
 
@@ -234,7 +294,7 @@ export class SurfacePlot {
     return Number.isNaN(z) ? null : [u - 0.5, z * HEIGHT + LIFT, 0.5 - v]
   }
 
-  #drop(mesh: Mesh): void {
+  #drop(mesh: Mesh | LineSegments): void {
     this.#scene.remove(mesh)
     mesh.geometry.dispose()
     for (const material of [mesh.material].flat()) material.dispose()
@@ -293,7 +353,7 @@ function groundOf({ heights }: Terrain): BufferGeometry {
   const indices: number[] = []
   for (let row = 0; row < SIDE; row++) {
     for (let column = 0; column < SIDE; column++) {
-      const [i, j] = [row, column].map((k) => Math.round((k * (GRID - 1)) / (SIDE - 1)))
+      const [i, j] = [2 * row, 2 * column]
       const z = heights[i * GRID + j]
       const at = row * SIDE + column
       positions.set([j / (GRID - 1) - 0.5, (Number.isNaN(z) ? 0 : z) * HEIGHT, 0.5 - i / (GRID - 1)], 3 * at)
@@ -301,7 +361,7 @@ function groundOf({ heights }: Terrain): BufferGeometry {
         .clone()
         .lerp(top, Number.isNaN(z) ? 0 : z)
         .toArray(colors, 3 * at)
-      const isHole = [0, 1, GRID, GRID + 1].some((k) => Number.isNaN(heights[i * GRID + j + k]))
+      const isHole = [0, 2, 2 * GRID, 2 * GRID + 2].some((k) => Number.isNaN(heights[i * GRID + j + k]))
       if (row + 1 < SIDE && column + 1 < SIDE && !isHole) {
         indices.push(at, at + 1, at + SIDE, at + 1, at + SIDE + 1, at + SIDE)
       }

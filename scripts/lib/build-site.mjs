@@ -25,5 +25,5 @@ export async function buildSite(outDir, base = process.env.DOCS_BASE ?? '/') {
   await run(bin('typedoc'), [], { cwd: docs })
   say('The site…')
   await run(bin('vitepress'), ['build', '.', '--outDir', outDir, '--base', base], { cwd: docs })
-  await buildPage(join(outDir, 'race'))
+  await buildPage(join(outDir, 'race'), '../docs/')
 }

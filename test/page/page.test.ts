@@ -190,6 +190,8 @@ describe('the picture', () => {
     expect(await button(page, 'Play').isVisible()).toBe(true)
     await page.mouse.up()
     await over(page)
+    // The address follows when it rests.
+    await page.waitForTimeout(500)
     expect(await points(page)).toEqual(await expectedPoints(hashOf(page)))
   })
 
@@ -226,6 +228,40 @@ describe('the picture', () => {
     await expect.poll(() => hashOf(page)).toContain('noise=1')
     await over(page)
     expect(await points(page)).toEqual(await expectedPoints(hashOf(page)))
+  })
+
+  test('a scene by keyboard alone, with its end announced', async () => {
+    const page = await open('f=booth&adam=lr:0.5')
+    const link = page.getByRole('link', { name: 'Too large a rate' })
+    for (let i = 0; i < 20 && !(await link.evaluate((it) => it === document.activeElement)); i++)
+      await page.keyboard.press('Tab')
+    await page.keyboard.press('Enter')
+    await expect.poll(() => link.getAttribute('aria-current')).toBe('true')
+    await page.getByLabel('speed').selectOption('3000')
+    await button(page, 'Play').focus()
+    await page.keyboard.press('Enter')
+    await over(page)
+    expect(await page.locator('.stage .status').getAttribute('role')).toBe('status')
+    expect(await page.locator('.stage .status').textContent()).toMatch(
+      /^The race is over: 2 of 3 arrived, gradientDescent 0.19 first, after \d+ updates\.$/,
+    )
+    await page.locator('.timeline').focus()
+    await page.keyboard.press('Home')
+    expect(await page.locator('.timeline').getAttribute('aria-valuetext')).toBe('0 updates')
+    await page.getByText('Update 1, with its numbers').waitFor()
+  })
+
+  test('basins open where they are worth a look, unless a race was chosen', async () => {
+    const page = await open('')
+    await page.locator('#basins > summary').click()
+    await page.locator('.basins tbody tr').nth(3).waitFor()
+    expect(await page.getByRole('combobox', { name: 'Function', exact: true }).inputValue()).toBe(
+      'himmelblau',
+    )
+    const chosen = await open('f=booth&adam=lr:0.5')
+    await chosen.locator('#basins > summary').click()
+    await chosen.locator('.basins tbody tr').first().waitFor()
+    expect(await chosen.getByRole('combobox', { name: 'Function', exact: true }).inputValue()).toBe('booth')
   })
 
   test('options without an effect say so', async () => {
@@ -443,7 +479,8 @@ describe('the engines', () => {
     await page.getByText('Done: gradientDescent on').waitFor({ timeout: 60_000 })
     expect(await progress()).toBe(1)
     const cells = await page.locator('.bench .results td').allTextContents()
-    expect(cells).toHaveLength(12)
+    // Six sizes a number, three sizes a step, of two engines and a plain loop.
+    expect(cells).toHaveLength(27)
     for (const cell of cells) expect(Number(cell), cell).toBeGreaterThan(0)
     expect(await page.locator('.rates canvas').count()).toBe(1)
   })

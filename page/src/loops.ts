@@ -1,0 +1,39 @@
+/** Loops as a program without a library has them: what the engines are measured against. */
+
+import type { Rule } from 'antigrad'
+
+type Loop = (rule: never, params: Float32Array, grads: Float32Array) => () => void
+
+const loops: Readonly<Partial<Record<Rule['name'], Loop>>> = {
+  gradientDescent:
+    ({ lr }: { lr: number }, params, grads) =>
+    () => {
+      for (let i = 0; i < params.length; i++) params[i] -= lr * grads[i]
+    },
+  momentum: ({ lr, momentum }: { lr: number; momentum: number }, params, grads) => {
+    const v = new Float32Array(params.length)
+    return () => {
+      for (let i = 0; i < params.length; i++) {
+        v[i] = momentum * v[i] - lr * grads[i]
+        params[i] += v[i]
+      }
+    }
+  },
+  adam: ({ lr, beta1, beta2, eps }: Record<'lr' | 'beta1' | 'beta2' | 'eps', number>, params, grads) => {
+    const m = new Float32Array(params.length)
+    const v = new Float32Array(params.length)
+    let t = 0
+    return () => {
+      t++
+      const [c1, c2] = [lr / (1 - beta1 ** t), 1 / Math.sqrt(1 - beta2 ** t)]
+      for (let i = 0; i < params.length; i++) {
+        m[i] = beta1 * m[i] + (1 - beta1) * grads[i]
+        v[i] = beta2 * v[i] + (1 - beta2) * grads[i] * grads[i]
+        params[i] -= (c1 * m[i]) / (Math.sqrt(v[i]) * c2 + eps)
+      }
+    }
+  },
+}
+
+/** A step of a rule by a plain loop; undefined where none is written. */
+export const loopOf = (rule: Rule) => loops[rule.name] as Loop | undefined
