@@ -620,5 +620,5 @@ test('it is light', () => {
   expect(parts('surface-', ...wanted)).toBeLessThan(159_000)
   expect(parts(...wanted)).toBeLessThan(300_000)
   expect(parts('schedules-', 'basins-')).toBeLessThan(364_000)
-  expect(size(assets)).toBeLessThan(492_000)
+  expect(size(assets)).toBeLessThan(496_000)
 })
