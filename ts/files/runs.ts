@@ -76,14 +76,16 @@ export async function toBlob(optimizer: Saveable, options: WriteOptions = {}): P
   return sink.blob
 }
 
+type Writing = (open: () => Promise<Sink>) => Promise<void>
+
 /** All that may be wrong with what was given is found here, and the state is that of this moment. */
-export function begin(optimizer: unknown, options: unknown): (open: () => Promise<Sink>) => Promise<void> {
+export function begin(optimizer: unknown, options: unknown): Writing {
   const { what, dtype, metadata } = readOptions('options', options, table)
   if (what === 'run' && dtype !== undefined)
     throw new OptionError('dtype', 'none for a run, which goes on to the same bits', dtype)
   const given = readMetadata(metadata)
   const snapshot = new Snapshot(optimizer)
-  try {
+  return written(snapshot, () => {
     const { saved } = snapshot
     const arrays = what === 'run' ? arraysOf(saved) : planeOf(saved, what)
     const texts = what === 'run' ? describe(saved) : new Map([['format', 'pt']])
@@ -95,23 +97,38 @@ export function begin(optimizer: unknown, options: unknown): (open: () => Promis
       }),
     )
     snapshot.only(new Set(arrays.map(({ array }) => array)))
-    const prepared = prepare(tensors, new Map([...texts, ...given]))
-    return async (open) => {
-      try {
-        const sink = await open()
-        try {
-          await writeAll(sink, prepared)
-        } catch (error) {
-          await sink.abort()
-          throw error
-        }
-      } finally {
-        snapshot.close()
-      }
-    }
+    return { tensors, metadata: new Map([...texts, ...given]) }
+  })
+}
+
+/** What writes a snapshot, which ends with it; what is described is checked before. */
+export function written(
+  snapshot: Snapshot,
+  describe: () => { readonly tensors: readonly Writable[]; readonly metadata: ReadonlyMap<string, string> },
+): Writing {
+  const begun = () => {
+    const { tensors, metadata } = describe()
+    return prepare(tensors, metadata)
+  }
+  let prepared: ReturnType<typeof begun>
+  try {
+    prepared = begun()
   } catch (error) {
     snapshot.close()
     throw error
+  }
+  return async (open) => {
+    try {
+      const sink = await open()
+      try {
+        await writeAll(sink, prepared)
+      } catch (error) {
+        await sink.abort()
+        throw error
+      }
+    } finally {
+      snapshot.close()
+    }
   }
 }
 
@@ -205,7 +222,8 @@ function runOf({ metadata, tensors }: TensorFile, arrays: ReadonlyMap<string, un
   }
 }
 
-async function readRun(file: TensorFile): Promise<Saved> {
+/** @throws FileError where it is none, or damaged */
+export async function readRun(file: TensorFile): Promise<Saved> {
   // Nothing is read before it is known to be a run, and of its dtype.
   const { dtype } = runOf(file, new Map())
   const expected = dtype === 'float32' ? WRITTEN.float32 : WRITTEN.float64

@@ -1,0 +1,137 @@
+/** Checkpoints: the newest whole one is found, whatever has happened to others and whenever a process was killed. */
+
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { adam, Optimizer, OptionError } from 'antigrad'
+import { checkpoints } from 'antigrad/files'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { home } from '../children.js'
+import { random } from '../helpers.js'
+
+let folder: string
+beforeEach(() => {
+  folder = join(mkdtempSync(join(tmpdir(), 'antigrad-checkpoints-')), 'runs')
+})
+afterEach(() => rmSync(join(folder, '..'), { recursive: true }))
+
+const ones = Float32Array.of(1, 1)
+const fresh = () => new Optimizer({ w: Float32Array.of(3, 4) }, adam({ lr: 0.1 }))
+
+test('the newest stay, by the order in which they were saved', async () => {
+  const kept = checkpoints(folder, { keep: 2 })
+  expect(await kept.latest()).toBeNull()
+  const optimizer = fresh()
+  for (const step of [10, 20, 5]) {
+    optimizer.step({ w: ones })
+    expect(await kept.save(optimizer, { step, metrics: { loss: step / 10, best: NaN } })).toContain(
+      `-step-${step}.`,
+    )
+  }
+  expect(readdirSync(folder).sort()).toEqual(['000002-step-20.safetensors', '000003-step-5.safetensors'])
+  const found = await kept.latest()
+  expect(found).toMatchObject({ step: 5, metrics: { loss: 0.5, best: NaN }, skipped: [] })
+  expect(found?.path).toBe(join(folder, '000003-step-5.safetensors'))
+  expect(found?.saved).toEqual(optimizer.save())
+  // Unless it is said, the step is the number of updates.
+  await checkpoints(folder, { keep: null }).save(optimizer)
+  expect(await kept.latest()).toMatchObject({ step: 3, metrics: {} })
+  expect(readdirSync(folder)).toHaveLength(3)
+})
+
+test('several calls are of their moments, one after the other', async () => {
+  const kept = checkpoints(folder)
+  const optimizer = fresh()
+  const saving = [1, 2, 3, 4, 5].map(() => {
+    optimizer.step({ w: ones })
+    return kept.save(optimizer)
+  })
+  await Promise.all(saving)
+  expect(readdirSync(folder)).toHaveLength(3)
+  const found = await kept.latest()
+  expect(found?.step).toBe(5)
+  expect(found?.saved).toEqual(optimizer.save())
+})
+
+test('a damaged one is left out, and said', async () => {
+  const onWarning = vi.fn()
+  const kept = checkpoints(folder, { onWarning })
+  const optimizer = fresh()
+  const paths = [await kept.save(optimizer, { step: 1 }), await kept.save(optimizer, { step: 2 })]
+  paths.push(await kept.save(optimizer, { step: 3 }))
+  const bytes = readFileSync(paths[2])
+  bytes[bytes.length - 1] ^= 4
+  writeFileSync(paths[2], bytes)
+  writeFileSync(paths[1], readFileSync(paths[1]).subarray(0, 300))
+  writeFileSync(join(folder, 'notes.txt'), 'mine')
+  const found = await kept.latest()
+  expect(found?.step).toBe(1)
+  expect(found?.skipped.map(({ path }) => path)).toEqual([paths[2], paths[1]])
+  expect(onWarning).toHaveBeenCalledTimes(2)
+  expect(onWarning.mock.calls[0][0]).toContain(`${paths[2]} is damaged, and left out: tensor state/v/w`)
+  writeFileSync(paths[0], 'x')
+  expect(await kept.latest()).toBeNull()
+  // What is not ours stays; what a killed process has left goes.
+  const left = join(folder, '000009-step-9.safetensors.01234567.tmp')
+  writeFileSync(left, 'x')
+  await kept.save(optimizer)
+  expect(existsSync(left)).toBe(false)
+  expect(existsSync(join(folder, 'notes.txt'))).toBe(true)
+})
+
+describe('what is wrong is said before anything is written', () => {
+  test.each<[string, unknown]>([
+    ['a step below 0', { step: -1 }],
+    ['half a step', { step: 0.5 }],
+    ['metrics that are none', { metrics: 7 }],
+    ['a metric that is a text', { metrics: { loss: '1' } }],
+    ['another option', { loss: 1 }],
+    ['no options', null],
+  ])('%s', async (_, options) => {
+    await expect(checkpoints(folder).save(fresh(), options as never)).rejects.toThrow(OptionError)
+    expect(existsSync(folder)).toBe(false)
+  })
+  test.each<[string, unknown]>([
+    ['none are kept', { keep: 0 }],
+    ['half of one', { keep: 0.5 }],
+    ['another option', { count: 3 }],
+    ['a warning that is none', { onWarning: 7 }],
+  ])('%s', (_, options) => {
+    expect(() => checkpoints(folder, options as never)).toThrow(OptionError)
+  })
+  test('no optimizer', async () => {
+    await expect(checkpoints(folder).save({ save: 7 } as never)).rejects.toThrow(OptionError)
+    expect(existsSync(folder)).toBe(false)
+  })
+})
+
+const KILLS = Number(process.env.ANTIGRAD_TEST_KILLS ?? 12)
+
+test(`killed ${KILLS} times at random counts of bytes, the one before or the new one is whole`, async () => {
+  const draw = random(7)
+  let last = 0
+  for (let kill = 0; kill < KILLS; kill++) {
+    // A checkpoint has 25 kB; a process writes some of them.
+    const bytes = Math.floor(draw() * 80_000)
+    const child = spawn(process.execPath, [join(home, 'test/files/killed.mjs'), folder, `${bytes}`], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let told = ''
+    child.stdout.on('data', (data) => {
+      told += data
+    })
+    const signal = await new Promise((resolve) => child.on('close', (_, signal) => resolve(signal)))
+    expect(signal).toBe('SIGKILL')
+    // What it has told of is on the disk; the next one may be.
+    const done = Number(told.trim().split('\n').at(-1) || last)
+    const found = await checkpoints(folder, { onWarning: (message) => expect(message).toBe('') }).latest()
+    const step = found?.step ?? 0
+    expect([done, done + 1]).toContain(step)
+    expect(found?.skipped ?? []).toEqual([])
+    if (found !== null) expect(found.saved.updates).toBe(step)
+    last = step
+    expect(readdirSync(folder).filter((name) => name.endsWith('.tmp')).length).toBeLessThan(2)
+  }
+  expect(last).toBeGreaterThan(KILLS / 4)
+}, 600_000)

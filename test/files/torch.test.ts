@@ -1,0 +1,174 @@
+/**
+ * Optimizers of Torch: `data/torch` has each rule's state after the update `savedAfter` of the runs in
+ * `data/groups.json`, as the lines of Python in docs/files.md write it. They go on here, and back.
+ */
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { adam, adamw, cosine, lion, Optimizer, OptionError, type Rule, rmsprop, sgd } from 'antigrad'
+import { FileError, fromTorch, openFile, toBlob, toTorch } from 'antigrad/files'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+interface Run {
+  readonly system: string
+  readonly lrTimes: { readonly update: number; readonly group: number }
+  readonly savedAfter: number
+  readonly missing: readonly number[]
+  readonly lrs: readonly (readonly number[])[]
+  readonly gradients: readonly (readonly (readonly number[])[])[]
+  readonly parameters: readonly (readonly (readonly number[])[])[]
+}
+const { runs }: { runs: Run[] } = JSON.parse(
+  readFileSync(new URL('../data/groups.json', import.meta.url), 'utf8'),
+)
+const fileOf = ({ system }: Run) =>
+  new URL(`../data/torch/${system.split('.').at(-1)}.safetensors`, import.meta.url)
+const names = ['layer.0', 'layer.1', 'head']
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'antigrad-torch-'))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+describe.each(runs)('$system', (run) => {
+  const load = async () =>
+    Optimizer.load<Record<string, Float64Array>, Rule>(await fromTorch(fileOf(run), { names }))
+
+  test('goes on to 1e-12', async () => {
+    const optimizer = await load()
+    const updates = names.map((name) => optimizer.state[name].updates)
+    // SGD of Torch counts none.
+    expect(updates).toEqual(run.system === 'torch.optim.SGD' ? [1, 1, 1] : [8, 6, 3])
+    const largest = run.parameters[0].map((values) => values.map(() => 0))
+    run.parameters.forEach((all, t) => {
+      if (t > run.savedAfter) {
+        const { update, group } = run.lrTimes
+        if (t === update) optimizer.set(names[group], { lr: run.lrs[t][group] })
+        optimizer.step(
+          Object.fromEntries(
+            names.map((name, i) => [
+              name,
+              run.missing[t] === i ? null : Float64Array.from(run.gradients[t][i]),
+            ]),
+          ) as never,
+        )
+      }
+      all.forEach((values, i) => {
+        values.forEach((value, k) => {
+          largest[i][k] = Math.max(largest[i][k] ?? 0, Math.abs(value))
+          if (t < run.savedAfter) return
+          const difference = Math.abs(optimizer.params[names[i]][k] - value)
+          expect(difference, `update ${t}, ${names[i]}, ${k}`).toBeLessThanOrEqual(1e-12 * largest[i][k])
+        })
+      })
+    })
+  })
+
+  test('and back: the same tensors, and what Torch has in its groups', async () => {
+    const path = join(folder, 'back.safetensors')
+    await toTorch(path, await load())
+    const [back, given] = [await openFile(path), await openFile(fileOf(run))]
+    expect([...back.tensors.keys()].sort()).toEqual([...given.tensors.keys()].sort())
+    for (const [name, { shape, dtype }] of given.tensors) {
+      expect(back.tensors.get(name)).toMatchObject({ shape, dtype })
+      expect(await back.read(name), name).toEqual(await given.read(name))
+    }
+    const groupsOf = ({ metadata }: typeof back) => JSON.parse(metadata.get('param_groups') ?? '')
+    const [ours, theirs] = [groupsOf(back), groupsOf(given)]
+    expect(ours).toHaveLength(3)
+    ours.forEach((group: object, k: number) => {
+      expect(theirs[k]).toMatchObject(group)
+    })
+    expect(back.metadata.get('torch.optim')).toBe(given.metadata.get('torch.optim'))
+    await Promise.all([back.close(), given.close()])
+    // It has the names by now.
+    const again = Optimizer.load<Record<string, Float64Array>>(await fromTorch(path))
+    expect(Object.keys(again.params)).toEqual(names)
+  })
+})
+
+test('what is written is the state at the call', async () => {
+  const optimizer = new Optimizer({ w: new Float32Array(3_000_000).fill(1) }, sgd({ lr: 0.5, momentum: 0.9 }))
+  const path = join(folder, 'moment.safetensors')
+  const writing = toTorch(path, optimizer)
+  optimizer.step({ w: new Float32Array(3_000_000).fill(1) })
+  await writing
+  const file = await openFile(path)
+  expect((await file.read('params/0')).every((value) => value === 1)).toBe(true)
+  // Torch has no buffer before the first step.
+  expect([...file.tensors.keys()]).toEqual(['params/0'])
+  await file.close()
+})
+
+test.each<[string, Rule, object, string]>([
+  ['a rule that Torch has not', lion(), {}, 'a rule that Torch has'],
+  ['an option that Torch has not', adam({ cautious: true }), {}, "options that Torch's Adam has"],
+  ['a form that Torch has not', rmsprop({ form: 'essay' }), {}, "options that Torch's RMSprop has"],
+  ['a schedule', adamw({ lr: cosine(0.1, { steps: 9 }) }), {}, 'numbers, not schedules'],
+  ['two rules', adam(), { groups: [{ match: 'b', rule: sgd() }] }, 'one rule: Adam'],
+  ['nothing that is updated', adam(), { groups: [{ match: '*', frozen: true }] }, 'tensors that are updated'],
+])('%s is no optimizer of Torch', async (_, rule, options, message) => {
+  const optimizer = new Optimizer({ a: Float32Array.of(1), b: Float32Array.of(2) }, rule, options as never)
+  const error = await toTorch(join(folder, 'never'), optimizer).catch((thrown) => thrown)
+  expect(error).toBeInstanceOf(OptionError)
+  expect(error.message).toContain(message)
+})
+
+test.each<[string, unknown]>([
+  ['too few', ['a', 'b']],
+  ['twice one', ['a', 'b', 'a']],
+  ['a pattern', ['a', '*', 'b']],
+  ['numbers', [1, 2, 3]],
+  ['none', 7],
+])('names that do not fit: %s', async (_, given) => {
+  await expect(fromTorch(fileOf(runs[0]), { names: given as never })).rejects.toThrow(OptionError)
+})
+
+/** A file of one parameter, whose metadata say this. */
+async function written(metadata: Readonly<Record<string, string>>): Promise<Blob> {
+  const optimizer = new Optimizer({ 'params/0': Float32Array.of(1) }, adam())
+  return toBlob(optimizer, { what: 'params', metadata })
+}
+const groups = (group: object) => JSON.stringify([{ params: [0], ...group }])
+
+test.each<[string, Readonly<Record<string, string>>, string]>([
+  ['nothing of Torch', {}, 'metadata: param_groups: expected JSON'],
+  ['no JSON', { param_groups: '[', 'torch.optim': 'Adam' }, 'expected JSON'],
+  ['another rule', { param_groups: groups({}), 'torch.optim': 'LBFGS' }, 'expected one of SGD, Adam'],
+  ['what every object has', { param_groups: groups({}), 'torch.optim': 'toString' }, 'expected one of SGD'],
+  [
+    'an unknown option',
+    { param_groups: groups({ more: 1 }), 'torch.optim': 'Adam' },
+    'options that Adam has',
+  ],
+  ['an option of another type', { param_groups: groups({ lr: '1' }), 'torch.optim': 'Adam' }, 'lr: expected'],
+  ['betas that are none', { param_groups: groups({ betas: 7 }), 'torch.optim': 'Adam' }, ''],
+  ['other indices', { param_groups: '[{"params":[1]}]', 'torch.optim': 'Adam' }, 'in order'],
+  ['no indices', { param_groups: '[{}]', 'torch.optim': 'Adam' }, 'in order'],
+  ['no groups', { param_groups: '[]', 'torch.optim': 'Adam' }, 'names: expected 0 names'],
+  [
+    'more parameters',
+    { param_groups: '[{"params":[0,1]}]', 'torch.optim': 'Adam' },
+    'tensor: expected one of',
+  ],
+])('a file with %s is refused, or has defaults', async (_, metadata, message) => {
+  const result = await fromTorch(await written(metadata)).catch((thrown) => thrown)
+  if (message === '') expect(result).toMatchObject({ rule: { beta1: 0.9 } })
+  else {
+    expect(result instanceof FileError || result instanceof OptionError).toBe(true)
+    expect(result.message).toContain(message)
+  }
+})
+
+test('Adam whose decay is decoupled is AdamW, and AdamW whose is not is Adam', async () => {
+  const ruleOf = async (optimizer: string, flag: boolean) => {
+    const metadata = { param_groups: groups({ decoupled_weight_decay: flag }), 'torch.optim': optimizer }
+    return (await fromTorch(await written(metadata))).rule.name
+  }
+  expect(await ruleOf('Adam', true)).toBe('adamw')
+  expect(await ruleOf('Adam', false)).toBe('adam')
+  expect(await ruleOf('AdamW', true)).toBe('adamw')
+  expect(await ruleOf('AdamW', false)).toBe('adam')
+})

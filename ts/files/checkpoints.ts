@@ -1,0 +1,151 @@
+/** Checkpoints: the last files of a run in a folder, of which the newest whole one is found again. */
+
+import { openFolder, openSink, TEMPORARY } from '#disk'
+import { OptionError } from '../ground/errors.js'
+import { isRecord, ownProperties } from '../ground/given.js'
+import { anything, callback, orNull, whole } from '../options/kinds.js'
+import { readOptions } from '../options/read.js'
+import { runIn, textOf } from '../saved/text.js'
+import type { Saved } from '../saved/write.js'
+import { FileError } from './errors.js'
+import { openFile } from './read.js'
+import { begin, readRun, type Saveable } from './runs.js'
+
+/** What is said of a checkpoint. */
+export interface CheckpointOptions {
+  /** What the run has come to, as its caller counts; how many updates it had, by default. */
+  readonly step?: number
+  /** Numbers by name. */
+  readonly metrics?: Readonly<Record<string, number>>
+}
+
+/** A checkpoint that is whole. */
+export interface Checkpoint {
+  readonly path: string
+  readonly saved: Saved
+  readonly step: number
+  readonly metrics: Readonly<Record<string, number>>
+  /** Newer ones that are damaged, with the reasons. */
+  readonly skipped: readonly { readonly path: string; readonly reason: string }[]
+}
+
+export interface CheckpointsOptions {
+  /** How many of the newest stay; 3 by default, and with null all. */
+  readonly keep?: number | null
+  /** Is told of damaged ones; console.warn by default. */
+  readonly onWarning?: (message: string) => void
+}
+
+/** Checkpoints in a folder, into which nobody else writes. */
+export interface Checkpoints {
+  /**
+   * Writes one, of the state at this call, as `writeFile` does; then older ones go. Several calls write one after the
+   * other.
+   *
+   * @returns where it is
+   */
+  save(optimizer: Saveable, options?: CheckpointOptions): Promise<string>
+  /** Reads the newest that is whole; null where there is none. */
+  latest(): Promise<Checkpoint | null>
+}
+
+const table = {
+  keep: orNull(whole(1), 3),
+  onWarning: callback<(message: string) => void, (message: string) => void>((message) =>
+    console.warn(message),
+  ),
+}
+const saving = { step: anything<number>(), metrics: anything<Readonly<Record<string, number>>>() }
+
+const [STEP, METRICS] = ['checkpoint.step', 'checkpoint.metrics']
+/** In the order in which they were written, whatever the steps are. */
+const NAME = /^(\d{6,15})-step-\d+\.safetensors$/
+const nameOf = (number: number, step: number) => `${String(number).padStart(6, '0')}-step-${step}.safetensors`
+
+/**
+ * Checkpoints in a folder, which is made where it is not there.
+ *
+ * A process may be killed at any moment: the files that were whole before stay until the new one is on the disk.
+ *
+ * @throws OptionError for options; in a page, where there are no folders
+ */
+export function checkpoints(directory: string | URL, options: CheckpointsOptions = {}): Checkpoints {
+  const { keep, onWarning } = readOptions('options', options, table)
+  const folder = openFolder(directory)
+  let before: Promise<unknown> = Promise.resolve()
+
+  /** The newest first. */
+  const all = async () => {
+    const names = (await folder.names()).filter((name) => NAME.test(name))
+    return names.sort((a, b) => numberOf(b) - numberOf(a))
+  }
+
+  const write = async (writing: ReturnType<typeof begin>, step: number) => {
+    let old: readonly string[] = []
+    let path = ''
+    await writing(async () => {
+      for (const name of await folder.names())
+        if (name.endsWith(TEMPORARY) && /^\d{6,15}-step-/.test(name)) await folder.remove(name)
+      old = await all()
+      path = folder.pathOf(nameOf(old.length === 0 ? 1 : numberOf(old[0]) + 1, step))
+      return openSink(path)
+    })
+    for (const name of keep === null ? [] : old.slice(keep - 1)) await folder.remove(name)
+    return path
+  }
+
+  return {
+    async save(optimizer, given = {}) {
+      const { step, metrics } = readOptions('options', given, saving)
+      const count = step ?? (optimizer as { updates?: number })?.updates
+      if (!(Number.isSafeInteger(count) && (count as number) >= 0))
+        throw new OptionError('step', 'a whole number ≥ 0', count)
+      const texts = new Map([
+        [STEP, `${count}`],
+        [METRICS, textOf(readMetrics(metrics), [])],
+      ])
+      const writing = begin(optimizer, { metadata: Object.fromEntries(texts) })
+      const done = before.then(() => write(writing, count as number))
+      before = done.catch(() => {})
+      return done
+    },
+
+    async latest() {
+      const skipped: { path: string; reason: string }[] = []
+      for (const name of await all()) {
+        const path = folder.pathOf(name)
+        try {
+          return { ...(await readCheckpoint(path)), path, skipped }
+        } catch (error) {
+          if (!(error instanceof FileError)) throw error
+          skipped.push({ path, reason: error.message })
+          onWarning(`antigrad: ${path} is damaged, and left out: ${error.message}`)
+        }
+      }
+      return null
+    },
+  }
+}
+
+const numberOf = (name: string) => Number(NAME.exec(name)?.[1])
+
+async function readCheckpoint(path: string): Promise<Omit<Checkpoint, 'path' | 'skipped'>> {
+  const file = await openFile(path)
+  try {
+    const saved = await readRun(file)
+    const step = Number(file.metadata.get(STEP))
+    const metrics = runIn(file.metadata.get(METRICS) ?? '{}', []) as Checkpoint['metrics']
+    return { saved, step, metrics }
+  } finally {
+    await file.close()
+  }
+}
+
+function readMetrics(given: unknown): Readonly<Record<string, unknown>> {
+  if (given === undefined) return {}
+  if (!isRecord(given)) throw new OptionError('metrics', 'an object of numbers', given)
+  const metrics = ownProperties(given)
+  for (const [name, value] of Object.entries(metrics))
+    if (typeof value !== 'number') throw new OptionError(`metrics: ${name}`, 'a number', value)
+  return metrics
+}
