@@ -312,6 +312,11 @@ describe('what is no list of gradients is an error', () => {
     expect(() => sumGradients(parts())).toThrow(message)
   })
 
+  test('a row may be as far as 32 bits reach', () => {
+    const sum = sumGradients([rows([2 ** 32 - 1], f(1)), rows([0], f(1))])
+    expect([...sum.indices]).toEqual([0, 2 ** 32 - 1])
+  })
+
   test('each property is read once, and names that every object has are names', () => {
     let reads = 0
     const lying = {

@@ -86,6 +86,13 @@ describe('structures', () => {
       refused(changed(change))
   })
 
+  test('as deep as parameters may be', () => {
+    let params: Anything = { w: new Float32Array(1) }
+    for (let k = 1; k < 100; k++) params = { a: params }
+    const saved: Anything = new Optimizer(params, adam()).save()
+    expect(inBits(load(saved).save())).toBe(inBits(saved))
+  })
+
   test('a tensor called __proto__, and a long list of differences', () => {
     const params = JSON.parse('{ "__proto__": [0], "constructor": [0] }', (_, inner) =>
       Array.isArray(inner) ? Float32Array.of(1) : inner,
