@@ -1,5 +1,8 @@
 export type { EngineName, EngineReport } from './engines/engine.js'
 export { engines } from './engines/index.js'
+export { describe } from './equations/describe.js'
+export { type EquationOptions, equations } from './equations/equations.js'
+export { EquationError } from './equations/error.js'
 export { type BoundExpression, type Data, type Expression, expression } from './expressions/expression.js'
 export type { BandOptions } from './fits/bands.js'
 export type { BootstrapManyOptions, BootstrapOptions } from './fits/bootstrap.js'
@@ -133,6 +136,14 @@ export type { TwiceDifferentiable } from './objectives/objective.js'
 export { type LoadOptions, Optimizer } from './optimizer.js'
 export type { Rule, SimpleRule } from './rules/definitions.js'
 export { delayedStart } from './rules/delayed-start.js'
+export type {
+  Declared,
+  EquationOption,
+  EquationRule,
+  EquationStart,
+  EquationState,
+  Equations,
+} from './rules/equation-rule.js'
 export * from './rules/index.js'
 export type { DelayedStart } from './rules/rule.js'
 export type { Saved, SavedTensor, Structure } from './saved/write.js'

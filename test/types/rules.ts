@@ -11,10 +11,13 @@ import {
   constant,
   cosine,
   delayedStart,
+  type EquationRule,
+  equations,
   type gradientDescent,
   joined,
   linear,
   nesterov,
+  Optimizer,
   oneCycle,
   type Rule,
   type Schedule,
@@ -108,3 +111,23 @@ export const refused = (row: Float64Array) => {
   rules.adam.lr = 1
   return [unknown, stateless, careless]
 }
+
+const tiger = equations('tiger', {
+  options: { lr: { default: 1e-3, scheduled: true }, beta: { default: 0.965, below: 1 }, warm: false },
+  state: { m: 0, slow: 'parameters' },
+  step: 'm = beta*m + (1 - beta)*g; theta = warm ? theta - lr*sign(m) : theta - lr*m',
+})
+const own = tiger({ lr: cosine(1, { steps: 3 }), beta: 0.9, warm: true })
+export const ofTiger: State<typeof own> = { m: array, slow: array }
+export const anyRule: Rule = delayedStart(2, own)
+export const anyOfEquations: EquationRule = own
+const delayedTiger = delayedStart(2, tiger({ lr: 1 }))
+export const ofDelayedTiger: State<typeof delayedTiger> = ofTiger
+export const optimizerOfTiger = new Optimizer({ w: array }, own, { groups: [{ match: 'w', rule: adam() }] })
+export const ownMoment: Float32Array = optimizerOfTiger.state.w.m
+// @ts-expect-error there is no such option
+tiger({ rate: 1 })
+// @ts-expect-error it is no flag
+tiger({ beta: true })
+// @ts-expect-error it cannot be a schedule
+tiger({ beta: cosine(1, { steps: 3 }) })

@@ -101,7 +101,7 @@ export function start<E extends Hashed>(module: WebAssembly.Module, memory: WebA
   } catch (thrown) {
     throw new Error(`the module does not start: ${messageOf(thrown)}`)
   }
-  if (exports.hash() >>> 0 !== HASH) throw new Error('the module is of another version: its kernels differ')
+  if (exports.hash() >>> 0 !== HASH) throw new Error('the module is of another version')
   return exports
 }
 

@@ -13,14 +13,19 @@ function noSecond(name: string): Rule {
   }
 }
 
+function quotient(operation: 'divide' | 'over'): Rule {
+  return (b, d, [, y], quotient) => {
+    const share = b.operation(operation, d, y)
+    return [share, b.negate(b.multiply(share, quotient))]
+  }
+}
+
 const rules: Readonly<Record<Operation, Rule>> = {
   add: (_, d) => [d, d],
   subtract: (b, d) => [d, b.negate(d)],
   multiply: (b, d, [x, y]) => [b.multiply(d, y), b.multiply(d, x)],
-  divide: (b, d, [, y], quotient) => {
-    const share = b.divide(d, y)
-    return [share, b.negate(b.multiply(share, quotient))]
-  },
+  divide: quotient('divide'),
+  over: quotient('over'),
   negate: (b, d) => [b.negate(d)],
   abs: (b, d, [x]) => [
     b.select(

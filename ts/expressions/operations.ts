@@ -11,12 +11,16 @@ type Operations = Record<
   readonly [number, (f: Round, of: Elementary) => (...operands: number[]) => number]
 >
 
+const over = (f: Round, a: number, b: number) => (b === 0 ? 0 : f(a / b))
+
 /** What expressions have. */
 const ofExpressions = {
   add: [2, (f) => (a, b) => f(a + b)],
   subtract: [2, (f) => (a, b) => f(a - b)],
   multiply: [2, (f) => (a, b) => f(a * b)],
   divide: [2, (f) => (a, b) => f(a / b)],
+  /** What equations of rules have: 0 where the divisor is. */
+  over: [2, (f) => (a, b) => over(f, a, b)],
   negate: [1, () => (a) => -a],
   abs: [1, () => (a) => Math.abs(a)],
   sqrt: [1, (f) => (a) => f(Math.sqrt(a))],
@@ -70,8 +74,7 @@ const ofExpressions = {
 } as const satisfies Operations
 
 /**
- * What only programs have: several at once, each result rounded, where `From` takes the first one from c; quotients that
- * are 0 where the divisor is; and copies.
+ * What only programs have: several at once, each result rounded, where `From` takes the first one from c; and copies.
  */
 const ofPrograms = {
   multiplyAdd: [3, (f) => (a, b, c) => f(f(a * b) + c)],
@@ -89,15 +92,12 @@ const ofPrograms = {
   blendProduct: [4, (f) => (a, b, c, d) => f(f(a * b) + f(f(c * d) * d))],
   multiplySubtractMultiply: [4, (f) => (a, b, c, d) => f(f(a * b) - f(c * d))],
   sqrtMultiplyAdd: [3, (f) => (a, b, c) => f(f(f(Math.sqrt(a)) * b) + c)],
-  over: [2, (f) => (a, b) => over(f, a, b)],
   multiplyOver: [3, (f) => (a, b, c) => over(f, f(a * b), c)],
   overMultiply: [3, (f) => (a, b, c) => f(over(f, a, b) * c)],
   /** The second where either is NaN. */
   larger: [2, () => (a, b) => (a > b ? a : b)],
   copy: [1, () => (a) => a],
 } as const satisfies Operations
-
-const over = (f: Round, a: number, b: number) => (b === 0 ? 0 : f(a / b))
 
 export const operations = { ...ofExpressions, ...ofPrograms }
 

@@ -37,20 +37,23 @@ const COMPARISON = 4
 const SIGN = 7
 
 /** What can be called, by name. */
-const callable: Readonly<Record<string, Callable>> = Object.fromEntries(
+export const callable: Calls = Object.fromEntries(
   [...functions, ...called].map((name) => [
     name,
     name === 'voigt' ? { count: 3, make: voigt } : single(name),
   ]),
 )
 
-/** What is called: of how many operands, and what it makes of them. */
+export type Calls = Readonly<Record<string, Callable>>
+
+/** What is called: of how many operands, at most so many, and what it makes of them. */
 interface Callable {
   readonly count: number
-  readonly make: (graph: Graph, operands: readonly number[]) => number
+  readonly most?: number
+  readonly make: (graph: Graph, operands: readonly number[], at: number) => number
 }
 
-function single(name: Operation): Callable {
+export function single(name: Operation): Callable {
   return {
     count: operations[name][0],
     make: (graph, operands) =>
@@ -80,18 +83,34 @@ export interface Parsed {
   readonly names: readonly string[]
 }
 
-/** What a name stands for, if it is not itself. */
-export type Resolve = (name: string) => number | undefined
+/** What a name stands for, if it is not itself; and where in the text it is. */
+export type Resolve = (name: string, at: number) => number | undefined
+
+/** What a text may call, and how it is said where it is none. */
+export interface Language {
+  readonly calls: Calls
+  readonly error: (text: string, at: number, expected: string, received: string) => Error
+}
+
+const ofExpressions: Language = {
+  calls: callable,
+  error: (text, at, expected, received) => new ExpressionError(text, at, expected, received),
+}
 
 /**
  * @param graph to which the nodes are added
  * @throws ExpressionError where the text is no expression, or too large a one
  */
-export function parse(text: string, graph = new Graph(), resolve: Resolve = () => undefined): Parsed {
+export function parse(
+  text: string,
+  graph = new Graph(),
+  resolve: Resolve = () => undefined,
+  language = ofExpressions,
+): Parsed {
   if (text.length > LONGEST_TEXT) {
-    throw new ExpressionError(text, LONGEST_TEXT, `at most ${LONGEST_TEXT} characters`, `${text.length}`)
+    throw language.error(text, LONGEST_TEXT, `at most ${LONGEST_TEXT} characters`, `${text.length}`)
   }
-  const parser = new Parser(text, graph, resolve)
+  const parser = new Parser(text, graph, resolve, language)
   const root = parser.whole()
   return { graph, root, names: [...parser.names] }
 }
@@ -102,13 +121,15 @@ class Parser {
   readonly names = new Set<string>()
   readonly #text: string
   readonly #resolve: Resolve
+  readonly #language: Language
   #token: Token
   #depth = 0
 
-  constructor(text: string, graph: Graph, resolve: Resolve) {
+  constructor(text: string, graph: Graph, resolve: Resolve, language: Language) {
     this.#text = text
     this.graph = graph
     this.#resolve = resolve
+    this.#language = language
     this.#token = this.#read(0)
   }
 
@@ -227,34 +248,31 @@ class Parser {
     }
     this.names.add(text)
     if (this.names.size > MOST_NAMES) throw this.#error(`at most ${MOST_NAMES} names`, { type, text, at })
-    return { node: this.#resolve(text) ?? this.graph.name(text), kind: 'number', at }
+    return { node: this.#resolve(text, at) ?? this.graph.name(text), kind: 'number', at }
   }
 
   #call(name: string, at: number): Part {
-    if (!Object.hasOwn(callable, name)) {
-      const expected = name === 'ln' ? 'log, which is the natural one' : Object.keys(callable).join(', ')
+    const { calls } = this.#language
+    if (!Object.hasOwn(calls, name)) {
+      const expected = name === 'ln' ? 'log, which is the natural one' : Object.keys(calls).join(', ')
       throw this.#error(`a function: ${expected}`, { type: 'name', text: name, at })
     }
-    const { count, make } = callable[name]
+    const { count, most = count, make } = calls[name]
     this.#expect('(')
     const operands = [this.#as('number', this.#part(0))]
-    while (operands.length < count) {
+    while (operands.length < count || (operands.length < most && this.#token.text === ',')) {
       this.#expect(',')
       operands.push(this.#as('number', this.#part(0)))
     }
     this.#expect(')')
-    return { node: make(this.graph, operands), kind: 'number', at }
+    return { node: make(this.graph, operands, at), kind: 'number', at }
   }
 
   #as(kind: Kind, part: Part): number {
     if (part.kind === kind) return part.node
     const expected = kind === 'number' ? 'a number' : 'a condition such as x < 0'
-    throw new ExpressionError(
-      this.#text,
-      part.at,
-      expected,
-      part.kind === 'number' ? 'a number' : 'a condition',
-    )
+    const received = part.kind === 'number' ? 'a number' : 'a condition'
+    throw this.#language.error(this.#text, part.at, expected, received)
   }
 
   #expect(text: string): void {
@@ -274,7 +292,7 @@ class Parser {
     if (found === null) {
       const at = from + (/^\s*/.exec(this.#text.slice(from))?.[0].length ?? 0)
       const { sign, spelling = 'a number, a name or an operator' } = misspelt(this.#text, at)
-      throw new ExpressionError(this.#text, at, spelling, sign)
+      throw this.#language.error(this.#text, at, spelling, sign)
     }
     const [, number, name, sign] = found
     const text = number ?? name ?? sign ?? ''
@@ -282,8 +300,8 @@ class Parser {
     return { type, text, at: TOKEN.lastIndex - text.length }
   }
 
-  #error(expected: string, { text, at }: Token = this.#token): ExpressionError {
-    return new ExpressionError(this.#text, at, expected, text === '' ? 'the end' : text)
+  #error(expected: string, { text, at }: Token = this.#token): Error {
+    return this.#language.error(this.#text, at, expected, text === '' ? 'the end' : text)
   }
 }
 

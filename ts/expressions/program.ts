@@ -179,7 +179,7 @@ const ofTwoProducts: { readonly [both in Code]?: Code } = {
 }
 
 /** The operation that does `inner`, and with its result and another operand `outer`. */
-function fusion(inner: Code, outer: Code, position: number): Code | undefined {
+export function fusion(inner: Code, outer: Code, position: number): Code | undefined {
   const name =
     outer === 'subtract' && position === 1
       ? `${inner}From`

@@ -104,7 +104,7 @@ export class Batch {
     const dataLanes = rowLanes > 0 ? cohorts * each : inVectors(each)
     const parameters = value.parameters.length
     const slots = Math.max(value.slots, gradient.slots)
-    const rowLength = PIPELINE + Object.keys(kernel?.row ?? {}).length
+    const rowLength = 1 + Math.max(PIPELINE - 1, ...Object.values(kernel?.row ?? {}))
     const constants = value.constants.length
     const planes = planesOf(shape)
     const cohortBytes = lanes * (planes * size + LANE) + planes * GAP_OF_RUNS

@@ -142,14 +142,14 @@ export class Groups {
     }
     const { lrScale, rule } = resolved
     if (lrScale === 1) return resolved
-    const scales = { lr: scaled(rule.lr as Scheduled, lrScale) }
+    const scales = { lr: scaled((rule.lr ?? 1) as Scheduled, lrScale) }
     return { ...overlaid(resolved, scales, 'groups: lrScale', name), groupOptions: resolved.groupOptions }
   }
 }
 
 /** What is wanted of those who name such a rule. */
 export const expectedShapes = (rule: string) =>
-  `the dimensions of tensors, of at least one for ${rule}, which is for matrices alone (others get its fallback)`
+  `the dimensions of tensors, of at least one for ${rule}, which is for matrices (others get its fallback)`
 
 /**
  * A rule with options that a group gives.

@@ -50,7 +50,7 @@ export function prepareTensors(
   if (shapeless !== undefined) throw new TensorError('shapes', expectedShapes(shapeless), undefined)
   if (model.settings.planes.includes(SLOW)) {
     const free = uses.find(({ definition }) => definition.wantsPoint)
-    const expected = 'not to be beside a rule whose parameters are an average already'
+    const expected = 'not to be beside a rule that averages already'
     if (free !== undefined) throw new OptionError('lookahead', expected, free.definition.name)
   }
   tensors.forEach(({ name, length }, number) => {

@@ -266,7 +266,7 @@ export const kindOf = (tensor: Tensor): string =>
 export const areMatrices = ({ use }: Tensor): boolean => use.stages.some(({ isMatrix }) => isMatrix)
 
 /** How many rows it has in which its gradient may be centralized or clipped. */
-const unitsOf = ({ shape, length }: Tensor): number => (isMatrix(shape) && length > 0 ? shape[0] : 0)
+const unitsOf = ({ shape, length }: Tensor): number => (isMatrix(shape) && length ? shape[0] : 0)
 
 /** The arrays that there are of a tensor. */
 function arraysOf({ use, isFrozen }: Tensor): Pick<Family, 'state' | 'byTensor' | 'lines'> {

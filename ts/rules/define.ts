@@ -133,7 +133,7 @@ export function define<
   name: N,
   declaration: { readonly options: G } & Declaration<TableOf<G>, K, C>,
 ): Definition<N, TableOf<G>, K, C> {
-  for (const { module } of declaration.kernels) bring(module)
+  for (const { module } of declaration.kernels) if (module) bring(module)
   const places = declaration.kernels.flatMap(({ row }) => Object.values(row))
   const options = tableOf(declaration.options)
   const defaults = { name, ...defaultsOf(options as OptionTable) }
@@ -171,9 +171,12 @@ export function define<
   return definition
 }
 
-/** The rule of that name, if it was imported. */
-export function definitionNamed(name: string): Definition | undefined {
-  return definitions.get(name)
+/** What finds rules that bring their equations with them, among their options, where that is imported. */
+export const bringing: { get?: (name: string, options?: object) => Definition | undefined } = {}
+
+/** The rule of that name, if it was imported, or comes with its equations. */
+export function definitionNamed(name: string, options?: object): Definition | undefined {
+  return definitions.get(name) ?? bringing.get?.(name, options)
 }
 
 /** The rules that were imported, whatever the order in which they were. */

@@ -1,6 +1,7 @@
 /** All rules by name: for tools and tests. The core knows only those that a program imports. */
 
 import { type Definition, definitionNamed } from './define.js'
+import type { EquationRule } from './equation-rule.js'
 import * as rules from './index.js'
 import type { DelayedStart } from './rule.js'
 
@@ -12,7 +13,7 @@ export type SimpleRule = {
 }[keyof Functions]
 
 /** A rule: a plain, frozen description, told apart by its `name`. */
-export type Rule = SimpleRule | DelayedStart<SimpleRule>
+export type Rule = SimpleRule | EquationRule | DelayedStart<SimpleRule | EquationRule>
 
 /** The rules of some names: these are what TypeScript infers of several rules in one list. */
 export type RuleNamed<N extends Rule['name']> = Extract<Rule, { readonly name: N }>

@@ -1,6 +1,7 @@
 import { whole } from '../options/kinds.js'
 import { readOption } from '../options/read.js'
 import type { SimpleRule } from './definitions.js'
+import type { EquationRule } from './equation-rule.js'
 import { resolveInner } from './resolve.js'
 import type { DelayedStart } from './rule.js'
 
@@ -13,7 +14,7 @@ import type { DelayedStart } from './rule.js'
  * @throws OptionError where `updates` is not a whole number ≥ 0 or `rule` is not a rule or has an
  * option out of its range
  */
-export function delayedStart<R extends SimpleRule>(updates: number, rule: R): DelayedStart<R> {
+export function delayedStart<R extends SimpleRule | EquationRule>(updates: number, rule: R): DelayedStart<R> {
   const checked = readOption('delayedStart: updates', whole(0), updates)
   return Object.freeze({
     name: 'delayedStart',

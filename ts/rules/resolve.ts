@@ -33,7 +33,8 @@ export function resolve(given: unknown, what = 'rule'): Resolved {
 
 /** Whether a tensor of this shape is taken as matrices. */
 export function isMatrix(shape: readonly number[] | undefined): shape is readonly number[] {
-  return shape !== undefined && shape.length >= 2
+  // Undefined is not.
+  return (shape?.length as number) > 1
 }
 
 /** What a tensor of this shape gets for a rule: its fallback where the rule does not take that shape. */
@@ -70,7 +71,7 @@ function resolveRule(what: string, given: unknown, mayBeDelayed: boolean): Resol
   if (Object.hasOwn(options, 'method'))
     throw new OptionError(what, `${expected}; methods are for minimize alone`, given)
   if (typeof name !== 'string' || name === 'delayedStart') throw new OptionError(what, expected, given)
-  const definition = definitionNamed(name)
+  const definition = definitionNamed(name, options)
   if (definition === undefined) {
     const names = [...importedDefinitions().map(({ name }) => name), 'delayedStart'].join(', ')
     const how = what.startsWith('saved') ? ` (load takes { rules: [${brief(name)}] })` : ''

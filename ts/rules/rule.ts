@@ -25,6 +25,9 @@ type EveryState<K extends Kernel> = (K extends unknown ? (name: AnyState<K>) => 
   : never
 type NamesOf<K extends Kernel> = StateNames<EveryState<K>, Exclude<AnyState<K>, EveryState<K>>>
 
+/** What a rule's type knows of its state, where all of it is always there. */
+export type WithState<Names extends string> = { readonly [state]?: StateNames<Names, never> }
+
 /** A rule as its declaration has it: its name, and a value for each option. */
 export type RuleOf<D> =
   D extends Definition<infer N, infer O, infer K, infer _>

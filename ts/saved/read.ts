@@ -301,7 +301,7 @@ function readStructure(
     const isNest = isObject(given) && (isList || !isNumbered(given))
     if (depth > 100 || !isNest) fail(null, 'a structure of names', show(given))
     // Lists that are in one another twice each would take forever.
-    if (seen.has(given)) fail(null, 'a tree', 'a structure in which a part is twice')
+    if (seen.has(given)) fail(null, 'a tree', 'a part twice')
     seen.add(given)
     const params: Record<string, unknown> = isList ? ([] as never) : {}
     let front: string | undefined

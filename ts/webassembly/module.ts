@@ -42,7 +42,7 @@ function numberOf(code: number): number {
 /** The module that was brought, if one was. */
 export let brought: WasmModule | undefined
 
-/** Makes a module known that has the core's kernels and more, if it is one. */
-export function bring(module: WasmModule | undefined): void {
-  brought = brought?.most ?? module ?? brought
+/** Makes a module known that has the core's kernels and more; that which has all stays. */
+export function bring(module: WasmModule): void {
+  brought = brought?.most ?? module
 }

@@ -1,0 +1,141 @@
+/** What a user says of a rule: read once, checked, and frozen, as it goes along with rules and saved runs. */
+
+import { constants, functions, NAME } from '../expressions/names.js'
+import { ArgumentError } from '../ground/errors.js'
+import { isObject, isRecord, ownProperties, recordOf } from '../ground/given.js'
+import { definitionNamed } from '../rules/define.js'
+import type { Declared, EquationOption, EquationStart, EquationState } from '../rules/equation-rule.js'
+import { MAX_STATES } from './layout.js'
+
+/** Names that mean something in a step, in a rule, or in a group. */
+const RESERVED = ['theta', 'g', 't', 'name', 'equations', 'maximize', 'method', 'rule', 'match', 'frozen']
+const RESERVED_TOO = ['lrScale', 'clip', 'toString', 'constructor', '__proto__', 'updates', 'delayedStart']
+/** Functions that equations have beside those of expressions. */
+const CALLED = ['over', 'sum', 'mean', 'norm']
+const WORD = new RegExp(`^${NAME}$`, 'u')
+
+/** How many options and scalars there may be, and characters in a name. */
+const MOST = 64
+const LONGEST = 100
+const LONGEST_STEP = 100_000
+
+/**
+ * @throws ArgumentError where it is no object with these, or a name is taken or no name
+ */
+export function readDeclaration(name: unknown, given: unknown): Declared {
+  const what = 'equations'
+  if (typeof name !== 'string' || !/^[\p{L}_][\p{L}\p{N}_-]*$/u.test(name) || name.length > LONGEST)
+    throw new ArgumentError(`${what}: name`, 'a word of letters and digits', name)
+  checkTaken(`${what}: name`, name)
+  if (definitionNamed(name) !== undefined)
+    throw new ArgumentError(`${what}: name`, 'a name that no other rule has', name)
+  if (!isRecord(given)) throw new ArgumentError(what, '{ options, state, scalars, step }', given)
+  const { options, state, scalars, step, ...rest } = ownProperties(given)
+  const [unknown] = Object.keys(rest)
+  if (unknown !== undefined) throw new ArgumentError(what, 'one of options, state, scalars, step', unknown)
+  if (typeof step !== 'string' || step.length > LONGEST_STEP)
+    throw new ArgumentError(`${what}: step`, `a text of lines, at most ${LONGEST_STEP} characters`, step)
+  const taken = new Set<string>()
+  return Object.freeze({
+    options: table(`${what}: options`, options, taken, readOption, MOST),
+    state: table(`${what}: state`, state, taken, readState, MAX_STATES),
+    scalars: table(`${what}: scalars`, scalars, taken, readScalar, MOST),
+    step,
+  })
+}
+
+function table<T>(
+  what: string,
+  given: unknown,
+  taken: Set<string>,
+  read: (what: string, given: unknown) => T,
+  most: number,
+): Readonly<Record<string, T>> {
+  if (given === undefined) return Object.freeze({})
+  if (!isRecord(given)) throw new ArgumentError(what, 'an object by name', given)
+  const values = ownProperties(given)
+  const names = Object.keys(values)
+  if (names.length > most) throw new ArgumentError(what, `at most ${most}`, names.length)
+  for (const name of names) {
+    checkName(what, name)
+    if (taken.has(name)) throw new ArgumentError(what, 'a name that stands for one thing', name)
+    taken.add(name)
+  }
+  return Object.freeze(recordOf(names, (name) => read(`${what}: ${name}`, values[name])))
+}
+
+/** @throws ArgumentError where a name cannot be one of the user's */
+function checkName(what: string, name: string): void {
+  checkTaken(what, name)
+  if (!WORD.test(name) || name.length > LONGEST) throw new ArgumentError(what, 'a name of letters', name)
+}
+
+function checkTaken(what: string, name: string): void {
+  if (isTaken(name)) throw new ArgumentError(what, `another name than ${name}, which has a meaning`, name)
+}
+
+/** Whether a name means something already, in a step, in a rule or in JavaScript. */
+export const isTaken = (name: string): boolean =>
+  [...RESERVED, ...RESERVED_TOO].includes(name) || isCalled(name)
+
+/** Whether it is the name of a function or of a number. */
+export const isCalled = (name: string): boolean =>
+  [...CALLED, ...functions, ...Object.keys(constants)].includes(name)
+
+function readOption(what: string, given: unknown): EquationOption {
+  const whole = isObject(given) ? given : { default: given }
+  const { default: value, min, max, above, below, scheduled, ...rest } = ownProperties(whole)
+  const [unknown] = Object.keys(rest)
+  const names = '{ default, min, max, above, below, scheduled }'
+  if (unknown !== undefined) throw new ArgumentError(what, names, unknown)
+  const limits: Record<string, number> = Object.create(null)
+  for (const [name, limit] of Object.entries({ min, max, above, below })) {
+    if (limit === undefined) continue
+    if (typeof limit !== 'number' || !Number.isFinite(limit))
+      throw new ArgumentError(`${what}: ${name}`, 'a finite number', limit)
+    limits[name] = limit
+  }
+  if (scheduled !== undefined && typeof scheduled !== 'boolean')
+    throw new ArgumentError(`${what}: scheduled`, 'true or false', scheduled)
+  const option: EquationOption = Object.assign(
+    Object.create(null),
+    { default: value, ...limits },
+    scheduled && { scheduled },
+  )
+  // Groups may multiply it.
+  const isFlag = typeof value === 'boolean' && !what.endsWith(': lr')
+  if (isFlag && Object.keys(option).length > 1)
+    throw new ArgumentError(what, 'no limits of what is true or false', Object.keys(option)[1])
+  if (!isFlag && !isWithin(option)(value)) throw new ArgumentError(`${what}: default`, rangeOf(option), value)
+  return Object.freeze(option)
+}
+
+/** Whether a number is in an option's range. */
+export const isWithin =
+  ({ min = -Infinity, max = Infinity, above = -Infinity, below = Infinity }: EquationOption) =>
+  (x: unknown): boolean =>
+    typeof x === 'number' && Number.isFinite(x) && x >= min && x <= max && x > above && x < below
+
+/** The same in words. */
+export function rangeOf({ min, max, above, below }: EquationOption): string {
+  const signs = Object.entries({ '≥': min, '>': above, '≤': max, '<': below })
+  const limits = signs.filter(([, limit]) => limit !== undefined).map(([sign, limit]) => `${sign} ${limit}`)
+  return `a finite number${limits.length > 0 ? ` ${limits.join(' and ')}` : ''}`
+}
+
+function readState(what: string, given: unknown): Required<EquationState> {
+  const whole = isObject(given) ? given : { start: given }
+  const { start, flush = true, ...rest } = ownProperties(whole)
+  const [unknown] = Object.keys(rest)
+  if (unknown !== undefined) throw new ArgumentError(what, '{ start, flush }', unknown)
+  const isStart = start === 'parameters' || start === 'gradient' || Number.isFinite(start)
+  if (!isStart) throw new ArgumentError(what, "a finite number, 'parameters' or 'gradient'", start)
+  if (typeof flush !== 'boolean') throw new ArgumentError(`${what}: flush`, 'true or false', flush)
+  return Object.freeze({ start: start as EquationStart, flush })
+}
+
+function readScalar(what: string, given: unknown): number {
+  if (typeof given !== 'number' || !Number.isFinite(given))
+    throw new ArgumentError(what, 'a finite number', given)
+  return given
+}

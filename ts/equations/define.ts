@@ -1,0 +1,151 @@
+/** From what a user declares to a rule's definition, as `ts/rules/define.ts` has it. */
+
+import type { Kernel } from '../arena/kernel.js'
+import { EQUATIONS_SOURCE, PIPELINE } from '../arena/manifest.js'
+import { type Option, type OptionTable, option } from '../options/kinds.js'
+import { type Definition, define } from '../rules/define.js'
+import type { Declared, EquationOption } from '../rules/equation-rule.js'
+import { scheduled } from '../schedules/option.js'
+import { wasmModule } from '../webassembly/equations.js'
+import { isWithin, rangeOf, readDeclaration } from './declaration.js'
+import * as layout from './layout.js'
+import { type Programs, programsOf } from './program.js'
+import { readStep, type Step } from './read.js'
+import { Scalars } from './scalars.js'
+
+/** A rule's definition, and what it was made of. */
+export interface Made {
+  readonly name: string
+  readonly declared: Declared
+  readonly step: Step
+  readonly programs: Programs
+  readonly definition: Definition
+}
+
+/** By name and text: equal equations are one rule. */
+const made = new Map<string, Made>()
+const MOST = 256
+
+/** @throws EquationError where the lines of the step are none */
+export function madeOf(name: string, declared: Declared): Made {
+  const key = JSON.stringify([name, declared])
+  const known = made.get(key) ?? make(name, declared, key)
+  made.delete(key)
+  made.set(key, known)
+  // Those that are in use know theirs.
+  if (made.size > MOST) made.delete(made.keys().next().value as string)
+  return known
+}
+
+function make(name: string, declared: Declared, text: string): Made {
+  const step = readStep(name, declared)
+  const programs = programsOf(name, step)
+  const { options, scalars: starts, state } = declared
+  const scalars = new Scalars(name, step, programs, starts, Object.keys(options))
+  const row = rowOf(programs, state)
+  const kernels = kernelsOf(name, text, programs, Object.keys(state), scalars.names, row.length)
+  const constantsAt = row[layout.AT.constants] + PIPELINE
+  const states = Object.entries(state)
+  // Under a name that no rule has, as two may have one name and other equations.
+  const definition = define('a rule of equations', {
+    options: tableOf(name, declared),
+    kernels,
+    stages: () => kernels,
+    takesRows: kernels.length === 1,
+    clock: Object.fromEntries(scalars.common.map(({ name }) => [name, starts[name]])),
+    advance: (clock: never, numbers: never, next: never) => scalars.advance(clock, numbers, next),
+    coefficients: (_: never, to: Float64Array) => to.set(row.subarray(PIPELINE), PIPELINE),
+    corrections: (_: never, clock: object, to: Float64Array) => scalars.write(clock, to, constantsAt),
+    ...(kernels.length > 1 && {
+      between: (numbers: object, clock: never, tensor: never, i: number, stage: number, length: number) =>
+        scalars.between(numbers, clock, tensor, i, stage, length),
+      estimateShared: (numbers: object, members: readonly { row: unknown; sums: never }[]) =>
+        scalars.total(
+          numbers,
+          members.filter(({ row }) => row !== null).map(({ sums }) => sums),
+        ),
+    }),
+    starts: () =>
+      Object.fromEntries(states.map(([name, { start }]) => [name, start === 'gradient' ? 0 : start])),
+    // All or none: who may be flushed need not be.
+    flushes: () => states.every(([, { flush }]) => flush),
+  } as never) as unknown as Definition
+  const defaults = Object.freeze({ ...definition.defaults, name })
+  return { name, declared, step, programs, definition: { ...definition, name, defaults } }
+}
+
+function tableOf(name: string, declared: Declared): OptionTable {
+  const table: Record<string, Option> = {}
+  for (const [name, own] of Object.entries(declared.options)) {
+    const kind = (value?: number) => option(rangeOf(own), value, isWithin(own))
+    const { default: value } = own as EquationOption & { default: number }
+    table[name] =
+      typeof value === 'boolean'
+        ? option('true or false', value as never, (x) => typeof x === 'boolean')
+        : own.scheduled
+          ? (scheduled(kind as never, value) as Option)
+          : kind(value)
+  }
+  const isOwn = (x: unknown) => JSON.stringify(readDeclaration(name, x)) === JSON.stringify(declared)
+  const equations = option(
+    "the rule's own equations",
+    declared,
+    (x) => x === declared,
+    (_, x) => (isOwn(x) ? declared : undefined),
+  )
+  return { ...table, maximize: false, equations } as never
+}
+
+/** The row but for the pipeline's coefficients, with room for constants. */
+function rowOf({ stages, constants }: Programs, state: Declared['state']): Float64Array {
+  const numbers: number[] = []
+  const places = stages.map(({ instructions, sums }, k) => {
+    const place = layout.HEAD + numbers.length
+    numbers.push(instructions.length, ...instructions.map(layout.encode))
+    if (k < stages.length - 1) numbers.push(sums.length, ...sums.map(({ slot, sum }) => slot * 4 + sum.kind))
+    return place
+  })
+  const update = places.pop() as number
+  const flushed = (1 << Object.keys(state).length) - 1
+  const row = new Float64Array(PIPELINE + layout.HEAD + numbers.length + constants.length)
+  row.set(numbers, PIPELINE + layout.HEAD)
+  row[layout.AT.update] = update
+  places.forEach((place, k) => {
+    row[layout.AT.sums[k]] = place
+  })
+  row[layout.AT.constants] = layout.HEAD + numbers.length
+  row[layout.AT.constantCount] = constants.length
+  row[layout.AT.flushed] = flushed
+  return row
+}
+
+function kernelsOf(
+  name: string,
+  text: string,
+  { stages }: Programs,
+  state: readonly string[],
+  tensor: readonly string[],
+  rowLength: number,
+): Kernel[] {
+  const hash = hashOf(`${EQUATIONS_SOURCE} ${text}`)
+  const kinds = [layout.SUMS, layout.SECOND_SUMS].slice(0, stages.length - 1)
+  return [...kinds, stages.length > 1 ? layout.UPDATE_BY : layout.UPDATE].map((kind, k) => ({
+    number: layout.kernelNumber(kind, state.length),
+    // Two rules may have one name.
+    name: `${name} ${hash.toString(16)}: stage ${k + 1}`,
+    source: hash,
+    state,
+    // Of all of its numbers, so that rows have room for them.
+    row: { all: rowLength - 1 },
+    tensor,
+    sums: [],
+    module: wasmModule,
+  }))
+}
+
+/** FNV-1a. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5
+  for (let k = 0; k < text.length; k++) hash = Math.imul(hash ^ text.charCodeAt(k), 0x01000193)
+  return hash >>> 0
+}

@@ -1,0 +1,173 @@
+/**
+ * The kernels of equations in TypeScript, which read their programs in the row;
+ * crates/kernels/src/kernel/interpreted.rs is the twin.
+ */
+
+import type { Arena } from '../arena/arena.js'
+import { tensorFrom } from '../arena/find.js'
+import { type Kernel, kernel, type Loop, type Row, type Twins } from '../arena/kernel.js'
+import {
+  BLOCK,
+  CLIPS,
+  GRADIENTS,
+  OPERATIONS,
+  PARAMETERS,
+  PARTIALS,
+  PARTS,
+  PIPELINE,
+  SCALES,
+  TENSOR_BLOCK,
+} from '../arena/manifest.js'
+import { type MatrixStage, matrixStages } from '../arena/matrices.js'
+import type { Job } from '../engines/typescript/jobs.js'
+import { type Pass, passOf } from '../engines/typescript/pipeline.js'
+import { scalarOf } from '../expressions/operations.js'
+import type { Dtype, FloatArray } from '../ground/numbers.js'
+import { sumOf } from '../ground/sums.js'
+import * as layout from './layout.js'
+
+type Scalar = (a: number, b: number, c: number, d: number) => number
+const scalars: { [D in Dtype]?: readonly Scalar[] } = {}
+
+/** A program of a row, for one element after the other. */
+class Machine {
+  readonly slots: FloatArray
+  /** What is summed: slots and kinds. */
+  readonly sums: readonly (readonly [slot: number, kind: number])[]
+  readonly #operations: readonly Scalar[]
+  readonly #instructions: readonly layout.Instruction[]
+
+  /** @param place where the row says where the program begins; values are the tensor's own */
+  constructor(dtype: Dtype, row: Float64Array, place: number, values: readonly number[]) {
+    scalars[dtype] ??= OPERATIONS.map((code) => scalarOf(code, dtype) as Scalar)
+    this.#operations = scalars[dtype]
+    const part = (start: number, count: number) => Array.from(row.subarray(start, start + count))
+    const start = PIPELINE + row[place]
+    this.#instructions = part(start + 1, row[start]).map(layout.decode)
+    const end = start + 1 + row[start]
+    this.sums = place === layout.AT.update ? [] : part(end + 1, row[end]).map((n) => [n >> 2, n & 3] as const)
+    const Slots = dtype === 'float32' ? Float32Array : Float64Array
+    this.slots = new Slots(layout.MAX_SLOTS)
+    this.slots.set(values, layout.FIRST_VALUE)
+    const constants = part(PIPELINE + row[layout.AT.constants], row[layout.AT.constantCount])
+    this.slots.set(constants, layout.FIRST_CONSTANT)
+  }
+
+  /** Computes with element number `i`. */
+  run(i: number, theta: FloatArray, g: FloatArray, states: readonly FloatArray[]): void {
+    const slots = this.slots
+    slots[layout.THETA] = theta[i]
+    slots[layout.GRADIENT] = g[i]
+    for (let k = 0; k < states.length; k++) slots[layout.FIRST_STATE + k] = states[k][i]
+    for (const { operation, to, from } of this.#instructions) {
+      slots[to] = this.#operations[operation](slots[from[0]], slots[from[1]], slots[from[2]], slots[from[3]])
+    }
+  }
+}
+
+const coefficientsOf = (row: unknown): Float64Array => (row as Row).coefficients
+
+/** The last stage of a rule: parameters and state become what the program makes of them. */
+const update =
+  (dtype: Dtype): Loop =>
+  (theta, g, state, row, from, to, tensor) => {
+    const machine = new Machine(dtype, coefficientsOf(row), layout.AT.update, Object.values(tensor))
+    const { slots } = machine
+    const states = Object.values(state)
+    for (let i = from; i < to; i++) {
+      machine.run(i, theta, g, states)
+      theta[i] = slots[layout.THETA]
+      for (let k = 0; k < states.length; k++) states[k][i] = slots[layout.FIRST_STATE + k]
+    }
+  }
+
+/** Leaves the gradient as it was prepared, where later stages look for it. */
+const keep: Loop = (_theta, g, _state, _row, from, to, _tensor, direction) => {
+  if (g !== direction) direction.set(g.subarray(from, to), from)
+}
+
+const passes = new WeakMap<Arena, Pass>()
+
+/** A stage that sums; parameters and state stay as they are. */
+function sumsOn(arena: Arena, array: number, states: number, program: number): MatrixStage {
+  const { dtype, lengths, offsets, words } = arena
+  const pass = passes.get(arena) ?? passOf(arena)
+  passes.set(arena, pass)
+  const [theta, g] = [arena.elements(PARAMETERS), arena.elements(GRADIENTS)]
+  const state = Array.from({ length: states }, (_, k) => arena.elements(array + k))
+  const values = Array.from({ length: layout.MAX_VALUES }, (_, k) => arena.numbers(array + states + k))
+  const partials = arena.numbers(PARTIALS)
+  const scales = arena.numbers(SCALES)
+  const computed = [0, 1].map(() => g.slice(0, BLOCK))
+
+  const sumBlock = (machine: Machine, low: number, high: number, block: number) => {
+    const { slots, sums } = machine
+    for (let i = low; i < high; i++) {
+      machine.run(i, theta, g, state)
+      for (let k = 0; k < sums.length; k++) computed[k][i - low] = slots[sums[k][0]]
+    }
+    sums.forEach(([, kind], k) => {
+      partials[block * PARTS + k] = combined(kind, computed[k].subarray(0, high - low))
+    })
+  }
+
+  return (segment, from, to) => {
+    const clips = (segment.flags & CLIPS) !== 0
+    const job = { ...segment, loop: keep, state: {} } as Job
+    const row = coefficientsOf(segment.row)
+    for (let i = tensorFrom(arena, from); i < lengths.length && offsets[i] < to; i++) {
+      const machine = new Machine(
+        dtype,
+        row,
+        layout.AT.sums[program],
+        values.map((all) => all[i]),
+      )
+      const first = words[arena.tensorAt(i) + TENSOR_BLOCK]
+      const end = offsets[i] + lengths[i]
+      for (let block = first, low = offsets[i]; low < end; block++, low += BLOCK) {
+        if (low < from || low >= to) continue
+        const high = Math.min(low + BLOCK, end)
+        pass(job, low, high, {}, clips ? scales[i] : 1)
+        sumBlock(machine, low, high, block)
+      }
+      const blocks = Math.ceil(lengths[i] / BLOCK)
+      // Right once all blocks have been there.
+      machine.sums.forEach(([, kind], k) => {
+        let total = 0
+        for (let b = first; b < first + blocks; b++) {
+          const part = partials[b * PARTS + k]
+          total = kind === layout.LARGEST ? larger(total, part) : total + part
+        }
+        if (end <= to) values[k][i] = total
+      })
+    }
+  }
+}
+
+/** NaN where one is. */
+export const larger = (a: number, b: number): number => (b > a || Number.isNaN(b) ? b : a)
+
+function combined(kind: number, numbers: FloatArray): number {
+  if (kind !== layout.LARGEST) return sumOf(kind === layout.SQUARES ? 'gradients' : 'values', numbers)
+  let largest = 0
+  for (const x of numbers) largest = larger(largest, Math.abs(x))
+  return largest
+}
+
+/** Makes all kernels known: the interpreted ones of so many arrays of state each. */
+export function registerKernels(): void {
+  for (let states = 0; states <= layout.MAX_STATES; states++) {
+    const state = Array.from({ length: states }, (_, k) => `${k}`)
+    const tensor = Array.from({ length: layout.MAX_VALUES }, (_, k) => `${k}`)
+    const describe = (kind: number, tensor: readonly string[]): Kernel => ({
+      ...{ number: layout.kernelNumber(kind, states), name: '', source: 0, state, row: {}, tensor, sums: [] },
+    })
+    const loops: Twins<Loop> = { float32: () => update('float32'), float64: () => update('float64') }
+    kernel(describe(layout.UPDATE, []), loops)
+    kernel(describe(layout.UPDATE_BY, tensor), loops)
+    for (const [program, kind] of [layout.SUMS, layout.SECOND_SUMS].entries()) {
+      const description = kernel(describe(kind, []), loops)
+      matrixStages.set(description.number, (arena, array) => sumsOn(arena, array, states, program))
+    }
+  }
+}

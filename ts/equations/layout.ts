@@ -1,0 +1,75 @@
+/**
+ * How a row of coefficients carries a program, behind those of the pipeline; crates/kernels/src/kernel/interpreted.rs
+ * reads it. All numbers are whole but the constants.
+ */
+
+import * as manifest from '../arena/manifest.js'
+import { type Code, operations } from '../expressions/operations.js'
+
+export const MAX_STATES = 6
+/** Sums that a stage takes at most, and numbers by tensor that one may use. */
+export const MAX_SUMS = 2
+export const MAX_VALUES = 4
+
+/** Kinds of kernels: a last stage without and with numbers by tensor, and the stages before it. */
+export const UPDATE = 0
+export const UPDATE_BY = 1
+export const SUMS = 2
+export const SECOND_SUMS = 3
+
+export const kernelNumber = (kind: number, states: number): number =>
+  manifest.EQUATIONS + kind * (MAX_STATES + 1) + states
+
+/** Where a row says where programs begin (0 for none), constants and how many these are, and which states are flushed. */
+const inRow = (place: number): number => manifest.PIPELINE + place
+export const AT = {
+  update: inRow(manifest.EQUATION_UPDATE),
+  sums: [inRow(manifest.EQUATION_SUMS), inRow(manifest.EQUATION_SECOND_SUMS)],
+  constants: inRow(manifest.EQUATION_CONSTANTS),
+  constantCount: inRow(manifest.EQUATION_COUNT),
+  flushed: inRow(manifest.EQUATION_FLUSHES),
+} as const
+export const HEAD = manifest.EQUATION
+
+/** Slots: what they stand for. Constants follow, and then what is computed. */
+export const THETA = 0
+export const GRADIENT = 1
+export const FIRST_STATE = 2
+export const FIRST_VALUE = FIRST_STATE + MAX_STATES
+export const FIRST_CONSTANT = FIRST_VALUE + MAX_VALUES
+export const MAX_SLOTS = manifest.EQUATION_SLOTS
+export const MAX_COMPUTED = manifest.EQUATION_TEMPORARIES
+export const MAX_INSTRUCTIONS = manifest.EQUATION_INSTRUCTIONS
+
+/** What is summed: the numbers, their squares, or the largest size. */
+export const VALUES = 0
+export const SQUARES = 1
+export const LARGEST = 2
+
+export interface Instruction {
+  /** Of OPERATIONS. */
+  readonly operation: number
+  readonly to: number
+  readonly from: readonly number[]
+}
+
+const SHIFT = 256
+
+/** An instruction as one number: the operation, where to, and four operands, a byte each from the lowest on. */
+export function encode({ operation, to, from }: Instruction): number {
+  return [operation, to, ...from].reduceRight((number, byte) => number * SHIFT + byte, 0)
+}
+
+export function decode(number: number): Instruction {
+  const bytes: number[] = []
+  for (let rest = number; bytes.length < 6; rest = Math.floor(rest / SHIFT)) bytes.push(rest % SHIFT)
+  const [operation, to, ...from] = bytes
+  return { operation, to, from }
+}
+
+/** The number of an operation; −1 where there is none of that name. */
+export const operationNamed = (name: string): number =>
+  (manifest.OPERATIONS as readonly string[]).indexOf(name)
+
+/** How many operands an operation has. */
+export const operandsOf = (code: Code): number => operations[code][0]

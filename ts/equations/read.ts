@@ -1,0 +1,224 @@
+/** From the lines of a step to a graph, in which each name stands for what was assigned to it last. */
+
+import { Graph } from '../expressions/graph.js'
+import { type Calls, callable, parse, single } from '../expressions/parse.js'
+import type { Declared } from '../rules/equation-rule.js'
+import { isCalled } from './declaration.js'
+import { type EquationError, misread } from './error.js'
+import { LARGEST, SQUARES, VALUES } from './layout.js'
+import { bare, type Statement, statementsOf } from './statements.js'
+
+/** What a node is: a number for all tensors that have had the same updates, one by tensor, or one by element. */
+export const COMMON = 0
+export const BY_TENSOR = 1
+export const ELEMENT = 2
+
+/** A sum over the elements of a tensor, or of all tensors of the rule. */
+export interface Sum {
+  /** The node that it is, and the node that is summed. */
+  readonly node: number
+  readonly of: number
+  readonly kind: typeof VALUES | typeof SQUARES | typeof LARGEST
+  readonly isOfAll: boolean
+  /** Where its text is. */
+  readonly at: number
+}
+
+/** An assigned name that stays: what it is called, the node that it began as, and the one that it became. */
+export interface Kept {
+  readonly name: string
+  readonly leaf: number
+  readonly final: number
+}
+
+/** A step that has been read. */
+export interface Step {
+  readonly graph: Graph
+  readonly theta: Kept
+  readonly states: readonly Kept[]
+  readonly scalars: readonly Kept[]
+  readonly sums: readonly Sum[]
+  /** By node: what it is, and how many stages of sums come before it. */
+  readonly sorts: readonly number[]
+  readonly levels: readonly number[]
+  /** The nodes of names that stand for themselves. */
+  readonly leaves: ReadonlyMap<string, number>
+}
+
+/** Names that sums are called by; `max` has one operand then. */
+const SUMS = ['sum', 'mean', 'norm', 'max'] as const
+type SumName = (typeof SUMS)[number]
+/** What stands for `all.` in front of one: a name has no point in it, and places stay. No text has this letter. */
+const ALL = 'all\u01c3'
+
+const MOST_STATEMENTS = 200
+const MOST_NODES = 2000
+/** Stages of sums that come before the last one. */
+const MOST_STAGES = 2
+
+/** Of how many elements a tensor is. */
+export const LENGTH = ' length'
+
+/** @throws EquationError where a line is none, and where it wants what there is not */
+export function readStep(name: string, { options, state, scalars, step }: Declared): Step {
+  const graph = new Graph()
+  const text = bare(step).replace(/\ball\.(?=(?:sum|norm|max)\s*\()/g, ALL)
+  const fail = (at: number, expected: string, received: string) => misread(name, step, at, expected, received)
+  const leaves = new Map<string, number>()
+  const leaf = (name: string) => {
+    const node = leaves.get(name) ?? graph.name(name)
+    leaves.set(name, node)
+    return node
+  }
+  const scope = new Map<string, number>()
+  const known = ['theta', 'g', 't', ...Object.keys(options), ...Object.keys(state), ...Object.keys(scalars)]
+  for (const name of known) scope.set(name, leaf(name))
+  for (const [name, { start }] of Object.entries(state)) {
+    if (start === 'gradient') scope.set(name, atFirst(graph, leaf('t'), leaf('g'), leaf(name)))
+  }
+
+  const sums: Sum[] = []
+  let begins = 0
+  const calls = callsWith(graph, leaf, sums, (at) => begins + at, fail)
+  const asWritten = (text: string) => text.replaceAll(ALL, 'all.')
+  const error = (from: number) => (_: string, at: number, expected: string, received: string) =>
+    fail(from + at, asWritten(expected), asWritten(received))
+  const statements = statementsOf(text, fail)
+  if (statements.length > MOST_STATEMENTS)
+    throw fail(statements[MOST_STATEMENTS].at, `at most ${MOST_STATEMENTS} lines`, `${statements.length}`)
+  const assigned = new Set<string>()
+  for (const { target, at, from, to } of statements) {
+    checkTarget(target, at, options, fail)
+    const resolve = (name: string, within: number) => {
+      const node = scope.get(name)
+      if (node === undefined) throw fail(from + within, `one of ${[...scope.keys()].join(', ')}`, name)
+      return node
+    }
+    const language = { calls, error: error(from) }
+    begins = from
+    const { root } = parse(text.slice(from, to), graph, resolve, language)
+    if (graph.nodes.length > MOST_NODES) throw fail(at, `at most ${MOST_NODES} operations`, 'more')
+    scope.set(target, root)
+    assigned.add(target)
+  }
+  if (!assigned.has('theta')) throw fail(step.length, 'a line theta = …', 'none')
+
+  const kept = (name: string): Kept => ({
+    name,
+    leaf: leaf(name),
+    final: scope.get(name) as number,
+  })
+  const read = {
+    graph,
+    theta: kept('theta'),
+    states: Object.keys(state).map(kept),
+    scalars: Object.keys(scalars).map(kept),
+    sums,
+    leaves,
+  }
+  const { sorts, levels } = sorted(read)
+  checkSorts({ ...read, sorts, levels }, statements, fail)
+  return { ...read, sorts, levels }
+}
+
+type Fail = (at: number, expected: string, received: string) => EquationError
+
+/** What begins as the gradient is that at the first update. */
+function atFirst(graph: Graph, t: number, first: number, later: number): number {
+  return graph.operation('select', graph.operation('equal', t, graph.constant(1)), first, later)
+}
+
+function checkTarget(target: string, at: number, options: object, fail: Fail): void {
+  if (target === 't' || Object.hasOwn(options, target))
+    throw fail(at, 'a name that may be assigned', `${target}, which is given`)
+  if (isCalled(target) || Object.hasOwn(callable, target))
+    throw fail(at, 'another name', `${target}, which has a meaning`)
+}
+
+/** What lines may call: what expressions may, divisions that give 0, and sums. */
+function callsWith(
+  graph: Graph,
+  leaf: (name: string) => number,
+  sums: Sum[],
+  place: (at: number) => number,
+  fail: Fail,
+): Calls {
+  const numbers = new Map<string, number>()
+  const sum = (of: number, kind: Sum['kind'], isOfAll: boolean, at: number): number => {
+    const key = ` ${isOfAll ? 'all ' : ''}${kind} ${of}`
+    const node = numbers.get(key) ?? graph.name(key)
+    if (!numbers.has(key)) sums.push({ node, of, kind, isOfAll, at })
+    numbers.set(key, node)
+    return node
+  }
+  const makeSum = (name: SumName, isOfAll: boolean, of: number, at: number): number => {
+    if (name === 'max') {
+      const node = graph.nodes[of]
+      const isSize = node.kind === 'operation' && node.operation === 'abs'
+      if (!isSize) throw fail(place(at), 'max(a, b), or max(abs(a)) over all elements', 'max(a)')
+      return sum(node.operands[0], LARGEST, isOfAll, place(at))
+    }
+    const node = name === 'norm' ? sum(of, SQUARES, isOfAll, place(at)) : sumOf(of, isOfAll, place(at))
+    if (name === 'norm') return graph.operation('sqrt', node)
+    return name === 'sum' ? node : graph.operation('divide', node, leaf(LENGTH))
+  }
+  /** Squares are summed as norms sum them: in float64. */
+  const sumOf = (of: number, isOfAll: boolean, at: number): number => {
+    const node = graph.nodes[of]
+    const [a, b] = node.kind === 'operation' && node.operation === 'multiply' ? node.operands : []
+    return a !== undefined && a === b ? sum(a, SQUARES, isOfAll, at) : sum(of, VALUES, isOfAll, at)
+  }
+  const calls: Record<string, Calls[string]> = { ...callable, over: single('over') }
+  for (const name of SUMS) {
+    if (name !== 'mean') calls[ALL + name] = { count: 1, make: (_, [of], at) => makeSum(name, true, of, at) }
+    if (name !== 'max') calls[name] = { count: 1, make: (_, [of], at) => makeSum(name, false, of, at) }
+  }
+  const make: Calls[string]['make'] = (graph, operands, at) =>
+    operands.length === 1 ? makeSum('max', false, operands[0], at) : callable.max.make(graph, operands, at)
+  return { ...calls, max: { count: 1, most: 2, make } }
+}
+
+/** What each node is. What scalars are depends on what becomes of them. */
+function sorted({ graph, scalars, states, sums, leaves }: Omit<Step, 'sorts' | 'levels'>) {
+  const elements = new Set(['theta', 'g', ...states.map(({ name }) => name)].map((name) => leaves.get(name)))
+  const byTensor = new Set<number>()
+  const length = leaves.get(LENGTH)
+  const sumOf = new Map(sums.map((sum) => [sum.node, sum]))
+  for (;;) {
+    const sorts: number[] = []
+    const levels: number[] = []
+    graph.nodes.forEach((_, node) => {
+      const sum = sumOf.get(node)
+      const operands = graph.operandsOf(node)
+      let sort = Math.max(COMMON, ...operands.map((k) => sorts[k]))
+      let level = Math.max(0, ...operands.map((k) => levels[k]))
+      if (elements.has(node)) sort = ELEMENT
+      if (byTensor.has(node) || node === length) [sort, level] = [BY_TENSOR, 1]
+      if (sum !== undefined) [sort, level] = [BY_TENSOR, levels[sum.of] + 1]
+      sorts.push(sort)
+      levels.push(level)
+    })
+    const found = scalars.filter(({ leaf, final }) => sorts[final] === BY_TENSOR && !byTensor.has(leaf))
+    if (found.length === 0) return { sorts, levels }
+    for (const { leaf } of found) byTensor.add(leaf)
+  }
+}
+
+/** @throws EquationError where a number would be one by element, or a sum one of a number, or of too many others */
+function checkSorts(
+  { scalars, sums, sorts, levels }: Step,
+  statements: readonly Statement[],
+  fail: Fail,
+): void {
+  const end = (name: string) => statements.findLast(({ target }) => target === name)?.at ?? 0
+  for (const { name, final } of scalars) {
+    if (sorts[final] === ELEMENT) throw fail(end(name), `${name}: a number`, 'one for each element')
+  }
+  for (const { of, isOfAll, at } of sums) {
+    if (sorts[of] !== ELEMENT) throw fail(at, 'sums over what is by element', 'one of a number')
+    if (levels[of] >= MOST_STAGES)
+      throw fail(at, `at most ${MOST_STAGES} stages of sums, each of what the one before gave`, 'more')
+    if (isOfAll && levels[of] > 0)
+      throw fail(at, 'sums over all tensors of what needs no other sums', 'one that does')
+  }
+}

@@ -1,0 +1,156 @@
+/** The numbers of a step that are not by element, in float64. */
+
+import { scalarOf } from '../expressions/operations.js'
+import { traced } from '../rules/moments.js'
+import { EquationError } from './error.js'
+import { larger } from './interpreter.js'
+import { LARGEST } from './layout.js'
+import type { Programs } from './program.js'
+import { BY_TENSOR, COMMON, type Kept, LENGTH, type Step, type Sum } from './read.js'
+
+type Numbers = Readonly<Record<string, unknown>>
+type Clock = Readonly<Record<string, number>>
+type ByTensor = Readonly<Record<string, Float64Array>>
+
+/** Where a tensor has what a stage has summed, and what the next one uses: no name of a user's has a blank. */
+export const valueName = (k: number): string => `value ${k}`
+/** Where the first sums are, once there are others. */
+const KEPT = 'first '
+
+/** 0 where no trace of it is left, whatever its sign is. */
+const shortened = (x: number): number => (x < 0 ? -traced(-x) || 0 : traced(x))
+
+/** What computes a node's number from those before. */
+type Compute = (values: Float64Array) => void
+
+export class Scalars {
+  /** The scalars that tensors have in common that have had the same updates, and those that each has of its own. */
+  readonly common: readonly Kept[]
+  readonly byTensor: readonly Kept[]
+  /** What a tensor has beside these. */
+  readonly names: readonly string[]
+  readonly #name: string
+  readonly #step: Step
+  readonly #programs: Programs
+  readonly #starts: Clock
+  readonly #options: readonly (readonly [name: string, node: number])[]
+  readonly #computed: readonly Compute[]
+  /** By stage: what is computed once its sums are there. */
+  readonly #between: readonly (readonly Compute[])[]
+  /** All numbers of an update by its clock. */
+  readonly #values = new WeakMap<object, Float64Array>()
+  /** What all tensors of a rule have summed, by the rule's numbers. */
+  readonly #totals = new WeakMap<object, readonly number[]>()
+
+  constructor(name: string, step: Step, programs: Programs, starts: Clock, options: readonly string[]) {
+    const { graph, sorts, levels, leaves } = step
+    const stages = programs.stages.length
+    this.#name = name
+    this.#step = step
+    this.#programs = programs
+    this.#starts = starts
+    this.common = step.scalars.filter(({ leaf }) => sorts[leaf] === COMMON)
+    this.byTensor = step.scalars.filter(({ leaf }) => sorts[leaf] === BY_TENSOR)
+    const values = stages > 1 ? [0, 1, 2, 3].map(valueName) : []
+    const kept = stages > 2 ? [0, 1].map((k) => KEPT + k) : []
+    this.names = [...values, ...kept, ...this.byTensor.map(({ name }) => name)]
+    this.#options = options.map((name) => [name, leaves.get(name) as number])
+    const of = (sort: number, level?: number): Compute[] =>
+      graph.nodes.flatMap((node, number) => {
+        if (sorts[number] !== sort || (level !== undefined && levels[number] !== level)) return []
+        if (node.kind === 'constant') return [(values) => values.fill(node.value, number, number + 1)]
+        return node.kind === 'operation' ? [computing(number, node.operation, node.operands)] : []
+      })
+    this.#computed = of(COMMON)
+    this.#between = programs.stages.slice(1).map((_, stage) => of(BY_TENSOR, stage + 1))
+  }
+
+  /**
+   * Computes what tensors have in common at the next update.
+   *
+   * @throws EquationError where a scalar is not finite
+   */
+  advance(clock: Clock, numbers: Numbers, next: Record<string, number>): void {
+    let values = this.#values.get(next)
+    if (values === undefined) {
+      values = new Float64Array(this.#step.graph.nodes.length)
+      this.#values.set(next, values)
+    }
+    const { leaves } = this.#step
+    values[leaves.get('t') as number] = next.t
+    for (const [name, node] of this.#options) values[node] = Number(numbers[name])
+    for (const { name, leaf } of this.common) values[leaf] = this.#finite(name, clock[name], next.t)
+    for (let k = 0; k < this.#computed.length; k++) this.#computed[k](values)
+    for (const { name, final } of this.common) {
+      next[name] = shortened(this.#finite(name, values[final], next.t))
+    }
+  }
+
+  #finite(name: string, x: number, t: number): number {
+    if (Number.isFinite(x)) return x
+    throw new EquationError(`${this.#name}: ${name} at t = ${t}`, 'a finite number', `${x}`)
+  }
+
+  /** Writes the constants of an update, which {@link advance} has computed. */
+  write(clock: object, row: Float64Array, at: number): void {
+    const values = this.#values.get(clock) as Float64Array
+    const { constants } = this.#programs
+    for (let k = 0; k < constants.length; k++) row[at + k] = values[constants[k]]
+  }
+
+  /** Sums over all tensors; `sums` are those of one each, by name. */
+  total(numbers: object, sums: readonly ByName[]): void {
+    const taken = this.#programs.stages[0].sums
+    const totals = taken.map(({ sum }, k) =>
+      sums.reduce((total, one) => {
+        const x = one[valueName(k)]
+        return sum.kind === LARGEST ? larger(total, x) : total + x
+      }, 0),
+    )
+    this.#totals.set(numbers, totals)
+  }
+
+  /** Makes what tensor number `i` has ready for the stage after `stage`. */
+  between(numbers: object, clock: Clock, tensor: ByTensor, i: number, stage: number, length: number): void {
+    const { leaves } = this.#step
+    const { stages } = this.#programs
+    const values = this.#values.get(clock) as Float64Array
+    const put = (sum: Sum, x: number) => {
+      values[sum.node] = x
+    }
+    const totals = this.#totals.get(numbers)
+    stages[stage].sums.forEach(({ sum }, k) => {
+      const own = tensor[valueName(k)][i]
+      if (stage === 0 && stages.length > 2) tensor[KEPT + k][i] = own
+      put(sum, sum.isOfAll ? (totals as readonly number[])[k] : own)
+    })
+    if (stage > 0)
+      stages[0].sums.forEach(({ sum }, k) => {
+        put(sum, sum.isOfAll ? (totals as readonly number[])[k] : tensor[KEPT + k][i])
+      })
+    const lengthAt = leaves.get(LENGTH)
+    if (lengthAt !== undefined) values[lengthAt] = length
+    for (const { name, leaf } of this.byTensor)
+      values[leaf] = clock.t === 1 ? this.#starts[name] : tensor[name][i]
+    for (const computed of this.#between.slice(0, stage + 1)) for (const compute of computed) compute(values)
+    stages[stage + 1].values.forEach((node, k) => {
+      tensor[valueName(k)][i] = values[node]
+    })
+    if (stage + 2 < stages.length) return
+    for (const { name, final } of this.byTensor) tensor[name][i] = shortened(values[final])
+  }
+}
+
+type ByName = Readonly<Record<string, number>>
+
+/** By operands, so that most make no list. */
+function computing(
+  number: number,
+  operation: Parameters<typeof scalarOf>[0],
+  [a, b, c]: readonly number[],
+): Compute {
+  const scalar = scalarOf(operation, 'float64')
+  return (values) => {
+    values[number] = scalar(values[a], values[b], values[c])
+  }
+}

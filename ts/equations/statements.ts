@@ -1,0 +1,48 @@
+/** The lines of a step, before anything is known of what is in them. */
+
+import { NAME } from '../expressions/names.js'
+import type { EquationError } from './error.js'
+
+/** What is assigned to what, and where both are in the text. */
+export interface Statement {
+  readonly target: string
+  readonly at: number
+  readonly from: number
+  readonly to: number
+}
+
+type Fail = (at: number, expected: string, received: string) => EquationError
+
+const COMMENT = /(?:#|\/\/)[^\n]*/g
+const BEGINNING = new RegExp(`^\\s*(${NAME})\\s*=(?!=)`, 'u')
+const PIECE = /[^\n;]+|[\n;]/g
+
+/** A text without its comments: blanks are in their place. */
+export const bare = (text: string): string => text.replace(COMMENT, (comment) => ' '.repeat(comment.length))
+
+/**
+ * Lines, or what is between semicolons. One that does not begin with `name =` goes on with the one before, in a line of
+ * its own.
+ */
+export function statementsOf(text: string, fail: Fail): Statement[] {
+  const statements: Statement[] = []
+  let goesOn = false
+  for (const { 0: piece, index } of text.matchAll(PIECE)) {
+    if (piece === ';') goesOn = false
+    if (piece.trim() === '' || piece === ';') continue
+    const found = BEGINNING.exec(piece)
+    const end = index + piece.length
+    if (found !== null) {
+      const [front, target] = found
+      const at = index + front.indexOf(target)
+      statements.push({ target, at, from: index + front.length, to: end })
+    } else if (goesOn) {
+      statements[statements.length - 1] = { ...(statements.at(-1) as Statement), to: end }
+    } else {
+      const at = index + piece.search(/\S/)
+      throw fail(at, 'a line such as m = beta*m + (1 - beta)*g', piece.trim())
+    }
+    goesOn = true
+  }
+  return statements
+}
