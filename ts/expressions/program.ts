@@ -180,6 +180,7 @@ const ofTwoProducts: { readonly [both in Code]?: Code } = {
 
 /** The operation that does `inner`, and with its result and another operand `outer`. */
 export function fusion(inner: Code, outer: Code, position: number): Code | undefined {
+  if (outer === 'over' && position === 1) return undefined
   const name =
     outer === 'subtract' && position === 1
       ? `${inner}From`
