@@ -1,0 +1,186 @@
+/** Built-in rules and their equations: the same bits on every engine, in parameters and in state, whatever gradients are. */
+
+import { ema, noise, Optimizer, warmup } from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import { type Dtype, dtypes, type FloatArray, random } from '../bits.js'
+import { array, firstDifference, type Variant, variants } from '../support.js'
+import { type Twin, twins } from './rules.js'
+
+const UPDATES = 300
+/** Around the blocks that programs run over, and shorter and longer than vectors. */
+const LENGTHS = { long: 261, longer: 530, odd: 17, short: 3, one: 1, none: 0 }
+
+const tame: Record<Dtype, readonly number[]> = {
+  float32: [0, -0, 1e-45, -3e-40, 1e-23, -4e-23, 2e-38, -1e6],
+  float64: [0, -0, 5e-324, -3e-310, 1e-170, -4e-170, 3e-308, -1e6],
+}
+const wild: Record<Dtype, readonly number[]> = {
+  float32: [1e25, -3.4028234663852886e38, Infinity, -Infinity, NaN],
+  float64: [1e200, -1.7976931348623157e308, Infinity, -Infinity, NaN],
+}
+
+type Tensors = Record<string, FloatArray>
+
+/**
+ * Elements whose gradients are always special, some that are special at times, and in `longer` and `odd`, for the last
+ * updates alone, some that are not finite: so sums are finite for most of the run.
+ */
+function* gradients(dtype: Dtype): Generator<Tensors> {
+  const next = random(5)
+  const pick = (list: readonly number[]) => list[Math.floor(next() * list.length)]
+  for (let t = 0; t < UPDATES; t++) {
+    const elementOf = (name: string, i: number) => {
+      if (t > UPDATES - 20 && i % 7 === 3 && (name === 'longer' || name === 'odd') && next() < 0.1)
+        return pick(wild[dtype])
+      if (i % 5 === 1) return tame[dtype][(i - (i % 5)) % 8]
+      return next() < 0.1 ? pick(tame[dtype]) : (2 * next() - 1) * pick([1e-3, 1, 1, 30])
+    }
+    const all = Object.entries(LENGTHS).map(([name, length]) => [
+      name,
+      array(
+        dtype,
+        Array.from({ length }, (_, i) => elementOf(name, i)),
+      ),
+    ])
+    // One stays behind, and has a clock of its own from then on.
+    yield Object.fromEntries(t % 50 === 7 ? all.slice(1) : all)
+  }
+}
+
+const made = Object.fromEntries(dtypes.map((dtype) => [dtype, [...gradients(dtype)]]))
+
+function start(dtype: Dtype): Tensors {
+  const next = random(9)
+  return Object.fromEntries(
+    Object.entries(LENGTHS).map(([name, length]) => [
+      name,
+      array(
+        dtype,
+        Array.from({ length }, (_, i) => (i % 11 === 5 ? tame[dtype][i % 8] : 4 * next() - 2)),
+      ),
+    ]),
+  )
+}
+
+type Snapshot = readonly (readonly [name: string, array: FloatArray])[]
+
+/** Parameters and state, alive. */
+function arraysOf(optimizer: Optimizer<Tensors>): Snapshot {
+  const state = optimizer.state as Record<string, Record<string, unknown>>
+  return Object.entries(optimizer.params).flatMap(([tensor, params]) => [
+    [`${tensor}`, params] as const,
+    ...Object.entries(state[tensor])
+      .filter(([, value]) => ArrayBuffer.isView(value))
+      .map(([name, value]) => [`${tensor}.${name}`, value as FloatArray] as const),
+  ])
+}
+
+function difference(expected: Snapshot, actual: Snapshot): string | null {
+  for (const [name, array] of expected) {
+    const other = actual.find(([own]) => own === name)?.[1]
+    if (other === undefined) return `${name} is missing`
+    const i = firstDifference(array, other)
+    if (i >= 0) return `${name}[${i}]: ${other[i]} instead of ${array[i]}`
+  }
+  return actual.length === expected.length ? null : `${actual.length} arrays`
+}
+
+type Given = ConstructorParameters<typeof Optimizer>[2]
+
+function begin({ name: _, ...engine }: Variant, rule: ReturnType<Twin['own']>, dtype: Dtype, given?: Given) {
+  const optimizer = new Optimizer<Tensors>(start(dtype), rule, { ...engine, ...given } as never)
+  expect(optimizer.engine).toBe(engine.engine)
+  return optimizer
+}
+
+/** The first difference of 300 updates. */
+function compare({ own, built, options }: Twin, variant: Variant, dtype: Dtype, more = {}, given?: Given) {
+  const [a, b] = [own, built].map((make) => begin(variant, make({ ...options, ...more }), dtype, given))
+  for (const [t, gradient] of made[dtype].entries()) {
+    a.step(gradient)
+    b.step(gradient)
+    // Every number in every array, at the updates of flushes too.
+    const found = t % 16 < 2 || t > UPDATES - 20 ? difference(arraysOf(b), arraysOf(a)) : null
+    if (found !== null) return `update ${t + 1}: ${found}`
+  }
+  return null
+}
+
+const adamOf = (name: string) => twins.find((twin) => twin.name === name) as Twin
+
+/** What the whole optimizer does beside the rule. */
+const settings: readonly (readonly [name: string, twin: string, more: object, given: Given])[] = [
+  [
+    'schedules',
+    'own-adam',
+    { lr: warmup(0.05, { steps: 20 }), weightDecay: (t: number) => 0.1 / (1 + t) },
+    {},
+  ],
+  ['maximize', 'own-adam', { maximize: true }, {}],
+  ['clips', 'own-adam', {}, { clip: { norm: 20, value: 1, tensorNorm: 15 } }],
+  ['noise', 'own-lamb', {}, { clip: { noise: noise({ seed: 3 }) } }],
+  [
+    'several batches, averages and lookahead',
+    'own-adamw',
+    {},
+    { accumulate: 2, average: ema(), lookahead: { steps: 5 } },
+  ],
+  [
+    'groups',
+    'own-adam',
+    {},
+    {
+      groups: [
+        { match: 'odd', lr: 0.2, weightDecay: 0 },
+        { match: 'long', lrScale: 0.5 },
+      ],
+    },
+  ],
+]
+
+describe.each(variants)('$name', (variant) => {
+  describe.each(dtypes)('%s', (dtype) => {
+    test.each(twins)('$name', (twin) => {
+      expect(compare(twin, variant, dtype)).toBeNull()
+    })
+
+    test.each(settings)('%s: %s', (_, name, more, given) => {
+      expect(compare(adamOf(name), variant, dtype, more, given)).toBeNull()
+    })
+
+    test('saved in the middle, and set', () => {
+      const { own, built, options } = adamOf('own-adam')
+      const { name: _, ...engine } = variant
+      const again = (one: Optimizer<Tensors>) => Optimizer.load<Tensors>(structuredClone(one.save()), engine)
+      let [a, b] = [own, built].map((make) => begin(variant, make(options), dtype))
+      for (const [t, gradient] of made[dtype].slice(0, 40).entries()) {
+        if (t === 15) [a, b] = [a, b].map(again)
+        if (t === 25) for (const one of [a, b]) one.set({ lr: 0.5, beta1: 0.5 } as never)
+        a.step(gradient)
+        b.step(gradient)
+        expect(difference(arraysOf(b), arraysOf(a))).toBeNull()
+      }
+    })
+
+    test.each(twins.filter(({ sums }) => sums))('$name of 40,000 elements', ({ own, built, options }) => {
+      const length = 40_000
+      const values = (seed: number) => {
+        const next = random(seed)
+        return {
+          large: array(
+            dtype,
+            Array.from({ length }, () => 2 * next() - 1),
+          ),
+          small: array(dtype, [1, -2]),
+        }
+      }
+      const { name: _, ...engine } = variant
+      const [a, b] = [own, built].map((make) => new Optimizer<Tensors>(values(1), make(options), engine))
+      for (let t = 0; t < 3; t++) {
+        a.step(values(t + 2))
+        b.step(values(t + 2))
+      }
+      expect(difference(arraysOf(b), arraysOf(a))).toBeNull()
+    })
+  })
+})
