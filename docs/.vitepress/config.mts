@@ -9,7 +9,7 @@ const { ruleNames } = await import(new URL('./rules.mjs', import.meta.url).href)
 /** Every page of docs/, by what a reader wants; a page that is in no list is an error. */
 const sections: Readonly<Record<string, readonly string[]>> = {
   Begin: ['start', 'which', 'coming-from', 'recipes'],
-  Optimizers: ['optimizer', 'models', 'rows', 'schedules', 'rules'],
+  Optimizers: ['optimizer', 'models', 'rows', 'schedules', 'rules', 'equations'],
   'Functions to minimise': ['minimize', 'objectives', 'expressions', 'sweep'],
   Fits: ['fits', 'fits-errors', 'fits-functions', 'fits-shared', 'fits-compare'],
   Engines: ['engines', 'numerics', 'threads', 'everywhere', 'performance', 'rivals', 'how-it-works'],

@@ -1,0 +1,78 @@
+/** The rules of docs/equations.md, as it writes them, beside other libraries: test/data/equations.py has made their points. */
+
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Optimizer, type Rule } from 'antigrad'
+import { transform } from 'esbuild'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { home } from '../children.js'
+import { variants } from '../support.js'
+
+type Tensors = Readonly<Record<string, readonly number[]>>
+
+interface Golden {
+  readonly initial: Tensors
+  readonly gradients: readonly Tensors[]
+  readonly runs: Readonly<Record<string, readonly Tensors[]>>
+}
+
+const golden: Golden = JSON.parse(readFileSync(join(home, 'test/data/equations.json'), 'utf8'))
+
+/** Options of the runs, where they are others than the rules'. */
+const options: Readonly<Record<string, object>> = {
+  madgrad: { lr: 0.05 },
+  acprop: { lr: 0.05, beta2: 0.99, eps: 1e-8, epsRoot: 1e-8 },
+  fromage: { lr: 0.05 },
+  cocob: {},
+  optimistic: { lr: 0.05, beta: 0.5 },
+  tiger: { lr: 0.05, weightDecay: 0.1 },
+  adamod: { lr: 0.05, beta3: 0.95 },
+  qhm: { lr: 0.05, momentum: 0.95 },
+  dog: {},
+  gravity: { lr: 0.05 },
+}
+
+/** What the page exports. */
+const rules: Record<string, (options: object) => Rule> = {}
+
+beforeAll(async () => {
+  const page = readFileSync(join(home, 'docs/equations.md'), 'utf8')
+  const texts = [...page.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, text]) => text)
+  const exported = texts.filter((text) => text.includes('export const'))
+  const { code } = await transform(exported.join('').replaceAll(/^import .*$/gm, ''), { loader: 'ts' })
+  const folder = join(home, 'target/samples/published')
+  mkdirSync(folder, { recursive: true })
+  const file = join(folder, 'rules.mjs')
+  writeFileSync(file, `import { equations } from 'antigrad'\n${code}`)
+  Object.assign(rules, await import(/* @vite-ignore */ file))
+})
+
+const arraysOf = (tensors: Tensors) =>
+  Object.fromEntries(Object.entries(tensors).map(([name, values]) => [name, Float64Array.from(values)]))
+
+test('the page has all of them, in five lines each', () => {
+  expect(Object.keys(rules).sort()).toEqual(Object.keys(golden.runs).sort())
+  for (const make of Object.values(rules)) {
+    const { step } = (make({}) as unknown as { equations: { step: string } }).equations
+    expect(step.split('\n').length).toBeLessThanOrEqual(5)
+  }
+})
+
+describe.each(variants)('$name', ({ name: _, ...engine }) => {
+  test.each(Object.entries(golden.runs))('%s', (name, points) => {
+    const optimizer = new Optimizer(arraysOf(golden.initial), rules[name](options[name]), engine)
+    expect(optimizer.engine).toBe(engine.engine)
+    const largest = new Map<string, number>()
+    golden.gradients.forEach((gradient, t) => {
+      optimizer.step(arraysOf(gradient))
+      for (const [tensor, expected] of Object.entries(points[t])) {
+        expected.forEach((x, i) => {
+          const key = `${tensor}[${i}]`
+          largest.set(key, Math.max(largest.get(key) ?? 0, Math.abs(x)))
+          const difference = Math.abs(optimizer.params[tensor][i] - x)
+          expect(difference, `update ${t + 1}, ${key}`).toBeLessThanOrEqual(1e-12 * (largest.get(key) ?? 0))
+        })
+      }
+    })
+  })
+})
