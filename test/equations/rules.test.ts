@@ -1,6 +1,6 @@
 /** Built-in rules and their equations: the same bits on every engine, in parameters and in state, whatever gradients are. */
 
-import { ema, noise, Optimizer, warmup } from 'antigrad'
+import { type adam, delayedStart, ema, noise, Optimizer, rows, warmup } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { type Dtype, dtypes, type FloatArray, random } from '../bits.js'
 import { array, firstDifference, type Variant, variants } from '../support.js'
@@ -146,6 +146,23 @@ describe.each(variants)('$name', (variant) => {
 
     test.each(settings)('%s: %s', (_, name, more, given) => {
       expect(compare(adamOf(name), variant, dtype, more, given)).toBeNull()
+    })
+
+    test('a delayed start, and gradients by rows', () => {
+      const { own, built, options } = adamOf('own-adam')
+      const { name: _, ...engine } = variant
+      const values = (...numbers: number[]) => array(dtype, numbers)
+      const given = { ...engine, shapes: { x: [3, 2] } } as const
+      const [a, b] = [own, built].map((make) => {
+        const rule = delayedStart(3, make(options) as ReturnType<typeof adam>)
+        return new Optimizer({ x: values(1, 2, 3, 4, 5, 6) }, rule, given)
+      })
+      for (let t = 0; t < 12; t++) {
+        const gradient = rows([t % 3], values(1, t) as Float64Array)
+        for (const one of [a, b]) one.step({ x: gradient } as never)
+      }
+      expect(firstDifference(b.params.x, a.params.x)).toBe(-1)
+      expect(a.params.x[0]).not.toBe(1)
     })
 
     test('saved in the middle, and set', () => {
