@@ -134,7 +134,7 @@ export {
 } from './objectives/index.js'
 export type { TwiceDifferentiable } from './objectives/objective.js'
 export { type LoadOptions, Optimizer } from './optimizer.js'
-export type { Rule, SimpleRule } from './rules/definitions.js'
+export type { OwnRule, Rule, SimpleRule } from './rules/definitions.js'
 export { delayedStart } from './rules/delayed-start.js'
 export type {
   Declared,

@@ -22,7 +22,7 @@ import type { Match } from './model/patterns.js'
 import { type States, statesOf } from './model/state.js'
 import { anything, callback, flag } from './options/kinds.js'
 import { readOptions } from './options/read.js'
-import type { Rule, RuleNamed } from './rules/definitions.js'
+import type { OwnRule, Rule, RuleNamed } from './rules/definitions.js'
 import { RuleInUse } from './rules/in-use.js'
 import { resolve } from './rules/resolve.js'
 import type { OptionsOf } from './rules/rule.js'
@@ -56,7 +56,7 @@ export interface RestoreOptions {
     | ReadonlyMap<string, string>
     | ((name: string) => string)
   /** Functions of rules that nothing else in the program calls, which a bundle leaves out then: `[adamw]`. */
-  readonly rules?: readonly ((...options: never) => Rule)[]
+  readonly rules?: readonly ((...options: never) => Rule | OwnRule)[]
   /** The same of schedules: `[cosine]`. */
   readonly schedules?: readonly ((...options: never) => Schedule)[]
 }
@@ -78,7 +78,7 @@ export interface LoadOptions
  * optimizer.step({ weight: dWeight, bias: dBias })
  * optimizer.params.weight // updated
  */
-export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule['name'] = never> {
+export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N extends Rule['name'] = never> {
   readonly #model: Model
   readonly #steps: Steps
   readonly #around: Around
@@ -448,7 +448,7 @@ export class Optimizer<const P = unknown, R extends Rule = Rule, N extends Rule[
    * @example
    * const optimizer = Optimizer.load<typeof params, AdamW>(structuredClone(saved), { rules: [adamw] })
    */
-  static load<P = unknown, R extends Rule = Rule, N extends Rule['name'] = never>(
+  static load<P = unknown, R extends Rule | OwnRule = Rule, N extends Rule['name'] = never>(
     saved: Saved,
     options: LoadOptions = {},
   ): Optimizer<P, R, N> {

@@ -18,6 +18,7 @@ import {
   linear,
   nesterov,
   Optimizer,
+  type OwnRule,
   oneCycle,
   type Rule,
   type Schedule,
@@ -119,7 +120,7 @@ const tiger = equations('tiger', {
 })
 const own = tiger({ lr: cosine(1, { steps: 3 }), beta: 0.9, warm: true })
 export const ofTiger: State<typeof own> = { m: array, slow: array }
-export const anyRule: Rule = delayedStart(2, own)
+export const anyRule: OwnRule = delayedStart(2, own)
 export const anyOfEquations: EquationRule = own
 const delayedTiger = delayedStart(2, tiger({ lr: 1 }))
 export const ofDelayedTiger: State<typeof delayedTiger> = ofTiger

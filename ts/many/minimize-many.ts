@@ -1,7 +1,7 @@
 import type { Expression } from '../expressions/expression.js'
 import type { NamesBeside, Only } from '../expressions/names-of.js'
 import { unlessAborted } from '../ground/event-loop.js'
-import type { Rule } from '../rules/definitions.js'
+import type { OwnRule, Rule } from '../rules/definitions.js'
 import type { DataByRun, Starts } from './data.js'
 import type { MinimizeManyOptions } from './options.js'
 import type { ManyResult } from './result.js'
@@ -23,7 +23,7 @@ export async function minimizeMany<
 >(
   objective: Expression<Names>,
   starts: S & Only<NamesBeside<Names, D>, S>,
-  rule: Rule,
+  rule: Rule | OwnRule,
   options: MinimizeManyOptions<D> = {},
 ): Promise<ManyResult<NamesBeside<Names, D>>> {
   const many = new Many(objective, starts, rule, options)
@@ -49,7 +49,7 @@ export function minimizeManySync<
 >(
   objective: Expression<Names>,
   starts: S & Only<NamesBeside<Names, D>, S>,
-  rule: Rule,
+  rule: Rule | OwnRule,
   options: MinimizeManyOptions<D> = {},
 ): ManyResult<NamesBeside<Names, D>> {
   const many = new Many(objective, starts, rule, options)

@@ -2,7 +2,7 @@
 
 import { OptionError } from '../ground/errors.js'
 import { isObject, isRecord, numbersIn, ownProperties } from '../ground/given.js'
-import type { Rule } from '../rules/definitions.js'
+import type { OwnRule, Rule } from '../rules/definitions.js'
 import { type Resolved, resolve } from '../rules/resolve.js'
 import type { MinimizeManyOptions } from './options.js'
 
@@ -12,7 +12,11 @@ export interface OptionSet {
 }
 
 /** Runs by their options, in order. */
-export function readSets(rule: Rule, each: MinimizeManyOptions['each'], count: number): OptionSet[] {
+export function readSets(
+  rule: Rule | OwnRule,
+  each: MinimizeManyOptions['each'],
+  count: number,
+): OptionSet[] {
   if (each !== undefined && !isRecord(each)) {
     throw new OptionError('each', 'options by name, with a number for each run', each)
   }

@@ -12,7 +12,7 @@ import type { FloatArray } from '../ground/numbers.js'
 import { isFloatArray } from '../ground/typed-arrays.js'
 import { type Box, limitOf, readBounds, within } from '../objectives/bounds.js'
 import { readOptions } from '../options/read.js'
-import type { Rule } from '../rules/definitions.js'
+import type { OwnRule, Rule } from '../rules/definitions.js'
 import type { Resolved } from '../rules/resolve.js'
 import { warmupSteps } from '../schedules/schedule.js'
 import { Batch, type Shape } from './batch.js'
@@ -65,7 +65,7 @@ export class Many {
   /** What the last batch has left. */
   #left: Region | undefined
 
-  constructor(objective: Expression, starts: Starts, rule: Rule, given: object) {
+  constructor(objective: Expression, starts: Starts, rule: Rule | OwnRule, given: object) {
     if (!(objective instanceof Expression)) {
       const expected = 'an expression, as expression(…) makes; what has a gradient of its own is for minimize'
       throw new OptionError('objective', expected, objective)

@@ -6,7 +6,7 @@ import type { OptimizerOptions } from '../model/options.js'
 import { type Box, project } from '../objectives/bounds.js'
 import { filling } from '../objectives/gradient.js'
 import { Optimizer } from '../optimizer.js'
-import type { Rule } from '../rules/definitions.js'
+import type { OwnRule, Rule } from '../rules/definitions.js'
 import { resolve } from '../rules/resolve.js'
 import { scheduleOf } from '../rules/values.js'
 import { warmupSteps } from '../schedules/schedule.js'
@@ -23,7 +23,7 @@ export class ByRule implements Descent {
   readonly grads: FloatArray
   readonly exempt: number
   readonly isStuck = false
-  readonly #optimizer: Optimizer<FloatArray>
+  readonly #optimizer: Optimizer<FloatArray, Rule | OwnRule>
   /** Where the optimizer wants its gradients, unless that is `grads`. */
   readonly #handedOver: FloatArray | null
   readonly #gradient: Problem['gradient']
@@ -35,7 +35,12 @@ export class ByRule implements Descent {
   readonly #pointInside: FloatArray
   #updates = 0
 
-  constructor(rule: Rule, { start, gradient }: Problem, options: OptimizerOptions, box: Box | null) {
+  constructor(
+    rule: Rule | OwnRule,
+    { start, gradient }: Problem,
+    options: OptimizerOptions,
+    box: Box | null,
+  ) {
     const inside = box === null ? start : copyOf(start)
     if (box !== null) project(inside, box)
     const optimizer = new Optimizer(inside, rule, options)

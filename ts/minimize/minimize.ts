@@ -18,7 +18,7 @@ import {
   whole,
 } from '../options/kinds.js'
 import { readOptions as readOptionsOf } from '../options/read.js'
-import type { Rule } from '../rules/definitions.js'
+import type { OwnRule, Rule } from '../rules/definitions.js'
 import { freeNorm, isAtRest, PATIENCE } from './at-rest.js'
 import { ByRule } from './by-rule.js'
 import { begin, type Descent, isMethod, type Method } from './method.js'
@@ -115,19 +115,19 @@ export interface MinimizeResult {
 export function minimize(
   objective: Objective | ((x: ArrayLike<number>) => number),
   x: ArrayLike<number>,
-  rule: Rule | Method,
+  rule: Rule | OwnRule | Method,
   options?: MethodOptions,
 ): MinimizeResult
 export function minimize(
   objective: Objective | ((x: ArrayLike<number>) => number),
   x: ArrayLike<number>,
-  rule: Rule,
+  rule: Rule | OwnRule,
   options?: MinimizeOptions,
 ): MinimizeResult
 export function minimize(
   objective: Objective | ((x: ArrayLike<number>) => number),
   x: ArrayLike<number>,
-  rule: Rule | Method,
+  rule: Rule | OwnRule | Method,
   options?: MinimizeOptions,
 ): MinimizeResult {
   const minimization = new Minimization(objective, x, rule as Rule, options)
@@ -180,19 +180,19 @@ export class Minimization {
   constructor(
     objective: Objective | ((x: ArrayLike<number>) => number),
     x: ArrayLike<number>,
-    rule: Rule | Method,
+    rule: Rule | OwnRule | Method,
     options?: MethodOptions,
   )
   constructor(
     objective: Objective | ((x: ArrayLike<number>) => number),
     x: ArrayLike<number>,
-    rule: Rule,
+    rule: Rule | OwnRule,
     options?: MinimizeOptions,
   )
   constructor(
     objective: Objective | ((x: ArrayLike<number>) => number),
     x: ArrayLike<number>,
-    rule: Rule | Method,
+    rule: Rule | OwnRule | Method,
     options: MinimizeOptions = {},
   ) {
     const read = readOptions(options, isMethod(rule))

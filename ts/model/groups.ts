@@ -7,7 +7,7 @@ import { isObject, listOf, ownProperties, present, recordOf } from '../ground/gi
 import { flag, optional, part, positive, readBy } from '../options/kinds.js'
 import { readOption, readOptions } from '../options/read.js'
 import { type Definition, importedDefinitions } from '../rules/define.js'
-import type { Rule, RuleNamed } from '../rules/definitions.js'
+import type { OwnRule, Rule, RuleNamed } from '../rules/definitions.js'
 import { fitting, type Resolved, resolve, wholeRule } from '../rules/resolve.js'
 import { type AnyRule, changed, type OptionsOf } from '../rules/rule.js'
 import { readSchedule, type Scheduled, scaled } from '../schedules/schedule.js'
@@ -29,6 +29,7 @@ export type Group<R = Rule, N extends Rule['name'] = Rule['name']> = {
 } & (
   | ({ readonly rule?: undefined } & OptionsOf<R | RuleNamed<N>>)
   | { readonly rule: Rule & { readonly name: N } }
+  | { readonly rule: OwnRule }
 )
 
 /** A group, each property read once. */

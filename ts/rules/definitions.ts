@@ -13,7 +13,10 @@ export type SimpleRule = {
 }[keyof Functions]
 
 /** A rule: a plain, frozen description, told apart by its `name`. */
-export type Rule = SimpleRule | EquationRule | DelayedStart<SimpleRule | EquationRule>
+export type Rule = SimpleRule | DelayedStart<SimpleRule>
+
+/** A rule of one's own, by `equations`. */
+export type OwnRule = EquationRule | DelayedStart<EquationRule>
 
 /** The rules of some names: these are what TypeScript infers of several rules in one list. */
 export type RuleNamed<N extends Rule['name']> = Extract<Rule, { readonly name: N }>

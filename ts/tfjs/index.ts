@@ -4,7 +4,7 @@ import { OptionError, TensorError } from '../ground/errors.js'
 import { isObject, present } from '../ground/given.js'
 import type { OptimizerOptions } from '../model/options.js'
 import { type LoadOptions, Optimizer } from '../optimizer.js'
-import type { Rule } from '../rules/definitions.js'
+import type { OwnRule, Rule } from '../rules/definitions.js'
 import type { NamedTensor, Tensor, Tfjs, Used, Variable } from './types.js'
 import { fromWeights, toWeights } from './weights.js'
 
@@ -20,7 +20,7 @@ export type TfjsOptions<R = Rule, N extends Rule['name'] = never> = Omit<
 export type Shown = 'params' | 'point' | 'average'
 
 /** What an optimizer for TensorFlow.js has beside what every one of them has. */
-export interface TfjsOptimizer<R extends Rule = Rule, N extends Rule['name'] = never> {
+export interface TfjsOptimizer<R extends Rule | OwnRule = Rule, N extends Rule['name'] = never> {
   /**
    * The optimizer that makes the steps, by names of variables; null before the first one. Its `set`, `freeze`,
    * `thaw`, `report` and `last` are for all to use; tensors come and are written by themselves.
@@ -46,7 +46,7 @@ export interface TfjsOptimizerClass<O> {
    * @param rule such as `adamw({ lr: 1e-3 })`
    * @throws what the constructor of `Optimizer` throws
    */
-  new <R extends Rule, N extends Rule['name'] = never>(
+  new <R extends Rule | OwnRule, N extends Rule['name'] = never>(
     rule: R,
     options?: TfjsOptions<R, N>,
   ): O & TfjsOptimizer<R, N>
@@ -106,7 +106,7 @@ function makeClass(tf: Used): unknown {
       return new Antigrad(rule, options)
     }
 
-    readonly #rule: Rule
+    readonly #rule: Rule | OwnRule
     readonly #options: TfjsOptions
     #optimizer: Inner | null = null
     readonly #known = new Map<string, Known>()
@@ -117,7 +117,7 @@ function makeClass(tf: Used): unknown {
     /** What was given to be saved: not wanted any more at the next step. */
     #lent: readonly NamedTensor[] = []
 
-    constructor(rule: Rule, options: TfjsOptions = {}) {
+    constructor(rule: Rule | OwnRule, options: TfjsOptions = {}) {
       super()
       // What is wrong is said when a model is compiled, not when it is trained.
       this.#rule = rule
