@@ -1,6 +1,16 @@
 /** Built-in rules and their equations: the same bits on every engine, in parameters and in state, whatever gradients are. */
 
-import { type adam, delayedStart, ema, noise, Optimizer, rows, warmup } from 'antigrad'
+import {
+  type adam,
+  delayedStart,
+  ema,
+  expression,
+  minimizeManySync,
+  noise,
+  Optimizer,
+  rows,
+  warmup,
+} from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { type Dtype, dtypes, type FloatArray, random } from '../bits.js'
 import { array, firstDifference, type Variant, variants } from '../support.js'
@@ -106,6 +116,8 @@ function compare({ own, built, options }: Twin, variant: Variant, dtype: Dtype, 
   return null
 }
 
+const valley = expression('(1 - x)^2 + 100*(y - x^2)^2')
+
 const adamOf = (name: string) => twins.find((twin) => twin.name === name) as Twin
 
 /** What the whole optimizer does beside the rule. */
@@ -163,6 +175,22 @@ describe.each(variants)('$name', (variant) => {
       }
       expect(firstDifference(b.params.x, a.params.x)).toBe(-1)
       expect(a.params.x[0]).not.toBe(1)
+    })
+
+    test.each(twins.filter(({ sums }) => !sums))('$name in many runs', ({ own, built, options }) => {
+      const { name: _, ...engine } = variant
+      const starts = {
+        x: array(dtype, [-1.5, 2, 0, 1e-30, Number.NaN, 7, -0, 3]),
+        y: array(dtype, [2, -1, 0, 1, 1, -1e20, 5, 3]),
+      }
+      const [a, b] = [own, built].map((make) =>
+        minimizeManySync(valley, starts as never, make(options) as never, {
+          ...{ ...engine, maxIterations: UPDATES },
+        }),
+      )
+      expect(a.engine).toBe(engine.engine)
+      for (const name of ['x', 'y'] as const) expect(firstDifference(b.x[name], a.x[name])).toBe(-1)
+      expect(a.reason).toEqual(b.reason)
     })
 
     test('saved in the middle, and set', () => {
