@@ -179,6 +179,20 @@ const sums = (isOfAll: fc.Arbitrary<boolean>, names = ELEMENTS) =>
     return sum(kind, all, part)
   })
 
+/** What was there before, which some of a rule's last lines put in other places: who is first must not be lost. */
+const before = [
+  { target: 'm0', part: name('m') },
+  { target: 'v0', part: name('v') },
+  { target: 'x0', part: name('theta') },
+]
+const swap = (target: string) =>
+  fc.constantFrom('m0', 'v0', 'x0', 'g', 'm', 'theta', 'old').map((from) => ({ target, part: name(from) }))
+const swaps = fc.oneof(
+  fc.constant([]),
+  fc.tuple(swap('m'), swap('v')),
+  fc.tuple(swap('theta'), swap('v'), swap('m')),
+)
+
 /** A rule's lines: without sums, with some, and with sums of these. */
 const rule: fc.Arbitrary<readonly Line[]> = fc
   .constantFrom(0, 0, 1, 2)
@@ -201,6 +215,7 @@ const rule: fc.Arbitrary<readonly Line[]> = fc
       ['v', elements([...own, 'old'], 3)],
     )
   })
+  .chain((lines) => swaps.map((swapped) => [...before, ...lines, ...swapped]))
   .filter((lines) => lines.map(({ part }) => part.text).join('').length < 4000)
 
 const LENGTHS = { a: 19, b: 3, c: 1 }
