@@ -209,7 +209,8 @@ export function everyRule({ limits, threads, timing, quick, progress, names = Ob
         const few = subjectOf(all[name], dtype, FEW, options)
         const stages = stagesOf(limits, all[name], mine)
         const passes = stages.map(({ pass }) => pass)
-        const samples = measure([mine, few, ...passes, division.inC, root.inC], timing)
+        const renewals = mine.renewal ? [mine.renewal] : []
+        const samples = measure([mine, few, ...renewals, ...passes, division.inC, root.inC], timing)
         const unitTakes = ({ divisions, roots }, i) =>
           ((divisions * samples(division.inC)[i] + roots * samples(root.inC)[i]) * n) / numbers
         const bound = samples(mine).map((_, i) =>
@@ -222,8 +223,12 @@ export function everyRule({ limits, threads, timing, quick, progress, names = Ob
           return `pass ${nanoseconds(samples(pass))} (${counts}), ${divisions} ÷ ${roots} √ ${nanoseconds(units)}`
         })
         const facade = `facade ${nanoseconds(samples(few))}`
-        const detail = `${nanoseconds(samples(mine))} ns a parameter, ${facade}; ${parts.join('; ')}`
-        const engine = samples(mine).map((sample, i) => sample - samples(few)[i])
+        const anew = renewals.map((renewal) => `, gradients anew ${nanoseconds(samples(renewal))}`).join('')
+        const detail = `${nanoseconds(samples(mine))} ns a parameter, ${facade}${anew}; ${parts.join('; ')}`
+        const besides = [few, ...renewals]
+        const engine = samples(mine).map((sample, i) =>
+          besides.reduce((rest, beside) => rest - samples(beside)[i], sample),
+        )
         const figure = ratio(engine, bound)
         const what = `${name}, ${dtype}, less the facade, to the larger bound`
         rows.push({ what, n, figure, unit: '×', target: null, met: null, detail })

@@ -28,18 +28,32 @@ export const isSlow = ({ name }, n) => name === 'muon' && n > 10_000
 /** The sides of a matrix of so many parameters. */
 const sides = { 16: [4, 4], 10000: [100, 100], 1000000: [1000, 1000], 10000000: [2500, 4000] }
 
-/** A rule's optimizer of one tensor, which has a shape where that matters. */
+/**
+ * A rule's optimizer of one tensor, which has a shape where that matters. What a stage leaves for the next one lies where
+ * the gradient was, and is none (SM3's becomes subnormal): so rules of several stages get their gradient anew before each
+ * step, and `renewal` is what that takes by itself.
+ */
 export function subjectOf(rule, dtype, n, options) {
   const definition = definitions[rule.name]
   const isMatrix = definition.stages(rule).some((kernel) => kernel.isMatrix)
   const subject = ours(rule, dtype, [n], { ...options, ...(isMatrix && { shapes: sides[n] }) })
   const { optimizer } = subject
-  if (definition.point(rule) === undefined) return subject
-  const call = () => {
-    optimizer.point()
-    optimizer.step()
+  if (definition.point(rule) !== undefined) {
+    subject.call = () => {
+      optimizer.point()
+      optimizer.step()
+    }
   }
-  return { ...subject, call }
+  if (definition.stages(rule).length === 1) return subject
+  const { grads } = optimizer
+  const gradient = grads.slice()
+  const renewal = { name: 'gradients anew', call: () => grads.set(gradient) }
+  const { call } = subject
+  subject.call = () => {
+    renewal.call()
+    call()
+  }
+  return { ...subject, renewal }
 }
 
 /** What a kernel reads, writes, divides and roots for one element, by its loop's text. */

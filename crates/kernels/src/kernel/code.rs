@@ -2,6 +2,8 @@
 
 use super::lanes::Lanes;
 use super::matrices::Compute;
+#[cfg(not(target_arch = "wasm32"))]
+use super::matrices::RoomFor;
 #[cfg(feature = "catalogue")]
 use super::matrices::{self, Compiled, MatrixKernel};
 use super::pipeline::{Factors, Preparation};
@@ -37,6 +39,9 @@ pub struct Entry {
     pub sums: &'static [Sum],
     /// Of a kernel of matrices, instead of a pass.
     pub compute: Option<Compute>,
+    /// What such a kernel computes in, if threads may do a small tensor each.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub room: Option<RoomFor>,
     /// Whether its output is the gradient as it is.
     pub copies: bool,
     /// Of a kernel that does what its row says: which of the programs there is its own, and what sums by it.
@@ -59,6 +64,8 @@ impl Entry {
         sums: &[],
         copies: false,
         compute: None,
+        #[cfg(not(target_arch = "wasm32"))]
+        room: None,
         #[cfg(feature = "equations")]
         program: None,
         #[cfg(feature = "equations")]
@@ -97,7 +104,12 @@ impl Entry {
     pub const fn of_matrices<V: Compiled, K: MatrixKernel>() -> Self {
         let (state, lines, row) = (K::State::NAMES.len(), K::Lines::NAMES.len(), K::Row::NAMES.len());
         assert!(state <= MAX_STATE && lines <= 2);
-        Self { compute: Some(matrices::compute::<V, K>), state, lines, row, ..Self::NOTHING }
+        Self {
+            compute: Some(matrices::compute::<V, K>),
+            #[cfg(not(target_arch = "wasm32"))]
+            room: K::ROOM,
+            ..Self { state, lines, row, ..Self::NOTHING }
+        }
     }
 
     pub const fn sums(tensor: usize, sums: &'static [Sum]) -> Self {

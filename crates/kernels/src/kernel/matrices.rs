@@ -19,6 +19,9 @@ pub trait MatrixKernel {
     type State: Lanes;
     type Lines: Lanes;
 
+    /// What it computes in, if threads may do a small tensor each; else they share every one.
+    const ROOM: Option<RoomFor> = None;
+
     /// What it does with a tensor; a fault changes nothing.
     ///
     /// # Safety
@@ -31,6 +34,9 @@ pub trait MatrixKernel {
         team: &mut Team<V>,
     ) -> Result<(), Fault>;
 }
+
+/// How many bytes of scratch a tensor takes, given the bytes of a number.
+pub type RoomFor = fn(&Shape, usize) -> u64;
 
 /// A tensor as matrices, one behind the other, each row by row.
 #[derive(Clone, Copy)]
@@ -163,6 +169,11 @@ pub trait Compiled: Vector {
 pub trait Workers {
     /// Calls `piece` once for each number below `count`, and returns when all are done.
     fn run(&mut self, count: usize, piece: &(dyn Fn(usize, &mut Scratch) + Sync));
+
+    /// Whether there may be several.
+    fn are_many(&self) -> bool {
+        true
+    }
 }
 
 /// The thread that asks for it.
@@ -171,6 +182,10 @@ pub struct Alone<'a>(pub &'a mut Scratch);
 impl Workers for Alone<'_> {
     fn run(&mut self, count: usize, piece: &(dyn Fn(usize, &mut Scratch) + Sync)) {
         (0..count).for_each(|number| piece(number, self.0));
+    }
+
+    fn are_many(&self) -> bool {
+        false
     }
 }
 
@@ -204,6 +219,7 @@ impl<'a, W> Shared<'a, W> {
 }
 
 /// What there is of a tensor of any dtype.
+#[derive(Clone, Copy)]
 pub struct Found {
     pub matrices: Matrices<u8>,
     pub state: [*mut u8; MAX_STATE],

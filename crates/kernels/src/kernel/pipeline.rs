@@ -3,6 +3,8 @@
 use std::mem::MaybeUninit;
 
 use super::Pipeline;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::arena::LINE;
 use crate::arena::Numbers;
 use crate::sums::product::PANEL;
 use crate::vector::{Scalar, Vector, splat};
@@ -13,13 +15,33 @@ pub const BLOCK: usize = 512;
 /// Room for a block of gradients and one of parameters that stay, or for a panel of a matrix. It is the
 /// caller's, and not on the stack: a stack that runs out must not do so in the middle of a step.
 #[repr(align(64))]
-pub struct Scratch(MaybeUninit<[u8; PANEL]>);
+pub struct Scratch {
+    panel: MaybeUninit<[u8; PANEL]>,
+    /// What small matrices are computed in, once a thread does some by itself.
+    #[cfg(not(target_arch = "wasm32"))]
+    room: Vec<Line>,
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+#[repr(align(64))]
+struct Line(#[expect(dead_code)] MaybeUninit<[u8; LINE]>);
 
 const _: () = assert!(PANEL >= size_of::<[[f64; BLOCK]; 2]>());
 
 impl Scratch {
     pub const fn new() -> Self {
-        Self(MaybeUninit::uninit())
+        Self {
+            panel: MaybeUninit::uninit(),
+            #[cfg(not(target_arch = "wasm32"))]
+            room: Vec::new(),
+        }
+    }
+
+    /// Room for so many bytes, from a line on; none where there is no memory for it.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn room(&mut self, bytes: usize) -> Option<*mut u8> {
+        self.room.try_reserve_exact(bytes.div_ceil(LINE)).ok()?;
+        Some(self.room.as_mut_ptr().cast())
     }
 
     /// A block for gradients, and one for parameters.
@@ -30,7 +52,7 @@ impl Scratch {
 
     /// All of it.
     pub(crate) fn panel(&mut self) -> *mut u8 {
-        (&raw mut self.0).cast()
+        (&raw mut self.panel).cast()
     }
 }
 

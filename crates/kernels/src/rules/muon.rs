@@ -8,13 +8,13 @@
 
 use std::ptr;
 
-use crate::arena::Fault;
+use crate::arena::{Fault, LINE};
 use crate::kernel::lanes::{Nothing, lanes};
-use crate::kernel::matrices::{Compiled, Matrices, MatrixKernel, Team, Work};
+use crate::kernel::matrices::{Compiled, Matrices, MatrixKernel, RoomFor, Shape, Team, Work};
 use crate::kernel::pipeline::Scratch;
 use crate::kernel::{Kernel, Output};
-use crate::sums::product::Product;
-use crate::vector::{Scalar, Vector};
+use crate::sums::product::{Product, rounded};
+use crate::vector::{Vector, splat};
 
 lanes! {
     /// `nesterov` is 1 − μ or 0; then how often, ε, whether in bfloat16, and a, b, c for each of the first times, of
@@ -69,6 +69,11 @@ impl MatrixKernel for NewtonSchulz {
     type Row = Row;
     type State = Nothing;
     type Lines = Nothing;
+    const ROOM: Option<RoomFor> = Some(|&Shape { rows, columns, .. }, size| {
+        let lines = |numbers: usize| (numbers as u64 * size as u64).next_multiple_of(LINE as u64);
+        let least = rows.min(columns);
+        2 * lines(least * least) + lines(rows * columns)
+    });
 
     unsafe fn run<V: Compiled>(
         matrices: &Matrices<V::Scalar>,
@@ -88,23 +93,26 @@ impl MatrixKernel for NewtonSchulz {
         }
         let is_rounded = row.bfloat16 != 0.0;
         let is_wide = rows <= columns;
-        let start = Transfer { from: g, to: g, rows, columns, divisor: 1.0, transposes: false, is_rounded };
+        let all = Divided { from: g, to: g, length: rows * columns, divisor: 1.0, is_rounded };
         // SAFETY: the caller vouches for the matrix, and there is room for the others; each product writes to
         // another one than it reads.
         unsafe {
-            team.run(&start);
+            if is_rounded {
+                team.run(&all);
+            }
             let norm = matrices.squares(g, rows * columns).sqrt();
             // A norm that is NaN is taken over, and divided by nothing all is 0.
             let larger = if row.eps > norm { row.eps } else { norm };
-            let divisor = if larger == 0.0 { f64::INFINITY } else { larger };
+            team.run(&Divided { divisor: if larger == 0.0 { f64::INFINITY } else { larger }, ..all });
             let [mut x, mut next] = if is_wide { [g, other] } else { [other, g] };
-            team.run(&Transfer { to: x, divisor, transposes: !is_wide, ..start });
-            let wide = Transfer { rows: least, columns: most, ..start };
+            if !is_wide {
+                team.run(&Transposed { from: g, to: x, rows, columns });
+            }
             let triples = row.triples();
             for step in 0..row.steps as usize {
                 let [a, b, c] = triples[step.min(triples.len() - 1)];
                 // Until X is made anew there, `next` is its transposed.
-                team.run(&Transfer { from: x, to: next, transposes: true, ..wide });
+                team.run(&Transposed { from: x, to: next, rows: least, columns: most });
                 let square = Product {
                     a: x.cast_const(),
                     b: next.cast_const(),
@@ -127,58 +135,87 @@ impl MatrixKernel for NewtonSchulz {
                 }
                 (x, next) = (next, x);
             }
-            if is_wide {
-                team.run(&Transfer { from: x, ..wide });
-            } else {
-                team.run(&Transfer { from: x, to: other, ..wide });
-                team.run(&Transfer { from: other, transposes: true, ..wide });
+            // (Both may be where it is.)
+            team.run(&Divided { from: x, to: if is_wide { g } else { other }, ..all });
+            if !is_wide {
+                team.run(&Transposed { from: other, to: g, rows: least, columns: most });
             }
         }
         Ok(())
     }
 }
 
-/// A matrix that becomes another one, or its transposed, each element divided and rounded.
+/// Numbers that are divided and rounded, where they are or elsewhere.
 #[derive(Clone, Copy)]
-struct Transfer<S> {
+struct Divided<S> {
     from: *const S,
-    /// The same matrix, or one that does not overlap it.
+    /// The same ones, or some that do not overlap them.
     to: *mut S,
-    rows: usize,
-    columns: usize,
+    length: usize,
     divisor: f64,
-    transposes: bool,
     /// To bfloat16, the divisor too.
     is_rounded: bool,
 }
 
-/// Rows of a transfer that are one piece of work.
-const ROWS: usize = 64;
-/// Columns that are moved at a time, so that what they become in a transposed matrix stays in the cache.
-const COLUMNS: usize = 16;
+/// So many of them are one piece of work: whole vectors.
+const PIECE: usize = 1 << 12;
 
-// SAFETY: pieces are other rows, and what is read stays, or is what is written.
-unsafe impl<V: Vector> Work<V> for Transfer<V::Scalar> {
+// SAFETY: pieces are other numbers, and what is read stays, or is what is written.
+unsafe impl<V: Vector> Work<V> for Divided<V::Scalar> {
+    fn pieces(&self) -> usize {
+        self.length.div_ceil(PIECE)
+    }
+
+    #[inline(always)]
+    unsafe fn piece(&self, number: usize, _: &mut Scratch) {
+        let Self { from, to, length, is_rounded, .. } = *self;
+        let divisor = splat::<V>(self.divisor);
+        let divisor = if is_rounded { rounded(divisor) } else { divisor };
+        let end = length.min((number + 1) * PIECE);
+        for at in (number * PIECE..end).step_by(V::LANES) {
+            // SAFETY: the caller vouches for both.
+            unsafe {
+                let x = V::load_some(from.add(at), end - at);
+                // By 1 nothing changes, and it takes long.
+                let x = if self.divisor == 1.0 { x } else { x / divisor };
+                let x = if is_rounded { rounded(x) } else { x };
+                x.store_some(to.add(at), end - at);
+            }
+        }
+    }
+}
+
+/// The transposed of a matrix, elsewhere.
+#[derive(Clone, Copy)]
+struct Transposed<S> {
+    from: *const S,
+    to: *mut S,
+    rows: usize,
+    columns: usize,
+}
+
+/// Rows that are one piece of work.
+const ROWS: usize = 64;
+/// Rows and columns that are moved at a time, so that what they become stays in the cache.
+const SQUARE: usize = 16;
+
+// SAFETY: pieces are other rows, and what is read stays.
+unsafe impl<V: Vector> Work<V> for Transposed<V::Scalar> {
     fn pieces(&self) -> usize {
         self.rows.div_ceil(ROWS)
     }
 
     #[inline(always)]
     unsafe fn piece(&self, number: usize, _: &mut Scratch) {
-        let Self { from, to, rows, columns, transposes, is_rounded, .. } = *self;
-        let round = |x: V::Scalar| if is_rounded { x.to_bfloat16() } else { x };
-        let divisor = round(V::Scalar::from_f64(self.divisor));
-        // By 1 nothing changes, and it takes long.
-        let divides = self.divisor != 1.0;
-        let (row, column) = if transposes { (1, rows) } else { (columns, 1) };
-        for first in (0..columns).step_by(COLUMNS) {
-            for i in number * ROWS..rows.min((number + 1) * ROWS) {
-                for j in first..columns.min(first + COLUMNS) {
-                    // SAFETY: the caller vouches for both.
-                    unsafe {
-                        let x = from.add(i * columns + j).read();
-                        to.add(i * row + j * column).write(round(if divides { x / divisor } else { x }));
-                    };
+        let Self { from, to, rows, columns } = *self;
+        let end = rows.min((number + 1) * ROWS);
+        for top in (number * ROWS..end).step_by(SQUARE) {
+            for left in (0..columns).step_by(SQUARE) {
+                for j in left..columns.min(left + SQUARE) {
+                    for i in top..end.min(top + SQUARE) {
+                        // SAFETY: the caller vouches for both.
+                        unsafe { to.add(j * rows + i).write(from.add(i * columns + j).read()) };
+                    }
                 }
             }
         }

@@ -8,6 +8,8 @@ use crate::kernel::pipeline::Scratch;
 use crate::kernel::{PIPELINE, Streams};
 use crate::stages::arena::Arena;
 use crate::stages::run::Job;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::stages::small::Small;
 
 impl Arena {
     /// Runs a stage over the tensors that begin in the range and are matrices in it.
@@ -61,6 +63,17 @@ impl Arena {
         workers: &mut dyn Workers,
     ) -> Result<(), Fault> {
         let end = to.min(segment.offset + segment.length);
+        // SAFETY: the instruction set is available, `job` has checked the row, and all of it was found.
+        let run = |found: &Found, workers: &mut dyn Workers| unsafe {
+            compute(found, job.row.skip(PIPELINE.len()), workers)?;
+            if job.around & FLUSHES != 0 {
+                self.flush(job, found);
+            }
+            Ok(())
+        };
+        #[cfg(not(target_arch = "wasm32"))]
+        let mut small = Small::new(job.entry.room.filter(|_| workers.are_many()), self.size());
+        let mut from = from;
         for number in self.tables.tensor_from(from.max(segment.offset))?..self.tables.header.tensors {
             let tensor = self.tables.tensor(number)?;
             if tensor.offset >= end {
@@ -69,22 +82,28 @@ impl Arena {
             if tensor.offset < from || tensor.length == 0 {
                 continue;
             }
+            // Tensors that lie over one another are none; they must not be done at once.
+            from = tensor.offset + tensor.length;
             let found = self.found(job, &tensor)?;
-            // SAFETY: the instruction set is available, `job` has checked the row, and all of it was found.
-            unsafe {
-                compute(&found, job.row.skip(PIPELINE.len()), workers)?;
-                if job.around & FLUSHES != 0 {
-                    self.flush(job, &found, tensor.length);
+            #[cfg(not(target_arch = "wasm32"))]
+            if small.takes(&found) {
+                if small.are_enough() {
+                    small.run(&run, workers)?;
                 }
+                continue;
             }
+            run(&found, workers)?;
         }
+        #[cfg(not(target_arch = "wasm32"))]
+        small.run(&run, workers)?;
         Ok(())
     }
 
     /// # Safety
     /// What was found must be there.
-    unsafe fn flush(&self, job: &Job, found: &Found, length: usize) {
+    unsafe fn flush(&self, job: &Job, found: &Found) {
         let Shape { rows, columns, count } = found.matrices.shape;
+        let length = rows * columns * count.max(1);
         let lines = found.lines.iter().zip([rows * count, columns * count]).take(job.entry.lines);
         let elements = found.state.iter().map(|state| (state, length)).take(job.entry.state);
         for (state, length) in elements.chain(lines) {

@@ -10,6 +10,8 @@ pub mod plan;
 pub mod plane;
 pub mod rows;
 pub mod run;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod small;
 pub mod walk;
 
 /// The last of the rules' own: it writes the point where the next gradient is wanted.

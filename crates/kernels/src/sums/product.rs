@@ -2,16 +2,18 @@
 //! dtype at a time. So they have the same bits whatever the width of vectors and of blocks is.
 
 use std::array;
+use std::ops::Range;
 
 use crate::vector::{Scalar, Stored, Vector, WIDEST, splat};
 
-/// Rows and columns that are computed as one piece of work.
-const BLOCK: usize = 64;
+/// Rows and columns that are computed as one piece of work: whole tiles.
+const BLOCK_ROWS: usize = 16 * ROWS;
+const BLOCK_COLUMNS: usize = 64;
 /// Terms that are added at a time, so that a panel stays in the first-level cache; the sums are kept in the result
 /// meanwhile.
 const TERMS: usize = 128;
-/// Rows whose sums are in registers at once.
-const ROWS: usize = 4;
+/// Rows whose sums are in registers at once: as many as these hold. In WebAssembly bytes count.
+const ROWS: usize = if cfg!(target_arch = "wasm32") { 4 } else { 6 };
 /// Bytes of a panel: of each term as many as four of the widest vectors take.
 pub const PANEL: usize = TERMS * 4 * WIDEST;
 
@@ -31,7 +33,7 @@ pub struct Product<S> {
     pub rows: usize,
     pub columns: usize,
     pub depth: usize,
-    /// Whether C is symmetric: half of it is computed, and mirrored.
+    /// Whether C is symmetric: tiles below the diagonal are not computed, but mirrored.
     pub is_symmetric: bool,
     /// Whether its elements are rounded to bfloat16.
     pub is_rounded: bool,
@@ -40,7 +42,7 @@ pub struct Product<S> {
 impl<S> Product<S> {
     /// How many blocks it has.
     pub fn blocks(&self) -> usize {
-        self.rows.div_ceil(BLOCK) * self.columns.div_ceil(BLOCK)
+        self.rows.div_ceil(BLOCK_ROWS) * self.columns.div_ceil(BLOCK_COLUMNS)
     }
 }
 
@@ -70,25 +72,25 @@ unsafe fn block_by<V: Vector, const N: usize>(
     panel: *mut V::Scalar,
 ) {
     let Product { rows, columns, depth, is_symmetric, .. } = *product;
-    let across = columns.div_ceil(BLOCK);
-    let (top, left) = (number / across * BLOCK, number % across * BLOCK);
-    if is_symmetric && top > left {
-        return;
-    }
-    let (bottom, right) = (rows.min(top + BLOCK), columns.min(left + BLOCK));
+    let across = columns.div_ceil(BLOCK_COLUMNS);
+    let (top, left) = (number / across * BLOCK_ROWS, number % across * BLOCK_COLUMNS);
+    let (bottom, right) = (rows.min(top + BLOCK_ROWS), columns.min(left + BLOCK_COLUMNS));
     let width = N * V::LANES;
-    const { assert!(TERMS * N * size_of::<V>() <= PANEL) };
+    const { assert!(TERMS * N * size_of::<V>() <= PANEL && BLOCK_COLUMNS.is_multiple_of(N * V::LANES)) };
     let mut from = 0;
     while from < depth {
         let terms = TERMS.min(depth - from);
         let mut column = left;
         while column < right {
             let count = width.min(right - column);
+            let end = if is_symmetric { bottom.min(column + width) } else { bottom };
             // SAFETY: the panel has room for so many terms of a whole width; rows and columns are there.
             unsafe {
-                pack::<V, N>(product, from, terms, column, count, panel);
+                if top < end {
+                    pack::<V, N>(product, from, terms, column, count, panel);
+                }
                 let mut row = top;
-                while row < bottom {
+                while row < end {
                     let place = Place { row, rows: ROWS.min(bottom - row), column, columns: count };
                     tile::<V, N>(product, &place, from, terms, panel);
                     row += ROWS;
@@ -97,6 +99,10 @@ unsafe fn block_by<V: Vector, const N: usize>(
             column += width;
         }
         from += TERMS;
+    }
+    if is_symmetric {
+        // SAFETY: passed on.
+        unsafe { mirror(product, top..bottom, left..right, width) };
     }
 }
 
@@ -142,51 +148,60 @@ unsafe fn tile<V: Vector, const N: usize>(
 ) {
     let Product { a, c, columns, depth, .. } = *product;
     let start = |row: usize| (place.row + row) * columns + place.column;
-    let mut sums = [[splat::<V>(0.0); N]; ROWS];
-    let sum = |sums: *mut [[V; N]; ROWS], row: usize, j: usize| {
-        sums.cast::<V::Scalar>().wrapping_add(row * N * V::LANES + j)
-    };
+    // Rows that are missing repeat the last one.
+    let row_at = |row: usize| row.min(place.rows - 1);
     // SAFETY: the caller vouches for all of them.
     unsafe {
+        let rows: [*const V::Scalar; ROWS] =
+            array::from_fn(|row| a.add((place.row + row_at(row)) * depth + from));
+        let mut sums = [[splat::<V>(0.0); N]; ROWS];
         if from > 0 {
-            for row in 0..place.rows {
-                for j in (0..place.columns).step_by(V::LANES) {
-                    let found = V::load_some(c.add(start(row) + j), place.columns - j);
-                    found.store(sum(&raw mut sums, row, j));
+            for (row, sums) in sums.iter_mut().enumerate() {
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    let first = v * V::LANES;
+                    let at = c.wrapping_add(start(row_at(row)) + first);
+                    *sum = V::load_some(at, place.columns.saturating_sub(first));
                 }
             }
         }
-        // Rows that are missing repeat the last one.
-        let rows: [*const V::Scalar; ROWS] =
-            array::from_fn(|row| a.add((place.row + row.min(place.rows - 1)) * depth + from));
-        // A copy, whose address nobody has: it stays in registers.
-        let mut lanes = sums;
         for k in 0..terms {
             let b: [V; N] = array::from_fn(|v| V::load(panel.add((k * N + v) * V::LANES)));
-            for (sums, row) in lanes.iter_mut().zip(rows) {
+            for (sums, row) in sums.iter_mut().zip(rows) {
                 let x = V::splat(row.add(k).read());
                 for (sum, b) in sums.iter_mut().zip(b) {
                     *sum = *sum + x * b;
                 }
             }
         }
-        sums = lanes;
+        // A copy, so that the sums, whose address nobody has, stay in registers above.
+        let done = sums;
+        let sum =
+            |row: usize, j: usize| (&raw const done).cast::<V::Scalar>().wrapping_add(row * N * V::LANES + j);
         let is_last = from + terms == depth;
-        // A block on the diagonal is computed whole.
-        let is_mirrored = is_last && product.is_symmetric && place.row / BLOCK < place.column / BLOCK;
         for row in 0..place.rows {
             for j in (0..place.columns).step_by(V::LANES) {
                 let (at, left) = (start(row) + j, place.columns - j);
-                let sum = V::load(sum(&raw mut sums, row, j));
+                let sum = V::load(sum(row, j));
                 let x = if is_last { finished(product, at, left, sum) } else { sum };
                 x.store_some(c.add(at), left);
             }
         }
-        if is_mirrored {
-            for j in 0..place.columns {
-                for row in 0..place.rows {
-                    let x = c.add(start(row) + j).read();
-                    c.add((place.column + j) * columns + place.row + row).write(x);
+    }
+}
+
+/// Writes some rows and columns of C where they are in the transposed matrix, if no tile is computed there.
+#[inline(always)]
+unsafe fn mirror<S: Scalar>(product: &Product<S>, rows: Range<usize>, columns: Range<usize>, width: usize) {
+    // As many as a line has, so that what is written stays in the cache.
+    const AT_ONCE: usize = 16;
+    for top in rows.clone().step_by(AT_ONCE) {
+        for column in columns.clone() {
+            let end = column / ROWS * ROWS / width * width;
+            for row in top..end.min(top + AT_ONCE).min(rows.end) {
+                // SAFETY: the caller vouches for C.
+                unsafe {
+                    let x = product.c.add(row * product.columns + column).read();
+                    product.c.add(column * product.columns + row).write(x);
                 }
             }
         }
@@ -203,12 +218,15 @@ unsafe fn finished<V: Vector>(product: &Product<V::Scalar>, at: usize, left: usi
         let d = unsafe { V::load_some(d.add(at), left) };
         x = splat::<V>(beta) * d + splat::<V>(alpha) * sum;
     }
-    if is_rounded {
-        let mut lanes = Stored::new(x);
-        for lane in &mut *lanes {
-            *lane = lane.to_bfloat16();
-        }
-        x = lanes.load();
+    if is_rounded { rounded(x) } else { x }
+}
+
+/// Each lane, to bfloat16.
+#[inline(always)]
+pub fn rounded<V: Vector>(x: V) -> V {
+    let mut lanes = Stored::new(x);
+    for lane in &mut *lanes {
+        *lane = lane.to_bfloat16();
     }
-    x
+    lanes.load()
 }

@@ -13,20 +13,31 @@ const STEPS: usize = 2;
 const FIRST: usize = 5;
 
 /// One matrix, in a stage by itself: twice a·X + (b·P + c·P·P)·X.
-fn memory(size: usize, [rows, columns]: [usize; 2]) -> Memory {
-    let least = rows.min(columns);
+fn memory(size: usize, shape: [usize; 2]) -> Memory {
+    memory_of(size, &[shape])
+}
+
+/// Several ones.
+fn memory_of(size: usize, shapes: &[[usize; 2]]) -> Memory {
     let lines = |numbers: usize| numbers.next_multiple_of(LINE / size);
-    let room = 2 * lines(least * least) + lines(rows * columns);
+    let room = |&[rows, columns]: &[usize; 2]| {
+        let least = rows.min(columns);
+        2 * lines(least * least) + lines(rows * columns)
+    };
+    let most = shapes.iter().map(room).max().expect("there are some");
     let row = row(2.0);
-    let lengths = [rows * columns];
+    let lengths: Vec<usize> = shapes.iter().map(|[rows, columns]| rows * columns).collect();
     let family = Family { lengths: &lengths, state: 0, by_tensor: 0 };
-    let mut memory = Memory::with_scratch(size, &[family], row.len(), &[], room);
-    memory.matrix(0, [rows as u32, columns as u32]);
+    let mut memory = Memory::with_scratch(size, &[family], row.len(), &[], most);
     memory.row(0, &row);
     let kernels = [kernel("NewtonSchulz").number, 0, 0, 0];
-    memory.segment(0, [0, 0], Segment { array: 8, by_tensor: 8, row: 0, flags: 0, kernels });
+    let last = shapes.len() - 1;
+    memory.segment(0, [0, last], Segment { array: 8, by_tensor: 8, row: 0, flags: 0, kernels });
     let mut next = noise(5);
-    (0..rows * columns).for_each(|i| memory.set(GRADIENTS, 0, i, next()));
+    for (tensor, &[rows, columns]) in shapes.iter().enumerate() {
+        memory.matrix(tensor, [rows as u32, columns as u32]);
+        (0..rows * columns).for_each(|i| memory.set(GRADIENTS, tensor, i, next()));
+    }
     memory
 }
 
@@ -194,6 +205,45 @@ pub fn has_any_order(memory: impl Fn(usize) -> Memory) {
 #[test]
 fn pieces_may_be_done_in_any_order_and_at_once() {
     has_any_order(|size| memory(size, if cfg!(miri) { [66, 67] } else { [200, 150] }));
+}
+
+/// Tensors that threads do side by side have the bits of one thread; in the arena's scratch may be anything.
+fn are_done_side_by_side(memory: impl Fn(usize) -> Memory) {
+    for (size, set) in places() {
+        let [mut memory, mut expected] = [memory(size), memory(size)];
+        expected.run(set, 0, None).expect("it fits");
+        let arena = memory.arena(set).expect("it fits");
+        // SAFETY: nothing else uses the arena.
+        unsafe { arena.run_matrices(0, 0, arena.length(), &mut Backwards) }.expect("it fits");
+        let place = format!("{size} bytes, {}", set.name());
+        for (tensor, i) in memory.elements(0..memory.tensors()) {
+            let [ours, theirs] = [&memory, &expected].map(|memory| memory.get(GRADIENTS, tensor, i));
+            assert!(
+                bits(ours) == bits(theirs),
+                "{ours} and not {theirs}: {place}, tensor {tensor}, index {i}"
+            );
+        }
+        assert!(memory.outside() == expected.outside() && memory.has_borders(), "written outside: {place}");
+    }
+}
+
+#[test]
+fn small_tensors_are_done_by_a_thread_each_and_large_ones_by_all() {
+    let mut shapes: Vec<_> = (1..if cfg!(miri) { 4 } else { 41 }).map(|n| [n, 41 - n]).collect();
+    if !cfg!(miri) {
+        shapes[7] = [200, 250];
+    }
+    are_done_side_by_side(|size| memory_of(size, &shapes));
+}
+
+#[test]
+fn small_tensors_that_lie_over_one_another_are_not_done_at_once() {
+    are_done_side_by_side(|size| {
+        let mut memory = memory_of(size, &[[4, 16], [4, 16], [4, 16]]);
+        // The second one begins in the first.
+        memory.set_word(memory.tensor_at(1) + Tensor::AT.offset, 16);
+        memory
+    });
 }
 
 #[test]

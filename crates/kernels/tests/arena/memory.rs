@@ -262,6 +262,10 @@ impl Memory {
         }
     }
 
+    pub fn tensors(&self) -> usize {
+        self.lengths.len()
+    }
+
     pub fn elements(&self, tensors: impl Iterator<Item = usize>) -> Vec<(usize, usize)> {
         tensors.flat_map(|tensor| (0..self.lengths[tensor]).map(move |i| (tensor, i))).collect()
     }
