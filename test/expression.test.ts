@@ -1,6 +1,16 @@
 /** Expressions: what texts mean, their derivatives, sums over rows of data, and texts that are meant to harm. */
 
-import { adam, checkGradient, ExpressionError, expression, minimize, OptionError, rosenbrock } from 'antigrad'
+import {
+  adam,
+  checkGradient,
+  ExpressionError,
+  expression,
+  minimize,
+  minimizeManySync,
+  OptionError,
+  rosenbrock,
+  sgd,
+} from 'antigrad'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import * as functions from '../dist/functions/index.js'
@@ -292,6 +302,20 @@ describe('rows of data', () => {
     expect(() => f.with(data as never)).toThrow(message)
   })
 })
+
+test.each(['typescript', 'wasm', 'native'] as const)(
+  'a product less a number, times another, is no difference of products, on %s',
+  (engine) => {
+    const start = { a: [2], b: [3], c: [4], d: [5] }
+    const valueAt = (text: string) =>
+      minimizeManySync(expression(text), start, sgd({ lr: 1e-300 }), { maxIterations: 1, engine }).value[0]
+    expect(valueAt('(a*b - c)*d')).toBe(10)
+    expect(valueAt('d*(a*b - c)')).toBe(10)
+    expect(valueAt('a*b - c*d')).toBe(-14)
+    expect(valueAt('(a*b + c)*d')).toBe(50)
+    expect(valueAt('a*b + c*d')).toBe(26)
+  },
+)
 
 test('minimize takes one, and finds what it finds with the gradient by hand', () => {
   const rule = adam({ lr: 1e-2 })

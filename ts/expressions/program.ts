@@ -185,7 +185,8 @@ export function fusion(inner: Code, outer: Code, position: number): Code | undef
     outer === 'subtract' && position === 1
       ? `${inner}From`
       : `${inner}${outer.charAt(0).toUpperCase()}${outer.slice(1)}`
-  return name in operations ? (name as Code) : undefined
+  // (a·b − c)·d would have the name of a·b − c·d.
+  return name in operations && name !== ofTwoProducts.multiplySubtract ? (name as Code) : undefined
 }
 
 /** At which step each node is used for the last time; never, for what lives to the end. */
