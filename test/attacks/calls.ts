@@ -553,14 +553,20 @@ for (const name of Object.keys(antigrad.models)) {
 // Expressions
 
 const step = 'm = beta*m + (1 - beta)*g\ntheta = theta - lr*m'
+const anything: Kind = () => true
+const may = <T>(good: T) => at(anything, good, null)
 const ofRule = {
-  options: at(record, { lr: at(no, 1e-3), beta: { default: at(no, 0.9), min: at(no, 0), below: at(no, 1) } }),
-  state: at(record, { m: at(no, 0) }),
-  scalars: at(record, { p: at(finite, 1) }),
-  step: at(no, step),
+  options: may({ lr: may(1e-3), beta: may({ default: may(0.9), min: may(0), below: may(1) }) }),
+  state: may({ m: may(0) }),
+  scalars: may({ p: may(1) }),
+  step: may(step),
 }
-add('equations', '', { name: at(no, 'tiger'), given: at(no, ofRule, 'equations') })
-add('describe', '', { rule: at(no, antigrad.equations('tiger', { step: 'theta = theta - g' })()) })
+add('equations', '', {
+  name: at(anything, 'tiger', 'equations: name'),
+  given: at(no, ofRule, 'equations'),
+})
+const described = antigrad.equations('tiger', { step: 'theta = theta - g' })()
+add('describe', '', { rule: at(anything, described, 'describe: rule') })
 add('expression', '', { text: at(text, 'a*x', 'expression') })
 for (const of of ['Expression', 'BoundExpression']) {
   const x = at(or(numbers, only('integers')), of === 'Expression' ? [1, 2] : [1])

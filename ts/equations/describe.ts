@@ -16,7 +16,8 @@ import type { Stage } from './program.js'
  * @throws ArgumentError where it is no rule of {@link equations}
  */
 export function describe(rule: EquationRule): string {
-  if (!isObject(rule)) throw new ArgumentError('describe: rule', 'a rule of equations', rule)
+  if (!isObject(rule) || !Object.hasOwn(rule, 'equations'))
+    throw new ArgumentError('describe: rule', 'a rule of equations', rule)
   const { name, equations } = rule
   const { step, programs, declared } = madeOf(name, readDeclaration(name, equations))
   const states = Object.keys(declared.state)

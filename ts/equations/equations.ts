@@ -16,7 +16,9 @@ export type EquationOptions<E extends Equations> = {
 
 registerKernels()
 bringing.get = (name, options) => {
-  const { equations } = (options ?? {}) as { equations?: unknown }
+  // Not what somebody has put on every object.
+  const isOwn = options !== undefined && Object.hasOwn(options, 'equations')
+  const { equations } = isOwn ? (options as { equations?: unknown }) : { equations: undefined }
   return equations === undefined ? undefined : madeOf(name, readDeclaration(name, equations)).definition
 }
 
