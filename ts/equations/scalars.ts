@@ -33,7 +33,9 @@ export class Scalars {
   readonly #step: Step
   readonly #programs: Programs
   readonly #starts: Clock
-  readonly #options: readonly (readonly [name: string, node: number])[]
+  /** The nodes of t, and of options. */
+  readonly #t: number
+  readonly #options: readonly { readonly name: string; readonly node: number }[]
   readonly #computed: readonly Compute[]
   /** By stage: what is computed once its sums are there. */
   readonly #between: readonly (readonly Compute[])[]
@@ -54,11 +56,11 @@ export class Scalars {
     const values = stages > 1 ? [0, 1, 2, 3].map(valueName) : []
     const kept = stages > 2 ? [0, 1].map((k) => KEPT + k) : []
     this.names = [...values, ...kept, ...this.byTensor.map(({ name }) => name)]
-    this.#options = options.map((name) => [name, leaves.get(name) as number])
+    this.#t = leaves.get('t') as number
+    this.#options = options.map((name) => ({ name, node: leaves.get(name) as number }))
     const of = (sort: number, level?: number): Compute[] =>
       graph.nodes.flatMap((node, number) => {
         if (sorts[number] !== sort || (level !== undefined && levels[number] !== level)) return []
-        if (node.kind === 'constant') return [(values) => values.fill(node.value, number, number + 1)]
         return node.kind === 'operation' ? [computing(number, node.operation, node.operands)] : []
       })
     this.#computed = of(COMMON)
@@ -73,15 +75,24 @@ export class Scalars {
   advance(clock: Clock, numbers: Numbers, next: Record<string, number>): void {
     let values = this.#values.get(next)
     if (values === undefined) {
-      values = new Float64Array(this.#step.graph.nodes.length)
+      values = Float64Array.from(this.#step.graph.nodes, (node) =>
+        node.kind === 'constant' ? node.value : 0,
+      )
       this.#values.set(next, values)
     }
-    const { leaves } = this.#step
-    values[leaves.get('t') as number] = next.t
-    for (const [name, node] of this.#options) values[node] = Number(numbers[name])
-    for (const { name, leaf } of this.common) values[leaf] = this.#finite(name, clock[name], next.t)
-    for (let k = 0; k < this.#computed.length; k++) this.#computed[k](values)
-    for (const { name, final } of this.common) {
+    const options = this.#options
+    const computed = this.#computed
+    const common = this.common
+    // By index: each small step does all of it.
+    values[this.#t] = next.t
+    for (let k = 0; k < options.length; k++) values[options[k].node] = Number(numbers[options[k].name])
+    for (let k = 0; k < common.length; k++) {
+      const { name, leaf } = common[k]
+      values[leaf] = this.#finite(name, clock[name], next.t)
+    }
+    for (let k = 0; k < computed.length; k++) computed[k](values)
+    for (let k = 0; k < common.length; k++) {
+      const { name, final } = common[k]
       next[name] = shortened(this.#finite(name, values[final], next.t))
     }
   }

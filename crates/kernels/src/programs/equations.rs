@@ -26,8 +26,9 @@ const SUM_OF_SQUARES: usize = 1;
 const LARGEST: usize = 2;
 const KINDS: usize = LARGEST + 1;
 
-/// Elements that an instruction runs over before the next one, at most.
-const BLOCK: usize = 512;
+/// Bytes of elements that an instruction runs over before the next one, at most; and of those that come from far.
+const BLOCK: usize = 4096;
+const FAR_BLOCK: usize = BLOCK / 2;
 
 /// Where constants are, a line each, and a block of each temporary slot: of the first-level cache, and of
 /// WebAssembly's stack, which is short.
@@ -41,7 +42,7 @@ const _: () = {
     let constants = MOST_SLOTS - CONSTANTS - MOST_TEMPORARIES;
     let temporary = MOST_TEMPORARIES * STRIPES * size_of::<f64>();
     assert!((MAX_TENSOR + constants) * LINE + temporary <= ROOM);
-    assert!(sums::BLOCK.is_multiple_of(BLOCK) && BLOCK.is_multiple_of(STRIPES));
+    assert!(sums::BLOCK.is_multiple_of(BLOCK) && FAR_BLOCK.is_multiple_of(STRIPES * size_of::<f64>()));
 };
 
 /// The numbers of a row behind the pipeline's.
@@ -99,6 +100,7 @@ struct Program {
     /// Whether a slot has numbers of its own for each element.
     is_stream: [bool; MOST_SLOTS],
     streams: usize,
+    /// In elements.
     block: usize,
 }
 
@@ -112,7 +114,7 @@ impl Program {
             slots: [MaybeUninit::uninit(); MOST_SLOTS],
             is_stream: [false; MOST_SLOTS],
             streams: 0,
-            block: BLOCK,
+            block: 0,
         }
     }
 
@@ -182,7 +184,7 @@ impl Program {
         let own = own.chain(streams.state.map(<*mut u8>::cast_const)).take(self.streams);
         self.slots.iter_mut().zip(own).for_each(|(slot, at)| _ = slot.write(lanes(at)));
         let left = ROOM - (values + constants) * LINE;
-        self.block = BLOCK;
+        self.block = BLOCK / size_of::<T>();
         while (last - temporary) * self.block * size_of::<T>() > left {
             self.block /= 2;
         }
@@ -202,15 +204,22 @@ impl Program {
     /// the room still there.
     #[inline(always)]
     unsafe fn run<T: Scalar>(&mut self, length: usize, mut then: impl FnMut(&Self, usize)) {
-        let bytes = self.block * size_of::<T>();
         // What fits the second-level cache is there already.
         let is_far = length * size_of::<T>() * self.streams > NEAR;
+        if is_far {
+            self.block = self.block.min(FAR_BLOCK / size_of::<T>());
+        }
+        let bytes = self.block * size_of::<T>();
         for at in (0..length).step_by(self.block) {
             let count = self.block.min(length - at);
-            if is_far && at + 2 * self.block <= length {
-                (0..self.streams).for_each(|slot| fetch(self.slot(slot).at.wrapping_add(bytes), bytes));
-            }
-            for step in &self.steps[..self.count] {
+            let fetches = is_far && at + (AHEAD + 1) * self.block <= length;
+            for (k, step) in self.steps[..self.count].iter().enumerate() {
+                if fetches {
+                    // A part at each instruction: few lines can be on their way at once.
+                    let [from, to] = [k, k + 1].map(|k| bytes * k / self.count / LINE * LINE);
+                    let next = |slot: usize| self.slot(slot).at.wrapping_add(AHEAD * bytes + from);
+                    (0..self.streams).for_each(|slot| fetch(next(slot), to - from));
+                }
                 // SAFETY: `read` has written so many.
                 let Step { operation, to, from } = *unsafe { step.assume_init_ref() };
                 let operands = from.map(|slot| self.slot(usize::from(slot)));
@@ -246,8 +255,9 @@ impl Program {
     }
 }
 
-/// Bytes that a second-level cache holds.
+/// Bytes that a second-level cache holds, and the block that is asked for while one is computed.
 const NEAR: usize = 1 << 18;
+const AHEAD: usize = 2;
 
 /// Asks for some bytes, so that they are there when they are needed.
 #[inline(always)]

@@ -44,6 +44,11 @@ pub trait Operation {
 pub unsafe fn operate<V: Vector, O: Operation>(to: *mut u8, operands: &Operands, length: usize) {
     const { assert!(size_of::<V>() <= LINE) };
     let to = to.cast::<V::Scalar>();
+    // In WebAssembly bytes count.
+    if O::OPERANDS == 4 && operands[0].mask | operands[2].mask == 0 && cfg!(not(target_arch = "wasm32")) {
+        // SAFETY: passed on.
+        return unsafe { blend::<V, O>(to, operands, length) };
+    }
     let mut from = operands.map(|Operand { at, mask }| Walk { at, step: mask & size_of::<V>() });
     let mut at = 0;
     while O::IN_FLIGHT >= 4 && at + 4 * V::LANES <= length {
@@ -65,6 +70,22 @@ pub unsafe fn operate<V: Vector, O: Operation>(to: *mut u8, operands: &Operands,
         unsafe { O::apply(from.map(|from| one::<V>(from, 0))).store(to.add(at)) };
         from = from.map(|from| from.moved(1));
         at += V::LANES;
+    }
+}
+
+/// The same where the first and the third operand are one number for all lanes: these are loaded once.
+///
+/// # Safety
+/// As for `operate`.
+#[inline(always)]
+unsafe fn blend<V: Vector, O: Operation>(to: *mut V::Scalar, operands: &Operands, length: usize) {
+    let [a, b, c, d] = operands.map(|Operand { at, mask }| Walk { at, step: mask & size_of::<V>() });
+    // SAFETY: passed on, for all of them.
+    unsafe {
+        let (a, c) = (one::<V>(a, 0), one::<V>(c, 0));
+        for (number, at) in (0..length).step_by(V::LANES).enumerate() {
+            O::apply([a, one(b, number), c, one(d, number)]).store(to.add(at));
+        }
     }
 }
 
