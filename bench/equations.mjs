@@ -31,12 +31,16 @@ function stepping(rule, length, how) {
   const params = Float32Array.from({ length }, (_, k) => Math.sin(k))
   const optimizer = new Optimizer(params, rule, { threads: 1, ...how })
   optimizer.grads.set(params.map((x) => 0.1 * Math.cos(100 * x)))
-  const count = Math.max(1, Math.round(4e6 / (length + 4000)))
-  return () => {
+  const nanoseconds = (count) => {
     const began = performance.now()
     for (let k = 0; k < count; k++) optimizer.step()
     return ((performance.now() - began) / count) * 1e6
   }
+  // The compiler has seen enough of it before it is timed, some milliseconds at a time.
+  let warm = 0
+  for (let k = 1; k < 2e5 && warm < 2e8; k *= 2) warm += nanoseconds(k) * k
+  const count = Math.ceil(5e6 / nanoseconds(1 + Math.round(2e6 / (length + 100))))
+  return () => nanoseconds(count)
 }
 
 const sets = engines().native.instructionSets.filter((set) => /avx|neon/.test(set))
