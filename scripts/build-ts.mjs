@@ -89,6 +89,15 @@ function withLoopsTwice(source) {
 
 const node = { bundle: true, platform: 'node', target: 'node20', logLevel: 'warning' }
 
+/** What has all rules has equations' module, which serves for the core's and the catalogue's. */
+const oneModule = {
+  name: 'one module',
+  setup: ({ onResolve, resolve }) =>
+    onResolve({ filter: /\/webassembly\/(core|catalogue)\.js$/ }, ({ kind, resolveDir }) =>
+      resolve(`${process.cwd()}/dist/webassembly/equations.js`, { kind, resolveDir }),
+    ),
+}
+
 // In Node `import` and `require` get this one file, so that a program in which both happen has one
 // class of each error, and one addon. It is readable: an error that nobody catches prints the line that throws.
 // Chunks are in it too, under a symbol: so they have its classes, and take no second copy of fits and engines.
@@ -105,16 +114,7 @@ await build({
   outfile: 'dist/node/index.js',
   format: 'cjs',
   define: { 'import.meta.url': 'undefined' },
-  plugins: [
-    {
-      // It has all rules, and with them the catalogue's module, which serves for the core's.
-      name: 'one module',
-      setup: ({ onResolve, resolve }) =>
-        onResolve({ filter: /\/webassembly\/core\.js$/ }, ({ kind, resolveDir }) =>
-          resolve('../webassembly/catalogue.js', { kind, resolveDir }),
-        ),
-    },
-  ],
+  plugins: [oneModule],
 })
 writeFileSync('dist/node/package.json', '{ "type": "commonjs" }\n')
 // What is imported beside it has its classes and its addon too.
@@ -218,6 +218,7 @@ for (const [name, contents] of Object.entries({
     minify: true,
     format: 'esm',
     target: 'es2022',
+    plugins: name === 'antigrad' ? [oneModule] : [],
     logLevel: 'warning',
   })
 }

@@ -153,7 +153,8 @@ impl Pool {
         while helpers.len() < count {
             let (shared, number) = (self.shared.clone(), helpers.len());
             let seen = shared.generation.load(Relaxed);
-            let builder = thread::Builder::new().name("antigrad".into()).stack_size(256 * 1024);
+            // Programs that have been looked up lie on the stack, several at once; what is not touched costs nothing.
+            let builder = thread::Builder::new().name("antigrad".into()).stack_size(1 << 20);
             match builder.spawn(move || shared.help(number, seen)) {
                 Ok(helper) => helpers.push(helper),
                 Err(_) => break,
