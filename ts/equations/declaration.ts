@@ -70,13 +70,11 @@ function checkName(what: string, name: string): void {
   if (!WORD.test(name) || name.length > LONGEST) throw new ArgumentError(what, 'a name of letters', name)
 }
 
+/** @throws ArgumentError where it means something already, in a step, in a rule or in JavaScript */
 function checkTaken(what: string, name: string): void {
-  if (isTaken(name)) throw new ArgumentError(what, `another name than ${name}, which has a meaning`, name)
+  const isTaken = [...RESERVED, ...RESERVED_TOO].includes(name) || isCalled(name)
+  if (isTaken) throw new ArgumentError(what, `another name than ${name}, which has a meaning`, name)
 }
-
-/** Whether a name means something already, in a step, in a rule or in JavaScript. */
-export const isTaken = (name: string): boolean =>
-  [...RESERVED, ...RESERVED_TOO].includes(name) || isCalled(name)
 
 /** Whether it is the name of a function or of a number. */
 export const isCalled = (name: string): boolean =>

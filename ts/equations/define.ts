@@ -2,7 +2,7 @@
 
 import type { Kernel } from '../arena/kernel.js'
 import { EQUATIONS_SOURCE, PIPELINE } from '../arena/manifest.js'
-import { type Option, type OptionTable, option } from '../options/kinds.js'
+import { flag, type Option, type OptionTable, option } from '../options/kinds.js'
 import { type Definition, define } from '../rules/define.js'
 import type { Declared, EquationOption } from '../rules/equation-rule.js'
 import { scheduled } from '../schedules/option.js'
@@ -81,7 +81,7 @@ function tableOf(name: string, declared: Declared): OptionTable {
     const { default: value } = own as EquationOption & { default: number }
     table[name] =
       typeof value === 'boolean'
-        ? option('true or false', value as never, (x) => typeof x === 'boolean')
+        ? flag(value as boolean)
         : own.scheduled
           ? (scheduled(kind as never, value) as Option)
           : kind(value)
@@ -106,7 +106,6 @@ function rowOf({ stages, constants }: Programs, state: Declared['state']): Float
     return place
   })
   const update = places.pop() as number
-  const flushed = (1 << Object.keys(state).length) - 1
   const row = new Float64Array(PIPELINE + layout.HEAD + numbers.length + constants.length)
   row.set(numbers, PIPELINE + layout.HEAD)
   row[layout.AT.update] = update
@@ -115,7 +114,7 @@ function rowOf({ stages, constants }: Programs, state: Declared['state']): Float
   })
   row[layout.AT.constants] = layout.HEAD + numbers.length
   row[layout.AT.constantCount] = constants.length
-  row[layout.AT.flushed] = flushed
+  row[layout.AT.flushed] = (1 << Object.keys(state).length) - 1
   return row
 }
 

@@ -63,7 +63,9 @@ export function programsOf(name: string, step: Step): Programs {
   const placed = stages.map(({ instructions, sums, values }) => ({
     values,
     instructions: instructions.map(({ operation, to, from }) => ({
-      ...{ operation, to: slotOf(to), from: from.map(slotOf) },
+      operation,
+      to: slotOf(to),
+      from: from.map(slotOf),
     })),
     sums: sums.map(({ slot, sum }) => ({ sum, slot: slotOf(slot) })),
   }))

@@ -4,9 +4,9 @@ import { scalarOf } from '../expressions/operations.js'
 import { traced } from '../rules/moments.js'
 import { EquationError } from './error.js'
 import { larger } from './interpreter.js'
-import { LARGEST } from './layout.js'
+import { LARGEST, MAX_SUMS, MAX_VALUES } from './layout.js'
 import type { Programs } from './program.js'
-import { BY_TENSOR, COMMON, type Kept, LENGTH, type Step, type Sum } from './read.js'
+import { BY_TENSOR, COMMON, type Kept, LENGTH, type Step } from './read.js'
 
 type Numbers = Readonly<Record<string, unknown>>
 type Clock = Readonly<Record<string, number>>
@@ -19,6 +19,9 @@ const KEPT = 'first '
 
 /** 0 where no trace of it is left, whatever its sign is. */
 const shortened = (x: number): number => (x < 0 ? -traced(-x) || 0 : traced(x))
+
+const numbered = (count: number, name: (k: number) => string): string[] =>
+  Array.from({ length: count }, (_, k) => name(k))
 
 /** What computes a node's number from those before. */
 type Compute = (values: Float64Array) => void
@@ -53,8 +56,8 @@ export class Scalars {
     this.#starts = starts
     this.common = step.scalars.filter(({ leaf }) => sorts[leaf] === COMMON)
     this.byTensor = step.scalars.filter(({ leaf }) => sorts[leaf] === BY_TENSOR)
-    const values = stages > 1 ? [0, 1, 2, 3].map(valueName) : []
-    const kept = stages > 2 ? [0, 1].map((k) => KEPT + k) : []
+    const values = stages > 1 ? numbered(MAX_VALUES, valueName) : []
+    const kept = stages > 2 ? numbered(MAX_SUMS, (k) => KEPT + k) : []
     this.names = [...values, ...kept, ...this.byTensor.map(({ name }) => name)]
     this.#t = leaves.get('t') as number
     this.#options = options.map((name) => ({ name, node: leaves.get(name) as number }))
@@ -126,19 +129,18 @@ export class Scalars {
     const { leaves } = this.#step
     const { stages } = this.#programs
     const values = this.#values.get(clock) as Float64Array
-    const put = (sum: Sum, x: number) => {
-      values[sum.node] = x
-    }
-    const totals = this.#totals.get(numbers)
-    stages[stage].sums.forEach(({ sum }, k) => {
-      const own = tensor[valueName(k)][i]
-      if (stage === 0 && stages.length > 2) tensor[KEPT + k][i] = own
-      put(sum, sum.isOfAll ? (totals as readonly number[])[k] : own)
-    })
-    if (stage > 0)
-      stages[0].sums.forEach(({ sum }, k) => {
-        put(sum, sum.isOfAll ? (totals as readonly number[])[k] : tensor[KEPT + k][i])
+    const totals = this.#totals.get(numbers) as readonly number[]
+    // Where others follow, the first sums are put aside, as all sums come to one place.
+    if (stage === 0 && stages.length > 2)
+      stages[0].sums.forEach((_, k) => {
+        tensor[KEPT + k][i] = tensor[valueName(k)][i]
       })
+    for (let from = 0; from <= stage; from++) {
+      stages[from].sums.forEach(({ sum }, k) => {
+        const own = tensor[from < stage ? KEPT + k : valueName(k)]
+        values[sum.node] = sum.isOfAll ? totals[k] : own[i]
+      })
+    }
     const lengthAt = leaves.get(LENGTH)
     if (lengthAt !== undefined) values[lengthAt] = length
     for (const { name, leaf } of this.byTensor)
