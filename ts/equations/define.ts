@@ -2,6 +2,7 @@
 
 import type { Kernel } from '../arena/kernel.js'
 import { EQUATIONS_SOURCE, PIPELINE } from '../arena/manifest.js'
+import { hashOf } from '../ground/hash.js'
 import { flag, type Option, type OptionTable, option } from '../options/kinds.js'
 import { type Definition, define } from '../rules/define.js'
 import type { Declared, EquationOption } from '../rules/equation-rule.js'
@@ -140,11 +141,4 @@ function kernelsOf(
     sums: [],
     module: wasmModule,
   }))
-}
-
-/** FNV-1a. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5
-  for (let k = 0; k < text.length; k++) hash = Math.imul(hash ^ text.charCodeAt(k), 0x01000193)
-  return hash >>> 0
 }

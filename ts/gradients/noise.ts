@@ -3,6 +3,7 @@
 import { log } from '../functions/log.js'
 import { pow } from '../functions/pow.js'
 import { cos, sin } from '../functions/trigonometric.js'
+import { hashOf } from '../ground/hash.js'
 import { nonNegative, option, optional, readBy } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import { kinds, type Noise } from './clip.js'
@@ -54,16 +55,9 @@ function draw(counter: number, key: number, t: number, seed: number): void {
   }
 }
 
-/** FNV-1a over the units of UTF-16. */
-function keyOf(name: string): number {
-  let key = 0x811c9dc5
-  for (let k = 0; k < name.length; k++) key = Math.imul(key ^ name.charCodeAt(k), 0x01000193)
-  return key >>> 0
-}
-
 const sigmaOf = ({ eta, gamma }: Noise, t: number) => Math.sqrt(eta / pow(1 + t, gamma))
 
-bringSource({ numbers, draw, sigmaOf, keyOf })
+bringSource({ numbers, draw, sigmaOf, keyOf: hashOf })
 
 const fields = {
   eta: nonNegative(0.01),
