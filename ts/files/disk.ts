@@ -13,6 +13,12 @@ type Crc32 = (bytes: Uint8Array, before?: number) => number
 // Node has it from 20.15 on.
 export const crc32: Crc32 = (zlib as { crc32?: Crc32 }).crc32 ?? slow
 
+/**
+ * After how many bytes what was written goes on to the disk, while more is written: at the end there is little to wait
+ * for then.
+ */
+const SYNCED = 1 << 25
+
 /** What files are called until they are whole. */
 export const TEMPORARY = '.tmp'
 
@@ -42,7 +48,14 @@ export async function openSink(place: string | URL): Promise<Sink> {
   const path = pathOf(place)
   const temporary = `${path}.${randomUUID().slice(0, 8)}${TEMPORARY}`
   const file = await open(temporary, 'wx')
+  let fresh = 0
+  let syncing: Promise<void> | undefined
+  const sync = async () => {
+    await file.datasync()
+    syncing = undefined
+  }
   const abort = async () => {
+    await syncing?.catch(() => {})
     await file.close()
     await rm(temporary, { force: true })
   }
@@ -52,8 +65,15 @@ export async function openSink(place: string | URL): Promise<Sink> {
         const { bytesWritten } = await file.write(bytes, done, bytes.length - done, at + done)
         done += bytesWritten
       }
+      fresh += bytes.length
+      if (fresh < SYNCED || syncing !== undefined) return
+      fresh = 0
+      syncing = sync()
+      // Awaited in the end: systems tell of a failure once, and not whoever syncs afterwards.
+      syncing.catch(() => {})
     },
     async finish() {
+      await syncing
       await file.sync()
       await file.close()
       await rename(temporary, path)

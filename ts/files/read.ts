@@ -13,8 +13,9 @@ export type { Values } from './dtypes.js'
 export type { TensorInfo } from './header.js'
 export type { Place } from './places.js'
 
-/** How many bytes are read at once, and summed while the next are. */
-const PIECE = 1 << 23
+/** How many bytes are read at once, and how many such pieces: one is summed while the others are read. */
+const PIECE = 1 << 20
+const PIECES = 4
 
 /** An open file: names, dtypes and shapes are known, and tensors are read when they are asked for. */
 export class TensorFile {
@@ -70,20 +71,34 @@ export class TensorFile {
   async bytes(name: string): Promise<ArrayBuffer> {
     const { from, to } = this.#info(name)
     const bytes = inMemory(to - from, () => new Uint8Array(to - from))
-    let sum = 0
-    let before = bytes.subarray(0, 0)
-    for (let at = 0; at < bytes.length; at += PIECE) {
-      const piece = bytes.subarray(at, at + PIECE)
-      const reading = this.#source.read(piece, this.#start + from + at)
-      sum = crc32(before, sum)
-      await reading
-      before = piece
-    }
-    sum = crc32(before, sum)
+    const sum = await this.#fill(bytes, this.#start + from)
     const expected = this.#sums.get(name)
     if (expected !== undefined && expected !== shown(sum))
       throw new FileError(`tensor ${name}`, `the checksum ${expected}`, `one whose checksum is ${shown(sum)}`)
     return bytes.buffer
+  }
+
+  /** Reads what begins there, several pieces at once. @returns its checksum */
+  async #fill(bytes: Uint8Array, start: number): Promise<number> {
+    const reading: Promise<void>[] = []
+    const begin = (at: number) => {
+      const read = this.#source.read(bytes.subarray(at, at + PIECE), start + at)
+      // It is awaited later, and may have failed before.
+      read.catch(() => {})
+      reading.push(read)
+    }
+    let sum = 0
+    try {
+      for (let at = 0; at < Math.min(PIECES * PIECE, bytes.length); at += PIECE) begin(at)
+      for (let at = 0; at < bytes.length; at += PIECE) {
+        await reading.shift()
+        if (at + PIECES * PIECE < bytes.length) begin(at + PIECES * PIECE)
+        sum = crc32(bytes.subarray(at, at + PIECE), sum)
+      }
+    } finally {
+      await Promise.allSettled(reading)
+    }
+    return sum
   }
 
   #info(name: string): TensorInfo {

@@ -51,7 +51,7 @@ const KEYS = { version: `${OWN}version`, run: `${OWN}run`, sum: `${OWN}run.crc32
 
 /**
  * Writes an optimizer as a safetensors file: as it is at this call, while it goes on. The file is there when all of
- * it is on the disk; until then another of that name stays. Pieces are written one after the other, with 8 MiB of
+ * it is on the disk; until then another of that name stays. Pieces are written one after the other, with 4 MiB of
  * memory on top; where something changes meanwhile (`step`, `restore`, `grow`), what was not written yet is
  * copied before. Who writes into `params` or `state` himself has to wait.
  *

@@ -19,8 +19,9 @@ export interface Writable {
   readonly release?: () => void
 }
 
-/** How many bytes are copied at once, and written while the next are. */
-const PIECE = 1 << 22
+/** How many bytes are copied and summed at once, and how many such pieces there are: the others are being written. */
+const PIECE = 1 << 20
+const PIECES = 4
 
 /** The places of tensors, one behind the other, and all else that a header has; before anything is written. */
 export function prepare(tensors: readonly Writable[], metadata: Header['metadata']) {
@@ -42,41 +43,46 @@ export function prepare(tensors: readonly Writable[], metadata: Header['metadata
 /** Writes all, and the header last: it has the sums of what was written. */
 export async function writeAll(sink: Sink, { tensors, header, start }: ReturnType<typeof prepare>) {
   const sums: number[] = []
-  const pieces = [new Uint8Array(PIECE), new Uint8Array(PIECE)]
+  const pieces = Array.from({ length: PIECES }, () => new Uint8Array(PIECE))
+  const writing = pieces.map(() => Promise.resolve())
+  let turn = 0
   let filled = 0
   let at = start
-  let written = Promise.resolve()
+  /** Goes on when the next piece is free. */
   const flush = async () => {
-    const [piece] = pieces
-    await written
-    written = sink.write(piece.subarray(0, filled), at)
+    writing[turn] = sink.write(pieces[turn].subarray(0, filled), at)
     // It is awaited later, and may have failed before.
-    written.catch(() => {})
+    writing[turn].catch(() => {})
     at += filled
     filled = 0
-    pieces.reverse()
+    turn = (turn + 1) % PIECES
+    await writing[turn]
   }
-  for (const { dtype, length, values, release } of tensors) {
-    const size = BITS[WRITTEN[dtype]] / 8
-    let sum = 0
-    for (let done = 0; done < length; ) {
-      const count = Math.min(length - done, Math.floor((PIECE - filled) / size))
-      if (count === 0) {
-        await flush()
-        continue
+  try {
+    for (const { dtype, length, values, release } of tensors) {
+      const size = BITS[WRITTEN[dtype]] / 8
+      let sum = 0
+      for (let done = 0; done < length; ) {
+        const count = Math.min(length - done, Math.floor((PIECE - filled) / size))
+        if (count === 0) {
+          await flush()
+          continue
+        }
+        const bytes = bytesOf(values().subarray(done, done + count), dtype)
+        pieces[turn].set(bytes, filled)
+        sum = crc32(bytes, sum)
+        filled += bytes.length
+        done += count
       }
-      const bytes = bytesOf(values().subarray(done, done + count), dtype)
-      const [piece] = pieces
-      piece.set(bytes, filled)
-      sum = crc32(piece.subarray(filled, filled + bytes.length), sum)
-      filled += bytes.length
-      done += count
+      release?.()
+      sums.push(sum)
     }
-    release?.()
-    sums.push(sum)
+    await flush()
+    await Promise.all(writing)
+  } finally {
+    // Nobody writes any more when this has failed.
+    await Promise.allSettled(writing)
   }
-  await flush()
-  await written
   await sink.write(header(sums), 0)
   await sink.finish()
 }
