@@ -43,14 +43,14 @@ const grounds = {
     count: 200,
     builds: buildTypeScript,
     files: [
-      ...['fits/bits', 'rows', 'report', 'set', 'given-gradients', 'sum-gradients', 'errors', 'plane'],
+      ...['courses', 'fits/bits', 'rows', 'report', 'set', 'given-gradients', 'sum-gradients', 'plane'],
       ...['checkpoint', 'changes', 'groups', 'around', 'non-finite', 'rename'].map((name) => `model/${name}`),
       ...['attacks/saved', 'optimizer', 'average', 'schedule-free', 'muon'],
       ...['engines', 'bad-input', 'many-parameters', 'hard', 'nist', 'scipy', 'shared', 'reweighted'].map(
         (name) => `fits/${name}`,
       ),
       ...['positive', 'derive', 'models', 'rows', 'rows-in-lanes', 'missing'].map((name) => `fits/${name}`),
-      ...['standard-errors', 'async', 'model/saved-anything', 'lifetime'],
+      ...['standard-errors', 'async', 'model/saved-anything', 'lifetime', 'errors'],
     ],
   },
 }
@@ -303,7 +303,7 @@ const equivalents = JSON.parse(readFileSync(join(root, 'test/equivalents.json'),
 async function hunt(name, { seed, count, only, at }) {
   const ground = grounds[name]
   const commit = output('git', ['rev-parse', at])
-  const folder = worktree(commit)
+  const folder = worktree(commit, `${name}-${commit}`)
   const kept = join(root, `target/mutations/${name}-${seed}-${commit.slice(0, 8)}.json`)
   mkdirSync(dirname(kept), { recursive: true })
   const outcomes = existsSync(kept) ? JSON.parse(readFileSync(kept, 'utf8')) : {}

@@ -12,7 +12,7 @@ const tests = `
 import { beforeEach, describe, expect, test } from ${JSON.stringify(
   pathToFileURL(join(home, 'scripts/lib/hunted-tests.mjs')).href,
 )}
-let [made, kept, begun] = [0, 0, 0]
+let [made, kept, begun] = [Number(process.env.ANTIGRAD_MISTAKE ?? 0), 0, 0]
 const reached = new Set()
 globalThis.chooseMistake = (number) => {
   made = number
@@ -21,6 +21,8 @@ globalThis.chooseMistake = (number) => {
   return all
 }
 const isMade = (number) => reached.add(number) && made === number
+const constant = isMade(6) ? 2 : 1
+if (isMade(7)) throw new Error('cannot be loaded')
 test('fails without any', () => expect(1).toBe(2))
 describe.each([1, 2])('case %s', (x) => {
   beforeEach(() => void begun++)
@@ -31,6 +33,7 @@ describe.each([1, 2])('case %s', (x) => {
     expect(kept).toBe(0)
     if (isMade(3)) process.exit(7)
     isMade(4)
+    expect(constant).toBe(1)
     expect(begun).toBeGreaterThan(0)
   })
 })
@@ -42,7 +45,7 @@ test('what is found, by which test, and what is left', async () => {
     mkdirSync(join(folder, 'test'))
     writeFileSync(join(folder, 'test/a.test.mjs'), tests)
     const told: Record<number, string> = {}
-    const left = await triedBy(folder, 'test/a.test.mjs', {}, [4, 2, 1, 3, 5], (number, outcome) => {
+    const left = await triedBy(folder, 'test/a.test.mjs', {}, [7, 4, 2, 6, 1, 3, 5], (number, outcome) => {
       told[number] = outcome
     })
     expect(left.sort()).toEqual([4, 5])
@@ -51,6 +54,9 @@ test('what is found, by which test, and what is left', async () => {
       // What it has broken stays so in that process, and only there.
       2: expect.stringMatching(/^found by test\/a\.test\.mjs: case \d > with 3$/),
       3: 'found by test/a.test.mjs: 7',
+      // What is made as a module loads is there before it, in a process of its own.
+      6: expect.stringMatching(/^found by test\/a\.test\.mjs: case \d > with 3$/),
+      7: 'found by test/a.test.mjs: 0',
     })
   } finally {
     rmSync(folder, { recursive: true })

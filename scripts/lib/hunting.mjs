@@ -23,7 +23,7 @@ export async function transpileTests(folder) {
     const { code } = await transform(readFileSync(join(folder, file), 'utf8'), { loader: 'ts' })
     const text = code
       .replaceAll(/from "vitest"/g, `from ${JSON.stringify(shim)}`)
-      .replaceAll(/(from|import) "antigrad"/g, `$1 ${JSON.stringify(`${dist}/index.js`)}`)
+      .replaceAll(/(from |import[ (])"antigrad"/g, `$1${JSON.stringify(`${dist}/index.js`)}`)
     rewrite(join(folder, file.replace(/ts$/, 'js')), text)
   }
 }
@@ -84,14 +84,21 @@ function hunted(folder, file, env) {
 /** Tries mistakes with the tests of one file. `tell` hears of each that is found; those that are left come back. */
 export async function triedBy(folder, file, env, numbers, tell) {
   let known
+  let early = new Set()
   let rest = numbers
   const untouched = []
   while (rest.length > 0) {
-    const process = hunted(folder, file, env)
+    const isEarly = early.has(rest[0])
+    const process = hunted(folder, file, isEarly ? { ...env, ANTIGRAD_MISTAKE: String(rest[0]) } : env)
     process.say(known ? { known } : {})
     let message = await process.next(300_000)
     for (; message.ended === undefined && message.known === undefined; message = await process.next(300_000))
       if (message.leftOut) say(`  left out: ${message.leftOut}: ${message.why}`)
+    if (message.ended !== undefined && isEarly) {
+      tell(rest.shift(), `found by ${file}: ${message.ended}`)
+      process.end()
+      continue
+    }
     if (message.ended !== undefined) {
       say(`  ${file} ended without a mistake: ${message.ended}`)
       process.end()
@@ -102,12 +109,15 @@ export async function triedBy(folder, file, env, numbers, tell) {
       const all = known.reduce((sum, [, time]) => sum + time, 0)
       say(`  ${file}: ${known.length} tests, ${Math.round(all / 1000)} s`)
       const isReached = new Set(known.flatMap(([, , reached]) => reached))
-      untouched.push(...rest.filter((number) => !isReached.has(number)))
-      rest = rest.filter((number) => isReached.has(number))
+      early = new Set(message.early.filter((number) => !isReached.has(number)))
+      const [those, own] = [isReached, early].map((set) => rest.filter((number) => set.has(number)))
+      untouched.push(...rest.filter((number) => !isReached.has(number) && !early.has(number)))
+      rest = [...those, ...own]
     }
-    for (let isFirst = true; rest.length > 0; isFirst = false) {
+    const isNext = () => rest.length > 0 && early.has(rest[0]) === isEarly
+    for (let isFirst = true; isNext() && (isFirst || !isEarly); isFirst = false) {
       const [number] = rest
-      process.say({ number })
+      process.say({ number, isEarly })
       let answer = await process.next(30_000)
       while (answer.trying !== undefined) answer = await process.next(8 * answer.trying + 20_000)
       const { ended, found, isClean } = answer

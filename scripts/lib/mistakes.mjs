@@ -1,6 +1,15 @@
 // Mistakes that sources can have, one at a time, and a place in which they are made.
 import { execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { root } from './run.mjs'
 
@@ -9,11 +18,12 @@ export const left =
   /manifest\.(ts|rs)$|arena\/layout\.ts$|documentation|package\.ts|webassembly\/|neon|simd128|index\.ts$/
 
 export const filesIn = (path) =>
-  /\.\w+$/.test(path)
-    ? [path]
-    : readdirSync(join(root, path), { withFileTypes: true })
-        .sort((a, b) => (a.name < b.name ? -1 : 1))
-        .flatMap((entry) => filesIn(`${path}/${entry.name}`))
+  statSync(join(root, path)).isDirectory()
+    ? readdirSync(join(root, path))
+        .filter((name) => name !== 'node_modules')
+        .sort((a, b) => (a < b ? -1 : 1))
+        .flatMap((name) => filesIn(`${path}/${name}`))
+    : [path]
 
 const flips = [
   ...[' < ', ' <= '].map((from, i) => [from, [' <= ', ' < '][i]]),
@@ -102,9 +112,9 @@ export const drawn = (sites, count, next) =>
     () => sites.splice(Math.floor(next() * sites.length), 1)[0],
   )
 
-/** A worktree with all that is built here. */
-export function worktree(commit) {
-  const folder = join(root, 'target/mutations', commit)
+/** A worktree with all that is built here; hunts at the same time have one each. */
+export function worktree(commit, name = commit) {
+  const folder = join(root, 'target/mutations', name)
   if (existsSync(folder)) return folder
   mkdirSync(join(root, 'target/mutations'), { recursive: true })
   execFileSync('git', ['worktree', 'add', '--force', '--detach', folder, commit], {

@@ -82,6 +82,34 @@ Object.assign(cases, {
   'many, tight': many({ tolerance: 1e-15 }),
   'many, a parameter that does nothing': () =>
     fitManySync(expression('a*exp(-b*t) + 0*c'), { t, y: ys }, { start } as never),
+  // Where constants decide: each of these ends elsewhere, or after as many evaluations more, with another one.
+  'alone at first': () =>
+    fitOne(expression('a*t/(b + t)'), { t, y: ys[3] }, { y: 'y', start: { a: 1, b: 50 } }),
+  'tired of what hardly differs': () =>
+    fitOne(expression('(a + b)*t + c'), { t, y: ys[0] }, { y: 'y', start: { a: 1, b: 1, c: 0 } }),
+  'two ways': () =>
+    fitOne(
+      expression('a*exp(-b*t) + c*exp(-d*t)'),
+      { t, y: ys[0].map((y) => 1e160 * y) },
+      { y: 'y', start: { a: 1, b: 50, c: 1, d: 0.1 }, maxIterations: 150 },
+    ),
+  ...Object.fromEntries(
+    [-504, -505, -506].map((power) => [
+      `squares of 2^${power}`,
+      () => fitOne(expression('a*t'), { t: [2 ** power, 0], y: [1, 1] }, { y: 'y', start: { a: 1 } }),
+    ]),
+  ),
+  ...Object.fromEntries(
+    [0, 0.5].map((b) => [
+      `poisson, from ${b}`,
+      () =>
+        fitOne(
+          expression('sin(a*t + b)'),
+          { t, y: Array.from(t, (t) => Math.round(9 * Math.exp(-t))) },
+          { y: 'y', start: { a: 0.5, b }, loss: 'poisson' },
+        ),
+    ]),
+  ),
   shared: () => fitSharedSync(decay, { t, y: ys } as never, { start, shared: ['b'] }) as never,
 })
 
