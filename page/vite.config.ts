@@ -39,6 +39,8 @@ export default defineConfig(({ mode }) => ({
       output: { chunkFileNames: `assets/${mode === 'fit' ? 'fit-' : ''}[name]-[hash].js` },
     },
   },
+  // What it loads late is in pieces of their own.
+  worker: { format: 'es' },
   // What is loaded late: else the first visit in development would load the page twice.
   optimizeDeps: { include: ['three', 'mathjs/number'] },
   server: { host: '127.0.0.1' },

@@ -28,6 +28,13 @@ export function labelled<E extends HTMLElement>(label: string, control: E): HTML
   return h('label', { className: 'field' }, h('span', {}, label), control)
 }
 
+/** A control with its label, and beneath it what it is, for everybody to read. */
+export function explainedField(label: string, control: HTMLElement, help: string, ...others: string[]) {
+  const words = h('small', { className: 'help', id: uniqueId('help') }, help)
+  control.setAttribute('aria-describedby', [words.id, ...others].join(' '))
+  return h('div', { className: 'option' }, labelled(label, control), words)
+}
+
 /** A select of value → text. */
 export function select(options: Readonly<Record<string, string>>, value: string): HTMLSelectElement {
   const element = h(

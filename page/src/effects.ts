@@ -12,12 +12,12 @@ const UPDATES = 60
 export function withoutEffect(entry: Entry, race: Race): Map<string, string> {
   const usual = pathOf(entry, race)
   const found = new Map<string, string>()
-  for (const field of fields(entry.rule)) {
+  for (const field of fields(entry)) {
     let refusal = ''
     let isTried = false
     const changes = others(field, optionOf(entry, field.name)).some((value) => {
       try {
-        const path = pathOf({ rule: entry.rule, options: { ...entry.options, [field.name]: value } }, race)
+        const path = pathOf({ ...entry, options: { ...entry.options, [field.name]: value } }, race)
         isTried = true
         return path.some((x, i) => !Object.is(x, usual[i]))
       } catch (thrown) {

@@ -6,8 +6,8 @@ import { definitions } from '../../dist/rules/definitions.js'
 import type { Pull } from './contour.js'
 import { h, labelled, shown } from './dom.js'
 import { clipOf, type Race, type Racer } from './race.js'
-import { build, type Entry, METHOD, optionOf, schedulesIn } from './rules.js'
-import { formula, symbols } from './substitute.js'
+import { build, type Entry, METHOD, OWN, optionOf, ownOf, schedulesIn, titleOf } from './rules.js'
+import { formula, line as lineOf, symbols } from './substitute.js'
 import { swatch } from './theme.js'
 
 /** Updates that may be made again to see a velocity: more would be felt. */
@@ -24,6 +24,8 @@ interface Update {
   readonly gradient: Point
   readonly theta: Point
   readonly next: Point
+  /** What a rule of one's own has by tensor. */
+  readonly scalars: Readonly<Record<'before' | 'after', Readonly<Record<string, number>>>>
 }
 
 export class Inspector {
@@ -57,14 +59,18 @@ export class Inspector {
     this.#number = Math.min(this.#number, race.racers.length - 1)
     this.#choice.selectedIndex = this.#number
     this.#patch.replaceChildren(swatch(this.#number))
-    const { rule } = race.racers[this.#number].entry
-    this.#more.textContent = `${rule} in the docs`
-    this.#more.href = `${import.meta.env.VITE_DOCS}${rule === METHOD ? 'minimize' : `rules/${rule}`}.html`
+    const { entry } = race.racers[this.#number]
+    const page = pages[entry.rule] ?? `rules/${entry.rule}`
+    this.#more.textContent = `${entry.rule === OWN ? 'equations' : titleOf(entry)} in the docs`
+    this.#more.href = `${import.meta.env.VITE_DOCS}${page}.html`
     const updates = race.racers.map((racer) => updateAt(racer, race))
     this.#body.replaceChildren(...explained(race.racers[this.#number], updates[this.#number]))
     return race.racers.map((racer, i) => pullOf(racer, race, updates[i]))
   }
 }
+
+/** Of the docs, for what is no rule of the library. */
+const pages: Readonly<Record<string, string>> = { [METHOD]: 'minimize', [OWN]: 'equations' }
 
 /** Where a rule keeps the mean of its gradients, or of its steps: what carries it on. */
 const carriers = ['b', 'm', 'v'] as const
@@ -91,10 +97,21 @@ function updateAt(racer: Racer, { state, landscape }: Race): Update | null {
     clip: clipOf(entry, state.noise),
   })
   for (let i = 0; i < iterations; i++) stepped(optimizer, landscape)
-  const before = stateOf(optimizer)
+  const [before, scalarsBefore] = [stateOf(optimizer), scalarsOf(optimizer, entry)]
   const gradient = stepped(optimizer, landscape)
-  const after = stateOf(optimizer)
-  return { before, after, gradient, theta: racer.pointAt(iterations), next: racer.pointAt(iterations + 1) }
+  const scalars = { before: scalarsBefore, after: scalarsOf(optimizer, entry) }
+  const [theta, next] = [racer.pointAt(iterations), racer.pointAt(iterations + 1)]
+  return { before, after: stateOf(optimizer), gradient, theta, next, scalars }
+}
+
+/** What is saved of a tensor beside its state. */
+function scalarsOf(optimizer: Optimizer<Float64Array>, { rule }: Entry): Record<string, number> {
+  if (rule !== OWN) return {}
+  const { clock, byTensor } = optimizer.save().tensors[''] as unknown as Record<
+    string,
+    Record<string, number>
+  >
+  return { ...byTensor, ...clock }
 }
 
 function stepped(optimizer: Optimizer<Float64Array>, { objective }: Race['landscape']): Point {
@@ -131,24 +148,15 @@ function explained({ entry, iterations, made, reason }: Racer, update: Update | 
         : 'Too far on to be explained.'
     return [h('p', { className: 'hint' }, why)]
   }
-  const { lines, note } = chosen(entry)
-  const names = Object.keys(update.before).filter((name) => update.before[name].length === 2)
-  const numbers = (i: number) => {
-    const own: Record<string, number> = { g: update.gradient[i], θ: update.theta[i], 'θ’': update.next[i] }
-    for (const name of names) {
-      own[name] = update.before[name][i]
-      own[`${name}’`] = update.after[name][i]
-    }
-    return own
-  }
-  const options = { ...symbols((name) => optionOf(entry, name)), ...decayOf(entry) }
-  const parts = lines.flatMap((line) => line.split('; '))
-  const rows = parts.map((part) =>
+  const note = entry.rule === OWN ? '' : chosen(entry).note
+  const rows = (
+    entry.rule === OWN ? ownLines(entry, update, iterations + 1) : libraryLines(entry, update)
+  ).map(([part, ...numbers]) =>
     h(
       'tr',
       {},
       h('th', { scope: 'row' }, h('code', {}, part)),
-      ...[0, 1].map((i) => h('td', {}, h('code', {}, formula(part, { ...options, ...numbers(i) })))),
+      ...numbers.map((text) => h('td', {}, h('code', {}, text))),
     ),
   )
   const heads = ['Equation', 'x', 'y'].map((text) => h('th', { scope: 'col' }, text))
@@ -164,12 +172,70 @@ function explained({ entry, iterations, made, reason }: Racer, update: Update | 
   ]
 }
 
+/** An equation, and the same with the numbers of x and of y. */
+type Line = readonly [equation: string, x: string, y: string]
+
+/** The states that have a number for each parameter. */
+const namesIn = (state: State) => Object.keys(state).filter((name) => state[name].length === 2)
+
+function libraryLines(entry: Entry, { before, after, gradient, theta, next }: Update): Line[] {
+  const options = { ...symbols((name) => optionOf(entry, name)), ...decayOf(entry) }
+  const numbers = (i: number) => {
+    const own: Record<string, number> = { g: gradient[i], θ: theta[i], 'θ’': next[i] }
+    for (const name of namesIn(before)) {
+      own[name] = before[name][i]
+      own[`${name}’`] = after[name][i]
+    }
+    return { ...options, ...own }
+  }
+  const parts = chosen(entry).lines.flatMap((line) => line.split('; '))
+  return parts.map((part) => [part, formula(part, numbers(0)), formula(part, numbers(1))])
+}
+
+/**
+ * In a line a name stands for what was assigned to it last: at first what it was before the update, and at last what it is
+ * after. What it is in between, and names of lines alone, nobody has kept.
+ */
+function ownLines(
+  entry: Entry,
+  { before, after, gradient, theta, next, scalars }: Update,
+  t: number,
+): Line[] {
+  const { lines, definition, first } = ownOf(entry)
+  const options: Record<string, number> = { t }
+  for (const name of Object.keys(definition.options)) {
+    const value = optionOf(entry, name)
+    if (typeof value === 'number') options[name] = value
+  }
+  const known = (i: number) => {
+    const now: Record<string, number> = { ...scalars.before, ...options, g: gradient[i], theta: theta[i] }
+    const then: Record<string, number> = { ...scalars.after, theta: next[i] }
+    for (const name of namesIn(before)) {
+      now[name] = before[name][i]
+      then[name] = after[name][i]
+    }
+    for (const name of t === 1 ? first : []) now[name] = gradient[i]
+    return { now, then }
+  }
+  const both = [known(0), known(1)]
+  return lines.map(({ target, line }, k) => {
+    const isLast = lines.slice(k + 1).every((other) => other.target !== target)
+    const texts = both.map(({ now, then }) => {
+      const right = lineOf(line.slice(target.length), now)
+      if (isLast && Object.hasOwn(then, target)) now[target] = then[target]
+      else delete now[target]
+      return lineOf(target, now) + right
+    })
+    return [line, texts[0], texts[1]]
+  })
+}
+
 /** The factor d of decoupled decay, where no schedule is in it. */
 function decayOf(entry: Entry): { d?: number } {
   const { rule } = build(entry)
   const plain = 'rule' in rule ? rule.rule : rule
   if ('method' in plain || schedulesIn(entry).length > 0) return {}
-  return { d: definitions[plain.name].decay(plain as never) }
+  return { d: definitions[plain.name as keyof typeof definitions].decay(plain as never) }
 }
 
 /** A rule's equations under an entry's options, pass by pass, and what its coefficients are. */

@@ -6,3 +6,10 @@ import { isSchedule } from './rules.js'
 export async function loadSchedules(text: unknown): Promise<void> {
   if (isSchedule(text)) (await import('./schedules.js')).readSchedules()
 }
+
+/** Loads what reads rules of one's own. */
+export async function loadOwn(): Promise<typeof import('./own.js')> {
+  const part = await import('./own.js')
+  part.readEquations()
+  return part
+}

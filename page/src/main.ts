@@ -10,7 +10,7 @@ import { download, h, labelled, select } from './dom.js'
 import { equalView, type Landscape, landscapeOf, titles } from './functions.js'
 import { Gallery } from './gallery.js'
 import type { Inspector } from './inspect.js'
-import { loadSchedules } from './late.js'
+import { loadOwn, loadSchedules } from './late.js'
 import type { LossPlot } from './loss.js'
 import { Optimizers } from './optimizers.js'
 import { Race } from './race.js'
@@ -118,7 +118,8 @@ async function show(other: State): Promise<void> {
 
 /** What the address says; where a part of the page for it cannot be loaded, that is one of the problems. */
 async function readAddress(): Promise<ReturnType<typeof fromHash>> {
-  await loadSchedules(decoded(location.hash)).catch(() => {})
+  const hasOwn = location.hash.includes('equations=')
+  await Promise.allSettled([loadSchedules(decoded(location.hash)), ...(hasOwn ? [loadOwn()] : [])])
   return fromHash(location.hash)
 }
 
@@ -361,7 +362,7 @@ async function openSurface(): Promise<void> {
   try {
     const { SurfacePlot } = await import('./surface.js')
     failing = 'this browser gives the page no WebGL'
-    surface ??= new SurfacePlot(canvas)
+    surface ??= new SurfacePlot(canvas, wake)
     surface.show(survey(race.landscape))
     surface.begin(race)
     wake()

@@ -1,8 +1,8 @@
 /** The list of racers, with a form for each one's options. */
 
 import { messageOf } from '../../dist/ground/errors.js'
-import { h, labelled, select, shown, uniqueId } from './dom.js'
-import { loadSchedules } from './late.js'
+import { explainedField, h, labelled, select, shown, uniqueId } from './dom.js'
+import { loadOwn, loadSchedules } from './late.js'
 import type { Race } from './race.js'
 import {
   build,
@@ -12,6 +12,7 @@ import {
   isSchedule,
   notOffered,
   type OptionValue,
+  OWN,
   optionOf,
   type RacerName,
   racerNames,
@@ -24,12 +25,15 @@ import { swatch } from './theme.js'
 export class Optimizers {
   readonly #list = h('ol', { className: 'entries' })
   readonly #add = h('button', { type: 'button', textContent: 'Add an optimizer' })
+  readonly #write = h('button', { type: 'button', textContent: 'Write a rule of your own' })
+  readonly #message = h('p', { className: 'error', role: 'alert' })
   readonly element = h(
     'section',
     { className: 'optimizers' },
     h('h2', {}, 'Optimizers'),
     this.#list,
-    this.#add,
+    h('div', { className: 'row' }, this.#add, this.#write),
+    this.#message,
     h('p', { className: 'hint' }, notOffered),
   )
   #entries: Entry[] = []
@@ -49,12 +53,27 @@ export class Optimizers {
       this.#change([...this.#entries, suggested(next)])
       this.#list.lastElementChild?.querySelector('select')?.focus()
     })
+    this.#write.addEventListener('click', () => void this.#own(this.#entries.length, this.#message))
+  }
+
+  /** Puts a rule of one's own in a place. */
+  async #own(number: number, message: HTMLElement): Promise<void> {
+    const before = this.#entries
+    try {
+      const { sampled } = await loadOwn()
+      if (before === this.#entries)
+        this.#change([...before.slice(0, number), sampled, ...before.slice(number + 1)])
+      this.#list.children[number]?.querySelector('select')?.focus()
+    } catch (thrown) {
+      message.textContent = `A part of the page could not be loaded: ${messageOf(thrown)}.`
+    }
   }
 
   show(entries: readonly Entry[]): void {
     this.#entries = [...entries]
     this.#list.replaceChildren(...entries.map((_, number) => this.#row(number)))
-    this.#add.disabled = entries.length >= MOST_ENTRIES
+    this.#add.disabled = this.#write.disabled = entries.length >= MOST_ENTRIES
+    this.#message.textContent = ''
   }
 
   #change(entries: readonly Entry[]): void {
@@ -64,9 +83,11 @@ export class Optimizers {
 
   #row(number: number): HTMLLIElement {
     const { rule } = this.#entries[number]
-    const choice = select(Object.fromEntries(racerNames.map((name) => [name, name])), rule)
+    const message = h('p', { className: 'error', id: uniqueId('message'), role: 'alert' })
+    const choice = select(Object.fromEntries(racerNames.map((name) => [name, titles[name] ?? name])), rule)
     choice.setAttribute('aria-label', `Rule of optimizer ${number + 1}`)
     choice.addEventListener('change', () => {
+      if (choice.value === OWN) return void this.#own(number, message)
       this.#change(this.#entries.with(number, suggested(choice.value as RacerName)))
       this.#list.children[number].querySelector('select')?.focus()
     })
@@ -77,36 +98,72 @@ export class Optimizers {
       this.#change(this.#entries.toSpliced(number, 1))
       this.#add.focus()
     })
-    const message = h('p', { className: 'error', id: uniqueId('message'), role: 'alert' })
-    const all = fields(rule)
-    const sliding = [all[0], all.find(({ name }) => carrying.includes(name))].filter((field) => !!field)
-    const [rate, ...rest] = all.map((field) => this.#control(number, field, message))
-    const more = h('details', {}, h('summary', {}, 'Options'), h('div', { className: 'options' }, ...rest))
-    more.addEventListener('toggle', () => void this.#grey(number, more))
-    const sliders = sliding.map((field, i) => this.#slider(number, field, message, i === 0 ? rate : null))
     const line = h('div', { className: 'line' }, swatch(number), choice, remove)
-    const parts = all.length > 0 ? [h('div', { className: 'sliders' }, ...sliders), more] : []
-    const row = h('li', {}, line, ...parts, message, h('div', { className: 'schedules' }))
+    const controls = h('div', {}, ...this.#controls(number, message))
+    const row = h('li', {}, line, controls, message, h('div', { className: 'schedules' }))
     void this.#draw(number, row)
+    if (rule === OWN) void this.#edit(number, controls, message)
     return row
   }
 
+  /** Sliders, and all options with what they are. */
+  #controls(number: number, message: HTMLElement): HTMLElement[] {
+    const all = fields(this.#entries[number])
+    if (all.length === 0) return []
+    const controls = all.map((field) => this.#control(number, field, message))
+    const [rate] = all[0].slides === 'rate' ? controls : []
+    const sliders = all
+      .filter(({ slides }) => slides !== null)
+      .map((field) => this.#slider(number, field, message, field === all[0] ? (rate ?? null) : null))
+    const options = all.map((field, i) => {
+      const label = labels[field.name] ?? field.name
+      const help = field.help.replaceAll('`', '')
+      if (controls[i] !== rate) return explainedField(label, controls[i], help, message.id)
+      // Its field is beside the slider.
+      const words = h('small', { className: 'help', id: uniqueId('help') }, `${label}: ${help}`)
+      rate.setAttribute('aria-describedby', `${words.id} ${message.id}`)
+      return words
+    })
+    const more = h('details', {}, h('summary', {}, 'Options'), h('div', { className: 'options' }, ...options))
+    more.addEventListener('toggle', () => void this.#grey(number, more))
+    return [h('div', { className: 'sliders' }, ...sliders), more]
+  }
+
+  /** The field for the equations of one's own, above its options, which follow from them. */
+  async #edit(number: number, controls: HTMLElement, message: HTMLElement): Promise<void> {
+    const { editorOf } = await import('./own-editor.js')
+    const editor = editorOf(this.#entries[number], number, (changed) => {
+      message.textContent = ''
+      const isOpen = controls.querySelector('details')?.open ?? false
+      this.#entries[number] = changed
+      controls.replaceChildren(...this.#controls(number, message))
+      const more = controls.querySelector('details')
+      if (more) more.open = isOpen
+      this.#onChange(this.#entries, true)
+    })
+    controls.before(editor)
+  }
+
   /** A slider beside an option's field or value, on a logarithmic scale; the paths follow while it moves. */
-  #slider(number: number, { name }: Field, message: HTMLElement, field: HTMLElement | null): HTMLElement {
-    const scale = name === 'lr' ? rates : carries
+  #slider(
+    number: number,
+    { name, slides }: Field,
+    message: HTMLElement,
+    field: HTMLElement | null,
+  ): HTMLElement {
+    const scale = slides === 'rate' ? rates : carries
     const { from, to } = scale
     const slider = h('input', { type: 'range', min: String(from), max: String(to), step: '0.01' })
     const value = h('output', { className: 'count' })
     const label = labels[name] ?? name
     slider.dataset.slides = name
+    slider.dataset.scale = String(slides)
     slider.setAttribute('aria-label', `${label} of optimizer ${number + 1}`)
     slide(slider, value, optionOf(this.#entries[number], name))
     slider.addEventListener('input', () => {
       const entry = this.#entries[number]
-      const changed: Entry = {
-        rule: entry.rule,
-        options: { ...entry.options, [name]: scale.value(Number(slider.value)) },
-      }
+      const options = { ...entry.options, [name]: scale.value(Number(slider.value)) }
+      const changed: Entry = { ...entry, options }
       try {
         build(changed)
       } catch (thrown) {
@@ -119,7 +176,7 @@ export class Optimizers {
       this.#onChange(this.#entries, true)
     })
     // The field has a label of its own.
-    if (field) return h('div', { className: 'slider rate' }, slider, field)
+    if (field) return h('div', { className: 'slider rate' }, slider, labelled(label, field))
     return h('label', { className: 'slider' }, h('span', {}, label), slider, value)
   }
 
@@ -137,8 +194,8 @@ export class Optimizers {
     }
   }
 
-  #control(number: number, field: Field, message: HTMLElement): HTMLLabelElement {
-    const { name, kind, choices, schedulable, help } = field
+  #control(number: number, field: Field, message: HTMLElement): HTMLInputElement | HTMLSelectElement {
+    const { name, kind, choices, schedulable } = field
     const value = optionOf(this.#entries[number], name)
     const control =
       kind === 'choice'
@@ -153,9 +210,7 @@ export class Optimizers {
       grow(control)
       control.addEventListener('input', () => grow(control))
     }
-    control.title = help
     control.dataset.option = name
-    control.setAttribute('aria-describedby', message.id)
     const refuse = (thrown: unknown) => {
       const now = shownValue(optionOf(this.#entries[number], name))
       message.textContent = `${messageOf(thrown)}. The race goes on with ${now}.`
@@ -163,7 +218,7 @@ export class Optimizers {
     }
     const take = (given: OptionValue) => {
       const entry = this.#entries[number]
-      const changed: Entry = { rule: entry.rule, options: { ...entry.options, [name]: given } }
+      const changed: Entry = { ...entry, options: { ...entry.options, [name]: given } }
       try {
         build(changed)
       } catch (thrown) {
@@ -180,7 +235,7 @@ export class Optimizers {
       // Meanwhile the row may be another optimizer's.
       loadSchedules(given).then(() => control.isConnected && take(given), refuse)
     })
-    return labelled(labels[name] ?? name, control)
+    return control
   }
 
   /** What is not given may depend on what is: ε on the form. */
@@ -214,9 +269,6 @@ export class Optimizers {
   }
 }
 
-/** The options that say how much of its motion a rule keeps: the first that it has gets a slider. */
-const carrying = ['momentum', 'beta1', 'decay', 'rho']
-
 /** Places of a slider as values: of three digits at most. */
 interface Scale {
   readonly from: number
@@ -239,7 +291,7 @@ const carries: Scale = {
 }
 
 function slide(slider: HTMLInputElement, output: HTMLElement, value: OptionValue): void {
-  const scale = slider.dataset.slides === 'lr' ? rates : carries
+  const scale = slider.dataset.scale === 'rate' ? rates : carries
   slider.disabled = typeof value !== 'number'
   if (typeof value === 'number') slider.value = String(scale.place(value))
   const text = isSchedule(value) ? 'a schedule' : shownValue(value)
@@ -253,6 +305,9 @@ function grow(control: HTMLInputElement): void {
 }
 
 const shownValue = (value: unknown) => (typeof value === 'number' ? shown(value) : String(value))
+
+/** What in the list is no rule's name. */
+const titles: Readonly<Record<string, string>> = { own: 'your own…' }
 
 /** Names that the library does not have, or that are worth a word. */
 const labels: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 /** A program in TypeScript that makes a race. */
 
-import { build, type Entry, METHOD, nameOf } from './rules.js'
+import { build, type Entry, METHOD, nameOf, OWN, ownOf } from './rules.js'
 import type { State } from './state.js'
 import { textOf } from './texts.js'
 
@@ -37,7 +37,8 @@ ${lines.join('\n')}
 /** An entry as a program has it. */
 function written(entry: Entry, noise: number): { rule: string; clip: string; uses: string[] } {
   const { rule } = build(entry)
-  const { rule: name } = entry
+  const name = entry.rule === OWN ? 'equations' : entry.rule
+  const maker = entry.rule === OWN ? ownOf(entry).program : name
   const {
     warmup = 0,
     delay = 0,
@@ -51,7 +52,7 @@ function written(entry: Entry, noise: number): { rule: string; clip: string; use
   const options = Object.fromEntries(
     Object.keys({ ...own, ...(warmup > 0 && { lr: 0 }) }).map((key) => [key, (simple as never)[key]]),
   )
-  const plain = `${name}(${literal(options)})`
+  const plain = `${maker}(${literal(options)})`
   const limits = [
     ...(clipNorm > 0 ? [`norm: ${clipNorm}`] : []),
     ...(clipValue > 0 ? [`value: ${clipValue}`] : []),

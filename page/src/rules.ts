@@ -5,6 +5,7 @@ import {
   delayedStart,
   type Lbfgs,
   lbfgs,
+  type OwnRule,
   type Rule,
   type Scheduled,
   type SimpleRule,
@@ -13,6 +14,7 @@ import {
 import { enter } from '../../dist/command-line/race.js'
 import { nonNegative, optional, type Option as RuleOption, whole } from '../../dist/options/kinds.js'
 import { readOption } from '../../dist/options/read.js'
+import type { Definition } from '../../dist/rules/define.js'
 import { definitions } from '../../dist/rules/definitions.js'
 import { documentation } from '../../dist/rules/documentation.js'
 import * as rules from '../../dist/rules/index.js'
@@ -26,8 +28,10 @@ export const ruleNames = (Object.keys(definitions) as RuleName[]).filter(
 )
 /** The method that races beside them: by its gradients, as it asks for several in one update. */
 export const METHOD = 'lbfgs'
-export type RacerName = RuleName | typeof METHOD
-export const racerNames: readonly RacerName[] = [...ruleNames, METHOD]
+/** What the visitor writes, as its equations. */
+export const OWN = 'own'
+export type RacerName = RuleName | typeof METHOD | typeof OWN
+export const racerNames: readonly RacerName[] = [...ruleNames, METHOD, OWN]
 
 /** Why one of the others is not offered; undefined for what is offered, or no rule. */
 export function whyNot(name: string): string | undefined {
@@ -42,6 +46,8 @@ export const notOffered = Object.keys(definitions)
 export interface Entry {
   readonly rule: RacerName
   readonly options: Readonly<Record<string, OptionValue>>
+  /** Of a rule of one's own: the text that says it. */
+  readonly equations?: string
 }
 
 /** A control for an option. */
@@ -53,9 +59,20 @@ export interface Field {
   readonly schedulable: boolean
   /** What its comment says, or else what is expected. */
   readonly help: string
+  /** How a slider beside it moves, if it has one: by its logarithm, or by what is lost in an update. */
+  readonly slides: 'rate' | 'carry' | null
 }
 
 const updates = { ...whole(0), expected: 'a whole number of updates ≥ 0' }
+
+/** What there is to say of these, which no declaration has. */
+const explained: Readonly<Record<string, string>> = {
+  warmup: 'for so many updates the rate rises from 0 in equal steps; 0: at once',
+  delay: 'whoever is delayed stands still for so many updates; 0: not at all',
+  clipNorm: 'a gradient that is longer is shortened to this; 0: none is',
+  maximize: 'climbs instead',
+  clipValue: 'each component of the gradient is kept within ± this; 0: none is',
+}
 
 /** What may stand around any rule, beside its own options; 0 is without. */
 const extras: Readonly<Record<string, RuleOption>> = {
@@ -63,30 +80,54 @@ const extras: Readonly<Record<string, RuleOption>> = {
   ...{ clipNorm: nonNegative(), clipValue: nonNegative() },
 }
 
+export const extraNames: readonly string[] = Object.keys(extras)
+
+/** The options that say how much of its motion a rule keeps: the first that it has gets a slider. */
+const carrying = ['momentum', 'beta1', 'decay', 'rho', 'beta']
+
 /** All options of a rule; the learning rate is the first. The method needs none. */
-export function fields(rule: RacerName): Field[] {
+export function fields(entry: Pick<Entry, 'rule' | 'equations'>): Field[] {
+  const { rule } = entry
   if (rule === METHOD) return []
-  const own: Readonly<Record<string, RuleOption>> = definitions[rule].options
-  // A rule has no control.
+  const { options: own, defaults } = definitionOf(entry)
+  // A rule has no control, nor have its equations.
   const isPlain = ([name]: [string, RuleOption]) => {
-    const value: unknown = definitions[rule].defaults[name as 'name']
+    const value: unknown = defaults[name as 'name']
     return typeof value !== 'object' || value === null
   }
-  const all = Object.entries({ lr: own.lr, ...own, ...extras })
-  return all.filter(isPlain).map(([name, option]) => {
+  const { warmup, ...others } = extras
+  const around = own.lr?.schedulable ? extras : others
+  const all = Object.entries({ ...(own.lr && { lr: own.lr }), ...own, ...around }).filter(isPlain)
+  const carries = all.find(([name]) => carrying.includes(name))?.[0]
+  return all.map(([name, option]) => {
     const quoted = [...option.expected.matchAll(/'([^']+)'/g)].map(([, value]) => value)
     const choices = quoted.filter(option.accepts)
     const kind = option.accepts(true) ? 'flag' : choices.length > 0 ? 'choice' : 'number'
     const { schedulable, expected } = option
-    return { name, kind, choices, schedulable, help: documentation[rule][name] ?? expected }
+    const help = explained[name] ?? documentation[rule]?.[name] ?? expected
+    return { name, kind, choices, schedulable, help, slides: slidesOf(name, entry, option, carries) }
   })
+}
+
+function slidesOf(
+  name: string,
+  { rule }: Pick<Entry, 'rule'>,
+  option: RuleOption,
+  carries = '',
+): Field['slides'] {
+  if (name === 'lr') return 'rate'
+  if (name === carries) return 'carry'
+  // Those of one's own are to be played with.
+  if (rule !== OWN || typeof option.default !== 'number' || Object.hasOwn(extras, name)) return null
+  if (!option.accepts(1)) return 'carry'
+  return option.default >= 1e-5 && option.default <= 10 ? 'rate' : null
 }
 
 /** The value that an option has in an entry, given or by default. */
 export function optionOf(entry: Entry, name: string): OptionValue {
   if (Object.hasOwn(extras, name) || Object.hasOwn(entry.options, name)) return entry.options[name] ?? 0
   if (entry.rule === METHOD) return 0
-  return (make(entry.rule, entry.options) as unknown as Record<string, OptionValue>)[name]
+  return (make(entry, entry.options) as unknown as Record<string, OptionValue>)[name]
 }
 
 /**
@@ -94,15 +135,15 @@ export function optionOf(entry: Entry, name: string): OptionValue {
  *
  * @throws OptionError where an option is unknown or out of its range
  */
-export function build(entry: Entry): { rule: Rule | Lbfgs; clip: Clip } {
+export function build(entry: Entry): { rule: Rule | OwnRule | Lbfgs; clip: Clip } {
   if (entry.rule === METHOD) return { rule: lbfgs(entry.options), clip: {} }
+  const { name: title } = definitionOf(entry)
   for (const [name, kind] of Object.entries(extras)) {
-    readOption(`${entry.rule}: ${name}`, optional(kind), entry.options[name])
+    readOption(`${title}: ${name}`, optional(kind), entry.options[name])
   }
   const { warmup: rise = 0, delay = 0, clipNorm = 0, clipValue = 0 } = entry.options as Record<string, number>
-  const plain = make(entry.rule, entry.options)
-  const simple =
-    rise > 0 ? make(entry.rule, { ...entry.options, lr: warmup(plain.lr, { steps: rise }) }) : plain
+  const plain = make(entry, entry.options)
+  const simple = rise > 0 ? make(entry, { ...entry.options, lr: warmup(plain.lr, { steps: rise }) }) : plain
   return {
     rule: delay > 0 ? delayedStart(delay, simple) : simple,
     clip: { ...(clipNorm > 0 && { norm: clipNorm }), ...(clipValue > 0 && { value: clipValue }) },
@@ -121,24 +162,52 @@ export function readBy(parser: typeof read): void {
   read = parser
 }
 
-const makers = { ...rules } as Readonly<Record<RuleName, (options: object) => SimpleRule>>
+/** A rule of one's own. */
+export interface Own {
+  readonly definition: Definition
+  /** Its step, each `name = …`. */
+  readonly lines: readonly { readonly target: string; readonly line: string }[]
+  /** The states that begin as the first gradient. */
+  readonly first: readonly string[]
+  /** It as a program has it, whatever it was typed as: nobody's text becomes code. */
+  readonly program: string
+  make(options: object): SimpleRule
+}
 
-function make(rule: RuleName, options: object): SimpleRule {
-  const all: Readonly<Record<string, RuleOption>> = definitions[rule].options
-  const own = Object.entries(options)
+let readOwn = (_text: string): Own => {
+  throw new Error('own: the part of the page that reads equations could not be loaded')
+}
+
+/** Says how equations are read: own.ts does, which is loaded where there are some. */
+export function ownBy(reader: typeof readOwn): void {
+  readOwn = reader
+}
+
+/** @throws Error with a sentence where its equations cannot be read */
+export const ownOf = ({ equations = '' }: Pick<Entry, 'equations'>): Own => readOwn(equations)
+
+const definitionOf = (entry: Pick<Entry, 'rule' | 'equations'>): Definition =>
+  entry.rule === OWN ? ownOf(entry).definition : definitions[entry.rule as RuleName]
+
+const makers = { ...rules } as Readonly<Record<string, (options: object) => SimpleRule>>
+
+function make(entry: Pick<Entry, 'rule' | 'equations'>, options: object): SimpleRule {
+  const { name: rule, options: all } = definitionOf(entry)
+  const given = Object.entries(options)
     .filter(([name]) => !Object.hasOwn(extras, name))
     .map(([name, value]) => {
       const isRead = isSchedule(value) && all[name]?.schedulable
       return [name, isRead ? read(value, `${rule}: ${name}`) : value]
     })
-  return makers[rule](Object.fromEntries(own))
+  const maker = entry.rule === OWN ? ownOf(entry).make : makers[rule]
+  return maker(Object.fromEntries(given))
 }
 
 /** The options whose values are schedules, a warm-up's too. */
 export function schedulesIn(entry: Entry): [name: string, schedule: Scheduled][] {
   const { rule } = build(entry)
   if ('method' in rule) return []
-  const plain: SimpleRule = rule.name === 'delayedStart' ? rule.rule : rule
+  const plain = 'rule' in rule ? rule.rule : rule
   return Object.entries(plain).filter((option): option is [string, Scheduled] =>
     Object.hasOwn(Object(option[1]), 'schedule'),
   )
@@ -151,12 +220,15 @@ export function suggested(rule: RacerName): Entry {
   return { rule, options: { lr: (found?.rule as { lr: number } | undefined)?.lr ?? 1e-3 } }
 }
 
+/** What a rule is called. */
+export const titleOf = (entry: Entry): string => (entry.rule === METHOD ? METHOD : definitionOf(entry).name)
+
 /** What to call an entry: its rule, and its options but for those that are as the library has them. */
 export function nameOf(entry: Entry): string {
   const rest = Object.entries(entry.options).filter(([name]) => name !== 'lr')
   const said = rest.map(([name, value]) => (value === true ? name : `${name} ${brief(value)}`))
-  const rate = entry.rule === METHOD ? [] : [brief(optionOf(entry, 'lr'))]
-  return [entry.rule, ...rate, ...said].join(' ')
+  const rate = fields(entry)[0]?.name === 'lr' ? [brief(optionOf(entry, 'lr'))] : []
+  return [titleOf(entry), ...rate, ...said].join(' ')
 }
 
 /** What is in a schedule is too long for a name. */

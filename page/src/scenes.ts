@@ -6,6 +6,17 @@ export interface Scene {
   readonly says: readonly [string, string]
 }
 
+/** Of nobody's library: the sign of an average (Su, 2023). */
+export const TIGER = `equations('tiger', {
+  options: {
+    lr: { default: 0.02, min: 0, scheduled: true },
+    beta: { default: 0.965, min: 0, below: 1 },
+  },
+  state: { m: 0 },
+  step: \`m = beta*m + (1 - beta)*g
+    theta = theta - lr*sign(m)\`,
+})`
+
 export const scenes: readonly Scene[] = [
   {
     title: 'A ravine',
@@ -69,6 +80,14 @@ export const scenes: readonly Scene[] = [
     says: [
       'L-BFGS learns the curvature from its steps, and may ask for several gradients in one update: here the clock counts gradients.',
       'So counted it still arrives long before Adam and momentum.',
+    ],
+  },
+  {
+    title: 'A rule of your own',
+    hash: `f=bowl&from=-2.7,1.4&condition=100&tolerance=0&maxIterations=600&distance=0.1&equations=${encodeURIComponent(TIGER)}&own=lr:0.03,beta:0.9&gradientDescent=lr:0.018`,
+    says: [
+      'Tiger is typed, as its two lines: change them, and the race follows.',
+      'It steps as far along x as along y, however steep the ravine, and is there before gradient descent; as its rate stays, it then swings about the minimum.',
     ],
   },
 ]

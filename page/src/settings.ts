@@ -1,7 +1,7 @@
 /** What is raced on, from where, and when it is over. */
 
 import { objectives, type Point, type View } from 'antigrad'
-import { h, labelled, select, shown, uniqueId } from './dom.js'
+import { explainedField, h, labelled, select, shown, uniqueId } from './dom.js'
 import { titles } from './functions.js'
 import { isView, numerics, type State } from './state.js'
 
@@ -16,6 +16,11 @@ export class Settings {
   readonly #numbers = new Map<string, HTMLInputElement>()
   readonly #equal = h('input', { type: 'checkbox' })
   readonly #noise = h('input', { type: 'range', min: '-2.02', max: '2', step: '0.02' })
+  readonly #noiseHelp = h(
+    'small',
+    { className: 'help', id: uniqueId('help') },
+    'noise: σ of the normal noise that is added to each component of each gradient, the same for all',
+  )
   readonly #noiseText = h('output', { className: 'count' })
   readonly #onlyOwn: HTMLElement
   readonly #onlyBowl: HTMLElement
@@ -46,11 +51,14 @@ export class Settings {
           'no coordinate moves this far in an update; 0: it never ends so',
         ),
         this.#number('maxIterations', 'updates at most', 'whoever has made so many is stopped'),
-        labelled('equal axes', this.#equal),
+        explainedField(
+          'equal axes',
+          this.#equal,
+          'a unit is as long along x as along y: then steps of gradient descent are upright on contours',
+        ),
+        this.#noiseHelp,
       ),
     )
-    this.#equal.title =
-      'a unit is as long along x as along y: then steps of gradient descent are upright on contours'
     this.#equal.addEventListener('change', () =>
       this.#onChange({ ...this.#state, equal: Number(this.#equal.checked) }),
     )
@@ -108,8 +116,7 @@ export class Settings {
   /** On a logarithmic scale, with none at its left end; the paths follow while it moves. */
   #noiseSlider(): HTMLLabelElement {
     this.#noise.setAttribute('aria-label', 'Noise in the gradients')
-    this.#noise.title =
-      'σ of the normal noise that is added to each component of each gradient, the same for all'
+    this.#noise.setAttribute('aria-describedby', this.#noiseHelp.id)
     this.#noise.addEventListener('input', () => {
       const place = Number(this.#noise.value)
       const noise = place <= NO_NOISE ? 0 : Number((10 ** place).toPrecision(3))
@@ -118,9 +125,8 @@ export class Settings {
     return h('label', { className: 'slider' }, h('span', {}, 'noise'), this.#noise, this.#noiseText)
   }
 
-  #number(name: string, label: string, help = ''): HTMLLabelElement {
+  #number(name: string, label: string, help = ''): HTMLElement {
     const input = h('input', { type: 'text', inputMode: 'decimal', size: 7, autocomplete: 'off', name })
-    input.title = help
     input.setAttribute('aria-describedby', this.#message.id)
     this.#numbers.set(name, input)
     input.addEventListener('change', () => {
@@ -130,7 +136,7 @@ export class Settings {
       this.#message.textContent = `${label}: expected ${changed}, got “${input.value}”.`
       input.setAttribute('aria-invalid', 'true')
     })
-    return labelled(label, input)
+    return help === '' ? labelled(label, input) : explainedField(label, input, help, this.#message.id)
   }
 }
 

@@ -9,6 +9,7 @@ import {
   type Field,
   isSchedule,
   type OptionValue,
+  OWN,
   type RacerName,
   racerNames,
   suggested,
@@ -37,6 +38,8 @@ export interface State {
 /** More would be a tangle, and too many colours to tell apart. */
 export const MOST_ENTRIES = 12
 export const MOST_ITERATIONS = 200_000
+/** Characters of equations: a link has to hold them. */
+export const LONGEST_EQUATIONS = 4000
 
 export const initial: State = {
   objective: 'rosenbrock',
@@ -76,7 +79,7 @@ export const numerics = {
   equal: { accepts: (x) => x === 0 || x === 1, expected: '0 or 1' },
 } satisfies Record<string, Numeric>
 
-/** `f=rosenbrock&from=-1.5,2&adam=lr:0.1&momentum=lr:0.001,momentum:0.95` */
+/** `f=rosenbrock&from=-1.5,2&adam=lr:0.1&momentum=lr:0.001,momentum:0.95`; equations stand before their rule */
 export function toHash(state: State): string {
   const parts = [`f=${state.objective}`]
   if (state.objective === 'own') {
@@ -86,7 +89,10 @@ export function toHash(state: State): string {
   for (const name of Object.keys(numerics) as (keyof typeof numerics)[]) {
     if (state[name] !== initial[name]) parts.push(`${name}=${state[name]}`)
   }
-  for (const { rule, options } of state.entries) {
+  let written = ''
+  for (const { rule, options, equations = '' } of state.entries) {
+    if (rule === OWN && equations !== written) parts.push(`equations=${encodeURIComponent(equations)}`)
+    if (rule === OWN) written = equations
     parts.push(
       `${rule}=${Object.entries(options)
         .map(([name, value]) => `${name}:${encodeURIComponent(String(value))}`)
@@ -102,6 +108,8 @@ export function fromHash(hash: string): { state: State; problems: string[] } {
   const state: { -readonly [K in keyof State]: State[K] } = { ...initial }
   const entries: Entry[] = []
   let isStartGiven = false
+  // Of all rules of one's own that follow.
+  let equations = ''
   const refuse = (what: string, expected: string) => void problems.push(`${what}: expected ${expected}.`)
 
   for (const part of hash.replace(/^#/, '').split('&').filter(Boolean)) {
@@ -125,8 +133,12 @@ export function fromHash(hash: string): { state: State; problems: string[] } {
       const name = key as keyof typeof numerics
       if (text !== '' && numerics[name].accepts(Number(text))) state[name] = Number(text)
       else refuse(`${key} “${text}”`, numerics[name].expected)
+    } else if (key === 'equations') {
+      if (text.length <= LONGEST_EQUATIONS) equations = text
+      else refuse('The equations', `at most ${LONGEST_EQUATIONS} characters`)
     } else if (racerNames.includes(key as RacerName)) {
-      const entry: Entry = { rule: key as RacerName, options: optionsIn(text) }
+      const rule = key as RacerName
+      const entry: Entry = { rule, options: optionsIn(text), ...(rule === OWN && { equations }) }
       try {
         build(entry)
         if (entries.length < MOST_ENTRIES) entries.push(entry)
@@ -137,7 +149,11 @@ export function fromHash(hash: string): { state: State; problems: string[] } {
     } else {
       const reason = whyNot(key)
       if (reason !== undefined) problems.push(reason)
-      else refuse(`“${key}”`, `f, from, expression, view, ${Object.keys(numerics).join(', ')} or a rule`)
+      else
+        refuse(
+          `“${key}”`,
+          `f, from, expression, view, equations, ${Object.keys(numerics).join(', ')} or a rule`,
+        )
     }
   }
   if (entries.length > 0) state.entries = entries

@@ -32,3 +32,12 @@ export function formula(equation: string, numbers: Readonly<Record<string, numbe
     })
     .replace(/^\((\S+)\)/, '$1')
 }
+
+/** The same of a line of a program; a name has digits too. */
+export function line(text: string, numbers: Readonly<Record<string, number>>): string {
+  return text.replace(/(?<![.\d])[\p{L}_][\p{L}\p{N}_]*/gu, (name) => {
+    if (!Object.hasOwn(numbers, name)) return name
+    const number = shown(numbers[name], 3)
+    return number.startsWith('−') ? `(${number})` : number
+  })
+}

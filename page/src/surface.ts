@@ -1,6 +1,6 @@
 /** The same landscape as a surface in space, with the same paths on it; it turns by itself or by hand. */
 
-import type { Point, View } from 'antigrad'
+import type { Point } from 'antigrad'
 import { ticks } from 'd3-array'
 import {
   AmbientLight,
@@ -51,6 +51,8 @@ const HEIGHT = 0.55
 const MIDDLE = 0.17
 /** Above the surface, so that it does not hide the path. */
 const LIFT = 0.012
+/** Of F's numbers: at the foot are those of x or y. */
+const LOWEST = 0.05
 /** Radians a second. */
 const PACE = 0.25
 
@@ -60,6 +62,8 @@ type Place = readonly [x: number, y: number, z: number]
 interface Tick {
   readonly text: HTMLElement
   readonly place: Vector3
+  /** Whether it is along F, whose axis stands at the corner that is farthest to the left. */
+  readonly isUpright: boolean
 }
 
 /** One racer's line and ball. */
@@ -88,6 +92,7 @@ export class SurfacePlot {
   #ground: Mesh | null = null
   #stars: Mesh[] = []
   #frame: LineSegments | null = null
+  #mast: LineSegments | null = null
   #ticks: Tick[] = []
   readonly #seen = new Vector3()
   #terrain: Terrain | null = null
@@ -97,10 +102,15 @@ export class SurfacePlot {
   #elevation = 0.75
   /** Whether something has changed since it was drawn. */
   isStale = true
+  readonly #onStale: () => void
 
-  /** @throws Error where there is no WebGL */
-  constructor(canvas: HTMLCanvasElement) {
+  /**
+   * @param onStale is told where it is to be drawn though nothing has moved: it was turned by hand, or has another size
+   * @throws Error where there is no WebGL
+   */
+  constructor(canvas: HTMLCanvasElement, onStale: () => void) {
     this.#canvas = canvas
+    this.#onStale = onStale
     // Chromium without a graphics card cuts off the wrong end of a canvas that is partly out of sight,
     // unless the buffer is kept.
     const context = canvas.getContext('webgl2', { antialias: false, preserveDrawingBuffer: true })
@@ -134,6 +144,7 @@ export class SurfacePlot {
     this.#camera.aspect = clientWidth / clientHeight
     this.#camera.updateProjectionMatrix()
     this.isStale = true
+    this.#onStale()
   }
 
   show(terrain: Terrain): void {
@@ -150,23 +161,24 @@ export class SurfacePlot {
       return star
     })
     this.#scene.add(this.#ground, ...this.#stars)
-    this.#showAxes(terrain.landscape.view)
+    this.#showAxes(terrain)
     this.isStale = true
   }
 
-  /** Lines around the foot of the surface, and numbers along two of them, which are texts of the page. */
-  #showAxes([x0, x1, y0, y1]: View): void {
-    if (this.#frame) this.#drop(this.#frame)
+  /** Lines around the foot of the surface and upright, and numbers along three of them, which are texts of the page. */
+  #showAxes({ landscape, marks }: Terrain): void {
+    const [x0, x1, y0, y1] = landscape.view
+    for (const lines of [this.#frame, this.#mast]) if (lines) this.#drop(lines)
     for (const { text } of this.#ticks) text.remove()
     const foot = [-0.5, 0.5].flatMap((a) => [-0.5, 0, a, 0.5, 0, a, a, 0, -0.5, a, 0, 0.5])
     const along = (x: number, from: number, to: number) => (x - from) / (to - from) - 0.5
-    const tick = (place: readonly [number, number, number], name: string) => {
+    const tick = (place: readonly [number, number, number], name: string, isUpright = false) => {
       const text = document.createElement('span')
       text.className = 'tick'
       text.textContent = name
       text.setAttribute('aria-hidden', 'true')
       this.#canvas.parentElement?.append(text)
-      return { text, place: new Vector3(...place) }
+      return { text, place: new Vector3(...place), isUpright }
     }
     const [xs, ys] = [ticks(x0, x1, 5), ticks(y0, y1, 5)]
     for (const side of [-1, 1]) {
@@ -177,19 +189,27 @@ export class SurfacePlot {
       ...xs.map((x) => tick([along(x, x0, x1), 0, 0.58], shown(x))),
       ...ys.map((y) => tick([0.58, 0, -along(y, y0, y1)], shown(y))),
       ...[tick([0, 0, 0.68], 'x'), tick([0.68, 0, 0], 'y')],
+      // From the corner on, to the left.
+      ...marks.map(([value, height]) =>
+        tick([0.07, Math.max(LOWEST, height * HEIGHT), 0], shown(value, 3), true),
+      ),
+      tick([0.02, HEIGHT + 0.07, 0], 'F', true),
     ]
-    const geometry = new BufferGeometry()
-    geometry.setAttribute('position', new BufferAttribute(Float32Array.from(foot), 3))
-    this.#frame = new LineSegments(geometry, new LineBasicMaterial({ color: theme().muted }))
-    this.#scene.add(this.#frame)
+    this.#frame = segments(foot)
+    this.#mast = segments([
+      ...[0, 0, 0, 0, HEIGHT, 0],
+      ...marks.flatMap(([, height]) => [0, height * HEIGHT, 0, 0.03, height * HEIGHT, 0]),
+    ])
+    this.#scene.add(this.#frame, this.#mast)
   }
 
   /** The numbers follow as it turns, on the sides that are near. */
   #placeTicks(): void {
     const { clientWidth, clientHeight } = this.#canvas
     const { x: eyeX, z: eyeZ } = this.#camera.position
-    for (const { text, place } of this.#ticks) {
-      this.#seen.copy(place)
+    for (const { text, place, isUpright } of this.#ticks) {
+      if (isUpright && this.#mast) this.#seen.copy(place).applyMatrix4(this.#mast.matrixWorld)
+      else this.#seen.copy(place)
       // What lies beyond an edge of the foot belongs to that edge.
       if (place.x > 0.5 && eyeX < 0) this.#seen.x = -place.x
       if (place.z > 0.5 && eyeZ < 0) this.#seen.z = -place.z
@@ -235,6 +255,9 @@ export class SurfacePlot {
     const away = 2.3 / Math.min(1, this.#camera.aspect * 0.8)
     this.#camera.position.set(away * flat * x, away * Math.sin(this.#elevation) + MIDDLE, away * flat * z)
     this.#camera.lookAt(0, MIDDLE, 0)
+    // As seen from there, (z, −x) is to the right.
+    this.#mast?.position.set(z > 0 ? -0.5 : 0.5, 0, x > 0 ? 0.5 : -0.5)
+    this.#mast?.rotation.set(0, this.#azimuth + Math.PI, 0)
     this.#renderer.render(this.#scene, this.#camera)
     this.#placeTicks()
     if (!this.#isMeasured) this.#measure()
@@ -306,6 +329,7 @@ export class SurfacePlot {
       this.#azimuth -= dx
       this.#elevation = Math.min(1.5, Math.max(0.05, this.#elevation + dy))
       this.isStale = true
+      this.#onStale()
     }
     canvas.addEventListener('pointerdown', ({ pointerId }) => canvas.setPointerCapture(pointerId))
     canvas.addEventListener('pointermove', ({ pointerId, movementX, movementY }) => {
@@ -318,6 +342,13 @@ export class SurfacePlot {
       turn(by[0] / 12, by[1] / 12)
     })
   }
+}
+
+/** Lines, each from three numbers to three. */
+function segments(ends: readonly number[]): LineSegments {
+  const geometry = new BufferGeometry()
+  geometry.setAttribute('position', new BufferAttribute(Float32Array.from(ends), 3))
+  return new LineSegments(geometry, new LineBasicMaterial({ color: theme().muted }))
 }
 
 interface Interleaved {

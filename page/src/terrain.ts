@@ -15,6 +15,8 @@ export interface Terrain {
   /** Heights by row from y0 up, of GRID × GRID places. */
   readonly heights: Float64Array
   readonly heightOf: (value: number) => number
+  /** Values to be written beside heights, with few digits, and the heights. */
+  readonly marks: readonly (readonly [value: number, height: number])[]
 }
 
 export function survey(landscape: Landscape): Terrain {
@@ -28,29 +30,56 @@ export function survey(landscape: Landscape): Terrain {
       values[row * GRID + column] = objective.value([x, y])
     }
   }
-  const heightOf = measure(
+  const { heightOf, valueAt } = measure(
     values,
     minima.map((minimum) => objective.value(minimum)),
   )
-  return { landscape, heights: values.map(heightOf), heightOf }
+  return { landscape, heights: values.map(heightOf), heightOf, marks: marksOf(heightOf, valueAt) }
 }
 
-/** Logarithmic above the minimum, or linear where that would tell nothing, as at a saddle. */
-function measure(values: Float64Array, least: readonly number[]): Terrain['heightOf'] {
+/** About so many values along the heights. */
+const MARKS = 5
+/** How far a mark may be from where it should be, as a part of the way to the next one. */
+const ASIDE = 0.25
+
+function marksOf(heightOf: Terrain['heightOf'], valueAt: (height: number) => number): Terrain['marks'] {
+  const marks: [number, number][] = []
+  for (let i = 0; i < MARKS; i++) {
+    const height = i / (MARKS - 1)
+    const value = valueAt(height)
+    // What is beyond an end is drawn at it, and has a value that is not there.
+    const isThere = (x: number) => x >= valueAt(0) && x <= valueAt(1)
+    const isNear = (x: number) => isThere(x) && Math.abs(heightOf(x) - height) * (MARKS - 1) <= ASIDE
+    const found = [1, 2, 3].map((digits) => Number(value.toPrecision(digits))).find(isNear) ?? value
+    if (Number.isFinite(found)) marks.push([found, heightOf(found)])
+  }
+  return marks.filter(([value], i) => i === 0 || value !== marks[i - 1][0])
+}
+
+/** Logarithmic above the minimum, or linear where that would tell nothing, as at a saddle; and the way back. */
+function measure(
+  values: Float64Array,
+  least: readonly number[],
+): { heightOf: Terrain['heightOf']; valueAt: (height: number) => number } {
   const sorted = values.filter(Number.isFinite).sort()
-  if (sorted.length === 0) return () => 0
+  const flat = { heightOf: () => 0, valueAt: () => sorted[0] ?? NaN }
+  if (sorted.length === 0) return flat
   const quantile = (q: number) => sorted[Math.floor(q * (sorted.length - 1))]
   const floor = Math.min(quantile(0), ...least)
   const range = quantile(1) - floor
-  if (!(range > 0)) return () => 0
+  if (!(range > 0)) return flat
   const isEven = least.length === 0 && range < 8 * (quantile(0.5) - floor)
   // Where the logarithm begins: below most of the view, above the minimum's own immediate surroundings.
   const unit = isEven ? Infinity : Math.max(quantile(0.06) - floor, range * 1e-6)
   const whole = Math.log1p(range / unit)
-  return (value) => {
+  const heightOf = (value: number) => {
     if (Number.isNaN(value)) return NaN
     const above = Math.min(range, Math.max(0, value - floor))
     return isEven ? above / range : Math.log1p(above / unit) / whole
+  }
+  return {
+    heightOf,
+    valueAt: (height) => floor + (isEven ? height * range : unit * Math.expm1(height * whole)),
   }
 }
 

@@ -14,6 +14,7 @@ import {
   warmup,
 } from 'antigrad'
 import { toHash as fitHash, initial as fitState } from '../../page/src/fit/state.js'
+import { scenes, TIGER } from '../../page/src/scenes.js'
 import { toHash as raceHash, initial as raceState } from '../../page/src/state.js'
 import { encode } from '../model/going-on.js'
 
@@ -70,6 +71,9 @@ export const corpus = {
   'links of races': [
     raceHash(raceState),
     'f=own&expression=x%5E2%20%2B%20y%5E2&view=-3,3,-3,3&from=1,2&adam=lr:0.1&momentum=lr:warmup(0.1%3B%20steps%3A%203)',
+    ...scenes.map(({ hash }) => hash).filter((hash) => hash.includes('own=')),
+    `equations=${TIGER.replace('m: 0', "m: 'gradient'")}&own=lr:warmup(0.1,{steps:3}),delay:2&own=beta:0.5`,
+    `equations=${encodeURIComponent("equations('a', { scalars: { p: 1 }, step: 'p = p/2; theta = theta - norm(g)*p*g' })")}&own=`,
     'f=rastrigin&tolerance=1e-3&maxIterations=99&distance=.1&adamw=lr:1e-3,weightDecay:0.1,amsgrad:true',
   ],
   'links of fits': [
@@ -191,6 +195,23 @@ export const words: Readonly<Record<Target, readonly string[]>> = {
       '__proto__',
     ],
     ...['constructor=', 'maxIterations=', '-', '#', 'warmup(', ')', 'view=1,1,1,1', '%F0%9F%98%80'],
+    ...[
+      'equations=',
+      'own=',
+      "'",
+      '`',
+      '//',
+      '/*',
+      '${',
+      '\\',
+      '{',
+      '}',
+      'step:',
+      'state:',
+      'theta',
+      'g',
+      '*',
+    ],
   ],
   'links of fits': [
     ...[

@@ -5,9 +5,13 @@ import { adam, expression, minimizeManySync, Optimizer } from 'antigrad'
 import { readCsv } from '../../dist/tables/read-csv.js'
 import * as fits from '../../page/src/fit/state.js'
 import { readTable } from '../../page/src/fit/table.js'
+import { readEquations } from '../../page/src/own.js'
+import { build } from '../../page/src/rules.js'
 import * as races from '../../page/src/state.js'
 import { decode } from '../model/going-on.js'
 import type { Target } from './corpus.js'
+
+readEquations()
 
 /** Parsed as users do it: what is no JSON is nothing to read. */
 function parsed<T>(parse: () => T): T | null {
@@ -34,6 +38,7 @@ function isStable<State>(
   const link = page.toHash(state)
   const again = page.fromHash(link)
   if (page.toHash(again.state) !== link) throw new Error(`${link} is read as ${page.toHash(again.state)}`)
+  return again.state
 }
 
 /** A step of what has been loaded: what was let in must not be what breaks. */
@@ -102,6 +107,13 @@ export const readers: Readonly<Record<Target, (text: string) => unknown>> = {
     const optimizer = new Optimizer(params, rule, { shapes: [[2, 2]] })
     for (let t = 0; t < 3; t++) step(optimizer as never)
   },
-  'links of races': (hash) => isStable(hash, races),
-  'links of fits': (hash) => isStable(hash, fits),
+  'links of races'(hash) {
+    for (const entry of isStable(hash, races).entries) {
+      const { rule } = build(entry)
+      if (entry.equations === undefined) continue
+      const optimizer = new Optimizer([Float64Array.of(1, 2)], rule as never)
+      for (let t = 0; t < 3; t++) step(optimizer as never)
+    }
+  },
+  'links of fits': (hash) => void isStable(hash, fits),
 }

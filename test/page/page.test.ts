@@ -378,6 +378,77 @@ describe("the visitor's own function", () => {
   })
 })
 
+describe('a rule of one’s own', () => {
+  const field = (page: Page) => page.getByLabel('Equations of optimizer 1')
+
+  test('is typed, raced as in Node, explained, mended, slid, shared and saved', async () => {
+    const page = await open('f=booth&from=-7,-4&maxIterations=200&adam=lr:0.5')
+    await page.getByLabel('Rule of optimizer 1').selectOption('own')
+    await field(page).waitFor()
+    await expect.poll(() => page.locator('.ranking tbody th').allTextContents()).toEqual(['tiger 0.02'])
+    const text = `equations('ball', {
+      options: { lr: { default: 0.02, min: 0, scheduled: true }, mu: { default: 0.5, min: 0, below: 1 } },
+      state: { v: 0 }, scalars: { n: 0 },
+      step: \`n = n + 1
+        v = mu*v - lr*q
+        theta = theta + v\`,
+    })`
+    await field(page).fill(text)
+    const error = page.locator('.own .error')
+    await expect
+      .poll(() => error.textContent())
+      .toContain('line 5, character 23: expected one of theta, g, t')
+    expect(await field(page).getAttribute('aria-invalid')).toBe('true')
+    expect(await page.locator('.ranking tbody th').allTextContents()).toEqual(['tiger 0.02'])
+    await field(page).fill(text.replace('lr*q', 'lr*g'))
+    await expect.poll(() => page.locator('.ranking tbody th').allTextContents()).toEqual(['ball 0.02'])
+    expect(await error.textContent()).toBe('')
+    expect(await field(page).evaluate((it) => it === document.activeElement)).toBe(true)
+    await page.getByLabel('mu of optimizer 1').fill('1')
+    await expect.poll(() => hashOf(page)).toContain('own=mu:0.9')
+    await page.locator('.timeline').fill('3')
+    await page.getByText('Update 4, with its numbers').waitFor()
+    const lines = page.locator('.equations code')
+    const [first, x] = await lines.allTextContents()
+    expect([first, x]).toEqual(['n = n + 1', '4 = 3 + 1'])
+    expect(await lines.nth(6).textContent()).toBe('theta = theta + v')
+    const [next, theta, v] = ((await lines.nth(7).textContent()) ?? '')
+      .replaceAll('−', '-')
+      .split(/ = | \+ /)
+      .map((part) => Number(part.replace(/[()]/g, '')))
+    expect(next).toBeCloseTo(theta + v, 1)
+    expect(await points(page)).toEqual(await expectedPoints(hashOf(page)))
+    const other = await open(hashOf(page).slice(1))
+    expect(await field(other).inputValue()).toBe(text.replace('lr*q', 'lr*g'))
+    const [download] = await Promise.all([
+      other.waitForEvent('download'),
+      button(other, 'Save the program').click(),
+    ])
+    expect(readFileSync(await download.path(), 'utf8')).toContain('equations("ball", {"options":{"lr":')
+    await button(other, 'Write a rule of your own').click()
+    await other.getByLabel('Equations of optimizer 2').waitFor()
+    await other.getByRole('link', { name: 'A ravine' }).click()
+    await expect.poll(() => field(other).count()).toBe(0)
+  })
+
+  test('has basins', async () => {
+    const page = await open(scenes.find(({ title }) => title === 'A rule of your own')?.hash ?? '')
+    await page.locator('#basins > summary').click()
+    await page.getByText('Done: 250,000 starts of tiger').waitFor({ timeout: 60_000 })
+  })
+
+  test('whose part of the page is missing is said, and the race goes on', async () => {
+    const page = await site.browser.newPage()
+    await page.route(/own-.*\.js$/, (route) => route.abort())
+    await page.goto(`${site.address}#f=booth&equations=a&own=&momentum=lr:0.01&maxIterations=50`)
+    await page.getByText('the part of the page that reads equations could not be loaded').waitFor()
+    await page.getByLabel('Rule of optimizer 1').selectOption('own')
+    await page.getByText('A part of the page could not be loaded').waitFor()
+    await race(page)
+    await page.close()
+  })
+})
+
 describe('the address', () => {
   test('what cannot be used of it is said, and the rest is as usual', async () => {
     const page = await open('f=rosenbrok&from=1&adam=lr:-1&adam=lr:0.5&steps=3')
@@ -513,6 +584,34 @@ describe('for everybody', () => {
     await check()
   })
 
+  test('every option says what it is, to be read and to be heard', async () => {
+    const page = await open('f=booth&adam=lr:0.5')
+    await page.locator('.entries summary').click()
+    await settings(page)
+    const fields = page.locator('.optimizers [data-option], .settings details input')
+    expect(await fields.count()).toBeGreaterThan(20)
+    for (const control of await fields.all()) {
+      const ids = (await control.getAttribute('aria-describedby'))?.split(' ') ?? []
+      const help = page.locator(`#${ids[0]}.help`)
+      expect(await help.isVisible()).toBe(true)
+      expect((await help.textContent())?.length).toBeGreaterThan(8)
+    }
+  })
+
+  test('the surface turns by arrow keys, also where nothing moves, and has an axis along F', async () => {
+    const page = await open('f=bowl&adam=lr:0.5')
+    await openSurface(page)
+    await page.locator('.surface canvas[data-engine]').waitFor()
+    const places = () =>
+      page.locator('.surface .tick').evaluateAll((all) => all.map((it) => it.style.transform))
+    await expect.poll(async () => (await places()).every((place) => place !== '')).toBe(true)
+    const texts = await page.locator('.surface .tick').allTextContents()
+    expect(texts).toEqual(expect.arrayContaining(['x', 'y', 'F', '200']))
+    const before = await places()
+    await page.locator('.surface canvas').press('ArrowRight')
+    await expect.poll(async () => (await places()).some((place, i) => place !== before[i])).toBe(true)
+  })
+
   test('nothing moves by itself where motion is to be reduced', async () => {
     const page = await open('', { reducedMotion: 'reduce' })
     await openSurface(page)
@@ -614,13 +713,13 @@ test('it is light', () => {
   const parts = (...later: string[]) =>
     size(assets.filter((name) => !later.some((of) => name.startsWith(of))))
   const late = ['loss-', 'uPlot', 'inspect-', 'effects-', 'save-', 'texts-', 'trigonometric-', 'bench-']
-  const wanted = ['expression-', 'schedules-', 'basins-']
+  const wanted = ['expression-', 'parse-', 'schedules-', 'own-', 'basins-']
   expect(assets.filter((name) => /^(surface|expression|schedules|basins)-/.test(name))).toHaveLength(5)
   // Until it can be played with; with the chart, equations and whatever else follows; with the surface; and with an
-  // expression, schedules or the basins, which few need.
+  // expression, schedules, a rule of one's own (on the page and in the worker) or the basins, which few need.
   expect(parts('surface-', ...late, ...wanted)).toBeLessThan(124_000)
-  expect(parts('surface-', ...wanted)).toBeLessThan(159_000)
+  expect(parts('surface-', ...wanted)).toBeLessThan(160_000)
   expect(parts(...wanted)).toBeLessThan(300_000)
-  expect(parts('schedules-', 'basins-')).toBeLessThan(364_000)
-  expect(size(assets)).toBeLessThan(496_000)
+  expect(parts('schedules-', 'own-', 'basins-')).toBeLessThan(368_000)
+  expect(size(assets)).toBeLessThan(618_000)
 })

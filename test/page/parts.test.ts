@@ -16,14 +16,17 @@ import { digitBelow, shownTo } from '../../page/src/dom.js'
 import { withoutEffect } from '../../page/src/effects.js'
 import { parseObjective } from '../../page/src/expression.js'
 import { equalView, landscapeOf } from '../../page/src/functions.js'
+import { readLiteral } from '../../page/src/literal.js'
 import { measure, SIZES } from '../../page/src/measure.js'
 import { placed, shortNames } from '../../page/src/names.js'
+import { readEquations } from '../../page/src/own.js'
 import { dark, dashes, light } from '../../page/src/palette.js'
 import { Race } from '../../page/src/race.js'
 import { build, fields, nameOf, notOffered, ruleNames, schedulesIn, suggested } from '../../page/src/rules.js'
+import { scenes, TIGER } from '../../page/src/scenes.js'
 import { readSchedules } from '../../page/src/schedules.js'
 import { fromHash, initial, type State, toHash } from '../../page/src/state.js'
-import { formula, symbols } from '../../page/src/substitute.js'
+import { formula, line, symbols } from '../../page/src/substitute.js'
 import { GRID, levelsOf, survey } from '../../page/src/terrain.js'
 import { verdict } from '../../page/src/verdict.js'
 
@@ -206,6 +209,130 @@ describe('schedules', () => {
   })
 })
 
+describe('rules of one’s own', () => {
+  const entry: State['entries'][number] = {
+    ...{ rule: 'own', equations: TIGER },
+    options: { lr: 'cosine(0.1,{steps:9})', beta: 0.5, clipNorm: 2 },
+  }
+  const state: State = {
+    ...initial,
+    entries: [entry, { rule: 'adam', options: {} }, { ...entry, options: {} }],
+  }
+  const hash = toHash(state)
+  const linked = (text: string) => `equations=${encodeURIComponent(text)}&own=`
+
+  test('without the part of the page that reads them it says so', () => {
+    const { problems } = fromHash(linked(TIGER))
+    expect(problems).toEqual(['own: the part of the page that reads equations could not be loaded.'])
+  })
+
+  test('are read, once for several, and come back from the address, however much of it was escaped', () => {
+    readEquations()
+    readSchedules()
+    expect(hash.match(/equations=/g)).toHaveLength(1)
+    expect(fromHash(hash)).toEqual({ state, problems: [] })
+    expect(fromHash(decodeURIComponent(hash))).toEqual({ state, problems: [] })
+    expect(nameOf(entry)).toBe('tiger cosine(…) beta 0.5 clipNorm 2')
+    const found = Object.fromEntries(fields(entry).map(({ name, slides }) => [name, slides]))
+    expect(found).toEqual({
+      ...{ lr: 'rate', beta: 'carry', maximize: null },
+      ...{ warmup: null, delay: null, clipNorm: null, clipValue: null },
+    })
+  })
+
+  test('have sliders for what can be slid, a warm-up where the rate may be scheduled, and need no rate', () => {
+    const equations = `equations('few', {
+      options: { a: { default: 3, min: 0 }, b: { default: 0.5, below: 1 }, eps: 1e-9, zero: 0, flag: true },
+      step: 'theta = theta - a*b*(flag == 1 ? g : zero + eps)',
+    })`
+    expect(fields({ rule: 'own', equations }).map(({ name, kind, slides }) => [name, kind, slides])).toEqual([
+      ...[
+        ['a', 'number', 'rate'],
+        ['b', 'number', 'carry'],
+        ['eps', 'number', null],
+        ['zero', 'number', null],
+      ],
+      ...[
+        ['flag', 'flag', null],
+        ['maximize', 'flag', null],
+        ['delay', 'number', null],
+      ],
+      ...[
+        ['clipNorm', 'number', null],
+        ['clipValue', 'number', null],
+      ],
+    ])
+    expect(nameOf({ rule: 'own', equations, options: { a: 2 } })).toBe('few a 2')
+  })
+
+  test.each([
+    ['', 'equations: line 1, character 1: expected “equations”, got the end.'],
+    ["equations('x', {\n  step: 3 4 })", 'equations: line 2, character 11: expected “,”, got “4”.'],
+    [
+      'equations(x',
+      'equations: line 1, character 11: expected the name of the rule, as in equations(‘mine’, …), got “x”.',
+    ],
+    [
+      `equations("x", { step: \`$${'{g}'}\` })`,
+      `equations: line 1, character 24: expected a text without places to be filled in, got “\`$${'{g}'}\`”.`,
+    ],
+    [
+      "equations('x', { step: 'theta = g' }) + 1",
+      'equations: line 1, character 39: expected the end, got “+”.',
+    ],
+    [
+      "equations('x', { step: alert(1) })",
+      'equations: line 1, character 24: expected a number, true or false, a text or {, got “alert”.',
+    ],
+    [
+      "equations('adam', { step: 'theta = g' })",
+      'equations: name: expected a name that no other rule has, got "adam".',
+    ],
+    [
+      "equations('x', { options: { delay: 1 }, step: 'theta = g' })",
+      'equations: options: expected another name than delay, which any rule has here.',
+    ],
+    [
+      "equations('x', {\n  // a comment\n  step: `a = g\n    theta = b`,\n})",
+      'equations x: line 4, character 13: expected one of theta, g, t, a, got b: a = g theta = ⟨here⟩.',
+    ],
+    [' '.repeat(5000), 'The equations: expected at most 4000 characters.'],
+  ])('“%s” is refused with the place', (text, problem) => {
+    expect(fromHash(linked(text)).problems).toContain(problem)
+  })
+
+  test('a literal is read as a program reads it', () => {
+    const text = `export const a = equations("a", { // words: 'x'
+      'b': { c: -1.5e-3, d: true, e: 1_000 }, /* { */ f: 'it\\'s\\n', step: \`g\`, })`
+    const { name, given, stepAt } = readLiteral(text)
+    expect(name).toBe('a')
+    expect(JSON.parse(JSON.stringify(given))).toEqual({
+      b: { c: -0.0015, d: true, e: 1000 },
+      f: "it's\n",
+      step: 'g',
+    })
+    expect(text.slice(stepAt, stepAt + 1)).toBe('g')
+  })
+
+  test('an update’s numbers stand in their lines', () => {
+    expect(line('m = beta1*m + (1 - beta1)*g_2', { beta1: 0.9, m: -2, g_2: 3 })).toBe(
+      'm = 0.9*(−2) + (1 - 0.9)*3'.replace('m =', '(−2) ='),
+    )
+    expect(line('2e5*e', { e: 1 })).toBe('2e5*1')
+  })
+
+  test('a scene has one', () => {
+    expect(
+      scenes.filter(({ hash }) => fromHash(hash).state.entries.some(({ rule }) => rule === 'own')),
+    ).toHaveLength(1)
+  })
+})
+
+test('every option has a sentence that says what it is', () => {
+  for (const rule of ruleNames)
+    for (const { name, help } of fields({ rule })) expect(help, `${rule}: ${name}`).toMatch(/.{4}/)
+})
+
 test('rules for matrices alone are not offered, and a link that has one says why', () => {
   expect(ruleNames).toEqual(expect.arrayContaining(['adafactor', 'sm3']))
   expect(ruleNames).not.toContain('muon')
@@ -217,7 +344,7 @@ test('rules for matrices alone are not offered, and a link that has one says why
 
 test.each(ruleNames)('%s: every option of the definition has a control, the learning rate first', (rule) => {
   const { rule: built } = build(suggested(rule))
-  const names = fields(rule).map(({ name }) => name)
+  const names = fields({ rule }).map(({ name }) => name)
   expect(names[0]).toBe('lr')
   // Muon's fallback is a rule.
   const isPlain = ([key, value]: [string, unknown]) =>
@@ -225,7 +352,7 @@ test.each(ruleNames)('%s: every option of the definition has a control, the lear
   const plain = Object.entries(built).filter(isPlain)
   expect(names).toEqual(expect.arrayContaining(plain.map(([key]) => key)))
   expect(new Set(names).size).toBe(names.length)
-  for (const { name, kind, choices } of fields(rule)) {
+  for (const { name, kind, choices } of fields({ rule })) {
     const value = (built as unknown as Record<string, unknown>)[name] ?? 0
     const type = { flag: 'boolean', choice: 'string', number: 'number' }[kind]
     expect(typeof value, name).toBe(type)
@@ -258,6 +385,22 @@ describe('terrain', () => {
       expect(Math.min(...finite)).toBeLessThan(0.05)
     }
   })
+
+  test.each(['rosenbrock', 'saddle', 'styblinskiTang', 'bowl', 'ackley'] as const)(
+    'marks along F are values at their heights: %s',
+    async (objective) => {
+      const { marks, heightOf } = survey(await landscapeOf({ ...initial, objective }))
+      expect(marks.length).toBeGreaterThan(2)
+      for (const [i, [value, height]] of marks.entries()) {
+        expect(height).toBe(heightOf(value))
+        // Neither beyond an end, where a height stands for others too, nor crowded.
+        if (i > 0) {
+          expect(value).toBeGreaterThan(marks[i - 1][0])
+          expect(height - marks[i - 1][1]).toBeGreaterThan(0.1)
+        }
+      }
+    },
+  )
 
   test('as many contours as can be told apart', async () => {
     const levels = async (objective: State['objective']) =>

@@ -3,6 +3,7 @@
 import * as all from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { landscapeOf } from '../../page/src/functions.js'
+import { readEquations } from '../../page/src/own.js'
 import { programOf } from '../../page/src/program.js'
 import { Race } from '../../page/src/race.js'
 import { scenes } from '../../page/src/scenes.js'
@@ -10,6 +11,7 @@ import { readSchedules } from '../../page/src/schedules.js'
 import { fromHash, toHash } from '../../page/src/state.js'
 
 readSchedules()
+readEquations()
 const antigrad = { ...all }
 
 async function raced(title: string) {
@@ -128,6 +130,25 @@ describe('what the sentences say is so', () => {
     expect(Math.max(adam, momentum)).toBeLessThan(Infinity)
     // By gradients, of which it asks for more than one in some updates.
     expect(race.racers[0].reach).toBeGreaterThan(race.racers[0].made)
+  })
+
+  test('A rule of your own', async () => {
+    const race = await raced('A rule of your own')
+    const [own, descent] = race.state.entries
+    expect([
+      own.rule,
+      own.equations?.split('\n').filter((line) => /^ .*\b(m|theta) = /.test(line)).length,
+    ]).toEqual(['own', 2])
+    expect(descent.rule).toBe('gradientDescent')
+    const path = pathOf(race, 0)
+    for (const [i, [x, y]] of path.slice(1).entries()) {
+      expect(Math.abs(x - path[i][0])).toBeCloseTo(0.03, 12)
+      expect(Math.abs(y - path[i][1])).toBeCloseTo(0.03, 12)
+    }
+    const [tiger, slow] = reachedAt(race)
+    expect(tiger).toBeLessThan(slow)
+    expect(slow).toBeLessThan(Infinity)
+    for (const i of [0, 1]) expect(crossings(path.slice(-100), i)).toBeGreaterThan(10)
   })
 })
 

@@ -7,6 +7,7 @@ import { minimize, type Rule } from 'antigrad'
 import type { Browser, Page } from 'playwright-core'
 import { expect } from 'vitest'
 import { landscapeOf } from '../../page/src/functions.js'
+import { readEquations } from '../../page/src/own.js'
 import { clipOf } from '../../page/src/race.js'
 import { METHOD, nameOf, build as ruleOf } from '../../page/src/rules.js'
 import { readSchedules } from '../../page/src/schedules.js'
@@ -16,6 +17,7 @@ import { once } from '../once.js'
 import { type Site, type SiteInChromium, serveFolder, toChromium } from '../served.js'
 
 readSchedules()
+readEquations()
 
 // Nothing from elsewhere, and no code from text.
 const policy =
