@@ -511,12 +511,12 @@ export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N ext
   #checkFree(call: string): void {
     this.#steps.straight = null
     if (this.#isBusy) throw new BusyError(call)
-    this.#checkUsable(call)
+    this.#checkUsable()
+    this.#steps.progress.keep?.(call)
   }
 
-  #checkUsable(call?: string): void {
-    const { parts } = this.#model
-    for (let p = 0; p < parts.length; p++) parts[p].arena.checkUsable(call)
+  #checkUsable(): void {
+    for (const { arena } of this.#model.parts) arena.checkUsable()
   }
 
   /** Runs what may run code of the user's, which must not change what is looked at. */

@@ -191,6 +191,74 @@ test.each(changes)('the state at the call is written, whatever comes: %s', async
   expect(digest(await readFile(path))).toEqual(later)
 })
 
+test.each(savable)(
+  '$name: a step without some gradients changes nothing that is written',
+  async ({ rule, options }) => {
+    const sizes = { w: 12, b: 3, c: 5 }
+    const all = (seed: number) =>
+      Object.fromEntries(
+        Object.entries(sizes).map(([name, size]) => [name, noise(seed + size, size, 'float32')]),
+      )
+    const optimizer = new Optimizer(all(1), rule, { shapes: { w: [3, 4] }, ...options } as never)
+    const step = (gradients: object) => {
+      optimizer.point()
+      optimizer.step(gradients as never)
+    }
+    for (const [seed, name] of [
+      [50, 'w'],
+      [60, 'b'],
+      [70, 'c'],
+    ] as const) {
+      step(all(seed))
+      const expected = encode(optimizer.save())
+      const writing = toBlob(optimizer)
+      step({ ...all(seed + 1), [name]: null })
+      step({ [name]: all(seed + 2)[name] })
+      step(all(seed + 3))
+      expect(encode(await readFile(await writing))).toBe(expected)
+    }
+  },
+)
+
+describe('memory that a step takes while a file is written', () => {
+  const MIB = 2 ** 18
+  const taken = (step: () => unknown) => {
+    const { arrayBuffers } = process.memoryUsage()
+    step()
+    return (process.memoryUsage().arrayBuffers - arrayBuffers) / 2 ** 20
+  }
+  const two = (options: object = {}) => {
+    const params = { still: numbers(1, 8 * MIB), moved: numbers(2, 2 * MIB) }
+    const optimizer = new Optimizer<typeof params, Rule>(params, sgd({ lr: 0.1, momentum: 0.9 }), options)
+    optimizer.step(params)
+    return { optimizer, gradients: { moved: params.moved } }
+  }
+
+  test.each<[string, object, number]>([
+    ['its tensors and their state', {}, 4],
+    ['and all averages', { average: ema(0.5) }, 4 + 10],
+    ['or all of what lookahead moves together', { lookahead: { steps: 2 } }, 3 * 10],
+    ['or of what is accumulated', { accumulate: 2 }, 3 * 10],
+  ])('%s', async (_, options, most) => {
+    const { optimizer, gradients } = two(options)
+    const expected = digest(optimizer.save())
+    const writing = toBlob(optimizer)
+    expect(taken(() => optimizer.step({}))).toBeLessThan(0.1)
+    expect(taken(() => optimizer.step(gradients))).toBeLessThan(most + 0.1)
+    expect(taken(() => optimizer.step(gradients))).toBeLessThan(0.1)
+    expect(digest(await readFile(await writing))).toEqual(expected)
+  })
+
+  test('no piece that is written, whether others follow or not', async () => {
+    const { optimizer, gradients } = two()
+    const expected = digest(optimizer.save())
+    const writing = toBlob(optimizer)
+    for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve))
+    expect(taken(() => optimizer.step({ ...gradients, still: numbers(3, 8 * MIB) }))).toBeLessThan(8 + 20 - 3)
+    expect(digest(await readFile(await writing))).toEqual(expected)
+  })
+})
+
 test('two files at once are of two moments', async () => {
   const optimizer = large()
   const [first, second] = [fresh(), fresh()]

@@ -75,8 +75,6 @@ export class Arena {
   readonly #written: Uint32Array
   /** Counts changes of the tables. */
   version = 0
-  /** Keeps what is there, while a file is written, before calls that may change it. */
-  keep: ((call?: string) => void) | null = null
   /** Where there is room for an engine's plan of so many passes. */
   readonly plan: number
   readonly planned: number
@@ -256,11 +254,9 @@ export class Arena {
   }
 
   /**
-   * @param call may change something
    * @throws TensorError where it is detached; EngineError where an engine has failed in the middle of it
    */
-  checkUsable(call?: string): void {
-    this.keep?.(call)
+  checkUsable(): void {
     if (this.#failure !== null) throw this.fail(...this.#failure)
     if (!this.isDetached) return
     const received = 'a detached one: its buffer was transferred'

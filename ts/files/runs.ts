@@ -92,8 +92,8 @@ export function begin(optimizer: unknown, options: unknown): Writing {
     const tensors = arrays.map(
       ({ name, shape, array }): Writable => ({
         ...{ name, shape, dtype: dtype ?? saved.dtype, length: array.length },
-        values: () => snapshot.valuesOf(array),
-        release: () => snapshot.release(array),
+        values: (from, to) => snapshot.read(array, from, to),
+        release: (to) => snapshot.release(array, to),
       }),
     )
     snapshot.only(new Set(arrays.map(({ array }) => array)))

@@ -1,73 +1,94 @@
 /** A run as it is at one moment, while it goes on: copied as far as something is about to change it, and no further. */
 
-import type { Arena } from '../arena/arena.js'
+import { ALL, type Present } from '../gradients/read.js'
 import { copyOf } from '../ground/copy.js'
 import { OptionError } from '../ground/errors.js'
 import type { FloatArray } from '../ground/numbers.js'
+import type { Tensor } from '../model/part.js'
 import { Optimizer } from '../optimizer.js'
 import type { Keep, Saved } from '../saved/write.js'
+import type { Progress } from '../step/progress.js'
 
-/** What leaves frozen tensors as they are. */
-const STEPS: readonly unknown[] = ['step', 'stepAsync', 'point']
-/** What changes nothing that is saved; undefined is the same call once more. */
-const LOOKS: readonly unknown[] = ['save', 'state', 'set', 'zeroGrad', 'add', undefined]
+/** A call of the optimizer's, or the gradients by which it is to be updated. */
+type Change = string | Present
 
-type Keeper = (call?: string) => void
+/** Calls that change nothing that is saved: of steps there are the gradients as well. */
+const LOOKS: readonly Change[] = ['save', 'state', 'set', 'zeroGrad', 'add', 'step', 'stepAsync']
 
-/** Who is to be told of changes of an arena: several files may be written at once. */
-const keepers = new WeakMap<Arena, Set<Keeper>>()
+type Keeper = (change: Change) => void
 
-function watch(arena: Arena, keeper: Keeper): void {
-  const all = keepers.get(arena) ?? new Set()
-  keepers.set(arena, all.add(keeper))
-  arena.keep = (call) => {
-    for (const keeper of all) keeper(call)
+/** Who is to be told of changes: several files may be written at once. */
+const keepers = new WeakMap<Progress, Set<Keeper>>()
+
+function watch(progress: Progress, keeper: Keeper): void {
+  const all = keepers.get(progress) ?? new Set()
+  keepers.set(progress, all.add(keeper))
+  progress.keep = (change) => {
+    for (const keeper of all) keeper(change)
   }
 }
 
-function unwatch(arena: Arena, keeper: Keeper): void {
-  const all = keepers.get(arena)
+function unwatch(progress: Progress, keeper: Keeper): void {
+  const all = keepers.get(progress)
   all?.delete(keeper)
-  if (all?.size === 0) arena.keep = null
+  if (all?.size === 0) delete progress.keep
 }
 
-/** An array of a run: a view, or its copy from before it was changed. */
+/** What is still to be written of an array of a run: of the view, or a copy from before it was changed. */
 interface Pending {
+  readonly tensor: Tensor
   values: FloatArray
-  readonly isFrozen: boolean
+  /** At which number `values` begins. */
+  start: number
+  /** What comes before there is written. */
+  written: number
   isCopied: boolean
 }
 
 export class Snapshot {
-  /** Arrays in it are live: {@link valuesOf} has what they were. */
+  /** Arrays in it are live: {@link read} has what they were. */
   readonly saved: Saved
   readonly #pending = new Map<FloatArray, Pending>()
-  readonly #arenas = new Set<Arena>()
+  readonly #progress: Progress
 
   /** @throws as `optimizer.save()` */
   constructor(optimizer: unknown) {
     if (!(optimizer instanceof Optimizer)) throw new OptionError('optimizer', 'an Optimizer', optimizer)
-    const keep: Keep = (view, { isFrozen, part }) => {
-      this.#pending.set(view, { values: view, isFrozen, isCopied: false })
-      this.#arenas.add(part.arena)
+    let found: Progress | undefined
+    const keep: Keep = (view, tensor, progress) => {
+      this.#pending.set(view, { tensor, values: view, written: 0, start: 0, isCopied: false })
+      found = progress
       return view
     }
     this.saved = (optimizer as unknown as { save(keep: Keep): Saved }).save(keep)
-    for (const arena of this.#arenas) watch(arena, this.#keep)
+    this.#progress = found as unknown as Progress
+    watch(this.#progress, this.#keep)
   }
 
-  readonly #keep: Keeper = (call) => {
-    if (LOOKS.includes(call)) return
-    const isStep = STEPS.includes(call)
-    for (const pending of this.#pending.values()) {
-      if (pending.isCopied || (isStep && pending.isFrozen)) continue
-      pending.values = copyOf(pending.values)
+  readonly #keep: Keeper = (change) => {
+    if (LOOKS.includes(change)) return
+    for (const [view, pending] of this.#pending) {
+      if (pending.isCopied || !this.#changes(change, view, pending.tensor)) continue
+      pending.values = copyOf(pending.values.subarray(pending.written))
+      pending.start = pending.written
       pending.isCopied = true
     }
   }
 
-  valuesOf(view: FloatArray): FloatArray {
-    return (this.#pending.get(view) as Pending).values
+  #changes(change: Change, view: FloatArray, { name, number, state, isFrozen }: Tensor): boolean {
+    if (change === 'point') return state.point !== undefined && !isFrozen
+    if (typeof change === 'string') return true
+    if (isFrozen) return false
+    const { average, slow, accumulated } = this.saved.tensors[name]
+    // Some steps of theirs are of all tensors, whether they have a gradient then or not.
+    if (slow !== null || accumulated !== null) return true
+    return change === ALL || change[number] !== undefined || average?.values === view
+  }
+
+  /** Numbers of an array as they were. */
+  read(view: FloatArray, from: number, to: number): FloatArray {
+    const { values, start } = this.#pending.get(view) as Pending
+    return values.subarray(from - start, to - start)
   }
 
   /** Leaves all others out. */
@@ -75,14 +96,16 @@ export class Snapshot {
     for (const view of this.#pending.keys()) if (!views.has(view)) this.#pending.delete(view)
   }
 
-  /** It is written, or nobody wants it. */
-  release(view: FloatArray): void {
-    this.#pending.delete(view)
+  /** Nobody asks again for what comes before there. */
+  release(view: FloatArray, to: number): void {
+    const pending = this.#pending.get(view) as Pending
+    pending.written = to
+    if (to === view.length) this.#pending.delete(view)
   }
 
   /** Of all that is left. */
   close(): void {
     this.#pending.clear()
-    for (const arena of this.#arenas) unwatch(arena, this.#keep)
+    unwatch(this.#progress, this.#keep)
   }
 }

@@ -305,13 +305,16 @@ function describe(snapshot: Snapshot): { tensors: Writable[]; metadata: Map<stri
     ...options,
     params: names.map(() => next++),
   }))
-  const tensors = names.flatMap((name, index) =>
-    tensorsOf(saved.tensors[name], ports[optimizer as string]).map(
-      ({ key, shape, values, isLive }): Writable => ({
-        ...{ name: `${key}/${index}`, shape, dtype: saved.dtype, length: values.length },
-        values: () => (isLive ? snapshot.valuesOf(values) : values),
-      }),
-    ),
+  const parts = names.flatMap((name, index) =>
+    tensorsOf(saved.tensors[name], ports[optimizer as string]).map((part) => ({ ...part, index })),
+  )
+  snapshot.only(new Set(parts.map(({ values }) => values)))
+  const tensors = parts.map(
+    ({ key, index, shape, values, isLive, isLast }): Writable => ({
+      ...{ name: `${key}/${index}`, shape, dtype: saved.dtype, length: values.length },
+      values: (from, to) => (isLive ? snapshot.read(values, from, to) : values.subarray(from, to)),
+      release: (to) => isLast && snapshot.release(values, to),
+    }),
   )
   const metadata = new Map([
     ['format', 'pt'],
@@ -348,17 +351,28 @@ interface Part {
   readonly shape: readonly number[]
   readonly values: FloatArray
   readonly isLive: boolean
+  /** Whether it is, and stands here for the last time. */
+  readonly isLast: boolean
 }
 
 /** What `state_dict()` has of a tensor, and the tensor. */
 function tensorsOf(tensor: SavedTensor, port: Port): Part[] {
   const { clock, params, state } = tensor
   const shape = tensor.shape ?? [params.length]
-  const live = (key: string, values: FloatArray) => ({ key, shape, values, isLive: true })
+  const live = (key: string, values: FloatArray, isLast = true) => ({
+    key,
+    shape,
+    values,
+    isLive: true,
+    isLast,
+  })
   const scalar = (key: string, value: number | undefined) =>
-    value === undefined ? [] : [{ key, shape: [], values: Float64Array.of(value), isLive: false }]
-  const parts = [live('params', params)]
+    value === undefined
+      ? []
+      : [{ key, shape: [], values: Float64Array.of(value), isLive: false, isLast: false }]
   const { t, momenta, nextRate } = clock as Record<string, number>
+  const isAveraged = t > 0 && nextRate !== undefined
+  const parts = [live('params', params, !isAveraged)]
   // Torch has no state of what was never updated.
   if (t === 0) return parts
   const isSgd = port.rule === ports.SGD.rule
@@ -368,7 +382,7 @@ function tensorsOf(tensor: SavedTensor, port: Port): Part[] {
     ...scalar('step', isSgd ? undefined : t),
     ...scalar('mu_product', momenta),
     ...scalar('eta', nextRate),
-    ...scalar('mu', nextRate === undefined ? undefined : 1),
-    ...(nextRate === undefined ? [] : [live('ax', params)]),
+    ...scalar('mu', isAveraged ? 1 : undefined),
+    ...(isAveraged ? [live('ax', params)] : []),
   ]
 }

@@ -13,10 +13,10 @@ export interface Writable {
   readonly shape: readonly number[]
   readonly dtype: WrittenDtype
   readonly length: number
-  /** Its values as they are to be written, asked for piece by piece. */
-  values(): FloatArray
-  /** Nobody asks for them any more. */
-  readonly release?: () => void
+  /** Some of its values as they are to be written, asked for piece by piece. */
+  values(from: number, to: number): FloatArray
+  /** Nobody asks for those before any more. */
+  release?(to: number): void
 }
 
 /** How many bytes are copied and summed at once, and how many such pieces there are: the others are being written. */
@@ -68,13 +68,13 @@ export async function writeAll(sink: Sink, { tensors, header, start }: ReturnTyp
           await flush()
           continue
         }
-        const bytes = bytesOf(values().subarray(done, done + count), dtype)
+        const bytes = bytesOf(values(done, done + count), dtype)
         pieces[turn].set(bytes, filled)
         sum = crc32(bytes, sum)
         filled += bytes.length
         done += count
+        release?.(done)
       }
-      release?.()
       sums.push(sum)
     }
     await flush()

@@ -76,7 +76,7 @@ export interface Saved {
 }
 
 /** What is saved of an array: a copy, or for who waits on changes himself the view. */
-export type Keep = (view: FloatArray, tensor: Tensor) => FloatArray
+export type Keep = (view: FloatArray, tensor: Tensor, progress: Progress) => FloatArray
 
 /** @throws OptionError where a rule has a function, which cannot be saved; MemoryError where there is none for copies */
 export function save(progress: Progress, groups: Groups | null, keep: Keep): Saved {
@@ -85,7 +85,7 @@ export function save(progress: Progress, groups: Groups | null, keep: Keep): Sav
   const plain = groups?.matches.every(isPlain) ? groups.plain : null
   for (const group of plain ?? []) checkPlain(group)
   const tensors: Record<string, SavedTensor> = {}
-  for (const tensor of model.all()) setOwn(tensors, tensor.name, saveTensor(tensor, around, keep))
+  for (const tensor of model.all()) setOwn(tensors, tensor.name, saveTensor(tensor, progress, keep))
   return {
     format: 'antigrad',
     version: VERSION,
@@ -107,9 +107,10 @@ export function save(progress: Progress, groups: Groups | null, keep: Keep): Sav
   }
 }
 
-function saveTensor(tensor: Tensor, { accumulate, average, lookahead }: Around, keep: Keep): SavedTensor {
+function saveTensor(tensor: Tensor, progress: Progress, keep: Keep): SavedTensor {
+  const { accumulate, average, lookahead } = progress.around
   const { shape, use, isFrozen, groups, part, place, averaged, gathered } = tensor
-  const kept = (view: FloatArray) => keep(view, tensor)
+  const kept = (view: FloatArray) => keep(view, tensor, progress)
   const plane = (array: number) => kept(tensor.view(array))
   const isAccumulating = accumulate.batches > 1
   return {

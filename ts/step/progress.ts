@@ -65,6 +65,8 @@ export class Progress {
   before: readonly Float64Array[] | null = null
   /** The names of tensors whose gradients were not finite. */
   nonFinite = NOBODY
+  /** Keeps what is there, while a file is written, before calls that may change it and updates by these gradients. */
+  declare keep?: (change: string | Present) => void
 
   constructor(model: Model, around: Around) {
     this.model = model

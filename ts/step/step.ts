@@ -118,6 +118,7 @@ export class Steps {
     const { progress } = this
     progress.present = given
     progress.outside = given
+    progress.keep?.(given)
     if (this.#version !== this.#model.version) {
       this.#sequence = sequenceOf(progress)
       this.#short = straightOf(progress)
