@@ -43,9 +43,19 @@ const grounds = {
     count: 200,
     builds: buildTypeScript,
     files: [
-      ...['courses', 'fits/bits', 'rows', 'report', 'set', 'given-gradients', 'sum-gradients', 'plane'],
+      ...['courses', 'fits/bits'],
       ...['checkpoint', 'changes', 'groups', 'around', 'non-finite', 'rename'].map((name) => `model/${name}`),
-      ...['attacks/saved', 'optimizer', 'average', 'schedule-free', 'muon'],
+      ...[
+        'attacks/saved',
+        'files/runs',
+        'rows',
+        'report',
+        'set',
+        'given-gradients',
+        'sum-gradients',
+        'plane',
+      ],
+      ...['optimizer', 'average', 'schedule-free', 'muon'],
       ...['engines', 'bad-input', 'many-parameters', 'hard', 'nist', 'scipy', 'shared', 'reweighted'].map(
         (name) => `fits/${name}`,
       ),
