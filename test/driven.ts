@@ -25,7 +25,7 @@ export interface Browser {
   launch(): Promise<Driven>
 }
 
-/** Milliseconds for a browser to start, or to load a page: at the lowest priority three minutes were not enough. */
+/** Milliseconds for what a browser does: at the lowest priority three minutes were not enough for it to start. */
 export const PATIENCE = 600_000
 
 async function firefox(executablePath: string): Promise<Driven> {
@@ -80,7 +80,7 @@ async function webkit(driver: string): Promise<Driven> {
     await listening(port)
     const { sessionId } = (await call('POST', '/session', { capabilities: {} })) as { sessionId: string }
     const session = `/session/${sessionId}`
-    await call('POST', `${session}/timeouts`, { script: 300_000, pageLoad: PATIENCE })
+    await call('POST', `${session}/timeouts`, { script: PATIENCE, pageLoad: PATIENCE })
     return {
       errors: [],
       open: async (url) => void (await call('POST', `${session}/url`, { url })),

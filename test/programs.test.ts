@@ -4,10 +4,14 @@
  * `npm run fuzz` goes on.
  */
 
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { engines } from 'antigrad'
 import { afterAll, expect, test } from 'vitest'
 import { home } from './children.js'
 import { found } from './programs/found.js'
+import { ProcessHost } from './programs/hosts.js'
 import { Runner, search } from './programs/search.js'
 
 const programs = Number(process.env.ANTIGRAD_TEST_RUNS ?? 400)
@@ -22,6 +26,17 @@ test('every engine is there', () => {
 
 test.each(Object.entries(found))('once found: %s', async (_, program) => {
   expect(await runner.run(program)).toBeNull()
+})
+
+test.each([
+  ['goes on for ever', 'for (;;);', 'no answer within 5 s'],
+  ['waits for ever', 'setInterval(() => {}, 1e9)', 'nothing is done for 5 s'],
+])('what %s is ended', async (_, body, message) => {
+  const file = join(mkdtempSync(join(tmpdir(), 'antigrad-host-')), 'child.mjs')
+  writeFileSync(file, `console.log('ready')\nprocess.stdin.once('data', () => { ${body} })`)
+  const host = new ProcessHost('one', home, [process.execPath], Promise.resolve(file), 5000)
+  expect(await host.ask(found['so were the starts of a fit'], false)).toMatchObject({ message })
+  rmSync(dirname(file), { recursive: true })
 })
 
 test(

@@ -107,7 +107,7 @@ function editedWithin(text: string, given: Edit): string {
   return JSON.stringify(whole)
 }
 const values = [null, true, -1, 0, 0.5, 3, 2 ** 31, 2 ** 53, 1e300, '', 'adam', 'w', [], {}, [[]], '7fc00000']
-const isJson = target === 'saved runs' || target === 'JSON'
+const isJson = ['saved runs', 'JSON', 'chunk plans'].includes(target)
 /** One in six edits of JSON is of its text. */
 const mutated = (text: string, given: Edit) =>
   isJson && given.word % 6 > 0 ? editedWithin(text, given) : edited(text, given)

@@ -13,9 +13,13 @@ import {
   sgd,
   warmup,
 } from 'antigrad'
+import { HASH } from '../../dist/arena/manifest.js'
+import { version } from '../../dist/ground/package.js'
+import { readFitsAsked, readSweepAsked } from '../../dist/work/asked.js'
 import { toHash as fitHash, initial as fitState } from '../../page/src/fit/state.js'
 import { scenes, TIGER } from '../../page/src/scenes.js'
 import { toHash as raceHash, initial as raceState } from '../../page/src/state.js'
+import { twins } from '../equations/rules.js'
 import { encode } from '../model/going-on.js'
 
 function saved(rule: Rule, options: object = {}): string {
@@ -37,9 +41,47 @@ const rules: readonly Rule[] = [
   scheduleFreeSgd(),
 ]
 
+const own = (name: string) => {
+  const { own, options } = twins.find((twin) => twin.name === name) as (typeof twins)[number]
+  return own(options) as Rule & { readonly equations: { readonly step: string } }
+}
+const ownRules = ['own-adamw', 'own-lars', 'own-mars'].map(own)
+
+const kernels = HASH.toString(16).padStart(8, '0')
+const common = { format: 1, version, kernels }
+const sweep = {
+  kind: 'sweep',
+  asked: readSweepAsked('sweep', {
+    rule: 'momentum',
+    options: { lr: [0.1, 0.2], momentum: [0, 0.9] },
+    starts: 4,
+  }),
+}
+const table = {
+  group: 'well',
+  drop: false,
+  format: { delimiter: ',', decimal: '.', isGrouped: false, comment: '#' },
+}
+const fits = (model: object) => ({ kind: 'fits', asked: readFitsAsked('fits', model), table })
+const chunk = (to: number, end: number) => ({ to, end, sha256: '0123456789abcdef'.repeat(4) })
+const data = { file: 'wells.csv', bytes: 900, header: 9 }
+const plans = [
+  { ...common, specification: sweep, chunks: [{ to: 2 }, { to: 4 }] },
+  {
+    ...common,
+    specification: fits({ model: 'a*exp(-b*t) + c', x: { t: 't' }, start: { a: 1, b: 1, c: 0 } }),
+    ...{ data, chunks: [chunk(3, 300), chunk(4, 900)] },
+  },
+  {
+    ...common,
+    specification: fits({ model: 'fourPL', x: { dose: 'dose' }, y: 'response', loss: 'huber' }),
+    ...{ data, chunks: [chunk(1, 900)] },
+  },
+]
+
 export const corpus = {
   'saved runs': [
-    ...rules.map((rule) => saved(rule)),
+    ...[...rules, ...ownRules].map((rule) => saved(rule)),
     saved(adam(), {
       groups: [
         { match: 'body.*', rule: nesterov(), lrScale: 0.5 },
@@ -64,10 +106,14 @@ export const corpus = {
     't,y\n1,"a ""quoted"" cell,\nof two lines"\n2,3\n',
   ],
   JSON: [
-    ...rules.map((rule) => JSON.stringify(rule)),
+    ...[...rules, ...ownRules].map((rule) => JSON.stringify(rule)),
     '{"name":"adam","lr":{"schedule":"warmup","value":0.05,"steps":3,"from":0}}',
     '{"name":"sgd","lr":{"schedule":"piecewise","values":[1,2],"steps":[3]},"momentum":0.5}',
   ],
+  equations: ['sgd-nesterov', 'adamw', 'amsgrad', 'lion', 'lamb', 'lars', 'mars', 'stableAdamW'].map(
+    (name) => own(`own-${name}`).equations.step,
+  ),
+  'chunk plans': plans.map((plan) => JSON.stringify(plan)),
   'links of races': [
     raceHash(raceState),
     'f=own&expression=x%5E2%20%2B%20y%5E2&view=-3,3,-3,3&from=1,2&adam=lr:0.1&momentum=lr:warmup(0.1%3B%20steps%3A%203)',
@@ -175,6 +221,60 @@ export const words: Readonly<Record<Target, readonly string[]>> = {
       '-1',
     ],
     ...['1e308', '1e-324', '"name":', '"prodigy"', '"fallback":', '[[1,2,3]]', '"steps":0', '99999999999'],
+  ],
+  equations: [
+    ...[
+      'theta',
+      'g',
+      't',
+      'm',
+      'v',
+      'b',
+      'p1',
+      'lr',
+      '=',
+      ';',
+      '\n',
+      ' ',
+      '(',
+      ')',
+      '?',
+      ':',
+      '^',
+      '-',
+      '/',
+      ',',
+    ],
+    ...[
+      'sqrt(',
+      'sum(',
+      'all.norm(',
+      'max(abs(',
+      'over(',
+      'sign(',
+      '<=',
+      '==',
+      '&&',
+      '!',
+      '1e400',
+      '1e-324',
+      '.',
+    ],
+    ...['__proto__', 'toString', 'constructor = 1', '((((((((', '--------', '\u0000', '\ud83d\ude00', '#'],
+  ],
+  'chunk plans': [
+    ...[
+      '"kind":',
+      '"chunks":',
+      '"to":',
+      '"end":',
+      '"sha256":',
+      '"file":',
+      '"asked":',
+      '"__proto__":',
+      'null',
+    ],
+    ...['[]', '{}', '-1', '0.5', '1e308', '9007199254740993', '"model":', '"options":', '"../../etc/passwd"'],
   ],
   'links of races': [
     ...[

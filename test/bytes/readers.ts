@@ -1,7 +1,8 @@
 /** What reads bytes that may be anybody's: it takes them, or says in a typed error why not. */
 
 import { Readable } from 'node:stream'
-import { adam, expression, minimizeManySync, Optimizer } from 'antigrad'
+import { adam, equations, expression, minimizeManySync, Optimizer } from 'antigrad'
+import { nameOf, readPlan } from '../../dist/chunks/plan.js'
 import { readCsv } from '../../dist/tables/read-csv.js'
 import * as fits from '../../page/src/fit/state.js'
 import { readTable } from '../../page/src/fit/table.js'
@@ -46,6 +47,17 @@ function step(optimizer: Optimizer<never>): void {
   const gradients = structuredClone(optimizer.point())
   optimizer.step(gradients as never)
 }
+
+/** With the names that the corpus has. */
+const declared = (step: string) => ({
+  options: {
+    ...{ lr: 0.1, momentum: 0.9, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0.1 },
+    ...{ gamma: 0.02, trustCoefficient: 1e-3 },
+  },
+  state: { m: 0, v: 0, b: 0, largest: 0, previous: 'gradient' as const },
+  scalars: { p1: 1, p2: 1 },
+  step,
+})
 
 /** Each throws no error but the library's; it gives false where the bytes were nothing for it. */
 export const readers: Readonly<Record<Target, (text: string) => unknown>> = {
@@ -106,6 +118,20 @@ export const readers: Readonly<Record<Target, (text: string) => unknown>> = {
     const params = [Float32Array.of(1, 2, 3, 4)]
     const optimizer = new Optimizer(params, rule, { shapes: [[2, 2]] })
     for (let t = 0; t < 3; t++) step(optimizer as never)
+  },
+  equations(text) {
+    const rule = equations('own', declared(text))()
+    const params = { w: Float32Array.of(1, 2, 3, 4), bias: Float32Array.of(5) }
+    const optimizer = new Optimizer(params, rule, { shapes: { w: [2, 2], bias: [1] } })
+    for (let t = 0; t < 3; t++) optimizer.step(params)
+    step(Optimizer.load(optimizer.save()))
+  },
+  'chunk plans'(text) {
+    const plan = readPlan(text)
+    for (const k of plan.chunks.keys()) nameOf(plan, k)
+    // What is read is what it is read from.
+    const again = readPlan(JSON.parse(JSON.stringify(plan)))
+    if (nameOf(again, 0) !== nameOf(plan, 0)) throw new Error('another name when it is read again')
   },
   'links of races'(hash) {
     for (const entry of isStable(hash, races).entries) {

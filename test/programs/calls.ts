@@ -5,7 +5,7 @@ import { type Dtype, dtypes } from '../bits.js'
 import { treeOf } from './expressions.js'
 import { anyNumber, rarely, record } from './numbers.js'
 import { type PlaceName, type Pollution, places, pollution } from './parts.js'
-import { coreNames, type PlainRule, ruleAmong } from './rules.js'
+import { coreNames, OWN, type PlainRule, ruleAmong } from './rules.js'
 
 interface Call {
   readonly places: readonly PlaceName[]
@@ -133,6 +133,7 @@ export const runsProgram: fc.Arbitrary<RunsProgram> = fc
           ),
         },
         { weight: 1, arbitrary: ruleAmong() },
+        { weight: 2, arbitrary: ruleAmong(fc.constant(OWN)) },
       ),
       isOne: fc.constant(isOne),
       options: fc

@@ -39,7 +39,7 @@ class PageHost extends Host {
   #tab: Promise<Driven> | undefined
 
   constructor(browser: Browser, address: string) {
-    super(browser.name)
+    super(browser.name, PATIENCE)
     this.#browser = browser
     this.#address = address
   }

@@ -154,4 +154,16 @@ export const found: Readonly<Record<string, Program>> = {
     pollution: { key: 'lr', value: null },
     options: { maxIterations: 300, tolerance: 0 },
   }),
+  'a scalar of equations that began as 1 could not be loaded once it was negative': life(
+    [step, { call: 'fresh', shift: 0 }],
+    {
+      rule: {
+        ...{ name: 'own', lr: 0.1, maximize: false },
+        equations: {
+          options: { lr: { default: 0.1 } },
+          ...{ state: {}, scalars: { p: 1 }, step: 'p = p - 2\ntheta = theta - lr*p*g' },
+        },
+      },
+    },
+  ),
 }

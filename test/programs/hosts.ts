@@ -1,6 +1,7 @@
 /** Processes that run programs, each as long as it lives. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { inspect } from 'node:util'
@@ -9,7 +10,10 @@ import type { Arrival } from './agree.js'
 import type { Answer } from './child.js'
 import type { Program } from './program.js'
 
-/** Milliseconds for a program: one of seconds takes minutes beside others, where it runs at the lowest priority. */
+/**
+ * Milliseconds of the processor for a program, where they can be had, and for which it may use none of it; by the clock
+ * one of seconds takes as many minutes as others want.
+ */
 const LONGEST = 300_000
 /** Programs that one gets, so that what it keeps stays small. */
 const MOST = 500
@@ -23,10 +27,12 @@ export const sourceOf = (program: unknown) =>
 /** Where programs run one after the other; what dies of one is there again for the next. */
 export abstract class Host {
   readonly name: string
+  protected readonly longest: number
   #given = 0
 
-  constructor(name: string) {
+  constructor(name: string, longest: number) {
     this.name = name
+    this.longest = longest
   }
 
   /** @param isAlone whether it is the first program, and the last one */
@@ -43,16 +49,29 @@ export abstract class Host {
   }
 
   async #inTime(program: Program | Arrival): Promise<Answer | string> {
+    const { longest } = this
+    const before = this.spent()
+    let [last, idle] = [before, Date.now()]
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<string>((resolve) => {
-      timer = setTimeout(() => resolve(`no answer within ${LONGEST / 1000} s`), LONGEST)
+      timer = setInterval(() => {
+        const now = this.spent()
+        if (now - before > longest) resolve(`no answer within ${longest / 1000} s`)
+        if (now > last) [last, idle] = [now, Date.now()]
+        else if (Date.now() - idle > longest) resolve(`nothing is done for ${longest / 1000} s`)
+      }, longest / 30)
     })
-    return Promise.race([this.answer(sourceOf(program)), late]).finally(() => clearTimeout(timer))
+    return Promise.race([this.answer(sourceOf(program)), late]).finally(() => clearInterval(timer))
   }
 
   async end(): Promise<void> {
     this.#given = 0
     await this.close()
+  }
+
+  /** Milliseconds that have gone by for it. */
+  protected spent(): number {
+    return Date.now()
   }
 
   /** Starts it, unless it is there; that is no part of a program's time. */
@@ -69,10 +88,30 @@ export class ProcessHost extends Host {
   #said = ''
   #lines: AsyncIterator<string> | undefined
 
-  constructor(name: string, home: string, command: readonly string[]) {
-    super(name)
-    this.#file = bundle(home, 'programs')
+  constructor(
+    name: string,
+    home: string,
+    command: readonly string[],
+    file = bundle(home, 'programs'),
+    longest = LONGEST,
+  ) {
+    super(name, longest)
+    this.#file = file
     this.#command = command
+  }
+
+  /** Of the processor, all threads'; by the clock where the system does not tell. */
+  protected override spent(): number {
+    if (process.platform !== 'linux') return super.spent()
+    try {
+      const stat = readFileSync(`/proc/${this.#child?.pid}/stat`, 'utf8')
+      // Behind the name, which is in brackets; hundredths of a second.
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+      return (Number(fields[11]) + Number(fields[12])) * 10
+    } catch {
+      // It has ended, of which its answer tells.
+      return 0
+    }
   }
 
   protected async answer(source: string): Promise<Answer> {

@@ -47,6 +47,7 @@ const polluted = [
   ...['tolerance', 'maxIterations', 'dtype', 'bounds', 'data', 'each', 'path', 'signal', 'onProgress'],
   ...['y', 'sigma', 'weights', 'absoluteSigma', 'loss', 'lossScale', 'multiStart', 'method', 'start', 'min'],
   ...['max', 'fixed', 'expr', 'count', 'sample', 'seed', 'callback', 'gradient', 'parameters'],
+  ...['equations', 'state', 'scalars', 'step', 'default', 'scheduled', 'below', 'flush'],
 ]
 
 export const pollution: fc.Arbitrary<Pollution | null> = rarely(

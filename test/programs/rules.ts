@@ -1,8 +1,11 @@
 /** Rules as plain data, in which a function is the list of its first values. */
 
 import fc from 'fast-check'
+import { equations } from '../../dist/equations/equations.js'
 import { resolve } from '../../dist/rules/resolve.js'
 import { cases } from '../cases.js'
+import { declared, drawn, noRoom } from '../equations/drawn.js'
+import { twins } from '../equations/rules.js'
 import { rarely } from './numbers.js'
 
 /** What a program has in the place of a function of t. */
@@ -50,10 +53,14 @@ const schedules: readonly object[] = [
   { values: [0.05, 0.025, 0.1, -1] },
 ]
 
-/** Each name as often as another, but for Prodigy's, whose tensors share numbers. */
+/** Stands for any rule by its equations. */
+export const OWN = 'equations'
+
+/** Each name as often as another, but for Prodigy's, whose tensors share numbers, and for equations. */
 const names = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom(...byName.keys()) },
   { weight: 1, arbitrary: fc.constant('prodigy') },
+  { weight: 1, arbitrary: fc.constant(OWN) },
 )
 
 const formOf = (name: string) => fc.constantFrom(...(byName.get(name) as PlainRule[]))
@@ -76,11 +83,27 @@ function withNumber(rule: PlainRule, change: readonly [option: number, x: number
   }
 }
 
+/** A rule by its equations: random ones, or those of a rule that there is. */
+const own: fc.Arbitrary<PlainRule> = fc.oneof(
+  fc.constantFrom(...twins.map(({ own, options }) => plainOf(own(options)) as PlainRule)),
+  fc
+    .tuple(drawn, fc.boolean())
+    .map(([lines, flush]) => {
+      try {
+        return plainOf(equations('drawn', declared(lines, flush))()) as PlainRule
+      } catch (error) {
+        if (noRoom.test(`${error}`)) return null
+        throw error
+      }
+    })
+    .filter((rule) => rule !== null),
+)
+
 /** A rule of the table: in one of four cases with another number, in one of five with another schedule. */
 export const ruleAmong = (among: fc.Arbitrary<string> = names): fc.Arbitrary<PlainRule> =>
   fc
     .tuple(
-      among.chain(formOf).filter((rule) => !hasFunction(rule)),
+      among.chain((name) => (name === OWN ? own : formOf(name))).filter((rule) => !hasFunction(rule)),
       rarely(4, fc.tuple(fc.nat(11), fc.constantFrom(...numbers))),
       rarely(5, fc.constantFrom(...schedules)),
     )
