@@ -52,15 +52,15 @@ const largest: Combine = (numbers) => numbers.map(Math.abs).reduce(larger, 0)
 
 /** A sum over this tensor, or of those of all. */
 function sum(kind: string, isOfAll: boolean, part: Part): Part {
-  const combine = kind === 'sum' ? added : kind === 'max' ? largest : squares
+  const combine = kind === 'max' ? largest : kind === 'norm' ? squares : added
   const inside = kind === 'max' ? `abs(${part.text})` : part.text
-  const finish = (x: number) => (kind === 'norm' ? Math.sqrt(x) : x)
+  const finish = (x: number, length: number) =>
+    kind === 'norm' ? Math.sqrt(x) : kind === 'mean' ? x / length : x
   return {
     text: `${isOfAll ? 'all.' : ''}${kind}(${inside})`,
     of(names) {
-      if (!isOfAll) return finish(combine(part.of(names) as readonly number[]))
-      const each = names.tensors.map((tensor) => combine(part.of(tensor) as readonly number[]))
-      return finish(each.reduce(kind === 'max' ? larger : (a, b) => a + b, 0))
+      const all = (isOfAll ? names.tensors : [names]).map((one) => part.of(one) as readonly number[])
+      return finish(all.map(combine).reduce(kind === 'max' ? larger : (a, b) => a + b, 0), all.flat().length)
     },
   }
 }
@@ -166,9 +166,11 @@ const elements = (
     .map(([own, part]) => operation(`(${own} - ${part.text})`, binary['-'], name(own), part))
 
 const sums = (isOfAll: fc.Arbitrary<boolean>, names = ELEMENTS) =>
-  fc.tuple(fc.constantFrom('sum', 'norm', 'max'), isOfAll, elements(names, 2)).map(([kind, all, part]) => {
-    return sum(kind, all, part)
-  })
+  fc
+    .tuple(fc.constantFrom('sum', 'mean', 'norm', 'max'), isOfAll, elements(names, 2))
+    .map(([kind, all, part]) => {
+      return sum(kind, all, part)
+    })
 
 /** What was there before, which some of a rule's last lines put in other places: who is first must not be lost. */
 const before = [

@@ -60,10 +60,14 @@ function make(name: string, declared: Declared, text: string): Made {
     ...(kernels.length > 1 && {
       between: (numbers: object, clock: never, tensor: never, i: number, stage: number, length: number) =>
         scalars.between(numbers, clock, tensor, i, stage, length),
-      estimateShared: (numbers: object, members: readonly { row: unknown; sums: never }[]) =>
+      estimateShared: (
+        numbers: object,
+        members: readonly { row: unknown; sums: never }[],
+        tensors: readonly { length: number }[],
+      ) =>
         scalars.total(
           numbers,
-          members.filter(({ row }) => row !== null).map(({ sums }) => sums),
+          members.flatMap(({ row, sums }, k) => (row === null ? [] : [{ sums, length: tensors[k].length }])),
         ),
     }),
     starts: () =>

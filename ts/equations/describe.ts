@@ -44,7 +44,7 @@ export function describe(rule: EquationRule): string {
   }
   const stageText = ({ instructions, sums }: Stage, k: number): string[] => [
     `# stage ${k + 1} of ${programs.stages.length}:`,
-    ...instructions.map(({ operation, to, from }) => {
+    ...instructions.map(([operation, to, ...from]) => {
       const code = OPERATIONS[operation]
       const count = layout.operandsOf(code)
       return `#   ${slot(to)} ← ${code}(${from.slice(0, count).map(slot).join(', ')})`

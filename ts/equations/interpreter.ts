@@ -1,6 +1,6 @@
 /**
  * The kernels of equations in TypeScript, which read their programs in the row;
- * crates/kernels/src/kernel/interpreted.rs is the twin.
+ * crates/kernels/src/programs/equations.rs is the twin.
  */
 
 import type { Arena } from '../arena/arena.js'
@@ -22,6 +22,7 @@ import { type MatrixStage, matrixStages } from '../arena/matrices.js'
 import type { Job } from '../engines/typescript/jobs.js'
 import { type Pass, passOf } from '../engines/typescript/pipeline.js'
 import { scalarOf } from '../expressions/operations.js'
+import type { Instruction } from '../expressions/steps.js'
 import type { Dtype, FloatArray } from '../ground/numbers.js'
 import { sumOf } from '../ground/sums.js'
 import * as layout from './layout.js'
@@ -35,7 +36,7 @@ class Machine {
   /** What is summed: slots and kinds. */
   readonly sums: readonly (readonly [slot: number, kind: number])[]
   readonly #operations: readonly Scalar[]
-  readonly #instructions: readonly layout.Instruction[]
+  readonly #instructions: readonly Instruction[]
 
   /** @param place where the row says where the program begins; values are the tensor's own */
   constructor(dtype: Dtype, row: Float64Array, place: number, values: readonly number[]) {
@@ -59,8 +60,8 @@ class Machine {
     slots[layout.THETA] = theta[i]
     slots[layout.GRADIENT] = g[i]
     for (let k = 0; k < states.length; k++) slots[layout.FIRST_STATE + k] = states[k][i]
-    for (const { operation, to, from } of this.#instructions) {
-      slots[to] = this.#operations[operation](slots[from[0]], slots[from[1]], slots[from[2]], slots[from[3]])
+    for (const [operation, to, a, b, c, d] of this.#instructions) {
+      slots[to] = this.#operations[operation](slots[a], slots[b], slots[c], slots[d])
     }
   }
 }

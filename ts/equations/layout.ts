@@ -1,10 +1,11 @@
 /**
- * How a row of coefficients carries a program, behind those of the pipeline; crates/kernels/src/kernel/interpreted.rs
+ * How a row of coefficients carries a program, behind those of the pipeline; crates/kernels/src/programs/equations.rs
  * reads it. All numbers are whole but the constants.
  */
 
 import * as manifest from '../arena/manifest.js'
 import { type Code, operations } from '../expressions/operations.js'
+import type { Instruction } from '../expressions/steps.js'
 
 export const MAX_STATES = 6
 /** Sums that a stage takes at most, and numbers by tensor that one may use. */
@@ -46,30 +47,17 @@ export const VALUES = 0
 export const SQUARES = 1
 export const LARGEST = 2
 
-export interface Instruction {
-  /** Of OPERATIONS. */
-  readonly operation: number
-  readonly to: number
-  readonly from: readonly number[]
-}
-
 const SHIFT = 256
 
-/** An instruction as one number: the operation, where to, and four operands, a byte each from the lowest on. */
-export function encode({ operation, to, from }: Instruction): number {
-  return [operation, to, ...from].reduceRight((number, byte) => number * SHIFT + byte, 0)
-}
+/** An instruction as one number: its numbers are a byte each from the lowest on. */
+export const encode = (instruction: Instruction): number =>
+  instruction.reduceRight((number, byte) => number * SHIFT + byte, 0)
 
 export function decode(number: number): Instruction {
   const bytes: number[] = []
   for (let rest = number; bytes.length < 6; rest = Math.floor(rest / SHIFT)) bytes.push(rest % SHIFT)
-  const [operation, to, ...from] = bytes
-  return { operation, to, from }
+  return bytes as unknown as Instruction
 }
-
-/** The number of an operation; −1 where there is none of that name. */
-export const operationNamed = (name: string): number =>
-  (manifest.OPERATIONS as readonly string[]).indexOf(name)
 
 /** How many operands an operation has. */
 export const operandsOf = (code: Code): number => operations[code][0]

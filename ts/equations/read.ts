@@ -56,13 +56,14 @@ const MOST_NODES = 2000
 /** Stages of sums that come before the last one. */
 const MOST_STAGES = 2
 
-/** Of how many elements a tensor is. */
+/** Of how many elements a tensor is, and all of them are. */
 export const LENGTH = ' length'
+export const ALL_LENGTH = ' all length'
 
 /** @throws EquationError where a line is none, and where it wants what there is not */
 export function readStep(name: string, { options, state, scalars, step }: Declared): Step {
   const graph = new Graph()
-  const text = bare(step).replace(/\ball\.(?=(?:sum|norm|max)\s*\()/g, ALL)
+  const text = bare(step).replace(/\ball\.(?=(?:sum|mean|norm|max)\s*\()/g, ALL)
   const fail = (at: number, expected: string, received: string) => misread(name, step, at, expected, received)
   const leaves = new Map<string, number>()
   const leaf = (name: string) => {
@@ -160,7 +161,7 @@ function callsWith(
     }
     const node = name === 'norm' ? sum(of, SQUARES, isOfAll, place(at)) : sumOf(of, isOfAll, place(at))
     if (name === 'norm') return graph.operation('sqrt', node)
-    return name === 'sum' ? node : graph.operation('divide', node, leaf(LENGTH))
+    return name === 'sum' ? node : graph.operation('divide', node, leaf(isOfAll ? ALL_LENGTH : LENGTH))
   }
   /** Squares are summed as norms sum them: in float64. */
   const sumOf = (of: number, isOfAll: boolean, at: number): number => {
@@ -170,7 +171,7 @@ function callsWith(
   }
   const calls: Record<string, Calls[string]> = { ...callable, over: single('over') }
   for (const name of SUMS) {
-    if (name !== 'mean') calls[ALL + name] = { count: 1, make: (_, [of], at) => makeSum(name, true, of, at) }
+    calls[ALL + name] = { count: 1, make: (_, [of], at) => makeSum(name, true, of, at) }
     if (name !== 'max') calls[name] = { count: 1, make: (_, [of], at) => makeSum(name, false, of, at) }
   }
   const make: Calls[string]['make'] = (graph, operands, at) =>
@@ -182,7 +183,7 @@ function callsWith(
 function sorted({ graph, scalars, states, sums, leaves }: Omit<Step, 'sorts' | 'levels'>) {
   const elements = new Set(['theta', 'g', ...states.map(({ name }) => name)].map((name) => leaves.get(name)))
   const byTensor = new Set<number>()
-  const length = leaves.get(LENGTH)
+  const lengths = [LENGTH, ALL_LENGTH].map((name) => leaves.get(name))
   const sumOf = new Map(sums.map((sum) => [sum.node, sum]))
   for (;;) {
     const sorts: number[] = []
@@ -193,7 +194,7 @@ function sorted({ graph, scalars, states, sums, leaves }: Omit<Step, 'sorts' | '
       let sort = Math.max(COMMON, ...operands.map((k) => sorts[k]))
       let level = Math.max(0, ...operands.map((k) => levels[k]))
       if (elements.has(node)) sort = ELEMENT
-      if (byTensor.has(node) || node === length) [sort, level] = [BY_TENSOR, 1]
+      if (byTensor.has(node) || lengths.includes(node)) [sort, level] = [BY_TENSOR, 1]
       if (sum !== undefined) [sort, level] = [BY_TENSOR, levels[sum.of] + 1]
       sorts.push(sort)
       levels.push(level)

@@ -13,7 +13,7 @@ export type Node =
   | { readonly kind: 'operation'; readonly operation: Operation; readonly operands: readonly number[] }
 
 /** Whose operands may change places without a change of bits. */
-const symmetric: readonly Operation[] = ['add', 'multiply', 'equal']
+export const symmetric: ReadonlySet<Operation> = new Set(['add', 'multiply', 'equal'])
 
 export class Graph {
   readonly nodes: Node[] = []
@@ -54,7 +54,7 @@ export class Graph {
     if (operation === 'add' && a === b) return this.operation('multiply', this.constant(2), a)
     if (operation === 'subtract' && this.#negated(a) === b)
       return this.operation('multiply', this.constant(-2), b)
-    if (symmetric.includes(operation)) operands.sort((a, b) => a - b)
+    if (symmetric.has(operation)) operands.sort((a, b) => a - b)
     return this.#number(`${operation} ${operands}`, { kind: 'operation', operation, operands })
   }
 

@@ -6,9 +6,9 @@ import { type Round, rounding, signum } from '../ground/numbers.js'
 type Elementary = ReturnType<typeof elementary>
 
 /** How many operands an operation has, and what it computes; f rounds to the dtype. */
-type Operations = Record<
+type Operations<More extends readonly unknown[] = []> = Record<
   string,
-  readonly [number, (f: Round, of: Elementary) => (...operands: number[]) => number]
+  readonly [number, (f: Round, of: Elementary) => (...operands: number[]) => number, ...More]
 >
 
 const over = (f: Round, a: number, b: number) => (b === 0 ? 0 : f(a / b))
@@ -74,32 +74,57 @@ const ofExpressions = {
 } as const satisfies Operations
 
 /**
- * What only programs have: several at once, each result rounded, where `From` takes the first one from c; and copies.
+ * What only programs have: several at once, each result rounded, where `From` takes the first one from c; and copies. Each
+ * has its shape, in which numbers are its operands.
  */
 const ofPrograms = {
-  multiplyAdd: [3, (f) => (a, b, c) => f(f(a * b) + c)],
-  multiplySubtract: [3, (f) => (a, b, c) => f(f(a * b) - c)],
-  multiplyFrom: [3, (f) => (a, b, c) => f(c - f(a * b))],
-  multiplyMultiply: [3, (f) => (a, b, c) => f(f(a * b) * c)],
-  addAdd: [3, (f) => (a, b, c) => f(f(a + b) + c)],
-  addSubtract: [3, (f) => (a, b, c) => f(f(a + b) - c)],
-  addMultiply: [3, (f) => (a, b, c) => f(f(a + b) * c)],
-  subtractAdd: [3, (f) => (a, b, c) => f(f(a - b) + c)],
-  subtractSubtract: [3, (f) => (a, b, c) => f(f(a - b) - c)],
-  subtractMultiply: [3, (f) => (a, b, c) => f(f(a - b) * c)],
-  blend: [4, (f) => (a, b, c, d) => f(f(a * b) + f(c * d))],
-  blendSquare: [4, (f) => (a, b, c, d) => f(f(a * b) + f(c * f(d * d)))],
-  blendProduct: [4, (f) => (a, b, c, d) => f(f(a * b) + f(f(c * d) * d))],
-  multiplySubtractMultiply: [4, (f) => (a, b, c, d) => f(f(a * b) - f(c * d))],
-  sqrtMultiplyAdd: [3, (f) => (a, b, c) => f(f(f(Math.sqrt(a)) * b) + c)],
-  multiplyOver: [3, (f) => (a, b, c) => over(f, f(a * b), c)],
-  overMultiply: [3, (f) => (a, b, c) => f(over(f, a, b) * c)],
+  blendSquare: [
+    4,
+    (f) => (a, b, c, d) => f(f(a * b) + f(c * f(d * d))),
+    ['add', ['multiply', 0, 1], ['multiply', 2, ['multiply', 3, 3]]],
+  ],
+  blendProduct: [
+    4,
+    (f) => (a, b, c, d) => f(f(a * b) + f(f(c * d) * d)),
+    ['add', ['multiply', 0, 1], ['multiply', 3, ['multiply', 3, 2]]],
+  ],
+  blend: [4, (f) => (a, b, c, d) => f(f(a * b) + f(c * d)), ['add', ['multiply', 0, 1], ['multiply', 2, 3]]],
+  multiplySubtractMultiply: [
+    4,
+    (f) => (a, b, c, d) => f(f(a * b) - f(c * d)),
+    ['subtract', ['multiply', 0, 1], ['multiply', 2, 3]],
+  ],
+  sqrtMultiplyAdd: [
+    3,
+    (f) => (a, b, c) => f(f(f(Math.sqrt(a)) * b) + c),
+    ['add', ['multiply', ['sqrt', 0], 1], 2],
+  ],
+  multiplyOver: [3, (f) => (a, b, c) => over(f, f(a * b), c), ['over', ['multiply', 0, 1], 2]],
+  overMultiply: [3, (f) => (a, b, c) => f(over(f, a, b) * c), ['multiply', ['over', 0, 1], 2]],
+  multiplyAdd: [3, (f) => (a, b, c) => f(f(a * b) + c), ['add', ['multiply', 0, 1], 2]],
+  multiplySubtract: [3, (f) => (a, b, c) => f(f(a * b) - c), ['subtract', ['multiply', 0, 1], 2]],
+  multiplyFrom: [3, (f) => (a, b, c) => f(c - f(a * b)), ['subtract', 2, ['multiply', 0, 1]]],
+  multiplyMultiply: [3, (f) => (a, b, c) => f(f(a * b) * c), ['multiply', ['multiply', 0, 1], 2]],
+  addAdd: [3, (f) => (a, b, c) => f(f(a + b) + c), ['add', ['add', 0, 1], 2]],
+  addSubtract: [3, (f) => (a, b, c) => f(f(a + b) - c), ['subtract', ['add', 0, 1], 2]],
+  addMultiply: [3, (f) => (a, b, c) => f(f(a + b) * c), ['multiply', ['add', 0, 1], 2]],
+  subtractAdd: [3, (f) => (a, b, c) => f(f(a - b) + c), ['add', ['subtract', 0, 1], 2]],
+  subtractSubtract: [3, (f) => (a, b, c) => f(f(a - b) - c), ['subtract', ['subtract', 0, 1], 2]],
+  subtractMultiply: [3, (f) => (a, b, c) => f(f(a - b) * c), ['multiply', ['subtract', 0, 1], 2]],
   /** The second where either is NaN. */
-  larger: [2, () => (a, b) => (a > b ? a : b)],
+  larger: [2, () => (a, b) => (a > b ? a : b), ['select', ['less', 1, 0], 0, 1]],
   copy: [1, () => (a) => a],
-} as const satisfies Operations
+} as const satisfies Operations<[Tree?]>
+
+/** An operation of others, or of operands by number. */
+export type Tree = readonly [Operation, ...(Tree | number)[]]
 
 export const operations = { ...ofExpressions, ...ofPrograms }
+
+/** Those that do what several do, and how. */
+export const shapes: readonly (readonly [Code, Tree])[] = Object.entries(ofPrograms).flatMap(
+  ([code, [, , shape]]) => (shape === undefined ? [] : [[code as Code, shape]]),
+)
 
 export type Operation = keyof typeof ofExpressions
 export type Code = keyof typeof operations

@@ -3,7 +3,8 @@
 import { BLOCK_OF_RUNS, LEAST_BLOCKS, MOST_PIECES, OPERATIONS } from '../arena/manifest.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { scalarOf } from './operations.js'
-import type { Instruction, Program } from './program.js'
+import type { Program } from './program.js'
+import type { Instruction } from './steps.js'
 
 type Scalar = (a: number, b: number, c: number, d: number) => number
 

@@ -53,9 +53,13 @@ export interface Declaration<O, K extends readonly Kernel[], C extends Fields> {
   ): void
   /**
    * After the first stage: makes what they share of what was summed of all tensors of the rule, in the order
-   * of names.
+   * of names; `tensors` are theirs.
    */
-  estimateShared?(rule: NumbersOf<O>, members: readonly Member<C>[]): void
+  estimateShared?(
+    rule: NumbersOf<O>,
+    members: readonly Member<C>[],
+    tensors: readonly { readonly length: number }[],
+  ): void
   /** The rule of tensors of a shape that it does not take; undefined for those that it does. */
   fallback?(rule: ValuesOf<O>, shape: readonly number[] | undefined): object | undefined
   /**

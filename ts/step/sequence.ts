@@ -107,12 +107,12 @@ function between(model: Model, stage: number): Phase {
 }
 
 function estimateShared({ uses, live }: Model): void {
-  if (!uses.some(({ definition }) => definition.estimateShared !== undefined)) return
+  if (!uses.some(({ definition }) => definition.estimateShared)) return
   for (const [use, tensors] of grouped(live, ({ use }) => use)) {
     const { estimateShared: estimate } = use.definition
-    if (estimate === undefined) continue
+    if (!estimate) continue
     const members = tensors.map(({ part, place }) => part.cohorts.member(place))
-    estimate(use.numbers as never, members)
+    estimate(use.numbers as never, members, tensors)
     use.share(members[0].clock)
   }
 }

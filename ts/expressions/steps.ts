@@ -1,0 +1,148 @@
+/** What programs of all kinds are made of: steps that compute nodes of a graph, and the slots where their results go. */
+
+import { OPERATIONS } from '../arena/manifest.js'
+import { type Graph, symmetric } from './graph.js'
+import { type Code, shapes, type Tree } from './operations.js'
+
+/** What is done with slots: operation, where to, and four operands, of which as many count as it has. */
+export type Instruction = readonly [code: number, to: number, a: number, b: number, c: number, d: number]
+
+/** When a node is computed: 0 before the rows of data, 1 at each, 2 after them. */
+export type Section = 0 | 1 | 2
+
+export interface Step {
+  /** The node that it computes. */
+  readonly number: number
+  readonly code: Code
+  readonly operands: readonly number[]
+  readonly section: Section
+}
+
+/** How often each node is used, by `wanted` and what these are made of; 0 for all else. */
+export function usesOf(graph: Graph, wanted: readonly number[]): number[] {
+  const uses = graph.nodes.map(() => 0)
+  for (const node of wanted) uses[node]++
+  for (let node = uses.length - 1; node >= 0; node--) {
+    if (uses[node] > 0) for (const operand of graph.operandsOf(node)) uses[operand]++
+  }
+  return uses
+}
+
+/**
+ * Steps that are a shape, with inner ones whose results nobody else needs in that section, become one, so that all of
+ * them read and write as little as can be; in the order of their nodes, as steps are given.
+ */
+export function fused(steps: readonly Step[], uses: readonly number[], wanted: readonly number[]): Step[] {
+  const best = new Map<number, Step & { readonly cost: number }>()
+  const all = new Map(steps.map((step) => [step.number, step]))
+  for (const step of steps) {
+    const { number, section } = step
+    const innerAt = (node: number) => {
+      const inner = all.get(node)
+      // A sum is an operand of the step that adds to it.
+      return node !== number && uses[node] === 1 && inner?.section === section ? inner : undefined
+    }
+    const consider = (code: Code, operands: readonly number[]) => {
+      const inner = operands.map((node) => (innerAt(node) && best.get(node)?.cost) ?? 0)
+      const cost = inner.reduce((sum, one) => sum + one, OWN_COST + operands.length)
+      if (cost < (best.get(number)?.cost ?? Infinity))
+        best.set(number, { number, code, operands, section, cost })
+    }
+    consider(step.code, step.operands)
+    for (const [code, shape] of shapes) {
+      const operands = operandsOf(shape, step, innerAt)
+      if (operands !== undefined) consider(code, operands)
+    }
+  }
+  const needed = new Set(wanted)
+  for (const { number } of [...steps].reverse()) {
+    if (needed.has(number)) for (const operand of best.get(number)?.operands ?? []) needed.add(operand)
+  }
+  return [...best.values()].filter(({ number }) => needed.has(number))
+}
+
+/** What a step takes beside the reading of an operand: to write its result, and to begin. */
+const OWN_COST = 2
+
+/** The nodes that a shape's numbers stand for; undefined where a step is not of that shape. */
+function operandsOf(
+  shape: Tree,
+  step: Step | undefined,
+  innerAt: (node: number) => Step | undefined,
+  found: readonly number[] = [],
+): readonly number[] | undefined {
+  if (step?.code !== shape[0]) return undefined
+  const [code, ...parts] = shape
+  const { operands } = step
+  for (const nodes of symmetric.has(code) ? [operands, [...operands].reverse()] : [operands]) {
+    let all: readonly number[] | undefined = found
+    for (const [k, part] of parts.entries()) {
+      if (all === undefined) break
+      if (typeof part !== 'number') all = operandsOf(part, innerAt(nodes[k]), innerAt, all)
+      else if (all[part] === undefined) all = Object.assign([...all], { [part]: nodes[k] })
+      else if (all[part] !== nodes[k]) all = undefined
+    }
+    if (all !== undefined) return all
+  }
+  return undefined
+}
+
+/** At which step each node is used for the last time; never, for what is `kept` to the end. */
+export function lastUses(order: readonly Step[], kept: readonly number[]): Map<number, number> {
+  const lastUse = new Map<number, number>()
+  const sections = new Map(order.map(({ number, section }) => [number, section]))
+  const endOfBody = order.findLastIndex(({ section }) => section === 1)
+  for (const [step, { operands, section }] of order.entries()) {
+    for (const operand of operands) {
+      // The next row needs it again.
+      const isKept = sections.get(operand) === 0 && section === 1
+      lastUse.set(operand, isKept ? endOfBody : step)
+    }
+  }
+  for (const node of kept) lastUse.delete(node)
+  return lastUse
+}
+
+/** Numbers of slots, from a first one on, that are used again once they are free. */
+export class Slots {
+  count: number
+  readonly #first: number
+  readonly #free: number[] = []
+
+  constructor(first: number) {
+    this.#first = first
+    this.count = first
+  }
+
+  take(): number {
+    return this.#free.pop() ?? this.count++
+  }
+
+  free(slot: number): void {
+    if (slot >= this.#first) this.#free.push(slot)
+  }
+}
+
+/** Steps as instructions: each result goes where `places` has its node already, or else to a slot that is free. */
+export function placed(
+  order: readonly Step[],
+  lastUse: ReadonlyMap<number, number>,
+  places: Map<number, number>,
+  slots: Slots,
+): Instruction[] {
+  return order.map(({ number, code, operands }, step) => {
+    const from = operands.map((operand) => places.get(operand) as number)
+    // What ends here may be where the result goes: an element is read before it is written.
+    for (const operand of new Set(operands)) {
+      if (lastUse.get(operand) === step) slots.free(places.get(operand) as number)
+    }
+    const to = places.get(number) ?? slots.take()
+    places.set(number, to)
+    return instruction(code, to, from)
+  })
+}
+
+export function instruction(code: Code, to: number, operands: readonly number[]): Instruction {
+  const [a, b = 0, c = 0, d = 0] = operands
+  return [OPERATIONS.indexOf(code), to, a, b, c, d]
+}
