@@ -1,4 +1,4 @@
-// npm run test:faults: chunks with a real Redis and a real Slurm, whose workers are killed, stand still, are cancelled; minutes.
+// npm run test:faults: chunks with a real Redis, a real Slurm and a bucket of moto's, whose workers are killed, stand still, are cancelled; minutes.
 // What is not installed is said, and left out.
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -11,6 +11,7 @@ const { status } = spawnSync(
     'test/bullmq.test.ts',
     'test/slurm.test.ts',
     'test/chunks.test.ts',
+    'test/chunks-bucket.test.ts',
     ...process.argv.slice(2),
   ],
   {

@@ -7,10 +7,14 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { context, trace } from '@opentelemetry/api'
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
+import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { AntigradError } from 'antigrad'
 import { runQueued } from 'antigrad/bullmq'
-import { merge, type Plan, planSweep, runChunks } from 'antigrad/chunks'
+import { merge, nameOf, type Plan, planSweep, runChunks } from 'antigrad/chunks'
 import { Queue } from 'bullmq'
+import { BullMQOtel } from 'bullmq-otel'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { home } from './children.js'
@@ -168,6 +172,36 @@ describe.skipIf(!isThere)('workers', () => {
     const worker = startWorker(newStore(), 'poisoned.json')
     await ended(worker.child)
     expect(worker.said.at(-1)).toEqual({ done: 5, failed: 1 })
+  })
+
+  test('are seen by OpenTelemetry, chunk by chunk, and nothing of data or results is', async () => {
+    const exporter = new InMemorySpanExporter()
+    const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] })
+    trace.setGlobalTracerProvider(provider)
+    context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
+    const store = newStore()
+    try {
+      const telemetry = new BullMQOtel({ tracerName: 'fits' })
+      const { done } = await runQueued(plan, { store, url: socket, telemetry, workers: 2 })
+      expect(done).toHaveLength(24)
+      await provider.forceFlush()
+    } finally {
+      trace.disable()
+      context.disable()
+    }
+    const spans = exporter.getFinishedSpans()
+    const names = spans.map(({ name }) => name.split(' ')[0])
+    // What is done while the queue is filled is in it once more.
+    expect(names.filter((name) => name === 'process').length).toBeGreaterThanOrEqual(24)
+    expect(names).toContain('addBulk')
+    const said = JSON.stringify(spans.map(({ name, attributes, events }) => ({ name, attributes, events })))
+    expect(said).toContain(`chunk-${nameOf(plan, 0)}`)
+    expect(said).not.toMatch(/"endings"|medianValue|beta1|store-/)
+    expect(await merged(store)).toBe(direct)
+    for (const telemetry of [null, 7, {}, { tracer: 1 }]) {
+      const run = runQueued(plan, { store, url: socket, telemetry: telemetry as never })
+      await expect(run).rejects.toThrow(/^telemetry: expected what BullMQ takes, as new BullMQOtel\(\), got /)
+    }
   })
 
   test('where no Redis answers it is told at once, without who may use it', async () => {

@@ -507,6 +507,6 @@ describe('a plan', () => {
       runChunk(plan, 0, { store: store as never }),
       status(plan, { store: store as never }),
     ])
-      await expect(call).rejects.toThrow(/store: expected a folder, or an object/)
+      await expect(call).rejects.toThrow(/store: expected a folder, s3:\/\/bucket\/prefix, or an object/)
   })
 })

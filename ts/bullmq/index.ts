@@ -3,7 +3,7 @@
  * whatever is lost of the queue is put into it again, as long as the store lacks results.
  */
 
-import { type Job, Queue, Worker } from 'bullmq'
+import { type Job, Queue, type Telemetry, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 import {
   AntigradError,
@@ -14,6 +14,7 @@ import {
   discard,
   failedOf,
   failureOf,
+  isObject,
   type Kept,
   nameOf,
   openWorker,
@@ -47,6 +48,8 @@ export interface QueueOptions extends WorkerOptions {
   readonly window?: number | undefined
   /** Seconds after which a worker that does not say that it lives has lost its chunk to others; 30. */
   readonly lockSeconds?: number | undefined
+  /** Gets spans and metrics of the queue, as `new BullMQOtel()` of bullmq-otel passes them on to OpenTelemetry. */
+  readonly telemetry?: Telemetry | undefined
   /** Ends it: what is under way goes to others. */
   readonly signal?: AbortSignal | undefined
   /** Called after each chunk that these workers have computed. */
@@ -63,6 +66,11 @@ const queued = {
     (x) => typeof x === 'string' && x !== '',
   ),
   ...{ workers: wholeTo(1, 1024, 1), window: whole(1, 1000), lockSeconds: positive(30) },
+  telemetry: option<Telemetry | undefined, undefined>(
+    'what BullMQ takes, as new BullMQOtel()',
+    undefined,
+    (x) => x === undefined || (isObject(x) && isObject((x as Partial<Telemetry>).tracer)),
+  ),
   signal: calls.signal,
   onKept: optional(callback<(index: number, kept: Kept) => void>()),
   onFailed: optional(callback<(index: number, message: string) => void>()),
@@ -92,21 +100,24 @@ const hand = new URL('../chunks/hand.js', import.meta.url)
  * Redis at the beginning: later it is waited for; the signal's reason
  */
 export async function runQueued(plan: unknown, options: QueueOptions): Promise<Survey> {
-  const { url, workers, window, lockSeconds, signal, onKept, onFailed, ...means } = readOptions(
+  const { url, workers, window, lockSeconds, telemetry, signal, onKept, onFailed, ...means } = readOptions(
     'options',
     options,
     queued,
   )
   const read = readPlan(plan)
   if (typeof means.store !== 'string') {
-    throw new StoreError('a queue needs a store that is a folder, which processes open by its name')
+    throw new StoreError(
+      'a queue needs a store that is a folder or s3://bucket/prefix, which processes open by its name',
+    )
   }
   await openWorker(read, means)
   signal?.throwIfAborted()
   const store = storeOf(means.store)
   const name = queueOf(read)
   const connection = await connected(url)
-  const queue = new Queue<Payload>(name, { connection })
+  const watched = telemetry && { telemetry }
+  const queue = new Queue<Payload>(name, { connection, ...watched })
   const pool = new Pool(hand, { plan: JSON.stringify(read), options: means }, workers)
   let fail = (_: unknown) => {}
   const failed = new Promise<never>((_, reject) => {
@@ -122,7 +133,9 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<S
     const index: unknown = (data as Payload | null)?.index
     checkIndex(read, index)
     try {
-      onKept?.(index, await pool.run(index))
+      // Not in the call's brackets: where nobody listens it would not be computed.
+      const kept = await pool.run(index)
+      onKept?.(index, kept)
     } catch (thrown) {
       if (!(thrown instanceof ChunkError) && !pool.isEnded) fail(thrown)
       throw thrown
@@ -131,7 +144,7 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<S
   const lockDuration = Math.ceil(lockSeconds * 1000)
   const worker = new Worker<Payload>(name, compute, {
     ...{ connection, concurrency: workers, lockDuration, stalledInterval: lockDuration },
-    maxStalledCount: STALLS,
+    ...{ maxStalledCount: STALLS, ...watched },
   })
   // A Redis that has gone is waited for; the store is what counts.
   worker.on('error', () => {})

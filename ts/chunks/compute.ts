@@ -1,17 +1,16 @@
 /** A chunk's bytes: the lines that one process would write. */
 
 import { Readable } from 'node:stream'
-import { readCsv } from '../tables/read-csv.js'
+import { type Request, readCsv } from '../tables/read-csv.js'
 import { type Call, type FitsRead, linesOfFits, type Means, readFits } from '../work/fits.js'
 import { sweepFrom } from '../work/sweep.js'
 import { dataOf, shown } from './data.js'
 import { DataError } from './errors.js'
-import { type DataOfPlan, type Plan, type Specification, stretchOf } from './plan.js'
+import { type DataOfPlan, type OfFits, type Plan, type Specification, stretchOf } from './plan.js'
+import { tableOf } from './read-columns.js'
 
 /** @param file where the data are, if there are some */
 export type Compute = (index: number, signal?: AbortSignal) => Promise<Uint8Array>
-
-type Kind<Name> = Extract<Specification, { kind: Name }>
 
 /** What computes chunks of a plan; what all of them have in common is made once. */
 export function computes(plan: Plan, file: string | undefined, means: Means): Compute {
@@ -28,7 +27,7 @@ export function computes(plan: Plan, file: string | undefined, means: Means): Co
 
 type Lines = (index: number, signal: AbortSignal | undefined) => Promise<readonly string[]>
 
-function linesOfGroups(plan: Plan, specification: Kind<'fits'>, file: string, means: Means): Lines {
+function linesOfGroups(plan: Plan, specification: OfFits, file: string, means: Means): Lines {
   const read = readFits(specification.asked)
   return async (index, signal) => {
     const { from, to } = stretchOf(plan, index)
@@ -42,26 +41,30 @@ function linesOfGroups(plan: Plan, specification: Kind<'fits'>, file: string, me
 }
 
 /**
- * The lines of what is in a table's header and some of its rows.
+ * The lines of what is in a table's header and some of its rows, or in parts of its columns.
  *
  * @param name of the file, for people
  */
 export async function linesOfBytes(
-  { asked, table }: Kind<'fits'>,
+  { asked, table }: OfFits,
   read: FitsRead,
   name: string,
   parts: readonly Uint8Array[],
   call: Call,
 ): Promise<string[]> {
-  const { columns, groups } = await readCsv(Readable.from(parts), {
+  const request: Request = {
     ...{ name, wanted: read.wanted, group: { option: '--group', column: table.group } },
     ...{ delimiter: undefined, decimal: undefined, comment: undefined },
-    ...{ format: table.format, drops: table.drop, onProgress: () => {} },
-  })
+    ...{ ...(table.format && { format: table.format }), drops: table.drop, onProgress: () => {} },
+  }
+  const { columns, groups } =
+    table.columns === undefined
+      ? await readCsv(Readable.from(parts), request)
+      : await tableOf([parts], table.columns, request)
   return await linesOfFits({ columns, groups }, read, asked, call)
 }
 
-function linesOfSets(plan: Plan, { asked }: Kind<'sweep'>, means: Means): Lines {
+function linesOfSets(plan: Plan, { asked }: Extract<Specification, { kind: 'sweep' }>, means: Means): Lines {
   const { run } = sweepFrom(asked, means)
   return async (index, signal) => {
     const { from, to } = stretchOf(plan, index)

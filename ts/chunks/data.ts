@@ -8,7 +8,7 @@ import { messageOf } from '../ground/errors.js'
 import { printable } from '../ground/text.js'
 import { DataError } from './errors.js'
 import { sha256 } from './hash.js'
-import { type DataOfPlan, type Plan, stretchOf } from './plan.js'
+import { bytesOf, type DataOfPlan, type Plan, stretchOf } from './plan.js'
 
 export const isAddress = (file: string) => /^https?:\/\//i.test(file)
 
@@ -25,14 +25,17 @@ export function shown(file: string): string {
  * @throws (rejects with) DataError
  */
 export async function checkData({ bytes }: DataOfPlan, file: string): Promise<void> {
-  const there = isAddress(file) ? await sizeAt(file) : await sizeOf(file)
+  const there = await sizeOf(file)
   if (there === bytes) return
   throw new DataError(
     `${shown(file)}: expected ${bytes} bytes as the plan says, got ${there}: not the same data`,
   )
 }
 
-async function sizeOf(file: string): Promise<number> {
+/** @throws (rejects with) DataError */
+export const sizeOf = (file: string) => (isAddress(file) ? sizeAt(file) : sizeFrom(file))
+
+async function sizeFrom(file: string): Promise<number> {
   try {
     const is = await stat(file)
     if (is.isFile()) return is.size
@@ -49,25 +52,24 @@ async function sizeAt(address: string): Promise<number> {
 }
 
 /**
- * The header and the rows of a chunk, which are those that the plan was made of.
+ * The bytes of a chunk, which are those that the plan was made of: its header and rows, or its part of each column.
  *
  * @throws (rejects with) DataError where they are not
  */
-export async function dataOf(
-  plan: Plan,
-  index: number,
-  file: string,
-): Promise<readonly [Uint8Array, Uint8Array]> {
-  const { header } = plan.data as DataOfPlan
-  const { begin, end } = stretchOf(plan, index)
-  const parts = [await readPart(file, 0, header), await readPart(file, begin, end)] as const
+export async function dataOf(plan: Plan, index: number, file: string): Promise<readonly Uint8Array[]> {
+  const parts: Uint8Array[] = []
+  for (const [begin, end] of bytesOf(plan, index)) parts.push(await readPart(file, begin, end))
   // Before anything is read in them: what others have is nobody's business.
   if (sha256(...parts) === plan.chunks[index].sha256) return parts
-  throw new DataError(`${shown(file)}: bytes ${begin} to ${end} are not those that the plan was made of`)
+  const { begin, end } = stretchOf(plan, index)
+  const what = plan.data?.rows === undefined ? 'bytes' : 'rows'
+  throw new DataError(`${shown(file)}: ${what} ${begin} to ${end} are not those that the plan was made of`)
 }
 
-export function readPart(file: string, begin: number, end: number): Promise<Uint8Array> {
-  return isAddress(file) ? readAt(file, begin, end) : readFrom(file, begin, end)
+export async function readPart(file: string, begin: number, end: number): Promise<Uint8Array> {
+  // There is no such range.
+  if (begin === end) return new Uint8Array(0)
+  return (await isAddress(file)) ? readAt(file, begin, end) : readFrom(file, begin, end)
 }
 
 /** All of it, as it streams by. */

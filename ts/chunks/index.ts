@@ -1,5 +1,6 @@
 /** What `antigrad/chunks` exports. */
 
+export { bucketStore } from './bucket.js'
 export { DataError, StoreError } from './errors.js'
 export { folderStore } from './folder.js'
 export {

@@ -1,6 +1,7 @@
 /** What a queue of ours needs of chunks, and users do not: see scripts/build-ts.mjs. */
 
 export { AntigradError } from '../ground/errors.js'
+export { isObject } from '../ground/given.js'
 export { calls } from '../many/options.js'
 export { callback, option, optional, positive, whole, wholeTo } from '../options/kinds.js'
 export { readOptions } from '../options/read.js'

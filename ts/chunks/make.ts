@@ -5,15 +5,17 @@ import { version } from '../ground/package.js'
 import { callback, flag, type Option, oneOf, optional, positive, whole } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import type { Decimal } from '../tables/format.js'
-import { readCsv, type Table } from '../tables/read-csv.js'
+import { type Request, readCsv, type Table } from '../tables/read-csv.js'
 import { type FitsGiven, readFitsAsked, readSweepAsked, type SweepGiven, text } from '../work/asked.js'
 import { readFits } from '../work/fits.js'
 import { sweepFrom } from '../work/sweep.js'
+import { type Column, stretchesOfRows, widthOf } from './columns.js'
 import { linesOfBytes } from './compute.js'
 import { readPart, shown, streamOf } from './data.js'
 import { DataError } from './errors.js'
-import { hasher } from './hash.js'
+import { hasher, sha256 } from './hash.js'
 import { type ChunkOfPlan, character, kernels, MOST_CHUNKS, type Plan, readPlan } from './plan.js'
+import { blocksIn, findColumns, hasColumns, partsOf, tableOf } from './read-columns.js'
 
 export interface PlanSweepOptions {
   /** How long a chunk takes on a core of this machine, about; 5. */
@@ -93,7 +95,8 @@ export async function planSweep(given: SweepGiven, options: PlanSweepOptions = {
 }
 
 /**
- * A plan of the fits of a CSV file, group by group. The file is read twice, and never kept.
+ * A plan of the fits of a table, group by group: CSV, NDJSON, or the columns of a safetensors file. It is read twice, and
+ * never kept.
  *
  * @param file a path, or an address that gives ranges
  * @param wanted what `antigrad fit` takes, by the names of its options
@@ -108,7 +111,7 @@ export async function planFits(
   const given = readOptions('options', options, planning)
   const { seconds, chunkSize: size, onProgress, name: named = file } = given
   const read = readFits(asked)
-  // Of each group, bytes before its first row and before its last.
+  // Of each group, bytes (of columns: rows) before its first row and before its last.
   const firsts: number[] = []
   const lasts: number[] = []
   let bytes = 0
@@ -118,7 +121,7 @@ export async function planFits(
       yield part
     }
   }
-  const found = await readCsv(Readable.from(counted()), {
+  const request: Request = {
     ...{ name: shown(file), wanted: read.wanted, group: { option: '--group', column: given.group } },
     ...{ delimiter: given.delimiter, decimal: given.decimal, comment: given.comment, drops: given.drop },
     onProgress: (rows) => onProgress?.('rows read', rows),
@@ -126,11 +129,17 @@ export async function planFits(
       if (group === firsts.length) firsts.push(begin)
       lasts[group] = begin
     },
-  })
+  }
+  const source = hasColumns(file) ? await findColumns(file, request) : undefined
+  const found =
+    source === undefined
+      ? await readCsv(Readable.from(counted()), request)
+      : await tableOf(blocksIn(file, source), source.columns, request)
   const { format, groups } = found
   if (groups.length === 0) throw new DataError(`${shown(file)}: no row is left to be fitted`)
-  const table = { group: given.group, drop: given.drop, format }
-  const [header] = firsts
+  const how = source === undefined ? { format } : { columns: source.columns }
+  const table = { group: given.group, drop: given.drop, ...how }
+  const header = source === undefined ? firsts[0] : 0
   // Where a chunk may begin: no row of a group before it comes later.
   const borders: Border[] = []
   let last = 0
@@ -138,8 +147,18 @@ export async function planFits(
     if (k > 0 && last < first) borders.push({ to: k, end: first })
     last = Math.max(last, lasts[k])
   }
-  borders.push({ to: groups.length, end: bytes })
-  const data = { file: named, bytes, header }
+  borders.push({ to: groups.length, end: source?.rows ?? bytes })
+  const data =
+    source === undefined
+      ? { file: named, bytes, header }
+      : { file: named, bytes: source.bytes, header, rows: source.rows }
+  const stretches = (begin: number, end: number) =>
+    source === undefined
+      ? ([
+          [0, header],
+          [begin, end],
+        ] as const)
+      : stretchesOfRows(source.columns, begin, end)
   const draft = (chunks: readonly ChunkOfPlan[]) => ({
     ...begun,
     specification: { kind: 'fits', asked, table },
@@ -151,14 +170,15 @@ export async function planFits(
       ? await measured(groups.length, async (count) => {
           const { to, end } = borders.find(({ to }) => to >= count) as Border
           onProgress?.('groups measured', to)
-          const parts = [await readPart(file, 0, header), await readPart(file, header, end)]
+          const parts = await partsOf(file, stretches(header, end))
           await linesOfBytes({ kind: 'fits', asked, table }, read, shown(file), parts, { threads: 1 })
           return to
         })
       : undefined
   const most = Math.max(size ?? sizeFor(seconds, each), Math.ceil(groups.length / MOST_CHUNKS))
-  const cut = cutAt(borders, most, header)
-  const chunks = await hashed(file, header, cut)
+  const cut = cutAt(borders, most, header, source === undefined ? ENOUGH : ENOUGH / widthOf(source.columns))
+  const chunks =
+    source === undefined ? await hashed(file, header, cut) : await hashedColumns(file, source.columns, cut)
   const plan = readPlan(draft(chunks))
   return { plan, items: groups.length, seconds: each && each * groups.length, table: found }
 }
@@ -185,15 +205,30 @@ async function measured(all: number, run: (count: number) => Promise<number>): P
 type Border = Pick<ChunkOfPlan, 'to'> & { readonly end: number }
 
 /** Borders at which chunks end: at the first one from which on there is enough. */
-function cutAt(borders: readonly Border[], most: number, header: number): Border[] {
+function cutAt(borders: readonly Border[], most: number, header: number, enough: number): Border[] {
   const cut: Border[] = []
   let [from, begin] = [0, header]
   for (const [k, { to, end }] of borders.entries()) {
-    if (k < borders.length - 1 && to - from < most && end - begin < ENOUGH) continue
+    if (k < borders.length - 1 && to - from < most && end - begin < enough) continue
     cut.push({ to, end })
     ;[from, begin] = [to, end]
   }
   return cut
+}
+
+/** The same of columns. */
+async function hashedColumns(
+  file: string,
+  columns: readonly Column[],
+  cut: readonly Border[],
+): Promise<ChunkOfPlan[]> {
+  const chunks: ChunkOfPlan[] = []
+  let begin = 0
+  for (const { to, end } of cut) {
+    chunks.push({ to, end, sha256: sha256(...(await partsOf(file, stretchesOfRows(columns, begin, end)))) })
+    begin = end
+  }
+  return chunks
 }
 
 /** Chunks with the hashes of their bytes; the file is read once more. */

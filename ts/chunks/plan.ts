@@ -4,12 +4,15 @@ import { HASH } from '../arena/manifest.js'
 import { OptionError } from '../ground/errors.js'
 import { isRecord, listOf, ownProperties } from '../ground/given.js'
 import { version } from '../ground/package.js'
+import { listed } from '../ground/text.js'
 import { flag, type Option, oneOf, option, optional, whole } from '../options/kinds.js'
 import { nested, readOption, readOptions } from '../options/read.js'
 import type { Format } from '../tables/format.js'
+import type { Wanted } from '../tables/read-csv.js'
 import { readFitsAsked, readSweepAsked, text } from '../work/asked.js'
 import { type FitsAsked, readFits } from '../work/fits.js'
 import { type SweepAsked, setsOf } from '../work/sweep.js'
+import { type Column, DTYPES, namesIn, stretchesOfRows, widthOf } from './columns.js'
 import { sha256 } from './hash.js'
 
 /** How the table of fits is read. */
@@ -18,7 +21,10 @@ export interface TableAsked {
   readonly group: string
   /** Whether rows are left out in which a number is missing. */
   readonly drop: boolean
-  readonly format: Format
+  /** Of text. */
+  readonly format?: Format | undefined
+  /** Of binary columns: those of the fits and that of the groups. */
+  readonly columns?: readonly Column[] | undefined
 }
 
 /** What is computed; no bit of it depends on where. */
@@ -26,22 +32,26 @@ export type Specification =
   | { readonly kind: 'fits'; readonly asked: FitsAsked; readonly table: TableAsked }
   | { readonly kind: 'sweep'; readonly asked: SweepAsked }
 
+export type OfFits = Extract<Specification, { kind: 'fits' }>
+
 /** Data by reference. */
 export interface DataOfPlan {
   /** A path, from the plan's folder on, or an address. */
   readonly file: string
   readonly bytes: number
-  /** Bytes before the first row: the header. */
+  /** Bytes before the first row, which are the header of text. */
   readonly header: number
+  /** Of binary columns. */
+  readonly rows?: number | undefined
 }
 
 /** A stretch of groups or sets of options, from where the last chunk ends. */
 export interface ChunkOfPlan {
   /** The number of the first one behind it. */
   readonly to: number
-  /** Where its rows end in the data. */
+  /** Where its rows end in the data: a byte, or a row of binary columns. */
   readonly end?: number | undefined
-  /** Of the header's and its rows' bytes. */
+  /** Of its bytes: the header's and its rows', or those of its part of each column. */
   readonly sha256?: string | undefined
 }
 
@@ -78,12 +88,28 @@ const hash = (digits: number) =>
 const tableAsked = {
   group: text(),
   drop: flag(),
-  format: nested({
-    ...{ delimiter: character, decimal: oneOf('.', ','), isGrouped: flag(), comment: text() },
-  }) as Option<Format>,
+  format: optional(
+    nested({
+      ...{ delimiter: character, decimal: oneOf('.', ','), isGrouped: flag(), comment: text() },
+      isJson: option<true | undefined, undefined>('true', undefined, (x) => x === undefined || x === true),
+    }),
+  ) as Option<Format | undefined>,
+  columns: optional(option<readonly Column[], undefined>('a list', undefined, Array.isArray)),
 } satisfies Record<keyof TableAsked, Option>
 
-const data = { file: text(), bytes: whole(1), header: whole(1) } satisfies Record<keyof DataOfPlan, Option>
+const column = {
+  ...{
+    name: text(),
+    dtype: option<string, undefined>(`one of ${listed(DTYPES)}`, undefined, (x) =>
+      DTYPES.includes(x as string),
+    ),
+    from: whole(0),
+  },
+} satisfies Record<keyof Column, Option>
+
+const data = {
+  ...{ file: text(), bytes: whole(1), header: whole(0), rows: optional(whole(1)) },
+} satisfies Record<keyof DataOfPlan, Option>
 
 const chunk = {
   ...{ to: whole(1), end: optional(whole(1)), sha256: optional(hash(64)) },
@@ -112,7 +138,8 @@ export function readPlan(given: unknown): Plan {
   if ((specification.kind === 'fits') !== (source !== undefined)) {
     throw new OptionError('plan: data', specification.kind === 'fits' ? 'those of the fits' : 'none', source)
   }
-  const chunks = readChunks(all.chunks, source)
+  if (specification.kind === 'fits') checkTable(specification, source as DataOfPlan)
+  const chunks = readChunks(all.chunks, source, specification)
   checkEnd(chunks[chunks.length - 1], specification, source)
   return Object.freeze({ format, version, kernels, specification, ...(source && { data: source }), chunks })
 }
@@ -133,14 +160,44 @@ function readSpecification(given: unknown): Specification {
   if (kind === 'fits') {
     const read = readFitsAsked(`${what}: asked`, asked)
     // What makes no sense is refused by whoever reads it, not by each chunk.
-    readFits(read)
-    return { kind, asked: read, table: readOptions(`${what}: table`, table, tableAsked) }
+    const { wanted } = readFits(read)
+    return { kind, asked: read, table: readTable(`${what}: table`, table, wanted) }
   }
   if (table !== undefined) throw new OptionError(`${what}: table`, 'none, as a sweep has no data', table)
   return { kind: 'sweep', asked: readSweepAsked(`${what}: asked`, asked) }
 }
 
-function readChunks(given: unknown, source: DataOfPlan | undefined): ChunkOfPlan[] {
+function readTable(what: string, given: unknown, wanted: readonly Wanted[]): TableAsked {
+  const { columns: list, ...table } = readOptions(what, given, tableAsked)
+  if ((list === undefined) === (table.format === undefined))
+    throw new OptionError(what, 'either a format of text or columns', given)
+  if (list === undefined) return table
+  const names = namesIn({ wanted, group: { option: '--group', column: table.group } })
+  const columns = (listOf(list, names.length) ?? []).map((one, k) =>
+    readOptions(`${what}: columns[${k}]`, one, column),
+  )
+  if (columns.length === names.length && columns.every(({ name }, k) => name === names[k]))
+    return { ...table, columns }
+  throw new OptionError(`${what}: columns`, `those of the fits: ${listed(names)}`, list)
+}
+
+/** Whether what is asked of the data can be in them. */
+function checkTable({ table: { columns } }: OfFits, { bytes, header, rows }: DataOfPlan): void {
+  if ((columns !== undefined) !== (rows !== undefined))
+    throw new OptionError('plan: data: rows', columns === undefined ? 'none' : 'those of the columns', rows)
+  if (columns === undefined || rows === undefined) return
+  if (header !== 0) throw new OptionError('plan: data: header', '0, as columns have none', header)
+  if (stretchesOfRows(columns, 0, rows).some(([, end]) => end > bytes))
+    throw new OptionError('plan: data: rows', `columns that end before ${bytes} bytes do`, rows)
+}
+
+function readChunks(
+  given: unknown,
+  source: DataOfPlan | undefined,
+  specification: Specification,
+): ChunkOfPlan[] {
+  const [last, width] = extentOf(specification, source)
+
   const list = listOf(given, MOST_CHUNKS)
   if (list === undefined || list.length === 0) {
     throw new OptionError('plan: chunks', `1 to ${MOST_CHUNKS} chunks`, given)
@@ -156,13 +213,9 @@ function readChunks(given: unknown, source: DataOfPlan | undefined): ChunkOfPlan
       return { to }
     }
     if (end === undefined || sha256 === undefined) throw new OptionError(what, 'an end and a sha256', one)
-    if (!(end > begin && end <= source.bytes && end - begin <= MOST_BYTES)) {
-      throw new OptionError(
-        `${what}: end`,
-        `more than ${begin}, and at most ${Math.min(source.bytes, begin + MOST_BYTES)}`,
-        end,
-      )
-    }
+    const most = Math.min(last, begin + Math.floor(MOST_BYTES / width))
+    if (!(end > begin && end <= most))
+      throw new OptionError(`${what}: end`, `more than ${begin}, and at most ${most}`, end)
     begin = end
     return { to, end, sha256 }
   })
@@ -171,13 +224,34 @@ function readChunks(given: unknown, source: DataOfPlan | undefined): ChunkOfPlan
 /** Whether the last chunk ends where all does. */
 function checkEnd(
   { to, end }: ChunkOfPlan,
-  { kind, asked }: Specification,
+  specification: Specification,
   source: DataOfPlan | undefined,
 ): void {
-  if (end !== source?.bytes) throw new OptionError('plan: chunks', `an end at ${source?.bytes}`, end)
+  const { kind, asked } = specification
+  const [last] = extentOf(specification, source)
+  if (source !== undefined && end !== last) throw new OptionError('plan: chunks', `an end at ${last}`, end)
   if (kind === 'fits') return
   const sets = setsOf(asked)
   if (to !== sets) throw new OptionError('plan: chunks', `an end at ${sets}, the number of sets`, to)
+}
+
+/** Where data end, in what chunks' ends are, and how many bytes one of these has. */
+function extentOf(specification: Specification, source: DataOfPlan | undefined): readonly [number, number] {
+  if (source === undefined) return [0, 1]
+  const columns = specification.kind === 'fits' ? specification.table.columns : undefined
+  return columns === undefined ? [source.bytes, 1] : [source.rows as number, widthOf(columns)]
+}
+
+/** Where the bytes of a chunk are in the data. */
+export function bytesOf(plan: Plan, index: number): readonly (readonly [number, number])[] {
+  const { begin, end } = stretchOf(plan, index)
+  const { columns } = (plan.specification as OfFits).table
+  return columns === undefined
+    ? [
+        [0, plan.data?.header ?? 0],
+        [begin, end],
+      ]
+    : stretchesOfRows(columns, begin, end)
 }
 
 /** The stretch of a chunk, of groups or sets and of bytes behind the header. */

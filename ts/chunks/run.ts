@@ -11,6 +11,7 @@ import { calls } from '../many/options.js'
 import { anything, type Option, option, optional } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import { text } from '../work/asked.js'
+import { bucketStore, isBucket } from './bucket.js'
 import { computes } from './compute.js'
 import { checkData } from './data.js'
 import { folderStore } from './folder.js'
@@ -20,7 +21,7 @@ import { type Kept, keep, type Maker, type Store, unseal } from './store.js'
 import { survey } from './survey.js'
 
 export interface StoreOptions {
-  /** A folder, or what has the methods of a {@link Store}. */
+  /** A folder, or s3://bucket/prefix, or what has the methods of a {@link Store}. */
   readonly store: string | Store
 }
 
@@ -48,7 +49,7 @@ const isStore = (x: unknown) =>
 
 export const storing = {
   store: option<string | Store, undefined>(
-    'a folder, or an object with the methods of a store',
+    'a folder, s3://bucket/prefix, or an object with the methods of a store',
     undefined,
     (x) => (typeof x === 'string' && x !== '') || isStore(x),
   ),
@@ -66,8 +67,10 @@ const running = {
   ...{ signal: calls.signal, onProgress: calls.onProgress },
 } satisfies Record<keyof RunOptions, Option>
 
-export const storeOf = (store: string | Store): Store =>
-  typeof store === 'string' ? folderStore(store) : store
+export function storeOf(store: string | Store): Store {
+  if (typeof store !== 'string') return store
+  return isBucket(store) ? bucketStore(store) : folderStore(store)
+}
 
 /** What has become of a chunk. */
 export interface Ran {

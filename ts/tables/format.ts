@@ -6,6 +6,13 @@ export interface Format extends Signs {
   readonly decimal: Decimal
   /** Whether the other one of comma and point is known to stand between thousands. */
   readonly isGrouped: boolean
+  /** Whether rows are objects of JSON, and the rest of this says nothing. */
+  readonly isJson?: true | undefined
+}
+
+/** How rows of objects are written. */
+export const JSON_LINES: Format = {
+  ...{ delimiter: ',', decimal: '.', isGrouped: false, comment: '#', isJson: true },
 }
 
 export type Decimal = '.' | ','

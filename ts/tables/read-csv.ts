@@ -1,9 +1,10 @@
-/** Numbers of a CSV file, as it streams by: of its text no more than a row is kept. */
+/** Numbers of a CSV file, or of NDJSON, as it streams by: of its text no more than a row is kept. */
 
 import type { Readable } from 'node:stream'
 import { AntigradError, messageOf, OptionError } from '../ground/errors.js'
 import { listed, printable, quoted } from '../ground/text.js'
-import { type Decimal, type Format, findFormat, numberReader } from './format.js'
+import { type Decimal, type Format, findFormat, JSON_LINES, numberReader } from './format.js'
+import { type Cell, Objects } from './read-objects.js'
 import { LONGEST_ROW, Splitter } from './split.js'
 
 /** A column that is read, and the option that asks for it. */
@@ -32,7 +33,7 @@ export interface Request {
   readonly onProgress: (rows: number) => void
   /** What is known of how it is written, instead of what is found. */
   readonly format?: Format
-  /** Gets the number of each row's group and the bytes before the row, instead of a table that keeps the numbers. */
+  /** Gets the number of each row's group and the bytes (or rows) before it, instead of a table that keeps the numbers. */
   readonly onRow?: (group: number, begin: number) => void
 }
 
@@ -62,14 +63,17 @@ const TOLD = 5
 export async function readCsv(source: Readable, request: Request): Promise<Table> {
   const rows = new Rows(request)
   const decoder = new TextDecoder()
-  let splitter: Splitter | null = null
+  let splitter: Splitter | Objects | null = null
   let sample = ''
   let lines = 0
   const bytes = new Bytes()
   const begin = () => {
-    const format = request.format ?? findFormat(sample, request)
-    rows.begin(format, () => bytes.before((splitter as Splitter | null)?.begin ?? 0))
-    const made = new Splitter(format, (cells, _, last) => rows.add(cells, last))
+    const isJson = request.delimiter === undefined && request.decimal === undefined && /^\s*\{/.test(sample)
+    const format = request.format ?? (isJson ? JSON_LINES : findFormat(sample, request))
+    rows.begin(format, () => bytes.before((splitter as Splitter | Objects | null)?.begin ?? 0))
+    const made = format.isJson
+      ? rows.objects()
+      : new Splitter(format, (cells, _, last) => rows.add(cells, last))
     splitter = made
     made.write(sample)
     sample = ''
@@ -82,7 +86,7 @@ export async function readCsv(source: Readable, request: Request): Promise<Table
       const text = decoder.decode(chunk, { stream: true })
       if (request.onRow) bytes.add(chunk, text)
       if (splitter !== null) {
-        ;(splitter as Splitter).write(text)
+        ;(splitter as Splitter | Objects).write(text)
         continue
       }
       sample += text
@@ -97,8 +101,9 @@ export async function readCsv(source: Readable, request: Request): Promise<Table
 }
 
 /** The rows so far. */
-class Rows {
+export class Rows {
   readonly #request: Request
+  readonly #unit: string
   readonly #columns: Numbers[][]
   readonly #groups = new Map<string, number>()
   readonly #labels: string[][]
@@ -115,8 +120,10 @@ class Rows {
   #before = () => 0
   #toNumber: (cell: string) => number = Number
 
-  constructor(request: Request) {
+  /** @param unit what is counted where something is wrong */
+  constructor(request: Request, unit = 'line') {
     this.#request = request
+    this.#unit = unit
     this.#columns = request.wanted.map(() => [])
     this.#labels = (request.labels ?? []).map(() => [])
   }
@@ -127,16 +134,40 @@ class Rows {
     this.#format = format
   }
 
+  /** What reads rows that are objects: the columns that are wanted are all there are. */
+  objects(): Objects {
+    const { wanted, group, labels = [], format, name } = this.#request
+    const told = [...labels, ...(group === undefined ? [] : [group])].map(({ column }) => column)
+    const names = [...new Set([...wanted.map(({ column }) => column), ...told])]
+    this.columns(names)
+    const onRow = (cells: readonly Cell[], line: number, keys: readonly string[]) => {
+      // In a part of a file the first row may be any.
+      if (this.#rows === 0 && format === undefined) {
+        for (const { option, column } of [...wanted, ...labels, ...(group === undefined ? [] : [group])]) {
+          if (!keys.includes(column))
+            throw new OptionError(option, `a name in ${name}: ${listed(keys)}`, column)
+        }
+      }
+      this.take(cells, line)
+    }
+    return new Objects(names, told, onRow, (problem) => this.fail(problem))
+  }
+
   /** @param line in which it ends */
   add(cells: readonly string[], line: number): void {
     if (this.#width === 0) this.#readHeader(cells)
-    else this.#readRow(cells, line)
+    else this.take(cells, line)
   }
 
   #readHeader(names: readonly string[]): void {
     if (names.every((name) => !Number.isNaN(this.#toNumber(name)))) {
       this.fail(`expected a header with names of columns, got ${listed(names)}`)
     }
+    this.columns(names)
+  }
+
+  /** Finds the columns that are wanted. */
+  columns(names: readonly string[]): void {
     const find = ({ option, column }: Wanted): number => {
       const at = placeOf(names, column)
       if (at < 0) throw new OptionError(option, `a column of ${this.#request.name}: ${listed(names)}`, column)
@@ -152,18 +183,19 @@ class Rows {
     this.#width = names.length
   }
 
-  #readRow(cells: readonly string[], line: number): void {
+  /** Takes a row, or leaves it out. */
+  take(cells: readonly Cell[], line: number): void {
     this.#rows++
     if (this.#rows % 1024 === 0) this.#request.onProgress(this.#rows)
     const problem = this.#take(cells)
     if (problem === null) return
-    if (!this.#request.drops) this.fail(`line ${line}: ${problem}; --drop leaves such rows out`)
+    if (!this.#request.drops) this.fail(`${this.#unit} ${line}: ${problem}; --drop leaves such rows out`)
     this.#leftOut++
-    if (this.#reasons.length < TOLD) this.#reasons.push(`line ${line}: ${problem}`)
+    if (this.#reasons.length < TOLD) this.#reasons.push(`${this.#unit} ${line}: ${problem}`)
   }
 
   /** Takes a row's numbers, or says why it does not. */
-  #take(cells: readonly string[]): string | null {
+  #take(cells: readonly Cell[]): string | null {
     const { wanted, group, labels = [] } = this.#request
     if (cells.length > this.#width && cells.slice(this.#width).some((cell) => cell !== '')) {
       return `there are ${cells.length} cells, and in the header ${this.#width}`
@@ -171,14 +203,14 @@ class Rows {
     const numbers: number[] = []
     for (const [k, { column, sign }] of wanted.entries()) {
       const cell = cells[this.#places[k]] ?? ''
-      const x = this.#toNumber(cell)
+      const x = typeof cell === 'number' ? cell : this.#toNumber(cell)
       const problem = Number.isNaN(x) ? this.#describe(cell) : complaint(x, sign)
       if (problem !== null) return `${printable(column)} is ${problem}`
       numbers.push(x)
     }
-    const name = cells[this.#groupAt] ?? ''
+    const name = String(cells[this.#groupAt] ?? '')
     if (group !== undefined && name === '') return `${printable(group.column)} is empty`
-    const own = this.#labelPlaces.map((place) => cells[place] ?? '')
+    const own = this.#labelPlaces.map((place) => String(cells[place] ?? ''))
     const empty = own.indexOf('')
     if (empty >= 0) return `${printable(labels[empty].column)} is empty`
     const at = this.#groupOf(name)
@@ -189,8 +221,9 @@ class Rows {
   }
 
   /** What is there instead of a number. */
-  #describe(cell: string): string {
+  #describe(cell: Cell): string {
     if (cell === '') return 'empty'
+    if (typeof cell === 'number') return `${cell}`
     const { decimal } = this.#format
     const other = decimal === '.' ? ',' : '.'
     const isOther = !Number.isNaN(numberReader({ ...this.#format, decimal: other })(cell))
@@ -220,7 +253,7 @@ class Rows {
   }
 
   /** What reading has thrown. */
-  explain(thrown: unknown, splitter: Splitter | null): AntigradError {
+  explain(thrown: unknown, splitter: Splitter | Objects | null): AntigradError {
     const line = splitter?.line ?? 1
     const problem =
       thrown instanceof SyntaxError

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { planFits } from '../../chunks/make.js'
+import { blocksIn, findColumns, hasColumns, tableOf } from '../../chunks/read-columns.js'
 import { engineNames } from '../../engines/choice.js'
 import { drive } from '../../fits/drive.js'
 import { losses } from '../../fits/loss.js'
@@ -14,7 +15,7 @@ import { present } from '../../ground/given.js'
 import { grouped, inKebabCase, printable } from '../../ground/text.js'
 import { wholeTo } from '../../options/kinds.js'
 import type { Decimal } from '../../tables/format.js'
-import { readCsv, type Table } from '../../tables/read-csv.js'
+import { type Request, readCsv, type Table } from '../../tables/read-csv.js'
 import { readMatrix } from '../../tables/read-matrix.js'
 import {
   type Beside,
@@ -79,12 +80,13 @@ interface Options extends FitsAsked, Means, PlanOptions {
 export function addFit(program: Command): void {
   const command = program
     .command('fit')
-    .summary('fit a model to columns of a CSV file by least squares, also to each group of its rows')
+    .summary('fit a model to columns of a table by least squares, also to each group of its rows')
     .description(
-      'Fits a model to columns of a CSV file with the Levenberg-Marquardt method, and gives the parameters with ' +
-        'their standard errors. What is between cells, and whether commas are decimal ones, is found in the file.',
+      'Fits a model to columns of a table with the Levenberg-Marquardt method, and gives the parameters with ' +
+        'their standard errors. A table is CSV (what is between cells, and whether commas are decimal ones, is found ' +
+        'in the file), NDJSON, or a .safetensors file whose tensors are columns.',
     )
-    .argument('<file>', 'with a header; - is standard input')
+    .argument('<file>', 'CSV with a header, or NDJSON, of which - is standard input; or .safetensors')
     .option(
       '--model <model>',
       `an expression as in 'a*exp(-b*t) + c', or a model whose starts are guessed: ${modelNames.join(', ')}`,
@@ -199,7 +201,7 @@ async function run(file: string, options: Options, command: Command): Promise<vo
   if (options.plan !== undefined) return planOf(file, options.plan, options)
   const draw = options.plot === undefined ? null : await drawing(options.plot, model, x, options)
   const name = file === '-' ? 'standard input' : file
-  const table = await readCsv(file === '-' ? process.stdin : createReadStream(file), {
+  const table = await tableIn(file, {
     ...{ name, wanted, delimiter, decimal, comment, drops: drop === true },
     group: group === undefined ? undefined : { option: '--group', column: group },
     labels: columnsOfSubsets(options).map((column) => ({ option: '--shared', column })),
@@ -245,6 +247,12 @@ async function run(file: string, options: Options, command: Command): Promise<vo
   if (failed === 0) return
   say(`${grouped(failed)} of ${grouped(fits.length)} fits did not converge`)
   process.exitCode ??= NOT_CONVERGED
+}
+
+async function tableIn(file: string, request: Request): Promise<Table> {
+  if (!hasColumns(file)) return readCsv(file === '-' ? process.stdin : createReadStream(file), request)
+  const source = await findColumns(file, request)
+  return tableOf(blocksIn(file, source), source.columns, request)
 }
 
 function tellUnsaid({ model, other }: FitsRead): void {

@@ -45,7 +45,10 @@ export function addRun(program: Command): void {
         'at any moment and started again, on any number of machines at once: what is in the store is done.',
     )
     .argument('<plan>', 'a file')
-    .requiredOption('--store <folder>', 'where results lie; made where there is none')
+    .requiredOption(
+      '--store <place>',
+      'where results lie: a folder, made where there is none, or s3://bucket/prefix',
+    )
     .option('--shard <k/n>', 'only chunks whose number has the remainder k by n, as in 0/1000', readShard)
     .addOption(
       new Option(

@@ -32,7 +32,7 @@ export function addStatus(program: Command): void {
         'in dispute or set aside, and how fast more come.',
     )
     .argument('<plan>', 'a file')
-    .requiredOption('--store <folder>', 'where results lie')
+    .requiredOption('--store <place>', 'where results lie: a folder, or s3://bucket/prefix')
     .option(
       '--missing',
       'print the numbers of what is not done, as --array=3,17-20 for sbatch, and nothing else',
@@ -98,7 +98,7 @@ export function addMerge(program: Command): void {
         'byte for byte. Where a result is missing, damaged or in dispute, it says which one, and writes nothing.',
     )
     .argument('<plan>', 'a file')
-    .requiredOption('--store <folder>', 'where results lie')
+    .requiredOption('--store <place>', 'where results lie: a folder, or s3://bucket/prefix')
     .option('-o, --output <file>', 'into this file; to the standard output by default')
     .addHelpText(
       'after',
