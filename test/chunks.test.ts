@@ -275,23 +275,28 @@ describe('shards', () => {
   test('by the variables of schedulers, and what is missing as a list for the next array', async () => {
     writeFileSync(at('eight.json'), JSON.stringify(await planned(5)))
     const store = newStore()
-    const script = (variables: string, shard: string) =>
-      spawnSync(
+    // What the page has to copy, but for the places and the number of shards.
+    const page = readFileSync(join(home, 'docs/chunks-engines.md'), 'utf8')
+    const commands = page.replaceAll('\\"', '"').match(/exec antigrad run .*--shard "\$\w+\/100"/g) ?? []
+    expect(commands).toHaveLength(3)
+    for (const [k, variables] of [
+      'SLURM_ARRAY_TASK_ID=2 SLURM_ARRAY_TASK_MIN=1',
+      'JOB_COMPLETION_INDEX=0',
+      'AWS_BATCH_JOB_ARRAY_INDEX=4',
+    ].entries()) {
+      const command = commands[k]
+        .replace(/\S*plan\.json/, 'eight.json')
+        .replace(/--store \S+/, `--store ${store}`)
+        .replace('/100', '/5')
+        .replace('antigrad', '"$0" "$1"')
+      const { status, stderr } = spawnSync(
         'sh',
-        [
-          '-c',
-          `${variables} && exec "$0" "$1" run eight.json --store ${store} --shard ${shard}`,
-          process.execPath,
-          cli,
-        ],
-        { encoding: 'utf8', env, cwd: folder },
+        ['-c', `export ${variables} && ${command}`, process.execPath, cli],
+        {
+          ...{ encoding: 'utf8', env, cwd: folder },
+        },
       )
-    for (const [variables, shard] of [
-      ['SLURM_ARRAY_TASK_ID=3 SLURM_ARRAY_TASK_MIN=1', '$((SLURM_ARRAY_TASK_ID - SLURM_ARRAY_TASK_MIN))/5'],
-      ['JOB_COMPLETION_INDEX=0', '$JOB_COMPLETION_INDEX/5'],
-      ['AWS_BATCH_JOB_ARRAY_INDEX=4', '$AWS_BATCH_JOB_ARRAY_INDEX/5'],
-    ]) {
-      expect(script(`${variables}`, shard)).toMatchObject({ status: 0, stderr: '' })
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     }
     expect(run('status', 'eight.json', '--store', store, '--missing').stdout).toBe('--array=1,3,6\n')
     expect(run('status', 'eight.json', '--store', store, '--missing', '--shards', '5').stdout).toBe(
