@@ -208,19 +208,22 @@ export class Fits {
 
   /** Guesses where fits start, as far as nobody has said it. */
   *#begin(fits: Uint32Array): Slices<void> {
-    const { columns } = this.#counted
     if (this.#open.length === 0) return
+    const guess = this.#guess as Guess
+    const [x, y, ...others] = this.#beside.map((name) => this.#counted.columns.get(name) as Column)
+    const open = this.#open.map(
+      (parameter) => [parameter, this.#starts.get(parameter.name) as Float64Array] as const,
+    )
     for (const fit of fits) {
-      const [x, y, ...others] = this.#beside.map((name) => numbersOf(columns.get(name) as Column, fit))
-      const steps = (this.#guess as Guess)(x, y, ...others)
+      const beside = others.map((column) => numbersOf(column, fit))
+      const steps = guess(numbersOf(x, fit), numbersOf(y, fit), ...beside)
       let step = steps.next()
       for (; !step.done; step = steps.next()) {
         // Its fit may be the only one.
         if (!this.#hasTold) this.#tell()
         yield
       }
-      for (const { name, min, max, isLogarithmic } of this.#open) {
-        const column = this.#starts.get(name) as Float64Array
+      for (const [{ name, min, max, isLogarithmic }, column] of open) {
         const guessed = isLogarithmic ? Math.abs(step.value[name]) || 1 : step.value[name]
         column[fit] = Math.min(Math.max(guessed, min), max)
       }

@@ -55,7 +55,7 @@ const shapes = /* @__PURE__ */ new Shapes((at) => {
       for (let row = 0; row < count; row++) on[begin + row] = powers[row]
     },
   }
-})
+}, true)
 
 function* guess(...[xs, ys]: Data) {
   const rows = readyRows(xs, ys) ?? (yield* finiteRows(xs, ys))
@@ -66,7 +66,7 @@ function* guess(...[xs, ys]: Data) {
   const mean = meanOf(rows.y)
   const rest = centred(rows.y, mean)
   if (!drawn.multiply(rest)) yield* drawn.multiplyInSlices(rest)
-  const best = drawn.best(rest, true)
+  const best = drawn.best(rest)
   const first = rates.length + best * CLOSER.length
   // From there to where it does not get better any more.
   let chosen = best
@@ -74,12 +74,12 @@ function* guess(...[xs, ys]: Data) {
   for (const by of [1, -1]) {
     for (; next >= first && next < first + CLOSER.length && isNear(rateOf(next)); next += by) {
       if (!drawn.multiply(rest, next, next + 1)) yield* drawn.multiplyInSlices(rest, next, next + 1)
-      if (chosen !== best && !(drawn.gain(next, true) > drawn.gain(chosen, true))) break
+      if (chosen !== best && !(drawn.gain(next) > drawn.gain(chosen))) break
       chosen = next
     }
     next = chosen - 1
   }
-  const { offset, factor } = drawn.meet(chosen, true)
+  const { offset, factor } = drawn.meet(chosen)
   const rate = rateOf(chosen)
   return { amplitude: factor * scale(rate), rate, offset: mean + offset }
 }
@@ -89,9 +89,9 @@ function topOf(drawn: Drawn<{ readonly rates: readonly number[] }>, best: number
   const { rates } = drawn.of
   const middle = CLOSER.length >> 1
   if (!(isDoubled(rates, best) && isDoubled(rates, best + 1))) return middle
-  const here = drawn.gain(best, true)
-  const below = here - drawn.gain(best - 1, true)
-  const above = here - drawn.gain(best + 1, true)
+  const here = drawn.gain(best)
+  const below = here - drawn.gain(best - 1)
+  const above = here - drawn.gain(best + 1)
   // Both are 0 where all are alike.
   return below + above > 0 ? middle + Math.round((middle * (below - above)) / (below + above)) : middle
 }

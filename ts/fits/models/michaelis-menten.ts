@@ -24,13 +24,13 @@ const shapes = /* @__PURE__ */ new Shapes(({ x, range }) => {
       for (let row = from; row < to; row++) on[at + row - from] = x[row] / (km + x[row])
     },
   }
-})
+}, false)
 
 function* guess(...[xs, ys]: Data) {
   const isIn = (at: number) => at >= 0
   const rows = readyRows(xs, ys, isIn) ?? (yield* finiteRows(xs, ys, isIn))
   const drawn = shapes.at(rows)
   if (!drawn.multiply(rows.y)) yield* drawn.multiplyInSlices(rows.y)
-  const best = drawn.best(rows.y, false)
-  return { vmax: drawn.meet(best, false).factor, km: drawn.of[best] }
+  const best = drawn.best(rows.y)
+  return { vmax: drawn.meet(best).factor, km: drawn.of[best] }
 }

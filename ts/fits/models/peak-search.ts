@@ -20,6 +20,8 @@ interface Found {
  */
 export function* findPeaks(rows: Rows, forms: readonly Form[], count: number, terms: number): Slices<Found> {
   const { x, y } = rows
+  const clear = count === 1 && terms === 0 ? clearPeak(rows, forms[0]) : null
+  if (clear) return { found: [clear], coefficients: [] }
   const ground = terms === 0 ? null : yield* powers(rows, terms - 1)
   const under = ground?.columns ?? []
   const candidates: Place[][] = []
@@ -44,6 +46,53 @@ export function* findPeaks(rows: Rows, forms: readonly Form[], count: number, te
     found: inOrder.map(([k, { form, center, sigma }]) => form.values(heights[k], center, sigma)),
     coefficients: ground?.inX(best.coefficients.slice(0, terms)) ?? [],
   }
+}
+
+/** A row counts from this part of the highest on; so many have to. */
+const [COUNTS, ENOUGH_ROWS] = [0.3, 4]
+
+/**
+ * The parameters of a peak that stands alone, by the parabola that rows about the highest one make: a step or two from where its
+ * fit ends. Null where they make none, as beside noise, at an edge, or between rows that are far apart.
+ */
+function clearPeak({ x, y }: Rows, { parabola, values }: Form): readonly number[] | null {
+  if (parabola === undefined || y.length > SLICE) return null
+  let top = 0
+  for (let row = 1; row < y.length; row++) if (Math.abs(y[row]) > Math.abs(y[top])) top = row
+  let [first, last] = [top, top]
+  while (first > 0 && y[first - 1] / y[top] > COUNTS) first--
+  while (last < y.length - 1 && y[last + 1] / y[top] > COUNTS) last++
+  if (last - first + 1 < ENOUGH_ROWS) return null
+  const width = x[last] - x[first]
+  // Σ w·uᵏ, and Σ w·uᵏ·q: the parabola is q = a + b·u + c·u².
+  let [w0, w1, w2, w3, w4, q0, q1, q2] = [0, 0, 0, 0, 0, 0, 0, 0]
+  for (let row = first; row <= last; row++) {
+    const u = (x[row] - x[top]) / width
+    const part = y[row] / y[top]
+    const w = parabola.weight(part)
+    const q = parabola.of(part)
+    const [wu, wuu] = [w * u, w * u * u]
+    w0 += w
+    w1 += wu
+    w2 += wuu
+    w3 += wuu * u
+    w4 += wuu * u * u
+    q0 += w * q
+    q1 += wu * q
+    q2 += wuu * q
+  }
+  const p = w2 - (w1 * w1) / w0
+  const share = (w3 - (w1 * w2) / w0) / p
+  const right = q1 - (w1 * q0) / w0
+  const c = (q2 - (w2 * q0) / w0 - share * right) / (w4 - (w2 * w2) / w0 - share * share * p)
+  const b = right / p - share * c
+  const a = (q0 - b * w1 - c * w2) / w0
+  const center = -b / (2 * c)
+  const least = a + (b * center) / 2
+  const [height, sigma] = [parabola.height(least), parabola.sigma(least, c)]
+  const isClear =
+    sigma > 0.1 && sigma < 1 && x[top] + width * center > x[first] && x[top] + width * center < x[last]
+  return isClear ? values(height * y[top], x[top] + width * center, width * sigma) : null
 }
 
 /** What y is beside the ground, for each ground that may be. */

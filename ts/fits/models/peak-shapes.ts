@@ -21,6 +21,33 @@ export interface Form {
   readonly halfWidth: number
   /** A peak's parameters, in the order of the shape's names. */
   readonly values: (height: number, center: number, sigma: number) => readonly number[]
+  /** What makes a parabola of it, if something does. */
+  readonly parabola?: Parabola
+}
+
+/** A function of y, which is in parts of the highest, by which a peak is a parabola that opens upwards. */
+interface Parabola {
+  readonly of: (y: number) => number
+  /** The square of its slope's reciprocal: what an error of y counts there. */
+  readonly weight: (y: number) => number
+  /** Of the parabola's least value, and its bend: half of the second derivative. */
+  readonly height: (least: number) => number
+  readonly sigma: (least: number, bend: number) => number
+}
+
+/** Caruana's (1986), with the weights of Guo (2011). */
+const byLogarithms: Parabola = {
+  of: (y) => -log(y),
+  weight: (y) => y * y,
+  height: (least) => exp(-least),
+  sigma: (_, bend) => Math.sqrt(0.5 / bend),
+}
+
+const byReciprocals: Parabola = {
+  of: (y) => 1 / y,
+  weight: (y) => y * y * (y * y),
+  height: (least) => 1 / least,
+  sigma: (least, bend) => Math.sqrt(least / bend),
 }
 
 export interface Shape {
@@ -88,7 +115,7 @@ export const shapes = {
     names: ['height', 'center', 'sigma'],
     text: (u, height) => `${height}*exp(-${u}^2/2)`,
     // √(2·log 2)
-    forms: [plain(gauss, 1.1774100225154747)],
+    forms: [{ ...plain(gauss, 1.1774100225154747), parabola: byLogarithms }],
     bounds: {},
     derived: (height, _center, sigma) => ({
       fwhm: `2*sqrt(2*log(2))*abs(${sigma})`,
@@ -98,7 +125,7 @@ export const shapes = {
   lorentzian: {
     names: ['height', 'center', 'sigma'],
     text: (u, height) => `${height}/(1 + ${u}^2)`,
-    forms: [plain(lorentz, 1)],
+    forms: [{ ...plain(lorentz, 1), parabola: byReciprocals }],
     bounds: {},
     derived: (height, _center, sigma) => ({ fwhm: `2*abs(${sigma})`, area: `${height}*abs(${sigma})*pi` }),
   },

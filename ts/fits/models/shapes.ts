@@ -31,11 +31,16 @@ const KEPT = 1 << 15
 /** Those of a model. */
 export class Shapes<T, About extends At = At> {
   readonly #prepare: (about: About) => Candidates<T>
+  readonly #isCentred: boolean
   #last: Drawn<T> | null = null
 
-  /** @param prepare by what is known of rows, which is to follow from their x */
-  constructor(prepare: (about: About) => Candidates<T>) {
+  /**
+   * @param prepare by what is known of rows, which is to follow from their x
+   * @param isCentred whether there is a constant beside the curve: then it meets y without its mean
+   */
+  constructor(prepare: (about: About) => Candidates<T>, isCentred: boolean) {
     this.#prepare = prepare
+    this.#isCentred = isCentred
   }
 
   /** What is kept, if it is at this x; it is there until others are asked for at another one. */
@@ -49,7 +54,7 @@ export class Shapes<T, About extends At = At> {
     if (kept) return kept
     // What users have they may change.
     const x = about.x.length <= KEPT ? copied(about.x) : about.x
-    const drawn = new Drawn(x, this.#prepare({ ...about, x }), this.#last)
+    const drawn = new Drawn(x, this.#prepare({ ...about, x }), this.#isCentred, this.#last)
     if (drawn.isKept) this.#last = drawn
     return drawn
   }
@@ -60,21 +65,30 @@ export class Drawn<T> {
   readonly isKept: boolean
   readonly #x: Float64Array
   readonly #candidates: Candidates<T>
+  readonly #isCentred: boolean
   /** All curves where they are kept, or else a slice of one. */
   readonly #curves: Float64Array
   /** By curve Σ c², Σ c, and Σ c·y of the last y. */
   readonly squares: Float64Array
   readonly sums: Float64Array
   readonly products: Float64Array
+  /** By curve what is left of Σ c², NaN where it is not known yet: see `#left`. */
+  readonly #lefts: Float64Array
   /** By curve whether it is there already. */
   readonly #isThere: Uint8Array
+  /** By curve the last climb that has multiplied it, in numbers from 1 on. */
+  readonly #met: Uint32Array
+  #turn = 0
+  /** Curves that are multiplied at once. */
+  readonly #some: Uint32Array
 
   /** @param last whose memory it may take over */
-  constructor(x: Float64Array, candidates: Candidates<T>, last: Drawn<T> | null) {
+  constructor(x: Float64Array, candidates: Candidates<T>, isCentred: boolean, last: Drawn<T> | null) {
     const { of, count, more } = candidates
     const all = count + more
     this.of = of
     this.#candidates = candidates
+    this.#isCentred = isCentred
     this.isKept = x.length * all <= KEPT
     const length = this.isKept ? x.length * all : Math.min(x.length, SLICE)
     if (this.isKept && last !== null && last.#curves.length >= length && last.sums.length >= all) {
@@ -82,13 +96,19 @@ export class Drawn<T> {
       this.squares = last.squares.fill(0)
       this.sums = last.sums.fill(0)
       this.products = last.products
+      this.#lefts = last.#lefts.fill(NaN)
       this.#isThere = last.#isThere.fill(0)
+      this.#met = last.#met.fill(0)
+      this.#some = last.#some
     } else {
       this.#curves = zeros(length)
       this.squares = zeros(all)
       this.sums = zeros(all)
       this.products = zeros(all)
+      this.#lefts = zeros(all).fill(NaN)
       this.#isThere = new Uint8Array(all)
+      this.#met = new Uint32Array(all)
+      this.#some = new Uint32Array(all)
     }
     this.#x = x
   }
@@ -100,9 +120,20 @@ export class Drawn<T> {
   /** Multiplies with y, some curves or all that are chosen from; false where that takes slices. */
   multiply(y: Float64Array, first = 0, end = this.#candidates.count): boolean {
     if (!this.isKept) return false
-    for (let k = first; k < end; k++) if (this.#isThere[k] === 0) this.#draw(k, k * y.length, 0, y.length)
-    multiply(this.#curves, y, this.products, first, end)
+    const some = this.#some
+    for (let k = first; k < end; k++) some[k - first] = k
+    this.#multiply(y, end - first)
     return true
+  }
+
+  /** The same of those in `#some`, so many. */
+  #multiply(y: Float64Array, count: number): void {
+    const some = this.#some
+    for (let i = 0; i < count; i++) {
+      const k = some[i]
+      if (this.#isThere[k] === 0) this.#draw(k, k * y.length, 0, y.length)
+    }
+    multiply(this.#curves, y, this.products, some, count)
   }
 
   *multiplyInSlices(y: Float64Array, first = 0, end = this.#candidates.count): Slices<void> {
@@ -128,16 +159,14 @@ export class Drawn<T> {
   /**
    * The candidate that lowers Σ y² most; of those that do so equally well the first one.
    *
-   * @param y what was multiplied; without its mean, where there is a constant beside the curve
+   * @param y what was multiplied
    */
-  best(y: Float64Array, isCentred: boolean): number {
-    let square = 0
-    for (let row = 0; row < y.length; row++) square += y[row] * y[row]
-    const margin = EQUAL * square
+  best(y: Float64Array): number {
+    const margin = marginOf(y)
     let best = 0
     let most = 0
     for (let k = 0; k < this.#candidates.count; k++) {
-      const gain = this.gain(k, isCentred)
+      const gain = this.gain(k)
       if (k > 0 && !(gain > most + margin)) continue
       best = k
       most = gain
@@ -145,24 +174,61 @@ export class Drawn<T> {
     return best
   }
 
+  /**
+   * One that lowers Σ y² as much as all beside it, or more: few are multiplied, where curves beside each other are alike. Null
+   * where that takes slices.
+   *
+   * @param first the best one of these is where it begins
+   * @param beside others, by candidate
+   */
+  climb(y: Float64Array, first: Uint32Array, beside: (k: number) => Uint32Array): number | null {
+    if (!this.isKept) return null
+    const [some, met] = [this.#some, this.#met]
+    const margin = marginOf(y)
+    const turn = ++this.#turn
+    let [best, from, most] = [-1, -1, 0]
+    let next = first
+    do {
+      from = best
+      let count = 0
+      for (let i = 0; i < next.length; i++) {
+        if (met[next[i]] === turn) continue
+        met[next[i]] = turn
+        some[count++] = next[i]
+      }
+      this.#multiply(y, count)
+      for (let i = 0; i < count; i++) {
+        const gain = this.gain(some[i])
+        if (best >= 0 && !(gain > most + margin)) continue
+        best = some[i]
+        most = gain
+      }
+      next = beside(best)
+    } while (best !== from)
+    return best
+  }
+
   /** By how much one lowers Σ y². */
-  gain(k: number, isCentred: boolean): number {
-    const left = this.#left(k, isCentred)
+  gain(k: number): number {
+    const left = this.#left(k)
     return left > 0 ? (this.products[k] * this.products[k]) / left : 0
   }
 
   /** How one meets y. */
-  meet(k: number, isCentred: boolean): Met {
-    const left = this.#left(k, isCentred)
+  meet(k: number): Met {
+    const left = this.#left(k)
     const factor = left > 0 ? this.products[k] / left : 0
-    return { factor, offset: isCentred ? -factor * (this.sums[k] / this.#x.length) : 0 }
+    return { factor, offset: this.#isCentred ? -factor * (this.sums[k] / this.#x.length) : 0 }
   }
 
   /** Σ c² without what a constant makes up: that has no part in anything, and what is next to nothing is 0. */
-  #left(k: number, isCentred: boolean): number {
+  #left(k: number): number {
+    const known = this.#lefts[k]
+    if (!Number.isNaN(known)) return known
     const square = this.squares[k]
-    const left = isCentred ? square - (this.sums[k] * this.sums[k]) / this.#x.length : square
-    return left > EQUAL * square ? left : 0
+    const left = this.#isCentred ? square - (this.sums[k] * this.sums[k]) / this.#x.length : square
+    this.#lefts[k] = left > EQUAL * square ? left : 0
+    return this.#lefts[k]
   }
 
   #draw(k: number, at: number, from: number, to: number): void {
@@ -181,34 +247,50 @@ export class Drawn<T> {
     this.#isThere[k] = 1
   }
 }
-
-/** Σ c·y of some curves. Four sums side by side are quicker than one. */
-function multiply(curves: Float64Array, y: Float64Array, to: Float64Array, first: number, end: number): void {
+/** Σ c·y of some curves, so many. Four sums side by side are quicker than one. */
+function multiply(
+  curves: Float64Array,
+  y: Float64Array,
+  to: Float64Array,
+  some: Uint32Array,
+  count: number,
+): void {
   const rows = y.length
-  let k = first
-  for (; k + 3 < end; k += 4) {
-    let at = k * rows
+  let i = 0
+  for (; i + 3 < count; i += 4) {
+    const atA = some[i] * rows
+    const atB = some[i + 1] * rows
+    const atC = some[i + 2] * rows
+    const atD = some[i + 3] * rows
     let a = 0
     let b = 0
     let c = 0
     let d = 0
-    for (let row = 0; row < rows; row++, at++) {
+    for (let row = 0; row < rows; row++) {
       const value = y[row]
-      a += curves[at] * value
-      b += curves[at + rows] * value
-      c += curves[at + 2 * rows] * value
-      d += curves[at + 3 * rows] * value
+      a += curves[atA + row] * value
+      b += curves[atB + row] * value
+      c += curves[atC + row] * value
+      d += curves[atD + row] * value
     }
-    to[k] = a
-    to[k + 1] = b
-    to[k + 2] = c
-    to[k + 3] = d
+    to[some[i]] = a
+    to[some[i + 1]] = b
+    to[some[i + 2]] = c
+    to[some[i + 3]] = d
   }
-  for (; k < end; k++) {
+  for (; i < count; i++) {
+    const at = some[i] * rows
     let sum = 0
-    for (let row = 0; row < rows; row++) sum += curves[k * rows + row] * y[row]
-    to[k] = sum
+    for (let row = 0; row < rows; row++) sum += curves[at + row] * y[row]
+    to[some[i]] = sum
   }
+}
+
+/** A difference of gains that may be rounding. */
+function marginOf(y: Float64Array): number {
+  let square = 0
+  for (let row = 0; row < y.length; row++) square += y[row] * y[row]
+  return EQUAL * square
 }
 
 /** y without its mean. */

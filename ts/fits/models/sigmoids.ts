@@ -3,7 +3,7 @@
 import { exp, pow } from '../../functions/index.js'
 import { log10 } from '../../functions/logarithms.js'
 import { powerOfTwo } from '../../functions/numbers.js'
-import { SLICE } from '../../ground/slices.js'
+import { SLICE, type Slices } from '../../ground/slices.js'
 import { flag } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import { define, ofAll } from './define.js'
@@ -16,7 +16,7 @@ import {
   remarks,
 } from './model.js'
 import { finiteRows, firstWhere, type Rows, readyRows, zeros } from './rows.js'
-import { centred, meanOf, Shapes } from './shapes.js'
+import { centred, type Met, meanOf, Shapes } from './shapes.js'
 
 /** 1/(1 + e^(−t)), in a form without overflow. */
 const sigmoid = (t: string) => `(0.5 + 0.5*tanh(0.5*${t}))`
@@ -131,46 +131,121 @@ interface Places {
   readonly factors: readonly number[]
 }
 
-/** All slopes, each twice the one before, of some families, with all centers; for each of these one after the other. */
-function shapesOf(
-  places: (at: Omit<Rows, 'y'>) => Places,
-  signs: readonly (1 | -1)[],
-  asymmetries: readonly number[],
-  most: number,
-): Shapes<(k: number) => Shape> {
-  let made: readonly Family[] | undefined
-  return new Shapes((rows) => {
-    made ??= signs.flatMap((sign) => asymmetries.map((asymmetry) => family(sign, asymmetry)))
-    const families = made
-    const { x } = rows
-    const { centers, odds, factors } = places(rows)
-    const ofFirst = zeros(Math.min(x.length, SLICE))
-    const powers = zeros(ofFirst.length)
-    const steps = (most + 1) * families.length
-    return {
-      of: (k) => {
-        const step = k % steps
-        const doublings = Math.floor(step / families.length)
-        return { family: families[step % families.length], doublings, center: centers[(k - step) / steps] }
-      },
-      count: centers.length * steps,
-      more: 0,
-      draw(k, on, at, from, to) {
-        const count = to - from
-        const step = k % steps
-        if (k === 0) for (let row = 0; row < count; row++) ofFirst[row] = odds(x[from + row])
-        if (step === 0) {
-          const factor = factors[k / steps]
-          for (let row = 0; row < count; row++) powers[row] = ofFirst[row] * factor
-        } else if (step % families.length === 0) {
-          for (let row = 0; row < count; row++) powers[row] *= powers[row]
-        }
-        draw(families[step % families.length], powers, on, at, count)
-      },
-    }
-  })
+interface GridOptions {
+  readonly places: (at: Omit<Rows, 'y'>) => Places
+  readonly signs: readonly (1 | -1)[]
+  readonly asymmetries: readonly number[]
+  /** How often slopes are doubled. */
+  readonly most: number
+  readonly isCentred: boolean
 }
 
+/** What suits y best, and how it meets it. */
+interface Chosen extends Met {
+  readonly family: Family
+  readonly doublings: number
+  readonly center: number
+  /** Which of a grid it is, families left out. */
+  readonly step: number
+}
+
+/** All slopes, each twice the one before, with all centers, of some families. */
+class Grid {
+  readonly #shapes: Shapes<{ readonly families: readonly Family[]; readonly centers: readonly number[] }>
+  readonly #count: number
+  readonly #slopes: number
+  /** Every second center and slope. */
+  readonly #coarse: Uint32Array
+  readonly #beside = new Map<number, Uint32Array>()
+
+  constructor({ places, signs, asymmetries, most, isCentred }: GridOptions) {
+    const count = signs.length * asymmetries.length
+    const slopes = most + 1
+    this.#count = count
+    this.#slopes = slopes
+    this.#coarse = this.#where((center, doublings) => center % 2 === 0 && doublings % 2 === 1)
+    let made: readonly Family[] | undefined
+    this.#shapes = new Shapes((rows) => {
+      made ??= signs.flatMap((sign) => asymmetries.map((asymmetry) => family(sign, asymmetry)))
+      const families = made
+      const { x } = rows
+      const { centers, odds, factors } = places(rows)
+      const ofFirst = zeros(Math.min(x.length, SLICE))
+      const powers = zeros(ofFirst.length)
+      // What is there already.
+      let [first, step] = [-1, -1]
+      return {
+        of: { families, centers },
+        count: count * slopes * CENTERS,
+        more: 0,
+        draw(k, on, at, from, to) {
+          const rows = to - from
+          if (from !== first) {
+            for (let row = 0; row < rows; row++) ofFirst[row] = odds(x[from + row])
+            first = from
+            step = -1
+          }
+          const next = Math.floor(k / count)
+          if (next !== step) {
+            const doublings = next % slopes
+            let done = step === next - 1 && doublings > 0 ? doublings - 1 : 0
+            if (done === 0) {
+              const factor = factors[(next - doublings) / slopes]
+              for (let row = 0; row < rows; row++) powers[row] = ofFirst[row] * factor
+            }
+            for (; done < doublings; done++) for (let row = 0; row < rows; row++) powers[row] *= powers[row]
+            step = next
+          }
+          draw(families[k % count], powers, on, at, rows)
+        },
+      }
+    }, isCentred)
+  }
+
+  /**
+   * The best one; of grids that are kept one that is better than all beside it.
+   *
+   * @param near where it is looked for, if it is known
+   */
+  *best(rows: Rows, y: Float64Array, near?: number): Slices<Chosen> {
+    const drawn = this.#shapes.at(rows)
+    const first = near === undefined ? this.#coarse : this.#besides(near * this.#count)
+    let best = drawn.climb(y, first, (k) => this.#besides(k))
+    if (best === null) {
+      yield* drawn.multiplyInSlices(y)
+      best = drawn.best(y)
+    }
+    const { families, centers } = drawn.of
+    const step = Math.floor(best / this.#count)
+    const doublings = step % this.#slopes
+    const { offset, factor } = drawn.meet(best)
+    const center = centers[(step - doublings) / this.#slopes]
+    return { family: families[best % this.#count], doublings, center, step, offset, factor }
+  }
+
+  /** A center and a slope more or less. */
+  #besides(k: number): Uint32Array {
+    const step = Math.floor(k / this.#count)
+    const own = step % this.#slopes
+    const at = (step - own) / this.#slopes
+    const isBeside = (center: number, doublings: number) =>
+      Math.abs(center - at) <= 1 && Math.abs(doublings - own) <= 1
+    const found = this.#beside.get(step) ?? this.#where(isBeside)
+    this.#beside.set(step, found)
+    return found
+  }
+
+  /** Those of which something holds, of all families. */
+  #where(holds: (center: number, doublings: number) => boolean): Uint32Array {
+    const found: number[] = []
+    for (let step = 0; step < CENTERS * this.#slopes; step++) {
+      const doublings = step % this.#slopes
+      if (!holds((step - doublings) / this.#slopes, doublings)) continue
+      for (let of = 0; of < this.#count; of++) found.push(step * this.#count + of)
+    }
+    return Uint32Array.from(found)
+  }
+}
 /** Rows of curves of a family. */
 function draw(of: Family, powers: Float64Array, on: Float64Array, at: number, rows: number): void {
   const { sign, asymmetry, ratio } = of
@@ -181,17 +256,11 @@ function draw(of: Family, powers: Float64Array, on: Float64Array, at: number, ro
   }
 }
 
-interface Shape {
-  readonly family: Family
-  readonly doublings: number
-  readonly center: number
-}
-
 /** The least rate beside 1/range, and how often it is doubled. */
 const [SLOWEST, FASTER] = [2, 6]
 
-const growth = /* @__PURE__ */ shapesOf(
-  ({ x, range }) => {
+const growth = /* @__PURE__ */ new Grid({
+  places({ x, range }) {
     // Growth may have just begun, or be over nearly.
     const centers = Array.from({ length: CENTERS }, (_, j) => x[0] + range * (j / 8 - 0.25))
     return {
@@ -200,22 +269,16 @@ const growth = /* @__PURE__ */ shapesOf(
       factors: centers.map((center) => exp((SLOWEST * (center - centers[0])) / range)),
     }
   },
-  [1, -1],
-  [1],
-  FASTER,
-)
+  signs: [1, -1],
+  asymmetries: [1],
+  most: FASTER,
+  isCentred: false,
+})
 
 function* guessLogistic(...[xs, ys]: Data) {
   const rows = readyRows(xs, ys) ?? (yield* finiteRows(xs, ys))
-  const drawn = growth.at(rows)
-  if (!drawn.multiply(rows.y)) yield* drawn.multiplyInSlices(rows.y)
-  const best = drawn.best(rows.y, false)
-  const { family, doublings, center } = drawn.of(best)
-  return {
-    amplitude: drawn.meet(best, false).factor,
-    rate: (family.sign * SLOWEST * powerOfTwo(doublings)) / rows.range,
-    center,
-  }
+  const { family, doublings, center, factor } = yield* growth.best(rows, rows.y)
+  return { amplitude: factor, rate: (family.sign * SLOWEST * powerOfTwo(doublings)) / rows.range, center }
 }
 
 /** Slopes are ½, 1, 2, 4 and 8. */
@@ -235,30 +298,25 @@ function placesOfDoses({ x }: Pick<Rows, 'x'>): Places {
   return { centers, odds: (x) => (x > 0 ? Math.sqrt(low / x) : Infinity), factors }
 }
 
-const bothWays = /* @__PURE__ */ shapesOf(placesOfDoses, [1, -1], [1], STEEPER)
+const doses = (signs: readonly (1 | -1)[], asymmetries: readonly number[], isCentred: boolean) =>
+  new Grid({ places: placesOfDoses, signs, asymmetries, most: STEEPER, isCentred })
+
+const bothWays = /* @__PURE__ */ doses([1, -1], [1], false)
 
 function* guessHill(...[xs, ys]: Data) {
   const rows = readyRows(xs, ys) ?? (yield* finiteRows(xs, ys))
-  const drawn = bothWays.at(rows)
-  if (!drawn.multiply(rows.y)) yield* drawn.multiplyInSlices(rows.y)
-  const best = drawn.best(rows.y, false)
-  const { family, doublings, center } = drawn.of(best)
-  return { vmax: drawn.meet(best, false).factor, k: center, n: family.sign * powerOfTwo(doublings - 1) }
+  const { family, doublings, center, factor } = yield* bothWays.best(rows, rows.y)
+  return { vmax: factor, k: center, n: family.sign * powerOfTwo(doublings - 1) }
 }
 
-const symmetric = /* @__PURE__ */ shapesOf(placesOfDoses, [1], [1], STEEPER)
-const rising = /* @__PURE__ */ shapesOf(placesOfDoses, [1], [1, 0.5, 2], STEEPER)
-const falling = /* @__PURE__ */ shapesOf(placesOfDoses, [-1], [1, 0.5, 2], STEEPER)
+const symmetric = /* @__PURE__ */ doses([1], [1], true)
+const rising = /* @__PURE__ */ doses([1], [1, 0.5, 2], true)
+const falling = /* @__PURE__ */ doses([-1], [1, 0.5, 2], true)
 
 function* guessFourPL(...[xs, ys]: Data) {
   const rows = readyRows(xs, ys) ?? (yield* finiteRows(xs, ys))
   const mean = meanOf(rows.y)
-  const rest = centred(rows.y, mean)
-  const drawn = symmetric.at(rows)
-  if (!drawn.multiply(rest)) yield* drawn.multiplyInSlices(rest)
-  const best = drawn.best(rest, true)
-  const { factor, offset } = drawn.meet(best, true)
-  const { doublings, center } = drawn.of(best)
+  const { doublings, center, factor, offset } = yield* symmetric.best(rows, centred(rows.y, mean))
   const low = mean + offset
   const slope = powerOfTwo(doublings - 1)
   // Upside down they are the same.
@@ -275,15 +333,10 @@ function* guessFivePL(...[xs, ys]: Data) {
   const rows = readyRows(xs, ys) ?? (yield* finiteRows(xs, ys))
   const mean = meanOf(rows.y)
   const rest = centred(rows.y, mean)
-  // Symmetric curves tell which way it goes.
-  const either = symmetric.at(rows)
-  if (!either.multiply(rest)) yield* either.multiplyInSlices(rest)
-  const isFalling = either.meet(either.best(rest, true), true).factor < 0
-  const drawn = (isFalling ? falling : rising).at(rows)
-  if (!drawn.multiply(rest)) yield* drawn.multiplyInSlices(rest)
-  const best = drawn.best(rest, true)
-  const { factor, offset } = drawn.meet(best, true)
-  const { family, doublings, center } = drawn.of(best)
+  // Symmetric curves tell which way it goes, and where it is looked for.
+  const either = yield* symmetric.best(rows, rest)
+  const grid = either.factor < 0 ? falling : rising
+  const { family, doublings, center, factor, offset } = yield* grid.best(rows, rest, either.step)
   const { sign, asymmetry } = family
   const slope = sign * powerOfTwo(doublings - 1)
   const bottom = mean + offset

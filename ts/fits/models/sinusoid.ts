@@ -165,7 +165,7 @@ function wavesOf() {
         crosses[k >> 1] = cross
       },
     }
-  })
+  }, true)
 }
 
 /** Δχ² by χ²/ν within which another frequency is nearly as good: three standard errors. */
