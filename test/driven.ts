@@ -80,6 +80,8 @@ async function webkit(driver: string): Promise<Driven> {
     await listening(port)
     const { sessionId } = (await call('POST', '/session', { capabilities: {} })) as { sessionId: string }
     const session = `/session/${sessionId}`
+    // Else it is 1024 wide.
+    await call('POST', `${session}/window/rect`, { x: 0, y: 0, width: 1280, height: 1000 })
     await call('POST', `${session}/timeouts`, { script: PATIENCE, pageLoad: PATIENCE })
     return {
       errors: [],

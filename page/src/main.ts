@@ -106,6 +106,8 @@ let longest = 0
 let isWaiting = false
 let wanted: { start: Point; how: Move } | null = null
 let loads = 0
+/** How often the address has been changed from outside. */
+let changes = 0
 let explaining: ReturnType<typeof setTimeout> | undefined
 let following: ReturnType<typeof setTimeout> | undefined
 
@@ -118,9 +120,11 @@ async function show(other: State): Promise<void> {
 
 /** What the address says; where a part of the page for it cannot be loaded, that is one of the problems. */
 async function readAddress(): Promise<ReturnType<typeof fromHash>> {
-  const hasOwn = location.hash.includes('equations=')
-  await Promise.allSettled([loadSchedules(decoded(location.hash)), ...(hasOwn ? [loadOwn()] : [])])
-  return fromHash(location.hash)
+  // What is there now: meanwhile the race that goes on may write its own.
+  const { hash } = location
+  const hasOwn = hash.includes('equations=')
+  await Promise.allSettled([loadSchedules(decoded(hash)), ...(hasOwn ? [loadOwn()] : [])])
+  return fromHash(hash)
 }
 
 /** Begins the race that a state describes; else says why it cannot, and the old one stays. */
@@ -451,7 +455,10 @@ for (const name of ['race', 'bench'] as const) {
   })
 }
 addEventListener('hashchange', async () => {
+  const turn = ++changes
   const read = await readAddress()
+  // Another one was followed since.
+  if (turn !== changes) return
   problems = read.problems
   showProblems(problems)
   await show(read.state)

@@ -437,6 +437,26 @@ describe('a rule of one’s own', () => {
     await page.getByText('Done: 250,000 starts of tiger').waitFor({ timeout: 60_000 })
   })
 
+  test('whose part of the page is slow comes all the same, unless another link was followed', async () => {
+    const page = await open('f=booth&adam=lr:0.5')
+    await page.route(/own-.*\.js$/, async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, 1000))
+      await route.continue()
+    })
+    await page.getByRole('combobox', { name: 'Function', exact: true }).selectOption('bowl')
+    await page.getByRole('link', { name: 'A rule of your own' }).click()
+    await field(page).waitFor()
+    const other = await open('f=booth&adam=lr:0.5')
+    await other.route(/own-.*\.js$/, async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, 1000))
+      await route.continue()
+    })
+    await other.getByRole('link', { name: 'A rule of your own' }).click()
+    await other.getByRole('link', { name: 'A ravine' }).click()
+    await other.waitForTimeout(2500)
+    expect(await other.locator('[aria-current="true"]').textContent()).toBe('A ravine')
+  })
+
   test('whose part of the page is missing is said, and the race goes on', async () => {
     const page = await site.browser.newPage()
     await page.route(/own-.*\.js$/, (route) => route.abort())
