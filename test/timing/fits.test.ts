@@ -123,12 +123,14 @@ type Timed = readonly [
   of: (x: number, fit: number) => number,
 ]
 
+const peak = (x: number, center: number) => 3 * Math.exp(-((x - center) ** 2)) + 0.1 * next()
 const inSteps = (rows: number, to: number) => Array.from({ length: rows }, (_, k) => (to * k) / (rows - 1))
 
 test.each<Timed>([
   ['fourPL', models.fourPL(), doses, (x, fit) => curve(x, 0.1 + fit)],
   ['sinusoid', models.sinusoid(), inSteps(50, 10), (x, fit) => Math.sin((3 + 5 * fit) * x) + 0.1 * next()],
   ['line', models.line(), inSteps(20, 10), (x, fit) => x + fit + 0.1 * next()],
+  ['gaussian', models.gaussian(), inSteps(40, 10), (x, fit) => peak(x, 3 + 4 * fit)],
   ['polynomial', models.polynomial({ degree: 3 }), inSteps(20, 10), (x, fit) => x * (x - fit) + 0.1 * next()],
 ])('a guess of %s takes no longer than the fit', (_, model, x, of) => {
   const count = 4000
