@@ -106,8 +106,26 @@ function editedWithin(text: string, given: Edit): string {
   else if (typeof value === 'number') node[key] = [-value, value + 1, value / 3, value * 1e300][to % 4]
   return JSON.stringify(whole)
 }
-const values = [null, true, -1, 0, 0.5, 3, 2 ** 31, 2 ** 53, 1e300, '', 'adam', 'w', [], {}, [[]], '7fc00000']
-const isJson = ['saved runs', 'JSON', 'chunk plans'].includes(target)
+const values = [
+  null,
+  true,
+  -1,
+  0,
+  0.5,
+  3,
+  2 ** 31,
+  2 ** 53,
+  1e300,
+  '',
+  'adam',
+  'w',
+  [],
+  {},
+  [[]],
+  '7fc00000',
+  'F16',
+]
+const isJson = ['saved runs', 'JSON', 'chunk plans', 'safetensors files'].includes(target)
 /** One in six edits of JSON is of its text. */
 const mutated = (text: string, given: Edit) =>
   isJson && given.word % 6 > 0 ? editedWithin(text, given) : edited(text, given)

@@ -13,6 +13,7 @@ import {
   sgd,
   warmup,
 } from 'antigrad'
+import { toBlob } from 'antigrad/files'
 import { HASH } from '../../dist/arena/manifest.js'
 import { version } from '../../dist/ground/package.js'
 import { readFitsAsked, readSweepAsked } from '../../dist/work/asked.js'
@@ -21,6 +22,33 @@ import { scenes, TIGER } from '../../page/src/scenes.js'
 import { toHash as raceHash, initial as raceState } from '../../page/src/state.js'
 import { twins } from '../equations/rules.js'
 import { encode } from '../model/going-on.js'
+
+/** A safetensors file as JSON: what its header says, and bytes as characters; see `readers.ts`. */
+const fileOf = (header: object, data: string, isSound = false) => JSON.stringify({ header, data, isSound })
+
+/** A run as `antigrad/files` writes it, whose checksums are right whatever else becomes of it. */
+async function savedFile(rule: Rule, options: object = {}): Promise<string> {
+  const params = { w: Float32Array.of(1, 2, 3, 4), b: Float32Array.of(5) }
+  const optimizer = new Optimizer(params, rule, { shapes: { w: [2, 2] }, ...options } as never)
+  optimizer.point()
+  optimizer.step(params as never)
+  const bytes = Buffer.from(await (await toBlob(optimizer)).arrayBuffer())
+  const end = 8 + Number(bytes.readBigUInt64LE())
+  const header = JSON.parse(bytes.toString('utf8', 8, end))
+  return fileOf(header, bytes.toString('latin1', end), true)
+}
+
+/** An optimizer of Torch with one parameter, of which all numbers are 0. */
+const torchFile = (optim: string, group: object, state: readonly string[]) => {
+  const names = ['params/0', ...state.map((key) => `${key}/0`)]
+  const tensors = names.map((name, k) => [
+    name,
+    { dtype: 'F32', shape: [2], data_offsets: [k * 8, k * 8 + 8] },
+  ])
+  const groups = JSON.stringify([{ lr: 0.1, ...group, params: [0] }])
+  const metadata = { 'torch.optim': optim, param_groups: groups }
+  return fileOf({ __metadata__: metadata, ...Object.fromEntries(tensors) }, '\0'.repeat(names.length * 8))
+}
 
 function saved(rule: Rule, options: object = {}): string {
   const params = { w: Float32Array.of(1, 2, 3, 4), body: [Float32Array.of(5), new Float32Array(0)] }
@@ -89,6 +117,27 @@ export const corpus = {
       ],
       ...{ average: ema(0.5), lookahead: { steps: 2 }, accumulate: 2, clip: { norm: 1 } },
     }),
+  ],
+  'safetensors files': [
+    fileOf({}, ''),
+    fileOf(
+      {
+        __metadata__: { by: 'us' },
+        a: { dtype: 'F32', shape: [2, 1], data_offsets: [4, 12] },
+        'b.c': { dtype: 'BF16', shape: [2], data_offsets: [0, 4] },
+        d: { dtype: 'I64', shape: [], data_offsets: [12, 20] },
+        e: { dtype: 'F8_E4M3', shape: [3], data_offsets: [20, 23] },
+        none: { dtype: 'F16', shape: [0, 7], data_offsets: [23, 23] },
+      },
+      '\0\x01\x02\xff'.repeat(6).slice(0, 23),
+    ),
+    // What is no JSON is the bytes themselves.
+    '\x02\0\0\0\0\0\0\0{}',
+    '\x39\0\0\0\0\0\0\0{"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}}    abc',
+    await savedFile(adam({ lr: 0.1 })),
+    await savedFile(sgd({ momentum: 0.9 }), { average: ema(0.5), groups: [{ match: 'b', frozen: true }] }),
+    torchFile('SGD', { momentum: 0.9, foreach: null }, ['momentum_buffer']),
+    torchFile('Adam', { betas: [0.9, 0.99], amsgrad: false }, ['exp_avg', 'exp_avg_sq', 'step']),
   ],
   expressions: [
     'a*exp(-b*t) + c',
@@ -161,6 +210,24 @@ export const words: Readonly<Record<Target, readonly string[]>> = {
       '"name":"adam"',
       '"rule":',
     ],
+  ],
+  'safetensors files': [
+    ...[
+      '"dtype":',
+      '"shape":[',
+      '"data_offsets":[',
+      '"__metadata__":',
+      '"__proto__":',
+      '"header":',
+      '"data":',
+      '"isSound":true',
+      '\\u0000',
+      '\u0000',
+      '\u00ff',
+      '9007199254740993',
+      '1e308',
+    ],
+    ...['-1', '"F4"', '"BOOL"', '{}', '[]', '""', '\\ud800', '{"a":', ',', '}'],
   ],
   expressions: [
     ...[
