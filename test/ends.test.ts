@@ -3,10 +3,28 @@
  * what was to end ends as it was told to. ANTIGRAD_TEST_LARGE=1 goes on for longer.
  */
 
-import { expect, test } from 'vitest'
-import { run, well, worker } from './nodes.js'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { built, run, well, worker } from './nodes.js'
 
 const rounds = process.env.ANTIGRAD_TEST_LARGE === '1' ? 20 : 1
+
+const folder = mkdtempSync(join(tmpdir(), 'antigrad-ends-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+const table = join(folder, 'wells.csv')
+const rows = Array.from(
+  { length: 4000 },
+  (_, i) => `${i >> 3},${i % 8},${3 * 0.7 ** (i % 8) + 1 + (i % 5) / 99}\n`,
+)
+writeFileSync(table, `well,t,y\n${rows.join('')}`)
+
+/** A new path each time it is asked for. */
+const place = `
+    let count = 0
+    const { threadId } = require('node:worker_threads')
+    const place = () => ${JSON.stringify(`${folder}/`)} + [process.pid, threadId, count++].join('-')`
 
 /** Calls that take long enough to be ended in their middle. */
 const calls = {
@@ -34,6 +52,26 @@ const calls = {
     const y = Array.from({ length: 500 }, (_, i) => t.map((t) => (1 + i / 99) * Math.exp(-t) + Math.sin(99 * t + i) / 9))
     const found = await fitMany(expression('a*exp(-b*t) + c'), { t, y }, { start: { a: 1, b: 0.5, c: 0 } })
     const call = () => found.profile()`,
+  'stepAsync of equations': `
+    const { equations, Optimizer } = await loaded
+    const rule = equations('own', { state: { m: 0 }, step: 'm = 0.9*m + g/(norm(g) + 1); theta = theta - 0.1*m' })
+    const optimizer = new Optimizer(new Float32Array(1_000_000).fill(1), rule(), { engine: 'native', threads: 3 })
+    const call = () => optimizer.stepAsync()`,
+  writeFile: `${place}
+    const { writeFile } = await import(${built('files/index.js')})
+    const optimizer = await make()
+    const path = place()
+    const call = () => writeFile(path, optimizer)`,
+  readFile: `${place}
+    const { readFile, writeFile } = await import(${built('files/index.js')})
+    const path = place()
+    await writeFile(path, await make())
+    const call = () => readFile(path)`,
+  runChunks: `${place}
+    const { planFits, runChunks } = await import(${built('chunks/index.js')})
+    const asked = { model: 'a*exp(-b*t) + c', x: { t: 't' }, start: { a: 1, b: 1, c: 0 } }
+    const { plan } = await planFits(${JSON.stringify(table)}, asked, { group: 'well', chunkSize: 100 })
+    const call = () => runChunks(plan, { store: place() })`,
 }
 
 /** One call after another, until somebody ends them. */
@@ -43,11 +81,14 @@ const forever = (call: string) => `${call}
 
 const endings = ['', 'process.exit(5)', 'throw new Error("mine")', 'await new Promise(() => {})']
 
-test('twenty workers at once: terminated, by exit and by exceptions', async () => {
-  const workers = Object.values(calls).flatMap((call) =>
-    endings.map((ending) => worker(`${forever(call)}; await pause(20 * Math.random()); ${ending}`)),
-  )
-  const end = await run(`
+const names = Object.keys(calls) as (keyof typeof calls)[]
+test.each([[names.slice(0, 5)], [names.slice(5)]])(
+  'workers for each end of %j at once: terminated, by exit and by exceptions',
+  async (names) => {
+    const workers = names.flatMap((name) =>
+      endings.map((ending) => worker(`${forever(calls[name])}; await pause(20 * Math.random()); ${ending}`)),
+    )
+    const end = await run(`
     const [optimizer, expected] = [await make(), await make(1)]
     for (let round = 0; round < ${rounds}; round++) {
       const workers = [${workers.join()}]
@@ -69,8 +110,10 @@ test('twenty workers at once: terminated, by exit and by exceptions', async () =
     const bytes = ({ params }) => Buffer.from(params.buffer, params.byteOffset, params.byteLength)
     if (Buffer.compare(bytes(optimizer), bytes(expected)) !== 0) throw new Error('other bits')
     console.log('well')`)
-  expect(end).toEqual(well())
-}, 300_000)
+    expect(end).toEqual(well())
+  },
+  300_000,
+)
 
 const wait = 'await pause(60 * Math.random())'
 const ends = {

@@ -34,7 +34,7 @@ export const worker = (body: string) => `new Worker(${JSON.stringify(script(body
 /** How a Node of its own ends, and what it has said. */
 export function run(body: string, flags: string[] = []) {
   const child = spawn(process.execPath, [...flags, '-e', script(body)], {
-    timeout: 50_000,
+    timeout: 100_000,
     killSignal: 'SIGKILL',
   })
   let [stdout, stderr] = ['', '']
