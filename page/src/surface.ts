@@ -252,7 +252,7 @@ export class SurfacePlot {
     this.#azimuth += seconds * PACE
     const flat = Math.cos(this.#elevation)
     const [x, z] = [Math.sin(this.#azimuth), Math.cos(this.#azimuth)]
-    const away = 2.3 / Math.min(1, this.#camera.aspect * 0.8)
+    const away = 2.3 / Math.min(1, this.#camera.aspect * 0.74)
     this.#camera.position.set(away * flat * x, away * Math.sin(this.#elevation) + MIDDLE, away * flat * z)
     this.#camera.lookAt(0, MIDDLE, 0)
     // As seen from there, (z, −x) is to the right.
