@@ -47,6 +47,8 @@ describe('what is wrong in a line', () => {
     ['a = sum(g); b = sum(g*a); c = sum(g*b); theta = c*g', undefined, 'at most 2 stages of sums', 'more'],
     ['a = sum(g); b = all.sum(g*a); theta = b*g', undefined, 'sums over all tensors', 'one that does'],
     ['theta = g*sum(2)', 10, 'sums over what is by element', 'one of a number'],
+    ['theta = all.mean(t) - theta', 8, 'sums over what is by element', 'one of a number'],
+    ['theta = allǃmean(g)', 11, 'another letter', 'ǃ'],
     ['theta = g*(sum(g) + sum(theta) + norm(g*theta))', undefined, 'at most 2 sums in a stage', '3'],
   ])('%j', (step, position, expected, received) => {
     const { error } = refusal(() => make(step, { options }))

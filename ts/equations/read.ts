@@ -48,8 +48,9 @@ export interface Step {
 /** Names that sums are called by; `max` has one operand then. */
 const SUMS = ['sum', 'mean', 'norm', 'max'] as const
 type SumName = (typeof SUMS)[number]
-/** What stands for `all.` in front of one: a name has no point in it, and places stay. No text has this letter. */
-const ALL = 'all\u01c3'
+/** What stands for `all.` in front of one: a name has no point in it, and places stay. No text may have this letter. */
+const OWN = '\u01c3'
+const ALL = `all${OWN}`
 
 const MOST_STATEMENTS = 200
 const MOST_NODES = 2000
@@ -65,6 +66,8 @@ export function readStep(name: string, { options, state, scalars, step }: Declar
   const graph = new Graph()
   const text = bare(step).replace(/\ball\.(?=(?:sum|mean|norm|max)\s*\()/g, ALL)
   const fail = (at: number, expected: string, received: string) => misread(name, step, at, expected, received)
+  const own = step.indexOf(OWN)
+  if (own >= 0) throw fail(own, 'another letter', OWN)
   const leaves = new Map<string, number>()
   const leaf = (name: string) => {
     const node = leaves.get(name) ?? graph.name(name)
