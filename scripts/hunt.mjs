@@ -55,7 +55,8 @@ const grounds = {
         'sum-gradients',
         'plane',
       ],
-      ...['optimizer', 'average', 'schedule-free', 'muon'],
+      ...['model/apart', 'model/restored', 'clip', 'subnormals', 'lent'],
+      ...['optimizer', 'schedule-free', 'muon'],
       ...['engines', 'bad-input', 'many-parameters', 'hard', 'nist', 'scipy', 'shared', 'reweighted'].map(
         (name) => `fits/${name}`,
       ),

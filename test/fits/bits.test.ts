@@ -82,6 +82,7 @@ Object.assign(cases, {
   'many, tight': many({ tolerance: 1e-15 }),
   'many, a parameter that does nothing': () =>
     fitManySync(expression('a*exp(-b*t) + 0*c'), { t, y: ys }, { start } as never),
+  'many, bounds from below': many({ start: { a: 1, b: { start: 3, min: 2.5 }, c: { start: 1, min: 0.3 } } }),
   // Where constants decide: each of these ends elsewhere, or after as many evaluations more, with another one.
   'alone at first': () =>
     fitOne(expression('a*t/(b + t)'), { t, y: ys[3] }, { y: 'y', start: { a: 1, b: 50 } }),
