@@ -164,8 +164,8 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
       })
 
       test(`${set}, ${dtype}: sums of squares`, () => {
-        // In float64 whatever the dtype; the rest of a line and the last tree may be scalar.
-        const packed = packedIn(find(`${set}::squares<${dtype === 'float32' ? 'f32' : 'f64'}>`), 'd')
+        // In float64 whatever the dtype; the last tree may be scalar.
+        const packed = packedIn(find(`${set}::squares<${vector}>`), 'd')
         expect(packed.mul).toBeGreaterThanOrEqual(1)
         expect(packed.add).toBeGreaterThanOrEqual(packed.mul)
       })
@@ -239,7 +239,7 @@ describe.each(Object.entries({ core, catalogue }))('the module %s', (name, sourc
     })
 
     test(`${dtype}: sums of squares`, () => {
-      const text = find(`simd128::squares<${scalar}>`)
+      const text = find(`simd128::squares<${vector}>`)
       expect(text.match(/\(f64x2\.mul\b/g)?.length ?? 0).toBeGreaterThanOrEqual(1)
     })
   }

@@ -151,8 +151,8 @@ macro_rules! code {
             }
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn squares<T: Scalar>(from: *const u8, length: usize) -> f64 {
-                sums::of_squares(unsafe { std::slice::from_raw_parts(from.cast::<T>(), length) })
+            unsafe fn squares<V: Vector>(from: *const u8, length: usize) -> f64 {
+                unsafe { sums::of_squares::<V>(from.cast(), length) }
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -277,7 +277,7 @@ macro_rules! code {
                 prepare: prepare::<$f32>,
                 mask: mask::<$f32>,
                 flush: flush::<f32>,
-                squares: squares::<f32>,
+                squares: squares::<$f32>,
                 values: values::<f32>,
                 nonzero: nonzero::<$f32>,
                 units: crate::rules::BY_UNIT,
@@ -293,7 +293,7 @@ macro_rules! code {
                 prepare: prepare::<$f64>,
                 mask: mask::<$f64>,
                 flush: flush::<f64>,
-                squares: squares::<f64>,
+                squares: squares::<$f64>,
                 values: values::<f64>,
                 nonzero: nonzero::<$f64>,
                 units: crate::rules::BY_UNIT,

@@ -10,6 +10,7 @@ use std::ptr;
 
 use crate::arena::{Numbers, tables};
 use crate::kernel::lanes::{Lanes, Nothing};
+use crate::kernel::pipeline::BLOCK;
 use crate::sums::{STRIPES, Stripes};
 use crate::vector::{Scalar, Two, Vector, splat};
 
@@ -193,9 +194,20 @@ impl<V: Vector, K: Kernel> Coefficients<V, K> {
 /// order of chance, and some of its time is lost.
 type Four<V> = Two<Two<V>>;
 
+/// Vectors that registers hold.
+const fn registers<V: Vector>() -> usize {
+    if size_of::<V>() == 64 || cfg!(target_arch = "aarch64") { 32 } else { 16 }
+}
+
 /// Whether a kernel takes four: with more state registers do not suffice, and in WebAssembly bytes count.
 const fn takes_four<V: Vector, K: Kernel>() -> bool {
-    K::DIVIDES && K::State::NAMES.len() <= 2 && V::LANES > 1 && cfg!(not(target_arch = "wasm32"))
+    let is_light = K::State::NAMES.len() <= registers::<V>() / 16;
+    K::DIVIDES && is_light && V::LANES > 1 && cfg!(not(target_arch = "wasm32"))
+}
+
+/// Whether one vector alone is more than registers hold.
+const fn is_heavy<V: Vector, K: Kernel>() -> bool {
+    K::DIVIDES && K::State::NAMES.len() > 3 && registers::<V>() < 32
 }
 
 /// Runs kernel `K` over `length` elements.
@@ -234,7 +246,8 @@ pub unsafe fn pass<V: Vector, K: Kernel>(
     let scalar = size_of::<V::Scalar>();
     // In WebAssembly bytes count: only the shortest loops in float32 gain from it.
     let is_short = !K::DIVIDES && K::Tensor::NAMES.is_empty() && K::Row::NAMES.len() <= 3 && scalar == 4;
-    let is_long = (!cfg!(target_arch = "wasm32") || is_short) && !takes_four::<V, K>();
+    let is_long =
+        if cfg!(target_arch = "wasm32") { is_short } else { !takes_four::<V, K>() && !is_heavy::<V, K>() };
     let line = (64 / scalar).max(2 * V::LANES);
     while is_long && at + line <= length {
         for vector in 0..line / V::LANES {
@@ -263,10 +276,34 @@ pub unsafe fn pass_summed<V: Vector, K: Kernel>(
     length: usize,
     sums: &mut Sums,
 ) {
-    // SAFETY: the caller vouches for the row.
-    let by = unsafe { Coefficients::<V, K>::new(row, tensor) };
     let streams = *streams;
     let is_there = K::COPIES && ptr::eq(streams.g, streams.direction);
+    // Registers do not hold two sums beside a pass: these follow it by blocks that are in the first-level cache.
+    if K::SUMS.len() == 2 && registers::<V>() < 32 {
+        for at in (0..length).step_by(BLOCK) {
+            let count = BLOCK.min(length - at);
+            // SAFETY: passed on.
+            unsafe {
+                if !is_there {
+                    pass::<V, K>(&streams.advanced(at * size_of::<V::Scalar>()), row, tensor, count);
+                }
+                for (sum, sums) in K::SUMS.iter().zip(&mut *sums) {
+                    let mut stripes = Stripes::<V>::new(sums);
+                    let (lines, rest) = (count / STRIPES, count % STRIPES);
+                    for line in 0..lines {
+                        add_one(&streams, *sum, &mut stripes, at + line * STRIPES, STRIPES);
+                    }
+                    if rest > 0 {
+                        add_one(&streams, *sum, &mut stripes, at + lines * STRIPES, rest);
+                    }
+                    *sums = stripes.to_array();
+                }
+            }
+        }
+        return;
+    }
+    // SAFETY: the caller vouches for the row.
+    let by = unsafe { Coefficients::<V, K>::new(row, tensor) };
     let mut stripes = [Stripes::<V>::new(&sums[0]), Stripes::<V>::new(&sums[1])];
     let (mut at, mut summed) = (0, 0);
     // SAFETY: the caller vouches for the arrays up to the end of the last vector.
@@ -297,7 +334,7 @@ pub unsafe fn pass_summed<V: Vector, K: Kernel>(
 /// Elements by which sums are behind the pass: they would wait for its divisions, and what follows for them.
 const LAG: usize = 128;
 
-/// Adds elements from `at` on to their stripes, of those that are `left`.
+/// Adds elements from `at` on to their stripes of each sum, of those that are `left`.
 ///
 /// # Safety
 /// As for `pass`; some must be left.
@@ -308,28 +345,38 @@ unsafe fn add<V: Vector, K: Kernel>(
     at: usize,
     left: usize,
 ) {
-    for (number, sum) in K::SUMS.iter().enumerate() {
-        let from = match sum {
-            Sum::Parameters => streams.theta,
-            Sum::Sizes => streams.state[0],
-            Sum::Gradients | Sum::Values | Sum::Nonzero => streams.direction,
-        };
-        let mut from = from.cast_const().cast::<V::Scalar>().wrapping_add(at);
-        // What pads a tensor is not always 0.
-        let mut last = [V::Scalar::from_f64(0.0); STRIPES];
+    for (sum, stripes) in K::SUMS.iter().zip(stripes) {
         // SAFETY: passed on.
-        unsafe {
-            if left < STRIPES {
-                last.as_mut_ptr().copy_from_nonoverlapping(from, left);
-                from = last.as_ptr();
-            }
-            for k in (0..STRIPES).step_by(V::LANES) {
-                let x = V::load(from.add(k));
-                match sum {
-                    Sum::Values => stripes[number].add_all(k, x.widen()),
-                    Sum::Sizes => stripes[number].add_all(k, x.abs().widen()),
-                    _ => stripes[number].add(k, x),
-                }
+        unsafe { add_one(streams, *sum, stripes, at, left) };
+    }
+}
+
+/// The same of one sum.
+///
+/// # Safety
+/// As for `add`.
+#[inline(always)]
+unsafe fn add_one<V: Vector>(streams: &Streams, sum: Sum, stripes: &mut Stripes<V>, at: usize, left: usize) {
+    let from = match sum {
+        Sum::Parameters => streams.theta,
+        Sum::Sizes => streams.state[0],
+        Sum::Gradients | Sum::Values | Sum::Nonzero => streams.direction,
+    };
+    let mut from = from.cast_const().cast::<V::Scalar>().wrapping_add(at);
+    // What pads a tensor is not always 0.
+    let mut last = [V::Scalar::from_f64(0.0); STRIPES];
+    // SAFETY: passed on.
+    unsafe {
+        if left < STRIPES {
+            last.as_mut_ptr().copy_from_nonoverlapping(from, left);
+            from = last.as_ptr();
+        }
+        for k in (0..STRIPES).step_by(V::LANES) {
+            let x = V::load(from.add(k));
+            match sum {
+                Sum::Values => stripes.add_all(k, x.widen()),
+                Sum::Sizes => stripes.add_all(k, x.abs().widen()),
+                _ => stripes.add(k, x),
             }
         }
     }

@@ -444,14 +444,14 @@ unsafe fn measure<V: Vector>(
                 of_u.add(k, line.direction::<V>(at + k, V::LANES));
             }
         }
-        if whole < line.length {
-            let ones = [V::Scalar::from_f64(1.0); STRIPES];
-            for k in (0..STRIPES).step_by(V::LANES) {
-                let left = (line.length - whole).saturating_sub(k);
-                of_theta.add(k, V::load_some(theta.wrapping_add(whole + k), left));
+        let left = line.length - whole;
+        let ones = [V::Scalar::from_f64(1.0); STRIPES];
+        for k in (0..STRIPES).step_by(V::LANES) {
+            if k < left {
+                of_theta.add(k, V::load_some(theta.add(whole + k), left - k));
                 // A factor that is infinite makes NaN of what is not there.
-                let there = V::load_some(ones.as_ptr().add(k), left);
-                of_u.add(k, line.direction::<V>(whole + k, left).zero_unless(there));
+                let there = V::load_some(ones.as_ptr(), left - k);
+                of_u.add(k, line.direction::<V>(whole + k, left - k).zero_unless(there));
             }
         }
     }

@@ -3,7 +3,7 @@
 
 pub mod product;
 
-use std::array;
+use std::{array, slice};
 
 use crate::vector::{Scalar, Stored, Vector, splat};
 
@@ -12,9 +12,34 @@ pub const STRIPES: usize = 16;
 pub const BLOCK: usize = 1 << 14;
 
 /// Σ x² over a block.
+///
+/// # Safety
+/// `from` must be readable for `length` numbers.
 #[inline(always)]
-pub fn of_squares<T: Scalar>(values: &[T]) -> f64 {
-    of(values, |x| x * x)
+pub unsafe fn of_squares<V: Vector>(from: *const V::Scalar, length: usize) -> f64 {
+    // In WebAssembly bytes count.
+    if cfg!(target_arch = "wasm32") {
+        // SAFETY: passed on.
+        return of(unsafe { slice::from_raw_parts(from, length) }, |x| x * x);
+    }
+    let mut sums = Stripes::<V>::new(&[0.0; STRIPES]);
+    let whole = length - length % STRIPES;
+    // SAFETY: passed on.
+    unsafe {
+        for at in (0..whole).step_by(STRIPES) {
+            for k in (0..STRIPES).step_by(V::LANES) {
+                sums.add(k, V::load(from.add(at + k)));
+            }
+        }
+        let left = length - whole;
+        for k in (0..STRIPES).step_by(V::LANES) {
+            if k < left {
+                // Where there is nothing, +0 is added to what is no −0.
+                sums.add(k, V::load_some(from.add(whole + k), left - k));
+            }
+        }
+    }
+    combine(sums.to_array())
 }
 
 /// Σ x over a block with the bits of a mask, or Σ |x|: one function, as each is some code.
@@ -121,28 +146,51 @@ pub unsafe fn sum_lines<V: Vector, const N: usize>(
     begins: bool,
     rows: *mut f64,
 ) {
-    let none = [0.0; STRIPES];
-    let mut sums = [Stripes::<V>::new(&none); N];
+    let mut sums = [Stripes::<V>::new(&[0.0; STRIPES]); N];
     // SAFETY: the caller vouches for all of them.
     unsafe {
         for at in (0..length).step_by(STRIPES) {
-            let into = columns.add(at).cast::<[f64; STRIPES]>();
-            let mut totals = Stripes::<V>::new(if begins { &none } else { &*into });
-            let is_whole = at + STRIPES <= length;
-            for (row, sums) in sums.iter_mut().enumerate() {
-                for k in (0..STRIPES).step_by(V::LANES) {
-                    let from = from.wrapping_add(row * length + at + k);
-                    let left = if is_whole { V::LANES } else { (length - at).saturating_sub(k) };
-                    let squares = squares(V::load_some(from, left));
-                    totals.add_all(k, squares);
-                    sums.add_all(k, squares);
-                }
+            let (from, columns, left) = (from.add(at), columns.add(at), length - at);
+            // Whole vectors are loaded without a mask. In WebAssembly bytes count.
+            if left < STRIPES || cfg!(target_arch = "wasm32") {
+                sum_stripes(from, columns, length, left, begins, &mut sums);
+            } else {
+                sum_stripes(from, columns, length, STRIPES, begins, &mut sums);
             }
-            *into = totals.to_array();
         }
         for (row, sums) in sums.into_iter().enumerate() {
             rows.add(row).write(combine(sums.to_array()));
         }
+    }
+}
+
+/// The same of as many columns as stripes, of which some are `left`.
+///
+/// # Safety
+/// As for `sum_lines`.
+#[inline(always)]
+unsafe fn sum_stripes<V: Vector, const N: usize>(
+    from: *const V::Scalar,
+    columns: *mut f64,
+    length: usize,
+    left: usize,
+    begins: bool,
+    sums: &mut [Stripes<V>; N],
+) {
+    // SAFETY: passed on.
+    unsafe {
+        let into = columns.cast::<[f64; STRIPES]>();
+        let mut totals = Stripes::<V>::new(if begins { &[0.0; STRIPES] } else { &*into });
+        for (row, sums) in sums.iter_mut().enumerate() {
+            for k in (0..STRIPES).step_by(V::LANES) {
+                if k < left {
+                    let squares = squares(V::load_some(from.add(row * length + k), left - k));
+                    totals.add_all(k, squares);
+                    sums.add_all(k, squares);
+                }
+            }
+        }
+        *into = totals.to_array();
     }
 }
 
