@@ -1,7 +1,7 @@
 /**
- * Saved runs, expressions, tables, JSON and the pages' links, mutated: each is taken or refused in a typed error, soon
- * and with little memory. ANTIGRAD_TEST_BYTES says how many of each; `npm run fuzz -- --bytes` goes on. Batches and
- * tables of arenas are Rust's (tests/many.rs, tests/arena/hostile.rs), and `npm run fuzz -- --spoil`'s.
+ * Saved runs, safetensors files, expressions, tables, JSON and the pages' links, mutated: each is taken or refused in a
+ * typed error, soon and with little memory. ANTIGRAD_TEST_BYTES says how many of each; `npm run fuzz -- --bytes` goes
+ * on. Batches and tables of arenas are Rust's (tests/many.rs, tests/arena/hostile.rs), and `npm run fuzz -- --spoil`'s.
  */
 
 import { beforeAll, expect, test } from 'vitest'
