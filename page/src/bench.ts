@@ -5,8 +5,8 @@ import uPlot from 'uplot'
 import { messageOf } from '../../dist/ground/errors.js'
 import { digitBelow, h, labelled, select, shown } from './dom.js'
 import { loopOf } from './loops.js'
-import { type Measurement, measure, SIZES, type SubjectName } from './measure.js'
-import { build, notOffered, type RuleName, ruleNames, suggested } from './rules.js'
+import { type Measurement, measure, type SubjectName, sizesOf } from './measure.js'
+import { allRuleNames, build, forMatrices, type RuleName, suggested } from './rules.js'
 import { styleOf, swatch, theme } from './theme.js'
 
 const titles: Readonly<Record<SubjectName, string>> = {
@@ -21,7 +21,7 @@ const SMALL = 1000
 
 export class Bench {
   readonly element: HTMLElement
-  readonly #rule = select(Object.fromEntries(ruleNames.map((name) => [name, name])), 'adam')
+  readonly #rule = select(Object.fromEntries(allRuleNames.map((name) => [name, name])), 'adam')
   readonly #run = h('button', { type: 'button', className: 'primary', textContent: 'Measure' })
   readonly #cancel = h('button', { type: 'button', textContent: 'Cancel', disabled: true })
   readonly #progress = h('progress', { max: 1, value: 0 })
@@ -36,6 +36,8 @@ export class Bench {
   })
   #plot: uPlot | null = null
   #found: readonly Measurement[] = []
+  /** Whether what was found is of matrices. */
+  #areMatrices = false
   #stop = new AbortController()
 
   constructor() {
@@ -57,7 +59,8 @@ export class Bench {
         { className: 'hint' },
         'How long an update takes, with the gradient in place, in float32: the median of nine rounds, in ' +
           'which the engines take turns. All engines give the same bits. For gradientDescent, momentum and adam ' +
-          `there is a loop as a program without a library has it, which promises no bits. ${notOffered}`,
+          'there is a loop as a program without a library has it, which promises no bits. ' +
+          `${forMatrices.join(', ')}: parameters are a square matrix.`,
       ),
       controls,
       this.#status,
@@ -113,7 +116,8 @@ export class Bench {
         this.#show()
       }
       this.#found = []
-      this.#found = await measure(built, runs, progress, this.#stop.signal)
+      this.#areMatrices = forMatrices.includes(rule)
+      this.#found = await measure(built, this.#areMatrices, runs, progress, this.#stop.signal)
       this.#status.textContent = this.#stop.signal.aborted
         ? 'Cancelled.'
         : `Done: ${rule} on ${runs.map((name) => titles[name]).join(' and ')}.`
@@ -132,6 +136,9 @@ export class Bench {
 
   #show(): void {
     const names = [...new Set(this.#found.map(({ engine }) => engine))]
+    const all = sizesOf(this.#areMatrices)
+    const called = (size: number) =>
+      this.#areMatrices ? `${Math.sqrt(size)} × ${Math.sqrt(size)}` : size.toLocaleString('en')
     const at = (engine: SubjectName, size: number, per: number) => {
       const found = this.#found.find((m) => m.engine === engine && m.size === size)
       return found ? found.nanosecondsPerStep / per : null
@@ -144,7 +151,7 @@ export class Bench {
         h(
           'tr',
           {},
-          h('th', { scope: 'row' }, size.toLocaleString('en')),
+          h('th', { scope: 'row' }, called(size)),
           ...names.map((name) => {
             const time = at(name, size, per(size))
             return h('td', {}, time === null ? '' : shown(time, 3))
@@ -162,21 +169,21 @@ export class Bench {
     this.#results.replaceChildren(
       ...(names.length > 0
         ? [
-            table('Nanoseconds per parameter', SIZES, (size) => size),
+            table('Nanoseconds per parameter', all, (size) => size),
             table(
               'Nanoseconds a step',
-              SIZES.filter((size) => size <= SMALL),
+              all.filter((size) => size <= SMALL),
               () => 1,
             ),
           ]
         : [h('p', { className: 'hint' }, 'Nothing measured yet: it takes a few seconds.')]),
     )
     this.#plot?.destroy()
-    const series = names.map((name) => SIZES.map((size) => at(name, size, size)))
-    this.#plot = new uPlot(this.#options(names), [SIZES, ...series], this.#chart)
+    const series = names.map((name) => all.map((size) => at(name, size, size)))
+    this.#plot = new uPlot(this.#options(names, all), [[...all], ...series], this.#chart)
   }
 
-  #options(names: readonly SubjectName[]): uPlot.Options {
+  #options(names: readonly SubjectName[], sizes: readonly number[]): uPlot.Options {
     const { muted, grid } = theme()
     const axis = {
       stroke: muted,
@@ -192,7 +199,7 @@ export class Bench {
       legend: { show: false },
       cursor: { show: false },
       scales: {
-        x: { time: false, distr: 3, range: [SIZES[0] / 1.3, SIZES[SIZES.length - 1] * 1.3] },
+        x: { time: false, distr: 3, range: [sizes[0] / 1.3, sizes[sizes.length - 1] * 1.3] },
         y: {
           distr: 3,
           range: (_, from, to) => (from === null || to === null ? [0.1, 10] : [digitBelow(from / 2), to * 2]),
@@ -203,8 +210,8 @@ export class Bench {
           ...axis,
           size: 28,
           label: 'parameters',
-          splits: () => SIZES,
-          values: () => SIZES.map((n) => short.format(n)),
+          splits: () => [...sizes],
+          values: () => sizes.map((n) => short.format(n)),
         },
         {
           ...axis,

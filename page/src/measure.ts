@@ -13,7 +13,13 @@ export interface Measurement {
   readonly nanosecondsPerStep: number
 }
 
-export const SIZES = [10, 100, 1_000, 10_000, 100_000, 1_000_000]
+const VECTORS = [10, 100, 1_000, 10_000, 100_000, 1_000_000]
+/** Rows of square matrices: products of larger ones take TypeScript seconds. */
+const SIDES = [4, 10, 32, 100, 200]
+
+/** How many parameters are timed, one after the other. */
+export const sizesOf = (areMatrices: boolean): readonly number[] =>
+  areMatrices ? SIDES.map((side) => side * side) : VECTORS
 
 /** Milliseconds of a round at least. */
 const ROUND = 5
@@ -28,19 +34,23 @@ const LOOKS = 50
 /**
  * Times `step()` with the gradient in place, float32, in rounds in which the engines take turns.
  *
+ * @param areMatrices whether parameters are a square matrix; else they are a vector
  * @param onProgress is told the part that is done, from 0 to 1
  */
 export async function measure(
   rule: Rule,
+  areMatrices: boolean,
   engines: readonly SubjectName[],
   onProgress: (part: number, latest: readonly Measurement[]) => void,
   signal: AbortSignal,
 ): Promise<Measurement[]> {
   const found: Measurement[] = []
   const length = Math.max(ROUND, TICKS * tick())
-  const total = SIZES.length * ROUNDS
-  for (const [index, size] of SIZES.entries()) {
-    const subjects = engines.map((engine) => subject(size, rule, engine, length))
+  const sizes = sizesOf(areMatrices)
+  const total = sizes.length * ROUNDS
+  for (const [index, size] of sizes.entries()) {
+    const shape = areMatrices ? [Math.sqrt(size), Math.sqrt(size)] : [size]
+    const subjects = engines.map((engine) => subject(shape, rule, engine, length))
     for (let round = 0; round < ROUNDS; round++) {
       for (const { stepping, batch, times } of subjects) {
         await pause()
@@ -63,8 +73,8 @@ interface Stepping {
   step(): void
 }
 
-function subject(size: number, rule: Rule, engine: SubjectName, length: number) {
-  const stepping = engine === 'loop' ? loop(size, rule) : optimizer(size, rule, engine)
+function subject(shape: readonly number[], rule: Rule, engine: SubjectName, length: number) {
+  const stepping = engine === 'loop' ? loop(shape[0], rule) : optimizer(shape, rule, engine)
   let batch = 1
   for (let round = 0; round < WARM_UP; round++) {
     batch = Math.ceil(timed(stepping, batch, length).steps / LOOKS)
@@ -72,9 +82,10 @@ function subject(size: number, rule: Rule, engine: SubjectName, length: number) 
   return { engine, stepping, batch, times: [] as number[] }
 }
 
-function optimizer(size: number, rule: Rule, engine: EngineName): Stepping {
-  const optimizer = new Optimizer(new Float32Array(size).fill(1), rule, { engine })
-  optimizer.grads.fill(1e-3)
+function optimizer(shape: readonly number[], rule: Rule, engine: EngineName): Stepping {
+  const size = shape.reduce((product, length) => product * length)
+  const optimizer = new Optimizer({ w: new Float32Array(size).fill(1) }, rule, { engine, shapes: { w: shape } })
+  optimizer.grads.w.fill(1e-3)
   return optimizer
 }
 

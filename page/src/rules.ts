@@ -22,10 +22,11 @@ import * as rules from '../../dist/rules/index.js'
 export type RuleName = SimpleRule['name']
 export type OptionValue = number | boolean | string | null
 
+export const allRuleNames = Object.keys(definitions) as RuleName[]
+/** Those that work by rows and columns, where parameters are a matrix. */
+export const forMatrices = allRuleNames.filter((name) => definitions[name].matrix !== undefined)
 /** Those whose parameters may be a point, as in the race, or a vector. */
-export const ruleNames = (Object.keys(definitions) as RuleName[]).filter(
-  (name) => !definitions[name].wantsShapes,
-)
+export const ruleNames = allRuleNames.filter((name) => !definitions[name].wantsShapes)
 /** The method that races beside them: by its gradients, as it asks for several in one update. */
 export const METHOD = 'lbfgs'
 /** What the visitor writes, as its equations. */

@@ -577,6 +577,23 @@ describe('the engines', () => {
     for (const cell of cells) expect(Number(cell), cell).toBeGreaterThan(0)
     expect(await page.locator('.rates canvas').count()).toBe(1)
   })
+
+  test('rules that work by rows and columns have square matrices', async () => {
+    const page = await open('')
+    await page.getByRole('tab', { name: 'Engines' }).click()
+    await page.getByRole('combobox', { name: 'Rule', exact: true }).selectOption('muon')
+    await button(page, 'Measure').click()
+    await page.getByText('Done: muon on').waitFor({ timeout: 120_000 })
+    const heads = await page.locator('.bench .results th[scope=row]').allTextContents()
+    const sides = ['4 × 4', '10 × 10', '32 × 32', '100 × 100', '200 × 200']
+    expect(heads).toEqual([...sides, '4 × 4', '10 × 10'])
+    const [wasm, typescript] = await page
+      .locator('.bench .results table:first-child tr:last-child td')
+      .allTextContents()
+    // Of products of matrices: a vector's update takes a nanosecond and less.
+    expect(Number(wasm)).toBeGreaterThan(20)
+    expect(Number(typescript)).toBeGreaterThan(20)
+  }, 150_000)
 })
 
 describe('for everybody', () => {
