@@ -84,7 +84,10 @@ function subject(shape: readonly number[], rule: Rule, engine: SubjectName, leng
 
 function optimizer(shape: readonly number[], rule: Rule, engine: EngineName): Stepping {
   const size = shape.reduce((product, length) => product * length)
-  const optimizer = new Optimizer({ w: new Float32Array(size).fill(1) }, rule, { engine, shapes: { w: shape } })
+  const optimizer = new Optimizer({ w: new Float32Array(size).fill(1) }, rule, {
+    engine,
+    shapes: { w: shape },
+  })
   optimizer.grads.w.fill(1e-3)
   return optimizer
 }

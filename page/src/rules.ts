@@ -24,7 +24,7 @@ export type OptionValue = number | boolean | string | null
 
 export const allRuleNames = Object.keys(definitions) as RuleName[]
 /** Those that work by rows and columns, where parameters are a matrix. */
-export const forMatrices = allRuleNames.filter((name) => definitions[name].matrix !== undefined)
+export const forMatrices = allRuleNames.filter((name) => definitions[name].fallback !== undefined)
 /** Those whose parameters may be a point, as in the race, or a vector. */
 export const ruleNames = allRuleNames.filter((name) => !definitions[name].wantsShapes)
 /** The method that races beside them: by its gradients, as it asks for several in one update. */

@@ -17,7 +17,7 @@ import { withoutEffect } from '../../page/src/effects.js'
 import { parseObjective } from '../../page/src/expression.js'
 import { equalView, landscapeOf } from '../../page/src/functions.js'
 import { readLiteral } from '../../page/src/literal.js'
-import { measure, SIZES } from '../../page/src/measure.js'
+import { measure, sizesOf } from '../../page/src/measure.js'
 import { placed, shortNames } from '../../page/src/names.js'
 import { readEquations } from '../../page/src/own.js'
 import { dark, dashes, light } from '../../page/src/palette.js'
@@ -514,15 +514,15 @@ describe('measuring', () => {
       },
     })
     Object.assign(Optimizer.prototype, {
-      step(this: Optimizer<Float32Array>) {
-        time += milliseconds(this.params.length)
+      step(this: Optimizer<{ w: Float32Array }>) {
+        time += milliseconds(this.params.w.length)
       },
     })
     const page = () => {
       time += 0.37 * tick
     }
-    const found = await measure(gradientDescent(), ['typescript'], page, new AbortController().signal)
-    expect(found.map(({ size }) => size)).toEqual(SIZES)
+    const found = await measure(gradientDescent(), false, ['typescript'], page, new AbortController().signal)
+    expect(found.map(({ size }) => size)).toEqual(sizesOf(false))
     for (const { size, nanosecondsPerStep } of found) {
       const ratio = nanosecondsPerStep / (milliseconds(size) * 1e6)
       expect(ratio, `${size} numbers`).toBeGreaterThan(0.9)
