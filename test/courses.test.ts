@@ -20,6 +20,9 @@ interface Kept {
 const withoutWords = (seen: string) =>
   seen.replaceAll(/("error":"\w+(?: of [^:"]*)?)(?::(?:\\.|[^"\\])*)?"/g, '$1"')
 
+/** Kernels' hashes change with every comment in their sources. */
+const withoutHashes = (saved: string) => saved.replace(/"equations":\{(?:"\w+":\d+,?)*\}/, '')
+
 const hash = (text: string) =>
   digest([Uint32Array.from(text, (unit) => unit.charCodeAt(0))])
     .split('-')[0]
@@ -28,7 +31,7 @@ const hash = (text: string) =>
 async function come(program: ModelProgram): Promise<string[]> {
   const { trail, saved } = await agree(program)
   const places = trail.map(([place, seen]) => `${place}: ${hash(withoutWords(seen))}`)
-  return [...places, `saved: ${saved === null ? 'not' : hash(saved)}`]
+  return [...places, `saved: ${saved === null ? 'not' : hash(withoutHashes(saved))}`]
 }
 
 const file = new URL('data/courses.json', import.meta.url)

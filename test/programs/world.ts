@@ -66,6 +66,9 @@ function added(plan: Plan, { specs, inner, frozen, change }: Command & { call: '
   }
 }
 
+/** What kernels' sources are by hash changes with every comment in them, and is no part of a life. */
+const withoutHashes = <S extends object>(saved: S) => ({ ...saved, equations: null })
+
 function values(dtype: ModelProgram['dtype'], length: number, seed: number): FloatArray {
   const next = random(seed)
   return new arrayOf[dtype](length).map(() => (next() < 0.1 ? 0 : 4 * next() - 2))
@@ -235,7 +238,7 @@ export class World {
           this.#hasNoGroups = saved.groups === null
         }
         this.optimizer.point()
-        return saved
+        return withoutHashes(saved)
       }
       case 'fresh': {
         const saved = structuredClone(optimizer.save())
@@ -250,11 +253,11 @@ export class World {
           this.#hasNoGroups = false
         }
         this.optimizer.point()
-        return saved
+        return withoutHashes(saved)
       }
       case 'remember':
         this.#remembered = structuredClone(optimizer.save())
-        return this.#remembered
+        return withoutHashes(this.#remembered)
       case 'restore': {
         this.#remembered ??= structuredClone(optimizer.save())
         const options = intrusions.read({ partial: command.partial, onWarning: refuse })

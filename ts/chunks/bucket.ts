@@ -49,7 +49,7 @@ export function bucketStore(address: string): Store {
   }
   const put = (name: string, bytes: Uint8Array) =>
     call(async (client, { PutObjectCommand }) => {
-      for (let turn = 0; ; turn++) {
+      for (let turn = 0, wait = SOON; ; turn++, wait *= 2) {
         try {
           await client.send(new PutObjectCommand({ ...at(name), Body: bytes, IfNoneMatch: '*' }))
           return true
@@ -58,7 +58,7 @@ export function bucketStore(address: string): Store {
           if (status === 412) return false
           // Somebody else is at it: what comes of that is asked again.
           if (status !== 409 || turn === TURNS) throw thrown
-          await pause(SOON * 2 ** turn)
+          await pause(wait)
         }
       }
     })

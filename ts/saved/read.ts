@@ -6,7 +6,7 @@ import { importedRows } from '../gradients/read.js'
 import { brief, CheckpointError, OptionError, some } from '../ground/errors.js'
 import { isNumbered, isObject, listOf, ownProperties, recordOf } from '../ground/given.js'
 import type { Dtype, FloatArray } from '../ground/numbers.js'
-import { isPositive } from '../ground/numbers.js'
+import { isNonNegative, isPositive } from '../ground/numbers.js'
 import { expectedDimensions, readDimensions, setOwn } from '../ground/tensors.js'
 import { isDetached, isFloatArray, lengthOf, typeOf } from '../ground/typed-arrays.js'
 import type { Clock } from '../model/cohorts.js'
@@ -161,9 +161,10 @@ function readTensor(
   const byTensor = exact('byTensor', use.byTensor, numberOf(name))
   const readClock = (value: unknown, what: string, key: string) => {
     if (key === 't') return count(value, `${brief(name)}: ${what}`)
-    // A product, which begins as 1, is finite; what begins as 0 is a sum, a rate or made of gradients.
-    const isWithin = Number.isFinite(value) || use.definition.clock[key] !== 1
-    return isWithin && typeof value === 'number' ? value : fail(name, `${what}: a finite number`, show(value))
+    // A product, which begins as 1, only falls; what begins as 0, or is an equation's, may be any number.
+    const isFree = use.definition.clock[key] !== 1 || (use.rule as { equations?: object }).equations
+    if (isFree && typeof value === 'number') return value
+    return isNonNegative(value) ? value : fail(name, `${what}: a finite number ≥ 0`, show(value))
   }
   const clockNames = ['t', ...Object.keys(use.definition.clock)]
   const clock = exact('clock', clockNames, readClock, saved.clock ?? {})
