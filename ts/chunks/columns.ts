@@ -1,7 +1,6 @@
 /** Binary columns: where their numbers are in a file. */
 
 import { BITS, readerOf } from '../files/dtypes.js'
-import type { Request } from '../tables/read-csv.js'
 
 /** A column, and where its numbers begin in the file. */
 export interface Column {
@@ -32,13 +31,3 @@ export const stretchesOfRows = (columns: readonly Column[], begin: number, end: 
     const size = sizeOfDtype(dtype)
     return [from + begin * size, from + end * size] as const
   })
-
-/** Names of the columns that are wanted, each once. */
-export function namesIn({
-  wanted,
-  group,
-  labels = [],
-}: Pick<Request, 'wanted' | 'group' | 'labels'>): string[] {
-  const all = [...wanted, ...labels, ...(group === undefined ? [] : [group])]
-  return [...new Set(all.map(({ column }) => column))]
-}

@@ -8,11 +8,11 @@ import { listed } from '../ground/text.js'
 import { flag, type Option, oneOf, option, optional, whole } from '../options/kinds.js'
 import { nested, readOption, readOptions } from '../options/read.js'
 import type { Format } from '../tables/format.js'
-import type { Wanted } from '../tables/read-csv.js'
+import { namesIn, type Wanted } from '../tables/read-csv.js'
 import { readFitsAsked, readSweepAsked, text } from '../work/asked.js'
 import { type FitsAsked, readFits } from '../work/fits.js'
 import { type SweepAsked, setsOf } from '../work/sweep.js'
-import { type Column, DTYPES, namesIn, stretchesOfRows, widthOf } from './columns.js'
+import { type Column, DTYPES, stretchesOfRows, widthOf } from './columns.js'
 import { sha256 } from './hash.js'
 
 /** How the table of fits is read. */

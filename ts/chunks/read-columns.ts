@@ -5,9 +5,9 @@ import { headerLength, parseHeader, type TensorInfo } from '../files/header.js'
 import { AntigradError, messageOf, OptionError } from '../ground/errors.js'
 import { listed, printable } from '../ground/text.js'
 import { JSON_LINES } from '../tables/format.js'
-import { type Request, Rows, type Table } from '../tables/read-csv.js'
+import { namesIn, type Request, Rows, type Table, toldBy } from '../tables/read-csv.js'
 import type { Cell } from '../tables/read-objects.js'
-import { type Column, type Columns, DTYPES, namesIn, sizeOfDtype, stretchesOfRows } from './columns.js'
+import { type Column, type Columns, DTYPES, sizeOfDtype, stretchesOfRows } from './columns.js'
 import { isAddress, readPart, shown, sizeOf } from './data.js'
 import { DataError } from './errors.js'
 
@@ -30,8 +30,8 @@ export async function findColumns(
 ): Promise<Columns & { readonly bytes: number }> {
   const bytes = await sizeOf(file)
   const { tensors, from } = await headerIn(file, bytes)
-  const { wanted, group, labels = [] } = request
-  const told = [...labels, ...(group === undefined ? [] : [group])]
+  const { wanted } = request
+  const told = toldBy(request)
   let rows: number | undefined
   const find = (option: string, column: string, dtypes: readonly string[]): Column => {
     const info = tensors.get(column)

@@ -37,6 +37,17 @@ export interface Request {
   readonly onRow?: (group: number, begin: number) => void
 }
 
+/** Columns by which rows are told apart. */
+export const toldBy = ({ group, labels = [] }: Pick<Request, 'group' | 'labels'>): readonly Wanted[] => [
+  ...labels,
+  ...(group === undefined ? [] : [group]),
+]
+
+/** Names of all columns that are asked for, each once. */
+export const namesIn = (asked: Pick<Request, 'wanted' | 'group' | 'labels'>): string[] => [
+  ...new Set([...asked.wanted, ...toldBy(asked)].map(({ column }) => column)),
+]
+
 export interface Table {
   /** A list for each column that is wanted: the numbers of each group. */
   readonly columns: readonly (readonly Float64Array[])[]
@@ -136,21 +147,22 @@ export class Rows {
 
   /** What reads rows that are objects: the columns that are wanted are all there are. */
   objects(): Objects {
-    const { wanted, group, labels = [], format, name } = this.#request
-    const told = [...labels, ...(group === undefined ? [] : [group])].map(({ column }) => column)
-    const names = [...new Set([...wanted.map(({ column }) => column), ...told])]
+    const { wanted, format, name } = this.#request
+    const told = toldBy(this.#request)
+    const names = namesIn(this.#request)
     this.columns(names)
     const onRow = (cells: readonly Cell[], line: number, keys: readonly string[]) => {
       // In a part of a file the first row may be any.
       if (this.#rows === 0 && format === undefined) {
-        for (const { option, column } of [...wanted, ...labels, ...(group === undefined ? [] : [group])]) {
+        for (const { option, column } of [...wanted, ...told]) {
           if (!keys.includes(column))
             throw new OptionError(option, `a name in ${name}: ${listed(keys)}`, column)
         }
       }
       this.take(cells, line)
     }
-    return new Objects(names, told, onRow, (problem) => this.fail(problem))
+    const labels = told.map(({ column }) => column)
+    return new Objects(names, labels, onRow, (problem) => this.fail(problem))
   }
 
   /** @param line in which it ends */

@@ -246,6 +246,7 @@ class Grid {
     return Uint32Array.from(found)
   }
 }
+
 /** Rows of curves of a family. */
 function draw(of: Family, powers: Float64Array, on: Float64Array, at: number, rows: number): void {
   const { sign, asymmetry, ratio } = of
