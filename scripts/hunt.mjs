@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
-import { rewrite, transpileTests, triedBy } from './lib/hunting.mjs'
+import { rewrite, spentBy, transpileTests, triedBy } from './lib/hunting.mjs'
 import { drawn, sitesIn, worktree } from './lib/mistakes.mjs'
 import { random } from './lib/random.mjs'
 import { Failure, output, root, say, script } from './lib/run.mjs'
@@ -66,15 +66,12 @@ const grounds = {
   },
 }
 
-/** Runs a program; what it prints, and whether it ended well and in time. */
-function ran(command, args, { cwd, env = {}, timeout = 0 }) {
+/** Runs a program; what it prints, and whether it ended well and in so many milliseconds of its own. */
+function ran(command, args, { cwd, env = {}, timeout = Infinity }) {
   const { ANTIGRAD_ENGINE: _, ...inherited } = process.env
-  const child = spawn(command, args, {
-    cwd,
-    timeout,
-    killSignal: 'SIGKILL',
-    env: { ...inherited, NO_COLOR: '1', ...env },
-  })
+  const child = spawn(command, args, { cwd, env: { ...inherited, NO_COLOR: '1', ...env } })
+  const spent = spentBy(child.pid)
+  const watch = setInterval(() => spent() > timeout && child.kill('SIGKILL'), 1000)
   let text = ''
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (data) => {
@@ -83,7 +80,7 @@ function ran(command, args, { cwd, env = {}, timeout = 0 }) {
   return new Promise((resolve) => {
     child.on('error', ({ message }) => resolve({ text: message, status: 1 }))
     child.on('close', (status) => resolve({ text, status }))
-  })
+  }).finally(() => clearInterval(watch))
 }
 
 /** Does the same for all of a list, so many at a time. */
@@ -335,6 +332,8 @@ async function hunt(name, { seed, count, only, at }) {
   while (rest.length > 0) {
     const { left, tests, env } = await ground.builds(folder, rest, ground)
     await transpileTests(folder)
+    for (const mistake of left.filter(({ isAlone }) => isAlone))
+      tell(mistake, 'NOT TRIED: it has no place behind a switch')
     const tried = rest.filter(({ number }) => !left.some((other) => other.number === number))
     say(`${tried.length} mistakes in one build`)
     const byNumber = new Map(tried.map((mistake) => [mistake.number, mistake]))
@@ -348,8 +347,6 @@ async function hunt(name, { seed, count, only, at }) {
     }
     const sound = await measure(tests, join(root, 'target/mutations'))
     await each(numbers, async (number) => tell(byNumber.get(number), await findsIn(sound, number)))
-    for (const mistake of left.filter(({ isAlone }) => isAlone))
-      tell(mistake, 'NOT TRIED: it has no place behind a switch')
     const next = left.filter(({ isAlone }) => !isAlone)
     if (next.length === rest.length) throw new Failure('Nothing of what is left finds a place.')
     rest = next

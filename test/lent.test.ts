@@ -13,6 +13,7 @@ import {
   type OptimizerOptions,
   type Rule,
   sgd,
+  unitwise,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { arrayOf, bits, dtypes, type FloatArray, inBits, noise } from './helpers.js'
@@ -76,6 +77,19 @@ describe.each(dtypes)('%s', (dtype) => {
     optimizer.step(gradients(1).map(place))
     expected.step(gradients(1))
     expect(outcome(optimizer)).toBe(outcome(expected))
+  })
+
+  test.each([{}, { norm: 0.5 }])('clips by row write to gradients: to copies of them (and %o)', (clip) => {
+    const shapes = lengths.map((length) => (length === 40_000 ? [200, 200] : [length]))
+    const options = { shapes, clip: { ...clip, adaptive: unitwise({ factor: 0.01 }) } }
+    const [optimizer, expected] = (['native', 'typescript'] as const).map((engine) =>
+      make(dtype, sgd({ lr: 0.1 }), { ...options, engine }),
+    )
+    const given = gradients(1)
+    expected.step(given)
+    optimizer.step(given)
+    expect(outcome(optimizer)).toBe(outcome(expected))
+    expect(inBits(given)).toBe(inBits(gradients(1)))
   })
 
   test('those that the step itself writes count as they were before', () => {

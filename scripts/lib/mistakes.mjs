@@ -112,7 +112,7 @@ export const drawn = (sites, count, next) =>
     () => sites.splice(Math.floor(next() * sites.length), 1)[0],
   )
 
-/** A worktree with all that is built here; hunts at the same time have one each. */
+/** A worktree with all that is built here but for benches; hunts at the same time have one each. */
 export function worktree(commit, name = commit) {
   const folder = join(root, 'target/mutations', name)
   if (existsSync(folder)) return folder
@@ -124,7 +124,7 @@ export function worktree(commit, name = commit) {
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
   const ignored = ['ls-files', '--others', '--ignored', '--exclude-standard', '--directory']
   for (const path of execFileSync('git', ignored, { cwd: root, encoding: 'utf8' }).trim().split('\n')) {
-    if (/^(target|node_modules)\//.test(path)) continue
+    if (/^(target|node_modules|bench)\//.test(path)) continue
     cpSync(join(root, path), join(folder, path), { recursive: true })
   }
   // What is mutated is the addon alone, so its hash stays that of the module and of the manifest.

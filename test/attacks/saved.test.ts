@@ -86,11 +86,17 @@ describe('structures', () => {
       refused(changed(change))
   })
 
-  test('as deep as parameters may be', () => {
-    let params: Anything = { w: new Float32Array(1) }
-    for (let k = 1; k < 100; k++) params = { a: params }
-    const saved: Anything = new Optimizer(params, adam()).save()
+  test('as deep as parameters may be, and no deeper', () => {
+    const nested = (levels: number, inner: Anything) => {
+      let all = { w: inner }
+      for (let k = 1; k < levels; k++) all = { a: all } as Anything
+      return all
+    }
+    const saved: Anything = new Optimizer(nested(100, new Float32Array(1)), adam()).save()
     expect(inBits(load(saved).save())).toBe(inBits(saved))
+    const [[name, tensor]] = Object.entries(saved.tensors)
+    const deeper = { structure: nested(101, `a.${name}`), tensors: { [`a.${name}`]: tensor } }
+    expect(refusal(() => load({ ...saved, ...deeper }))).toBeInstanceOf(CheckpointError)
   })
 
   test('a tensor called __proto__, and a long list of differences', () => {

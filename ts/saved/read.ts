@@ -299,7 +299,7 @@ function readStructure(
     const children = listOf(given) ?? given
     const isList = children !== given
     const isNest = isObject(given) && (isList || !isNumbered(given))
-    if (depth > 100 || !isNest) fail(null, 'a structure of names', show(given))
+    if (depth > 99 || !isNest) fail(null, 'a structure of names', show(given))
     // Lists that are in one another twice each would take forever.
     if (seen.has(given)) fail(null, 'a tree', 'a part twice')
     seen.add(given)
