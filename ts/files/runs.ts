@@ -16,7 +16,7 @@ import { checksumsIn, sumOf } from './checksums.js'
 import { WRITTEN, type WrittenDtype } from './dtypes.js'
 import { FileError } from './errors.js'
 import { BlobSink, type Place, type Sink } from './places.js'
-import { openFile, type TensorFile } from './read.js'
+import { type OpenFile, open, type TensorFile } from './read.js'
 import { Snapshot } from './snapshot.js'
 import { prepare, type Writable, writeAll } from './write.js'
 
@@ -194,7 +194,7 @@ const shapeOf = ({ shape, params }: SavedTensor, { length }: FloatArray): readon
  * where it is not there
  */
 export async function readFile(place: Place): Promise<Saved> {
-  const file = await openFile(place)
+  const file = await open(place)
   try {
     return await readRun(file)
   } finally {
@@ -223,14 +223,13 @@ function runOf({ metadata, tensors }: TensorFile, arrays: ReadonlyMap<string, un
 }
 
 /** @throws FileError where it is none, or damaged */
-export async function readRun(file: TensorFile): Promise<Saved> {
+export async function readRun(file: OpenFile): Promise<Saved> {
   // Nothing is read before it is known to be a run, and of its dtype.
   const { dtype } = runOf(file, new Map())
   const expected = dtype === 'float32' ? WRITTEN.float32 : WRITTEN.float64
   const arrays = new Map<string, unknown>()
-  for (const [name, info] of file.tensors) {
+  for (const [name, info] of file.tensors)
     if (info.dtype !== expected) throw new FileError(`tensor ${name}`, expected, info.dtype)
-    arrays.set(name, await file.read(name))
-  }
+  for await (const [name, values] of file.readAll(file.tensors.keys())) arrays.set(name, values)
   return runOf(file, arrays)
 }

@@ -1,13 +1,14 @@
 /** A run as it is at one moment, while it goes on: copied as far as something is about to change it, and no further. */
 
-import { ALL, type Present } from '../gradients/read.js'
-import { copyOf } from '../ground/copy.js'
+import { ALL, ByRow, importedRows, type Present } from '../gradients/read.js'
 import { OptionError } from '../ground/errors.js'
 import type { FloatArray } from '../ground/numbers.js'
+import { weightOf } from '../model/averages.js'
 import type { Tensor } from '../model/part.js'
 import { Optimizer } from '../optimizer.js'
 import type { Keep, Saved } from '../saved/write.js'
 import type { Progress } from '../step/progress.js'
+import { Pending } from './pending.js'
 
 /** A call of the optimizer's, or the gradients by which it is to be updated. */
 type Change = string | Present
@@ -34,21 +35,19 @@ function unwatch(progress: Progress, keeper: Keeper): void {
   if (all?.size === 0) delete progress.keep
 }
 
-/** What is still to be written of an array of a run: of the view, or a copy from before it was changed. */
-interface Pending {
+/** What of an array is about to change: nothing, all, or some rows. */
+type Changed = boolean | Uint32Array
+
+/** An array that is to be written. */
+interface Watched {
   readonly tensor: Tensor
-  values: FloatArray
-  /** At which number `values` begins. */
-  start: number
-  /** What comes before there is written. */
-  written: number
-  isCopied: boolean
+  readonly pending: Pending
 }
 
 export class Snapshot {
   /** Arrays in it are live: {@link read} has what they were. */
   readonly saved: Saved
-  readonly #pending = new Map<FloatArray, Pending>()
+  readonly #pending = new Map<FloatArray, Watched>()
   readonly #progress: Progress
 
   /** @throws as `optimizer.save()` */
@@ -56,7 +55,7 @@ export class Snapshot {
     if (!(optimizer instanceof Optimizer)) throw new OptionError('optimizer', 'an Optimizer', optimizer)
     let found: Progress | undefined
     const keep: Keep = (view, tensor, progress) => {
-      this.#pending.set(view, { tensor, values: view, written: 0, start: 0, isCopied: false })
+      this.#pending.set(view, { tensor, pending: new Pending(view) })
       found = progress
       return view
     }
@@ -67,28 +66,34 @@ export class Snapshot {
 
   readonly #keep: Keeper = (change) => {
     if (LOOKS.includes(change)) return
-    for (const [view, pending] of this.#pending) {
-      if (pending.isCopied || !this.#changes(change, view, pending.tensor)) continue
-      pending.values = copyOf(pending.values.subarray(pending.written))
-      pending.start = pending.written
-      pending.isCopied = true
+    for (const [view, { tensor, pending }] of this.#pending) {
+      const changed = this.#changed(change, view, tensor)
+      if (changed === true) pending.keep()
+      else if (changed) pending.keepRows(changed, (tensor.shape as readonly number[])[0])
     }
   }
 
-  #changes(change: Change, view: FloatArray, { name, number, state, isFrozen }: Tensor): boolean {
-    if (change === 'point') return state.point !== undefined && !isFrozen
-    if (typeof change === 'string') return true
-    if (isFrozen) return false
-    const { average, slow, accumulated } = this.saved.tensors[name]
-    // Some steps of theirs are of all tensors, whether they have a gradient then or not.
-    if (slow !== null || accumulated !== null) return true
-    return change === ALL || change[number] !== undefined || average?.values === view
+  #changed(change: Change, view: FloatArray, tensor: Tensor): Changed {
+    if (typeof change === 'string')
+      return change !== 'point' || (tensor.state.point !== undefined && !tensor.isFrozen)
+    if (tensor.isFrozen) return false
+    const { around, updates, batches } = this.#progress
+    const { accumulate, lookahead, average } = around
+    const { params, slow, accumulated, average: averaged } = this.saved.tensors[tensor.name]
+    const isUpdate = batches + 1 >= accumulate.batches
+    const wasGathered = isUpdate && tensor.gathered !== false
+    if (!isUpdate && view !== accumulated?.values) return false
+    // These take all tensors along, whether they have gradients or not.
+    if (view === averaged?.values && average !== null)
+      return weightOf(average, updates + 1, tensor.averaged) !== null
+    if (lookahead !== null && (view === params || view === slow) && (updates + 1) % lookahead.steps === 0)
+      return true
+    return view !== slow && (wasGathered || changedBy(change, view, tensor))
   }
 
   /** Numbers of an array as they were. */
   read(view: FloatArray, from: number, to: number): FloatArray {
-    const { values, start } = this.#pending.get(view) as Pending
-    return values.subarray(from - start, to - start)
+    return this.#of(view).read(from, to)
   }
 
   /** Leaves all others out. */
@@ -98,9 +103,12 @@ export class Snapshot {
 
   /** Nobody asks again for what comes before there. */
   release(view: FloatArray, to: number): void {
-    const pending = this.#pending.get(view) as Pending
-    pending.written = to
+    this.#of(view).release(to)
     if (to === view.length) this.#pending.delete(view)
+  }
+
+  #of(view: FloatArray): Pending {
+    return (this.#pending.get(view) as Watched).pending
   }
 
   /** Of all that is left. */
@@ -108,4 +116,12 @@ export class Snapshot {
     this.#pending.clear()
     unwatch(this.#progress, this.#keep)
   }
+}
+
+/** What an update by these gradients changes of an array of a tensor. */
+function changedBy(gradients: Present, { length }: FloatArray, tensor: Tensor): Changed {
+  const gradient = gradients === ALL ? undefined : gradients[tensor.number]
+  if (!(gradient instanceof ByRow)) return gradients === ALL || gradient !== undefined
+  const rows = tensor.shape?.[0]
+  return length === tensor.length || length === rows ? (importedRows.listed?.(tensor) ?? true) : true
 }

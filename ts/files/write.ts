@@ -1,6 +1,7 @@
 /** Tensors as a safetensors file, piece by piece. */
 
 import { crc32 } from '#disk'
+import { nextTurn } from '../ground/event-loop.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { withChecksums } from './checksums.js'
 import { BITS, bytesOf, WRITTEN, type WrittenDtype } from './dtypes.js'
@@ -22,6 +23,8 @@ export interface Writable {
 /** How many bytes are copied and summed at once, and how many such pieces there are: the others are being written. */
 const PIECE = 1 << 20
 const PIECES = 4
+/** How many numbers of another dtype are made at once, which takes up to 2 ms: then others get their turn. */
+const CONVERTED = 1 << 17
 
 /** The places of tensors, one behind the other, and all else that a header has; before anything is written. */
 export function prepare(tensors: readonly Writable[], metadata: Header['metadata']) {
@@ -61,9 +64,10 @@ export async function writeAll(sink: Sink, { tensors, header, start }: ReturnTyp
   try {
     for (const { dtype, length, values, release } of tensors) {
       const size = BITS[WRITTEN[dtype]] / 8
+      const most = size === 2 ? CONVERTED : PIECE
       let sum = 0
       for (let done = 0; done < length; ) {
-        const count = Math.min(length - done, Math.floor((PIECE - filled) / size))
+        const count = Math.min(length - done, most, Math.floor((PIECE - filled) / size))
         if (count === 0) {
           await flush()
           continue
@@ -74,6 +78,7 @@ export async function writeAll(sink: Sink, { tensors, header, start }: ReturnTyp
         filled += bytes.length
         done += count
         release?.(done)
+        if (count === most) await nextTurn()
       }
       sums.push(sum)
     }

@@ -30,6 +30,8 @@ export const importedRows: {
   read?: (given: unknown, number: number, model: object) => ByRow | null
   /** Gradients to be lent, and those of rows as arrays; null where these are few. */
   lent?: (gradients: Present) => Whole | null
+  /** Which rows of a tensor have gradients in the step that begins, none twice. */
+  listed?: (tensor: object) => Uint32Array
   /** Puts gradients, some of which are of rows, into the tensors' arenas. */
   put?: (gradients: Present, model: object) => void
   /** Puts the gradients of rows where these are in a tensor, all others 0, for a batch that is accumulated. */

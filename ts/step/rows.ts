@@ -305,6 +305,11 @@ function sort(state: Reading): void {
   state.inOrder = 0
 }
 
+importedRows.listed = (tensor) => {
+  const { listed, numbers } = reading.get(tensor as Tensor) as Reading
+  return numbers.slice(0, listed[0])
+}
+
 importedRows.put = (gradients: Present, model) => {
   const { gradients: own, parts } = model as Model
   const whole = gradients.map((gradient) => (gradient instanceof ByRow ? undefined : gradient))
