@@ -269,10 +269,11 @@ describe('scalars and counts', () => {
     expect(optimizer.updates).toBe(3)
   })
 
-  test('below 1e-300 one is 0, of either sign', () => {
+  test('below 1e-300 one is 0, of either sign, and not before', () => {
     const rule = equations('attacked', {
-      scalars: { q: 1e-299, s: -1e-299 },
-      step: 'q = q*0.05; s = s*0.05; theta = theta - (q == 0 ? 1 : 0)*g - (s == 0 ? 4 : 0)*g',
+      scalars: { q: 1e-299, s: -1e-299, kept: 1e-299 },
+      step: `q = q*0.05; s = s*0.05; kept = kept*0.11
+        theta = theta - (q == 0 ? 1 : 0)*g - (s == 0 ? 4 : 0)*g - (kept == 0 ? 2 : 0)*g`,
     })
     const optimizer = new Optimizer(F(10), rule(), { engine })
     optimizer.step(F(1))
