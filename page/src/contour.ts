@@ -122,7 +122,7 @@ export class ContourPlot {
     this.#race = race
     this.#start = race.state.start
     this.#pulls = []
-    if (anew) this.#makeSprites()
+    if (anew && this.#width > 0) this.#makeSprites()
     this.#restart()
     this.#placeHandle()
     this.update()

@@ -6,7 +6,7 @@ import { copyLink, decoded, remember, showProblems } from './address.js'
 import type { Basins } from './basins.js'
 import type { Bench } from './bench.js'
 import { ContourPlot, type Move } from './contour.js'
-import { download, h, labelled, select } from './dom.js'
+import { counted, download, h, labelled, select } from './dom.js'
 import { equalView, type Landscape, landscapeOf, titles } from './functions.js'
 import { Gallery } from './gallery.js'
 import type { Inspector } from './inspect.js'
@@ -206,7 +206,7 @@ function showNumbers(anew = false): void {
   loss?.update()
   timeline.max = String(race.made)
   timeline.value = String(race.time)
-  const text = `${race.time.toLocaleString('en')} ${race.time === 1 ? 'update' : 'updates'}`
+  const text = `${counted(race.time)} ${race.time === 1 ? 'update' : 'updates'}`
   timeline.setAttribute('aria-valuetext', text)
   count.textContent = text
 }

@@ -36,6 +36,7 @@ export class Optimizers {
     this.#message,
     h('p', { className: 'hint' }, notOffered),
   )
+  readonly #choices = select(Object.fromEntries(racerNames.map((name) => [name, titles[name] ?? name])), '')
   #entries: Entry[] = []
   readonly #onChange: (entries: readonly Entry[], isSliding?: boolean) => void
   readonly #race: () => Race
@@ -84,7 +85,8 @@ export class Optimizers {
   #row(number: number): HTMLLIElement {
     const { rule } = this.#entries[number]
     const message = h('p', { className: 'error', id: uniqueId('message'), role: 'alert' })
-    const choice = select(Object.fromEntries(racerNames.map((name) => [name, titles[name] ?? name])), rule)
+    const choice = this.#choices.cloneNode(true) as HTMLSelectElement
+    choice.value = rule
     choice.setAttribute('aria-label', `Rule of optimizer ${number + 1}`)
     choice.addEventListener('change', () => {
       if (choice.value === OWN) return void this.#own(number, message)
@@ -107,25 +109,39 @@ export class Optimizers {
   }
 
   /** Sliders, and all options with what they are. */
-  #controls(number: number, message: HTMLElement): HTMLElement[] {
+  #controls(number: number, message: HTMLElement, isOpen = false): HTMLElement[] {
     const all = fields(this.#entries[number])
     if (all.length === 0) return []
-    const controls = all.map((field) => this.#control(number, field, message))
-    const [rate] = all[0].slides === 'rate' ? controls : []
+    const labelOf = ({ name }: Field) => labels[name] ?? name
+    const helpOf = ({ help }: Field) => help.replaceAll('`', '')
+    const options = h('div', { className: 'options' })
+    let rate: HTMLElement | null = null
+    let others = all
+    if (all[0].slides === 'rate') {
+      others = all.slice(1)
+      // Its field is beside the slider.
+      rate = this.#control(number, all[0], message)
+      const words = `${labelOf(all[0])}: ${helpOf(all[0])}`
+      options.append(h('small', { className: 'help', id: uniqueId('help') }, words))
+      rate.setAttribute('aria-describedby', `${options.children[0].id} ${message.id}`)
+    }
     const sliders = all
       .filter(({ slides }) => slides !== null)
-      .map((field) => this.#slider(number, field, message, field === all[0] ? (rate ?? null) : null))
-    const options = all.map((field, i) => {
-      const label = labels[field.name] ?? field.name
-      const help = field.help.replaceAll('`', '')
-      if (controls[i] !== rate) return explainedField(label, controls[i], help, message.id)
-      // Its field is beside the slider.
-      const words = h('small', { className: 'help', id: uniqueId('help') }, `${label}: ${help}`)
-      rate.setAttribute('aria-describedby', `${words.id} ${message.id}`)
-      return words
+      .map((field) => this.#slider(number, field, message, field === all[0] ? rate : null))
+    const more = h('details', { open: isOpen }, h('summary', {}, 'Options'), options)
+    // Most are never opened, and a phone is slow to make so many fields.
+    const fill = () => {
+      const made = others.map((field) =>
+        explainedField(labelOf(field), this.#control(number, field, message), helpOf(field), message.id),
+      )
+      options.append(...made)
+      others = []
+    }
+    if (isOpen) fill()
+    more.addEventListener('toggle', () => {
+      fill()
+      void this.#grey(number, more)
     })
-    const more = h('details', {}, h('summary', {}, 'Options'), h('div', { className: 'options' }, ...options))
-    more.addEventListener('toggle', () => void this.#grey(number, more))
     return [h('div', { className: 'sliders' }, ...sliders), more]
   }
 
@@ -136,9 +152,7 @@ export class Optimizers {
       message.textContent = ''
       const isOpen = controls.querySelector('details')?.open ?? false
       this.#entries[number] = changed
-      controls.replaceChildren(...this.#controls(number, message))
-      const more = controls.querySelector('details')
-      if (more) more.open = isOpen
+      controls.replaceChildren(...this.#controls(number, message, isOpen))
       this.#onChange(this.#entries, true)
     })
     controls.before(editor)

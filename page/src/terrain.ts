@@ -2,12 +2,12 @@
 
 import type { Landscape } from './functions.js'
 
-/** Points of the grid in each direction. */
-export const GRID = 217
+/** Points of the grid in each direction, odd: a phone's picture is small, and its processor slow. */
+export const GRID = globalThis.matchMedia?.('(max-width: 600px)').matches ? 121 : 217
 /** Contours at most, and at least. */
 const LEVELS = { most: 26, least: 6 }
-/** Places of the grid that two contours are apart, where the slope is steeper than in three quarters of the view. */
-const APART = 2.2
+/** The part of the view that two contours are apart, where the slope is steeper than in three quarters of it. */
+const APART = 0.0102
 
 /** The pictures' measure of a value, from 0, the lowest in view, to 1, the highest. */
 export interface Terrain {
@@ -94,5 +94,5 @@ export function levelsOf({ heights }: Terrain): number {
     }
   }
   const steep = slopes.sort()[Math.floor(0.75 * slopes.length)]
-  return Math.max(LEVELS.least, Math.min(LEVELS.most, Math.floor(1 / (APART * steep))))
+  return Math.max(LEVELS.least, Math.min(LEVELS.most, Math.floor(1 / (APART * (GRID - 1) * steep))))
 }

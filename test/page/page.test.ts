@@ -626,7 +626,7 @@ describe('for everybody', () => {
     await page.locator('.entries summary').click()
     await settings(page)
     const fields = page.locator('.optimizers [data-option], .settings details input')
-    expect(await fields.count()).toBeGreaterThan(20)
+    await expect.poll(() => fields.count()).toBeGreaterThan(20)
     for (const control of await fields.all()) {
       const ids = (await control.getAttribute('aria-describedby'))?.split(' ') ?? []
       const help = page.locator(`#${ids[0]}.help`)
