@@ -27,6 +27,8 @@ const project = (
     ...{ name, include, maxWorkers, sequence: { groupOrder } },
     // Vitest's own, and that of its command line, where there is none.
     ...(exclude && { exclude: ['**/node_modules/**', ...exclude] }),
+    // As users have it: not through Vite's own modules.
+    server: { deps: { external: [/\/dist\//] } },
     ...{ testTimeout: 120_000, hookTimeout: 300_000 },
   },
 })

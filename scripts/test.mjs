@@ -10,8 +10,8 @@ import { Failure, runWatched, say, script, seconds } from './lib/run.mjs'
 import { setup, setupForRust } from './setup.mjs'
 
 const native = ['--workspace', '--exclude', 'antigrad-wasm', '--exclude', 'antigrad-unpack']
-// What is there for tests alone: a rule of two stages, and vectors of each width in plain Rust, on which the kernels
-// run as on the instruction sets, also on those that this processor lacks.
+// What is there for tests alone: a rule of two stages, and the narrowest and widest vectors in plain Rust, on
+// which the kernels run as on the instruction sets, also on those that this processor lacks.
 const forTests = ['--features', 'antigrad-kernels/trial,antigrad-kernels/emulated']
 const temporary = mkdtempSync(join(tmpdir(), 'antigrad-test-'))
 const bin = (name) => `node_modules/.bin/${name}`
@@ -90,7 +90,12 @@ const parts = {
     env: { ANTIGRAD_TEST_LARGE: '1', ANTIGRAD_ALL_RUNTIMES: '1' },
   }),
 }
-const long = ['test/package/runtimes', 'test/attacks/arena.test.ts', 'test/ends.test.ts']
+const long = [
+  'test/package/runtimes',
+  'test/attacks/arena.test.ts',
+  'test/attacks/table.test.ts',
+  'test/ends.test.ts',
+]
 
 const given = process.argv.slice(2)
 const part = given[0] === '--part' ? given.splice(0, 2)[1] : 'all'

@@ -8,4 +8,4 @@ export async function instructionSets() {
 
 /** A sentence's part for the last lines of a test. */
 export const describeSets = (sets) =>
-  `the instruction sets ${sets.join(', ') || 'of no addon'}; vectors of 8, 16, 32 and 64 bytes emulated in Rust`
+  `the instruction sets ${sets.join(', ') || 'of no addon'}; vectors of 8 and 64 bytes emulated in Rust`

@@ -69,7 +69,7 @@ const values: Readonly<Record<string, () => unknown>> = {
   'a list of NaN': () => [NaN],
   'a list of one number': () => [1],
   'a list with a hole': () => Array(1),
-  'a list of zeros': () => Array(3000).fill(0),
+  'a list of zeros': () => Array(300).fill(0),
   'a list of holes': () => Array(LONGEST),
   'lists of holes': () => [Array(LONGEST), Array(LONGEST), Array(LONGEST)],
   'a proxy of a list': () => new Proxy([1], {}),

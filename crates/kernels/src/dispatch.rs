@@ -342,8 +342,8 @@ macro_rules! instruction_sets {
     };
 }
 
-/// The same behind one lane, and behind vectors of each width in plain Rust: with these, tests run code that is generic
-/// over vectors at widths that the processor may lack.
+/// The same behind one lane, and behind the narrowest and the widest vectors in plain Rust: with these, tests run code
+/// that is generic over vectors at widths that the processor may lack.
 #[cfg(not(target_arch = "wasm32"))]
 macro_rules! instruction_sets_beside_scalar {
     ($($row:tt)*) => {
@@ -351,10 +351,6 @@ macro_rules! instruction_sets_beside_scalar {
             Scalar, "scalar", scalar, f32, f64, true;
             #[cfg(feature = "emulated")]
             Emulated8, "emulated, 8 bytes", emulated8, Emulated<f32, 2>, Emulated<f64, 1>, true;
-            #[cfg(feature = "emulated")]
-            Emulated16, "emulated, 16 bytes", emulated16, Emulated<f32, 4>, Emulated<f64, 2>, true;
-            #[cfg(feature = "emulated")]
-            Emulated32, "emulated, 32 bytes", emulated32, Emulated<f32, 8>, Emulated<f64, 4>, true;
             #[cfg(feature = "emulated")]
             Emulated64, "emulated, 64 bytes", emulated64, Emulated<f32, 16>, Emulated<f64, 8>, true;
             $($row)*

@@ -39,7 +39,7 @@ macro_rules! halves {
         })*
     };
 }
-halves! { 2: 1, 4: 2, 8: 4, 16: 8, }
+halves! { 2: 1, 16: 8, }
 
 /// Operators and methods, lane by lane.
 macro_rules! lane_by_lane {
