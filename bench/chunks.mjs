@@ -1,14 +1,17 @@
 // npm run bench:chunks: what plans, workers, stores and queues cost beside the work itself. On a machine with nothing else to do.
-import { spawn, spawnSync } from 'node:child_process'
+import { fork, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { computes } from '../dist/chunks/compute.js'
 import { readPlan } from '../dist/chunks/plan.js'
 
 const cli = fileURLToPath(new URL('../dist/command-line/cli.js', import.meta.url))
-const folder = mkdtempSync(join(tmpdir(), 'antigrad-bench-'))
+const isPart = process.argv[2] === 'part'
+const folder = isPart ? process.argv[3] : mkdtempSync(join(tmpdir(), 'antigrad-bench-'))
 const isQuick = process.argv.includes('--quick')
 
 /** Seconds of a command; what it prints is dropped. */
@@ -21,47 +24,76 @@ function timed(...args) {
 
 const fixed = (x, digits = 2) => x.toFixed(digits)
 
+/** What computes a plan's chunks, with nothing around. */
+const computer = () =>
+  computes(readPlan(readFileSync(join(folder, 'plan.json'), 'utf8')), undefined, { threads: 1 })
+
+/**
+ * Seconds in which as many processes compute all chunks, each its part, with nothing around: what a machine does with two of them
+ * need not be twice as much, as where its cores are halves of one or its neighbours'.
+ */
+async function bare(count, processes) {
+  const children = Array.from({ length: processes }, () =>
+    fork(fileURLToPath(import.meta.url), ['part', folder]),
+  )
+  const answers = () => Promise.all(children.map((child) => once(child, 'message')))
+  await answers()
+  const began = performance.now()
+  for (const [k, child] of children.entries()) child.send({ k, count, processes })
+  await answers()
+  for (const child of children) child.disconnect()
+  return (performance.now() - began) / 1000
+}
+
+/** Seconds of `antigrad run`: all, and from the first chunk on by chunk. */
+async function run(store, workers) {
+  const began = performance.now()
+  const args = [cli, 'run', 'plan.json', '--store', store, '--workers', `${workers}`, '--json']
+  const child = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
+  const times = []
+  createInterface(child.stdout).on('line', () => times.push(performance.now()))
+  const [status] = await once(child, 'close')
+  if (status !== 0) throw new Error(`status ${status}`)
+  // What two workers do at once comes at once: counted are those after the first of each.
+  const each = (times.at(-1) - times[workers - 1]) / (times.length - workers) / 1000
+  return { all: (performance.now() - began) / 1000, each }
+}
+
 /** Chunks of a second: what a worker costs beside the work, and two workers beside one. */
 async function ofSeconds(count) {
-  const sweep = [
-    'sweep',
-    '--rule',
-    'adam',
-    '--lr',
-    `1e-4..1e-3:log:${count}`,
-    '--max-iterations',
-    '10000',
-    '--tolerance',
-    '0',
-  ]
-  timed(...sweep, '--starts', '256', '--plan', 'probe.json', '--chunk-size', '1')
-  const probe = readPlan(readFileSync(join(folder, 'probe.json'), 'utf8'))
-  const compute = computes(probe, undefined, { threads: 1 })
-  await compute(0)
-  const began = performance.now()
-  await compute(1)
-  const starts = Math.max(1, Math.round((256 * 1000) / (performance.now() - began)))
-  timed(...sweep, '--starts', `${starts}`, '--plan', 'plan.json', '--chunk-size', '1')
-  const all = computes(readPlan(readFileSync(join(folder, 'plan.json'), 'utf8')), undefined, { threads: 1 })
-  const times = { work: Infinity, one: Infinity, two: Infinity }
-  for (let round = 0; round < (isQuick ? 1 : 3); round++) {
+  const planned = (starts) =>
+    timed(
+      ...['sweep', '--rule', 'adam', '--lr', `1e-4..1e-3:log:${count}`, '--max-iterations', '10000'],
+      ...['--tolerance', '0', '--starts', `${starts}`, '--plan', 'plan.json', '--chunk-size', '1'],
+    )
+  planned(1024)
+  const compute = computer()
+  let least = Infinity
+  for (let k = 0; k < 5; k++) {
     const began = performance.now()
-    for (let k = 0; k < count; k++) await all(k)
-    times.work = Math.min(times.work, (performance.now() - began) / 1000)
-    for (const [name, workers] of [
-      ['one', '1'],
-      ['two', '2'],
-    ]) {
-      const seconds = timed('run', 'plan.json', '--store', `store-${name}-${round}`, '--workers', workers)
-      times[name] = Math.min(times[name], seconds)
+    await compute(k)
+    least = Math.min(least, performance.now() - began)
+  }
+  planned(Math.max(1, Math.round((1024 * 1000) / least)))
+  const times = {}
+  const note = (name, seconds) => {
+    times[name] = Math.min(times[name] ?? Infinity, seconds)
+  }
+  for (let round = 0; round < (isQuick ? 1 : 3); round++) {
+    for (const workers of [1, 2]) {
+      note(`bare ${workers}`, await bare(count, workers))
+      const { all, each } = await run(`store-${workers}-${round}`, workers)
+      note(`all ${workers}`, all)
+      note(`each ${workers}`, each)
     }
   }
-  const { work, one, two } = times
+  const { 'bare 1': work, 'bare 2': halves } = times
+  const { 'all 1': one, 'all 2': two, 'each 1': each, 'each 2': eachOfTwo } = times
+  const percent = (x) => `${fixed((x - 1) * 100, 1)} %`
   console.log(
-    `${count} chunks of ${fixed(work / count)} s: the work alone ${fixed(work)} s, one worker ${fixed(one)} s`,
-  )
-  console.log(
-    `  overhead ${fixed((one / work - 1) * 100, 1)} %; from one to two workers ${fixed(one / two)} ×`,
+    `${count} chunks of ${fixed(work / count)} s: the work alone ${fixed(work)} s, one worker ${fixed(one)} s, two ${fixed(two)} s
+  overhead ${percent(one / work)}: by chunk ${percent((each * count) / work)}, and ${fixed(one - each * count)} s once
+  from one to two workers ${fixed(one / two)} ×, by chunk ${fixed(each / eachOfTwo)} ×; two processes of the work alone ${fixed(work / halves)} ×`,
   )
 }
 
@@ -137,10 +169,25 @@ async function queued(count) {
   redis.kill()
 }
 
-try {
-  await ofSeconds(isQuick ? 6 : 40)
-  ofNothing(isQuick ? 1000 : 10_000)
-  await queued(isQuick ? 10_000 : 100_000)
-} finally {
-  rmSync(folder, { recursive: true })
+/** A process of {@link bare}. */
+async function part() {
+  const compute = computer()
+  await compute(0)
+  process.on('message', async ({ k, count, processes }) => {
+    for (let index = k; index < count; index += processes) await compute(index)
+    process.send('done')
+  })
+  process.send('begun')
+}
+
+if (isPart) {
+  await part()
+} else {
+  try {
+    await ofSeconds(isQuick ? 6 : 40)
+    ofNothing(isQuick ? 1000 : 10_000)
+    await queued(isQuick ? 10_000 : 100_000)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 }

@@ -172,6 +172,13 @@ writeFileSync(
   `const chunks = require('../index.js')[Symbol.for('antigrad.chunks')]
 ${chunks.map((name) => `exports.${name} = chunks.${name}\n`).join('')}`,
 )
+const inner = Object.keys(require('../dist/node/index.js')[Symbol.for('antigrad.inner')])
+writeFileSync(
+  'dist/chunks/library.js',
+  `import { createRequire } from 'node:module'
+export const { ${inner} } = createRequire(import.meta.url)('../node/index.js')[Symbol.for('antigrad.inner')]
+`,
+)
 const added = [...entries, 'bullmq', 'chunks']
 for (const folder of ['dist/node', ...added.map((entry) => `dist/node/${entry}`)]) {
   const list = namesIn(folder).join(',\n  ')
@@ -252,7 +259,10 @@ const { metafile } = await build({
       name: 'our own modules',
       setup: ({ onResolve }) =>
         onResolve({ filter: /^\./ }, ({ path, importer, kind }) =>
-          kind === 'entry-point' || importer.includes('node_modules') ? undefined : { path, external: true },
+          kind === 'entry-point' || importer.includes('node_modules')
+            ? undefined
+            : // The queue's one file, for the same reason as chunks' library.
+              { path: path.replace('../bullmq/', '../node/bullmq/'), external: true },
         ),
     },
   ],

@@ -55,7 +55,7 @@ async function startRedis(): Promise<void> {
 
 async function until(is: () => boolean): Promise<void> {
   for (let turn = 0; !is(); turn++) {
-    if (turn > 600) throw new Error('it does not come')
+    if (turn > 2500) throw new Error('it does not come')
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
 }

@@ -20,6 +20,8 @@ const isThere = spawnSync('moto_server', ['--help']).status === 0
 if (!isThere)
   console.warn("antigrad: no moto_server here (pip install 'moto[server]'): stores in buckets are not tried")
 
+const hasRedis = spawnSync('redis-server', ['--version']).status === 0
+
 const cli = join(home, 'dist/command-line/cli.js')
 const secrets = { AWS_ACCESS_KEY_ID: 'AKIDforTests', AWS_SECRET_ACCESS_KEY: 'verySecretOfTests' }
 
@@ -246,6 +248,26 @@ describe.skipIf(!isThere)('a store in a bucket', () => {
     const url = 'redis://127.0.0.1:1'
     await expect(runQueued(plan, { store: newStore(), url })).rejects.toThrow(/no Redis answers/)
   })
+
+  test.skipIf(!hasRedis)(
+    'has what workers of a queue compute',
+    async () => {
+      const url = join(folder, 'redis.sock')
+      const settings = ['--port', '0', '--unixsocket', url, '--dir', folder, '--save', '']
+      const redis = spawn('redis-server', settings, { stdio: 'ignore' })
+      try {
+        while (spawnSync('redis-cli', ['-s', url, 'ping'], { encoding: 'utf8' }).stdout !== 'PONG\n')
+          await new Promise((resolve) => setTimeout(resolve, 100))
+        const store = newStore()
+        const found = await Promise.all([1, 2].map(() => runQueued(plan, { store, url })))
+        for (const { done, failed } of found) expect([done.length, failed]).toEqual([8, []])
+        expect(await merged(store)).toBe(direct)
+      } finally {
+        redis.kill()
+      }
+    },
+    120_000,
+  )
 })
 
 const keyOf = (place: string) => `${place.replace('s3://results/', '')}${name}`

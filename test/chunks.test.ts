@@ -391,7 +391,9 @@ describe('data', () => {
   test('at an address that gives ranges; who may see it is in no message', async () => {
     const bytes = Buffer.from(wells)
     let isWhole = false
+    let breaks = 0
     const server = createServer(({ headers: { range } }, response) => {
+      if (breaks-- > 0) return response.destroy()
       const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? []
       if (isWhole || from === undefined) return response.end(bytes)
       response.statusCode = 206
@@ -405,8 +407,15 @@ describe('data', () => {
       const there = (await planFits(address, asked, { group: 'well', chunkSize: 20, name: 'wells.csv' })).plan
       expect(there.chunks).toEqual(plan.chunks)
       const store = newStore()
+      // As kept connections do that the server has closed meanwhile.
+      breaks = 2
       await runChunks(plan, { store, data: address })
       expect(await merged(plan, store)).toBe(direct)
+      breaks = 3
+      const unheard = await runChunks(plan, { store: newStore(), data: address }).catch((thrown) => thrown)
+      expect(unheard).toBeInstanceOf(DataError)
+      expect(unheard.message).toMatch(/wells.csv: /)
+      expect(unheard.message).not.toContain('secret')
       isWhole = true
       const thrown = await runChunks(plan, { store: newStore(), data: address }).catch((thrown) => thrown)
       expect(thrown).toBeInstanceOf(DataError)

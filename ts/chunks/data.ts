@@ -96,17 +96,29 @@ async function readFrom(file: string, begin: number, end: number): Promise<Uint8
 
 async function readAt(address: string, begin: number, end: number): Promise<Uint8Array> {
   const response = await answer(address, begin, end)
-  return new Uint8Array(await response.arrayBuffer())
+  const bytes = await response.arrayBuffer().catch((thrown) => Promise.reject(broken(address, thrown)))
+  return new Uint8Array(bytes)
 }
+
+/** How often an address is asked: a connection that was kept may be one that its server has closed meanwhile. */
+const TRIES = 3
+
+async function ask(address: string, range: string, left = TRIES): Promise<Response> {
+  try {
+    return await fetch(address, { headers: { range } })
+  } catch (thrown) {
+    if (left === 1) throw broken(address, thrown)
+    return await ask(address, range, left - 1)
+  }
+}
+
+/** Not fetch's own message: it names the whole address, and who may see it. */
+const broken = (address: string, thrown: unknown) =>
+  new DataError(`${shown(address)}: ${messageOf((thrown as Error).cause ?? 'no answer')}`)
 
 /** What an address has there; no more, as memory is for one chunk. */
 async function answer(address: string, begin: number, end: number): Promise<Response> {
-  // Not in a message: fetch names the whole address, and who may see it.
-  const response = await fetch(address, { headers: { range: `bytes=${begin}-${end - 1}` } }).catch(
-    (thrown) => {
-      throw new DataError(`${shown(address)}: ${messageOf((thrown as Error).cause ?? 'no answer')}`)
-    },
-  )
+  const response = await ask(address, `bytes=${begin}-${end - 1}`)
   const [, from, to] = /^bytes (\d+)-(\d+)\//.exec(response.headers.get('content-range') ?? '') ?? []
   if (response.status === 206 && Number(from) === begin && Number(to) === end - 1) return response
   await response.body?.cancel()

@@ -1,23 +1,6 @@
 /** A process that computes chunks for another one, and ends with it. */
 
-import { messageOf } from '../ground/errors.js'
-import { StoreError } from './errors.js'
-import { openWorker, type Worker, type WorkerOptions } from './run.js'
-import type { Kept } from './store.js'
-
-/** What it is told first: a plan and its means. Then come numbers of chunks, one after the other. */
-export interface Beginning {
-  readonly plan: string
-  readonly options: WorkerOptions
-}
-
-/** What it answers: that it waits, and what has become of the last chunk. */
-export interface Answer {
-  readonly kept?: Kept
-  readonly failed?: string
-  /** Whether no other chunk can be stored either. */
-  readonly isStore?: boolean
-}
+import { type Answer, type Beginning, messageOf, openWorker, StoreError, type Worker } from './library.js'
 
 const answer = (said: Answer) => process.send?.(said)
 

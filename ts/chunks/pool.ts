@@ -4,7 +4,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { AntigradError } from '../ground/errors.js'
 import { unlessAborted } from '../ground/event-loop.js'
 import { StoreError } from './errors.js'
-import type { Answer, Beginning } from './hand.js'
+import type { WorkerOptions } from './run.js'
 import type { Kept } from './store.js'
 
 /** How often a chunk is tried: what kills its worker, or fails, is set aside then. */
@@ -13,6 +13,20 @@ export const TRIES = 3
 /** A chunk has failed; others may not. */
 export class ChunkError extends AntigradError {
   override name = 'ChunkError'
+}
+
+/** What a process is told first: a plan and its means. Then come numbers of chunks, one after the other. */
+export interface Beginning {
+  readonly plan: string
+  readonly options: WorkerOptions
+}
+
+/** What it answers: that it waits, and what has become of the last chunk. */
+export interface Answer {
+  readonly kept?: Kept
+  readonly failed?: string
+  /** Whether no other chunk can be stored either. */
+  readonly isStore?: boolean
 }
 
 /** A process, from its start on. */
@@ -37,6 +51,8 @@ class Hand {
       this.end()
       throw new AntigradError(`a worker does not begin: ${message}`)
     })
+    // Whoever has a chunk for it is told.
+    this.begun.catch(() => {})
   }
 
   /** @throws (rejects with) ChunkError, StoreError */
@@ -65,6 +81,7 @@ class Hand {
 }
 
 export class Pool {
+  readonly size: number
   readonly #file: URL
   readonly #beginning: Beginning
   readonly #hands: (Hand | undefined)[]
@@ -78,10 +95,16 @@ export class Pool {
    * @param size processes at most; they start when they are wanted
    */
   constructor(file: URL, beginning: Beginning, size: number) {
+    this.size = size
     this.#file = file
     this.#beginning = beginning
     this.#hands = new Array(size).fill(undefined)
     this.#idle = [...this.#hands.keys()]
+  }
+
+  /** Has all processes begin, beside whatever is done meanwhile. */
+  start(): void {
+    for (const place of this.#idle) this.#hands[place] = new Hand(this.#file, this.#beginning)
   }
 
   /**
@@ -113,10 +136,9 @@ export class Pool {
 }
 
 export interface Job {
-  readonly hand: URL
-  readonly beginning: Beginning
+  /** Ended afterwards. */
+  readonly pool: Pool
   readonly indices: readonly number[]
-  readonly workers: number
   readonly signal: AbortSignal
   onKept(index: number, kept: Kept): void
   /** After three tries. */
@@ -128,16 +150,7 @@ export interface Job {
  *
  * @throws (rejects with) StoreError where nothing can be stored; AntigradError where no process begins; the signal's reason
  */
-export async function runPool({
-  hand,
-  beginning,
-  indices,
-  workers,
-  signal,
-  onKept,
-  onFailed,
-}: Job): Promise<void> {
-  const pool = new Pool(hand, beginning, workers)
+export async function runPool({ pool, indices, signal, onKept, onFailed }: Job): Promise<void> {
   const queue = [...indices]
   const tries = new Map<number, number>()
   const follow = async () => {
@@ -154,7 +167,7 @@ export async function runPool({
     }
   }
   try {
-    await unlessAborted(Promise.all(Array.from({ length: workers }, follow)), signal)
+    await unlessAborted(Promise.all(Array.from({ length: pool.size }, follow)), signal)
   } finally {
     pool.end()
   }

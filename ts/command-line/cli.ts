@@ -3,16 +3,21 @@ import { Command, CommanderError } from 'commander'
 import { AntigradError } from '../ground/errors.js'
 import { version } from '../ground/package.js'
 import { SCHEDULES } from '../schedules/schedule.js'
-import { addCompletion } from './commands/completion.js'
-import { addDoctor } from './commands/doctor.js'
-import { addFit } from './commands/fit.js'
-import { addPlot } from './commands/plot.js'
-import { addRace } from './commands/race.js'
-import { addRules } from './commands/rules.js'
-import { addRun } from './commands/run.js'
 import { MISUSE, say, showProgress } from './commands/shared.js'
-import { addMerge, addStatus } from './commands/status.js'
-import { addSweep } from './commands/sweep.js'
+
+/** In the order of the help. */
+const commands: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
+  doctor: async () => (await import('./commands/doctor.js')).addDoctor,
+  race: async () => (await import('./commands/race.js')).addRace,
+  plot: async () => (await import('./commands/plot.js')).addPlot,
+  sweep: async () => (await import('./commands/sweep.js')).addSweep,
+  fit: async () => (await import('./commands/fit.js')).addFit,
+  run: async () => (await import('./commands/run.js')).addRun,
+  status: async () => (await import('./commands/status.js')).addStatus,
+  merge: async () => (await import('./commands/status.js')).addMerge,
+  rules: async () => (await import('./commands/rules.js')).addRules,
+  completion: async () => (await import('./commands/completion.js')).addCompletion,
+}
 
 const program = new Command('antigrad')
   .description('First-order optimizers, with the same bits on every engine.')
@@ -21,16 +26,10 @@ const program = new Command('antigrad')
   // Commander puts its suggestions on a second line.
   .configureOutput({ outputError: (text) => say(text.replace('error: ', '').trim().replace(/\s+/g, ' ')) })
 
-addDoctor(program)
-addRace(program)
-addPlot(program)
-addSweep(program)
-addFit(program)
-addRun(program)
-addStatus(program)
-addMerge(program)
-addRules(program)
-addCompletion(program)
+// What is asked for is read alone, which is half of the time that a small command takes; help and completion have all.
+const asked = process.argv[2]
+const isAlone = Object.hasOwn(commands, asked) && asked !== 'completion'
+for (const name of isAlone ? [asked] : Object.keys(commands)) (await commands[name]())(program)
 
 // Whoever reads may have had enough, as in `antigrad race | head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -43,7 +42,9 @@ try {
   await program.parseAsync()
 } catch (thrown) {
   showProgress('')
-  if (thrown instanceof AntigradError) say(thrown.message.replace(SCHEDULES, ''))
+  // Chunks' commands have classes of their own in the package.
+  const kinds = [AntigradError, (await import('../chunks/library.js')).AntigradError]
+  if (kinds.some((kind) => thrown instanceof kind)) say((thrown as Error).message.replace(SCHEDULES, ''))
   else if (!(thrown instanceof CommanderError)) throw thrown
   process.exitCode = thrown instanceof CommanderError && thrown.exitCode === 0 ? 0 : MISUSE
 }

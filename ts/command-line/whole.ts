@@ -12,19 +12,19 @@ export async function writeWhole(
   parts: AsyncIterable<Uint8Array> | Iterable<string>,
 ): Promise<void> {
   const aside = `${path}.${process.pid}.aside`
-  const failed = (thrown: unknown) => new AntigradError(`${printable(path)}: ${messageOf(thrown)}`)
-  const file = await open(aside, 'w').catch((thrown) => {
-    throw failed(thrown)
-  })
+  const explained = <T>(work: Promise<T>) =>
+    work.catch((thrown) => {
+      throw new AntigradError(`${printable(path)}: ${messageOf(thrown)}`)
+    })
+  const file = await explained(open(aside, 'w'))
   try {
-    for await (const part of parts)
-      await file.writeFile(part).catch((thrown) => Promise.reject(failed(thrown)))
-    await file.sync()
-    await file.close()
-    await rename(aside, path)
+    for await (const part of parts) await explained(file.writeFile(part))
+    await explained(file.sync())
+    await explained(file.close())
+    await explained(rename(aside, path))
   } catch (thrown) {
     await file.close().catch(() => {})
     await unlink(aside).catch(() => {})
-    throw thrown instanceof AntigradError ? thrown : failed(thrown)
+    throw thrown
   }
 }

@@ -3,16 +3,30 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { QueueOptions } from '../../bullmq/index.js'
-import { isAddress } from '../../chunks/data.js'
-import { nameOf, type Plan, readPlan } from '../../chunks/plan.js'
-import { runPool, TRIES } from '../../chunks/pool.js'
-import { failureOf, indicesOf, openWorker, storeOf } from '../../chunks/run.js'
-import { parseShard, type Shard } from '../../chunks/shards.js'
-import { failedOf, type Kept } from '../../chunks/store.js'
-import { survey } from '../../chunks/survey.js'
+import {
+  AntigradError,
+  type Beginning,
+  failedOf,
+  failureOf,
+  indicesOf,
+  isAddress,
+  type Kept,
+  messageOf,
+  nameOf,
+  OptionError,
+  openWorker,
+  type Plan,
+  Pool,
+  parseShard,
+  readPlan,
+  runPool,
+  type Shard,
+  storeOf,
+  survey,
+  TRIES,
+} from '../../chunks/library.js'
 import { engineNames } from '../../engines/choice.js'
 import type { EngineName } from '../../engines/engine.js'
-import { AntigradError, messageOf, OptionError } from '../../ground/errors.js'
 import { grouped, printable } from '../../ground/text.js'
 import { wholeTo } from '../../options/kinds.js'
 import { describeRate } from '../sweep/progress.js'
@@ -96,14 +110,30 @@ export async function planIn(file: string): Promise<{ readonly plan: Plan; reado
 
 async function run(file: string, options: Options): Promise<void> {
   const { plan, text } = await planIn(file)
-  const { shard, engine, threads, retry, json, workers = availableParallelism() } = options
+  const { store, shard, engine, threads, queue, workers = availableParallelism() } = options
   const means = { ...(engine && { engine }), ...(threads && { threads }) }
   const data = dataOf(file, plan, options.data)
-  const worker = { store: options.store, ...means, ...(data !== undefined && { data }) }
-  // What is wrong with any of it is found here, before a process starts.
+  const beginning = { plan: text, options: { store, ...means, ...(data !== undefined && { data }) } }
+  const pool = new Pool(hand, beginning, Math.min(workers, indicesOf(plan, shard).length))
+  // Beside what follows, which finds what is wrong with any of it.
+  if (queue === undefined) pool.start()
+  try {
+    await compute(plan, beginning, pool, options)
+  } finally {
+    pool.end()
+  }
+}
+
+async function compute(
+  plan: Plan,
+  { plan: text, options: worker }: Beginning,
+  pool: Pool,
+  options: Options,
+): Promise<void> {
+  const { retry, json } = options
   await openWorker(text, worker)
   const store = storeOf(options.store)
-  const all = indicesOf(plan, shard)
+  const all = indicesOf(plan, options.shard)
   const before = await survey(plan, store, all)
   if (retry) for (const { index } of before.failed) await store.remove(failedOf(nameOf(plan, index)))
   const again = retry ? before.failed.map(({ index }) => index) : []
@@ -150,15 +180,20 @@ async function run(file: string, options: Options): Promise<void> {
   try {
     if (queue === undefined) {
       await runPool({
-        ...{ hand, beginning: { plan: text, options: worker } },
-        ...{ indices: missing, workers, signal: stop.signal, onKept },
+        ...{ pool, indices: missing, signal: stop.signal, onKept },
         async onFailed(index, message) {
           await store.put(failedOf(nameOf(plan, index)), failureOf(plan, index, message))
           onFailed(index, message)
         },
       })
     } else {
-      const found = await queue(text, { ...worker, workers, signal: stop.signal, onKept, onFailed })
+      const found = await queue(text, {
+        ...worker,
+        workers: pool.size,
+        signal: stop.signal,
+        onKept,
+        onFailed,
+      })
       // Also what others have done.
       whole = found.done.length
       aside.splice(0, aside.length, ...found.failed.map(({ index }) => index))

@@ -1,8 +1,13 @@
 import type { Command } from 'commander'
-import { StoreError } from '../../chunks/errors.js'
-import { describeMaker, merge, status } from '../../chunks/merge.js'
-import { ranges, shardsOf } from '../../chunks/shards.js'
-import type { Survey } from '../../chunks/survey.js'
+import {
+  describeMaker,
+  merge,
+  ranges,
+  StoreError,
+  type Survey,
+  shardsOf,
+  status,
+} from '../../chunks/library.js'
 import { grouped } from '../../ground/text.js'
 import { whole } from '../../options/kinds.js'
 import { clock } from '../sweep/progress.js'
