@@ -1,6 +1,6 @@
 /** Which rows of data count: those of weight 0 do not, and on request those that miss something. */
 
-import { type Column, numbersOf, rowsOf } from '../many/data.js'
+import { type Column, hasNaN, numbersOf, rowsOf, rowsOfEach } from '../many/data.js'
 
 export interface Counted {
   /** Of the rows that count. */
@@ -42,14 +42,14 @@ export function countRows(
   drops: boolean,
 ): Counted {
   const all = [...columns.values()]
-  const rows = new Uint32Array(count)
-  for (let fit = 0; fit < count; fit++) rows[fit] = rowsOf(all[0], fit)
+  const rows = new Uint32Array(count).fill(rowsOfEach(all[0]) ?? 0)
+  if (rowsOfEach(all[0]) === undefined) for (let fit = 0; fit < count; fit++) rows[fit] = rowsOf(all[0], fit)
   const missing = new Uint32Array(count)
   const isIncomplete = new Array<boolean>(count).fill(false)
   const asGiven = { columns, rows, missing, isIncomplete }
   const weights = weight === null ? undefined : columns.get(weight)
   const hasZero = weights?.numbers.includes(0) ?? false
-  const gappy = all.filter(({ numbers }) => hasNaN(numbers))
+  const gappy = all.filter(({ numbers, isWhole }) => !isWhole && hasNaN(numbers))
   if (gappy.length === 0 && !hasZero) return asGiven
 
   // Where only what fits share has gaps, all leave out the same.
@@ -96,14 +96,4 @@ function compacted(column: Column, count: number, keptOf: (fit: number) => Uint3
     for (let k = 0; k < kept.length; k++) numbers[offsets[fit] + k] = own[kept[k]]
   }
   return { numbers, offsets }
-}
-
-function hasNaN(numbers: Float64Array): boolean {
-  // Of NaN and ∞ no multiple is 0: to add is quicker than to ask each number.
-  let [a, b] = [0, 0]
-  for (let k = 1; k < numbers.length; k += 2) {
-    a += numbers[k - 1] * 0
-    b += numbers[k] * 0
-  }
-  return a + b + numbers[numbers.length - 1] * 0 !== 0 && numbers.includes(NaN)
 }

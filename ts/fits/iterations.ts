@@ -1,6 +1,5 @@
 /** Programs that are iterated for many fits at once, until each stops. */
 
-import { BLOCK_OF_RUNS } from '../arena/manifest.js'
 import type { Program } from '../expressions/program.js'
 import { rowsOfPiece } from '../expressions/run.js'
 import type { FloatArray } from '../ground/numbers.js'
@@ -12,8 +11,8 @@ import type { Compiled } from './compiled.js'
 import type { Call } from './drive.js'
 import { leave, take } from './left.js'
 
-/** Iterations a call: of runs that are computed together, and of others, which then close up. */
-const [UPDATES, UPDATES_OF_MANY] = [32, 4]
+/** Iterations a call: nearly all runs have ended then. */
+const UPDATES = 64
 /** Operations of an update that one thread has done before another one is there. */
 const FOR_ONE = 1 << 18
 /** Runs at a time: their memory, which the next ones take over, stays in the caches. */
@@ -56,8 +55,7 @@ export class Iterations {
     const rows = data.length === 0 ? 0 : rowsOf(data[0], runs[0])
     const threads = workOf(program, rows, runs.length) > FOR_ONE ? this.#threads : 1
     const { cohorts, lanes } = cohortsOf(runs, data, 8, threads)
-    const most = runs.length > BLOCK_OF_RUNS ? UPDATES_OF_MANY : UPDATES
-    const updates = updatesOf(program, rows, runs.length, Math.min(most, mostUpdates))
+    const updates = updatesOf(program, rows, runs.length, Math.min(UPDATES, mostUpdates))
     // One scratch for each thread that has something to do.
     const pieces = hasRowsInLanes(program, rows) ? Math.ceil((runs.length * rows) / rowsOfPiece(rows)) : 1
     // Without spreads, of which each would make a hidden class of its own.

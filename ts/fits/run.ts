@@ -46,6 +46,8 @@ import { type Runs, type Solved, Solver } from './solver.js'
 
 /** Runs that are the first, so that something can be told soon, and by what there are more from batch to batch. */
 const [FIRST_RUNS, MORE] = [64, 8]
+/** Runs at a time, by thread: one of two batches is not long in the way of the other. */
+const RUNS_OF_THREAD = 1024
 const TOO_FEW = fitReasons.indexOf('too-few-points')
 /** So often a fit begins again in a lower valley. */
 const RESTARTS = 8
@@ -248,8 +250,8 @@ export class Fits {
     this.#done = others.length
     put(this.#isDone, others, new Uint8Array(others.length).fill(1))
     const data = [...columns.values()]
-    const parts = this.#parts(data, fits)
     this.#hands = this.#handsFor(sideBySide && fits.length > this.#first)
+    const parts = this.#parts(data, fits)
     if (this.#hands.length === 1) yield* this.#fit(parts, data, this.#hands[0])
     else yield this.#hands.map((hand) => this.#fit(parts, data, hand))
     // What cannot be fitted is told of with where it would start.
@@ -278,16 +280,24 @@ export class Fits {
     return this.#isNear ? RUNS : FIRST_RUNS
   }
 
-  /** Fits of a batch, one part after the other. */
+  /** Fits of a batch, one part after the other: first a few, and then each hand gets as many as the other. */
   *#parts(data: readonly Column[], fits: Uint32Array): Generator<Uint32Array, void> {
-    let most = this.#first
+    const { count } = this.options.multiStart
+    const hands = this.#hands.length
+    const atOnce = Math.min(RUNS, RUNS_OF_THREAD * this.choice.runner.threads)
+    let few = this.#first
     for (const some of byRows(data, fits)) {
-      for (let from = 0; from < some.length; most *= MORE) {
-        const runs = Math.min(most, runsOfBatch(data, some[0], 8, RUNS))
-        const part = some.subarray(from, from + Math.max(1, Math.floor(runs / this.options.multiStart.count)))
+      const most = runsOfBatch(data, some[0], 8, atOnce)
+      let from = 0
+      for (; few < most && from < some.length; few *= MORE) {
+        const part = some.subarray(from, from + Math.max(1, Math.floor(few / count)))
         from += part.length
         yield part
       }
+      const left = some.length - from
+      const rounds = Math.ceil(left / hands / Math.max(1, Math.floor(most / count)))
+      const each = Math.ceil(left / hands / rounds)
+      for (; from < some.length; from += each) yield some.subarray(from, from + each)
     }
   }
 

@@ -3,7 +3,7 @@
 import { isDetached, isFloatArray } from './typed-arrays.js'
 
 export function isObject(given: unknown): given is object {
-  return typeof given === 'object' && given !== null
+  return given !== null && typeof given === 'object'
 }
 
 /** A record of what each name has. */

@@ -31,7 +31,7 @@ export function isFloatArray(value: unknown): value is FloatArray {
  * missing in Node 20.)
  */
 export function isDetached(array: ArrayBufferView): boolean {
-  if (lengthOf(array) > 0) return false
+  if (lengthOf(array)) return false
   try {
     prototype.keys.call(array)
     return false

@@ -16,6 +16,9 @@ export interface Column {
   readonly numbers: Float64Array
   /** Where each run's begin, and the end; null if all runs have the same. */
   readonly offsets: Float64Array | null
+  /** How many rows each run has, if all have equally many, and whether none is NaN: where that is known. */
+  readonly each?: number | undefined
+  readonly isWhole?: boolean
   /** Where numbers are made as they are wanted: writes those of a run, each so many places behind the one before. */
   write?(run: number, to: FloatArray, from: number, stride: number): void
 }
@@ -32,15 +35,29 @@ export function readColumn(argument: string, column: unknown, takesNull = false)
   const expected = 'a list of numbers, a Float32Array or a Float64Array, or one of these for each run'
   if (!Array.isArray(column)) throw new OptionError(argument, expected, column)
   const { length: count } = column
-  const offsets: number[] = [0]
+  // A list of holes may be billions long: there is room for what has been read, and as much again.
+  let offsets: Float64Array = new Float64Array(Math.min(count, FEW) + 1)
   const lists = new Lists()
+  let isEven = true
   for (let run = 0; run < count; run++) {
     if (!lists.add(column[run], takesNull)) throw new OptionError(argument, expected, column)
-    offsets.push(lists.length)
+    if (run + 1 === offsets.length) offsets = longer(offsets, Math.min(count, 2 * run) + 1)
+    offsets[run + 1] = lists.length
     // The others are as long, most of the time.
     if (run === 0) lists.expect(count * lists.length)
+    else isEven &&= lists.length - offsets[run] === offsets[1]
   }
-  return { numbers: lists.numbers(), offsets: Float64Array.from(offsets) }
+  const each = isEven ? offsets[1] : undefined
+  return { numbers: lists.numbers(), offsets, each, isWhole: lists.isWhole }
+}
+
+/** Lists that are made room for before there is one. */
+const FEW = 1 << 16
+
+function longer(numbers: Float64Array, length: number): Float64Array {
+  const more = new Float64Array(length)
+  more.set(numbers)
+  return more
 }
 
 /** Most numbers that room is made for before they are there, and how many times those that are, if that is more. */
@@ -49,9 +66,11 @@ const [MOST_EXPECTED, TIMES] = [1 << 21, 4]
 /** Copies of lists, one behind the other. */
 class Lists {
   length = 0
+  /** Whether none is NaN. */
+  isWhole = true
   /** How many numbers there may be in all. */
   #expected = 0
-  #numbers = new Float64Array(64)
+  #numbers: Float64Array = new Float64Array(64)
 
   expect(length: number): void {
     this.#expected = length
@@ -66,6 +85,8 @@ class Lists {
       this.length += lengthOf(list)
       if (this.length > this.#numbers.length) this.#grow(Math.max(this.length, 2 * from))
       this.#numbers.set(list, from)
+      // While it is in the first-level cache.
+      this.isWhole &&= !hasNaN(this.#numbers, from, this.length)
       return true
     }
     if (!Array.isArray(list)) return false
@@ -76,6 +97,7 @@ class Lists {
       if (this.length === this.#numbers.length) this.#grow(2 * this.length)
       this.#numbers[this.length++] = x === null ? NaN : x
     }
+    this.isWhole &&= !hasNaN(this.#numbers, this.length - length, this.length)
     return true
   }
 
@@ -85,10 +107,20 @@ class Lists {
 
   #grow(length: number): void {
     const expected = Math.min(this.#expected, Math.max(MOST_EXPECTED, TIMES * this.length))
-    const more = new Float64Array(Math.max(length, this.length, expected))
-    more.set(this.#numbers.subarray(0, this.length))
-    this.#numbers = more
+    this.#numbers = longer(this.#numbers.subarray(0, this.length), Math.max(length, this.length, expected))
   }
+}
+
+export function hasNaN(numbers: Float64Array, from = 0, end = numbers.length): boolean {
+  // Of NaN and ∞ no multiple is 0: to add is quicker than to ask each number.
+  let [a, b] = [0, 0]
+  let k = from
+  for (; k + 1 < end; k += 2) {
+    a += numbers[k] * 0
+    b += numbers[k + 1] * 0
+  }
+  if (k < end) a += numbers[k] * 0
+  return a + b !== 0 && numbers.subarray(from, end).includes(NaN)
 }
 
 /** @throws OptionError where a list of numbers has something else */
@@ -109,6 +141,11 @@ export function sharedFirst(columns: ReadonlyMap<string, Column>): Map<string, C
 /** How many columns all runs share. */
 export function sharedOf(columns: readonly Column[]): number {
   return columns.filter(({ offsets }) => offsets === null).length
+}
+
+/** How many rows of a column each run has, where it is known that all have equally many. */
+export function rowsOfEach({ numbers, offsets, each }: Column): number | undefined {
+  return offsets === null ? numbers.length : each
 }
 
 /** How many rows of a column a run has. */
@@ -137,7 +174,8 @@ export function checkRows(columns: ReadonlyMap<string, Column>, runs: number): v
       throw new OptionError(argument, `${runs} lists, as there are runs`, `${offsets.length - 1}`)
     }
     const isShared = offsets === null && first.offsets === null
-    for (let run = 0; run < (isShared ? 1 : runs); run++) {
+    const isEven = [column, first].every((one) => rowsOfEach(one) !== undefined)
+    for (let run = 0; run < (isEven ? 1 : runs); run++) {
       const [rows, expected] = [rowsOf(column, run), rowsOf(first, run)]
       const of = isShared ? '' : ` in run ${run}`
       if (rows !== expected)
@@ -150,7 +188,7 @@ export function checkRows(columns: ReadonlyMap<string, Column>, runs: number): v
 /** Runs with equally many rows, in order. */
 export function byRows(columns: readonly Column[], runs: Uint32Array): Uint32Array[] {
   const column = columns.find(({ offsets }) => offsets !== null)
-  if (column === undefined) return [runs]
+  if (column === undefined || rowsOfEach(column) !== undefined) return [runs]
   const first = rowsOf(column, runs[0])
   if (runs.every((run) => rowsOf(column, run) === first)) return [runs]
   const numbers = new Map<number, number[]>()

@@ -2,7 +2,7 @@ import { exp } from '../../functions/index.js'
 import { SLICE } from '../../ground/slices.js'
 import { defineByOrigin, type OriginOptions } from './define.js'
 import type { Data, FitModel } from './model.js'
-import { finiteRows, firstWhere, type Rows, readyRows, zeros } from './rows.js'
+import { finiteRows, type Rows, readyRows, zeros } from './rows.js'
 import { centred, type Drawn, meanOf, Shapes } from './shapes.js'
 
 /**
@@ -28,7 +28,10 @@ const shapes = /* @__PURE__ */ new Shapes((at) => {
   // Where e^(−rate·x) is 1 instead: at the end from where it falls.
   const end = (rate: number) => x[rate > 0 ? 0 : x.length - 1]
   const scale = (rate: number) => exp(rate * end(rate))
-  const isNear = (rate: number) => scale(rate) > 1 / FARTHEST && scale(rate) < FARTHEST
+  const isNear = (rate: number) => {
+    const far = scale(rate)
+    return far > 1 / FARTHEST && far < FARTHEST
+  }
   const rates = ratesOf(at).filter(isNear)
   const count = rates.length
   // Closer ones come behind all of these, half of them slower than each, and half faster.
@@ -47,12 +50,17 @@ const shapes = /* @__PURE__ */ new Shapes((at) => {
       const rate = rateOf(k)
       // Most of the first ones are twice the one before: then curves are squares, and few need powers of e.
       if (isDoubled(rates, k)) {
-        for (let row = 0; row < count; row++) powers[row] *= powers[row]
+        for (let row = 0; row < count; row++) {
+          powers[row] *= powers[row]
+          on[begin + row] = powers[row]
+        }
       } else {
         const first = end(rate)
-        for (let row = 0; row < count; row++) powers[row] = exp(-rate * (x[from + row] - first))
+        for (let row = 0; row < count; row++) {
+          powers[row] = exp(-rate * (x[from + row] - first))
+          on[begin + row] = powers[row]
+        }
       }
-      for (let row = 0; row < count; row++) on[begin + row] = powers[row]
     },
   }
 }, true)
@@ -101,15 +109,17 @@ const isDoubled = (rates: readonly number[], k: number) =>
 
 /** Up to those that are over from one x to the next. */
 function ratesOf({ x, range }: Omit<Rows, 'y'>): number[] {
-  return [1, -1].flatMap((sign) => {
-    const last = x.length - 1
-    // The next one that is another.
-    const next = sign > 0 ? firstWhere(x, (at) => at > x[0]) : firstWhere(x, (at) => at >= x[last]) - 1
-    const gap = next < 0 || next > last ? range : Math.abs(x[next] - x[sign > 0 ? 0 : last])
-    const rates: number[] = []
-    for (let rate = SLOWEST / range; rates.length < MOST_DOUBLINGS && rate * gap < 4; rate += rate) {
-      rates.push(sign * rate)
-    }
-    return rates
-  })
+  const last = x.length - 1
+  // The next ones that are others, from both ends.
+  let [second, other] = [1, last - 1]
+  while (second <= last && x[second] === x[0]) second++
+  while (other >= 0 && x[other] === x[last]) other--
+  const rates: number[] = []
+  const add = (sign: number, gap: number) => {
+    let rate = SLOWEST / range
+    for (let k = 0; k < MOST_DOUBLINGS && rate * gap < 4; k++, rate += rate) rates.push(sign * rate)
+  }
+  add(1, second > last ? range : x[second] - x[0])
+  add(-1, other < 0 ? range : x[last] - x[other])
+  return rates
 }

@@ -14,9 +14,13 @@ use crate::programs::operations::{Operand, Operate};
 use crate::vector::{Scalar, Vector, splat};
 use std::cell::Cell;
 use std::cmp::Ordering;
+use std::ops::Range;
 
 /// Subnormal numbers of the state become 0 at each update of which this is a divisor, as in `ts/model/cohorts.ts`.
 const FLUSHING: u64 = 256;
+
+/// After so many updates by a program, cohorts close up: most of its runs stop after a few, and not at the same one.
+const CLOSING: usize = 4;
 
 /// Where a thread computes: blocks, and then slots of one vector.
 #[derive(Clone, Copy)]
@@ -148,22 +152,30 @@ impl Batch {
         if live > self.header.lanes || (self.has_own_lanes() && live > self.header.data_lanes) {
             return Err(Fault::new(&"a cohort has too many runs"));
         }
-        // From the last block on: what fills the places of runs that have stopped has had these updates.
-        for first in (0..live).step_by(BLOCK).rev() {
-            // SAFETY: passed on.
-            unsafe { self.block::<T>(&cohort, &scratch, first, team)? };
+        let all = self.header.updates;
+        let mut done = 0;
+        while done < all {
+            let live = cohort.live.get();
+            let now = if self.entry.is_none() && live > BLOCK { CLOSING.min(all - done) } else { all - done };
+            // From the last block on: what fills the places of runs that have stopped has had these updates.
+            for first in (0..live).step_by(BLOCK).rev() {
+                // SAFETY: passed on.
+                unsafe { self.block::<T>(&cohort, &scratch, first, done..done + now, team)? };
+            }
+            done += now;
         }
         // SAFETY: `new` found the count.
         unsafe { cohort.count.write(cohort.live.get() as u32) };
         Ok(())
     }
 
-    /// The updates at hand of the runs in a block of lanes.
+    /// Some of the updates at hand of the runs in a block of lanes.
     unsafe fn block<T: Scalar>(
         &self,
         cohort: &Cohort,
         scratch: &Scratch,
         first: usize,
+        updates: Range<usize>,
         team: Team,
     ) -> Result<(), Fault> {
         let begun = BLOCK.min(cohort.live.get() - first);
@@ -173,7 +185,7 @@ impl Batch {
         // SAFETY: passed on; these lanes live.
         unsafe {
             block.is_short = (first..first + begun).any(|lane| *cohort.short_since(lane) != 0.0);
-            for update in 0..self.header.updates {
+            for update in updates {
                 if block.count == 0 {
                     break;
                 }
