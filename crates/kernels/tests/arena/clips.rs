@@ -65,7 +65,7 @@ fn a_factor_by_tensor_scales_its_gradient_beside_the_rows() {
                 let scaled = Job { scale: job.scale * factor, ..job.clone() };
                 for i in 0..LENGTHS[tensor] {
                     let [mut theta, mut g] = [PARAMETERS, GRADIENTS].map(|array| start.get(array, tensor, i));
-                    update(&kernel("Adam"), size, &scaled, &mut theta, &mut g, &mut [0.0; 2])
+                    update(kernel("Adam"), size, &scaled, &mut theta, &mut g, &mut [0.0; 2])
                         .expect("a reference");
                     let ours = memory.get(PARAMETERS, tensor, i);
                     assert!(bits(ours) == bits(theta), "{ours} and not {theta}: {place}, {tensor}, {i}");

@@ -139,7 +139,7 @@ fn adam_as_equations_has_the_bits_of_adam() {
             let mut memory = equations.memory(&[number(0, 2)], 2, &job, size, lengths);
             // The same with the values by tensor, of which it has none.
             let mut by_tensor = equations.memory(&[number(1, 2)], 2, &job, size, lengths);
-            let mut expected = job.memory(&kernel("Adam"), size, lengths);
+            let mut expected = job.memory(kernel("Adam"), size, lengths);
             let all = [&mut memory, &mut by_tensor, &mut expected];
             let [memory, by_tensor, expected] = all.map(|memory| {
                 fill(memory, 2, 7);

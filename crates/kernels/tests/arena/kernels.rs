@@ -43,7 +43,7 @@ const ARRAYS: usize = 6;
 /// Runs kernel `name` on every instruction set, with `number(array, i)` in its arrays, and compares.
 fn check(name: &str, size: usize, length: usize, job: &Job, number: impl Fn(usize, usize) -> f64) {
     let kernel = kernel(name);
-    let mut start = job.memory(&kernel, size, &[length]);
+    let mut start = job.memory(kernel, size, &[length]);
     let arrays: Vec<usize> = [PARAMETERS, GRADIENTS]
         .into_iter()
         .chain((0..kernel.state.len()).map(|k| start.first_arrays[0] + k))
@@ -57,7 +57,7 @@ fn check(name: &str, size: usize, length: usize, job: &Job, number: impl Fn(usiz
         let element = |memory: &Memory| arrays.iter().map(|&array| memory.get(array, 0, i)).collect();
         let mut x: Vec<f64> = element(&start);
         let [theta, g, state @ ..] = &mut x[..] else { unreachable!() };
-        if update(&kernel, size, job, theta, g, state).is_none() {
+        if update(kernel, size, job, theta, g, state).is_none() {
             x = element(&scalar);
         }
         arrays.iter().zip(x).for_each(|(&array, x)| expected.set(array, 0, i, x));

@@ -56,7 +56,7 @@ fn expected(name: &str, job: &Job, start: &Memory, [agrees, against, neither]: [
                 (0..kernel.state.len()).map(|k| start.get(array + k, tensor, i)).collect();
             let given = Job { scale: 1.0, limit: f64::INFINITY, l2: 0.0, holds: false, ..job.clone() };
             let (mut negated, mut used) = (0.0, g);
-            update(&kernel, start.size, &given, &mut negated, &mut used, &mut state).expect("a reference");
+            update(kernel, start.size, &given, &mut negated, &mut used, &mut state).expect("a reference");
             let u = 0.0 - negated;
             let p = f(u * g);
             let k = if p > 0.0 {

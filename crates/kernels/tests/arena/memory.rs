@@ -1,5 +1,7 @@
 //! An arena made by hand, with canaries before, between and behind its arrays.
 
+use std::sync::LazyLock;
+
 use antigrad_kernels::layout::{
     self, ACCUMULATED, Extent, Header, LINE, LISTED, SLOW, STAGES, STAYS, Tensor,
 };
@@ -341,8 +343,10 @@ pub fn places() -> impl Iterator<Item = (usize, InstructionSet)> {
     [4, 8].into_iter().flat_map(|size| sets().map(move |set| (size, set)))
 }
 
-pub fn kernel(name: &str) -> Description {
-    kernels().into_iter().find(|kernel| kernel.name == name).expect("a kernel's name")
+pub fn kernel(name: &str) -> &'static Description {
+    // Under Miri the list takes a second.
+    static ALL: LazyLock<Vec<Description>> = LazyLock::new(kernels);
+    ALL.iter().find(|kernel| kernel.name == name).expect("a kernel's name")
 }
 
 /// Numbers of either dtype that look arbitrary: whole multiples of 2⁻²³ between −1 and 1.

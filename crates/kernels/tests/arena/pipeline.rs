@@ -20,7 +20,7 @@ fn flushing_sets_subnormal_numbers_of_the_state_to_0_and_no_others() {
         {
             for every in [1, 3, 97] {
                 // A point that is computed from v alone, so that v is left to flushing.
-                let mut memory = Job { flushes: true, ..PLAIN }.memory(&kernel("Point"), size, &[length]);
+                let mut memory = Job { flushes: true, ..PLAIN }.memory(kernel("Point"), size, &[length]);
                 let v = memory.first_arrays[0];
                 let is_subnormal = |i: usize| i.is_multiple_of(every);
                 let number = |i: usize| {
@@ -58,7 +58,7 @@ fn sums_of_squares_have_the_stated_order_at_every_instruction_set() {
         .chain([BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 1, 4 * BLOCK, 5 * BLOCK + 9, 6 * BLOCK + 7235])
         .collect();
     for (size, set) in places() {
-        let mut memory = PLAIN.memory(&kernel("Adam"), size, &lengths);
+        let mut memory = PLAIN.memory(kernel("Adam"), size, &lengths);
         let mut next = noise(3);
         let mut expected = Vec::new();
         for (tensor, &length) in lengths.iter().enumerate() {
@@ -82,7 +82,7 @@ fn sums_of_squares_have_the_stated_order_at_every_instruction_set() {
 fn the_last_stage_alone_holds_flushes_and_zeroes() {
     for (size, set) in places() {
         let job = Job { holds: true, flushes: true, zeroes: true, ..PLAIN };
-        let mut memory = job.memory(&kernel("Point"), size, &[300]);
+        let mut memory = job.memory(kernel("Point"), size, &[300]);
         let v = memory.first_arrays[0];
         let least = if size == 4 { 1e-45 } else { 5e-324 };
         (0..300).for_each(|i| [PARAMETERS, GRADIENTS, v].iter().for_each(|a| memory.set(*a, 0, i, least)));
@@ -101,7 +101,7 @@ fn the_last_stage_alone_holds_flushes_and_zeroes() {
 
 /// Two tensors of 20 and 40 float32, which have gradients.
 fn two() -> Memory {
-    let mut memory = Job { zeroes: true, ..PLAIN }.memory(&kernel("Adam"), 4, &[20, 40]);
+    let mut memory = Job { zeroes: true, ..PLAIN }.memory(kernel("Adam"), 4, &[20, 40]);
     (0..20).for_each(|i| memory.set(GRADIENTS, 0, i, 1.0));
     memory
 }
@@ -207,7 +207,7 @@ fn sums_are_not_gathered_from_blocks_that_are_not_there() {
 
 #[test]
 fn a_range_begins_and_ends_with_a_block() {
-    let mut memory = PLAIN.memory(&kernel("Adam"), 4, &[3 * BLOCK + 16]);
+    let mut memory = PLAIN.memory(kernel("Adam"), 4, &[3 * BLOCK + 16]);
     let arena = memory.arena(InstructionSet::best()).expect("it fits");
     let length = arena.length();
     for (from, to) in [(1, BLOCK), (0, BLOCK - 16), (16, length), (0, length - 1), (0, length + 1)] {

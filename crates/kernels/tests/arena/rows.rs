@@ -94,7 +94,7 @@ fn listed_rows_move_as_in_a_dense_step() {
             }
         }
         for columns in [2, 3, 7, 8, 9, 15, 31, 32, 33, 300, 3000] {
-            check(&crate::memory::kernel("Adam"), size, set, &piped, columns);
+            check(crate::memory::kernel("Adam"), size, set, &piped, columns);
         }
     }
 }
@@ -103,7 +103,7 @@ fn listed_rows_move_as_in_a_dense_step() {
 fn norms_are_those_of_a_tensor_whose_other_rows_are_0() {
     for (size, set) in places() {
         for columns in [1, 3, 16, 50, BLOCK / 8, BLOCK + 5] {
-            let [mut dense, mut rows] = twins(&crate::memory::kernel("Adam"), size, &PLAIN, columns, &LIST);
+            let [mut dense, mut rows] = twins(crate::memory::kernel("Adam"), size, &PLAIN, columns, &LIST);
             for memory in [&mut dense, &mut rows] {
                 memory.run(set, NORM, None).expect("it fits");
             }
@@ -120,7 +120,7 @@ fn norms_are_those_of_a_tensor_whose_other_rows_are_0() {
 fn ranges_share_the_rows_out() {
     let columns = BLOCK / 4 + 3;
     for (size, set) in places() {
-        let [_, mut whole] = twins(&crate::memory::kernel("Adam"), size, &PLAIN, columns, &LIST);
+        let [_, mut whole] = twins(crate::memory::kernel("Adam"), size, &PLAIN, columns, &LIST);
         let mut pieces = whole.clone();
         let length = pieces.arena(set).expect("it fits").length();
         for stage in [NORM, 0] {
@@ -143,7 +143,7 @@ fn ranges_share_the_rows_out() {
 #[test]
 fn whole_rows_may_be_lent_to_a_tensor_whose_rows_are_listed_alone() {
     for (size, set) in places() {
-        let [_, mut rows] = twins(&crate::memory::kernel("Adam"), size, &PLAIN, 17, &LIST);
+        let [_, mut rows] = twins(crate::memory::kernel("Adam"), size, &PLAIN, 17, &LIST);
         let arena = rows.arena(set).expect("it fits");
         for (tensor, length, is_right) in [
             (0, 3, true),
@@ -164,7 +164,7 @@ fn whole_rows_may_be_lent_to_a_tensor_whose_rows_are_listed_alone() {
 #[test]
 fn a_list_lies_within_its_array_and_that_within_the_arena() {
     let run = |length: &dyn Fn(&mut Memory) -> usize| {
-        let [_, mut rows] = twins(&crate::memory::kernel("Adam"), 4, &PLAIN, 17, &LIST);
+        let [_, mut rows] = twins(crate::memory::kernel("Adam"), 4, &PLAIN, 17, &LIST);
         let words = length(&mut rows);
         rows.set_word(array_at(LISTED) + Array::AT.length, words as u32);
         rows.run(InstructionSet::best(), 0, None).is_ok()
@@ -183,14 +183,14 @@ fn lists_that_are_none_are_found_before_anything_outside_is_touched() {
     for (size, set) in places() {
         let lists: [&[(u32, u32)]; 4] = [&[(20, 0)], &[(u32::MAX, 0)], &[(0, 1)], &[(0, 0), (1, u32::MAX)]];
         for list in lists {
-            let [_, mut rows] = twins(&adam, size, &PLAIN, 17, &LIST);
+            let [_, mut rows] = twins(adam, size, &PLAIN, 17, &LIST);
             rows.list(1, ROWS, list);
             let before = rows.outside();
             assert!(rows.run(set, 0, None).is_err() && rows.run(set, NORM, None).is_err(), "{list:?}");
             assert!(rows.outside() == before);
         }
         let tables = |change: &dyn Fn(&mut Memory)| {
-            let [_, mut rows] = twins(&adam, size, &PLAIN, 17, &LIST);
+            let [_, mut rows] = twins(adam, size, &PLAIN, 17, &LIST);
             change(&mut rows);
             let before = rows.outside();
             assert!(rows.run(set, 0, None).is_err());
