@@ -406,12 +406,19 @@ fn counting(size: usize, runs: usize) -> Memory {
 fn a_program_without_a_kernel_makes_updates_until_it_says_stop() {
     for set in sets() {
         let shapes = COUNTS.into_iter().flat_map(|runs| [(4, runs), (8, runs)]);
-        // Counts of updates are more than 32 bits hold, too.
-        for ((size, runs), before) in shapes.flat_map(|shape| [(shape, 0.0), (shape, 2_f64.powi(33))]) {
+        // Counts of updates are more than 32 bits hold, too; and cohorts close up between calls, or within one.
+        let ways = [(0.0, 3), (2_f64.powi(33), 3), (0.0, 9)];
+        for ((size, runs), (before, at_once)) in shapes.flat_map(|shape| ways.map(|way| (shape, way))) {
             let mut memory = counting(size, runs);
             memory.double("settings", 2, before + 9.0);
-            for done in [0.0, 3.0, 6.0] {
-                memory.double("settings", 1, before + done);
+            memory.set("updates", at_once);
+            // There is room for the coefficients of nine behind all else.
+            memory.set("coefficients", memory.bytes / LINE);
+            let end = memory.bytes / 8;
+            memory.words.splice(end..end, [0; 9 * 5]);
+            memory.bytes += 9 * 5 * 8;
+            for done in (0..9).step_by(at_once) {
+                memory.double("settings", 1, before + done as f64);
                 assert!(memory.advance(set));
             }
             for run in 0..runs {
