@@ -1,9 +1,11 @@
 /** Stores on file systems that are not as a local disk: without links, or where answers are lost. */
 
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import fs from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { folderStore } from '../dist/chunks/folder.js'
 import { keep, unseal } from '../dist/chunks/store.js'
 
@@ -13,27 +15,31 @@ let code = 'EPERM'
 /** What happens to bytes that are written under a result's name. */
 let isFull = false
 
-vi.mock('node:fs/promises', async (original) => {
-  const fs = await original<typeof import('node:fs/promises')>()
-  const failure = (code: string) => Object.assign(new Error(`${code}: as a test wants it`), { code })
-  return {
-    ...fs,
-    async link(from: string, to: string) {
-      if (fails !== 'always') await fs.link(from, to)
-      if (fails !== 'never') throw failure(code)
-    },
-    async open(...args: Parameters<typeof fs.open>) {
-      const file = await fs.open(...args)
-      if (isFull && !String(args[0]).includes('aside') && args[1] !== undefined) {
-        file.writeFile = async (bytes) => {
-          await file.write((bytes as Uint8Array).subarray(0, 10))
-          throw failure('ENOSPC')
-        }
+const { link, open } = fs
+const failure = (code: string) => Object.assign(new Error(`${code}: as a test wants it`), { code })
+const changed = {
+  async link(from: string, to: string) {
+    if (fails !== 'always') await link(from, to)
+    if (fails !== 'never') throw failure(code)
+  },
+  async open(...args: Parameters<typeof open>) {
+    const file = await open(...args)
+    if (isFull && !String(args[0]).includes('aside') && args[1] !== undefined) {
+      file.writeFile = async (bytes) => {
+        await file.write((bytes as Uint8Array).subarray(0, 10))
+        throw failure('ENOSPC')
       }
-      return file
-    },
-  }
-})
+    }
+    return file
+  },
+}
+/** Also for those that have imported it. */
+const change = (functions: Partial<typeof fs>) => {
+  Object.assign(fs, functions)
+  syncBuiltinESMExports()
+}
+beforeAll(() => change(changed))
+afterAll(() => change({ link, open }))
 
 let folder: string
 beforeAll(() => {

@@ -18,7 +18,7 @@ import { type Twin, twins } from './rules.js'
 
 const UPDATES = 300
 /** Around the blocks that programs run over, and shorter and longer than vectors. */
-const LENGTHS = { long: 261, longer: 530, odd: 17, short: 3, one: 1, none: 0 }
+const LENGTHS = { long: 261, longer: 790, odd: 17, short: 3, one: 1, none: 0 }
 
 const tame: Record<Dtype, readonly number[]> = {
   float32: [0, -0, 1e-45, -3e-40, 1e-23, -4e-23, 2e-38, -1e6],
