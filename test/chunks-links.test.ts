@@ -18,7 +18,7 @@ let isFull = false
 const { link, open } = fs
 const failure = (code: string) => Object.assign(new Error(`${code}: as a test wants it`), { code })
 const changed = {
-  async link(from: string, to: string) {
+  async link(...[from, to]: Parameters<typeof link>) {
     if (fails !== 'always') await link(from, to)
     if (fails !== 'never') throw failure(code)
   },
