@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { defineConfig } from 'vite'
+import { defineConfig, type Plugin, type Rolldown } from 'vite'
 
 /** The equations of the rules, as their sources state them. */
 const equations = {
@@ -11,6 +11,25 @@ const equations = {
     const all = Object.entries(aboutRules() as Record<string, { equations: unknown; coefficients: unknown }>)
     const kept = all.map(([name, { equations, coefficients }]) => [name, { equations, coefficients }])
     return `export const equations = ${JSON.stringify(Object.fromEntries(kept))}`
+  },
+}
+
+/** What the main part needs is asked for as the page is read, and not first once the part that loads it runs. */
+const early: Plugin = {
+  name: 'early',
+  transformIndexHtml: {
+    order: 'post',
+    handler(_, { bundle = {} }) {
+      const main = Object.values(bundle).find(({ name }) => name === 'main') as
+        | Rolldown.OutputChunk
+        | undefined
+      const files = main ? [main.fileName, ...main.imports] : []
+      return files.map((file) => ({
+        tag: 'link',
+        attrs: { rel: 'modulepreload', href: `./${file}` },
+        injectTo: 'head' as const,
+      }))
+    },
   },
 }
 
@@ -30,7 +49,7 @@ export default defineConfig(({ mode }) => ({
         : [{ find: /.*\/webassembly\/core\.js$/, replacement: here('../dist/webassembly/catalogue.js') }]),
     ],
   },
-  plugins: [equations],
+  plugins: [equations, early],
   build: {
     ...{ target: 'es2022', chunkSizeWarningLimit: 700, modulePreload: { polyfill: false } },
     rolldownOptions: {

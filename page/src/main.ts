@@ -523,5 +523,7 @@ export async function start(): Promise<void> {
     await load({ ...state, objective: initial.objective, start: initial.start })
   }
   showProblems(problems)
+  // On a phone the chart takes as long as the race: first it is drawn, and can be played.
+  await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)))
   await addLoss()
 }
