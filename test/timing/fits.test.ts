@@ -61,7 +61,8 @@ describe.each(cases)('%s', (_, make) => {
       fitMany(models.fourPL(), data, { onProgress: () => told.push(performance.now() - began) }),
     )
     expect(turns[0]).toBeLessThan(60 * ALLOWANCE)
-    expect(turns[Math.floor(turns.length / 1000)]).toBeLessThan(20 * ALLOWANCE)
+    // But for the first few, in which code is compiled.
+    expect(turns[Math.max(3, Math.floor(turns.length / 1000))]).toBeLessThan(20 * ALLOWANCE)
     expect(told[0]).toBeLessThan(100 * ALLOWANCE)
   })
 
