@@ -2,6 +2,7 @@
 
 import type { Point, View } from 'antigrad'
 import { messageOf } from '../../dist/ground/errors.js'
+import { grouped } from '../../dist/ground/text.js'
 import { boxIn, drawAxes, pointAt } from './contour.js'
 import { Crew } from './crew.js'
 import { h, labelled, placeIn, shown } from './dom.js'
@@ -26,7 +27,6 @@ import { theme } from './theme.js'
 const LINES = 12
 const SLIDER = { min: '-5', max: '1', step: '0.02' }
 const engines: Readonly<Record<string, string>> = { wasm: 'WebAssembly', typescript: 'TypeScript' }
-const whole = (x: number) => x.toLocaleString('en')
 const percent = (part: number) =>
   part > 0 && part < 0.001
     ? 'below 0.1 %'
@@ -234,7 +234,7 @@ export class Basins {
     const seconds = shown((performance.now() - this.#begun) / 1000, 2)
     const workers = this.#crew.size === 1 ? 'a worker' : `${this.#crew.size} workers`
     this.#status.textContent =
-      `Done: ${whole(SIDE * SIDE)} starts of ${this.#name} in ${seconds} s, ` +
+      `Done: ${grouped(SIDE * SIDE)} starts of ${this.#name} in ${seconds} s, ` +
       `by ${engines[engine] ?? engine} in ${workers}.${this.#unfinished()}`
   }
 
@@ -245,7 +245,7 @@ export class Basins {
     if (part < 0.05) return ''
     const { maxIterations, distance } = (this.#race as Race).state
     return (
-      ` ${percent(part)} are nowhere yet: after ${whole(maxIterations)} updates they still move, and no minimum is within ` +
+      ` ${percent(part)} are nowhere yet: after ${grouped(maxIterations)} updates they still move, and no minimum is within ` +
       `${shown(distance)}. A larger rate, more updates or a greater distance would let them arrive.`
     )
   }
@@ -277,11 +277,11 @@ export class Basins {
     this.#picture.getContext('2d')?.putImageData(this.#pixels, 0, 0)
     const { done, fast, slow } = outcomes
     this.#progress.value = done / (SIDE * SIDE)
-    this.#coarse.textContent = `${whole(done)} starts`
+    this.#coarse.textContent = `${grouped(done)} starts`
     this.#scale.textContent =
       slow > fast
-        ? `Strong after ${whole(fast)} updates or fewer, faint after ${whole(slow)} or more`
-        : `All by ${whole(fast)} updates`
+        ? `Strong after ${grouped(fast)} updates or fewer, faint after ${grouped(slow)} or more`
+        : `All by ${grouped(fast)} updates`
     const found = this.#found()
     this.#rows.replaceChildren(...this.#lines(found))
     const shares = [...found.slice(0, LINES), ...rest].map(({ kind, title }) => {
@@ -398,7 +398,7 @@ export class Basins {
     if (!outcomes || near === null) return
     const start = outcomes.shown[near]
     const kind = outcomes.kinds[start]
-    const after = `after ${whole(outcomes.iterations[start])} updates`
+    const after = `after ${grouped(outcomes.iterations[start])} updates`
     const end = this.#named(outcomes.endOf(start))
     const what =
       kind >= FIRST

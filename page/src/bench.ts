@@ -3,6 +3,7 @@
 import { type EngineName, engines, type Rule } from 'antigrad'
 import uPlot from 'uplot'
 import { messageOf } from '../../dist/ground/errors.js'
+import { grouped } from '../../dist/ground/text.js'
 import { digitBelow, h, labelled, select, shown } from './dom.js'
 import { loopOf } from './loops.js'
 import { type Measurement, measure, type SubjectName, sizesOf } from './measure.js'
@@ -138,7 +139,7 @@ export class Bench {
     const names = [...new Set(this.#found.map(({ engine }) => engine))]
     const all = sizesOf(this.#areMatrices)
     const called = (size: number) =>
-      this.#areMatrices ? `${Math.sqrt(size)} × ${Math.sqrt(size)}` : size.toLocaleString('en')
+      this.#areMatrices ? `${Math.sqrt(size)} × ${Math.sqrt(size)}` : grouped(size)
     const at = (engine: SubjectName, size: number, per: number) => {
       const found = this.#found.find((m) => m.engine === engine && m.size === size)
       return found ? found.nanosecondsPerStep / per : null

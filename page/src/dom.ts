@@ -57,9 +57,6 @@ export function shown(x: number, digits = 4): string {
   return text.replaceAll('-', '−')
 }
 
-/** A whole number as people read it. Not by the browser's formats, which take a phone 60 ms to load. */
-export const counted = (n: number) => String(n).replace(/\B(?=(\d{3})+$)/g, ',')
-
 /** As many decimals as a drag can mean: a short address, and a start that can be told. */
 export function rounded(x: number, range: number): number {
   const unit = 10 ** Math.floor(Math.log10(range) - 3)

@@ -2,6 +2,7 @@
 
 import { equations } from 'virtual:equations'
 import { Optimizer, type Point } from 'antigrad'
+import { grouped } from '../../dist/ground/text.js'
 import { definitions } from '../../dist/rules/definitions.js'
 import type { Pull } from './contour.js'
 import { h, labelled, shown } from './dom.js'
@@ -160,7 +161,7 @@ function explained({ entry, iterations, made, reason }: Racer, update: Update | 
     ),
   )
   const heads = ['Equation', 'x', 'y'].map((text) => h('th', { scope: 'col' }, text))
-  const caption = h('caption', {}, `Update ${(iterations + 1).toLocaleString('en')}, with its numbers`)
+  const caption = h('caption', {}, `Update ${grouped(iterations + 1)}, with its numbers`)
   const move = [0, 1].map((i) => shown(update.next[i] - update.theta[i], 3)).join(', ')
   return [
     h(

@@ -1,6 +1,7 @@
 /** The objective against the number of updates. */
 
 import uPlot from 'uplot'
+import { grouped } from '../../dist/ground/text.js'
 import 'uplot/dist/uPlot.min.css'
 import { shown } from './dom.js'
 import type { Race } from './race.js'
@@ -128,7 +129,7 @@ function optionsOf(race: Race, limit: () => number, size: { width: number; heigh
       {
         ...axis,
         size: 28,
-        values: (_, ticks) => ticks.map((t) => (Number.isInteger(t) ? t.toLocaleString('en') : '')),
+        values: (_, ticks) => ticks.map((t) => (Number.isInteger(t) ? grouped(t) : '')),
       },
       {
         ...axis,

@@ -2,11 +2,12 @@
 
 import type { Point } from 'antigrad'
 import { messageOf } from '../../dist/ground/errors.js'
+import { grouped } from '../../dist/ground/text.js'
 import { copyLink, decoded, remember, showProblems } from './address.js'
 import type { Basins } from './basins.js'
 import type { Bench } from './bench.js'
 import { ContourPlot, type Move } from './contour.js'
-import { counted, download, h, labelled, select } from './dom.js'
+import { download, h, labelled, select } from './dom.js'
 import { equalView, type Landscape, landscapeOf, titles } from './functions.js'
 import { Gallery } from './gallery.js'
 import type { Inspector } from './inspect.js'
@@ -206,7 +207,7 @@ function showNumbers(anew = false): void {
   loss?.update()
   timeline.max = String(race.made)
   timeline.value = String(race.time)
-  const text = `${counted(race.time)} ${race.time === 1 ? 'update' : 'updates'}`
+  const text = `${grouped(race.time)} ${race.time === 1 ? 'update' : 'updates'}`
   timeline.setAttribute('aria-valuetext', text)
   count.textContent = text
 }

@@ -112,7 +112,6 @@ export class Optimizers {
   #controls(number: number, message: HTMLElement, isOpen = false): HTMLElement[] {
     const all = fields(this.#entries[number])
     if (all.length === 0) return []
-    const labelOf = ({ name }: Field) => labels[name] ?? name
     const helpOf = ({ help }: Field) => help.replaceAll('`', '')
     const options = h('div', { className: 'options' })
     let rate: HTMLElement | null = null
@@ -159,17 +158,13 @@ export class Optimizers {
   }
 
   /** A slider beside an option's field or value, on a logarithmic scale; the paths follow while it moves. */
-  #slider(
-    number: number,
-    { name, slides }: Field,
-    message: HTMLElement,
-    field: HTMLElement | null,
-  ): HTMLElement {
+  #slider(number: number, option: Field, message: HTMLElement, field: HTMLElement | null): HTMLElement {
+    const { name, slides } = option
     const scale = slides === 'rate' ? rates : carries
     const { from, to } = scale
     const slider = h('input', { type: 'range', min: String(from), max: String(to), step: '0.01' })
     const value = h('output', { className: 'count' })
-    const label = labels[name] ?? name
+    const label = labelOf(option)
     slider.dataset.slides = name
     slider.dataset.scale = String(slides)
     slider.setAttribute('aria-label', `${label} of optimizer ${number + 1}`)
@@ -317,6 +312,8 @@ function slide(slider: HTMLInputElement, output: HTMLElement, value: OptionValue
 function grow(control: HTMLInputElement): void {
   control.classList.toggle('long', isSchedule(control.value))
 }
+
+const labelOf = ({ name }: Field) => labels[name] ?? name
 
 const shownValue = (value: unknown) => (typeof value === 'number' ? shown(value) : String(value))
 

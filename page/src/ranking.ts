@@ -1,6 +1,7 @@
 /** The table: who arrived when, and why each has stopped. */
 
-import { counted, h, shown } from './dom.js'
+import { grouped } from '../../dist/ground/text.js'
+import { h, shown } from './dom.js'
 import type { Race, Racer } from './race.js'
 import { swatch } from './theme.js'
 import { why } from './verdict.js'
@@ -61,8 +62,8 @@ function textsOf(racer: Racer, place: number, race: Race): (string | null)[] {
   return [
     arrivedAt === null ? '–' : String(place + 1),
     null,
-    isKnown ? (arrivedAt === null ? '–' : counted(arrivedAt)) : 'no minimum known',
-    counted(iterations),
+    isKnown ? (arrivedAt === null ? '–' : grouped(arrivedAt)) : 'no minimum known',
+    grouped(iterations),
     isKnown ? shown(racer.distanceAt(iterations), 3) : '–',
     shown(racer.values[iterations], 3),
     why(racer, race),

@@ -1,5 +1,6 @@
 /** Schedules as they are typed, and small pictures of them; loaded where there are some. */
 
+import { grouped } from '../../dist/ground/text.js'
 import type { Scheduled } from '../../dist/schedules/schedule.js'
 import { parseSchedule } from '../../dist/schedules/text.js'
 import { h, shown } from './dom.js'
@@ -23,6 +24,6 @@ export function pictureOf(option: string, schedule: Scheduled): HTMLElement {
   picture.setAttribute('preserveAspectRatio', 'none')
   picture.setAttribute('aria-hidden', 'true')
   picture.append(line)
-  const words = `${option} from ${shown(low)} to ${shown(high)}, updates 0 to ${last.toLocaleString('en')}`
+  const words = `${option} from ${shown(low)} to ${shown(high)}, updates 0 to ${grouped(last)}`
   return h('figure', { className: 'schedule' }, h('figcaption', {}, words), picture)
 }

@@ -1,6 +1,7 @@
 /** How racers and races end, in words. */
 
-import { counted, placeIn, shown } from './dom.js'
+import { grouped } from '../../dist/ground/text.js'
+import { placeIn, shown } from './dom.js'
 import type { Race, Racer } from './race.js'
 
 /** Why a racer has stopped, in words. */
@@ -11,7 +12,7 @@ export function why(racer: Racer, { state, landscape }: Race): string {
   if (reason === 'converged') return `at rest${where}: moved less than ${shown(state.tolerance)}`
   if (reason === 'stalled')
     return `stalled: steps below ${shown(state.tolerance)}, though the slope is ${shown(gradientNorm, 3)}`
-  if (reason === 'max-iterations') return `stopped at the limit of ${counted(state.maxIterations)}`
+  if (reason === 'max-iterations') return `stopped at the limit of ${grouped(state.maxIterations)}`
   if (reason === 'diverged') return 'diverged: no longer a finite number'
   return `failed: ${error}`
 }
@@ -33,6 +34,6 @@ export function verdict(race: Race): string {
   const said =
     first.arrivedAt === null
       ? `nobody came within ${shown(state.distance)} of a minimum`
-      : `${arrived} of ${racers.length} arrived, ${first.name} first, after ${counted(first.arrivedAt)} updates`
+      : `${arrived} of ${racers.length} arrived, ${first.name} first, after ${grouped(first.arrivedAt)} updates`
   return `The race is over: ${said}.${failures}`
 }
