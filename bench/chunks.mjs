@@ -79,7 +79,7 @@ async function ofSeconds(count) {
   const note = (name, seconds) => {
     times[name] = Math.min(times[name] ?? Infinity, seconds)
   }
-  for (let round = 0; round < (isQuick ? 1 : 3); round++) {
+  for (let round = 0; round < (isQuick ? 1 : 2); round++) {
     for (const workers of [1, 2]) {
       note(`bare ${workers}`, await bare(count, workers))
       const { all, each } = await run(`store-${workers}-${round}`, workers)
@@ -184,7 +184,7 @@ if (isPart) {
   await part()
 } else {
   try {
-    await ofSeconds(isQuick ? 6 : 40)
+    await ofSeconds(isQuick ? 6 : 60)
     ofNothing(isQuick ? 1000 : 10_000)
     await queued(isQuick ? 10_000 : 100_000)
   } finally {

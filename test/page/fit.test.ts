@@ -655,19 +655,25 @@ describe('what comes of it', () => {
 
   test('is in the link, but for the data', async () => {
     const page = await open()
+    const [ofB, options] = [{ x: [1, 2, 3, 4], y: [3, 5.1, 7, 8.9] }, { start: { intercept: { min: 0.5 } } }]
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
     await data(page).fill('a,b,secret\n1,3,1\n2,5.1,1\n3,7,2\n4,8.9,1')
     await chosen(page, 'model').selectOption('line')
     await page.getByLabel('intercept: min').fill('0.5')
-    await chosen(page, 'y').selectOption('b')
-    await button(page, 'Copy the link').click()
+    // Before the fit of what has been chosen.
+    const copy = await button(page, 'Copy the link').elementHandle()
+    await chosen(page, 'y').evaluate((select: HTMLSelectElement, copy) => {
+      select.value = 'b'
+      select.dispatchEvent(new Event('change'))
+      ;(copy as HTMLButtonElement).click()
+    }, copy)
+    await expectFit(page, fitInNode(models.line(), ofB, options))
     await page.getByText('The link to this fit, without its data, is copied.').waitFor()
     const { hash } = new URL(await page.evaluate(() => navigator.clipboard.readText()))
     expect(hash).toBe('#model=line&y=b&min.intercept=0.5')
     const other = await open(hash.slice(1))
     await data(other).fill('a,b,secret\n1,3,1\n2,5.1,1\n3,7,2\n4,8.9,1')
-    const options = { start: { intercept: { min: 0.5 } } }
-    await expectFit(other, fitInNode(models.line(), { x: [1, 2, 3, 4], y: [3, 5.1, 7, 8.9] }, options))
+    await expectFit(other, fitInNode(models.line(), ofB, options))
     expect(await other.getByLabel('intercept: min').inputValue()).toBe('0.5')
   })
 

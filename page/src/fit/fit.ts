@@ -55,6 +55,8 @@ const groups = new Groups((name) => {
 let shownGroup = ''
 const caption = h('span')
 const status = h('p', { className: 'status', role: 'status' })
+/** What copying has come to: a place of its own, as a fit that ends then would overwrite it. */
+const copied = h('span', { role: 'status' })
 const share = h('button', { type: 'button', textContent: 'Copy the link' })
 const save = h('button', { type: 'button', textContent: 'Save the result' })
 const picture = h('button', { type: 'button', textContent: 'Save the picture' })
@@ -75,6 +77,7 @@ let frame = 0
 
 function change(changed: Partial<State>): void {
   state = { ...state, ...changed }
+  copied.textContent = ''
   remember(() => toHash(state))
   plan(document.activeElement instanceof HTMLInputElement && document.activeElement.type === 'text')
 }
@@ -194,6 +197,8 @@ async function fitsOf(
       joint && together
         ? await joint.fitTogether(task, rows, { ...together, shared }, options, signal)
         : await byThemselves(task, all, { ...options, signal })
+    // Of another one is what is said and saved by now.
+    if (signal.aborted) return null
     milliseconds = performance.now() - begin
     const [x, y, sigma] = [task.x, task.y, task.sigma].map((column) => column?.title)
     const weights = task.weights?.title ?? options.weights
@@ -305,7 +310,7 @@ prediction.addEventListener('change', () =>
   change({ band: prediction.checked ? 'prediction' : 'confidence' }),
 )
 share.addEventListener('click', async () => {
-  status.textContent = await copyLink(toHash(state), 'fit, without its data,')
+  copied.textContent = await copyLink(toHash(state), 'fit, without its data,')
 })
 save.addEventListener('click', () => {
   if (fit) download('fit.json', 'application/json', toJson(fit, about, fits))
@@ -354,7 +359,7 @@ element.append(
     parameters.element,
     h('div', { className: 'row' }, labelled('intervals by profile', profile)),
     correlations.element,
-    h('div', { className: 'row' }, share, save, picture),
+    h('div', { className: 'row' }, share, save, picture, copied),
   ),
   summary.element,
 )
