@@ -4,7 +4,7 @@
  */
 
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { merge, type Plan, planSweep, runChunks, StoreError, status } from 'antigrad/chunks'
@@ -86,6 +86,21 @@ describe.skipIf(!isThere)('a store', () => {
     const again = run('run', 'plan.json', '--store', store)
     expect(again).toMatchObject({ status: 0, stdout: '8 of 8 chunks are done\n', stderr: '' })
     expect(await merged(store)).toBe(direct)
+  })
+
+  test('is merged into a file that has no room, of which nothing is left', () => {
+    const output = 'mounted/out.ndjson'
+    writeFileSync(join(folder, output), 'what was there')
+    fill(8192)
+    const told = run('merge', 'plan.json', '--store', 'elsewhere', '-o', output)
+    expect(told).toMatchObject({ status: 2, stdout: '' })
+    expect(told.stderr).toMatch(/^antigrad: mounted\/out\.ndjson: ENOSPC: no space left on device/)
+    expect(readdirSync(mounted).filter((name) => name.startsWith('out'))).toEqual(['out.ndjson'])
+    expect(readFileSync(join(folder, output), 'utf8')).toBe('what was there')
+    rmSync(filler)
+    expect(run('merge', 'plan.json', '--store', 'elsewhere', '-o', output).status).toBe(0)
+    expect(readFileSync(join(folder, output), 'utf8')).toBe(direct)
+    rmSync(join(folder, output))
   })
 
   test('that can only be read is not written, and is merged', async () => {

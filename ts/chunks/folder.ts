@@ -49,8 +49,11 @@ export function folderStore(folder: string): Store {
     place,
     check: () =>
       explained(async () => {
-        await unlink(await aside(new Uint8Array(4096)))
-        await removeOld(join(folder, ASIDE))
+        const first = await aside(new Uint8Array(4096))
+        // By the clock that gives files their times, so that a machine whose own is wrong removes nobody's.
+        const now = await timeOf(first)
+        await unlink(first)
+        await removeOld(join(folder, ASIDE), now)
       }),
     names: () =>
       explained(async () => {
@@ -148,9 +151,9 @@ async function unlessMissing<T>(work: () => Promise<T>): Promise<T | undefined> 
   }
 }
 
-async function removeOld(folder: string): Promise<void> {
+async function removeOld(folder: string, now: number): Promise<void> {
   for (const name of await list(folder)) {
     const path = join(folder, name)
-    if (Date.now() - (await timeOf(path)) > DAY) await unlink(path).catch(() => {})
+    if (now - (await timeOf(path)) > DAY) await unlink(path).catch(() => {})
   }
 }

@@ -32,8 +32,10 @@ const isAlone = Object.hasOwn(commands, asked) && asked !== 'completion'
 for (const name of isAlone ? [asked] : Object.keys(commands)) (await commands[name]())(program)
 
 // Whoever reads may have had enough, as in `antigrad race | head`.
+let isTold = false
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') return
+  if (error.code === 'EPIPE' || isTold) return
+  isTold = true
   say(error.message)
   process.exitCode = MISUSE
 })

@@ -45,5 +45,7 @@ export function addCompletion(program: Command): void {
   source <(antigrad completion bash) # in ~/.bashrc; zsh alike, in ~/.zshrc
   antigrad completion fish > ~/.config/fish/completions/antigrad.fish`,
     )
-    .action((shell: string) => print(shells[shell](program.commands)))
+    .action(async (shell: string) => {
+      await print(shells[shell](program.commands))
+    })
 }

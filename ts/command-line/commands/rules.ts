@@ -25,13 +25,12 @@ export function addRules(program: Command): void {
 
 Exit status: ${MISUSE} if there is no such rule.`,
     )
-    .action((given: readonly string[], { json }: { readonly json?: boolean }) => {
+    .action(async (given: readonly string[], { json }: { readonly json?: boolean }) => {
       const chosen = given.length === 0 ? names : given
-      if (json)
-        return print(
-          `${JSON.stringify(Object.fromEntries(chosen.map((name) => [name, described(name)])), null, 2)}\n`,
-        )
-      return print(`${given.length === 0 ? table() : chosen.map(details).join('\n\n')}\n`)
+      const inFull = () => (given.length === 0 ? table() : chosen.map(details).join('\n\n'))
+      const inJson = () =>
+        JSON.stringify(Object.fromEntries(chosen.map((name) => [name, described(name)])), null, 2)
+      await print(`${json ? inJson() : inFull()}\n`)
     })
 }
 

@@ -60,10 +60,10 @@ export function reporter<Given extends unknown[]>(
   }
 }
 
-/** Waits until it is written, so that what nobody reads does not pile up. */
-export function print(text: string): Promise<void> {
+/** Waits until it is written, so that what nobody reads does not pile up; false where it cannot be. */
+export function print(text: string | Uint8Array): Promise<boolean> {
   return new Promise((resolve) => {
-    process.stdout.write(text, () => resolve())
+    process.stdout.write(text, (error) => resolve(!error))
   })
 }
 

@@ -114,18 +114,11 @@ export function addMerge(program: Command): void {
       const parts = merge(text, { store })
       try {
         if (output !== undefined) await writeWhole(output, parts)
-        else for await (const part of parts) await write(part)
+        else for await (const part of parts) if (!(await print(part))) break
       } catch (thrown) {
         if (!(thrown instanceof StoreError)) throw thrown
         say(thrown.message)
         process.exitCode = INCOMPLETE
       }
     })
-}
-
-/** Waits until it is written, so that what nobody reads does not pile up. */
-function write(bytes: Uint8Array): Promise<void> {
-  return new Promise((resolve) => {
-    process.stdout.write(bytes, () => resolve())
-  })
 }
