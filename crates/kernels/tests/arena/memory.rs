@@ -256,7 +256,6 @@ impl Memory {
         self.words[BORDER + self.arrays[array].byte / 8 + k] = x.to_bits();
     }
 
-    /// The places of all elements of some tensors.
     /// Other numbers for each tensor in each of such arrays.
     pub fn set_by_tensor(&mut self, first: usize, arrays: usize, tensors: usize) {
         for (k, tensor) in (0..arrays).flat_map(|k| (0..tensors).map(move |tensor| (k, tensor))) {
@@ -268,6 +267,7 @@ impl Memory {
         self.lengths.len()
     }
 
+    /// The places of all elements of some tensors.
     pub fn elements(&self, tensors: impl Iterator<Item = usize>) -> Vec<(usize, usize)> {
         tensors.flat_map(|tensor| (0..self.lengths[tensor]).map(move |i| (tensor, i))).collect()
     }
