@@ -45,16 +45,16 @@ export class Graph {
 
   /** A node for an operation; a constant where all operands are, computed in float64. */
   operation(operation: Operation, ...operands: number[]): number {
-    const constants = operands.map((number) => this.constantAt(number))
-    if (constants.every((value) => value !== undefined)) {
-      return this.constant(scalarOf(operation, 'float64')(...constants))
+    if (operands.every((number) => this.nodes[number].kind === 'constant')) {
+      const values = operands.map((number) => this.constantAt(number) as number)
+      return this.constant(scalarOf(operation, 'float64')(...values))
     }
     const [a, b] = operands
     // Only what has the same bits.
     if (operation === 'add' && a === b) return this.operation('multiply', this.constant(2), a)
     if (operation === 'subtract' && this.#negated(a) === b)
       return this.operation('multiply', this.constant(-2), b)
-    if (symmetric.has(operation)) operands.sort((a, b) => a - b)
+    if (a > b && symmetric.has(operation)) operands.reverse()
     return this.#number(`${operation} ${operands}`, { kind: 'operation', operation, operands })
   }
 

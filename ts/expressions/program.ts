@@ -48,10 +48,10 @@ export function compile(
   // All that the graph has, so that its programs have the same.
   const constants: number[] = []
   const places = new Map<number, number>()
+  const names = new Map([...parameters, ...columns].map((name, at) => [name, at]))
   for (const [number, node] of nodes.entries()) {
     if (node.kind === 'name') {
-      const at = parameters.indexOf(node.name)
-      places.set(number, at >= 0 ? at : parameters.length + columns.indexOf(node.name))
+      places.set(number, names.get(node.name) as number)
     } else if (node.kind === 'constant') {
       places.set(number, parameters.length + columns.length + constants.push(node.value) - 1)
     }
@@ -61,11 +61,12 @@ export function compile(
   for (const [number, node] of nodes.entries()) {
     if (uses[number] === 0) continue
     if (node.kind === 'operation')
-      steps.push({ ...node, number, code: node.operation, section: sections[number] })
+      steps.push({ number, code: node.operation, operands: node.operands, section: sections[number] })
     if (node.kind === 'sum') steps.push({ number, code: 'add', operands: [node.of, number], section: 1 })
     if (node.kind === 'end') steps.push({ number, code: 'copy', operands: [node.next], section: 1 })
   }
-  const order = fused(steps, uses, outputs).sort((a, b) => a.section - b.section || a.number - b.number)
+  const some = fused(steps, uses, outputs)
+  const order = [0, 1, 2].flatMap((of) => some.filter(({ section }) => section === of))
 
   const sums = nodes.flatMap(({ kind }, number) =>
     uses[number] > 0 && (kind === 'sum' || kind === 'carried') ? [number] : [],
@@ -115,14 +116,16 @@ export function compile(
 }
 
 function sectionsOf(graph: Graph, columns: readonly string[]): Section[] {
+  const names = new Set(columns)
   const sections: Section[] = []
   for (const [number, node] of graph.nodes.entries()) {
-    const isColumn = node.kind === 'name' && columns.includes(node.name)
-    const operands = graph.operandsOf(number).map((operand) => sections[operand])
-    const isAfter = node.kind === 'sum' || node.kind === 'end'
-    sections.push(
-      isAfter ? 2 : isColumn || node.kind === 'carried' ? 1 : (Math.max(0, ...operands) as Section),
-    )
+    let section: Section = 0
+    if (node.kind === 'sum' || node.kind === 'end') section = 2
+    else if (node.kind === 'carried' || (node.kind === 'name' && names.has(node.name))) section = 1
+    else
+      for (const operand of graph.operandsOf(number))
+        if (sections[operand] > section) section = sections[operand]
+    sections.push(section)
   }
   return sections
 }

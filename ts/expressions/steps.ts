@@ -33,58 +33,88 @@ export function usesOf(graph: Graph, wanted: readonly number[]): number[] {
  * them read and write as little as can be; in the order of their nodes, as steps are given.
  */
 export function fused(steps: readonly Step[], uses: readonly number[], wanted: readonly number[]): Step[] {
-  const best = new Map<number, Step & { readonly cost: number }>()
-  const all = new Map(steps.map((step) => [step.number, step]))
+  const own: (Step | undefined)[] = new Array(uses.length)
+  const best: (Step | undefined)[] = new Array(uses.length)
+  const costs: number[] = new Array(uses.length)
+  for (const step of steps) own[step.number] = step
   for (const step of steps) {
     const { number, section } = step
     const innerAt = (node: number) => {
-      const inner = all.get(node)
+      const inner = own[node]
       // A sum is an operand of the step that adds to it.
       return node !== number && uses[node] === 1 && inner?.section === section ? inner : undefined
     }
+    let least = Infinity
     const consider = (code: Code, operands: readonly number[]) => {
-      const inner = operands.map((node) => (innerAt(node) && best.get(node)?.cost) ?? 0)
-      const cost = inner.reduce((sum, one) => sum + one, OWN_COST + operands.length)
-      if (cost < (best.get(number)?.cost ?? Infinity))
-        best.set(number, { number, code, operands, section, cost })
+      let cost = OWN_COST + operands.length
+      for (const node of operands) if (innerAt(node) !== undefined) cost += costs[node]
+      if (cost >= least) return
+      least = cost
+      best[number] = { number, code, operands, section }
     }
     consider(step.code, step.operands)
-    for (const [code, shape] of shapes) {
-      const operands = operandsOf(shape, step, innerAt)
+    for (const [code, shape] of shapesOf.get(step.code) ?? []) {
+      const operands = operandsOf(shape, step, innerAt, [])
       if (operands !== undefined) consider(code, operands)
     }
+    costs[number] = least
   }
   const needed = new Set(wanted)
-  for (const { number } of [...steps].reverse()) {
-    if (needed.has(number)) for (const operand of best.get(number)?.operands ?? []) needed.add(operand)
+  const found: Step[] = []
+  for (let k = steps.length - 1; k >= 0; k--) {
+    const step = best[steps[k].number] as Step
+    if (!needed.has(step.number)) continue
+    for (const operand of step.operands) needed.add(operand)
+    found.push(step)
   }
-  return [...best.values()].filter(({ number }) => needed.has(number))
+  return found.reverse()
 }
 
 /** What a step takes beside the reading of an operand: to write its result, and to begin. */
 const OWN_COST = 2
+
+/** Shapes by the operation that comes last. */
+const shapesOf = new Map<Code, typeof shapes>(
+  shapes.map(([, [last]]) => [last, shapes.filter(([, shape]) => shape[0] === last)]),
+)
 
 /** The nodes that a shape's numbers stand for; undefined where a step is not of that shape. */
 function operandsOf(
   shape: Tree,
   step: Step | undefined,
   innerAt: (node: number) => Step | undefined,
-  found: readonly number[] = [],
+  found: readonly number[],
 ): readonly number[] | undefined {
-  if (step?.code !== shape[0]) return undefined
-  const [code, ...parts] = shape
+  const [code] = shape
+  if (step?.code !== code) return undefined
   const { operands } = step
-  for (const nodes of symmetric.has(code) ? [operands, [...operands].reverse()] : [operands]) {
-    let all: readonly number[] | undefined = found
-    for (const [k, part] of parts.entries()) {
-      if (all === undefined) break
-      if (typeof part !== 'number') all = operandsOf(part, innerAt(nodes[k]), innerAt, all)
-      else if (all[part] === undefined) all = Object.assign([...all], { [part]: nodes[k] })
-      else if (all[part] !== nodes[k]) all = undefined
+  const straight = operandsIn(shape, operands, innerAt, found)
+  if (straight !== undefined || !symmetric.has(code)) return straight
+  return operandsIn(shape, [operands[1], operands[0]], innerAt, found)
+}
+
+function operandsIn(
+  shape: Tree,
+  nodes: readonly number[],
+  innerAt: (node: number) => Step | undefined,
+  found: readonly number[],
+): readonly number[] | undefined {
+  let all = found
+  for (let k = 1; k < shape.length; k++) {
+    const [part, node] = [shape[k], nodes[k - 1]]
+    if (typeof part !== 'number') {
+      const more = operandsOf(part as Tree, innerAt(node), innerAt, all)
+      if (more === undefined) return undefined
+      all = more
+    } else if (all[part] === undefined) {
+      const more = all.slice()
+      more[part] = node
+      all = more
+    } else if (all[part] !== node) {
+      return undefined
     }
-    if (all !== undefined) return all
   }
-  return undefined
+  return all
 }
 
 /** At which step each node is used for the last time; never, for what is `kept` to the end. */
@@ -142,7 +172,10 @@ export function placed(
   })
 }
 
+/** Engines know operations by their places in the manifest. */
+const numbers = new Map<string, number>(OPERATIONS.map((code, number) => [code, number]))
+
 export function instruction(code: Code, to: number, operands: readonly number[]): Instruction {
   const [a, b = 0, c = 0, d = 0] = operands
-  return [OPERATIONS.indexOf(code), to, a, b, c, d]
+  return [numbers.get(code) as number, to, a, b, c, d]
 }
