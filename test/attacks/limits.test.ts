@@ -166,6 +166,63 @@ describe.each(engineNames)("%s: near the stack's end", (engine) => {
   })
 })
 
+describe.each(engineNames)("%s: a step near the stack's end", (engine) => {
+  const sums = '{ scalars: { q: 1 }, step: "q = q/2 + norm(g); theta = theta - g/q" }'
+  const depth = `{ state: { m: 0 }, step: 'm = m + norminv(abs(g)) + digamma(9*g) + g^g; theta = theta - m' }`
+  const rules = {
+    lamb: 'lamb()',
+    prodigy: 'prodigy()',
+    muon: 'muon()',
+    'equations with sums': `equations('attacked', ${sums})()`,
+    'equations with functions': `equations('attacked', ${depth})()`,
+  }
+  test.each(Object.entries(rules))('%s: it is done, or has changed nothing', (_, rule) => {
+    const body = `
+      const params = { a: Float32Array.from({ length: 40 }, (_, i) => Math.sin(i)), b: Float32Array.of(1, 2, 3, 4) }
+      // Functions call few others for the first elements.
+      const gradients = { a: params.a.map((x, i) => i < 3 ? 0 : x), b: params.b }
+      const make = () => {
+        const optimizer = new antigrad.Optimizer(params, antigrad.${rule}, {
+          ...{ engine: '${engine}', shapes: { a: [8, 5], b: [2, 2] } },
+        })
+        for (let k = 0; k < 2; k++) optimizer.step(gradients)
+        return optimizer
+      }
+      const seen = (optimizer) => JSON.stringify(optimizer.save(), (_, value) =>
+        ArrayBuffer.isView(value) ? [...value] : value)
+      const done = make()
+      const before = seen(done)
+      done.step(gradients)
+      const after = seen(done)
+      const counts = { thrown: 0, done: 0, half: 0 }
+      for (let words = 100; words < 150; words += 7) {
+        make().step(gradients)
+        const all = Array.from({ length: 30 }, make)
+        const tried = []
+        const dive = (...args) => {
+          try { dive(...args) } catch {}
+          if (tried.length === all.length || tried.at(-1)?.isDone) return
+          const one = { optimizer: all[tried.length], isDone: false }
+          tried.push(one)
+          try {
+            one.optimizer.step(gradients)
+            one.isDone = true
+          } catch {}
+        }
+        dive(...Array(words))
+        for (const { optimizer, isDone } of tried) {
+          counts[isDone ? 'done' : 'thrown']++
+          if (seen(optimizer) !== (isDone ? after : before)) counts.half++
+        }
+      }
+      return counts`
+    const { thrown, done, half } = inChild(body) as { thrown: number; done: number; half: number }
+    expect(thrown).toBeGreaterThan(0)
+    expect(done).toBeGreaterThan(0)
+    expect(half).toBe(0)
+  })
+})
+
 describe.each(engineNames)('%s: memory of others', (engine) => {
   const Resizable = ArrayBuffer as Anything
 

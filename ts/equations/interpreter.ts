@@ -24,6 +24,7 @@ import { type Pass, passOf } from '../engines/typescript/pipeline.js'
 import { scalarOf } from '../expressions/operations.js'
 import type { Instruction } from '../expressions/steps.js'
 import type { Dtype, FloatArray } from '../ground/numbers.js'
+import { checkStackWithin } from '../ground/stack.js'
 import { sumOf } from '../ground/sums.js'
 import * as layout from './layout.js'
 
@@ -73,6 +74,7 @@ const update =
   (dtype: Dtype): Loop =>
   (theta, g, state, row, from, to, tensor) => {
     const machine = new Machine(dtype, coefficientsOf(row), layout.AT.update, Object.values(tensor))
+    checkStackWithin()
     const { slots } = machine
     const states = Object.values(state)
     for (let i = from; i < to; i++) {

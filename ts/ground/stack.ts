@@ -10,3 +10,15 @@ const nothing = () => {}
 export function checkStack(): void {
   Reflect.apply(nothing, undefined, WORDS)
 }
+
+const FEWER = WORDS.slice(256)
+
+/**
+ * The same further in, where of what is called for one element after the other some call more: half as much, as nobody
+ * may be stopped here who has passed the other.
+ *
+ * @throws RangeError where it is
+ */
+export function checkStackWithin(): void {
+  Reflect.apply(nothing, undefined, FEWER)
+}

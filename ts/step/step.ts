@@ -11,11 +11,12 @@ import { type Phase, Progress, type Stage } from './progress.js'
 import { commit, moveClocks, prepare, type Straight, sequenceOf, straightOf } from './sequence.js'
 import { runInSlices } from './slices.js'
 
+/** Phases of a step of one stage, before which clocks have not moved and after which nothing follows. */
+const SHORTEST = 3
+
 export class Steps {
   readonly progress: Progress
   readonly #model: Model
-  /** Whether more follows after clocks have moved, or before: a stack that ends there would leave it undone. */
-  readonly #needsStack: boolean
   /** The phases, and of which version of the model they are. */
   #sequence: readonly Phase[] = []
   #version = -1
@@ -28,10 +29,8 @@ export class Steps {
   straight: Straight | null = null
 
   constructor(model: Model, around: Around) {
-    const { accumulate, average, lookahead } = around
     this.progress = new Progress(model, around)
     this.#model = model
-    this.#needsStack = accumulate.batches > 1 || average !== null || lookahead !== null
   }
 
   /** One update, unless it says why not. Where it throws, no clock has moved. */
@@ -80,7 +79,8 @@ export class Steps {
   }
 
   #runStraight(straight: Straight): boolean {
-    if (this.#needsStack) checkStack()
+    // A stack that ends in what follows would leave it undone.
+    if (straight.more !== null) checkStack()
     const { progress } = this
     this.straight = null
     let scale = 1
@@ -114,16 +114,17 @@ export class Steps {
   }
 
   #begin(given: Present): readonly Phase[] {
-    if (this.#needsStack) checkStack()
     const { progress } = this
-    progress.present = given
-    progress.outside = given
-    progress.keep?.(given)
     if (this.#version !== this.#model.version) {
       this.#sequence = sequenceOf(progress)
       this.#short = straightOf(progress)
       this.#version = this.#model.version
     }
+    // Not where there is but one stage.
+    if (this.#sequence.length > SHORTEST) checkStack()
+    progress.present = given
+    progress.outside = given
+    progress.keep?.(given)
     return this.#sequence
   }
 
