@@ -2,7 +2,7 @@
 
 import { compile } from '../expressions/program.js'
 import { Machine } from '../expressions/run.js'
-import { grouped } from '../ground/grouped.js'
+import { groupBy } from '../ground/group-by.js'
 import { type Column, numbersOf } from '../many/data.js'
 import type { Call } from './drive.js'
 import { isBent, signsOf, surest, WALLS } from './elsewhere.js'
@@ -142,7 +142,7 @@ function* walkOn(
   const doubtful = ends
     .filter((side) => side.reason[side.at] === FOUND && (walked.has(side) || isUnsure(of, side)))
     .map((side) => ({ ...side, value: side.end[side.at], walked: walked.get(side) ?? null }))
-  for (const some of grouped(doubtful, ({ point }) => signsOf(compiled, i, point).join()).values()) {
+  for (const some of groupBy(doubtful, ({ point }) => signsOf(compiled, i, point).join()).values()) {
     const signs = signsOf(compiled, i, some[0].point)
     const inside = (most: number) => holding(most, signs)
     for (const [n, end] of (yield* surest(inside, some)).entries()) {

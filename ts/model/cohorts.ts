@@ -7,7 +7,7 @@ import type { Arena } from '../arena/arena.js'
 import { BY_ROW, FLUSHES, HOLDS } from '../arena/manifest.js'
 import { flagsOf, importedClips, type Placed, type TensorLimits } from '../gradients/clip.js'
 import { recordOf } from '../ground/given.js'
-import { grouped } from '../ground/grouped.js'
+import { groupBy } from '../ground/group-by.js'
 import type { ClockOf, Fields, Member } from '../rules/define.js'
 import type { RuleInUse } from '../rules/in-use.js'
 
@@ -147,7 +147,7 @@ export class Cohorts {
   #join(): void {
     const cohorts = new Set(this.#cohortOf.filter((cohort) => cohort !== null))
     const joined = new Map<Cohort | null, Cohort>()
-    for (const alike of grouped(
+    for (const alike of groupBy(
       cohorts,
       ({ use, clock }) => `${use.number} ${Object.values(clock)}`,
     ).values()) {

@@ -3,7 +3,7 @@
 import { BY_UNIT, CLIPS, GRADIENTS, PARAMETERS } from '../arena/manifest.js'
 import { flagsOf } from '../gradients/clip.js'
 import { type Reader, readerOf } from '../gradients/read.js'
-import { grouped } from '../ground/grouped.js'
+import { groupBy } from '../ground/group-by.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { inOrderOfNames, join, renumbered, type Shape, unflatten } from '../ground/tensors.js'
 import { lengthOf } from '../ground/typed-arrays.js'
@@ -116,7 +116,7 @@ export class Model {
   /** Finds room for tensors: where others of their kind came before, or in parts of their own. */
   #house(tensors: readonly Tensor[], values: Values): void {
     const isFirst = this.parts.length === 0
-    const taken = [...grouped(tensors, isFirst ? () => '' : kindOf)].map(([kind, alike]) => {
+    const taken = [...groupBy(tensors, isFirst ? () => '' : kindOf)].map(([kind, alike]) => {
       const last = this.#open.get(kind)
       // Later it would have averages of its own for each that comes.
       const open = last?.averaged.count === 0 ? last : undefined

@@ -17,7 +17,7 @@ import type { Runner } from '../engines/engine.js'
 import { attach } from '../engines/index.js'
 import type { TensorLimits } from '../gradients/clip.js'
 import { ownProperties, recordOf } from '../ground/given.js'
-import { grouped } from '../ground/grouped.js'
+import { groupBy } from '../ground/group-by.js'
 import type { Dtype, FloatArray, Matrix } from '../ground/numbers.js'
 import { lengthOf } from '../ground/typed-arrays.js'
 import { inUse, type RuleInUse } from '../rules/in-use.js'
@@ -288,8 +288,8 @@ function roomFor({ use, isFrozen, length }: Tensor, matrix: Matrix | null, dtype
 
 /** Tensors by what state they have, each of these by rule: so segments are few. */
 const inFamilies = (tensors: readonly Tensor[]): Tensor[][] =>
-  [...grouped(tensors, roomOf).values()].map((family) =>
-    [...grouped(family, ({ isFrozen, use }) => isFrozen || use).values()].flat(),
+  [...groupBy(tensors, roomOf).values()].map((family) =>
+    [...groupBy(family, ({ isFrozen, use }) => isFrozen || use).values()].flat(),
   )
 
 /** Writes the state that a new tensor has. */

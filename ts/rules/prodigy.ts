@@ -1,6 +1,6 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { ProdigyKernel, ProdigyMomentsKernel } from '../arena/manifest.js'
-import { grouped } from '../ground/grouped.js'
+import { groupBy } from '../ground/group-by.js'
 import { atLeast, fraction, positive } from '../options/kinds.js'
 import { besideEps, type ClockOf, define, type Member } from './define.js'
 import { multiplyBetas, products } from './moments.js'
@@ -132,7 +132,7 @@ export const definition = define('prodigy', {
   },
   estimateShared(rule, members) {
     // After another set of options, or a saved run, tensors of one rule may have come by different ways.
-    const groups = grouped(members, ({ clock: { d, dMax, numerator } }) =>
+    const groups = groupBy(members, ({ clock: { d, dMax, numerator } }) =>
       [d || rule.d0, dMax || rule.d0, numerator].join(' '),
     )
     for (const group of groups.values()) estimate(rule, group)

@@ -1,7 +1,7 @@
 /** What follows an update: lookahead and averages. */
 
 import { AVERAGE, AVERAGING, PIPELINE, SYNCHRONIZE } from '../arena/manifest.js'
-import { grouped } from '../ground/grouped.js'
+import { groupBy } from '../ground/group-by.js'
 import { weightOf } from '../model/averages.js'
 import type { Averaged, Part, Tensor } from '../model/part.js'
 import { type Phase, type Progress, stageOf } from './progress.js'
@@ -49,7 +49,7 @@ type Told = readonly [part: Part, averaged: Averaged, tensors: ReadonlySet<Tenso
 /** A part's tensors by what their averages have been told, which those of the same share from now on; null for all. */
 function byAverages(part: Part): readonly Told[] {
   const present = part.tensors.filter((tensor) => tensor !== null)
-  const alike = grouped(present, ({ averaged: { count, product } }) => `${count} ${product}`)
+  const alike = groupBy(present, ({ averaged: { count, product } }) => `${count} ${product}`)
   return [...alike.values()].map((tensors) => {
     const [{ averaged }] = tensors
     for (const tensor of tensors) tensor.averaged = averaged

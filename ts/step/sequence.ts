@@ -5,7 +5,7 @@
 
 import { NORM, UNITS } from '../arena/manifest.js'
 import { ALL } from '../gradients/read.js'
-import { grouped } from '../ground/grouped.js'
+import { groupBy } from '../ground/group-by.js'
 import type { FloatArray } from '../ground/numbers.js'
 import type { Model } from '../model/model.js'
 import type { Part } from '../model/part.js'
@@ -108,7 +108,7 @@ function between(model: Model, stage: number): Phase {
 
 function estimateShared({ uses, live }: Model): void {
   if (!uses.some(({ definition }) => definition.estimateShared)) return
-  for (const [use, tensors] of grouped(live, ({ use }) => use)) {
+  for (const [use, tensors] of groupBy(live, ({ use }) => use)) {
     const { estimateShared: estimate } = use.definition
     if (!estimate) continue
     const members = tensors.map(({ part, place }) => part.cohorts.member(place))

@@ -1,6 +1,7 @@
 /** The table as it is pasted, typed, opened or dropped, and which of its rows count. */
 
 import { messageOf } from '../../../dist/ground/errors.js'
+import { grouped } from '../../../dist/ground/text.js'
 import { h, labelled, uniqueId } from '../dom.js'
 import { example } from './example.js'
 import { readTable, type Table } from './table.js'
@@ -65,14 +66,14 @@ export class Data {
 
   /** How many rows count, and which do not; null where there is no table. */
   show(rows: Rows | null): void {
-    const count = (of: number) => `${of.toLocaleString('en')} ${of === 1 ? 'row' : 'rows'}`
+    const count = (of: number) => `${grouped(of)} ${of === 1 ? 'row' : 'rows'}`
     const lines = rows?.leftOut ?? []
     const left = lines.length === 0 ? '' : `, ${count(lines.length)} left out`
     this.#count.textContent = rows === null ? '' : `${count(rows.x.length)}${left}`
     const more = lines.length - MOST_LINES
     this.#leftOut.replaceChildren(
       ...lines.slice(0, MOST_LINES).map((line) => h('li', {}, line)),
-      ...(more > 0 ? [h('li', {}, `And ${more.toLocaleString('en')} more.`)] : []),
+      ...(more > 0 ? [h('li', {}, `And ${grouped(more)} more.`)] : []),
     )
   }
 

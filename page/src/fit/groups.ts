@@ -1,5 +1,6 @@
 /** Rows of each value of a column as fits by themselves: a table of them, one of which is looked at. */
 
+import { grouped } from '../../../dist/ground/text.js'
 import { h, shown } from '../dom.js'
 import type { Found } from './found.js'
 import { withError } from './parameters.js'
@@ -70,7 +71,7 @@ export class Groups {
     const choice = h('input', { type: 'radio', name: 'group', checked: isChosen })
     choice.addEventListener('change', () => this.#onChoice(name))
     const texts = [
-      x.length.toLocaleString('en'),
+      grouped(x.length),
       ...names.map((of) => withError(fit, of)),
       Number.isNaN(fit.chiSquared) ? '–' : shown(fit.chiSquared, 6),
       fit.reason === 'converged' ? '' : fit.reason,

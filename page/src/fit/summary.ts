@@ -1,6 +1,7 @@
 /** What is said of a fit as a whole. */
 
 import type { FitReason } from 'antigrad'
+import { grouped } from '../../../dist/ground/text.js'
 import { h, shown } from '../dom.js'
 import { type Found, type Whole, wholeOf } from './found.js'
 
@@ -49,9 +50,9 @@ export class Summary {
         ).map(([name, number]) => row([name, shownOr(number, 6)])),
         row([
           'Rows, parameters that vary',
-          `${fit.rows.toLocaleString('en')}, ${fit.rows - fit.freedom + fit.held.length}`,
+          `${grouped(fit.rows)}, ${fit.rows - fit.freedom + fit.held.length}`,
         ]),
-        row(['Evaluations', fit.evaluations.toLocaleString('en')]),
+        row(['Evaluations', grouped(fit.evaluations)]),
         row(['Engine, time', `${fit.engine}, ${shown(milliseconds, 2)} ms`]),
       ],
     )
