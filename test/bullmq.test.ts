@@ -12,7 +12,7 @@ import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-ho
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { AntigradError } from 'antigrad'
 import { runQueued } from 'antigrad/bullmq'
-import { merge, nameOf, type Plan, planSweep, runChunks } from 'antigrad/chunks'
+import { merge, nameOf, type Plan, planSweep, runChunks, status } from 'antigrad/chunks'
 import { Queue } from 'bullmq'
 import { BullMQOtel } from 'bullmq-otel'
 import { Redis } from 'ioredis'
@@ -70,8 +70,14 @@ let stores = 0
 let plan: Plan
 let direct: string
 
-function startWorker(store: string, file = 'plan.json'): Hand {
-  const child = start(process.execPath, [join(home, 'test/queue-worker.mjs'), file, store, socket])
+function startWorker(store: string, file = 'plan.json', ...options: string[]): Hand {
+  const child = start(process.execPath, [
+    ...options,
+    join(home, 'test/queue-worker.mjs'),
+    file,
+    store,
+    socket,
+  ])
   const said: Record<string, unknown>[] = []
   child.stdout?.on('data', (text: Buffer) => {
     for (const line of text.toString().trim().split('\n')) said.push(JSON.parse(line))
@@ -130,6 +136,24 @@ describe.skipIf(!isThere)('workers', () => {
     expect(await merged(store)).toBe(direct)
   })
 
+  test('have clocks that jump by hours, and a plan whose file is edited and removed meanwhile', async () => {
+    const store = newStore()
+    writeFileSync(join(folder, 'edited.json'), JSON.stringify(plan))
+    writeFileSync(
+      join(folder, 'clock.mjs'),
+      'const { now } = Date\nlet turn = 0\nDate.now = () => now() + (turn++ % 2 ? -1 : 1) * 36_000_000',
+    )
+    const jumps = ['--import', join(folder, 'clock.mjs')]
+    const hands = [startWorker(store, 'edited.json', ...jumps), startWorker(store, 'edited.json')]
+    await until(() => hands.every(({ said }) => said.length > 0))
+    writeFileSync(join(folder, 'edited.json'), '{"format":1}')
+    await until(() => hands.every(({ said }) => said.length > 1))
+    rmSync(join(folder, 'edited.json'))
+    await Promise.all(hands.map(({ child }) => ended(child)))
+    for (const { said } of hands) expect(said.at(-1)).toEqual({ done: 24, failed: 0 })
+    expect(await merged(store)).toBe(direct)
+  })
+
   test('no data, results or addresses go through the queue; strangers in it do no harm', async () => {
     const store = newStore()
     const connection = new Redis(socket, { maxRetriesPerRequest: null })
@@ -140,17 +164,17 @@ describe.skipIf(!isThere)('workers', () => {
     await until(() => worker.said.length > 2)
     const [name] = (await connection.keys('bull:antigrad-*:meta')).map((key) => key.split(':')[1])
     const queue = new Queue(name, { connection })
-    for (const data of [
-      null,
-      7,
-      {},
-      { index: -1 },
-      { index: 1e9 },
-      { index: '0' },
-      { index: [0] },
-      { plan: 'x' },
-    ])
-      await queue.add('chunk', data, { lifo: true, removeOnFail: true })
+    const hostile = [null, 7, {}, [], '', 'x'.repeat(1e6), { index: -1 }, { index: 1e9 }, { index: 0.5 }]
+    const more = [{ index: '0' }, { index: [0] }, { index: { index: 0 } }, { plan: 'x' }, { index: null }]
+    for (const data of [...hostile, ...more]) {
+      const options = { lifo: true, removeOnFail: true }
+      await queue.add('chunk', data, options)
+      // As often as it likes, in front of all others.
+      await queue.add('another', data, { ...options, attempts: 1e6 })
+    }
+    // Not by BullMQ: what is no JSON, and an id of nothing.
+    await connection.hset(`bull:${name}:torn`, { name: 'chunk', data: '{', opts: '{' })
+    await connection.rpush(`bull:${name}:wait`, 'torn', 'nothing')
     await ended(worker.child)
     expect(worker.said.at(-1)).toEqual({ done: 24, failed: 0 })
     await queue.close()
@@ -216,18 +240,41 @@ describe.skipIf(!isThere)('workers', () => {
 
 describe.skipIf(!isThere || !isLong)('faults, at length', () => {
   test('workers are killed 50 times', async () => {
+    // So many that there is something left to do at the last kill.
+    const lr = Array.from({ length: 160 }, (_, k) => 1e-4 * (k + 1))
+    const asked = { options: { lr }, starts: 4096, maxIterations: 4000, tolerance: 0 }
+    const { plan: long } = await planSweep(asked, { chunkSize: 1 })
+    writeFileSync(join(folder, 'long.json'), JSON.stringify(long))
+    const alone = newStore()
+    await runChunks(long, { store: alone })
     const store = newStore()
-    const hands = [startWorker(store), startWorker(store)]
+    const hands = [startWorker(store, 'long.json'), startWorker(store, 'long.json')]
     for (let kills = 0; kills < 50; kills++) {
       const k = kills % 2
       await new Promise((resolve) => setTimeout(resolve, 300 + ((kills * 173) % 900)))
+      expect(hands[k].child.exitCode).toBeNull()
       await kill(hands[k].child)
-      hands[k] = startWorker(store)
+      hands[k] = startWorker(store, 'long.json')
     }
+    expect((await status(long, { store })).missing.length).toBeGreaterThan(0)
     await Promise.all(hands.map(({ child }) => ended(child)))
-    expect(hands[0].said.at(-1)).toEqual({ done: 24, failed: 0 })
-    expect(await merged(store)).toBe(direct)
+    for (const { said } of hands) expect(said.at(-1)).toEqual({ done: 160, failed: 0 })
+    expect(await merged(store, long)).toBe(await merged(alone, long))
   }, 600_000)
+
+  test('the process that computes stands still beyond the lock, and goes on', async () => {
+    const store = newStore()
+    const hands = [startWorker(store), startWorker(store)]
+    await until(() => hands.every(({ said }) => said.length > 0))
+    const of = spawnSync('ps', ['-o', 'pid=', '--ppid', `${hands[0].child.pid}`], { encoding: 'utf8' })
+    const computing = Number(of.stdout.trim().split('\n')[0])
+    process.kill(computing, 'SIGSTOP')
+    await new Promise((resolve) => setTimeout(resolve, 6000))
+    process.kill(computing, 'SIGCONT')
+    await Promise.all(hands.map(({ child }) => ended(child)))
+    for (const { said } of hands) expect(said.at(-1)).toEqual({ done: 24, failed: 0 })
+    expect(await merged(store)).toBe(direct)
+  })
 
   test.each([true, false])(
     'Redis is killed, and comes again with its file: %s',

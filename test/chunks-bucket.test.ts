@@ -279,7 +279,7 @@ test.each(['s3://', 's3:/x', 's3://A/b', 's3://me:secret@bucket/x', 's3://bucket
     const thrown = await status(plan, { store }).catch((thrown) => thrown)
     expect(thrown).toBeInstanceOf(StoreError)
     expect(thrown.message).toBe(
-      'expected a store as s3://bucket/prefix; credentials come from the environment',
+      'expected a store as s3://bucket/prefix, the bucket 3 to 63 of a-z, 0-9, . and -; credentials come from the environment',
     )
   },
 )

@@ -3,14 +3,13 @@
  * whatever is lost of the queue is put into it again, as long as the store lacks results.
  */
 
-import { type Job, Queue, type Telemetry, Worker } from 'bullmq'
+import { type Job, Queue, type Telemetry, UnrecoverableError, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 import {
   AntigradError,
   ChunkError,
   callback,
   calls,
-  checkIndex,
   discard,
   failedOf,
   failureOf,
@@ -128,10 +127,15 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<S
     if (await store.put(failedOf(nameOf(read, index)), failureOf(read, index, message)))
       onFailed?.(index, message)
   }
-  const compute = async ({ data }: Job<Payload>) => {
-    // Whoever may write to the Redis is a stranger.
+  // Whoever may write to the Redis is a stranger.
+  const indexIn = (data: unknown) => {
     const index: unknown = (data as Payload | null)?.index
-    checkIndex(read, index)
+    return Number.isInteger(index) && Object.hasOwn(read.chunks, index as number) ? (index as number) : null
+  }
+  const compute = async ({ data }: Job<Payload>) => {
+    const index = indexIn(data)
+    // Not tried again, whatever it says itself of how often: others wait behind it.
+    if (index === null) throw new UnrecoverableError('expected the number of a chunk')
     try {
       // Not in the call's brackets: where nobody listens it would not be computed.
       const kept = await pool.run(index)
@@ -152,9 +156,8 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<S
   connection.on('error', () => {})
   worker.on('failed', (job, { message }) => {
     const isOver = job !== undefined && (job.attemptsMade >= TRIES || /stalled/.test(message))
-    if (!isOver || pool.isEnded) return
-    const index: unknown = job.data?.index
-    if (Number.isInteger(index)) setAside(index as number, message).catch(fail)
+    const index = indexIn(job?.data)
+    if (isOver && !pool.isEnded && index !== null) setAside(index, message).catch(fail)
   })
   const stop = () => fail(signal?.reason)
   signal?.addEventListener('abort', stop)

@@ -32,7 +32,9 @@ export function bucketStore(address: string): Store {
   const [, bucket, rest] = /^s3:\/\/([a-z\d][a-z\d.-]{1,61}[a-z\d])(?:\/(.*))?$/.exec(address) ?? []
   // Not shown: it may have what somebody took for a place of credentials.
   if (bucket === undefined) {
-    throw new StoreError('expected a store as s3://bucket/prefix; credentials come from the environment')
+    throw new StoreError(
+      'expected a store as s3://bucket/prefix, the bucket 3 to 63 of a-z, 0-9, . and -; credentials come from the environment',
+    )
   }
   const prefix = (rest ?? '').replace(/^\/+/, '').replace(/([^/])\/*$/, '$1/')
   const place = printable(`s3://${bucket}/${prefix}`)

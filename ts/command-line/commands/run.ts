@@ -131,6 +131,7 @@ async function compute(
   options: Options,
 ): Promise<void> {
   const { retry, json } = options
+  const queue = options.queue === undefined ? undefined : await queueAt(options.queue)
   await openWorker(text, worker)
   const store = storeOf(options.store)
   const all = indicesOf(plan, options.shard)
@@ -139,7 +140,6 @@ async function compute(
   const again = retry ? before.failed.map(({ index }) => index) : []
   const aside = retry ? [] : before.failed.map(({ index }) => index)
   const missing = [...before.missing, ...again].sort((a, b) => a - b)
-  const queue = options.queue === undefined ? undefined : await queueAt(options.queue)
   const stop = new AbortController()
   // Only once: whoever presses it again has it end at once.
   const end = () => stop.abort()
@@ -221,7 +221,8 @@ async function queueAt(given: string) {
   const url = given.startsWith('env:') ? process.env[given.slice(4)] : given
   if (!url) throw new OptionError('--queue', 'an address, or env:NAME of a variable that has it', given)
   const { runQueued } = await import('../../bullmq/index.js').catch((thrown) => {
-    throw new AntigradError(`--queue needs two packages: npm install bullmq ioredis (${messageOf(thrown)})`)
+    const [why] = messageOf(thrown).split('\n')
+    throw new AntigradError(`--queue needs two packages: npm install bullmq ioredis (${why})`)
   })
   return (text: string, options: Omit<QueueOptions, 'url'>) => runQueued(text, { ...options, url })
 }
