@@ -22,7 +22,13 @@ const shortened = (x: number) => (Math.abs(x) < 1e-300 ? 0 : x)
 type Tensors = Record<string, FloatArray>
 
 /** Updates as they are said; undefined where a scalar is not finite. */
-function said(program: readonly Line[], dtype: Dtype, start: Tensors, gradients: readonly Tensors[]) {
+function said(
+  program: readonly Line[],
+  lr: number,
+  dtype: Dtype,
+  start: Tensors,
+  gradients: readonly Tensors[],
+) {
   const f = roundOf[dtype]
   const zeros = (name: string) => new Array(start[name].length).fill(0)
   let kept = Object.keys(start).map(
@@ -38,10 +44,7 @@ function said(program: readonly Line[], dtype: Dtype, start: Tensors, gradients:
   for (const [k, gradient] of gradients.entries()) {
     const tensors = kept.map((values, i) => ({
       f,
-      values: { ...values, lr: 0.1, t: k + 1, g: [...gradient[Object.keys(start)[i]]] } as Record<
-        string,
-        Value
-      >,
+      values: { ...values, lr, t: k + 1, g: [...gradient[Object.keys(start)[i]]] } as Record<string, Value>,
       tensors: [] as Names[],
     }))
     for (const tensor of tensors) tensor.tensors.push(...tensors)
@@ -65,6 +68,14 @@ const special = fc.constantFrom(0, -0, 1e-45, -3e-40, 1e-23, 1e30, Infinity, Num
 const element = fc.oneof(
   { weight: 3, arbitrary: fc.double({ min: -3, max: 3 }) },
   { weight: 1, arbitrary: special },
+)
+/** Also some that float32 has not, or not exactly, and the middle between its largest number and infinity. */
+const rate = fc.oneof(
+  { weight: 2, arbitrary: fc.constant(0.1) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(0, -0, 1e-300, 5e-324, -1e-46, 1e-40, 3.4028235677973366e38, -1e39, 1.7e308),
+  },
 )
 const tensors = (dtype: Dtype) =>
   fc.record(
@@ -90,15 +101,16 @@ function check(
   variant: Variant,
   dtype: Dtype,
   program: readonly Line[],
+  lr: number,
   start: Tensors,
   all: readonly Tensors[],
 ) {
   const { step } = declared(program)
   const make = made(program)
   if (make === undefined) return
-  const expected = said(program, dtype, start, all)
+  const expected = said(program, lr, dtype, start, all)
   const { name: _, ...engine } = variant
-  const optimizer = new Optimizer(start, make(), engine)
+  const optimizer = new Optimizer(start, make({ lr }), engine)
   expect(optimizer.engine).toBe(engine.engine)
   all.forEach((gradient, k) => {
     const now = expected[k]
@@ -128,6 +140,7 @@ describe.each(variants)('$name', (variant) => {
       fc.assert(
         fc.property(
           drawn,
+          rate,
           tensors(dtype),
           fc.array(tensors(dtype), { minLength: UPDATES, maxLength: UPDATES }),
           (...given) => check(variant, dtype, ...given),
