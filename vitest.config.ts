@@ -30,6 +30,8 @@ const project = (
     // As users have it: not through Vite's own modules.
     server: { deps: { external: [/\/dist\//] } },
     ...{ testTimeout: 120_000, hookTimeout: 300_000 },
+    // Vitest's own second is over before a page on a busy machine has done what it was asked.
+    expect: { poll: { timeout: 20_000 } },
   },
 })
 

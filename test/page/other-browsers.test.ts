@@ -53,7 +53,7 @@ describe.each(otherBrowsers)('$name', ({ isThere, launch }) => {
     expect(await tab.evaluate(`document.getElementById('problems').hidden`)).toBe(true)
     await choose('speed', '3000')
     await click('Play')
-    await expect.poll(status('race'), { timeout: 20_000 }).toContain('The race is over')
+    await expect.poll(status('race')).toContain('The race is over')
     await tab.evaluate('URL.createObjectURL = (blob) => ((globalThis.saved = blob.text()), "#")')
     await click('Save the points')
     expect(pointsIn(await tab.evaluate('saved'))).toEqual(await expectedPoints(hash))
@@ -98,7 +98,7 @@ describe.each(otherBrowsers)('$name', ({ isThere, launch }) => {
     const expected = (['a', 'b', 'c'] as const).map((name) =>
       expect.stringContaining(`${shownTo(values[name], errors[name])} ±`),
     )
-    await expect.poll(found, { timeout: 20_000 }).toEqual(expected)
+    await expect.poll(found).toEqual(expected)
     expect((await texts('.curve text')).length).toBeGreaterThan(10)
     expect(tab.errors).toEqual([])
   })

@@ -87,10 +87,10 @@ describe.each(otherBrowsers)('in $name', ({ isThere, launch }) => {
         )
       const sentence = () => texts('.surface .hint')
       const surface = () => texts('.surface canvas[data-engine]')
-      await expect.poll(() => texts('#surface > summary'), { timeout: 20_000 }).toHaveLength(1)
+      await expect.poll(() => texts('#surface > summary')).toHaveLength(1)
       await tab.evaluate(`document.getElementById('surface').open = true`)
       const either = async () => [...(await sentence()), ...(await surface())]
-      await expect.poll(either, { timeout: 20_000 }).toHaveLength(1)
+      await expect.poll(either).toHaveLength(1)
       const [why] = await sentence()
       // Firefox without a screen has no WebGL.
       if (why) return expect(why).toContain('this browser gives the page no WebGL')
