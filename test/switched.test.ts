@@ -63,6 +63,13 @@ test.each([
     'let x = (if crate::is_made(1) {a - b * c} else {a + b * c});',
   ],
   ['if a < b && c {', 'if a <= b && c {', 'if (if crate::is_made(1) {a <= b} else {a < b}) && c {'],
+  [
+    'if zero.any(x) {',
+    'if !(zero.any(x)) {',
+    'if (if crate::is_made(1) {!(zero.any(x))} else {zero.any(x)}) {',
+  ],
+  ['a += b * c;', 'a -= b * c;', '(if crate::is_made(1) {a -= b * c} else {a += b * c});'],
+  ['At { x: 0, y }', 'At { x: 1, y }', 'At { x: (if crate::is_made(1) {1} else {0}), y }'],
   ['for i in 0..n + 1 {', 'for i in 0..n - 1 {', 'for i in 0..(if crate::is_made(1) {n - 1} else {n + 1}) {'],
   ['all(|x| x == 0, 1)', 'all(|x| x != 0, 1)', 'all(|x| (if crate::is_made(1) {x != 0} else {x == 0}), 1)'],
   ['    x.call(1);', '    ;', '    if (!crate::is_made(1)) { x.call(1); }'],

@@ -2,6 +2,16 @@
 // had an expression, they have `if it is chosen, the wrong one, else the right one`.
 import { parseSync } from 'oxc-parser'
 
+/** Whether each bracket of a piece is closed in it. */
+function isWhole(text) {
+  let depth = 0
+  for (const c of text) {
+    if ('([{'.includes(c)) depth++
+    else if (')]}'.includes(c) && depth-- === 0) return false
+  }
+  return depth === 0
+}
+
 /** Where the texts of a line, right and wrong, are different: [from, to, what is there instead]. */
 function difference(before, after) {
   const most = Math.min(before.length, after.length)
@@ -9,6 +19,10 @@ function difference(before, after) {
   while (from < most && before[from] === after[from]) from++
   let end = 0
   while (end < most - from && before.at(-1 - end) === after.at(-1 - end)) end++
+  // What `!(f(x))` has after `f(x)` is a bracket of its own.
+  const own = end
+  while (end > 0 && ![before, after].every((text) => isWhole(text.slice(from, text.length - end)))) end--
+  if (end === 0) end = own
   return [from, before.length - end, after.slice(from, after.length - end)]
 }
 
@@ -62,7 +76,10 @@ function rustAround(text) {
   const isBorder = (i, isOfLogic) => {
     const [c, before, next] = [code[i], code[i - 1], code[i + 1]]
     if (',;{}'.includes(c)) return true
-    if (c === '=') return !'=<>!'.includes(before) && next !== '='
+    // `a += b` is one expression.
+    if (c === '=') return !'=<>!+-*/'.includes(before) && next !== '='
+    // A field's name.
+    if (c === ':') return before !== ':' && next !== ':'
     if (c === '>') return before === '='
     if (c === '.') return before === '.' || next === '.'
     // A closure's parameters have a bar at their end without a space before it.
