@@ -366,6 +366,44 @@ describe('runs from strangers', () => {
     expect(other.params.a).toEqual(optimizer.params.a)
   })
 
+  test('a run of other equations is not restored, whatever arrays these have, and nothing has changed', () => {
+    const steps = [
+      'm = m + norm(g); theta = theta - m*g',
+      'm = m + g; theta = theta - m',
+      'm = g; theta = theta - m',
+    ]
+    for (const [i, j] of [
+      [0, 1],
+      [1, 0],
+      [1, 2],
+    ]) {
+      const [one, other] = [i, j].map((k) => {
+        const optimizer = new Optimizer(
+          F(1, 2),
+          equations('attacked', { state: { m: 0 }, step: steps[k] })(),
+          { engine },
+        )
+        optimizer.step(F(0.5, 0.25))
+        return optimizer
+      })
+      const before = [...other.params, ...other.state.m]
+      const expected =
+        /the rule attacked \(equations [0-9a-f]+\) with m state, got the rule attacked \(equations/
+      expect(() => other.restore(one.save())).toThrow(expected)
+      expect([...other.params, ...other.state.m]).toEqual(before)
+      one.restore(one.save())
+    }
+  })
+
+  test('a declaration has no −0, as JSON has none', () => {
+    const rule = equations('attacked', {
+      ...{ options: { lr: -0 }, state: { m: -0 }, scalars: { p: -0 } },
+      step: 'm = lr*g; theta = p*theta',
+    })
+    const { options, state, scalars } = rule().equations
+    expect([options.lr.default, state.m.start, scalars.p, rule().lr]).toEqual([0, 0, 0, 0])
+  })
+
   test('two rules of one name are two', () => {
     const up = equations('attacked', { options: { lr: 1 }, step: 'theta = theta + lr*g' })
     const down = equations('attacked', { options: { lr: 1 }, step: 'theta = theta - lr*g' })

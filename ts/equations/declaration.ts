@@ -97,7 +97,7 @@ function readOption(what: string, given: unknown): EquationOption {
     throw new ArgumentError(`${what}: scheduled`, 'true or false', scheduled)
   const option: EquationOption = Object.assign(
     Object.create(null),
-    { default: value, ...limits },
+    { default: positive(value), ...limits },
     scheduled && { scheduled },
   )
   // Groups may multiply it.
@@ -129,11 +129,14 @@ function readState(what: string, given: unknown): Required<EquationState> {
   const isStart = start === 'parameters' || start === 'gradient' || Number.isFinite(start)
   if (!isStart) throw new ArgumentError(what, "a finite number, 'parameters' or 'gradient'", start)
   if (typeof flush !== 'boolean') throw new ArgumentError(`${what}: flush`, 'true or false', flush)
-  return Object.freeze({ start: start as EquationStart, flush })
+  return Object.freeze({ start: positive(start) as EquationStart, flush })
 }
 
 function readScalar(what: string, given: unknown): number {
   if (typeof given !== 'number' || !Number.isFinite(given))
     throw new ArgumentError(what, 'a finite number', given)
-  return given
+  return positive(given)
 }
+
+/** 0 for −0, which JSON does not have: equations that are equal there are one rule. */
+const positive = <T>(x: T): T => (x === 0 ? (0 as T) : x)

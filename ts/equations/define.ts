@@ -76,7 +76,8 @@ function make(name: string, declared: Declared, text: string): Made {
     flushes: () => states.every(([, { flush }]) => flush),
   } as never) as unknown as Definition
   const defaults = Object.freeze({ ...definition.defaults, name })
-  return { name, declared, step, programs, definition: { ...definition, name, defaults } }
+  const variant = `${name} (equations ${hashOf(text).toString(16)})`
+  return { name, declared, step, programs, definition: { ...definition, name, defaults, variant } }
 }
 
 function tableOf(name: string, declared: Declared): OptionTable {

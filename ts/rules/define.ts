@@ -123,6 +123,8 @@ export interface Definition<
   readonly schedulable: readonly string[]
   /** The most coefficients that its rows have beside the pipeline's, whatever its options are. */
   readonly coefficientCount: number
+  /** What messages call it where others have its name; saved runs of one do not fit another. */
+  readonly variant?: string
 }
 
 const definitions = new Map<string, Definition>()

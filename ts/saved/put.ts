@@ -56,9 +56,10 @@ export function compare(restored: Restored, model: Model, around: Around): Compa
   return { differences: found, fitting }
 }
 
-/** A rule as far as its state goes. */
+/** A rule as far as its state goes, and its equations if it has any. */
 function nameOf({ definition, state, delay, isDelayed }: RuleInUse): string {
-  return `${isDelayed ? `delayedStart(${delay}) of ` : ''}${definition.name} with ${state.join(', ') || 'no'} state`
+  const { name, variant = name } = definition
+  return `${isDelayed ? `delayedStart(${delay}) of ` : ''}${variant} with ${state.join(', ') || 'no'} state`
 }
 
 /**
