@@ -415,6 +415,18 @@ describe('bounds', () => {
     expect(reason).toBe('stalled')
   })
 
+  test('what nothing pulls is not held by a bound, and its gradient does not shrink', () => {
+    // At x = 1 the decay undoes the gradient; y gets on by short steps.
+    const rule = sgd({ lr: 5e-4, weightDecay: 2 })
+    const options = { bounds: { x: { min: 1 } }, tolerance: 1e-3, maxIterations: 20_000 }
+    const f = expression('-2*x + (y + 1)^2')
+    const starts = { x: Float64Array.of(1), y: Float64Array.of(-0.05) }
+    for (const way of ways) {
+      const { reason, gradientNorm, iterations } = minimizeManySync(f, starts, rule, { ...options, ...way })
+      expect([reasons[reason[0]], gradientNorm[0], iterations[0]]).toEqual(['stalled', 2, 101])
+    }
+  })
+
   test('a run that gets on beside a bound has not stalled', () => {
     // Short steps, from gradients that shrink by a thousandth each update.
     const rule = gradientDescent({ lr: 5e-4 })

@@ -151,3 +151,18 @@ describe.each(variants)('$name', (variant) => {
     600_000,
   )
 })
+
+test('as many operations as there may be are done on every engine', () => {
+  const long = (lines: number) => {
+    const step = Array.from({ length: lines }, () => 'theta = sqrt(abs(theta)*lr + g) - g').join('\n')
+    return equations('long', { options: { lr: 0.75 }, step })()
+  }
+  const ends = variants.map(({ name: _, ...options }) => {
+    const optimizer = new Optimizer(Float64Array.of(1, 2, 3), long(64), options)
+    optimizer.step(Float64Array.of(0.1, 0.2, 0.3))
+    return [...optimizer.params]
+  })
+  expect(ends[0]).not.toEqual([1, 2, 3])
+  for (const end of ends) expect(end).toEqual(ends[0])
+  expect(() => new Optimizer(Float64Array.of(1), long(65))).toThrow('at most 256 operations in a stage')
+})
