@@ -260,7 +260,7 @@ describe.skipIf(!isThere || !isLong)('faults, at length', () => {
     await Promise.all(hands.map(({ child }) => ended(child)))
     for (const { said } of hands) expect(said.at(-1)).toEqual({ done: 160, failed: 0 })
     expect(await merged(store, long)).toBe(await merged(alone, long))
-  }, 600_000)
+  }, 1_200_000)
 
   test('the process that computes stands still beyond the lock, and goes on', async () => {
     const store = newStore()
