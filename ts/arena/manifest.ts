@@ -5,10 +5,10 @@ import { wasmModule as catalogue } from '../webassembly/catalogue.js'
 export * from './layout.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0x30ced4d1
+export const HASH = 0x74d7a7a8
 
 /** Of what runs equations, as each kernel has one. */
-export const EQUATIONS_SOURCE = 0xa9319d7a
+export const EQUATIONS_SOURCE = 0x808cae01
 
 /** Where the numbers of a batch's header are. */
 export const BATCH = {
@@ -138,7 +138,7 @@ export const OPERATIONS = [
 export const AccumulateKernel = {
   number: 2,
   name: 'Accumulate',
-  source: 0x4517db26,
+  source: 0xa6e3e8d8,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -148,7 +148,7 @@ export const AccumulateKernel = {
 export const ReleaseKernel = {
   number: 3,
   name: 'Release',
-  source: 0x4517db26,
+  source: 0xa6e3e8d8,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -158,7 +158,7 @@ export const ReleaseKernel = {
 export const AverageKernel = {
   number: 4,
   name: 'Average',
-  source: 0x4517db26,
+  source: 0xa6e3e8d8,
   state: ['average'],
   row: { weight: 4 },
   tensor: [],
@@ -168,7 +168,7 @@ export const AverageKernel = {
 export const SynchronizeKernel = {
   number: 5,
   name: 'Synchronize',
-  source: 0x4517db26,
+  source: 0xa6e3e8d8,
   state: ['slow'],
   row: { weight: 4 },
   tensor: [],
@@ -178,7 +178,7 @@ export const SynchronizeKernel = {
 export const GradientDescentKernel = {
   number: 6,
   name: 'GradientDescent',
-  source: 0x5ac7c481,
+  source: 0x55658c17,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -188,7 +188,7 @@ export const GradientDescentKernel = {
 export const MomentumKernel = {
   number: 7,
   name: 'Momentum',
-  source: 0xde292b12,
+  source: 0x66d6910c,
   state: ['v'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -198,7 +198,7 @@ export const MomentumKernel = {
 export const PointKernel = {
   number: 8,
   name: 'Point',
-  source: 0x6a075262,
+  source: 0xbf646b5c,
   state: ['v', 'point'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -208,7 +208,7 @@ export const PointKernel = {
 export const NesterovKernel = {
   number: 9,
   name: 'Nesterov',
-  source: 0x6a075262,
+  source: 0xbf646b5c,
   state: ['v'],
   row: { lr: 4, alpha: 5, ahead: 6 },
   tensor: [],
@@ -218,7 +218,7 @@ export const NesterovKernel = {
 export const SgdMomentumKernel = {
   number: 10,
   name: 'SgdMomentum',
-  source: 0x5291abba,
+  source: 0x20acd634,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -228,7 +228,7 @@ export const SgdMomentumKernel = {
 export const SgdNesterovKernel = {
   number: 11,
   name: 'SgdNesterov',
-  source: 0x5291abba,
+  source: 0x20acd634,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -238,7 +238,7 @@ export const SgdNesterovKernel = {
 export const AdagradKernel = {
   number: 12,
   name: 'Adagrad',
-  source: 0x361cdc35,
+  source: 0xf6980363,
   state: ['s'],
   row: { lr: 4, c: 5, eps: 6 },
   tensor: [],
@@ -248,7 +248,7 @@ export const AdagradKernel = {
 export const AdamKernel = {
   number: 13,
   name: 'Adam',
-  source: 0x21b5f88d,
+  source: 0xd7074f9b,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
@@ -258,7 +258,7 @@ export const AdamKernel = {
 export const AmsGradKernel = {
   number: 14,
   name: 'AmsGrad',
-  source: 0x21b5f88d,
+  source: 0xd7074f9b,
   state: ['m', 'v', 'largest'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, h: 11 },
   tensor: [],
@@ -268,7 +268,7 @@ export const AmsGradKernel = {
 export const RAdamKernel = {
   number: 15,
   name: 'RAdam',
-  source: 0x492aa5cd,
+  source: 0xf35294db,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, unrectified: 11 },
   tensor: [],
@@ -278,7 +278,7 @@ export const RAdamKernel = {
 export const CautiousKernel = {
   number: 16,
   name: 'Cautious',
-  source: 0xf047bb0a,
+  source: 0x51f27f84,
   state: [],
   row: {},
   tensor: ['agreeing', 'rate', 'spares'],
@@ -288,7 +288,7 @@ export const CautiousKernel = {
 export const SignSgdKernel = {
   number: 17,
   name: 'SignSgd',
-  source: 0xdc006bbb,
+  source: 0xb8913ded,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -299,7 +299,7 @@ export const SignSgdKernel = {
 export const SignumKernel = {
   number: 18,
   name: 'Signum',
-  source: 0xdc006bbb,
+  source: 0xb8913ded,
   state: ['m'],
   row: { lr: 4, beta: 5, oneMinusBeta: 6 },
   tensor: [],
@@ -310,7 +310,7 @@ export const SignumKernel = {
 export const AdamPerRowKernel = {
   number: 19,
   name: 'AdamPerRow',
-  source: 0x2e8422f5,
+  source: 0x48ff4623,
   state: ['m', 'v', 'w1', 'w2'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
@@ -321,7 +321,7 @@ export const AdamPerRowKernel = {
 export const RmsPropKernel = {
   number: 20,
   name: 'RmsProp',
-  source: 0x15330403,
+  source: 0x2bf4ba75,
   state: ['v'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8 },
   tensor: [],
@@ -332,7 +332,7 @@ export const RmsPropKernel = {
 export const RmsPropMomentumKernel = {
   number: 21,
   name: 'RmsPropMomentum',
-  source: 0x15330403,
+  source: 0x2bf4ba75,
   state: ['v', 'b'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
   tensor: [],
@@ -343,7 +343,7 @@ export const RmsPropMomentumKernel = {
 export const RmsPropCenteredKernel = {
   number: 22,
   name: 'RmsPropCentered',
-  source: 0x15330403,
+  source: 0x2bf4ba75,
   state: ['v', 'a'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8 },
   tensor: [],
@@ -354,7 +354,7 @@ export const RmsPropCenteredKernel = {
 export const RmsPropCenteredMomentumKernel = {
   number: 23,
   name: 'RmsPropCenteredMomentum',
-  source: 0x15330403,
+  source: 0x2bf4ba75,
   state: ['v', 'a', 'b'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
   tensor: [],
@@ -365,7 +365,7 @@ export const RmsPropCenteredMomentumKernel = {
 export const AdamaxKernel = {
   number: 24,
   name: 'Adamax',
-  source: 0xf539a17f,
+  source: 0xa386f869,
   state: ['m', 'n'],
   row: { c1: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, inside: 8, outside: 9 },
   tensor: [],
@@ -376,7 +376,7 @@ export const AdamaxKernel = {
 export const NAdamKernel = {
   number: 25,
   name: 'NAdam',
-  source: 0x17da39ee,
+  source: 0xe942a640,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, c0: 11 },
   tensor: [],
@@ -387,7 +387,7 @@ export const NAdamKernel = {
 export const AdadeltaKernel = {
   number: 26,
   name: 'Adadelta',
-  source: 0x1f367bad,
+  source: 0x2b34ccbb,
   state: ['v', 'w'],
   row: { lr: 4, rho: 5, oneMinusRho: 6, eps: 7 },
   tensor: [],
@@ -398,7 +398,7 @@ export const AdadeltaKernel = {
 export const RpropKernel = {
   number: 27,
   name: 'Rprop',
-  source: 0x3c042653,
+  source: 0x3e6eaa85,
   state: ['before', 'h'],
   row: { first: 4, plus: 5, minus: 6, least: 7, most: 8 },
   tensor: [],
@@ -409,7 +409,7 @@ export const RpropKernel = {
 export const LionKernel = {
   number: 28,
   name: 'Lion',
-  source: 0x5821bf2a,
+  source: 0x7f49b324,
   state: ['m'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
   tensor: [],
@@ -420,7 +420,7 @@ export const LionKernel = {
 export const AdaBeliefKernel = {
   number: 29,
   name: 'AdaBelief',
-  source: 0x7e439181,
+  source: 0xaabbf117,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, inner: 11 },
   tensor: [],
@@ -431,7 +431,7 @@ export const AdaBeliefKernel = {
 export const YogiKernel = {
   number: 30,
   name: 'Yogi',
-  source: 0xbc99a138,
+  source: 0xee6fc0b6,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
@@ -442,7 +442,7 @@ export const YogiKernel = {
 export const LaPropKernel = {
   number: 31,
   name: 'LaProp',
-  source: 0x45f6b5b3,
+  source: 0x436cc1e5,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, taken1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
@@ -453,7 +453,7 @@ export const LaPropKernel = {
 export const AdoptKernel = {
   number: 32,
   name: 'Adopt',
-  source: 0xa6a4d20c,
+  source: 0x3b634f62,
   state: ['m', 'v'],
   row: { lr: 4, low: 5, high: 6, eps: 7, beta1: 8, oneMinusBeta1: 9, beta2: 10, oneMinusBeta2: 11 },
   tensor: [],
@@ -464,7 +464,7 @@ export const AdoptKernel = {
 export const AdanKernel = {
   number: 33,
   name: 'Adan',
-  source: 0xfa3ba430,
+  source: 0xb34f910e,
   state: ['m', 'n', 'q', 'previous'],
   row: {
     c1: 4,
@@ -487,7 +487,7 @@ export const AdanKernel = {
 export const AdEmaMixKernel = {
   number: 34,
   name: 'AdEmaMix',
-  source: 0x7e7ebc88,
+  source: 0xe528e006,
   state: ['m1', 'm2', 'v'],
   row: {
     c1: 4,
@@ -509,7 +509,7 @@ export const AdEmaMixKernel = {
 export const UnitwiseKernel = {
   number: 35,
   name: 'Unitwise',
-  source: 0xc4654628,
+  source: 0x1d9f32a6,
   state: [],
   row: { kappa: 4, eps: 5, centralizes: 6, sigma: 7, seed: 8, t: 9 },
   tensor: [],
@@ -521,7 +521,7 @@ export const UnitwiseKernel = {
 export const NewtonSchulzKernel = {
   number: 36,
   name: 'NewtonSchulz',
-  source: 0x045ed3e3,
+  source: 0xb2ac5655,
   state: [],
   row: {
     oneMinusMu: 4,
@@ -563,7 +563,7 @@ export const NewtonSchulzKernel = {
 export const FactoredKernel = {
   number: 37,
   name: 'Factored',
-  source: 0xcf4f3c96,
+  source: 0x8ed8a488,
   state: [],
   row: {
     beta2: 4,
@@ -590,7 +590,7 @@ export const FactoredKernel = {
 export const FactoredMomentumKernel = {
   number: 38,
   name: 'FactoredMomentum',
-  source: 0xcf4f3c96,
+  source: 0x8ed8a488,
   state: ['m'],
   row: {
     beta2: 4,
@@ -617,7 +617,7 @@ export const FactoredMomentumKernel = {
 export const Sm3CoveredKernel = {
   number: 39,
   name: 'Sm3Covered',
-  source: 0x64997128,
+  source: 0x319105a6,
   state: [],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],
@@ -630,7 +630,7 @@ export const Sm3CoveredKernel = {
 export const Sm3CoveredMomentumKernel = {
   number: 40,
   name: 'Sm3CoveredMomentum',
-  source: 0x64997128,
+  source: 0x319105a6,
   state: ['m'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],
@@ -643,7 +643,7 @@ export const Sm3CoveredMomentumKernel = {
 export const PreparedKernel = {
   number: 41,
   name: 'Prepared',
-  source: 0xbec42164,
+  source: 0x8c96dafa,
   state: [],
   row: {},
   tensor: [],
@@ -654,7 +654,7 @@ export const PreparedKernel = {
 export const BothNormsKernel = {
   number: 42,
   name: 'BothNorms',
-  source: 0xbec42164,
+  source: 0x8c96dafa,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -665,7 +665,7 @@ export const BothNormsKernel = {
 export const GradientNormKernel = {
   number: 43,
   name: 'GradientNorm',
-  source: 0xbec42164,
+  source: 0x8c96dafa,
   state: [],
   row: {},
   tensor: ['gradients', 'rate'],
@@ -676,7 +676,7 @@ export const GradientNormKernel = {
 export const ScaledKernel = {
   number: 44,
   name: 'Scaled',
-  source: 0xbec42164,
+  source: 0x8c96dafa,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -687,7 +687,7 @@ export const ScaledKernel = {
 export const LambKernel = {
   number: 45,
   name: 'Lamb',
-  source: 0xb7acbb48,
+  source: 0xa1b11dc6,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, taken1: 8, beta2: 9, oneMinusBeta2: 10, lambda: 11 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -698,7 +698,7 @@ export const LambKernel = {
 export const LarsKernel = {
   number: 46,
   name: 'Lars',
-  source: 0x399dc2d2,
+  source: 0x64c3becc,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -709,7 +709,7 @@ export const LarsKernel = {
 export const LarsNesterovKernel = {
   number: 47,
   name: 'LarsNesterov',
-  source: 0x399dc2d2,
+  source: 0x64c3becc,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -720,7 +720,7 @@ export const LarsNesterovKernel = {
 export const NovoGradKernel = {
   number: 48,
   name: 'NovoGrad',
-  source: 0xac299146,
+  source: 0x4bdc6978,
   state: ['m'],
   row: { lr: 4, beta1: 5, taken1: 6, lambda: 7 },
   tensor: ['gradients', 'rate', 'v'],
@@ -731,7 +731,7 @@ export const NovoGradKernel = {
 export const StableMomentsKernel = {
   number: 49,
   name: 'StableMoments',
-  source: 0x9ebcb53c,
+  source: 0x33f29292,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
   tensor: ['ratios', 'rate', 'decay'],
@@ -742,7 +742,7 @@ export const StableMomentsKernel = {
 export const StableAdamWKernel = {
   number: 50,
   name: 'StableAdamW',
-  source: 0x9ebcb53c,
+  source: 0x33f29292,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
   tensor: ['ratios', 'rate', 'decay'],
@@ -753,7 +753,7 @@ export const StableAdamWKernel = {
 export const ScheduleFreeSgdKernel = {
   number: 51,
   name: 'ScheduleFreeSgd',
-  source: 0xef1af78e,
+  source: 0xacb714e0,
   state: ['z'],
   row: { gamma: 4, c: 5, oneMinusBeta: 6, lambda: 7 },
   tensor: [],
@@ -764,7 +764,7 @@ export const ScheduleFreeSgdKernel = {
 export const ScheduleFreeAdamKernel = {
   number: 52,
   name: 'ScheduleFreeAdam',
-  source: 0xef1af78e,
+  source: 0xacb714e0,
   state: ['z', 'v'],
   row: {
     gamma: 4,
@@ -785,7 +785,7 @@ export const ScheduleFreeAdamKernel = {
 export const ScheduleFreePointKernel = {
   number: 53,
   name: 'ScheduleFreePoint',
-  source: 0xef1af78e,
+  source: 0xacb714e0,
   state: ['z', 'point'],
   row: { gamma: 4, c: 5, oneMinusBeta: 6, lambda: 7 },
   tensor: [],
@@ -796,7 +796,7 @@ export const ScheduleFreePointKernel = {
 export const ScheduleFreeAdamPointKernel = {
   number: 54,
   name: 'ScheduleFreeAdamPoint',
-  source: 0xef1af78e,
+  source: 0xacb714e0,
   state: ['z', 'v', 'point'],
   row: {
     gamma: 4,
@@ -817,7 +817,7 @@ export const ScheduleFreeAdamPointKernel = {
 export const MarsKernel = {
   number: 55,
   name: 'Mars',
-  source: 0xa1e7a05b,
+  source: 0x5777108d,
   state: ['previous'],
   row: { ahead: 4 },
   tensor: ['gradients', 'rate'],
@@ -828,7 +828,7 @@ export const MarsKernel = {
 export const MarsAdamWKernel = {
   number: 56,
   name: 'MarsAdamW',
-  source: 0xa1e7a05b,
+  source: 0x5777108d,
   state: ['previous', 'm', 'v'],
   row: { ahead: 4, c1: 5, c2: 6, eps: 7, beta1: 8, oneMinusBeta1: 9, beta2: 10, oneMinusBeta2: 11 },
   tensor: ['gradients', 'rate'],
@@ -839,7 +839,7 @@ export const MarsAdamWKernel = {
 export const MarsLionKernel = {
   number: 57,
   name: 'MarsLion',
-  source: 0xa1e7a05b,
+  source: 0x5777108d,
   state: ['previous', 'm'],
   row: { ahead: 4, lr: 5, beta1: 6, oneMinusBeta1: 7 },
   tensor: ['gradients', 'rate'],
@@ -850,7 +850,7 @@ export const MarsLionKernel = {
 export const ProdigyMomentsKernel = {
   number: 58,
   name: 'ProdigyMoments',
-  source: 0x1be60e06,
+  source: 0x92b25638,
   state: ['s', 'm', 'v', 'start'],
   row: { beta1: 4, taken1: 5, beta2: 6, taken2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
   tensor: ['progress', 'path'],
@@ -861,7 +861,7 @@ export const ProdigyMomentsKernel = {
 export const ProdigyKernel = {
   number: 59,
   name: 'Prodigy',
-  source: 0x1be60e06,
+  source: 0x92b25638,
   state: ['s', 'm', 'v'],
   row: { beta1: 4, taken1: 5, beta2: 6, taken2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
   tensor: [],
@@ -872,7 +872,7 @@ export const ProdigyKernel = {
 export const MuonMomentumKernel = {
   number: 60,
   name: 'MuonMomentum',
-  source: 0x045ed3e3,
+  source: 0xb2ac5655,
   state: ['b'],
   row: {
     oneMinusMu: 4,
@@ -913,7 +913,7 @@ export const MuonMomentumKernel = {
 export const UnfactoredKernel = {
   number: 61,
   name: 'Unfactored',
-  source: 0xcf4f3c96,
+  source: 0x8ed8a488,
   state: ['v'],
   row: {
     beta2: 4,
@@ -938,7 +938,7 @@ export const UnfactoredKernel = {
 export const UnfactoredStepKernel = {
   number: 62,
   name: 'UnfactoredStep',
-  source: 0xcf4f3c96,
+  source: 0x8ed8a488,
   state: ['v'],
   row: {
     beta2: 4,
@@ -963,7 +963,7 @@ export const UnfactoredStepKernel = {
 export const UnfactoredMomentumKernel = {
   number: 63,
   name: 'UnfactoredMomentum',
-  source: 0xcf4f3c96,
+  source: 0x8ed8a488,
   state: ['v', 'm'],
   row: {
     beta2: 4,
@@ -988,7 +988,7 @@ export const UnfactoredMomentumKernel = {
 export const Sm3SingleKernel = {
   number: 64,
   name: 'Sm3Single',
-  source: 0x64997128,
+  source: 0x319105a6,
   state: ['v'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],
@@ -999,7 +999,7 @@ export const Sm3SingleKernel = {
 export const Sm3SingleMomentumKernel = {
   number: 65,
   name: 'Sm3SingleMomentum',
-  source: 0x64997128,
+  source: 0x319105a6,
   state: ['v', 'm'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],
@@ -1010,7 +1010,7 @@ export const Sm3SingleMomentumKernel = {
 export const Sm3MomentumKernel = {
   number: 66,
   name: 'Sm3Momentum',
-  source: 0x64997128,
+  source: 0x319105a6,
   state: ['m'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],

@@ -28,7 +28,7 @@ export function compare(restored: Restored, model: Model, around: Around): Compa
       found.push({ tensor, expected: `${expected}`, received: `${received}` })
   }
   differ(null, model.settings.dtype, restored.dtype)
-  differ(null, `the rule ${nameOf(model.base)}`, `the rule ${nameOf(new RuleInUse(restored.base))}`)
+  differ(null, nameOf(model.base), nameOf(new RuleInUse(restored.base)))
   for (const plane of ['average', 'lookahead'] as const) {
     const shown = ({ [plane]: kept }: Around) =>
       kept === null ? `no ${plane}` : `${plane} ${JSON.stringify(kept)}`
@@ -48,7 +48,7 @@ export function compare(restored: Restored, model: Model, around: Around): Compa
     const before = found.length
     differ(tensor.name, shape(tensor.shape, tensor.length), shape(other.shape, other.length))
     const isOfShape = found.length === before
-    differ(tensor.name, `the rule ${nameOf(tensor.use)}`, `the rule ${nameOf(other.use)}`)
+    differ(tensor.name, nameOf(tensor.use), nameOf(other.use))
     const isOfDtype = restored.dtype === model.settings.dtype
     if (isOfShape && isOfDtype) fitting.push([tensor, other, found.length === before])
   }
@@ -59,7 +59,7 @@ export function compare(restored: Restored, model: Model, around: Around): Compa
 /** A rule as far as its state goes, and its equations if it has any. */
 function nameOf({ definition, state, delay, isDelayed }: RuleInUse): string {
   const { name, variant = name } = definition
-  return `${isDelayed ? `delayedStart(${delay}) of ` : ''}${variant} with ${state.join(', ') || 'no'} state`
+  return `the rule ${isDelayed ? `delayedStart(${delay}) of ` : ''}${variant} with ${state.join(', ') || 'no'} state`
 }
 
 /**

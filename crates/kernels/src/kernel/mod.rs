@@ -146,6 +146,9 @@ pub struct Streams {
     /// Where a direction is written to.
     pub direction: *mut u8,
     pub state: [*mut u8; MAX_STATE],
+    /// Elements of the plane that these are of: whether caches hold it.
+    #[cfg(target_arch = "x86_64")]
+    pub plane: usize,
 }
 
 impl Streams {
@@ -154,17 +157,18 @@ impl Streams {
         g: ptr::null(),
         direction: ptr::null_mut(),
         state: [ptr::null_mut(); MAX_STATE],
+        #[cfg(target_arch = "x86_64")]
+        plane: 0,
     };
 
     /// The same from so many bytes later on.
     #[inline(always)]
-    pub fn advanced(&self, bytes: usize) -> Self {
-        Self {
-            theta: self.theta.wrapping_add(bytes),
-            g: self.g.wrapping_add(bytes),
-            direction: self.direction.wrapping_add(bytes),
-            state: self.state.map(|state| state.wrapping_add(bytes)),
-        }
+    pub fn advanced(mut self, bytes: usize) -> Self {
+        self.theta = self.theta.wrapping_add(bytes);
+        self.g = self.g.wrapping_add(bytes);
+        self.direction = self.direction.wrapping_add(bytes);
+        self.state = self.state.map(|state| state.wrapping_add(bytes));
+        self
     }
 }
 
@@ -400,12 +404,8 @@ pub unsafe fn pass_by_row<V: Vector, K: Kernel>(
     let by = unsafe { Coefficients::<V, K>::new(row, &[0.0; MAX_TENSOR]) };
     let size = size_of::<V::Scalar>();
     for [own, given] in rows.iter().map(|at| at.map(|elements| elements * size)) {
-        let streams = Streams {
-            theta: streams.theta.wrapping_add(own),
-            g: streams.g.wrapping_add(given),
-            direction: streams.direction.wrapping_add(given),
-            state: streams.state.map(|state| state.wrapping_add(own)),
-        };
+        let (own, given) = (streams.advanced(own), streams.advanced(given));
+        let streams = Streams { g: given.g, direction: given.direction, ..own };
         for at in (0..length).step_by(V::LANES) {
             // SAFETY: the caller vouches for the row up to its end.
             unsafe { lanes(&streams, &by, at) };
@@ -422,7 +422,7 @@ pub unsafe fn pass_by_row<V: Vector, K: Kernel>(
 /// Every array must have a whole vector at `at`.
 #[inline(always)]
 unsafe fn lanes<V: Vector, K: Kernel>(streams: &Streams, by: &Coefficients<V, K>, at: usize) {
-    let Streams { theta, g, direction, state } = *streams;
+    let Streams { theta, g, direction, state, .. } = *streams;
     let theta = theta.cast::<V::Scalar>().wrapping_add(at);
     let to = |k: usize| state[k].cast::<V::Scalar>().wrapping_add(at);
     // SAFETY: the caller vouches for these lanes.

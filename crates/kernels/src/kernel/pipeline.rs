@@ -3,13 +3,14 @@
 use std::mem::MaybeUninit;
 
 use super::Pipeline;
+use super::code::Entry;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::arena::LINE;
 use crate::arena::Numbers;
 use crate::sums::product::PANEL;
 use crate::vector::{Scalar, Vector, splat};
 
-/// Elements that go through the pipeline at a time.
+/// Elements that go through the pipeline at a time, but for programs.
 pub const BLOCK: usize = 512;
 
 /// Room for a block of gradients and one of parameters that stay, or for a panel of a matrix. It is the
@@ -26,7 +27,20 @@ pub struct Scratch {
 #[repr(align(64))]
 struct Line(#[expect(dead_code)] MaybeUninit<[u8; LINE]>);
 
-const _: () = assert!(PANEL >= size_of::<[[f64; BLOCK]; 2]>());
+/// Bytes of a block at most: what reads a program for each takes longer ones than other passes.
+const MOST: usize = PANEL / 2;
+const _: () = assert!(MOST >= size_of::<[f64; BLOCK]>());
+
+/// Elements, of so many bytes each, that go through the pipeline at a time.
+#[cfg_attr(not(feature = "equations"), allow(unused_variables))]
+#[inline(always)]
+pub fn block_of(entry: &Entry, size: usize) -> usize {
+    #[cfg(feature = "equations")]
+    if entry.program.is_some() {
+        return if size == 4 { MOST / 4 } else { MOST / 8 };
+    }
+    BLOCK
+}
 
 impl Scratch {
     pub const fn new() -> Self {
@@ -47,7 +61,7 @@ impl Scratch {
     /// A block for gradients, and one for parameters.
     pub(crate) fn blocks(&mut self) -> [*mut u8; 2] {
         let first = self.panel();
-        [first, first.wrapping_add(size_of::<[f64; BLOCK]>())]
+        [first, first.wrapping_add(MOST)]
     }
 
     /// All of it.

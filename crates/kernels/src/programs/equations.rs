@@ -100,6 +100,8 @@ struct Program {
     /// Whether a slot has numbers of its own for each element.
     is_stream: [bool; MOST_SLOTS],
     streams: usize,
+    /// Whether caches do not hold the arrays.
+    is_far: bool,
     /// In elements.
     block: usize,
 }
@@ -114,6 +116,7 @@ impl Program {
             slots: [MaybeUninit::uninit(); MOST_SLOTS],
             is_stream: [false; MOST_SLOTS],
             streams: 0,
+            is_far: false,
             block: 0,
         }
     }
@@ -180,6 +183,10 @@ impl Program {
         }
         let lanes = |at: *const u8| Operand { at, mask: usize::MAX };
         self.streams = STATE + states;
+        #[cfg(target_arch = "x86_64")]
+        {
+            self.is_far = streams.plane * size_of::<T>() * self.streams > FAR;
+        }
         let own = [streams.theta.cast_const(), streams.g].into_iter();
         let own = own.chain(streams.state.map(<*mut u8>::cast_const)).take(self.streams);
         self.slots.iter_mut().zip(own).for_each(|(slot, at)| _ = slot.write(lanes(at)));
@@ -205,14 +212,13 @@ impl Program {
     #[inline(always)]
     unsafe fn run<T: Scalar>(&mut self, length: usize, mut then: impl FnMut(&Self, usize)) {
         // What fits the second-level cache is there already.
-        let is_far = length * size_of::<T>() * self.streams > NEAR;
-        if is_far {
+        if length * size_of::<T>() * self.streams > NEAR {
             self.block = self.block.min(FAR_BLOCK / size_of::<T>());
         }
         let bytes = self.block * size_of::<T>();
         for at in (0..length).step_by(self.block) {
             let count = self.block.min(length - at);
-            let fetches = is_far && at + (AHEAD + 1) * self.block <= length;
+            let fetches = self.is_far && at + (AHEAD + 1) * self.block <= length;
             for (k, step) in self.steps[..self.count].iter().enumerate() {
                 if fetches {
                     // A part at each instruction: few lines can be on their way at once.
@@ -255,8 +261,13 @@ impl Program {
     }
 }
 
-/// Bytes that a second-level cache holds, and the block that is asked for while one is computed.
+/// Bytes that a second-level cache holds.
 const NEAR: usize = 1 << 18;
+/// Bytes that a third-level cache may not hold. What it holds processors fetch themselves, and to be asked for all of it
+/// costs a quarter.
+#[cfg(target_arch = "x86_64")]
+const FAR: usize = 1 << 23;
+/// The block that is asked for while one is computed.
 const AHEAD: usize = 2;
 
 /// Asks for some bytes, so that they are there when they are needed.

@@ -122,6 +122,10 @@ impl Arena {
         for (k, state) in streams.state.iter_mut().enumerate().take(job.entry.state) {
             *state = elements(job.array + k)?;
         }
+        #[cfg(target_arch = "x86_64")]
+        {
+            streams.plane = self.length();
+        }
         if are_there { Ok(()) } else { Err(Fault::new(&"an array does not have these elements")) }
     }
 

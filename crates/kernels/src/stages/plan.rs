@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU32;
 use super::arena::Arena;
 use crate::arena::{Fault, Numbers};
 use crate::kernel::code::{Code, Pass, Prepare};
-use crate::kernel::pipeline::{BLOCK, PREPARES, Preparation, Scratch};
+use crate::kernel::pipeline::{self, PREPARES, Preparation, Scratch};
 use crate::kernel::{MAX_STATE, MAX_TENSOR, Streams};
 
 /// 32-bit words in front of a plan's passes: what it is known by, and how many they are.
@@ -22,7 +22,10 @@ pub struct Planned {
     /// What prepares gradients, where coefficients want that.
     prepare: Prepare,
     /// Bytes of an element.
-    size: usize,
+    size: u16,
+    /// Elements that go through the pipeline at a time, where that is not always so many.
+    #[cfg(feature = "equations")]
+    block: u16,
     row: Numbers,
     length: usize,
     streams: Streams,
@@ -37,8 +40,16 @@ impl Arena {
             let Some(pass) = job.entry.pass.filter(|_| !is_more) else { return Ok(false) };
             let mut streams = Streams::NOWHERE;
             self.find(&job, segment.offset, segment.offset + segment.length, &mut streams)?;
-            let (prepare, size) = (self.code.prepare, self.size());
-            Ok(take(Planned { pass, prepare, size, row: job.row, length: segment.length, streams }))
+            Ok(take(Planned {
+                pass,
+                prepare: self.code.prepare,
+                size: self.size() as u16,
+                #[cfg(feature = "equations")]
+                block: pipeline::block_of(job.entry, self.size()) as u16,
+                row: job.row,
+                length: segment.length,
+                streams,
+            }))
         })
     }
 }
@@ -150,9 +161,13 @@ impl Planned {
         let [prepared, _] = unsafe { &mut *scratch() }.blocks();
         // SAFETY: as in `run_planned`.
         let preparation = unsafe { Preparation::new(self.row) };
-        for done in (0..self.length).step_by(BLOCK) {
-            let count = BLOCK.min(self.length - done);
-            let mut block = self.streams.advanced(done * self.size);
+        #[cfg(not(feature = "equations"))]
+        let most = pipeline::BLOCK;
+        #[cfg(feature = "equations")]
+        let most = usize::from(self.block).max(1);
+        for done in (0..self.length).step_by(most) {
+            let count = most.min(self.length - done);
+            let mut block = self.streams.advanced(done * usize::from(self.size));
             // SAFETY: as in `run_planned`; the buffer holds a block, rounded up to whole vectors.
             unsafe {
                 (self.prepare)(block.theta, block.g, &preparation, prepared, count);

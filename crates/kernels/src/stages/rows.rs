@@ -174,7 +174,7 @@ impl Arena {
             for (line, own) in state.iter().zip(streams.state).take(states) {
                 line.copy_from_nonoverlapping(own, bytes);
             }
-            let in_lines = Streams { theta, g, direction: streams.direction, state };
+            let in_lines = Streams { theta, g, state, ..*streams };
             self.stretch(job, &in_lines, length, &[0.0; MAX_TENSOR], scratch);
             streams.theta.copy_from_nonoverlapping(theta, bytes);
             for (line, own) in state.iter().zip(streams.state).take(states) {

@@ -6,7 +6,7 @@ use std::ptr;
 
 use crate::arena::*;
 use crate::kernel::code::Entry;
-use crate::kernel::pipeline::{BLOCK, Factors, PREPARES, Preparation, Scratch, ZEROES};
+use crate::kernel::pipeline::{Factors, PREPARES, Preparation, Scratch, ZEROES, block_of};
 use crate::kernel::{MAX_TENSOR, PIPELINE, Streams, Sum};
 #[cfg(feature = "equations")]
 use crate::programs::equations;
@@ -264,8 +264,9 @@ impl Arena {
         // SAFETY: `job` has checked the row.
         let mut preparation = unsafe { Preparation::new(job.row) };
         preparation.scale *= job.scale;
-        for done in (0..length).step_by(BLOCK) {
-            let count = BLOCK.min(length - done);
+        let most = block_of(job.entry, self.size());
+        for done in (0..length).step_by(most) {
+            let count = most.min(length - done);
             let mut block = self.advanced(streams, done);
             // SAFETY: as in `stretch`; the buffers hold a block, rounded up to whole vectors.
             unsafe {
