@@ -307,6 +307,47 @@ fn a_quotient_by_zero_is_zero_and_the_larger_of_a_nan_is_the_second() {
     assert!(larger[..2] == [2.0, 3.0] && larger[2].is_nan() && larger[3].is_sign_positive());
 }
 
+/// Every pair of special numbers, beside what Rust's own operators make of it.
+fn check_conditions<T: Number>() {
+    let pairs: Vec<[T; 2]> = SPECIAL.iter().flat_map(|&x| SPECIAL.map(|y| [x, y].map(T::round))).collect();
+    let [a, b] = [0, 1].map(|k| pairs.iter().map(|pair| pair[k]).collect::<Vec<T>>());
+    let third = vec![T::round(7.0); pairs.len()];
+    type Expected = fn(f64, f64) -> f64;
+    let expected: [(&str, Expected); 7] = [
+        ("Less", |a, b| f64::from(u8::from(a < b))),
+        ("LessOrEqual", |a, b| f64::from(u8::from(a <= b))),
+        ("Equal", |a, b| f64::from(u8::from(a == b))),
+        ("Select", |a, b| if a == 0.0 { 7.0 } else { b }),
+        // The second where they are equal, and NaN where one is.
+        ("Min", |a, b| if a.is_nan() || a < b { a } else { b }),
+        ("Max", |a, b| if a.is_nan() || a > b { a } else { b }),
+        ("Sign", |a, _| {
+            if a > 0.0 {
+                1.0
+            } else if a < 0.0 {
+                -1.0
+            } else {
+                a
+            }
+        }),
+    ];
+    for (set, (name, expected)) in sets().flat_map(|set| expected.map(|one| (set, one))) {
+        let results = results::<T>(set, name, [&a, &b, &third, &third]);
+        for (pair, result) in pairs.iter().zip(results) {
+            let [x, y] = pair.map(Into::into);
+            let (expected, result): (f64, f64) = (expected(x, y), result.into());
+            let is_same = expected.to_bits() == result.to_bits() || expected.is_nan() && result.is_nan();
+            assert!(is_same, "{name}({x:e}, {y:e}) is {result:e} by {}, {}", set.name(), T::NAME);
+        }
+    }
+}
+
+#[test]
+fn comparisons_conditions_and_extremes_are_those_of_rust_with_nan_and_both_zeros() {
+    check_conditions::<f32>();
+    check_conditions::<f64>();
+}
+
 /// FNV-1a of all bits of each function.
 fn lines<T: Number>() -> String {
     let [x, y] = columns::<T>();
