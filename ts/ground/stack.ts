@@ -1,7 +1,7 @@
 /** How deep calls go that each take sixteen words of the stack or more: in all more than what a step calls. */
 const CALLS = 32
 
-// Half of the words are arguments, which take less time than what a call has of its own; as those of one call they take more.
+// Half of the words are arguments: those take less time than what a call has of its own, or than an array's.
 const dive = (calls: number, _a: 0, _b: 0, _c: 0, _d: 0, _e: 0, _f: 0, _g: 0, _h: 0): number =>
   calls === 0 ? 0 : dive(calls - 1, 0, 0, 0, 0, 0, 0, 0, 0) + 1
 
