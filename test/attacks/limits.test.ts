@@ -100,6 +100,46 @@ test.each(engineNames)('%s: no memory for copies ends save() or restore(), and n
   for (const error of errors.flat()) expect(error).toEqual(['MemoryError', 1_200_000, message, true])
 })
 
+/**
+ * Expects that near the stack's end a call is done or has changed nothing, and that there is a depth for either. Frames
+ * that lead there have words `from` so many on `by` so many, and with each are `tries` optimizers at most.
+ *
+ * @param body declares `make` of an optimizer, `call` of it, and `seen` of it as text
+ */
+function expectWhole(body: string, { from, by, tries }: { from: number; by: number; tries: number }): void {
+  const { thrown, done, half } = inChild(`${body}
+      const before = seen(make())
+      const done = make()
+      call(done)
+      const after = seen(done)
+      const counts = { thrown: 0, done: 0, half: 0 }
+      for (let words = ${from}; words < 150; words += ${by}) {
+        // What is compiled needs less of the stack.
+        call(make())
+        const all = Array.from({ length: ${tries} }, make)
+        const tried = []
+        const dive = (...args) => {
+          try { dive(...args) } catch {}
+          if (tried.length === all.length || tried.at(-1)?.isDone) return
+          const one = { optimizer: all[tried.length], isDone: false }
+          tried.push(one)
+          try {
+            call(one.optimizer)
+            one.isDone = true
+          } catch {}
+        }
+        dive(...Array(words))
+        for (const { optimizer, isDone } of tried) {
+          counts[isDone ? 'done' : 'thrown']++
+          if (seen(optimizer) !== (isDone ? after : before)) counts.half++
+        }
+      }
+      return counts`) as { thrown: number; done: number; half: number }
+  expect(thrown).toBeGreaterThan(0)
+  expect(done).toBeGreaterThan(0)
+  expect(half).toBe(0)
+}
+
 describe.each(engineNames)("%s: near the stack's end", (engine) => {
   const calls = {
     step: 'optimizer.step(params)',
@@ -131,38 +171,8 @@ describe.each(engineNames)("%s: near the stack's end", (engine) => {
       const saved = other.save()
       const call = (optimizer) => ${call}
       const seen = (optimizer) => JSON.stringify([optimizer.save(), optimizer.report()], (_, value) =>
-        ArrayBuffer.isView(value) ? [...value] : value)
-      const before = seen(make())
-      const done = make()
-      call(done)
-      const after = seen(done)
-      const counts = { thrown: 0, done: 0, half: 0 }
-      for (let words = 120; words < 150; words += 3) {
-        // What is compiled needs less of the stack.
-        call(make())
-        const all = Array.from({ length: 40 }, make)
-        const tried = []
-        const dive = (...args) => {
-          try { dive(...args) } catch {}
-          if (tried.length === all.length || tried.at(-1)?.isDone) return
-          const one = { optimizer: all[tried.length], isDone: false }
-          tried.push(one)
-          try {
-            call(one.optimizer)
-            one.isDone = true
-          } catch {}
-        }
-        dive(...Array(words))
-        for (const { optimizer, isDone } of tried) {
-          counts[isDone ? 'done' : 'thrown']++
-          if (seen(optimizer) !== (isDone ? after : before)) counts.half++
-        }
-      }
-      return counts`
-    const { thrown, done, half } = inChild(body) as { thrown: number; done: number; half: number }
-    expect(thrown).toBeGreaterThan(0)
-    expect(done).toBeGreaterThan(0)
-    expect(half).toBe(0)
+        ArrayBuffer.isView(value) ? [...value] : value)`
+    expectWhole(body, { from: 120, by: 3, tries: 40 })
   })
 })
 
@@ -188,38 +198,10 @@ describe.each(engineNames)("%s: a step near the stack's end", (engine) => {
         for (let k = 0; k < 2; k++) optimizer.step(gradients)
         return optimizer
       }
+      const call = (optimizer) => optimizer.step(gradients)
       const seen = (optimizer) => JSON.stringify(optimizer.save(), (_, value) =>
-        ArrayBuffer.isView(value) ? [...value] : value)
-      const done = make()
-      const before = seen(done)
-      done.step(gradients)
-      const after = seen(done)
-      const counts = { thrown: 0, done: 0, half: 0 }
-      for (let words = 100; words < 150; words += 7) {
-        make().step(gradients)
-        const all = Array.from({ length: 30 }, make)
-        const tried = []
-        const dive = (...args) => {
-          try { dive(...args) } catch {}
-          if (tried.length === all.length || tried.at(-1)?.isDone) return
-          const one = { optimizer: all[tried.length], isDone: false }
-          tried.push(one)
-          try {
-            one.optimizer.step(gradients)
-            one.isDone = true
-          } catch {}
-        }
-        dive(...Array(words))
-        for (const { optimizer, isDone } of tried) {
-          counts[isDone ? 'done' : 'thrown']++
-          if (seen(optimizer) !== (isDone ? after : before)) counts.half++
-        }
-      }
-      return counts`
-    const { thrown, done, half } = inChild(body) as { thrown: number; done: number; half: number }
-    expect(thrown).toBeGreaterThan(0)
-    expect(done).toBeGreaterThan(0)
-    expect(half).toBe(0)
+        ArrayBuffer.isView(value) ? [...value] : value)`
+    expectWhole(body, { from: 100, by: 7, tries: 30 })
   })
 })
 

@@ -13,6 +13,7 @@ import {
   discard,
   failedOf,
   failureOf,
+  isIndex,
   isObject,
   type Kept,
   nameOf,
@@ -130,7 +131,7 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<S
   // Whoever may write to the Redis is a stranger.
   const indexIn = (data: unknown) => {
     const index: unknown = (data as Payload | null)?.index
-    return Number.isInteger(index) && Object.hasOwn(read.chunks, index as number) ? (index as number) : null
+    return isIndex(read, index) ? index : null
   }
   const compute = async ({ data }: Job<Payload>) => {
     const index = indexIn(data)

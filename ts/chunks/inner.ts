@@ -9,7 +9,7 @@ export { isAddress } from './data.js'
 export { StoreError } from './errors.js'
 export { sha256 } from './hash.js'
 export { describeMaker, merge, status } from './merge.js'
-export { nameOf, type Plan, readPlan } from './plan.js'
+export { isIndex, nameOf, type Plan, readPlan } from './plan.js'
 export { type Answer, type Beginning, ChunkError, Pool, runPool, TRIES } from './pool.js'
 export {
   failureOf,

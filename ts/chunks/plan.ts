@@ -295,15 +295,16 @@ export function checkVersion(plan: Plan): void {
   }
 }
 
+/** Whether there is such a chunk. */
+export const isIndex = ({ chunks }: Plan, index: unknown): index is number =>
+  Number.isInteger(index) && (index as number) >= 0 && (index as number) < chunks.length
+
 /** @throws OptionError where there is no such chunk */
-export function checkIndex({ chunks }: Plan, index: unknown): asserts index is number {
+export function checkIndex(plan: Plan, index: unknown): asserts index is number {
+  const expected = `a whole number from 0 to ${plan.chunks.length - 1}`
   readOption(
     'index',
-    option(
-      `a whole number from 0 to ${chunks.length - 1}`,
-      undefined,
-      (x) => Number.isInteger(x) && (x as number) >= 0 && (x as number) < chunks.length,
-    ),
+    option(expected, undefined, (x) => isIndex(plan, x)),
     index,
   )
 }
