@@ -35,6 +35,11 @@ export function remember(hash: () => string): void {
   remembering = setTimeout(() => history.replaceState(null, '', `#${hash()}`), 150)
 }
 
+/** Tells of each other address that is gone to. By then the page may have written its own over it. */
+export function onOtherAddress(show: (hash: string) => void): void {
+  addEventListener('hashchange', ({ newURL }) => show(new URL(newURL).hash))
+}
+
 /** A part of it as text; as it is where it is no code. */
 export function decoded(text: string): string {
   try {

@@ -3,7 +3,7 @@
 import type { Point } from 'antigrad'
 import { messageOf } from '../../dist/ground/errors.js'
 import { grouped } from '../../dist/ground/text.js'
-import { copyLink, decoded, remember, showProblems } from './address.js'
+import { copyLink, decoded, onOtherAddress, remember, showProblems } from './address.js'
 import type { Basins } from './basins.js'
 import type { Bench } from './bench.js'
 import { ContourPlot, type Move } from './contour.js'
@@ -120,9 +120,7 @@ async function show(other: State): Promise<void> {
 }
 
 /** What the address says; where a part of the page for it cannot be loaded, that is one of the problems. */
-async function readAddress(): Promise<ReturnType<typeof fromHash>> {
-  // What is there now: meanwhile the race that goes on may write its own.
-  const { hash } = location
+async function readAddress(hash: string): Promise<ReturnType<typeof fromHash>> {
   const hasOwn = hash.includes('equations=')
   await Promise.allSettled([loadSchedules(decoded(hash)), ...(hasOwn ? [loadOwn()] : [])])
   return fromHash(hash)
@@ -455,9 +453,9 @@ for (const name of ['race', 'bench'] as const) {
     element(`tab-${other}`).focus()
   })
 }
-addEventListener('hashchange', async () => {
+onOtherAddress(async (hash) => {
   const turn = ++changes
-  const read = await readAddress()
+  const read = await readAddress(hash)
   // Another one was followed since.
   if (turn !== changes) return
   problems = read.problems
@@ -516,7 +514,7 @@ element('race').append(
 
 /** The race of the address. */
 export async function start(): Promise<void> {
-  ;({ state, problems } = await readAddress())
+  ;({ state, problems } = await readAddress(location.hash))
   optimizers.show(state.entries)
   const failure = await load(state)
   if (failure !== '') {

@@ -457,6 +457,17 @@ describe('a rule of one’s own', () => {
     expect(await other.locator('[aria-current="true"]').textContent()).toBe('A ravine')
   })
 
+  test('is shown though the race before it writes its address late', async () => {
+    const page = await open('f=booth&adam=lr:0.5')
+    const { hash } = scenes.find(({ title }) => title === 'A rule of your own') ?? { hash: '' }
+    await page.evaluate((hash) => {
+      location.hash = hash
+      history.replaceState(null, '', '#f=bowl&adam=lr:0.5')
+    }, hash)
+    await field(page).waitFor()
+    await expect.poll(() => page.evaluate(() => location.hash)).toContain('tiger')
+  })
+
   test('whose part of the page is missing is said, and the race goes on', async () => {
     const page = await site.browser.newPage()
     await page.route(/own-.*\.js$/, (route) => route.abort())

@@ -2,7 +2,7 @@
 
 import { expression, type FitManyOptions, fitMany } from 'antigrad'
 import { messageOf } from '../../../dist/ground/errors.js'
-import { copyLink, remember, showProblems } from '../address.js'
+import { copyLink, onOtherAddress, remember, showProblems } from '../address.js'
 import { download, h, labelled } from '../dom.js'
 import { onThemeChange } from '../theme.js'
 import { Controls } from './controls.js'
@@ -316,8 +316,8 @@ save.addEventListener('click', () => {
   if (fit) download('fit.json', 'application/json', toJson(fit, about, fits))
 })
 picture.addEventListener('click', () => download('fit.svg', 'image/svg+xml', plot.toSvg()))
-addEventListener('hashchange', () => {
-  const found = fromHash(location.hash)
+onOtherAddress((hash) => {
+  const found = fromHash(hash)
   state = found.state
   isAwaited = true
   showProblems(found.problems)
