@@ -1,6 +1,6 @@
 /** Gradients in the shapes in which people have them, once steps go straight, and before. */
 
-import { adam, Optimizer, sgd } from 'antigrad'
+import { adam, lion, Optimizer, rows, sgd } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import type { Anything } from './attacks/subject.js'
 import { engineNames, inBits } from './helpers.js'
@@ -129,4 +129,79 @@ test('views of the optimizer, of tensors in several memories, each for another o
     return inBits(optimizer.params)
   }
   expect(run((view) => view)).toBe(run((view) => view.slice()))
+})
+
+describe.each(engineNames)('%s: of several that are wrong the first that the user gave', (engine) => {
+  const names = ['d', 'b', 'c', 'a']
+  const each = <T>(make: (name: string) => T) => Object.fromEntries(names.map((name) => [name, make(name)]))
+  /** As many numbers as are lent without a copy. */
+  const columns = 3000
+  const detached = () => {
+    const gradient = new Float32Array(2 * columns)
+    structuredClone(null, { transfer: [gradient.buffer] })
+    return gradient
+  }
+  const wrong: Record<string, () => unknown> = {
+    'another length': () => new Float32Array(1),
+    'another type': () => new Float64Array(2 * columns),
+    detached,
+    'no array': () => 0,
+    'values of rows': () => rows([1], new Float32Array(1)),
+    'indices of rows': () => rows([0, 2], new Float32Array(2 * columns)),
+  }
+  const right: Record<string, () => unknown> = {
+    arrays: () => new Float32Array(2 * columns).fill(1),
+    rows: () => rows([1], new Float32Array(columns).fill(1)),
+  }
+
+  /** The same tensors in memory otherwise: one of them has been frozen, and the run loaded. */
+  const inAnyOrder = () => {
+    const make = () => {
+      const params = each(() => new Float32Array(2 * columns).fill(1))
+      const shapes = each(() => [2, columns])
+      // A rule without rows: they are wrong where it is.
+      const groups = [{ match: 'b', rule: lion() }]
+      return new Optimizer(params, sgd({ lr: 1 }), { engine, shapes, groups })
+    }
+    return [null, ...names].map((frozen) => {
+      const optimizer = make()
+      if (frozen === null) return optimizer
+      optimizer.freeze(frozen)
+      return Optimizer.load<Record<string, Float32Array>>(optimizer.save(), { engine })
+    })
+  }
+  const optimizers = inAnyOrder()
+
+  test.each(Object.keys(wrong))('%s', async (kind) => {
+    for (const from of names.keys()) {
+      for (const make of Object.values(right)) {
+        const isWrong = (name: string) => names.indexOf(name) >= from
+        const gradients = each((name) => (isWrong(name) ? wrong[kind] : name === 'b' ? right.arrays : make)())
+        for (const optimizer of optimizers as Anything[]) {
+          const message = new RegExp(`^gradients\\.${names[from]}:`)
+          const before = inBits([optimizer.params, optimizer.report()])
+          expect(() => optimizer.step(gradients)).toThrow(message)
+          await expect(optimizer.stepAsync(gradients)).rejects.toThrow(message)
+          expect(inBits([optimizer.params, optimizer.report()])).toBe(before)
+        }
+      }
+    }
+  })
+
+  test('and where a schedule has them detached', () => {
+    const gradients = each(() => Float32Array.of(1, 1))
+    let isOver = false
+    const lr = () => {
+      const { d: _, ...others } = gradients
+      if (isOver) structuredClone(null, { transfer: Object.values(others).map(({ buffer }) => buffer) })
+      return 1
+    }
+    // They lie behind those that have less state.
+    const groups = ['b', 'c'].map((match) => ({ match, rule: adam() }))
+    const params = each(() => Float32Array.of(1, 1))
+    const optimizer = new Optimizer(params, sgd({ lr }), { engine, groups })
+    optimizer.step(gradients)
+    isOver = true
+    expect(() => optimizer.step(gradients)).toThrow(/^gradients\.b: .*a detached one/)
+  })
 })

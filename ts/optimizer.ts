@@ -295,15 +295,13 @@ export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N ext
 
   #read(given: unknown): Present {
     const { reader, live, tensors } = this.#model
-    const found: unknown[] = []
-    for (let i = 0; i < tensors.length; i++) found.push(undefined)
+    const found: unknown[] = tensors.map(() => undefined)
     read(reader, given, found)
     this.#steps.progress.isByRow = check(found, this.#model)
     if (live.length < found.length) {
-      for (let i = 0; i < found.length; i++) if (tensors[i].isFrozen) found[i] = undefined
+      for (const { number, isFrozen } of tensors) if (isFrozen) found[number] = undefined
     }
-    for (let i = 0; i < found.length; i++) if (found[i] !== undefined) return found as Present
-    return NONE
+    return found.some((gradient) => gradient !== undefined) ? (found as Present) : NONE
   }
 
   /** Sets all gradients in `grads` to 0. */

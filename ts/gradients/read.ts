@@ -147,36 +147,45 @@ export function take(given: unknown, own: FloatArray): boolean {
   return true
 }
 
+/** Whose gradients they are. */
+interface Owner {
+  readonly gradients: readonly FloatArray[]
+  readonly tensors: readonly { readonly name: string }[]
+  /** In the order in which the user gave them. */
+  all(): readonly { readonly number: number }[]
+}
+
 /**
  * Checks what was read against the arena's own gradients, and reads those of rows; nothing of the user's runs here.
  *
  * @returns whether there are some of rows
- * @throws TensorError where a gradient's type or length is not its tensor's
+ * @throws TensorError where a gradient's type or length is not its tensor's: of the first such one that the user gave
  */
-export function check(
-  found: unknown[],
-  model: {
-    readonly gradients: readonly FloatArray[]
-    readonly tensors: readonly { readonly name: string }[]
-  },
-): boolean {
-  const { gradients: own, tensors } = model
-  const type = typeOf(own[0])
+export function check(found: unknown[], model: Owner): boolean {
+  const type = typeOf(model.gradients[0])
   let isByRow = false
-  for (let i = 0; i < found.length; i++) {
-    const gradient = found[i]
-    if (gradient === undefined || fits(gradient, type, own[i].length)) continue
-    const byRow = importedRows.read?.(gradient instanceof ByRow ? gradient.given : gradient, i, model)
-    if (byRow) {
-      found[i] = byRow
-      isByRow = true
-      continue
-    }
-    const detached = isFloatArray(gradient) && isDetached(gradient)
-    const expected = `a ${typeOf(own[i])} of length ${own[i].length}${hint(gradient)}`
-    throw new TensorError(pathOf(tensors[i].name), expected, detached ? 'a detached one' : gradient)
+  try {
+    for (let i = 0; i < found.length; i++) if (isOfRows(found, i, type, model)) isByRow = true
+  } catch (error) {
+    // Numbers are in the order of memory, which is another one in a run that was loaded.
+    for (const tensor of model.all()) isOfRows(found, tensor.number, type, model)
+    throw error
   }
   return isByRow
+}
+
+function isOfRows(found: unknown[], i: number, type: string | undefined, model: Owner): boolean {
+  const gradient = found[i]
+  const { length } = model.gradients[i]
+  if (gradient === undefined || fits(gradient, type, length)) return false
+  const byRow = importedRows.read?.(gradient instanceof ByRow ? gradient.given : gradient, i, model)
+  if (byRow) {
+    found[i] = byRow
+    return true
+  }
+  const detached = isFloatArray(gradient) && isDetached(gradient)
+  const expected = `a ${type} of length ${length}${hint(gradient)}`
+  throw new TensorError(pathOf(model.tensors[i].name), expected, detached ? 'a detached one' : gradient)
 }
 
 /** What messages call the gradient of a tensor. */
