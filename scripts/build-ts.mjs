@@ -1,9 +1,9 @@
 // npm run build:ts: TypeScript to dist/, as ES modules, and as one CommonJS file for Node; the command line
-// with the packages that it uses.
+// as one file with the packages that it uses.
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseTriple } from '@napi-rs/cli'
 import { build } from 'esbuild'
@@ -98,17 +98,86 @@ const oneModule = {
     ),
 }
 
+/** Under this symbol the one file that programs in Node get has modules for other files of the package. */
+const symbol = 'antigrad.modules'
+const moduleIn = (file, name) => `require('${file}')[Symbol.for('${symbol}')]['${name}']`
+
+/**
+ * Files that have the classes and the addon of that one file.
+ * @param file where it is from there
+ * @param found what an import of a module of dist becomes: one of `shared`, or what esbuild takes
+ */
+const ofOneLibrary = (file, found) => ({
+  name: 'one library',
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: /^\./, namespace: 'file' }, ({ path, importer, resolveDir }) =>
+      importer.includes('node_modules') ? undefined : found(relative('dist', join(resolveDir, path))),
+    )
+    onResolve({ filter: /./, namespace: 'shared' }, ({ path }) => ({ path, external: true }))
+    onLoad({ filter: /./, namespace: 'shared' }, ({ path }) => ({
+      contents: `module.exports = ${moduleIn(file, path)}`,
+    }))
+  },
+})
+const shared = (path) => ({ path, namespace: 'shared' })
+
+// The command line is one file: to read some 300 modules takes Node three times as long. It has what it uses of other
+// packages, so that whoever installs antigrad for the library alone installs nothing else, but nothing of the library.
+const taken = new Set(['chunks/index.js', 'chunks/inner.js'])
+const { metafile } = await build({
+  ...node,
+  entryPoints: ['dist/command-line/cli.js'],
+  outfile: 'dist/command-line/cli.js',
+  allowOverwrite: true,
+  format: 'esm',
+  minifyWhitespace: true,
+  external: ['@resvg/resvg-js'],
+  banner: {
+    js: "import { createRequire } from 'node:module'\nconst require = createRequire(import.meta.url)",
+  },
+  metafile: true,
+  plugins: [
+    ofOneLibrary('../node/index.js', (module) => {
+      if (module.startsWith('command-line/')) return
+      if (module === 'bullmq/index.js') return { path: '../node/bullmq/index.js', external: true }
+      if (module === 'chunks/library.js') return shared('chunks/inner.js')
+      taken.add(module)
+      return shared(module)
+    }),
+  ],
+})
+const inputs = Object.keys(metafile.inputs).map(
+  (file) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1],
+)
+const licenses = [...new Set(inputs.filter(Boolean))].sort().map((folder) => {
+  const { name, version } = JSON.parse(readFileSync(`${folder}/package.json`, 'utf8'))
+  const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name))
+  return `## ${name} ${version}\n\n${readFileSync(`${folder}/${file}`, 'utf8').trim()}\n`
+})
+writeFileSync('dist/LICENSES.md', `# What the command line has of other packages\n\n${licenses.join('\n')}`)
+
+// It is a part of the library.
+await build({
+  entryPoints: ['dist/work/model.js'],
+  outfile: 'dist/work/model.js',
+  allowOverwrite: true,
+  bundle: true,
+  format: 'esm',
+  target: 'es2022',
+  external: ['./*', '../*'],
+  logLevel: 'warning',
+})
+
 // In Node `import` and `require` get this one file, so that a program in which both happen has one
 // class of each error, and one addon. It is readable: an error that nobody catches prints the line that throws.
-// Chunks are in it too, under a symbol: so they have its classes, and take no second copy of fits and engines.
 await build({
   ...node,
   stdin: {
     contents: `export * from './index.js'
-      import * as chunks from './chunks/index.js'
-      import * as inner from './chunks/inner.js'
-      Object.defineProperty(module.exports, Symbol.for('antigrad.chunks'), { value: chunks })
-      Object.defineProperty(module.exports, Symbol.for('antigrad.inner'), { value: inner })`,
+      ${[...taken].map((module, i) => `import * as m${i} from './${module}'`).join('\n')}
+      Object.defineProperty(module.exports, Symbol.for('${symbol}'), {
+        value: { ${[...taken].map((module, i) => `'${module}': m${i}`)} }
+      })`,
     resolveDir: 'dist',
   },
   outfile: 'dist/node/index.js',
@@ -117,7 +186,7 @@ await build({
   plugins: [oneModule],
 })
 writeFileSync('dist/node/package.json', '{ "type": "commonjs" }\n')
-// What is imported beside it has its classes and its addon too.
+// What is imported beside it.
 const entries = ['files', 'tfjs']
 for (const entry of entries) {
   await build({
@@ -147,36 +216,26 @@ await build({
   banner: { js: "const here = require('node:url').pathToFileURL(__dirname + '/../../bullmq/index.js').href" },
   define: { 'import.meta.url': 'here' },
   plugins: [
-    {
-      name: 'what chunks have inside',
-      setup: ({ onResolve, onLoad }) => {
-        onResolve({ filter: /\/chunks\/inner\.js$/ }, () => ({ path: 'inner', namespace: 'inner' }))
-        onResolve({ filter: /^\.\.\/index\.js$/, namespace: 'inner' }, ({ path }) => ({
-          path,
-          external: true,
-        }))
-        onLoad({ filter: /./, namespace: 'inner' }, () => ({
-          contents: "module.exports = require('../index.js')[Symbol.for('antigrad.inner')]",
-        }))
-      },
-    },
+    ofOneLibrary('../index.js', (module) => (module === 'chunks/inner.js' ? shared(module) : undefined)),
   ],
 })
 const require = createRequire(import.meta.url)
 const namesIn = (folder) => Object.keys(require(`../${folder}/index.js`))
 const names = namesIn('dist/node')
-const chunks = Object.keys(require('../dist/node/index.js')[Symbol.for('antigrad.chunks')])
+const modulesOfOne = require('../dist/node/index.js')[Symbol.for(symbol)]
 mkdirSync('dist/node/chunks')
 writeFileSync(
   'dist/node/chunks/index.js',
-  `const chunks = require('../index.js')[Symbol.for('antigrad.chunks')]
-${chunks.map((name) => `exports.${name} = chunks.${name}\n`).join('')}`,
+  `const chunks = ${moduleIn('../index.js', 'chunks/index.js')}
+${Object.keys(modulesOfOne['chunks/index.js'])
+  .map((name) => `exports.${name} = chunks.${name}\n`)
+  .join('')}`,
 )
-const inner = Object.keys(require('../dist/node/index.js')[Symbol.for('antigrad.inner')])
 writeFileSync(
   'dist/chunks/library.js',
   `import { createRequire } from 'node:module'
-export const { ${inner} } = createRequire(import.meta.url)('../node/index.js')[Symbol.for('antigrad.inner')]
+const require = createRequire(import.meta.url)
+export const { ${Object.keys(modulesOfOne['chunks/inner.js'])} } = ${moduleIn('../node/index.js', 'chunks/inner.js')}
 `,
 )
 const added = [...entries, 'bullmq', 'chunks']
@@ -229,53 +288,6 @@ for (const [name, contents] of Object.entries({
     logLevel: 'warning',
   })
 }
-
-// What the command line uses of other packages goes into its files, so that whoever installs antigrad
-// for the library alone installs nothing else. Our own modules stay where they are.
-const { metafile } = await build({
-  ...node,
-  entryPoints: [
-    'dist/command-line/cli.js',
-    'dist/command-line/commands/*.js',
-    'dist/command-line/fits/*.js',
-    'dist/command-line/report.js',
-    'dist/work/model.js',
-    'dist/command-line/plot/*.js',
-  ],
-  outdir: 'dist',
-  outbase: 'dist',
-  allowOverwrite: true,
-  format: 'esm',
-  splitting: true,
-  minifyWhitespace: true,
-  chunkNames: 'vendor/[name]-[hash]',
-  external: ['@resvg/resvg-js'],
-  banner: {
-    js: "import { createRequire } from 'node:module'\nconst require = createRequire(import.meta.url)",
-  },
-  metafile: true,
-  plugins: [
-    {
-      name: 'our own modules',
-      setup: ({ onResolve }) =>
-        onResolve({ filter: /^\./ }, ({ path, importer, kind }) =>
-          kind === 'entry-point' || importer.includes('node_modules')
-            ? undefined
-            : // The queue's one file, for the same reason as chunks' library.
-              { path: path.replace('../bullmq/', '../node/bullmq/'), external: true },
-        ),
-    },
-  ],
-})
-const inputs = Object.keys(metafile.inputs).map(
-  (file) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1],
-)
-const licenses = [...new Set(inputs.filter(Boolean))].sort().map((folder) => {
-  const { name, version } = JSON.parse(readFileSync(`${folder}/package.json`, 'utf8'))
-  const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name))
-  return `## ${name} ${version}\n\n${readFileSync(`${folder}/${file}`, 'utf8').trim()}\n`
-})
-writeFileSync('dist/LICENSES.md', `# What the command line has of other packages\n\n${licenses.join('\n')}`)
 
 // The declarations that users see, which are a CommonJS module's in this folder; an ES module has the same ones.
 const copied = new Set()

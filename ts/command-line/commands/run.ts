@@ -29,14 +29,12 @@ import { engineNames } from '../../engines/choice.js'
 import type { EngineName } from '../../engines/engine.js'
 import { grouped, printable } from '../../ground/text.js'
 import { wholeTo } from '../../options/kinds.js'
+import { hand } from '../hand.js'
 import { describeRate } from '../sweep/progress.js'
 import { choice, MISUSE, parserOf, print, STOPPED, say, showProgress } from './shared.js'
 
 /** A chunk was set aside, or has results that differ. */
 const TROUBLE = 1
-
-/** What processes run. */
-const hand = new URL('../../chunks/hand.js', import.meta.url)
 
 interface Options {
   readonly store: string
