@@ -92,7 +92,8 @@ export class RuleInUse {
     this.#schedule = scheduleOf(this.definition, rule)
     this.#isConstant = this.#schedule === null
     this.evaluated = -1
-    if (this.#isConstant) this.numbers = rule as unknown as Numbers
+    // A copy: groups with clips of their own have the same rule, and sums over all tensors are kept by these numbers.
+    if (this.#isConstant) this.numbers = { ...rule } as unknown as Numbers
     this.version++
   }
 

@@ -1,0 +1,36 @@
+/** Sums over all tensors are of those alone that have a rule with the same options and clips. */
+
+import { equations, Optimizer } from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import { inBits } from '../helpers.js'
+import { variants } from '../support.js'
+
+const make = equations('pulled', {
+  options: { lr: { default: 0.1 } },
+  scalars: { p: 1 },
+  step: 'p = p/2; s = all.sum(g); n = all.mean(theta); theta = theta - lr*s*g - p*n',
+})
+const rule = make()
+
+const params = { a: Float32Array.of(1, 2, 3), b: Float32Array.of(4, 5) }
+const gradients = { a: Float32Array.of(0.5, 0.25, -1), b: Float32Array.of(3, 2) }
+const UPDATES = 3
+
+describe.each(variants)('$name', ({ name: _, ...engine }) => {
+  /** What comes of one tensor that has the rule for itself. */
+  const alone = (name: 'a' | 'b') => {
+    const optimizer = new Optimizer({ [name]: params[name] }, rule, engine)
+    for (let k = 0; k < UPDATES; k++) optimizer.step({ [name]: gradients[name] })
+    return optimizer.params[name]
+  }
+
+  test.each([{}, { tensorNorm: 1e9 }])('tensors that a group clips by %o have sums of their own', (clip) => {
+    const make = () => new Optimizer(params, rule, { ...engine, groups: [{ match: 'b', clip }] })
+    const [optimizer, other] = [make(), make()]
+    for (let k = 0; k < UPDATES; k++) optimizer.step(gradients)
+    expect(inBits(optimizer.params)).toBe(inBits({ a: alone('a'), b: alone('b') }))
+    const loaded = Optimizer.load<typeof params>(other.save(), engine)
+    for (let k = 0; k < UPDATES; k++) loaded.step(gradients)
+    expect(inBits(loaded.params)).toBe(inBits(optimizer.params))
+  })
+})
