@@ -166,4 +166,19 @@ export const found: Readonly<Record<string, Program>> = {
       },
     },
   ),
+  'sums over all tensors were those of a group with clips of its own': life([], {
+    specs: [
+      { length: 1, form: 0 },
+      { length: 1, form: 0 },
+    ],
+    groups: [{ picker: { kind: 'name', tensor: 0 }, change: { clip: {} } }],
+    rule: {
+      ...{ name: 'own', lr: 0.1, maximize: false },
+      equations: {
+        options: { lr: { default: 0.1 } },
+        state: {},
+        step: 's = all.sum(g)\ntheta = theta - lr*s*g',
+      },
+    },
+  }),
 }
