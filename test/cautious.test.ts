@@ -18,7 +18,7 @@ import {
   sgd,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { type Dtype, dtypes, type FloatArray, inBits, noise, roundOf } from './helpers.js'
+import { type Dtype, dtypes, type FloatArray, inBits, noise, remembered, roundOf } from './helpers.js'
 import { array, firstDifference, variants } from './support.js'
 
 const threads = [1, 2, 3].map((threads) => ({
@@ -51,47 +51,58 @@ const lengths = [0, 1, 3, 4, 15, 16, 17, 33, 255, 256, 257, 40_003]
 
 const gradientsAt = (t: number, dtype: Dtype) => lengths.map((n, i) => noise(100 * t + i, n, dtype))
 
+const GRADIENTS = 5
+const startsOf = (dtype: Dtype) => lengths.map((length, i) => noise(i, length, dtype))
+
+/** Where the equation leads, and the state that there would be without. */
+const courseOf = remembered((name: string, dtype: Dtype) => {
+  const [rule, decay] = rules[name]
+  const f = roundOf[dtype]
+  const { cautious, grams, cautiousWeightDecay, ...rest } = rule as Rule & Record<string, unknown>
+  const plain = { ...rest, ...('weightDecay' in rule && { weightDecay: 0 }) } as Rule
+  let theta = startsOf(dtype)
+  const twin = new Optimizer(theta, plain, { engine: 'typescript' })
+  let [masked, spared] = [0, 0]
+  const points = Array.from({ length: GRADIENTS }, (_, t) => {
+    const gradients = gradientsAt(t, dtype)
+    // From 0 its parameters become −u.
+    for (const params of twin.params) params.fill(0)
+    twin.step(gradients)
+    theta = gradients.map((gradient, i) => {
+      const sign = 'maximize' in rule && rule.maximize ? -1 : 1
+      const u = twin.params[i].map((x) => -x)
+      const k = Array.from(gradient, (g, j): number => (f(u[j] * (sign * g)) > 0 ? 1 : 0))
+      const mean = k.reduce((a, b) => a + b, 0) / k.length
+      masked += k.filter((one) => one === 0).length
+      const rate = cautious ? f(1 / Math.max(mean, 1e-3)) : 1
+      const directed = (j: number) =>
+        cautious ? u[j] * k[j] : grams ? Math.abs(u[j]) * Math.sign(sign * gradient[j]) : u[j]
+      return theta[i].map((x, j) => {
+        const w = directed(j)
+        const isSpared = Boolean(cautiousWeightDecay) && w * x < 0
+        spared += isSpared ? 1 : 0
+        return f((isSpared ? x : f(x * f(decay))) - f(rate * w))
+      })
+    })
+    return { gradients, theta }
+  })
+  expect(masked).toBeGreaterThan(1e3)
+  expect(spared > 1e3).toBe(cautiousWeightDecay === true)
+  return { points, state: inBits(Object.values(twin.state)) }
+})
+
 describe.each([...variants, ...threads])('$name', ({ name: _, ...engine }) => {
-  describe.each(Object.entries(rules))('%s', (_, [rule, decay]) => {
+  describe.each(Object.entries(rules))('%s', (name, [rule]) => {
     test.each(dtypes)('moves each element as the equation says, in %s', (dtype) => {
-      const f = roundOf[dtype]
-      const { cautious, grams, cautiousWeightDecay, ...rest } = rule as Rule & Record<string, unknown>
-      const plain = { ...rest, ...('weightDecay' in rule && { weightDecay: 0 }) } as Rule
-      const start = lengths.map((length, i) => noise(i, length, dtype))
-      const optimizer = new Optimizer(start, rule, engine)
-      const twin = new Optimizer(start, plain, { engine: 'typescript' })
-      const theta = start.map((values) => values.slice())
-      let [masked, spared] = [0, 0]
-      for (let t = 0; t < 5; t++) {
-        const gradients = gradientsAt(t, dtype)
+      const optimizer = new Optimizer(startsOf(dtype), rule, engine)
+      const { points, state } = courseOf(name, dtype)
+      for (const [t, { gradients, theta }] of points.entries()) {
         optimizer.step(gradients)
-        // From 0 its parameters become −u.
-        for (const params of twin.params) params.fill(0)
-        twin.step(gradients)
-        gradients.forEach((gradient, i) => {
-          const sign = 'maximize' in rule && rule.maximize ? -1 : 1
-          const u = twin.params[i].map((x) => -x)
-          const k = Array.from(gradient, (g, j): number => (f(u[j] * (sign * g)) > 0 ? 1 : 0))
-          const mean = k.reduce((a, b) => a + b, 0) / k.length
-          masked += k.filter((one) => one === 0).length
-          const rate = cautious ? f(1 / Math.max(mean, 1e-3)) : 1
-          const directed = (j: number) =>
-            cautious ? u[j] * k[j] : grams ? Math.abs(u[j]) * Math.sign(sign * gradient[j]) : u[j]
-          const expected = theta[i].map((x, j) => {
-            const w = directed(j)
-            const isSpared = Boolean(cautiousWeightDecay) && w * x < 0
-            spared += isSpared ? 1 : 0
-            return f((isSpared ? x : f(x * f(decay))) - f(rate * w))
-          })
+        for (const [i, expected] of theta.entries()) {
           expect(firstDifference(expected, optimizer.params[i]), `step ${t}, tensor ${i}`).toBe(-1)
-          theta[i] = expected
-        })
+        }
       }
-      expect(masked).toBeGreaterThan(1e3)
-      expect(spared > 1e3).toBe(cautiousWeightDecay === true)
-      // The state is what it would be without.
-      const states = [optimizer, twin].map((one) => inBits(Object.values(one.state)))
-      expect(states[0] === states[1]).toBe(true)
+      expect(inBits(Object.values(optimizer.state)) === state).toBe(true)
     })
   })
 

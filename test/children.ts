@@ -10,15 +10,16 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 export const noWasmMemory =
   "WebAssembly.Memory = class { constructor() { throw new RangeError('could not allocate memory') } }"
 
+const copied = ['index.mjs', 'index.js', 'package.json'].map((name) => `dist/node/${name}`)
+
 /** The folder of the package. */
 export const home = fileURLToPath(new URL('..', import.meta.url))
 
-/** A copy of the built package, for a test to break; it is removed after `use`. */
+/** A copy of what `import` and `require` get, without the addon, for a test to break; it is removed after `use`. */
 export function withCopy<T>(use: (folder: string) => T): T {
   const folder = mkdtempSync(join(tmpdir(), 'antigrad-'))
   try {
-    cpSync(join(home, 'dist'), join(folder, 'dist'), { recursive: true })
-    cpSync(join(home, 'package.json'), join(folder, 'package.json'))
+    for (const file of copied) cpSync(join(home, file), join(folder, file))
     return use(folder)
   } finally {
     rmSync(folder, { recursive: true })
@@ -28,7 +29,7 @@ export function withCopy<T>(use: (folder: string) => T): T {
 interface ChildOptions {
   /** Runs before the package is loaded. */
   before?: string
-  /** The package's folder. */
+  /** That of a copy; by default the package is loaded module by module. */
   folder?: string
   flags?: string[]
   /** Milliseconds; it has none by default. */
@@ -43,9 +44,10 @@ interface ChildOptions {
  * `antigradUrl`, in a Node of its own and returns what it returned, through JSON.
  */
 export function inChild(body: string, options: ChildOptions = {}): unknown {
-  const { before = '', folder = home, flags = [], env = {}, timeout, isQuiet = false } = options
+  const { before = '', folder, flags = [], env = {}, timeout, isQuiet = false } = options
+  const file = folder === undefined ? join(home, 'dist/index.js') : join(folder, copied[0])
   const script = `${before}
-    const antigradUrl = ${JSON.stringify(pathToFileURL(join(folder, 'dist/index.js')).href)}
+    const antigradUrl = ${JSON.stringify(pathToFileURL(file).href)}
     const antigrad = await import(antigradUrl)
     const thrownBy = (call) => {
       try {

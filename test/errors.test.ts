@@ -728,9 +728,9 @@ describe('engines that cannot load', () => {
 
   test('an addon of another version', () => {
     const error = withAddon(null, (folder) => {
-      const stub = `export const loadAddon = () => ({ addon: { hash: () => 7 }, reasons: [] })`
-      writeFileSync(join(folder, 'dist/engines/addon-node.js'), stub)
-      return inChild(force, { folder })
+      const stub = join(folder, 'stub.cjs')
+      writeFileSync(stub, 'exports.hash = () => 7')
+      return inChild(force, { folder, env: { ANTIGRAD_ADDON: stub } })
     })
     expect(error).toMatchObject({ is: 'EngineError', reasons: [expect.stringContaining('another version')] })
   })

@@ -21,6 +21,18 @@ export function inBits(value: unknown): string {
   })
 }
 
+/** A function of plain arguments that computes once what it is asked again: what all engines are compared with. */
+export function remembered<Given extends readonly unknown[], Found>(
+  compute: (...given: Given) => Found,
+): (...given: Given) => Found {
+  const found = new Map<string, Found>()
+  return (...given) => {
+    const key = JSON.stringify(given)
+    if (!found.has(key)) found.set(key, compute(...given))
+    return found.get(key) as Found
+  }
+}
+
 /** All that a call can change in an optimizer. */
 export function snapshot(optimizer: {
   updates: number
