@@ -27,6 +27,7 @@ describe.each(dtypes)('%s', (dtype) => {
     sqrtMultiplyAdd: (a, b, c) => add(multiply(sqrt(a), b), c),
     over,
     multiplyOver: (a, b, c) => over(multiply(a, b), c),
+    multiplyOverFrom: (a, b, c, d) => subtract(d, over(multiply(a, b), c)),
     overMultiply: (a, b, c) => multiply(over(a, b), c),
     larger: (a, b) => (a > b ? a : b),
   }

@@ -3,6 +3,7 @@
 import {
   type adam,
   delayedStart,
+  describe as described,
   ema,
   expression,
   minimizeManySync,
@@ -149,6 +150,17 @@ const settings: readonly (readonly [name: string, twin: string, more: object, gi
     },
   ],
 ]
+
+test('Adam is four operations, and kernels load what is the same for all elements once', () => {
+  const { own } = twins.find(({ name }) => name === 'own-adam-unprotected') as Twin
+  const operations = Array.from(described(own() as never).matchAll(/\w+ ← \w+\(.*\)/g), ([operation]) => operation)
+  expect(operations).toEqual([
+    'm ← blend(beta1, m, 1 - beta1, g)',
+    'v ← blendSquare(beta2, v, 1 - beta2, g)',
+    'x1 ← sqrtMultiplyAdd(v, 1/sqrt((1 - (beta2*p2))), eps)',
+    'theta ← multiplyOverFrom(lr/(1 - (beta1*p1)), m, x1, theta)',
+  ])
+})
 
 describe.each(variants)('$name', (variant) => {
   describe.each(dtypes)('%s', (dtype) => {

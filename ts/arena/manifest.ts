@@ -5,10 +5,10 @@ import { wasmModule as catalogue } from '../webassembly/catalogue.js'
 export * from './layout.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0x74d7a7a8
+export const HASH = 0x6864af6a
 
 /** Of what runs equations, as each kernel has one. */
-export const EQUATIONS_SOURCE = 0x808cae01
+export const EQUATIONS_SOURCE = 0x461e5452
 
 /** Where the numbers of a batch's header are. */
 export const BATCH = {
@@ -81,6 +81,7 @@ export const OPERATIONS = [
   'divide',
   'over',
   'multiplyOver',
+  'multiplyOverFrom',
   'overMultiply',
   'negate',
   'abs',

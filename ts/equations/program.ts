@@ -1,5 +1,6 @@
 /** The programs of a step: what each of its stages computes, in numbered slots. */
 
+import { symmetric } from '../expressions/graph.js'
 import * as steps from '../expressions/steps.js'
 import { EquationError } from './error.js'
 import * as layout from './layout.js'
@@ -64,8 +65,11 @@ function orderOf({ graph, sorts }: Step, sums: readonly Sum[], kept: readonly Ke
   const wanted = [...sums.map(({ of }) => of), ...changed.map(({ final }) => final)]
   const uses = steps.usesOf(graph, wanted)
   const all = graph.nodes.flatMap((node, number): steps.Step[] => {
-    const isComputed = uses[number] > 0 && sorts[number] === ELEMENT && node.kind === 'operation'
-    return isComputed ? [{ number, code: node.operation, operands: node.operands, section: 0 }] : []
+    if (uses[number] === 0 || sorts[number] !== ELEMENT || node.kind !== 'operation') return []
+    const { operation: code, operands } = node
+    // Where one number for all elements comes first, kernels load it once.
+    const isTurned = symmetric.has(code) && sorts[operands[1]] < ELEMENT
+    return [{ number, code, operands: isTurned ? operands.toReversed() : operands, section: 0 }]
   })
   const order = steps.fused(all, uses, wanted)
   const read = [...new Set([...order.flatMap(({ operands }) => operands), ...wanted])]

@@ -74,7 +74,7 @@ const ofExpressions = {
 } as const satisfies Operations
 
 /**
- * What only programs have: several at once, each result rounded, where `From` takes the first one from c; and copies. Each
+ * What only programs have: several at once, each result rounded, where `From` takes it from the last operand; and copies. Each
  * has its shape, in which numbers are its operands.
  */
 const ofPrograms = {
@@ -100,6 +100,11 @@ const ofPrograms = {
     ['add', ['multiply', ['sqrt', 0], 1], 2],
   ],
   multiplyOver: [3, (f) => (a, b, c) => over(f, f(a * b), c), ['over', ['multiply', 0, 1], 2]],
+  multiplyOverFrom: [
+    4,
+    (f) => (a, b, c, d) => f(d - over(f, f(a * b), c)),
+    ['subtract', 3, ['over', ['multiply', 0, 1], 2]],
+  ],
   overMultiply: [3, (f) => (a, b, c) => f(over(f, a, b) * c), ['multiply', ['over', 0, 1], 2]],
   multiplyAdd: [3, (f) => (a, b, c) => f(f(a * b) + c), ['add', ['multiply', 0, 1], 2]],
   multiplySubtract: [3, (f) => (a, b, c) => f(f(a * b) - c), ['subtract', ['multiply', 0, 1], 2]],

@@ -230,9 +230,10 @@ proptest! {
 type Steps = &'static [(&'static str, [char; 2])];
 
 #[rustfmt::skip]
-const SEVERAL: [(&str, Steps); 9] = [
+const SEVERAL: [(&str, Steps); 10] = [
     ("MultiplyAdd", &[("Multiply", ['a', 'b']), ("Add", ['x', 'c'])]),
     ("MultiplyOver", &[("Multiply", ['a', 'b']), ("Over", ['x', 'c'])]),
+    ("MultiplyOverFrom", &[("Multiply", ['a', 'b']), ("Over", ['x', 'c']), ("Subtract", ['d', 'x'])]),
     ("OverMultiply", &[("Over", ['a', 'b']), ("Multiply", ['x', 'c'])]),
     ("SqrtMultiplyAdd", &[("Sqrt", ['a', 'a']), ("Multiply", ['x', 'b']), ("Add", ['x', 'c'])]),
     ("MultiplySubtract", &[("Multiply", ['a', 'b']), ("Subtract", ['x', 'c'])]),

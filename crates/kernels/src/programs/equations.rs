@@ -30,10 +30,27 @@ const KINDS: usize = LARGEST + 1;
 const BLOCK: usize = 4096;
 const FAR_BLOCK: usize = BLOCK / 2;
 
-/// Where constants are, a line each, and a block of each temporary slot: of the first-level cache, and of
-/// WebAssembly's stack, which is short.
+/// What a program is read into. Nothing of it is there before it is written: to clear it takes as long as a small step.
 #[repr(align(64))]
-struct Room(MaybeUninit<[u8; ROOM]>);
+struct Room {
+    /// Constants, a line each, and a block of each temporary slot: of the first-level cache, and of WebAssembly's stack,
+    /// which is short.
+    numbers: MaybeUninit<[u8; ROOM]>,
+    steps: [MaybeUninit<Step>; MOST_INSTRUCTIONS],
+    /// Where the slots are that its instructions name.
+    slots: [MaybeUninit<Operand>; MOST_SLOTS],
+}
+
+impl Room {
+    #[inline(always)]
+    const fn new() -> Self {
+        Self {
+            numbers: MaybeUninit::uninit(),
+            steps: [MaybeUninit::uninit(); MOST_INSTRUCTIONS],
+            slots: [MaybeUninit::uninit(); MOST_SLOTS],
+        }
+    }
+}
 
 const ROOM: usize = if cfg!(target_arch = "wasm32") { 12 << 10 } else { 32 << 10 };
 
@@ -41,6 +58,7 @@ const ROOM: usize = if cfg!(target_arch = "wasm32") { 12 << 10 } else { 32 << 10
 const _: () = {
     let constants = MOST_SLOTS - CONSTANTS - MOST_TEMPORARIES;
     let temporary = MOST_TEMPORARIES * STRIPES * size_of::<f64>();
+    assert!(MOST_SLOTS <= u128::BITS as usize);
     assert!((MAX_TENSOR + constants) * LINE + temporary <= ROOM);
     assert!(sums::BLOCK.is_multiple_of(BLOCK) && FAR_BLOCK.is_multiple_of(STRIPES * size_of::<f64>()));
 };
@@ -80,6 +98,29 @@ struct Step {
     from: [u8; 4],
 }
 
+/// Some of the slots, a bit each.
+#[derive(Clone, Copy)]
+struct Slots(u128);
+
+impl Slots {
+    /// From one slot up to another one.
+    #[inline(always)]
+    fn between(from: usize, to: usize) -> Self {
+        let below = |slot: usize| 1_u128.checked_shl(slot as u32).unwrap_or(0).wrapping_sub(1);
+        Self(below(to) & !below(from))
+    }
+
+    #[inline(always)]
+    fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    #[inline(always)]
+    fn has(self, slot: usize) -> bool {
+        slot < MOST_SLOTS && self.0 >> slot & 1 == 1
+    }
+}
+
 /// What is known of a kernel that does what its row says.
 #[derive(Clone, Copy)]
 pub struct Kind {
@@ -92,13 +133,12 @@ pub struct Kind {
 }
 
 /// A program that was found sound.
-struct Program {
-    steps: [MaybeUninit<Step>; MOST_INSTRUCTIONS],
+struct Program<'a> {
+    room: &'a mut Room,
+    /// Its instructions.
     count: usize,
-    /// Where the slots are that its instructions name.
-    slots: [MaybeUninit<Operand>; MOST_SLOTS],
-    /// Whether a slot has numbers of its own for each element.
-    is_stream: [bool; MOST_SLOTS],
+    /// The slots with numbers of their own for each element.
+    by_element: Slots,
     streams: usize,
     /// Whether caches do not hold the arrays.
     is_far: bool,
@@ -106,47 +146,30 @@ struct Program {
     block: usize,
 }
 
-impl Program {
-    /// In place: it is long, and nothing of it has to be there before it is read.
-    #[inline(always)]
-    const fn none() -> Self {
-        Self {
-            steps: [MaybeUninit::uninit(); MOST_INSTRUCTIONS],
-            count: 0,
-            slots: [MaybeUninit::uninit(); MOST_SLOTS],
-            is_stream: [false; MOST_SLOTS],
-            streams: 0,
-            is_far: false,
-            block: 0,
-        }
-    }
-
-    /// Reads it into `self`; None where it is none.
+impl<'a> Program<'a> {
+    /// None where it is none.
     #[inline(always)]
     fn read<T: Scalar>(
-        &mut self,
         kind: Kind,
         streams: &Streams,
         words: Words,
         tensor: &[f64; MAX_TENSOR],
-        room: &mut Room,
-    ) -> Option<()> {
+        room: &'a mut Room,
+    ) -> Option<Self> {
         let Kind { operations, states, values, program } = kind;
         let start = words.count(program)?;
-        self.count = words.count(start).filter(|count| *count <= MOST_INSTRUCTIONS)?;
+        let count = words.count(start).filter(|count| *count <= MOST_INSTRUCTIONS)?;
         let [constants, first] = [words.count(Places::AT.count)?, words.count(Places::AT.constants)?];
         let temporary = CONSTANTS.checked_add(constants).filter(|slot| *slot <= MOST_SLOTS)?;
         let end = MOST_SLOTS.min(temporary + MOST_TEMPORARIES);
 
         // What may be read, which is what has been written.
-        let mut known = [false; MOST_SLOTS];
-        known[..STATE + states].fill(true);
-        known[VALUES..VALUES + values].fill(true);
-        known[CONSTANTS..temporary].fill(true);
+        let mut by_element = Slots::between(0, STATE + states);
+        let for_all = Slots::between(VALUES, VALUES + values).and(Slots::between(CONSTANTS, temporary));
         // Sums change nothing.
         let is_update = program == Places::AT.update;
         let mut last = temporary;
-        for k in 0..self.count {
+        for k in 0..count {
             let number = words.number(start.checked_add(1 + k)?)?;
             let word = number as u64;
             let [operation, to, from @ .., _, _] = word.to_le_bytes();
@@ -154,20 +177,21 @@ impl Program {
                 return None;
             }
             let operation = *operations.get(usize::from(operation))?;
-            if !from.iter().all(|slot| known.get(usize::from(*slot)) == Some(&true)) {
+            let known = by_element.and(for_all);
+            if !from.iter().all(|slot| known.has(usize::from(*slot))) {
                 return None;
             }
             let slot = usize::from(to);
             if (temporary..end).contains(&slot) {
-                known[slot] = true;
+                by_element = by_element.and(Slots::between(slot, slot + 1));
                 last = last.max(slot + 1);
             } else if !is_update || !(slot == THETA || (STATE..STATE + states).contains(&slot)) {
                 return None;
             }
-            self.steps[k].write(Step { operation, to, from });
+            room.steps[k].write(Step { operation, to, from });
         }
 
-        let mut next = (&raw mut room.0).cast::<u8>();
+        let mut next = (&raw mut room.numbers).cast::<u8>();
         let line = LINE / size_of::<T>();
         let mut put = |slot: &mut MaybeUninit<Operand>, number: f64| {
             // SAFETY: there is a line for each slot that is not temporary, as was asserted above.
@@ -175,33 +199,31 @@ impl Program {
             slot.write(Operand { at: next, mask: 0 });
             next = next.wrapping_add(LINE);
         };
-        for (slot, value) in self.slots[VALUES..].iter_mut().zip(tensor).take(values) {
+        for (slot, value) in room.slots[VALUES..].iter_mut().zip(tensor).take(values) {
             put(slot, *value);
         }
-        for (k, slot) in self.slots[CONSTANTS..temporary].iter_mut().enumerate() {
+        for (k, slot) in room.slots[CONSTANTS..temporary].iter_mut().enumerate() {
             put(slot, words.number(first.checked_add(k)?)?);
         }
         let lanes = |at: *const u8| Operand { at, mask: usize::MAX };
-        self.streams = STATE + states;
-        #[cfg(target_arch = "x86_64")]
-        {
-            self.is_far = streams.plane * size_of::<T>() * self.streams > FAR;
-        }
+        let arrays = STATE + states;
         let own = [streams.theta.cast_const(), streams.g].into_iter();
-        let own = own.chain(streams.state.map(<*mut u8>::cast_const)).take(self.streams);
-        self.slots.iter_mut().zip(own).for_each(|(slot, at)| _ = slot.write(lanes(at)));
+        let own = own.chain(streams.state.map(<*mut u8>::cast_const)).take(arrays);
+        room.slots.iter_mut().zip(own).for_each(|(slot, at)| _ = slot.write(lanes(at)));
         let left = ROOM - (values + constants) * LINE;
-        self.block = BLOCK / size_of::<T>();
-        while (last - temporary) * self.block * size_of::<T>() > left {
-            self.block /= 2;
+        let mut block = BLOCK;
+        while (last - temporary) * block > left {
+            block /= 2;
         }
-        for slot in &mut self.slots[temporary..last] {
+        for slot in &mut room.slots[temporary..last] {
             slot.write(lanes(next));
-            next = next.wrapping_add(self.block * size_of::<T>());
+            next = next.wrapping_add(block);
         }
-        self.is_stream = known;
-        self.is_stream[VALUES..temporary].fill(false);
-        Some(())
+        #[cfg(target_arch = "x86_64")]
+        let is_far = streams.plane * size_of::<T>() * arrays > FAR;
+        #[cfg(not(target_arch = "x86_64"))]
+        let is_far = false;
+        Some(Self { room, count, by_element, streams: arrays, is_far, block: block / size_of::<T>() })
     }
 
     /// Runs it over `length` elements, block by block; `then` is told how many elements of a block there are.
@@ -219,7 +241,7 @@ impl Program {
         for at in (0..length).step_by(self.block) {
             let count = self.block.min(length - at);
             let fetches = self.is_far && at + (AHEAD + 1) * self.block <= length;
-            for (k, step) in self.steps[..self.count].iter().enumerate() {
+            for (k, step) in self.room.steps[..self.count].iter().enumerate() {
                 if fetches {
                     // A part at each instruction: few lines can be on their way at once.
                     let [from, to] = [k, k + 1].map(|k| bytes * k / self.count / LINE * LINE);
@@ -235,7 +257,7 @@ impl Program {
             then(self, count);
             for slot in 0..self.streams {
                 let moved = self.slot(slot).moved(bytes);
-                self.slots[slot].write(moved);
+                self.room.slots[slot].write(moved);
             }
         }
     }
@@ -247,7 +269,7 @@ impl Program {
         for (k, wanted) in wanted.iter_mut().enumerate().take(count) {
             let number = words.count(first.checked_add(k)?)?;
             let (slot, what) = (number / 4, number % 4);
-            *wanted = Some((slot, what)).filter(|_| self.is_stream.get(slot) == Some(&true) && what < KINDS);
+            *wanted = Some((slot, what)).filter(|_| self.by_element.has(slot) && what < KINDS);
             (*wanted)?;
         }
         Some(wanted)
@@ -257,7 +279,7 @@ impl Program {
     #[inline(always)]
     fn slot(&self, number: usize) -> Operand {
         // SAFETY: `read` lets through no instruction, nor sum, of a slot that it does not write.
-        unsafe { self.slots[number].assume_init() }
+        unsafe { self.room.slots[number].assume_init() }
     }
 }
 
@@ -297,9 +319,8 @@ pub unsafe fn update<T: Scalar>(
     tensor: &[f64; MAX_TENSOR],
     length: usize,
 ) {
-    let mut room = Room(MaybeUninit::uninit());
-    let mut program = Program::none();
-    if program.read::<T>(kind, streams, Words(row), tensor, &mut room).is_some() {
+    let mut room = Room::new();
+    if let Some(mut program) = Program::read::<T>(kind, streams, Words(row), tensor, &mut room) {
         // SAFETY: passed on.
         unsafe { program.run::<T>(length, |_, _| ()) }
     }
@@ -343,10 +364,10 @@ pub unsafe fn measure<T: Scalar>(
     tensor: &[f64; MAX_TENSOR],
     length: usize,
 ) -> [f64; MAX_SUMS] {
-    let mut room = Room(MaybeUninit::uninit());
-    let mut program = Program::none();
-    let is_there = program.read::<T>(kind, streams, Words(row), tensor, &mut room).is_some();
-    let Some(wanted) = is_there.then(|| program.wanted(Words(row), kind.program)).flatten() else {
+    let mut room = Room::new();
+    let read = Program::read::<T>(kind, streams, Words(row), tensor, &mut room);
+    let both = read.and_then(|program| Some((program.wanted(Words(row), kind.program)?, program)));
+    let Some((wanted, mut program)) = both else {
         return [f64::NAN; MAX_SUMS];
     };
     let mut stripes = [[0.0; STRIPES]; MAX_SUMS];

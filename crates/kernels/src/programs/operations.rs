@@ -83,8 +83,13 @@ unsafe fn blend<V: Vector, O: Operation>(to: *mut V::Scalar, operands: &Operands
     // SAFETY: passed on, for all of them.
     unsafe {
         let (a, c) = (one::<V>(a, 0), one::<V>(c, 0));
-        for (number, at) in (0..length).step_by(V::LANES).enumerate() {
-            O::apply([a, one(b, number), c, one(d, number)]).store(to.add(at));
+        let pairs = length / (2 * V::LANES);
+        for number in 0..pairs {
+            let [b, d] = [b, d].map(|from| two::<V>(from, 2 * number));
+            O::apply([Two(a, a), b, Two(c, c), d]).store(to.add(2 * number * V::LANES));
+        }
+        for number in 2 * pairs..length.div_ceil(V::LANES) {
+            O::apply([a, one(b, number), c, one(d, number)]).store(to.add(number * V::LANES));
         }
     }
 }
@@ -208,6 +213,7 @@ operations! {
     Divide(a, b): a / b;
     Over(a, b): a.div_or_zero(b);
     MultiplyOver(a, b, c): (a * b).div_or_zero(c);
+    MultiplyOverFrom(a, b, c, d): d - (a * b).div_or_zero(c);
     OverMultiply(a, b, c): a.div_or_zero(b) * c;
     Negate(a): splat::<V>(-1.0) * a;
     Abs(a): a.abs();
