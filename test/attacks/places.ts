@@ -94,8 +94,12 @@ function mapped<T extends object>(
   const copy = Array.isArray(node) ? [] : Object.create(Object.getPrototypeOf(node))
   for (const [key, inner] of Object.entries(node)) {
     const value = of(inner, key)
-    const property = key === defined ? (value as PropertyDescriptor) : { value, writable: true }
-    Object.defineProperty(copy, key, { enumerable: true, configurable: true, ...property })
+    if (key !== defined) copy[key] = value
+    else
+      Object.defineProperty(copy, key, {
+        ...{ enumerable: true, configurable: true },
+        ...(value as PropertyDescriptor),
+      })
   }
   return copy
 }
