@@ -95,7 +95,7 @@ export class Fits {
   readonly #count: number
   readonly #samples: readonly Float64Array[]
   readonly #model: Bound | FitModel
-  readonly #found: Found
+  #made: Found | undefined
   readonly #profiled: Profiled | undefined
   /** Whether they start where others have ended that are much like them. */
   readonly #isNear: boolean
@@ -167,9 +167,7 @@ export class Fits {
     }
     this.#starts = new Map(started.map((parameter) => [parameter.name, this.#startOf(parameter)]))
     this.choice = called ? inTypeScript(options) : chooseAdvancer(options)
-    const [count, size] = [this.#count, problem.free.length]
-    const words = Array.from({ length: Math.ceil(size / 32) })
-    const make = () => new Float64Array(count).fill(NaN)
+    const count = this.#count
     this.#isDone = new Uint8Array(count)
     const { by, level } = options.intervals
     // Weights by the model and a covariance come afterwards, and profiles with them or on demand.
@@ -177,20 +175,34 @@ export class Fits {
     const isAtOnce = covariance === undefined && [sigma, weights].every((given) => typeof given !== 'string')
     const profiles = () => noProfiles(isAtOnce ? profileNames(undefined, problem) : [], level, count)
     this.#profiled = by === 'profile' ? profiles() : undefined
-    this.#found = {
-      free: problem.free.map(make),
+  }
+
+  /** Not made before the first fits have ended: then the engine is at work on others, and memory is slow to come. */
+  get #found(): Found {
+    this.#made ??= this.#emptied()
+    return this.#made
+  }
+
+  #emptied(): Found {
+    const { free } = this.#problem
+    const [count, size] = [this.#count, free.length]
+    const words = Array.from({ length: Math.ceil(size / 32) })
+    const make = () => new Float64Array(count).fill(NaN)
+    const { rows } = this.#counted
+    // Of those that are not begun.
+    const reason = new Uint8Array(count)
+    for (let fit = 0; fit < count; fit++) reason[fit] = rows[fit] < size ? TOO_FEW : NOT_FINITE
+    return {
+      free: free.map(make),
       covariance: Array.from({ length: inTriangle(size, 0) }, make),
-      errors: problem.free.map(make),
+      errors: free.map(make),
       cost: make(),
       held: words.map(() => new Uint32Array(count)),
       undetermined: words.map(() => new Uint32Array(count)),
       evaluations: new Uint32Array(count),
-      reason: new Uint8Array(count),
+      reason,
       minima: [],
     }
-    // Of those that are not begun.
-    const { reason } = this.#found
-    for (let fit = 0; fit < count; fit++) reason[fit] = this.#counted.rows[fit] < size ? TOO_FEW : NOT_FINITE
   }
 
   get #problem(): Problem {
