@@ -153,7 +153,10 @@ const settings: readonly (readonly [name: string, twin: string, more: object, gi
 
 test('Adam is four operations, and kernels load what is the same for all elements once', () => {
   const { own } = twins.find(({ name }) => name === 'own-adam-unprotected') as Twin
-  const operations = Array.from(described(own() as never).matchAll(/\w+ ← \w+\(.*\)/g), ([operation]) => operation)
+  const operations = Array.from(
+    described(own() as never).matchAll(/\w+ ← \w+\(.*\)/g),
+    ([operation]) => operation,
+  )
   expect(operations).toEqual([
     'm ← blend(beta1, m, 1 - beta1, g)',
     'v ← blendSquare(beta2, v, 1 - beta2, g)',
