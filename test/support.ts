@@ -5,6 +5,7 @@ import { expect } from 'vitest'
 import { definitions } from '../dist/rules/definitions.js'
 import { arrayOf, bitsOf, type Dtype, digest, dtypes, type FloatArray, random, withOneNaN } from './bits.js'
 import { type Case, cases } from './cases.js'
+import { remembered } from './helpers.js'
 
 export const STEPS = 10
 
@@ -101,7 +102,7 @@ export interface Data {
  *
  * @param gaps leaves out some gradients
  */
-export function makeData(dtype: Dtype, lengths: readonly number[], seed = 1, gaps = false): Data {
+function dataFrom(dtype: Dtype, lengths: readonly number[], seed = 1, gaps = false): Data {
   const next = random(seed)
   const pick = <T>(list: readonly T[]) => list[Math.floor(next() * list.length)]
   const { tame, wild } = specials[dtype]
@@ -130,6 +131,8 @@ export function makeData(dtype: Dtype, lengths: readonly number[], seed = 1, gap
     ),
   }
 }
+
+export const makeData = remembered(dataFrom)
 
 /** Arrays with their names, and the updates of each tensor. */
 export interface Snapshot {

@@ -98,16 +98,25 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
     const file = addon as string
     const lines = objdump('-d', '--no-show-raw-insn', file).stdout.split('\n')
     const instructions = lines.flatMap((line) => {
-      const found = /^ *([0-9a-f]+):\t(.*)$/.exec(line)
-      return found === null ? [] : [{ address: Number.parseInt(found[1], 16), text: found[2] }]
+      const end = line.indexOf(':\t')
+      return end < 0 ? [] : [{ address: Number.parseInt(line.slice(0, end), 16), text: line.slice(end + 2) }]
     })
+    /** How many come before an address. */
+    const before = (address: number) => {
+      let [low, high] = [0, instructions.length]
+      while (low < high) {
+        const middle = (low + high) >> 1
+        if (instructions[middle].address < address) low = middle + 1
+        else high = middle
+      }
+      return low
+    }
     // By the table of symbols, because functions of the same code share an address.
     for (const [, from, size, name] of objdump('-t', '-C', file).stdout.matchAll(
       /^([0-9a-f]+) .*\.text\t([0-9a-f]+) +(antigrad_kernels::dispatch::.+|antigrad_native::bound::call::<.+)$/gm,
     )) {
       const first = Number.parseInt(from, 16)
-      const end = first + Number.parseInt(size, 16)
-      const own = instructions.filter(({ address }) => address >= first && address < end)
+      const own = instructions.slice(before(first), before(first + Number.parseInt(size, 16)))
       code.set(shortened(name), own.map(({ text }) => `${text}\n`).join(''))
     }
   })
