@@ -98,14 +98,14 @@ async function thread() {
 }
 
 /** Those that Miri, some thousand times slower, can do in minutes. */
-const small = ['lent::', 'plan::', 'corrupt', 'cut_short']
+const small = ['lent::', 'plan::', 'equations::', 'corrupt', 'cut_short']
 
 async function miri() {
   if (!isThere('Miri', 'miri', 'rust-src')) return
   const flags = { MIRIFLAGS: '-Zmiri-disable-isolation' }
   await rustTests('Miri, pool', ['miri', 'test', '-p', 'antigrad-pool', '--tests'], flags)
   const kernels = ['miri', 'test', '-p', 'antigrad-kernels', '--test', 'arena', '--test', 'many']
-  await rustTests('Miri, plans, lent gradients, spoilt tables and batches', kernels, flags, small)
+  await rustTests('Miri, plans, lent gradients, equations, spoilt tables and batches', kernels, flags, small)
 }
 
 const parts = { address, thread, miri }

@@ -102,16 +102,21 @@ async function testAddon() {
     // It is for another processor.
     await run('npm', ['install', '--force', '--ignore-scripts', node], { cwd: home })
   }
-  const bundle = join(folder, 'digests.mjs')
-  const options = ['--bundle', '--format=esm', '--target=es2022', '--external:antigrad']
-  await run('node_modules/.bin/esbuild', ['test/digests.ts', ...options, `--outfile=${bundle}`])
-  const here = printed(process.execPath, bundle)
+  const options = ['--bundle', '--format=esm', '--target=es2022', '--external:antigrad', '--outbase=test']
+  const programs = ['test/digests.ts', 'test/equations/digests.ts']
+  await run('node_modules/.bin/esbuild', [...programs, ...options, `--outdir=${folder}`])
+  const bundles = ['digests.js', 'equations/digests.js'].map((file) => join(folder, file))
+  const of = (...command) => {
+    const [all, equations] = bundles.map((bundle) => printed(...command, bundle))
+    return { ...all, equations }
+  }
+  const here = of(process.execPath)
   process.env.ANTIGRAD_ADDON = join(folder, 'antigrad.linux-arm64-gnu.node')
   const [command, ...args] = [...emulator, program]
-  const there = printed(command, ...args, bundle)
+  const there = of(command, ...args)
   const { available, reasons, instructionSets } = there.engines.native
   if (!available) throw new Failure(`The addon does not load on arm64: ${reasons.join('; ')}.`)
-  for (const kind of ['digests', 'many']) {
+  for (const kind of ['digests', 'many', 'equations']) {
     for (const [engine, found] of Object.entries(there[kind])) {
       const wrong = Object.keys(found).filter((name) => found[name] !== here[kind].typescript[name])
       if (wrong.length > 0) throw new Failure(`${engine} on arm64 computes other bits: ${wrong.join('; ')}`)
@@ -122,7 +127,8 @@ async function testAddon() {
   const race = ['dist/command-line/cli.js', 'race', '--max-iterations', '100', '--json']
   const { raced, sameBits } = printed(command, ...args, ...race)
   if (!sameBits) throw new Failure('Engines have other bits in the race on arm64.')
-  const count = Object.keys(here.digests.typescript).length + Object.keys(here.many.typescript).length
+  const kinds = [here.digests, here.many, here.equations]
+  const count = kinds.reduce((sum, { typescript }) => sum + Object.keys(typescript).length, 0)
   const what = `${count} results the same in ${Object.keys(there.digests).join(', ')}; raced ${raced.join(', ')}`
   say(`The addon in ${node}, with ${instructionSets.join(' and ')}: ${what}, ${seconds(start)}.`)
 }

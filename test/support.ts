@@ -143,7 +143,7 @@ export interface Snapshot {
 /** For rules of matrices alone each tensor is a column. */
 function shapesFor(rule: Case['rule'], { initial }: Data) {
   const name = rule.name === 'delayedStart' ? rule.rule.name : rule.name
-  return definitions[name].wantsShapes && { shapes: initial.map(({ length }) => [length, 1]) }
+  return definitions[name]?.wantsShapes && { shapes: initial.map(({ length }) => [length, 1]) }
 }
 
 /** An optimizer of a case on a forced engine, with all that may be in its state. */

@@ -1,0 +1,10 @@
+/** Prints what rules by equations compute on each engine: `npm run test:arm` compares them with another processor's. */
+
+import { digests, variants } from '../support.js'
+import { twins } from './rules.js'
+
+const cases = twins.map(({ name, own, options }) => ({ name, rule: own(options), options: {} }))
+
+console.log(
+  JSON.stringify(Object.fromEntries(variants.map((variant) => [variant.name, digests(variant, cases)]))),
+)
