@@ -134,9 +134,9 @@ pub struct Kind {
 
 /// A program that was found sound.
 struct Program<'a> {
-    room: &'a mut Room,
-    /// Its instructions.
-    count: usize,
+    // Not all of the room: that would be another way to its numbers, to which slots point.
+    steps: &'a [MaybeUninit<Step>],
+    slots: &'a mut [MaybeUninit<Operand>; MOST_SLOTS],
     /// The slots with numbers of their own for each element.
     by_element: Slots,
     streams: usize,
@@ -169,7 +169,8 @@ impl<'a> Program<'a> {
         // Sums change nothing.
         let is_update = program == Places::AT.update;
         let mut last = temporary;
-        for k in 0..count {
+        let Room { numbers, steps, slots } = room;
+        for (k, step) in steps.iter_mut().enumerate().take(count) {
             let number = words.number(start.checked_add(1 + k)?)?;
             let word = number as u64;
             let [operation, to, from @ .., _, _] = word.to_le_bytes();
@@ -188,10 +189,10 @@ impl<'a> Program<'a> {
             } else if !is_update || !(slot == THETA || (STATE..STATE + states).contains(&slot)) {
                 return None;
             }
-            room.steps[k].write(Step { operation, to, from });
+            step.write(Step { operation, to, from });
         }
 
-        let mut next = (&raw mut room.numbers).cast::<u8>();
+        let mut next = numbers.as_mut_ptr().cast::<u8>();
         let line = LINE / size_of::<T>();
         let mut put = |slot: &mut MaybeUninit<Operand>, number: f64| {
             // SAFETY: there is a line for each slot that is not temporary, as was asserted above.
@@ -199,23 +200,23 @@ impl<'a> Program<'a> {
             slot.write(Operand { at: next, mask: 0 });
             next = next.wrapping_add(LINE);
         };
-        for (slot, value) in room.slots[VALUES..].iter_mut().zip(tensor).take(values) {
+        for (slot, value) in slots[VALUES..].iter_mut().zip(tensor).take(values) {
             put(slot, *value);
         }
-        for (k, slot) in room.slots[CONSTANTS..temporary].iter_mut().enumerate() {
+        for (k, slot) in slots[CONSTANTS..temporary].iter_mut().enumerate() {
             put(slot, words.number(first.checked_add(k)?)?);
         }
         let lanes = |at: *const u8| Operand { at, mask: usize::MAX };
         let arrays = STATE + states;
         let own = [streams.theta.cast_const(), streams.g].into_iter();
         let own = own.chain(streams.state.map(<*mut u8>::cast_const)).take(arrays);
-        room.slots.iter_mut().zip(own).for_each(|(slot, at)| _ = slot.write(lanes(at)));
+        slots.iter_mut().zip(own).for_each(|(slot, at)| _ = slot.write(lanes(at)));
         let left = ROOM - (values + constants) * LINE;
         let mut block = BLOCK;
         while (last - temporary) * block > left {
             block /= 2;
         }
-        for slot in &mut room.slots[temporary..last] {
+        for slot in &mut slots[temporary..last] {
             slot.write(lanes(next));
             next = next.wrapping_add(block);
         }
@@ -223,7 +224,14 @@ impl<'a> Program<'a> {
         let is_far = streams.plane * size_of::<T>() * arrays > FAR;
         #[cfg(not(target_arch = "x86_64"))]
         let is_far = false;
-        Some(Self { room, count, by_element, streams: arrays, is_far, block: block / size_of::<T>() })
+        Some(Self {
+            steps: &steps[..count],
+            slots,
+            by_element,
+            streams: arrays,
+            is_far,
+            block: block / size_of::<T>(),
+        })
     }
 
     /// Runs it over `length` elements, block by block; `then` is told how many elements of a block there are.
@@ -241,14 +249,14 @@ impl<'a> Program<'a> {
         for at in (0..length).step_by(self.block) {
             let count = self.block.min(length - at);
             let fetches = self.is_far && at + (AHEAD + 1) * self.block <= length;
-            for (k, step) in self.room.steps[..self.count].iter().enumerate() {
+            for (k, step) in self.steps.iter().enumerate() {
                 if fetches {
                     // A part at each instruction: few lines can be on their way at once.
-                    let [from, to] = [k, k + 1].map(|k| bytes * k / self.count / LINE * LINE);
+                    let [from, to] = [k, k + 1].map(|k| bytes * k / self.steps.len() / LINE * LINE);
                     let next = |slot: usize| self.slot(slot).at.wrapping_add(AHEAD * bytes + from);
                     (0..self.streams).for_each(|slot| fetch(next(slot), to - from));
                 }
-                // SAFETY: `read` has written so many.
+                // SAFETY: `read` has written all of them.
                 let Step { operation, to, from } = *unsafe { step.assume_init_ref() };
                 let operands = from.map(|slot| self.slot(usize::from(slot)));
                 // SAFETY: the caller vouches for the streams; temporary slots have a block.
@@ -257,7 +265,7 @@ impl<'a> Program<'a> {
             then(self, count);
             for slot in 0..self.streams {
                 let moved = self.slot(slot).moved(bytes);
-                self.room.slots[slot].write(moved);
+                self.slots[slot].write(moved);
             }
         }
     }
@@ -279,7 +287,7 @@ impl<'a> Program<'a> {
     #[inline(always)]
     fn slot(&self, number: usize) -> Operand {
         // SAFETY: `read` lets through no instruction, nor sum, of a slot that it does not write.
-        unsafe { self.room.slots[number].assume_init() }
+        unsafe { self.slots[number].assume_init() }
     }
 }
 
