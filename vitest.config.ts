@@ -35,7 +35,8 @@ const project = (
   },
 })
 
-const workers = Math.max(2, availableParallelism())
+// One more than there are processors: a test often waits for a browser or a process.
+const workers = 1 + Math.max(2, availableParallelism())
 
 export default defineConfig({
   test: {
