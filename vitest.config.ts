@@ -35,8 +35,7 @@ const project = (
   },
 })
 
-// One more than there are processors: a test often waits for a browser or a process.
-const workers = 1 + Math.max(2, availableParallelism())
+const workers = Math.max(2, availableParallelism())
 
 export default defineConfig({
   test: {
