@@ -8,6 +8,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import * as manifest from '../dist/arena/manifest.js'
+import { firstWhere } from '../dist/fits/models/rows.js'
 import { wasmModule as catalogue } from '../dist/webassembly/catalogue.js'
 import { wasmModule as core } from '../dist/webassembly/core.js'
 import { bytesOf } from '../dist/webassembly/module.js'
@@ -101,16 +102,9 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
       const end = line.indexOf(':\t')
       return end < 0 ? [] : [{ address: Number.parseInt(line.slice(0, end), 16), text: line.slice(end + 2) }]
     })
+    const addresses = Float64Array.from(instructions, ({ address }) => address)
     /** How many come before an address. */
-    const before = (address: number) => {
-      let [low, high] = [0, instructions.length]
-      while (low < high) {
-        const middle = (low + high) >> 1
-        if (instructions[middle].address < address) low = middle + 1
-        else high = middle
-      }
-      return low
-    }
+    const before = (address: number) => firstWhere(addresses, (at) => at >= address)
     // By the table of symbols, because functions of the same code share an address.
     for (const [, from, size, name] of objdump('-t', '-C', file).stdout.matchAll(
       /^([0-9a-f]+) .*\.text\t([0-9a-f]+) +(antigrad_kernels::dispatch::.+|antigrad_native::bound::call::<.+)$/gm,

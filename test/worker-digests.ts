@@ -47,7 +47,7 @@ export async function workerDigests(running: Running) {
     const ways: Record<string, () => Promise<ManyResult>> = {
       adam: () => minimizeMany(valley, start, adam({ lr: 0.05 }), { maxIterations: 600, ...running }),
       rprop: () =>
-        minimizeMany(valley, start, rprop(), { bounds: { x: [-1, 0.5] }, maxIterations: 100, ...running }),
+        minimizeMany(valley, start, rprop(), { bounds: { x: [-1, 0.5] }, maxIterations: 400, ...running }),
       'radam, rates by run': () => {
         const lr = Array.from({ length: RUNS }, (_, run) => [0.01, 0.02, 0.05][run % 3])
         return minimizeMany(valley, start, radam(), { each: { lr }, maxIterations: 300, ...running })

@@ -381,6 +381,7 @@ describe("the visitor's own function", () => {
 
 describe('a rule of one’s own', () => {
   const field = (page: Page) => page.getByLabel('Equations of optimizer 1')
+  const scene = scenes.find(({ title }) => title === 'A rule of your own')?.hash ?? ''
 
   test('is typed, raced as in Node, explained, mended, slid, shared and saved', async () => {
     const page = await open('f=booth&from=-7,-4&maxIterations=200&adam=lr:0.5')
@@ -433,7 +434,7 @@ describe('a rule of one’s own', () => {
   })
 
   test('has basins', async () => {
-    const page = await open(scenes.find(({ title }) => title === 'A rule of your own')?.hash ?? '')
+    const page = await open(scene)
     await page.locator('#basins > summary').click()
     await page.getByText('Done: 250,000 starts of tiger').waitFor({ timeout: 60_000 })
   })
@@ -460,11 +461,10 @@ describe('a rule of one’s own', () => {
 
   test('is shown though the race before it writes its address late', async () => {
     const page = await open('f=booth&adam=lr:0.5')
-    const { hash } = scenes.find(({ title }) => title === 'A rule of your own') ?? { hash: '' }
     await page.evaluate((hash) => {
       location.hash = hash
       history.replaceState(null, '', '#f=bowl&adam=lr:0.5')
-    }, hash)
+    }, scene)
     await field(page).waitFor()
     await expect.poll(() => page.evaluate(() => location.hash)).toContain('tiger')
   })
