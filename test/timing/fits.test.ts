@@ -172,20 +172,3 @@ test('a fit of a function takes no longer than two and a half of an expression',
   least(3, ofFunction)
   expect(least(10, ofFunction) / least(10, ofText)).toBeLessThan(2.5)
 })
-
-test('refits of a bootstrap take less than as many fits from there do', () => {
-  const t = Float64Array.from({ length: 40 }, (_, k) => k / 10)
-  const y = t.map((at) => 2.2 * Math.exp(-1.2 * at) + 0.3 + 0.05 * (next() - 0.5))
-  const text = expression('a*exp(-b*t) + c')
-  const options = { start: { a: 2.2, b: 1.2, c: 0.3 }, sigma: t.map((at) => 0.01 + at / 100), threads: 1 }
-  const all = Array.from({ length: 1000 }, () => y.map((at) => at + 0.02 * (next() - 0.5)))
-  const found = fitOne(text, { t, y }, options)
-  const refits = () => found.bootstrap({ count: 1000 })
-  const fits = () => fitManySync(text, { t, y: all }, options)
-  least(100, refits)
-  least(100, fits)
-  // In turns, as a processor's speed changes. It is .77; before they were drawn where programs want them it was 1.
-  const turns = Array.from({ length: 60 }, () => [least(1, refits), least(1, fits)])
-  const [ofRefits, ofFits] = [0, 1].map((of) => Math.min(...turns.map((times) => times[of])))
-  expect(ofRefits / ofFits).toBeLessThan(0.9)
-})
