@@ -139,6 +139,13 @@ describe('the command line', () => {
     expect(printed('run', 'plan.json', '--store', store)).toBe('40 of 40 chunks are done\n')
     printed('merge', 'plan.json', '--store', store, '-o', 'out.ndjson')
     expect(readFileSync(at('out.ndjson'), 'utf8')).toBe(direct)
+    if (process.platform !== 'win32') {
+      const merge = `'${process.execPath}' '${cli}' merge plan.json --store '${store}' -o pipe`
+      const passed = spawnSync('sh', ['-c', `mkfifo pipe; cat pipe & ${merge} || kill $!; wait`], {
+        ...{ cwd: folder, env, encoding: 'utf8', timeout: 60_000 },
+      })
+      expect(passed.stdout).toBe(direct)
+    }
     expect(printed('status', 'plan.json', '--store', store)).toBe('40 of 40 chunks are done\n')
   })
 

@@ -1,12 +1,17 @@
 /** Runs as files: what is read is what was saved, at the moment of the call, whatever happens meanwhile. */
 
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
+  chmodSync,
   existsSync,
+  lstatSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs'
@@ -425,6 +430,35 @@ test('what was there stays until the new file is whole, and no other is left', a
     expect(readFileSync(path).equals(before)).toBe(true)
   }
   await writing
+  expect(readdirSync(folder)).toEqual(names)
+})
+
+test.skipIf(process.platform === 'win32')('a link stays one, and a file keeps its rights', async () => {
+  const [path, link] = [fresh(), fresh()]
+  await writeFile(path, large())
+  chmodSync(path, 0o600)
+  symlinkSync(path, link)
+  const optimizer = large()
+  optimizer.step(gradients)
+  await writeFile(link, optimizer)
+  expect(lstatSync(link).isSymbolicLink()).toBe(true)
+  expect(statSync(path).mode & 0o777).toBe(0o600)
+  expect(Optimizer.load(await readFile(path)).updates).toBe(optimizer.updates)
+  expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([])
+})
+
+test.skipIf(process.platform === 'win32')('what is no file is not replaced', async () => {
+  const pipe = fresh()
+  spawnSync('mkfifo', [pipe])
+  const names = readdirSync(folder)
+  for (const [path, what] of [
+    [pipe, 'a device or a pipe'],
+    [folder, 'a folder'],
+  ]) {
+    const expected = `path: expected a file, or a name that is free, got ${what}`
+    await expect(writeFile(path, large())).rejects.toThrow(expected)
+  }
+  expect(lstatSync(pipe).isFIFO()).toBe(true)
   expect(readdirSync(folder)).toEqual(names)
 })
 

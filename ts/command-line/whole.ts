@@ -1,9 +1,12 @@
-import { open, rename, unlink } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
+import { openSink } from '#disk'
+import type { Sink } from '../files/places.js'
 import { AntigradError, messageOf } from '../ground/errors.js'
 import { printable } from '../ground/text.js'
 
 /**
  * Writes a file aside and gives it its name when all of it is on the disk: what was there stays unless all goes well.
+ * A pipe or a device gets what comes.
  *
  * @throws (rejects with) AntigradError where it cannot be written; what the parts throw
  */
@@ -11,20 +14,29 @@ export async function writeWhole(
   path: string,
   parts: AsyncIterable<Uint8Array> | Iterable<string>,
 ): Promise<void> {
-  const aside = `${path}.${process.pid}.aside`
   const explained = <T>(work: Promise<T>) =>
     work.catch((thrown) => {
       throw new AntigradError(`${printable(path)}: ${messageOf(thrown)}`)
     })
-  const file = await explained(open(aside, 'w'))
+  const found = await stat(path).catch(() => undefined)
+  const passesOn = found !== undefined && !found.isFile() && !found.isDirectory()
+  const sink = await explained(passesOn ? openStream(path) : openSink(path))
   try {
-    for await (const part of parts) await explained(file.writeFile(part))
-    await explained(file.sync())
-    await explained(file.close())
-    await explained(rename(aside, path))
+    let at = 0
+    for await (const part of parts) {
+      const bytes = Buffer.from(part)
+      await explained(sink.write(bytes, at))
+      at += bytes.length
+    }
+    await explained(sink.finish())
   } catch (thrown) {
-    await file.close().catch(() => {})
-    await unlink(aside).catch(() => {})
+    await sink.abort()
     throw thrown
   }
+}
+
+async function openStream(path: string): Promise<Sink> {
+  const file = await open(path, 'w')
+  const close = () => file.close()
+  return { write: (bytes) => file.writeFile(bytes), finish: close, abort: close }
 }

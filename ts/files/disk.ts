@@ -1,11 +1,12 @@
 /** Files of Node, Bun and Deno. */
 
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as zlib from 'node:zlib'
 import { crc32 as slow } from './crc32.js'
+import { FileError } from './errors.js'
 import { ended, type Sink, type Source } from './places.js'
 
 type Crc32 = (bytes: Uint8Array, before?: number) => number
@@ -41,13 +42,35 @@ export async function openSource(place: string | URL): Promise<Source> {
 }
 
 /**
+ * Where a name leads, so that a link stays one, and the rights of the file that is there.
+ *
+ * @throws FileError where it is none, and would be lost
+ */
+async function targetOf(path: string): Promise<{ readonly path: string; readonly mode?: number }> {
+  try {
+    const found = await stat(path)
+    if (found.isFile()) return { path: await realpath(path), mode: found.mode & 0o777 }
+    throw new FileError(
+      'path',
+      'a file, or a name that is free',
+      found.isDirectory() ? 'a folder' : 'a device or a pipe',
+    )
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown
+    return { path }
+  }
+}
+
+/**
  * A file that is there under its name when it is whole and on the disk, and not before: whatever was there before
  * stays until then.
+ *
+ * @throws FileError where something is there that is no file
  */
 export async function openSink(place: string | URL): Promise<Sink> {
-  const path = pathOf(place)
+  const { path, mode } = await targetOf(pathOf(place))
   const temporary = `${path}.${randomUUID().slice(0, 8)}${TEMPORARY}`
-  const file = await open(temporary, 'wx')
+  const file = await open(temporary, 'wx', mode)
   let fresh = 0
   let syncing: Promise<void> | undefined
   const sync = async () => {

@@ -57,7 +57,8 @@ const KEYS = { version: `${OWN}version`, run: `${OWN}run`, sum: `${OWN}run.crc32
  *
  * @param path where; a folder has to be there
  * @throws (rejects with) what `save()` throws; OptionError for an option; FileError where a name is no Unicode or
- * names take more than 100 MB; what the file system throws, and nothing is left behind then
+ * names take more than 100 MB, or something is there that is no file; what the file system throws, and nothing is left
+ * behind then
  */
 export async function writeFile(
   path: string | URL,
