@@ -79,7 +79,7 @@ function ran(command, args, { cwd, env = {}, timeout = Infinity }) {
     })
   return new Promise((resolve) => {
     child.on('error', ({ message }) => resolve({ text: message, status: 1 }))
-    child.on('close', (status) => resolve({ text, status }))
+    child.on('close', (status, signal) => resolve({ text, status, signal }))
   }).finally(() => clearInterval(watch))
 }
 
@@ -312,8 +312,9 @@ async function findsIn(tests, number) {
   const reaching = tests.filter(({ reached }) => reached.has(number))
   if (reaching.length === 0) return 'NOT FOUND: nothing comes to it'
   for (const { name, run, time } of reaching) {
-    const { status } = await run({ ANTIGRAD_MISTAKE: String(number) }, 10 * time + 60_000)
-    if (status !== 0) return `found by ${name}${status === null ? ' and the clock' : ''}`
+    const { status, signal } = await run({ ANTIGRAD_MISTAKE: String(number) }, 10 * time + 60_000)
+    // SIGKILL is the clock's.
+    if (status !== 0) return `found by ${name}${signal ? `: ${signal}` : ''}`
   }
   return `NOT FOUND by ${reaching.length} tests`
 }

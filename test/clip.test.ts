@@ -334,6 +334,15 @@ describe.each([...variants, ...threads])('by unit, $name', ({ name: _, ...engine
     expect(optimizer.params[1]).toBeCloseTo(-0.8, 12)
     expect([...optimizer.params.slice(2)]).toEqual([-0.25, -0.5, NaN, 0])
   })
+
+  test.each(dtypes)('without noise −0 stays −0, which noise of 0 would make 0, in %s', (dtype) => {
+    const start = array(dtype, Array(16).fill(-0))
+    const clip = { adaptive: unitwise({ factor: 0.5 }) }
+    const optimizer = new Optimizer(start, gradientDescent({ lr: 1 }), { clip, shapes: [4, 4], ...engine })
+    optimizer.step(array(dtype, Array(16).fill(-0)))
+    // −0 − −0.
+    expect([...optimizer.params]).toEqual(Array(16).fill(0))
+  })
 })
 
 describe('groups', () => {
