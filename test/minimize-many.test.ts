@@ -704,9 +704,15 @@ test.each([
     [1],
     adam(),
     { data: { t: [['1']] } },
-    /data: t: expected a list of numbers, .* for each/,
+    /data: t\[0\]\[0\]: expected a number, got "1"/,
   ],
-  [expression('x + t'), [1, 2], adam(), { data: { t: [[1], 2] } }, /data: t: expected a list of numbers/],
+  [
+    expression('x + t'),
+    [1, 2],
+    adam(),
+    { data: { t: [[1], 2] } },
+    /data: t\[1\]: expected a list of numbers/,
+  ],
   [
     expression('x + t*u'),
     [1],

@@ -108,7 +108,7 @@ test('service.mjs: 1,000 curves a request, and another is answered meanwhile', (
   expect(fits).toMatch(/^1000 of 1000 converged; the first: EC50 0\.45\d* ± 0\.0\d+$/)
   expect(other).toBe('another request was answered meanwhile: well')
   expect(numbersIn(away)[0]).toBeLessThan(1000)
-  expect(wrong).toMatch(/^400: data: y: /)
+  expect(wrong).toMatch(/^400: data: y\[0\]\[0\]: expected a number, got "one"$/)
 })
 
 test('each program is named in examples/README.md and in docs/recipes.md, and is short', () => {

@@ -32,6 +32,13 @@ interface Call {
   options?: unknown
 }
 
+/** An array whose memory is another's. */
+function detached(): Float64Array {
+  const numbers = new Float64Array(6)
+  structuredClone(numbers, { transfer: [numbers.buffer] })
+  return numbers
+}
+
 /** Options beside a good start. */
 const by = (options: object): Call => ({ options: { start, ...options } })
 /** An entry of a, beside good ones. */
@@ -85,12 +92,17 @@ const wrong: readonly Wrong[] = [
   ['a text for a column', of({ t, y: 'abc' }), 'data: y'],
   ['null for a column', of({ t: null, y }), 'data: t'],
   ['a number for a column', of({ t: 5, y }), 'data: t'],
-  ['texts in a column', of({ t, y: ['3', '2', '1', '1', '1', '1'] }), 'data: y'],
+  ['texts in a column', of({ t, y: ['3', '2', '1', '1', '1', '1'] }), 'data: y[0]'],
+  ['a text in a column', of({ t, y: [3, 2, 1, 'one', 1, 1] }), 'data: y[3]'],
+  ['a text in a fit', of({ t, y: [y, y, [3, 2, 1, 1, 'one', 1]] }), 'data: y[2][4]'],
+  ['undefined in a fit', of({ t, y: [y, [3, undefined, 1, 1, 1, 1]] }), 'data: y[1][1]'],
+  ['a fit of whole numbers', of({ t, y: [y, new Int32Array(6)] }), 'data: y[1]'],
+  ['a fit whose memory is gone', of({ t, y: [y, y, detached()] }), 'data: y[2]'],
   ['BigInts in a column', of({ t, y: BigInt64Array.of(3n, 2n, 1n, 1n, 1n, 1n) }), 'data: y'],
   ['a set for a column', of({ t, y: new Set(y) }), 'data: y'],
   ['an object with a length for a column', of({ t, y: { length: 6 } }), 'data: y'],
-  ['lists of lists of lists', of({ t, y: [[y]] }), 'data: y'],
-  ['lists and numbers in a column', of({ t, y: [y, 1] }), 'data: y'],
+  ['lists of lists of lists', of({ t, y: [[y]] }), 'data: y[0][0]'],
+  ['lists and numbers in a column', of({ t, y: [y, 1] }), 'data: y[1]'],
   ['columns of different lengths', of({ t, y: y.slice(1) }), 'data: y'],
   ['a fit whose columns have different lengths', of({ t, y: [y, y.slice(1)] }), 'data: y'],
   ['columns of different numbers of fits', of({ t: [t, t, t], y: [y, y] }), 'data: y'],
@@ -118,7 +130,7 @@ const wrong: readonly Wrong[] = [
   ['a weight below 0', by({ weights: [1, 1, -1, 1, 1, 1] }), 'weights'],
   ['a weight that is NaN', by({ weights: [1, 1, NaN, 1, 1, 1] }), 'weights'],
   ['an infinite weight', by({ weights: [1, 1, Infinity, 1, 1, 1] }), 'weights'],
-  ['texts for weights', by({ weights: ['1', '1', '1', '1', '1', '1'] }), 'weights'],
+  ['texts for weights', by({ weights: ['1', '1', '1', '1', '1', '1'] }), 'weights[0]'],
   ['weights of another length', by({ weights: [1, 1] }), 'weights'],
   ['weights beside sigma', by({ weights: y, sigma: y }), 'weights'],
   ['1 for absoluteSigma', by({ absoluteSigma: 1 }), 'absoluteSigma'],

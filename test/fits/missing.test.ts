@@ -375,10 +375,10 @@ describe('numbers whose squares are no numbers', () => {
 test.each([
   ['an unknown value of missing', { t, y }, { start, missing: 'omit' }, 'missing'],
   ['true for missing', { t, y }, { start, missing: true }, 'missing'],
-  ['null for a weight without the option', { t, y }, { start, weights: t.map(() => null) }, 'weights'],
-  ['null for σ without the option', { t, y }, { start, sigma: t.map(() => null) }, 'sigma'],
-  ['undefined in a column', { t, y: y.map(() => undefined) }, { start }, 'data: y'],
-  ['null for one of the lists', { t, y: [null, y] }, { start }, 'data: y'],
+  ['null for a weight without the option', { t, y }, { start, weights: t.map(() => null) }, 'weights[0]'],
+  ['null for σ without the option', { t, y }, { start, sigma: t.map(() => null) }, 'sigma[0]'],
+  ['undefined in a column', { t, y: y.map(() => undefined) }, { start }, 'data: y[0]'],
+  ['null for one of the lists', { t, y: [null, y] }, { start }, 'data: y[0]'],
   [
     'a σ below 0 beside one that is missing',
     { t, y },

@@ -2,7 +2,7 @@
 
 import { type Expression, readColumns } from '../expressions/expression.js'
 import { OptionError } from '../ground/errors.js'
-import { numbersIn } from '../ground/given.js'
+import { isObject, numbersIn } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { isDetached, isFloatArray, lengthOf } from '../ground/typed-arrays.js'
 
@@ -32,15 +32,14 @@ export function readDataByRun(expression: Expression, data: DataByRun): Map<stri
 export function readColumn(argument: string, column: unknown, takesNull = false): Column {
   const shared = numbersIn(column, takesNull)
   if (shared !== undefined) return { numbers: shared, offsets: null }
-  const expected = 'a list of numbers, a Float32Array or a Float64Array, or one of these for each run'
-  if (!Array.isArray(column)) throw new OptionError(argument, expected, column)
+  if (!Array.isArray(column)) throw wrongColumn(argument, column, takesNull)
   const { length: count } = column
   // A list of holes may be billions long: there is room for what has been read, and as much again.
   let offsets: Float64Array = new Float64Array(Math.min(count, FEW) + 1)
   const lists = new Lists()
   let isEven = true
   for (let run = 0; run < count; run++) {
-    if (!lists.add(column[run], takesNull)) throw new OptionError(argument, expected, column)
+    if (!lists.add(column[run], takesNull)) throw wrongColumn(argument, column, takesNull)
     if (run + 1 === offsets.length) offsets = longer(offsets, Math.min(count, 2 * run) + 1)
     offsets[run + 1] = lists.length
     // The others are as long, most of the time.
@@ -49,6 +48,24 @@ export function readColumn(argument: string, column: unknown, takesNull = false)
   }
   const each = isEven ? offsets[1] : undefined
   return { numbers: lists.numbers(), offsets, each, isWhole: lists.isWhole }
+}
+
+/** Says which number, or which list, is none. */
+function wrongColumn(argument: string, column: unknown, takesNull: boolean): OptionError {
+  const isWrong = (x: unknown) => typeof x !== 'number' && !(x === null && takesNull)
+  const among = (place: string, numbers: readonly unknown[]) => {
+    const at = numbers.findIndex(isWrong)
+    return new OptionError(`${place}[${at}]`, 'a number', numbers[at])
+  }
+  const expected = 'a list of numbers, a Float32Array or a Float64Array'
+  if (!Array.isArray(column))
+    return new OptionError(argument, `${expected}, or one of these for each run`, column)
+  if (!isObject(column.find((x) => x !== null))) return among(argument, column)
+  const run = column.findIndex((list) =>
+    isFloatArray(list) ? isDetached(list) : !Array.isArray(list) || list.findIndex(isWrong) >= 0,
+  )
+  const [place, list] = [`${argument}[${run}]`, column[run]]
+  return Array.isArray(list) ? among(place, list) : new OptionError(place, expected, list)
 }
 
 /** Lists that are made room for before there is one. */
