@@ -2,6 +2,7 @@
 
 import { spawn, spawnSync } from 'node:child_process'
 import {
+  linkSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -147,6 +148,23 @@ describe('the command line', () => {
       expect(passed.stdout).toBe(direct)
     }
     expect(printed('status', 'plan.json', '--store', store)).toBe('40 of 40 chunks are done\n')
+  })
+
+  test('what is read is not written over', () => {
+    const table = readFileSync(at('wells.csv'))
+    linkSync(at('wells.csv'), at('same.csv'))
+    for (const plan of ['wells.csv', 'same.csv']) {
+      const told = run(...FIT, '--plan', plan)
+      expect(told).toMatchObject({ status: 2, stdout: '' })
+      expect(told.stderr).toMatch(/^antigrad: --plan: expected another file than .*wells\.csv, which is read/)
+    }
+    expect(readFileSync(at('wells.csv')).equals(table)).toBe(true)
+    printed(...FIT, '--plan', 'whole.json', '--chunk-size', '20')
+    const store = newStore()
+    printed('run', 'whole.json', '--store', store, '--workers', '1')
+    const plan = readFileSync(at('whole.json'), 'utf8')
+    expect(run('merge', 'whole.json', '--store', store, '-o', 'whole.json')).toMatchObject({ status: 2 })
+    expect(readFileSync(at('whole.json'), 'utf8')).toBe(plan)
   })
 
   test('a sweep is planned, run and merged', async () => {

@@ -1,7 +1,7 @@
 import { open, stat } from 'node:fs/promises'
 import { openSink } from '#disk'
 import type { Sink } from '../files/places.js'
-import { AntigradError, messageOf } from '../ground/errors.js'
+import { AntigradError, messageOf, OptionError } from '../ground/errors.js'
 import { printable } from '../ground/text.js'
 
 /**
@@ -39,4 +39,11 @@ async function openStream(path: string): Promise<Sink> {
   const file = await open(path, 'w')
   const close = () => file.close()
   return { write: (bytes) => file.writeFile(bytes), finish: close, abort: close }
+}
+
+/** @throws (rejects with) OptionError where what is written would take the place of what is read */
+export async function checkElsewhere(option: string, path: string, read: string): Promise<void> {
+  const [to, from] = await Promise.all([path, read].map((path) => stat(path).catch(() => undefined)))
+  if (to === undefined || from === undefined || to.dev !== from.dev || to.ino !== from.ino) return
+  throw new OptionError(option, `another file than ${printable(read)}, which is read`, path)
 }

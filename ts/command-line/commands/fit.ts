@@ -37,6 +37,7 @@ import { describeShared, type SharedProfiles, sharedInJson } from '../fits/descr
 import { writer } from '../plot/file.js'
 import type { FitDrawn } from '../plot/fit.js'
 import { describeRate } from '../sweep/progress.js'
+import { checkElsewhere } from '../whole.js'
 import { addPlanOptions, checkPlanned, namedIn, type PlanOptions, sizingOf, writePlan } from './plan.js'
 import {
   checkGiven,
@@ -298,6 +299,7 @@ async function planOf(file: string, plan: string, options: Options): Promise<voi
   checkPlanned(options, UNPLANNED)
   if (group === undefined) throw new OptionError('--plan', '--group too, as chunks are of groups', plan)
   if (file === '-') throw new OptionError('--plan', 'a file, which workers read again', 'standard input')
+  await checkElsewhere('--plan', plan, file)
   const made = await planFits(file, askedIn(options), {
     ...{ ...sizingOf(options), name: namedIn(plan, file) },
     ...{ group, delimiter, decimal, comment, drop },

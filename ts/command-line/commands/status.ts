@@ -11,7 +11,7 @@ import {
 import { grouped } from '../../ground/text.js'
 import { whole } from '../../options/kinds.js'
 import { clock } from '../sweep/progress.js'
-import { writeWhole } from '../whole.js'
+import { checkElsewhere, writeWhole } from '../whole.js'
 import { planIn } from './run.js'
 import { MISUSE, parserOf, print, say } from './shared.js'
 
@@ -111,6 +111,7 @@ export function addMerge(program: Command): void {
     )
     .action(async (file: string, { store, output }: { readonly store: string; readonly output?: string }) => {
       const { text } = await planIn(file)
+      if (output !== undefined) await checkElsewhere('--output', output, file)
       const parts = merge(text, { store })
       try {
         if (output !== undefined) await writeWhole(output, parts)
