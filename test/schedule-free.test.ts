@@ -74,8 +74,8 @@ const ones = () => new Float64Array(3).fill(1)
 const expectBlind = (step: () => unknown) => {
   expect(step).toThrow(OptionError)
   expect(step).toThrow(
-    'step: expected a call of optimizer.point() since the last update, where scheduleFreeSgd wants its ' +
-      'gradients, got a gradient from elsewhere',
+    'step: expected a call of point() since the last update, where scheduleFreeSgd wants its ' +
+      'gradients, got one from elsewhere',
   )
 }
 

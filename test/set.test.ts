@@ -1,7 +1,8 @@
 /** `set` beside groups: what a group gave stays, unless a match says otherwise. */
 
-import { adamw, layerwise, momentum, noDecay, Optimizer, OptionError, sgd } from 'antigrad'
-import { expect, test } from 'vitest'
+import { adamw, BusyError, cosine, layerwise, momentum, noDecay, Optimizer, OptionError, sgd } from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import { engineNames, inBits } from './helpers.js'
 
 const one = () => Float32Array.of(1)
 
@@ -74,4 +75,48 @@ test('a rule without decay has none; without another option it is an error that 
   expect(make).toThrow(
     'groups[0]: expected options of momentum, the rule of bias: lr, momentum, maximize, cautious, grams, got "weightDecay"',
   )
+})
+
+/** Where nothing is changed between them, steps ask nothing but the gradients. */
+describe.each(engineNames)('%s: what is set between steps that ask nothing', (engine) => {
+  const make = () =>
+    new Optimizer({ a: Float32Array.of(1, 2), b: Float32Array.of(3) }, adamw({ lr: 0.25 }), { engine })
+  const gradients = { a: Float32Array.of(1, -2), b: Float32Array.of(0.5) }
+  type Run = ReturnType<typeof make>
+  const stepped = (optimizer: Run) => {
+    for (let k = 0; k < 3; k++) optimizer.step(gradients)
+    return optimizer
+  }
+
+  test.each<[string, (optimizer: Run) => void]>([
+    ['a number', (optimizer) => optimizer.set({ lr: 0.5 })],
+    ['the sign', (optimizer) => optimizer.set({ maximize: true })],
+    ['a schedule', (optimizer) => optimizer.set({ lr: cosine(1, { steps: 4 }) })],
+    ['a function', (optimizer) => optimizer.set({ lr: (t) => 1 / (t + 1) })],
+    ['options of one tensor', (optimizer) => optimizer.set('b', { lr: 0.5 })],
+  ])('%s, as in a run that is loaded', (_, set) => {
+    const straight = stepped(make())
+    set(straight)
+    const loaded = Optimizer.load<Run['params'] & object>(stepped(make()).save(), {
+      engine,
+    }) as unknown as Run
+    set(loaded)
+    expect(inBits(stepped(straight).params)).toBe(inBits(stepped(loaded).params))
+    expect(inBits(straight.params)).not.toBe(inBits(stepped(stepped(make())).params))
+  })
+
+  test('what is refused changes nothing', () => {
+    const optimizer = stepped(make())
+    expect(() => optimizer.set({ lr: 0.5, eps: -1 })).toThrow(OptionError)
+    expect(inBits(stepped(optimizer).params)).toBe(inBits(stepped(stepped(make())).params))
+  })
+
+  test('a function may not step', () => {
+    const optimizer = new Optimizer(Float32Array.of(1, 2), adamw(), { engine })
+    for (let k = 0; k < 3; k++) optimizer.step(gradients.a)
+    const before = inBits(optimizer.params)
+    optimizer.set({ lr: () => (optimizer.step(gradients.a) ? 1 : 0) })
+    expect(() => optimizer.step(gradients.a)).toThrow(BusyError)
+    expect(inBits(optimizer.params)).toBe(before)
+  })
 })

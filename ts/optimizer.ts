@@ -268,8 +268,8 @@ export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N ext
   /** Why there is no step of a gradient that was taken elsewhere. */
   #blind(call: string): OptionError {
     const { name } = this.#model.live.find(({ use }) => use.definition.wantsPoint)?.use.definition ?? {}
-    const expected = `a call of optimizer.point() since the last update, where ${name} wants its gradients`
-    return new OptionError(call, expected, 'a gradient from elsewhere')
+    const expected = `a call of point() since the last update, where ${name} wants its gradients`
+    return new OptionError(call, expected, 'one from elsewhere')
   }
 
   #ask(given: unknown, scheduled: readonly RuleInUse[]): Present {
@@ -324,12 +324,16 @@ export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N ext
   set(options: OptionsOf<R>): void
   set(match: Match, options: OptionsOf<R | RuleNamed<N>>): void
   set(...given: [unknown] | [match: unknown, options: unknown]): void {
-    this.#checkFree('set')
     const model = this.#model
+    const { version } = model
+    const { straight } = this.#steps
+    this.#checkFree('set')
     this.#guarded(() => {
       if (given.length === 1) return setAll(model, given[0] as object)
       return setSome(model, pick('set', given[0], model), given[1] as object)
     })()
+    // Other numbers alone leave nothing to be asked.
+    if (model.version === version && model.isPlain) this.#steps.straight = straight
   }
 
   /**
@@ -378,7 +382,7 @@ export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N ext
     const [groups, addTensors] = this.#guarded(() => {
       const { groups: given, shapes } = readOptions('options', options, placing)
       if (this.#groups === null && given === Groups.none) {
-        const expected = 'those of the saved run again, or [], as one matched by a function and was not saved'
+        const expected = 'those of the saved run again, or []: one with a function was not saved'
         throw new OptionError('add: groups', expected, undefined)
       }
       const groups = (this.#groups ?? Groups.none).and(given)

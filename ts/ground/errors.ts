@@ -115,7 +115,7 @@ export class CheckpointError extends AntigradError {
           `${brief(tensor ?? 'optimizer')}: expected ${expected}, got ${received}`,
       )
     const others = differences.length - lines.length
-    if (others > 0) lines.push(`and ${others} others, which are in differences`)
+    if (others > 0) lines.push(`and ${others} others in differences`)
     super(`what was saved does not fit:\n${lines.join('\n')}`)
     this.differences = differences
   }

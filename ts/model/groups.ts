@@ -150,7 +150,7 @@ export class Groups {
 
 /** What is wanted of those who name such a rule. */
 export const expectedShapes = (rule: string) =>
-  `the dimensions of tensors, of at least one for ${rule}, which is for matrices (others get its fallback)`
+  `the dimensions of tensors, of at least one for ${rule}, which is for matrices`
 
 /**
  * A rule with options that a group gives.

@@ -72,7 +72,8 @@ export class RuleInUse {
     this.state = stateNames(definition, rule as never)
     this.lines = linesOf(this.stages)
     this.byTensor = [...new Set(this.stages.flatMap(({ tensor }) => tensor))]
-    this.change(rule)
+    // A copy: groups with clips of their own have the same rule, and sums over all tensors are kept by its numbers.
+    this.change(rule, { ...rule })
   }
 
   /** The rule as the user sees it: frozen. */
@@ -86,14 +87,13 @@ export class RuleInUse {
     return this.#resolved
   }
 
-  change(rule: AnyRule): void {
+  change(rule: AnyRule, numbers = rule): void {
     this.rule = rule
     this.#value = undefined
     this.#schedule = scheduleOf(this.definition, rule)
     this.#isConstant = this.#schedule === null
     this.evaluated = -1
-    // A copy: groups with clips of their own have the same rule, and sums over all tensors are kept by these numbers.
-    if (this.#isConstant) this.numbers = { ...rule } as unknown as Numbers
+    if (this.#isConstant) this.numbers = numbers as unknown as Numbers
     this.version++
   }
 
