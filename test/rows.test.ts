@@ -229,6 +229,20 @@ describe.each(Object.keys(arrays) as Dtype[])('%s', (dtype) => {
       expect(inBits(many.save())).toBe(inBits(once.save()))
     },
   )
+
+  test('the first tensor may be one number, beside one that threads share', () => {
+    const [length, first] = [300_000, wave(dtype, 1, 1)]
+    const found = [{ engine: 'typescript' }, { engine: 'native', threads: 2 }].map((way) => {
+      const start = { first, large: wave(dtype, length, 2) }
+      const optimizer = new Optimizer(start, lazy.gradientDescent, {
+        shapes: { first: [1, 1] },
+        ...way,
+      } as Anything) as Anything
+      optimizer.step({ first: rows([0], wave(dtype, 1, 3)), large: wave(dtype, length, 4) })
+      return inBits(optimizer.params)
+    })
+    expect(found[1] === found[0]).toBe(true)
+  })
 })
 
 describe('perRow', () => {
