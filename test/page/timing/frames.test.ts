@@ -97,7 +97,8 @@ describe.each(otherBrowsers)('in $name', ({ isThere, launch }) => {
       await new Promise((resolve) => setTimeout(resolve, 1000))
       const found = await tab.evaluate<{ frames: number; pictures: number }>(frames)
       expect(found.pictures).toBeGreaterThan(0)
-      expect(found.frames, JSON.stringify(found)).toBeGreaterThan(2 * found.pictures)
+      // Or pictures are so quick that frames come all the same: most screens have 120 in these two seconds.
+      expect(found.frames, JSON.stringify(found)).toBeGreaterThan(Math.min(2 * found.pictures, 80))
     },
   )
 })
