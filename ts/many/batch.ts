@@ -69,6 +69,8 @@ const inOrder = <T extends string>(table: Readonly<Record<T, number>>, numbers: 
 /** Bytes a lane beside its numbers, and of a result beside its point: float64 numbers, and a word. */
 const LANE = sizeOf(BATCH_SHORT) * 8 + 4
 const RESULT = sizeOf(BATCH_OUTCOME) * 8 + 4
+/** What is so many bytes apart is in one set of the first-level cache. */
+const SET = 4096
 
 /** Its places begin at multiples of a line; all that is written is read by the engine. */
 export class Batch {
@@ -101,7 +103,10 @@ export class Batch {
     const each = Math.ceil(shape.runs / cohorts)
     const inVectors = (lanes: number) => Math.ceil(lanes / vector) * vector
     const rowLanes = kernel === null && hasRowsInLanes(gradient, rows) ? inVectors(rows) : 0
-    const dataLanes = rowLanes > 0 ? cohorts * each : inVectors(each)
+    const inLanes = inVectors(each)
+    // Rows that begin in one set of the cache would push each other out.
+    const apart = (inLanes * size) % SET === 0 ? vector : 0
+    const dataLanes = rowLanes > 0 ? cohorts * each : inLanes + apart
     const parameters = value.parameters.length
     const slots = Math.max(value.slots, gradient.slots)
     const rowLength = 1 + Math.max(PIPELINE - 1, ...Object.values(kernel?.row ?? {}))

@@ -203,7 +203,7 @@ impl Batch {
                     self.iterate::<T>(&mut block, update)?;
                 }
             }
-            (first + block.count..first + begun).rev().for_each(|lane| cohort.remove::<T>(lane));
+            cohort.close::<T>(first + block.count..first + begun);
         }
         Ok(())
     }
@@ -448,15 +448,18 @@ impl Cohort<'_> {
         self.short(Short::SIZE, 0).cast::<u32>().wrapping_add(lane)
     }
 
-    /// The last one takes its place.
+    /// Lanes whose runs have stopped: the last ones that live, behind them, take their places, each once.
     ///
     /// # Safety
-    /// The lane must be one that lives.
-    unsafe fn remove<T: Scalar>(&self, lane: usize) {
-        let last = self.live.get() - 1;
-        // SAFETY: passed on.
-        unsafe { self.copy::<T>(last, lane) };
-        self.live.set(last);
+    /// The lanes must be there.
+    unsafe fn close<T: Scalar>(&self, lanes: Range<usize>) {
+        let live = self.live.get();
+        let behind = live - lanes.end;
+        for k in 0..lanes.len().min(behind) {
+            // SAFETY: passed on.
+            unsafe { self.copy::<T>(live - 1 - k, lanes.start + k) };
+        }
+        self.live.set(live - lanes.len());
     }
 
     /// # Safety

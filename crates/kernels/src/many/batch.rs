@@ -69,7 +69,8 @@ impl Batch {
         }
         if columns > shared
             && !is_by_rows
-            && (!header.data_lanes.is_multiple_of(vector) || !(vector..=lanes).contains(&header.data_lanes))
+            && (!header.data_lanes.is_multiple_of(vector)
+                || !(vector..=lanes + vector).contains(&header.data_lanes))
         {
             return Err(Fault::new(&"its data do not fit"));
         }

@@ -28,7 +28,7 @@ tables! {
         /// Of both programs: parameters, columns, constants and what they compute.
         slots,
         /// Of data: rows, and numbers that each row of a cohort has of a column that differs by run: as many as the
-        /// cohort has runs, rounded up to whole vectors.
+        /// cohort has runs, rounded up to whole vectors, of which there may be one more.
         rows,
         data_lanes,
         /// Where lanes are rows: numbers from a column to the next one, and `data_lanes` are the batch's runs; 0 where
