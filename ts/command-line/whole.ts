@@ -24,7 +24,7 @@ export async function writeWhole(
   try {
     let at = 0
     for await (const part of parts) {
-      const bytes = Buffer.from(part)
+      const bytes = typeof part === 'string' ? Buffer.from(part) : part
       await explained(sink.write(bytes, at))
       at += bytes.length
     }

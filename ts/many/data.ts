@@ -32,14 +32,14 @@ export function readDataByRun(expression: Expression, data: DataByRun): Map<stri
 export function readColumn(argument: string, column: unknown, takesNull = false): Column {
   const shared = numbersIn(column, takesNull)
   if (shared !== undefined) return { numbers: shared, offsets: null }
-  if (!Array.isArray(column)) throw wrongColumn(argument, column, takesNull)
+  if (!Array.isArray(column)) refuseColumn(argument, column, takesNull)
   const { length: count } = column
   // A list of holes may be billions long: there is room for what has been read, and as much again.
   let offsets: Float64Array = new Float64Array(Math.min(count, FEW) + 1)
   const lists = new Lists()
   let isEven = true
   for (let run = 0; run < count; run++) {
-    if (!lists.add(column[run], takesNull)) throw wrongColumn(argument, column, takesNull)
+    if (!lists.add(column[run], takesNull)) refuseColumn(argument, column, takesNull)
     if (run + 1 === offsets.length) offsets = longer(offsets, Math.min(count, 2 * run) + 1)
     offsets[run + 1] = lists.length
     // The others are as long, most of the time.
@@ -50,22 +50,19 @@ export function readColumn(argument: string, column: unknown, takesNull = false)
   return { numbers: lists.numbers(), offsets, each, isWhole: lists.isWhole }
 }
 
-/** Says which number, or which list, is none. */
-function wrongColumn(argument: string, column: unknown, takesNull: boolean): OptionError {
-  const isWrong = (x: unknown) => typeof x !== 'number' && !(x === null && takesNull)
-  const among = (place: string, numbers: readonly unknown[]) => {
-    const at = numbers.findIndex(isWrong)
-    return new OptionError(`${place}[${at}]`, 'a number', numbers[at])
-  }
+/** @throws OptionError, which says which number, or which list, is none */
+function refuseColumn(argument: string, column: unknown, takesNull: boolean): never {
   const expected = 'a list of numbers, a Float32Array or a Float64Array'
-  if (!Array.isArray(column))
-    return new OptionError(argument, `${expected}, or one of these for each run`, column)
-  if (!isObject(column.find((x) => x !== null))) return among(argument, column)
-  const run = column.findIndex((list) =>
-    isFloatArray(list) ? isDetached(list) : !Array.isArray(list) || list.findIndex(isWrong) >= 0,
-  )
-  const [place, list] = [`${argument}[${run}]`, column[run]]
-  return Array.isArray(list) ? among(place, list) : new OptionError(place, expected, list)
+  if (Array.isArray(column)) {
+    if (!isObject(column.find((x) => x !== null))) checkNumbers(argument, column, takesNull)
+    for (let run = 0; run < column.length; run++) {
+      const list: unknown = column[run]
+      if (Array.isArray(list)) checkNumbers(`${argument}[${run}]`, list, takesNull)
+      else if (!isFloatArray(list) || isDetached(list))
+        throw new OptionError(`${argument}[${run}]`, expected, list)
+    }
+  }
+  throw new OptionError(argument, `${expected}, or one of these for each run`, column)
 }
 
 /** Lists that are made room for before there is one. */
@@ -141,10 +138,12 @@ export function hasNaN(numbers: Float64Array, from = 0, end = numbers.length): b
 }
 
 /** @throws OptionError where a list of numbers has something else */
-export function checkNumbers(argument: string, list: ArrayLike<unknown>): void {
+export function checkNumbers(argument: string, list: ArrayLike<unknown>, takesNull = false): void {
   if (isFloatArray(list)) return
   for (let i = 0; i < list.length; i++) {
-    if (typeof list[i] !== 'number') throw new OptionError(`${argument}[${i}]`, 'a number', list[i])
+    const x = list[i]
+    if (typeof x !== 'number' && !(x === null && takesNull))
+      throw new OptionError(`${argument}[${i}]`, 'a number', x)
   }
 }
 
