@@ -19,11 +19,22 @@ function script(body: string): string {
       const params = new Float32Array(1_000_000).fill(1)
       return new Optimizer(params, adam(), { engine: 'native', threads, clip: { norm: 1 } })
     }
-    /** The names of this process's threads. */
-    const threads = () => {
-      const { readdirSync, readFileSync } = require('node:fs')
-      const tasks = process.platform === 'linux' ? readdirSync('/proc/self/task') : []
-      return tasks.map((task) => readFileSync('/proc/self/task/' + task + '/comm', 'utf8').trim())
+    const { readdirSync, readFileSync } = require('node:fs')
+    const isOurs = (task) => {
+      try {
+        return readFileSync('/proc/self/task/' + task + '/comm', 'utf8') === 'antigrad\\n'
+      } catch (thrown) {
+        if (thrown.code === 'ENOENT' || thrown.code === 'ESRCH') return false
+        throw thrown
+      }
+    }
+    /** None of the addon's threads is left: the system has one that was waited for in its list for a moment more. */
+    const noThread = async () => {
+      if (process.platform !== 'linux') return
+      for (let t = 0; readdirSync('/proc/self/task').some(isOurs); t++) {
+        if (t === 1000) throw new Error('a thread is left')
+        await pause(1)
+      }
     }
     ;(async () => { ${body} })()`
 }

@@ -269,7 +269,8 @@ describe('many fits', () => {
     const many = Array.from({ length: 50 }, () => y)
     await expect(fitMany(slow, { t, y: many }, { start, signal: stop.signal })).rejects.toThrow('enough')
     clearInterval(timer)
-    expect(turns).toBe(3)
+    // It ends at the third, or where the timer comes once more before it has its own turn; all would be thousands.
+    expect(turns).toBeLessThan(10)
   })
 })
 
