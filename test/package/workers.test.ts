@@ -176,17 +176,17 @@ describe('workers end', () => {
     for (let k = 0; k < 2; k++) {
       await page.evaluate('short()')
       expect(page.workers().length).toBe(2)
-      await expect.poll(() => page.workers().length, { timeout: 10_000 }).toBe(0)
+      await expect.poll(() => page.workers().length).toBe(0)
     }
     await page.evaluate('aborted()')
-    await expect.poll(() => page.workers().length, { timeout: 10_000 }).toBe(0)
+    await expect.poll(() => page.workers().length).toBe(0)
   })
 
   test('with a page that is closed in the middle', async () => {
     const page = await (chromium as Browser).newPage()
     await page.goto(`${origin}/`)
     await page.evaluate('endless()')
-    await expect.poll(() => page.workers().length, { timeout: 10_000 }).toBe(2)
+    await expect.poll(() => page.workers().length).toBe(2)
     const ended = Promise.all(
       page.workers().map((worker) => new Promise((resolve) => worker.once('close', resolve))),
     )

@@ -762,7 +762,7 @@ describe('for everybody', () => {
     let scripts = 0
     await page.route(/fit-.*\.js$/, (route) => (++scripts === 1 ? route.continue() : route.abort()))
     await page.goto(`${site.address}fit.html`)
-    await page.getByText(/^The page could not be loaded: .*Failed to fetch/).waitFor({ timeout: 10_000 })
+    await page.getByText(/^The page could not be loaded: .*Failed to fetch/).waitFor()
     await page.close()
   })
 

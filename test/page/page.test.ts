@@ -67,6 +67,13 @@ async function points(page: Page): Promise<string[][]> {
   return pointsIn(readFileSync(await download.path(), 'utf8'))
 }
 
+/** Saves the points: those of the race in the address, which follows when it rests. */
+async function expectPoints(page: Page): Promise<string[][]> {
+  const found = await points(page)
+  await expect.poll(() => expectedPoints(hashOf(page))).toEqual(found)
+  return found
+}
+
 async function drag(page: Page, from: string, dx: number, dy: number): Promise<void> {
   const box = await page.locator(from).boundingBox()
   if (!box) throw new Error(`${from} is not there`)
@@ -94,10 +101,8 @@ describe('a race', () => {
     await drag(page, '.handle', 120, 60)
     await expect.poll(() => hashOf(page)).not.toContain('from=-1.5,2')
     await race(page)
-    const hash = hashOf(page)
-    const found = await points(page)
+    const found = await expectPoints(page)
     expect(found.map(({ length }) => length)).toEqual(Array(6).fill(401))
-    expect(found).toEqual(await expectedPoints(hash))
   })
 
   test('whoever gets its link has the same race', async () => {
@@ -190,9 +195,7 @@ describe('the picture', () => {
     expect(await button(page, 'Play').isVisible()).toBe(true)
     await page.mouse.up()
     await over(page)
-    // The address follows when it rests.
-    await page.waitForTimeout(500)
-    expect(await points(page)).toEqual(await expectedPoints(hashOf(page)))
+    await expectPoints(page)
   })
 
   test('the line of time goes back and forth, and says why each goes where it goes', async () => {
@@ -227,7 +230,7 @@ describe('the picture', () => {
     await page.getByLabel('Noise in the gradients').fill('0')
     await expect.poll(() => hashOf(page)).toContain('noise=1')
     await over(page)
-    expect(await points(page)).toEqual(await expectedPoints(hashOf(page)))
+    await expectPoints(page)
   })
 
   test('a scene by keyboard alone, with its end announced', async () => {
@@ -375,7 +378,7 @@ describe("the visitor's own function", () => {
     await expect.poll(() => field.getAttribute('aria-invalid')).toBe(null)
     await expect.poll(() => decodeURIComponent(hashOf(page))).toContain('expression=(x - 1)^2 + y^2')
     await race(page)
-    expect(await points(page)).toEqual(await expectedPoints(hashOf(page)))
+    await expectPoints(page)
   })
 })
 
@@ -419,7 +422,7 @@ describe('a rule of one’s own', () => {
       .split(/ = | \+ /)
       .map((part) => Number(part.replace(/[()]/g, '')))
     expect(next).toBeCloseTo(theta + v, 1)
-    expect(await points(page)).toEqual(await expectedPoints(hashOf(page)))
+    await expectPoints(page)
     const other = await open(hashOf(page).slice(1))
     expect(await field(other).inputValue()).toBe(text.replace('lr*q', 'lr*g'))
     const [download] = await Promise.all([
@@ -575,8 +578,17 @@ describe('the engines', () => {
       'runs',
       'runs',
     ])
-    await button(page, 'Measure').click()
-    await button(page, 'Cancel').click()
+    // By the page itself, at the first progress: all may be measured before somebody's click comes.
+    await page.locator('progress').evaluate((progress) => {
+      const [measure, cancel] = ['Measure', 'Cancel'].map((name) =>
+        [...document.querySelectorAll('button')].find(({ textContent }) => textContent === name),
+      )
+      new MutationObserver((_, observer) => {
+        observer.disconnect()
+        cancel?.click()
+      }).observe(progress, { attributes: true })
+      measure?.click()
+    })
     await page.getByText('Cancelled.').waitFor()
     expect(await progress()).toBeLessThan(0.5)
     await page.getByRole('combobox', { name: 'Rule', exact: true }).selectOption('gradientDescent')
@@ -727,7 +739,7 @@ describe('for everybody', () => {
       } as unknown as typeof ResizeObserver
     })
     await page.goto(site.address)
-    await page.getByText(sentence).waitFor({ timeout: 10_000 })
+    await page.getByText(sentence).waitFor()
     await page.close()
   })
 
