@@ -7,7 +7,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } fr
 import { dirname, join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { rewrite, spentBy, transpileTests, triedBy } from './lib/hunting.mjs'
-import { drawn, sitesIn, worktree } from './lib/mistakes.mjs'
+import { drawn, sitesIn, sourcesAt, worktree } from './lib/mistakes.mjs'
 import { random } from './lib/random.mjs'
 import { Failure, output, root, say, script } from './lib/run.mjs'
 import { switched } from './lib/switched.mjs'
@@ -93,15 +93,14 @@ async function each(list, work, atOnce = 1) {
 }
 
 /** Writes what a switch is into the sources, and the mistakes behind switches; gives those that found no place. */
-function put(folder, mistakes, isLeftOut) {
+function put(folder, sources, mistakes, isLeftOut) {
   const files = new Map()
   for (const mistake of mistakes) files.set(mistake.file, [...(files.get(mistake.file) ?? []), mistake])
   const left = []
   for (const [file, all] of files) {
-    const text = readFileSync(join(root, file), 'utf8')
     const found = switched(
       file,
-      text,
+      sources.textOf(file),
       all.filter((mistake) => !isLeftOut(mistake)),
     )
     left.push(...found.left)
@@ -181,13 +180,13 @@ globalThis.chooseMistake = (number) => {
 `
 
 /** Builds Rust's tests; what does not compile behind a switch is left out. */
-async function buildRust(folder, mistakes) {
+async function buildRust(folder, sources, mistakes) {
   append(join(folder, 'crates/kernels/src/lib.rs'), ofRust)
   append(join(folder, 'crates/native/src/lib.rs'), ofAddon)
   const env = { CARGO_TARGET_DIR: join(root, 'target/mutations/cargo'), RUSTFLAGS: '-Awarnings' }
   const refused = new Set()
   for (;;) {
-    const left = put(folder, mistakes, ({ number }) => refused.has(number))
+    const left = put(folder, sources, mistakes, ({ number }) => refused.has(number))
     const cargo = (...args) => ran('cargo', [...args, '--message-format=json'], { cwd: folder, env })
     const kernels = ['-p', 'antigrad-kernels', '--features', 'trial']
     // Without code it is quicker.
@@ -276,8 +275,8 @@ const errorsOf = (text) =>
     })
 
 /** Builds TypeScript, types aside. */
-async function buildTypeScript(folder, mistakes) {
-  const left = put(folder, mistakes, () => false)
+async function buildTypeScript(folder, sources, mistakes) {
+  const left = put(folder, sources, mistakes, () => false)
   writeFileSync(join(folder, 'ts/mistakes.ts'), ofTypeScript)
   const build = join(folder, 'scripts/build-ts.mjs')
   writeFileSync(
@@ -329,7 +328,8 @@ async function hunt(name, { seed, count, only, at }) {
   const kept = join(root, `target/mutations/${name}-${seed}-${commit.slice(0, 8)}.json`)
   mkdirSync(dirname(kept), { recursive: true })
   const outcomes = existsSync(kept) ? JSON.parse(readFileSync(kept, 'utf8')) : {}
-  const list = drawn(sitesIn(ground.paths), count ?? ground.count, random(seed))
+  const sources = sourcesAt(commit)
+  const list = drawn(sitesIn(ground.paths, new Set(), sources), count ?? ground.count, random(seed))
   const mistakes = list.map((mistake, i) => ({ number: i + 1, ...mistake }))
   let rest = mistakes.filter(({ number }) => (only ? only.includes(number) : outcomes[number] === undefined))
   const tell = ({ number, file, line, before, after }, outcome) => {
@@ -344,7 +344,7 @@ async function hunt(name, { seed, count, only, at }) {
   for (const mistake of rest.filter(whyNot)) tell(mistake, `equivalent: ${whyNot(mistake)}`)
   rest = rest.filter((mistake) => !whyNot(mistake))
   while (rest.length > 0) {
-    const { left, tests, env } = await ground.builds(folder, rest, ground)
+    const { left, tests, env } = await ground.builds(folder, sources, rest)
     await transpileTests(folder)
     for (const mistake of left.filter(({ isAlone }) => isAlone))
       tell(mistake, 'NOT TRIED: it has no place behind a switch')

@@ -1,11 +1,13 @@
 /** A hunt tries mistakes one after the other in one process, and is sound where one of them breaks it for good. */
 
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { expect, test } from 'vitest'
 import { triedBy } from '../scripts/lib/hunting.mjs'
+import { sitesIn, sourcesAt } from '../scripts/lib/mistakes.mjs'
 import { home } from './children.js'
 
 const tests = `
@@ -58,6 +60,28 @@ test('what is found, by which test, and what is left', async () => {
       6: expect.stringMatching(/^found by test\/a\.test\.mjs: case \d > with 3$/),
       7: 'found by test/a.test.mjs: 0',
     })
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('mistakes are drawn from the commit that is named, in the order in which files are here', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'antigrad-'))
+  const git = (...args: string[]) => execFileSync('git', args, { cwd: folder, stdio: 'ignore' })
+  const names = ['src/a/x.ts', 'src/a-b.ts', 'src/c.ts']
+  try {
+    mkdirSync(join(folder, 'src/a'), { recursive: true })
+    for (const name of names) writeFileSync(join(folder, name), 'f(x < y)\n')
+    git('init')
+    git('add', '.')
+    git('-c', 'user.name=a', '-c', 'user.email=a@b.c', 'commit', '-m', 'one')
+    writeFileSync(join(folder, names[0]), 'f(x > y)\n')
+    rmSync(join(folder, names[1]))
+    const found = sitesIn(['src'], new Set(), sourcesAt('HEAD', folder))
+    const site = { line: 1, before: 'f(x < y)', after: 'f(x <= y)' }
+    expect(found.filter(({ after }) => after === site.after)).toEqual(
+      names.map((file) => ({ file, ...site })),
+    )
   } finally {
     rmSync(folder, { recursive: true })
   }

@@ -17,6 +17,7 @@ import { root } from './run.mjs'
 export const left =
   /manifest\.(ts|rs)$|arena\/layout\.ts$|documentation|package\.ts|webassembly\/|neon|simd128|index\.ts$/
 
+/** All files below a path, as they are here. */
 export const filesIn = (path) =>
   statSync(join(root, path)).isDirectory()
     ? readdirSync(join(root, path))
@@ -24,6 +25,24 @@ export const filesIn = (path) =>
         .sort((a, b) => (a < b ? -1 : 1))
         .flatMap((name) => filesIn(`${path}/${name}`))
     : [path]
+
+/** The same order as here, so that a seed draws the same: names of folders as those of files. */
+const byParts = (a, b) => {
+  const [left, right] = [a, b].map((path) => path.split('/'))
+  const k = left.findIndex((part, i) => part !== right[i])
+  return left[k] < right[k] ? -1 : 1
+}
+
+/** The sources of a commit, whatever the files have become since. */
+export function sourcesAt(commit, cwd = root) {
+  const git = (...args) => execFileSync('git', args, { cwd, encoding: 'utf8', maxBuffer: 1 << 26 })
+  return {
+    filesIn: (path) => git('ls-tree', '-r', '--name-only', commit, path).trimEnd().split('\n').sort(byParts),
+    textOf: (file) => git('show', `${commit}:${file}`),
+  }
+}
+
+const here = { filesIn, textOf: (file) => readFileSync(join(root, file), 'utf8') }
 
 const flips = [
   ...[' < ', ' <= '].map((from, i) => [from, [' <= ', ' < '][i]]),
@@ -37,9 +56,8 @@ const flips = [
 ]
 
 /** All single mistakes that a file can have, as [line, what is there, what is put there instead]. */
-export function sitesOf(file) {
+function sitesOf(file, text) {
   const isRust = file.endsWith('.rs')
-  const text = readFileSync(join(root, file), 'utf8')
   // Comments and texts are no code; the columns stay.
   const blank = (found) => found.replaceAll(/[^\n]/g, '\0')
   const code = text
@@ -95,13 +113,13 @@ function balanced(text) {
 }
 
 /** All mistakes that the files of some paths can have, but for those that have been seen; now they are. */
-export function sitesIn(paths, seen = new Set()) {
+export function sitesIn(paths, seen = new Set(), sources = here) {
   const files = paths
-    .flatMap(filesIn)
+    .flatMap((path) => sources.filesIn(path))
     .filter((file) => /\.(ts|rs)$/.test(file) && !left.test(file) && !seen.has(file))
   for (const file of files) seen.add(file)
   return files.flatMap((file) =>
-    sitesOf(file).map(([line, before, after]) => ({ file, line, before, after })),
+    sitesOf(file, sources.textOf(file)).map(([line, before, after]) => ({ file, line, before, after })),
   )
 }
 
