@@ -4,13 +4,14 @@
  */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { context, trace } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
-import { AntigradError } from 'antigrad'
+import { AntigradError, OptionError } from 'antigrad'
 import { runQueued } from 'antigrad/bullmq'
 import { merge, nameOf, type Plan, planSweep, runChunks, status } from 'antigrad/chunks'
 import { Queue } from 'bullmq'
@@ -28,18 +29,18 @@ let folder: string
 let socket: string
 let redis: ChildProcess | undefined
 const started = new Set<ChildProcess>()
+const ends = new Map<ChildProcess, Promise<unknown>>()
 
 function start(command: string, args: readonly string[]): ChildProcess {
   const child = spawn(command, args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
   started.add(child)
-  child.once('exit', () => started.delete(child))
+  const closed = once(child, 'close').then(() => started.delete(child))
+  ends.set(child, closed)
   return child
 }
 
-const ended = (child: ChildProcess) =>
-  child.exitCode !== null || child.signalCode !== null
-    ? Promise.resolve()
-    : new Promise((resolve) => child.once('exit', resolve))
+/** When it has ended, and all that it has said is there. */
+const ended = (child: ChildProcess) => ends.get(child)
 
 async function kill(child: ChildProcess): Promise<void> {
   child.kill('SIGKILL')
@@ -237,6 +238,18 @@ describe.skipIf(!isThere)('workers', () => {
     expect(thrown.message).not.toMatch(/secret|someone/)
   })
 })
+
+test.each(['http://me:secret@host:6379', 'rediz://host', 'unix:///run/redis.sock'])(
+  '%s is no address of a queue',
+  async (url) => {
+    const thrown = await runQueued('{}', { store: 's', url }).catch((thrown) => thrown)
+    expect(thrown).toBeInstanceOf(OptionError)
+    const scheme = url.replace(/:.*/, '')
+    expect(thrown.message).toBe(
+      `url: expected redis://host:6379, rediss://host:6379 or the path of a socket, got "${scheme}://…"`,
+    )
+  },
+)
 
 describe.skipIf(!isThere || !isLong)('faults, at length', () => {
   test('workers are killed 50 times', async () => {

@@ -209,6 +209,10 @@ describe('the command line', () => {
       /--queue: expected an address, or env:NAME of a variable that has it, got "env:ANTIGRAD_NONE"/,
     ],
     [
+      ['run', 'plan.json', '--store', 's', '--queue', 'https://me:secret@host:6379'],
+      /^antigrad: --queue: expected redis:\/\/host:6379, rediss:\/\/host:6379 or the path of a socket, got "https:\/\/…"\n$/,
+    ],
+    [
       ['run', 'plan.json', '--store', 's', '--data', 'plan.json'],
       /plan.json: expected \d+ bytes as the plan says/,
     ],

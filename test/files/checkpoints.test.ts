@@ -1,7 +1,16 @@
 /** Checkpoints: the newest whole one is found, whatever has happened to others and whenever a process was killed. */
 
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { adam, Optimizer, OptionError } from 'antigrad'
@@ -78,6 +87,37 @@ test('a damaged one is left out, and said', async () => {
   await kept.save(optimizer)
   expect(existsSync(left)).toBe(false)
   expect(existsSync(join(folder, 'notes.txt'))).toBe(true)
+})
+
+test('a folder of such a name is left out, said, and stays', async () => {
+  const onWarning = vi.fn()
+  const kept = checkpoints(folder, { keep: 1, onWarning })
+  const optimizer = fresh()
+  const path = await kept.save(optimizer, { step: 1 })
+  const inside = join(folder, '000007-step-7.safetensors')
+  mkdirSync(inside)
+  const found = await kept.latest()
+  expect(found).toMatchObject({ step: 1, path })
+  expect(found?.skipped).toEqual([{ path: inside, reason: 'path: expected a file, got a folder' }])
+  expect(onWarning).toHaveBeenCalledTimes(1)
+  await kept.save(optimizer, { step: 2 })
+  await kept.save(optimizer, { step: 3 })
+  expect(readdirSync(folder).sort()).toEqual(['000007-step-7.safetensors', '000009-step-3.safetensors'])
+  expect(await kept.latest()).toMatchObject({ step: 3, skipped: [] })
+})
+
+test('behind the last number there is none: it is said, and nothing is written', async () => {
+  const kept = checkpoints(folder, { keep: 1 })
+  const optimizer = fresh()
+  const path = await kept.save(optimizer)
+  const last = '999999999999999-step-1.safetensors'
+  renameSync(path, join(folder, last.replace('9-', '8-')))
+  expect(await kept.save(optimizer, { step: 1 })).toBe(join(folder, last))
+  await expect(kept.save(optimizer)).rejects.toThrow(
+    `${last}: expected a number that another one can follow, got 999999999999999`,
+  )
+  expect(readdirSync(folder)).toEqual([last])
+  expect(await kept.latest()).toMatchObject({ step: 1, skipped: [] })
 })
 
 describe('what is wrong is said before anything is written', () => {

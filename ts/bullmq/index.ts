@@ -38,9 +38,10 @@ import {
   wholeTo,
   working,
 } from '../chunks/inner.js'
+import { checkAddress } from './address.js'
 
 export interface QueueOptions extends WorkerOptions {
-  /** Of a Redis, as redis://user:password@host:6379/0, or the path of its socket. */
+  /** Of a Redis, as redis://user:password@host:6379/0, by TLS rediss://, or the path of its socket. */
   readonly url: string
   /** Processes that compute; 1. */
   readonly workers?: number | undefined
@@ -105,6 +106,7 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<S
     options,
     queued,
   )
+  checkAddress('url', url)
   const read = readPlan(plan)
   if (typeof means.store !== 'string') {
     throw new StoreError(

@@ -58,6 +58,8 @@ const table = {
 const saving = { step: anything<number>(), metrics: anything<Readonly<Record<string, number>>>() }
 
 const [STEP, METRICS] = ['checkpoint.step', 'checkpoint.metrics']
+/** The last number of a name; more digits would not be found again. */
+const LAST = 999_999_999_999_999
 /** In the order in which they were written, whatever the steps are. */
 const NAME = /^(\d{6,15})-step-\d+\.safetensors$/
 const nameOf = (number: number, step: number) => `${String(number).padStart(6, '0')}-step-${step}.safetensors`
@@ -84,10 +86,12 @@ export function checkpoints(directory: string | URL, options: CheckpointsOptions
     let old: readonly string[] = []
     let path = ''
     await writing(async () => {
+      old = await all()
+      const number = old.length === 0 ? 1 : numberOf(old[0]) + 1
+      if (number > LAST) throw new FileError(old[0], 'a number that another one can follow', LAST)
       for (const name of await folder.names())
         if (name.endsWith(TEMPORARY) && /^\d{6,15}-step-/.test(name)) await folder.remove(name)
-      old = await all()
-      path = folder.pathOf(nameOf(old.length === 0 ? 1 : numberOf(old[0]) + 1, step))
+      path = folder.pathOf(nameOf(number, step))
       return openSink(path)
     })
     for (const name of keep === null ? [] : old.slice(keep - 1)) await folder.remove(name)

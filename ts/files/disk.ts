@@ -1,7 +1,7 @@
 /** Files of Node, Bun and Deno. */
 
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
+import { lstat, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as zlib from 'node:zlib'
@@ -27,9 +27,13 @@ const pathOf = (place: string | URL): string => (typeof place === 'string' ? pla
 
 export async function openSource(place: string | URL): Promise<Source> {
   const file = await open(place, 'r')
-  const { size } = await file.stat()
+  const found = await file.stat()
+  if (found.isDirectory()) {
+    await file.close()
+    throw new FileError('path', 'a file', 'a folder')
+  }
   return {
-    size,
+    size: found.size,
     async read(into, at) {
       for (let done = 0; done < into.length; ) {
         const { bytesRead } = await file.read(into, done, into.length - done, at + done)
@@ -122,6 +126,7 @@ export interface Folder {
   /** Where one of these is. */
   readonly pathOf: (name: string) => string
   readonly names: () => Promise<string[]>
+  /** A folder stays: what is in it is somebody's. */
   readonly remove: (name: string) => Promise<void>
 }
 
@@ -133,6 +138,9 @@ export function openFolder(place: string | URL): Folder {
       await mkdir(path, { recursive: true })
       return readdir(path)
     },
-    remove: (name) => rm(join(path, name), { force: true }),
+    async remove(name) {
+      const found = await lstat(join(path, name)).catch(() => null)
+      if (!found?.isDirectory()) await rm(join(path, name), { force: true })
+    },
   }
 }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { checkAddress } from '../../bullmq/address.js'
 import type { QueueOptions } from '../../bullmq/index.js'
 import {
   AntigradError,
@@ -218,6 +219,7 @@ async function compute(
 async function queueAt(given: string) {
   const url = given.startsWith('env:') ? process.env[given.slice(4)] : given
   if (!url) throw new OptionError('--queue', 'an address, or env:NAME of a variable that has it', given)
+  checkAddress('--queue', url)
   const { runQueued } = await import('../../bullmq/index.js').catch((thrown) => {
     const [why] = messageOf(thrown).split('\n')
     throw new AntigradError(`--queue needs two packages: npm install bullmq ioredis (${why})`)
