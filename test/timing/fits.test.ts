@@ -78,14 +78,20 @@ describe.each(cases)('%s', (_, make) => {
   })
 })
 
-/** The least milliseconds of some rounds. */
-function least(rounds: number, work: () => unknown): number {
+/** The least milliseconds of some rounds, by a clock. */
+function least(rounds: number, work: () => unknown, clock = () => performance.now()): number {
   const times = Array.from({ length: rounds }, () => {
-    const began = performance.now()
+    const began = clock()
     work()
-    return performance.now() - began
+    return clock() - began
   })
   return Math.min(...times)
+}
+
+/** Milliseconds of the processor, which others on the machine do not make more: for work on one thread. */
+function processor(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
 }
 
 test('a fit of a million rows takes about as long as a loop that evaluates them as often', () => {
@@ -115,18 +121,25 @@ type Timed = readonly [
   model: FitModel,
   x: readonly number[],
   of: (x: number, fit: number) => number,
+  microseconds: number,
 ]
 
 const peak = (x: number, center: number) => 3 * Math.exp(-((x - center) ** 2)) + 0.1 * next()
 const inSteps = (rows: number, to: number) => Array.from({ length: rows }, (_, k) => (to * k) / (rows - 1))
 
 test.each<Timed>([
-  ['fourPL', models.fourPL(), doses, (x, fit) => curve(x, 0.1 + fit)],
-  ['sinusoid', models.sinusoid(), inSteps(50, 10), (x, fit) => Math.sin((3 + 5 * fit) * x) + 0.1 * next()],
-  ['line', models.line(), inSteps(20, 10), (x, fit) => x + fit + 0.1 * next()],
-  ['gaussian', models.gaussian(), inSteps(40, 10), (x, fit) => peak(x, 3 + 4 * fit)],
-  ['polynomial', models.polynomial({ degree: 3 }), inSteps(20, 10), (x, fit) => x * (x - fit) + 0.1 * next()],
-])('a guess of %s takes no longer than the fit', (_, model, x, of) => {
+  ['fourPL', models.fourPL(), doses, (x, fit) => curve(x, 0.1 + fit), 1],
+  ['sinusoid', models.sinusoid(), inSteps(50, 10), (x, fit) => Math.sin((3 + 5 * fit) * x) + 0.1 * next(), 7],
+  ['line', models.line(), inSteps(20, 10), (x, fit) => x + fit + 0.1 * next(), 0.7],
+  ['gaussian', models.gaussian(), inSteps(40, 10), (x, fit) => peak(x, 3 + 4 * fit), 2],
+  [
+    'polynomial',
+    models.polynomial({ degree: 3 }),
+    inSteps(20, 10),
+    (x, fit) => x * (x - fit) + 0.1 * next(),
+    1.4,
+  ],
+])('a guess of %s takes the µs that docs/fits.md says', (_, model, x, of, microseconds) => {
   const count = 4000
   const y = Array.from({ length: count }, (_, fit) => x.map((at) => of(at, fit / count)))
   const start = Object.fromEntries(
@@ -139,14 +152,14 @@ test.each<Timed>([
   for (let round = 0; round < 16; round++) {
     fitted = Math.min(
       fitted,
-      least(1, () => fitManySync(model, { x, y }, { start, threads: 1 })),
+      least(1, () => fitManySync(model, { x, y }, { start, threads: 1 }), processor),
     )
     guessed = Math.min(
       guessed,
-      least(1, () => fitManySync(model, { x, y }, { threads: 1 })),
+      least(1, () => fitManySync(model, { x, y }, { threads: 1 }), processor),
     )
   }
-  expect(guessed / fitted - 1).toBeLessThan(ALLOWANCE)
+  expect((1000 * (guessed - fitted)) / count).toBeLessThan(microseconds * ALLOWANCE)
 })
 
 test('a fit of a function takes at most 100 µs more than its calls', () => {
@@ -158,10 +171,8 @@ test('a fit of a function takes at most 100 µs more than its calls', () => {
   const fits = () => {
     for (let k = 0; k < count; k++) fitOne(called, { t, y }, { start })
   }
-  // Compiled by its second second.
-  least(3, fits)
-  // The calls are in it: they are a few of these µs.
-  expect(least(10, fits) / count).toBeLessThan(0.1 * ALLOWANCE)
+  // It is compiled meanwhile. The calls are in it: they are a few of these µs.
+  expect(least(40, fits, processor) / count).toBeLessThan(0.1 * ALLOWANCE)
 })
 
 test('refits of a bootstrap take less than as many fits from there do', () => {
