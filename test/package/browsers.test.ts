@@ -263,9 +263,17 @@ test('memory stays flat while 100,000 optimizers are made and dropped', async ()
   expect(Math.max(...collected) - collected[0], collected.join()).toBeLessThan(60)
 })
 
-/** What a process and all that it has started have in memory. */
+/** What a process and all that it has started have in memory; what has ended meanwhile has none. */
 function residentBytes(pid: number): number {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean)
-  const pages = Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1])
+  const read = (file: string) => {
+    try {
+      return readFileSync(`/proc/${pid}/${file}`, 'utf8').split(' ')
+    } catch (thrown) {
+      if (/^(ENOENT|ESRCH)$/.test((thrown as NodeJS.ErrnoException).code ?? '')) return []
+      throw thrown
+    }
+  }
+  const children = read(`task/${pid}/children`).filter(Boolean)
+  const pages = Number(read('statm')[1] ?? 0)
   return children.reduce((sum, child) => sum + residentBytes(Number(child)), pages * 4096)
 }
