@@ -148,7 +148,7 @@ describe('garbage collection', () => {
         gc()
         await step
       }
-      for (let t = 0; t < 50 && refs.some((ref) => ref.deref() !== undefined); t++) {
+      for (let t = 0; t < 1000 && refs.some((ref) => ref.deref() !== undefined); t++) {
         await pause(10)
         gc()
       }
