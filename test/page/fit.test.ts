@@ -730,7 +730,9 @@ describe('for everybody', () => {
       expect(width).toBe(options.viewport.width)
     }
     await check()
-    await typed(page).fill(`a*exp(-b*t) + ${'c'.repeat(120)}`)
+    const long = 'c'.repeat(120)
+    await typed(page).fill(`a*exp(-b*t) + ${long}`)
+    await page.getByLabel(`${long}: start`).waitFor()
     await page.getByText('Converged').waitFor()
     await check()
     await data(page).fill('a very long name of a column indeed; y\n1;2\nno;3\n2;3')
