@@ -242,7 +242,7 @@ describe.skipIf(!isThere)('a store in a bucket', () => {
     const told = await begin('run', 'plan.json', '--store', newStore())
     expect(told.status).toBe(2)
     expect(told.said).toMatch(/s3:\/\/results\/some\/where-\d+\/: /)
-  }, 60_000)
+  })
 
   test('is one of those that workers of a queue take', async () => {
     const url = 'redis://127.0.0.1:1'

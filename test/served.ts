@@ -49,13 +49,16 @@ export async function serveFolder(folder: string, headers: Record<string, string
   }
 }
 
+/** How Chromium starts; in Playwright's own half a minute it does not where there is much other work. */
+export const chromiumOptions = {
+  executablePath: process.env.CHROME_PATH ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],
+  timeout: 180_000,
+}
+
 export async function toChromium(serving: () => Promise<Site>): Promise<SiteInChromium> {
   const site = await serving()
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROME_PATH ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],
-    timeout: 180_000,
-  })
+  const browser = await chromium.launch(chromiumOptions)
   return {
     ...site,
     browser,

@@ -13,6 +13,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import webpack from 'webpack'
 import { home } from '../children.js'
 import { functionDigests } from '../function-digests.js'
+import { chromiumOptions } from '../served.js'
 import { digests, reference, sample } from '../support.js'
 import { report as files } from './files-program.js'
 import { addDigestScript, installed, remove } from './pack.js'
@@ -96,10 +97,7 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 
-  launched = await chromium.launchServer({
-    executablePath: process.env.CHROME_PATH ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],
-  })
+  launched = await chromium.launchServer(chromiumOptions)
   browser = await chromium.connect(launched.wsEndpoint())
 }, 300_000)
 

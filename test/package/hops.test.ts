@@ -16,6 +16,7 @@ import type { Landed, Leg } from '../hop.js'
 import { decode, encode, goOn } from '../model/going-on.js'
 import { longRun } from '../model/long-run.js'
 import { runtimes } from '../runtimes.js'
+import { chromiumOptions } from '../served.js'
 import { env, installed, remove } from './pack.js'
 import { program } from './runtimes.js'
 
@@ -43,10 +44,7 @@ beforeAll(async () => {
     alias: { antigrad: join(folder, 'node_modules/antigrad/dist/index.js') },
     write: false,
   })
-  browser = await chromium.launch({
-    executablePath: process.env.CHROME_PATH ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],
-  })
+  browser = await chromium.launch(chromiumOptions)
   page = await browser.newPage()
   await page.addScriptTag({ type: 'module', content: outputFiles[0].text })
   await page.waitForFunction('globalThis.hop')

@@ -9,6 +9,7 @@ import { type Browser, chromium as playwright } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { home } from '../children.js'
 import { type Driven, otherBrowsers } from '../driven.js'
+import { chromiumOptions } from '../served.js'
 import { workerDigests } from '../worker-digests.js'
 
 let server: Server
@@ -56,10 +57,7 @@ const ofChromium = {
   name: 'Chromium',
   isThere: true,
   async launch(): Promise<Driven> {
-    chromium = await playwright.launch({
-      executablePath: process.env.CHROME_PATH ?? '/usr/bin/chromium',
-      args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],
-    })
+    chromium = await playwright.launch(chromiumOptions)
     const page = await chromium.newPage()
     const errors: string[] = []
     page.on('pageerror', (error) => errors.push(error.message))
@@ -87,7 +85,7 @@ describe.each([ofChromium, ...otherBrowsers])('$name', { retry: 1 }, ({ name, is
 
   beforeAll(async () => {
     if (isThere) tab = await launch()
-  }, 60_000)
+  })
 
   afterAll(() => tab?.close())
 
@@ -167,7 +165,7 @@ describe.each([ofChromium, ...otherBrowsers])('$name', { retry: 1 }, ({ name, is
 })
 
 describe('workers end', () => {
-  beforeAll(async () => void (await ofChromium.launch()), 60_000)
+  beforeAll(async () => void (await ofChromium.launch()))
   afterAll(() => chromium?.close())
 
   test('two seconds after the last call, and start again', async () => {
