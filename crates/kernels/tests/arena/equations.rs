@@ -142,10 +142,13 @@ fn jobs() -> [Job; 4] {
 fn adam_as_equations_has_the_bits_of_adam() {
     let lengths: Vec<usize> = (0..40).chain([63, 64, 65, 255, 256, 257, 511, 512, 513, 700, 1025]).collect();
     let long = [3, BLOCK + 40, 100];
-    for ((size, set), job) in places().flat_map(|place| jobs().map(|job| (place, job))) {
+    let all_lengths: &[&[usize]] = if cfg!(miri) { &[&[1, 0, 33]] } else { &[&lengths, &long] };
+    // Under Miri the last job alone, which does the most.
+    let jobs = jobs().into_iter().skip(if cfg!(miri) { 3 } else { 0 });
+    for ((size, set), job) in places().flat_map(|place| jobs.clone().map(move |job| (place, job))) {
         let constants = adam_of(&job);
         let equations = Equations { update: &ADAM, constants: &constants, ..NOTHING };
-        for lengths in if cfg!(miri) { [&[1, 0, 33][..], &[70]] } else { [&lengths[..], &long] } {
+        for &lengths in all_lengths {
             let mut memory = equations.memory(&[number(0, 2)], 2, &job, size, lengths);
             // The same with the values by tensor, of which it has none.
             let mut by_tensor = equations.memory(&[number(1, 2)], 2, &job, size, lengths);
