@@ -33,17 +33,20 @@ macro_rules! entries {
             Entry::sums(1, &[Sum::Gradients]),
             $(Entry::of::<crate::rules::$core::$kernel>(
                 run::<$vector, crate::rules::$core::$kernel>,
+                decayed::<$vector, crate::rules::$core::$kernel>,
                 summed::<$vector, crate::rules::$core::$kernel>,
                 by_row::<$vector, crate::rules::$core::$kernel>,
             ),)*
             $(#[cfg(feature = "elementwise")] Entry::of::<crate::rules::$elementwise::$single>(
                 run::<$vector, crate::rules::$elementwise::$single>,
+                decayed::<$vector, crate::rules::$elementwise::$single>,
                 summed::<$vector, crate::rules::$elementwise::$single>,
                 by_row::<$vector, crate::rules::$elementwise::$single>,
             ),)*
             $(#[cfg(feature = "catalogue")] Entry::of_matrices::<$vector, crate::rules::$rule::$matrices>(),)*
             $(#[cfg(feature = "catalogue")] $(#[$cfg])* Entry::of::<crate::rules::$module::$further>(
                 run::<$vector, crate::rules::$module::$further>,
+                decayed::<$vector, crate::rules::$module::$further>,
                 summed::<$vector, crate::rules::$module::$further>,
                 by_row::<$vector, crate::rules::$module::$further>,
             ),)*
@@ -98,7 +101,19 @@ macro_rules! code {
                 tensor: &[f64; MAX_TENSOR],
                 length: usize,
             ) {
-                unsafe { kernel::pass::<V, K>(streams, row, tensor, length) }
+                unsafe { kernel::pass::<V, K, false>(streams, row, tensor, length) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn decayed<V: Vector, K: Kernel>(
+                streams: &Streams,
+                row: Numbers,
+                tensor: &[f64; MAX_TENSOR],
+                length: usize,
+            ) {
+                if kernel::can_decay::<K>() {
+                    unsafe { kernel::pass::<V, K, true>(streams, row, tensor, length) }
+                }
             }
 
             $(#[target_feature(enable = $feature)])?

@@ -7,7 +7,7 @@ use super::matrices::RoomFor;
 #[cfg(feature = "catalogue")]
 use super::matrices::{self, Compiled, MatrixKernel};
 use super::pipeline::{Factors, Preparation};
-use super::{Kernel, MAX_STATE, MAX_SUMS, MAX_TENSOR, Output, RowAt, Streams, Sum, Sums};
+use super::{Kernel, MAX_STATE, MAX_SUMS, MAX_TENSOR, Output, RowAt, Streams, Sum, Sums, can_decay};
 use crate::arena::Numbers;
 
 pub type Pass = unsafe fn(&Streams, Numbers, &[f64; MAX_TENSOR], usize);
@@ -25,6 +25,9 @@ pub type Prepare = unsafe fn(*const u8, *const u8, &Preparation, *mut u8, usize)
 pub struct Entry {
     /// None where only sums are wanted.
     pub pass: Option<Pass>,
+    /// The same, which adds the row's λ·θ to gradients that want nothing else before it; None where that is a pass of its own.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub decayed: Option<Pass>,
     /// The same with its sums; None where these are passes of their own, as in WebAssembly, where bytes count.
     #[cfg(not(target_arch = "wasm32"))]
     pub summed: Option<PassSummed>,
@@ -55,6 +58,8 @@ impl Entry {
     pub const NOTHING: Self = Self {
         pass: None,
         #[cfg(not(target_arch = "wasm32"))]
+        decayed: None,
+        #[cfg(not(target_arch = "wasm32"))]
         summed: None,
         by_row: None,
         state: 0,
@@ -73,7 +78,7 @@ impl Entry {
     };
 
     #[cfg_attr(target_arch = "wasm32", allow(unused_variables))]
-    pub const fn of<K: Kernel>(pass: Pass, summed: PassSummed, by_row: PassByRow) -> Self {
+    pub const fn of<K: Kernel>(pass: Pass, decayed: Pass, summed: PassSummed, by_row: PassByRow) -> Self {
         let (state, row) = (K::State::NAMES.len(), K::Row::NAMES.len());
         let tensor = K::Tensor::NAMES.len();
         assert!(state <= MAX_STATE && tensor <= MAX_TENSOR && K::SUMS.len() <= tensor);
@@ -87,6 +92,8 @@ impl Entry {
         let by_row = if K::BY_ROW && cfg!(not(target_arch = "wasm32")) { Some(by_row) } else { None };
         Self {
             pass: Some(pass),
+            #[cfg(not(target_arch = "wasm32"))]
+            decayed: if can_decay::<K>() { Some(decayed) } else { None },
             #[cfg(not(target_arch = "wasm32"))]
             // Where all there is to be done is one sum, it is a pass already.
             summed: if K::SUMS.is_empty() || (K::COPIES && K::SUMS.len() == 1) { None } else { Some(summed) },

@@ -10,7 +10,7 @@ use std::ptr;
 
 use crate::arena::{Numbers, tables};
 use crate::kernel::lanes::{Lanes, Nothing};
-use crate::kernel::pipeline::BLOCK;
+use crate::kernel::pipeline::{BLOCK, decayed};
 use crate::sums::{STRIPES, Stripes};
 use crate::vector::{Scalar, Two, Vector, splat};
 
@@ -177,6 +177,7 @@ struct Coefficients<V: Vector, K: Kernel> {
     row: <K::Row as Lanes>::Of<V>,
     tensor: <K::Tensor as Lanes>::Of<V>,
     decay: V,
+    l2: V,
 }
 
 impl<V: Vector, K: Kernel> Coefficients<V, K> {
@@ -190,6 +191,7 @@ impl<V: Vector, K: Kernel> Coefficients<V, K> {
             row: K::Row::each(|k| coefficient(PIPELINE.len() + k)),
             tensor: K::Tensor::each(|k| splat::<V>(tensor[k])),
             decay: coefficient(Pipeline::AT.decay),
+            l2: coefficient(Pipeline::AT.l2),
         }
     }
 }
@@ -214,14 +216,21 @@ const fn is_heavy<V: Vector, K: Kernel>() -> bool {
     K::DIVIDES && K::State::NAMES.len() > 3 && registers::<V>() < 32
 }
 
-/// Runs kernel `K` over `length` elements.
+/// Whether kernel `K` has a loop that decays gradients itself. (In WebAssembly bytes count.)
+pub const fn can_decay<K: Kernel>() -> bool {
+    let is_alone =
+        K::Tensor::NAMES.is_empty() && K::SUMS.is_empty() && matches!(K::OUTPUT, Output::Parameters);
+    is_alone && cfg!(not(target_arch = "wasm32"))
+}
+
+/// Runs kernel `K` over `length` elements; where it `DECAYS`, λ·θ is added to the gradients before.
 ///
 /// # Safety
 /// The arrays must be valid for `length` numbers, rounded up to whole vectors: what pads a tensor
 /// is updated with it, and zeros stay zeros. `row` must have all coefficients of the kernel. Nothing
 /// else may write to the arrays meanwhile.
 #[inline(always)]
-pub unsafe fn pass<V: Vector, K: Kernel>(
+pub unsafe fn pass<V: Vector, K: Kernel, const DECAYS: bool>(
     streams: &Streams,
     row: Numbers,
     tensor: &[f64; MAX_TENSOR],
@@ -235,7 +244,7 @@ pub unsafe fn pass<V: Vector, K: Kernel>(
         unsafe {
             let by = Coefficients::<Four<V>, K>::new(row, tensor);
             while at + 4 * V::LANES <= length {
-                lanes(&streams, &by, at);
+                lanes::<_, _, DECAYS>(&streams, &by, at);
                 at += 4 * V::LANES;
             }
         }
@@ -244,7 +253,7 @@ pub unsafe fn pass<V: Vector, K: Kernel>(
     let by = unsafe { Coefficients::<V, K>::new(row, tensor) };
     let lanes = |at: usize| {
         // SAFETY: the caller vouches for the arrays up to the end of the last vector.
-        unsafe { lanes(&streams, &by, at) }
+        unsafe { lanes::<_, _, DECAYS>(&streams, &by, at) }
     };
     // A cache line at a time, or two vectors, so that several are in flight.
     let scalar = size_of::<V::Scalar>();
@@ -289,7 +298,7 @@ pub unsafe fn pass_summed<V: Vector, K: Kernel>(
             // SAFETY: passed on.
             unsafe {
                 if !is_there {
-                    pass::<V, K>(&streams.advanced(at * size_of::<V::Scalar>()), row, tensor, count);
+                    pass::<V, K, false>(&streams.advanced(at * size_of::<V::Scalar>()), row, tensor, count);
                 }
                 for (sum, sums) in K::SUMS.iter().zip(&mut *sums) {
                     let mut stripes = Stripes::<V>::new(sums);
@@ -315,7 +324,7 @@ pub unsafe fn pass_summed<V: Vector, K: Kernel>(
         while at < length {
             for k in (0..STRIPES).step_by(V::LANES) {
                 if !is_there && at + k < length {
-                    lanes(&streams, &by, at + k);
+                    lanes::<_, _, false>(&streams, &by, at + k);
                 }
             }
             at += STRIPES;
@@ -408,7 +417,7 @@ pub unsafe fn pass_by_row<V: Vector, K: Kernel>(
         let streams = Streams { g: given.g, direction: given.direction, ..own };
         for at in (0..length).step_by(V::LANES) {
             // SAFETY: the caller vouches for the row up to its end.
-            unsafe { lanes(&streams, &by, at) };
+            unsafe { lanes::<_, _, false>(&streams, &by, at) };
         }
     }
 }
@@ -421,14 +430,21 @@ pub unsafe fn pass_by_row<V: Vector, K: Kernel>(
 /// # Safety
 /// Every array must have a whole vector at `at`.
 #[inline(always)]
-unsafe fn lanes<V: Vector, K: Kernel>(streams: &Streams, by: &Coefficients<V, K>, at: usize) {
+unsafe fn lanes<V: Vector, K: Kernel, const DECAYS: bool>(
+    streams: &Streams,
+    by: &Coefficients<V, K>,
+    at: usize,
+) {
     let Streams { theta, g, direction, state, .. } = *streams;
     let theta = theta.cast::<V::Scalar>().wrapping_add(at);
     let to = |k: usize| state[k].cast::<V::Scalar>().wrapping_add(at);
     // SAFETY: the caller vouches for these lanes.
     unsafe {
         let parameters = V::load(theta);
-        let gradient = V::load(g.cast::<V::Scalar>().wrapping_add(at));
+        let mut gradient = V::load(g.cast::<V::Scalar>().wrapping_add(at));
+        if DECAYS {
+            gradient = decayed(gradient, by.l2, parameters);
+        }
         let mut states = K::State::each(|k| V::load(to(k)));
         let output = K::apply(&by.row, &by.tensor, by.decay, parameters, gradient, &mut states);
         K::State::visit(&states, |k, x| x.store(to(k)));

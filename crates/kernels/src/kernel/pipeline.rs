@@ -109,6 +109,18 @@ impl Preparation {
         let limit = self.limit.to_bits() ^ f64::INFINITY.to_bits();
         scale | limit | self.l2.to_bits() << 1 != 0
     }
+
+    /// Whether gradients are neither scaled nor clipped.
+    #[inline(always)]
+    pub fn only_decays(&self) -> bool {
+        self.scale == 1.0 && self.limit == f64::INFINITY && self.l2 != 0.0
+    }
+}
+
+/// g + λ·θ.
+#[inline(always)]
+pub fn decayed<V: Vector>(g: V, l2: V, theta: V) -> V {
+    g + l2 * theta
 }
 
 /// prepared ← clamp(scale·g), then prepared ← prepared + λ·θ.
@@ -130,17 +142,17 @@ pub unsafe fn prepare<V: Vector>(
     let prepared = prepared.cast::<V::Scalar>();
     let mut at = 0;
     // Most have a decay alone, and scaling and clipping would take as long as the rest. In WebAssembly bytes count.
-    let decays = preparation.scale == 1.0 && preparation.limit == f64::INFINITY && preparation.l2 != 0.0;
+    let decays = preparation.only_decays();
     while decays && at < length && cfg!(not(target_arch = "wasm32")) {
         // SAFETY: as below.
-        unsafe { (V::load(g.add(at)) + l2 * V::load(theta.add(at))).store(prepared.add(at)) };
+        unsafe { decayed(V::load(g.add(at)), l2, V::load(theta.add(at))).store(prepared.add(at)) };
         at += V::LANES;
     }
     while at < length {
         // SAFETY: the caller vouches for the arrays up to the end of the last vector.
         unsafe {
             let clipped = (scale * V::load(g.add(at))).clamp(limit);
-            let decayed = clipped + l2 * V::load(theta.add(at));
+            let decayed = decayed(clipped, l2, V::load(theta.add(at)));
             l2.if_zero(clipped, decayed).store(prepared.add(at));
         }
         at += V::LANES;

@@ -19,6 +19,8 @@ const _: () = assert!(size_of::<Planned>() <= PLANNED * 4);
 #[derive(Clone, Copy)]
 pub struct Planned {
     pass: Pass,
+    #[cfg(not(target_arch = "wasm32"))]
+    decayed: Option<Pass>,
     /// What prepares gradients, where coefficients want that.
     prepare: Prepare,
     /// Bytes of an element.
@@ -42,6 +44,8 @@ impl Arena {
             self.find(&job, segment.offset, segment.offset + segment.length, &mut streams)?;
             Ok(take(Planned {
                 pass,
+                #[cfg(not(target_arch = "wasm32"))]
+                decayed: job.entry.decayed,
                 prepare: self.code.prepare,
                 size: self.size() as u16,
                 #[cfg(feature = "equations")]
@@ -157,10 +161,15 @@ impl Planned {
     /// As for `run_planned`.
     #[inline(never)]
     unsafe fn run_prepared(&self, scratch: &impl Fn() -> *mut Scratch) {
-        // SAFETY: passed on.
-        let [prepared, _] = unsafe { &mut *scratch() }.blocks();
         // SAFETY: as in `run_planned`.
         let preparation = unsafe { Preparation::new(self.row) };
+        #[cfg(not(target_arch = "wasm32"))]
+        if let Some(decayed) = self.decayed.filter(|_| preparation.only_decays()) {
+            // SAFETY: as in `run_planned`.
+            return unsafe { decayed(&self.streams, self.row, &[0.0; MAX_TENSOR], self.length) };
+        }
+        // SAFETY: passed on.
+        let [prepared, _] = unsafe { &mut *scratch() }.blocks();
         #[cfg(not(feature = "equations"))]
         let most = pipeline::BLOCK;
         #[cfg(feature = "equations")]

@@ -258,19 +258,25 @@ impl Arena {
         values: &[f64; MAX_TENSOR],
         scratch: &mut Scratch,
     ) {
-        let Some(pass) = job.entry.pass else { return };
         let [prepared, held] = scratch.blocks();
         let does = |what| job.around & what != 0;
         // SAFETY: `job` has checked the row.
         let mut preparation = unsafe { Preparation::new(job.row) };
         preparation.scale *= job.scale;
-        let most = block_of(job.entry, self.size());
+        // What masks compares with the gradients, and has no parameters.
+        #[cfg(not(target_arch = "wasm32"))]
+        let decayed = job.entry.decayed.filter(|_| preparation.only_decays() && !does(MASKS));
+        #[cfg(target_arch = "wasm32")]
+        let decayed = None;
+        let Some(pass) = decayed.or(job.entry.pass) else { return };
+        let is_pass = decayed.is_some() && job.around == PREPARES;
+        let most = if is_pass { length } else { block_of(job.entry, self.size()) }.max(1);
         for done in (0..length).step_by(most) {
             let count = most.min(length - done);
             let mut block = self.advanced(streams, done);
             // SAFETY: as in `stretch`; the buffers hold a block, rounded up to whole vectors.
             unsafe {
-                if does(PREPARES) {
+                if does(PREPARES) && decayed.is_none() {
                     (self.code.prepare)(block.theta, block.g, &preparation, prepared, count);
                     block.g = prepared;
                 }

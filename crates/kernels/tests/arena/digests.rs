@@ -6,7 +6,7 @@ use antigrad_kernels::layout::*;
 use antigrad_kernels::manifest::kernels;
 
 use crate::memory::{noise, places};
-use crate::reference::{Job, PLAIN};
+use crate::reference::{DECAYED, Job, PLAIN};
 
 #[test]
 #[cfg_attr(miri, ignore)] // It compares nothing by itself.
@@ -15,7 +15,7 @@ fn digests() {
     for kernel in kernels().into_iter().filter(|kernel| kernel.is_shipped && !kernel.is_matrix) {
         for (size, set) in places() {
             let mut hash = DefaultHasher::new();
-            for job in [&PLAIN, &prepared] {
+            for job in [&PLAIN, &DECAYED, &prepared] {
                 let mut memory = job.memory(&kernel, size, &[700, 3, 64, 33]);
                 let mut next = noise(3);
                 // Numbers of all sizes among them, so that squares overflow and vanish.

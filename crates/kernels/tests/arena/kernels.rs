@@ -6,7 +6,7 @@ use antigrad_kernels::manifest::{Description, kernels};
 use proptest::{prelude::*, test_runner::RngSeed};
 
 use crate::memory::{Family, Memory, Segment, bits, kernel, noise, places, sets};
-use crate::reference::{Job, PLAIN, update};
+use crate::reference::{DECAYED, Job, PLAIN, update};
 
 /// Mostly ordinary numbers, and any bits at all of either dtype.
 fn number() -> impl Strategy<Value = f64> {
@@ -19,7 +19,7 @@ fn number() -> impl Strategy<Value = f64> {
     ]
 }
 
-/// Half of them use the gradient as it is.
+/// A third of them use the gradient as it is, and another third only decay it.
 fn job() -> impl Strategy<Value = Job> {
     use prop::sample::select;
     let coefficient = || prop_oneof![6 => 0.0..1.0, 1 => Just(0.0), 1 => Just(1.0)];
@@ -27,11 +27,12 @@ fn job() -> impl Strategy<Value = Job> {
     let scale = select(vec![1.0, -1.0, 0.3, f64::NAN]);
     let limit = select(vec![f64::INFINITY, 0.5, 1e-60]);
     let l2 = select(vec![0.0, 0.1, 1e-60]);
-    let flags = any::<[bool; 4]>();
-    (own, coefficient(), flags, scale, limit, l2).prop_map(
-        |(own, decay, [plain, holds, flushes, zeroes], scale, limit, l2)| {
-            let prepared = Job { scale, limit, l2, decay, holds, flushes, zeroes, own };
-            if plain { Job { own, decay, flushes, ..PLAIN } } else { prepared }
+    let flags = any::<[bool; 3]>();
+    (own, coefficient(), 0..3, flags, scale, limit, l2).prop_map(
+        |(own, decay, kind, [holds, flushes, zeroes], scale, limit, l2)| match kind {
+            0 => Job { own, decay, flushes, ..PLAIN },
+            1 => Job { own, decay, flushes: flushes && holds, ..DECAYED },
+            _ => Job { scale, limit, l2, decay, holds, flushes, zeroes, own },
         },
     )
 }

@@ -5,7 +5,7 @@ use antigrad_kernels::{BLOCK, InstructionSet, Scratch};
 
 use crate::guarded::Guarded;
 use crate::memory::{Family, Memory, Segment, kernel, noise, places};
-use crate::reference::{Job, PLAIN};
+use crate::reference::{DECAYED, Job, PLAIN};
 
 /// Adam on tensors of many lengths, and momentum on some more, whose arrays begin in the middle of the plane.
 fn mixed(size: usize, job: &Job) -> Memory {
@@ -52,7 +52,8 @@ fn pointers(memory: &Memory, gradients: &[Guarded]) -> Vec<*const [u8]> {
 
 #[test]
 fn lent_gradients_give_the_bits_of_those_in_the_arena() {
-    let jobs = [PLAIN, Job { scale: -0.3, limit: 0.2, l2: 0.1, holds: true, flushes: true, ..PLAIN }];
+    let jobs =
+        [PLAIN, DECAYED, Job { scale: -0.3, limit: 0.2, l2: 0.1, holds: true, flushes: true, ..PLAIN }];
     for ((size, set), job) in places().flat_map(|place| jobs.iter().map(move |job| (place, job))) {
         let (mut own, mut memory, gradients) = filled(size, job);
         let start = memory.clone();

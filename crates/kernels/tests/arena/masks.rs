@@ -5,7 +5,7 @@ use antigrad_kernels::{BLOCK, Scratch};
 
 use crate::guarded::Guarded;
 use crate::memory::{Family, Memory, Segment, bits, kernel, noise, places};
-use crate::reference::{Job, PLAIN, prepared, round, update};
+use crate::reference::{DECAYED, Job, PLAIN, prepared, round, update};
 
 const LENGTHS: [usize; 6] = [3, 0, 2 * BLOCK + 33, 1, 257, 40];
 
@@ -86,7 +86,7 @@ fn expected(name: &str, job: &Job, start: &Memory, [agrees, against, neither]: [
 #[test]
 fn a_masked_direction_is_counted_and_moves_what_is_left() {
     let all = Job { scale: -0.5, limit: 0.75, l2: 0.1, decay: 0.9, flushes: true, zeroes: true, ..PLAIN };
-    let jobs = [PLAIN, all.clone(), Job { holds: true, ..all }];
+    let jobs = [PLAIN, DECAYED, all.clone(), Job { holds: true, ..all }];
     let names = ["Adam", "SgdNesterov", "SignSgd", "RmsPropMomentum"];
     let all = places().flat_map(|place| names.map(|name| (place, name)));
     // What is no mask is tried with one rule.

@@ -4,7 +4,7 @@ use antigrad_kernels::layout::{GRADIENTS, PARAMETERS};
 use antigrad_kernels::{Kept, Scratch};
 
 use crate::memory::{Family, Memory, Segment, kernel, noise, places};
-use crate::reference::{Job, PLAIN};
+use crate::reference::{DECAYED, Job, PLAIN};
 
 /// Momentum on one number, Adam on a few tensors, and momentum again, which does what its job says.
 fn small(size: usize, [job, last]: [&Job; 2]) -> Memory {
@@ -33,7 +33,13 @@ fn a_plan_gives_the_bits_of_the_stage_and_is_none_where_there_is_more_to_do() {
     let prepared = Job { scale: -0.3, limit: 0.2, l2: 0.1, ..PLAIN };
     let held = Job { holds: true, ..PLAIN };
     // A tensor that stays wants more than a pass, be it the last one.
-    let jobs = [([&PLAIN; 2], true), ([&prepared; 2], true), ([&held; 2], false), ([&PLAIN, &held], false)];
+    let jobs = [
+        ([&PLAIN; 2], true),
+        ([&DECAYED; 2], true),
+        ([&prepared; 2], true),
+        ([&held; 2], false),
+        ([&PLAIN, &held], false),
+    ];
     for ((size, set), (job, is_plan)) in places().flat_map(|place| jobs.map(|job| (place, job))) {
         let mut expected = small(size, job);
         let mut memory = expected.clone();

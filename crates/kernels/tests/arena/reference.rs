@@ -37,6 +37,9 @@ pub const PLAIN: Job = Job {
     own: [0.5, 0.25, 0.125, 0.9, 0.1, 0.99, 0.01, 0.0, 0.3],
 };
 
+/// The pass itself adds λ·θ then.
+pub const DECAYED: Job = Job { l2: 0.1, ..PLAIN };
+
 impl Job {
     pub fn flags(&self) -> usize {
         usize::from(self.holds) * HOLDS + usize::from(self.flushes) * FLUSHES
