@@ -109,9 +109,9 @@ async function miri() {
   for (const [program, named] of Object.entries(small)) {
     const test = ['miri', 'test', '-p', 'antigrad-kernels', '--test', program]
     const left = await rustTests(`Miri, tests/${program}`, test, flags, named)
-    say(`NOT RUN: Miri over ${left} others of tests/${program}: they would take it hours.`)
+    say(`NOT RUN: Miri over ${left} other tests of tests/${program}.`)
   }
-  say('NOT RUN: Miri over tests/functions, which compute number by number.')
+  say('NOT RUN: Miri over tests/functions.')
 }
 
 const parts = { address, thread, miri }
