@@ -45,6 +45,17 @@ const kernels = Object.values(manifest).flatMap((entry) =>
 )
 /** Those that are a pass over elements. */
 const kernelNames = kernels.filter((kernel) => !('isMatrix' in kernel)).map(({ name }) => name)
+/** Some of those whose decay may be all that is done to gradients. */
+const decaying = [
+  'GradientDescent',
+  'SgdMomentum',
+  'SgdNesterov',
+  'Adagrad',
+  'Adam',
+  'RAdam',
+  'RmsProp',
+  'NAdam',
+]
 const coreNames = kernels.filter((kernel) => !('module' in kernel)).map(({ name }) => name)
 
 /**
@@ -65,10 +76,11 @@ test.each([...equations])('%s has its equation in TypeScript', (_, equation) => 
 
 /**
  * Each vector of an unrolled loop, and of its tail, is one evaluation of the equation: all packed
- * counts must be the same multiple of the equation's.
+ * counts must be the same multiple of the equation's, and of what is computed beside it.
  */
-function expectEvaluations(packed: Counts, kernel: string): void {
-  const equation = equations.get(kernel) as Counts
+function expectEvaluations(packed: Counts, kernel: string, beside = none): void {
+  const own = equations.get(kernel) as Counts
+  const equation = Object.fromEntries(operations.map((name) => [name, own[name] + beside[name]])) as Counts
   const evaluations = sum(packed) / sum(equation)
   expect(evaluations).toBeGreaterThanOrEqual(1)
   const wanted = operations.map((name) => [name, equation[name] * evaluations])
@@ -147,6 +159,13 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
         const packed = packedIn(text)
         expectEvaluations(packed, kernel)
         expect(anyIn(text), 'of other widths, or scalar').toEqual(packed)
+        expect(text, 'what is called gets vectors through memory').not.toMatch(/^call/m)
+      })
+
+      test.each(decaying)(`${set}, ${dtype}: %s, which adds λ·θ to gradients`, (kernel) => {
+        const text = find(`${set}::decayed<${vector}, ${kernel}>`)
+        expectEvaluations(packedIn(text), kernel, { ...none, add: 1, mul: 1 })
+        expect(text).not.toMatch(/^call/m)
       })
 
       test(`${set}, ${dtype}: what prepares a gradient`, () => {

@@ -215,7 +215,8 @@ pub trait Vector:
     /// 1 or −1; zeros and NaN are their own sign.
     #[inline(always)]
     fn signum(self) -> Self {
-        let [zero, one, minus_one] = [0.0, 1.0, -1.0].map(|x| Self::splat(Self::Scalar::from_f64(x)));
+        // Not by a list's `map`: the compiler may leave it a call, and four vectors would go through memory.
+        let (zero, one, minus_one) = (splat(0.0), splat::<Self>(1.0), splat(-1.0));
         self.if_greater(zero, one, zero.if_greater(self, minus_one, self))
     }
 
