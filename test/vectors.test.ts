@@ -168,6 +168,17 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
         expect(text).not.toMatch(/^call/m)
       })
 
+      test(`${set}, ${dtype}: operations of programs call nothing but what is rare`, () => {
+        // A closure that is given to the standard library is not compiled for the set, and calls each instruction.
+        const own = [...code].filter(([name]) => name.startsWith(`${set}::operate<${vector},`))
+        expect(own.length).toBeGreaterThan(40)
+        const calls = own.flatMap(([name, text]) =>
+          (text.match(/^call.*/gm) ?? []).map((call) => `${name}: ${call}`),
+        )
+        // Far arguments of sines, and what comes back from these.
+        expect(calls.filter((call) => !/with_far_lanes|memcpy@/.test(call))).toEqual([])
+      })
+
       test(`${set}, ${dtype}: what prepares a gradient`, () => {
         const text = find(`${set}::prepare<${vector}>`)
         const packed = packedIn(text)

@@ -2,7 +2,7 @@
 
 use super::atan::{FAR, nearest_to, rest_of};
 use super::numbers::{LARGEST, apart, product_error, sum_error};
-use crate::vector::{Vector, splat};
+use crate::vector::{Vector, splat, splats};
 use std::f64::consts::PI;
 
 /// What π has beyond float64.
@@ -55,7 +55,7 @@ fn is_negative<V: Vector>(x: V) -> V {
 /// The angle of the point (x, y), with the special values of C99, annex F.
 #[inline(always)]
 pub fn atan2<V: Vector>(y: V, x: V) -> V {
-    let [zero, one, below, nan] = [0.0, 1.0, -1.0, f64::NAN].map(|value| splat::<V>(value));
+    let [zero, one, below, nan] = splats([0.0, 1.0, -1.0, f64::NAN]);
     let (n, d) = (y.abs(), x.abs());
     let largest = LARGEST.splat::<V>();
     let most = n.if_greater(d, n, d);

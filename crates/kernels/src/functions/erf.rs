@@ -3,7 +3,7 @@
 use super::exp::{exp_in_two, times_exp};
 use super::log::log;
 use super::numbers::{LARGEST, Of, apart, polynomial, product_error, scale, sum_error, to_exponent};
-use crate::vector::{Vector, splat};
+use crate::vector::{Vector, splat, splats};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, SQRT_2};
 
 /// erf x/x − 1 by powers of x², where |x| ≤ ½.
@@ -85,7 +85,7 @@ apart! {
     /// erfcx = e^(x²)·erfc of x + x_low ≥ 0 as a sum of two: (1 + 2·x)·erfcx x hardly changes, and is smooth in
     /// (x − 4)/(x + 4) (Shepherd and Laframboise, 1981).
     fn scaled_tail<V: Vector>([x, x_low]: [V; 2]) -> [V; 2] {
-        let [four, half, first] = [4.0, 0.5, FIRST].map(|value| splat::<V>(value));
+        let [four, half, first] = splats([4.0, 0.5, FIRST]);
         let minus_four = splat::<V>(-4.0);
         let (below, above) = (x - four, x + four);
         let t = x.if_greater(LARGEST.splat(), splat(1.0), below / above);
@@ -160,13 +160,13 @@ pub fn erfcx<V: Vector>(x: V) -> V {
 /// The slope of erf, 2/√π·e^(−x²).
 #[inline(always)]
 pub fn erf_slope<V: Vector>(x: V) -> V {
-    bell(bounded(x.abs(), FAR), 1.0, SLOPE.map(|part| splat(part)), 0.0)
+    bell(bounded(x.abs(), FAR), 1.0, splats(SLOPE), 0.0)
 }
 
 /// The density of the standard normal distribution.
 #[inline(always)]
 pub fn normpdf<V: Vector>(x: V) -> V {
-    bell(bounded(x.abs(), FAR_FROM_MEAN), 0.5, DENSITY.map(|part| splat(part)), 0.0)
+    bell(bounded(x.abs(), FAR_FROM_MEAN), 0.5, splats(DENSITY), 0.0)
 }
 
 /// x/√2 as a sum of two.
@@ -189,10 +189,10 @@ pub fn normcdf<V: Vector>(x: V) -> V {
 /// for which the differences are taken of sums of two.
 #[inline(always)]
 pub fn norminv<V: Vector>(p: V) -> V {
-    let [zero, half, one] = [0.0, 0.5, 1.0].map(|value| splat::<V>(value));
+    let [zero, half, one] = splats([0.0, 0.5, 1.0]);
     let q = p - half;
     let value = q.abs().if_greater(splat(0.25), quantile_of_tail(p), quantile_in_middle(q));
-    let [infinity, nan] = [f64::INFINITY, f64::NAN].map(|value| splat::<V>(value));
+    let [infinity, nan] = splats([f64::INFINITY, f64::NAN]);
     let of_others = p.if_zero(zero - infinity, (p - one).if_zero(infinity, nan));
     p.if_greater(zero, one.if_greater(p, value, of_others), of_others)
 }
@@ -211,7 +211,7 @@ fn quantile_in_middle<V: Vector>(q: V) -> V {
 
 #[inline(always)]
 fn quantile_of_tail<V: Vector>(p: V) -> V {
-    let [half, one, four] = [0.5, 1.0, 4.0].map(|value| splat::<V>(value));
+    let [half, one, four] = splats::<V, 3>([0.5, 1.0, 4.0]);
     let q = half.if_greater(p, p, one - p);
     let r = (splat::<V>(-2.0) * log(q)).sqrt();
     let z = r - polynomial((r - four) / (r + four), Of(FROM_TAIL, FROM_TAIL));

@@ -8,7 +8,7 @@
 use super::exp::{exp, times_exp};
 use super::numbers::{LARGEST, apart, product_error, to_whole};
 use super::trigonometric::cos_sin_near;
-use crate::vector::{Vector, splat};
+use crate::vector::{Vector, splat, splats};
 
 /// Between two points of a grid, with so few bits that all of these are exact; and half of that, and 1 by it.
 const STEP: f64 = 0.51171875;
@@ -44,7 +44,7 @@ apart! {
     /// 2·e^(−z²)·q/(1 + q) and its logarithmic slope, both real and imaginary, where q is e^(2π·i·z/STEP), or −q on the other
     /// grid, as its real part is above 0; and in a bit which grid it is.
     fn pole<V: Vector>(x: V, y: V) -> [V; 5] {
-        let [zero, one, two, turn] = [0.0, 1.0, 2.0, TURN].map(|value| splat::<V>(value));
+        let [zero, one, two, turn] = splats([0.0, 1.0, 2.0, TURN]);
         let (far_x, far_y) = (splat::<V>(FAR_X), splat::<V>(FAR_Y));
         let u = x.if_greater(far_x, far_x, x);
         let v = y.if_greater(far_y, far_y, y);

@@ -5,7 +5,7 @@ use super::floor::floor;
 use super::logarithms::log_of_sum;
 use super::numbers::{LARGEST, Of, apart, polynomial, product_error, sum_error};
 use super::trigonometric::sin_cos_in_two;
-use crate::vector::{Vector, splat};
+use crate::vector::{Vector, splat, splats};
 use std::f64::consts::PI;
 
 /// By powers of z = 1/y² ≤ 1/100: y·(log Γ(y) − (y − ½)·log y + y − ½·log(2π)), y²·(log y − 1/(2·y) − ψ(y)),
@@ -182,11 +182,14 @@ apart! {
         let d = x + nine;
         let s = x * d;
         let s_low = product_error(x, d, s) + x * sum_error(x, nine, d);
-        PRODUCTS.map(|product| {
+        // Not by `map`, here and below: what that calls is not compiled for the instruction set, and calls each operation.
+        let mut all = [[splat(0.0); 2]; 5];
+        for (q, product) in all.iter_mut().zip(PRODUCTS) {
             let product = splat::<V>(product);
-            let q = s + product;
-            [q, sum_error(s, product, q) + s_low]
-        })
+            let sum = s + product;
+            *q = [sum, sum_error(s, product, sum) + s_low];
+        }
+        all
     }
 }
 
@@ -194,8 +197,11 @@ apart! {
     /// What Γ(x) is beside e^±log Γ(y), without its sign: for x > 0 one by a product.
     fn factor_of<V: Vector>(x: V, size: V) -> Sum<V> {
         let (zero, one) = (splat::<V>(0.0), splat::<V>(1.0));
-        let [first, others @ ..] = products(size);
-        let product = others.into_iter().fold(first, times);
+        let products = products(size);
+        let mut product = products[0];
+        for other in &products[1..] {
+            product = times(product, *other);
+        }
         let product = if_greater(splat(SHIFT), size, product, [one, zero]);
         let of_positive = divided([one, zero], product);
         if !zero.any_greater(x) {
@@ -210,7 +216,7 @@ apart! {
 apart! {
     /// The size of sin πx, and cos πx·sgn sin πx, for x ≥ 0.
     fn sine_of<V: Vector>(x: V) -> [Sum<V>; 2] {
-        let [zero, one, minus_one] = [0.0, 1.0, -1.0].map(|value| splat::<V>(value));
+        let [zero, one, minus_one] = splats([0.0, 1.0, -1.0]);
         let fraction = x - floor(x);
         let (quarter, three) = (splat::<V>(0.25), splat::<V>(0.75));
         let halves = fraction.if_greater(three, splat(2.0), fraction.if_greater(quarter, one, zero));
@@ -218,7 +224,9 @@ apart! {
         let high = r * splat(PI);
         let [sin, cos] = sin_cos_in_two(high, product_error(r, splat(PI), high) + r * splat(PI_LOW));
         let is_other = halves - one;
-        let if_odd = |yes: Sum<V>, no: Sum<V>| [0, 1].map(|k| is_other.if_zero(yes[k], no[k]));
+        let if_odd = |yes: Sum<V>, no: Sum<V>| {
+            [is_other.if_zero(yes[0], no[0]), is_other.if_zero(yes[1], no[1])]
+        };
         let sign = fraction.if_greater(three, minus_one, one);
         [each(sign, if_odd(cos, sin)), each(is_other.if_zero(minus_one, sign), if_odd(sin, cos))]
     }
@@ -239,7 +247,7 @@ apart! {
 /// The gamma function: NaN at whole numbers below 0.
 #[inline(always)]
 pub fn gamma<V: Vector>(x: V) -> V {
-    let [zero, one, minus_one] = [0.0, 1.0, -1.0].map(|value| splat::<V>(value));
+    let [zero, one, minus_one] = splats([0.0, 1.0, -1.0]);
     let size = x.abs();
     let near = size.if_greater(splat(FAR), splat(FAR), size);
     let stirling = log_gamma(shifted(near), one);
@@ -256,7 +264,7 @@ pub fn gamma<V: Vector>(x: V) -> V {
 /// The logarithm of the gamma function's size: ∞ at 0 and at whole numbers below.
 #[inline(always)]
 pub fn lgamma<V: Vector>(x: V) -> V {
-    let [zero, one, minus_one] = [0.0, 1.0, -1.0].map(|value| splat::<V>(value));
+    let [zero, one, minus_one] = splats([0.0, 1.0, -1.0]);
     let size = x.abs();
     let (tiny, large) = (splat::<V>(TINY), splat::<V>(LARGE));
     let stirling = log_gamma(shifted(size), size.if_greater(large, splat(SMALLER), one));
@@ -267,7 +275,8 @@ pub fn lgamma<V: Vector>(x: V) -> V {
     let middle = splat::<V>(1.5);
     let if_near_2 = |yes: V, no: V| x.if_greater(middle, yes, no);
     let t = x - if_near_2(splat(2.0), one);
-    let [first, first_low] = [0, 1].map(|k| if_near_2(splat(NEAR_2.0[k]), splat(NEAR_1.0[k])));
+    let first = if_near_2(splat(NEAR_2.0[0]), splat(NEAR_1.0[0]));
+    let first_low = if_near_2(splat(NEAR_2.0[1]), splat(NEAR_1.0[1]));
     let others = if_near_2(polynomial(t, Of(NEAR_2.1, NEAR_2.1)), polynomial(t, Of(NEAR_1.1, NEAR_1.1)));
     let product = t * first;
     let rest = product_error(t, first, product) + t * first_low;
@@ -282,7 +291,7 @@ pub fn lgamma<V: Vector>(x: V) -> V {
 /// The digamma function, the slope of log Γ: NaN at whole numbers below 0.
 #[inline(always)]
 pub fn digamma<V: Vector>(x: V) -> V {
-    let [zero, one, minus_one] = [0.0, 1.0, -1.0].map(|value| splat::<V>(value));
+    let [zero, one, minus_one] = splats([0.0, 1.0, -1.0]);
     let size = x.abs();
     let y = shifted(size);
     let inverse = one / y[0];
@@ -312,7 +321,11 @@ apart! {
         let d = x + nine;
         let sum = x + d;
         let both = [sum, sum_error(x, d, sum) + sum_error(x, nine, d)];
-        products(x).map(|q| (divided(both, q), divided([splat(-2.0), splat(0.0)], q)))
+        let mut all = [([splat(0.0); 2], [splat(0.0); 2]); 5];
+        for (reciprocal, q) in all.iter_mut().zip(&products(x)) {
+            *reciprocal = (divided(both, *q), divided([splat(-2.0), splat(0.0)], *q));
+        }
+        all
     }
 }
 
@@ -332,7 +345,7 @@ pub fn trigamma<V: Vector>(x: V) -> V {
     let near = reciprocals(size).into_iter().fold(far, add);
     let mut total = if_greater(splat(SHIFT), size, near, far);
     if zero.any_greater(x) {
-        let negated = total.map(|part| part.xor(splat(-0.0)));
+        let negated = [total[0].xor(splat(-0.0)), total[1].xor(splat(-0.0))];
         let [sine, _] = sine_of(size);
         let of_inverse = square(divided([one, zero], [size, zero]));
         let of_negative = plus(plus(negated, of_inverse), square(divided(pi(), sine)));
@@ -347,7 +360,7 @@ pub fn trigamma<V: Vector>(x: V) -> V {
 /// The slope of trigamma, to a few units in the last place.
 #[inline(always)]
 pub fn tetragamma<V: Vector>(x: V) -> V {
-    let [zero, one, two] = [0.0, 1.0, 2.0].map(|value| splat::<V>(value));
+    let [zero, one, two] = splats::<V, 3>([0.0, 1.0, 2.0]);
     let size = x.abs();
     let inverse = one / shifted(size)[0];
     let z = inverse * inverse;

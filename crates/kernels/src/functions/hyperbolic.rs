@@ -2,7 +2,7 @@
 
 use super::exp::exp_in_parts;
 use super::numbers::{apart, bounded, power_of_two, product_error, sum_error};
-use crate::vector::{Vector, splat};
+use crate::vector::{Vector, splat, splats};
 
 /// Between these a quarter of eˣ can be computed; beyond, all results are what they are there.
 const LOW: f64 = -40.0;
@@ -38,7 +38,7 @@ pub fn expm1<V: Vector>(x: V) -> V {
 #[inline(always)]
 pub fn sinh<V: Vector>(x: V) -> V {
     let (size, far) = (x.abs(), splat::<V>(FAR));
-    let [one, two, four] = [1.0, 2.0, 4.0].map(|value| splat::<V>(value));
+    let [one, two, four] = splats([1.0, 2.0, 4.0]);
     let [q, q_low] = quarter_of_exp(size, 0.25);
     let d = one + four * q;
     let other = size.if_greater(far, splat(0.0), q / d);

@@ -1,6 +1,6 @@
 use super::exp::exp_of_sum;
 use super::numbers::{LARGEST, LN2_HIGH, LN2_LOW, Of, UNIT, bounded, polynomial, product_error, split};
-use crate::vector::{Vector, splat};
+use crate::vector::{Vector, splat, splats};
 
 /// √¾, in so few bits that both dtypes have it.
 const SQRT_3_4: f64 = f64::from_bits(0x3febb67a << 32);
@@ -32,7 +32,7 @@ const REST: Of<&[f64]> = Of(
 /// xʸ, with the special values of C99, annex F: so 1 is 1 to any power, and anything to the power 0, NaN as well.
 #[inline(always)]
 pub fn pow<V: Vector>(x: V, y: V) -> V {
-    let [zero, one, infinity, nan] = [0.0, 1.0, f64::INFINITY, f64::NAN].map(|value| splat::<V>(value));
+    let [zero, one, infinity, nan] = splats::<V, 4>([0.0, 1.0, f64::INFINITY, f64::NAN]);
     let (size, exponent) = (x.abs(), y.abs());
     let at_zero = zero.if_greater(y, infinity, y.if_greater(zero, zero, y));
     let at_infinity = y.if_greater(zero, infinity, zero.if_greater(y, zero, y));

@@ -1,5 +1,5 @@
 use super::numbers::{Of, UNIT, product_error, sum_error, to_whole};
-use crate::vector::{Scalar, Stored, Vector, splat};
+use crate::vector::{Scalar, Stored, Vector, splat, splats};
 use std::f64::consts::{FRAC_2_PI, FRAC_PI_2};
 
 /// π/2 in four parts; the first three have so few bits that a multiple up to 2²⁰, in float32 2¹¹, is exact.
@@ -45,7 +45,7 @@ pub fn quarter_turns<V: Vector>(x: V) -> Turned<V> {
 /// x − k·π/2, where all but the last product is exact (Cody and Waite, 1980, ch. 8).
 #[inline(always)]
 pub fn subtract_turns<V: Vector>(x: V) -> Turned<V> {
-    let parts = PARTS.get::<V>().map(|part| splat::<V>(part));
+    let parts = splats::<V, 4>(PARTS.get::<V>());
     let turns = x * splat(FRAC_2_PI) + to_whole();
     let k = turns - to_whole();
     let first = x - k * parts[0];

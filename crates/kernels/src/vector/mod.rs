@@ -215,8 +215,7 @@ pub trait Vector:
     /// 1 or −1; zeros and NaN are their own sign.
     #[inline(always)]
     fn signum(self) -> Self {
-        // Not by a list's `map`: the compiler may leave it a call, and four vectors would go through memory.
-        let (zero, one, minus_one) = (splat(0.0), splat::<Self>(1.0), splat(-1.0));
+        let [zero, one, minus_one] = splats::<Self, 3>([0.0, 1.0, -1.0]);
         self.if_greater(zero, one, zero.if_greater(self, minus_one, self))
     }
 
@@ -236,6 +235,16 @@ pub trait Vector:
 #[inline(always)]
 pub fn splat<V: Vector>(x: f64) -> V {
     V::splat(V::Scalar::from_f64(x))
+}
+
+/// The same of some numbers. Not by a list's `map`: the compiler may leave it a call, and vectors would go through memory.
+#[inline(always)]
+pub fn splats<V: Vector, const N: usize>(numbers: [f64; N]) -> [V; N] {
+    let mut vectors = [splat(0.0); N];
+    for (vector, number) in vectors.iter_mut().zip(numbers) {
+        *vector = splat(number);
+    }
+    vectors
 }
 
 /// # Safety
