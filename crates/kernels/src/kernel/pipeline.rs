@@ -110,10 +110,11 @@ impl Preparation {
         scale | limit | self.l2.to_bits() << 1 != 0
     }
 
-    /// Whether gradients are neither scaled nor clipped.
+    /// Whether gradients of so many bytes each are neither scaled nor clipped. (λ may round to 0, which adds nothing.)
     #[inline(always)]
-    pub fn only_decays(&self) -> bool {
-        self.scale == 1.0 && self.limit == f64::INFINITY && self.l2 != 0.0
+    pub fn only_decays(&self, size: usize) -> bool {
+        let l2 = if size == 4 { f64::from(self.l2 as f32) } else { self.l2 };
+        self.scale == 1.0 && self.limit == f64::INFINITY && l2 != 0.0
     }
 }
 
@@ -142,7 +143,7 @@ pub unsafe fn prepare<V: Vector>(
     let prepared = prepared.cast::<V::Scalar>();
     let mut at = 0;
     // Most have a decay alone, and scaling and clipping would take as long as the rest. In WebAssembly bytes count.
-    let decays = preparation.only_decays();
+    let decays = preparation.only_decays(size_of::<V::Scalar>());
     while decays && at < length && cfg!(not(target_arch = "wasm32")) {
         // SAFETY: as below.
         unsafe { decayed(V::load(g.add(at)), l2, V::load(theta.add(at))).store(prepared.add(at)) };

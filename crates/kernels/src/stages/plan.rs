@@ -164,7 +164,7 @@ impl Planned {
         // SAFETY: as in `run_planned`.
         let preparation = unsafe { Preparation::new(self.row) };
         #[cfg(not(target_arch = "wasm32"))]
-        if let Some(decayed) = self.decayed.filter(|_| preparation.only_decays()) {
+        if let Some(decayed) = self.decayed.filter(|_| preparation.only_decays(usize::from(self.size))) {
             // SAFETY: as in `run_planned`.
             return unsafe { decayed(&self.streams, self.row, &[0.0; MAX_TENSOR], self.length) };
         }

@@ -265,7 +265,7 @@ impl Arena {
         preparation.scale *= job.scale;
         // What masks compares with the gradients, and has no parameters.
         #[cfg(not(target_arch = "wasm32"))]
-        let decayed = job.entry.decayed.filter(|_| preparation.only_decays() && !does(MASKS));
+        let decayed = job.entry.decayed.filter(|_| preparation.only_decays(self.size()) && !does(MASKS));
         #[cfg(target_arch = "wasm32")]
         let decayed = None;
         let Some(pass) = decayed.or(job.entry.pass) else { return };

@@ -6,7 +6,7 @@ use antigrad_kernels::manifest::{Description, kernels};
 use proptest::{prelude::*, test_runner::RngSeed};
 
 use crate::memory::{Family, Memory, Segment, bits, kernel, noise, places, sets};
-use crate::reference::{DECAYED, Job, PLAIN, update};
+use crate::reference::{Job, PLAIN, update};
 
 /// Mostly ordinary numbers, and any bits at all of either dtype.
 fn number() -> impl Strategy<Value = f64> {
@@ -31,7 +31,7 @@ fn job() -> impl Strategy<Value = Job> {
     (own, coefficient(), 0..3, flags, scale, limit, l2).prop_map(
         |(own, decay, kind, [holds, flushes, zeroes], scale, limit, l2)| match kind {
             0 => Job { own, decay, flushes, ..PLAIN },
-            1 => Job { own, decay, flushes: flushes && holds, ..DECAYED },
+            1 => Job { own, decay, l2, flushes: flushes && holds, ..PLAIN },
             _ => Job { scale, limit, l2, decay, holds, flushes, zeroes, own },
         },
     )
