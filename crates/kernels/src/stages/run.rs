@@ -263,9 +263,12 @@ impl Arena {
         // SAFETY: `job` has checked the row.
         let mut preparation = unsafe { Preparation::new(job.row) };
         preparation.scale *= job.scale;
-        // What masks compares with the gradients, and has no parameters.
+        // Of later stages the row is the same. What masks compares with the gradients, and has no parameters.
         #[cfg(not(target_arch = "wasm32"))]
-        let decayed = job.entry.decayed.filter(|_| preparation.only_decays(self.size()) && !does(MASKS));
+        let decayed = job
+            .entry
+            .decayed
+            .filter(|_| does(PREPARES) && !does(MASKS) && preparation.only_decays(self.size()));
         #[cfg(target_arch = "wasm32")]
         let decayed = None;
         let Some(pass) = decayed.or(job.entry.pass) else { return };

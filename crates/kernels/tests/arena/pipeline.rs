@@ -3,8 +3,8 @@
 use antigrad_kernels::layout::*;
 use antigrad_kernels::{Arena, BLOCK, InstructionSet, Scratch};
 
-use crate::memory::{Memory, array_at, bits, kernel, noise, places, sets};
-use crate::reference::{Job, PLAIN, sum_of_squares};
+use crate::memory::{self, Memory, array_at, bits, kernel, noise, places, sets};
+use crate::reference::{DECAYED, Job, PLAIN, sum_of_squares};
 
 #[test]
 fn flushing_sets_subnormal_numbers_of_the_state_to_0_and_no_others() {
@@ -49,6 +49,35 @@ fn flushing_sets_subnormal_numbers_of_the_state_to_0_and_no_others() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn gradients_decay_in_the_first_stage_alone() {
+    for (size, set) in places() {
+        let [plain, decayed] = [PLAIN, DECAYED].map(|job| {
+            let job = Job { zeroes: true, flushes: true, ..job };
+            let momentum = kernel("SgdMomentum");
+            let mut memory = job.memory(momentum, size, &[33]);
+            let array = memory.first_arrays[0];
+            let kernels = [0, momentum.number, 0, 0];
+            memory.segment(
+                0,
+                [0, 0],
+                memory::Segment { array, by_tensor: 0, row: 0, flags: job.flags(), kernels },
+            );
+            let mut next = noise(5);
+            for (tensor, i) in memory.elements(0..1) {
+                [PARAMETERS, GRADIENTS, array].iter().for_each(|array| memory.set(*array, tensor, i, next()));
+            }
+            let before = memory.get(PARAMETERS, 0, 7);
+            memory.run(set, 1, None).expect("it fits");
+            assert!(bits(memory.get(PARAMETERS, 0, 7)) != bits(before), "it has moved");
+            (0..33)
+                .flat_map(|i| [PARAMETERS, array].map(|array| bits(memory.get(array, 0, i))))
+                .collect::<Vec<_>>()
+        });
+        assert!(plain == decayed, "{size} bytes, {}", set.name());
     }
 }
 
