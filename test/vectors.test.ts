@@ -155,7 +155,7 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
       }
 
       test.each(kernelNames)(`${set}, ${dtype}: %s`, (kernel) => {
-        const text = find(`${set}::run<${vector}, ${kernel}>`)
+        const text = find(`${set}::run<${vector}, ${kernel}, false>`)
         const packed = packedIn(text)
         expectEvaluations(packed, kernel)
         expect(anyIn(text), 'of other widths, or scalar').toEqual(packed)
@@ -163,7 +163,7 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
       })
 
       test.each(decaying)(`${set}, ${dtype}: %s, which adds λ·θ to gradients`, (kernel) => {
-        const text = find(`${set}::decayed<${vector}, ${kernel}>`)
+        const text = find(`${set}::run<${vector}, ${kernel}, true>`)
         expectEvaluations(packedIn(text), kernel, { ...none, add: 1, mul: 1 })
         expect(text).not.toMatch(/^call/m)
       })
@@ -242,7 +242,7 @@ describe.each(Object.entries({ core, catalogue }))('the module %s', (name, sourc
     const packedIn = (text: string) => count(text, (name) => new RegExp(`\\(${shape}\\.${name}\\b`, 'g'))
 
     test.each(isCore ? coreNames : kernelNames)(`${dtype}: %s`, (kernel) => {
-      const text = find(`simd128::run<${vector}, ${kernel}>`)
+      const text = find(`simd128::run<${vector}, ${kernel}, false>`)
       expectEvaluations(packedIn(text), kernel)
       expect(scalarIn(text)).toEqual(none)
     })

@@ -32,21 +32,21 @@ macro_rules! entries {
             Entry::sums(0, &[]),
             Entry::sums(1, &[Sum::Gradients]),
             $(Entry::of::<crate::rules::$core::$kernel>(
-                run::<$vector, crate::rules::$core::$kernel>,
-                decayed::<$vector, crate::rules::$core::$kernel>,
+                run::<$vector, crate::rules::$core::$kernel, false>,
+                run::<$vector, crate::rules::$core::$kernel, true>,
                 summed::<$vector, crate::rules::$core::$kernel>,
                 by_row::<$vector, crate::rules::$core::$kernel>,
             ),)*
             $(#[cfg(feature = "elementwise")] Entry::of::<crate::rules::$elementwise::$single>(
-                run::<$vector, crate::rules::$elementwise::$single>,
-                decayed::<$vector, crate::rules::$elementwise::$single>,
+                run::<$vector, crate::rules::$elementwise::$single, false>,
+                run::<$vector, crate::rules::$elementwise::$single, true>,
                 summed::<$vector, crate::rules::$elementwise::$single>,
                 by_row::<$vector, crate::rules::$elementwise::$single>,
             ),)*
             $(#[cfg(feature = "catalogue")] Entry::of_matrices::<$vector, crate::rules::$rule::$matrices>(),)*
             $(#[cfg(feature = "catalogue")] $(#[$cfg])* Entry::of::<crate::rules::$module::$further>(
-                run::<$vector, crate::rules::$module::$further>,
-                decayed::<$vector, crate::rules::$module::$further>,
+                run::<$vector, crate::rules::$module::$further, false>,
+                run::<$vector, crate::rules::$module::$further, true>,
                 summed::<$vector, crate::rules::$module::$further>,
                 by_row::<$vector, crate::rules::$module::$further>,
             ),)*
@@ -95,24 +95,14 @@ macro_rules! code {
             // SAFETY (all of them): called only after `InstructionSet::is_available` said yes, and
             // with arrays as `pass`, `prepare`, `mask`, `sums` and `Work::piece` want them.
             $(#[target_feature(enable = $feature)])?
-            unsafe fn run<V: Vector, K: Kernel>(
+            unsafe fn run<V: Vector, K: Kernel, const DECAYS: bool>(
                 streams: &Streams,
                 row: Numbers,
                 tensor: &[f64; MAX_TENSOR],
                 length: usize,
             ) {
-                unsafe { kernel::pass::<V, K, false>(streams, row, tensor, length) }
-            }
-
-            $(#[target_feature(enable = $feature)])?
-            unsafe fn decayed<V: Vector, K: Kernel>(
-                streams: &Streams,
-                row: Numbers,
-                tensor: &[f64; MAX_TENSOR],
-                length: usize,
-            ) {
-                if kernel::can_decay::<K>() {
-                    unsafe { kernel::pass::<V, K, true>(streams, row, tensor, length) }
+                if !DECAYS || kernel::can_decay::<K>() {
+                    unsafe { kernel::pass::<V, K, DECAYS>(streams, row, tensor, length) }
                 }
             }
 
@@ -286,7 +276,7 @@ macro_rules! code {
                 #[cfg(feature = "equations")]
                 equations: &equations::entries(
                     [by_states!(update::<f32, 0>), by_states!(update::<f32, MAX_TENSOR>)],
-                    run::<$f32, crate::rules::norms::Prepared>,
+                    run::<$f32, crate::rules::norms::Prepared, false>,
                     [by_states!(measure::<f32, 1>), by_states!(measure::<f32, 2>)],
                 ),
                 prepare: prepare::<$f32>,
@@ -302,7 +292,7 @@ macro_rules! code {
                 #[cfg(feature = "equations")]
                 equations: &equations::entries(
                     [by_states!(update::<f64, 0>), by_states!(update::<f64, MAX_TENSOR>)],
-                    run::<$f64, crate::rules::norms::Prepared>,
+                    run::<$f64, crate::rules::norms::Prepared, false>,
                     [by_states!(measure::<f64, 1>), by_states!(measure::<f64, 2>)],
                 ),
                 prepare: prepare::<$f64>,

@@ -31,7 +31,7 @@ fn job() -> impl Strategy<Value = Job> {
     (own, coefficient(), 0..3, flags, scale, limit, l2).prop_map(
         |(own, decay, kind, [holds, flushes, zeroes], scale, limit, l2)| match kind {
             0 => Job { own, decay, flushes, ..PLAIN },
-            1 => Job { own, decay, l2, flushes: flushes && holds, ..PLAIN },
+            1 => Job { own, decay, l2, flushes, ..PLAIN },
             _ => Job { scale, limit, l2, decay, holds, flushes, zeroes, own },
         },
     )
