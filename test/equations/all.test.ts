@@ -33,4 +33,28 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     for (let k = 0; k < UPDATES; k++) loaded.step(gradients)
     expect(inBits(loaded.params)).toBe(inBits(optimizer.params))
   })
+
+  test('sums of tensors without elements are 0 at each update, wherever they lie', () => {
+    const rule = equations('counted', {
+      options: { lr: { default: 0.1 } },
+      scalars: { p: 0, q: 0 },
+      step: `n = all.max(abs(g))
+             p = p + n + sum(theta - theta)
+             q = q + sum(abs(theta) + n)
+             theta = theta - lr*p*q`,
+    })
+    const lengths = [0, 1, 0, 0, 1, 0]
+    const ones = lengths.map((length) => new Float32Array(length).fill(1))
+    const optimizer = new Optimizer(ones, rule(), { ...engine, onNonFinite: 'skip' })
+    // Those that have a gradient lie apart from the others from now on, though the step is skipped.
+    optimizer.step(ones.map((one, i) => (i % 3 === 1 ? one.map(() => NaN) : null)))
+    for (let k = 1; k <= UPDATES; k++) {
+      optimizer.step(ones)
+      const { tensors } = optimizer.save()
+      for (const [i, length] of lengths.entries()) {
+        expect(tensors[i].byTensor?.p).toBe(k)
+        if (length === 0) expect(tensors[i].byTensor?.q).toBe(0)
+      }
+    }
+  })
 })

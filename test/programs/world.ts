@@ -247,7 +247,9 @@ export class World {
           // Of an optimizer that has gone elsewhere nothing must be left.
           const other = this.#make(plan, (i) => values(dtype, plan.tensors[i].length, 99 + i))
           other.point()
-          other.step(build(plan.structure, (i) => values(dtype, plan.tensors[i].length, 98 + i)) as never)
+          const gradients = build(plan.structure, (i) => values(dtype, plan.tensors[i].length, 98 + i))
+          // Some equations have no first update.
+          await outcomeOf(() => other.step(gradients as never))
           other.restore(saved, { onWarning: refuse })
           this.optimizer = other
           this.#hasNoGroups = false

@@ -122,8 +122,8 @@ export class Scalars {
   total(numbers: object, tensors: readonly { readonly sums: ByName; readonly length: number }[]): void {
     const taken = this.#programs.stages[0].sums
     const sums = taken.map(({ sum }, k) =>
-      tensors.reduce((total, { sums }) => {
-        const x = sums[valueName(k)]
+      tensors.reduce((total, { sums, length }) => {
+        const x = length === 0 ? 0 : sums[valueName(k)]
         return sum.kind === LARGEST ? larger(total, x) : total + x
       }, 0),
     )
@@ -137,6 +137,8 @@ export class Scalars {
     const { stages } = this.#programs
     const values = this.#values.get(clock) as Float64Array
     const totals = this.#totals.get(numbers) as Totals
+    // Engines may pass by a tensor without elements, where the values of the update before are still.
+    if (length === 0) for (const k of stages[stage].sums.keys()) tensor[valueName(k)][i] = 0
     // Where others follow, the first sums are put aside, as all sums come to one place.
     if (stage === 0 && stages.length > 2)
       stages[0].sums.forEach((_, k) => {
