@@ -22,6 +22,8 @@ export interface Plan {
     readonly match: { readonly picker: Picker; readonly names: readonly string[] } | readonly string[]
     readonly [key: string]: unknown
   }[]
+  /** Whether a tensor has grown. */
+  hasGrown: boolean
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: parameters of any shape
@@ -36,6 +38,7 @@ export function planOf({ specs, structure, groups }: ModelProgram): Plan {
     structure: nested,
     tensors: specs.map((spec) => tensorOf(spec, isRanked)),
     groups: groups.map(({ picker, change }) => ({ match: { picker, names }, ...change })),
+    hasGrown: false,
   }
 }
 
@@ -84,6 +87,7 @@ export function follow(plan: Plan, command: Command): void {
     const [count, ...inner] = tensor.shape as readonly number[]
     tensor.shape = [count + command.rows, ...inner]
     tensor.length = tensor.shape.reduce((product, n) => product * n, 1)
+    plan.hasGrown = true
   }
 }
 
@@ -150,6 +154,11 @@ export class World {
 
   #match(picker: Picker, names: readonly string[]) {
     return matchOf(picker, names, this.#intrusions.onFunction)
+  }
+
+  /** Whether tensors may have state of a form that new ones of their shapes have not: one that grew keeps its own. */
+  #keepsForms({ hasGrown }: Plan): boolean {
+    return hasGrown && inText(this.#program).includes('adafactor')
   }
 
   #moveOn(shift: number): void {
@@ -229,21 +238,15 @@ export class World {
         return optimizer.grow(names[number], values(dtype, command.rows * size, 7))
       }
       // An optimizer that has come from elsewhere has to be asked for its point again.
-      case 'load': {
+      case 'load':
+      case 'fresh': {
         const saved = structuredClone(optimizer.save())
-        if (!this.#isSteady) {
-          this.#moveOn(command.shift)
+        if (!this.#isSteady) this.#moveOn(command.shift)
+        if (!this.#isSteady && (command.call === 'load' || this.#keepsForms(plan))) {
           const { name: _, ...forced } = this.variant
           this.optimizer = Optimizer.load(saved, { ...forced, onWarning: refuse }) as unknown as Any
           this.#hasNoGroups = saved.groups === null
-        }
-        this.optimizer.point()
-        return withoutHashes(saved)
-      }
-      case 'fresh': {
-        const saved = structuredClone(optimizer.save())
-        if (!this.#isSteady) {
-          this.#moveOn(command.shift)
+        } else if (!this.#isSteady) {
           // Of an optimizer that has gone elsewhere nothing must be left.
           const other = this.#make(plan, (i) => values(dtype, plan.tensors[i].length, 99 + i))
           other.point()
