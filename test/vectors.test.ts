@@ -170,8 +170,12 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
 
       test(`${set}, ${dtype}: operations of programs call nothing but what is rare`, () => {
         // A closure that is given to the standard library is not compiled for the set, and calls each instruction.
-        const own = [...code].filter(([name]) => name.startsWith(`${set}::operate<${vector},`))
-        expect(own.length).toBeGreaterThan(40)
+        const named = (start: string) =>
+          [...code].filter(([name]) => name.startsWith(`${set}::${start}<${vector},`))
+        const [alone, both] = ['operate', 'both'].map(named)
+        expect(alone.length).toBeGreaterThan(40)
+        expect(both.length).toBeGreaterThan(8)
+        const own = [...alone, ...both]
         const calls = own.flatMap(([name, text]) =>
           (text.match(/^call.*/gm) ?? []).map((call) => `${name}: ${call}`),
         )

@@ -158,9 +158,9 @@ test('Adam is four operations, and kernels load what is the same for all element
     ([operation]) => operation,
   )
   expect(operations).toEqual([
-    'm ← blend(beta1, m, 1 - beta1, g)',
     'v ← blendSquare(beta2, v, 1 - beta2, g)',
     'x1 ← sqrtMultiplyAdd(v, 1/sqrt((1 - (beta2*p2))), eps)',
+    'm ← blend(beta1, m, 1 - beta1, g)',
     'theta ← multiplyOverFrom(lr/(1 - (beta1*p1)), m, x1, theta)',
   ])
 })

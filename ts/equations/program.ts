@@ -71,10 +71,33 @@ function orderOf({ graph, sorts }: Step, sums: readonly Sum[], kept: readonly Ke
     const isTurned = symmetric.has(code) && sorts[operands[1]] < ELEMENT
     return [{ number, code, operands: isTurned ? operands.toReversed() : operands, section: 0 }]
   })
-  const order = steps.fused(all, uses, wanted)
+  const order = inPairs(steps.fused(all, uses, wanted), wanted)
   const read = [...new Set([...order.flatMap(({ operands }) => operands), ...wanted])]
   const leaves = [COMMON, BY_TENSOR].map((sort) => read.filter((node) => sorts[node] === sort))
   return { sums, changed, order, leaves }
+}
+
+/** In an order in which what a step takes comes just before it, the longest way first: kernels do some with the next. */
+function inPairs(order: readonly steps.Step[], wanted: readonly number[]): steps.Step[] {
+  const left = new Map(order.map((step) => [step.number, step]))
+  const depths = new Map<number, number>()
+  const depthOf = (node: number) => depths.get(node) ?? 0
+  for (const { number, operands } of order) depths.set(number, 1 + Math.max(...operands.map(depthOf)))
+  const found: steps.Step[] = []
+  const ahead = wanted.toReversed()
+  while (ahead.length > 0) {
+    const step = left.get(ahead.at(-1) as number)
+    const missing = step?.operands.filter((operand) => left.has(operand)) ?? []
+    if (missing.length > 0) {
+      ahead.push(missing.reduce((a, b) => (depthOf(b) > depthOf(a) ? b : a)))
+      continue
+    }
+    ahead.pop()
+    if (step === undefined) continue
+    left.delete(step.number)
+    found.push(step)
+  }
+  return found
 }
 
 function stageOf(

@@ -12,6 +12,8 @@ use crate::many::{self, Batch};
 #[cfg(feature = "equations")]
 use crate::programs::equations::{self, Kind};
 use crate::programs::operations::{self, Operand, Operands, Operation, for_each_operation};
+#[cfg(feature = "equations")]
+use crate::programs::pairs::{self, Pair, for_each_pair};
 use crate::stages::arena::Arena;
 use crate::stages::plan::Kept;
 use crate::sums;
@@ -63,6 +65,18 @@ macro_rules! operate {
         } else {
             operate::<$narrow, operations::$operation>
         },)*]
+    };
+}
+
+/// The same of pairs of operations.
+#[cfg(feature = "equations")]
+macro_rules! pairs {
+    (($vector:ty) $($a:ident $a_all:literal, $b:ident $b_all:literal, $at:literal;)*) => {
+        &[$(Pair::of::<operations::$a, operations::$b>(
+            [$a_all, $b_all],
+            $at,
+            both::<$vector, operations::$a, operations::$b, $a_all, $b_all, $at>,
+        ),)*]
     };
 }
 
@@ -232,10 +246,20 @@ macro_rules! code {
                 equations::tally(values, what, stripes)
             }
 
+            $(#[target_feature(enable = $feature)])?
+            #[cfg(all(feature = "equations", not(target_arch = "wasm32")))]
+            unsafe fn both<V: Vector, A: Operation, B: Operation, const A_ALL: u8, const B_ALL: u8, const AT: usize>(
+                to: [*mut u8; 2],
+                operands: &[Operands; 2],
+                length: usize,
+            ) {
+                unsafe { pairs::operate::<V, A, B, A_ALL, B_ALL, AT>(to, operands, length) }
+            }
+
             #[cfg(feature = "equations")]
             fn kind<T>(states: usize, values: usize, program: usize) -> Kind {
                 let many = if size_of::<T>() == 4 { &MANY32 } else { &MANY64 };
-                Kind { operations: many.operations, states, values, program }
+                Kind { operations: many.operations, pairs: many.pairs, states, values, program }
             }
 
             #[cfg(feature = "equations")]
@@ -262,11 +286,15 @@ macro_rules! code {
 
             pub static MANY32: ManyCode = ManyCode {
                 operations: for_each_operation!(operate!(($f32, $f64))),
+                #[cfg(feature = "equations")]
+                pairs: for_each_pair!(pairs!(($f32))),
                 clamp: operate::<$f32, operations::Clamp>,
                 moved: moved::<Two<$f32>>,
             };
             pub static MANY64: ManyCode = ManyCode {
                 operations: for_each_operation!(operate!(($f64))),
+                #[cfg(feature = "equations")]
+                pairs: for_each_pair!(pairs!(($f64))),
                 clamp: operate::<$f64, operations::Clamp>,
                 moved: moved::<Two<$f64>>,
             };

@@ -11,6 +11,8 @@ use crate::kernel::pipeline::Preparation;
 use crate::kernel::{MAX_TENSOR, Streams};
 use crate::programs;
 use crate::programs::operations::{Operand, Operate};
+#[cfg(feature = "equations")]
+use crate::programs::pairs::Pair;
 use crate::vector::{Scalar, Vector, splat};
 use std::cell::Cell;
 use std::cmp::Ordering;
@@ -62,6 +64,9 @@ pub struct Movement {
 pub struct ManyCode {
     /// By number.
     pub operations: &'static [Operate],
+    /// For equations.
+    #[cfg(feature = "equations")]
+    pub pairs: &'static [Pair],
     pub clamp: Operate,
     pub moved: unsafe fn(&Movement, *mut u8, *mut u8) -> bool,
 }

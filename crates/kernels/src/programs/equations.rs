@@ -6,7 +6,8 @@
 
 use std::mem::MaybeUninit;
 
-use super::operations::{Operand, Operate};
+use super::operations::{Operand, Operands, Operate};
+use super::pairs::{OperateBoth, Pair};
 use super::{MOST_INSTRUCTIONS, MOST_SLOTS, MOST_TEMPORARIES, Places};
 use crate::arena::{LINE, Numbers};
 use crate::kernel::code::{Entry, Measure, Pass};
@@ -94,8 +95,30 @@ impl Words {
 #[derive(Clone, Copy)]
 struct Step {
     operation: Operate,
+    /// What does it and the next one.
+    both: Option<OperateBoth>,
+    code: u8,
     to: u8,
     from: [u8; 4],
+}
+
+impl Step {
+    /// The pair that it is with the next one, where slots before `temporary` that are no arrays have one number for all.
+    #[inline(always)]
+    fn with(&self, next: &Self, pairs: &[Pair], temporary: usize) -> Option<OperateBoth> {
+        let codes = [self.code, next.code];
+        let Pair { for_all: wanted, at, operate, .. } = *pairs.iter().find(|pair| pair.codes == codes)?;
+        let all = [self, next].map(|step| {
+            let bits = step.from.iter().enumerate();
+            bits.fold(0, |bits, (k, slot)| {
+                bits | u8::from((VALUES..temporary).contains(&usize::from(*slot))) << k
+            })
+        });
+        // What the first one writes the second one reads there, and nowhere else.
+        let reads = next.from.map(|slot| slot == self.to);
+        let is_read = reads[at] && reads.iter().filter(|reads| **reads).count() == 1;
+        (is_read && all == wanted).then_some(operate)
+    }
 }
 
 /// Some of the slots, a bit each.
@@ -125,6 +148,7 @@ impl Slots {
 #[derive(Clone, Copy)]
 pub struct Kind {
     pub operations: &'static [Operate],
+    pub pairs: &'static [Pair],
     /// Arrays of state, and values by tensor.
     pub states: usize,
     pub values: usize,
@@ -140,8 +164,10 @@ struct Program<'a> {
     /// The slots with numbers of their own for each element.
     by_element: Slots,
     streams: usize,
-    /// Whether caches do not hold the arrays.
+    /// Whether caches do not hold the arrays, so that what comes next is asked for.
     is_far: bool,
+    /// Instructions that one loop does at most.
+    longest: usize,
     /// In elements.
     block: usize,
 }
@@ -156,7 +182,7 @@ impl<'a> Program<'a> {
         tensor: &[f64; MAX_TENSOR],
         room: &'a mut Room,
     ) -> Option<Self> {
-        let Kind { operations, states, values, program } = kind;
+        let Kind { operations, pairs, states, values, program } = kind;
         let start = words.count(program)?;
         let count = words.count(start).filter(|count| *count <= MOST_INSTRUCTIONS)?;
         let [constants, first] = [words.count(Places::AT.count)?, words.count(Places::AT.constants)?];
@@ -173,11 +199,11 @@ impl<'a> Program<'a> {
         for (k, step) in steps.iter_mut().enumerate().take(count) {
             let number = words.number(start.checked_add(1 + k)?)?;
             let word = number as u64;
-            let [operation, to, from @ .., _, _] = word.to_le_bytes();
+            let [code, to, from @ .., _, _] = word.to_le_bytes();
             if word as f64 != number {
                 return None;
             }
-            let operation = *operations.get(usize::from(operation))?;
+            let operation = *operations.get(usize::from(code))?;
             let known = by_element.and(for_all);
             if !from.iter().all(|slot| known.has(usize::from(*slot))) {
                 return None;
@@ -189,7 +215,21 @@ impl<'a> Program<'a> {
             } else if !is_update || !(slot == THETA || (STATE..STATE + states).contains(&slot)) {
                 return None;
             }
-            step.write(Step { operation, to, from });
+            step.write(Step { operation, both: None, code, to, from });
+        }
+        let steps = &mut steps[..count];
+        let mut paired = 0;
+        let mut k = 1;
+        while k < count {
+            // SAFETY: both have just been written.
+            let [one, next] = unsafe { [steps[k - 1].assume_init(), steps[k].assume_init()] };
+            let both = one.with(&next, pairs, temporary);
+            if both.is_some() {
+                steps[k - 1].write(Step { both, ..one });
+                paired += 2;
+                k += 1;
+            }
+            k += 1;
         }
 
         let mut next = numbers.as_mut_ptr().cast::<u8>();
@@ -221,15 +261,19 @@ impl<'a> Program<'a> {
             next = next.wrapping_add(block);
         }
         #[cfg(target_arch = "x86_64")]
-        let is_far = streams.plane * size_of::<T>() * arrays > FAR;
+        let is_far = paired < count && {
+            let held = if 2 * paired > count { FAR_OF_PAIRS } else { FAR };
+            streams.plane * size_of::<T>() * arrays > held
+        };
         #[cfg(not(target_arch = "x86_64"))]
         let is_far = false;
         Some(Self {
-            steps: &steps[..count],
+            steps,
             slots,
             by_element,
             streams: arrays,
             is_far,
+            longest: if paired > 0 { 2 } else { 1 },
             block: block / size_of::<T>(),
         })
     }
@@ -245,22 +289,39 @@ impl<'a> Program<'a> {
         if length * size_of::<T>() * self.streams > NEAR {
             self.block = self.block.min(FAR_BLOCK / size_of::<T>());
         }
+        if self.is_far {
+            let most = AT_ONCE * self.steps.len() / (self.longest * self.streams) * LINE / size_of::<T>();
+            self.block = self.block.min((most / STRIPES).max(1) * STRIPES);
+        }
         let bytes = self.block * size_of::<T>();
         for at in (0..length).step_by(self.block) {
             let count = self.block.min(length - at);
             let fetches = self.is_far && at + (AHEAD + 1) * self.block <= length;
-            for (k, step) in self.steps.iter().enumerate() {
+            let mut k = 0;
+            while let Some(step) = self.steps.get(k) {
+                // SAFETY: `read` has written all of them.
+                let step = unsafe { step.assume_init_ref() };
+                let last = k + usize::from(step.both.is_some());
                 if fetches {
                     // A part at each instruction: few lines can be on their way at once.
-                    let [from, to] = [k, k + 1].map(|k| bytes * k / self.steps.len() / LINE * LINE);
+                    let [from, to] = [k, last + 1].map(|k| bytes * k / self.steps.len() / LINE * LINE);
                     let next = |slot: usize| self.slot(slot).at.wrapping_add(AHEAD * bytes + from);
                     (0..self.streams).for_each(|slot| fetch(next(slot), to - from));
                 }
-                // SAFETY: `read` has written all of them.
-                let Step { operation, to, from } = *unsafe { step.assume_init_ref() };
-                let operands = from.map(|slot| self.slot(usize::from(slot)));
                 // SAFETY: the caller vouches for the streams; temporary slots have a block.
-                unsafe { operation(self.slot(usize::from(to)).at.cast_mut(), &operands, count) };
+                unsafe {
+                    if let Some(both) = step.both {
+                        let both_steps = [step, self.steps[last].assume_init_ref()];
+                        both(
+                            both_steps.map(|step| self.to(step)),
+                            &both_steps.map(|step| self.from(step)),
+                            count,
+                        );
+                    } else {
+                        (step.operation)(self.to(step), &self.from(step), count);
+                    }
+                }
+                k = last + 1;
             }
             then(self, count);
             for slot in 0..self.streams {
@@ -283,6 +344,16 @@ impl<'a> Program<'a> {
         Some(wanted)
     }
 
+    #[inline(always)]
+    fn to(&self, step: &Step) -> *mut u8 {
+        self.slot(usize::from(step.to)).at.cast_mut()
+    }
+
+    #[inline(always)]
+    fn from(&self, step: &Step) -> Operands {
+        step.from.map(|slot| self.slot(usize::from(slot)))
+    }
+
     /// Where a slot is that was checked.
     #[inline(always)]
     fn slot(&self, number: usize) -> Operand {
@@ -297,8 +368,13 @@ const NEAR: usize = 1 << 18;
 /// costs a quarter.
 #[cfg(target_arch = "x86_64")]
 const FAR: usize = 1 << 23;
-/// The block that is asked for while one is computed.
+/// The same where most of a program are pairs, whose loops are so long that processors see what comes; where all of it is,
+/// nothing is asked for.
+#[cfg(target_arch = "x86_64")]
+const FAR_OF_PAIRS: usize = 1 << 25;
+/// The block that is asked for while one is computed, and the lines that can be on their way at once.
 const AHEAD: usize = 2;
+const AT_ONCE: usize = 32;
 
 /// Asks for some bytes, so that they are there when they are needed.
 #[inline(always)]

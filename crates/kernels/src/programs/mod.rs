@@ -3,6 +3,8 @@
 #[cfg(feature = "equations")]
 pub mod equations;
 pub mod operations;
+#[cfg(feature = "equations")]
+pub mod pairs;
 
 use crate::arena::{Numbers, tables};
 use crate::kernel::code::Entry;

@@ -37,6 +37,12 @@ pub trait Operation {
     fn apply<V: Vector>(operands: [V; 4]) -> V;
 }
 
+/// One that programs have, by its number.
+#[cfg(feature = "equations")]
+pub trait Listed: Operation {
+    const NUMBER: u8;
+}
+
 /// # Safety
 /// Where the result goes there must be `length` numbers, rounded up to whole lines, and so many in each
 /// operand, or one line if its mask is 0. The result may lie where an operand is, and not otherwise overlap.
@@ -171,6 +177,15 @@ macro_rules! operations {
 
                 #[inline(always)]
                 fn apply<V: Vector>([$($operand,)* ..]: [V; 4]) -> V { $result }
+            }
+        )*)*
+
+        #[cfg(feature = "equations")]
+        enum Number { $($($name),*),* }
+        $($(
+            #[cfg(feature = "equations")]
+            impl Listed for $name {
+                const NUMBER: u8 = Number::$name as u8;
             }
         )*)*
 

@@ -178,6 +178,53 @@ fn adam_as_equations_has_the_bits_of_adam() {
     }
 }
 
+/// What two operations in a row give where one loop may do both, and where another operation keeps them apart.
+#[test]
+fn pairs_have_the_bits_of_their_operations_apart() {
+    let lengths: Vec<usize> = if cfg!(miri) { vec![1, 0, 33] } else { (0..70).chain([1025, 2100]).collect() };
+    const T: u8 = CONSTANTS + 4;
+    let elements = [STATE + 1, G, STATE, THETA];
+    // Where the first one's result goes, and the second's, and whether the second reads the first's result twice; and which
+    // operand is for all where the pair's is not, or the other way round.
+    let results =
+        [(T, THETA, false), (STATE, THETA, false), (T, T, false), (T, THETA, true), (STATE, STATE, true)];
+    let turned = (0..8).map(|bit| (results[0], 1_u8 << bit));
+    let forms: Vec<_> = results.map(|results| (results, 0)).into_iter().chain(turned).collect();
+    for &([(one, one_all), (other, other_all)], at) in PAIRS {
+        for &((to, last, is_read_twice), turned) in &forms {
+            let (one_all, other_all) = (one_all ^ turned & 15, (other_all ^ turned >> 4) & !(1 << at));
+            let operands = |all: u8| {
+                let of = |k: u8| if all >> k & 1 == 1 { CONSTANTS + k } else { elements[usize::from(k)] };
+                [0, 1, 2, 3].map(of)
+            };
+            let first = operands(one_all);
+            let mut second = operands(other_all);
+            second[at] = to;
+            if is_read_twice {
+                let elsewhere = (0..4).find(|k| *k != at && other_all >> k & 1 == 0).expect("another one");
+                second[elsewhere] = to;
+            }
+            let pair: [Step; 3] = [(one, to, &first), (other, last, &second), ("Copy", STATE + 1, &[last])];
+            let apart: [Step; 4] = [pair[0], ("Copy", T + 1, &[G]), pair[1], pair[2]];
+            for (size, set) in places() {
+                let [together, apart] = [&pair[..], &apart[..]].map(|update| {
+                    let equations = Equations { update, constants: &[0.9, 0.7, 0.1, 1e-3], ..NOTHING };
+                    let mut memory = equations.memory(&[number(0, 2)], 2, &PLAIN, size, &lengths);
+                    fill(&mut memory, 2, 7);
+                    let start = memory.clone();
+                    memory.run(set, 0, None).expect("it fits");
+                    assert!(memory.outside() == start.outside() && memory.contents() != start.contents());
+                    let arrays = [PARAMETERS, memory.first_arrays[0], memory.first_arrays[0] + 1];
+                    let of =
+                        |(tensor, i)| arrays.map(|array| crate::memory::bits(memory.get(array, tensor, i)));
+                    memory.elements(0..lengths.len()).into_iter().map(of).collect::<Vec<_>>()
+                });
+                assert!(together == apart, "{one}, {other} to {to}, {size} bytes, {}", set.name());
+            }
+        }
+    }
+}
+
 #[test]
 fn they_are_planned_and_run_by_ranges_on_threads() {
     let constants = adam_of(&PLAIN);
