@@ -18,7 +18,9 @@ export interface Outcome {
 /** @throws what is an error of nobody's */
 export function inWords(error: unknown): string {
   if (error instanceof ArgumentError) return `${error.name} of ${error.argument}: ${error.message}`
-  if (error instanceof AntigradError || error instanceof Mine) return `${error.name}: ${error.message}`
+  // Of scalars of several tensors that are not finite at once it is that of the one which lies first.
+  const shown = (message: string) => message.replace(/: \w+ at t = .*/, ': a scalar that is not finite')
+  if (error instanceof AntigradError || error instanceof Mine) return `${error.name}: ${shown(error.message)}`
   throw error
 }
 
