@@ -134,7 +134,7 @@ impl Slots {
     }
 
     #[inline(always)]
-    fn and(self, other: Self) -> Self {
+    fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
@@ -191,7 +191,7 @@ impl<'a> Program<'a> {
 
         // What may be read, which is what has been written.
         let mut by_element = Slots::between(0, STATE + states);
-        let for_all = Slots::between(VALUES, VALUES + values).and(Slots::between(CONSTANTS, temporary));
+        let for_all = Slots::between(VALUES, VALUES + values).with(Slots::between(CONSTANTS, temporary));
         // Sums change nothing.
         let is_update = program == Places::AT.update;
         let mut last = temporary;
@@ -204,13 +204,13 @@ impl<'a> Program<'a> {
                 return None;
             }
             let operation = *operations.get(usize::from(code))?;
-            let known = by_element.and(for_all);
+            let known = by_element.with(for_all);
             if !from.iter().all(|slot| known.has(usize::from(*slot))) {
                 return None;
             }
             let slot = usize::from(to);
             if (temporary..end).contains(&slot) {
-                by_element = by_element.and(Slots::between(slot, slot + 1));
+                by_element = by_element.with(Slots::between(slot, slot + 1));
                 last = last.max(slot + 1);
             } else if !is_update || !(slot == THETA || (STATE..STATE + states).contains(&slot)) {
                 return None;
