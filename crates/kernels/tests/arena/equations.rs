@@ -184,14 +184,21 @@ fn pairs_have_the_bits_of_their_operations_apart() {
     let lengths: Vec<usize> = if cfg!(miri) { vec![1, 0, 33] } else { (0..70).chain([1025, 2100]).collect() };
     const T: u8 = CONSTANTS + 4;
     let elements = [STATE + 1, G, STATE, THETA];
-    // Where the first one's result goes, and the second's, and whether the second reads the first's result twice; and which
-    // operand is for all where the pair's is not, or the other way round.
-    let results =
-        [(T, THETA, false), (STATE, THETA, false), (T, T, false), (T, THETA, true), (STATE, STATE, true)];
+    // Where the first one's result goes, and the second's, and whether the second reads the first's result as a pair does and
+    // as another operand; and which operand is for all where the pair's is not, or the other way round.
+    let results = [
+        (T, THETA, [true, false]),
+        (STATE, THETA, [true, false]),
+        (T, T, [true, false]),
+        (T, THETA, [true, true]),
+        (STATE, STATE, [true, true]),
+        (T, THETA, [false, true]),
+        (STATE, THETA, [false, false]),
+    ];
     let turned = (0..8).map(|bit| (results[0], 1_u8 << bit));
     let forms: Vec<_> = results.map(|results| (results, 0)).into_iter().chain(turned).collect();
     for &([(one, one_all), (other, other_all)], at) in PAIRS {
-        for &((to, last, is_read_twice), turned) in &forms {
+        for &((to, last, [is_read, is_read_elsewhere]), turned) in &forms {
             let (one_all, other_all) = (one_all ^ turned & 15, (other_all ^ turned >> 4) & !(1 << at));
             let operands = |all: u8| {
                 let of = |k: u8| if all >> k & 1 == 1 { CONSTANTS + k } else { elements[usize::from(k)] };
@@ -199,8 +206,10 @@ fn pairs_have_the_bits_of_their_operations_apart() {
             };
             let first = operands(one_all);
             let mut second = operands(other_all);
-            second[at] = to;
-            if is_read_twice {
+            if is_read {
+                second[at] = to;
+            }
+            if is_read_elsewhere {
                 let elsewhere = (0..4).find(|k| *k != at && other_all >> k & 1 == 0).expect("another one");
                 second[elsewhere] = to;
             }
