@@ -84,7 +84,7 @@ function inPairs(order: readonly steps.Step[], wanted: readonly number[]): steps
   const depthOf = (node: number) => depths.get(node) ?? 0
   for (const { number, operands } of order) depths.set(number, 1 + Math.max(...operands.map(depthOf)))
   const found: steps.Step[] = []
-  const ahead = wanted.toReversed()
+  const ahead = wanted.toReversed().sort((a, b) => depthOf(a) - depthOf(b))
   while (ahead.length > 0) {
     const step = left.get(ahead.at(-1) as number)
     const missing = step?.operands.filter((operand) => left.has(operand)) ?? []
