@@ -87,7 +87,7 @@ pub mod layout {
         SQUARES, STAGES, STAYS, Segment, Tensor, WEIGHS,
     };
     pub use crate::kernel::code::EQUATIONS;
-    #[cfg(all(feature = "trial", feature = "equations"))]
+    #[cfg(feature = "equations")]
     pub use crate::programs::pairs::NAMES as PAIRS;
     pub use crate::programs::{MOST_INSTRUCTIONS, MOST_SLOTS, MOST_TEMPORARIES, Places};
     pub use crate::stages::{ACCUMULATE, AVERAGING, NORM, POINT, RELEASE, SYNCHRONIZE, UNITS};

@@ -145,11 +145,9 @@ fn twice<V: Vector>([a, b, c, d]: [V; 4]) -> [Two<V>; 4] {
 }
 
 /// For tests: the name of both, with the operands of each that are for all, and which operand the first gives.
-#[cfg(feature = "trial")]
 macro_rules! names {
     (() $($a:ident $a_all:literal, $b:ident $b_all:literal, $at:literal;)*) => {
         &[$(([(stringify!($a), $a_all), (stringify!($b), $b_all)], $at),)*]
     };
 }
-#[cfg(feature = "trial")]
 pub const NAMES: &[([(&str, u8); 2], usize)] = for_each_pair!(names!(()));
