@@ -33,7 +33,13 @@ const rust = [
   },
 ]
 
+const wasm = ['--target', 'wasm32-unknown-unknown', '-p', 'antigrad-wasm', '-p', 'antigrad-unpack']
+
 const typescript = [
+  {
+    name: 'Rust lint for WebAssembly',
+    command: ['cargo', 'clippy', ...wasm, '--features', 'antigrad-wasm/equations', '--', '-D', 'warnings'],
+  },
   { name: 'TypeScript format and lint', command: [bin('biome'), 'ci'] },
   { name: 'types of the tests', command: [bin('tsc'), '--noEmit', '-p', 'tsconfig.test.json'] },
   { name: 'types of the pages', command: [bin('tsc'), '-p', 'page/tsconfig.json'] },

@@ -13,7 +13,8 @@ static mut SCRATCH: Scratch = Scratch::new();
 pub fn run(address: usize, bytes: usize, stage: usize, from: usize, to: usize) -> bool {
     // SAFETY: see the crate's top; the module's only thread is in here.
     with(address, bytes, |arena| unsafe {
-        let wants_sums = arena.run_range(stage, from, to, None, &mut *&raw mut SCRATCH)?;
+        let scratch = &raw mut SCRATCH;
+        let wants_sums = arena.run_range(stage, from, to, None, &mut *scratch)?;
         if wants_sums && from == 0 && to == arena.length() { arena.gather(stage) } else { Ok(()) }
     })
 }

@@ -68,15 +68,15 @@ macro_rules! operate {
     };
 }
 
-/// The same of pairs of operations.
+/// The same of pairs of operations. In WebAssembly bytes count.
 #[cfg(feature = "equations")]
 macro_rules! pairs {
     (($vector:ty) $($a:ident $a_all:literal, $b:ident $b_all:literal, $at:literal;)*) => {
-        &[$(Pair::of::<operations::$a, operations::$b>(
+        if cfg!(target_arch = "wasm32") { &[] } else { &[$(Pair::of::<operations::$a, operations::$b>(
             [$a_all, $b_all],
             $at,
             both::<$vector, operations::$a, operations::$b, $a_all, $b_all, $at>,
-        ),)*]
+        ),)*] }
     };
 }
 
@@ -247,7 +247,7 @@ macro_rules! code {
             }
 
             $(#[target_feature(enable = $feature)])?
-            #[cfg(all(feature = "equations", not(target_arch = "wasm32")))]
+            #[cfg(feature = "equations")]
             unsafe fn both<V: Vector, A: Operation, B: Operation, const A_ALL: u8, const B_ALL: u8, const AT: usize>(
                 to: [*mut u8; 2],
                 operands: &[Operands; 2],

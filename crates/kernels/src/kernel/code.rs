@@ -7,7 +7,7 @@ use super::matrices::RoomFor;
 #[cfg(feature = "catalogue")]
 use super::matrices::{self, Compiled, MatrixKernel};
 use super::pipeline::{Factors, Preparation};
-use super::{Kernel, MAX_STATE, MAX_SUMS, MAX_TENSOR, Output, RowAt, Streams, Sum, Sums, can_decay};
+use super::{Kernel, MAX_STATE, MAX_SUMS, MAX_TENSOR, Output, RowAt, Streams, Sum, Sums};
 use crate::arena::Numbers;
 
 pub type Pass = unsafe fn(&Streams, Numbers, &[f64; MAX_TENSOR], usize);
@@ -93,7 +93,7 @@ impl Entry {
         Self {
             pass: Some(pass),
             #[cfg(not(target_arch = "wasm32"))]
-            decayed: if can_decay::<K>() { Some(decayed) } else { None },
+            decayed: if super::can_decay::<K>() { Some(decayed) } else { None },
             #[cfg(not(target_arch = "wasm32"))]
             // Where all there is to be done is one sum, it is a pass already.
             summed: if K::SUMS.is_empty() || (K::COPIES && K::SUMS.len() == 1) { None } else { Some(summed) },

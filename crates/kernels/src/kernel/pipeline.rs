@@ -45,7 +45,8 @@ pub fn block_of(entry: &Entry, size: usize) -> usize {
 impl Scratch {
     pub const fn new() -> Self {
         Self {
-            panel: MaybeUninit::uninit(),
+            // Programs read to the end of a line what a block has been written to before that.
+            panel: MaybeUninit::zeroed(),
             #[cfg(not(target_arch = "wasm32"))]
             room: Vec::new(),
         }

@@ -79,6 +79,14 @@ pub unsafe fn operate<V: Vector, O: Operation>(to: *mut u8, operands: &Operands,
     }
 }
 
+/// How often two vectors are computed at once. What is left of a line is computed too where it holds two, as the next
+/// operation reads it.
+#[inline(always)]
+pub fn twos<V: Vector>(length: usize) -> usize {
+    let two = 2 * V::LANES;
+    if 2 * size_of::<V>() <= LINE { length.div_ceil(two) } else { length / two }
+}
+
 /// The same where the first and the third operand are one number for all lanes: these are loaded once.
 ///
 /// # Safety
@@ -89,12 +97,12 @@ unsafe fn blend<V: Vector, O: Operation>(to: *mut V::Scalar, operands: &Operands
     // SAFETY: passed on, for all of them.
     unsafe {
         let (a, c) = (one::<V>(a, 0), one::<V>(c, 0));
-        let pairs = length / (2 * V::LANES);
-        for number in 0..pairs {
+        let twos = twos::<V>(length);
+        for number in 0..twos {
             let [b, d] = [b, d].map(|from| two::<V>(from, 2 * number));
             O::apply([Two(a, a), b, Two(c, c), d]).store(to.add(2 * number * V::LANES));
         }
-        for number in 2 * pairs..length.div_ceil(V::LANES) {
+        for number in 2 * twos..length.div_ceil(V::LANES) {
             O::apply([a, one(b, number), c, one(d, number)]).store(to.add(number * V::LANES));
         }
     }
@@ -117,8 +125,9 @@ pub unsafe fn operate_in_float64(to: *mut u8, operands: &Operands, length: usize
         let count = (length - from).min(WIDENED);
         let lanes = count.next_multiple_of(LANES);
         for (wide, &Operand { at, mask }) in wide.iter_mut().zip(operands) {
-            let all = if mask == 0 { LANES } else { lanes };
-            // SAFETY: the caller vouches for whole lines from here on, or for one.
+            // No more than there are: behind them nothing may ever have been written.
+            let all = if mask == 0 { LANES } else { count };
+            // SAFETY: the caller vouches for so many from here on, or for a line.
             let narrow =
                 unsafe { std::slice::from_raw_parts(at.cast::<f32>().wrapping_add(mask & from), all) };
             wide.iter_mut().zip(narrow).for_each(|(wide, &narrow)| *wide = f64::from(narrow));

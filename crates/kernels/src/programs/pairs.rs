@@ -1,7 +1,7 @@
 //! Two operations in a row that one loop does, in programs of equations: the second takes what the first gives. While a
 //! root or a division is computed, the rest of a processor has time for what comes before it or after it.
 
-use super::operations::{Listed, Operands, Operation};
+use super::operations::{Listed, Operands, Operation, twos};
 use crate::vector::{Two, Vector, splat};
 
 #[derive(Clone, Copy)]
@@ -25,8 +25,7 @@ impl Pair {
 }
 
 /// Hands the list to another macro: both operations, each with its operands that are for all, and which operand of the
-/// second the first gives. Published rules have these; in WebAssembly bytes count.
-#[cfg(not(target_arch = "wasm32"))]
+/// second the first gives. Published rules have these.
 macro_rules! for_each_pair {
     ($then:ident!($argument:tt)) => {
         $then! { $argument
@@ -43,12 +42,6 @@ macro_rules! for_each_pair {
             MultiplyOver 0b0001, MultiplyAdd 0b0001, 2;
             OverMultiply 0b0100, Subtract 0b0000, 1;
         }
-    };
-}
-#[cfg(target_arch = "wasm32")]
-macro_rules! for_each_pair {
-    ($then:ident!($argument:tt)) => {
-        $then! { $argument }
     };
 }
 pub(crate) use for_each_pair;
@@ -75,10 +68,11 @@ pub unsafe fn operate<
     unsafe {
         let [all_a, all_b] = [for_all::<V, A_ALL>(a), for_all::<V, B_ALL>(b)];
         let two = 2 * V::LANES;
-        for number in 0..length / two {
+        let twos = twos::<V>(length);
+        for number in 0..twos {
             step::<Two<V>, A, B, A_ALL, B_ALL, AT>(to, a, b, twice(all_a), twice(all_b), number * two);
         }
-        for number in length / two * 2..length.div_ceil(V::LANES) {
+        for number in 2 * twos..length.div_ceil(V::LANES) {
             step::<V, A, B, A_ALL, B_ALL, AT>(to, a, b, all_a, all_b, number * V::LANES);
         }
     }
