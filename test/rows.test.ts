@@ -629,6 +629,19 @@ describe('around it', () => {
     )
   })
 
+  test.each(engineNames)('%s: many values of the first tensor that has some', (engine) => {
+    const embed = wave('float32', 20_000 * 2, 3)
+    const indices = Array.from({ length: 3000 }, (_, k) => 3 * k)
+    const values = wave('float32', indices.length * 2, 5)
+    const [behind, alone] = [{ none: new Float32Array(0), embed }, { embed }].map((params) => {
+      const optimizer = new Optimizer(params, adam(), { engine, shapes: { embed: [20_000, 2] } } as Anything)
+      optimizer.step({ ...params, embed: rows(indices, values) } as Anything)
+      return inBits(optimizer.params.embed)
+    })
+    expect(behind).toBe(alone)
+    expect(alone).not.toBe(inBits(embed))
+  })
+
   test('types: only rules that take rows take them', () => {
     const params = { embed: new Float32Array(8) }
     const shapes = { embed: [4, 2] }

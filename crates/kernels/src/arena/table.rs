@@ -244,9 +244,6 @@ impl Tables {
     /// The first segment that ends behind the element at `at`; so are segments.
     #[inline(always)]
     pub fn segment_from(&self, at: usize) -> Result<usize, Fault> {
-        if at == 0 {
-            return Ok(0);
-        }
         partition(self.header.segments, |number| {
             self.segment(number).map(|segment| segment.offset + segment.length <= at)
         })

@@ -155,7 +155,9 @@ impl Arena {
         to: usize,
         mut visit: impl FnMut(Job, Segment) -> Result<bool, Fault>,
     ) -> Result<bool, Fault> {
-        for number in self.tables.segment_from(from)?..self.tables.header.segments {
+        // No search where all are wanted, of which the first may be empty.
+        let first = if from == 0 { 0 } else { self.tables.segment_from(from)? };
+        for number in first..self.tables.header.segments {
             let segment = self.tables.segment(number)?;
             if segment.offset >= to {
                 break;
