@@ -220,7 +220,7 @@ impl<'a> Program<'a> {
         let steps = &mut steps[..count];
         let mut paired = 0;
         let mut k = 1;
-        while k < count {
+        while k < count && !pairs.is_empty() {
             // SAFETY: both have just been written.
             let [one, next] = unsafe { [steps[k - 1].assume_init(), steps[k].assume_init()] };
             let both = one.with(&next, pairs, temporary);
@@ -376,6 +376,9 @@ const FAR_OF_PAIRS: usize = 1 << 25;
 const AHEAD: usize = 2;
 const AT_ONCE: usize = 32;
 
+/// Elements from which on two operations in one loop take less time.
+const SHORT: usize = 64;
+
 /// Asks for some bytes, so that they are there when they are needed.
 #[inline(always)]
 fn fetch(from: *const u8, bytes: usize) {
@@ -403,6 +406,8 @@ pub unsafe fn update<T: Scalar>(
     tensor: &[f64; MAX_TENSOR],
     length: usize,
 ) {
+    // To look for pairs takes longer than they save.
+    let kind = if length < SHORT { Kind { pairs: &[], ..kind } } else { kind };
     let mut room = Room::new();
     if let Some(mut program) = Program::read::<T>(kind, streams, Words(row), tensor, &mut room) {
         // SAFETY: passed on.
