@@ -687,7 +687,9 @@ describe('for everybody', () => {
         return before === shot()
       })
     expect(await isStill()).toBe(true)
-    const moving = await open('', { reducedMotion: 'no-preference' })
+    // A small one: a large one that turns may leave a busy machine no time for what is asked here.
+    const viewport = { width: 360, height: 480 }
+    const moving = await open('', { reducedMotion: 'no-preference', viewport })
     await openSurface(moving)
     expect(await moving.getByRole('checkbox', { name: 'turn' }).isChecked()).toBe(true)
   })
