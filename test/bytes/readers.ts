@@ -1,5 +1,6 @@
 /** What reads bytes that may be anybody's: it takes them, or says in a typed error why not. */
 
+import { isUtf8 } from 'node:buffer'
 import { Readable } from 'node:stream'
 import { AntigradError, adam, equations, expression, minimizeManySync, Optimizer } from 'antigrad'
 import { fromTorch, openFile, readFile } from 'antigrad/files'
@@ -167,14 +168,19 @@ export const readers: Readonly<Record<Target, (text: string) => unknown>> = {
       { option: '--x', column: 't' },
       { option: '--y', column: 'y' },
     ]
-    const bytes = Buffer.from(text)
-    const chunks = [bytes.subarray(0, bytes.length >> 1), bytes.subarray(bytes.length >> 1)]
-    await readCsv(Readable.from(chunks), {
-      ...request,
-      wanted,
-      drops: text.length % 2 === 0,
-      onProgress() {},
-    })
+    const read = (bytes: Buffer) => {
+      const chunks = [bytes.subarray(0, bytes.length >> 1), bytes.subarray(bytes.length >> 1)]
+      return readCsv(Readable.from(chunks), {
+        ...request,
+        wanted,
+        drops: text.length % 2 === 0,
+        onProgress() {},
+      })
+    }
+    const latin1 = Buffer.from(text, 'latin1')
+    if (!isUtf8(latin1) && (await taken(() => read(latin1))) !== null)
+      throw new Error('bytes that are no UTF-8 were taken')
+    await read(Buffer.from(text))
   },
   JSON(text) {
     const rule = parsed(() => JSON.parse(text))

@@ -459,14 +459,19 @@ describe('a file', () => {
     expect(await page.getByLabel('prediction band').isDisabled()).toBe(true)
   })
 
-  test('is opened, and refused if it is too large', async () => {
+  test('is opened, and refused if it is too large or not in UTF-8', async () => {
     const page = await open('model=line')
-    const choose = (name: string, text: string) =>
-      page.getByLabel('or open').setInputFiles({ name, mimeType: 'text/csv', buffer: Buffer.from(text) })
+    const choose = (name: string, text: string, encoding: BufferEncoding = 'utf8') =>
+      page
+        .getByLabel('or open')
+        .setInputFiles({ name, mimeType: 'text/csv', buffer: Buffer.from(text, encoding) })
     await choose('some.csv', csv)
     await expectFit(page, fitInNode(models.line(), columns))
     await choose('large.csv', 'x,y\n'.repeat(550_000))
     await page.getByText('large.csv has 3 MB: expected at most 2.').waitFor()
+    await expectFit(page, fitInNode(models.line(), columns))
+    await choose('latin1.csv', 'x,y (µM)\n1,2\n2,3\n', 'latin1')
+    await page.getByText('latin1.csv: expected text in UTF-8, got the byte 0xB5 at offset 5;').waitFor()
     await expectFit(page, fitInNode(models.line(), columns))
   })
 })

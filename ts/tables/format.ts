@@ -85,13 +85,13 @@ export function findFormat(sample: string, { delimiter, decimal, comment = '#' }
 function rowsOf(sample: string, signs: Signs): string[][] {
   const rows: string[][] = []
   const splitter = new Splitter(signs, (cells) => {
-    if (rows.length < ROWS) rows.push(cells)
+    if (rows.push(cells) === ROWS) throw new RangeError('these are enough')
   })
-  splitter.write(sample)
   try {
+    splitter.write(sample)
     splitter.end()
   } catch {
-    // It goes on after the sample.
+    // It goes on after the sample, or behind these rows.
   }
   return rows
 }

@@ -6,6 +6,7 @@ import { listed, printable, quoted } from '../ground/text.js'
 import { type Decimal, type Format, findFormat, JSON_LINES, numberReader } from './format.js'
 import { type Cell, Objects } from './read-objects.js'
 import { LONGEST_ROW, Splitter } from './split.js'
+import { Utf8Decoder } from './utf8.js'
 
 /** A column that is read, and the option that asks for it. */
 export interface Wanted {
@@ -73,7 +74,7 @@ const TOLD = 5
 /** @throws AntigradError where it cannot be read, or has not the columns that are wanted */
 export async function readCsv(source: Readable, request: Request): Promise<Table> {
   const rows = new Rows(request)
-  const decoder = new TextDecoder()
+  const decoder = new Utf8Decoder()
   let splitter: Splitter | Objects | null = null
   let sample = ''
   let lines = 0
@@ -81,7 +82,9 @@ export async function readCsv(source: Readable, request: Request): Promise<Table
   const begin = () => {
     const isJson = request.delimiter === undefined && request.decimal === undefined && /^\s*\{/.test(sample)
     const format = request.format ?? (isJson ? JSON_LINES : findFormat(sample, request))
-    rows.begin(format, () => bytes.before((splitter as Splitter | Objects | null)?.begin ?? 0))
+    rows.begin(format, () => {
+      return decoder.begin + bytes.before((splitter as Splitter | Objects | null)?.begin ?? 0)
+    })
     const made = format.isJson
       ? rows.objects()
       : new Splitter(format, (cells, _, last) => rows.add(cells, last))
@@ -92,10 +95,8 @@ export async function readCsv(source: Readable, request: Request): Promise<Table
   }
   try {
     for await (const chunk of source as AsyncIterable<Buffer>) {
-      // In UTF-16 every other byte of a number is.
-      if (chunk.includes(0)) rows.fail('expected text in UTF-8, got bytes that are none (binary, or UTF-16)')
-      const text = decoder.decode(chunk, { stream: true })
-      if (request.onRow) bytes.add(chunk, text)
+      const text = decoder.write(chunk)
+      if (request.onRow) bytes.add(text)
       if (splitter !== null) {
         ;(splitter as Splitter | Objects).write(text)
         continue
@@ -104,6 +105,7 @@ export async function readCsv(source: Readable, request: Request): Promise<Table
       lines += /[\r\n]/.test(text) ? 1 : 0
       if (sample.length > LONGEST_ROW || (sample.length > SAMPLE && lines >= LINES)) begin()
     }
+    decoder.end()
     ;(splitter ?? begin()).end()
   } catch (thrown) {
     throw thrown instanceof AntigradError ? thrown : rows.explain(thrown, splitter)
@@ -288,18 +290,17 @@ export class Rows {
   }
 }
 
-/** How many bytes there are before a character, of a text that streams by; places are asked for in their order. */
+/**
+ * How many bytes there are before a character, of a text that streams by; places are asked for in their order. Text has the
+ * bytes that it was decoded from, as the decoder refuses all others.
+ */
 class Bytes {
   /** Texts that are not passed, the first character that is not, and the bytes before it. */
   #texts: string[] = []
   #character = 0
   #bytes = 0
-  #isBegun = false
 
-  add(bytes: Uint8Array, text: string): void {
-    // The mark at the beginning is no part of the text.
-    if (!this.#isBegun && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) this.#bytes = 3
-    this.#isBegun = true
+  add(text: string): void {
     this.#texts.push(text)
   }
 

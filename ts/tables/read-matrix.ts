@@ -5,6 +5,7 @@ import { AntigradError, messageOf } from '../ground/errors.js'
 import { quoted } from '../ground/text.js'
 import { findFormat, type Given, numberReader } from './format.js'
 import { Splitter } from './split.js'
+import { Utf8Decoder } from './utf8.js'
 
 /** Characters at most: some thousand for each row of a matrix that a fit may have. */
 const LONGEST = 1 << 25
@@ -42,11 +43,12 @@ export async function readMatrix(source: Readable, name: string, given: Given): 
 }
 
 async function textOf(source: Readable): Promise<string> {
-  const decoder = new TextDecoder()
+  const decoder = new Utf8Decoder()
   let text = ''
   for await (const chunk of source as AsyncIterable<Buffer>) {
-    text += decoder.decode(chunk, { stream: true })
+    text += decoder.write(chunk)
     if (text.length > LONGEST) throw new RangeError(`expected at most ${LONGEST >> 20} MiB`)
   }
+  decoder.end()
   return text
 }

@@ -15,7 +15,9 @@ export type OnRow = (cells: string[], first: number, last: number) => void
 /** Characters of a row at most: more are a quote that nothing closes. */
 export const LONGEST_ROW = 1 << 25
 
-const BLANK = /[ \t]*/y
+const BLANKS = /[ \t]*/y
+/** Where a tab is between cells. */
+const SPACES = / */y
 const END = /[\r\n]/g
 const ENDS = /\r\n|\r|\n/g
 
@@ -161,11 +163,9 @@ function pastEnd(text: string, end: number): number {
 
 /** Past blanks, but not past a delimiter, unless that is a blank of which many are one. */
 function skip(text: string, from: number, delimiter = ''): number {
-  BLANK.lastIndex = from
-  const to = from + (BLANK.exec(text)?.[0].length ?? 0)
-  if (delimiter !== '\t') return to
-  const tab = text.indexOf('\t', from)
-  return tab < 0 ? to : Math.min(to, tab)
+  const blanks = delimiter === '\t' ? SPACES : BLANKS
+  blanks.lastIndex = from
+  return from + (blanks.exec(text)?.[0].length ?? 0)
 }
 
 /** The quote that closes a cell; two are one that is meant. */

@@ -2,6 +2,7 @@
 
 import { messageOf } from '../../../dist/ground/errors.js'
 import { grouped } from '../../../dist/ground/text.js'
+import { decodeUtf8 } from '../../../dist/tables/utf8.js'
 import { h, labelled, uniqueId } from '../dom.js'
 import { example } from './example.js'
 import { readTable, type Table } from './table.js'
@@ -96,9 +97,16 @@ export class Data {
   async #open(files: FileList | null): Promise<void> {
     const [file] = files ?? []
     if (file === undefined) return
-    if (file.size <= LARGEST) return this.#take(await file.text())
-    const size = `${file.name} has ${Math.ceil(file.size / 1e6)} MB`
-    this.#complain(`${size}: expected at most ${LARGEST / 1e6}.`)
+    if (file.size > LARGEST) {
+      const size = `${file.name} has ${Math.ceil(file.size / 1e6)} MB`
+      return this.#complain(`${size}: expected at most ${LARGEST / 1e6}.`)
+    }
+    const bytes = new Uint8Array(await file.arrayBuffer())
+    try {
+      this.#take(decodeUtf8(bytes))
+    } catch (thrown) {
+      this.#complain(`${file.name}: ${messageOf(thrown)}.`)
+    }
   }
 
   #read(): void {

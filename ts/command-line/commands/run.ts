@@ -30,6 +30,7 @@ import { engineNames } from '../../engines/choice.js'
 import type { EngineName } from '../../engines/engine.js'
 import { grouped, printable } from '../../ground/text.js'
 import { wholeTo } from '../../options/kinds.js'
+import { decodeUtf8 } from '../../tables/utf8.js'
 import { hand } from '../hand.js'
 import { describeRate } from '../sweep/progress.js'
 import { choice, MISUSE, parserOf, print, STOPPED, say, showProgress } from './shared.js'
@@ -101,9 +102,11 @@ function readShard(text: string): Shard {
 
 /** @throws AntigradError where the file cannot be read; as `readPlan` does */
 export async function planIn(file: string): Promise<{ readonly plan: Plan; readonly text: string }> {
-  const text = await readFile(file, 'utf8').catch((thrown) => {
-    throw new AntigradError(`${printable(file)}: ${messageOf(thrown)}`)
-  })
+  const text = await readFile(file)
+    .then(decodeUtf8)
+    .catch((thrown) => {
+      throw new AntigradError(`${printable(file)}: ${messageOf(thrown)}`)
+    })
   return { text, plan: readPlan(text) }
 }
 

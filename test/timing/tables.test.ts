@@ -1,0 +1,65 @@
+/** Readers of tables take time in proportion to the table, however it is written. */
+
+import { Readable } from 'node:stream'
+import { expect, test } from 'vitest'
+import { readCsv } from '../../dist/tables/read-csv.js'
+import { readMatrix } from '../../dist/tables/read-matrix.js'
+
+const request = {
+  ...{ name: 'table.csv', group: undefined, delimiter: undefined, decimal: undefined, comment: undefined },
+  wanted: [
+    { option: '--x', column: 't' },
+    { option: '--y', column: 'y' },
+  ],
+  ...{ drops: true, onProgress() {} },
+}
+
+/** In parts as they come from a file. */
+const inParts = (text: string) => {
+  const bytes = Buffer.from(text)
+  const size = 1 << 16
+  return Readable.from(
+    Array.from({ length: Math.ceil(bytes.length / size) }, (_, k) =>
+      bytes.subarray(k * size, (k + 1) * size),
+    ),
+  )
+}
+const csv = (text: string) => readCsv(inParts(text), request)
+const matrix = (text: string) => readMatrix(inParts(text), 'cov.csv', {})
+/** With the bytes before each row, as plans have them. */
+const places = (text: string) => readCsv(inParts(text), { ...request, onRow() {} })
+
+const header = 't,y\n'
+const N = 20_000
+
+test.each<[string, (text: string) => Promise<unknown>, (n: number) => string]>([
+  ['a matrix in quotes', matrix, (n) => '"1","2","3"\n'.repeat(n)],
+  ['a matrix of one row', matrix, (n) => `${'1 '.repeat(3 * n)}\n`],
+  ['a matrix of one row in quotes', matrix, (n) => '"1",'.repeat(n)],
+  ['a matrix of one column', matrix, (n) => '1\r'.repeat(4 * n)],
+  ['a table in quotes', csv, (n) => `${header}${'"1","2"\n'.repeat(n)}`],
+  ['a table with blanks before its cells', csv, (n) => `${header}${'"1", \t   "2"\n'.repeat(n)}`],
+  ['a table of one long row', csv, (n) => `${header}${'"1",'.repeat(n)}`],
+  ['a table with a cell of many quotes', csv, (n) => `${header}"${'""'.repeat(40 * n)}",2\n`],
+  ['a table with a quote that nothing closes', csv, (n) => `${header}"${'1,2\n'.repeat(40 * n)}`],
+  ['a table of blank lines and comments', csv, (n) => `${header}${'\n# "\r\n'.repeat(4 * n)}1,2`],
+  ['objects', csv, (n) => '{"t":1,"y":2}\n'.repeat(n)],
+  ['rows with their places', places, (n) => `${header}${'é1,"2"\n1,2\n'.repeat(n)}`],
+])('%s', async (_, read, textOf) => {
+  const took = async (n: number) => {
+    const text = textOf(n)
+    const began = process.cpuUsage()
+    await read(text).catch(() => {})
+    const { user, system } = process.cpuUsage(began)
+    return user + system
+  }
+  await took(N)
+  const sizes = [N, 2 * N, 4 * N]
+  const least = sizes.map(() => Infinity)
+  const grows = () => least.slice(1).map((time, k) => time / least[k])
+  // Other work on the machine makes some of them longer, and none shorter.
+  for (let turn = 0; turn < 8 && !(turn > 1 && grows().every((ratio) => ratio < 2.5)); turn++) {
+    for (const [k, n] of sizes.entries()) least[k] = Math.min(least[k], await took(n))
+  }
+  for (const ratio of grows()) expect(ratio).toBeLessThan(2.5)
+})

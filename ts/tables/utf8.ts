@@ -1,0 +1,104 @@
+/** Text in UTF-8, as its bytes stream by: bytes that are none are an error and never another character. */
+
+const BYTE_ORDER_MARK = '\ufeff'
+
+/** Bytes are decoded up to the last whole character, so that text and bytes have the same borders. */
+export class Utf8Decoder {
+  /** Bytes of a character whose others have not come yet, and bytes before them. */
+  #rest: Uint8Array = new Uint8Array(0)
+  #offset = 0
+  #begin = 0
+
+  /** Bytes before the text: those of a byte order mark. */
+  get begin(): number {
+    return this.#begin
+  }
+
+  /** @throws TypeError that says which byte is no text, and how a file is converted */
+  write(chunk: Uint8Array): string {
+    const bytes = joined(this.#rest, chunk)
+    const length = bytes.length - unfinished(bytes)
+    const text = this.#decode(bytes.subarray(0, length))
+    this.#rest = bytes.slice(length)
+    const isMarked = this.#offset === 0 && text.startsWith(BYTE_ORDER_MARK)
+    if (isMarked) this.#begin = 3
+    this.#offset += length
+    return isMarked ? text.slice(1) : text
+  }
+
+  /** @throws TypeError where the last character is cut off */
+  end(): void {
+    this.#decode(this.#rest)
+  }
+
+  #decode(bytes: Uint8Array): string {
+    const zero = bytes.indexOf(0)
+    const before = zero < 0 ? bytes : bytes.subarray(0, zero)
+    const text = decoded(before)
+    if (text !== null && zero < 0) return text
+    const at = text === null ? firstInvalid(before) : zero
+    const shown = `0x${bytes[at].toString(16).padStart(2, '0').toUpperCase()}`
+    const problem = `expected text in UTF-8, got the byte ${shown} at offset ${this.#offset + at}`
+    // In UTF-16 every other byte of a number is 0.
+    const isUtf16 = bytes[at] === 0 || bytes[at] >= 0xfe
+    throw new TypeError(
+      isUtf16
+        ? `${problem}: a binary file, or UTF-16, which iconv -f UTF-16 -t UTF-8 converts`
+        : `${problem}; iconv -f WINDOWS-1252 -t UTF-8 converts what is in Latin-1`,
+    )
+  }
+}
+
+/** All of a text. @throws TypeError as `Utf8Decoder` does */
+export function decodeUtf8(bytes: Uint8Array): string {
+  const decoder = new Utf8Decoder()
+  const text = decoder.write(bytes)
+  decoder.end()
+  return text
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+function decoded(bytes: Uint8Array): string | null {
+  try {
+    return decoder.decode(bytes)
+  } catch {
+    return null
+  }
+}
+
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
+  if (first.length === 0) return second
+  const all = new Uint8Array(first.length + second.length)
+  all.set(first)
+  all.set(second, first.length)
+  return all
+}
+
+/** Bytes at the end that begin a character and do not complete it. */
+function unfinished(bytes: Uint8Array): number {
+  for (let count = 1; count <= Math.min(3, bytes.length); count++) {
+    const byte = bytes[bytes.length - count]
+    if (byte < 0x80) return 0
+    if (byte >= 0xc0) return count < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) ? count : 0
+  }
+  return 0
+}
+
+/** Where the first character is that is none. Of what is left to search, half is decoded in each turn. */
+function firstInvalid(bytes: Uint8Array): number {
+  // All before `start` is whole characters; up to `valid` there is no mistake, and up to `invalid` there is one.
+  let [start, valid, invalid] = [0, 0, bytes.length]
+  while (invalid - valid > 1) {
+    const middle = (valid + invalid) >> 1
+    const part = bytes.subarray(start, middle)
+    const whole = part.length - unfinished(part)
+    if (decoded(part.subarray(0, whole)) === null) {
+      invalid = middle
+    } else {
+      valid = middle
+      start += whole
+    }
+  }
+  return start
+}
