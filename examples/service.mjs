@@ -7,7 +7,8 @@ import { parseArgs } from 'node:util'
 import { AntigradError, fitMany, models } from 'antigrad'
 
 const { values: flags } = parseArgs({ options: { port: { type: 'string' } } })
-const LARGEST = 32e6 // characters of a request
+const LARGEST = 4e6 // characters of a request
+const MOST = 10_000 // curves of a request: what is done with them on this thread takes some hundredths of a second
 const LONGEST = 10_000 // milliseconds of an answer
 
 /** @param {import('node:http').IncomingMessage} request */
@@ -17,7 +18,9 @@ async function read(request) {
     text += part
     if (text.length > LARGEST) throw new SyntaxError('the request is too long')
   }
-  return JSON.parse(text)
+  const { dose, response } = JSON.parse(text) ?? {}
+  if (dose?.length > MOST) throw new SyntaxError(`expected at most ${MOST} curves, got ${dose.length}`)
+  return { dose, response }
 }
 
 const server = createServer(async (request, response) => {

@@ -79,6 +79,10 @@ function startWorker(store: string, file = 'plan.json', ...options: string[]): H
     store,
     socket,
   ])
+  return listened(child)
+}
+
+function listened(child: ChildProcess): Hand {
   const said: Record<string, unknown>[] = []
   child.stdout?.on('data', (text: Buffer) => {
     for (const line of text.toString().trim().split('\n')) said.push(JSON.parse(line))
@@ -227,6 +231,78 @@ describe.skipIf(!isThere)('workers', () => {
       const run = runQueued(plan, { store, url: socket, telemetry: telemetry as never })
       await expect(run).rejects.toThrow(/^telemetry: expected what BullMQ takes, as new BullMQOtel\(\), got /)
     }
+  })
+
+  test('are stopped, end, and give back what they are at', async () => {
+    const work = { options: { lr: [0.1] }, starts: 4096, maxIterations: 20_000, tolerance: 0 }
+    const { plan: long } = await planSweep(work, { chunkSize: 1 })
+    writeFileSync(join(folder, 'stopped.json'), JSON.stringify(long))
+    // By the library, and on the command line; in none anything is left that would keep the process alive.
+    const store = newStore()
+    const script = `
+      import { readFileSync } from 'node:fs'
+      import { runQueued } from ${JSON.stringify(join(home, 'dist/bullmq/index.js'))}
+      const stop = new AbortController()
+      process.on('SIGINT', () => stop.abort(new Error('enough')))
+      const options = { store: ${JSON.stringify(store)}, url: ${JSON.stringify(socket)}, signal: stop.signal }
+      await runQueued(readFileSync('stopped.json', 'utf8'), options).catch(({ message }) => console.log(message))`
+    const run = [
+      join(home, 'dist/command-line/cli.js'),
+      'run',
+      'stopped.json',
+      '--store',
+      store,
+      '--queue',
+      socket,
+    ]
+    for (const args of [['--input-type=module', '-e', script], run]) {
+      const child = start(process.execPath, args)
+      let said = ''
+      child.stdout?.on('data', (text) => {
+        said += text
+      })
+      const count = (list: string) => {
+        const [name] = spawnSync('redis-cli', ['-s', socket, 'keys', 'bull:antigrad-*:id'], {
+          encoding: 'utf8',
+        })
+          .stdout.trim()
+          .split('\n')
+        const key = name.replace(/id$/, list)
+        return Number(spawnSync('redis-cli', ['-s', socket, 'llen', key], { encoding: 'utf8' }).stdout)
+      }
+      await until(() => count('active') === 1)
+      child.kill('SIGINT')
+      const began = performance.now()
+      await Promise.race([ended(child), new Promise((resolve) => setTimeout(resolve, 20_000))])
+      expect(child.exitCode).toBe(args === run ? 130 : 0)
+      expect(performance.now() - began).toBeLessThan(10_000)
+      expect(said).toBe(args === run ? '' : 'enough\n')
+      expect([count('active'), count('wait')]).toEqual([0, 1])
+      flush()
+    }
+  })
+
+  test('that are killed lose their chunk within the time that is said, and another one says so', async () => {
+    const lockSeconds = 8
+    const work = { options: { lr: [0.1] }, starts: 4096, maxIterations: 4000, tolerance: 0 }
+    const { plan: long } = await planSweep(work, { chunkSize: 1 })
+    writeFileSync(join(folder, 'killed.json'), JSON.stringify(long))
+    const store = newStore()
+    const args = [join(home, 'test/queue-worker.mjs'), 'killed.json', store, socket, `${lockSeconds}`]
+    const hands = [0, 1].map(() => listened(start(process.execPath, args)))
+    const computing = () =>
+      hands.findIndex(({ child }) =>
+        spawnSync('ps', ['-o', 'pid=', '--ppid', `${child.pid}`], { encoding: 'utf8' }).stdout.trim(),
+      )
+    await until(() => computing() >= 0)
+    const k = computing()
+    await kill(hands[k].child)
+    const began = performance.now()
+    const { said } = hands[1 - k]
+    await until(() => said.length > 0)
+    expect(said[0]).toEqual({ stalled: 0 })
+    expect(performance.now() - began).toBeLessThan((lockSeconds + 2) * 1000)
+    await until(() => said.some(({ kept }) => kept === 'stored'))
   })
 
   test('where no Redis answers it is told at once, without who may use it', async () => {

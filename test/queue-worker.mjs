@@ -1,11 +1,11 @@
-// A worker of antigrad/bullmq, as tests start many: plan, store, address of the Redis. Says each chunk that it has stored.
+// A worker of antigrad/bullmq, as tests start many: plan, store, address of the Redis, seconds of a lock. Says each chunk that it has stored.
 import { readFileSync } from 'node:fs'
 import { runQueued } from '../dist/bullmq/index.js'
 
-const [plan, store, url] = process.argv.slice(2)
+const [plan, store, url, lockSeconds = 2] = process.argv.slice(2)
 const { done, failed } = await runQueued(readFileSync(plan, 'utf8'), {
-  ...{ store, url, lockSeconds: 2, window: 20 },
+  ...{ store, url, lockSeconds: Number(lockSeconds), window: 20 },
   onKept: (index, kept) => console.log(JSON.stringify({ index, kept })),
+  onStalled: (index) => console.log(JSON.stringify({ stalled: index })),
 })
 console.log(JSON.stringify({ done: done.length, failed: failed.length }))
-process.exit()

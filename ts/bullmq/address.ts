@@ -10,7 +10,7 @@ import { OptionError } from '../chunks/inner.js'
  */
 export function checkAddress(name: string, url: string): void {
   const [, scheme] = /^([a-z][a-z\d+.-]*:\/\/)/i.exec(url) ?? []
-  if (scheme === undefined || /^rediss?:/i.test(scheme)) return
+  if (scheme === undefined || (/^rediss?:/i.test(scheme) && URL.canParse(url))) return
   const expected = 'redis://host:6379, rediss://host:6379 or the path of a socket'
   throw new OptionError(name, expected, `${scheme}…`)
 }

@@ -3,7 +3,7 @@
  * whatever is lost of the queue is put into it again, as long as the store lacks results.
  */
 
-import { type Job, Queue, type Telemetry, UnrecoverableError, Worker } from 'bullmq'
+import { type Job, Queue, type Telemetry, UnrecoverableError, WaitingError, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 import {
   AntigradError,
@@ -32,6 +32,7 @@ import {
   storeOf,
   survey,
   TRIES,
+  unlessAborted,
   unseal,
   type WorkerOptions,
   whole,
@@ -47,16 +48,18 @@ export interface QueueOptions extends WorkerOptions {
   readonly workers?: number | undefined
   /** Chunks that are in the queue at once, and wait; 1,000. */
   readonly window?: number | undefined
-  /** Seconds after which a worker that does not say that it lives has lost its chunk to others; 30. */
+  /** Seconds after which at the latest a worker that does not say that it lives has lost its chunk to others; 30. */
   readonly lockSeconds?: number | undefined
   /** Gets spans and metrics of the queue, as `new BullMQOtel()` of bullmq-otel passes them on to OpenTelemetry. */
   readonly telemetry?: Telemetry | undefined
-  /** Ends it: what is under way goes to others. */
+  /** Ends it: what is under way goes to others at once. */
   readonly signal?: AbortSignal | undefined
   /** Called after each chunk that these workers have computed. */
   readonly onKept?: ((index: number, kept: Kept) => void) | undefined
   /** Called where a chunk was set aside after three tries. */
   readonly onFailed?: ((index: number, message: string) => void) | undefined
+  /** Called where a chunk has lost its worker, and waits for another one. */
+  readonly onStalled?: ((index: number) => void) | undefined
 }
 
 const queued = {
@@ -75,6 +78,7 @@ const queued = {
   signal: calls.signal,
   onKept: optional(callback<(index: number, kept: Kept) => void>()),
   onFailed: optional(callback<(index: number, message: string) => void>()),
+  onStalled: optional(callback<(index: number) => void>()),
 }
 
 /** How often a worker may be lost over a chunk that is not the reason: BullMQ's own limit is 1. */
@@ -82,6 +86,9 @@ const STALLS = 50
 
 /** Milliseconds between looks at the queue: from the first on twice as many, as long as nothing changes. */
 const [SOON, LATE] = [200, 10_000]
+
+/** Milliseconds that a Redis has at the end to answer. */
+const LEAVING = 2000
 
 /** What goes through the queue: no data, no results. */
 interface Payload {
@@ -101,11 +108,9 @@ const hand = new URL('../chunks/hand.js', import.meta.url)
  * Redis at the beginning: later it is waited for; the signal's reason
  */
 export async function runQueued(plan: unknown, options: QueueOptions): Promise<Survey> {
-  const { url, workers, window, lockSeconds, telemetry, signal, onKept, onFailed, ...means } = readOptions(
-    'options',
-    options,
-    queued,
-  )
+  const given = readOptions('options', options, queued)
+  const { url, workers, window, lockSeconds, telemetry, signal, onKept, onFailed, onStalled, ...means } =
+    given
   checkAddress('url', url)
   const read = readPlan(plan)
   if (typeof means.store !== 'string') {
@@ -117,10 +122,11 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<S
   signal?.throwIfAborted()
   const store = storeOf(means.store)
   const name = queueOf(read)
-  const connection = await connected(url)
+  const connection = await connected(url, signal)
   const watched = telemetry && { telemetry }
   const queue = new Queue<Payload>(name, { connection, ...watched })
   const pool = new Pool(hand, { plan: JSON.stringify(read), options: means }, workers)
+  // The first reason counts.
   let fail = (_: unknown) => {}
   const failed = new Promise<never>((_, reject) => {
     fail = reject
@@ -135,8 +141,8 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<S
     const index: unknown = (data as Payload | null)?.index
     return isIndex(read, index) ? index : null
   }
-  const compute = async ({ data }: Job<Payload>) => {
-    const index = indexIn(data)
+  const compute = async (job: Job<Payload>, token?: string) => {
+    const index = indexIn(job.data)
     // Not tried again, whatever it says itself of how often: others wait behind it.
     if (index === null) throw new UnrecoverableError('expected the number of a chunk')
     try {
@@ -144,13 +150,26 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<S
       const kept = await pool.run(index)
       onKept?.(index, kept)
     } catch (thrown) {
-      if (!(thrown instanceof ChunkError) && !pool.isEnded) fail(thrown)
+      if (pool.isEnded) {
+        // No try of the chunk's: it waits for others.
+        await job.moveToWait(token)
+        throw new WaitingError()
+      }
+      if (!(thrown instanceof ChunkError)) fail(thrown)
       throw thrown
     }
   }
-  const lockDuration = Math.ceil(lockSeconds * 1000)
-  const worker = new Worker<Payload>(name, compute, {
-    ...{ connection, concurrency: workers, lockDuration, stalledInterval: lockDuration },
+  const running = new Set<Promise<void>>()
+  const follow = (job: Job<Payload>, token?: string) => {
+    const work = compute(job, token)
+    const ended = work.catch(() => {}).finally(() => running.delete(ended))
+    running.add(ended)
+    return work
+  }
+  // A lock ends within half of the time; whether one has ended is asked each quarter, and once in a quarter by all workers.
+  const stalledInterval = Math.ceil(lockSeconds * 250)
+  const worker = new Worker<Payload>(name, follow, {
+    ...{ connection, concurrency: workers, lockDuration: 2 * stalledInterval, stalledInterval },
     ...{ maxStalledCount: STALLS, ...watched },
   })
   // A Redis that has gone is waited for; the store is what counts.
@@ -162,16 +181,28 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<S
     const index = indexIn(job?.data)
     if (isOver && !pool.isEnded && index !== null) setAside(index, message).catch(fail)
   })
+  worker.on('stalled', (id) => {
+    const index = read.chunks.findIndex((_, index) => jobOf(read, index) === id)
+    try {
+      if (index >= 0) onStalled?.(index)
+    } catch (thrown) {
+      fail(thrown)
+    }
+  })
   const stop = () => fail(signal?.reason)
   signal?.addEventListener('abort', stop)
   try {
-    return await Promise.race([failed, complete(read, store, queue, window, worker)])
+    return await Promise.race([failed, complete({ plan: read, store, queue, window, worker, failed })])
   } finally {
     signal?.removeEventListener('abort', stop)
+    // For whatever else goes on, it is over.
+    fail(new AntigradError('the run has ended'))
+    const closed = worker.close(true)
     pool.end()
-    await Promise.race([worker.close(true), pause(SOON)])
+    // Chunks under way are given back, if the Redis answers.
+    await within(LEAVING, Promise.all([closed, ...running]))
     connection.disconnect()
-    await Promise.race([queue.close(), pause(SOON)])
+    await within(LEAVING, queue.close())
   }
 }
 
@@ -180,14 +211,20 @@ function queueOf(plan: Plan): string {
   return `antigrad-${sha256(JSON.stringify(plan)).slice(0, 16)}`
 }
 
+/** What keeps a queue full. */
+interface Filling {
+  readonly plan: Plan
+  readonly store: Store
+  readonly queue: Queue<Payload>
+  readonly window: number
+  readonly worker: Worker<Payload>
+  /** Rejects where the run ends: nothing is waited for any longer. */
+  readonly failed: Promise<never>
+}
+
 /** Sees to it that all results are there, and whole. */
-async function complete(
-  plan: Plan,
-  store: Store,
-  queue: Queue<Payload>,
-  window: number,
-  worker: Worker<Payload>,
-): Promise<Survey> {
+async function complete(filling: Filling): Promise<Survey> {
+  const { plan, store } = filling
   for (;;) {
     const found = await survey(plan, store, [...plan.chunks.keys()])
     for (const index of found.damaged) {
@@ -196,18 +233,12 @@ async function complete(
       if (there !== undefined && unseal(name, there) === null) await discard(store, name, there)
     }
     if (found.missing.length === 0) return found
-    await fill(plan, store, queue, window, worker)
+    await fill(filling)
   }
 }
 
 /** Keeps the queue full of what the store lacks, until that is nothing. */
-async function fill(
-  plan: Plan,
-  store: Store,
-  queue: Queue<Payload>,
-  window: number,
-  worker: Worker<Payload>,
-): Promise<void> {
+async function fill({ plan, store, queue, window, worker, failed }: Filling): Promise<void> {
   let open = [...plan.chunks.keys()]
   let wait = SOON
   for (;;) {
@@ -221,10 +252,13 @@ async function fill(
     wait = open.length < before ? SOON : Math.min(2 * wait, LATE)
     // While there is no Redis this waits, and results may come from elsewhere.
     const adding = add(plan, queue, open, window).catch(() => {})
-    await Promise.race([adding, pause(LATE)])
-    if (await drainedWithin(worker, wait)) wait = SOON
+    await within(LATE, Promise.race([failed, adding]))
+    if (await isDrainedWithin(wait, worker, failed)) wait = SOON
   }
 }
+
+/** The id of a chunk's job. */
+const jobOf = (plan: Plan, index: number) => `chunk-${nameOf(plan, index)}`
 
 async function add(
   plan: Plan,
@@ -239,7 +273,7 @@ async function add(
     data: { index },
     // An id that is there already is left alone, also one that failed: those are removed.
     opts: {
-      jobId: `chunk-${nameOf(plan, index)}`,
+      jobId: jobOf(plan, index),
       ...{ attempts: TRIES, removeOnComplete: true, removeOnFail: true },
     },
   }))
@@ -247,7 +281,7 @@ async function add(
 }
 
 /** A connection that waits for its Redis, if it is there at the beginning. */
-async function connected(url: string): Promise<Redis> {
+async function connected(url: string, signal: AbortSignal | undefined): Promise<Redis> {
   const first = new Redis(url, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 })
   // It says more than the promise does.
   let reason = ''
@@ -255,9 +289,12 @@ async function connected(url: string): Promise<Redis> {
     reason = message
   })
   try {
-    await first.connect()
-    await first.ping()
+    await unlessAborted(
+      first.connect().then(() => first.ping()),
+      signal,
+    )
   } catch (thrown) {
+    signal?.throwIfAborted()
     const message = reason || (thrown as Error).message
     throw new AntigradError(`no Redis answers at the address of the queue: ${message.replaceAll(url, '…')}`)
   } finally {
@@ -267,7 +304,11 @@ async function connected(url: string): Promise<Redis> {
 }
 
 /** Whether the queue is empty before some time is over. */
-async function drainedWithin(worker: Worker<Payload>, milliseconds: number): Promise<boolean> {
+async function isDrainedWithin(
+  milliseconds: number,
+  worker: Worker<Payload>,
+  failed: Promise<never>,
+): Promise<boolean> {
   let isDrained = false
   let wake = () => {}
   const drained = new Promise<void>((resolve) => {
@@ -278,12 +319,23 @@ async function drainedWithin(worker: Worker<Payload>, milliseconds: number): Pro
     wake()
   }
   worker.once('drained', tell)
-  await Promise.race([drained, pause(milliseconds)])
-  worker.off('drained', tell)
+  try {
+    await within(milliseconds, Promise.race([failed, drained]))
+  } finally {
+    worker.off('drained', tell)
+  }
   return isDrained
 }
 
-const pause = (milliseconds: number) =>
-  new Promise<void>((resolve) => {
-    setTimeout(resolve, milliseconds)
+/** Waits for work, but no longer than that. */
+async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, milliseconds)
   })
+  try {
+    await Promise.race([work, over])
+  } finally {
+    clearTimeout(timer)
+  }
+}

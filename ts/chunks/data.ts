@@ -3,21 +3,16 @@
 import { createReadStream } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
-import type { ReadableStream } from 'node:stream/web'
 import { messageOf } from '../ground/errors.js'
-import { printable } from '../ground/text.js'
+import { printable, withoutCredentials } from '../ground/text.js'
 import { DataError } from './errors.js'
 import { sha256 } from './hash.js'
 import { bytesOf, type DataOfPlan, type Plan, stretchOf } from './plan.js'
 
 export const isAddress = (file: string) => /^https?:\/\//i.test(file)
 
-/** An address as messages have it: who may see it is nobody's business. */
-export function shown(file: string): string {
-  if (!isAddress(file)) return printable(file)
-  const url = new URL(file)
-  return printable(`${url.origin}${url.pathname}`)
-}
+/** A path or an address as messages have it. */
+export const shown = (file: string): string => printable(isAddress(file) ? withoutCredentials(file) : file)
 
 /**
  * Sees to it that the data are there, and as many as the plan says.
@@ -48,7 +43,9 @@ async function sizeFrom(file: string): Promise<number> {
 async function sizeAt(address: string): Promise<number> {
   const response = await answer(address, 0, 1)
   await response.body?.cancel()
-  return Number(/\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1])
+  const [, size] = /\/(\d+)$/.exec(response.headers.get('content-range') ?? '') ?? []
+  if (size !== undefined) return Number(size)
+  throw new DataError(`${shown(address)}: expected how many bytes there are, in content-range`)
 }
 
 /**
@@ -75,9 +72,29 @@ export async function readPart(file: string, begin: number, end: number): Promis
 /** All of it, as it streams by. */
 export async function streamOf(file: string): Promise<Readable> {
   if (!isAddress(file)) return createReadStream(file)
-  const { body, ok, status } = await fetch(file)
-  if (ok && body !== null) return Readable.fromWeb(body as ReadableStream)
-  throw new DataError(`${shown(file)}: status ${status}`)
+  const size = await sizeAt(file)
+  const response = await ask(file)
+  if (response.ok) return Readable.from(bodyOf(response, file, size))
+  await response.body?.cancel()
+  throw new DataError(`${shown(file)}: status ${response.status}`)
+}
+
+/** What a server sends, which is as much as it said: more ends the request. */
+async function* bodyOf({ body }: Response, address: string, size: number): AsyncGenerator<Uint8Array> {
+  let length = 0
+  try {
+    for await (const part of (body ?? []) as AsyncIterable<Uint8Array>) {
+      length += part.length
+      // Whatever leaves this loop cancels the request.
+      if (length > size) break
+      yield part
+    }
+  } catch (thrown) {
+    throw broken(address, thrown)
+  }
+  if (length === size) return
+  const got = length > size ? 'more' : length
+  throw new DataError(`${shown(address)}: expected ${size} bytes, got ${got}`)
 }
 
 async function readFrom(file: string, begin: number, end: number): Promise<Uint8Array> {
@@ -96,16 +113,26 @@ async function readFrom(file: string, begin: number, end: number): Promise<Uint8
 
 async function readAt(address: string, begin: number, end: number): Promise<Uint8Array> {
   const response = await answer(address, begin, end)
-  const bytes = await response.arrayBuffer().catch((thrown) => Promise.reject(broken(address, thrown)))
-  return new Uint8Array(bytes)
+  const bytes = new Uint8Array(end - begin)
+  let length = 0
+  for await (const part of bodyOf(response, address, bytes.length)) {
+    bytes.set(part, length)
+    length += part.length
+  }
+  return bytes
 }
 
 /** How often an address is asked: a connection that was kept may be one that its server has closed meanwhile. */
 const TRIES = 3
 
-async function ask(address: string, range: string, left = TRIES): Promise<Response> {
+async function ask(address: string, range?: string, left = TRIES): Promise<Response> {
+  if (!URL.canParse(address))
+    throw new DataError(`${shown(address)}: expected an address, as https://host/file`)
+  const { username, password } = new URL(address)
+  if (username !== '' || password !== '')
+    throw new DataError(`${shown(address)}: expected an address without a user and a password`)
   try {
-    return await fetch(address, { headers: { range } })
+    return await fetch(address, { headers: range === undefined ? {} : { range } })
   } catch (thrown) {
     if (left === 1) throw broken(address, thrown)
     return await ask(address, range, left - 1)

@@ -2,7 +2,8 @@
 
 import { type Answer, type Beginning, messageOf, openWorker, StoreError, type Worker } from './library.js'
 
-const answer = (said: Answer) => process.send?.(said)
+// Where who has started it was killed, nobody is told.
+const answer = (said: Answer) => process.send?.(said, undefined, undefined, () => {})
 
 // Who has started it decides, also where both hear of Ctrl-C.
 process.on('SIGINT', () => {})

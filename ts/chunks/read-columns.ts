@@ -3,7 +3,7 @@
 import { readerOf } from '../files/dtypes.js'
 import { headerLength, parseHeader, type TensorInfo } from '../files/header.js'
 import { AntigradError, messageOf, OptionError } from '../ground/errors.js'
-import { listed, printable } from '../ground/text.js'
+import { listed, printable, withoutCredentials } from '../ground/text.js'
 import { JSON_LINES } from '../tables/format.js'
 import { namesIn, type Request, Rows, type Table, toldBy } from '../tables/read-csv.js'
 import type { Cell } from '../tables/read-objects.js'
@@ -16,7 +16,7 @@ const BLOCK = 1 << 16
 
 /** By its name, of an address without what asks. */
 export const hasColumns = (file: string) =>
-  /\.safetensors$/i.test(isAddress(file) ? new URL(file).pathname : file)
+  /\.safetensors$/i.test(isAddress(file) ? withoutCredentials(file) : file)
 
 /**
  * Finds columns in a file.

@@ -13,7 +13,7 @@ import { readOptions } from '../options/read.js'
 import { text } from '../work/asked.js'
 import { bucketStore, isBucket } from './bucket.js'
 import { computes } from './compute.js'
-import { checkData } from './data.js'
+import { checkData, shown } from './data.js'
 import { folderStore } from './folder.js'
 import { checkIndex, checkVersion, nameOf, type Plan, readPlan } from './plan.js'
 import { readShard, type Shard } from './shards.js'
@@ -105,7 +105,7 @@ export async function openWorker(plan: unknown, options: WorkerOptions): Promise
   }
   const file = data ?? read.data?.file
   if (read.data !== undefined) await checkData(read.data, file as string)
-  else if (data !== undefined) throw new OptionError('data', 'none, as the plan has none', data)
+  else if (data !== undefined) throw new OptionError('data', 'none, as the plan has none', shown(data))
   const to = storeOf(store)
   await to.check()
   const compute = computes(read, file, { engine, threads })

@@ -4,6 +4,7 @@
  */
 
 import { isRecord } from '../ground/given.js'
+import { withoutControls } from '../ground/text.js'
 import { StoreError } from './errors.js'
 import { sha256 } from './hash.js'
 
@@ -74,7 +75,8 @@ export function unseal(chunk: string, sealed: Uint8Array): Result | null {
   if (!isRecord(said)) return null
   const { chunk: of, bytes, by } = said as Readonly<Record<string, unknown>>
   if (from < 0 || of !== chunk || bytes !== from || !isRecord(by)) return null
-  const word = (name: string) => String((by as Readonly<Record<string, unknown>>)[name] ?? '').slice(0, 200)
+  const word = (name: string) =>
+    withoutControls(String((by as Readonly<Record<string, unknown>>)[name] ?? '').slice(0, 200))
   return {
     bytes: all.subarray(0, from),
     by: {

@@ -1,5 +1,6 @@
 /** What is in a store of a plan's chunks. */
 
+import { withoutControls } from '../ground/text.js'
 import { nameOf, type Plan } from './plan.js'
 import { chunkOf, failedOf, type Maker, type Store, unseal } from './store.js'
 
@@ -74,7 +75,7 @@ export async function survey(plan: Plan, store: Store, indices: readonly number[
 
 function messageIn(mark: Uint8Array): string {
   try {
-    return String(JSON.parse(Buffer.from(mark).toString()).message).slice(0, 500)
+    return withoutControls(String(JSON.parse(Buffer.from(mark).toString()).message).slice(0, 500))
   } catch {
     return 'nobody knows why'
   }

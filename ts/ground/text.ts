@@ -6,7 +6,17 @@ const [LONGEST, NAMES] = [40, 20]
 /** Without what would steer a terminal, and not the whole of a long text. */
 export function printable(text: string): string {
   const short = text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text
-  return short.replace(/\p{Cc}/gu, '�')
+  return withoutControls(short)
+}
+
+/** Without characters that would steer a terminal. */
+export const withoutControls = (text: string): string => text.replace(/\p{Cc}/gu, '�')
+
+/** An address as messages have it: neither a user and a password nor a query, which may be a signature. */
+export function withoutCredentials(address: string): string {
+  if (!URL.canParse(address)) return address.replace(/:\/\/.*$/s, '://…')
+  const { protocol, host, pathname } = new URL(address)
+  return `${protocol}//${host}${pathname}`
 }
 
 export const quoted = (text: string): string => `"${printable(text)}"`

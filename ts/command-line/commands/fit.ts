@@ -1,5 +1,5 @@
-import { createReadStream } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { isAddress, shown, streamOf } from '../../chunks/data.js'
 import { planFits } from '../../chunks/make.js'
 import { blocksIn, findColumns, hasColumns, tableOf } from '../../chunks/read-columns.js'
 import { engineNames } from '../../engines/choice.js'
@@ -201,7 +201,7 @@ async function run(file: string, options: Options, command: Command): Promise<vo
   const { model, other, x, wanted } = read
   if (options.plan !== undefined) return planOf(file, options.plan, options)
   const draw = options.plot === undefined ? null : await drawing(options.plot, model, x, options)
-  const name = file === '-' ? 'standard input' : file
+  const name = file === '-' ? 'standard input' : named(file)
   const table = await tableIn(file, {
     ...{ name, wanted, delimiter, decimal, comment, drops: drop === true },
     group: group === undefined ? undefined : { option: '--group', column: group },
@@ -250,8 +250,11 @@ async function run(file: string, options: Options, command: Command): Promise<vo
   process.exitCode ??= NOT_CONVERGED
 }
 
+/** A file as messages have it. */
+const named = (file: string) => (isAddress(file) ? shown(file) : file)
+
 async function tableIn(file: string, request: Request): Promise<Table> {
-  if (!hasColumns(file)) return readCsv(file === '-' ? process.stdin : createReadStream(file), request)
+  if (!hasColumns(file)) return readCsv(file === '-' ? process.stdin : await streamOf(file), request)
   const source = await findColumns(file, request)
   return tableOf(blocksIn(file, source), source.columns, request)
 }
@@ -278,7 +281,7 @@ function tellLeftOut(
 /** Numbers of the file given as --covariance. */
 async function covarianceOf({ covariance: file, delimiter, decimal, comment }: Options) {
   if (file === undefined) return undefined
-  return await readMatrix(createReadStream(file), file, { delimiter, decimal, comment })
+  return await readMatrix(await streamOf(file), named(file), { delimiter, decimal, comment })
 }
 
 /** What `--shared` fits is one fit, and a covariance one matrix: neither has parts. */
@@ -305,7 +308,7 @@ async function planOf(file: string, plan: string, options: Options): Promise<voi
     ...{ group, delimiter, decimal, comment, drop },
   })
   showProgress('')
-  tellLeftOut(file, made.table)
+  tellLeftOut(named(file), made.table)
   tellUnsaid(readFits(options))
   await writePlan(plan, made, 'groups')
 }

@@ -22,13 +22,14 @@ import {
   readPlan,
   runPool,
   type Shard,
+  shown,
   storeOf,
   survey,
   TRIES,
 } from '../../chunks/library.js'
 import { engineNames } from '../../engines/choice.js'
 import type { EngineName } from '../../engines/engine.js'
-import { grouped, printable } from '../../ground/text.js'
+import { grouped, printable, withoutCredentials } from '../../ground/text.js'
 import { wholeTo } from '../../options/kinds.js'
 import { decodeUtf8 } from '../../tables/utf8.js'
 import { hand } from '../hand.js'
@@ -195,6 +196,7 @@ async function compute(
         signal: stop.signal,
         onKept,
         onFailed,
+        onStalled: (index) => say(`chunk ${index} has lost its worker: another one computes it`),
       })
       // Also what others have done.
       whole = found.done.length
@@ -233,15 +235,18 @@ async function queueAt(given: string) {
 /** Where the data are: a plan names them from its own folder on. */
 function dataOf(file: string, { data }: Plan, given: string | undefined): string | undefined {
   if (given !== undefined && data === undefined)
-    throw new OptionError('--data', 'none, as the plan has none', given)
+    throw new OptionError('--data', 'none, as the plan has none', shown(given))
   if (given !== undefined || data === undefined) return given
   return isAddress(data.file) ? data.file : resolve(file, '..', data.file)
 }
 
-/** This command, for a shell; without who may use the queue. */
+/** This command, for a shell; its addresses without credentials. */
 function commandLine(): string {
   const quoted = (word: string) =>
     /^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
-  const words = process.argv.slice(2).map((word) => word.replace(/^(\w+:\/\/)[^/@]*@/, '$1…@'))
-  return ['antigrad', ...words].map(quoted).join(' ')
+  const words = process.argv.slice(2)
+  const printed = words.map((word) => word.replace(/[a-z][a-z\d+.-]*:\/\/.*$/is, withoutCredentials))
+  const isWhole = words.every((word, k) => word === printed[k])
+  const note = isWhole ? '' : ' (its addresses without credentials)'
+  return ['antigrad', ...printed].map(quoted).join(' ') + note
 }

@@ -14,7 +14,10 @@ export const MISUSE = 2
 /** As shells have it: 128 and the number of SIGINT. */
 export const STOPPED = 130
 
-export const say = (line: string) => process.stderr.write(`antigrad: ${line}\n`)
+/** Texts of strangers do not steer a terminal; lines and tabs are ours. */
+const steered = /[^\P{Cc}\n\t]/gu
+
+export const say = (line: string) => process.stderr.write(`antigrad: ${line.replace(steered, '�')}\n`)
 
 /** An option that is one of some names, or several; where a name is misspelt, the closest one is named. */
 export function choice(flags: string, description: string, names: readonly string[]): Option {
@@ -62,8 +65,9 @@ export function reporter<Given extends unknown[]>(
 
 /** Waits until it is written, so that what nobody reads does not pile up; false where it cannot be. */
 export function print(text: string | Uint8Array): Promise<boolean> {
+  const shown = process.stdout.isTTY ? Buffer.from(text).toString().replace(steered, '�') : text
   return new Promise((resolve) => {
-    process.stdout.write(text, (error) => resolve(!error))
+    process.stdout.write(shown, (error) => resolve(!error))
   })
 }
 
