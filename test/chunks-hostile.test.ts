@@ -53,8 +53,11 @@ async function served<T>(listener: RequestListener, work: (address: string) => P
 }
 
 /** What a process has said when it and its children have ended. */
-function started(...args: string[]): { readonly child: ChildProcess; readonly ended: Promise<string> } {
-  const child = spawn(process.execPath, [cli, ...args], { cwd: folder })
+function started(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): { readonly child: ChildProcess; readonly ended: Promise<string> } {
+  const child = spawn(process.execPath, [cli, ...args], { cwd: folder, env: { ...process.env, ...env } })
   let said = ''
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (text) => {
@@ -174,10 +177,8 @@ describe('addresses', () => {
       response.end('w')
     }
     const said = await served(listener, async (address) => {
-      const { child, ended } = started(
-        ...['run', 'plan.json', '--store', 'stopped', '--workers', '1'],
-        `--data=${address}/a/b?X-Amz-Signature=secret`,
-      )
+      const args = ['run', 'plan.json', '--store', 'stopped', '--workers', '1']
+      const { child, ended } = started([...args, `--data=${address}/a/b?X-Amz-Signature=secret`])
       await asked
       child.kill('SIGINT')
       return (await ended).replaceAll(address, 'http://host')
@@ -230,17 +231,20 @@ describe('control characters', () => {
 
 describe('a run that is killed', () => {
   test('leaves children that end without a word', async () => {
-    const work = { options: { lr: [0.1, 0.2] }, starts: 4096, maxIterations: 2000, tolerance: 0 }
-    const { plan } = await planSweep(work, { chunkSize: 1 })
-    writeFileSync(at('long.json'), JSON.stringify(plan))
-    const { child, ended } = started('run', 'long.json', '--store', 'killed', '--workers', '1', '--json')
-    await new Promise((resolve) => child.stdout?.once('data', resolve))
-    // The child is at the next chunk.
-    await new Promise((resolve) => setTimeout(resolve, 100))
-    child.kill('SIGKILL')
-    const said = await ended
-    expect(said.replace(/^\{"chunk".*\n/, '')).toBe('')
-    // What it was at it has stored: nobody was told.
-    expect((await status(plan, { store: at('killed') })).done.length).toBeGreaterThan(0)
+    // Killed in the moment in which a child answers.
+    writeFileSync(
+      at('killing.mjs'),
+      `const { send, ppid } = process
+      if (send) process.send = (...args) => {
+        process.kill(ppid, 'SIGKILL')
+        const end = Date.now() + 300
+        while (Date.now() < end);
+        return send.apply(process, args)
+      }`,
+    )
+    const args = ['run', 'plan.json', '--store', 'killed', '--workers', '1']
+    const { child, ended } = started(args, { NODE_OPTIONS: `--import ${at('killing.mjs')}` })
+    expect(await ended).toBe('')
+    expect(child.signalCode).toBe('SIGKILL')
   })
 })
