@@ -73,4 +73,7 @@ async function tryIt() {
   console.log(`this thread was never away for more than ${(delay.max / 1e6).toFixed(0)} ms`)
   const wrong = await fetch(address, { method: 'POST', body: '{ "dose": [[1]], "response": [["one"]] }' })
   console.log(`${wrong.status}: ${(await wrong.text()).trim()}`)
+  const many = JSON.stringify({ dose: Array(MOST + 1).fill([1]), response: Array(MOST + 1).fill([1]) })
+  const refused = await fetch(address, { method: 'POST', body: many })
+  console.log(`${refused.status}: ${(await refused.text()).trim()}`)
 }

@@ -104,11 +104,12 @@ test('worker.mjs: this thread stays free, and the run goes on here to the same b
 })
 
 test('service.mjs: 1,000 curves a request, and another is answered meanwhile', () => {
-  const [fits, other, away, wrong] = linesOf('service.mjs')
+  const [fits, other, away, wrong, many] = linesOf('service.mjs')
   expect(fits).toMatch(/^1000 of 1000 converged; the first: EC50 0\.45\d* ± 0\.0\d+$/)
   expect(other).toBe('another request was answered meanwhile: well')
   expect(numbersIn(away)[0]).toBeLessThan(1000)
   expect(wrong).toMatch(/^400: data: y\[0\]\[0\]: expected a number, got "one"$/)
+  expect(many).toBe('400: expected at most 10000 curves, got 10001')
 })
 
 test('each program is named in examples/README.md and in docs/recipes.md, and is short', () => {
