@@ -22,7 +22,7 @@ const SLIGHT = 3e-6
 export const WALLS = [1e60, 1e90, 1e135, 1e200, 1e300] as const
 /** What is so many times as large as at the fit is too large. */
 const LARGE = 1e11
-const FAILURE: End = { why: FAILED, at: NaN, chiSquared: NaN, point: [] }
+const FAILURE: End = { why: FAILED, at: NaN, chiSquared: NaN, point: [], isThrough: false }
 
 /** An end that may be none. */
 export interface Doubtful extends Side {
@@ -73,7 +73,7 @@ export function* surest(
     for (const [k, end] of (yield* walk(held, walks)).entries()) {
       const { n, begun } = further[k]
       const isOther = begun !== null && begun.chiSquared < sides[n].least - BELOW * riseOf(sides[n])
-      ends[n] = isOther ? { why: LOWER_MINIMUM, at: NaN, ...begun } : end
+      ends[n] = isOther ? { ...end, why: LOWER_MINIMUM, at: NaN, ...begun } : end
       now[n] = end.behind ?? end.at
     }
     open = further.map(({ n }) => n).filter((n) => ends[n]?.why === FOUND)

@@ -48,6 +48,8 @@ export interface End {
   readonly chiSquared: number
   /** Where χ² leaps over the limit there, as it seems from before: a place a little further out. */
   readonly behind?: number
+  /** Whether others have gone through infinity, as the parameter went through 0. */
+  readonly isThrough: boolean
 }
 
 /** Why a walk ends that has come past 0 and is not to go on. */
@@ -83,11 +85,21 @@ interface Place {
   readonly point: readonly number[]
 }
 
-/** The walk to one end. It goes by the parameter's logarithm where that is above 0, and on the way to 0. */
+/**
+ * The walk to one end. It goes by the parameter's logarithm where that is above 0, and on the way to 0. Others that grow as
+ * its reciprocal there, as those of a decay do where it becomes a line, come back from the other infinity beyond 0.
+ */
 class Walk {
   readonly side: Side
+  /** By parameter, whether it stays above 0, and whether this one does. */
+  readonly #scales: readonly boolean[]
   readonly #isScale: boolean
   #byLogarithm: boolean
+  /** What linear distances are counted from: where the parameter is at the fit, or 0 once others have run there. */
+  #origin: number
+  #running: readonly boolean[] = []
+  /** χ² as far from 0 on both sides, before the walk goes on beyond. */
+  #mirrored: number[] = []
   /** Places below the limit, each further than the one before. */
   #places: Place[]
   #beyond: Place | null = null
@@ -97,10 +109,13 @@ class Walk {
   #isJump = false
   end: End | null = null
 
-  constructor(side: Side, isScale: boolean) {
+  constructor(side: Side, scales: readonly boolean[], i: number) {
     const { from, sign, error, least, point, begun } = side
+    const isScale = scales[i]
     this.side = side
+    this.#scales = scales
     this.#isScale = isScale
+    this.#origin = from
     this.#byLogarithm = isScale || from * sign < 0
     this.#places = [{ t: 0, chiSquared: least, point }]
     const unit = this.#byLogarithm ? Math.abs(from) : 1
@@ -121,19 +136,44 @@ class Walk {
     return this.#places[this.#places.length - 1]
   }
 
-  /** The next place to try. */
-  get t(): number {
+  /** The next place to try, and where others begin there. */
+  get next(): { readonly t: number; readonly point: readonly number[] } {
+    const t = this.#isLooking ? this.#mirror : this.#ahead
+    const { from, point } = this.side
+    const base = this.#isLooking ? { t: -Math.abs(from), point } : this.last
+    return { t, point: base.point.map((x, i) => (this.#running[i] && !this.#scales[i] ? x * (base.t / t) : x)) }
+  }
+
+  get #ahead(): number {
     const { t } = this.last
     const next = this.#beyond === null ? t + this.#step : this.#between(this.#beyond)
     const { from, bound, sign } = this.side
     if (this.#byLogarithm && !this.#isScale && bound * from <= 0) return Math.min(next, NEAR_ZERO)
-    const most = this.#byLogarithm ? Math.abs(log(Math.max(bound / from, 0))) : sign * (bound - from)
+    const most = this.#byLogarithm ? Math.abs(log(Math.max(bound / from, 0))) : sign * (bound - this.#origin)
     return Math.min(next, most)
+  }
+
+  /** Whether others run, and it is not known yet whether the model is the same on both sides of 0. */
+  get #isLooking(): boolean {
+    return this.isThrough && this.#mirrored.length < 2
+  }
+
+  /** As far from 0 as the fit, or its error: on its side first. */
+  get #mirror(): number {
+    const far = Math.max(Math.abs(this.side.from), this.#unit)
+    return this.#mirrored.length === 0 ? -far : far
+  }
+
+  get isThrough(): boolean {
+    return this.#running.includes(true)
   }
 
   valueAt(t: number): number {
     const { from, sign, bound } = this.side
-    if (!this.#byLogarithm) return sign > 0 ? Math.min(from + t, bound) : Math.max(from - t, bound)
+    if (!this.#byLogarithm) {
+      const value = this.#origin + sign * t
+      return sign > 0 ? Math.min(value, bound) : Math.max(value, bound)
+    }
     const value = from * exp(this.#isScale ? sign * t : -t)
     return sign > 0 ? Math.min(value, bound) : Math.max(value, bound)
   }
@@ -164,8 +204,10 @@ class Walk {
       [NO_END, sign * Infinity],
     ])
     const isBound = why === EDGE && bound === 0
-    const stop = beyond === null ? place : { ...this.last, behind: this.valueAt(beyond.t * (1 + BEHIND)) }
-    this.end = { why: isBound ? BOUND : why, at: ends.get(why) ?? NaN, ...stop }
+    const stop =
+      beyond === null ? place : { ...this.last, behind: this.valueAt(beyond.t * (1 + BEHIND) || place.t) }
+    const { isThrough } = this
+    this.end = { why: isBound ? BOUND : why, at: ends.get(why) ?? NaN, isThrough, ...stop }
   }
 
   /** Why the walk ends with a place, or null. */
@@ -173,24 +215,56 @@ class Walk {
     const { least, limit, bound, sign, error, from, mayPass } = this.side
     const rise = limit - least
     const { t, chiSquared } = place
+    if (this.#isLooking) return this.#isSame(chiSquared, rise) ? EDGE : null
     if (Math.abs(chiSquared - limit) <= CLOSE * rise) return FOUND
     if (chiSquared < least - BELOW * rise) return LOWER_MINIMUM
     const isInside = chiSquared < limit
+    const isFirst = this.isThrough && this.last.t < 0
+    if (isFirst && !isInside && this.#hasLeapt(place, rise)) return chiSquared < Infinity ? FOUND : EDGE
     if (isInside) this.#places.push(place)
     else this.#beyond = place
     if (isInside && value === bound) return BOUND
     if (this.#beyond !== null) return this.#nearer(this.#beyond, rise)
+    if (isFirst && !mayPass) return PASSED
     this.#step = t
     const isAtRest = this.#isAtRest(rise)
     if (this.#isScale) return !isAtRest && t < MOST_LOG ? null : sign > 0 ? NO_END : EDGE
     if (!this.#byLogarithm) return isAtRest || t > MOST_ERRORS * error ? NO_END : null
     if (t < NEAR_ZERO) return null
-    if (this.#runs()) return EDGE
+    const running = this.#runs()
+    if (running.includes(true)) return bound === 0 ? EDGE : this.#through(place, Math.abs(value), running)
     // Nothing is special about 0.
     this.#byLogarithm = false
     this.#places = [{ ...place, t: Math.abs(value - from) }]
     this.#step = this.last.t
     return mayPass ? null : PASSED
+  }
+
+  /** Goes on to as far beyond 0 as a place is before it. */
+  #through(place: Place, value: number, running: readonly boolean[]): null {
+    this.#running = running
+    this.#origin = 0
+    this.#byLogarithm = false
+    this.#places = [{ ...place, t: -value }]
+    this.#step = 2 * value
+    const { from, least } = this.side
+    this.#mirrored = Math.abs(from) < this.#unit ? [] : [least]
+    return null
+  }
+
+  /** Whether the model has the same curves on both sides of 0, by other names: it ends there. */
+  #isSame(chiSquared: number, rise: number): boolean {
+    this.#mirrored.push(chiSquared)
+    const [one, other] = this.#mirrored
+    return Math.abs(other - one) <= STILL * rise
+  }
+
+  /** Whether χ² beyond 0 is another one than just before it, where others are infinite. */
+  #hasLeapt(place: Place, rise: number): boolean {
+    if (place.chiSquared - this.last.chiSquared <= ROUGH * rise) return false
+    this.#isJump = true
+    this.#beyond = { ...place, t: 0 }
+    return true
   }
 
   /** Between two places: the end is close, or the one beyond was not seen well from afar. */
@@ -228,13 +302,13 @@ class Walk {
     return unit > 0 && unit < Infinity ? unit : 0
   }
 
-  /** Whether another parameter grows as this one goes to 0. */
-  #runs(): boolean {
+  /** Which others grow as this one goes to 0. */
+  #runs(): boolean[] {
     const { t, point } = this.last
     const [first] = this.#places
     const before = this.#places.findLast((place) => place.t <= t / 2) ?? first
     const most = exp(RUNS * (t - before.t))
-    return point.some((x, i) => {
+    return point.map((x, i) => {
       return [first, before].every((place) => Math.abs(x) > most * Math.abs(place.point[i]))
     })
   }
@@ -349,20 +423,20 @@ export class Held {
 /** Walks to ends of a parameter's profile. */
 export function* walk(held: Held, sides: readonly Side[]): Generator<Call, End[]> {
   const { compiled, i } = held
-  const isScale = compiled.scales.has(compiled.problem.free[i])
-  const walks = sides.map((side) => new Walk(side, isScale))
+  const scales = compiled.problem.free.map((name) => compiled.scales.has(name))
+  const walks = sides.map((side) => new Walk(side, scales, i))
   for (let round = 0; round < MOST_FITS; round++) {
     const open = walks.filter(({ end }) => end === null)
     if (open.length === 0) break
-    const t = open.map((one) => one.t)
-    const values = Float64Array.from(open, (one, k) => one.valueAt(t[k]))
+    const next = open.map((one) => one.next)
+    const values = Float64Array.from(open, (one, k) => one.valueAt(next[k].t))
     const fits = Uint32Array.from(open, ({ side }) => side.fit)
     const stops = yield* held.solve(
       fits,
       values,
-      open.map(({ last }) => last.point),
+      next.map(({ point }) => point),
     )
-    for (const [k, one] of open.entries()) one.take({ t: t[k], ...stops[k] })
+    for (const [k, one] of open.entries()) one.take({ t: next[k].t, ...stops[k] })
   }
-  return walks.map(({ end, last }) => end ?? { why: FAILED, at: NaN, ...last })
+  return walks.map(({ end, last, isThrough }) => end ?? { why: FAILED, at: NaN, isThrough, ...last })
 }

@@ -133,14 +133,21 @@ function* walkOn(
   const holding = (most: number, signs?: readonly number[]) =>
     new Held(compiled, iterations, columns, starts, i, most, signs)
   const walked = new Map<OwnEnd, End>()
+  const turned = new Set<OwnEnd>()
   if (open.length > 0) {
     const held = holding(WALLS[0])
-    for (const [n, end] of (yield* walk(held, open)).entries())
-      if (settle(to, open[n], end)) walked.set(open[n], end)
+    for (const [n, end] of (yield* walk(held, open)).entries()) {
+      const [side, { point, isThrough }] = [open[n], end]
+      if (settle(to, side, end)) walked.set(side, end)
+      const signs = [side.point, point].map((x) => signsOf(compiled, i, x).join())
+      if (isThrough && signs[0] !== signs[1]) turned.add(side)
+    }
     held.leave()
   }
+  // Others that have come back from the other infinity keep their signs no more: the end is that of the valley.
+  const isDoubtful = (side: OwnEnd) => !turned.has(side) && (walked.has(side) || isUnsure(of, side))
   const doubtful = ends
-    .filter((side) => side.reason[side.at] === FOUND && (walked.has(side) || isUnsure(of, side)))
+    .filter((side) => side.reason[side.at] === FOUND && isDoubtful(side))
     .map((side) => ({ ...side, value: side.end[side.at], walked: walked.get(side) ?? null }))
   for (const some of groupBy(doubtful, ({ point }) => signsOf(compiled, i, point).join()).values()) {
     const signs = signsOf(compiled, i, some[0].point)
