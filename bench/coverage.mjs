@@ -17,8 +17,9 @@ const NEAR = 0.002
 const SAME = 1e-4
 
 /** Ends of the same sets by SciPy, in a Python that has it. */
-function byScipy({ model, truth, of, x, noise, isKnown = false }, y) {
-  const input = JSON.stringify({ model, truth, of, x, isKnown, y, sigma: sigmaOf({ x, noise }) ?? null })
+function byScipy({ model, truth, of, x, noise, isKnown = false, passesZero = false }, y) {
+  const sigma = sigmaOf({ x, noise }) ?? null
+  const input = JSON.stringify({ model, truth, of, x, isKnown, passesZero, y, sigma })
   const options = {
     input,
     maxBuffer: 2 ** 30,

@@ -4,6 +4,9 @@ import { random } from '../../scripts/lib/random.mjs'
 
 const spread = (from, to, count) =>
   Array.from({ length: count }, (_, k) => from + ((to - from) * k) / (count - 1))
+/** A case by truth, of a parameter that is near 0, above and below it. */
+const nearZero = (name, { truths, ...one }) =>
+  truths.map((truth) => ({ ...one, name: `${name}, ${one.of} = ${truth[one.of]}`, truth, passesZero: true }))
 const dose = (x, { ec50, slope }) => 100 / (1 + (ec50 / x) ** slope)
 
 /** Models, where they are measured, with which noise, and the parameter that is looked at. */
@@ -35,6 +38,30 @@ export const cases = [
     f: (x, { a, k, c }) => a * Math.exp(-k * x) + c,
     noise: (x) => 0.1 + 0.05 * x,
   },
+  ...nearZero('a decay that is nearly a line', {
+    model: 'a*exp(-k*x) + c',
+    truths: [0.1, -0.05].map((k) => ({ a: 0.6 / k, k, c: 1 })),
+    of: 'k',
+    x: spread(0, 5, 9),
+    f: (x, { a, k, c }) => a * Math.exp(-k * x) + c,
+    noise: 0.25,
+  }),
+  ...nearZero('a saturation that is nearly a line', {
+    model: 'b1*(1 - exp(-b2*x))',
+    truths: [0.1, -0.05].map((b2) => ({ b1: 0.5 / b2, b2 })),
+    of: 'b2',
+    x: spread(0.5, 5, 8),
+    f: (x, { b1, b2 }) => b1 * (1 - Math.exp(-b2 * x)),
+    noise: 0.2,
+  }),
+  ...nearZero('a power that is nearly a logarithm', {
+    model: 'a*x^b + c',
+    truths: [0.1, -0.1].map((b) => ({ a: 0.5 / b, b, c: 1 })),
+    of: 'b',
+    x: spread(1, 9, 9),
+    f: (x, { a, b, c }) => a * x ** b + c,
+    noise: 0.1,
+  }),
   {
     name: 'Michaelis-Menten, σ known',
     model: 'vmax*x/(km + x)',

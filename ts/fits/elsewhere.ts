@@ -67,7 +67,7 @@ export function* surest(
       else if (is === 'lower' || is === 'unseen') further.push({ n, begun: is === 'lower' ? stop : null })
     }
     const walks = further.map(({ n, begun }) => ({
-      ...{ ...sides[n], mayPass: true },
+      ...{ ...sides[n], passed: NaN },
       ...(begun && { begun: { ...begun, value: now[n] } }),
     }))
     for (const [k, end] of (yield* walk(held, walks)).entries()) {
@@ -106,7 +106,7 @@ function* widen(
     walled = []
     const walked = yield* walk(
       held,
-      further.map(([n, begun]) => ({ ...sides[n], mayPass: true, begun })),
+      further.map(([n, begun]) => ({ ...sides[n], passed: NaN, begun })),
     )
     for (const [k, end] of walked.entries()) {
       const [n] = further[k]

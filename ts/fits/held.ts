@@ -24,8 +24,8 @@ export interface Side {
   readonly limit: number
   readonly point: readonly number[]
   readonly errors: readonly number[]
-  /** Whether it goes on beyond 0, where nothing is special about it. */
-  readonly mayPass: boolean
+  /** Where a ray has ended beyond 0, which is the end if nothing is special about 0; NaN to go on there. */
+  readonly passed: number
   /** Where it goes on from, if not from the fit: below the limit. */
   readonly begun?: Begun
 }
@@ -54,6 +54,8 @@ export interface End {
 
 /** Why a walk ends that has come past 0 and is not to go on. */
 export const PASSED = 0
+/** … and why at 0, beyond which χ² is above the limit, and has leapt there. */
+const LEAPT = -1
 /** Fits a walk may have, and evaluations each of these. */
 const [MOST_FITS, EVALUATIONS] = [80, 200]
 /** An end is found where χ² is off from the limit by no more than this part of its rise. */
@@ -72,6 +74,8 @@ const STILL = 1e-6
 const FALLING = 0.8
 /** Nothing is at rest, nor close to 0, before it has come so many errors, or factors of e, far. */
 const [FAR, NEAR_ZERO] = [8, 11]
+/** Others that run have begun to after so many factors of e. */
+const BEGUN = 4
 /** By logarithms there are numbers up to here; and else to so many errors. */
 const [MOST_LOG, MOST_ERRORS] = [600, 1e15]
 /** Another parameter runs to infinity as this one does to 0 if it grows by such a power of it at least. */
@@ -98,8 +102,10 @@ class Walk {
   /** What linear distances are counted from: where the parameter is at the fit, or 0 once others have run there. */
   #origin: number
   #running: readonly boolean[] = []
-  /** χ² as far from 0 on both sides, before the walk goes on beyond. */
-  #mirrored: number[] = []
+  /** χ² as far from 0 as the fit, or its error, on both sides, and just beyond 0. */
+  #looks: number[] = []
+  /** Whether the curves beyond 0 are the same by other names: it ends there, if it comes so far. */
+  #isSame = false
   /** Places below the limit, each further than the one before. */
   #places: Place[]
   #beyond: Place | null = null
@@ -136,12 +142,14 @@ class Walk {
     return this.#places[this.#places.length - 1]
   }
 
-  /** The next place to try, and where others begin there. */
-  get next(): { readonly t: number; readonly point: readonly number[] } {
-    const t = this.#isLooking ? this.#mirror : this.#ahead
+  /** Where the parameter is held next, and where others begin there. */
+  get next(): { readonly value: number; readonly point: readonly number[] } {
     const { from, point } = this.side
-    const base = this.#isLooking ? { t: -Math.abs(from), point } : this.last
-    return { t, point: base.point.map((x, i) => (this.#running[i] && !this.#scales[i] ? x * (base.t / t) : x)) }
+    const isFar = this.#isLooking && this.#looks.length < 2
+    const base = isFar ? { value: from, point } : { value: this.valueAt(this.last.t), point: this.last.point }
+    const value = this.#isLooking ? this.#look : this.valueAt(this.#ahead)
+    const isRunning = (i: number) => this.#running[i] && !this.#scales[i]
+    return { value, point: base.point.map((x, i) => (isRunning(i) ? x * (base.value / value) : x)) }
   }
 
   get #ahead(): number {
@@ -153,19 +161,21 @@ class Walk {
     return Math.min(next, most)
   }
 
-  /** Whether others run, and it is not known yet whether the model is the same on both sides of 0. */
+  /** Whether others run, and it is not known yet how the model goes on beyond 0. */
   get #isLooking(): boolean {
-    return this.isThrough && this.#mirrored.length < 2
+    return this.#byLogarithm && this.#running.includes(true)
   }
 
-  /** As far from 0 as the fit, or its error: on its side first. */
-  get #mirror(): number {
-    const far = Math.max(Math.abs(this.side.from), this.#unit)
-    return this.#mirrored.length === 0 ? -far : far
+  get #look(): number {
+    const { sign, bound } = this.side
+    const near = -this.valueAt(this.last.t)
+    const beyond = sign > 0 ? Math.min(near, bound) : Math.max(near, bound)
+    return [-sign * this.#far, sign * this.#far, beyond][this.#looks.length]
   }
 
-  get isThrough(): boolean {
-    return this.#running.includes(true)
+  get #far(): number {
+    const { from, error } = this.side
+    return error < Infinity ? Math.max(Math.abs(from), error) : Math.abs(from)
   }
 
   valueAt(t: number): number {
@@ -192,10 +202,17 @@ class Walk {
   }
 
   /** Takes what a fit has found. */
-  take(place: Place): void {
+  take(stop: Stop): void {
     const { bound, sign } = this.side
-    const why = this.#seen(place, this.valueAt(place.t))
+    const place = { ...stop, t: this.#ahead }
+    const why = this.#isLooking ? this.#looked(stop) : this.#seen(place)
     if (why === null) return
+    const isThrough = this.#origin === 0
+    if (why === LEAPT) {
+      const behind = -this.valueAt(this.last.t)
+      this.end = { why: FOUND, at: 0, ...this.last, behind, isThrough }
+      return
+    }
     const beyond = why === FOUND && this.#isJump ? this.#beyond : null
     const ends = new Map([
       [FOUND, this.valueAt((beyond ?? place).t)],
@@ -204,67 +221,70 @@ class Walk {
       [NO_END, sign * Infinity],
     ])
     const isBound = why === EDGE && bound === 0
-    const stop =
-      beyond === null ? place : { ...this.last, behind: this.valueAt(beyond.t * (1 + BEHIND) || place.t) }
-    const { isThrough } = this
-    this.end = { why: isBound ? BOUND : why, at: ends.get(why) ?? NaN, isThrough, ...stop }
+    const end = beyond === null ? stop : { ...this.last, behind: this.valueAt(beyond.t * (1 + BEHIND)) }
+    this.end = { why: isBound ? BOUND : why, at: ends.get(why) ?? NaN, ...end, isThrough }
   }
 
   /** Why the walk ends with a place, or null. */
-  #seen(place: Place, value: number): number | null {
-    const { least, limit, bound, sign, error, from, mayPass } = this.side
+  #seen(place: Place): number | null {
+    const { least, limit, bound, sign, error, from, passed } = this.side
     const rise = limit - least
     const { t, chiSquared } = place
-    if (this.#isLooking) return this.#isSame(chiSquared, rise) ? EDGE : null
+    const value = this.valueAt(t)
     if (Math.abs(chiSquared - limit) <= CLOSE * rise) return FOUND
     if (chiSquared < least - BELOW * rise) return LOWER_MINIMUM
     const isInside = chiSquared < limit
-    const isFirst = this.isThrough && this.last.t < 0
-    if (isFirst && !isInside && this.#hasLeapt(place, rise)) return chiSquared < Infinity ? FOUND : EDGE
+    const isBeforeZero = this.last.t < 0
     if (isInside) this.#places.push(place)
     else this.#beyond = place
     if (isInside && value === bound) return BOUND
     if (this.#beyond !== null) return this.#nearer(this.#beyond, rise)
-    if (isFirst && !mayPass) return PASSED
+    if (isBeforeZero && sign * passed > sign * value) return PASSED
     this.#step = t
     const isAtRest = this.#isAtRest(rise)
     if (this.#isScale) return !isAtRest && t < MOST_LOG ? null : sign > 0 ? NO_END : EDGE
     if (!this.#byLogarithm) return isAtRest || t > MOST_ERRORS * error ? NO_END : null
-    if (t < NEAR_ZERO) return null
-    const running = this.#runs()
-    if (running.includes(true)) return bound === 0 ? EDGE : this.#through(place, Math.abs(value), running)
+    const running = t < BEGUN ? [] : this.#runs()
+    const isRunning = running.includes(true)
+    const isNear = t >= NEAR_ZERO
+    const hasSeen = this.#looks.length > 0
+    if (isRunning && isNear && (this.#isSame || bound === 0)) return EDGE
+    if (isRunning && bound !== 0 && (isNear || !hasSeen)) {
+      this.#running = running
+      if (!hasSeen && this.#far === Math.abs(from)) this.#looks = [least]
+      return null
+    }
+    if (!isNear) return null
     // Nothing is special about 0.
     this.#byLogarithm = false
     this.#places = [{ ...place, t: Math.abs(value - from) }]
     this.#step = this.last.t
-    return mayPass ? null : PASSED
+    return Number.isNaN(passed) ? null : PASSED
   }
 
-  /** Goes on to as far beyond 0 as a place is before it. */
-  #through(place: Place, value: number, running: readonly boolean[]): null {
-    this.#running = running
-    this.#origin = 0
+  /** How it goes on once others run, by what χ² is beyond 0. */
+  #looked({ chiSquared, point }: Stop): number | null {
+    const { least, limit } = this.side
+    if (this.#looks.length < 2) {
+      this.#looks.push(chiSquared)
+      return null
+    }
+    const rise = limit - least
+    const [one, other] = this.#looks
+    this.#isSame = Math.abs(other - one) <= STILL * rise
+    const hasLeapt = chiSquared > limit && chiSquared - this.last.chiSquared > ROUGH * rise
+    if (this.#isSame || hasLeapt) {
+      // From nearer to 0 it may be no leap.
+      this.#running = []
+      if (this.last.t < NEAR_ZERO) return null
+      return this.#isSame || chiSquared === Infinity ? EDGE : LEAPT
+    }
+    const near = Math.abs(this.valueAt(this.last.t))
     this.#byLogarithm = false
-    this.#places = [{ ...place, t: -value }]
-    this.#step = 2 * value
-    const { from, least } = this.side
-    this.#mirrored = Math.abs(from) < this.#unit ? [] : [least]
-    return null
-  }
-
-  /** Whether the model has the same curves on both sides of 0, by other names: it ends there. */
-  #isSame(chiSquared: number, rise: number): boolean {
-    this.#mirrored.push(chiSquared)
-    const [one, other] = this.#mirrored
-    return Math.abs(other - one) <= STILL * rise
-  }
-
-  /** Whether χ² beyond 0 is another one than just before it, where others are infinite. */
-  #hasLeapt(place: Place, rise: number): boolean {
-    if (place.chiSquared - this.last.chiSquared <= ROUGH * rise) return false
-    this.#isJump = true
-    this.#beyond = { ...place, t: 0 }
-    return true
+    this.#origin = 0
+    this.#places = [{ ...this.last, t: -near }]
+    this.#step = 2 * near
+    return this.#seen({ t: this.#ahead, chiSquared, point })
   }
 
   /** Between two places: the end is close, or the one beyond was not seen well from afar. */
@@ -429,14 +449,12 @@ export function* walk(held: Held, sides: readonly Side[]): Generator<Call, End[]
     const open = walks.filter(({ end }) => end === null)
     if (open.length === 0) break
     const next = open.map((one) => one.next)
-    const values = Float64Array.from(open, (one, k) => one.valueAt(next[k].t))
-    const fits = Uint32Array.from(open, ({ side }) => side.fit)
     const stops = yield* held.solve(
-      fits,
-      values,
+      Uint32Array.from(open, ({ side }) => side.fit),
+      Float64Array.from(next, ({ value }) => value),
       next.map(({ point }) => point),
     )
-    for (const [k, one] of open.entries()) one.take({ t: next[k].t, ...stops[k] })
+    for (const [k, one] of open.entries()) one.take(stops[k])
   }
-  return walks.map(({ end, last, isThrough }) => end ?? { why: FAILED, at: NaN, isThrough, ...last })
+  return walks.map(({ end, last }) => end ?? { why: FAILED, at: NaN, isThrough: false, ...last })
 }

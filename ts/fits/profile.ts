@@ -121,7 +121,7 @@ function* walkOn(
         ...{ ...side, fit, at, from: found.free[i][fit], error: found.errors[i][fit] },
         ...{ least: found.cost[fit], limit: limits(fit), point: found.free.map((x) => x[fit]) },
         errors: found.errors.map((x) => x[fit]),
-        mayPass: side.reason[at] === FAILED,
+        passed: side.reason[at] === FAILED ? NaN : side.end[at],
       }
     }),
   )
