@@ -44,9 +44,9 @@ const families: readonly Family[] = [
     curve: (x, { a, k, b, c }) => a * exp(k * x) + b + c * x,
   },
   {
-    ...{ model: 'a*log(1 + b*x)', of: 'b', from: 0.5 },
-    others: (b) => ({ a: 0.6 / b }),
-    curve: (x, { a, b }) => a * log(1 + b * x),
+    ...{ model: 'a*log(1 + b*x/2)', of: 'b', from: 0.5 },
+    others: (b) => ({ a: 1.2 / b }),
+    curve: (x, { a, b }) => a * log(1 + (b * x) / 2),
   },
   {
     ...{ model: 'a*atan(b*x + 0.5) + c', of: 'b', from: 0.5 },
