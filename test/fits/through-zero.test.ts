@@ -144,7 +144,8 @@ test('the rate of a decay passes 0, as lmfit, MINOS and a group by itself say', 
 
 test('a bound holds it on the way', () => {
   const bounded = (min: number) =>
-    fitOne(expression('a*exp(-k*x) + c'), data, { start: { ...start, k: { start: 0.5, min } } }).profile('k').k
+    fitOne(expression('a*exp(-k*x) + c'), data, { start: { ...start, k: { start: 0.5, min } } }).profile('k')
+      .k
   expect(bounded(0)).toMatchObject({ low: 0, lowReason: 'bound' })
   expect(bounded(-0.05)).toMatchObject({ low: -0.05, lowReason: 'bound' })
   expect(bounded(-1).low).toBeCloseTo(-0.10693892, 7)
