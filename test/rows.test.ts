@@ -56,6 +56,15 @@ function make(rule: Anything, dtype: Dtype, columns: number, options: OptimizerO
   return new Optimizer(params, rule, { shapes, ...options } as Anything) as Anything
 }
 
+/** The same with one kind of NaN, as a NaN equals a NaN. */
+function withOneNaN<T>(value: T): T {
+  if (ArrayBuffer.isView(value)) {
+    const numbers = value as unknown as Float64Array
+    for (let i = 0; i < numbers.length; i++) if (Number.isNaN(numbers[i])) numbers[i] = NaN
+  } else if (typeof value === 'object' && value !== null) Object.values(value).forEach(withOneNaN)
+  return value
+}
+
 /** The same as a gradient of all rows. */
 function dense(dtype: Dtype, columns: number, indices: readonly number[], values: ArrayLike<number>) {
   const whole = new arrays[dtype](ROWS * columns)
@@ -227,6 +236,95 @@ describe.each(Object.keys(arrays) as Dtype[])('%s', (dtype) => {
       many.step({ embed: rows([4, 2, 4, 4, 2], values) })
       once.step({ embed: rows([4, 2], sums) })
       expect(inBits(many.save())).toBe(inBits(once.save()))
+    },
+  )
+
+  test('rows that are named more than once have the bits of their sums, in every place', () => {
+    const [large, huge] = dtype === 'float32' ? [1e30, 3e38] : [1e200, 1e308]
+    const ways = [
+      ...engineNames.map((engine) => ({ engine })),
+      ...engines().native.instructionSets.map((instructionSet) => ({
+        engine: 'native' as const,
+        instructionSet,
+      })),
+      { engine: 'native' as const, threads: 2 },
+    ]
+    fc.assert(
+      fc.property(
+        fc.constantFrom(1, 2, 3, 7, 8, 15, 16, 17, 31, 32, 33, 64, 100, 513, 1030),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        fc.array(fc.nat(), { maxLength: 120 }),
+        fc.constantFrom<OptimizerOptions>(
+          {},
+          { norms: true },
+          { clip: { norm: 1 } },
+          { clip: { value: 0.3 } },
+          { clip: { tensorNorm: 0.5 }, norms: true },
+          { clip: { norm: 1 }, zeroGrads: true },
+          { zeroGrads: true },
+          { accumulate: 2, norms: true },
+          { onNonFinite: 'skip', norms: true },
+        ),
+        fc.constantFrom(0.5, -0, NaN, Infinity, large, huge),
+        (columns, share, given, options, special) => {
+          const table = Math.ceil(1 + Math.min(300, 6000 / columns) * share)
+          const indices = given.map((number) => number % table)
+          const values = wave(dtype, indices.length * columns, 9)
+          for (let k = 0; k < indices.length; k += 5) values[k * columns + (k % columns)] = special
+          const distinct = [...new Set(indices)].sort((a, b) => a - b)
+          const sums = new arrays[dtype](distinct.length * columns)
+          distinct.forEach((row, to) => {
+            const entries = indices.flatMap((index, k) => (index === row ? [k] : []))
+            entries.forEach((from, nth) => {
+              for (let j = 0; j < columns; j++) {
+                const [at, x] = [to * columns + j, values[from * columns + j]]
+                sums[at] = nth === 0 ? x : sums[at] + x
+              }
+            })
+          })
+          const run = (embed: Anything, way: object) => {
+            const params = { embed: wave(dtype, table * columns, 2), after: wave(dtype, 3, 3) }
+            const shapes = { embed: [table, columns] }
+            const optimizer = new Optimizer(params, lazy.adamw, { shapes, ...options, ...way } as Anything)
+            const gradients = { embed, after: wave(dtype, 3, 4) } as Anything
+            const ends = [1, 2].map(() => optimizer.step(gradients))
+            if (options.zeroGrads)
+              expect(inBits(optimizer.grads)).toBe(inBits(new Optimizer(params, adam()).grads))
+            const saved = withOneNaN(structuredClone(optimizer.save()))
+            return inBits([ends.map(Number), saved, optimizer.last.norm, optimizer.last.norms])
+          }
+          const expected = run(rows(distinct, sums), { engine: 'typescript' })
+          for (const way of ways) {
+            if (run(rows(indices, values), way) !== expected) throw new Error(JSON.stringify(way))
+          }
+        },
+      ),
+      { numRuns: 60 },
+    )
+  })
+
+  test.each(engineNames)(
+    '%s: a norm whose squares overflow is that of the whole gradient, to the bit',
+    (engine) => {
+      const columns = 30
+      const indices = [17, 2, 17, 9, 0, 5, 17, 1]
+      const norms = (embed: Anything) => {
+        const optimizer = make(lazy.gradientDescent, dtype, columns, {
+          engine,
+          clip: { norm: 1 },
+        } as Anything)
+        optimizer.step({ embed })
+        return inBits([optimizer.last.norm, optimizer.params])
+      }
+      for (let seed = 0; seed < 20; seed++) {
+        const scale = dtype === 'float32' ? 1e30 : 1e200
+        const values = wave(dtype, indices.length * columns, seed).map((x) => x * scale)
+        const whole = new arrays[dtype](ROWS * columns)
+        indices.forEach((row, k) => {
+          for (let j = 0; j < columns; j++) whole[row * columns + j] += values[k * columns + j]
+        })
+        expect(norms(rows(indices, values))).toBe(norms(whole))
+      }
     },
   )
 

@@ -96,6 +96,27 @@ const calls = [
       return () => optimizer.step(gradients)
     }),
   ),
+  ...compiled.flatMap((engine) =>
+    [256, 4096].flatMap((count) =>
+      [false, true].map((isHard) =>
+        subject('rows', `${count}${isHard ? ', repeated, by norm' : ''}`, engine, (antigrad, options) => {
+          const { Optimizer, adam, rows } = antigrad
+          const [all, columns] = [20_000, 32]
+          const embed = filled(all * columns, 1)
+          const shapes = { embed: [all, columns] }
+          const clip = isHard ? { clip: { norm: 1 } } : {}
+          const optimizer = new Optimizer({ embed }, adam(), { threads: 1, shapes, ...clip, ...options })
+          const indices = Uint32Array.from({ length: count }, (_, k) => (k * 7919) % all)
+          if (isHard)
+            filled(count, 2).forEach((x, k) => {
+              indices[k] = Math.floor(all * Math.abs(x) ** 3)
+            })
+          const values = filled(count * columns, 3)
+          return () => optimizer.step({ embed: rows(indices, values) })
+        }),
+      ),
+    ),
+  ),
   subject('settings', 'set a rate and step', undefined, (antigrad) => {
     const optimizer = optimizerOf(antigrad, antigrad.adam(), 2)
     let lr = 1e-3

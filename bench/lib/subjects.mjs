@@ -128,12 +128,22 @@ export function handwritten(limits, name, dtype, n, { huge = false } = {}) {
 
 const table = { rows: 20_000, columns: 32 }
 
-/** Some rows of an embedding by `step({ embed: rows(indices, values) })`, in the order in which they come. */
-export function byRow(rule, count, options) {
+/** Indices as a text has words: the smaller, the more often (a seventh of 1,024, and a quarter of 4,096, are repeated). */
+function words(count, all) {
+  const random = noise(new Float64Array(count), 3)
+  return Uint32Array.from(random, (x) => Math.floor(all * Math.abs(x) ** 3))
+}
+
+/**
+ * Some rows of an embedding by `step({ embed: rows(indices, values) })`, in the order in which they come: each once, or
+ * as a batch of words has them.
+ */
+export function byRow(rule, count, { repeats = false, dtype = 'float32', ...options }) {
   const { rows: all, columns } = table
-  const indices = Uint32Array.from({ length: count }, (_, k) => (k * 7919) % all)
-  const values = noise(new Float32Array(count * columns), 2)
-  const embed = noise(new Float32Array(all * columns), 1)
+  const distinct = Uint32Array.from({ length: count }, (_, k) => (k * 7919) % all)
+  const indices = repeats ? words(count, all) : distinct
+  const values = noise(new arrayOf[dtype](count * columns), 2)
+  const embed = noise(new arrayOf[dtype](all * columns), 1)
   const optimizer = new Optimizer({ embed }, rule, {
     shapes: { embed: [all, columns] },
     threads: 1,
@@ -143,8 +153,37 @@ export function byRow(rule, count, options) {
   return { name: optimizer.engine, optimizer, indices, values, call }
 }
 
+/** Matrix factorization: the gradients of a batch of ratings, by row or as whole tensors, clipped by their norm. */
+export function factorization(isByRow, options) {
+  const [ratings, columns] = [256, table.columns]
+  const sides = { users: 6_000, items: 4_000 }
+  const each = (make) =>
+    Object.fromEntries(Object.entries(sides).map(([name, all], k) => [name, make(all, k + 1)]))
+  const optimizer = new Optimizer(
+    each((all, seed) => noise(new Float32Array(all * columns), seed)),
+    adam(),
+    { ...options, threads: 1, clip: { norm: 1 }, shapes: each((all) => [all, columns]) },
+  )
+  const batch = each((all, seed) => ({
+    indices: words(ratings, all),
+    values: noise(new Float32Array(ratings * columns), seed + 2),
+  }))
+  const whole = each((all) => new Float32Array(all * columns))
+  for (const [name, { indices, values }] of Object.entries(batch)) {
+    indices.forEach((row, k) => {
+      for (let j = 0; j < columns; j++) whole[name][row * columns + j] += values[k * columns + j]
+    })
+  }
+  const some = ({ indices, values }) => rows(indices, values)
+  // To make the whole gradients costs the more, which is left out.
+  const call = isByRow
+    ? () => optimizer.step({ users: some(batch.users), items: some(batch.items) })
+    : () => optimizer.step(whole)
+  return { name: isByRow ? 'rows' : 'whole gradients', call }
+}
+
 /**
- * The same in C with intrinsics, on memory of its own, where its update has the same bits.
+ * The same rows in C with intrinsics, on memory of its own, where its update has the same bits.
  * @throws Error where it has not
  */
 export function byRowByHand(limits, name, { optimizer, indices, values, call }) {

@@ -5,6 +5,7 @@ import { noise } from './noise.mjs'
 import {
   byRow,
   byRowByHand,
+  factorization,
   handwritten,
   ours,
   parametersOf,
@@ -105,6 +106,26 @@ export function measureTargets({ limits, reason, threads, timing, quick, progres
     const whole = noise(new Float32Array(1_000_000), 1)
     const oneGiven = { name: 'step(gradient)', call: () => one.optimizer.step(whole) }
     against(`${engine}: the same, to one of 10⁶ by step(gradient)`, 1_000_000, given, oneGiven, null)
+  }
+
+  for (const engine of ['native', 'wasm']) {
+    for (const dtype of ['float32', 'float64']) {
+      for (const count of [256, 1_024, 4_096]) {
+        const plain = byRow(adam(), count, { engine, dtype })
+        const clip = { norm: 1 }
+        for (const [what, options] of Object.entries({
+          'with repeats': { repeats: true },
+          'with a norm': { clip },
+          'with both': { repeats: true, clip },
+        })) {
+          const mine = byRow(adam(), count, { engine, dtype, ...options })
+          const row = `${engine}: ${count} rows of ${dtype} ${what}, to distinct rows without a norm`
+          against(row, count * 32, mine, plain, 2)
+        }
+      }
+    }
+    const [mine, whole] = [true, false].map((isByRow) => factorization(isByRow, { engine }))
+    against(`${engine}: matrix factorization by row, to whole gradients`, 10_000 * 32, mine, whole, 1)
   }
 
   for (const [name, rule] of Object.entries({ adam: adam(), adagrad: adagrad() })) {

@@ -8,7 +8,7 @@ import type { FloatArray } from './numbers.js'
  */
 export type Sum = 'parameters' | 'gradients' | 'values' | 'sizes' | 'nonzero'
 
-const STRIPES = 16
+export const STRIPES = 16
 
 /** What a number adds to a sum. */
 function partOf(kind: Sum, x: number): number {

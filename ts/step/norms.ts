@@ -2,7 +2,7 @@
 
 import { limitOf } from '../gradients/clip.js'
 import { normOf as normOfArrays } from '../gradients/norms.js'
-import { ByRow } from '../gradients/read.js'
+import { ByRow, importedRows } from '../gradients/read.js'
 import { NonFiniteError } from '../ground/errors.js'
 import { type FloatArray, largest } from '../ground/numbers.js'
 import type { Model } from '../model/model.js'
@@ -38,11 +38,11 @@ export function normOf(progress: Progress): number {
 /** Where they lie outside of the arenas, they are read there: others of the user's may have been written to. */
 function gradientsOf(progress: Progress): FloatArray[] {
   const { outside, present, model } = progress
-  return progress.presentTensors().map(({ number }) => {
-    const [given, own] = [outside[number], model.gradients[number]]
-    if (given !== undefined) return given instanceof ByRow ? given.values : given
-    const before = present[number]
-    return before instanceof ByRow ? own.subarray(0, before.length) : own
+  return progress.presentTensors().map((tensor) => {
+    const { number } = tensor
+    const given = outside[number] ?? model.gradients[number]
+    const isByRow = present[number] instanceof ByRow
+    return (isByRow ? importedRows.summed?.(tensor, given) : given) as FloatArray
   })
 }
 

@@ -188,18 +188,19 @@ importedRows.read = (given, number, model) => {
     const kind = `a ${typeOf(gradients[0])} of length ${length}`
     throw new TensorError(name, `values of ${count} rows of ${state.columns}: ${kind}`, values)
   }
-  // Rows that are there more than once may be more than there is room for.
+  // Rows that are there more than once may be more than there is room for: those are added up here.
   const numbers = count > state.rows ? new Uint32Array(count) : state.numbers
-  numbers.set(isWords(indices) ? indices : Uint32Array.from(indices as ArrayLike<number>, wordOf))
+  if (isWords(indices)) numbers.set(indices)
+  else for (let k = 0; k < count; k++) numbers[k] = wordOf(indices[k])
   const order = orderOf(numbers, count, state, name, indices)
-  let sums: FloatArray
-  if (order === MANY) sums = merged({ indices: numbers.slice(0, count), count, values }, state)
-  else {
-    sums = apart(values, gradients[number], parts)
-    list(count, state)
-  }
-  if (measures && order !== SORTED) sort(state)
-  return new ByRow(given, sums)
+  const isTooLong = count > state.rows
+  const listed = isTooLong
+    ? merged({ indices: numbers, count, values }, state)
+    : apart(values, gradients[number], parts)
+  const listedCount = lengthOf(listed) / state.columns
+  if (order === MANY || (measures && order !== SORTED)) sort(listedCount, state)
+  else list(listedCount, state)
+  return new ByRow(given, listed)
 }
 
 /** A copy where they lie elsewhere in an arena, in which they would be written to before they are read. */
@@ -273,41 +274,106 @@ export function addedByRow(
   columns: number,
 ): { places: Map<number, number>; sums: FloatArray } {
   const places = new Map<number, number>()
-  // Copies are no subclass of the user's, whose `subarray` may be anything.
-  const [own, sums] = [copyOf(values), copyOf(values)]
+  const sums = copyOf(values)
   for (let k = 0; k < count; k++) {
     const index = Number(indices[k])
     const known = places.get(index)
-    const from = k * columns
-    if (known === undefined) {
-      sums.set(own.subarray(from, from + columns), places.size * columns)
-      places.set(index, places.size)
-    } else for (let j = 0; j < columns; j++) sums[known * columns + j] += own[from + j]
+    const [from, to] = [k * columns, (known ?? places.size) * columns]
+    if (known === undefined) places.set(index, places.size)
+    if (known === undefined) for (let j = 0; j < columns; j++) sums[to + j] = values[from + j]
+    else for (let j = 0; j < columns; j++) sums[to + j] += values[from + j]
   }
   return { places, sums: sums.subarray(0, places.size * columns) }
 }
 
-/** The same as the gradients of a tensor, whose list is of the sums then. */
+/** The same of rows that are more than the tensor has, which are listed then. */
 function merged(parts: Parts, state: Reading): FloatArray {
   const { places, sums } = addedByRow(parts, state.columns)
   state.numbers.set([...places.keys()])
-  list(places.size, state)
   return sums
 }
 
-/** Puts a list in the order of rows. */
-function sort(state: Reading): void {
-  const { listed, numbers, places } = state
-  const pairs = Array.from({ length: listed[0] }, (_, k) => [numbers[k], places[k]])
-  pairs.sort(([a], [b]) => a - b)
-  numbers.set(pairs.map(([row]) => row))
-  places.set(pairs.map(([, place]) => place))
+/** Bits of a digit by which rows are sorted, and the numbers that are such digits. */
+const DIGIT = 8
+const DIGITS = 1 << DIGIT
+/** Where entries with each digit go. */
+const starts = new Uint32Array(DIGITS)
+
+/** Rows, and the place of the gradient of each. */
+type Entries = readonly [rows: Uint32Array, places: Uint32Array]
+let spare: Entries = [new Uint32Array(0), new Uint32Array(0)]
+
+/**
+ * Lists as many of `numbers` in the order of rows, each with the gradient in its place; entries of one row keep their
+ * order. This is a radix sort: by one digit after the other, the lowest one first.
+ */
+function sort(count: number, state: Reading): void {
+  list(count, state)
+  const { numbers, places, rows } = state
   state.inOrder = 0
+  if (spare[0].length < count) spare = [new Uint32Array(count), new Uint32Array(count)]
+  let [from, to]: [Entries, Entries] = [[numbers, places], spare]
+  for (let shift = 0; shift < 32 && (rows - 1) >>> shift > 0; shift += DIGIT) {
+    sortBy(shift, Math.min(DIGITS, ((rows - 1) >>> shift) + 1), count, from, to)
+    ;[from, to] = [to, from]
+  }
+  if (to !== spare) {
+    numbers.set(from[0].subarray(0, count))
+    places.set(from[1].subarray(0, count))
+  }
+}
+
+/** Moves entries into the order of the digit at `shift`, of which there are so many. */
+function sortBy(shift: number, digits: number, count: number, [rows, places]: Entries, to: Entries): void {
+  const [sorted, sortedPlaces] = to
+  starts.fill(0, 0, digits)
+  for (let k = 0; k < count; k++) starts[(rows[k] >>> shift) & (DIGITS - 1)]++
+  let before = 0
+  for (let digit = 0; digit < digits; digit++) {
+    const here = starts[digit]
+    starts[digit] = before
+    before += here
+  }
+  for (let k = 0; k < count; k++) {
+    const at = starts[(rows[k] >>> shift) & (DIGITS - 1)]++
+    sorted[at] = rows[k]
+    sortedPlaces[at] = places[k]
+  }
+}
+
+/**
+ * Adds up what entries of the list have for each row, in their order, from `at` of the row and of how many rows come before
+ * it. Returns how many rows these are.
+ */
+function addUp(
+  values: FloatArray,
+  { listed, numbers, places, columns }: Reading,
+  sums: FloatArray,
+  at: (row: number, before: number) => number,
+): number {
+  let count = 0
+  for (let k = 0; k < listed[0]; k++) {
+    const from = places[k] * columns
+    const isNext = k === 0 || numbers[k] !== numbers[k - 1]
+    if (isNext) count++
+    const to = at(numbers[k], count - 1)
+    for (let j = 0; j < columns; j++)
+      sums[to + j] = isNext ? values[from + j] : sums[to + j] + values[from + j]
+  }
+  return count
+}
+
+importedRows.summed = (tensor, given) => {
+  const state = reading.get(tensor as Tensor) as Reading
+  const values = given instanceof ByRow ? given.values : given
+  const sums = copyOf(values).subarray(0, state.listed[0] * state.columns)
+  const count = addUp(values, state, sums, (_, before) => before * state.columns)
+  return sums.subarray(0, count * state.columns)
 }
 
 importedRows.listed = (tensor) => {
   const { listed, numbers } = reading.get(tensor as Tensor) as Reading
-  return numbers.slice(0, listed[0])
+  return numbers.slice(0, listed[0]).filter((row, k, all) => k === 0 || row !== all[k - 1])
 }
 
 importedRows.put = (gradients: Present, model) => {
@@ -330,16 +396,15 @@ importedRows.lent = (gradients) => {
 
 importedRows.spread = (given, own) => {
   const tensor = given as Tensor
-  const { listed, numbers, places, columns } = reading.get(tensor) as Reading
-  const [count] = listed
-  const values = own.slice(0, count * columns)
+  const state = reading.get(tensor) as Reading
+  const { listed, columns } = state
+  const values = own.slice(0, listed[0] * columns)
   own.fill(0)
   const rows = new Set(typeof tensor.gathered === 'boolean' ? [] : tensor.gathered)
-  for (let k = 0; k < count; k++) {
-    const [row, place] = [numbers[k], places[k]]
-    own.set(values.subarray(place * columns, (place + 1) * columns), row * columns)
+  addUp(values, state, own, (row) => {
     rows.add(row)
-  }
+    return row * columns
+  })
   if (tensor.gathered !== true) tensor.gathered = [...rows].sort((a, b) => a - b)
 }
 

@@ -16,6 +16,8 @@ use crate::programs::operations::{self, Operand, Operands, Operation, for_each_o
 use crate::programs::pairs::{self, Pair, for_each_pair};
 use crate::stages::arena::Arena;
 use crate::stages::plan::Kept;
+#[cfg(feature = "catalogue")]
+use crate::stages::row_list;
 use crate::sums;
 #[cfg(feature = "emulated")]
 use crate::vector::Emulated;
@@ -175,6 +177,12 @@ macro_rules! code {
             }
 
             $(#[target_feature(enable = $feature)])?
+            #[cfg(feature = "catalogue")]
+            unsafe fn add_squares<V: Vector>(from: *const u8, length: usize, first: usize, stripes: &mut [f64; sums::STRIPES]) {
+                unsafe { row_list::add_squares::<V>(from.cast(), length, first, stripes) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
             unsafe fn values<T: Scalar>(from: *const u8, length: usize, mask: u64) -> f64 {
                 // No kernel of the core asks for it.
                 if cfg!(not(feature = "catalogue")) {
@@ -311,6 +319,8 @@ macro_rules! code {
                 mask: mask::<$f32>,
                 flush: flush::<f32>,
                 squares: squares::<$f32>,
+                #[cfg(feature = "catalogue")]
+                add_squares: add_squares::<$f32>,
                 values: values::<f32>,
                 nonzero: nonzero::<$f32>,
                 units: crate::rules::BY_UNIT,
@@ -327,6 +337,8 @@ macro_rules! code {
                 mask: mask::<$f64>,
                 flush: flush::<f64>,
                 squares: squares::<$f64>,
+                #[cfg(feature = "catalogue")]
+                add_squares: add_squares::<$f64>,
                 values: values::<f64>,
                 nonzero: nonzero::<$f64>,
                 units: crate::rules::BY_UNIT,

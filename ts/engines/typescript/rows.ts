@@ -4,47 +4,84 @@ import type { Arena } from '../../arena/arena.js'
 import { tensorFrom } from '../../arena/find.js'
 import { BLOCK, CLIPS, GRADIENTS, PARAMETERS, SCALES } from '../../arena/manifest.js'
 import { mapped } from '../../ground/given.js'
-import { sumOf } from '../../ground/sums.js'
+import type { FloatArray } from '../../ground/numbers.js'
+import { STRIPES, sumOf } from '../../ground/sums.js'
 import type { Job } from './jobs.js'
 import { NOTHING, passOver } from './pipeline.js'
+
+/** A row, and the gradients of the neighboring entries of the list that name it: its own is their sum, in their order. */
+interface Named {
+  readonly row: number
+  readonly entries: FloatArray[]
+}
 
 export function runRows(arena: Arena, job: Job, from: number, to: number): void {
   const i = tensorFrom(arena, from)
   const { [i]: offset } = arena.offsets
   const columns = arena.lengths[i] / arena.units[i]
-  const list = arena.list(i)
-  const [count] = list
-  const g = arena.elements(GRADIENTS).subarray(offset)
-  // The list has room for all rows: only its entries are read.
-  if (count > arena.units[i]) throw arena.broken()
-  const rows = Array.from({ length: count }, (_, k) => {
-    const [row, place] = [list[1 + k], list[1 + arena.units[i] + k]]
-    // Somebody has written over it.
-    if (row >= arena.units[i] || place >= count) throw arena.broken()
-    return [row * columns, place * columns]
-  })
+  const named = namedRows(arena, i, columns)
   if (job.sums.length > 0) {
     const [[, squares]] = job.byTensor
-    if (offset === from) squares[i] = squaresOf(arena, i, rows, columns)
+    if (offset === from) squares[i] = squaresOf(named, columns)
     return
   }
   const theta = arena.elements(PARAMETERS)
   const factor = (job.flags & CLIPS) === 0 ? 1 : arena.numbers(SCALES)[i]
-  for (const [row, place] of rows) {
-    const [start, end] = [offset + row, offset + row + columns]
+  for (const { row, entries } of named) {
+    const [start, end] = [offset + row * columns, offset + (row + 1) * columns]
     if (start < from || start >= to) continue
     const state = mapped(job.state, (array) => array.subarray(start, end))
-    const pass = passOver(arena, theta.subarray(start, end), g.subarray(place, place + columns))
+    const pass = passOver(arena, theta.subarray(start, end), addedUp(entries))
     pass({ ...job, state }, 0, columns, NOTHING, factor)
+    if (job.isLast && arena.zeroesGradients) for (const entry of entries) entry.fill(0)
   }
 }
 
-/** Σ g² as it is summed where all other rows are 0. Rows are in order. */
-function squaresOf(arena: Arena, i: number, rows: readonly (readonly number[])[], columns: number): number {
-  const g = arena.view(GRADIENTS, i)
-  const whole = new (g.constructor as Float32ArrayConstructor)(g.length)
-  for (const [row, place] of rows) whole.set(g.subarray(place, place + columns), row)
-  let total = 0
-  for (let at = 0; at < whole.length; at += BLOCK) total += sumOf('gradients', whole.subarray(at, at + BLOCK))
+/** The rows in the order of the list. */
+function namedRows(arena: Arena, i: number, columns: number): readonly Named[] {
+  const [list, { [i]: units }] = [arena.list(i), arena.units]
+  const [count] = list
+  // The list has room for all rows: only its entries are read.
+  if (count > units) throw arena.broken()
+  const g = arena.elements(GRADIENTS).subarray(arena.offsets[i])
+  const named: Named[] = []
+  for (let k = 0; k < count; k++) {
+    const [row, place] = [list[1 + k], list[1 + units + k]]
+    // Somebody has written over it.
+    if (row >= units || place >= count) throw arena.broken()
+    const entry = g.subarray(place * columns, (place + 1) * columns)
+    const last = named.at(-1)
+    if (last?.row === row) last.entries.push(entry)
+    else named.push({ row, entries: [entry] })
+  }
+  return named
+}
+
+/** Gradients as one, each sum rounded. */
+function addedUp([first, ...others]: readonly FloatArray[]): FloatArray {
+  const sum = others.length > 0 ? first.slice() : first
+  for (const other of others) for (let j = 0; j < sum.length; j++) sum[j] += other[j]
+  return sum
+}
+
+/** Σ g², block by block, as it is summed where all other rows are 0. Rows are in order. */
+function squaresOf(named: readonly Named[], columns: number): number {
+  const stripes = new Float64Array(STRIPES)
+  let [total, block] = [0, 0]
+  const end = () => {
+    // Each is the only number of its stripe.
+    total += sumOf('values', stripes)
+    stripes.fill(0)
+  }
+  for (const { row, entries } of named) {
+    const gradient = addedUp(entries)
+    for (let j = 0; j < columns; j++) {
+      const at = row * columns + j
+      if (Math.floor(at / BLOCK) !== block) end()
+      block = Math.floor(at / BLOCK)
+      stripes[at % STRIPES] += gradient[j] * gradient[j]
+    }
+  }
+  end()
   return total
 }

@@ -9,6 +9,8 @@ use super::matrices::{self, Compiled, MatrixKernel};
 use super::pipeline::{Factors, Preparation};
 use super::{Kernel, MAX_STATE, MAX_SUMS, MAX_TENSOR, Output, RowAt, Streams, Sum, Sums};
 use crate::arena::Numbers;
+#[cfg(feature = "catalogue")]
+use crate::sums::STRIPES;
 
 pub type Pass = unsafe fn(&Streams, Numbers, &[f64; MAX_TENSOR], usize);
 pub type PassSummed = unsafe fn(&Streams, Numbers, &[f64; MAX_TENSOR], usize, &mut Sums);
@@ -138,6 +140,9 @@ pub struct Code {
     pub mask: unsafe fn(*const u8, *const u8, *mut u8, Factors, usize),
     pub flush: unsafe fn(*mut u8, usize),
     pub squares: unsafe fn(*const u8, usize) -> f64,
+    /// Adds squares of so many numbers to stripes, the first one's to that of the last number.
+    #[cfg(feature = "catalogue")]
+    pub add_squares: unsafe fn(*const u8, usize, usize, &mut [f64; STRIPES]),
     pub values: unsafe fn(*const u8, usize, u64) -> f64,
     pub nonzero: unsafe fn(*const u8, usize) -> f64,
     /// The number of the kernel that clips gradients by unit and adds noise.

@@ -67,6 +67,18 @@ impl Arena {
         size == self.size() && self.tables.tensor(number).is_ok_and(is_right)
     }
 
+    /// Whether rows of a tensor are listed.
+    pub(crate) fn is_by_row(&self, tensor: &Tensor) -> bool {
+        let segment = self.tables.segment_from(tensor.offset).and_then(|number| self.tables.segment(number));
+        segment.is_ok_and(|segment| segment.offset == tensor.offset && segment.flags & BY_ROW != 0)
+    }
+
+    /// Elements of the segments that go over all of their own.
+    pub fn dense_length(&self) -> usize {
+        let segments = (0..self.tables.header.segments).filter_map(|number| self.tables.segment(number).ok());
+        segments.filter(|segment| segment.flags & BY_ROW == 0).map(|segment| segment.length).sum()
+    }
+
     /// Whether some of these bytes are the arena's.
     pub fn holds(&self, start: *const u8, bytes: usize) -> bool {
         start.wrapping_add(bytes) > self.base && start < self.base.wrapping_add(self.bytes)

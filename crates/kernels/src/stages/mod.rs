@@ -8,6 +8,9 @@ pub mod arena;
 pub mod matrices;
 pub mod plan;
 pub mod plane;
+#[cfg(feature = "catalogue")]
+pub mod row_list;
+#[cfg(feature = "catalogue")]
 pub mod rows;
 pub mod run;
 #[cfg(not(target_arch = "wasm32"))]

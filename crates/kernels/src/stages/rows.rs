@@ -1,41 +1,56 @@
 //! Gradients of some rows of a tensor, as of an embedding: a stage goes over these rows alone.
 //!
 //! They lie one behind the other where the tensor's gradients begin, or are lent; its list says which rows they are of.
+//! The gradient of a row that is listed more than once is the sum. It is written to a buffer, as is what has to be
+//! scaled, clipped or decayed first.
 
-use std::array;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::mem;
 
 use crate::arena::*;
-use crate::kernel::pipeline::Scratch;
+use crate::kernel::pipeline::{self, PREPARES, Preparation, Scratch, ZEROES};
 use crate::kernel::{MAX_STATE, MAX_TENSOR, RowAt, Streams, Sum};
 use crate::stages::arena::Arena;
+use crate::stages::row_list::List;
 use crate::stages::run::{Job, Lent};
 use crate::sums;
+use crate::sums::product::PANEL;
 
-/// Rows that are looked at together.
+/// Rows that are updated together, at most.
 const SOME: usize = 32;
+
+/// Bytes of a block of [`Scratch`].
+const BUFFER: usize = PANEL / 2;
 
 /// Elements of one line, at most.
 type Line = [u64; LINE / 8];
 
-/// A tensor's list, which JavaScript may write at any time.
-struct List {
-    words: *const AtomicU32,
-    count: usize,
-    rows: usize,
+/// What a block of [`Scratch`] is used for here: gradients of rows, each from a line on.
+struct Buffer {
+    start: *mut u8,
+    /// Elements from one to the next.
+    stride: usize,
+    /// Whether all gradients are prepared there.
+    prepares: bool,
 }
 
-impl List {
-    /// The row that entry `k` is of, and which of the gradients it is.
-    fn entry(&self, k: usize) -> Result<RowAt, Fault> {
-        // SAFETY: there is room for as many of each as there are rows, and `count` is no more.
-        let [row, place] =
-            array::from_fn(|i| unsafe { &*self.words.add(i * self.rows + k) }.load(Relaxed) as usize);
-        if row < self.rows && place < self.count {
-            Ok([row, place])
-        } else {
-            Err(Fault::new(&"a row is none"))
-        }
+/// Rows that are to be updated together.
+struct Batch {
+    rows: [RowAt; SOME],
+    count: usize,
+}
+
+impl Batch {
+    const EMPTY: Self = Self { rows: [[0; 2]; SOME], count: 0 };
+
+    fn push(&mut self, row: RowAt) {
+        self.rows[self.count] = row;
+        self.count += 1;
+    }
+
+    /// The rows, which are no longer in it.
+    fn take(&mut self) -> &[RowAt] {
+        let count = mem::take(&mut self.count);
+        &self.rows[..count]
     }
 }
 
@@ -53,18 +68,6 @@ impl Arena {
             Ok(true)
         })?;
         Ok(())
-    }
-
-    /// Whether rows of a tensor are listed.
-    pub(crate) fn is_by_row(&self, tensor: &Tensor) -> bool {
-        let segment = self.tables.segment_from(tensor.offset).and_then(|number| self.tables.segment(number));
-        segment.is_ok_and(|segment| segment.offset == tensor.offset && segment.flags & BY_ROW != 0)
-    }
-
-    /// Elements of the segments that go over all of their own.
-    pub fn dense_length(&self) -> usize {
-        let segments = (0..self.tables.header.segments).filter_map(|number| self.tables.segment(number).ok());
-        segments.filter(|segment| segment.flags & BY_ROW == 0).map(|segment| segment.length).sum()
     }
 
     /// Runs a stage over the listed rows, of those that begin in the range; sums are of the whole tensor, where that does.
@@ -90,7 +93,7 @@ impl Arena {
         let mut streams = Streams::NOWHERE;
         self.find(&job, tensor.offset, tensor.offset + tensor.length, &mut streams)?;
         if let Some(lent) = lent {
-            streams.g = self.lent_to(number, list.count * tensor.unit_length, lent)?.cast_mut();
+            streams.g = self.lent_to(number, list.elements(), lent)?.cast_mut();
         }
         if !job.sums.is_empty() {
             if job.sums != [Sum::Gradients] {
@@ -99,7 +102,7 @@ impl Arena {
             if (from..to).contains(&tensor.offset) {
                 let by_tensor = self.by_tensor(&job, 0)?;
                 // SAFETY: it has a number for each tensor; `streams` has what `list` names.
-                unsafe { by_tensor.set(number, self.squares_of_rows(&list, streams.g, tensor.unit_length)?) };
+                unsafe { by_tensor.set(number, self.squares_of_rows(&list, streams.g, scratch)?) };
             }
             return Ok(());
         }
@@ -108,25 +111,125 @@ impl Arena {
             job.scale =
                 unsafe { self.whole(SCALES, Extent::Tensors, self.tables.header.tensors)?.get(number) };
         }
-        let mut some = [[0; 2]; SOME];
-        for start in (0..list.count).step_by(SOME) {
-            let mut count = 0;
-            for k in start..list.count.min(start + SOME) {
-                let at @ [own, _] = list.entry(k)?.map(|row| row * tensor.unit_length);
-                some[count] = at;
-                count += usize::from((from..to).contains(&(tensor.offset + own)));
-            }
-            // SAFETY: passed on; rows are within the tensor, which has been found.
-            unsafe { self.some_rows(&job, &streams, tensor.unit_length, &some[..count], scratch) };
+        let begins = |row: usize| (from..to).contains(&(tensor.offset + row * list.length));
+        for first in (0..list.length).step_by(pipeline::BLOCK) {
+            let columns = [first, pipeline::BLOCK.min(list.length - first)];
+            // SAFETY: passed on.
+            unsafe { self.columns(job, &list, columns, &streams, begins, scratch) }?;
         }
         Ok(())
     }
 
-    /// Some rows, whose streams are those of the tensor.
+    /// Some columns of the listed rows for which `begins` is true.
     ///
     /// # Safety
-    /// The streams must have the rows, and nothing else may run on them.
+    /// The streams must have all rows and the gradients of the list, and nothing else may run on them.
+    unsafe fn columns(
+        &self,
+        mut job: Job,
+        list: &List,
+        columns @ [first, count]: [usize; 2],
+        streams: &Streams,
+        begins: impl Fn(usize) -> bool,
+        scratch: &mut Scratch,
+    ) -> Result<(), Fault> {
+        // Not by the pipeline, which knows one gradient of each row.
+        let zeroes = job.around & ZEROES != 0;
+        job.around &= !ZEROES;
+        let only_prepares = job.around & !(PREPARES | CLIPS) == 0;
+        // The pipeline prepares a block of gradients in its place, or leaves the block of parameters unused.
+        let start = scratch.blocks()[usize::from(only_prepares)];
+        let stride = self.padded(count);
+        let buffer = Buffer { start, stride, prepares: only_prepares && job.around != 0 };
+        let most = if only_prepares { SOME.min(BUFFER / (stride * self.size())) } else { 1 };
+        let buffered = Streams { g: start, ..*streams };
+        let (mut in_place, mut in_buffer) = (Batch::EMPTY, Batch::EMPTY);
+        for named in list.named() {
+            let named = named?;
+            if !begins(named.row) {
+                continue;
+            }
+            let own = named.row * list.length + first;
+            // SAFETY: passed on; rows are within the tensor, and as many as the buffer has room for.
+            unsafe {
+                if named.is_repeated() || zeroes {
+                    let at = in_buffer.count * stride;
+                    self.sum_of(list, &named, columns, streams.g, start.wrapping_add(at * self.size()))?;
+                    in_buffer.push([own, at]);
+                } else {
+                    in_place.push([own, named.given(list) + first]);
+                }
+                if zeroes {
+                    self.zero(list, &named, columns, streams.direction)?;
+                }
+                // What is in the buffer comes first: others may be prepared there.
+                if in_buffer.count == most || in_place.count == most {
+                    self.some_rows(&job, &buffered, count, &buffer, in_buffer.take(), scratch);
+                }
+                if in_place.count == most {
+                    self.some_rows(&job, streams, count, &buffer, in_place.take(), scratch);
+                }
+            }
+        }
+        // SAFETY: as above.
+        unsafe {
+            self.some_rows(&job, &buffered, count, &buffer, in_buffer.take(), scratch);
+            self.some_rows(&job, streams, count, &buffer, in_place.take(), scratch);
+        }
+        Ok(())
+    }
+
+    /// Some rows, whose streams are those of the tensor, but for gradients.
+    ///
+    /// # Safety
+    /// The streams must have the rows, and nothing else may run on them. The buffer must have room for so many, of which
+    /// each may be at its place already.
     unsafe fn some_rows(
+        &self,
+        job: &Job,
+        streams: &Streams,
+        length: usize,
+        buffer: &Buffer,
+        rows: &[RowAt],
+        scratch: &mut Scratch,
+    ) {
+        // What is behind the last whole line of a row is another row's: the rest of it is updated in lines of its own.
+        let line = LINE / self.size();
+        let whole = length / line * line;
+        // SAFETY: passed on; the instruction set is available, and `job` has checked the row of coefficients.
+        unsafe {
+            if buffer.prepares {
+                let mut preparation = Preparation::new(job.row);
+                preparation.scale *= job.scale;
+                let mut prepared = [[0; 2]; SOME];
+                for (k, (row, prepared)) in rows.iter().zip(&mut prepared).enumerate() {
+                    let to = k * buffer.stride;
+                    let Streams { theta, g, .. } = self.row_of(streams, row);
+                    let slot = buffer.start.wrapping_add(to * self.size());
+                    (self.code.prepare)(theta, g, &preparation, slot, whole);
+                    *prepared = [row[0], to];
+                }
+                let streams = Streams { g: buffer.start, ..*streams };
+                self.passes(&Job { around: 0, ..*job }, &streams, whole, &prepared[..rows.len()], scratch);
+            } else {
+                self.passes(job, streams, whole, rows, scratch);
+            }
+            if whole < length {
+                for row in rows {
+                    self.rest(
+                        job,
+                        &self.advanced(&self.row_of(streams, row), whole),
+                        length - whole,
+                        scratch,
+                    );
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// As for `some_rows`, of rows of whole lines.
+    unsafe fn passes(
         &self,
         job: &Job,
         streams: &Streams,
@@ -134,28 +237,20 @@ impl Arena {
         rows: &[RowAt],
         scratch: &mut Scratch,
     ) {
-        // What is behind the last whole line of a row is another row's: the rest of it is updated in lines of its own.
-        let line = LINE / self.size();
-        let whole = length / line * line;
-        let at = |&[own, given]: &RowAt| {
-            let (own, given) = (self.advanced(streams, own), self.advanced(streams, given));
-            Streams { g: given.g, direction: given.direction, ..own }
-        };
-        // SAFETY: passed on; the instruction set is available, and `job` has checked the row of coefficients.
+        // SAFETY: passed on.
         unsafe {
-            match job.entry.by_row.filter(|_| job.around == 0) {
-                Some(by_row) => by_row(streams, job.row, whole, rows),
-                None if whole == 0 => {}
-                None => rows
-                    .iter()
-                    .for_each(|row| self.stretch(job, &at(row), whole, &[0.0; MAX_TENSOR], scratch)),
+            if let Some(by_row) = job.entry.by_row.filter(|_| job.around == 0) {
+                return by_row(streams, job.row, length, rows);
             }
-            if whole < length {
-                for row in rows {
-                    self.rest(job, &self.advanced(&at(row), whole), length - whole, scratch);
-                }
+            for row in rows.iter().filter(|_| length > 0) {
+                self.stretch(job, &self.row_of(streams, row), length, &[0.0; MAX_TENSOR], scratch);
             }
         }
+    }
+
+    /// The streams of a row. (What directions would be written to has as many rows as the parameters.)
+    fn row_of(&self, streams: &Streams, &[own, given]: &RowAt) -> Streams {
+        Streams { g: self.advanced(streams, given).g, ..self.advanced(streams, own) }
     }
 
     /// # Safety
@@ -186,50 +281,34 @@ impl Arena {
     /// Σ g², in the order and to the bits in which it is summed where all other rows are 0. Rows are in order.
     ///
     /// # Safety
-    /// The gradients must have the rows of the list, of `length` numbers each.
-    unsafe fn squares_of_rows(&self, list: &List, g: *const u8, length: usize) -> Result<f64, Fault> {
+    /// `g` must have the gradients of the list.
+    unsafe fn squares_of_rows(&self, list: &List, g: *const u8, scratch: &mut Scratch) -> Result<f64, Fault> {
+        let [buffer, _] = scratch.blocks();
         let (mut total, mut stripes, mut block) = (0.0, [0.0; sums::STRIPES], 0);
-        for k in 0..list.count {
-            let [row, place] = list.entry(k)?;
-            let (first, given) = (row * length, place * length);
-            for i in 0..length {
-                if (first + i) / sums::BLOCK != block {
+        for named in list.named() {
+            let named = named?;
+            let mut column = 0;
+            while column < list.length {
+                let at = named.row * list.length + column;
+                if at / sums::BLOCK != block {
                     total += sums::combine(stripes);
                     stripes = [0.0; sums::STRIPES];
-                    block = (first + i) / sums::BLOCK;
+                    block = at / sums::BLOCK;
                 }
-                // SAFETY: passed on.
-                let x = unsafe {
-                    match self.size() {
-                        4 => f64::from(*g.cast::<f32>().add(given + i)),
-                        _ => *g.cast::<f64>().add(given + i),
+                let left = (list.length - column).min(sums::BLOCK - at % sums::BLOCK);
+                let count = if named.is_repeated() { left.min(pipeline::BLOCK) } else { left };
+                let mut from = g.wrapping_add((named.given(list) + column) * self.size());
+                // SAFETY: passed on; the buffer has room for a block of the pipeline.
+                unsafe {
+                    if named.is_repeated() {
+                        self.sum_of(list, &named, [column, count], g, buffer)?;
+                        from = buffer;
                     }
-                };
-                stripes[(first + i) % sums::STRIPES] += x * x;
+                    (self.code.add_squares)(from, count, at % sums::STRIPES, &mut stripes);
+                }
+                column += count;
             }
         }
         Ok(total + sums::combine(stripes))
-    }
-
-    /// A tensor's list, which is where its table says and has no more entries than the tensor has rows.
-    fn list(&self, tensor: &Tensor) -> Result<List, Fault> {
-        let array = self.tables.array(LISTED)?;
-        let rows = tensor.units;
-        // 64 bits hold all of these.
-        let (start, words) = (array.position as u64 * LINE as u64, array.length as u64);
-        let fits = array.extent == Extent::Lists as usize
-            && start + words * 4 <= self.bytes() as u64
-            && tensor.list as u64 + 1 + rows as u64 * 2 <= words
-            && rows as u64 * tensor.unit_length as u64 <= tensor.length as u64;
-        if !fits {
-            return Err(Fault::new(&"a list of rows does not fit"));
-        }
-        let list = self.start(array.position * LINE + tensor.list * 4).cast_const().cast::<AtomicU32>();
-        // SAFETY: just checked.
-        let count = unsafe { &*list }.load(Relaxed) as usize;
-        if count > rows {
-            return Err(Fault::new(&"a list has more rows than its tensor"));
-        }
-        Ok(List { words: list.wrapping_add(1), count, rows })
     }
 }

@@ -119,13 +119,14 @@ impl Arena {
             }
             if segment.flags & BY_ROW != 0 {
                 // The core has not this code.
-                if cfg!(not(feature = "catalogue")) {
-                    return Err(Fault::new(&"there are no gradients by row"));
-                }
+                #[cfg(not(feature = "catalogue"))]
+                return Err(Fault::new(&"there are no gradients by row"));
+                #[cfg(feature = "catalogue")]
                 if MATRICES {
                     // SAFETY: passed on.
                     unsafe { self.rows(job, segment, from, to, lent, scratch) }?;
                 }
+                #[cfg(feature = "catalogue")]
                 return Ok(true);
             }
             sums |= !job.sums.is_empty();

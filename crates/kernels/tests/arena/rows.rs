@@ -7,8 +7,8 @@ use antigrad_kernels::{BLOCK, InstructionSet};
 use crate::memory::{MOST_ROWS, Memory, array_at, bits, noise, places};
 use crate::reference::{Job, PLAIN};
 
-/// Two rows of the tensor in the middle of three have their gradients in another order.
-const LIST: [(u32, u32); 4] = [(1, 2), (7, 0), (8, 3), (19, 1)];
+/// Rows of the tensor in the middle of three have their gradients in another order, and two have more than one.
+const LIST: [(u32, u32); 7] = [(1, 2), (7, 0), (7, 5), (8, 3), (19, 4), (19, 1), (19, 6)];
 const ROWS: usize = 20;
 
 /// An arena whose second tensor has rows of so many elements, and one of the same numbers whose gradients are all there.
@@ -37,11 +37,14 @@ fn twins(kernel: &Description, size: usize, job: &Job, columns: usize, list: &[(
         dense.set(GRADIENTS, tensor, i, g);
         rows.set(GRADIENTS, tensor, i, g);
     }
-    for &(row, place) in list {
+    for (k, &(row, place)) in list.iter().enumerate() {
         for i in 0..columns {
-            let g = next();
-            dense.set(GRADIENTS, 1, row as usize * columns + i, g);
-            rows.set(GRADIENTS, 1, place as usize * columns + i, g);
+            let (at, given) = (row as usize * columns + i, place as usize * columns + i);
+            rows.set(GRADIENTS, 1, given, next());
+            let g = rows.get(GRADIENTS, 1, given);
+            // Float64 holds the sum of two float32, rounded as if in float32.
+            let before = if k > 0 && list[k - 1].0 == row { dense.get(GRADIENTS, 1, at) } else { 0.0 };
+            dense.set(GRADIENTS, 1, at, before + g);
         }
     }
     let at = rows.segment_at(1) + Segment::AT.flags;
