@@ -12,7 +12,7 @@ import type { TensorLimits } from './clip.js'
 export class ByRow {
   /** What was given, to be read again where code of the user's has run since. */
   readonly given: unknown
-  /** One row behind the other, as many as are listed: of a row that is listed more than once, what is to be added. */
+  /** One row behind the other, one for each entry of the list: a row that is listed again gets the sum. */
   readonly values: FloatArray
   /** How many numbers `values` has. */
   readonly length: number
@@ -30,7 +30,7 @@ export const importedRows: {
   read?: (given: unknown, number: number, model: object) => ByRow | null
   /** Gradients to be lent, and those of rows as arrays; null where these are few. */
   lent?: (gradients: Present) => Whole | null
-  /** The gradients of rows, each row once and in their order where the norm is wanted; `given` are those that are listed. */
+  /** The gradients of a tensor's rows, each row once, of `given`, which has one for each entry of the list. */
   summed?: (tensor: object, given: ByRow | FloatArray) => FloatArray
   /** Which rows of a tensor have gradients in the step that begins, none twice. */
   listed?: (tensor: object) => Uint32Array

@@ -342,8 +342,8 @@ function sortBy(shift: number, digits: number, count: number, [rows, places]: En
 }
 
 /**
- * Adds up what entries of the list have for each row, in their order, from `at` of the row and of how many rows come before
- * it. Returns how many rows these are.
+ * Adds up the gradients of each listed row, in the order of the list. `at` gets the row, and how many rows come before it,
+ * and says where its sum begins. Returns how many rows are listed.
  */
 function addUp(
   values: FloatArray,

@@ -9,7 +9,7 @@ import { STRIPES, sumOf } from '../../ground/sums.js'
 import type { Job } from './jobs.js'
 import { NOTHING, passOver } from './pipeline.js'
 
-/** A row, and the gradients of the neighboring entries of the list that name it: its own is their sum, in their order. */
+/** A row, and the gradients of the neighboring entries that name it: its own is their sum, in their order. */
 interface Named {
   readonly row: number
   readonly entries: FloatArray[]

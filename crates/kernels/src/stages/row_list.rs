@@ -1,4 +1,4 @@
-//! The list of a tensor's rows that have gradients: which row each entry names, and where the gradient of each entry lies.
+//! The list of a tensor's rows that have gradients: which row each entry names, and where its gradient lies.
 
 use std::array;
 use std::ops::Range;
@@ -166,16 +166,15 @@ pub unsafe fn add_squares<V: Vector>(
     first: usize,
     stripes: &mut [f64; STRIPES],
 ) {
-    // Up to the first stripe, and behind the last whole line of stripes.
+    // Up to the first stripe, then whole lines of stripes, then the rest: each stripe gets its numbers in order.
     let lead = ((STRIPES - first) % STRIPES).min(length);
     let end = lead + (length - lead) / STRIPES * STRIPES;
-    let mut one = |i: usize| {
+    let one = |stripes: &mut [f64; STRIPES], i: usize| {
         // SAFETY: the caller vouches for it.
         let x = unsafe { *from.add(i) }.to_f64();
         stripes[(first + i) % STRIPES] += x * x;
     };
-    (0..lead).for_each(&mut one);
-    (end..length).for_each(&mut one);
+    (0..lead).for_each(|i| one(stripes, i));
     if lead < end {
         let mut sums = Stripes::<V>::new(stripes);
         for at in (lead..end).step_by(STRIPES) {
@@ -186,4 +185,5 @@ pub unsafe fn add_squares<V: Vector>(
         }
         *stripes = sums.to_array();
     }
+    (end..length).for_each(|i| one(stripes, i));
 }
