@@ -7,7 +7,11 @@ const [ROWS, COLUMNS, COUNT] = [20_000, 32, 1024]
 
 function stepping(indexOf: (k: number) => number, options: OptimizerOptions): () => void {
   const params = { embed: new Float32Array(ROWS * COLUMNS) }
-  const optimizer = new Optimizer(params, adam(), { shapes: { embed: [ROWS, COLUMNS] }, threads: 1, ...options })
+  const optimizer = new Optimizer(params, adam(), {
+    shapes: { embed: [ROWS, COLUMNS] },
+    threads: 1,
+    ...options,
+  })
   const indices = Uint32Array.from({ length: COUNT }, (_, k) => indexOf(k))
   const values = Float32Array.from({ length: COUNT * COLUMNS }, (_, i) => Math.sin(i))
   return () => {
