@@ -219,6 +219,17 @@ await build({
     ofOneLibrary('../index.js', (module) => (module === 'chunks/inner.js' ? shared(module) : undefined)),
   ],
 })
+// esbuild's helper walks inherited properties too: one on Object.prototype would make the import throw.
+for (const file of [
+  'node/index.js',
+  'node/bullmq/index.js',
+  ...entries.map((entry) => `node/${entry}/index.js`),
+]) {
+  const text = readFileSync(`dist/${file}`, 'utf8')
+  const loop = /for \(var (\w+) in (\w+)\)(?=\s+__defProp\(target, \1,)/
+  if (!loop.test(text)) throw new Error(`dist/${file} has no helper __export`)
+  writeFileSync(`dist/${file}`, text.replace(loop, 'for (var $1 of Object.keys($2))'))
+}
 const require = createRequire(import.meta.url)
 const namesIn = (folder) => Object.keys(require(`../${folder}/index.js`))
 const names = namesIn('dist/node')

@@ -38,6 +38,7 @@ import { describe, expect, test } from 'vitest'
 import { definitions } from '../dist/rules/definitions.js'
 import * as rules from '../dist/rules/index.js'
 import { kinds } from '../dist/schedules/schedule.js'
+import { home, inChild } from './children.js'
 
 const params = () => ({ w: Float64Array.of(1, -2, 3, 0.5, -1, 2), b: Float64Array.of(0.5, -0.5) })
 const shapes = { w: [2, 3] }
@@ -353,5 +354,28 @@ describe('options on every object change nothing', () => {
       }
     },
     60_000,
+  )
+})
+
+describe('a property on every object before the package is loaded', () => {
+  const entries = ['index', 'files/index', 'tfjs/index', 'chunks/index', 'bullmq/index']
+
+  test.each(['intruder', 'lr', 'min', 'names'])(
+    '%s: each entry is imported, and its exports are the same',
+    (name) => {
+      const body = `
+      const found = []
+      for (const entry of ${JSON.stringify(entries)}) {
+        const module = await import(\`${home}dist/node/\${entry}.mjs\`)
+        found.push(Object.keys(module))
+      }
+      const { adam, expression, fit, minimize } = antigrad
+      const [t, y] = [[0, 1, 2, 3], [3, 2, 1.5, 1.3]]
+      const { values } = fit(expression('a*exp(-b*t) + c'), { t, y }, { start: { a: 1, b: 1, c: 0 } })
+      const { x } = minimize(expression('(x - 1)^2'), [3], adam({ lr: 0.1 }))
+      return { found, values, x }`
+      const before = `Object.prototype[${JSON.stringify(name)}] = 3`
+      expect(inChild(body, { folder: home, before })).toEqual(inChild(body, { folder: home }))
+    },
   )
 })

@@ -3,7 +3,7 @@
  * between, too.
  */
 
-import { cpSync } from 'node:fs'
+import { cpSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -96,3 +96,21 @@ describe.each(chosen)('%s', (_, runtime) => {
     expect(result).toMatchObject({ sameBits: true, raced: ['native', 'wasm', 'typescript'] })
   })
 })
+
+test('Deno without --allow-env: the engines run, as if no variable were set', async () => {
+  const path = await program(runtimes.Deno)
+  const file = 'no-environment.mjs'
+  writeFileSync(
+    join(folder, file),
+    `import { adam, engines, expression, fit, Optimizer } from 'antigrad'
+    const optimizer = new Optimizer({ a: new Float64Array(3) }, adam())
+    optimizer.step({ a: Float64Array.of(1, 2, 3) })
+    const [t, y] = [[0, 1, 2, 3], [3, 2, 1.5, 1.3]]
+    const { engine } = fit(expression('a*exp(-b*t) + c'), { t, y }, { start: { a: 1, b: 1, c: 0 } })
+    console.log(JSON.stringify({ native: engines().native.available, engine, updates: optimizer.updates }))`,
+  )
+  const run = (...allowed: string[]) =>
+    json(folder, path, 'run', '--no-prompt', '--no-lock', ...allowed, file)
+  expect(run('--allow-read', '--allow-ffi')).toEqual({ native: true, engine: 'native', updates: 1 })
+  expect(run()).toEqual({ native: false, engine: 'wasm', updates: 1 })
+}, 300_000)

@@ -22,6 +22,7 @@ const LARGEST_OF_MANY = 1 << 26
 /** What 32-bit addresses can reach, less a page. */
 const LARGEST_MEMORY = 65535 * PAGE
 const ALIGNMENT = 64
+export const NO_WEBASSEMBLY = 'there is no WebAssembly here'
 /** What the arena's header can count. */
 const LONGEST_PLANE = 0xffffffff
 
@@ -58,7 +59,7 @@ export function allocate(byteLength: number, planeLength: number): Region {
   if (planeLength > LONGEST_PLANE) throw new MemoryError(byteLength, `more than ${LONGEST_PLANE} parameters`)
   const rounded = Math.ceil(byteLength / ALIGNMENT) * ALIGNMENT
   try {
-    if (typeof WebAssembly === 'undefined') throw new Error('there is no WebAssembly here')
+    if (!hasWebAssembly()) throw new Error(NO_WEBASSEMBLY)
     if (RESERVED + rounded > LARGEST_MEMORY) throw new Error('a WebAssembly memory ends at 4 GiB')
     const largest = memories < MANY_MEMORIES ? LARGEST_SLAB : LARGEST_OF_MANY
     if (rounded >= largest / 4) {
@@ -77,25 +78,39 @@ export function allocate(byteLength: number, planeLength: number): Region {
   } catch (thrown) {
     const reason = messageOf(thrown)
     try {
-      return { buffer: new ArrayBuffer(byteLength), byteOffset: 0, byteLength, memory: null, reason }
+      return inBuffer(byteLength, reason)
     } catch (thrownToo) {
       throw new MemoryError(byteLength, `${reason}; ${messageOf(thrownToo)}`)
     }
   }
 }
 
-/** A zeroed region in a memory that nobody else has; see {@link allocate}. */
+/**
+ * A zeroed region in a memory that nobody else has; see {@link allocate}. It is an `ArrayBuffer` only where there is no
+ * WebAssembly: the engines that want a memory do not begin there.
+ *
+ * @throws MemoryError where there is none
+ */
 export function allocateAlone(byteLength: number): Region {
-  if (typeof WebAssembly === 'undefined' || RESERVED + byteLength > LARGEST_MEMORY) {
-    throw new MemoryError(byteLength, 'a WebAssembly memory ends at 4 GiB, where there is one')
+  const hasMemories = hasWebAssembly()
+  if (hasMemories && RESERVED + byteLength > LARGEST_MEMORY) {
+    throw new MemoryError(byteLength, 'a WebAssembly memory ends at 4 GiB')
   }
   try {
+    if (!hasMemories) return inBuffer(byteLength, NO_WEBASSEMBLY)
     const memory = fixedMemory(RESERVED + byteLength)
     if (byteLength >= HUGE_FROM) importedAdvice.give?.(memory)
     return regionOf(memory, RESERVED, byteLength)
   } catch (thrown) {
     throw new MemoryError(byteLength, messageOf(thrown))
   }
+}
+
+/** Not in `node --jitless`, for example. */
+export const hasWebAssembly = () => typeof WebAssembly !== 'undefined'
+
+function inBuffer(byteLength: number, reason: string): Region {
+  return { buffer: new ArrayBuffer(byteLength), byteOffset: 0, byteLength, memory: null, reason }
 }
 
 function regionOf(memory: WebAssembly.Memory, byteOffset: number, byteLength: number): Region {

@@ -5,6 +5,7 @@ import { resolve } from 'node:path'
 import { messageOf } from '../ground/errors.js'
 import { platforms, version } from '../ground/package.js'
 import type { Addon, Loaded } from './addon.js'
+import { variable } from './environment.js'
 
 /**
  * The addon that ANTIGRAD_ADDON names; else the one that was built here, the one beside the bundle that this
@@ -33,7 +34,7 @@ export function loadAddon(): Loaded {
     return null
   }
 
-  const named = process.env.ANTIGRAD_ADDON
+  const named = variable('ANTIGRAD_ADDON')
   if (named) return { addon: load(resolve(named), `ANTIGRAD_ADDON=${named}`), reasons }
 
   const target = thisPlatform()

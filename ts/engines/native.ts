@@ -7,6 +7,8 @@ import type { Addon, Loaded, Outcome, Run } from './addon.js'
 import { loadAddon } from './addon-node.js'
 import type { Engine, EngineReport, Forced, Runner } from './engine.js'
 
+export { variable } from './environment.js'
+
 // Functions take numbers apart, and tables and saved runs have bytes in one order. (Browsers run on no such processor.)
 if (endianness() === 'BE') {
   const what = 'and all others want a little-endian processor'
@@ -38,9 +40,6 @@ function loadUnlessItThrows(): Loaded {
     return { addon: null, reasons: [messageOf(thrown)] }
   }
 }
-
-/** An environment variable that is not empty. */
-export const variable = (name: string): string | undefined => process.env[name] || undefined
 
 // The engine in WebAssembly gains most.
 importedAdvice.give = (memory) => {

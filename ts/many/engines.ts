@@ -1,6 +1,7 @@
 /** What advances batches on each engine. */
 
 import { loadOrThrow } from '#native'
+import { hasWebAssembly, NO_WEBASSEMBLY } from '../arena/memory.js'
 import { type Choice, choose, readAsked } from '../engines/choice.js'
 import type { EngineName, Forced } from '../engines/engine.js'
 import { compile, isTrap, start } from '../engines/wasm.js'
@@ -34,6 +35,7 @@ export abstract class Workers {
 const beginnings: Readonly<Record<EngineName, (forced: Forced) => Advancer>> = {
   native({ instructionSet, threads: forced }) {
     const addon = loadOrThrow()
+    if (!hasWebAssembly()) throw new Error(NO_WEBASSEMBLY)
     const threads = forced ?? addon.cores()
     return {
       threads,

@@ -1,0 +1,8 @@
+/** An environment variable that is not empty. What may not be read, as in Deno without --allow-env, counts as unset. */
+export function variable(name: string): string | undefined {
+  try {
+    return process.env[name] || undefined
+  } catch {
+    return undefined
+  }
+}
