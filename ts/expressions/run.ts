@@ -2,9 +2,13 @@
 
 import { BLOCK_OF_RUNS, LEAST_BLOCKS, MOST_PIECES, OPERATIONS } from '../arena/manifest.js'
 import type { FloatArray } from '../ground/numbers.js'
+import { atOnce, type Slices } from '../ground/slices.js'
 import { scalarOf } from './operations.js'
 import type { Program } from './program.js'
 import type { Instruction } from './steps.js'
+
+/** Operations between two pauses: about a millisecond. */
+export const OPERATIONS_OF_SLICE = 1 << 15
 
 type Scalar = (a: number, b: number, c: number, d: number) => number
 
@@ -35,8 +39,33 @@ export class Machine {
     this.#execute(program.tail)
   }
 
+  /** The same with pauses, also where rows are lanes. */
+  *runInSlices(
+    x: ArrayLike<number>,
+    data: readonly ArrayLike<number>[],
+    rows: number,
+    inLanes: boolean,
+  ): Slices<void> {
+    if (inLanes) yield* this.#inLanes(x, data, rows)
+    else {
+      const { slots, program } = this
+      this.#begin(x)
+      for (const sum of program.sums) slots[sum] = 0
+      const few = Math.ceil(OPERATIONS_OF_SLICE / (program.body.length + 1))
+      for (let row = 0; row < rows; row++) {
+        this.#visit(data, row)
+        if (row % few === few - 1) yield
+      }
+      this.#execute(program.tail)
+    }
+  }
+
   /** The same where rows are lanes, with the sums of crates/kernels/src/many/rows.rs. */
   runInLanes(x: ArrayLike<number>, data: readonly ArrayLike<number>[], rows: number): void {
+    atOnce(this.#inLanes(x, data, rows))
+  }
+
+  *#inLanes(x: ArrayLike<number>, data: readonly ArrayLike<number>[], rows: number): Slices<void> {
     const { slots, program } = this
     const { sums } = program
     this.#begin(x)
@@ -44,6 +73,7 @@ export class Machine {
       slots instanceof Float32Array ? new Float32Array(length) : new Float64Array(length)
     const totals = make(sums.length)
     const size = rowsOfPiece(rows)
+    let spent = 0
     for (let begin = 0; begin < rows; begin += size) {
       const lanes = sums.map(() => make(BLOCK_OF_RUNS))
       const visit = (row: number, lane: number) => {
@@ -55,7 +85,15 @@ export class Machine {
       // What is no whole block comes first.
       const rest = (end - begin) % BLOCK_OF_RUNS
       for (let lane = 0; lane < rest; lane++) visit(end - rest + lane, lane)
-      for (let row = begin; row < end - rest; row++) visit(row, (row - begin) % BLOCK_OF_RUNS)
+      for (let row = begin; row < end - rest; row++) {
+        const lane = (row - begin) % BLOCK_OF_RUNS
+        visit(row, lane)
+        spent += program.body.length
+        if (lane === BLOCK_OF_RUNS - 1 && spent > OPERATIONS_OF_SLICE) {
+          spent = 0
+          yield
+        }
+      }
       for (let k = 0; k < sums.length; k++) totals[k] += halved(lanes[k])
     }
     for (let k = 0; k < sums.length; k++) slots[sums[k]] = totals[k]

@@ -1,7 +1,7 @@
 import type { Expression } from '../expressions/expression.js'
 import { OptionError } from '../ground/errors.js'
 import type { FunctionModel, RowOf } from './called.js'
-import { drive, driveSync } from './drive.js'
+import { drive, driveSync } from '../many/drive.js'
 import type { FitModel } from './models/model.js'
 import type { FitData, FitManyOptions, FitOptions } from './options.js'
 import type { FitDerived, FitParameters, OnlyParameters, ParametersOf } from './parameters.js'

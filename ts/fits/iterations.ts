@@ -8,7 +8,7 @@ import { type Column, rowsOf, sharedOf } from '../many/data.js'
 import { cohortsOf, hasRowsInLanes, updatesOf, workOf } from '../many/layout.js'
 import { type Ended, iterateCalled } from './called-iterations.js'
 import type { Compiled } from './compiled.js'
-import type { Call } from './drive.js'
+import type { Call } from '../many/drive.js'
 import { leave, take } from './left.js'
 
 /** Iterations a call: nearly all runs have ended then. */
@@ -81,7 +81,7 @@ export class Iterations {
     const left = this.#batches.get(program) ?? take(program)
     const batch = left?.isLike(shape) ? left : new Batch(shape, left?.region)
     this.#batches.set(program, batch)
-    batch.fill({ runs, data, x, starts: [], box: null })
+    yield* batch.fill({ runs, data, x, starts: [], box: null })
     for (let done = 0; batch.live > 0; done += updates) {
       batch.done = done
       batch.set('updates', Math.min(updates, mostUpdates - done))

@@ -18,7 +18,7 @@ import {
 import { ZEROS } from './called.js'
 import { type Contour, type ContourOptions, contour, contourTable, pairOf } from './contour.js'
 import { columnsOfModel } from './curve.js'
-import { drive, driveSync } from './drive.js'
+import { drive, driveSync } from '../many/drive.js'
 import { errorOf, freedomOf, hasBit, type Ingredients } from './found.js'
 import { probability } from './level.js'
 import { correlationOf } from './linear.js'

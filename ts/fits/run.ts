@@ -20,7 +20,7 @@ import { checkCounts, countOf, type DataRead, isWeight, readData, weightsFirst }
 import { type Compiled, compiled } from './compiled.js'
 import { type Counted, countRows } from './counted.js'
 import { DenseSolver } from './dense.js'
-import type { Call } from './drive.js'
+import type { Call } from '../many/drive.js'
 import { type Found, type Ingredients, keeping, type Profiled, type Refits } from './found.js'
 import { Iterations, RUNS } from './iterations.js'
 import { inTriangle } from './linear.js'
@@ -152,6 +152,7 @@ export class Fits {
     this.#samples = samples(problem, this.#compiled.steps, multiStart)
     if (method !== undefined) {
       if (called) refuse('method', method, 'none, as the model is a function')
+      // It throws where the rule is none for many runs.
       readSets(method, {}, 1)
     }
     if (loss === 'poisson') checkCounts(y, this.#counted.columns)

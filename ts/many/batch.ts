@@ -19,6 +19,7 @@ import {
 import { allocateAlone, type Region } from '../arena/memory.js'
 import type { Program } from '../expressions/program.js'
 import type { FloatArray } from '../ground/numbers.js'
+import { inSlices, type Slices } from '../ground/slices.js'
 import { type Beginning, Cohort } from './cohort.js'
 import { type Column, numbersOf } from './data.js'
 import { hasRowsInLanes } from './layout.js'
@@ -184,6 +185,23 @@ export class Batch {
     this.#settings[BATCH_SETTINGS.done] = updates
   }
 
+  /** Goes on behind updates that have been made: the coefficients of the next ones come first. */
+  skip(updates: number): void {
+    this.done += updates
+    this.coefficients.copyWithin(0, updates * this.rowLength)
+  }
+
+  /** Does something while the runs of one cohort alone live. */
+  only(cohort: number, act: (batch: this) => void): void {
+    const { counts } = this
+    const all = counts.slice()
+    counts.fill(0)
+    counts[cohort] = all[cohort]
+    act(this)
+    all[cohort] = counts[cohort]
+    counts.set(all)
+  }
+
   /** How many are to be made now. */
   get updates(): number {
     return this.#header[BATCH.updates]
@@ -210,7 +228,7 @@ export class Batch {
   }
 
   /** Puts its runs into its cohorts, a number each from 0 on. */
-  fill(beginning: Beginning): void {
+  *fill(beginning: Beginning): Slices<void> {
     const { runs, data } = beginning
     const { rows, shared } = this.shape
     const { each } = this
@@ -218,16 +236,19 @@ export class Batch {
       const first = Math.min(runs.length, number * each)
       const live = Math.min(runs.length - first, each)
       cohort.fill(first, live, beginning)
-      if (!this.isByRows) cohort.fillData(data.slice(shared), runs.subarray(first, first + live))
+      yield
+      if (!this.isByRows) yield* cohort.fillData(data.slice(shared), runs.subarray(first, first + live))
     }
     if (this.isByRows) {
-      this.#fillRows(data, runs)
+      yield* this.#fillRows(data, runs)
       return
     }
     const to = this.#shared
     for (let k = 0; k < shared; k++) {
       const { numbers } = data[k]
-      for (let row = 0; row < rows; row++) to[row * shared + k] = numbers[row]
+      yield* inSlices(rows, (from, end) => {
+        for (let row = from; row < end; row++) to[row * shared + k] = numbers[row]
+      })
     }
   }
 
@@ -301,13 +322,14 @@ export class Batch {
   }
 
   /** Takes over data where lanes are rows: column by column, and of their own run by run. */
-  #fillRows(data: readonly Column[], runs: Uint32Array): void {
+  *#fillRows(data: readonly Column[], runs: Uint32Array): Slices<void> {
     const { shared } = this.shape
     const [common, own] = [this.#shared, this.#own]
     for (let k = 0; k < shared; k++) common.set(data[k].numbers, k * this.#rowLanes)
     let to = 0
     for (const run of runs) {
       for (let k = shared; k < data.length; k++, to += this.#rowLanes) own.set(numbersOf(data[k], run), to)
+      yield
     }
   }
 

@@ -2,6 +2,7 @@
 
 import { BATCH_SHORT } from '../arena/manifest.js'
 import type { FloatArray } from '../ground/numbers.js'
+import { inSlices, type Slices } from '../ground/slices.js'
 import { type Box, limitOf } from '../objectives/bounds.js'
 import type { Column } from './data.js'
 
@@ -103,7 +104,7 @@ export class Cohort {
   }
 
   /** Takes over data of its lanes' runs, columns that differ by run. */
-  fillData(columns: readonly Column[], runs: ArrayLike<number>): void {
+  *fillData(columns: readonly Column[], runs: ArrayLike<number>): Slices<void> {
     const { data } = this.#parts
     const { rows, dataLanes } = this.#counts
     // By a few lanes at once, so that what is read and written stays in the first-level cache.
@@ -116,15 +117,19 @@ export class Cohort {
           const stride = columns.length * dataLanes
           for (let lane = first; lane < first + count; lane++)
             column.write(runs[lane], data, k * dataLanes + lane, stride)
+          yield
           continue
         }
         const { numbers, offsets } = column
         for (let lane = 0; lane < count; lane++)
           from[lane] = offsets === null ? 0 : offsets[runs[first + lane]]
-        for (let row = 0; row < rows; row++) {
-          const to = (row * columns.length + k) * dataLanes + first
-          for (let lane = 0; lane < count; lane++) data[to + lane] = numbers[from[lane] + row]
-        }
+        yield* inSlices(rows, (begin, end) => {
+          for (let row = begin; row < end; row++) {
+            const to = (row * columns.length + k) * dataLanes + first
+            for (let lane = 0; lane < count; lane++) data[to + lane] = numbers[from[lane] + row]
+          }
+        })
+        yield
       }
     }
   }

@@ -6,18 +6,25 @@ import { type Choice, choose, readAsked } from '../engines/choice.js'
 import type { EngineName, Forced } from '../engines/engine.js'
 import { compile, isTrap, start } from '../engines/wasm.js'
 import { EngineError, MemoryError } from '../ground/errors.js'
-import { nextTurn } from '../ground/event-loop.js'
+import { atOnce, type Slices } from '../ground/slices.js'
 import { wasmModule } from '../webassembly/many.js'
 import type { Batch } from './batch.js'
+import { advanceInSlices } from './slices.js'
 import { advanceInTypeScript } from './typescript.js'
+
+/** A promise where the event loop is to have its turn. @throws the reason where nobody waits any more */
+export type Pause = () => Promise<void> | undefined
 
 export interface Advancer {
   /** On how many threads it runs. */
   readonly threads: number
   /** Makes the updates at hand of a batch. */
   advance(batch: Batch): void
-  /** The same, while the event loop goes on: on other threads, or else in turn with it. */
-  advanceAsync(batch: Batch): Promise<void>
+  /**
+   * The same, while the event loop goes on: on other threads, or else in turn with it. What is told of the updates at hand
+   * may be others afterwards.
+   */
+  advanceAsync(batch: Batch, pause: Pause): Promise<void>
   /** One for a call by itself, where `leave` would take from other calls what they have. */
   alone?(): Advancer
   /** Is told that nobody waits for a batch any more. */
@@ -54,9 +61,9 @@ const beginnings: Readonly<Record<EngineName, (forced: Forced) => Advancer>> = {
     if (!hasStarted)
       start<Exports>(moduleOfRuns(), new WebAssembly.Memory({ initial: 1, maximum: 1, shared: false }))
     hasStarted = true
-    return onThisThread(advanceInWebAssembly)
+    return onThisThread(advanceInWebAssembly, (batch) => advanceInSlices(batch, advanceInWebAssembly))
   },
-  typescript: () => onThisThread(advanceInTypeScript),
+  typescript: () => onThisThread((batch) => atOnce(advanceInTypeScript(batch)), advanceInTypeScript),
 }
 
 /**
@@ -77,13 +84,16 @@ export function chooseAdvancer(
   return options.workers?.share(choice, asked.forced.threads) ?? choice
 }
 
-function onThisThread(advance: Advancer['advance']): Advancer {
+function onThisThread(advance: Advancer['advance'], slices: (batch: Batch) => Slices<void>): Advancer {
   return {
     threads: 1,
     advance,
-    async advanceAsync(batch) {
-      await nextTurn()
-      advance(batch)
+    async advanceAsync(batch, pause) {
+      await pause()
+      for (const _ of slices(batch)) {
+        const turn = pause()
+        if (turn) await turn
+      }
     },
   }
 }

@@ -1,8 +1,8 @@
 import type { Expression } from '../expressions/expression.js'
 import type { NamesBeside, Only } from '../expressions/names-of.js'
-import { unlessAborted } from '../ground/event-loop.js'
 import type { OwnRule, Rule } from '../rules/definitions.js'
 import type { DataByRun, Starts } from './data.js'
+import { drive, driveSync } from './drive.js'
 import type { MinimizeManyOptions } from './options.js'
 import type { ManyResult } from './result.js'
 import { Many } from './run.js'
@@ -27,17 +27,14 @@ export async function minimizeMany<
   options: MinimizeManyOptions<D> = {},
 ): Promise<ManyResult<NamesBeside<Names, D>>> {
   const many = new Many(objective, starts, rule, options)
-  const { runner } = many.choice
-  const { signal } = many.options
-  signal?.throwIfAborted()
-  try {
-    for (const call of many.calls()) {
-      await unlessAborted(runner.advanceAsync(call), signal)
-      signal?.throwIfAborted()
-    }
-  } finally {
-    runner.leave?.()
-  }
+  const { signal, onProgress } = many.options
+  await drive(
+    many.choice,
+    many.calls(),
+    signal,
+    () => {},
+    onProgress && (() => many.tell()),
+  )
   return many.result()
 }
 
@@ -53,6 +50,6 @@ export function minimizeManySync<
   options: MinimizeManyOptions<D> = {},
 ): ManyResult<NamesBeside<Names, D>> {
   const many = new Many(objective, starts, rule, options)
-  for (const call of many.calls()) many.choice.runner.advance(call)
+  driveSync(many.choice, many.calls())
   return many.result()
 }

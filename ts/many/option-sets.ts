@@ -2,6 +2,7 @@
 
 import { OptionError } from '../ground/errors.js'
 import { isObject, isRecord, numbersIn, ownProperties } from '../ground/given.js'
+import { inSlices, type Slices } from '../ground/slices.js'
 import type { OwnRule, Rule } from '../rules/definitions.js'
 import { type Resolved, resolve } from '../rules/resolve.js'
 import type { MinimizeManyOptions } from './options.js'
@@ -11,12 +12,16 @@ export interface OptionSet {
   readonly runs: Uint32Array
 }
 
-/** Runs by their options, in order. */
+/**
+ * Runs by their options, in order. What is given is read and copied at once, and the runs are sorted in slices.
+ *
+ * @throws OptionError where options or the rule are wrong; of those that differ by run, the slices do
+ */
 export function readSets(
   rule: Rule | OwnRule,
   each: MinimizeManyOptions['each'],
   count: number,
-): OptionSet[] {
+): Slices<OptionSet[]> {
   if (each !== undefined && !isRecord(each)) {
     throw new OptionError('each', 'options by name, with a number for each run', each)
   }
@@ -26,28 +31,48 @@ export function readSets(
     throw new OptionError(`each: ${name}`, `${count} numbers, as there are runs`, numbers?.length ?? column)
   })
   const given = isObject(rule) ? ownProperties(rule) : rule
-  const sets: OptionSet[] = []
   const resolved = (run: number) => {
     const options = Object.fromEntries(columns.map(([name, numbers]) => [name, numbers[run]]))
     const found = resolve(isObject(given) ? { ...given, ...options } : given)
     checkElementwise(found)
     return found
   }
-  if (columns.length === 0) {
-    const runs = new Uint32Array(count)
-    // A callback would take a tenth of what is not shared by threads.
-    for (let run = 0; run < count; run++) runs[run] = run
-    return [{ resolved: resolved(0), runs }]
-  }
+  return columns.length === 0
+    ? oneSet(resolved(0), count)
+    : sortedSets(
+        columns.map(([, numbers]) => numbers),
+        count,
+        resolved,
+      )
+}
+
+function* oneSet(resolved: Resolved, count: number): Slices<OptionSet[]> {
+  const runs = new Uint32Array(count)
+  yield* inSlices(count, (from, to) => {
+    for (let run = from; run < to; run++) runs[run] = run
+  })
+  return [{ resolved, runs }]
+}
+
+function* sortedSets(
+  columns: readonly Float64Array[],
+  count: number,
+  resolved: (run: number) => Resolved,
+): Slices<OptionSet[]> {
   const numbers = new Map<string, number[]>()
-  for (let run = 0; run < count; run++) {
-    const key = columns.map(([, column]) => column[run]).join(' ')
-    const runs = numbers.get(key)
-    if (runs === undefined) numbers.set(key, [run])
-    else runs.push(run)
-  }
-  for (const runs of numbers.values())
+  yield* inSlices(count, (from, to) => {
+    for (let run = from; run < to; run++) {
+      const key = columns.map((column) => column[run]).join(' ')
+      const runs = numbers.get(key)
+      if (runs === undefined) numbers.set(key, [run])
+      else runs.push(run)
+    }
+  })
+  const sets: OptionSet[] = []
+  for (const runs of numbers.values()) {
     sets.push({ resolved: resolved(runs[0]), runs: Uint32Array.from(runs) })
+    yield
+  }
   return sets
 }
 

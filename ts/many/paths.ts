@@ -2,6 +2,7 @@
 
 import { OptionError } from '../ground/errors.js'
 import type { FloatArray } from '../ground/numbers.js'
+import { inSlices, type Slices } from '../ground/slices.js'
 import type { Batch } from './batch.js'
 import type { Paths } from './result.js'
 
@@ -35,7 +36,7 @@ export class Recorder {
   }
 
   /** Takes over where runs of a batch are, which have had so many updates; by `runs` their numbers. */
-  record(batch: Batch, runs: Uint32Array, updates: number): void {
+  *record(batch: Batch, runs: Uint32Array, updates: number): Slices<void> {
     if (updates % this.every !== 0) return
     for (const cohort of batch.cohorts()) {
       const { live } = cohort
@@ -45,28 +46,33 @@ export class Recorder {
         runs: cohort.runs.slice(0, live).map((run) => runs[run]),
         x: Array.from({ length: parameters }, (_, p) => cohort.theta(p).slice(0, live)),
       })
+      yield
     }
   }
 
   /** All points, from where runs began to where they have ended. */
-  paths(names: readonly string[], starts: readonly FloatArray[], { x, iterations }: Ends): Paths {
+  *paths(names: readonly string[], starts: readonly FloatArray[], { x, iterations }: Ends): Slices<Paths> {
     const { every } = this
     const offsets = new Uint32Array(iterations.length + 1)
-    for (const [run, updates] of iterations.entries()) {
-      offsets[run + 1] = offsets[run] + Math.floor(updates / every) + 1
-    }
+    yield* inSlices(iterations.length, (from, to) => {
+      for (let run = from; run < to; run++)
+        offsets[run + 1] = offsets[run] + Math.floor(iterations[run] / every) + 1
+    })
     const points = starts.map((start) => {
       const column = start instanceof Float32Array ? Float32Array : Float64Array
       return new column(offsets[iterations.length])
     })
     for (const [p, column] of points.entries()) {
-      for (const [run, updates] of iterations.entries()) {
-        // Who ends is in no snapshot.
-        if (updates % every === 0) column[offsets[run + 1] - 1] = x[p][run]
-        column[offsets[run]] = starts[p][run]
-      }
+      yield* inSlices(iterations.length, (from, to) => {
+        for (let run = from; run < to; run++) {
+          // Who ends is in no snapshot.
+          if (iterations[run] % every === 0) column[offsets[run + 1] - 1] = x[p][run]
+          column[offsets[run]] = starts[p][run]
+        }
+      })
       for (const { points, runs, x } of this.#snapshots) {
-        for (const [k, run] of runs.entries()) column[offsets[run] + points] = x[p][k]
+        for (let k = 0; k < runs.length; k++) column[offsets[runs[k]] + points] = x[p][k]
+        yield
       }
     }
     return { offsets, x: Object.fromEntries(names.map((name, p) => [name, points[p]])) }

@@ -9,6 +9,7 @@ import { inMemory } from '../ground/copy.js'
 import { OptionError } from '../ground/errors.js'
 import { isObject, ownProperties } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
+import { inSlices, type Slices } from '../ground/slices.js'
 import { isFloatArray } from '../ground/typed-arrays.js'
 import { type Box, limitOf, readBounds, within } from '../objectives/bounds.js'
 import { readOptions } from '../options/read.js'
@@ -32,12 +33,13 @@ import {
   sharedFirst,
   sharedOf,
 } from './data.js'
+import type { Call } from './drive.js'
 import { type Advancer, chooseAdvancer } from './engines.js'
 import { cohortsOf, runsOfBatch, updatesOf } from './layout.js'
 import { type OptionSet, readSets } from './option-sets.js'
 import { type ManyValues, table } from './options.js'
 import { Recorder } from './paths.js'
-import { type ManyResult, reasons } from './result.js'
+import { type ManyResult, type Paths, reasons } from './result.js'
 import { Rows } from './rows.js'
 
 /** What a run comes to. */
@@ -48,22 +50,30 @@ interface Found extends Omit<ManyResult, 'engine' | 'engineReasons' | 'paths' | 
 
 /** Updates a call. */
 const UPDATES = 256
+/** Values that are computed between two pauses. */
+const FEW = 1024
 
 export class Many {
   readonly choice: Choice<Advancer>
   readonly #programs: Programs
   readonly #data: readonly Column[]
+  /** Where runs start, once they have been put there from a list of all. */
   readonly #x: readonly FloatArray[]
+  #flat: FloatArray | null
   readonly #box: Box<number | FloatArray> | null
   readonly #count: number
   /** Runs that have the same options: their numbers, in order. */
-  readonly #sets: readonly OptionSet[]
+  readonly #sets: Slices<OptionSet[]>
   readonly options: ManyValues
   readonly #dtype: 'float32' | 'float64'
   readonly #recorder: Recorder | null
   readonly #result: Found
+  #paths: Paths | null = null
   /** What the last batch has left. */
   #left: Region | undefined
+  /** Runs that have ended with their batches, and the batch at hand. */
+  #done = 0
+  #batch: Batch | undefined
 
   constructor(objective: Expression, starts: Starts, rule: Rule | OwnRule, given: object) {
     if (!(objective instanceof Expression)) {
@@ -78,22 +88,22 @@ export class Many {
     if (this.#programs.parameters.length === 0) {
       throw new OptionError('objective', 'an expression with parameters', objective.text)
     }
-    const { columns, dtype } = readStarts(starts, this.#programs.parameters)
+    const { parameters } = this.#programs
+    const { columns, flat, dtype, count } = readStarts(starts, parameters)
     this.#dtype = options.dtype ?? dtype
-    this.#count = columns[0].length
-    checkRows(data, this.#count)
-    this.#box = readBounds(options.bounds, {
-      ...{ names: this.#programs.parameters, length: columns.length, dtype: this.#dtype, runs: this.#count },
-    })
-    const bytes = this.#count * 8 * (2 * columns.length + 4)
-    this.#x = inMemory(bytes, () => columns.map((column, p) => this.#inside(this.#numbers(column), p)))
+    this.#count = count
+    checkRows(data, count)
+    const { length } = parameters
+    this.#box = readBounds(options.bounds, { names: parameters, length, dtype: this.#dtype, runs: count })
+    const bytes = count * 8 * (2 * length + 4)
+    this.#x = inMemory(bytes, () => parameters.map((_, p) => this.#numbers(columns?.[p] ?? count)))
+    this.#flat = flat === null ? null : inMemory(bytes, () => this.#numbers(flat))
     this.#sets = readSets(rule, options.each, this.#count)
     this.choice = chooseAdvancer(options)
-    const count = this.#count
     const { path, maxIterations } = options
-    this.#recorder = path === undefined ? null : new Recorder(path, count, columns.length, maxIterations)
+    this.#recorder = path === undefined ? null : new Recorder(path, count, length, maxIterations)
     this.#result = inMemory(bytes, () => ({
-      x: columns.map(() => this.#numbers(count)),
+      x: parameters.map(() => this.#numbers(count)),
       value: new Float64Array(count),
       gradientNorm: new Float64Array(count),
       change: new Float64Array(count),
@@ -107,36 +117,55 @@ export class Many {
     return new make(of as number)
   }
 
-  /** A column of starts, in the box. */
-  #inside(column: FloatArray, p: number): FloatArray {
-    const box = this.#box
-    return box === null
-      ? column
-      : column.map((x, run) => within(x, limitOf(box.min[p], run), limitOf(box.max[p], run)))
-  }
-
   /** Batches that are to be advanced, one behind the other; what a call has ended is in the result then. */
-  *calls(): Generator<Batch> {
-    let done = 0
-    const sets = this.#sets.flatMap(({ resolved, runs }) =>
-      byRows(this.#data, runs).map((runs) => ({ resolved, runs })),
-    )
-    for (const { resolved, runs } of sets) {
-      const most = runsOfBatch(this.#data, runs[0], this.#size)
-      for (let from = 0; from < runs.length; from += most) {
-        const part = runs.subarray(from, from + most)
-        yield* this.#batch(resolved, part)
-        done += part.length
-        this.options.onProgress?.(done, this.#count)
+  *calls(): Generator<Call> {
+    yield* this.#begin()
+    const sets = yield* this.#sets
+    for (const { resolved, runs: all } of sets) {
+      for (const runs of byRows(this.#data, all)) {
+        const most = runsOfBatch(this.#data, runs[0], this.#size)
+        for (let from = 0; from < runs.length; from += most) {
+          const part = runs.subarray(from, from + most)
+          yield* this.#advance(resolved, part)
+          this.#batch = undefined
+          this.#done += part.length
+          this.tell()
+          yield
+        }
       }
     }
+    const starts = this.#x
+    if (this.#recorder)
+      this.#paths = yield* this.#recorder.paths(this.#programs.parameters, starts, this.#result)
+  }
+
+  /** Reports how many runs have ended. */
+  tell(): void {
+    const batch = this.#batch
+    const ended = batch === undefined ? 0 : batch.shape.runs - batch.live
+    this.options.onProgress?.(this.#done + ended, this.#count)
+  }
+
+  /** Puts starts into columns, and into the box. */
+  *#begin(): Slices<void> {
+    const [flat, box] = [this.#flat, this.#box]
+    if (flat === null && box === null) return
+    for (const [p, column] of this.#x.entries()) {
+      const [from, first, stride] = flat === null ? [column, 0, 1] : [flat, p, this.#x.length]
+      const [min, max] = box === null ? [-Infinity, Infinity] : [box.min[p], box.max[p]]
+      yield* inSlices(this.#count, (begin, end) => {
+        for (let run = begin; run < end; run++)
+          column[run] = within(from[first + run * stride], limitOf(min, run), limitOf(max, run))
+      })
+    }
+    this.#flat = null
   }
 
   get #size(): number {
     return this.#dtype === 'float32' ? 4 : 8
   }
 
-  *#batch(resolved: Resolved, runs: Uint32Array): Generator<Batch> {
+  *#advance(resolved: Resolved, runs: Uint32Array): Generator<Call> {
     const { tolerance, maxIterations, clip } = this.options
     const { value, gradient } = this.#programs
     const [column] = this.#data
@@ -157,18 +186,19 @@ export class Many {
     }
     const batch = new Batch(shape, this.#left)
     this.#left = batch.region
+    this.#batch = batch
     const starts = ownProperties(use.definition.starts(use.rule as never)) as Record<
       string,
       number | 'parameters'
     >
     const together = areTogether(runs)
     const points = this.#x.map((column) => pick(column, runs, together))
-    batch.fill({
+    yield* batch.fill({
       ...{ runs, data: this.#data, x: points },
       starts: kernel.state.map((name) => starts[name] ?? 0),
       box: boxOf(this.#box, runs),
     })
-    if (maxIterations === 0) this.#leave(runs, points)
+    if (maxIterations === 0) yield* this.#leave(runs, points)
     const recorder = this.#recorder
     const every = recorder?.every ?? Infinity
     for (let done = 0, now = 0; done < maxIterations && batch.live > 0; done += now) {
@@ -178,7 +208,7 @@ export class Many {
       batch.set('updates', now)
       batch.set('flushes', use.flushes(this.#dtype) ? 1 : 0)
       yield batch
-      recorder?.record(batch, runs, done + now)
+      if (recorder) yield* recorder.record(batch, runs, done + now)
     }
     if (maxIterations > 0) this.#take(runs, batch.results())
   }
@@ -193,20 +223,20 @@ export class Many {
   }
 
   /** Without an update they end where they start. */
-  #leave(runs: Uint32Array, points: readonly FloatArray[]): void {
-    const value = new Machine(this.#programs.value, this.#dtype)
+  *#leave(runs: Uint32Array, points: readonly FloatArray[]): Slices<void> {
+    const machine = new Machine(this.#programs.value, this.#dtype)
+    const value = new Float64Array(runs.length)
+    for (const [k, run] of runs.entries()) {
+      const data = this.#data.map((column) => numbersOf(column, run))
+      const point = points.map((column) => column[k])
+      yield* machine.runInSlices(point, data, data[0]?.length ?? 0, false)
+      value[k] = machine.slots[machine.program.outputs[0]]
+      if (k % FEW === 0) yield
+    }
     const nothing = new Float64Array(runs.length).fill(NaN)
     this.#take(runs, {
       x: points,
-      value: Float64Array.from(runs, (run, k) => {
-        const data = this.#data.map((column) => numbersOf(column, run))
-        value.run(
-          points.map((column) => column[k]),
-          data,
-          data[0]?.length ?? 0,
-        )
-        return value.slots[value.program.outputs[0]]
-      }),
+      value,
       gradientNorm: nothing,
       change: nothing,
       iterations: new Float64Array(runs.length),
@@ -218,7 +248,7 @@ export class Many {
     const { x, reason, ...rest } = this.#result
     const { parameters } = this.#programs
     const named = Object.fromEntries(parameters.map((name, p) => [name, x[p]]))
-    const paths = this.#recorder?.paths(parameters, this.#x, this.#result) ?? null
+    const paths = this.#paths
     const { engine, reasons: engineReasons } = this.choice
     return { x: named, ...rest, reason: reason as Uint8Array, paths, engine, engineReasons }
   }
@@ -242,10 +272,7 @@ function readStarts(starts: Starts, parameters: readonly string[]) {
       throw new OptionError('starts', expected, `${flat.length} numbers`)
     }
     checkNumbers('starts', flat)
-    const columns = parameters.map((_, p) =>
-      Float64Array.from({ length: count }, (_, run) => flat[run * parameters.length + p]),
-    )
-    return { columns, dtype: flat instanceof Float32Array ? ('float32' as const) : ('float64' as const) }
+    return { columns: null, flat, count, dtype: dtypeOf([flat]) }
   }
   if (!isObject(starts)) {
     throw new OptionError('starts', `columns ${parameters.join(', ')}`, starts)
@@ -271,6 +298,8 @@ function readStarts(starts: Starts, parameters: readonly string[]) {
       )
     }
   }
-  const isFloat32 = columns.every((column) => column instanceof Float32Array)
-  return { columns, dtype: isFloat32 ? ('float32' as const) : ('float64' as const) }
+  return { columns, flat: null, count: first.length, dtype: dtypeOf(columns) }
 }
+
+const dtypeOf = (columns: readonly ArrayLike<number>[]): 'float32' | 'float64' =>
+  columns.every((column) => column instanceof Float32Array) ? 'float32' : 'float64'

@@ -12,21 +12,41 @@ import {
   PIPELINE_SCALE,
   STALLED,
 } from '../arena/manifest.js'
-import { Machine } from '../expressions/run.js'
+import type { Program } from '../expressions/program.js'
+import { Machine, OPERATIONS_OF_SLICE } from '../expressions/run.js'
 import { type FloatArray, flush, largest, rounding, smallestNormal } from '../ground/numbers.js'
+import type { Slices } from '../ground/slices.js'
 import { freeNorm, isAtRest, PATIENCE } from '../minimize/at-rest.js'
 import { FLUSHING } from '../model/cohorts.js'
 import { type Box, project } from '../objectives/bounds.js'
 import type { Batch } from './batch.js'
 
-export function advanceInTypeScript(batch: Batch): void {
+export function advanceInTypeScript(batch: Batch): Slices<void> {
   const { kernel } = batch.shape
-  if (kernel === null) iterate(batch)
-  else update(batch, kernel)
+  return kernel === null ? iterate(batch) : update(batch, kernel)
 }
 
+/** Counts operations. */
+class Spending {
+  #spent = 0
+
+  /** Whether so many more are enough for a slice. */
+  isDue(operations: number): boolean {
+    this.#spent += operations
+    if (this.#spent < OPERATIONS_OF_SLICE) return false
+    this.#spent = 0
+    return true
+  }
+}
+
+/** Operations of a run's update that are none of a program's. */
+const OTHERS = 64
+
+const operationsOf = ({ head, body, tail }: Program, rows: number) =>
+  OTHERS + head.length + tail.length + body.length * rows
+
 /** The program's outputs become the parameters, and runs stop that it tells to. */
-function iterate(batch: Batch): void {
+function* iterate(batch: Batch): Slices<void> {
   const { shape, done, updates, isByRun, isByRows } = batch
   const { gradient, dtype, rows, mostUpdates } = shape
   const machine = new Machine(gradient, dtype)
@@ -34,6 +54,9 @@ function iterate(batch: Batch): void {
   const count = outputs.length - 1
   const theta = dtype === 'float32' ? new Float32Array(count) : new Float64Array(count)
   const results = batch.results()
+  const operations = operationsOf(gradient, rows)
+  const isLong = operations > OPERATIONS_OF_SLICE
+  const spending = new Spending()
   for (const cohort of batch.cohorts()) {
     let data = cohort.data(0)
     for (let lane = cohort.live - 1; lane >= 0; lane--) {
@@ -42,8 +65,10 @@ function iterate(batch: Batch): void {
       let reason = 0
       let t = done
       for (const last = done + updates; t < last && reason === 0; t++) {
-        if (isByRows) machine.runInLanes(theta, data, rows)
+        if (isLong) yield* machine.runInSlices(theta, data, rows, isByRows)
+        else if (isByRows) machine.runInLanes(theta, data, rows)
         else machine.run(theta, data, rows)
+        if (spending.isDue(operations)) yield
         for (let p = 0; p < count; p++) theta[p] = machine.slots[outputs[p]]
         reason = machine.slots[outputs[count]]
       }
@@ -61,7 +86,7 @@ function iterate(batch: Batch): void {
   }
 }
 
-function update(batch: Batch, kernel: Kernel): void {
+function* update(batch: Batch, kernel: Kernel): Slices<void> {
   const { shape, done, updates } = batch
   const { dtype, rows, tolerance, mostUpdates, exempt, delay } = shape
   const f = rounding[dtype]
@@ -75,17 +100,27 @@ function update(batch: Batch, kernel: Kernel): void {
   const state = Object.fromEntries(kernel.state.map((name) => [name, make()]))
   const states = Object.values(state)
   let data: readonly FloatArray[] = []
-  const valueAt = (x: FloatArray) => {
-    value.run(x, data, rows)
+  const operations = operationsOf(shape.gradient, rows)
+  const isLong = operations > OPERATIONS_OF_SLICE
+  const spending = new Spending()
+  function* run(machine: Machine, x: FloatArray): Slices<void> {
+    if (isLong) yield* machine.runInSlices(x, data, rows, false)
+    else machine.run(x, data, rows)
+  }
+  function* valueAt(x: FloatArray): Slices<number> {
+    yield* run(value, x)
     return value.slots[value.program.outputs[0]]
   }
-  const gradientAt = (x: FloatArray, out: FloatArray) => {
-    gradient.run(x, data, rows)
+  const readGradient = (out: FloatArray) => {
     for (const [p, slot] of gradient.program.outputs.entries()) out[p] = gradient.slots[slot]
   }
+  function* gradientAt(x: FloatArray, out: FloatArray): Slices<void> {
+    yield* run(gradient, x)
+    readGradient(out)
+  }
 
+  /** With the gradient. */
   const step = (t: number, coefficients: Float64Array, box: Box | null) => {
-    gradientAt(theta, g)
     before.set(theta)
     row.coefficients = coefficients
     const [scale, limit, l2] = [PIPELINE_SCALE, PIPELINE_LIMIT, PIPELINE_L2].map((at) => f(coefficients[at]))
@@ -102,28 +137,28 @@ function update(batch: Batch, kernel: Kernel): void {
     if (box !== null) project(theta, box)
   }
 
+  function* isAllFinite(): Slices<boolean> {
+    const numbers = [yield* valueAt(theta), largest(g), ...states.map(largest)]
+    return numbers.every(Number.isFinite)
+  }
+
   /** Why a run has stopped, 0 while it has not; `began` is since when its steps are short. */
-  const judge = (
+  function* judge(
     t: number,
     change: number,
     coefficients: Float64Array,
     began: Float64Array,
     box: Box | null,
-  ): number => {
-    const isAllFinite = () => [valueAt(theta), largest(g), ...states.map(largest)].every(Number.isFinite)
+  ): Slices<number> {
     if (!(change < Infinity)) return DIVERGED
-    if (!(change < tolerance && t > exempt)) {
-      if (t >= mostUpdates) return isAllFinite() ? MAX_ITERATIONS : DIVERGED
-      began[BATCH_SHORT.since] = 0
-      return 0
-    }
-    if (!isAllFinite()) return DIVERGED
+    if (!isShort(t, change)) return (yield* isAllFinite()) ? MAX_ITERATIONS : DIVERGED
+    if (!(yield* isAllFinite())) return DIVERGED
     const decay = {
       l2: coefficients[PIPELINE_L2],
       decoupled: 1 - coefficients[PIPELINE_DECAY],
       sign: coefficients[PIPELINE_SCALE] < 0 ? -1 : 1,
     }
-    if (isAtRest(gradientAt as never, theta, g, tolerance, decay, box)) return CONVERGED
+    if (yield* isAtRest(gradientAt, theta, g, tolerance, decay, box)) return CONVERGED
     if (t >= mostUpdates) return MAX_ITERATIONS
     const norm = freeNorm(theta, g, decay, box)
     const { since, change: changeThen, gradientNorm: normThen } = BATCH_SHORT
@@ -134,6 +169,8 @@ function update(batch: Batch, kernel: Kernel): void {
     } else if (t - began[since] >= PATIENCE) return STALLED
     return 0
   }
+
+  const isShort = (t: number, change: number) => change < tolerance && t > exempt
 
   const rowsOf = Array.from({ length: updates }, (_, k) =>
     batch.coefficients.subarray(k * batch.rowLength, (k + 1) * batch.rowLength),
@@ -150,10 +187,16 @@ function update(batch: Batch, kernel: Kernel): void {
       let t = done
       for (let k = 0; k < updates && reason === 0; k++) {
         t = done + k + 1
+        if (isLong) yield* gradient.runInSlices(theta, data, rows, false)
+        else gradient.run(theta, data, rows)
+        readGradient(g)
         step(t, rowsOf[k], box)
         change = 0
         for (let p = 0; p < parameters; p++) change = Math.max(change, Math.abs(f(theta[p] - before[p])))
-        reason = judge(t, change, rowsOf[k], began, box)
+        // Most updates are neither short nor the last one, and call nothing that may pause.
+        if (change < Infinity && !isShort(t, change) && t < mostUpdates) began[BATCH_SHORT.since] = 0
+        else reason = yield* judge(t, change, rowsOf[k], began, box)
+        if (spending.isDue(operations)) yield
       }
       if (reason === 0) {
         cohort.write(lane, theta, states, began)
@@ -161,7 +204,7 @@ function update(batch: Batch, kernel: Kernel): void {
       }
       const run = cohort.runs[lane]
       for (const [p, column] of results.x.entries()) column[run] = theta[p]
-      results.value[run] = valueAt(theta)
+      results.value[run] = yield* valueAt(theta)
       results.gradientNorm[run] = largest(g)
       results.change[run] = change
       results.iterations[run] = t

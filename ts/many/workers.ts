@@ -8,7 +8,7 @@ import { version } from '../ground/package.js'
 import { type Option, option, optional, type ValuesOf } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import type { Batch } from './batch.js'
-import { type Advancer, check, failure, moduleOfRuns, Workers as Shared } from './engines.js'
+import { type Advancer, check, failure, moduleOfRuns, type Pause, Workers as Shared } from './engines.js'
 import { workOf } from './layout.js'
 import type { Answer, Beginning, Forgotten, Stretch, Task } from './worker.js'
 import { text } from './worker-text.js'
@@ -251,7 +251,7 @@ class OnWorkers implements Advancer {
     return new OnWorkers(this.#without, this.#pool, this.threads, this.#reasons)
   }
 
-  async advanceAsync(batch: Batch): Promise<void> {
+  async advanceAsync(batch: Batch, pause: Pause): Promise<void> {
     if (this.#shares === null) {
       this.#pool.enter()
       this.#shares = new Map()
@@ -264,7 +264,7 @@ class OnWorkers implements Advancer {
       throw new Error('nobody waits for it any more')
     }
     all.set(batch, shares)
-    if (shares.length === 0) return this.#without.advanceAsync(batch)
+    if (shares.length === 0) return this.#without.advanceAsync(batch, pause)
     await Promise.all(shares.map((share) => share.isOver || advanceOn(share, batch, before === undefined)))
     if (batch.live === 0) all.delete(batch)
   }

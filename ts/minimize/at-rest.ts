@@ -2,8 +2,8 @@
 
 import type { FloatArray } from '../ground/numbers.js'
 import { largest } from '../ground/numbers.js'
+import type { Slices } from '../ground/slices.js'
 import { type Box, within } from '../objectives/bounds.js'
-import type { Objective } from '../objectives/index.js'
 
 /** What pulls at the parameters beside the gradient. */
 export interface Decay {
@@ -30,16 +30,17 @@ const epsilon = { 4: 1.1920928955078125e-7, 8: 2.220446049250313e-16 } as Readon
  *
  * With bounds, what points out of the box at its border counts as 0, and points nearby are in the box.
  *
+ * @param gradient as of an objective, or in slices
  * @param g the gradient at x, or no more than a tolerance away
  */
-export function isAtRest(
-  gradient: Required<Objective>['gradient'],
+export function* isAtRest(
+  gradient: (x: FloatArray, out: FloatArray) => Slices<void> | undefined,
   x: FloatArray,
   g: FloatArray,
   tolerance: number,
   decay: Decay,
   box: Box | null,
-): boolean {
+): Slices<boolean> {
   const { l2, decoupled, sign } = decay
   const rounding = epsilon[x.BYTES_PER_ELEMENT]
   const finest = Float64Array.from(x, (xi) => Math.max(tolerance, rounding * Math.abs(xi)))
@@ -58,7 +59,8 @@ export function isAtRest(
       const moved = x[i] + direction[i] * REACH * finest[i]
       near[i] = held[i] ? x[i] : box === null ? moved : within(moved, box.min[i], box.max[i])
     }
-    gradient(near, gNear)
+    const slices = gradient(near, gNear)
+    if (slices) yield* slices
     const answer = pulls.map((p, i) => pull(near, gNear, i) - p)
     if (largest(answer) >= size) return true
     direction = answer.map((a) => (a < 0 ? -1 : 1))

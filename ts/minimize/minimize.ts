@@ -2,6 +2,7 @@ import type { EngineName } from '../engines/engine.js'
 import { OptionError } from '../ground/errors.js'
 import { present, recordOf } from '../ground/given.js'
 import { type Dtype, type FloatArray, largest } from '../ground/numbers.js'
+import { atOnce } from '../ground/slices.js'
 import type { OptimizerOptions } from '../model/options.js'
 import { readObjective, readStart } from '../objectives/arguments.js'
 import { type Bounds, type Box, readBounds } from '../objectives/bounds.js'
@@ -287,8 +288,12 @@ export class Minimization {
     if (!this.#isFinite()) return 'diverged'
     const descent = this.#descent
     const decay = descent.decay()
-    if (isAtRest(this.#gradient, this.params, descent.gradsHere(), this.#tolerance, decay, this.#box))
-      return 'converged'
+    const gradient = (x: FloatArray, out: FloatArray) => {
+      this.#gradient(x, out)
+      return undefined
+    }
+    const rests = isAtRest(gradient, this.params, descent.gradsHere(), this.#tolerance, decay, this.#box)
+    if (atOnce(rests)) return 'converged'
     if (descent.isStuck) return 'stalled'
     const iterations = this.#iterations
     if (iterations >= this.#maxIterations) return 'max-iterations'

@@ -66,7 +66,8 @@ export function readBounds(bounds: unknown, reading: Reading): Box<number | Floa
     const { min, max } = readBound(`bounds: ${name}`, bound)
     box.min[i] = readLimit(`bounds: ${name}: min`, min, reading)
     box.max[i] = readLimit(`bounds: ${name}: max`, max, reading)
-    for (let run = 0; run < (reading.runs ?? 1); run++) {
+    const isSame = typeof box.min[i] === 'number' && typeof box.max[i] === 'number'
+    for (let run = 0; run < (isSame ? 1 : (reading.runs ?? 1)); run++) {
       const [low, high] = [limitOf(box.min[i], run), limitOf(box.max[i], run)]
       if (low <= high && low < Infinity && high > -Infinity) continue
       throw new OptionError(

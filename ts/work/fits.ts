@@ -2,7 +2,7 @@
 
 import type { EngineName } from '../engines/engine.js'
 import { type Comparison, compare } from '../fits/compare.js'
-import { drive } from '../fits/drive.js'
+import { drive } from '../many/drive.js'
 import { fitsOf } from '../fits/fit-many.js'
 import type { Loss } from '../fits/loss.js'
 import { fitReasons } from '../fits/reasons.js'

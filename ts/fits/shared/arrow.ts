@@ -4,7 +4,7 @@
  */
 
 import { log } from '../../functions/index.js'
-import type { Call } from '../drive.js'
+import type { Call } from '../../many/drive.js'
 import type { Parameter } from '../parameters.js'
 import { CONVERGED, MAX_ITERATIONS, NOT_FINITE, STALLED } from '../reasons.js'
 import { EXACT, OFFSET } from '../summary.js'

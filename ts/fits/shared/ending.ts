@@ -1,6 +1,6 @@
 /** What is said of where groups have ended: errors, covariances, degrees of freedom. */
 
-import type { Call } from '../drive.js'
+import type { Call } from '../../many/drive.js'
 import { fromStep } from '../logarithms.js'
 import type { Loss } from '../loss.js'
 import { CONVERGED, NOT_FINITE, SINGULAR, STALLED } from '../reasons.js'

@@ -1,4 +1,4 @@
-import { drive, driveSync } from '../drive.js'
+import { drive, driveSync } from '../../many/drive.js'
 import type { FitData } from '../options.js'
 import type { Label } from './groups.js'
 import type { SharedOptions } from './options.js'

@@ -2,11 +2,12 @@
 
 import type { Program } from '../../expressions/program.js'
 import type { FloatArray } from '../../ground/numbers.js'
+import { atOnce } from '../../ground/slices.js'
 import { Batch, type Shape } from '../../many/batch.js'
 import { type Column, sharedOf } from '../../many/data.js'
 import type { Advancer } from '../../many/engines.js'
 import { cohortsOf, runsOfBatch } from '../../many/layout.js'
-import type { Call } from '../drive.js'
+import type { Call } from '../../many/drive.js'
 import { leave, take } from '../left.js'
 
 /** Groups at a time; data of their own make it fewer. */
@@ -65,7 +66,7 @@ export class Lanes {
     }
     const left = take(program)
     const batch = left?.isLike(shape) ? left : new Batch(shape, left?.region)
-    batch.fill({ runs, data, x: [], starts: [], box: null })
+    atOnce(batch.fill({ runs, data, x: [], starts: [], box: null }))
     batch.set('updates', 1)
     let next = at
     const parts = batch.cohorts().map((cohort) => {
