@@ -38,6 +38,9 @@ export type Fitted = Pick<
   'compiled' | 'problem' | 'columns' | 'starts' | 'rows' | 'found' | 'isAbsolute'
 >
 
+/** Fits at a time: what is looked up and written down for them takes a few milliseconds of this thread. */
+const FITS = 256
+
 /** Squares below it have lost digits: 2⁻⁹⁵⁰. */
 const TINY = 1.0507614211323843e-286
 
@@ -65,6 +68,19 @@ export function* profile(
   fits: Uint32Array,
   to: Profiled,
   place: (fit: number) => number = (fit) => fit,
+): Generator<Call, void> {
+  for (let from = 0; from < fits.length; from += FITS) {
+    yield* profileSome(of, iterations, fits.subarray(from, from + FITS), to, place)
+    yield
+  }
+}
+
+function* profileSome(
+  of: Fitted,
+  iterations: Iterations,
+  fits: Uint32Array,
+  to: Profiled,
+  place: (fit: number) => number,
 ): Generator<Call, void> {
   const { free, derived } = of.problem
   const some = fits.filter((fit) => obstacle(of, fit) === undefined)

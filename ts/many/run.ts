@@ -9,8 +9,8 @@ import { inMemory } from '../ground/copy.js'
 import { OptionError } from '../ground/errors.js'
 import { isObject, ownProperties } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
-import { inSlices, type Slices } from '../ground/slices.js'
-import { isFloatArray } from '../ground/typed-arrays.js'
+import { SLICE, type Slices } from '../ground/slices.js'
+import { isDetached, isFloatArray } from '../ground/typed-arrays.js'
 import { type Box, limitOf, readBounds, within } from '../objectives/bounds.js'
 import { readOptions } from '../options/read.js'
 import type { OwnRule, Rule } from '../rules/definitions.js'
@@ -22,7 +22,6 @@ import {
   areTogether,
   byRows,
   type Column,
-  checkNumbers,
   checkRows,
   type Numbers,
   numbersOf,
@@ -48,6 +47,26 @@ interface Found extends Omit<ManyResult, 'engine' | 'engineReasons' | 'paths' | 
   readonly reason: Numbers
 }
 
+/** Where runs start, as the user has it. */
+interface GivenStarts {
+  readonly count: number
+  readonly dtype: 'float32' | 'float64'
+  /** By parameter, where its numbers are. */
+  readonly columns: readonly {
+    readonly list: ArrayLike<number>
+    readonly first: number
+    readonly stride: number
+    readonly argument: string
+  }[]
+}
+
+const NONE = new Float64Array()
+const NOTHING_FOUND: Found = {
+  ...{ x: [], value: NONE, gradientNorm: NONE, change: NONE, iterations: NONE, reason: NONE },
+}
+
+/** Numbers of starts that are copied before a call returns: it takes a few milliseconds. */
+const AT_ONCE = 1 << 19
 /** Updates a call. */
 const UPDATES = 256
 /** Values that are computed between two pauses. */
@@ -57,9 +76,10 @@ export class Many {
   readonly choice: Choice<Advancer>
   readonly #programs: Programs
   readonly #data: readonly Column[]
-  /** Where runs start, once they have been put there from a list of all. */
+  /** Where runs start, and whose numbers the user still has: those of runs from `#copied` on. */
   readonly #x: readonly FloatArray[]
-  #flat: FloatArray | null
+  readonly #given: GivenStarts
+  #copied = 0
   readonly #box: Box<number | FloatArray> | null
   readonly #count: number
   /** Runs that have the same options: their numbers, in order. */
@@ -67,7 +87,7 @@ export class Many {
   readonly options: ManyValues
   readonly #dtype: 'float32' | 'float64'
   readonly #recorder: Recorder | null
-  readonly #result: Found
+  #result: Found = NOTHING_FOUND
   #paths: Paths | null = null
   /** What the last batch has left. */
   #left: Region | undefined
@@ -89,32 +109,42 @@ export class Many {
       throw new OptionError('objective', 'an expression with parameters', objective.text)
     }
     const { parameters } = this.#programs
-    const { columns, flat, dtype, count } = readStarts(starts, parameters)
-    this.#dtype = options.dtype ?? dtype
+    this.#given = readStarts(starts, parameters)
+    const { count } = this.#given
+    this.#dtype = options.dtype ?? this.#given.dtype
     this.#count = count
     checkRows(data, count)
     const { length } = parameters
     this.#box = readBounds(options.bounds, { names: parameters, length, dtype: this.#dtype, runs: count })
-    const bytes = count * 8 * (2 * length + 4)
-    this.#x = inMemory(bytes, () => parameters.map((_, p) => this.#numbers(columns?.[p] ?? count)))
-    this.#flat = flat === null ? null : inMemory(bytes, () => this.#numbers(flat))
+    this.#x = inMemory(count * length * this.#size, () => parameters.map(() => this.#numbers(count)))
+    this.#copy(Math.ceil(AT_ONCE / length))
     this.#sets = readSets(rule, options.each, this.#count)
     this.choice = chooseAdvancer(options)
     const { path, maxIterations } = options
     this.#recorder = path === undefined ? null : new Recorder(path, count, length, maxIterations)
-    this.#result = inMemory(bytes, () => ({
-      x: parameters.map(() => this.#numbers(count)),
-      value: new Float64Array(count),
-      gradientNorm: new Float64Array(count),
-      change: new Float64Array(count),
-      iterations: new Float64Array(count),
-      reason: new Uint8Array(count),
-    }))
   }
 
-  #numbers(of: ArrayLike<number> | number): FloatArray {
-    const make = this.#dtype === 'float32' ? Float32Array : Float64Array
-    return new make(of as number)
+  #numbers(length: number): FloatArray {
+    return this.#dtype === 'float32' ? new Float32Array(length) : new Float64Array(length)
+  }
+
+  /** Copies starts of some more runs, into the box. */
+  #copy(runs: number): void {
+    const box = this.#box
+    const end = Math.min(this.#given.count, this.#copied + runs)
+    for (const [p, column] of this.#x.entries()) {
+      const { list, first, stride, argument } = this.#given.columns[p]
+      const [min, max] = box === null ? [-Infinity, Infinity] : [box.min[p], box.max[p]]
+      const isSame = box === null && stride === 1 && isFloatArray(list)
+      if (isFloatArray(list) && isDetached(list)) throw new OptionError(argument, 'numbers until all are copied', list)
+      if (isSame) column.set(list.subarray(this.#copied, end), this.#copied)
+      for (let run = this.#copied; run < end && !isSame; run++) {
+        const x: unknown = list[first + run * stride]
+        if (typeof x !== 'number') throw new OptionError(`${argument}[${first + run * stride}]`, 'a number', x)
+        column[run] = within(x, limitOf(min, run), limitOf(max, run))
+      }
+    }
+    this.#copied = end
   }
 
   /** Batches that are to be advanced, one behind the other; what a call has ended is in the result then. */
@@ -146,19 +176,28 @@ export class Many {
     this.options.onProgress?.(this.#done + ended, this.#count)
   }
 
-  /** Puts starts into columns, and into the box. */
+  /** Copies what is left of starts, and makes room for results. */
   *#begin(): Slices<void> {
-    const [flat, box] = [this.#flat, this.#box]
-    if (flat === null && box === null) return
-    for (const [p, column] of this.#x.entries()) {
-      const [from, first, stride] = flat === null ? [column, 0, 1] : [flat, p, this.#x.length]
-      const [min, max] = box === null ? [-Infinity, Infinity] : [box.min[p], box.max[p]]
-      yield* inSlices(this.#count, (begin, end) => {
-        for (let run = begin; run < end; run++)
-          column[run] = within(from[first + run * stride], limitOf(min, run), limitOf(max, run))
-      })
+    const { parameters } = this.#programs
+    const count = this.#count
+    while (this.#copied < count) {
+      this.#copy(Math.ceil(SLICE / parameters.length))
+      yield
     }
-    this.#flat = null
+    const bytes = count * (8 * (parameters.length + 4) + 1)
+    const x: FloatArray[] = []
+    for (const _ of parameters) {
+      x.push(inMemory(bytes, () => this.#numbers(count)))
+      yield
+    }
+    const numbers: Float64Array[] = []
+    for (let k = 0; k < 4; k++) {
+      numbers.push(inMemory(bytes, () => new Float64Array(count)))
+      yield
+    }
+    const [value, gradientNorm, change, iterations] = numbers
+    const reason = inMemory(bytes, () => new Uint8Array(count))
+    this.#result = { x, value, gradientNorm, change, iterations, reason }
   }
 
   get #size(): number {
@@ -262,7 +301,7 @@ function boxOf(box: Box<number | FloatArray> | null, runs: Uint32Array): Box<num
   return { min: limits(box.min), max: limits(box.max) }
 }
 
-function readStarts(starts: Starts, parameters: readonly string[]) {
+function readStarts(starts: Starts, parameters: readonly string[]): GivenStarts {
   const isList = isFloatArray(starts) || Array.isArray(starts)
   if (isList) {
     const flat = starts as ArrayLike<number>
@@ -271,8 +310,10 @@ function readStarts(starts: Starts, parameters: readonly string[]) {
       const expected = `${parameters.length} numbers a run: ${parameters.join(', ')}`
       throw new OptionError('starts', expected, `${flat.length} numbers`)
     }
-    checkNumbers('starts', flat)
-    return { columns: null, flat, count, dtype: dtypeOf([flat]) }
+    const columns = parameters.map((_, p) => {
+      return { list: flat, first: p, stride: parameters.length, argument: 'starts' }
+    })
+    return { columns, count, dtype: dtypeOf([flat]) }
   }
   if (!isObject(starts)) {
     throw new OptionError('starts', `columns ${parameters.join(', ')}`, starts)
@@ -285,7 +326,6 @@ function readStarts(starts: Starts, parameters: readonly string[]) {
     if (!isFloatArray(column) && !Array.isArray(column)) {
       throw new OptionError(`starts: ${name}`, 'a list of numbers, a Float32Array or a Float64Array', column)
     }
-    checkNumbers(`starts: ${name}`, column)
     return column as ArrayLike<number>
   })
   const [first] = columns
@@ -298,7 +338,10 @@ function readStarts(starts: Starts, parameters: readonly string[]) {
       )
     }
   }
-  return { columns, flat: null, count: first.length, dtype: dtypeOf(columns) }
+  const all = columns.map((list, p) => {
+    return { list, first: 0, stride: 1, argument: `starts: ${parameters[p]}` }
+  })
+  return { columns: all, count: first.length, dtype: dtypeOf(columns) }
 }
 
 const dtypeOf = (columns: readonly ArrayLike<number>[]): 'float32' | 'float64' =>
