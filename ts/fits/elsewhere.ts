@@ -4,9 +4,9 @@
  */
 
 import { exp } from '../functions/index.js'
+import type { Call } from '../many/drive.js'
 import { sobolStarts } from '../many/starts.js'
 import type { Compiled } from './compiled.js'
-import type { Call } from '../many/drive.js'
 import { BELOW, type Begun, type End, type Held, type Side, type Stop, walk } from './held.js'
 import { FAILED, FOUND, LOWER_MINIMUM } from './reasons.js'
 

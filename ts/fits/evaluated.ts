@@ -2,9 +2,9 @@
 
 import { BLOCK_OF_RUNS } from '../arena/manifest.js'
 import { compile, type Program } from '../expressions/program.js'
+import type { Call } from '../many/drive.js'
 import { columnsOfModel, keptBy, slopesOf } from './curve.js'
 import type { Around } from './differences.js'
-import type { Call } from '../many/drive.js'
 import type { Iterations } from './iterations.js'
 import type { Problem } from './problem.js'
 

@@ -1,7 +1,7 @@
 import type { Expression } from '../expressions/expression.js'
 import { OptionError } from '../ground/errors.js'
-import type { FunctionModel, RowOf } from './called.js'
 import { drive, driveSync } from '../many/drive.js'
+import type { FunctionModel, RowOf } from './called.js'
 import type { FitModel } from './models/model.js'
 import type { FitData, FitManyOptions, FitOptions } from './options.js'
 import type { FitDerived, FitParameters, OnlyParameters, ParametersOf } from './parameters.js'
@@ -13,8 +13,8 @@ import { Whitened } from './whitened.js'
 
 /**
  * Fits a model to many sets of data at once by least squares, with the Levenberg-Marquardt method in float64: the
- * same bits, fit by fit, on every engine and number of threads. The event loop stays free where the native engine
- * runs, and also while starts are guessed by models of ours.
+ * same bits, fit by fit, on every engine and number of threads. Once data are copied, the event loop gets its
+ * turn after 50 ms at the latest, also while starts are guessed by models of ours.
  *
  * @param model an `expression`, whose names are parameters or columns, or one of `models`; or a function, which runs in
  * JavaScript: see {@link FunctionModel}
@@ -52,7 +52,9 @@ export async function fitMany(
   options: object = {},
 ): Promise<FitManyResult<string>> {
   const fits = fitsOf(model, data, options)
-  await drive(fits.choice, fits.calls(true), fits.options.signal, () => fits.leave())
+  const { signal, onProgress } = fits.options
+  const tell = onProgress && fits instanceof Fits ? () => fits.tell() : undefined
+  await drive(fits.choice, fits.calls(true), signal, () => fits.leave(), tell)
   return fits.result()
 }
 

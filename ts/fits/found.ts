@@ -2,9 +2,9 @@
 
 import type { Choice } from '../engines/choice.js'
 import type { Column } from '../many/data.js'
+import type { Call } from '../many/drive.js'
 import type { Advancer } from '../many/engines.js'
 import type { Compiled } from './compiled.js'
-import type { Call } from '../many/drive.js'
 import { inTriangle } from './linear.js'
 import type { NonFinite } from './message.js'
 import type { Remark } from './models/model.js'

@@ -5,8 +5,8 @@
 
 import { exp, log } from '../functions/index.js'
 import { byRows, type Column, pick } from '../many/data.js'
-import type { Compiled } from './compiled.js'
 import type { Call } from '../many/drive.js'
+import type { Compiled } from './compiled.js'
 import type { Iterations } from './iterations.js'
 import { BOUND, EDGE, FAILED, FOUND, LOWER_MINIMUM, NO_END } from './reasons.js'
 import { type Solved, Solver } from './solver.js'

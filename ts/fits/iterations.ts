@@ -5,10 +5,10 @@ import { rowsOfPiece } from '../expressions/run.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { Batch, type Shape } from '../many/batch.js'
 import { type Column, rowsOf, sharedOf } from '../many/data.js'
+import type { Call } from '../many/drive.js'
 import { cohortsOf, hasRowsInLanes, updatesOf, workOf } from '../many/layout.js'
 import { type Ended, iterateCalled } from './called-iterations.js'
 import type { Compiled } from './compiled.js'
-import type { Call } from '../many/drive.js'
 import { leave, take } from './left.js'
 
 /** Iterations a call: nearly all runs have ended then. */

@@ -2,9 +2,9 @@
 
 import type { FloatArray } from '../ground/numbers.js'
 import { byRows, type Column, pick, put, rowsOf } from '../many/data.js'
+import type { Call } from '../many/drive.js'
 import { runsOfBatch } from '../many/layout.js'
 import type { Compiled } from './compiled.js'
-import type { Call } from '../many/drive.js'
 import type { Refits } from './found.js'
 import { Iterations, RUNS } from './iterations.js'
 import { fromSteps, toSteps } from './logarithms.js'

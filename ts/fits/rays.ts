@@ -2,8 +2,8 @@
 
 import type { FloatArray } from '../ground/numbers.js'
 import { byRows, pick, put } from '../many/data.js'
-import { runsOfBatch } from '../many/layout.js'
 import type { Call } from '../many/drive.js'
+import { runsOfBatch } from '../many/layout.js'
 import type { Ingredients } from './found.js'
 import { type Iterations, RUNS } from './iterations.js'
 import { rayState, UNSURE } from './ray.js'

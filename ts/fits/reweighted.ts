@@ -4,9 +4,9 @@
  */
 
 import { type Column, numbersOf, put, rowsOf, sharedFirst } from '../many/data.js'
+import type { Call } from '../many/drive.js'
 import { countRows } from './counted.js'
 import { columnsOfModel } from './curve.js'
-import type { Call } from '../many/drive.js'
 import { columnOf, type Found, type Ingredients, keeping, startingAt } from './found.js'
 import { inTriangle } from './linear.js'
 import { modelAt, pointOf } from './linearise.js'

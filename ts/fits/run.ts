@@ -8,6 +8,7 @@ import { isObject } from '../ground/given.js'
 import { type FloatArray, smallestNormal } from '../ground/numbers.js'
 import type { Slices } from '../ground/slices.js'
 import { byRows, type Column, checkRows, numbersOf, pick, put, rowsOf } from '../many/data.js'
+import type { Call } from '../many/drive.js'
 import { type Advancer, chooseAdvancer } from '../many/engines.js'
 import { runsOfBatch } from '../many/layout.js'
 import { readSets } from '../many/option-sets.js'
@@ -20,7 +21,6 @@ import { checkCounts, countOf, type DataRead, isWeight, readData, weightsFirst }
 import { type Compiled, compiled } from './compiled.js'
 import { type Counted, countRows } from './counted.js'
 import { DenseSolver } from './dense.js'
-import type { Call } from '../many/drive.js'
 import { type Found, type Ingredients, keeping, type Profiled, type Refits } from './found.js'
 import { Iterations, RUNS } from './iterations.js'
 import { inTriangle } from './linear.js'
@@ -235,7 +235,7 @@ export class Fits {
       let step = steps.next()
       for (; !step.done; step = steps.next()) {
         // Its fit may be the only one.
-        if (!this.#hasTold) this.#tell()
+        if (!this.#hasTold) this.tell()
         yield
       }
       for (const [{ name, min, max, isLogarithmic }, column] of open) {
@@ -246,7 +246,8 @@ export class Fits {
     }
   }
 
-  #tell(): void {
+  /** Reports how many fits are done. */
+  tell(): void {
     this.#hasTold = true
     this.options.onProgress?.(this.#done, this.#count)
   }
@@ -322,7 +323,7 @@ export class Fits {
       if (this.#profiled) yield* this.#profile(part, data, this.#profiled, hand)
       put(this.#isDone, part, new Uint8Array(part.length).fill(1))
       this.#done += part.length
-      this.#tell()
+      this.tell()
       yield
     }
   }

@@ -2,8 +2,8 @@
 
 import type { FloatArray } from '../ground/numbers.js'
 import { type Column, pick, put } from '../many/data.js'
-import type { Compiled, Programs } from './compiled.js'
 import type { Call } from '../many/drive.js'
+import type { Compiled, Programs } from './compiled.js'
 import type { Iterations } from './iterations.js'
 import { inTriangle } from './linear.js'
 import { CONVERGED, DOUBTFUL, MAX_ITERATIONS, NOT_FINITE, STALLED } from './reasons.js'

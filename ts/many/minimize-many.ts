@@ -9,10 +9,10 @@ import { Many } from './run.js'
 
 /**
  * `minimize` for many runs at once: the same bits, run by run, on every engine and number of threads. The event
- * loop stays free where the native engine runs.
+ * loop gets its turn after 50 ms at the latest.
  *
  * @param objective an `expression`
- * @param starts as many as there are runs; copied
+ * @param starts as many as there are runs; copied, those behind half a million numbers in the next turns of the event loop
  * @param rule one that is elementwise, such as `adam()`
  * @throws (rejects with) OptionError as `minimize` does, before the first update; the signal's reason
  */
@@ -28,13 +28,7 @@ export async function minimizeMany<
 ): Promise<ManyResult<NamesBeside<Names, D>>> {
   const many = new Many(objective, starts, rule, options)
   const { signal, onProgress } = many.options
-  await drive(
-    many.choice,
-    many.calls(),
-    signal,
-    () => {},
-    onProgress && (() => many.tell()),
-  )
+  await drive(many.choice, many.calls(), signal, () => {}, onProgress && (() => many.tell()))
   return many.result()
 }
 

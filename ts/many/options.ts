@@ -49,7 +49,7 @@ export interface MinimizeManyOptions<D = DataByRun> {
   readonly workers?: Workers
   /** Ends the call: the promise is rejected with the signal's reason. */
   readonly signal?: AbortSignal
-  /** Called now and then with how many runs have ended, of how many. */
+  /** Called with how many runs have ended, of how many: at least four times a second, and at the end. */
   readonly onProgress?: (done: number, total: number) => void
 }
 

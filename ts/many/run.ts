@@ -136,11 +136,13 @@ export class Many {
       const { list, first, stride, argument } = this.#given.columns[p]
       const [min, max] = box === null ? [-Infinity, Infinity] : [box.min[p], box.max[p]]
       const isSame = box === null && stride === 1 && isFloatArray(list)
-      if (isFloatArray(list) && isDetached(list)) throw new OptionError(argument, 'numbers until all are copied', list)
+      if (isFloatArray(list) && isDetached(list))
+        throw new OptionError(argument, 'numbers until all are copied', list)
       if (isSame) column.set(list.subarray(this.#copied, end), this.#copied)
       for (let run = this.#copied; run < end && !isSame; run++) {
         const x: unknown = list[first + run * stride]
-        if (typeof x !== 'number') throw new OptionError(`${argument}[${first + run * stride}]`, 'a number', x)
+        if (typeof x !== 'number')
+          throw new OptionError(`${argument}[${first + run * stride}]`, 'a number', x)
         column[run] = within(x, limitOf(min, run), limitOf(max, run))
       }
     }

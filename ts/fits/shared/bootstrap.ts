@@ -2,10 +2,10 @@
 
 import { OptionError } from '../../ground/errors.js'
 import type { Column } from '../../many/data.js'
+import type { Call } from '../../many/drive.js'
 import { Words } from '../../many/random.js'
 import type { ValuesOf } from '../../options/kinds.js'
 import { type bootstrapManyTable, drawers, MOST } from '../bootstrap.js'
-import type { Call } from '../../many/drive.js'
 import { CONVERGED } from '../reasons.js'
 import { NONE } from './arrow.js'
 import { type Ended, ending } from './ending.js'

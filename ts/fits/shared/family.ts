@@ -2,9 +2,9 @@
 
 import type { Column } from '../../many/data.js'
 import { numbersOf } from '../../many/data.js'
+import type { Call } from '../../many/drive.js'
 import type { Advancer } from '../../many/engines.js'
 import type { Compiled } from '../compiled.js'
-import type { Call } from '../../many/drive.js'
 import { inTriangle } from '../linear.js'
 import type { Parameter } from '../parameters.js'
 import type { Problem } from '../problem.js'

@@ -5,9 +5,9 @@ import type { FloatArray } from '../../ground/numbers.js'
 import { atOnce } from '../../ground/slices.js'
 import { Batch, type Shape } from '../../many/batch.js'
 import { type Column, sharedOf } from '../../many/data.js'
+import type { Call } from '../../many/drive.js'
 import type { Advancer } from '../../many/engines.js'
 import { cohortsOf, runsOfBatch } from '../../many/layout.js'
-import type { Call } from '../../many/drive.js'
 import { leave, take } from '../left.js'
 
 /** Groups at a time; data of their own make it fewer. */

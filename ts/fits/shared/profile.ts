@@ -1,7 +1,7 @@
 /** Profiles of a parameter that groups share, or that one has for itself, while all others follow. */
 
-import type { GivenOf } from '../../options/kinds.js'
 import type { Call } from '../../many/drive.js'
+import type { GivenOf } from '../../options/kinds.js'
 import { fromStep } from '../logarithms.js'
 import type { Parameter } from '../parameters.js'
 import type { profileManyTable } from '../profiled.js'

@@ -1,7 +1,7 @@
 /** How profiles of fits with shared parameters are asked for. */
 
-import { readOptions } from '../../options/read.js'
 import { drive, driveSync } from '../../many/drive.js'
+import { readOptions } from '../../options/read.js'
 import { profileManyTable } from '../profiled.js'
 import type { Ended } from './ending.js'
 import { type Profiled, profileShared, type SharedProfileOptions } from './profile.js'

@@ -1,0 +1,98 @@
+/** The main thread's longest turn while many runs and fits are computed, in CPU time. */
+
+import { existsSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { inChild } from '../children.js'
+
+/** Milliseconds that are promised, and half of them more for a machine that is busy. */
+const LONGEST = 50 * 1.5
+
+const setUp = `
+  const { readFileSync } = await import('node:fs')
+  const { adam, expression, fitMany, minimizeMany } = antigrad
+  // The main thread's alone: the engines' threads are free to work.
+  const cpu = () => Number(readFileSync(\`/proc/self/task/\${process.pid}/schedstat\`, 'utf8').split(' ')[0]) / 1e6
+  const fraction = (k) => ((k * 2654435761) >>> 0) / 2 ** 32
+  const columnOf = (length, from, to) => Float64Array.from({ length }, (_, k) => from + (to - from) * fraction(k + 1))
+  const startsOf = (count) => ({ x: columnOf(count, -2, 2), y: columnOf(count, -1, 3) })
+  const valley = expression('(1 - x)^2 + 100*(y - x^2)^2')
+  const decay = expression('a*exp(-b*t) + c')
+  const start = { a: 1, b: 1, c: 0 }
+  const curve = (rows, seed) => {
+    const t = Float64Array.from({ length: rows }, (_, k) => (4 * k) / rows)
+    return { t, y: t.map((at, k) => (2 + fraction(seed)) * Math.exp(-1.3 * at) + 0.5 + 0.2 * fraction(seed + k)) }
+  }
+  const curves = (count, rows) => ({ ...curve(rows, 1), y: Array.from({ length: count }, (_, k) => curve(rows, 7 * k + 1).y) })
+  /** The longest turn while something is done, from the call on. */
+  const longestTurn = async (work) => {
+    let [last, longest, isOver] = [cpu(), 0, false]
+    const turn = () => {
+      const now = cpu()
+      longest = Math.max(longest, now - last)
+      last = now
+      if (!isOver) setImmediate(turn)
+    }
+    setImmediate(turn)
+    await work()
+    await new Promise((resolve) => setImmediate(resolve))
+    isOver = true
+    return longest
+  }
+`
+
+/** By what is done: the work. */
+const works = {
+  'a million starts in one list': `
+    const list = Array.from(columnOf(1_000_000, -2, 2))
+    return longestTurn(() => minimizeMany(valley, list, adam(), { engine, maxIterations: 1 }))`,
+  'paths of many runs': `
+    const starts = startsOf(10_000)
+    return longestTurn(() => minimizeMany(valley, starts, adam(), { engine, maxIterations: 60, path: 1 }))`,
+  'data of many rows': `
+    const data = curve(100_000, 1)
+    const cost = expression('(a*exp(-b*t) + c - y)^2')
+    const starts = { a: [1, 2], b: [1, 1], c: [0, 0] }
+    return longestTurn(() => minimizeMany(cost, starts, adam({ lr: 0.1 }), { engine, data, maxIterations: 12 }))`,
+  'a fit of many rows': `
+    const data = curve(200_000, 1)
+    return longestTurn(() => fitMany(decay, data, { start, engine }))`,
+  'profiles of many fits': `
+    const found = await fitMany(decay, curves(engine === 'typescript' ? 300 : 2000, 20), { start, engine })
+    return longestTurn(() => found.profile())`,
+}
+
+describe.skipIf(!existsSync('/proc/self/schedstat'))('no turn takes more than 50 ms', () => {
+  describe.each(['native', 'wasm', 'typescript'])('%s', (engine) => {
+    test.each(Object.entries(works))(
+      '%s',
+      (_, work) => {
+        expect(inChild(`${setUp} const engine = '${engine}'; ${work}`)).toBeLessThan(LONGEST)
+      },
+      60_000,
+    )
+  })
+})
+
+describe.each(['wasm', 'typescript'])('%s: a long call', (engine) => {
+  const runs = engine === 'wasm' ? 60_000 : 20_000
+  const call = `minimizeMany(valley, startsOf(${runs}), adam({ lr: 1e-5 }), { ...options, engine: '${engine}', maxIterations: 3000 })`
+
+  test('reports progress several times a second, and is ended at once by a signal', () => {
+    const body = `${setUp}
+      const controller = new AbortController()
+      const told = []
+      const options = { signal: controller.signal, onProgress: () => told.push(performance.now()) }
+      const began = performance.now()
+      let aborted
+      setTimeout(() => {
+        aborted = cpu()
+        controller.abort(new Error('enough'))
+      }, 1500)
+      const message = await ${call}.then(() => 'it was quicker', ({ message }) => message)
+      return { message, reports: told.length, seconds: (performance.now() - began) / 1000, late: cpu() - aborted }`
+    const found = inChild(body) as { message: string; reports: number; seconds: number; late: number }
+    expect(found.message).toBe('enough')
+    expect(found.reports / found.seconds).toBeGreaterThan(2)
+    expect(found.late).toBeLessThan(LONGEST)
+  }, 60_000)
+})
