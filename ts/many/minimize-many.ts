@@ -12,7 +12,7 @@ import { Many } from './run.js'
  * loop gets its turn after 50 ms at the latest.
  *
  * @param objective an `expression`
- * @param starts as many as there are runs; copied, those behind half a million numbers in the next turns of the event loop
+ * @param starts as many as there are runs; copied
  * @param rule one that is elementwise, such as `adam()`
  * @throws (rejects with) OptionError as `minimize` does, before the first update; the signal's reason
  */

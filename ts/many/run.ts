@@ -5,12 +5,12 @@ import type { Region } from '../arena/memory.js'
 import type { Choice } from '../engines/choice.js'
 import { Expression, type Programs } from '../expressions/expression.js'
 import { Machine } from '../expressions/run.js'
-import { inMemory } from '../ground/copy.js'
+import { copyOf, inMemory } from '../ground/copy.js'
 import { OptionError } from '../ground/errors.js'
 import { isObject, ownProperties } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { SLICE, type Slices } from '../ground/slices.js'
-import { isDetached, isFloatArray } from '../ground/typed-arrays.js'
+import { isFloatArray } from '../ground/typed-arrays.js'
 import { type Box, limitOf, readBounds, within } from '../objectives/bounds.js'
 import { readOptions } from '../options/read.js'
 import type { OwnRule, Rule } from '../rules/definitions.js'
@@ -47,17 +47,12 @@ interface Found extends Omit<ManyResult, 'engine' | 'engineReasons' | 'paths' | 
   readonly reason: Numbers
 }
 
-/** Where runs start, as the user has it. */
-interface GivenStarts {
+/** A copy of the starts as the user passed them. */
+interface StartValues {
   readonly count: number
   readonly dtype: 'float32' | 'float64'
-  /** By parameter, where its numbers are. */
-  readonly columns: readonly {
-    readonly list: ArrayLike<number>
-    readonly first: number
-    readonly stride: number
-    readonly argument: string
-  }[]
+  /** Per parameter, the positions of its values in `list`. */
+  readonly columns: readonly { readonly list: FloatArray; readonly first: number; readonly stride: number }[]
 }
 
 const NONE = new Float64Array()
@@ -65,8 +60,6 @@ const NOTHING_FOUND: Found = {
   ...{ x: [], value: NONE, gradientNorm: NONE, change: NONE, iterations: NONE, reason: NONE },
 }
 
-/** Numbers of starts that are copied before a call returns: it takes a few milliseconds. */
-const AT_ONCE = 1 << 19
 /** Updates a call. */
 const UPDATES = 256
 /** Values that are computed between two pauses. */
@@ -76,10 +69,10 @@ export class Many {
   readonly choice: Choice<Advancer>
   readonly #programs: Programs
   readonly #data: readonly Column[]
-  /** Where runs start, and whose numbers the user still has: those of runs from `#copied` on. */
+  /** Starting points, in the box. */
   readonly #x: readonly FloatArray[]
-  readonly #given: GivenStarts
-  #copied = 0
+  readonly #given: StartValues
+  #placed = 0
   readonly #box: Box<number | FloatArray> | null
   readonly #count: number
   /** Runs that have the same options: their numbers, in order. */
@@ -117,7 +110,6 @@ export class Many {
     const { length } = parameters
     this.#box = readBounds(options.bounds, { names: parameters, length, dtype: this.#dtype, runs: count })
     this.#x = inMemory(count * length * this.#size, () => parameters.map(() => this.#numbers(count)))
-    this.#copy(Math.ceil(AT_ONCE / length))
     this.#sets = readSets(rule, options.each, this.#count)
     this.choice = chooseAdvancer(options)
     const { path, maxIterations } = options
@@ -128,25 +120,20 @@ export class Many {
     return this.#dtype === 'float32' ? new Float32Array(length) : new Float64Array(length)
   }
 
-  /** Copies starts of some more runs, into the box. */
-  #copy(runs: number): void {
+  /** Rounds the starts of some more runs to the dtype, and moves them into the box. */
+  #place(runs: number): void {
     const box = this.#box
-    const end = Math.min(this.#given.count, this.#copied + runs)
+    const end = Math.min(this.#given.count, this.#placed + runs)
     for (const [p, column] of this.#x.entries()) {
-      const { list, first, stride, argument } = this.#given.columns[p]
+      const { list, first, stride } = this.#given.columns[p]
       const [min, max] = box === null ? [-Infinity, Infinity] : [box.min[p], box.max[p]]
-      const isSame = box === null && stride === 1 && isFloatArray(list)
-      if (isFloatArray(list) && isDetached(list))
-        throw new OptionError(argument, 'numbers until all are copied', list)
-      if (isSame) column.set(list.subarray(this.#copied, end), this.#copied)
-      for (let run = this.#copied; run < end && !isSame; run++) {
-        const x: unknown = list[first + run * stride]
-        if (typeof x !== 'number')
-          throw new OptionError(`${argument}[${first + run * stride}]`, 'a number', x)
-        column[run] = within(x, limitOf(min, run), limitOf(max, run))
+      const isSame = box === null && stride === 1
+      if (isSame) column.set(list.subarray(this.#placed, end), this.#placed)
+      for (let run = this.#placed; run < end && !isSame; run++) {
+        column[run] = within(list[first + run * stride], limitOf(min, run), limitOf(max, run))
       }
     }
-    this.#copied = end
+    this.#placed = end
   }
 
   /** Batches that are to be advanced, one behind the other; what a call has ended is in the result then. */
@@ -178,12 +165,12 @@ export class Many {
     this.options.onProgress?.(this.#done + ended, this.#count)
   }
 
-  /** Copies what is left of starts, and makes room for results. */
+  /** Places the starts, and makes room for results. */
   *#begin(): Slices<void> {
     const { parameters } = this.#programs
     const count = this.#count
-    while (this.#copied < count) {
-      this.#copy(Math.ceil(SLICE / parameters.length))
+    while (this.#placed < count) {
+      this.#place(Math.ceil(SLICE / parameters.length))
       yield
     }
     const bytes = count * (8 * (parameters.length + 4) + 1)
@@ -303,7 +290,7 @@ function boxOf(box: Box<number | FloatArray> | null, runs: Uint32Array): Box<num
   return { min: limits(box.min), max: limits(box.max) }
 }
 
-function readStarts(starts: Starts, parameters: readonly string[]): GivenStarts {
+function readStarts(starts: Starts, parameters: readonly string[]): StartValues {
   const isList = isFloatArray(starts) || Array.isArray(starts)
   if (isList) {
     const flat = starts as ArrayLike<number>
@@ -312,9 +299,8 @@ function readStarts(starts: Starts, parameters: readonly string[]): GivenStarts 
       const expected = `${parameters.length} numbers a run: ${parameters.join(', ')}`
       throw new OptionError('starts', expected, `${flat.length} numbers`)
     }
-    const columns = parameters.map((_, p) => {
-      return { list: flat, first: p, stride: parameters.length, argument: 'starts' }
-    })
+    const list = copyStarts('starts', flat)
+    const columns = parameters.map((_, p) => ({ list, first: p, stride: parameters.length }))
     return { columns, count, dtype: dtypeOf([flat]) }
   }
   if (!isObject(starts)) {
@@ -340,10 +326,23 @@ function readStarts(starts: Starts, parameters: readonly string[]): GivenStarts 
       )
     }
   }
-  const all = columns.map((list, p) => {
-    return { list, first: 0, stride: 1, argument: `starts: ${parameters[p]}` }
+  const all = columns.map((column, p) => {
+    return { list: copyStarts(`starts: ${parameters[p]}`, column), first: 0, stride: 1 }
   })
   return { columns: all, count: first.length, dtype: dtypeOf(columns) }
+}
+
+/** Copies a list at once, as the user may change it while the runs go on. */
+function copyStarts(argument: string, list: ArrayLike<unknown>): FloatArray {
+  if (isFloatArray(list)) return copyOf(list)
+  const { length } = list
+  const copy = inMemory(8 * length, () => new Float64Array(length))
+  for (let i = 0; i < length; i++) {
+    const x = list[i]
+    if (typeof x !== 'number') throw new OptionError(`${argument}[${i}]`, 'a number', x)
+    copy[i] = x
+  }
+  return copy
 }
 
 const dtypeOf = (columns: readonly ArrayLike<number>[]): 'float32' | 'float64' =>
