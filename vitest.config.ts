@@ -6,23 +6,24 @@ const folders = ['test/package/**/*.test.ts', 'test/page/**/*.test.ts']
 // What other work on the machine would change: times, threads at rest, memory.
 const alone = ['test/**/timing/*.test.ts', 'test/lifetime.test.ts']
 
+// The longest names first, as an alias is whatever a name begins with.
+const entries = ['antigrad/bullmq', 'antigrad/chunks', 'antigrad/files', 'antigrad/tfjs', 'antigrad']
+const aliases = (urlOf: (entry: string) => URL | string) =>
+  Object.fromEntries(entries.map((entry) => [entry, fileURLToPath(urlOf(entry))]))
+// Tests import the package by its name, as users do, and get what the set-up built: its modules, which bundlers take,
+const modules = aliases((entry) => new URL(`dist${entry.slice(8)}/index.js`, import.meta.url))
+// or the files that Node takes by the exports of package.json.
+const nodes = aliases((entry) => import.meta.resolve(entry))
+
 const project = (
   name: string,
   include: string[],
   exclude: readonly string[] | undefined,
   maxWorkers: number,
   groupOrder: number,
+  alias = modules,
 ) => ({
-  // Tests import the package by its name, as users do, and get what the set-up built.
-  resolve: {
-    alias: {
-      'antigrad/bullmq': fileURLToPath(new URL('dist/bullmq/index.js', import.meta.url)),
-      'antigrad/chunks': fileURLToPath(new URL('dist/chunks/index.js', import.meta.url)),
-      'antigrad/files': fileURLToPath(new URL('dist/files/index.js', import.meta.url)),
-      'antigrad/tfjs': fileURLToPath(new URL('dist/tfjs/index.js', import.meta.url)),
-      antigrad: fileURLToPath(new URL('dist/index.js', import.meta.url)),
-    },
-  },
+  resolve: { alias },
   test: {
     ...{ name, include, maxWorkers, sequence: { groupOrder } },
     // Vitest's own, and that of its command line, where there is none.
@@ -43,6 +44,8 @@ export default defineConfig({
     projects: [
       project('package', folders, alone, workers, 0),
       project('typescript', ['test/**/*.test.ts'], [...folders, ...alone], workers, 0),
+      // Entries that are bundles of their own in Node.
+      project('node', ['test/files/*.test.ts', 'test/tfjs.test.ts'], undefined, workers, 0, nodes),
       // Afterwards, one by one.
       project('alone', alone, undefined, 1, 1),
     ],

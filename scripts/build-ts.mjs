@@ -102,28 +102,40 @@ const oneModule = {
 const symbol = 'antigrad.modules'
 const moduleIn = (file, name) => `require('${file}')[Symbol.for('${symbol}')]['${name}']`
 
+/** Modules of the one file that other files import, by the modules of dist that they stand for. */
+const taken = new Map([
+  ['chunks/index.js', 'chunks/index.js'],
+  // Processes of chunks take the library by one module.
+  ['chunks/library.js', 'chunks/inner.js'],
+])
+
 /**
- * Files that have the classes and the addon of that one file.
+ * Files that have the classes, the state and the addon of that one file: every module of dist is the one there, but for
+ * those of a folder.
  * @param file where it is from there
- * @param found what an import of a module of dist becomes: one of `shared`, or what esbuild takes
+ * @param folder whose modules are in the file itself
+ * @param found what an import of a module becomes instead, if anything
  */
-const ofOneLibrary = (file, found) => ({
+const ofOneLibrary = (file, folder, found = () => undefined) => ({
   name: 'one library',
   setup: ({ onResolve, onLoad }) => {
-    onResolve({ filter: /^\./, namespace: 'file' }, ({ path, importer, resolveDir }) =>
-      importer.includes('node_modules') ? undefined : found(relative('dist', join(resolveDir, path))),
-    )
+    onResolve({ filter: /^\./, namespace: 'file' }, ({ path, importer, resolveDir }) => {
+      const module = relative('dist', join(resolveDir, path))
+      if (importer.includes('node_modules') || module.startsWith(`${folder}/`)) return undefined
+      const other = found(module)
+      if (other !== undefined) return other
+      if (!taken.has(module)) taken.set(module, module)
+      return { path: taken.get(module), namespace: 'shared' }
+    })
     onResolve({ filter: /./, namespace: 'shared' }, ({ path }) => ({ path, external: true }))
     onLoad({ filter: /./, namespace: 'shared' }, ({ path }) => ({
       contents: `module.exports = ${moduleIn(file, path)}`,
     }))
   },
 })
-const shared = (path) => ({ path, namespace: 'shared' })
 
 // The command line is one file: to read some 300 modules takes Node three times as long. It has what it uses of other
 // packages, so that whoever installs antigrad for the library alone installs nothing else, but nothing of the library.
-const taken = new Set(['chunks/index.js', 'chunks/inner.js'])
 const { metafile } = await build({
   ...node,
   entryPoints: ['dist/command-line/cli.js'],
@@ -137,13 +149,9 @@ const { metafile } = await build({
   },
   metafile: true,
   plugins: [
-    ofOneLibrary('../node/index.js', (module) => {
-      if (module.startsWith('command-line/')) return
-      if (module === 'bullmq/index.js') return { path: '../node/bullmq/index.js', external: true }
-      if (module === 'chunks/library.js') return shared('chunks/inner.js')
-      taken.add(module)
-      return shared(module)
-    }),
+    ofOneLibrary('../node/index.js', 'command-line', (module) =>
+      module === 'bullmq/index.js' ? { path: '../node/bullmq/index.js', external: true } : undefined,
+    ),
   ],
 })
 const inputs = Object.keys(metafile.inputs).map(
@@ -168,15 +176,34 @@ await build({
   logLevel: 'warning',
 })
 
+// What users import beside the library. The queue's processes run what the command line's do.
+const queue = {
+  external: ['bullmq', 'ioredis'],
+  banner: { js: "const here = require('node:url').pathToFileURL(__dirname + '/../../bullmq/index.js').href" },
+  define: { 'import.meta.url': 'here' },
+}
+const entries = { files: {}, tfjs: {}, bullmq: queue }
+for (const [entry, options] of Object.entries(entries)) {
+  await build({
+    ...node,
+    ...options,
+    entryPoints: [`dist/${entry}/index.js`],
+    outfile: `dist/node/${entry}/index.js`,
+    format: 'cjs',
+    plugins: [ofOneLibrary('../index.js', entry)],
+  })
+}
+
 // In Node `import` and `require` get this one file, so that a program in which both happen has one
 // class of each error, and one addon. It is readable: an error that nobody catches prints the line that throws.
+const shared = [...new Set(taken.values())]
 await build({
   ...node,
   stdin: {
     contents: `export * from './index.js'
-      ${[...taken].map((module, i) => `import * as m${i} from './${module}'`).join('\n')}
+      ${shared.map((module, i) => `import * as m${i} from './${module}'`).join('\n')}
       Object.defineProperty(module.exports, Symbol.for('${symbol}'), {
-        value: { ${[...taken].map((module, i) => `'${module}': m${i}`)} }
+        value: { ${shared.map((module, i) => `'${module}': m${i}`)} }
       })`,
     resolveDir: 'dist',
   },
@@ -186,54 +213,23 @@ await build({
   plugins: [oneModule],
 })
 writeFileSync('dist/node/package.json', '{ "type": "commonjs" }\n')
-// What is imported beside it.
-const entries = ['files', 'tfjs']
-for (const entry of entries) {
-  await build({
-    ...node,
-    entryPoints: [`dist/${entry}/index.js`],
-    outfile: `dist/node/${entry}/index.js`,
-    format: 'cjs',
-    plugins: [
-      {
-        name: 'one library',
-        setup: ({ onResolve }) =>
-          onResolve({ filter: /^\.\.\/(optimizer|ground\/errors|rules\/index)\.js$/ }, () => ({
-            path: '../index.js',
-            external: true,
-          })),
-      },
-    ],
-  })
-}
-// The queue's too; the processes that it starts run what the command line's do.
-await build({
-  ...node,
-  entryPoints: ['dist/bullmq/index.js'],
-  outfile: 'dist/node/bullmq/index.js',
-  format: 'cjs',
-  external: ['bullmq', 'ioredis'],
-  banner: { js: "const here = require('node:url').pathToFileURL(__dirname + '/../../bullmq/index.js').href" },
-  define: { 'import.meta.url': 'here' },
-  plugins: [
-    ofOneLibrary('../index.js', (module) => (module === 'chunks/inner.js' ? shared(module) : undefined)),
-  ],
-})
 // esbuild's helper walks inherited properties too: one on Object.prototype would make the import throw.
-for (const file of [
-  'node/index.js',
-  'node/bullmq/index.js',
-  ...entries.map((entry) => `node/${entry}/index.js`),
-]) {
-  const text = readFileSync(`dist/${file}`, 'utf8')
+for (const entry of ['', ...Object.keys(entries).map((name) => `${name}/`)]) {
+  const file = `dist/node/${entry}index.js`
+  const text = readFileSync(file, 'utf8')
   const loop = /for \(var (\w+) in (\w+)\)(?=\s+__defProp\(target, \1,)/
-  if (!loop.test(text)) throw new Error(`dist/${file} has no helper __export`)
-  writeFileSync(`dist/${file}`, text.replace(loop, 'for (var $1 of Object.keys($2))'))
+  if (!loop.test(text)) throw new Error(`${file} has no helper __export`)
+  writeFileSync(file, text.replace(loop, 'for (var $1 of Object.keys($2))'))
 }
 const require = createRequire(import.meta.url)
 const namesIn = (folder) => Object.keys(require(`../${folder}/index.js`))
 const names = namesIn('dist/node')
 const modulesOfOne = require('../dist/node/index.js')[Symbol.for(symbol)]
+for (const [module, other] of taken) {
+  const exported = Object.keys(await import(`../dist/${module}`))
+  const missing = exported.filter((name) => !(name in modulesOfOne[other]))
+  if (missing.length > 0) throw new Error(`${other} of dist/node/index.js, for ${module}: no ${missing.join(', ')}`)
+}
 mkdirSync('dist/node/chunks')
 writeFileSync(
   'dist/node/chunks/index.js',
@@ -249,7 +245,7 @@ const require = createRequire(import.meta.url)
 export const { ${Object.keys(modulesOfOne['chunks/inner.js'])} } = ${moduleIn('../node/index.js', 'chunks/inner.js')}
 `,
 )
-const added = [...entries, 'bullmq', 'chunks']
+const added = [...Object.keys(entries), 'chunks']
 for (const folder of ['dist/node', ...added.map((entry) => `dist/node/${entry}`)]) {
   const list = namesIn(folder).join(',\n  ')
   writeFileSync(`${folder}/index.mjs`, `export {\n  ${list},\n} from './index.js'\n`)

@@ -69,7 +69,7 @@ const parts = {
   rust: () => ({ ready: setupForRust, chains: [rust] }),
   typescript: (given) => ({
     ready: () => setup({ lint: true, trial: true }),
-    chains: [[...typescript, vitest(['typescript'], ...given)]],
+    chains: [[...typescript, vitest(['typescript', 'node'], ...given)]],
     afterwards: [vitest(['alone'], '--exclude=test/page/**', ...given)],
   }),
   package: (given) => ({
@@ -79,7 +79,7 @@ const parts = {
   }),
   all: (given) => ({
     ready: () => setup({ lint: true, trial: true, ...browsers }),
-    chains: [[...typescript, vitest(['package', 'typescript'], ...given)], rust],
+    chains: [[...typescript, vitest(['package', 'typescript', 'node'], ...given)], rust],
     afterwards: [vitest(['alone'], ...given)],
   }),
   // The package, as it is installed, in all other runtimes.
