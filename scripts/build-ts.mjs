@@ -228,7 +228,8 @@ const modulesOfOne = require('../dist/node/index.js')[Symbol.for(symbol)]
 for (const [module, other] of taken) {
   const exported = Object.keys(await import(`../dist/${module}`))
   const missing = exported.filter((name) => !(name in modulesOfOne[other]))
-  if (missing.length > 0) throw new Error(`${other} of dist/node/index.js, for ${module}: no ${missing.join(', ')}`)
+  if (missing.length > 0)
+    throw new Error(`${other} of dist/node/index.js, for ${module}: no ${missing.join(', ')}`)
 }
 mkdirSync('dist/node/chunks')
 writeFileSync(

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream'
 import { AntigradError, adam, equations, expression, minimizeManySync, Optimizer } from 'antigrad'
 import { fromTorch, openFile, readFile } from 'antigrad/files'
 import { nameOf, readPlan } from '../../dist/chunks/plan.js'
+import { readCheckpoint } from '../../dist/files/checkpoints.js'
 import { crc32 } from '../../dist/files/crc32.js'
 import { readCsv } from '../../dist/tables/read-csv.js'
 import * as fits from '../../page/src/fit/state.js'
@@ -79,8 +80,7 @@ function makeSound(header: unknown, bytes: Uint8Array): void {
   const tensors = Object(header) as Record<string, { data_offsets?: unknown } | undefined>
   const metadata = Object(tensors.__metadata__) as Record<string, unknown>
   const shown = (part: Uint8Array) => crc32(part).toString(16).padStart(8, '0')
-  const { 'antigrad.run': run, 'antigrad.tensors': sums } = metadata
-  if (typeof run === 'string') metadata['antigrad.run.crc32'] = shown(Buffer.from(run))
+  const { 'antigrad.tensors': sums, 'antigrad.texts': _, ...texts } = metadata
   const list = typeof sums === 'string' ? parsed(() => JSON.parse(sums)) : null
   if (!Array.isArray(list)) return
   const whole = list.map((pair) => {
@@ -90,7 +90,12 @@ function makeSound(header: unknown, bytes: Uint8Array): void {
       ? [name, shown(bytes.subarray(Number(offsets[0]), Number(offsets[1])))]
       : pair
   })
-  metadata['antigrad.tensors'] = JSON.stringify(whole)
+  const summed = JSON.stringify(whole)
+  const all = Object.entries({ ...texts, 'antigrad.tensors': summed })
+  metadata['antigrad.tensors'] = summed
+  metadata['antigrad.texts'] = JSON.stringify(
+    all.map(([name, text]) => [name, shown(Buffer.from(`${text}`))]),
+  )
 }
 
 /** What comes of it; null where it is refused. */
@@ -134,6 +139,9 @@ export const readers: Readonly<Record<Target, (text: string) => unknown>> = {
       await taken(() => file.bytes(name))
     }
     if (size > bytes.length) throw new Error(`${size} of ${bytes.length} bytes`)
+    const checkpoint = await taken(() => readCheckpoint(blob))
+    if (checkpoint !== null && !(Number.isSafeInteger(checkpoint.step) && checkpoint.step >= 0))
+      throw new Error(`a checkpoint of step ${checkpoint.step}`)
     for (const read of [readFile, fromTorch]) {
       const saved = await taken(() => read(blob))
       const optimizer = saved && (await taken(async () => Optimizer.load(saved, { onWarning: () => {} })))

@@ -5,19 +5,23 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  promises,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { adam, Optimizer, OptionError } from 'antigrad'
+import { adam, Optimizer, OptionError, sgd } from 'antigrad'
 import { checkpoints } from 'antigrad/files'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { home } from '../children.js'
 import { random } from '../helpers.js'
+import { nested } from './nested.js'
 
 let folder: string
 beforeEach(() => {
@@ -87,6 +91,73 @@ test('a damaged one is left out, and said', async () => {
   await kept.save(optimizer)
   expect(existsSync(left)).toBe(false)
   expect(existsSync(join(folder, 'notes.txt'))).toBe(true)
+})
+
+test('each bit that is another one is found, or changes nothing', async () => {
+  const path = await checkpoints(folder).save(new Optimizer({ w: Float32Array.of(3, 4) }, sgd({ lr: 0.1 })), {
+    step: 12_345,
+    metrics: { loss: 0.0625, best: NaN },
+  })
+  const [whole, bytes] = [await checkpoints(folder).latest(), readFileSync(path)]
+  const expected = JSON.stringify({ ...whole, path: '' })
+  const silent: number[] = []
+  const harmless: number[] = []
+  // Several folders, as most of the time is waited for the disk.
+  const LANES = 8
+  const lane = async (k: number) => {
+    const kept = checkpoints(join(folder, `${k}`), { onWarning() {} })
+    expect(await kept.latest()).toBeNull()
+    const file = join(folder, `${k}`, '000001-step-12345.safetensors')
+    for (let bit = k; bit < 8 * bytes.length; bit += LANES) {
+      const other = Buffer.from(bytes)
+      other[bit >> 3] ^= 1 << (bit & 7)
+      writeFileSync(file, other)
+      const found = await kept.latest()
+      if (found === null) continue
+      const isSame = JSON.stringify({ ...found, path: '' }) === expected
+      ;(isSame ? harmless : silent).push(bit)
+    }
+  }
+  await Promise.all(Array.from({ length: LANES }, (_, k) => lane(k)))
+  expect(silent).toEqual([])
+  // The key of the list of checksums itself, which this version has to have.
+  expect(harmless.length).toBeLessThan(bytes.length / 10)
+}, 120_000)
+
+test('of a folder in which another process saves the newest whole one is found', async () => {
+  const kept = checkpoints(folder, { onWarning: (message) => expect(message).toBe('') })
+  await kept.save(fresh(), { step: 1 })
+  const { readdir } = promises
+  let saves = 0
+  // Each time that somebody has seen what there is, something else is there.
+  const other = async () => {
+    const names = await readdir(folder)
+    if (++saves <= 3) renameSync(join(folder, names[0]), join(folder, `00000${saves + 1}-step-1.safetensors`))
+    return names
+  }
+  try {
+    Object.assign(promises, { readdir: other })
+    syncBuiltinESMExports()
+    expect(await kept.latest()).toMatchObject({ step: 1, skipped: [] })
+    expect(saves).toBe(4)
+  } finally {
+    Object.assign(promises, { readdir })
+    syncBuiltinESMExports()
+  }
+})
+
+test('a run that is nested too deep is left out, and so is what leads to nothing', async () => {
+  const onWarning = vi.fn()
+  const kept = checkpoints(folder, { onWarning })
+  await kept.save(fresh(), { step: 1 })
+  writeFileSync(join(folder, '000002-step-2.safetensors'), nested(50_000))
+  const found = await kept.latest()
+  expect(found?.step).toBe(1)
+  expect(found?.skipped).toHaveLength(1)
+  expect(found?.skipped[0].reason).toContain("expected a run's JSON, got")
+  if (process.platform === 'win32') return
+  symlinkSync('nowhere', join(folder, '000003-step-3.safetensors'))
+  expect(await kept.latest()).toMatchObject({ step: 1 })
 })
 
 test('a folder of such a name is left out, said, and stays', async () => {

@@ -1,13 +1,16 @@
 /** Files of Python's safetensors, well formed, malformed and odd: `data/safetensors/contents.json` says what is in them. */
 
-import { readFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { adam, Optimizer } from 'antigrad'
 import { FileError, openFile, toBlob, writeFile } from 'antigrad/files'
 import { describe, expect, test } from 'vitest'
 import { crc32 } from '../../dist/files/crc32.js'
 import { fromFloat16, toBfloat16, toFloat16 } from '../../dist/files/halves.js'
+import { home } from '../children.js'
+import { fileOf as bytesIn } from './nested.js'
 
 const folder = new URL('../data/safetensors/', import.meta.url)
 const bytesOf = (file: string) => readFileSync(new URL(file, folder))
@@ -73,10 +76,7 @@ describe.each(ways)('from %s', (_, open) => {
 })
 
 /** A file of a header and so many bytes. */
-const fileOf = (header: string, bytes = 0): Blob => {
-  const text = new TextEncoder().encode(header)
-  return new Blob([new BigUint64Array([BigInt(text.length)]), text, new Uint8Array(bytes)])
-}
+const fileOf = (header: string, bytes = 0) => new Blob([bytesIn(header, bytes) as BlobPart])
 const one = (info: string) => `{"a":${info}}`
 
 test.each([
@@ -108,8 +108,28 @@ test.each([
   ['a byte order mark', '\ufeff{}', 0],
   ['a text behind', '{}x', 0],
   ['nothing', '', 0],
+  ['lists in one another', one(`{"dtype":"U8","shape":${'['.repeat(50_000)}`), 0],
+  ['a string that does not end', '{"a', 0],
 ])('a header with %s is refused', async (_, header, bytes) => {
   await expect(openFile(fileOf(header, bytes))).rejects.toThrow(FileError)
+})
+
+test.each([
+  ['in one another', (count: number) => '['.repeat(count)],
+  ['beside one another', (count: number) => `${'[],'.repeat(count / 2)}[]]`],
+])('49 million brackets %s are refused with little memory', (_, brackets) => {
+  const path = join(mkdtempSync(join(tmpdir(), 'antigrad-brackets-')), 'file')
+  writeFileSync(path, bytesIn(`{"a":[${brackets(49e6)}}`))
+  const script = `const { openFile } = require('antigrad/files')
+    openFile(${JSON.stringify(path)}).catch((error) => console.log(error.name, process.resourceUsage().maxRSS >> 10))`
+  const flags = ['--max-old-space-size=300', '-e', script]
+  const { stdout, stderr } = spawnSync(process.execPath, flags, { cwd: home, encoding: 'utf8' })
+  rmSync(dirname(path), { recursive: true })
+  expect(stderr).toBe('')
+  const [name, mib] = stdout.trim().split(' ')
+  expect(name).toBe('FileError')
+  // Its bytes, the text and what Node takes.
+  expect(Number(mib)).toBeLessThan(500)
 })
 
 test.each([

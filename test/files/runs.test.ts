@@ -6,6 +6,7 @@ import {
   chmodSync,
   existsSync,
   lstatSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -43,6 +44,7 @@ import { dtypes, noise } from '../helpers.js'
 import { decode, encode, goOn } from '../model/going-on.js'
 import { longRun } from '../model/long-run.js'
 import { variants } from '../support.js'
+import { fileOf, nested } from './nested.js'
 
 let folder: string
 beforeAll(() => {
@@ -117,9 +119,9 @@ test('names, shapes and the rest are as the docs say', async () => {
   expect([...file.metadata.keys()]).toEqual([
     'antigrad.version',
     'antigrad.run',
-    'antigrad.run.crc32',
     'step',
     'antigrad.tensors',
+    'antigrad.texts',
   ])
   await file.close()
 })
@@ -176,6 +178,13 @@ const changes: readonly (readonly [string, (optimizer: Large, before: Saved) => 
     (optimizer) => {
       optimizer.grow('w', numbers(9, 10))
       optimizer.grow('frozen', numbers(9, 10))
+    },
+  ],
+  [
+    'grow, and a step of rows',
+    (optimizer) => {
+      optimizer.grow('w', numbers(9, 10))
+      optimizer.step({ w: rows([3, W + 9], numbers(7, 2)) } as never)
     },
   ],
   ['restore', (optimizer, before) => optimizer.restore(before)],
@@ -447,6 +456,49 @@ test.skipIf(process.platform === 'win32')('a link stays one, and a file keeps it
   expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([])
 })
 
+test.skipIf(process.platform === 'win32')('a link to what is not there yet stays one', async () => {
+  const inner = join(folder, 'inner')
+  mkdirSync(join(inner, 'deep'), { recursive: true })
+  const [first, second, through] = [fresh(), fresh(), join(folder, 'through')]
+  symlinkSync(join(inner, 'deep'), through)
+  // By a link that leads on, whose `..` is that of the folder where it lies.
+  symlinkSync('../target.safetensors', join(inner, 'deep', 'next'))
+  symlinkSync(join(through, 'next'), first)
+  symlinkSync(first, second)
+  await writeFile(second, large())
+  expect([first, second, join(through, 'next')].map((path) => lstatSync(path).isSymbolicLink())).toEqual([
+    true,
+    true,
+    true,
+  ])
+  expect(readdirSync(inner).sort()).toEqual(['deep', 'target.safetensors'])
+  expect(Optimizer.load(await readFile(second)).updates).toBe(1)
+  const loop = fresh()
+  symlinkSync(loop, loop)
+  await expect(writeFile(loop, large())).rejects.toThrow('ELOOP')
+})
+
+test.each([
+  ['242 bytes', 'n'.repeat(242)],
+  ['243 bytes', 'n'.repeat(243)],
+  ['255 bytes', 'n'.repeat(255)],
+  ['252 bytes in 63 characters', '\u{1f600}'.repeat(63)],
+])('a name of %s', async (_, name) => {
+  const optimizer = new Optimizer({ w: Float32Array.of(1) }, adam())
+  const path = join(folder, name)
+  await writeFile(path, optimizer)
+  await writeFile(path, optimizer)
+  expect(encode(await readFile(path))).toBe(encode(optimizer.save()))
+  rmSync(path)
+})
+
+test('a name that no file can have is the file system’s error, before anything is written', async () => {
+  const names = readdirSync(folder)
+  const optimizer = new Optimizer({ w: Float32Array.of(1) }, adam())
+  await expect(writeFile(join(folder, 'n'.repeat(300)), optimizer)).rejects.toThrow('ENAMETOOLONG')
+  expect(readdirSync(folder)).toEqual(names)
+})
+
 test.skipIf(process.platform === 'win32')('what is no file is not replaced', async () => {
   const pipe = fresh()
   spawnSync('mkfifo', [pipe])
@@ -482,6 +534,36 @@ describe('damage', () => {
     }
   })
 
+  test('in lists without end', async () => {
+    await expect(readFile(new Blob([nested(50_000) as BlobPart]))).rejects.toThrow(
+      "metadata: antigrad.run: expected a run's JSON, got",
+    )
+  })
+
+  test('in texts that stand beside the tensors', async () => {
+    const metadata = { by: 'me' }
+    const bytes = Buffer.from(await (await toBlob(optimizer, { what: 'params', metadata })).arrayBuffer())
+    bytes[bytes.indexOf('"me"') + 1] ^= 1
+    await expect(openFile(new Blob([bytes]))).rejects.toThrow('metadata: by: expected the checksum')
+  })
+
+  test('without the checksums of texts', async () => {
+    const bytes = Buffer.from(await (await toBlob(optimizer)).arrayBuffer())
+    bytes[bytes.indexOf('"antigrad.texts"') + 1] ^= 2
+    await expect(readFile(new Blob([bytes]))).rejects.toThrow(
+      "metadata: antigrad.texts: expected each text's",
+    )
+  })
+
+  test('texts that others have added are theirs', async () => {
+    const bytes = Buffer.from(await (await toBlob(optimizer)).arrayBuffer())
+    const end = 8 + Number(bytes.readBigUInt64LE())
+    const header = JSON.parse(bytes.toString('utf8', 8, end))
+    header.__metadata__.note = 'theirs'
+    const other = new Blob([fileOf(JSON.stringify(header)) as BlobPart, bytes.subarray(end)])
+    expect(encode(await readFile(other))).toBe(encode(optimizer.save()))
+  })
+
   test('a file that ends too early, or becomes shorter while it is read', async () => {
     const path = fresh()
     await writeFile(path, large())
@@ -504,16 +586,18 @@ describe('damage', () => {
 describe('a file of each version of the format', () => {
   const checkpoint = (version: number) =>
     JSON.parse(readFileSync(new URL(`../data/checkpoint-${version}.json`, import.meta.url), 'utf8'))
-  const fileOf = (dtype: string) => new URL(`../data/run-1-${dtype}.safetensors`, import.meta.url)
+  const versions = [1, 2].flatMap((version) => dtypes.map((dtype) => [version, dtype] as const))
 
-  test.each(dtypes)('1, %s', async (dtype) => {
+  test.each(versions)('%i, %s', async (version, dtype) => {
+    const file = new URL(`../data/run-${version}-${dtype}.safetensors`, import.meta.url)
     const saved = decode(JSON.stringify(checkpoint(2)[dtype].saved))
-    if (process.env.ANTIGRAD_WRITE_CHECKPOINT && !existsSync(fileOf(dtype)))
+    if (process.env.ANTIGRAD_WRITE_CHECKPOINT && !existsSync(file))
       writeFileSync(
-        fileOf(dtype),
+        file,
         Buffer.from(await (await toBlob(Optimizer.load(saved, { onWarning() {} }))).arrayBuffer()),
       )
-    const read = await readFile(fileOf(dtype))
+    expect((await openFile(file)).metadata.get('antigrad.version')).toBe(`${version}`)
+    const read = await readFile(file)
     const load = (run: Saved) => Optimizer.load<unknown, Rule>(run, { onWarning() {} })
     expect(encode(load(read).save())).toBe(encode(load(saved).save()))
   })

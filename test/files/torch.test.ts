@@ -3,12 +3,15 @@
  * `data/groups.json`, as the lines of Python in docs/files.md write it. They go on here, and back.
  */
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { adam, adamw, cosine, lion, Optimizer, OptionError, type Rule, rmsprop, sgd } from 'antigrad'
 import { FileError, fromTorch, openFile, toBlob, toTorch } from 'antigrad/files'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { home } from '../children.js'
+import { fileOf as bytesIn } from './nested.js'
 
 interface Run {
   readonly system: string
@@ -171,4 +174,46 @@ test('Adam whose decay is decoupled is AdamW, and AdamW whose is not is Adam', a
   expect(await ruleOf('Adam', false)).toBe('adam')
   expect(await ruleOf('AdamW', true)).toBe('adamw')
   expect(await ruleOf('AdamW', false)).toBe('adam')
+})
+
+/** Adam with one parameter, after so many updates. */
+function after(step: number, betas: readonly number[]): Uint8Array {
+  const tensors = ['params/0', 'exp_avg/0', 'exp_avg_sq/0'].map((name, k) => [
+    name,
+    { dtype: 'F32', shape: [1], data_offsets: [8 + 4 * k, 12 + 4 * k] },
+  ])
+  const metadata = { 'torch.optim': 'Adam', param_groups: groups({ lr: 0.1, betas }) }
+  const counted = { 'step/0': { dtype: 'F64', shape: [], data_offsets: [0, 8] } }
+  const header = { __metadata__: metadata, ...counted, ...Object.fromEntries(tensors) }
+  const bytes = Buffer.from(bytesIn(JSON.stringify(header), 20))
+  bytes.writeDoubleLE(step, bytes.length - 20)
+  return bytes
+}
+
+test.each([
+  [0.9, 0.999],
+  [1 - 2 ** -53, 1 - 1e-9],
+])('2⁵³ − 2 updates with β %d and %d are read at once', (...betas) => {
+  const path = join(folder, 'many')
+  writeFileSync(path, after(2 ** 53 - 2, betas))
+  const script = `const { fromTorch } = require('antigrad/files')
+    fromTorch(${JSON.stringify(path)}).then(({ tensors }) => console.log(JSON.stringify(tensors[0].clock)))`
+  const child = spawnSync(process.execPath, ['-e', script], { cwd: home, encoding: 'utf8', timeout: 60_000 })
+  expect(child).toMatchObject({ signal: null, stderr: '' })
+  const { t, product1, product2 } = JSON.parse(child.stdout)
+  expect(t).toBe(2 ** 53 - 2)
+  expect(product1).toBeCloseTo(betas[0] === 0.9 ? 0 : Math.exp(-1), 9)
+  expect(product2).toBeCloseTo(0, 9)
+})
+
+test('a million updates are multiplied one by one, and more of them to the last digits', async () => {
+  const clockOf = async (t: number) => {
+    const { tensors } = await fromTorch(new Blob([after(t, [0.9, 1 - 1e-7]) as BlobPart]))
+    return (tensors[0].clock as { product2: number }).product2
+  }
+  let product = 1
+  for (let k = 0; k < 2 ** 20; k++) product *= 1 - 1e-7
+  expect(await clockOf(2 ** 20)).toBe(product)
+  expect(await clockOf(2 ** 20 + 5)).toBeCloseTo(product * (1 - 1e-7) ** 5, 14)
+  expect(await clockOf(1e7)).toBeCloseTo((1 - 1e-7) ** 1e7, 9)
 })

@@ -3,11 +3,14 @@
 import { openFolder, openSink, TEMPORARY } from '#disk'
 import { OptionError } from '../ground/errors.js'
 import { isRecord, ownProperties } from '../ground/given.js'
+import { isCount } from '../ground/numbers.js'
 import { anything, callback, orNull, whole } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
-import { runIn, textOf } from '../saved/text.js'
+import { textOf } from '../saved/text.js'
 import type { Saved } from '../saved/write.js'
 import { FileError } from './errors.js'
+import { runOf } from './json.js'
+import type { Place } from './places.js'
 import { open } from './read.js'
 import { begin, readRun, type Saveable } from './runs.js'
 
@@ -25,7 +28,7 @@ export interface Checkpoint {
   readonly saved: Saved
   readonly step: number
   readonly metrics: Readonly<Record<string, number>>
-  /** Newer ones that are damaged, with the reasons. */
+  /** Damaged checkpoints that were passed over, with the reasons. */
   readonly skipped: readonly { readonly path: string; readonly reason: string }[]
 }
 
@@ -102,48 +105,60 @@ export function checkpoints(directory: string | URL, options: CheckpointsOptions
     async save(optimizer, given = {}) {
       const { step, metrics } = readOptions('options', given, saving)
       const count = step ?? (optimizer as { updates?: number })?.updates
-      if (!(Number.isSafeInteger(count) && (count as number) >= 0))
-        throw new OptionError('step', 'a whole number ≥ 0', count)
+      if (!isStep(count)) throw new OptionError('step', 'a whole number ≥ 0', count)
       const texts = new Map([
         [STEP, `${count}`],
         [METRICS, textOf(readMetrics(metrics), [])],
       ])
       const writing = begin(optimizer, { metadata: Object.fromEntries(texts) })
-      const done = before.then(() => write(writing, count as number))
+      const done = before.then(() => write(writing, count))
       before = done.catch(() => {})
       return done
     },
 
     async latest() {
       const skipped: { path: string; reason: string }[] = []
-      for (const name of await all()) {
+      const tried = new Set<string>()
+      for (;;) {
+        // Asked again each time: another process may have saved meanwhile, and removed what was there before.
+        const name = (await all()).find((name) => !tried.has(name))
+        if (name === undefined) return null
+        tried.add(name)
         const path = folder.pathOf(name)
         try {
           return { ...(await readCheckpoint(path)), path, skipped }
         } catch (error) {
+          if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue
           if (!(error instanceof FileError)) throw error
           skipped.push({ path, reason: error.message })
           onWarning(`antigrad: ${path} is damaged, and left out: ${error.message}`)
         }
       }
-      return null
     },
   }
 }
 
 const numberOf = (name: string) => Number(NAME.exec(name)?.[1])
 
-async function readCheckpoint(path: string): Promise<Omit<Checkpoint, 'path' | 'skipped'>> {
-  const file = await open(path)
+/** @throws FileError if it is none, or damaged */
+export async function readCheckpoint(place: Place): Promise<Omit<Checkpoint, 'path' | 'skipped'>> {
+  const file = await open(place)
   try {
-    const saved = await readRun(file)
-    const step = Number(file.metadata.get(STEP))
-    const metrics = runIn(file.metadata.get(METRICS) ?? '{}', []) as Checkpoint['metrics']
-    return { saved, step, metrics }
+    const [step, metrics] = [STEP, METRICS].map((key) => file.metadata.get(key))
+    if (!isStep(Number(step)) || `${Number(step)}` !== step)
+      throw new FileError(`metadata: ${STEP}`, 'an integer ≥ 0', step)
+    const found = runOf(`metadata: ${METRICS}`, metrics, [])
+    if (!isMetrics(found)) throw new FileError(`metadata: ${METRICS}`, 'an object of numbers', metrics)
+    return { saved: await readRun(file), step: Number(step), metrics: found }
   } finally {
     await file.close()
   }
 }
+
+const isStep = (given: unknown): given is number => Number.isSafeInteger(given) && isCount(given, 0)
+
+const isMetrics = (given: unknown): given is Checkpoint['metrics'] =>
+  isRecord(given) && Object.values(given).every((value) => typeof value === 'number')
 
 function readMetrics(given: unknown): Readonly<Record<string, unknown>> {
   if (given === undefined) return {}

@@ -1,8 +1,8 @@
 /** Files of Node, Bun and Deno. */
 
 import { randomUUID } from 'node:crypto'
-import { lstat, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { lstat, mkdir, open, readdir, readlink, realpath, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, isAbsolute, join, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as zlib from 'node:zlib'
 import { crc32 as slow } from './crc32.js'
@@ -22,6 +22,8 @@ const SYNCED = 1 << 25
 
 /** What files are called until they are whole. */
 export const TEMPORARY = '.tmp'
+/** How many characters of its name such a file has: at four bytes each there is room for what follows. */
+const FRONT = 48
 
 const pathOf = (place: string | URL): string => (typeof place === 'string' ? place : fileURLToPath(place))
 
@@ -46,7 +48,8 @@ export async function openSource(place: string | URL): Promise<Source> {
 }
 
 /**
- * Where a name leads, so that a link stays one, and the rights of the file that is there.
+ * Where a name leads, so that a link stays one, also to a file that is not there yet; and the rights of the file that
+ * is there.
  *
  * @throws FileError where it is none, and would be lost
  */
@@ -61,7 +64,10 @@ async function targetOf(path: string): Promise<{ readonly path: string; readonly
     )
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown
-    return { path }
+    const target = await readlink(path).catch(() => null)
+    if (target === null) return { path }
+    // Not joined, as `..` behind a link is not the folder that the text has before it.
+    return targetOf(isAbsolute(target) ? target : `${dirname(path)}${sep}${target}`)
   }
 }
 
@@ -73,7 +79,8 @@ async function targetOf(path: string): Promise<{ readonly path: string; readonly
  */
 export async function openSink(place: string | URL): Promise<Sink> {
   const { path, mode } = await targetOf(pathOf(place))
-  const temporary = `${path}.${randomUUID().slice(0, 8)}${TEMPORARY}`
+  const front = [...basename(path)].slice(0, FRONT).join('')
+  const temporary = join(dirname(path), `${front}.${randomUUID().slice(0, 8)}${TEMPORARY}`)
   const file = await open(temporary, 'wx', mode)
   let fresh = 0
   let syncing: Promise<void> | undefined

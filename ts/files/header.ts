@@ -5,9 +5,11 @@
 
 import { brief } from '../ground/errors.js'
 import { isRecord, listOf } from '../ground/given.js'
+import { endOfString } from '../ground/json.js'
 import { isCount } from '../ground/numbers.js'
 import { BITS } from './dtypes.js'
 import { FileError } from './errors.js'
+import { jsonOf } from './json.js'
 
 /** A tensor as a header has it. */
 export interface TensorInfo {
@@ -30,6 +32,8 @@ const LENGTH = 8
 /** No reader takes a longer header. */
 export const LONGEST_HEADER = 100_000_000
 const METADATA = '__metadata__'
+/** The header, a tensor in it, and its shape. */
+const NESTING = { deepest: 3, areNamed: true }
 
 /**
  * How long the header is, from the first bytes of a file.
@@ -54,7 +58,7 @@ export function headerLength(first: Uint8Array, size: number): number {
 export function parseHeader(bytes: Uint8Array, size: number): Header {
   const text = textOf(bytes)
   if (!text.startsWith('{')) throw new FileError('header', 'an object, from the first byte on', text)
-  const given = jsonOf(text)
+  const given = jsonOf('header', text, NESTING) as object
   const metadata = new Map<string, string>()
   const tensors: [string, TensorInfo][] = []
   let keys = 0
@@ -92,32 +96,16 @@ function textOf(bytes: Uint8Array): string {
   }
 }
 
-function jsonOf(text: string): object {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new FileError('header', 'JSON', text)
-  }
-}
-
 /** How many names a text has that is JSON: strings in front of a colon. */
 function keysIn(text: string): number {
   let keys = 0
   for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at)) {
-    do at = text.indexOf('"', at + 1)
-    while (isEscaped(text, at))
+    at = endOfString(text, at)
     do at++
     while (' \t\n\r'.includes(text[at]))
     if (text[at] === ':') keys++
   }
   return keys
-}
-
-/** Whether a quote belongs to its string: an odd number of backslashes is in front of it. */
-function isEscaped(text: string, at: number): boolean {
-  let first = at
-  while (text[first - 1] === '\\') first--
-  return (at - first) % 2 === 1
 }
 
 function readInfo(name: string, given: object): TensorInfo {

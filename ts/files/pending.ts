@@ -28,9 +28,13 @@ export class Pending {
     this.#values = view
   }
 
+  /** Whether all of it is kept: nothing is to be kept any more. */
+  get isKept(): boolean {
+    return this.#values !== this.#view
+  }
+
   /** All of it is about to change. */
   keep(): void {
-    if (this.#values !== this.#view) return
     const rest = copyOf(this.#view.subarray(this.#written))
     this.#restore(rest, this.#written)
     this.#values = rest
@@ -40,7 +44,6 @@ export class Pending {
 
   /** Only some rows of so many are, none of which is there twice. */
   keepRows(changing: Uint32Array, count: number): void {
-    if (this.#values !== this.#view) return
     const view = this.#view
     const width = view.length / count
     this.#isKept ??= new Uint8Array(Math.ceil(count / 8))

@@ -10,11 +10,12 @@ import { isRecord, ownProperties } from '../ground/given.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { anything, oneOf, optional } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
-import { runIn, textOf } from '../saved/text.js'
+import { textOf } from '../saved/text.js'
 import type { Saved, SavedTensor } from '../saved/write.js'
-import { checksumsIn, sumOf } from './checksums.js'
+import { checksumsIn, sumOf, TEXTS } from './checksums.js'
 import { WRITTEN, type WrittenDtype } from './dtypes.js'
 import { FileError } from './errors.js'
+import { runOf } from './json.js'
 import { BlobSink, type Place, type Sink } from './places.js'
 import { type OpenFile, open, type TensorFile } from './read.js'
 import { Snapshot } from './snapshot.js'
@@ -45,9 +46,11 @@ const table = {
 }
 
 /** The format of what is in the metadata: later versions of the package read it as well. */
-const VERSION = '1'
+const VERSION = '2'
 const OWN = 'antigrad.'
-const KEYS = { version: `${OWN}version`, run: `${OWN}run`, sum: `${OWN}run.crc32` }
+const KEYS = { version: `${OWN}version`, run: `${OWN}run` }
+/** Version 1 had a checksum of the run alone, and none of other texts. */
+const FIRST = { version: '1', sum: `${OWN}run.crc32` }
 
 /**
  * Writes an optimizer as a safetensors file: as it is at this call, while it goes on. The file is there when all of
@@ -134,11 +137,9 @@ export function written(
 }
 
 function describe(saved: Saved): Map<string, string> {
-  const text = textOf(saved, [])
   return new Map([
     [KEYS.version, VERSION],
-    [KEYS.run, text],
-    [KEYS.sum, sumOf(text)],
+    [KEYS.run, textOf(saved, [])],
   ])
 }
 
@@ -204,33 +205,31 @@ export async function readFile(place: Place): Promise<Saved> {
 }
 
 /** What a file's metadata say of a run, with its arrays by their names in the file. */
-function runOf({ metadata, tensors }: TensorFile, arrays: ReadonlyMap<string, unknown>): Saved {
+function described({ metadata, tensors }: TensorFile, arrays: ReadonlyMap<string, unknown>): Saved {
   const version = metadata.get(KEYS.version)
   const text = metadata.get(KEYS.run)
   if (version === undefined || text === undefined)
     throw new FileError('metadata', 'a run, as writeFile writes it', `${[...metadata.keys()]}`)
-  if (version !== VERSION) throw new FileError(`metadata: ${KEYS.version}`, VERSION, version)
-  if (metadata.get(KEYS.sum) !== sumOf(text))
-    throw new FileError(`metadata: ${KEYS.run}`, `the checksum ${metadata.get(KEYS.sum)}`, sumOf(text))
+  if (version !== VERSION && version !== FIRST.version)
+    throw new FileError(`metadata: ${KEYS.version}`, `${FIRST.version} or ${VERSION}`, version)
+  if (version === VERSION && !metadata.has(TEXTS))
+    throw new FileError(`metadata: ${TEXTS}`, "each text's checksum", 'none')
+  if (version === FIRST.version && metadata.get(FIRST.sum) !== sumOf(text))
+    throw new FileError(`metadata: ${KEYS.run}`, `the checksum ${metadata.get(FIRST.sum)}`, sumOf(text))
   const names = [...checksumsIn({ metadata, tensors }).keys()]
   if (names.length < tensors.size) throw new FileError('metadata', "tensors' checksums", 'none')
-  try {
-    const list = names.map((name) => arrays.get(name))
-    return runIn(text, list) as Saved
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error
-    throw new FileError(`metadata: ${KEYS.run}`, 'JSON', text)
-  }
+  const list = names.map((name) => arrays.get(name))
+  return runOf(`metadata: ${KEYS.run}`, text, list) as Saved
 }
 
 /** @throws FileError where it is none, or damaged */
 export async function readRun(file: OpenFile): Promise<Saved> {
   // Nothing is read before it is known to be a run, and of its dtype.
-  const { dtype } = runOf(file, new Map())
+  const { dtype } = described(file, new Map())
   const expected = dtype === 'float32' ? WRITTEN.float32 : WRITTEN.float64
   const arrays = new Map<string, unknown>()
   for (const [name, info] of file.tensors)
     if (info.dtype !== expected) throw new FileError(`tensor ${name}`, expected, info.dtype)
   for await (const [name, values] of file.readAll(file.tensors.keys())) arrays.set(name, values)
-  return runOf(file, arrays)
+  return described(file, arrays)
 }

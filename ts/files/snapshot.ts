@@ -67,6 +67,8 @@ export class Snapshot {
   readonly #keep: Keeper = (change) => {
     if (LOOKS.includes(change)) return
     for (const [view, { tensor, pending }] of this.#pending) {
+      // A tensor may have moved since: then all was kept.
+      if (pending.isKept) continue
       const changed = this.#changed(change, view, tensor)
       if (changed === true) pending.keep()
       else if (changed) pending.keepRows(changed, (tensor.shape as readonly number[])[0])

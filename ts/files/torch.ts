@@ -28,6 +28,7 @@ import {
 import type { Saved, SavedTensor } from '../saved/write.js'
 import { FileError } from './errors.js'
 import type { TensorInfo } from './header.js'
+import { jsonOf } from './json.js'
 import type { Place } from './places.js'
 import { openFile, type TensorFile } from './read.js'
 import { type Saveable, written } from './runs.js'
@@ -144,7 +145,7 @@ interface Group {
 
 function groupsIn({ metadata }: TensorFile): Group[] {
   const what = 'metadata: param_groups'
-  const list = listOf(jsonOf(what, metadata.get('param_groups')))
+  const list = listOf(jsonOf(what, metadata.get('param_groups'), NESTING))
   let next = 0
   return (list ?? []).map((options) => {
     const indices = isRecord(options) ? listOf((options as Numbers).params) : undefined
@@ -154,13 +155,8 @@ function groupsIn({ metadata }: TensorFile): Group[] {
   })
 }
 
-function jsonOf(what: string, text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? '')
-  } catch {
-    throw new FileError(what, 'JSON', text)
-  }
-}
+/** Groups, one of them, and its betas or parameters. */
+const NESTING = { deepest: 3 }
 
 /** How parameters of Torch, which have numbers, are called here. */
 export interface FromTorchOptions {
@@ -204,7 +200,8 @@ async function read(file: TensorFile, given: readonly string[] | undefined): Pro
   const indices = groups.flatMap((group) => group.indices)
   const written = file.metadata.get('names')
   const names =
-    given ?? (written === undefined ? indices.map(String) : namesOf(jsonOf('metadata: names', written)))
+    given ??
+    (written === undefined ? indices.map(String) : namesOf(jsonOf('metadata: names', written, NESTING)))
   if (names.length !== indices.length || names.length === 0)
     throw new OptionError('names', `${indices.length} names, as there are parameters`, names)
   const params: [string, FloatArray][] = []
@@ -264,10 +261,18 @@ async function readState(file: TensorFile, index: number, port: Port, tensor: Sa
   }
 }
 
-/** As a run multiplies it, update by update. */
+/** How many updates are multiplied one by one, which takes a millisecond. */
+const MULTIPLIED = 2 ** 20
+
+/** As a run multiplies it, update by update; what is more than a million of them by squares. */
 function power(x: number, t: number): number {
   let product = 1
-  for (let k = 0; k < t && product > 0; k++) product *= x
+  for (let k = 0; k < t && k < MULTIPLIED; k++) product *= x
+  let square = x
+  for (let left = Math.max(0, t - MULTIPLIED); left > 0; left = Math.floor(left / 2)) {
+    if (left % 2 === 1) product *= square
+    square *= square
+  }
   return product
 }
 

@@ -23,8 +23,8 @@ export class Steps {
   /** Those of a step that asks nothing; null where each step has to ask something. */
   #short: Straight | null = null
   /**
-   * The same where the next step may go straight: nothing has changed since the last one, and no function of the user's
-   * runs. Whoever may change something makes it null.
+   * The same where the next step may go straight: nothing has changed since the last one, no function of the user's
+   * runs, and no file is being written. Whoever may change something makes it null.
    */
   straight: Straight | null = null
 
@@ -45,7 +45,7 @@ export class Steps {
     this.straight = null
     runAll(this.#begin(given), progress)
     if (progress.reason !== null) return false
-    if (progress.hasAll(given) && this.#model.isPlain) this.straight = this.#short
+    if (progress.hasAll(given) && this.#model.isPlain && !progress.keep) this.straight = this.#short
     return true
   }
 
