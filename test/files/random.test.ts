@@ -176,7 +176,7 @@ test(`${RUNS} random runs`, async () => {
     async (rule, { average, lookahead, ...others }, commands) => {
       // Rules with an average of their own take no other.
       const hasOwn = rule.name === 'scheduleFreeSgd'
-      const run = new Run(rule, hasOwn ? others : { average, lookahead, ...others })
+      const run = new Run(rule, (hasOwn ? others : { average, lookahead, ...others }) as OptimizerOptions)
       for (const command of commands) {
         try {
           const under = run.obey(command)

@@ -4,6 +4,9 @@ import { type Nesting, parseJson } from '../ground/json.js'
 import { runIn } from '../saved/text.js'
 import { FileError } from './errors.js'
 
+/** More than parameters, or schedules in one another, are nested: 100 each. */
+const RUN = { deepest: 1000 }
+
 /** @throws FileError if it is no JSON, or nested otherwise */
 export const jsonOf = (what: string, text: string | undefined, nesting: Nesting): unknown =>
   parsed(what, text, `JSON, nested at most ${nesting.deepest} deep`, (text) => parseJson(text, nesting))
@@ -14,7 +17,9 @@ export const jsonOf = (what: string, text: string | undefined, nesting: Nesting)
  * @throws FileError if it is no JSON, or nested deeper than any run
  */
 export const runOf = (what: string, text: string | undefined, arrays: readonly unknown[]): unknown =>
-  parsed(what, text, "a run's JSON", (text) => runIn(text, arrays))
+  parsed(what, text, "a run's JSON", (text) =>
+    runIn(text, arrays, (text, reviver) => parseJson(text, RUN, reviver)),
+  )
 
 function parsed(
   what: string,

@@ -33,7 +33,7 @@ export async function fromWeights(weights: readonly NamedTensor[]): Promise<Save
   try {
     return runIn(text, arrays) as Saved
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error
+    if (!(error instanceof SyntaxError || error instanceof RangeError)) throw error
     throw new TensorError('setWeights', expected, text)
   }
 }
