@@ -20,16 +20,21 @@ const machines = {
   // Left out unless it is asked for, where the processor has AVX2.
   avx2: { target: host, runner: ['qemu-x86_64', '-cpu', 'max'] },
 }
+/** By what has to be there, a program or a file, the package of Debian that has it. */
 const packages = {
   [linker]: 'gcc-aarch64-linux-gnu',
+  // Debian's compiler only recommends the C library that it links with.
+  '/usr/aarch64-linux-gnu/lib/crti.o': 'libc6-dev-arm64-cross',
   'qemu-aarch64': 'qemu-user',
   'qemu-x86_64': 'qemu-user',
 }
 
-async function need(...programs) {
-  const missing = programs.filter((program) => program && !which(program))
-  const names = new Set(missing.map((program) => packages[program]))
-  if (missing.length > 0) await apt(missing.join(' and '), [...names])
+async function need(...names) {
+  const wanted = names.includes(linker) ? [...names, '/usr/aarch64-linux-gnu/lib/crti.o'] : names
+  const isThere = (name) => (name.startsWith('/') ? existsSync(name) : which(name))
+  const missing = wanted.filter((name) => name && !isThere(name))
+  if (missing.length > 0)
+    await apt(missing.join(' and '), [...new Set(missing.map((name) => packages[name]))])
 }
 
 /** What cargo has to know of a target. */

@@ -4,11 +4,12 @@ import { OptionError, some, TensorError } from '../ground/errors.js'
 import { isObject, ownProperties, recordOf } from '../ground/given.js'
 import { isDetached, isFloatArray, lengthOf, typeOf } from '../ground/typed-arrays.js'
 import type { RuleInUse } from '../rules/in-use.js'
+import type { Resolved } from '../rules/resolve.js'
 import { type AnyRule, changed } from '../rules/rule.js'
 import { type Scheduled, scaled } from '../schedules/schedule.js'
 import type { Model } from './model.js'
 import type { Tensor } from './part.js'
-import { matches, readMatch } from './patterns.js'
+import { matches, prefixOf, readMatch } from './patterns.js'
 
 /**
  * The tensors that are picked. Functions of the user may run.
@@ -18,7 +19,7 @@ import { matches, readMatch } from './patterns.js'
 export function pick(call: string, given: unknown, model: Model): Tensor[] {
   const match = readMatch(`${call}: match`, given)
   // The name of one, of maybe thousands that are picked one by one.
-  const named = typeof match === 'string' && !match.includes('*') ? model.named(match) : undefined
+  const named = prefixOf(match) === match ? model.named(match) : undefined
   if (named !== undefined) return [named]
   const tensors = model.all()
   const picked = tensors.filter((tensor) => matches(match, tensor))
@@ -54,8 +55,9 @@ export function setAll(model: Model, given: object): () => void {
       return model.reschedule()
     }
     // Those that have become alike are one: what tensors share they share with all of them, as in a run that is loaded.
-    for (const tensor of model.tensors) tensor.part.assign(tensor, tensor.use.resolved, uses)
-    model.updateRules()
+    model.reschedule()
+    for (const tensor of model.tensors) tensor.part.assign(tensor, model.used(tensor.use.resolved))
+    model.update()
   }
 }
 
@@ -63,13 +65,10 @@ export function setAll(model: Model, given: object): () => void {
 export function setSome(model: Model, picked: readonly Tensor[], given: object): () => void {
   const before = [...new Set(picked.map(({ use }) => use))]
   const options = before.length > 1 && isObject(given) ? ownProperties(given) : given
-  const rules = new Map(before.map((use) => [use, changedRule(use, options)]))
+  const after = new Map(before.map((use) => [use, { ...use.resolved, rule: changedRule(use, options) }]))
   return () => {
-    for (const tensor of picked) {
-      const rule = rules.get(tensor.use) as AnyRule
-      tensor.part.assign(tensor, { ...tensor.use.resolved, rule }, model.uses)
-    }
-    model.updateRules()
+    for (const tensor of picked) tensor.part.assign(tensor, model.used(after.get(tensor.use) as Resolved))
+    model.update()
   }
 }
 

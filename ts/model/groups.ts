@@ -4,6 +4,7 @@ import { hintFor } from '#hints'
 import { readTensorClip, type TensorClip, type TensorLimits } from '../gradients/clip.js'
 import { OptionError } from '../ground/errors.js'
 import { isObject, listOf, ownProperties, present, recordOf } from '../ground/given.js'
+import { groupBy } from '../ground/group-by.js'
 import { flag, optional, part, positive, readBy } from '../options/kinds.js'
 import { readOption, readOptions } from '../options/read.js'
 import { type Definition, importedDefinitions } from '../rules/define.js'
@@ -11,7 +12,7 @@ import type { OwnRule, Rule, RuleNamed } from '../rules/definitions.js'
 import { fitting, type Resolved, resolve, wholeRule } from '../rules/resolve.js'
 import { type AnyRule, changed, type OptionsOf } from '../rules/rule.js'
 import { readSchedule, type Scheduled, scaled } from '../schedules/schedule.js'
-import { type Described, type Match, matches, readMatch } from './patterns.js'
+import { type Described, type Match, matches, prefixOf, readMatch } from './patterns.js'
 
 /**
  * What some tensors have of their own: options of their rule, another rule, a factor of their learning
@@ -60,8 +61,14 @@ export class Groups {
   readonly #resolved = new Map<string, Resolved>()
   #base: Resolved | undefined
 
+  /** Their numbers, by what the names begin with that they may match. */
+  readonly #byPrefix: ReadonlyMap<string, readonly number[]>
+  readonly #lengths: ReadonlySet<number>
+
   private constructor(list: readonly Checked[]) {
     this.#list = list
+    this.#byPrefix = groupBy(list.keys(), (k) => prefixOf(list[k].match))
+    this.#lengths = new Set([...this.#byPrefix.keys()].map(({ length }) => length))
   }
 
   /** @throws OptionError where a group is none */
@@ -95,11 +102,14 @@ export class Groups {
   assign(base: Resolved, tensor: Described): Assignment {
     let isFrozen = false
     const groups: number[] = []
-    this.#list.forEach(({ match, frozen }, k) => {
-      if (!matches(match, tensor)) return
+    const { name } = tensor
+    const near = new Set([...this.#lengths].flatMap((n) => this.#byPrefix.get(name.slice(0, n)) ?? []))
+    for (const k of [...near].sort((a, b) => a - b)) {
+      const { match, frozen } = this.#list[k]
+      if (!matches(match, tensor)) continue
       groups.push(k)
       isFrozen = frozen ?? isFrozen
-    })
+    }
     if (this.#base !== base) this.#resolved.clear()
     this.#base = base
     const key = `${groups} ${tensor.shape}`

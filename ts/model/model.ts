@@ -7,7 +7,8 @@ import { groupBy } from '../ground/group-by.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { inOrderOfNames, join, renumbered, type Shape, unflatten } from '../ground/tensors.js'
 import { lengthOf } from '../ground/typed-arrays.js'
-import type { RuleInUse } from '../rules/in-use.js'
+import { inUse, type RuleInUse, type Uses, usesOf } from '../rules/in-use.js'
+import type { Resolved } from '../rules/resolve.js'
 import { areMatrices, kindOf, Part, type Settings, Tensor, type Values } from './part.js'
 
 /** Lines of memory that a part leaves for tensors to come: more of them save nothing. */
@@ -25,8 +26,6 @@ export class Model {
   /** By number in the user's shape. */
   shape: Shape = []
   #reader: Reader | null = null
-  /** The rules of all, once each, the base first. */
-  uses: RuleInUse[] = []
   // What follows from these, once `settle` was called.
   /** Those that are not frozen, in the order of names in which their parts of a norm are added up. */
   live: Tensor[] = []
@@ -44,6 +43,9 @@ export class Model {
   /** Counts changes of what lies where. */
   version = 0
   #isSettled = false
+  #uses: RuleInUse[] | null = null
+  /** These and those that no tensor has any more, to find one; null where they say other things by now. */
+  #found: Uses | null = null
   readonly #byName = new Map<string, Tensor>()
   /** All numbers in the order of names; null where tensors have come since. */
   #order: readonly number[] | null = null
@@ -52,7 +54,6 @@ export class Model {
 
   constructor(base: RuleInUse, settings: Settings) {
     this.base = base
-    this.uses = [base]
     this.settings = settings
   }
 
@@ -61,7 +62,7 @@ export class Model {
    *
    * @throws EngineError or MemoryError; nothing has changed then
    */
-  add(tensors: readonly Tensor[], values: Values, shape: Shape, uses: RuleInUse[]): void {
+  add(tensors: readonly Tensor[], values: Values, shape: Shape): void {
     this.#house(tensors, values)
     // Gradients that are lent to an engine are in the order of its arena.
     const isFirst = this.tensors.length === 0
@@ -74,7 +75,6 @@ export class Model {
     const numbered = renumbered(shape, (place) => tensors[place].number)
     if (isFirst) this.shape = numbered
     else join(this.shape, numbered)
-    this.uses = uses
     this.#order = null
     this.#reader = null
     this.update()
@@ -169,13 +169,20 @@ export class Model {
   /** What follows from the tensors' rules and from which of them are frozen has to be found again. */
   update(): void {
     this.#isSettled = false
+    this.#uses = null
     this.version++
   }
 
-  /** The same where tensors have other rules: those that none has any more are forgotten. */
-  updateRules(): void {
-    this.uses = [...new Set([this.base, ...this.tensors.map(({ use }) => use)])]
-    this.update()
+  /** The rules of all, once each, the base first. */
+  get uses(): readonly RuleInUse[] {
+    this.#uses ??= [...new Set([this.base, ...this.tensors.map(({ use }) => use)])]
+    return this.#uses
+  }
+
+  /** One of these that says the same, or a new one. */
+  used(resolved: Resolved): RuleInUse {
+    this.#found ??= usesOf(this.uses)
+    return inUse(resolved, this.#found)
   }
 
   /** Finds it: not at each change, as there may be thousands in a row. */
@@ -215,8 +222,9 @@ export class Model {
     return true
   }
 
-  /** Finds out which rules have schedules. */
+  /** Finds out which rules have schedules, where they have changed. */
   reschedule(): void {
+    this.#found = null
     if (this.scheduled.length === 0 && !this.uses.some(({ isScheduled }) => isScheduled)) return
     const uses = new Set(this.live.map(({ use }) => use))
     this.scheduled = [...uses].filter(({ isScheduled }) => isScheduled)

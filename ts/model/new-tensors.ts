@@ -4,7 +4,6 @@ import { SLOW } from '../arena/manifest.js'
 import { OptionError, TensorError } from '../ground/errors.js'
 import { type Flat, namesOf, readShapes } from '../ground/tensors.js'
 import { isDetached, lengthOf } from '../ground/typed-arrays.js'
-import { inUse } from '../rules/in-use.js'
 import { expectedShapes, type Groups } from './groups.js'
 import type { Model } from './model.js'
 import { Tensor } from './part.js'
@@ -37,19 +36,20 @@ export function prepareTensors(
     names[number] = name
   }
   const base = model.base.resolved
-  const uses = [...model.uses]
   const tensors = values.map((value, number) => {
     const name = names[number]
     const saved = restored?.get(name)
     const described = { name, shape: saved ? saved.shape : dimensions.get(number), length: lengthOf(value) }
     const { resolved, isFrozen, groups: numbers } = saved ?? groups.assign(base, described)
-    return new Tensor(described, inUse(resolved, uses), isFrozen, numbers)
+    return new Tensor(described, model.used(resolved), isFrozen, numbers)
   })
   // Where none of these has one, others may.
   const shapeless = groups.shapeless(base, tensors) && groups.shapeless(base, [...model.tensors, ...tensors])
   if (shapeless !== undefined) throw new TensorError('shapes', expectedShapes(shapeless), undefined)
   if (model.settings.planes.includes(SLOW)) {
-    const free = uses.find(({ definition }) => definition.wantsPoint)
+    const free = [model.base, ...tensors.map(({ use }) => use)].find(
+      ({ definition }) => definition.wantsPoint,
+    )
     const expected = 'not to be beside a rule that averages already'
     if (free !== undefined) throw new OptionError('lookahead', expected, free.definition.name)
   }
@@ -59,5 +59,5 @@ export function prepareTensors(
     if (!isThere) throw new TensorError(`params.${name}`, 'a tensor with its memory', 'a detached one')
   })
   const begun = new Map(tensors.map((tensor, i) => [tensor, [values[i]]]))
-  return () => model.add(tensors, begun, flat.shape, uses)
+  return () => model.add(tensors, begun, flat.shape)
 }

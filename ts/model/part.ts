@@ -20,8 +20,8 @@ import { ownProperties, recordOf } from '../ground/given.js'
 import { groupBy } from '../ground/group-by.js'
 import type { Dtype, FloatArray, Matrix } from '../ground/numbers.js'
 import { lengthOf } from '../ground/typed-arrays.js'
-import { inUse, type RuleInUse } from '../rules/in-use.js'
-import { isMatrix, type Resolved } from '../rules/resolve.js'
+import type { RuleInUse } from '../rules/in-use.js'
+import { isMatrix } from '../rules/resolve.js'
 import { type Clock, Cohorts } from './cohorts.js'
 import type { Described } from './patterns.js'
 
@@ -226,9 +226,8 @@ export class Part {
     begin(tensor, false)
   }
 
-  /** Gives it another rule with the same state: one of those in use, if it is like it. What all share comes along. */
-  assign(tensor: Tensor, resolved: Resolved, uses: RuleInUse[]): void {
-    const use = inUse(resolved, uses)
+  /** Gives it another rule with the same state. What all share comes along. */
+  assign(tensor: Tensor, use: RuleInUse): void {
     use.adopt(tensor.use.shared)
     if (!tensor.isFrozen) this.cohorts.assign(tensor.place, use, this.cohorts.clockOf(tensor.place))
     tensor.use = use

@@ -78,36 +78,38 @@ export function matches(match: Match, tensor: Described): boolean {
 
 const isList = (match: Match): match is readonly Match[] => Array.isArray(match)
 
+/** What names begin with that are picked, as far as that is known. */
+export const prefixOf = (match: Match): string => (typeof match === 'string' ? match.split('*', 1)[0] : '')
+
 /**
- * In time proportional to both lengths, whatever they are: a regular expression with several `**` would
- * take exponential time on some names.
+ * In time proportional to the sum of both lengths. (Only a stretch of a pattern from one `**` to the next with both dots
+ * and stars in it may have to be tried at each part of the name.)
  */
 export function matchesPattern(pattern: string, name: string): boolean {
-  // '*' as one dot-less run, '**' as any run, and '**.' as any run that ends with a dot, or nothing.
-  const tokens = pattern.match(/\*\*\.|\*\*|\*|[^*]/gs) ?? []
-  /** After which of the name's characters what came of the pattern so far may end. */
-  let ends = new Set([0])
-  tokens.forEach((token, k) => {
-    const isWholePart = token === '**.' && (k === 0 || tokens[k - 1] === '.')
-    const next = new Set<number>()
-    if (token === '*') {
-      for (const end of ends) {
-        for (let at = end; !next.has(at); at++) {
-          next.add(at)
-          if (at >= name.length || name[at] === '.') break
-        }
-      }
-    } else if (token === '**' || token === '**.') {
-      let first = name.length + 1
-      for (const end of ends) first = Math.min(first, end)
-      for (let at = first; at <= name.length; at++) {
-        if (token === '**' || (at > first && name[at - 1] === '.')) next.add(at)
-      }
-      if (isWholePart) for (const end of ends) next.add(end)
+  // With a dot in front of both, `**.` is a whole part wherever it follows one.
+  const text = `.${name}`
+  const pieces = `.${pattern}`.split(/(\*\*\.?|\*)/)
+  /** The last piece behind `**` so far, where it was found, and where what came of the pattern so far ends. */
+  let [anchor, start, end] = [0, 0, 0]
+  for (let k = 0; k < pieces.length; k += 2) {
+    const stars = pieces[k - 1] ?? ''
+    const isAny = stars.length > 1
+    const piece = (stars[2] ?? '') + pieces[k]
+    const dot = text.indexOf('.', end)
+    /** From where to where it may begin; the last one ends where the name does. */
+    const from = k + 1 < pieces.length ? end : Math.max(end, text.length - piece.length)
+    const to = stars === '' ? end : isAny || dot < 0 ? Infinity : dot
+    const at = text.slice(0, to + piece.length).indexOf(piece, from)
+    if (at >= from) {
+      if (isAny) [anchor, start] = [k, at]
+      // As a whole part, `**.` may be nothing: the dot in front of it is the one that it ends with.
+      end = at + piece.length - (pieces[k + 1] === '**.' && pieces[k].endsWith('.') ? 1 : 0)
     } else {
-      for (const end of ends) if (name[end] === token) next.add(end + 1)
+      // The first place for what follows a `**` is the best one in its part of the name: the next one is in another.
+      end = text.indexOf('.', start) + 1
+      if (anchor === 0 || isAny || end === 0) return false
+      k = anchor - 2
     }
-    ends = next
-  })
-  return ends.has(name.length)
+  }
+  return true
 }

@@ -97,25 +97,16 @@ export class RuleInUse {
     this.version++
   }
 
-  /** Whether it is the same rule with the same options. */
-  isLike(resolved: Resolved): boolean {
-    // What defines a rule follows from its name.
-    const { definition } = this
-    return resolved === this.resolved || isSame({ ...resolved, definition }, this.resolved)
-  }
-
   /** Whether state that there is goes on to be right under other options. */
   keepsState(rule: AnyRule): boolean {
     const { definition } = this
     const starts: Readonly<Record<string, unknown>> = definition.starts(rule as never)
     const before: Readonly<Record<string, unknown>> = definition.starts(this.rule as never)
-    const stages = definition.stages(rule as never)
+    const kernels = kernelsOf(definition, rule)
     return (
-      stages.length === this.stages.length &&
-      stages.every((kernel, k) => kernel === this.stages[k]) &&
-      definition.point(rule as never) === this.point &&
+      kernels.every((kernel, k) => kernel === this.kernels[k]) &&
       definition.flags(rule as never) === this.flags &&
-      definition.fixed.every((name) => isSame(rule[name], this.rule[name])) &&
+      definition.fixed.every((name) => keyOf(rule[name]) === keyOf(this.rule[name])) &&
       this.state.every((name) => starts[name] === before[name])
     )
   }
@@ -157,7 +148,7 @@ export class RuleInUse {
 
   /** The same of a tensor that comes to it, unless it has been said already: it is the rule's, and not a tensor's. */
   adopt(clock: Fields): void {
-    if (isSame(this.shared, this.definition.shared)) this.share(clock)
+    if (keyOf(this.shared) === keyOf(this.definition.shared)) this.share(clock)
   }
 
   /** Takes over from a clock what all have in common. */
@@ -190,19 +181,36 @@ function kernelsOf(definition: Definition, rule: AnyRule): number[] {
   return kernels
 }
 
-/** Schedules are compared by what they say, functions by what they are, and 0 is not −0. */
-function isSame(a: unknown, b: unknown): boolean {
-  if (Object.is(a, b) || !isObject(a) || !isObject(b)) return Object.is(a, b)
-  const keys = Object.keys(a)
-  if (keys.length !== Object.keys(b).length) return false
-  return keys.every((key) => isSame((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]))
+/** Numbers of functions, which are compared by what they are. */
+const functions = new WeakMap<object, number>()
+
+/** The same string for what says the same: schedules by what they say, and 0 is not −0. */
+function keyOf(value: unknown): string {
+  if (isObject(value)) return `{${Object.entries(value).map((entry) => entry.map(keyOf))}}`
+  if (typeof value === 'string') return `${value.length}"${value}`
+  if (typeof value !== 'function') return Object.is(value, -0) ? '-0' : `${value}`
+  const number = functions.get(value) ?? count++
+  functions.set(value, number)
+  return `f${number}`
 }
 
+/** Rules in use, by keys; and by objects that say the same, which are found sooner. */
+export type Uses = Map<unknown, RuleInUse>
+
+/** What defines a rule follows from its name. */
+const keyOfUse = (resolved: Resolved): string => keyOf({ ...resolved, definition: null })
+
+/** What the first ones say is found. */
+export const usesOf = (uses: readonly RuleInUse[]): Uses =>
+  new Map([...uses].reverse().map((use) => [keyOfUse(use.resolved), use]))
+
 /** Finds a rule that is in use already, or takes one into use. */
-export function inUse(resolved: Resolved, uses: RuleInUse[]): RuleInUse {
-  const known = uses.find((use) => use.isLike(resolved))
-  if (known !== undefined) return known
-  const use = new RuleInUse(resolved)
-  uses.push(use)
+export function inUse(resolved: Resolved, uses: Uses): RuleInUse {
+  let use = uses.get(resolved)
+  if (use === undefined) {
+    const key = keyOfUse(resolved)
+    use = uses.get(key) ?? new RuleInUse(resolved)
+    uses.set(key, use).set(resolved, use)
+  }
   return use
 }

@@ -14,7 +14,7 @@ import { expectedShapes, Groups } from '../model/groups.js'
 import { type Around, readAround } from '../model/options.js'
 import type { RestoredTensor } from '../model/restored.js'
 import type { Fields } from '../rules/define.js'
-import { inUse, type RuleInUse } from '../rules/in-use.js'
+import { inUse, type Uses } from '../rules/in-use.js'
 import { fitting, type Resolved, resolve, wholeRule } from '../rules/resolve.js'
 import { renamer } from './rename.js'
 import { equationsOf, VERSION } from './write.js'
@@ -69,7 +69,7 @@ export function readSaved(given: unknown, rename: unknown, keepsNests: boolean):
   const tensors = new Map<string, RestoredTensor>()
   const bag = open(saved.tensors, null, 'tensors by name')
   const rules = new Map<unknown, Resolved>()
-  const uses: RuleInUse[] = []
+  const uses: Uses = new Map()
   const nameOf = renamer(rename, bag)
   const renames = new Map<string, string>()
   for (const name of Object.keys(bag)) {
@@ -122,7 +122,7 @@ function readTensor(
   around: Around,
   version: number,
   rules: Map<unknown, Resolved>,
-  uses: RuleInUse[],
+  uses: Uses,
 ): RestoredTensor {
   const saved = open(given, name, 'a saved tensor')
   // Most often one object is the rule of all.
@@ -340,8 +340,9 @@ export function confirm({ tensors, warnings }: Restored, onWarning: (message: st
   }
 }
 
-function warningsOf(equations: Bag, uses: readonly RuleInUse[]): string[] {
-  const changed = Object.entries(equationsOf(uses)).filter(([name, source]) => equations[name] !== source)
+function warningsOf(equations: Bag, uses: Uses): string[] {
+  const sources = Object.entries(equationsOf([...uses.values()]))
+  const changed = sources.filter(([name, source]) => equations[name] !== source)
   if (changed.length === 0) return []
   const names = changed.map(([name]) => name).join(', ')
   return [
