@@ -152,7 +152,7 @@ test('a version that is not known and what is no save are refused with a sentenc
     [{ ...saved(), version: undefined }, 'optimizer: expected version 1 or 2 of the format, got undefined'],
     [{ ...saved(), format: 'other' }, 'optimizer: expected what save() returns, got the format "other"'],
     [{ a: Float64Array.of(1) }, 'optimizer: expected what save() returns, got the format undefined'],
-    [null, 'optimizer: expected what save() returns, got object'],
+    [null, 'optimizer: expected what save() returns, got null'],
     [withState(({ m, v }) => ({ m, w: v })), 'a: expected state: m, v, got m, w'],
     [withState((state) => ({ ...state, w: state.m })), 'a: expected state: m, v, got m, v, w'],
     [withState(() => ({})), 'a: expected state: m, v, got nothing'],

@@ -20,11 +20,11 @@ export class ArgumentError extends AntigradError {
   declare readonly received: string
 
   constructor(argument: string, expected: string, received: unknown, hint = '') {
-    const shown = brief(show(received))
-    super(`${argument}: expected ${expected}, got ${shown}${hint}`)
+    const text = shown(received)
+    super(`${argument}: expected ${expected}, got ${text}${hint}`)
     this.argument = argument
     this.expected = expected
-    this.received = shown
+    this.received = text
   }
 }
 
@@ -140,7 +140,9 @@ export function some<T>(list: readonly T[], textOf: (one: T) => unknown = String
   return list.slice(0, 8).map(textOf).join(', ') + (list.length > 8 ? ', …' : '')
 }
 
-/** What came, for people: never the whole of a large value. */
+/** A value in a message: never the whole of a large one. */
+export const shown = (value: unknown): string => brief(show(value))
+
 function show(value: unknown): string {
   if (typeof value === 'string')
     return /^(an?|one) /.test(value) ? value : JSON.stringify(value.slice(0, 101))

@@ -9,7 +9,7 @@ import { type AnyRule, changed } from '../rules/rule.js'
 import { type Scheduled, scaled } from '../schedules/schedule.js'
 import type { Model } from './model.js'
 import type { Tensor } from './part.js'
-import { matches, prefixOf, readMatch } from './patterns.js'
+import { matches, nameOf, readMatch } from './patterns.js'
 
 /**
  * The tensors that are picked. Functions of the user may run.
@@ -19,7 +19,7 @@ import { matches, prefixOf, readMatch } from './patterns.js'
 export function pick(call: string, given: unknown, model: Model): Tensor[] {
   const match = readMatch(`${call}: match`, given)
   // The name of one, of maybe thousands that are picked one by one.
-  const named = prefixOf(match) === match ? model.named(match) : undefined
+  const named = model.named(nameOf(match) as string)
   if (named !== undefined) return [named]
   const tensors = model.all()
   const picked = tensors.filter((tensor) => matches(match, tensor))

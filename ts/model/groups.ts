@@ -12,7 +12,7 @@ import type { OwnRule, Rule, RuleNamed } from '../rules/definitions.js'
 import { fitting, type Resolved, resolve, wholeRule } from '../rules/resolve.js'
 import { type AnyRule, changed, type OptionsOf } from '../rules/rule.js'
 import { readSchedule, type Scheduled, scaled } from '../schedules/schedule.js'
-import { type Described, type Match, matches, prefixOf, readMatch } from './patterns.js'
+import { type Described, type Match, matches, nameOf, readMatch } from './patterns.js'
 
 /**
  * What some tensors have of their own: options of their rule, another rule, a factor of their learning
@@ -61,14 +61,12 @@ export class Groups {
   readonly #resolved = new Map<string, Resolved>()
   #base: Resolved | undefined
 
-  /** Their numbers, by what the names begin with that they may match. */
-  readonly #byPrefix: ReadonlyMap<string, readonly number[]>
-  readonly #lengths: ReadonlySet<number>
+  /** Their numbers by the one name that they match, as far as it is known. */
+  readonly #byName: ReadonlyMap<string, readonly number[]>
 
   private constructor(list: readonly Checked[]) {
     this.#list = list
-    this.#byPrefix = groupBy(list.keys(), (k) => prefixOf(list[k].match))
-    this.#lengths = new Set([...this.#byPrefix.keys()].map(({ length }) => length))
+    this.#byName = groupBy(list.keys(), (k) => nameOf(list[k].match) ?? '')
   }
 
   /** @throws OptionError where a group is none */
@@ -102,8 +100,7 @@ export class Groups {
   assign(base: Resolved, tensor: Described): Assignment {
     let isFrozen = false
     const groups: number[] = []
-    const { name } = tensor
-    const near = new Set([...this.#lengths].flatMap((n) => this.#byPrefix.get(name.slice(0, n)) ?? []))
+    const near = new Set(['', tensor.name].flatMap((name) => this.#byName.get(name) ?? []))
     for (const k of [...near].sort((a, b) => a - b)) {
       const { match, frozen } = this.#list[k]
       if (!matches(match, tensor)) continue

@@ -7,7 +7,7 @@ import { groupBy } from '../ground/group-by.js'
 import type { FloatArray } from '../ground/numbers.js'
 import { inOrderOfNames, join, renumbered, type Shape, unflatten } from '../ground/tensors.js'
 import { lengthOf } from '../ground/typed-arrays.js'
-import { inUse, type RuleInUse, type Uses, usesOf } from '../rules/in-use.js'
+import { inUse, type RuleInUse, type Uses } from '../rules/in-use.js'
 import type { Resolved } from '../rules/resolve.js'
 import { areMatrices, kindOf, Part, type Settings, Tensor, type Values } from './part.js'
 
@@ -179,10 +179,16 @@ export class Model {
     return this.#uses
   }
 
+  /** Finds these from now on. */
+  restart(uses: readonly RuleInUse[]): void {
+    this.#found = new Map()
+    for (const use of uses) inUse(use.resolved, this.#found, use)
+  }
+
   /** One of these that says the same, or a new one. */
   used(resolved: Resolved): RuleInUse {
-    this.#found ??= usesOf(this.uses)
-    return inUse(resolved, this.#found)
+    if (this.#found === null) this.restart(this.uses)
+    return inUse(resolved, this.#found as Uses)
   }
 
   /** Finds it: not at each change, as there may be thousands in a row. */

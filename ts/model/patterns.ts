@@ -78,8 +78,9 @@ export function matches(match: Match, tensor: Described): boolean {
 
 const isList = (match: Match): match is readonly Match[] => Array.isArray(match)
 
-/** What names begin with that are picked, as far as that is known. */
-export const prefixOf = (match: Match): string => (typeof match === 'string' ? match.split('*', 1)[0] : '')
+/** The one name that is picked, where there is no other. */
+export const nameOf = (match: Match): string | undefined =>
+  typeof match === 'string' && !match.includes('*') ? match : undefined
 
 /**
  * In time proportional to the sum of both lengths. (Only a stretch of a pattern from one `**` to the next with both dots

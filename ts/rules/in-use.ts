@@ -100,15 +100,12 @@ export class RuleInUse {
   /** Whether state that there is goes on to be right under other options. */
   keepsState(rule: AnyRule): boolean {
     const { definition } = this
-    const starts: Readonly<Record<string, unknown>> = definition.starts(rule as never)
-    const before: Readonly<Record<string, unknown>> = definition.starts(this.rule as never)
-    const kernels = kernelsOf(definition, rule)
-    return (
-      kernels.every((kernel, k) => kernel === this.kernels[k]) &&
-      definition.flags(rule as never) === this.flags &&
-      definition.fixed.every((name) => keyOf(rule[name]) === keyOf(this.rule[name])) &&
-      this.state.every((name) => starts[name] === before[name])
-    )
+    const needs = (rule: AnyRule): string => {
+      const starts = definition.starts(rule as never)
+      const fixed = definition.fixed.map((name) => rule[name])
+      return keyOf([kernelsOf(definition, rule), definition.flags(rule as never), fixed, starts])
+    }
+    return needs(rule) === needs(this.rule)
   }
 
   /** Rows and columns of each of the matrices that a tensor is, and how many these are; null if it is none. */
@@ -194,23 +191,14 @@ function keyOf(value: unknown): string {
   return `f${number}`
 }
 
-/** Rules in use, by keys; and by objects that say the same, which are found sooner. */
-export type Uses = Map<unknown, RuleInUse>
-
-/** What defines a rule follows from its name. */
-const keyOfUse = (resolved: Resolved): string => keyOf({ ...resolved, definition: null })
-
-/** What the first ones say is found. */
-export const usesOf = (uses: readonly RuleInUse[]): Uses =>
-  new Map([...uses].reverse().map((use) => [keyOfUse(use.resolved), use]))
+/** Rules in use, by what they say. */
+export type Uses = Map<string, RuleInUse>
 
 /** Finds a rule that is in use already, or takes one into use. */
-export function inUse(resolved: Resolved, uses: Uses): RuleInUse {
-  let use = uses.get(resolved)
-  if (use === undefined) {
-    const key = keyOfUse(resolved)
-    use = uses.get(key) ?? new RuleInUse(resolved)
-    uses.set(key, use).set(resolved, use)
-  }
+export function inUse(resolved: Resolved, uses: Uses, fresh?: RuleInUse): RuleInUse {
+  // What defines a rule follows from its name.
+  const key = keyOf({ ...resolved, definition: null })
+  const use = uses.get(key) ?? fresh ?? new RuleInUse(resolved)
+  uses.set(key, use)
   return use
 }

@@ -10,7 +10,7 @@ import type { Model } from '../model/model.js'
 import type { Around } from '../model/options.js'
 import type { Tensor } from '../model/part.js'
 import type { RestoredTensor } from '../model/restored.js'
-import { inUse, RuleInUse, usesOf } from '../rules/in-use.js'
+import { RuleInUse } from '../rules/in-use.js'
 import type { Progress } from '../step/progress.js'
 import type { Restored } from './read.js'
 
@@ -77,11 +77,11 @@ export function putInPlace(restored: Restored, progress: Progress, comparison: C
   )
   const thawing = comparison.fitting.filter(([, { isFrozen }, hasState]) => hasState && !isFrozen)
   model.thaw(thawing.map(([tensor]) => tensor))
-  const uses = usesOf(isWhole ? [] : [model.base])
   if (isWhole) {
-    model.base = inUse(restored.base, uses)
+    model.base = new RuleInUse(restored.base)
     model.base.adopt(restored.shared)
   }
+  model.restart([model.base])
   const left = new Set(model.tensors)
   // Batches are counted anew, and so must not be left where nothing is restored.
   for (const tensor of left) tensor.forgetBatches()
@@ -90,7 +90,7 @@ export function putInPlace(restored: Restored, progress: Progress, comparison: C
     const { part } = tensor
     if (hasState) {
       if (other.isFrozen && !tensor.isFrozen) part.freeze(tensor)
-      const use = inUse(other.resolved, uses)
+      const use = model.used(other.resolved)
       use.adopt(other.shared)
       tensor.use = use
       left.delete(tensor)
@@ -103,13 +103,12 @@ export function putInPlace(restored: Restored, progress: Progress, comparison: C
     tensor.gathered = isWhole && other.gathered
   }
   // With tensors of the same rule and options they share one, as before.
-  for (const tensor of left) tensor.part.assign(tensor, inUse(tensor.use.resolved, uses))
+  for (const tensor of left) tensor.part.assign(tensor, model.used(tensor.use.resolved))
   progress.updates = restored.updates
   progress.batches = isWhole ? restored.batches : 0
   progress.skips = restored.skips
   progress.hasLooked = false
   model.update()
-  model.reschedule()
 }
 
 /** Copies of what lies in the model's own memory: it might be written before it is read. */

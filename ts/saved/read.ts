@@ -3,7 +3,7 @@
 import { ACCUMULATED, AVERAGE, PARAMETERS, SLOW } from '../arena/manifest.js'
 import { readTensorClip } from '../gradients/clip.js'
 import { importedRows } from '../gradients/read.js'
-import { brief, CheckpointError, OptionError, some } from '../ground/errors.js'
+import { brief, CheckpointError, OptionError, shown, some } from '../ground/errors.js'
 import { isNumbered, isObject, listOf, ownProperties, recordOf } from '../ground/given.js'
 import type { Dtype, FloatArray } from '../ground/numbers.js'
 import { isNonNegative, isPositive } from '../ground/numbers.js'
@@ -44,7 +44,7 @@ function fail(tensor: string | null, expected: string, received: string): never 
 }
 
 function open(given: unknown, tensor: string | null, what: string): Bag {
-  if (!isObject(given) || isNumbered(given)) fail(tensor, what, show(given))
+  if (!isObject(given) || isNumbered(given)) fail(tensor, what, shown(given))
   return ownProperties(given)
 }
 
@@ -59,11 +59,12 @@ function open(given: unknown, tensor: string | null, what: string): Bag {
  */
 export function readSaved(given: unknown, rename: unknown, keepsNests: boolean): Restored {
   const saved = open(given, null, 'what save() returns')
-  if (saved.format !== 'antigrad') fail(null, 'what save() returns', `the format ${show(saved.format)}`)
+  if (saved.format !== 'antigrad') fail(null, 'what save() returns', `the format ${shown(saved.format)}`)
   const { version } = saved
-  if (version !== 1 && version !== VERSION) fail(null, `version 1 or ${VERSION} of the format`, show(version))
+  if (version !== 1 && version !== VERSION)
+    fail(null, `version 1 or ${VERSION} of the format`, shown(version))
   const { dtype } = saved
-  if (dtype !== 'float32' && dtype !== 'float64') fail(null, 'float32 or float64', show(dtype))
+  if (dtype !== 'float32' && dtype !== 'float64') fail(null, 'float32 or float64', shown(dtype))
   const base = resolve(saved.rule, 'saved: rule')
   const around = readAround(open(saved.options, null, 'options'))
   const tensors = new Map<string, RestoredTensor>()
@@ -103,17 +104,8 @@ function count(given: unknown, what: string, most = Number.MAX_SAFE_INTEGER): nu
   // Not −0.
   return isRight
     ? (given as number) + 0
-    : fail(null, `${what}: a whole number from 0 to ${most}`, show(given))
+    : fail(null, `${what}: a whole number from 0 to ${most}`, shown(given))
 }
-
-const show = (value: unknown): string =>
-  typeof value === 'string'
-    ? JSON.stringify(brief(value))
-    : typeof value === 'number'
-      ? `${value}`
-      : Array.isArray(value)
-        ? `a list of ${value.length}`
-        : typeof value
 
 function readTensor(
   name: string,
@@ -141,17 +133,13 @@ function readTensor(
       }
     }
     const expected = `${what}: a ${type}${length === undefined ? '' : ` of length ${length}`}`
-    return fail(
-      name,
-      expected,
-      isFloatArray(value) ? `a ${typeOf(value)} of length ${lengthOf(value)}` : show(value),
-    )
+    return fail(name, expected, shown(value))
   }
   const params = array(saved.params, 'params')
   const [[, length]] = arrays
   const shape = readShape(saved.shape, name, length)
   if (fitting(resolved, shape) !== resolved)
-    fail(name, `a shape of a matrix for ${resolved.rule.name}`, show(shape))
+    fail(name, `a shape of a matrix for ${resolved.rule.name}`, shown(shape))
   const isFrozen = boolean(saved.frozen, name, 'frozen')
   const exact = <T>(what: string, names: readonly string[], read: ReadOwn<T>, given = saved[what]) =>
     exactly(given, name, what, isFrozen ? [] : names, read)
@@ -164,7 +152,7 @@ function readTensor(
     // A product, which begins as 1, only falls; what begins as 0, or is an equation's, may be any number.
     const isFree = use.definition.clock[key] !== 1 || (use.rule as { equations?: object }).equations
     if (isFree && typeof value === 'number') return value
-    return isNonNegative(value) ? value : fail(name, `${what}: a finite number ≥ 0`, show(value))
+    return isNonNegative(value) ? value : fail(name, `${what}: a finite number ≥ 0`, shown(value))
   }
   const clockNames = ['t', ...Object.keys(use.definition.clock)]
   const clock = exact('clock', clockNames, readClock, saved.clock ?? {})
@@ -173,7 +161,7 @@ function readTensor(
     if (isWanted) return read(saved[what])
     return saved[what] === null
       ? null
-      : fail(name, `no ${what}, as the options do not ask for it`, show(saved[what]))
+      : fail(name, `no ${what}, as the options do not ask for it`, shown(saved[what]))
   }
   /** One of another plane, in an object with more. */
   const inBag = (plane: number, what: string) => (value: unknown) => {
@@ -217,18 +205,18 @@ function readOwn(
   { definition: { options } }: Resolved,
 ): Pick<Resolved, 'groupOptions' | 'lrScale' | 'clip'> {
   if (!isPositive(lrScale)) {
-    fail(name, 'lrScale: a finite number > 0', show(lrScale))
+    fail(name, 'lrScale: a finite number > 0', shown(lrScale))
   }
   const names = listOf(own, Object.keys(options).length) ?? null
   if (own === null || names?.every((name) => typeof name === 'string' && Object.hasOwn(options, name))) {
     const limits = clip === undefined ? null : readTensorClip(`saved: ${brief(name)}: clip`, clip)
     return { groupOptions: names as readonly string[] | null, lrScale, clip: limits }
   }
-  return fail(name, "own: a list of its rule's options, or null", show(own))
+  return fail(name, "own: a list of its rule's options, or null", shown(own))
 }
 
 function readNumbers(given: unknown, name: string): readonly number[] {
-  const list = listOf(given) ?? fail(name, 'groups: a list', show(given))
+  const list = listOf(given) ?? fail(name, 'groups: a list', shown(given))
   return Object.freeze(list.map((k) => count(k, `${brief(name)}: groups`)))
 }
 
@@ -242,14 +230,14 @@ function readShared(given: unknown, name: string | null, { definition }: Resolve
 const numberOf =
   (tensor: string | null) =>
   (value: unknown, what: string): number =>
-    typeof value === 'number' ? value : fail(tensor, `${what}: a number`, show(value))
+    typeof value === 'number' ? value : fail(tensor, `${what}: a number`, shown(value))
 
 const boolean = (value: unknown, tensor: string, what: string): boolean =>
-  typeof value === 'boolean' ? value : fail(tensor, `${what}: true or false`, show(value))
+  typeof value === 'boolean' ? value : fail(tensor, `${what}: true or false`, shown(value))
 
 function fraction(given: unknown, name: string): number {
   const isFraction = typeof given === 'number' && given >= 0 && given <= 1
-  return isFraction ? given : fail(name, 'average: product: a number in [0, 1]', show(given))
+  return isFraction ? given : fail(name, 'average: product: a number in [0, 1]', shown(given))
 }
 
 /** A record that has these names and no others. */
@@ -272,7 +260,7 @@ type ReadOwn<T> = (value: unknown, what: string, name: string) => T
 
 function readShape(given: unknown, name: string, length: number): readonly number[] | undefined {
   if (given === null) return undefined
-  return readDimensions(given, length) ?? fail(name, `shape: ${expectedDimensions(length)}`, show(given))
+  return readDimensions(given, length) ?? fail(name, `shape: ${expectedDimensions(length)}`, shown(given))
 }
 
 /**
@@ -292,14 +280,14 @@ function readStructure(
   /** What is there, and what its names begin with. */
   const walk = (given: unknown, path: string, depth: number): readonly [params: unknown, name: string] => {
     if (typeof given === 'string') {
-      if (given !== path || !left.delete(given)) fail(null, `a structure with ${brief(path)}`, show(given))
+      if (given !== path || !left.delete(given)) fail(null, `a structure with ${brief(path)}`, shown(given))
       const name = renames.get(path) as string
       return [tensors.get(name)?.params, name]
     }
     const children = listOf(given) ?? given
     const isList = children !== given
     const isNest = isObject(given) && (isList || !isNumbered(given))
-    if (depth > 99 || !isNest) fail(null, 'a structure of names', show(given))
+    if (depth > 99 || !isNest) fail(null, 'a structure of names', shown(given))
     // Lists that are in one another twice each would take forever.
     if (seen.has(given)) fail(null, 'a tree', 'a part twice')
     seen.add(given)

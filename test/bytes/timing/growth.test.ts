@@ -1,0 +1,230 @@
+/** Readers of what anybody may have written: their time grows as their input does, and not by its square. */
+
+import { Readable } from 'node:stream'
+import { adam, equations, expression, Optimizer, type Saved } from 'antigrad'
+import { fromTorch, openFile, readFile, toBlob } from 'antigrad/files'
+import { expect, test } from 'vitest'
+import { readPlan } from '../../../dist/chunks/plan.js'
+import { readCsv } from '../../../dist/tables/read-csv.js'
+import { readMatrix } from '../../../dist/tables/read-matrix.js'
+import { decode, encode } from '../../model/going-on.js'
+import { corpus } from '../corpus.js'
+
+/** Of so much input: what is timed, made in advance. */
+type Reader = (size: number) => (() => unknown) | Promise<() => unknown>
+
+/** Times as long for twice as much, at most. */
+const GROWTH = 2.5
+/** Milliseconds below which a clock says little. */
+const LEAST = 4
+
+const list = <T>(length: number, of: (k: number) => T): T[] => Array.from({ length }, (_, k) => of(k))
+const tensors = (count: number) => Object.fromEntries(list(count, (k) => [`t${k}`, Float32Array.of(1)]))
+const rates = (k: number) => ({ lr: 1 / (k + 1) })
+
+/** A run of so many tensors with a rule each. */
+function savedRun(count: number): Saved {
+  const groups = list(count, (k) => ({ match: `t${k}`, ...rates(k) }))
+  return new Optimizer(tensors(count), adam(), { groups }).save() as Saved
+}
+
+const matching = (pattern: string, name: string) => () =>
+  new Optimizer({ [name]: Float32Array.of(1) }, adam(), { groups: [{ match: pattern, lr: 1 }] })
+
+const request = {
+  ...{ name: 'table', group: undefined, delimiter: undefined, decimal: undefined, comment: undefined },
+  ...{ drops: false, onProgress() {} },
+  wanted: [
+    { option: '--x', column: 't' },
+    { option: '--y', column: 'y' },
+  ],
+}
+const stream = (text: string) => Readable.from([Buffer.from(text)])
+const matrix = { delimiter: undefined, decimal: undefined, comment: undefined }
+
+/** A safetensors file of a header and zeros. */
+function fileOf(header: object, size: number): Blob {
+  const front = Buffer.from(JSON.stringify(header))
+  const length = Buffer.alloc(8)
+  length.writeBigUInt64LE(BigInt(front.length))
+  return new Blob([length, front, new Uint8Array(size)])
+}
+const info = (k: number) => ({ dtype: 'F32', shape: [1], data_offsets: [4 * k, 4 * k + 4] })
+
+/** Torch's state of SGD with momentum, a tensor a parameter. */
+function torchFile(count: number): Blob {
+  const names = list(count, (k) => [`params/${k}`, `momentum_buffer/${k}`]).flat()
+  const groups = JSON.stringify([{ lr: 0.1, momentum: 0.9, params: list(count, (k) => k) }])
+  const metadata = { 'torch.optim': 'SGD', param_groups: groups }
+  return fileOf(
+    { __metadata__: metadata, ...Object.fromEntries(names.map((name, k) => [name, info(k)])) },
+    8 * count,
+  )
+}
+
+const [, planOfFits] = corpus['chunk plans'].map((text) => JSON.parse(text))
+
+const readers: Readonly<Record<string, readonly [size: number, reader: Reader]>> = {
+  'Optimizer.load of a rule for each tensor': [
+    500,
+    (size) => {
+      const saved = savedRun(size)
+      return () => Optimizer.load(saved)
+    },
+  ],
+  'Optimizer.load of JSON': [
+    500,
+    (size) => {
+      const text = encode(savedRun(size))
+      return () => Optimizer.load(decode(text) as Saved)
+    },
+  ],
+  'restore of a rule for each tensor': [
+    500,
+    (size) => {
+      const saved = savedRun(size)
+      const optimizer = Optimizer.load(saved)
+      return () => optimizer.restore(saved)
+    },
+  ],
+  'set by name': [
+    1000,
+    (size) => {
+      const optimizer = new Optimizer(tensors(size), adam())
+      return () => list(size, (k) => optimizer.set(`t${k}`, rates(k)))
+    },
+  ],
+  'groups with a rule each': [
+    500,
+    (size) => {
+      const [params, groups] = [tensors(size), list(size, (k) => ({ match: `t${k}`, rule: adam(rates(k)) }))]
+      return () => new Optimizer(params, adam(), { groups })
+    },
+  ],
+  'a pattern of many *': [20_000, (size) => matching(`${'*a'.repeat(size)}*b`, 'a'.repeat(2 * size))],
+  'a pattern of many **': [20_000, (size) => matching(`${'**a'.repeat(size)}**b`, 'a'.repeat(2 * size))],
+  'a pattern of many **.': [20_000, (size) => matching(`${'**.a.'.repeat(size)}*b`, 'a.'.repeat(2 * size))],
+  'a pattern whose end is in each part': [
+    20_000,
+    (size) => matching(`**a*${'a'.repeat(size)}b`, 'a'.repeat(2 * size)),
+  ],
+  'an expression': [2000, (size) => () => expression(list(size, (k) => `x*${k}.5`).join(' + '))],
+  'an expression in parentheses': [
+    20,
+    (size) => () => expression(`${'('.repeat(size)}x + y${')*2'.repeat(size)}`),
+  ],
+  equations: [
+    25,
+    (size) => () => {
+      const lines = list(size, (k) => `  a${k} = a${k - 1}*0.5 + g`).slice(1)
+      equations(`own${size}`, {
+        options: { lr: 0.1 },
+        step: ['  a0 = g', ...lines, `  theta = theta - lr*a${size - 1}`].join('\n'),
+      })()
+    },
+  ],
+  CSV: [
+    20_000,
+    (size) => {
+      const text = `t,y\n${list(size, (k) => `${k},"${k / 2}"\n`).join('')}`
+      return () => readCsv(stream(text), request)
+    },
+  ],
+  'CSV in quotes that do not end': [
+    100_000,
+    (size) => {
+      const text = `t,y\n1,"${'a""\n'.repeat(size)}`
+      return () => readCsv(stream(text), request).catch(() => {})
+    },
+  ],
+  NDJSON: [
+    20_000,
+    (size) => {
+      const text = list(size, (k) => `{"t":${k},"y":${k / 2}}\n`).join('')
+      return () => readCsv(stream(text), request)
+    },
+  ],
+  // Of `--covariance` and `--correlation`.
+  'a matrix': [
+    20_000,
+    (size) => {
+      const text = list(size, (k) => `${k} "${k / 2}" 3\n`).join('')
+      return () => readMatrix(stream(text), 'matrix', matrix).catch(() => {})
+    },
+  ],
+  'a matrix of quotes without tabs': [
+    20_000,
+    (size) => () => readMatrix(stream('"'.repeat(size)), 'matrix', matrix).catch(() => {}),
+  ],
+  'a plan of chunks': [
+    2000,
+    (size) => {
+      const [{ sha256 }] = planOfFits.chunks
+      const chunks = list(size, (k) => ({ to: k + 1, end: 100 * (k + 1), sha256 }))
+      const text = JSON.stringify({
+        ...planOfFits,
+        data: { ...planOfFits.data, bytes: 100 * size },
+        chunks,
+      })
+      return () => readPlan(text)
+    },
+  ],
+  'a safetensors file': [
+    2000,
+    async (size) => {
+      const blob = fileOf(Object.fromEntries(list(size, (k) => [`t${k}`, info(k)])), 4 * size)
+      return () => openFile(blob)
+    },
+  ],
+  'a saved run in a file': [
+    200,
+    async (size) => {
+      const blob = await toBlob(Optimizer.load(savedRun(size)))
+      return () => readFile(blob)
+    },
+  ],
+  'a file of Torch': [
+    200,
+    async (size) => {
+      const blob = torchFile(size)
+      return () => fromTorch(blob)
+    },
+  ],
+  'a header of brackets': [
+    200_000,
+    (size) => {
+      const front = Buffer.from('['.repeat(size))
+      const length = Buffer.alloc(8)
+      length.writeBigUInt64LE(BigInt(size))
+      const blob = new Blob([length, front])
+      return () => openFile(blob).catch(() => {})
+    },
+  ],
+}
+
+/** Milliseconds of the processor, which other work on the machine makes little longer: the least of some. */
+async function timeOf(read: () => unknown, rounds: number): Promise<number> {
+  let least = Infinity
+  for (let round = 0; round < rounds; round++) {
+    const before = process.cpuUsage()
+    await read()
+    const { user, system } = process.cpuUsage(before)
+    least = Math.min(least, (user + system) / 1000)
+  }
+  return least
+}
+
+test.each(Object.entries(readers))('%s', async (_, [size, reader]) => {
+  const reads = await Promise.all([1, 2, 4].map((factor) => reader(factor * size)))
+  // Code is compiled in the first rounds; a busy machine gets some more.
+  for (let attempt = 0, last = false; !last; attempt++) {
+    last = attempt === 3
+    const times: number[] = []
+    for (const read of reads) times.push(Math.max(LEAST, await timeOf(read, 3)))
+    const grown = Math.max(times[1] / times[0], times[2] / times[1])
+    if (last || grown < GROWTH) {
+      expect(grown, times.map((time) => time.toFixed(1)).join(', ')).toBeLessThan(GROWTH)
+      return
+    }
+  }
+})
