@@ -90,16 +90,17 @@ export function matchesPattern(pattern: string, name: string): boolean {
   // With a dot in front of both, `**.` is a whole part wherever it follows one.
   const text = `.${name}`
   const pieces = `.${pattern}`.split(/(\*\*\.?|\*)/)
-  /** The last piece behind `**` so far, where it was found, and where what came of the pattern so far ends. */
-  let [anchor, start, end] = [0, 0, 0]
+  /** The last piece behind `**` so far, where it was found; where what came of the pattern so far ends, and the next dot. */
+  let [anchor, start, end, dot] = [0, 0, 0, -1]
   for (let k = 0; k < pieces.length; k += 2) {
     const stars = pieces[k - 1] ?? ''
     const isAny = stars.length > 1
     const piece = (stars[2] ?? '') + pieces[k]
-    const dot = text.indexOf('.', end)
+    // Not at each star again, as far as to the end of the name.
+    if (dot < end) dot = (text.indexOf('.', end) + 1 || Infinity) - 1
     /** From where to where it may begin; the last one ends where the name does. */
     const from = k + 1 < pieces.length ? end : Math.max(end, text.length - piece.length)
-    const to = stars === '' ? end : isAny || dot < 0 ? Infinity : dot
+    const to = stars === '' ? end : isAny ? Infinity : dot
     const at = text.slice(0, to + piece.length).indexOf(piece, from)
     if (at >= from) {
       if (isAny) [anchor, start] = [k, at]
@@ -110,6 +111,7 @@ export function matchesPattern(pattern: string, name: string): boolean {
       end = text.indexOf('.', start) + 1
       if (anchor === 0 || isAny || end === 0) return false
       k = anchor - 2
+      dot = -1
     }
   }
   return true

@@ -66,21 +66,21 @@ const [, planOfFits] = corpus['chunk plans'].map((text) => JSON.parse(text))
 
 const readers: Readonly<Record<string, readonly [size: number, reader: Reader]>> = {
   'Optimizer.load of a rule for each tensor': [
-    500,
+    250,
     (size) => {
       const saved = savedRun(size)
       return () => Optimizer.load(saved)
     },
   ],
   'Optimizer.load of JSON': [
-    500,
+    250,
     (size) => {
       const text = encode(savedRun(size))
       return () => Optimizer.load(decode(text) as Saved)
     },
   ],
   'restore of a rule for each tensor': [
-    500,
+    250,
     (size) => {
       const saved = savedRun(size)
       const optimizer = Optimizer.load(saved)
@@ -88,14 +88,14 @@ const readers: Readonly<Record<string, readonly [size: number, reader: Reader]>>
     },
   ],
   'set by name': [
-    1000,
+    500,
     (size) => {
       const optimizer = new Optimizer(tensors(size), adam())
       return () => list(size, (k) => optimizer.set(`t${k}`, rates(k)))
     },
   ],
   'groups with a rule each': [
-    500,
+    250,
     (size) => {
       const [params, groups] = [tensors(size), list(size, (k) => ({ match: `t${k}`, rule: adam(rates(k)) }))]
       return () => new Optimizer(params, adam(), { groups })
@@ -108,7 +108,7 @@ const readers: Readonly<Record<string, readonly [size: number, reader: Reader]>>
     20_000,
     (size) => matching(`**a*${'a'.repeat(size)}b`, 'a'.repeat(2 * size)),
   ],
-  'an expression': [2000, (size) => () => expression(list(size, (k) => `x*${k}.5`).join(' + '))],
+  'an expression': [400, (size) => () => expression(list(size, (k) => `x*${k}.5`).join(' + '))],
   'an expression in parentheses': [
     20,
     (size) => () => expression(`${'('.repeat(size)}x + y${')*2'.repeat(size)}`),
