@@ -153,7 +153,8 @@ const wasmPack = cargoTool({
   minutes: 3,
 })
 
-function cargoTool({ version, program, crate, minutes }) {
+/** A program of cargo, compiled into a folder of our own. */
+export function cargoTool({ version, program, crate, minutes }) {
   return {
     name: `${program} ${version}`,
     doing: `compiling (about ${minutes} minutes)`,
@@ -170,12 +171,15 @@ function cargoTool({ version, program, crate, minutes }) {
         env: { CARGO_PROFILE_RELEASE_OPT_LEVEL: '1', CARGO_PROFILE_RELEASE_LTO: 'off' },
       }
       try {
-        await run('cargo', [...args, '--locked'], options)
+        await run('cargo', [...args, '--locked'], { ...options, isQuiet: true })
       } catch (error) {
         if (!(error instanceof Failure)) throw error
         // A mirror may lag behind the versions that the tool was locked to.
-        say(`  ${program}: trying again with other versions of its dependencies`)
-        await run('cargo', args, options)
+        say(`  ${program}: a locked version of a dependency is not available; compiling with other versions`)
+        await run('cargo', args, options).catch((second) => {
+          say([error.message, error.output].filter(Boolean).join('\n'))
+          throw second
+        })
       }
     },
   }

@@ -46,9 +46,14 @@ export function output(command, args) {
 
 /**
  * Runs a program in `cwd` without its output: every 20 seconds its latest line shows that it is alive. If
- * it fails, its last lines are printed and the sentence ends in `advice`.
+ * it fails, its last lines are printed and the sentence ends in `advice`; with `isQuiet` these lines are the
+ * failure's `output` and not printed.
  */
-export async function run(command, args, { env = {}, label = command, advice = '', cwd = root } = {}) {
+export async function run(
+  command,
+  args,
+  { env = {}, label = command, advice = '', cwd = root, isQuiet = false } = {},
+) {
   const child = spawn(command, args, {
     cwd,
     env: { ...process.env, ...env },
@@ -68,9 +73,11 @@ export async function run(command, args, { env = {}, label = command, advice = '
   }, 20_000)
   const status = await ended(child, command).finally(() => clearInterval(alive))
   if (status === 0) return
-  say(lines.join('\n').trimEnd())
+  const printed = lines.join('\n').trimEnd()
+  if (!isQuiet) say(printed)
   const why = typeof status === 'number' ? `exit code ${status}` : status
-  throw new Failure(`\`${[command, ...args].join(' ')}\` failed (${why}). ${advice}`.trimEnd())
+  const sentence = `\`${[command, ...args].join(' ')}\` failed (${why}). ${advice}`.trimEnd()
+  throw Object.assign(new Failure(sentence), { output: printed })
 }
 
 /** Runs a program that prints as it goes, all on stderr; gives its exit code and its stdout. */

@@ -1,0 +1,50 @@
+/** The set-up's own compilations of cargo's programs, with a cargo that a test writes. */
+
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { afterAll, expect, test } from 'vitest'
+import { home } from './children.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'antigrad-setup-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** Installs a tool by a cargo whose attempts, with locked versions and without, end with these statuses. */
+function install(locked: number, unlocked: number) {
+  const path = mkdtempSync(join(folder, 'cargo-'))
+  mkdirSync(join(path, 'bin'))
+  const cargo = `#!/bin/sh
+case "$*" in
+  *--locked*) echo 'error: no such locked version' >&2; exit ${locked} ;;
+  *) echo 'error: no such version at all' >&2; exit ${unlocked} ;;
+esac
+`
+  writeFileSync(join(path, 'bin/cargo'), cargo, { mode: 0o755 })
+  const script = `
+    const { cargoTool } = await import('${pathToFileURL(join(home, 'scripts/setup.mjs'))}')
+    await cargoTool({ version: '1.2.3', program: 'tool', crate: 'tool-cli', minutes: 1 }).make()`
+  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
+    encoding: 'utf8',
+    env: { ...process.env, CARGO_HOME: path, PATH: `${join(path, 'bin')}:${process.env.PATH}` },
+  })
+  return { status, stderr }
+}
+
+test('prints nothing of an attempt with locked versions that the next attempt makes good', () => {
+  const { status, stderr } = install(101, 0)
+  expect(status).toBe(0)
+  expect(stderr).not.toMatch(/error|fail/i)
+  expect(stderr).toContain('tool: a locked version of a dependency is not available')
+})
+
+test('prints both attempts where both fail', () => {
+  const { status, stderr } = install(101, 101)
+  expect(status).toBe(1)
+  expect(stderr).toMatch(/no such version at all.*no such locked version/s)
+})
+
+test('makes one attempt where that succeeds', () => {
+  expect(install(0, 101)).toEqual({ status: 0, stderr: '' })
+})
