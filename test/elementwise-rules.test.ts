@@ -18,6 +18,7 @@ import {
   swa,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
+import { noise } from './helpers.js'
 import { variants } from './support.js'
 
 interface OpenLoop {
@@ -178,3 +179,49 @@ test.each([adamax(), adamax.tfjs(), nadam(), adadelta(), rprop(), asgd(), signSg
     expect([...optimizer.params].map(Number.isNaN)).toEqual([false, true, false])
   },
 )
+
+describe('centered RMSProp with momentum in float32 is no farther from float64 than by the operations of Torch', () => {
+  const options = { lr: 0.01, momentum: 0.9, centered: true, eps: 1e-5 }
+  const f = Math.fround
+  const [lr, alpha, beta, mu, eps] = [0.01, 0.99, 1 - 0.99, 0.9, 1e-5].map(f)
+  /** As Torch's kernels for AVX2 and AVX-512 round: products of two float32 are exact in float64. */
+  const fma = (a: number, b: number, c: number) => f(a * b + c)
+  function byTorch(start: number, gradients: readonly number[]): number {
+    let [theta, v, a, b] = [start, 0, 0, 0]
+    for (const g of gradients) {
+      v = fma(f(beta * g), g, f(alpha * v))
+      a = fma(beta, f(g - a), a)
+      b = f(f(mu * b) + f(g / f(f(Math.sqrt(fma(-a, a, v))) + eps)))
+      theta = fma(-lr, b, theta)
+    }
+    return theta
+  }
+
+  test.each([
+    ['noise around 0', 0, 1.1],
+    ['noise around a mean 10 times as large', 10, 0.8],
+  ])('%s', (_, mean, most) => {
+    const [count, updates] = [400, 110]
+    const start = noise(1, count, 'float32')
+    const means = noise(2, count, 'float32', mean)
+    const gradients = Array.from({ length: updates }, (_, t) =>
+      noise(3 + t, count, 'float32').map((x, i) => x + means[i]),
+    )
+    const found = { float32: Float32Array.from(start), float64: Float64Array.from(start) }
+    for (const [dtype, params] of Object.entries(found)) {
+      const optimizer = new Optimizer(params, rmsprop(options))
+      const Gradient = dtype === 'float32' ? Float32Array : Float64Array
+      for (const g of gradients) optimizer.step(Gradient.from(g))
+      params.set(optimizer.params)
+    }
+    const median = (list: readonly number[]) => list.toSorted((a, b) => a - b)[count / 2]
+    const errors = [...found.float64].map((exact, i) => {
+      const theirs = byTorch(
+        start[i],
+        gradients.map((g) => g[i]),
+      )
+      return [found.float32[i], theirs].map((x) => Math.abs(x - exact) / Math.abs(exact))
+    })
+    expect(median(errors.map(([own]) => own))).toBeLessThan(most * median(errors.map(([, theirs]) => theirs)))
+  })
+})
