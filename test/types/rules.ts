@@ -24,6 +24,7 @@ import {
   type Schedule,
   type SimpleRule,
   sgd,
+  step,
   warmup,
 } from '../../dist/index.js'
 import type { DelayedStart, OptionsOf, StateOf } from '../../dist/rules/rule.js'
@@ -94,6 +95,10 @@ export const refused = (row: Float64Array) => {
   adam({ beta1: warmup(0.9, { steps: 1 }) })
   // @ts-expect-error a cosine has steps
   cosine(1e-3)
+  // @ts-expect-error a cosine has steps
+  cosine(1e-3, {})
+  // @ts-expect-error a step has a size
+  step(1e-3, {})
   // @ts-expect-error and no power
   cosine(1e-3, { steps: 10, power: 2 })
   // @ts-expect-error of which there are two

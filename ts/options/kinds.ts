@@ -32,6 +32,9 @@ export type GivenOf<O, But = never> = {
 /** Whether it has to be given. */
 type IsNeeded<O, Yes, No> = O extends Option<infer T, undefined> ? (undefined extends T ? No : Yes) : No
 
+/** The same type, which TypeScript infers from arguments alone: an option without a default is one in every table. */
+export type Exactly<D> = [D][D extends unknown ? 0 : never]
+
 // Functions, as a bundle leaves those out that it does not use.
 
 export function option<T, D extends T | undefined>(
@@ -39,12 +42,15 @@ export function option<T, D extends T | undefined>(
   value: D | undefined,
   accepts: (value: unknown) => boolean,
   read?: Read<T>,
-): Option<T, D> {
+): Option<T, Exactly<D>> {
   return { expected, accepts, default: value as D, schedulable: false, read }
 }
 
 /** What a function reads, which says itself what it has to be. */
-export function readBy<T, D extends T | undefined = undefined>(read: Read<T>, value?: D): Option<T, D> {
+export function readBy<T, D extends T | undefined = undefined>(
+  read: Read<T>,
+  value?: D,
+): Option<T, Exactly<D>> {
   return option('', value, () => false, read)
 }
 
@@ -74,43 +80,49 @@ const number = <D extends Default<number>>(
   expected: string,
   value: D | undefined,
   accepts: (x: number) => boolean,
-): Option<number, D> => option(expected, value, (x) => typeof x === 'number' && accepts(x))
+): Option<number, Exactly<D>> => option(expected, value, (x) => typeof x === 'number' && accepts(x))
 
-export function finite<D extends Default<number> = undefined>(value?: D): Option<number, D> {
+export function finite<D extends Default<number> = undefined>(value?: D): Option<number, Exactly<D>> {
   return option('a finite number', value, Number.isFinite)
 }
 
-export function nonNegative<D extends Default<number> = undefined>(value?: D): Option<number, D> {
+export function nonNegative<D extends Default<number> = undefined>(value?: D): Option<number, Exactly<D>> {
   return option('a finite number ≥ 0', value, isNonNegative)
 }
 
-export function positive<D extends Default<number> = undefined>(value?: D): Option<number, D> {
+export function positive<D extends Default<number> = undefined>(value?: D): Option<number, Exactly<D>> {
   return option('a finite number > 0', value, isPositive)
 }
 
-export function nonPositive<D extends Default<number> = undefined>(value?: D): Option<number, D> {
+export function nonPositive<D extends Default<number> = undefined>(value?: D): Option<number, Exactly<D>> {
   return number('a finite number ≤ 0', value, (x) => x <= 0 && x > -Infinity)
 }
 
-export function atLeast<D extends Default<number> = undefined>(least: number, value?: D): Option<number, D> {
+export function atLeast<D extends Default<number> = undefined>(
+  least: number,
+  value?: D,
+): Option<number, Exactly<D>> {
   return number(`a finite number ≥ ${least}`, value, (x) => x >= least && x < Infinity)
 }
 
-export function fraction<D extends Default<number> = undefined>(value?: D): Option<number, D> {
+export function fraction<D extends Default<number> = undefined>(value?: D): Option<number, Exactly<D>> {
   return number('a number in [0, 1)', value, (x) => x >= 0 && x < 1)
 }
 
 /** A part of something that may be all of it, and not nothing. */
-export function part<D extends Default<number> = undefined>(value?: D): Option<number, D> {
+export function part<D extends Default<number> = undefined>(value?: D): Option<number, Exactly<D>> {
   return number('a number in (0, 1]', value, (x) => x > 0 && x <= 1)
 }
 
 /** The same, which may be nothing. */
-export function share<D extends Default<number> = undefined>(value?: D): Option<number, D> {
+export function share<D extends Default<number> = undefined>(value?: D): Option<number, Exactly<D>> {
   return number('a number in [0, 1]', value, (x) => x >= 0 && x <= 1)
 }
 
-export function whole<D extends Default<number> = undefined>(least: number, value?: D): Option<number, D> {
+export function whole<D extends Default<number> = undefined>(
+  least: number,
+  value?: D,
+): Option<number, Exactly<D>> {
   return option(`a whole number ≥ ${least}`, value, (x) => isCount(x, least))
 }
 
@@ -120,11 +132,11 @@ export function wholeTo<D extends Default<number> = undefined>(
   most: number,
   value?: D,
   words = `${most}`,
-): Option<number, D> {
+): Option<number, Exactly<D>> {
   return option(`a whole number from ${least} to ${words}`, value, (x) => isCount(x, least) && x <= most)
 }
 
-export function flag<D extends Default<boolean> = undefined>(value?: D): Option<boolean, D> {
+export function flag<D extends Default<boolean> = undefined>(value?: D): Option<boolean, Exactly<D>> {
   return option('true or false', value, (x) => typeof x === 'boolean')
 }
 
@@ -149,6 +161,6 @@ export function dtype(): Option<Dtype | undefined, undefined> {
 }
 
 /** A function of the user's. */
-export function callback<F, D extends F | undefined = undefined>(value?: D): Option<F, D> {
+export function callback<F, D extends F | undefined = undefined>(value?: D): Option<F, Exactly<D>> {
   return option('a function', value, (x) => typeof x === 'function')
 }

@@ -3,7 +3,7 @@
 import { OptionError } from '../ground/errors.js'
 import { listOf, ownProperties, recordOf } from '../ground/given.js'
 import { isCount } from '../ground/numbers.js'
-import { anything, nonNegative, type Option, readBy, type ValuesOf } from '../options/kinds.js'
+import { anything, type Exactly, nonNegative, type Option, readBy, type ValuesOf } from '../options/kinds.js'
 import { overlay, readOption, readOptions } from '../options/read.js'
 import {
   afterMetric,
@@ -111,7 +111,7 @@ export function number(x: unknown): number {
 }
 
 /** A number of the option: it is in its range, and what a factor of the schedule goes into. */
-export function level<D extends number | undefined = undefined>(value?: D): Field<number, D> {
+export function level<D extends number | undefined = undefined>(value?: D): Field<number, Exactly<D>> {
   const read = (what: string, x: unknown, { expected, accepts }: Range) => {
     if (accepts(x)) return x as number
     throw new OptionError(what, expected, x)
