@@ -22,6 +22,7 @@ import {
 } from 'antigrad'
 import { SaxesParser } from 'saxes'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { percentages } from '../dist/command-line/sweep/describe.js'
 import { describeProgress } from '../dist/command-line/sweep/progress.js'
 import { definitions } from '../dist/rules/definitions.js'
 import { textOf } from '../dist/work/objective-texts.js'
@@ -280,14 +281,47 @@ describe('the table', () => {
     const { status, stdout, stderr } = sweep(...words('--lr 0.001,0.1 --starts 64 --eps 1e-8'))
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     const [head, slow, fast, empty, best, end] = stdout.split('\n')
-    const titles = 'lr runs converged stalled diverged reached best F median F median updates'
+    const titles = 'lr runs converged stalled max-iterations diverged reached best F median F median updates'
     expect(words(head).join(' ')).toBe(titles)
-    expect(slow).toMatch(/^0\.001 +64 +[\d.]+ % +0 % +0 % +[\d.]+ % +\S+ +\S+ +[\d.]+$/)
+    expect(slow).toMatch(/^0\.001 +64 +[\d.]+ % +0 % +[\d.]+ % +0 % +[\d.]+ % +\S+ +\S+ +[\d.]+$/)
     expect(fast).toMatch(/^ +0\.1 +64 +[\d.]+ % /)
     expect([empty, end]).toEqual(['', ''])
     expect(best).toMatch(
       /^Best: lr 0\.1: [\d.]+ % reached the target; [\d.]+ updates .*; F = \S+ at x = 1, y = 1$/,
     )
+  })
+
+  test('has percentages that add up to 100, where runs end at the limit of updates too', () => {
+    const args = '--function himmelblau --lr 0.02,0.1 --starts 47 --max-iterations 500'
+    const rows = sweep(...words(args))
+      .stdout.split('\n')
+      .slice(1, 3)
+    for (const row of rows) {
+      const [converged, stalled, unfinished, diverged] = [...row.matchAll(/([\d.]+) %/g)].map(([, x]) => +x)
+      expect(10 * (converged + stalled + unfinished + diverged), row).toBeCloseTo(1000, 9)
+      expect(unfinished, row).toBeGreaterThan(0)
+    }
+  })
+
+  test.each<[number[], string[]]>([
+    [
+      [1, 1, 1],
+      ['33.4 %', '33.3 %', '33.3 %'],
+    ],
+    [
+      [9_999_999, 1, 0],
+      ['99.9 %', '0.1 %', '0 %'],
+    ],
+    [
+      [1, 2, 9_999_990, 7],
+      ['0.1 %', '0.1 %', '99.7 %', '0.1 %'],
+    ],
+    [
+      [0, 8],
+      ['0 %', '100 %'],
+    ],
+  ])('has of counts %j the percentages %j', (counts, expected) => {
+    expect(percentages(counts)).toEqual(expected)
   })
 
   test('without an option that varies', () => {

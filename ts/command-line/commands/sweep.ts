@@ -58,7 +58,8 @@ export function addSweep(program: Command): void {
     .description(
       'Minimises a function with every set of options from every start. An option of the rule may be a list of ' +
         'values and ranges: 0.9,0.99 or 0..1:lin:11 or 1e-4..1:log:100, both ends included. The result is a ' +
-        'line a set: how many runs converged, stalled and diverged, the best and the median value, the median ' +
+        'line a set: how many runs converged, stalled, reached the limit of updates and diverged, the best and the ' +
+        'median value, the median ' +
         'number of updates of those that converged.',
     )
     .addOption(

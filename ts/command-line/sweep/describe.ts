@@ -3,6 +3,9 @@
 import type { SetResult } from '../../work/sweep.js'
 import { columns } from '../report.js'
 
+/** The endings of runs, in the order of columns. */
+const ENDINGS = ['converged', 'stalled', 'max-iterations', 'diverged'] as const
+
 /**
  * A line a set, and which one did best.
  *
@@ -12,16 +15,14 @@ export function describeSweep(results: readonly SetResult[], swept: readonly str
   const hasTarget = results.some(({ reached }) => reached !== null)
   const head = [
     ...swept,
-    ...['runs', 'converged', 'stalled', 'diverged', ...(hasTarget ? ['reached'] : [])],
+    ...['runs', ...ENDINGS, ...(hasTarget ? ['reached'] : [])],
     ...['best F', 'median F', 'median updates'],
   ]
   const rows = results.map(({ options, runs, endings, reached, best, medianValue, medianIterations }) => [
     ...swept.map((name) => `${options[name]}`),
     `${runs}`,
-    percent(endings.converged / runs),
-    percent(endings.stalled / runs),
-    percent(endings.diverged / runs),
-    ...(hasTarget ? [percent((reached ?? 0) / runs)] : []),
+    ...percentages(ENDINGS.map((ending) => endings[ending])),
+    ...(hasTarget ? [percentageOf(reached ?? 0, runs)] : []),
     best === null ? '–' : short(best.value),
     short(medianValue),
     medianIterations === null ? '–' : `${medianIterations}`,
@@ -51,9 +52,12 @@ function bestOf(results: readonly SetResult[]): SetResult | null {
 }
 
 function describeWinner(winner: SetResult, swept: readonly string[]): string {
-  const { rule, options, reached, medianIterations, best } = winner
+  const { rule, options, runs, endings, reached, medianIterations, best } = winner
   const told = swept.length === 0 ? [rule] : swept.map((name) => `${name} ${options[name]}`)
-  const share = `${percent(shareOf(winner))} ${reached === null ? 'converged' : 'reached the target'}`
+  const share =
+    reached === null
+      ? `${percentages(ENDINGS.map((ending) => endings[ending]))[0]} converged`
+      : `${percentageOf(reached, runs)} reached the target`
   const updates =
     medianIterations === null ? [] : [`${medianIterations} updates (median of those that converged)`]
   const at = Object.entries(best?.x ?? {}).map(([name, x]) => `${name} = ${Number(x.toPrecision(6))}`)
@@ -61,10 +65,26 @@ function describeWinner(winner: SetResult, swept: readonly string[]): string {
   return `Best: ${told.join(', ')}: ${[share, ...updates, ...lowest].join('; ')}`
 }
 
-function percent(share: number): string {
-  // Not all is not 100 %, and not none is not 0.
-  const tenths = share > 0 && share < 1 ? Math.min(999, Math.max(1, Math.round(share * 1000))) : share * 1000
-  return `${tenths / 10} %`
+/**
+ * Percentages of counts, to a tenth, by largest remainders: they add up to 100, and those of counts above 0 are at least
+ * 0.1.
+ */
+export function percentages(counts: readonly number[]): string[] {
+  const total = counts.reduce((sum, count) => sum + count, 0)
+  const exact = counts.map((count) => (1000 * count) / total)
+  const tenths = exact.map((x) => (x > 0 ? Math.max(1, Math.floor(x)) : 0))
+  const excess = (k: number) => tenths[k] - exact[k]
+  let rest = 1000 - tenths.reduce((sum, count) => sum + count, 0)
+  for (; rest > 0; rest--) tenths[largest(tenths, (k) => -excess(k))]++
+  for (; rest < 0; rest++) tenths[largest(tenths, (k) => (tenths[k] > 1 ? excess(k) : -Infinity))]--
+  return tenths.map((count) => `${count / 10} %`)
+}
+
+const percentageOf = (count: number, total: number) => percentages([count, total - count])[0]
+
+/** The place where a number is largest; of several the first. */
+function largest(list: readonly number[], of: (k: number) => number): number {
+  return list.reduce((best, _, k) => (of(k) > of(best) ? k : best), 0)
 }
 
 function short(x: number): string {
