@@ -533,6 +533,14 @@ describe('schedules', () => {
   })
 })
 
+test.each(['--rule adam', '--schedule linear(0,{endValue:1,steps:9})'])(
+  '-o - writes to standard output what would be in a file: %s',
+  (args) => {
+    expect(antigrad(`plot ${args} -o -`)).toEqual({ status: 0, stdout: plotted(args), stderr: '' })
+    expect(existsSync(join(folder, '-'))).toBe(false)
+  },
+)
+
 describe('race --plot', () => {
   test('draws the race just run, and says the same on stdout', () => {
     const args = '--rule adam gradient-descent --from=-0.5,2 --max-iterations 2000'

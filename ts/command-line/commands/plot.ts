@@ -9,10 +9,13 @@ import { writer } from '../plot/file.js'
 import type { Named } from '../plot/schedule.js'
 import { entrantNames, ruleOptions } from '../race.js'
 import { addRunOptions, parsePoint, runOptions, runSettings } from './runs.js'
-import { checkGiven, choice, MISUSE, parseFile, parserOf, showProgress } from './shared.js'
+import { checkGiven, choice, MISUSE, parseFile, parserOf, print, showProgress } from './shared.js'
 
 /** Rules to be drawn unless others are asked for. */
 const PLOTTED = ['gradient-descent', 'momentum', 'adagrad', 'rmsprop', 'adam', 'radam']
+
+/** The name of standard output. */
+const STDOUT = '-'
 
 /** Updates at most in a picture of schedules. */
 const MOST_UPDATES = 1_000_000
@@ -33,7 +36,11 @@ export function addPlot(program: Command): void {
       "Each rule minimises a function of two variables; the picture has the function's contours at " +
         'logarithmic levels and its surface, with the paths on both. PNG needs the package @resvg/resvg-js.',
     )
-    .option('-o, --output <file>', 'where the picture goes: a name that ends in .svg or .png', parseFile)
+    .option(
+      '-o, --output <file>',
+      'the plot: a name that ends in .svg or .png, or - for SVG on standard output',
+      (text) => (text === STDOUT ? text : parseFile(text)),
+    )
     .addOption(
       choice('--function <name>', 'what to minimise', Object.keys(objectives).map(inKebabCase)).default(
         'rosenbrock',
@@ -61,6 +68,7 @@ have different widths. The rules' own options are those of \`antigrad race\`, wh
 
   antigrad plot --rule adam adagrad --function himmelblau --from 0,-4 -o himmelblau.svg
   antigrad plot --schedule 'warmup(cosine(1e-3, { steps: 1000 }), { steps: 100 })' -o rate.svg
+  antigrad plot -o - > paths.svg
 
 Exit status: ${MISUSE} if the command line makes no sense or the file cannot be written.`,
   )
@@ -77,7 +85,7 @@ Exit status: ${MISUSE} if the command line makes no sense or the file cannot be 
     }
     const objective =
       condition === undefined ? objectives[inCamelCase(name) as ObjectiveName]() : bowl({ condition })
-    const write = await writer(options.output as string)
+    const write = await writerTo(options.output as string)
     const { plot } = await import('../plot/plot.js')
     const svg = plot(
       {
@@ -89,7 +97,7 @@ Exit status: ${MISUSE} if the command line makes no sense or the file cannot be 
       showProgress,
     )
     showProgress('')
-    write(svg)
+    await write(svg)
   })
 }
 
@@ -98,8 +106,12 @@ async function drawing(
   { output }: Record<string, unknown>,
   updates: number | undefined,
 ): Promise<void> {
-  const write = await writer(output as string)
+  const write = await writerTo(output as string)
   const { drawSchedules } = await import('../plot/schedule.js')
   const last = updatesOf(schedules.map(({ schedule }) => schedule))
-  write(drawSchedules(schedules, updates ?? Math.min(MOST_UPDATES, last)))
+  await write(drawSchedules(schedules, updates ?? Math.min(MOST_UPDATES, last)))
 }
+
+/** Writes SVG to a file, or to standard output. */
+const writerTo = async (output: string): Promise<(svg: string) => unknown> =>
+  output === STDOUT ? print : await writer(output)
