@@ -2,6 +2,7 @@
 
 import { OptionError } from '../ground/errors.js'
 import type { FloatArray } from '../ground/numbers.js'
+import { plural } from '../ground/text.js'
 import { type Column, numbersOf, pick, put, sharedFirst } from '../many/data.js'
 import type { Call } from '../many/drive.js'
 import { calls } from '../many/options.js'
@@ -83,7 +84,11 @@ export function checkBootstrap(of: Ingredients, fits: number, { kind, count }: B
   const names = of.parameters.filter(varies).length
   const most = Math.floor(MOST / (fits * names))
   if (count > most)
-    throw new OptionError('count', `at most ${most}, of ${fits} fits with ${names} parameters`, count)
+    throw new OptionError(
+      'count',
+      `at most ${most}, of ${plural(fits, 'fit')} with ${plural(names, 'parameter')}`,
+      count,
+    )
 }
 
 const varies = ({ isFixed, expr }: Ingredients['parameters'][number]) => !isFixed || expr !== null

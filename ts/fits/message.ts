@@ -1,5 +1,6 @@
 /** Why a fit has ended as it has, in words; and what was not finite where it began. */
 
+import { plural } from '../ground/text.js'
 import { type Column, numbersOf } from '../many/data.js'
 import { roleOf } from './counted.js'
 import type { Problem } from './problem.js'
@@ -91,7 +92,6 @@ export interface Circumstances {
 }
 
 const list = (names: readonly string[]) => names.join(', ')
-const plural = (count: number, one: string) => `${count} ${one}${count === 1 ? '' : 's'}`
 
 const reasons: Readonly<Record<FitReason, (fit: Ended, about: Circumstances) => string>> = {
   converged: () => '',

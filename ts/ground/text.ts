@@ -32,6 +32,11 @@ export function grouped(count: number): string {
   return `${count}`.replace(/\B(?=(\d{3})+$)/g, ',')
 }
 
+/** A count and the noun for it: 1 row, 2 rows. */
+export function plural(count: number, noun: string): string {
+  return `${grouped(count)} ${noun}${count === 1 ? '' : 's'}`
+}
+
 export function inKebabCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }

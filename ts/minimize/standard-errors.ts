@@ -1,6 +1,7 @@
 /** How well the value of a function says where its minimum is. */
 
 import { OptionError } from '../ground/errors.js'
+import { plural } from '../ground/text.js'
 import { readObjective, readStart } from '../objectives/arguments.js'
 import { type Bounds, project, readBounds } from '../objectives/bounds.js'
 import { centralDifferences, filling } from '../objectives/gradient.js'
@@ -135,7 +136,7 @@ export function standardErrors(
   }
   const unit = unitOf(free.length)
   if (of === 'sum-of-squares' && (rows as number) <= free.length) {
-    const message = `${rows} rows, for ${free.length} parameters: nothing is left to estimate σ by`
+    const message = `${plural(rows as number, 'row')}, for ${plural(free.length, 'parameter')}: nothing is left to estimate σ by`
     return { ...known, ...none, reason: 'no-freedom', message }
   }
   const factored = factorize(

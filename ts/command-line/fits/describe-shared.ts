@@ -2,7 +2,7 @@
 
 import type { SharedProfile } from '../../fits/shared/profile.js'
 import type { SharedFit } from '../../fits/shared/result.js'
-import { grouped, printable } from '../../ground/text.js'
+import { plural, printable } from '../../ground/text.js'
 import { columns } from '../report.js'
 import { short } from './describe.js'
 
@@ -75,7 +75,7 @@ export function describeShared(by: string, fit: SharedFit, profiles?: SharedProf
     ),
     '',
     quality.map(([name, x]) => `${name} ${short(x)}`).join(', '),
-    `${grouped(fit.rows)} rows, ${grouped(fit.rows - fit.freedom)} parameters in ${grouped(fit.length)} groups; ${fit.reason} after ${fit.evaluations} evaluations`,
+    `${plural(fit.rows, 'row')}, ${plural(fit.rows - fit.freedom, 'parameter')} in ${plural(fit.length, 'group')}; ${fit.reason} after ${plural(fit.evaluations, 'evaluation')}`,
     ...(fit.message === '' ? [] : [fit.message]),
   ].join('\n')
 }

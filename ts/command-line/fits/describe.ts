@@ -2,7 +2,7 @@
 
 import type { Comparison } from '../../fits/compare.js'
 import type { Fit } from '../../fits/result.js'
-import { grouped, printable } from '../../ground/text.js'
+import { plural, printable } from '../../ground/text.js'
 import type { Beside } from '../../work/fits.js'
 import { columns } from '../report.js'
 
@@ -26,14 +26,16 @@ export function describeFit(
     ['AIC', fit.aic],
     ['BIC', fit.bic],
   ] as const
-  const ends = minima.map(({ chiSquared, starts }) => `χ² ${short(chiSquared)} from ${starts} starts`)
+  const ends = minima.map(
+    ({ chiSquared, starts }) => `χ² ${short(chiSquared)} from ${plural(starts, 'start')}`,
+  )
   const several = minima.length > 1 ? [`${minima.length} minima: ${ends.join('; ')}`] : []
   return [
     columns([['', 'value', 'error', '95 % from', 'to'], ...rows], [1, 2, 3, 4]),
     '',
     quality.map(([name, x]) => `${name} ${short(x)}`).join(', '),
     ...several,
-    `${grouped(fit.rows)} rows, ${free.length} parameters; ${fit.reason} after ${fit.evaluations} evaluations`,
+    `${plural(fit.rows, 'row')}, ${plural(free.length, 'parameter')}; ${fit.reason} after ${plural(fit.evaluations, 'evaluation')}`,
     ...(fit.message === '' ? [] : [fit.message]),
     ...(isProfiled ? endsInWords(fit) : []),
     ...(hasCorrelations ? correlated(fit) : []),

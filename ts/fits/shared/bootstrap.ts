@@ -1,6 +1,7 @@
 /** The bootstrap of fits with shared parameters: all groups are drawn and fitted again, as one fit. */
 
 import { OptionError } from '../../ground/errors.js'
+import { plural } from '../../ground/text.js'
 import type { Column } from '../../many/data.js'
 import type { Call } from '../../many/drive.js'
 import { Words } from '../../many/random.js'
@@ -29,7 +30,7 @@ export function checkRefits({ read, arrow, options }: SharedRun, { kind, count }
     throw new OptionError('kind', "'cases' or 'parametric', of counts", kind)
   const numbers = arrow.families.reduce((sum, { own, groups }) => sum + own * groups.length, arrow.size)
   const most = Math.floor(MOST / numbers)
-  const of = `${read.labels.length} groups with ${numbers} parameters`
+  const of = `${plural(read.labels.length, 'group')} with ${plural(numbers, 'parameter')}`
   if (count > most) throw new OptionError('count', `at most ${most}, of ${of}`, count)
 }
 
