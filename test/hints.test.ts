@@ -12,6 +12,7 @@ import {
   asgd,
   checkGradient,
   cosine,
+  equations,
   expression,
   fitMany,
   fitManySync,
@@ -30,6 +31,7 @@ import {
 } from 'antigrad'
 import { build } from 'esbuild'
 import { describe, expect, test } from 'vitest'
+import { parseSchedule } from '../dist/schedules/text.js'
 import { home } from './children.js'
 
 /** Calls may get anything here. */
@@ -86,6 +88,13 @@ describe('what was meant', () => {
     ['ftol', () => fitOne(models.line(), data, any({ ftol: 1e-9 })), 'tolerance'],
     ['timeout', () => fitManySync(models.line(), data, any({ timeout: 9 })), 'signal'],
     ['tolerence', () => fitOne(models.line(), data, any({ tolerence: 1 })), 'tolerance'],
+    ['cosin', () => adam({ lr: any({ schedule: 'cosin', value: 1, steps: 9 }) }), 'cosine'],
+    [
+      'cosin',
+      () =>
+        adam({ lr: any({ schedule: 'warmup', value: { schedule: 'cosin', value: 1, steps: 9 }, steps: 3 }) }),
+      'cosine',
+    ],
   ])('by %s', (name, call, meant) => {
     expect(messageOf(call)).toMatch(new RegExp(`, got "${name}" \\(did you mean ${meant}\\?\\)$`))
   })
@@ -125,6 +134,22 @@ describe('what was meant', () => {
     expect(await bundle()).not.toContain('did you mean')
   })
 
+  test.each([
+    ['cosin(1, { steps: 9 })', 1],
+    ['warmup(cosin(1, { steps: 9 }), { steps: 3 })', 8],
+  ])('is said of a schedule in a text: %s', (text, at) => {
+    const message = messageOf(() => parseSchedule(text, 'lr'))
+    expect(message).toMatch(new RegExp(` at character ${at}, got "cosin" \\(did you mean cosine\\?\\)$`))
+  })
+
+  test.each([
+    ['sqrtt(x)', 'got sqrtt (did you mean sqrt?): '],
+    ['x + sqr(x)', 'expected x^2 for a square, or sqrt(x) for a root at character 5, got sqr'],
+    ['ln(x)', 'expected log, the natural logarithm at character 1, got ln'],
+  ])('is said of a function: %s', (text, message) => {
+    expect(messageOf(() => expression(text))).toContain(message)
+  })
+
   test('a model without brackets', () => {
     expect(messageOf(() => fitOne(any(models.fourPL), data))).toMatch(
       /called, as in models\.line\(\); or a function and a start, got a function$/,
@@ -155,11 +180,18 @@ describe('on the command line', () => {
     ['plot', "required option '-o, --output <file>' not specified"],
     ['fit doses.csv --model fourpl', 'did you mean fourPL?'],
     ['fit doses.csv --model pseudo-voight', 'did you mean pseudoVoigt?'],
+    ['plot --schedule warmup(cosin(1,{steps:9}),{steps:3}) -o a.svg', 'got "cosin" (did you mean cosine?)'],
   ])('antigrad %s', (args, message) => {
     const { status, stderr } = run(args)
     expect(status).toBe(2)
     expect(stderr).toContain(message)
     expect(stderr).toMatch(/^[^\n]*\n$/)
+  })
+
+  test('one parameter is singular', () => {
+    const { status, stdout } = run('fit doses.csv --model a*x/x --start a=1')
+    expect(status).toBe(0)
+    expect(stdout).toContain('\n7 rows, 1 parameter; converged after ')
   })
 
   test('a model is called as in the API, or as it was before', () => {
@@ -170,12 +202,70 @@ describe('on the command line', () => {
   })
 })
 
+describe('lines of equations', () => {
+  const rule = (step: string, more: object = {}) =>
+    messageOf(() => equations('own', any({ options: { lr: 0.1 }, step, ...more })))
+
+  test.each<[string, string, object?]>([
+    ['theta = θ - lr*g', 'got θ (did you mean theta?): theta = '],
+    ['θ = theta - lr*g', 'expected a line theta = …, got θ = …'],
+    ['theta -= lr*g', 'line 1, character 1: expected theta = theta - …, got theta -=: '],
+    ['theta = theta - lr*g\n  m += g', 'line 2, character 3: expected m = m + …, got m +=: '],
+    ['theta = theta - lr*sqr(g)', 'expected x^2 for a square, or sqrt(x) for a root, got sqr'],
+    ['theta = theta - lr*sqrtt(g)', 'got sqrtt (did you mean sqrt?): '],
+  ])('%s', (step, message, more) => {
+    expect(rule(step, more)).toContain(message)
+  })
+
+  test.each([
+    ['options: beta', { options: { lr: 0.1, beta: 0.9 } }],
+    ['state: m', { state: { m: 0 } }],
+    ['scalars: p', { scalars: { p: 1 } }],
+  ])('that use none of %s', (place, more) => {
+    expect(rule('theta = theta - lr*g', more)).toBe(
+      `equations own: ${place}: expected a line that uses it, got none`,
+    )
+  })
+
+  test('that assign a state, and read it nowhere, use it', () => {
+    const step = 'm = g; theta = theta - lr*g'
+    expect(equations('own', { options: { lr: 0.1 }, state: { m: 0 }, step })().name).toBe('own')
+  })
+
+  test('whose option takes numbers alone say how it would take a schedule', () => {
+    const own = equations('own', {
+      options: { lr: { default: 0.1, min: 0 } },
+      step: 'theta = theta - lr*g',
+    })
+    for (const lr of [cosine(1, { steps: 9 }), (t: number) => t]) {
+      expect(messageOf(() => own(any({ lr })))).toContain(
+        "own: lr: expected a finite number ≥ 0, or { default, scheduled: true } in the rule's options, got ",
+      )
+    }
+    expect(messageOf(() => own({ lr: -1 }))).toBe('own: lr: expected a finite number ≥ 0, got -1')
+  })
+})
+
 const valley = expression('(1 - x)^2 + 100*(y - x^2)^2')
 
 describe('an objective', () => {
   const quick = { maxIterations: 2 }
   const gradient = (_: unknown, out: Anything) => out.fill(1)
   const methods = [adam(), lbfgs()] as const
+
+  test('that is a text, or a function for many runs, says what makes an expression', async () => {
+    const message = (kind: string) => `objective: expected ${kind}, got `
+    const one = message('a function, { value, gradient } or expression(…)')
+    for (const rule of methods) {
+      expect(messageOf(() => minimize(any('x^2'), [1], any(rule), quick))).toBe(`${one}"x^2"`)
+    }
+    const many = message(
+      'an expression, made by expression(…); functions and { value, gradient } are for minimize',
+    )
+    const call = (objective: unknown) => minimizeMany(any(objective), { x: [1] }, adam())
+    await expect(call((x: Anything) => x[0])).rejects.toThrow(`${many}a function`)
+    await expect(call('x^2')).rejects.toThrow(`${many}"x^2"`)
+  })
 
   test.each(methods)('that is async is refused before it is called: $name', (rule) => {
     let calls = 0

@@ -213,7 +213,8 @@ export const drawn: fc.Arbitrary<readonly Line[]> = fc
 
 /** What such a rule declares: the options, state and scalars that its lines name. */
 export function declared(program: readonly Line[], flush = false) {
-  const step = program.map(({ target, part }) => `${target} = ${part.text}`).join('\n')
+  const lines = program.map(({ target, part }) => `${target} = ${part.text}`).join('\n')
+  const step = lines.includes('lr') ? lines : `${lines}\nrate = lr`
   return {
     options: { lr: { default: 0.1, scheduled: true } },
     state: { m: { start: 0, flush }, v: { start: 0, flush } },

@@ -75,10 +75,14 @@ function twin<R extends Rule>(
   /** Those of the built-in rule alone, which say the form that the equations have. */
   form: Options = {},
 ): void {
+  // Those that several rules have in common.
+  const used = Object.entries(given.options ?? {}).filter(([option]) =>
+    new RegExp(`\\b${option}\\b`).test(given.step),
+  )
   twins.push({
     name,
     options,
-    own: equations(name, given) as never,
+    own: equations(name, { ...given, options: Object.fromEntries(used) }) as never,
     built: (options) => built({ ...form, ...options } as never),
     sums: /\b(?:norm|sum|mean)\(/.test(given.step),
   })

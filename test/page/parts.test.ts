@@ -289,7 +289,7 @@ describe('rules of one’s own', () => {
       'equations: name: expected a name that no other rule has, got "adam".',
     ],
     [
-      "equations('x', { options: { delay: 1 }, step: 'theta = g' })",
+      "equations('x', { options: { delay: 1 }, step: 'theta = delay*g' })",
       'equations: options: expected another name than delay, which any rule has here.',
     ],
     [

@@ -2,11 +2,13 @@
 
 import type { Kernel } from '../arena/kernel.js'
 import { EQUATIONS_SOURCE, PIPELINE } from '../arena/manifest.js'
+import { OptionError } from '../ground/errors.js'
 import { hashOf } from '../ground/hash.js'
-import { flag, type Option, type OptionTable, option } from '../options/kinds.js'
+import { flag, type Option, type OptionTable, option, type Read } from '../options/kinds.js'
 import { type Definition, define } from '../rules/define.js'
 import type { Declared, EquationOption } from '../rules/equation-rule.js'
 import { scheduled } from '../schedules/option.js'
+import { isSchedule } from '../schedules/schedule.js'
 import { wasmModule } from '../webassembly/equations.js'
 import { isWithin, rangeOf, readDeclaration } from './declaration.js'
 import * as layout from './layout.js'
@@ -83,7 +85,7 @@ function make(name: string, declared: Declared, text: string): Made {
 function tableOf(name: string, declared: Declared): OptionTable {
   const table: Record<string, Option> = {}
   for (const [name, own] of Object.entries(declared.options)) {
-    const kind = (value?: number) => option(rangeOf(own), value, isWithin(own))
+    const kind = (value?: number) => option(rangeOf(own), value, isWithin(own), refuseSchedule(own))
     const { default: value } = own as EquationOption & { default: number }
     table[name] =
       typeof value === 'boolean'
@@ -100,6 +102,15 @@ function tableOf(name: string, declared: Declared): OptionTable {
     (_, x) => (isOwn(x) ? declared : undefined),
   )
   return { ...table, maximize: false, equations } as never
+}
+
+/** What is no number of an option: of a schedule the message says how the option would take one. */
+function refuseSchedule(own: EquationOption): Read<number> {
+  return (what, given) => {
+    if (own.scheduled || !(isSchedule(given) || typeof given === 'function')) return undefined
+    const expected = `${rangeOf(own)}, or { default, scheduled: true } in the rule's options`
+    throw new OptionError(what, expected, given)
+  }
 }
 
 /** The row but for the pipeline's coefficients, with room for constants. */

@@ -1,10 +1,11 @@
 /** From the lines of a step to a graph, in which each name stands for what was assigned to it last. */
 
+import { hintFor } from '#hints'
 import { Graph } from '../expressions/graph.js'
 import { type Calls, callable, parse, single } from '../expressions/parse.js'
 import type { Declared } from '../rules/equation-rule.js'
 import { isCalled } from './declaration.js'
-import { type EquationError, misread } from './error.js'
+import { EquationError, misread } from './error.js'
 import { LARGEST, SQUARES, VALUES } from './layout.js'
 import { bare, type Statement, statementsOf } from './statements.js'
 
@@ -91,11 +92,16 @@ export function readStep(name: string, { options, state, scalars, step }: Declar
   if (statements.length > MOST_STATEMENTS)
     throw fail(statements[MOST_STATEMENTS].at, `at most ${MOST_STATEMENTS} lines`, `${statements.length}`)
   const assigned = new Set<string>()
+  const used = new Set<string>()
   for (const { target, at, from, to } of statements) {
     checkTarget(target, at, options, fail)
     const resolve = (name: string, within: number) => {
       const node = scope.get(name)
-      if (node === undefined) throw fail(from + within, `one of ${[...scope.keys()].join(', ')}`, name)
+      if (node === undefined) {
+        const names = [...scope.keys()]
+        throw fail(from + within, `one of ${names.join(', ')}`, name + (hintFor(name, () => names) ?? ''))
+      }
+      used.add(name)
       return node
     }
     const language = { calls, error: error(from) }
@@ -105,7 +111,13 @@ export function readStep(name: string, { options, state, scalars, step }: Declar
     scope.set(target, root)
     assigned.add(target)
   }
-  if (!assigned.has('theta')) throw fail(step.length, 'a line theta = …', 'none')
+  if (!assigned.has('theta'))
+    throw fail(step.length, 'a line theta = …', assigned.has('θ') ? 'θ = …' : 'none')
+  for (const [kind, table] of Object.entries({ options, state, scalars })) {
+    const unused = Object.keys(table).find((name) => !used.has(name) && !assigned.has(name))
+    if (unused !== undefined)
+      throw new EquationError(`equations ${name}: ${kind}: ${unused}`, 'a line that uses it', 'none')
+  }
 
   const kept = (name: string): Kept => ({
     name,

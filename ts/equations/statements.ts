@@ -15,6 +15,7 @@ type Fail = (at: number, expected: string, received: string) => EquationError
 
 const COMMENT = /(?:#|\/\/)[^\n]*/g
 const BEGINNING = new RegExp(`^\\s*(${NAME})\\s*=(?!=)`, 'u')
+const COMPOUND = new RegExp(`^\\s*(${NAME})\\s*([-+*/^]|\\*\\*)=(?!=)`, 'u')
 const PIECE = /[^\n;]+|[\n;]/g
 
 /** A text without its comments: blanks are in their place. */
@@ -32,6 +33,9 @@ export function statementsOf(text: string, fail: Fail): Statement[] {
     if (piece.trim() === '' || piece === ';') continue
     const found = BEGINNING.exec(piece)
     const end = index + piece.length
+    const [compound, name, sign] = COMPOUND.exec(piece) ?? []
+    if (compound !== undefined)
+      throw fail(index + compound.search(/\S/), `${name} = ${name} ${sign} …`, compound.trim())
     if (found !== null) {
       const [front, target] = found
       const at = index + front.indexOf(target)

@@ -31,6 +31,13 @@ export const called = [
   ...(['gamma', 'lgamma', 'digamma', 'trigamma', 'voigt'] as const),
 ] as const
 
+/** How to write what other languages have by these names. */
+export const foreign: Readonly<Record<string, string>> = {
+  ln: 'log, the natural logarithm',
+  sqr: 'x^2 for a square, or sqrt(x) for a root',
+  square: 'x^2 for a square, or sqrt(x) for a root',
+}
+
 /** Names that are numbers. */
 export const constants = { pi: Math.PI, π: Math.PI } as const
 

@@ -1,8 +1,9 @@
 /** From text to a graph. */
 
+import { hintFor } from '#hints'
 import { ExpressionError } from '../ground/errors.js'
 import { Graph } from './graph.js'
-import { called, constants, functions, misspelt, NAME } from './names.js'
+import { called, constants, foreign, functions, misspelt, NAME } from './names.js'
 import { type Operation, operations } from './operations.js'
 
 /** Beyond these an expression is refused, so that what is hostile costs no time. */
@@ -38,10 +39,7 @@ const SIGN = 7
 
 /** What can be called, by name. */
 export const callable: Calls = Object.fromEntries(
-  [...functions, ...called].map((name) => [
-    name,
-    name === 'voigt' ? { count: 3, make: voigt } : single(name),
-  ]),
+  [...functions, ...called].map((name) => [name, single(name)]),
 )
 
 export type Calls = Readonly<Record<string, Callable>>
@@ -254,8 +252,9 @@ class Parser {
   #call(name: string, at: number): Part {
     const { calls } = this.#language
     if (!Object.hasOwn(calls, name)) {
-      const expected = name === 'ln' ? 'log, which is the natural one' : Object.keys(calls).join(', ')
-      throw this.#error(`a function: ${expected}`, { type: 'name', text: name, at })
+      const names = Object.keys(calls)
+      const expected = Object.hasOwn(foreign, name) ? foreign[name] : `a function: ${names.join(', ')}`
+      throw this.#error(expected, { type: 'name', text: name + (hintFor(name, () => names) ?? ''), at })
     }
     const { count, most = count, make } = calls[name]
     this.#expect('(')
@@ -318,14 +317,4 @@ function power(graph: Graph, base: number, exponent: number): number {
     if (rest > 1) square = graph.operation('multiply', square, square)
   }
   return n > 0 ? (product as number) : graph.operation('divide', graph.constant(1), product as number)
-}
-
-const SQRT_PI = 1.772453850905516
-
-/** Re w((x + i·γ)/(σ·√2))/(σ·√(2π)) */
-function voigt(graph: Graph, [x, sigma, gamma]: readonly number[]): number {
-  const scale = graph.operation('multiply', sigma, graph.constant(Math.SQRT2))
-  const [u, v] = [x, gamma].map((of) => graph.operation('divide', of, scale))
-  const area = graph.operation('multiply', scale, graph.constant(SQRT_PI))
-  return graph.operation('divide', graph.operation('faddeeva', u, v), area)
 }

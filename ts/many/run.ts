@@ -90,7 +90,8 @@ export class Many {
 
   constructor(objective: Expression, starts: Starts, rule: Rule | OwnRule, given: object) {
     if (!(objective instanceof Expression)) {
-      const expected = 'an expression, as expression(…) makes; what has a gradient of its own is for minimize'
+      const expected =
+        'an expression, made by expression(…); functions and { value, gradient } are for minimize'
       throw new OptionError('objective', expected, objective)
     }
     const options = readOptions('options', given, table)

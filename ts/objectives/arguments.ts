@@ -23,7 +23,7 @@ export function readObjective(objective: unknown): {
   const whole = isObject(given) ? given : {}
   const value = member(whole, 'value')
   if (typeof value !== 'function') {
-    throw new OptionError('objective', 'a function or { value, gradient }', objective)
+    throw new OptionError('objective', 'a function, { value, gradient } or expression(…)', objective)
   }
   refuseAsync('objective', value)
   const derivative = (name: string) => {

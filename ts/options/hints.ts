@@ -24,6 +24,7 @@ const foreign: ReadonlyMap<string, string> = new Map([
   ['callback', 'onProgress'],
   ['nanpolicy', 'missing'],
   ['ema', 'average'],
+  ['θ', 'theta'],
 ])
 
 /** What other calls do. */

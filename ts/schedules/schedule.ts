@@ -1,5 +1,6 @@
 /** Schedules as values. Each kind has a module in ts/schedules, and is known when its function is imported. */
 
+import { hintFor } from '#hints'
 import { OptionError } from '../ground/errors.js'
 import { isObject, ownProperties } from '../ground/given.js'
 import { isCount } from '../ground/numbers.js'
@@ -64,9 +65,14 @@ export function readSchedule(what: string, given: unknown, range: Range, rest = 
   const copy: Readonly<Record<string, unknown>> = ownProperties(given)
   const kind = kinds.get(copy.schedule as string)
   if (kind === undefined) {
-    const names = [...kinds.keys()].join(', ') || 'none'
-    const expected = `a schedule that is imported from antigrad (so far: ${names}; load takes { schedules })`
-    throw new OptionError(what, expected, copy.schedule)
+    const names = [...kinds.keys()]
+    const expected = `a schedule that is imported from antigrad (so far: ${names.join(', ') || 'none'}; load takes { schedules })`
+    throw new OptionError(
+      what,
+      expected,
+      copy.schedule,
+      hintFor(`${copy.schedule}`, () => names),
+    )
   }
   return kind.read(copy, what, range, rest)
 }

@@ -1,5 +1,6 @@
 /** Schedules as the command line and the page have them: JSON, or as a program would write them. */
 
+import { hintFor } from '#hints'
 import { OptionError } from '../ground/errors.js'
 import * as functions from './index.js'
 import { constantFrom, evaluate, FINITE, readSchedule, type Scheduled } from './schedule.js'
@@ -34,9 +35,9 @@ export function parseSchedule(text: string, what: string): Scheduled {
   const peek = () => tokens[next][1]
   const take = () => (next < tokens.length - 1 ? tokens[next++][1] : peek())
 
-  function fail(expected: string): never {
+  function fail(expected: string, hint = ''): never {
     const { index } = tokens[next]
-    throw new OptionError(what, `${expected} at character ${index + 1}`, peek() || 'the end')
+    throw new OptionError(what, `${expected} at character ${index + 1}`, peek() || 'the end', hint)
   }
 
   function expect(token: string): void {
@@ -69,7 +70,11 @@ export function parseSchedule(text: string, what: string): Scheduled {
     if (Object.hasOwn(words, token)) return words[take()]
     if (token === '[') return take() && list(']', inner)
     if (token === '{') return take() && Object.fromEntries(list('}', entry))
-    if (!Object.hasOwn(makers, token)) return fail(`a number or one of ${Object.keys(makers).join(', ')}`)
+    if (!Object.hasOwn(makers, token)) {
+      const names = Object.keys(makers)
+      const hint = hintFor(token, () => names)
+      return fail(`a number or one of ${names.join(', ')}`, hint)
+    }
     take()
     expect('(')
     return makers[token](...list(')', inner))
