@@ -99,6 +99,11 @@ describe('what was meant', () => {
     expect(messageOf(call)).toMatch(new RegExp(`, got "${name}" \\(did you mean ${meant}\\?\\)$`))
   })
 
+  test('is not guessed of a schedule whose name is none', () => {
+    for (const schedule of [1, Symbol('cosin'), { toString: () => 'cosin' }, null])
+      expect(messageOf(() => adam({ lr: any({ schedule }) }))).not.toContain('did you mean')
+  })
+
   test.each(['fused', 'foreach', 'zzz', '', 'constructor', '__proto__ ', 'a'.repeat(1e6), '\u{1f600}'])(
     'is not guessed where nothing is like it: %#',
     (name) => {

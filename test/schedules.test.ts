@@ -832,7 +832,7 @@ test('a bundle without a schedule’s function says what to import, and has not 
   const load = (code: string) => import(/* @vite-ignore */ `data:text/javascript,${encodeURIComponent(code)}`)
   const [bare, full] = [await load(without), await load(withIt)]
   expect(() => bare.adam({ lr: plain })).toThrow(
-    'adam: lr: expected a schedule that is imported from antigrad (so far: none; load takes { schedules }), got "cosine"',
+    'adam: lr: expected an imported schedule (so far: none; load takes { schedules }), got "cosine"',
   )
   expect(full.evaluate(plain, 1)).toBe(evaluate(plain, 1))
   expect(full.adam({ lr: plain }).lr).toEqual(plain)

@@ -221,7 +221,7 @@ describe('a bundle for browsers that only loads', () => {
     const both = await bundled(`import { adamw, Optimizer } from 'antigrad'
       export const load = (saved) => Optimizer.load(saved, { rules: [adamw] })`)
     expect(() => both.load(saved)).toThrow(
-      / imported from antigrad \(.*; load takes \{ schedules \}\), got "cosine"$/,
+      / imported schedule \(.*; load takes \{ schedules \}\), got "cosine"$/,
     )
   })
 })

@@ -45,7 +45,8 @@ const ALIKE = 0.4
 const LONGEST = 40
 
 /** In brackets, behind what came; nothing where nothing is like it. */
-export function hintFor(given: string, namesOf: () => readonly string[]): string {
+export function hintFor(given: unknown, namesOf: () => readonly string[]): string {
+  if (typeof given !== 'string') return ''
   const names = [...new Set(namesOf())]
   const name = plain(given).replace(/^b(?=\d$)/, 'beta')
   const own = foreign.get(name)

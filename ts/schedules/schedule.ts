@@ -66,12 +66,12 @@ export function readSchedule(what: string, given: unknown, range: Range, rest = 
   const kind = kinds.get(copy.schedule as string)
   if (kind === undefined) {
     const names = [...kinds.keys()]
-    const expected = `a schedule that is imported from antigrad (so far: ${names.join(', ') || 'none'}; load takes { schedules })`
+    const expected = `an imported schedule (so far: ${names.join(', ') || 'none'}; load takes { schedules })`
     throw new OptionError(
       what,
       expected,
       copy.schedule,
-      hintFor(`${copy.schedule}`, () => names),
+      hintFor(copy.schedule, () => names),
     )
   }
   return kind.read(copy, what, range, rest)
