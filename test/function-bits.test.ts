@@ -63,7 +63,7 @@ function any32(word: number): number {
   return view.getFloat32(0)
 }
 
-/** Arguments of all kinds, as pairs. */
+/** Arguments of all kinds, as pairs; a third one is the second of the pair as far from the end. */
 function pairs(): (readonly [number, number])[] {
   let state = 2463534242
   const word = () => {
@@ -112,16 +112,17 @@ describe.each(dtypes)('%s', (dtype) => {
   )[dtype]
   const x = new arrayOf[dtype](pairs().map(([x]) => x))
   const y = new arrayOf[dtype](pairs().map(([, y]) => y))
+  const z = y.toReversed()
   const functions = elementary(dtype)
 
   test.each(Object.keys(functions) as (keyof typeof functions)[])('%s', (name) => {
-    const values = x.map((xi, i) => functions[name](xi, y[i]))
+    const values = x.map((xi, i) => functions[name](xi, y[i], z[i]))
     expect(digest(values)).toBe(expected[name])
     // Stored values would hide that one is not rounded.
     const rounded = new arrayOf[dtype](1)
     for (let i = 0; i < x.length; i += 7) {
-      rounded[0] = functions[name](x[i], y[i])
-      expect(rounded[0]).toBe(functions[name](x[i], y[i]))
+      rounded[0] = functions[name](x[i], y[i], z[i])
+      expect(rounded[0]).toBe(functions[name](x[i], y[i], z[i]))
     }
   })
 

@@ -29,6 +29,11 @@ describe.each(dtypes)('%s', (dtype) => {
     multiplyOver: (a, b, c) => over(multiply(a, b), c),
     multiplyOverFrom: (a, b, c, d) => subtract(d, over(multiply(a, b), c)),
     overMultiply: (a, b, c) => multiply(over(a, b), c),
+    multiplyDivide: (a, b, c) => divide(multiply(a, b), c),
+    multiplyDivideFrom: (a, b, c, d) => subtract(d, divide(multiply(a, b), c)),
+    divideMultiply: (a, b, c) => multiply(divide(a, b), c),
+    sqrtDivideAdd: (a, b, c) => add(divide(sqrt(a), b), c),
+    divideSqrtAdd: (a, b, c) => add(sqrt(divide(a, b)), c),
     larger: (a, b) => (a > b ? a : b),
   }
   test.each(Object.entries(wanted))('%s', (code, compute) => {

@@ -1,5 +1,6 @@
 /** Derivatives by reverse accumulation (Linnainmaa, 1970), as more nodes of the same graph. */
 
+import { SQRT_PI } from '../functions/faddeeva.js'
 import { OptionError } from '../ground/errors.js'
 import type { Graph } from './graph.js'
 import type { Operation } from './operations.js'
@@ -96,10 +97,16 @@ const rules: Readonly<Record<Operation, Rule>> = {
   digamma: (b, d, [x]) => [b.multiply(d, b.operation('trigamma', x))],
   trigamma: (b, d, [x]) => [b.multiply(d, b.operation('tetragamma', x))],
   tetragamma: noSecond('trigamma'),
-  faddeeva: (b, d, [x, y]) => [
-    b.multiply(d, b.operation('faddeevaByX', x, y)),
-    b.multiply(d, b.operation('faddeevaByY', x, y)),
-  ],
+  voigt: (b, d, [x, sigma, gamma], y) => {
+    const scale = b.multiply(sigma, b.constant(Math.SQRT2))
+    const [u, v] = [b.divide(x, scale), b.divide(gamma, scale)]
+    const share = b.divide(d, b.multiply(scale, b.constant(SQRT_PI)))
+    const byX = b.divide(b.multiply(share, b.operation('faddeevaByX', u, v)), scale)
+    const byGamma = b.divide(b.multiply(share, b.operation('faddeevaByY', u, v)), scale)
+    const byScale = [b.multiply(b.multiply(share, y), b.constant(SQRT_PI)), b.multiply(byGamma, v)]
+    const all = b.add(b.add(b.negate(byScale[0]), b.negate(byScale[1])), b.negate(b.multiply(byX, u)))
+    return [byX, b.multiply(all, b.constant(Math.SQRT2)), byGamma]
+  },
   faddeevaByX: noSecond('voigt'),
   faddeevaByY: noSecond('voigt'),
   floor: () => [null],

@@ -67,8 +67,8 @@ const ofExpressions = {
   /** What only derivatives have: the slopes of erf and of trigamma. */
   erfSlope: [1, (_, { erfSlope }) => erfSlope],
   tetragamma: [1, (_, { tetragamma }) => tetragamma],
-  /** What `voigt` is made of. */
-  faddeeva: [2, (_, { faddeeva }) => faddeeva],
+  voigt: [3, (_, { voigt }) => voigt],
+  /** What its derivatives are made of. */
   faddeevaByX: [2, (_, { faddeevaByX }) => faddeevaByX],
   faddeevaByY: [2, (_, { faddeevaByY }) => faddeevaByY],
 } as const satisfies Operations
@@ -106,6 +106,23 @@ const ofPrograms = {
     ['subtract', 3, ['over', ['multiply', 0, 1], 2]],
   ],
   overMultiply: [3, (f) => (a, b, c) => f(over(f, a, b) * c), ['multiply', ['over', 0, 1], 2]],
+  multiplyDivide: [3, (f) => (a, b, c) => f(f(a * b) / c), ['divide', ['multiply', 0, 1], 2]],
+  multiplyDivideFrom: [
+    4,
+    (f) => (a, b, c, d) => f(d - f(f(a * b) / c)),
+    ['subtract', 3, ['divide', ['multiply', 0, 1], 2]],
+  ],
+  divideMultiply: [3, (f) => (a, b, c) => f(f(a / b) * c), ['multiply', ['divide', 0, 1], 2]],
+  sqrtDivideAdd: [
+    3,
+    (f) => (a, b, c) => f(f(f(Math.sqrt(a)) / b) + c),
+    ['add', ['divide', ['sqrt', 0], 1], 2],
+  ],
+  divideSqrtAdd: [
+    3,
+    (f) => (a, b, c) => f(f(Math.sqrt(f(a / b))) + c),
+    ['add', ['sqrt', ['divide', 0, 1]], 2],
+  ],
   multiplyAdd: [3, (f) => (a, b, c) => f(f(a * b) + c), ['add', ['multiply', 0, 1], 2]],
   multiplySubtract: [3, (f) => (a, b, c) => f(f(a * b) - c), ['subtract', ['multiply', 0, 1], 2]],
   multiplyFrom: [3, (f) => (a, b, c) => f(c - f(a * b)), ['subtract', 2, ['multiply', 0, 1]]],

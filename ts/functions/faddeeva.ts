@@ -24,6 +24,7 @@ const FAR_Y = 6.140625
 /** From here on, 2³⁰, w is i/(√π·z). */
 const FAR = powerOfTwo(30)
 const BY_SQRT_PI = 0.5641895835477563
+export const SQRT_PI = 1.772453850905516
 /** STEP/π·e^(−t²) for t = (k + ½)·STEP, and for k·STEP, of which the first one counts half. */
 const WEIGHTS = [
   [0.1525635532838091, 0.08144256853530582],
@@ -99,6 +100,12 @@ function isFar(x: number, y: number): boolean {
   far.b = v / far.larger
   far.square = far.a * far.a + far.b * far.b
   return true
+}
+
+/** The Voigt profile of area 1, Re w(z)/(σ·√(2π)) of z = (x + i·γ)/(σ·√2); NaN where γ is below 0. */
+export function voigt(x: number, sigma: number, gamma: number): number {
+  const scale = sigma * Math.SQRT2
+  return faddeeva(x / scale, gamma / scale) / (scale * SQRT_PI)
 }
 
 /** The real part of w(x + i·y); NaN where y is below 0. */

@@ -10,7 +10,7 @@ import { atans } from './atan.js'
 import { cbrt } from './cbrt.js'
 import { erf, erfc, erfcx, erfSlope, normcdf, norminv, normpdf } from './erf.js'
 import { exps } from './exp.js'
-import { faddeeva, faddeevaByX, faddeevaByY } from './faddeeva.js'
+import { faddeevaByX, faddeevaByY, voigt } from './faddeeva.js'
 import { digamma, gamma, lgamma, tetragamma, trigamma } from './gamma.js'
 import { cosh, expm1, sinh } from './hyperbolic.js'
 import { logs } from './log.js'
@@ -32,7 +32,7 @@ const inFloat64 = {
   ...{ expm1, log1p, log2, log10, sinh, cosh, cbrt, asin, acos, atan2 },
   ...{ erf, erfc, erfcx, erfSlope, normpdf, normcdf, norminv },
   ...{ gamma, lgamma, digamma, trigamma, tetragamma },
-  ...{ faddeeva, faddeevaByX, faddeevaByY },
+  ...{ voigt, faddeevaByX, faddeevaByY },
 }
 
 /** Those of a dtype, in which arguments have to be. */
@@ -48,12 +48,12 @@ export const elementary = (dtype: Dtype) => ({
   ...(dtype === 'float64' ? inFloat64 : rounded(inFloat64)),
 })
 
-type Functions = Readonly<Record<string, (x: number, y: number) => number>>
+type Functions = Readonly<Record<string, (x: number, y: number, z: number) => number>>
 
 function rounded<F extends Functions>(functions: F): F {
   const all = Object.entries(functions).map(([name, of]) => [
     name,
-    (x: number, y: number) => Math.fround(of(x, y)),
+    (x: number, y: number, z: number) => Math.fround(of(x, y, z)),
   ])
   return Object.fromEntries(all)
 }

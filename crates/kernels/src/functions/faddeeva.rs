@@ -9,6 +9,7 @@ use super::exp::{exp, times_exp};
 use super::numbers::{LARGEST, apart, product_error, to_whole};
 use super::trigonometric::cos_sin_near;
 use crate::vector::{Vector, splat, splats};
+use std::f64::consts::SQRT_2;
 
 /// Between two points of a grid, with so few bits that all of these are exact; and half of that, and 1 by it.
 const STEP: f64 = 0.51171875;
@@ -22,6 +23,7 @@ const FAR_Y: f64 = 6.140625;
 /// From here on, 2³⁰, w is i/(√π·z).
 const FAR: f64 = f64::from_bits((1023 + 30) << 52);
 const FRAC_1_SQRT_PI: f64 = 0.5641895835477563;
+const SQRT_PI: f64 = 1.772453850905516;
 /// STEP/π·e^(−t²) for t = (k + ½)·STEP, and for k·STEP, of which the first one counts half.
 const WEIGHTS: &[[f64; 2]] = &[
     [0.1525635532838091, 0.08144256853530582],
@@ -89,9 +91,16 @@ fn either<V: Vector>(x: V, y: V, near: V, far: impl Fn([V; 2], V, V) -> V) -> V 
     zero.if_greater(y, splat(f64::NAN), value)
 }
 
+/// The Voigt profile of area 1, Re w(z)/(σ·√(2π)) of z = (x + i·γ)/(σ·√2).
+#[inline(always)]
+pub fn voigt<V: Vector>(x: V, sigma: V, gamma: V) -> V {
+    let scale = sigma * splat(SQRT_2);
+    faddeeva(x / scale, gamma / scale) / (scale * splat(SQRT_PI))
+}
+
 /// The real part of w(x + i·y).
 #[inline(always)]
-pub fn faddeeva<V: Vector>(x: V, y: V) -> V {
+fn faddeeva<V: Vector>(x: V, y: V) -> V {
     let x = x.abs();
     let [real, _, _, _, grid] = pole(x, y);
     let sum = sum_of_grid(x, y, grid, |_, [p, q]| p + q);

@@ -25,7 +25,7 @@ pub use atan::atan;
 pub use cbrt::cbrt;
 pub use erf::{erf, erf_slope, erfc, erfcx, normcdf, norminv, normpdf};
 pub use exp::exp;
-pub use faddeeva::{faddeeva, faddeeva_by_x, faddeeva_by_y};
+pub use faddeeva::{faddeeva_by_x, faddeeva_by_y, voigt};
 pub use floor::floor;
 pub use gamma::{digamma, gamma, lgamma, tetragamma, trigamma};
 pub use hyperbolic::{cosh, expm1, sinh};

@@ -110,7 +110,7 @@ unsafe fn blend<V: Vector, O: Operation>(to: *mut V::Scalar, operands: &Operands
 
 /// So many numbers are widened at a time, of as many operands as such operations have.
 const WIDENED: usize = 64;
-pub const MOST_WIDENED: usize = 2;
+pub const MOST_WIDENED: usize = 3;
 
 /// What `operate` does to float64, done to float32: each result is rounded once more.
 ///
@@ -134,7 +134,7 @@ pub unsafe fn operate_in_float64(to: *mut u8, operands: &Operands, length: usize
         }
         let mut results = [0.0_f64; WIDENED];
         // It does not look at the last ones.
-        let widened = [0, 1, 1, 1].map(|k| Operand { at: wide[k].as_ptr().cast(), ..operands[k] });
+        let widened = [0, 1, 2, 2].map(|k| Operand { at: wide[k].as_ptr().cast(), ..operands[k] });
         // SAFETY: each has whole lines, and nobody else's.
         unsafe { operate(results.as_mut_ptr().cast(), &widened, count) };
         for (lane, &result) in results[..lanes].iter().enumerate() {
@@ -239,6 +239,11 @@ operations! {
     MultiplyOver(a, b, c): (a * b).div_or_zero(c);
     MultiplyOverFrom(a, b, c, d): d - (a * b).div_or_zero(c);
     OverMultiply(a, b, c): a.div_or_zero(b) * c;
+    MultiplyDivide(a, b, c): a * b / c;
+    MultiplyDivideFrom(a, b, c, d): d - a * b / c;
+    DivideMultiply(a, b, c): a / b * c;
+    SqrtDivideAdd(a, b, c): a.sqrt() / b + c;
+    DivideSqrtAdd(a, b, c): (a / b).sqrt() + c;
     Negate(a): splat::<V>(-1.0) * a;
     Abs(a): a.abs();
     Sqrt(a): a.sqrt();
@@ -285,7 +290,7 @@ operations! {
     Digamma(a): functions::digamma(a);
     Trigamma(a): functions::trigamma(a);
     Tetragamma(a): functions::tetragamma(a);
-    Faddeeva(a, b): functions::faddeeva(a, b);
+    Voigt(a, b, c): functions::voigt(a, b, c);
     FaddeevaByX(a, b): functions::faddeeva_by_x(a, b);
     FaddeevaByY(a, b): functions::faddeeva_by_y(a, b);
 }

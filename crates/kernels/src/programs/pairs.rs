@@ -41,6 +41,16 @@ macro_rules! for_each_pair {
             Over 0b0000, Blend 0b0101, 3;
             MultiplyOver 0b0001, MultiplyAdd 0b0001, 2;
             OverMultiply 0b0100, Subtract 0b0000, 1;
+            BlendSquare 0b0101, SqrtDivideAdd 0b0110, 0;
+            BlendSquare 0b0101, DivideSqrtAdd 0b0110, 0;
+            Blend 0b0101, MultiplyDivideFrom 0b0001, 1;
+            Divide 0b0010, MultiplyDivideFrom 0b0001, 1;
+            Multiply 0b0001, MultiplyDivideFrom 0b0001, 3;
+            Divide 0b0000, MultiplySubtract 0b0001, 2;
+            Blend 0b0101, Divide 0b0000, 0;
+            Divide 0b0000, Blend 0b0101, 3;
+            MultiplyDivide 0b0001, MultiplyAdd 0b0001, 2;
+            DivideMultiply 0b0100, Subtract 0b0000, 1;
         }
     };
 }
