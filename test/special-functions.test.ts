@@ -452,7 +452,8 @@ describe.each(['float32', 'float64'] as const)('the same bits on all engines, in
   ]
 
   test('voigt and its slopes, with the values of float64 rounded once', () => {
-    const rows = [...table.voigt.slice(0, 200), [6, 1, 0], ...strange.map((x) => [x, 1 - x, x * x])]
+    const ordinary = [...table.voigt.slice(0, 200), [6, 1, 0]]
+    const rows = [...ordinary, ...strange.map((x) => [x, 1 - x, x * x])]
     const [x, sigma, gamma] = [0, 1, 2].map((k) => make(rows.map((row) => row[k])))
     const f = expression('voigt(x, sigma, gamma)')
     const rule = gradientDescent({ lr: 0 })
@@ -461,8 +462,8 @@ describe.each(['float32', 'float64'] as const)('the same bits on all engines, in
       return [[...result.value], [...result.gradientNorm]]
     }
     const expected = run('typescript')
-    const exact = make(rows.map((_, k) => f.value([x[k], sigma[k], gamma[k]])))
-    expect(expected[0]).toEqual([...exact])
+    const exact = make(ordinary.map((_, k) => f.value([x[k], sigma[k], gamma[k]])))
+    expect(expected[0].slice(0, ordinary.length)).toEqual([...exact])
     expect(run('wasm')).toEqual(expected)
     expect(run('native')).toEqual(expected)
   })

@@ -113,11 +113,6 @@ export function readStep(name: string, { options, state, scalars, step }: Declar
   }
   if (!assigned.has('theta'))
     throw fail(step.length, 'a line theta = …', assigned.has('θ') ? 'θ = …' : 'none')
-  for (const [kind, table] of Object.entries({ options, state, scalars })) {
-    const unused = Object.keys(table).find((name) => !used.has(name) && !assigned.has(name))
-    if (unused !== undefined)
-      throw new EquationError(`equations ${name}: ${kind}: ${unused}`, 'a line that uses it', 'none')
-  }
 
   const kept = (name: string): Kept => ({
     name,
@@ -134,6 +129,11 @@ export function readStep(name: string, { options, state, scalars, step }: Declar
   }
   const { sorts, levels } = sorted(read)
   checkSorts({ ...read, sorts, levels }, statements, fail)
+  for (const [kind, table] of Object.entries({ options, state, scalars })) {
+    const unused = Object.keys(table).find((name) => !used.has(name) && !assigned.has(name))
+    if (unused !== undefined)
+      throw new EquationError(`equations ${name}: ${kind}: ${unused}`, 'a line that uses it', 'none')
+  }
   return { ...read, sorts, levels }
 }
 
