@@ -666,7 +666,7 @@ describe('what makes no sense: status 2, one line on stderr, no file, and nothin
     ['plot -o a.svg --schedule cosine(1', 'schedule: expected “,” at character 9, got "the end"'],
     ['plot -o a.svg --schedule cosine(1,{steps:4})2', 'schedule: expected the end at character 20, got "2"'],
     ['plot -o a.svg --schedule cosine(1,{steps:0})', 'cosine: steps: expected a whole number ≥ 1, got 0'],
-    ['plot -o a.svg --schedule {"schedule":"zigzag"}', 'a schedule that is imported'],
+    ['plot -o a.svg --schedule {"schedule":"zigzag"}', 'an imported schedule'],
     ['plot -o a.svg --schedule constructor(1)', 'a number or one of chained'],
     ['plot -o a.svg --schedule 1.2.3', 'schedule: expected a number at character 1'],
     ['plot -o a.svg --schedule -', 'schedule: expected a number at character 1'],

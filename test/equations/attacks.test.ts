@@ -49,7 +49,7 @@ describe('what is wrong in a line', () => {
     ['theta = g*sum(2)', 10, 'sums over what is by element', 'one of a number'],
     ['theta = all.mean(t) - theta', 8, 'sums over what is by element', 'one of a number'],
     ['theta = allǃmean(g)', 11, 'another letter', 'ǃ'],
-    ['theta = g*(sum(g) + sum(theta) + norm(g*theta))', undefined, 'at most 2 sums in a stage', '3'],
+    ['theta = lr*g*(sum(g) + sum(theta) + norm(g*theta))', undefined, 'at most 2 sums in a stage', '3'],
   ])('%j', (step, position, expected, received) => {
     const { error } = refusal(() => make(step, { options }))
     expect(error).toBeInstanceOf(EquationError)
