@@ -39,7 +39,12 @@ const request = {
     { option: '--y', column: 'y' },
   ],
 }
-const stream = (text: string) => Readable.from([Buffer.from(text)])
+/** In pieces as files and the network have them. */
+function stream(text: string): Readable {
+  const bytes = Buffer.from(text)
+  const size = 2 ** 16
+  return Readable.from(list(Math.ceil(bytes.length / size), (k) => bytes.subarray(k * size, (k + 1) * size)))
+}
 const matrix = { delimiter: undefined, decimal: undefined, comment: undefined }
 
 /** A safetensors file of a header and zeros. */
