@@ -40,7 +40,9 @@ test('a shape that is none of a matrix is refused for a rule of matrices', () =>
   )
   Object.assign(saved.tensors.a, { shape: [4] })
   expect(() => Optimizer.load(saved)).toThrow(CheckpointError)
-  expect(() => Optimizer.load(saved)).toThrow(/\na: expected a shape of a matrix for muon, got an array of length 1/)
+  expect(() => Optimizer.load(saved)).toThrow(
+    /\na: expected a shape of a matrix for muon, got an array of length 1/,
+  )
 })
 
 test('what an average has left is a product of rates: it is in [0, 1]', () => {

@@ -2,7 +2,6 @@
 
 import type { EngineName } from '../engines/engine.js'
 import { type Comparison, compare } from '../fits/compare.js'
-import { drive } from '../many/drive.js'
 import { fitsOf } from '../fits/fit-many.js'
 import type { Loss } from '../fits/loss.js'
 import { fitReasons } from '../fits/reasons.js'
@@ -11,6 +10,7 @@ import { OptionError } from '../ground/errors.js'
 import { present } from '../ground/given.js'
 import { inCamelCase } from '../ground/text.js'
 import type { DataByRun } from '../many/data.js'
+import { drive } from '../many/drive.js'
 import type { Table, Wanted } from '../tables/read-csv.js'
 import { type Model, type ModelOptions, readModel, readModels } from './model.js'
 
