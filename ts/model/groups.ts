@@ -61,12 +61,12 @@ export class Groups {
   readonly #resolved = new Map<string, Resolved>()
   #base: Resolved | undefined
 
-  /** Their numbers by the one name that they match, as far as it is known. */
-  readonly #byName: ReadonlyMap<string, readonly number[]>
+  /** Their numbers by the one name that they match; by undefined those of which nobody knows that. */
+  readonly #byName: ReadonlyMap<string | undefined, readonly number[]>
 
   private constructor(list: readonly Checked[]) {
     this.#list = list
-    this.#byName = groupBy(list.keys(), (k) => nameOf(list[k].match) ?? '')
+    this.#byName = groupBy(list.keys(), (k) => nameOf(list[k].match))
   }
 
   /** @throws OptionError where a group is none */
@@ -100,8 +100,8 @@ export class Groups {
   assign(base: Resolved, tensor: Described): Assignment {
     let isFrozen = false
     const groups: number[] = []
-    const near = new Set(['', tensor.name].flatMap((name) => this.#byName.get(name) ?? []))
-    for (const k of [...near].sort((a, b) => a - b)) {
+    const near = [undefined, tensor.name].flatMap((name) => this.#byName.get(name) ?? [])
+    for (const k of near.sort((a, b) => a - b)) {
       const { match, frozen } = this.#list[k]
       if (!matches(match, tensor)) continue
       groups.push(k)

@@ -94,18 +94,20 @@ export function matchesPattern(pattern: string, name: string): boolean {
   let [anchor, start, end, dot] = [0, 0, 0, -1]
   for (let k = 0; k < pieces.length; k += 2) {
     const stars = pieces[k - 1] ?? ''
-    const isAny = stars.length > 1
-    const piece = (stars[2] ?? '') + pieces[k]
+    const isAny = stars[1] !== undefined
+    const piece = stars.slice(2) + pieces[k]
     // Not at each star again, as far as to the end of the name.
-    if (dot < end) dot = (text.indexOf('.', end) + 1 || Infinity) - 1
+    if (dot < end) dot = text.indexOf('.', end)
+    if (dot < 0) dot = text.length
     /** From where to where it may begin; the last one ends where the name does. */
-    const from = k + 1 < pieces.length ? end : Math.max(end, text.length - piece.length)
-    const to = stars === '' ? end : isAny ? Infinity : dot
+    const from = pieces[k + 1] ? end : Math.max(end, text.length - piece.length)
+    const to = stars ? (isAny ? Infinity : dot) : end
     const at = text.slice(0, to + piece.length).indexOf(piece, from)
     if (at >= from) {
       if (isAny) [anchor, start] = [k, at]
+      end = at + piece.length
       // As a whole part, `**.` may be nothing: the dot in front of it is the one that it ends with.
-      end = at + piece.length - (pieces[k + 1] === '**.' && pieces[k].endsWith('.') ? 1 : 0)
+      if (pieces[k + 1] === '**.' && pieces[k].endsWith('.')) end--
     } else {
       // The first place for what follows a `**` is the best one in its part of the name: the next one is in another.
       end = text.indexOf('.', start) + 1
