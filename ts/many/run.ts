@@ -110,7 +110,14 @@ export class Many {
     checkRows(data, count)
     const { length } = parameters
     this.#box = readBounds(options.bounds, { names: parameters, length, dtype: this.#dtype, runs: count })
-    this.#x = inMemory(count * length * this.#size, () => parameters.map(() => this.#numbers(count)))
+    const { columns } = this.#given
+    const isPlaced =
+      this.#box === null &&
+      columns.every(({ list, stride }) => stride === 1 && list.BYTES_PER_ELEMENT === this.#size)
+    this.#placed = isPlaced ? count : 0
+    this.#x = isPlaced
+      ? columns.map(({ list }) => list)
+      : inMemory(count * length * this.#size, () => parameters.map(() => this.#numbers(count)))
     this.#sets = readSets(rule, options.each, this.#count)
     this.choice = chooseAdvancer(options)
     const { path, maxIterations } = options
@@ -128,9 +135,7 @@ export class Many {
     for (const [p, column] of this.#x.entries()) {
       const { list, first, stride } = this.#given.columns[p]
       const [min, max] = box === null ? [-Infinity, Infinity] : [box.min[p], box.max[p]]
-      const isSame = box === null && stride === 1
-      if (isSame) column.set(list.subarray(this.#placed, end), this.#placed)
-      for (let run = this.#placed; run < end && !isSame; run++) {
+      for (let run = this.#placed; run < end; run++) {
         column[run] = within(list[first + run * stride], limitOf(min, run), limitOf(max, run))
       }
     }
