@@ -320,7 +320,7 @@ function readStarts(starts: Starts, parameters: readonly string[]): StartValues 
     if (!isFloatArray(column) && !Array.isArray(column)) {
       throw new OptionError(`starts: ${name}`, 'a list of numbers, a Float32Array or a Float64Array', column)
     }
-    return column as ArrayLike<number>
+    return copyStarts(`starts: ${name}`, column)
   })
   const [first] = columns
   for (const [p, column] of columns.entries()) {
@@ -332,9 +332,7 @@ function readStarts(starts: Starts, parameters: readonly string[]): StartValues 
       )
     }
   }
-  const all = columns.map((column, p) => {
-    return { list: copyStarts(`starts: ${parameters[p]}`, column), first: 0, stride: 1 }
-  })
+  const all = columns.map((list) => ({ list, first: 0, stride: 1 }))
   return { columns: all, count: first.length, dtype: dtypeOf(columns) }
 }
 
@@ -342,12 +340,15 @@ function readStarts(starts: Starts, parameters: readonly string[]): StartValues 
 function copyStarts(argument: string, list: ArrayLike<unknown>): FloatArray {
   if (isFloatArray(list)) return copyOf(list)
   const { length } = list
-  const copy = inMemory(8 * length, () => new Float64Array(length))
-  for (let i = 0; i < length; i++) {
+  const read = (i: number): number => {
     const x = list[i]
     if (typeof x !== 'number') throw new OptionError(`${argument}[${i}]`, 'a number', x)
-    copy[i] = x
+    return x
   }
+  // Before memory is taken: an array of holes may claim any length.
+  if (length > 0) read(0)
+  const copy = inMemory(8 * length, () => new Float64Array(length))
+  for (let i = 0; i < length; i++) copy[i] = read(i)
   return copy
 }
 
