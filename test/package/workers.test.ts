@@ -121,13 +121,12 @@ describe.each([ofChromium, ...otherBrowsers])('$name', { retry: 1 }, ({ name, is
 
   test.skipIf(!isThere)('a call that is aborted ends, and the next one runs', async () => {
     await open(`${origin}/`)
-    const { result, told, waited } = await tab.evaluate<{
-      result: object
-      told: [done: number, total: number][]
-      waited: number
-    }>('aborted()')
+    const { result, told, waited } = await tab.evaluate<{ result: object; told: number[]; waited: number }>(
+      'aborted()',
+    )
     expect(result).toMatchObject({ message: 'enough', isOurs: false })
-    expect(told.filter(([done, total]) => done >= total)).toEqual([])
+    // Progress is reported by time, and no run ends by itself.
+    expect(told.filter((done) => done > 0)).toEqual([])
     expect(waited).toBeLessThan(2_000)
     expect(await tab.evaluate('short()')).toMatchObject({ value: { isSame: true, said: ['workers: 2'] } })
   })
