@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { computes } from '../dist/chunks/compute.js'
-import { readPlan } from '../dist/chunks/plan.js'
+import { computes } from '../dist/chunks/plan/compute.js'
+import { readPlan } from '../dist/chunks/plan/plan.js'
 
 const cli = fileURLToPath(new URL('../dist/command-line/cli.js', import.meta.url))
 const isPart = process.argv[2] === 'part'

@@ -18,8 +18,8 @@ script(async () => {
   // Only now: the set-up is what builds them.
   const antigrad = await import('../dist/index.js')
   const { expression, minimizeMany, objectives, sobolStarts } = antigrad
-  const { sweepable } = await import('../dist/work/sweep.js')
-  const { textOf } = await import('../dist/work/objective-texts.js')
+  const { sweepable } = await import('../dist/jobs/sweep.js')
+  const { textOf } = await import('../dist/jobs/objective-texts.js')
 
   /** How each rate did: the share of starts that reach a minimum, and the median of their updates. */
   async function measure(objective, name) {

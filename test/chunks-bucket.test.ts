@@ -13,7 +13,7 @@ import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client
 import { runQueued } from 'antigrad/bullmq'
 import { bucketStore, merge, type Plan, planSweep, runChunks, StoreError, status } from 'antigrad/chunks'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { discard, keep, unseal } from '../dist/chunks/store.js'
+import { discard, keep, unseal } from '../dist/chunks/stores/store.js'
 import { home } from './children.js'
 
 const isThere = spawnSync('moto_server', ['--help']).status === 0

@@ -6,8 +6,8 @@ import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { folderStore } from '../dist/chunks/folder.js'
-import { keep, unseal } from '../dist/chunks/store.js'
+import { folderStore } from '../dist/chunks/stores/folder.js'
+import { keep, unseal } from '../dist/chunks/stores/store.js'
 
 /** What happens to `link`: it does its work and says so; says that it has not; has none; or the disk is full. */
 let fails: 'never' | 'afterwards' | 'always' = 'never'

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { AntigradError } from 'antigrad'
 import { DataError, merge, type Plan, planFits, readPlan, runChunk, runChunks } from 'antigrad/chunks'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { headerOf, type TensorInfo } from '../dist/files/header.js'
+import { headerOf, type TensorInfo } from '../dist/files/format/header.js'
 import { home } from './children.js'
 import { random } from './helpers.js'
 

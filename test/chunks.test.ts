@@ -33,7 +33,7 @@ import {
   status,
 } from 'antigrad/chunks'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { keep, seal, unseal } from '../dist/chunks/store.js'
+import { keep, seal, unseal } from '../dist/chunks/stores/store.js'
 import { home } from './children.js'
 import { random } from './helpers.js'
 

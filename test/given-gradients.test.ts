@@ -2,7 +2,7 @@
 
 import { adam, lion, Optimizer, rows, sgd } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import type { Anything } from './attacks/subject.js'
+import type { Anything } from './adversarial/subject.js'
 import { engineNames, inBits } from './helpers.js'
 
 describe.each(engineNames)('%s', (engine) => {

@@ -21,7 +21,7 @@ import {
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { search } from '../dist/minimize/line-search.js'
-import { type Anything, refusal } from './attacks/subject.js'
+import { type Anything, refusal } from './adversarial/subject.js'
 import { home } from './children.js'
 import { arrayOf, dtypes, inBits, noise, random } from './helpers.js'
 

@@ -35,7 +35,7 @@ import {
   workers,
 } from 'antigrad'
 import { describe, expect, test, vi } from 'vitest'
-import { version } from '../dist/ground/package.js'
+import { version } from '../dist/core/package.js'
 import { cohortsOf } from '../dist/many/layout.js'
 import { waysToRun } from './support.js'
 

@@ -10,8 +10,8 @@ import { dirname, join } from 'node:path'
 import { engines } from 'antigrad'
 import { afterAll, expect, test } from 'vitest'
 import { home } from './children.js'
-import { found } from './programs/found.js'
 import { ProcessHost } from './programs/hosts.js'
+import { found } from './programs/regressions.js'
 import { Runner, search } from './programs/search.js'
 
 const programs = Number(process.env.ANTIGRAD_TEST_RUNS ?? 160)

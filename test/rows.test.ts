@@ -24,7 +24,7 @@ import {
 } from 'antigrad'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Anything } from './attacks/subject.js'
+import type { Anything } from './adversarial/subject.js'
 import { engineNames, inBits } from './helpers.js'
 
 const ROWS = 20

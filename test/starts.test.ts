@@ -14,7 +14,7 @@ import {
   uniformStarts,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { below, random, Words } from '../dist/many/random.js'
+import { below, random, Words } from '../dist/random/random.js'
 
 /** Written by starts.py beside it. */
 const golden = JSON.parse(readFileSync(new URL('data/starts.json', import.meta.url), 'utf8'))

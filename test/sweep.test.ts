@@ -24,10 +24,10 @@ import { SaxesParser } from 'saxes'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { percentages } from '../dist/command-line/sweep/describe.js'
 import { describeProgress } from '../dist/command-line/sweep/progress.js'
+import { textOf } from '../dist/jobs/objective-texts.js'
+import { sweepable } from '../dist/jobs/sweep.js'
+import { parseValues } from '../dist/jobs/values.js'
 import { definitions } from '../dist/rules/definitions.js'
-import { textOf } from '../dist/work/objective-texts.js'
-import { sweepable } from '../dist/work/sweep.js'
-import { parseValues } from '../dist/work/values.js'
 import { home } from './children.js'
 
 const cli = join(home, 'dist/command-line/cli.js')

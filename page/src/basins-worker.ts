@@ -1,7 +1,7 @@
 /** Runs pieces of a picture of basins, beside the page. */
 
 import { expression, type MinimizeManyOptions, minimizeMany, OptionError, type Rule, reasons } from 'antigrad'
-import { messageOf } from '../../dist/ground/errors.js'
+import { messageOf } from '../../dist/core/errors.js'
 import { AT_REST, DIVERGED, type Ends, UNFINISHED } from './outcomes.js'
 import { build, type Entry, OWN } from './rules.js'
 import { readSchedules } from './schedules.js'
@@ -39,7 +39,7 @@ addEventListener('message', async ({ data }: MessageEvent<Order | null>) => {
   const { job, piece, text, entry, options, ...starts } = data
   const answer = (message: Answer) => postMessage(message)
   try {
-    if (entry.rule === OWN) (await import('./own.js')).readEquations()
+    if (entry.rule === OWN) (await import('./custom-rule.js')).readEquations()
     const { rule, clip } = build(entry)
     const found = await minimizeMany(expression(text), starts, rule as Rule, { ...options, clip, signal })
     const { x, iterations, engine } = found

@@ -1,10 +1,9 @@
 /** The picture of basins: which minimum a rule reaches from each start in view; loaded when it is opened. */
 
 import type { Point, View } from 'antigrad'
-import { messageOf } from '../../dist/ground/errors.js'
-import { grouped } from '../../dist/ground/text.js'
+import { messageOf } from '../../dist/core/errors.js'
+import { grouped } from '../../dist/core/text.js'
 import { boxIn, drawAxes, pointAt } from './contour.js'
-import { Crew } from './crew.js'
 import { h, labelled, placeIn, shown } from './dom.js'
 import { titles } from './functions.js'
 import {
@@ -22,6 +21,7 @@ import type { Race } from './race.js'
 import { build, type Entry, isSchedule, nameOf, optionOf } from './rules.js'
 import { textOf } from './texts.js'
 import { theme } from './theme.js'
+import { Crew } from './worker-pool.js'
 
 /** Minima that have a line of their own, and a number on the map. */
 const LINES = 12

@@ -2,8 +2,8 @@
 
 import { type EngineName, engines, type Rule } from 'antigrad'
 import uPlot from 'uplot'
-import { messageOf } from '../../dist/ground/errors.js'
-import { grouped } from '../../dist/ground/text.js'
+import { messageOf } from '../../dist/core/errors.js'
+import { grouped } from '../../dist/core/text.js'
 import { digitBelow, h, labelled, select, shown } from './dom.js'
 import { loopOf } from './loops.js'
 import { type Measurement, measure, type SubjectName, sizesOf } from './measure.js'

@@ -4,9 +4,9 @@ import type { Point, View } from 'antigrad'
 import { ticks } from 'd3-array'
 import { contours } from 'd3-contour'
 import { h, rounded, shown } from './dom.js'
+import { GRID, levelsOf, type Terrain } from './height-field.js'
 import { placed, shortNames } from './names.js'
 import type { Race, Racer } from './race.js'
-import { GRID, levelsOf, type Terrain } from './terrain.js'
 import { drawMark, styleOf, theme } from './theme.js'
 
 const MARGIN = { left: 38, right: 8, top: 8, bottom: 24 }

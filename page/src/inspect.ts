@@ -2,7 +2,7 @@
 
 import { equations } from 'virtual:equations'
 import { Optimizer, type Point } from 'antigrad'
-import { grouped } from '../../dist/ground/text.js'
+import { grouped } from '../../dist/core/text.js'
 import { definitions } from '../../dist/rules/definitions.js'
 import type { Pull } from './contour.js'
 import { h, labelled, shown } from './dom.js'

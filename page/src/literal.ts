@@ -1,6 +1,6 @@
 /** Equations as a program has them, read without running it: `equations('tiger', { options: { lr: 0.001 }, step: '…' })`. */
 
-import { placeOf } from './place.js'
+import { placeOf } from './text-position.js'
 
 /** What was read, and where the text of its step begins. */
 export interface Literal {

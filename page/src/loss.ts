@@ -1,7 +1,7 @@
 /** The objective against the number of updates. */
 
 import uPlot from 'uplot'
-import { grouped } from '../../dist/ground/text.js'
+import { grouped } from '../../dist/core/text.js'
 import 'uplot/dist/uPlot.min.css'
 import { shown } from './dom.js'
 import type { Race } from './race.js'

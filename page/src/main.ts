@@ -1,8 +1,8 @@
 /** The page: one state, one race at a time, and everything that shows it. */
 
 import type { Point } from 'antigrad'
-import { messageOf } from '../../dist/ground/errors.js'
-import { grouped } from '../../dist/ground/text.js'
+import { messageOf } from '../../dist/core/errors.js'
+import { grouped } from '../../dist/core/text.js'
 import { copyLink, decoded, onOtherAddress, remember, showProblems } from './address.js'
 import type { Basins } from './basins.js'
 import type { Bench } from './bench.js'
@@ -10,18 +10,18 @@ import { ContourPlot, type Move } from './contour.js'
 import { download, h, labelled, select } from './dom.js'
 import { equalView, type Landscape, landscapeOf, titles } from './functions.js'
 import { Gallery } from './gallery.js'
+import { survey } from './height-field.js'
 import type { Inspector } from './inspect.js'
-import { loadOwn, loadSchedules } from './late.js'
+import { loadOwn, loadSchedules } from './lazy.js'
 import type { LossPlot } from './loss.js'
 import { Optimizers } from './optimizers.js'
+import { verdict } from './outcome-text.js'
 import { Race } from './race.js'
 import { Ranking } from './ranking.js'
 import { Settings } from './settings.js'
 import { fromHash, initial, type State, toHash } from './state.js'
 import type { SurfacePlot } from './surface.js'
-import { survey } from './terrain.js'
 import { isStill, onThemeChange } from './theme.js'
-import { verdict } from './verdict.js'
 
 /** Milliseconds of a frame that updates may take; the rest is for drawing. */
 const BUDGET = 6

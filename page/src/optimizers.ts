@@ -1,8 +1,8 @@
 /** The list of racers, with a form for each one's options. */
 
-import { messageOf } from '../../dist/ground/errors.js'
+import { messageOf } from '../../dist/core/errors.js'
 import { explainedField, h, labelled, select, shown, uniqueId } from './dom.js'
-import { loadOwn, loadSchedules } from './late.js'
+import { loadOwn, loadSchedules } from './lazy.js'
 import type { Race } from './race.js'
 import {
   build,
@@ -146,7 +146,7 @@ export class Optimizers {
 
   /** The field for the equations of one's own, above its options, which follow from them. */
   async #edit(number: number, controls: HTMLElement, message: HTMLElement): Promise<void> {
-    const { editorOf } = await import('./own-editor.js')
+    const { editorOf } = await import('./custom-rule-editor.js')
     const editor = editorOf(this.#entries[number], number, (changed) => {
       message.textContent = ''
       const isOpen = controls.querySelector('details')?.open ?? false
@@ -192,7 +192,7 @@ export class Optimizers {
   /** Greys the options that change nothing here, and says why. */
   async #grey(number: number, more: HTMLDetailsElement): Promise<void> {
     if (!more.open) return
-    const { withoutEffect } = await import('./effects.js')
+    const { withoutEffect } = await import('./inactive-options.js')
     const found = withoutEffect(this.#entries[number], this.#race())
     for (const control of more.querySelectorAll<HTMLElement>('[data-option]')) {
       const why = found.get(control.dataset.option as string)

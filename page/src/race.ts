@@ -5,7 +5,7 @@
  */
 
 import { Minimization, type MinimizeReason, noise, type Point } from 'antigrad'
-import { messageOf } from '../../dist/ground/errors.js'
+import { messageOf } from '../../dist/core/errors.js'
 import type { Landscape } from './functions.js'
 import { build, type Entry, nameOf } from './rules.js'
 import type { State } from './state.js'

@@ -1,10 +1,10 @@
 /** The table: who arrived when, and why each has stopped. */
 
-import { grouped } from '../../dist/ground/text.js'
+import { grouped } from '../../dist/core/text.js'
 import { h, shown } from './dom.js'
+import { why } from './outcome-text.js'
 import type { Race, Racer } from './race.js'
 import { swatch } from './theme.js'
-import { why } from './verdict.js'
 
 export class Ranking {
   readonly #body = h('tbody')

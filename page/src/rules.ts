@@ -179,7 +179,7 @@ let readOwn = (_text: string): Own => {
   throw new Error('own: the part of the page that reads equations could not be loaded')
 }
 
-/** Says how equations are read: own.ts does, which is loaded where there are some. */
+/** Says how equations are read: custom-rule.ts does, which is loaded where there are some. */
 export function ownBy(reader: typeof readOwn): void {
   readOwn = reader
 }

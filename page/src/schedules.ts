@@ -1,6 +1,6 @@
 /** Schedules as they are typed, and small pictures of them; loaded where there are some. */
 
-import { grouped } from '../../dist/ground/text.js'
+import { grouped } from '../../dist/core/text.js'
 import type { Scheduled } from '../../dist/schedules/schedule.js'
 import { parseSchedule } from '../../dist/schedules/text.js'
 import { h, shown } from './dom.js'

@@ -1,7 +1,7 @@
 /** What is raced, and its place in the page's address: a race is shared by its link. */
 
 import { type ObjectiveName, objectives, type Point, type View } from 'antigrad'
-import { messageOf } from '../../dist/ground/errors.js'
+import { messageOf } from '../../dist/core/errors.js'
 import { decoded } from './address.js'
 import {
   build,

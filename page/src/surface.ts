@@ -24,8 +24,8 @@ import { Line2 } from 'three/addons/lines/Line2.js'
 import { LineGeometry } from 'three/addons/lines/LineGeometry.js'
 import { LineMaterial } from 'three/addons/lines/LineMaterial.js'
 import { shown } from './dom.js'
+import { GRID, type Terrain } from './height-field.js'
 import type { Race, Racer } from './race.js'
-import { GRID, type Terrain } from './terrain.js'
 import { styleOf, theme } from './theme.js'
 
 /** Places of the drawn surface in each direction: each second one of the grid, so that steep valleys have no teeth. */

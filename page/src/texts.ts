@@ -1,6 +1,6 @@
 /** The functions as texts, which many runs at once take. */
 
-import { textOf as textOfObjective } from '../../dist/work/objective-texts.js'
+import { textOf as textOfObjective } from '../../dist/jobs/objective-texts.js'
 import type { State } from './state.js'
 
 /** @throws Error with a sentence where the visitor's own function cannot be understood */

@@ -15,13 +15,13 @@ import {
 } from 'antigrad'
 import { toBlob } from 'antigrad/files'
 import { HASH } from '../../dist/arena/manifest.js'
-import { version } from '../../dist/ground/package.js'
-import { readFitsAsked, readSweepAsked } from '../../dist/work/asked.js'
+import { version } from '../../dist/core/package.js'
+import { readFitsAsked, readSweepAsked } from '../../dist/jobs/request.js'
 import { toHash as fitHash, initial as fitState } from '../../page/src/fit/state.js'
 import { scenes, TIGER } from '../../page/src/scenes.js'
 import { toHash as raceHash, initial as raceState } from '../../page/src/state.js'
 import { twins } from '../equations/rules.js'
-import { encode } from '../model/going-on.js'
+import { encode } from '../model/resume.js'
 
 /** A safetensors file as JSON: what its header says, and bytes as characters; see `readers.ts`. */
 const fileOf = (header: object, data: string, isSound = false) => JSON.stringify({ header, data, isSound })

@@ -8,7 +8,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Dtype, dtypes, type FloatArray, roundOf } from '../bits.js'
 import { array, firstDifference, type Variant, variants } from '../support.js'
-import { declared, drawn, type Line, type Names, noRoom, type Value } from './drawn.js'
+import { declared, drawn, type Line, type Names, noRoom, type Value } from './random-rules.js'
 
 const RUNS = Number(process.env.ANTIGRAD_TEST_RUNS ?? 60)
 const SEED = Number(process.env.ANTIGRAD_TEST_SEED ?? 33)

@@ -1,6 +1,6 @@
 /** A file of a run that nests lists, of which all checksums are right: as version 1 had them, so the sums are few. */
 
-import { crc32 } from '../../dist/files/crc32.js'
+import { crc32 } from '../../dist/files/sources/crc32.js'
 
 export function nested(depth: number): Uint8Array {
   const structure = '['.repeat(depth) + ']'.repeat(depth)

@@ -24,7 +24,7 @@ import { readFile, toBlob } from 'antigrad/files'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { noise } from '../helpers.js'
-import { encode } from '../model/going-on.js'
+import { encode } from '../model/resume.js'
 
 const RUNS = Number(process.env.ANTIGRAD_TEST_FILES ?? 300)
 const SEED = Number(process.env.ANTIGRAD_TEST_SEED ?? 1)

@@ -38,11 +38,11 @@ import {
 } from 'antigrad'
 import { FileError, openFile, readFile, toBlob, writeFile } from 'antigrad/files'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from '../../dist/files/halves.js'
+import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from '../../dist/files/format/float16.js'
 import { cases } from '../cases.js'
 import { dtypes, noise } from '../helpers.js'
-import { decode, encode, goOn } from '../model/going-on.js'
 import { longRun } from '../model/long-run.js'
+import { decode, encode, goOn } from '../model/resume.js'
 import { variants } from '../support.js'
 import { fileOf, nested } from './nested.js'
 

@@ -16,7 +16,7 @@ import {
   OptionError,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import type { Anything } from '../attacks/subject.js'
+import type { Anything } from '../adversarial/subject.js'
 
 const decay = expression('a*exp(-b*t) + c')
 const t = [0, 1, 2, 3, 4, 5]

@@ -13,7 +13,7 @@ import {
   type SharedFit,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { outside } from '../../dist/fits/f-distribution.js'
+import { outside } from '../../dist/fits/uncertainty/f-distribution.js'
 import { inBits, random } from '../helpers.js'
 
 const x = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]

@@ -13,7 +13,7 @@ import {
   gradientDescent,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { Fits } from '../../dist/fits/run.js'
+import { Fits } from '../../dist/fits/fit/run.js'
 import { inBits, random } from '../helpers.js'
 import { waysToRun } from '../support.js'
 

@@ -2,8 +2,8 @@
 
 import { expression, fit as fitOne } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { inside, outside } from '../../dist/fits/f-distribution.js'
-import { quantile } from '../../dist/fits/student.js'
+import { inside, outside } from '../../dist/fits/uncertainty/f-distribution.js'
+import { quantile } from '../../dist/fits/uncertainty/student-t.js'
 
 /** P(F > f): f, degrees of freedom above and below, and what it is; P(χ² > above·f) where below is ∞. */
 const tails = [

@@ -9,8 +9,8 @@ import { adam, CheckpointError, Optimizer, type Saved, sgd } from 'antigrad'
 import { describe, expect, test, vi } from 'vitest'
 import { bits, type Dtype, dtypes, type FloatArray, inBits } from '../helpers.js'
 import { variants } from '../support.js'
-import { decode, encode, goOn } from './going-on.js'
 import { longRun } from './long-run.js'
+import { decode, encode, goOn } from './resume.js'
 
 const VERSION = 2
 const versions = Array.from({ length: VERSION }, (_, k) => k + 1)

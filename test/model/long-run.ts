@@ -17,7 +17,7 @@ import {
   warmup,
 } from 'antigrad'
 import { type Dtype, noise } from '../helpers.js'
-import { BATCHES, goOn, type Run } from './going-on.js'
+import { BATCHES, goOn, type Run } from './resume.js'
 
 /** What a program must bring along that only loads the run: a bundle leaves out what it does not use. */
 export const brought = [adamw, delayedStart, nesterov, radam, rmsprop, sgd, warmup]

@@ -90,7 +90,7 @@ describe('the tarball', () => {
     expect(stderr).toMatch(/antigrad: \.\/dist\/index\.js is missing; .*Build it first: npm run setup\n/)
     cpSync(join(home, 'dist'), join(clone, 'dist'), { recursive: true })
     expect(packed()).toMatchObject({ status: 0 })
-    writeFileSync(join(clone, 'dist/ground/package.js'), "export const version = '0.0.9'")
+    writeFileSync(join(clone, 'dist/core/package.js'), "export const version = '0.0.9'")
     expect(packed().stderr).toMatch(/antigrad: dist\/ is of version 0\.0\.9, package\.json of \d/)
   })
 

@@ -18,7 +18,7 @@ import {
 import { light } from '../../page/src/palette.js'
 import { initial } from '../../page/src/state.js'
 import { textOf } from '../../page/src/texts.js'
-import type { SiteInChromium } from '../served.js'
+import type { SiteInChromium } from '../static-server.js'
 import { serveToChromium, type Visit, visit } from './site.js'
 
 const ALL = SIDE * SIDE

@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { definitions } from '../../dist/rules/definitions.js'
 import { buildSite } from '../../scripts/lib/build-site.mjs'
 import { home } from '../children.js'
-import { once } from '../once.js'
-import { FOLDER, type SiteInChromium, serveFolder, toChromium } from '../served.js'
+import { once } from '../shared-setup.js'
+import { FOLDER, type SiteInChromium, serveFolder, toChromium } from '../static-server.js'
 import { violationsIn } from './site.js'
 
 /** Milliseconds: its packages may have to be installed, and it is built. */

@@ -16,7 +16,7 @@ import { shown, shownTo } from '../../page/src/dom.js'
 import { example } from '../../page/src/fit/example.js'
 import { readTable } from '../../page/src/fit/table.js'
 import { dark, light } from '../../page/src/palette.js'
-import type { SiteInChromium } from '../served.js'
+import type { SiteInChromium } from '../static-server.js'
 import { type PageOptions, serveToChromium, type Visit, violationsIn, visit, zipped } from './site.js'
 
 let site: SiteInChromium

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { shownTo } from '../../page/src/dom.js'
 import { example } from '../../page/src/fit/example.js'
 import { readTable } from '../../page/src/fit/table.js'
-import { type Driven, otherBrowsers } from '../driven.js'
-import type { Site } from '../served.js'
+import { type Driven, otherBrowsers } from '../browser-drivers.js'
+import type { Site } from '../static-server.js'
 import { expectedPoints, pointsIn, serve } from './site.js'
 
 let site: Site

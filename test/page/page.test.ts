@@ -6,7 +6,7 @@ import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { scenes } from '../../page/src/scenes.js'
 import { initial } from '../../page/src/state.js'
-import type { SiteInChromium } from '../served.js'
+import type { SiteInChromium } from '../static-server.js'
 import {
   expectedPoints,
   type PageOptions,

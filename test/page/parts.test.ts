@@ -12,14 +12,16 @@ import {
   warmup,
 } from 'antigrad'
 import { afterEach, describe, expect, test } from 'vitest'
+import { readEquations } from '../../page/src/custom-rule.js'
 import { digitBelow, shownTo } from '../../page/src/dom.js'
-import { withoutEffect } from '../../page/src/effects.js'
 import { parseObjective } from '../../page/src/expression.js'
 import { equalView, landscapeOf } from '../../page/src/functions.js'
+import { GRID, levelsOf, survey } from '../../page/src/height-field.js'
+import { withoutEffect } from '../../page/src/inactive-options.js'
 import { readLiteral } from '../../page/src/literal.js'
 import { measure, sizesOf } from '../../page/src/measure.js'
 import { placed, shortNames } from '../../page/src/names.js'
-import { readEquations } from '../../page/src/own.js'
+import { verdict } from '../../page/src/outcome-text.js'
 import { dark, dashes, light } from '../../page/src/palette.js'
 import { Race } from '../../page/src/race.js'
 import { build, fields, nameOf, notOffered, ruleNames, schedulesIn, suggested } from '../../page/src/rules.js'
@@ -27,8 +29,6 @@ import { scenes, TIGER } from '../../page/src/scenes.js'
 import { readSchedules } from '../../page/src/schedules.js'
 import { fromHash, initial, type State, toHash } from '../../page/src/state.js'
 import { formula, line, symbols } from '../../page/src/substitute.js'
-import { GRID, levelsOf, survey } from '../../page/src/terrain.js'
-import { verdict } from '../../page/src/verdict.js'
 
 describe('expressions', () => {
   test.each([

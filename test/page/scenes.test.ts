@@ -2,8 +2,8 @@
 
 import * as all from 'antigrad'
 import { describe, expect, test } from 'vitest'
+import { readEquations } from '../../page/src/custom-rule.js'
 import { landscapeOf } from '../../page/src/functions.js'
-import { readEquations } from '../../page/src/own.js'
 import { programOf } from '../../page/src/program.js'
 import { Race } from '../../page/src/race.js'
 import { scenes } from '../../page/src/scenes.js'

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { equations } from '../../dist/equations/equations.js'
 import { resolve } from '../../dist/rules/resolve.js'
 import { cases } from '../cases.js'
-import { declared, drawn, noRoom } from '../equations/drawn.js'
+import { declared, drawn, noRoom } from '../equations/random-rules.js'
 import { twins } from '../equations/rules.js'
 import { rarely } from './numbers.js'
 

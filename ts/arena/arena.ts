@@ -4,8 +4,8 @@
  * crates/kernels/src/arena/layout.rs says what each field means, and table.rs beside it reads them.
  */
 
-import { EngineError, TensorError } from '../ground/errors.js'
-import type { Dtype, FloatArray, Matrix } from '../ground/numbers.js'
+import { EngineError, TensorError } from '../core/errors.js'
+import type { Dtype, FloatArray, Matrix } from '../core/numbers.js'
 import * as layout from './layout.js'
 import { HASH } from './manifest.js'
 import { allocate, type Region } from './memory.js'

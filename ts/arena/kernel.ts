@@ -1,7 +1,7 @@
 /** Kernels: their descriptions, and their loops in TypeScript. */
 
-import { type Dtype, type FloatArray, type Matrix, type Round, rounding } from '../ground/numbers.js'
-import type { Sum } from '../ground/sums.js'
+import { type Dtype, type FloatArray, type Matrix, type Round, rounding } from '../core/numbers.js'
+import type { Sum } from '../core/sums.js'
 import type { WasmModule } from '../webassembly/module.js'
 import { PIPELINE_DECAY } from './manifest.js'
 

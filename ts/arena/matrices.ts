@@ -3,8 +3,8 @@
  * the twins. This comes with the rules that have such kernels: a page without them has none of it.
  */
 
-import { recordOf } from '../ground/given.js'
-import { type Dtype, type FloatArray, flush, type Matrix, smallestNormal } from '../ground/numbers.js'
+import { type Dtype, type FloatArray, flush, type Matrix, smallestNormal } from '../core/numbers.js'
+import { recordOf } from '../core/untrusted.js'
 import type { Arena } from './arena.js'
 import { tensorFrom } from './find.js'
 import { type Kernel, loopOf, type Row, register, type Twins } from './kernel.js'

@@ -8,7 +8,7 @@
  * `ArrayBuffer`.
  */
 
-import { MemoryError, messageOf } from '../ground/errors.js'
+import { MemoryError, messageOf } from '../core/errors.js'
 
 /** Bytes at the start of each memory that belong to the module: 32 KiB of stack, see .cargo/config.toml, and data. */
 export const RESERVED = 65536

@@ -38,7 +38,7 @@ import {
   whole,
   wholeTo,
   working,
-} from '../chunks/inner.js'
+} from '../chunks/internal.js'
 import { checkAddress } from './address.js'
 
 export interface QueueOptions extends WorkerOptions {
@@ -95,7 +95,7 @@ interface Payload {
   readonly index: number
 }
 
-const hand = new URL('../chunks/hand.js', import.meta.url)
+const hand = new URL('../chunks/worker-process.js', import.meta.url)
 
 /**
  * Computes chunks of a plan beside others who do the same, until the store has all results. Anyone may come and go: each

@@ -1,17 +1,16 @@
 /** What `antigrad/chunks` exports. */
 
-export { bucketStore } from './bucket.js'
-export { DataError, StoreError } from './errors.js'
-export { folderStore } from './folder.js'
 export {
   type Made,
   type PlanFitsOptions,
   type PlanSweepOptions,
   planFits,
   planSweep,
-} from './make.js'
-export { merge, status } from './merge.js'
-export { nameOf, type Plan, readPlan } from './plan.js'
+} from './plan/build-plan.js'
+export { DataError, StoreError } from './plan/errors.js'
+export { nameOf, type Plan, readPlan } from './plan/plan.js'
+export type { Shard } from './plan/shards.js'
+export { merge, status } from './run/merge.js'
 export {
   openWorker,
   type Ran,
@@ -21,7 +20,8 @@ export {
   type StoreOptions,
   type Worker,
   type WorkerOptions,
-} from './run.js'
-export type { Shard } from './shards.js'
-export type { Kept, Maker, Store } from './store.js'
-export type { Dispute, Failure, Survey } from './survey.js'
+} from './run/run.js'
+export { bucketStore } from './stores/bucket.js'
+export { folderStore } from './stores/folder.js'
+export type { Dispute, Failure, Survey } from './stores/status.js'
+export type { Kept, Maker, Store } from './stores/store.js'

@@ -3,9 +3,10 @@
  * every engine must visit the very same points.
  */
 
+import { OptionError } from '../core/errors.js'
 import type { EngineName } from '../engines/engine.js'
 import type { Clip } from '../gradients/clip.js'
-import { OptionError } from '../ground/errors.js'
+import { MAX_ITERATIONS } from '../jobs/limits.js'
 import { type MinimizeReason, minimize } from '../minimize/minimize.js'
 import { rosenbrock } from '../objectives/index.js'
 import { Optimizer } from '../optimizer.js'
@@ -24,7 +25,6 @@ import { rmsprop } from '../rules/rmsprop.js'
 import { sgd } from '../rules/sgd.js'
 import { signSgd } from '../rules/sign-sgd.js'
 import { isWarmup, warmup } from '../schedules/warmup.js'
-import { MAX_ITERATIONS } from '../work/limits.js'
 
 /** A rule with the options that suit this function. */
 interface Entrant {

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 // Not by the name `createRequire`: bundles often have one already, and webpack would look into its argument.
 import nodeModule from 'node:module'
 import { resolve } from 'node:path'
-import { messageOf } from '../ground/errors.js'
-import { platforms, version } from '../ground/package.js'
+import { messageOf } from '../core/errors.js'
+import { platforms, version } from '../core/package.js'
 import type { Addon, Loaded } from './addon.js'
 import { variable } from './environment.js'
 

@@ -1,5 +1,5 @@
 import type { Arena } from '../arena/arena.js'
-import type { FloatArray } from '../ground/numbers.js'
+import type { FloatArray } from '../core/numbers.js'
 
 /** Rust as a Node addon, Rust as WebAssembly, or TypeScript: the same bits in each. */
 export type EngineName = 'native' | 'wasm' | 'typescript'

@@ -4,7 +4,7 @@
 // middle they would keep gzip from finding in what follows what came before, which costs 600 bytes.
 import { report as reportWasm, wasm } from './wasm.js'
 import type { Arena } from '../arena/arena.js'
-import { type Asked, type Choice, choose } from './choice.js'
+import { type Asked, type Choice, choose } from './select-engine.js'
 import type { Engine, EngineName, EngineReport, Runner } from './engine.js'
 import { native, report as reportNative } from '#native'
 import { typescript } from './typescript.js'

@@ -3,7 +3,7 @@ import { wasmModule as core } from '../webassembly/core.js'
 import type { Arena } from '../arena/arena.js'
 import { HASH } from '../arena/manifest.js'
 import { allocate, RESERVED, type Region } from '../arena/arena.js'
-import { messageOf } from '../ground/errors.js'
+import { messageOf } from '../core/errors.js'
 import { brought, bytesOf, type WasmModule } from '../webassembly/module.js'
 import type { Engine, EngineReport, Runner } from './engine.js'
 

@@ -1,8 +1,8 @@
 /** What a user says of a rule: read once, checked, and frozen, as it goes along with rules and saved runs. */
 
+import { ArgumentError } from '../core/errors.js'
+import { isObject, isRecord, ownProperties, recordOf } from '../core/untrusted.js'
 import { constants, functions, NAME } from '../expressions/names.js'
-import { ArgumentError } from '../ground/errors.js'
-import { isObject, isRecord, ownProperties, recordOf } from '../ground/given.js'
 import { definitionNamed } from '../rules/define.js'
 import type { Declared, EquationOption, EquationStart, EquationState } from '../rules/equation-rule.js'
 import { MAX_STATES } from './layout.js'

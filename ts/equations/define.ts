@@ -2,8 +2,8 @@
 
 import type { Kernel } from '../arena/kernel.js'
 import { EQUATIONS_SOURCE, PIPELINE } from '../arena/manifest.js'
-import { OptionError } from '../ground/errors.js'
-import { hashOf } from '../ground/hash.js'
+import { OptionError } from '../core/errors.js'
+import { hashOf } from '../core/hash.js'
 import { flag, type Option, type OptionTable, option, type Read } from '../options/kinds.js'
 import { type Definition, define } from '../rules/define.js'
 import type { Declared, EquationOption } from '../rules/equation-rule.js'

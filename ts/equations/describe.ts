@@ -1,8 +1,8 @@
 /** What a rule of equations does, as a text that is read again as the same equations. */
 
 import { OPERATIONS } from '../arena/manifest.js'
-import { ArgumentError } from '../ground/errors.js'
-import { isObject } from '../ground/given.js'
+import { ArgumentError } from '../core/errors.js'
+import { isObject } from '../core/untrusted.js'
 import type { EquationRule } from '../rules/equation-rule.js'
 import { readDeclaration } from './declaration.js'
 import { madeOf } from './define.js'

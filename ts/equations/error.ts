@@ -1,4 +1,4 @@
-import { AntigradError, brief } from '../ground/errors.js'
+import { AntigradError, brief } from '../core/errors.js'
 
 /** Equations that are none, or whose numbers cannot be; `position` counts characters from 0, where a text is meant. */
 export class EquationError extends AntigradError {

@@ -19,13 +19,13 @@ import {
   TENSOR_BLOCK,
 } from '../arena/manifest.js'
 import { type MatrixStage, matrixStages } from '../arena/matrices.js'
+import type { Dtype, FloatArray } from '../core/numbers.js'
+import { checkStackWithin } from '../core/stack-depth.js'
+import { sumOf } from '../core/sums.js'
 import type { Job } from '../engines/typescript/jobs.js'
 import { type Pass, passOf } from '../engines/typescript/pipeline.js'
 import { scalarOf } from '../expressions/operations.js'
 import type { Instruction } from '../expressions/steps.js'
-import type { Dtype, FloatArray } from '../ground/numbers.js'
-import { checkStackWithin } from '../ground/stack.js'
-import { sumOf } from '../ground/sums.js'
 import * as layout from './layout.js'
 
 type Scalar = (a: number, b: number, c: number, d: number) => number

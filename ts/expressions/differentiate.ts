@@ -1,7 +1,7 @@
 /** Derivatives by reverse accumulation (Linnainmaa, 1970), as more nodes of the same graph. */
 
+import { OptionError } from '../core/errors.js'
 import { SQRT_PI } from '../functions/faddeeva.js'
-import { OptionError } from '../ground/errors.js'
 import type { Graph } from './graph.js'
 import type { Operation } from './operations.js'
 

@@ -1,6 +1,6 @@
 /** What a name is, which names are numbers, and the signs that people write where a text wants others. */
 
-import { OptionError } from '../ground/errors.js'
+import { OptionError } from '../core/errors.js'
 
 /** Digits, letters and signs above the line: they are powers, no part of a name. */
 const RAISED = '⁰¹²³⁴-⁹⁺⁻⁽⁾ʰ-ʸˡ-ˣᴬ-ᵡᶛ-ᶿⁱⁿ'

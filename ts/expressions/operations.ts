@@ -1,7 +1,7 @@
 /** What expressions are made of: each operation's operands, and what it computes. */
 
+import { type Round, rounding, signum } from '../core/numbers.js'
 import { elementary } from '../functions/index.js'
-import { type Round, rounding, signum } from '../ground/numbers.js'
 
 type Elementary = ReturnType<typeof elementary>
 

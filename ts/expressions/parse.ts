@@ -1,7 +1,7 @@
 /** From text to a graph. */
 
 import { hintFor } from '#hints'
-import { ExpressionError } from '../ground/errors.js'
+import { ExpressionError } from '../core/errors.js'
 import { Graph } from './graph.js'
 import { called, constants, foreign, functions, misspelt, NAME } from './names.js'
 import { type Operation, operations } from './operations.js'

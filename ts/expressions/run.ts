@@ -1,8 +1,8 @@
 /** Programs in TypeScript: the readable reference of what engines do with them. */
 
 import { BLOCK_OF_RUNS, LEAST_BLOCKS, MOST_PIECES, OPERATIONS } from '../arena/manifest.js'
-import type { FloatArray } from '../ground/numbers.js'
-import { atOnce, type Slices } from '../ground/slices.js'
+import type { FloatArray } from '../core/numbers.js'
+import { atOnce, type Slices } from '../core/slices.js'
 import { scalarOf } from './operations.js'
 import type { Program } from './program.js'
 import type { Instruction } from './steps.js'

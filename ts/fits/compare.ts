@@ -1,11 +1,16 @@
 /** Whether data want the fuller one of two models. */
 
+import { ArgumentError } from '../core/errors.js'
+import { isObject, recordOf } from '../core/untrusted.js'
 import { type Expression, expression } from '../expressions/expression.js'
-import { ArgumentError } from '../ground/errors.js'
-import { isObject, recordOf } from '../ground/given.js'
 import { type Column, numbersOf } from '../many/data.js'
 import { flag, type GivenOf } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
+import { fitManySync } from './fit/fit-many.js'
+import { type Fit, type FitManyResult, ingredientsOf, isFit, isFitManyResult } from './fit/result.js'
+import { columnsOfModel } from './programs/function-curve.js'
+import type { SharedFit } from './shared/result.js'
+import { startingAt } from './solve/fit-context.js'
 import {
   type Comparison,
   checkComparable,
@@ -14,13 +19,8 @@ import {
   pairOf,
   type Side,
   sidesOf,
-} from './comparison.js'
-import { columnsOfModel } from './curve.js'
-import { fitManySync } from './fit-many.js'
-import { startingAt } from './found.js'
-import { couldBe, type Joint, joints } from './joint.js'
-import { type Fit, type FitManyResult, ingredientsOf, isFit, isFitManyResult } from './result.js'
-import type { SharedFit } from './shared/result.js'
+} from './uncertainty/comparison.js'
+import { couldBe, type Joint, joints } from './uncertainty/joint-fit.js'
 
 export type { Comparison }
 

@@ -1,4 +1,4 @@
-import type { Round } from '../ground/numbers.js'
+import type { Round } from '../core/numbers.js'
 
 export type Dtype = 'float32' | 'float64'
 

@@ -2,7 +2,7 @@
 
 import type { Arena } from '../arena/arena.js'
 import { BY_UNIT, CLIPS, WEIGHS } from '../arena/manifest.js'
-import { ownProperties, present } from '../ground/given.js'
+import { ownProperties, present } from '../core/untrusted.js'
 import { type Option, option, optional, positive } from '../options/kinds.js'
 import { nested, readOptions } from '../options/read.js'
 

@@ -1,9 +1,9 @@
 /** Noise on gradients; crates/kernels/src/rules/noise.rs states it. */
 
+import { hashOf } from '../core/hash.js'
 import { log } from '../functions/log.js'
 import { pow } from '../functions/pow.js'
 import { cos, sin } from '../functions/trigonometric.js'
-import { hashOf } from '../ground/hash.js'
 import { nonNegative, option, optional, readBy } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import { kinds, type Noise } from './clip.js'

@@ -1,7 +1,7 @@
 /** Norms where sums of squares overflow. They are rare: here, in one language, and in plain loops. */
 
-import type { FloatArray } from '../ground/numbers.js'
-import { largest } from '../ground/numbers.js'
+import type { FloatArray } from '../core/numbers.js'
+import { largest } from '../core/numbers.js'
 
 /** The 2-norm of all together, though squares overflow; NaN if an element is, else infinite if one is. */
 export function normOf(arrays: readonly FloatArray[]): number {

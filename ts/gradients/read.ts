@@ -1,11 +1,11 @@
 /** Gradients as users hand them over: read once, then checked, and only then used. */
 
-import { bufferOf, byteOffsetOf } from '../ground/buffers.js'
-import { copyOf } from '../ground/copy.js'
-import { some, TensorError } from '../ground/errors.js'
-import type { FloatArray } from '../ground/numbers.js'
-import { hint, isNest, type Shape } from '../ground/tensors.js'
-import { isDetached, isFloatArray, lengthOf, typeOf } from '../ground/typed-arrays.js'
+import { bufferOf, byteOffsetOf } from '../core/buffers.js'
+import { copyOf } from '../core/copy.js'
+import { some, TensorError } from '../core/errors.js'
+import type { FloatArray } from '../core/numbers.js'
+import { hint, isNest, type Shape } from '../core/tensors.js'
+import { isDetached, isFloatArray, lengthOf, typeOf } from '../core/typed-arrays.js'
 import type { TensorLimits } from './clip.js'
 
 /** Gradients of some rows of a tensor, read and checked. */

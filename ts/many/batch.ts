@@ -17,9 +17,9 @@ import {
   PIPELINE,
 } from '../arena/manifest.js'
 import { allocateAlone, type Region } from '../arena/memory.js'
+import type { FloatArray } from '../core/numbers.js'
+import { inSlices, type Slices } from '../core/slices.js'
 import type { Program } from '../expressions/program.js'
-import type { FloatArray } from '../ground/numbers.js'
-import { inSlices, type Slices } from '../ground/slices.js'
 import { type Beginning, Cohort } from './cohort.js'
 import { type Column, numbersOf } from './data.js'
 import { hasRowsInLanes } from './layout.js'

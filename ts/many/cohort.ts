@@ -1,8 +1,8 @@
 /** A cohort of a batch: runs that have had the same updates, a lane each. */
 
 import { BATCH_SHORT } from '../arena/manifest.js'
-import type { FloatArray } from '../ground/numbers.js'
-import { inSlices, type Slices } from '../ground/slices.js'
+import type { FloatArray } from '../core/numbers.js'
+import { inSlices, type Slices } from '../core/slices.js'
 import { type Box, limitOf } from '../objectives/bounds.js'
 import type { Column } from './data.js'
 

@@ -1,8 +1,8 @@
 /** Options of rules that differ by run. */
 
-import { OptionError } from '../ground/errors.js'
-import { isObject, isRecord, numbersIn, ownProperties } from '../ground/given.js'
-import { inSlices, type Slices } from '../ground/slices.js'
+import { OptionError } from '../core/errors.js'
+import { inSlices, type Slices } from '../core/slices.js'
+import { isObject, isRecord, numbersIn, ownProperties } from '../core/untrusted.js'
 import type { OwnRule, Rule } from '../rules/definitions.js'
 import { type Resolved, resolve } from '../rules/resolve.js'
 import type { MinimizeManyOptions } from './options.js'

@@ -1,5 +1,5 @@
+import { isObject } from '../core/untrusted.js'
 import type { EngineName } from '../engines/engine.js'
-import { isObject } from '../ground/given.js'
 import { stopping } from '../minimize/minimize.js'
 import type { Bounds, LimitByRun } from '../objectives/bounds.js'
 import {

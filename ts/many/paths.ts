@@ -1,8 +1,8 @@
 /** Points that runs have come through. */
 
-import { OptionError } from '../ground/errors.js'
-import type { FloatArray } from '../ground/numbers.js'
-import { inSlices, type Slices } from '../ground/slices.js'
+import { OptionError } from '../core/errors.js'
+import type { FloatArray } from '../core/numbers.js'
+import { inSlices, type Slices } from '../core/slices.js'
 import type { Batch } from './batch.js'
 import type { Paths } from './result.js'
 

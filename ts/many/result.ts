@@ -1,5 +1,5 @@
+import type { FloatArray } from '../core/numbers.js'
 import type { EngineName } from '../engines/engine.js'
-import type { FloatArray } from '../ground/numbers.js'
 import type { MinimizeReason } from '../minimize/minimize.js'
 
 /** Why runs have stopped, by the numbers in `reason`; the first is of none. */

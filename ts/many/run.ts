@@ -2,21 +2,22 @@
 
 import type { Kernel } from '../arena/kernel.js'
 import type { Region } from '../arena/memory.js'
-import type { Choice } from '../engines/choice.js'
+import { copyOf, inMemory } from '../core/copy.js'
+import { OptionError } from '../core/errors.js'
+import type { FloatArray } from '../core/numbers.js'
+import { SLICE, type Slices } from '../core/slices.js'
+import { isFloatArray } from '../core/typed-arrays.js'
+import { isObject, ownProperties } from '../core/untrusted.js'
+import type { Choice } from '../engines/select-engine.js'
 import { Expression, type Programs } from '../expressions/expression.js'
 import { Machine } from '../expressions/run.js'
-import { copyOf, inMemory } from '../ground/copy.js'
-import { OptionError } from '../ground/errors.js'
-import { isObject, ownProperties } from '../ground/given.js'
-import type { FloatArray } from '../ground/numbers.js'
-import { SLICE, type Slices } from '../ground/slices.js'
-import { isFloatArray } from '../ground/typed-arrays.js'
 import { type Box, limitOf, readBounds, within } from '../objectives/bounds.js'
 import { readOptions } from '../options/read.js'
 import type { OwnRule, Rule } from '../rules/definitions.js'
 import type { Resolved } from '../rules/resolve.js'
 import { warmupSteps } from '../schedules/schedule.js'
 import { Batch, type Shape } from './batch.js'
+import { Rows } from './coefficients.js'
 import type { Starts } from './data.js'
 import {
   areTogether,
@@ -32,14 +33,13 @@ import {
   sharedFirst,
   sharedOf,
 } from './data.js'
-import type { Call } from './drive.js'
 import { type Advancer, chooseAdvancer } from './engines.js'
+import type { Call } from './execute.js'
 import { cohortsOf, runsOfBatch, updatesOf } from './layout.js'
 import { type OptionSet, readSets } from './option-sets.js'
 import { type ManyValues, table } from './options.js'
 import { Recorder } from './paths.js'
 import { type ManyResult, type Paths, reasons } from './result.js'
-import { Rows } from './rows.js'
 
 /** What a run comes to. */
 interface Found extends Omit<ManyResult, 'engine' | 'engineReasons' | 'paths' | 'x' | 'reason'> {

@@ -1,7 +1,7 @@
 /** Calls of a compiled engine on the main thread, cut so short that the event loop need not wait long. */
 
+import type { Slices } from '../core/slices.js'
 import type { Program } from '../expressions/program.js'
-import type { Slices } from '../ground/slices.js'
 import type { Batch } from './batch.js'
 import { workOf } from './layout.js'
 

@@ -12,11 +12,11 @@ import {
   PIPELINE_SCALE,
   STALLED,
 } from '../arena/manifest.js'
+import { type FloatArray, flush, largest, rounding, smallestNormal } from '../core/numbers.js'
+import type { Slices } from '../core/slices.js'
 import type { Program } from '../expressions/program.js'
 import { Machine, OPERATIONS_OF_SLICE } from '../expressions/run.js'
-import { type FloatArray, flush, largest, rounding, smallestNormal } from '../ground/numbers.js'
-import type { Slices } from '../ground/slices.js'
-import { freeNorm, isAtRest, PATIENCE } from '../minimize/at-rest.js'
+import { freeNorm, isAtRest, PATIENCE } from '../minimize/convergence.js'
 import { FLUSHING } from '../model/cohorts.js'
 import { type Box, project } from '../objectives/bounds.js'
 import type { Batch } from './batch.js'

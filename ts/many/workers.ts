@@ -1,10 +1,10 @@
 /** Workers, on which batches of many runs are advanced; each has a memory of its own, and all go by messages. */
 
 import { RESERVED } from '../arena/memory.js'
-import type { Choice } from '../engines/choice.js'
-import { inMemory } from '../ground/copy.js'
-import { MemoryError, messageOf } from '../ground/errors.js'
-import { version } from '../ground/package.js'
+import { inMemory } from '../core/copy.js'
+import { MemoryError, messageOf } from '../core/errors.js'
+import { version } from '../core/package.js'
+import type { Choice } from '../engines/select-engine.js'
 import { type Option, option, optional, type ValuesOf } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import type { Batch } from './batch.js'

@@ -3,14 +3,14 @@
  * none of this is one. Each has a module beside this one, and is known when its function is imported.
  */
 
+import { OptionError } from '../core/errors.js'
+import type { FloatArray } from '../core/numbers.js'
+import { isObject, ownProperties } from '../core/untrusted.js'
 import type { EngineName } from '../engines/engine.js'
-import { OptionError } from '../ground/errors.js'
-import { isObject, ownProperties } from '../ground/given.js'
-import type { FloatArray } from '../ground/numbers.js'
 import type { Objective } from '../objectives/index.js'
 import type { OptionTable, ValuesOf } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
-import type { Decay } from './at-rest.js'
+import type { Decay } from './convergence.js'
 
 /** Descriptions by name. Each method's module adds its own, so that this one knows none. */
 // biome-ignore lint/suspicious/noEmptyInterface: see above

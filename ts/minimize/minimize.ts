@@ -1,8 +1,8 @@
+import { OptionError } from '../core/errors.js'
+import { type Dtype, type FloatArray, largest } from '../core/numbers.js'
+import { atOnce } from '../core/slices.js'
+import { present, recordOf } from '../core/untrusted.js'
 import type { EngineName } from '../engines/engine.js'
-import { OptionError } from '../ground/errors.js'
-import { present, recordOf } from '../ground/given.js'
-import { type Dtype, type FloatArray, largest } from '../ground/numbers.js'
-import { atOnce } from '../ground/slices.js'
 import type { OptimizerOptions } from '../model/options.js'
 import { readObjective, readStart } from '../objectives/arguments.js'
 import { type Bounds, type Box, readBounds } from '../objectives/bounds.js'
@@ -20,9 +20,9 @@ import {
 } from '../options/kinds.js'
 import { readOptions as readOptionsOf } from '../options/read.js'
 import type { OwnRule, Rule } from '../rules/definitions.js'
-import { freeNorm, isAtRest, PATIENCE } from './at-rest.js'
-import { ByRule } from './by-rule.js'
+import { freeNorm, isAtRest, PATIENCE } from './convergence.js'
 import { begin, type Descent, isMethod, type Method } from './method.js'
+import { ByRule } from './rule-method.js'
 
 /** How long to minimise and from which dtype, beside the options of an `Optimizer`. */
 export interface MinimizeOptions

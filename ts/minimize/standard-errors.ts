@@ -1,7 +1,7 @@
 /** How well the value of a function says where its minimum is. */
 
-import { OptionError } from '../ground/errors.js'
-import { plural } from '../ground/text.js'
+import { OptionError } from '../core/errors.js'
+import { plural } from '../core/text.js'
 import { readObjective, readStart } from '../objectives/arguments.js'
 import { type Bounds, project, readBounds } from '../objectives/bounds.js'
 import { centralDifferences, filling } from '../objectives/gradient.js'

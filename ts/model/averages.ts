@@ -1,11 +1,11 @@
 /** What is kept beside the parameters: their averages, and the slow weights of lookahead. */
 
-import { OptionError } from '../ground/errors.js'
-import { isObject, ownProperties } from '../ground/given.js'
+import { OptionError } from '../core/errors.js'
+import { isObject, ownProperties } from '../core/untrusted.js'
 import { flag, fraction, part, type ValuesOf, whole } from '../options/kinds.js'
 import { readOption, readOptions } from '../options/read.js'
 import { following } from './cohorts.js'
-import type { Averaged } from './part.js'
+import type { Averaged } from './partition.js'
 
 const emas = {
   /** β in [0, 1). */

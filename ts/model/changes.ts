@@ -1,14 +1,14 @@
 /** Changes of what there is: options, what is frozen, how many rows a tensor has. */
 
-import { OptionError, some, TensorError } from '../ground/errors.js'
-import { isObject, ownProperties, recordOf } from '../ground/given.js'
-import { isDetached, isFloatArray, lengthOf, typeOf } from '../ground/typed-arrays.js'
-import type { RuleInUse } from '../rules/in-use.js'
+import { OptionError, some, TensorError } from '../core/errors.js'
+import { isDetached, isFloatArray, lengthOf, typeOf } from '../core/typed-arrays.js'
+import { isObject, ownProperties, recordOf } from '../core/untrusted.js'
+import type { RuleInUse } from '../rules/active-rule.js'
 import type { Resolved } from '../rules/resolve.js'
 import { type AnyRule, changed } from '../rules/rule.js'
 import { type Scheduled, scaled } from '../schedules/schedule.js'
 import type { Model } from './model.js'
-import type { Tensor } from './part.js'
+import type { Tensor } from './partition.js'
 import { matches, nameOf, readMatch } from './patterns.js'
 
 /**

@@ -5,11 +5,11 @@
 
 import type { Arena } from '../arena/arena.js'
 import { BY_ROW, FLUSHES, HOLDS } from '../arena/manifest.js'
+import { groupBy } from '../core/group-by.js'
+import { recordOf } from '../core/untrusted.js'
 import { flagsOf, importedClips, type Placed, type TensorLimits } from '../gradients/clip.js'
-import { recordOf } from '../ground/given.js'
-import { groupBy } from '../ground/group-by.js'
+import type { RuleInUse } from '../rules/active-rule.js'
 import type { ClockOf, Fields, Member } from '../rules/define.js'
-import type { RuleInUse } from '../rules/in-use.js'
 
 /**
  * After so many updates of a tensor each, subnormal numbers of its state become +0. A pass over the

@@ -1,10 +1,10 @@
 /** Groups: which tensors have another rule, other options, or are frozen. */
 
 import { hintFor } from '#hints'
+import { OptionError } from '../core/errors.js'
+import { groupBy } from '../core/group-by.js'
+import { isObject, listOf, ownProperties, present, recordOf } from '../core/untrusted.js'
 import { readTensorClip, type TensorClip, type TensorLimits } from '../gradients/clip.js'
-import { OptionError } from '../ground/errors.js'
-import { isObject, listOf, ownProperties, present, recordOf } from '../ground/given.js'
-import { groupBy } from '../ground/group-by.js'
 import { flag, optional, part, positive, readBy } from '../options/kinds.js'
 import { readOption, readOptions } from '../options/read.js'
 import { type Definition, importedDefinitions } from '../rules/define.js'

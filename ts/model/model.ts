@@ -1,15 +1,15 @@
 /** The tensors of an optimizer: in which parts they lie, and in which shape the user sees them. */
 
 import { BY_UNIT, CLIPS, GRADIENTS, PARAMETERS } from '../arena/manifest.js'
+import { groupBy } from '../core/group-by.js'
+import type { FloatArray } from '../core/numbers.js'
+import { inOrderOfNames, join, renumbered, type Shape, unflatten } from '../core/tensors.js'
+import { lengthOf } from '../core/typed-arrays.js'
 import { flagsOf } from '../gradients/clip.js'
 import { type Reader, readerOf } from '../gradients/read.js'
-import { groupBy } from '../ground/group-by.js'
-import type { FloatArray } from '../ground/numbers.js'
-import { inOrderOfNames, join, renumbered, type Shape, unflatten } from '../ground/tensors.js'
-import { lengthOf } from '../ground/typed-arrays.js'
-import { inUse, type RuleInUse, type Uses } from '../rules/in-use.js'
+import { inUse, type RuleInUse, type Uses } from '../rules/active-rule.js'
 import type { Resolved } from '../rules/resolve.js'
-import { areMatrices, kindOf, Part, type Settings, Tensor, type Values } from './part.js'
+import { areMatrices, kindOf, Part, type Settings, Tensor, type Values } from './partition.js'
 
 /** Lines of memory that a part leaves for tensors to come: more of them save nothing. */
 const LEAST_SPARE = 64

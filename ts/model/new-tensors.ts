@@ -1,13 +1,13 @@
 /** How tensors come to an optimizer: what they are given, and which rule each gets. */
 
 import { SLOW } from '../arena/manifest.js'
-import { OptionError, TensorError } from '../ground/errors.js'
-import { type Flat, namesOf, readShapes } from '../ground/tensors.js'
-import { isDetached, lengthOf } from '../ground/typed-arrays.js'
+import { OptionError, TensorError } from '../core/errors.js'
+import { type Flat, namesOf, readShapes } from '../core/tensors.js'
+import { isDetached, lengthOf } from '../core/typed-arrays.js'
 import { expectedShapes, type Groups } from './groups.js'
 import type { Model } from './model.js'
-import { Tensor } from './part.js'
-import type { RestoredTensor } from './restored.js'
+import { Tensor } from './partition.js'
+import type { RestoredTensor } from './restored-tensor.js'
 
 /**
  * Gives each new tensor its rule; what comes back adds them. Code of the user's runs here: getters of

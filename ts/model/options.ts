@@ -1,11 +1,11 @@
 /** What an optimizer does around its rule, and where. */
 
-import { type Asked, readAsked } from '../engines/choice.js'
+import { OptionError } from '../core/errors.js'
+import { isCount } from '../core/numbers.js'
+import type { Shapes } from '../core/tensors.js'
 import type { EngineName } from '../engines/engine.js'
+import { type Asked, readAsked } from '../engines/select-engine.js'
 import { type Clip, NO_LIMITS, readClip } from '../gradients/clip.js'
-import { OptionError } from '../ground/errors.js'
-import { isCount } from '../ground/numbers.js'
-import type { Shapes } from '../ground/tensors.js'
 import {
   anything,
   flag,
@@ -22,7 +22,7 @@ import { nested, readOptions } from '../options/read.js'
 import type { Rule } from '../rules/definitions.js'
 import { type Average, type Lookahead, lookahead, readAverage } from './averages.js'
 import { type Group, Groups } from './groups.js'
-import type { RestoredTensor } from './restored.js'
+import type { RestoredTensor } from './restored-tensor.js'
 
 const accumulation = {
   /** How many calls of `step` make one update, ≥ 1. */

@@ -1,8 +1,8 @@
 /** Which tensors are meant. */
 
-import { OptionError, TensorError } from '../ground/errors.js'
-import { isObject, listOf, ownProperties } from '../ground/given.js'
-import { isCount } from '../ground/numbers.js'
+import { OptionError, TensorError } from '../core/errors.js'
+import { isCount } from '../core/numbers.js'
+import { isObject, listOf, ownProperties } from '../core/untrusted.js'
 
 /** A tensor as a function that picks some sees it. */
 export interface Described {

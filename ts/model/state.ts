@@ -1,5 +1,5 @@
-import type { FloatArray } from '../ground/numbers.js'
-import type { Views } from '../ground/tensors.js'
+import type { FloatArray } from '../core/numbers.js'
+import type { Views } from '../core/tensors.js'
 import type { StateOf } from '../rules/rule.js'
 import type { Model } from './model.js'
 

@@ -1,9 +1,9 @@
 /** What `minimize` and `checkGradient` are given. */
 
-import { OptionError } from '../ground/errors.js'
-import { isObject, member, numbersIn, ownProperties } from '../ground/given.js'
-import type { FloatArray } from '../ground/numbers.js'
-import { isFloatArray, lengthOf } from '../ground/typed-arrays.js'
+import { OptionError } from '../core/errors.js'
+import type { FloatArray } from '../core/numbers.js'
+import { isFloatArray, lengthOf } from '../core/typed-arrays.js'
+import { isObject, member, numbersIn, ownProperties } from '../core/untrusted.js'
 import type { Objective } from './objective.js'
 
 /**

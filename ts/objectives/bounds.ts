@@ -1,9 +1,9 @@
 /** Boxes that parameters stay in. */
 
-import { OptionError } from '../ground/errors.js'
-import { isObject, isRecord } from '../ground/given.js'
-import { type FloatArray, rounding } from '../ground/numbers.js'
-import { isFloatArray } from '../ground/typed-arrays.js'
+import { OptionError } from '../core/errors.js'
+import { type FloatArray, rounding } from '../core/numbers.js'
+import { isFloatArray } from '../core/typed-arrays.js'
+import { isObject, isRecord } from '../core/untrusted.js'
 import { anything } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 

@@ -1,8 +1,8 @@
 /** Gradients as `minimize` calls them. */
 
-import { OptionError } from '../ground/errors.js'
-import { isObject } from '../ground/given.js'
-import type { FloatArray } from '../ground/numbers.js'
+import { OptionError } from '../core/errors.js'
+import type { FloatArray } from '../core/numbers.js'
+import { isObject } from '../core/untrusted.js'
 import { isPromise } from './arguments.js'
 import { type Box, within } from './bounds.js'
 import type { Objective } from './objective.js'

@@ -1,5 +1,5 @@
-import { TensorError } from '../ground/errors.js'
-import { isObject } from '../ground/given.js'
+import { TensorError } from '../core/errors.js'
+import { isObject } from '../core/untrusted.js'
 
 /**
  * Something to be minimised: F(x), and its gradient, which fills all of `out`, as long as x, and

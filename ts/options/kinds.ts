@@ -1,6 +1,6 @@
 /** Kinds of options: what they may be, in words and as a test, and what they are unless given. */
 
-import { type Dtype, isCount, isNonNegative, isPositive } from '../ground/numbers.js'
+import { type Dtype, isCount, isNonNegative, isPositive } from '../core/numbers.js'
 
 /** An option: what it may be, in words and as a test, and what it is unless given. */
 export interface Option<T = unknown, D extends T | undefined = T | undefined> {

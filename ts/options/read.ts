@@ -1,8 +1,8 @@
 /** The reader of options. */
 
 import { hintFor } from '#hints'
-import { OptionError } from '../ground/errors.js'
-import { isNumbered, isObject, mapped } from '../ground/given.js'
+import { OptionError } from '../core/errors.js'
+import { isNumbered, isObject, mapped } from '../core/untrusted.js'
 import { type Option, type OptionTable, readBy, type ValuesOf } from './kinds.js'
 
 type Values = Record<string, unknown>

@@ -9,9 +9,9 @@ import {
   UnfactoredStepKernel,
 } from '../arena/manifest.js'
 import { type MatrixLoopOf, matrixKernel } from '../arena/matrices.js'
+import type { Dtype, FloatArray, Matrix, Round } from '../core/numbers.js'
+import { sumOf } from '../core/sums.js'
 import { pow } from '../functions/pow.js'
-import type { Dtype, FloatArray, Matrix, Round } from '../ground/numbers.js'
-import { sumOf } from '../ground/sums.js'
 import { atLeast, nonNegative, nonPositive, oneOf, orNull } from '../options/kinds.js'
 import { define } from './define.js'
 import { Prepared } from './norms.js'

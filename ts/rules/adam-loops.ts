@@ -2,7 +2,7 @@
 
 import { kernel, twice } from '../arena/kernel.js'
 import { AdamKernel, type AdamPerRowKernel, AmsGradKernel } from '../arena/manifest.js'
-import { OptionError } from '../ground/errors.js'
+import { OptionError } from '../core/errors.js'
 import type { ClockOf } from './define.js'
 import { type Betas, type products, traced } from './moments.js'
 

@@ -1,5 +1,5 @@
 import { AdamKernel } from '../arena/manifest.js'
-import { OptionError } from '../ground/errors.js'
+import { OptionError } from '../core/errors.js'
 import { oneOf } from '../options/kinds.js'
 import { advance, check, kernels, stages } from './adam-loops.js'
 import { defineDirection } from './cautious.js'

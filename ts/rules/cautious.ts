@@ -2,7 +2,7 @@
 
 import { type Kernel, kernel, twice } from '../arena/kernel.js'
 import { CautiousKernel, KEEPS, MASKS, SIGNS } from '../arena/manifest.js'
-import { OptionError } from '../ground/errors.js'
+import { OptionError } from '../core/errors.js'
 import type { ValuesOf } from '../options/kinds.js'
 import { type Declaration, type Definition, define, type Fields } from './define.js'
 import type { Own, TableOf } from './options.js'

@@ -2,7 +2,7 @@
 
 import type { Kernel } from '../arena/kernel.js'
 import { PIPELINE } from '../arena/manifest.js'
-import type { Dtype } from '../ground/numbers.js'
+import type { Dtype } from '../core/numbers.js'
 import type { OptionTable, ValuesOf } from '../options/kinds.js'
 import { defaultsOf } from '../options/read.js'
 import type { NumbersOf } from '../schedules/option.js'

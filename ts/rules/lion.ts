@@ -1,6 +1,6 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { LionKernel } from '../arena/manifest.js'
-import { signum } from '../ground/numbers.js'
+import { signum } from '../core/numbers.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { preset, type RuleOf, rule } from './rule.js'
 

@@ -1,6 +1,6 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { MarsAdamWKernel, MarsKernel, MarsLionKernel } from '../arena/manifest.js'
-import { signum } from '../ground/numbers.js'
+import { signum } from '../core/numbers.js'
 import { nonNegative, oneOf } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
 import { besideEps, define } from './define.js'

@@ -1,6 +1,6 @@
 /** Options that many rules have: each is declared here, and a rule takes it in by its name, with its own default. */
 
-import { isObject, recordOf } from '../ground/given.js'
+import { isObject, recordOf } from '../core/untrusted.js'
 import { flag, fraction, nonNegative, type Option } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
 

@@ -1,6 +1,6 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { ProdigyKernel, ProdigyMomentsKernel } from '../arena/manifest.js'
-import { groupBy } from '../ground/group-by.js'
+import { groupBy } from '../core/group-by.js'
 import { atLeast, fraction, positive } from '../options/kinds.js'
 import { besideEps, type ClockOf, define, type Member } from './define.js'
 import { multiplyBetas, products } from './moments.js'

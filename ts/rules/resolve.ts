@@ -1,6 +1,6 @@
+import { brief, OptionError } from '../core/errors.js'
+import { isObject, ownProperties } from '../core/untrusted.js'
 import type { TensorLimits } from '../gradients/clip.js'
-import { brief, OptionError } from '../ground/errors.js'
-import { isObject, ownProperties } from '../ground/given.js'
 import { anything, whole } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import { type Definition, definitionNamed, importedDefinitions } from './define.js'

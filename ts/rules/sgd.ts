@@ -1,6 +1,6 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { GradientDescentKernel, SgdMomentumKernel, SgdNesterovKernel } from '../arena/manifest.js'
-import { OptionError } from '../ground/errors.js'
+import { OptionError } from '../core/errors.js'
 import { nonNegative } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
 import { decays, decoupled, defineDirection } from './cautious.js'

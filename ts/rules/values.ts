@@ -1,6 +1,6 @@
 /** What a rule's options are at one update. */
 
-import { OptionError } from '../ground/errors.js'
+import { OptionError } from '../core/errors.js'
 import type { Option, OptionTable } from '../options/kinds.js'
 import type { NumbersOf } from '../schedules/option.js'
 import { compile, constantFrom, isPlain, type Scheduled } from '../schedules/schedule.js'

@@ -1,6 +1,6 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { YogiKernel } from '../arena/manifest.js'
-import { signum } from '../ground/numbers.js'
+import { signum } from '../core/numbers.js'
 import { nonNegative } from '../options/kinds.js'
 import { decays, decoupled, defineDirection } from './cautious.js'
 import { besideEps } from './define.js'

@@ -1,8 +1,8 @@
 /** What a kind of schedules is made of: one declaration, from which all else derives. */
 
-import { OptionError } from '../ground/errors.js'
-import { listOf, ownProperties, recordOf } from '../ground/given.js'
-import { isCount } from '../ground/numbers.js'
+import { OptionError } from '../core/errors.js'
+import { isCount } from '../core/numbers.js'
+import { listOf, ownProperties, recordOf } from '../core/untrusted.js'
 import { anything, type Exactly, nonNegative, type Option, readBy, type ValuesOf } from '../options/kinds.js'
 import { overlay, readOption, readOptions } from '../options/read.js'
 import {

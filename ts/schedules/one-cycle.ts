@@ -1,4 +1,4 @@
-import { OptionError } from '../ground/errors.js'
+import { OptionError } from '../core/errors.js'
 import { flag, type GivenOf, oneOf, positive, share, type ValuesOf, whole } from '../options/kinds.js'
 import { declare, level, type ScheduleOf, schedule } from './kind.js'
 import { firstRise, pieces } from './shapes.js'

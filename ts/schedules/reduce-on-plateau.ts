@@ -1,4 +1,4 @@
-import { OptionError } from '../ground/errors.js'
+import { OptionError } from '../core/errors.js'
 import {
   finite,
   type GivenOf,

@@ -1,9 +1,9 @@
 /** Schedules as values. Each kind has a module in ts/schedules, and is known when its function is imported. */
 
 import { hintFor } from '#hints'
-import { OptionError } from '../ground/errors.js'
-import { isObject, ownProperties } from '../ground/given.js'
-import { isCount } from '../ground/numbers.js'
+import { OptionError } from '../core/errors.js'
+import { isCount } from '../core/numbers.js'
+import { isObject, ownProperties } from '../core/untrusted.js'
 
 /** Descriptions by name. Each kind's module adds its own, so that this one knows none. */
 // biome-ignore lint/suspicious/noEmptyInterface: see above

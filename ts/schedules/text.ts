@@ -1,7 +1,7 @@
 /** Schedules as the command line and the page have them: JSON, or as a program would write them. */
 
 import { hintFor } from '#hints'
-import { OptionError } from '../ground/errors.js'
+import { OptionError } from '../core/errors.js'
 import * as functions from './index.js'
 import { constantFrom, evaluate, FINITE, readSchedule, type Scheduled } from './schedule.js'
 

@@ -1,10 +1,10 @@
 /** Norms of gradients, and what is done because of them. */
 
+import { NonFiniteError } from '../core/errors.js'
+import { type FloatArray, largest } from '../core/numbers.js'
 import { limitOf } from '../gradients/clip.js'
 import { normOf as normOfArrays } from '../gradients/norms.js'
 import { ByRow, importedRows } from '../gradients/read.js'
-import { NonFiniteError } from '../ground/errors.js'
-import { type FloatArray, largest } from '../ground/numbers.js'
 import type { Model } from '../model/model.js'
 import type { Around } from '../model/options.js'
 import type { Phase, Progress } from './progress.js'

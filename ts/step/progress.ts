@@ -4,7 +4,7 @@ import { ALL, ByRow, copy, importedRows, NONE, type Present, type Whole } from '
 import { ABSENT, following, ROWS, WHOLE } from '../model/cohorts.js'
 import type { Model } from '../model/model.js'
 import type { Around } from '../model/options.js'
-import type { Part, Tensor } from '../model/part.js'
+import type { Part, Tensor } from '../model/partition.js'
 
 /** What an engine has to run, and on which parts. */
 export interface Stage {

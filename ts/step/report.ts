@@ -2,8 +2,8 @@
 
 import type { EngineName } from '../engines/engine.js'
 import type { Groups } from '../model/groups.js'
+import type { RuleInUse } from '../rules/active-rule.js'
 import type { Rule } from '../rules/definitions.js'
-import type { RuleInUse } from '../rules/in-use.js'
 import { compile, type Scheduled } from '../schedules/schedule.js'
 import type { Progress, Reason } from './progress.js'
 

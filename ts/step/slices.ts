@@ -2,8 +2,8 @@
 
 import type { Arena } from '../arena/arena.js'
 import { BLOCK } from '../arena/manifest.js'
+import { nextTurn } from '../core/event-loop.js'
 import type { Runner } from '../engines/engine.js'
-import { nextTurn } from '../ground/event-loop.js'
 
 /** Elements a slice: a fraction of a millisecond in WebAssembly. */
 const SLICE = 8 * BLOCK

@@ -1,14 +1,14 @@
 /** Steps: the phases of one in order, and the engine's stages between them. */
 
 import { POINT } from '../arena/manifest.js'
+import { checkStack } from '../core/stack-depth.js'
 import type { Lent } from '../engines/engine.js'
 import { ALL, importedRows, NONE, type Present, take } from '../gradients/read.js'
-import { checkStack } from '../ground/stack.js'
 import type { Model } from '../model/model.js'
 import type { Around } from '../model/options.js'
 import { clip, judge } from './norms.js'
+import { commit, moveClocks, prepare, type Straight, sequenceOf, straightOf } from './phases.js'
 import { type Phase, Progress, type Stage } from './progress.js'
-import { commit, moveClocks, prepare, type Straight, sequenceOf, straightOf } from './sequence.js'
 import { runInSlices } from './slices.js'
 
 /** Phases of a step of one stage, before which clocks have not moved and after which nothing follows. */

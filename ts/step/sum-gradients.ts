@@ -1,11 +1,11 @@
 /** Gradients of several workers, added in one order whoever comes first. */
 
-import { copyOf } from '../ground/copy.js'
-import { TensorError } from '../ground/errors.js'
-import { listOf } from '../ground/given.js'
-import type { FloatArray } from '../ground/numbers.js'
-import { DEEPEST, hint, isNest, setOwn } from '../ground/tensors.js'
-import { isDetached, isFloatArray, lengthOf, typeOf } from '../ground/typed-arrays.js'
+import { copyOf } from '../core/copy.js'
+import { TensorError } from '../core/errors.js'
+import type { FloatArray } from '../core/numbers.js'
+import { DEEPEST, hint, isNest, setOwn } from '../core/tensors.js'
+import { isDetached, isFloatArray, lengthOf, typeOf } from '../core/typed-arrays.js'
+import { listOf } from '../core/untrusted.js'
 import { addedByRow, Rows, rows } from './rows.js'
 
 /** What each part has at one place, which is nothing in some. */

@@ -1,10 +1,10 @@
 /** Numbers of a CSV file, or of NDJSON, as it streams by: of its text no more than a row is kept. */
 
 import type { Readable } from 'node:stream'
-import { AntigradError, messageOf, OptionError } from '../ground/errors.js'
-import { listed, printable, quoted } from '../ground/text.js'
+import { AntigradError, messageOf, OptionError } from '../core/errors.js'
+import { listed, printable, quoted } from '../core/text.js'
 import { type Decimal, type Format, findFormat, JSON_LINES, numberReader } from './format.js'
-import { type Cell, Objects } from './read-objects.js'
+import { type Cell, Objects } from './read-ndjson.js'
 import { LONGEST_ROW, Splitter } from './split.js'
 import { Utf8Decoder } from './utf8.js'
 

@@ -1,8 +1,8 @@
 /** A file of nothing but numbers, as many in each row. */
 
 import type { Readable } from 'node:stream'
-import { AntigradError, messageOf } from '../ground/errors.js'
-import { quoted } from '../ground/text.js'
+import { AntigradError, messageOf } from '../core/errors.js'
+import { quoted } from '../core/text.js'
 import { findFormat, type Given, numberReader } from './format.js'
 import { Splitter } from './split.js'
 import { Utf8Decoder } from './utf8.js'

@@ -1,7 +1,7 @@
 /** Optimizers for TensorFlow.js: what `model.compile` takes, with any rule of antigrad. */
 
-import { OptionError, TensorError } from '../ground/errors.js'
-import { isObject, present } from '../ground/given.js'
+import { OptionError, TensorError } from '../core/errors.js'
+import { isObject, present } from '../core/untrusted.js'
 import type { OptimizerOptions } from '../model/options.js'
 import { type LoadOptions, Optimizer } from '../optimizer.js'
 import type { OwnRule, Rule } from '../rules/definitions.js'

@@ -1,8 +1,8 @@
 /** A saved run as named tensors, which TensorFlow.js writes beside a model's weights. */
 
-import { TensorError } from '../ground/errors.js'
-import { runIn, textOf } from '../saved/text.js'
-import type { Saved } from '../saved/write.js'
+import { runIn, textOf } from '../checkpoint/text.js'
+import type { Saved } from '../checkpoint/write.js'
+import { TensorError } from '../core/errors.js'
 import type { NamedTensor, Tensor, Used } from './types.js'
 
 /** Names of optimizer weights and of model weights are one list in the file. */

@@ -1,6 +1,6 @@
 /** Which model is fitted, and to which columns. */
 
-import { losses } from '../../../dist/fits/loss.js'
+import { losses } from '../../../dist/fits/problem/loss.js'
 import { h, labelled, select, uniqueId } from '../dom.js'
 import { modelNames, type State } from './state.js'
 import type { Table } from './table.js'

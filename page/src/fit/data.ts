@@ -1,7 +1,7 @@
 /** The table as it is pasted, typed, opened or dropped, and which of its rows count. */
 
-import { messageOf } from '../../../dist/ground/errors.js'
-import { grouped } from '../../../dist/ground/text.js'
+import { messageOf } from '../../../dist/core/errors.js'
+import { grouped } from '../../../dist/core/text.js'
 import { decodeUtf8 } from '../../../dist/tables/utf8.js'
 import { h, labelled, uniqueId } from '../dom.js'
 import { example } from './example.js'

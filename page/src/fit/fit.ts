@@ -1,13 +1,13 @@
 /** The page of fits: a table, a model, and at once what comes of them. */
 
 import { expression, type FitManyOptions, fitMany } from 'antigrad'
-import { messageOf } from '../../../dist/ground/errors.js'
+import { messageOf } from '../../../dist/core/errors.js'
 import { copyLink, onOtherAddress, remember, showProblems } from '../address.js'
 import { download, h, labelled } from '../dom.js'
 import { onThemeChange } from '../theme.js'
 import { Controls } from './controls.js'
 import { Data } from './data.js'
-import { type Found, wholeOf } from './found.js'
+import { type Found, wholeOf } from './displayed-fit.js'
 import { type Group, Groups, groupsOf } from './groups.js'
 import { Parameters } from './parameters.js'
 import { type Curve, type Fitted, Plot, scaleOf } from './plot.js'

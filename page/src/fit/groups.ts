@@ -1,8 +1,8 @@
 /** Rows of each value of a column as fits by themselves: a table of them, one of which is looked at. */
 
-import { grouped } from '../../../dist/ground/text.js'
+import { grouped } from '../../../dist/core/text.js'
 import { h, shown } from '../dom.js'
-import type { Found } from './found.js'
+import type { Found } from './displayed-fit.js'
 import { withError } from './parameters.js'
 import type { Rows } from './task.js'
 

@@ -1,7 +1,7 @@
 /** The table of parameters: where they start and what they may be, and what they are. */
 
 import { h, shown, shownTo, uniqueId } from '../dom.js'
-import type { Found } from './found.js'
+import type { Found } from './displayed-fit.js'
 import { checks, type Entry, numberIn, numbers, type State } from './state.js'
 import { START, type Task } from './task.js'
 

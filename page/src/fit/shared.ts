@@ -1,7 +1,7 @@
 /** All groups as one fit, in which they share parameters; loaded where somebody wants it. */
 
 import { type FitOptions, fitShared, type SharedFit } from 'antigrad'
-import type { Member } from './found.js'
+import type { Member } from './displayed-fit.js'
 import type { Rows, Task } from './task.js'
 
 /** Which groups there are, by row, and which of them is looked at. */

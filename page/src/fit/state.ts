@@ -8,7 +8,7 @@ import {
   type ModelName,
   models,
 } from 'antigrad'
-import { losses } from '../../../dist/fits/loss.js'
+import { losses } from '../../../dist/fits/problem/loss.js'
 import { decoded } from '../address.js'
 
 /** Models of the library with one column: the page has a field for no other. */

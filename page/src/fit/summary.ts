@@ -1,9 +1,9 @@
 /** What is said of a fit as a whole. */
 
 import type { FitReason } from 'antigrad'
-import { grouped } from '../../../dist/ground/text.js'
+import { grouped } from '../../../dist/core/text.js'
 import { h, shown } from '../dom.js'
-import { type Found, type Whole, wholeOf } from './found.js'
+import { type Found, type Whole, wholeOf } from './displayed-fit.js'
 
 const reasons: Readonly<Record<FitReason, string>> = {
   converged: 'Converged',

@@ -4,10 +4,10 @@ import { Readable } from 'node:stream'
 import { adam, equations, expression, Optimizer, type Saved } from 'antigrad'
 import { fromTorch, openFile, readFile, toBlob } from 'antigrad/files'
 import { expect, test } from 'vitest'
-import { readPlan } from '../../../dist/chunks/plan.js'
+import { readPlan } from '../../../dist/chunks/plan/plan.js'
 import { readCsv } from '../../../dist/tables/read-csv.js'
 import { readMatrix } from '../../../dist/tables/read-matrix.js'
-import { decode, encode } from '../../model/going-on.js'
+import { decode, encode } from '../../model/resume.js'
 import { corpus } from '../corpus.js'
 
 /** Of so much input: what is timed, made in advance. */

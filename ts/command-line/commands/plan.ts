@@ -3,13 +3,13 @@
 import { availableParallelism } from 'node:os'
 import { relative, resolve } from 'node:path'
 import type { Command } from 'commander'
-import { isAddress } from '../../chunks/data.js'
-import type { Made, PlanSweepOptions } from '../../chunks/make.js'
-import { OptionError } from '../../ground/errors.js'
-import { grouped, inKebabCase } from '../../ground/text.js'
+import type { Made, PlanSweepOptions } from '../../chunks/plan/build-plan.js'
+import { isAddress } from '../../chunks/plan/data.js'
+import { OptionError } from '../../core/errors.js'
+import { grouped, inKebabCase } from '../../core/text.js'
 import { positive, wholeTo } from '../../options/kinds.js'
+import { writeWhole } from '../atomic-write.js'
 import { clock } from '../sweep/progress.js'
-import { writeWhole } from '../whole.js'
 import { parserOf, print, reporter, showProgress } from './shared.js'
 
 export interface PlanOptions {

@@ -27,13 +27,13 @@ import {
   survey,
   TRIES,
 } from '../../chunks/library.js'
-import { engineNames } from '../../engines/choice.js'
+import { grouped, printable, withoutCredentials } from '../../core/text.js'
 import type { EngineName } from '../../engines/engine.js'
-import { grouped, printable, withoutCredentials } from '../../ground/text.js'
+import { engineNames } from '../../engines/select-engine.js'
 import { wholeTo } from '../../options/kinds.js'
 import { decodeUtf8 } from '../../tables/utf8.js'
-import { hand } from '../hand.js'
 import { describeRate } from '../sweep/progress.js'
+import { hand } from '../worker-url.js'
 import { choice, MISUSE, parserOf, print, STOPPED, say, showProgress } from './shared.js'
 
 /** A chunk was set aside, or has results that differ. */

@@ -1,8 +1,8 @@
 /** What `race` and `plot` have in common: options of the runs. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { inKebabCase } from '../../ground/text.js'
-import { parseValue } from '../../work/values.js'
+import { inKebabCase } from '../../core/text.js'
+import { parseValue } from '../../jobs/values.js'
 import { entrantNames, ruleOptions, type Settings } from '../race.js'
 import { documentationOf, parseMaxIterations, parseTolerance } from './shared.js'
 

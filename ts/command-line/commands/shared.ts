@@ -2,10 +2,10 @@
 
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { closestMatch } from 'leven'
+import { MAX_ITERATIONS } from '../../jobs/limits.js'
+import { parseValue } from '../../jobs/values.js'
 import { type Option as Kind, nonNegative, wholeTo } from '../../options/kinds.js'
 import { documentation } from '../../rules/documentation.js'
-import { MAX_ITERATIONS } from '../../work/limits.js'
-import { parseValue } from '../../work/values.js'
 import { obstacle } from '../plot/file.js'
 
 /** Exit statuses: engines disagree; the command line makes no sense, or what it asks for cannot be done. */

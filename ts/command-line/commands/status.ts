@@ -8,10 +8,10 @@ import {
   shardsOf,
   status,
 } from '../../chunks/library.js'
-import { grouped } from '../../ground/text.js'
+import { grouped } from '../../core/text.js'
 import { whole } from '../../options/kinds.js'
+import { checkElsewhere, writeWhole } from '../atomic-write.js'
 import { clock } from '../sweep/progress.js'
-import { checkElsewhere, writeWhole } from '../whole.js'
 import { planIn } from './run.js'
 import { MISUSE, parserOf, print, say } from './shared.js'
 

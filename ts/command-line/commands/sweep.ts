@@ -1,13 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { planSweep } from '../../chunks/make.js'
-import { engineNames } from '../../engines/choice.js'
+import { planSweep } from '../../chunks/plan/build-plan.js'
+import { OptionError } from '../../core/errors.js'
+import { inCamelCase, inKebabCase } from '../../core/text.js'
+import { present } from '../../core/untrusted.js'
 import type { EngineName } from '../../engines/engine.js'
-import { OptionError } from '../../ground/errors.js'
-import { present } from '../../ground/given.js'
-import { inCamelCase, inKebabCase } from '../../ground/text.js'
-import type { Box } from '../../many/starts.js'
-import { objectives } from '../../objectives/index.js'
-import { finite, wholeTo } from '../../options/kinds.js'
+import { engineNames } from '../../engines/select-engine.js'
 import {
   type Progress,
   type RuleName,
@@ -15,9 +12,12 @@ import {
   type SweepAsked,
   sweepable,
   sweepFrom,
-} from '../../work/sweep.js'
-import { type InputOptions, MOST_STARTS, samples } from '../../work/sweep-input.js'
-import { parseValue, parseValues } from '../../work/values.js'
+} from '../../jobs/sweep.js'
+import { type InputOptions, MOST_STARTS, samples } from '../../jobs/sweep-input.js'
+import { parseValue, parseValues } from '../../jobs/values.js'
+import { objectives } from '../../objectives/index.js'
+import { finite, wholeTo } from '../../options/kinds.js'
+import type { Box } from '../../random/starts.js'
 import { writer } from '../plot/file.js'
 import { ruleOptions } from '../race.js'
 import { describeSweep } from '../sweep/describe.js'

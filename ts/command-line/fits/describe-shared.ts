@@ -1,8 +1,8 @@
 /** What is said of a fit with shared parameters: tables, and JSON. */
 
-import type { SharedProfile } from '../../fits/shared/profile.js'
+import { plural, printable } from '../../core/text.js'
 import type { SharedFit } from '../../fits/shared/result.js'
-import { plural, printable } from '../../ground/text.js'
+import type { SharedProfile } from '../../fits/shared-solve/profile.js'
 import { columns } from '../report.js'
 import { short } from './describe.js'
 

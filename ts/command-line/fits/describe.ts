@@ -1,9 +1,9 @@
 /** What is said of fits: tables. */
 
+import { plural, printable } from '../../core/text.js'
 import type { Comparison } from '../../fits/compare.js'
-import type { Fit } from '../../fits/result.js'
-import { plural, printable } from '../../ground/text.js'
-import type { Beside } from '../../work/fits.js'
+import type { Fit } from '../../fits/fit/result.js'
+import type { Beside } from '../../jobs/fits.js'
 import { columns } from '../report.js'
 
 /** A fit: values and errors, and below what holds of it as a whole. */

@@ -2,8 +2,8 @@
 
 import { ticks } from 'd3-array'
 import { type Scale, scalesBy } from '../../axes/scale.js'
-import type { Fit } from '../../fits/result.js'
-import { AntigradError } from '../../ground/errors.js'
+import { AntigradError } from '../../core/errors.js'
+import type { Fit } from '../../fits/fit/result.js'
 import { label } from './panel.js'
 import { COLORS, DASHES, FONTS, styleOf } from './picture.js'
 import { clip, pathData, px, simplify } from './polyline.js'

@@ -1,7 +1,7 @@
 /** What there is to see of an objective in two dimensions: heights on a grid, and levels. */
 
 import { extent } from 'd3-array'
-import { OptionError } from '../../ground/errors.js'
+import { OptionError } from '../../core/errors.js'
 import type { Point, TestObjective, View } from '../../objectives/index.js'
 
 export interface Landscape {

@@ -1,9 +1,9 @@
 /** `antigrad plot`: runs rules on a function of two variables and draws where they went. */
 
-import { OptionError } from '../../ground/errors.js'
+import { OptionError } from '../../core/errors.js'
+import { MAX_ITERATIONS } from '../../jobs/limits.js'
 import { minimize } from '../../minimize/minimize.js'
 import type { Point, TestObjective } from '../../objectives/index.js'
-import { MAX_ITERATIONS } from '../../work/limits.js'
 import { enter, profile, type Settings as RaceSettings } from '../race.js'
 import { describeOptions } from '../report.js'
 import { Picture } from './picture.js'

@@ -1,7 +1,7 @@
 /** Schedules as SVG: their values over the updates. */
 
 import { ticks } from 'd3-array'
-import { OptionError } from '../../ground/errors.js'
+import { OptionError } from '../../core/errors.js'
 import { compile, type Scheduled } from '../../schedules/schedule.js'
 import { label } from './panel.js'
 import { FONTS, styleOf } from './picture.js'

@@ -1,7 +1,7 @@
 /** A sweep as SVG: over an option, the share of runs that did what was wanted, and how many updates they took. */
 
 import { ticks } from 'd3-array'
-import type { SetResult } from '../../work/sweep.js'
+import type { SetResult } from '../../jobs/sweep.js'
 import { shareOf } from '../sweep/describe.js'
 import { label } from './panel.js'
 import { COLORS, DASHES, FONTS, styleOf } from './picture.js'

@@ -1,7 +1,7 @@
 /** How far a sweep is, in words. */
 
-import { grouped } from '../../ground/text.js'
-import type { Progress } from '../../work/sweep.js'
+import { grouped } from '../../core/text.js'
+import type { Progress } from '../../jobs/sweep.js'
 
 /** @param seconds since it began */
 export function describeProgress({ sets, ofSets, runs, ofRuns }: Progress, seconds: number): string {

@@ -33,9 +33,9 @@ import {
   WEIGHS,
 } from '../../arena/manifest.js'
 import { type MatrixStage, matrixStages, type Segment } from '../../arena/matrices.js'
-import { recordOf } from '../../ground/given.js'
-import type { FloatArray } from '../../ground/numbers.js'
-import type { Sum } from '../../ground/sums.js'
+import type { FloatArray } from '../../core/numbers.js'
+import type { Sum } from '../../core/sums.js'
+import { recordOf } from '../../core/untrusted.js'
 
 /** A stage of a segment: its loop, and what that is given. */
 export interface Job extends Segment {

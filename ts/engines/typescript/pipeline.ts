@@ -13,7 +13,7 @@ import {
   PIPELINE_SCALE,
   SIGNS,
 } from '../../arena/manifest.js'
-import { type FloatArray, flush, type Round, rounding, smallestNormal } from '../../ground/numbers.js'
+import { type FloatArray, flush, type Round, rounding, smallestNormal } from '../../core/numbers.js'
 import type { Job } from './jobs.js'
 
 /** What there is of a tensor, by name. */

@@ -3,9 +3,9 @@
 import type { Arena } from '../../arena/arena.js'
 import { tensorFrom } from '../../arena/find.js'
 import { BLOCK, CLIPS, GRADIENTS, PARAMETERS, SCALES } from '../../arena/manifest.js'
-import { mapped } from '../../ground/given.js'
-import type { FloatArray } from '../../ground/numbers.js'
-import { STRIPES, sumOf } from '../../ground/sums.js'
+import type { FloatArray } from '../../core/numbers.js'
+import { STRIPES, sumOf } from '../../core/sums.js'
+import { mapped } from '../../core/untrusted.js'
 import type { Job } from './jobs.js'
 import { NOTHING, passOver } from './pipeline.js'
 

@@ -6,8 +6,8 @@
 import type { Arena } from '../../arena/arena.js'
 import { tensorFrom } from '../../arena/find.js'
 import { BLOCK, CLIPS, PARTIALS, PARTS, SCALES, TENSOR_BLOCK } from '../../arena/manifest.js'
-import { rounding } from '../../ground/numbers.js'
-import { sumOf } from '../../ground/sums.js'
+import { rounding } from '../../core/numbers.js'
+import { sumOf } from '../../core/sums.js'
 import type { Job } from './jobs.js'
 import type { ByName, Pass } from './pipeline.js'
 

@@ -1,12 +1,12 @@
 /** What models have in common: their options, and the name of their column. */
 
+import { OptionError } from '../../core/errors.js'
+import { atOnce } from '../../core/slices.js'
 import { Expression, isName } from '../../expressions/expression.js'
-import { OptionError } from '../../ground/errors.js'
-import { atOnce } from '../../ground/slices.js'
 import { option, optional } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
+import { column, finiteRows } from './linear-least-squares.js'
 import { type FitModel, type Guess, inSlicesBy, type ModelOptions } from './model.js'
-import { column, finiteRows } from './rows.js'
 
 /** Options of every model. */
 export const ofAll = {

@@ -1,8 +1,8 @@
+import { SLICE } from '../../core/slices.js'
 import { exp } from '../../functions/index.js'
-import { SLICE } from '../../ground/slices.js'
 import { defineByOrigin, type OriginOptions } from './define.js'
+import { finiteRows, type Rows, readyRows, zeros } from './linear-least-squares.js'
 import type { Data, FitModel } from './model.js'
-import { finiteRows, type Rows, readyRows, zeros } from './rows.js'
 import { centred, type Drawn, meanOf, Shapes } from './shapes.js'
 
 /**

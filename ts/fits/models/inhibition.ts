@@ -1,13 +1,13 @@
 /** Rates of enzymes that something inhibits: another substance, or the substrate itself. */
 
+import { OptionError } from '../../core/errors.js'
+import { type Slices, sorted } from '../../core/slices.js'
 import { isName } from '../../expressions/expression.js'
-import { OptionError } from '../../ground/errors.js'
-import { type Slices, sorted } from '../../ground/slices.js'
 import { nameIn, option } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import { define, ofAll } from './define.js'
+import { bestOf, column, finiteRows, rowsWhere } from './linear-least-squares.js'
 import type { Data, FitModel, ModelOptions } from './model.js'
-import { bestOf, column, finiteRows, rowsWhere } from './rows.js'
 
 /** By what an inhibitor at the concentration i multiplies km, and the substrate beside it. */
 const kinds = {

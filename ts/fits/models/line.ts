@@ -1,7 +1,7 @@
 import { defineByOrigin, type OriginOptions } from './define.js'
+import { finiteRows, readyRows } from './linear-least-squares.js'
 import type { FitModel } from './model.js'
 import { LeastSquares } from './polynomial.js'
-import { finiteRows, readyRows } from './rows.js'
 
 /** slope·x + intercept; or slope·(x − origin) + intercept, whose origin is in the middle unless it is given. */
 export function line(options: OriginOptions = {}): FitModel<'slope' | 'intercept' | 'origin'> {

@@ -1,6 +1,6 @@
 import { define } from './define.js'
+import { finiteRows, readyRows } from './linear-least-squares.js'
 import type { Data, FitModel, ModelOptions } from './model.js'
-import { finiteRows, readyRows } from './rows.js'
 import { Shapes } from './shapes.js'
 
 /** vmax·x/(km + x), for x ≥ 0: vmax in units of y, and km, where half of it is reached, in those of x. */

@@ -1,11 +1,11 @@
 /** What a model is, beside its expression. */
 
+import { OptionError } from '../../core/errors.js'
+import type { Slices } from '../../core/slices.js'
+import { isObject, isRecord, listOf, member } from '../../core/untrusted.js'
 import { Expression } from '../../expressions/expression.js'
-import { OptionError } from '../../ground/errors.js'
-import { isObject, isRecord, listOf, member } from '../../ground/given.js'
-import type { Slices } from '../../ground/slices.js'
-import { type Called, readCalled } from '../called.js'
-import type { FitParameter } from '../parameters.js'
+import { type Called, readCalled } from '../problem/function-model.js'
+import type { FitParameter } from '../problem/parameters.js'
 
 /** Not there at run time: what a model's type knows of its parameters. */
 declare const names: unique symbol

@@ -1,9 +1,18 @@
 /** Where peaks are, and what is under them. */
 
-import { inSlices, SLICE, type Slices, sorted } from '../../ground/slices.js'
+import { inSlices, SLICE, type Slices, sorted } from '../../core/slices.js'
+import {
+  bestOf,
+  column,
+  copied,
+  EQUAL,
+  firstWhere,
+  project,
+  type Rows,
+  zeros,
+} from './linear-least-squares.js'
 import type { Form, Place } from './peak-shapes.js'
 import { powers } from './polynomial.js'
-import { bestOf, column, copied, EQUAL, firstWhere, project, type Rows, zeros } from './rows.js'
 
 interface Found {
   /** The parameters of each peak, from left to right. */

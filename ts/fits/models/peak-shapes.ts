@@ -3,7 +3,7 @@
 import { erfc, erfcx } from '../../functions/erf.js'
 import { faddeeva } from '../../functions/faddeeva.js'
 import { exp, log } from '../../functions/index.js'
-import type { FitParameter } from '../parameters.js'
+import type { FitParameter } from '../problem/parameters.js'
 
 /** Where a peak is: its highest point, and the scale of its form. */
 export interface Place {

@@ -2,14 +2,14 @@
 
 import { finite, type GivenOf, nameIn, wholeTo } from '../../options/kinds.js'
 import { readOption, readOptions } from '../../options/read.js'
-import type { FitParameter } from '../parameters.js'
-import { MOST_PARAMETERS } from '../problem.js'
+import type { FitParameter } from '../problem/parameters.js'
+import { MOST_PARAMETERS } from '../problem/problem.js'
 import { define, ofAll } from './define.js'
+import { finiteRows, readyRows } from './linear-least-squares.js'
 import type { FitModel, ModelOptions } from './model.js'
 import { findPeaks } from './peak-search.js'
 import { type NamesOf, type PeakShape, type Shape, shapes } from './peak-shapes.js'
 import { horner } from './polynomial.js'
-import { finiteRows, readyRows } from './rows.js'
 
 /** A model of peaks, and what follows from their parameters, as texts for the option `derive`: `fwhm`, `height` or `area`. */
 type PeakModel<Names extends string> = FitModel<Names> & {

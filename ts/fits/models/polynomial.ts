@@ -1,9 +1,8 @@
-import { SLICE, type Slices } from '../../ground/slices.js'
+import { SLICE, type Slices } from '../../core/slices.js'
 import { type GivenOf, wholeTo } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
-import { MOST_IN_PROGRAMS } from '../problem.js'
+import { MOST_IN_PROGRAMS } from '../problem/problem.js'
 import { defineByOrigin, type OriginOptions, withOrigin } from './define.js'
-import type { FitModel } from './model.js'
 import {
   areSame,
   coefficientsIn,
@@ -15,7 +14,8 @@ import {
   type Rows,
   readyRows,
   zeros,
-} from './rows.js'
+} from './linear-least-squares.js'
+import type { FitModel } from './model.js'
 
 const own = {
   /** The highest power of x, a whole number from 0 to 15; 2. */

@@ -1,8 +1,8 @@
+import { inSlices, type Slices } from '../../core/slices.js'
 import { log, pow } from '../../functions/index.js'
-import { inSlices, type Slices } from '../../ground/slices.js'
 import { define } from './define.js'
+import { EQUAL, finiteRows, readyRows, zeros } from './linear-least-squares.js'
 import type { Data, FitModel, ModelOptions } from './model.js'
-import { EQUAL, finiteRows, readyRows, zeros } from './rows.js'
 
 /** amplitude·x^exponent, for x > 0, or x ≥ 0 where the exponent is above 0. */
 export function power(options: ModelOptions = {}): FitModel<'amplitude' | 'exponent'> {

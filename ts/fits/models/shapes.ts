@@ -1,7 +1,7 @@
 /** Curves with a factor, and maybe a constant, of which guesses choose one. What x alone decides is kept for the next fit. */
 
-import { SLICE, type Slices } from '../../ground/slices.js'
-import { areSame, copied, EQUAL, type Rows, zeros } from './rows.js'
+import { SLICE, type Slices } from '../../core/slices.js'
+import { areSame, copied, EQUAL, type Rows, zeros } from './linear-least-squares.js'
 
 /** What may be chosen from, at some x. */
 export interface Candidates<T> {

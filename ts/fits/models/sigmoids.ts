@@ -1,12 +1,13 @@
 /** Curves that go from one level to another: the logistic function of x, or of log x for doses. */
 
+import { SLICE, type Slices } from '../../core/slices.js'
 import { exp, pow } from '../../functions/index.js'
 import { log10 } from '../../functions/logarithms.js'
 import { powerOfTwo } from '../../functions/numbers.js'
-import { SLICE, type Slices } from '../../ground/slices.js'
 import { flag } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import { define, ofAll } from './define.js'
+import { finiteRows, firstWhere, type Rows, readyRows, zeros } from './linear-least-squares.js'
 import {
   type Data,
   type FitModel,
@@ -15,7 +16,6 @@ import {
   type ModelOptions,
   remarks,
 } from './model.js'
-import { finiteRows, firstWhere, type Rows, readyRows, zeros } from './rows.js'
 import { centred, type Met, meanOf, Shapes } from './shapes.js'
 
 /** 1/(1 + e^(−t)), in a form without overflow. */

@@ -1,12 +1,12 @@
+import { OptionError } from '../../core/errors.js'
+import { atOnce, inSlices, SLICE, type Slices, sorted } from '../../core/slices.js'
+import { listOf } from '../../core/untrusted.js'
 import { atan, cos, sin } from '../../functions/index.js'
-import { OptionError } from '../../ground/errors.js'
-import { listOf } from '../../ground/given.js'
-import { atOnce, inSlices, SLICE, type Slices, sorted } from '../../ground/slices.js'
 import { optional, readBy } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import { defineByOrigin, type OriginOptions, withOrigin } from './define.js'
+import { EQUAL, finiteRows, type Rows, readyRows, zeros } from './linear-least-squares.js'
 import { type FitModel, type Guess, type GuessAtOnce, remarks } from './model.js'
-import { EQUAL, finiteRows, type Rows, readyRows, zeros } from './rows.js'
 import { centred, type Drawn, meanOf, Shapes } from './shapes.js'
 
 type Band = readonly [least: number, most: number]

@@ -1,19 +1,19 @@
 /** The bootstrap of fits with shared parameters: all groups are drawn and fitted again, as one fit. */
 
-import { OptionError } from '../../ground/errors.js'
-import { plural } from '../../ground/text.js'
+import { OptionError } from '../../core/errors.js'
+import { plural } from '../../core/text.js'
 import type { Column } from '../../many/data.js'
-import type { Call } from '../../many/drive.js'
-import { Words } from '../../many/random.js'
+import type { Call } from '../../many/execute.js'
 import type { ValuesOf } from '../../options/kinds.js'
-import { type bootstrapManyTable, drawers, MOST } from '../bootstrap.js'
-import { CONVERGED } from '../reasons.js'
-import { NONE } from './arrow.js'
-import { type Ended, ending } from './ending.js'
-import type { FamilyGiven, Output } from './family.js'
+import { Words } from '../../random/random.js'
+import { CONVERGED } from '../problem/reasons.js'
+import { NONE } from '../shared-solve/arrowhead-solver.js'
+import type { FamilyGiven, Output } from '../shared-solve/group-batch.js'
+import { NEAR_BY } from '../shared-solve/profile.js'
+import type { SharedRun } from '../shared-solve/run.js'
+import { type Ended, ending } from '../shared-solve/shared-statistics.js'
+import { type bootstrapManyTable, drawers, MOST } from '../uncertainty/bootstrap.js'
 import type { Alone } from './group.js'
-import { NEAR_BY } from './profile.js'
-import type { SharedRun } from './run.js'
 
 type Values = ValuesOf<typeof bootstrapManyTable>
 

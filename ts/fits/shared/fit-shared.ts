@@ -1,10 +1,10 @@
-import { drive, driveSync } from '../../many/drive.js'
-import type { FitData } from '../options.js'
-import type { Label } from './groups.js'
-import type { SharedOptions } from './options.js'
-import type { SharedModel } from './read.js'
+import { drive, driveSync } from '../../many/execute.js'
+import type { FitData } from '../problem/options.js'
+import type { Label } from '../shared-solve/groups.js'
+import type { SharedOptions } from '../shared-solve/options.js'
+import type { SharedModel } from '../shared-solve/read.js'
+import { SharedRun } from '../shared-solve/run.js'
 import { SharedFit } from './result.js'
-import { SharedRun } from './run.js'
 
 /** Columns of numbers, and of labels. */
 export type SharedData = Readonly<Record<string, FitData[string] | readonly Label[]>>

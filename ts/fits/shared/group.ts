@@ -1,25 +1,32 @@
 /** One group of a fit with shared parameters. */
 
-import { OptionError } from '../../ground/errors.js'
-import { mapped, recordOf } from '../../ground/given.js'
+import { OptionError } from '../../core/errors.js'
+import { mapped, recordOf } from '../../core/untrusted.js'
 import { type Column, numbersOf } from '../../many/data.js'
 import { readOption, readOptions } from '../../options/read.js'
-import { type BandOptions, bandAbout, bandTable, predicted, quantileOf, symmetric } from '../bands.js'
-import { keptBy } from '../curve.js'
-import { errorOf, type Found } from '../found.js'
-import { probability } from '../level.js'
-import { correlationOf, triangle } from '../linear.js'
-import { type ColumnsAsked, followedAt } from '../linearise.js'
-import type { Problem } from '../problem.js'
-import { type FitReason, fitReasons } from '../reasons.js'
-import type { Original } from '../refitted.js'
-import { covarianceAt, type Ended, HELD, UNDETERMINED } from './ending.js'
-import { numberAt } from './family.js'
-import type { Label } from './groups.js'
-import type { Numbers } from './numbers.js'
-import type { Profiled, SharedProfile, SharedProfileOptions } from './profile.js'
-import { profiledAsync, profiledSync, sharedProfiled } from './profiled.js'
-import type { SharedRun } from './run.js'
+import { probability } from '../problem/confidence-level.js'
+import type { Problem } from '../problem/problem.js'
+import { type FitReason, fitReasons } from '../problem/reasons.js'
+import { keptBy } from '../programs/function-curve.js'
+import { correlationOf, triangle } from '../programs/ldlt.js'
+import { numberAt } from '../shared-solve/group-batch.js'
+import type { Label } from '../shared-solve/groups.js'
+import type { Profiled, SharedProfile, SharedProfileOptions } from '../shared-solve/profile.js'
+import type { SharedRun } from '../shared-solve/run.js'
+import { covarianceAt, type Ended, HELD, UNDETERMINED } from '../shared-solve/shared-statistics.js'
+import { errorOf, type Found } from '../solve/fit-context.js'
+import {
+  type BandOptions,
+  bandAbout,
+  bandTable,
+  predicted,
+  quantileOf,
+  symmetric,
+} from '../uncertainty/bands.js'
+import type { Original } from '../uncertainty/bootstrap-result.js'
+import { type ColumnsAsked, followedAt } from '../uncertainty/linearize.js'
+import type { Numbers } from './parameter-values.js'
+import { profiledAsync, profiledSync, sharedProfiled } from './profile-result.js'
 
 /** Programs of what follows from others, by name: they take longer to make than a group. */
 export const followersOf = keptBy((problem: Problem) =>

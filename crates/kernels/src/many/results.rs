@@ -1,4 +1,4 @@
-//! Whether a run has stopped, and why: what `ts/minimize/minimize.ts` and `ts/minimize/at-rest.ts` do, with the same bits.
+//! Whether a run has stopped, and why: what `ts/minimize/minimize.ts` and `ts/minimize/convergence.ts` do, with the same bits.
 
 use super::advance::{Block, Scratch, width};
 use super::batch::Batch;
@@ -189,7 +189,7 @@ impl Run<'_> {
         largest(parameters.map(|p| unsafe { self.gradient::<T>(p) }))
     }
 
-    /// The same without what a bound holds: as `freeNorm` in `ts/minimize/at-rest.ts`.
+    /// The same without what a bound holds: as `freeNorm` in `ts/minimize/convergence.ts`.
     unsafe fn free_norm<T: Scalar>(&self) -> Result<f64, Fault> {
         let parameters = 0..self.batch.header.parameters;
         // SAFETY: passed on.
@@ -205,7 +205,7 @@ impl Run<'_> {
         [0, 1].map(|side| unsafe { self.block.cohort.bound(p, side, self.lane).cast::<T>().read() }.to_f64())
     }
 
-    /// Whether a parameter is at a bound, and pulled out of its box: as `isHeld` in `ts/minimize/at-rest.ts`.
+    /// Whether a parameter is at a bound, and pulled out of its box: as `isHeld` in `ts/minimize/convergence.ts`.
     unsafe fn is_held<T: Scalar>(&self, p: usize) -> Result<bool, Fault> {
         if self.batch.header.bounded == 0 {
             return Ok(false);
@@ -280,7 +280,7 @@ impl Run<'_> {
         Routine::new(self.batch, program, slots)
     }
 
-    /// Whether the gradient is as good as zero: see `isAtRest` in `ts/minimize/at-rest.ts`.
+    /// Whether the gradient is as good as zero: see `isAtRest` in `ts/minimize/convergence.ts`.
     unsafe fn is_at_rest<T: Scalar>(&self) -> Result<bool, Fault> {
         let parameters = self.batch.header.parameters;
         let tolerance = self.batch.settings.tolerance;
