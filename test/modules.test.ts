@@ -2,11 +2,11 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
-// The tables in CONTRIBUTING.md are the plan of the house: a room imports from those above it alone.
+// The tables in CONTRIBUTING.md are the architecture: a module imports only from those above it.
 
 const home = join(import.meta.dirname, '..')
 const kernels = 'crates/kernels/src'
-const plan = readFileSync(join(home, 'CONTRIBUTING.md'), 'utf8')
+const tables = readFileSync(join(home, 'CONTRIBUTING.md'), 'utf8')
 
 const filesIn = (path: string): string[] =>
   statSync(join(home, path)).isDirectory()
@@ -15,7 +15,7 @@ const filesIn = (path: string): string[] =>
 
 /** What a file imports of `ts`, types included, as paths. */
 const importsOfTypeScript = (file: string, source: string) =>
-  [...source.matchAll(/(?:from |import\()'(\.[^']*)\.js'/g)].map(([, path]) =>
+  [...source.matchAll(/(?:from |import |import\()'(\.[^']*)\.js'/g)].map(([, path]) =>
     normalize(`${dirname(file)}/${path}.ts`),
   )
 
@@ -33,24 +33,30 @@ function importsOfRust(_: string, source: string): string[] {
 }
 
 describe.each([
-  { folder: 'ts', root: 'index.ts', importsOf: importsOfTypeScript, alone: ['webassembly'] },
-  { folder: kernels, root: 'lib.rs', importsOf: importsOfRust, alone: ['arena'] },
-])('$folder', ({ folder, root, importsOf, alone }) => {
-  const rows = plan.matchAll(new RegExp(`^\\| \`${folder}/([\\w.-]+)\` \\|`, 'gm'))
-  const rooms = [...rows].map(([, name]) => name)
-  const roomOf = (file: string) => file.slice(folder.length + 1).split('/')[0]
+  { folder: 'ts', root: 'index.ts', importsOf: importsOfTypeScript, independent: ['webassembly'] },
+  { folder: kernels, root: 'lib.rs', importsOf: importsOfRust, independent: ['arena'] },
+])('$folder', ({ folder, root, importsOf, independent }) => {
+  const rows = tables.matchAll(new RegExp(`^\\| \`${folder}/([\\w./-]+)\` \\|`, 'gm'))
+  const modules = [...rows].map(([, name]) => name)
+  const files = filesIn(folder).filter((file) => file !== `${folder}/${root}`)
+  /** The module with the longest name that a path begins with. */
+  const moduleOf = (path: string) =>
+    modules
+      .filter((name) => `${path}/`.startsWith(`${folder}/${name}/`))
+      .sort((a, b) => b.length - a.length)[0]
 
-  test('every room is in the plan, and the plan has no other', () => {
-    const there = readdirSync(join(home, folder)).filter((name) => name !== root)
-    expect([...rooms].sort()).toEqual(there.sort())
+  test('each file belongs to a module of the table, and each module has files', () => {
+    expect(files.filter((file) => moduleOf(file) === undefined)).toEqual([])
+    expect([...new Set(files.map(moduleOf))].sort()).toEqual([...modules].sort())
   })
 
-  test.each(rooms)('%s imports from rooms above it alone', (room) => {
-    const allowed = rooms.slice(0, rooms.indexOf(room) + 1)
-    const arrows = filesIn(`${folder}/${room}`).flatMap((file) =>
-      importsOf(file, readFileSync(join(home, file), 'utf8')).map((to) => `${file} → ${to}`),
-    )
-    expect(arrows.length).toBeGreaterThan(alone.includes(room) ? -1 : 0)
-    expect(arrows.filter((arrow) => !allowed.includes(roomOf(arrow.split(' → ')[1])))).toEqual([])
+  test.each(modules)('%s imports only from modules above it', (module) => {
+    const allowed = modules.slice(0, modules.indexOf(module) + 1)
+    const imports = files
+      .filter((file) => moduleOf(file) === module)
+      .flatMap((file) => importsOf(file, readFileSync(join(home, file), 'utf8')).map((to) => ({ file, to })))
+    expect(imports.length).toBeGreaterThan(independent.includes(module) ? -1 : 0)
+    const below = imports.filter(({ to }) => !allowed.includes(moduleOf(to)))
+    expect(below.map(({ file, to }) => `${file} → ${to}`)).toEqual([])
   })
 })
