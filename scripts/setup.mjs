@@ -277,7 +277,7 @@ async function makeWasmModule(name) {
   const strip = ['--strip-producers', '--strip-target-features']
   // Nothing reads below address 1024, the far end of the stack: so a constant that is added to an
   // address can become an offset, which costs no instruction (momentum: .20 to .16 ns).
-  const optimize = ['-O3', '--low-memory-unused', ...enable, ...strip, module, '-o']
+  const optimize = ['-O3', '--converge', '--low-memory-unused', ...enable, ...strip, module, '-o']
   await keepOurs(module, enable)
   // The same code with the names of its functions, for the test that disassembles it.
   await run('node_modules/.bin/wasm-opt', [...optimize, `${folder}/named.wasm`, '--debuginfo'])
