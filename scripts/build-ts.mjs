@@ -261,7 +261,7 @@ const core = [
     'ema',
     'swa',
     'noDecay',
-    'layerwise',
+    'layerDecay',
     'minimize',
     'Minimization',
     'lbfgs',
@@ -279,7 +279,7 @@ const core = [
     'radam',
     'delayedStart',
   ],
-  ...['evaluate', 'observe', 'objectives'],
+  ...['evaluateSchedule', 'observeMetric', 'objectives'],
 ]
 for (const [name, contents] of Object.entries({
   antigrad: "export * from './index.js'",

@@ -92,7 +92,7 @@ async function merged(store: string, of = plan): Promise<string> {
 async function expectWhole({ ended }: Began, store: string): Promise<void> {
   expect(await ended).toBe(0)
   expect(await merged(store)).toBe(direct)
-  expect(await status(plan, { store })).toMatchObject({ damaged: [], disputes: [], failed: [] })
+  expect(await status(plan, { store })).toMatchObject({ corrupted: [], conflicts: [], failed: [] })
   expect(readdirSync(join(store, 'aside'))).toEqual([])
 }
 
@@ -134,10 +134,10 @@ describe('a run', () => {
     const began = await begun(store)
     began.child.kill('SIGSTOP')
     while (!stateOf(began.child.pid).startsWith('T')) await pause(10)
-    const before = (await status(plan, { store })).done.length
+    const before = (await status(plan, { store })).completed.length
     await pause(1000)
     // What its two processes were at comes to its end, and nothing new begins.
-    const after = (await status(plan, { store })).done.length
+    const after = (await status(plan, { store })).completed.length
     expect(after).toBeLessThanOrEqual(before + 2)
     expect(after).toBeLessThan(CHUNKS)
     const [hand] = processesOf(began.child)

@@ -65,7 +65,7 @@ afterAll(() => {
 
 describe.skipIf(!isThere)('a store', () => {
   test('that is full ends the run, with what was stored and no half of a result; it goes on with room', async () => {
-    await runChunks(plan, { store, shard: { k: 0, n: 4 } })
+    await runChunks(plan, { store, shard: { index: 0, count: 4 } })
     // Enough to find out that it can be written, and not for a result.
     fill(8192)
     const told = run('run', 'plan.json', '--store', store)
@@ -75,9 +75,9 @@ describe.skipIf(!isThere)('a store', () => {
     fill(0)
     expect(await failing(runChunks(plan, { store }))).toMatch(/ENOSPC/)
     expect(await status(plan, { store })).toMatchObject({
-      done: [0, 4],
-      damaged: [],
-      disputes: [],
+      completed: [0, 4],
+      corrupted: [],
+      conflicts: [],
       failed: [],
     })
     expect(readdirSync(join(store, 'aside'))).toEqual([])

@@ -7,9 +7,9 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
+  chunkName,
   DataError,
   folderStore,
-  nameOf,
   type Plan,
   planFits,
   planSweep,
@@ -18,7 +18,7 @@ import {
   status,
 } from 'antigrad/chunks'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { failedOf, seal } from '../dist/chunks/stores/store.js'
+import { failureName, seal } from '../dist/chunks/stores/store.js'
 import { home } from './children.js'
 
 const cli = join(home, 'dist/command-line/cli.js')
@@ -94,7 +94,7 @@ describe('a data server', () => {
 
   test('that never stops sending is left', async () => {
     for (const work of [
-      (data: string) => runChunk(plan, 0, { store: at('endless'), data }),
+      (data: string) => runChunk(plan, 0, { store: at('unbounded'), data }),
       (data: string) => planFits(data, asked, { group: 'well' }),
     ]) {
       const sent = { bytes: 0, isCanceled: false }
@@ -196,29 +196,40 @@ describe('control characters', () => {
   test('of results and failures that are forged do not come to the terminal', async () => {
     const store = at('forged')
     const folderOf = folderStore(store)
-    await runChunks(plan, { store, shard: { k: 0, n: 2 } })
-    const by = { host: `node${steering}`, engine: steering, instructionSet: steering, version: steering }
+    await runChunks(plan, { store, shard: { index: 0, count: 2 } })
+    const producedBy = {
+      host: `node${steering}`,
+      engine: steering,
+      instructionSet: steering,
+      version: steering,
+    }
     const bytes = Buffer.from(`{"group":"${steering}"}\n`)
-    await folderOf.put(`${nameOf(plan, 0)}.dispute-0`, seal(nameOf(plan, 0), { bytes, by }))
-    await folderOf.put(failedOf(nameOf(plan, 1)), Buffer.from(JSON.stringify({ message: `why${steering}` })))
+    await folderOf.put(`${chunkName(plan, 0)}.dispute-0`, seal(chunkName(plan, 0), { bytes, producedBy }))
+    await folderOf.put(
+      failureName(chunkName(plan, 1)),
+      Buffer.from(JSON.stringify({ message: `why${steering}` })),
+    )
     const controls = /[^\P{Cc}\n]/u
     for (const command of ['status', 'merge', 'run']) {
       const { stdout, stderr } = run(command, 'plan.json', '--store', store)
       expect(stdout + stderr).toMatch(/node�|set aside/)
       expect(stdout + stderr).not.toMatch(controls)
     }
-    const { disputes, failed } = await status(plan, { store })
-    expect(JSON.stringify([disputes[0].by, failed])).not.toMatch(controls)
+    const { conflicts, failed } = await status(plan, { store })
+    expect(JSON.stringify([conflicts[0].producedBy, failed])).not.toMatch(controls)
   })
 
   test.skipIf(spawnSync('script', ['--version']).status !== 0)(
     'of a forged result are shown as � where the merge is printed on a terminal',
     async () => {
       const store = at('merged')
-      const by = { host: 'node', engine: 'native', instructionSet: '', version: '0.1.0' }
+      const producedBy = { host: 'node', engine: 'native', instructionSet: '', version: '0.1.0' }
       const bytes = Buffer.from(`{"group":"${steering}"}\n`)
       for (const index of plan.chunks.keys())
-        await folderStore(store).put(nameOf(plan, index), seal(nameOf(plan, index), { bytes, by }))
+        await folderStore(store).put(
+          chunkName(plan, index),
+          seal(chunkName(plan, index), { bytes, producedBy }),
+        )
       const merge = `'${process.execPath}' '${cli}' merge plan.json --store merged`
       const { stdout } = spawnSync('script', ['-qec', merge, '/dev/null'], { encoding: 'utf8', cwd: folder })
       expect(stdout.replaceAll('\r\n', '\n')).toBe('{"group":"�[2J�]0;owned��31m�"}\n'.repeat(3))

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { AntigradError } from 'antigrad'
 import { DataError, merge, type Plan, planFits, readPlan, runChunk, runChunks } from 'antigrad/chunks'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { headerOf, type TensorInfo } from '../dist/files/format/header.js'
+import { encodeHeader, type TensorInfo } from '../dist/files/format/header.js'
 import { home } from './children.js'
 import { random } from './helpers.js'
 
@@ -35,16 +35,16 @@ const rows = Array.from({ length: GROUPS }, (_, k) =>
 function safetensors(
   columns: Record<string, { dtype: string; values: ArrayBufferView & { length: number } }>,
 ) {
-  let to = 0
+  let end = 0
   const tensors = new Map<string, TensorInfo>()
   const parts: Uint8Array[] = []
   for (const [name, { dtype, values }] of Object.entries(columns)) {
-    const from = to
-    to += values.byteLength
-    tensors.set(name, { dtype, shape: [values.length], from, to })
+    const begin = end
+    end += values.byteLength
+    tensors.set(name, { dtype, shape: [values.length], begin, end })
     parts.push(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
   }
-  return Buffer.concat([headerOf({ metadata: new Map(), tensors }), ...parts])
+  return Buffer.concat([encodeHeader({ metadata: new Map(), tensors }), ...parts])
 }
 const columns = () => ({
   // One that nobody wants, of another length, and one byte: what follows is at odd places.
@@ -131,7 +131,7 @@ describe.each(['ndjson', 'safetensors'])('wells.%s', (kind) => {
     bytes[bytes.length - 2] ^= 1
     writeFileSync(at(`changed.${kind}`), bytes)
     const options = { store: at(`changed-${kind}`), data: at(`changed.${kind}`) }
-    expect(await runChunk(plan, 0, options)).toMatchObject({ kept: 'stored' })
+    expect(await runChunk(plan, 0, options)).toMatchObject({ outcome: 'stored' })
     await expect(runChunk(plan, 4, options)).rejects.toThrow(DataError)
     writeFileSync(at(`changed.${kind}`), bytes.subarray(1))
     await expect(runChunk(plan, 0, options)).rejects.toThrow(/expected \d+ bytes as the plan says, got \d+/)

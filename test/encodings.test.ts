@@ -8,7 +8,7 @@ import { Readable } from 'node:stream'
 import { merge, planFits, runChunks } from 'antigrad/chunks'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Request, readCsv } from '../dist/tables/read-csv.js'
+import { readCsv, type TableRequest } from '../dist/tables/read-csv.js'
 import { readMatrix } from '../dist/tables/read-matrix.js'
 import { home } from './children.js'
 
@@ -33,14 +33,14 @@ const inParts = (bytes: Uint8Array, size: number) =>
     ),
   )
 
-const request: Request = {
+const request: TableRequest = {
   name: 'table.csv',
-  wanted: [
+  columns: [
     { option: '--x', column: 't' },
     { option: '--y', column: 'y' },
   ],
   group: { option: '--group', column: 'g' },
-  ...{ delimiter: undefined, decimal: undefined, comment: undefined, drops: false, onProgress() {} },
+  ...{ delimiter: undefined, decimal: undefined, comment: undefined, dropsInvalid: false, onProgress() {} },
 }
 const messageOf = async (read: Promise<unknown>) =>
   read.then(
@@ -163,7 +163,7 @@ describe('chunks of a table', () => {
       const begins = all.map((_, k) => all.slice(0, k).reduce((sum, { length }) => sum + length, 0))
       const seen: number[] = []
       const onRow = (_: number, begin: number) => void seen.push(begin)
-      await readCsv(inParts(Buffer.concat(all), size), { ...request, drops: true, onRow })
+      await readCsv(inParts(Buffer.concat(all), size), { ...request, dropsInvalid: true, onRow })
       // Rows of blank lines begin behind them, or at them.
       const expected = list.flatMap(({ isBad }, k) => (isBad ? [] : [begins[k + 1]]))
       expect(

@@ -89,13 +89,22 @@ describe('JSON lines', () => {
       rSquared,
       aic,
       bic,
-      rows,
+      observations,
       ...more
     } = fitted
-    const { evaluations, reason, held, undetermined, freedom } = more
+    const { evaluations, reason, atBound, unidentifiable, degreesOfFreedom } = more
     const { message } = fitted
-    const quality = { chiSquared, reducedChiSquared, rSquared, aic, bic, rows, freedom, evaluations }
-    const words = { reason, message, held, undetermined }
+    const quality = {
+      chiSquared,
+      reducedChiSquared,
+      rSquared,
+      aic,
+      bic,
+      rows: observations,
+      freedom: degreesOfFreedom,
+      evaluations,
+    }
+    const words = { reason, message, held: atBound, undetermined: unidentifiable }
     expect(found).toEqual({ ...words, values, errors, free, covariance, ...quality })
     expect({ others, reason }).toEqual({ others: [], reason: 'converged' })
   })
@@ -138,7 +147,7 @@ describe('JSON lines', () => {
     expect(all.values).toEqual(found.values.shared)
     expect(all.covariance).toEqual(found.covariance)
     expect(groups.map(({ group }) => group)).toEqual(['A', 'B'])
-    expect(groups.map(({ values }) => values.a)).toEqual([...found.values.own.a])
+    expect(groups.map(({ values }) => values.a)).toEqual([...found.values.local.a])
     const { stdout } = run(`decay.csv --x t --group g --shared b ${STARTS}`)
     expect(stdout).toMatch(/^shared +value +error\nb +1\.\d+ +0\.\d+\n\ng +rows +a +± +c +± +χ²\nA +35 /)
   })
@@ -178,12 +187,14 @@ describe('JSON lines', () => {
     const [all, ...groups] = lines(args)
     const [g, of] = [rows.map((row) => row[2] as string), rows.map((row) => plateOf(`${row[2]}`[0]))]
     const data = { t: rows.map(([t]) => t as number), y: rows.map(([, y]) => y as number), g, of }
-    const options = { group: 'g', shared: ['a'], subsets: { b: 'of' }, start }
+    const options = { group: 'g', shared: ['a'], sharedBy: { b: 'of' }, start }
     const found = fitSharedSync(expression(MODEL), data, options)
     expect(all.shared).toEqual(['a', 'b[P 1]', 'b[P 2]'])
     expect(all.values).toEqual({
       ...found.values.shared,
-      ...Object.fromEntries(found.subsets.b.map((label, k) => [`b[${label}]`, found.values.subsets.b[k]])),
+      ...Object.fromEntries(
+        found.subsetLabels.b.map((label, k) => [`b[${label}]`, found.values.sharedBy.b[k]]),
+      ),
     })
     expect(all.profile).toEqual(
       Object.fromEntries(found.shared.map((name) => [name, found.profileSync(name)])),
@@ -710,7 +721,7 @@ describe('what follows from the fit', () => {
     const { stdout } = run('flat.csv --start b=4 --min b=0 --profile', '1 - exp(-b*x)')
     expect(stdout).toMatch(/^b has no upper end: /m)
     const [{ profile }] = lines('flat.csv --start b=4 --min b=0 --profile', '1 - exp(-b*x)')
-    expect([profile.b.high, profile.b.highReason]).toEqual([null, 'endless'])
+    expect([profile.b.high, profile.b.highReason]).toEqual([null, 'unbounded'])
   })
 
   test('--expr is a parameter that follows from others, also from what only it has', () => {

@@ -12,7 +12,7 @@ import {
   asgd,
   checkGradient,
   cosine,
-  equations,
+  defineRule,
   expression,
   fitMany,
   fitManySync,
@@ -209,7 +209,7 @@ describe('on the command line', () => {
 
 describe('lines of equations', () => {
   const rule = (step: string, more: object = {}) =>
-    messageOf(() => equations('own', any({ options: { lr: 0.1 }, step, ...more })))
+    messageOf(() => defineRule('own', any({ options: { lr: 0.1 }, step, ...more })))
 
   test.each<[string, string, object?]>([
     ['theta = θ - lr*g', 'got θ (did you mean theta?): theta = '],
@@ -234,11 +234,11 @@ describe('lines of equations', () => {
 
   test('that assign a state, and read it nowhere, use it', () => {
     const step = 'm = g; theta = theta - lr*g'
-    expect(equations('own', { options: { lr: 0.1 }, state: { m: 0 }, step })().name).toBe('own')
+    expect(defineRule('own', { options: { lr: 0.1 }, state: { m: 0 }, step })().name).toBe('own')
   })
 
   test('whose option takes numbers alone say how it would take a schedule', () => {
-    const own = equations('own', {
+    const own = defineRule('own', {
       options: { lr: { default: 0.1, min: 0 } },
       step: 'theta = theta - lr*g',
     })

@@ -65,7 +65,7 @@ describe.each([native, wasm, typescript])('$name', (engine) => {
       runner.run(0)
       cohorts.commit()
       apart.forEach((optimizer, k) => {
-        optimizer.point()
+        optimizer.gradientPoint()
         optimizer.step(gradients.filter((_, i) => owners[i] === k))
       })
     }

@@ -28,7 +28,7 @@ import {
 import { SaxesParser } from 'saxes'
 import { afterAll, describe, expect, test } from 'vitest'
 import { landscape } from '../dist/command-line/plot/landscape.js'
-import { Picture } from '../dist/command-line/plot/picture.js'
+import { PathPlot } from '../dist/command-line/plot/picture.js'
 import { clip, pathData, simplify, withoutRepeats } from '../dist/command-line/plot/polyline.js'
 import { surface } from '../dist/command-line/plot/surface.js'
 import { entrantNames } from '../dist/command-line/race.js'
@@ -427,7 +427,7 @@ test('the same command gives the same bytes, on every engine', () => {
 })
 
 test('the legend has a line a rule, and 22 rules have 22 styles', () => {
-  const picture = new Picture('Rosenbrock', rosenbrock(), [-1.5, 2])
+  const picture = new PathPlot('Rosenbrock', rosenbrock(), [-1.5, 2])
   for (const [i, name] of entrantNames.entries()) {
     const path = [-1.5, 2, i / 20, 1]
     picture.add({ name, options: `lr ${i}`, iterations: i, reason: 'converged', value: 1e-9, path })

@@ -151,12 +151,16 @@ describe('there are no errors', () => {
 
   test('along what the value does not depend on, or only together', () => {
     for (const { reason, direction } of errorsOf('(x - 2*y)^2/2', [2, 1])) {
-      expect(reason).toBe('flat')
+      expect(reason).toBe('singular')
       expect(direction?.[1] as number).toBeCloseTo(0.5, 3)
     }
     const [{ message }] = errorsOf('(x - 2*y)^2/2', [2, 1])
     expect(message).toBe('the value does not change along x + 0.5·y: it does not say where the minimum is')
-    expect(errorsOf('x^2 + 0*y', [0, 7]).map(({ reason }) => reason)).toEqual(['flat', 'flat', 'flat'])
+    expect(errorsOf('x^2 + 0*y', [0, 7]).map(({ reason }) => reason)).toEqual([
+      'singular',
+      'singular',
+      'singular',
+    ])
   })
 
   test('where something is not finite', () => {
@@ -169,7 +173,7 @@ describe('there are no errors', () => {
     const squares = expression('(y - a - b*t)^2').with({ t: [0, 1], y: [1, 2] })
     const { reason, message } = standardErrors(squares, [1, 1], { of: 'sum-of-squares', rows: 2 })
     expect([reason, message]).toEqual([
-      'no-freedom',
+      'no-degrees-of-freedom',
       '2 rows, for 2 parameters: nothing is left to estimate σ by',
     ])
   })
@@ -186,9 +190,13 @@ describe('there are no errors', () => {
     const objective = expression('(y - (a + b*t))^2 + a*0').with({ t, y })
     const bounds = { b: [0, 9] } as const
     const x = [y.reduce((sum, at) => sum + at) / y.length, 0]
-    const { errors, held, reason } = standardErrors(objective, x, { of: 'sum-of-squares', rows: 8, bounds })
+    const { errors, atBound, reason } = standardErrors(objective, x, {
+      of: 'sum-of-squares',
+      rows: 8,
+      bounds,
+    })
     const alone = fitOne(expression('a'), { y }, { start: { a: 1 } })
-    expect([held, reason]).toEqual([[1], 'minimum'])
+    expect([atBound, reason]).toEqual([[1], 'minimum'])
     expect(errors[0] / alone.errors.a).toBeCloseTo(1, 10)
     expect(errors[1]).toBeNaN()
   })

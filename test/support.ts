@@ -195,7 +195,7 @@ function begin(variant: Variant, { rule, options }: Case, data: Data) {
 export function* run(variant: Variant, testCase: Case, data: Data): Generator<Snapshot> {
   const { optimizer, gradients, snapshot } = begin(variant, testCase, data)
   for (const step of data.gradients.keys()) {
-    optimizer.point()
+    optimizer.gradientPoint()
     optimizer.step(gradients(step))
     yield snapshot(step)
   }
@@ -205,7 +205,7 @@ export function* run(variant: Variant, testCase: Case, data: Data): Generator<Sn
 export async function* runAsync(variant: Variant, testCase: Case, data: Data): AsyncGenerator<Snapshot> {
   const { optimizer, gradients, snapshot } = begin(variant, testCase, data)
   for (const step of data.gradients.keys()) {
-    optimizer.point()
+    optimizer.gradientPoint()
     await optimizer.stepAsync(gradients(step))
     yield snapshot(step)
   }

@@ -41,7 +41,7 @@ export function onOtherAddress(show: (hash: string) => void): void {
 }
 
 /** A part of it as text; as it is where it is no code. */
-export function decoded(text: string): string {
+export function decodePart(text: string): string {
   try {
     return decodeURIComponent(text)
   } catch {

@@ -2,14 +2,18 @@
 
 import { messageOf } from '../../dist/core/errors.js'
 import { h, uniqueId } from './dom.js'
-import { type Entry, fields, OWN, ownOf } from './rules.js'
+import { CUSTOM, fields, ownOf, type RuleEntry } from './rules.js'
 import { LONGEST_EQUATIONS } from './state.js'
 
 /** Milliseconds of a pause in typing. */
 const PAUSE = 400
 
 /** A field for the equations; `onText` is told of those that can be read. */
-export function editorOf(entry: Entry, number: number, onText: (changed: Entry) => void): HTMLElement {
+export function editorOf(
+  entry: RuleEntry,
+  number: number,
+  onText: (changed: RuleEntry) => void,
+): HTMLElement {
   const message = h('p', { className: 'error', id: uniqueId('message'), role: 'alert' })
   const field = h('textarea', { className: 'equations-text', spellcheck: false, autocomplete: 'off' })
   const about = h(
@@ -55,12 +59,12 @@ export function editorOf(entry: Entry, number: number, onText: (changed: Entry) 
 }
 
 /** The same rule by other equations: options that are still there, and still in their range, stay. */
-function keeping({ options }: Entry, equations: string): Entry {
+function keeping({ options }: RuleEntry, equations: string): RuleEntry {
   const { definition } = ownOf({ equations })
-  const names = new Set(fields({ rule: OWN, equations }).map(({ name }) => name))
+  const names = new Set(fields({ rule: CUSTOM, equations }).map(({ name }) => name))
   const kept = Object.entries(options).filter(([name, value]) => {
     const kind = (definition.options as Record<string, { accepts(x: unknown): boolean }>)[name]
     return names.has(name) && (kind === undefined || kind.accepts(value))
   })
-  return { rule: OWN, options: Object.fromEntries(kept), equations }
+  return { rule: CUSTOM, options: Object.fromEntries(kept), equations }
 }

@@ -1,6 +1,6 @@
 /** A landscape measured on a grid: how high each place is drawn, and at which levels its contours lie. */
 
-import type { Landscape } from './functions.js'
+import type { ObjectiveView } from './functions.js'
 
 /** Points of the grid in each direction, odd: a phone's picture is small, and its processor slow. */
 export const GRID = globalThis.matchMedia?.('(max-width: 600px)').matches ? 121 : 217
@@ -10,8 +10,8 @@ const LEVELS = { most: 26, least: 6 }
 const APART = 0.0102
 
 /** The pictures' measure of a value, from 0, the lowest in view, to 1, the highest. */
-export interface Terrain {
-  readonly landscape: Landscape
+export interface HeightField {
+  readonly landscape: ObjectiveView
   /** Heights by row from y0 up, of GRID × GRID places. */
   readonly heights: Float64Array
   readonly heightOf: (value: number) => number
@@ -19,7 +19,7 @@ export interface Terrain {
   readonly marks: readonly (readonly [value: number, height: number])[]
 }
 
-export function survey(landscape: Landscape): Terrain {
+export function sampleHeights(landscape: ObjectiveView): HeightField {
   const { objective, view, minima } = landscape
   const [x0, x1, y0, y1] = view
   const values = new Float64Array(GRID * GRID)
@@ -42,7 +42,10 @@ const MARKS = 5
 /** How far a mark may be from where it should be, as a part of the way to the next one. */
 const ASIDE = 0.25
 
-function marksOf(heightOf: Terrain['heightOf'], valueAt: (height: number) => number): Terrain['marks'] {
+function marksOf(
+  heightOf: HeightField['heightOf'],
+  valueAt: (height: number) => number,
+): HeightField['marks'] {
   const marks: [number, number][] = []
   for (let i = 0; i < MARKS; i++) {
     const height = i / (MARKS - 1)
@@ -60,7 +63,7 @@ function marksOf(heightOf: Terrain['heightOf'], valueAt: (height: number) => num
 function measure(
   values: Float64Array,
   least: readonly number[],
-): { heightOf: Terrain['heightOf']; valueAt: (height: number) => number } {
+): { heightOf: HeightField['heightOf']; valueAt: (height: number) => number } {
   const sorted = values.filter(Number.isFinite).sort()
   const flat = { heightOf: () => 0, valueAt: () => sorted[0] ?? NaN }
   if (sorted.length === 0) return flat
@@ -84,7 +87,7 @@ function measure(
 }
 
 /** As many contours as can be told apart: a function with many hills has few. */
-export function levelsOf({ heights }: Terrain): number {
+export function levelsOf({ heights }: HeightField): number {
   const slopes = new Float64Array((GRID - 1) * (GRID - 1))
   for (let row = 0; row < GRID - 1; row++) {
     for (let column = 0; column < GRID - 1; column++) {

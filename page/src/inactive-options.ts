@@ -3,21 +3,21 @@
 import { Minimization } from 'antigrad'
 import { messageOf } from '../../dist/core/errors.js'
 import { clipOf, type Race } from './race.js'
-import { build, type Entry, type Field, fields, type OptionValue, optionOf } from './rules.js'
+import { build, fields, type OptionField, type OptionValue, optionOf, type RuleEntry } from './rules.js'
 
 /** Updates that are compared; warm-ups and rectifications are over by then. */
 const UPDATES = 60
 
 /** Why an option is without effect in a race, by its name; those that have one are not there. */
-export function withoutEffect(entry: Entry, race: Race): Map<string, string> {
-  const usual = pathOf(entry, race)
+export function withoutEffect(entry: RuleEntry, race: Race): Map<string, string> {
+  const usual = computePath(entry, race)
   const found = new Map<string, string>()
   for (const field of fields(entry)) {
     let refusal = ''
     let isTried = false
-    const changes = others(field, optionOf(entry, field.name)).some((value) => {
+    const changes = otherValues(field, optionOf(entry, field.name)).some((value) => {
       try {
-        const path = pathOf({ ...entry, options: { ...entry.options, [field.name]: value } }, race)
+        const path = computePath({ ...entry, options: { ...entry.options, [field.name]: value } }, race)
         isTried = true
         return path.some((x, i) => !Object.is(x, usual[i]))
       } catch (thrown) {
@@ -33,7 +33,7 @@ export function withoutEffect(entry: Entry, race: Race): Map<string, string> {
 }
 
 /** Other values for an option: the first that is allowed tells whether it matters. */
-function others({ kind, choices }: Field, value: OptionValue): OptionValue[] {
+function otherValues({ kind, choices }: OptionField, value: OptionValue): OptionValue[] {
   if (kind === 'flag') return [value !== true]
   if (kind === 'choice') return choices.filter((choice) => choice !== value)
   return typeof value === 'number'
@@ -41,7 +41,7 @@ function others({ kind, choices }: Field, value: OptionValue): OptionValue[] {
     : []
 }
 
-function pathOf(entry: Entry, { state, landscape }: Race): number[] {
+function computePath(entry: RuleEntry, { state, landscape }: Race): number[] {
   const { rule } = build(entry)
   const { start, noise } = state
   const options = { tolerance: 0, maxIterations: UPDATES, clip: clipOf(entry, noise) }

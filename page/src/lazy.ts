@@ -8,7 +8,7 @@ export async function loadSchedules(text: unknown): Promise<void> {
 }
 
 /** Loads what reads rules of one's own. */
-export async function loadOwn(): Promise<typeof import('./custom-rule.js')> {
+export async function loadCustomRules(): Promise<typeof import('./custom-rule.js')> {
   const part = await import('./custom-rule.js')
   part.readEquations()
   return part

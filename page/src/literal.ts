@@ -1,6 +1,6 @@
 /** Equations as a program has them, read without running it: `equations('tiger', { options: { lr: 0.001 }, step: '…' })`. */
 
-import { placeOf } from './text-position.js'
+import { textPosition } from './text-position.js'
 
 /** What was read, and where the text of its step begins. */
 export interface Literal {
@@ -33,7 +33,7 @@ export function readLiteral(text: string): Literal {
   function fail(expected: string): never {
     const { token, from } = peek()
     const received = token === '' ? 'the end' : `“${token.slice(0, 20)}”`
-    throw new Error(`equations: ${placeOf(text, from)}: expected ${expected}, got ${received}`)
+    throw new Error(`equations: ${textPosition(text, from)}: expected ${expected}, got ${received}`)
   }
   function expect(token: string): void {
     if (peek().token !== token) fail(`“${token}”`)

@@ -1,37 +1,37 @@
 /** Workers that run the pieces of a picture. */
 
 import type { Point, View } from 'antigrad'
-import type { Answer, Order, Task } from './basins-worker.js'
-import { cut, type Ends, type Piece, startAt } from './outcomes.js'
+import type { OutcomeJob, OutcomeReply, OutcomeTask } from './basins-worker.js'
+import { cut, type OutcomePiece, type OutcomePoints, startAt } from './outcomes.js'
 
 /** What a picture's pieces come to. */
-export interface Listener {
+export interface OutcomeListener {
   /** In the order of the pieces. */
-  found(piece: Piece, ends: Ends): void
+  found(piece: OutcomePiece, ends: OutcomePoints): void
   done(engine: string): void
   /** @param isOfRule whether it is the rule that cannot be run */
   failed(message: string, isOfRule: boolean): void
 }
 
 /** The page needs a processor too, and more workers than a few make it no faster. */
-const MOST = 4
+const MAX_WORKERS = 4
 
-export class Crew {
+export class WorkerPool {
   readonly #workers: Worker[]
   readonly #pieces = cut()
   /** A new picture has a new number: answers to an old one are late. */
   #job = 0
-  #order: Omit<Order, 'piece' | 'x' | 'y'> | null = null
+  #order: Omit<OutcomeJob, 'piece' | 'x' | 'y'> | null = null
   #view: View = [0, 1, 0, 1]
   #given = 0
   #taken = 0
-  readonly #waiting = new Map<number, Ends>()
-  #listener: Listener | null = null
+  readonly #waiting = new Map<number, OutcomePoints>()
+  #listener: OutcomeListener | null = null
   /** Why no worker will answer any more. */
   #broken = ''
 
   constructor() {
-    const count = Math.max(1, Math.min(MOST, navigator.hardwareConcurrency - 1))
+    const count = Math.max(1, Math.min(MAX_WORKERS, navigator.hardwareConcurrency - 1))
     this.#workers = Array.from({ length: count }, () => {
       const worker = new Worker(new URL('./basins-worker.ts', import.meta.url), { type: 'module' })
       worker.addEventListener('message', ({ data }) => this.#take(worker, data))
@@ -48,7 +48,7 @@ export class Crew {
   }
 
   /** Begins a picture; one that is not finished ends. */
-  start(task: Task, view: View, listener: Listener): void {
+  start(task: OutcomeTask, view: View, listener: OutcomeListener): void {
     this.#order = { ...task, job: ++this.#job }
     this.#view = view
     this.#given = this.#taken = 0
@@ -79,7 +79,7 @@ export class Crew {
     worker.postMessage({ ...this.#order, piece, x, y }, [x.buffer, y.buffer])
   }
 
-  #take(worker: Worker, answer: Answer): void {
+  #take(worker: Worker, answer: OutcomeReply): void {
     if (answer.job !== this.#job || !this.#listener) return
     if ('error' in answer) {
       this.#fail(answer.error, answer.isOfRule)

@@ -3,7 +3,7 @@
 import { adamw, Optimizer, sgd } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import * as layout from '../../dist/arena/manifest.js'
-import { RESERVED } from '../../dist/arena/memory.js'
+import { RESERVED_BYTES } from '../../dist/arena/memory.js'
 import { wasmModule as catalogue } from '../../dist/webassembly/catalogue.js'
 import { wasmModule as core } from '../../dist/webassembly/core.js'
 import { bytesOf } from '../../dist/webassembly/module.js'
@@ -12,7 +12,7 @@ import { bits, engineNames, noise } from '../helpers.js'
 
 describe('whatever is written to the arena', () => {
   /** By words: behind the header come ten arrays, the tensors, and as many segments. */
-  const arrays = Array.from({ length: layout.LISTED + 1 }, (_, k) => layout.HEADER + k * layout.ARRAY)
+  const arrays = Array.from({ length: layout.ROW_LISTS + 1 }, (_, k) => layout.HEADER + k * layout.ARRAY)
   const TENSOR_AT = layout.HEADER + arrays.length * layout.ARRAY
   const segmentAt = (tensors: number) => TENSOR_AT + tensors * layout.TENSOR
   const lengths = [
@@ -217,7 +217,10 @@ test.each(Object.entries({ core, catalogue }))(
   'the module %s has room for its stack and data in what is kept free',
   (_, source) => {
     const module = new WebAssembly.Module(bytesOf(source))
-    const memory = new WebAssembly.Memory({ initial: RESERVED / 65536, maximum: RESERVED / 65536 })
+    const memory = new WebAssembly.Memory({
+      initial: RESERVED_BYTES / 65536,
+      maximum: RESERVED_BYTES / 65536,
+    })
     const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {}
     for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
       imports[from] = { ...imports[from], [name]: kind === 'memory' ? memory : () => {} }

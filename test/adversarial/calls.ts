@@ -264,7 +264,7 @@ add('ema', 'ema', {
   options: at(record, { corrected: at(optional(flag), true) }),
 })
 add('swa', 'swa', { options: at(record, { start: at(optional(orWhole), 2), every: at(optional(whole), 3) }) })
-add('layerwise', 'layerwise', {
+add('layerDecay', 'layerDecay', {
   layers: at(only('an empty list', 'a list of it'), ['w']),
   decay: at(part, 0.5),
 })
@@ -565,7 +565,7 @@ add('equations', '', {
   name: at(anything, 'tiger', 'equations: name'),
   given: at(no, ofRule, 'equations'),
 })
-const described = antigrad.equations('tiger', { step: 'theta = theta - g' })()
+const described = antigrad.defineRule('tiger', { step: 'theta = theta - g' })()
 add('describe', '', { rule: at(anything, described, 'describe: rule') })
 add('expression', '', { text: at(text, 'a*x', 'expression') })
 for (const of of ['Expression', 'BoundExpression']) {
@@ -686,12 +686,12 @@ add('sumGradients', 'sumGradients', {
 add('Optimizer#set', 'adam', { options: at(record, options) })
 add('Optimizer#set', 'adam', { match: at(match, 'w', 'set: match'), options: at(record, options) })
 add('Optimizer#freeze', 'freeze', { match: at(match, 'w') })
-add('Optimizer#thaw', 'thaw', { match: at(match, ['w', at(match, 'cold', 'thaw: match')]) })
+add('Optimizer#thaw', 'unfreeze', { match: at(match, ['w', at(match, 'cold', 'thaw: match')]) })
 add('Optimizer#add', '', {
   params: at(or(tensor, only('a list of it')), { z: at(tensors, Float32Array.of(1, 2), 'params.z') }),
   options: at(record, { shapes: at(orNull(record), { z: shape([1, 2], 'shapes.z') }), groups }),
 })
-add('Optimizer#grow', 'grow', { name: at(word('w'), 'w'), rows: at(no, Float32Array.of(1, 2)) })
+add('Optimizer#grow', 'appendRows', { name: at(word('w'), 'w'), rows: at(no, Float32Array.of(1, 2)) })
 add('Optimizer#zeroGrad Optimizer#point Optimizer#save Optimizer#report', '', {})
 add('Optimizer#toJSON', '', {})
 

@@ -194,11 +194,11 @@ describe('point', () => {
     optimizer.step([Float32Array.of(1), Float32Array.of(1)])
     const before = optimizer.params.map((view) => view.slice())
     isStepping = true
-    expect(() => optimizer.point()).toThrow(BusyError)
+    expect(() => optimizer.gradientPoint()).toThrow(BusyError)
     expect(() => optimizer.step()).toThrow(BusyError)
     isStepping = false
     expect(optimizer.params).toEqual(before)
-    const point = optimizer.point().map((view) => view[0])
+    const point = optimizer.gradientPoint().map((view) => view[0])
     const v = (optimizer.state as unknown as { v: Float32Array }[]).map((tensor) => tensor.v[0])
     const expected = optimizer.params.map((view, i) => Math.fround(view[0] + Math.fround(0.5 * v[i])))
     expect(point).toEqual(expected)
@@ -209,12 +209,12 @@ describe('point', () => {
       engine: 'wasm',
       zeroGrads: true,
     })
-    optimizer.point()
+    optimizer.gradientPoint()
     // An arena of this size has a memory of its own, in which it begins here.
     const header = new Uint32Array(optimizer.params.buffer, 65_536, 10)
     const whole = header.slice()
     header.fill(0xffffffff)
-    expect(() => optimizer.point()).toThrow()
+    expect(() => optimizer.gradientPoint()).toThrow()
     header.set(whole)
     optimizer.grads[0] = 1
     optimizer.step()

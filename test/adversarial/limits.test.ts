@@ -25,7 +25,7 @@ describe.each(engineNames)('%s: no memory', (engine) => {
   const calls = {
     add: 'optimizer.add({ z: params.w, y: params.cold }, { shapes: { z: [length], y: [length] } })',
     grow: "optimizer.grow('w', params.w)",
-    thaw: "optimizer.thaw('cold*')",
+    thaw: "optimizer.unfreeze('cold*')",
     restore: 'optimizer.restore(saved)',
     load: `antigrad.Optimizer.load(saved, { engine: '${engine}' })`,
   }
@@ -42,9 +42,9 @@ describe.each(engineNames)('%s: no memory', (engine) => {
         }
       }`
     const body = `${large(engine)}
-      const thawed = make()
-      thawed.thaw('cold*')
-      const saved = thawed.save()
+      const unfrozen = make()
+      unfrozen.unfreeze('cold*')
+      const saved = unfrozen.save()
       const call = (optimizer) => ${call}
       return [0, 1, 2].map((allowed) => {
         const [optimizer, untouched] = [make(), make()]
@@ -55,7 +55,7 @@ describe.each(engineNames)('%s: no memory', (engine) => {
         if (error === null) return null
         const isUnchanged = seen(optimizer) === before && optimizer.params.w === view && view[0] < 1
         for (const each of [optimizer, untouched]) call(each)
-        if ('${name}' !== 'grow') for (const each of [optimizer, untouched]) each.step(params)
+        if ('${name}' !== 'appendRows') for (const each of [optimizer, untouched]) each.step(params)
         return [error.is, isUnchanged, seen(optimizer) === seen(untouched)]
       })`
     const [first, ...others] = inChild(body, { before }) as unknown[]
@@ -144,7 +144,7 @@ describe.each(engineNames)("%s: near the stack's end", (engine) => {
   const calls = {
     step: 'optimizer.step(params)',
     freeze: "optimizer.freeze('t2*')",
-    thaw: "optimizer.thaw('t1*')",
+    thaw: "optimizer.unfreeze('t1*')",
     add: 'optimizer.add({ z: params.t0.slice() }, { shapes: { z: [4] } })',
     grow: "optimizer.grow('t3', params.t0)",
     set: "optimizer.set('t3*', { lr: 0.7 })",
@@ -167,7 +167,7 @@ describe.each(engineNames)("%s: near the stack's end", (engine) => {
       const other = make()
       other.step(params)
       other.freeze('t5')
-      other.thaw('t11')
+      other.unfreeze('t11')
       const saved = other.save()
       const call = (optimizer) => ${call}
       const seen = (optimizer) => JSON.stringify([optimizer.save(), optimizer.report()], (_, value) =>
@@ -222,7 +222,7 @@ describe.each(engineNames)('%s: memory of others', (engine) => {
         engine,
       })
       optimizer.add([given[2]], { shapes: [[2, 2]] })
-      for (const name of ['0', '1', '2']) optimizer.grow(name, given[Number(name)])
+      for (const name of ['0', '1', '2']) optimizer.appendRows(name, given[Number(name)])
       return optimizer
     }
     const optimizer = made(arrays)
@@ -230,9 +230,9 @@ describe.each(engineNames)('%s: memory of others', (engine) => {
     arrays[0].fill(9)
     tracking.resize(4)
     expect(everything2(optimizer)).toBe(everything2(expected))
-    refusal(() => optimizer.grow('0', arrays[2].subarray(0, 0)), 'grow: rows')
+    refusal(() => optimizer.appendRows('0', arrays[2].subarray(0, 0)), 'grow: rows')
     expect(arrays[2].length).toBe(1)
-    refusal(() => optimizer.grow('0', arrays[2]), 'grow: rows')
+    refusal(() => optimizer.appendRows('0', arrays[2]), 'grow: rows')
     expect(everything2(optimizer)).toBe(everything2(expected))
   })
 
@@ -252,8 +252,8 @@ describe.each(engineNames)('%s: memory of others', (engine) => {
     }
     const [optimizer, expected] = [underWay(engine), underWay(engine)]
     const { w } = optimizer.params
-    optimizer.grow('w', new Lying(w.buffer as ArrayBuffer, w.byteOffset, 4))
-    expected.grow('w', expected.params.w.slice(0, 4))
+    optimizer.appendRows('w', new Lying(w.buffer as ArrayBuffer, w.byteOffset, 4))
+    expected.appendRows('w', expected.params.w.slice(0, 4))
     expect(everything(optimizer)).toBe(everything(expected))
     expect(optimizer.report().tensors[0]).toMatchObject({ length: 10, shape: [5, 2] })
   })
@@ -284,7 +284,7 @@ describe.each(engineNames)('%s: memory of others', (engine) => {
   test('views of before a move are NaN, and do nothing to what has moved', () => {
     const [optimizer, untouched] = [underWay(engine), underWay(engine)]
     const old = [optimizer.params.w, optimizer.average.w, optimizer.grads.w]
-    for (const each of [optimizer, untouched]) each.grow('w', Float32Array.of(1, 2))
+    for (const each of [optimizer, untouched]) each.appendRows('w', Float32Array.of(1, 2))
     for (const view of old) {
       expect([...view].every(Number.isNaN)).toBe(true)
       view.fill(7)

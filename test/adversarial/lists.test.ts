@@ -1,6 +1,6 @@
 /** What an enemy has tried with lists, prototypes and results: what is large, shared or changed later. */
 
-import { adam, adamw, ema, layerwise, type Match, noDecay, Optimizer, sgd } from 'antigrad'
+import { adam, adamw, ema, layerDecay, type Match, noDecay, Optimizer, sgd } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { inChild } from '../children.js'
 import { engineNames, inBits } from '../helpers.js'
@@ -10,7 +10,7 @@ const numbers = () => Float32Array.of(1, 2)
 
 describe('matches', () => {
   const unused = (match: Match) =>
-    new Optimizer({ w: numbers() }, sgd(), { groups: [{ match, frozen: true }] }).report().unused
+    new Optimizer({ w: numbers() }, sgd(), { groups: [{ match, frozen: true }] }).report().unusedGroups
 
   test('lists within one another, each many times', () => {
     for (const [pattern, expected] of [
@@ -48,8 +48,8 @@ describe('matches', () => {
     const name = 'a'.repeat(200_000)
     const make = (match: Match) =>
       new Optimizer({ [name]: numbers() }, sgd(), { groups: [{ match, frozen: true }] })
-    expect(make('**a**a').report().unused).toEqual([])
-    expect(make('**a**b').report().unused).toEqual([0])
+    expect(make('**a**a').report().unusedGroups).toEqual([])
+    expect(make('**a**b').report().unusedGroups).toEqual([0])
     expect(unused('*'.repeat(10_001))).toEqual([])
   })
 })
@@ -59,11 +59,11 @@ test('more tensors than a call takes arguments', () => {
   const optimizer = new Optimizer(many(), sgd({ lr: 1 }), { clip: { norm: 1 }, engine: 'typescript' })
   // Its square overflows.
   optimizer.step(many().map(() => Float64Array.of(1e200)))
-  expect(optimizer.last.norm / (1e200 * Math.sqrt(150_000))).toBeCloseTo(1, 6)
+  expect(optimizer.lastStep.norm / (1e200 * Math.sqrt(150_000))).toBeCloseTo(1, 6)
   optimizer.add(many())
   optimizer.freeze('**')
   expect(optimizer.step()).toBe(false)
-  optimizer.thaw('2')
+  optimizer.unfreeze('2')
   optimizer.grads[2][0] = 1
   optimizer.step()
   expect(optimizer.params[2][0]).toBeCloseTo(-1 / Math.sqrt(150_000), 3)
@@ -121,7 +121,7 @@ test('what somebody has put on every object is no option', () => {
     ...[
       'accumulate',
       'norms',
-      'maxSkips',
+      'maxConsecutiveSkips',
       'frozen',
       'lrScale',
       'match',
@@ -178,7 +178,7 @@ describe('results', () => {
     const saved = optimizer.save()
     const before = inBits(saved)
     later(optimizer)
-    optimizer.grow('w', Float32Array.of(1, 2))
+    optimizer.appendRows('w', Float32Array.of(1, 2))
     optimizer.freeze('body.b')
     optimizer.set({ lr: 1 })
     expect(inBits(saved)).toBe(before)
@@ -195,8 +195,8 @@ describe('results', () => {
   })
 
   test('noDecay and layerwise make groups anew', () => {
-    const [first] = layerwise(['w'], 0.5)
-    expect(Object.isFrozen(first) || first !== layerwise(['w'], 0.5)[0]).toBe(true)
+    const [first] = layerDecay(['w'], 0.5)
+    expect(Object.isFrozen(first) || first !== layerDecay(['w'], 0.5)[0]).toBe(true)
     const group = noDecay()
     const optimizer = new Optimizer({ w: numbers() }, adamw(), { shapes: { w: [2] }, groups: [group] })
     ;(group.match as Match[]).length = 0

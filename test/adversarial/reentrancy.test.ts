@@ -120,7 +120,7 @@ describe.each(engineNames)('%s: in the middle of', (engine) => {
       // These may be read.
       optimizer.report()
       optimizer.average
-      expect(optimizer.last.skips).toBe(0)
+      expect(optimizer.lastStep.consecutiveSkips).toBe(0)
       expect(await step).toBe(untouched.step(gradients()))
     }
     optimizer.zeroGrad()
@@ -174,6 +174,6 @@ test('an optimizer with nothing to update is not left busy', async () => {
   const optimizer = new Optimizer({ w: Float32Array.of(1) }, sgd())
   optimizer.freeze('**')
   expect(await optimizer.stepAsync({ w: Float32Array.of(1) })).toBe(false)
-  optimizer.thaw('**')
+  optimizer.unfreeze('**')
   expect(optimizer.step({ w: Float32Array.of(1) })).toBe(true)
 })

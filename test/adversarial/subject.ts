@@ -51,8 +51,8 @@ export function underWay(engine?: (typeof engineNames)[number], options: Optimiz
     average: ema(0.5),
     lookahead: { steps: 2, alpha: 0.5 },
     onNonFinite: 'skip',
-    maxSkips: 3,
-    norms: true,
+    maxConsecutiveSkips: 3,
+    recordNorms: true,
     ...(engine && { engine }),
     ...(options as object),
   })
@@ -64,13 +64,13 @@ export function underWay(engine?: (typeof engineNames)[number], options: Optimiz
 
 export type UnderWay = ReturnType<typeof underWay>
 
-type Seen = 'last' | 'params' | 'average' | 'grads' | 'save' | 'report'
+type Seen = 'lastStep' | 'params' | 'average' | 'grads' | 'save' | 'report'
 
 /** All that is in an optimizer, to the bit. */
 export function everything(optimizer: Pick<Optimizer, Seen>): string {
-  const { norm, norms, reason, skipped, skips, lr } = optimizer.last
+  const { norm, norms, reason, skipped, consecutiveSkips, lr } = optimizer.lastStep
   const { params, average, grads } = optimizer
-  const last = { norm, norms, reason, skipped, skips, lr }
+  const last = { norm, norms, reason, skipped, skips: consecutiveSkips, lr }
   return inBits({ saved: optimizer.save(), report: optimizer.report(), last, params, average, grads })
 }
 

@@ -1,12 +1,12 @@
 /** Equations of people who mean harm, or make mistakes: a typed error with its place, little time, and nothing changed. */
 
-import { ArgumentError, adam, describe as described, EquationError, equations, Optimizer } from 'antigrad'
+import { ArgumentError, adam, defineRule, describeRule, EquationError, Optimizer } from 'antigrad'
 import { afterEach, describe, expect, test } from 'vitest'
 
-type Given = Parameters<typeof equations>[1]
+type Given = Parameters<typeof defineRule>[1]
 
 const engine = 'typescript'
-const make = (step: string, rest: object = {}) => equations('attacked', { step, ...rest } as Given)
+const make = (step: string, rest: object = {}) => defineRule('attacked', { step, ...rest } as Given)
 const F = Float64Array.of.bind(Float64Array) as (...numbers: number[]) => Float64Array
 
 /** What is thrown, and the milliseconds until then. */
@@ -101,7 +101,7 @@ describe('what is wrong in a declaration', () => {
     ['an infinite start', { step, state: { a: Infinity } }],
     ['a scalar that is not finite', { step, scalars: { a: Number.NaN } }],
   ])('%s', (_, given) => {
-    const { error } = refusal(() => equations('attacked', given as Given))
+    const { error } = refusal(() => defineRule('attacked', given as Given))
     expect(error).toBeInstanceOf(ArgumentError)
     expect(error.message).toMatch(/^equations/)
   })
@@ -118,7 +118,7 @@ describe('what is wrong in a declaration', () => {
     [Symbol('a')],
     [null],
   ])('named %s', (name) => {
-    const { error } = refusal(() => equations(name as string, { step: 'theta = theta - g' }))
+    const { error } = refusal(() => defineRule(name as string, { step: 'theta = theta - g' }))
     expect(error).toBeInstanceOf(ArgumentError)
     expect(error.message).toContain('equations: name')
   })
@@ -130,7 +130,7 @@ describe('what is wrong in a declaration', () => {
         return count++ === 0 ? 'theta = theta - g' : 'theta = theta + g'
       },
     }
-    const optimizer = new Optimizer(F(1), equations('attacked', given)(), { engine })
+    const optimizer = new Optimizer(F(1), defineRule('attacked', given)(), { engine })
     optimizer.step(F(1))
     expect([count, optimizer.params[0]]).toEqual([1, 0])
     const thrown = new RangeError('mine')
@@ -139,12 +139,12 @@ describe('what is wrong in a declaration', () => {
         throw thrown
       },
     }
-    expect(refusal(() => equations('attacked', throwing)).error).toBe(thrown)
+    expect(refusal(() => defineRule('attacked', throwing)).error).toBe(thrown)
   })
 
   test('what is given may change afterwards', () => {
     const given = { options: { lr: 1 }, state: { m: 0 }, step: 'm = g; theta = theta - lr*m' }
-    const rule = equations('attacked', given)()
+    const rule = defineRule('attacked', given)()
     given.options.lr = 7
     given.state.m = Number.NaN
     const optimizer = new Optimizer(F(3), rule, { engine })
@@ -223,7 +223,7 @@ describe('much of it takes little time', () => {
       options: { lr: 1e-9 },
     })
     const begin = performance.now()
-    expect(described(rule()).length).toBeLessThan(100_000)
+    expect(describeRule(rule()).length).toBeLessThan(100_000)
     expect(performance.now() - begin).toBeLessThan(2000)
   })
 
@@ -236,7 +236,7 @@ describe('much of it takes little time', () => {
 
 describe('scalars and counts', () => {
   test('one that is not finite: an error before anything has changed, at every try', () => {
-    const rule = equations('attacked', {
+    const rule = defineRule('attacked', {
       scalars: { q: 0 },
       state: { m: 0 },
       step: 'q = 1/(3 - t); m = m + g; theta = theta - q*g',
@@ -258,7 +258,7 @@ describe('scalars and counts', () => {
   })
 
   test('of two tensors one whose scalar is not finite: neither changes', () => {
-    const rule = equations('attacked', { scalars: { q: 0 }, step: 'q = 1/(3 - t); theta = theta - q*g' })
+    const rule = defineRule('attacked', { scalars: { q: 0 }, step: 'q = 1/(3 - t); theta = theta - q*g' })
     const optimizer = new Optimizer({ a: F(1), b: F(5) }, rule(), { engine })
     optimizer.step({ a: F(1) })
     optimizer.step({ a: F(1), b: F(1) })
@@ -270,7 +270,7 @@ describe('scalars and counts', () => {
   })
 
   test('below 1e-300 one is 0, of either sign, and not before', () => {
-    const rule = equations('attacked', {
+    const rule = defineRule('attacked', {
       scalars: { q: 1e-299, s: -1e-299, kept: 1e-299 },
       step: `q = q*0.05; s = s*0.05; kept = kept*0.11
         theta = theta - (q == 0 ? 1 : 0)*g - (s == 0 ? 4 : 0)*g - (kept == 0 ? 2 : 0)*g`,
@@ -289,7 +289,7 @@ describe('scalars and counts', () => {
       [Number.NaN, 'q = q - norm(g); p = p - 2; theta = theta - p*g'],
       [1e300, 'q = q*1e300 + norm(g); p = p - 2; theta = theta - p/q*g'],
     ] as const) {
-      const rule = equations('attacked', { scalars: { q: 1, p }, step })
+      const rule = defineRule('attacked', { scalars: { q: 1, p }, step })
       const optimizer = new Optimizer(F(10), rule(), { engine })
       for (let t = 0; t < 3; t++) optimizer.step(F(g))
       const again = Optimizer.load<Float64Array>(structuredClone(optimizer.save()), { engine })
@@ -303,7 +303,7 @@ describe('names', () => {
   test.each(['value0', 'value1', 'first0', 'rate', 'gradients', 'direction', 'length', 'all', 'clock'])(
     '%s',
     (name) => {
-      const rule = equations('attacked', {
+      const rule = defineRule('attacked', {
         scalars: { [name]: 1 },
         step: `${name} = ${name} + sum(g); theta = theta - ${name}*g`,
       })
@@ -324,7 +324,7 @@ describe('names', () => {
 type Spoil = (saved: any) => void
 
 describe('runs from strangers', () => {
-  const rule = equations('attacked', {
+  const rule = defineRule('attacked', {
     options: { lr: { default: 0.1, min: 0, scheduled: true }, beta: 0.9 },
     state: { m: 0 },
     scalars: { p: 1 },
@@ -380,7 +380,7 @@ describe('runs from strangers', () => {
       const [one, other] = [i, j].map((k) => {
         const optimizer = new Optimizer(
           F(1, 2),
-          equations('attacked', { state: { m: 0 }, step: steps[k] })(),
+          defineRule('attacked', { state: { m: 0 }, step: steps[k] })(),
           { engine },
         )
         optimizer.step(F(0.5, 0.25))
@@ -396,7 +396,7 @@ describe('runs from strangers', () => {
   })
 
   test('a declaration has no −0, as JSON has none', () => {
-    const rule = equations('attacked', {
+    const rule = defineRule('attacked', {
       ...{ options: { lr: -0 }, state: { m: -0 }, scalars: { p: -0 } },
       step: 'm = lr*g; theta = p*theta',
     })
@@ -405,8 +405,8 @@ describe('runs from strangers', () => {
   })
 
   test('two rules of one name are two', () => {
-    const up = equations('attacked', { options: { lr: 1 }, step: 'theta = theta + lr*g' })
-    const down = equations('attacked', { options: { lr: 1 }, step: 'theta = theta - lr*g' })
+    const up = defineRule('attacked', { options: { lr: 1 }, step: 'theta = theta + lr*g' })
+    const down = defineRule('attacked', { options: { lr: 1 }, step: 'theta = theta - lr*g' })
     const optimizer = new Optimizer({ a: F(1), b: F(1) }, down(), {
       engine,
       groups: [{ match: 'b', rule: up() }],
@@ -423,18 +423,18 @@ describe('runs from strangers', () => {
 describe('describe', () => {
   test('is read as the same rule', () => {
     const given = { options: { lr: 1 }, state: { m: 0 }, step: 'm = 0.5*m + norm(g)*g; theta = theta - lr*m' }
-    const text = described(equations('attacked', given)())
-    const again = equations('attacked', { ...given, step: text })
+    const text = describeRule(defineRule('attacked', given)())
+    const again = defineRule('attacked', { ...given, step: text })
     const run = (rule: ReturnType<typeof again>) => {
       const optimizer = new Optimizer(F(1, -2, 3), rule, { engine })
       for (let t = 0; t < 3; t++) optimizer.step(F(0.5, t, -1))
       return optimizer.params
     }
     expect(text).toContain('stage 2 of 2')
-    expect(run(again())).toEqual(run(equations('attacked', given)()))
+    expect(run(again())).toEqual(run(defineRule('attacked', given)()))
   })
 
   test.each([[null], [undefined], [7], [{}], [adam()]])('of %j', (rule) => {
-    expect(() => described(rule as never)).toThrow(ArgumentError)
+    expect(() => describeRule(rule as never)).toThrow(ArgumentError)
   })
 })

@@ -53,7 +53,7 @@ describe.each(ways)('from %s', (_, open) => {
     expect(Object.fromEntries(opened.metadata)).toEqual(metadata ?? {})
     expect([...opened.tensors.keys()].sort()).toEqual([...order].sort())
     for (const [name, { dtype, shape, values, bytes, offsets }] of Object.entries(tensors)) {
-      expect(opened.tensors.get(name)).toEqual({ dtype, shape, from: offsets[0], to: offsets[1] })
+      expect(opened.tensors.get(name)).toEqual({ dtype, shape, begin: offsets[0], end: offsets[1] })
       const found = await opened.read(name)
       expect(Array.from(found as Iterable<number>, (value) => shown(value, dtype))).toEqual(values)
       expect(Buffer.from(await opened.bytes(name)).toString('hex')).toBe(bytes)
@@ -230,7 +230,7 @@ test.each(['float16', 'bfloat16', 'float32', 'float64'] as const)(
     const optimizer = new Optimizer({ layer: { w }, b: Float64Array.of(5) }, adam(), {
       shapes: { layer: { w: [2, 3] } },
     })
-    const file = await openFile(await toBlob(optimizer, { what: 'params', dtype, metadata: { by: 'us' } }))
+    const file = await openFile(await toBlob(optimizer, { content: 'params', dtype, metadata: { by: 'us' } }))
     const [name, size] = {
       float16: ['F16', 2],
       bfloat16: ['BF16', 2],
@@ -258,6 +258,6 @@ test('a name that is no Unicode is refused before anything is written', async ()
   const path = join(tmpdir(), `antigrad-never-${process.pid}`, 'run.safetensors')
   await expect(writeFile(path, optimizer)).rejects.toThrow(FileError)
   const named = new Optimizer({ '\\ud800': Float32Array.of(1), '🙂': Float32Array.of(1) }, adam())
-  const file = await openFile(await toBlob(named, { what: 'params' }))
+  const file = await openFile(await toBlob(named, { content: 'params' }))
   expect([...file.tensors.keys()]).toEqual(['\\ud800', '🙂'])
 })

@@ -90,11 +90,11 @@ describe('what is derived', () => {
       expect(one.values.sum).toBe(one.values.top + one.values.ec50)
       expect(one.errors.ec90).toBe(errors.ec90[i])
       // What a bound holds counts as fixed.
-      if (one.held.includes('ec50')) expect(one.errors.sum).toBe(one.errors.top)
+      if (one.atBound.includes('ec50')) expect(one.errors.sum).toBe(one.errors.top)
       // Of what follows from nothing else nothing is known.
-      expect(Number.isNaN(one.errors.twice)).toBe(one.held.includes('ec50'))
+      expect(Number.isNaN(one.errors.twice)).toBe(one.atBound.includes('ec50'))
     }
-    expect([0, 1, 2].some((i) => many.at(i).held.includes('ec50'))).toBe(true)
+    expect([0, 1, 2].some((i) => many.at(i).atBound.includes('ec50'))).toBe(true)
   })
 
   test('has refits and their intervals', () => {

@@ -115,7 +115,7 @@ describe('weights by the model', () => {
     const gaps = { t: [...t, 3, Number.NaN], y: [...y, null, 4] }
     const found = fitOne(decay, gaps, { start, weights: '1/f^2', missing: 'drop' })
     const whole = fitOne(decay, data, { start, weights: '1/f^2' })
-    expect([found.rows, found.missing]).toEqual([30, 2])
+    expect([found.observations, found.droppedRows]).toEqual([30, 2])
     expect(inBits([found.values, found.errors])).toBe(inBits([whole.values, whole.errors]))
     expect(found.residuals.length).toBe(32)
   })
@@ -139,7 +139,7 @@ describe('weights by the model', () => {
     const fixed = fitOne(decay, data, { start: { ...start, c }, weights: '1/f^2' })
     expect([fixed.values.c, fixed.errors.c, fixed.reason]).toEqual([2, 0, 'converged'])
     const held = fitOne(decay, data, { start: { ...start, c: { start: 3, min: 3 } }, weights: '1/f^2' })
-    expect([held.held, held.values.c]).toEqual([['c'], 3])
+    expect([held.atBound, held.values.c]).toEqual([['c'], 3])
     const box = {
       a: { start: 80, min: 1, max: 200 },
       b: { start: 0.8, min: 0, max: 5 },
@@ -173,12 +173,12 @@ describe('weights by the model', () => {
       { start: { a: 1 }, weights: '1/f^2' },
     )
     expect([zero.reason, zero.values.a, zero.chiSquared]).toEqual(['not-finite', Number.NaN, Number.NaN])
-    expect(zero.nonFinite).toEqual({ row: 0, what: 'weight', name: null, value: Infinity })
+    expect(zero.nonFinite).toEqual({ row: 0, source: 'weight', name: null, value: Infinity })
     expect(zero.message).toBe(
       'row 0, where t = 0: the weight by the model is Infinity, and has to be finite and above 0',
     )
     const below = fitOne(decay, data, { start, weights: '1/(f - 50)' })
-    expect([below.reason, below.nonFinite?.what]).toEqual(['not-finite', 'weight'])
+    expect([below.reason, below.nonFinite?.source]).toEqual(['not-finite', 'weight'])
     const both = fitManySync(
       expression('a*t'),
       {
@@ -206,7 +206,7 @@ describe('weights by the model', () => {
     const few = fitOne(decay, { t: [0, 1], y: [1, 2] }, { start, weights: '1/f^2' })
     expect(few.reason).toBe('too-few-points')
     const gap = fitOne(decay, { t, y: y.with(3, Number.NaN) }, { start, weights: '1/f^2' })
-    expect([gap.reason, gap.nonFinite?.what]).toEqual(['not-finite', 'column'])
+    expect([gap.reason, gap.nonFinite?.source]).toEqual(['not-finite', 'column'])
   })
 })
 

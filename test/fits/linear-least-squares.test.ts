@@ -3,13 +3,15 @@
 import { models } from 'antigrad'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { atOnce, SLICE, sorted } from '../../dist/core/slices.js'
+import { ROWS_PER_SLICE, runToEnd, sortInSlices } from '../../dist/core/slices.js'
 import * as inSlices from '../../dist/fits/models/linear-least-squares.js'
 import { noise } from '../helpers.js'
 
-const project = (...given: Parameters<typeof inSlices.project>) => atOnce(inSlices.project(...given))
-const finiteRows = (...given: Parameters<typeof inSlices.finiteRows>) => atOnce(inSlices.finiteRows(...given))
-const bestOf = <T>(...given: Parameters<typeof inSlices.bestOf<T>>) => atOnce(inSlices.bestOf(...given))
+const project = (...given: Parameters<typeof inSlices.project>) => runToEnd(inSlices.project(...given))
+const finiteRows = (...given: Parameters<typeof inSlices.finiteRows>) =>
+  runToEnd(inSlices.finiteRows(...given))
+const bestOf = <T>(...given: Parameters<typeof inSlices.selectBest<T>>) =>
+  runToEnd(inSlices.selectBest(...given))
 
 const rows = 12
 const column = (seed: number) => Float64Array.from(noise(seed, rows, 'float64'))
@@ -91,13 +93,22 @@ test('what is longer than a slice is sorted as at once, and what is equal stays 
     const keys = noise(seed, length, 'float64').map((x) => Math.round(20 * x))
     const places = Uint32Array.from({ length }, (_, place) => place)
     const expected = Array.from(places).sort((a, b) => keys[a] - keys[b])
-    expect(Array.from(atOnce(sorted(places, (a, b) => keys[a] - keys[b])))).toEqual(expected)
+    expect(Array.from(runToEnd(sortInSlices(places, (a, b) => keys[a] - keys[b])))).toEqual(expected)
   }
-  for (const length of [0, 1, 9, SLICE, SLICE + 1, 2 * SLICE, 5 * SLICE + 3]) check(length, length)
+  for (const length of [
+    0,
+    1,
+    9,
+    ROWS_PER_SLICE,
+    ROWS_PER_SLICE + 1,
+    2 * ROWS_PER_SLICE,
+    5 * ROWS_PER_SLICE + 3,
+  ])
+    check(length, length)
 })
 
 test('guesses by more rows than a slice are those of the sums at once', () => {
-  const length = 2 * SLICE + 5
+  const length = 2 * ROWS_PER_SLICE + 5
   const x = Array.from({ length }, (_, row) => row / length)
   const { slope, intercept } =
     models.line().guess?.(

@@ -27,8 +27,30 @@ const y = curve()
 
 /** All that does not depend on the places of rows, to the bit. */
 const found = (fit: Fit) => {
-  const { values, errors, covariance, chiSquared, rows, freedom, evaluations, reason, rSquared, aic } = fit
-  const said = { values, errors, covariance, chiSquared, rows, freedom, evaluations, reason, rSquared, aic }
+  const {
+    values,
+    errors,
+    covariance,
+    chiSquared,
+    observations,
+    degreesOfFreedom,
+    evaluations,
+    reason,
+    rSquared,
+    aic,
+  } = fit
+  const said = {
+    values,
+    errors,
+    covariance,
+    chiSquared,
+    rows: observations,
+    freedom: degreesOfFreedom,
+    evaluations,
+    reason,
+    rSquared,
+    aic,
+  }
   return inBits({ ...said, minima: fit.minima, intervals: fit.intervals(), band: fit.band({ t: [0, 2] }) })
 }
 
@@ -68,7 +90,7 @@ describe.each(cases)('%s', (_, options) => {
     ]) {
       const one = fitOne(decay, data, { ...options, weights })
       expect(found(one)).toBe(found(alone))
-      expect([one.rows, one.missing]).toEqual([12, 0])
+      expect([one.observations, one.droppedRows]).toEqual([12, 0])
     }
   })
 
@@ -84,13 +106,13 @@ describe.each(cases)('%s', (_, options) => {
     ]
     for (const fit of both) {
       expect(found(fit)).toBe(found(alone))
-      expect(fit.missing).toBe(3)
+      expect(fit.droppedRows).toBe(3)
       expect(fit.message).toContain('3 rows left out, as something is missing')
     }
     // One misses y, one its weight, and one has no weight, and so misses nothing.
     const mixed = one({ t, y: spoilt(y, [null, 1, null]) }, { weights })
     expect(found(mixed)).toBe(found(alone))
-    expect([mixed.rows, mixed.missing]).toEqual([12, 2])
+    expect([mixed.observations, mixed.droppedRows]).toEqual([12, 2])
   })
 
   test('without it such a fit is not finite, whatever the model does with a NaN', () => {
@@ -100,7 +122,7 @@ describe.each(cases)('%s', (_, options) => {
     ]) {
       const one = fitOne(decay, data, options)
       expect([one.reason, one.values.a, one.chiSquared]).toEqual(['not-finite', NaN, NaN])
-      expect(one.nonFinite).toMatchObject({ row: 2, what: 'column', value: NaN })
+      expect(one.nonFinite).toMatchObject({ row: 2, source: 'column', value: NaN })
       expect(one.message).toMatch(/^row 2: [ty] is NaN$/)
     }
   })
@@ -127,7 +149,7 @@ test('residuals, curve and bands keep the places of rows', () => {
       ...{ start, weights, missing: 'drop' },
     },
   )
-  expect([one.rows, one.missing]).toEqual([12, 2])
+  expect([one.observations, one.droppedRows]).toEqual([12, 2])
   const [residuals, curve, { low, high }] = [one.residuals, one.predict(), one.band()]
   for (const column of [residuals, curve, low, high]) expect(column).toHaveLength(15)
   const gaps = (column: Float64Array) => [...column.keys()].filter((row) => Number.isNaN(column[row]))
@@ -174,7 +196,7 @@ describe('many fits', () => {
   const all = (options: FitManyOptions, data: FitData = { t, y: wells }) => {
     const many = fitManySync(decay, data, { start, ...options })
     return inBits([
-      ...many.missing,
+      ...many.droppedRows,
       Array.from(many.reason, (_, i) => [found(many.at(i)), many.at(i).message]),
     ])
   }
@@ -192,7 +214,7 @@ describe('many fits', () => {
       const own = options.weights === weights ? { weights: weights[i] } : {}
       const alone = fitOne(decay, { t, y: column }, { start, ...options, ...own } as FitOptions)
       expect(found(many.at(i)), `fit ${i}`).toBe(found(alone))
-      expect([many.missing[i], many.at(i).missing]).toEqual([alone.missing, alone.missing])
+      expect([many.droppedRows[i], many.at(i).droppedRows]).toEqual([alone.droppedRows, alone.droppedRows])
       expect(many.at(i).residuals).toEqual(alone.residuals)
     }
     const reasons = Array.from(many.reason, (reason) => fitReasons[reason])
@@ -227,7 +249,7 @@ describe('a fit that is not finite says where', () => {
     [
       'an infinite y',
       fitOne(decay, { t, y: y.map((value, row) => (row === 5 ? -Infinity : value)) }, { start }),
-      { row: 5, what: 'column', name: 'y', value: -Infinity },
+      { row: 5, source: 'column', name: 'y', value: -Infinity },
       'row 5: y is -Infinity',
     ],
     [
@@ -237,31 +259,31 @@ describe('a fit that is not finite says where', () => {
         { t: t.map((at, row) => (row === 5 ? Infinity : at)), y },
         { start: { a: 1, c: 0 } },
       ),
-      { row: 5, what: 'column', name: 't', value: Infinity },
+      { row: 5, source: 'column', name: 't', value: Infinity },
       'row 5: t is Infinity',
     ],
     [
       'the model',
       fitOne(expression('a*log(t - b) + c'), { t, y }, { start: { a: 1, b: 0.5, c: 0 } }),
-      { row: 0, what: 'model', name: null, value: NaN },
+      { row: 0, source: 'model', name: null, value: NaN },
       'row 0, where t = 0: the model is NaN where the fit starts',
     ],
     [
       'a derivative',
       fitOne(expression('a*sqrt(b*t) + c'), { t, y }, { start }),
-      { row: 0, what: 'derivative', name: 'b', value: NaN },
+      { row: 0, source: 'derivative', name: 'b', value: NaN },
       'row 0, where t = 0: the derivative by b is NaN where the fit starts',
     ],
     [
       'counts that the model does not allow',
       fitOne(expression('a - b*t'), { t, y: t.map((_, k) => k) }, { start: { a: 1, b: 1 }, loss: 'poisson' }),
-      { row: 3, what: 'model', name: null, value: 0 },
+      { row: 3, source: 'model', name: null, value: 0 },
       'row 3, where t = 1: the model is 0 where the fit starts, and counts want it above 0',
     ],
     [
       'a guess',
       fitOne({ text: 'a*t', x: 't', parameters: {}, guess: () => ({ a: NaN }) }, { t, y }),
-      { row: null, what: 'start', name: 'a', value: NaN },
+      { row: null, source: 'start', name: 'a', value: NaN },
       'a starts at NaN',
     ],
     [
@@ -277,7 +299,7 @@ describe('a fit that is not finite says where', () => {
         { t: t.map((at, row) => (row === 6 ? -1e9 : row === 2 ? null : at)), y },
         { start, missing: 'drop', weights: t.map((_, row) => (row === 3 ? 0 : 1)) },
       ),
-      { row: 6, what: 'model', name: null, value: Infinity },
+      { row: 6, source: 'model', name: null, value: Infinity },
       'row 6, where t = -1000000000: the model is Infinity where the fit starts; 1 row left out, as something is missing',
     ],
     [

@@ -119,7 +119,7 @@ describe('a positive parameter', () => {
     ] as const) {
       const one = fitOne(decay, { t, y }, { start: { ...start, b: { start: 1, positive: true, min, max } } })
       if (held === null) expect(one.values.b).toBeCloseTo(b, 4)
-      else expect([one.values.b, one.errors.b, one.held]).toEqual([held, NaN, ['b']])
+      else expect([one.values.b, one.errors.b, one.atBound]).toEqual([held, NaN, ['b']])
     }
   })
 

@@ -23,7 +23,7 @@ const start = { a: 3, b: 0.8, c: 0.5 }
 
 describe('a covariance of y', () => {
   test('gives what 40 digits give: a line', () => {
-    const { values, errors, chiSquared, rSquared, freedom, rows } = fitOne(
+    const { values, errors, chiSquared, rSquared, degreesOfFreedom, observations } = fitOne(
       models.line({ x: 't' }),
       { t, y },
       { covariance },
@@ -34,7 +34,7 @@ describe('a covariance of y', () => {
     expect(errors.intercept).toBeCloseTo(1.133135344251222, 11)
     expect(chiSquared / 474.3826508834987).toBeCloseTo(1, 11)
     expect(rSquared).toBeCloseTo(0.5985884683068906, 11)
-    expect([freedom, rows]).toEqual([10, 12])
+    expect([degreesOfFreedom, observations]).toEqual([10, 12])
   })
 
   test('and a curve, of known errors', () => {
@@ -60,7 +60,7 @@ describe('a covariance of y', () => {
       expect(found.values[name]).toBeCloseTo(other.values[name], 9)
       expect(found.errors[name]).toBeCloseTo(other.errors[name], 9)
     }
-    for (const name of ['chiSquared', 'rSquared', 'aic', 'bic', 'freedom'] as const) {
+    for (const name of ['chiSquared', 'rSquared', 'aic', 'bic', 'degreesOfFreedom'] as const) {
       expect(found[name]).toBeCloseTo(other[name], 8)
     }
   })
@@ -104,7 +104,8 @@ describe('a covariance of y', () => {
     const c = { start: 1, fixed: true }
     const fixed = fitManySync(decay, { t, y: sets }, { start: { ...start, c }, ...options })
     const tests = compare(fixed, found)
-    const part = tests.filter(({ test, p }) => test === 'likelihood-ratio' && p < 0.05).length / count
+    const part =
+      tests.filter(({ test, pValue }) => test === 'likelihood-ratio' && pValue < 0.05).length / count
     expect(Math.abs(part - 0.05)).toBeLessThan(0.03)
     const one = fitOne(decay, { t, y: sets[3] }, { start, ...options })
     expect(inBits([one.values, one.errors])).toBe(inBits([found.at(3).values, found.at(3).errors]))

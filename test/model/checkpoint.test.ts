@@ -5,7 +5,7 @@
  */
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { adam, CheckpointError, Optimizer, type Saved, sgd } from 'antigrad'
+import { adam, CheckpointError, Optimizer, type SavedRun, sgd } from 'antigrad'
 import { describe, expect, test, vi } from 'vitest'
 import { bits, type Dtype, dtypes, type FloatArray, inBits } from '../helpers.js'
 import { variants } from '../support.js'
@@ -21,7 +21,7 @@ const fileOf = (version: number) => new URL(`../data/checkpoint-${version}.json`
 type Checkpoints = Readonly<Record<Dtype, { readonly saved: object; readonly end: object }>>
 
 /** Parameters and averages, which have all else in them by then. */
-const endOf = (optimizer: { save(): Saved }): object =>
+const endOf = (optimizer: { save(): SavedRun }): object =>
   Object.entries(optimizer.save().tensors).map(([name, { params, average }]) => [
     name,
     bits(params),
@@ -76,8 +76,8 @@ test.each(dtypes)('what is saved is of the format that its version has had from 
   expect(saved.version).toBe(VERSION)
   // Hashes of equations may change without the format, and options with their defaults may come.
   const since: Readonly<Record<string, unknown>> = {
-    ...{ cautious: false, decoupledWeightDecay: false, centered: false, amsgradOf: 'raw' },
-    ...{ epsPlace: 'outside', lrPlace: 'outside', epsOf: 'corrected', perRow: false },
+    ...{ cautious: false, decoupledWeightDecay: false, centered: false, amsgradMoment: 'raw' },
+    ...{ epsPlacement: 'outside', lrPlacement: 'outside', epsMoment: 'corrected', perRow: false },
     ...{ grams: false, maxLr: 0, cautiousWeightDecay: false },
   }
   const isNew = (key: string, value: unknown) => Object.hasOwn(since, key) && value === since[key]
@@ -101,7 +101,7 @@ test('the checkpoint is in the middle of things, and small', () => {
   }
 })
 
-const saved = (): Saved => {
+const saved = (): SavedRun => {
   const optimizer = new Optimizer({ a: Float64Array.of(1, 2), b: Float64Array.of(3) }, adam(), {
     groups: [{ match: 'b', rule: sgd({ momentum: 0.9 }) }],
   })
@@ -136,7 +136,7 @@ test('equations that have changed since are told, and the run goes on', () => {
 })
 
 /** The same with other arrays of state. */
-function withState(change: (state: Saved['tensors'][string]['state']) => object) {
+function withState(change: (state: SavedRun['tensors'][string]['state']) => object) {
   const whole = saved()
   return {
     ...whole,
@@ -158,7 +158,10 @@ test('a version that is not known and what is no save are refused with a sentenc
     [withState(() => ({})), 'a: expected state: m, v, got nothing'],
   ]
   for (const [given, sentence] of cases) {
-    for (const call of [() => Optimizer.load(given as Saved), () => optimizer.restore(given as Saved)]) {
+    for (const call of [
+      () => Optimizer.load(given as SavedRun),
+      () => optimizer.restore(given as SavedRun),
+    ]) {
       expect(call).toThrow(CheckpointError)
       expect(call).toThrow(`what was saved does not fit:\n${sentence}`)
     }

@@ -18,7 +18,7 @@ test.each(cases.flatMap(({ name, rule }) => dtypes.map((dtype) => ({ name, rule,
       })
     const [both, alone] = [make(['a', 'b']), make(['a'])]
     for (let t = 0; t < 6; t++) {
-      for (const one of [both, alone]) one.point()
+      for (const one of [both, alone]) one.gradientPoint()
       const a = values(dtype, 10 + t)
       both.step({ a, b: t % 2 === 1 ? null : values(dtype, 50 + t) })
       alone.step({ a })

@@ -1,6 +1,6 @@
 /** How runs go on elsewhere: saves as text, and steps from there. Imports nothing of what is tested. */
 
-import type { Optimizer, Rule, Saved } from 'antigrad'
+import type { Optimizer, Rule, SavedRun } from 'antigrad'
 import { arrayOf, type FloatArray, noise, withOneNaN } from '../bits.js'
 
 export type Run = Optimizer<unknown, Rule, never>
@@ -29,7 +29,7 @@ export function goOn(optimizer: Run, from: number, to: number): void {
       if ((t + tensor) % 53 === 0) g[t % g.length] = NaN
       return g
     }
-    optimizer.step(mapped(optimizer.point(), gradientOf) as never)
+    optimizer.step(mapped(optimizer.gradientPoint(), gradientOf) as never)
   }
 }
 
@@ -43,7 +43,7 @@ function mapped(node: unknown, leaf: (view: FloatArray) => unknown): unknown {
  * A saved run as JSON, with each array as its bytes in hexadecimal digits. Every NaN has the same: which bits it has
  * is not promised, and JavaScriptCore drops its sign.
  */
-export function encode(saved: Saved): string {
+export function encode(saved: SavedRun): string {
   return JSON.stringify(saved, (_, value) => {
     if (!ArrayBuffer.isView(value)) return value
     const bytes = new Uint8Array(withOneNaN(value as FloatArray).buffer)
@@ -52,7 +52,7 @@ export function encode(saved: Saved): string {
   })
 }
 
-export function decode(text: string): Saved {
+export function decode(text: string): SavedRun {
   return JSON.parse(text, (_, value) => {
     for (const dtype of ['float32', 'float64'] as const) {
       const hex = value?.[dtype]

@@ -31,7 +31,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
           // b has no gradient in some batches, which count as 0, and none at all for update 1.
           const isMissing = update === 1 || k === 2
           expect(many.step({ a, b: isMissing ? null : b })).toBe(k === batches - 1)
-          expect(many.last.reason).toBe(k === batches - 1 ? null : 'accumulating')
+          expect(many.lastStep.reason).toBe(k === batches - 1 ? null : 'accumulating')
           for (let i = 0; i < LENGTH; i++) {
             sum.a[i] += a[i]
             sum.b[i] += isMissing ? 0 : b[i]
@@ -41,7 +41,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
         const a = sum.a.map((x) => x / divisor)
         one.step({ a, b: update === 1 ? null : sum.b.map((x) => x / divisor) })
         expect(many.params).toEqual(one.params)
-        expect(many.last.skipped).toEqual(update === 1 ? ['b'] : [])
+        expect(many.lastStep.skipped).toEqual(update === 1 ? ['b'] : [])
       }
       expect([many.updates, many.state.a.updates, many.state.b.updates]).toEqual([3, 3, 2])
       expect(many.state).toEqual(one.state)
@@ -50,13 +50,13 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     test('a plain number of batches takes the mean, in three parts too, and measures what the rule gets', () => {
       const optimizer = new Optimizer(array(dtype, [1, 2]), gradientDescent({ lr: 0.5 }), {
         accumulate: 3,
-        norms: true,
+        recordNorms: true,
         ...engine,
       })
       for (const g of [9, 0, -3]) optimizer.step(array(dtype, [g, 2 * g]))
       expect([...optimizer.params].map((x) => Math.fround(x))).toEqual([0, 0])
-      expect(optimizer.last.norm).toBeCloseTo(Math.hypot(2, 4), 6)
-      expect(optimizer.last.norms['']).toBeCloseTo(Math.hypot(2, 4), 6)
+      expect(optimizer.lastStep.norm).toBeCloseTo(Math.hypot(2, 4), 6)
+      expect(optimizer.lastStep.norms['']).toBeCloseTo(Math.hypot(2, 4), 6)
     })
 
     test('what was accumulated for a tensor goes with freezing it', () => {
@@ -66,7 +66,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       optimizer.step(of(1))
       optimizer.freeze('a')
       optimizer.step(of(2))
-      optimizer.thaw('a')
+      optimizer.unfreeze('a')
       for (const g of [16, 32]) optimizer.step(of(g))
       expect([...optimizer.params.a]).toEqual(Array(LENGTH).fill(-48))
       expect([...optimizer.params.b]).toEqual(Array(LENGTH).fill(-51))
@@ -207,41 +207,41 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       { clip: { norm: 1 }, groups: [{ match: 'c', frozen: true }], ...engine },
     )
     const g = { a: Float64Array.of(3, 4), b: Float64Array.of(12), c: Float64Array.of(5) }
-    expect(optimizer.last.reason).toBeNull()
+    expect(optimizer.lastStep.reason).toBeNull()
     expect(optimizer.step(g)).toBe(true)
-    expect({ ...optimizer.last.norms, norm: optimizer.last.norm }).toEqual({ a: 5, b: 12, norm: 13 })
-    expect([optimizer.last.lr, optimizer.last.skipped]).toEqual([0.2, []])
+    expect({ ...optimizer.lastStep.norms, norm: optimizer.lastStep.norm }).toEqual({ a: 5, b: 12, norm: 13 })
+    expect([optimizer.lastStep.lr, optimizer.lastStep.skipped]).toEqual([0.2, []])
     expect(optimizer.params.b[0]).toBeCloseTo((-0.2 * 12) / 13, 15)
     expect(optimizer.params.c[0]).toBe(0)
 
     optimizer.step({ a: g.a })
-    const { norm, norms, skipped, lr } = optimizer.last
+    const { norm, norms, skipped, lr } = optimizer.lastStep
     expect({ norm, norms, skipped, lr }).toEqual({ norm: 5, norms: { a: 5 }, skipped: ['b'], lr: 0.4 })
     expect(optimizer.step({})).toBe(false)
-    expect([optimizer.last.reason, optimizer.last.skipped]).toEqual(['no gradient', ['a', 'b']])
-    expect([optimizer.last.norm, optimizer.last.norms]).toEqual([NaN, {}])
+    expect([optimizer.lastStep.reason, optimizer.lastStep.skipped]).toEqual(['no gradient', ['a', 'b']])
+    expect([optimizer.lastStep.norm, optimizer.lastStep.norms]).toEqual([NaN, {}])
     expect(optimizer.updates).toBe(2)
   })
 
   test('last goes on to say what was, whatever has changed since', () => {
     const params = { a: Float64Array.of(0, 0), c: Float64Array.of(0) }
     const optimizer = new Optimizer({ b: Float64Array.of(0) }, gradientDescent(), {
-      ...{ shapes: { b: [1] }, norms: true, ...engine },
+      ...{ shapes: { b: [1] }, recordNorms: true, ...engine },
     }).add(params, { shapes: { a: [2] } })
-    expect(optimizer.last.skipped).toEqual([])
+    expect(optimizer.lastStep.skipped).toEqual([])
     optimizer.step({ a: Float64Array.of(3, 4), c: Float64Array.of(12) })
     const said = () => ({
-      norm: optimizer.last.norm,
-      norms: optimizer.last.norms,
-      skipped: optimizer.last.skipped,
+      norm: optimizer.lastStep.norm,
+      norms: optimizer.lastStep.norms,
+      skipped: optimizer.lastStep.skipped,
     })
     const expected = { norm: 13, norms: { a: 5, c: 12 }, skipped: ['b'] }
     expect(said()).toEqual(expected)
     // b was alone in its part of memory: the others are numbered anew.
-    optimizer.grow('b', Float64Array.of(1))
+    optimizer.appendRows('b', Float64Array.of(1))
     expect(said()).toEqual(expected)
     optimizer.freeze(['a', 'b'])
-    optimizer.grow('a', Float64Array.of(1))
+    optimizer.appendRows('a', Float64Array.of(1))
     expect(said()).toEqual(expected)
     optimizer.step({ c: Float64Array.of(1) })
     expect(said()).toEqual({ norm: 1, norms: { c: 1 }, skipped: [] })
@@ -250,6 +250,6 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
   test('without clip, norms or onNonFinite nothing is measured', () => {
     const optimizer = new Optimizer(Float64Array.of(0), gradientDescent(), engine)
     optimizer.step(Float64Array.of(2))
-    expect([optimizer.last.norm, optimizer.last.norms]).toEqual([NaN, {}])
+    expect([optimizer.lastStep.norm, optimizer.lastStep.norms]).toEqual([NaN, {}])
   })
 })

@@ -54,7 +54,7 @@ describe('what is there', () => {
 
   test('a rule has its words, equations, options, presets, picture, size and time', () => {
     const page = html('docs/rules/adam')
-    for (const part of ['Kingma and Ba', '<mfrac>', 'amsgradOf', 'adam.tfjs', '<polyline', ' kB', ' ns<'])
+    for (const part of ['Kingma and Ba', '<mfrac>', 'amsgradMoment', 'adam.tfjs', '<polyline', ' kB', ' ns<'])
       expect(page).toContain(part)
     // The fraction of the last equation: m' above, the root of v' below.
     const [, above, below] = /<mfrac><mrow>(.*?)<\/mrow><mrow>(.*?)<\/mfrac>/.exec(page) as RegExpExecArray

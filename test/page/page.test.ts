@@ -270,7 +270,7 @@ describe('the picture', () => {
   test('options without an effect say so', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await page.locator('.entries summary').click()
-    const field = page.locator('.field', { has: page.locator('[data-option="amsgradOf"]') })
+    const field = page.locator('.field', { has: page.locator('[data-option="amsgradMoment"]') })
     await field.getByText('Without effect: it changes no bit').waitFor()
     await page.locator('[data-option="amsgrad"]').check()
     await expect.poll(() => field.locator('.why').count()).toBe(0)

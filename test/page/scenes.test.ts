@@ -3,7 +3,7 @@
 import * as all from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { readEquations } from '../../page/src/custom-rule.js'
-import { landscapeOf } from '../../page/src/functions.js'
+import { makeLandscape } from '../../page/src/functions.js'
 import { programOf } from '../../page/src/program.js'
 import { Race } from '../../page/src/race.js'
 import { scenes } from '../../page/src/scenes.js'
@@ -19,7 +19,7 @@ async function raced(title: string) {
   if (!scene) throw new Error(`no scene ${title}`)
   const { state, problems } = fromHash(scene.hash)
   expect(problems).toEqual([])
-  const race = new Race(state, await landscapeOf(state))
+  const race = new Race(state, await makeLandscape(state))
   race.make(Infinity, Infinity)
   race.seek(race.made)
   return race
@@ -167,7 +167,7 @@ describe('a program that makes the same race', () => {
     const names = /^import \{ (.*) \} from/m.exec(text)?.[1].split(', ') ?? []
     const log = { log: (...line: unknown[]) => void lines.push(line) }
     new Function('console', ...names, body)(log, ...names.map((name) => antigrad[name as 'adam']))
-    const race = new Race(state, await landscapeOf(state))
+    const race = new Race(state, await makeLandscape(state))
     race.make(Infinity, Infinity)
     race.seek(race.made)
     // What is typed is computed by mathjs in the race.

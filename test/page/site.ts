@@ -7,7 +7,7 @@ import { minimize, type Rule } from 'antigrad'
 import type { Browser, Page } from 'playwright-core'
 import { expect } from 'vitest'
 import { readEquations } from '../../page/src/custom-rule.js'
-import { landscapeOf } from '../../page/src/functions.js'
+import { makeLandscape } from '../../page/src/functions.js'
 import { clipOf } from '../../page/src/race.js'
 import { METHOD, nameOf, build as ruleOf } from '../../page/src/rules.js'
 import { readSchedules } from '../../page/src/schedules.js'
@@ -81,7 +81,7 @@ export function pointsIn(csv: string): string[][] {
 export async function expectedPoints(hash: string): Promise<string[][]> {
   const { state, problems } = fromHash(hash)
   expect(problems).toEqual([])
-  const { objective } = await landscapeOf(state)
+  const { objective } = await makeLandscape(state)
   const { start, tolerance, maxIterations, noise } = state
   return state.entries.map((entry, number) => {
     const { rule } = ruleOf(entry)

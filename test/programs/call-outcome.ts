@@ -133,10 +133,10 @@ async function fits(program: FitsProgram, options: FitManyOptions, isAsync: bool
 }
 
 function seen(fit: Fit): object {
-  const { values, errors, covariance, chiSquared, evaluations, reason, rows, free, minima } = fit
+  const { values, errors, covariance, chiSquared, evaluations, reason, observations, free, minima } = fit
   const { rSquared, aic, bic, residuals } = fit
   return {
-    ...{ values, errors, covariance, chiSquared, evaluations, reason, rows, free, minima },
+    ...{ values, errors, covariance, chiSquared, evaluations, reason, rows: observations, free, minima },
     ...{ rSquared, aic, bic, residuals, intervals: fit.intervals(0.9) },
   }
 }

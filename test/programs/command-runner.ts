@@ -1,11 +1,11 @@
 /** An optimizer on one engine that obeys the commands of a program, and what can be seen of it. */
 
-import type { Gradients, Optimizer as OptimizerOf, OptimizerOptions, Rule, Saved } from 'antigrad'
+import type { Gradients, Optimizer as OptimizerOf, OptimizerOptions, Rule, SavedRun } from 'antigrad'
 import { arrayOf, type FloatArray, random } from '../bits.js'
 import { encode } from '../model/resume.js'
 import type { Variant } from '../support.js'
 import { Intrusions } from './fault-injection.js'
-import { bring, Optimizer, rows } from './library.js'
+import { bring, Optimizer, sparseRows } from './library.js'
 import type { Command, Intruder, ModelProgram, Spec } from './models.js'
 import { inText, type Outcome, outcomeOf } from './outcome.js'
 import type { Picker } from './parts.js'
@@ -82,7 +82,7 @@ export function follow(plan: Plan, command: Command): void {
   if (command.call === 'add') {
     const { after, groups } = added(plan, command)
     Object.assign(plan, after, { groups: [...plan.groups, ...groups] })
-  } else if (command.call === 'grow') {
+  } else if (command.call === 'appendRows') {
     const tensor = plan.tensors[command.tensor % plan.tensors.length]
     const [count, ...inner] = tensor.shape as readonly number[]
     tensor.shape = [count + command.rows, ...inner]
@@ -96,7 +96,7 @@ function someRows(gradient: FloatArray | null, { shape, length }: Plan['tensors'
   if (gradient === null || shape === undefined || shape.length < 2 || length === 0) return gradient
   const columns = length / shape[0]
   const indices = Array.from({ length: 1 + (seed % shape[0]) }, (_, k) => (seed + 7 * k * k) % shape[0])
-  return rows(indices, gradient.subarray(0, indices.length * columns) as Float32Array)
+  return sparseRows(indices, gradient.subarray(0, indices.length * columns) as Float32Array)
 }
 
 export class World {
@@ -108,7 +108,7 @@ export class World {
   readonly #isSteady: boolean
   readonly #intrusions: Intrusions
   readonly #others: OptimizerOf<FloatArray, Rule>[] = []
-  #remembered: Saved | null = null
+  #remembered: SavedRun | null = null
   /** Whether a saved run's groups had to be left out, as one has a function. */
   #hasNoGroups = false
 
@@ -174,12 +174,12 @@ export class World {
       case 'set':
         return optimizer.set({ lr: 0.5 } as never)
       case 'freeze':
-      case 'thaw':
+      case 'unfreeze':
         return optimizer[call]('**')
       case 'add':
         return optimizer.add({ intruder: more })
-      case 'grow':
-        return optimizer.grow('intruder', more)
+      case 'appendRows':
+        return optimizer.appendRows('intruder', more)
       case 'restore':
         return optimizer.restore({} as never)
       case 'state':
@@ -218,7 +218,7 @@ export class World {
         return optimizer.set(this.#match(command.picker, names), options)
       }
       case 'freeze':
-      case 'thaw':
+      case 'unfreeze':
         return optimizer[command.call](intrusions.read(this.#match(command.picker, names)))
       case 'add': {
         const { given, groups, after } = added(plan, command)
@@ -232,10 +232,10 @@ export class World {
         this.#hasNoGroups = false
         return null
       }
-      case 'grow': {
+      case 'appendRows': {
         const number = command.tensor % plan.tensors.length
         const size = plan.tensors[number].shape?.slice(1).reduce((product, n) => product * n, 1) ?? 1
-        return optimizer.grow(names[number], values(dtype, command.rows * size, 7))
+        return optimizer.appendRows(names[number], values(dtype, command.rows * size, 7))
       }
       // An optimizer that has come from elsewhere has to be asked for its point again.
       case 'load':
@@ -249,7 +249,7 @@ export class World {
         } else if (!this.#isSteady) {
           // Of an optimizer that has gone elsewhere nothing must be left.
           const other = this.#make(plan, (i) => values(dtype, plan.tensors[i].length, 99 + i))
-          other.point()
+          other.gradientPoint()
           const gradients = build(plan.structure, (i) => values(dtype, plan.tensors[i].length, 98 + i))
           // Some equations have no first update.
           await outcomeOf(() => other.step(gradients as never))
@@ -257,7 +257,7 @@ export class World {
           this.optimizer = other
           this.#hasNoGroups = false
         }
-        this.optimizer.point()
+        this.optimizer.gradientPoint()
         return withoutHashes(saved)
       }
       case 'remember':
@@ -270,8 +270,8 @@ export class World {
       }
       case 'zeroGrad':
         return optimizer.zeroGrad()
-      case 'point':
-        return optimizer.point()
+      case 'gradientPoint':
+        return optimizer.gradientPoint()
       case 'bring':
         return bring()
       case 'other':
@@ -306,7 +306,7 @@ export class World {
     }
     try {
       const result = await promise
-      if (optimizer.last.reason !== 'no gradient') settle()
+      if (optimizer.lastStep.reason !== 'no gradient') settle()
       return result
     } catch (error) {
       if ((error as Error).name === 'NonFiniteError') settle()
@@ -319,7 +319,7 @@ export class World {
     const { name: _, ...forced } = this.variant
     this.#others.push(new Optimizer(values(dtype, length, 5), this.#rule(rule), forced) as never)
     for (const [i, other] of this.#others.entries()) {
-      other.point()
+      other.gradientPoint()
       other.step(values(dtype, other.params.length, 6 + i))
     }
     return this.#others.map(({ params, updates }) => ({ params, updates }))
@@ -364,9 +364,9 @@ export class World {
     const average = this.#program.around.average === undefined ? null : this.optimizer.average
     if (engine !== this.variant.engine) throw new Error(`${engine} instead of ${this.variant.name}`)
     if (threads !== (this.variant.threads ?? threads)) throw new Error(`${threads} threads`)
-    const { tensors, unmatched } = this.optimizer.report()
+    const { tensors, unmatchedTensors } = this.optimizer.report()
     const reported = tensors.map(({ engine: _, ...tensor }) => tensor)
-    return inText({ updates, rule, params, state, average, tensors: reported, unmatched })
+    return inText({ updates, rule, params, state, average, tensors: reported, unmatched: unmatchedTensors })
   }
 
   /** The run as text; null where a function keeps it from being saved. */
@@ -382,8 +382,8 @@ export class World {
   told(command: Command): string {
     if (command.call !== 'step' && command.call !== 'stepAsync') return ''
     // Not lr: where no tensor of the base rule is updated it is what it was, or NaN after loading.
-    const { norm, norms, reason, skipped, nonFinite, skips } = this.optimizer.last
+    const { norm, norms, reason, skipped, nonFinite, consecutiveSkips } = this.optimizer.lastStep
     const grads = this.#program.around.zeroGrads === true && command.inPlace && this.optimizer.grads
-    return inText({ norm, norms, reason, skipped, nonFinite, skips, grads })
+    return inText({ norm, norms, reason, skipped, nonFinite, skips: consecutiveSkips, grads })
   }
 }

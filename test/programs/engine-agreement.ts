@@ -37,10 +37,10 @@ const epilogue = ({ seed }: ModelProgram): readonly Command[] => [
   ...(seed % 2 === 1 ? [{ call: 'freeze', picker: everything } as const] : []),
   { call: 'load', shift: 1 },
   { call: 'add', specs: [{ length: 3, form: 1 }], inner: false, frozen: null, change: null },
-  { call: 'thaw', picker: everything },
-  { call: 'point' },
+  { call: 'unfreeze', picker: everything },
+  { call: 'gradientPoint' },
   { call: 'step', seed: 1, ...whole },
-  { call: 'point' },
+  { call: 'gradientPoint' },
   { call: 'stepAsync', seed: 2, ...whole },
 ]
 

@@ -14,7 +14,7 @@ import '../../dist/schedules/index.js'
 export { AntigradError, ArgumentError, NonFiniteError } from '../../dist/core/errors.js'
 export { engines } from '../../dist/engines/index.js'
 export { Optimizer } from '../../dist/optimizer.js'
-export { rows } from '../../dist/step/rows.js'
+export { sparseRows } from '../../dist/step/rows.js'
 
 let whole: typeof Antigrad | undefined
 

@@ -31,7 +31,16 @@ export interface Pollution {
 const polluted = [
   ...['lr', 'momentum', 'weightDecay', 'beta2', 'eps', 'maximize', 'lrScale', 'frozen', 'rule', 'match'],
   ...['clip', 'norm', 'rms', 'noise', 'accumulate', 'batches', 'reduce', 'average', 'lookahead', 'alpha'],
-  ...['onNonFinite', 'maxSkips', 'norms', 'zeroGrads', 'groups', 'shapes', 'engine', 'instructionSet'],
+  ...[
+    'onNonFinite',
+    'maxConsecutiveSkips',
+    'norms',
+    'zeroGrads',
+    'groups',
+    'shapes',
+    'engine',
+    'instructionSet',
+  ],
   ...[
     'threads',
     'partial',

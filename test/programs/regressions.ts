@@ -82,7 +82,7 @@ export const found: Readonly<Record<string, Program>> = {
         change: { lr: 0.003 },
       },
       { call: 'remember' },
-      { call: 'grow', tensor: 2, rows: 1 },
+      { call: 'appendRows', tensor: 2, rows: 1 },
       { call: 'restore', partial: true },
     ],
     { rule: { name: 'prodigy' } },
@@ -90,7 +90,7 @@ export const found: Readonly<Record<string, Program>> = {
   'nor did one that has grown': life(
     [
       { call: 'remember' },
-      { call: 'grow', tensor: 0, rows: 1 },
+      { call: 'appendRows', tensor: 0, rows: 1 },
       { call: 'restore', partial: true },
       step,
       step,
@@ -125,7 +125,7 @@ export const found: Readonly<Record<string, Program>> = {
       { call: 'load', shift: 0 },
       { call: 'freeze', picker: { kind: 'name', tensor: 0 } },
       { call: 'load', shift: 0 },
-      { call: 'thaw', picker: { kind: 'name', tensor: 0 } },
+      { call: 'unfreeze', picker: { kind: 'name', tensor: 0 } },
       step,
     ],
     { places: ['typescript', ...wide], rule: { name: 'scheduleFreeRAdam' } },

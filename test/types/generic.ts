@@ -18,7 +18,7 @@ export function train<P extends Params>(params: P, gradient: (params: Views<P>, 
   const before = gradient(optimizer.params, optimizer.grads)
   optimizer.step()
   gradient(optimizer.average, optimizer.grads)
-  return [before, gradient(optimizer.point(), optimizer.grads), optimizer.state] as const
+  return [before, gradient(optimizer.gradientPoint(), optimizer.grads), optimizer.state] as const
 }
 
 /** By one that is returned, in the shape of what came. */

@@ -94,7 +94,7 @@ export const ofFirst: number = all.at(0).values.slope
 
 const valley = expression('(1 - x)^2 + 100*(y - x^2)^2')
 export const least = minimize(valley, [0, 0], adam())
-const ended = await minimizeMany(valley, gridStarts({ x: [0, 1], y: [0, 1] }, 2), adam(), { path: 1 })
+const ended = await minimizeMany(valley, gridStarts({ x: [0, 1], y: [0, 1] }, 2), adam(), { recordEvery: 1 })
 export const ends: number = ended.x.y[0] + (ended.paths?.x.x[0] ?? 0)
 export const inOne = await minimizeMany(valley, [0, 0], adam())
 const sums = expression('(a*t - y)^2')

@@ -3,38 +3,39 @@
 import { PARAMETERS } from '../arena/manifest.js'
 import { bufferOf, byteOffsetOf } from '../core/buffers.js'
 import { copyOf } from '../core/copy.js'
-import type { Difference } from '../core/errors.js'
+import type { CheckpointDifference } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
-import { mapped } from '../core/untrusted.js'
+import { mapRecord } from '../core/untrusted.js'
 import type { Model } from '../model/model.js'
-import type { Around } from '../model/options.js'
+import type { StepOptions } from '../model/options.js'
 import type { Tensor } from '../model/partition.js'
 import type { RestoredTensor } from '../model/restored-tensor.js'
 import { RuleInUse } from '../rules/active-rule.js'
 import type { Progress } from '../step/progress.js'
-import type { Restored } from './read.js'
+import type { RestoredRun } from './read.js'
 
 /** What of a saved run does not fit a model, and which tensors do, with their state or without. */
-export interface Comparison {
-  readonly differences: readonly Difference[]
+export interface CheckpointComparison {
+  readonly differences: readonly CheckpointDifference[]
   readonly fitting: readonly (readonly [tensor: Tensor, saved: RestoredTensor, hasState: boolean])[]
 }
 
-export function compare(restored: Restored, model: Model, around: Around): Comparison {
-  const found: Difference[] = []
+export function compare(restored: RestoredRun, model: Model, around: StepOptions): CheckpointComparison {
+  const found: CheckpointDifference[] = []
   const fitting: [Tensor, RestoredTensor, boolean][] = []
   const differ = (tensor: string | null, expected: unknown, received: unknown) => {
     if (`${expected}` !== `${received}`)
       found.push({ tensor, expected: `${expected}`, received: `${received}` })
   }
   differ(null, model.settings.dtype, restored.dtype)
-  differ(null, nameOf(model.base), nameOf(new RuleInUse(restored.base)))
+  differ(null, describeRuleState(model.base), describeRuleState(new RuleInUse(restored.base)))
   for (const plane of ['average', 'lookahead'] as const) {
-    const shown = ({ [plane]: kept }: Around) =>
+    const shown = ({ [plane]: kept }: StepOptions) =>
       kept === null ? `no ${plane}` : `${plane} ${JSON.stringify(kept)}`
     differ(null, shown(around), shown(restored.around))
   }
-  const batches = ({ accumulate }: Around) => `${accumulate.batches} batches a step, ${accumulate.reduce}`
+  const batches = ({ accumulate }: StepOptions) =>
+    `${accumulate.batches} batches a step, ${accumulate.reduce}`
   differ(null, batches(around), batches(restored.around))
   const names = new Set(restored.tensors.keys())
   for (const tensor of model.all()) {
@@ -48,7 +49,7 @@ export function compare(restored: Restored, model: Model, around: Around): Compa
     const before = found.length
     differ(tensor.name, shape(tensor.shape, tensor.length), shape(other.shape, other.length))
     const isOfShape = found.length === before
-    differ(tensor.name, nameOf(tensor.use), nameOf(other.use))
+    differ(tensor.name, describeRuleState(tensor.use), describeRuleState(other.use))
     const isOfDtype = restored.dtype === model.settings.dtype
     if (isOfShape && isOfDtype) fitting.push([tensor, other, found.length === before])
   }
@@ -57,7 +58,7 @@ export function compare(restored: Restored, model: Model, around: Around): Compa
 }
 
 /** A rule as far as its state goes, and its equations if it has any. */
-function nameOf({ definition, state, delay, isDelayed }: RuleInUse): string {
+function describeRuleState({ definition, state, delay, isDelayed }: RuleInUse): string {
   const { name, variant = name } = definition
   return `the rule ${isDelayed ? `delayedStart(${delay}) of ` : ''}${variant} with ${state.join(', ') || 'no'} state`
 }
@@ -67,16 +68,20 @@ function nameOf({ definition, state, delay, isDelayed }: RuleInUse): string {
  *
  * @throws EngineError or MemoryError where a tensor that thaws has to move; nothing has changed then
  */
-export function putInPlace(restored: Restored, progress: Progress, comparison: Comparison): void {
+export function applySaved(
+  restored: RestoredRun,
+  progress: Progress,
+  comparison: CheckpointComparison,
+): void {
   const { model } = progress
   const { differences } = comparison
   const own = new Set(model.parts.map(({ arena }) => arena.region.buffer))
   const isWhole = differences.every(({ tensor }) => tensor !== null)
   const fitting = comparison.fitting.map(
-    ([{ name }, other, hasState]) => [name, apart(other, own), hasState] as const,
+    ([{ name }, other, hasState]) => [name, copyOverlapping(other, own), hasState] as const,
   )
   const thawing = comparison.fitting.filter(([, { isFrozen }, hasState]) => hasState && !isFrozen)
-  model.thaw(thawing.map(([tensor]) => tensor))
+  model.unfreeze(thawing.map(([tensor]) => tensor))
   if (isWhole) {
     model.base = new RuleInUse(restored.base)
     model.base.adopt(restored.shared)
@@ -96,9 +101,9 @@ export function putInPlace(restored: Restored, progress: Progress, comparison: C
       left.delete(tensor)
       if (other.clock !== null) part.setClock(tensor, other.clock)
     }
-    write(tensor, other, hasState, isWhole)
+    writeTensor(tensor, other, hasState, isWhole)
     // State that began as other parameters says nothing of these.
-    if (!hasState && !tensor.isFrozen && followsParameters(tensor)) part.thaw(tensor)
+    if (!hasState && !tensor.isFrozen && followsParameters(tensor)) part.unfreeze(tensor)
     if (isWhole && other.averaged !== null) tensor.averaged = { ...other.averaged }
     tensor.gathered = isWhole && other.gathered
   }
@@ -112,19 +117,19 @@ export function putInPlace(restored: Restored, progress: Progress, comparison: C
 }
 
 /** Copies of what lies in the model's own memory: it might be written before it is read. */
-function apart(saved: RestoredTensor, own: ReadonlySet<unknown>): RestoredTensor {
+function copyOverlapping(saved: RestoredTensor, own: ReadonlySet<unknown>): RestoredTensor {
   // To ask a short array for its buffer makes one; in front of those of a model there are tables.
   const isOwn = (array: FloatArray) => byteOffsetOf(array) > 0 && own.has(bufferOf(array))
   if (!saved.arrays.some(([array]) => isOwn(array))) return saved
   const planes = saved.planes.map(([plane, values]) => [plane, copyOf(values)] as const)
-  return { ...saved, planes, state: mapped(saved.state, copyOf) }
+  return { ...saved, planes, state: mapRecord(saved.state, copyOf) }
 }
 
 function followsParameters({ use: { definition, rule } }: Tensor): boolean {
   return Object.values(definition.starts(rule as never)).includes('parameters' as never)
 }
 
-function write(tensor: Tensor, other: RestoredTensor, hasState: boolean, isWhole: boolean): void {
+function writeTensor(tensor: Tensor, other: RestoredTensor, hasState: boolean, isWhole: boolean): void {
   for (const [plane, values] of other.planes) {
     if (isWhole || plane === PARAMETERS) tensor.view(plane).set(values)
   }

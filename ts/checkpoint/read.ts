@@ -1,34 +1,34 @@
 /** Saved runs as they come back: read once, and checked. */
 
 import { ACCUMULATED, AVERAGE, PARAMETERS, SLOW } from '../arena/manifest.js'
-import { brief, CheckpointError, OptionError, shown, some } from '../core/errors.js'
+import { CheckpointError, joinFirst, OptionError, shown, truncate } from '../core/errors.js'
 import type { Dtype, FloatArray } from '../core/numbers.js'
 import { isNonNegative, isPositive } from '../core/numbers.js'
 import { expectedDimensions, readDimensions, setOwn } from '../core/tensors.js'
 import { isDetached, isFloatArray, lengthOf, typeOf } from '../core/typed-arrays.js'
-import { isNumbered, isObject, listOf, ownProperties, recordOf } from '../core/untrusted.js'
+import { createRecord, isArrayLike, isObject, ownProperties, toBoundedArray } from '../core/untrusted.js'
 import { readTensorClip } from '../gradients/clip.js'
 import { importedRows } from '../gradients/read.js'
-import type { Clock } from '../model/cohorts.js'
-import { expectedShapes, Groups } from '../model/groups.js'
-import { type Around, readAround } from '../model/options.js'
+import type { UpdateCounter } from '../model/cohorts.js'
+import { Groups, shapesExpected } from '../model/groups.js'
+import { readStepOptions, type StepOptions } from '../model/options.js'
 import type { RestoredTensor } from '../model/restored-tensor.js'
-import { inUse, type Uses } from '../rules/active-rule.js'
-import type { Fields } from '../rules/define.js'
-import { fitting, type Resolved, resolve, wholeRule } from '../rules/resolve.js'
+import { findOrAddRule, type Uses } from '../rules/active-rule.js'
+import type { CounterFields } from '../rules/define.js'
+import { type ResolvedRule, resolve, selectForShape, withDelay } from '../rules/resolve.js'
 import { renamer } from './rename.js'
-import { equationsOf, VERSION } from './write.js'
+import { equationHashes, VERSION } from './write.js'
 
 /** A saved run, checked. */
-export interface Restored {
+export interface RestoredRun {
   readonly dtype: Dtype
   /** The parameters, in their shape. */
   readonly params: unknown
   readonly rule: object
-  readonly shared: Fields
-  readonly base: Resolved
+  readonly shared: CounterFields
+  readonly base: ResolvedRule
   readonly groups: Groups | null
-  readonly around: Around
+  readonly around: StepOptions
   readonly updates: number
   readonly batches: number
   readonly skips: number
@@ -37,14 +37,14 @@ export interface Restored {
   readonly warnings: readonly string[]
 }
 
-type Bag = Readonly<Record<string, unknown>>
+type UntrustedObject = Readonly<Record<string, unknown>>
 
-function fail(tensor: string | null, expected: string, received: string): never {
+function throwMismatch(tensor: string | null, expected: string, received: string): never {
   throw new CheckpointError([{ tensor, expected, received }])
 }
 
-function open(given: unknown, tensor: string | null, what: string): Bag {
-  if (!isObject(given) || isNumbered(given)) fail(tensor, what, shown(given))
+function open(given: unknown, tensor: string | null, what: string): UntrustedObject {
+  if (!isObject(given) || isArrayLike(given)) throwMismatch(tensor, what, shown(given))
   return ownProperties(given)
 }
 
@@ -57,19 +57,20 @@ function open(given: unknown, tensor: string | null, what: string): Bag {
  * @throws CheckpointError where it is none, or one of another version; OptionError where a rule, an option or a name
  * in it is none
  */
-export function readSaved(given: unknown, rename: unknown, keepsNests: boolean): Restored {
+export function readSaved(given: unknown, rename: unknown, keepsNests: boolean): RestoredRun {
   const saved = open(given, null, 'what save() returns')
-  if (saved.format !== 'antigrad') fail(null, 'what save() returns', `the format ${shown(saved.format)}`)
+  if (saved.format !== 'antigrad')
+    throwMismatch(null, 'what save() returns', `the format ${shown(saved.format)}`)
   const { version } = saved
   if (version !== 1 && version !== VERSION)
-    fail(null, `version 1 or ${VERSION} of the format`, shown(version))
+    throwMismatch(null, `version 1 or ${VERSION} of the format`, shown(version))
   const { dtype } = saved
-  if (dtype !== 'float32' && dtype !== 'float64') fail(null, 'float32 or float64', shown(dtype))
+  if (dtype !== 'float32' && dtype !== 'float64') throwMismatch(null, 'float32 or float64', shown(dtype))
   const base = resolve(saved.rule, 'saved: rule')
-  const around = readAround(open(saved.options, null, 'options'))
+  const around = readStepOptions(open(saved.options, null, 'options'))
   const tensors = new Map<string, RestoredTensor>()
   const bag = open(saved.tensors, null, 'tensors by name')
-  const rules = new Map<unknown, Resolved>()
+  const rules = new Map<unknown, ResolvedRule>()
   const uses: Uses = new Map()
   const nameOf = renamer(rename, bag)
   const renames = new Map<string, string>()
@@ -82,11 +83,11 @@ export function readSaved(given: unknown, rename: unknown, keepsNests: boolean):
   }
   const groups = saved.groups === null ? null : Groups.read('groups', saved.groups)
   const shapeless = (groups ?? Groups.none).shapeless(base, tensors.values())
-  if (shapeless !== undefined) fail(null, `shapes: ${expectedShapes(shapeless)}`, 'none')
+  if (shapeless !== undefined) throwMismatch(null, `shapes: ${shapesExpected(shapeless)}`, 'none')
   return {
     dtype,
     params: readStructure(saved.structure, tensors, renames, keepsNests),
-    rule: wholeRule(base),
+    rule: withDelay(base),
     shared: readShared(saved.shared, null, base, version),
     base,
     groups,
@@ -95,7 +96,7 @@ export function readSaved(given: unknown, rename: unknown, keepsNests: boolean):
     batches: count(saved.batches, 'batches', around.accumulate.batches - 1),
     skips: count(saved.skips, 'skips'),
     tensors,
-    warnings: warningsOf(open(saved.equations, null, 'equations'), uses),
+    warnings: collectWarnings(open(saved.equations, null, 'equations'), uses),
   }
 }
 
@@ -104,23 +105,23 @@ function count(given: unknown, what: string, most = Number.MAX_SAFE_INTEGER): nu
   // Not −0.
   return isRight
     ? (given as number) + 0
-    : fail(null, `${what}: a whole number from 0 to ${most}`, shown(given))
+    : throwMismatch(null, `${what}: a whole number from 0 to ${most}`, shown(given))
 }
 
 function readTensor(
   name: string,
   given: unknown,
   dtype: Dtype,
-  around: Around,
+  around: StepOptions,
   version: number,
-  rules: Map<unknown, Resolved>,
+  rules: Map<unknown, ResolvedRule>,
   uses: Uses,
 ): RestoredTensor {
   const saved = open(given, name, 'a saved tensor')
   // Most often one object is the rule of all.
-  const rule = rules.get(saved.rule) ?? resolve(saved.rule, `saved: ${brief(name)}: rule`)
+  const rule = rules.get(saved.rule) ?? resolve(saved.rule, `saved: ${truncate(name)}: rule`)
   rules.set(saved.rule, rule)
-  const use = inUse({ ...rule, ...readOwn(saved, name, rule) }, uses)
+  const use = findOrAddRule({ ...rule, ...readOwn(saved, name, rule) }, uses)
   const { resolved } = use
   const type = dtype === 'float32' ? 'Float32Array' : 'Float64Array'
   const arrays: [FloatArray, number][] = []
@@ -133,26 +134,26 @@ function readTensor(
       }
     }
     const expected = `${what}: a ${type}${length === undefined ? '' : ` of length ${length}`}`
-    return fail(name, expected, shown(value))
+    return throwMismatch(name, expected, shown(value))
   }
   const params = array(saved.params, 'params')
   const [[, length]] = arrays
   const shape = readShape(saved.shape, name, length)
-  if (fitting(resolved, shape) !== resolved)
-    fail(name, `a shape of a matrix for ${resolved.rule.name}`, shown(shape))
+  if (selectForShape(resolved, shape) !== resolved)
+    throwMismatch(name, `a shape of a matrix for ${resolved.rule.name}`, shown(shape))
   const isFrozen = boolean(saved.frozen, name, 'frozen')
-  const exact = <T>(what: string, names: readonly string[], read: ReadOwn<T>, given = saved[what]) =>
-    exactly(given, name, what, isFrozen ? [] : names, read)
+  const exact = <T>(what: string, names: readonly string[], read: ReadField<T>, given = saved[what]) =>
+    readExactFields(given, name, what, isFrozen ? [] : names, read)
   const state = exact('state', use.state, (value, what, key) =>
     array(value, what, use.lengthOf(key, shape, length)),
   )
-  const byTensor = exact('byTensor', use.byTensor, numberOf(name))
+  const byTensor = exact('byTensor', use.byTensor, numberReader(name))
   const readClock = (value: unknown, what: string, key: string) => {
-    if (key === 't') return count(value, `${brief(name)}: ${what}`)
+    if (key === 't') return count(value, `${truncate(name)}: ${what}`)
     // A product, which begins as 1, only falls; what begins as 0, or is an equation's, may be any number.
     const isFree = use.definition.clock[key] !== 1 || (use.rule as { equations?: object }).equations
     if (isFree && typeof value === 'number') return value
-    return isNonNegative(value) ? value : fail(name, `${what}: a finite number ≥ 0`, shown(value))
+    return isNonNegative(value) ? value : throwMismatch(name, `${what}: a finite number ≥ 0`, shown(value))
   }
   const clockNames = ['t', ...Object.keys(use.definition.clock)]
   const clock = exact('clock', clockNames, readClock, saved.clock ?? {})
@@ -161,7 +162,7 @@ function readTensor(
     if (isWanted) return read(saved[what])
     return saved[what] === null
       ? null
-      : fail(name, `no ${what}, as the options do not ask for it`, shown(saved[what]))
+      : throwMismatch(name, `no ${what}, as the options do not ask for it`, shown(saved[what]))
   }
   /** One of another plane, in an object with more. */
   const inBag = (plane: number, what: string) => (value: unknown) => {
@@ -180,14 +181,14 @@ function readTensor(
     resolved,
     isFrozen,
     groups: readNumbers(saved.groups, name),
-    clock: isFrozen ? null : (clock as Clock),
+    clock: isFrozen ? null : (clock as UpdateCounter),
     shared: readShared(saved.shared, name, resolved, version),
     params,
     state,
     byTensor,
     planes,
     averaged: average && {
-      count: count(average.count, `${brief(name)}: average: count`),
+      count: count(average.count, `${truncate(name)}: average: count`),
       product: fraction(average.product, name),
     },
     arrays,
@@ -200,67 +201,78 @@ function readTensor(
 
 /** What groups gave its rule. */
 function readOwn(
-  { own, lrScale, clip }: Bag,
+  { own, lrScale, clip }: UntrustedObject,
   name: string,
-  { definition: { options } }: Resolved,
-): Pick<Resolved, 'groupOptions' | 'lrScale' | 'clip'> {
+  { definition: { options } }: ResolvedRule,
+): Pick<ResolvedRule, 'groupOptions' | 'lrScale' | 'clip'> {
   if (!isPositive(lrScale)) {
-    fail(name, 'lrScale: a finite number > 0', shown(lrScale))
+    throwMismatch(name, 'lrScale: a finite number > 0', shown(lrScale))
   }
-  const names = listOf(own, Object.keys(options).length) ?? null
+  const names = toBoundedArray(own, Object.keys(options).length) ?? null
   if (own === null || names?.every((name) => typeof name === 'string' && Object.hasOwn(options, name))) {
-    const limits = clip === undefined ? null : readTensorClip(`saved: ${brief(name)}: clip`, clip)
+    const limits = clip === undefined ? null : readTensorClip(`saved: ${truncate(name)}: clip`, clip)
     return { groupOptions: names as readonly string[] | null, lrScale, clip: limits }
   }
-  return fail(name, "own: a list of its rule's options, or null", shown(own))
+  return throwMismatch(name, "own: a list of its rule's options, or null", shown(own))
 }
 
 function readNumbers(given: unknown, name: string): readonly number[] {
-  const list = listOf(given) ?? fail(name, 'groups: a list', shown(given))
-  return Object.freeze(list.map((k) => count(k, `${brief(name)}: groups`)))
+  const list = toBoundedArray(given) ?? throwMismatch(name, 'groups: a list', shown(given))
+  return Object.freeze(list.map((k) => count(k, `${truncate(name)}: groups`)))
 }
 
 /** Version 1 had it in clocks alone, of which a rule takes it then. */
-function readShared(given: unknown, name: string | null, { definition }: Resolved, version: number): Fields {
+function readShared(
+  given: unknown,
+  name: string | null,
+  { definition }: ResolvedRule,
+  version: number,
+): CounterFields {
   if (version === 1) return definition.shared
   // It was made of gradients, which may be anything.
-  return exactly(given, name, 'shared', Object.keys(definition.shared), numberOf(name))
+  return readExactFields(given, name, 'shared', Object.keys(definition.shared), numberReader(name))
 }
 
-const numberOf =
+const numberReader =
   (tensor: string | null) =>
   (value: unknown, what: string): number =>
-    typeof value === 'number' ? value : fail(tensor, `${what}: a number`, shown(value))
+    typeof value === 'number' ? value : throwMismatch(tensor, `${what}: a number`, shown(value))
 
 const boolean = (value: unknown, tensor: string, what: string): boolean =>
-  typeof value === 'boolean' ? value : fail(tensor, `${what}: true or false`, shown(value))
+  typeof value === 'boolean' ? value : throwMismatch(tensor, `${what}: true or false`, shown(value))
 
 function fraction(given: unknown, name: string): number {
   const isFraction = typeof given === 'number' && given >= 0 && given <= 1
-  return isFraction ? given : fail(name, 'average: product: a number in [0, 1]', shown(given))
+  return isFraction ? given : throwMismatch(name, 'average: product: a number in [0, 1]', shown(given))
 }
 
 /** A record that has these names and no others. */
-function exactly<T>(
+function readExactFields<T>(
   given: unknown,
   tensor: string | null,
   what: string,
   names: readonly string[],
-  read: ReadOwn<T>,
+  read: ReadField<T>,
 ): Record<string, T> {
   const bag = open(given, tensor, what)
   const found = Object.keys(bag)
   if (found.length !== names.length || !names.every((name) => Object.hasOwn(bag, name))) {
-    fail(tensor, `${what}: ${names.join(', ') || 'nothing'}`, some(found, brief) || 'nothing')
+    throwMismatch(
+      tensor,
+      `${what}: ${names.join(', ') || 'nothing'}`,
+      joinFirst(found, truncate) || 'nothing',
+    )
   }
-  return recordOf(names, (name) => read(bag[name], `${what}: ${name}`, name))
+  return createRecord(names, (name) => read(bag[name], `${what}: ${name}`, name))
 }
 
-type ReadOwn<T> = (value: unknown, what: string, name: string) => T
+type ReadField<T> = (value: unknown, what: string, name: string) => T
 
 function readShape(given: unknown, name: string, length: number): readonly number[] | undefined {
   if (given === null) return undefined
-  return readDimensions(given, length) ?? fail(name, `shape: ${expectedDimensions(length)}`, shown(given))
+  return (
+    readDimensions(given, length) ?? throwMismatch(name, `shape: ${expectedDimensions(length)}`, shown(given))
+  )
 }
 
 /**
@@ -271,7 +283,7 @@ function readShape(given: unknown, name: string, length: number): readonly numbe
  */
 function readStructure(
   structure: unknown,
-  tensors: Restored['tensors'],
+  tensors: RestoredRun['tensors'],
   renames: ReadonlyMap<string, string>,
   keepsNests: boolean,
 ): unknown {
@@ -280,16 +292,17 @@ function readStructure(
   /** What is there, and what its names begin with. */
   const walk = (given: unknown, path: string, depth: number): readonly [params: unknown, name: string] => {
     if (typeof given === 'string') {
-      if (given !== path || !left.delete(given)) fail(null, `a structure with ${brief(path)}`, shown(given))
+      if (given !== path || !left.delete(given))
+        throwMismatch(null, `a structure with ${truncate(path)}`, shown(given))
       const name = renames.get(path) as string
       return [tensors.get(name)?.params, name]
     }
-    const children = listOf(given) ?? given
+    const children = toBoundedArray(given) ?? given
     const isList = children !== given
-    const isNest = isObject(given) && (isList || !isNumbered(given))
-    if (depth > 99 || !isNest) fail(null, 'a structure of names', shown(given))
+    const isNest = isObject(given) && (isList || !isArrayLike(given))
+    if (depth > 99 || !isNest) throwMismatch(null, 'a structure of names', shown(given))
     // Lists that are in one another twice each would take forever.
-    if (seen.has(given)) fail(null, 'a tree', 'a part twice')
+    if (seen.has(given)) throwMismatch(null, 'a tree', 'a part twice')
     seen.add(given)
     const params: Record<string, unknown> = isList ? ([] as never) : {}
     let front: string | undefined
@@ -309,7 +322,8 @@ function readStructure(
     return [params, front ?? path]
   }
   const [params] = walk(structure, '', 0)
-  for (const name of left) fail(null, 'a structure with all tensors', `one without ${brief(name)}`)
+  for (const name of left)
+    throwMismatch(null, 'a structure with all tensors', `one without ${truncate(name)}`)
   return params
 }
 
@@ -318,18 +332,19 @@ function readStructure(
  *
  * @throws CheckpointError where an array was transferred, or has shrunk, since it was read
  */
-export function confirm({ tensors, warnings }: Restored, onWarning: (message: string) => void): void {
+export function confirm({ tensors, warnings }: RestoredRun, onWarning: (message: string) => void): void {
   for (const warning of warnings) onWarning(warning)
   for (const [name, { arrays }] of tensors) {
     for (const [array, length] of arrays) {
       const isWhole = lengthOf(array) === length && !isDetached(array)
-      if (!isWhole) fail(name, `an array of length ${length}`, `one of length ${lengthOf(array)} by now`)
+      if (!isWhole)
+        throwMismatch(name, `an array of length ${length}`, `one of length ${lengthOf(array)} by now`)
     }
   }
 }
 
-function warningsOf(equations: Bag, uses: Uses): string[] {
-  const sources = Object.entries(equationsOf([...uses.values()]))
+function collectWarnings(equations: UntrustedObject, uses: Uses): string[] {
+  const sources = Object.entries(equationHashes([...uses.values()]))
   const changed = sources.filter(([name, source]) => equations[name] !== source)
   if (changed.length === 0) return []
   const names = changed.map(([name]) => name).join(', ')

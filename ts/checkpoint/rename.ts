@@ -1,6 +1,6 @@
 /** Saved runs whose tensors have other names by now. */
 
-import { OptionError, some } from '../core/errors.js'
+import { joinFirst, OptionError } from '../core/errors.js'
 import { isObject, ownProperties } from '../core/untrusted.js'
 
 /**
@@ -18,7 +18,7 @@ export function renamer(given: unknown, saved: object): (name: string) => unknow
   )
   for (const stranger of others.keys()) {
     if (typeof stranger !== 'string' || !Object.hasOwn(saved, stranger))
-      throw new OptionError('rename', `one of ${some(Object.keys(saved))}`, stranger)
+      throw new OptionError('rename', `one of ${joinFirst(Object.keys(saved))}`, stranger)
   }
   return (name) => others.get(name) ?? name
 }

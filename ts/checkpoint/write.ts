@@ -4,11 +4,11 @@ import { ACCUMULATED, AVERAGE, PARAMETERS, SLOW } from '../arena/manifest.js'
 import { OptionError } from '../core/errors.js'
 import type { Dtype, FloatArray } from '../core/numbers.js'
 import { setOwn, unflatten } from '../core/tensors.js'
-import { isObject, mapped, present } from '../core/untrusted.js'
+import { isObject, mapRecord, omitUndefined } from '../core/untrusted.js'
 import type { TensorLimits } from '../gradients/clip.js'
 import type { Groups } from '../model/groups.js'
-import type { Around } from '../model/options.js'
-import type { Averaged, Gathered, Tensor } from '../model/partition.js'
+import type { StepOptions } from '../model/options.js'
+import type { AccumulatedRows, AverageProgress, Tensor } from '../model/partition.js'
 import type { RuleInUse } from '../rules/active-rule.js'
 import type { Rule } from '../rules/definitions.js'
 import { isPlain } from '../schedules/schedule.js'
@@ -39,18 +39,18 @@ export interface SavedTensor {
   /** What its rule keeps of it as a whole, by name. */
   readonly byTensor: Readonly<Record<string, number>>
   /** Null without the option; `count` and `product` say what was averaged so far. */
-  readonly average: ({ readonly values: FloatArray } & Readonly<Averaged>) | null
+  readonly average: ({ readonly values: FloatArray } & Readonly<AverageProgress>) | null
   /** The slow weights of lookahead. */
   readonly slow: FloatArray | null
   /** The sum of gradients so far, and whether some batch had one. */
-  readonly accumulated: { readonly values: FloatArray; readonly present: Gathered } | null
+  readonly accumulated: { readonly values: FloatArray; readonly present: AccumulatedRows } | null
 }
 
 /** The names of tensors in the shape of the parameters. */
 export type Structure = string | readonly Structure[] | { readonly [key: string]: Structure }
 
 /** A run that can go on; see `Optimizer.save`. All arrays in it are copies. */
-export interface Saved {
+export interface SavedRun {
   readonly format: 'antigrad'
   /** Of the format: later versions of the package read it as well. */
   readonly version: 2
@@ -71,15 +71,15 @@ export interface Saved {
   /** Batches accumulated for the next update. */
   readonly batches: number
   /** Steps skipped in a row. */
-  readonly skips: number
+  readonly consecutiveSkips: number
   readonly tensors: Readonly<Record<string, SavedTensor>>
 }
 
 /** What is saved of an array: a copy, or for who waits on changes himself the view. */
-export type Keep = (view: FloatArray, tensor: Tensor, progress: Progress) => FloatArray
+export type CopyArray = (view: FloatArray, tensor: Tensor, progress: Progress) => FloatArray
 
 /** @throws OptionError where a rule has a function, which cannot be saved; MemoryError where there is none for copies */
-export function save(progress: Progress, groups: Groups | null, keep: Keep): Saved {
+export function save(progress: Progress, groups: Groups | null, keep: CopyArray): SavedRun {
   const { model, around } = progress
   for (const use of model.uses) checkPlain(use.value)
   const plain = groups?.matches.every(isPlain) ? groups.plain : null
@@ -89,7 +89,7 @@ export function save(progress: Progress, groups: Groups | null, keep: Keep): Sav
   return {
     format: 'antigrad',
     version: VERSION,
-    equations: equationsOf(model.uses),
+    equations: equationHashes(model.uses),
     dtype: model.settings.dtype,
     structure: unflatten(
       model.shape,
@@ -102,12 +102,12 @@ export function save(progress: Progress, groups: Groups | null, keep: Keep): Sav
     options: plainOptions(around),
     updates: progress.updates,
     batches: progress.batches,
-    skips: progress.skips,
+    consecutiveSkips: progress.skips,
     tensors,
   }
 }
 
-function saveTensor(tensor: Tensor, progress: Progress, keep: Keep): SavedTensor {
+function saveTensor(tensor: Tensor, progress: Progress, keep: CopyArray): SavedTensor {
   const { accumulate, average, lookahead } = progress.around
   const { shape, use, isFrozen, groups, part, place, averaged, gathered } = tensor
   const kept = (view: FloatArray) => keep(view, tensor, progress)
@@ -124,8 +124,8 @@ function saveTensor(tensor: Tensor, progress: Progress, keep: Keep): SavedTensor
     clock: part.cohorts.clockOf(place) ?? null,
     shared: { ...use.shared },
     params: plane(PARAMETERS),
-    state: mapped(tensor.state, kept),
-    byTensor: mapped(tensor.byTensor, (all) => all[place]),
+    state: mapRecord(tensor.state, kept),
+    byTensor: mapRecord(tensor.byTensor, (all) => all[place]),
     average: average && { values: plane(AVERAGE), ...averaged },
     slow: lookahead && plane(SLOW),
     accumulated: isAccumulating ? { values: plane(ACCUMULATED), present: gathered } : null,
@@ -133,22 +133,28 @@ function saveTensor(tensor: Tensor, progress: Progress, keep: Keep): SavedTensor
 }
 
 /** The hashes of all equations that some rules use. */
-export function equationsOf(uses: readonly RuleInUse[]): Record<string, number> {
+export function equationHashes(uses: readonly RuleInUse[]): Record<string, number> {
   const kernels = uses.flatMap(({ stages, point }) => stages.concat(point ?? []))
   return Object.fromEntries(kernels.map(({ name, source }) => [name, source]))
 }
 
 /** Options that say no more than what the user has to say. */
-function plainOptions({ clip, maxSkips, average, lookahead, ...rest }: Around): Record<string, unknown> {
+function plainOptions({
+  clip,
+  maxConsecutiveSkips,
+  average,
+  lookahead,
+  ...rest
+}: StepOptions): Record<string, unknown> {
   const finite = (x: number) => (x === Infinity ? undefined : x)
   const given = {
     ...rest,
-    clip: present({ norm: finite(clip.norm), value: finite(clip.value), ...clip.byTensor }),
-    maxSkips: finite(maxSkips),
+    clip: omitUndefined({ norm: finite(clip.norm), value: finite(clip.value), ...clip.byTensor }),
+    maxSkips: finite(maxConsecutiveSkips),
     average: average ?? undefined,
     lookahead: lookahead ?? undefined,
   }
-  return present(given)
+  return omitUndefined(given)
 }
 
 /** @throws OptionError where there is a function: it names the option */

@@ -1,20 +1,27 @@
 /** A process that computes chunks for another one, and ends with it. */
 
-import { type Answer, type Beginning, messageOf, openWorker, StoreError, type Worker } from './library.js'
+import {
+  type ChunkWorker,
+  messageOf,
+  openWorker,
+  StoreError,
+  type WorkerInit,
+  type WorkerReply,
+} from './library.js'
 
 // Where who has started it was killed, nobody is told.
-const answer = (said: Answer) => process.send?.(said, undefined, undefined, () => {})
+const answer = (said: WorkerReply) => process.send?.(said, undefined, undefined, () => {})
 
 // Who has started it decides, also where both hear of Ctrl-C.
 process.on('SIGINT', () => {})
 process.on('disconnect', () => process.exit())
 
-let worker: Worker | undefined
-process.on('message', async (told: Beginning | number) => {
+let worker: ChunkWorker | undefined
+process.on('message', async (told: WorkerInit | number) => {
   try {
     if (typeof told === 'number') {
-      const { kept } = await (worker as Worker).run(told)
-      answer({ kept })
+      const { outcome } = await (worker as ChunkWorker).run(told)
+      answer({ outcome })
     } else {
       worker = await openWorker(told.plan, told.options)
       answer({})

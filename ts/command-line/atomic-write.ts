@@ -1,7 +1,7 @@
 import { open, stat } from 'node:fs/promises'
 import { openSink } from '#disk'
 import { AntigradError, messageOf, OptionError } from '../core/errors.js'
-import { printable } from '../core/text.js'
+import { toPrintable } from '../core/text.js'
 import type { Sink } from '../files/sources/sources.js'
 
 /**
@@ -10,13 +10,13 @@ import type { Sink } from '../files/sources/sources.js'
  *
  * @throws (rejects with) AntigradError where it cannot be written; what the parts throw
  */
-export async function writeWhole(
+export async function writeAtomically(
   path: string,
   parts: AsyncIterable<Uint8Array> | Iterable<string>,
 ): Promise<void> {
   const explained = <T>(work: Promise<T>) =>
     work.catch((thrown) => {
-      throw new AntigradError(`${printable(path)}: ${messageOf(thrown)}`)
+      throw new AntigradError(`${toPrintable(path)}: ${messageOf(thrown)}`)
     })
   const found = await stat(path).catch(() => undefined)
   const passesOn = found !== undefined && !found.isFile() && !found.isDirectory()
@@ -45,5 +45,5 @@ async function openStream(path: string): Promise<Sink> {
 export async function checkElsewhere(option: string, path: string, read: string): Promise<void> {
   const [to, from] = await Promise.all([path, read].map((path) => stat(path).catch(() => undefined)))
   if (to === undefined || from === undefined || to.dev !== from.dev || to.ino !== from.ino) return
-  throw new OptionError(option, `another file than ${printable(read)}, which is read`, path)
+  throw new OptionError(option, `another file than ${toPrintable(read)}, which is read`, path)
 }

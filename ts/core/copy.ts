@@ -20,7 +20,7 @@ export function copyOf(array: FloatArray): FloatArray {
  *
  * @throws MemoryError where there is none for it
  */
-export function inMemory<T>(bytes: number, make: () => T): T {
+export function withMemoryError<T>(bytes: number, make: () => T): T {
   try {
     return make()
   } catch (thrown) {

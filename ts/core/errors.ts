@@ -78,21 +78,21 @@ export class BusyError extends AntigradError {
   }
 }
 
-/** Gradients are infinite or NaN, and `onNonFinite` or `maxSkips` wanted an error then. */
+/** Gradients are infinite or NaN, and `onNonFinite` or `maxConsecutiveSkips` wanted an error then. */
 export class NonFiniteError extends AntigradError {
   override name = 'NonFiniteError'
   /** The names of the tensors whose gradients are. */
   declare readonly tensors: readonly string[]
 
   constructor(tensors: readonly string[], skips: number) {
-    const names = some(tensors, (name) => name || 'the parameters')
+    const names = joinFirst(tensors, (name) => name || 'the parameters')
     super(`gradients of ${names} are not finite${skips > 0 ? `, after ${skips} skipped steps in a row` : ''}`)
     this.tensors = tensors
   }
 }
 
 /** What a saved run has that an optimizer has otherwise. */
-export interface Difference {
+export interface CheckpointDifference {
   /** The tensor's name; null for what is the whole optimizer's. */
   readonly tensor: string | null
   readonly expected: string
@@ -100,19 +100,19 @@ export interface Difference {
 }
 
 /** How many differences a message says. */
-const SHOWN = 50
+const MAX_SHOWN = 50
 
 /** A saved run that does not fit an optimizer: `differences` are all of them. */
 export class CheckpointError extends AntigradError {
   override name = 'CheckpointError'
-  declare readonly differences: readonly Difference[]
+  declare readonly differences: readonly CheckpointDifference[]
 
-  constructor(differences: readonly Difference[]) {
+  constructor(differences: readonly CheckpointDifference[]) {
     const lines = differences
-      .slice(0, SHOWN)
+      .slice(0, MAX_SHOWN)
       .map(
         ({ tensor, expected, received }) =>
-          `${brief(tensor ?? 'optimizer')}: expected ${expected}, got ${received}`,
+          `${truncate(tensor ?? 'optimizer')}: expected ${expected}, got ${received}`,
       )
     const others = differences.length - lines.length
     if (others > 0) lines.push(`and ${others} others in differences`)
@@ -133,17 +133,17 @@ export class MemoryError extends AntigradError {
 }
 
 /** The beginning of what somebody wrote, where it is long. */
-export const brief = (text: string): string => (text.length > 100 ? `${text.slice(0, 100)}…` : text)
+export const truncate = (text: string): string => (text.length > 100 ? `${text.slice(0, 100)}…` : text)
 
 /** Of many the first ones. */
-export function some<T>(list: readonly T[], textOf: (one: T) => unknown = String): string {
+export function joinFirst<T>(list: readonly T[], textOf: (one: T) => unknown = String): string {
   return list.slice(0, 8).map(textOf).join(', ') + (list.length > 8 ? ', …' : '')
 }
 
 /** A value in a message: never the whole of a large one. */
-export const shown = (value: unknown): string => brief(show(value))
+export const shown = (value: unknown): string => truncate(describeValue(value))
 
-function show(value: unknown): string {
+function describeValue(value: unknown): string {
   if (typeof value === 'string')
     return /^(an?|one) /.test(value) ? value : JSON.stringify(value.slice(0, 101))
   if (typeof value === 'function') return 'a function'

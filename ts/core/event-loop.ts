@@ -16,7 +16,7 @@ export function nextTurn(): Promise<void> {
 }
 
 /** What work comes to, unless a signal is aborted before; the work itself goes on then. */
-export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export async function orAbort<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work
   let stop = () => {}
   const aborted = new Promise<never>((_, reject) => {

@@ -11,9 +11,9 @@ export const smallestNormal: Readonly<Record<Dtype, number>> = {
 }
 
 /** Sets subnormal numbers of an array of state to +0; crates/kernels/src/kernel/pipeline.rs says why. */
-export function flush(array: FloatArray, from: number, to: number, least: number): void {
+export function flush(array: FloatArray, from: number, to: number, minNormal: number): void {
   for (let i = from; i < to; i++) {
-    if (Math.abs(array[i]) < least && array[i] !== 0) array[i] = 0
+    if (Math.abs(array[i]) < minNormal && array[i] !== 0) array[i] = 0
   }
 }
 
@@ -39,7 +39,7 @@ export function largest(x: FloatArray): number {
 export type Matrix = readonly [rows: number, columns: number, count: number]
 
 /** A whole number that is at least `least`. */
-export const isCount = (n: unknown, least = 0): n is number => Number.isInteger(n) && (n as number) >= least
+export const isCount = (n: unknown, min = 0): n is number => Number.isInteger(n) && (n as number) >= min
 
 export const isPositive = (x: unknown): x is number => typeof x === 'number' && x > 0 && x < Infinity
 

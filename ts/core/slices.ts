@@ -4,18 +4,18 @@
 export type Slices<T> = Generator<undefined, T>
 
 /** Numbers in a slice: a fraction of a millisecond. */
-export const SLICE = 1 << 14
+export const ROWS_PER_SLICE = 1 << 14
 
 /** Visits so many numbers, slice by slice. */
-export function* inSlices(length: number, visit: (from: number, to: number) => void): Slices<void> {
-  for (let from = 0; from < length; from += SLICE) {
+export function* visitInSlices(length: number, visit: (from: number, to: number) => void): Slices<void> {
+  for (let from = 0; from < length; from += ROWS_PER_SLICE) {
     if (from > 0) yield
-    visit(from, Math.min(from + SLICE, length))
+    visit(from, Math.min(from + ROWS_PER_SLICE, length))
   }
 }
 
 /** Does work without a pause. */
-export function atOnce<T>(work: Slices<T>): T {
+export function runToEnd<T>(work: Slices<T>): T {
   for (;;) {
     const { done, value } = work.next()
     if (done) return value
@@ -28,19 +28,19 @@ export function atOnce<T>(work: Slices<T>): T {
  *
  * @param compare numbers in ascending order, −0 before 0, unless it is given
  */
-export function* sorted<T extends Float64Array | Uint32Array>(
+export function* sortInSlices<T extends Float64Array | Uint32Array>(
   numbers: T,
   compare?: (a: number, b: number) => number,
 ): Slices<T> {
   const { length } = numbers
-  if (length <= SLICE) return numbers.sort(compare) as T
-  yield* inSlices(length, (from, to) => numbers.subarray(from, to).sort(compare))
-  const isFirst = (a: number, b: number) => (compare ?? ascending)(a, b) <= 0
+  if (length <= ROWS_PER_SLICE) return numbers.sort(compare) as T
+  yield* visitInSlices(length, (from, to) => numbers.subarray(from, to).sort(compare))
+  const isFirst = (a: number, b: number) => (compare ?? compareAscending)(a, b) <= 0
   let now = numbers
   let next = numbers.slice() as T
-  for (let size = SLICE; size < length; size *= 2) {
+  for (let size = ROWS_PER_SLICE; size < length; size *= 2) {
     let [left, middle, right, end] = [0, 0, 0, 0]
-    yield* inSlices(length, (from, to) => {
+    yield* visitInSlices(length, (from, to) => {
       for (let k = from; k < to; k++) {
         if (k % (2 * size) === 0) {
           left = k
@@ -56,4 +56,4 @@ export function* sorted<T extends Float64Array | Uint32Array>(
   return now
 }
 
-const ascending = (a: number, b: number) => a - b || 1 / a - 1 / b
+const compareAscending = (a: number, b: number) => a - b || 1 / a - 1 / b

@@ -1,9 +1,9 @@
 /** How deep calls go that each take sixteen words of the stack or more: in all more than what a step calls. */
-const CALLS = 32
+const RESERVED_CALLS = 32
 
 // Half of the words are arguments: those take less time than what a call has of its own, or than an array's.
-const dive = (calls: number, _a: 0, _b: 0, _c: 0, _d: 0, _e: 0, _f: 0, _g: 0, _h: 0): number =>
-  calls === 0 ? 0 : dive(calls - 1, 0, 0, 0, 0, 0, 0, 0, 0) + 1
+const probeStack = (calls: number, _a: 0, _b: 0, _c: 0, _d: 0, _e: 0, _f: 0, _g: 0, _h: 0): number =>
+  calls === 0 ? 0 : probeStack(calls - 1, 0, 0, 0, 0, 0, 0, 0, 0) + 1
 
 /**
  * Says whether the stack is all but full before anything has changed, as nothing can be undone later.
@@ -11,7 +11,7 @@ const dive = (calls: number, _a: 0, _b: 0, _c: 0, _d: 0, _e: 0, _f: 0, _g: 0, _h
  * @throws RangeError where it is
  */
 export function checkStack(): void {
-  dive(CALLS, 0, 0, 0, 0, 0, 0, 0, 0)
+  probeStack(RESERVED_CALLS, 0, 0, 0, 0, 0, 0, 0, 0)
 }
 
 /**
@@ -21,5 +21,5 @@ export function checkStack(): void {
  * @throws RangeError where it is
  */
 export function checkStackWithin(): void {
-  dive(CALLS / 2, 0, 0, 0, 0, 0, 0, 0, 0)
+  probeStack(RESERVED_CALLS / 2, 0, 0, 0, 0, 0, 0, 0, 0)
 }

@@ -1,13 +1,13 @@
 /** Parameters as users shape them, a typed array, a list or a nested record, and as a flat list. */
 
-import { some, TensorError } from './errors.js'
+import { joinFirst, TensorError } from './errors.js'
 import type { FloatArray } from './numbers.js'
 import { isCount } from './numbers.js'
 import { isDetached, isFloatArray, typeOf } from './typed-arrays.js'
-import { isObject, LONGEST, listOf } from './untrusted.js'
+import { isObject, MAX_LIST_LENGTH, toBoundedArray } from './untrusted.js'
 
 /** How many lists and records may lie in one another: no more than any stack holds. */
-export const DEEPEST = 100
+export const MAX_DEPTH = 100
 
 /** One typed array, or lists and records of them, nested up to 100 deep. */
 export type Params = FloatArray | readonly Params[] | { readonly [name: string]: Params }
@@ -54,17 +54,19 @@ export type Views<P> = P extends Float32Array
  * Gradients in the shape of the parameters. A tensor whose gradient is missing or null is skipped,
  * and its count of updates stands still. `S` is what else a tensor's may be.
  */
-export type Gradients<P, S = never> = P | Views<P> | OfSome<P, S>
+export type Gradients<P, S = never> = P | Views<P> | WithSparse<P, S>
 
-type OfSome<P, S> = P extends Float32Array
+type WithSparse<P, S> = P extends Float32Array
   ? Float32Array | S
   : P extends Float64Array
     ? Float64Array | S
     : P extends readonly (infer E)[]
       ? E[] extends P
-        ? readonly (OfSome<E, S> | null | undefined)[]
-        : { readonly [K in keyof P]: OfSome<P[K], S> | null | undefined }
-      : { readonly [K in keyof P as P[K] extends Method ? never : K]?: OfSome<P[K], S> | null | undefined }
+        ? readonly (WithSparse<E, S> | null | undefined)[]
+        : { readonly [K in keyof P]: WithSparse<P[K], S> | null | undefined }
+      : {
+          readonly [K in keyof P as P[K] extends Method ? never : K]?: WithSparse<P[K], S> | null | undefined
+        }
 
 /** Parameters beside others that were added: records are merged, and lists go on. */
 export type Merged<P, Q> = P extends FloatArray
@@ -105,7 +107,7 @@ export interface Flat {
   readonly dtype: 'float32' | 'float64'
 }
 
-const inParams = (path: string) => (path === '' ? 'params' : `params.${path}`)
+const describePath = (path: string) => (path === '' ? 'params' : `params.${path}`)
 
 /**
  * The tensors in the order of the list or of the record's keys.
@@ -121,7 +123,7 @@ export function flatten(parameters: unknown): Flat {
   const taken = new Set<string>()
   const seen = new Set<object>()
   const walk = (node: unknown, path: string, depth: number): Shape => {
-    const name = inParams(path)
+    const name = describePath(path)
     if (isFloatArray(node)) {
       if (isDetached(node)) throw new TensorError(name, 'a tensor with its memory', 'a detached one')
       const [first] = values
@@ -138,18 +140,18 @@ export function flatten(parameters: unknown): Flat {
       names.push(path)
       return values.push(node) - 1
     }
-    if (!isNest(node) || holdsValues(node)) {
+    if (!isNestedParams(node) || hasValues(node)) {
       const expected = 'a Float32Array or Float64Array, or a list or record of them'
-      throw new TensorError(name, expected + hint(node), node)
+      throw new TensorError(name, expected + shapeHint(node), node)
     }
     if (seen.has(node)) throw new TensorError(name, 'a tree', 'a cycle, or one list or record twice')
     seen.add(node)
-    if (depth === DEEPEST) throw new TensorError(name, `nesting up to ${DEEPEST} deep`, node)
+    if (depth === MAX_DEPTH) throw new TensorError(name, `nesting up to ${MAX_DEPTH} deep`, node)
     const inner = (key: string | number) => (path === '' ? `${key}` : `${path}.${key}`)
     if (Array.isArray(node)) {
-      const children = listOf(node)
+      const children = toBoundedArray(node)
       if (children !== undefined) return children.map((child, i) => walk(child, inner(i), depth + 1))
-      throw new TensorError(name, `a list of at most ${LONGEST.toLocaleString('en')}`, node)
+      throw new TensorError(name, `a list of at most ${MAX_LIST_LENGTH.toLocaleString('en')}`, node)
     }
     return new Map(Object.entries(node).map(([key, child]) => [key, walk(child, inner(key), depth + 1)]))
   }
@@ -165,24 +167,24 @@ export function flatten(parameters: unknown): Flat {
  *
  * @throws TensorError where something of that name is there
  */
-export function namesOf(shape: Shape, old?: Shape, path = ''): [number: number, name: string][] {
+export function collectNames(shape: Shape, old?: Shape, path = ''): [number: number, name: string][] {
   const isTensor = typeof shape === 'number'
   if (
     old !== undefined &&
     (typeof old === 'number' || isTensor || Array.isArray(old) !== Array.isArray(shape))
   ) {
     const expected = typeof old === 'number' ? 'one tensor of that name' : 'what goes on with what is there'
-    throw new TensorError(inParams(path), expected, isTensor ? 'a tensor' : 'a list or record')
+    throw new TensorError(describePath(path), expected, isTensor ? 'a tensor' : 'a list or record')
   }
   if (isTensor) return [[shape, path]]
   const inner = (key: string | number) => (path === '' ? `${key}` : `${path}.${key}`)
   if (Array.isArray(shape)) {
     const count = Array.isArray(old) ? old.length : 0
-    return shape.flatMap((child, i) => namesOf(child, undefined, inner(count + i)))
+    return shape.flatMap((child, i) => collectNames(child, undefined, inner(count + i)))
   }
   const before = old as ReadonlyMap<string, Shape> | undefined
   return [...(shape as ReadonlyMap<string, Shape>)].flatMap(([key, child]) =>
-    namesOf(child, before?.get(key), inner(key)),
+    collectNames(child, before?.get(key), inner(key)),
   )
 }
 
@@ -201,11 +203,11 @@ export function join(old: Shape, added: Shape): void {
 }
 
 /** The same shape with other numbers. */
-export function renumbered(shape: Shape, numberOf: (number: number) => number): Shape {
-  if (typeof shape === 'number') return numberOf(shape)
-  if (Array.isArray(shape)) return shape.map((child) => renumbered(child, numberOf))
+export function renumberShape(shape: Shape, newIndexOf: (number: number) => number): Shape {
+  if (typeof shape === 'number') return newIndexOf(shape)
+  if (Array.isArray(shape)) return shape.map((child) => renumberShape(child, newIndexOf))
   const record = shape as ReadonlyMap<string, Shape>
-  return new Map([...record].map(([key, child]) => [key, renumbered(child, numberOf)]))
+  return new Map([...record].map(([key, child]) => [key, renumberShape(child, newIndexOf)]))
 }
 
 /**
@@ -216,23 +218,23 @@ export function renumbered(shape: Shape, numberOf: (number: number) => number): 
  */
 export function readShapes(
   shape: Shape,
-  given: unknown,
+  shapes: unknown,
   lengthOf: (number: number) => number,
   path = 'shapes',
 ): Map<number, readonly number[]> {
   const found = new Map<number, readonly number[]>()
-  if (given === undefined || given === null) return found
+  if (shapes === undefined || shapes === null) return found
   if (typeof shape === 'number') {
     const length = lengthOf(shape)
-    const dimensions = readDimensions(given, length)
+    const dimensions = readDimensions(shapes, length)
     if (dimensions !== undefined) return found.set(shape, dimensions)
-    throw new TensorError(path, expectedDimensions(length), show(given))
+    throw new TensorError(path, expectedDimensions(length), describeShape(shapes))
   }
-  if (!isNest(given) || Array.isArray(shape) !== Array.isArray(given)) {
-    throw new TensorError(path, `a ${Array.isArray(shape) ? 'list' : 'record'} of shapes`, given)
+  if (!isNestedParams(shapes) || Array.isArray(shape) !== Array.isArray(shapes)) {
+    throw new TensorError(path, `a ${Array.isArray(shape) ? 'list' : 'record'} of shapes`, shapes)
   }
   const children = Array.isArray(shape) ? new Map(shape.map((child, i) => [`${i}`, child])) : shape
-  for (const [key, child] of Object.entries(given)) {
+  for (const [key, child] of Object.entries(shapes)) {
     const place = (children as ReadonlyMap<string, Shape>).get(key)
     if (place === undefined) throw new TensorError(path, 'only the names of parameters', key)
     for (const pair of readShapes(place, child, lengthOf, `${path}.${key}`)) found.set(...pair)
@@ -241,36 +243,36 @@ export function readShapes(
 }
 
 /** How many dimensions a tensor may have. */
-const MOST_DIMENSIONS = 100
+const MAX_DIMENSIONS = 100
 
 /** The dimensions of a tensor, each read once; undefined for what is none, or of another length. */
 export function readDimensions(given: unknown, length: number): readonly number[] | undefined {
-  const dimensions = listOf(given, MOST_DIMENSIONS)
+  const dimensions = toBoundedArray(given, MAX_DIMENSIONS)
   const product = dimensions?.reduce<number>((product, n) => product * (isCount(n) ? n : NaN), 1)
   return product === length ? Object.freeze(dimensions as number[]) : undefined
 }
 
 export const expectedDimensions = (length: number) =>
-  `a list of up to ${MOST_DIMENSIONS} whole numbers whose product is ${length}`
+  `a list of up to ${MAX_DIMENSIONS} whole numbers whose product is ${length}`
 
 /** Dimensions as they are written. */
-function show(given: unknown): unknown {
-  if (!Array.isArray(given)) return given
-  return `a list: [${some(given, (n) => (typeof n === 'number' ? n : typeof n))}]`
+function describeShape(dimensions: unknown): unknown {
+  if (!Array.isArray(dimensions)) return dimensions
+  return `a list: [${joinFirst(dimensions, (n) => (typeof n === 'number' ? n : typeof n))}]`
 }
 
 /** The shape with `leaf(number)` for each tensor, in lists and records that are frozen, or what `made` makes of them. */
 export function unflatten(
   shape: Shape,
   leaf: (number: number) => unknown,
-  made: (nest: object) => unknown = Object.freeze,
+  cache: (nest: object) => unknown = Object.freeze,
 ): unknown {
   if (typeof shape === 'number') return leaf(shape)
-  const inner = (child: Shape) => unflatten(child, leaf, made)
-  if (Array.isArray(shape)) return made(shape.map(inner))
+  const inner = (child: Shape) => unflatten(child, leaf, cache)
+  if (Array.isArray(shape)) return cache(shape.map(inner))
   const record: Record<string, unknown> = {}
   for (const [key, child] of shape as ReadonlyMap<string, Shape>) setOwn(record, key, inner(child))
-  return made(record)
+  return cache(record)
 }
 
 /** Not by assignment where every object has something of that name, as of __proto__. */
@@ -291,19 +293,19 @@ export function inOrderOfNames(shape: Shape): number[] {
 }
 
 /** TensorFlow.js's tensors and their like: their numbers are elsewhere. */
-function holdsValues(node: unknown): boolean {
+function hasValues(node: unknown): boolean {
   return typeof (node as { dataSync?: unknown } | null)?.dataSync === 'function'
 }
 
 /** How to make a typed array of what came. */
-export function hint(value: unknown): string {
-  if (holdsValues(value)) return ' (dataSync() gives the numbers of such a tensor)'
+export function shapeHint(value: unknown): string {
+  if (hasValues(value)) return ' (dataSync() gives the numbers of such a tensor)'
   const isNumber = typeof value === 'number' || (Array.isArray(value) && typeof value[0] === 'number')
   return isNumber ? ' (Float32Array.from and Float64Array.from make one of plain numbers)' : ''
 }
 
 /** A list or a record. Maps, promises and their like look like records without names, and are mistakes. */
-export function isNest(node: unknown): node is object {
+export function isNestedParams(node: unknown): node is object {
   if (!isObject(node) || ArrayBuffer.isView(node) || node instanceof String) return false
   for (const key in node) if (Object.hasOwn(node, key)) return true
   return Array.isArray(node) || Object.prototype.toString.call(node) === '[object Object]'

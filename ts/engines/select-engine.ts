@@ -1,24 +1,24 @@
 /** Which engine runs: the one that was asked for, or else the first that can; and why. */
 
-import { checkInstructionSet, variable } from '#native'
+import { checkInstructionSet, environmentVariable } from '#native'
 import { EngineError, messageOf, OptionError } from '../core/errors.js'
-import type { EngineName, Forced } from './engine.js'
+import type { EngineName, EngineSettings } from './engine.js'
 
 export const engineNames: readonly EngineName[] = ['native', 'wasm', 'typescript']
 
-const MOST_THREADS = 256
+const MAX_THREADS = 256
 
 /** An engine that was asked for, and by what. */
-export interface Requested {
+export interface RequestedEngine {
   readonly name: EngineName
-  readonly by: string
+  readonly source: string
 }
 
 /** What the user has fixed of engines, checked. */
-export interface Asked {
+export interface EngineRequest {
   /** Null if any engine will do. */
-  readonly requested: Requested | null
-  readonly forced: Forced
+  readonly requested: RequestedEngine | null
+  readonly forced: EngineSettings
 }
 
 /**
@@ -26,11 +26,11 @@ export interface Asked {
  *
  * @throws OptionError where one of them is not what it has to be
  */
-export function readAsked(options: {
+export function readEngineRequest(options: {
   readonly engine?: unknown
   readonly instructionSet?: unknown
   readonly threads?: unknown
-}): Asked {
+}): EngineRequest {
   const requested = requestedEngine(options.engine)
   const instructionSet = options.instructionSet as string | undefined
   if (instructionSet !== undefined) {
@@ -43,32 +43,34 @@ export function readAsked(options: {
 }
 
 /** The engine that was asked for, by option or else by the environment variable. */
-export function requestedEngine(option: unknown): Requested | null {
-  const [name, by] = optionOrVariable(option, 'the option engine', 'ANTIGRAD_ENGINE')
+export function requestedEngine(option: unknown): RequestedEngine | null {
+  const [name, by] = readOptionOrVariable(option, 'the option engine', 'ANTIGRAD_ENGINE')
   if (name === undefined) return null
   if (!engineNames.includes(name as EngineName)) {
     throw new OptionError(by, engineNames.map((known) => `'${known}'`).join(' or '), name)
   }
-  return { name: name as EngineName, by }
+  return { name: name as EngineName, source: by }
 }
 
 /** The number of threads that was asked for, by option or else by the environment variable. */
 export function requestedThreads(option: unknown): number | undefined {
-  const [given, by] = optionOrVariable(option, 'threads', 'ANTIGRAD_THREADS')
+  const [given, by] = readOptionOrVariable(option, 'threads', 'ANTIGRAD_THREADS')
   const threads = option === undefined && given !== undefined ? Number(given) : given
   if (threads === undefined) return undefined
-  if (!(Number.isInteger(threads) && (threads as number) >= 1 && (threads as number) <= MOST_THREADS)) {
-    throw new OptionError(by, `a whole number from 1 to ${MOST_THREADS}`, given)
+  if (!(Number.isInteger(threads) && (threads as number) >= 1 && (threads as number) <= MAX_THREADS)) {
+    throw new OptionError(by, `a whole number from 1 to ${MAX_THREADS}`, given)
   }
   return threads as number
 }
 
 /** What was given, and by what. An empty variable is none. */
-function optionOrVariable(option: unknown, name: string, other: string): [given: unknown, by: string] {
-  return option === undefined ? [variable(other), `the environment variable ${other}`] : [option, name]
+function readOptionOrVariable(option: unknown, name: string, other: string): [given: unknown, by: string] {
+  return option === undefined
+    ? [environmentVariable(other), `the environment variable ${other}`]
+    : [option, name]
 }
 
-export interface Choice<R> {
+export interface EngineChoice<R> {
   readonly engine: EngineName
   /** What runs on it. */
   readonly runner: R
@@ -83,16 +85,16 @@ export interface Choice<R> {
  * @param order of the others, and why it is theirs
  * @throws EngineError where an engine was asked for and cannot run here
  */
-export function choose<R>(
-  { requested, forced }: Asked,
-  begin: (engine: EngineName, forced: Forced) => R,
+export function selectEngine<R>(
+  { requested, forced }: EngineRequest,
+  begin: (engine: EngineName, forced: EngineSettings) => R,
   order: readonly EngineName[],
   why: string,
-): Choice<R> {
+): EngineChoice<R> {
   if (requested !== null) {
-    const { name, by } = requested
+    const { name, source } = requested
     try {
-      return { engine: name, runner: begin(name, forced), reasons: [`${by} asked for it`] }
+      return { engine: name, runner: begin(name, forced), reasons: [`${source} asked for it`] }
     } catch (thrown) {
       throw new EngineError(name, [messageOf(thrown)])
     }

@@ -1,6 +1,6 @@
 /** The names in a text, and what becomes of them, as TypeScript's types see it. */
 
-import type { called, constants, functions } from './names.js'
+import type { constants, functionNames, functions } from './names.js'
 
 /** What stands between names: blanks and the signs of expressions. */
 type Separators = [
@@ -68,15 +68,15 @@ type CalledIn<Text, Name extends string> = Name extends unknown
   : never
 
 /** The names in a text but for functions. */
-type Without<Text, Names extends string> = Exclude<
+type TextWithout<Text, Names extends string> = Exclude<
   Names,
-  CalledIn<Text, Extract<Names, (typeof called)[number]>>
+  CalledIn<Text, Extract<Names, (typeof functionNames)[number]>>
 >
 
 /** The names in an expression's text, where that is one literal; else any. */
 export type NamesOf<Text extends string, All = Text> = Text extends unknown
   ? [All] extends [Text]
-    ? Without<Text, NameIn<SplitByAll<Text, Separators>>>
+    ? TextWithout<Text, NameIn<SplitByAll<Text, Separators>>>
     : string
   : never
 
@@ -86,7 +86,7 @@ export type NamesBeside<Names extends string, Columns> = string extends Names | 
   : Exclude<Names, keyof Columns>
 
 /** Refuses what is called otherwise, where it is known what there is: not in lists, or records of any names. */
-export type Only<Names, Given> = Given extends unknown
+export type OnlyNames<Names, Given> = Given extends unknown
   ? string extends Names | keyof Given
     ? unknown
     : number extends keyof Given

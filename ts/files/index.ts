@@ -1,7 +1,7 @@
 /** Files of runs that others can read: safetensors. */
 
-export type { Values, WrittenDtype } from './format/dtypes.js'
-export { openFile, type Place, type TensorFile, type TensorInfo } from './format/read.js'
+export type { FileDtype, TensorData } from './format/dtypes.js'
+export { type FileSource, openFile, type TensorFile, type TensorInfo } from './format/read.js'
 export {
   type Checkpoint,
   type CheckpointOptions,

@@ -2,7 +2,7 @@
 
 import { closestMatch } from 'leven'
 import { OptionError } from '../core/errors.js'
-import { inCamelCase } from '../core/text.js'
+import { toCamelCase } from '../core/text.js'
 import { type Expression, expression } from '../expressions/expression.js'
 import { type ModelName, models } from '../fits/models/index.js'
 import type { FitModel } from '../fits/models/model.js'
@@ -12,46 +12,46 @@ import { parseValue } from './values.js'
 export const modelNames = Object.keys(models) as ModelName[]
 
 /** Where parameters of an expression start unless it is said. */
-const START = 1
+const DEFAULT_START = 1
 
-export type Numbers = Readonly<Record<string, number>>
-type Columns = Readonly<Record<string, string>>
+export type NumbersByName = Readonly<Record<string, number>>
+type ColumnNames = Readonly<Record<string, string>>
 
 export interface ModelOptions {
   readonly model: string
   /** Columns by the model's names for them; x. */
-  readonly x?: Columns
-  readonly start?: Numbers
-  readonly min?: Numbers
-  readonly max?: Numbers
+  readonly x?: ColumnNames
+  readonly start?: NumbersByName
+  readonly min?: NumbersByName
+  readonly max?: NumbersByName
   /** Null where a parameter stays at its start. */
   readonly fixed?: Readonly<Record<string, number | null>>
   /** Texts by the names of parameters that follow from others. */
-  readonly expr?: Columns
+  readonly expr?: ColumnNames
   readonly positive?: readonly string[]
 }
 
-export interface Model {
+export interface ModelInput {
   readonly model: Expression | FitModel
   /** Its equation. */
   readonly text: string
   /** All its names. */
   readonly names: readonly string[]
   /** Columns by the model's names for them. */
-  readonly x: Columns
+  readonly x: ColumnNames
   readonly start: Readonly<Record<string, FitParameter>>
   /** Parameters that start at 1, because nobody says where. */
-  readonly unsaid: readonly string[]
+  readonly defaultedStarts: readonly string[]
 }
 
 /** @throws OptionError where options do not fit the model; ExpressionError where the text is no expression */
-export function readModel(options: ModelOptions): Model {
+export function readModel(options: ModelOptions): ModelInput {
   const { start = {}, min = {}, max = {}, fixed = {}, expr = {}, positive = [] } = options
-  const ours = named(options.model)
+  const ours = parseModelName(options.model)
   const model = ours ?? expression(options.model)
   const { names } = expression(model.text)
   const given = options.x ?? { x: 'x' }
-  const x = ours === undefined ? given : columnsOf(ours, given)
+  const x = ours === undefined ? given : modelColumns(ours, given)
   const stranger = Object.keys(x).find((name) => !names.includes(name))
   if (stranger !== undefined)
     throw new OptionError(
@@ -78,11 +78,11 @@ export function readModel(options: ModelOptions): Model {
     const entry = entries.get(name)
     return !Object.hasOwn(x, name) && entry?.start === undefined && entry?.expr === undefined
   })
-  const unsaid = ours === undefined ? open : []
+  const defaultedStarts = ours === undefined ? open : []
   const still = open.find((name) => entries.get(name)?.fixed)
   if (still !== undefined) throw new OptionError('--fixed', `where ${still} stays, as in ${still}=0`, still)
-  for (const name of unsaid) tell(name, { start: START })
-  return { ...{ model, text: model.text, names, x, unsaid }, start: Object.fromEntries(entries) }
+  for (const name of defaultedStarts) tell(name, { start: DEFAULT_START })
+  return { ...{ model, text: model.text, names, x, defaultedStarts }, start: Object.fromEntries(entries) }
 }
 
 /**
@@ -90,9 +90,9 @@ export function readModel(options: ModelOptions): Model {
  *
  * @throws as `readModel` does; OptionError where neither has a name
  */
-export function readModels(options: ModelOptions, other: string): readonly [Model, Model] {
+export function readModels(options: ModelOptions, other: string): readonly [ModelInput, ModelInput] {
   const texts = [options.model, other]
-  const uses = texts.map((text) => usedBy(text, options.expr ?? {}))
+  const uses = texts.map((text) => findUsedNames(text, options.expr ?? {}))
   for (const [option, names] of [
     ...(['x', 'start', 'min', 'max', 'fixed', 'expr'] as const).map(
       (option) => [option, Object.keys(options[option] ?? {})] as const,
@@ -109,7 +109,7 @@ export function readModels(options: ModelOptions, other: string): readonly [Mode
     const { x, start, min, max, fixed, expr, positive = [] } = options
     return readModel({
       ...{ model, start: only(start), min: only(min), max: only(max), fixed: only(fixed), expr: only(expr) },
-      ...{ x: named(model) === undefined ? only(x ?? { x: 'x' }) : (x ?? { x: 'x' }) },
+      ...{ x: parseModelName(model) === undefined ? only(x ?? { x: 'x' }) : (x ?? { x: 'x' }) },
       positive: positive.filter((name) => uses[k].has(name)),
     })
   })
@@ -117,8 +117,8 @@ export function readModels(options: ModelOptions, other: string): readonly [Mode
 }
 
 /** Names in a model, and in what its parameters follow from. */
-function usedBy(text: string, expr: Columns): Set<string> {
-  const used = new Set(expression(named(text)?.text ?? text).names)
+function findUsedNames(text: string, expr: ColumnNames): Set<string> {
+  const used = new Set(expression(parseModelName(text)?.text ?? text).names)
   // A set goes on to what is added meanwhile.
   for (const name of used) {
     if (!Object.hasOwn(expr, name)) continue
@@ -128,10 +128,10 @@ function usedBy(text: string, expr: Columns): Set<string> {
 }
 
 /** The columns of a model of ours: one that it does not name is its x, which has another name in the file. */
-function columnsOf({ x, others = [] }: FitModel, given: Columns): Columns {
-  const columns = Object.fromEntries(others.map((name) => [name, name]))
+function modelColumns({ x, extraColumns = [] }: FitModel, given: ColumnNames): ColumnNames {
+  const columns = Object.fromEntries(extraColumns.map((name) => [name, name]))
   for (const [name, column] of Object.entries(given)) {
-    const isX = name === column && !others.includes(name) && !Object.hasOwn(columns, x)
+    const isX = name === column && !extraColumns.includes(name) && !Object.hasOwn(columns, x)
     columns[isX ? x : name] = column
   }
   return columns
@@ -141,10 +141,10 @@ function columnsOf({ x, others = [] }: FitModel, given: Columns): Columns {
  * One of our models, as in `gaussian`, or with options, as in `polynomial(degree=3)` or `sinusoid(frequency=[0.1,2])`;
  * `four-p-l` is `fourPL` too.
  */
-function named(text: string): FitModel | undefined {
+function parseModelName(text: string): FitModel | undefined {
   const [, given, options] = /^\s*([a-z][a-z\d-]*)\s*(?:\((.*)\))?\s*$/i.exec(text) ?? []
   if (given === undefined) return undefined
-  const spelt = inCamelCase(given)
+  const spelt = toCamelCase(given)
   const name = modelNames.find((name) => name === spelt)
   if (name === undefined) {
     const closest = closestMatch(spelt, modelNames, { maxDistance: 2 })
@@ -177,7 +177,7 @@ export function parseList<Value>(
   // A list in brackets is one value.
   const entries = text.split(/,(?![^[]*\])/).map((item) => {
     const [, name, value] = /^\s*([^=]+?)\s*(?:=(.*))?$/.exec(item) ?? []
-    if (name === undefined) throw new OptionError(option, LIST, text)
+    if (name === undefined) throw new OptionError(option, LIST_PATTERN, text)
     return [name, read(value)] as const
   })
   if (new Set(entries.map(([name]) => name)).size < entries.length) {
@@ -186,21 +186,21 @@ export function parseList<Value>(
   return Object.fromEntries(entries)
 }
 
-const LIST = 'a list as in a=1,b=0.5'
+const LIST_PATTERN = 'a list as in a=1,b=0.5'
 
 /** Numbers by name. */
-export function parseNumbers(option: string): (text: string) => Numbers {
-  const read = (value: string | undefined) => numberOf(option, value)
+export function parseNumbers(option: string): (text: string) => NumbersByName {
+  const read = (value: string | undefined) => parseNumber(option, value)
   return (text) => parseList(option, text, read)
 }
 
 /** Names of parameters that stay, and where unless it is where they start. */
 export function parseFixed(text: string): Record<string, number | null> {
-  return parseList('--fixed', text, (value) => (value === undefined ? null : numberOf('--fixed', value)))
+  return parseList('--fixed', text, (value) => (value === undefined ? null : parseNumber('--fixed', value)))
 }
 
-function numberOf(option: string, text: string | undefined): number {
+function parseNumber(option: string, text: string | undefined): number {
   const x = parseValue(text ?? '')
   if (Number.isFinite(x)) return x as number
-  throw new OptionError(option, LIST, text ?? 'no number')
+  throw new OptionError(option, LIST_PATTERN, text ?? 'no number')
 }

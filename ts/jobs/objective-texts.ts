@@ -28,6 +28,6 @@ const texts: Readonly<Record<ObjectiveName, string>> = {
 }
 
 /** @param condition of the bowl's curvatures */
-export function textOf(name: ObjectiveName, condition = 100): string {
+export function objectiveText(name: ObjectiveName, condition = 100): string {
   return texts[name].replace('condition', `${condition}`)
 }

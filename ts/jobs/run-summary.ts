@@ -1,18 +1,18 @@
 /** What becomes of the runs of one option set. */
 
-import { type ManyResult, reasons } from '../many/result.js'
+import { type MinimizeManyResult, minimizeReasons } from '../many/result.js'
 import type { MinimizeReason } from '../minimize/minimize.js'
 import type { StartColumns } from '../random/starts.js'
 
-type Ending = Exclude<MinimizeReason, 'callback'>
+type RunEnding = Exclude<MinimizeReason, 'callback'>
 
 /** A point by parameter. */
 export type NamedPoint = Readonly<Record<string, number>>
 
-export interface Summary {
+export interface RunSummary {
   readonly runs: number
   /** How many runs ended in each way. */
-  readonly endings: Readonly<Record<Ending, number>>
+  readonly endings: Readonly<Record<RunEnding, number>>
   /** How many came to the target or below; null without a target. */
   readonly reached: number | null
   /** F at its lowest, where that was and from where; null where all runs diverged. */
@@ -24,15 +24,15 @@ export interface Summary {
 }
 
 /** Adds up runs that come in parts. Its memory, 12 bytes a run, serves for one set after the other. */
-export class Tally {
+export class RunTally {
   readonly #starts: StartColumns
   readonly #target: number | undefined
   readonly #values: Float64Array
   readonly #iterations: Uint32Array
   #runs = 0
   #reached = 0
-  #best: Summary['best'] = null
-  #endings = nothing()
+  #best: RunSummary['best'] = null
+  #endings = emptyEndings()
 
   constructor(starts: StartColumns, count: number, target: number | undefined) {
     this.#starts = starts
@@ -49,15 +49,15 @@ export class Tally {
     this.#runs = 0
     this.#reached = 0
     this.#best = null
-    this.#endings = nothing()
+    this.#endings = emptyEndings()
   }
 
   /** Adds the runs from the next starts. */
-  add({ x, value, iterations, reason }: ManyResult): void {
+  add({ x, value, iterations, reason }: MinimizeManyResult): void {
     let best = this.#best?.value ?? Infinity
     let bestRun = -1
     for (let run = 0; run < value.length; run++) {
-      const ending = reasons[reason[run]] as Ending
+      const ending = minimizeReasons[reason[run]] as RunEnding
       const end = ending === 'diverged' || Number.isNaN(value[run]) ? Infinity : value[run]
       this.#values[this.#runs + run] = end
       if (ending === 'converged') this.#iterations[this.#endings.converged] = iterations[run]
@@ -77,7 +77,7 @@ export class Tally {
     this.#runs += value.length
   }
 
-  summary(): Summary {
+  summary(): RunSummary {
     const { converged } = this.#endings
     return {
       runs: this.#runs,
@@ -90,7 +90,7 @@ export class Tally {
   }
 }
 
-const nothing = (): Record<Ending, number> => ({
+const emptyEndings = (): Record<RunEnding, number> => ({
   converged: 0,
   stalled: 0,
   'max-iterations': 0,

@@ -6,16 +6,16 @@ import type { Expression } from '../expressions/expression.js'
 import { minimizeMany, minimizeManySync } from '../many/minimize-many.js'
 import type { MinimizeManyOptions } from '../many/options.js'
 import type { StartColumns } from '../random/starts.js'
-import { definitions, type Rule, type SimpleRule } from '../rules/definitions.js'
+import { type BuiltInRule, definitions, type Rule } from '../rules/definitions.js'
 import { resolve } from '../rules/resolve.js'
-import type { Means } from './fits.js'
-import { type Summary, Tally } from './run-summary.js'
-import { type InputOptions, readInput } from './sweep-input.js'
+import type { ExecutionOptions } from './fits.js'
+import { type RunSummary, RunTally } from './run-summary.js'
+import { readInput, type SweepInputOptions } from './sweep-input.js'
 
-export type RuleName = SimpleRule['name']
+export type RuleName = BuiltInRule['name']
 
 /** What is asked of a sweep, by the names of the command line's options; none of it says where it runs. */
-export interface SweepAsked extends InputOptions {
+export interface SweepRequest extends SweepInputOptions {
   readonly rule: RuleName
   /** Values by option; every combination is a set. */
   readonly options: Readonly<Record<string, readonly unknown[]>>
@@ -29,7 +29,7 @@ export interface SweepAsked extends InputOptions {
  *
  * @throws OptionError, ExpressionError, EngineError where it makes no sense or cannot run
  */
-export function sweepFrom(asked: SweepAsked, { engine, threads }: Means) {
+export function startSweep(asked: SweepRequest, { engine, threads }: ExecutionOptions) {
   const { rule, options, tolerance, maxIterations, clip } = asked
   const { objective, title, starts, target } = readInput(asked)
   const limits = { tolerance, maxIterations, clip, engine, threads }
@@ -37,7 +37,7 @@ export function sweepFrom(asked: SweepAsked, { engine, threads }: Means) {
   return { title, count, ...prepare({ objective, rule, options, starts, target, ...limits }) }
 }
 
-interface Settings {
+interface SweepSettings {
   readonly objective: Expression
   readonly rule: RuleName
   /** Values by option; every combination is a set. */
@@ -53,7 +53,7 @@ interface Settings {
 }
 
 /** How a set of options did. */
-export interface SetResult extends Summary {
+export interface SetResult extends RunSummary {
   /** Its number, from 0 on: the last option changes first. */
   readonly set: number
   readonly rule: RuleName
@@ -61,22 +61,22 @@ export interface SetResult extends Summary {
   readonly options: Readonly<Record<string, unknown>>
 }
 
-export interface Progress {
+export interface SweepProgress {
   readonly sets: number
-  readonly ofSets: number
+  readonly totalSets: number
   readonly runs: number
-  readonly ofRuns: number
+  readonly totalRuns: number
 }
 
 /** Sets at most. */
-const MOST = 1_000_000
+const MAX_SETS = 1_000_000
 
 /** How many sets of options there are. */
-export const setsOf = ({ options }: Pick<SweepAsked, 'options'>): number =>
+export const countSets = ({ options }: Pick<SweepRequest, 'options'>): number =>
   Object.values(options).reduce((product, values) => product * values.length, 1)
 
 /** Runs a call: enough for all cores. What a call has not finished when it is stopped is lost. */
-const RUNS = 1 << 14
+const RUNS_PER_CALL = 1 << 14
 
 /** Rules that many runs at once take, at least with their defaults. */
 export const sweepable = Object.values(definitions)
@@ -93,20 +93,20 @@ export const sweepable = Object.values(definitions)
  * @throws OptionError where a set of options is none of the rule, or one that many runs do not take; EngineError where
  * the engine cannot run
  */
-function prepare(settings: Settings): {
+function prepare(settings: SweepSettings): {
   readonly sets: number
   /** Runs the sets from `from` on, `to` left out, unless all. */
   readonly run: (
     signal: AbortSignal | undefined,
-    onProgress?: (progress: Progress) => void,
+    onProgress?: (progress: SweepProgress) => void,
     from?: number,
     to?: number,
   ) => AsyncGenerator<SetResult>
 } {
   const { objective, rule, starts, target, clip, engine, threads, tolerance, maxIterations } = settings
   const options = Object.entries(settings.options)
-  const sets = setsOf(settings)
-  if (sets > MOST) throw new OptionError('options', `at most ${MOST} sets`, sets)
+  const sets = countSets(settings)
+  if (sets > MAX_SETS) throw new OptionError('options', `at most ${MAX_SETS} sets`, sets)
   const count = Object.values(starts)[0].length
   const limits: MinimizeManyOptions = {
     ...{ tolerance, maxIterations },
@@ -148,18 +148,18 @@ function prepare(settings: Settings): {
 
   async function* run(
     signal: AbortSignal | undefined,
-    onProgress: (progress: Progress) => void = () => {},
+    onProgress: (progress: SweepProgress) => void = () => {},
     from = 0,
     to = sets,
   ) {
-    const tally = new Tally(starts, count, target)
+    const tally = new RunTally(starts, count, target)
     for (let set = from; set < to && !signal?.aborted; set++) {
       const { name, ...all } = resolve(setOf(set)).rule
       tally.clear()
       while (tally.runs < count && !signal?.aborted) {
-        const ofRuns = sets * count
-        onProgress({ sets: set, ofSets: sets, runs: set * count + tally.runs, ofRuns })
-        const now = part(tally.runs, tally.runs + RUNS)
+        const totalRuns = sets * count
+        onProgress({ sets: set, totalSets: sets, runs: set * count + tally.runs, totalRuns })
+        const now = part(tally.runs, tally.runs + RUNS_PER_CALL)
         try {
           tally.add(await minimizeMany(objective, now, setOf(set), { ...limits, ...(signal && { signal }) }))
         } catch (thrown) {

@@ -3,10 +3,10 @@
 import { OptionError } from '../core/errors.js'
 import { exp, log } from '../functions/index.js'
 
-const EXPECTED = 'values as in 0.1,0.2, 0..1:lin:11 or 1e-4..1:log:100'
+const EXPECTED_VALUES = 'values as in 0.1,0.2, 0..1:lin:11 or 1e-4..1:log:100'
 
 /** Values of one option at most. */
-const MOST = 10_000
+const MAX_VALUES = 10_000
 
 /** A number, a boolean or null where it reads as one, else the text; the rule says whether it will do. */
 export function parseValue(text: string): unknown {
@@ -24,25 +24,25 @@ export function parseValue(text: string): unknown {
 export function parseValues(option: string, text: string): unknown[] {
   const values = new Set(
     text.split(',').flatMap((item) => {
-      if (item.trim() === '') throw new OptionError(option, EXPECTED, text)
+      if (item.trim() === '') throw new OptionError(option, EXPECTED_VALUES, text)
       return item.includes('..') ? range(option, item) : [parseValue(item)]
     }),
   )
-  if (values.size > MOST) throw new OptionError(option, `at most ${MOST} values`, values.size)
+  if (values.size > MAX_VALUES) throw new OptionError(option, `at most ${MAX_VALUES} values`, values.size)
   return [...values]
 }
 
 function range(option: string, item: string): number[] {
   const parts = /^(.+?)\.\.([^:]+):(lin|log):([^:]+)$/.exec(item)
-  if (parts === null) throw new OptionError(option, EXPECTED, item)
+  if (parts === null) throw new OptionError(option, EXPECTED_VALUES, item)
   const [low, high, count] = [parts[1], parts[2], parts[4]].map(parseValue)
-  if (!(isNumber(low) && isNumber(high))) throw new OptionError(option, EXPECTED, item)
+  if (!(isNumber(low) && isNumber(high))) throw new OptionError(option, EXPECTED_VALUES, item)
   const isLog = parts[3] === 'log'
   if (isLog && !(low > 0 && high > 0)) {
     throw new OptionError(option, 'a logarithmic range between numbers > 0', item)
   }
-  if (!(Number.isInteger(count) && (count as number) >= 2 && (count as number) <= MOST)) {
-    throw new OptionError(option, `a range of 2 to ${MOST} values`, item)
+  if (!(Number.isInteger(count) && (count as number) >= 2 && (count as number) <= MAX_VALUES)) {
+    throw new OptionError(option, `a range of 2 to ${MAX_VALUES} values`, item)
   }
   const last = (count as number) - 1
   // Short numbers, so that somebody can type one again: 0.001 is 0.001.

@@ -2,18 +2,18 @@
 
 import type { Dtype } from '../core/numbers.js'
 import { RuleInUse } from '../rules/active-rule.js'
-import type { ClockOf, Fields } from '../rules/define.js'
-import type { Resolved } from '../rules/resolve.js'
+import type { CounterFields, CounterOf } from '../rules/define.js'
+import type { ResolvedRule } from '../rules/resolve.js'
 
-export class Rows {
+export class CoefficientRows {
   readonly use: RuleInUse
   readonly #limit: number
   readonly #dtype: Dtype
-  #clock: ClockOf<Fields>
-  #next: ClockOf<Fields>
+  #clock: CounterOf<CounterFields>
+  #next: CounterOf<CounterFields>
 
   /** @param limit the largest absolute value of an element of a gradient */
-  constructor(resolved: Resolved, limit: number, dtype: Dtype) {
+  constructor(resolved: ResolvedRule, limit: number, dtype: Dtype) {
     this.use = new RuleInUse(resolved)
     this.#limit = limit
     this.#dtype = dtype

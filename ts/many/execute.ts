@@ -1,31 +1,31 @@
 /** Who has engines do what many runs and fits call for. */
 
-import { nextTurn, unlessAborted } from '../core/event-loop.js'
-import type { Choice } from '../engines/select-engine.js'
+import { nextTurn, orAbort } from '../core/event-loop.js'
+import type { EngineChoice } from '../engines/select-engine.js'
 import type { Batch } from './batch.js'
-import type { Advancer } from './engines.js'
+import type { BatchRunner } from './engines.js'
 
 /**
  * What is called for: that an engine advances a batch; nothing, where the event loop may have its turn; or that several
  * make their calls side by side, so that one is made ready while an engine is at work for another.
  */
-export type Call = Batch | undefined | readonly Generator<Call, void>[]
+export type EngineCall = Batch | undefined | readonly Generator<EngineCall, void>[]
 
 /** Milliseconds of a turn of the event loop that are enough, and after which progress is reported again. */
-const [TURN, REPORT] = [5, 200]
+const [MIN_TURN_MS, PROGRESS_INTERVAL_MS] = [5, 200]
 
 /**
  * Makes calls one by one, and leaves the event loop free.
  *
- * @param leave gives memory back where the work has failed: no engine has it any more
+ * @param release gives memory back where the work has failed: no engine has it any more
  * @param tell reports progress; is called every so often, also while nothing else has
  * @throws (rejects with) the signal's reason; what `tell` throws
  */
-export async function drive<T>(
-  choice: Choice<Advancer>,
-  calls: Generator<Call, T>,
+export async function execute<T>(
+  choice: EngineChoice<BatchRunner>,
+  calls: Generator<EngineCall, T>,
   signal: AbortSignal | undefined,
-  leave: () => void,
+  release: () => void,
   tell?: () => void,
 ): Promise<T> {
   signal?.throwIfAborted()
@@ -39,9 +39,9 @@ export async function drive<T>(
       stop.abort(thrown)
     }
   }
-  const timer = tell && setInterval(report, REPORT)
+  const timer = tell && setInterval(report, PROGRESS_INTERVAL_MS)
   // Several calls may be under way of one result.
-  const runner = choice.runner.alone?.() ?? choice.runner
+  const runner = choice.runner.withoutWorkers?.() ?? choice.runner
   // What the call has done before it came here has no turn yet.
   let began = -Infinity
   let hasFailed = false
@@ -54,20 +54,20 @@ export async function drive<T>(
   // An abort counts at each pause, also without a turn of the loop: how fast a machine is decides on nothing.
   const pause = () => {
     stop.signal.throwIfAborted()
-    return performance.now() - began > TURN ? turn() : undefined
+    return performance.now() - began > MIN_TURN_MS ? turn() : undefined
   }
-  const make = async (call: Batch | readonly Generator<Call, void>[]): Promise<void> => {
+  const make = async (call: Batch | readonly Generator<EngineCall, void>[]): Promise<void> => {
     if (isList(call)) {
       await Promise.all(call.map(follow))
       return
     }
     const work = runner.advanceAsync(call, pause)
     underWay.add(work)
-    await unlessAborted(work, stop.signal)
+    await orAbort(work, stop.signal)
     underWay.delete(work)
     stop.signal.throwIfAborted()
   }
-  const follow = async <T>(calls: Generator<Call, T>): Promise<T> => {
+  const follow = async <T>(calls: Generator<EngineCall, T>): Promise<T> => {
     try {
       for (;;) {
         const { done, value } = calls.next()
@@ -91,23 +91,23 @@ export async function drive<T>(
         if (failed !== stop.signal.reason) throw failed
       }),
     )
-    Promise.all(ends).then(leave, () => {})
+    Promise.all(ends).then(release, () => {})
     throw thrown
   } finally {
     clearInterval(timer)
     signal?.removeEventListener('abort', abort)
-    runner.leave?.()
+    runner.release?.()
   }
 }
 
-const isList = (call: Call): call is readonly Generator<Call, void>[] => Array.isArray(call)
+const isList = (call: EngineCall): call is readonly Generator<EngineCall, void>[] => Array.isArray(call)
 
 /** The same without a promise. */
-export function driveSync<T>(choice: Choice<Advancer>, calls: Generator<Call, T>): T {
+export function executeSync<T>(choice: EngineChoice<BatchRunner>, calls: Generator<EngineCall, T>): T {
   for (;;) {
     const { done, value } = calls.next()
     if (done) return value
-    if (isList(value)) for (const calls of value) driveSync(choice, calls)
+    if (isList(value)) for (const calls of value) executeSync(choice, calls)
     else if (value !== undefined) choice.runner.advance(value)
   }
 }

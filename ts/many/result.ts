@@ -3,7 +3,7 @@ import type { EngineName } from '../engines/engine.js'
 import type { MinimizeReason } from '../minimize/minimize.js'
 
 /** Why runs have stopped, by the numbers in `reason`; the first is of none. */
-export const reasons = [
+export const minimizeReasons = [
   null,
   'converged',
   'stalled',
@@ -20,7 +20,7 @@ export interface Paths<Names extends string = string> {
 }
 
 /** Where runs ended, a column each, by run. */
-export interface ManyResult<Names extends string = string> {
+export interface MinimizeManyResult<Names extends string = string> {
   /** The last points, by parameter, in the dtype. */
   readonly x: Readonly<Record<Names, FloatArray>>
   /** The objective there. */
@@ -28,7 +28,7 @@ export interface ManyResult<Names extends string = string> {
   /** The largest |gᵢ| at the last update, before clipping and decay; at a bound it need not be small. */
   readonly gradientNorm: Float64Array
   /** The largest change of a parameter in the last update. */
-  readonly change: Float64Array
+  readonly maxChange: Float64Array
   /** Updates of each run; there may be more than 32 bits count. */
   readonly iterations: Float64Array
   /** Indices into `reasons`. */

@@ -6,7 +6,7 @@ import type { Slices } from '../core/slices.js'
 import { type Box, within } from '../objectives/bounds.js'
 
 /** What pulls at the parameters beside the gradient. */
-export interface Decay {
+export interface DecayTerms {
   /** λ of a decay that is added to the gradient. */
   readonly l2: number
   /** The part of a parameter that a step takes off without the gradient: η·λ, or 0. */
@@ -16,9 +16,9 @@ export interface Decay {
 }
 
 /** How far the gradient may be from vanishing, in tolerances. */
-const REACH = 100
+const MAX_DISTANCE_IN_TOLERANCES = 100
 /** The curvature is sought in so many directions, each time in the one in which it answered most. */
-const PROBES = 3
+const PROBE_COUNT = 3
 /** So many short steps in a row, on which nothing changes, are no accident. */
 export const PATIENCE = 100
 const epsilon = { 4: 1.1920928955078125e-7, 8: 2.220446049250313e-16 } as Readonly<Record<number, number>>
@@ -33,18 +33,18 @@ const epsilon = { 4: 1.1920928955078125e-7, 8: 2.220446049250313e-16 } as Readon
  * @param gradient as of an objective, or in slices
  * @param g the gradient at x, or no more than a tolerance away
  */
-export function* isAtRest(
+export function* hasConverged(
   gradient: (x: FloatArray, out: FloatArray) => Slices<void> | undefined,
   x: FloatArray,
   g: FloatArray,
   tolerance: number,
-  decay: Decay,
+  decay: DecayTerms,
   box: Box | null,
 ): Slices<boolean> {
   const { l2, decoupled, sign } = decay
   const rounding = epsilon[x.BYTES_PER_ELEMENT]
   const finest = Float64Array.from(x, (xi) => Math.max(tolerance, rounding * Math.abs(xi)))
-  const held = Array.from(x, (_, i) => isHeld(x, g, i, decay, box))
+  const held = Array.from(x, (_, i) => isAtBound(x, g, i, decay, box))
   // Where the decay alone would be a step, and there is none, the gradient holds it: that is its rest.
   const pull = (at: FloatArray, gAt: FloatArray, i: number) =>
     decoupled * Math.abs(x[i]) >= finest[i] || held[i] ? 0 : sign * gAt[i] + l2 * at[i]
@@ -54,9 +54,9 @@ export function* isAtRest(
   const near = x.slice()
   const gNear = g.slice()
   let direction = pulls.map((p) => (p > 0 ? -1 : 1))
-  for (let probe = 0; probe < PROBES; probe++) {
+  for (let probe = 0; probe < PROBE_COUNT; probe++) {
     for (let i = 0; i < x.length; i++) {
-      const moved = x[i] + direction[i] * REACH * finest[i]
+      const moved = x[i] + direction[i] * MAX_DISTANCE_IN_TOLERANCES * finest[i]
       near[i] = held[i] ? x[i] : box === null ? moved : within(moved, box.min[i], box.max[i])
     }
     const slices = gradient(near, gNear)
@@ -69,13 +69,19 @@ export function* isAtRest(
 }
 
 /** Whether a parameter is at a bound, and pulled out of its box. */
-function isHeld(x: FloatArray, g: FloatArray, i: number, { l2, sign }: Decay, box: Box | null): boolean {
+function isAtBound(
+  x: FloatArray,
+  g: FloatArray,
+  i: number,
+  { l2, sign }: DecayTerms,
+  box: Box | null,
+): boolean {
   if (box === null) return false
   const pull = sign * g[i] + l2 * x[i]
   return (pull > 0 && x[i] <= box.min[i]) || (pull < 0 && x[i] >= box.max[i])
 }
 
 /** The largest |gᵢ| of parameters that no bound holds. */
-export function freeNorm(x: FloatArray, g: FloatArray, decay: Decay, box: Box | null): number {
-  return box === null ? largest(g) : largest(g.map((gi, i) => (isHeld(x, g, i, decay, box) ? 0 : gi)))
+export function freeNorm(x: FloatArray, g: FloatArray, decay: DecayTerms, box: Box | null): number {
+  return box === null ? largest(g) : largest(g.map((gi, i) => (isAtBound(x, g, i, decay, box) ? 0 : gi)))
 }

@@ -4,30 +4,30 @@ import { copyOf } from '../core/copy.js'
 import type { FloatArray } from '../core/numbers.js'
 import type { OptimizerOptions } from '../model/options.js'
 import { type Box, project } from '../objectives/bounds.js'
-import { filling } from '../objectives/gradient.js'
+import { requireWritten } from '../objectives/gradient.js'
 import { Optimizer } from '../optimizer.js'
-import type { OwnRule, Rule } from '../rules/definitions.js'
+import type { CustomRule, Rule } from '../rules/definitions.js'
 import { resolve } from '../rules/resolve.js'
-import { scheduleOf } from '../rules/values.js'
+import { makeRuleSchedule } from '../rules/values.js'
 import { warmupSteps } from '../schedules/schedule.js'
-import type { Decay } from './convergence.js'
-import type { Descent, Problem } from './method.js'
+import type { DecayTerms } from './convergence.js'
+import type { Descent, MinimizationProblem } from './method.js'
 
 /** At the first of so many updates it is checked that the gradient fills `out`: at each one it would show. */
-const CHECKED = 32
+const CHECKED_UPDATES = 32
 
-export class ByRule implements Descent {
+export class RuleDescent implements Descent {
   readonly engine: Descent['engine']
   readonly engineReasons: Descent['engineReasons']
   readonly params: FloatArray
   readonly grads: FloatArray
   readonly exempt: number
   readonly isStuck = false
-  readonly #optimizer: Optimizer<FloatArray, Rule | OwnRule>
+  readonly #optimizer: Optimizer<FloatArray, Rule | CustomRule>
   /** Where the optimizer wants its gradients, unless that is `grads`. */
   readonly #handedOver: FloatArray | null
-  readonly #gradient: Problem['gradient']
-  readonly #fillingGradient: Problem['gradient']
+  readonly #gradient: MinimizationProblem['gradient']
+  readonly #fillingGradient: MinimizationProblem['gradient']
   readonly #box: Box | null
   /** Where the next gradient is wanted: the same views at each call, and for most rules the parameters. */
   readonly #point: FloatArray
@@ -36,8 +36,8 @@ export class ByRule implements Descent {
   #updates = 0
 
   constructor(
-    rule: Rule | OwnRule,
-    { start, gradient }: Problem,
+    rule: Rule | CustomRule,
+    { start, gradient }: MinimizationProblem,
     options: OptimizerOptions,
     box: Box | null,
   ) {
@@ -56,9 +56,9 @@ export class ByRule implements Descent {
     this.exempt = Math.max(delay, ...Object.values(checked).map(warmupSteps))
     this.#optimizer = optimizer
     this.#gradient = gradient
-    this.#fillingGradient = filling(gradient, this.grads)
+    this.#fillingGradient = requireWritten(gradient, this.grads)
     this.#box = box
-    this.#point = optimizer.point()
+    this.#point = optimizer.gradientPoint()
     this.#pointInside = box === null || this.#point === this.params ? this.#point : this.params.slice()
   }
 
@@ -67,12 +67,12 @@ export class ByRule implements Descent {
     const point = this.#point
     const inside = this.#pointInside
     const box = this.#box
-    if (point !== this.params) optimizer.point()
+    if (point !== this.params) optimizer.gradientPoint()
     if (box !== null && inside !== point) {
       inside.set(point)
       project(inside, box)
     }
-    const gradient = this.#updates % CHECKED === 0 ? this.#fillingGradient : this.#gradient
+    const gradient = this.#updates % CHECKED_UPDATES === 0 ? this.#fillingGradient : this.#gradient
     gradient(inside, this.grads)
     this.#handedOver?.set(this.grads)
     optimizer.step()
@@ -92,9 +92,9 @@ export class ByRule implements Descent {
     return Object.values(state)
   }
 
-  decay(): Decay {
+  decay(): DecayTerms {
     const { rule, definition } = resolve(this.#optimizer.rule)
-    const numbers = (scheduleOf(definition, rule)?.at(this.#updates - 1) ?? rule) as never
+    const numbers = (makeRuleSchedule(definition, rule)?.at(this.#updates - 1) ?? rule) as never
     const sign = rule.maximize === true ? -1 : 1
     // One that is cautious never pulls against the gradient.
     const decoupled =

@@ -1,7 +1,7 @@
 /** Tensors that lie in one arena, and stay there. */
 
-import { Arena, type Family, NONE } from '../arena/arena.js'
-import { bytesFor } from '../arena/kernel.js'
+import { Arena, type Family, NO_MATRIX } from '../arena/arena.js'
+import { scratchBytes } from '../arena/kernel.js'
 import {
   ACCUMULATED,
   AVERAGE,
@@ -15,21 +15,21 @@ import {
 import { groupBy } from '../core/group-by.js'
 import type { Dtype, FloatArray, Matrix } from '../core/numbers.js'
 import { lengthOf } from '../core/typed-arrays.js'
-import { ownProperties, recordOf } from '../core/untrusted.js'
+import { createRecord, ownProperties } from '../core/untrusted.js'
 import type { Runner } from '../engines/engine.js'
 import { attach } from '../engines/index.js'
-import type { Asked, Choice } from '../engines/select-engine.js'
+import type { EngineChoice, EngineRequest } from '../engines/select-engine.js'
 import type { TensorLimits } from '../gradients/clip.js'
 import type { RuleInUse } from '../rules/active-rule.js'
 import { isMatrix } from '../rules/resolve.js'
-import { type Clock, Cohorts } from './cohorts.js'
-import type { Described } from './patterns.js'
+import { Cohorts, type UpdateCounter } from './cohorts.js'
+import type { TensorDescription } from './patterns.js'
 
 /** Nothing of a tensor, all of it, or these of its rows, in order. */
-export type Gathered = boolean | readonly number[]
+export type AccumulatedRows = boolean | readonly number[]
 
 /** A tensor of an optimizer. */
-export class Tensor implements Described {
+export class Tensor implements TensorDescription {
   readonly name!: string
   readonly shape!: readonly number[] | undefined
   readonly length!: number
@@ -38,18 +38,18 @@ export class Tensor implements Described {
   /** The numbers of the groups that it matches. */
   readonly groups!: readonly number[]
   /** What the batches that are being accumulated had a gradient for. */
-  gathered: Gathered = false
+  gathered: AccumulatedRows = false
   /** Where it is: in which part, and at which place there. */
-  part!: Part
+  part!: Partition
   place = 0
   /** Whether there is room for its state, also where it is frozen. */
   hasRoom = false
   /** Its place among the optimizer's, for good. */
   number = 0
   /** What its average has been told. */
-  averaged: Averaged = { count: 0, product: 1 }
+  averaged: AverageProgress = { count: 0, product: 1 }
 
-  constructor(described: Described, use: RuleInUse, isFrozen: boolean, groups: readonly number[]) {
+  constructor(described: TensorDescription, use: RuleInUse, isFrozen: boolean, groups: readonly number[]) {
     const { name, shape, length } = described
     Object.assign(this, { name, shape, length, use, isFrozen, groups })
   }
@@ -62,7 +62,7 @@ export class Tensor implements Described {
   get state(): Readonly<Record<string, FloatArray>> {
     if (this.isFrozen) return {}
     const first = this.part.firstArrays[this.place]
-    return recordOf(this.use.state, (_, k) => this.view(first + k))
+    return createRecord(this.use.state, (_, k) => this.view(first + k))
   }
 
   /** What its rule has by tensor, by name: arrays in which `place` is its own. */
@@ -70,7 +70,7 @@ export class Tensor implements Described {
     if (this.isFrozen) return {}
     const first = this.part.firstArrays[this.place] + this.use.state.length
     const { arena } = this.part
-    return recordOf(this.use.byTensor, (_, k) => arena.numbers(first + k))
+    return createRecord(this.use.byTensor, (_, k) => arena.numbers(first + k))
   }
 
   get updates(): number {
@@ -90,7 +90,7 @@ export class Tensor implements Described {
 }
 
 /** What all parts of an optimizer have in common. */
-export interface Settings {
+export interface PartitionSettings {
   readonly dtype: Dtype
   /** The largest absolute value of an element of a gradient. */
   readonly limit: number
@@ -101,19 +101,19 @@ export interface Settings {
   readonly measures: boolean
   /** The arrays beside the parameters that are wanted, by number. */
   readonly planes: readonly number[]
-  readonly asked: Asked
+  readonly asked: EngineRequest
 }
 
 /** How often an average has been told of parameters, and what of it that has left. */
-export interface Averaged {
+export interface AverageProgress {
   count: number
   /** ∏β so far. */
   product: number
 }
 
-export class Part {
+export class Partition {
   readonly arena: Arena
-  readonly choice: Choice<Runner>
+  readonly choice: EngineChoice<Runner>
   readonly runner: Runner
   readonly cohorts: Cohorts
   /** In the arena's order; null where one has moved away. */
@@ -130,16 +130,16 @@ export class Part {
   readonly scales: Float64Array
   /** The coefficients of passes over the plane. */
   readonly planeRow: Float64Array
-  readonly #settings: Settings
+  readonly #settings: PartitionSettings
   /** What the average of those has been told that it was made with. */
-  readonly averaged: Averaged = { count: 0, product: 1 }
+  readonly averaged: AverageProgress = { count: 0, product: 1 }
 
   /**
    * @param values what each begins with, in pieces
    * @param spare how many lines are left for tensors of the last one's kind
    * @throws EngineError or MemoryError as a new optimizer does
    */
-  constructor(tensors: readonly Tensor[], values: Values, settings: Settings, spare = 0) {
+  constructor(tensors: readonly Tensor[], values: Values, settings: PartitionSettings, spare = 0) {
     const { dtype, limit, clip, zeroGrads, planes, asked } = settings
     const families = inFamilies(tensors)
     const sorted = families.flat()
@@ -201,7 +201,7 @@ export class Part {
   take(tensors: readonly Tensor[], values: Values): void {
     for (const tensor of tensors) {
       const { use, shape, length } = tensor
-      this.arena.add(length, use.matrixOf(shape, length) ?? NONE, unitsOf(tensor))
+      this.arena.add(length, use.matrixOf(shape, length) ?? NO_MATRIX, unitsOf(tensor))
       this.#begin(tensor, values)
     }
   }
@@ -219,7 +219,7 @@ export class Part {
   }
 
   /** Its state is as a new tensor's then. */
-  thaw(tensor: Tensor): void {
+  unfreeze(tensor: Tensor): void {
     tensor.isFrozen = false
     this.arena.setStays(tensor.place, false)
     this.cohorts.assign(tensor.place, tensor.use)
@@ -233,7 +233,7 @@ export class Part {
     tensor.use = use
   }
 
-  setClock({ place, use }: Tensor, clock: Readonly<Clock>): void {
+  setClock({ place, use }: Tensor, clock: Readonly<UpdateCounter>): void {
     this.cohorts.assign(place, use, clock)
   }
 
@@ -282,7 +282,7 @@ function roomOf(tensor: Tensor): string {
 /** Bytes that rules compute in for a tensor that they take as matrices. */
 function roomFor({ use, isFrozen, length }: Tensor, matrix: Matrix | null, dtype: Dtype): number {
   if (isFrozen || matrix === null || length === 0) return 0
-  return Math.max(...use.stages.map((stage) => bytesFor(stage, matrix, dtype)))
+  return Math.max(...use.stages.map((stage) => scratchBytes(stage, matrix, dtype)))
 }
 
 /** Tensors by what state they have, each of these by rule: so segments are few. */

@@ -16,7 +16,7 @@ export type States<P, R> = P extends FloatArray
     : { readonly [K in keyof P as K & keyof Views<P>]: States<P[K], R> }
 
 /** Live views of the state of each tensor; a frozen one has none. */
-export function statesOf(model: Model): unknown {
+export function collectStates(model: Model): unknown {
   return model.views((tensor) =>
     Object.freeze({
       ...tensor.state,

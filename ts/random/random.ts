@@ -1,9 +1,9 @@
 /** 2³² and 2⁵³: how many words there are, and fractions in [0, 1). */
-export const WORDS = 0x1_0000_0000
-export const FRACTIONS = 0x20_0000_0000_0000
+export const WORD_COUNT = 0x1_0000_0000
+export const FRACTION_COUNT = 0x20_0000_0000_0000
 
 /** So many words are drawn at once where they are wanted one by one. */
-const BLOCK = 32
+const BLOCK_WORDS = 32
 
 /**
  * Random words of 32 bits that are the same everywhere: xoshiro128** 1.1 (Blackman and Vigna, 2018,
@@ -11,23 +11,23 @@ const BLOCK = 32
  * SplitMix (Steele, Lea and Flood, 2014), with the finaliser of MurmurHash3 (Appleby, 2011) in the place of its own,
  * which has 64 bits.
  */
-export class Words {
+export class WordStream {
   /** The next one. Some are drawn ahead: until it is seeded again, nobody may {@link fill} a list. */
   readonly next: () => number
   #a = 0
   #b = 0
   #c = 0
   #d = 0
-  readonly #block = new Uint32Array(BLOCK)
-  #at = BLOCK
+  readonly #block = new Uint32Array(BLOCK_WORDS)
+  #position = BLOCK_WORDS
 
   constructor() {
     this.next = () => {
-      if (this.#at === BLOCK) {
+      if (this.#position === BLOCK_WORDS) {
         this.fill(this.#block)
-        this.#at = 0
+        this.#position = 0
       }
-      return this.#block[this.#at++]
+      return this.#block[this.#position++]
     }
   }
 
@@ -39,13 +39,13 @@ export class Words {
     let c = 0
     let d = 0
     for (let k = 0; k < seeds.length; k++) {
-      a = finalise(a + seeds[k] + 0x9e3779b9)
-      b = finalise(b + seeds[k] + 0x3c6ef372)
-      c = finalise(c + seeds[k] + 0xdaa66d2b)
-      d = finalise(d + seeds[k] + 0x78dde6e4)
+      a = finalize(a + seeds[k] + 0x9e3779b9)
+      b = finalize(b + seeds[k] + 0x3c6ef372)
+      c = finalize(c + seeds[k] + 0xdaa66d2b)
+      d = finalize(d + seeds[k] + 0x78dde6e4)
     }
-    this.#keep(a, b, c, d)
-    this.#at = BLOCK
+    this.#save(a, b, c, d)
+    this.#position = BLOCK_WORDS
     return this
   }
 
@@ -53,9 +53,9 @@ export class Words {
    * Writes the next whole numbers from 0 to `count` − 1, each as likely as the other; of 2³² all words are such. Many at
    * once take a fraction of the time, as the state is in variables.
    */
-  fill(to: Uint32Array, count = WORDS): void {
+  fill(to: Uint32Array, count = WORD_COUNT): void {
     // Words of the last multiple of `count`, which is cut off, would make some numbers likelier.
-    const limit = WORDS - (WORDS % count)
+    const limit = WORD_COUNT - (WORD_COUNT % count)
     // Of integers of 32 bits: % of other numbers takes ten times as long.
     const divisor = count >>> 0
     let a = this.#a
@@ -63,7 +63,7 @@ export class Words {
     let c = this.#c
     let d = this.#d
     for (let k = 0; k < to.length; ) {
-      const word = Math.imul(rotated(Math.imul(b, 5), 7), 9) >>> 0
+      const word = Math.imul(rotateLeft(Math.imul(b, 5), 7), 9) >>> 0
       if (word < limit) to[k++] = divisor === 0 ? word : word % divisor
       const shifted = b << 9
       c ^= a
@@ -71,12 +71,12 @@ export class Words {
       b ^= c
       a ^= d
       c ^= shifted
-      d = rotated(d, 11)
+      d = rotateLeft(d, 11)
     }
-    this.#keep(a, b, c, d)
+    this.#save(a, b, c, d)
   }
 
-  #keep(a: number, b: number, c: number, d: number): void {
+  #save(a: number, b: number, c: number, d: number): void {
     this.#a = a
     this.#b = b
     this.#c = c
@@ -85,30 +85,30 @@ export class Words {
 }
 
 /** Words of such seeds, one by one. */
-export const random = (...seeds: readonly number[]): (() => number) => new Words().seed(...seeds).next
+export const random = (...seeds: readonly number[]): (() => number) => new WordStream().seed(...seeds).next
 
 /** A number in [0, 1), a multiple of 2⁻⁵³. */
 export function fraction(next: () => number): number {
   const high = next() >>> 5
-  return (high * 0x400_0000 + (next() >>> 6)) / FRACTIONS
+  return (high * 0x400_0000 + (next() >>> 6)) / FRACTION_COUNT
 }
 
 /** A whole number from 0 to `count` − 1, each as likely as the other; `count` is at most 2³². */
-export function below(count: number, next: () => number): number {
+export function integerBelow(count: number, next: () => number): number {
   for (;;) {
     const word = next()
     // The remainder, as % is slow for what is no small integer: so few bits leave the quotient exact.
     const rest = word - count * Math.floor(word / count)
     // Words of the last multiple of `count`, which is cut off, would make some numbers likelier.
-    if (word - rest + count <= WORDS) return rest
+    if (word - rest + count <= WORD_COUNT) return rest
   }
 }
 
-function rotated(word: number, by: number): number {
-  return (word << by) | (word >>> (32 - by))
+function rotateLeft(word: number, bits: number): number {
+  return (word << bits) | (word >>> (32 - bits))
 }
 
-function finalise(word: number): number {
+function finalize(word: number): number {
   let h = word | 0
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)

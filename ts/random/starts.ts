@@ -1,9 +1,9 @@
 import { OptionError } from '../core/errors.js'
 import type { Dtype } from '../core/numbers.js'
-import { isObject, isRecord, recordOf } from '../core/untrusted.js'
-import { dtype, optional, wholeTo } from '../options/kinds.js'
+import { createRecord, isObject, isRecord } from '../core/untrusted.js'
+import { dtype, integerBetween, optional } from '../options/kinds.js'
 import { readOption, readOptions } from '../options/read.js'
-import { below, FRACTIONS, fraction, random, WORDS } from './random.js'
+import { FRACTION_COUNT, fraction, integerBelow, random, WORD_COUNT } from './random.js'
 import { SOBOL_DIMENSIONS, visitSobol } from './sobol.js'
 
 /** A range for each parameter, both ends included: `{ x: [-2, 2], y: [-1, 3] }`. */
@@ -25,11 +25,11 @@ export type StartColumns<B extends Box = Box, D extends Dtype = Dtype> = {
 }
 
 /** All are numbered by 32 bits, and columns have to fit into memory. */
-const MOST = 1 << 30
+const MAX_STARTS = 1 << 30
 
-const counted = wholeTo(1, MOST, undefined, '2^30')
+const countOption = integerBetween(1, MAX_STARTS, undefined, '2^30')
 
-const all = { seed: optional(wholeTo(0, WORDS - 1)), dtype: dtype() }
+const commonOptions = { seed: optional(integerBetween(0, WORD_COUNT - 1)), dtype: dtype() }
 
 /**
  * All points of a grid whose outer lines are the box's ends, exactly; the last parameter changes from one start to
@@ -44,10 +44,10 @@ export function gridStarts<const B extends Box, D extends Dtype = 'float64'>(
   counts: number | { readonly [Name in keyof B]: number },
   options: GridOptions<D> = {},
 ): StartColumns<B, D> {
-  const { names, place, columns } = prepare(box, options, { dtype: all.dtype })
+  const { names, place, columns } = prepareColumns(box, options, { dtype: commonOptions.dtype })
   const each = readCounts(counts, names)
   const total = each.reduce((product, count) => product * count, 1)
-  if (total > MOST) throw new OptionError('counts', 'at most 2^30 starts', total)
+  if (total > MAX_STARTS) throw new OptionError('counts', 'at most 2^30 starts', total)
   const made = columns(total)
   let repeats = total
   for (const [p, count] of each.entries()) {
@@ -76,8 +76,8 @@ export function uniformStarts<const B extends Box, D extends Dtype = 'float64'>(
   count: number,
   options: StartsOptions<D> = {},
 ): StartColumns<B, D> {
-  const { names, place, columns, seed = 0 } = prepare(box, options)
-  readOption('count', counted, count)
+  const { names, place, columns, seed = 0 } = prepareColumns(box, options)
+  readOption('count', countOption, count)
   const made = columns(count)
   const next = random(seed)
   for (let i = 0; i < count; i++) {
@@ -101,18 +101,18 @@ export function latinHypercubeStarts<const B extends Box, D extends Dtype = 'flo
   count: number,
   options: StartsOptions<D> = {},
 ): StartColumns<B, D> {
-  const { names, place, columns, seed = 0 } = prepare(box, options)
-  readOption('count', counted, count)
+  const { names, place, columns, seed = 0 } = prepareColumns(box, options)
+  readOption('count', countOption, count)
   const made = columns(count)
   const next = random(seed)
   // So fine that a part's number and the place in it are one number without rounding.
-  let fine = FRACTIONS
+  let fine = FRACTION_COUNT
   for (let rest = count - 1; rest > 0; rest >>= 1) fine /= 2
   const parts = new Uint32Array(count)
   for (let p = 0; p < names.length; p++) {
     for (let i = 0; i < count; i++) {
       // Fisher and Yates' shuffle, from the inside out.
-      const other = below(i + 1, next)
+      const other = integerBelow(i + 1, next)
       parts[i] = parts[other]
       parts[other] = i
     }
@@ -142,25 +142,29 @@ export function sobolStarts<const B extends Box, D extends Dtype = 'float64'>(
   count: number,
   options: StartsOptions<D> = {},
 ): StartColumns<B, D> {
-  const { names, place, columns, seed } = prepare(box, options)
+  const { names, place, columns, seed } = prepareColumns(box, options)
   if (names.length > SOBOL_DIMENSIONS) {
     throw new OptionError('box', `at most ${SOBOL_DIMENSIONS} parameters`, names.length)
   }
-  readOption('count', counted, count)
+  readOption('count', countOption, count)
   const made = columns(count)
   const next = seed === undefined ? () => 0 : random(seed)
   for (let p = 0; p < names.length; p++) {
     const column = made.of(p)
     visitSobol(p, count, next(), (word, i) => {
-      column[i] = place(p, word, WORDS)
+      column[i] = place(p, word, WORD_COUNT)
     })
   }
   return made.all as StartColumns<B, D>
 }
 
 /** A copy of the box, and what makes columns of it; everything is read once and checked. */
-function prepare(box: Box, options: StartsOptions, table: Partial<typeof all> = all) {
-  const { seed, dtype = 'float64' } = readOptions('options', options, table as typeof all)
+function prepareColumns(
+  box: Box,
+  options: StartsOptions,
+  table: Partial<typeof commonOptions> = commonOptions,
+) {
+  const { seed, dtype = 'float64' } = readOptions('options', options, table as typeof commonOptions)
   const Floats = dtype === 'float32' ? Float32Array : Float64Array
   const { names, lows, highs } = readBox(box, Floats)
   return {
@@ -190,7 +194,7 @@ function readBox(box: Box, Floats: typeof Float32Array | typeof Float64Array) {
     const isNumber = typeof low === 'number' && typeof high === 'number'
     // Both ends and what is between them have to be finite in the dtype.
     if (!isNumber || !(low <= high) || !Floats.of(low, high, high - low).every(Number.isFinite)) {
-      throw new OptionError(`box: ${name}`, '[low, high], finite, low ≤ high', show(range))
+      throw new OptionError(`box: ${name}`, '[low, high], finite, low ≤ high', describeRange(range))
     }
     return [low, high] as const
   })
@@ -201,18 +205,18 @@ function readBox(box: Box, Floats: typeof Float32Array | typeof Float64Array) {
   }
 }
 
-function show(range: unknown): unknown {
+function describeRange(range: unknown): unknown {
   const isNumbers =
     Array.isArray(range) && range.length === 2 && range.every((end) => typeof end === 'number')
   return isNumbers ? `a range from ${range[0]} to ${range[1]}` : range
 }
 
 function readCounts(counts: unknown, names: readonly string[]): number[] {
-  if (!isObject(counts)) return names.map(() => readOption('counts', counted, counts))
+  if (!isObject(counts)) return names.map(() => readOption('counts', countOption, counts))
   const given = readOptions(
     'counts',
     counts,
-    recordOf(names, () => counted),
+    createRecord(names, () => countOption),
   )
   return names.map((name) => given[name])
 }

@@ -10,14 +10,14 @@ export function normal(next: () => number): number {
 }
 
 /** Below it counts are few enough to go through them. */
-const FEW = 10
+const MAX_INVERSION_MEAN = 10
 
 /** A count of the Poisson distribution. @param mean finite and ≥ 0 */
 export function poisson(mean: number, next: () => number): number {
-  return mean < FEW ? byInversion(mean, next) : byRejection(mean, next)
+  return mean < MAX_INVERSION_MEAN ? poissonByInversion(mean, next) : poissonByRejection(mean, next)
 }
 
-function byInversion(mean: number, next: () => number): number {
+function poissonByInversion(mean: number, next: () => number): number {
   let rest = fraction(next)
   let chance = exp(-mean)
   let count = 0
@@ -31,7 +31,7 @@ function byInversion(mean: number, next: () => number): number {
 }
 
 /** Transformed rejection with a squeeze: PTRS (Hörmann, 1993), whose constants these are. */
-function byRejection(mean: number, next: () => number): number {
+function poissonByRejection(mean: number, next: () => number): number {
   const b = 0.931 + 2.53 * Math.sqrt(mean)
   const a = -0.059 + 0.02483 * b
   const height = 1.1239 + 1.1328 / (b - 3.4)

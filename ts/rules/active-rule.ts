@@ -10,12 +10,12 @@ import {
   STAGES,
 } from '../arena/manifest.js'
 import { type Dtype, type Matrix, smallestNormal } from '../core/numbers.js'
-import { isObject, recordOf } from '../core/untrusted.js'
+import { createRecord, isObject } from '../core/untrusted.js'
 import type { TensorLimits } from '../gradients/clip.js'
-import { type Definition, type Fields, linesOf, stateNames } from './define.js'
-import { isMatrix, type Resolved, wholeRule } from './resolve.js'
+import { type CounterFields, type Definition, lineStateNames, stateNames } from './define.js'
+import { isMatrix, type ResolvedRule, withDelay } from './resolve.js'
 import type { AnyRule } from './rule.js'
-import { type Numbers, type RuleSchedule, scheduleOf } from './values.js'
+import { makeRuleSchedule, type RuleNumbers, type RuleSchedule } from './values.js'
 
 /** How many there were. */
 let count = 0
@@ -46,19 +46,19 @@ export class RuleInUse {
   readonly byTensor: readonly string[]
   /** The options, schedules among them; another one after `set`. */
   rule!: AnyRule
-  numbers!: Numbers
+  numbers!: RuleNumbers
   /** What clocks of all its tensors have in common, where they show anything yet. */
-  shared: Fields
+  shared: CounterFields
   /** The t of these, where they are scheduled; −1 before any. */
   evaluated = -1
   /** Counts changes of the numbers. */
   version = 0
-  #resolved: Resolved
+  #resolved: ResolvedRule
   #value: unknown
   #schedule!: RuleSchedule | null
   #isConstant = false
 
-  constructor(resolved: Resolved) {
+  constructor(resolved: ResolvedRule) {
     const { rule, definition } = resolved
     this.#resolved = resolved
     Object.assign(this, resolved)
@@ -67,10 +67,10 @@ export class RuleInUse {
     this.shared = definition.shared
     this.stages = definition.stages(rule as never)
     this.point = definition.point(rule as never)
-    this.kernels = kernelsOf(definition, rule)
+    this.kernels = stageKernels(definition, rule)
     this.flags = definition.flags(rule as never)
     this.state = stateNames(definition, rule as never)
-    this.lines = linesOf(this.stages)
+    this.lines = lineStateNames(this.stages)
     this.byTensor = [...new Set(this.stages.flatMap(({ tensor }) => tensor))]
     // A copy: groups with clips of their own have the same rule, and sums over all tensors are kept by its numbers.
     this.change(rule, { ...rule })
@@ -78,11 +78,11 @@ export class RuleInUse {
 
   /** The rule as the user sees it: frozen. */
   get value(): unknown {
-    this.#value ??= wholeRule(this)
+    this.#value ??= withDelay(this)
     return this.#value
   }
 
-  get resolved(): Resolved {
+  get resolved(): ResolvedRule {
     if (this.#resolved.rule !== this.rule) this.#resolved = { ...this.#resolved, rule: this.rule }
     return this.#resolved
   }
@@ -90,10 +90,10 @@ export class RuleInUse {
   change(rule: AnyRule, numbers = rule): void {
     this.rule = rule
     this.#value = undefined
-    this.#schedule = scheduleOf(this.definition, rule)
+    this.#schedule = makeRuleSchedule(this.definition, rule)
     this.#isConstant = this.#schedule === null
     this.evaluated = -1
-    if (this.#isConstant) this.numbers = numbers as unknown as Numbers
+    if (this.#isConstant) this.numbers = numbers as unknown as RuleNumbers
     this.version++
   }
 
@@ -103,7 +103,7 @@ export class RuleInUse {
     const needs = (rule: AnyRule): string => {
       const starts = definition.starts(rule as never)
       const fixed = definition.fixed.map((name) => rule[name])
-      return keyOf([kernelsOf(definition, rule), definition.flags(rule as never), fixed, starts])
+      return keyOf([stageKernels(definition, rule), definition.flags(rule as never), fixed, starts])
     }
     return needs(rule) === needs(this.rule)
   }
@@ -144,13 +144,13 @@ export class RuleInUse {
   }
 
   /** The same of a tensor that comes to it, unless it has been said already: it is the rule's, and not a tensor's. */
-  adopt(clock: Fields): void {
+  adopt(clock: CounterFields): void {
     if (keyOf(this.shared) === keyOf(this.definition.shared)) this.share(clock)
   }
 
   /** Takes over from a clock what all have in common. */
-  share(clock: Fields): void {
-    this.shared = recordOf(Object.keys(this.shared), (name) => clock[name])
+  share(clock: CounterFields): void {
+    this.shared = createRecord(Object.keys(this.shared), (name) => clock[name])
   }
 
   /** Whether subnormal numbers of the state may be flushed. */
@@ -170,7 +170,7 @@ export class RuleInUse {
 }
 
 /** The numbers of a rule's kernels by stage; 0 for none. */
-function kernelsOf(definition: Definition, rule: AnyRule): number[] {
+function stageKernels(definition: Definition, rule: AnyRule): number[] {
   const stages = definition.stages(rule as never)
   const kernels: number[] = []
   for (let stage = 0; stage < STAGES; stage++) kernels.push(stages[stage]?.number ?? 0)
@@ -195,7 +195,7 @@ function keyOf(value: unknown): string {
 export type Uses = Map<string, RuleInUse>
 
 /** Finds a rule that is in use already, or takes one into use. */
-export function inUse(resolved: Resolved, uses: Uses, fresh?: RuleInUse): RuleInUse {
+export function findOrAddRule(resolved: ResolvedRule, uses: Uses, fresh?: RuleInUse): RuleInUse {
   // What defines a rule follows from its name.
   const key = keyOf({ ...resolved, definition: null })
   const use = uses.get(key) ?? fresh ?? new RuleInUse(resolved)

@@ -1,9 +1,17 @@
 import { ScheduleFreeAdamKernel } from '../arena/manifest.js'
 import { nonNegative } from '../options/kinds.js'
-import { besideEps, define } from './define.js'
+import { define, maskedByEps } from './define.js'
 import { multiplyBetas, products } from './moments.js'
 import { type RuleOf, rule } from './rule.js'
-import { Adam, AdamPoint, addWeight, warmedUp, weighted, writeAdaptive, writeRate } from './schedule-free.js'
+import {
+  Adam,
+  AdamPoint,
+  addWeight,
+  warmedUpRate,
+  weightCounters,
+  writeAdaptive,
+  writeRate,
+} from './schedule-free.js'
 
 /** β is β₁; γ = η, or η·(t/warmupSteps); c = w/Σw, w = tʳ·γₘₐₓᵖ; c₂ = 1/√(1−∏β₂). */
 export const definition = define('scheduleFreeAdamW', {
@@ -29,19 +37,19 @@ export const definition = define('scheduleFreeAdamW', {
   stages: () => [Adam],
   point: () => AdamPoint,
   wantsPoint: true,
-  clock: { ...products, ...weighted },
+  clock: { ...products, ...weightCounters },
   advance(clock, rule, next) {
     multiplyBetas(clock, rule, next)
-    addWeight(clock, rule, warmedUp(next.t, rule), next)
+    addWeight(clock, rule, warmedUpRate(next.t, rule), next)
   },
   coefficients: writeAdaptive,
   corrections(rule, clock, row) {
-    writeRate(clock, rule, warmedUp(clock.t, rule), row)
+    writeRate(clock, rule, warmedUpRate(clock.t, rule), row)
     row[ScheduleFreeAdamKernel.row.c2] = 1 / Math.sqrt(1 - clock.product2)
     row[ScheduleFreeAdamKernel.row.unrectified] = 0
   },
   starts: () => ({ z: 'parameters' }),
-  flushes: besideEps,
+  flushes: maskedByEps,
 })
 
 /** Schedule-Free AdamW's description; see {@link scheduleFreeAdamW}. */

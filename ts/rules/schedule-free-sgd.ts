@@ -1,7 +1,15 @@
 import { fraction, nonNegative } from '../options/kinds.js'
 import { define } from './define.js'
 import { type RuleOf, rule } from './rule.js'
-import { addWeight, Point, Sgd, warmedUp, weighted, writeRate, writeRest } from './schedule-free.js'
+import {
+  addWeight,
+  Point,
+  Sgd,
+  warmedUpRate,
+  weightCounters,
+  writeMomentumAndDecay,
+  writeRate,
+} from './schedule-free.js'
 
 /** β is the momentum; γ = η, or η·(t/warmupSteps); c = w/Σw, w = tʳ·γₘₐₓᵖ. */
 export const definition = define('scheduleFreeSgd', {
@@ -24,15 +32,15 @@ export const definition = define('scheduleFreeSgd', {
   stages: () => [Sgd],
   point: () => Point,
   wantsPoint: true,
-  clock: weighted,
+  clock: weightCounters,
   advance(clock, rule, next) {
-    addWeight(clock, rule, warmedUp(next.t, rule), next)
+    addWeight(clock, rule, warmedUpRate(next.t, rule), next)
   },
   coefficients({ momentum, weightDecay }, row) {
-    writeRest(momentum, weightDecay, row)
+    writeMomentumAndDecay(momentum, weightDecay, row)
   },
   corrections(rule, clock, row) {
-    writeRate(clock, rule, warmedUp(clock.t, rule), row)
+    writeRate(clock, rule, warmedUpRate(clock.t, rule), row)
   },
   starts: () => ({ z: 'parameters' }),
 })

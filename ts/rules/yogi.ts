@@ -2,8 +2,8 @@ import { kernel, twice } from '../arena/kernel.js'
 import { YogiKernel } from '../arena/manifest.js'
 import { signum } from '../core/numbers.js'
 import { nonNegative } from '../options/kinds.js'
-import { decays, decoupled, defineDirection } from './cautious.js'
-import { besideEps } from './define.js'
+import { decayOptions, decoupledDecay, defineDirection } from './cautious.js'
+import { maskedByEps } from './define.js'
 import { correctBias, multiplyBetas, products, writeBetas } from './moments.js'
 import { type RuleOf, rule } from './rule.js'
 
@@ -32,7 +32,7 @@ export const definition = defineDirection('yogi', {
     initialAccumulator: nonNegative(1e-6),
     /** taken from the parameters as η·λ·θ */
     weightDecay: 0,
-    ...decays,
+    ...decayOptions,
     maximize: false,
   },
   kernels: [kernel(YogiKernel, YogiLoop)],
@@ -41,9 +41,9 @@ export const definition = defineDirection('yogi', {
   advance: multiplyBetas,
   coefficients: writeBetas,
   corrections: correctBias,
-  decay: decoupled,
+  decay: decoupledDecay,
   starts: ({ initialAccumulator }) => ({ m: initialAccumulator, v: initialAccumulator }),
-  flushes: besideEps,
+  flushes: maskedByEps,
 })
 
 /** Yogi's description; see {@link yogi}. */

@@ -6,21 +6,21 @@
 import { NORM, UNITS } from '../arena/manifest.js'
 import { groupBy } from '../core/group-by.js'
 import type { FloatArray } from '../core/numbers.js'
-import { ALL } from '../gradients/read.js'
+import { ALL_GRADIENTS } from '../gradients/read.js'
 import type { Model } from '../model/model.js'
-import type { Part } from '../model/partition.js'
-import { batch } from './batch.js'
-import { clip, clipsAfterUnits, judge } from './norms.js'
-import { afterwards } from './post-update.js'
-import { type Phase, type Progress, type Stage, stageOf } from './progress.js'
+import type { Partition } from '../model/partition.js'
+import { accumulateBatch } from './batch.js'
+import { checkGradients, clipFactor, clipsAfterUnits } from './norms.js'
+import { postUpdatePhases } from './post-update.js'
+import { makeStage, type Phase, type Progress, type Stage } from './progress.js'
 
 /** The phases of a step of a model as it is now. */
-export function sequenceOf(progress: Progress): readonly Phase[] {
-  return [...batch(progress), ...update(progress), ...afterwards(progress)]
+export function makePhases(progress: Progress): readonly Phase[] {
+  return [...accumulateBatch(progress), ...update(progress), ...postUpdatePhases(progress)]
 }
 
 /** What is left of a step where nothing has changed since the one before: no question. */
-export interface Straight {
+export interface FastPath {
   /** The gradient in the arena, where there is one tensor and no other shape, and the engine wants it there. */
   readonly only: FloatArray | null
   /** What sums squares, where the norm is wanted. */
@@ -31,59 +31,59 @@ export interface Straight {
 }
 
 /** The same for steps with all gradients; null where something is to be asked at each step. */
-export function straightOf(progress: Progress): Straight | null {
+export function makeFastPath(progress: Progress): FastPath | null {
   const { model, around } = progress
   const { measures, clipsUnits, wantsPoint, parts } = model
   const asks = clipsUnits || wantsPoint || around.accumulate.batches > 1
   // An `ArrayBuffer` may be transferred at any time.
   const stays = parts.every(({ arena }) => arena.region.memory !== null)
   if (asks || !stays) return null
-  const more = { between: following(model), afterwards: afterwards(progress) }
+  const more = { between: followingStages(model), afterwards: postUpdatePhases(progress) }
   const isShort = more.between.length + more.afterwards.length === 0
-  const norm = measures ? stageOf(parts, NORM) : null
-  const isAlone = typeof model.shape === 'number' && parts[0].runner.runLent === undefined
+  const norm = measures ? makeStage(parts, NORM) : null
+  const isAlone = typeof model.shape === 'number' && parts[0].runner.runBorrowed === undefined
   const only = isAlone ? model.gradients[model.shape as number] : null
-  return { only, norm, first: stageOf(parts, 0), more: isShort ? null : more }
+  return { only, norm, first: makeStage(parts, 0), more: isShort ? null : more }
 }
 
 function update({ model, around }: Progress): readonly Phase[] {
   const { batches, reduce } = around.accumulate
   /** The factor of what has been accumulated. */
   const share = reduce === 'mean' ? 1 / batches : 1
-  const norm = model.measures ? stageOf(model.parts, NORM) : null
+  const norm = model.measures ? makeStage(model.parts, NORM) : null
   const begin: Phase = (progress) => {
     progress.layOut(progress.present)
     progress.scale = share
     return norm
   }
-  const first = stageOf(model.parts, 0)
+  const first = makeStage(model.parts, 0)
   const scaled: Phase = (progress) => {
-    prepare(model.parts, norm === null ? share : clip(progress))
+    prepare(model.parts, norm === null ? share : clipFactor(progress))
     return first
   }
   return [
     begin,
-    ...(norm === null ? [] : [judge]),
-    ...(model.clipsUnits ? byUnit(model, clipsAfterUnits(model, around)) : []),
+    ...(norm === null ? [] : [checkGradients]),
+    ...(model.clipsUnits ? unitPhases(model, clipsAfterUnits(model, around)) : []),
     scaled,
-    ...following(model),
+    ...followingStages(model),
     commit,
   ]
 }
 
 /** Writes the coefficients of an update of gradients with this factor. */
-export function prepare(parts: readonly Part[], scale: number): void {
+export function prepare(parts: readonly Partition[], scale: number): void {
   for (let p = 0; p < parts.length; p++) parts[p].cohorts.prepare(scale)
 }
 
 /** The rule's stages after the first one. */
-const following = (model: Model): readonly Phase[] =>
-  Array.from({ length: model.stages - 1 }, (_, k) => between(model, k))
+const followingStages = (model: Model): readonly Phase[] =>
+  Array.from({ length: model.stages - 1 }, (_, k) => betweenStages(model, k))
 
 /** Clips by unit, and sums the squares of what is left where other clips want to know it. */
-function byUnit(model: Model, measuresAgain: boolean): readonly Phase[] {
-  const units = stageOf(model.parts, UNITS)
-  const again = stageOf(model.parts, NORM)
+function unitPhases(model: Model, measuresAgain: boolean): readonly Phase[] {
+  const units = makeStage(model.parts, UNITS)
+  const again = makeStage(model.parts, NORM)
   const clipUnits: Phase = (progress) => {
     // They are changed where they are, which may be the user's memory.
     progress.takeIn()
@@ -95,11 +95,11 @@ function byUnit(model: Model, measuresAgain: boolean): readonly Phase[] {
 }
 
 /** Makes what rules want to know between a stage and the next. */
-function between(model: Model, stage: number): Phase {
-  const next = stageOf(model.parts, stage + 1)
+function betweenStages(model: Model, stage: number): Phase {
+  const next = makeStage(model.parts, stage + 1)
   return (progress) => {
     // The first stage has left something else where gradients were.
-    progress.outside = ALL
+    progress.outside = ALL_GRADIENTS
     if (stage === 0) estimateShared(model)
     for (const { cohorts } of model.parts) cohorts.between(stage)
     return next
@@ -120,10 +120,10 @@ function estimateShared({ uses, live }: Model): void {
 export const commit: Phase = (progress) => {
   moveClocks(progress.model.parts)
   progress.count()
-  progress.outside = ALL
+  progress.outside = ALL_GRADIENTS
   return null
 }
 
-export function moveClocks(parts: readonly Part[]): void {
+export function moveClocks(parts: readonly Partition[]): void {
   for (let p = 0; p < parts.length; p++) parts[p].cohorts.commit()
 }

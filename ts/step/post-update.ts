@@ -2,16 +2,16 @@
 
 import { AVERAGE, AVERAGING, PIPELINE, SYNCHRONIZE } from '../arena/manifest.js'
 import { groupBy } from '../core/group-by.js'
-import { weightOf } from '../model/averages.js'
-import type { Averaged, Part, Tensor } from '../model/partition.js'
-import { type Phase, type Progress, stageOf } from './progress.js'
+import { averageWeight } from '../model/averages.js'
+import type { AverageProgress, Partition, Tensor } from '../model/partition.js'
+import { makeStage, type Phase, type Progress } from './progress.js'
 
 /** Lookahead first: what is averaged is what the user sees. */
-export function afterwards({ model, around }: Progress): readonly Phase[] {
+export function postUpdatePhases({ model, around }: Progress): readonly Phase[] {
   const { average, lookahead } = around
   const phases: Phase[] = []
   if (lookahead !== null) {
-    const synchronize = stageOf(model.parts, SYNCHRONIZE, true)
+    const synchronize = makeStage(model.parts, SYNCHRONIZE, true)
     phases.push(({ updates }) => {
       if (updates % lookahead.steps !== 0) return null
       for (const { planeRow } of model.parts) planeRow[PIPELINE] = lookahead.alpha
@@ -19,10 +19,10 @@ export function afterwards({ model, around }: Progress): readonly Phase[] {
     })
   }
   if (average === null) return phases
-  for (const [part, averaged, tensors] of model.parts.flatMap(byAverages)) {
-    const averaging = stageOf([part], AVERAGING, true)
+  for (const [part, averaged, tensors] of model.parts.flatMap(groupByAverage)) {
+    const averaging = makeStage([part], AVERAGING, true)
     phases.push(({ updates }) => {
-      const next = weightOf(average, updates, averaged)
+      const next = averageWeight(average, updates, averaged)
       if (next === null) return null
       Object.assign(averaged, next.averaged)
       if (next.weight === 1) {
@@ -44,10 +44,10 @@ export function afterwards({ model, around }: Progress): readonly Phase[] {
   return phases
 }
 
-type Told = readonly [part: Part, averaged: Averaged, tensors: ReadonlySet<Tensor> | null]
+type AverageGroup = readonly [part: Partition, averaged: AverageProgress, tensors: ReadonlySet<Tensor> | null]
 
 /** A part's tensors by what their averages have been told, which those of the same share from now on; null for all. */
-function byAverages(part: Part): readonly Told[] {
+function groupByAverage(part: Partition): readonly AverageGroup[] {
   const present = part.tensors.filter((tensor) => tensor !== null)
   const alike = groupBy(present, ({ averaged: { count, product } }) => `${count} ${product}`)
   return [...alike.values()].map((tensors) => {

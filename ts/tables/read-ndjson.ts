@@ -1,12 +1,12 @@
 /** Rows of NDJSON, an object a line, as its text streams by. */
 
-import { printable } from '../core/text.js'
-import { LONGEST_ROW } from './split.js'
+import { toPrintable } from '../core/text.js'
+import { MAX_ROW_LENGTH } from './split.js'
 
 /** A cell of a table: of text, or a number that is one already. */
 export type Cell = string | number
 
-export class Objects {
+export class ObjectReader {
   readonly #names: readonly string[]
   readonly #labels: ReadonlySet<string>
   readonly #onRow: (cells: readonly Cell[], line: number, keys: readonly string[]) => void
@@ -53,7 +53,7 @@ export class Objects {
     }
     this.#parts.push(text.slice(from))
     this.#length += text.length - from
-    if (this.#length > LONGEST_ROW) throw new RangeError('a row is too long')
+    if (this.#length > MAX_ROW_LENGTH) throw new RangeError('a row is too long')
   }
 
   end(): void {
@@ -75,10 +75,10 @@ export class Objects {
     try {
       given = JSON.parse(row)
     } catch {
-      this.#fail(`line ${this.#line}: expected an object in JSON, got ${printable(row.slice(0, 40))}`)
+      this.#fail(`line ${this.#line}: expected an object in JSON, got ${toPrintable(row.slice(0, 40))}`)
     }
     if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-      this.#fail(`line ${this.#line}: expected an object in JSON, got ${printable(row.slice(0, 40))}`)
+      this.#fail(`line ${this.#line}: expected an object in JSON, got ${toPrintable(row.slice(0, 40))}`)
     }
     const of = given as Readonly<Record<string, unknown>>
     const cells = this.#names.map((name) => this.#cell(name, Object.hasOwn(of, name) ? of[name] : null))
@@ -89,12 +89,14 @@ export class Objects {
   #cell(name: string, value: unknown): Cell {
     if (value === null) return ''
     if (typeof value === 'object') {
-      this.#fail(`line ${this.#line}: ${printable(name)} is an object or a list, and no cell`)
+      this.#fail(`line ${this.#line}: ${toPrintable(name)} is an object or a list, and no cell`)
     }
     if (typeof value !== 'number') return String(value)
     // Two that differ in their last digits would be one.
     if (this.#labels.has(name) && Math.abs(value) > Number.MAX_SAFE_INTEGER) {
-      this.#fail(`line ${this.#line}: ${printable(name)} has more digits than a number keeps: make it a text`)
+      this.#fail(
+        `line ${this.#line}: ${toPrintable(name)} has more digits than a number keeps: make it a text`,
+      )
     }
     return value
   }

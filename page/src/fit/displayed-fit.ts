@@ -3,21 +3,21 @@
 import type { Fit, SharedFit } from 'antigrad'
 
 /** What is said of a fit as a whole. */
-export type Whole = Fit | SharedFit
+export type WholeFit = Fit | SharedFit
 
 /** A group, as a fit by itself would say it. */
-export interface Member
+export interface GroupFit
   extends Pick<
     Fit,
     | 'values'
     | 'errors'
     | 'free'
-    | 'held'
-    | 'undetermined'
+    | 'atBound'
+    | 'unidentifiable'
     | 'covariance'
     | 'correlation'
     | 'chiSquared'
-    | 'rows'
+    | 'observations'
     | 'residuals'
     | 'reason'
     | 'intervals'
@@ -30,6 +30,6 @@ export interface Member
   readonly ends: readonly string[]
 }
 
-export type Found = Fit | Member
+export type ShownFit = Fit | GroupFit
 
-export const wholeOf = (found: Found): Whole => ('all' in found ? found.all : found)
+export const wholeFit = (found: ShownFit): WholeFit => ('all' in found ? found.all : found)

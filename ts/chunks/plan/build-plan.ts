@@ -3,19 +3,25 @@
 import { Readable } from 'node:stream'
 import { version } from '../../core/package.js'
 import { readFits } from '../../jobs/fits.js'
-import { type FitsGiven, readFitsAsked, readSweepAsked, type SweepGiven, text } from '../../jobs/request.js'
-import { sweepFrom } from '../../jobs/sweep.js'
-import { callback, flag, type Option, oneOf, optional, positive, whole } from '../../options/kinds.js'
+import {
+  type FitsRequestInput,
+  readFitsRequest,
+  readSweepRequest,
+  type SweepRequestInput,
+  text,
+} from '../../jobs/request.js'
+import { startSweep } from '../../jobs/sweep.js'
+import { callback, flag, integerFrom, type Option, oneOf, optional, positive } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import type { Decimal } from '../../tables/format.js'
-import { type Request, readCsv, type Table } from '../../tables/read-csv.js'
-import { type Column, stretchesOfRows, widthOf } from './columns.js'
-import { linesOfBytes } from './compute.js'
-import { readPart, shown, streamOf } from './data.js'
+import { readCsv, type Table, type TableRequest } from '../../tables/read-csv.js'
+import { type BinaryColumn, byteRangesOfRows, rowBytes } from './columns.js'
+import { fitLines } from './compute.js'
+import { displayName, openStream, readPart } from './data.js'
 import { DataError } from './errors.js'
-import { hasher, sha256 } from './hash.js'
-import { type ChunkOfPlan, character, kernels, MOST_CHUNKS, type Plan, readPlan } from './plan.js'
-import { blocksIn, findColumns, hasColumns, partsOf, tableOf } from './read-columns.js'
+import { createHasher, sha256 } from './hash.js'
+import { character, kernelHash, MAX_CHUNKS, type Plan, type PlanChunk, readPlan } from './plan.js'
+import { findColumns, hasColumns, readBlocks, readRanges, toTable } from './read-columns.js'
 
 export interface PlanSweepOptions {
   /** How long a chunk takes on a core of this machine, about; 5. */
@@ -42,7 +48,7 @@ export interface PlanFitsOptions extends PlanSweepOptions {
 }
 
 /** A plan, and what is known of it besides. */
-export interface Made {
+export interface PlannedWork {
   readonly plan: Plan
   /** Groups or sets. */
   readonly items: number
@@ -50,24 +56,24 @@ export interface Made {
   readonly seconds: number | undefined
 }
 
-const sizing = {
+const sizeOptions = {
   seconds: positive(5),
-  chunkSize: optional(whole(1)),
+  chunkSize: optional(integerFrom(1)),
   onProgress: optional(callback<(what: string, done: number) => void>()),
 } satisfies Record<keyof PlanSweepOptions, Option>
 
-const planning = {
+const planOptions = {
   ...{ group: text(), drop: flag(false), delimiter: optional(character), name: optional(text()) },
-  ...{ decimal: optional(oneOf('.', ',')), comment: optional(text()), ...sizing },
+  ...{ decimal: optional(oneOf('.', ',')), comment: optional(text()), ...sizeOptions },
 } satisfies Record<keyof PlanFitsOptions, Option>
 
 /** Bytes of a chunk's rows from which on it ends. */
-const ENOUGH = 1 << 26
+const MAX_COLUMN_BYTES = 1 << 26
 
 /** Seconds that a measurement takes at least. */
-const MEASURED = 0.5
+const MIN_MEASURED_SECONDS = 0.5
 
-const begun = { ...{ format: 1, version, kernels } }
+const begun = { ...{ format: 1, version, kernels: kernelHash } }
 
 /**
  * A plan of a sweep, whose chunks are stretches of its sets.
@@ -75,20 +81,23 @@ const begun = { ...{ format: 1, version, kernels } }
  * @param given what `antigrad sweep` takes, by the names of its options
  * @throws (rejects with) OptionError, ExpressionError, EngineError where the sweep makes no sense or cannot run
  */
-export async function planSweep(given: SweepGiven, options: PlanSweepOptions = {}): Promise<Made> {
-  const asked = readSweepAsked('asked', given)
-  const { seconds, chunkSize: size, onProgress } = readOptions('options', options, sizing)
-  const { sets, run } = sweepFrom(asked, { threads: 1 })
+export async function planSweep(
+  given: SweepRequestInput,
+  options: PlanSweepOptions = {},
+): Promise<PlannedWork> {
+  const asked = readSweepRequest('asked', given)
+  const { seconds, chunkSize: size, onProgress } = readOptions('options', options, sizeOptions)
+  const { sets, run } = startSweep(asked, { threads: 1 })
   const each =
     size === undefined
-      ? await measured(sets, async (count) => {
+      ? await measureSeconds(sets, async (count) => {
           onProgress?.('sets measured', count)
           for await (const _ of run(undefined, undefined, 0, count));
           return count
         })
       : undefined
-  const most = Math.max(size ?? sizeFor(seconds, each), Math.ceil(sets / MOST_CHUNKS))
-  const chunks: ChunkOfPlan[] = []
+  const most = Math.max(size ?? chunkSizeFor(seconds, each), Math.ceil(sets / MAX_CHUNKS))
+  const chunks: PlanChunk[] = []
   for (let to = most; to < sets + most; to += most) chunks.push({ to: Math.min(to, sets) })
   const plan = readPlan({ ...begun, specification: { kind: 'sweep', asked }, chunks })
   return { plan, items: sets, seconds: each && each * sets }
@@ -104,11 +113,11 @@ export async function planSweep(given: SweepGiven, options: PlanSweepOptions = {
  */
 export async function planFits(
   file: string,
-  wanted: FitsGiven,
+  wanted: FitsRequestInput,
   options: PlanFitsOptions,
-): Promise<Made & { readonly table: Omit<Table, 'columns'> }> {
-  const asked = readFitsAsked('asked', wanted)
-  const given = readOptions('options', options, planning)
+): Promise<PlannedWork & { readonly table: Omit<Table, 'columns'> }> {
+  const asked = readFitsRequest('asked', wanted)
+  const given = readOptions('options', options, planOptions)
   const { seconds, chunkSize: size, onProgress, name: named = file } = given
   const read = readFits(asked)
   // Of each group, bytes (of columns: rows) before its first row and before its last.
@@ -116,14 +125,19 @@ export async function planFits(
   const lasts: number[] = []
   let bytes = 0
   async function* counted() {
-    for await (const part of (await streamOf(file)) as AsyncIterable<Buffer>) {
+    for await (const part of (await openStream(file)) as AsyncIterable<Buffer>) {
       bytes += part.length
       yield part
     }
   }
-  const request: Request = {
-    ...{ name: shown(file), wanted: read.wanted, group: { option: '--group', column: given.group } },
-    ...{ delimiter: given.delimiter, decimal: given.decimal, comment: given.comment, drops: given.drop },
+  const request: TableRequest = {
+    ...{ name: displayName(file), columns: read.columns, group: { option: '--group', column: given.group } },
+    ...{
+      delimiter: given.delimiter,
+      decimal: given.decimal,
+      comment: given.comment,
+      dropsInvalid: given.drop,
+    },
     onProgress: (rows) => onProgress?.('rows read', rows),
     onRow(group, begin) {
       if (group === firsts.length) firsts.push(begin)
@@ -134,14 +148,14 @@ export async function planFits(
   const found =
     source === undefined
       ? await readCsv(Readable.from(counted()), request)
-      : await tableOf(blocksIn(file, source), source.columns, request)
+      : await toTable(readBlocks(file, source), source.columns, request)
   const { format, groups } = found
-  if (groups.length === 0) throw new DataError(`${shown(file)}: no row is left to be fitted`)
+  if (groups.length === 0) throw new DataError(`${displayName(file)}: no row is left to be fitted`)
   const how = source === undefined ? { format } : { columns: source.columns }
   const table = { group: given.group, drop: given.drop, ...how }
   const header = source === undefined ? firsts[0] : 0
   // Where a chunk may begin: no row of a group before it comes later.
-  const borders: Border[] = []
+  const borders: ChunkBoundary[] = []
   let last = 0
   for (const [k, first] of firsts.entries()) {
     if (k > 0 && last < first) borders.push({ to: k, end: first })
@@ -158,8 +172,8 @@ export async function planFits(
           [0, header],
           [begin, end],
         ] as const)
-      : stretchesOfRows(source.columns, begin, end)
-  const draft = (chunks: readonly ChunkOfPlan[]) => ({
+      : byteRangesOfRows(source.columns, begin, end)
+  const draft = (chunks: readonly PlanChunk[]) => ({
     ...begun,
     specification: { kind: 'fits', asked, table },
     data,
@@ -167,46 +181,61 @@ export async function planFits(
   })
   const each =
     size === undefined
-      ? await measured(groups.length, async (count) => {
-          const { to, end } = borders.find(({ to }) => to >= count) as Border
+      ? await measureSeconds(groups.length, async (count) => {
+          const { to, end } = borders.find(({ to }) => to >= count) as ChunkBoundary
           onProgress?.('groups measured', to)
-          const parts = await partsOf(file, stretches(header, end))
-          await linesOfBytes({ kind: 'fits', asked, table }, read, shown(file), parts, { threads: 1 })
+          const parts = await readRanges(file, stretches(header, end))
+          await fitLines({ kind: 'fits', asked, table }, read, displayName(file), parts, { threads: 1 })
           return to
         })
       : undefined
-  const most = Math.max(size ?? sizeFor(seconds, each), Math.ceil(groups.length / MOST_CHUNKS))
-  const cut = cutAt(borders, most, header, source === undefined ? ENOUGH : ENOUGH / widthOf(source.columns))
+  const most = Math.max(size ?? chunkSizeFor(seconds, each), Math.ceil(groups.length / MAX_CHUNKS))
+  const cut = cutIntoChunks(
+    borders,
+    most,
+    header,
+    source === undefined ? MAX_COLUMN_BYTES : MAX_COLUMN_BYTES / rowBytes(source.columns),
+  )
   const chunks =
-    source === undefined ? await hashed(file, header, cut) : await hashedColumns(file, source.columns, cut)
+    source === undefined
+      ? await hashChunks(file, header, cut)
+      : await hashColumnChunks(file, source.columns, cut)
   const plan = readPlan(draft(chunks))
   return { plan, items: groups.length, seconds: each && each * groups.length, table: found }
 }
 
 /** @param each seconds of one */
-function sizeFor(seconds: number, each: number | undefined): number {
+function chunkSizeFor(seconds: number, each: number | undefined): number {
   return Math.max(1, Math.floor(seconds / (each as number)))
 }
 
 /** Seconds of one, by runs of more and more, of which the first ones also compile. */
-async function measured(all: number, run: (count: number) => Promise<number>): Promise<number> {
+async function measureSeconds(all: number, run: (count: number) => Promise<number>): Promise<number> {
   for (let count = 1; ; ) {
     const began = performance.now()
     const done = await run(count)
     const seconds = (performance.now() - began) / 1000
-    if (seconds >= MEASURED || done >= all) return Math.max(seconds, 1e-6) / done
+    if (seconds >= MIN_MEASURED_SECONDS || done >= all) return Math.max(seconds, 1e-6) / done
     count = Math.min(
       all,
-      Math.max(done + 1, Math.ceil(done * Math.min(8, (1.5 * MEASURED) / Math.max(seconds, 1e-6)))),
+      Math.max(
+        done + 1,
+        Math.ceil(done * Math.min(8, (1.5 * MIN_MEASURED_SECONDS) / Math.max(seconds, 1e-6))),
+      ),
     )
   }
 }
 
-type Border = Pick<ChunkOfPlan, 'to'> & { readonly end: number }
+type ChunkBoundary = Pick<PlanChunk, 'to'> & { readonly end: number }
 
 /** Borders at which chunks end: at the first one from which on there is enough. */
-function cutAt(borders: readonly Border[], most: number, header: number, enough: number): Border[] {
-  const cut: Border[] = []
+function cutIntoChunks(
+  borders: readonly ChunkBoundary[],
+  most: number,
+  header: number,
+  enough: number,
+): ChunkBoundary[] {
+  const cut: ChunkBoundary[] = []
   let [from, begin] = [0, header]
   for (const [k, { to, end }] of borders.entries()) {
     if (k < borders.length - 1 && to - from < most && end - begin < enough) continue
@@ -217,27 +246,31 @@ function cutAt(borders: readonly Border[], most: number, header: number, enough:
 }
 
 /** The same of columns. */
-async function hashedColumns(
+async function hashColumnChunks(
   file: string,
-  columns: readonly Column[],
-  cut: readonly Border[],
-): Promise<ChunkOfPlan[]> {
-  const chunks: ChunkOfPlan[] = []
+  columns: readonly BinaryColumn[],
+  cut: readonly ChunkBoundary[],
+): Promise<PlanChunk[]> {
+  const chunks: PlanChunk[] = []
   let begin = 0
   for (const { to, end } of cut) {
-    chunks.push({ to, end, sha256: sha256(...(await partsOf(file, stretchesOfRows(columns, begin, end)))) })
+    chunks.push({
+      to,
+      end,
+      sha256: sha256(...(await readRanges(file, byteRangesOfRows(columns, begin, end)))),
+    })
     begin = end
   }
   return chunks
 }
 
 /** Chunks with the hashes of their bytes; the file is read once more. */
-async function hashed(file: string, header: number, cut: readonly Border[]): Promise<ChunkOfPlan[]> {
-  const chunks: ChunkOfPlan[] = []
+async function hashChunks(file: string, header: number, cut: readonly ChunkBoundary[]): Promise<PlanChunk[]> {
+  const chunks: PlanChunk[] = []
   const head = await readPart(file, 0, header)
-  let hash = hasher(head)
+  let hash = createHasher(head)
   let at = 0
-  for await (const part of (await streamOf(file)) as AsyncIterable<Buffer>) {
+  for await (const part of (await openStream(file)) as AsyncIterable<Buffer>) {
     for (let from = Math.max(0, header - at); from < part.length && chunks.length < cut.length; ) {
       const { to, end } = cut[chunks.length]
       const until = Math.min(part.length, end - at)
@@ -245,10 +278,11 @@ async function hashed(file: string, header: number, cut: readonly Border[]): Pro
       from = until
       if (at + until < end) continue
       chunks.push({ to, end, sha256: hash.digest('hex') })
-      hash = hasher(head)
+      hash = createHasher(head)
     }
     at += part.length
   }
-  if (chunks.length < cut.length) throw new DataError(`${shown(file)} has become shorter while it was read`)
+  if (chunks.length < cut.length)
+    throw new DataError(`${displayName(file)} has become shorter while it was read`)
   return chunks
 }

@@ -1,24 +1,30 @@
 /** A chunk's bytes: the lines that one process would write. */
 
 import { Readable } from 'node:stream'
-import { type Call, type FitsRead, linesOfFits, type Means, readFits } from '../../jobs/fits.js'
-import { sweepFrom } from '../../jobs/sweep.js'
-import { type Request, readCsv } from '../../tables/read-csv.js'
-import { dataOf, shown } from './data.js'
+import {
+  type ExecutionOptions,
+  type FitCallOptions,
+  fitsAsJsonLines,
+  type ResolvedFits,
+  readFits,
+} from '../../jobs/fits.js'
+import { startSweep } from '../../jobs/sweep.js'
+import { readCsv, type TableRequest } from '../../tables/read-csv.js'
+import { displayName, readChunkData } from './data.js'
 import { DataError } from './errors.js'
-import { type DataOfPlan, type OfFits, type Plan, type Specification, stretchOf } from './plan.js'
-import { tableOf } from './read-columns.js'
+import { chunkRange, type FitsSpecification, type Plan, type PlanData, type Specification } from './plan.js'
+import { toTable } from './read-columns.js'
 
 /** @param file where the data are, if there are some */
 export type Compute = (index: number, signal?: AbortSignal) => Promise<Uint8Array>
 
 /** What computes chunks of a plan; what all of them have in common is made once. */
-export function computes(plan: Plan, file: string | undefined, means: Means): Compute {
+export function createCompute(plan: Plan, file: string | undefined, execution: ExecutionOptions): Compute {
   const { specification } = plan
   const lines =
     specification.kind === 'fits'
-      ? linesOfGroups(plan, specification, file ?? (plan.data as DataOfPlan).file, means)
-      : linesOfSets(plan, specification, means)
+      ? groupLines(plan, specification, file ?? (plan.data as PlanData).file, execution)
+      : sweepLines(plan, specification, execution)
   return async (index, signal) => {
     const all = await lines(index, signal)
     return new TextEncoder().encode(all.map((line) => `${line}\n`).join(''))
@@ -27,15 +33,20 @@ export function computes(plan: Plan, file: string | undefined, means: Means): Co
 
 type Lines = (index: number, signal: AbortSignal | undefined) => Promise<readonly string[]>
 
-function linesOfGroups(plan: Plan, specification: OfFits, file: string, means: Means): Lines {
+function groupLines(
+  plan: Plan,
+  specification: FitsSpecification,
+  file: string,
+  means: ExecutionOptions,
+): Lines {
   const read = readFits(specification.asked)
   return async (index, signal) => {
-    const { from, to } = stretchOf(plan, index)
-    const parts = await dataOf(plan, index, file)
-    const lines = await linesOfBytes(specification, read, shown(file), parts, { ...means, signal })
+    const { from, to } = chunkRange(plan, index)
+    const parts = await readChunkData(plan, index, file)
+    const lines = await fitLines(specification, read, displayName(file), parts, { ...means, signal })
     if (lines.length === to - from) return lines
     throw new DataError(
-      `${shown(file)}: chunk ${index} has ${lines.length} groups, and ${to - from} in the plan`,
+      `${displayName(file)}: chunk ${index} has ${lines.length} groups, and ${to - from} in the plan`,
     )
   }
 }
@@ -45,29 +56,33 @@ function linesOfGroups(plan: Plan, specification: OfFits, file: string, means: M
  *
  * @param name of the file, for people
  */
-export async function linesOfBytes(
-  { asked, table }: OfFits,
-  read: FitsRead,
+export async function fitLines(
+  { asked, table }: FitsSpecification,
+  read: ResolvedFits,
   name: string,
   parts: readonly Uint8Array[],
-  call: Call,
+  call: FitCallOptions,
 ): Promise<string[]> {
-  const request: Request = {
-    ...{ name, wanted: read.wanted, group: { option: '--group', column: table.group } },
+  const request: TableRequest = {
+    ...{ name, columns: read.columns, group: { option: '--group', column: table.group } },
     ...{ delimiter: undefined, decimal: undefined, comment: undefined },
-    ...{ ...(table.format && { format: table.format }), drops: table.drop, onProgress: () => {} },
+    ...{ ...(table.format && { format: table.format }), dropsInvalid: table.drop, onProgress: () => {} },
   }
   const { columns, groups } =
     table.columns === undefined
       ? await readCsv(Readable.from(parts), request)
-      : await tableOf([parts], table.columns, request)
-  return await linesOfFits({ columns, groups }, read, asked, call)
+      : await toTable([parts], table.columns, request)
+  return await fitsAsJsonLines({ columns, groups }, read, asked, call)
 }
 
-function linesOfSets(plan: Plan, { asked }: Extract<Specification, { kind: 'sweep' }>, means: Means): Lines {
-  const { run } = sweepFrom(asked, means)
+function sweepLines(
+  plan: Plan,
+  { asked }: Extract<Specification, { kind: 'sweep' }>,
+  means: ExecutionOptions,
+): Lines {
+  const { run } = startSweep(asked, means)
   return async (index, signal) => {
-    const { from, to } = stretchOf(plan, index)
+    const { from, to } = chunkRange(plan, index)
     const lines: string[] = []
     for await (const result of run(signal, undefined, from, to)) lines.push(JSON.stringify(result))
     signal?.throwIfAborted()

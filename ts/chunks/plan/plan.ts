@@ -3,20 +3,20 @@
 import { HASH } from '../../arena/manifest.js'
 import { OptionError } from '../../core/errors.js'
 import { version } from '../../core/package.js'
-import { listed } from '../../core/text.js'
-import { isRecord, listOf, ownProperties } from '../../core/untrusted.js'
-import { type FitsAsked, readFits } from '../../jobs/fits.js'
-import { readFitsAsked, readSweepAsked, text } from '../../jobs/request.js'
-import { type SweepAsked, setsOf } from '../../jobs/sweep.js'
-import { flag, type Option, oneOf, option, optional, whole } from '../../options/kinds.js'
-import { nested, readOption, readOptions } from '../../options/read.js'
+import { listNames } from '../../core/text.js'
+import { isRecord, ownProperties, toBoundedArray } from '../../core/untrusted.js'
+import { type FitsRequest, readFits } from '../../jobs/fits.js'
+import { readFitsRequest, readSweepRequest, text } from '../../jobs/request.js'
+import { countSets, type SweepRequest } from '../../jobs/sweep.js'
+import { flag, integerFrom, type Option, oneOf, option, optional } from '../../options/kinds.js'
+import { nestedOptions, readOption, readOptions } from '../../options/read.js'
 import type { Format } from '../../tables/format.js'
-import { namesIn, type Wanted } from '../../tables/read-csv.js'
-import { type Column, DTYPES, stretchesOfRows, widthOf } from './columns.js'
+import { type ColumnRequest, namesIn } from '../../tables/read-csv.js'
+import { type BinaryColumn, byteRangesOfRows, DTYPES, rowBytes } from './columns.js'
 import { sha256 } from './hash.js'
 
 /** How the table of fits is read. */
-export interface TableAsked {
+export interface TableRequest {
   /** The column by whose labels rows are fitted. */
   readonly group: string
   /** Whether rows are left out in which a number is missing. */
@@ -24,18 +24,18 @@ export interface TableAsked {
   /** Of text. */
   readonly format?: Format | undefined
   /** Of binary columns: those of the fits and that of the groups. */
-  readonly columns?: readonly Column[] | undefined
+  readonly columns?: readonly BinaryColumn[] | undefined
 }
 
 /** What is computed; no bit of it depends on where. */
 export type Specification =
-  | { readonly kind: 'fits'; readonly asked: FitsAsked; readonly table: TableAsked }
-  | { readonly kind: 'sweep'; readonly asked: SweepAsked }
+  | { readonly kind: 'fits'; readonly asked: FitsRequest; readonly table: TableRequest }
+  | { readonly kind: 'sweep'; readonly asked: SweepRequest }
 
-export type OfFits = Extract<Specification, { kind: 'fits' }>
+export type FitsSpecification = Extract<Specification, { kind: 'fits' }>
 
 /** Data by reference. */
-export interface DataOfPlan {
+export interface PlanData {
   /** A path, from the plan's folder on, or an address. */
   readonly file: string
   readonly bytes: number
@@ -46,7 +46,7 @@ export interface DataOfPlan {
 }
 
 /** A stretch of groups or sets of options, from where the last chunk ends. */
-export interface ChunkOfPlan {
+export interface PlanChunk {
   /** The number of the first one behind it. */
   readonly to: number
   /** Where its rows end in the data: a byte, or a row of binary columns. */
@@ -61,66 +61,66 @@ export interface Plan {
   readonly version: string
   readonly kernels: string
   readonly specification: Specification
-  readonly data?: DataOfPlan | undefined
-  readonly chunks: readonly ChunkOfPlan[]
+  readonly data?: PlanData | undefined
+  readonly chunks: readonly PlanChunk[]
 }
 
 /** Chunks at most. */
-export const MOST_CHUNKS = 1_000_000
+export const MAX_CHUNKS = 1_000_000
 
 /** Bytes of a chunk's data at most: a worker holds them in memory. */
-export const MOST_BYTES = 1 << 28
+export const MAX_PLAN_BYTES = 1 << 28
 
-export const kernels = HASH.toString(16).padStart(8, '0')
+export const kernelHash = HASH.toString(16).padStart(8, '0')
 
 export const character = option<string, undefined>(
   'a character',
   undefined,
   (x) => typeof x === 'string' && /^[^"\r\n]$/u.test(x),
 )
-const hash = (digits: number) =>
+const hashOption = (digits: number) =>
   option<string, undefined>(
     `${digits} hexadecimal digits`,
     undefined,
     (x) => typeof x === 'string' && x.length === digits && /^[\da-f]*$/.test(x),
   )
 
-const tableAsked = {
+const tableRequest = {
   group: text(),
   drop: flag(),
   format: optional(
-    nested({
+    nestedOptions({
       ...{ delimiter: character, decimal: oneOf('.', ','), isGrouped: flag(), comment: text() },
       isJson: option<true | undefined, undefined>('true', undefined, (x) => x === undefined || x === true),
     }),
   ) as Option<Format | undefined>,
-  columns: optional(option<readonly Column[], undefined>('a list', undefined, Array.isArray)),
-} satisfies Record<keyof TableAsked, Option>
+  columns: optional(option<readonly BinaryColumn[], undefined>('a list', undefined, Array.isArray)),
+} satisfies Record<keyof TableRequest, Option>
 
 const column = {
   ...{
     name: text(),
-    dtype: option<string, undefined>(`one of ${listed(DTYPES)}`, undefined, (x) =>
+    dtype: option<string, undefined>(`one of ${listNames(DTYPES)}`, undefined, (x) =>
       DTYPES.includes(x as string),
     ),
-    from: whole(0),
+    from: integerFrom(0),
   },
-} satisfies Record<keyof Column, Option>
+} satisfies Record<keyof BinaryColumn, Option>
 
 const data = {
-  ...{ file: text(), bytes: whole(1), header: whole(0), rows: optional(whole(1)) },
-} satisfies Record<keyof DataOfPlan, Option>
+  ...{ file: text(), bytes: integerFrom(1), header: integerFrom(0), rows: optional(integerFrom(1)) },
+} satisfies Record<keyof PlanData, Option>
 
 const chunk = {
-  ...{ to: whole(1), end: optional(whole(1)), sha256: optional(hash(64)) },
-} satisfies Record<keyof ChunkOfPlan, Option>
+  ...{ to: integerFrom(1), end: optional(integerFrom(1)), sha256: optional(hashOption(64)) },
+} satisfies Record<keyof PlanChunk, Option>
 
 const plan = {
   format: option<1, undefined>('1', undefined, (x) => x === 1),
   version: text(),
-  kernels: hash(8),
+  kernels: hashOption(8),
   specification: option<unknown, undefined>('an object', undefined, isRecord),
-  data: optional(nested(data)) as Option<DataOfPlan | undefined>,
+  data: optional(nestedOptions(data)) as Option<PlanData | undefined>,
   chunks: option<unknown, undefined>('a list', undefined, Array.isArray),
 } satisfies Record<keyof Plan, Option>
 
@@ -130,7 +130,7 @@ const plan = {
  * @throws OptionError, ExpressionError where it is none, or asks for what makes no sense
  */
 export function readPlan(given: unknown): Plan {
-  const all = readOptions('plan', typeof given === 'string' ? parsed(given) : given, plan)
+  const all = readOptions('plan', typeof given === 'string' ? parsePlan(given) : given, plan)
   const { format, version, kernels, data: source } = all
   const specification = readSpecification(all.specification)
   if (source && source.header >= source.bytes)
@@ -138,13 +138,13 @@ export function readPlan(given: unknown): Plan {
   if ((specification.kind === 'fits') !== (source !== undefined)) {
     throw new OptionError('plan: data', specification.kind === 'fits' ? 'those of the fits' : 'none', source)
   }
-  if (specification.kind === 'fits') checkTable(specification, source as DataOfPlan)
+  if (specification.kind === 'fits') checkTable(specification, source as PlanData)
   const chunks = readChunks(all.chunks, source, specification)
   checkEnd(chunks[chunks.length - 1], specification, source)
   return Object.freeze({ format, version, kernels, specification, ...(source && { data: source }), chunks })
 }
 
-function parsed(text: string): unknown {
+function parsePlan(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
@@ -158,49 +158,45 @@ function readSpecification(given: unknown): Specification {
   readOptions(what, others, {}, '{ kind, asked, table }')
   readOption(`${what}: kind`, oneOf('fits', 'sweep'), kind)
   if (kind === 'fits') {
-    const read = readFitsAsked(`${what}: asked`, asked)
+    const read = readFitsRequest(`${what}: asked`, asked)
     // What makes no sense is refused by whoever reads it, not by each chunk.
-    const { wanted } = readFits(read)
-    return { kind, asked: read, table: readTable(`${what}: table`, table, wanted) }
+    const { columns } = readFits(read)
+    return { kind, asked: read, table: readTable(`${what}: table`, table, columns) }
   }
   if (table !== undefined) throw new OptionError(`${what}: table`, 'none, as a sweep has no data', table)
-  return { kind: 'sweep', asked: readSweepAsked(`${what}: asked`, asked) }
+  return { kind: 'sweep', asked: readSweepRequest(`${what}: asked`, asked) }
 }
 
-function readTable(what: string, given: unknown, wanted: readonly Wanted[]): TableAsked {
-  const { columns: list, ...table } = readOptions(what, given, tableAsked)
+function readTable(what: string, given: unknown, wanted: readonly ColumnRequest[]): TableRequest {
+  const { columns: list, ...table } = readOptions(what, given, tableRequest)
   if ((list === undefined) === (table.format === undefined))
     throw new OptionError(what, 'either a format of text or columns', given)
   if (list === undefined) return table
-  const names = namesIn({ wanted, group: { option: '--group', column: table.group } })
-  const columns = (listOf(list, names.length) ?? []).map((one, k) =>
+  const names = namesIn({ columns: wanted, group: { option: '--group', column: table.group } })
+  const columns = (toBoundedArray(list, names.length) ?? []).map((one, k) =>
     readOptions(`${what}: columns[${k}]`, one, column),
   )
   if (columns.length === names.length && columns.every(({ name }, k) => name === names[k]))
     return { ...table, columns }
-  throw new OptionError(`${what}: columns`, `those of the fits: ${listed(names)}`, list)
+  throw new OptionError(`${what}: columns`, `those of the fits: ${listNames(names)}`, list)
 }
 
 /** Whether what is asked of the data can be in them. */
-function checkTable({ table: { columns } }: OfFits, { bytes, header, rows }: DataOfPlan): void {
+function checkTable({ table: { columns } }: FitsSpecification, { bytes, header, rows }: PlanData): void {
   if ((columns !== undefined) !== (rows !== undefined))
     throw new OptionError('plan: data: rows', columns === undefined ? 'none' : 'those of the columns', rows)
   if (columns === undefined || rows === undefined) return
   if (header !== 0) throw new OptionError('plan: data: header', '0, as columns have none', header)
-  if (stretchesOfRows(columns, 0, rows).some(([, end]) => end > bytes))
+  if (byteRangesOfRows(columns, 0, rows).some(([, end]) => end > bytes))
     throw new OptionError('plan: data: rows', `columns that end before ${bytes} bytes do`, rows)
 }
 
-function readChunks(
-  given: unknown,
-  source: DataOfPlan | undefined,
-  specification: Specification,
-): ChunkOfPlan[] {
-  const [last, width] = extentOf(specification, source)
+function readChunks(given: unknown, source: PlanData | undefined, specification: Specification): PlanChunk[] {
+  const [last, width] = specifiedExtent(specification, source)
 
-  const list = listOf(given, MOST_CHUNKS)
+  const list = toBoundedArray(given, MAX_CHUNKS)
   if (list === undefined || list.length === 0) {
-    throw new OptionError('plan: chunks', `1 to ${MOST_CHUNKS} chunks`, given)
+    throw new OptionError('plan: chunks', `1 to ${MAX_CHUNKS} chunks`, given)
   }
   let [before, begin] = [0, source?.header ?? 0]
   return list.map((one, k) => {
@@ -213,7 +209,7 @@ function readChunks(
       return { to }
     }
     if (end === undefined || sha256 === undefined) throw new OptionError(what, 'an end and a sha256', one)
-    const most = Math.min(last, begin + Math.floor(MOST_BYTES / width))
+    const most = Math.min(last, begin + Math.floor(MAX_PLAN_BYTES / width))
     if (!(end > begin && end <= most))
       throw new OptionError(`${what}: end`, `more than ${begin}, and at most ${most}`, end)
     begin = end
@@ -222,40 +218,39 @@ function readChunks(
 }
 
 /** Whether the last chunk ends where all does. */
-function checkEnd(
-  { to, end }: ChunkOfPlan,
-  specification: Specification,
-  source: DataOfPlan | undefined,
-): void {
+function checkEnd({ to, end }: PlanChunk, specification: Specification, source: PlanData | undefined): void {
   const { kind, asked } = specification
-  const [last] = extentOf(specification, source)
+  const [last] = specifiedExtent(specification, source)
   if (source !== undefined && end !== last) throw new OptionError('plan: chunks', `an end at ${last}`, end)
   if (kind === 'fits') return
-  const sets = setsOf(asked)
+  const sets = countSets(asked)
   if (to !== sets) throw new OptionError('plan: chunks', `an end at ${sets}, the number of sets`, to)
 }
 
 /** Where data end, in what chunks' ends are, and how many bytes one of these has. */
-function extentOf(specification: Specification, source: DataOfPlan | undefined): readonly [number, number] {
+function specifiedExtent(
+  specification: Specification,
+  source: PlanData | undefined,
+): readonly [number, number] {
   if (source === undefined) return [0, 1]
   const columns = specification.kind === 'fits' ? specification.table.columns : undefined
-  return columns === undefined ? [source.bytes, 1] : [source.rows as number, widthOf(columns)]
+  return columns === undefined ? [source.bytes, 1] : [source.rows as number, rowBytes(columns)]
 }
 
 /** Where the bytes of a chunk are in the data. */
-export function bytesOf(plan: Plan, index: number): readonly (readonly [number, number])[] {
-  const { begin, end } = stretchOf(plan, index)
-  const { columns } = (plan.specification as OfFits).table
+export function chunkBytes(plan: Plan, index: number): readonly (readonly [number, number])[] {
+  const { begin, end } = chunkRange(plan, index)
+  const { columns } = (plan.specification as FitsSpecification).table
   return columns === undefined
     ? [
         [0, plan.data?.header ?? 0],
         [begin, end],
       ]
-    : stretchesOfRows(columns, begin, end)
+    : byteRangesOfRows(columns, begin, end)
 }
 
 /** The stretch of a chunk, of groups or sets and of bytes behind the header. */
-export function stretchOf({ chunks, data }: Plan, index: number) {
+export function chunkRange({ chunks, data }: Plan, index: number) {
   const before = chunks[index - 1]
   return {
     ...{ from: before?.to ?? 0, to: chunks[index].to },
@@ -267,18 +262,18 @@ export function stretchOf({ chunks, data }: Plan, index: number) {
  * The name of a chunk: SHA-256 of all that its bytes depend on. Never of the instruction set, the engine, the threads or
  * where the data are.
  */
-export function nameOf(plan: Plan, index: number): string {
-  const { from, to } = stretchOf(plan, index)
-  return sha256(textOf(plan), JSON.stringify({ from, to, data: plan.chunks[index].sha256 }))
+export function chunkName(plan: Plan, index: number): string {
+  const { from, to } = chunkRange(plan, index)
+  return sha256(planText(plan), JSON.stringify({ from, to, data: plan.chunks[index].sha256 }))
 }
 
-const texts = new WeakMap<Plan, string>()
+const planTexts = new WeakMap<Plan, string>()
 
 /** What all chunks have in common. The reader has put names of ours in order; that of the user's has a meaning. */
-function textOf(plan: Plan): string {
+function planText(plan: Plan): string {
   const { version, kernels, specification } = plan
-  const known = texts.get(plan) ?? JSON.stringify({ version, kernels, specification })
-  texts.set(plan, known)
+  const known = planTexts.get(plan) ?? JSON.stringify({ version, kernels, specification })
+  planTexts.set(plan, known)
   return known
 }
 
@@ -286,10 +281,10 @@ function textOf(plan: Plan): string {
 export function checkVersion(plan: Plan): void {
   if (plan.version !== version)
     throw new OptionError('plan: version', `that of this package, ${version}`, plan.version)
-  if (plan.kernels !== kernels) {
+  if (plan.kernels !== kernelHash) {
     throw new OptionError(
       'plan: kernels',
-      `those of this package, ${kernels}: the other one computes otherwise`,
+      `those of this package, ${kernelHash}: the other one computes otherwise`,
       plan.kernels,
     )
   }

@@ -2,21 +2,21 @@
 
 import { readOptions } from '../../options/read.js'
 import { StoreError } from '../plan/errors.js'
-import { nameOf, type Plan, readPlan } from '../plan/plan.js'
-import { ranges } from '../plan/shards.js'
-import { type Survey, survey } from '../stores/status.js'
-import { type Maker, type Store, unseal } from '../stores/store.js'
-import { indicesOf, type StoreOptions, storeOf, storing } from './run.js'
+import { chunkName, type Plan, readPlan } from '../plan/plan.js'
+import { formatRanges } from '../plan/shards.js'
+import { type PlanStatus, surveyStore } from '../stores/status.js'
+import { type Provenance, type Store, unseal } from '../stores/store.js'
+import { type StoreOptions, shardIndices, storeOptions, toStore } from './run.js'
 
 /**
  * How far a plan is, by what is in a store.
  *
  * @throws (rejects with) OptionError; StoreError where it cannot be read
  */
-export async function status(plan: unknown, options: StoreOptions): Promise<Survey> {
+export async function status(plan: unknown, options: StoreOptions): Promise<PlanStatus> {
   const read = readPlan(plan)
-  const { store } = readOptions('options', options, storing)
-  return await survey(read, storeOf(store), indicesOf(read, undefined))
+  const { store } = readOptions('options', options, storeOptions)
+  return await surveyStore(read, toStore(store), shardIndices(read, undefined))
 }
 
 /**
@@ -28,43 +28,50 @@ export async function status(plan: unknown, options: StoreOptions): Promise<Surv
  */
 export async function* merge(plan: unknown, options: StoreOptions): AsyncGenerator<Uint8Array> {
   const read = readPlan(plan)
-  const store = storeOf(readOptions('options', options, storing).store)
-  const indices = indicesOf(read, undefined)
-  checkComplete(store, await survey(read, store, indices))
-  for (const index of indices) yield await bytesOf(read, store, index)
+  const store = toStore(readOptions('options', options, storeOptions).store)
+  const indices = shardIndices(read, undefined)
+  checkComplete(store, await surveyStore(read, store, indices))
+  for (const index of indices) yield await readChunk(read, store, index)
 }
 
-async function bytesOf(plan: Plan, store: Store, index: number): Promise<Uint8Array> {
-  const name = nameOf(plan, index)
+async function readChunk(plan: Plan, store: Store, index: number): Promise<Uint8Array> {
+  const name = chunkName(plan, index)
   const there = await store.read(name)
   const result = there && unseal(name, there)
   if (result) return result.bytes
-  throw new StoreError(`${store.place}: the result of chunk ${index} has gone or is damaged since`)
+  throw new StoreError(`${store.location}: the result of chunk ${index} has gone or is damaged since`)
 }
 
 /** @throws StoreError that says what is not as it has to be */
-function checkComplete({ place }: Store, { of, missing, damaged, disputes, failed }: Survey): void {
+function checkComplete(
+  { location }: Store,
+  { total, missing, corrupted, conflicts, failed }: PlanStatus,
+): void {
   const problems: string[] = []
-  for (const { index, by } of disputes.slice(0, SHOWN)) {
-    problems.push(`chunk ${index} has results that differ, by ${by.map(describeMaker).join(' and by ')}`)
+  for (const { index, producedBy } of conflicts.slice(0, MAX_SHOWN)) {
+    problems.push(
+      `chunk ${index} has results that differ, by ${producedBy.map(describeProvenance).join(' and by ')}`,
+    )
   }
-  if (disputes.length > SHOWN) problems.push(`${disputes.length - SHOWN} other chunks are in dispute`)
-  for (const { index, message } of failed.slice(0, SHOWN)) {
+  if (conflicts.length > MAX_SHOWN)
+    problems.push(`${conflicts.length - MAX_SHOWN} other chunks are in dispute`)
+  for (const { index, message } of failed.slice(0, MAX_SHOWN)) {
     problems.push(`chunk ${index} was set aside: ${message}`)
   }
-  if (failed.length > SHOWN) problems.push(`${failed.length - SHOWN} others were set aside`)
-  if (damaged.length > 0) problems.push(`results are damaged of chunks ${shortened(ranges(damaged))}`)
-  const gone = missing.filter((index) => !damaged.includes(index))
+  if (failed.length > MAX_SHOWN) problems.push(`${failed.length - MAX_SHOWN} others were set aside`)
+  if (corrupted.length > 0) problems.push(`results are damaged of chunks ${shorten(formatRanges(corrupted))}`)
+  const gone = missing.filter((index) => !corrupted.includes(index))
   if (gone.length > 0)
-    problems.push(`${gone.length} of ${of} results are missing: ${shortened(ranges(gone))}`)
-  if (problems.length > 0) throw new StoreError(`${place}: ${problems.join('; ')}`)
+    problems.push(`${gone.length} of ${total} results are missing: ${shorten(formatRanges(gone))}`)
+  if (problems.length > 0) throw new StoreError(`${location}: ${problems.join('; ')}`)
 }
 
 /** Chunks of which a message says more than the number, and characters of a list. */
-const [SHOWN, LONGEST] = [5, 200]
+const [MAX_SHOWN, MAX_MESSAGE_LENGTH] = [5, 200]
 
-const shortened = (text: string) => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text)
+const shorten = (text: string) =>
+  text.length > MAX_MESSAGE_LENGTH ? `${text.slice(0, MAX_MESSAGE_LENGTH)}…` : text
 
 /** As in `node-7 (native avx2, antigrad 0.1.0)`. */
-export const describeMaker = ({ host, engine, instructionSet, version }: Maker): string =>
+export const describeProvenance = ({ host, engine, instructionSet, version }: Provenance): string =>
   `${host} (${[engine, instructionSet].filter(Boolean).join(' ')}, antigrad ${version})`

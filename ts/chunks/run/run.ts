@@ -7,18 +7,18 @@ import { isObject } from '../../core/untrusted.js'
 import type { EngineName } from '../../engines/engine.js'
 import { engines } from '../../engines/index.js'
 import { text } from '../../jobs/request.js'
-import { chooseAdvancer } from '../../many/engines.js'
-import { calls } from '../../many/options.js'
-import { anything, type Option, option, optional } from '../../options/kinds.js'
+import { selectRunner } from '../../many/engines.js'
+import { callOptions } from '../../many/options.js'
+import { type Option, option, optional, passThrough } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
-import { computes } from '../plan/compute.js'
-import { checkData, shown } from '../plan/data.js'
-import { checkIndex, checkVersion, nameOf, type Plan, readPlan } from '../plan/plan.js'
+import { createCompute } from '../plan/compute.js'
+import { checkData, displayName } from '../plan/data.js'
+import { checkIndex, checkVersion, chunkName, type Plan, readPlan } from '../plan/plan.js'
 import { readShard, type Shard } from '../plan/shards.js'
 import { bucketStore, isBucket } from '../stores/bucket.js'
 import { folderStore } from '../stores/folder.js'
-import { survey } from '../stores/status.js'
-import { type Kept, keep, type Maker, type Store, unseal } from '../stores/store.js'
+import { surveyStore } from '../stores/status.js'
+import { type Provenance, type Store, type StoreOutcome, storeResult, unseal } from '../stores/store.js'
 
 export interface StoreOptions {
   /** A folder, or s3://bucket/prefix, or what has the methods of a {@link Store}. */
@@ -43,11 +43,12 @@ export interface RunOptions extends WorkerOptions {
   readonly onProgress?: ((done: number, of: number) => void) | undefined
 }
 
-const methods = ['check', 'names', 'read', 'put', 'rename', 'remove'] as const
+const storeMethods = ['check', 'names', 'read', 'put', 'rename', 'remove'] as const
 const isStore = (x: unknown) =>
-  isObject(x) && methods.every((name) => typeof (x as Readonly<Record<string, unknown>>)[name] === 'function')
+  isObject(x) &&
+  storeMethods.every((name) => typeof (x as Readonly<Record<string, unknown>>)[name] === 'function')
 
-export const storing = {
+export const storeOptions = {
   store: option<string | Store, undefined>(
     'a folder, s3://bucket/prefix, or an object with the methods of a store',
     undefined,
@@ -55,36 +56,36 @@ export const storing = {
   ),
 }
 
-export const working = {
-  ...storing,
+export const workerOptions = {
+  ...storeOptions,
   data: optional(text()),
-  ...{ engine: calls.engine, threads: calls.threads },
+  ...{ engine: callOptions.engine, threads: callOptions.threads },
 } satisfies Record<keyof WorkerOptions, Option>
 
-const running = {
-  ...working,
-  shard: anything<Shard>(),
-  ...{ signal: calls.signal, onProgress: calls.onProgress },
+const runOptions = {
+  ...workerOptions,
+  shard: passThrough<Shard>(),
+  ...{ signal: callOptions.signal, onProgress: callOptions.onProgress },
 } satisfies Record<keyof RunOptions, Option>
 
-export function storeOf(store: string | Store): Store {
+export function toStore(store: string | Store): Store {
   if (typeof store !== 'string') return store
   return isBucket(store) ? bucketStore(store) : folderStore(store)
 }
 
 /** What has become of a chunk. */
-export interface Ran {
+export interface ChunkResult {
   readonly index: number
   /** Of its result in the store. */
   readonly name: string
-  readonly kept: Kept
+  readonly outcome: StoreOutcome
 }
 
-export interface Worker {
+export interface ChunkWorker {
   readonly plan: Plan
-  readonly by: Maker
+  readonly producedBy: Provenance
   /** @throws (rejects with) DataError, StoreError; the signal's reason */
-  run(index: number, signal?: AbortSignal): Promise<Ran>
+  run(index: number, signal?: AbortSignal): Promise<ChunkResult>
 }
 
 /**
@@ -94,29 +95,33 @@ export interface Worker {
  * @throws (rejects with) OptionError where the plan is none, or another version's; EngineError; DataError where the data are
  * not there; StoreError where nothing can be written
  */
-export async function openWorker(plan: unknown, options: WorkerOptions): Promise<Worker> {
+export async function openWorker(plan: unknown, options: WorkerOptions): Promise<ChunkWorker> {
   const read = readPlan(plan)
-  const { store, data, engine, threads = 1 } = readOptions('options', options, working)
+  const { store, data, engine, threads = 1 } = readOptions('options', options, workerOptions)
   checkVersion(read)
-  const chosen = chooseAdvancer({ engine, threads })
-  const by = {
+  const chosen = selectRunner({ engine, threads })
+  const producedBy = {
     ...{ host: hostname(), engine: chosen.engine },
     ...{ instructionSet: engines()[chosen.engine].instructionSets.at(-1) ?? '', version },
   }
   const file = data ?? read.data?.file
   if (read.data !== undefined) await checkData(read.data, file as string)
-  else if (data !== undefined) throw new OptionError('data', 'none, as the plan has none', shown(data))
-  const to = storeOf(store)
+  else if (data !== undefined) throw new OptionError('data', 'none, as the plan has none', displayName(data))
+  const to = toStore(store)
   await to.check()
-  const compute = computes(read, file, { engine, threads })
+  const compute = createCompute(read, file, { engine, threads })
   return {
-    ...{ plan: read, by },
+    ...{ plan: read, producedBy },
     async run(index, signal) {
       checkIndex(read, index)
-      const name = nameOf(read, index)
+      const name = chunkName(read, index)
       const there = await to.read(name)
-      if (there !== undefined && unseal(name, there) !== null) return { index, name, kept: 'there' }
-      return { index, name, kept: await keep(to, name, { bytes: await compute(index, signal), by }) }
+      if (there !== undefined && unseal(name, there) !== null) return { index, name, outcome: 'duplicate' }
+      return {
+        index,
+        name,
+        outcome: await storeResult(to, name, { bytes: await compute(index, signal), producedBy }),
+      }
     },
   }
 }
@@ -128,7 +133,7 @@ export async function openWorker(plan: unknown, options: WorkerOptions): Promise
  * @example
  * await runChunk(await readFile('plan.json', 'utf8'), Number(process.env.SLURM_ARRAY_TASK_ID), { store: 'results/' })
  */
-export async function runChunk(plan: unknown, index: number, options: WorkerOptions): Promise<Ran> {
+export async function runChunk(plan: unknown, index: number, options: WorkerOptions): Promise<ChunkResult> {
   const worker = await openWorker(plan, options)
   return await worker.run(index)
 }
@@ -138,12 +143,12 @@ export async function runChunk(plan: unknown, index: number, options: WorkerOpti
  *
  * @throws (rejects with) as `openWorker` does; the signal's reason
  */
-export async function runChunks(plan: unknown, options: RunOptions): Promise<Ran[]> {
-  const { shard, signal, onProgress, ...rest } = readOptions('options', options, running)
+export async function runChunks(plan: unknown, options: RunOptions): Promise<ChunkResult[]> {
+  const { shard, signal, onProgress, ...rest } = readOptions('options', options, runOptions)
   const worker = await openWorker(plan, rest)
-  const all = indicesOf(worker.plan, shard)
-  const { missing } = await survey(worker.plan, storeOf(rest.store), all)
-  const ran: Ran[] = []
+  const all = shardIndices(worker.plan, shard)
+  const { missing } = await surveyStore(worker.plan, toStore(rest.store), all)
+  const ran: ChunkResult[] = []
   for (const index of missing) {
     signal?.throwIfAborted()
     ran.push(await worker.run(index, signal))
@@ -153,13 +158,16 @@ export async function runChunks(plan: unknown, options: RunOptions): Promise<Ran
 }
 
 /** The numbers of a plan's chunks, or of those of a shard. */
-export function indicesOf({ chunks }: Plan, shard: unknown): number[] {
-  const { k, n } = readShard(shard)
-  return Array.from({ length: Math.max(0, Math.ceil((chunks.length - k) / n)) }, (_, i) => k + i * n)
+export function shardIndices({ chunks }: Plan, shard: unknown): number[] {
+  const { index, count } = readShard(shard)
+  return Array.from(
+    { length: Math.max(0, Math.ceil((chunks.length - index) / count)) },
+    (_, i) => index + i * count,
+  )
 }
 
 /** What is kept of a chunk that was set aside, for whoever looks for the reason. */
-export function failureOf(plan: Plan, index: number, message: string): Uint8Array {
+export function toChunkFailure(plan: Plan, index: number, message: string): Uint8Array {
   const { specification, chunks, version, kernels } = plan
   const where = { index, chunk: chunks[index], before: chunks[index - 1] }
   return new TextEncoder().encode(

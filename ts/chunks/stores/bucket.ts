@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { messageOf } from '../../core/errors.js'
-import { printable } from '../../core/text.js'
+import { toPrintable } from '../../core/text.js'
 import { StoreError } from '../plan/errors.js'
 import type { Store } from './store.js'
 
@@ -13,9 +13,9 @@ type Sdk = typeof import('@aws-sdk/client-s3')
 type Client = InstanceType<Sdk['S3Client']>
 
 /** Milliseconds for a connection, and for an answer. */
-const [CONNECT, ANSWER] = [10_000, 60_000]
+const [CONNECT_TIMEOUT_MS, REPLY_TIMEOUT_MS] = [10_000, 60_000]
 /** Turns in which others write at the same time, and milliseconds before the first one is repeated. */
-const [TURNS, SOON] = [6, 50]
+const [MAX_TRIES, FIRST_DELAY_MS] = [6, 50]
 
 export const isBucket = (store: string) => /^s3:/i.test(store)
 
@@ -37,7 +37,7 @@ export function bucketStore(address: string): Store {
     )
   }
   const prefix = (rest ?? '').replace(/^\/+/, '').replace(/([^/])\/*$/, '$1/')
-  const place = printable(`s3://${bucket}/${prefix}`)
+  const location = toPrintable(`s3://${bucket}/${prefix}`)
   const at = (name: string) => ({ Bucket: bucket, Key: prefix + name })
   let opened: Promise<readonly [Sdk, Client]> | undefined
   const call = async <T>(work: (client: Client, sdk: Sdk) => Promise<T>): Promise<T> => {
@@ -46,20 +46,20 @@ export function bucketStore(address: string): Store {
       const [sdk, client] = await opened
       return await work(client, sdk)
     } catch (thrown) {
-      throw thrown instanceof StoreError ? thrown : new StoreError(`${place}: ${described(thrown)}`)
+      throw thrown instanceof StoreError ? thrown : new StoreError(`${location}: ${describeFailure(thrown)}`)
     }
   }
   const put = (name: string, bytes: Uint8Array) =>
     call(async (client, { PutObjectCommand }) => {
-      for (let turn = 0, wait = SOON; ; turn++, wait *= 2) {
+      for (let turn = 0, wait = FIRST_DELAY_MS; ; turn++, wait *= 2) {
         try {
           await client.send(new PutObjectCommand({ ...at(name), Body: bytes, IfNoneMatch: '*' }))
           return true
         } catch (thrown) {
-          const status = statusOf(thrown)
+          const status = httpStatus(thrown)
           if (status === 412) return false
           // Somebody else is at it: what comes of that is asked again.
-          if (status !== 409 || turn === TURNS) throw thrown
+          if (status !== 409 || turn === MAX_TRIES) throw thrown
           await pause(wait)
         }
       }
@@ -69,7 +69,7 @@ export function bucketStore(address: string): Store {
       await client.send(new DeleteObjectCommand(at(name)))
     })
   return {
-    place,
+    location,
     put,
     remove,
     async check() {
@@ -80,7 +80,7 @@ export function bucketStore(address: string): Store {
       } finally {
         await remove(name).catch(() => {})
       }
-      throw new StoreError(`${place}: it writes over what is there, as it knows no If-None-Match`)
+      throw new StoreError(`${location}: it writes over what is there, as it knows no If-None-Match`)
     },
     names: () =>
       call(async (client, { paginateListObjectsV2 }) => {
@@ -94,14 +94,14 @@ export function bucketStore(address: string): Store {
       }),
     read: (name) =>
       call((client, { GetObjectCommand }) =>
-        unlessMissing(async () => {
+        orMissing(async () => {
           const { Body } = await client.send(new GetObjectCommand(at(name)))
           return await Body?.transformToByteArray()
         }),
       ),
     async rename(name, to) {
       await call((client, { CopyObjectCommand }) =>
-        unlessMissing(async () => {
+        orMissing(async () => {
           const source = encodeURIComponent(`${bucket}/${prefix}${name}`)
           await client.send(new CopyObjectCommand({ ...at(to), CopySource: source }))
         }),
@@ -123,21 +123,27 @@ async function open(): Promise<readonly [Sdk, Client]> {
     ...((own ?? any) && { forcePathStyle: true, region: region ?? 'us-east-1' }),
     // Results have their own, and not everybody knows Amazon's newer ones.
     ...{ requestChecksumCalculation: 'WHEN_REQUIRED', responseChecksumValidation: 'WHEN_REQUIRED' },
-    requestHandler: { connectionTimeout: CONNECT, requestTimeout: ANSWER, throwOnRequestTimeout: true },
+    requestHandler: {
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      requestTimeout: REPLY_TIMEOUT_MS,
+      throwOnRequestTimeout: true,
+    },
   })
   return [sdk, client]
 }
 
-const statusOf = (thrown: unknown) =>
+const httpStatus = (thrown: unknown) =>
   (thrown as { readonly $metadata?: { readonly httpStatusCode?: number } }).$metadata?.httpStatusCode
 
 /** What a server says may have anything in it, so of an answer there is its name and status. */
-function described(thrown: unknown): string {
-  const status = statusOf(thrown)
-  return status === undefined ? messageOf(thrown) : `${printable((thrown as Error).name)} (status ${status})`
+function describeFailure(thrown: unknown): string {
+  const status = httpStatus(thrown)
+  return status === undefined
+    ? messageOf(thrown)
+    : `${toPrintable((thrown as Error).name)} (status ${status})`
 }
 
-async function unlessMissing<T>(work: () => Promise<T>): Promise<T | undefined> {
+async function orMissing<T>(work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work()
   } catch (thrown) {

@@ -6,17 +6,17 @@ import { link, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { messageOf } from '../../core/errors.js'
-import { printable } from '../../core/text.js'
+import { toPrintable } from '../../core/text.js'
 import { StoreError } from '../plan/errors.js'
 import type { Store } from './store.js'
 
 /** Digits of a name by which results are in folders, so that none has a million. */
-const DIGITS = 2
+const PREFIX_DIGITS = 2
 /** Where what is under way lies; those of workers that died are removed after a day. */
-const ASIDE = 'aside'
-const DAY = 86_400_000
+const QUARANTINE = 'aside'
+const DAY_MS = 86_400_000
 
-const codeOf = (thrown: unknown) => (thrown as NodeJS.ErrnoException).code
+const errorCode = (thrown: unknown) => (thrown as NodeJS.ErrnoException).code
 
 /**
  * Results in files of a folder, which is made where there is none.
@@ -25,18 +25,18 @@ const codeOf = (thrown: unknown) => (thrown as NodeJS.ErrnoException).code
  * NFS. Where there are no links it is made under its name, and known to be damaged until all of it is there.
  */
 export function folderStore(folder: string): Store {
-  const pathOf = (name: string) => join(folder, name.slice(0, DIGITS), name)
-  const place = printable(folder)
+  const pathOf = (name: string) => join(folder, name.slice(0, PREFIX_DIGITS), name)
+  const location = toPrintable(folder)
   const explained = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work()
     } catch (thrown) {
-      throw thrown instanceof StoreError ? thrown : new StoreError(`${place}: ${messageOf(thrown)}`)
+      throw thrown instanceof StoreError ? thrown : new StoreError(`${location}: ${messageOf(thrown)}`)
     }
   }
   const aside = async (bytes: Uint8Array) => {
-    await make(join(folder, ASIDE))
-    const path = join(folder, ASIDE, `${hostname()}-${process.pid}-${randomBytes(8).toString('hex')}`)
+    await makeFolder(join(folder, QUARANTINE))
+    const path = join(folder, QUARANTINE, `${hostname()}-${process.pid}-${randomBytes(8).toString('hex')}`)
     try {
       await write(path, bytes)
     } catch (thrown) {
@@ -46,33 +46,33 @@ export function folderStore(folder: string): Store {
     return path
   }
   return {
-    place,
+    location,
     check: () =>
       explained(async () => {
         const first = await aside(new Uint8Array(4096))
         // By the clock that gives files their times, so that a machine whose own is wrong removes nobody's.
-        const now = await timeOf(first)
+        const now = await modificationTime(first)
         await unlink(first)
-        await removeOld(join(folder, ASIDE), now)
+        await removeOld(join(folder, QUARANTINE), now)
       }),
     names: () =>
       explained(async () => {
         const names = new Map<string, number>()
-        for (const part of (await list(folder)).filter((name) => name.length === DIGITS)) {
-          const inside = await list(join(folder, part))
-          const times = await Promise.all(inside.map((name) => timeOf(join(folder, part, name))))
+        for (const part of (await listFolder(folder)).filter((name) => name.length === PREFIX_DIGITS)) {
+          const inside = await listFolder(join(folder, part))
+          const times = await Promise.all(inside.map((name) => modificationTime(join(folder, part, name))))
           for (const [k, name] of inside.entries()) names.set(name, times[k])
         }
         return names
       }),
-    read: (name) => explained(() => unlessMissing(() => readFile(pathOf(name)))),
+    read: (name) => explained(() => orMissing(() => readFile(pathOf(name)))),
     put: (name, bytes) =>
       explained(async () => {
         const path = pathOf(name)
-        await make(join(path, '..'))
+        await makeFolder(join(path, '..'))
         const temporary = await aside(bytes)
         try {
-          const isNew = await linked(temporary, path, bytes)
+          const isNew = await linkFile(temporary, path, bytes)
           if (isNew) await syncFolder(join(path, '..'))
           return isNew
         } finally {
@@ -81,36 +81,36 @@ export function folderStore(folder: string): Store {
       }),
     rename: (name, to) =>
       explained(async () => {
-        await unlessMissing(() => rename(pathOf(name), pathOf(to)))
+        await orMissing(() => rename(pathOf(name), pathOf(to)))
       }),
     remove: (name) =>
       explained(async () => {
-        await unlessMissing(() => unlink(pathOf(name)))
+        await orMissing(() => unlink(pathOf(name)))
       }),
   }
 }
 
 /** Gives what was written its name; false where that is another's. */
-async function linked(temporary: string, path: string, bytes: Uint8Array): Promise<boolean> {
+async function linkFile(temporary: string, path: string, bytes: Uint8Array): Promise<boolean> {
   try {
     await link(temporary, path)
     return true
   } catch (thrown) {
     // NFS asks again where an answer was lost, and the second time it is there.
     if ((await stat(temporary)).nlink === 2) return true
-    if (codeOf(thrown) === 'EEXIST') return false
+    if (errorCode(thrown) === 'EEXIST') return false
     // Other troubles, as a full disk, are found again.
-    return await exclusively(path, bytes)
+    return await writeExclusively(path, bytes)
   }
 }
 
 /** Where there are no links. */
-async function exclusively(path: string, bytes: Uint8Array): Promise<boolean> {
+async function writeExclusively(path: string, bytes: Uint8Array): Promise<boolean> {
   try {
     await write(path, bytes)
     return true
   } catch (thrown) {
-    if (codeOf(thrown) === 'EEXIST') return false
+    if (errorCode(thrown) === 'EEXIST') return false
     await unlink(path).catch(() => {})
     throw thrown
   }
@@ -127,7 +127,7 @@ async function write(path: string, bytes: Uint8Array): Promise<void> {
   }
 }
 
-async function make(folder: string): Promise<void> {
+async function makeFolder(folder: string): Promise<void> {
   const first = await mkdir(folder, { recursive: true })
   if (first !== undefined) await syncFolder(join(first, '..'))
 }
@@ -139,21 +139,21 @@ async function syncFolder(folder: string): Promise<void> {
   await handle?.close()
 }
 
-const list = async (folder: string) => (await unlessMissing(() => readdir(folder))) ?? []
-const timeOf = async (path: string) => (await unlessMissing(() => stat(path)))?.mtimeMs ?? 0
+const listFolder = async (folder: string) => (await orMissing(() => readdir(folder))) ?? []
+const modificationTime = async (path: string) => (await orMissing(() => stat(path)))?.mtimeMs ?? 0
 
-async function unlessMissing<T>(work: () => Promise<T>): Promise<T | undefined> {
+async function orMissing<T>(work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work()
   } catch (thrown) {
-    if (codeOf(thrown) === 'ENOENT') return undefined
+    if (errorCode(thrown) === 'ENOENT') return undefined
     throw thrown
   }
 }
 
 async function removeOld(folder: string, now: number): Promise<void> {
-  for (const name of await list(folder)) {
+  for (const name of await listFolder(folder)) {
     const path = join(folder, name)
-    if (now - (await timeOf(path)) > DAY) await unlink(path).catch(() => {})
+    if (now - (await modificationTime(path)) > DAY_MS) await unlink(path).catch(() => {})
   }
 }

@@ -11,7 +11,7 @@ import { sha256 } from '../plan/hash.js'
 /** Where results lie: files of a folder, or objects elsewhere. Names have letters, digits, dots and -. */
 export interface Store {
   /** For messages. */
-  readonly place: string
+  readonly location: string
   /** Sees to it that something can be written. @throws (rejects with) StoreError */
   check(): Promise<void>
   /** All names, and when they came, in milliseconds. */
@@ -26,7 +26,7 @@ export interface Store {
 }
 
 /** Who has made a result. */
-export interface Maker {
+export interface Provenance {
   readonly host: string
   readonly engine: string
   /** Empty where the engine has none. */
@@ -34,52 +34,52 @@ export interface Maker {
   readonly version: string
 }
 
-export interface Result {
+export interface SealedResult {
   readonly bytes: Uint8Array
-  readonly by: Maker
+  readonly producedBy: Provenance
 }
 
 /** What has become of a result: the first one; one that was there; or one that has other bytes. */
-export type Kept = 'stored' | 'there' | 'dispute'
+export type StoreOutcome = 'stored' | 'duplicate' | 'conflict'
 
 const FAILED = '.failed'
-const [DISPUTE, DAMAGED] = ['.dispute-', '.damaged-']
-const DIGITS = 16
+const [CONFLICT, CORRUPTED] = ['.conflict-', '.corrupted-']
+const SUFFIX_DIGITS = 16
 
-export const failedOf = (name: string) => name + FAILED
+export const failureName = (name: string) => name + FAILED
 
 /** What a name in a store is of. */
-export function chunkOf(
+export function chunkNameOf(
   name: string,
-): { readonly chunk: string; readonly kind: 'result' | 'dispute' | 'failed' } | null {
+): { readonly chunk: string; readonly kind: 'result' | 'conflict' | 'failed' } | null {
   const [, chunk, more = ''] = /^([\da-f]{64})(\..*)?$/.exec(name) ?? []
   if (chunk === undefined) return null
   if (more === '') return { chunk, kind: 'result' }
   if (more === FAILED) return { chunk, kind: 'failed' }
-  return more.startsWith(DISPUTE) ? { chunk, kind: 'dispute' } : null
+  return more.startsWith(CONFLICT) ? { chunk, kind: 'conflict' } : null
 }
 
 /** A result as it lies in a store: its bytes, a line that says of what and by whom, and one with the hash of all before. */
-export function seal(chunk: string, { bytes, by }: Result): Uint8Array {
-  const line = `\n${JSON.stringify({ chunk, bytes: bytes.length, by })}\n`
+export function seal(chunk: string, { bytes, producedBy }: SealedResult): Uint8Array {
+  const line = `\n${JSON.stringify({ chunk, bytes: bytes.length, producedBy })}\n`
   return Buffer.concat([bytes, Buffer.from(`${line}${sha256(bytes, line)}\n`)])
 }
 
 /** The result in what lies there; null where it is damaged. */
-export function unseal(chunk: string, sealed: Uint8Array): Result | null {
+export function unseal(chunk: string, sealed: Uint8Array): SealedResult | null {
   const all = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.length)
   const end = all.length - 65
   if (end < 1 || all.toString('latin1', end) !== `${sha256(all.subarray(0, end))}\n`) return null
   const from = all.lastIndexOf(10, end - 2)
-  const said: unknown = parsed(all.toString('utf8', from + 1, end))
+  const said: unknown = parseSeal(all.toString('utf8', from + 1, end))
   if (!isRecord(said)) return null
-  const { chunk: of, bytes, by } = said as Readonly<Record<string, unknown>>
-  if (from < 0 || of !== chunk || bytes !== from || !isRecord(by)) return null
+  const { chunk: of, bytes, by: producedBy } = said as Readonly<Record<string, unknown>>
+  if (from < 0 || of !== chunk || bytes !== from || !isRecord(producedBy)) return null
   const word = (name: string) =>
-    withoutControls(String((by as Readonly<Record<string, unknown>>)[name] ?? '').slice(0, 200))
+    withoutControls(String((producedBy as Readonly<Record<string, unknown>>)[name] ?? '').slice(0, 200))
   return {
     bytes: all.subarray(0, from),
-    by: {
+    producedBy: {
       host: word('host'),
       engine: word('engine'),
       instructionSet: word('instructionSet'),
@@ -88,7 +88,7 @@ export function unseal(chunk: string, sealed: Uint8Array): Result | null {
   }
 }
 
-function parsed(text: string): unknown {
+function parseSeal(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
@@ -98,10 +98,10 @@ function parsed(text: string): unknown {
 
 /** Sets aside what is damaged, so that the chunk is missing. */
 export const discard = (store: Store, chunk: string, damaged: Uint8Array): Promise<void> =>
-  store.rename(chunk, `${chunk}${DAMAGED}${sha256(damaged).slice(0, DIGITS)}`)
+  store.rename(chunk, `${chunk}${CORRUPTED}${sha256(damaged).slice(0, SUFFIX_DIGITS)}`)
 
 /** Turns in which others may be in the way. */
-const TURNS = 5
+const MAX_TRIES = 5
 
 /**
  * Puts a result where it belongs. One that is there and damaged is set aside; one that is there and has other bytes stays, and
@@ -109,9 +109,9 @@ const TURNS = 5
  *
  * @throws (rejects with) StoreError where it cannot be written
  */
-export async function keep(store: Store, chunk: string, result: Result): Promise<Kept> {
+export async function storeResult(store: Store, chunk: string, result: SealedResult): Promise<StoreOutcome> {
   const sealed = seal(chunk, result)
-  for (let turn = 0; turn < TURNS; turn++) {
+  for (let turn = 0; turn < MAX_TRIES; turn++) {
     if (await store.put(chunk, sealed)) return 'stored'
     const there = await store.read(chunk)
     // Somebody has set it aside meanwhile.
@@ -120,11 +120,11 @@ export async function keep(store: Store, chunk: string, result: Result): Promise
     if (other === null) {
       await discard(store, chunk, there)
     } else if (Buffer.compare(other.bytes, result.bytes) === 0) {
-      return 'there'
+      return 'duplicate'
     } else {
-      await store.put(`${chunk}${DISPUTE}${sha256(result.bytes).slice(0, DIGITS)}`, sealed)
-      return 'dispute'
+      await store.put(`${chunk}${CONFLICT}${sha256(result.bytes).slice(0, SUFFIX_DIGITS)}`, sealed)
+      return 'conflict'
     }
   }
-  throw new StoreError(`${store.place}: ${chunk} is there, and damaged, again and again`)
+  throw new StoreError(`${store.location}: ${chunk} is there, and damaged, again and again`)
 }

@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { planFits } from '../../chunks/plan/build-plan.js'
-import { isAddress, shown, streamOf } from '../../chunks/plan/data.js'
-import { blocksIn, findColumns, hasColumns, tableOf } from '../../chunks/plan/read-columns.js'
+import { displayName, isUrl, openStream } from '../../chunks/plan/data.js'
+import { findColumns, hasColumns, readBlocks, toTable } from '../../chunks/plan/read-columns.js'
 import { AntigradError, OptionError } from '../../core/errors.js'
-import { grouped, inKebabCase, printable } from '../../core/text.js'
-import { present } from '../../core/untrusted.js'
+import { formatCount, toKebabCase, toPrintable } from '../../core/text.js'
+import { omitUndefined } from '../../core/untrusted.js'
 import { engineNames } from '../../engines/select-engine.js'
 import { FitManyResult } from '../../fits/fit/result.js'
 import { losses } from '../../fits/problem/loss.js'
@@ -13,32 +13,32 @@ import { SharedFit } from '../../fits/shared/result.js'
 import type { SharedProfile } from '../../fits/shared-solve/profile.js'
 import { SharedRun } from '../../fits/shared-solve/run.js'
 import {
-  type Beside,
-  besides,
-  type FitsAsked,
-  type FitsRead,
-  fitsFrom,
-  inJson,
+  compareModels,
+  type ExecutionOptions,
+  type FitColumns,
+  type FitsRequest,
   isColumn,
-  type Means,
+  type ModelComparison,
+  makeFitSettings,
+  type ResolvedFits,
   readFits,
-  type Source,
-  settingsOf,
+  startFits,
+  toJson,
   withoutDerived,
 } from '../../jobs/fits.js'
-import { type Model, modelNames, parseFixed, parseNumbers } from '../../jobs/model.js'
-import { drive } from '../../many/execute.js'
-import { wholeTo } from '../../options/kinds.js'
+import { type ModelInput, modelNames, parseFixed, parseNumbers } from '../../jobs/model.js'
+import { execute } from '../../many/execute.js'
+import { integerBetween } from '../../options/kinds.js'
 import type { Decimal } from '../../tables/format.js'
-import { type Request, readCsv, type Table } from '../../tables/read-csv.js'
+import { readCsv, type Table, type TableRequest } from '../../tables/read-csv.js'
 import { readMatrix } from '../../tables/read-matrix.js'
 import { checkElsewhere } from '../atomic-write.js'
 import { describeFit, describeGroups } from '../fits/describe.js'
 import { describeShared, type SharedProfiles, sharedInJson } from '../fits/describe-shared.js'
 import { writer } from '../plot/file.js'
-import type { FitDrawn } from '../plot/fit.js'
+import type { DrawableFit } from '../plot/fit.js'
 import { describeRate } from '../sweep/progress.js'
-import { addPlanOptions, checkPlanned, namedIn, type PlanOptions, sizingOf, writePlan } from './plan.js'
+import { addPlanOptions, checkPlanOptions, type PlanOptions, planTitle, sizingOf, writePlan } from './plan.js'
 import {
   checkGiven,
   choice,
@@ -63,7 +63,7 @@ interface Sharing {
   readonly subsets: Readonly<Record<string, string>>
 }
 
-interface Options extends FitsAsked, Means, PlanOptions {
+interface FitCommandOptions extends FitsRequest, ExecutionOptions, PlanOptions {
   readonly group?: string
   readonly shared?: Sharing
   readonly delimiter?: string
@@ -137,7 +137,7 @@ export function addFit(program: Command): void {
     .option('--compare <model>', 'fit this model too, and tell which of both the data want: F test and AICc')
     .option('--profile', 'intervals by profile likelihood, instead of value ± t·error')
     .addOption(
-      choice('--loss <name>', 'of residuals', Object.keys(losses).map(inKebabCase)).default('squared'),
+      choice('--loss <name>', 'of residuals', Object.keys(losses).map(toKebabCase)).default('squared'),
     )
     .option(
       '--loss-scale <number>',
@@ -147,7 +147,7 @@ export function addFit(program: Command): void {
     .option(
       '--multi-start <count>',
       'start from so many points between min and max',
-      parserOf(wholeTo(1, 4096)),
+      parserOf(integerBetween(1, 4096)),
     )
     .option(
       '--tolerance <number>',
@@ -157,7 +157,7 @@ export function addFit(program: Command): void {
     )
     .option('--max-iterations <number>', 'evaluations at most', parseMaxIterations, 1000)
     .addOption(choice('--engine <name>', 'on this engine', engineNames))
-    .option('--threads <number>', 'on so many threads', parserOf(wholeTo(1, 256)))
+    .option('--threads <number>', 'on so many threads', parserOf(integerBetween(1, 256)))
     .option(
       '--delimiter <character>',
       'between cells, or tab (default: that of tab ; blank , by which most cells are numbers)',
@@ -193,26 +193,26 @@ engine cannot run, ${STOPPED} after Ctrl-C, where fits that are done are not los
     .action(run)
 }
 
-async function run(file: string, options: Options, command: Command): Promise<void> {
+async function run(file: string, options: FitCommandOptions, command: Command): Promise<void> {
   checkGiven(command, '--model <model>', options.model)
   const { group, delimiter, decimal, comment, drop, json } = options
   if (options.shared !== undefined) checkShared(options)
   const read = readFits(options)
-  const { model, other, x, wanted } = read
+  const { model, other, x, columns } = read
   if (options.plan !== undefined) return planOf(file, options.plan, options)
   const draw = options.plot === undefined ? null : await drawing(options.plot, model, x, options)
   const name = file === '-' ? 'standard input' : named(file)
   const table = await tableIn(file, {
-    ...{ name, wanted, delimiter, decimal, comment, drops: drop === true },
+    ...{ name, columns, delimiter, decimal, comment, dropsInvalid: drop === true },
     group: group === undefined ? undefined : { option: '--group', column: group },
     labels: columnsOfSubsets(options).map((column) => ({ option: '--shared', column })),
-    onProgress: reporter((_, rows: number) => `${grouped(rows)} rows read`),
+    onProgress: reporter((_, rows: number) => `${formatCount(rows)} rows read`),
   })
   showProgress('')
-  tellLeftOut(name, table)
+  reportDroppedRows(name, table)
   if (table.groups.length === 0) throw new AntigradError(`${name}: no row is left to be fitted`)
   draw?.check(table)
-  tellUnsaid(read)
+  reportDefaultedStarts(read)
   if (options.shared !== undefined) return fitTogether(table, model, options, draw)
   const source = { ...table, covariance: await covarianceOf(options) }
   const found = await fitTable(source, model, x, options, options)
@@ -222,9 +222,10 @@ async function run(file: string, options: Options, command: Command): Promise<vo
   const fits = done.map((k) => found.at(k))
   const groups = done.map((k) => table.groups[k])
   if (isStopped) {
-    const all = table.groups.length === 1 ? 'the fit was' : `all ${grouped(table.groups.length)} fits were`
+    const all =
+      table.groups.length === 1 ? 'the fit was' : `all ${formatCount(table.groups.length)} fits were`
     say(
-      `stopped before ${all} done${done.length === 0 ? '' : `: those of ${grouped(done.length)} groups follow`}`,
+      `stopped before ${all} done${done.length === 0 ? '' : `: those of ${formatCount(done.length)} groups follow`}`,
     )
     process.exitCode = STOPPED
     if (done.length === 0) return
@@ -233,7 +234,7 @@ async function run(file: string, options: Options, command: Command): Promise<vo
   if (isStopped && other !== undefined) say('--compare is left out')
   if (json) {
     for (const [k, fit] of fits.entries()) {
-      await print(`${inJson(fit, group === undefined ? undefined : groups[k], isProfiled, beside?.[k])}\n`)
+      await print(`${toJson(fit, group === undefined ? undefined : groups[k], isProfiled, beside?.[k])}\n`)
     }
   } else if (fits.length > 0) {
     const text =
@@ -246,46 +247,46 @@ async function run(file: string, options: Options, command: Command): Promise<vo
     draw?.now({ ...table, groups, columns: table.columns.map((of) => done.map((k) => of[k])) }, fits)
   const failed = fits.filter(({ reason }) => reason !== 'converged').length
   if (failed === 0) return
-  say(`${grouped(failed)} of ${grouped(fits.length)} fits did not converge`)
+  say(`${formatCount(failed)} of ${formatCount(fits.length)} fits did not converge`)
   process.exitCode ??= NOT_CONVERGED
 }
 
 /** A file as messages have it. */
-const named = (file: string) => (isAddress(file) ? shown(file) : file)
+const named = (file: string) => (isUrl(file) ? displayName(file) : file)
 
-async function tableIn(file: string, request: Request): Promise<Table> {
-  if (!hasColumns(file)) return readCsv(file === '-' ? process.stdin : await streamOf(file), request)
+async function tableIn(file: string, request: TableRequest): Promise<Table> {
+  if (!hasColumns(file)) return readCsv(file === '-' ? process.stdin : await openStream(file), request)
   const source = await findColumns(file, request)
-  return tableOf(blocksIn(file, source), source.columns, request)
+  return toTable(readBlocks(file, source), source.columns, request)
 }
 
-function tellUnsaid({ model, other }: FitsRead): void {
-  const unsaid = [...new Set([...model.unsaid, ...(other?.unsaid ?? [])])]
+function reportDefaultedStarts({ model, other }: ResolvedFits): void {
+  const unsaid = [...new Set([...model.defaultedStarts, ...(other?.defaultedStarts ?? [])])]
   if (unsaid.length === 0) return
   say(
     `${unsaid.join(', ')} ${unsaid.length === 1 ? 'starts' : 'start'} at 1, as --start does not say otherwise`,
   )
 }
 
-function tellLeftOut(
+function reportDroppedRows(
   name: string,
   { leftOut, rows, reasons }: Pick<Table, 'leftOut' | 'rows' | 'reasons'>,
 ): void {
   for (const reason of reasons) say(`${name}: ${reason}: the row is left out`)
   if (leftOut > reasons.length) {
-    const more = grouped(leftOut - reasons.length)
-    say(`${name}: and ${more} more: ${grouped(leftOut)} of ${grouped(rows)} rows are left out`)
+    const more = formatCount(leftOut - reasons.length)
+    say(`${name}: and ${more} more: ${formatCount(leftOut)} of ${formatCount(rows)} rows are left out`)
   }
 }
 
 /** Numbers of the file given as --covariance. */
-async function covarianceOf({ covariance: file, delimiter, decimal, comment }: Options) {
+async function covarianceOf({ covariance: file, delimiter, decimal, comment }: FitCommandOptions) {
   if (file === undefined) return undefined
-  return await readMatrix(await streamOf(file), named(file), { delimiter, decimal, comment })
+  return await readMatrix(await openStream(file), named(file), { delimiter, decimal, comment })
 }
 
 /** What `--shared` fits is one fit, and a covariance one matrix: neither has parts. */
-const UNPLANNED = [
+const UNPLANNED_OPTIONS = [
   'shared',
   'covariance',
   'plot',
@@ -297,48 +298,48 @@ const UNPLANNED = [
 ] as const
 
 /** Writes a plan of chunks, each of which has some of the groups. */
-async function planOf(file: string, plan: string, options: Options): Promise<void> {
+async function planOf(file: string, plan: string, options: FitCommandOptions): Promise<void> {
   const { group, delimiter, decimal, comment, drop } = options
-  checkPlanned(options, UNPLANNED)
+  checkPlanOptions(options, UNPLANNED_OPTIONS)
   if (group === undefined) throw new OptionError('--plan', '--group too, as chunks are of groups', plan)
   if (file === '-') throw new OptionError('--plan', 'a file, which workers read again', 'standard input')
   await checkElsewhere('--plan', plan, file)
-  const made = await planFits(file, askedIn(options), {
-    ...{ ...sizingOf(options), name: namedIn(plan, file) },
+  const made = await planFits(file, readRequest(options), {
+    ...{ ...sizingOf(options), name: planTitle(plan, file) },
     ...{ group, delimiter, decimal, comment, drop },
   })
   showProgress('')
-  tellLeftOut(named(file), made.table)
-  tellUnsaid(readFits(options))
+  reportDroppedRows(named(file), made.table)
+  reportDefaultedStarts(readFits(options))
   await writePlan(plan, made, 'groups')
 }
 
 /** What is asked of fits, and nothing of how it is shown. */
-function askedIn(options: Options): FitsAsked {
+function readRequest(options: FitCommandOptions): FitsRequest {
   const { model, x, start, min, max, fixed, expr, positive, y, sigma, weights, absoluteSigma } = options
   const { loss, lossScale, compare, derive, profile, multiStart, tolerance, maxIterations } = options
   return {
     ...{ model, y, sigma, weights, absoluteSigma, loss, lossScale, compare, derive, profile, multiStart },
     ...{ tolerance, maxIterations },
-    ...present<unknown>({ x, start, min, max, fixed, expr, positive }),
+    ...omitUndefined<unknown>({ x, start, min, max, fixed, expr, positive }),
   }
 }
 
 /** All fits at once; after Ctrl-C those that were done have a reason. */
 async function fitTable(
-  source: Source,
-  model: Model,
+  source: FitColumns,
+  model: ModelInput,
   x: readonly string[],
-  asked: FitsAsked,
-  means: Means,
+  asked: FitsRequest,
+  means: ExecutionOptions,
 ): Promise<FitManyResult> {
   const stop = new AbortController()
-  const fits = fitsFrom(source, model, x, asked, {
+  const fits = startFits(source, model, x, asked, {
     ...{ ...means, signal: stop.signal },
     onProgress: reporter((seconds, done: number, of: number) => describeRate('fits', done, of, seconds)),
   })
   const isDone = await untilStopped(stop, async () => {
-    await drive(fits.choice, fits.calls(), stop.signal, () => fits.leave())
+    await execute(fits.choice, fits.calls(), stop.signal, () => fits.release())
     return true
   })
   // An engine may be at work still: its memory is left alone.
@@ -347,14 +348,14 @@ async function fitTable(
 
 /** The fits of the other model, beside those that were found. */
 async function fitsBeside(
-  source: Source,
+  source: FitColumns,
   found: FitManyResult,
-  { model, other, x }: FitsRead,
-  options: Options,
-): Promise<Beside[] | undefined> {
+  { model, other, x }: ResolvedFits,
+  options: FitCommandOptions,
+): Promise<ModelComparison[] | undefined> {
   if (other === undefined) return undefined
   const others = await fitTable(source, other, x, withoutDerived(options), options)
-  const beside = besides(found, others, [model.text, other.text])
+  const beside = compareModels(found, others, [model.text, other.text])
   if (beside !== undefined) return beside
   say('stopped before --compare was done: it is left out')
   process.exitCode = STOPPED
@@ -362,21 +363,21 @@ async function fitsBeside(
 }
 
 /** Columns whose labels parameters are shared by, each once. */
-function columnsOfSubsets({ shared }: Options): string[] {
+function columnsOfSubsets({ shared }: FitCommandOptions): string[] {
   return [...new Set(Object.values(shared?.subsets ?? {}))]
 }
 
 /** One fit of all groups, with parameters that they share; after Ctrl-C nothing is known of it. */
 async function fitTogether(
   table: Table,
-  model: Model,
-  options: Options,
+  model: ModelInput,
+  options: FitCommandOptions,
   draw: Awaited<ReturnType<typeof drawing>> | null,
 ): Promise<void> {
   const stop = new AbortController()
   const { group, shared, json, multiStart, derive } = options
   const { all, subsets } = shared as Sharing
-  const { data, settings } = settingsOf(table.columns, Object.values(model.x), model, options, {
+  const { data, settings } = makeFitSettings(table.columns, Object.values(model.x), model, options, {
     ...{ ...options, signal: stop.signal },
   })
   // Whatever the file calls them, as y.
@@ -387,12 +388,12 @@ async function fitTogether(
     model.model,
     { ...data, ...Object.fromEntries(labels) },
     {
-      ...{ ...settings, shared: all, ...present({ multiStart, derive }) },
+      ...{ ...settings, shared: all, ...omitUndefined({ multiStart, derive }) },
       subsets: Object.fromEntries(Object.entries(subsets).map(([name, column]) => [name, nameOf(column)])),
     },
   )
   const done = await untilStopped(stop, async () => {
-    const ended = await drive(run.choice, run.calls(), stop.signal, () => run.leave())
+    const ended = await execute(run.choice, run.calls(), stop.signal, () => run.release())
     const found = new SharedFit(run, ended, table.groups)
     return { found, profiles: options.profile ? await profilesOf(found, stop.signal) : undefined }
   })
@@ -421,7 +422,7 @@ async function profilesOf(found: SharedFit, signal: AbortSignal): Promise<Shared
   const tell = reporter((seconds, done: number, of: number) => describeRate('profiles', done, of, seconds))
   for (const k of found.groups.keys()) {
     const group = found.at(k)
-    const names = group.free.filter((name) => Object.hasOwn(found.values.own, name))
+    const names = group.free.filter((name) => Object.hasOwn(found.values.local, name))
     const ends = new Map<string, SharedProfile>()
     for (const name of names) ends.set(name, await group.profile(name, { signal }))
     own.push(ends)
@@ -431,13 +432,13 @@ async function profilesOf(found: SharedFit, signal: AbortSignal): Promise<Shared
 }
 
 /** @throws OptionError where others do not go with --shared */
-function checkShared(options: Options): void {
+function checkShared(options: FitCommandOptions): void {
   const { group, correlations, compare, covariance } = options
   if (group === undefined)
     throw new OptionError('--shared', '--group too, which says what shares them', 'none')
   const others = { correlations, compare, covariance }
   for (const [name, value] of Object.entries(others)) {
-    if (value !== undefined) throw new OptionError(`--${inKebabCase(name)}`, 'none beside --shared', value)
+    if (value !== undefined) throw new OptionError(`--${toKebabCase(name)}`, 'none beside --shared', value)
   }
 }
 
@@ -460,9 +461,9 @@ async function untilStopped<T>(stop: AbortController, work: () => Promise<T>): P
 /** What draws fits into a file; what keeps it from that is found out as early as it can be. */
 async function drawing(
   output: string,
-  model: Model,
+  model: ModelInput,
   [x, ...others]: readonly string[],
-  { y, group, sigma, logX, logY }: Options,
+  { y, group, sigma, logX, logY }: FitCommandOptions,
 ) {
   const [column] = Object.keys(model.x)
   if (column === undefined || others.length > 0) {
@@ -473,11 +474,11 @@ async function drawing(
     )
   }
   const write = await writer(output)
-  const { drawFits, MOST_FITS } = await import('../plot/fit.js')
+  const { drawFits, MAX_FITS } = await import('../plot/fit.js')
   return {
     check({ groups, columns }: Table): void {
-      if (groups.length > MOST_FITS) {
-        throw new OptionError('--plot', `at most ${MOST_FITS} groups in a picture`, groups.length)
+      if (groups.length > MAX_FITS) {
+        throw new OptionError('--plot', `at most ${MAX_FITS} groups in a picture`, groups.length)
       }
       for (const [is, option, lists] of [
         [logX, '--log-x', columns[0]],
@@ -492,19 +493,19 @@ async function drawing(
           throw new OptionError(option, 'some number above 0 to be drawn', 'none')
         }
         say(
-          `${option}: ${grouped(below)} ${below === 1 ? 'number is' : 'numbers are'} not above 0, and not drawn`,
+          `${option}: ${formatCount(below)} ${below === 1 ? 'number is' : 'numbers are'} not above 0, and not drawn`,
         )
       }
     },
-    now({ columns, groups }: Table, fits: readonly FitDrawn[]): void {
+    now({ columns, groups }: Table, fits: readonly DrawableFit[]): void {
       const all = fits.map((fit, k) => {
-        const name = group === undefined ? '' : printable(`${group} ${groups[k]}`)
+        const name = group === undefined ? '' : toPrintable(`${group} ${groups[k]}`)
         const bars = isColumn(sigma) ? Array.from(columns[2][k]) : null
         return { name, x: Array.from(columns[0][k]), y: Array.from(columns[1][k]), bars, fit }
       })
       write(
         drawFits(all, {
-          ...{ title: `${printable(y)} = ${model.text}`, x: printable(x), y: printable(y), column },
+          ...{ title: `${toPrintable(y)} = ${model.text}`, x: toPrintable(x), y: toPrintable(y), column },
           ...{ logX: logX === true, logY: logY === true },
         }),
       )

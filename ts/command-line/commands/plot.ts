@@ -1,26 +1,26 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { AntigradError, OptionError } from '../../core/errors.js'
-import { inCamelCase, inKebabCase, titleOf } from '../../core/text.js'
+import { toCamelCase, toKebabCase, toTitle } from '../../core/text.js'
 import { parseValue } from '../../jobs/values.js'
 import { bowl, type ObjectiveName, objectives, type Point } from '../../objectives/index.js'
-import { wholeTo } from '../../options/kinds.js'
-import { parseSchedule, updatesOf } from '../../schedules/text.js'
+import { integerBetween } from '../../options/kinds.js'
+import { countUpdates, parseSchedule } from '../../schedules/text.js'
 import { writer } from '../plot/file.js'
-import type { Named } from '../plot/schedule.js'
+import type { NamedSchedule } from '../plot/schedule.js'
 import { entrantNames, ruleOptions } from '../race.js'
 import { addRunOptions, parsePoint, runOptions, runSettings } from './runs.js'
 import { checkGiven, choice, MISUSE, parseFile, parserOf, print, showProgress } from './shared.js'
 
 /** Rules to be drawn unless others are asked for. */
-const PLOTTED = ['gradient-descent', 'momentum', 'adagrad', 'rmsprop', 'adam', 'radam']
+const PLOTTED_RULES = ['gradient-descent', 'momentum', 'adagrad', 'rmsprop', 'adam', 'radam']
 
 /** The name of standard output. */
 const STDOUT = '-'
 
 /** Updates at most in a picture of schedules. */
-const MOST_UPDATES = 1_000_000
+const MAX_UPDATES = 1_000_000
 
-function withSchedule(text: string, before: readonly Named[] = []): Named[] {
+function withSchedule(text: string, before: readonly NamedSchedule[] = []): NamedSchedule[] {
   try {
     return [...before, { text, schedule: parseSchedule(text, 'schedule') }]
   } catch (error) {
@@ -42,13 +42,13 @@ export function addPlot(program: Command): void {
       (text) => (text === STDOUT ? text : parseFile(text)),
     )
     .addOption(
-      choice('--function <name>', 'what to minimise', Object.keys(objectives).map(inKebabCase)).default(
+      choice('--function <name>', 'what to minimise', Object.keys(objectives).map(toKebabCase)).default(
         'rosenbrock',
       ),
     )
     .option('--condition <number>', "of the bowl's curvatures (default: 100)", parseValue)
     .option('--from <x,y>', 'where to start (default: a point that suits the function)', parsePoint)
-    .addOption(choice('--rule <name...>', 'these rules', entrantNames).default(PLOTTED))
+    .addOption(choice('--rule <name...>', 'these rules', entrantNames).default(PLOTTED_RULES))
     .addOption(
       new Option('--schedule <text...>', 'draw these schedules instead, as a program or JSON has them')
         .argParser(withSchedule)
@@ -57,7 +57,7 @@ export function addPlot(program: Command): void {
     .option(
       '--updates <number>',
       'of schedules (default: until they stay, else 1000)',
-      parserOf(wholeTo(2, MOST_UPDATES)),
+      parserOf(integerBetween(2, MAX_UPDATES)),
     )
   addRunOptions(plotCommand)
   plotCommand.addHelpText(
@@ -76,7 +76,8 @@ Exit status: ${MISUSE} if the command line makes no sense or the file cannot be 
   plotCommand.action(async (options: Record<string, unknown>) => {
     checkGiven(plotCommand, '-o, --output <file>', options.output)
     const updates = options.updates as number | undefined
-    if (options.schedule !== undefined) return drawing(options.schedule as readonly Named[], options, updates)
+    if (options.schedule !== undefined)
+      return drawing(options.schedule as readonly NamedSchedule[], options, updates)
     if (updates !== undefined) throw new OptionError('--updates', 'no value without --schedule', updates)
     const name = options.function as string
     const condition = options.condition as number | undefined
@@ -84,15 +85,15 @@ Exit status: ${MISUSE} if the command line makes no sense or the file cannot be 
       throw new OptionError('--condition', 'no value without --function bowl', condition)
     }
     const objective =
-      condition === undefined ? objectives[inCamelCase(name) as ObjectiveName]() : bowl({ condition })
+      condition === undefined ? objectives[toCamelCase(name) as ObjectiveName]() : bowl({ condition })
     const write = await writerTo(options.output as string)
     const { plot } = await import('../plot/plot.js')
     const svg = plot(
       {
         ...runSettings(options),
         objective,
-        title: titleOf(name) + (condition === undefined ? '' : ` of condition ${condition}`),
-        from: (options.from as Point | undefined) ?? objective.start,
+        title: toTitle(name) + (condition === undefined ? '' : ` of condition ${condition}`),
+        start: (options.from as Point | undefined) ?? objective.start,
       },
       showProgress,
     )
@@ -102,14 +103,14 @@ Exit status: ${MISUSE} if the command line makes no sense or the file cannot be 
 }
 
 async function drawing(
-  schedules: readonly Named[],
+  schedules: readonly NamedSchedule[],
   { output }: Record<string, unknown>,
   updates: number | undefined,
 ): Promise<void> {
   const write = await writerTo(output as string)
   const { drawSchedules } = await import('../plot/schedule.js')
-  const last = updatesOf(schedules.map(({ schedule }) => schedule))
-  await write(drawSchedules(schedules, updates ?? Math.min(MOST_UPDATES, last)))
+  const last = countUpdates(schedules.map(({ schedule }) => schedule))
+  await write(drawSchedules(schedules, updates ?? Math.min(MAX_UPDATES, last)))
 }
 
 /** Writes SVG to a file, or to standard output. */

@@ -5,7 +5,7 @@ import { engines } from '../../engines/index.js'
 import { engineNames, requestedEngine } from '../../engines/select-engine.js'
 import { type Point, rosenbrock } from '../../objectives/index.js'
 import { writer } from '../plot/file.js'
-import { entrantNames, race, type Settings } from '../race.js'
+import { entrantNames, type RaceRunSettings, race } from '../race.js'
 import { describeEngines, describeOptions, describeRace } from '../report.js'
 import { addRunOptions, parsePoint, runSettings } from './runs.js'
 import { choice, DISAGREEMENT, MISUSE, parseFile, say, showProgress } from './shared.js'
@@ -36,15 +36,15 @@ Exit status: ${DISAGREEMENT} if engines disagree, ${MISUSE} if the command line 
 
   raceCommand.action(async (options: Record<string, unknown>) => {
     const report = engines()
-    const settings: Settings = {
+    const settings: RaceRunSettings = {
       ...runSettings(options),
       engines: chooseEngines(options.engine as EngineName[] | undefined, report),
-      from: options.from as Point,
+      start: options.from as Point,
     }
     const file = options.plot as string | undefined
     const write = file === undefined ? null : await writer(file)
     const picture =
-      write && new (await import('../plot/picture.js')).Picture('Rosenbrock', rosenbrock(), settings.from)
+      write && new (await import('../plot/picture.js')).PathPlot('Rosenbrock', rosenbrock(), settings.start)
     const finishes = race(settings, showProgress, (finish, path) =>
       picture?.add({ ...finish, options: describeOptions(finish), path }),
     )

@@ -6,31 +6,31 @@ import { checkAddress } from '../../bullmq/address.js'
 import type { QueueOptions } from '../../bullmq/index.js'
 import {
   AntigradError,
-  type Beginning,
-  failedOf,
-  failureOf,
-  indicesOf,
-  isAddress,
-  type Kept,
+  chunkName,
+  displayName,
+  failureName,
+  isUrl,
+  MAX_TRIES,
   messageOf,
-  nameOf,
   OptionError,
   openWorker,
   type Plan,
-  Pool,
+  ProcessPool,
   parseShard,
   readPlan,
   runPool,
   type Shard,
-  shown,
-  storeOf,
-  survey,
-  TRIES,
+  type StoreOutcome,
+  shardIndices,
+  surveyStore,
+  toChunkFailure,
+  toStore,
+  type WorkerInit,
 } from '../../chunks/library.js'
-import { grouped, printable, withoutCredentials } from '../../core/text.js'
+import { formatCount, toPrintable, withoutCredentials } from '../../core/text.js'
 import type { EngineName } from '../../engines/engine.js'
 import { engineNames } from '../../engines/select-engine.js'
-import { wholeTo } from '../../options/kinds.js'
+import { integerBetween } from '../../options/kinds.js'
 import { decodeUtf8 } from '../../tables/utf8.js'
 import { describeRate } from '../sweep/progress.js'
 import { hand } from '../worker-url.js'
@@ -39,7 +39,7 @@ import { choice, MISUSE, parserOf, print, STOPPED, say, showProgress } from './s
 /** A chunk was set aside, or has results that differ. */
 const TROUBLE = 1
 
-interface Options {
+interface RunCommandOptions {
   readonly store: string
   readonly shard?: Shard
   readonly queue?: string
@@ -71,14 +71,18 @@ export function addRun(program: Command): void {
         'beside others by a queue of BullMQ, at a Redis, as redis://host:6379; or env:NAME, where an environment variable has it',
       ).conflicts(['shard', 'retry']),
     )
-    .option('--workers <count>', 'processes at once (default: as many as cores)', parserOf(wholeTo(1, 1024)))
-    .option('--threads <count>', 'of each of them (default: 1)', parserOf(wholeTo(1, 256)))
+    .option(
+      '--workers <count>',
+      'processes at once (default: as many as cores)',
+      parserOf(integerBetween(1, 1024)),
+    )
+    .option('--threads <count>', 'of each of them (default: 1)', parserOf(integerBetween(1, 256)))
     .addOption(choice('--engine <name>', 'on this engine', engineNames))
     .option(
       '--data <file>',
       'where the data are, if not where the plan says: a path, or an address that gives ranges',
     )
-    .option('--retry', `try those again that were set aside after ${TRIES} tries`)
+    .option('--retry', `try those again that were set aside after ${MAX_TRIES} tries`)
     .option('--json', 'print a line of JSON for each chunk')
     .addHelpText(
       'after',
@@ -106,18 +110,18 @@ export async function planIn(file: string): Promise<{ readonly plan: Plan; reado
   const text = await readFile(file)
     .then(decodeUtf8)
     .catch((thrown) => {
-      throw new AntigradError(`${printable(file)}: ${messageOf(thrown)}`)
+      throw new AntigradError(`${toPrintable(file)}: ${messageOf(thrown)}`)
     })
   return { text, plan: readPlan(text) }
 }
 
-async function run(file: string, options: Options): Promise<void> {
+async function run(file: string, options: RunCommandOptions): Promise<void> {
   const { plan, text } = await planIn(file)
   const { store, shard, engine, threads, queue, workers = availableParallelism() } = options
   const means = { ...(engine && { engine }), ...(threads && { threads }) }
   const data = dataOf(file, plan, options.data)
   const beginning = { plan: text, options: { store, ...means, ...(data !== undefined && { data }) } }
-  const pool = new Pool(hand, beginning, Math.min(workers, indicesOf(plan, shard).length))
+  const pool = new ProcessPool(hand, beginning, Math.min(workers, shardIndices(plan, shard).length))
   // Beside what follows, which finds what is wrong with any of it.
   if (queue === undefined) pool.start()
   try {
@@ -129,17 +133,17 @@ async function run(file: string, options: Options): Promise<void> {
 
 async function compute(
   plan: Plan,
-  { plan: text, options: worker }: Beginning,
-  pool: Pool,
-  options: Options,
+  { plan: text, options: worker }: WorkerInit,
+  pool: ProcessPool,
+  options: RunCommandOptions,
 ): Promise<void> {
   const { retry, json } = options
   const queue = options.queue === undefined ? undefined : await queueAt(options.queue)
   await openWorker(text, worker)
-  const store = storeOf(options.store)
-  const all = indicesOf(plan, options.shard)
-  const before = await survey(plan, store, all)
-  if (retry) for (const { index } of before.failed) await store.remove(failedOf(nameOf(plan, index)))
+  const store = toStore(options.store)
+  const all = shardIndices(plan, options.shard)
+  const before = await surveyStore(plan, store, all)
+  if (retry) for (const { index } of before.failed) await store.remove(failureName(chunkName(plan, index)))
   const again = retry ? before.failed.map(({ index }) => index) : []
   const aside = retry ? [] : before.failed.map(({ index }) => index)
   const missing = [...before.missing, ...again].sort((a, b) => a - b)
@@ -148,8 +152,8 @@ async function compute(
   const end = () => stop.abort()
   process.once('SIGINT', end)
   const began = performance.now()
-  let [done, disputes] = [0, before.disputes.length]
-  const tell = (index: number, how: Kept | 'set aside') => {
+  let [done, disputes] = [0, before.conflicts.length]
+  const tell = (index: number, how: StoreOutcome | 'set aside') => {
     const seconds = (performance.now() - began) / 1000
     const left = missing.length - done
     if (json) {
@@ -157,7 +161,7 @@ async function compute(
       const line = {
         chunk: index,
         how,
-        done: before.done.length + done,
+        done: before.completed.length + done,
         of: all.length,
         perSecond: rate,
         seconds: left / rate,
@@ -166,9 +170,9 @@ async function compute(
     }
     showProgress(describeRate('chunks', done, missing.length, seconds))
   }
-  const onKept = (index: number, kept: Kept) => {
+  const onStored = (index: number, kept: StoreOutcome) => {
     done++
-    if (kept === 'dispute') {
+    if (kept === 'conflict') {
       disputes++
       say(`chunk ${index} has results that differ: both are kept, and merge says whose they are`)
     }
@@ -176,16 +180,16 @@ async function compute(
   }
   const onFailed = (index: number, message: string) => {
     aside.push(index)
-    say(`chunk ${index} is set aside after ${TRIES} tries: ${message}`)
+    say(`chunk ${index} is set aside after ${MAX_TRIES} tries: ${message}`)
     tell(index, 'set aside')
   }
   let whole: number | undefined
   try {
     if (queue === undefined) {
       await runPool({
-        ...{ pool, indices: missing, signal: stop.signal, onKept },
+        ...{ pool, indices: missing, signal: stop.signal, onStored },
         async onFailed(index, message) {
-          await store.put(failedOf(nameOf(plan, index)), failureOf(plan, index, message))
+          await store.put(failureName(chunkName(plan, index)), toChunkFailure(plan, index, message))
           onFailed(index, message)
         },
       })
@@ -194,14 +198,14 @@ async function compute(
         ...worker,
         workers: pool.size,
         signal: stop.signal,
-        onKept,
+        onStored,
         onFailed,
         onStalled: (index) => say(`chunk ${index} has lost its worker: another one computes it`),
       })
       // Also what others have done.
-      whole = found.done.length
+      whole = found.completed.length
       aside.splice(0, aside.length, ...found.failed.map(({ index }) => index))
-      disputes = found.disputes.length
+      disputes = found.conflicts.length
     }
   } catch (thrown) {
     if (!stop.signal.aborted) throw thrown
@@ -209,14 +213,16 @@ async function compute(
     process.off('SIGINT', end)
     showProgress('')
   }
-  whole ??= before.done.length + done
+  whole ??= before.completed.length + done
   if (stop.signal.aborted) {
-    say(`stopped after ${grouped(whole)} of ${grouped(all.length)} chunks; it goes on with: ${commandLine()}`)
+    say(
+      `stopped after ${formatCount(whole)} of ${formatCount(all.length)} chunks; it goes on with: ${commandLine()}`,
+    )
     process.exitCode = STOPPED
     return
   }
-  if (!json) await print(`${grouped(whole)} of ${grouped(all.length)} chunks are done\n`)
-  if (aside.length > 0) say(`${grouped(aside.length)} were set aside; --retry tries them again`)
+  if (!json) await print(`${formatCount(whole)} of ${formatCount(all.length)} chunks are done\n`)
+  if (aside.length > 0) say(`${formatCount(aside.length)} were set aside; --retry tries them again`)
   if (aside.length > 0 || disputes > 0) process.exitCode = TROUBLE
 }
 
@@ -235,9 +241,9 @@ async function queueAt(given: string) {
 /** Where the data are: a plan names them from its own folder on. */
 function dataOf(file: string, { data }: Plan, given: string | undefined): string | undefined {
   if (given !== undefined && data === undefined)
-    throw new OptionError('--data', 'none, as the plan has none', shown(given))
+    throw new OptionError('--data', 'none, as the plan has none', displayName(given))
   if (given !== undefined || data === undefined) return given
-  return isAddress(data.file) ? data.file : resolve(file, '..', data.file)
+  return isUrl(data.file) ? data.file : resolve(file, '..', data.file)
 }
 
 /** This command, for a shell; its addresses without credentials. */

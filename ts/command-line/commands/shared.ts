@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { closestMatch } from 'leven'
 import { MAX_ITERATIONS } from '../../jobs/limits.js'
 import { parseValue } from '../../jobs/values.js'
-import { type Option as Kind, nonNegative, wholeTo } from '../../options/kinds.js'
+import { integerBetween, type Option as Kind, nonNegative } from '../../options/kinds.js'
 import { documentation } from '../../rules/documentation.js'
 import { obstacle } from '../plot/file.js'
 
@@ -87,4 +87,4 @@ export function parserOf<T>({ accepts, expected }: Kind<T>): (text: string) => T
 }
 
 export const parseTolerance = parserOf(nonNegative())
-export const parseMaxIterations = parserOf(wholeTo(0, MAX_ITERATIONS))
+export const parseMaxIterations = parserOf(integerBetween(0, MAX_ITERATIONS))

@@ -3,7 +3,7 @@
 import { ticks } from 'd3-array'
 import type { Point } from '../../objectives/index.js'
 import type { Landscape } from './landscape.js'
-import { colorOf, label, type Panel, type Place } from './panel.js'
+import { colorOf, label, type Panel, type ScreenPoint } from './panel.js'
 import { type Polyline, px, simplify } from './polyline.js'
 
 /** Points of the grid along a side. */
@@ -69,7 +69,7 @@ export function surface(landscape: Landscape, center: Point, scale: number): Pan
     }
   }
 
-  function place([u, v]: Point): Place {
+  function place([u, v]: Point): ScreenPoint {
     const w = heightAt(u, v)
     const [x, y] = project(u, v, w)
     return { x, y, isHidden: isHidden(u, v, w) }

@@ -12,7 +12,7 @@ export const BITS: Readonly<Record<string, number>> = {
 }
 
 /** What a tensor is read as: float16 and bfloat16 as float32, and booleans as 0 and 1. */
-export type Values =
+export type TensorData =
   | Float32Array
   | Float64Array
   | Int8Array
@@ -24,7 +24,7 @@ export type Values =
   | BigInt64Array
   | BigUint64Array
 
-type Reader = (buffer: ArrayBuffer) => Values
+type Reader = (buffer: ArrayBuffer) => TensorData
 
 /** What makes values of bytes; of narrower and complex numbers there are only bytes. */
 const READERS: Readonly<Record<string, Reader>> = {
@@ -43,25 +43,25 @@ const READERS: Readonly<Record<string, Reader>> = {
   BOOL: (buffer) => new Uint8Array(buffer),
 }
 
-export const readerOf = (dtype: string): Reader | undefined =>
+export const findReader = (dtype: string): Reader | undefined =>
   Object.hasOwn(READERS, dtype) ? READERS[dtype] : undefined
 
 /** What makes float32 of narrower numbers, some at a time; undefined for dtypes whose bytes are values. */
-export const widenerOf = (dtype: string): typeof fromFloat16 | undefined =>
+export const findWidener = (dtype: string): typeof fromFloat16 | undefined =>
   dtype === 'F16' ? fromFloat16 : dtype === 'BF16' ? fromBfloat16 : undefined
 
 /** Dtypes that are written, by the names that users have for them. */
-export const WRITTEN = { float32: 'F32', float64: 'F64', float16: 'F16', bfloat16: 'BF16' } as const
+export const FILE_DTYPES = { float32: 'F32', float64: 'F64', float16: 'F16', bfloat16: 'BF16' } as const
 
-export type WrittenDtype = keyof typeof WRITTEN
+export type FileDtype = keyof typeof FILE_DTYPES
 
 /** Numbers as bytes of a dtype, rounded to it where it is narrower: to the nearest, and of two to the even one. */
-export function bytesOf(values: FloatArray, dtype: WrittenDtype): Uint8Array {
+export function toBytes(values: FloatArray, dtype: FileDtype): Uint8Array {
   const numbers = convert(values, dtype)
   return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength)
 }
 
-function convert(values: FloatArray, dtype: WrittenDtype): ArrayBufferView {
+function convert(values: FloatArray, dtype: FileDtype): ArrayBufferView {
   if (dtype === 'float16') return toFloat16(values)
   if (dtype === 'bfloat16') return toBfloat16(values)
   const isThat = values.BYTES_PER_ELEMENT === (dtype === 'float32' ? 4 : 8)

@@ -9,7 +9,7 @@ const word = new Uint32Array(float.buffer)
  * The bits of a float32 that is rounded to a narrower format next: cut towards 0, and odd where something was lost.
  * Rounded to the nearest first, a number just above the middle would become the middle.
  */
-function bitsOf(x: number): number {
+function toBits(x: number): number {
   float[0] = x
   const isInexact = !Number.isNaN(x) && float[0] !== x
   if (!isInexact) return word[0]
@@ -18,14 +18,14 @@ function bitsOf(x: number): number {
 }
 
 /** The upper bits of a number, rounded: of two that are as near, the even one. */
-const rounded = (bits: number, shift: number): number =>
+const roundBits = (bits: number, shift: number): number =>
   (bits + (1 << (shift - 1)) - 1 + ((bits >>> shift) & 1)) >>> shift
 
 export function toBfloat16(values: FloatArray): Uint16Array {
   const words = new Uint16Array(values.length)
   for (let i = 0; i < words.length; i++) {
-    const bits = bitsOf(values[i])
-    words[i] = (bits & 0x7fff_ffff) > 0x7f80_0000 ? (bits >>> 16) | 0x40 : rounded(bits, 16)
+    const bits = toBits(values[i])
+    words[i] = (bits & 0x7fff_ffff) > 0x7f80_0000 ? (bits >>> 16) | 0x40 : roundBits(bits, 16)
   }
   return words
 }
@@ -33,21 +33,21 @@ export function toBfloat16(values: FloatArray): Uint16Array {
 export function toFloat16(values: FloatArray): Uint16Array {
   const words = new Uint16Array(values.length)
   for (let i = 0; i < words.length; i++) {
-    const bits = bitsOf(values[i])
-    words[i] = ((bits >>> 16) & 0x8000) | float16Of(bits & 0x7fff_ffff)
+    const bits = toBits(values[i])
+    words[i] = ((bits >>> 16) & 0x8000) | decodeFloat16(bits & 0x7fff_ffff)
   }
   return words
 }
 
 /** Of the bits of a float32 without its sign. */
-function float16Of(bits: number): number {
+function decodeFloat16(bits: number): number {
   if (bits > 0x7f80_0000) return 0x7e00
   // From 65520 on, ∞ is the nearest.
   if (bits >= 0x477f_f000) return 0x7c00
-  if (bits >= 0x3880_0000) return rounded(bits - 0x3800_0000, 13)
+  if (bits >= 0x3880_0000) return roundBits(bits - 0x3800_0000, 13)
   // A subnormal one counts steps of 2⁻²⁴.
   const exponent = bits >>> 23
-  return exponent < 102 ? 0 : rounded((bits & 0x7f_ffff) | 0x80_0000, 126 - exponent)
+  return exponent < 102 ? 0 : roundBits((bits & 0x7f_ffff) | 0x80_0000, 126 - exponent)
 }
 
 export function fromBfloat16(words: Uint16Array, into = new Float32Array(words.length)): Float32Array {
@@ -60,12 +60,12 @@ export function fromBfloat16(words: Uint16Array, into = new Float32Array(words.l
 let table: Float32Array | undefined
 
 export function fromFloat16(words: Uint16Array, into = new Float32Array(words.length)): Float32Array {
-  table ??= Float32Array.from({ length: 1 << 16 }, (_, word) => float16(word))
+  table ??= Float32Array.from({ length: 1 << 16 }, (_, word) => readFloat16(word))
   for (let i = 0; i < words.length; i++) into[i] = table[words[i]]
   return into
 }
 
-function float16(word: number): number {
+function readFloat16(word: number): number {
   const [exponent, fraction] = [(word >>> 10) & 31, word & 1023]
   const size =
     exponent === 31

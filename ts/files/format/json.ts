@@ -1,6 +1,6 @@
 /** JSON in a file's header and metadata. */
 
-import { runIn } from '../../checkpoint/text.js'
+import { fromText } from '../../checkpoint/text.js'
 import { type Nesting, parseJson } from '../../core/json.js'
 import { FileError } from '../sources/errors.js'
 
@@ -18,7 +18,7 @@ export const jsonOf = (what: string, text: string | undefined, nesting: Nesting)
  */
 export const runOf = (what: string, text: string | undefined, arrays: readonly unknown[]): unknown =>
   parsed(what, text, "a run's JSON", (text) =>
-    runIn(text, arrays, (text, reviver) => parseJson(text, RUN, reviver)),
+    fromText(text, arrays, (text, reviver) => parseJson(text, RUN, reviver)),
   )
 
 function parsed(

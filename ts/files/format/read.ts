@@ -1,24 +1,24 @@
 /** Safetensors files as they are read: the header at once, tensors when they are asked for. */
 
 import { crc32, openSource } from '#disk'
-import { inMemory } from '../../core/copy.js'
-import { some } from '../../core/errors.js'
+import { withMemoryError } from '../../core/copy.js'
+import { joinFirst } from '../../core/errors.js'
 import { nextTurn } from '../../core/event-loop.js'
 import { FileError } from '../sources/errors.js'
-import { inWindows, type Place, type Source, sourceOf } from '../sources/sources.js'
-import { checksumsIn, shown } from './checksums.js'
-import { readerOf, type Values, widenerOf } from './dtypes.js'
-import { type Header, headerLength, parseHeader, type TensorInfo } from './header.js'
+import { blobSource, type FileSource, readInWindows, type Source } from '../sources/sources.js'
+import { formatSum, readChecksums } from './checksums.js'
+import { findReader, findWidener, type TensorData } from './dtypes.js'
+import { type FileHeader, headerLength, parseHeader, type TensorInfo } from './header.js'
 
-export type { Place } from '../sources/sources.js'
-export type { Values } from './dtypes.js'
+export type { FileSource } from '../sources/sources.js'
+export type { TensorData } from './dtypes.js'
 export type { TensorInfo } from './header.js'
 
 /** How many bytes are read at once, and how many such pieces: one is summed while the others are read. */
-const PIECE = 1 << 22
-const PIECES = 4
+const MAX_PIECE_BYTES = 1 << 22
+const MAX_PIECES = 4
 /** Of those that take longer, as they become other numbers. */
-const WIDENED = 1 << 20
+const MAX_WIDENED_BYTES = 1 << 20
 
 /** An open file: names, dtypes and shapes are known, and tensors are read when they are asked for. */
 export interface TensorFile {
@@ -33,7 +33,7 @@ export interface TensorFile {
    * @throws FileError where there is none of that name, it has changed since, or is of a dtype that JavaScript has no
    * array for: `bytes` are there then
    */
-  read(name: string): Promise<Values>
+  read(name: string): Promise<TensorData>
   /** The bytes of one tensor as they are in the file; for errors see {@link read}. */
   bytes(name: string): Promise<ArrayBuffer>
   /** Closes the file; what was read stays. */
@@ -41,7 +41,7 @@ export interface TensorFile {
 }
 
 /** A tensor while it is read. */
-interface Target<T> {
+interface ReadTarget<T> {
   readonly name: string
   readonly info: TensorInfo
   /** How many bytes are read of it at once. */
@@ -51,53 +51,53 @@ interface Target<T> {
   /** They are there. */
   take?(bytes: Uint8Array, at: number): void
   /** All of it. */
-  readonly whole: T
+  readonly result: T
 }
 
 /** A part of it that is on its way. */
-interface Piece<T> {
-  readonly target: Target<T>
+interface ReadPiece<T> {
+  readonly target: ReadTarget<T>
   readonly at: number
   readonly bytes: Uint8Array
   readonly read: Promise<void>
 }
 
-export class OpenFile implements TensorFile {
+export class OpenTensorFile implements TensorFile {
   readonly metadata: ReadonlyMap<string, string>
   readonly tensors: ReadonlyMap<string, TensorInfo>
   readonly #source: Source
   readonly #start: number
   readonly #sums: ReadonlyMap<string, string>
 
-  constructor(source: Source, start: number, header: Header) {
+  constructor(source: Source, start: number, header: FileHeader) {
     this.metadata = header.metadata
     this.tensors = header.tensors
-    this.#source = inWindows(source)
+    this.#source = readInWindows(source)
     this.#start = start
-    this.#sums = checksumsIn(header)
+    this.#sums = readChecksums(header)
   }
 
-  async read(name: string): Promise<Values> {
-    const [[, values]] = await all(this.readAll([name]))
+  async read(name: string): Promise<TensorData> {
+    const [[, values]] = await toArray(this.readAll([name]))
     return values
   }
 
   async bytes(name: string): Promise<ArrayBuffer> {
-    const [[, bytes]] = await all(this.#all([name], inBuffer))
+    const [[, bytes]] = await toArray(this.#readInto([name], targetInBuffer))
     return bytes
   }
 
   /** Reads tensors one after the other, of which the next are on their way while one is looked at. */
-  async *readAll(names: Iterable<string>): AsyncGenerator<[name: string, values: Values]> {
-    yield* this.#all(names, targetOf)
+  async *readAll(names: Iterable<string>): AsyncGenerator<[name: string, values: TensorData]> {
+    yield* this.#readInto(names, createTarget)
   }
 
-  async *#all<T>(
+  async *#readInto<T>(
     names: Iterable<string>,
-    targetOf: (name: string, info: TensorInfo) => Target<T>,
+    targetOf: (name: string, info: TensorInfo) => ReadTarget<T>,
   ): AsyncGenerator<[name: string, whole: T]> {
     const pieces = this.#begin(names, targetOf)
-    const ahead: Piece<T>[] = []
+    const ahead: ReadPiece<T>[] = []
     const begin = () => {
       const { value } = pieces.next()
       if (value) ahead.push(value)
@@ -105,7 +105,7 @@ export class OpenFile implements TensorFile {
     let sum = 0
     let done = 0
     try {
-      for (let k = 0; k < PIECES; k++) begin()
+      for (let k = 0; k < MAX_PIECES; k++) begin()
       for (;;) {
         const piece = ahead.shift()
         if (piece === undefined) return
@@ -114,13 +114,13 @@ export class OpenFile implements TensorFile {
         const { target, at, bytes } = piece
         sum = crc32(bytes, sum)
         target.take?.(bytes, at)
-        if (at + bytes.length === target.info.to - target.info.from) {
+        if (at + bytes.length === target.info.end - target.info.begin) {
           this.#compare(target.name, sum)
           sum = 0
-          yield [target.name, target.whole]
+          yield [target.name, target.result]
         }
         done += bytes.length
-        if (done < WIDENED) continue
+        if (done < MAX_WIDENED_BYTES) continue
         // Pieces that have come meanwhile would follow at once.
         done = 0
         await nextTurn()
@@ -133,34 +133,38 @@ export class OpenFile implements TensorFile {
   /** Begins to read a piece each time that one is asked for. */
   *#begin<T>(
     names: Iterable<string>,
-    targetOf: (name: string, info: TensorInfo) => Target<T>,
-  ): Generator<Piece<T>, undefined> {
+    targetOf: (name: string, info: TensorInfo) => ReadTarget<T>,
+  ): Generator<ReadPiece<T>, undefined> {
     for (const name of names) {
-      const info = this.#info(name)
-      const { from, to } = info
+      const info = this.#findInfo(name)
+      const { begin, end } = info
       const target = targetOf(name, info)
       let at = 0
       do {
-        const bytes = target.place(at, Math.min(target.piece, to - from - at))
-        const read = this.#source.read(bytes, this.#start + from + at)
+        const bytes = target.place(at, Math.min(target.piece, end - begin - at))
+        const read = this.#source.read(bytes, this.#start + begin + at)
         // It is awaited later, and may have failed before.
         read.catch(() => {})
         yield { target, at, bytes, read }
         at += target.piece
-      } while (at < to - from)
+      } while (at < end - begin)
     }
   }
 
   #compare(name: string, sum: number): void {
     const expected = this.#sums.get(name)
-    if (expected !== undefined && expected !== shown(sum))
-      throw new FileError(`tensor ${name}`, `the checksum ${expected}`, `one whose checksum is ${shown(sum)}`)
+    if (expected !== undefined && expected !== formatSum(sum))
+      throw new FileError(
+        `tensor ${name}`,
+        `the checksum ${expected}`,
+        `one whose checksum is ${formatSum(sum)}`,
+      )
   }
 
-  #info(name: string): TensorInfo {
+  #findInfo(name: string): TensorInfo {
     const info = this.tensors.get(name)
     if (info !== undefined) return info
-    throw new FileError('tensor', `one of ${some([...this.tensors.keys()])}`, name)
+    throw new FileError('tensor', `one of ${joinFirst([...this.tensors.keys()])}`, name)
   }
 
   close(): Promise<void> {
@@ -168,45 +172,51 @@ export class OpenFile implements TensorFile {
   }
 }
 
-async function all<T>(given: AsyncIterable<T>): Promise<T[]> {
+async function toArray<T>(given: AsyncIterable<T>): Promise<T[]> {
   const found: T[] = []
   for await (const one of given) found.push(one)
   return found
 }
 
-function inBuffer(name: string, info: TensorInfo): Target<ArrayBuffer> {
-  const size = info.to - info.from
-  const whole = inMemory(size, () => new ArrayBuffer(size))
-  return { ...{ name, info, whole, piece: PIECE }, place: (at, length) => new Uint8Array(whole, at, length) }
+function targetInBuffer(name: string, info: TensorInfo): ReadTarget<ArrayBuffer> {
+  const size = info.end - info.begin
+  const result = withMemoryError(size, () => new ArrayBuffer(size))
+  return {
+    ...{ name, info, result, piece: MAX_PIECE_BYTES },
+    place: (at, length) => new Uint8Array(result, at, length),
+  }
 }
 
-function targetOf(name: string, info: TensorInfo): Target<Values> {
-  const reader = readerOf(info.dtype)
+function createTarget(name: string, info: TensorInfo): ReadTarget<TensorData> {
+  const reader = findReader(info.dtype)
   if (reader === undefined)
     throw new FileError(
       `tensor ${name}`,
       'a dtype with an array of its own; bytes() reads others',
       info.dtype,
     )
-  const widen = widenerOf(info.dtype)
+  const widen = findWidener(info.dtype)
   if (widen === undefined) {
-    const target = inBuffer(name, info)
-    return { ...target, whole: reader(target.whole) }
+    const target = targetInBuffer(name, info)
+    return { ...target, result: reader(target.result) }
   }
-  const size = info.to - info.from
-  const whole = inMemory(2 * size, () => new Float32Array(size / 2))
+  const size = info.end - info.begin
+  const result = withMemoryError(2 * size, () => new Float32Array(size / 2))
   // One is widened while others are on their way.
-  const pieces = Array.from({ length: PIECES + 1 }, () => new Uint8Array(Math.min(WIDENED, size)))
+  const pieces = Array.from(
+    { length: MAX_PIECES + 1 },
+    () => new Uint8Array(Math.min(MAX_WIDENED_BYTES, size)),
+  )
   return {
-    ...{ name, info, whole, piece: WIDENED },
-    place: (at, length) => pieces[(at / WIDENED) % pieces.length].subarray(0, length),
-    take: ({ buffer, length }, at) => widen(new Uint16Array(buffer, 0, length / 2), whole.subarray(at / 2)),
+    ...{ name, info, result, piece: MAX_WIDENED_BYTES },
+    place: (at, length) => pieces[(at / MAX_WIDENED_BYTES) % pieces.length].subarray(0, length),
+    take: ({ buffer, length }, at) => widen(new Uint16Array(buffer, 0, length / 2), result.subarray(at / 2)),
   }
 }
 
 /** What {@link openFile} gives, with all that it has. */
-export async function open(place: Place): Promise<OpenFile> {
-  const source = place instanceof Blob ? sourceOf(place) : await openSource(place)
+export async function openSafetensors(place: FileSource): Promise<OpenTensorFile> {
+  const source = place instanceof Blob ? blobSource(place) : await openSource(place)
   try {
     const { size } = source
     const first = new Uint8Array(Math.min(8, size))
@@ -214,7 +224,7 @@ export async function open(place: Place): Promise<OpenFile> {
     const bytes = new Uint8Array(headerLength(first, size))
     await source.read(bytes, first.length)
     const start = 8 + bytes.length
-    return new OpenFile(source, start, parseHeader(bytes, size - start))
+    return new OpenTensorFile(source, start, parseHeader(bytes, size - start))
   } catch (error) {
     await source.close()
     throw error
@@ -227,6 +237,6 @@ export async function open(place: Place): Promise<OpenFile> {
  * @param place a path, or in a browser a Blob, such as a File
  * @throws FileError where it is none; what the file system throws where it is not there
  */
-export function openFile(place: Place): Promise<TensorFile> {
-  return open(place)
+export function openFile(place: FileSource): Promise<TensorFile> {
+  return openSafetensors(place)
 }

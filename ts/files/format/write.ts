@@ -5,14 +5,14 @@ import { nextTurn } from '../../core/event-loop.js'
 import type { FloatArray } from '../../core/numbers.js'
 import type { Sink } from '../sources/sources.js'
 import { withChecksums } from './checksums.js'
-import { BITS, bytesOf, WRITTEN, type WrittenDtype } from './dtypes.js'
-import { type Header, headerOf, type TensorInfo } from './header.js'
+import { BITS, FILE_DTYPES, type FileDtype, toBytes } from './dtypes.js'
+import { encodeHeader, type FileHeader, type TensorInfo } from './header.js'
 
 /** What is written of a tensor. */
-export interface Writable {
+export interface WritableTensor {
   readonly name: string
   readonly shape: readonly number[]
-  readonly dtype: WrittenDtype
+  readonly dtype: FileDtype
   readonly length: number
   /** Some of its values as they are to be written, asked for piece by piece. */
   values(from: number, to: number): FloatArray
@@ -21,32 +21,32 @@ export interface Writable {
 }
 
 /** How many bytes are copied and summed at once, and how many such pieces there are: the others are being written. */
-const PIECE = 1 << 20
-const PIECES = 4
+const MAX_PIECE_BYTES = 1 << 20
+const MAX_PIECES = 4
 /** How many numbers of another dtype are made at once, which takes up to 2 ms: then others get their turn. */
-const CONVERTED = 1 << 17
+const MAX_CONVERTED = 1 << 17
 
 /** The places of tensors, one behind the other, and all else that a header has; before anything is written. */
-export function prepare(tensors: readonly Writable[], metadata: Header['metadata']) {
+export function prepareHeader(tensors: readonly WritableTensor[], metadata: FileHeader['metadata']) {
   const infos = new Map<string, TensorInfo>()
-  let from = 0
+  let begin = 0
   for (const { name, shape, dtype, length } of tensors) {
-    const to = from + (length * BITS[WRITTEN[dtype]]) / 8
-    infos.set(name, { dtype: WRITTEN[dtype], shape, from, to })
-    from = to
+    const end = begin + (length * BITS[FILE_DTYPES[dtype]]) / 8
+    infos.set(name, { dtype: FILE_DTYPES[dtype], shape, begin, end })
+    begin = end
   }
   /** Of the same length, whatever the sums. */
   const header = (sums: readonly number[]) => {
     const named = tensors.map(({ name }, i) => [name, sums[i] ?? 0] as const)
-    return headerOf({ metadata: withChecksums(metadata, named), tensors: infos })
+    return encodeHeader({ metadata: withChecksums(metadata, named), tensors: infos })
   }
   return { tensors, header, start: header([]).length }
 }
 
 /** Writes all, and the header last: it has the sums of what was written. */
-export async function writeAll(sink: Sink, { tensors, header, start }: ReturnType<typeof prepare>) {
+export async function writeAll(sink: Sink, { tensors, header, start }: ReturnType<typeof prepareHeader>) {
   const sums: number[] = []
-  const pieces = Array.from({ length: PIECES }, () => new Uint8Array(PIECE))
+  const pieces = Array.from({ length: MAX_PIECES }, () => new Uint8Array(MAX_PIECE_BYTES))
   const writing = pieces.map(() => Promise.resolve())
   let turn = 0
   let filled = 0
@@ -58,21 +58,21 @@ export async function writeAll(sink: Sink, { tensors, header, start }: ReturnTyp
     writing[turn].catch(() => {})
     at += filled
     filled = 0
-    turn = (turn + 1) % PIECES
+    turn = (turn + 1) % MAX_PIECES
     await writing[turn]
   }
   try {
     for (const { dtype, length, values, release } of tensors) {
-      const size = BITS[WRITTEN[dtype]] / 8
-      const most = size === 2 ? CONVERTED : PIECE
+      const size = BITS[FILE_DTYPES[dtype]] / 8
+      const most = size === 2 ? MAX_CONVERTED : MAX_PIECE_BYTES
       let sum = 0
       for (let done = 0; done < length; ) {
-        const count = Math.min(length - done, most, Math.floor((PIECE - filled) / size))
+        const count = Math.min(length - done, most, Math.floor((MAX_PIECE_BYTES - filled) / size))
         if (count === 0) {
           await flush()
           continue
         }
-        const bytes = bytesOf(values(done, done + count), dtype)
+        const bytes = toBytes(values(done, done + count), dtype)
         pieces[turn].set(bytes, filled)
         sum = crc32(bytes, sum)
         filled += bytes.length

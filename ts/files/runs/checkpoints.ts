@@ -1,18 +1,18 @@
 /** Checkpoints: the last files of a run in a folder, of which the newest whole one is found again. */
 
-import { openFolder, openSink, TEMPORARY } from '#disk'
-import { textOf } from '../../checkpoint/text.js'
-import type { Saved } from '../../checkpoint/write.js'
+import { openFolder, openSink, TEMPORARY_SUFFIX } from '#disk'
+import { toText } from '../../checkpoint/text.js'
+import type { SavedRun } from '../../checkpoint/write.js'
 import { OptionError } from '../../core/errors.js'
 import { isCount } from '../../core/numbers.js'
 import { isRecord, ownProperties } from '../../core/untrusted.js'
-import { anything, callback, orNull, whole } from '../../options/kinds.js'
+import { callback, integerFrom, nullable, passThrough } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import { runOf } from '../format/json.js'
-import { open } from '../format/read.js'
+import { openSafetensors } from '../format/read.js'
 import { FileError } from '../sources/errors.js'
-import type { Place } from '../sources/sources.js'
-import { begin, readRun, type Saveable } from './runs.js'
+import type { FileSource } from '../sources/sources.js'
+import { beginWrite, readRun, type Saveable } from './runs.js'
 
 /** What is said of a checkpoint. */
 export interface CheckpointOptions {
@@ -25,7 +25,7 @@ export interface CheckpointOptions {
 /** A checkpoint that is whole. */
 export interface Checkpoint {
   readonly path: string
-  readonly saved: Saved
+  readonly saved: SavedRun
   readonly step: number
   readonly metrics: Readonly<Record<string, number>>
   /** Damaged checkpoints that were passed over, with the reasons. */
@@ -52,20 +52,21 @@ export interface Checkpoints {
   latest(): Promise<Checkpoint | null>
 }
 
-const table = {
-  keep: orNull(whole(1), 3),
+const optionTable = {
+  keep: nullable(integerFrom(1), 3),
   onWarning: callback<(message: string) => void, (message: string) => void>((message) =>
     console.warn(message),
   ),
 }
-const saving = { step: anything<number>(), metrics: anything<Readonly<Record<string, number>>>() }
+const saveOptions = { step: passThrough<number>(), metrics: passThrough<Readonly<Record<string, number>>>() }
 
 const [STEP, METRICS] = ['checkpoint.step', 'checkpoint.metrics']
 /** The last number of a name; more digits would not be found again. */
-const LAST = 999_999_999_999_999
+const MAX_NUMBER = 999_999_999_999_999
 /** In the order in which they were written, whatever the steps are. */
-const NAME = /^(\d{6,15})-step-\d+\.safetensors$/
-const nameOf = (number: number, step: number) => `${String(number).padStart(6, '0')}-step-${step}.safetensors`
+const FILE_NAME = /^(\d{6,15})-step-\d+\.safetensors$/
+const fileName = (number: number, step: number) =>
+  `${String(number).padStart(6, '0')}-step-${step}.safetensors`
 
 /**
  * Checkpoints in a folder, which is made where it is not there.
@@ -75,26 +76,26 @@ const nameOf = (number: number, step: number) => `${String(number).padStart(6, '
  * @throws OptionError for options; in a page, where there are no folders
  */
 export function checkpoints(directory: string | URL, options: CheckpointsOptions = {}): Checkpoints {
-  const { keep, onWarning } = readOptions('options', options, table)
+  const { keep, onWarning } = readOptions('options', options, optionTable)
   const folder = openFolder(directory)
   let before: Promise<unknown> = Promise.resolve()
 
   /** The newest first. */
   const all = async () => {
-    const names = (await folder.names()).filter((name) => NAME.test(name))
-    return names.sort((a, b) => numberOf(b) - numberOf(a))
+    const names = (await folder.names()).filter((name) => FILE_NAME.test(name))
+    return names.sort((a, b) => fileNumber(b) - fileNumber(a))
   }
 
-  const write = async (writing: ReturnType<typeof begin>, step: number) => {
+  const write = async (writing: ReturnType<typeof beginWrite>, step: number) => {
     let old: readonly string[] = []
     let path = ''
     await writing(async () => {
       old = await all()
-      const number = old.length === 0 ? 1 : numberOf(old[0]) + 1
-      if (number > LAST) throw new FileError(old[0], 'a number that another one can follow', LAST)
+      const number = old.length === 0 ? 1 : fileNumber(old[0]) + 1
+      if (number > MAX_NUMBER) throw new FileError(old[0], 'a number that another one can follow', MAX_NUMBER)
       for (const name of await folder.names())
-        if (name.endsWith(TEMPORARY) && /^\d{6,15}-step-/.test(name)) await folder.remove(name)
-      path = folder.pathOf(nameOf(number, step))
+        if (name.endsWith(TEMPORARY_SUFFIX) && /^\d{6,15}-step-/.test(name)) await folder.remove(name)
+      path = folder.pathOf(fileName(number, step))
       return openSink(path)
     })
     for (const name of keep === null ? [] : old.slice(keep - 1)) await folder.remove(name)
@@ -103,14 +104,14 @@ export function checkpoints(directory: string | URL, options: CheckpointsOptions
 
   return {
     async save(optimizer, given = {}) {
-      const { step, metrics } = readOptions('options', given, saving)
+      const { step, metrics } = readOptions('options', given, saveOptions)
       const count = step ?? (optimizer as { updates?: number })?.updates
       if (!isStep(count)) throw new OptionError('step', 'a whole number ≥ 0', count)
       const texts = new Map([
         [STEP, `${count}`],
-        [METRICS, textOf(readMetrics(metrics), [])],
+        [METRICS, toText(readMetrics(metrics), [])],
       ])
-      const writing = begin(optimizer, { metadata: Object.fromEntries(texts) })
+      const writing = beginWrite(optimizer, { metadata: Object.fromEntries(texts) })
       const done = before.then(() => write(writing, count))
       before = done.catch(() => {})
       return done
@@ -138,11 +139,11 @@ export function checkpoints(directory: string | URL, options: CheckpointsOptions
   }
 }
 
-const numberOf = (name: string) => Number(NAME.exec(name)?.[1])
+const fileNumber = (name: string) => Number(FILE_NAME.exec(name)?.[1])
 
 /** @throws FileError if it is none, or damaged */
-export async function readCheckpoint(place: Place): Promise<Omit<Checkpoint, 'path' | 'skipped'>> {
-  const file = await open(place)
+export async function readCheckpoint(place: FileSource): Promise<Omit<Checkpoint, 'path' | 'skipped'>> {
+  const file = await openSafetensors(place)
   try {
     const [step, metrics] = [STEP, METRICS].map((key) => file.metadata.get(key))
     if (!isStep(Number(step)) || `${Number(step)}` !== step)

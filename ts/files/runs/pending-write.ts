@@ -4,14 +4,14 @@ import { copyOf } from '../../core/copy.js'
 import type { FloatArray } from '../../core/numbers.js'
 
 /** Some rows as they were. */
-interface Kept {
+interface KeptRows {
   /** In order. */
   readonly rows: Uint32Array
   /** One behind the other. */
   readonly values: FloatArray
 }
 
-export class Pending {
+export class PendingWrite {
   readonly #view: FloatArray
   /** What comes before there is written. */
   #written = 0
@@ -19,7 +19,7 @@ export class Pending {
   #values: FloatArray
   #start = 0
   /** Else rows, how long each is, and a bit for each: whether it is kept. */
-  #kept: Kept[] = []
+  #keptRows: KeptRows[] = []
   #width = 0
   #isKept: Uint8Array | undefined
 
@@ -39,7 +39,7 @@ export class Pending {
     this.#restore(rest, this.#written)
     this.#values = rest
     this.#start = this.#written
-    this.#kept = []
+    this.#keptRows = []
   }
 
   /** Only some rows of so many are, none of which is there twice. */
@@ -59,13 +59,13 @@ export class Pending {
       isKept[rows[k] >> 3] |= 1 << (rows[k] & 7)
     }
     this.#width = width
-    this.#kept.push({ rows, values })
+    this.#keptRows.push({ rows, values })
   }
 
   /** Numbers as they were. */
   read(from: number, to: number): FloatArray {
     const values = this.#values.subarray(from - this.#start, to - this.#start)
-    if (this.#kept.length === 0) return values
+    if (this.#keptRows.length === 0) return values
     const own = copyOf(values)
     this.#restore(own, from)
     return own
@@ -74,8 +74,8 @@ export class Pending {
   /** Puts the rows that are kept into a copy of what begins there. */
   #restore(own: FloatArray, from: number): void {
     const [width, to] = [this.#width, from + own.length]
-    for (const { rows, values } of this.#kept) {
-      for (let k = after(rows, from / width - 1); k < rows.length && rows[k] * width < to; k++) {
+    for (const { rows, values } of this.#keptRows) {
+      for (let k = firstAtLeast(rows, from / width - 1); k < rows.length && rows[k] * width < to; k++) {
         const at = rows[k] * width - from
         const [begin, end] = [Math.max(0, -at), Math.min(width, own.length - at)]
         own.set(values.subarray(k * width + begin, k * width + end), at + begin)
@@ -86,14 +86,14 @@ export class Pending {
   /** Nobody asks again for what comes before there. */
   release(to: number): void {
     this.#written = to
-    const { length } = this.#kept
+    const { length } = this.#keptRows
     if (length > 0)
-      this.#kept = this.#kept.filter(({ rows }) => (rows[rows.length - 1] + 1) * this.#width > to)
+      this.#keptRows = this.#keptRows.filter(({ rows }) => (rows[rows.length - 1] + 1) * this.#width > to)
   }
 }
 
 /** Where the first of these numbers, which are in order, is that is larger. */
-function after(numbers: Uint32Array, least: number): number {
+function firstAtLeast(numbers: Uint32Array, least: number): number {
   let [from, to] = [0, numbers.length]
   while (from < to) {
     const middle = (from + to) >> 1

@@ -5,25 +5,25 @@
  */
 
 import { openSink } from '#disk'
-import { textOf } from '../../checkpoint/text.js'
-import type { Saved, SavedTensor } from '../../checkpoint/write.js'
+import { toText } from '../../checkpoint/text.js'
+import type { SavedRun, SavedTensor } from '../../checkpoint/write.js'
 import { OptionError } from '../../core/errors.js'
 import type { FloatArray } from '../../core/numbers.js'
 import { isRecord, ownProperties } from '../../core/untrusted.js'
-import { anything, oneOf, optional } from '../../options/kinds.js'
+import { oneOf, optional, passThrough } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
-import { checksumsIn, sumOf, TEXTS } from '../format/checksums.js'
-import { WRITTEN, type WrittenDtype } from '../format/dtypes.js'
+import { checksumOf, readChecksums, TEXTS } from '../format/checksums.js'
+import { FILE_DTYPES, type FileDtype } from '../format/dtypes.js'
 import { runOf } from '../format/json.js'
-import { type OpenFile, open, type TensorFile } from '../format/read.js'
-import { prepare, type Writable, writeAll } from '../format/write.js'
+import { type OpenTensorFile, openSafetensors, type TensorFile } from '../format/read.js'
+import { prepareHeader, type WritableTensor, writeAll } from '../format/write.js'
 import { FileError } from '../sources/errors.js'
-import { BlobSink, type Place, type Sink } from '../sources/sources.js'
-import { Snapshot } from './snapshot.js'
+import { BlobSink, type FileSource, type Sink } from '../sources/sources.js'
+import { RunSnapshot } from './snapshot.js'
 
 /** An optimizer, whatever its types. */
 export interface Saveable {
-  save(): Saved
+  save(): SavedRun
 }
 
 /** What is written of an optimizer. */
@@ -32,30 +32,30 @@ export interface WriteOptions {
    * 'run', all that it takes to go on; or the parameters, or their average, alone, by their names: for other
    * programs. 'run' by default.
    */
-  readonly what?: 'run' | 'params' | 'average'
+  readonly content?: 'run' | 'params' | 'average'
   /** Of parameters or averages: the optimizer's by default; others are rounded to the nearest. */
-  readonly dtype?: WrittenDtype
+  readonly dtype?: FileDtype
   /** Texts that stand beside the tensors. */
   readonly metadata?: Readonly<Record<string, string>>
 }
 
-const table = {
-  what: oneOf('run', 'params', 'average'),
-  dtype: optional(oneOf<WrittenDtype>('float32', 'float64', 'float16', 'bfloat16')),
-  metadata: anything<Readonly<Record<string, string>>>(),
+const optionTable = {
+  content: oneOf('run', 'params', 'average'),
+  dtype: optional(oneOf<FileDtype>('float32', 'float64', 'float16', 'bfloat16')),
+  metadata: passThrough<Readonly<Record<string, string>>>(),
 }
 
 /** The format of what is in the metadata: later versions of the package read it as well. */
 const VERSION = '2'
-const OWN = 'antigrad.'
-const KEYS = { version: `${OWN}version`, run: `${OWN}run` }
+const KEY_PREFIX = 'antigrad.'
+const KEYS = { version: `${KEY_PREFIX}version`, run: `${KEY_PREFIX}run` }
 /** Version 1 had a checksum of the run alone, and none of other texts. */
-const FIRST = { version: '1', sum: `${OWN}run.crc32` }
+const FIRST = { version: '1', sum: `${KEY_PREFIX}run.crc32` }
 
 /**
  * Writes an optimizer as a safetensors file: as it is at this call, while it goes on. The file is there when all of
  * it is on the disk; until then another of that name stays. Pieces are written one after the other, with 4 MiB of
- * memory on top; where something changes meanwhile (`step`, `restore`, `grow`), what was not written yet is
+ * memory on top; where something changes meanwhile (`step`, `restore`, `appendRows`), what was not written yet is
  * copied before. Who writes into `params` or `state` himself has to wait.
  *
  * @param path where; a folder has to be there
@@ -68,51 +68,54 @@ export async function writeFile(
   optimizer: Saveable,
   options: WriteOptions = {},
 ): Promise<void> {
-  const writing = begin(optimizer, options)
+  const writing = beginWrite(optimizer, options)
   await writing(() => openSink(path))
 }
 
 /** The same as a Blob, for pages: to be downloaded, or written to a file that the user has chosen. */
 export async function toBlob(optimizer: Saveable, options: WriteOptions = {}): Promise<Blob> {
-  const writing = begin(optimizer, options)
+  const writing = beginWrite(optimizer, options)
   const sink = new BlobSink()
   await writing(async () => sink)
   return sink.blob
 }
 
-type Writing = (open: () => Promise<Sink>) => Promise<void>
+type WriteTo = (open: () => Promise<Sink>) => Promise<void>
 
 /** All that may be wrong with what was given is found here, and the state is that of this moment. */
-export function begin(optimizer: unknown, options: unknown): Writing {
-  const { what, dtype, metadata } = readOptions('options', options, table)
-  if (what === 'run' && dtype !== undefined)
+export function beginWrite(optimizer: unknown, options: unknown): WriteTo {
+  const { content, dtype, metadata } = readOptions('options', options, optionTable)
+  if (content === 'run' && dtype !== undefined)
     throw new OptionError('dtype', 'none for a run, which goes on to the same bits', dtype)
   const given = readMetadata(metadata)
-  const snapshot = new Snapshot(optimizer)
-  return written(snapshot, () => {
+  const snapshot = new RunSnapshot(optimizer)
+  return writeSnapshot(snapshot, () => {
     const { saved } = snapshot
-    const arrays = what === 'run' ? arraysOf(saved) : planeOf(saved, what)
-    const texts = what === 'run' ? describe(saved) : new Map([['format', 'pt']])
+    const arrays = content === 'run' ? namedArrays(saved) : selectContent(saved, content)
+    const texts = content === 'run' ? describeRun(saved) : new Map([['format', 'pt']])
     const tensors = arrays.map(
-      ({ name, shape, array }): Writable => ({
+      ({ name, shape, array }): WritableTensor => ({
         ...{ name, shape, dtype: dtype ?? saved.dtype, length: array.length },
         values: (from, to) => snapshot.read(array, from, to),
         release: (to) => snapshot.release(array, to),
       }),
     )
-    snapshot.only(new Set(arrays.map(({ array }) => array)))
+    snapshot.keepOnly(new Set(arrays.map(({ array }) => array)))
     return { tensors, metadata: new Map([...texts, ...given]) }
   })
 }
 
 /** What writes a snapshot, which ends with it; what is described is checked before. */
-export function written(
-  snapshot: Snapshot,
-  describe: () => { readonly tensors: readonly Writable[]; readonly metadata: ReadonlyMap<string, string> },
-): Writing {
+export function writeSnapshot(
+  snapshot: RunSnapshot,
+  describe: () => {
+    readonly tensors: readonly WritableTensor[]
+    readonly metadata: ReadonlyMap<string, string>
+  },
+): WriteTo {
   const begun = () => {
     const { tensors, metadata } = describe()
-    return prepare(tensors, metadata)
+    return prepareHeader(tensors, metadata)
   }
   let prepared: ReturnType<typeof begun>
   try {
@@ -136,10 +139,10 @@ export function written(
   }
 }
 
-function describe(saved: Saved): Map<string, string> {
+function describeRun(saved: SavedRun): Map<string, string> {
   return new Map([
     [KEYS.version, VERSION],
-    [KEYS.run, textOf(saved, [])],
+    [KEYS.run, toText(saved, [])],
   ])
 }
 
@@ -149,22 +152,23 @@ function readMetadata(given: unknown): ReadonlyMap<string, string> {
   const texts = new Map(Object.entries(ownProperties(given)))
   for (const [name, text] of texts) {
     if (typeof text !== 'string') throw new OptionError(`metadata: ${name}`, 'a text', text)
-    if (name.startsWith(OWN)) throw new OptionError('metadata', `names that do not begin with ${OWN}`, name)
+    if (name.startsWith(KEY_PREFIX))
+      throw new OptionError('metadata', `names that do not begin with ${KEY_PREFIX}`, name)
   }
   return texts as ReadonlyMap<string, string>
 }
 
-interface Named {
+interface NamedArray {
   readonly name: string
   readonly shape: readonly number[]
   readonly array: FloatArray
 }
 
 /** All arrays of a run, in the order in which its text has them. */
-function arraysOf({ tensors }: Saved): Named[] {
+function namedArrays({ tensors }: SavedRun): NamedArray[] {
   return Object.entries(tensors).flatMap(([name, tensor]) => {
     const named = (front: string, array: FloatArray | undefined) =>
-      array === undefined ? [] : [{ name: `${front}/${name}`, shape: shapeOf(tensor, array), array }]
+      array === undefined ? [] : [{ name: `${front}/${name}`, shape: fileShape(tensor, array), array }]
     return [
       ...named('params', tensor.params),
       ...Object.entries(tensor.state).flatMap(([symbol, array]) => named(`state/${symbol}`, array)),
@@ -176,16 +180,16 @@ function arraysOf({ tensors }: Saved): Named[] {
 }
 
 /** One array of each tensor, by the tensor's own name. */
-function planeOf({ tensors }: Saved, what: 'params' | 'average'): Named[] {
+function selectContent({ tensors }: SavedRun, what: 'params' | 'average'): NamedArray[] {
   return Object.entries(tensors).map(([name, tensor]) => {
     const array = what === 'params' ? tensor.params : tensor.average?.values
     if (array === undefined) throw new OptionError('what', 'an optimizer with the option average', what)
-    return { name, shape: shapeOf(tensor, array), array }
+    return { name, shape: fileShape(tensor, array), array }
   })
 }
 
 /** State by row or column, and tensors whose shape nobody has said, are lines. */
-const shapeOf = ({ shape, params }: SavedTensor, { length }: FloatArray): readonly number[] =>
+const fileShape = ({ shape, params }: SavedTensor, { length }: FloatArray): readonly number[] =>
   shape === null || length !== params.length ? [length] : shape
 
 /**
@@ -195,8 +199,8 @@ const shapeOf = ({ shape, params }: SavedTensor, { length }: FloatArray): readon
  * @throws (rejects with) FileError where it is no safetensors file, no run, or damaged; what the file system throws
  * where it is not there
  */
-export async function readFile(place: Place): Promise<Saved> {
-  const file = await open(place)
+export async function readFile(place: FileSource): Promise<SavedRun> {
+  const file = await openSafetensors(place)
   try {
     return await readRun(file)
   } finally {
@@ -205,7 +209,7 @@ export async function readFile(place: Place): Promise<Saved> {
 }
 
 /** What a file's metadata say of a run, with its arrays by their names in the file. */
-function described({ metadata, tensors }: TensorFile, arrays: ReadonlyMap<string, unknown>): Saved {
+function described({ metadata, tensors }: TensorFile, arrays: ReadonlyMap<string, unknown>): SavedRun {
   const version = metadata.get(KEYS.version)
   const text = metadata.get(KEYS.run)
   if (version === undefined || text === undefined)
@@ -214,19 +218,19 @@ function described({ metadata, tensors }: TensorFile, arrays: ReadonlyMap<string
     throw new FileError(`metadata: ${KEYS.version}`, `${FIRST.version} or ${VERSION}`, version)
   if (version === VERSION && !metadata.has(TEXTS))
     throw new FileError(`metadata: ${TEXTS}`, "each text's checksum", 'none')
-  if (version === FIRST.version && metadata.get(FIRST.sum) !== sumOf(text))
-    throw new FileError(`metadata: ${KEYS.run}`, `the checksum ${metadata.get(FIRST.sum)}`, sumOf(text))
-  const names = [...checksumsIn({ metadata, tensors }).keys()]
+  if (version === FIRST.version && metadata.get(FIRST.sum) !== checksumOf(text))
+    throw new FileError(`metadata: ${KEYS.run}`, `the checksum ${metadata.get(FIRST.sum)}`, checksumOf(text))
+  const names = [...readChecksums({ metadata, tensors }).keys()]
   if (names.length < tensors.size) throw new FileError('metadata', "tensors' checksums", 'none')
   const list = names.map((name) => arrays.get(name))
-  return runOf(`metadata: ${KEYS.run}`, text, list) as Saved
+  return runOf(`metadata: ${KEYS.run}`, text, list) as SavedRun
 }
 
 /** @throws FileError where it is none, or damaged */
-export async function readRun(file: OpenFile): Promise<Saved> {
+export async function readRun(file: OpenTensorFile): Promise<SavedRun> {
   // Nothing is read before it is known to be a run, and of its dtype.
   const { dtype } = described(file, new Map())
-  const expected = dtype === 'float32' ? WRITTEN.float32 : WRITTEN.float64
+  const expected = dtype === 'float32' ? FILE_DTYPES.float32 : FILE_DTYPES.float64
   const arrays = new Map<string, unknown>()
   for (const [name, info] of file.tensors)
     if (info.dtype !== expected) throw new FileError(`tensor ${name}`, expected, info.dtype)

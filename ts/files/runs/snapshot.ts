@@ -1,71 +1,71 @@
 /** A run as it is at one moment, while it goes on: copied as far as something is about to change it, and no further. */
 
-import type { Keep, Saved } from '../../checkpoint/write.js'
+import type { CopyArray, SavedRun } from '../../checkpoint/write.js'
 import { OptionError } from '../../core/errors.js'
 import type { FloatArray } from '../../core/numbers.js'
-import { ALL, ByRow, importedRows, type Present } from '../../gradients/read.js'
-import { weightOf } from '../../model/averages.js'
+import { ALL_GRADIENTS, importedRows, RowGradient, type StepGradients } from '../../gradients/read.js'
+import { averageWeight } from '../../model/averages.js'
 import type { Tensor } from '../../model/partition.js'
 import { Optimizer } from '../../optimizer.js'
 import type { Progress } from '../../step/progress.js'
-import { Pending } from './pending-write.js'
+import { PendingWrite } from './pending-write.js'
 
 /** A call of the optimizer's, or the gradients by which it is to be updated. */
-type Change = string | Present
+type Change = string | StepGradients
 
 /** Calls that change nothing that is saved: of steps there are the gradients as well. */
-const LOOKS: readonly Change[] = ['save', 'state', 'set', 'zeroGrad', 'add', 'step', 'stepAsync']
+const READ_ONLY_CALLS: readonly Change[] = ['save', 'state', 'set', 'zeroGrad', 'add', 'step', 'stepAsync']
 
-type Keeper = (change: Change) => void
+type ChangeListener = (change: Change) => void
 
 /** Who is to be told of changes: several files may be written at once. */
-const keepers = new WeakMap<Progress, Set<Keeper>>()
+const listeners = new WeakMap<Progress, Set<ChangeListener>>()
 
-function watch(progress: Progress, keeper: Keeper): void {
-  const all = keepers.get(progress) ?? new Set()
-  keepers.set(progress, all.add(keeper))
+function subscribe(progress: Progress, keeper: ChangeListener): void {
+  const all = listeners.get(progress) ?? new Set()
+  listeners.set(progress, all.add(keeper))
   progress.keep = (change) => {
     for (const keeper of all) keeper(change)
   }
 }
 
-function unwatch(progress: Progress, keeper: Keeper): void {
-  const all = keepers.get(progress)
-  all?.delete(keeper)
+function unsubscribe(progress: Progress, listener: ChangeListener): void {
+  const all = listeners.get(progress)
+  all?.delete(listener)
   if (all?.size === 0) delete progress.keep
 }
 
 /** What of an array is about to change: nothing, all, or some rows. */
-type Changed = boolean | Uint32Array
+type ChangedRows = boolean | Uint32Array
 
 /** An array that is to be written. */
-interface Watched {
+interface WatchedTensor {
   readonly tensor: Tensor
-  readonly pending: Pending
+  readonly pending: PendingWrite
 }
 
-export class Snapshot {
+export class RunSnapshot {
   /** Arrays in it are live: {@link read} has what they were. */
-  readonly saved: Saved
-  readonly #pending = new Map<FloatArray, Watched>()
+  readonly saved: SavedRun
+  readonly #pending = new Map<FloatArray, WatchedTensor>()
   readonly #progress: Progress
 
   /** @throws as `optimizer.save()` */
   constructor(optimizer: unknown) {
     if (!(optimizer instanceof Optimizer)) throw new OptionError('optimizer', 'an Optimizer', optimizer)
     let found: Progress | undefined
-    const keep: Keep = (view, tensor, progress) => {
-      this.#pending.set(view, { tensor, pending: new Pending(view) })
+    const keep: CopyArray = (view, tensor, progress) => {
+      this.#pending.set(view, { tensor, pending: new PendingWrite(view) })
       found = progress
       return view
     }
-    this.saved = (optimizer as unknown as { save(keep: Keep): Saved }).save(keep)
+    this.saved = (optimizer as unknown as { save(keep: CopyArray): SavedRun }).save(keep)
     this.#progress = found as unknown as Progress
-    watch(this.#progress, this.#keep)
+    subscribe(this.#progress, this.#keep)
   }
 
-  readonly #keep: Keeper = (change) => {
-    if (LOOKS.includes(change)) return
+  readonly #keep: ChangeListener = (change) => {
+    if (READ_ONLY_CALLS.includes(change)) return
     for (const [view, { tensor, pending }] of this.#pending) {
       // A tensor may have moved since: then all was kept.
       if (pending.isKept) continue
@@ -75,7 +75,7 @@ export class Snapshot {
     }
   }
 
-  #changed(change: Change, view: FloatArray, tensor: Tensor): Changed {
+  #changed(change: Change, view: FloatArray, tensor: Tensor): ChangedRows {
     if (typeof change === 'string')
       return change !== 'point' || (tensor.state.point !== undefined && !tensor.isFrozen)
     if (tensor.isFrozen) return false
@@ -87,7 +87,7 @@ export class Snapshot {
     if (!isUpdate && view !== accumulated?.values) return false
     // These take all tensors along, whether they have gradients or not.
     if (view === averaged?.values && average !== null)
-      return weightOf(average, updates + 1, tensor.averaged) !== null
+      return averageWeight(average, updates + 1, tensor.averaged) !== null
     if (lookahead !== null && (view === params || view === slow) && (updates + 1) % lookahead.steps === 0)
       return true
     return view !== slow && (wasGathered || changedBy(change, view, tensor))
@@ -95,35 +95,35 @@ export class Snapshot {
 
   /** Numbers of an array as they were. */
   read(view: FloatArray, from: number, to: number): FloatArray {
-    return this.#of(view).read(from, to)
+    return this.#findPending(view).read(from, to)
   }
 
   /** Leaves all others out. */
-  only(views: ReadonlySet<FloatArray>): void {
+  keepOnly(views: ReadonlySet<FloatArray>): void {
     for (const view of this.#pending.keys()) if (!views.has(view)) this.#pending.delete(view)
   }
 
   /** Nobody asks again for what comes before there. */
   release(view: FloatArray, to: number): void {
-    this.#of(view).release(to)
+    this.#findPending(view).release(to)
     if (to === view.length) this.#pending.delete(view)
   }
 
-  #of(view: FloatArray): Pending {
-    return (this.#pending.get(view) as Watched).pending
+  #findPending(view: FloatArray): PendingWrite {
+    return (this.#pending.get(view) as WatchedTensor).pending
   }
 
   /** Of all that is left. */
   close(): void {
     this.#pending.clear()
-    unwatch(this.#progress, this.#keep)
+    unsubscribe(this.#progress, this.#keep)
   }
 }
 
 /** What an update by these gradients changes of an array of a tensor. */
-function changedBy(gradients: Present, { length }: FloatArray, tensor: Tensor): Changed {
-  const gradient = gradients === ALL ? undefined : gradients[tensor.number]
-  if (!(gradient instanceof ByRow)) return gradients === ALL || gradient !== undefined
+function changedBy(gradients: StepGradients, { length }: FloatArray, tensor: Tensor): ChangedRows {
+  const gradient = gradients === ALL_GRADIENTS ? undefined : gradients[tensor.number]
+  if (!(gradient instanceof RowGradient)) return gradients === ALL_GRADIENTS || gradient !== undefined
   const rows = tensor.shape?.[0]
   return length === tensor.length || length === rows ? (importedRows.listed?.(tensor) ?? true) : true
 }

@@ -4,13 +4,13 @@
  */
 
 import { openSink } from '#disk'
-import type { Saved, SavedTensor } from '../../checkpoint/write.js'
+import type { SavedRun, SavedTensor } from '../../checkpoint/write.js'
 import { OptionError } from '../../core/errors.js'
 import type { FloatArray } from '../../core/numbers.js'
 import { isCount } from '../../core/numbers.js'
-import { isRecord, listOf } from '../../core/untrusted.js'
+import { isRecord, toBoundedArray } from '../../core/untrusted.js'
 import { Optimizer } from '../../optimizer.js'
-import { anything } from '../../options/kinds.js'
+import { passThrough } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import type { Rule } from '../../rules/definitions.js'
 import {
@@ -29,59 +29,63 @@ import {
 import type { TensorInfo } from '../format/header.js'
 import { jsonOf } from '../format/json.js'
 import { openFile, type TensorFile } from '../format/read.js'
-import type { Writable } from '../format/write.js'
+import type { WritableTensor } from '../format/write.js'
 import { FileError } from '../sources/errors.js'
-import type { Place } from '../sources/sources.js'
-import { type Saveable, written } from './runs.js'
-import { Snapshot } from './snapshot.js'
+import type { FileSource } from '../sources/sources.js'
+import { type Saveable, writeSnapshot } from './runs.js'
+import { RunSnapshot } from './snapshot.js'
 
-type Numbers = Readonly<Record<string, unknown>>
+type TorchOptions = Readonly<Record<string, unknown>>
 
 /** A rule of Torch: ours, what its groups have, and its state by our symbols. */
-interface Port {
+interface RulePort {
   readonly rule: (options: never) => Rule
   readonly options: readonly string[]
   readonly state: Readonly<Record<string, string>>
 }
 
-const usual = ['lr', 'weight_decay', 'maximize']
-const moments = { m: 'exp_avg', v: 'exp_avg_sq' }
+const usualOptions = ['lr', 'weight_decay', 'maximize']
+const momentNames = { m: 'exp_avg', v: 'exp_avg_sq' }
 const decoupled = 'decoupled_weight_decay'
-const ports: Readonly<Record<string, Port>> = {
+const rulePorts: Readonly<Record<string, RulePort>> = {
   SGD: {
     rule: sgd,
-    options: [...usual, 'momentum', 'dampening', 'nesterov'],
+    options: [...usualOptions, 'momentum', 'dampening', 'nesterov'],
     state: { b: 'momentum_buffer' },
   },
   Adam: {
     rule: adam,
-    options: [...usual, 'betas', 'eps', 'amsgrad'],
-    state: { ...moments, largest: 'max_exp_avg_sq' },
+    options: [...usualOptions, 'betas', 'eps', 'amsgrad'],
+    state: { ...momentNames, largest: 'max_exp_avg_sq' },
   },
   AdamW: {
     rule: adamw,
-    options: [...usual, 'betas', 'eps', 'amsgrad'],
-    state: { ...moments, largest: 'max_exp_avg_sq' },
+    options: [...usualOptions, 'betas', 'eps', 'amsgrad'],
+    state: { ...momentNames, largest: 'max_exp_avg_sq' },
   },
   RMSprop: {
     rule: rmsprop,
-    options: [...usual, 'alpha', 'eps', 'centered', 'momentum'],
+    options: [...usualOptions, 'alpha', 'eps', 'centered', 'momentum'],
     state: { v: 'square_avg', a: 'grad_avg', b: 'momentum_buffer' },
   },
   Adagrad: {
     rule: adagrad,
-    options: [...usual, 'lr_decay', 'initial_accumulator_value', 'eps'],
+    options: [...usualOptions, 'lr_decay', 'initial_accumulator_value', 'eps'],
     state: { s: 'sum' },
   },
-  RAdam: { rule: radam, options: [...usual, 'betas', 'eps', decoupled], state: moments },
-  NAdam: { rule: nadam, options: [...usual, 'betas', 'eps', 'momentum_decay', decoupled], state: moments },
-  Adamax: { rule: adamax, options: [...usual, 'betas', 'eps'], state: { m: 'exp_avg', n: 'exp_inf' } },
+  RAdam: { rule: radam, options: [...usualOptions, 'betas', 'eps', decoupled], state: momentNames },
+  NAdam: {
+    rule: nadam,
+    options: [...usualOptions, 'betas', 'eps', 'momentum_decay', decoupled],
+    state: momentNames,
+  },
+  Adamax: { rule: adamax, options: [...usualOptions, 'betas', 'eps'], state: { m: 'exp_avg', n: 'exp_inf' } },
   Adadelta: {
     rule: adadelta,
-    options: [...usual, 'rho', 'eps'],
+    options: [...usualOptions, 'rho', 'eps'],
     state: { v: 'square_avg', w: 'acc_delta' },
   },
-  ASGD: { rule: asgd, options: [...usual, 'lambd', 'alpha'], state: {} },
+  ASGD: { rule: asgd, options: [...usualOptions, 'lambd', 'alpha'], state: {} },
   Rprop: {
     rule: rprop,
     options: ['lr', 'maximize', 'etas', 'step_sizes'],
@@ -90,20 +94,20 @@ const ports: Readonly<Record<string, Port>> = {
 }
 
 /** Our options by those of Torch, but for names that differ by their letters' case alone. */
-const renamed: Readonly<Record<string, string | readonly [string, string]>> = {
+const renamedOptions: Readonly<Record<string, string | readonly [string, string]>> = {
   betas: ['beta1', 'beta2'],
   etas: ['etaMinus', 'etaPlus'],
   step_sizes: ['minStep', 'maxStep'],
   lambd: 'lambda',
   initial_accumulator_value: 'initialAccumulator',
 }
-const ourName = (name: string) =>
-  Object.hasOwn(renamed, name)
-    ? renamed[name]
+const toOurName = (name: string) =>
+  Object.hasOwn(renamedOptions, name)
+    ? renamedOptions[name]
     : name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
 
 /** How Torch computes, and what its schedulers remember. */
-const IGNORED = [
+const IGNORED_OPTIONS = [
   'params',
   'foreach',
   'capturable',
@@ -114,44 +118,44 @@ const IGNORED = [
   'param_names',
 ]
 
-function portOf(name: string | undefined): Port {
-  if (name !== undefined && Object.hasOwn(ports, name)) return ports[name]
-  throw new FileError('metadata: torch.optim', `one of ${Object.keys(ports).join(', ')}`, name)
+function findPort(name: string | undefined): RulePort {
+  if (name !== undefined && Object.hasOwn(rulePorts, name)) return rulePorts[name]
+  throw new FileError('metadata: torch.optim', `one of ${Object.keys(rulePorts).join(', ')}`, name)
 }
 
 /** @throws FileError for what is no option there; OptionError where one is out of its range */
-function ruleOf(name: string, group: Numbers): Rule {
+function toRule(name: string, group: TorchOptions): Rule {
   // Since 2.7 AdamW is Adam with a flag.
   const isAdam = name === 'Adam' || name === 'AdamW'
-  const port = portOf(isAdam ? (group[decoupled] === (name === 'Adam') ? other(name) : name) : name)
+  const port = findPort(isAdam ? (group[decoupled] === (name === 'Adam') ? otherName(name) : name) : name)
   const options: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(group)) {
-    if (IGNORED.includes(key) || (isAdam && key === decoupled)) continue
+    if (IGNORED_OPTIONS.includes(key) || (isAdam && key === decoupled)) continue
     if (!port.options.includes(key))
       throw new FileError('metadata: param_groups', `options that ${name} has here`, key)
-    const names = ourName(key)
+    const names = toOurName(key)
     if (typeof names === 'string') options[names] = value
-    else for (const k of [0, 1]) options[names[k]] = listOf(value)?.[k]
+    else for (const k of [0, 1]) options[names[k]] = toBoundedArray(value)?.[k]
   }
   return port.rule(options as never)
 }
 
-const other = (name: string) => (name === 'Adam' ? 'AdamW' : 'Adam')
+const otherName = (name: string) => (name === 'Adam' ? 'AdamW' : 'Adam')
 
-interface Group {
-  readonly options: Numbers
+interface TorchGroup {
+  readonly options: TorchOptions
   readonly indices: readonly number[]
 }
 
-function groupsIn({ metadata }: TensorFile): Group[] {
+function readGroups({ metadata }: TensorFile): TorchGroup[] {
   const what = 'metadata: param_groups'
-  const list = listOf(jsonOf(what, metadata.get('param_groups'), NESTING))
+  const list = toBoundedArray(jsonOf(what, metadata.get('param_groups'), NESTING))
   let next = 0
   return (list ?? []).map((options) => {
-    const indices = isRecord(options) ? listOf((options as Numbers).params) : undefined
+    const indices = isRecord(options) ? toBoundedArray((options as TorchOptions).params) : undefined
     if (!indices?.every((index): index is number => isCount(index) && index === next++))
       throw new FileError(what, 'groups of parameters in order, as state_dict() has them', options)
-    return { options: options as Numbers, indices }
+    return { options: options as TorchOptions, indices }
   })
 }
 
@@ -175,45 +179,45 @@ export interface FromTorchOptions {
  * @throws (rejects with) FileError where it is no such file or has a rule or an option that is not here; OptionError
  * for names
  */
-export async function fromTorch(place: Place, options: FromTorchOptions = {}): Promise<Saved> {
-  const { names } = readOptions('options', options, { names: anything<readonly string[]>() })
-  const given = names === undefined ? undefined : namesOf(names)
+export async function fromTorch(place: FileSource, options: FromTorchOptions = {}): Promise<SavedRun> {
+  const { names } = readOptions('options', options, { names: passThrough<readonly string[]>() })
+  const given = names === undefined ? undefined : readNames(names)
   const file = await openFile(place)
   try {
-    return await read(file, given)
+    return await readTensors(file, given)
   } finally {
     await file.close()
   }
 }
 
-function namesOf(given: unknown): readonly string[] {
-  const names = listOf(given)
+function readNames(given: unknown): readonly string[] {
+  const names = toBoundedArray(given)
   const isRight = names?.every((name): name is string => typeof name === 'string' && !name.includes('*'))
   if (!isRight || new Set(names).size < (names as []).length)
     throw new OptionError('names', 'a list of names without *, each once', given)
   return names as string[]
 }
 
-async function read(file: TensorFile, given: readonly string[] | undefined): Promise<Saved> {
+async function readTensors(file: TensorFile, given: readonly string[] | undefined): Promise<SavedRun> {
   const optimizer = file.metadata.get('torch.optim') ?? ''
-  const groups = groupsIn(file)
+  const groups = readGroups(file)
   const indices = groups.flatMap((group) => group.indices)
   const written = file.metadata.get('names')
   const names =
     given ??
-    (written === undefined ? indices.map(String) : namesOf(jsonOf('metadata: names', written, NESTING)))
+    (written === undefined ? indices.map(String) : readNames(jsonOf('metadata: names', written, NESTING)))
   if (names.length !== indices.length || names.length === 0)
     throw new OptionError('names', `${indices.length} names, as there are parameters`, names)
   const params: [string, FloatArray][] = []
   const shapes: [string, readonly number[]][] = []
   for (const index of indices) {
-    const values = await floats(file, `params/${index}`)
+    const values = await readFloats(file, `params/${index}`)
     const { shape } = file.tensors.get(`params/${index}`) as TensorInfo
     params.push([names[index], values])
     // What Torch has as one number is here a list of one.
     shapes.push([names[index], shape.length === 0 ? [1] : shape])
   }
-  const rules = groups.map(({ options }) => ruleOf(optimizer, options))
+  const rules = groups.map(({ options }) => toRule(optimizer, options))
   const run = new Optimizer(Object.fromEntries(params), rules[0], {
     groups: groups.slice(1).map(({ indices }, k) => ({
       match: indices.map((index) => names[index]),
@@ -222,25 +226,25 @@ async function read(file: TensorFile, given: readonly string[] | undefined): Pro
     shapes: Object.fromEntries(shapes),
   } as never)
   const saved = run.save()
-  for (const index of indices) await readState(file, index, portOf(optimizer), saved.tensors[names[index]])
+  for (const index of indices) await readState(file, index, findPort(optimizer), saved.tensors[names[index]])
   return saved
 }
 
-async function floats(file: TensorFile, name: string): Promise<FloatArray> {
+async function readFloats(file: TensorFile, name: string): Promise<FloatArray> {
   const values = await file.read(name)
   if (values instanceof Float32Array || values instanceof Float64Array) return values
   throw new FileError(`tensor ${name}`, 'floats', file.tensors.get(name)?.dtype)
 }
 
 /** Fills the state of a new tensor; one that Torch has never updated has none. */
-async function readState(file: TensorFile, index: number, port: Port, tensor: SavedTensor) {
+async function readState(file: TensorFile, index: number, port: RulePort, tensor: SavedTensor) {
   const has = (key: string) => file.tensors.has(`${key}/${index}`)
-  const scalar = async (key: string) => (await floats(file, `${key}/${index}`))[0]
+  const scalar = async (key: string) => (await readFloats(file, `${key}/${index}`))[0]
   const keys = Object.keys(tensor.state).map((symbol) => port.state[symbol])
-  const isSgd = port.rule === ports.SGD.rule
+  const isSgd = port.rule === rulePorts.SGD.rule
   if (!has('step') && !(isSgd && keys.length > 0 && has(keys[0]))) return
   for (const [k, state] of Object.values(tensor.state).entries()) {
-    const values = await floats(file, `${keys[k]}/${index}`)
+    const values = await readFloats(file, `${keys[k]}/${index}`)
     if (values.length !== state.length)
       throw new FileError(`tensor ${keys[k]}/${index}`, `${state.length} numbers`, values.length)
     state.set(values)
@@ -254,8 +258,8 @@ async function readState(file: TensorFile, index: number, port: Port, tensor: Sa
   const clock = tensor.clock as Record<string, number>
   clock.t = t
   for (const name of Object.keys(clock)) {
-    if (name === 'product1') clock[name] = power(beta1 as number, t)
-    if (name === 'product2') clock[name] = power(beta2 as number, t)
+    if (name === 'product1') clock[name] = powerOf(beta1 as number, t)
+    if (name === 'product2') clock[name] = powerOf(beta2 as number, t)
     if (name === 'momenta') clock[name] = await scalar('mu_product')
     if (name === 'rate' || name === 'nextRate') clock[name] = await scalar('eta')
   }
@@ -265,7 +269,7 @@ async function readState(file: TensorFile, index: number, port: Port, tensor: Sa
 const MULTIPLIED = 2 ** 20
 
 /** As a run multiplies it, update by update; what is more than a million of them by squares. */
-function power(x: number, t: number): number {
+function powerOf(x: number, t: number): number {
   let product = 1
   for (let k = 0; k < t && k < MULTIPLIED; k++) product *= x
   let square = x
@@ -284,18 +288,21 @@ function power(x: number, t: number): number {
  * @throws (rejects with) OptionError where Torch has no such rule, option or schedule, or tensors have several rules
  */
 export async function toTorch(path: string | URL, optimizer: Saveable): Promise<void> {
-  const snapshot = new Snapshot(optimizer)
-  const writing = written(snapshot, () => describe(snapshot))
+  const snapshot = new RunSnapshot(optimizer)
+  const writing = writeSnapshot(snapshot, () => describeSnapshot(snapshot))
   await writing(() => openSink(path))
 }
 
-function describe(snapshot: Snapshot): { tensors: Writable[]; metadata: Map<string, string> } {
+function describeSnapshot(snapshot: RunSnapshot): {
+  tensors: WritableTensor[]
+  metadata: Map<string, string>
+} {
   const { saved } = snapshot
-  const groups = new Map<string, { options: Numbers; names: string[] }>()
+  const groups = new Map<string, { options: TorchOptions; names: string[] }>()
   let optimizer: string | undefined
   for (const [name, tensor] of Object.entries(saved.tensors)) {
     if (tensor.frozen) continue
-    const [torch, options] = optionsOf(tensor)
+    const [torch, options] = toTorchOptions(tensor)
     optimizer ??= torch
     if (torch !== optimizer) throw new OptionError('optimizer', `one rule: ${optimizer}`, torch)
     const key = JSON.stringify(options)
@@ -311,11 +318,11 @@ function describe(snapshot: Snapshot): { tensors: Writable[]; metadata: Map<stri
     params: names.map(() => next++),
   }))
   const parts = names.flatMap((name, index) =>
-    tensorsOf(saved.tensors[name], ports[optimizer as string]).map((part) => ({ ...part, index })),
+    toTorchTensors(saved.tensors[name], rulePorts[optimizer as string]).map((part) => ({ ...part, index })),
   )
-  snapshot.only(new Set(parts.map(({ values }) => values)))
+  snapshot.keepOnly(new Set(parts.map(({ values }) => values)))
   const tensors = parts.map(
-    ({ key, index, shape, values, isLive, isLast }): Writable => ({
+    ({ key, index, shape, values, isLive, isLast }): WritableTensor => ({
       ...{ name: `${key}/${index}`, shape, dtype: saved.dtype, length: values.length },
       values: (from, to) => (isLive ? snapshot.read(values, from, to) : values.subarray(from, to)),
       release: (to) => isLast && snapshot.release(values, to),
@@ -331,14 +338,14 @@ function describe(snapshot: Snapshot): { tensors: Writable[]; metadata: Map<stri
 }
 
 /** @throws OptionError where Torch has no such rule, or not with these options */
-function optionsOf({ rule, lrScale }: SavedTensor): [torch: string, options: Numbers] {
-  const known = Object.entries(ports).find(([, port]) => port.rule({} as never).name === rule.name)
+function toTorchOptions({ rule, lrScale }: SavedTensor): [torch: string, options: TorchOptions] {
+  const known = Object.entries(rulePorts).find(([, port]) => port.rule({} as never).name === rule.name)
   if (known === undefined) throw new OptionError('optimizer', 'a rule that Torch has', rule.name)
   const [torch, port] = known
-  const given = rule as unknown as Numbers
+  const given = rule as unknown as TorchOptions
   const options: Record<string, unknown> = {}
   for (const key of port.options) {
-    const names = ourName(key)
+    const names = toOurName(key)
     options[key] = typeof names === 'string' ? given[names] : names.map((one) => given[one])
   }
   for (const value of Object.values(options)) {
@@ -346,12 +353,12 @@ function optionsOf({ rule, lrScale }: SavedTensor): [torch: string, options: Num
       throw new OptionError('optimizer', 'numbers, not schedules: set({ lr }) before', value)
   }
   const plain = JSON.stringify(rule)
-  if (JSON.stringify(ruleOf(torch, options)) !== plain)
+  if (JSON.stringify(toRule(torch, options)) !== plain)
     throw new OptionError('optimizer', `options that Torch's ${torch} has`, plain)
   return [torch, { ...options, lr: (given.lr as number) * lrScale }]
 }
 
-interface Part {
+interface TorchTensor {
   readonly key: string
   readonly shape: readonly number[]
   readonly values: FloatArray
@@ -361,7 +368,7 @@ interface Part {
 }
 
 /** What `state_dict()` has of a tensor, and the tensor. */
-function tensorsOf(tensor: SavedTensor, port: Port): Part[] {
+function toTorchTensors(tensor: SavedTensor, port: RulePort): TorchTensor[] {
   const { clock, params, state } = tensor
   const shape = tensor.shape ?? [params.length]
   const live = (key: string, values: FloatArray, isLast = true) => ({
@@ -380,7 +387,7 @@ function tensorsOf(tensor: SavedTensor, port: Port): Part[] {
   const parts = [live('params', params, !isAveraged)]
   // Torch has no state of what was never updated.
   if (t === 0) return parts
-  const isSgd = port.rule === ports.SGD.rule
+  const isSgd = port.rule === rulePorts.SGD.rule
   return [
     ...parts,
     ...Object.entries(state).map(([symbol, values]) => live(port.state[symbol], values)),

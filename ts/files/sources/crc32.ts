@@ -1,6 +1,6 @@
 /** CRC-32 (IEEE 802.3) where the runtime has none, eight bytes at a time. */
 
-const TABLES = 8
+const TABLE_COUNT = 8
 let tables: readonly Uint32Array[] | undefined
 
 /** @param before the sum of what came before these bytes */
@@ -9,7 +9,7 @@ export function crc32(bytes: Uint8Array, before = 0): number {
   const [t0, t1, t2, t3, t4, t5, t6, t7] = tables
   let crc = ~before
   let i = 0
-  for (; i + TABLES <= bytes.length; i += TABLES) {
+  for (; i + TABLE_COUNT <= bytes.length; i += TABLE_COUNT) {
     crc ^= bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24)
     crc =
       t7[crc & 255] ^
@@ -26,7 +26,7 @@ export function crc32(bytes: Uint8Array, before = 0): number {
 }
 
 function makeTables(): Uint32Array[] {
-  const made = Array.from({ length: TABLES }, () => new Uint32Array(256))
+  const made = Array.from({ length: TABLE_COUNT }, () => new Uint32Array(256))
   made.forEach((table, k) => {
     for (let byte = 0; byte < 256; byte++) {
       let crc = k === 0 ? byte : made[k - 1][byte]

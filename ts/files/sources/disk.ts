@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import * as zlib from 'node:zlib'
 import { crc32 as slow } from './crc32.js'
 import { FileError } from './errors.js'
-import { ended, type Sink, type Source } from './sources.js'
+import { endedError, type Sink, type Source } from './sources.js'
 
 type Crc32 = (bytes: Uint8Array, before?: number) => number
 
@@ -18,14 +18,14 @@ export const crc32: Crc32 = (zlib as { crc32?: Crc32 }).crc32 ?? slow
  * After how many bytes what was written goes on to the disk, while more is written: at the end there is little to wait
  * for then.
  */
-const SYNCED = 1 << 25
+const BYTES_PER_SYNC = 1 << 25
 
 /** What files are called until they are whole. */
-export const TEMPORARY = '.tmp'
+export const TEMPORARY_SUFFIX = '.tmp'
 /** How many characters of its name such a file has: at four bytes each there is room for what follows. */
 const FRONT = 48
 
-const pathOf = (place: string | URL): string => (typeof place === 'string' ? place : fileURLToPath(place))
+const toPath = (place: string | URL): string => (typeof place === 'string' ? place : fileURLToPath(place))
 
 export async function openSource(place: string | URL): Promise<Source> {
   const file = await open(place, 'r')
@@ -39,7 +39,7 @@ export async function openSource(place: string | URL): Promise<Source> {
     async read(into, at) {
       for (let done = 0; done < into.length; ) {
         const { bytesRead } = await file.read(into, done, into.length - done, at + done)
-        if (bytesRead === 0) throw ended()
+        if (bytesRead === 0) throw endedError()
         done += bytesRead
       }
     },
@@ -53,7 +53,7 @@ export async function openSource(place: string | URL): Promise<Source> {
  *
  * @throws FileError where it is none, and would be lost
  */
-async function targetOf(path: string): Promise<{ readonly path: string; readonly mode?: number }> {
+async function resolveTarget(path: string): Promise<{ readonly path: string; readonly mode?: number }> {
   try {
     const found = await stat(path)
     if (found.isFile()) return { path: await realpath(path), mode: found.mode & 0o777 }
@@ -67,7 +67,7 @@ async function targetOf(path: string): Promise<{ readonly path: string; readonly
     const target = await readlink(path).catch(() => null)
     if (target === null) return { path }
     // Not joined, as `..` behind a link is not the folder that the text has before it.
-    return targetOf(isAbsolute(target) ? target : `${dirname(path)}${sep}${target}`)
+    return resolveTarget(isAbsolute(target) ? target : `${dirname(path)}${sep}${target}`)
   }
 }
 
@@ -78,9 +78,9 @@ async function targetOf(path: string): Promise<{ readonly path: string; readonly
  * @throws FileError where something is there that is no file
  */
 export async function openSink(place: string | URL): Promise<Sink> {
-  const { path, mode } = await targetOf(pathOf(place))
+  const { path, mode } = await resolveTarget(toPath(place))
   const front = [...basename(path)].slice(0, FRONT).join('')
-  const temporary = join(dirname(path), `${front}.${randomUUID().slice(0, 8)}${TEMPORARY}`)
+  const temporary = join(dirname(path), `${front}.${randomUUID().slice(0, 8)}${TEMPORARY_SUFFIX}`)
   const file = await open(temporary, 'wx', mode)
   let fresh = 0
   let syncing: Promise<void> | undefined
@@ -100,7 +100,7 @@ export async function openSink(place: string | URL): Promise<Sink> {
         done += bytesWritten
       }
       fresh += bytes.length
-      if (fresh < SYNCED || syncing !== undefined) return
+      if (fresh < BYTES_PER_SYNC || syncing !== undefined) return
       fresh = 0
       syncing = sync()
       // Awaited in the end: systems tell of a failure once, and not whoever syncs afterwards.
@@ -129,7 +129,7 @@ async function syncFolder(path: string): Promise<void> {
 }
 
 /** A folder of files, which is made where it is not there. */
-export interface Folder {
+export interface DiskFolder {
   /** Where one of these is. */
   readonly pathOf: (name: string) => string
   readonly names: () => Promise<string[]>
@@ -137,8 +137,8 @@ export interface Folder {
   readonly remove: (name: string) => Promise<void>
 }
 
-export function openFolder(place: string | URL): Folder {
-  const path = pathOf(place)
+export function openFolder(place: string | URL): DiskFolder {
+  const path = toPath(place)
   return {
     pathOf: (name) => join(path, name),
     async names() {

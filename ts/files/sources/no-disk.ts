@@ -1,12 +1,12 @@
 /** In a page there are blobs alone. */
 
 import { OptionError } from '../../core/errors.js'
-import type { Folder } from './disk.js'
+import type { DiskFolder } from './disk.js'
 import type { Sink, Source } from './sources.js'
 
 export { crc32 } from './crc32.js'
 
-export const TEMPORARY = '.tmp'
+export const TEMPORARY_SUFFIX = '.tmp'
 
 const fail = (place: string | URL): never => {
   throw new OptionError('place', 'a Blob, or in Node, Bun and Deno a path', `${place}`)
@@ -14,4 +14,4 @@ const fail = (place: string | URL): never => {
 
 export const openSource: (place: string | URL) => Promise<Source> = async (place) => fail(place)
 export const openSink: (place: string | URL) => Promise<Sink> = async (place) => fail(place)
-export const openFolder: (place: string | URL) => Folder = fail
+export const openFolder: (place: string | URL) => DiskFolder = fail

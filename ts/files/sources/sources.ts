@@ -21,19 +21,19 @@ export interface Sink {
 }
 
 /** A place in a file system, or bytes that a page has. */
-export type Place = string | URL | Blob
+export type FileSource = string | URL | Blob
 
-export const sourceOf = (blob: Blob): Source => ({
+export const blobSource = (blob: Blob): Source => ({
   size: blob.size,
   async read(into, at) {
     const bytes = new Uint8Array(await blob.slice(at, at + into.length).arrayBuffer())
-    if (bytes.length < into.length) throw ended()
+    if (bytes.length < into.length) throw endedError()
     into.set(bytes)
   },
   async close() {},
 })
 
-export const ended = () => new FileError('file', 'all of its bytes', 'one that has become shorter')
+export const endedError = () => new FileError('file', 'all of its bytes', 'one that has become shorter')
 
 /** Collects pieces for a blob, which lies where the browser wants it. */
 export class BlobSink implements Sink {
@@ -56,14 +56,14 @@ export class BlobSink implements Sink {
 }
 
 /** How many bytes are read at once for tensors that are smaller. */
-const WINDOW = 1 << 20
+const WINDOW_BYTES = 1 << 20
 
 /** Small pieces are read many at once: each call of the file system takes as long as thousands of bytes. */
-export function inWindows(source: Source): Source {
+export function readInWindows(source: Source): Source {
   let window: Promise<Uint8Array> | undefined
   let [start, end] = [0, 0]
   const open = (at: number) => {
-    const bytes = new Uint8Array(Math.min(WINDOW, source.size - at))
+    const bytes = new Uint8Array(Math.min(WINDOW_BYTES, source.size - at))
     const opened = source.read(bytes, at).then(() => bytes)
     window = opened
     ;[start, end] = [at, at + bytes.length]
@@ -75,7 +75,7 @@ export function inWindows(source: Source): Source {
   return {
     ...source,
     async read(into, at) {
-      if (into.length > WINDOW / 4) return source.read(into, at)
+      if (into.length > WINDOW_BYTES / 4) return source.read(into, at)
       const isInside = window !== undefined && at >= start && at + into.length <= end
       const opened = isInside ? (window as Promise<Uint8Array>) : open(at)
       const from = at - start

@@ -1,15 +1,20 @@
 import { OptionError } from '../../core/errors.js'
 import type { Expression } from '../../expressions/expression.js'
-import { drive, driveSync } from '../../many/execute.js'
+import { execute, executeSync } from '../../many/execute.js'
 import type { FitModel } from '../models/model.js'
-import type { FunctionModel, RowOf } from '../problem/function-model.js'
+import type { FunctionModel, RowArgument } from '../problem/function-model.js'
 import type { FitData, FitManyOptions, FitOptions } from '../problem/options.js'
-import type { FitDerived, FitParameters, OnlyParameters, ParametersOf } from '../problem/parameters.js'
-import { textOf } from '../solve/model-weights.js'
-import { Reweighted } from './irls.js'
+import type {
+  FitDerivedQuantities,
+  FitParameters,
+  OnlyParameters,
+  ParametersOf,
+} from '../problem/parameters.js'
+import { weightExpression } from '../solve/model-weights.js'
+import { IterativeReweighting } from './irls.js'
 import type { Fit, FitManyResult } from './result.js'
-import { Fits } from './run.js'
-import { Whitened } from './whitening.js'
+import { FitRun } from './run.js'
+import { WhitenedFit } from './whitening.js'
 
 /**
  * Fits a model to many sets of data at once by least squares, with the Levenberg-Marquardt method in float64: the
@@ -29,7 +34,7 @@ export function fitMany<
   Names extends string,
   D extends FitData,
   const Start extends FitParameters = Record<never, never>,
-  Derive extends FitDerived = Record<never, never>,
+  Derive extends FitDerivedQuantities = Record<never, never>,
 >(
   model: Expression<Names> | FitModel<Names>,
   data: D,
@@ -40,9 +45,9 @@ export function fitMany<
   D extends FitData,
   const Start extends FitParameters,
   const Y extends string = 'y',
-  Derive extends FitDerived = Record<never, never>,
+  Derive extends FitDerivedQuantities = Record<never, never>,
 >(
-  model: FunctionModel<keyof Start & string, RowOf<D, Y>, keyof D & string>,
+  model: FunctionModel<keyof Start & string, RowArgument<D, Y>, keyof D & string>,
   data: D,
   options: FitManyOptions<Start, Derive> & { readonly start: Start; readonly y?: Y },
 ): Promise<FitManyResult<keyof (Start & Derive) & string>>
@@ -51,10 +56,10 @@ export async function fitMany(
   data: FitData,
   options: object = {},
 ): Promise<FitManyResult<string>> {
-  const fits = fitsOf(model, data, options)
+  const fits = createFits(model, data, options)
   const { signal, onProgress } = fits.options
-  const tell = onProgress && fits instanceof Fits ? () => fits.tell() : undefined
-  await drive(fits.choice, fits.calls(true), signal, () => fits.leave(), tell)
+  const tell = onProgress && fits instanceof FitRun ? () => fits.tell() : undefined
+  await execute(fits.choice, fits.calls(true), signal, () => fits.release(), tell)
   return fits.result()
 }
 
@@ -63,7 +68,7 @@ export function fitManySync<
   Names extends string,
   D extends FitData,
   const Start extends FitParameters = Record<never, never>,
-  Derive extends FitDerived = Record<never, never>,
+  Derive extends FitDerivedQuantities = Record<never, never>,
 >(
   model: Expression<Names> | FitModel<Names>,
   data: D,
@@ -74,14 +79,14 @@ export function fitManySync<
   D extends FitData,
   const Start extends FitParameters,
   const Y extends string = 'y',
-  Derive extends FitDerived = Record<never, never>,
+  Derive extends FitDerivedQuantities = Record<never, never>,
 >(
-  model: FunctionModel<keyof Start & string, RowOf<D, Y>, keyof D & string>,
+  model: FunctionModel<keyof Start & string, RowArgument<D, Y>, keyof D & string>,
   data: D,
   options: FitManyOptions<Start, Derive> & { readonly start: Start; readonly y?: Y },
 ): FitManyResult<keyof (Start & Derive) & string>
 export function fitManySync(model: AnyModel, data: FitData, options: object = {}): FitManyResult<string> {
-  return run(model, data, options).result()
+  return createRun(model, data, options).result()
 }
 
 /**
@@ -94,7 +99,7 @@ export function fit<
   Names extends string,
   D extends FitData,
   const Start extends FitParameters = Record<never, never>,
-  Derive extends FitDerived = Record<never, never>,
+  Derive extends FitDerivedQuantities = Record<never, never>,
 >(
   model: Expression<Names> | FitModel<Names>,
   data: D,
@@ -105,14 +110,14 @@ export function fit<
   D extends FitData,
   const Start extends FitParameters,
   const Y extends string = 'y',
-  Derive extends FitDerived = Record<never, never>,
+  Derive extends FitDerivedQuantities = Record<never, never>,
 >(
-  model: FunctionModel<keyof Start & string, RowOf<D, Y>, keyof D & string>,
+  model: FunctionModel<keyof Start & string, RowArgument<D, Y>, keyof D & string>,
   data: D,
   options: FitOptions<Start, Derive> & { readonly start: Start; readonly y?: Y },
 ): Fit<keyof (Start & Derive) & string>
 export function fit(model: AnyModel, data: FitData, options: object = {}): Fit<string> {
-  const found = run(model, data, options).result()
+  const found = createRun(model, data, options).result()
   if (found.length !== 1) {
     const expected = 'columns of one fit, and no list in start, which is a start for each fit'
     throw new OptionError('data', expected, `${found.length} fits`)
@@ -122,15 +127,23 @@ export function fit(model: AnyModel, data: FitData, options: object = {}): Fit<s
 
 type AnyModel = Expression | FitModel | FunctionModel<never, never, never>
 
-function run(model: AnyModel, data: FitData, options: object): Fits | Reweighted | Whitened {
-  const fits = fitsOf(model, data, options)
-  driveSync(fits.choice, fits.calls())
+function createRun(
+  model: AnyModel,
+  data: FitData,
+  options: object,
+): FitRun | IterativeReweighting | WhitenedFit {
+  const fits = createFits(model, data, options)
+  executeSync(fits.choice, fits.calls())
   return fits
 }
 
 /** Fits that are not begun. */
-export function fitsOf(model: AnyModel, data: FitData, options: object): Fits | Reweighted | Whitened {
-  const fits = new Fits(model, data, options)
-  if (fits.options.covariance !== undefined) return new Whitened(fits)
-  return textOf(fits.options) === undefined ? fits : new Reweighted(fits)
+export function createFits(
+  model: AnyModel,
+  data: FitData,
+  options: object,
+): FitRun | IterativeReweighting | WhitenedFit {
+  const fits = new FitRun(model, data, options)
+  if (fits.options.covariance !== undefined) return new WhitenedFit(fits)
+  return weightExpression(fits.options) === undefined ? fits : new IterativeReweighting(fits)
 }

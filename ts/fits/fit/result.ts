@@ -1,39 +1,45 @@
 import { ArgumentError } from '../../core/errors.js'
-import { isObject, mapped, recordOf } from '../../core/untrusted.js'
+import { createRecord, isObject, mapRecord } from '../../core/untrusted.js'
 import type { EngineName } from '../../engines/engine.js'
-import { type Column, numbersOf } from '../../many/data.js'
-import { drive, driveSync } from '../../many/execute.js'
+import { type DataColumn, numbersInRun } from '../../many/data.js'
+import { execute, executeSync } from '../../many/execute.js'
 import type { ValuesOf } from '../../options/kinds.js'
 import { readOption, readOptions } from '../../options/read.js'
 import { probability } from '../problem/confidence-level.js'
 import { ZEROS } from '../problem/function-model.js'
-import type { Minimum } from '../problem/multi-start.js'
+import type { FitMinimum } from '../problem/multi-start.js'
 import { checkProfiled } from '../problem/problem.js'
 import { type FitReason, fitReasons } from '../problem/reasons.js'
-import { type Contour, type ContourOptions, contour, contourTable, pairOf } from '../profiles/contour.js'
 import {
-  columnsOf,
+  type Contour,
+  type ContourOptions,
+  contourTable,
+  readPair,
+  traceContour,
+} from '../profiles/contour.js'
+import {
+  createProfile,
+  createProfiles,
   type Profile,
   type ProfileColumns,
   type ProfileManyOptions,
   type ProfileOptions,
-  profiled,
   profileManyTable,
   profileNames,
-  profileOf,
   profileTable,
+  toColumns,
 } from '../profiles/profile-result.js'
-import { columnsOfModel } from '../programs/function-curve.js'
-import { correlationOf } from '../programs/ldlt.js'
-import { errorOf, freedomOf, hasBit, type Ingredients } from '../solve/fit-context.js'
-import { describe, findNonFinite, type NonFinite } from '../solve/message.js'
+import { modelColumns } from '../programs/function-curve.js'
+import { correlationMatrix } from '../programs/ldlt.js'
+import { degreesOfFreedomOf, type FitContext, hasBit, standardError } from '../solve/fit-context.js'
+import { describeFit, findNonFinite, type NonFinite } from '../solve/message.js'
 import {
   type BandOptions,
-  bandAbout,
   bandTable,
-  predicted,
-  quantileOf,
-  symmetric,
+  computeBand,
+  confidenceQuantile,
+  predictWith,
+  symmetricInterval,
 } from '../uncertainty/bands.js'
 import {
   type BootstrapManyOptions,
@@ -42,14 +48,19 @@ import {
   bootstrapManyTable,
   bootstrapTable,
   checkBootstrap,
-  type Refitted,
-  refit,
+  type Replicates,
+  runBootstrap,
 } from '../uncertainty/bootstrap.js'
 import { Bootstrap, BootstrapMany } from '../uncertainty/bootstrap-result.js'
-import { type ColumnsAsked, covarianceOf, followed, modelAt } from '../uncertainty/linearize.js'
-import { type Statistics, statistics, varies } from '../uncertainty/statistics.js'
+import {
+  covarianceEntry,
+  derivedColumn,
+  evaluateModel,
+  type RequestedColumns,
+} from '../uncertainty/linearize.js'
+import { computeStatistics, type Statistics, varies } from '../uncertainty/statistics.js'
 
-type Columns<Names extends string = string> = Readonly<Record<Names, Float64Array>>
+type OutputColumns<Names extends string = string> = Readonly<Record<Names, Float64Array>>
 
 /** Whether it is what `fitMany` gives, and no proxy of that. */
 export let isFitManyResult: (given: object) => given is FitManyResult
@@ -57,15 +68,15 @@ export let isFitManyResult: (given: object) => given is FitManyResult
 /** Where fits ended, a column each, by fit. */
 export class FitManyResult<Names extends string = string> {
   /** All parameters, fixed ones and those that follow from others too. */
-  readonly values: Columns<Names>
+  readonly values: OutputColumns<Names>
   /** Their standard errors: 0 where a parameter is fixed, NaN where a bound holds it or nothing is known of it. */
-  readonly errors: Columns<Names>
+  readonly errors: OutputColumns<Names>
   /** The least sum of what rows cost: of w·(f − y)², of a loss, or a deviance. */
   readonly chiSquared: Float64Array
   /** Rows of data that count: those whose weight is not 0 and that are not left out. */
-  readonly rows: Uint32Array
+  readonly observations: Uint32Array
   /** Rows with a weight that are left out because something is missing, with the option `missing`. */
-  readonly missing: Uint32Array
+  readonly droppedRows: Uint32Array
   /** How often the model has been evaluated. */
   readonly evaluations: Uint32Array
   /** Indices into `fitReasons`. */
@@ -76,40 +87,40 @@ export class FitManyResult<Names extends string = string> {
   readonly engine: EngineName
   /** Why this engine, and why not another. */
   readonly engineReasons: readonly string[]
-  readonly #of: Ingredients
+  readonly #context: FitContext
 
   static {
-    isFitManyResult = (given): given is FitManyResult => #of in given
+    isFitManyResult = (given): given is FitManyResult => #context in given
   }
 
   /** @internal */
-  constructor(ingredients: Ingredients) {
-    const { problem, starts, rows, found, choice } = ingredients
+  constructor(ingredients: FitContext) {
+    const { problem, starts, observations, solved, choice } = ingredients
     const { parameters } = ingredients.whitened?.plain ?? ingredients
-    this.#of = ingredients
+    this.#context = ingredients
     this.free = problem.free as readonly Names[]
-    this.chiSquared = found.cost
-    this.rows = rows
-    this.missing = ingredients.missing
-    this.evaluations = found.evaluations
-    this.reason = found.reason
+    this.chiSquared = solved.cost
+    this.observations = observations
+    this.droppedRows = ingredients.droppedRows
+    this.evaluations = solved.evaluations
+    this.reason = solved.reason
     this.engine = choice.engine
     this.engineReasons = choice.reasons
     const columns = parameters.map(({ name, expr }) => {
       const at = problem.free.indexOf(name)
-      if (at >= 0) return [name, found.free[at], found.errors[at]] as const
+      if (at >= 0) return [name, solved.free[at], solved.errors[at]] as const
       if (expr === null)
-        return [name, starts.get(name) as Float64Array, new Float64Array(rows.length)] as const
-      return [name, ...this.#derive(name)] as const
+        return [name, starts.get(name) as Float64Array, new Float64Array(observations.length)] as const
+      return [name, ...this.#deriveColumn(name)] as const
     })
     const names = columns.map(([name]) => name as Names)
-    this.values = recordOf(names, (_, i) => columns[i][1])
-    this.errors = recordOf(names, (_, i) => columns[i][2])
+    this.values = createRecord(names, (_, i) => columns[i][1])
+    this.errors = createRecord(names, (_, i) => columns[i][2])
   }
 
   /** How many fits there are. */
   get length(): number {
-    return this.rows.length
+    return this.observations.length
   }
 
   /** χ² by degree of freedom; NaN where there is none. */
@@ -137,7 +148,7 @@ export class FitManyResult<Names extends string = string> {
     if (!Number.isInteger(fit) || fit < 0 || fit >= this.length) {
       throw new ArgumentError('fit', `a whole number from 0 to ${this.length - 1}`, fit)
     }
-    return new Fit(this, fit, this.#of)
+    return new Fit(this, fit, this.#context)
   }
 
   /**
@@ -149,33 +160,37 @@ export class FitManyResult<Names extends string = string> {
    */
   async bootstrap(options: BootstrapManyOptions = {}): Promise<BootstrapMany<Names>> {
     const read = this.#readBootstrap(options)
-    const { choice } = this.#of
-    return this.#bootstrapped(await drive(choice, this.#refit(read), read.signal, () => {}), read)
+    const { choice } = this.#context
+    return this.#toBootstrapResult(await execute(choice, this.#bootstrap(read), read.signal, () => {}), read)
   }
 
   /** `bootstrap` without a promise. */
   bootstrapSync(options: BootstrapManyOptions = {}): BootstrapMany<Names> {
     const read = this.#readBootstrap(options)
-    return this.#bootstrapped(driveSync(this.#of.choice, this.#refit(read)), read)
+    return this.#toBootstrapResult(executeSync(this.#context.choice, this.#bootstrap(read)), read)
   }
 
   #readBootstrap(options: BootstrapManyOptions) {
     const read = readOptions('options', options, bootstrapManyTable)
-    checkBootstrap(this.#of, this.length, read)
+    checkBootstrap(this.#context, this.length, read)
     return read
   }
 
-  #refit(options: ValuesOf<typeof bootstrapManyTable>) {
-    return refit(this.#of, Array.from(this.rows.keys()), options, options.onProgress)
+  #bootstrap(options: ValuesOf<typeof bootstrapManyTable>) {
+    return runBootstrap(this.#context, Array.from(this.observations.keys()), options, options.onProgress)
   }
 
-  #bootstrapped({ values, reason }: Refitted, options: BootstrapValues): BootstrapMany<Names> {
+  #toBootstrapResult({ values, reason }: Replicates, options: BootstrapValues): BootstrapMany<Names> {
     const { count } = options
     const at = (fit: number) => {
       const own = <T extends Float64Array | Uint8Array>(column: T) =>
         column.subarray(fit * count, (fit + 1) * count) as T
-      const original = { of: this.#of, fit, values: mapped(this.values, (column) => column[fit]) }
-      return new Bootstrap(original, { values: mapped(values, own), reason: own(reason) }, options)
+      const original = {
+        context: this.#context,
+        fit,
+        values: mapRecord(this.values, (column) => column[fit]),
+      }
+      return new Bootstrap(original, { values: mapRecord(values, own), reason: own(reason) }, options)
     }
     return new BootstrapMany(at, this.length, count)
   }
@@ -191,7 +206,9 @@ export class FitManyResult<Names extends string = string> {
     options: ProfileManyOptions = {},
   ): Promise<Readonly<Record<Name, ProfileColumns>>> {
     const { signal, level } = readOptions('options', options, profileManyTable)
-    return columnsOf(await drive(this.#of.choice, this.#profiled(names, level), signal, () => {}))
+    return toColumns(
+      await execute(this.#context.choice, this.#toProfileResult(names, level), signal, () => {}),
+    )
   }
 
   /** `profile` without a promise. */
@@ -200,48 +217,48 @@ export class FitManyResult<Names extends string = string> {
     options: ProfileManyOptions = {},
   ): Readonly<Record<Name, ProfileColumns>> {
     const { level } = readOptions('options', options, profileManyTable)
-    return columnsOf(driveSync(this.#of.choice, this.#profiled(names, level)))
+    return toColumns(executeSync(this.#context.choice, this.#toProfileResult(names, level)))
   }
 
-  #profiled(names: unknown, level: number) {
-    return profiled(this.#of, undefined, profileNames(names, this.#of.problem), level)
+  #toProfileResult(names: unknown, level: number) {
+    return createProfiles(this.#context, undefined, profileNames(names, this.#context.problem), level)
   }
 
   #statistic(name: keyof Statistics): Float64Array {
-    return this.chiSquared.map((_, fit) => statisticsOf(this.#of, fit)[name])
+    return this.chiSquared.map((_, fit) => fitStatistics(this.#context, fit)[name])
   }
 
   /** A parameter that follows from others, and its errors by theirs. */
-  #derive(name: string): readonly [Float64Array, Float64Array] {
-    const { found, rows } = this.#of
-    const outputs = followed(this.#of, name)
-    const [values, errors] = [new Float64Array(rows.length), new Float64Array(rows.length)]
-    for (let fit = 0; fit < rows.length; fit++) {
+  #deriveColumn(name: string): readonly [Float64Array, Float64Array] {
+    const { solved, observations } = this.#context
+    const outputs = derivedColumn(this.#context, name)
+    const [values, errors] = [new Float64Array(observations.length), new Float64Array(observations.length)]
+    for (let fit = 0; fit < observations.length; fit++) {
       const [value, ...slopes] = outputs(fit)
       values[fit] = value
-      errors[fit] = Number.isNaN(value) ? NaN : errorOf(found, fit, slopes)
+      errors[fit] = Number.isNaN(value) ? NaN : standardError(solved, fit, slopes)
     }
     return [values, errors]
   }
 }
 
-function statisticsOf(of: Ingredients, fit: number): Statistics {
-  const { problem, columns, whitened, rows, found } = of
-  return statistics(
+function fitStatistics(context: FitContext, fit: number): Statistics {
+  const { problem, columns, whitened, observations, solved } = context
+  return computeStatistics(
     problem,
     columns,
     whitened?.ones ?? null,
     fit,
-    found.cost[fit],
-    rows[fit],
-    freedomOf(of, fit),
+    solved.cost[fit],
+    observations[fit],
+    degreesOfFreedomOf(context, fit),
   )
 }
 
 /** Whether it is what `fit` gives, and no proxy of that. */
 export let isFit: (given: object) => given is Fit
 /** What a fit is made of, and which of the fits there it is, for what is a module of its own. */
-export let ingredientsOf: (fit: Fit) => { readonly of: Ingredients; readonly at: number }
+export let fitContextOf: (fit: Fit) => { readonly context: FitContext; readonly index: number }
 
 /** One fit. */
 export class Fit<Names extends string = string> {
@@ -254,11 +271,11 @@ export class Fit<Names extends string = string> {
   readonly aic: number
   readonly bic: number
   /** Rows of data that count: those whose weight is not 0 and that are not left out. */
-  readonly rows: number
+  readonly observations: number
   /** Rows with a weight that are left out because something is missing, with the option `missing`. */
-  readonly missing: number
+  readonly droppedRows: number
   /** How many more rows count than there are parameters that vary and no bound holds. */
-  readonly freedom: number
+  readonly degreesOfFreedom: number
   readonly evaluations: number
   readonly reason: FitReason
   /** Parameters that vary, in the order of covariances. */
@@ -267,49 +284,49 @@ export class Fit<Names extends string = string> {
    * Those of them that a bound holds, as χ² would be less beyond it. All else is that of a fit in which they are fixed
    * there: degrees of freedom, errors, bands; their own errors are NaN.
    */
-  readonly held: readonly Names[]
+  readonly atBound: readonly Names[]
   /** Those on which the model no longer depends where the fit has ended: their errors are NaN, and it is 'singular'. */
-  readonly undetermined: readonly Names[]
+  readonly unidentifiable: readonly Names[]
   /** The minima at which the starts of `multiStart` have ended, the best one first. */
-  readonly minima: readonly Minimum[]
+  readonly minima: readonly FitMinimum[]
   /** What ran. */
   readonly engine: EngineName
   /** Why this engine, and why not another. */
   readonly engineReasons: readonly string[]
   readonly #fit: number
-  readonly #of: Ingredients
+  readonly #context: FitContext
   /** The same of rows as they were given: they are others where y has a covariance. */
-  readonly #rows: Ingredients
+  readonly #rows: FitContext
 
   static {
-    isFit = (given): given is Fit => #of in given
-    ingredientsOf = (fit) => ({ of: fit.#of, at: fit.#fit })
+    isFit = (given): given is Fit => #context in given
+    fitContextOf = (fit) => ({ context: fit.#context, index: fit.#fit })
   }
 
   /** @internal */
-  constructor(all: FitManyResult<Names>, fit: number, ingredients: Ingredients) {
-    const ofFit = (columns: Columns<Names>) => mapped(columns, (numbers) => numbers[fit])
+  constructor(all: FitManyResult<Names>, fit: number, ingredients: FitContext) {
+    const ofFit = (columns: OutputColumns<Names>) => mapRecord(columns, (numbers) => numbers[fit])
     this.#fit = fit
-    this.#of = ingredients
+    this.#context = ingredients
     this.#rows = ingredients.whitened?.plain ?? ingredients
     this.values = ofFit(all.values)
     this.errors = ofFit(all.errors)
     this.chiSquared = all.chiSquared[fit]
-    this.rows = all.rows[fit]
-    this.missing = all.missing[fit]
+    this.observations = all.observations[fit]
+    this.droppedRows = all.droppedRows[fit]
     this.free = all.free
-    const { held, undetermined } = ingredients.found
-    this.held = this.free.filter((_, i) => hasBit(held, fit, i))
-    this.undetermined = this.free.filter((_, i) => hasBit(undetermined, fit, i))
-    this.freedom = freedomOf(ingredients, fit)
-    const said = statisticsOf(ingredients, fit)
+    const { atBound, unidentifiable } = ingredients.solved
+    this.atBound = this.free.filter((_, i) => hasBit(atBound, fit, i))
+    this.unidentifiable = this.free.filter((_, i) => hasBit(unidentifiable, fit, i))
+    this.degreesOfFreedom = degreesOfFreedomOf(ingredients, fit)
+    const said = fitStatistics(ingredients, fit)
     this.reducedChiSquared = said.reducedChiSquared
     this.rSquared = said.rSquared
     this.aic = said.aic
     this.bic = said.bic
     this.evaluations = all.evaluations[fit]
     this.reason = fitReasons[all.reason[fit]] as FitReason
-    this.minima = ingredients.found.minima[fit] ?? []
+    this.minima = ingredients.solved.minima[fit] ?? []
     this.engine = all.engine
     this.engineReasons = all.engineReasons
   }
@@ -320,23 +337,23 @@ export class Fit<Names extends string = string> {
   }
 
   get correlation(): number[][] {
-    return correlationOf(this.covariance)
+    return correlationMatrix(this.covariance)
   }
 
   /** Why it ended as `reason` says, in words, and what has to be known of its numbers; empty if there is nothing. */
   get message(): string {
-    const { given, columns, problem, parameters, isByRule, isAbsolute } = this.#rows
-    const y = numbersOf(columns.get(problem.y) as Column, this.#fit)
-    const at = (row: number) =>
-      columnsOfModel(problem)
+    const { data, columns, problem, parameters, isByRule, isAbsolute } = this.#rows
+    const y = numbersInRun(columns.get(problem.y) as DataColumn, this.#fit)
+    const index = (row: number) =>
+      modelColumns(problem)
         .filter((name) => !name.startsWith('@'))
-        .map((name) => [name, numbersOf(given.get(name) as Column, this.#fit)[row]] as const)
+        .map((name) => [name, numbersInRun(data.get(name) as DataColumn, this.#fit)[row]] as const)
     const moved = parameters.flatMap(({ name, start, min, max }): [string, number][] => {
       const given = isObject(start) ? start[this.#fit] : start
       return given !== null && (given < min || given > max) ? [[name, given]] : []
     })
-    const about = { at, isByRule, isAbsolute, moved, varies: varies(y) || problem.y === ZEROS }
-    const said = describe(this, about)
+    const about = { index, isByRule, isAbsolute, moved, varies: varies(y) || problem.y === ZEROS }
+    const said = describeFit(this, about)
     return [said, this.#remark()].filter((text) => text !== '').join('; ')
   }
 
@@ -344,7 +361,9 @@ export class Fit<Names extends string = string> {
   #remark(): string {
     const { remark, columns } = this.#rows
     if (remark === null || this.reason === 'not-finite' || this.reason === 'too-few-points') return ''
-    const [x, y, ...others] = remark.columns.map((name) => numbersOf(columns.get(name) as Column, this.#fit))
+    const [x, y, ...others] = remark.columns.map((name) =>
+      numbersInRun(columns.get(name) as DataColumn, this.#fit),
+    )
     return remark.of(() => this.values, x, y, ...others)
   }
 
@@ -354,11 +373,11 @@ export class Fit<Names extends string = string> {
    */
   get nonFinite(): NonFinite | null {
     if (this.reason !== 'not-finite') return null
-    const unweighed = this.#of.unweighed.get(this.#fit)
+    const unweighed = this.#context.invalidWeights.get(this.#fit)
     if (unweighed !== undefined) return unweighed
-    const { given: columns, problem, starts, drops } = this.#rows
+    const { data: columns, problem, starts, drops } = this.#rows
     const point = [...problem.free, ...problem.fixed].map((name) => starts.get(name)?.[this.#fit] ?? NaN)
-    const { outputs } = modelAt(this.#rows, this.#fit, undefined)
+    const { outputs } = evaluateModel(this.#rows, this.#fit, undefined)
     const evaluate = (row: number) => outputs(row, point)
     return findNonFinite({ problem, columns, fit: this.#fit, starts, drops, evaluate })
   }
@@ -368,8 +387,8 @@ export class Fit<Names extends string = string> {
    * of the model is missing it is NaN.
    */
   get residuals(): Float64Array {
-    const { given, problem } = this.#rows
-    const y = numbersOf(given.get(problem.y) as Column, this.#fit)
+    const { data, problem } = this.#rows
+    const y = numbersInRun(data.get(problem.y) as DataColumn, this.#fit)
     return this.predict().map((f, row) => y[row] - f)
   }
 
@@ -380,11 +399,13 @@ export class Fit<Names extends string = string> {
    */
   intervals(level = 0.95): Readonly<Record<Names, readonly [low: number, high: number]>> {
     const t = this.#quantile(level)
-    const positive = this.#of.parameters.filter(({ isLogarithmic }) => isLogarithmic).map(({ name }) => name)
-    const profiles = this.#of.profiled && this.profile(undefined, { level })
-    return mapped(this.values, (value, name) => {
+    const positive = this.#context.parameters
+      .filter(({ isLogarithmic }) => isLogarithmic)
+      .map(({ name }) => name)
+    const profiles = this.#context.profiled && this.profile(undefined, { level })
+    return mapRecord(this.values, (value, name) => {
       if (profiles && Object.hasOwn(profiles, name)) return [profiles[name].low, profiles[name].high] as const
-      return symmetric(value, t * this.errors[name], positive.includes(name))
+      return symmetricInterval(value, t * this.errors[name], positive.includes(name))
     })
   }
 
@@ -396,10 +417,14 @@ export class Fit<Names extends string = string> {
    */
   bootstrap(options: BootstrapOptions = {}): Bootstrap<Names> {
     const read = readOptions('options', options, bootstrapTable)
-    const of = this.#of
-    checkBootstrap(of, 1, read)
-    const refits = refit(of, [this.#fit], read, undefined)
-    return new Bootstrap({ of, fit: this.#fit, values: this.values }, driveSync(of.choice, refits), read)
+    const context = this.#context
+    checkBootstrap(context, 1, read)
+    const refits = runBootstrap(context, [this.#fit], read, undefined)
+    return new Bootstrap(
+      { context, fit: this.#fit, values: this.values },
+      executeSync(context.choice, refits),
+      read,
+    )
   }
 
   /**
@@ -415,10 +440,10 @@ export class Fit<Names extends string = string> {
     options: ProfileOptions = {},
   ): Readonly<Record<Name, Profile>> {
     const { level } = readOptions('options', options, profileTable)
-    const of = this.#of
-    const profiles = profiled(of, this.#fit, profileNames(names, of.problem), level)
-    const found = driveSync(of.choice, profiles)
-    return recordOf(found.names as Name[], (_, k) => profileOf(of, found, k, this.#fit))
+    const of = this.#context
+    const profiles = createProfiles(of, this.#fit, profileNames(names, of.problem), level)
+    const found = executeSync(of.choice, profiles)
+    return createRecord(found.names as Name[], (_, k) => createProfile(of, found, k, this.#fit))
   }
 
   /**
@@ -431,9 +456,9 @@ export class Fit<Names extends string = string> {
    */
   contour<A extends Names, B extends Names>(a: A, b: B, options: ContourOptions = {}): Contour<A | B> {
     const read = readOptions('options', options, contourTable)
-    const of = this.#of
+    const of = this.#context
     checkProfiled('a', of.problem)
-    return driveSync(of.choice, contour(of, this.#fit, pairOf(a, b, of), read)) as Contour<A | B>
+    return executeSync(of.choice, traceContour(of, this.#fit, readPair(a, b, of), read)) as Contour<A | B>
   }
 
   /**
@@ -443,27 +468,27 @@ export class Fit<Names extends string = string> {
    * given, with rows that are left out
    * @throws OptionError where it is none, or one is missing or no numbers
    */
-  predict(at?: ColumnsAsked): Float64Array {
-    return predicted(this.#rows, this.#fit, at)
+  predict(at?: RequestedColumns): Float64Array {
+    return predictWith(this.#rows, this.#fit, at)
   }
 
   /** Lower and upper ends of a band about `predict(at)`, by the derivatives of the model (the delta method). */
   band(
-    at?: ColumnsAsked,
+    at?: RequestedColumns,
     options: BandOptions = {},
   ): { readonly low: Float64Array; readonly high: Float64Array } {
     const { level, kind } = readOptions('options', options, bandTable)
     // Rows may be others than those of which errors are known.
-    const of = { ...this.#rows, found: this.#of.found }
-    return bandAbout(of, this.#fit, at, kind, this.#quantile(level), this.reducedChiSquared)
+    const of = { ...this.#rows, solved: this.#context.solved }
+    return computeBand(of, this.#fit, at, kind, this.#quantile(level), this.reducedChiSquared)
   }
 
   #covariance(i: number, j: number): number {
-    return covarianceOf(this.#of, this.#fit, i, j)
+    return covarianceEntry(this.#context, this.#fit, i, j)
   }
 
   #quantile(level: number): number {
     readOption('level', probability, level)
-    return quantileOf(this.#of.isAbsolute, this.freedom, level)
+    return confidenceQuantile(this.#context.isAbsolute, this.degreesOfFreedom, level)
   }
 }

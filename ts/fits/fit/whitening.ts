@@ -4,137 +4,145 @@
  */
 
 import { OptionError } from '../../core/errors.js'
-import { listOf, numbersIn } from '../../core/untrusted.js'
+import { toBoundedArray, toFloat64Array } from '../../core/untrusted.js'
 import { NAME } from '../../expressions/names.js'
-import { type Column, numbersOf, put, rowsOf } from '../../many/data.js'
-import type { Call } from '../../many/execute.js'
+import { type DataColumn, numbersInRun, putRuns, rowsInRun } from '../../many/data.js'
+import type { EngineCall } from '../../many/execute.js'
 import type { FitColumn, FitValues } from '../problem/options.js'
 import type { FitParameter } from '../problem/parameters.js'
-import { isSomewhere } from '../problem/reasons.js'
-import { columnsOfModel } from '../programs/function-curve.js'
-import { columnOf, type Found, type Ingredients, keeping, startingAt } from '../solve/fit-context.js'
+import { hasUsablePoint } from '../problem/reasons.js'
+import { modelColumns } from '../programs/function-curve.js'
+import {
+  type FitContext,
+  keepFits,
+  parameterColumn,
+  type SolvedFits,
+  withStarts,
+} from '../solve/fit-context.js'
 import { FitManyResult } from './result.js'
-import { Fits } from './run.js'
+import { FitRun } from './run.js'
 
 /** More would make programs of tens of thousands of operations. */
-const MOST_ROWS = 512
+const MAX_ROWS = 512
 /** Beside the diagonal, what is rounding: of a difference between both sides, and of a pivot. */
-const ROUNDING = 1e-12
+const SYMMETRY_TOLERANCE = 1e-12
 
 /** Fits under way, as `Fits` are. */
-export class Whitened {
-  readonly choice: Fits['choice']
+export class WhitenedFit {
+  readonly choice: FitRun['choice']
   readonly options: FitValues
-  readonly #first: Fits
-  readonly #of: Ingredients
+  readonly #first: FitRun
+  readonly #context: FitContext
   readonly #covariance: readonly Float64Array[]
   /** L⁻¹, by columns. */
   readonly #inverse: readonly Float64Array[]
-  #last: Fits | undefined
+  #lastRun: FitRun | undefined
 
   /** @param first the fits as if rows were independent, which are not begun: where these end others start */
-  constructor(first: Fits) {
+  constructor(first: FitRun) {
     this.#first = first
-    this.#of = first.ingredients()
+    this.#context = first.ingredients()
     this.choice = first.choice
     this.options = first.options
     const { covariance, loss, missing, sigma, weights, method } = first.options
     const others = { sigma, weights, missing, method, loss: loss === 'poisson' ? loss : undefined }
-    if (this.#of.problem.called !== null) {
+    if (this.#context.problem.functionModel !== null) {
       const expected = 'none of a function: residuals may be multiplied by the root of its inverse'
       throw new OptionError('covariance', expected, covariance)
     }
     for (const [name, value] of Object.entries(others)) {
       if (value !== undefined) throw new OptionError(name, 'none beside a covariance', value)
     }
-    const { rows, given, problem } = this.#of
+    const { observations, data, problem } = this.#context
     this.#covariance = readCovariance(covariance)
     const lower = cholesky(this.#covariance)
-    for (const fit of rows.keys()) {
-      const count = rowsOf(given.get(problem.y) as Column, fit)
+    for (const fit of observations.keys()) {
+      const count = rowsInRun(data.get(problem.y) as DataColumn, fit)
       if (count !== lower.length)
         throw new OptionError('covariance', `${count} rows, as y has`, `${lower.length}`)
     }
     this.#inverse = lower.map((_, j) =>
-      eliminated(
+      solveLower(
         lower,
         Float64Array.from(lower, (_, i) => Number(i === j)),
       ),
     )
   }
 
-  *calls(sideBySide = false): Generator<Call> {
+  *calls(sideBySide = false): Generator<EngineCall> {
     yield* this.#first.calls(sideBySide)
-    const { found } = this.#of
-    if (!found.reason.some(isSomewhere)) return
-    this.#last = this.#whitened()
-    yield* this.#last.calls(sideBySide)
-    const now = this.#last.ingredients().found
-    for (let fit = 0; fit < found.reason.length; fit++) {
-      now.evaluations[fit] += found.evaluations[fit]
-      if (isSomewhere(found.reason[fit])) continue
-      const columns = (of: Found) => [
+    const { solved } = this.#context
+    if (!solved.reason.some(hasUsablePoint)) return
+    this.#lastRun = this.#whitenedModel()
+    yield* this.#lastRun.calls(sideBySide)
+    const now = this.#lastRun.ingredients().solved
+    for (let fit = 0; fit < solved.reason.length; fit++) {
+      now.evaluations[fit] += solved.evaluations[fit]
+      if (hasUsablePoint(solved.reason[fit])) continue
+      const columns = (of: SolvedFits) => [
         ...of.free,
         ...of.covariance,
         of.cost,
-        ...of.held,
-        ...of.undetermined,
+        ...of.atBound,
+        ...of.unidentifiable,
         of.reason,
       ]
       for (const [k, column] of columns(now).entries()) {
-        put(column, Uint32Array.of(fit), Float64Array.of(columns(found)[k][fit]))
+        putRuns(column, Uint32Array.of(fit), Float64Array.of(columns(solved)[k][fit]))
       }
     }
   }
 
-  leave(): void {
-    this.#first.leave()
-    this.#last?.leave()
+  release(): void {
+    this.#first.release()
+    this.#lastRun?.release()
   }
 
   /** What can be said where it has been stopped: nothing, as all fits end with it. */
-  done(): Ingredients {
-    return keeping(this.#of, new Uint8Array(this.#of.rows.length))
+  done(): FitContext {
+    return keepFits(this.#context, new Uint8Array(this.#context.observations.length))
   }
 
   result<Names extends string>(): FitManyResult<Names> {
-    this.leave()
-    if (this.#last === undefined) return new FitManyResult<Names>(this.#of)
-    const last = this.#last.ingredients()
+    this.release()
+    if (this.#lastRun === undefined) return new FitManyResult<Names>(this.#context)
+    const last = this.#lastRun.ingredients()
     return new FitManyResult<Names>({
       ...last,
       whitened: {
         covariance: this.#covariance,
-        ones: this.#times(this.#inverse.map(() => 1)),
+        ones: this.#multiply(this.#inverse.map(() => 1)),
         // What errors there are where nobody has measured, no covariance says.
-        plain: { ...this.#of, found: last.found, weightAt: () => NaN },
+        plain: { ...this.#context, solved: last.solved, weightAt: () => NaN },
       },
     })
   }
 
   /** Fits of L⁻¹·y, from where those without a covariance have ended. */
-  #whitened(): Fits {
-    const { problem, given, rows, parameters } = this.#of
-    const columns = columnsOfModel(problem)
+  #whitenedModel(): FitRun {
+    const { problem, data: given, observations, parameters } = this.#context
+    const columns = modelColumns(problem)
     const apart = separator([
       problem.text,
       ...given.keys(),
       ...parameters.flatMap(({ name, expr }) => [name, expr ?? '']),
     ])
     const data: Record<string, FitColumn> = {
-      [problem.y]: Array.from(rows, (_, fit) => this.#times(numbersOf(given.get(problem.y) as Column, fit))),
+      [problem.y]: Array.from(observations, (_, fit) =>
+        this.#multiply(numbersInRun(given.get(problem.y) as DataColumn, fit)),
+      ),
     }
     const start: Record<string, FitParameter> = {
-      ...startingAt(this.#of, (name) => {
+      ...withStarts(this.#context, (name) => {
         // Those that are nowhere keep the reason that they have.
-        return Array.from(columnOf(this.#of, name), (x) => (Number.isFinite(x) ? x : 1))
+        return Array.from(parameterColumn(this.#context, name), (x) => (Number.isFinite(x) ? x : 1))
       }),
     } as Record<string, FitParameter>
     const names = new RegExp(`\\d[\\d.]*(?:[eE][+-]?\\d+)?|${NAME}`, 'gu')
     const terms = this.#inverse.map((column, j) => {
       data[`w${apart}${j}`] = column
       for (const name of columns) {
-        const at = Array.from(rows, (_, fit) => numbersOf(given.get(name) as Column, fit)[j])
+        const at = Array.from(observations, (_, fit) => numbersInRun(given.get(name) as DataColumn, fit)[j])
         start[`${name}${apart}${j}`] = { start: at.map((x) => (Number.isFinite(x) ? x : 1)), fixed: true }
       }
       const text = problem.text.replace(names, (name) =>
@@ -143,7 +151,7 @@ export class Whitened {
       return `w${apart}${j}*(${text})`
     })
     const { covariance, missing, multiStart, signal, onProgress, ...same } = this.options
-    return new Fits({ text: terms.join(' + '), x: '', parameters: {} }, data, {
+    return new FitRun({ text: terms.join(' + '), x: '', parameters: {} }, data, {
       ...same,
       y: problem.y,
       start,
@@ -151,7 +159,7 @@ export class Whitened {
   }
 
   /** L⁻¹ times a column. */
-  #times(numbers: ArrayLike<number>): Float64Array {
+  #multiply(numbers: ArrayLike<number>): Float64Array {
     return this.#inverse.reduce((sum, column, j) => {
       for (let i = j; i < sum.length; i++) sum[i] += column[i] * numbers[j]
       return sum
@@ -168,8 +176,8 @@ function separator(texts: readonly string[]): string {
 
 /** A copy of a symmetric matrix. */
 function readCovariance(given: unknown): Float64Array[] {
-  const expected = `a list of lists, as many as rows and at most ${MOST_ROWS}`
-  const rows = listOf(given, MOST_ROWS)?.map((row) => numbersIn(row))
+  const expected = `a list of lists, as many as rows and at most ${MAX_ROWS}`
+  const rows = toBoundedArray(given, MAX_ROWS)?.map((row) => toFloat64Array(row))
   if (rows === undefined || rows.length === 0) throw new OptionError('covariance', expected, given)
   const matrix = rows.map((row, i) => {
     if (row?.length === rows.length) return row
@@ -179,7 +187,7 @@ function readCovariance(given: unknown): Float64Array[] {
     for (const [j, x] of row.entries()) {
       const other = matrix[j][i]
       if (!Number.isFinite(x)) throw new OptionError(`covariance[${i}][${j}]`, 'a finite number', x)
-      if (Math.abs(x - other) > ROUNDING * Math.max(Math.abs(x), Math.abs(other))) {
+      if (Math.abs(x - other) > SYMMETRY_TOLERANCE * Math.max(Math.abs(x), Math.abs(other))) {
         throw new OptionError(`covariance[${i}][${j}]`, `${other}, as [${j}][${i}] is`, x)
       }
     }
@@ -195,7 +203,7 @@ function cholesky(matrix: readonly Float64Array[]): Float64Array[] {
       let rest = row[j]
       for (let k = 0; k < j; k++) rest -= lower[i][k] * lower[j][k]
       if (j < i) lower[i][j] = rest / lower[j][j]
-      else if (rest > ROUNDING * row[i]) lower[i][i] = Math.sqrt(rest)
+      else if (rest > SYMMETRY_TOLERANCE * row[i]) lower[i][i] = Math.sqrt(rest)
       else {
         const why =
           i === 0 ? `${row[0]} at [0][0]` : `row ${i} that follows from those before it, or contradicts them`
@@ -207,7 +215,7 @@ function cholesky(matrix: readonly Float64Array[]): Float64Array[] {
 }
 
 /** L⁻¹ times a column. */
-function eliminated(lower: readonly Float64Array[], x: Float64Array): Float64Array {
+function solveLower(lower: readonly Float64Array[], x: Float64Array): Float64Array {
   for (let i = 0; i < x.length; i++) {
     for (let k = 0; k < i; k++) x[i] -= lower[i][k] * x[k]
     x[i] /= lower[i][i]

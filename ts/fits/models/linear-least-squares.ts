@@ -1,8 +1,8 @@
 /** Rows of data for guesses, and linear least squares; all of it in slices. */
 
-import { inSlices, SLICE, type Slices, sorted } from '../../core/slices.js'
+import { ROWS_PER_SLICE, type Slices, sortInSlices, visitInSlices } from '../../core/slices.js'
 
-export interface Rows {
+export interface SortedRows {
   /** Finite numbers, in ascending order. */
   readonly x: Float64Array
   readonly y: Float64Array
@@ -20,9 +20,9 @@ export function* finiteRows(
   x: ArrayLike<number>,
   y: ArrayLike<number>,
   isIn?: (x: number) => boolean,
-): Slices<Rows> {
+): Slices<SortedRows> {
   let areInOrder = true
-  yield* inSlices(x.length, (from, to) => {
+  yield* visitInSlices(x.length, (from, to) => {
     areInOrder &&= isInOrder(x, y, from, to, isIn)
   })
   const rows = areInOrder ? null : yield* inOrder(x, y, isIn)
@@ -35,12 +35,17 @@ export function* finiteRows(
 }
 
 /** The same at once, where there is nothing to be done, as for most fits; undefined where there is. */
-export function readyRows(
+export function sortedRows(
   x: ArrayLike<number>,
   y: ArrayLike<number>,
   isIn?: (x: number) => boolean,
-): Rows | undefined {
-  if (!(x instanceof Float64Array && y instanceof Float64Array) || x.length === 0 || x.length > SLICE) return
+): SortedRows | undefined {
+  if (
+    !(x instanceof Float64Array && y instanceof Float64Array) ||
+    x.length === 0 ||
+    x.length > ROWS_PER_SLICE
+  )
+    return
   return isInOrder(x, y, 0, x.length, isIn) ? { x, y, range: rangeOf(x) } : undefined
 }
 
@@ -70,20 +75,21 @@ function isInOrder(
 function* inOrder(x: ArrayLike<number>, y: ArrayLike<number>, isIn?: (x: number) => boolean) {
   const isOne = (row: number) =>
     Number.isFinite(x[row]) && Number.isFinite(y[row]) && (isIn === undefined || isIn(x[row]))
-  return yield* sorted(yield* rowsWhere(x.length, isOne), (a, b) => x[a] - x[b] || y[a] - y[b])
+  return yield* sortInSlices(yield* rowsWhere(x.length, isOne), (a, b) => x[a] - x[b] || y[a] - y[b])
 }
 
 /** Bytes from which short columns are taken one by one: to make many small arrays takes longer than to fill them. */
-const TOGETHER = 1 << 16
-let room = { buffer: new ArrayBuffer(0), used: 0 }
+const MAX_POOLED_LENGTH = 1 << 16
+let pool = { buffer: new ArrayBuffer(0), used: 0 }
 
 /** A new column. */
 export function zeros(length: number): Float64Array {
   const bytes = 8 * length
-  if (bytes > TOGETHER / 16) return new Float64Array(length)
-  if (room.used + bytes > room.buffer.byteLength) room = { buffer: new ArrayBuffer(TOGETHER), used: 0 }
-  const made = new Float64Array(room.buffer, room.used, length)
-  room.used += bytes
+  if (bytes > MAX_POOLED_LENGTH / 16) return new Float64Array(length)
+  if (pool.used + bytes > pool.buffer.byteLength)
+    pool = { buffer: new ArrayBuffer(MAX_POOLED_LENGTH), used: 0 }
+  const made = new Float64Array(pool.buffer, pool.used, length)
+  pool.used += bytes
   return made
 }
 
@@ -95,9 +101,9 @@ export function areSame(a: Float64Array | undefined, b: Float64Array): a is Floa
 }
 
 /** A copy of a column. */
-export function copied(of: Float64Array): Float64Array {
-  const made = zeros(of.length)
-  made.set(of)
+export function copyOfArray(numbers: Float64Array): Float64Array {
+  const made = zeros(numbers.length)
+  made.set(numbers)
   return made
 }
 
@@ -105,17 +111,17 @@ export function copied(of: Float64Array): Float64Array {
 export function* rowsWhere(length: number, holds: (row: number) => boolean): Slices<Uint32Array> {
   const rows = new Uint32Array(length)
   let count = 0
-  yield* inSlices(length, (from, to) => {
+  yield* visitInSlices(length, (from, to) => {
     for (let row = from; row < to; row++) if (holds(row)) rows[count++] = row
   })
   return count === length ? rows : rows.subarray(0, count)
 }
 
 /** A column by what it is in each row. */
-export function* column(length: number, of: (row: number) => number): Slices<Float64Array> {
+export function* column(length: number, valueAt: (row: number) => number): Slices<Float64Array> {
   const made = zeros(length)
-  yield* inSlices(length, (from, to) => {
-    for (let row = from; row < to; row++) made[row] = of(row)
+  yield* visitInSlices(length, (from, to) => {
+    for (let row = from; row < to; row++) made[row] = valueAt(row)
   })
   return made
 }
@@ -132,10 +138,10 @@ export function firstWhere(x: Float64Array, holds: (x: number) => boolean): numb
 }
 
 /** What is left of a column is rounding, if its square is less than this part of the column's. */
-const DEPENDENT = 1e-20
+const DEPENDENCE_TOLERANCE = 1e-20
 
 /** Columns, each without what those before it make up. They serve many y. */
-export interface Orthogonal {
+export interface OrthogonalColumns {
   readonly columns: readonly Float64Array[]
   /** Σ c² of each; 0 where those before make it up. */
   readonly squares: readonly number[]
@@ -144,17 +150,17 @@ export interface Orthogonal {
 }
 
 /** By modified Gram-Schmidt. Overwrites columns, but for the first. */
-export function* orthogonal(columns: readonly Float64Array[]): Slices<Orthogonal> {
+export function* orthogonal(columns: readonly Float64Array[]): Slices<OrthogonalColumns> {
   const squares: number[] = []
   const shares: number[][] = []
-  const least = columns.map((column) => DEPENDENT * dot(column, column))
+  const least = columns.map((column) => DEPENDENCE_TOLERANCE * dot(column, column))
   for (const [k, column] of columns.entries()) {
     const square = dot(column, column)
     const isNew = square > least[k]
     const others: number[] = []
     for (let j = k + 1; j < columns.length; j++) {
       others.push(isNew ? remove(column, square, columns[j]) : 0)
-      if (column.length > SLICE) yield
+      if (column.length > ROWS_PER_SLICE) yield
     }
     shares.push(others)
     squares.push(isNew ? square : 0)
@@ -166,11 +172,14 @@ export function* orthogonal(columns: readonly Float64Array[]): Slices<Orthogonal
  * The coefficients by which columns, as they were given, meet y with the least squares; of one that those before make up
  * it is 0. Overwrites y by residuals.
  */
-export function* coefficientsIn({ columns, squares, shares }: Orthogonal, y: Float64Array): Slices<number[]> {
+export function* projectOnto(
+  { columns, squares, shares }: OrthogonalColumns,
+  y: Float64Array,
+): Slices<number[]> {
   const coefficients: number[] = []
   for (let k = 0; k < columns.length; k++) {
     coefficients.push(squares[k] > 0 ? remove(columns[k], squares[k], y) : 0)
-    if (y.length > SLICE) yield
+    if (y.length > ROWS_PER_SLICE) yield
   }
   for (let k = columns.length - 1; k >= 0; k--) {
     for (let j = 0; j < shares[k].length; j++) coefficients[k] -= shares[k][j] * coefficients[k + 1 + j]
@@ -180,7 +189,7 @@ export function* coefficientsIn({ columns, squares, shares }: Orthogonal, y: Flo
 
 /** The same, where columns serve this y alone. */
 export function* project(columns: readonly Float64Array[], y: Float64Array): Slices<number[]> {
-  return yield* coefficientsIn(yield* orthogonal(columns), y)
+  return yield* projectOnto(yield* orthogonal(columns), y)
 }
 
 /** Takes out of numbers what a column, whose square is given, has of them. */
@@ -197,10 +206,10 @@ function dot(a: Float64Array, b: Float64Array, sum = 0, from = 0, to = a.length)
 }
 
 /** A difference of costs that is less than this part of Σ (y − ȳ)² may be rounding. */
-export const EQUAL = 1e-12
+export const TIE_TOLERANCE = 1e-12
 
 /** What is looked for: a shape, of which y is made with factors. */
-export interface Search<T> {
+export interface CandidateSearch<T> {
   readonly candidates: Iterable<T>
   /** How many columns a shape has. */
   readonly count: number
@@ -211,24 +220,24 @@ export interface Search<T> {
 }
 
 /** The candidate that meets y best; of those that do so equally well the first one, which is there in any case. */
-export function* bestOf<T>(y: Float64Array, { candidates, count, fill, hasOffset }: Search<T>) {
+export function* selectBest<T>(y: Float64Array, { candidates, count, fill, hasOffset }: CandidateSearch<T>) {
   const make = () => Array.from({ length: count }, () => zeros(y.length))
   const [columns, kept] = [make(), make()]
   const offset = hasOffset ? [zeros(y.length).fill(1)] : []
-  const rest = copied(y)
+  const rest = copyOfArray(y)
   yield* project(offset, rest)
-  const margin = EQUAL * dot(rest, rest)
+  const margin = TIE_TOLERANCE * dot(rest, rest)
   let best: T | undefined
   let most = 0
-  const gains = new Gain(columns, rest, hasOffset)
+  const gains = new GainSums(columns, rest, hasOffset)
   let visited = 0
   for (const candidate of candidates) {
-    for (let from = 0; from < y.length; from += SLICE) {
-      if (visited > SLICE) {
+    for (let from = 0; from < y.length; from += ROWS_PER_SLICE) {
+      if (visited > ROWS_PER_SLICE) {
         yield
         visited = 0
       }
-      const to = Math.min(from + SLICE, y.length)
+      const to = Math.min(from + ROWS_PER_SLICE, y.length)
       fill(candidate, columns, from, to)
       gains.add(from, to)
       visited += to - from
@@ -239,11 +248,11 @@ export function* bestOf<T>(y: Float64Array, { candidates, count, fill, hasOffset
     most = gain
     for (const [k, column] of columns.entries()) kept[k].set(column)
   }
-  return { candidate: best as T, coefficients: yield* project([...offset, ...kept], copied(y)) }
+  return { candidate: best as T, coefficients: yield* project([...offset, ...kept], copyOfArray(y)) }
 }
 
 /** By how much columns lower Σ y². Normal equations are good enough to choose by, and many times faster. */
-class Gain {
+class GainSums {
   readonly #columns: readonly Float64Array[]
   readonly #y: Float64Array
   readonly #isCentred: boolean
@@ -296,7 +305,7 @@ class Gain {
         for (let i = 0; i < j; i++) left -= factors[row + i] * factors[other + i]
         // Infinite for a column that those before make up: it has no part in anything.
         if (j < k) factors[row + j] = left / factors[other + j]
-        else factors[row + k] = left > EQUAL * products[row + k] ? Math.sqrt(left) : Infinity
+        else factors[row + k] = left > TIE_TOLERANCE * products[row + k] ? Math.sqrt(left) : Infinity
       }
       let part = products[row + k + 1]
       for (let i = 0; i < k; i++) part -= factors[row + i] * parts[i]

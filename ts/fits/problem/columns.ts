@@ -2,10 +2,10 @@
 
 import { OptionError } from '../../core/errors.js'
 import { isCount } from '../../core/numbers.js'
-import { isObject, isRecord, numbersIn } from '../../core/untrusted.js'
+import { isObject, isRecord, toFloat64Array } from '../../core/untrusted.js'
 import { checkName } from '../../expressions/names.js'
-import { argumentOf, type Column, readColumn, sharedFirst } from '../../many/data.js'
-import { type Called, withRows, ZEROS } from './function-model.js'
+import { type DataColumn, dataArgument, readColumn, sharedFirst } from '../../many/data.js'
+import { addRowColumns, type FunctionModelSpec, ZEROS } from './function-model.js'
 import type { FitValues } from './options.js'
 import type { Parameter } from './parameters.js'
 
@@ -15,8 +15,8 @@ const [SIGMA, WEIGHTS] = ['@sigma', '@weights']
 export const isWeight = (name: string) => name === SIGMA || name === WEIGHTS
 
 /** Columns that were read: those that all fits share come first. */
-export interface DataRead {
-  readonly columns: ReadonlyMap<string, Column>
+export interface ParsedData {
+  readonly columns: ReadonlyMap<string, DataColumn>
   /** The names of the one to meet, and of weights if there are some. */
   readonly y: string
   readonly weight: string | null
@@ -26,36 +26,37 @@ export interface DataRead {
  * The columns of data: those of the model, the one to meet, and weights.
  *
  * @param asked names that the model has, or a function, which gets all others
- * @param own columns by the model's own names, which its options may change
+ * @param localColumns columns by the model's own names, which its options may change
  */
 export function readData(
-  asked: readonly string[] | Called,
+  asked: readonly string[] | FunctionModelSpec,
   data: unknown,
   { y: given, sigma, weights, missing }: FitValues,
-  own: readonly string[] = [],
-): DataRead {
+  localColumns: readonly string[] = [],
+): ParsedData {
   if (!isRecord(data)) throw new OptionError('data', 'an object', data)
   const columns = new Map(Object.entries(data))
-  const called = Array.isArray(asked) ? null : (asked as Called)
+  const functionModel = Array.isArray(asked) ? null : (asked as FunctionModelSpec)
   for (const name of columns.keys()) {
     checkName('data', name)
-    if (called && name.startsWith('@')) throw new OptionError('data', 'names that do not begin with @', name)
+    if (functionModel && name.startsWith('@'))
+      throw new OptionError('data', 'names that do not begin with @', name)
   }
-  const read = new Map<string, Column>()
+  const read = new Map<string, DataColumn>()
   const take = (name: string) => read.set(name, readColumn(`data: ${name}`, columns.get(name), true))
   let y: string
-  if (called?.kind === 'residuals') {
+  if (functionModel?.kind === 'residuals') {
     if (given !== undefined) throw new OptionError('y', 'none, as residuals have it in them', given)
     for (const name of columns.keys()) take(name)
     y = ZEROS
   } else {
-    const names = called
+    const names = functionModel
       ? [...columns.keys()].filter((name) => name !== (given ?? 'y'))
       : (asked as readonly string[])
-    y = readY(names, columns, given, own)
+    y = readY(names, columns, given, localColumns)
     for (const name of [...names.filter((name) => columns.has(name)), y]) take(name)
   }
-  const all = called && called.kind !== 'row' ? withRows(called, read) : read
+  const all = functionModel && functionModel.kind !== 'row' ? addRowColumns(functionModel, read) : read
   const weight = readWeights(sigma, weights, missing === 'drop')
   const named = weights === undefined ? SIGMA : WEIGHTS
   if (weight !== null) all.set(named, weight)
@@ -63,9 +64,12 @@ export function readData(
 }
 
 /** Weights before the one to meet, which alone is another in refits: for programs, which want first what all share. */
-export function weightsFirst(columns: ReadonlyMap<string, Column>, y: string): Map<string, Column> {
+export function orderWeightsFirst(
+  columns: ReadonlyMap<string, DataColumn>,
+  y: string,
+): Map<string, DataColumn> {
   const others = [...columns].filter(([name]) => name !== y)
-  return sharedFirst(new Map([...others, [y, columns.get(y) as Column]]))
+  return sharedFirst(new Map([...others, [y, columns.get(y) as DataColumn]]))
 }
 
 /** The name of the column to meet. */
@@ -97,7 +101,7 @@ function readY(
 
 /** Numbers at which a model is asked for: of what is missing, nothing is known. */
 export function readNumbers(argument: string, given: unknown): ArrayLike<number> {
-  const numbers = numbersIn(given, true)
+  const numbers = toFloat64Array(given, true)
   if (numbers !== undefined) return numbers
   const list = given as ArrayLike<unknown>
   if (!isObject(given) || !isCount(list.length)) throw new OptionError(argument, 'a list of numbers', given)
@@ -111,7 +115,7 @@ export function readNumbers(argument: string, given: unknown): ArrayLike<number>
 }
 
 /** @param drops whether rows are left out whose weight is missing */
-function readWeights(sigma: unknown, weights: unknown, drops: boolean): Column | null {
+function readWeights(sigma: unknown, weights: unknown, drops: boolean): DataColumn | null {
   if (sigma !== undefined && weights !== undefined) {
     throw new OptionError('weights', 'none beside sigma', weights)
   }
@@ -136,16 +140,19 @@ function readWeights(sigma: unknown, weights: unknown, drops: boolean): Column |
   return { numbers: square, offsets }
 }
 
-export function checkCounts(y: string, columns: ReadonlyMap<string, Column>): void {
+export function checkCounts(y: string, columns: ReadonlyMap<string, DataColumn>): void {
   const wrong = columns.get(y)?.numbers.find((count) => count < 0)
   if (wrong !== undefined) throw new OptionError(`data: ${y}`, 'counts ≥ 0', wrong)
 }
 
 /** How many fits there are: as many as columns or starts have lists or numbers. */
-export function countOf(columns: ReadonlyMap<string, Column>, parameters: readonly Parameter[]): number {
+export function countFits(
+  columns: ReadonlyMap<string, DataColumn>,
+  parameters: readonly Parameter[],
+): number {
   const counts = [
     ...[...columns].map(
-      ([name, { offsets }]) => [argumentOf(name), offsets === null ? null : offsets.length - 1] as const,
+      ([name, { offsets }]) => [dataArgument(name), offsets === null ? null : offsets.length - 1] as const,
     ),
     ...parameters.map(
       ({ name, start }) =>

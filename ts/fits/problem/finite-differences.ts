@@ -1,11 +1,11 @@
 /** Derivatives by differences: of what can only be evaluated. */
 
 import type { Slices } from '../../core/slices.js'
-import { type GivenOf, optional, positive, type ValuesOf, wholeTo } from '../../options/kinds.js'
+import { type GivenOf, integerBetween, optional, positive, type ValuesOf } from '../../options/kinds.js'
 
-export const differences = {
+export const finiteDifferences = {
   /** 1, a pass over the rows for each parameter, or 2, two of them; 1. */
-  order: wholeTo(1, 2, 1),
+  order: integerBetween(1, 2, 1),
   /**
    * By which part of itself a parameter is moved, or of how far it has to go to change the curve by the residuals, if that
    * is more; ε^½ of order 1 and ε^⅓ of order 2, with ε = 2⁻⁵².
@@ -13,19 +13,19 @@ export const differences = {
   step: optional(positive()),
 }
 
-export interface Differences extends GivenOf<typeof differences> {}
-export type DifferenceValues = ValuesOf<typeof differences>
+export interface FiniteDifferences extends GivenOf<typeof finiteDifferences> {}
+export type FiniteDifferenceValues = ValuesOf<typeof finiteDifferences>
 
 /** ε^½ and ε^⅓ */
-const STEPS = [1.4901161193847656e-8, 6.055454452393343e-6]
+const RELATIVE_STEPS = [1.4901161193847656e-8, 6.055454452393343e-6]
 /** What is left of the digits of derivatives. */
-const DIGITS = [1e-9, 1e-12]
+const RELATIVE_ERRORS = [1e-9, 1e-12]
 
 /** Parts of a derivative that are rounding. */
-export const roundingOf = ({ order }: DifferenceValues) => DIGITS[order - 1]
+export const relativeErrorOf = ({ order }: FiniteDifferenceValues) => RELATIVE_ERRORS[order - 1]
 
 /** Where derivatives are wanted, and what may be evaluated. */
-export interface Around {
+export interface DifferencePoint {
   readonly x: Float64Array
   /** What it is there. */
   readonly f: Float64Array
@@ -36,8 +36,8 @@ export interface Around {
 }
 
 /** By what a parameter was moved, and what it came to. */
-interface Moved {
-  readonly by: number
+interface DisplacedPoint {
+  readonly displacement: number
   readonly f: Float64Array
 }
 
@@ -46,19 +46,19 @@ interface Moved {
  * what that is given is overwritten. Nothing is evaluated outside of the bounds; where one side has no finite numbers
  * the other one is tried.
  */
-export function* slopesAt(
+export function* estimateDerivatives(
   evaluate: (x: Float64Array) => Float64Array,
-  { x, f, min, max, sizes }: Around,
-  { order, step = STEPS[order - 1] }: DifferenceValues,
+  { x, f, min, max, sizes }: DifferencePoint,
+  { order, step = RELATIVE_STEPS[order - 1] }: FiniteDifferenceValues,
 ): Slices<Float64Array[]> {
   const slopes: Float64Array[] = []
   const point = x.slice()
-  const moved = (i: number, by: number): Moved => {
+  const moved = (i: number, by: number): DisplacedPoint => {
     point[i] = x[i] + by
     const exactly = point[i] - x[i]
     const there = evaluate(point)
     point[i] = x[i]
-    return { by: exactly, f: there }
+    return { displacement: exactly, f: there }
   }
   for (let i = 0; i < x.length; i++) {
     const at = x[i]
@@ -75,21 +75,22 @@ export function* slopesAt(
       yield
       found = above.f
       for (let row = 0; row < f.length; row++) {
-        found[row] = (above.f[row] - below.f[row]) / (above.by - below.by)
+        found[row] = (above.f[row] - below.f[row]) / (above.displacement - below.displacement)
       }
       if (areFinite(found)) sides.length = 0
     }
     for (const side of sides) {
       // Half as far, so that a second order is left of one side too.
-      const near = moved(i, order === 2 ? side / 2 : side)
+      const nearPoint = moved(i, order === 2 ? side / 2 : side)
       yield
-      found = near.f
-      for (let row = 0; row < f.length; row++) found[row] = (near.f[row] - f[row]) / near.by
+      found = nearPoint.f
+      for (let row = 0; row < f.length; row++)
+        found[row] = (nearPoint.f[row] - f[row]) / nearPoint.displacement
       if (order === 2) {
-        const far = moved(i, side)
+        const farPoint = moved(i, side)
         yield
         for (let row = 0; row < f.length; row++) {
-          found[row] = 2 * found[row] - (far.f[row] - f[row]) / far.by
+          found[row] = 2 * found[row] - (farPoint.f[row] - f[row]) / farPoint.displacement
         }
       }
       if (areFinite(found)) break

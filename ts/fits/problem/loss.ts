@@ -4,7 +4,7 @@ import { Builder } from '../../expressions/differentiate.js'
 import type { Graph } from '../../expressions/graph.js'
 
 /** Nodes of a row. The cost's derivative by the model is twice the slope. */
-export interface Terms {
+export interface LossTerms {
   readonly cost: number
   readonly slope: number
   /** What steps take for half the second derivative: a weight (iteratively reweighted least squares). */
@@ -16,7 +16,7 @@ export interface Terms {
 }
 
 /** A row: the model there, what was measured, their difference and the one at which a loss bends in a unit, and its weight. */
-export interface Row {
+export interface LossRow {
   readonly residual: number
   readonly model: number
   readonly y: number
@@ -24,13 +24,13 @@ export interface Row {
   readonly scale: number
 }
 
-type Make = (b: Builder, row: Row) => Omit<Terms, 'residual'>
+type MakeTerms = (b: Builder, row: LossRow) => Omit<LossTerms, 'residual'>
 
 /** Curvatures of robust losses do not fall below it: with 0 nothing would be known of a parameter. */
-const LEAST = Number.EPSILON
+const MIN_RESIDUAL = Number.EPSILON
 
 /** A loss c²·ρ(z) of z = w·(f − y)²/c²: ρ, its derivative ρ′, and ρ′ + 2·z·ρ″. */
-function robust(rho: (b: Builder, z: number) => readonly [number, number, number]): Make {
+function robustLoss(rho: (b: Builder, z: number) => readonly [number, number, number]): MakeTerms {
   return (b, { residual, weight, scale }) => {
     const weighted = b.multiply(weight, residual)
     const square = b.multiply(scale, scale)
@@ -39,7 +39,7 @@ function robust(rho: (b: Builder, z: number) => readonly [number, number, number
       cost: b.multiply(square, value),
       slope: b.multiply(weighted, first),
       weight: b.multiply(weight, first),
-      curvature: b.multiply(weight, b.operation('max', second, b.constant(LEAST))),
+      curvature: b.multiply(weight, b.operation('max', second, b.constant(MIN_RESIDUAL))),
     }
   }
 }
@@ -55,7 +55,7 @@ export const losses = {
     return { cost: b.multiply(weighted, residual), slope: weighted, weight, curvature: weight }
   },
   /** z up to 1, then 2·√z − 1 */
-  huber: robust((b, z) => {
+  huber: robustLoss((b, z) => {
     const isNear = b.operation('lessOrEqual', z, b.one)
     const root = b.operation('sqrt', z)
     return [
@@ -65,7 +65,7 @@ export const losses = {
     ]
   }),
   /** 2·(√(1 + z) − 1) */
-  softL1: robust((b, z) => {
+  softL1: robustLoss((b, z) => {
     const above = b.add(b.one, z)
     const root = b.operation('sqrt', above)
     const less = b.subtract(root, b.one)
@@ -73,7 +73,7 @@ export const losses = {
     return [b.add(less, less), first, b.divide(first, above)]
   }),
   /** log(1 + z) */
-  cauchy: robust((b, z) => {
+  cauchy: robustLoss((b, z) => {
     const above = b.add(b.one, z)
     const first = b.divide(b.one, above)
     return [b.operation('log', above), first, b.divide(b.multiply(b.subtract(b.one, z), first), above)]
@@ -92,13 +92,13 @@ export const losses = {
       curvature: expected,
     }
   },
-} as const satisfies Record<string, Make>
+} as const satisfies Record<string, MakeTerms>
 
 /** See {@link losses}. */
 export type Loss = keyof typeof losses
 
 /** What a row's cost is made of: nodes and names in a graph. */
-export interface Costed {
+export interface LossInputs {
   readonly graph: Graph
   readonly model: number
   /** The column that the model is to meet, and weights of rows if there are some. */
@@ -113,7 +113,10 @@ export interface Costed {
  *
  * @param unit by what residuals are multiplied, and costs by its square; 1 where costs are no sums of squares
  */
-export function termsOf({ graph, model, y: of, weight: by, loss, scale }: Costed, unit?: number): Terms {
+export function lossTerms(
+  { graph, model, y: of, weight: by, loss, scale }: LossInputs,
+  unit?: number,
+): LossTerms {
   const b = new Builder(graph)
   const inUnit = (node: number) => (unit === undefined ? node : b.multiply(unit, node))
   const [y, weight] = [graph.name(of), by === null ? b.one : graph.name(by)]

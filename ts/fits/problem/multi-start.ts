@@ -1,7 +1,7 @@
 /** Fits from several starts, and the minima that they end at. */
 
 import { OptionError } from '../../core/errors.js'
-import { type GivenOf, nameIn, type ValuesOf, wholeTo } from '../../options/kinds.js'
+import { type GivenOf, integerBetween, keyOf, type ValuesOf } from '../../options/kinds.js'
 import { latinHypercubeStarts, sobolStarts, uniformStarts } from '../../random/starts.js'
 import type { Problem } from './problem.js'
 
@@ -9,17 +9,17 @@ const samplers = { latinHypercube: latinHypercubeStarts, sobol: sobolStarts, uni
 
 export const multiStart = {
   /** How many starts each fit has, its own one with them. */
-  count: wholeTo(1, 4096),
+  count: integerBetween(1, 4096),
   /** How they are spread over the box of the parameters' bounds; 'latinHypercube'. */
-  sample: nameIn<keyof typeof samplers, 'latinHypercube'>(samplers, 'latinHypercube'),
+  sample: keyOf<keyof typeof samplers, 'latinHypercube'>(samplers, 'latinHypercube'),
   /** A whole number from 0 to 2³² − 1; 0. */
-  seed: wholeTo(0, 0xffff_ffff, 0, '2^32 - 1'),
+  seed: integerBetween(0, 0xffff_ffff, 0, '2^32 - 1'),
 }
 
 export interface MultiStart extends GivenOf<typeof multiStart> {}
 
 /** A point at which some of a fit's starts end. */
-export interface Minimum {
+export interface FitMinimum {
   /** Of the parameters that vary. */
   readonly values: Readonly<Record<string, number>>
   readonly chiSquared: number
@@ -34,7 +34,7 @@ export interface Minimum {
  * @param steps as steps have it, and these columns do
  * @throws OptionError where a parameter has no bounds
  */
-export function samples(
+export function sampleStarts(
   problem: Pick<Problem, 'min' | 'max'>,
   { free, min, max }: Pick<Problem, 'free' | 'min' | 'max'>,
   { count, sample, seed }: ValuesOf<typeof multiStart>,
@@ -55,22 +55,22 @@ export function samples(
 }
 
 /** Ends are the same minimum where no parameter differs by more than this part of itself, or of its error. */
-const NEAR = 1e-4
-const NEAR_IN_ERRORS = 1e-2
+const RELATIVE_DISTANCE = 1e-4
+const DISTANCE_IN_ERRORS = 1e-2
 
 /** An end: its point, its χ², and the errors of its point. */
-export interface End {
+export interface LocalFit {
   readonly x: readonly number[]
   readonly errors: readonly number[]
   readonly chiSquared: number
 }
 
 /** Ends as minima, the best one first; those whose χ² is no number are none. */
-export function minimaOf(free: readonly string[], ends: readonly End[]): Minimum[] {
-  const found: { end: End; starts: number }[] = []
+export function distinctMinima(free: readonly string[], ends: readonly LocalFit[]): FitMinimum[] {
+  const found: { end: LocalFit; starts: number }[] = []
   const finite = ends.filter(({ chiSquared }) => chiSquared < Infinity)
   for (const end of finite.sort((a, b) => a.chiSquared - b.chiSquared)) {
-    const same = found.find((other) => isSame(other.end, end))
+    const same = found.find((other) => isSameMinimum(other.end, end))
     if (same === undefined) found.push({ end, starts: 1 })
     else same.starts++
   }
@@ -81,9 +81,12 @@ export function minimaOf(free: readonly string[], ends: readonly End[]): Minimum
   }))
 }
 
-function isSame({ x, errors }: End, { x: other }: End): boolean {
+function isSameMinimum({ x, errors }: LocalFit, { x: other }: LocalFit): boolean {
   return x.every((a, i) => {
     const off = Math.abs(a - other[i])
-    return off <= NEAR * Math.max(Math.abs(a), Math.abs(other[i])) || off <= NEAR_IN_ERRORS * errors[i]
+    return (
+      off <= RELATIVE_DISTANCE * Math.max(Math.abs(a), Math.abs(other[i])) ||
+      off <= DISTANCE_IN_ERRORS * errors[i]
+    )
   })
 }

@@ -1,27 +1,27 @@
 import type { EngineName } from '../../engines/engine.js'
 import type { Workers } from '../../many/engines.js'
-import { calls } from '../../many/options.js'
+import { callOptions } from '../../many/options.js'
 import {
-  anything,
   flag,
   type GivenOf,
-  nameIn,
+  integerFrom,
+  keyOf,
   nonNegative,
   type Option,
   oneOf,
   optional,
+  passThrough,
   positive,
-  readBy,
+  readWith,
   type ValuesOf,
-  whole,
 } from '../../options/kinds.js'
-import { nested, readOptions } from '../../options/read.js'
+import { nestedOptions, readOptions } from '../../options/read.js'
 import type { Rule } from '../../rules/definitions.js'
 import { probability } from './confidence-level.js'
-import { type Differences, differences } from './finite-differences.js'
+import { type FiniteDifferences, finiteDifferences } from './finite-differences.js'
 import { type Loss, losses } from './loss.js'
 import { type MultiStart, multiStart } from './multi-start.js'
-import { derived, type FitDerived, type FitParameters } from './parameters.js'
+import { derivedOption, type FitDerivedQuantities, type FitParameters } from './parameters.js'
 
 /**
  * Columns of data by name: numbers for all fits, or a list for each; all of a fit's columns have one length. What is
@@ -32,7 +32,7 @@ export type FitData = Readonly<Record<string, FitColumn>>
 /** A column: numbers, or a list of these for each fit. */
 export type FitColumn = ArrayLike<number | null> | readonly ArrayLike<number | null>[]
 
-export interface FitManyOptions<Start = FitParameters, Derive = FitDerived> {
+export interface FitManyOptions<Start = FitParameters, Derive = FitDerivedQuantities> {
   /**
    * Where parameters start, and what they may be, by name: all of them, or for a model of ours those that are not to
    * be guessed.
@@ -80,7 +80,7 @@ export interface FitManyOptions<Start = FitParameters, Derive = FitDerived> {
    * Of a function without a jacobian: the order of its differences, or `{ order, step }`; 1, which is a pass over the rows
    * for each parameter that varies.
    */
-  readonly differences?: number | Differences
+  readonly finiteDifferences?: number | FiniteDifferences
   /** Evaluations at most, of which what loses digits by normal equations may have a quarter more; 1000. */
   readonly maxIterations?: number
   /**
@@ -90,7 +90,7 @@ export interface FitManyOptions<Start = FitParameters, Derive = FitDerived> {
   readonly multiStart?: number | MultiStart
   /**
    * What `intervals()` of results are: 'wald', value ± t·error, or 'profile', which are made with the fits and right where
-   * the model is not linear within the errors; 'wald'. Or `{ by, level, restart }`: at which level they are made at once,
+   * the model is not linear within the errors; 'wald'. Or `{ method, level, restart }`: at which level they are made at once,
    * 0.95, and whether a fit begins again where its profile falls below it, false.
    */
   readonly intervals?: 'wald' | 'profile' | Intervals
@@ -115,7 +115,7 @@ export interface FitManyOptions<Start = FitParameters, Derive = FitDerived> {
 
 const intervals = {
   /** 'wald' or 'profile'; 'wald'. */
-  by: oneOf('wald', 'profile'),
+  method: oneOf('wald', 'profile'),
   /** The level of those that are made with the fits; others are made when they are asked for. 0.95. */
   level: probability,
   /** Whether a fit begins again where χ² falls below it along its profile; false. */
@@ -125,39 +125,39 @@ const intervals = {
 /** How the intervals of fits are made. */
 export interface Intervals extends GivenOf<typeof intervals> {}
 
-const readIntervals = readBy<ValuesOf<typeof intervals>, ValuesOf<typeof intervals>>(
+const readIntervalOptions = readWith<ValuesOf<typeof intervals>, ValuesOf<typeof intervals>>(
   (argument, given) => {
-    const expected = "'wald', 'profile' or { by, level, restart }"
-    return readOptions(argument, typeof given === 'string' ? { by: given } : given, intervals, expected)
+    const expected = "'wald', 'profile' or { method, level, restart }"
+    return readOptions(argument, typeof given === 'string' ? { method: given } : given, intervals, expected)
   },
   readOptions('intervals', {}, intervals),
 )
 
 /** As for `fitMany`, without what only a promise has. */
-export type FitOptions<Start = FitParameters, Derive = FitDerived> = Omit<
+export type FitOptions<Start = FitParameters, Derive = FitDerivedQuantities> = Omit<
   FitManyOptions<Start, Derive>,
   'signal' | 'onProgress' | 'threads' | 'workers'
 >
 
-export const table = {
-  start: anything<FitParameters>(),
-  derive: derived,
-  y: anything<string>(),
-  sigma: anything<FitColumn | string>(),
-  weights: anything<FitColumn | string>(),
-  covariance: anything<readonly ArrayLike<number>[]>(),
+export const fitOptionTable = {
+  start: passThrough<FitParameters>(),
+  derive: derivedOption,
+  y: passThrough<string>(),
+  sigma: passThrough<FitColumn | string>(),
+  weights: passThrough<FitColumn | string>(),
+  covariance: passThrough<readonly ArrayLike<number>[]>(),
   missing: optional(oneOf('drop')),
   absoluteSigma: optional(flag()),
-  loss: nameIn<Loss, 'squared'>(losses, 'squared'),
+  loss: keyOf<Loss, 'squared'>(losses, 'squared'),
   lossScale: positive(1),
   tolerance: optional(nonNegative()),
-  maxIterations: optional(whole(1)),
-  differences: optional(nested(differences, 'order')),
-  multiStart: nested(multiStart, 'count', 1),
-  intervals: readIntervals,
-  method: anything<Rule>(),
-  ...calls,
+  maxIterations: optional(integerFrom(1)),
+  finiteDifferences: optional(nestedOptions(finiteDifferences, 'order')),
+  multiStart: nestedOptions(multiStart, 'count', 1),
+  intervals: readIntervalOptions,
+  method: passThrough<Rule>(),
+  ...callOptions,
 } satisfies Record<keyof FitManyOptions, Option>
 
 /** The options as they were read. */
-export type FitValues = ValuesOf<typeof table>
+export type FitValues = ValuesOf<typeof fitOptionTable>

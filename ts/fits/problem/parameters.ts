@@ -3,11 +3,11 @@
 import { hintFor } from '#hints'
 import { OptionError } from '../../core/errors.js'
 import { isFloatArray } from '../../core/typed-arrays.js'
-import { isObject, isRecord, numbersIn } from '../../core/untrusted.js'
+import { isObject, isRecord, toFloat64Array } from '../../core/untrusted.js'
 import { isName } from '../../expressions/expression.js'
-import type { NamesBeside, NamesOf, Only } from '../../expressions/literal-names.js'
+import type { NamesBeside, NamesOf, OnlyNames } from '../../expressions/literal-names.js'
 import { checkName } from '../../expressions/names.js'
-import { flag, type Option, option, optional, readBy } from '../../options/kinds.js'
+import { flag, type Option, option, optional, readWith } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 
 /** A parameter of a fit: where it starts, what it may be, or what it is instead. */
@@ -30,7 +30,7 @@ export interface FitParameter {
 export type FitParameters = Readonly<Record<string, number | ArrayLike<number> | FitParameter>>
 
 /** Texts of parameters, by names of their own. */
-export type FitDerived = Readonly<Record<string, string>>
+export type FitDerivedQuantities = Readonly<Record<string, string>>
 
 /** The names of a fit's parameters: of the model but for columns, those that only others are made of, and derived. */
 export type ParametersOf<Names extends string, Data, Start, Derive> =
@@ -40,7 +40,7 @@ export type ParametersOf<Names extends string, Data, Start, Derive> =
 type KeysOf<Start> = Start extends unknown ? keyof Start & string : never
 
 /** Refuses parameters that neither the model nor a text of others has. */
-export type OnlyParameters<Names extends string, Data, Start> = Only<
+export type OnlyParameters<Names extends string, Data, Start> = OnlyNames<
   NamesBeside<Names, Data> | NamesInTexts<Start>,
   Start
 >
@@ -65,14 +65,14 @@ export interface Parameter {
   readonly isDerived: boolean
 }
 
-const limit = optional(
+const boundOption = optional(
   option<number, undefined>('a number', undefined, (x) => typeof x === 'number' && !Number.isNaN(x)),
 )
 
-const fields = {
-  start: optional(readBy(readStart)),
-  min: limit,
-  max: limit,
+const parameterFields = {
+  start: optional(readWith(readStart)),
+  min: boundOption,
+  max: boundOption,
   positive: optional(flag()),
   fixed: optional(flag()),
   expr: optional(option<string, undefined>('a text', undefined, (x) => typeof x === 'string')),
@@ -94,7 +94,7 @@ export function readParameters(
   for (const [name, entry] of entries) {
     if (names.includes(name)) continue
     checkName('start', name)
-    const isUsed = [...entries.values()].some((other) => usesIn(other, name))
+    const isUsed = [...entries.values()].some((other) => namesUsedIn(other, name))
     if (!isUsed || entry === undefined)
       throw new OptionError(
         'start',
@@ -105,23 +105,23 @@ export function readParameters(
     names.push(name)
   }
   return names.map((name) => {
-    return read(name, entries.get(name), Object.hasOwn(defaults, name) ? defaults[name] : {})
+    return readParameter(name, entries.get(name), Object.hasOwn(defaults, name) ? defaults[name] : {})
   })
 }
 
-function usesIn(entry: FitParameters[string], name: string): boolean {
+function namesUsedIn(entry: FitParameters[string], name: string): boolean {
   const expr = isObject(entry) && Object.hasOwn(entry, 'expr') ? (entry as FitParameter).expr : undefined
   return typeof expr === 'string' && expr.split(/[^\p{L}\p{N}_]+/u).includes(name)
 }
 
-function read(name: string, entry: unknown, defaults: FitParameter): Parameter {
+function readParameter(name: string, entry: unknown, defaults: FitParameter): Parameter {
   const argument = `start: ${name}`
   const isPlain =
     entry === undefined || typeof entry === 'number' || isFloatArray(entry) || Array.isArray(entry)
   const whole = entry === undefined ? {} : isPlain ? { start: entry } : entry
   const expected = 'a number, one for each fit, or { start, min, max, positive, fixed, expr }'
-  const given = readOptions(argument, whole, fields, expected)
-  const model = readOptions(argument, defaults, fields)
+  const given = readOptions(argument, whole, parameterFields, expected)
+  const model = readOptions(argument, defaults, parameterFields)
   const { start = model.start ?? null, max = model.max ?? Infinity } = given
   const { fixed = model.fixed ?? false, positive = model.positive ?? false, expr = model.expr } = given
   const least = given.min ?? model.min ?? -Infinity
@@ -150,7 +150,7 @@ function read(name: string, entry: unknown, defaults: FitParameter): Parameter {
     (field) => given[field] !== undefined,
   )
   if (extra !== undefined) throw new OptionError(argument, 'nothing beside expr', extra)
-  return following(name, expr, false)
+  return expressionParameter(name, expr, false)
 }
 
 function checkPositive(argument: string, start: Parameter['start'], max: number): void {
@@ -161,7 +161,7 @@ function checkPositive(argument: string, start: Parameter['start'], max: number)
   }
 }
 
-function following(name: string, expr: string, isDerived: boolean): Parameter {
+function expressionParameter(name: string, expr: string, isDerived: boolean): Parameter {
   return {
     name,
     start: null,
@@ -175,7 +175,7 @@ function following(name: string, expr: string, isDerived: boolean): Parameter {
 }
 
 /** A copy of the option `derive`. */
-export const derived = readBy<FitDerived, FitDerived>((argument, given) => {
+export const derivedOption = readWith<FitDerivedQuantities, FitDerivedQuantities>((argument, given) => {
   if (!isRecord(given)) throw new OptionError(argument, 'an object of texts', given)
   const texts = Object.entries(given)
   const wrong = texts.find(([, text]) => typeof text !== 'string')
@@ -184,12 +184,12 @@ export const derived = readBy<FitDerived, FitDerived>((argument, given) => {
 }, {})
 
 /** @param taken names of parameters and columns */
-export function deriveParameters(texts: FitDerived, taken: readonly string[]): Parameter[] {
+export function deriveParameters(texts: FitDerivedQuantities, taken: readonly string[]): Parameter[] {
   return Object.entries(texts).map(([name, text]) => {
     checkName('derive', name)
     if (!isName(name)) throw new OptionError('derive', 'names', name)
     if (taken.includes(name)) throw new OptionError('derive', 'names that nothing else has', name)
-    return following(name, text, true)
+    return expressionParameter(name, text, true)
   })
 }
 
@@ -198,7 +198,7 @@ function readStart(argument: string, start: unknown): number | Float64Array {
   if (!isOne && !isFloatArray(start) && !Array.isArray(start)) {
     throw new OptionError(argument, 'a number, or one for each fit', start)
   }
-  const numbers: ArrayLike<unknown> = isOne ? [start] : (numbersIn(start) ?? start)
+  const numbers: ArrayLike<unknown> = isOne ? [start] : (toFloat64Array(start) ?? start)
   let wrong = 0
   while (wrong < numbers.length && Number.isFinite(numbers[wrong])) wrong++
   if (wrong < numbers.length)

@@ -5,18 +5,18 @@ import { Graph } from '../../expressions/graph.js'
 import type { Operation } from '../../expressions/operations.js'
 import { parse } from '../../expressions/parse.js'
 import { log } from '../../functions/index.js'
-import type { Bound } from './function-model.js'
-import type { Costed } from './loss.js'
+import type { BoundFunctionModel } from './function-model.js'
+import type { LossInputs } from './loss.js'
 import type { Parameter } from './parameters.js'
 
 /** What is fitted: nodes of a graph, in which parameters and columns are names. */
-export interface Problem extends Costed {
+export interface Problem extends LossInputs {
   /** The model's, in which what is fixed has its name; empty of a function. */
   readonly text: string
   /** The function, if the model is one: the nodes of what it is called with, by name, and names of its value and derivatives. */
-  readonly called: Bound | null
+  readonly functionModel: BoundFunctionModel | null
   readonly values: ReadonlyMap<string, number>
-  readonly evaluated: readonly string[]
+  readonly evaluatedExpressions: readonly string[]
   /** Parameters that vary, and what each may be. */
   readonly free: readonly string[]
   readonly min: readonly number[]
@@ -32,17 +32,17 @@ export interface Problem extends Costed {
 }
 
 /** More would make programs of thousands of operations: such fits are done one by one. */
-export const MOST_IN_PROGRAMS = 16
-export const MOST_PARAMETERS = 256
+export const MAX_COMPILED_PARAMETERS = 16
+export const MAX_PARAMETERS = 256
 /** With more of them there are no profiles: these are programs. */
-export const MOST_PROFILED = 32
+export const MAX_PROFILED_PARAMETERS = 32
 
 /** @throws OptionError where there are too many */
 export function checkProfiled(argument: string, { free }: Problem): void {
-  if (free.length <= MOST_PROFILED) return
+  if (free.length <= MAX_PROFILED_PARAMETERS) return
   throw new OptionError(
     argument,
-    `a fit with at most ${MOST_PROFILED} parameters that vary`,
+    `a fit with at most ${MAX_PROFILED_PARAMETERS} parameters that vary`,
     `${free.length}`,
   )
 }
@@ -56,7 +56,7 @@ const VALUE = '@value'
  * all else they stand for themselves
  */
 export function makeProblem(
-  model: string | Bound,
+  model: string | BoundFunctionModel,
   parameters: readonly Parameter[],
   data: Pick<Problem, 'columns' | 'y' | 'weight' | 'loss' | 'scale'>,
   inLogarithms: boolean,
@@ -93,8 +93,8 @@ export function makeProblem(
   const values = new Map(given.map(({ name }) => [name, resolve(name) ?? graph.name(name)]))
   for (const { name, expr } of parameters) if (expr !== null) resolve(name)
   const free = parameters.filter(({ isFixed }) => !isFixed)
-  if (free.length === 0 || free.length > MOST_PARAMETERS) {
-    throw new OptionError('start', `1 to ${MOST_PARAMETERS} parameters that vary`, `${free.length}`)
+  if (free.length === 0 || free.length > MAX_PARAMETERS) {
+    throw new OptionError('start', `1 to ${MAX_PARAMETERS} parameters that vary`, `${free.length}`)
   }
   const fixed = parameters.filter(
     ({ isFixed, expr, start }) => isFixed && expr === null && typeof start !== 'number',
@@ -113,9 +113,9 @@ export function makeProblem(
     weight,
     loss,
     scale,
-    called,
+    functionModel: called,
     values,
-    evaluated: called === null ? [] : [VALUE, ...slopes],
+    evaluatedExpressions: called === null ? [] : [VALUE, ...slopes],
     free: free.map(({ name }) => name),
     isLogarithm,
     min: free.map(({ min }, i) => (isLogarithm[i] ? log(Math.max(min, 0)) : min)),
@@ -125,13 +125,13 @@ export function makeProblem(
 }
 
 /** Operations that want what is above 0. */
-const ofPositives: readonly Operation[] = ['log', 'log2', 'log10']
+const logarithmFunctions: readonly Operation[] = ['log', 'log2', 'log10']
 
 /**
  * Parameters that vary and that a model can only have above 0: factors of what has a logarithm, or a power that is no
  * number, as ec50 in (ec50/x)^slope.
  */
-export function scalesIn({ graph, model, free }: Problem): string[] {
+export function scaleParameters({ graph, model, free }: Problem): string[] {
   const scales = new Set<string>()
   const factors = (number: number) => {
     const node = graph.nodes[number]
@@ -148,7 +148,7 @@ export function scalesIn({ graph, model, free }: Problem): string[] {
     if (node.kind === 'operation') {
       const { operation, operands } = node
       const isPower = operation === 'pow' && graph.constantAt(operands[1]) === undefined
-      if (isPower || ofPositives.includes(operation)) factors(operands[0])
+      if (isPower || logarithmFunctions.includes(operation)) factors(operands[0])
     }
     open.push(...graph.operandsOf(number))
   }

@@ -12,32 +12,40 @@ export const fitReasons = [
 export type FitReason = Exclude<(typeof fitReasons)[number], null>
 
 /** Whether a fit has ended somewhere, from where another may start. */
-export function isSomewhere(reason: number): boolean {
+export function hasUsablePoint(reason: number): boolean {
   const known: readonly (FitReason | null)[] = ['converged', 'stalled', 'max-iterations', 'singular']
   return known.includes(fitReasons[reason])
 }
 
 /** Those that programs give, by number; and what they give where another program has to look. */
-export const [DOUBTFUL, CONVERGED, STALLED, MAX_ITERATIONS, NOT_FINITE, SINGULAR] = [
+export const [NEEDS_QR, CONVERGED, STALLED, MAX_ITERATIONS, NOT_FINITE, SINGULAR] = [
   0, 1, 2, 3, 4, 5,
 ] as const
 
 /** Why the ends of profiles are where they are, by the numbers in `reason`; the first is of none. */
-export const endReasons = [
+export const profileEndReasons = [
   null,
   'found',
   'bound',
-  'endless',
+  'unbounded',
   'flat',
   'ill-conditioned',
   'lower-minimum',
   'failed',
-  'no-fit',
-  'edge',
+  'unavailable',
+  'domain-limit',
 ] as const
 
-export type EndReason = Exclude<(typeof endReasons)[number], null>
+export type ProfileEndReason = Exclude<(typeof profileEndReasons)[number], null>
 
-export const [FOUND, BOUND, NO_END, NO_SLOPE, TOO_ALIKE, LOWER_MINIMUM, FAILED, NO_FIT, EDGE] = endReasons
-  .slice(1)
-  .map((_, k) => k + 1)
+export const [
+  FOUND,
+  BOUND,
+  UNBOUNDED,
+  FLAT,
+  ILL_CONDITIONED,
+  LOWER_MINIMUM,
+  FAILED,
+  UNAVAILABLE,
+  DOMAIN_LIMIT,
+] = profileEndReasons.slice(1).map((_, k) => k + 1)

@@ -1,14 +1,14 @@
 /** Which rows of data count: those of weight 0 do not, and on request those that miss something. */
 
-import { type Column, hasNaN, numbersOf, rowsOf, rowsOfEach } from '../../many/data.js'
+import { containsNaN, type DataColumn, numbersInRun, rowsInRun, rowsPerRun } from '../../many/data.js'
 
-export interface Counted {
+export interface RowSelection {
   /** Of the rows that count. */
-  readonly columns: ReadonlyMap<string, Column>
+  readonly columns: ReadonlyMap<string, DataColumn>
   /** How many these are, by fit. */
-  readonly rows: Uint32Array
+  readonly observations: Uint32Array
   /** How many have a weight and miss something, and are left out. */
-  readonly missing: Uint32Array
+  readonly droppedRows: Uint32Array
   /** Whether a row that counts misses something. */
   readonly isIncomplete: readonly boolean[]
 }
@@ -19,7 +19,7 @@ export interface Counted {
  * @param columns the fit's rows of columns
  * @param weights those of their weights, if there are some
  */
-export function roleOf(
+export function rowStatus(
   columns: readonly Float64Array[],
   weights: Float64Array | undefined,
   row: number,
@@ -35,64 +35,67 @@ export function roleOf(
  * @param weight the name of the column of weights
  * @param drops whether rows that miss something are left out
  */
-export function countRows(
-  columns: ReadonlyMap<string, Column>,
+export function selectRows(
+  columns: ReadonlyMap<string, DataColumn>,
   weight: string | null,
   count: number,
   drops: boolean,
-): Counted {
+): RowSelection {
   const all = [...columns.values()]
-  const rows = new Uint32Array(count).fill(rowsOfEach(all[0]) ?? 0)
-  if (rowsOfEach(all[0]) === undefined) for (let fit = 0; fit < count; fit++) rows[fit] = rowsOf(all[0], fit)
-  const missing = new Uint32Array(count)
+  const observations = new Uint32Array(count).fill(rowsPerRun(all[0]) ?? 0)
+  if (rowsPerRun(all[0]) === undefined)
+    for (let fit = 0; fit < count; fit++) observations[fit] = rowsInRun(all[0], fit)
+  const droppedRows = new Uint32Array(count)
   const isIncomplete = new Array<boolean>(count).fill(false)
-  const asGiven = { columns, rows, missing, isIncomplete }
+  const unchanged = { columns, observations, droppedRows, isIncomplete }
   const weights = weight === null ? undefined : columns.get(weight)
   const hasZero = weights?.numbers.includes(0) ?? false
-  const gappy = all.filter(({ numbers, isWhole }) => !isWhole && hasNaN(numbers))
-  if (gappy.length === 0 && !hasZero) return asGiven
+  const hasGaps = all.filter(({ numbers, isWhole }) => !isWhole && containsNaN(numbers))
+  if (hasGaps.length === 0 && !hasZero) return unchanged
 
   // Where only what fits share has gaps, all leave out the same.
-  const isSame = [...gappy, ...(hasZero && weights ? [weights] : [])].every(({ offsets }) => offsets === null)
+  const isSame = [...hasGaps, ...(hasZero && weights ? [weights] : [])].every(
+    ({ offsets }) => offsets === null,
+  )
   const kept: Uint32Array[] = []
   for (let fit = 0; fit < (isSame ? 1 : count); fit++) {
-    const numbers = gappy.map((column) => numbersOf(column, fit))
-    const ownWeights = weights && numbersOf(weights, fit)
-    const of = new Uint32Array(rows[fit])
+    const numbers = hasGaps.map((column) => numbersInRun(column, fit))
+    const ownWeights = weights && numbersInRun(weights, fit)
+    const of = new Uint32Array(observations[fit])
     let length = 0
     for (let row = 0; row < of.length; row++) {
-      const role = roleOf(numbers, ownWeights, row)
-      if (role === 'missing' && drops) missing[fit]++
+      const role = rowStatus(numbers, ownWeights, row)
+      if (role === 'missing' && drops) droppedRows[fit]++
       else if (role === 'missing') isIncomplete[fit] = true
       if (role === 'counts' || (role === 'missing' && !drops)) of[length++] = row
     }
     kept.push(of.subarray(0, length))
   }
   if (isSame) {
-    missing.fill(missing[0])
+    droppedRows.fill(droppedRows[0])
     isIncomplete.fill(isIncomplete[0])
   }
-  if (kept.every(({ length }, fit) => length === rows[fit])) return asGiven
-  const keptOf = (fit: number) => kept[isSame ? 0 : fit]
+  if (kept.every(({ length }, fit) => length === observations[fit])) return unchanged
+  const selectedRows = (fit: number) => kept[isSame ? 0 : fit]
   return {
-    ...asGiven,
+    ...unchanged,
     columns: new Map(
       [...columns].map(([name, column]) => {
-        if (!isSame || column.offsets !== null) return [name, compacted(column, count, keptOf)]
+        if (!isSame || column.offsets !== null) return [name, compactColumn(column, count, selectedRows)]
         return [name, { numbers: Float64Array.from(kept[0], (row) => column.numbers[row]), offsets: null }]
       }),
     ),
-    rows: rows.map((_, fit) => keptOf(fit).length),
+    observations: observations.map((_, fit) => selectedRows(fit).length),
   }
 }
 
 /** A list for each fit of its rows that are kept. */
-function compacted(column: Column, count: number, keptOf: (fit: number) => Uint32Array): Column {
+function compactColumn(column: DataColumn, count: number, keptOf: (fit: number) => Uint32Array): DataColumn {
   const offsets = new Float64Array(count + 1)
   for (let fit = 0; fit < count; fit++) offsets[fit + 1] = offsets[fit] + keptOf(fit).length
   const numbers = new Float64Array(offsets[count])
   for (let fit = 0; fit < count; fit++) {
-    const [own, kept] = [numbersOf(column, fit), keptOf(fit)]
+    const [own, kept] = [numbersInRun(column, fit), keptOf(fit)]
     for (let k = 0; k < kept.length; k++) numbers[offsets[fit] + k] = own[kept[k]]
   }
   return { numbers, offsets }

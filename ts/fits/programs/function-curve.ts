@@ -2,23 +2,28 @@
 
 import { OptionError } from '../../core/errors.js'
 import type { Slices } from '../../core/slices.js'
-import { recordOf } from '../../core/untrusted.js'
+import { createRecord } from '../../core/untrusted.js'
 import { differentiate } from '../../expressions/differentiate.js'
 import { compile } from '../../expressions/program.js'
-import { Machine } from '../../expressions/run.js'
-import { type Column, numbersOf } from '../../many/data.js'
+import { ProgramRunner } from '../../expressions/run.js'
+import { type DataColumn, numbersInRun } from '../../many/data.js'
 import { firstWhere, zeros } from '../models/linear-least-squares.js'
-import { type Around, type DifferenceValues, roundingOf, slopesAt } from '../problem/finite-differences.js'
-import { type Bound, type Call, ROWS } from '../problem/function-model.js'
+import {
+  type DifferencePoint,
+  estimateDerivatives,
+  type FiniteDifferenceValues,
+  relativeErrorOf,
+} from '../problem/finite-differences.js'
+import { type BoundFunctionModel, type ModelFunction, ROWS } from '../problem/function-model.js'
 import type { Problem } from '../problem/problem.js'
 
 /** Columns that the model has, in the order of programs. */
-export function columnsOfModel({ columns, y, weight }: Problem): string[] {
+export function modelColumns({ columns, y, weight }: Problem): string[] {
   return columns.filter((name) => name !== y && name !== weight)
 }
 
 /** The same thing each time. */
-export function keptBy<K extends object, T>(make: (of: K) => T): (of: K) => T {
+export function memoizeBy<K extends object, T>(make: (of: K) => T): (of: K) => T {
   const kept = new WeakMap<K, T>()
   return (of) => {
     const made = kept.get(of) ?? make(of)
@@ -28,20 +33,20 @@ export function keptBy<K extends object, T>(make: (of: K) => T): (of: K) => T {
 }
 
 /** The derivatives of the model in a row, by parameter that varies; of a function names of what it will be. */
-export function slopesOf({ graph, model, free, evaluated }: Problem): readonly number[] {
-  if (evaluated.length > 0) return evaluated.slice(1).map((name) => graph.name(name))
+export function slopeNodes({ graph, model, free, evaluatedExpressions }: Problem): readonly number[] {
+  if (evaluatedExpressions.length > 0) return evaluatedExpressions.slice(1).map((name) => graph.name(name))
   return differentiate(graph, model, free, () => false).gradient
 }
 
-const namesOf = (problem: Problem) => [...problem.free, ...problem.fixed, ...columnsOfModel(problem)]
+const parameterNames = (problem: Problem) => [...problem.free, ...problem.fixed, ...modelColumns(problem)]
 
 /** The model and its derivatives, of a point and then a row of its columns. */
-export const programOfModel = keptBy((problem: Problem) => {
-  return compile(problem.graph, [problem.model, ...slopesOf(problem)], namesOf(problem), [])
+export const compileModel = memoizeBy((problem: Problem) => {
+  return compile(problem.graph, [problem.model, ...slopeNodes(problem)], parameterNames(problem), [])
 })
 
 /** Of all that a function is given by each parameter that varies, as far as it depends on it. */
-const chainOf = keptBy(({ graph, free, fixed, values }: Problem) => {
+const compileChainRule = memoizeBy(({ graph, free, fixed, values }: Problem) => {
   const links = [...values].flatMap(([name, node]) =>
     differentiate(graph, node, free, () => false).gradient.flatMap((slope, i) =>
       graph.constantAt(slope) === 0 ? [] : [{ name, i, slope }],
@@ -56,29 +61,29 @@ const chainOf = keptBy(({ graph, free, fixed, values }: Problem) => {
   return { links, program }
 })
 
-const programOfPoint = keptBy(({ graph, free, fixed, values }: Problem) =>
+const compilePoint = memoizeBy(({ graph, free, fixed, values }: Problem) =>
   compile(graph, [...values.values()], [...free, ...fixed], []),
 )
 
 /** Derivatives are right, if they differ from differences by no more than this part, and this of the curve by the parameter. */
-const [SAME, ROUNDING] = [1e-3, 1e-8]
-const CENTRAL: DifferenceValues = { order: 2, step: undefined }
+const [EQUALITY_TOLERANCE, ROUNDING] = [1e-3, 1e-8]
+const CENTRAL_DIFFERENCES: FiniteDifferenceValues = { order: 2, step: undefined }
 
 /** A function by the parameters that vary. */
-export class CalledCurve {
+export class FunctionCurve {
   /** How often it has been evaluated at all rows. */
   evaluations = 0
   /** The part of derivatives that is rounding. */
   readonly rounding: number
   readonly #problem: Problem
-  readonly #called: Bound
+  readonly #functionModel: BoundFunctionModel
   readonly #fixed: readonly number[]
   readonly #names: readonly string[]
-  readonly #machine: Machine
+  readonly #machine: ProgramRunner
   /** What it is given: parameters that vary, and those that do not. */
   readonly #input: Float64Array
   readonly #point: Readonly<Record<string, number>>
-  readonly #rows: Rows
+  readonly #rows: RowEvaluator
 
   /**
    * @param columns rows of those that the model has
@@ -87,24 +92,24 @@ export class CalledCurve {
    */
   constructor(
     problem: Problem,
-    called: Bound,
+    called: BoundFunctionModel,
     columns: readonly Float64Array[],
     fixed: readonly number[],
     rows: number,
   ) {
     this.#problem = problem
-    this.#called = called
+    this.#functionModel = called
     this.#fixed = fixed
     this.#input = Float64Array.from([...problem.free.map(() => 0), ...fixed])
     this.#names = [...problem.values.keys()]
-    this.#point = recordOf(this.#names, () => 0)
-    this.#machine = new Machine(programOfPoint(problem), 'float64')
-    this.rounding = called.jacobian === undefined ? roundingOf(called.differences) : 0
-    const names = columnsOfModel(problem)
+    this.#point = createRecord(this.#names, () => 0)
+    this.#machine = new ProgramRunner(compilePoint(problem), 'float64')
+    this.rounding = called.jacobian === undefined ? relativeErrorOf(called.differences) : 0
+    const names = modelColumns(problem)
     this.#rows =
       called.kind === 'row'
-        ? rowByRow(called, names, columns, rows)
-        : allRows(called, columns[names.indexOf(ROWS)])
+        ? evaluateRowByRow(called, names, columns, rows)
+        : evaluateAllRows(called, columns[names.indexOf(ROWS)])
   }
 
   value(x: ArrayLike<number>): Float64Array {
@@ -113,38 +118,44 @@ export class CalledCurve {
   }
 
   // biome-ignore lint/correctness/useYield: it never pauses
-  *at(x: ArrayLike<number>): Slices<Float64Array> {
+  *evaluate(x: ArrayLike<number>): Slices<Float64Array> {
     return this.value(x)
   }
 
   /** Its derivatives by each parameter. */
-  *slopes(around: Around): Slices<Float64Array[]> {
+  *slopes(around: DifferencePoint): Slices<Float64Array[]> {
     const at = (x: Float64Array) => this.value(x)
-    const { jacobian, differences } = this.#called
-    if (jacobian === undefined) return yield* slopesAt(at, around, differences)
+    const { jacobian, differences } = this.#functionModel
+    if (jacobian === undefined) return yield* estimateDerivatives(at, around, differences)
     const given = this.#rows.jacobian(jacobian, this.#pointAt(around.x), this.#names)
-    const { links, program } = chainOf(this.#problem)
-    const machine = new Machine(program, 'float64')
+    const { links, program } = compileChainRule(this.#problem)
+    const machine = new ProgramRunner(program, 'float64')
     machine.run([...around.x, ...this.#fixed], [], 0)
     const slopes = Array.from(around.x, () => new Float64Array(around.f.length))
     for (const [k, { name, i }] of links.entries()) {
       const factor = machine.slots[program.outputs[k]]
       for (let row = 0; row < around.f.length; row++) slopes[i][row] += factor * given[name][row]
     }
-    if (!this.#called.isChecked) {
-      this.#called.isChecked = true
-      this.#check(around, slopes, yield* slopesAt(at, around, CENTRAL))
+    if (!this.#functionModel.isChecked) {
+      this.#functionModel.isChecked = true
+      this.#check(around, slopes, yield* estimateDerivatives(at, around, CENTRAL_DIFFERENCES))
     }
     return slopes
   }
 
   /** @throws OptionError where derivatives are others than differences */
-  #check({ x, f, sizes }: Around, slopes: readonly Float64Array[], found: readonly Float64Array[]): void {
+  #check(
+    { x, f, sizes }: DifferencePoint,
+    slopes: readonly Float64Array[],
+    found: readonly Float64Array[],
+  ): void {
     const size = f.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
     for (const [i, slope] of slopes.entries()) {
       const largest = slope.reduce((most, s, row) => Math.max(most, Math.abs(s), Math.abs(found[i][row])), 0)
       const rounding = (ROUNDING * size) / (Math.max(Math.abs(x[i]), sizes[i]) || 1)
-      const row = slope.findIndex((s, row) => Math.abs(s - found[i][row]) > SAME * largest + rounding)
+      const row = slope.findIndex(
+        (s, row) => Math.abs(s - found[i][row]) > EQUALITY_TOLERANCE * largest + rounding,
+      )
       if (row < 0) continue
       const name = this.#problem.free[i]
       const expected = `${found[i][row]} by ${name} in row ${row}, as differences have it`
@@ -165,18 +176,22 @@ export class CalledCurve {
 }
 
 /** How functions are called. */
-interface Rows {
+interface RowEvaluator {
   curve(p: object): Float64Array
-  jacobian(jacobian: Call, p: object, names: readonly string[]): Readonly<Record<string, Float64Array>>
+  jacobian(
+    jacobian: ModelFunction,
+    p: object,
+    names: readonly string[],
+  ): Readonly<Record<string, Float64Array>>
 }
 
-function rowByRow(
-  { call }: Bound,
+function evaluateRowByRow(
+  { call }: BoundFunctionModel,
   names: readonly string[],
   columns: readonly Float64Array[],
   count: number,
-): Rows {
-  const rowOf = (row: number) => Object.freeze(recordOf(names, (_, k) => columns[k][row]))
+): RowEvaluator {
+  const rowOf = (row: number) => Object.freeze(createRecord(names, (_, k) => columns[k][row]))
   const xs: ArrayLike<unknown> =
     columns.length > 1 ? Array.from({ length: count }, (_, row) => rowOf(row)) : (columns[0] ?? [])
   return {
@@ -184,7 +199,8 @@ function rowByRow(
       const out = zeros(count)
       for (let row = 0; row < count; row++) {
         const f = call(p, xs[row])
-        if (typeof f !== 'number') throw refusal('model', `a number from the function, in row ${row}`, f)
+        if (typeof f !== 'number')
+          throw describeRefusal('model', `a number from the function, in row ${row}`, f)
         out[row] = f
       }
       return out
@@ -194,13 +210,15 @@ function rowByRow(
 }
 
 /** @param rows numbers of those that are wanted, all of one fit */
-function allRows({ call, kind, data }: Bound, rows: Float64Array): Rows {
-  const numbers = data.get(ROWS) as Column
+function evaluateAllRows({ call, kind, data }: BoundFunctionModel, rows: Float64Array): RowEvaluator {
+  const numbers = data.get(ROWS) as DataColumn
   const { offsets } = numbers
   const fit = offsets === null ? 0 : firstWhere(offsets, (begin) => begin > rows[0]) - 1
-  const [first, count] = [numbersOf(numbers, fit)[0], numbersOf(numbers, fit).length]
+  const [first, count] = [numbersInRun(numbers, fit)[0], numbersInRun(numbers, fit).length]
   const own = [...data.keys()].filter((name) => !name.startsWith('@'))
-  const columns = Object.freeze(recordOf(own, (name) => numbersOf(data.get(name) as Column, fit).slice()))
+  const columns = Object.freeze(
+    createRecord(own, (name) => numbersInRun(data.get(name) as DataColumn, fit).slice()),
+  )
   const wanted = (name: string, out: Float64Array) => {
     // It may have been sent away.
     if (out.length === count) return Float64Array.from(rows, (row) => out[row - first])
@@ -213,7 +231,7 @@ function allRows({ call, kind, data }: Bound, rows: Float64Array): Rows {
   const make = () => new Float64Array(count).fill(NaN)
   const say = (name: string, said: unknown) => {
     if (said !== undefined)
-      throw refusal(`model: ${name}`, 'a function that fills out, and returns nothing', said)
+      throw describeRefusal(`model: ${name}`, 'a function that fills out, and returns nothing', said)
   }
   return {
     curve(p) {
@@ -222,15 +240,15 @@ function allRows({ call, kind, data }: Bound, rows: Float64Array): Rows {
       return wanted(kind, out)
     },
     jacobian(jacobian, p, names) {
-      const out = Object.freeze(recordOf(names, make))
+      const out = Object.freeze(createRecord(names, make))
       say('jacobian', jacobian(p, out, columns))
-      return recordOf(names, (name) => wanted('jacobian', out[name]))
+      return createRecord(names, (name) => wanted('jacobian', out[name]))
     },
   }
 }
 
 /** What a promise would come to nobody waits for. */
-function refusal(argument: string, expected: string, said: unknown): OptionError {
+function describeRefusal(argument: string, expected: string, said: unknown): OptionError {
   if (!(said instanceof Promise)) return new OptionError(argument, expected, said)
   said.catch(() => {})
   return new OptionError(argument, `${expected}; it may not be async`, said)

@@ -9,24 +9,24 @@
 import { Builder } from '../../expressions/differentiate.js'
 import type { Graph } from '../../expressions/graph.js'
 import { compile, type Program } from '../../expressions/program.js'
-import { termsOf } from '../problem/loss.js'
+import { lossTerms } from '../problem/loss.js'
 import type { Problem } from '../problem/problem.js'
 import { SINGULAR } from '../problem/reasons.js'
-import { inTriangle, triangle } from './ldlt.js'
-import type { Algebra, Equations, Point, Sums } from './step-equations.js'
+import { triangle, triangleIndex } from './ldlt.js'
+import type { DampingPoint, RowSums, SolvedEquations, StepEquations } from './step-equations.js'
 
 /** D, R and θ of W^½·J = Q·D^½·R and W^½·r = Q·D^½·θ + …: D is the matrix's diagonal, and R has ones there. */
-type Triangle = Sums
+type TriangularSystem = RowSums
 
 /** What is smaller beside 1 is nothing: of its square no digit would be left. */
-const NOTHING = 1e-250
+const MIN_PIVOT = 1e-250
 
-export const rotations: Algebra = {
+export const givensQr: StepEquations = {
   leastPivot: 1e-28,
-  whenLess: SINGULAR,
-  least: 1e-32,
-  lost: 0,
-  again: 1e-14,
+  whenBelowMin: SINGULAR,
+  minPivot: 1e-32,
+  singularPivot: 0,
+  retryDamping: 1e-14,
 
   units: (size) => [UNIT, ...Array.from({ length: size }, (_, i) => `${UNIT}${i}`)],
 
@@ -35,15 +35,15 @@ export const rotations: Algebra = {
   cost: (b, cost) => b.divide(b.divide(cost, b.name(UNIT)), b.name(UNIT)),
 
   sums(b, problem, slopes, second) {
-    const terms = inUnit(b, problem)
+    const terms = divideByUnit(b, problem)
     const { cost, residual, slope, [second]: weight } = terms
     const z = weight === terms.weight ? residual : b.divide(slope, weight)
     const row = slopes.map((slope, i) => b.multiply(slope, b.name(`${UNIT}${i}`)))
-    const before: Triangle = {
+    const before: TriangularSystem = {
       right: slopes.map(() => b.carried()),
       matrix: triangle(slopes.length, () => b.carried()),
     }
-    const after = rotated(b, before, row, z, weight)
+    const after = rotateRow(b, before, row, z, weight)
     const sum = b.sum(cost)
     const spoilt = b.sum(
       b.multiply(
@@ -53,81 +53,83 @@ export const rotations: Algebra = {
     )
     const ends = (of: 'right' | 'matrix') => before[of].map((node, k) => b.end(node, after[of][k]))
     const all = { right: ends('right'), matrix: ends('matrix') }
-    const trace = diagonal(b, all).reduce((sum, x) => b.add(sum, x), spoilt)
+    const trace = columnNorms(b, all).reduce((sum, x) => b.add(sum, x), spoilt)
     return { cost: sum, ...all, areFinite: b.operation('equal', b.multiply(trace, b.zero), b.zero) }
   },
 
   gradient: (b, { right, matrix }) =>
     right.map((_, i) =>
-      sumTo(b, i, (k) => b.multiply(b.multiply(at(matrix, k, k), r(b, matrix, k, i)), right[k])),
+      sumFirst(b, i, (k) =>
+        b.multiply(b.multiply(matrixEntry(matrix, k, k), triangleEntry(b, matrix, k, i)), right[k]),
+      ),
     ),
 
-  diagonal,
+  diagonal: columnNorms,
 
   gain(b, { right, matrix }, taken) {
-    const along = product(b, matrix, rotations.inUnits(b, taken))
+    const along = product(b, matrix, givensQr.inUnits(b, taken))
     const gains = along.map((v, k) =>
-      b.multiply(at(matrix, k, k), b.multiply(v, b.add(b.add(right[k], right[k]), v))),
+      b.multiply(matrixEntry(matrix, k, k), b.multiply(v, b.add(b.add(right[k], right[k]), v))),
     )
     return b.negate(gains.reduce((sum, x) => b.add(sum, x)))
   },
 
-  equations,
+  equations: solveEquations,
 }
 
 export const UNIT = '@unit'
 
 /** Makes nodes of what has no units: all are 1. */
-class Unscaled extends Builder {
+class UnscaledProblem extends Builder {
   override name(name: string): number {
     return name.startsWith(UNIT) ? this.one : super.name(name)
   }
 }
 
-export const unscaled = (graph: Graph): Builder => new Unscaled(graph)
+export const createUnscaled = (graph: Graph): Builder => new UnscaledProblem(graph)
 
 /** Costs of the Poisson loss are no squares, and have no unit. */
-export function inUnit(b: Builder, problem: Problem) {
-  return termsOf(problem, problem.loss === 'poisson' ? undefined : b.name(UNIT))
+export function divideByUnit(b: Builder, problem: Problem) {
+  return lossTerms(problem, problem.loss === 'poisson' ? undefined : b.name(UNIT))
 }
 
-const at = (matrix: readonly number[], k: number, j: number) => matrix[inTriangle(k, j)]
+const matrixEntry = (matrix: readonly number[], k: number, j: number) => matrix[triangleIndex(k, j)]
 /** R, where k ≤ j. */
-const r = (b: Builder, matrix: readonly number[], k: number, j: number) =>
-  k === j ? b.one : at(matrix, k, j)
+const triangleEntry = (b: Builder, matrix: readonly number[], k: number, j: number) =>
+  k === j ? b.one : matrixEntry(matrix, k, j)
 
 /** R, by rows. */
-export function rowsOf(b: Builder, matrix: readonly number[], size: number): number[][] {
+export function triangleRows(b: Builder, matrix: readonly number[], size: number): number[][] {
   return Array.from({ length: size }, (_, k) =>
-    Array.from({ length: size }, (_, j) => (j < k ? b.zero : r(b, matrix, k, j))),
+    Array.from({ length: size }, (_, j) => (j < k ? b.zero : triangleEntry(b, matrix, k, j))),
   )
 }
 
 /** D. */
-export function diagonalOf(matrix: readonly number[], size: number): number[] {
-  return Array.from({ length: size }, (_, k) => at(matrix, k, k))
+export function triangleDiagonal(matrix: readonly number[], size: number): number[] {
+  return Array.from({ length: size }, (_, k) => matrixEntry(matrix, k, k))
 }
 
 /** A row, of a weight, taken into a triangle; z is its right side. */
-export function rotated(
+export function rotateRow(
   b: Builder,
-  { right, matrix }: Triangle,
+  { right, matrix }: TriangularSystem,
   row: readonly number[],
   z: number,
   weight: number,
-): Triangle {
+): TriangularSystem {
   const x = [...row]
   const [theta, all] = [[...right], [...matrix]]
   let [rest, w] = [z, weight]
   for (let k = 0; k < x.length; k++) {
     if (x[k] === b.zero) continue
-    const d = at(matrix, k, k)
+    const d = matrixEntry(matrix, k, k)
     const weighted = b.multiply(w, x[k])
     const sum = b.add(d, b.multiply(weighted, x[k]))
-    const isThere = b.operation('less', b.constant(NOTHING), sum)
+    const isThere = b.operation('less', b.constant(MIN_PIVOT), sum)
     const keep = b.select(isThere, b.divide(d, sum), b.one)
     const turn = b.select(isThere, b.divide(weighted, sum), b.zero)
-    all[inTriangle(k, k)] = b.select(isThere, sum, d)
+    all[triangleIndex(k, k)] = b.select(isThere, sum, d)
     /** Of R or θ, and what the row has there: both as they are afterwards. */
     const turned = (of: number, entry: number) => {
       const left = b.multiply(x[k], of)
@@ -135,7 +137,8 @@ export function rotated(
       if (entry === b.zero) return [kept, b.negate(left)]
       return [b.add(kept, b.multiply(turn, entry)), b.subtract(entry, left)]
     }
-    for (let j = k + 1; j < x.length; j++) [all[inTriangle(k, j)], x[j]] = turned(at(matrix, k, j), x[j])
+    for (let j = k + 1; j < x.length; j++)
+      [all[triangleIndex(k, j)], x[j]] = turned(matrixEntry(matrix, k, j), x[j])
     ;[theta[k], rest] = turned(right[k], rest)
     w = b.multiply(keep, w)
   }
@@ -143,59 +146,70 @@ export function rotated(
 }
 
 /** Σ over k from 0 to i. */
-function sumTo(b: Builder, i: number, of: (k: number) => number): number {
+function sumFirst(b: Builder, i: number, of: (k: number) => number): number {
   return Array.from({ length: i + 1 }, (_, k) => of(k)).reduce((sum, x) => b.add(sum, x))
 }
 
-function diagonal(b: Builder, { right, matrix }: Triangle): number[] {
+function columnNorms(b: Builder, { right, matrix }: TriangularSystem): number[] {
   return right.map((_, i) =>
-    sumTo(b, i, (k) => b.multiply(b.multiply(at(matrix, k, k), r(b, matrix, k, i)), r(b, matrix, k, i))),
+    sumFirst(b, i, (k) =>
+      b.multiply(
+        b.multiply(matrixEntry(matrix, k, k), triangleEntry(b, matrix, k, i)),
+        triangleEntry(b, matrix, k, i),
+      ),
+    ),
   )
 }
 
 /** R·x. */
 function product(b: Builder, matrix: readonly number[], x: readonly number[]): number[] {
   return x.map((_, k) =>
-    x.slice(k + 1).reduce((sum, xj, j) => b.add(sum, b.multiply(at(matrix, k, k + 1 + j), xj)), x[k]),
+    x
+      .slice(k + 1)
+      .reduce((sum, xj, j) => b.add(sum, b.multiply(matrixEntry(matrix, k, k + 1 + j), xj)), x[k]),
   )
 }
 
 /** R⁻¹·x. */
-export function solved(b: Builder, matrix: readonly number[], x: readonly number[]): number[] {
+export function solveTriangle(b: Builder, matrix: readonly number[], x: readonly number[]): number[] {
   const u = [...x]
   for (let k = x.length - 1; k >= 0; k--) {
     for (let j = k + 1; j < x.length; j++) {
-      if (u[j] !== b.zero) u[k] = b.subtract(u[k], b.multiply(at(matrix, k, j), u[j]))
+      if (u[j] !== b.zero) u[k] = b.subtract(u[k], b.multiply(matrixEntry(matrix, k, j), u[j]))
     }
   }
   return u
 }
 
-function equations(b: Builder, point: Point, damping: number): Equations {
+function solveEquations(b: Builder, point: DampingPoint, damping: number): SolvedEquations {
   const { right, matrix, moves, scale } = point
   const size = right.length
-  const free = moves.every((is) => is === b.one) ? { right, matrix } : without(b, point)
+  const free = moves.every((is) => is === b.one) ? { right, matrix } : withoutFixed(b, point)
   const scales = scale.map((d) => b.select(d, d, b.one))
   const unit = (i: number) => Array.from({ length: size }, (_, k) => (k === i ? b.one : b.zero))
-  const damped = damping === b.zero ? free : dampedBy(b, free, scales, moves, damping)
-  const u = solved(
+  const damped = damping === b.zero ? free : addDamping(b, free, scales, moves, damping)
+  const u = solveTriangle(
     b,
     damped.matrix,
     damped.right.map((x) => b.negate(x)),
   )
   const along = product(b, free.matrix, u)
-  const gains = along.map((v, k) => b.multiply(at(free.matrix, k, k), b.multiply(v, v)))
+  const gains = along.map((v, k) => b.multiply(matrixEntry(free.matrix, k, k), b.multiply(v, v)))
   const lengths = u.map((x, i) => b.multiply(b.multiply(damping, scales[i]), b.multiply(x, x)))
-  const [unitOfRows, ...units] = rotations.units(size).map((name) => b.name(name))
-  const pivots = scales.map((d, i) => b.select(moves[i], b.divide(at(damped.matrix, i, i), d), b.one))
+  const [unitOfRows, ...units] = givensQr.units(size).map((name) => b.name(name))
+  const pivots = scales.map((d, i) =>
+    b.select(moves[i], b.divide(matrixEntry(damped.matrix, i, i), d), b.one),
+  )
   return {
     delta: u.map((x, i) => b.multiply(x, b.divide(units[i], unitOfRows))),
     reduction: gains.map((x, i) => b.add(x, b.add(lengths[i], lengths[i]))).reduce((sum, x) => b.add(sum, x)),
     leastPivot: pivots.reduce((least, pivot) => b.operation('min', least, pivot)),
     covariance(variance) {
       // R⁻¹ by columns, which end at the diagonal.
-      const columns = scales.map((_, j) => solved(b, free.matrix, unit(j)))
-      const ds = scales.map((_, k) => b.select(at(free.matrix, k, k), at(free.matrix, k, k), b.one))
+      const columns = scales.map((_, j) => solveTriangle(b, free.matrix, unit(j)))
+      const ds = scales.map((_, k) =>
+        b.select(matrixEntry(free.matrix, k, k), matrixEntry(free.matrix, k, k), b.one),
+      )
       const root = variance === null ? null : b.operation('sqrt', variance)
       const factors = units.map((of) => (root === null ? of : b.multiply(b.divide(of, unitOfRows), root)))
       const inverse = triangle(size, (i, j) =>
@@ -207,10 +221,10 @@ function equations(b: Builder, point: Point, damping: number): Equations {
       // There are smaller and larger errors than have a square.
       return {
         all: triangle(size, (i, j) =>
-          b.multiply(inverse[inTriangle(i, j)], b.multiply(factors[i], factors[j])),
+          b.multiply(inverse[triangleIndex(i, j)], b.multiply(factors[i], factors[j])),
         ),
         errors: factors.map((factor, i) =>
-          b.multiply(factor, b.operation('sqrt', inverse[inTriangle(i, i)])),
+          b.multiply(factor, b.operation('sqrt', inverse[triangleIndex(i, i)])),
         ),
       }
     },
@@ -218,88 +232,88 @@ function equations(b: Builder, point: Point, damping: number): Equations {
 }
 
 /** With rows that stand for λ·D. */
-export function dampedBy(
+export function addDamping(
   b: Builder,
-  free: Triangle,
+  free: TriangularSystem,
   scales: readonly number[],
   moves: readonly number[],
   damping: number,
-): Triangle {
-  return scales.reduce<Triangle>((all, d, i) => {
+): TriangularSystem {
+  return scales.reduce<TriangularSystem>((all, d, i) => {
     const unit = all.right.map((_, k) => (k === i ? b.one : b.zero))
-    return rotated(b, all, unit, b.zero, b.multiply(moves[i], b.multiply(damping, d)))
+    return rotateRow(b, all, unit, b.zero, b.multiply(moves[i], b.multiply(damping, d)))
   }, free)
 }
 
 /** The triangle of what may move: rows whose other entries are 0 make a new one. */
-function without(b: Builder, { right, matrix, moves }: Point): Triangle {
-  const rows = rowsOf(b, matrix, right.length)
-  return triangleOf(
+function withoutFixed(b: Builder, { right, matrix, moves }: DampingPoint): TriangularSystem {
+  const rows = triangleRows(b, matrix, right.length)
+  return triangularize(
     b,
-    rows.map((row) => moving(b, row, moves)),
+    rows.map((row) => keepMoving(b, row, moves)),
     right,
-    diagonalOf(matrix, right.length),
+    triangleDiagonal(matrix, right.length),
   )
 }
 
 /** A row of what may move. */
-export function moving(b: Builder, row: readonly number[], moves: readonly number[]): number[] {
+export function keepMoving(b: Builder, row: readonly number[], moves: readonly number[]): number[] {
   return row.map((x, i) => (x === b.zero ? x : b.multiply(moves[i], x)))
 }
 
 /** That of some rows with their right sides and weights. */
-export function triangleOf(
+export function triangularize(
   b: Builder,
   rows: readonly (readonly number[])[],
   right: readonly number[],
   weights: readonly number[],
-): Triangle {
+): TriangularSystem {
   const size = rows[0].length
   const nothing = { right: rows[0].map(() => b.zero), matrix: triangle(size, () => b.zero) }
-  return rows.reduce<Triangle>((all, row, k) => rotated(b, all, row, right[k], weights[k]), nothing)
+  return rows.reduce<TriangularSystem>((all, row, k) => rotateRow(b, all, row, right[k], weights[k]), nothing)
 }
 
 /** What is met to so small a part, 2⁻⁶⁰, is met exactly. */
-const EXACTLY = 8.673617379884035e-19
+const SPLIT_EPSILON = 8.673617379884035e-19
 
 /**
  * A program that measures what units are made of: the largest residual, and the largest derivatives by each parameter,
  * times the roots of weights. Its parameters are those that vary, what is fixed, and the units.
  */
-export function measuring(problem: Problem, slopes: readonly number[]): Program {
+export function compileScales(problem: Problem, slopes: readonly number[]): Program {
   const { graph, model, free, fixed, columns, y, weight } = problem
   const b = new Builder(graph)
   const root = weight === null ? b.one : b.operation('sqrt', b.name(weight))
   const size = (node: number) => b.operation('abs', node)
   const residual = size(b.subtract(model, b.name(y)))
-  const least = b.multiply(b.constant(EXACTLY), size(b.name(y)))
+  const least = b.multiply(b.constant(SPLIT_EPSILON), size(b.name(y)))
   const largest = [b.operation('max', residual, least), ...slopes.map(size)].map((node) => {
     const before = b.carried()
     return b.end(before, b.operation('max', b.multiply(root, node), before))
   })
   const kept = [...free, ...fixed]
-  const names = [...kept, ...rotations.units(free.length)]
+  const names = [...kept, ...givensQr.units(free.length)]
   return compile(graph, [...kept.map((name) => b.name(name)), ...largest, b.one], names, columns)
 }
 
 /** The power of 2 by which a number is between 1 and 2; 1 where there is none. */
-export function unitOf(x: number): number {
+export function powerOfTwoUnit(x: number): number {
   if (!(x > 0 && x < Infinity)) return 1
-  const exponent = bitsOf(x) >>> 20
-  return numberOf((2046 - Math.max(exponent, 1)) << 20)
+  const exponent = toBits(x) >>> 20
+  return fromBits((2046 - Math.max(exponent, 1)) << 20)
 }
 
 const number = new Float64Array(1)
-const words = new DataView(number.buffer)
+const numberWords = new DataView(number.buffer)
 
 /** The upper 32 bits. */
-function bitsOf(x: number): number {
-  words.setFloat64(0, x)
-  return words.getUint32(0)
+function toBits(x: number): number {
+  numberWords.setFloat64(0, x)
+  return numberWords.getUint32(0)
 }
 
-function numberOf(bits: number): number {
-  words.setUint32(0, bits)
-  words.setUint32(4, 0)
-  return words.getFloat64(0)
+function fromBits(bits: number): number {
+  numberWords.setUint32(0, bits)
+  numberWords.setUint32(4, 0)
+  return numberWords.getFloat64(0)
 }

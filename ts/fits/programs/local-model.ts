@@ -5,25 +5,34 @@
 
 import { Builder } from '../../expressions/differentiate.js'
 import type { Graph } from '../../expressions/graph.js'
-import { dampedBy, diagonalOf, moving, rotations, rowsOf, solved, triangleOf, unscaled } from './givens-qr.js'
-import { dot, inTriangle, product, solve, triangle } from './ldlt.js'
+import {
+  addDamping,
+  createUnscaled,
+  givensQr,
+  keepMoving,
+  solveTriangle,
+  triangleDiagonal,
+  triangleRows,
+  triangularize,
+} from './givens-qr.js'
+import { dot, product, solve, triangle, triangleIndex } from './ldlt.js'
 import { normalEquations, squares } from './normal-equations.js'
-import type { Course } from './profile-direction.js'
-import type { Algebra, Sums } from './step-equations.js'
+import type { ProfileDirection } from './profile-direction.js'
+import type { RowSums, StepEquations } from './step-equations.js'
 
-export interface Valley {
+export interface LocalModel {
   /** Half the gradient of χ² by others, with all that a course makes up for, and the diagonal of its matrix. */
   readonly gradient: readonly number[]
   readonly scale: readonly number[]
   /** By what χ² rises with a step of 1 if nothing follows, without slope: dᵀ·A·d. */
-  readonly straight: number
-  floor(moves: readonly number[], damping: number): Floor
+  readonly unconstrained: number
+  conditionalMinimum(moves: readonly number[], damping: number): ConditionalMinimum
 }
 
-export interface Floor {
+export interface ConditionalMinimum {
   /** What others do to come to the floor, and to stay there by a step of 1. */
-  readonly down: readonly number[]
-  readonly follow: readonly number[]
+  readonly toMinimum: readonly number[]
+  readonly alongProfile: readonly number[]
   /** At a step of t, χ² there is cost − depth + 2·slope·t + curvature·t². */
   readonly depth: number
   readonly slope: number
@@ -33,10 +42,10 @@ export interface Floor {
 }
 
 /** How a ray knows χ². */
-export interface Sight {
-  readonly algebra: Algebra
+export interface LocalModelSolver {
+  readonly algebra: StepEquations
   builder(graph: Graph): Builder
-  valley(b: Builder, sums: Sums, course: Course): Valley
+  localModel(b: Builder, sums: RowSums, course: ProfileDirection): LocalModel
   /** A pivot that is mostly rounding. */
   readonly leastPivot: number
   /** λ that is none, and that does as none. */
@@ -46,47 +55,49 @@ export interface Sight {
   readonly mayDoubt: boolean
 }
 
-export const bySquares: Sight = {
+export const byNormalEquations: LocalModelSolver = {
   algebra: squares,
   builder: (graph) => new Builder(graph),
-  leastPivot: squares.lost,
+  leastPivot: squares.singularPivot,
   noDamping: 1e-13,
   undamped: 1e-6,
   mayDoubt: true,
 
-  valley(b, { right: gradient, matrix }, { direction, first, ratios }) {
+  localModel(b, { right: gradient, matrix }, { direction, first, ratios }) {
     const ahead = product(b, matrix, direction)
     const level =
-      first === null ? { gradient, matrix, ahead } : along(b, { gradient, matrix, ahead }, first, ratios)
-    const scale = direction.map((_, i) => level.matrix[inTriangle(i, i)])
-    const straight = dot(b, direction, ahead)
+      first === null
+        ? { gradient, matrix, ahead }
+        : followDirection(b, { gradient, matrix, ahead }, first, ratios)
+    const scale = direction.map((_, i) => level.matrix[triangleIndex(i, i)])
+    const unconstrained = dot(b, direction, ahead)
     return {
-      ...{ gradient: level.gradient, scale, straight },
-      floor(moves, damping) {
+      ...{ gradient: level.gradient, scale, unconstrained },
+      conditionalMinimum(moves, damping) {
         const { scales, factors, right, leastPivot } = normalEquations(b, { ...level, scale, moves }, damping)
         const pulled = level.ahead.map((a, i) => b.multiply(b.multiply(b.negate(a), scales[i]), moves[i]))
         const [down, follow] = [solve(b, factors, right), solve(b, factors, pulled)]
         const back = (x: readonly number[]) => x.map((node, i) => b.multiply(scales[i], node))
         return {
-          ...{ down: back(down), follow: back(follow), depth: dot(b, right, down), leastPivot },
+          ...{ toMinimum: back(down), alongProfile: back(follow), depth: dot(b, right, down), leastPivot },
           slope: b.subtract(dot(b, gradient, direction), dot(b, pulled, down)),
-          curvature: b.operation('max', b.subtract(straight, dot(b, pulled, follow)), b.zero),
+          curvature: b.operation('max', b.subtract(unconstrained, dot(b, pulled, follow)), b.zero),
         }
       },
     }
   },
 }
 
-interface Level {
+interface ReducedEquations {
   readonly gradient: readonly number[]
   readonly matrix: readonly number[]
   readonly ahead: readonly number[]
 }
 
-/** Gradient and matrix along the level of what is derived: see {@link Course}. */
-function along(
+/** Gradient and matrix along the level of what is derived: see {@link ProfileDirection}. */
+function followDirection(
   b: Builder,
-  { gradient, matrix, ahead }: Level,
+  { gradient, matrix, ahead }: ReducedEquations,
   first: readonly number[],
   ratios: readonly number[],
 ) {
@@ -99,25 +110,25 @@ function along(
     ahead: less(ahead),
     matrix: triangle(first.length, (i, j) => {
       const crossed = b.add(b.multiply(ratios[i], row[j]), b.multiply(ratios[j], row[i]))
-      const inside = b.subtract(matrix[inTriangle(i, j)], crossed)
+      const inside = b.subtract(matrix[triangleIndex(i, j)], crossed)
       return b.add(inside, b.multiply(b.multiply(ratios[i], ratios[j]), own))
     }),
   }
 }
 
-export const byRotations: Sight = {
-  algebra: rotations,
-  builder: unscaled,
+export const byQr: LocalModelSolver = {
+  algebra: givensQr,
+  builder: createUnscaled,
   // With all digits, and not half of them.
-  leastPivot: rotations.leastPivot,
+  leastPivot: givensQr.leastPivot,
   noDamping: 1e-26,
   undamped: 1e-12,
   mayDoubt: false,
 
-  valley(b, sums, { direction, first, ratios }) {
+  localModel(b, sums, { direction, first, ratios }) {
     const { right, matrix } = sums
-    const weights = diagonalOf(matrix, right.length)
-    const rows = rowsOf(b, matrix, right.length)
+    const weights = triangleDiagonal(matrix, right.length)
+    const rows = triangleRows(b, matrix, right.length)
     const times = rows.map((row, k) => (x: readonly number[]) => dot(b, row.slice(k), x.slice(k)))
     const ahead = times.map((of) => of(direction))
     const level = rows.map((row, k) => {
@@ -137,23 +148,23 @@ export const byRotations: Sight = {
       ...{
         scale,
         gradient: columns.map((column) => products(column, right)),
-        straight: products(ahead, ahead),
+        unconstrained: products(ahead, ahead),
       },
-      floor(moves, damping) {
+      conditionalMinimum(moves, damping) {
         const size = right.length
         // The course is a column behind those of others: what they leave of it is the last row.
-        const joined = level.map((row, k) => [...moving(b, row, moves), ahead[k]])
+        const joined = level.map((row, k) => [...keepMoving(b, row, moves), ahead[k]])
         const scales = scale.map((d) => b.select(d, d, b.one))
-        const damped = dampedBy(b, triangleOf(b, joined, right, weights), scales, moves, damping)
-        const place = (k: number, j: number) => damped.matrix[inTriangle(k, j)]
+        const damped = addDamping(b, triangularize(b, joined, right, weights), scales, moves, damping)
+        const place = (k: number, j: number) => damped.matrix[triangleIndex(k, j)]
         const others = damped.right.slice(0, size)
         const depths = others.map((x, k) => b.multiply(place(k, k), b.multiply(x, x)))
         const pivots = scales.map((d, i) => b.select(moves[i], b.divide(place(i, i), d), b.one))
         const negative = (x: readonly number[]) => x.map((node) => b.negate(node))
         const curvature = place(size, size)
         return {
-          down: solved(b, damped.matrix, negative(others)),
-          follow: solved(b, damped.matrix, negative(others.map((_, k) => place(k, size)))),
+          toMinimum: solveTriangle(b, damped.matrix, negative(others)),
+          alongProfile: solveTriangle(b, damped.matrix, negative(others.map((_, k) => place(k, size)))),
           depth: depths.reduce((sum, x) => b.add(sum, x)),
           slope: b.multiply(curvature, damped.right[size]),
           curvature,

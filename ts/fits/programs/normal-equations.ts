@@ -1,18 +1,18 @@
 /** Steps by normal equations: sums of products of derivatives. They are quick, and lose half of the digits. */
 
 import type { Builder } from '../../expressions/differentiate.js'
-import { termsOf } from '../problem/loss.js'
+import { lossTerms } from '../problem/loss.js'
 import type { Problem } from '../problem/problem.js'
-import { DOUBTFUL } from '../problem/reasons.js'
-import { dot, factorize, inTriangle, invert, product, solve, triangle } from './ldlt.js'
-import type { Algebra, Equations, Point } from './step-equations.js'
+import { NEEDS_QR } from '../problem/reasons.js'
+import { dot, factorize, invert, product, solve, triangle, triangleIndex } from './ldlt.js'
+import type { DampingPoint, SolvedEquations, StepEquations } from './step-equations.js'
 
-export const squares: Algebra = {
+export const squares: StepEquations = {
   leastPivot: 1e-4,
-  whenLess: DOUBTFUL,
-  least: 1e-14,
-  lost: 1e-12,
-  again: 1e-6,
+  whenBelowMin: NEEDS_QR,
+  minPivot: 1e-14,
+  singularPivot: 1e-12,
+  retryDamping: 1e-6,
   units: () => [],
   inUnits: (_, x) => x,
   cost: (_, cost) => cost,
@@ -38,7 +38,7 @@ export const squares: Algebra = {
 }
 
 const diagonal = (right: readonly number[], matrix: readonly number[]) =>
-  right.map((_, i) => matrix[inTriangle(i, i)])
+  right.map((_, i) => matrix[triangleIndex(i, i)])
 
 /** Sums over the rows at a point: costs, half their gradient, JᵀWJ. */
 export function sumsOf(
@@ -47,7 +47,7 @@ export function sumsOf(
   slopes: readonly number[],
   second: 'weight' | 'curvature',
 ) {
-  const { cost, slope, [second]: factor } = termsOf(problem)
+  const { cost, slope, [second]: factor } = lossTerms(problem)
   const weighted = slopes.map((node) => b.multiply(factor, node))
   return {
     cost: b.sum(cost),
@@ -59,14 +59,14 @@ export function sumsOf(
 /** JᵀWJ + λ·D, scaled so that D is 1, in factors; and the right side. What may not move is left out. */
 export function normalEquations(
   b: Builder,
-  { gradient, matrix, scale, moves }: Omit<Point, 'right'> & { readonly gradient: readonly number[] },
+  { gradient, matrix, scale, moves }: Omit<DampingPoint, 'right'> & { readonly gradient: readonly number[] },
   damping: number,
 ) {
   const size = gradient.length
   const scales = scale.map((d) => b.select(d, b.divide(b.one, b.operation('sqrt', d)), b.one))
   const scaled = triangle(size, (i, j) => {
     const inside = b.multiply(
-      b.multiply(matrix[inTriangle(i, j)], b.multiply(scales[i], scales[j])),
+      b.multiply(matrix[triangleIndex(i, j)], b.multiply(scales[i], scales[j])),
       b.multiply(moves[i], moves[j]),
     )
     return i === j ? b.select(moves[i], b.add(inside, damping), b.one) : inside
@@ -77,7 +77,7 @@ export function normalEquations(
   return { scales, factors, right, leastPivot }
 }
 
-function equations(b: Builder, point: Point, damping: number): Equations {
+function equations(b: Builder, point: DampingPoint, damping: number): SolvedEquations {
   const size = point.right.length
   const of = { ...point, gradient: point.right }
   const { scales, factors, right, leastPivot } = normalEquations(b, of, damping)
@@ -93,10 +93,10 @@ function equations(b: Builder, point: Point, damping: number): Equations {
     covariance(variance) {
       const inverse = invert(b, factors, size)
       const all = triangle(size, (i, j) => {
-        const of = b.multiply(inverse[inTriangle(i, j)], b.multiply(scales[i], scales[j]))
+        const of = b.multiply(inverse[triangleIndex(i, j)], b.multiply(scales[i], scales[j]))
         return variance === null ? of : b.multiply(of, variance)
       })
-      return { all, errors: scales.map((_, i) => b.operation('sqrt', all[inTriangle(i, i)])) }
+      return { all, errors: scales.map((_, i) => b.operation('sqrt', all[triangleIndex(i, i)])) }
     },
   }
 }

@@ -4,7 +4,7 @@ import type { Builder } from '../../expressions/differentiate.js'
 import type { Problem } from '../problem/problem.js'
 import { dot } from './ldlt.js'
 
-export interface Course {
+export interface ProfileDirection {
   /** What parameters do that do not follow, by a step of 1: 0 for others. */
   readonly direction: readonly number[]
   /** 1 for the parameter that makes up for what others do to what is derived; null where nothing is. */
@@ -12,16 +12,20 @@ export interface Course {
   /** By how much it does, for each. */
   readonly ratios: readonly number[]
   /** Whether bounds hold all that could move. */
-  readonly isHeld: number
+  readonly isFixed: number
 }
 
 /** Some parameters move by themselves. */
-export function straightOn(b: Builder, direction: readonly number[]): Course {
-  return { direction, first: null, ratios: [], isHeld: b.zero }
+export function alongParameters(b: Builder, direction: readonly number[]): ProfileDirection {
+  return { direction, first: null, ratios: [], isFixed: b.zero }
 }
 
 /** What those that do not follow make up for, where others move. */
-export function makingUp(b: Builder, { first, ratios }: Course, others: readonly number[]): number {
+export function compensation(
+  b: Builder,
+  { first, ratios }: ProfileDirection,
+  others: readonly number[],
+): number {
   return first === null ? b.zero : b.negate(dot(b, ratios, others))
 }
 
@@ -33,14 +37,14 @@ export function makingUp(b: Builder, { first, ratios }: Course, others: readonly
  * @param slopes its derivatives
  * @param goesOut whether it is to go on: then nothing moves it that a bound holds
  */
-export function alongDerived(
+export function alongDerivedQuantity(
   b: Builder,
   { min, max }: Problem,
   best: readonly number[],
   scale: readonly number[],
   slopes: readonly number[],
   goesOut: number,
-): Course {
+): ProfileDirection {
   const scores = slopes.map((slope, i) => {
     const atMax = b.multiply(
       b.operation('lessOrEqual', b.constant(max[i]), best[i]),
@@ -65,7 +69,7 @@ export function alongDerived(
   }
   const slope = dot(b, first, slopes)
   return {
-    ...{ first, isHeld: b.operation('equal', top, b.zero) },
+    ...{ first, isFixed: b.operation('equal', top, b.zero) },
     direction: first.map((is) => b.select(is, b.divide(b.one, slope), b.zero)),
     ratios: slopes.map((other, i) => b.select(first[i], b.zero, b.divide(other, slope))),
   }

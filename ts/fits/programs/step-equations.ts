@@ -3,13 +3,13 @@
 import type { Builder } from '../../expressions/differentiate.js'
 import type { Problem } from '../problem/problem.js'
 
-/** Nodes of sums over rows, in a form that only an {@link Algebra} knows: as many as parameters, and a triangle. */
-export interface Sums {
+/** Nodes of sums over rows, in a form that only an {@link StepEquations} knows: as many as parameters, and a triangle. */
+export interface RowSums {
   readonly right: readonly number[]
   readonly matrix: readonly number[]
 }
 
-export interface Point extends Sums {
+export interface DampingPoint extends RowSums {
   /** D by which steps are damped. */
   readonly scale: readonly number[]
   /** 1 for each parameter that may move, 0 for others. */
@@ -17,7 +17,7 @@ export interface Point extends Sums {
 }
 
 /** With r the residuals and J their derivatives: (JᵀWJ + λ·D)·δ = −JᵀWr for what may move. */
-export interface Equations {
+export interface SolvedEquations {
   readonly delta: readonly number[]
   /** What the step lowers the cost by, if the model is linear. */
   readonly reduction: number
@@ -28,35 +28,35 @@ export interface Equations {
 }
 
 /** A point's sums, and what it costs. */
-export interface Summed extends Sums {
+export interface SummedRows extends RowSums {
   readonly cost: number
   /** 1 where the derivatives are finite in all rows, else 0. */
   readonly areFinite: number
 }
 
-export interface Algebra {
+export interface StepEquations {
   /** A pivot below which errors have too few digits, and what is said of a fit then. */
   readonly leastPivot: number
-  readonly whenLess: number
+  readonly whenBelowMin: number
   /** One below which a step leads anywhere. */
-  readonly lost: number
+  readonly singularPivot: number
   /** λ at least. */
-  readonly least: number
+  readonly minPivot: number
   /** A step without λ that has failed is followed by one with so much at least. */
-  readonly again: number
+  readonly retryDamping: number
   /** Names of units in which it computes; parameters of programs that stay as they are. */
   units(size: number): readonly string[]
   /** @param slopes derivatives of the model in a row; @param second what stands for second ones */
-  sums(b: Builder, problem: Problem, slopes: readonly number[], second: 'weight' | 'curvature'): Summed
+  sums(b: Builder, problem: Problem, slopes: readonly number[], second: 'weight' | 'curvature'): SummedRows
   /** Parameters in their units. */
   inUnits(b: Builder, x: readonly number[]): readonly number[]
   /** A cost out of its unit. */
   cost(b: Builder, cost: number): number
   /** Half the cost's. */
-  gradient(b: Builder, sums: Sums): readonly number[]
+  gradient(b: Builder, sums: RowSums): readonly number[]
   /** That of JᵀWJ. */
-  diagonal(b: Builder, sums: Sums): readonly number[]
+  diagonal(b: Builder, sums: RowSums): readonly number[]
   /** What a step lowers the cost by, if the model is linear. */
-  gain(b: Builder, sums: Sums, taken: readonly number[]): number
-  equations(b: Builder, point: Point, damping: number): Equations
+  gain(b: Builder, sums: RowSums, taken: readonly number[]): number
+  equations(b: Builder, point: DampingPoint, damping: number): SolvedEquations
 }

@@ -11,67 +11,80 @@
 import { type Builder, differentiate } from '../../expressions/differentiate.js'
 import { compile, type Program } from '../../expressions/program.js'
 import type { Problem } from '../problem/problem.js'
-import { slopesOf } from './function-curve.js'
-import { dot, inTriangle } from './ldlt.js'
-import { bounded, freedoms, named } from './levenberg-marquardt.js'
-import type { Floor, Sight, Valley } from './local-model.js'
-import { alongDerived, type Course, makingUp, straightOn } from './profile-direction.js'
+import { slopeNodes } from './function-curve.js'
+import { dot, triangleIndex } from './ldlt.js'
+import { clampToBounds, freeDirections, numberedNames } from './levenberg-marquardt.js'
+import type { ConditionalMinimum, LocalModel, LocalModelSolver } from './local-model.js'
+import {
+  alongDerivedQuantity,
+  alongParameters,
+  compensation,
+  type ProfileDirection,
+} from './profile-direction.js'
 
 /** Why a ray ends, as programs number it; 3 is that it has had enough iterations, 9 that digits are lost. */
-export const [REACHED, BOUNDED, TIRED, NOT_FINITE, FLAT, LOWER, HELD, ENDLESS, UNSURE] = [
-  1, 2, 3, 4, 5, 6, 7, 8, 9,
-] as const
+export const [
+  REACHED,
+  BOUNDED,
+  ITERATION_LIMIT,
+  NOT_FINITE,
+  TRACE_FLAT,
+  TRACE_LOWER_MINIMUM,
+  ALL_AT_BOUNDS,
+  TRACE_UNBOUNDED,
+  NEEDS_QR,
+] = [1, 2, 3, 4, 5, 6, 7, 8, 9] as const
 
 /** Parts of the rise of χ² that may be missing, along the ray and down to the valley's floor, before the last step. */
-const GAP = 1e-5
-const DEPTH = 1e-7
+const THRESHOLD_TOLERANCE = 1e-5
+const DEPTH_TOLERANCE = 1e-7
 /** χ² that is less than at the fit, by this part of the rise, is another valley's. */
-const BELOW = 1e-4
+const LOWER_MINIMUM_MARGIN = 1e-4
 /** A step is taken where χ² is above its promise by no more than this part of what is missing, or rounding. */
-const OFF = 0.5
+const MAX_OFFSET = 0.5
 /** Rounding: of χ² itself, and of what residuals are differences of, 2·ε. */
-const [ROUNDING, CANCELLED] = [1e-13, 4.440892098500626e-16]
+const [ROUNDING, CANCELLATION_ERROR] = [1e-13, 4.440892098500626e-16]
 /** Where it may be so many times the rise, χ² tells no end. */
-const NOISY = 4
+const NOISE_FACTOR = 4
 /** A promise is kept well by this part of what is missing, and λ falls by such a factor then. */
-const [WELL, EASED] = [0.1, 0.1]
+const [GOOD_AGREEMENT, DAMPING_RELIEF] = [0.1, 0.1]
 /** A step that is longer than this part of the way before may leap over something. */
-const LEAP = 0.5
+const JUMP_FRACTION = 0.5
 /** So often others may go on from a bad step before it is given up. */
-const TRIES = 2
+const MAX_TRIES = 2
 /** How steps may grow and shrink. */
-const [LONGER, SHORTER, BACK] = [4, 0.25, 0.5]
+const [STEP_GROWTH, STEP_REDUCTION, BACKTRACK_FRACTION] = [4, 0.25, 0.5]
 /** A part of the length: 2⁻²⁰. */
-const LEAST_STEP = 9.5367431640625e-7
+const MIN_STEP = 9.5367431640625e-7
 /** λ after a step that was not taken, and of a matrix without a sound pivot, at least. */
-const [DAMPED, LIFTED] = [1e-3, 1e-10]
+const [INITIAL_DAMPING, MIN_DAMPING] = [1e-3, 1e-10]
 /** What is left of a diagonal of the matrix where a parameter has faded; and of χ² by it, in parts of the rise. */
-const FADED = 1e-8
-const IDLE = 1e-10
+const FADED_RATIO = 1e-8
+const IDLE_RATIO = 1e-10
 /** Rays are followed so many times as far as a parabola would be. */
-export const FAR = 1e7
+export const MAX_DISTANCE = 1e7
 
 /**
  * What a ray remembers, by name, and what each is at first; null for what it is given, in that order.
  *
  * @param derived of how many a sum is to move instead of parameters
  */
-export function rayState({ free, fixed }: Problem, derived: number) {
+export function traceState({ free, fixed }: Problem, derived: number) {
   const size = free.length
   const parts: readonly (readonly [readonly string[], number | null])[] = [
     [free, null],
     [fixed, null],
     // Where to: by parameter, 0 for those that go with the valley; or how much of each that is derived is to grow.
-    [derived > 0 ? named('share', derived) : named('direction', size), null],
+    [derived > 0 ? numberedNames('share', derived) : numberedNames('direction', size), null],
     // How far it can go at most.
     [['@reach'], null],
     // χ² at the fit, and the limit.
     [['@least'], null],
     [['@limit'], null],
-    [named('best', size), NaN],
+    [numberedNames('best', size), NaN],
     [['@cost'], Infinity],
-    [named('right', size), 0],
-    [named('matrix', inTriangle(size, 0)), 0],
+    [numberedNames('right', size), 0],
+    [numberedNames('matrix', triangleIndex(size, 0)), 0],
     [['@length'], 0],
     [['@moved'], 0],
     [['@bound'], Infinity],
@@ -82,12 +95,12 @@ export function rayState({ free, fixed }: Problem, derived: number) {
     [['@noise'], 0],
     [['@tries'], 0],
     [['@far'], Infinity],
-    [named('scale', size), 0],
+    [numberedNames('scale', size), 0],
     // How far it had come when it had last come twice as far, and χ² then and before.
     [['@mark'], 0],
     [['@marked'], NaN],
     [['@earlier'], NaN],
-    [derived > 0 ? named('slope', size) : [], 0],
+    [derived > 0 ? numberedNames('slope', size) : [], 0],
   ]
   return {
     names: parts.flatMap(([names]) => names),
@@ -100,15 +113,15 @@ export function rayState({ free, fixed }: Problem, derived: number) {
  *
  * @param derived nodes of what is to move instead of parameters: the sum of its shares
  */
-export function ray(problem: Problem, sight: Sight, derived: readonly number[]): Program {
-  const { graph, free, fixed, columns, evaluated } = problem
+export function traceStep(problem: Problem, sight: LocalModelSolver, derived: readonly number[]): Program {
+  const { graph, free, fixed, columns, evaluatedExpressions } = problem
   const { algebra } = sight
   const b = sight.builder(graph)
   const name = (of: string) => graph.name(of)
-  const known = (of: string, count: number) => named(of, count).map(name)
+  const known = (of: string, count: number) => numberedNames(of, count).map(name)
   const size = free.length
 
-  const sums = algebra.sums(b, problem, slopesOf(problem), 'weight')
+  const sums = algebra.sums(b, problem, slopeNodes(problem), 'weight')
   const { matrix, right, cost } = sums
   const shares = known('share', derived.length)
   const isDerived = derived.length > 0
@@ -120,7 +133,7 @@ export function ray(problem: Problem, sight: Sight, derived: readonly number[]):
   ]
   const select = (is: number, now: readonly number[], then: readonly number[]) =>
     now.map((node, i) => b.select(is, node, then[i]))
-  const { isTaken, isTrying, isThere } = judge(b, problem, sums.areFinite, cost)
+  const { isTaken, isTrying, isThere } = judgeStep(b, problem, sums.areFinite, cost)
   const kept = trial.map((nodes, k) => select(isTaken, nodes, before[k]))
   const there = trial.map((nodes, k) => select(isThere, nodes, before[k]))
   const here = { right: there[1], matrix: there[2] }
@@ -128,39 +141,39 @@ export function ray(problem: Problem, sight: Sight, derived: readonly number[]):
   const length = b.select(isThere, b.add(name('@length'), name('@moved')), name('@length'))
   const diagonal = algebra.diagonal(b, here)
   const largest = diagonal.map((d, i) => b.operation('max', d, name(`@scale${i}`)))
-  const noise = noiseOf(b, costHere, diagonal, best)
+  const noise = estimateNoise(b, costHere, diagonal, best)
 
   const damping = dampingAfter(b, problem, sight, cost, isTaken, isThere)
   const isBelow = b.operation('less', costHere, name('@limit'))
   const course = isDerived
-    ? alongDerived(b, problem, best, diagonal, slopesHere, isBelow)
-    : straightOn(b, known('direction', size))
+    ? alongDerivedQuantity(b, problem, best, diagonal, slopesHere, isBelow)
+    : alongParameters(b, known('direction', size))
   const used = b.select(isTrying, b.zero, damping)
-  const valley = sight.valley(b, here, course)
-  const moves = following(b, problem, { best, diagonal, largest, course, valley })
-  const floor = valley.floor(moves, used)
-  const sound = soundness(b, sight, { floor, course, diagonal, damping: used })
+  const valley = sight.localModel(b, here, course)
+  const moves = followingParameters(b, problem, { best, diagonal, largest, course, valley })
+  const floor = valley.conditionalMinimum(moves, used)
+  const sound = checkSoundness(b, sight, { floor, course, diagonal, damping: used })
   const gap = b.subtract(name('@limit'), b.subtract(costHere, floor.depth))
-  const stride = strideOf(b, problem, floor, gap, { isTaken, isTrying, isSound: sound.is, length })
-  const next = trialOf(b, problem, best, course, floor, sound.is, stride.step)
+  const stride = strideLength(b, problem, floor, gap, { isTaken, isTrying, isSound: sound.is, length })
+  const next = trialPoint(b, problem, best, course, floor, sound.is, stride.step)
   const taken = next.map((x, i) => b.subtract(x, best[i]))
   const promised = b.subtract(costHere, algebra.gain(b, here, taken))
 
-  const end = { damping, isBelow, length, cost: costHere, isHeld: course.isHeld, noise, sound, gap }
-  const { reason, isNear } = endOf(b, problem, sight, floor, valley.straight, stride, end)
+  const end = { damping, isBelow, length, cost: costHere, isHeld: course.isFixed, noise, sound, gap }
+  const { reason, isNear } = traceEnding(b, problem, sight, floor, valley.unconstrained, stride, end)
   const [mark, marked, earlier] = ['@mark', '@marked', '@earlier'].map(name)
   const isTwice = b.operation('less', b.add(mark, mark), b.multiply(isTaken, length))
   const marks = select(isTwice, [length, costHere, marked], [mark, marked, earlier])
   const missing = b.add(floor.depth, b.operation('abs', gap))
-  const lifted = b.operation('max', b.multiply(b.constant(10), damping), b.constant(LIFTED))
+  const lifted = b.operation('max', b.multiply(b.constant(10), damping), b.constant(MIN_DAMPING))
   // χ² falls behind a pole or a pass that a long step has leapt over: it goes back, and is shorter.
-  const isLong = b.operation('less', b.multiply(b.constant(LEAP), name('@length')), name('@moved'))
+  const isLong = b.operation('less', b.multiply(b.constant(JUMP_FRACTION), name('@length')), name('@moved'))
   const isDown = b.multiply(sound.is, b.operation('less', floor.slope, b.zero))
   const isBack = b.multiply(isTaken, b.multiply(isLong, isDown))
   const stays = b.operation('max', isTrying, isBack)
   // While others try, what is known of the step remains.
   const unless = (of: string, now: number) => b.select(stays, name(of), now)
-  const shorter = b.multiply(b.constant(SHORTER), name('@moved'))
+  const shorter = b.multiply(b.constant(STEP_REDUCTION), name('@moved'))
   const outputs = [
     ...[...select(isBack, before[0], next), ...fixed.map(name)],
     ...(isDerived ? shares : course.direction),
@@ -177,35 +190,43 @@ export function ray(problem: Problem, sight: Sight, derived: readonly number[]):
     ...[stride.far, ...largest, ...marks, ...select(isBack, before[4], kept[4])],
     b.select(stays, b.zero, reason),
   ]
-  return compile(graph, outputs, rayState(problem, derived.length).names, [...columns, ...evaluated])
+  return compile(graph, outputs, traceState(problem, derived.length).names, [
+    ...columns,
+    ...evaluatedExpressions,
+  ])
 }
 
 /** What rounding may do to χ²: residuals are differences, and what parameters do may cancel in the model. */
-function noiseOf(b: Builder, cost: number, diagonal: readonly number[], best: readonly number[]): number {
+function estimateNoise(
+  b: Builder,
+  cost: number,
+  diagonal: readonly number[],
+  best: readonly number[],
+): number {
   const squares = dot(
     b,
     diagonal,
     best.map((x) => b.multiply(x, x)),
   )
   const [residual, lost] = [cost, squares].map((square) => b.operation('sqrt', square))
-  const off = b.multiply(b.constant(CANCELLED), lost)
+  const off = b.multiply(b.constant(CANCELLATION_ERROR), lost)
   const cancelled = b.multiply(off, b.add(b.add(residual, residual), off))
   return b.add(b.multiply(b.constant(ROUNDING), cost), cancelled)
 }
 
 /** Whether the step that was tried is taken, or others may go on from there first. */
-function judge(b: Builder, { graph }: Problem, areFinite: number, cost: number) {
+function judgeStep(b: Builder, { graph }: Problem, areFinite: number, cost: number) {
   const name = (of: string) => graph.name(of)
   const not = (is: number) => b.subtract(b.one, is)
   const [before, moved, tries] = [name('@cost'), name('@moved'), name('@tries')]
   const isNumber = b.multiply(areFinite, b.operation('less', cost, b.constant(Infinity)))
   const isFirst = b.operation('equal', before, b.constant(Infinity))
-  const slack = b.add(b.multiply(b.constant(OFF), name('@missing')), name('@noise'))
+  const slack = b.add(b.multiply(b.constant(MAX_OFFSET), name('@missing')), name('@noise'))
   const most = b.operation('max', b.add(name('@promised'), slack), before)
   const isKept = b.operation('lessOrEqual', cost, most)
   const isTaken = b.multiply(isNumber, b.select(isFirst, b.one, isKept))
   // Where it is bad, others may find the floor yet, as behind a pole that they are linear in.
-  const isLeft = b.operation('less', tries, b.constant(TRIES))
+  const isLeft = b.operation('less', tries, b.constant(MAX_TRIES))
   const mayTry = b.multiply(isLeft, b.select(moved, b.one, b.zero))
   const isTrying = b.multiply(b.multiply(isNumber, not(isTaken)), mayTry)
   return { isTaken, isTrying, isThere: b.add(isTaken, isTrying) }
@@ -215,17 +236,17 @@ function judge(b: Builder, { graph }: Problem, areFinite: number, cost: number) 
 function dampingAfter(
   b: Builder,
   { graph }: Problem,
-  { noDamping }: Sight,
+  { noDamping }: LocalModelSolver,
   cost: number,
   isTaken: number,
   isThere: number,
 ) {
   const name = (of: string) => graph.name(of)
   const before = name('@damping')
-  const atLeast = (x: number) => b.operation('max', x, b.constant(DAMPED))
-  const slack = b.add(b.multiply(b.constant(WELL), name('@missing')), name('@noise'))
+  const atLeast = (x: number) => b.operation('max', x, b.constant(INITIAL_DAMPING))
+  const slack = b.add(b.multiply(b.constant(GOOD_AGREEMENT), name('@missing')), name('@noise'))
   const limit = b.add(name('@promised'), slack)
-  const eased = b.multiply(b.constant(EASED), before)
+  const eased = b.multiply(b.constant(DAMPING_RELIEF), before)
   const lower = b.select(b.operation('less', eased, b.constant(noDamping)), b.zero, eased)
   const isWell = b.operation('lessOrEqual', cost, limit)
   const afterStep = b.select(isWell, lower, atLeast(b.multiply(b.constant(4), before)))
@@ -233,40 +254,48 @@ function dampingAfter(
   return b.select(isThere, there, atLeast(b.multiply(b.constant(10), before)))
 }
 
-interface Place {
+interface TracePoint {
   readonly best: readonly number[]
   readonly diagonal: readonly number[]
   readonly largest: readonly number[]
-  readonly course: Course
-  readonly valley: Valley
+  readonly course: ProfileDirection
+  readonly valley: LocalModel
 }
 
 /** 1 for each parameter that goes with the valley, 0 for others. */
-function following(b: Builder, problem: Problem, { best, diagonal, largest, course, valley }: Place) {
-  const rise = riseOf(b, problem)
-  return freedoms(b, problem, best, valley.gradient).map((is, i) => {
+function followingParameters(
+  b: Builder,
+  problem: Problem,
+  { best, diagonal, largest, course, valley }: TracePoint,
+) {
+  const rise = thresholdGap(b, problem)
+  return freeDirections(b, problem, best, valley.gradient).map((is, i) => {
     // What has run so far that nothing depends on it any more stays.
-    const isFaded = b.operation('lessOrEqual', diagonal[i], b.multiply(b.constant(FADED), largest[i]))
+    const isFaded = b.operation('lessOrEqual', diagonal[i], b.multiply(b.constant(FADED_RATIO), largest[i]))
     const square = b.multiply(diagonal[i], b.multiply(best[i], best[i]))
-    const isIdle = b.operation('lessOrEqual', square, b.multiply(b.constant(IDLE), rise))
+    const isIdle = b.operation('lessOrEqual', square, b.multiply(b.constant(IDLE_RATIO), rise))
     const stays = b.multiply(isFaded, isIdle)
     return b.select(course.direction[i], b.zero, b.multiply(is, b.subtract(b.one, stays)))
   })
 }
 
-function riseOf(b: Builder, { graph }: Problem): number {
+function thresholdGap(b: Builder, { graph }: Problem): number {
   return b.subtract(graph.name('@limit'), graph.name('@least'))
 }
 
-interface Seen {
-  readonly floor: Floor
-  readonly course: Course
+interface TraceObservation {
+  readonly floor: ConditionalMinimum
+  readonly course: ProfileDirection
   readonly diagonal: readonly number[]
   readonly damping: number
 }
 
 /** Whether pivots tell anything, with λ, and whether they would without it; and whether another sight is wanted. */
-function soundness(b: Builder, sight: Sight, { floor, course, diagonal, damping }: Seen) {
+function checkSoundness(
+  b: Builder,
+  sight: LocalModelSolver,
+  { floor, course, diagonal, damping }: TraceObservation,
+) {
   const least = b.constant(sight.leastPivot)
   const pivot = b.operation('max', b.subtract(floor.leastPivot, damping), least)
   const squares = course.direction.map((x) => b.multiply(x, x))
@@ -280,9 +309,9 @@ function soundness(b: Builder, sight: Sight, { floor, course, diagonal, damping 
   return { is, pivot, isUnsure: sight.mayDoubt ? isLost : b.zero }
 }
 
-type Soundness = ReturnType<typeof soundness>
+type Soundness = ReturnType<typeof checkSoundness>
 
-interface Progress {
+interface TraceProgress {
   readonly isTaken: number
   readonly isSound: number
   readonly isTrying: number
@@ -290,7 +319,13 @@ interface Progress {
 }
 
 /** How far to go: to the limit, as far as steps have been good for and there is a way. */
-function strideOf(b: Builder, { graph }: Problem, floor: Floor, gap: number, progress: Progress) {
+function strideLength(
+  b: Builder,
+  { graph }: Problem,
+  floor: ConditionalMinimum,
+  gap: number,
+  progress: TraceProgress,
+) {
   const name = (of: string) => graph.name(of)
   const { slope, curvature } = floor
   const { isTaken, isTrying, isSound, length } = progress
@@ -308,41 +343,41 @@ function strideOf(b: Builder, { graph }: Problem, floor: Floor, gap: number, pro
   // Where no step was made, nothing is known of steps.
   const moved = name('@moved')
   const went = b.operation('abs', moved)
-  const size = most(went, times(LEAST_STEP, length))
+  const size = most(went, times(MIN_STEP, length))
   const turns = isLess(b.multiply(wanted, moved), b.zero)
-  const further = b.select(turns, times(BACK, size), times(LONGER, size))
-  const bound = b.select(moved, b.select(isTaken, further, times(SHORTER, went)), name('@bound'))
+  const further = b.select(turns, times(BACKTRACK_FRACTION, size), times(STEP_GROWTH, size))
+  const bound = b.select(moved, b.select(isTaken, further, times(STEP_REDUCTION, went)), name('@bound'))
   const cut = most(least(wanted, bound), b.negate(bound))
   const inside = most(least(cut, b.subtract(name('@reach'), length)), b.negate(length))
   const begins = b.multiply(isSound, b.operation('equal', name('@far'), b.constant(Infinity)))
   return {
     ...{ wanted, bound, begins },
-    far: b.select(begins, times(FAR, wanted), name('@far')),
+    far: b.select(begins, times(MAX_DISTANCE, wanted), name('@far')),
     step: b.select(b.multiply(isSound, b.subtract(b.one, isTrying)), inside, b.zero),
   }
 }
 
 /** The point that is tried next. */
-function trialOf(
+function trialPoint(
   b: Builder,
   problem: Problem,
   best: readonly number[],
-  course: Course,
-  { down, follow }: Floor,
+  course: ProfileDirection,
+  { toMinimum, alongProfile }: ConditionalMinimum,
   isSound: number,
   step: number,
 ) {
-  const { direction, isHeld } = course
-  const goes = b.multiply(isSound, b.subtract(b.one, isHeld))
-  const others = best.map((_, i) => b.add(down[i], b.multiply(step, follow[i])))
-  const back = makingUp(b, course, others)
+  const { direction, isFixed } = course
+  const goes = b.multiply(isSound, b.subtract(b.one, isFixed))
+  const others = best.map((_, i) => b.add(toMinimum[i], b.multiply(step, alongProfile[i])))
+  const back = compensation(b, course, others)
   return best.map((x, i) => {
     const to = b.select(direction[i], b.add(b.multiply(direction[i], step), back), others[i])
-    return b.select(goes, bounded(b, problem, i, b.add(x, to)), x)
+    return b.select(goes, clampToBounds(b, problem, i, b.add(x, to)), x)
   })
 }
 
-interface Ending {
+interface EndingInputs {
   readonly damping: number
   readonly isBelow: number
   readonly length: number
@@ -354,37 +389,37 @@ interface Ending {
 }
 
 /** Why the ray ends here, or 0; and whether it would, if λ were small. */
-function endOf(
+function traceEnding(
   b: Builder,
   problem: Problem,
-  sight: Sight,
-  floor: Floor,
+  sight: LocalModelSolver,
+  floor: ConditionalMinimum,
   straight: number,
-  { wanted, step, begins, far }: ReturnType<typeof strideOf>,
-  { damping, isBelow, length, cost, isHeld, noise, sound, gap }: Ending,
+  { wanted, step, begins, far }: ReturnType<typeof strideLength>,
+  { damping, isBelow, length, cost, isHeld, noise, sound, gap }: EndingInputs,
 ) {
   const name = (of: string) => problem.graph.name(of)
   const { depth, slope, curvature, leastPivot } = floor
-  const rise = riseOf(b, problem)
+  const rise = thresholdGap(b, problem)
   const isAtMost = (x: number, y: number) => b.operation('lessOrEqual', x, y)
   const part = (of: number) => b.multiply(b.constant(of), rise)
   const within = (x: number, of: number) => isAtMost(x, b.operation('max', part(of), noise))
-  const isAt = within(b.operation('abs', gap), GAP)
-  const isDown = within(depth, DEPTH)
+  const isAt = within(b.operation('abs', gap), THRESHOLD_TOLERANCE)
+  const isDown = within(depth, DEPTH_TOLERANCE)
   const isNear = b.multiply(
     b.multiply(sound.is, b.operation('equal', step, wanted)),
     b.multiply(isAt, isDown),
   )
   // With λ the floor is nearer than it seems, by what λ is beside the least pivot, if that is more than nothing.
   const isNothing = isAtMost(sound.pivot, b.constant(sight.leastPivot))
-  const slight = b.select(isNothing, b.constant(LIFTED), b.constant(sight.undamped))
+  const slight = b.select(isNothing, b.constant(MIN_DAMPING), b.constant(sight.undamped))
   const isUndamped = b.operation(
     'max',
     isAtMost(damping, slight),
-    within(b.divide(b.multiply(depth, leastPivot), sound.pivot), DEPTH),
+    within(b.divide(b.multiply(depth, leastPivot), sound.pivot), DEPTH_TOLERANCE),
   )
   // χ² does not rise by so little of what it would if others stayed, or by λ.
-  const isNoisy = b.multiply(begins, isAtMost(part(NOISY), noise))
+  const isNoisy = b.multiply(begins, isAtMost(part(NOISE_FACTOR), noise))
   const flatness = b.add(b.constant(sight.leastPivot), b.multiply(b.constant(4), damping))
   const little = b.multiply(flatness, straight)
   const isFlat = b.multiply(
@@ -393,16 +428,16 @@ function endOf(
   )
   // Where the model hardly changes any more, it is as good as there.
   const isBeyond = isAtMost(far, b.operation('max', length, wanted))
-  const lowest = b.subtract(b.subtract(name('@least'), part(BELOW)), noise)
+  const lowest = b.subtract(b.subtract(name('@least'), part(LOWER_MINIMUM_MARGIN)), noise)
   const why: readonly (readonly [number, number])[] = [
     [b.operation('equal', cost, b.constant(Infinity)), NOT_FINITE],
-    [b.operation('less', cost, lowest), LOWER],
-    [b.multiply(isHeld, isBelow), HELD],
-    [sound.isUnsure, UNSURE],
-    [isFlat, FLAT],
-    [isNoisy, UNSURE],
+    [b.operation('less', cost, lowest), TRACE_LOWER_MINIMUM],
+    [b.multiply(isHeld, isBelow), ALL_AT_BOUNDS],
+    [sound.isUnsure, NEEDS_QR],
+    [isFlat, TRACE_FLAT],
+    [isNoisy, NEEDS_QR],
     [b.multiply(isAtMost(name('@reach'), length), isBelow), BOUNDED],
-    [b.multiply(isBeyond, b.multiply(isBelow, sound.is)), ENDLESS],
+    [b.multiply(isBeyond, b.multiply(isBelow, sound.is)), TRACE_UNBOUNDED],
     [b.multiply(isNear, isUndamped), REACHED],
   ]
   const reason = why.reduceRight((otherwise, [is, code]) => b.select(is, b.constant(code), otherwise), b.zero)

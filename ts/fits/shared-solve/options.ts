@@ -1,11 +1,11 @@
 import { OptionError } from '../../core/errors.js'
-import { isRecord, listOf } from '../../core/untrusted.js'
-import { anything, type Option, option, optional, readBy, type ValuesOf } from '../../options/kinds.js'
+import { isRecord, toBoundedArray } from '../../core/untrusted.js'
+import { type Option, option, optional, passThrough, readWith, type ValuesOf } from '../../options/kinds.js'
 import type { MultiStart } from '../problem/multi-start.js'
-import { type FitColumn, type FitManyOptions, table as ofFits } from '../problem/options.js'
+import { type FitColumn, type FitManyOptions, fitOptionTable as ofFits } from '../problem/options.js'
 
 /** What is as in `fitMany`. */
-type Same = Pick<
+type CommonOptions = Pick<
   FitManyOptions,
   | 'start'
   | 'derive'
@@ -23,7 +23,7 @@ type Same = Pick<
   | 'onProgress'
 >
 
-export interface SharedOptions extends Same {
+export interface SharedOptions extends CommonOptions {
   /**
    * The column of the data, of texts or numbers, that says which group a row belongs to. Without it columns are lists for
    * each group, or numbers for all.
@@ -32,14 +32,14 @@ export interface SharedOptions extends Same {
   /** Parameters that have one value for all groups. */
   readonly shared?: readonly string[]
   /** Parameters that each group has for itself; those that are named nowhere else. */
-  readonly own?: readonly string[]
+  readonly local?: readonly string[]
   /**
    * Parameters that have one value for each label of a column, as in `{ slope: 'plate' }`: all groups of a plate share its
    * slope. Without `group` the column has a label for each group.
    */
-  readonly subsets?: Readonly<Record<string, string>>
+  readonly sharedBy?: Readonly<Record<string, string>>
   /** Of several models, the column that says which one a group has, by its index; modelOf. */
-  readonly modelOf?: string
+  readonly modelColumn?: string
   /**
    * From how many points to start, or `{ count, sample, seed }`: its own one and others, in which what is shared is spread
    * over its bounds; the best end is the result; 1.
@@ -54,10 +54,10 @@ export interface SharedOptions extends Same {
   readonly weights?: FitColumn | string | Readonly<Record<string, FitColumn | string>>
 }
 
-const name = option<string, undefined>('a name', undefined, (x) => typeof x === 'string')
+const nameOption = option<string, undefined>('a name', undefined, (x) => typeof x === 'string')
 
-const names = readBy<readonly string[]>((argument, given) => {
-  const list = listOf(given)
+const namesOption = readWith<readonly string[]>((argument, given) => {
+  const list = toBoundedArray(given)
   if (list === undefined) throw new OptionError(argument, 'a list of names', given)
   const seen = new Set<string>()
   for (const [k, one] of list.entries()) {
@@ -68,7 +68,7 @@ const names = readBy<readonly string[]>((argument, given) => {
   return list as string[]
 })
 
-const columnsByName = readBy<Readonly<Record<string, string>>>((argument, given) => {
+const columnsByName = readWith<Readonly<Record<string, string>>>((argument, given) => {
   if (!isRecord(given)) throw new OptionError(argument, 'columns by parameter', given)
   const entries = Object.entries(given)
   for (const [parameter, column] of entries) {
@@ -81,16 +81,16 @@ const columnsByName = readBy<Readonly<Record<string, string>>>((argument, given)
 const { start, derive, y, missing, absoluteSigma, loss, lossScale, tolerance, maxIterations } = ofFits
 const { engine, instructionSet, threads, signal, onProgress, multiStart } = ofFits
 
-export const table = {
+export const sharedOptionTable = {
   ...{ start, derive, y, missing, absoluteSigma, loss, lossScale, tolerance, maxIterations },
   ...{ engine, instructionSet, threads, signal, onProgress, multiStart },
-  group: optional(name),
-  shared: optional(names),
-  own: optional(names),
-  subsets: optional(columnsByName),
-  modelOf: optional(name),
-  sigma: anything<FitColumn | string>(),
-  weights: anything<FitColumn | string>(),
+  group: optional(nameOption),
+  shared: optional(namesOption),
+  local: optional(namesOption),
+  sharedBy: optional(columnsByName),
+  modelColumn: optional(nameOption),
+  sigma: passThrough<FitColumn | string>(),
+  weights: passThrough<FitColumn | string>(),
 } satisfies Record<keyof SharedOptions, Option>
 
-export type SharedValues = ValuesOf<typeof table>
+export type SharedValues = ValuesOf<typeof sharedOptionTable>

@@ -2,137 +2,142 @@
 
 import { hintFor } from '#hints'
 import { OptionError } from '../../core/errors.js'
-import { isObject, isRecord, listOf, ownProperties } from '../../core/untrusted.js'
+import { isObject, isRecord, ownProperties, toBoundedArray } from '../../core/untrusted.js'
 import { Expression } from '../../expressions/expression.js'
 import { parse } from '../../expressions/parse.js'
-import { type Column, checkRows, numbersOf, rowsOf, sharedFirst } from '../../many/data.js'
+import { checkRows, type DataColumn, numbersInRun, rowsInRun, sharedFirst } from '../../many/data.js'
 import { type FitModel, type Guess, type Remark, readModel } from '../models/model.js'
 import { checkCounts, readData } from '../problem/columns.js'
 import type { FitColumn, FitData, FitValues } from '../problem/options.js'
 import { deriveParameters, type FitParameter, type Parameter, readParameters } from '../problem/parameters.js'
-import { MOST_IN_PROGRAMS } from '../problem/problem.js'
-import { countRows } from '../problem/row-selection.js'
-import { compiled } from '../programs/program-cache.js'
-import { textOf, WEIGHTS, type Weigh, weighing } from '../solve/model-weights.js'
-import type { FamilyGiven, Output } from './group-batch.js'
-import { type Grouped, type Label, readGroups } from './groups.js'
+import { MAX_COMPILED_PARAMETERS } from '../problem/problem.js'
+import { selectRows } from '../problem/row-selection.js'
+import { loadPrograms } from '../programs/program-cache.js'
+import { compileWeights, WEIGHTS, type WeightFunction, weightExpression } from '../solve/model-weights.js'
+import type { GroupBatchInput, GroupOutput } from './group-batch.js'
+import { type GroupedData, type GroupLabel, readGroups } from './groups.js'
 import type { SharedValues } from './options.js'
 
 /** A model for all groups, or several values by the columns that these are to meet, or a list of such models. */
-export type SharedModel = OneModel | readonly OneModel[]
-type OneModel = Expression | FitModel | Readonly<Record<string, Expression | FitModel>>
+export type SharedModel = SingleModel | readonly SingleModel[]
+type SingleModel = Expression | FitModel | Readonly<Record<string, Expression | FitModel>>
 
 /** A parameter that is shared by all groups, or by those of a label. */
-export interface SharedPlace {
+export interface SharedParameter {
   readonly parameter: Parameter
-  readonly label: Label | null
+  readonly label: GroupLabel | null
 }
 
 /** As in `k`, or `k[label]` of a subset. */
-export const nameOf = ({ parameter, label }: SharedPlace) =>
+export const sharedName = ({ parameter, label }: SharedParameter) =>
   label === null ? parameter.name : `${parameter.name}[${label}]`
 
 /** A model's values as they were read; y is null where there is one, and no name for it. */
-interface ReadOutput {
+interface ParsedOutput {
   readonly y: string | null
   readonly text: string
   readonly names: readonly string[]
   readonly guess: Guess | undefined
   readonly remark: Remark | undefined
   /** Further columns that it gets. */
-  readonly others: readonly string[]
+  readonly extraColumns: readonly string[]
   readonly x: string
 }
 
-interface ReadOne {
-  readonly outputs: readonly ReadOutput[]
+interface ParsedModel {
+  readonly outputs: readonly ParsedOutput[]
   readonly defaults: Readonly<Record<string, FitParameter>>
 }
 
 /** A family, and what else has to be known of it. */
-export interface FamilyRead extends FamilyGiven {
+export interface ParsedBatch extends GroupBatchInput {
   readonly parameters: readonly Parameter[]
   /** Columns as they were given, by output. */
-  readonly given: readonly ReadonlyMap<string, Column>[]
+  readonly data: readonly ReadonlyMap<string, DataColumn>[]
   readonly guess: Guess | undefined
   /** Further columns that it gets. */
-  readonly others: readonly string[]
+  readonly extraColumns: readonly string[]
   readonly x: string
-  readonly missing: number
+  readonly droppedRows: number
   /** By output, what its model says of values, of x and of further columns. */
-  readonly remarks: readonly Pick<ReadOutput, 'remark' | 'x' | 'others'>[]
+  readonly remarks: readonly Pick<ParsedOutput, 'remark' | 'x' | 'extraColumns'>[]
   /** By output, how its weights follow from the model; null where they do not. */
-  readonly weighs: readonly (Weigh | null)[]
+  readonly hasModelWeights: readonly (WeightFunction | null)[]
 }
 
-export interface SharedRead {
-  readonly labels: readonly Label[]
-  readonly families: readonly FamilyRead[]
-  readonly shared: readonly SharedPlace[]
+export interface ParsedShared {
+  readonly labels: readonly GroupLabel[]
+  readonly batches: readonly ParsedBatch[]
+  readonly shared: readonly SharedParameter[]
   readonly parameters: readonly Parameter[]
   /** Names of parameters that groups have for themselves. */
-  readonly own: readonly string[]
+  readonly local: readonly string[]
   /** Labels of subsets, by parameter. */
-  readonly subsets: ReadonlyMap<string, readonly Label[]>
+  readonly sharedBy: ReadonlyMap<string, readonly GroupLabel[]>
 }
 
 /** Beyond it the equations of shared parameters, which are dense, take more time than all else. */
-const MOST_SHARED = 1024
+const MAX_SHARED_PARAMETERS = 1024
 
-export function readShared(model: unknown, data: unknown, options: SharedValues): SharedRead {
+export function readShared(model: unknown, data: unknown, options: SharedValues): ParsedShared {
   const models = readModels(model)
-  const ofModels = models.length === 1 && options.modelOf === undefined ? [] : [options.modelOf ?? 'modelOf']
-  const grouped = readGroups(data, options.group, [...Object.values(options.subsets ?? {}), ...ofModels])
+  const ofModels =
+    models.length === 1 && options.modelColumn === undefined ? [] : [options.modelColumn ?? 'modelOf']
+  const grouped = readGroups(data, options.group, [...Object.values(options.sharedBy ?? {}), ...ofModels])
   const count = grouped.labels.length
-  const modelOf = readModelOf(models, grouped, ofModels[0])
-  const labelsOfColumn = new Map<string, Label[]>()
-  for (const column of Object.values(options.subsets ?? {})) {
-    if (!labelsOfColumn.has(column)) labelsOfColumn.set(column, grouped.labelsOf('subsets', column))
+  const modelOf = selectModel(models, grouped, ofModels[0])
+  const labelsOfColumn = new Map<string, GroupLabel[]>()
+  for (const column of Object.values(options.sharedBy ?? {})) {
+    if (!labelsOfColumn.has(column)) labelsOfColumn.set(column, grouped.labelsOf('sharedBy', column))
   }
   const { columns } = grouped
   const names = new Set(models.flatMap(({ outputs }) => outputs.flatMap(({ names }) => names)))
   const known = [...names].filter((name) => !columns.has(name))
-  const defaults = Object.assign({}, ...models.map((one) => one.defaults)) as ReadOne['defaults']
+  const defaults = Object.assign({}, ...models.map((one) => one.defaults)) as ParsedModel['defaults']
   const said = readParameters(options.start ?? {}, known, defaults)
   const taken = [...said.map(({ name }) => name), ...names]
   const parameters = [...said, ...deriveParameters(options.derive, taken)]
   const roles = readRoles(options, parameters)
   checkStarts(parameters, roles, count)
 
-  const y = columnToMeet(models, columns, options.y)
-  checkStrangers(models, columns, y)
-  const places: SharedPlace[] = roles.shared.map((parameter) => ({ parameter, label: null }))
-  const subsets = new Map<string, Label[]>()
+  const y = responseColumn(models, columns, options.y)
+  checkUnknownColumns(models, columns, y)
+  const places: SharedParameter[] = roles.shared.map((parameter) => ({ parameter, label: null }))
+  const sharedBy = new Map<string, GroupLabel[]>()
   const placesOf = new Map<string, number | Uint32Array>(roles.shared.map(({ name }, k) => [name, k]))
-  const uses = models.map((one) => usedBy(one, parameters))
-  checkFollowing(parameters, uses)
-  for (const parameter of roles.subsets) {
+  const uses = models.map((one) => namesUsedBy(one, parameters))
+  checkExpressions(parameters, uses)
+  for (const parameter of roles.sharedBy) {
     const { name } = parameter
-    const labels = labelsOfColumn.get(options.subsets?.[name] as string) as Label[]
+    const labels = labelsOfColumn.get(options.sharedBy?.[name] as string) as GroupLabel[]
     const own = labels.map((label, group) => (uses[modelOf[group]].has(name) ? label : undefined))
     const found = [...new Set(own)].filter((label) => label !== undefined)
     const first = places.length
     const places_ = new Map(found.map((label, k) => [label, first + k]))
     placesOf.set(
       name,
-      Uint32Array.from(own, (label) => places_.get(label as Label) ?? 0),
+      Uint32Array.from(own, (label) => places_.get(label as GroupLabel) ?? 0),
     )
     // One by one: there may be more labels than a call has arguments.
     for (const label of found) places.push({ parameter, label })
-    subsets.set(name, found)
+    sharedBy.set(name, found)
   }
-  if (places.length > MOST_SHARED) {
-    throw new OptionError('subsets', `at most ${MOST_SHARED} values that are shared`, `${places.length}`)
+  if (places.length > MAX_SHARED_PARAMETERS) {
+    throw new OptionError(
+      'sharedBy',
+      `at most ${MAX_SHARED_PARAMETERS} values that are shared`,
+      `${places.length}`,
+    )
   }
   const [sigmaOf, weightsOf] = (['sigma', 'weights'] as const).map((name) =>
-    readByValue(name, options[name], models),
+    readPerModel(name, options[name], models),
   )
-  checkAllWeighed(sigmaOf, weightsOf, models)
-  const families = models.flatMap((one, m) => {
+  checkAllHaveWeights(sigmaOf, weightsOf, models)
+  const batches = models.flatMap((one, m) => {
     const groups = [...grouped.labels.keys()].filter((group) => modelOf[group] === m)
     if (groups.length === 0) return []
     const of = (list: readonly Parameter[]) => list.filter(({ name }) => uses[m].has(name))
-    const [own, joint] = [of(roles.own), of([...roles.shared, ...roles.subsets])]
+    const [own, joint] = [of(roles.local), of([...roles.shared, ...roles.sharedBy])]
     const free = [...own, ...joint]
     const rest = of(parameters).filter((parameter) => !free.includes(parameter))
     const read = one.outputs.map((output) =>
@@ -143,21 +148,21 @@ export function readShared(model: unknown, data: unknown, options: SharedValues)
     const [first] = one.outputs
     return [
       {
-        ...{ free, own: own.length, groups, parameters: [...free, ...rest] },
-        places: joint.map(({ name }) => placesOf.get(name) as number | Uint32Array),
+        ...{ free, local: own.length, groups, parameters: [...free, ...rest] },
+        sharedPlaces: joint.map(({ name }) => placesOf.get(name) as number | Uint32Array),
         outputs: read.map(({ output }) => output),
-        given: read.map(({ given }) => given),
-        weighs: read.map(({ weigh }) => weigh),
+        data: read.map(({ given }) => given),
+        hasModelWeights: read.map(({ weigh }) => weigh),
         constants: new Map(
           rest.flatMap(({ name, start }) =>
             typeof start === 'object' && start !== null ? [[name, start] as const] : [],
           ),
         ),
         guess: one.outputs.length === 1 ? first.guess : undefined,
-        remarks: one.outputs.map(({ remark, x, others }) => ({ remark, x, others })),
+        remarks: one.outputs.map(({ remark, x, extraColumns }) => ({ remark, x, extraColumns })),
         x: first.x,
-        others: first.others,
-        missing: groups.reduce(
+        extraColumns: first.extraColumns,
+        droppedRows: groups.reduce(
           (all, group) => all + read.reduce((sum, { missing }) => sum + missing[group], 0),
           0,
         ),
@@ -166,22 +171,22 @@ export function readShared(model: unknown, data: unknown, options: SharedValues)
   })
   return {
     labels: grouped.labels,
-    families,
+    batches,
     shared: places,
     parameters,
-    own: roles.own.map(({ name }) => name),
-    subsets,
+    local: roles.local.map(({ name }) => name),
+    sharedBy,
   }
 }
 
-function readModels(given: unknown): ReadOne[] {
+function readModels(given: unknown): ParsedModel[] {
   if (!Array.isArray(given)) return [readOne('model', given)]
-  const list = listOf(given, 256)
+  const list = toBoundedArray(given, 256)
   if (list === undefined || list.length === 0) throw new OptionError('model', '1 to 256 models', given)
   return list.map((one, k) => readOne(`model[${k}]`, one))
 }
 
-function readOne(argument: string, given: unknown): ReadOne {
+function readOne(argument: string, given: unknown): ParsedModel {
   const isOne =
     given instanceof Expression || !isRecord(given) || typeof Reflect.get(given, 'text') === 'string'
   const entries: (readonly [string | null, unknown])[] = isOne
@@ -191,16 +196,20 @@ function readOne(argument: string, given: unknown): ReadOne {
   const defaults: Record<string, FitParameter> = {}
   const outputs = entries.map(([y, one]) => {
     if (y !== null && !isObject(one)) throw new OptionError(`${argument}: ${y}`, 'an expression', one)
-    const { text, parameters, guess, x, others, remark } = readModel(one)
+    const { text, parameters, guess, x, extraColumns, remark } = readModel(one)
     Object.assign(defaults, parameters)
-    return { y, text, names: parse(text).names, guess, x, others, remark }
+    return { y, text, names: parse(text).names, guess, x, extraColumns, remark }
   })
   return { outputs, defaults }
 }
 
-function readModelOf(models: readonly ReadOne[], grouped: Grouped, name: string | undefined): number[] {
+function selectModel(
+  models: readonly ParsedModel[],
+  grouped: GroupedData,
+  name: string | undefined,
+): number[] {
   if (name === undefined) return grouped.labels.map(() => 0)
-  const labels = grouped.labelsOf('modelOf', name)
+  const labels = grouped.labelsOf('modelColumn', name)
   const wrong = labels.find(
     (label) => !(Number.isInteger(label) && (label as number) >= 0 && (label as number) < models.length),
   )
@@ -209,17 +218,17 @@ function readModelOf(models: readonly ReadOne[], grouped: Grouped, name: string 
   return labels as number[]
 }
 
-interface Roles {
-  readonly own: readonly Parameter[]
+interface ParameterRoles {
+  readonly local: readonly Parameter[]
   readonly shared: readonly Parameter[]
-  readonly subsets: readonly Parameter[]
+  readonly sharedBy: readonly Parameter[]
 }
 
 function readRoles(
-  { shared = [], own, subsets = {} }: SharedValues,
+  { shared = [], local, sharedBy = {} }: SharedValues,
   parameters: readonly Parameter[],
-): Roles {
-  const named = { shared, own: own ?? [], subsets: Object.keys(subsets) }
+): ParameterRoles {
+  const named = { shared, local: local ?? [], sharedBy: Object.keys(sharedBy) }
   const names = parameters.map(({ name }) => name)
   const roleOf = new Map<string, string>()
   for (const [role, list] of Object.entries(named)) {
@@ -240,20 +249,20 @@ function readRoles(
     }
   }
   const open = parameters.find(({ name, expr }) => expr === null && !roleOf.has(name))
-  if (own !== undefined && open !== undefined && !open.isFixed)
-    throw new OptionError('own', `all that are not shared: ${open.name} too`, own.join(', '))
+  if (local !== undefined && open !== undefined && !open.isFixed)
+    throw new OptionError('local', `all that are not shared: ${open.name} too`, local.join(', '))
   const of = (role: string) =>
     parameters.filter(
-      ({ name, isFixed, expr }) => !isFixed && expr === null && (roleOf.get(name) ?? 'own') === role,
+      ({ name, isFixed, expr }) => !isFixed && expr === null && (roleOf.get(name) ?? 'local') === role,
     )
   const inOrder = (list: readonly string[], some: readonly Parameter[]) =>
     list.flatMap((name) => some.filter((one) => one.name === name))
   const roles = {
-    own: of('own'),
+    local: of('local'),
     shared: inOrder(shared, of('shared')),
-    subsets: inOrder(named.subsets, of('subsets')),
+    sharedBy: inOrder(named.sharedBy, of('sharedBy')),
   }
-  if (roles.shared.length + roles.subsets.length === 0)
+  if (roles.shared.length + roles.sharedBy.length === 0)
     throw new OptionError(
       'shared',
       'at least one parameter that varies; without any, see fitMany',
@@ -262,11 +271,15 @@ function readRoles(
   return roles
 }
 
-function checkStarts(parameters: readonly Parameter[], { shared, subsets }: Roles, count: number): void {
+function checkStarts(
+  parameters: readonly Parameter[],
+  { shared, sharedBy }: ParameterRoles,
+  count: number,
+): void {
   for (const parameter of parameters) {
     const { name, start } = parameter
     if (typeof start !== 'object' || start === null) continue
-    if (shared.includes(parameter) || subsets.includes(parameter))
+    if (shared.includes(parameter) || sharedBy.includes(parameter))
       throw new OptionError(`start: ${name}`, 'a number, as it is shared', `${start.length} numbers`)
     if (start.length !== count)
       throw new OptionError(`start: ${name}`, `a number, or ${count}, as there are groups`, `${start.length}`)
@@ -274,7 +287,7 @@ function checkStarts(parameters: readonly Parameter[], { shared, subsets }: Role
 }
 
 /** The names that a model has, and those that its parameters are made of. */
-function usedBy({ outputs }: ReadOne, parameters: readonly Parameter[]): Set<string> {
+function namesUsedBy({ outputs }: ParsedModel, parameters: readonly Parameter[]): Set<string> {
   const used = new Set<string>()
   const add = (name: string) => {
     if (used.has(name)) return
@@ -294,7 +307,7 @@ function usedBy({ outputs }: ReadOne, parameters: readonly Parameter[]): Set<str
 }
 
 /** @throws OptionError where something follows from others that no model has together */
-function checkFollowing(parameters: readonly Parameter[], uses: readonly ReadonlySet<string>[]): void {
+function checkExpressions(parameters: readonly Parameter[], uses: readonly ReadonlySet<string>[]): void {
   for (const { name, expr, isDerived } of parameters) {
     if (expr === null || uses.some((used) => used.has(name))) continue
     const expected = `parameters of one model, among ${parameters.map((one) => one.name).join(', ')}`
@@ -307,7 +320,7 @@ function checkFollowing(parameters: readonly Parameter[], uses: readonly Readonl
  *
  * @throws OptionError where a record has another name
  */
-function readByValue(argument: string, given: unknown, models: readonly ReadOne[]) {
+function readPerModel(argument: string, given: unknown, models: readonly ParsedModel[]) {
   const names = models.flatMap(({ outputs }) => outputs.flatMap(({ y }) => y ?? []))
   if (names.length === 0 || !isRecord(given)) return () => given
   const own = ownProperties(given)
@@ -317,10 +330,10 @@ function readByValue(argument: string, given: unknown, models: readonly ReadOne[
 }
 
 /** Beside values that have their σ or weights, one without would count as if it were in the same unit. */
-function checkAllWeighed(
+function checkAllHaveWeights(
   sigmaOf: (y: string | null) => unknown,
   weightsOf: (y: string | null) => unknown,
-  models: readonly ReadOne[],
+  models: readonly ParsedModel[],
 ): void {
   const names = models.flatMap(({ outputs }) => outputs.flatMap(({ y }) => y ?? []))
   const isGiven = (of: (y: string | null) => unknown) => names.some((name) => of(name) !== undefined)
@@ -331,8 +344,8 @@ function checkAllWeighed(
 }
 
 /** The column that models with one value are to meet. */
-function columnToMeet(
-  models: readonly ReadOne[],
+function responseColumn(
+  models: readonly ParsedModel[],
   columns: ReadonlyMap<string, unknown>,
   given: string | undefined,
 ): string | null {
@@ -342,15 +355,15 @@ function columnToMeet(
     return null
   }
   const used = outputs.flatMap(({ names, y }) => (y === null ? names : [...names, y]))
-  const others = [...columns.keys()].filter((name) => !used.includes(name))
-  const y = given ?? (others.length === 1 ? others[0] : 'y')
+  const extraColumns = [...columns.keys()].filter((name) => !used.includes(name))
+  const y = given ?? (extraColumns.length === 1 ? extraColumns[0] : 'y')
   if (typeof y !== 'string' || !columns.has(y))
     throw new OptionError('y', `a column: ${[...columns.keys()].join(', ')}`, given ?? y)
   return y
 }
 
-function checkStrangers(
-  models: readonly ReadOne[],
+function checkUnknownColumns(
+  models: readonly ParsedModel[],
   columns: ReadonlyMap<string, unknown>,
   y: string | null,
 ): void {
@@ -363,9 +376,9 @@ function checkStrangers(
 }
 
 function readOutput(
-  { text, names }: ReadOutput,
+  { text, names }: ParsedOutput,
   y: string,
-  { columns: all, lists, labels }: Grouped,
+  { columns: all, lists, labels }: GroupedData,
   parameters: readonly Parameter[],
   options: Omit<SharedValues, 'sigma' | 'weights'> & { readonly sigma: unknown; readonly weights: unknown },
 ) {
@@ -382,41 +395,45 @@ function readOutput(
       throw new OptionError(`data: ${name}`, `${count} lists, as there are groups`, `${offsets.length - 1}`)
   }
   checkRows(read.columns, count)
-  const byModel = textOf(settings)
+  const byModel = weightExpression(settings)
   // They are found in rounds, the first of which has none.
   const ones =
-    byModel === undefined ? [] : [[WEIGHTS, onesFor(read.columns.get(y) as Column, count)] as const]
+    byModel === undefined ? [] : [[WEIGHTS, fillOnes(read.columns.get(y) as DataColumn, count)] as const]
   const columns = sharedFirst(new Map([...read.columns, ...ones]))
   const weight = byModel === undefined ? read.weight : WEIGHTS
-  const counted = countRows(columns, weight, count, missing === 'drop')
+  const counted = selectRows(columns, weight, count, missing === 'drop')
   if (loss === 'poisson') checkCounts(y, counted.columns)
-  const made = compiled(text, parameters, {
+  const made = loadPrograms(text, parameters, {
     ...{ columns: [...columns.keys()], y, weight, loss, scale: lossScale },
     ...{ tolerance, isAbsolute: absoluteSigma ?? loss === 'poisson' },
   })
   if (made.isDense) {
     const count = made.problem.free.length
-    throw new OptionError('start', `1 to ${MOST_IN_PROGRAMS} parameters that vary, of a group`, `${count}`)
+    throw new OptionError(
+      'start',
+      `1 to ${MAX_COMPILED_PARAMETERS} parameters that vary, of a group`,
+      `${count}`,
+    )
   }
-  const output: Output = {
+  const output: GroupOutput = {
     compiled: made,
     columns: counted.columns,
-    ...{ rows: counted.rows, isIncomplete: counted.isIncomplete },
+    ...{ rows: counted.observations, isIncomplete: counted.isIncomplete },
   }
   const by = typeof sigma === 'string' ? 'sigma' : 'weights'
-  const weigh = byModel === undefined ? null : weighing(made.problem, byModel, by)
-  return { output, given: columns, missing: counted.missing, weigh }
+  const weigh = byModel === undefined ? null : compileWeights(made.problem, byModel, by)
+  return { output, given: columns, missing: counted.droppedRows, weigh }
 }
 
 /** A column of 1 with rows as another has them, each group's by themselves. */
-function onesFor(column: Column, count: number): Column {
+function fillOnes(column: DataColumn, count: number): DataColumn {
   const offsets = new Float64Array(count + 1)
-  for (let group = 0; group < count; group++) offsets[group + 1] = offsets[group] + rowsOf(column, group)
+  for (let group = 0; group < count; group++) offsets[group + 1] = offsets[group] + rowsInRun(column, group)
   return { numbers: new Float64Array(offsets[count]).fill(1), offsets }
 }
 
 /** A group's numbers of a column, as far as they count. */
-export function rowsOfGroup({ columns, rows }: Output, name: string, group: number): Float64Array {
-  const column = columns.get(name) as Column
-  return rowsOf(column, group) === rows[group] ? numbersOf(column, group) : new Float64Array(0)
+export function selectGroupRows({ columns, rows }: GroupOutput, name: string, group: number): Float64Array {
+  const column = columns.get(name) as DataColumn
+  return rowsInRun(column, group) === rows[group] ? numbersInRun(column, group) : new Float64Array(0)
 }

@@ -1,199 +1,208 @@
 /** Fits with shared parameters under way. */
 
 import { OptionError } from '../../core/errors.js'
-import type { Choice } from '../../engines/select-engine.js'
+import type { EngineChoice } from '../../engines/select-engine.js'
 import { log } from '../../functions/index.js'
-import { type Advancer, chooseAdvancer } from '../../many/engines.js'
-import type { Call } from '../../many/execute.js'
+import { type BatchRunner, selectRunner } from '../../many/engines.js'
+import type { EngineCall } from '../../many/execute.js'
 import { readOptions } from '../../options/read.js'
-import { samples } from '../problem/multi-start.js'
+import { sampleStarts } from '../problem/multi-start.js'
 import type { Parameter } from '../problem/parameters.js'
-import { CONVERGED, isSomewhere, MAX_ITERATIONS, NOT_FINITE } from '../problem/reasons.js'
+import { CONVERGED, hasUsablePoint, MAX_ITERATIONS, NOT_FINITE } from '../problem/reasons.js'
 import { hasBounds } from '../programs/group-evaluation.js'
-import { ROUNDS } from '../solve/model-weights.js'
-import { firstOf, SAME } from '../solve/solver.js'
-import { Arrow, NONE, type Point, type Stop } from './arrowhead-solver.js'
-import { Family, type FamilyGiven, numberAt } from './group-batch.js'
-import { type SharedValues, table } from './options.js'
-import { NEAR_BY } from './profile.js'
-import { nameOf, readShared, rowsOfGroup, type SharedRead } from './read.js'
-import { type Ended, ending, type Unweighed } from './shared-statistics.js'
-import { isSettled, isWeighed, setWeights } from './weights.js'
+import { MAX_ROUNDS } from '../solve/model-weights.js'
+import { EQUALITY_RATIO, firstIterations } from '../solve/solver.js'
+import { type ArrowheadPoint, ArrowheadSolver, type ArrowheadStop, NO_FIXED } from './arrowhead-solver.js'
+import { GroupBatch, type GroupBatchInput, valueAt } from './group-batch.js'
+import { type SharedValues, sharedOptionTable } from './options.js'
+import { WARM_START } from './profile.js'
+import { type ParsedShared, readShared, selectGroupRows, sharedName } from './read.js'
+import { computeStatistics, type InvalidWeight, type SharedStatistics } from './shared-statistics.js'
+import { areWeightsSettled, hasModelWeights, setWeights } from './weights.js'
 
 export class SharedRun {
-  readonly choice: Choice<Advancer>
+  readonly choice: EngineChoice<BatchRunner>
   readonly options: SharedValues
-  readonly read: SharedRead
+  readonly parsed: ParsedShared
   /** Of weights by the model, that of the last round. */
-  arrow: Arrow
+  solver: ArrowheadSolver
   readonly isAbsolute: boolean
   readonly #tolerance: number
   /** Other starts of what is shared, a column for each. */
   readonly #samples: readonly Float64Array[]
 
   constructor(model: unknown, data: unknown, given: object) {
-    this.options = readOptions('options', given, table)
+    this.options = readOptions('options', given, sharedOptionTable)
     const { absoluteSigma, loss, tolerance = 1e-10 } = this.options
     this.isAbsolute = absoluteSigma ?? loss === 'poisson'
-    this.read = readShared(model, data, this.options)
-    for (const { free, guess, x, others, given: columns } of this.read.families) {
+    this.parsed = readShared(model, data, this.options)
+    for (const { free, guess, x, extraColumns, data: columns } of this.parsed.batches) {
       const open = free.find(({ start }) => start === null)
-      if (open === undefined || (guess !== undefined && [x, ...others].every((name) => columns[0].has(name))))
+      if (
+        open === undefined ||
+        (guess !== undefined && [x, ...extraColumns].every((name) => columns[0].has(name)))
+      )
         continue
       throw new OptionError(`start: ${open.name}`, 'a number, or one for each group', undefined)
     }
-    const origin = this.read.families
+    const origin = this.parsed.batches
       .flatMap(({ parameters }) => parameters)
       .find(({ isFixed, expr, start }) => isFixed && expr === null && start === null)
     // One of each group's own data would be another for each.
     if (origin !== undefined) throw new OptionError(`start: ${origin.name}`, 'a number', undefined)
-    this.choice = chooseAdvancer({ ...this.options, workers: undefined })
+    this.choice = selectRunner({ ...this.options, workers: undefined })
     this.#tolerance = tolerance
-    this.arrow = this.makeArrow()
-    const { shared } = this.read
-    const [min, max] = [this.arrow.min, this.arrow.max].map((limits) => [...limits])
+    this.solver = this.createSolver()
+    const { shared } = this.parsed
+    const [min, max] = [this.solver.min, this.solver.max].map((limits) => [...limits])
     const said = (['min', 'max'] as const).map((end) => shared.map(({ parameter }) => parameter[end]))
-    this.#samples = samples(
+    this.#samples = sampleStarts(
       { min: said[0], max: said[1] },
-      { free: shared.map(nameOf), min, max },
+      { free: shared.map(sharedName), min, max },
       this.options.multiStart,
     )
   }
 
   /** One by itself, as profiles want it: two may be under way at once; or of other data. */
-  makeArrow(of: readonly FamilyGiven[] = this.read.families): Arrow {
-    const isBounded = of.some(({ outputs }) => hasBounds(outputs[0].compiled.steps))
+  createSolver(of: readonly GroupBatchInput[] = this.parsed.batches): ArrowheadSolver {
+    const isBounded = of.some(({ outputs }) => hasBounds(outputs[0].compiled.problemInSteps))
     const { runner } = this.choice
-    const families = of.map((family) => new Family(family, isBounded, runner))
-    const shared = this.read.shared.map(({ parameter }) => parameter)
-    return new Arrow(families, shared, this.#tolerance)
+    const families = of.map((family) => new GroupBatch(family, isBounded, runner))
+    const shared = this.parsed.shared.map(({ parameter }) => parameter)
+    return new ArrowheadSolver(families, shared, this.#tolerance)
   }
 
-  get most(): number {
+  get maxIterations(): number {
     return this.options.maxIterations ?? 1000
   }
 
-  *calls(): Generator<Call, Ended> {
+  *calls(): Generator<EngineCall, SharedStatistics> {
     const start = yield* this.#start()
     const { onProgress, multiStart } = this.options
     const isAlone = multiStart.count === 1
     // Starts of several begin once.
-    const first = isAlone && this.arrow.isPartlyLinear ? firstOf(this.most) : this.most
-    const stop = yield* this.arrow.solve(start, first)
-    const ended = yield* this.#ended(isAlone ? stop : yield* this.#best(start, stop))
-    const again = isAlone && ended.reason !== CONVERGED ? yield* this.#again(start, ended) : null
-    const found = yield* this.#weighed(again ?? ended)
+    const first =
+      isAlone && this.solver.isPartlyLinear ? firstIterations(this.maxIterations) : this.maxIterations
+    const stop = yield* this.solver.solve(start, first)
+    const ended = yield* this.#finish(isAlone ? stop : yield* this.#best(start, stop))
+    const again = isAlone && ended.reason !== CONVERGED ? yield* this.#restart(start, ended) : null
+    const found = yield* this.#reweight(again ?? ended)
     onProgress?.(1, 1)
     return found
   }
 
   /** Where weights are made of the model, fits with those that the last one has found, until these settle. */
-  *#weighed(first: Ended): Generator<Call, Ended> {
-    const { families } = this.read
+  *#reweight(first: SharedStatistics): Generator<EngineCall, SharedStatistics> {
+    const { batches } = this.parsed
     let ended = first
-    for (let round = 0; isWeighed(families) && round <= ROUNDS; round++) {
-      if (!isSomewhere(ended.reason)) return ended
-      const unweighed = setWeights(families, this.arrow.families, ended.values)
-      if (unweighed !== null) return nowhere(ended, unweighed)
-      this.arrow.leave()
-      this.arrow = this.makeArrow()
-      const stop = yield* this.arrow.solve(ended.stop.point, this.most, NONE, NEAR_BY)
+    for (let round = 0; hasModelWeights(batches) && round <= MAX_ROUNDS; round++) {
+      if (!hasUsablePoint(ended.reason)) return ended
+      const unweighed = setWeights(batches, this.solver.batches, ended.values)
+      if (unweighed !== null) return noUsablePoint(ended, unweighed)
+      this.solver.release()
+      this.solver = this.createSolver()
+      const stop = yield* this.solver.solve(ended.stop.point, this.maxIterations, NO_FIXED, WARM_START)
       const evaluations = ended.stop.evaluations + stop.evaluations
-      const now = yield* this.#ended({ ...stop, evaluations })
-      if (isSettled(this.arrow, ended, now, this.#tolerance)) return now
+      const now = yield* this.#finish({ ...stop, evaluations })
+      if (areWeightsSettled(this.solver, ended, now, this.#tolerance)) return now
       ended = now
     }
-    return isWeighed(families) ? { ...ended, reason: MAX_ITERATIONS } : ended
+    return hasModelWeights(batches) ? { ...ended, reason: MAX_ITERATIONS } : ended
   }
 
   /** The best end of all starts, where lanes are put then. */
-  *#best({ own }: Point, first: Stop): Generator<Call, Stop> {
+  *#best({ local }: ArrowheadPoint, first: ArrowheadStop): Generator<EngineCall, ArrowheadStop> {
     let [best, { evaluations }] = [first, first]
     for (let k = 1; k < this.options.multiStart.count; k++) {
       const shared = Float64Array.from(this.#samples, (column) => column[k - 1])
-      const stop = yield* this.arrow.solve({ shared, own }, this.most)
+      const stop = yield* this.solver.solve({ shared, local }, this.maxIterations)
       evaluations += stop.evaluations
       if (stop.cost < best.cost || !Number.isFinite(best.cost)) best = stop
     }
-    this.arrow.put(best.point.own, NONE, 'weight')
+    this.solver.setPoint(best.point.local, NO_FIXED, 'weight')
     return { ...best, evaluations, end: null }
   }
 
-  *#ended(stop: Stop): Generator<Call, Ended> {
-    return yield* ending(this.arrow, stop, this.isAbsolute, this.options.loss)
+  *#finish(stop: ArrowheadStop): Generator<EngineCall, SharedStatistics> {
+    return yield* computeStatistics(this.solver, stop, this.isAbsolute, this.options.loss)
   }
 
   /** From the start again, with turns, as `Solver` has it; null where that is no better. */
-  *#again(start: Point, { reason, stop }: Ended): Generator<Call, Ended | null> {
-    const left = this.most - stop.evaluations
-    if (!this.arrow.isPartlyLinear || reason === NOT_FINITE || left <= 0) return null
-    const other = yield* this.arrow.solve(start, left, NONE, { isNear: false, alternates: true })
+  *#restart(
+    start: ArrowheadPoint,
+    { reason, stop }: SharedStatistics,
+  ): Generator<EngineCall, SharedStatistics | null> {
+    const left = this.maxIterations - stop.evaluations
+    if (!this.solver.isPartlyLinear || reason === NOT_FINITE || left <= 0) return null
+    const other = yield* this.solver.solve(start, left, NO_FIXED, { isWarmStart: false, alternates: true })
     const evaluations = stop.evaluations + other.evaluations
-    const ended = yield* this.#ended({ ...other, evaluations })
-    return ended.reason === CONVERGED && other.cost <= SAME * stop.cost ? ended : null
+    const ended = yield* this.#finish({ ...other, evaluations })
+    return ended.reason === CONVERGED && other.cost <= EQUALITY_RATIO * stop.cost ? ended : null
   }
 
-  leave(): void {
-    this.arrow.leave()
+  release(): void {
+    this.solver.release()
   }
 
   /** Where steps start: as it was said, or guessed group by group; what is shared at the median of guesses. */
-  *#start(): Generator<Call, Point> {
-    const { families: read, shared } = this.read
+  *#start(): Generator<EngineCall, ArrowheadPoint> {
+    const { batches: read, shared } = this.parsed
     const guesses = shared.map((): number[] => [])
-    const own: Float64Array[][] = []
-    for (const [f, family] of this.arrow.families.entries()) {
-      const { free, groups, outputs, problem, places } = family
+    const local: Float64Array[][] = []
+    for (const [f, family] of this.solver.batches.entries()) {
+      const { free, groups, outputs, problem, sharedPlaces } = family
       const begin = ({ start }: Parameter) =>
         typeof start === 'object' && start !== null
-          ? family.of(start)
+          ? family.readParameter(start)
           : new Float64Array(groups.length).fill(start ?? NaN)
       const columns = free.map(begin)
-      const { guess, x, others } = read[f]
+      const { guess, x, extraColumns } = read[f]
       const open = [...free.keys()].filter((i) => free[i].start === null)
       if (guess !== undefined && open.length > 0) {
         for (const [at, group] of groups.entries()) {
-          const of = (name: string) => rowsOfGroup(outputs[0], name, group)
-          const steps = guess(of(x), of(problem.y), ...others.map(of))
+          const of = (name: string) => selectGroupRows(outputs[0], name, group)
+          const steps = guess(of(x), of(problem.y), ...extraColumns.map(of))
           let step = steps.next()
           for (; !step.done; step = steps.next()) yield
           for (const i of open) columns[i][at] = step.value[free[i].name]
           yield
         }
       }
-      for (const [i, column] of columns.entries()) toSteps(free[i], column)
+      for (const [i, column] of columns.entries()) toInternalColumn(free[i], column)
       for (const i of open) {
-        const place = places[i - family.own]
+        const place = sharedPlaces[i - family.local]
         if (place === undefined) continue
-        for (const [at, x] of columns[i].entries()) guesses[numberAt(place, at)].push(x)
+        for (const [at, x] of columns[i].entries()) guesses[valueAt(place, at)].push(x)
       }
-      own.push(columns.slice(0, family.own))
+      local.push(columns.slice(0, family.local))
     }
     const point = Float64Array.from(guesses, (of, k) => {
       const { parameter } = shared[k]
-      return of.length > 0 ? median(of) : toSteps(parameter, Float64Array.of(parameter.start as number))[0]
+      return of.length > 0
+        ? median(of)
+        : toInternalColumn(parameter, Float64Array.of(parameter.start as number))[0]
     })
-    const { min, max } = this.arrow
-    return { shared: point.map((x, k) => Math.min(Math.max(x, min[k]), max[k])), own }
+    const { min, max } = this.solver
+    return { shared: point.map((x, k) => Math.min(Math.max(x, min[k]), max[k])), local }
   }
 }
 
 /** Of what has ended where a weight is none, nothing is known. */
-function nowhere(ended: Ended, unweighed: Unweighed): Ended {
+function noUsablePoint(ended: SharedStatistics, invalidWeight: InvalidWeight): SharedStatistics {
   const none = (numbers: Float64Array) => numbers.map(() => NaN)
-  const ownErrors = ended.ownErrors.map((columns) => columns.map(none))
+  const localErrors = ended.localErrors.map((columns) => columns.map(none))
   return {
     ...ended,
-    unweighed,
+    invalidWeight,
     reason: NOT_FINITE,
     covariance: none(ended.covariance),
-    ownErrors,
+    localErrors,
     variance: NaN,
   }
 }
 
 /** Inside of its bounds, and as steps have it; in place. */
-function toSteps({ min, max, isLogarithmic }: Parameter, column: Float64Array): Float64Array {
+function toInternalColumn({ min, max, isLogarithmic }: Parameter, column: Float64Array): Float64Array {
   for (let at = 0; at < column.length; at++) {
     const x = column[at]
     const guess = isLogarithmic ? Math.abs(x) || 1 : x

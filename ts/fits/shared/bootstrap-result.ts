@@ -3,7 +3,7 @@
 import { ArgumentError } from '../../core/errors.js'
 import { CONVERGED } from '../uncertainty/bootstrap.js'
 import type { Bootstrap, BootstrapMethod } from '../uncertainty/bootstrap-result.js'
-import type { SharedNumbers } from './parameter-values.js'
+import type { SharedParameterValues } from './parameter-values.js'
 
 /** The bootstrap of a fit with shared parameters: in each refit all groups are drawn, and fitted together. */
 export class SharedBootstrap {
@@ -15,8 +15,8 @@ export class SharedBootstrap {
   readonly reason: Uint8Array
   /** How many groups there are. */
   readonly length: number
-  readonly #at: (group: number) => Bootstrap
-  readonly #numbers: (of: (group: number) => Readonly<Record<string, number>>) => SharedNumbers
+  readonly #groupAt: (group: number) => Bootstrap
+  readonly #values: (of: (group: number) => Readonly<Record<string, number>>) => SharedParameterValues
 
   /**
    * @internal
@@ -27,39 +27,41 @@ export class SharedBootstrap {
     reason: Uint8Array,
     length: number,
     at: (group: number) => Bootstrap,
-    numbersOf: (of: (group: number) => Readonly<Record<string, number>>) => SharedNumbers,
+    numbersOf: (of: (group: number) => Readonly<Record<string, number>>) => SharedParameterValues,
   ) {
     this.count = reason.includes(0) ? 0 : reason.length
     this.reason = reason.subarray(0, this.count)
     this.failed = this.reason.reduce((sum, why) => sum + Number(why !== CONVERGED), 0)
     this.length = length
-    this.#at = at
-    this.#numbers = numbersOf
+    this.#groupAt = at
+    this.#values = numbersOf
   }
 
   /** Standard errors: the standard deviations of the refits. */
-  get errors(): SharedNumbers {
-    return this.#numbers((group) => this.#at(group).errors)
+  get errors(): SharedParameterValues {
+    return this.#values((group) => this.#groupAt(group).errors)
   }
 
   /** By what the mean of the refits is off from the fit. */
-  get bias(): SharedNumbers {
-    return this.#numbers((group) => this.#at(group).bias)
+  get bias(): SharedParameterValues {
+    return this.#values((group) => this.#groupAt(group).bias)
   }
 
   /** What has to be known of its numbers, in words; empty if there is nothing. */
   get message(): string {
-    return this.#at(0).message
+    return this.#groupAt(0).message
   }
 
   /** Intervals as those of one fit: lower and upper ends. */
   intervals(
     level = 0.95,
     method: BootstrapMethod = 'bca',
-  ): { readonly low: SharedNumbers; readonly high: SharedNumbers } {
-    const ends = Array.from({ length: this.length }, (_, group) => this.#at(group).intervals(level, method))
+  ): { readonly low: SharedParameterValues; readonly high: SharedParameterValues } {
+    const ends = Array.from({ length: this.length }, (_, group) =>
+      this.#groupAt(group).intervals(level, method),
+    )
     const side = (end: 0 | 1) =>
-      this.#numbers((group) =>
+      this.#values((group) =>
         Object.fromEntries(Object.entries(ends[group]).map(([name, of]) => [name, of[end]])),
       )
     return { low: side(0), high: side(1) }
@@ -72,6 +74,6 @@ export class SharedBootstrap {
   at(group: number): Bootstrap {
     if (!Number.isInteger(group) || group < 0 || group >= this.length)
       throw new ArgumentError('group', `a whole number from 0 to ${this.length - 1}`, group)
-    return this.#at(group)
+    return this.#groupAt(group)
   }
 }

@@ -1,44 +1,52 @@
 /** How profiles of fits with shared parameters are asked for. */
 
-import { drive, driveSync } from '../../many/execute.js'
+import { execute, executeSync } from '../../many/execute.js'
 import { readOptions } from '../../options/read.js'
 import { profileManyTable } from '../profiles/profile-result.js'
-import { type Profiled, profileShared, type SharedProfileOptions } from '../shared-solve/profile.js'
+import { type ProfiledParameter, profileShared, type SharedProfileOptions } from '../shared-solve/profile.js'
 import type { SharedRun } from '../shared-solve/run.js'
-import type { Ended } from '../shared-solve/shared-statistics.js'
+import type { SharedStatistics } from '../shared-solve/shared-statistics.js'
 
-export function sharedProfiled(
-  { read }: SharedRun,
-  { covariance, step, sharedStates }: Ended,
+export function createSharedProfiles(
+  { parsed }: SharedRun,
+  { covariance, step, sharedStates }: SharedStatistics,
   at: number,
-): Profiled {
+): ProfiledParameter {
   const error = Math.sqrt(covariance[at * step.dense.size + at])
   return {
-    held: { shared: at, own: null },
-    parameter: read.shared[at].parameter,
+    fixed: { shared: at, local: null },
+    parameter: parsed.shared[at].parameter,
     error,
     state: sharedStates[at],
   }
 }
 
-export async function profiledAsync(
+export async function profileAsync(
   run: SharedRun,
-  ended: Ended,
-  of: Profiled,
+  ended: SharedStatistics,
+  of: ProfiledParameter,
   options: SharedProfileOptions,
 ) {
   const { level, signal } = readOptions('options', options, profileManyTable)
-  const arrow = run.makeArrow()
-  const calls = profileShared(arrow, ended, of, level, run.isAbsolute, run.most)
-  const profile = await drive(run.choice, calls, signal, () => arrow.leave())
-  arrow.leave()
+  const arrow = run.createSolver()
+  const calls = profileShared(arrow, ended, of, level, run.isAbsolute, run.maxIterations)
+  const profile = await execute(run.choice, calls, signal, () => arrow.release())
+  arrow.release()
   return profile
 }
 
-export function profiledSync(run: SharedRun, ended: Ended, of: Profiled, options: SharedProfileOptions) {
+export function profileSync(
+  run: SharedRun,
+  ended: SharedStatistics,
+  of: ProfiledParameter,
+  options: SharedProfileOptions,
+) {
   const { level } = readOptions('options', options, profileManyTable)
-  const arrow = run.makeArrow()
-  const profile = driveSync(run.choice, profileShared(arrow, ended, of, level, run.isAbsolute, run.most))
-  arrow.leave()
+  const arrow = run.createSolver()
+  const profile = executeSync(
+    run.choice,
+    profileShared(arrow, ended, of, level, run.isAbsolute, run.maxIterations),
+  )
+  arrow.release()
   return profile
 }

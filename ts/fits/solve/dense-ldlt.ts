@@ -1,7 +1,7 @@
 /** Symmetric equations of shared parameters: L·D·Lᵀ without pivots, of numbers in the lower triangle of a matrix. */
 
 /** L below the diagonal and 1/D on it; 0 there of what does not move, or is not determined. */
-export interface Dense {
+export interface DenseFactors {
   readonly size: number
   readonly factors: Float64Array
 }
@@ -10,13 +10,13 @@ export interface Dense {
  * @param matrix by rows, of which the lower triangle counts
  * @param scale the diagonal beside which pivots are judged, and λ·D is added
  */
-export function factorize(
+export function factorizeDense(
   matrix: Float64Array,
   scale: Float64Array,
   damping: number,
   moves: ArrayLike<number>,
   least: number,
-): Dense {
+): DenseFactors {
   const size = scale.length
   const factors = matrix.slice()
   const scaled = new Float64Array(size)
@@ -34,7 +34,7 @@ export function factorize(
 }
 
 /** The solution, in place. */
-export function solve({ size, factors }: Dense, x: Float64Array): Float64Array {
+export function solveDense({ size, factors }: DenseFactors, x: Float64Array): Float64Array {
   for (let i = 0; i < size; i++) for (let k = 0; k < i; k++) x[i] -= factors[i * size + k] * x[k]
   for (let i = size - 1; i >= 0; i--) {
     const inverse = factors[i * size + i]
@@ -45,14 +45,14 @@ export function solve({ size, factors }: Dense, x: Float64Array): Float64Array {
 }
 
 /** The inverse, whole; rows and columns of what does not move are 0. */
-export function invert(dense: Dense): Float64Array {
+export function invertDense(dense: DenseFactors): Float64Array {
   const { size } = dense
   const inverse = new Float64Array(size * size)
   for (let j = 0; j < size; j++) {
     if (dense.factors[j * size + j] === 0) continue
     const column = inverse.subarray(j * size, (j + 1) * size)
     column[j] = 1
-    solve(dense, column)
+    solveDense(dense, column)
   }
   return inverse
 }

@@ -2,29 +2,29 @@
 
 import { BLOCK_OF_RUNS } from '../../arena/manifest.js'
 import { compile, type Program } from '../../expressions/program.js'
-import type { Call } from '../../many/execute.js'
-import type { Around } from '../problem/finite-differences.js'
+import type { EngineCall } from '../../many/execute.js'
+import type { DifferencePoint } from '../problem/finite-differences.js'
 import type { Problem } from '../problem/problem.js'
-import { columnsOfModel, keptBy, slopesOf } from '../programs/function-curve.js'
+import { memoizeBy, modelColumns, slopeNodes } from '../programs/function-curve.js'
 import type { Iterations } from './iterations.js'
 
 /** Numbers that the program's parameters have at a time. */
-const NUMBERS = 1 << 20
+const MAX_NUMBERS = 1 << 20
 
 /** Of a row's columns and a point: the model, and derivatives. */
-function programOf(problem: Problem, slopes: readonly number[]): Program {
+function compileRows(problem: Problem, slopes: readonly number[]): Program {
   const { graph, model, free, fixed } = problem
-  const names = [...columnsOfModel(problem), ...free, ...fixed, '@unused']
+  const names = [...modelColumns(problem), ...free, ...fixed, '@unused']
   const wanted = [model, ...slopes]
   // As many as there are names, and that it is over.
   const unused = names.slice(wanted.length).map(() => graph.constant(0))
   return compile(graph, [...wanted, ...unused, graph.constant(1)], names, [])
 }
 
-const programOfValue = keptBy((problem: Problem) => programOf(problem, []))
-const programOfAll = keptBy((problem: Problem) => programOf(problem, slopesOf(problem)))
+const compileValue = memoizeBy((problem: Problem) => compileRows(problem, []))
+const compileDerivatives = memoizeBy((problem: Problem) => compileRows(problem, slopeNodes(problem)))
 
-export class EvaluatedCurve {
+export class ExpressionCurve {
   /** How often it has been evaluated at all rows. */
   evaluations = 0
   /** The part of derivatives that is rounding. */
@@ -54,20 +54,21 @@ export class EvaluatedCurve {
     this.#rows = rows
   }
 
-  *at(x: Float64Array): Generator<Call, Float64Array> {
+  *evaluate(x: Float64Array): Generator<EngineCall, Float64Array> {
     this.evaluations++
-    return (yield* this.#run(programOfValue(this.#problem), x, 1))[0]
+    return (yield* this.#run(compileValue(this.#problem), x, 1))[0]
   }
 
   /** Its derivatives by each parameter. */
-  *slopes({ x }: Pick<Around, 'x'>): Generator<Call, Float64Array[]> {
-    return (yield* this.#run(programOfAll(this.#problem), x, 1 + x.length)).slice(1)
+  *slopes({ x }: Pick<DifferencePoint, 'x'>): Generator<EngineCall, Float64Array[]> {
+    return (yield* this.#run(compileDerivatives(this.#problem), x, 1 + x.length)).slice(1)
   }
 
-  *#run(program: Program, x: Float64Array, count: number): Generator<Call, Float64Array[]> {
+  *#run(program: Program, x: Float64Array, count: number): Generator<EngineCall, Float64Array[]> {
     const rows = this.#rows
     const outputs = Array.from({ length: count }, () => new Float64Array(rows))
-    const most = Math.max(1, Math.floor(NUMBERS / program.parameters.length / BLOCK_OF_RUNS)) * BLOCK_OF_RUNS
+    const most =
+      Math.max(1, Math.floor(MAX_NUMBERS / program.parameters.length / BLOCK_OF_RUNS)) * BLOCK_OF_RUNS
     const size = Math.ceil(rows / Math.ceil(rows / most))
     const runs = Uint32Array.from({ length: size }, (_, row) => row)
     for (let from = 0; from < rows; from += size) {

@@ -3,39 +3,39 @@
 import type { FloatArray } from '../../core/numbers.js'
 import type { Slices } from '../../core/slices.js'
 import type { Program } from '../../expressions/program.js'
-import { Machine } from '../../expressions/run.js'
-import type { Results } from '../../many/batch.js'
-import { type Column, numbersOf } from '../../many/data.js'
-import type { Bound } from '../problem/function-model.js'
+import { ProgramRunner } from '../../expressions/run.js'
+import type { BatchResults } from '../../many/batch.js'
+import { type DataColumn, numbersInRun } from '../../many/data.js'
+import type { BoundFunctionModel } from '../problem/function-model.js'
 import type { Problem } from '../problem/problem.js'
-import { CalledCurve, columnsOfModel } from '../programs/function-curve.js'
+import { FunctionCurve, modelColumns } from '../programs/function-curve.js'
 import { dot } from './householder-qr.js'
 
 /** Where runs have stopped. */
-export type Ended = Pick<Results, 'x' | 'iterations' | 'reason'>
+export type IterationResults = Pick<BatchResults, 'x' | 'iterations' | 'reason'>
 
 /** As `Iterations` has it. What varies comes first in a program's state, and then what is fixed. */
-export function* iterateCalled(
+export function* iterateFunctionModel(
   problem: Problem,
-  called: Bound,
+  functionModel: BoundFunctionModel,
   program: Program,
   runs: Uint32Array,
-  data: readonly Column[],
+  data: readonly DataColumn[],
   x: readonly (FloatArray | number)[],
-  mostUpdates: number,
-): Slices<Ended> {
+  maxUpdates: number,
+): Slices<IterationResults> {
   const { free, fixed, columns, y, min, max } = problem
-  const machine = new Machine(program, 'float64')
+  const machine = new ProgramRunner(program, 'float64')
   const ends = x.map(() => new Float64Array(runs.length))
   const [iterations, reason] = [new Float64Array(runs.length), new Uint32Array(runs.length)]
   for (let run = 0; run < runs.length; run++) {
     const state = Float64Array.from(x, (column) => (typeof column === 'number' ? column : column[run]))
-    const rows = new Map(columns.map((name, k) => [name, numbersOf(data[k], runs[run])]))
+    const rows = new Map(columns.map((name, k) => [name, numbersInRun(data[k], runs[run])]))
     const rest = Array.from(state.subarray(free.length, free.length + fixed.length))
     const of = (name: string) => rows.get(name) as Float64Array
-    const curve = new CalledCurve(problem, called, columnsOfModel(problem).map(of), rest, of(y).length)
+    const curve = new FunctionCurve(problem, functionModel, modelColumns(problem).map(of), rest, of(y).length)
     const sizes = new Float64Array(free.length)
-    while (reason[run] === 0 && iterations[run] < mostUpdates) {
+    while (reason[run] === 0 && iterations[run] < maxUpdates) {
       const point = state.slice(0, free.length)
       const f = curve.value(point)
       yield

@@ -4,7 +4,7 @@
  */
 
 /** R and Qᵀ·b of a matrix and a right side. */
-export interface Triangle {
+export interface PivotedTriangle {
   /** R by columns, each to its diagonal; where a column had nothing of its own that is 0. */
   readonly columns: readonly Float64Array[]
   /** Qᵀ·b, as far as R goes. */
@@ -14,9 +14,9 @@ export interface Triangle {
 }
 
 /** What `Float64Array.from` makes takes ten times as long. */
-export function arrayOf(length: number, of: (k: number) => number): Float64Array {
+export function fillArray(length: number, valueAt: (k: number) => number): Float64Array {
   const made = new Float64Array(length)
-  for (let k = 0; k < length; k++) made[k] = of(k)
+  for (let k = 0; k < length; k++) made[k] = valueAt(k)
   return made
 }
 
@@ -39,19 +39,21 @@ export function dot(a: Float64Array, b: Float64Array, from = 0): number {
 }
 
 /** A rest whose square has fallen to this part of the column's is computed anew. */
-const RENEWED = 1e-14
+const NORM_UPDATE_TOLERANCE = 1e-14
 
 /** So many rows a column pay for a first reduction, without pivots; it is enough where each column has such a part of its own. */
-const [TALL, OWN] = [2, 1e-3]
+const [TALL_RATIO, LEADING_TOLERANCE] = [2, 1e-3]
 
 /** Overwrites the columns, which have at least as many rows as there are of them, and b. */
-export function triangular(columns: readonly Float64Array[], b: Float64Array): Triangle {
+export function triangularize(columns: readonly Float64Array[], b: Float64Array): PivotedTriangle {
   const size = columns.length
-  if (b.length < TALL * size) return pivoted(columns, b)
+  if (b.length < TALL_RATIO * size) return triangularizeWithPivots(columns, b)
   const shorter = reduceRows(columns, b)
   const right = b.subarray(0, size)
-  if (shorter.some((column, k) => !(Math.abs(column[k]) > OWN * Math.sqrt(dot(column, column)))))
-    return pivoted(shorter, right)
+  if (
+    shorter.some((column, k) => !(Math.abs(column[k]) > LEADING_TOLERANCE * Math.sqrt(dot(column, column))))
+  )
+    return triangularizeWithPivots(shorter, right)
   return {
     columns: shorter.map((column, k) => column.subarray(0, k + 1)),
     right,
@@ -59,7 +61,7 @@ export function triangular(columns: readonly Float64Array[], b: Float64Array): T
   }
 }
 
-function pivoted(columns: readonly Float64Array[], b: Float64Array): Triangle {
+function triangularizeWithPivots(columns: readonly Float64Array[], b: Float64Array): PivotedTriangle {
   const order = [...columns]
   const pivots = [...columns.keys()]
   const rests = order.map((column) => dot(column, column))
@@ -82,7 +84,7 @@ function pivoted(columns: readonly Float64Array[], b: Float64Array): Triangle {
     if (j < order.length) reflect(v, order[j], k)
     for (j = k + 1; j < order.length; j++) {
       rests[j] -= order[j][k] * order[j][k]
-      if (!(rests[j] > RENEWED * whole[j])) rests[j] = whole[j] = dot(order[j], order[j], k + 1)
+      if (!(rests[j] > NORM_UPDATE_TOLERANCE * whole[j])) rests[j] = whole[j] = dot(order[j], order[j], k + 1)
     }
   }
   return {
@@ -112,17 +114,17 @@ function makeReflection(v: Float64Array, k: number): number {
 }
 
 /** Reflections that are applied to others at once, so that these are read once. */
-const FOUR = 4
+const BLOCK_COLUMNS = 4
 
 /** Columns of as many rows as there are of them, with the same RᵀR. Overwrites all; of b the first rows count. */
 function reduceRows(columns: readonly Float64Array[], b: Float64Array): Float64Array[] {
   const [size, rows] = [columns.length, b.length]
   const none = new Float64Array(rows)
-  const v = Array.from({ length: FOUR }, () => new Float64Array(rows))
+  const v = Array.from({ length: BLOCK_COLUMNS }, () => new Float64Array(rows))
   // Below it what they have in common, and on the diagonal 1 by what divides.
-  const gram = new Float64Array(FOUR * FOUR)
-  for (let k = 0; k < size; k += FOUR) {
-    for (let i = 0; i < FOUR; i++) {
+  const gram = new Float64Array(BLOCK_COLUMNS * BLOCK_COLUMNS)
+  for (let k = 0; k < size; k += BLOCK_COLUMNS) {
+    for (let i = 0; i < BLOCK_COLUMNS; i++) {
       const at = k + i
       const own = v[i]
       const norm = at < size ? makeReflection(columns[at], at) : 0
@@ -131,13 +133,13 @@ function reduceRows(columns: readonly Float64Array[], b: Float64Array): Float64A
         const column = columns[at]
         own.set(column.subarray(at), at)
         own.fill(0, k, at)
-        for (let j = i + 1; j < FOUR && k + j < size; j++) reflect(column, columns[k + j], at)
+        for (let j = i + 1; j < BLOCK_COLUMNS && k + j < size; j++) reflect(column, columns[k + j], at)
         column[at] = -norm
       }
-      for (let j = 0; j < i; j++) gram[FOUR * i + j] = norm === 0 ? 0 : dot(own, v[j], at)
-      gram[FOUR * i + i] = norm === 0 ? 0 : 1 / own[at]
+      for (let j = 0; j < i; j++) gram[BLOCK_COLUMNS * i + j] = norm === 0 ? 0 : dot(own, v[j], at)
+      gram[BLOCK_COLUMNS * i + i] = norm === 0 ? 0 : 1 / own[at]
     }
-    const rest = [...columns.slice(k + FOUR), b]
+    const rest = [...columns.slice(k + BLOCK_COLUMNS), b]
     for (let j = 0; j < rest.length; j += 2) reflectByFour(v, gram, rest[j], rest[j + 1] ?? none, k)
   }
   return columns.map((column, k) => column.slice(0, size).fill(0, k + 1))
@@ -240,9 +242,9 @@ function reflectTwo(v: Float64Array, x: Float64Array, y: Float64Array, k: number
 }
 
 /** R·x = b from the end; what has no diagonal, and all after it, is 0. */
-export function solved(columns: readonly Float64Array[], b: Float64Array): Float64Array {
+export function solveUpper(columns: readonly Float64Array[], b: Float64Array): Float64Array {
   const x = b.slice()
-  const rank = rankOf(columns)
+  const rank = numericalRank(columns)
   x.fill(0, rank)
   for (let k = rank - 1; k >= 0; k--) {
     x[k] /= columns[k][k]
@@ -251,14 +253,14 @@ export function solved(columns: readonly Float64Array[], b: Float64Array): Float
   return x
 }
 
-function rankOf(columns: readonly Float64Array[]): number {
+function numericalRank(columns: readonly Float64Array[]): number {
   let rank = 0
   while (rank < columns.length && columns[rank][rank] !== 0) rank++
   return rank
 }
 
 /** Rᵀ·x = b. */
-function solvedFromAbove(columns: readonly Float64Array[], b: Float64Array): Float64Array {
+function solveTransposed(columns: readonly Float64Array[], b: Float64Array): Float64Array {
   const x = b.slice()
   for (let k = 0; k < columns.length; k++) {
     const column = columns[k]
@@ -270,7 +272,7 @@ function solvedFromAbove(columns: readonly Float64Array[], b: Float64Array): Flo
 }
 
 /** R·x. */
-export function times(columns: readonly Float64Array[], x: ArrayLike<number>): Float64Array {
+export function multiplyUpper(columns: readonly Float64Array[], x: ArrayLike<number>): Float64Array {
   const product = new Float64Array(columns.length)
   for (let k = 0; k < columns.length; k++) {
     for (let i = 0; i <= k; i++) product[i] += columns[k][i] * x[k]
@@ -279,21 +281,24 @@ export function times(columns: readonly Float64Array[], x: ArrayLike<number>): F
 }
 
 /** (RᵀR)⁻¹ where R has a full rank, by rows. */
-export function inverse(columns: readonly Float64Array[]): Float64Array[] {
+export function invertUpper(columns: readonly Float64Array[]): Float64Array[] {
   const size = columns.length
   // R⁻¹ by rows.
   const rows = columns.map(() => new Float64Array(size))
   for (let j = 0; j < size; j++) {
     const unit = new Float64Array(j + 1)
     unit[j] = 1
-    const column = solved(columns.slice(0, j + 1), unit)
+    const column = solveUpper(columns.slice(0, j + 1), unit)
     for (let i = 0; i <= j; i++) rows[i][j] = column[i]
   }
-  return rows.map((row, i) => arrayOf(size, (j) => dot(row, rows[j], Math.max(i, j))))
+  return rows.map((row, i) => fillArray(size, (j) => dot(row, rows[j], Math.max(i, j))))
 }
 
 /** The triangle of R with rows of a diagonal below it, by rotations (Givens, 1958). */
-function rotated({ columns, right }: Triangle, diagonal: Float64Array): Omit<Triangle, 'pivots'> {
+function eliminateDiagonal(
+  { columns, right }: PivotedTriangle,
+  diagonal: Float64Array,
+): Omit<PivotedTriangle, 'pivots'> {
   const size = columns.length
   const s = columns.map((column) => column.slice())
   const b = right.slice()
@@ -320,10 +325,10 @@ function rotated({ columns, right }: Triangle, diagonal: Float64Array): Omit<Tri
 }
 
 /** How near to the radius a step has to be, and how often it is sought. */
-const [NEAR, TRIES] = [0.1, 10]
+const [RADIUS_TOLERANCE, MAX_TRIES] = [0.1, 10]
 
 /** A step, in the order of pivots, and the λ that it has. */
-export interface Step {
+export interface DampedStep {
   readonly step: Float64Array
   readonly damping: number
 }
@@ -335,51 +340,56 @@ export interface Step {
  * @param scale D, in the order of pivots
  * @param damping the last λ
  */
-export function stepWithin(of: Triangle, scale: Float64Array, radius: number, damping: number): Step {
-  const { columns, right } = of
-  let x = solved(columns, right)
-  let length = lengthOf(x, scale)
+export function stepWithin(
+  system: PivotedTriangle,
+  scale: Float64Array,
+  radius: number,
+  damping: number,
+): DampedStep {
+  const { columns, right } = system
+  let x = solveUpper(columns, right)
+  let length = scaledLength(x, scale)
   let off = length - radius
-  if (off <= NEAR * radius) return { step: negated(x), damping: 0 }
+  if (off <= RADIUS_TOLERANCE * radius) return { step: negate(x), damping: 0 }
 
   const slopeOf = (triangle: readonly Float64Array[]) => {
     const direction = x.map((part, k) => (scale[k] * scale[k] * part) / length)
-    const solution = solvedFromAbove(triangle, direction)
+    const solution = solveTransposed(triangle, direction)
     return off / radius / dot(solution, solution)
   }
-  let low = rankOf(columns) === columns.length ? slopeOf(columns) : 0
-  const gradient = arrayOf(columns.length, (k) => {
+  let low = numericalRank(columns) === columns.length ? slopeOf(columns) : 0
+  const gradient = fillArray(columns.length, (k) => {
     let sum = 0
     for (let i = 0; i <= k; i++) sum += columns[k][i] * right[i]
     return sum / scale[k]
   })
   const steepness = Math.sqrt(dot(gradient, gradient))
-  let high = steepness / radius || Number.MIN_VALUE / Math.min(radius, NEAR)
+  let high = steepness / radius || Number.MIN_VALUE / Math.min(radius, RADIUS_TOLERANCE)
   let lambda = Math.min(Math.max(damping, low), high) || steepness / length
   for (let k = 1; ; k++) {
     lambda ||= Math.max(Number.MIN_VALUE, 0.001 * high)
     const root = Math.sqrt(lambda)
-    const damped = rotated(
-      of,
+    const damped = eliminateDiagonal(
+      system,
       scale.map((d) => root * d),
     )
-    x = solved(damped.columns, damped.right)
-    length = lengthOf(x, scale)
+    x = solveUpper(damped.columns, damped.right)
+    length = scaledLength(x, scale)
     const before = off
     off = length - radius
     const isBelow = low === 0 && off <= before && before < 0
-    if (Math.abs(off) <= NEAR * radius || isBelow || k === TRIES) break
+    if (Math.abs(off) <= RADIUS_TOLERANCE * radius || isBelow || k === MAX_TRIES) break
     if (off > 0) low = Math.max(low, lambda)
     if (off < 0) high = Math.min(high, lambda)
     lambda = Math.max(low, lambda + slopeOf(damped.columns))
   }
-  return { step: negated(x), damping: lambda }
+  return { step: negate(x), damping: lambda }
 }
 
-const negated = (x: Float64Array) => arrayOf(x.length, (k) => -x[k])
+const negate = (x: Float64Array) => fillArray(x.length, (k) => -x[k])
 
 /** ‖D·x‖ */
-export function lengthOf(x: Float64Array, scale: Float64Array): number {
-  const scaled = arrayOf(x.length, (k) => x[k] * scale[k])
+export function scaledLength(x: Float64Array, scale: Float64Array): number {
+  const scaled = fillArray(x.length, (k) => x[k] * scale[k])
   return Math.sqrt(dot(scaled, scaled))
 }

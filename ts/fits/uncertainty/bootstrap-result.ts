@@ -1,39 +1,52 @@
 /** What the bootstrap says of fits. */
 
 import { ArgumentError } from '../../core/errors.js'
-import { mapped, recordOf } from '../../core/untrusted.js'
-import { pick } from '../../many/data.js'
+import { createRecord, mapRecord } from '../../core/untrusted.js'
+import { pickRuns } from '../../many/data.js'
 import { type GivenOf, oneOf } from '../../options/kinds.js'
 import { readOption, readOptions } from '../../options/read.js'
 import { probability } from '../problem/confidence-level.js'
 import { type FitReason, fitReasons } from '../problem/reasons.js'
-import { hasBit, type Ingredients } from '../solve/fit-context.js'
-import type { Banded } from './bands.js'
-import { type BootstrapValues, CONVERGED, type Drawable, obstacle, type Refitted } from './bootstrap.js'
-import { inside } from './f-distribution.js'
-import { type ColumnsAsked, covarianceOf, followed, linearise, modelAt, pointOf } from './linearize.js'
-import { quantile } from './student-t.js'
+import { type FitContext, hasBit } from '../solve/fit-context.js'
+import type { BandContext } from './bands.js'
+import {
+  type BootstrapValues,
+  CONVERGED,
+  type Replicates,
+  type ResamplingContext,
+  unavailableBecause,
+} from './bootstrap.js'
+import { fProbability } from './f-distribution.js'
+import {
+  covarianceEntry,
+  derivedColumn,
+  evaluateModel,
+  linearizeIn,
+  parameterPoint,
+  type RequestedColumns,
+} from './linearize.js'
+import { studentQuantile } from './student-t.js'
 
-const method = oneOf('bca', 'percentile')
+const methodOption = oneOf('bca', 'percentile')
 /** How ends of intervals are made of refits. */
 export type BootstrapMethod = 'bca' | 'percentile'
 
-const band = {
+const bandOptionTable = {
   /** The probability, between 0 and 1, row by row; 0.95. */
   level: probability,
   /** 'bca', corrected for bias and skewness, or 'percentile'; 'bca'. */
-  method,
+  method: methodOption,
 }
 
-export interface BootstrapBandOptions extends GivenOf<typeof band> {}
+export interface BootstrapBandOptions extends GivenOf<typeof bandOptionTable> {}
 
 /** A fit, for those who make it again. */
-export interface Original<Names extends string> {
-  readonly of: Drawable & Banded & { readonly whitened: Ingredients['whitened'] }
+export interface BootstrapSource<Names extends string> {
+  readonly context: ResamplingContext & BandContext & { readonly whitened: FitContext['whitened'] }
   readonly fit: number
   readonly values: Readonly<Record<Names, number>>
   /** What rows contribute to what has some slopes by parameters; those of the fit unless others count too. */
-  readonly parts?: (slopes: readonly number[]) => ArrayLike<number>
+  readonly contributions?: (slopes: readonly number[]) => ArrayLike<number>
 }
 
 /** The bootstrap of one fit. */
@@ -46,23 +59,23 @@ export class Bootstrap<Names extends string = string> {
   readonly values: Readonly<Record<Names, Float64Array>>
   /** Why refits have ended: indices into `fitReasons`. */
   readonly reason: Uint8Array
-  readonly #original: Original<Names>
+  readonly #source: BootstrapSource<Names>
   readonly #options: BootstrapValues
   /** Refits that have converged. */
-  readonly #good: Uint32Array
+  readonly #usable: Uint32Array
 
   /** @internal */
-  constructor(original: Original<Names>, { values, reason }: Refitted, options: BootstrapValues) {
+  constructor(original: BootstrapSource<Names>, { values, reason }: Replicates, options: BootstrapValues) {
     this.count = reason.includes(0) ? 0 : reason.length
     this.reason = reason.subarray(0, this.count)
-    this.#original = original
+    this.#source = original
     this.#options = options
     const good = new Uint32Array(this.count)
     let length = 0
     for (let k = 0; k < this.count; k++) if (reason[k] === CONVERGED) good[length++] = k
-    this.#good = good.subarray(0, length)
+    this.#usable = good.subarray(0, length)
     this.failed = this.count - length
-    this.values = mapped(original.values, (value, name) => {
+    this.values = mapRecord(original.values, (value, name) => {
       if (Object.hasOwn(values, name)) return values[name].subarray(0, this.count)
       return new Float64Array(this.count).map((_, k) => (reason[k] === CONVERGED ? value : NaN))
     })
@@ -70,9 +83,9 @@ export class Bootstrap<Names extends string = string> {
 
   /** Standard errors: the standard deviations of the refits. */
   get errors(): Readonly<Record<Names, number>> {
-    return mapped(this.values, (column) => {
-      const some = pick(column, this.#good)
-      const mean = meanOf(some)
+    return mapRecord(this.values, (column) => {
+      const some = pickRuns(column, this.#usable)
+      const mean = average(some)
       const squares = some.reduce((sum, x) => sum + (x - mean) * (x - mean), 0)
       return some.length > 1 ? Math.sqrt(squares / (some.length - 1)) : NaN
     })
@@ -80,14 +93,14 @@ export class Bootstrap<Names extends string = string> {
 
   /** By what the mean of the refits is off from the fit. */
   get bias(): Readonly<Record<Names, number>> {
-    const { values } = this.#original
-    return mapped(this.values, (column, name) => meanOf(pick(column, this.#good)) - values[name])
+    const { values } = this.#source
+    return mapRecord(this.values, (column, name) => average(pickRuns(column, this.#usable)) - values[name])
   }
 
   /** What has to be known of its numbers, in words; empty if there is nothing. */
   get message(): string {
-    const { of, fit } = this.#original
-    if (this.count === 0) return `no refits: ${obstacle(of, fit, this.#options)}`
+    const { context, fit } = this.#source
+    if (this.count === 0) return `no refits: ${unavailableBecause(context, fit, this.#options)}`
     if (this.failed === 0) return ''
     const numbers = fitReasons.map((_, number) => this.reason.filter((reason) => reason === number).length)
     const failures = numbers.flatMap((many, number) =>
@@ -103,28 +116,28 @@ export class Bootstrap<Names extends string = string> {
    */
   intervals(
     level = 0.95,
-    by: BootstrapMethod = 'bca',
+    method: BootstrapMethod = 'bca',
   ): Readonly<Record<Names, readonly [low: number, high: number]>> {
     readOption('level', probability, level)
-    readOption('method', method, by)
-    return mapped(this.values, (column, name) => {
+    readOption('method', methodOption, method)
+    return mapRecord(this.values, (column, name) => {
       const slopes = () => this.#slopes(name)
-      return this.#interval(pick(column, this.#good), this.#original.values[name], slopes, level, by)
+      return this.#interval(pickRuns(column, this.#usable), this.#source.values[name], slopes, level, method)
     })
   }
 
   /** Such intervals of the curve, row by row: `at` is as for `predict`. @throws as `predict` does */
   band(
-    at?: ColumnsAsked,
+    at?: RequestedColumns,
     options: BootstrapBandOptions = {},
   ): { readonly low: Float64Array; readonly high: Float64Array } {
-    const { level, method } = readOptions('options', options, band)
-    const { fit } = this.#original
-    const of = this.#original.of.whitened?.plain ?? this.#original.of
-    const { rows, value: valueAt, outputs } = modelAt(of, fit, at)
+    const { level, method } = readOptions('options', options, bandOptionTable)
+    const { fit } = this.#source
+    const of = this.#source.context.whitened?.plain ?? this.#source.context
+    const { rows, value: valueAt, outputs } = evaluateModel(of, fit, at)
     const { free, fixed } = of.problem
-    const point = pointOf(of, fit)
-    const points = Array.from(this.#good, (k) => [
+    const point = parameterPoint(of, fit)
+    const points = Array.from(this.#usable, (k) => [
       ...free.map((name) => this.values[name as Names][k]),
       ...point.slice(point.length - fixed.length),
     ])
@@ -139,9 +152,11 @@ export class Bootstrap<Names extends string = string> {
 
   /** Of a parameter by those that vary. */
   #slopes(name: Names): readonly number[] {
-    const { of, fit } = this.#original
-    const { free, derived } = of.problem
-    return derived.has(name) ? followed(of, name)(fit).slice(1) : free.map((other) => Number(other === name))
+    const { context, fit } = this.#source
+    const { free, derived } = context.problem
+    return derived.has(name)
+      ? derivedColumn(context, name)(fit).slice(1)
+      : free.map((other) => Number(other === name))
   }
 
   /** @param numbers whose order changes */
@@ -150,16 +165,16 @@ export class Bootstrap<Names extends string = string> {
     value: number,
     slopes: () => readonly number[],
     level: number,
-    by: BootstrapMethod,
+    method: BootstrapMethod,
   ): readonly [low: number, high: number] {
     if (numbers.length < 2 || Number.isNaN(value) || numbers.includes(NaN)) return [NaN, NaN]
     const ends = [(1 - level) / 2, (1 + level) / 2]
-    const [low, high] = by === 'percentile' ? ends : this.#corrected(numbers, value, slopes(), level)
-    return [quantileOf(numbers, low), quantileOf(numbers, high)]
+    const [low, high] = method === 'percentile' ? ends : this.#bcaInterval(numbers, value, slopes(), level)
+    return [sampleQuantile(numbers, low), sampleQuantile(numbers, high)]
   }
 
   /** Which quantiles of the refits are the ends (Efron, 1987). */
-  #corrected(
+  #bcaInterval(
     numbers: Float64Array,
     value: number,
     slopes: readonly number[],
@@ -170,7 +185,7 @@ export class Bootstrap<Names extends string = string> {
     if (below === 0 || below === numbers.length) return [NaN, NaN]
     const bias = normalQuantile(below / numbers.length)
     const acceleration = this.#acceleration(slopes)
-    const z = quantile(level, Infinity)
+    const z = studentQuantile(level, Infinity)
     return [-z, z].map((end) => {
       const shifted = bias + end
       const scale = 1 - acceleration * shifted
@@ -183,9 +198,9 @@ export class Bootstrap<Names extends string = string> {
    * derivatives (the infinitesimal jackknife). Normal errors have none.
    */
   #acceleration(slopes: readonly number[]): number {
-    const { of, parts } = this.#original
-    if (this.#options.kind === 'parametric' && of.problem.loss !== 'poisson') return 0
-    const all = parts === undefined ? this.#parts(slopes) : parts(slopes)
+    const { context, contributions } = this.#source
+    if (this.#options.kind === 'parametric' && context.problem.loss !== 'poisson') return 0
+    const all = contributions === undefined ? this.#contributions(slopes) : contributions(slopes)
     let [squares, cubes] = [0, 0]
     for (let row = 0; row < all.length; row++) {
       const part = all[row]
@@ -195,13 +210,13 @@ export class Bootstrap<Names extends string = string> {
     return squares > 0 ? cubes / (6 * squares * Math.sqrt(squares)) : 0
   }
 
-  #parts(slopes: readonly number[]): Float64Array {
-    const { of, fit } = this.#original
-    const { slope, gradient } = linearise(of, fit)
-    const isFree = slopes.map((_, i) => !hasBit(of.found.held, fit, i))
+  #contributions(slopes: readonly number[]): Float64Array {
+    const { context, fit } = this.#source
+    const { slope, gradient } = linearizeIn(context, fit)
+    const isFree = slopes.map((_, i) => !hasBit(context.solved.atBound, fit, i))
     const weights = slopes.map((_, i) =>
       slopes.reduce(
-        (sum, other, j) => (isFree[i] && isFree[j] ? sum + other * covarianceOf(of, fit, i, j) : sum),
+        (sum, other, j) => (isFree[i] && isFree[j] ? sum + other * covarianceEntry(context, fit, i, j) : sum),
         0,
       ),
     )
@@ -221,29 +236,29 @@ export class BootstrapMany<Names extends string = string> {
   readonly failed: Uint32Array
   /** How many fits there are. */
   readonly length: number
-  readonly #at: (fit: number) => Bootstrap<Names>
+  readonly #fitAt: (fit: number) => Bootstrap<Names>
 
   /** @internal */
   constructor(at: (fit: number) => Bootstrap<Names>, length: number, count: number) {
-    this.#at = at
+    this.#fitAt = at
     this.length = length
     this.count = count
-    this.failed = Uint32Array.from(this.#each((fit) => (fit.count === 0 ? count : fit.failed)))
+    this.failed = Uint32Array.from(this.#mapFits((fit) => (fit.count === 0 ? count : fit.failed)))
   }
 
   /** Standard errors, by fit. */
   get errors(): Readonly<Record<Names, Float64Array>> {
-    const each = this.#each(({ errors }) => errors)
-    return this.#columns((name) => Float64Array.from(each, (errors) => errors[name]))
+    const each = this.#mapFits(({ errors }) => errors)
+    return this.#toColumns((name) => Float64Array.from(each, (errors) => errors[name]))
   }
 
   /** Intervals as those of one fit: columns of their ends, by fit. */
   intervals(
     level = 0.95,
-    by: BootstrapMethod = 'bca',
+    method: BootstrapMethod = 'bca',
   ): Readonly<Record<Names, { readonly low: Float64Array; readonly high: Float64Array }>> {
-    const each = this.#each((fit) => fit.intervals(level, by))
-    return this.#columns((name) => ({
+    const each = this.#mapFits((fit) => fit.intervals(level, method))
+    return this.#toColumns((name) => ({
       low: Float64Array.from(each, (intervals) => intervals[name][0]),
       high: Float64Array.from(each, (intervals) => intervals[name][1]),
     }))
@@ -254,27 +269,27 @@ export class BootstrapMany<Names extends string = string> {
     if (!Number.isInteger(fit) || fit < 0 || fit >= this.length) {
       throw new ArgumentError('fit', `a whole number from 0 to ${this.length - 1}`, fit)
     }
-    return this.#at(fit)
+    return this.#fitAt(fit)
   }
 
   /** One by one, as all of them would take much memory. */
-  #each<T>(of: (fit: Bootstrap<Names>) => T): T[] {
-    return Array.from({ length: this.length }, (_, fit) => of(this.#at(fit)))
+  #mapFits<T>(of: (fit: Bootstrap<Names>) => T): T[] {
+    return Array.from({ length: this.length }, (_, fit) => of(this.#fitAt(fit)))
   }
 
-  #columns<T>(of: (name: Names) => T): Record<Names, T> {
-    return recordOf(Object.keys(this.#at(0).values) as Names[], of)
+  #toColumns<T>(of: (name: Names) => T): Record<Names, T> {
+    return createRecord(Object.keys(this.#fitAt(0).values) as Names[], of)
   }
 }
 
-const meanOf = (numbers: Float64Array) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length
+const average = (numbers: Float64Array) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length
 
 /** Between neighbours by a straight line, as NumPy has it. Changes the order of the numbers. */
-function quantileOf(numbers: Float64Array, part: number): number {
+function sampleQuantile(numbers: Float64Array, part: number): number {
   if (Number.isNaN(part)) return NaN
   const at = part * (numbers.length - 1)
   const place = Math.floor(at)
-  const below = select(numbers, place)
+  const below = selectNth(numbers, place)
   if (at === place) return below
   // What is not smaller lies behind it now.
   let above = numbers[place + 1]
@@ -283,7 +298,7 @@ function quantileOf(numbers: Float64Array, part: number): number {
 }
 
 /** The number that a place would have, if they were sorted (Hoare, 1961): quicker than to sort them. */
-function select(numbers: Float64Array, place: number): number {
+function selectNth(numbers: Float64Array, place: number): number {
   for (let [from, to] = [0, numbers.length - 1]; from < to; ) {
     const pivot = numbers[place]
     let [i, j] = [from, to]
@@ -302,5 +317,5 @@ function select(numbers: Float64Array, place: number): number {
 }
 
 /** P(Z < z), and the z of such a probability. */
-const normalProbability = (z: number) => (1 + Math.sign(z) * inside(z * z, Infinity)) / 2
-const normalQuantile = (p: number) => Math.sign(p - 0.5) * quantile(Math.abs(2 * p - 1), Infinity)
+const normalProbability = (z: number) => (1 + Math.sign(z) * fProbability(z * z, Infinity)) / 2
+const normalQuantile = (p: number) => Math.sign(p - 0.5) * studentQuantile(Math.abs(2 * p - 1), Infinity)

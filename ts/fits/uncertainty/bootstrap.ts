@@ -3,17 +3,23 @@
 import { OptionError } from '../../core/errors.js'
 import type { FloatArray } from '../../core/numbers.js'
 import { plural } from '../../core/text.js'
-import { type Column, numbersOf, pick, put, sharedFirst } from '../../many/data.js'
-import type { Call } from '../../many/execute.js'
-import { calls } from '../../many/options.js'
-import { type GivenOf, oneOf, type ValuesOf, wholeTo } from '../../options/kinds.js'
-import { Words } from '../../random/random.js'
+import { type DataColumn, numbersInRun, pickRuns, putRuns, sharedFirst } from '../../many/data.js'
+import type { EngineCall } from '../../many/execute.js'
+import { callOptions } from '../../many/options.js'
+import { type GivenOf, integerBetween, oneOf, type ValuesOf } from '../../options/kinds.js'
+import { WordStream } from '../../random/random.js'
 import { normal, poisson } from '../../random/variates.js'
 import { fitReasons } from '../problem/reasons.js'
-import { columnOf, type Found, type Ingredients, startingAt, wholeOf } from '../solve/fit-context.js'
-import { linearise } from './linearize.js'
+import {
+  errorScaleOf,
+  type FitContext,
+  parameterColumn,
+  type SolvedFits,
+  withStarts,
+} from '../solve/fit-context.js'
+import { linearizeIn } from './linearize.js'
 
-const word = (value?: number) => wholeTo(0, 0xffff_ffff, value, '2^32 - 1')
+const kindName = (value?: number) => integerBetween(0, 0xffff_ffff, value, '2^32 - 1')
 
 export const bootstrapTable = {
   /**
@@ -23,22 +29,22 @@ export const bootstrapTable = {
    */
   kind: oneOf('residuals', 'cases', 'parametric'),
   /** How often each fit is made again, from 1 to 1,000,000; 1000. */
-  count: wholeTo(1, 1_000_000, 1000),
+  count: integerBetween(1, 1_000_000, 1000),
   /** A whole number from 0 to 2³² − 1; 0. */
-  seed: word(0),
+  seed: kindName(0),
   /**
    * The number of the first fit, 0. Numbers are drawn by seed, fit and refit, so that a part of a batch that is computed
    * by itself gets those of the whole if it says where it begins.
    */
-  firstFit: word(0),
+  fitOffset: kindName(0),
 }
 
 export const bootstrapManyTable = {
   ...bootstrapTable,
   /** Ends the call: the promise is rejected with the signal's reason. */
-  signal: calls.signal,
+  signal: callOptions.signal,
   /** Called now and then with how many refits have ended, of how many. */
-  onProgress: calls.onProgress,
+  onProgress: callOptions.onProgress,
 }
 
 export interface BootstrapOptions extends GivenOf<typeof bootstrapTable> {}
@@ -46,21 +52,21 @@ export interface BootstrapManyOptions extends GivenOf<typeof bootstrapManyTable>
 export type BootstrapValues = ValuesOf<typeof bootstrapTable>
 
 /** Refits at a time, and numbers of their data, so that the event loop does not wait long for them. */
-const RUNS = 8192
-const NUMBERS = 1 << 22
+const MAX_RUNS = 8192
+const MAX_NUMBERS = 1 << 22
 /** The longest vector of runs takes as long as one. */
-const VECTOR = 8
+const MIN_VECTOR = 8
 /** So many numbers all refits may have: 1 GiB. */
-export const MOST = 134_217_728
+export const MAX_REPLICATES = 134_217_728
 
 /** What refits are drawn from: fits, or groups of one. */
-export type Drawable = Pick<
-  Ingredients,
-  'problem' | 'columns' | 'rows' | 'starts' | 'isAbsolute' | 'whole'
-> & { readonly found: Pick<Found, 'free' | 'errors' | 'cost' | 'held' | 'reason'> }
+export type ResamplingContext = Pick<
+  FitContext,
+  'problem' | 'columns' | 'observations' | 'starts' | 'isAbsolute' | 'errorScale'
+> & { readonly solved: Pick<SolvedFits, 'free' | 'errors' | 'cost' | 'atBound' | 'reason'> }
 
 /** What refits have come to, those of a fit side by side. */
-export interface Refitted {
+export interface Replicates {
   /** Of parameters that vary or follow from others; NaN where a refit has failed, or was not made. */
   readonly values: Readonly<Record<string, Float64Array>>
   /** 0 where it was not made. */
@@ -70,19 +76,21 @@ export interface Refitted {
 export const CONVERGED = fitReasons.indexOf('converged')
 
 /** Why a fit cannot be made again, in words; empty where it can. */
-export function obstacle(of: Drawable, fit: number, { kind }: BootstrapValues): string {
-  if (of.found.reason[fit] !== CONVERGED) return 'the fit itself has not converged'
+export function unavailableBecause(of: ResamplingContext, fit: number, { kind }: BootstrapValues): string {
+  if (of.solved.reason[fit] !== CONVERGED) return 'the fit itself has not converged'
   const needsFreedom = kind === 'residuals' || (kind === 'parametric' && !of.isAbsolute)
-  return needsFreedom && wholeOf(of, fit).freedom <= 0 ? 'no degree of freedom is left for errors' : ''
+  return needsFreedom && errorScaleOf(of, fit).degreesOfFreedom <= 0
+    ? 'no degree of freedom is left for errors'
+    : ''
 }
 
 /** @throws OptionError where these fits cannot be made again so, or not so often */
-export function checkBootstrap(of: Ingredients, fits: number, { kind, count }: BootstrapValues): void {
+export function checkBootstrap(of: FitContext, fits: number, { kind, count }: BootstrapValues): void {
   if (kind === 'residuals' && of.problem.loss === 'poisson') {
     throw new OptionError('kind', "'cases' or 'parametric', of counts", kind)
   }
-  const names = of.parameters.filter(varies).length
-  const most = Math.floor(MOST / (fits * names))
+  const names = of.parameters.filter(isVarying).length
+  const most = Math.floor(MAX_REPLICATES / (fits * names))
   if (count > most)
     throw new OptionError(
       'count',
@@ -91,31 +99,31 @@ export function checkBootstrap(of: Ingredients, fits: number, { kind, count }: B
     )
 }
 
-const varies = ({ isFixed, expr }: Ingredients['parameters'][number]) => !isFixed || expr !== null
+const isVarying = ({ isFixed, expr }: FitContext['parameters'][number]) => !isFixed || expr !== null
 
 /** Makes some fits again; all calls are of the engine that made them. */
-export function* refit(
-  of: Ingredients,
+export function* runBootstrap(
+  of: FitContext,
   fits: readonly number[],
   options: BootstrapValues,
   onProgress: ((done: number, total: number) => void) | undefined,
-): Generator<Call, Refitted> {
+): Generator<EngineCall, Replicates> {
   const { count } = options
-  const names = of.parameters.filter(varies).map(({ name }) => name)
+  const names = of.parameters.filter(isVarying).map(({ name }) => name)
   const values = Object.fromEntries(
     names.map((name) => [name, new Float64Array(fits.length * count).fill(NaN)]),
   )
   const reason = new Uint8Array(fits.length * count)
-  const ready = Uint32Array.from(fits.keys()).filter((k) => obstacle(of, fits[k], options) === '')
+  const ready = Uint32Array.from(fits.keys()).filter((k) => unavailableBecause(of, fits[k], options) === '')
   const total = ready.length * count
-  const draws = new Draws(of, options)
+  const draws = new Resampler(of, options)
   const drawn = options.kind === 'cases' ? of.columns.size : 1
   for (let done = 0; done < total; ) {
     const placeOf = (run: number) => ready[Math.floor(run / count)]
-    const last = Math.min(total, done + RUNS)
+    const last = Math.min(total, done + MAX_RUNS)
     let end = done
-    for (let numbers = 0; end < last && (numbers <= NUMBERS || end < done + VECTOR); end++) {
-      numbers += of.rows[fits[placeOf(end)]] * drawn
+    for (let numbers = 0; end < last && (numbers <= MAX_NUMBERS || end < done + MIN_VECTOR); end++) {
+      numbers += of.observations[fits[placeOf(end)]] * drawn
     }
     const [own, replicates, at] = [0, 1, 2].map(() => new Uint32Array(end - done))
     for (let k = 0; k < own.length; k++) {
@@ -123,14 +131,14 @@ export function* refit(
       replicates[k] = (done + k) % count
       at[k] = placeOf(done + k) * count + replicates[k]
     }
-    const refits = again(of, { fits: own, replicates }, draws)
+    const refits = refitDraws(of, { fits: own, replicates }, draws)
     yield* refits.calls()
     const result = refits.result()
-    put(reason, at, result.reason)
+    putRuns(reason, at, result.reason)
     for (const name of names) {
       const column = result.values[name]
       for (let k = 0; k < own.length; k++) if (result.reason[k] !== CONVERGED) column[k] = NaN
-      put(values[name], at, column)
+      putRuns(values[name], at, column)
     }
     done = end
     onProgress?.(done, total)
@@ -140,41 +148,41 @@ export function* refit(
 }
 
 /** Which refits of which fits, by run. */
-interface Runs {
+interface ReplicateRuns {
   readonly fits: Uint32Array
   readonly replicates: Uint32Array
 }
 
-function again(of: Ingredients, runs: Runs, draws: Draws) {
+function refitDraws(of: FitContext, runs: ReplicateRuns, draws: Resampler) {
   const { columns } = of
   const { fits } = runs
   const isOne = fits[0] === fits[fits.length - 1]
   const offsets = new Float64Array(fits.length + 1)
-  for (let k = 0; k < fits.length; k++) offsets[k + 1] = offsets[k] + of.rows[fits[k]]
-  const made = [...columns].map(([name, column]): [string, Column] => {
-    if (draws.drawn.includes(name)) return [name, new Drawn(draws, name, runs, offsets)]
+  for (let k = 0; k < fits.length; k++) offsets[k + 1] = offsets[k] + of.observations[fits[k]]
+  const made = [...columns].map(([name, column]): [string, DataColumn] => {
+    if (draws.columns.includes(name)) return [name, new ResampledColumn(draws, name, runs, offsets)]
     // What is the same for all is there once.
     if (isOne || column.offsets === null)
-      return [name, { numbers: numbersOf(column, fits[0]), offsets: null }]
+      return [name, { numbers: numbersInRun(column, fits[0]), offsets: null }]
     const numbers = new Float64Array(offsets[fits.length])
-    for (let k = 0; k < fits.length; k++) numbers.set(numbersOf(column, fits[k]), offsets[k])
+    for (let k = 0; k < fits.length; k++) numbers.set(numbersInRun(column, fits[k]), offsets[k])
     return [name, { numbers, offsets }]
   })
-  const start = startingAt(of, (name) => pick(columnOf(of, name), fits))
-  return of.near(sharedFirst(new Map(made)), start)
+  const start = withStarts(of, (name) => pickRuns(parameterColumn(of, name), fits))
+  return of.warmStart(sharedFirst(new Map(made)), start)
 }
 
 /** A column of refits. Programs take a few of them at a time, and hardly anybody wants all, one behind the other. */
-class Drawn implements Column {
+class ResampledColumn implements DataColumn {
   readonly offsets: Float64Array
-  readonly #draws: Draws
+  readonly #draws: Resampler
   readonly #names: readonly string[]
-  readonly #runs: Runs
+  readonly #runs: ReplicateRuns
   /** Where it was written last. */
-  #to: readonly FloatArray[] = []
+  #target: readonly FloatArray[] = []
   #all: Float64Array | null = null
 
-  constructor(draws: Draws, name: string, runs: Runs, offsets: Float64Array) {
+  constructor(draws: Resampler, name: string, runs: ReplicateRuns, offsets: Float64Array) {
     this.offsets = offsets
     this.#draws = draws
     this.#names = [name]
@@ -192,31 +200,31 @@ class Drawn implements Column {
 
   write(run: number, to: FloatArray, from: number, stride: number): void {
     if (this.#all !== null) {
-      const numbers = numbersOf(this, run)
+      const numbers = numbersInRun(this, run)
       for (let row = 0; row < numbers.length; row++) to[from + row * stride] = numbers[row]
       return
     }
     const { fits, replicates } = this.#runs
-    if (this.#to[0] !== to) this.#to = [to]
+    if (this.#target[0] !== to) this.#target = [to]
     // Each column draws its rows anew: that takes less time than to keep them.
-    this.#draws.draw(fits[run], replicates[run], this.#names, this.#to, from, stride)
+    this.#draws.draw(fits[run], replicates[run], this.#names, this.#target, from, stride)
   }
 }
 
 /** Draws refits. */
-class Draws {
+class Resampler {
   /** Columns that are others than the fit's. */
-  readonly drawn: readonly string[]
-  readonly #of: Ingredients
+  readonly columns: readonly string[]
+  readonly #context: FitContext
   readonly #options: BootstrapValues
-  readonly #words = new Words()
+  readonly #words = new WordStream()
   /** Those of a fit come one after the other. */
   #fit = -1
-  #drawer: Drawer | null = null
+  #method: DrawMethod | null = null
 
-  constructor(of: Ingredients, options: BootstrapValues) {
-    this.drawn = options.kind === 'cases' ? [...of.columns.keys()] : [of.problem.y]
-    this.#of = of
+  constructor(of: FitContext, options: BootstrapValues) {
+    this.columns = options.kind === 'cases' ? [...of.columns.keys()] : [of.problem.y]
+    this.#context = of
     this.#options = options
   }
 
@@ -229,39 +237,51 @@ class Draws {
     from: number,
     stride: number,
   ): void {
-    const { kind, seed, firstFit } = this.#options
-    if (fit !== this.#fit || this.#drawer === null) this.#drawer = new drawers[kind](this.#of, fit)
+    const { kind, seed, fitOffset } = this.#options
+    if (fit !== this.#fit || this.#method === null) this.#method = new resamplers[kind](this.#context, fit)
     this.#fit = fit
-    this.#words.seed(seed, (firstFit + fit) >>> 0, replicate)
-    this.#drawer.draw(this.#words, names, to, from, stride)
+    this.#words.seed(seed, (fitOffset + fit) >>> 0, replicate)
+    this.#method.draw(this.#words, names, to, from, stride)
   }
 }
 
 /** Draws refits of one fit: columns that are others than the fit's, by the words of a stream, which goes on. */
-export interface Drawer {
-  draw(words: Words, names: readonly string[], to: readonly FloatArray[], from: number, stride: number): void
+export interface DrawMethod {
+  draw(
+    words: WordStream,
+    names: readonly string[],
+    to: readonly FloatArray[],
+    from: number,
+    stride: number,
+  ): void
 }
 
-class Residuals implements Drawer {
+class Residuals implements DrawMethod {
   readonly #curve: Float64Array
   readonly #deviations: Float64Array
   readonly #pool: Float64Array
   readonly #rows: Uint32Array
 
-  constructor(of: Drawable, fit: number) {
-    const { curve, y, deviations, rows } = curveOf(of, fit)
+  constructor(of: ResamplingContext, fit: number) {
+    const { curve, y, deviations, rows } = fittedCurve(of, fit)
     const residuals = y.map((measured, row) => (measured - curve[row]) / deviations[row])
     const mean = residuals.reduce((sum, residual) => sum + residual, 0) / rows
     // Fits lie closer to the data than the truth does.
-    const whole = wholeOf(of, fit)
-    const larger = Math.sqrt(whole.rows / whole.freedom)
+    const whole = errorScaleOf(of, fit)
+    const larger = Math.sqrt(whole.observations / whole.degreesOfFreedom)
     this.#pool = residuals.map((residual) => (residual - mean) * larger)
     this.#curve = curve
     this.#deviations = deviations
     this.#rows = new Uint32Array(rows)
   }
 
-  draw(words: Words, _: readonly string[], [to]: readonly FloatArray[], from: number, stride: number): void {
+  draw(
+    words: WordStream,
+    _: readonly string[],
+    [to]: readonly FloatArray[],
+    from: number,
+    stride: number,
+  ): void {
     const rows = this.#rows
     const [curve, deviations, pool] = [this.#curve, this.#deviations, this.#pool]
     words.fill(rows, rows.length)
@@ -271,17 +291,17 @@ class Residuals implements Drawer {
   }
 }
 
-class Cases implements Drawer {
+class Cases implements DrawMethod {
   readonly #columns: ReadonlyMap<string, Float64Array>
   readonly #rows: Uint32Array
 
-  constructor(of: Drawable, fit: number) {
-    this.#columns = new Map([...of.columns].map(([name, column]) => [name, numbersOf(column, fit)]))
-    this.#rows = new Uint32Array(of.rows[fit])
+  constructor(of: ResamplingContext, fit: number) {
+    this.#columns = new Map([...of.columns].map(([name, column]) => [name, numbersInRun(column, fit)]))
+    this.#rows = new Uint32Array(of.observations[fit])
   }
 
   draw(
-    words: Words,
+    words: WordStream,
     names: readonly string[],
     to: readonly FloatArray[],
     from: number,
@@ -297,38 +317,44 @@ class Cases implements Drawer {
   }
 }
 
-class Parametric implements Drawer {
+class Parametric implements DrawMethod {
   readonly #rows: number
   readonly #measured: (row: number, next: () => number) => number
 
-  constructor(of: Drawable, fit: number) {
-    const { curve, weights, deviations, rows } = curveOf(of, fit)
+  constructor(of: ResamplingContext, fit: number) {
+    const { curve, weights, deviations, rows } = fittedCurve(of, fit)
     // A row of the weight w is as many counts of the same mean.
     const count = (row: number, next: () => number) => poisson(curve[row] * weights[row], next) / weights[row]
-    const whole = wholeOf(of, fit)
-    const size = of.isAbsolute ? 1 : Math.sqrt(whole.cost / whole.freedom)
+    const whole = errorScaleOf(of, fit)
+    const size = of.isAbsolute ? 1 : Math.sqrt(whole.cost / whole.degreesOfFreedom)
     const value = (row: number, next: () => number) => curve[row] + size * deviations[row] * normal(next)
     this.#measured = of.problem.loss === 'poisson' ? count : value
     this.#rows = rows
   }
 
-  draw(words: Words, _: readonly string[], [to]: readonly FloatArray[], from: number, stride: number): void {
+  draw(
+    words: WordStream,
+    _: readonly string[],
+    [to]: readonly FloatArray[],
+    from: number,
+    stride: number,
+  ): void {
     const { next } = words
     for (let row = 0; row < this.#rows; row++) to[from + row * stride] = this.#measured(row, next)
   }
 }
 
 /** By the kind of refits. */
-export const drawers = { residuals: Residuals, cases: Cases, parametric: Parametric }
+export const resamplers = { residuals: Residuals, cases: Cases, parametric: Parametric }
 
 /** The curve at the rows of a fit that count, what was measured there, and its relative standard deviations. */
-function curveOf(of: Drawable, fit: number) {
+function fittedCurve(of: ResamplingContext, fit: number) {
   const { problem, columns } = of
-  const y = numbersOf(columns.get(problem.y) as Column, fit)
+  const y = numbersInRun(columns.get(problem.y) as DataColumn, fit)
   const weights =
     problem.weight === null
       ? new Float64Array(y.length).fill(1)
-      : numbersOf(columns.get(problem.weight) as Column, fit)
+      : numbersInRun(columns.get(problem.weight) as DataColumn, fit)
   const deviations = weights.map((weight) => 1 / Math.sqrt(weight))
-  return { curve: linearise(of, fit).curve, y, weights, deviations, rows: y.length }
+  return { curve: linearizeIn(of, fit).curve, y, weights, deviations, rows: y.length }
 }

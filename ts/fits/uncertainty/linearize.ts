@@ -1,56 +1,65 @@
 /** The model about where a fit has ended, row by row. */
 
 import { OptionError } from '../../core/errors.js'
-import { atOnce } from '../../core/slices.js'
+import { runToEnd } from '../../core/slices.js'
 import { isRecord, ownProperties } from '../../core/untrusted.js'
 import { differentiate } from '../../expressions/differentiate.js'
 import { compile } from '../../expressions/program.js'
-import { Machine } from '../../expressions/run.js'
-import { type Column, numbersOf, pick, rowsOf } from '../../many/data.js'
+import { ProgramRunner } from '../../expressions/run.js'
+import { type DataColumn, numbersInRun, pickRuns, rowsInRun } from '../../many/data.js'
 import { readNumbers } from '../problem/columns.js'
-import { type Bound, ROWS } from '../problem/function-model.js'
-import { termsOf } from '../problem/loss.js'
+import { type BoundFunctionModel, ROWS } from '../problem/function-model.js'
+import { lossTerms } from '../problem/loss.js'
 import type { Problem } from '../problem/problem.js'
-import { CalledCurve, columnsOfModel, keptBy, programOfModel, slopesOf } from '../programs/function-curve.js'
-import { inTriangle } from '../programs/ldlt.js'
-import type { Found, Ingredients } from '../solve/fit-context.js'
+import {
+  compileModel,
+  FunctionCurve,
+  memoizeBy,
+  modelColumns,
+  slopeNodes,
+} from '../programs/function-curve.js'
+import { triangleIndex } from '../programs/ldlt.js'
+import type { FitContext, SolvedFits } from '../solve/fit-context.js'
 
 /** Where a fit has ended, and what is known of it there. */
-type Place = Pick<Ingredients, 'problem' | 'given' | 'starts'> & {
-  readonly found: Pick<Found, 'free' | 'errors'>
+type EvaluationContext = Pick<FitContext, 'problem' | 'data' | 'starts'> & {
+  readonly solved: Pick<SolvedFits, 'free' | 'errors'>
 }
 
 /** The same, and the rows that count. */
-type Linear = Omit<Place, 'given'> & Pick<Ingredients, 'columns' | 'rows'>
+type LinearizationContext = Omit<EvaluationContext, 'data'> & Pick<FitContext, 'columns' | 'observations'>
 
 /** What programs of results take before columns: where a fit has ended, and what is fixed by fit. */
-export function pointOf({ problem, found, starts }: Omit<Place, 'given'>, fit: number): number[] {
-  return [...found.free.map((x) => x[fit]), ...problem.fixed.map((name) => starts.get(name)?.[fit] ?? NaN)]
+export function parameterPoint(
+  { problem, solved, starts }: Omit<EvaluationContext, 'data'>,
+  fit: number,
+): number[] {
+  return [...solved.free.map((x) => x[fit]), ...problem.fixed.map((name) => starts.get(name)?.[fit] ?? NaN)]
 }
 
-export function covarianceOf(
-  { found }: { readonly found: Pick<Found, 'covariance'> },
+export function covarianceEntry(
+  { solved }: { readonly solved: Pick<SolvedFits, 'covariance'> },
   fit: number,
   i: number,
   j: number,
 ): number {
-  return found.covariance[inTriangle(i, j)][fit]
+  return solved.covariance[triangleIndex(i, j)][fit]
 }
 
 /** What a parameter is that varies or follows from others, by fit, and its derivatives by those that vary. */
-export function followed(of: Omit<Place, 'given'>, name: string): (fit: number) => number[] {
-  const at = followedAt(of.problem, name)
-  return (fit) => at(pointOf(of, fit))
+export function derivedColumn(of: Omit<EvaluationContext, 'data'>, name: string): (fit: number) => number[] {
+  const at = derivedValue(of.problem, name)
+  return (fit) => at(parameterPoint(of, fit))
 }
 
 /** The same by a point, behind which is what is fixed by fit. */
-export function followedAt(
+export function derivedValue(
   { graph, free, fixed, derived }: Problem,
   name: string,
 ): (point: readonly number[]) => number[] {
   const node = derived.get(name) ?? graph.name(name)
   const slopes = differentiate(graph, node, free, () => false).gradient
-  const machine = new Machine(compile(graph, [node, ...slopes], [...free, ...fixed], []), 'float64')
+  const machine = new ProgramRunner(compile(graph, [node, ...slopes], [...free, ...fixed], []), 'float64')
   return (point) => {
     machine.run(point, [], 0)
     return machine.program.outputs.map((slot) => machine.slots[slot])
@@ -58,7 +67,7 @@ export function followedAt(
 }
 
 /** Numbers by row of those that count. */
-export interface Linearised {
+export interface Linearization {
   readonly curve: Float64Array
   /** Half the derivative of what a row costs by the model there. */
   readonly slope: Float64Array
@@ -67,27 +76,29 @@ export interface Linearised {
 }
 
 /** Of the fit that was asked for last: refits and what is said of them want the same. */
-const lastOf = keptBy((_: Linear): { fit: number; linear?: Linearised } => ({ fit: -1 }))
+const cacheOf = memoizeBy((_: LinearizationContext): { fit: number; linear?: Linearization } => ({ fit: -1 }))
 
 /** @returns what is kept, and not to be written to */
-export function linearise(of: Linear, fit: number): Linearised {
-  const last = lastOf(of)
-  if (last.fit !== fit || last.linear === undefined) last.linear = linearised(of, fit)
+export function linearizeIn(of: LinearizationContext, fit: number): Linearization {
+  const last = cacheOf(of)
+  if (last.fit !== fit || last.linear === undefined) last.linear = linearize(of, fit)
   last.fit = fit
   return last.linear
 }
 
-function linearised(of: Linear, fit: number): Linearised {
+function linearize(of: LinearizationContext, fit: number): Linearization {
   const { problem } = of
-  const columns = problem.columns.map((name) => numbersOf(of.columns.get(name) as Column, fit))
-  const machine = new Machine(programOfRows(problem), 'float64')
-  const point = pointOf(of, fit)
-  const [curve, slope, ...gradient] = machine.program.outputs.map(() => new Float64Array(of.rows[fit]))
+  const columns = problem.columns.map((name) => numbersInRun(of.columns.get(name) as DataColumn, fit))
+  const machine = new ProgramRunner(compileRows(problem), 'float64')
+  const point = parameterPoint(of, fit)
+  const [curve, slope, ...gradient] = machine.program.outputs.map(
+    () => new Float64Array(of.observations[fit]),
+  )
   const outputs = [curve, slope, ...gradient]
   const more =
-    problem.called === null
+    problem.functionModel === null
       ? []
-      : evaluated(of, problem.called, fit, columnsOfCounted(of, fit), point, curve.length)
+      : evaluateFunction(of, problem.functionModel, fit, countedColumns(of, fit), point, curve.length)
   const own = [...columns, ...more]
   const slots = machine.program.outputs
   const input = new Float64Array(point.length + own.length)
@@ -100,37 +111,37 @@ function linearised(of: Linear, fit: number): Linearised {
   return { curve, slope, gradient }
 }
 
-const columnsOfCounted = ({ problem, columns }: Linear, fit: number) =>
-  columnsOfModel(problem).map((name) => numbersOf(columns.get(name) as Column, fit))
+const countedColumns = ({ problem, columns }: LinearizationContext, fit: number) =>
+  modelColumns(problem).map((name) => numbersInRun(columns.get(name) as DataColumn, fit))
 
 /** A function at a point, and its derivatives there. */
-function evaluated(
-  { problem, found }: Pick<Place, 'problem' | 'found'>,
-  called: Bound,
+function evaluateFunction(
+  { problem, solved }: Pick<EvaluationContext, 'problem' | 'solved'>,
+  called: BoundFunctionModel,
   fit: number,
   columns: readonly Float64Array[],
   point: readonly number[],
   rows: number,
 ): Float64Array[] {
   const { free, min, max } = problem
-  const curve = new CalledCurve(problem, called, columns, point.slice(free.length), rows)
+  const curve = new FunctionCurve(problem, called, columns, point.slice(free.length), rows)
   const x = Float64Array.from(point.slice(0, free.length))
   const f = curve.value(x)
-  const sizes = found.errors.map((errors) => (errors[fit] < Infinity ? errors[fit] : 0))
-  return [f, ...atOnce(curve.slopes({ x, f, min, max, sizes }))]
+  const sizes = solved.errors.map((errors) => (errors[fit] < Infinity ? errors[fit] : 0))
+  return [f, ...runToEnd(curve.slopes({ x, f, min, max, sizes }))]
 }
 
-const programOfRows = keptBy((problem: Problem) => {
-  const { graph, model, free, fixed, columns, evaluated } = problem
-  const outputs = [model, termsOf(problem).slope, ...slopesOf(problem)]
-  return compile(graph, outputs, [...free, ...fixed, ...columns, ...evaluated], [])
+const compileRows = memoizeBy((problem: Problem) => {
+  const { graph, model, free, fixed, columns, evaluatedExpressions } = problem
+  const outputs = [model, lossTerms(problem).slope, ...slopeNodes(problem)]
+  return compile(graph, outputs, [...free, ...fixed, ...columns, ...evaluatedExpressions], [])
 })
 
 /** Columns of the model that somebody asks for. */
-export type ColumnsAsked = Readonly<Record<string, ArrayLike<number>>> | undefined
+export type RequestedColumns = Readonly<Record<string, ArrayLike<number>>> | undefined
 
 /** The model at some rows, NaN where a number is missing. */
-export interface ModelAt {
+export interface ModelEvaluation {
   readonly rows: number
   readonly columns: (row: number) => readonly number[]
   /** The model at a point, and with its derivatives. */
@@ -142,29 +153,29 @@ export interface ModelAt {
  * @param at columns; by default those that the fit was given, with rows that are left out
  * @throws OptionError where it is none, or one is missing or no numbers
  */
-export function modelAt(of: Place, fit: number, at: ColumnsAsked): ModelAt {
-  const { problem, given } = of
-  const names = columnsOfModel(problem)
+export function evaluateModel(of: EvaluationContext, fit: number, at: RequestedColumns): ModelEvaluation {
+  const { problem, data: given } = of
+  const names = modelColumns(problem)
   if (at !== undefined && names.includes(ROWS)) {
     throw new OptionError('at', 'nothing, as the model gives the rows of its data alone', at)
   }
   if (at !== undefined && !isRecord(at)) throw new OptionError('at', `columns ${names.join(', ')}`, at)
   const asked = at && ownProperties(at)
   const data = names.map((name) => {
-    if (asked === undefined) return numbersOf(given.get(name) as Column, fit)
+    if (asked === undefined) return numbersInRun(given.get(name) as DataColumn, fit)
     if (asked[name] === undefined) throw new OptionError('at', `a column ${name}`, undefined)
     return Float64Array.from(readNumbers(`at: ${name}`, asked[name]))
   })
-  const rows = data[0]?.length ?? rowsOf(given.get(problem.y) as Column, fit)
+  const rows = data[0]?.length ?? rowsInRun(given.get(problem.y) as DataColumn, fit)
   const other = data.findIndex(({ length }) => length !== rows)
   if (other >= 0)
     throw new OptionError(`at: ${names[other]}`, `${rows} rows, as before`, `${data[other].length} rows`)
   const columns = (row: number) => data.map((column) => column[row])
   // Conditions would take it for a number: of a dose that is missing nothing is known.
   const isMissing = (row: number) => data.some((column) => Number.isNaN(column[row]))
-  if (problem.called !== null)
-    return { rows, columns, ...calledAt(of, problem.called, fit, data, rows, isMissing) }
-  const machine = new Machine(programOfModel(problem), 'float64')
+  if (problem.functionModel !== null)
+    return { rows, columns, ...evaluateCalledModel(of, problem.functionModel, fit, data, rows, isMissing) }
+  const machine = new ProgramRunner(compileModel(problem), 'float64')
   const outputs = (row: number, point: readonly number[]) => {
     if (isMissing(row)) return machine.program.outputs.map(() => NaN)
     machine.run([...point, ...columns(row)], [], 0)
@@ -174,26 +185,28 @@ export function modelAt(of: Place, fit: number, at: ColumnsAsked): ModelAt {
 }
 
 /** A function is called for all rows at once, when somebody asks for the first one of a point. */
-function calledAt(
-  of: Place,
-  called: Bound,
+function evaluateCalledModel(
+  of: EvaluationContext,
+  called: BoundFunctionModel,
   fit: number,
   data: readonly Float64Array[],
   rows: number,
   isMissing: (row: number) => boolean,
-): Pick<ModelAt, 'value' | 'outputs'> {
+): Pick<ModelEvaluation, 'value' | 'outputs'> {
   const { problem } = of
   const known = Uint32Array.from({ length: rows }, (_, row) => row).filter((row) => !isMissing(row))
   const places = new Map(Array.from(known, (row, place) => [row, place]))
-  const own = data.map((column) => pick(column, known))
+  const own = data.map((column) => pickRuns(column, known))
   const number = (column: Float64Array, row: number) => column[places.get(row) ?? -1] ?? NaN
-  const values = keptBy((point: readonly number[]) => {
+  const values = memoizeBy((point: readonly number[]) => {
     const count = problem.free.length
-    return new CalledCurve(problem, called, own, point.slice(count), known.length).value(
+    return new FunctionCurve(problem, called, own, point.slice(count), known.length).value(
       point.slice(0, count),
     )
   })
-  const all = keptBy((point: readonly number[]) => evaluated(of, called, fit, own, point, known.length))
+  const all = memoizeBy((point: readonly number[]) =>
+    evaluateFunction(of, called, fit, own, point, known.length),
+  )
   return {
     value: (row, point) => number(values(point), row),
     outputs: (row, point) => all(point).map((column) => number(column, row)),

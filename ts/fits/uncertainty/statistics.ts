@@ -1,9 +1,9 @@
 /** What is said of a fit as a whole, by its least χ². */
 
 import { elementary } from '../../functions/index.js'
-import { type Column, numbersOf } from '../../many/data.js'
+import { type DataColumn, numbersInRun } from '../../many/data.js'
 import type { Problem } from '../problem/problem.js'
-import type { Ingredients } from '../solve/fit-context.js'
+import type { FitContext } from '../solve/fit-context.js'
 
 export interface Statistics {
   /** χ² by degree of freedom; NaN where there is none. */
@@ -21,53 +21,57 @@ const { log } = elementary('float64')
 /**
  * @param ones what a constant is in each row, where y has a covariance
  * @param rows of which the weight is not 0
- * @param freedom how many more these are than parameters that vary and no bound holds
+ * @param degreesOfFreedom how many more these are than parameters that vary and no bound holds
  */
-export function statistics(
+export function computeStatistics(
   problem: Problem,
-  columns: ReadonlyMap<string, Column>,
+  columns: ReadonlyMap<string, DataColumn>,
   ones: Float64Array | null,
   fit: number,
   chiSquared: number,
   rows: number,
-  freedom: number,
+  degreesOfFreedom: number,
 ): Statistics {
-  const count = rows - freedom
+  const count = rows - degreesOfFreedom
   const columnNamed = (name: string | null) => {
     const column = name === null ? undefined : columns.get(name)
-    return column === undefined ? undefined : numbersOf(column, fit)
+    return column === undefined ? undefined : numbersInRun(column, fit)
   }
   const [y, weights] = [problem.y, problem.weight].map(columnNamed)
   const criterion = problem.loss === 'poisson' ? chiSquared : rows * log(chiSquared / rows)
   return {
-    reducedChiSquared: freedom > 0 ? chiSquared / freedom : NaN,
-    rSquared: 1 - chiSquared / (variation(y as Float64Array, weights, ones) || NaN),
+    reducedChiSquared: degreesOfFreedom > 0 ? chiSquared / degreesOfFreedom : NaN,
+    rSquared: 1 - chiSquared / (totalVariation(y as Float64Array, weights, ones) || NaN),
     aic: criterion + 2 * count,
     bic: criterion + log(rows) * count,
   }
 }
 
 /** Where residuals are 1e-13 of y, rounding is a hundredth of χ²: of less, digits say nothing. */
-const MET = 1e-26
+const MAX_EXACT_RESIDUAL = 1e-26
 
 /** Whether χ² of a fit is no more of Σw·y² than rounding leaves. */
-export function isMet(chiSquared: number, squares: number): boolean {
-  return chiSquared <= MET * squares
+export function isExact(chiSquared: number, squares: number): boolean {
+  return chiSquared <= MAX_EXACT_RESIDUAL * squares
 }
 
 /** Σw·y² of a fit. */
-export function squaresOf(
-  { problem, columns }: Pick<Ingredients, 'problem' | 'columns'>,
+export function sumOfSquares(
+  { problem, columns }: Pick<FitContext, 'problem' | 'columns'>,
   fit: number,
 ): number {
   const [y, weights] = [problem.y, problem.weight].map((name) =>
-    name === null ? undefined : numbersOf(columns.get(name) as Column, fit),
+    name === null ? undefined : numbersInRun(columns.get(name) as DataColumn, fit),
   )
   return (y as Float64Array).reduce((sum, x, row) => sum + (weights?.[row] ?? 1) * x * x, 0)
 }
 
 /** Σw·(y − ȳ)² with the weighted mean ȳ; no rounding of the mean makes something of what does not vary. */
-function variation(y: Float64Array, weights: Float64Array | undefined, ones: Float64Array | null): number {
+function totalVariation(
+  y: Float64Array,
+  weights: Float64Array | undefined,
+  ones: Float64Array | null,
+): number {
   if (ones === null && !varies(y)) return 0
   let sum = 0
   let all = 0
