@@ -52,10 +52,10 @@ export const NEEDS_PARAM_NORM = 16
 /** Gradients are centralized or clipped by unit, or get noise, before the first stage. */
 export const PER_UNIT = 32
 
-/** Beside MASKS, its direction has the gradient's sign. */
+/** Beside MASKED, its direction has the gradient's sign. */
 export const MASK_TAKES_SIGN = 64
 
-/** Beside MASKS, all of its direction is left. */
+/** Beside MASKED, all of its direction is left. */
 export const MASK_KEEPS_ALL = 128
 
 /** It is one tensor, of which listed rows have gradients. */

@@ -3,9 +3,9 @@ use std::fmt;
 /// What is wrong with an arena; as one word, which is returned in a register. In WebAssembly, where bytes count and
 /// nobody reads it, it says nothing.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Fault(#[cfg(not(target_arch = "wasm32"))] &'static &'static str);
+pub struct ArenaError(#[cfg(not(target_arch = "wasm32"))] &'static &'static str);
 
-impl Fault {
+impl ArenaError {
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) const fn new(what: &'static &'static str) -> Self {
         Self(what)
@@ -20,7 +20,7 @@ impl Fault {
     pub const OVERWRITTEN: Self = Self::new(&"it was overwritten");
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ArenaError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("this is not an arena of this version")?;
         #[cfg(not(target_arch = "wasm32"))]
@@ -29,4 +29,4 @@ impl fmt::Display for Fault {
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for ArenaError {}

@@ -8,21 +8,21 @@ use napi::{Error, Result, sys};
 
 /// Typed arrays by tensor; `undefined` for a tensor that has none. What they point to is good until the
 /// call returns, as nothing of JavaScript runs before.
-pub struct Lent {
+pub struct BorrowedGradients {
     pub bytes: Vec<*const [u8]>,
     /// The bytes of a number of each; none for a tensor that has no gradient, 0 for other dtypes.
     sizes: Vec<Option<usize>>,
 }
 
-impl Lent {
+impl BorrowedGradients {
     /// None where there is no memory for it.
     ///
     /// # Safety
     /// The values must be of the call under way.
     pub unsafe fn new(env: sys::napi_env, values: &[sys::napi_value]) -> Option<Self> {
-        let mut lent = Self { bytes: Vec::new(), sizes: Vec::new() };
-        lent.bytes.try_reserve_exact(values.len()).ok()?;
-        lent.sizes.try_reserve_exact(values.len()).ok()?;
+        let mut borrowed = Self { bytes: Vec::new(), sizes: Vec::new() };
+        borrowed.bytes.try_reserve_exact(values.len()).ok()?;
+        borrowed.sizes.try_reserve_exact(values.len()).ok()?;
         for value in values {
             let (mut dtype, mut length, mut data) = (-1, 0, ptr::null_mut());
             let (buffer, offset) = (ptr::null_mut(), ptr::null_mut());
@@ -39,10 +39,10 @@ impl Lent {
             };
             let (data, bytes) =
                 if found { (data.cast_const().cast(), length * size) } else { (ptr::null(), 0) };
-            lent.bytes.push(ptr::slice_from_raw_parts(data, bytes));
-            lent.sizes.push(found.then_some(size));
+            borrowed.bytes.push(ptr::slice_from_raw_parts(data, bytes));
+            borrowed.sizes.push(found.then_some(size));
         }
-        Some(lent)
+        Some(borrowed)
     }
 
     /// Whether none is in the arena, where a step could write it before it has read it.

@@ -4,12 +4,12 @@ use super::Vector;
 use std::ops::{Add, Div, Mul, Sub};
 
 #[derive(Clone, Copy)]
-pub struct Two<V>(pub V, pub V);
+pub struct VectorPair<V>(pub V, pub V);
 
 /// Operators, lane by lane.
 macro_rules! operators {
     ($($trait:ident::$method:ident,)*) => {
-        $(impl<V: Vector> $trait for Two<V> {
+        $(impl<V: Vector> $trait for VectorPair<V> {
             type Output = Self;
 
             #[inline(always)]
@@ -31,10 +31,10 @@ macro_rules! methods {
     };
 }
 
-impl<V: Vector> Vector for Two<V> {
+impl<V: Vector> Vector for VectorPair<V> {
     type Scalar = V::Scalar;
     const LANES: usize = 2 * V::LANES;
-    type Wide = Two<V::Wide>;
+    type Wide = VectorPair<V::Wide>;
     const PARTS: usize = V::PARTS;
 
     #[inline(always)]
@@ -60,7 +60,11 @@ impl<V: Vector> Vector for Two<V> {
     #[inline(always)]
     fn widen(self) -> [Self::Wide; 2] {
         let [[a, b], [c, d]] = [self.0.widen(), self.1.widen()];
-        if V::PARTS == 1 { [Two(a, c), Two(a, c)] } else { [Two(a, b), Two(c, d)] }
+        if V::PARTS == 1 {
+            [VectorPair(a, c), VectorPair(a, c)]
+        } else {
+            [VectorPair(a, b), VectorPair(c, d)]
+        }
     }
 
     #[inline(always)]

@@ -57,10 +57,10 @@ fn lent_gradients_give_the_bits_of_those_in_the_arena() {
     for ((size, set), job) in places().flat_map(|place| jobs.iter().map(move |job| (place, job))) {
         let (mut own, mut memory, gradients) = filled(size, job);
         let start = memory.clone();
-        let lent = pointers(&memory, &gradients);
+        let borrowed = pointers(&memory, &gradients);
         for stage in [NORM, 0, 0] {
             own.run(set, stage, None).expect("it fits");
-            memory.run(set, stage, Some(&lent)).expect("it fits");
+            memory.run(set, stage, Some(&borrowed)).expect("it fits");
         }
         assert!(memory.outside() == start.outside(), "{size} bytes, {}", set.name());
         // Those of the arena are unspecified after a step.
@@ -75,7 +75,7 @@ fn lent_gradients_give_the_bits_of_those_in_the_arena() {
 fn lent_gradients_are_read_by_ranges_too() {
     for (size, set) in places() {
         let (mut own, mut memory, gradients) = filled(size, &PLAIN);
-        let lent = pointers(&memory, &gradients);
+        let borrowed = pointers(&memory, &gradients);
         for stage in [NORM, 0] {
             own.run(set, stage, None).expect("it fits");
             let arena = memory.arena(set).expect("it fits");
@@ -84,7 +84,7 @@ fn lent_gradients_are_read_by_ranges_too() {
                 // SAFETY: only this thread uses the arena, and what is lent is as long as its tensor.
                 unsafe {
                     let (to, mut scratch) = (length.min(from + BLOCK), Scratch::new());
-                    arena.run_range(stage, from, to, Some(&lent), &mut scratch).expect("it fits");
+                    arena.run_range(stage, from, to, Some(&borrowed), &mut scratch).expect("it fits");
                 }
             }
             // SAFETY: as above.
@@ -103,18 +103,18 @@ fn a_gradient_that_is_missing_is_a_fault_unless_its_tensor_is_empty_or_has_no_se
     let (_, mut memory, gradients) = filled(4, &PLAIN);
     let all = pointers(&memory, &gradients);
     let without = |tensor: usize| {
-        let mut lent = all.clone();
-        lent[tensor] = std::ptr::slice_from_raw_parts(std::ptr::null(), 0);
-        lent
+        let mut borrowed = all.clone();
+        borrowed[tensor] = std::ptr::slice_from_raw_parts(std::ptr::null(), 0);
+        borrowed
     };
     for stage in [0, NORM] {
         for (tensor, length) in memory.lengths.clone().into_iter().enumerate() {
             let run = memory.run(set, stage, Some(&without(tensor)));
             assert_eq!(run.is_ok(), length == 0, "stage {stage}, tensor {tensor}");
             let short = gradients[tensor].last(length.saturating_sub(1) * memory.size);
-            let lent: Vec<_> =
+            let borrowed: Vec<_> =
                 all.iter().enumerate().map(|(k, &g)| if k == tensor { short } else { g }).collect();
-            let run = memory.run(set, stage, Some(&lent));
+            let run = memory.run(set, stage, Some(&borrowed));
             assert_eq!(run.is_ok(), length == 0, "a number too short: stage {stage}, tensor {tensor}");
         }
         assert!(memory.run(set, stage, Some(&all[..3])).is_err(), "too few");

@@ -8,7 +8,7 @@ use crate::kernel::{MAX_TENSOR, Streams, Sum};
 #[cfg(feature = "equations")]
 use crate::programs::equations;
 use crate::stages::arena::Arena;
-use crate::stages::run::{Job, Lent};
+use crate::stages::run::{BorrowedGradients, Job};
 use crate::sums;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::sums::STRIPES;
@@ -31,10 +31,10 @@ impl Arena {
         start: usize,
         end: usize,
         to: usize,
-        lent: Lent,
+        borrowed: BorrowedGradients,
         scratch: &mut Scratch,
         expected: Option<usize>,
-    ) -> Result<usize, Fault> {
+    ) -> Result<usize, ArenaError> {
         let is_next = |number: &usize| {
             self.tables
                 .tensor(*number)
@@ -51,9 +51,10 @@ impl Arena {
                 break;
             }
             if tensor.offset + tensor.length > segment_end {
-                return Err(Fault::new(&"a tensor does not end with its segment"));
+                return Err(ArenaError::new(&"a tensor does not end with its segment"));
             }
-            let gradient = lent.map(|lent| self.lent_to(number, tensor.length, lent)).transpose()?;
+            let gradient =
+                borrowed.map(|borrowed| self.lent_to(number, tensor.length, borrowed)).transpose()?;
             // SAFETY: passed on.
             unsafe {
                 if job.sums.is_empty() {
@@ -83,7 +84,7 @@ impl Arena {
         to: usize,
         gradient: Option<*const u8>,
         scratch: &mut Scratch,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), ArenaError> {
         let end = tensor.offset + tensor.length;
         let partials = self.whole(PARTIALS, Extent::Blocks, self.tables.header.blocks * MAX_TENSOR)?;
         // The first block that does not begin before the range.
@@ -94,7 +95,7 @@ impl Arena {
                 return Ok(());
             }
             if tensor.block + block >= self.tables.header.blocks {
-                return Err(Fault::new(&"a tensor has too many blocks"));
+                return Err(ArenaError::new(&"a tensor has too many blocks"));
             }
             let last = end.min(first + sums::BLOCK);
             let gradient = gradient.map(|at| at.wrapping_add((first - tensor.offset) * self.size()));
@@ -145,7 +146,7 @@ impl Arena {
     /// # Safety
     /// As for `run`.
     #[inline(never)]
-    pub unsafe fn gather(self, stage: usize) -> Result<(), Fault> {
+    pub unsafe fn gather(self, stage: usize) -> Result<(), ArenaError> {
         self.each_job(stage, 0, usize::MAX, |job, segment| {
             // Of listed rows there is the sum at once.
             if job.sums.is_empty() || segment.flags & BY_ROW != 0 {
@@ -159,7 +160,7 @@ impl Arena {
                 }
                 let blocks = tensor.length.div_ceil(sums::BLOCK);
                 if tensor.block + blocks > self.tables.header.blocks {
-                    return Err(Fault::new(&"a tensor has too many blocks"));
+                    return Err(ArenaError::new(&"a tensor has too many blocks"));
                 }
                 for k in 0..job.sums.len() {
                     let by_tensor = self.by_tensor(&job, k)?;
@@ -195,12 +196,12 @@ impl Arena {
         last: usize,
         gradient: Option<*const u8>,
         scratch: &mut Scratch,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), ArenaError> {
         if first >= last || job.entry.pass.is_none() {
             return Ok(());
         }
         let mut job = *job;
-        if job.around & CLIPS != 0 {
+        if job.around & CLIPPED_PER_TENSOR != 0 {
             // SAFETY: it has a number for each tensor.
             job.scale =
                 unsafe { self.whole(SCALES, Extent::Tensors, self.tables.header.tensors)?.get(number) };
@@ -226,7 +227,7 @@ impl Arena {
         last: usize,
         gradient: Option<*const u8>,
         mut run: impl FnMut(&Streams, usize, &[f64; MAX_TENSOR]),
-    ) -> Result<(), Fault> {
+    ) -> Result<(), ArenaError> {
         let values = self.values(job, number)?;
         let mut streams = Streams::NOWHERE;
         self.find(job, first, last, &mut streams)?;
@@ -251,7 +252,7 @@ impl Arena {
 
     /// The values of a tensor.
     #[inline(always)]
-    fn values(&self, job: &Job, number: usize) -> Result<[f64; MAX_TENSOR], Fault> {
+    fn values(&self, job: &Job, number: usize) -> Result<[f64; MAX_TENSOR], ArenaError> {
         let mut values = [0.0; MAX_TENSOR];
         for (k, value) in values.iter_mut().enumerate().take(job.entry.tensor) {
             // SAFETY: it has a number for each tensor.
@@ -265,11 +266,11 @@ impl Arena {
         &self,
         number: usize,
         length: usize,
-        lent: &[*const [u8]],
-    ) -> Result<*const u8, Fault> {
-        match lent.get(number) {
+        borrowed: &[*const [u8]],
+    ) -> Result<*const u8, ArenaError> {
+        match borrowed.get(number) {
             Some(gradient) if gradient.len() / self.size() >= length => Ok(gradient.cast()),
-            _ => Err(Fault::new(&"a gradient is missing")),
+            _ => Err(ArenaError::new(&"a gradient is missing")),
         }
     }
 }

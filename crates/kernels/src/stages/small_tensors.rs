@@ -4,31 +4,31 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::arena::Fault;
-use crate::kernel::matrices::{Alone, Found, Matrices, Room, RoomFor, Workers};
+use crate::arena::ArenaError;
+use crate::kernel::matrices::{Matrices, MatrixTensor, SingleThread, Workers, Workspace, WorkspaceBytes};
 
 /// Bytes of scratch that a small one takes at most: half of a second-level cache, of which others are there too.
-const MOST_ROOM: u64 = 1 << 18;
+const MAX_WORKSPACE: u64 = 1 << 18;
 /// So many are done at once at most.
 const AT_ONCE: usize = 16;
 
 /// Those that wait until they are enough.
-pub struct Small {
-    room: Option<RoomFor>,
+pub struct SmallTensors {
+    room: Option<WorkspaceBytes>,
     size: usize,
-    found: [Option<Found>; AT_ONCE],
+    found: [Option<MatrixTensor>; AT_ONCE],
     count: usize,
 }
 
-impl Small {
+impl SmallTensors {
     /// None are without a kernel's `room`.
-    pub fn new(room: Option<RoomFor>, size: usize) -> Self {
+    pub fn new(room: Option<WorkspaceBytes>, size: usize) -> Self {
         Self { room, size, found: [None; AT_ONCE], count: 0 }
     }
 
     /// Whether a tensor is small, and now waits here.
-    pub fn takes(&mut self, found: &Found) -> bool {
-        let takes = self.room.is_some_and(|room| room(&found.matrices.shape, self.size) <= MOST_ROOM);
+    pub fn takes(&mut self, found: &MatrixTensor) -> bool {
+        let takes = self.room.is_some_and(|room| room(&found.matrices.shape, self.size) <= MAX_WORKSPACE);
         if takes {
             self.found[self.count] = Some(*found);
             self.count += 1;
@@ -43,9 +43,9 @@ impl Small {
     /// Does those that wait.
     pub fn run(
         &mut self,
-        run: &impl Fn(&Found, &mut dyn Workers) -> Result<(), Fault>,
+        run: &impl Fn(&MatrixTensor, &mut dyn Workers) -> Result<(), ArenaError>,
         workers: &mut dyn Workers,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), ArenaError> {
         let Some(room) = self.room.filter(|_| self.count > 0) else { return Ok(()) };
         let left = [const { AtomicBool::new(false) }; AT_ONCE];
         let failed = AtomicBool::new(false);
@@ -58,8 +58,8 @@ impl Small {
                 // Without memory threads share it afterwards, in the arena's scratch.
                 None => left[number].store(true, Relaxed),
                 Some(at) => {
-                    let matrices = Matrices { scratch: Room::new(at, bytes), ..found.matrices };
-                    if run(&Found { matrices, ..*found }, &mut Alone(scratch)).is_err() {
+                    let matrices = Matrices { scratch: Workspace::new(at, bytes), ..found.matrices };
+                    if run(&MatrixTensor { matrices, ..*found }, &mut SingleThread(scratch)).is_err() {
                         failed.store(true, Relaxed);
                     }
                 }
@@ -71,7 +71,7 @@ impl Small {
                 run(found, workers)?;
             }
         }
-        if failed.into_inner() { Err(Fault::OVERWRITTEN) } else { Ok(()) }
+        if failed.into_inner() { Err(ArenaError::OVERWRITTEN) } else { Ok(()) }
     }
 }
 
