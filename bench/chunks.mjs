@@ -30,7 +30,7 @@ const computer = () =>
 
 /**
  * Seconds in which as many processes compute all chunks, each its part, with nothing around: what a machine does with two of them
- * need not be twice as much, as where its cores are halves of one or its neighbours'.
+ * need not be twice as much, as where its cores are halves of one or its neighbors'.
  */
 async function bare(count, processes) {
   const children = Array.from({ length: processes }, () =>

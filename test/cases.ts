@@ -1,4 +1,4 @@
-/** The one table of rules and their option forms; every parametrised test runs all of it. */
+/** The one table of rules and their option forms; every parametrized test runs all of it. */
 
 import {
   adabelief,

@@ -368,7 +368,7 @@ describe('rules', () => {
     expect(antigrad(['rules', 'muon']).stdout).toMatch(/^ {2}fallback +adamw\(\) /m)
   })
 
-  test('that are misspelt are an error that says which was meant', () => {
+  test('that are misspelled are an error that says which was meant', () => {
     const { status, stdout, stderr } = antigrad(['rules', 'adma'])
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toMatch(/Did you mean adam\?/)

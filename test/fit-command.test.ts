@@ -1036,7 +1036,7 @@ describe('the picture', () => {
     ])
   })
 
-  test('has each group in a colour of its own; the same command gives the same bytes', () => {
+  test('has each group in a color of its own; the same command gives the same bytes', () => {
     const args = `decay.csv --x t --group g ${STARTS}`
     const svg = drawn('groups.svg', args)
     expect(drawn('again.svg', `${args} --engine typescript`)).toBe(svg)

@@ -119,7 +119,7 @@ const rules: Readonly<Record<string, MakeRule>> = {
 const essayRules: Readonly<Record<string, readonly MakeRule[]>> = {
   gradientDescent: [gradientDescent],
   momentum: [momentum],
-  nesterov: (['reparametrised', 'shifted'] as const).map(
+  nesterov: (['reparametrized', 'shifted'] as const).map(
     (form) =>
       ({ lr, momentum }: { lr: number; momentum: number }) =>
         nesterov({ lr, momentum, form }),

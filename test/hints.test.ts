@@ -1,4 +1,4 @@
-/** Names that are misspelt, or another library's; calls of the wrong kind; what is no number where numbers are wanted. */
+/** Names that are misspelled, or another library's; calls of the wrong kind; what is no number where numbers are wanted. */
 
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -333,7 +333,7 @@ describe('what is no number is an error of ours', () => {
     'band: a column': (given) => found.band({ x: given }),
     'starts of runs': (given) => many(given),
     'starts of runs: a column': (given) => many({ x: given, y: [1, 2] }),
-    'start of a minimisation': (given) => minimize(valley, given, adam()),
+    'start of a minimization': (given) => minimize(valley, given, adam()),
     'start of a fit': (given) => fitOne(line, data, { start: { a: given, b: 0 } }),
     'start of a fit, in a record': (given) => fitOne(line, data, { start: { a: { start: given }, b: 0 } }),
     'data of a fit': (given) => fitOne(line, { x: given, y: [1, 2] }, { start: { a: 1, b: 0 } }),

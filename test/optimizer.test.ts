@@ -130,7 +130,7 @@ describe.each(engineNames)('%s', (engine) => {
       }
     })
 
-    test.each(dtypes)('of %s have their lengths alone: no padding, no neighbour', (dtype) => {
+    test.each(dtypes)('of %s have their lengths alone: no padding, no neighbor', (dtype) => {
       const Typed = arrayOf[dtype]
       const lengths = [1, 2, 15, 16, 17, 0, 33, 7]
       const optimizer = new Optimizer(
@@ -624,9 +624,9 @@ describe('types', () => {
     const optimizer = new Optimizer({ w, deep: { b: w.slice() } }, adam())
     const list = new Optimizer([w, w.slice()], sgd())
     const wrong = [
-      // @ts-expect-error a misspelt name
+      // @ts-expect-error a misspelled name
       () => optimizer.step({ weight: w }),
-      // @ts-expect-error a misspelt name further in
+      // @ts-expect-error a misspelled name further in
       () => optimizer.step({ w, deep: { bias: w } }),
       // @ts-expect-error the other dtype
       () => optimizer.step({ w: new Float64Array(1) }),

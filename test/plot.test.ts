@@ -563,7 +563,7 @@ describe('race --plot', () => {
 })
 
 describe('PNG', () => {
-  test('has twice as many pixels each way, and they are of many colours', () => {
+  test('has twice as many pixels each way, and they are of many colors', () => {
     expect(antigrad('plot --rule adam -o a.PNG')).toEqual({ status: 0, stdout: '', stderr: '' })
     const png = readFileSync(join(folder, 'a.PNG'))
     expect(png.subarray(0, 8).toString('hex')).toBe('89504e470d0a1a0a')

@@ -96,9 +96,9 @@ function* equations(
     d = Math.max(d, numerator / denominator)
     step.forEach((g, k) => {
       g?.forEach((gi, i) => {
-        const towards = beta1 > 0 ? m[k][i] : d * gi
+        const toward = beta1 > 0 ? m[k][i] : d * gi
         theta[k][i] -= weightDecay * old * lr * theta[k][i]
-        theta[k][i] -= (gamma * towards) / (Math.sqrt(v[k][i]) + d * 1e-8)
+        theta[k][i] -= (gamma * toward) / (Math.sqrt(v[k][i]) + d * 1e-8)
       })
     })
     yield { d, theta }

@@ -117,7 +117,7 @@ describe('a rule that is resolved', () => {
       /^delayedStart: options: /,
     ],
     [
-      'a misspelt form',
+      'a misspelled form',
       { name: 'radam', form: 'tourch' },
       /^radam: form: expected 'torch' or 'optax', got "tourch"$/,
     ],

@@ -702,7 +702,7 @@ describe('refuses', () => {
       const list = name === 'chained' || name === 'joined'
       const first = list ? 'schedules' : 'value'
       return [
-        [name, list ? [[1], { colour: 1 }] : [1, { colour: 1 }], `${name}: options`],
+        [name, list ? [[1], { color: 1 }] : [1, { color: 1 }], `${name}: options`],
         [name, list ? [[1], { [first]: [1] }] : [1, { [first]: 1 }], `${name}: options`],
         ...[null, 7, 'x'].map((x): [string, unknown[], string] => [name, [1, x], `${name}: options`]),
         ...['x', null, undefined, {}, NaN, 1n].map((x): [string, unknown[], string] => [

@@ -100,8 +100,8 @@ const isTimed = (name: string, rule: Rule) =>
   (name === 'z' && 'eps' in rule) || (name === 'm' && ['laprop', 'adopt'].includes(rule.name))
 
 /**
- * Where an ε is added to g² or v, v moves towards that, and what is divided by √v with it; or to |g|, of Adamax's n.
- * Rprop's h has a least size, and moments of ones move towards 1.
+ * Where an ε is added to g² or v, v moves toward that, and what is divided by √v with it; or to |g|, of Adamax's n.
+ * Rprop's h has a least size, and moments of ones move toward 1.
  */
 const isLifted = (name: string, rule: Rule) =>
   ('epsPlacement' in rule &&

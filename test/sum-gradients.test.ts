@@ -15,7 +15,7 @@ const arrays = { float32: Float32Array, float64: Float64Array }
 const dtypes = Object.keys(arrays) as (keyof typeof arrays)[]
 const partsOf = ({ indices, values }: Anything) => ({ indices: [...indices], values: [...values] })
 
-test('by hand: neighbours, then their sums, each rounded', () => {
+test('by hand: neighbors, then their sums, each rounded', () => {
   // 2²⁴ + 1 is no float32, and 2²⁴ + 2 is one.
   const [large, one] = [2 ** 24, 1]
   const sum = (...numbers: number[]) => sumGradients(numbers.map((x) => Float32Array.of(x)))[0]

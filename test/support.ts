@@ -1,4 +1,4 @@
-/** What the parametrised tests share: the engines to force, data from a fixed generator, and runs. */
+/** What the parametrized tests share: the engines to force, data from a fixed generator, and runs. */
 
 import { type EngineName, engines, Optimizer, type OptimizerOptions, objectives, type Rule } from 'antigrad'
 import { expect } from 'vitest'

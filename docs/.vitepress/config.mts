@@ -10,7 +10,7 @@ const { ruleNames } = await import(new URL('./rules.mjs', import.meta.url).href)
 const sections: Readonly<Record<string, readonly string[]>> = {
   Begin: ['start', 'which', 'coming-from', 'recipes'],
   Optimizers: ['optimizer', 'models', 'rows', 'schedules', 'rules', 'equations'],
-  'Functions to minimise': ['minimize', 'objectives', 'expressions', 'sweep'],
+  'Functions to minimize': ['minimize', 'objectives', 'expressions', 'sweep'],
   Fits: ['fits', 'fits-errors', 'fits-functions', 'fits-shared', 'fits-compare'],
   Engines: ['engines', 'numerics', 'threads', 'everywhere', 'performance', 'rivals', 'how-it-works'],
   'Many machines': ['chunks', 'chunks-engines'],
@@ -37,7 +37,7 @@ function writeTexts({ outDir, pages }: SiteConfig): void {
   )
   if (lost.length > 0) throw new Error(`${lost} is in no list of .vitepress/config.mts`)
   const about =
-    'antigrad: first-order optimizers, minimisation and fits for TypeScript; the same bits everywhere.'
+    'antigrad: first-order optimizers, minimization and fits for TypeScript; the same bits everywhere.'
   const lines = Object.entries(sections).map(
     ([title, names]) =>
       `## ${title}\n\n${names.map((name) => `- [${titleOf(name)}](${link(name).slice(1)}.html)`).join('\n')}`,

@@ -88,7 +88,7 @@ export class Basins {
         h(
           'figure',
           {},
-          h('figcaption', {}, 'Each start in the colour of its minimum: click to race from there'),
+          h('figcaption', {}, 'Each start in the color of its minimum: click to race from there'),
           this.#map,
           this.#readout,
         ),
@@ -147,7 +147,7 @@ export class Basins {
     if (!this.#isOver) this.#key = ''
   }
 
-  /** In other colours. */
+  /** In other colors. */
   redraw(): void {
     if (this.#outcomes) this.#draw()
     this.#drawMarks()
@@ -215,7 +215,7 @@ export class Basins {
       run(this.#scouted.minima)
       return
     }
-    // The coarsest picture of a rule that comes to rest: minima keep their colours whichever rule is shown,
+    // The coarsest picture of a rule that comes to rest: minima keep their colors whichever rule is shown,
     // and those that go round one for ever are at it.
     const scouted = new Outcomes(view, minima, distance)
     this.#crew.start({ text, entry: scout(view), options: { maxIterations: 3000 } }, view, {

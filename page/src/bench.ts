@@ -120,7 +120,7 @@ export class Bench {
       this.#areMatrices = forMatrices.includes(rule)
       this.#found = await measure(built, this.#areMatrices, runs, progress, this.#stop.signal)
       this.#status.textContent = this.#stop.signal.aborted
-        ? 'Cancelled.'
+        ? 'Canceled.'
         : `Done: ${rule} on ${runs.map((name) => titles[name]).join(' and ')}.`
     } catch (thrown) {
       this.#status.textContent = `It failed: ${messageOf(thrown)}.`

@@ -347,7 +347,7 @@ export class ContourPlot {
     this.redraw()
   }
 
-  /** Everything anew, as after a change of size or colours. */
+  /** Everything anew, as after a change of size or colors. */
   redraw(): void {
     this.#drawGround()
     if (!this.#race) return
@@ -586,7 +586,7 @@ export function pointAt([x0, x1, y0, y1]: View, u: number, v: number): Point {
 
 const fraction = (x: number) => Math.min(1, Math.max(0, x))
 
-/** The corners of a level's rings, in pixels: d3's rows go down from 0 and its cells have centres at half. */
+/** The corners of a level's rings, in pixels: d3's rows go down from 0 and its cells have centers at half. */
 export function* cornersIn(
   { left, top, width, height }: PlotBox,
   rings: number[][][][],

@@ -381,7 +381,7 @@ function showBasins(): void {
 
 async function openBasins(): Promise<void> {
   if (!drawer.open) return basins?.stop()
-  // The usual function has one minimum, and its basins one colour: another one shows what they are.
+  // The usual function has one minimum, and its basins one color: another one shows what they are.
   if (toHash(state) === toHash(initial)) await show(fromHash(BASINS).state)
   try {
     const { Basins } = await import('./basins.js')

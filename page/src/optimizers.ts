@@ -139,7 +139,7 @@ export class Optimizers {
     if (isOpen) fill()
     more.addEventListener('toggle', () => {
       fill()
-      void this.#grey(number, more)
+      void this.#gray(number, more)
     })
     return [h('div', { className: 'sliders' }, ...sliders), more]
   }
@@ -189,8 +189,8 @@ export class Optimizers {
     return h('label', { className: 'slider' }, h('span', {}, label), slider, value)
   }
 
-  /** Greys the options that change nothing here, and says why. */
-  async #grey(number: number, more: HTMLDetailsElement): Promise<void> {
+  /** Grays the options that change nothing here, and says why. */
+  async #gray(number: number, more: HTMLDetailsElement): Promise<void> {
     if (!more.open) return
     const { withoutEffect } = await import('./inactive-options.js')
     const found = withoutEffect(this.#entries[number], this.#race())
@@ -252,7 +252,7 @@ export class Optimizers {
     const row = this.#list.children[number]
     void this.#draw(number, row)
     const more = row.querySelector('details')
-    if (more) void this.#grey(number, more)
+    if (more) void this.#gray(number, more)
     for (const slider of row.querySelectorAll<HTMLInputElement>('[data-slides]')) {
       const value = optionOf(this.#entries[number], slider.dataset.slides as string)
       slide(slider, slider.nextElementSibling as HTMLElement, value)

@@ -1,4 +1,4 @@
-/** Where runs from all over a view end: which minimum each reaches, how soon, and in which colour that is. */
+/** Where runs from all over a view end: which minimum each reaches, how soon, and in which color that is. */
 
 import type { Point, View } from 'antigrad'
 import type { Theme } from './palette.js'
@@ -69,7 +69,7 @@ export interface KnownMinimum {
   readonly color: number
 }
 
-/** The racers' colours but for text's own, those first that differ most. */
+/** The racers' colors but for text's own, those first that differ most. */
 const COLORS = [0, 1, 2, 5, 7, 6, 3]
 
 export class Outcomes {
@@ -81,7 +81,7 @@ export class Outcomes {
   /** How many starts have each outcome. */
   readonly counts = new Uint32Array(FIRST + MAX_MINIMA)
   done = 0
-  /** The strongest colour is for as few updates, the faintest for as many. */
+  /** The strongest color is for as few updates, the faintest for as many. */
   fast = 1
   slow = 1
   readonly #x = new Float64Array(SIDE * SIDE)
@@ -153,7 +153,7 @@ export class Outcomes {
     return nearest
   }
 
-  /** A new minimum gets the colour whose nearest holder is farthest away. */
+  /** A new minimum gets the color whose nearest holder is farthest away. */
   #add(point: Point): number {
     const [x0, x1, y0, y1] = this.#view
     const room = COLORS.map(() => Infinity)
@@ -175,7 +175,7 @@ export class Outcomes {
     }
   }
 
-  /** The coarsest picture decides what is fast, so that colours stay as they are from then on. */
+  /** The coarsest picture decides what is fast, so that colors stay as they are from then on. */
   #measure(starts: Uint32Array): void {
     const sorted = this.iterations.filter((_, start) => this.kinds[start] >= CONVERGED).sort()
     if (sorted.length === 0 || starts.length === 0) return
@@ -185,10 +185,10 @@ export class Outcomes {
   }
 }
 
-/** How much of a colour is left where it is faintest. */
+/** How much of a color is left where it is faintest. */
 const FAINTEST = 0.3
 
-/** Colours of pixels, as words of an image's data. */
+/** Colors of pixels, as words of an image's data. */
 export function painter(outcomes: Outcomes, theme: Theme) {
   const channels = (hex: string) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16))
   const [surface, text, muted, grid] = [theme.surface, theme.text, theme.muted, theme.grid].map(channels)

@@ -71,7 +71,7 @@ export const scenes: readonly Scene[] = [
     hash: 'f=himmelblau&from=-1,-0.5&gradientDescent=lr:0.01&momentum=lr:0.01&adam=lr:0.3&rmsprop=lr:0.05',
     says: [
       'Himmelblau’s function has four minima, all as low, and from one start not all go to the same.',
-      'Open the basins below: each start has the colour of the minimum that it leads to.',
+      'Open the basins below: each start has the color of the minimum that it leads to.',
     ],
   },
   {

@@ -35,7 +35,7 @@ export interface RaceState {
   readonly equal: number
 }
 
-/** More would be a tangle, and too many colours to tell apart. */
+/** More would be a tangle, and too many colors to tell apart. */
 export const MOST_ENTRIES = 12
 export const MOST_ITERATIONS = 200_000
 /** Characters of equations: a link has to hold them. */

@@ -377,7 +377,7 @@ function trailOf(number: number): Trail {
 function groundOf({ heights }: HeightField): BufferGeometry {
   const { low, high, isDark } = theme()
   const top = new Color(high)
-  // Else the lowest places would be of the page's own colour.
+  // Else the lowest places would be of the page's own color.
   const bottom = new Color(low).lerp(top, isDark ? 0.15 : 0.35)
   const positions = new Float32Array(3 * SIDE * SIDE)
   const colors = new Float32Array(3 * SIDE * SIDE)

@@ -61,7 +61,7 @@ let sound = null
 /** Milliseconds that tests may take beyond the first few dozen; a mistake that none sees is left to another file. */
 const MORE = 2000
 
-/** From the quickest to the slowest, a few dozen of them before all others: neighbours are often alike. */
+/** From the quickest to the slowest, a few dozen of them before all others: neighbors are often alike. */
 function inTurn(tests) {
   const each = Math.ceil(tests.length / 48)
   let left = MORE

@@ -47,14 +47,14 @@ describe('whatever is written to the arena', () => {
         for (let round = 0; round < 3; round++) {
           const rule = antigrad.adam()
           const optimizer = new antigrad.Optimizer(new Float32Array(1e6), rule, { engine: 'native', threads: 3, clip })
-          const neighbour = new antigrad.Optimizer(new Float32Array(100).fill(7), rule)
+          const neighbor = new antigrad.Optimizer(new Float32Array(100).fill(7), rule)
           const step = optimizer.stepAsync()
           const { buffer, byteOffset } = optimizer.params
           const words = new Uint32Array(buffer, 65536)
           ${write}
           ends.push(await step.then(() => 'done', ({ name }) => name))
           ends.push(thrownBy(() => optimizer.step())?.is ?? 'done')
-          if (neighbour.params.some((x) => x !== 7)) ends.push('outside of the arena')
+          if (neighbor.params.some((x) => x !== 7)) ends.push('outside of the arena')
         }
       }
       return [...new Set(ends)]`
@@ -114,12 +114,12 @@ describe('whatever is written to the arena', () => {
     ])('%s may be overwritten in the middle of stepAsync', (_, at, value) => {
       const body = `${made(engine)}
         const optimizer = make()
-        const neighbour = make()
+        const neighbor = make()
         const words = field(optimizer, ${at})
         const step = optimizer.stepAsync()
         ${at === 0 ? 'words.fill' : 'words[0] = '}(${value})
         const end = await step.then(() => 'done', ({ name }) => name)
-        return [end, neighbour.params.every((view) => view.every((x) => x === 1))]`
+        return [end, neighbor.params.every((view) => view.every((x) => x === 1))]`
       const [end, intact] = inChild(body, {
         flags: ['--max-old-space-size=256'],
         timeout: 20_000,
@@ -182,8 +182,8 @@ describe('a stack that overflows in WebAssembly', () => {
   test.each([{}, { clip: { value: 0.5 } }, { clip: { norm: 1 } }])(
     'ends no optimizer, of this memory or of another one: %j',
     (options) => {
-      const [wanting, neighbour, expected] = [make(options), make(options), make(options)]
-      expect(wanting.params.buffer).toBe(neighbour.params.buffer)
+      const [wanting, neighbor, expected] = [make(options), make(options), make(options)]
+      expect(wanting.params.buffer).toBe(neighbor.params.buffer)
       const gradient = noise(2, 600, 'float32')
       const step = wanting.step as (...all: unknown[]) => void
       /** A step with so many words less of the stack, which arguments that nobody reads take. */
@@ -205,8 +205,8 @@ describe('a stack that overflows in WebAssembly', () => {
       // Somewhere here the stack is just enough for what is in JavaScript.
       for (let words = most; words < most + 500; words++) fits(words)
       const fresh = make(options)
-      for (let t = 0; t < 3; t++) for (const one of [neighbour, fresh, expected]) one.step(gradient)
-      expect(bits(neighbour.params)).toBe(bits(expected.params))
+      for (let t = 0; t < 3; t++) for (const one of [neighbor, fresh, expected]) one.step(gradient)
+      expect(bits(neighbor.params)).toBe(bits(expected.params))
       expect(bits(fresh.params)).toBe(bits(expected.params))
       expect(fits(0)).toBe(true)
     },

@@ -278,7 +278,7 @@ add('lbfgs', 'lbfgs', {
   }),
 })
 
-// Minimisations
+// Minimizations
 
 const bowl = objectives.bowl()
 const functions = {

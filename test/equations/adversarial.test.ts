@@ -320,7 +320,7 @@ describe('names', () => {
   })
 })
 
-// biome-ignore lint/suspicious/noExplicitAny: what is spoilt
+// biome-ignore lint/suspicious/noExplicitAny: what is spoiled
 type Spoil = (saved: any) => void
 
 describe('runs from strangers', () => {
@@ -330,7 +330,7 @@ describe('runs from strangers', () => {
     scalars: { p: 1 },
     step: 'p = p*beta; m = beta*m + (1 - beta)*g; theta = theta - lr/(1 - p)*m',
   })
-  const spoilt = (spoil: Spoil) => {
+  const spoiled = (spoil: Spoil) => {
     const optimizer = new Optimizer({ a: F(1, 2) }, rule(), { engine })
     optimizer.step({ a: F(1, 1) })
     const saved = structuredClone(optimizer.save())
@@ -350,12 +350,12 @@ describe('runs from strangers', () => {
     ['an option out of its range', ({ rule }) => Object.assign(rule, { lr: -1 })],
     ['the name of another rule', ({ rule }) => Object.assign(rule, { name: 'adam' })],
   ])('%s', (_, spoil) => {
-    const { error } = refusal(spoilt(spoil))
+    const { error } = refusal(spoiled(spoil))
     expect(error.name).toMatch(/^(CheckpointError|EquationError|ArgumentError|OptionError)$/)
   })
 
-  test('what is not spoilt goes on', () => {
-    const optimizer = spoilt(() => {})()
+  test('what is not spoiled goes on', () => {
+    const optimizer = spoiled(() => {})()
     expect(optimizer.updates).toBe(1)
   })
 

@@ -156,7 +156,7 @@ describe('a refit is a fit', () => {
     expect(both).toBeLessThan(130)
   })
 
-  test('to the curve and residuals, centred and as large as errors are', () => {
+  test('to the curve and residuals, centered and as large as errors are', () => {
     const found = fitOne(models.line(), { x: [0, 1, 2, 3], y: [0, 1.5, 1.5, 3] })
     const pool = Array.from(found.residuals, (r) => r * Math.sqrt(4 / 2))
     const { values } = found.bootstrap({ count: 400 })

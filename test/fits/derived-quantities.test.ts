@@ -26,17 +26,17 @@ describe('what is derived', () => {
         const y = curve(seed)
         const one = fitOne(hill, { x: dose, y }, options)
         const { ec50: _, ...others } = start
-        const reparametrised = fitOne(
+        const reparametrized = fitOne(
           other,
           { x: dose, y },
           { start: { ...others, ec90: 40 }, derive: { ec50: 'ec90/9^(1/slope)' }, tolerance: 1e-13 },
         )
         for (const name of ['ec90', 'ec50'] as const) {
-          expect(one.values[name] / reparametrised.values[name]).toBeCloseTo(1, 5)
-          expect(one.errors[name] / reparametrised.errors[name]).toBeCloseTo(1, 4)
+          expect(one.values[name] / reparametrized.values[name]).toBeCloseTo(1, 5)
+          expect(one.errors[name] / reparametrized.errors[name]).toBeCloseTo(1, 4)
         }
         const [low, high] = one.intervals(0.9).ec90
-        const half = reparametrised.intervals(0.9).ec90[1] - reparametrised.values.ec90
+        const half = reparametrized.intervals(0.9).ec90[1] - reparametrized.values.ec90
         expect((high - low) / 2 / half).toBeCloseTo(1, 4)
       }),
       { numRuns: 30, seed: 3 },

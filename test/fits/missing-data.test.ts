@@ -58,7 +58,7 @@ const found = (fit: Fit) => {
 const out = [2, 3, 9]
 const odd = [NaN, null, Infinity]
 const stays = (_: unknown, row: number) => !out.includes(row)
-const spoilt = (column: readonly number[], with_: readonly (number | null)[] = odd) =>
+const spoiled = (column: readonly number[], with_: readonly (number | null)[] = odd) =>
   column.map((x, row) => (out.includes(row) ? with_[out.indexOf(row)] : x))
 
 const boxed = {
@@ -84,9 +84,9 @@ describe.each(cases)('%s', (_, options) => {
   test('rows of weight 0 are left out whatever they hold, to the bit', () => {
     const weights = t.map((_, row) => (out.includes(row) ? 0 : 1))
     for (const data of [
-      { t, y: spoilt(y) },
-      { t: spoilt(t), y },
-      { t: spoilt(t, [-1e9, 1e300, -Infinity]), y: spoilt(y, [-1, -1e300, 1e300]) },
+      { t, y: spoiled(y) },
+      { t: spoiled(t), y },
+      { t: spoiled(t, [-1e9, 1e300, -Infinity]), y: spoiled(y, [-1, -1e300, 1e300]) },
     ]) {
       const one = fitOne(decay, data, { ...options, weights })
       expect(found(one)).toBe(found(alone))
@@ -100,8 +100,8 @@ describe.each(cases)('%s', (_, options) => {
       fitOne(decay, data, { ...options, missing: 'drop', ...more })
     const weights = t.map((_, row) => (row === 3 ? null : row === 9 ? 0 : 1))
     const both = [
-      one({ t, y: spoilt(y, gaps) }),
-      one({ t: spoilt(t, gaps), y }),
+      one({ t, y: spoiled(y, gaps) }),
+      one({ t: spoiled(t, gaps), y }),
       one({ t, y }, { weights: t.map((_, row) => (out.includes(row) ? null : 1)) }),
     ]
     for (const fit of both) {
@@ -110,15 +110,15 @@ describe.each(cases)('%s', (_, options) => {
       expect(fit.message).toContain('3 rows left out, as something is missing')
     }
     // One misses y, one its weight, and one has no weight, and so misses nothing.
-    const mixed = one({ t, y: spoilt(y, [null, 1, null]) }, { weights })
+    const mixed = one({ t, y: spoiled(y, [null, 1, null]) }, { weights })
     expect(found(mixed)).toBe(found(alone))
     expect([mixed.observations, mixed.droppedRows]).toEqual([12, 2])
   })
 
   test('without it such a fit is not finite, whatever the model does with a NaN', () => {
     for (const data of [
-      { t, y: spoilt(y, [null, 1, 1]) },
-      { t: spoilt(t, [NaN, 1, 1]), y },
+      { t, y: spoiled(y, [null, 1, 1]) },
+      { t: spoiled(t, [NaN, 1, 1]), y },
     ]) {
       const one = fitOne(decay, data, options)
       expect([one.reason, one.values.a, one.chiSquared]).toEqual(['not-finite', NaN, NaN])
@@ -144,7 +144,7 @@ test('residuals, curve and bands keep the places of rows', () => {
   const weights = t.map((_, row) => (row === 4 ? 0 : 1))
   const one = fitOne(
     decay,
-    { t: spoilt(t, [null, 1, 2]), y: spoilt(y, [1, null, 1]) },
+    { t: spoiled(t, [null, 1, 2]), y: spoiled(y, [1, null, 1]) },
     {
       ...{ start, weights, missing: 'drop' },
     },

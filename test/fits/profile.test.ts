@@ -148,10 +148,10 @@ describe('ends that are not there', () => {
     expect([slope.lowReason, slope.highReason, slope.message]).toEqual(['found', 'found', ''])
     expect([intercept.lowReason, intercept.highReason]).toEqual(['found', 'found'])
     // Less its middle, a line has Student's interval.
-    const centred = times.map((time) => time - 1.7e12 - 20_000)
+    const centered = times.map((time) => time - 1.7e12 - 20_000)
     const near = fitOne(
       expression('slope*x + level'),
-      { x: centred, y: values },
+      { x: centered, y: values },
       { start: { slope: 0, level: 0 } },
     )
     const [low, high] = near.intervals().slope

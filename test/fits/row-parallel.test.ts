@@ -68,9 +68,9 @@ test('find what sums row by row find, to all but the last digits', () => {
 
 test('of rows with something that is not finite are told of', () => {
   for (const at of [0, 255, 256, 4095, 4096, 8999, 9000]) {
-    const spoilt = y[6].slice()
-    spoilt[at] = Infinity
-    const found = fitOne(decay, { t: t[6], y: spoilt }, { start })
+    const spoiled = y[6].slice()
+    spoiled[at] = Infinity
+    const found = fitOne(decay, { t: t[6], y: spoiled }, { start })
     expect([found.reason, found.nonFinite?.row]).toEqual(['not-finite', at])
   }
 })

@@ -1,4 +1,4 @@
-/** A covariance of y: generalised least squares beside 40 digits of mpmath, and what is refused. */
+/** A covariance of y: generalized least squares beside 40 digits of mpmath, and what is refused. */
 
 import {
   ArgumentError,
@@ -16,7 +16,7 @@ import { inBits, random } from '../helpers.js'
 const n = 12
 const t = Array.from({ length: n }, (_, k) => k / 2)
 const y = t.map((at, k) => 4 * Math.exp(-at) + 1 + 0.1 * Math.sin(k * 77.7))
-/** What neighbours share, and what all do. */
+/** What neighbors share, and what all do. */
 const covariance = t.map((_, i) => t.map((_, j) => 0.01 * 0.6 ** Math.abs(i - j) + 0.02))
 const decay = expression('a*exp(-b*t) + c')
 const start = { a: 3, b: 0.8, c: 0.5 }

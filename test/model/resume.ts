@@ -9,7 +9,7 @@ export type Run = Optimizer<unknown, Rule, never>
 export const BATCHES = 2
 
 /**
- * Steps from one number to another. Gradients pull towards 0 and are noisy; now and then one is missing, or
+ * Steps from one number to another. Gradients pull toward 0 and are noisy; now and then one is missing, or
  * not finite.
  */
 export function goOn(optimizer: Run, from: number, to: number): void {

@@ -111,14 +111,14 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
   describe.each(dtypes)('beside the parameters, %s', (dtype) => {
     const f = roundOf[dtype]
     /** e + w·(θ − e), rounded as everything is. */
-    const towards = (e: FloatArray, theta: FloatArray, weight: number) => {
+    const toward = (e: FloatArray, theta: FloatArray, weight: number) => {
       for (let i = 0; i < LENGTH; i++) e[i] = f(e[i] + f(f(weight) * f(theta[i] - e[i])))
       return e
     }
 
     test('ema: e ← e + (1 − β)(θ − e), from the first parameters on', () => {
       const e = noise(1, LENGTH, dtype)
-      beside(dtype, { average: ema(0.9) }, (theta) => towards(e, theta, 1 - 0.9))
+      beside(dtype, { average: ema(0.9) }, (theta) => toward(e, theta, 1 - 0.9))
     })
 
     test('ema, corrected: the weighted mean of the points visited', () => {
@@ -163,7 +163,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     test('lookahead: after three updates φ ← φ + α(θ − φ), θ ← φ', () => {
       const slow = noise(1, LENGTH, dtype)
       beside(dtype, { lookahead: { steps: 3, alpha: 0.25 } }, (theta, t) => {
-        if (t % 3 === 0) theta.set(towards(slow, theta, 0.25))
+        if (t % 3 === 0) theta.set(toward(slow, theta, 0.25))
         return theta
       })
     })
@@ -172,8 +172,8 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       const slow = noise(1, LENGTH, dtype)
       const e = noise(1, LENGTH, dtype)
       beside(dtype, { lookahead: { steps: 2 }, average: ema(0.5) }, (theta, t) => {
-        if (t % 2 === 0) theta.set(towards(slow, theta, 0.5))
-        return towards(e, theta, 0.5)
+        if (t % 2 === 0) theta.set(toward(slow, theta, 0.5))
+        return toward(e, theta, 0.5)
       })
     })
 

@@ -85,7 +85,7 @@ describe('outcomes', () => {
     expect(outcomes.speed(1e9)).toBe(0)
   })
 
-  test('neighbours have other colours, and there is no end of minima', () => {
+  test('neighbors have other colors, and there is no end of minima', () => {
     const outcomes = new Outcomes([0, 32, 0, 32], [], 0.01)
     outcomes.take(
       first,

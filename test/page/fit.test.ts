@@ -758,7 +758,7 @@ describe('for everybody', () => {
     await check()
   })
 
-  test('the picture goes with the colours of the system', async () => {
+  test('the picture goes with the colors of the system', async () => {
     const page = await open('', { colorScheme: 'light' })
     const ground = () => page.locator('.curve svg > rect').getAttribute('fill')
     await expect.poll(ground).toBe(light.surface)

@@ -567,7 +567,7 @@ describe('by keyboard alone', () => {
 })
 
 describe('the engines', () => {
-  test('are measured, with progress, a chart and a report; or cancelled', async () => {
+  test('are measured, with progress, a chart and a report; or canceled', async () => {
     const page = await open('')
     await page.getByRole('tab', { name: 'Engines' }).click()
     const report = page.locator('.report tbody tr')
@@ -589,7 +589,7 @@ describe('the engines', () => {
       }).observe(progress, { attributes: true })
       measure?.click()
     })
-    await page.getByText('Cancelled.').waitFor()
+    await page.getByText('Canceled.').waitFor()
     expect(await progress()).toBeLessThan(0.5)
     await page.getByRole('combobox', { name: 'Rule', exact: true }).selectOption('gradientDescent')
     await button(page, 'Measure').click()

@@ -421,7 +421,7 @@ describe('terrain', () => {
 describe.each([
   ['light', light],
   ['dark', dark],
-])('colours, %s', (_, { racers, surface, text, muted, low, high }) => {
+])('colors, %s', (_, { racers, surface, text, muted, low, high }) => {
   const channels = (hex: string) =>
     [1, 3, 5].map((at) => {
       const c = parseInt(hex.slice(at, at + 2), 16) / 255
@@ -466,7 +466,7 @@ describe.each([
     ],
   }
 
-  test.each(Object.keys(vision))('whoever share a dash differ in colour: %s', (kind) => {
+  test.each(Object.keys(vision))('whoever share a dash differ in color: %s', (kind) => {
     const seen = racers.map((hex) => lab(vision[kind].map((row) => dot(row, channels(hex)))))
     for (let i = 0; i < racers.length; i++) {
       for (let j = 0; j < i; j++) {

@@ -1,4 +1,4 @@
-/** Random calls of many runs, minimisations and fits: each one is a program by itself. */
+/** Random calls of many runs, minimizations and fits: each one is a program by itself. */
 
 import fc from 'fast-check'
 import { type Dtype, dtypes } from '../bits.js'

@@ -1,4 +1,4 @@
-/** What several kinds of programs have: places, picks of tensors, and a spoilt `Object.prototype`. */
+/** What several kinds of programs have: places, picks of tensors, and a spoiled `Object.prototype`. */
 
 import fc from 'fast-check'
 import { rarely, record } from './numbers.js'

@@ -90,6 +90,6 @@ export const refused = (never: false) => {
   descend({ w: Float32Array.of(1) }, () => ({ w: Float64Array.of(1) }))
   // @ts-expect-error two tensors
   withHead.step({ pair: [null] })
-  // @ts-expect-error a misspelt name
+  // @ts-expect-error a misspelled name
   withHead.step({ layers: [{ wieght: Float32Array.of(1) }] })
 }

@@ -52,7 +52,7 @@ export interface LoopFactories<L> {
 }
 
 /**
- * A loop for both dtypes. A JavaScript compiler specialises a function by the types that it has met,
+ * A loop for both dtypes. A JavaScript compiler specializes a function by the types that it has met,
  * and one that has met both dtypes is nine times as slow: so the build writes the text of `make` a
  * second time, as `again`.
  */

@@ -18,10 +18,10 @@ export const ACCUMULATE = 5
 /** What was accumulated is added to the gradients, and set to 0. */
 export const RELEASE = 6
 
-/** AVERAGE moves towards the parameters. */
+/** AVERAGE moves toward the parameters. */
 export const AVERAGING = 7
 
-/** SLOW moves towards the parameters, and these are set to it. */
+/** SLOW moves toward the parameters, and these are set to it. */
 export const SYNCHRONIZE = 8
 
 /** The stage before all others that clips gradients by unit, and adds noise. */

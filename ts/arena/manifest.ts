@@ -5,7 +5,7 @@ import { wasmModule as catalogue } from '../webassembly/catalogue.js'
 export * from './layout.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0xe61532af
+export const HASH = 0xf8ae918d
 
 /** Of what runs equations, as each kernel has one. */
 export const EQUATIONS_SOURCE = 0xe29c527e
@@ -144,7 +144,7 @@ export const OPERATIONS = [
 export const AccumulateKernel = {
   number: 2,
   name: 'Accumulate',
-  source: 0x3ef17b37,
+  source: 0x4f32f1dc,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -154,7 +154,7 @@ export const AccumulateKernel = {
 export const ReleaseKernel = {
   number: 3,
   name: 'Release',
-  source: 0x3ef17b37,
+  source: 0x4f32f1dc,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -164,7 +164,7 @@ export const ReleaseKernel = {
 export const AverageKernel = {
   number: 4,
   name: 'Average',
-  source: 0x3ef17b37,
+  source: 0x4f32f1dc,
   state: ['average'],
   row: { weight: 4 },
   tensor: [],
@@ -174,7 +174,7 @@ export const AverageKernel = {
 export const SynchronizeKernel = {
   number: 5,
   name: 'Synchronize',
-  source: 0x3ef17b37,
+  source: 0x4f32f1dc,
   state: ['slow'],
   row: { weight: 4 },
   tensor: [],
@@ -759,7 +759,7 @@ export const StableAdamWKernel = {
 export const ScheduleFreeSgdKernel = {
   number: 51,
   name: 'ScheduleFreeSgd',
-  source: 0x2768bf75,
+  source: 0xef1a1270,
   state: ['z'],
   row: { gamma: 4, c: 5, oneMinusBeta: 6, lambda: 7 },
   tensor: [],
@@ -770,7 +770,7 @@ export const ScheduleFreeSgdKernel = {
 export const ScheduleFreeAdamKernel = {
   number: 52,
   name: 'ScheduleFreeAdam',
-  source: 0x2768bf75,
+  source: 0xef1a1270,
   state: ['z', 'v'],
   row: {
     gamma: 4,
@@ -791,7 +791,7 @@ export const ScheduleFreeAdamKernel = {
 export const ScheduleFreePointKernel = {
   number: 53,
   name: 'ScheduleFreePoint',
-  source: 0x2768bf75,
+  source: 0xef1a1270,
   state: ['z', 'point'],
   row: { gamma: 4, c: 5, oneMinusBeta: 6, lambda: 7 },
   tensor: [],
@@ -802,7 +802,7 @@ export const ScheduleFreePointKernel = {
 export const ScheduleFreeAdamPointKernel = {
   number: 54,
   name: 'ScheduleFreeAdamPoint',
-  source: 0x2768bf75,
+  source: 0xef1a1270,
   state: ['z', 'v', 'point'],
   row: {
     gamma: 4,

@@ -1,5 +1,5 @@
 /**
- * The race: each rule of the founding essay minimises Rosenbrock's function on each engine, and
+ * The race: each rule of the founding essay minimizes Rosenbrock's function on each engine, and
  * every engine must visit the very same points.
  */
 

@@ -83,7 +83,7 @@ export function toFloat64Array(value: unknown, takesNull = false): Float64Array 
   return new Float64Array(list)
 }
 
-/** What an object with behaviour has, itself or of its class, and not only as every object has it. */
+/** What an object with behavior has, itself or of its class, and not only as every object has it. */
 export function readMember(given: object, name: string): unknown {
   const value = (given as Readonly<Record<string, unknown>>)[name]
   return value === (Object.prototype as unknown as Readonly<Record<string, unknown>>)[name]

@@ -52,7 +52,7 @@ class Instance {
     const source = currentModule()
     // Before anything is changed: it may not compile.
     const module = compile(source)
-    // What another instance has left: a module takes what it does not initialise for zeros.
+    // What another instance has left: a module takes what it does not initialize for zeros.
     if (this.#source !== undefined) new Uint8Array(this.#memory.buffer, 0, RESERVED_BYTES).fill(0)
     const exports = start<ArenaExports>(module, this.#memory)
     this.#source = source

@@ -144,12 +144,12 @@ function modelColumns({ x, extraColumns = [] }: FitModel, given: ColumnNames): C
 function parseModelName(text: string): FitModel | undefined {
   const [, given, options] = /^\s*([a-z][a-z\d-]*)\s*(?:\((.*)\))?\s*$/i.exec(text) ?? []
   if (given === undefined) return undefined
-  const spelt = toCamelCase(given)
-  const name = modelNames.find((name) => name === spelt)
+  const spelled = toCamelCase(given)
+  const name = modelNames.find((name) => name === spelled)
   if (name === undefined) {
-    const closest = closestMatch(spelt, modelNames, { maxDistance: 2 })
+    const closest = closestMatch(spelled, modelNames, { maxDistance: 2 })
     // With brackets it is a call in an expression.
-    if (closest === undefined || options !== undefined || spelt.length < 4) return undefined
+    if (closest === undefined || options !== undefined || spelled.length < 4) return undefined
     throw new OptionError(
       '--model',
       `an expression or one of ${modelNames.join(', ')} (did you mean ${closest}?)`,

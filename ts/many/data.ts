@@ -222,7 +222,7 @@ export type NumberArray = FloatArray | Uint8Array | Uint32Array
 /** From so many runs on it is worth a look whether they can be copied at once. */
 const MIN_TOGETHER = 64
 
-/** Whether they are many, and neighbours in order. */
+/** Whether they are many, and neighbors in order. */
 export function areContiguous(runs: Uint32Array): boolean {
   if (runs.length < MIN_TOGETHER) return false
   const [first] = runs

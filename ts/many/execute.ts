@@ -85,7 +85,7 @@ export async function execute<T>(
   try {
     return await follow(calls)
   } catch (thrown) {
-    // An engine may still be at work; where it fails it has spoilt the memory, and where it has paused it has not.
+    // An engine may still be at work; where it fails it has spoiled the memory, and where it has paused it has not.
     const ends = Array.from(underWay, (work) =>
       work.catch((failed) => {
         if (failed !== stop.signal.reason) throw failed

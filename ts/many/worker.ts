@@ -79,7 +79,7 @@ const replyTo = (of: Partial<WorkerReply>) => {
 const instantiate = () => {
   const { module, reserved } = begun
   const [{ module: name }] = WebAssembly.Module.imports(module)
-  // A module takes what it does not initialise for zeros.
+  // A module takes what it does not initialize for zeros.
   new Uint8Array(memory.buffer, 0, reserved).fill(0)
   return new WebAssembly.Instance(module, { [name]: { memory } }).exports as unknown as Exports
 }

@@ -309,7 +309,7 @@ class WorkerRunner implements BatchRunner {
   }
 }
 
-/** Each so manieth cohort is one worker's: neighbours may end at about the same time. */
+/** Each so manieth cohort is one worker's: neighbors may end at about the same time. */
 function createShare(batch: Batch, thread: WorkerThread, number: number, k: number, of: number): BatchShare {
   const { shape, perRun } = batch
   const cohorts = Array.from({ length: shape.cohorts }, (_, cohort) => cohort).filter((c) => c % of === k)

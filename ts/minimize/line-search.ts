@@ -1,4 +1,4 @@
-/** A search along a line for a step that fulfils Wolfe's conditions. */
+/** A search along a line for a step that fulfills Wolfe's conditions. */
 
 /** The function along a line, at t: its value, and its slope there. */
 export interface Trial {

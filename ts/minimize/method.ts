@@ -1,5 +1,5 @@
 /**
- * Methods: what minimises by the function's values as well as its gradient. A rule gets gradients alone, so
+ * Methods: what minimizes by the function's values as well as its gradient. A rule gets gradients alone, so
  * none of this is one. Each has a module beside this one, and is known when its function is imported.
  */
 
@@ -26,7 +26,7 @@ export interface MinimizationProblem extends Required<Objective> {
   readonly tolerance: number
 }
 
-/** What makes a minimisation's updates: a rule by an optimizer, or a method. */
+/** What makes a minimization's updates: a rule by an optimizer, or a method. */
 export interface Descent {
   readonly engine: EngineName
   readonly engineReasons: readonly string[]

@@ -24,7 +24,7 @@ import { freeNorm, hasConverged, PATIENCE } from './convergence.js'
 import { begin, type Descent, isMethod, type Method } from './method.js'
 import { RuleDescent } from './rule-method.js'
 
-/** How long to minimise and from which dtype, beside the options of an `Optimizer`. */
+/** How long to minimize and from which dtype, beside the options of an `Optimizer`. */
 export interface MinimizeOptions
   extends Pick<OptimizerOptions, 'clip' | 'engine' | 'instructionSet' | 'threads'> {
   /** Stop when the largest |θ_{t+1} − θ_t| is below this, at rest; 1e-9. With 0 it never is. */
@@ -50,7 +50,7 @@ export interface MinimizeOptions
 export type MethodOptions = Pick<MinimizeOptions, keyof typeof methodOptions>
 
 /**
- * Why a minimisation stopped:
+ * Why a minimization stopped:
  * - 'converged': no parameter changed by the tolerance, and that is because the gradient is small:
  *   it vanishes, as far as its change nearby shows, within 100 tolerances. All is finite. A component
  *   that pulls a parameter at its bound out of its bounds counts as 0.
@@ -69,7 +69,7 @@ export interface Evaluations {
   readonly gradients: number
 }
 
-/** Where a minimisation ended, and why. */
+/** Where a minimization ended, and why. */
 export interface MinimizeResult {
   /** The last point, in the dtype of the run. */
   readonly x: FloatArray
@@ -97,7 +97,7 @@ export interface MinimizeResult {
 }
 
 /**
- * Minimises a function from a starting point by a rule, or by a method such as `lbfgs()`.
+ * Minimizes a function from a starting point by a rule, or by a method such as `lbfgs()`.
  *
  * The stopping rule is the essay's: the largest absolute change of a parameter in an update is
  * below the tolerance. It is not tested while a delayed start or a warm-up lasts, and does not count

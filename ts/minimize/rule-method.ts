@@ -1,4 +1,4 @@
-/** Minimising by a rule, which an optimizer runs. */
+/** Minimizing by a rule, which an optimizer runs. */
 
 import { copyOf } from '../core/copy.js'
 import type { FloatArray } from '../core/numbers.js'

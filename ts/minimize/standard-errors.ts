@@ -79,7 +79,7 @@ const MAX_DISTANCE_IN_ERRORS = 0.01
  * `expression` are exact, as are those of an objective with `hessian(x, out)`, which fills n·n numbers row by row.
  * Else they are differences of its gradient, to about eight digits, or of its values, to about six.
  *
- * @param objective the one that was minimised
+ * @param objective the one that was minimized
  * @param x where, as in the result's `x`; copied; all is float64
  * @throws OptionError for what cannot be used; where the Hessian is not positive definite, the `reason` says so
  * @example
@@ -170,7 +170,7 @@ export function standardErrors(
   const isNear = distance <= MAX_DISTANCE_IN_ERRORS || (of === 'sum-of-squares' && here === 0)
   const message = isNear
     ? ''
-    : `the minimum is ${Number(distance.toPrecision(3))} standard errors away: minimise further`
+    : `the minimum is ${Number(distance.toPrecision(3))} standard errors away: minimize further`
   const reason = isNear ? 'minimum' : 'not-at-minimum'
   return { ...known, errors, covariance, distance, direction: null, reason, message }
 }

@@ -39,7 +39,7 @@ export type Average = Ema | Swa
 export const lookahead = {
   /** Fast updates between two synchronizations, ≥ 1; 6. */
   steps: integerFrom(1, 6),
-  /** How far the slow weights go towards the fast ones, in (0, 1]; 0.5. */
+  /** How far the slow weights go toward the fast ones, in (0, 1]; 0.5. */
   alpha: positiveFraction(0.5),
 }
 

@@ -113,10 +113,10 @@ export class Cohorts {
     }
     if (time !== undefined) use.adopt(time)
     const clock = copyCounter(use, time)
-    // Most often it is a neighbour's. What is like one that is farther away joins it once there are segments.
-    const neighbour = this.#cohortOf[tensor - 1]
-    const isLike = neighbour?.use === use && hasSameCounts(neighbour.clock, clock)
-    this.#cohortOf[tensor] = isLike ? neighbour : this.#cohort(use, clock)
+    // Most often it is a neighbor's. What is like one that is farther away joins it once there are segments.
+    const neighbor = this.#cohortOf[tensor - 1]
+    const isLike = neighbor?.use === use && hasSameCounts(neighbor.clock, clock)
+    this.#cohortOf[tensor] = isLike ? neighbor : this.#cohort(use, clock)
     this.stages = Math.max(this.stages, use.stages.length)
   }
 
@@ -137,7 +137,7 @@ export class Cohorts {
   }
 
   /**
-   * Makes the segments of the tensors that are present, unless they are at hand: neighbours of one cohort are
+   * Makes the segments of the tensors that are present, unless they are at hand: neighbors of one cohort are
    * one. Those that are left out keep their clock, and the others of their cohort get a copy of it.
    */
   layOut(presence: GradientPresence | null): void {

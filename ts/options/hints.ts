@@ -67,7 +67,7 @@ const normalizeName = (name: string) =>
     .toLowerCase()
     .replace(/[^\p{L}\p{N}]/gu, '')
 
-/** The part of pairs of neighbouring letters that both have (Dice, 1945). */
+/** The part of pairs of neighboring letters that both have (Dice, 1945). */
 function similarity(a: string, b: string): number {
   const both = [...a.slice(1)].filter((letter, i) => b.includes(a[i] + letter)).length
   return a === b ? 1 : (2 * both) / (a.length + b.length - 2)

@@ -8,7 +8,7 @@ const BLOCK_WORDS = 32
 /**
  * Random words of 32 bits that are the same everywhere: xoshiro128** 1.1 (Blackman and Vigna, 2018,
  * https://prng.di.unimi.it/xoshiro128starstar.c), in integers alone. Its state comes from the seed by the steps of
- * SplitMix (Steele, Lea and Flood, 2014), with the finaliser of MurmurHash3 (Appleby, 2011) in the place of its own,
+ * SplitMix (Steele, Lea and Flood, 2014), with the finalizer of MurmurHash3 (Appleby, 2011) in the place of its own,
  * which has 64 bits.
  */
 export class WordStream {
@@ -33,7 +33,7 @@ export class WordStream {
 
   /** Begins. @param seeds whole numbers from 0 to 2³² − 1: a seed, and which of its streams is meant */
   seed(...seeds: readonly number[]): this {
-    // The finaliser is one to one: with one seed not all four can be 0, with several the chance is 2⁻¹²⁸.
+    // The finalizer is one to one: with one seed not all four can be 0, with several the chance is 2⁻¹²⁸.
     let a = 0
     let b = 0
     let c = 0

@@ -50,7 +50,7 @@ export const definition = defineDirection('yogi', {
 export interface Yogi extends RuleOf<typeof definition> {}
 
 /**
- * Yogi (Zaheer et al., 2018, algorithm 2): AdamW, whose v moves towards g² by (1−β₂)·g² and so never faster than the
+ * Yogi (Zaheer et al., 2018, algorithm 2): AdamW, whose v moves toward g² by (1−β₂)·g² and so never faster than the
  * gradient says: v ← v − (1−β₂)·sign(v − g²)·g². m and v start from 1e-6 and are corrected as Adam's, as in Optax.
  *
  * State: m, v. @throws OptionError where an option is unknown or out of its range

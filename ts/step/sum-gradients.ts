@@ -23,7 +23,7 @@ const MAX_ROW_INDEX = 0xffffffff
  * The sum of gradients that several workers have computed, for one {@link Optimizer.step}. Its bits depend on the list
  * alone: put each part at its worker's number, not where it comes first.
  *
- * Neighbours are added, then the sums of neighbours: ((0 + 1) + (2 + 3)) + 4, each rounded in the dtype. What a part does
+ * Neighbors are added, then the sums of neighbors: ((0 + 1) + (2 + 3)) + 4, each rounded in the dtype. What a part does
  * not have adds nothing. Gradients by {@link sparseRows} stay such: of each row that some part has the sum, in ascending order.
  * Nothing given is changed or kept.
  *

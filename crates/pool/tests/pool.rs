@@ -10,7 +10,7 @@ const fn times(count: usize) -> usize {
     if cfg!(miri) { count / 500 + 2 } else { count }
 }
 
-/// A job that writes without synchronisation of its own what the next one reads.
+/// A job that writes without synchronization of its own what the next one reads.
 fn add_one(pool: &Pool, threads: usize, numbers: &mut [usize]) {
     struct Elements(*mut usize);
     // SAFETY: each piece has its own element.

@@ -33,7 +33,7 @@ export function addPlot(program: Command): void {
     .command('plot')
     .summary('draw the paths that rules take down a function, or schedules, as SVG or PNG')
     .description(
-      "Each rule minimises a function of two variables; the picture has the function's contours at " +
+      "Each rule minimizes a function of two variables; the picture has the function's contours at " +
         'logarithmic levels and its surface, with the paths on both. PNG needs the package @resvg/resvg-js.',
     )
     .option(
@@ -42,7 +42,7 @@ export function addPlot(program: Command): void {
       (text) => (text === STDOUT ? text : parseFile(text)),
     )
     .addOption(
-      choice('--function <name>', 'what to minimise', Object.keys(objectives).map(toKebabCase)).default(
+      choice('--function <name>', 'what to minimize', Object.keys(objectives).map(toKebabCase)).default(
         'rosenbrock',
       ),
     )

@@ -13,9 +13,9 @@ import { choice, DISAGREEMENT, MISUSE, parseFile, say, showProgress } from './sh
 export function addRace(program: Command): void {
   const raceCommand = program
     .command('race')
-    .summary("let the rules minimise Rosenbrock's function on each engine")
+    .summary("let the rules minimize Rosenbrock's function on each engine")
     .description(
-      'Each rule minimises (1 − x)² + 100·(y − x²)² on each engine that is available, or on the one in the ' +
+      'Each rule minimizes (1 − x)² + 100·(y − x²)² on each engine that is available, or on the one in the ' +
         'environment variable ANTIGRAD_ENGINE, until no parameter changes by as much as the tolerance. ' +
         'The parameters of all engines are compared, bit by bit, after every update.',
     )

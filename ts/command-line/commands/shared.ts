@@ -19,7 +19,7 @@ const steered = /[^\P{Cc}\n\t]/gu
 
 export const say = (line: string) => process.stderr.write(`antigrad: ${line.replace(steered, '�')}\n`)
 
-/** An option that is one of some names, or several; where a name is misspelt, the closest one is named. */
+/** An option that is one of some names, or several; where a name is misspelled, the closest one is named. */
 export function choice(flags: string, description: string, names: readonly string[]): Option {
   const option = new Option(flags, description).choices(names)
   const { parseArg } = option
@@ -30,7 +30,7 @@ export function choice(flags: string, description: string, names: readonly strin
   })
 }
 
-/** Refuses a call without an option. (Commander would before it names one that is misspelt.) */
+/** Refuses a call without an option. (Commander would before it names one that is misspelled.) */
 export function checkGiven(command: Command, flags: string, value: unknown): void {
   if (value === undefined) command.error(`error: required option '${flags}' not specified`)
 }

@@ -56,18 +56,18 @@ export function addSweep(program: Command): void {
     .command('sweep')
     .summary('run a rule with many options from many starts, and say which options do best')
     .description(
-      'Minimises a function with every set of options from every start. An option of the rule may be a list of ' +
+      'Minimizes a function with every set of options from every start. An option of the rule may be a list of ' +
         'values and ranges: 0.9,0.99 or 0..1:lin:11 or 1e-4..1:log:100, both ends included. The result is a ' +
         'line a set: how many runs converged, stalled, reached the limit of updates and diverged, the best and the ' +
         'median value, the median ' +
         'number of updates of those that converged.',
     )
     .addOption(
-      choice('--function <name>', 'what to minimise', Object.keys(objectives).map(toKebabCase)).conflicts(
+      choice('--function <name>', 'what to minimize', Object.keys(objectives).map(toKebabCase)).conflicts(
         'expression',
       ),
     )
-    .option('--expression <text>', "what to minimise, as in '(1 - x)^2 + 100*(y - x^2)^2'")
+    .option('--expression <text>', "what to minimize, as in '(1 - x)^2 + 100*(y - x^2)^2'")
     .option('--condition <number>', "of the bowl's curvatures (default: 100)", parseValue)
     .option(
       '--box <ranges>',

@@ -226,7 +226,7 @@ function axis([low, high]: AxisRange, from: number, to: number, scale: AxisScale
   return (x) => from + ((to - from) * (scale.position(x) - low)) / (high - low)
 }
 
-/** Neighbours of which something holds. */
+/** Neighbors of which something holds. */
 function stretches(holds: readonly boolean[]): number[][] {
   const found: number[][] = []
   holds.forEach((does, k) => {

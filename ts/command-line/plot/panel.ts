@@ -23,7 +23,7 @@ export interface Panel {
   trace(parts: readonly Polyline[]): { seen: Polyline[]; hidden: Polyline[] }
 }
 
-/** A height's colour: light where it is low, so that paths, which end there, stand out. */
+/** A height's color: light where it is low, so that paths, which end there, stand out. */
 export function colorOf(height: number, { heights: [low, high] }: Landscape): string {
   const share = (height - low) / (high - low)
   const [red, green, blue] = interpolateBlues(0.04 + 0.66 * share).match(/\d+/g) as string[]

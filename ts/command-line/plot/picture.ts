@@ -37,9 +37,9 @@ const ROW = 20
 /** Without quotes, after which resvg finds none but the first. */
 export const FONTS = 'Arial, Liberation Sans, DejaVu Sans, sans-serif'
 
-/** Colours that the colour-blind can tell apart (Okabe and Ito, 2008), those first that stand out on blue. */
+/** Colors that the color-blind can tell apart (Okabe and Ito, 2008), those first that stand out on blue. */
 export const COLORS = ['#d55e00', '#000000', '#009e73', '#cc79a7', '#0072b2', '#e69f00', '#56b4e9', '#f0e442']
-/** More runs than colours get them once more, dashed. */
+/** More runs than colors get them once more, dashed. */
 export const DASHES = ['', ' stroke-dasharray="7 3"', ' stroke-dasharray="2 2"']
 
 export const styleOf = (i: number) =>

@@ -102,7 +102,7 @@ export function surface(landscape: Landscape, center: Point, scale: number): Pan
 
   return { name: 'surface', scenery: `${axes()}\n${cells()}`, place, trace }
 
-  /** The surface's cells, far ones first; neighbours of one colour are one path. */
+  /** The surface's cells, far ones first; neighbors of one color are one path. */
   function cells(): string {
     const at = (i: number, j: number) =>
       project(i / (SIZE - 1), j / (SIZE - 1), raise(grid[j * SIZE + i])).map((x) => Math.round(10 * x))

@@ -6,7 +6,7 @@ const float = new Float32Array(1)
 const word = new Uint32Array(float.buffer)
 
 /**
- * The bits of a float32 that is rounded to a narrower format next: cut towards 0, and odd where something was lost.
+ * The bits of a float32 that is rounded to a narrower format next: cut toward 0, and odd where something was lost.
  * Rounded to the nearest first, a number just above the middle would become the middle.
  */
 function toBits(x: number): number {

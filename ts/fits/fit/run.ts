@@ -380,7 +380,7 @@ export class FitRun {
     { solver }: BatchWorker,
   ): Generator<EngineCall> {
     const { count } = this.options.multiStart
-    // The runs of a fit, one from each start, are neighbours.
+    // The runs of a fit, one from each start, are neighbors.
     const runs = new Uint32Array(fits.length * count)
     const degreesOfFreedom = new Float64Array(runs.length)
     const { observations } = this.#selection

@@ -255,7 +255,7 @@ export function* selectBest<T>(y: Float64Array, { candidates, count, fill, hasOf
 class GainSums {
   readonly #columns: readonly Float64Array[]
   readonly #y: Float64Array
-  readonly #isCentred: boolean
+  readonly #isCentered: boolean
   /** By column. */
   readonly #sums: number[]
   readonly #parts: number[]
@@ -263,11 +263,11 @@ class GainSums {
   readonly #products: number[]
   readonly #factors: number[]
 
-  constructor(columns: readonly Float64Array[], y: Float64Array, isCentred: boolean) {
+  constructor(columns: readonly Float64Array[], y: Float64Array, isCentered: boolean) {
     const { length } = columns
     this.#columns = columns
     this.#y = y
-    this.#isCentred = isCentred
+    this.#isCentered = isCentered
     const zeros = (count: number) => new Array<number>(count).fill(0)
     this.#sums = zeros(length)
     this.#parts = zeros(length)
@@ -285,7 +285,7 @@ class GainSums {
       const at = k * (columns.length + 1)
       for (let j = 0; j <= k; j++) products[at + j] = dot(column, columns[j], products[at + j], from, to)
       products[at + k + 1] = dot(column, y, products[at + k + 1], from, to)
-      if (!this.#isCentred) continue
+      if (!this.#isCentered) continue
       let sum = sums[k]
       for (let row = from; row < to; row++) sum += column[row]
       sums[k] = sum

@@ -31,16 +31,16 @@ const MAX_CACHED_NUMBERS = 1 << 15
 /** Those of a model. */
 export class CandidateShapes<T, About extends RowsWithoutResponse = RowsWithoutResponse> {
   readonly #prepare: (about: About) => CandidateSet<T>
-  readonly #isCentred: boolean
+  readonly #isCentered: boolean
   #last: DrawnShapes<T> | null = null
 
   /**
    * @param prepare by what is known of rows, which is to follow from their x
-   * @param isCentred whether there is a constant beside the curve: then it meets y without its mean
+   * @param isCentered whether there is a constant beside the curve: then it meets y without its mean
    */
-  constructor(prepare: (about: About) => CandidateSet<T>, isCentred: boolean) {
+  constructor(prepare: (about: About) => CandidateSet<T>, isCentered: boolean) {
     this.#prepare = prepare
-    this.#isCentred = isCentred
+    this.#isCentered = isCentered
   }
 
   /** What is kept, if it is at this x; it is there until others are asked for at another one. */
@@ -54,7 +54,7 @@ export class CandidateShapes<T, About extends RowsWithoutResponse = RowsWithoutR
     if (kept) return kept
     // What users have they may change.
     const x = about.x.length <= MAX_CACHED_NUMBERS ? copyOfArray(about.x) : about.x
-    const drawn = new DrawnShapes(x, this.#prepare({ ...about, x }), this.#isCentred, this.#last)
+    const drawn = new DrawnShapes(x, this.#prepare({ ...about, x }), this.#isCentered, this.#last)
     if (drawn.isCached) this.#last = drawn
     return drawn
   }
@@ -65,7 +65,7 @@ export class DrawnShapes<T> {
   readonly isCached: boolean
   readonly #x: Float64Array
   readonly #candidates: CandidateSet<T>
-  readonly #isCentred: boolean
+  readonly #isCentered: boolean
   /** All curves where they are kept, or else a slice of one. */
   readonly #curves: Float64Array
   /** By curve Σ c², Σ c, and Σ c·y of the last y. */
@@ -83,12 +83,17 @@ export class DrawnShapes<T> {
   readonly #some: Uint32Array
 
   /** @param last whose memory it may take over */
-  constructor(x: Float64Array, candidates: CandidateSet<T>, isCentred: boolean, last: DrawnShapes<T> | null) {
+  constructor(
+    x: Float64Array,
+    candidates: CandidateSet<T>,
+    isCentered: boolean,
+    last: DrawnShapes<T> | null,
+  ) {
     const { grid, count, more } = candidates
     const all = count + more
     this.grid = grid
     this.#candidates = candidates
-    this.#isCentred = isCentred
+    this.#isCentered = isCentered
     this.isCached = x.length * all <= MAX_CACHED_NUMBERS
     const length = this.isCached ? x.length * all : Math.min(x.length, ROWS_PER_SLICE)
     if (this.isCached && last !== null && last.#curves.length >= length && last.sums.length >= all) {
@@ -218,7 +223,7 @@ export class DrawnShapes<T> {
   match(k: number): LeastSquaresMatch {
     const left = this.#remainder(k)
     const factor = left > 0 ? this.products[k] / left : 0
-    return { factor, offset: this.#isCentred ? -factor * (this.sums[k] / this.#x.length) : 0 }
+    return { factor, offset: this.#isCentered ? -factor * (this.sums[k] / this.#x.length) : 0 }
   }
 
   /** Σ c² without what a constant makes up: that has no part in anything, and what is next to nothing is 0. */
@@ -226,7 +231,7 @@ export class DrawnShapes<T> {
     const known = this.#remainders[k]
     if (!Number.isNaN(known)) return known
     const square = this.squares[k]
-    const left = this.#isCentred ? square - (this.sums[k] * this.sums[k]) / this.#x.length : square
+    const left = this.#isCentered ? square - (this.sums[k] * this.sums[k]) / this.#x.length : square
     this.#remainders[k] = left > TIE_TOLERANCE * square ? left : 0
     return this.#remainders[k]
   }

@@ -23,7 +23,7 @@ const sigmoid = (t: string) => `(0.5 + 0.5*tanh(0.5*${t}))`
 
 type DoseParameters = 'bottom' | 'top' | 'ec50' | 'slope'
 
-/** amplitude/(1 + e^(−rate·(x − center))): growth towards the amplitude, or where the rate is below 0 decline. */
+/** amplitude/(1 + e^(−rate·(x − center))): growth toward the amplitude, or where the rate is below 0 decline. */
 export function logistic(options: ModelOptions = {}): FitModel<'amplitude' | 'rate' | 'center'> {
   return define(options, (x) => `amplitude*${sigmoid(`rate*(${x} - center)`)}`, guessLogistic)
 }
@@ -137,7 +137,7 @@ interface GridOptions {
   readonly asymmetries: readonly number[]
   /** How often slopes are doubled. */
   readonly most: number
-  readonly isCentred: boolean
+  readonly isCentered: boolean
 }
 
 /** What suits y best, and how it meets it. */
@@ -161,7 +161,7 @@ class SigmoidGrid {
   readonly #coarse: Uint32Array
   readonly #neighborShapes = new Map<number, Uint32Array>()
 
-  constructor({ positions, signs, asymmetries, most, isCentred }: GridOptions) {
+  constructor({ positions, signs, asymmetries, most, isCentered }: GridOptions) {
     const count = signs.length * asymmetries.length
     const slopes = most + 1
     this.#count = count
@@ -202,7 +202,7 @@ class SigmoidGrid {
           draw(families[k % count], powers, on, at, rows)
         },
       }
-    }, isCentred)
+    }, isCentered)
   }
 
   /**
@@ -276,7 +276,7 @@ const growthGrid = /* @__PURE__ */ new SigmoidGrid({
   signs: [1, -1],
   asymmetries: [1],
   most: STEEPNESS_FACTOR,
-  isCentred: false,
+  isCentered: false,
 })
 
 function* guessLogistic(...[xs, ys]: Data) {
@@ -306,8 +306,8 @@ function dosePositions({ x }: Pick<SortedRows, 'x'>): GridPositions {
   return { centers, odds: (x) => (x > 0 ? Math.sqrt(low / x) : Infinity), factors }
 }
 
-const doseGrid = (signs: readonly (1 | -1)[], asymmetries: readonly number[], isCentred: boolean) =>
-  new SigmoidGrid({ positions: dosePositions, signs, asymmetries, most: DOSE_STEEPNESS_FACTOR, isCentred })
+const doseGrid = (signs: readonly (1 | -1)[], asymmetries: readonly number[], isCentered: boolean) =>
+  new SigmoidGrid({ positions: dosePositions, signs, asymmetries, most: DOSE_STEEPNESS_FACTOR, isCentered })
 
 const bothDirections = /* @__PURE__ */ doseGrid([1, -1], [1], false)
 

@@ -193,10 +193,10 @@ function contendersNear(
   const step = 1 / (OVERSAMPLING * range)
   const [first, count] = runToEnd(frequencyMultiples(rows, band))
   const mean = y.reduce((sum, value) => sum + value, 0) / y.length
-  const centred = y.map((value) => value - mean)
-  const total = centred.reduce((sum, value) => sum + value * value, 0)
-  const left = (frequency: number) => total - gainAt(frequency, x, centred)
-  const gains = Array.from({ length: count }, (_, k) => gainAt((first + k) * step, x, centred))
+  const centered = y.map((value) => value - mean)
+  const total = centered.reduce((sum, value) => sum + value * value, 0)
+  const left = (frequency: number) => total - gainAt(frequency, x, centered)
+  const gains = Array.from({ length: count }, (_, k) => gainAt((first + k) * step, x, centered))
   const others = gains.flatMap((gain, k) => {
     const frequency = (first + k) * step
     const isTop = gain >= (gains[k - 1] ?? 0) && gain >= (gains[k + 1] ?? 0)
@@ -229,7 +229,7 @@ function contendersNear(
 }
 
 /** By how much a wave of a frequency makes Σ (y − ȳ)² less. */
-function gainAt(frequency: number, x: Float64Array, centred: Float64Array): number {
+function gainAt(frequency: number, x: Float64Array, centered: Float64Array): number {
   let [s, c, ss, cc, sc, sy, cy] = [0, 0, 0, 0, 0, 0, 0]
   for (let row = 0; row < x.length; row++) {
     const turns = frequency * (x[row] - x[0])
@@ -240,8 +240,8 @@ function gainAt(frequency: number, x: Float64Array, centred: Float64Array): numb
     ss += a * a
     cc += b * b
     sc += a * b
-    sy += a * centred[row]
-    cy += b * centred[row]
+    sy += a * centered[row]
+    cy += b * centered[row]
   }
   const n = x.length
   const [p, q, r] = [ss - (s * s) / n, cc - (c * c) / n, sc - (s * c) / n]

@@ -72,7 +72,7 @@ export interface FitManyOptions<Start = FitParameters, Derive = FitDerivedQuanti
   /** The residual, in units of σ, beyond which a robust loss takes rows for outliers; 1. */
   readonly lossScale?: number
   /**
-   * A fit has converged where the step that would solve the linearised problem would lower χ² by no more than this
+   * A fit has converged where the step that would solve the linearized problem would lower χ² by no more than this
    * part of it, or is no longer than this part of the parameters; 1e-10. From 1e-14 on all digits are sought.
    */
   readonly tolerance?: number

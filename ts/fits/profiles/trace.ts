@@ -8,7 +8,7 @@ import { NEEDS_QR, traceState } from '../programs/trace-program.js'
 import type { FitContext } from '../solve/fit-context.js'
 import { type Iterations, MAX_RUNS } from '../solve/iterations.js'
 
-/** Columns by ray; the rays of a fit are neighbours. */
+/** Columns by ray; the rays of a fit are neighbors. */
 export interface ProfileTraces {
   /** Where to, by parameter that varies; or shares of what is derived. */
   readonly directions: readonly Float64Array[]

@@ -45,7 +45,7 @@ export const givensQr: StepEquations = {
     }
     const after = rotateRow(b, before, row, z, weight)
     const sum = b.sum(cost)
-    const spoilt = b.sum(
+    const spoiled = b.sum(
       b.multiply(
         row.reduce((all, x) => b.add(all, x)),
         b.zero,
@@ -53,7 +53,7 @@ export const givensQr: StepEquations = {
     )
     const ends = (of: 'right' | 'matrix') => before[of].map((node, k) => b.end(node, after[of][k]))
     const all = { right: ends('right'), matrix: ends('matrix') }
-    const trace = columnNorms(b, all).reduce((sum, x) => b.add(sum, x), spoilt)
+    const trace = columnNorms(b, all).reduce((sum, x) => b.add(sum, x), spoiled)
     return { cost: sum, ...all, areFinite: b.operation('equal', b.multiply(trace, b.zero), b.zero) }
   },
 

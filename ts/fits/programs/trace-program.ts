@@ -210,8 +210,8 @@ function estimateNoise(
   )
   const [residual, lost] = [cost, squares].map((square) => b.operation('sqrt', square))
   const off = b.multiply(b.constant(CANCELLATION_ERROR), lost)
-  const cancelled = b.multiply(off, b.add(b.add(residual, residual), off))
-  return b.add(b.multiply(b.constant(ROUNDING), cost), cancelled)
+  const canceled = b.multiply(off, b.add(b.add(residual, residual), off))
+  return b.add(b.multiply(b.constant(ROUNDING), cost), canceled)
 }
 
 /** Whether the step that was tried is taken, or others may go on from there first. */

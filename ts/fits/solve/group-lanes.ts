@@ -13,7 +13,7 @@ import { acquire, release } from './batch-pool.js'
 /** Groups at a time; data of their own make it fewer. */
 const MAX_GROUPS = 1 << 17
 
-/** Neighbours in a family, whose data have equally many rows. */
+/** Neighbors in a family, whose data have equally many rows. */
 export interface GroupRange {
   /** Numbers of groups, and the place of the first one in columns. */
   readonly groups: Uint32Array
@@ -21,7 +21,7 @@ export interface GroupRange {
   readonly rows: number
 }
 
-/** A cohort of a batch: parameters of its lanes, which are neighbours. */
+/** A cohort of a batch: parameters of its lanes, which are neighbors. */
 interface ResidentPart {
   readonly planes: readonly FloatArray[]
   readonly firstGroup: number

@@ -284,7 +284,7 @@ export class BootstrapMany<Names extends string = string> {
 
 const average = (numbers: Float64Array) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length
 
-/** Between neighbours by a straight line, as NumPy has it. Changes the order of the numbers. */
+/** Between neighbors by a straight line, as NumPy has it. Changes the order of the numbers. */
 function sampleQuantile(numbers: Float64Array, part: number): number {
   if (Number.isNaN(part)) return NaN
   const at = part * (numbers.length - 1)

@@ -93,7 +93,7 @@ tables! {
         list,
     }
 
-    /// Neighbouring tensors that are updated by the same kernels with one row of coefficients.
+    /// Neighboring tensors that are updated by the same kernels with one row of coefficients.
     Segment of usize {
         offset,
         length,

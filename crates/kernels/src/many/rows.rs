@@ -94,7 +94,7 @@ impl Batch {
 }
 
 impl Work<'_> {
-    /// Some pieces of rows; a run's have neighbouring numbers.
+    /// Some pieces of rows; a run's have neighboring numbers.
     unsafe fn sum<T: Scalar>(
         &self,
         thread: usize,

@@ -118,7 +118,7 @@ impl Arena {
             // SAFETY: passed on; what is lent is as long as its tensor.
             unsafe {
                 if tensor.stays() {
-                    self.neighbours(&job, stretch, scratch)?;
+                    self.neighbors(&job, stretch, scratch)?;
                     stretch = to..to;
                 } else if let Some(borrowed) = borrowed {
                     let gradient = self.lent_to(number, tensor.length, borrowed)?;
@@ -132,7 +132,7 @@ impl Arena {
             }
         }
         // SAFETY: passed on.
-        unsafe { self.neighbours(&job, stretch, scratch) }
+        unsafe { self.neighbors(&job, stretch, scratch) }
     }
 
     fn plane_job(&self, stage: usize) -> Result<Job, ArenaError> {
@@ -158,11 +158,11 @@ impl Arena {
         })
     }
 
-    /// A stretch of neighbouring tensors, what pads them included.
+    /// A stretch of neighboring tensors, what pads them included.
     ///
     /// # Safety
     /// As for `run_range`.
-    unsafe fn neighbours(
+    unsafe fn neighbors(
         &self,
         job: &Job,
         stretch: std::ops::Range<usize>,

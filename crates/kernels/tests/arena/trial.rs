@@ -165,7 +165,7 @@ fn check(
 /// Coefficients of the pipeline in a row.
 const PIPELINE: usize = 4;
 
-/// Neighbours that are present and have had the same updates are a segment.
+/// Neighbors that are present and have had the same updates are a segment.
 fn lay_out(memory: &mut Memory, step: usize, flags: usize, updates: &[usize]) {
     let kernels = [kernel("Measure").number, kernel("Move").number, 0, 0];
     let present: Vec<usize> = (0..LENGTHS.len()).filter(|&tensor| is_present(step, tensor)).collect();
