@@ -159,7 +159,7 @@ class Run {
       case 'appendRows':
         return optimizer.appendRows('w', this.#numbers(COLUMNS))
       default:
-        return optimizer[command.call as 'zeroGrad' | 'point']()
+        return optimizer[command.call as 'zeroGrad' | 'gradientPoint']()
     }
   }
 
