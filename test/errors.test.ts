@@ -811,7 +811,7 @@ describe('memory', () => {
       return rules.map((rule) => {
         const optimizer = new antigrad.Optimizer({ w: g }, rule, { engine: '${engine}', clip: { norm: 1 } })
         optimizer.step({ w: g })
-        optimizer.point()
+        optimizer.gradientPoint()
         const { buffer } = optimizer.params.w
         const moved = structuredClone(buffer, { transfer: [buffer] })
         const before = [...new Uint8Array(moved)].join()
@@ -819,7 +819,7 @@ describe('memory', () => {
           () => optimizer.step(),
           () => optimizer.step({ w: g }),
           () => optimizer.zeroGrad(),
-          () => optimizer.point(),
+          () => optimizer.gradientPoint(),
           () => optimizer.state,
         ].map(thrownBy)
         return { errors, same: before === [...new Uint8Array(moved)].join(), updates: optimizer.updates }

@@ -240,7 +240,7 @@ const others = [
     'name',
     'noise',
     'norm',
-    'norms',
+    'recordNorms',
     'onNonFinite',
     'onProgress',
     'onWarning',

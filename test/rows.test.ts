@@ -191,7 +191,7 @@ describe.each(Object.keys(arrays) as Dtype[])('%s', (dtype) => {
           const run = (...gradients: Anything[]) => {
             const optimizer = make(lazy.adam, dtype, columns, { ...options, engine } as Anything)
             for (const embed of gradients) optimizer.step({ before: wave(dtype, 5, 4), embed })
-            return inBits([optimizer.save(), optimizer.last.norm, optimizer.last.norms])
+            return inBits([optimizer.save(), optimizer.lastStep.norm, optimizer.lastStep.norms])
           }
           const [a, b] = [
             sparseRows(indices, values),
@@ -314,7 +314,7 @@ describe.each(Object.keys(arrays) as Dtype[])('%s', (dtype) => {
           clip: { norm: 1 },
         } as Anything)
         optimizer.step({ embed })
-        return inBits([optimizer.last.norm, optimizer.params])
+        return inBits([optimizer.lastStep.norm, optimizer.params])
       }
       for (let seed = 0; seed < 20; seed++) {
         const scale = dtype === 'float32' ? 1e30 : 1e200
@@ -568,8 +568,8 @@ describe('around it', () => {
     const before = inBits(optimizer.params.embed)
     optimizer.step(gradient())
     expect(inBits(optimizer.params.embed)).toBe(before)
-    optimizer.thaw('embed')
-    optimizer.grow('embed', new Float32Array(8))
+    optimizer.unfreeze('embed')
+    optimizer.appendRows('embed', new Float32Array(8))
     optimizer.step({ embed: sparseRows([21], Float32Array.of(1, 1, 1, 1)) })
     expect(optimizer.params.embed[84]).toBeCloseTo(-0.1)
   })
@@ -646,19 +646,19 @@ describe('around it', () => {
       [() => sparseRows([1], detached), /a Float32Array of length 4/],
       [
         () => sparseRows([1.5], four()),
-        /^rows: indices: expected a list or a typed array of whole numbers from 0 on, got 1.5/,
+        /^sparseRows: indices: expected a list or a typed array of whole numbers from 0 on, got 1.5/,
       ],
-      [() => sparseRows([-0.5], four()), /^rows: indices/],
-      [() => sparseRows(['1'] as Anything, four()), /^rows: indices/],
-      [() => sparseRows(Float32Array.of(1) as Anything, four()), /^rows: indices/],
-      [() => sparseRows(new DataView(new ArrayBuffer(8)) as Anything, four()), /^rows: indices/],
-      [() => sparseRows(null as Anything, four()), /^rows: indices/],
-      [() => sparseRows(7 as Anything, four()), /^rows: indices/],
+      [() => sparseRows([-0.5], four()), /^sparseRows: indices/],
+      [() => sparseRows(['1'] as Anything, four()), /^sparseRows: indices/],
+      [() => sparseRows(Float32Array.of(1) as Anything, four()), /^sparseRows: indices/],
+      [() => sparseRows(new DataView(new ArrayBuffer(8)) as Anything, four()), /^sparseRows: indices/],
+      [() => sparseRows(null as Anything, four()), /^sparseRows: indices/],
+      [() => sparseRows(7 as Anything, four()), /^sparseRows: indices/],
       [
         () => sparseRows([1], [1, 2, 3, 4] as Anything),
-        /^rows: values: expected a Float32Array or Float64Array/,
+        /^sparseRows: values: expected a Float32Array or Float64Array/,
       ],
-      [() => sparseRows([1], null as Anything), /^rows: values/],
+      [() => sparseRows([1], null as Anything), /^sparseRows: values/],
       [() => Object.create(sparseRows([1], four())), /^gradients.embed: expected a Float32Array/],
       [() => new Proxy(sparseRows([1], four()), {}), /^gradients.embed: expected a Float32Array/],
       [() => ({ indices: [1], values: four() }), /^gradients.embed: expected a Float32Array/],
@@ -736,7 +736,7 @@ describe('around it', () => {
         const isLent = engine === 'native' && !isInPlace && options.accumulate === undefined
         if (isLent) expect(own.every((g: number) => g === 9)).toBe(true)
       }
-      return [optimizer.params, optimizer.state.embed.m, optimizer.last.norm].map(inBits)
+      return [optimizer.params, optimizer.state.embed.m, optimizer.lastStep.norm].map(inBits)
     }
     const expected = step('typescript', false)
 

@@ -174,7 +174,7 @@ describe.each(['cpu', 'wasm'])('%s', (backend) => {
     expect(weightsOf(loaded)).not.toEqual(weightsOf(model))
     expect(await thrownBy(() => trained(loaded, 1))).toMatchObject({ argument: 'applyGradients' })
     expect(await thrownBy(() => saved(loaded))).toMatchObject({ argument: 'getWeights' })
-    optimizer.show('point')
+    optimizer.show('gradientPoint')
     expect(weightsOf(loaded)).toEqual(weightsOf(model))
     await trained(loaded, 1)
   })

@@ -264,7 +264,8 @@ export class Optimizer<
     this.#model.settle()
     const { scheduled, live } = this.#model
     if (live.length === 0) return NO_GRADIENTS
-    if (this.#model.wantsPoint && !this.#steps.progress.hasLooked && call !== 'point') throw this.#blind(call)
+    if (this.#model.wantsPoint && !this.#steps.progress.hasLooked && call !== 'gradientPoint')
+      throw this.#blind(call)
     // Apart, so that the compiler has room for the rest of a step.
     return given === undefined && scheduled.length === 0 ? ALL_GRADIENTS : this.#ask(given, scheduled)
   }
@@ -272,7 +273,7 @@ export class Optimizer<
   /** Why there is no step of a gradient that was taken elsewhere. */
   #blind(call: string): OptionError {
     const { name } = this.#model.live.find(({ use }) => use.definition.wantsPoint)?.use.definition ?? {}
-    const expected = `a call of point() since the last update, where ${name} wants its gradients`
+    const expected = `a call of gradientPoint() since the last update, where ${name} wants its gradients`
     return new OptionError(call, expected, 'one from elsewhere')
   }
 
@@ -418,10 +419,10 @@ export class Optimizer<
    * stay the same; for any other rule those of `params`.
    */
   gradientPoint(): Views<P> {
-    this.#checkFree('point')
+    this.#checkFree('gradientPoint')
     const model = this.#model
     if (!model.uses.some(({ point }) => point !== undefined)) return this.params
-    this.#begin('point', undefined)
+    this.#begin('gradientPoint', undefined)
     this.#steps.writePoints()
     return this.#make('point', () =>
       model.views((tensor) => tensor.state.point ?? tensor.view(PARAMETERS)),

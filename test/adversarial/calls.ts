@@ -229,8 +229,11 @@ const warm = {
   steps: at(whole, 4, null),
   from: null,
 }
-add('evaluate', 'evaluate', { schedule: at(or(finite, callback), warm), t: at(orWhole, 3) })
-add('observe', 'observe', { schedule: at(no, antigrad.reduceOnPlateau(1)), metric: at(anyNumber, 1) })
+add('evaluateSchedule', 'evaluateSchedule', { schedule: at(or(finite, callback), warm), t: at(orWhole, 3) })
+add('observeMetric', 'observeMetric', {
+  schedule: at(no, antigrad.reduceOnPlateau(1)),
+  metric: at(anyNumber, 1),
+})
 
 // Objectives
 
@@ -313,8 +316,8 @@ add('standardErrors', '', {
   objective: at(or(callback, only('holes with its names')), functions),
   x: at(numbers, [1, 2]),
   options: at(record, {
-    of: at(no, 'sum-of-squares'),
-    rows: at(count(1), 5),
+    kind: at(no, 'sum-of-squares'),
+    observations: at(count(1), 5),
     bounds: at(word(undefined), limits('bounds: 0: min', 'bounds: 0: max')),
   }),
 })
@@ -340,11 +343,11 @@ add('minimizeMany minimizeManySync', '', {
   rule,
   options: at(record, {
     data: at(orNull(record), { x: at(numbers, [1, 2]), y: at(numbers, [2, 1]) }),
-    each: at(record, { eps: at(column, [0.1, 0.2]) }),
+    perRun: at(record, { eps: at(column, [0.1, 0.2]) }),
     bounds: at(record, {
       a: at(orNull(record), { min: at(optional(anyNumber), 0), max: at(optional(anyNumber), 9) }),
     }),
-    ...{ tolerance, maxIterations, path: at(optional(whole), 2), dtype },
+    ...{ tolerance, maxIterations, recordEvery: at(optional(whole), 2), dtype },
     clip: at(record, { value: at(optional(anyNumber), 4) }),
     ...{ ...running, workers, signal, onProgress },
   }),
@@ -415,7 +418,7 @@ add('fit fitMany fitManySync', '', {
     ...{ tolerance, maxIterations: at(optional(whole), 50) },
     multiStart,
     intervals: at(or(word(undefined, 'wald', 'profile'), record), {
-      by: at(word(undefined, 'wald'), 'profile'),
+      method: at(word(undefined, 'wald'), 'profile'),
       level: at(optional(anyNumber), 0.9),
       restart: at(optional(flag), true),
     }),
@@ -449,8 +452,8 @@ add('fitShared fitSharedSync', '', {
   options: at(record, {
     group: at(word(), 'g', null),
     shared: at(optional(list), ['b'], null),
-    own: at(optional(list), ['a']),
-    subsets: at(no, { c: at(word(), 'plate', 'subsets') }, null),
+    local: at(optional(list), ['a']),
+    sharedBy: at(no, { c: at(word(), 'plate', 'sharedBy') }, null),
     start: at(word(), { a: 4, b: bounded(1), c: bounded(1) }),
     y: at(orNull(text), 'y'),
     sigma: at(or(numbers, word(undefined, '1')), y),
@@ -489,7 +492,7 @@ const bootstrap = {
   kind: at(word(undefined), 'cases'),
   count: at(optional(count(1, 1_000_000)), 9),
   seed: at(optional(count(0, 2 ** 32 - 1)), 3),
-  firstFit: at(optional(count(0, 2 ** 32 - 1)), 1),
+  fitOffset: at(optional(count(0, 2 ** 32 - 1)), 1),
 }
 add('Fit#bootstrap', '', { options: at(record, bootstrap) })
 add('FitManyResult#bootstrap FitManyResult#bootstrapSync SharedFit#bootstrap SharedFit#bootstrapSync', '', {
@@ -543,7 +546,7 @@ for (const name of Object.keys(antigrad.models)) {
     peaks: {
       count: at(optional(count(1, 85)), 2),
       shape: at(word(undefined), 'gaussian'),
-      ground: at(word(undefined), 'line'),
+      baseline: at(word(undefined), 'line'),
     },
   }
   const options = { x: at(optional(text), 't'), ...own[name as keyof typeof own] }
@@ -624,8 +627,8 @@ add('Optimizer', '', {
     average: at(orNull(no), ema05),
     lookahead: at(orNull(record), { steps: at(optional(whole), 2), alpha: at(optional(part), 0.5) }),
     onNonFinite: at(word(undefined), 'skip'),
-    maxSkips: at(optional(orWhole), 3),
-    norms: at(optional(flag), true),
+    maxConsecutiveSkips: at(optional(orWhole), 3),
+    recordNorms: at(optional(flag), true),
     ...running,
   }),
 })
@@ -669,8 +672,8 @@ const indices = or(
   only('integers', 'many bytes', 'an empty list', 'a list of one number'),
   only('a list of zeros', 'a proxy of a list'),
 )
-add('rows', 'rows', {
-  indices: at(indices, [at(count(0), 0, 'rows: indices'), 2]),
+add('sparseRows', 'sparseRows', {
+  indices: at(indices, [at(count(0), 0, 'sparseRows: indices'), 2]),
   values: at(tensor, Float32Array.of(1, 2, 3, 4)),
 })
 const summand = or(tensors, only('a list with a hole', 'a list of null', 'a proxy of a list'))
@@ -686,13 +689,13 @@ add('sumGradients', 'sumGradients', {
 add('Optimizer#set', 'adam', { options: at(record, options) })
 add('Optimizer#set', 'adam', { match: at(match, 'w', 'set: match'), options: at(record, options) })
 add('Optimizer#freeze', 'freeze', { match: at(match, 'w') })
-add('Optimizer#thaw', 'unfreeze', { match: at(match, ['w', at(match, 'cold', 'thaw: match')]) })
+add('Optimizer#unfreeze', 'unfreeze', { match: at(match, ['w', at(match, 'cold', 'unfreeze: match')]) })
 add('Optimizer#add', '', {
   params: at(or(tensor, only('a list of it')), { z: at(tensors, Float32Array.of(1, 2), 'params.z') }),
   options: at(record, { shapes: at(orNull(record), { z: shape([1, 2], 'shapes.z') }), groups }),
 })
-add('Optimizer#grow', 'appendRows', { name: at(word('w'), 'w'), rows: at(no, Float32Array.of(1, 2)) })
-add('Optimizer#zeroGrad Optimizer#point Optimizer#save Optimizer#report', '', {})
+add('Optimizer#appendRows', 'appendRows', { name: at(word('w'), 'w'), rows: at(no, Float32Array.of(1, 2)) })
+add('Optimizer#zeroGrad Optimizer#gradientPoint Optimizer#save Optimizer#report', '', {})
 add('Optimizer#toJSON', '', {})
 
 // Saved runs

@@ -67,7 +67,7 @@ test('a function that somebody has put on every object', () => {
       const optimizer = new antigrad.Optimizer(params, rule, { clip: { norm: 1 } })
       optimizer.step(params)
       optimizer.set({ lr: 0.1 })
-      optimizer.point()
+      optimizer.gradientPoint()
       optimizer.step(params)
       return [...optimizer.params.w, ...optimizer.params.list[0], ...Object.keys(optimizer.state.w)]
     })

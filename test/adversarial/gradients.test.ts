@@ -15,9 +15,9 @@ const seen = (optimizer: Anything) =>
   inBits([
     optimizer.save(),
     optimizer.report(),
-    optimizer.last.norm,
-    optimizer.last.reason,
-    optimizer.last.nonFinite,
+    optimizer.lastStep.norm,
+    optimizer.lastStep.reason,
+    optimizer.lastStep.nonFinite,
   ])
 
 describe.each(engineNames)('%s', (engine) => {

@@ -24,7 +24,7 @@ const large = (engine: string) => `
 describe.each(engineNames)('%s: no memory', (engine) => {
   const calls = {
     add: 'optimizer.add({ z: params.w, y: params.cold }, { shapes: { z: [length], y: [length] } })',
-    grow: "optimizer.grow('w', params.w)",
+    grow: "optimizer.appendRows('w', params.w)",
     thaw: "optimizer.unfreeze('cold*')",
     restore: 'optimizer.restore(saved)',
     load: `antigrad.Optimizer.load(saved, { engine: '${engine}' })`,
@@ -146,7 +146,7 @@ describe.each(engineNames)("%s: near the stack's end", (engine) => {
     freeze: "optimizer.freeze('t2*')",
     thaw: "optimizer.unfreeze('t1*')",
     add: 'optimizer.add({ z: params.t0.slice() }, { shapes: { z: [4] } })',
-    grow: "optimizer.grow('t3', params.t0)",
+    grow: "optimizer.appendRows('t3', params.t0)",
     set: "optimizer.set('t3*', { lr: 0.7 })",
     save: 'optimizer.save()',
     restore: 'optimizer.restore(saved)',
@@ -230,9 +230,9 @@ describe.each(engineNames)('%s: memory of others', (engine) => {
     arrays[0].fill(9)
     tracking.resize(4)
     expect(everything2(optimizer)).toBe(everything2(expected))
-    refusal(() => optimizer.appendRows('0', arrays[2].subarray(0, 0)), 'grow: rows')
+    refusal(() => optimizer.appendRows('0', arrays[2].subarray(0, 0)), 'appendRows: rows')
     expect(arrays[2].length).toBe(1)
-    refusal(() => optimizer.appendRows('0', arrays[2]), 'grow: rows')
+    refusal(() => optimizer.appendRows('0', arrays[2]), 'appendRows: rows')
     expect(everything2(optimizer)).toBe(everything2(expected))
   })
 
@@ -262,10 +262,10 @@ describe.each(engineNames)('%s: memory of others', (engine) => {
     const run = (copy: (view: Anything) => Anything) => {
       const optimizer: Anything = underWay(engine)
       const { cold } = optimizer.params
-      optimizer.grow('w', copy(optimizer.params.w))
-      optimizer.grow('w', copy(optimizer.average.w))
-      optimizer.grow('w', copy(optimizer.state.w.m))
-      optimizer.grow('cold', copy(cold))
+      optimizer.appendRows('w', copy(optimizer.params.w))
+      optimizer.appendRows('w', copy(optimizer.average.w))
+      optimizer.appendRows('w', copy(optimizer.state.w.m))
+      optimizer.appendRows('cold', copy(cold))
       optimizer.add(
         { z: copy(optimizer.params.w), y: copy(optimizer.average.cold) },
         { shapes: { z: [48], y: [4] } },

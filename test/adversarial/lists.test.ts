@@ -103,7 +103,7 @@ test('what somebody has put on every object is no option', () => {
     })
     swa({})
     for (let k = 0; k < 3; k++) optimizer.step(params)
-    optimizer.grow('w', Float32Array.of(1))
+    optimizer.appendRows('w', Float32Array.of(1))
     optimizer.add({ z: Float32Array.of(1) }, { shapes: { z: [1] } })
     const saved = optimizer.save()
     const loaded = Optimizer.load(saved)
@@ -120,7 +120,7 @@ test('what somebody has put on every object is no option', () => {
   const names = [
     ...[
       'accumulate',
-      'norms',
+      'recordNorms',
       'maxConsecutiveSkips',
       'frozen',
       'lrScale',
@@ -163,8 +163,8 @@ describe('results', () => {
   test.each([
     ['save()', (optimizer: Anything) => optimizer.save()],
     ['report()', (optimizer: Anything) => optimizer.report()],
-    ['last.norms', (optimizer: Anything) => optimizer.last.norms],
-    ['last.skipped', (optimizer: Anything) => optimizer.last.skipped],
+    ['last.norms', (optimizer: Anything) => optimizer.lastStep.norms],
+    ['last.skipped', (optimizer: Anything) => optimizer.lastStep.skipped],
   ])('%s is not the optimizer', (_, resultOf) => {
     const [optimizer, untouched] = [underWay(), underWay()]
     const before = everything(optimizer)

@@ -95,7 +95,7 @@ describe.each(engineNames)('%s: in the middle of', (engine) => {
 
   test('a schedule', () => {
     let code = () => {}
-    const options: Anything = { accumulate: 1, onNonFinite: 'propagate', maxSkips: undefined }
+    const options: Anything = { accumulate: 1, onNonFinite: 'propagate', maxConsecutiveSkips: undefined }
     const [optimizer, untouched] = [underWay(engine, options), underWay(engine, options)]
     for (const each of [optimizer, untouched]) each.set('w', { lr: after(() => code(), 0.1) })
     const states = () => inBits([optimizer.params, optimizer.average, optimizer.report(), optimizer.updates])
@@ -130,7 +130,7 @@ describe.each(engineNames)('%s: in the middle of', (engine) => {
   })
 
   test('an accumulation: a stepAsync that is refused changes nothing', async () => {
-    const options: Anything = { onNonFinite: 'throw', maxSkips: undefined }
+    const options: Anything = { onNonFinite: 'throw', maxConsecutiveSkips: undefined }
     const [optimizer, untouched] = [underWay(engine, options), underWay(engine, options)]
     const state = () => inBits([optimizer.save(), optimizer.report()])
     for (let k = 0; k < 3; k++) {

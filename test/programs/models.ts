@@ -146,7 +146,7 @@ const around: fc.Arbitrary<Readonly<Record<string, unknown>>> = fc
       { onNonFinite: 'throw' },
     ),
     zeroGrads: fc.boolean(),
-    norms: fc.boolean(),
+    recordNorms: fc.boolean(),
   })
   .map(({ guard, ...rest }) => ({ ...rest, ...guard }))
 

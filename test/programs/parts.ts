@@ -34,7 +34,7 @@ const polluted = [
   ...[
     'onNonFinite',
     'maxConsecutiveSkips',
-    'norms',
+    'recordNorms',
     'zeroGrads',
     'groups',
     'shapes',

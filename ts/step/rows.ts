@@ -112,10 +112,11 @@ export function sparseRows<T extends FloatArray>(indices: RowIndices, values: T)
   const expected = 'a list or a typed array of whole numbers from 0 on'
   const isTyped = ArrayBuffer.isView(indices) && lengthOfIntegers(indices) !== undefined
   const listed = isTyped ? [] : toBoundedArray(indices)
-  if (listed === undefined) throw new TensorError('rows: indices', expected, indices)
-  for (const index of listed) if (!isIndex(index)) throw new TensorError('rows: indices', expected, index)
+  if (listed === undefined) throw new TensorError('sparseRows: indices', expected, indices)
+  for (const index of listed)
+    if (!isIndex(index)) throw new TensorError('sparseRows: indices', expected, index)
   if (!isFloatArray(values)) {
-    throw new TensorError('rows: values', 'a Float32Array or Float64Array', values)
+    throw new TensorError('sparseRows: values', 'a Float32Array or Float64Array', values)
   }
   return new SparseRows((isTyped ? indices : listed) as ArrayLike<number | bigint>, values)
 }

@@ -17,7 +17,7 @@ export type TfjsOptions<R = Rule, N extends Rule['name'] = never> = Omit<
 >
 
 /** What variables can hold: what the rule has reached, where it wants the next gradient, or the average. */
-export type VariableContent = 'params' | 'point' | 'average'
+export type VariableContent = 'params' | 'gradientPoint' | 'average'
 
 /** What an optimizer for TensorFlow.js has beside what every one of them has. */
 export interface TfjsOptimizer<R extends Rule | CustomRule = Rule, N extends Rule['name'] = never> {
@@ -30,7 +30,7 @@ export interface TfjsOptimizer<R extends Rule | CustomRule = Rule, N extends Rul
   /**
    * Writes parameters into the variables. They hold the point where the rule wants its next gradient, which is
    * that of the parameters but for Schedule-Free rules and Nesterov's shifted form. To evaluate a model, show
-   * 'params' or 'average'; before it is trained on or saved with its optimizer, 'point' again.
+   * 'params' or 'average'; before it is trained on or saved with its optimizer, 'gradientPoint' again.
    *
    * @throws OptionError where there was no step yet, `what` is none of these, or there is no average
    */
@@ -115,7 +115,7 @@ function makeClass(tf: TfjsModule): unknown {
     readonly #known = new Map<string, KnownVariable>()
     /** Shapes of what was loaded, by name, until its variables come. */
     #loaded = new Map<string, readonly number[] | null>()
-    #shown: VariableContent = 'point'
+    #shown: VariableContent = 'gradientPoint'
     #wantsPoint = false
     /** What was given to be saved: not wanted any more at the next step. */
     #lent: readonly NamedTensor[] = []
@@ -159,13 +159,13 @@ function makeClass(tf: TfjsModule): unknown {
         if (tensor) gradients[(this.#known.get(name) as KnownVariable).name] = valuesOf(tensor)
       }
       this.#free()
-      if (optimizer.step(gradients)) this.#write(optimizer, 'point')
+      if (optimizer.step(gradients)) this.#write(optimizer, 'gradientPoint')
     }
 
     show(what: VariableContent): void {
       if (this.#optimizer === null) throw new OptionError('show', 'a step before', 'none')
-      if (what !== 'params' && what !== 'point' && what !== 'average') {
-        throw new OptionError('show', "'params', 'point' or 'average'", what)
+      if (what !== 'params' && what !== 'gradientPoint' && what !== 'average') {
+        throw new OptionError('show', "'params', 'gradientPoint' or 'average'", what)
       }
       this.#readChanged(this.#optimizer)
       this.#write(this.#optimizer, what)
@@ -186,7 +186,7 @@ function makeClass(tf: TfjsModule): unknown {
       this.#optimizer = Optimizer.load(saved, omitUndefined(engineOptions(this.#options)))
       this.#loaded = new Map(Object.entries(saved.tensors).map(([name, { shape }]) => [name, shape]))
       this.#known.clear()
-      this.#shown = 'point'
+      this.#shown = 'gradientPoint'
       this.#wantsPoint = wantsPoint(this.#optimizer)
     }
 
@@ -212,10 +212,10 @@ function makeClass(tf: TfjsModule): unknown {
     }
 
     #checkPoint(call: string): void {
-      if (this.#shown === 'point') return
+      if (this.#shown === 'gradientPoint') return
       throw new OptionError(
         call,
-        "variables as show('point') leaves them",
+        "variables as show('gradientPoint') leaves them",
         `what show('${this.#shown}') wrote`,
       )
     }
@@ -293,7 +293,7 @@ function makeClass(tf: TfjsModule): unknown {
     }
 
     #viewsOf(optimizer: InnerOptimizer, what: VariableContent): Readonly<Record<string, Float32Array>> {
-      return what === 'point'
+      return what === 'gradientPoint'
         ? this.#wantsPoint
           ? optimizer.gradientPoint()
           : optimizer.params

@@ -113,7 +113,7 @@ export function readModel(given: unknown, hasStart?: boolean): ParsedModel {
 function readExtraColumns(given: unknown): string[] {
   const list = given === undefined ? [] : toBoundedArray(Array.isArray(given) ? given : {}, 256)
   if (list?.every((name) => typeof name === 'string')) return list
-  throw new OptionError('model: others', "columns' names", given)
+  throw new OptionError('model: extraColumns', "columns' names", given)
 }
 
 function toOneSlice(guess: GuessAtOnce): Guess {
