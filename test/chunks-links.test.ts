@@ -93,6 +93,6 @@ test('what somebody left in the middle, under a name, is set aside', async () =>
   await store.put(name, Buffer.from('{"a":'))
   expect(await storeResult(store, name, result)).toBe('stored')
   expect([...(await store.names()).keys()].filter((other) => other.startsWith(name)).sort()[1]).toMatch(
-    /\.damaged-/,
+    /\.corrupted-/,
   )
 })

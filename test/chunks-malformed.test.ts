@@ -204,7 +204,7 @@ describe('control characters', () => {
       version: steering,
     }
     const bytes = Buffer.from(`{"group":"${steering}"}\n`)
-    await folderOf.put(`${chunkName(plan, 0)}.dispute-0`, seal(chunkName(plan, 0), { bytes, producedBy }))
+    await folderOf.put(`${chunkName(plan, 0)}.conflict-0`, seal(chunkName(plan, 0), { bytes, producedBy }))
     await folderOf.put(
       failureName(chunkName(plan, 1)),
       Buffer.from(JSON.stringify({ message: `why${steering}` })),

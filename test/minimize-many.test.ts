@@ -575,12 +575,12 @@ describe('paths', () => {
   })
 
   test.each([
-    [0, /path: expected a whole number ≥ 1, got 0/],
-    [1.5, /path: expected a whole number ≥ 1/],
-    [null, /path: expected a whole number ≥ 1/],
-    [1, /path: expected at most 134217728 numbers in all points of 100 runs with 1000000 updates/],
-  ])('bad ones %#', (path, message) => {
-    const options = { path, maxIterations: 1e6 } as never
+    [0, /recordEvery: expected a whole number ≥ 1, got 0/],
+    [1.5, /recordEvery: expected a whole number ≥ 1/],
+    [null, /recordEvery: expected a whole number ≥ 1/],
+    [1, /recordEvery: expected at most 134217728 numbers in all points of 100 runs with 1000000 updates/],
+  ])('bad ones %#', (recordEvery, message) => {
+    const options = { recordEvery, maxIterations: 1e6 } as never
     const call = () => minimizeManySync(valley, startsOf(Float64Array, 100), adam(), options)
     expect(call).toThrow(message)
     expect(call).toThrow(OptionError)
@@ -688,9 +688,9 @@ test.each([
   [valley, [1, 2], nesterov({ form: 'shifted' }), {}, /rule: expected an elementwise rule of one stage/],
   [valley, [1, 2], adam({ cautious: true }), {}, /rule: expected an elementwise rule of one stage/],
   [valley, [1, 2], adam({ grams: true }), {}, /rule: expected an elementwise rule of one stage/],
-  [valley, [1, 2], adam(), { each: { lr: [1, 2] } }, /each: lr: expected 1 numbers/],
-  [valley, [1, 2], adam(), { each: { beta1: [2] } }, /beta1/],
-  [valley, [1, 2], adam(), { each: { rate: [2] } }, /rate/],
+  [valley, [1, 2], adam(), { perRun: { lr: [1, 2] } }, /perRun: lr: expected 1 numbers/],
+  [valley, [1, 2], adam(), { perRun: { beta1: [2] } }, /beta1/],
+  [valley, [1, 2], adam(), { perRun: { rate: [2] } }, /rate/],
   [valley, [1, 2], adam(), { tolerance: -1 }, /tolerance: expected a finite number ≥ 0/],
   [valley, [1, 2], adam(), { maxIterations: 1.5 }, /maxIterations: expected a whole number ≥ 0/],
   [valley, [1, 2], adam(), { dtype: 'float16' }, /dtype/],

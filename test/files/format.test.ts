@@ -238,8 +238,8 @@ test.each(['float16', 'bfloat16', 'float32', 'float64'] as const)(
       float64: ['F64', 8],
     }[dtype] as [string, number]
     expect(Object.fromEntries(file.tensors)).toEqual({
-      'layer.w': { dtype: name, shape: [2, 3], from: 0, to: 6 * size },
-      b: { dtype: name, shape: [1], from: 6 * size, to: 7 * size },
+      'layer.w': { dtype: name, shape: [2, 3], begin: 0, end: 6 * size },
+      b: { dtype: name, shape: [1], begin: 6 * size, end: 7 * size },
     })
     expect(file.metadata.get('format')).toBe('pt')
     expect(file.metadata.get('by')).toBe('us')
