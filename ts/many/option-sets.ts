@@ -23,12 +23,12 @@ export function readOptionSets(
   count: number,
 ): Slices<OptionSet[]> {
   if (perRun !== undefined && !isRecord(perRun)) {
-    throw new OptionError('each', 'options by name, with a number for each run', perRun)
+    throw new OptionError('perRun', 'options by name, with a number for each run', perRun)
   }
   const columns = Object.entries(perRun ?? {}).map(([name, column]) => {
     const numbers = toFloat64Array(column)
     if (numbers?.length === count) return [name, numbers] as const
-    throw new OptionError(`each: ${name}`, `${count} numbers, as there are runs`, numbers?.length ?? column)
+    throw new OptionError(`perRun: ${name}`, `${count} numbers, as there are runs`, numbers?.length ?? column)
   })
   const given = isObject(rule) ? ownProperties(rule) : rule
   const resolved = (run: number) => {

@@ -17,11 +17,11 @@ const table = {
    * What the objective is: −log L; χ², Σ((y − f)/σ)² with known σ; or Σ(y − f)², of which σ is estimated. It has to be
    * given, as errors depend on it.
    */
-  of: option<(typeof kinds)[number], undefined>(`one of ${kinds.join(', ')}`, undefined, (x) =>
+  kind: option<(typeof kinds)[number], undefined>(`one of ${kinds.join(', ')}`, undefined, (x) =>
     kinds.includes(x as never),
   ),
   /** Of a sum of squares, how many squares there are. */
-  rows: optional(integerFrom(1)),
+  observations: optional(integerFrom(1)),
   /** Those that `minimize` had: what a bound holds counts as fixed. */
   bounds: passThrough<Bounds>(),
 }
@@ -85,17 +85,17 @@ const MAX_DISTANCE_IN_ERRORS = 0.01
  * @example
  * const objective = expression('(y - a*exp(-b*t))^2').with({ t, y })
  * const { x } = minimize(objective, [1, 1], lbfgs())
- * const { errors, reason } = standardErrors(objective, x, { of: 'sum-of-squares', rows: t.length })
+ * const { errors, reason } = standardErrors(objective, x, { kind: 'sum-of-squares', observations: t.length })
  */
 export function standardErrors(
   objective: TwiceDifferentiable | ((x: ArrayLike<number>) => number),
   x: ArrayLike<number>,
   options: StandardErrorsOptions,
 ): StandardErrors {
-  const { of, rows, bounds } = readOptions('options', options, table)
-  if ((rows !== undefined) !== (of === 'sum-of-squares')) {
-    const expected = of === 'sum-of-squares' ? 'how many squares are added up' : `none, of ${of}`
-    throw new OptionError('rows', expected, rows)
+  const { kind, observations, bounds } = readOptions('options', options, table)
+  if ((observations !== undefined) !== (kind === 'sum-of-squares')) {
+    const expected = kind === 'sum-of-squares' ? 'how many squares are added up' : `none for ${kind}`
+    throw new OptionError('observations', expected, observations)
   }
   const { value: given, gradient, hessian, names } = readObjective(objective)
   const second = hessian()
@@ -113,11 +113,11 @@ export function standardErrors(
     gradient && ((x: Float64Array, out: Float64Array) => requireWritten(gradient, out)(x.slice(), out))
 
   const here = value(at)
-  if (of !== 'negative-log-likelihood' && here < 0)
-    throw new OptionError('of', `${of}, which is never below 0`, here)
+  if (kind !== 'negative-log-likelihood' && here < 0)
+    throw new OptionError('kind', `${kind}, which is never below 0`, here)
   // What is not known before it is known what is held: that changes steps hardly.
   const unitOf = (count: number) =>
-    of === 'negative-log-likelihood' ? 1 : of === 'chi-squared' ? 2 : (2 * here) / ((rows as number) - count)
+    kind === 'negative-log-likelihood' ? 1 : kind === 'chi-squared' ? 2 : (2 * here) / ((observations as number) - count)
   const found = second
     ? exactHessian(second, slopes ?? ((x, out) => centralDifferences(value, x.slice())(x, out)), at)
     : secondDifferences(value, slopes, at, positiveUnit(unitOf(n)), box)
@@ -136,8 +136,8 @@ export function standardErrors(
     return { ...known, ...none, reason: 'not-finite', message: 'the value or a derivative is not finite' }
   }
   const unit = unitOf(free.length)
-  if (of === 'sum-of-squares' && (rows as number) <= free.length) {
-    const message = `${plural(rows as number, 'row')}, for ${plural(free.length, 'parameter')}: nothing is left to estimate σ by`
+  if (kind === 'sum-of-squares' && (observations as number) <= free.length) {
+    const message = `${plural(observations as number, 'row')}, for ${plural(free.length, 'parameter')}: nothing is left to estimate σ by`
     return { ...known, ...none, reason: 'no-degrees-of-freedom', message }
   }
   const factored = factorize(
@@ -167,7 +167,7 @@ export function standardErrors(
     for (const [l, j] of free.entries()) covariance[i][j] = unit * ofUnit[l]
   }
   const errors = at.map((_, i) => Math.sqrt(covariance[i][i]))
-  const isNear = distance <= MAX_DISTANCE_IN_ERRORS || (of === 'sum-of-squares' && here === 0)
+  const isNear = distance <= MAX_DISTANCE_IN_ERRORS || (kind === 'sum-of-squares' && here === 0)
   const message = isNear
     ? ''
     : `the minimum is ${Number(distance.toPrecision(3))} standard errors away: minimize further`

@@ -268,12 +268,12 @@ export function layerDecay(
   decay: number,
 ): { readonly match: Match; readonly lrScale: number }[] {
   const list = toBoundedArray(layers)
-  if (list === undefined) throw new OptionError('layerwise: layers', 'a list of matches', layers)
-  readOption('layerwise: decay', positiveFraction(), decay)
+  if (list === undefined) throw new OptionError('layerDecay: layers', 'a list of matches', layers)
+  readOption('layerDecay: decay', positiveFraction(), decay)
   let lrScale = 1
   const groups: { match: Match; lrScale: number }[] = []
   for (const layer of list.reverse()) {
-    groups.unshift({ match: readMatch('layerwise: layers', layer), lrScale })
+    groups.unshift({ match: readMatch('layerDecay: layers', layer), lrScale })
     lrScale *= decay
   }
   return groups

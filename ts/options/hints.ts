@@ -30,7 +30,7 @@ const foreignNames: ReadonlyMap<string, string> = new Map([
 /** What other calls do. */
 const otherCalls: ReadonlyMap<string, string> = new Map([
   ...['groups', 'shapes', 'clip', 'zeroGrads', 'accumulate', 'average', 'lookahead'].map(constructorHint),
-  ...['onNonFinite', 'maxConsecutiveSkips', 'norms', 'engine', 'instructionSet', 'threads'].map(
+  ...['onNonFinite', 'maxConsecutiveSkips', 'recordNorms', 'engine', 'instructionSet', 'threads'].map(
     constructorHint,
   ),
   ['frozen', 'freeze(match)'],

@@ -94,10 +94,10 @@ export function readSchedule(what: string, given: unknown, range: ScheduleRange,
  * optimizer.set({ lr: evaluate(rate, optimizer.updates) })
  */
 export function evaluateSchedule(schedule: Scheduled, t: number): number {
-  const read = readSchedule('evaluate: schedule', schedule, FINITE)
-  if (!isCount(t)) throw new OptionError('evaluate: t', 'a whole number ≥ 0', t)
+  const read = readSchedule('evaluateSchedule: schedule', schedule, FINITE)
+  if (!isCount(t)) throw new OptionError('evaluateSchedule: t', 'a whole number ≥ 0', t)
   const x = compile(read)(t)
-  if (!Number.isFinite(x)) throw new OptionError(`evaluate: schedule at t = ${t}`, 'a finite number', x)
+  if (!Number.isFinite(x)) throw new OptionError(`evaluateSchedule: schedule at t = ${t}`, 'a finite number', x)
   return x
 }
 
@@ -112,10 +112,10 @@ export function evaluateSchedule(schedule: Scheduled, t: number): number {
  * optimizer.set({ lr: observe(optimizer.rule.lr, loss) })
  */
 export function observeMetric<S extends Scheduled>(schedule: S, metric: number): S {
-  const read = readSchedule('observe: schedule', schedule, FINITE)
-  if (typeof metric !== 'number') throw new OptionError('observe: metric', 'a number', metric)
+  const read = readSchedule('observeMetric: schedule', schedule, FINITE)
+  if (typeof metric !== 'number') throw new OptionError('observeMetric: metric', 'a number', metric)
   const after = afterMetric(read, metric)
-  if (after === read) throw new OptionError('observe: schedule', 'one with reduceOnPlateau() in it', schedule)
+  if (after === read) throw new OptionError('observeMetric: schedule', 'one with reduceOnPlateau() in it', schedule)
   return after as S
 }
 

@@ -17,7 +17,7 @@ export class StepReport {
 
   /**
    * The norm of all gradients before clipping; NaN where nothing needed it: it is there with any `clip` but `value`,
-   * `norms` or `onNonFinite`.
+   * `recordNorms` or `onNonFinite`.
    */
   get norm(): number {
     return this.#step.norm

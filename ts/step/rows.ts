@@ -50,13 +50,13 @@ interface RowParts {
 
 /**
  * What {@link sparseRows} gives: the gradients of some rows of a tensor, in the place of all of it. No clone is one: send
- * `{ indices, values }` to a worker or a process, and call `rows` there.
+ * `{ indices, values }` to a worker or a process, and call `sparseRows` there.
  */
 export class SparseRows<T extends FloatArray = FloatArray> {
   readonly #indices: ArrayLike<number | bigint>
   readonly #values: T
 
-  /** Not to be called: `rows` makes them. */
+  /** Not to be called: `sparseRows` makes them. */
   constructor(indices: ArrayLike<number | bigint>, values: T) {
     this.#indices = indices
     this.#values = values
@@ -112,10 +112,10 @@ export function sparseRows<T extends FloatArray>(indices: RowIndices, values: T)
   const expected = 'a list or a typed array of whole numbers from 0 on'
   const isTyped = ArrayBuffer.isView(indices) && lengthOfIntegers(indices) !== undefined
   const listed = isTyped ? [] : toBoundedArray(indices)
-  if (listed === undefined) throw new TensorError('rows: indices', expected, indices)
-  for (const index of listed) if (!isIndex(index)) throw new TensorError('rows: indices', expected, index)
+  if (listed === undefined) throw new TensorError('sparseRows: indices', expected, indices)
+  for (const index of listed) if (!isIndex(index)) throw new TensorError('sparseRows: indices', expected, index)
   if (!isFloatArray(values)) {
-    throw new TensorError('rows: values', 'a Float32Array or Float64Array', values)
+    throw new TensorError('sparseRows: values', 'a Float32Array or Float64Array', values)
   }
   return new SparseRows((isTyped ? indices : listed) as ArrayLike<number | bigint>, values)
 }

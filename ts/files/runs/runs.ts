@@ -183,7 +183,7 @@ function namedArrays({ tensors }: SavedRun): NamedArray[] {
 function selectContent({ tensors }: SavedRun, what: 'params' | 'average'): NamedArray[] {
   return Object.entries(tensors).map(([name, tensor]) => {
     const array = what === 'params' ? tensor.params : tensor.average?.values
-    if (array === undefined) throw new OptionError('what', 'an optimizer with the option average', what)
+    if (array === undefined) throw new OptionError('content', 'an optimizer with the option average', what)
     return { name, shape: fileShape(tensor, array), array }
   })
 }
