@@ -94,7 +94,7 @@ describe.each(['ndjson', 'safetensors'])('wells.%s', (kind) => {
     expect(readPlan(plan)).toEqual({ ...(await planned(file)), data: { ...readPlan(plan).data } })
     expect(run('run', `${kind}.json`, '--store', `store-${kind}`).stdout).toBe('5 of 5 chunks are done\n')
     expect(await merged(plan, at(`store-${kind}`))).toBe(direct)
-    expect((await planFits(at(file), asked, { group: 'well', seconds: 1e-9 })).plan.chunks).toHaveLength(
+    expect((await planFits(at(file), asked, { group: 'well', chunkSeconds: 1e-9 })).plan.chunks).toHaveLength(
       GROUPS,
     )
   })
@@ -206,7 +206,7 @@ describe('NDJSON', () => {
     const lines = rows.map(({ well, t, y }) => JSON.stringify(t === 0 ? { well, t: null } : { well, t, y }))
     writeFileSync(at('holes.ndjson'), `${JSON.stringify(rows[0])}\n${lines.join('\n')}`)
     const fit = run('fit', 'holes.ndjson', ...FIT, '--drop-invalid', '--json')
-    const { plan } = await planFits(at('holes.ndjson'), asked, { group: 'well', chunkSize: 1, drop: true })
+    const { plan } = await planFits(at('holes.ndjson'), asked, { group: 'well', chunkSize: 1, dropInvalid: true })
     await runChunks(plan, { store: at('holes') })
     expect(await merged(plan, at('holes'))).toBe(fit.stdout)
     expect(fit.stdout.split('\n')).toHaveLength(GROUPS + 1)

@@ -32,7 +32,7 @@ export const definition = define('nesterov', {
     momentum: scheduled(fraction, 0.9),
     /**
      * - `'reparametrized'`, the default: v' = α·v − η·∇F(u), u ← u − α·v + (1+α)·v'
-     * - `'shifted'`: v ← α·v − η·∇F(θ + α·v), θ ← θ + v; take the gradient at `optimizer.point()`
+     * - `'shifted'`: v ← α·v − η·∇F(θ + α·v), θ ← θ + v; take the gradient at `optimizer.gradientPoint()`
      *
      * Both visit the same points under u = θ + α·v.
      */

@@ -58,7 +58,7 @@ export interface ScheduleFreeAdamW extends RuleOf<typeof definition> {}
 /**
  * Schedule-Free AdamW (Defazio et al., 2024, algorithm 1): v ← β₂·v + (1−β₂)·g², z ← z − γ·(g/(√v̂ + ε) + λ·y) and
  * x ← (1−c)·x + c·z, with the gradient g at y = (1−β₁)·z + β₁·x. The parameters are x, the average, to be
- * evaluated and saved; **the gradient is taken at `optimizer.point()`**, which is y, and a step without a look
+ * evaluated and saved; **the gradient is taken at `optimizer.gradientPoint()`**, which is y, and a step without a look
  * at it is an error. c = w/Σw with w = tʳ·γₘₐₓᵖ, and γ is η after the warm-up, without bias correction.
  *
  * State: z, which starts from the parameters, v, and the last `point`.

@@ -68,7 +68,7 @@ export interface ScheduleFreeRAdam extends RuleOf<typeof definition> {}
 /**
  * Schedule-Free RAdam (Defazio et al., 2024), of the authors' package: {@link scheduleFreeAdamW} with RAdam's
  * rectification for a warm-up. Where ρₜ > 4, γ = η·rₜ (see {@link radam}); otherwise the parameters stand still, or
- * g itself is the step, by `silentSgdPhase`. **The gradient is taken at `optimizer.point()`**, and a step without a
+ * g itself is the step, by `silentSgdPhase`. **The gradient is taken at `optimizer.gradientPoint()`**, and a step without a
  * look at it is an error.
  *
  * State: z, which starts from the parameters, v, and the last `point`.

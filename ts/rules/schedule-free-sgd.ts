@@ -51,7 +51,7 @@ export interface ScheduleFreeSgd extends RuleOf<typeof definition> {}
 /**
  * Schedule-Free SGD (Defazio et al., 2024): z ← z − γ·(g + λ·y) and x ← (1−c)·x + c·z, with the gradient g at
  * y = (1−β)·z + β·x. The parameters are x, the average, to be evaluated and saved; **the gradient is taken at
- * `optimizer.point()`**, which is y, and a step without a look at it is an error. No schedule, no end of
+ * `optimizer.gradientPoint()`**, which is y, and a step without a look at it is an error. No schedule, no end of
  * the run need be known: c = w/Σw with w = tʳ·γₘₐₓᵖ, and γ is η after the warm-up.
  *
  * State: z, which starts from the parameters, and the last `point`.
