@@ -39,7 +39,7 @@ const prepared = `
   })
   const single = equations('single', { state: { m: 0 }, step: 'm = 0.9*m + g; theta = theta - 1e-3*m' })
   const plan = {
-    ...{ format: 1, version: '1', kernels: '01234567', data: { file: 'wells.csv', bytes: 900, header: 9 } },
+    ...{ format: 2, version: '1', kernels: '01234567', data: { file: 'wells.csv', bytes: 900, header: 9 } },
     specification: {
       ...{ kind: 'fits', asked: { model: 'a*exp(-b*t) + c', x: { t: 't' }, start: { a: 1, b: 1, c: 0 } } },
       table: { group: 'well', drop: false, format: { delimiter: ',', decimal: '.', isGrouped: false, comment: '' } },

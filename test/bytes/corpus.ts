@@ -77,7 +77,7 @@ const own = (name: string) => {
 const ownRules = ['own-adamw', 'own-lars', 'own-mars'].map(own)
 
 const kernels = HASH.toString(16).padStart(8, '0')
-const common = { format: 1, version, kernels }
+const common = { format: 2, version, kernels }
 const sweep = {
   kind: 'sweep',
   asked: readSweepRequest('sweep', {

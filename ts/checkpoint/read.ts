@@ -61,9 +61,12 @@ export function readSaved(given: unknown, rename: unknown, keepsNests: boolean):
   const saved = open(given, null, 'what save() returns')
   if (saved.format !== 'antigrad')
     throwMismatch(null, 'what save() returns', `the format ${shown(saved.format)}`)
-  const { version } = saved
-  if (version !== 1 && version !== VERSION)
-    throwMismatch(null, `version 1 or ${VERSION} of the format`, shown(version))
+  if (saved.version !== VERSION)
+    throwMismatch(
+      null,
+      `version ${VERSION} of the format, the only one that this release reads`,
+      shown(saved.version),
+    )
   const { dtype } = saved
   if (dtype !== 'float32' && dtype !== 'float64') throwMismatch(null, 'float32 or float64', shown(dtype))
   const base = resolve(saved.rule, 'saved: rule')
@@ -79,7 +82,7 @@ export function readSaved(given: unknown, rename: unknown, keepsNests: boolean):
     if (typeof to !== 'string' || tensors.has(to))
       throw new OptionError(`rename: ${name}`, 'a name of its own', to)
     renames.set(name, to)
-    tensors.set(to, readTensor(name, bag[name], dtype, around, version, rules, uses))
+    tensors.set(to, readTensor(name, bag[name], dtype, around, rules, uses))
   }
   const groups = saved.groups === null ? null : Groups.read('groups', saved.groups)
   const shapeless = (groups ?? Groups.none).shapeless(base, tensors.values())
@@ -88,13 +91,13 @@ export function readSaved(given: unknown, rename: unknown, keepsNests: boolean):
     dtype,
     params: readStructure(saved.structure, tensors, renames, keepsNests),
     rule: withDelay(base),
-    shared: readShared(saved.shared, null, base, version),
+    shared: readShared(saved.shared, null, base),
     base,
     groups,
     around,
     updates: count(saved.updates, 'updates'),
     batches: count(saved.batches, 'batches', around.accumulate.batches - 1),
-    skips: count(saved.skips, 'skips'),
+    skips: count(saved.consecutiveSkips, 'consecutiveSkips'),
     tensors,
     warnings: collectWarnings(open(saved.equations, null, 'equations'), uses),
   }
@@ -113,7 +116,6 @@ function readTensor(
   given: unknown,
   dtype: Dtype,
   around: StepOptions,
-  version: number,
   rules: Map<unknown, ResolvedRule>,
   uses: Uses,
 ): RestoredTensor {
@@ -182,7 +184,7 @@ function readTensor(
     isFrozen,
     groups: readNumbers(saved.groups, name),
     clock: isFrozen ? null : (clock as UpdateCounter),
-    shared: readShared(saved.shared, name, resolved, version),
+    shared: readShared(saved.shared, name, resolved),
     params,
     state,
     byTensor,
@@ -221,15 +223,8 @@ function readNumbers(given: unknown, name: string): readonly number[] {
   return Object.freeze(list.map((k) => count(k, `${truncate(name)}: groups`)))
 }
 
-/** Version 1 had it in clocks alone, of which a rule takes it then. */
-function readShared(
-  given: unknown,
-  name: string | null,
-  { definition }: ResolvedRule,
-  version: number,
-): CounterFields {
-  if (version === 1) return definition.shared
-  // It was made of gradients, which may be anything.
+/** Reads the fields that all tensors of a rule share. They are computed from gradients, so they may be NaN. */
+function readShared(given: unknown, name: string | null, { definition }: ResolvedRule): CounterFields {
   return readExactFields(given, name, 'shared', Object.keys(definition.shared), numberReader(name))
 }
 

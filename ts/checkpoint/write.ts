@@ -15,7 +15,7 @@ import { isPlain } from '../schedules/schedule.js'
 import type { Progress } from '../step/progress.js'
 
 /** The version of the format. */
-export const VERSION = 2
+export const VERSION = 3
 
 /** What is saved of a tensor: copies. */
 export interface SavedTensor {
@@ -52,8 +52,8 @@ export type Structure = string | readonly Structure[] | { readonly [key: string]
 /** A run that can go on; see `Optimizer.save`. All arrays in it are copies. */
 export interface SavedRun {
   readonly format: 'antigrad'
-  /** Of the format: later versions of the package read it as well. */
-  readonly version: 2
+  /** The version of the format. Other versions are not read. */
+  readonly version: 3
   /** Hashes of the kernels' equations by kernel. */
   readonly equations: Readonly<Record<string, number>>
   readonly dtype: Dtype
@@ -150,7 +150,7 @@ function plainOptions({
   const given = {
     ...rest,
     clip: omitUndefined({ norm: finite(clip.norm), value: finite(clip.value), ...clip.byTensor }),
-    maxSkips: finite(maxConsecutiveSkips),
+    maxConsecutiveSkips: finite(maxConsecutiveSkips),
     average: average ?? undefined,
     lookahead: lookahead ?? undefined,
   }

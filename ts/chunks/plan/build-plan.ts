@@ -20,7 +20,15 @@ import { fitLines } from './compute.js'
 import { displayName, openStream, readPart } from './data.js'
 import { DataError } from './errors.js'
 import { createHasher, sha256 } from './hash.js'
-import { character, kernelHash, MAX_CHUNKS, type Plan, type PlanChunk, readPlan } from './plan.js'
+import {
+  character,
+  kernelHash,
+  MAX_CHUNKS,
+  PLAN_FORMAT,
+  type Plan,
+  type PlanChunk,
+  readPlan,
+} from './plan.js'
 import { findColumns, hasColumns, readBlocks, readRanges, toTable } from './read-columns.js'
 
 export interface PlanSweepOptions {
@@ -73,7 +81,7 @@ const MAX_COLUMN_BYTES = 1 << 26
 /** Seconds that a measurement takes at least. */
 const MIN_MEASURED_SECONDS = 0.5
 
-const begun = { ...{ format: 1, version, kernels: kernelHash } }
+const begun = { ...{ format: PLAN_FORMAT, version, kernels: kernelHash } }
 
 /**
  * A plan of a sweep, whose chunks are stretches of its sets.

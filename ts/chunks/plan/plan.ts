@@ -55,8 +55,11 @@ export interface PlanChunk {
   readonly sha256?: string | undefined
 }
 
+/** The version of the format of plans. Other versions are not read. */
+export const PLAN_FORMAT = 2
+
 export interface Plan {
-  readonly format: 1
+  readonly format: typeof PLAN_FORMAT
   /** The package that made it, and a hash of the kernels' sources: no other one computes it. */
   readonly version: string
   readonly kernels: string
@@ -116,7 +119,11 @@ const chunk = {
 } satisfies Record<keyof PlanChunk, Option>
 
 const plan = {
-  format: option<1, undefined>('1', undefined, (x) => x === 1),
+  format: option<typeof PLAN_FORMAT, undefined>(
+    `${PLAN_FORMAT}, the only version of plans that this release reads`,
+    undefined,
+    (x) => x === PLAN_FORMAT,
+  ),
   version: text(),
   kernels: hashOption(8),
   specification: option<unknown, undefined>('an object', undefined, isRecord),

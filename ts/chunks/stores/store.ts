@@ -3,6 +3,7 @@
  * compared.
  */
 
+import { shown, truncate } from '../../core/errors.js'
 import { withoutControls } from '../../core/text.js'
 import { isRecord } from '../../core/untrusted.js'
 import { StoreError } from '../plan/errors.js'
@@ -42,6 +43,8 @@ export interface SealedResult {
 /** What has become of a result: the first one; one that was there; or one that has other bytes. */
 export type StoreOutcome = 'stored' | 'duplicate' | 'conflict'
 
+/** The version of the format of results in stores. Other versions are not read. */
+const STORE_FORMAT = 2
 const FAILED = '.failed'
 const [CONFLICT, CORRUPTED] = ['.conflict-', '.corrupted-']
 const SUFFIX_DIGITS = 16
@@ -61,11 +64,15 @@ export function chunkNameOf(
 
 /** A result as it lies in a store: its bytes, a line that says of what and by whom, and one with the hash of all before. */
 export function seal(chunk: string, { bytes, producedBy }: SealedResult): Uint8Array {
-  const line = `\n${JSON.stringify({ chunk, bytes: bytes.length, producedBy })}\n`
+  const line = `\n${JSON.stringify({ format: STORE_FORMAT, chunk, bytes: bytes.length, producedBy })}\n`
   return Buffer.concat([bytes, Buffer.from(`${line}${sha256(bytes, line)}\n`)])
 }
 
-/** The result in what lies there; null where it is damaged. */
+/**
+ * The result in a store's bytes; null if they are corrupted.
+ *
+ * @throws StoreError if another version of the format has written them
+ */
 export function unseal(chunk: string, sealed: Uint8Array): SealedResult | null {
   const all = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.length)
   const end = all.length - 65
@@ -73,8 +80,12 @@ export function unseal(chunk: string, sealed: Uint8Array): SealedResult | null {
   const from = all.lastIndexOf(10, end - 2)
   const said: unknown = parseSeal(all.toString('utf8', from + 1, end))
   if (!isRecord(said)) return null
-  const { chunk: of, bytes, by: producedBy } = said as Readonly<Record<string, unknown>>
-  if (from < 0 || of !== chunk || bytes !== from || !isRecord(producedBy)) return null
+  const { format, chunk: name, bytes, producedBy } = said as Readonly<Record<string, unknown>>
+  if (format !== STORE_FORMAT)
+    throw new StoreError(
+      `${truncate(chunk)}: expected a result of version ${STORE_FORMAT} of the format, the only one that this release reads, got ${shown(format)}`,
+    )
+  if (from < 0 || name !== chunk || bytes !== from || !isRecord(producedBy)) return null
   const word = (name: string) =>
     withoutControls(String((producedBy as Readonly<Record<string, unknown>>)[name] ?? '').slice(0, 200))
   return {

@@ -12,7 +12,7 @@ import type { FloatArray } from '../../core/numbers.js'
 import { isRecord, ownProperties } from '../../core/untrusted.js'
 import { oneOf, optional, passThrough } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
-import { checksumOf, readChecksums, TEXTS } from '../format/checksums.js'
+import { readChecksums, TEXTS } from '../format/checksums.js'
 import { FILE_DTYPES, type FileDtype } from '../format/dtypes.js'
 import { runOf } from '../format/json.js'
 import { type OpenTensorFile, openSafetensors, type TensorFile } from '../format/read.js'
@@ -45,12 +45,10 @@ const optionTable = {
   metadata: passThrough<Readonly<Record<string, string>>>(),
 }
 
-/** The format of what is in the metadata: later versions of the package read it as well. */
-const VERSION = '2'
+/** The version of the metadata's format. Other versions are not read. */
+const VERSION = '3'
 const KEY_PREFIX = 'antigrad.'
 const KEYS = { version: `${KEY_PREFIX}version`, run: `${KEY_PREFIX}run` }
-/** Version 1 had a checksum of the run alone, and none of other texts. */
-const FIRST = { version: '1', sum: `${KEY_PREFIX}run.crc32` }
 
 /**
  * Writes an optimizer as a safetensors file: as it is at this call, while it goes on. The file is there when all of
@@ -214,12 +212,13 @@ function described({ metadata, tensors }: TensorFile, arrays: ReadonlyMap<string
   const text = metadata.get(KEYS.run)
   if (version === undefined || text === undefined)
     throw new FileError('metadata', 'a run, as writeFile writes it', `${[...metadata.keys()]}`)
-  if (version !== VERSION && version !== FIRST.version)
-    throw new FileError(`metadata: ${KEYS.version}`, `${FIRST.version} or ${VERSION}`, version)
-  if (version === VERSION && !metadata.has(TEXTS))
-    throw new FileError(`metadata: ${TEXTS}`, "each text's checksum", 'none')
-  if (version === FIRST.version && metadata.get(FIRST.sum) !== checksumOf(text))
-    throw new FileError(`metadata: ${KEYS.run}`, `the checksum ${metadata.get(FIRST.sum)}`, checksumOf(text))
+  if (version !== VERSION)
+    throw new FileError(
+      `metadata: ${KEYS.version}`,
+      `${VERSION}, the only version that this release reads`,
+      version,
+    )
+  if (!metadata.has(TEXTS)) throw new FileError(`metadata: ${TEXTS}`, "each text's checksum", 'none')
   const names = [...readChecksums({ metadata, tensors }).keys()]
   if (names.length < tensors.size) throw new FileError('metadata', "tensors' checksums", 'none')
   const list = names.map((name) => arrays.get(name))
