@@ -180,7 +180,7 @@ describe('chunks of a table', () => {
   test('have the fits of one process, with rows left out and names of all lengths', async () => {
     const text = rows.map((line, k) => (k % 5 === 2 ? line.replace(/[^,]*$/, 'x €😀') : line)).join('\n')
     writeFileSync(at('names.csv'), `\ufeffg,t,y\n${text}`)
-    const { plan } = await planFits(at('names.csv'), asked, { group: 'g', chunkSize: 1, drop: true })
+    const { plan } = await planFits(at('names.csv'), asked, { group: 'g', chunkSize: 1, dropInvalid: true })
     await runChunks(plan, { store: at('names') })
     let merged = ''
     for await (const part of merge(plan, { store: at('names') })) merged += Buffer.from(part).toString()
@@ -194,7 +194,7 @@ describe('chunks of a table', () => {
         't',
         '--group',
         'g',
-        '--drop',
+        '--drop-invalid',
         '--json',
         '--start',
         'a=1,b=1,c=0',

@@ -451,11 +451,11 @@ describe('files', () => {
 })
 
 describe('rows that are no numbers', () => {
-  test('are left out with --drop, and told of by line and column', () => {
+  test('are left out with --drop-invalid, and told of by line and column', () => {
     const text =
       'x,"the y",n\n1,2,\nNaN,1,\n"\r\n",5,\n3,Infinity,\n2,4,\n5,,\n6\n7,8,9,10\n0x10,1,\n1 2,3,\n3,7,\n4,1e999,\n'
     write('holes.csv', text)
-    const args = ['--y', 'the y', '--model', 'line', '--json', '--drop']
+    const args = ['--y', 'the y', '--model', 'line', '--json', '--drop-invalid']
     const { status, stdout, stderr } = spawnSync(process.execPath, [cli, 'fit', 'holes.csv', ...args], {
       ...{ env, cwd: folder, encoding: 'utf8' },
     })
@@ -489,9 +489,9 @@ describe('rows that are no numbers', () => {
     const refused = run(`some.csv ${args}`, model)
     expect(refused).toEqual({
       ...{ status: 2, stdout: '' },
-      stderr: `antigrad: some.csv: ${told[0]}; --drop leaves such rows out\n`,
+      stderr: `antigrad: some.csv: ${told[0]}; --drop-invalid leaves such rows out\n`,
     })
-    const { stdout, stderr } = run(`some.csv --drop ${args}`, model)
+    const { stdout, stderr } = run(`some.csv --drop-invalid ${args}`, model)
     expect(stdout).not.toBe('')
     const said = stderr.split('\n').filter((line) => line.includes('some.csv'))
     expect(said).toEqual(told.map((reason) => `antigrad: some.csv: ${reason}: the row is left out`))
@@ -499,7 +499,7 @@ describe('rows that are no numbers', () => {
 
   test('where none is left there is no fit', () => {
     write('some.csv', 'x,y\na,1\nb,2\n')
-    const { status, stdout, stderr } = run('some.csv --drop', 'line')
+    const { status, stdout, stderr } = run('some.csv --drop-invalid', 'line')
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toMatch(/line 2: .*\n.*line 3: .*\nantigrad: some.csv: no row is left to be fitted\n$/)
   })

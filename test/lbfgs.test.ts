@@ -236,7 +236,7 @@ describe('as minimize has it', () => {
     const out = [NaN, NaN]
     gradient(x, out)
     expect(result).toMatchObject({
-      ...{ value: value(x), gradientNorm: Math.max(...out.map(Math.abs)), gradientSource: 'given' },
+      ...{ value: value(x), gradientNorm: Math.max(...out.map(Math.abs)), gradientSource: 'analytic' },
       ...{ engine: 'typescript', reason: 'converged' },
     })
   })

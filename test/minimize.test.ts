@@ -97,7 +97,7 @@ describe('gradients', () => {
   test('the result says whether they were given', () => {
     const gradient = rosenbrock().gradient
     const options = { maxIterations: 1 }
-    expect(minimize({ value, gradient }, start, adam(), options).gradientSource).toBe('given')
+    expect(minimize({ value, gradient }, start, adam(), options).gradientSource).toBe('analytic')
     expect(minimize({ value }, start, adam(), options).gradientSource).toBe('central-differences')
     expect(minimize(value, start, adam(), options).gradientSource).toBe('central-differences')
   })
@@ -162,7 +162,7 @@ describe('gradients', () => {
       }
     }
     const { x, gradientSource } = minimize(new Parabola(), [0], gradientDescent({ lr: 0.25 }))
-    expect(gradientSource).toBe('given')
+    expect(gradientSource).toBe('analytic')
     expect(x[0]).toBeCloseTo(2, 7)
   })
 })
@@ -376,18 +376,18 @@ describe('one update at a time', () => {
       },
     })
     const minimization = new Minimization(rosenbrock(), start, rule, options)
-    expect(minimization).toMatchObject({ iterations: 0, change: NaN, reason: null, value: 12.5 })
+    expect(minimization).toMatchObject({ iterations: 0, maxChange: NaN, reason: null, value: 12.5 })
     const points: string[] = []
     while (minimization.step()) points.push(inBits(minimization.params))
     if (reason !== 'diverged') points.push(inBits(minimization.params))
     expect(points).toEqual(visited)
-    const { params, value, gradientNorm, iterations, evaluations, change, gradient } = minimization
+    const { params, value, gradientNorm, iterations, evaluations, maxChange, gradientSource } = minimization
     const { engine, engineReasons } = minimization
     // Each look at `value` is one more, unless it is known.
     expect(evaluations.gradients).toBe(result.evaluations.gradients)
     const counts = { iterations, evaluations: result.evaluations }
     const ran = { engine, engineReasons }
-    const same = { x: params, value, gradientNorm, ...counts, reason, change, gradient, ...ran }
+    const same = { x: params, value, gradientNorm, ...counts, reason, maxChange, gradientSource, ...ran }
     expect(inBits(same)).toBe(inBits(result))
     // It stays where it has stopped.
     expect(minimization.step()).toBe(false)

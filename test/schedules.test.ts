@@ -498,7 +498,7 @@ describe('any schedule', () => {
     })
   })
 
-  test('gives an optimizer the numbers of evaluate(), and is saved and loaded with it', () => {
+  test('gives an optimizer the numbers of evaluateSchedule(), and is saved and loaded with it', () => {
     const runs = { seed: 3, numRuns: 40 }
     const property = fc.property(nested, nested, (lr, decay) => {
       const gradient = (t: number) => Float64Array.of(t % 3, -1)
@@ -668,15 +668,15 @@ describe('a schedule that takes metrics', () => {
   test('there has to be one, and a number', () => {
     for (const schedule of [0.1, cosine(1, { steps: 3 }), () => 1] as Scheduled[]) {
       expect(() => observeMetric(schedule, 1)).toThrow(
-        /observe: schedule: expected one with reduceOnPlateau\(\) in it/,
+        /observeMetric: schedule: expected one with reduceOnPlateau\(\) in it/,
       )
     }
     // biome-ignore lint/suspicious/noExplicitAny: what TypeScript would not let through
     expect(() => observeMetric(reduceOnPlateau(1), '1' as any)).toThrow(
-      'observe: metric: expected a number, got "1"',
+      'observeMetric: metric: expected a number, got "1"',
     )
     // biome-ignore lint/suspicious/noExplicitAny: what TypeScript would not let through
-    expect(() => observeMetric({ ...reduceOnPlateau(1), bad: -1 } as any, 1)).toThrow(OptionError)
+    expect(() => observeMetric({ ...reduceOnPlateau(1), badCount: -1 } as any, 1)).toThrow(OptionError)
   })
 })
 
@@ -760,8 +760,8 @@ describe('refuses', () => {
     ['reduceOnPlateau', [1, { cooldown: 0.5 }], 'reduceOnPlateau: cooldown'],
     ['reduceOnPlateau', [1, { minValue: 2 }], 'reduceOnPlateau: minValue'],
     ['reduceOnPlateau', [1, { best: NaN }], 'reduceOnPlateau: best'],
-    ['reduceOnPlateau', [1, { bad: null }], 'reduceOnPlateau: bad'],
-    ['reduceOnPlateau', [1, { cooling: '1' }], 'reduceOnPlateau: cooling'],
+    ['reduceOnPlateau', [1, { badCount: null }], 'reduceOnPlateau: badCount'],
+    ['reduceOnPlateau', [1, { cooldownCounter: '1' }], 'reduceOnPlateau: cooldownCounter'],
     ['piecewiseConstant', [1, { boundaries: [1, 1], scales: [1, 1] }], 'piecewiseConstant: boundaries[1]'],
     ['piecewiseConstant', [1, { boundaries: [0], scales: [1] }], 'piecewiseConstant: boundaries[0]'],
     ['piecewiseConstant', [1, { boundaries: [1], scales: [] }], 'piecewiseConstant: scales'],
@@ -835,18 +835,21 @@ test('a bundle without a schedule’s function says what to import, and has not 
     return outputFiles[0].text
   }
   const plain = cosine(1, { steps: 4 })
-  const [without, withIt] = await Promise.all([bundle('adam, evaluate'), bundle('adam, evaluate, cosine')])
+  const [without, withIt] = await Promise.all([
+    bundle('adam, evaluateSchedule'),
+    bundle('adam, evaluateSchedule, cosine'),
+  ])
   expect(without.length).toBeLessThan(withIt.length - 2000)
   const load = (code: string) => import(/* @vite-ignore */ `data:text/javascript,${encodeURIComponent(code)}`)
   const [bare, full] = [await load(without), await load(withIt)]
   expect(() => bare.adam({ lr: plain })).toThrow(
     'adam: lr: expected an imported schedule (so far: none; load takes { schedules }), got "cosine"',
   )
-  expect(full.evaluate(plain, 1)).toBe(evaluateSchedule(plain, 1))
+  expect(full.evaluateSchedule(plain, 1)).toBe(evaluateSchedule(plain, 1))
   expect(full.adam({ lr: plain }).lr).toEqual(plain)
 })
 
-describe('evaluate', () => {
+describe('evaluateSchedule', () => {
   test('gives a number at each t', () => {
     for (const t of [0, 1, 1e9]) expect(evaluateSchedule(0.1, t)).toBe(0.1)
   })
@@ -893,26 +896,28 @@ describe('evaluate', () => {
   test.each([NaN, Infinity, '1', null, undefined, {}, [1], { schedule: 'zigzag' }, { schedule: 1 }, 1n])(
     'refuses %s for a schedule',
     (schedule) => {
-      expect(refused(() => evaluateSchedule(schedule as Anything, 0))).toBe('evaluate: schedule')
+      expect(refused(() => evaluateSchedule(schedule as Anything, 0))).toBe('evaluateSchedule: schedule')
     },
   )
 
   test('refuses a schedule that is not one all through, and says where', () => {
     const broken = { ...warmup(1, { steps: 2 }), value: 'fast' }
-    expect(refused(() => evaluateSchedule(broken as Anything, 0))).toBe('evaluate: schedule: warmup: value')
+    expect(refused(() => evaluateSchedule(broken as Anything, 0))).toBe(
+      'evaluateSchedule: schedule: warmup: value',
+    )
   })
 
   test.each([-1, 0.5, NaN, Infinity, '0', null, undefined])('refuses %s for t, and calls nothing', (t) => {
     let calls = 0
-    expect(refused(() => evaluateSchedule(() => ++calls, t as Anything))).toBe('evaluate: t')
+    expect(refused(() => evaluateSchedule(() => ++calls, t as Anything))).toBe('evaluateSchedule: t')
     expect(calls).toBe(0)
   })
 
   test.each([NaN, -Infinity, '1', undefined, null, 1n])('refuses a function that returns %s', (x) => {
     const schedule = (() => x) as Scheduled
-    expect(refused(() => evaluateSchedule(schedule, 5))).toBe('evaluate: schedule at t = 5')
+    expect(refused(() => evaluateSchedule(schedule, 5))).toBe('evaluateSchedule: schedule at t = 5')
     expect(refused(() => evaluateSchedule(warmup(schedule, { steps: 9 }), 5))).toBe(
-      'evaluate: schedule at t = 5',
+      'evaluateSchedule: schedule at t = 5',
     )
   })
 

@@ -212,11 +212,11 @@ export class Optimizer<
    * One update, in place.
    *
    * @param gradients in the shape of the parameters, which are not changed and not kept. A tensor whose
-   * gradient is missing or null is skipped, and its count of updates stands still; what `rows` gives moves these
+   * gradient is missing or null is skipped, and its count of updates stands still; what `sparseRows` gives moves these
    * rows alone. Without an
    * argument the gradients are those in `grads`, and nothing is copied.
    * @returns whether it has updated something: not without any gradient, not before the last of the batches
-   * of `accumulate`, and not where `onNonFinite` skipped it; `last.reason` says why
+   * of `accumulate`, and not where `onNonFinite` skipped it; `lastStep.reason` says why
    * @throws TensorError where a gradient's name, type or length is not its tensor's; OptionError
    * where a schedule gives a value out of its option's range, and where a rule wants its gradient elsewhere
    * than at `params` and nobody has called `gradientPoint()` since the last update; NonFiniteError as `onNonFinite` says;

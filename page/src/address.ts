@@ -9,7 +9,7 @@ export function showProblems(problems: readonly string[]): void {
   box.replaceChildren(
     ...(problems.length > 0
       ? [
-          h('p', {}, 'The address could not be read in full; the rest is as usual.'),
+          h('p', {}, 'Part of the link is invalid; defaults are used instead.'),
           h('ul', {}, ...problems.map((problem) => h('li', {}, problem))),
         ]
       : []),

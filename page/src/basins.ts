@@ -70,7 +70,7 @@ export class Basins {
     onEntries: (entries: readonly RuleEntry[]) => void,
   ) {
     this.#progress.setAttribute('aria-label', 'Progress of the basins')
-    const heads = ['Ends at', 'F there', 'Of the starts'].map((text) => h('th', { scope: 'col' }, text))
+    const heads = ['Ends at', 'F there', 'Share of starts'].map((text) => h('th', { scope: 'col' }, text))
     const table = h('table', {}, this.#scale, h('thead', {}, h('tr', {}, ...heads)), this.#rows)
     frame.replaceChildren(
       h(
@@ -238,15 +238,15 @@ export class Basins {
       `by ${engines[engine] ?? engine} in ${workers}.${this.#unfinished()}`
   }
 
-  /** What it means where many are nowhere yet. */
+  /** What it means where many have not converged. */
   #unfinished(): string {
     const { counts, done } = this.#outcomes as Outcomes
     const part = counts[UNFINISHED] / done
     if (part < 0.05) return ''
     const { maxIterations, distance } = (this.#race as Race).state
     return (
-      ` ${percent(part)} are nowhere yet: after ${formatCount(maxIterations)} updates they still move, and no minimum is within ` +
-      `${formatNumber(distance)}. A larger rate, more updates or a greater distance would let them arrive.`
+      ` ${percent(part)} have not converged: after ${formatCount(maxIterations)} updates they still move, and no minimum is within ` +
+      `${formatNumber(distance)}. A larger rate, more updates or a greater distance would let them converge.`
     )
   }
 
@@ -420,8 +420,8 @@ interface LegendLine {
 }
 
 const otherOutcomes: readonly LegendLine[] = [
-  { kind: CONVERGED, title: 'at rest elsewhere' },
-  { kind: UNFINISHED, title: 'nowhere yet' },
+  { kind: CONVERGED, title: 'converged elsewhere' },
+  { kind: UNFINISHED, title: 'not converged' },
   { kind: DIVERGED, title: 'diverged' },
 ]
 

@@ -115,7 +115,7 @@ const signs: Readonly<Record<string, string>> = {
 const MAX_DEPTH = 200
 
 function parseAndCheck(text: string): ExpressionNode {
-  if (text.trim() === '') throw new Error('There is nothing yet: type a function of x and y.')
+  if (text.trim() === '') throw new Error('Enter a function of x and y.')
   // The library says where that is, and what is allowed.
   if (parenthesisDepth(text) >= MAX_DEPTH) expression(text)
   try {

@@ -44,7 +44,7 @@ export class Inspector {
       if (this.#race) this.show(this.#race)
     })
     frame.replaceChildren(
-      h('h2', {}, 'Why it goes there'),
+      h('h2', {}, 'Explain this update'),
       h('div', { className: 'row' }, this.#patch, labeled('Update of', this.#choice), this.#more),
       this.#body,
     )

@@ -17,7 +17,7 @@ export class Ranking {
       h('th', { scope: 'col' }, text),
     )
     heads.splice(1, 0, this.#reached)
-    const caption = h('caption', {}, 'Who is there first')
+    const caption = h('caption', {}, 'Ranking')
     const table = h(
       'table',
       {},
@@ -33,7 +33,7 @@ export class Ranking {
   }
 
   update(race: Race, { anew = false } = {}): void {
-    this.#reached.textContent = `Within ${formatNumber(race.state.distance)} after`
+    this.#reached.textContent = `Updates to reach ${formatNumber(race.state.distance)}`
     const order = race.ranking()
     const key = order.map((racer) => race.racers.indexOf(racer)).join()
     if (anew || key !== this.#last) {

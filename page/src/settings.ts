@@ -38,19 +38,19 @@ export class Settings {
     const more = h(
       'details',
       {},
-      h('summary', {}, 'Start, and when it ends'),
+      h('summary', {}, 'Start and stopping criteria'),
       h(
         'div',
         { className: 'options' },
         this.#number('x', 'start x', 'where all begin; the ring in the picture'),
         this.#number('y', 'y', 'where all begin; the ring in the picture'),
-        this.#number('distance', 'arrived within', 'of a minimum: whoever is this close has arrived'),
+        this.#number('distance', 'success radius', 'distance to a minimum within which an optimizer has succeeded'),
         this.#number(
           'tolerance',
-          'at rest below',
-          'no coordinate moves this far in an update; 0: it never ends so',
+          'convergence tolerance',
+          'a run converges if no coordinate moves this far in an update; 0: never',
         ),
-        this.#number('maxIterations', 'updates at most', 'whoever has made so many is stopped'),
+        this.#number('maxIterations', 'max. updates', 'an optimizer stops after so many'),
         explainedField(
           'equal axes',
           this.#equal,

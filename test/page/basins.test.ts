@@ -280,9 +280,9 @@ describe('in Chromium', () => {
     const begun = (await logOf(page)).findLast(([kind]) => kind === 'order')?.[1]
     await page.locator('.entries [data-option="lr"]').first().fill('0.02')
     await page.locator('.entries [data-option="lr"]').first().press('Enter')
-    await page.getByText('Start, and when it ends').click()
-    await page.getByLabel('updates at most').fill('500')
-    await page.getByLabel('updates at most').press('Enter')
+    await page.getByText('Start and stopping criteria').click()
+    await page.getByLabel('max. updates').fill('500')
+    await page.getByLabel('max. updates').press('Enter')
     await done(page, 'rmsprop 0.02')
     const log = await logOf(page)
     const jobs = [...new Set(log.filter(([kind]) => kind === 'order').map(([, job]) => job))]

@@ -194,7 +194,7 @@ describe('a model', () => {
     })
     expect(taskWith({ expression: 'a' })).toMatchObject({ columns: [], isCurve: false })
     expect(() => taskWith({ expression: 'a + y' })).toThrow('“y” in it, which it is to meet')
-    expect(() => taskWith({ expression: ' ' })).toThrow('There is nothing yet')
+    expect(() => taskWith({ expression: ' ' })).toThrow('Enter a function')
     expect(() => taskWith({ expression: 'a*(b' })).toThrow('at character 5')
   })
 })

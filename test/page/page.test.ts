@@ -47,7 +47,7 @@ async function open(hash: string, options?: PageOptions): Promise<Page> {
 
 const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true })
 const handle = (page: Page) => page.locator('.handle')
-const settings = (page: Page) => page.getByText('Start, and when it ends').click()
+const settings = (page: Page) => page.getByText('Start and stopping criteria').click()
 const openSurface = (page: Page) => page.getByText('Surface: the same in space').click()
 const hashOf = (page: Page) => new URL(page.url()).hash
 
@@ -444,7 +444,7 @@ describe('a rule of one’s own', () => {
 
   test('whose part of the page is slow comes all the same, unless another link was followed', async () => {
     const page = await open('f=booth&adam=lr:0.5')
-    await page.route(/own-.*\.js$/, async (route) => {
+    await page.route(/custom-rule-.*\.js$/, async (route) => {
       await new Promise((resolve) => setTimeout(resolve, 1000))
       await route.continue()
     })
@@ -452,7 +452,7 @@ describe('a rule of one’s own', () => {
     await page.getByRole('link', { name: 'A rule of your own' }).click()
     await field(page).waitFor()
     const other = await open('f=booth&adam=lr:0.5')
-    await other.route(/own-.*\.js$/, async (route) => {
+    await other.route(/custom-rule-.*\.js$/, async (route) => {
       await new Promise((resolve) => setTimeout(resolve, 1000))
       await route.continue()
     })
@@ -474,7 +474,7 @@ describe('a rule of one’s own', () => {
 
   test('whose part of the page is missing is said, and the race goes on', async () => {
     const page = await site.browser.newPage()
-    await page.route(/own-.*\.js$/, (route) => route.abort())
+    await page.route(/custom-rule-.*\.js$/, (route) => route.abort())
     await page.goto(`${site.address}#f=booth&equations=a&own=&momentum=lr:0.01&maxIterations=50`)
     await page.getByText('the part of the page that reads equations could not be loaded').waitFor()
     await page.getByLabel('Rule of optimizer 1').selectOption('own')
@@ -559,9 +559,9 @@ describe('by keyboard alone', () => {
     await page.getByText('adam: lr: expected a finite number ≥ 0').waitFor()
     expect(await lr.getAttribute('aria-invalid')).toBe('true')
     await settings(page)
-    await page.getByLabel('updates at most').fill('1.5')
-    await page.getByLabel('updates at most').press('Enter')
-    await page.getByText('updates at most: expected a whole number').waitFor()
+    await page.getByLabel('max. updates').fill('1.5')
+    await page.getByLabel('max. updates').press('Enter')
+    await page.getByText('max. updates: expected a whole number').waitFor()
     expect(hashOf(page)).toContain('adam=lr:0.5')
   })
 })
@@ -775,14 +775,23 @@ test('it is light', () => {
     )
   const parts = (...later: string[]) =>
     size(assets.filter((name) => !later.some((of) => name.startsWith(of))))
-  const late = ['loss-', 'uPlot', 'inspect-', 'effects-', 'save-', 'texts-', 'trigonometric-', 'bench-']
-  const wanted = ['expression-', 'parse-', 'schedules-', 'own-', 'basins-']
+  const late = [
+    'loss-',
+    'uPlot',
+    'inspect-',
+    'inactive-options-',
+    'save-',
+    'texts-',
+    'trigonometric-',
+    'bench-',
+  ]
+  const wanted = ['expression-', 'parse-', 'schedules-', 'custom-rule-', 'basins-']
   expect(assets.filter((name) => /^(surface|expression|schedules|basins)-/.test(name))).toHaveLength(5)
   // Until it can be played with; with the chart, equations and whatever else follows; with the surface; and with an
   // expression, schedules, a rule of one's own (on the page and in the worker) or the basins, which few need.
   expect(parts('surface-', ...late, ...wanted)).toBeLessThan(124_000)
   expect(parts('surface-', ...wanted)).toBeLessThan(160_000)
   expect(parts(...wanted)).toBeLessThan(303_000)
-  expect(parts('schedules-', 'own-', 'basins-')).toBeLessThan(368_000)
+  expect(parts('schedules-', 'custom-rule-', 'basins-')).toBeLessThan(368_000)
   expect(size(assets)).toBeLessThan(618_000)
 })

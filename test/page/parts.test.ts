@@ -61,7 +61,7 @@ describe('expressions', () => {
   })
 
   test.each([
-    ['', 'There is nothing yet'],
+    ['', 'Enter a function'],
     ['x +', 'This cannot be read: Unexpected end of expression at character 4.'],
     ['sin(x', 'This cannot be read: '],
     ['x + z', '“z” is not known: there are x, y, pi, e, and functions such as exp(x).'],

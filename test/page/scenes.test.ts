@@ -65,8 +65,8 @@ describe('what the sentences say is so', () => {
     for (let i = 40; i < made; i++) expect(values[i + 1]).toBeGreaterThan(values[i])
   })
 
-  test('Rest by a schedule', async () => {
-    const race = await raced('Rest by a schedule')
+  test('Learning-rate decay', async () => {
+    const race = await raced('Learning-rate decay')
     const moves = (number: number) => {
       const path = pathOf(race, number).slice(-200)
       return Math.max(...path.slice(1).map((p, i) => Math.hypot(p[0] - path[i][0], p[1] - path[i][1])))
@@ -111,8 +111,8 @@ describe('what the sentences say is so', () => {
     expect(race.racers.map(({ made }) => made)).toEqual([2000, 2000])
   })
 
-  test('Who finds which', async () => {
-    const race = await raced('Who finds which')
+  test('Several minima', async () => {
+    const race = await raced('Several minima')
     const minima = antigrad.objectives.himmelblau().minima(2)
     expect(minima).toHaveLength(4)
     const found = race.racers.map((_, number) => {

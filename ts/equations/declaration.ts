@@ -47,7 +47,7 @@ const MAX_STEP_LENGTH = 100_000
  * @throws ArgumentError where it is no object with these, or a name is taken or no name
  */
 export function readDeclaration(name: unknown, given: unknown): ResolvedRuleDefinition {
-  const what = 'equations'
+  const what = 'defineRule'
   if (typeof name !== 'string' || !/^[\p{L}_][\p{L}\p{N}_-]*$/u.test(name) || name.length > MAX_NAME_LENGTH)
     throw new ArgumentError(`${what}: name`, 'a word of letters and digits', name)
   checkTaken(`${what}: name`, name)

@@ -11,13 +11,13 @@ import type { EquationStage } from './program.js'
 
 /**
  * The lines of a rule, and in comments what is made of them: its stages, the operations of each in their order, and the
- * bytes of state that a parameter has. `equations` reads the text as the same rule.
+ * bytes of state that a parameter has. `defineRule` reads the text as the same rule.
  *
  * @throws ArgumentError where it is no rule of {@link equations}
  */
 export function describeRule(rule: EquationRule): string {
   if (!isObject(rule) || !Object.hasOwn(rule, 'equations'))
-    throw new ArgumentError('describe: rule', 'a rule of equations', rule)
+    throw new ArgumentError('describeRule: rule', 'a rule of equations', rule)
   const { name, equations } = rule
   const { step, programs, declared } = compileRule(name, readDeclaration(name, equations))
   const states = Object.keys(declared.state)

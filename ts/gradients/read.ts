@@ -24,7 +24,7 @@ export class RowGradient {
   }
 }
 
-/** What comes with the import of `rows`; `model` is the optimizer's. */
+/** What comes with the import of `sparseRows`; `model` is the optimizer's. */
 export const importedRows: {
   /** Null where it is none. @throws TensorError or OptionError where they are not right for tensor `number` */
   read?: (given: unknown, number: number, model: object) => RowGradient | null

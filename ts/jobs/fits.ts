@@ -189,8 +189,8 @@ export function toJson(
       values,
       errors,
       free,
-      held: atBound,
-      undetermined: unidentifiable,
+      atBound,
+      unidentifiable,
       covariance,
     },
     ...{
@@ -199,8 +199,8 @@ export function toJson(
       rSquared,
       aic,
       bic,
-      rows: observations,
-      freedom: degreesOfFreedom,
+      observations,
+      degreesOfFreedom,
       evaluations,
     },
     ...(minima.length > 0 && { minima }),
@@ -214,6 +214,6 @@ function comparisonToJson({ comparison, fit, texts }: ModelComparison) {
   return {
     ...comparison,
     models: texts,
-    b: { values, errors, chiSquared, rows: observations, freedom: degreesOfFreedom, reason },
+    b: { values, errors, chiSquared, observations, degreesOfFreedom, reason },
   }
 }

@@ -33,7 +33,7 @@ export interface MinimizeManyResult<Names extends string = string> {
   readonly iterations: Float64Array
   /** Indices into `reasons`. */
   readonly reason: Uint8Array
-  /** Points on the way, if `path` asked for them. */
+  /** Points on the way, if `recordEvery` asked for them. */
   readonly paths: Paths<Names> | null
   /** What ran. */
   readonly engine: EngineName

@@ -89,7 +89,7 @@ export interface MinimizeResult {
   /** The largest |θ_{t+1} − θ_t| of the last update, within bounds; NaN if there was none. */
   readonly maxChange: number
   /** Whether the objective gave its gradient or differences stood in for it. */
-  readonly gradientSource: 'given' | 'central-differences'
+  readonly gradientSource: 'analytic' | 'central-differences'
   /** What ran. */
   readonly engine: EngineName
   /** Why this engine, and why not another. */
@@ -133,11 +133,11 @@ export function minimize(
 ): MinimizeResult {
   const minimization = new Minimization(objective, x, rule as Rule, options)
   while (minimization.step());
-  const { params, value, gradientNorm, iterations, evaluations, change, gradient } = minimization
+  const { params, value, gradientNorm, iterations, evaluations, maxChange, gradientSource } = minimization
   const { engine, engineReasons } = minimization
   const reason = minimization.reason as MinimizeReason
   const numbers = { x: params.slice(), value, gradientNorm, iterations, evaluations }
-  return { ...numbers, reason, maxChange: change, gradientSource: gradient, engine, engineReasons }
+  return { ...numbers, reason, maxChange, gradientSource, engine, engineReasons }
 }
 
 /**
@@ -153,7 +153,7 @@ export class Minimization {
   /** Where it is: live parameters, to be read. */
   readonly params: FloatArray
   /** Whether the objective gave its gradient or differences stand in for it. */
-  readonly gradient: MinimizeResult['gradientSource']
+  readonly gradientSource: MinimizeResult['gradientSource']
   /** What runs. */
   readonly engine: EngineName
   /** Why this engine, and why not another. */
@@ -225,7 +225,7 @@ export class Minimization {
     this.params = this.#descent.params
     this.engine = this.#descent.engine
     this.engineReasons = this.#descent.engineReasons
-    this.gradient = gradient ? 'given' : 'central-differences'
+    this.gradientSource = gradient ? 'analytic' : 'central-differences'
     this.#callback = callback
     this.#tolerance = tolerance
     this.#box = box
@@ -256,7 +256,7 @@ export class Minimization {
   }
 
   /** The largest |θ_{t+1} − θ_t| of the last update; NaN before the first. */
-  get change(): number {
+  get maxChange(): number {
     return this.#change
   }
 

@@ -86,11 +86,11 @@ function changedRule(use: RuleInUse, options: object): AnyRule {
  */
 export function appendTensorRows(model: Model, name: unknown, rows: unknown): () => void {
   const tensor = typeof name === 'string' ? model.named(name) : undefined
-  if (tensor === undefined) throw new TensorError('grow: name', "a tensor's name", name)
+  if (tensor === undefined) throw new TensorError('appendRows: name', "a tensor's name", name)
   const { shape } = tensor
   if (shape === undefined || shape.length === 0) {
     throw new TensorError(
-      'grow: name',
+      'appendRows: name',
       `a tensor whose shape says what a row is (${tensor.name} has none)`,
       name,
     )
@@ -101,7 +101,7 @@ export function appendTensorRows(model: Model, name: unknown, rows: unknown): ()
   const isRows = isFloatArray(rows) && typeOf(rows) === type && !isDetached(rows)
   const length = isRows ? lengthOf(rows) : 0
   if (!isRows || length === 0 || length % size !== 0) {
-    throw new TensorError('grow: rows', `a ${type} of whole rows of ${size}`, rows)
+    throw new TensorError('appendRows: rows', `a ${type} of whole rows of ${size}`, rows)
   }
   return () => model.appendRows(tensor, Object.freeze([count + length / size, ...inner]), rows)
 }

@@ -41,7 +41,7 @@ const AmsGradLoop = twice<typeof AmsGradKernel>(
     },
 )
 
-/** The kernel of `perRow`, which comes with the import of `rows`. */
+/** The kernel of `perRow`, which comes with the import of `sparseRows`. */
 export const importedPerRow: { kernel?: typeof AdamPerRowKernel } = {}
 
 interface AdamForms {

@@ -31,7 +31,7 @@ export const definition = defineDirection('adam', {
     amsgradMoment: oneOf('raw', 'corrected'),
     /** to which root it is added: `'corrected'`, the default: √v̂; `'raw'`: √v, as in Torch's SparseAdam */
     epsMoment: oneOf('corrected', 'raw'),
-    /** corrections by the updates of each row, not of the tensor, with gradients by `rows`, whose import it wants */
+    /** corrections by the updates of each row, not of the tensor, with gradients by `sparseRows`, whose import it wants */
     perRow: false,
     maximize: false,
   },
@@ -65,7 +65,7 @@ export interface Adam extends RuleOf<typeof definition> {}
 /**
  * Adam (Kingma and Ba, 2015, algorithm 1): m ← β₁·m + (1−β₁)·g, v ← β₂·v + (1−β₂)·g²,
  * θ ← θ − η·m̂/(√v̂ + ε), with m̂ = m/(1−β₁ᵗ) and v̂ = v/(1−β₂ᵗ). `adam.tfjs` has TensorFlow.js's ε of 1e-7,
- * `adam.sparse` the place of ε in Torch's SparseAdam, for gradients by `rows`.
+ * `adam.sparse` the place of ε in Torch's SparseAdam, for gradients by `sparseRows`.
  *
  * State: m, v, and `largest` with AMSGrad.
  * @throws OptionError where an option is unknown or out of its range

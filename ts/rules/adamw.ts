@@ -16,7 +16,7 @@ export const definition = defineDirection('adamw', {
     weightDecay: 1e-2,
     ...decayOptions,
     amsgrad: false,
-    /** corrections by the updates of each row, not of the tensor, with gradients by `rows`, whose import it wants */
+    /** corrections by the updates of each row, not of the tensor, with gradients by `sparseRows`, whose import it wants */
     perRow: false,
     maximize: false,
   },

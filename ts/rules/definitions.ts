@@ -15,7 +15,7 @@ export type BuiltInRule = {
 /** A rule: a plain, frozen description, told apart by its `name`. */
 export type Rule = BuiltInRule | DelayedStart<BuiltInRule>
 
-/** A rule of one's own, by `equations`. */
+/** A rule of one's own, by `defineRule`. */
 export type CustomRule = EquationRule | DelayedStart<EquationRule>
 
 /** The rules of some names: these are what TypeScript infers of several rules in one list. */

@@ -27,7 +27,7 @@ const MAX_ROW_INDEX = 0xffffffff
  * not have adds nothing. Gradients by {@link sparseRows} stay such: of each row that some part has the sum, in ascending order.
  * Nothing given is changed or kept.
  *
- * @param parts the gradients of each worker in the shape of the parameters: arrays, what `rows` gave, lists and records
+ * @param parts the gradients of each worker in the shape of the parameters: arrays, what `sparseRows` gave, lists and records
  * of them; null or missing where a worker has none of a tensor, but no worker without any
  * @returns arrays of their own; null where no part has a gradient
  * @throws TensorError where parts differ in shape, dtype or length, a tensor's are rows in one and an array in another,

@@ -209,7 +209,7 @@ export class TableRows {
     const problem = this.#take(cells)
     if (problem === null) return
     if (!this.#request.dropsInvalid)
-      this.fail(`${this.#unit} ${line}: ${problem}; --drop leaves such rows out`)
+      this.fail(`${this.#unit} ${line}: ${problem}; --drop-invalid leaves such rows out`)
     this.#leftOut++
     if (this.#reasons.length < MAX_REPORTED_ROWS) this.#reasons.push(`${this.#unit} ${line}: ${problem}`)
   }

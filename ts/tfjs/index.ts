@@ -23,7 +23,7 @@ export type VariableContent = 'params' | 'gradientPoint' | 'average'
 export interface TfjsOptimizer<R extends Rule | CustomRule = Rule, N extends Rule['name'] = never> {
   /**
    * The optimizer that makes the steps, by names of variables; null before the first one. Its `set`, `freeze`,
-   * `unfreeze`, `report` and `last` are for all to use; tensors come and are written by themselves.
+   * `unfreeze`, `report` and `lastStep` are for all to use; tensors come and are written by themselves.
    */
   readonly optimizer: Optimizer<Readonly<Record<string, Float32Array>>, R, N> | null
 

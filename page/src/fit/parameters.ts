@@ -9,10 +9,10 @@ const titles = {
   start: 'Start',
   min: 'Min',
   max: 'Max',
-  positive: 'Above 0',
+  positive: 'Positive',
   fixed: 'Fixed',
   shared: 'Shared',
-  expr: 'Follows as',
+  expr: 'Expression',
 } as const
 
 interface ParameterRow {

@@ -8,7 +8,7 @@ import { type ShownFit, type WholeFit, wholeFit } from './displayed-fit.js'
 const reasons: Readonly<Record<FitReason, string>> = {
   converged: 'Converged',
   stalled: 'Stalled',
-  'max-iterations': 'Not done',
+  'max-iterations': 'Iteration limit reached',
   'not-finite': 'Not finite',
   singular: 'Singular',
   'too-few-points': 'Too few points',
@@ -42,14 +42,14 @@ export class FitSummary {
         ...(
           [
             [hasSigma ? 'χ²' : 'Residual sum of squares', fit.chiSquared],
-            [hasSigma ? 'χ² by degree of freedom' : 'By degree of freedom', fit.reducedChiSquared],
+            [hasSigma ? 'Reduced χ²' : 'Residual variance', fit.reducedChiSquared],
             ...('rSquared' in fit ? [['R²', fit.rSquared] as const] : []),
             ['AIC', fit.aic],
             ['BIC', fit.bic],
           ] as const
         ).map(([name, number]) => row([name, formatOr(number, 6)])),
         row([
-          'Rows, parameters that vary',
+          'Observations, free parameters',
           `${formatCount(fit.observations)}, ${fit.observations - fit.degreesOfFreedom + fit.atBound.length}`,
         ]),
         row(['Evaluations', formatCount(fit.evaluations)]),

@@ -87,7 +87,7 @@ export function makeTask(table: DataTable, chosen: ChosenColumns, state: FitPage
       isCurve: true,
     }
   }
-  if (state.expression.trim() === '') throw new Error('There is nothing yet: type a function of the columns.')
+  if (state.expression.trim() === '') throw new Error('Enter a function of the columns.')
   const model = expression(state.expression)
   const isColumn = (name: string) => table.columns.some((column) => column.name === name)
   const columns = model.names.filter(isColumn)

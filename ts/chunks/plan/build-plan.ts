@@ -33,7 +33,7 @@ import { findColumns, hasColumns, readBlocks, readRanges, toTable } from './read
 
 export interface PlanSweepOptions {
   /** How long a chunk takes on a core of this machine, about; 5. */
-  readonly seconds?: number | undefined
+  readonly chunkSeconds?: number | undefined
   /** How many groups or sets a chunk has, instead: nothing is measured then. */
   readonly chunkSize?: number | undefined
   /** Called now and then with what is done, and how many. */
@@ -44,7 +44,7 @@ export interface PlanFitsOptions extends PlanSweepOptions {
   /** The column by whose labels rows are fitted, each by itself. */
   readonly group: string
   /** Leaves out rows in which a number is missing; false. */
-  readonly drop?: boolean | undefined
+  readonly dropInvalid?: boolean | undefined
   /** Between cells; found in the file. */
   readonly delimiter?: string | undefined
   /** Found in the file. */
@@ -65,13 +65,13 @@ export interface PlannedWork {
 }
 
 const sizeOptions = {
-  seconds: positive(5),
+  chunkSeconds: positive(5),
   chunkSize: optional(integerFrom(1)),
   onProgress: optional(callback<(what: string, done: number) => void>()),
 } satisfies Record<keyof PlanSweepOptions, Option>
 
 const planOptions = {
-  ...{ group: text(), drop: flag(false), delimiter: optional(character), name: optional(text()) },
+  ...{ group: text(), dropInvalid: flag(false), delimiter: optional(character), name: optional(text()) },
   ...{ decimal: optional(oneOf('.', ',')), comment: optional(text()), ...sizeOptions },
 } satisfies Record<keyof PlanFitsOptions, Option>
 
@@ -94,7 +94,7 @@ export async function planSweep(
   options: PlanSweepOptions = {},
 ): Promise<PlannedWork> {
   const asked = readSweepRequest('asked', given)
-  const { seconds, chunkSize: size, onProgress } = readOptions('options', options, sizeOptions)
+  const { chunkSeconds, chunkSize: size, onProgress } = readOptions('options', options, sizeOptions)
   const { sets, run } = startSweep(asked, { threads: 1 })
   const each =
     size === undefined
@@ -104,7 +104,7 @@ export async function planSweep(
           return count
         })
       : undefined
-  const most = Math.max(size ?? chunkSizeFor(seconds, each), Math.ceil(sets / MAX_CHUNKS))
+  const most = Math.max(size ?? chunkSizeFor(chunkSeconds, each), Math.ceil(sets / MAX_CHUNKS))
   const chunks: PlanChunk[] = []
   for (let to = most; to < sets + most; to += most) chunks.push({ to: Math.min(to, sets) })
   const plan = readPlan({ ...begun, specification: { kind: 'sweep', asked }, chunks })
@@ -126,7 +126,7 @@ export async function planFits(
 ): Promise<PlannedWork & { readonly table: Omit<Table, 'columns'> }> {
   const asked = readFitsRequest('asked', wanted)
   const given = readOptions('options', options, planOptions)
-  const { seconds, chunkSize: size, onProgress, name: named = file } = given
+  const { chunkSeconds, chunkSize: size, onProgress, name: named = file } = given
   const read = readFits(asked)
   // Of each group, bytes (of columns: rows) before its first row and before its last.
   const firsts: number[] = []
@@ -144,7 +144,7 @@ export async function planFits(
       delimiter: given.delimiter,
       decimal: given.decimal,
       comment: given.comment,
-      dropsInvalid: given.drop,
+      dropsInvalid: given.dropInvalid,
     },
     onProgress: (rows) => onProgress?.('rows read', rows),
     onRow(group, begin) {
@@ -160,7 +160,7 @@ export async function planFits(
   const { format, groups } = found
   if (groups.length === 0) throw new DataError(`${displayName(file)}: no row is left to be fitted`)
   const how = source === undefined ? { format } : { columns: source.columns }
-  const table = { group: given.group, drop: given.drop, ...how }
+  const table = { group: given.group, drop: given.dropInvalid, ...how }
   const header = source === undefined ? firsts[0] : 0
   // Where a chunk may begin: no row of a group before it comes later.
   const borders: ChunkBoundary[] = []
@@ -197,7 +197,7 @@ export async function planFits(
           return to
         })
       : undefined
-  const most = Math.max(size ?? chunkSizeFor(seconds, each), Math.ceil(groups.length / MAX_CHUNKS))
+  const most = Math.max(size ?? chunkSizeFor(chunkSeconds, each), Math.ceil(groups.length / MAX_CHUNKS))
   const cut = cutIntoChunks(
     borders,
     most,

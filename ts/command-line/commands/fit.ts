@@ -69,7 +69,7 @@ interface FitCommandOptions extends FitsRequest, ExecutionOptions, PlanOptions {
   readonly delimiter?: string
   readonly decimal?: Decimal
   readonly comment: string
-  readonly drop?: true
+  readonly dropInvalid?: true
   readonly covariance?: string
   readonly json?: boolean
   readonly correlations?: true
@@ -84,8 +84,8 @@ export function addFit(program: Command): void {
     .summary('fit a model to columns of a table by least squares, also to each group of its rows')
     .description(
       'Fits a model to columns of a table with the Levenberg-Marquardt method, and gives the parameters with ' +
-        'their standard errors. A table is CSV (what is between cells, and whether commas are decimal ones, is found ' +
-        'in the file), NDJSON, or a .safetensors file whose tensors are columns.',
+        'their standard errors. A table is CSV (the field delimiter and the decimal sign are ' +
+        'detected), NDJSON, or a .safetensors file whose tensors are columns.',
     )
     .argument('<file>', 'CSV with a header, or NDJSON, of which - is standard input; or .safetensors')
     .option(
@@ -97,7 +97,7 @@ export function addFit(program: Command): void {
       'a column in the model, or as in t="time (s)" one with another name; once for each (default: "x")',
       collectColumn,
     )
-    .option('--y <column>', 'the column that the model is to meet', 'y')
+    .option('--y <column>', 'the dependent variable (response)', 'y')
     .addOption(
       new Option(
         '--sigma <column>',
@@ -109,7 +109,7 @@ export function addFit(program: Command): void {
       new Option(
         '--covariance <file>',
         'the covariance of y, as a table of numbers without a header, instead of both',
-      ).conflicts(['sigma', 'weights', 'drop']),
+      ).conflicts(['sigma', 'weights', 'dropInvalid']),
     )
     .option('--absolute-sigma', 'errors do not depend on how well the model fits: σ is known')
     .option('--group <column>', 'fit the rows of each value in this column by themselves')
@@ -120,33 +120,32 @@ export function addFit(program: Command): void {
       parseSharing,
     )
     .option('--start <list>', 'where parameters start, as in a=1,b=0.5 (default: 1)', parseNumbers('--start'))
-    .option('--min <list>', 'what parameters are at least', parseNumbers('--min'))
-    .option('--max <list>', 'what parameters are at most', parseNumbers('--max'))
-    .option('--fixed <list>', 'parameters that stay, as in c=0, or b where it starts', parseFixed)
-    .option('--positive <list>', 'parameters above 0, which are fitted as logarithms, as in a,b', parseNames)
+    .option('--min <list>', 'lower bounds of parameters', parseNumbers('--min'))
+    .option('--max <list>', 'upper bounds of parameters', parseNumbers('--max'))
+    .option('--fixed <list>', 'fixed parameters, as in c=0, or b at its start', parseFixed)
+    .option('--positive <list>', 'positive parameters, fitted as logarithms, as in a,b', parseNames)
     .option(
       '--expr <name=text>',
-      'a parameter that follows from others, as in c=2*a; once for each',
+      'a parameter defined by an expression, as in c=2*a; once for each',
       collectText,
     )
+    .option('--derive <name=text>', "a derived quantity, as in 'half=log(2)/b'; once for each", collectText)
     .option(
-      '--derive <name=text>',
-      "what is wanted beside the parameters, as in 'half=log(2)/b'; once for each",
-      collectText,
+      '--compare <model>',
+      'fit this model too, and tell which of the two the data support: F test and AICc',
     )
-    .option('--compare <model>', 'fit this model too, and tell which of both the data want: F test and AICc')
     .option('--profile', 'intervals by profile likelihood, instead of value ± t·error')
     .addOption(
       choice('--loss <name>', 'of residuals', Object.keys(losses).map(toKebabCase)).default('squared'),
     )
     .option(
       '--loss-scale <number>',
-      'the residual, in units of σ, from which a loss bends (default: 1)',
+      'the residual, in units of σ, at which a loss becomes robust (default: 1)',
       parseScale,
     )
     .option(
       '--multi-start <count>',
-      'start from so many points between min and max',
+      'number of starting points between min and max',
       parserOf(integerBetween(1, 4096)),
     )
     .option(
@@ -155,12 +154,12 @@ export function addFit(program: Command): void {
       parseTolerance,
       1e-10,
     )
-    .option('--max-iterations <number>', 'evaluations at most', parseMaxIterations, 1000)
+    .option('--max-iterations <number>', 'maximum number of evaluations', parseMaxIterations, 1000)
     .addOption(choice('--engine <name>', 'on this engine', engineNames))
     .option('--threads <number>', 'on so many threads', parserOf(integerBetween(1, 256)))
     .option(
       '--delimiter <character>',
-      'between cells, or tab (default: that of tab ; blank , by which most cells are numbers)',
+      'field delimiter, or tab (default: that of tab ; blank , by which most cells are numbers)',
       parseDelimiter,
     )
     .addOption(
@@ -169,8 +168,8 @@ export function addFit(program: Command): void {
         ',',
       ]),
     )
-    .option('--comment <text>', 'what lines begin with that are no rows', '#')
-    .option('--drop', 'leave out rows in which a column that is used has no number, and tell of them')
+    .option('--comment <text>', 'comment prefix: lines that begin with it are skipped', '#')
+    .option('--drop-invalid', 'drop rows in which a used column has no valid number, and report them')
     .option('--json', 'print JSON, a line a fit')
     .option('--correlations', 'print those of the parameters below the table')
     .option(
@@ -187,7 +186,7 @@ export function addFit(program: Command): void {
   antigrad fit decay.csv --model 'a*exp(-b*t) + c' --x t --start a=5,b=0.5 --plot decay.svg
   antigrad fit wells.csv --model 'vmax*s/(km + s)' --x s --y rate --group well --min vmax=0,km=0 --json
 
-Exit status: ${NOT_CONVERGED} if a fit has not converged, ${MISUSE} if the command line makes no sense, the file cannot be read or an
+Exit status: ${NOT_CONVERGED} if a fit has not converged, ${MISUSE} if the command line is invalid, the file cannot be read or an
 engine cannot run, ${STOPPED} after Ctrl-C, where fits that are done are not lost.`,
     )
     .action(run)
@@ -195,7 +194,7 @@ engine cannot run, ${STOPPED} after Ctrl-C, where fits that are done are not los
 
 async function run(file: string, options: FitCommandOptions, command: Command): Promise<void> {
   checkGiven(command, '--model <model>', options.model)
-  const { group, delimiter, decimal, comment, drop, json } = options
+  const { group, delimiter, decimal, comment, dropInvalid, json } = options
   if (options.shared !== undefined) checkShared(options)
   const read = readFits(options)
   const { model, other, x, columns } = read
@@ -203,7 +202,7 @@ async function run(file: string, options: FitCommandOptions, command: Command): 
   const draw = options.plot === undefined ? null : await drawing(options.plot, model, x, options)
   const name = file === '-' ? 'standard input' : named(file)
   const table = await tableIn(file, {
-    ...{ name, columns, delimiter, decimal, comment, dropsInvalid: drop === true },
+    ...{ name, columns, delimiter, decimal, comment, dropsInvalid: dropInvalid === true },
     group: group === undefined ? undefined : { option: '--group', column: group },
     labels: columnsOfSubsets(options).map((column) => ({ option: '--shared', column })),
     onProgress: reporter((_, rows: number) => `${formatCount(rows)} rows read`),
@@ -299,14 +298,14 @@ const UNPLANNED_OPTIONS = [
 
 /** Writes a plan of chunks, each of which has some of the groups. */
 async function planOf(file: string, plan: string, options: FitCommandOptions): Promise<void> {
-  const { group, delimiter, decimal, comment, drop } = options
+  const { group, delimiter, decimal, comment, dropInvalid } = options
   checkPlanOptions(options, UNPLANNED_OPTIONS)
   if (group === undefined) throw new OptionError('--plan', '--group too, as chunks are of groups', plan)
   if (file === '-') throw new OptionError('--plan', 'a file, which workers read again', 'standard input')
   await checkElsewhere('--plan', plan, file)
   const made = await planFits(file, readRequest(options), {
     ...{ ...sizingOf(options), name: planTitle(plan, file) },
-    ...{ group, delimiter, decimal, comment, drop },
+    ...{ group, delimiter, decimal, comment, dropInvalid },
   })
   showProgress('')
   reportDroppedRows(named(file), made.table)
@@ -418,17 +417,17 @@ async function fitTogether(
 async function profilesOf(found: SharedFit, signal: AbortSignal): Promise<SharedProfiles> {
   const shared: SharedProfiles['shared'] = new Map()
   for (const name of found.shared) shared.set(name, await found.profile(name, { signal }))
-  const own: SharedProfiles['own'][number][] = []
+  const local: SharedProfiles['local'][number][] = []
   const tell = reporter((seconds, done: number, of: number) => describeRate('profiles', done, of, seconds))
   for (const k of found.groups.keys()) {
     const group = found.at(k)
     const names = group.free.filter((name) => Object.hasOwn(found.values.local, name))
     const ends = new Map<string, SharedProfile>()
     for (const name of names) ends.set(name, await group.profile(name, { signal }))
-    own.push(ends)
-    tell(own.length, found.length)
+    local.push(ends)
+    tell(local.length, found.length)
   }
-  return { shared, own }
+  return { shared, local }
 }
 
 /** @throws OptionError where others do not go with --shared */

@@ -14,7 +14,7 @@ import { parserOf, print, reporter, showProgress } from './shared.js'
 
 export interface PlanOptions {
   readonly plan?: string
-  readonly seconds: number
+  readonly chunkSeconds: number
   readonly chunkSize?: number
 }
 
@@ -25,12 +25,8 @@ export function addPlanOptions(command: Command, items: string): Command {
       '--plan <file>',
       'write a plan of chunks into this file instead, for antigrad run on many machines',
     )
-    .option('--seconds <number>', 'how long a chunk is to take on a core', parserOf(positive()), 5)
-    .option(
-      '--chunk-size <count>',
-      `how many ${items} a chunk has, instead`,
-      parserOf(integerBetween(1, 1e9)),
-    )
+    .option('--chunk-seconds <number>', 'seconds of work per chunk on one core', parserOf(positive()), 5)
+    .option('--chunk-size <count>', `number of ${items} per chunk, instead`, parserOf(integerBetween(1, 1e9)))
 }
 
 /** @throws OptionError where one of these options is given too: a plan's results are lines of JSON */
@@ -41,9 +37,9 @@ export function checkPlanOptions(options: object, others: readonly string[]): vo
   }
 }
 
-export function sizingOf({ seconds, chunkSize }: PlanOptions): PlanSweepOptions {
+export function sizingOf({ chunkSeconds, chunkSize }: PlanOptions): PlanSweepOptions {
   const onProgress = reporter((_, what: string, done: number) => `${formatCount(done)} ${what}`)
-  return { seconds, chunkSize, onProgress }
+  return { chunkSeconds, chunkSize, onProgress }
 }
 
 /** How a plan names a file: from its own folder on. */

@@ -47,12 +47,12 @@ export function addPlot(program: Command): void {
       ),
     )
     .option('--condition <number>', "of the bowl's curvatures (default: 100)", parseValue)
-    .option('--from <x,y>', 'where to start (default: a point that suits the function)', parsePoint)
+    .option('--start <x,y>', 'where to start (default: a point that suits the function)', parsePoint)
     .addOption(choice('--rule <name...>', 'these rules', entrantNames).default(PLOTTED_RULES))
     .addOption(
       new Option('--schedule <text...>', 'draw these schedules instead, as a program or JSON has them')
         .argParser(withSchedule)
-        .conflicts(['function', 'condition', 'from', 'rule', ...runOptions, ...ruleOptions.keys()]),
+        .conflicts(['function', 'condition', 'start', 'rule', ...runOptions, ...ruleOptions.keys()]),
     )
     .option(
       '--updates <number>',
@@ -66,11 +66,11 @@ export function addPlot(program: Command): void {
 Stars are minima, the ring is the start; dots are after 1, 10, 100, … updates. Paths that lie on each other
 have different widths. The rules' own options are those of \`antigrad race\`, which suit Rosenbrock's function.
 
-  antigrad plot --rule adam adagrad --function himmelblau --from 0,-4 -o himmelblau.svg
+  antigrad plot --rule adam adagrad --function himmelblau --start 0,-4 -o himmelblau.svg
   antigrad plot --schedule 'warmup(cosine(1e-3, { steps: 1000 }), { steps: 100 })' -o rate.svg
   antigrad plot -o - > paths.svg
 
-Exit status: ${MISUSE} if the command line makes no sense or the file cannot be written.`,
+Exit status: ${MISUSE} if the command line is invalid or the file cannot be written.`,
   )
 
   plotCommand.action(async (options: Record<string, unknown>) => {
@@ -93,7 +93,7 @@ Exit status: ${MISUSE} if the command line makes no sense or the file cannot be 
         ...runSettings(options),
         objective,
         title: toTitle(name) + (condition === undefined ? '' : ` of condition ${condition}`),
-        start: (options.from as Point | undefined) ?? objective.start,
+        start: (options.start as Point | undefined) ?? objective.start,
       },
       showProgress,
     )

@@ -19,7 +19,7 @@ export function addRace(program: Command): void {
         'environment variable ANTIGRAD_ENGINE, until no parameter changes by as much as the tolerance. ' +
         'The parameters of all engines are compared, bit by bit, after every update.',
     )
-    .option('--from <x,y>', 'where to start', parsePoint, [-1.5, 2])
+    .option('--start <x,y>', 'where to start', parsePoint, [-1.5, 2])
     .addOption(choice('--rule <name...>', 'only these rules', entrantNames))
     .addOption(choice('--engine <name...>', 'only these engines', engineNames))
     .option('--json', 'print JSON and nothing else')
@@ -31,7 +31,7 @@ export function addRace(program: Command): void {
   antigrad race --rule adam rmsprop --lr 0.01
   antigrad race --engine wasm --json --max-iterations 1000
 
-Exit status: ${DISAGREEMENT} if engines disagree, ${MISUSE} if the command line makes no sense or an engine cannot run.`,
+Exit status: ${DISAGREEMENT} if engines disagree, ${MISUSE} if the command line is invalid or an engine cannot run.`,
   )
 
   raceCommand.action(async (options: Record<string, unknown>) => {
@@ -39,7 +39,7 @@ Exit status: ${DISAGREEMENT} if engines disagree, ${MISUSE} if the command line 
     const settings: RaceRunSettings = {
       ...runSettings(options),
       engines: chooseEngines(options.engine as EngineName[] | undefined, report),
-      start: options.from as Point,
+      start: options.start as Point,
     }
     const file = options.plot as string | undefined
     const write = file === undefined ? null : await writer(file)

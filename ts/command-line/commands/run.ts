@@ -47,7 +47,7 @@ interface RunCommandOptions {
   readonly threads?: number
   readonly engine?: EngineName
   readonly data?: string
-  readonly retry?: true
+  readonly retryFailed?: true
   readonly json?: true
 }
 
@@ -62,14 +62,14 @@ export function addRun(program: Command): void {
     .argument('<plan>', 'a file')
     .requiredOption(
       '--store <place>',
-      'where results lie: a folder, made where there is none, or s3://bucket/prefix',
+      'where results lie: a folder, made if it does not exist, or s3://bucket/prefix',
     )
     .option('--shard <k/n>', 'only chunks whose number has the remainder k by n, as in 0/1000', readShard)
     .addOption(
       new Option(
         '--queue <url>',
         'beside others by a queue of BullMQ, at a Redis, as redis://host:6379; or env:NAME, where an environment variable has it',
-      ).conflicts(['shard', 'retry']),
+      ).conflicts(['shard', 'retryFailed']),
     )
     .option(
       '--workers <count>',
@@ -82,7 +82,7 @@ export function addRun(program: Command): void {
       '--data <file>',
       'where the data are, if not where the plan says: a path, or an address that gives ranges',
     )
-    .option('--retry', `try those again that were set aside after ${MAX_TRIES} tries`)
+    .option('--retry-failed', `retry chunks that failed ${MAX_TRIES} times`)
     .option('--json', 'print a line of JSON for each chunk')
     .addHelpText(
       'after',
@@ -91,7 +91,7 @@ export function addRun(program: Command): void {
   antigrad run plan.json --store results/
   antigrad run plan.json --store results/ --shard $SLURM_ARRAY_TASK_ID/1000
 
-Exit status: ${TROUBLE} if chunks were set aside or have results that differ, ${MISUSE} if the command line makes no sense, or the plan,
+Exit status: ${TROUBLE} if chunks were set aside or have results that differ, ${MISUSE} if the command line is invalid, or the plan,
 the data or the store will not do, ${STOPPED} after Ctrl-C.`,
     )
     .action(run)
@@ -137,15 +137,16 @@ async function compute(
   pool: ProcessPool,
   options: RunCommandOptions,
 ): Promise<void> {
-  const { retry, json } = options
+  const { retryFailed, json } = options
   const queue = options.queue === undefined ? undefined : await queueAt(options.queue)
   await openWorker(text, worker)
   const store = toStore(options.store)
   const all = shardIndices(plan, options.shard)
   const before = await surveyStore(plan, store, all)
-  if (retry) for (const { index } of before.failed) await store.remove(failureName(chunkName(plan, index)))
-  const again = retry ? before.failed.map(({ index }) => index) : []
-  const aside = retry ? [] : before.failed.map(({ index }) => index)
+  if (retryFailed)
+    for (const { index } of before.failed) await store.remove(failureName(chunkName(plan, index)))
+  const again = retryFailed ? before.failed.map(({ index }) => index) : []
+  const aside = retryFailed ? [] : before.failed.map(({ index }) => index)
   const missing = [...before.missing, ...again].sort((a, b) => a - b)
   const stop = new AbortController()
   // Only once: whoever presses it again has it end at once.
@@ -222,7 +223,7 @@ async function compute(
     return
   }
   if (!json) await print(`${formatCount(whole)} of ${formatCount(all.length)} chunks are done\n`)
-  if (aside.length > 0) say(`${formatCount(aside.length)} were set aside; --retry tries them again`)
+  if (aside.length > 0) say(`${formatCount(aside.length)} were set aside; --retry-failed tries them again`)
   if (aside.length > 0 || disputes > 0) process.exitCode = TROUBLE
 }
 

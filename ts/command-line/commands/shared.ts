@@ -8,7 +8,7 @@ import { integerBetween, type Option as Kind, nonNegative } from '../../options/
 import { documentation } from '../../rules/documentation.js'
 import { obstacle } from '../plot/file.js'
 
-/** Exit statuses: engines disagree; the command line makes no sense, or what it asks for cannot be done. */
+/** Exit statuses: engines disagree; the command line is invalid, or what it asks for cannot be done. */
 export const DISAGREEMENT = 1
 export const MISUSE = 2
 /** As shells have it: 128 and the number of SIGINT. */

@@ -49,7 +49,7 @@ export function addStatus(program: Command): void {
       `
   sbatch $(antigrad status plan.json --store results/ --missing --shards 1000) job.sh
 
-Exit status: ${INCOMPLETE} unless all chunks are done and none is in dispute, ${MISUSE} if the command line makes no sense.`,
+Exit status: ${INCOMPLETE} unless all chunks are done and none has conflicting results, ${MISUSE} if the command line is invalid.`,
     )
     .action(run)
 }
@@ -107,7 +107,7 @@ export function addMerge(program: Command): void {
     .option('-o, --output <file>', 'into this file; to the standard output by default')
     .addHelpText(
       'after',
-      `\nExit status: ${INCOMPLETE} unless all results are there, ${MISUSE} if the command line makes no sense.`,
+      `\nExit status: ${INCOMPLETE} unless all results are there, ${MISUSE} if the command line is invalid.`,
     )
     .action(async (file: string, { store, output }: { readonly store: string; readonly output?: string }) => {
       const { text } = await planIn(file)

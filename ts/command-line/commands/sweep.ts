@@ -118,7 +118,7 @@ export function addSweep(program: Command): void {
 
 Ctrl-C ends it with the sets that are done, and the runs of the next one as far as they are.
 
-Exit status: ${MISUSE} if the command line makes no sense or an engine cannot run, ${STOPPED} after Ctrl-C.`,
+Exit status: ${MISUSE} if the command line is invalid or an engine cannot run, ${STOPPED} after Ctrl-C.`,
   )
   command.action(run)
 }

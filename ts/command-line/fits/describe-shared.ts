@@ -9,7 +9,7 @@ import { short } from './describe.js'
 /** By name of what is shared, in the order of a fit's `shared`; by group those of its own parameters. */
 export interface SharedProfiles {
   readonly shared: Map<string, SharedProfile>
-  readonly own: readonly ReadonlyMap<string, SharedProfile>[]
+  readonly local: readonly ReadonlyMap<string, SharedProfile>[]
 }
 
 /** What is shared, by name: its value and its error. */
@@ -52,7 +52,7 @@ export function describeShared(by: string, fit: SharedFit, profiles?: SharedProf
   const lines = fit.groups.map((label, k) => {
     const group = fit.at(k)
     const ends = (name: string) => {
-      const profile = profiles?.own[k].get(name)
+      const profile = profiles?.local[k].get(name)
       return profile ? [short(profile.low), short(profile.high)] : ['', '']
     }
     return [
@@ -115,7 +115,7 @@ export function* sharedInJson(fit: SharedFit, profiles?: SharedProfiles): Genera
   for (const [k, group] of fit.groups.entries()) {
     const of = fit.at(k)
     const { values, errors, free, covariance, chiSquared, observations } = of
-    const profile = profiles && { profile: Object.fromEntries(profiles.own[k]) }
+    const profile = profiles && { profile: Object.fromEntries(profiles.local[k]) }
     yield JSON.stringify({
       ...{
         group,

@@ -61,7 +61,7 @@ export interface FitManyOptions<Start = FitParameters, Derive = FitDerivedQuanti
    */
   readonly covariance?: readonly ArrayLike<number>[]
   /**
-   * 'drop' leaves out rows in which something is null or NaN: a column, σ or a weight; `missing` of the result counts
+   * 'drop' leaves out rows in which something is null or NaN: a column, σ or a weight; `droppedRows` of the result counts
    * them. Otherwise a fit that has such a row ends as 'not-finite', and σ and weights must be numbers.
    */
   readonly missing?: 'drop'

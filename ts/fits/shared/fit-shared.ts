@@ -16,7 +16,7 @@ export type SharedData = Readonly<Record<string, FitData[string] | readonly Grou
  * every engine and number of threads; the event loop stays free where the native engine runs.
  *
  * @param model an `expression` or one of `models`; a record of such by the columns that they are to meet, for a model with
- * several values; or a list of models, of which the data's column `modelOf` says by its index which one a group has
+ * several values; or a list of models, of which the data's column `modelColumn` says by its index which one a group has
  * @param data columns, with one that says to which group a row belongs, as the option `group` names it; or without it a
  * list for each group, or numbers for all
  * @throws (rejects with) OptionError before the first iteration; the signal's reason
