@@ -50,13 +50,13 @@ interface RowParts {
 
 /**
  * What {@link sparseRows} gives: the gradients of some rows of a tensor, in the place of all of it. No clone is one: send
- * `{ indices, values }` to a worker or a process, and call `rows` there.
+ * `{ indices, values }` to a worker or a process, and call `sparseRows` there.
  */
 export class SparseRows<T extends FloatArray = FloatArray> {
   readonly #indices: ArrayLike<number | bigint>
   readonly #values: T
 
-  /** Not to be called: `rows` makes them. */
+  /** Not to be called: `sparseRows` makes them. */
   constructor(indices: ArrayLike<number | bigint>, values: T) {
     this.#indices = indices
     this.#values = values
