@@ -211,8 +211,8 @@ describe.each(Object.keys(arrays) as Dtype[])('%s', (dtype) => {
           )
           some.step({ embed: sparseRows(indices, values) })
           all.step({ embed: dense(dtype, columns, indices, values) })
-          expect(inBits([some.params, some.last.norm, some.last.norms])).toBe(
-            inBits([all.params, all.last.norm, all.last.norms]),
+          expect(inBits([some.params, some.lastStep.norm, some.lastStep.norms])).toBe(
+            inBits([all.params, all.lastStep.norm, all.lastStep.norms]),
           )
         },
       ),
@@ -409,13 +409,13 @@ describe('perRow', () => {
     expect(w2?.[0]).toBe(0)
     const loaded = Optimizer.load(structuredClone(optimizer.save()), { engine: 'typescript' }) as Anything
     for (const each of [optimizer as Anything, loaded]) {
-      each.grow('embed', Float64Array.of(7, 8, 9))
+      each.appendRows('embed', Float64Array.of(7, 8, 9))
       each.step({ embed: sparseRows([5, 2], Float64Array.of(1, 2, 3, 4, 5, 6)) })
     }
     expect(inBits([loaded.params, loaded.state])).toBe(inBits([optimizer.params, optimizer.state]))
     expect(() => optimizer.set({ perRow: false })).toThrow(OptionError)
     expect(() => adam({ perRow: true, amsgrad: true })).toThrow(/perRow/)
-    expect(() => adam.sparse({ perRow: true })).toThrow(/epsOf/)
+    expect(() => adam.sparse({ perRow: true })).toThrow(/epsMoment/)
     expect(() => adamw({ perRow: 1 as never })).toThrow(OptionError)
   })
 })
@@ -580,7 +580,7 @@ describe('around it', () => {
     expect(() => thrower.step({ embed: bad })).toThrow(NonFiniteError)
     const skipper = make(lazy.adam, 'float32', 4, { onNonFinite: 'skip', average: ema(0.5) })
     expect(skipper.step({ embed: bad })).toBe(false)
-    expect(skipper.last.nonFinite).toEqual(['embed'])
+    expect(skipper.lastStep.nonFinite).toEqual(['embed'])
     // A square that is too large for a number.
     expect(skipper.step({ embed: sparseRows([5], Float32Array.of(1e30, 1, 1, 1)) })).toBe(true)
     const found = engineNames.map((engine) => {

@@ -41,7 +41,7 @@ describe('a description', () => {
   test('has its options in the order of its declaration, and is frozen', () => {
     const rule = adam({ maximize: true, lr: 1 })
     expect(JSON.stringify(rule)).toBe(
-      '{"name":"adam","lr":1,"beta1":0.9,"beta2":0.999,"eps":1e-8,"weightDecay":0,"amsgrad":false,"amsgradOf":"raw","epsOf":"corrected","perRow":false,"maximize":true,"cautious":false,"grams":false}',
+      '{"name":"adam","lr":1,"beta1":0.9,"beta2":0.999,"eps":1e-8,"weightDecay":0,"amsgrad":false,"amsgradMoment":"raw","epsMoment":"corrected","perRow":false,"maximize":true,"cautious":false,"grams":false}',
     )
     expect(Object.isFrozen(rule)).toBe(true)
   })

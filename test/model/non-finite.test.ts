@@ -89,7 +89,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       expect(optimizer.step(good)).toBe(true)
     })
 
-    test('maxSkips: the step after so many in a row throws, and a good one ends the row', () => {
+    test('maxConsecutiveSkips: the step after so many in a row throws, and a good one ends the row', () => {
       const options = { onNonFinite: 'skip', maxConsecutiveSkips: 2, ...engine } as const
       const optimizer = new Optimizer(start(), gradientDescent(), options)
       for (const gradients of [bad, bad, good, bad, bad]) optimizer.step(gradients)

@@ -142,7 +142,7 @@ const around: fc.Arbitrary<Readonly<Record<string, unknown>>> = fc
     guard: fc.constantFrom(
       {},
       { onNonFinite: 'skip' },
-      { onNonFinite: 'skip', maxSkips: 1 },
+      { onNonFinite: 'skip', maxConsecutiveSkips: 1 },
       { onNonFinite: 'throw' },
     ),
     zeroGrads: fc.boolean(),
