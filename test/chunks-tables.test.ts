@@ -206,7 +206,11 @@ describe('NDJSON', () => {
     const lines = rows.map(({ well, t, y }) => JSON.stringify(t === 0 ? { well, t: null } : { well, t, y }))
     writeFileSync(at('holes.ndjson'), `${JSON.stringify(rows[0])}\n${lines.join('\n')}`)
     const fit = run('fit', 'holes.ndjson', ...FIT, '--drop-invalid', '--json')
-    const { plan } = await planFits(at('holes.ndjson'), asked, { group: 'well', chunkSize: 1, dropInvalid: true })
+    const { plan } = await planFits(at('holes.ndjson'), asked, {
+      group: 'well',
+      chunkSize: 1,
+      dropInvalid: true,
+    })
     await runChunks(plan, { store: at('holes') })
     expect(await merged(plan, at('holes'))).toBe(fit.stdout)
     expect(fit.stdout.split('\n')).toHaveLength(GROUPS + 1)

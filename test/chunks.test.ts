@@ -267,7 +267,11 @@ describe('bytes', () => {
     )
     writeFileSync(at('turns.csv'), `well,t,y\n${rows.join('')}`)
     const line = { model: 'a*t + c', x: { t: 't' }, start: { a: 1, c: 1 } }
-    const { plan, table } = await planFits(at('turns.csv'), line, { group: 'well', chunkSize: 1, dropInvalid: true })
+    const { plan, table } = await planFits(at('turns.csv'), line, {
+      group: 'well',
+      chunkSize: 1,
+      dropInvalid: true,
+    })
     expect(plan.chunks.map(({ to }) => to)).toEqual([2, 4, 5])
     expect(table.leftOut).toBe(1)
     const store = newStore()

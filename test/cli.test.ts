@@ -50,7 +50,12 @@ describe('the whole race', () => {
       }
     }
     expect(whole.engines).toEqual(engines())
-    expect(whole).toMatchObject({ start: [-1.5, 2], dtype: 'float64', tolerance: 1e-9, maxIterations: 50_000 })
+    expect(whole).toMatchObject({
+      start: [-1.5, 2],
+      dtype: 'float64',
+      tolerance: 1e-9,
+      maxIterations: 50_000,
+    })
   })
 
   test('all that can settle do, near the minimum; RMSProp and signSGD oscillate', () => {

@@ -835,7 +835,10 @@ test('a bundle without a schedule’s function says what to import, and has not 
     return outputFiles[0].text
   }
   const plain = cosine(1, { steps: 4 })
-  const [without, withIt] = await Promise.all([bundle('adam, evaluateSchedule'), bundle('adam, evaluateSchedule, cosine')])
+  const [without, withIt] = await Promise.all([
+    bundle('adam, evaluateSchedule'),
+    bundle('adam, evaluateSchedule, cosine'),
+  ])
   expect(without.length).toBeLessThan(withIt.length - 2000)
   const load = (code: string) => import(/* @vite-ignore */ `data:text/javascript,${encodeURIComponent(code)}`)
   const [bare, full] = [await load(without), await load(withIt)]
@@ -899,7 +902,9 @@ describe('evaluateSchedule', () => {
 
   test('refuses a schedule that is not one all through, and says where', () => {
     const broken = { ...warmup(1, { steps: 2 }), value: 'fast' }
-    expect(refused(() => evaluateSchedule(broken as Anything, 0))).toBe('evaluateSchedule: schedule: warmup: value')
+    expect(refused(() => evaluateSchedule(broken as Anything, 0))).toBe(
+      'evaluateSchedule: schedule: warmup: value',
+    )
   })
 
   test.each([-1, 0.5, NaN, Infinity, '0', null, undefined])('refuses %s for t, and calls nothing', (t) => {

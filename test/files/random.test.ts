@@ -71,7 +71,10 @@ const command = fc.oneof(
   { weight: 2, arbitrary: fc.record({ call: fc.constant('rows' as const), times, row: fc.nat(2) }) },
   { weight: 1, arbitrary: fc.record({ call: fc.constant('stepAsync' as const), times }) },
   { weight: 2, arbitrary: fc.record({ call: fc.constant('turn' as const), times }) },
-  { weight: 2, arbitrary: fc.record({ call: fc.constantFrom('set', 'zeroGrad', 'gradientPoint', 'restore') }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ call: fc.constantFrom('set', 'zeroGrad', 'gradientPoint', 'restore') }),
+  },
   { weight: 2, arbitrary: fc.record({ call: fc.constantFrom('freeze', 'unfreeze'), name }) },
   { weight: 1, arbitrary: fc.record({ call: fc.constant('appendRows' as const) }) },
 )

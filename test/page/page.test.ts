@@ -775,7 +775,16 @@ test('it is light', () => {
     )
   const parts = (...later: string[]) =>
     size(assets.filter((name) => !later.some((of) => name.startsWith(of))))
-  const late = ['loss-', 'uPlot', 'inspect-', 'inactive-options-', 'save-', 'texts-', 'trigonometric-', 'bench-']
+  const late = [
+    'loss-',
+    'uPlot',
+    'inspect-',
+    'inactive-options-',
+    'save-',
+    'texts-',
+    'trigonometric-',
+    'bench-',
+  ]
   const wanted = ['expression-', 'parse-', 'schedules-', 'custom-rule-', 'basins-']
   expect(assets.filter((name) => /^(surface|expression|schedules|basins)-/.test(name))).toHaveLength(5)
   // Until it can be played with; with the chart, equations and whatever else follows; with the surface; and with an

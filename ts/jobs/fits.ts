@@ -78,7 +78,12 @@ function requestColumns(x: readonly string[], { y, sigma, weights, loss }: FitsR
 function checkComparable({ compare, sigma, weights, loss }: FitsRequest): void {
   if (compare === undefined) return
   const text = [sigma, weights].find((given) => given !== undefined && !isColumn(given))
-  if (text !== undefined) throw new OptionError('--compare', 'σ or weights that no model makes', text)
+  if (text !== undefined)
+    throw new OptionError(
+      '--compare',
+      'a column for sigma or weights (--compare does not support formulas)',
+      text,
+    )
   if (loss === 'squared' || loss === 'poisson') return
   throw new OptionError('--compare', 'the loss squared or poisson: no other is a likelihood', loss)
 }
@@ -189,8 +194,8 @@ export function toJson(
       values,
       errors,
       free,
-      held: atBound,
-      undetermined: unidentifiable,
+      atBound,
+      unidentifiable,
       covariance,
     },
     ...{
@@ -199,8 +204,8 @@ export function toJson(
       rSquared,
       aic,
       bic,
-      rows: observations,
-      freedom: degreesOfFreedom,
+      observations,
+      degreesOfFreedom,
       evaluations,
     },
     ...(minima.length > 0 && { minima }),
@@ -214,6 +219,6 @@ function comparisonToJson({ comparison, fit, texts }: ModelComparison) {
   return {
     ...comparison,
     models: texts,
-    b: { values, errors, chiSquared, rows: observations, freedom: degreesOfFreedom, reason },
+    b: { values, errors, chiSquared, observations, degreesOfFreedom, reason },
   }
 }

@@ -117,7 +117,11 @@ export function standardErrors(
     throw new OptionError('kind', `${kind}, which is never below 0`, here)
   // What is not known before it is known what is held: that changes steps hardly.
   const unitOf = (count: number) =>
-    kind === 'negative-log-likelihood' ? 1 : kind === 'chi-squared' ? 2 : (2 * here) / ((observations as number) - count)
+    kind === 'negative-log-likelihood'
+      ? 1
+      : kind === 'chi-squared'
+        ? 2
+        : (2 * here) / ((observations as number) - count)
   const found = second
     ? exactHessian(second, slopes ?? ((x, out) => centralDifferences(value, x.slice())(x, out)), at)
     : secondDifferences(value, slopes, at, positiveUnit(unitOf(n)), box)

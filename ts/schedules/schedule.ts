@@ -97,7 +97,8 @@ export function evaluateSchedule(schedule: Scheduled, t: number): number {
   const read = readSchedule('evaluateSchedule: schedule', schedule, FINITE)
   if (!isCount(t)) throw new OptionError('evaluateSchedule: t', 'a whole number ≥ 0', t)
   const x = compile(read)(t)
-  if (!Number.isFinite(x)) throw new OptionError(`evaluateSchedule: schedule at t = ${t}`, 'a finite number', x)
+  if (!Number.isFinite(x))
+    throw new OptionError(`evaluateSchedule: schedule at t = ${t}`, 'a finite number', x)
   return x
 }
 
@@ -115,7 +116,8 @@ export function observeMetric<S extends Scheduled>(schedule: S, metric: number):
   const read = readSchedule('observeMetric: schedule', schedule, FINITE)
   if (typeof metric !== 'number') throw new OptionError('observeMetric: metric', 'a number', metric)
   const after = afterMetric(read, metric)
-  if (after === read) throw new OptionError('observeMetric: schedule', 'one with reduceOnPlateau() in it', schedule)
+  if (after === read)
+    throw new OptionError('observeMetric: schedule', 'one with reduceOnPlateau() in it', schedule)
   return after as S
 }
 

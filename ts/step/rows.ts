@@ -113,7 +113,8 @@ export function sparseRows<T extends FloatArray>(indices: RowIndices, values: T)
   const isTyped = ArrayBuffer.isView(indices) && lengthOfIntegers(indices) !== undefined
   const listed = isTyped ? [] : toBoundedArray(indices)
   if (listed === undefined) throw new TensorError('sparseRows: indices', expected, indices)
-  for (const index of listed) if (!isIndex(index)) throw new TensorError('sparseRows: indices', expected, index)
+  for (const index of listed)
+    if (!isIndex(index)) throw new TensorError('sparseRows: indices', expected, index)
   if (!isFloatArray(values)) {
     throw new TensorError('sparseRows: values', 'a Float32Array or Float64Array', values)
   }

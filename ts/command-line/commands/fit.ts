@@ -129,12 +129,11 @@ export function addFit(program: Command): void {
       'a parameter defined by an expression, as in c=2*a; once for each',
       collectText,
     )
+    .option('--derive <name=text>', "a derived quantity, as in 'half=log(2)/b'; once for each", collectText)
     .option(
-      '--derive <name=text>',
-      "a derived quantity, as in 'half=log(2)/b'; once for each",
-      collectText,
+      '--compare <model>',
+      'fit this model too, and tell which of the two the data support: F test and AICc',
     )
-    .option('--compare <model>', 'fit this model too, and tell which of the two the data support: F test and AICc')
     .option('--profile', 'intervals by profile likelihood, instead of value ± t·error')
     .addOption(
       choice('--loss <name>', 'of residuals', Object.keys(losses).map(toKebabCase)).default('squared'),

@@ -26,11 +26,7 @@ export function addPlanOptions(command: Command, items: string): Command {
       'write a plan of chunks into this file instead, for antigrad run on many machines',
     )
     .option('--chunk-seconds <number>', 'seconds of work per chunk on one core', parserOf(positive()), 5)
-    .option(
-      '--chunk-size <count>',
-      `number of ${items} per chunk, instead`,
-      parserOf(integerBetween(1, 1e9)),
-    )
+    .option('--chunk-size <count>', `number of ${items} per chunk, instead`, parserOf(integerBetween(1, 1e9)))
 }
 
 /** @throws OptionError where one of these options is given too: a plan's results are lines of JSON */
