@@ -100,11 +100,11 @@ describe('JSON lines', () => {
       rSquared,
       aic,
       bic,
-      rows: observations,
-      freedom: degreesOfFreedom,
+      observations,
+      degreesOfFreedom,
       evaluations,
     }
-    const words = { reason, message, held: atBound, undetermined: unidentifiable }
+    const words = { reason, message, atBound, unidentifiable }
     expect(found).toEqual({ ...words, values, errors, free, covariance, ...quality })
     expect({ others, reason }).toEqual({ others: [], reason: 'converged' })
   })
@@ -389,7 +389,7 @@ describe('files', () => {
     ['digits of all lengths', `x,y,z\n1.${'0'.repeat(500)},2\n2,4\n3,0.7000000000000000000000e+0001\n`, ''],
   ])('%s', (_, text, args) => {
     write('some.csv', text)
-    expect(lines(`some.csv ${args}`, 'line')[0]).toMatchObject({ values, rows: 3 })
+    expect(lines(`some.csv ${args}`, 'line')[0]).toMatchObject({ values, observations: 3 })
   })
 
   test('a million columns', () => {
@@ -468,7 +468,7 @@ describe('rows that are no numbers', () => {
       'antigrad: holes.csv: and 4 more: 9 of 12 rows are left out',
     ])
     const { values } = fitOne(models.line(), { x: [1, 2, 3], y: [2, 4, 7] })
-    expect({ status, ...JSON.parse(stdout) }).toMatchObject({ status: 0, values, rows: 3 })
+    expect({ status, ...JSON.parse(stdout) }).toMatchObject({ status: 0, values, observations: 3 })
   })
 
   test.each([
@@ -776,19 +776,19 @@ describe('what follows from the fit', () => {
     const { stdout } = run(args)
     expect(stdout).toMatch(/^a +a\*exp\(-b\*t\) \+ c +3 /m)
     expect(stdout).toMatch(/^b +a\*exp\(-b\*t\) +2 /m)
-    expect(stdout).toMatch(/^a is the fuller one: F\(1, 57\) = [\d.]+, p = \S+$/m)
+    expect(stdout).toMatch(/^a is the full model: F\(1, 57\) = [\d.]+, p = \S+$/m)
     // A line each, and the same of each group by itself.
     const groups = lines(`${args} --group g`)
     expect(groups.map(({ compare }) => compare.test)).toEqual(['F', 'F'])
     expect(run(`${args} --group g`).stdout.split('\n')[0]).toMatch(/p +AICc b − a +reason$/)
     // One of ours guesses its starts; a constant has no column.
     const [{ compare: line }] = lines('decay.csv --x t --compare level --start level=1', 'line')
-    expect([line.fuller, line.models[1]]).toEqual(['a', 'level'])
+    expect([line.fullModel, line.models[1]]).toEqual(['a', 'level'])
   })
 
   test.each([
     ['--start zz=1', '--start: expected names in one of the models'],
-    ['--weights =1/f^2', '--compare: expected σ or weights that no model makes'],
+    ['--weights =1/f^2', '--compare: expected a column for sigma or weights'],
     ['--loss huber', '--compare: expected the loss squared or poisson'],
   ])('--compare with %s is refused', (args, message) => {
     const { status, stdout, stderr } = run(`decay.csv --x t ${args} --compare a*t`)

@@ -44,7 +44,11 @@ export class Settings {
         { className: 'options' },
         this.#number('x', 'start x', 'where all begin; the ring in the picture'),
         this.#number('y', 'y', 'where all begin; the ring in the picture'),
-        this.#number('distance', 'success radius', 'distance to a minimum within which an optimizer has succeeded'),
+        this.#number(
+          'distance',
+          'success radius',
+          'distance to a minimum within which an optimizer has succeeded',
+        ),
         this.#number(
           'tolerance',
           'convergence tolerance',

@@ -78,7 +78,12 @@ function requestColumns(x: readonly string[], { y, sigma, weights, loss }: FitsR
 function checkComparable({ compare, sigma, weights, loss }: FitsRequest): void {
   if (compare === undefined) return
   const text = [sigma, weights].find((given) => given !== undefined && !isColumn(given))
-  if (text !== undefined) throw new OptionError('--compare', 'σ or weights that no model makes', text)
+  if (text !== undefined)
+    throw new OptionError(
+      '--compare',
+      'a column for sigma or weights (--compare does not support formulas)',
+      text,
+    )
   if (loss === 'squared' || loss === 'poisson') return
   throw new OptionError('--compare', 'the loss squared or poisson: no other is a likelihood', loss)
 }

@@ -123,13 +123,13 @@ export function toJson(
       ...(fits.length > 1 && {
         fits: fits.map((one) => {
           const { reason, values, errors, chiSquared, observations } = one
-          return { reason, values, errors, intervals: one.intervals(), chiSquared, rows: observations }
+          return { reason, values, errors, intervals: one.intervals(), chiSquared, observations }
         }),
       }),
       ...{ reason, message, values, errors, intervals: fit.intervals() },
-      ...{ free, held: atBound, undetermined: unidentifiable, covariance, correlation },
+      ...{ free, atBound, unidentifiable, covariance, correlation },
       ...{ chiSquared, reducedChiSquared, ...('rSquared' in whole && { rSquared: whole.rSquared }) },
-      ...{ aic, bic, rows: observations, freedom: degreesOfFreedom, evaluations, engine },
+      ...{ aic, bic, observations, degreesOfFreedom, evaluations, engine },
     },
     null,
     2,

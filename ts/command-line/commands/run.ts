@@ -154,16 +154,16 @@ async function compute(
   process.once('SIGINT', end)
   const began = performance.now()
   let [done, disputes] = [0, before.conflicts.length]
-  const tell = (index: number, how: StoreOutcome | 'set aside') => {
+  const tell = (index: number, outcome: StoreOutcome | 'set aside') => {
     const seconds = (performance.now() - began) / 1000
     const left = missing.length - done
     if (json) {
       const rate = done / seconds
       const line = {
         chunk: index,
-        how,
-        done: before.completed.length + done,
-        of: all.length,
+        outcome,
+        completed: before.completed.length + done,
+        total: all.length,
         perSecond: rate,
         seconds: left / rate,
       }

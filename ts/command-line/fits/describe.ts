@@ -71,7 +71,7 @@ function tested({
 }: Comparison): string[] {
   if (test === null) return []
   const what = test === 'F' ? `F(${above}, ${below})` : `Δχ² of ${above}`
-  return [`${fullModel} is the fuller one: ${what} = ${short(statistic)}, p = ${short(pValue, 3)}`]
+  return [`${fullModel} is the full model: ${what} = ${short(statistic)}, p = ${short(pValue, 3)}`]
 }
 
 /** The lower triangle of correlations. */
