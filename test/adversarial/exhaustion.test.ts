@@ -14,7 +14,7 @@ import { home, inChild } from '../children.js'
 /** For a child: what calls are made of, and a text of all bits of anything. */
 const prepared = `
   const { readPlan } = await import(new URL('chunks/index.js', antigradUrl))
-  const { adam, compare, equations, expression, fit, fitManySync, minimizeManySync, models, Optimizer, rows } = antigrad
+  const { adam, compare, defineRule, expression, fit, fitManySync, minimizeManySync, models, Optimizer, sparseRows } = antigrad
   const t = Array.from({ length: 12 }, (_, k) => k / 2)
   const y = t.map((t) => 3 * Math.exp(-t / 2) + 1 + 0.05 * Math.sin(7 * t))
   const model = expression('a*exp(-b*t) + c')
@@ -26,18 +26,18 @@ const prepared = `
   const shapes = { embed: [10, 4], w: [5] }
   const make = (engine) => new Optimizer(params, adam({ lr: 0.1 }), { shapes, engine, clip: { norm: 1 } })
   const engines = globalThis.engineNames ?? ['native', 'wasm', 'typescript']
-  const byRow = { embed: rows([1, 7, 1], new Float32Array(12).fill(0.5)), w: params.w }
+  const byRow = { embed: sparseRows([1, 7, 1], new Float32Array(12).fill(0.5)), w: params.w }
   const stepped = (gradients, times) => engines.map((engine) => {
     const optimizer = make(engine)
     for (let k = 0; k < times; k++) optimizer.step(gradients)
     return optimizer.params.embed
   })
-  const own = equations('own', {
+  const own = defineRule('own', {
     state: { m: 0 },
     scalars: { p: 1 },
     step: 'p = p/2; m = m + g/(norm(g) + all.sum(m*m) + 1); theta = theta - 0.1*p*m',
   })
-  const single = equations('single', { state: { m: 0 }, step: 'm = 0.9*m + g; theta = theta - 1e-3*m' })
+  const single = defineRule('single', { state: { m: 0 }, step: 'm = 0.9*m + g; theta = theta - 1e-3*m' })
   const plan = {
     ...{ format: 2, version: '1', kernels: '01234567', data: { file: 'wells.csv', bytes: 900, header: 9 } },
     specification: {

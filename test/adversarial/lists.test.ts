@@ -93,11 +93,11 @@ test('options of averages that are not theirs', () => {
 
 test('what somebody has put on every object is no option', () => {
   const body = `
-    const { Optimizer, adam, adamw, ema, swa, noDecay, layerwise } = antigrad
+    const { Optimizer, adam, adamw, ema, swa, noDecay, layerDecay } = antigrad
     const params = { w: Float32Array.of(1, 2), bias: Float32Array.of(3) }
     const optimizer = new Optimizer(params, adamw({ lr: 0.1 }), {
       shapes: { w: [2], bias: [1] },
-      groups: [noDecay(), { match: { maxRank: 0 }, eps: 1 }, ...layerwise(['bias', 'w'], 0.5)],
+      groups: [noDecay(), { match: { maxRank: 0 }, eps: 1 }, ...layerDecay(['bias', 'w'], 0.5)],
       lookahead: { alpha: 0.25 },
       average: ema(0.5),
     })
@@ -194,7 +194,7 @@ describe('results', () => {
     for (const each of loaded) expect(later(each)).toBe(later(underWay()))
   })
 
-  test('noDecay and layerwise make groups anew', () => {
+  test('noDecay and layerDecay make groups anew', () => {
     const [first] = layerDecay(['w'], 0.5)
     expect(Object.isFrozen(first) || first !== layerDecay(['w'], 0.5)[0]).toBe(true)
     const group = noDecay()

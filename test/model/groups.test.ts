@@ -135,7 +135,7 @@ test('noDecay: biases, what has one dimension, and what is named', () => {
   expect(decays(noDecay('embed'))).toMatchObject({ embed: 0, 'norm.scale': 0, 'head.weight': 0.1 })
 })
 
-test('layerwise: the last layer has the rate of the rule, each before it decay times the next', () => {
+test('layerDecay: the last layer has the rate of the rule, each before it decay times the next', () => {
   const params = { embed: one(), blocks: [{ w: one() }, { w: one() }], head: one(), other: one() }
   const groups = layerDecay(['embed', 'blocks.0.**', 'blocks.1.**', 'head'], 0.5)
   const optimizer = new Optimizer(params, adam({ lr: 0.8 }), { groups })
