@@ -135,7 +135,7 @@ test.each([
   ['an option of nobody', (saved: Anything) => (saved.options.clip = { none: 1 })],
   ['a shape below nothing', (saved: Anything) => (saved.tensors.w.shape = [-3, -2])],
   ['another format', (saved: Anything) => (saved.format = 'safetensors')],
-  ['another version', (saved: Anything) => (saved.version = 3)],
+  ['another version', (saved: Anything) => (saved.version = 4)],
   ['another dtype', (saved: Anything) => (saved.dtype = 'float64')],
   ['groups that say nothing', (saved: Anything) => (saved.groups = [{}])],
   [

@@ -103,7 +103,7 @@ describe('what is wrong in a declaration', () => {
   ])('%s', (_, given) => {
     const { error } = refusal(() => defineRule('attacked', given as Given))
     expect(error).toBeInstanceOf(ArgumentError)
-    expect(error.message).toMatch(/^equations/)
+    expect(error.message).toMatch(/^defineRule/)
   })
 
   test.each([
@@ -120,7 +120,7 @@ describe('what is wrong in a declaration', () => {
   ])('named %s', (name) => {
     const { error } = refusal(() => defineRule(name as string, { step: 'theta = theta - g' }))
     expect(error).toBeInstanceOf(ArgumentError)
-    expect(error.message).toContain('equations: name')
+    expect(error.message).toContain('defineRule: name')
   })
 
   test('each getter is read once, and what it throws comes through', () => {
