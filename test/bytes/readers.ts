@@ -52,16 +52,20 @@ function step(optimizer: Optimizer<never>): void {
   optimizer.step(gradients as never)
 }
 
-/** With the names that the corpus has. */
-const declared = (step: string) => ({
-  options: {
-    ...{ lr: 0.1, momentum: 0.9, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0.1 },
-    ...{ gamma: 0.02, trustCoefficient: 1e-3 },
-  },
-  state: { m: 0, v: 0, b: 0, largest: 0, previous: 'gradient' as const },
-  scalars: { p1: 1, p2: 1 },
-  step,
-})
+const options = {
+  ...{ lr: 0.1, momentum: 0.9, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0.1 },
+  ...{ gamma: 0.02, trustCoefficient: 1e-3 },
+}
+const state = { m: 0, v: 0, b: 0, largest: 0, previous: 'gradient' as const }
+const scalars = { p1: 1, p2: 1 }
+
+/** Lines with a declaration of the corpus' names, but for those that they do not use, which are an error. */
+function declared(step: string) {
+  const words = new Set(step.match(/\w+/g))
+  const used = <T extends object>(table: T) =>
+    Object.fromEntries(Object.entries(table).filter(([name]) => words.has(name))) as Partial<T>
+  return { options: used(options), state: used(state), scalars: used(scalars), step }
+}
 /** What a corpus has as a file: a header and its bytes as JSON, or bytes alone. */
 function bytesOf(text: string): Uint8Array {
   const given = parsed(() => JSON.parse(text))

@@ -486,7 +486,7 @@ describe('what cannot be meant', () => {
     const y = Array.from({ length: 2000 }, () => dataOf(5, 9).y)
     const wide = fitManySync(decay, { t: dataOf(5, 9).t, y }, { start })
     expect(() => wide.bootstrapSync({ count: 100_000 })).toThrow(
-      /^count: expected at most 22369, of 2000 fits with 3 parameters, got 100000/,
+      /^count: expected at most 22369, of 2,000 fits with 3 parameters, got 100000/,
     )
   })
 

@@ -790,8 +790,8 @@ test('it is light', () => {
   // Until it can be played with; with the chart, equations and whatever else follows; with the surface; and with an
   // expression, schedules, a rule of one's own (on the page and in the worker) or the basins, which few need.
   expect(parts('surface-', ...late, ...wanted)).toBeLessThan(124_000)
-  expect(parts('surface-', ...wanted)).toBeLessThan(160_000)
+  expect(parts('surface-', ...wanted)).toBeLessThan(163_000)
   expect(parts(...wanted)).toBeLessThan(303_000)
-  expect(parts('schedules-', 'custom-rule-', 'basins-')).toBeLessThan(368_000)
-  expect(size(assets)).toBeLessThan(618_000)
+  expect(parts('schedules-', 'custom-rule-', 'basins-')).toBeLessThan(371_000)
+  expect(size(assets)).toBeLessThan(630_000)
 })

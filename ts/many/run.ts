@@ -117,7 +117,14 @@ export class ManyRuns {
     checkRows(data, count)
     const { length } = parameters
     this.#box = readBounds(options.bounds, { names: parameters, length, dtype: this.#dtype, runs: count })
-    this.#x = withMemoryError(count * length * this.#size, () => parameters.map(() => this.#numbers(count)))
+    const { columns } = this.#given
+    const isPlaced =
+      this.#box === null &&
+      columns.every(({ list, stride }) => stride === 1 && list.BYTES_PER_ELEMENT === this.#size)
+    this.#placed = isPlaced ? count : 0
+    this.#x = isPlaced
+      ? columns.map(({ list }) => list)
+      : withMemoryError(count * length * this.#size, () => parameters.map(() => this.#numbers(count)))
     this.#sets = readOptionSets(rule, options.perRun, this.#count)
     this.choice = selectRunner(options)
     const { recordEvery, maxIterations } = options
@@ -136,9 +143,7 @@ export class ManyRuns {
     for (const [p, column] of this.#x.entries()) {
       const { list, first, stride } = this.#given.columns[p]
       const [min, max] = box === null ? [-Infinity, Infinity] : [box.min[p], box.max[p]]
-      const isSame = box === null && stride === 1
-      if (isSame) column.set(list.subarray(this.#placed, end), this.#placed)
-      for (let run = this.#placed; run < end && !isSame; run++) {
+      for (let run = this.#placed; run < end; run++) {
         column[run] = within(list[first + run * stride], selectLimit(min, run), selectLimit(max, run))
       }
     }
@@ -326,7 +331,7 @@ function readStarts(starts: Starts, parameters: readonly string[]): StartValues 
     if (!isFloatArray(column) && !Array.isArray(column)) {
       throw new OptionError(`starts: ${name}`, 'a list of numbers, a Float32Array or a Float64Array', column)
     }
-    return column as ArrayLike<number>
+    return copyStarts(`starts: ${name}`, column)
   })
   const [first] = columns
   for (const [p, column] of columns.entries()) {
@@ -338,9 +343,7 @@ function readStarts(starts: Starts, parameters: readonly string[]): StartValues 
       )
     }
   }
-  const all = columns.map((column, p) => {
-    return { list: copyStarts(`starts: ${parameters[p]}`, column), first: 0, stride: 1 }
-  })
+  const all = columns.map((list) => ({ list, first: 0, stride: 1 }))
   return { columns: all, count: first.length, dtype: dtypeOf(columns) }
 }
 
@@ -348,12 +351,15 @@ function readStarts(starts: Starts, parameters: readonly string[]): StartValues 
 function copyStarts(argument: string, list: ArrayLike<unknown>): FloatArray {
   if (isFloatArray(list)) return copyOf(list)
   const { length } = list
-  const copy = withMemoryError(8 * length, () => new Float64Array(length))
-  for (let i = 0; i < length; i++) {
+  const read = (i: number): number => {
     const x = list[i]
     if (typeof x !== 'number') throw new OptionError(`${argument}[${i}]`, 'a number', x)
-    copy[i] = x
+    return x
   }
+  // Before memory is taken: an array of holes may claim any length.
+  if (length > 0) read(0)
+  const copy = withMemoryError(8 * length, () => new Float64Array(length))
+  for (let i = 0; i < length; i++) copy[i] = read(i)
   return copy
 }
 

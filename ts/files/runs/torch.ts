@@ -266,7 +266,7 @@ async function readState(file: TensorFile, index: number, port: RulePort, tensor
 }
 
 /** How many updates are multiplied one by one, which takes a millisecond. */
-const MULTIPLIED = 2 ** 20
+const MULTIPLIED = 0x100000
 
 /** As a run multiplies it, update by update; what is more than a million of them by squares. */
 function powerOf(x: number, t: number): number {
