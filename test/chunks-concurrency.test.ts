@@ -255,7 +255,7 @@ Date.now = () => now() + (turn++ % 2 ? -1 : 1) * ${36_000_000}`,
         ...{ encoding: 'utf8', cwd: folder },
       })
       expect(status).toBe(0)
-      expect(JSON.parse(stdout)).toMatchObject({ how: 'stored', done: 1, of: CHUNKS })
+      expect(JSON.parse(stdout)).toMatchObject({ outcome: 'stored', completed: 1, total: CHUNKS })
       expect(await merged(read)).toBe(direct)
       expect(await merged(none)).toBe(direct)
     },

@@ -17,6 +17,10 @@ const sections: Readonly<Record<string, readonly string[]>> = {
   'At work': ['command-line', 'page', 'files', 'tfjs', 'errors', 'reliability', 'releasing'],
 }
 
+const { keywords }: { keywords: Readonly<Record<string, string>> } = await import(
+  new URL('./keywords.mjs', import.meta.url).href
+)
+
 const text = (page: string) => readFileSync(new URL(`../${page}.md`, import.meta.url), 'utf8')
 const titleOf = (page: string) => /^# (.*)$/m.exec(text(page))?.[1] ?? page
 const link = (page: string) => `/docs/${page}`
@@ -97,6 +101,12 @@ export default defineConfig({
     search: {
       provider: 'local',
       options: {
+        // The index has a page's keywords below its title; the page itself does not show them.
+        _render(src, env, md) {
+          const page = /^docs\/([\w-]+)\.md$/.exec(env.relativePath)?.[1] ?? ''
+          const html = md.render(src, env)
+          return Object.hasOwn(keywords, page) ? html.replace('</h1>', `</h1><p>${keywords[page]}</p>`) : html
+        },
         miniSearch: {
           searchOptions: {
             // Guides before the reference and what is for maintainers. (It is written into the page: it uses nothing else.)

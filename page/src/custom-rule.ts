@@ -31,17 +31,17 @@ function makeCustomRule(text: string): CustomRuleEntry {
 
 function read(text: string): CustomRuleEntry {
   if (text.length > LONGEST_EQUATIONS)
-    throw new Error(`equations: expected at most ${LONGEST_EQUATIONS} characters, got ${text.length}`)
+    throw new Error(`defineRule: expected at most ${LONGEST_EQUATIONS} characters, got ${text.length}`)
   const { name, given, stepAt } = readLiteral(text)
   const taken = extraNames.find((name) => Object.hasOwn(Object(given.options), name))
   if (taken !== undefined)
-    throw new Error(`equations: options: expected another name than ${taken}, which any rule has here`)
+    throw new Error(`defineRule: options: expected another name than ${taken}, which any rule has here`)
   try {
     const make = defineRule(name, given as never) as (options?: object) => EquationRule
     const definition = definitionNamed(name, make())
-    if (!definition) throw new Error('equations: there is no such rule')
+    if (!definition) throw new Error('defineRule: there is no such rule')
     const { equations: declared } = make()
-    const program = `equations(${JSON.stringify(name)}, ${JSON.stringify(declared)})`
+    const program = `defineRule(${JSON.stringify(name)}, ${JSON.stringify(declared)})`
     const first = Object.entries(declared.state).filter(([, { start }]) => start === 'gradient')
     return {
       ...{ definition, make: make as never, program, lines: linesOf(declared.step) },
@@ -60,7 +60,7 @@ function read(text: string): CustomRuleEntry {
 function linesOf(step: string): CustomRuleEntry['lines'] {
   const clean = withoutComments(step)
   // It was read before.
-  const statements = parseStatements(clean, () => new Error('equations: no line') as never)
+  const statements = parseStatements(clean, () => new Error('defineRule: no line') as never)
   return statements.map(({ target, from, to }) => {
     const right = clean.slice(from, to).replace(/\s+/g, ' ').trim()
     return { target, line: `${target} = ${right}` }

@@ -37,7 +37,7 @@ ${lines.join('\n')}
 /** An entry as a program has it. */
 function written(entry: RuleEntry, noise: number): { rule: string; clip: string; uses: string[] } {
   const { rule } = build(entry)
-  const name = entry.rule === CUSTOM ? 'equations' : entry.rule
+  const name = entry.rule === CUSTOM ? 'defineRule' : entry.rule
   const maker = entry.rule === CUSTOM ? ownOf(entry).program : name
   const {
     warmup = 0,

@@ -7,7 +7,7 @@ export interface Scene {
 }
 
 /** Of nobody's library: the sign of an average (Su, 2023). */
-export const TIGER = `equations('tiger', {
+export const TIGER = `defineRule('tiger', {
   options: {
     lr: { default: 0.02, min: 0, scheduled: true },
     beta: { default: 0.965, min: 0, below: 1 },

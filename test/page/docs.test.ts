@@ -95,6 +95,41 @@ test.each([
   await page.close()
 })
 
+test('search finds pages by names of torch.optim, Optax, SciPy, lmfit and NLopt', async () => {
+  const { page } = await visit('docs/')
+  await page.keyboard.press('Control+k')
+  const queries = {
+    ReduceLROnPlateau: 'schedules',
+    warmup_cosine_decay_schedule: 'schedules',
+    param_groups: 'models',
+    state_dict: 'files',
+    clip_grad_norm_: 'optimizer',
+    max_consecutive_errors: 'models',
+    GradientTransformation: 'equations',
+    SparseAdam: 'rows',
+    curve_fit: 'fits',
+    absolute_sigma: 'fits',
+    conf_interval: 'fits-errors',
+    mncontour: 'fits-errors',
+    redchi: 'fits',
+    approx_fprime: 'minimize',
+    set_xtol_rel: 'minimize',
+  }
+  for (const [query, name] of Object.entries(queries)) {
+    await page.getByRole('searchbox').fill(query)
+    const links = () =>
+      page
+        .getByRole('option')
+        .evaluateAll((all) =>
+          all.map((option) => (option.querySelector('a') ?? option).getAttribute('href') ?? ''),
+        )
+    await expect
+      .poll(links, query)
+      .toContainEqual(expect.stringMatching(new RegExp(`docs/${name}(\\.html)?(#|$)`)))
+  }
+  await page.close()
+})
+
 test('search finds, without any other host', async () => {
   const { page, wrong } = await visit('docs/')
   await page.keyboard.press('Control+k')

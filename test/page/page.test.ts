@@ -391,7 +391,7 @@ describe('a rule of one’s own', () => {
     await page.getByLabel('Rule of optimizer 1').selectOption('own')
     await field(page).waitFor()
     await expect.poll(() => page.locator('.ranking tbody th').allTextContents()).toEqual(['tiger 0.02'])
-    const text = `equations('ball', {
+    const text = `defineRule('ball', {
       options: { lr: { default: 0.02, min: 0, scheduled: true }, mu: { default: 0.5, min: 0, below: 1 } },
       state: { v: 0 }, scalars: { n: 0 },
       step: \`n = n + 1
@@ -429,7 +429,7 @@ describe('a rule of one’s own', () => {
       other.waitForEvent('download'),
       button(other, 'Save the program').click(),
     ])
-    expect(readFileSync(await download.path(), 'utf8')).toContain('equations("ball", {"options":{"lr":')
+    expect(readFileSync(await download.path(), 'utf8')).toContain('defineRule("ball", {"options":{"lr":')
     await button(other, 'Write a rule of your own').click()
     await other.getByLabel('Equations of optimizer 2').waitFor()
     await other.getByRole('link', { name: 'A ravine' }).click()

@@ -241,7 +241,7 @@ describe('rules of one’s own', () => {
   })
 
   test('have sliders for what can be slid, a warm-up where the rate may be scheduled, and need no rate', () => {
-    const equations = `equations('few', {
+    const equations = `defineRule('few', {
       options: { a: { default: 3, min: 0 }, b: { default: 0.5, below: 1 }, eps: 1e-9, zero: 0, flag: true },
       step: 'theta = theta - a*b*(flag == 1 ? g : zero + eps)',
     })`
@@ -266,34 +266,34 @@ describe('rules of one’s own', () => {
   })
 
   test.each([
-    ['', 'equations: line 1, character 1: expected “equations”, got the end.'],
-    ["equations('x', {\n  step: 3 4 })", 'equations: line 2, character 11: expected “,”, got “4”.'],
+    ['', 'defineRule: line 1, character 1: expected “defineRule”, got the end.'],
+    ["defineRule('x', {\n  step: 3 4 })", 'defineRule: line 2, character 11: expected “,”, got “4”.'],
     [
-      'equations(x',
-      'equations: line 1, character 11: expected the name of the rule, as in equations(‘mine’, …), got “x”.',
+      'defineRule(x',
+      'defineRule: line 1, character 12: expected the name of the rule, as in defineRule(‘mine’, …), got “x”.',
     ],
     [
-      `equations("x", { step: \`$${'{g}'}\` })`,
-      `equations: line 1, character 24: expected a text without places to be filled in, got “\`$${'{g}'}\`”.`,
+      `defineRule("x", { step: \`$${'{g}'}\` })`,
+      `defineRule: line 1, character 25: expected a text without places to be filled in, got “\`$${'{g}'}\`”.`,
     ],
     [
-      "equations('x', { step: 'theta = g' }) + 1",
-      'equations: line 1, character 39: expected the end, got “+”.',
+      "defineRule('x', { step: 'theta = g' }) + 1",
+      'defineRule: line 1, character 40: expected the end, got “+”.',
     ],
     [
-      "equations('x', { step: alert(1) })",
-      'equations: line 1, character 24: expected a number, true or false, a text or {, got “alert”.',
+      "defineRule('x', { step: alert(1) })",
+      'defineRule: line 1, character 25: expected a number, true or false, a text or {, got “alert”.',
     ],
     [
-      "equations('adam', { step: 'theta = g' })",
-      'equations: name: expected a name that no other rule has, got "adam".',
+      "defineRule('adam', { step: 'theta = g' })",
+      'defineRule: name: expected a name that no other rule has, got "adam".',
     ],
     [
-      "equations('x', { options: { delay: 1 }, step: 'theta = delay*g' })",
-      'equations: options: expected another name than delay, which any rule has here.',
+      "defineRule('x', { options: { delay: 1 }, step: 'theta = delay*g' })",
+      'defineRule: options: expected another name than delay, which any rule has here.',
     ],
     [
-      "equations('x', {\n  // a comment\n  step: `a = g\n    theta = b`,\n})",
+      "defineRule('x', {\n  // a comment\n  step: `a = g\n    theta = b`,\n})",
       'equations x: line 4, character 13: expected one of theta, g, t, a, got b: a = g theta = ⟨here⟩.',
     ],
     [' '.repeat(5000), 'The equations: expected at most 4000 characters.'],
@@ -302,7 +302,7 @@ describe('rules of one’s own', () => {
   })
 
   test('a literal is read as a program reads it', () => {
-    const text = `export const a = equations("a", { // words: 'x'
+    const text = `export const a = defineRule("a", { // words: 'x'
       'b': { c: -1.5e-3, d: true, e: 1_000 }, /* { */ f: 'it\\'s\\n', step: \`g\`, })`
     const { name, given, stepAt } = readLiteral(text)
     expect(name).toBe('a')

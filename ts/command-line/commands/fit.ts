@@ -60,7 +60,7 @@ const NOT_CONVERGED = 1
 /** Parameters that all groups share, and columns whose labels others are shared by. */
 interface Sharing {
   readonly all: readonly string[]
-  readonly subsets: Readonly<Record<string, string>>
+  readonly sharedBy: Readonly<Record<string, string>>
 }
 
 interface FitCommandOptions extends FitsRequest, ExecutionOptions, PlanOptions {
@@ -363,7 +363,7 @@ async function fitsBeside(
 
 /** Columns whose labels parameters are shared by, each once. */
 function columnsOfSubsets({ shared }: FitCommandOptions): string[] {
-  return [...new Set(Object.values(shared?.subsets ?? {}))]
+  return [...new Set(Object.values(shared?.sharedBy ?? {}))]
 }
 
 /** One fit of all groups, with parameters that they share; after Ctrl-C nothing is known of it. */
@@ -375,7 +375,7 @@ async function fitTogether(
 ): Promise<void> {
   const stop = new AbortController()
   const { group, shared, json, multiStart, derive } = options
-  const { all, subsets } = shared as Sharing
+  const { all, sharedBy } = shared as Sharing
   const { data, settings } = makeFitSettings(table.columns, Object.values(model.x), model, options, {
     ...{ ...options, signal: stop.signal },
   })
@@ -388,7 +388,7 @@ async function fitTogether(
     { ...data, ...Object.fromEntries(labels) },
     {
       ...{ ...settings, shared: all, ...omitUndefined({ multiStart, derive }) },
-      subsets: Object.fromEntries(Object.entries(subsets).map(([name, column]) => [name, nameOf(column)])),
+      sharedBy: Object.fromEntries(Object.entries(sharedBy).map(([name, column]) => [name, nameOf(column)])),
     },
   )
   const done = await untilStopped(stop, async () => {
@@ -535,7 +535,7 @@ function parseSharing(text: string): Sharing {
     throw new InvalidArgumentError('Expected each name once.')
   return {
     all: parts.filter(([, column]) => column === undefined).map(([name]) => name),
-    subsets: Object.fromEntries(subsets.map(([name, column]) => [name.trim(), column.trim()])),
+    sharedBy: Object.fromEntries(subsets.map(([name, column]) => [name.trim(), column.trim()])),
   }
 }
 
