@@ -49,7 +49,9 @@ test(
     const calls = ['set', 'freeze', 'unfreeze', 'add', 'appendRows', 'load', 'fresh', 'restore', 'remember']
     const expected = [
       ...['step', 'stepAsync'].flatMap((call) => [`${call}: true`, `${call}: false`]),
-      ...[...calls, 'zeroGrad', 'gradientPoint', 'bring', 'other', 'runs', 'fits'].map((call) => `${call}: done`),
+      ...[...calls, 'zeroGrad', 'gradientPoint', 'bring', 'other', 'runs', 'fits'].map(
+        (call) => `${call}: done`,
+      ),
       ...['step', 'stepAsync', 'set', 'freeze', 'appendRows', 'add', 'runs', 'fits'].map(
         (call) => `${call}: threw`,
       ),

@@ -208,8 +208,8 @@ const fieldsOf: Readonly<Record<string, Anything>> = {
       cooldown: begin,
       minValue: level,
       best: at(orNull(finite), 1),
-      bad: begin,
-      cooling: begin,
+      badCount: begin,
+      cooldownCounter: begin,
     },
   },
   step: { value, stepSize: steps, gamma: factor },
@@ -564,12 +564,12 @@ const ofRule = {
   scalars: may({ p: may(1) }),
   step: may(step),
 }
-add('equations', '', {
+add('defineRule', '', {
   name: at(anything, 'tiger', 'equations: name'),
-  given: at(no, ofRule, 'equations'),
+  given: at(no, ofRule, 'defineRule'),
 })
 const described = antigrad.defineRule('tiger', { step: 'theta = theta - g' })()
-add('describe', '', { rule: at(anything, described, 'describe: rule') })
+add('describeRule', '', { rule: at(anything, described, 'describeRule: rule') })
 add('expression', '', { text: at(text, 'a*x', 'expression') })
 for (const of of ['Expression', 'BoundExpression']) {
   const x = at(or(numbers, only('integers')), of === 'Expression' ? [1, 2] : [1])

@@ -124,7 +124,7 @@ test('search finds pages by names of torch.optim, Optax, SciPy, lmfit and NLopt'
           all.map((option) => (option.querySelector('a') ?? option).getAttribute('href') ?? ''),
         )
     await expect
-      .poll(links, query)
+      .poll(links, { message: query })
       .toContainEqual(expect.stringMatching(new RegExp(`docs/${name}(\\.html)?(#|$)`)))
   }
   await page.close()
