@@ -2,9 +2,9 @@
 
 import type { Rule } from 'antigrad'
 
-type PlainLoop = (rule: never, params: Float32Array, grads: Float32Array) => () => void
+type Loop = (rule: never, params: Float32Array, grads: Float32Array) => () => void
 
-const loops: Readonly<Partial<Record<Rule['name'], PlainLoop>>> = {
+const loops: Readonly<Partial<Record<Rule['name'], Loop>>> = {
   gradientDescent:
     ({ lr }: { lr: number }, params, grads) =>
     () => {
@@ -36,4 +36,4 @@ const loops: Readonly<Partial<Record<Rule['name'], PlainLoop>>> = {
 }
 
 /** A step of a rule by a plain loop; undefined where none is written. */
-export const makePlainLoop = (rule: Rule) => loops[rule.name] as PlainLoop | undefined
+export const loopOf = (rule: Rule) => loops[rule.name] as Loop | undefined

@@ -10,7 +10,8 @@ import {
   adan,
   ademamix,
   adopt,
-  defineRule,
+  type Equations,
+  equations,
   gradientDescent,
   lamb,
   laprop,
@@ -21,7 +22,6 @@ import {
   nadam,
   novograd,
   type Rule,
-  type RuleDefinition,
   radam,
   rmsprop,
   rprop,
@@ -69,7 +69,7 @@ export const twins: Twin[] = []
 
 function twin<R extends Rule>(
   name: string,
-  given: RuleDefinition,
+  given: Equations,
   built: (options: never) => R,
   options: Options = {},
   /** Those of the built-in rule alone, which say the form that the equations have. */
@@ -82,7 +82,7 @@ function twin<R extends Rule>(
   twins.push({
     name,
     options,
-    own: defineRule(name, { ...given, options: Object.fromEntries(used) }) as never,
+    own: equations(name, { ...given, options: Object.fromEntries(used) }) as never,
     built: (options) => built({ ...form, ...options } as never),
     sums: /\b(?:norm|sum|mean)\(/.test(given.step),
   })
@@ -284,7 +284,7 @@ twin(
   },
   adam,
   { lr: 0.05 },
-  { amsgrad: true, amsgradMoment: 'corrected' },
+  { amsgrad: true, amsgradOf: 'corrected' },
 )
 twin(
   'own-adamax',

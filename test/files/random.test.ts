@@ -14,17 +14,17 @@ import {
   type OptimizerOptions,
   type Rule,
   rmsprop,
-  type SavedRun,
+  rows,
+  type Saved,
   scheduleFreeSgd,
   sgd,
-  sparseRows,
   swa,
 } from 'antigrad'
 import { readFile, toBlob } from 'antigrad/files'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { noise } from '../helpers.js'
-import { encode } from '../model/resume.js'
+import { encode } from '../model/going-on.js'
 
 const RUNS = Number(process.env.ANTIGRAD_TEST_FILES ?? 300)
 const SEED = Number(process.env.ANTIGRAD_TEST_SEED ?? 1)
@@ -71,12 +71,9 @@ const command = fc.oneof(
   { weight: 2, arbitrary: fc.record({ call: fc.constant('rows' as const), times, row: fc.nat(2) }) },
   { weight: 1, arbitrary: fc.record({ call: fc.constant('stepAsync' as const), times }) },
   { weight: 2, arbitrary: fc.record({ call: fc.constant('turn' as const), times }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({ call: fc.constantFrom('set', 'zeroGrad', 'gradientPoint', 'restore') }),
-  },
-  { weight: 2, arbitrary: fc.record({ call: fc.constantFrom('freeze', 'unfreeze'), name }) },
-  { weight: 1, arbitrary: fc.record({ call: fc.constant('appendRows' as const) }) },
+  { weight: 2, arbitrary: fc.record({ call: fc.constantFrom('set', 'zeroGrad', 'point', 'restore') }) },
+  { weight: 2, arbitrary: fc.record({ call: fc.constantFrom('freeze', 'thaw'), name }) },
+  { weight: 1, arbitrary: fc.record({ call: fc.constant('grow' as const) }) },
 )
 type Command = typeof command extends fc.Arbitrary<infer C> ? C : never
 
@@ -88,7 +85,7 @@ class Run {
   readonly #optimizer: Optimizer<Params, Rule>
   readonly #files: { readonly expected: string; readonly written: Promise<Blob> }[] = []
   readonly #wantsPoint: boolean
-  #before: SavedRun | undefined
+  #before: Saved | undefined
   #seed = 10
 
   constructor(rule: Rule, options: OptimizerOptions) {
@@ -110,7 +107,7 @@ class Run {
   }
 
   #step(gradients?: object): void {
-    if (this.#wantsPoint) this.#optimizer.gradientPoint()
+    if (this.#wantsPoint) this.#optimizer.point()
     this.#optimizer.step(gradients as never)
   }
 
@@ -140,13 +137,10 @@ class Run {
         return
       case 'rows':
         for (let k = 0; k < count; k++)
-          this.#step({
-            w: sparseRows([command.row], this.#numbers(COLUMNS)),
-            b: k % 2 ? this.#numbers(5) : null,
-          })
+          this.#step({ w: rows([command.row], this.#numbers(COLUMNS)), b: k % 2 ? this.#numbers(5) : null })
         return
       case 'stepAsync':
-        if (this.#wantsPoint) optimizer.gradientPoint()
+        if (this.#wantsPoint) optimizer.point()
         return optimizer.stepAsync(this.#gradients(names) as never)
       case 'turn':
         return turns(count)
@@ -157,12 +151,12 @@ class Run {
         if (this.#before !== undefined) optimizer.restore(this.#before, { partial: true })
         return
       case 'freeze':
-      case 'unfreeze':
+      case 'thaw':
         return optimizer[command.call]((command as { name: Name }).name)
-      case 'appendRows':
-        return optimizer.appendRows('w', this.#numbers(COLUMNS))
+      case 'grow':
+        return optimizer.grow('w', this.#numbers(COLUMNS))
       default:
-        return optimizer[command.call as 'zeroGrad' | 'gradientPoint']()
+        return optimizer[command.call as 'zeroGrad' | 'point']()
     }
   }
 

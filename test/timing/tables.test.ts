@@ -7,11 +7,11 @@ import { readMatrix } from '../../dist/tables/read-matrix.js'
 
 const request = {
   ...{ name: 'table.csv', group: undefined, delimiter: undefined, decimal: undefined, comment: undefined },
-  columns: [
+  wanted: [
     { option: '--x', column: 't' },
     { option: '--y', column: 'y' },
   ],
-  ...{ dropsInvalid: true, onProgress() {} },
+  ...{ drops: true, onProgress() {} },
 }
 
 /** In parts as they come from a file. */

@@ -4,54 +4,42 @@ import { symmetric } from '../expressions/graph.js'
 import * as steps from '../expressions/steps.js'
 import { EquationError } from './error.js'
 import * as layout from './layout.js'
-import {
-  COMMON_VALUE,
-  PER_ELEMENT,
-  PER_TENSOR,
-  type PersistentVariable,
-  type RuleStep,
-  type StepSum,
-} from './read.js'
+import { BY_TENSOR, COMMON, ELEMENT, type Kept, type Step, type Sum } from './read.js'
 
 /** What a stage runs. */
-export interface EquationStage {
+export interface Stage {
   readonly instructions: readonly steps.Instruction[]
   /** What it sums: where that is, and which sums these are; the last stage has none. */
-  readonly sums: readonly { readonly slot: number; readonly sum: StepSum }[]
+  readonly sums: readonly { readonly slot: number; readonly sum: Sum }[]
   /** The nodes whose numbers by tensor it uses, in the order of their slots. */
   readonly values: readonly number[]
 }
 
-export interface StagePrograms {
-  readonly stages: readonly EquationStage[]
+export interface Programs {
+  readonly stages: readonly Stage[]
   /** The nodes of its constants, in the order of their slots. */
   readonly constants: readonly number[]
 }
 
 /** @throws EquationError where there is no room for all of it */
-export function compileStages(name: string, step: RuleStep): StagePrograms {
+export function programsOf(name: string, step: Step): Programs {
   const { theta, states, scalars, sums, levels } = step
   const most = (most: number, what: string, count: number) => {
     if (count > most) throw new EquationError(`equations ${name}`, `at most ${most} ${what}`, `${count}`)
   }
   const last = Math.max(...[theta, ...states, ...scalars].map(({ final }) => levels[final]))
   // Where numbers by tensor are wanted before any sum is, a stage without one makes room for them.
-  const taken = Array.from({ length: last }, (_, level) =>
-    sums.filter(({ operand }) => levels[operand] === level),
-  )
+  const taken = Array.from({ length: last }, (_, level) => sums.filter(({ of }) => levels[of] === level))
   for (const sums of taken) most(layout.MAX_SUMS, 'sums in a stage', sums.length)
-  const orders = [
-    ...taken.map((sums) => orderStages(step, sums, [])),
-    orderStages(step, [], [theta, ...states]),
-  ]
-  const constants = [...new Set(orders.flatMap(({ leaves }) => leaves[COMMON_VALUE]))]
+  const orders = [...taken.map((sums) => orderOf(step, sums, [])), orderOf(step, [], [theta, ...states])]
+  const constants = [...new Set(orders.flatMap(({ leaves }) => leaves[COMMON]))]
   const room = layout.MAX_SLOTS - layout.FIRST_CONSTANT - layout.MAX_COMPUTED
   most(room, 'numbers that are the same for all', constants.length)
   const stages = orders.map((order) => {
-    const values = order.leaves[PER_TENSOR]
+    const values = order.leaves[BY_TENSOR]
     most(layout.MAX_VALUES, 'numbers by tensor in a stage', values.length)
     const slots = new steps.Slots(layout.FIRST_CONSTANT + constants.length)
-    const stage = { ...makeStage(step, order, constants, slots), values }
+    const stage = { ...stageOf(step, order, constants, slots), values }
     most(layout.MAX_INSTRUCTIONS, 'operations in a stage', stage.instructions.length)
     most(
       layout.MAX_COMPUTED,
@@ -64,45 +52,38 @@ export function compileStages(name: string, step: RuleStep): StagePrograms {
 }
 
 /** What a stage takes or writes, and in which order it computes that. */
-interface StageOrder {
-  readonly sums: readonly StepSum[]
-  readonly changed: readonly PersistentVariable[]
-  readonly order: readonly steps.ProgramStep[]
+interface Order {
+  readonly sums: readonly Sum[]
+  readonly changed: readonly Kept[]
+  readonly order: readonly steps.Step[]
   /** What it needs that is not by element, by sort. */
   readonly leaves: readonly (readonly number[])[]
 }
 
-function orderStages(
-  { graph, sorts }: RuleStep,
-  sums: readonly StepSum[],
-  kept: readonly PersistentVariable[],
-): StageOrder {
+function orderOf({ graph, sorts }: Step, sums: readonly Sum[], kept: readonly Kept[]): Order {
   const changed = kept.filter(({ leaf, final }) => leaf !== final)
-  const wanted = [...sums.map(({ operand }) => operand), ...changed.map(({ final }) => final)]
-  const uses = steps.findUses(graph, wanted)
-  const all = graph.nodes.flatMap((node, number): steps.ProgramStep[] => {
-    if (uses[number] === 0 || sorts[number] !== PER_ELEMENT || node.kind !== 'operation') return []
+  const wanted = [...sums.map(({ of }) => of), ...changed.map(({ final }) => final)]
+  const uses = steps.usesOf(graph, wanted)
+  const all = graph.nodes.flatMap((node, number): steps.Step[] => {
+    if (uses[number] === 0 || sorts[number] !== ELEMENT || node.kind !== 'operation') return []
     const { operation: code, operands } = node
     // Where one number for all elements comes first, kernels load it once.
-    const isTurned = symmetric.has(code) && sorts[operands[1]] < PER_ELEMENT
+    const isTurned = symmetric.has(code) && sorts[operands[1]] < ELEMENT
     return [{ number, code, operands: isTurned ? operands.toReversed() : operands, section: 0 }]
   })
-  const order = orderByCriticalPath(steps.fused(all, uses, wanted), wanted)
+  const order = inPairs(steps.fused(all, uses, wanted), wanted)
   const read = [...new Set([...order.flatMap(({ operands }) => operands), ...wanted])]
-  const leaves = [COMMON_VALUE, PER_TENSOR].map((sort) => read.filter((node) => sorts[node] === sort))
+  const leaves = [COMMON, BY_TENSOR].map((sort) => read.filter((node) => sorts[node] === sort))
   return { sums, changed, order, leaves }
 }
 
 /** In an order in which what a step takes comes just before it, the longest way first: kernels do some with the next. */
-function orderByCriticalPath(
-  order: readonly steps.ProgramStep[],
-  wanted: readonly number[],
-): steps.ProgramStep[] {
+function inPairs(order: readonly steps.Step[], wanted: readonly number[]): steps.Step[] {
   const left = new Map(order.map((step) => [step.number, step]))
   const depths = new Map<number, number>()
   const depthOf = (node: number) => depths.get(node) ?? 0
   for (const { number, operands } of order) depths.set(number, 1 + Math.max(...operands.map(depthOf)))
-  const found: steps.ProgramStep[] = []
+  const found: steps.Step[] = []
   const ahead = wanted.toReversed().sort((a, b) => depthOf(a) - depthOf(b))
   while (ahead.length > 0) {
     const step = left.get(ahead.at(-1) as number)
@@ -119,9 +100,9 @@ function orderByCriticalPath(
   return found
 }
 
-function makeStage(
-  { theta, states, leaves: names }: RuleStep,
-  { sums, changed, order, leaves }: StageOrder,
+function stageOf(
+  { theta, states, leaves: names }: Step,
+  { sums, changed, order, leaves }: Order,
   constants: readonly number[],
   slots: steps.Slots,
 ) {
@@ -129,16 +110,16 @@ function makeStage(
     [theta.leaf, layout.THETA],
     [names.get('g') as number, layout.GRADIENT],
     ...states.map(({ leaf }, k) => [leaf, layout.FIRST_STATE + k] as const),
-    ...leaves[PER_TENSOR].map((node, k) => [node, layout.FIRST_VALUE + k] as const),
+    ...leaves[BY_TENSOR].map((node, k) => [node, layout.FIRST_VALUE + k] as const),
     ...constants.map((node, k) => [node, layout.FIRST_CONSTANT + k] as const),
   ])
   const place = (node: number) => places.get(node) as number
   const lastUse = steps.lastUses(
     order,
-    sums.map(({ operand }) => operand),
+    sums.map(({ of }) => of),
   )
   // What is computed goes to its place at once, where nobody reads what is there any more; of several the first.
-  const left: PersistentVariable[] = []
+  const left: Kept[] = []
   for (const target of changed) {
     const { leaf, final } = target
     const at = order.findIndex(({ number }) => number === final)
@@ -149,7 +130,7 @@ function makeStage(
   }
   for (const { final } of left) lastUse.delete(final)
 
-  const instructions = steps.placeSteps(order, lastUse, places, slots)
+  const instructions = steps.placed(order, lastUse, places, slots)
   const copy = (node: number, to: number) => instructions.push(steps.instruction('copy', to, [place(node)]))
   // What is written over while somebody still wants it is put aside first.
   const to = left.map(({ leaf }) => place(leaf))
@@ -160,5 +141,5 @@ function makeStage(
     places.set(node, aside)
   }
   for (const [k, { final }] of left.entries()) copy(final, to[k])
-  return { instructions, sums: sums.map((sum) => ({ sum, slot: place(sum.operand) })) }
+  return { instructions, sums: sums.map((sum) => ({ sum, slot: place(sum.of) })) }
 }

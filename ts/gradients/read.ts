@@ -1,15 +1,15 @@
 /** Gradients as users hand them over: read once, then checked, and only then used. */
 
-import { bufferOf, byteOffsetOf } from '../core/buffers.js'
-import { copyOf } from '../core/copy.js'
-import { joinFirst, TensorError } from '../core/errors.js'
-import type { FloatArray } from '../core/numbers.js'
-import { isNestedParams, type Shape, shapeHint } from '../core/tensors.js'
-import { isDetached, isFloatArray, lengthOf, typeOf } from '../core/typed-arrays.js'
+import { bufferOf, byteOffsetOf } from '../ground/buffers.js'
+import { copyOf } from '../ground/copy.js'
+import { some, TensorError } from '../ground/errors.js'
+import type { FloatArray } from '../ground/numbers.js'
+import { hint, isNest, type Shape } from '../ground/tensors.js'
+import { isDetached, isFloatArray, lengthOf, typeOf } from '../ground/typed-arrays.js'
 import type { TensorLimits } from './clip.js'
 
 /** Gradients of some rows of a tensor, read and checked. */
-export class RowGradient {
+export class ByRow {
   /** What was given, to be read again where code of the user's has run since. */
   readonly given: unknown
   /** One row behind the other, one for each entry of the list: a row that is listed again gets the sum. */
@@ -24,22 +24,22 @@ export class RowGradient {
   }
 }
 
-/** What comes with the import of `sparseRows`; `model` is the optimizer's. */
+/** What comes with the import of `rows`; `model` is the optimizer's. */
 export const importedRows: {
   /** Null where it is none. @throws TensorError or OptionError where they are not right for tensor `number` */
-  read?: (given: unknown, number: number, model: object) => RowGradient | null
+  read?: (given: unknown, number: number, model: object) => ByRow | null
   /** Gradients to be lent, and those of rows as arrays; null where these are few. */
-  lent?: (gradients: StepGradients) => DenseGradients | null
+  lent?: (gradients: Present) => Whole | null
   /** The gradients of a tensor's rows, each row once, of `given`, which has one for each entry of the list. */
-  summed?: (tensor: object, given: RowGradient | FloatArray) => FloatArray
+  summed?: (tensor: object, given: ByRow | FloatArray) => FloatArray
   /** Which rows of a tensor have gradients in the step that begins, none twice. */
   listed?: (tensor: object) => Uint32Array
   /** Puts gradients, some of which are of rows, into the tensors' arenas. */
-  put?: (gradients: StepGradients, model: object) => void
+  put?: (gradients: Present, model: object) => void
   /** Puts the gradients of rows where these are in a tensor, all others 0, for a batch that is accumulated. */
   spread?: (tensor: object, own: FloatArray) => void
   /** The gradients of those rows again, of all batches. */
-  collect?: (tensor: object, rows: readonly number[], own: FloatArray) => RowGradient
+  collect?: (tensor: object, rows: readonly number[], own: FloatArray) => ByRow
   /**
    * The rows that a saved run says of a tensor of that shape, in order; undefined where that is no list of them, or its
    * rule or its clips have none.
@@ -53,30 +53,30 @@ export const importedRows: {
 } = {}
 
 /** The gradients of a step by tensor, undefined for those that are skipped. */
-export type StepGradients = readonly (FloatArray | RowGradient | undefined)[]
+export type Present = readonly (FloatArray | ByRow | undefined)[]
 /** Those that are of all elements. */
-export type DenseGradients = readonly (FloatArray | undefined)[]
+export type Whole = readonly (FloatArray | undefined)[]
 /** A step with the gradients of the arena. */
-export const ALL_GRADIENTS: StepGradients = []
+export const ALL: Present = []
 /** A step without any gradient. */
-export const NO_GRADIENTS: StepGradients = []
+export const NONE: Present = []
 
 /** A shape as steps read it; a record has its names in order beside them, as to compare takes less than to look up. */
-export type ShapeReader = number | readonly ShapeReader[] | ObjectReader
+export type Reader = number | readonly Reader[] | RecordReader
 
-interface ObjectReader {
+interface RecordReader {
   readonly names: readonly string[]
-  readonly children: readonly ShapeReader[]
+  readonly children: readonly Reader[]
   readonly places: ReadonlyMap<string, number>
 }
 
-export function makeReader(shape: Shape): ShapeReader {
+export function readerOf(shape: Shape): Reader {
   if (typeof shape === 'number') return shape
-  if (Array.isArray(shape)) return shape.map(makeReader)
+  if (Array.isArray(shape)) return shape.map(readerOf)
   const record = shape as ReadonlyMap<string, Shape>
   const names = [...record.keys()]
   const places = new Map(names.map((name, k) => [name, k]))
-  return { names, children: [...record.values()].map(makeReader), places }
+  return { names, children: [...record.values()].map(readerOf), places }
 }
 
 /**
@@ -85,7 +85,7 @@ export function makeReader(shape: Shape): ShapeReader {
  *
  * @throws TensorError where a name does not exist, or what is in a list's or record's place is none
  */
-export function read(reader: ShapeReader, given: unknown, found: unknown[], path = 'gradients'): void {
+export function read(reader: Reader, given: unknown, found: unknown[], path = 'gradients'): void {
   if (given === null || given === undefined) return
   if (typeof reader === 'number') {
     found[reader] = given
@@ -95,43 +95,42 @@ export function read(reader: ShapeReader, given: unknown, found: unknown[], path
     if (!Array.isArray(given) || given.length !== reader.length) {
       throw new TensorError(path, `a list of ${reader.length} gradients`, given)
     }
-    for (let i = 0; i < reader.length; i++) readChild(reader[i] as ShapeReader, given[i], found, path, i)
+    for (let i = 0; i < reader.length; i++) readChild(reader[i] as Reader, given[i], found, path, i)
     return
   }
-  if (Array.isArray(given) || !isNestedParams(given))
-    throw new TensorError(path, 'a record of gradients', given)
+  if (Array.isArray(given) || !isNest(given)) throw new TensorError(path, 'a record of gradients', given)
   const record = given as Record<string, unknown>
   const keys = Object.keys(record)
   let k = 0
   // In such a loop the compiler knows where values are. What is inherited comes last, and is not looked at.
   for (const key in record) {
     if (key !== keys[k]) break
-    const child = findChild(reader, key, k++, path)
+    const child = childOf(reader, key, k++, path)
     readChild(child, record[key], found, path, key)
   }
   // What getters have deleted, or hidden, meanwhile.
   for (; k < keys.length; k++) {
-    const child = findChild(reader, keys[k], k, path)
+    const child = childOf(reader, keys[k], k, path)
     readChild(child, record[keys[k]], found, path, keys[k])
   }
 }
 
-const isList = (reader: ShapeReader): reader is readonly ShapeReader[] => Array.isArray(reader)
+const isList = (reader: Reader): reader is readonly Reader[] => Array.isArray(reader)
 
-function findChild(
-  { names, children, places }: ObjectReader,
+function childOf(
+  { names, children, places }: RecordReader,
   key: string,
   guess: number,
   path: string,
-): ShapeReader {
+): Reader {
   const place = names[guess] === key ? guess : places.get(key)
   if (place !== undefined) return children[place]
-  throw new TensorError(path, `only the names of parameters: ${joinFirst(names)}`, key)
+  throw new TensorError(path, `only the names of parameters: ${some(names)}`, key)
 }
 
 /** A path is only made where it may be needed: there can be thousands of tensors. */
 function readChild(
-  reader: ShapeReader,
+  reader: Reader,
   given: unknown,
   found: unknown[],
   path: string,
@@ -142,8 +141,8 @@ function readChild(
 }
 
 /** Copies what is the one gradient of the only tensor; false, and nothing is done, where it is none. */
-export function takeSingle(given: unknown, own: FloatArray): boolean {
-  if (!hasShape(given, typeOf(own), own.length)) return false
+export function take(given: unknown, own: FloatArray): boolean {
+  if (!fits(given, typeOf(own), own.length)) return false
   // `set` copies also what overlaps.
   if (isElsewhere(given, own)) copyElements(given, own)
   else own.set(given)
@@ -151,7 +150,7 @@ export function takeSingle(given: unknown, own: FloatArray): boolean {
 }
 
 /** Whose gradients they are. */
-interface GradientOwner {
+interface Owner {
   readonly gradients: readonly FloatArray[]
   readonly tensors: readonly { readonly name: string }[]
   /** In the order in which the user gave them. */
@@ -164,57 +163,55 @@ interface GradientOwner {
  * @returns whether there are some of rows
  * @throws TensorError where a gradient's type or length is not its tensor's: of the first such one that the user gave
  */
-export function check(found: unknown[], model: GradientOwner): boolean {
+export function check(found: unknown[], model: Owner): boolean {
   const type = typeOf(model.gradients[0])
   let isByRow = false
   try {
-    for (let i = 0; i < found.length; i++) if (isRowGradient(found, i, type, model)) isByRow = true
+    for (let i = 0; i < found.length; i++) if (isOfRows(found, i, type, model)) isByRow = true
   } catch (error) {
     // Numbers are in the order of memory, which is another one in a run that was loaded.
-    for (const tensor of model.all()) isRowGradient(found, tensor.number, type, model)
+    for (const tensor of model.all()) isOfRows(found, tensor.number, type, model)
     throw error
   }
   return isByRow
 }
 
-function isRowGradient(found: unknown[], i: number, type: string | undefined, model: GradientOwner): boolean {
+function isOfRows(found: unknown[], i: number, type: string | undefined, model: Owner): boolean {
   const gradient = found[i]
   const { length } = model.gradients[i]
-  if (gradient === undefined || hasShape(gradient, type, length)) return false
-  const byRow = importedRows.read?.(gradient instanceof RowGradient ? gradient.given : gradient, i, model)
+  if (gradient === undefined || fits(gradient, type, length)) return false
+  const byRow = importedRows.read?.(gradient instanceof ByRow ? gradient.given : gradient, i, model)
   if (byRow) {
     found[i] = byRow
     return true
   }
   const detached = isFloatArray(gradient) && isDetached(gradient)
-  const expected = `a ${type} of length ${length}${shapeHint(gradient)}`
-  throw new TensorError(gradientPath(model.tensors[i].name), expected, detached ? 'a detached one' : gradient)
+  const expected = `a ${type} of length ${length}${hint(gradient)}`
+  throw new TensorError(pathOf(model.tensors[i].name), expected, detached ? 'a detached one' : gradient)
 }
 
 /** What messages call the gradient of a tensor. */
-export const gradientPath = (name: string): string => (name === '' ? 'gradients' : `gradients.${name}`)
+export const pathOf = (name: string): string => (name === '' ? 'gradients' : `gradients.${name}`)
 
-function hasShape(gradient: unknown, type: string | undefined, length: number): gradient is FloatArray {
+function fits(gradient: unknown, type: string | undefined, length: number): gradient is FloatArray {
   if (typeOf(gradient) !== type || lengthOf(gradient as FloatArray) !== length) return false
   return length > 0 || !isDetached(gradient as FloatArray)
 }
 
 /** Up to so many elements a loop takes less time than the call of `set`. */
-const MAX_LOOP_COPY = 12
+const SHORT = 12
 
 /** So many are shorter than the tables in front of an arena's arrays. */
-const MAX_LENGTH_BELOW_TABLES = 32
+const SHORTER = 32
 
 /** The memories of arenas, one after the other. */
-export type ArenaBuffers = readonly {
-  readonly arena: { readonly region: { readonly buffer: ArrayBufferLike } }
-}[]
+export type Arenas = readonly { readonly arena: { readonly region: { readonly buffer: ArrayBufferLike } } }[]
 
 /** Copies gradients into the arenas' own, also where they are some of these in another order. */
-export function copy(gradients: DenseGradients, own: readonly FloatArray[], arenas: ArenaBuffers): void {
+export function copy(gradients: Whole, own: readonly FloatArray[], arenas: Arenas): void {
   const apart = areElsewhere(gradients, own)
     ? gradients
-    : gradients.map((gradient, i) => copyIfInArena(gradient, own[i], arenas))
+    : gradients.map((gradient, i) => moved(gradient, own[i], arenas))
   for (let i = 0; i < apart.length; i++) {
     const gradient = apart[i]
     if (gradient !== undefined) copyElements(gradient, own[i])
@@ -223,11 +220,11 @@ export function copy(gradients: DenseGradients, own: readonly FloatArray[], aren
 
 function copyElements(from: FloatArray, to: FloatArray): void {
   const { length } = to
-  if (length > MAX_LOOP_COPY) to.set(from)
+  if (length > SHORT) to.set(from)
   else for (let i = 0; i < length; i++) to[i] = from[i]
 }
 
-function areElsewhere(gradients: DenseGradients, own: readonly FloatArray[]): boolean {
+function areElsewhere(gradients: Whole, own: readonly FloatArray[]): boolean {
   for (let i = 0; i < gradients.length; i++) {
     const gradient = gradients[i]
     if (gradient !== undefined && !isElsewhere(gradient, own[i])) return false
@@ -240,23 +237,19 @@ function areElsewhere(gradients: DenseGradients, own: readonly FloatArray[]): bo
  * makes one where a short array had none.
  */
 const isElsewhere = (gradient: FloatArray, { length }: FloatArray): boolean =>
-  length <= MAX_LENGTH_BELOW_TABLES && byteOffsetOf(gradient) === 0
+  length <= SHORTER && byteOffsetOf(gradient) === 0
 
 /** The gradient, or a copy where it is in an arena's memory; undefined where it is in its place. */
-function copyIfInArena(
-  gradient: FloatArray | undefined,
-  own: FloatArray,
-  arenas: ArenaBuffers,
-): FloatArray | undefined {
+function moved(gradient: FloatArray | undefined, own: FloatArray, arenas: Arenas): FloatArray | undefined {
   if (gradient === undefined) return gradient
   const buffer = bufferOf(gradient)
-  if (!isArenaBuffer(buffer, arenas)) return gradient
+  if (!isOfOne(buffer, arenas)) return gradient
   const isInPlace = buffer === own.buffer && byteOffsetOf(gradient) === own.byteOffset
   return isInPlace ? undefined : copyOf(gradient)
 }
 
 /** Whether it is the memory of one of these. */
-export function isArenaBuffer(buffer: ArrayBufferLike, arenas: ArenaBuffers): boolean {
+export function isOfOne(buffer: ArrayBufferLike, arenas: Arenas): boolean {
   for (let p = 0; p < arenas.length; p++) if (arenas[p].arena.region.buffer === buffer) return true
   return false
 }

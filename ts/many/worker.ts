@@ -3,10 +3,10 @@
  * has this as a text; it is a file of the package, too.
  */
 
-import { version } from '../core/package.js'
+import { version } from '../ground/package.js'
 
 /** Bytes of a batch: from which one on, and how many. */
-export type ByteRange = readonly [at: number, bytes: number]
+export type Stretch = readonly [at: number, bytes: number]
 
 /** With what it begins; it answers with an empty answer, or with why it cannot. */
 export interface Beginning {
@@ -16,31 +16,31 @@ export interface Beginning {
 }
 
 /** A batch, and what is told of it. */
-export interface NewBatch {
+export interface New {
   readonly bytes: number
   /** How many runs of each cohort live; of those that others have, none. */
-  readonly counts: ByteRange
+  readonly counts: Stretch
   /** What is read after each call beside these, and what once none of its runs lives. */
-  readonly read: readonly ByteRange[]
-  readonly results: readonly ByteRange[]
+  readonly read: readonly Stretch[]
+  readonly results: readonly Stretch[]
 }
 
 /** A call. */
 export interface Task {
   readonly batch: number
   /** With the first one. */
-  readonly about?: NewBatch
-  readonly written: readonly ByteRange[]
+  readonly about?: New
+  readonly written: readonly Stretch[]
   /** What is written, end to end; what is read comes back in it, if there is room. */
   readonly buffer: ArrayBuffer
 }
 
 /** That a batch is not gone on with. */
-export interface ReleaseBatch {
-  readonly released: number
+export interface Forgotten {
+  readonly forgotten: number
 }
 
-export interface WorkerReply {
+export interface Answer {
   /** How many live, what was to be read, and the results if none of the runs lives: end to end. */
   readonly buffer: ArrayBuffer
   readonly isOver: boolean
@@ -57,73 +57,70 @@ interface Exports {
 }
 
 /** A batch where it lies. */
-interface ResidentBatch extends NewBatch {
+interface Held extends New {
   readonly batch: number
-  readonly address: number
+  readonly at: number
 }
 
-const PAGE_BYTES = 65536
+const PAGE = 65536
 
 let begun: Beginning
 let memory: WebAssembly.Memory
 /** Those of an instance, unless it has lost its place on its own stack in a call that has not returned. */
 let exports: Exports | undefined
 /** In the order of their addresses. */
-const residentBatches: ResidentBatch[] = []
+const held: Held[] = []
 
-const replyTo = (of: Partial<WorkerReply>) => {
-  const whole: WorkerReply = { buffer: new ArrayBuffer(0), isOver: false, isDone: true, ...of }
+const answer = (of: Partial<Answer>) => {
+  const whole: Answer = { buffer: new ArrayBuffer(0), isOver: false, isDone: true, ...of }
   postMessage(whole, { transfer: [whole.buffer] })
 }
 
-const instantiate = () => {
+const begin = () => {
   const { module, reserved } = begun
   const [{ module: name }] = WebAssembly.Module.imports(module)
-  // A module takes what it does not initialize for zeros.
+  // A module takes what it does not initialise for zeros.
   new Uint8Array(memory.buffer, 0, reserved).fill(0)
   return new WebAssembly.Instance(module, { [name]: { memory } }).exports as unknown as Exports
 }
 
 /** Puts a batch into the first gap that is large enough. */
-function holdBatch(batch: number, about: NewBatch): ResidentBatch {
-  let address = begun.reserved
+function hold(batch: number, about: New): Held {
+  let at = begun.reserved
   let k = 0
-  for (; k < residentBatches.length && residentBatches[k].address - address < about.bytes; k++)
-    address = residentBatches[k].address + residentBatches[k].bytes
-  const more = address + about.bytes - memory.buffer.byteLength
-  if (more > 0) memory.grow(Math.ceil(more / PAGE_BYTES))
-  const one = { ...about, batch, address }
-  residentBatches.splice(k, 0, one)
+  for (; k < held.length && held[k].at - at < about.bytes; k++) at = held[k].at + held[k].bytes
+  const more = at + about.bytes - memory.buffer.byteLength
+  if (more > 0) memory.grow(Math.ceil(more / PAGE))
+  const one = { ...about, batch, at }
+  held.splice(k, 0, one)
   return one
 }
 
-function releaseBatch(batch: number): void {
-  const k = residentBatches.findIndex((one) => one.batch === batch)
-  if (k >= 0) residentBatches.splice(k, 1)
+function forget(batch: number): void {
+  const k = held.findIndex((one) => one.batch === batch)
+  if (k >= 0) held.splice(k, 1)
 }
 
-function runTask({ batch, about, written, buffer }: Task): void {
-  let one: ResidentBatch
+function run({ batch, about, written, buffer }: Task): void {
+  let one: Held
   try {
-    one = about
-      ? holdBatch(batch, about)
-      : (residentBatches.find((one) => one.batch === batch) as ResidentBatch)
+    one = about ? hold(batch, about) : (held.find((one) => one.batch === batch) as Held)
   } catch (thrown) {
-    replyTo({ failed: String(thrown), isFull: true })
+    answer({ failed: String(thrown), isFull: true })
     return
   }
-  const bytes = new Uint8Array(memory.buffer, one.address, one.bytes)
+  const bytes = new Uint8Array(memory.buffer, one.at, one.bytes)
   let place = 0
   for (const [at, length] of written) {
     bytes.set(new Uint8Array(buffer, place, length), at)
     place += length
   }
-  const taken = exports ?? instantiate()
+  const taken = exports ?? begin()
   exports = undefined
-  const isDone = taken.advance(one.address, one.bytes) !== 0
+  const isDone = taken.advance(one.at, one.bytes) !== 0
   exports = taken
   const [at, length] = one.counts
-  const isOver = new Uint32Array(memory.buffer, one.address + at, length / 4).every((count) => count === 0)
+  const isOver = new Uint32Array(memory.buffer, one.at + at, length / 4).every((count) => count === 0)
   const stretches = [one.counts, ...one.read, ...(isOver ? one.results : [])]
   const all = stretches.reduce((sum, [, length]) => sum + length, 0)
   const to = new Uint8Array(all > buffer.byteLength ? new ArrayBuffer(all) : buffer)
@@ -132,24 +129,24 @@ function runTask({ batch, about, written, buffer }: Task): void {
     to.set(bytes.subarray(at, at + length), place)
     place += length
   }
-  replyTo({ buffer: to.buffer, isOver, isDone })
-  if (isOver || !isDone) releaseBatch(batch)
+  answer({ buffer: to.buffer, isOver, isDone })
+  if (isOver || !isDone) forget(batch)
 }
 
-globalThis.onmessage = ({ data }: MessageEvent<Beginning | Task | ReleaseBatch>) => {
+globalThis.onmessage = ({ data }: MessageEvent<Beginning | Task | Forgotten>) => {
   try {
     if ('module' in data) {
       begun = data
-      memory = new WebAssembly.Memory({ initial: begun.reserved / PAGE_BYTES, maximum: 65536 })
-      exports = instantiate()
-      replyTo({})
-    } else if ('released' in data) releaseBatch(data.released)
-    else runTask(data)
+      memory = new WebAssembly.Memory({ initial: begun.reserved / PAGE, maximum: 65536 })
+      exports = begin()
+      answer({})
+    } else if ('forgotten' in data) forget(data.forgotten)
+    else run(data)
   } catch (thrown) {
-    if ('batch' in data) releaseBatch(data.batch)
-    replyTo({ failed: thrown instanceof Error ? thrown.message : String(thrown) })
+    if ('batch' in data) forget(data.batch)
+    answer({ failed: thrown instanceof Error ? thrown.message : String(thrown) })
   }
 }
-globalThis.onmessageerror = () => replyTo({ failed: 'the module does not arrive' })
+globalThis.onmessageerror = () => answer({ failed: 'the module does not arrive' })
 // By which it is known to be ours.
 postMessage(version)

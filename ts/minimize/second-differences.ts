@@ -2,17 +2,17 @@
 
 import { type Box, within } from '../objectives/bounds.js'
 
-type ValueFunction = (x: Float64Array) => number
-type GradientFunction = (x: Float64Array, out: Float64Array) => void
+type Values = (x: Float64Array) => number
+type Gradient = (x: Float64Array, out: Float64Array) => void
 
 /** Parts of a standard error: of gradients, and of values, whose second differences lose twice as many digits. */
-const [GRADIENT_STEP_FRACTION, VALUE_STEP_FRACTION] = [1e-4, 5e-3]
+const [OF_GRADIENTS, OF_VALUES] = [1e-4, 5e-3]
 /** The first step, a part of the parameter; and the least one, below which its own digits are lost. */
-const [FIRST_STEP, MIN_STEP] = [1e-3, 1e-11]
+const [FIRST, LEAST] = [1e-3, 1e-11]
 /** Steps that are tried, and how they change where nothing is known. */
-const [MAX_TRIALS, STEP_FACTOR] = [40, 16]
+const [TRIALS, FACTOR] = [40, 16]
 
-export interface SecondDifferences {
+export interface Differences {
   readonly hessian: Float64Array[]
   readonly gradient: Float64Array
 }
@@ -23,12 +23,12 @@ export interface SecondDifferences {
  * @param unit twice by how much the value grows within a standard error: of −log L it is 1
  */
 export function secondDifferences(
-  value: ValueFunction,
-  gradient: GradientFunction | undefined,
+  value: Values,
+  gradient: Gradient | undefined,
   x: Float64Array,
   unit: number,
   box: Box | null,
-): SecondDifferences {
+): Differences {
   const n = x.length
   const point = x.slice()
   const [above, below] = [new Float64Array(n), new Float64Array(n)]
@@ -39,7 +39,7 @@ export function secondDifferences(
   const here = value(point)
 
   /** Of the gradient along a parameter. */
-  const column = (i: number, step: number, of: GradientFunction): Float64Array => {
+  const column = (i: number, step: number, of: Gradient): Float64Array => {
     const right = to(i, step)
     of(point, above)
     const left = to(i, -step)
@@ -55,9 +55,9 @@ export function secondDifferences(
     const [up, down] = [(more - here) / right, (here - less) / left]
     return [(more - less) / (right + left), (2 * (up - down)) / (right + left)]
   }
-  const part = gradient === undefined ? VALUE_STEP_FRACTION : GRADIENT_STEP_FRACTION
+  const part = gradient === undefined ? OF_VALUES : OF_GRADIENTS
   const steps = x.map((xi, i) =>
-    chooseStep(xi, part * Math.sqrt(unit), (step) =>
+    stepOf(xi, part * Math.sqrt(unit), (step) =>
       gradient === undefined ? along(i, step)[1] : column(i, step, gradient)[i],
     ),
   )
@@ -96,16 +96,16 @@ export function secondDifferences(
 }
 
 /** The step that is a part of what its curvature says a standard error is. */
-function chooseStep(x: number, part: number, curvatureOf: (step: number) => number): number {
-  let step = FIRST_STEP * (Math.abs(x) || 1)
-  for (let trial = 0; trial < MAX_TRIALS; trial++) {
+function stepOf(x: number, part: number, curvatureOf: (step: number) => number): number {
+  let step = FIRST * (Math.abs(x) || 1)
+  for (let trial = 0; trial < TRIALS; trial++) {
     const curvature = Math.abs(curvatureOf(step))
     // Where it is not finite, a step has left where the function is; where it is 0, it has seen nothing.
     const wanted = !(curvature < Infinity)
-      ? step / STEP_FACTOR
+      ? step / FACTOR
       : curvature === 0
-        ? step * STEP_FACTOR
-        : Math.max(part / Math.sqrt(curvature), MIN_STEP * Math.abs(x))
+        ? step * FACTOR
+        : Math.max(part / Math.sqrt(curvature), LEAST * Math.abs(x))
     if (wanted > step / 2 && wanted < step * 2) break
     if (!(wanted > 0 && wanted < 1e100)) break
     step = wanted

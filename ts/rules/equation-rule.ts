@@ -29,7 +29,7 @@ export interface EquationState {
 }
 
 /** A rule's equations, as the user says them. */
-export interface RuleDefinition {
+export interface Equations {
   /** By name: a number or true or false for one with no limits. */
   readonly options?: Readonly<Record<string, EquationOption | number | boolean>>
   /** Arrays of state by name, at most six. */
@@ -41,7 +41,7 @@ export interface RuleDefinition {
 }
 
 /** The same, all of it said. */
-export interface ResolvedRuleDefinition {
+export interface Declared {
   readonly options: Readonly<Record<string, EquationOption>>
   readonly state: Readonly<Record<string, Required<EquationState>>>
   readonly scalars: Readonly<Record<string, number>>
@@ -56,12 +56,12 @@ export type OptionValue<O> = O extends { readonly scheduled: true }
     : number
 
 /** A rule of one's own: its name, its equations and its options. */
-export type EquationRule<N extends string = string, E extends RuleDefinition | null = null> = {
+export type EquationRule<N extends string = string, E extends Equations | null = null> = {
   readonly name: N
-  readonly equations: ResolvedRuleDefinition
+  readonly equations: Declared
   /** Climbs instead. */
   readonly maximize: boolean
-} & (E extends RuleDefinition
+} & (E extends Equations
   ? { readonly [K in keyof E['options']]: OptionValue<E['options'][K]> } & WithState<
       keyof E['state'] & string
     >

@@ -1,28 +1,20 @@
 /** How far an optimizer is, and what its step under way, or its last one, has found. */
 
-import {
-  ALL_GRADIENTS,
-  copy,
-  type DenseGradients,
-  importedRows,
-  NO_GRADIENTS,
-  RowGradient,
-  type StepGradients,
-} from '../gradients/read.js'
-import { ABSENT_GRADIENT, nextCount, ROW_GRADIENT, WHOLE_GRADIENT } from '../model/cohorts.js'
+import { ALL, ByRow, copy, importedRows, NONE, type Present, type Whole } from '../gradients/read.js'
+import { ABSENT, following, ROWS, WHOLE } from '../model/cohorts.js'
 import type { Model } from '../model/model.js'
-import type { StepOptions } from '../model/options.js'
-import type { Partition, Tensor } from '../model/partition.js'
+import type { Around } from '../model/options.js'
+import type { Part, Tensor } from '../model/part.js'
 
 /** What an engine has to run, and on which parts. */
 export interface Stage {
   readonly number: number
-  readonly parts: readonly Partition[]
+  readonly parts: readonly Part[]
   /** Whether it is a pass over all elements, and not over the segments that are laid out. */
   readonly isPass: boolean
 }
 
-export const makeStage = (parts: readonly Partition[], number: number, isPass = false): Stage => ({
+export const stageOf = (parts: readonly Part[], number: number, isPass = false): Stage => ({
   number,
   parts,
   isPass,
@@ -38,13 +30,13 @@ export type Phase = (progress: Progress) => Stage | null
  * Why a step has updated nothing: no tensor had a gradient, a batch of `accumulate` was added up that was not
  * the last, or gradients were not finite with `onNonFinite: 'skip'`.
  */
-export type SkipReason = 'no gradient' | 'accumulating' | 'non-finite'
+export type Reason = 'no gradient' | 'accumulating' | 'non-finite'
 
-const NO_LISTENER: readonly string[] = []
+const NOBODY: readonly string[] = []
 
 export class Progress {
   readonly model: Model
-  readonly around: StepOptions
+  readonly around: Around
   /** How many updates there were. */
   updates = 0
   /** Batches that have been accumulated for the next one. */
@@ -54,12 +46,12 @@ export class Progress {
   /** Steps that were skipped in a row. */
   skips = 0
   /** Why it updated nothing; null where it did. */
-  reason: SkipReason | null = null
+  reason: Reason | null = null
   /** Which tensors had gradients; and which were updated then, as they may move or be frozen. */
-  present: StepGradients = NO_GRADIENTS
+  present: Present = NONE
   live: readonly Tensor[] = []
   /** The gradients that are not in the arenas yet, but where they were given; ALL where they are. */
-  outside: StepGradients = ALL_GRADIENTS
+  outside: Present = ALL
   /** Whether some of the gradients that were given are of rows. */
   isByRow = false
   /** The norm of its gradients before clipping, NaN where nobody wanted it. */
@@ -72,17 +64,17 @@ export class Progress {
   /** Sums of squares by part before clips by unit, where others measure what these leave. */
   before: readonly Float64Array[] | null = null
   /** The names of tensors whose gradients were not finite. */
-  nonFinite = NO_LISTENER
+  nonFinite = NOBODY
   /** Keeps what is there, while a file is written, before calls that may change it and updates by these gradients. */
-  declare keep?: (change: string | StepGradients) => void
+  declare keep?: (change: string | Present) => void
 
-  constructor(model: Model, around: StepOptions) {
+  constructor(model: Model, around: Around) {
     this.model = model
     this.around = around
   }
 
   /** Forgets what the step before has found. */
-  begin(present: StepGradients): void {
+  begin(present: Present): void {
     this.present = present
     this.live = this.model.live
     this.reason = null
@@ -96,11 +88,11 @@ export class Progress {
     this.isMeasured = false
     this.scale = 1
     this.large = null
-    this.nonFinite = NO_LISTENER
+    this.nonFinite = NOBODY
   }
 
   /** The same, and makes segments of the tensors that have gradients. */
-  layOut(present: StepGradients): void {
+  layOut(present: Present): void {
     this.begin(present)
     if (!this.hasAll(present)) {
       this.#layOutSome(present)
@@ -111,8 +103,8 @@ export class Progress {
   }
 
   /** Whether each tensor that is updated has its gradient, and all of it. */
-  hasAll(present: StepGradients): boolean {
-    if (present === ALL_GRADIENTS) return true
+  hasAll(present: Present): boolean {
+    if (present === ALL) return true
     if (this.isByRow) return false
     const { live } = this.model
     for (let k = 0; k < live.length; k++) if (present[live[k].number] === undefined) return false
@@ -120,15 +112,11 @@ export class Progress {
   }
 
   /** Apart, as functions that remember variables make every call slower. */
-  #layOutSome(present: StepGradients): void {
+  #layOutSome(present: Present): void {
     for (const { cohorts, tensors } of this.model.parts) {
       cohorts.layOut((place) => {
         const gradient = present[(tensors[place] as Tensor).number]
-        return gradient === undefined
-          ? ABSENT_GRADIENT
-          : gradient instanceof RowGradient
-            ? ROW_GRADIENT
-            : WHOLE_GRADIENT
+        return gradient === undefined ? ABSENT : gradient instanceof ByRow ? ROWS : WHOLE
       })
     }
   }
@@ -136,12 +124,12 @@ export class Progress {
   /** The tensors that had gradients. */
   presentTensors(): readonly Tensor[] {
     const { present, live } = this
-    return present === ALL_GRADIENTS ? live : live.filter(({ number }) => present[number] !== undefined)
+    return present === ALL ? live : live.filter(({ number }) => present[number] !== undefined)
   }
 
   /** An update has been made. */
   count(): void {
-    this.updates = nextCount(this.updates)
+    this.updates = following(this.updates)
     this.hasLooked = false
     this.skips = 0
   }
@@ -149,10 +137,10 @@ export class Progress {
   /** Copies what lies outside into the arenas. */
   takeIn(): void {
     const { outside, model } = this
-    this.outside = ALL_GRADIENTS
-    if (outside === ALL_GRADIENTS) return
+    this.outside = ALL
+    if (outside === ALL) return
     if (this.isByRow) importedRows.put?.(outside, model)
-    else copy(outside as DenseGradients, model.gradients, model.parts)
+    else copy(outside as Whole, model.gradients, model.parts)
   }
 
   zeroGradients(): void {

@@ -1,32 +1,24 @@
 /** Gradients of some rows of a tensor, as an embedding has them: only these rows move. */
 
-import { NEEDS_PARAM_NORM, PER_UNIT } from '../arena/manifest.js'
-import { bufferOf, byteOffsetOf } from '../core/buffers.js'
-import { copyOf } from '../core/copy.js'
-import { OptionError, TensorError } from '../core/errors.js'
-import type { FloatArray } from '../core/numbers.js'
-import { isFloatArray, lengthOf, typeOf } from '../core/typed-arrays.js'
-import { toBoundedArray } from '../core/untrusted.js'
-import { rowRunner } from '../engines/typescript/jobs.js'
+import { BY_UNIT, WEIGHS } from '../arena/manifest.js'
+import { byRow } from '../engines/typescript/jobs.js'
 import { runRows } from '../engines/typescript/rows.js'
-import { clipFlags, type TensorLimits } from '../gradients/clip.js'
-import {
-  type ArenaBuffers,
-  copy,
-  gradientPath,
-  importedRows,
-  isArenaBuffer,
-  RowGradient,
-  type StepGradients,
-} from '../gradients/read.js'
+import { flagsOf, type TensorLimits } from '../gradients/clip.js'
+import { type Arenas, ByRow, copy, importedRows, isOfOne, type Present, pathOf } from '../gradients/read.js'
+import { bufferOf, byteOffsetOf } from '../ground/buffers.js'
+import { copyOf } from '../ground/copy.js'
+import { OptionError, TensorError } from '../ground/errors.js'
+import { listOf } from '../ground/given.js'
+import type { FloatArray } from '../ground/numbers.js'
+import { isFloatArray, lengthOf, typeOf } from '../ground/typed-arrays.js'
 import type { Model } from '../model/model.js'
-import type { Tensor } from '../model/partition.js'
-import type { RuleInUse } from '../rules/active-rule.js'
+import type { Tensor } from '../model/part.js'
 import { importedPerRow } from '../rules/adam-loops.js'
 import { AdamPerRow } from '../rules/adam-per-row.js'
+import type { RuleInUse } from '../rules/in-use.js'
 import type { DelayedStart } from '../rules/rule.js'
 import { wasmModule as catalogue } from '../webassembly/catalogue.js'
-import { registerModule } from '../webassembly/module.js'
+import { bring } from '../webassembly/module.js'
 
 /** Numbers of rows: whole numbers from 0 on. */
 export type RowIndices =
@@ -42,21 +34,21 @@ export type RowIndices =
   | BigUint64Array
 
 /** What gradients by row are made of. */
-interface RowParts {
+interface Parts {
   readonly indices: ArrayLike<number | bigint>
   readonly count: number
   readonly values: FloatArray
 }
 
 /**
- * What {@link sparseRows} gives: the gradients of some rows of a tensor, in the place of all of it. No clone is one: send
- * `{ indices, values }` to a worker or a process, and call `sparseRows` there.
+ * What {@link rows} gives: the gradients of some rows of a tensor, in the place of all of it. No clone is one: send
+ * `{ indices, values }` to a worker or a process, and call `rows` there.
  */
-export class SparseRows<T extends FloatArray = FloatArray> {
+export class Rows<T extends FloatArray = FloatArray> {
   readonly #indices: ArrayLike<number | bigint>
   readonly #values: T
 
-  /** Not to be called: `sparseRows` makes them. */
+  /** Not to be called: `rows` makes them. */
   constructor(indices: ArrayLike<number | bigint>, values: T) {
     this.#indices = indices
     this.#values = values
@@ -78,7 +70,7 @@ export class SparseRows<T extends FloatArray = FloatArray> {
   }
 
   /** What it was made of; a subclass of typed arrays has no say in how many indices there are. */
-  static parts(given: unknown): RowParts | null {
+  static parts(given: unknown): Parts | null {
     if (typeof given !== 'object' || given === null || !(#indices in given)) return null
     const indices = given.#indices
     const count = ArrayBuffer.isView(indices) ? lengthOf(indices) : indices.length
@@ -87,11 +79,11 @@ export class SparseRows<T extends FloatArray = FloatArray> {
 }
 
 /** What a tensor's gradient may be beside an array, under some rule. */
-export type SparseRowsFor<R> =
+export type SomeRows<R> =
   R extends DelayedStart<infer Inner>
-    ? SparseRowsFor<Inner>
+    ? SomeRows<Inner>
     : R extends { readonly name: 'gradientDescent' | 'sgd' | 'adagrad' | 'adam' | 'adamw' | 'rmsprop' }
-      ? SparseRows
+      ? Rows
       : never
 
 /**
@@ -108,17 +100,16 @@ export type SparseRowsFor<R> =
  * const optimizer = new Optimizer({ embed }, adam(), { shapes: { embed: [20_000, 32] } })
  * optimizer.step({ embed: rows([3, 14], gradients) })
  */
-export function sparseRows<T extends FloatArray>(indices: RowIndices, values: T): SparseRows<T> {
+export function rows<T extends FloatArray>(indices: RowIndices, values: T): Rows<T> {
   const expected = 'a list or a typed array of whole numbers from 0 on'
   const isTyped = ArrayBuffer.isView(indices) && lengthOfIntegers(indices) !== undefined
-  const listed = isTyped ? [] : toBoundedArray(indices)
-  if (listed === undefined) throw new TensorError('sparseRows: indices', expected, indices)
-  for (const index of listed)
-    if (!isIndex(index)) throw new TensorError('sparseRows: indices', expected, index)
+  const listed = isTyped ? [] : listOf(indices)
+  if (listed === undefined) throw new TensorError('rows: indices', expected, indices)
+  for (const index of listed) if (!isIndex(index)) throw new TensorError('rows: indices', expected, index)
   if (!isFloatArray(values)) {
-    throw new TensorError('sparseRows: values', 'a Float32Array or Float64Array', values)
+    throw new TensorError('rows: values', 'a Float32Array or Float64Array', values)
   }
-  return new SparseRows((isTyped ? indices : listed) as ArrayLike<number | bigint>, values)
+  return new Rows((isTyped ? indices : listed) as ArrayLike<number | bigint>, values)
 }
 
 const isIndex = (index: unknown): boolean => Number.isSafeInteger(index) && (index as number) >= 0
@@ -156,7 +147,7 @@ function readingOf(tensor: Tensor): Reading {
   const { name, shape, length, part, place } = tensor
   if (shape === undefined || shape.length < 2 || length === 0) {
     const expected = 'rows of a tensor whose shape has two dimensions and more'
-    throw new TensorError(gradientPath(name), expected, 'rows of another one')
+    throw new TensorError(pathOf(name), expected, 'rows of another one')
   }
   const [rows] = shape
   const list = part.arena.list(place)
@@ -175,18 +166,18 @@ function readingOf(tensor: Tensor): Reading {
   return made
 }
 
-registerModule(catalogue)
+bring(catalogue)
 importedPerRow.kernel = AdamPerRow
 
 importedRows.read = (given, number, model) => {
-  const read = SparseRows.parts(given)
+  const read = Rows.parts(given)
   if (read === null) return null
   const { tensors, gradients, settings, measures, parts } = model as Model
   const tensor = tensors[number]
-  const name = gradientPath(tensor.name)
+  const name = pathOf(tensor.name)
   const state = readingOf(tensor)
   if (state.use !== tensor.use) {
-    const what = unsupportedReason(tensor.use, settings.clip)
+    const what = lacking(tensor.use, settings.clip)
     if (what !== undefined)
       throw new OptionError(name, `all gradients, as there are no rows ${what}`, 'some rows')
     state.use = tensor.use
@@ -205,33 +196,30 @@ importedRows.read = (given, number, model) => {
   const isTooLong = count > state.rows
   const listed = isTooLong
     ? merged({ indices: numbers, count, values }, state)
-    : copyIfOverlapping(values, gradients[number], parts)
+    : apart(values, gradients[number], parts)
   const listedCount = lengthOf(listed) / state.columns
   if (order === MANY || (measures && order !== SORTED)) sort(listedCount, state)
   else list(listedCount, state)
-  return new RowGradient(given, listed)
+  return new ByRow(given, listed)
 }
 
 /** A copy where they lie elsewhere in an arena, in which they would be written to before they are read. */
-function copyIfOverlapping(values: FloatArray, own: FloatArray, parts: ArenaBuffers): FloatArray {
+function apart(values: FloatArray, own: FloatArray, parts: Arenas): FloatArray {
   const buffer = bufferOf(values)
-  return !isArenaBuffer(buffer, parts) || isInPlace(values, own) ? values : copyOf(values)
+  return !isOfOne(buffer, parts) || isInPlace(values, own) ? values : copyOf(values)
 }
 
 const isInPlace = (values: FloatArray, own: FloatArray): boolean =>
   bufferOf(values) === own.buffer && byteOffsetOf(values) === own.byteOffset
 
 /** Of what there are no rows, as gradients of tensors that are updated and clipped so; undefined where there are some. */
-function unsupportedReason(
-  { definition, stages, flags, clip }: RuleInUse,
-  limits: TensorLimits,
-): string | undefined {
+function lacking({ definition, stages, flags, clip }: RuleInUse, limits: TensorLimits): string | undefined {
   const { name, takesRows } = definition
   if (!takesRows) return `of ${name}: its update of a row depends on the others, or on each step`
   if (flags !== 0 || stages.length > 1) return `of ${name} where it is cautious`
-  const clips = clipFlags(clip ?? limits)
-  if ((clips & PER_UNIT) !== 0) return 'where gradients are centralized, clipped by unit, or get noise'
-  if ((clips & NEEDS_PARAM_NORM) !== 0) return 'where gradients are clipped by the norm of all parameters'
+  const clips = flagsOf(clip ?? limits)
+  if ((clips & BY_UNIT) !== 0) return 'where gradients are centralized, clipped by unit, or get noise'
+  if ((clips & WEIGHS) !== 0) return 'where gradients are clipped by the norm of all parameters'
   return undefined
 }
 
@@ -254,7 +242,7 @@ function orderOf(
   count: number,
   state: Reading,
   name: string,
-  given: RowParts['indices'],
+  given: Parts['indices'],
 ): typeof SORTED | typeof ONCE | typeof MANY {
   const { met, rows } = state
   if (++state.readings > 0xffffffff) {
@@ -282,7 +270,7 @@ function list(count: number, state: Reading): void {
 
 /** Each row once, in the order in which they are first named, and the sums of what is of each, in the order given, in the dtype. */
 export function addedByRow(
-  { indices, count, values }: RowParts,
+  { indices, count, values }: Parts,
   columns: number,
 ): { places: Map<number, number>; sums: FloatArray } {
   const places = new Map<number, number>()
@@ -299,7 +287,7 @@ export function addedByRow(
 }
 
 /** The same of rows that are more than the tensor has, which are listed then. */
-function merged(parts: RowParts, state: Reading): FloatArray {
+function merged(parts: Parts, state: Reading): FloatArray {
   const { places, sums } = addedByRow(parts, state.columns)
   state.numbers.set([...places.keys()])
   return sums
@@ -377,7 +365,7 @@ function addUp(
 
 importedRows.summed = (tensor, given) => {
   const state = reading.get(tensor as Tensor) as Reading
-  const values = given instanceof RowGradient ? given.values : given
+  const values = given instanceof ByRow ? given.values : given
   const sums = copyOf(values).subarray(0, state.listed[0] * state.columns)
   const count = addUp(values, state, sums, (_, before) => before * state.columns)
   return sums.subarray(0, count * state.columns)
@@ -388,13 +376,13 @@ importedRows.listed = (tensor) => {
   return numbers.slice(0, listed[0]).filter((row, k, all) => k === 0 || row !== all[k - 1])
 }
 
-importedRows.put = (gradients: StepGradients, model) => {
+importedRows.put = (gradients: Present, model) => {
   const { gradients: own, parts } = model as Model
-  const whole = gradients.map((gradient) => (gradient instanceof RowGradient ? undefined : gradient))
+  const whole = gradients.map((gradient) => (gradient instanceof ByRow ? undefined : gradient))
   copy(whole, own, parts)
   for (let i = 0; i < gradients.length; i++) {
     const gradient = gradients[i]
-    if (gradient instanceof RowGradient && !isInPlace(gradient.values, own[i])) own[i].set(gradient.values)
+    if (gradient instanceof ByRow && !isInPlace(gradient.values, own[i])) own[i].set(gradient.values)
   }
 }
 
@@ -402,10 +390,8 @@ importedRows.put = (gradients: StepGradients, model) => {
 const LENT_FROM = 4096
 
 importedRows.lent = (gradients) => {
-  const isLong = gradients.some((gradient) => gradient instanceof RowGradient && gradient.length >= LENT_FROM)
-  return isLong
-    ? gradients.map((gradient) => (gradient instanceof RowGradient ? gradient.values : gradient))
-    : null
+  const isLong = gradients.some((gradient) => gradient instanceof ByRow && gradient.length >= LENT_FROM)
+  return isLong ? gradients.map((gradient) => (gradient instanceof ByRow ? gradient.values : gradient)) : null
 }
 
 importedRows.spread = (given, own) => {
@@ -431,19 +417,17 @@ importedRows.collect = (tensor, rows, own) => {
   })
   state.numbers.set(rows)
   list(rows.length, state)
-  return new RowGradient(null, own.subarray(0, rows.length * columns))
+  return new ByRow(null, own.subarray(0, rows.length * columns))
 }
 
 importedRows.gathered = (given, shape, use, clip) => {
-  const list = toBoundedArray(given)
+  const list = listOf(given)
   const isRow = (row: unknown) => isIndex(row) && shape !== undefined && (row as number) < shape[0]
   const isOrdered = list?.every(
     (row, k) => isRow(row) && (k === 0 || (row as number) > (list[k - 1] as number)),
   )
   const areThere = isOrdered && shape !== undefined && shape.length > 1
-  return areThere && unsupportedReason(use as RuleInUse, clip) === undefined
-    ? (list as readonly number[])
-    : undefined
+  return areThere && lacking(use as RuleInUse, clip) === undefined ? (list as readonly number[]) : undefined
 }
 
-rowRunner.run = runRows
+byRow.run = runRows

@@ -8,22 +8,22 @@ import {
   type ModelName,
   models,
 } from 'antigrad'
-import { losses } from '../../../dist/fits/problem/loss.js'
-import { decodePart } from '../address.js'
+import { losses } from '../../../dist/fits/loss.js'
+import { decoded } from '../address.js'
 
 /** Models of the library with one column: the page has a field for no other. */
 export const modelNames = (Object.keys(models) as ModelName[]).filter(
-  (name) => (models[name] as () => FitModel)().extraColumns === undefined,
+  (name) => (models[name] as () => FitModel)().others === undefined,
 )
 
 /** What a visitor says of a parameter. */
-export type ParameterEntry = Omit<FitParameter, 'start'> & {
+export type Entry = Omit<FitParameter, 'start'> & {
   readonly start?: number
   /** Whether it has one value for all groups. */
   readonly shared?: boolean
 }
 
-export interface FitPageState {
+export interface State {
   /** A model of the library, or the visitor's own. */
   readonly model: ModelName | 'own'
   readonly expression: string
@@ -45,10 +45,10 @@ export interface FitPageState {
   readonly logX: boolean
   readonly logY: boolean
   readonly band: NonNullable<BandOptions['kind']>
-  readonly parameters: Readonly<Record<string, ParameterEntry>>
+  readonly parameters: Readonly<Record<string, Entry>>
 }
 
-export const initial: FitPageState = {
+export const initial: State = {
   model: 'own',
   expression: 'a*exp(-b*t) + c',
   ...{
@@ -71,7 +71,7 @@ export const numbers = ['start', 'min', 'max'] as const
 export const checks = ['positive', 'fixed', 'shared'] as const
 
 /** `model=own&expression=…&x=t&y=v&start.a=2&min.b=0&fixed.c=true&positive.b=true&shared.b=true&expr.d=2*a` */
-export function toHash(state: FitPageState): string {
+export function toHash(state: State): string {
   const parts = [`model=${state.model}`]
   if (state.model === 'own') parts.push(`expression=${encodeURIComponent(state.expression)}`)
   for (const name of texts) if (state[name] !== '') parts.push(`${name}=${encodeURIComponent(state[name])}`)
@@ -88,26 +88,25 @@ export function toHash(state: FitPageState): string {
 }
 
 /** The state that an address has; what cannot be used of it is left out, and `problems` says so. */
-export function fromHash(hash: string): { state: FitPageState; problems: string[] } {
+export function fromHash(hash: string): { state: State; problems: string[] } {
   const problems: string[] = []
-  const state: { -readonly [K in keyof FitPageState]: FitPageState[K] } = { ...initial }
-  const parameters = new Map<string, ParameterEntry>()
+  const state: { -readonly [K in keyof State]: State[K] } = { ...initial }
+  const parameters = new Map<string, Entry>()
   const refuse = (what: string, expected: string) => void problems.push(`${what}: expected ${expected}.`)
 
   for (const part of hash.replace(/^#/, '').split('&').filter(Boolean)) {
     const at = part.indexOf('=')
-    const [key, text] = at < 0 ? [part, ''] : [part.slice(0, at), decodePart(part.slice(at + 1))]
+    const [key, text] = at < 0 ? [part, ''] : [part.slice(0, at), decoded(part.slice(at + 1))]
     const [field, ...rest] = key.split('.')
-    const name = decodePart(rest.join('.'))
+    const name = decoded(rest.join('.'))
     if (key === 'model') {
-      if (text === 'own' || (modelNames as string[]).includes(text))
-        state.model = text as FitPageState['model']
+      if (text === 'own' || (modelNames as string[]).includes(text)) state.model = text as State['model']
       else refuse(`The model “${text}”`, `own, ${modelNames.join(', ')}`)
     } else if (key === 'expression') {
       state.expression = text
-    } else if (isOneOf(texts, key)) {
+    } else if (isOf(texts, key)) {
       state[key] = text
-    } else if (isOneOf(flags, key)) {
+    } else if (isOf(flags, key)) {
       state[key] = text === 'true'
     } else if (key === 'loss') {
       if (Object.hasOwn(losses, text)) state.loss = text as Loss
@@ -115,11 +114,11 @@ export function fromHash(hash: string): { state: FitPageState; problems: string[
     } else if (key === 'band') {
       if (text === 'confidence' || text === 'prediction') state.band = text
       else refuse(`The band “${text}”`, 'confidence or prediction')
-    } else if (name !== '' && isOneOf(numbers, field)) {
+    } else if (name !== '' && isOf(numbers, field)) {
       const number = numberIn(text)
       if (number !== undefined) parameters.set(name, { ...parameters.get(name), [field]: number })
       else refuse(`${key} “${text}”`, 'a finite number')
-    } else if (name !== '' && isOneOf(checks, field)) {
+    } else if (name !== '' && isOf(checks, field)) {
       parameters.set(name, { ...parameters.get(name), [field]: text === 'true' })
     } else if (name !== '' && field === 'expr') {
       parameters.set(name, { ...parameters.get(name), expr: text })
@@ -134,7 +133,7 @@ export function fromHash(hash: string): { state: FitPageState; problems: string[
   return { state, problems }
 }
 
-const isOneOf = <T extends string>(names: readonly T[], name: string): name is T =>
+const isOf = <T extends string>(names: readonly T[], name: string): name is T =>
   (names as readonly string[]).includes(name)
 
 /** A finite number, or undefined. */

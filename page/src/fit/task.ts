@@ -9,31 +9,31 @@ import {
   type ModelOptions,
   models,
 } from 'antigrad'
-import type { FitPageState, ParameterEntry } from './state.js'
-import type { DataTable, TableColumn } from './table.js'
+import type { Entry, State } from './state.js'
+import type { Column, Table } from './table.js'
 
 /** Where a parameter of a visitor's own model starts if nothing is said. */
 export const START = 1
 
-export interface ChosenColumns {
-  readonly x: TableColumn
-  readonly y: TableColumn
-  readonly sigma: TableColumn | null
+export interface Chosen {
+  readonly x: Column
+  readonly y: Column
+  readonly sigma: Column | null
   /** None beside σ. */
-  readonly weights: TableColumn | null
+  readonly weights: Column | null
 }
 
 /** Weights by the model that may be chosen. */
 export const byModel = ['1/f', '1/f^2']
 
-export interface FitTask extends ChosenColumns {
+export interface Task extends Chosen {
   readonly model: Expression | FitModel
   readonly text: string
   readonly parameters: readonly string[]
   /** Those of them whose starts are guessed, unless they are said. */
   readonly guessed: readonly string[]
   /** What the model says of its parameters. */
-  readonly defaults: Readonly<Record<string, ParameterEntry>>
+  readonly defaults: Readonly<Record<string, Entry>>
   /** What stands for x, and for y. */
   readonly names: { readonly x: string; readonly y: string }
   /** Columns in the model; whether x is the only one, so that there is a curve. */
@@ -42,18 +42,15 @@ export interface FitTask extends ChosenColumns {
 }
 
 /** Columns that a state names, and a table does not have. */
-export function missing(
-  { columns, all }: DataTable,
-  { x, y, sigma, weights, group }: FitPageState,
-): string[] {
-  const isNone = (of: readonly TableColumn[]) => (name: string) =>
+export function missing({ columns, all }: Table, { x, y, sigma, weights, group }: State): string[] {
+  const isNone = (of: readonly Column[]) => (name: string) =>
     name !== '' && !of.some((column) => column.name === name)
   const numbers = [x, y, sigma, byModel.includes(weights) ? '' : weights].filter(isNone(columns))
   return [...numbers, ...[group].filter(isNone(all))]
 }
 
 /** Those that a state names, or else the first ones; what tells groups apart is neither x nor y, if there are others. */
-export function choose({ columns }: DataTable, state: FitPageState): ChosenColumns {
+export function choose({ columns }: Table, state: State): Chosen {
   const named = (name: string, of = columns) => of.find((column) => column.name === name)
   const others = columns.filter(({ name }) => name !== state.group)
   const some = others.length < 2 ? columns : others
@@ -65,7 +62,7 @@ export function choose({ columns }: DataTable, state: FitPageState): ChosenColum
 }
 
 /** @throws Error with a sentence where the model cannot be read, or is about y itself */
-export function makeTask(table: DataTable, chosen: ChosenColumns, state: FitPageState): FitTask {
+export function taskOf(table: Table, chosen: Chosen, state: State): Task {
   const { x, y } = chosen
   if (state.model !== 'own') {
     const make = (options: ModelOptions) => models[state.model as keyof typeof models](options)
@@ -81,13 +78,13 @@ export function makeTask(table: DataTable, chosen: ChosenColumns, state: FitPage
       text,
       parameters: withOthers(parameters, state),
       guessed: parameters,
-      defaults: defaults as FitTask['defaults'],
+      defaults: defaults as Task['defaults'],
       names,
       columns: [names.x],
       isCurve: true,
     }
   }
-  if (state.expression.trim() === '') throw new Error('Enter a function of the columns.')
+  if (state.expression.trim() === '') throw new Error('There is nothing yet: type a function of the columns.')
   const model = expression(state.expression)
   const isColumn = (name: string) => table.columns.some((column) => column.name === name)
   const columns = model.names.filter(isColumn)
@@ -111,7 +108,7 @@ export function makeTask(table: DataTable, chosen: ChosenColumns, state: FitPage
 }
 
 /** With those that only others follow from. */
-function withOthers(parameters: readonly string[], state: FitPageState): string[] {
+function withOthers(parameters: readonly string[], state: State): string[] {
   const all = new Set(parameters)
   // A set goes on to what is added meanwhile.
   for (const name of all) {
@@ -121,7 +118,7 @@ function withOthers(parameters: readonly string[], state: FitPageState): string[
   return [...all]
 }
 
-export interface TaskRows {
+export interface Rows {
   readonly data: Readonly<Record<string, Float64Array>>
   readonly sigma: Float64Array | undefined
   readonly weights: Float64Array | undefined
@@ -134,11 +131,7 @@ export interface TaskRows {
 }
 
 /** Rows that have a number in every column that is used. */
-export function selectRows(
-  { columns, lines, isTooLong }: DataTable,
-  chosen: ChosenColumns,
-  task: FitTask | null,
-): TaskRows {
+export function rowsOf({ columns, lines, isTooLong }: Table, chosen: Chosen, task: Task | null): Rows {
   const { x, y, sigma, weights } = chosen
   const inModel = columns.filter(({ name }) => name !== x.name && task?.columns.includes(name))
   const used = [x, y, ...(sigma ? [sigma] : []), ...(weights ? [weights] : []), ...inModel]
@@ -154,7 +147,7 @@ export function selectRows(
       leftOut.push(`Line ${line}: ${weights.title} is below 0.`)
     else kept.push(row)
   }
-  const of = ({ numbers }: TableColumn) => Float64Array.from(kept, (row) => numbers[row])
+  const of = ({ numbers }: Column) => Float64Array.from(kept, (row) => numbers[row])
   const named = inModel.map((column) => [column.name, of(column)] as const)
   const names = task?.names ?? { x: x.name, y: y.name }
   const isInModel = task?.columns.includes(names.x)
@@ -169,10 +162,7 @@ const said = (text: string) =>
   text === '' ? 'what is missing' : `“${text.length > 40 ? `${text.slice(0, 40)}…` : text}”`
 
 /** Parameters that all groups share. */
-export function sharedParameters(
-  { parameters }: FitTask,
-  { group, parameters: entries }: FitPageState,
-): string[] {
+export function sharedIn({ parameters }: Task, { group, parameters: entries }: State): string[] {
   if (group === '') return []
   return parameters.filter((name) => {
     const { shared, fixed, expr } = entries[name] ?? {}
@@ -181,9 +171,9 @@ export function sharedParameters(
 }
 
 /** Options of the library for a state. */
-export function fitOptions(
-  task: FitTask,
-  state: FitPageState,
+export function optionsOf(
+  task: Task,
+  state: State,
   {
     sigma,
     weights: numbers,
@@ -200,12 +190,12 @@ export function fitOptions(
     ...{ start: Object.fromEntries(entries), y: task.names.y, ...errors },
     ...(state.loss !== 'squared' && { loss: state.loss }),
     ...(state.profile && { intervals: 'profile' as const }),
-    ...(state.derive.trim() !== '' && { derive: parseDerived(state.derive) }),
+    ...(state.derive.trim() !== '' && { derive: derivedIn(state.derive) }),
   }
 }
 
 /** @throws Error with a sentence where a part is not as in half = log(2)/b */
-function parseDerived(text: string): Record<string, string> {
+function derivedIn(text: string): Record<string, string> {
   const parts = text.split(';').filter((part) => part.trim() !== '')
   return Object.fromEntries(
     parts.map((part) => {
@@ -218,9 +208,9 @@ function parseDerived(text: string): Record<string, string> {
 }
 
 /** Columns by name: of one group its numbers, of many a list of them. */
-export function columnsByName(
-  all: readonly { readonly rows: TaskRows }[],
-  columnsOf: (rows: TaskRows) => Readonly<Record<string, Float64Array>>,
+export function listed(
+  all: readonly { readonly rows: Rows }[],
+  columnsOf: (rows: Rows) => Readonly<Record<string, Float64Array>>,
 ): Readonly<Record<string, Float64Array | Float64Array[]>> {
   const each = all.map(({ rows }) => columnsOf(rows))
   return Object.fromEntries(

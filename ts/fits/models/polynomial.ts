@@ -1,31 +1,31 @@
-import { ROWS_PER_SLICE, type Slices } from '../../core/slices.js'
-import { type GivenOf, integerBetween } from '../../options/kinds.js'
+import { SLICE, type Slices } from '../../ground/slices.js'
+import { type GivenOf, wholeTo } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
-import { MAX_COMPILED_PARAMETERS } from '../problem/problem.js'
-import { defineByOrigin, type OriginOptions, originOptions } from './define.js'
+import { MOST_IN_PROGRAMS } from '../problem.js'
+import { defineByOrigin, type OriginOptions, withOrigin } from './define.js'
+import type { FitModel } from './model.js'
 import {
   areSame,
+  coefficientsIn,
   column,
-  copyOfArray,
+  copied,
   finiteRows,
-  type OrthogonalColumns,
+  type Orthogonal,
   orthogonal,
-  projectOnto,
-  type SortedRows,
-  sortedRows,
+  type Rows,
+  readyRows,
   zeros,
-} from './linear-least-squares.js'
-import type { FitModel } from './model.js'
+} from './rows.js'
 
-const polynomialTable = {
+const own = {
   /** The highest power of x, a whole number from 0 to 15; 2. */
-  degree: integerBetween(0, MAX_COMPILED_PARAMETERS - 1, 2),
+  degree: wholeTo(0, MOST_IN_PROGRAMS - 1, 2),
 }
 
-const table = { ...originOptions, ...polynomialTable }
+const table = { ...withOrigin, ...own }
 
 // Editors do not show comments on what a spread brings.
-export interface PolynomialOptions extends OriginOptions, GivenOf<typeof polynomialTable> {}
+export interface PolynomialOptions extends OriginOptions, GivenOf<typeof own> {}
 
 /**
  * c0 + c1·x + c2·x² + … up to the degree. Where x is far from 0 beside its range, or the degree is high, powers of x
@@ -35,14 +35,14 @@ export interface PolynomialOptions extends OriginOptions, GivenOf<typeof polynom
 export function polynomial(options: PolynomialOptions = {}): FitModel<`c${number}` | 'origin'> {
   const { degree, ...rest } = readOptions('options', options, table)
   const names = Array.from({ length: degree + 1 }, (_, k) => `c${k}`)
-  const squares = new PolynomialFit(degree)
+  const squares = new LeastSquares(degree)
   return defineByOrigin<`c${number}`>(
     rest,
     0.5,
     // By Horner's rule; a constant names its column too.
     (x) => (degree === 0 ? `c0 + 0*${x}` : horner(names, x).join(' + ')),
     function* (x, y) {
-      const c = yield* squares.coefficients(sortedRows(x, y) ?? (yield* finiteRows(x, y)))
+      const c = yield* squares.coefficients(readyRows(x, y) ?? (yield* finiteRows(x, y)))
       return Object.fromEntries(names.map((name, k) => [name, c[k]]))
     },
   )
@@ -57,42 +57,37 @@ export const horner = ([c, ...rest]: readonly string[], x: string): string[] =>
       : [c, `${x}*(${horner(rest, x).join(' + ')})`]
 
 /** For c0, c1, … of polynomials that meet y best: by powers of t = (x − middle)/range, which are less alike. */
-export class PolynomialFit {
+export class LeastSquares {
   readonly #degree: number
   /** What follows from the last x, if that was short. */
-  #last:
-    | (PolynomialColumns & { readonly x: Float64Array; readonly orthogonal: OrthogonalColumns })
-    | undefined
+  #last: (Powers & { readonly x: Float64Array; readonly orthogonal: Orthogonal }) | undefined
 
   constructor(degree: number) {
     this.#degree = degree
   }
 
-  *coefficients({ x, y, range }: SortedRows): Slices<number[]> {
-    const { inX, orthogonal } = areSame(this.#last?.x, x) ? this.#last : yield* this.#columnsAt(x, range)
-    return inX(yield* projectOnto(orthogonal, copyOfArray(y)))
+  *coefficients({ x, y, range }: Rows): Slices<number[]> {
+    const { inX, orthogonal } = areSame(this.#last?.x, x) ? this.#last : yield* this.#at(x, range)
+    return inX(yield* coefficientsIn(orthogonal, copied(y)))
   }
 
-  *#columnsAt(x: Float64Array, range: number) {
-    const { columns, inX } = yield* polynomialColumns({ x, range }, this.#degree)
+  *#at(x: Float64Array, range: number) {
+    const { columns, inX } = yield* powers({ x, range }, this.#degree)
     const made = { x, columns, inX, orthogonal: yield* orthogonal(columns) }
     // What users have they may change.
-    if (x.length <= ROWS_PER_SLICE) this.#last = { ...made, x: copyOfArray(x) }
+    if (x.length <= SLICE) this.#last = { ...made, x: copied(x) }
     return made
   }
 }
 
-interface PolynomialColumns {
+interface Powers {
   readonly columns: readonly Float64Array[]
   /** What coefficients by powers of t are by powers of x. */
   readonly inX: (byT: readonly number[]) => number[]
 }
 
 /** Powers of t, from 1 on. */
-export function* polynomialColumns(
-  { x, range }: Omit<SortedRows, 'y'>,
-  degree: number,
-): Slices<PolynomialColumns> {
+export function* powers({ x, range }: Omit<Rows, 'y'>, degree: number): Slices<Powers> {
   const middle = (x[0] + x[x.length - 1]) / 2
   const t = yield* column(x.length, (row) => (x[row] - middle) / range)
   const columns: Float64Array[] = [zeros(x.length).fill(1)]

@@ -1,10 +1,10 @@
 //! An arena: a region of memory that describes itself.
 
-mod error;
+mod fault;
 mod layout;
 mod table;
 
-pub use error::ArenaError;
+pub use fault::Fault;
 pub use layout::*;
 pub use table::*;
 

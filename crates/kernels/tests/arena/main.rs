@@ -1,6 +1,5 @@
 //! Kernels on arenas that are made by hand.
 
-mod borrowed;
 mod clips;
 mod digests;
 mod equations;
@@ -8,6 +7,7 @@ mod factored;
 mod guarded;
 mod hostile;
 mod kernels;
+mod lent;
 mod manifest;
 mod masks;
 mod matrices;

@@ -1,0 +1,136 @@
+import type { Expression } from '../expressions/expression.js'
+import { OptionError } from '../ground/errors.js'
+import { drive, driveSync } from '../many/drive.js'
+import type { FunctionModel, RowOf } from './called.js'
+import type { FitModel } from './models/model.js'
+import type { FitData, FitManyOptions, FitOptions } from './options.js'
+import type { FitDerived, FitParameters, OnlyParameters, ParametersOf } from './parameters.js'
+import type { Fit, FitManyResult } from './result.js'
+import { Reweighted } from './reweighted.js'
+import { Fits } from './run.js'
+import { textOf } from './weighing.js'
+import { Whitened } from './whitened.js'
+
+/**
+ * Fits a model to many sets of data at once by least squares, with the Levenberg-Marquardt method in float64: the
+ * same bits, fit by fit, on every engine and number of threads. Once data are copied, the event loop gets its
+ * turn after 50 ms at the latest, also while starts are guessed by models of ours.
+ *
+ * @param model an `expression`, whose names are parameters or columns, or one of `models`; or a function, which runs in
+ * JavaScript: see {@link FunctionModel}
+ * @param data columns of numbers, for all fits, or a list for each fit, also of its own length; null and NaN are
+ * missing: see the option `missing`; copied
+ * @throws (rejects with) OptionError before the first iteration; the signal's reason. A fit that cannot be done throws
+ * nothing, but has a reason.
+ * @example
+ * const { values, errors } = await fitMany(expression('a*exp(-b*t) + c'), { t, y }, { start: { a: 1, b: 1, c: 0 } })
+ */
+export function fitMany<
+  Names extends string,
+  D extends FitData,
+  const Start extends FitParameters = Record<never, never>,
+  Derive extends FitDerived = Record<never, never>,
+>(
+  model: Expression<Names> | FitModel<Names>,
+  data: D,
+  options?: FitManyOptions<Start & OnlyParameters<Names, D, Start>, Derive>,
+): Promise<FitManyResult<ParametersOf<Names, D, Start, Derive>>>
+/** With a function as model: its parameters are those of `start`, and what it throws is passed on. */
+export function fitMany<
+  D extends FitData,
+  const Start extends FitParameters,
+  const Y extends string = 'y',
+  Derive extends FitDerived = Record<never, never>,
+>(
+  model: FunctionModel<keyof Start & string, RowOf<D, Y>, keyof D & string>,
+  data: D,
+  options: FitManyOptions<Start, Derive> & { readonly start: Start; readonly y?: Y },
+): Promise<FitManyResult<keyof (Start & Derive) & string>>
+export async function fitMany(
+  model: AnyModel,
+  data: FitData,
+  options: object = {},
+): Promise<FitManyResult<string>> {
+  const fits = fitsOf(model, data, options)
+  const { signal, onProgress } = fits.options
+  const tell = onProgress && fits instanceof Fits ? () => fits.tell() : undefined
+  await drive(fits.choice, fits.calls(true), signal, () => fits.leave(), tell)
+  return fits.result()
+}
+
+/** `fitMany` without a promise. */
+export function fitManySync<
+  Names extends string,
+  D extends FitData,
+  const Start extends FitParameters = Record<never, never>,
+  Derive extends FitDerived = Record<never, never>,
+>(
+  model: Expression<Names> | FitModel<Names>,
+  data: D,
+  options?: FitManyOptions<Start & OnlyParameters<Names, D, Start>, Derive>,
+): FitManyResult<ParametersOf<Names, D, Start, Derive>>
+/** With a function as model: its parameters are those of `start`, and what it throws is passed on. */
+export function fitManySync<
+  D extends FitData,
+  const Start extends FitParameters,
+  const Y extends string = 'y',
+  Derive extends FitDerived = Record<never, never>,
+>(
+  model: FunctionModel<keyof Start & string, RowOf<D, Y>, keyof D & string>,
+  data: D,
+  options: FitManyOptions<Start, Derive> & { readonly start: Start; readonly y?: Y },
+): FitManyResult<keyof (Start & Derive) & string>
+export function fitManySync(model: AnyModel, data: FitData, options: object = {}): FitManyResult<string> {
+  return run(model, data, options).result()
+}
+
+/**
+ * One fit: see {@link fitMany}.
+ *
+ * @example
+ * const { values, errors, rSquared } = fit(expression('a*exp(-b*t) + c'), { t, y }, { start: { a: 1, b: 1, c: 0 } })
+ */
+export function fit<
+  Names extends string,
+  D extends FitData,
+  const Start extends FitParameters = Record<never, never>,
+  Derive extends FitDerived = Record<never, never>,
+>(
+  model: Expression<Names> | FitModel<Names>,
+  data: D,
+  options?: FitOptions<Start & OnlyParameters<Names, D, Start>, Derive>,
+): Fit<ParametersOf<Names, D, Start, Derive>>
+/** With a function as model: its parameters are those of `start`, and what it throws is passed on. */
+export function fit<
+  D extends FitData,
+  const Start extends FitParameters,
+  const Y extends string = 'y',
+  Derive extends FitDerived = Record<never, never>,
+>(
+  model: FunctionModel<keyof Start & string, RowOf<D, Y>, keyof D & string>,
+  data: D,
+  options: FitOptions<Start, Derive> & { readonly start: Start; readonly y?: Y },
+): Fit<keyof (Start & Derive) & string>
+export function fit(model: AnyModel, data: FitData, options: object = {}): Fit<string> {
+  const found = run(model, data, options).result()
+  if (found.length !== 1) {
+    const expected = 'columns of one fit, and no list in start, which is a start for each fit'
+    throw new OptionError('data', expected, `${found.length} fits`)
+  }
+  return found.at(0)
+}
+
+type AnyModel = Expression | FitModel | FunctionModel<never, never, never>
+
+function run(model: AnyModel, data: FitData, options: object): Fits | Reweighted | Whitened {
+  const fits = fitsOf(model, data, options)
+  driveSync(fits.choice, fits.calls())
+  return fits
+}
+
+/** Fits that are not begun. */
+export function fitsOf(model: AnyModel, data: FitData, options: object): Fits | Reweighted | Whitened {
+  const fits = new Fits(model, data, options)
+  if (fits.options.covariance !== undefined) return new Whitened(fits)
+  return textOf(fits.options) === undefined ? fits : new Reweighted(fits)
+}
