@@ -75,7 +75,7 @@ describe.skipIf(!existsSync('/proc/self/schedstat'))('no turn takes more than 50
 
 describe.each(['wasm', 'typescript'])('%s: a long call', (engine) => {
   const runs = engine === 'wasm' ? 60_000 : 20_000
-  const call = `minimizeMany(valley, startsOf(${runs}), adam({ lr: 1e-5 }), { ...options, engine: '${engine}', maxIterations: 3000 })`
+  const call = `minimizeMany(valley, startsOf(${runs}), adam({ lr: 1e-5 }), { ...options, engine: '${engine}', maxIterations: 1_000_000 })`
 
   test('reports progress several times a second, and is ended at once by a signal', () => {
     const body = `${setUp}
