@@ -138,7 +138,7 @@ export function hasNaN(numbers: Float64Array, from = 0, end = numbers.length): b
 }
 
 /** @throws OptionError where a list of numbers has something else */
-export function checkNumbers(argument: string, list: ArrayLike<unknown>, takesNull = false): void {
+function checkNumbers(argument: string, list: ArrayLike<unknown>, takesNull = false): void {
   if (isFloatArray(list)) return
   for (let i = 0; i < list.length; i++) {
     const x = list[i]
