@@ -167,8 +167,14 @@ describe('what a text means', () => {
 
 const names = ['x', 'y', 'z']
 const tree = treeOf({ names, literal: fc.integer({ min: 1, max: 9 }) })
-/** Three different numbers: where two are one, min and max have slopes of either. */
-const point = fc.uniqueArray(fc.double({ min: 0.5, max: 2, noNaN: true }), { minLength: 3, maxLength: 3 })
+/**
+ * Three numbers that no short formula ties to each other or to an integer. At a tie such as `x == 2`
+ * the chosen branch has another derivative than its neighborhood, and min and max have two.
+ */
+const point = fc
+  .array(fc.double({ min: 0.5, max: 2, noNaN: true }), { minLength: 3, maxLength: 3 })
+  .map(([x, y, z]) => [(x * Math.PI) / 3, (y * Math.E) / 3, z * Math.SQRT1_2])
+
 /** All three names in their order, without a change of the value. */
 const withAll = (text: string) => `(0 < 1 ? ${text} : x + y + z)`
 
