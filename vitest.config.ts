@@ -40,7 +40,7 @@ const workers = Math.max(2, availableParallelism())
 
 export default defineConfig({
   test: {
-    globalSetup: 'test/once.ts',
+    globalSetup: 'test/shared-setup.ts',
     projects: [
       project('package', folders, alone, workers, 0),
       project('typescript', ['test/**/*.test.ts'], [...folders, ...alone], workers, 0),

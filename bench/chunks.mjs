@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { computes } from '../dist/chunks/compute.js'
-import { readPlan } from '../dist/chunks/plan.js'
+import { createCompute } from '../dist/chunks/plan/compute.js'
+import { readPlan } from '../dist/chunks/plan/plan.js'
 
 const cli = fileURLToPath(new URL('../dist/command-line/cli.js', import.meta.url))
 const isPart = process.argv[2] === 'part'
@@ -26,11 +26,11 @@ const fixed = (x, digits = 2) => x.toFixed(digits)
 
 /** What computes a plan's chunks, with nothing around. */
 const computer = () =>
-  computes(readPlan(readFileSync(join(folder, 'plan.json'), 'utf8')), undefined, { threads: 1 })
+  createCompute(readPlan(readFileSync(join(folder, 'plan.json'), 'utf8')), undefined, { threads: 1 })
 
 /**
  * Seconds in which as many processes compute all chunks, each its part, with nothing around: what a machine does with two of them
- * need not be twice as much, as where its cores are halves of one or its neighbours'.
+ * need not be twice as much, as where its cores are halves of one or its neighbors'.
  */
 async function bare(count, processes) {
   const children = Array.from({ length: processes }, () =>

@@ -2,7 +2,7 @@
 // Markdown table. All take turns; each number is a median of ratios of CPU time with the middle half of them.
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { adam, engines, equations, Optimizer } from '../dist/index.js'
+import { adam, defineRule, engines, Optimizer } from '../dist/index.js'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const options = { rounds: { type: 'string', default: '41' } }
@@ -16,7 +16,7 @@ const forms = {
   paper: 'theta - lr*(m/(1 - p1))/(sqrt(v/(1 - p2)) + eps)',
 }
 const written = Object.values(forms).map((last, k) =>
-  equations(`written${k}`, {
+  defineRule(`written${k}`, {
     options: {
       lr: { default: 1e-3, min: 0 },
       beta1: { default: 0.9, min: 0, below: 1 },

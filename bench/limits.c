@@ -253,7 +253,7 @@ INLINE int update(Lanes *restrict lanes, const float *row, float tolerance, size
   return found;
 }
 
-/// Whether the gradient vanishes within 100 tolerances: as isAtRest in ts/minimize/at-rest.ts.
+/// Whether the gradient vanishes within 100 tolerances: as isAtRest in ts/minimize/convergence.ts.
 static bool is_at_rest(const Lanes *lanes, size_t lane, double tolerance) {
   float at[2] = {lanes->x[lane], lanes->y[lane]}, g[2] = {lanes->gx[lane], lanes->gy[lane]}, near[2];
   double reach[2], answer[2], direction[2] = {g[0] > 0 ? -1 : 1, g[1] > 0 ? -1 : 1};

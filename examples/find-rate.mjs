@@ -20,7 +20,7 @@ for (let at = 0; at < IMAGES; at += BATCH) {
   const loss = network.loss(optimizer.params, optimizer.grads, train, order.subarray(at, at + BATCH))
   optimizer.step()
   ;[smoothed, weight] = [0.9 * smoothed + 0.1 * loss, 0.9 * weight + 0.1]
-  const found = { rate: optimizer.last.lr, loss: smoothed / weight }
+  const found = { rate: optimizer.lastStep.lr, loss: smoothed / weight }
   if (found.loss < best.loss) best = found
   if (optimizer.updates % 12 === 0) console.log(found.rate.toExponential(1), found.loss.toFixed(2))
   if (found.loss > 4 * best.loss) break

@@ -47,7 +47,7 @@ for (let done = epoch; done < epochs; done++) {
   const [, accuracy] = /** @type {import('@tensorflow/tfjs-core').Scalar[]} */ (
     model.evaluate(test.images, test.labels)
   ).map((scalar) => tf.tidy(() => scalar.dataSync()[0]))
-  optimizer.show('point')
+  optimizer.show('gradientPoint')
   console.log(
     `epoch ${done + 1}: loss ${Number(history.loss[0]).toFixed(4)}, ${(100 * accuracy).toFixed(1)} % right`,
   )

@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { parseArgs } from 'node:util'
-import { adam, evaluate, linear, Optimizer, rows } from 'antigrad'
+import { adam, evaluateSchedule, linear, Optimizer, sparseRows } from 'antigrad'
 import { Generator } from './data.mjs'
 
 const { values: flags } = parseArgs({
@@ -70,14 +70,14 @@ function learn(word, context) {
   pairs++
   if (++filled < BATCH) return
   filled = 0
-  optimizer.step({ word: rows(of, dWord), context: rows(near, dContext) })
+  optimizer.step({ word: sparseRows(of, dWord), context: sparseRows(near, dContext) })
 }
 
 const rate = linear(0.01, { endValue: 0.001, steps: epochs * verses.length })
 for (let epoch = 0; epoch < epochs; epoch++) {
   ;[loss, pairs] = [0, 0]
   verses.forEach((verse, t) => {
-    optimizer.set({ lr: evaluate(rate, epoch * verses.length + t + 1) })
+    optimizer.set({ lr: evaluateSchedule(rate, epoch * verses.length + t + 1) })
     const some = verse.flatMap((word) => {
       const number = numbers.get(word)
       return number !== undefined && generator.next() < kept[number] ? [number] : []

@@ -1,5 +1,5 @@
 // npm run check:memory [-- address thread miri] [--seconds 300]: AddressSanitizer over Rust's tests and over random
-// programs that call the addon, with spoilt tables as well; ThreadSanitizer over threads; Miri over a few tests.
+// programs that call the addon, with spoiled tables as well; ThreadSanitizer over threads; Miri over a few tests.
 // What is not here for a part is said, and that part is left out.
 import { cpSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -79,7 +79,7 @@ async function addressOfAddon(time) {
     ['/usr/bin/env', ...variables, process.execPath],
   )
   if (status !== 0) throw new Failure('AddressSanitizer, the addon: see above.')
-  say(`AddressSanitizer, programs that call the addon, before with spoilt tables: ${seconds(start)}.`)
+  say(`AddressSanitizer, programs that call the addon, before with spoiled tables: ${seconds(start)}.`)
 }
 
 /** Tests in which threads share an arena. */

@@ -1,4 +1,4 @@
-// npm run check:supply: licences, sources and advisories of what Cargo.lock and package-lock.json name. What cannot be
+// npm run check:supply: licenses, sources and advisories of what Cargo.lock and package-lock.json name. What cannot be
 // asked here is said, and no failure; a finding is one.
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { Failure, root, say, script, which } from './lib/run.mjs'
 
 /** What packages of npm may have: these are tools, and what is bundled of them is listed in dist/LICENSES.md. */
-const licences = [
+const licenses = [
   ...[
     'MIT',
     'ISC',
@@ -39,12 +39,12 @@ script(() => {
   const theirs = Object.entries(packages).filter(
     ([path, { link }]) => path.includes('node_modules/') && !link,
   )
-  const strange = theirs.filter(([, { license }]) => !licences.includes(license))
+  const strange = theirs.filter(([, { license }]) => !licenses.includes(license))
   if (strange.length > 0) {
     const list = strange.map(([path, { license }]) => `${path}: ${license}`)
-    throw new Failure(`Licences that are not in the list of this script:\n${list.join('\n')}`)
+    throw new Failure(`Licenses that are not in the list of this script:\n${list.join('\n')}`)
   }
-  say(`Licences of ${theirs.length} packages of npm: nothing found.`)
+  say(`Licenses of ${theirs.length} packages of npm: nothing found.`)
   // The lock names no addresses: so all come from the registry, and have to be what they were.
   const loose = theirs.filter(([, { resolved, integrity }]) => resolved || !integrity).map(([path]) => path)
   if (loose.length > 0) throw new Failure(`Not of the registry, or without a hash: ${loose.join(', ')}`)
@@ -52,7 +52,7 @@ script(() => {
   check("npm's advisories", refused, 'npm', 'audit', '--loglevel=error')
   if (!which('cargo-deny')) throw new Failure('Run `cargo install cargo-deny --locked`, then start again.')
   check(
-    "licences, sources and versions of Rust's crates",
+    "licenses, sources and versions of Rust's crates",
     /$^/,
     'cargo',
     'deny',

@@ -1,4 +1,4 @@
-// npm run test:faults: chunks with a real Redis, a real Slurm and a bucket of moto's, whose workers are killed, stand still, are cancelled; minutes.
+// npm run test:faults: chunks with a real Redis, a real Slurm and a bucket of moto's, whose workers are killed, stand still, are canceled; minutes.
 // What is not installed is said, and left out.
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'

@@ -8,7 +8,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'no
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { drawn, filesIn, sitesIn, worktree } from './lib/mistakes.mjs'
+import { drawn, filesIn, sitesIn, worktree } from './lib/mutants.mjs'
 import { random } from './lib/random.mjs'
 import { root, say } from './lib/run.mjs'
 
@@ -26,10 +26,10 @@ const rooms = {
     'ts/engines',
     'ts/arena/arena.ts',
     'ts/arena/memory.ts',
-    'ts/ground/typed-arrays.ts',
+    'ts/core/typed-arrays.ts',
     'ts/gradients/norms.ts',
   ],
-  saved: ['ts/saved/write.ts', 'ts/saved/read.ts', 'ts/model/state.ts'],
+  saved: ['ts/checkpoint/write.ts', 'ts/checkpoint/read.ts', 'ts/model/state.ts'],
   options: [
     'ts/model/options.ts',
     'ts/objectives/bounds.ts',

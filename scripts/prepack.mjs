@@ -10,7 +10,7 @@ const filesIn = (target) =>
 const missing = filesIn([exports, imports, bin]).filter((file) => !existsSync(file.split('*')[0]))
 const problems = missing.map((file) => `${file} is missing`)
 if (missing.length === 0) {
-  const built = await import('../dist/ground/package.js')
+  const built = await import('../dist/core/package.js')
   if (built.version !== version)
     problems.push(`dist/ is of version ${built.version}, package.json of ${version}`)
 }

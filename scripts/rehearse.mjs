@@ -106,7 +106,7 @@ async function release(work, version, registry, token) {
   }
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
-  for (const file of ['package.json', 'dist/ground/package.js', 'dist/node/index.js']) {
+  for (const file of ['package.json', 'dist/core/package.js', 'dist/node/index.js']) {
     const text = readFileSync(join(folder, file), 'utf8')
     writeFileSync(join(folder, file), text.replaceAll(`"${manifest.version}"`, `"${version}"`))
   }

@@ -87,7 +87,7 @@ async function begun(page) {
   await page.getByText('with its numbers').waitFor()
 }
 
-/** With the 128 colours that suit it best: a third of the size, and no difference that the eye sees. */
+/** With the 128 colors that suit it best: a third of the size, and no difference that the eye sees. */
 async function smaller(png) {
   const { default: upng } = await import('upng-js')
   const image = upng.decode(png)

@@ -18,8 +18,8 @@ script(async () => {
   // Only now: the set-up is what builds them.
   const antigrad = await import('../dist/index.js')
   const { expression, minimizeMany, objectives, sobolStarts } = antigrad
-  const { sweepable } = await import('../dist/work/sweep.js')
-  const { textOf } = await import('../dist/work/objective-texts.js')
+  const { sweepable } = await import('../dist/jobs/sweep.js')
+  const { objectiveText } = await import('../dist/jobs/objective-texts.js')
 
   /** How each rate did: the share of starts that reach a minimum, and the median of their updates. */
   async function measure(objective, name) {
@@ -29,7 +29,7 @@ script(async () => {
     const each = { lr: rates.flatMap((lr) => Array(count).fill(lr)) }
     const all = { x: repeated(starts.x), y: repeated(starts.y) }
     const options = { each, maxIterations, path: every }
-    const { paths } = await minimizeMany(expression(textOf(objective.name)), all, { name }, options)
+    const { paths } = await minimizeMany(expression(objectiveText(objective.name)), all, { name }, options)
     const minima = objective.minima(2)
     const isNear = (i) => minima.some(([x, y]) => Math.hypot(paths.x.x[i] - x, paths.x.y[i] - y) <= near)
     const arrivals = (rate) => {

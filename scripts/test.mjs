@@ -98,9 +98,9 @@ const parts = {
 }
 const long = [
   'test/package/runtimes',
-  'test/attacks/arena.test.ts',
-  'test/attacks/table.test.ts',
-  'test/ends.test.ts',
+  'test/adversarial/arena.test.ts',
+  'test/adversarial/table.test.ts',
+  'test/process-exit.test.ts',
 ]
 
 const given = process.argv.slice(2)

@@ -195,7 +195,7 @@ describe('what is kept of rows and columns', () => {
     step(optimizer, 3)
     const before = optimizer.state.w
     const [r, c] = [[...(before.r ?? [])], [...(before.c ?? [])]]
-    optimizer.grow('w', filled(30, 9))
+    optimizer.appendRows('w', filled(30, 9))
     const after = optimizer.state.w
     expect([...(after.r ?? [])]).toEqual([...r, 0, 0, 0, 0, 0])
     expect([...(after.c ?? [])]).toEqual([...c, 0, 0, 0, 0, 0, 0])
@@ -212,7 +212,7 @@ describe('what is kept of rows and columns', () => {
     expect(() => optimizer.set({ beta1: 0.5 })).toThrow('keeps the same arrays of state')
     optimizer.set({ lr: 0.1, d: null, eps1: 1e-20 })
     expect(optimizer.rule).toMatchObject({ minFactored: 6, d: null, eps1: 1e-20, lr: 0.1 })
-    optimizer.grow('', filled(12, 1))
+    optimizer.appendRows('', filled(12, 1))
     expect(optimizer.state.v?.length).toBe(72)
     optimizer.step(filled(72, 2))
     expect(() => optimizer.set({ factored: true })).toThrow('keeps the same arrays of state')
@@ -225,11 +225,11 @@ describe('what is kept of rows and columns', () => {
     optimizer.step({ w: filled(60, 3) })
     optimizer.freeze('w')
     expect(Object.keys(optimizer.state.w)).toEqual(['updates'])
-    optimizer.thaw('**')
+    optimizer.unfreeze('**')
     expect(Object.keys(optimizer.state.w)).toEqual(['r', 'c', 'updates'])
     expect(optimizer.state.w.r?.every((x) => x === 0)).toBe(true)
     const other = made(adafactor(), { groups: [{ match: 'w', frozen: true }] })
-    other.thaw('w')
+    other.unfreeze('w')
     for (const one of [optimizer, other]) one.params.w.set(filled(60, 1))
     for (const one of [optimizer, other]) step(one, 3)
     expect(optimizer.params.w).toEqual(other.params.w)

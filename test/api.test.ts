@@ -44,7 +44,7 @@ test('a type that is narrower, and an export that is gone, are seen', () => {
   const now = changed(
     'dist/node',
     {
-      'fits/options.d.ts': ['readonly y?: string;', "readonly y?: 'y';"],
+      'fits/problem/options.d.ts': ['readonly y?: string;', "readonly y?: 'y';"],
       'index.d.ts': ['type Expression, expression }', 'type Expression }'],
     },
     exportsIn,
@@ -56,8 +56,8 @@ test('a type that is narrower, and an export that is gone, are seen', () => {
 test.each<[string, string, string, string]>([
   ['an option that is gone', 'rules/adam.ts', '    beta1: 0.9,\n', ''],
   ["a rule's default", 'rules/adam.ts', 'beta2: 0.999', 'beta2: 0.99'],
-  ["a fit's default", 'fits/options.ts', 'lossScale: positive(1)', 'lossScale: positive(2)'],
-  ['a default behind a name', 'fits/level.ts', '0.95', '0.9'],
+  ["a fit's default", 'fits/problem/options.ts', 'lossScale: positive(1)', 'lossScale: positive(2)'],
+  ['a default behind a name', 'fits/problem/confidence-level.ts', '0.95', '0.9'],
   ["a schedule's", 'schedules/step.ts', 'gamma: nonNegative(0.1)', 'gamma: nonNegative(0.2)'],
   ['what is around a rule', 'model/options.ts', "oneOf('propagate',", "oneOf('throw', 'propagate',"],
 ])('%s is seen', (_, file, from, to) => {

@@ -99,7 +99,7 @@ describe.each(engineNames)('meanwhile: %s', (engine) => {
       set: () => optimizer.set({ lr: 1 }),
       state: () => optimizer.state,
       zeroGrad: () => optimizer.zeroGrad(),
-      point: () => optimizer.point(),
+      point: () => optimizer.gradientPoint(),
     }
     do {
       for (const [call, make] of Object.entries(refused)) {
@@ -179,7 +179,7 @@ describe.each(engineNames)('meanwhile: %s', (engine) => {
       gradientDescent({
         lr: () => {
           expect(() => scheduled.step()).toThrow(BusyError)
-          expect(() => scheduled.point()).toThrow(BusyError)
+          expect(() => scheduled.gradientPoint()).toThrow(BusyError)
           return 0.1
         },
       }),

@@ -13,7 +13,7 @@ import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-ho
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { AntigradError, OptionError } from 'antigrad'
 import { runQueued } from 'antigrad/bullmq'
-import { merge, nameOf, type Plan, planSweep, runChunks, status } from 'antigrad/chunks'
+import { chunkName, merge, type Plan, planSweep, runChunks, status } from 'antigrad/chunks'
 import { Queue } from 'bullmq'
 import { BullMQOtel } from 'bullmq-otel'
 import { Redis } from 'ioredis'
@@ -211,8 +211,8 @@ describe.skipIf(!isThere)('workers', () => {
     const store = newStore()
     try {
       const telemetry = new BullMQOtel({ tracerName: 'fits' })
-      const { done } = await runQueued(plan, { store, url: socket, telemetry, workers: 2 })
-      expect(done).toHaveLength(24)
+      const { completed } = await runQueued(plan, { store, url: socket, telemetry, workers: 2 })
+      expect(completed).toHaveLength(24)
       await provider.forceFlush()
     } finally {
       trace.disable()
@@ -224,7 +224,7 @@ describe.skipIf(!isThere)('workers', () => {
     expect(names.filter((name) => name === 'process').length).toBeGreaterThanOrEqual(24)
     expect(names).toContain('addBulk')
     const said = JSON.stringify(spans.map(({ name, attributes, events }) => ({ name, attributes, events })))
-    expect(said).toContain(`chunk-${nameOf(plan, 0)}`)
+    expect(said).toContain(`chunk-${chunkName(plan, 0)}`)
     expect(said).not.toMatch(/"endings"|medianValue|beta1|store-/)
     expect(await merged(store)).toBe(direct)
     for (const telemetry of [null, 7, {}, { tracer: 1 }]) {

@@ -1,4 +1,4 @@
-/** The one table of rules and their option forms; every parametrised test runs all of it. */
+/** The one table of rules and their option forms; every parametrized test runs all of it. */
 
 import {
   adabelief,
@@ -29,7 +29,6 @@ import {
   type Rule,
   radam,
   rmsprop,
-  rows,
   rprop,
   scheduleFreeAdamW,
   scheduleFreeRAdam,
@@ -37,6 +36,7 @@ import {
   sgd,
   signSgd,
   sm3,
+  sparseRows,
   stableAdamW,
   warmup,
   yogi,
@@ -49,7 +49,7 @@ export interface Case {
 }
 
 /** What it wants is in a bundle only if somebody uses it. */
-const perRow = rows.length > 0
+const perRow = sparseRows.length > 0
 
 /** Not a schedule of the library's own, and one that falls and rises. */
 const sawtooth = (t: number) => 0.05 / (1 + (t % 4))
@@ -159,7 +159,7 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['adam beta1 0', adam({ lr: 0.01, beta1: 0, beta2: 0 })],
   ['adam amsgrad', adam({ lr: 0.01, beta2: 0.9, amsgrad: true })],
   ['adam amsgrad eps 0', adam({ lr: 0.01, beta2: 0.9, amsgrad: true, eps: 0 })],
-  ['adam amsgrad optax', adam({ lr: 0.01, beta2: 0.9, amsgrad: true, amsgradOf: 'corrected' })],
+  ['adam amsgrad optax', adam({ lr: 0.01, beta2: 0.9, amsgrad: true, amsgradMoment: 'corrected' })],
   ['adam raw', adam.sparse({ lr: 0.01, beta2: 0.9 })],
   ['adam by row', adam({ lr: 0.01, perRow })],
   ['adam l2', adam({ lr: 0.01, weightDecay: 0.1 })],

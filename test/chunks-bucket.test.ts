@@ -13,7 +13,7 @@ import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client
 import { runQueued } from 'antigrad/bullmq'
 import { bucketStore, merge, type Plan, planSweep, runChunks, StoreError, status } from 'antigrad/chunks'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { discard, keep, unseal } from '../dist/chunks/store.js'
+import { discard, storeResult, unseal } from '../dist/chunks/stores/store.js'
 import { home } from './children.js'
 
 const isThere = spawnSync('moto_server', ['--help']).status === 0
@@ -136,8 +136,8 @@ async function merged(store: string): Promise<string> {
   return Buffer.concat(parts).toString()
 }
 
-const by = { host: 'h', engine: 'wasm', instructionSet: 'simd128', version: '0.1.0' }
-const result = { bytes: Buffer.from('{"a":1}\n'), by }
+const producedBy = { host: 'h', engine: 'wasm', instructionSet: 'simd128', version: '0.1.0' }
+const result = { bytes: Buffer.from('{"a":1}\n'), producedBy }
 const name = 'a'.repeat(64)
 
 describe.skipIf(!isThere)('a store in a bucket', () => {
@@ -162,7 +162,7 @@ describe.skipIf(!isThere)('a store in a bucket', () => {
 
   test('goes on where another run has stopped', async () => {
     const store = newStore()
-    await runChunks(plan, { store, shard: { k: 1, n: 3 } })
+    await runChunks(plan, { store, shard: { index: 1, count: 3 } })
     expect((await status(plan, { store })).missing).toEqual([0, 2, 3, 5, 6])
     await expect(merged(store)).rejects.toThrow(/5 of 8 results are missing: 0,2-3,5-6/)
     expect(await runChunks(plan, { store })).toHaveLength(5)
@@ -174,19 +174,23 @@ describe.skipIf(!isThere)('a store in a bucket', () => {
     await store.check()
     expect([...(await store.names()).keys()]).toEqual([])
     expect(await store.read(name)).toBeUndefined()
-    expect(await keep(store, name, result)).toBe('stored')
-    expect(await keep(store, name, { ...result, by: { ...by, host: 'other' } })).toBe('there')
-    expect(await keep(store, name, { ...result, bytes: Buffer.from('{"a":2}\n') })).toBe('dispute')
+    expect(await storeResult(store, name, result)).toBe('stored')
+    expect(await storeResult(store, name, { ...result, producedBy: { ...producedBy, host: 'other' } })).toBe(
+      'duplicate',
+    )
+    expect(await storeResult(store, name, { ...result, bytes: Buffer.from('{"a":2}\n') })).toBe('conflict')
     const there = (await store.read(name)) as Uint8Array
-    expect(unseal(name, there)).toMatchObject({ by })
+    expect(unseal(name, there)).toMatchObject({ producedBy })
     const kinds = async () => [...(await store.names()).keys()].map((name) => name.slice(64, 73)).sort()
-    expect(await kinds()).toEqual(['', '.dispute-'])
+    expect(await kinds()).toEqual(['', '.conflict-'])
     await discard(store, name, there)
-    expect(await kinds()).toEqual(['.damaged-', '.dispute-'])
+    expect(await kinds()).toEqual(['.corrupted-', '.conflict-'])
     await discard(store, name, there)
-    await client().send(new PutObjectCommand({ Bucket: 'results', Key: keyOf(store.place), Body: '{"a":' }))
-    expect(await keep(store, name, result)).toBe('stored')
-    expect(unseal(name, (await store.read(name)) as Uint8Array)).toMatchObject({ by })
+    await client().send(
+      new PutObjectCommand({ Bucket: 'results', Key: keyOf(store.location), Body: '{"a":' }),
+    )
+    expect(await storeResult(store, name, result)).toBe('stored')
+    expect(unseal(name, (await store.read(name)) as Uint8Array)).toMatchObject({ producedBy })
     expect([...(await store.names()).values()].every((time) => Math.abs(time - Date.now()) < 60_000)).toBe(
       true,
     )
@@ -208,9 +212,9 @@ describe.skipIf(!isThere)('a store in a bucket', () => {
   ])('asks again where %s', async (_, given) => {
     const store = bucketStore(newStore())
     faults.push(...given)
-    expect(['stored', 'there']).toContain(await keep(store, name, result))
+    expect(['stored', 'duplicate']).toContain(await storeResult(store, name, result))
     expect(faults).toEqual([])
-    expect(unseal(name, (await store.read(name)) as Uint8Array)).toMatchObject({ by })
+    expect(unseal(name, (await store.read(name)) as Uint8Array)).toMatchObject({ producedBy })
     expect((await store.names()).size).toBe(1)
   })
 
@@ -230,7 +234,7 @@ describe.skipIf(!isThere)('a store in a bucket', () => {
     expect(await refused(store.read(name))).toMatch(/\(status 403\)$/)
     expect(await refused(store.names())).toMatch(/\(status 403\)$/)
     always = 500
-    expect(await refused(keep(store, name, result))).toMatch(/\(status 500\)$/)
+    expect(await refused(storeResult(store, name, result))).toMatch(/\(status 500\)$/)
     always = 'unconditional'
     expect(await refused(store.check())).toMatch(
       /: it writes over what is there, as it knows no If-None-Match$/,
@@ -260,7 +264,7 @@ describe.skipIf(!isThere)('a store in a bucket', () => {
           await new Promise((resolve) => setTimeout(resolve, 100))
         const store = newStore()
         const found = await Promise.all([1, 2].map(() => runQueued(plan, { store, url })))
-        for (const { done, failed } of found) expect([done.length, failed]).toEqual([8, []])
+        for (const { completed, failed } of found) expect([completed.length, failed]).toEqual([8, []])
         expect(await merged(store)).toBe(direct)
       } finally {
         redis.kill()

@@ -6,8 +6,8 @@ import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { folderStore } from '../dist/chunks/folder.js'
-import { keep, unseal } from '../dist/chunks/store.js'
+import { folderStore } from '../dist/chunks/stores/folder.js'
+import { storeResult, unseal } from '../dist/chunks/stores/store.js'
 
 /** What happens to `link`: it does its work and says so; says that it has not; has none; or the disk is full. */
 let fails: 'never' | 'afterwards' | 'always' = 'never'
@@ -51,8 +51,8 @@ beforeEach(() => {
   isFull = false
 })
 
-const by = { host: 'h', engine: 'wasm', instructionSet: 'simd128', version: '0.1.0' }
-const result = { bytes: Buffer.from('{"a":1}\n'), by }
+const producedBy = { host: 'h', engine: 'wasm', instructionSet: 'simd128', version: '0.1.0' }
+const result = { bytes: Buffer.from('{"a":1}\n'), producedBy }
 let names = 0
 const newName = () => `${names++}`.padStart(64, '0')
 const aside = () => readdirSync(join(folder, 'aside')).length
@@ -61,7 +61,7 @@ test.each(['EIO', 'EEXIST', 'ESTALE'])('a link that was made, and %s said, is ou
   ;[fails, code] = ['afterwards', said]
   const [store, name] = [folderStore(folder), newName()]
   await store.check()
-  expect(await keep(store, name, result)).toBe('stored')
+  expect(await storeResult(store, name, result)).toBe('stored')
   expect(aside()).toBe(0)
 })
 
@@ -70,11 +70,11 @@ test.each(['EPERM', 'ENOTSUP', 'ENOSYS', 'EXDEV'])(
   async (said) => {
     ;[fails, code] = ['always', said]
     const [store, name] = [folderStore(folder), newName()]
-    expect(await keep(store, name, result)).toBe('stored')
-    expect(await keep(store, name, result)).toBe('there')
-    expect(await keep(store, name, { ...result, bytes: Buffer.from('{"a":2}\n') })).toBe('dispute')
+    expect(await storeResult(store, name, result)).toBe('stored')
+    expect(await storeResult(store, name, result)).toBe('duplicate')
+    expect(await storeResult(store, name, { ...result, bytes: Buffer.from('{"a":2}\n') })).toBe('conflict')
     const there = await store.read(name)
-    expect(there && unseal(name, there)).toMatchObject({ by })
+    expect(there && unseal(name, there)).toMatchObject({ producedBy })
     expect(aside()).toBe(0)
   },
 )
@@ -82,17 +82,17 @@ test.each(['EPERM', 'ENOTSUP', 'ENOSYS', 'EXDEV'])(
 test('without links and with a full disk nothing is left under the name', async () => {
   ;[fails, code, isFull] = ['always', 'EPERM', true]
   const [store, name] = [folderStore(folder), newName()]
-  await expect(keep(store, name, result)).rejects.toThrow(/ENOSPC/)
+  await expect(storeResult(store, name, result)).rejects.toThrow(/ENOSPC/)
   expect(await store.read(name)).toBeUndefined()
   isFull = false
-  expect(await keep(store, name, result)).toBe('stored')
+  expect(await storeResult(store, name, result)).toBe('stored')
 })
 
 test('what somebody left in the middle, under a name, is set aside', async () => {
   const [store, name] = [folderStore(folder), newName()]
   await store.put(name, Buffer.from('{"a":'))
-  expect(await keep(store, name, result)).toBe('stored')
+  expect(await storeResult(store, name, result)).toBe('stored')
   expect([...(await store.names()).keys()].filter((other) => other.startsWith(name)).sort()[1]).toMatch(
-    /\.damaged-/,
+    /\.corrupted-/,
   )
 })

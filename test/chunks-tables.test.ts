@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { AntigradError } from 'antigrad'
 import { DataError, merge, type Plan, planFits, readPlan, runChunk, runChunks } from 'antigrad/chunks'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { headerOf, type TensorInfo } from '../dist/files/header.js'
+import { encodeHeader, type TensorInfo } from '../dist/files/format/header.js'
 import { home } from './children.js'
 import { random } from './helpers.js'
 
@@ -35,16 +35,16 @@ const rows = Array.from({ length: GROUPS }, (_, k) =>
 function safetensors(
   columns: Record<string, { dtype: string; values: ArrayBufferView & { length: number } }>,
 ) {
-  let to = 0
+  let end = 0
   const tensors = new Map<string, TensorInfo>()
   const parts: Uint8Array[] = []
   for (const [name, { dtype, values }] of Object.entries(columns)) {
-    const from = to
-    to += values.byteLength
-    tensors.set(name, { dtype, shape: [values.length], from, to })
+    const begin = end
+    end += values.byteLength
+    tensors.set(name, { dtype, shape: [values.length], begin, end })
     parts.push(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
   }
-  return Buffer.concat([headerOf({ metadata: new Map(), tensors }), ...parts])
+  return Buffer.concat([encodeHeader({ metadata: new Map(), tensors }), ...parts])
 }
 const columns = () => ({
   // One that nobody wants, of another length, and one byte: what follows is at odd places.
@@ -94,7 +94,7 @@ describe.each(['ndjson', 'safetensors'])('wells.%s', (kind) => {
     expect(readPlan(plan)).toEqual({ ...(await planned(file)), data: { ...readPlan(plan).data } })
     expect(run('run', `${kind}.json`, '--store', `store-${kind}`).stdout).toBe('5 of 5 chunks are done\n')
     expect(await merged(plan, at(`store-${kind}`))).toBe(direct)
-    expect((await planFits(at(file), asked, { group: 'well', seconds: 1e-9 })).plan.chunks).toHaveLength(
+    expect((await planFits(at(file), asked, { group: 'well', chunkSeconds: 1e-9 })).plan.chunks).toHaveLength(
       GROUPS,
     )
   })
@@ -131,7 +131,7 @@ describe.each(['ndjson', 'safetensors'])('wells.%s', (kind) => {
     bytes[bytes.length - 2] ^= 1
     writeFileSync(at(`changed.${kind}`), bytes)
     const options = { store: at(`changed-${kind}`), data: at(`changed.${kind}`) }
-    expect(await runChunk(plan, 0, options)).toMatchObject({ kept: 'stored' })
+    expect(await runChunk(plan, 0, options)).toMatchObject({ outcome: 'stored' })
     await expect(runChunk(plan, 4, options)).rejects.toThrow(DataError)
     writeFileSync(at(`changed.${kind}`), bytes.subarray(1))
     await expect(runChunk(plan, 0, options)).rejects.toThrow(/expected \d+ bytes as the plan says, got \d+/)
@@ -184,7 +184,7 @@ describe('NDJSON', () => {
     ['{"well":1,"t":0,"y":1}\n{"well":1,"t":\n', /line 2: expected an object in JSON, got /],
     ['{"well":1,"t":0,"y":1}\n[1,2,3]\n', /line 2: expected an object in JSON, got \[1,2,3\]/],
     ['{"well":1,"t":0,"y":1}\n7\n', /line 2: expected an object/],
-    ['{"well":1,"t":0,"y":1}\n{"well":1,"t":0}\n', /line 2: y is empty; --drop leaves such rows out/],
+    ['{"well":1,"t":0,"y":1}\n{"well":1,"t":0}\n', /line 2: y is empty; --drop-invalid leaves such rows out/],
     ['{"well":1,"t":0,"y":null}\n', /line 1: y is empty/],
     ['{"well":1,"t":0,"y":1e999}\n', /line 1: y is too large/],
     ['{"well":1,"t":0,"y":"NaN"}\n', /line 1: y is "?NaN"?, no number/],
@@ -205,8 +205,12 @@ describe('NDJSON', () => {
   test('leaves rows out that have no number, also where a chunk begins', async () => {
     const lines = rows.map(({ well, t, y }) => JSON.stringify(t === 0 ? { well, t: null } : { well, t, y }))
     writeFileSync(at('holes.ndjson'), `${JSON.stringify(rows[0])}\n${lines.join('\n')}`)
-    const fit = run('fit', 'holes.ndjson', ...FIT, '--drop', '--json')
-    const { plan } = await planFits(at('holes.ndjson'), asked, { group: 'well', chunkSize: 1, drop: true })
+    const fit = run('fit', 'holes.ndjson', ...FIT, '--drop-invalid', '--json')
+    const { plan } = await planFits(at('holes.ndjson'), asked, {
+      group: 'well',
+      chunkSize: 1,
+      dropInvalid: true,
+    })
     await runChunks(plan, { store: at('holes') })
     expect(await merged(plan, at('holes'))).toBe(fit.stdout)
     expect(fit.stdout.split('\n')).toHaveLength(GROUPS + 1)
@@ -233,7 +237,7 @@ describe('columns', () => {
       /--group: expected one of .*I64.*, got "well of F64"/,
     )
     expect(refused(safetensors({ ...all, y: F64(rows.map((_, k) => (k === 3 ? NaN : 1))) }))).toMatch(
-      /row 4: y is NaN; --drop leaves such rows out/,
+      /row 4: y is NaN; --drop-invalid leaves such rows out/,
     )
     expect(refused(safetensors({ ...all, y: F64(rows.map((_, k) => (k === 3 ? Infinity : 1))) }))).toMatch(
       /row 4: y is too large/,

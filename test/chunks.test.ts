@@ -18,10 +18,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { AntigradError } from 'antigrad'
 import {
+  chunkName,
   DataError,
   folderStore,
   merge,
-  nameOf,
   openWorker,
   type Plan,
   planFits,
@@ -33,7 +33,7 @@ import {
   status,
 } from 'antigrad/chunks'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { keep, seal, unseal } from '../dist/chunks/store.js'
+import { seal, storeResult, unseal } from '../dist/chunks/stores/store.js'
 import { home } from './children.js'
 import { random } from './helpers.js'
 
@@ -129,7 +129,7 @@ describe('the command line', () => {
     await new Promise((resolve) => first.stdout.once('data', resolve))
     first.kill('SIGKILL')
     await new Promise((resolve) => first.once('exit', resolve))
-    const some = (await status(readFileSync(at('plan.json'), 'utf8'), { store })).done.length
+    const some = (await status(readFileSync(at('plan.json'), 'utf8'), { store })).completed.length
     expect(some).toBeGreaterThan(0)
     const incomplete = run('merge', 'plan.json', '--store', store, '-o', 'out.ndjson')
     if (some < 40) {
@@ -267,7 +267,11 @@ describe('bytes', () => {
     )
     writeFileSync(at('turns.csv'), `well,t,y\n${rows.join('')}`)
     const line = { model: 'a*t + c', x: { t: 't' }, start: { a: 1, c: 1 } }
-    const { plan, table } = await planFits(at('turns.csv'), line, { group: 'well', chunkSize: 1, drop: true })
+    const { plan, table } = await planFits(at('turns.csv'), line, {
+      group: 'well',
+      chunkSize: 1,
+      dropInvalid: true,
+    })
     expect(plan.chunks.map(({ to }) => to)).toEqual([2, 4, 5])
     expect(table.leftOut).toBe(1)
     const store = newStore()
@@ -281,7 +285,7 @@ describe('bytes', () => {
       't',
       '--group',
       'well',
-      '--drop',
+      '--drop-invalid',
       '--json',
     )
     expect(await merged(plan, store)).toBe(stdout)
@@ -294,15 +298,15 @@ describe('shards', () => {
     const store = newStore()
     const ran: number[] = []
     for (const k of [2, 0, 1])
-      ran.push(...(await runChunks(plan, { store, shard: { k, n: 3 } })).map(({ index }) => index))
+      ran.push(...(await runChunks(plan, { store, shard: { index: k, count: 3 } })).map(({ index }) => index))
     expect(ran.slice(0, 3)).toEqual([2, 5, 8])
     expect(ran.sort((a, b) => a - b)).toEqual(Array.from({ length: GROUPS }, (_, k) => k))
     expect(await merged(plan, store)).toBe(direct)
-    await expect(runChunks(plan, { store, shard: { k: 3, n: 3 } })).rejects.toThrow(
+    await expect(runChunks(plan, { store, shard: { index: 3, count: 3 } })).rejects.toThrow(
       'shard: expected k from 0 to 2, got 3',
     )
     // More shards than chunks.
-    expect(await runChunks(plan, { store, shard: { k: 99, n: 100 } })).toEqual([])
+    expect(await runChunks(plan, { store, shard: { index: 99, count: 100 } })).toEqual([])
   })
 
   test('by the variables of schedulers, and what is missing as a list for the next array', async () => {
@@ -342,11 +346,17 @@ describe('a store', () => {
   test('has a result once: the second worker finds it there', async () => {
     const plan = await planned(20)
     const store = newStore()
-    expect(await runChunk(plan, 1, { store })).toEqual({ index: 1, name: nameOf(plan, 1), kept: 'stored' })
-    expect(await runChunk(plan, 1, { store })).toMatchObject({ kept: 'there' })
+    expect(await runChunk(plan, 1, { store })).toEqual({
+      index: 1,
+      name: chunkName(plan, 1),
+      outcome: 'stored',
+    })
+    expect(await runChunk(plan, 1, { store })).toMatchObject({ outcome: 'duplicate' })
     const worker = await openWorker(plan, { store })
-    const bytes = unseal(nameOf(plan, 1), readFileSync(filesIn(store)[0]))?.bytes as Uint8Array
-    expect(await keep(folderStore(store), nameOf(plan, 1), { bytes, by: worker.by })).toBe('there')
+    const bytes = unseal(chunkName(plan, 1), readFileSync(filesIn(store)[0]))?.bytes as Uint8Array
+    expect(
+      await storeResult(folderStore(store), chunkName(plan, 1), { bytes, producedBy: worker.producedBy }),
+    ).toBe('duplicate')
     expect(filesIn(store)).toHaveLength(1)
     expect(readdirSync(join(store, 'aside'))).toEqual([])
     await expect(runChunk(plan, 2, { store })).rejects.toThrow(
@@ -358,13 +368,13 @@ describe('a store', () => {
     const plan = await planned(20)
     const store = newStore()
     await runChunks(plan, { store })
-    const by = { host: 'node-7', engine: 'native', instructionSet: 'avx2', version: '0.1.0' }
-    const other = { bytes: new TextEncoder().encode('{"group":"W"}\n'), by }
-    expect(await keep(folderStore(store), nameOf(plan, 0), other)).toBe('dispute')
+    const producedBy = { host: 'node-7', engine: 'native', instructionSet: 'avx2', version: '0.1.0' }
+    const other = { bytes: new TextEncoder().encode('{"group":"W"}\n'), producedBy }
+    expect(await storeResult(folderStore(store), chunkName(plan, 0), other)).toBe('conflict')
     expect(filesIn(store)).toHaveLength(3)
-    const { disputes } = await status(plan, { store })
-    expect(disputes).toHaveLength(1)
-    expect(disputes[0].by[1]).toEqual(by)
+    const { conflicts } = await status(plan, { store })
+    expect(conflicts).toHaveLength(1)
+    expect(conflicts[0].producedBy[1]).toEqual(producedBy)
     const rejected = expect(merged(plan, store)).rejects
     await rejected.toThrow(StoreError)
     await expect(merged(plan, store)).rejects.toThrow(
@@ -374,9 +384,9 @@ describe('a store', () => {
 
   test('what is cut or changed is damaged, whatever byte it is', async () => {
     const name = 'a'.repeat(64)
-    const by = { host: 'h', engine: 'wasm', instructionSet: 'simd128', version: '0.1.0' }
+    const producedBy = { host: 'h', engine: 'wasm', instructionSet: 'simd128', version: '0.1.0' }
     for (const text of ['', '{"a":1}\n', 'no end of a line']) {
-      const whole = seal(name, { bytes: Buffer.from(text), by })
+      const whole = seal(name, { bytes: Buffer.from(text), producedBy })
       expect(Buffer.from(unseal(name, whole)?.bytes as Uint8Array).toString()).toBe(text)
       expect(unseal('b'.repeat(64), whole)).toBeNull()
       for (let k = 0; k < whole.length; k++) {
@@ -399,13 +409,13 @@ describe('a store', () => {
     rmSync(files[3])
     renameSync(files[2], files[3])
     const before = await status(plan, { store })
-    expect([before.done.length, before.damaged.length, before.missing.length]).toEqual([0, 3, 4])
+    expect([before.completed.length, before.corrupted.length, before.missing.length]).toEqual([0, 3, 4])
     await expect(merged(plan, store)).rejects.toThrow(
       /results are damaged of chunks .*; 1 of 4 results are missing/,
     )
     await runChunks(plan, { store })
     expect(await merged(plan, store)).toBe(direct)
-    expect(filesIn(store).filter((file) => file.includes('.damaged-'))).toHaveLength(3)
+    expect(filesIn(store).filter((file) => file.includes('.corrupted-'))).toHaveLength(3)
   })
 })
 
@@ -416,7 +426,7 @@ describe('data', () => {
     writeFileSync(at('changing.csv'), wells.replace(',0,', ',9,'))
     const store = newStore()
     await expect(runChunk(plan, 0, { store })).rejects.toThrow(DataError)
-    expect(await runChunk(plan, 1, { store })).toMatchObject({ kept: 'stored' })
+    expect(await runChunk(plan, 1, { store })).toMatchObject({ outcome: 'stored' })
     writeFileSync(at('changing.csv'), `${wells}more`)
     await expect(runChunk(plan, 1, { store })).rejects.toThrow(/expected \d+ bytes as the plan says, got \d+/)
   })
@@ -462,10 +472,10 @@ describe('data', () => {
 describe('a plan', () => {
   test('names chunks by all that their bytes depend on, and by nothing else', async () => {
     const plan = await planned(20)
-    const name = nameOf(plan, 0)
+    const name = chunkName(plan, 0)
     expect(name).toMatch(/^[\da-f]{64}$/)
-    expect(nameOf(readPlan(JSON.stringify(plan)), 0)).toBe(name)
-    expect(nameOf(readPlan({ ...plan, data: { ...plan.data, file: 'elsewhere.csv' } }), 0)).toBe(name)
+    expect(chunkName(readPlan(JSON.stringify(plan)), 0)).toBe(name)
+    expect(chunkName(readPlan({ ...plan, data: { ...plan.data, file: 'elsewhere.csv' } }), 0)).toBe(name)
     const { specification } = plan as Plan & { specification: { kind: 'fits' } }
     const others = [
       { ...plan, version: '0.0.9' },
@@ -475,7 +485,7 @@ describe('a plan', () => {
       { ...plan, chunks: [{ ...plan.chunks[0], sha256: '1'.repeat(64) }, plan.chunks[1]] },
       { ...plan, chunks: [{ ...plan.chunks[0], to: 19 }, plan.chunks[1]] },
     ]
-    const names = [name, nameOf(plan, 1), ...others.map((other) => nameOf(readPlan(other), 0))]
+    const names = [name, chunkName(plan, 1), ...others.map((other) => chunkName(readPlan(other), 0))]
     expect(new Set(names).size).toBe(names.length)
     for (const other of others.slice(0, 2))
       await expect(openWorker(other, { store: newStore() })).rejects.toThrow(/of this package/)

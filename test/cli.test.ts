@@ -50,7 +50,12 @@ describe('the whole race', () => {
       }
     }
     expect(whole.engines).toEqual(engines())
-    expect(whole).toMatchObject({ from: [-1.5, 2], dtype: 'float64', tolerance: 1e-9, maxIterations: 50_000 })
+    expect(whole).toMatchObject({
+      start: [-1.5, 2],
+      dtype: 'float64',
+      tolerance: 1e-9,
+      maxIterations: 50_000,
+    })
   })
 
   test('all that can settle do, near the minimum; RMSProp and signSGD oscillate', () => {
@@ -121,9 +126,9 @@ describe('options', () => {
     expect(rules.map(({ name }: { name: string }) => name)).toEqual(['momentum', 'adam', 'radam'])
   })
 
-  test('--from, --tolerance and --max-iterations', () => {
-    expect(json('--rule adam --from 1,1').rules[0]).toMatchObject({ iterations: 1, x: [1, 1], distance: 0 })
-    expect(json('--rule adam --from -0.5,1e0 --max-iterations 0').rules[0]).toMatchObject({
+  test('--start, --tolerance and --max-iterations', () => {
+    expect(json('--rule adam --start 1,1').rules[0]).toMatchObject({ iterations: 1, x: [1, 1], distance: 0 })
+    expect(json('--rule adam --start -0.5,1e0 --max-iterations 0').rules[0]).toMatchObject({
       iterations: 0,
       reason: 'max-iterations',
       x: [-0.5, 1],
@@ -195,11 +200,11 @@ describe('what makes no sense: status 2, one line on stderr, nothing on stdout',
     ['race bogus', 'too many arguments'],
     ['bogus', "unknown command 'bogus'"],
     ['race --rule', 'argument missing'],
-    ['race --from 1', 'two finite numbers'],
-    ['race --from 1,2,3', 'two finite numbers'],
-    ['race --from 1,', 'two finite numbers'],
-    ['race --from 1,NaN', 'two finite numbers'],
-    ['race --from Infinity,1', 'two finite numbers'],
+    ['race --start 1', 'two finite numbers'],
+    ['race --start 1,2,3', 'two finite numbers'],
+    ['race --start 1,', 'two finite numbers'],
+    ['race --start 1,NaN', 'two finite numbers'],
+    ['race --start Infinity,1', 'two finite numbers'],
     ['race --tolerance -1', 'a finite number ≥ 0'],
     ['race --tolerance NaN', 'a finite number ≥ 0'],
     ['race --tolerance Infinity', 'a finite number ≥ 0'],
@@ -368,7 +373,7 @@ describe('rules', () => {
     expect(antigrad(['rules', 'muon']).stdout).toMatch(/^ {2}fallback +adamw\(\) /m)
   })
 
-  test('that are misspelt are an error that says which was meant', () => {
+  test('that are misspelled are an error that says which was meant', () => {
     const { status, stdout, stderr } = antigrad(['rules', 'adma'])
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toMatch(/Did you mean adam\?/)
@@ -405,7 +410,7 @@ test('help and version', () => {
   expect(antigrad(['--help']).stdout).toContain('race')
   const help = antigrad(['race', '--help'])
   expect(help).toMatchObject({ status: 0, stderr: '' })
-  for (const option of ['--from <x,y>', '--json', '--weight-decay <value>', '--amsgrad [true|false]']) {
+  for (const option of ['--start <x,y>', '--json', '--weight-decay <value>', '--amsgrad [true|false]']) {
     expect(help.stdout).toContain(option)
   }
 })

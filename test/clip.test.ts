@@ -12,7 +12,7 @@ import {
   lamb,
   Optimizer,
   OptionError,
-  type Saved,
+  type SavedRun,
   sgd,
   type TensorClip,
   unitwise,
@@ -118,7 +118,7 @@ describe.each([...variants, ...threads])('$name', ({ name: _, ...engine }) => {
         for (const [i, params] of optimizer.params.entries()) {
           expect(firstDifference(expected.params[i], params), `step ${t}, tensor ${i}`).toBe(-1)
         }
-        expect(optimizer.last.norm).toBeCloseTo(norm, 10)
+        expect(optimizer.lastStep.norm).toBeCloseTo(norm, 10)
       }
       expect(clipped).toBeGreaterThan(8)
     })
@@ -321,8 +321,8 @@ describe.each([...variants, ...threads])('by unit, $name', ({ name: _, ...engine
     const gradients = sizes.map((length, i) => exact(50 + i, length, 'float64'))
     optimizer.step(gradients)
     const norms = gradients.map((g) => Math.sqrt(squares(g)))
-    expect(optimizer.last.norm).toBeCloseTo(Math.hypot(...norms), 9)
-    expect(Object.values(optimizer.last.norms)).toEqual(norms)
+    expect(optimizer.lastStep.norm).toBeCloseTo(Math.hypot(...norms), 9)
+    expect(Object.values(optimizer.lastStep.norms)).toEqual(norms)
   })
 
   test('squares that overflow are no norm of infinity, and what is infinite is one', () => {
@@ -369,7 +369,7 @@ describe('groups', () => {
 
   test('are saved: loaded runs, tensors that come and a restored optimizer go on with them', () => {
     const optimizer = make({ tensorNorm: 1 }, {})
-    const saved: Saved = structuredClone(optimizer.save())
+    const saved: SavedRun = structuredClone(optimizer.save())
     expect(saved.options).toMatchObject({ clip: { tensorNorm: 1 } })
     expect(saved.groups).toEqual([{ match: 'head', clip: {} }])
     expect(Object.values(saved.tensors).map(({ clip }) => clip)).toEqual([undefined, {}, undefined])
@@ -396,8 +396,8 @@ describe('groups', () => {
     expect(moved(more)).toEqual({ body: 1, head: 0.5 })
     more.freeze('head')
     more.step({ body: ones(4) })
-    expect(more.last.norm).toBeNaN()
-    more.thaw('head')
+    expect(more.lastStep.norm).toBeNaN()
+    more.unfreeze('head')
     more.step({ body: ones(4), head: ones(4) })
     expect(moved(more)).toEqual({ body: 3, head: 1 })
   })

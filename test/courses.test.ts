@@ -7,7 +7,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { digest } from './bits.js'
-import { agree } from './programs/agree.js'
+import { agree } from './programs/engine-agreement.js'
 import type { ModelProgram } from './programs/models.js'
 
 interface Kept {

@@ -8,7 +8,7 @@ import { Readable } from 'node:stream'
 import { merge, planFits, runChunks } from 'antigrad/chunks'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Request, readCsv } from '../dist/tables/read-csv.js'
+import { readCsv, type TableRequest } from '../dist/tables/read-csv.js'
 import { readMatrix } from '../dist/tables/read-matrix.js'
 import { home } from './children.js'
 
@@ -33,14 +33,14 @@ const inParts = (bytes: Uint8Array, size: number) =>
     ),
   )
 
-const request: Request = {
+const request: TableRequest = {
   name: 'table.csv',
-  wanted: [
+  columns: [
     { option: '--x', column: 't' },
     { option: '--y', column: 'y' },
   ],
   group: { option: '--group', column: 'g' },
-  ...{ delimiter: undefined, decimal: undefined, comment: undefined, drops: false, onProgress() {} },
+  ...{ delimiter: undefined, decimal: undefined, comment: undefined, dropsInvalid: false, onProgress() {} },
 }
 const messageOf = async (read: Promise<unknown>) =>
   read.then(
@@ -163,7 +163,7 @@ describe('chunks of a table', () => {
       const begins = all.map((_, k) => all.slice(0, k).reduce((sum, { length }) => sum + length, 0))
       const seen: number[] = []
       const onRow = (_: number, begin: number) => void seen.push(begin)
-      await readCsv(inParts(Buffer.concat(all), size), { ...request, drops: true, onRow })
+      await readCsv(inParts(Buffer.concat(all), size), { ...request, dropsInvalid: true, onRow })
       // Rows of blank lines begin behind them, or at them.
       const expected = list.flatMap(({ isBad }, k) => (isBad ? [] : [begins[k + 1]]))
       expect(
@@ -180,7 +180,7 @@ describe('chunks of a table', () => {
   test('have the fits of one process, with rows left out and names of all lengths', async () => {
     const text = rows.map((line, k) => (k % 5 === 2 ? line.replace(/[^,]*$/, 'x €😀') : line)).join('\n')
     writeFileSync(at('names.csv'), `\ufeffg,t,y\n${text}`)
-    const { plan } = await planFits(at('names.csv'), asked, { group: 'g', chunkSize: 1, drop: true })
+    const { plan } = await planFits(at('names.csv'), asked, { group: 'g', chunkSize: 1, dropInvalid: true })
     await runChunks(plan, { store: at('names') })
     let merged = ''
     for await (const part of merge(plan, { store: at('names') })) merged += Buffer.from(part).toString()
@@ -194,7 +194,7 @@ describe('chunks of a table', () => {
         't',
         '--group',
         'g',
-        '--drop',
+        '--drop-invalid',
         '--json',
         '--start',
         'a=1,b=1,c=0',

@@ -67,11 +67,11 @@ function underWay(rule: Rule = adam({ lr: 0.1 }), options: OptimizerOptions = { 
     rule,
     options,
   )
-  optimizer.point()
+  optimizer.gradientPoint()
   optimizer.step({ w: Float32Array.of(1, 2, 3), nested: { list: [Float32Array.of(4, 5)] } })
-  optimizer.point()
+  optimizer.gradientPoint()
   optimizer.step({ w: Float32Array.of(3, 2, 1) })
-  optimizer.point()
+  optimizer.gradientPoint()
   return optimizer
 }
 
@@ -91,7 +91,7 @@ function changesNothing(
   const untouched = make()
   for (const each of [optimizer, untouched]) {
     each.step({ w: Float32Array.of(-1, 0, 1), nested: { list: [null] } })
-    each.point()
+    each.gradientPoint()
     each.step({ w: Float32Array.of(1, 1, 1), nested: { list: [Float32Array.of(2, 2)] } })
   }
   expect(snapshot(optimizer)).toBe(snapshot(untouched))
@@ -811,7 +811,7 @@ describe('memory', () => {
       return rules.map((rule) => {
         const optimizer = new antigrad.Optimizer({ w: g }, rule, { engine: '${engine}', clip: { norm: 1 } })
         optimizer.step({ w: g })
-        optimizer.point()
+        optimizer.gradientPoint()
         const { buffer } = optimizer.params.w
         const moved = structuredClone(buffer, { transfer: [buffer] })
         const before = [...new Uint8Array(moved)].join()
@@ -819,7 +819,7 @@ describe('memory', () => {
           () => optimizer.step(),
           () => optimizer.step({ w: g }),
           () => optimizer.zeroGrad(),
-          () => optimizer.point(),
+          () => optimizer.gradientPoint(),
           () => optimizer.state,
         ].map(thrownBy)
         return { errors, same: before === [...new Uint8Array(moved)].join(), updates: optimizer.updates }

@@ -52,7 +52,7 @@ describe.each(engineNames)('%s', (engine) => {
     const optimizer = optimize(from, rule)
     const points = [from]
     for (let t = 1; t <= updates; t++) {
-      objective.gradient(optimizer.point(), optimizer.grads)
+      objective.gradient(optimizer.gradientPoint(), optimizer.grads)
       optimizer.step()
       points.push([...optimizer.params])
     }
@@ -107,11 +107,11 @@ describe.each(engineNames)('%s', (engine) => {
       const shifted = optimize(start, nesterov({ ...options, form: 'shifted' }))
       const u = optimize(start, nesterov(options))
       for (let t = 1; t <= 300; t++) {
-        F.gradient(shifted.point(), shifted.grads)
+        F.gradient(shifted.gradientPoint(), shifted.grads)
         shifted.step()
         F.gradient(u.params, u.grads)
         u.step()
-        const ahead = shifted.point()
+        const ahead = shifted.gradientPoint()
         for (let i = 0; i < 2; i++) {
           // u = θ + α·v, written out, and as lookahead() gives it
           expect(ahead[i]).toBe(shifted.params[i] + alpha * shifted.state.v[i])
@@ -386,8 +386,8 @@ describe.each(engineNames)('%s', (engine) => {
       for (let t = 1; t <= 8; t++) {
         const g = noise(20 + t, 37, dtype)
         g.set([0, 0])
-        delayed.point()
-        plain.point()
+        delayed.gradientPoint()
+        plain.gradientPoint()
         delayed.step(g)
         plain.step(g)
         // Put back, the plain one goes on as if it had collected without moving.
@@ -441,7 +441,7 @@ describe.each(engineNames)('%s', (engine) => {
       const result = minimize(F, start, adam({ lr: 0.05 }), { engine, tolerance: 1e-4, callback })
       expect(result).toMatchObject({ reason: 'converged', engine, iterations: changes.length })
       expect(changes.findIndex((change) => change < 1e-4)).toBe(changes.length - 1)
-      expect(result.change).toBe(changes.at(-1))
+      expect(result.maxChange).toBe(changes.at(-1))
     })
 
     test.each([
@@ -457,7 +457,7 @@ describe.each(engineNames)('%s', (engine) => {
       expect(run.value).toBeLessThan(1e-8)
       // At the minimum nothing moves: it stops at the first update that is tested.
       const still = minimize(bowl({ condition: 2 }), [0, 0], rule, options)
-      expect(still).toMatchObject({ reason: 'converged', iterations: settling + 1, change: 0 })
+      expect(still).toMatchObject({ reason: 'converged', iterations: settling + 1, maxChange: 0 })
     })
 
     test.each([

@@ -39,10 +39,10 @@ const prepared = `
     zeroGrad: () => optimizer.zeroGrad(),
     set: () => optimizer.set({}),
     freeze: () => optimizer.freeze('**'),
-    thaw: () => optimizer.thaw('**'),
+    thaw: () => optimizer.unfreeze('**'),
     add: () => optimizer.add({ z: Float32Array.of(1) }),
-    grow: () => optimizer.grow('w', new Float32Array(2_000_000)),
-    point: () => optimizer.point(),
+    grow: () => optimizer.appendRows('w', new Float32Array(2_000_000)),
+    point: () => optimizer.gradientPoint(),
     save: () => optimizer.save(),
     restore: () => optimizer.restore(saved),
     state: () => optimizer.state,
@@ -112,16 +112,16 @@ describe('a panic in Rust', () => {
     const body = `${prepared}
       length = 1_000_000
       const ends = new Set()
-      const neighbour = make({ threads: 3 })
+      const neighbor = make({ threads: 3 })
       for (let round = 0; round < 40; round++) {
         const victim = make({ threads: 3 })
         const given = gradients(GOOD)
         given.w[round * 25_000] = BAD
         const call = round % 2 ? () => victim.stepAsync(given) : () => victim.step(given)
         ends.add((await errorOf(call)).message?.replace(/^.*: /, ''))
-        neighbour.params.w.fill(1)
-        neighbour.step(gradients(GOOD))
-        ends.add(isAllGood(neighbour))
+        neighbor.params.w.fill(1)
+        neighbor.step(gradients(GOOD))
+        ends.add(isAllGood(neighbor))
       }
       return [...ends]`
     expect(inChild(body, trial)).toEqual(['the trial has failed', true])
@@ -182,9 +182,9 @@ describe('a trap in WebAssembly', () => {
     const body = `
       const make = (length) => new antigrad.Optimizer({ w: new Float32Array(length).fill(1) }, antigrad.sgd({ lr: 1 }), { engine: 'wasm', clip: { norm: 1e9 } })
       const gradients = (length = 8) => ({ w: new Float32Array(length).fill(1) })
-      const [victim, neighbour] = [make(8), make(8)]
+      const [victim, neighbor] = [make(8), make(8)]
       const { buffer } = victim.params.w
-      if (buffer !== neighbour.params.w.buffer) throw new Error('no neighbours')
+      if (buffer !== neighbor.params.w.buffer) throw new Error('no neighbors')
       victim.step(gradients())
       new Uint8Array(buffer, 0, 65536).fill(0xff)
       const errorOf = async (call) => {
@@ -196,16 +196,16 @@ describe('a trap in WebAssembly', () => {
       const later = []
       for (const call of [() => victim.step(gradients()), () => victim.stepAsync(), () => victim.save(), () => victim.set({ lr: 1 })])
         later.push(await errorOf(call))
-      for (let t = 0; t < 3; t++) neighbour.step(gradients())
-      return { first, later, neighbour: [...neighbour.params.w] }`
-    const { first, later, neighbour } = inChild(body, { isQuiet: true }) as {
+      for (let t = 0; t < 3; t++) neighbor.step(gradients())
+      return { first, later, neighbor: [...neighbor.params.w] }`
+    const { first, later, neighbor } = inChild(body, { isQuiet: true }) as {
       first: object
       later: object[]
-      neighbour: number[]
+      neighbor: number[]
     }
     expect(first).toMatchObject(failed('wasm', trapped))
     for (const end of later) expect(end).toEqual(first)
-    expect(neighbour).toEqual(Array(8).fill(-2))
+    expect(neighbor).toEqual(Array(8).fill(-2))
   })
 
   test.each(['minimizeManySync', 'minimizeMany'])('in %s ends the call, and the next one is well', (call) => {
@@ -220,8 +220,8 @@ describe('a trap in WebAssembly', () => {
       }`
     const body = `
       const objective = antigrad.expression('x^2')
-      const end = async (spoilt) => {
-        isSpoilt = spoilt
+      const end = async (spoiled) => {
+        isSpoilt = spoiled
         try {
           const { iterations } = await antigrad.${call}(objective, { x: [1, 2, 3] }, antigrad.adam(), { engine: 'wasm', maxIterations: 5 })
           return [...iterations]

@@ -89,13 +89,22 @@ describe('JSON lines', () => {
       rSquared,
       aic,
       bic,
-      rows,
+      observations,
       ...more
     } = fitted
-    const { evaluations, reason, held, undetermined, freedom } = more
+    const { evaluations, reason, atBound, unidentifiable, degreesOfFreedom } = more
     const { message } = fitted
-    const quality = { chiSquared, reducedChiSquared, rSquared, aic, bic, rows, freedom, evaluations }
-    const words = { reason, message, held, undetermined }
+    const quality = {
+      chiSquared,
+      reducedChiSquared,
+      rSquared,
+      aic,
+      bic,
+      observations,
+      degreesOfFreedom,
+      evaluations,
+    }
+    const words = { reason, message, atBound, unidentifiable }
     expect(found).toEqual({ ...words, values, errors, free, covariance, ...quality })
     expect({ others, reason }).toEqual({ others: [], reason: 'converged' })
   })
@@ -138,7 +147,7 @@ describe('JSON lines', () => {
     expect(all.values).toEqual(found.values.shared)
     expect(all.covariance).toEqual(found.covariance)
     expect(groups.map(({ group }) => group)).toEqual(['A', 'B'])
-    expect(groups.map(({ values }) => values.a)).toEqual([...found.values.own.a])
+    expect(groups.map(({ values }) => values.a)).toEqual([...found.values.local.a])
     const { stdout } = run(`decay.csv --x t --group g --shared b ${STARTS}`)
     expect(stdout).toMatch(/^shared +value +error\nb +1\.\d+ +0\.\d+\n\ng +rows +a +± +c +± +χ²\nA +35 /)
   })
@@ -178,12 +187,14 @@ describe('JSON lines', () => {
     const [all, ...groups] = lines(args)
     const [g, of] = [rows.map((row) => row[2] as string), rows.map((row) => plateOf(`${row[2]}`[0]))]
     const data = { t: rows.map(([t]) => t as number), y: rows.map(([, y]) => y as number), g, of }
-    const options = { group: 'g', shared: ['a'], subsets: { b: 'of' }, start }
+    const options = { group: 'g', shared: ['a'], sharedBy: { b: 'of' }, start }
     const found = fitSharedSync(expression(MODEL), data, options)
     expect(all.shared).toEqual(['a', 'b[P 1]', 'b[P 2]'])
     expect(all.values).toEqual({
       ...found.values.shared,
-      ...Object.fromEntries(found.subsets.b.map((label, k) => [`b[${label}]`, found.values.subsets.b[k]])),
+      ...Object.fromEntries(
+        found.subsetLabels.b.map((label, k) => [`b[${label}]`, found.values.sharedBy.b[k]]),
+      ),
     })
     expect(all.profile).toEqual(
       Object.fromEntries(found.shared.map((name) => [name, found.profileSync(name)])),
@@ -378,7 +389,7 @@ describe('files', () => {
     ['digits of all lengths', `x,y,z\n1.${'0'.repeat(500)},2\n2,4\n3,0.7000000000000000000000e+0001\n`, ''],
   ])('%s', (_, text, args) => {
     write('some.csv', text)
-    expect(lines(`some.csv ${args}`, 'line')[0]).toMatchObject({ values, rows: 3 })
+    expect(lines(`some.csv ${args}`, 'line')[0]).toMatchObject({ values, observations: 3 })
   })
 
   test('a million columns', () => {
@@ -440,11 +451,11 @@ describe('files', () => {
 })
 
 describe('rows that are no numbers', () => {
-  test('are left out with --drop, and told of by line and column', () => {
+  test('are left out with --drop-invalid, and told of by line and column', () => {
     const text =
       'x,"the y",n\n1,2,\nNaN,1,\n"\r\n",5,\n3,Infinity,\n2,4,\n5,,\n6\n7,8,9,10\n0x10,1,\n1 2,3,\n3,7,\n4,1e999,\n'
     write('holes.csv', text)
-    const args = ['--y', 'the y', '--model', 'line', '--json', '--drop']
+    const args = ['--y', 'the y', '--model', 'line', '--json', '--drop-invalid']
     const { status, stdout, stderr } = spawnSync(process.execPath, [cli, 'fit', 'holes.csv', ...args], {
       ...{ env, cwd: folder, encoding: 'utf8' },
     })
@@ -457,7 +468,7 @@ describe('rows that are no numbers', () => {
       'antigrad: holes.csv: and 4 more: 9 of 12 rows are left out',
     ])
     const { values } = fitOne(models.line(), { x: [1, 2, 3], y: [2, 4, 7] })
-    expect({ status, ...JSON.parse(stdout) }).toMatchObject({ status: 0, values, rows: 3 })
+    expect({ status, ...JSON.parse(stdout) }).toMatchObject({ status: 0, values, observations: 3 })
   })
 
   test.each([
@@ -478,9 +489,9 @@ describe('rows that are no numbers', () => {
     const refused = run(`some.csv ${args}`, model)
     expect(refused).toEqual({
       ...{ status: 2, stdout: '' },
-      stderr: `antigrad: some.csv: ${told[0]}; --drop leaves such rows out\n`,
+      stderr: `antigrad: some.csv: ${told[0]}; --drop-invalid leaves such rows out\n`,
     })
-    const { stdout, stderr } = run(`some.csv --drop ${args}`, model)
+    const { stdout, stderr } = run(`some.csv --drop-invalid ${args}`, model)
     expect(stdout).not.toBe('')
     const said = stderr.split('\n').filter((line) => line.includes('some.csv'))
     expect(said).toEqual(told.map((reason) => `antigrad: some.csv: ${reason}: the row is left out`))
@@ -488,7 +499,7 @@ describe('rows that are no numbers', () => {
 
   test('where none is left there is no fit', () => {
     write('some.csv', 'x,y\na,1\nb,2\n')
-    const { status, stdout, stderr } = run('some.csv --drop', 'line')
+    const { status, stdout, stderr } = run('some.csv --drop-invalid', 'line')
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toMatch(/line 2: .*\n.*line 3: .*\nantigrad: some.csv: no row is left to be fitted\n$/)
   })
@@ -710,7 +721,7 @@ describe('what follows from the fit', () => {
     const { stdout } = run('flat.csv --start b=4 --min b=0 --profile', '1 - exp(-b*x)')
     expect(stdout).toMatch(/^b has no upper end: /m)
     const [{ profile }] = lines('flat.csv --start b=4 --min b=0 --profile', '1 - exp(-b*x)')
-    expect([profile.b.high, profile.b.highReason]).toEqual([null, 'endless'])
+    expect([profile.b.high, profile.b.highReason]).toEqual([null, 'unbounded'])
   })
 
   test('--expr is a parameter that follows from others, also from what only it has', () => {
@@ -765,19 +776,19 @@ describe('what follows from the fit', () => {
     const { stdout } = run(args)
     expect(stdout).toMatch(/^a +a\*exp\(-b\*t\) \+ c +3 /m)
     expect(stdout).toMatch(/^b +a\*exp\(-b\*t\) +2 /m)
-    expect(stdout).toMatch(/^a is the fuller one: F\(1, 57\) = [\d.]+, p = \S+$/m)
+    expect(stdout).toMatch(/^a is the full model: F\(1, 57\) = [\d.]+, p = \S+$/m)
     // A line each, and the same of each group by itself.
     const groups = lines(`${args} --group g`)
     expect(groups.map(({ compare }) => compare.test)).toEqual(['F', 'F'])
     expect(run(`${args} --group g`).stdout.split('\n')[0]).toMatch(/p +AICc b − a +reason$/)
     // One of ours guesses its starts; a constant has no column.
     const [{ compare: line }] = lines('decay.csv --x t --compare level --start level=1', 'line')
-    expect([line.fuller, line.models[1]]).toEqual(['a', 'level'])
+    expect([line.fullModel, line.models[1]]).toEqual(['a', 'level'])
   })
 
   test.each([
     ['--start zz=1', '--start: expected names in one of the models'],
-    ['--weights =1/f^2', '--compare: expected σ or weights that no model makes'],
+    ['--weights =1/f^2', '--compare: expected a column for sigma or weights'],
     ['--loss huber', '--compare: expected the loss squared or poisson'],
   ])('--compare with %s is refused', (args, message) => {
     const { status, stdout, stderr } = run(`decay.csv --x t ${args} --compare a*t`)
@@ -1025,7 +1036,7 @@ describe('the picture', () => {
     ])
   })
 
-  test('has each group in a colour of its own; the same command gives the same bytes', () => {
+  test('has each group in a color of its own; the same command gives the same bytes', () => {
     const args = `decay.csv --x t --group g ${STARTS}`
     const svg = drawn('groups.svg', args)
     expect(drawn('again.svg', `${args} --engine typescript`)).toBe(svg)

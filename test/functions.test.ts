@@ -32,7 +32,7 @@ const float = new Float64Array(1)
 const word = new BigInt64Array(float.buffer)
 
 /** The number before or after x ≠ 0 in size, or others further away. */
-function neighbour(x: number, steps: number): number {
+function neighbor(x: number, steps: number): number {
   float[0] = x
   word[0] += BigInt(steps)
   return float[0]
@@ -41,7 +41,7 @@ function neighbour(x: number, steps: number): number {
 /** An ulp where the exact value lies, which below a power of two is half of that above. */
 function ulp(rounded: number, excess: number): number {
   const isSmaller = rounded > 0 === excess < 0
-  return Math.abs(rounded - neighbour(rounded, isSmaller ? -1 : 1))
+  return Math.abs(rounded - neighbor(rounded, isSmaller ? -1 : 1))
 }
 
 const any = fc.double()
@@ -191,7 +191,7 @@ test('sine and cosine are odd and even, at most 1, and their squares add up to 1
 
 test('exp, log and powers never fall where they should rise, not even from a number to the next', () => {
   const rises = (f: (x: number) => number) => (x: number, steps: number) => {
-    const [low, high] = [x, neighbour(x, steps)].sort((a, b) => a - b)
+    const [low, high] = [x, neighbor(x, steps)].sort((a, b) => a - b)
     expect(f(low), `${low}, ${high}`).toBeLessThanOrEqual(f(high))
   }
   const steps = fc.oneof(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 2 ** 31 - 1 }))

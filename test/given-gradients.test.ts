@@ -1,8 +1,8 @@
 /** Gradients in the shapes in which people have them, once steps go straight, and before. */
 
-import { adam, lion, Optimizer, rows, sgd } from 'antigrad'
+import { adam, lion, Optimizer, sgd, sparseRows } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import type { Anything } from './attacks/subject.js'
+import type { Anything } from './adversarial/subject.js'
 import { engineNames, inBits } from './helpers.js'
 
 describe.each(engineNames)('%s', (engine) => {
@@ -146,12 +146,12 @@ describe.each(engineNames)('%s: of several that are wrong the first that the use
     'another type': () => new Float64Array(2 * columns),
     detached,
     'no array': () => 0,
-    'values of rows': () => rows([1], new Float32Array(1)),
-    'indices of rows': () => rows([0, 2], new Float32Array(2 * columns)),
+    'values of rows': () => sparseRows([1], new Float32Array(1)),
+    'indices of rows': () => sparseRows([0, 2], new Float32Array(2 * columns)),
   }
   const right: Record<string, () => unknown> = {
     arrays: () => new Float32Array(2 * columns).fill(1),
-    rows: () => rows([1], new Float32Array(columns).fill(1)),
+    rows: () => sparseRows([1], new Float32Array(columns).fill(1)),
   }
 
   /** The same tensors in memory otherwise: one of them has been frozen, and the run loaded. */

@@ -18,7 +18,7 @@ import {
   radam,
   rmsprop,
   rprop,
-  type Saved,
+  type SavedRun,
   sgd,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -114,7 +114,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
         })
       })
       if (t === run.savedAfter) {
-        const saved: Saved = structuredClone(optimizer.save())
+        const saved: SavedRun = structuredClone(optimizer.save())
         optimizer = Optimizer.load<Float64Array[], Rule>(saved, engine)
         expect(optimizer.engine).toBe(engine.engine)
       }

@@ -82,7 +82,7 @@ const rules: Readonly<Record<string, MakeRule>> = {
   'torch.optim.ASGD': asgd,
   'optax rmsprop+epsInSqrt': rmsprop.optax,
   'optax rmsprop+momentum': rmsprop.optax,
-  'optax amsgrad': (options: object) => adam({ amsgrad: true, amsgradOf: 'corrected', ...options }),
+  'optax amsgrad': (options: object) => adam({ amsgrad: true, amsgradMoment: 'corrected', ...options }),
   'optax signSgd': signSgd,
   'optax signum': ({ beta, ...options }: { beta: number }) => signSgd({ momentum: beta, ...options }),
   'optax nadamw': nadam.optax,
@@ -119,7 +119,7 @@ const rules: Readonly<Record<string, MakeRule>> = {
 const essayRules: Readonly<Record<string, readonly MakeRule[]>> = {
   gradientDescent: [gradientDescent],
   momentum: [momentum],
-  nesterov: (['reparametrised', 'shifted'] as const).map(
+  nesterov: (['reparametrized', 'shifted'] as const).map(
     (form) =>
       ({ lr, momentum }: { lr: number; momentum: number }) =>
         nesterov({ lr, momentum, form }),
@@ -208,7 +208,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       const largest = entry.initial.map(Math.abs)
       entry.gradients.forEach((gradient, step) => {
         optimizer.step(units(gradient))
-        const point = optimizer.point()
+        const point = optimizer.gradientPoint()
         entry.parameters[step].forEach((expected, i) => {
           largest[i] = Math.max(largest[i], Math.abs(expected))
           const place = `${rule.name}, step ${step}, index ${i}`
@@ -227,14 +227,16 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       const [count, error] = rule.name === 'rmsprop' ? [20, 1e-6] : [points.length, 1e-10]
       for (const [number, point] of points.entries()) {
         for (let t = 0; number > 0 && t < everyNth; t++) {
-          objective.gradient(optimizer.point(), optimizer.grads)
+          objective.gradient(optimizer.gradientPoint(), optimizer.grads)
           optimizer.step()
         }
-        const off = distance(optimizer.point(), point)
+        const off = distance(optimizer.gradientPoint(), point)
         if (number < count) expect(off, `${rule.name}, point ${number}`).toBeLessThanOrEqual(error)
       }
       // Where it starts 1e-14 away, RMSProp's end is nearer to the minimum or farther by 4e-4.
-      const [ours, theirs] = [optimizer.point(), points[points.length - 1]].map((x) => distance(x, [1, 1]))
+      const [ours, theirs] = [optimizer.gradientPoint(), points[points.length - 1]].map((x) =>
+        distance(x, [1, 1]),
+      )
       expect(Math.abs(ours - theirs)).toBeLessThanOrEqual(1e-3)
     }
   })

@@ -1,6 +1,6 @@
 /** What several test files share; runs in browsers too. */
 
-import type { SimpleRule } from 'antigrad'
+import type { BuiltInRule } from 'antigrad'
 import type { FloatArray } from './bits.js'
 import { cases } from './cases.js'
 
@@ -52,8 +52,8 @@ export function outcome(optimizer: { updates: number; rule: unknown; params: unk
 }
 
 /** The cases that are a rule of numbers alone: not delayed, scheduled, clipped or zeroing. */
-export const rules = cases.flatMap(({ name, rule, options }): [name: string, rule: SimpleRule][] => {
+export const rules = cases.flatMap(({ name, rule, options }): [name: string, rule: BuiltInRule][] => {
   const values = [...Object.values(options), ...Object.values(rule)]
   const isPlain = values.every((value) => typeof value !== 'object' && typeof value !== 'function')
-  return isPlain && options.zeroGrads === undefined ? [[name, rule as SimpleRule]] : []
+  return isPlain && options.zeroGrads === undefined ? [[name, rule as BuiltInRule]] : []
 })

@@ -1,4 +1,4 @@
-/** Names that are misspelt, or another library's; calls of the wrong kind; what is no number where numbers are wanted. */
+/** Names that are misspelled, or another library's; calls of the wrong kind; what is no number where numbers are wanted. */
 
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -12,7 +12,7 @@ import {
   asgd,
   checkGradient,
   cosine,
-  equations,
+  defineRule,
   expression,
   fitMany,
   fitManySync,
@@ -209,7 +209,7 @@ describe('on the command line', () => {
 
 describe('lines of equations', () => {
   const rule = (step: string, more: object = {}) =>
-    messageOf(() => equations('own', any({ options: { lr: 0.1 }, step, ...more })))
+    messageOf(() => defineRule('own', any({ options: { lr: 0.1 }, step, ...more })))
 
   test.each<[string, string, object?]>([
     ['theta = θ - lr*g', 'got θ (did you mean theta?): theta = '],
@@ -234,11 +234,11 @@ describe('lines of equations', () => {
 
   test('that assign a state, and read it nowhere, use it', () => {
     const step = 'm = g; theta = theta - lr*g'
-    expect(equations('own', { options: { lr: 0.1 }, state: { m: 0 }, step })().name).toBe('own')
+    expect(defineRule('own', { options: { lr: 0.1 }, state: { m: 0 }, step })().name).toBe('own')
   })
 
   test('whose option takes numbers alone say how it would take a schedule', () => {
-    const own = equations('own', {
+    const own = defineRule('own', {
       options: { lr: { default: 0.1, min: 0 } },
       step: 'theta = theta - lr*g',
     })
@@ -333,7 +333,7 @@ describe('what is no number is an error of ours', () => {
     'band: a column': (given) => found.band({ x: given }),
     'starts of runs': (given) => many(given),
     'starts of runs: a column': (given) => many({ x: given, y: [1, 2] }),
-    'start of a minimisation': (given) => minimize(valley, given, adam()),
+    'start of a minimization': (given) => minimize(valley, given, adam()),
     'start of a fit': (given) => fitOne(line, data, { start: { a: given, b: 0 } }),
     'start of a fit, in a record': (given) => fitOne(line, data, { start: { a: { start: given }, b: 0 } }),
     'data of a fit': (given) => fitOne(line, { x: given, y: [1, 2] }, { start: { a: 1, b: 0 } }),

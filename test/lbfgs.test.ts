@@ -21,7 +21,7 @@ import {
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { search } from '../dist/minimize/line-search.js'
-import { type Anything, refusal } from './attacks/subject.js'
+import { type Anything, refusal } from './adversarial/subject.js'
 import { home } from './children.js'
 import { arrayOf, dtypes, inBits, noise, random } from './helpers.js'
 
@@ -203,8 +203,8 @@ describe('where values end', () => {
   })
 
   test('with a tolerance of 0 it goes on as long as something moves', () => {
-    const { reason, change, x } = minimize(rosenbrock(), [-1.5, 2], lbfgs(), { tolerance: 0 })
-    expect([reason, change]).toEqual(['converged', 0])
+    const { reason, maxChange, x } = minimize(rosenbrock(), [-1.5, 2], lbfgs(), { tolerance: 0 })
+    expect([reason, maxChange]).toEqual(['converged', 0])
     for (const xi of x) expect(Math.abs(xi - 1)).toBeLessThan(1e-12)
   })
 })
@@ -236,14 +236,18 @@ describe('as minimize has it', () => {
     const out = [NaN, NaN]
     gradient(x, out)
     expect(result).toMatchObject({
-      ...{ value: value(x), gradientNorm: Math.max(...out.map(Math.abs)), gradient: 'given' },
+      ...{ value: value(x), gradientNorm: Math.max(...out.map(Math.abs)), gradientSource: 'analytic' },
       ...{ engine: 'typescript', reason: 'converged' },
     })
   })
 
   test('maxIterations and the callback end it', () => {
     const run = (options: object) => minimize(rosenbrock(), [-1.5, 2], lbfgs(), options)
-    expect(run({ maxIterations: 0 })).toMatchObject({ reason: 'max-iterations', iterations: 0, change: NaN })
+    expect(run({ maxIterations: 0 })).toMatchObject({
+      reason: 'max-iterations',
+      iterations: 0,
+      maxChange: NaN,
+    })
     expect(run({ maxIterations: 7 })).toMatchObject({ reason: 'max-iterations', iterations: 7 })
     const callback = (_: unknown, iteration: number) => iteration === 5
     expect(run({ callback })).toMatchObject({ reason: 'callback', iterations: 5 })
@@ -331,7 +335,7 @@ describe('a line search', () => {
           return at(t)
         }
         const start = at(0)
-        const { t, value, slope } = search(start, counted, { c1, c2, most: 50, noise: 0, closest: 0 })
+        const { t, value, slope } = search(start, counted, { c1, c2, maxTrials: 50, noise: 0, closest: 0 })
         expect(t).toBeGreaterThan(0)
         expect(value).toBeLessThanOrEqual(start.value + c1 * t * start.slope)
         expect(Math.abs(slope)).toBeLessThanOrEqual(-c2 * start.slope)
@@ -343,15 +347,15 @@ describe('a line search', () => {
 
   test('tries no more than it may, and ends no higher than it began', () => {
     fc.assert(
-      fc.property(lines, fc.integer({ min: 1, max: 5 }), ({ at, c1, c2 }, most) => {
+      fc.property(lines, fc.integer({ min: 1, max: 5 }), ({ at, c1, c2 }, maxTrials) => {
         let asked = 0
         const counted = (t: number) => {
           asked++
           return at(t)
         }
-        const { value } = search(at(0), counted, { c1, c2, most, noise: 0, closest: 0 })
+        const { value } = search(at(0), counted, { c1, c2, maxTrials, noise: 0, closest: 0 })
         expect(value).toBeLessThanOrEqual(0)
-        expect(asked).toBeLessThanOrEqual(most)
+        expect(asked).toBeLessThanOrEqual(maxTrials)
       }),
       { seed: 1, numRuns: 2000 },
     )

@@ -66,7 +66,7 @@ describe.each(engineNames)('%s', (engine) => {
       const make = (count) => {
         for (let i = 0; i < count; i++) {
           const optimizer = new Optimizer(ones, i % 10 === 0 ? nesterov({ form: 'shifted' }) : adam(), options)
-          optimizer.point()
+          optimizer.gradientPoint()
           optimizer.step(ones)
         }
         return measure()
@@ -107,7 +107,7 @@ describe.each([
     const intact = run(`
       const views = Array.from({ length: 2000 }, (_, i) => {
         const optimizer = new Optimizer(new Float64Array(50).fill(i), adam(), options)
-        return [optimizer.params, optimizer.state.m, optimizer.point()][i % 3]
+        return [optimizer.params, optimizer.state.m, optimizer.gradientPoint()][i % 3]
       })
       const large = new Optimizer(new Float64Array(${MiB}).fill(7), adam(), options).params
       gc()

@@ -4,7 +4,7 @@ import {
   adam,
   expression,
   fitManySync,
-  type ManyResult,
+  type MinimizeManyResult,
   minimizeManySync,
   type Rule,
   radam,
@@ -36,9 +36,9 @@ export function manyDigests({ name: _, ...forced }: Variant): Record<string, str
   const runs = dtypes.flatMap((dtype) => {
     const start = { x: noise(1, RUNS, dtype, 2), y: noise(2, RUNS, dtype, 2) }
     return Object.entries(rules).map(([name, rule]) => {
-      const result: ManyResult = minimizeManySync(valley, start, rule, options)
-      const { x, value, gradientNorm, change, iterations } = result
-      return [`${name}, ${dtype}`, [...Object.values(x), value, gradientNorm, change, iterations]] as const
+      const result: MinimizeManyResult = minimizeManySync(valley, start, rule, options)
+      const { x, value, gradientNorm, maxChange, iterations } = result
+      return [`${name}, ${dtype}`, [...Object.values(x), value, gradientNorm, maxChange, iterations]] as const
     })
   })
   const fits = ([undefined, 'huber'] as const).map((loss) => {

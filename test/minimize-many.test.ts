@@ -15,18 +15,18 @@ import {
   joined,
   lamb,
   linear,
-  type ManyResult,
   type MinimizeManyOptions,
+  type MinimizeManyResult,
   minimize,
   minimizeMany,
   minimizeManySync,
+  minimizeReasons,
   momentum,
   nadam,
   nesterov,
   OptionError,
   type Rule,
   radam,
-  reasons,
   rmsprop,
   rprop,
   sgd,
@@ -35,8 +35,8 @@ import {
   workers,
 } from 'antigrad'
 import { describe, expect, test, vi } from 'vitest'
-import { version } from '../dist/ground/package.js'
-import { cohortsOf } from '../dist/many/layout.js'
+import { version } from '../dist/core/package.js'
+import { cohortCount } from '../dist/many/layout.js'
 import { waysToRun } from './support.js'
 
 type Floats = typeof Float32Array | typeof Float64Array
@@ -60,10 +60,12 @@ function startsOf(Floats: Floats, count: number) {
 const ways = waysToRun(2)
 
 /** As numbers: a NaN is a NaN, whatever its bits, and 0 is not −0. */
-const numbersOf = (result: ManyResult) =>
-  [...Object.values(result.x), result.value, result.gradientNorm, result.change].map((column) => [...column])
+const numbersOf = (result: MinimizeManyResult) =>
+  [...Object.values(result.x), result.value, result.gradientNorm, result.maxChange].map((column) => [
+    ...column,
+  ])
 
-function expectSame(result: ManyResult, other: ManyResult): void {
+function expectSame(result: MinimizeManyResult, other: MinimizeManyResult): void {
   expect(numbersOf(result)).toEqual(numbersOf(other))
   expect(result.iterations).toEqual(other.iterations)
   expect(result.reason).toEqual(other.reason)
@@ -73,7 +75,7 @@ type ObjectiveOf = Parameters<typeof minimize>[0]
 
 /** What `minimize` finds for each run. */
 function expectThoseOfMinimize(
-  result: ManyResult,
+  result: MinimizeManyResult,
   objective: ObjectiveOf | { readonly of: (run: number) => ObjectiveOf },
   starts: Readonly<Record<string, Float32Array | Float64Array>>,
   ruleOf: (run: number) => Rule,
@@ -95,12 +97,19 @@ function expectThoseOfMinimize(
       x: Object.values(result.x).map((column) => column[run]),
       value: result.value[run],
       gradientNorm: result.gradientNorm[run],
-      change: result.change[run],
+      change: result.maxChange[run],
       iterations: result.iterations[run],
-      reason: reasons[result.reason[run]],
+      reason: minimizeReasons[result.reason[run]],
     }
-    const { value, gradientNorm, change, iterations, reason } = one
-    expect(many, `run ${run}`).toEqual({ x: [...one.x], value, gradientNorm, change, iterations, reason })
+    const { value, gradientNorm, maxChange, iterations, reason } = one
+    expect(many, `run ${run}`).toEqual({
+      x: [...one.x],
+      value,
+      gradientNorm,
+      change: maxChange,
+      iterations,
+      reason,
+    })
   }
 }
 
@@ -148,7 +157,7 @@ describe.each([
     expect(results.map(({ engine }) => engine)).toEqual(ways.map(({ engine }) => engine))
     for (const result of results) expectSame(result, results[0])
     expectThoseOfMinimize(results[0], valley, starts, () => rule, options)
-    if (name === 'diverging') expect(results[0].reason).toContain(reasons.indexOf('diverged'))
+    if (name === 'diverging') expect(results[0].reason).toContain(minimizeReasons.indexOf('diverged'))
   })
 
   // Near arguments in 64 lanes, but for one lane after the other, and then in all.
@@ -211,7 +220,7 @@ describe.each([
       minimizeManySync(f, starts, gradientDescent({ lr: 1.5 }), { ...options, ...way }),
     )
     for (const result of results) expectSame(result, results[0])
-    expect(Math.max(...results[0].change.filter((x) => x < Infinity))).toBeGreaterThan(1e7)
+    expect(Math.max(...results[0].maxChange.filter((x) => x < Infinity))).toBeGreaterThan(1e7)
   })
 
   test.each(Object.entries(rules))('%s within bounds, by run', (_, rule) => {
@@ -240,7 +249,9 @@ describe.each([
     const first = minimizeManySync(hill, few, rule, options)
     for (const name of ['x', 'y'] as const) expect(first.x[name]).toEqual(results[0].x[name].slice(0, 50))
     expectThoseOfMinimize(first, hill, few, () => rule, options)
-    expect([...first.reason].filter((reason) => reasons[reason] === 'converged').length).toBeGreaterThan(40)
+    expect(
+      [...first.reason].filter((reason) => minimizeReasons[reason] === 'converged').length,
+    ).toBeGreaterThan(40)
   })
 
   test('clipped by value, climbing, and more runs than a cohort has', () => {
@@ -323,19 +334,19 @@ describe.each([
     test('more runs than a cohort has, one column for all, bounds and options by run', () => {
       const { data, starts } = fitsOf(700, () => 90)
       const t = data.t[0]
-      const each = { lr: starts.a.map((_, run) => 0.02 + (run % 2) / 20) }
+      const perRun = { lr: starts.a.map((_, run) => 0.02 + (run % 2) / 20) }
       const bounds = { b: { max: starts.b.map((_, run) => 0.6 + (run % 5) / 10) } }
-      const all = { ...options, maxIterations: 60, each, bounds, data: { y: data.y, t } }
+      const all = { ...options, maxIterations: 60, perRun, bounds, data: { y: data.y, t } }
       const results = ways.map((way) => minimizeManySync(f, starts, adam(), { ...all, ...way }))
       for (const result of results) expectSame(result, results[0])
       const few = { a: starts.a.subarray(650), b: starts.b.subarray(650), c: starts.c.subarray(650) }
       const rest = minimizeManySync(f, few, adam(), {
-        ...{ ...options, maxIterations: 60, each: { lr: each.lr.slice(650) } },
+        ...{ ...options, maxIterations: 60, perRun: { lr: perRun.lr.slice(650) } },
         ...{ bounds: { b: { max: bounds.b.max.slice(650) } }, data: { y: data.y.slice(650), t } },
       })
       for (const name of ['a', 'b', 'c'] as const) expect(rest.x[name]).toEqual(results[0].x[name].slice(650))
       const objective = { of: (run: number) => f.with({ t, y: data.y[650 + run] }) }
-      const ruleOf = (run: number) => adam({ lr: each.lr[650 + run] })
+      const ruleOf = (run: number) => adam({ lr: perRun.lr[650 + run] })
       expectThoseOfMinimize(rest, objective, few, ruleOf, (run) => ({
         ...{ ...options, maxIterations: 60, bounds: { b: { max: bounds.b.max[650 + run] } } },
       }))
@@ -364,12 +375,12 @@ describe.each([
 
   test('options that differ by run', () => {
     const lr = starts.x.map((_, i) => 10 ** -(1 + (i % 4)))
-    const each = { lr, beta1: starts.x.map((_, i) => (i % 3) / 4) }
+    const perRun = { lr, beta1: starts.x.map((_, i) => (i % 3) / 4) }
     const results = ways.map((way) =>
-      minimizeManySync(valley, starts, adam(), { ...way, each, maxIterations: 100 }),
+      minimizeManySync(valley, starts, adam(), { ...way, perRun, maxIterations: 100 }),
     )
     for (const result of results) expectSame(result, results[0])
-    const ruleOf = (run: number) => adam({ lr: each.lr[run], beta1: each.beta1[run] })
+    const ruleOf = (run: number) => adam({ lr: perRun.lr[run], beta1: perRun.beta1[run] })
     expectThoseOfMinimize(results[0], valley, starts, ruleOf, { maxIterations: 100 })
   })
 })
@@ -388,7 +399,7 @@ describe('bounds', () => {
   const data = { a: [1] }
   const endsOf = (starts: Record<string, number[]>, rule: Rule, options: MinimizeManyOptions) => {
     const { x, reason } = minimizeManySync(bowl, starts, rule, { data, ...options })
-    return Array.from(reason, (r, run) => [x.x[run], x.y[run], reasons[r]])
+    return Array.from(reason, (r, run) => [x.x[run], x.y[run], minimizeReasons[r]])
   }
 
   test('it ends where the bounded minimum is, which has converged', () => {
@@ -423,7 +434,7 @@ describe('bounds', () => {
     const starts = { x: Float64Array.of(1), y: Float64Array.of(-0.05) }
     for (const way of ways) {
       const { reason, gradientNorm, iterations } = minimizeManySync(f, starts, rule, { ...options, ...way })
-      expect([reasons[reason[0]], gradientNorm[0], iterations[0]]).toEqual(['stalled', 2, 101])
+      expect([minimizeReasons[reason[0]], gradientNorm[0], iterations[0]]).toEqual(['stalled', 2, 101])
     }
   })
 
@@ -435,7 +446,7 @@ describe('bounds', () => {
     const starts = { x: Float64Array.of(2), y: Float64Array.of(-1.9) }
     for (const way of ways) {
       const result = minimizeManySync(f, starts, rule, { ...options, ...way })
-      expect(reasons[result.reason[0]]).toBe('converged')
+      expect(minimizeReasons[result.reason[0]]).toBe('converged')
       expect(Math.abs(result.x.y[0] + 1)).toBeLessThan(0.2)
       expectThoseOfMinimize(result, f, starts, () => rule, options)
     }
@@ -447,7 +458,7 @@ describe('bounds', () => {
     const rule = sgd({ lr: 0.1, weightDecay: 0.05 })
     for (const way of ways) {
       const result = minimizeManySync(f, starts, rule, { bounds: { x: { min: 0.5 } }, ...way })
-      expect([result.x.x[0], reasons[result.reason[0]]]).toEqual([0.5, 'converged'])
+      expect([result.x.x[0], minimizeReasons[result.reason[0]]]).toEqual([0.5, 'converged'])
       expectThoseOfMinimize(result, f, starts, () => rule, { bounds: [[0.5, Infinity]] })
     }
   })
@@ -459,7 +470,7 @@ describe('bounds', () => {
     const rule = gradientDescent({ lr: 1e-14 })
     for (const way of ways) {
       const result = minimizeManySync(f, starts, rule, { bounds: { x: { min: 1 } }, ...way })
-      expect(reasons[result.reason[0]]).toBe('stalled')
+      expect(minimizeReasons[result.reason[0]]).toBe('stalled')
       expectThoseOfMinimize(result, f, starts, () => rule, { bounds: [[1, Infinity]] })
     }
   })
@@ -467,7 +478,7 @@ describe('bounds', () => {
   test('a NaN stays one', () => {
     const f = expression('sqrt(x)')
     const { reason, x } = minimizeManySync(f, { x: [-1] }, adam(), { bounds: { x: { max: 5 } } })
-    expect([x.x[0], reasons[reason[0]]]).toEqual([NaN, 'diverged'])
+    expect([x.x[0], minimizeReasons[reason[0]]]).toEqual([NaN, 'diverged'])
   })
 
   test('without updates a run ends at its start, in the box', () => {
@@ -517,10 +528,12 @@ describe('paths', () => {
     [300, Float32Array, momentum({ lr: 1e-3 })],
     [5, Float64Array, rules.diverging],
     [1000, Float64Array, adam({ lr: 0.1 })],
-  ] as const)('each %d-th point, %#', (path, Floats, rule) => {
+  ] as const)('each %d-th point, %#', (recordEvery, Floats, rule) => {
     const starts = startsOf(Floats, 37)
     const options = { maxIterations: 600, tolerance: 1e-3 }
-    const results = ways.map((way) => minimizeManySync(valley, starts, rule, { ...options, path, ...way }))
+    const results = ways.map((way) =>
+      minimizeManySync(valley, starts, rule, { ...options, recordEvery, ...way }),
+    )
     for (const result of results) {
       expectSame(result, results[0])
       expect(result.paths).toEqual(results[0].paths)
@@ -530,18 +543,18 @@ describe('paths', () => {
     expect(paths.offsets.length).toBe(38)
     for (const [run, updates] of iterations.entries()) {
       const [from, to] = paths.offsets.subarray(run, run + 2)
-      expect(to - from).toBe(1 + Math.floor(updates / path))
+      expect(to - from).toBe(1 + Math.floor(updates / recordEvery))
       const start = make(Floats, [starts.x[run], starts.y[run]])
       const points = Array.from({ length: to - from }, (_, i) => [paths.x.x[from + i], paths.x.y[from + i]])
-      expect(points, `run ${run}`).toEqual(pathOf(start, rule, path, options))
+      expect(points, `run ${run}`).toEqual(pathOf(start, rule, recordEvery, options))
     }
   })
 
   test('with bounds, options and data by run, asynchronously too', async () => {
     const f = expression('(x - t)^2')
     const options = {
-      ...{ data: { t: [[1], [2, 3], [4]] }, each: { lr: [0.1, 0.05, 0.2] } },
-      ...{ bounds: { x: [0.5, 1.5] as const }, path: 2, maxIterations: 5 },
+      ...{ data: { t: [[1], [2, 3], [4]] }, perRun: { lr: [0.1, 0.05, 0.2] } },
+      ...{ bounds: { x: [0.5, 1.5] as const }, recordEvery: 2, maxIterations: 5 },
     }
     const result = await minimizeMany(f, { x: [0, 1, 2] }, gradientDescent(), options)
     expect(result.paths).toEqual(minimizeManySync(f, { x: [0, 1, 2] }, gradientDescent(), options).paths)
@@ -554,7 +567,7 @@ describe('paths', () => {
 
   test('there are none unless they are wanted, and only the start without updates', () => {
     expect(minimizeManySync(valley, [1, 2], adam(), { maxIterations: 1 }).paths).toBeNull()
-    const { paths } = minimizeManySync(valley, [3, 4], adam(), { maxIterations: 0, path: 1 })
+    const { paths } = minimizeManySync(valley, [3, 4], adam(), { maxIterations: 0, recordEvery: 1 })
     expect(paths).toEqual({
       offsets: Uint32Array.of(0, 1),
       x: { x: Float64Array.of(3), y: Float64Array.of(4) },
@@ -562,12 +575,12 @@ describe('paths', () => {
   })
 
   test.each([
-    [0, /path: expected a whole number ≥ 1, got 0/],
-    [1.5, /path: expected a whole number ≥ 1/],
-    [null, /path: expected a whole number ≥ 1/],
-    [1, /path: expected at most 134217728 numbers in all points of 100 runs with 1000000 updates/],
-  ])('bad ones %#', (path, message) => {
-    const options = { path, maxIterations: 1e6 } as never
+    [0, /recordEvery: expected a whole number ≥ 1, got 0/],
+    [1.5, /recordEvery: expected a whole number ≥ 1/],
+    [null, /recordEvery: expected a whole number ≥ 1/],
+    [1, /recordEvery: expected at most 134217728 numbers in all points of 100 runs with 1000000 updates/],
+  ])('bad ones %#', (recordEvery, message) => {
+    const options = { recordEvery, maxIterations: 1e6 } as never
     const call = () => minimizeManySync(valley, startsOf(Float64Array, 100), adam(), options)
     expect(call).toThrow(message)
     expect(call).toThrow(OptionError)
@@ -675,9 +688,9 @@ test.each([
   [valley, [1, 2], nesterov({ form: 'shifted' }), {}, /rule: expected an elementwise rule of one stage/],
   [valley, [1, 2], adam({ cautious: true }), {}, /rule: expected an elementwise rule of one stage/],
   [valley, [1, 2], adam({ grams: true }), {}, /rule: expected an elementwise rule of one stage/],
-  [valley, [1, 2], adam(), { each: { lr: [1, 2] } }, /each: lr: expected 1 numbers/],
-  [valley, [1, 2], adam(), { each: { beta1: [2] } }, /beta1/],
-  [valley, [1, 2], adam(), { each: { rate: [2] } }, /rate/],
+  [valley, [1, 2], adam(), { perRun: { lr: [1, 2] } }, /perRun: lr: expected 1 numbers/],
+  [valley, [1, 2], adam(), { perRun: { beta1: [2] } }, /beta1/],
+  [valley, [1, 2], adam(), { perRun: { rate: [2] } }, /rate/],
   [valley, [1, 2], adam(), { tolerance: -1 }, /tolerance: expected a finite number ≥ 0/],
   [valley, [1, 2], adam(), { maxIterations: 1.5 }, /maxIterations: expected a whole number ≥ 0/],
   [valley, [1, 2], adam(), { dtype: 'float16' }, /dtype/],
@@ -748,7 +761,7 @@ test.each([
 test('no updates', () => {
   const result = minimizeManySync(valley, [3, 4], adam(), { maxIterations: 0 })
   expect([...result.x.x, ...result.x.y]).toEqual([3, 4])
-  expect(reasons[result.reason[0]]).toBe('max-iterations')
+  expect(minimizeReasons[result.reason[0]]).toBe('max-iterations')
   expect(result.value[0]).toBe(valley.value([3, 4]))
 })
 
@@ -760,7 +773,11 @@ test.each(['native', 'wasm', 'typescript'] as const)(
     const run = (maxIterations: number, rule: Rule = adam({ lr: 0.1 })) =>
       minimizeManySync(valley, starts, rule, { maxIterations, engine })
     const expected = run(10_000)
-    expect([...expected.reason].map((k) => reasons[k])).toEqual(['converged', 'converged', 'converged'])
+    expect([...expected.reason].map((k) => minimizeReasons[k])).toEqual([
+      'converged',
+      'converged',
+      'converged',
+    ])
     expect(Math.min(...expected.iterations)).toBeGreaterThan(100)
     for (const most of [2 ** 32, 2 ** 33 + 5, 2 ** 53 - 1]) expect(run(most)).toEqual(expected)
     // As `minimize` has it.
@@ -792,7 +809,7 @@ test.each([
   [40_000, 7],
   [9_000, 1],
 ])('%i runs give each of %i threads as many cohorts', (count, threads) => {
-  const { cohorts, lanes } = cohortsOf(new Uint32Array(count), [], 4, threads)
+  const { cohorts, lanes } = cohortCount(new Uint32Array(count), [], 4, threads)
   expect(cohorts % threads).toBe(0)
   expect(cohorts * lanes).toBeGreaterThanOrEqual(count)
   expect(lanes).toBeLessThanOrEqual(4096)

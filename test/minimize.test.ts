@@ -97,9 +97,9 @@ describe('gradients', () => {
   test('the result says whether they were given', () => {
     const gradient = rosenbrock().gradient
     const options = { maxIterations: 1 }
-    expect(minimize({ value, gradient }, start, adam(), options).gradient).toBe('given')
-    expect(minimize({ value }, start, adam(), options).gradient).toBe('central-differences')
-    expect(minimize(value, start, adam(), options).gradient).toBe('central-differences')
+    expect(minimize({ value, gradient }, start, adam(), options).gradientSource).toBe('analytic')
+    expect(minimize({ value }, start, adam(), options).gradientSource).toBe('central-differences')
+    expect(minimize(value, start, adam(), options).gradientSource).toBe('central-differences')
   })
 
   test('central differences are close to them', () => {
@@ -161,8 +161,8 @@ describe('gradients', () => {
         out[0] = 2 * (x[0] - this.#center)
       }
     }
-    const { x, gradient } = minimize(new Parabola(), [0], gradientDescent({ lr: 0.25 }))
-    expect(gradient).toBe('given')
+    const { x, gradientSource } = minimize(new Parabola(), [0], gradientDescent({ lr: 0.25 }))
+    expect(gradientSource).toBe('analytic')
     expect(x[0]).toBeCloseTo(2, 7)
   })
 })
@@ -219,7 +219,7 @@ describe('stopping', () => {
       return x[0]
     }
     const result = minimize(value, [3], adam(), { maxIterations: 0 })
-    expect(result).toMatchObject({ value: 3, iterations: 0, reason: 'max-iterations', change: NaN })
+    expect(result).toMatchObject({ value: 3, iterations: 0, reason: 'max-iterations', maxChange: NaN })
     expect([...result.x]).toEqual([3])
     expect(calls).toBe(1)
   })
@@ -234,7 +234,7 @@ describe('stopping', () => {
   test('a tolerance of 0 is never met, a larger one sooner', () => {
     // Nothing moves at all, and still it goes on.
     const still = minimize(bowl(), [0], gradientDescent(), { tolerance: 0, maxIterations: 50 })
-    expect(still).toMatchObject({ reason: 'max-iterations', change: 0 })
+    expect(still).toMatchObject({ reason: 'max-iterations', maxChange: 0 })
     const iterations = [1e-3, 1e-6, 1e-9].map((tolerance) => run({ tolerance }).iterations)
     expect(iterations).toEqual(iterations.toSorted((a, b) => a - b))
     expect(new Set(iterations).size).toBe(3)
@@ -317,8 +317,8 @@ describe('bounds', () => {
   })
 
   test('the minimum within is found, and its end is called so', () => {
-    const { x, reason, change } = minimize(inside(0, 1), [0.5, 0.5], adam({ lr: 0.01 }), { bounds: box })
-    expect([...x, reason, change]).toEqual([1, 0, 'converged', 0])
+    const { x, reason, maxChange } = minimize(inside(0, 1), [0.5, 0.5], adam({ lr: 0.01 }), { bounds: box })
+    expect([...x, reason, maxChange]).toEqual([1, 0, 'converged', 0])
   })
 
   test('bounds are those of the dtype', () => {
@@ -376,18 +376,18 @@ describe('one update at a time', () => {
       },
     })
     const minimization = new Minimization(rosenbrock(), start, rule, options)
-    expect(minimization).toMatchObject({ iterations: 0, change: NaN, reason: null, value: 12.5 })
+    expect(minimization).toMatchObject({ iterations: 0, maxChange: NaN, reason: null, value: 12.5 })
     const points: string[] = []
     while (minimization.step()) points.push(inBits(minimization.params))
     if (reason !== 'diverged') points.push(inBits(minimization.params))
     expect(points).toEqual(visited)
-    const { params, value, gradientNorm, iterations, evaluations, change, gradient } = minimization
+    const { params, value, gradientNorm, iterations, evaluations, maxChange, gradientSource } = minimization
     const { engine, engineReasons } = minimization
     // Each look at `value` is one more, unless it is known.
     expect(evaluations.gradients).toBe(result.evaluations.gradients)
     const counts = { iterations, evaluations: result.evaluations }
     const ran = { engine, engineReasons }
-    const same = { x: params, value, gradientNorm, ...counts, reason, change, gradient, ...ran }
+    const same = { x: params, value, gradientNorm, ...counts, reason, maxChange, gradientSource, ...ran }
     expect(inBits(same)).toBe(inBits(result))
     // It stays where it has stopped.
     expect(minimization.step()).toBe(false)

@@ -243,7 +243,7 @@ describe('what is no matrix', () => {
     const alone = new Optimizer({ w: values(12) }, adamw({ lr: 0.1 }))
     alone.step({ w: scaled })
     expect(distance(optimizer.params.w, alone.params.w)).toBeLessThan(1e-6)
-    expect(optimizer.last.norm).toBeCloseTo(norm, 5)
+    expect(optimizer.lastStep.norm).toBeCloseTo(norm, 5)
     // O does not see the norm.
     const other = new Optimizer({ v: values(20) }, muon({ lr: 0.1 }), { shapes: { v: [5, 4] } })
     other.step({ v: gradient.v })
@@ -257,8 +257,8 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
   test('a matrix that grows, or that thaws where it came frozen, has room', () => {
     const options = { shapes: { w: [2, 3], f: [6, 5] }, groups: [{ match: 'f', frozen: true }], ...engine }
     const optimizer = new Optimizer({ w: filled(6), f: filled(30) }, muon(), options)
-    optimizer.grow('w', filled(24))
-    optimizer.thaw('f')
+    optimizer.appendRows('w', filled(24))
+    optimizer.unfreeze('f')
     optimizer.step({ w: filled(30), f: filled(30) })
     const fresh = { shapes: { w: [10, 3], f: [6, 5] }, ...engine }
     const other = new Optimizer(
@@ -383,7 +383,7 @@ describe('without shapes of any of its tensors it would be its fallback, and so 
       shapes: { w: [2, 3], scalar: [] },
       groups: [{ match: 'cold', frozen: true }],
     })
-    optimizer.thaw('cold')
+    optimizer.unfreeze('cold')
     const rules = optimizer.report().tensors.map(({ name, rule }) => [name, rule.name])
     expect(rules).toEqual([
       ['w', 'muon'],

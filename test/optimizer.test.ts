@@ -130,7 +130,7 @@ describe.each(engineNames)('%s', (engine) => {
       }
     })
 
-    test.each(dtypes)('of %s have their lengths alone: no padding, no neighbour', (dtype) => {
+    test.each(dtypes)('of %s have their lengths alone: no padding, no neighbor', (dtype) => {
       const Typed = arrayOf[dtype]
       const lengths = [1, 2, 15, 16, 17, 0, 33, 7]
       const optimizer = new Optimizer(
@@ -157,8 +157,8 @@ describe.each(engineNames)('%s', (engine) => {
       const odd = new Optimizer(params, rule, { engine })
       const even = new Optimizer(params, rule, { engine })
       for (let t = 0; t < 3; t++) {
-        even.point()
-        odd.point()
+        even.gradientPoint()
+        odd.gradientPoint()
         even.step(gradients)
         odd.step(gradients.map((g, i) => (i === 2 ? g.map((x, k) => (k === 1 ? NaN : x)) : g)))
       }
@@ -172,12 +172,12 @@ describe.each(engineNames)('%s', (engine) => {
       const odd = new Optimizer(params, rule, { engine })
       const even = new Optimizer(params, rule, { engine })
       for (let t = 0; t < 3; t++) {
-        even.point()
+        even.gradientPoint()
         even.step(gradients)
         gradients.forEach((g) => {
           g[g.length - 1] = NaN
         })
-        odd.point()
+        odd.gradientPoint()
         odd.step(gradients)
         gradients.forEach((g) => {
           g[g.length - 1] = 0.5
@@ -231,7 +231,7 @@ describe.each(engineNames)('%s', (engine) => {
           const apart = params.map((tensor) => new Optimizer(tensor, rule as Rule, { engine }))
           const next = random(7)
           for (let t = 0; t < 25; t++) {
-            for (const optimizer of [together, ...apart]) optimizer.point()
+            for (const optimizer of [together, ...apart]) optimizer.gradientPoint()
             // Complete ones among them, and the gradients in place.
             const isComplete = t % 5 === 0
             const gradients = lengths.map((length, i) =>
@@ -277,7 +277,7 @@ describe.each(engineNames)('%s', (engine) => {
       zeroes.grads[1].set([5, 6])
       zeroes.step([ones(), null])
       expect(zeroes.grads).toEqual([new Float32Array(2), Float32Array.of(5, 6)])
-      zeroes.point()
+      zeroes.gradientPoint()
       expect(zeroes.grads[1]).toEqual(Float32Array.of(5, 6))
     })
 
@@ -285,13 +285,13 @@ describe.each(engineNames)('%s', (engine) => {
       const shifted = new Optimizer(ones(), nesterov({ form: 'shifted' }), { engine, zeroGrads: true })
       shifted.step(ones())
       shifted.grads.set([3, 4])
-      const point = shifted.point()
+      const point = shifted.gradientPoint()
       expect(shifted.grads).toEqual(Float32Array.of(3, 4))
-      expect(shifted.point()).toBe(point)
+      expect(shifted.gradientPoint()).toBe(point)
       expect(point[0]).toBeLessThan(shifted.params[0])
       expect(inBits(shifted.state.point)).toBe(inBits(point))
       const other = new Optimizer({ w: ones() }, adam(), { engine })
-      expect(other.point()).toBe(other.params)
+      expect(other.gradientPoint()).toBe(other.params)
     })
   })
 
@@ -438,8 +438,8 @@ describe.each(engineNames)('%s', (engine) => {
       const down = new Optimizer(noise(1, 20, dtype), { ...rule, maximize: false } as Rule, { engine })
       for (let t = 0; t < 4; t++) {
         const g = noise(t, 20, dtype)
-        up.point()
-        down.point()
+        up.gradientPoint()
+        down.gradientPoint()
         up.step(g)
         down.step(g.map((x) => -x))
       }
@@ -500,7 +500,7 @@ describe('rules are values', () => {
     const runs = [rule, copy].map((each: Rule) => {
       const optimizer = new Optimizer(noise(1, 30, 'float32'), each)
       for (let t = 0; t < 6; t++) {
-        optimizer.point()
+        optimizer.gradientPoint()
         optimizer.step(noise(t, 30, 'float32'))
       }
       expect(optimizer.rule).toEqual(rule)
@@ -610,7 +610,7 @@ describe('types', () => {
       readonly b: F32
     }>()
     expectTypeOf(nested.grads).toEqualTypeOf(nested.params)
-    expectTypeOf(nested.point()).toEqualTypeOf(nested.params)
+    expectTypeOf(nested.gradientPoint()).toEqualTypeOf(nested.params)
     expectTypeOf(nested.state.layers[0].w.updates).toEqualTypeOf<number>()
     expectTypeOf(nested.state.b.b).toEqualTypeOf<F32 | undefined>()
 
@@ -624,9 +624,9 @@ describe('types', () => {
     const optimizer = new Optimizer({ w, deep: { b: w.slice() } }, adam())
     const list = new Optimizer([w, w.slice()], sgd())
     const wrong = [
-      // @ts-expect-error a misspelt name
+      // @ts-expect-error a misspelled name
       () => optimizer.step({ weight: w }),
-      // @ts-expect-error a misspelt name further in
+      // @ts-expect-error a misspelled name further in
       () => optimizer.step({ w, deep: { bias: w } }),
       // @ts-expect-error the other dtype
       () => optimizer.step({ w: new Float64Array(1) }),

@@ -28,7 +28,7 @@ import {
 import { SaxesParser } from 'saxes'
 import { afterAll, describe, expect, test } from 'vitest'
 import { landscape } from '../dist/command-line/plot/landscape.js'
-import { Picture } from '../dist/command-line/plot/picture.js'
+import { PathPlot } from '../dist/command-line/plot/picture.js'
 import { clip, pathData, simplify, withoutRepeats } from '../dist/command-line/plot/polyline.js'
 import { surface } from '../dist/command-line/plot/surface.js'
 import { entrantNames } from '../dist/command-line/race.js'
@@ -178,7 +178,7 @@ describe('the contour', () => {
     ['adagrad', 'himmelblau', adagrad({ lr: 0.5 }), [0.5, -4], 20],
   ] as const)("has %s's path down %s: the points that minimize visits", (name, f, rule, from, updates) => {
     const objective = objectives[f]()
-    const args = `--rule ${name} --function ${f} --from=${from} --max-iterations ${updates}`
+    const args = `--rule ${name} --function ${f} --start=${from} --max-iterations ${updates}`
     const root = parse(plotted(args))
     const { toPixels } = frame(root, objective.view)
     const path = visited(objective, [...from], rule, updates).map(toPixels)
@@ -370,7 +370,7 @@ describe('runs that go wrong', () => {
   })
 
   test('a run without an update, or that stands still, is a picture too', () => {
-    const root = parse(plotted('--rule adam --from 1,1 --max-iterations 5'))
+    const root = parse(plotted('--rule adam --start 1,1 --max-iterations 5'))
     expect(texts(root)).toContain('converged, F = 0')
     expect(texts(parse(plotted('--rule adam --max-iterations 0')))).toContain('still moving, F = 12.5')
   })
@@ -427,7 +427,7 @@ test('the same command gives the same bytes, on every engine', () => {
 })
 
 test('the legend has a line a rule, and 22 rules have 22 styles', () => {
-  const picture = new Picture('Rosenbrock', rosenbrock(), [-1.5, 2])
+  const picture = new PathPlot('Rosenbrock', rosenbrock(), [-1.5, 2])
   for (const [i, name] of entrantNames.entries()) {
     const path = [-1.5, 2, i / 20, 1]
     picture.add({ name, options: `lr ${i}`, iterations: i, reason: 'converged', value: 1e-9, path })
@@ -464,7 +464,7 @@ test('options of the bowl and of rules', () => {
 })
 
 test('a start outside of the view makes the view larger', () => {
-  const root = parse(plotted('--rule adam --from 8,-20 --max-iterations 9'))
+  const root = parse(plotted('--rule adam --start 8,-20 --max-iterations 9'))
   const contour = one(root, 'id', 'contour')
   const { cx, cy } = one(contour, 'class', 'start').attributes
   expect(frame(root, rosenbrock().view).isInside([Number(cx), Number(cy)], -5)).toBe(true)
@@ -543,7 +543,7 @@ test.each(['--rule adam', '--schedule linear(0,{endValue:1,steps:9})'])(
 
 describe('race --plot', () => {
   test('draws the race just run, and says the same on stdout', () => {
-    const args = '--rule adam gradient-descent --from=-0.5,2 --max-iterations 2000'
+    const args = '--rule adam gradient-descent --start=-0.5,2 --max-iterations 2000'
     const plain = antigrad(`race --json ${args}`)
     const both = antigrad(`race --json ${args} --plot race.svg`)
     expect({ ...both, stdout: '' }).toEqual({ status: 0, stdout: '', stderr: '' })
@@ -552,7 +552,7 @@ describe('race --plot', () => {
     expect(JSON.parse(both.stdout).rules).toHaveLength(2)
     // It is what `plot` draws, in the race's order.
     const race = readFileSync(join(folder, 'race.svg'), 'utf8')
-    expect(race).toBe(plotted('--rule gradient-descent adam --from=-0.5,2 --max-iterations 2000'))
+    expect(race).toBe(plotted('--rule gradient-descent adam --start=-0.5,2 --max-iterations 2000'))
   })
 
   test('draws what diverges', () => {
@@ -563,7 +563,7 @@ describe('race --plot', () => {
 })
 
 describe('PNG', () => {
-  test('has twice as many pixels each way, and they are of many colours', () => {
+  test('has twice as many pixels each way, and they are of many colors', () => {
     expect(antigrad('plot --rule adam -o a.PNG')).toEqual({ status: 0, stdout: '', stderr: '' })
     const png = readFileSync(join(folder, 'a.PNG'))
     expect(png.subarray(0, 8).toString('hex')).toBe('89504e470d0a1a0a')
@@ -650,8 +650,8 @@ describe('what makes no sense: status 2, one line on stderr, no file, and nothin
     ['plot -o a.svg --function sphere', 'styblinski-tang'],
     ['plot -o a.svg --rule bogus', 'nesterov-shifted'],
     ['plot -o a.svg --engine wasm', "unknown option '--engine'"],
-    ['plot -o a.svg --from 1', 'two finite numbers'],
-    ['plot -o a.svg --from 1e200,0', 'from: expected a point around which the function can be drawn'],
+    ['plot -o a.svg --start 1', 'two finite numbers'],
+    ['plot -o a.svg --start 1e200,0', 'start: expected a point around which the function can be drawn'],
     ['plot -o a.svg --tolerance -1', 'a finite number ≥ 0'],
     ['plot -o a.svg --max-iterations 1e12', 'a whole number from 0 to 10000000'],
     ['plot -o a.svg --condition 5', '--function bowl'],
@@ -693,7 +693,7 @@ describe('what makes no sense: status 2, one line on stderr, no file, and nothin
   test.each([
     ['race --plot a.gif', 'a name that ends in .svg or .png'],
     ['race --plot nowhere/a.png', 'There is no folder nowhere.'],
-    ['race --plot a.svg --from 1e200,0', 'from: expected a point around which the function can be drawn'],
+    ['race --plot a.svg --start 1e200,0', 'start: expected a point around which the function can be drawn'],
     ['race --plot a.svg --rule adam --lr -1', 'adam: lr: expected a finite number ≥ 0'],
   ])('antigrad %s', (args, expected) => {
     const { status, stdout, stderr } = antigrad(args)

@@ -96,9 +96,9 @@ function* equations(
     d = Math.max(d, numerator / denominator)
     step.forEach((g, k) => {
       g?.forEach((gi, i) => {
-        const towards = beta1 > 0 ? m[k][i] : d * gi
+        const toward = beta1 > 0 ? m[k][i] : d * gi
         theta[k][i] -= weightDecay * old * lr * theta[k][i]
-        theta[k][i] -= (gamma * towards) / (Math.sqrt(v[k][i]) + d * 1e-8)
+        theta[k][i] -= (gamma * toward) / (Math.sqrt(v[k][i]) + d * 1e-8)
       })
     })
     yield { d, theta }
@@ -223,7 +223,7 @@ describe('a group', () => {
     const [d] = distances(optimizer as never) as number[]
     expect(d).toBeGreaterThan(1e-2)
     optimizer.freeze('b')
-    optimizer.thaw('b')
+    optimizer.unfreeze('b')
     expect(distances(optimizer as never)).toEqual([d, d])
     expect((optimizer as never as { state: { b: { start: FloatArray } } }).state.b.start).toEqual(
       optimizer.params.b,
@@ -273,7 +273,7 @@ describe('a group', () => {
         change(before)
         const optimizer = way(before)
         const added = some(optimizer).add({ c: ones(2) } as never)
-        added.thaw(['a', 'b'])
+        added.unfreeze(['a', 'b'])
         const { a, b, c } = added.save().tensors
         expect(
           [a, b, c].map(({ clock }) => clock?.d),

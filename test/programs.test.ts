@@ -10,8 +10,8 @@ import { dirname, join } from 'node:path'
 import { engines } from 'antigrad'
 import { afterAll, expect, test } from 'vitest'
 import { home } from './children.js'
-import { found } from './programs/found.js'
 import { ProcessHost } from './programs/hosts.js'
+import { found } from './programs/regressions.js'
 import { Runner, search } from './programs/search.js'
 
 const programs = Number(process.env.ANTIGRAD_TEST_RUNS ?? 160)
@@ -46,11 +46,13 @@ test(
     const failure = await search(random, { seed, programs, shrinking: 30_000 })
     await random.end()
     expect(failure).toBeNull()
-    const calls = ['set', 'freeze', 'thaw', 'add', 'grow', 'load', 'fresh', 'restore', 'remember']
+    const calls = ['set', 'freeze', 'unfreeze', 'add', 'appendRows', 'load', 'fresh', 'restore', 'remember']
     const expected = [
       ...['step', 'stepAsync'].flatMap((call) => [`${call}: true`, `${call}: false`]),
-      ...[...calls, 'zeroGrad', 'point', 'bring', 'other', 'runs', 'fits'].map((call) => `${call}: done`),
-      ...['step', 'stepAsync', 'set', 'freeze', 'grow', 'add', 'runs', 'fits'].map(
+      ...[...calls, 'zeroGrad', 'gradientPoint', 'bring', 'other', 'runs', 'fits'].map(
+        (call) => `${call}: done`,
+      ),
+      ...['step', 'stepAsync', 'set', 'freeze', 'appendRows', 'add', 'runs', 'fits'].map(
         (call) => `${call}: threw`,
       ),
       ...['step', 'stepAsync', 'set', 'freeze', 'add', 'restore'].map((call) => `${call}: interrupted`),

@@ -8,7 +8,7 @@ import {
   cosine,
   delayedStart,
   ema,
-  evaluate,
+  evaluateSchedule,
   expression,
   fitManySync,
   fit as fitted,
@@ -23,7 +23,7 @@ import {
   noise,
   Optimizer,
   objectives,
-  observe,
+  observeMetric,
   oneCycle,
   reduceOnPlateau,
   rosenbrock,
@@ -53,7 +53,7 @@ const start = { a: 2, b: 0.5, c: { start: 0.5 } }
 function trained(optimizer: unknown): unknown {
   const one = optimizer as Optimizer<ReturnType<typeof params>>
   for (let k = 1; k < 4; k++) {
-    one.point()
+    one.gradientPoint()
     one.step({ w: Float64Array.of(1, 2, 3, 4, 5, 6).map((g) => g / k), b: Float64Array.of(-k, k) })
   }
   const { rule, updates } = one
@@ -100,7 +100,7 @@ const calls: Readonly<Record<string, () => unknown>> = {
     optimizer.set({ beta1: 0.5 })
     optimizer.set('w', { lr: 0.1 })
     optimizer.freeze('b')
-    optimizer.thaw('b')
+    optimizer.unfreeze('b')
     trained(optimizer)
     optimizer.add({ c: Float64Array.of(1) }, {})
     const saved = structuredClone(optimizer.save())
@@ -115,10 +115,10 @@ const calls: Readonly<Record<string, () => unknown>> = {
       oneCycle(1, { steps: 5 }),
       reduceOnPlateau(1),
     ]
-    const values = all.map((schedule) => t.map((at) => evaluate(schedule, at)))
+    const values = all.map((schedule) => t.map((at) => evaluateSchedule(schedule, at)))
     return [
       values,
-      observe(reduceOnPlateau(1), 2),
+      observeMetric(reduceOnPlateau(1), 2),
       run(adam({ lr: warmup(cosine(0.1, { steps: 3 }), { steps: 2 }) })),
     ]
   },
@@ -143,9 +143,9 @@ const calls: Readonly<Record<string, () => unknown>> = {
   minimizeMany: () => minimizeManySync(bowl, { x: [0, 3], y: [0, -2] }, adam({ lr: 0.1 })),
   'minimizeMany, options': () =>
     minimizeManySync(bowl, [0, 0, 3, -2], delayedStart(2, adam({ lr: 0.1 })), {
-      ...{ bounds: { x: { max: 0.5 } }, clip: {}, maxIterations: 20, path: 5 },
+      ...{ bounds: { x: { max: 0.5 } }, clip: {}, maxIterations: 20, recordEvery: 5 },
     }),
-  'minimizeMany, each': () => minimizeManySync(bowl, [0, 0, 3, -2], adam(), { each: { lr: [0.1, 0.2] } }),
+  'minimizeMany, each': () => minimizeManySync(bowl, [0, 0, 3, -2], adam(), { perRun: { lr: [0.1, 0.2] } }),
   'minimizeMany without a column': () => minimizeManySync(bowl, { x: [0] } as never, adam()),
   starts: () => [
     gridStarts({ x: [0, 1], y: [0, 2] }, { x: 2, y: 3 }),
@@ -231,7 +231,7 @@ const others = [
     'maxIterations',
     'maxLineSearch',
     'maxRank',
-    'maxSkips',
+    'maxConsecutiveSkips',
     'method',
     'min',
   ],
@@ -240,7 +240,7 @@ const others = [
     'name',
     'noise',
     'norm',
-    'norms',
+    'recordNorms',
     'onNonFinite',
     'onProgress',
     'onWarning',

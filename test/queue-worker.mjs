@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs'
 import { runQueued } from '../dist/bullmq/index.js'
 
 const [plan, store, url, lockSeconds = 2] = process.argv.slice(2)
-const { done, failed } = await runQueued(readFileSync(plan, 'utf8'), {
+const { completed, failed } = await runQueued(readFileSync(plan, 'utf8'), {
   ...{ store, url, lockSeconds: Number(lockSeconds), window: 20 },
-  onKept: (index, kept) => console.log(JSON.stringify({ index, kept })),
+  onStored: (index, kept) => console.log(JSON.stringify({ index, kept })),
   onStalled: (index) => console.log(JSON.stringify({ stalled: index })),
 })
-console.log(JSON.stringify({ done: done.length, failed: failed.length }))
+console.log(JSON.stringify({ done: completed.length, failed: failed.length }))

@@ -110,10 +110,12 @@ describe('what looked like rest, and was not', () => {
         out[0] = calls++ === 3 ? 1e14 : 1
       },
     }
-    const { reason, change, gradientNorm } = minimize(cliff, [0], adam({ lr: 0.1 }), { maxIterations: 2000 })
+    const { reason, maxChange, gradientNorm } = minimize(cliff, [0], adam({ lr: 0.1 }), {
+      maxIterations: 2000,
+    })
     expect(['stalled', 'max-iterations']).toContain(reason)
     expect(gradientNorm).toBe(1)
-    expect(change).toBeLessThan(1e-9)
+    expect(maxChange).toBeLessThan(1e-9)
   })
 })
 
@@ -167,9 +169,9 @@ describe('rest is called so', () => {
 
   test.each(dtypes)('of every rule, at a minimum, %s', (dtype) => {
     for (const [title, rule] of rules) {
-      const { reason, change } = minimize(bowl(), [0, 0], rule, { dtype })
+      const { reason, maxChange } = minimize(bowl(), [0, 0], rule, { dtype })
       // Yogi's m begins with 1e-6, which moves it.
-      if (rule.name !== 'yogi') expect([title, reason, change]).toEqual([title, 'converged', 0])
+      if (rule.name !== 'yogi') expect([title, reason, maxChange]).toEqual([title, 'converged', 0])
     }
   })
 
@@ -212,7 +214,7 @@ describe('rest is called so', () => {
     const rule = momentum({ lr: 0.75, momentum: 0.5 })
     const parabola = (maxIterations: number) =>
       minimize(bowl({ condition: 2 }), [1], rule, { maxIterations, engine: 'typescript' })
-    expect(parabola(2)).toMatchObject({ reason: 'max-iterations', change: 0, gradientNorm: 1 })
+    expect(parabola(2)).toMatchObject({ reason: 'max-iterations', maxChange: 0, gradientNorm: 1 })
     const { reason, x } = parabola(1000)
     expect(reason).toBe('converged')
     expect(x[0]).toBeCloseTo(0, 6)

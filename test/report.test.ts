@@ -13,15 +13,15 @@ const rising = linear(0.1, { endValue: 0.5, steps: 10 })
 test('is there where groups give every tensor an option, and a schedule is in each', () => {
   const groups = [{ match: '*', beta1: 0.8 }]
   const optimizer = new Optimizer(params(), adam({ lr: rising }), { groups })
-  expect(optimizer.last.lr).toBe(at(0))
+  expect(optimizer.lastStep.lr).toBe(at(0))
   for (let t = 0; t < 4; t++) {
     optimizer.step(params())
-    expect(optimizer.last.lr).toBeCloseTo(at(t), 14)
-    for (const lr of rates(optimizer)) expect(lr).toBe(optimizer.last.lr)
+    expect(optimizer.lastStep.lr).toBeCloseTo(at(t), 14)
+    for (const lr of rates(optimizer)) expect(lr).toBe(optimizer.lastStep.lr)
   }
   // A saved run says the same.
   const again = Optimizer.load(optimizer.save())
-  expect([again.last.lr, ...rates(again)]).toEqual([optimizer.last.lr, ...rates(optimizer)])
+  expect([again.lastStep.lr, ...rates(again)]).toEqual([optimizer.lastStep.lr, ...rates(optimizer)])
 })
 
 test('is each tensor’s own, before the first update and after it; null where there is none', () => {
@@ -45,17 +45,17 @@ test('is each tensor’s own, before the first update and after it; null where t
   expect(later).toBeGreaterThan(b as number)
   optimizer.set('d', { lr: 7 } as never)
   expect(rates(optimizer)[4]).toBe(7)
-  optimizer.thaw('cold')
+  optimizer.unfreeze('cold')
   expect(rates(optimizer)[3]).toBeCloseTo(at(1), 14)
 })
 
 test('is the last update’s as long as there is no other, and evaluated where no tensor has the rule', () => {
   const optimizer = new Optimizer(params(), adam({ lr: cosine(0.4, { steps: 8 }) }))
   for (let t = 0; t < 3; t++) optimizer.step(params())
-  const lr = optimizer.last.lr
+  const lr = optimizer.lastStep.lr
   optimizer.step({})
-  expect(optimizer.last.lr).toBe(lr)
+  expect(optimizer.lastStep.lr).toBe(lr)
   optimizer.freeze('*')
-  expect(optimizer.last.lr).toBe(lr)
+  expect(optimizer.lastStep.lr).toBe(lr)
   expect(rates(optimizer)).toEqual([null, null, null, null])
 })

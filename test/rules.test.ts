@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs'
 import * as antigrad from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { loopOf } from '../dist/arena/kernel.js'
-import { OptionError } from '../dist/ground/errors.js'
+import { getLoop } from '../dist/arena/kernel.js'
+import { OptionError } from '../dist/core/errors.js'
 import { adagrad } from '../dist/rules/adagrad.js'
 import { adam } from '../dist/rules/adam.js'
 import { definitions, type Rule } from '../dist/rules/definitions.js'
@@ -13,9 +13,9 @@ import { documentation } from '../dist/rules/documentation.js'
 import { nesterov } from '../dist/rules/nesterov.js'
 import { radam } from '../dist/rules/radam.js'
 import { resolve } from '../dist/rules/resolve.js'
-import { changed } from '../dist/rules/rule.js'
+import { withChanges } from '../dist/rules/rule.js'
 import { sgd } from '../dist/rules/sgd.js'
-import { scheduleOf } from '../dist/rules/values.js'
+import { makeRuleSchedule } from '../dist/rules/values.js'
 import { constantFrom, type Scheduled } from '../dist/schedules/schedule.js'
 import { type Warmup, warmup } from '../dist/schedules/warmup.js'
 
@@ -26,7 +26,7 @@ const about = aboutRules()
 
 const scheduleFor = (rule: Rule) => {
   const { definition, rule: checked } = resolve(rule)
-  const schedule = scheduleOf(definition, checked)
+  const schedule = makeRuleSchedule(definition, checked)
   if (schedule === null) throw new Error('nothing is scheduled')
   return schedule
 }
@@ -41,7 +41,7 @@ describe('a description', () => {
   test('has its options in the order of its declaration, and is frozen', () => {
     const rule = adam({ maximize: true, lr: 1 })
     expect(JSON.stringify(rule)).toBe(
-      '{"name":"adam","lr":1,"beta1":0.9,"beta2":0.999,"eps":1e-8,"weightDecay":0,"amsgrad":false,"amsgradOf":"raw","epsOf":"corrected","perRow":false,"maximize":true,"cautious":false,"grams":false}',
+      '{"name":"adam","lr":1,"beta1":0.9,"beta2":0.999,"eps":1e-8,"weightDecay":0,"amsgrad":false,"amsgradMoment":"raw","epsMoment":"corrected","perRow":false,"maximize":true,"cautious":false,"grams":false}',
     )
     expect(Object.isFrozen(rule)).toBe(true)
   })
@@ -50,7 +50,7 @@ describe('a description', () => {
     expect(adam(fickle('lr')).lr).toBe(0.5)
     expect(resolve({ name: 'adam', ...{}, __proto__: null, lr: 0.5 }).rule.lr).toBe(0.5)
     const { definition, rule } = resolve(adam())
-    expect(changed(definition, rule, fickle('lr')).lr).toBe(0.5)
+    expect(withChanges(definition, rule, fickle('lr')).lr).toBe(0.5)
   })
 
   test('reads its name once', () => {
@@ -69,7 +69,7 @@ describe('a description', () => {
     })
     try {
       expect(adam({ lr: 1 }).lr).toBe(1)
-      expect(scheduleOf(definitions.adam, resolve(adam()).rule)).toBe(null)
+      expect(makeRuleSchedule(definitions.adam, resolve(adam()).rule)).toBe(null)
     } finally {
       delete (Object.prototype as { intruder?: unknown }).intruder
     }
@@ -80,18 +80,18 @@ describe('a description', () => {
     expect(adagrad({ form: 'essay', eps: 1e-3 }).eps).toBe(1e-3)
     expect(resolve({ name: 'rmsprop', form: 'essay' }).rule.eps).toBe(0)
     const { definition, rule } = resolve(adagrad())
-    expect(changed(definition, rule, { form: 'essay' }).eps).toBe(1e-10)
+    expect(withChanges(definition, rule, { form: 'essay' }).eps).toBe(1e-10)
   })
 
   test('that changes keeps what is not given, and is a new object', () => {
     const { definition, rule } = resolve(adam({ lr: 1 }))
-    const other = changed(definition, rule, { beta1: 0.5, lr: undefined })
+    const other = withChanges(definition, rule, { beta1: 0.5, lr: undefined })
     expect(other).toEqual({ ...rule, beta1: 0.5 })
     expect(other).not.toBe(rule)
-    expect(() => changed(definition, rule, { beta1: 1 })).toThrow(
+    expect(() => withChanges(definition, rule, { beta1: 1 })).toThrow(
       'adam: beta1: expected a number in [0, 1), got 1',
     )
-    expect(() => changed(definition, rule, { beta3: 1 })).toThrow(/one of lr, beta1, .*, got "beta3"/)
+    expect(() => withChanges(definition, rule, { beta3: 1 })).toThrow(/one of lr, beta1, .*, got "beta3"/)
   })
 })
 
@@ -117,7 +117,7 @@ describe('a rule that is resolved', () => {
       /^delayedStart: options: /,
     ],
     [
-      'a misspelt form',
+      'a misspelled form',
       { name: 'radam', form: 'tourch' },
       /^radam: form: expected 'torch' or 'optax', got "tourch"$/,
     ],
@@ -182,8 +182,8 @@ test("the README's list of rules is what their comments say", () => {
 
 test.each(Object.values(definitions))('$name has a loop for each of its kernels', ({ kernels }) => {
   for (const { number } of kernels) {
-    expect(loopOf(number, 'float32')).toBeTypeOf('function')
-    expect(loopOf(number, 'float32')).not.toBe(loopOf(number, 'float64'))
+    expect(getLoop(number, 'float32')).toBeTypeOf('function')
+    expect(getLoop(number, 'float32')).not.toBe(getLoop(number, 'float64'))
   }
 })
 
@@ -246,7 +246,7 @@ describe('a schedule', () => {
     }
     expect(constantFrom(warmup((t) => t, { steps: 3 }))).toBe(Infinity)
     expect(scheduleFor(sgd({ lr: (t) => t })).constantFrom).toBe(Infinity)
-    expect(scheduleOf(definitions.adam, resolve(adam()).rule)).toBe(null)
+    expect(makeRuleSchedule(definitions.adam, resolve(adam()).rule)).toBe(null)
   })
 
   test('that is out of range at an update is an error, and changes no value', () => {

@@ -60,10 +60,10 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
         expect(Math.abs(actual[i] - x), `${place}, index ${i}`).toBeLessThanOrEqual(tolerance)
       })
     }
-    expect(optimizer.point()).toEqual(array(dtype, initial))
+    expect(optimizer.gradientPoint()).toEqual(array(dtype, initial))
     gradients.forEach((gradient, step) => {
       optimizer.step(array(dtype, gradient))
-      compare(optimizer.point(), parameters[step], `step ${step}`)
+      compare(optimizer.gradientPoint(), parameters[step], `step ${step}`)
     })
     compare(optimizer.params, evaluation, 'x')
   })
@@ -86,10 +86,10 @@ describe('a step without a look at point()', () => {
     expectBlind(() => optimizer.step())
     await expect(optimizer.stepAsync(ones())).rejects.toThrow('stepAsync: expected a call')
     expect([...optimizer.params, ...optimizer.state.z, optimizer.updates]).toEqual([1, 1, 1, 1, 1, 1, 0])
-    optimizer.point()
+    optimizer.gradientPoint()
     expect(await optimizer.stepAsync(ones())).toBe(true)
     expectBlind(() => optimizer.step(ones()))
-    optimizer.point()
+    optimizer.gradientPoint()
     expect(optimizer.step(ones())).toBe(true)
     expectBlind(() => optimizer.step(ones()))
     expect(optimizer.updates).toBe(2)
@@ -97,7 +97,7 @@ describe('a step without a look at point()', () => {
 
   test('is one where the look was followed by no update', () => {
     const optimizer = new Optimizer(ones(), free, { onNonFinite: 'skip' })
-    optimizer.point()
+    optimizer.gradientPoint()
     expect(optimizer.step(ones().fill(NaN))).toBe(false)
     expect(optimizer.step(ones())).toBe(true)
     expectBlind(() => optimizer.step(ones()))
@@ -105,7 +105,7 @@ describe('a step without a look at point()', () => {
 
   test('is one where a look serves all batches of an update', () => {
     const optimizer = new Optimizer(ones(), free, { accumulate: { batches: 2 } })
-    optimizer.point()
+    optimizer.gradientPoint()
     expect([optimizer.step(ones()), optimizer.step(ones())]).toEqual([false, true])
     expectBlind(() => optimizer.step(ones()))
   })
@@ -114,14 +114,14 @@ describe('a step without a look at point()', () => {
     const groups = [{ match: 'free', rule: free }]
     const optimizer = new Optimizer({ free: ones(), other: ones() }, adam(), { groups })
     expectBlind(() => optimizer.step({ other: ones() }))
-    const point = optimizer.point()
+    const point = optimizer.gradientPoint()
     const { params } = optimizer
     expect(point.other.byteOffset).toBe(params.other.byteOffset)
     expect(point.free.byteOffset).not.toBe(params.free.byteOffset)
     expect(optimizer.step({ other: ones() })).toBe(true)
     optimizer.freeze('free')
     expect(optimizer.step({ other: ones() })).toBe(true)
-    optimizer.thaw('free')
+    optimizer.unfreeze('free')
     expectBlind(() => optimizer.step({ other: ones() }))
     optimizer.freeze('**')
     expect(optimizer.step()).toBe(false)
@@ -130,7 +130,7 @@ describe('a step without a look at point()', () => {
   test('is one where the parameters are others since', () => {
     const optimizer = new Optimizer(ones(), free)
     const saved = optimizer.save()
-    optimizer.point()
+    optimizer.gradientPoint()
     optimizer.restore(saved)
     expectBlind(() => optimizer.step(ones()))
     expectBlind(() => Optimizer.load(saved).step(ones()))
@@ -140,7 +140,7 @@ describe('a step without a look at point()', () => {
 /** A run whose gradients are 2·(y − target). */
 function go(optimizer: Optimizer<{ a: Float64Array; b: Float64Array }>, steps: number): void {
   for (let t = 0; t < steps; t++) {
-    const { a, b } = optimizer.point()
+    const { a, b } = optimizer.gradientPoint()
     const gradients = { a: a.map((x, i) => 2 * (x - i)), b: b.map((x) => 2 * x) }
     optimizer.step(optimizer.updates % 3 === 1 ? { a: gradients.a } : gradients)
   }
@@ -168,7 +168,7 @@ test('weights tʳ·γₘₐₓᵖ and a warm-up are those of the form in which y
   const optimizer = new Optimizer(Float64Array.of(2), scheduleFreeSgd(options))
   let [y, z, largest, sum] = [2, 2, 0, 0]
   for (let t = 1; t <= 30; t++) {
-    const g = Math.sin(t) + optimizer.point()[0]
+    const g = Math.sin(t) + optimizer.gradientPoint()[0]
     optimizer.step(Float64Array.of(g))
     const gamma = lr * Math.min(t / warmupSteps, 1)
     largest = Math.max(largest, gamma)
@@ -178,7 +178,7 @@ test('weights tʳ·γₘₐₓᵖ and a warm-up are those of the form in which y
     const decayed = g + lambda * y
     y = y + c * (z - y) + gamma * (beta * (1 - c) - 1) * decayed
     z -= gamma * decayed
-    expect(Math.abs(optimizer.point()[0] - y)).toBeLessThan(1e-13)
+    expect(Math.abs(optimizer.gradientPoint()[0] - y)).toBeLessThan(1e-13)
     expect(Math.abs(optimizer.params[0] - (y + (1 - 1 / beta) * (z - y)))).toBeLessThan(1e-13)
   }
 })
@@ -186,7 +186,7 @@ test('weights tʳ·γₘₐₓᵖ and a warm-up are those of the form in which y
 test('RAdam’s first updates stand still, or are those of SGD', () => {
   const after = (silentSgdPhase: boolean) => {
     const optimizer = new Optimizer(ones(), scheduleFreeRAdam({ lr: 0.5, silentSgdPhase }))
-    optimizer.point()
+    optimizer.gradientPoint()
     optimizer.step(Float64Array.of(1, 2, 0.5))
     return [optimizer.params, optimizer.state.z]
   }
@@ -196,22 +196,22 @@ test('RAdam’s first updates stand still, or are those of SGD', () => {
 
 test('without a learning rate the average stays', () => {
   const optimizer = new Optimizer(ones(), scheduleFreeAdamW({ lr: 0 }))
-  optimizer.point()
+  optimizer.gradientPoint()
   optimizer.step(ones())
   expect([optimizer.params, optimizer.state.z]).toEqual([ones(), ones()])
 })
 
 test('z starts from the parameters: of new tensors, new rows, thawed and partly restored ones', () => {
   const optimizer = new Optimizer({ a: ones() }, free, { shapes: { a: [3, 1] } })
-  optimizer.point()
+  optimizer.gradientPoint()
   optimizer.step({ a: ones() })
   const more = optimizer.add({ b: Float64Array.of(7) })
-  optimizer.grow('a', Float64Array.of(5))
-  expect(more.point()).toMatchObject({ a: { 3: 5 }, b: Float64Array.of(7) })
+  optimizer.appendRows('a', Float64Array.of(5))
+  expect(more.gradientPoint()).toMatchObject({ a: { 3: 5 }, b: Float64Array.of(7) })
   expect([more.state.a.z[3], more.state.b.z[0]]).toEqual([5, 7])
   more.freeze('b')
   more.params.b[0] = 8
-  more.thaw('b')
+  more.unfreeze('b')
   expect([more.state.b.z[0], more.state.b.updates]).toEqual([8, 0])
   const other = new Optimizer({ a: Float64Array.of(1, 2, 3, 4), b: Float64Array.of(9) }, adam())
   const shapes = { a: [4, 1] }

@@ -10,7 +10,7 @@ import {
   cosine,
   cosineRestarts,
   cyclic,
-  evaluate,
+  evaluateSchedule,
   exponential,
   expression,
   gradientDescent,
@@ -25,7 +25,7 @@ import {
   noam,
   Optimizer,
   OptionError,
-  observe,
+  observeMetric,
   oneCycle,
   piecewiseConstant,
   piecewiseInterpolate,
@@ -107,7 +107,7 @@ describe('the values of Torch and Optax', () => {
     expect(values.length).toBe(60)
     const largest = Math.max(...values)
     values.forEach((value, t) => {
-      expect(Math.abs(evaluate(golden[name], t) - value), `t = ${t}`).toBeLessThan(1e-12 * largest)
+      expect(Math.abs(evaluateSchedule(golden[name], t) - value), `t = ${t}`).toBeLessThan(1e-12 * largest)
     })
   })
 })
@@ -216,7 +216,7 @@ describe('the formula of', () => {
   test.each(Object.entries(formulas))('%s', (_, [schedule, formula]) => {
     for (const t of [...Array(60).keys(), 1e6]) {
       const expected = formula(t)
-      const error = Math.abs(evaluate(schedule, t) - expected)
+      const error = Math.abs(evaluateSchedule(schedule, t) - expected)
       if (Number.isFinite(expected)) {
         expect(error, `t = ${t}`).toBeLessThanOrEqual(1e-12 * Math.max(1, Math.abs(expected)))
       }
@@ -227,7 +227,9 @@ describe('the formula of', () => {
 test('no bit of any of them changes unnoticed', () => {
   const schedules = [...Object.values(golden), ...Object.values(formulas).map(([schedule]) => schedule)]
   const plain = schedules.filter((schedule) => !/joined|chained/.test(JSON.stringify(schedule)))
-  const values = plain.flatMap((schedule) => Array.from({ length: 60 }, (_, t) => evaluate(schedule, t)))
+  const values = plain.flatMap((schedule) =>
+    Array.from({ length: 60 }, (_, t) => evaluateSchedule(schedule, t)),
+  )
   const digest = createHash('sha256')
     .update(new Uint8Array(Float64Array.from(values).buffer))
     .digest('hex')
@@ -382,7 +384,7 @@ const kinds: Record<string, fc.Arbitrary<Drawn>> = {
     .tuple(
       level,
       level,
-      fc.record({ factor: level, patience: whole, cooldown: whole, best: fc.option(level), bad: whole }),
+      fc.record({ factor: level, patience: whole, cooldown: whole, best: fc.option(level), badCount: whole }),
     )
     .map(([a, b, options]) => {
       const [minValue, value] = apart(a, b)
@@ -413,7 +415,7 @@ const nested: fc.Arbitrary<Schedule> = fc.letrec<{ any: Schedule }>((tie) => ({
   ),
 })).any
 const times = [...Array(130).keys(), 1000, 1e6 + 1, 2 ** 40]
-const valuesOf = (schedule: Scheduled) => times.map((t) => evaluate(schedule, t))
+const valuesOf = (schedule: Scheduled) => times.map((t) => evaluateSchedule(schedule, t))
 
 test('every schedule is among those that are drawn, and has a row in the docs', () => {
   const drawn = [...Object.keys(kinds), 'warmup', 'chained', 'joined']
@@ -449,9 +451,13 @@ describe.each(Object.entries(kinds))('%s', (_, arbitrary) => {
       if (schedule.schedule === 'cosineRestarts') return
       const steps = warmupSteps(schedule)
       for (let t = 0; t + 1 < steps; t++) {
-        expect(evaluate(schedule, t + 1) - evaluate(schedule, t)).toBeGreaterThanOrEqual(-1e-15)
+        expect(evaluateSchedule(schedule, t + 1) - evaluateSchedule(schedule, t)).toBeGreaterThanOrEqual(
+          -1e-15,
+        )
       }
-      expect(evaluate(schedule, steps + 1)).toBeLessThanOrEqual(evaluate(schedule, steps) + 1e-15)
+      expect(evaluateSchedule(schedule, steps + 1)).toBeLessThanOrEqual(
+        evaluateSchedule(schedule, steps) + 1e-15,
+      )
     })
   })
 })
@@ -478,8 +484,8 @@ describe('any schedule', () => {
     check((schedule) => {
       const from = constantFrom(schedule)
       if (from === Infinity) return
-      const last = evaluate(schedule, from)
-      for (const t of [1, 2, 3, 10, 1e6]) expect(evaluate(schedule, from + t)).toBe(last)
+      const last = evaluateSchedule(schedule, from)
+      for (const t of [1, 2, 3, 10, 1e6]) expect(evaluateSchedule(schedule, from + t)).toBe(last)
     })
   })
 
@@ -492,14 +498,14 @@ describe('any schedule', () => {
     })
   })
 
-  test('gives an optimizer the numbers of evaluate(), and is saved and loaded with it', () => {
+  test('gives an optimizer the numbers of evaluateSchedule(), and is saved and loaded with it', () => {
     const runs = { seed: 3, numRuns: 40 }
     const property = fc.property(nested, nested, (lr, decay) => {
       const gradient = (t: number) => Float64Array.of(t % 3, -1)
       const optimizer = new Optimizer(Float64Array.of(1, -2), sgd({ lr, weightDecay: decay }))
       const told = new Optimizer(Float64Array.of(1, -2), sgd())
       for (let t = 0; t < 6; t++) {
-        told.set({ lr: evaluate(lr, t), weightDecay: evaluate(decay, t) })
+        told.set({ lr: evaluateSchedule(lr, t), weightDecay: evaluateSchedule(decay, t) })
         told.step(gradient(t))
         optimizer.step(gradient(t))
       }
@@ -520,11 +526,11 @@ test('what goes from one number to another never passes it, whatever is rounded'
   const any = fc.double({ min: -1, max: 1, noNaN: true })
   const property = fc.property(any, any, fc.integer({ min: 1, max: 100 }), (value, endValue, rest) => {
     const steps = 2 ** 52
-    const x = evaluate(linear(value, { endValue, steps }), steps - rest)
+    const x = evaluateSchedule(linear(value, { endValue, steps }), steps - rest)
     const [low, high] = apart(value, endValue)
     expect(x >= low && x <= high).toBe(true)
-    expect(evaluate(linear(value, { endValue, steps }), steps)).toBe(endValue)
-    expect(evaluate(cosine(value, { endValue, steps: rest }), 0)).toBe(value)
+    expect(evaluateSchedule(linear(value, { endValue, steps }), steps)).toBe(endValue)
+    expect(evaluateSchedule(cosine(value, { endValue, steps: rest }), 0)).toBe(value)
   })
   fc.assert(property, { seed: 5, numRuns: 3000 })
 })
@@ -535,9 +541,11 @@ test('parts meet where one begins with what the other ended with', () => {
     { boundaries: [10, 15, 35] },
   )
   for (let t = 1; t < 60; t++) {
-    expect(Math.abs(evaluate(schedule, t) - evaluate(schedule, t - 1))).toBeLessThanOrEqual(0.1 + 1e-12)
+    expect(Math.abs(evaluateSchedule(schedule, t) - evaluateSchedule(schedule, t - 1))).toBeLessThanOrEqual(
+      0.1 + 1e-12,
+    )
   }
-  expect([10, 15, 35].map((t) => evaluate(schedule, t))).toEqual([1, 1, 0.25])
+  expect([10, 15, 35].map((t) => evaluateSchedule(schedule, t))).toEqual([1, 1, 0.25])
 })
 
 test('a warm-up is known through parts, factors and groups of them', () => {
@@ -571,8 +579,8 @@ test('a group’s factor goes into the numbers of the option, and not into other
   for (let t = 0; t < 10; t++) {
     const [a, b] = [optimizer.params.a[0], optimizer.params.b[0]]
     optimizer.step({ a: Float64Array.of(1), b: Float64Array.of(1) })
-    expect(a - optimizer.params.a[0]).toBeCloseTo(evaluate(lr, t), 12)
-    expect(b - optimizer.params.b[0]).toBeCloseTo(4 * evaluate(lr, t), 12)
+    expect(a - optimizer.params.a[0]).toBeCloseTo(evaluateSchedule(lr, t), 12)
+    expect(b - optimizer.params.b[0]).toBeCloseTo(4 * evaluateSchedule(lr, t), 12)
   }
 })
 
@@ -591,23 +599,23 @@ describe('a schedule that takes metrics', () => {
     )
     let schedule = reduceOnPlateau(0.1, own)
     metrics.forEach((metric, t) => {
-      schedule = observe(schedule, metric ?? NaN)
-      expect(evaluate(schedule, t)).toBe(values[t])
+      schedule = observeMetric(schedule, metric ?? NaN)
+      expect(evaluateSchedule(schedule, t)).toBe(values[t])
     })
     expect(new Set(values).size).toBeGreaterThan(2)
   })
 
   test('metrics below 0 have to become better too', () => {
     let schedule = reduceOnPlateau(1, { patience: 2, threshold: 0.1, factor: 0.5 })
-    for (const metric of [-1, -1, -1.05, -1.2, -1.2, -1.2]) schedule = observe(schedule, metric)
-    expect(schedule).toMatchObject({ value: 1, best: -1.2, bad: 2 })
-    expect(observe(schedule, -1.3)).toMatchObject({ value: 0.5, bad: 0 })
+    for (const metric of [-1, -1, -1.05, -1.2, -1.2, -1.2]) schedule = observeMetric(schedule, metric)
+    expect(schedule).toMatchObject({ value: 1, best: -1.2, badCount: 2 })
+    expect(observeMetric(schedule, -1.3)).toMatchObject({ value: 0.5, badCount: 0 })
   })
 
   test('what is not finite is never better', () => {
     let schedule = reduceOnPlateau(1, { patience: 3, factor: 0.5 })
-    for (const metric of [-Infinity, NaN, Infinity]) schedule = observe(schedule, metric)
-    expect(schedule).toMatchObject({ best: null, bad: 3, value: 1 })
+    for (const metric of [-Infinity, NaN, Infinity]) schedule = observeMetric(schedule, metric)
+    expect(schedule).toMatchObject({ best: null, badCount: 3, value: 1 })
     expect(JSON.parse(JSON.stringify(schedule))).toEqual(schedule)
   })
 
@@ -616,14 +624,14 @@ describe('a schedule that takes metrics', () => {
     const constantly = constant(2)
     const inner = joined([constantly, warmup(plateau, { steps: 2 })], { boundaries: [3] })
     const all = chained([inner, plateau, 3, (t) => t])
-    const after = observe(observe(all, 1), 1)
-    const seen = observe(observe(plateau, 1), 1)
+    const after = observeMetric(observeMetric(all, 1), 1)
+    const seen = observeMetric(observeMetric(plateau, 1), 1)
     expect(seen.value).toBe(0.1)
     expect(after.schedules[1]).toEqual(seen)
     expect(after.schedules[0]).toEqual(joined([constantly, warmup(seen, { steps: 2 })], { boundaries: [3] }))
     expect(after.schedules.slice(2)).toEqual(all.schedules.slice(2))
     expect(Object.isFrozen(after) && Object.isFrozen(after.schedules)).toBe(true)
-    expect([plateau.bad, plateau.best]).toEqual([0, null])
+    expect([plateau.badCount, plateau.best]).toEqual([0, null])
   })
 
   test('goes on in a run that is saved, also where groups have a part of it', () => {
@@ -636,7 +644,7 @@ describe('a schedule that takes metrics', () => {
     const train = (optimizer: ReturnType<typeof make>, from: number, to: number) => {
       for (let epoch = from; epoch < to; epoch++) {
         optimizer.step({ a: Float64Array.of(1), b: Float64Array.of(1) })
-        optimizer.set({ lr: observe(optimizer.rule.lr, epoch === 2 ? 0.5 : 1) })
+        optimizer.set({ lr: observeMetric(optimizer.rule.lr, epoch === 2 ? 0.5 : 1) })
       }
     }
     const whole = make()
@@ -659,16 +667,16 @@ describe('a schedule that takes metrics', () => {
 
   test('there has to be one, and a number', () => {
     for (const schedule of [0.1, cosine(1, { steps: 3 }), () => 1] as Scheduled[]) {
-      expect(() => observe(schedule, 1)).toThrow(
-        /observe: schedule: expected one with reduceOnPlateau\(\) in it/,
+      expect(() => observeMetric(schedule, 1)).toThrow(
+        /observeMetric: schedule: expected one with reduceOnPlateau\(\) in it/,
       )
     }
     // biome-ignore lint/suspicious/noExplicitAny: what TypeScript would not let through
-    expect(() => observe(reduceOnPlateau(1), '1' as any)).toThrow(
-      'observe: metric: expected a number, got "1"',
+    expect(() => observeMetric(reduceOnPlateau(1), '1' as any)).toThrow(
+      'observeMetric: metric: expected a number, got "1"',
     )
     // biome-ignore lint/suspicious/noExplicitAny: what TypeScript would not let through
-    expect(() => observe({ ...reduceOnPlateau(1), bad: -1 } as any, 1)).toThrow(OptionError)
+    expect(() => observeMetric({ ...reduceOnPlateau(1), badCount: -1 } as any, 1)).toThrow(OptionError)
   })
 })
 
@@ -694,7 +702,7 @@ describe('refuses', () => {
       const list = name === 'chained' || name === 'joined'
       const first = list ? 'schedules' : 'value'
       return [
-        [name, list ? [[1], { colour: 1 }] : [1, { colour: 1 }], `${name}: options`],
+        [name, list ? [[1], { color: 1 }] : [1, { color: 1 }], `${name}: options`],
         [name, list ? [[1], { [first]: [1] }] : [1, { [first]: 1 }], `${name}: options`],
         ...[null, 7, 'x'].map((x): [string, unknown[], string] => [name, [1, x], `${name}: options`]),
         ...['x', null, undefined, {}, NaN, 1n].map((x): [string, unknown[], string] => [
@@ -752,8 +760,8 @@ describe('refuses', () => {
     ['reduceOnPlateau', [1, { cooldown: 0.5 }], 'reduceOnPlateau: cooldown'],
     ['reduceOnPlateau', [1, { minValue: 2 }], 'reduceOnPlateau: minValue'],
     ['reduceOnPlateau', [1, { best: NaN }], 'reduceOnPlateau: best'],
-    ['reduceOnPlateau', [1, { bad: null }], 'reduceOnPlateau: bad'],
-    ['reduceOnPlateau', [1, { cooling: '1' }], 'reduceOnPlateau: cooling'],
+    ['reduceOnPlateau', [1, { badCount: null }], 'reduceOnPlateau: badCount'],
+    ['reduceOnPlateau', [1, { cooldownCounter: '1' }], 'reduceOnPlateau: cooldownCounter'],
     ['piecewiseConstant', [1, { boundaries: [1, 1], scales: [1, 1] }], 'piecewiseConstant: boundaries[1]'],
     ['piecewiseConstant', [1, { boundaries: [0], scales: [1] }], 'piecewiseConstant: boundaries[0]'],
     ['piecewiseConstant', [1, { boundaries: [1], scales: [] }], 'piecewiseConstant: scales'],
@@ -827,33 +835,36 @@ test('a bundle without a schedule’s function says what to import, and has not 
     return outputFiles[0].text
   }
   const plain = cosine(1, { steps: 4 })
-  const [without, withIt] = await Promise.all([bundle('adam, evaluate'), bundle('adam, evaluate, cosine')])
+  const [without, withIt] = await Promise.all([
+    bundle('adam, evaluateSchedule'),
+    bundle('adam, evaluateSchedule, cosine'),
+  ])
   expect(without.length).toBeLessThan(withIt.length - 2000)
   const load = (code: string) => import(/* @vite-ignore */ `data:text/javascript,${encodeURIComponent(code)}`)
   const [bare, full] = [await load(without), await load(withIt)]
   expect(() => bare.adam({ lr: plain })).toThrow(
     'adam: lr: expected an imported schedule (so far: none; load takes { schedules }), got "cosine"',
   )
-  expect(full.evaluate(plain, 1)).toBe(evaluate(plain, 1))
+  expect(full.evaluateSchedule(plain, 1)).toBe(evaluateSchedule(plain, 1))
   expect(full.adam({ lr: plain }).lr).toEqual(plain)
 })
 
-describe('evaluate', () => {
+describe('evaluateSchedule', () => {
   test('gives a number at each t', () => {
-    for (const t of [0, 1, 1e9]) expect(evaluate(0.1, t)).toBe(0.1)
+    for (const t of [0, 1, 1e9]) expect(evaluateSchedule(0.1, t)).toBe(0.1)
   })
 
   test('gives what a function returns for t', () => {
-    expect(evaluate((t) => 2 * t + 1, 3)).toBe(7)
+    expect(evaluateSchedule((t) => 2 * t + 1, 3)).toBe(7)
   })
 
   test('gives a warm-up by its definition, and after it what it leads to', () => {
     const plain = warmup(0.3, { steps: 4 })
-    expect([0, 1, 3, 4, 100].map((t) => evaluate(plain, t))).toEqual([0.075, 0.15, 0.3, 0.3, 0.3])
+    expect([0, 1, 3, 4, 100].map((t) => evaluateSchedule(plain, t))).toEqual([0.075, 0.15, 0.3, 0.3, 0.3])
     const fromZero = warmup((t) => 8 / (t + 1), { steps: 4, from: 0 })
-    expect([0, 1, 3, 7].map((t) => evaluate(fromZero, t))).toEqual([0, 1, 1.5, 1])
-    expect(evaluate(warmup(plain, { steps: 2 }), 0)).toBe(0.0375)
-    expect(evaluate(JSON.parse(JSON.stringify(plain)) as Schedule, 1)).toBe(0.15)
+    expect([0, 1, 3, 7].map((t) => evaluateSchedule(fromZero, t))).toEqual([0, 1, 1.5, 1])
+    expect(evaluateSchedule(warmup(plain, { steps: 2 }), 0)).toBe(0.0375)
+    expect(evaluateSchedule(JSON.parse(JSON.stringify(plain)) as Schedule, 1)).toBe(0.15)
   })
 
   test('set before each step takes the same steps as the schedule in the rule, and can be saved', () => {
@@ -862,7 +873,7 @@ describe('evaluate', () => {
     const set = new Optimizer(Float32Array.of(1, -2), adam())
     for (let t = 0; t < 8; t++) {
       scheduled.step(Float32Array.of(t - 3, 1))
-      set.set({ lr: evaluate(rate, set.updates) })
+      set.set({ lr: evaluateSchedule(rate, set.updates) })
       set.step(Float32Array.of(t - 3, 1))
     }
     expect(bits(set.params)).toBe(bits(scheduled.params))
@@ -885,25 +896,29 @@ describe('evaluate', () => {
   test.each([NaN, Infinity, '1', null, undefined, {}, [1], { schedule: 'zigzag' }, { schedule: 1 }, 1n])(
     'refuses %s for a schedule',
     (schedule) => {
-      expect(refused(() => evaluate(schedule as Anything, 0))).toBe('evaluate: schedule')
+      expect(refused(() => evaluateSchedule(schedule as Anything, 0))).toBe('evaluateSchedule: schedule')
     },
   )
 
   test('refuses a schedule that is not one all through, and says where', () => {
     const broken = { ...warmup(1, { steps: 2 }), value: 'fast' }
-    expect(refused(() => evaluate(broken as Anything, 0))).toBe('evaluate: schedule: warmup: value')
+    expect(refused(() => evaluateSchedule(broken as Anything, 0))).toBe(
+      'evaluateSchedule: schedule: warmup: value',
+    )
   })
 
   test.each([-1, 0.5, NaN, Infinity, '0', null, undefined])('refuses %s for t, and calls nothing', (t) => {
     let calls = 0
-    expect(refused(() => evaluate(() => ++calls, t as Anything))).toBe('evaluate: t')
+    expect(refused(() => evaluateSchedule(() => ++calls, t as Anything))).toBe('evaluateSchedule: t')
     expect(calls).toBe(0)
   })
 
   test.each([NaN, -Infinity, '1', undefined, null, 1n])('refuses a function that returns %s', (x) => {
     const schedule = (() => x) as Scheduled
-    expect(refused(() => evaluate(schedule, 5))).toBe('evaluate: schedule at t = 5')
-    expect(refused(() => evaluate(warmup(schedule, { steps: 9 }), 5))).toBe('evaluate: schedule at t = 5')
+    expect(refused(() => evaluateSchedule(schedule, 5))).toBe('evaluateSchedule: schedule at t = 5')
+    expect(refused(() => evaluateSchedule(warmup(schedule, { steps: 9 }), 5))).toBe(
+      'evaluateSchedule: schedule at t = 5',
+    )
   })
 
   test('passes on what a function throws', () => {
@@ -911,6 +926,6 @@ describe('evaluate', () => {
     const thrower = () => {
       throw error
     }
-    expect(() => evaluate(thrower, 0)).toThrow(error)
+    expect(() => evaluateSchedule(thrower, 0)).toThrow(error)
   })
 })

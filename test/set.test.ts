@@ -1,6 +1,16 @@
 /** `set` beside groups: what a group gave stays, unless a match says otherwise. */
 
-import { adamw, BusyError, cosine, layerwise, momentum, noDecay, Optimizer, OptionError, sgd } from 'antigrad'
+import {
+  adamw,
+  BusyError,
+  cosine,
+  layerDecay,
+  momentum,
+  noDecay,
+  Optimizer,
+  OptionError,
+  sgd,
+} from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { engineNames, inBits } from './helpers.js'
 
@@ -12,7 +22,7 @@ function make() {
     adamw({ lr: 0.25, weightDecay: 0.5 }),
     {
       shapes: { a: { w: [1, 1] }, b: { w: [1, 1] }, c: [1] },
-      groups: [...layerwise(['a.**', 'b.**'], 0.5), noDecay(), { match: 'c', rule: sgd({ lr: 4 }) }],
+      groups: [...layerDecay(['a.**', 'b.**'], 0.5), noDecay(), { match: 'c', rule: sgd({ lr: 4 }) }],
     },
   )
 }

@@ -1,6 +1,6 @@
 /**
  * A plan as an array of a real Slurm: munged, slurmctld and slurmd of this machine, as root, in a folder of their own. What is
- * cancelled is repeated by nobody: `status --missing` submits it again. Part of `npm run test:faults`.
+ * canceled is repeated by nobody: `status --missing` submits it again. Part of `npm run test:faults`.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -98,7 +98,7 @@ PartitionName=all Nodes=${host} Default=YES MaxTime=INFINITE State=UP
     rmSync(folder, { recursive: true, force: true })
   })
 
-  test('an array of which tasks are cancelled, and what is missing is submitted again', () => {
+  test('an array of which tasks are canceled, and what is missing is submitted again', () => {
     const sweep = ['sweep', '--lr', '1e-3..0.1:log:16', '--starts', '512', '--max-iterations', '2000']
     const direct = antigrad(...sweep, '--json').stdout
     expect(antigrad(...sweep, '--plan', 'plan.json', '--chunk-size', '1').status).toBe(0)

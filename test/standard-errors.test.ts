@@ -13,7 +13,7 @@ import { describe, expect, test } from 'vitest'
 
 const t = [0, 1, 2, 3, 4, 5, 6, 7]
 const y = [5, 3.1, 2, 1.6, 1.2, 1.1, 0.9, 1.1]
-const logL = { of: 'negative-log-likelihood' } as const
+const logL = { kind: 'negative-log-likelihood' } as const
 
 /** Objectives of three kinds from one that is exact: itself, its gradient, its values. */
 const ways = (exact: ReturnType<typeof expression>) => ({
@@ -31,8 +31,8 @@ describe('standardErrors', () => {
     const squares = expression('(y - (a + b*t))^2').with({ t, y })
     const { x } = minimize(squares, [1, 1], lbfgs(), { tolerance: 1e-12 })
     const { errors, covariance, reason, message, derivatives } = standardErrors(squares, x, {
-      of: 'sum-of-squares',
-      rows: t.length,
+      kind: 'sum-of-squares',
+      observations: t.length,
     })
     const found = fitOne(expression('a + b*t'), { t, y }, { start: { a: 1, b: 1 }, tolerance: 1e-14 })
     expect([reason, message, derivatives]).toEqual(['minimum', '', 'exact'])
@@ -46,7 +46,7 @@ describe('standardErrors', () => {
       { start: { a: 1, b: 1 }, sigma, absoluteSigma: true },
     )
     const chi = expression('((y - (a + b*t))/0.3)^2').with({ t, y })
-    expect(standardErrors(chi, x, { of: 'chi-squared' }).errors[1] / known.errors.b).toBeCloseTo(1, 8)
+    expect(standardErrors(chi, x, { kind: 'chi-squared' }).errors[1] / known.errors.b).toBeCloseTo(1, 8)
     const half = expression('((y - (a + b*t))/0.3)^2/2').with({ t, y })
     expect(standardErrors(half, x, logL).errors[1] / known.errors.b).toBeCloseTo(1, 8)
   })
@@ -80,7 +80,7 @@ describe('standardErrors', () => {
     }
     const decay = expression('(y - (a*exp(-b*t) + c))^2')
     const { x } = minimize(decay.with({ t, y }), [4, 0.6, 1], lbfgs(), { tolerance: 1e-12 })
-    const options = { of: 'sum-of-squares', rows: t.length } as const
+    const options = { kind: 'sum-of-squares', observations: t.length } as const
     const exact = standardErrors(decay.with({ t, y }), x, options)
     const other = standardErrors(ways(decay.with({ t, y }) as never)[way], x, options)
     for (let i = 0; i < 3; i++) expect(other.errors[i] / exact.errors[i]).toBeCloseTo(1, digits[way])
@@ -151,12 +151,16 @@ describe('there are no errors', () => {
 
   test('along what the value does not depend on, or only together', () => {
     for (const { reason, direction } of errorsOf('(x - 2*y)^2/2', [2, 1])) {
-      expect(reason).toBe('flat')
+      expect(reason).toBe('singular')
       expect(direction?.[1] as number).toBeCloseTo(0.5, 3)
     }
     const [{ message }] = errorsOf('(x - 2*y)^2/2', [2, 1])
     expect(message).toBe('the value does not change along x + 0.5·y: it does not say where the minimum is')
-    expect(errorsOf('x^2 + 0*y', [0, 7]).map(({ reason }) => reason)).toEqual(['flat', 'flat', 'flat'])
+    expect(errorsOf('x^2 + 0*y', [0, 7]).map(({ reason }) => reason)).toEqual([
+      'singular',
+      'singular',
+      'singular',
+    ])
   })
 
   test('where something is not finite', () => {
@@ -167,10 +171,10 @@ describe('there are no errors', () => {
 
   test('of a sum of squares without a row to spare', () => {
     const squares = expression('(y - a - b*t)^2').with({ t: [0, 1], y: [1, 2] })
-    const { reason, message } = standardErrors(squares, [1, 1], { of: 'sum-of-squares', rows: 2 })
+    const { reason, message } = standardErrors(squares, [1, 1], { kind: 'sum-of-squares', observations: 2 })
     expect([reason, message]).toEqual([
-      'no-freedom',
-      '2 rows, for 2 parameters: nothing is left to estimate σ by',
+      'no-degrees-of-freedom',
+      '2 observations, for 2 parameters: nothing is left to estimate σ by',
     ])
   })
 
@@ -186,9 +190,13 @@ describe('there are no errors', () => {
     const objective = expression('(y - (a + b*t))^2 + a*0').with({ t, y })
     const bounds = { b: [0, 9] } as const
     const x = [y.reduce((sum, at) => sum + at) / y.length, 0]
-    const { errors, held, reason } = standardErrors(objective, x, { of: 'sum-of-squares', rows: 8, bounds })
+    const { errors, atBound, reason } = standardErrors(objective, x, {
+      kind: 'sum-of-squares',
+      observations: 8,
+      bounds,
+    })
     const alone = fitOne(expression('a'), { y }, { start: { a: 1 } })
-    expect([held, reason]).toEqual([[1], 'minimum'])
+    expect([atBound, reason]).toEqual([[1], 'minimum'])
     expect(errors[0] / alone.errors.a).toBeCloseTo(1, 10)
     expect(errors[1]).toBeNaN()
   })
@@ -196,10 +204,13 @@ describe('there are no errors', () => {
 
 describe('standardErrors refuse', () => {
   test.each<[object, RegExp]>([
-    [{}, /^of: expected one of negative-log-likelihood, chi-squared, sum-of-squares/],
-    [{ of: 'chi' }, /^of: expected one of/],
-    [{ of: 'sum-of-squares' }, /^rows: expected how many squares are added up, got undefined/],
-    [{ of: 'chi-squared', rows: 5 }, /^rows: expected none, of chi-squared, got 5/],
+    [{}, /^kind: expected one of negative-log-likelihood, chi-squared, sum-of-squares/],
+    [{ kind: 'chi' }, /^kind: expected one of/],
+    [{ kind: 'sum-of-squares' }, /^observations: expected how many squares are added up, got undefined/],
+    [
+      { kind: 'chi-squared', observations: 5 },
+      /^observations: expected none with kind: 'chi-squared', got 5/,
+    ],
     [{ ...logL, bounds: { z: [0, 1] } }, /bounds: expected names among x/],
     [{ ...logL, rowes: 1 }, /expected one of/],
   ])('%j', (options, message) => {
@@ -208,7 +219,9 @@ describe('standardErrors refuse', () => {
   })
 
   test('a sum of squares below 0, values that are none, and async objectives', () => {
-    expect(() => standardErrors(expression('x^2 - 1'), [0], { of: 'chi-squared' })).toThrow(/never below 0/)
+    expect(() => standardErrors(expression('x^2 - 1'), [0], { kind: 'chi-squared' })).toThrow(
+      /^objective: value: expected a number ≥ 0 with kind: 'chi-squared', got -1/,
+    )
     expect(() => standardErrors(() => '1' as never, [0], logL)).toThrow('objective: value')
     expect(() => standardErrors({ value: () => 1, hessian: 5 } as never, [0], logL)).toThrow('hessian')
     expect(() => standardErrors((async () => 1) as never, [0], logL)).toThrow('async')

@@ -14,7 +14,7 @@ import {
   uniformStarts,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { below, random, Words } from '../dist/many/random.js'
+import { integerBelow, random, WordStream } from '../dist/random/random.js'
 
 /** Written by starts.py beside it. */
 const golden = JSON.parse(readFileSync(new URL('data/starts.json', import.meta.url), 'utf8'))
@@ -86,11 +86,11 @@ describe('random whole numbers', () => {
     'many at once as one by one, below %d',
     (count) => {
       const next = random(1, 2, 3)
-      const words = new Words().seed(1, 2, 3)
+      const words = new WordStream().seed(1, 2, 3)
       for (const length of [0, 1, 5, 40, 300]) {
         const many = new Uint32Array(length)
         words.fill(many, count)
-        expect(Array.from(many)).toEqual(Array.from(many, () => below(count, next)))
+        expect(Array.from(many)).toEqual(Array.from(many, () => integerBelow(count, next)))
       }
     },
   )

@@ -40,7 +40,8 @@ const settling = ofAnyShape.filter(([, rule]) => settles(rule) && !measures(rule
 const keeping = ofAnyShape.filter(([, rule]) => !settles(rule) || measures(rule))
 /** StableAdamW's moments do depend on t, and so does the largest corrected v. */
 const alike = settling.filter(
-  ([, rule]) => rule.name !== 'stableAdamW' && !('amsgradOf' in rule && rule.amsgradOf === 'corrected'),
+  ([, rule]) =>
+    rule.name !== 'stableAdamW' && !('amsgradMoment' in rule && rule.amsgradMoment === 'corrected'),
 )
 
 type State = Readonly<Record<string, FloatArray>>
@@ -76,7 +77,7 @@ const LENGTH = 1109
 function updated(variant: Variant, rule: Rule, dtype: Dtype, update: number) {
   const { optimizer, state } = begin(variant, rule, array(dtype, LENGTH))
   for (let t = 1; t < update; t++) {
-    optimizer.point()
+    optimizer.gradientPoint()
     optimizer.step()
   }
   const filled = numbers(dtype, LENGTH)
@@ -89,7 +90,7 @@ function updated(variant: Variant, rule: Rule, dtype: Dtype, update: number) {
     optimizer.params[i] = i % 2
     optimizer.grads[i] = small[i % small.length]
   })
-  optimizer.point()
+  optimizer.gradientPoint()
   optimizer.step()
   return { params: optimizer.params, state }
 }
@@ -99,11 +100,12 @@ const isTimed = (name: string, rule: Rule) =>
   (name === 'z' && 'eps' in rule) || (name === 'm' && ['laprop', 'adopt'].includes(rule.name))
 
 /**
- * Where an ε is added to g² or v, v moves towards that, and what is divided by √v with it; or to |g|, of Adamax's n.
- * Rprop's h has a least size, and moments of ones move towards 1.
+ * Where an ε is added to g² or v, v moves toward that, and what is divided by √v with it; or to |g|, of Adamax's n.
+ * Rprop's h has a least size, and moments of ones move toward 1.
  */
 const isLifted = (name: string, rule: Rule) =>
-  ('epsPlace' in rule && (rule.epsPlace === 'square' || (rule.epsPlace === 'gradient' && name === 'n'))) ||
+  ('epsPlacement' in rule &&
+    (rule.epsPlacement === 'square' || (rule.epsPlacement === 'gradient' && name === 'n'))) ||
   ('epsRoot' in rule && rule.epsRoot > 0) ||
   (rule.name === 'rprop' && name === 'h') ||
   ['w1', 'w2'].includes(name)
@@ -260,6 +262,6 @@ test('a look at the point flushes nothing', () => {
   const { optimizer, state } = begin(reference, nesterov({ form: 'shifted' }), new Float32Array(3))
   for (let t = 1; t <= PERIOD; t++) optimizer.step()
   state.v.fill(4e-45)
-  optimizer.point()
+  optimizer.gradientPoint()
   expect([...state.v]).toEqual([...new Float32Array(3).fill(4e-45)])
 })

@@ -3,10 +3,10 @@
 import { fork } from 'node:child_process'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { adamw, Optimizer, rows, sgd, sumGradients, TensorError } from 'antigrad'
+import { adamw, Optimizer, sgd, sparseRows, sumGradients, TensorError } from 'antigrad'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Anything } from './attacks/subject.js'
+import type { Anything } from './adversarial/subject.js'
 import { home } from './children.js'
 import { inBits } from './helpers.js'
 import { gradientsOf } from './worker-gradients.mjs'
@@ -15,7 +15,7 @@ const arrays = { float32: Float32Array, float64: Float64Array }
 const dtypes = Object.keys(arrays) as (keyof typeof arrays)[]
 const partsOf = ({ indices, values }: Anything) => ({ indices: [...indices], values: [...values] })
 
-test('by hand: neighbours, then their sums, each rounded', () => {
+test('by hand: neighbors, then their sums, each rounded', () => {
   // 2²⁴ + 1 is no float32, and 2²⁴ + 2 is one.
   const [large, one] = [2 ** 24, 1]
   const sum = (...numbers: number[]) => sumGradients(numbers.map((x) => Float32Array.of(x)))[0]
@@ -28,16 +28,16 @@ test('by hand: neighbours, then their sums, each rounded', () => {
   expect(sum(one, one, one, one, large)).toBe(large + 4)
   expect(sumGradients([Float64Array.of(large), Float64Array.of(one)])[0]).toBe(large + 1)
   // Of one part in the order given.
-  expect(sumGradients([rows([4, 4, 4], Float32Array.of(large, one, one))]).values[0]).toBe(large)
-  expect(sumGradients([rows([4, 4, 4], Float32Array.of(one, one, large))]).values[0]).toBe(large + 2)
+  expect(sumGradients([sparseRows([4, 4, 4], Float32Array.of(large, one, one))]).values[0]).toBe(large)
+  expect(sumGradients([sparseRows([4, 4, 4], Float32Array.of(one, one, large))]).values[0]).toBe(large + 2)
 })
 
 test('by hand: rows in order, each once; what a part has not adds nothing', () => {
   const sum = sumGradients([
-    { embed: rows([7, 2, 7], Float32Array.of(1, 2, 3, 4, 5, 6)), body: [null, Float32Array.of(1)] },
-    { embed: rows(BigUint64Array.of(3n), Float32Array.of(10, 20)) },
+    { embed: sparseRows([7, 2, 7], Float32Array.of(1, 2, 3, 4, 5, 6)), body: [null, Float32Array.of(1)] },
+    { embed: sparseRows(BigUint64Array.of(3n), Float32Array.of(10, 20)) },
     { embed: null, body: [undefined, Float32Array.of(2)] },
-    { embed: rows(Uint8Array.of(0, 7), Float32Array.of(-0, 8, 100, 200)), bias: Float32Array.of(5) },
+    { embed: sparseRows(Uint8Array.of(0, 7), Float32Array.of(-0, 8, 100, 200)), bias: Float32Array.of(5) },
   ] as Anything[])
   expect(partsOf(sum.embed)).toEqual({
     indices: [0, 2, 3, 7],
@@ -46,17 +46,20 @@ test('by hand: rows in order, each once; what a part has not adds nothing', () =
   expect(sum.embed.indices).toBeInstanceOf(Uint32Array)
   expect(sum.body).toEqual([null, Float32Array.of(3)])
   expect(sum.bias).toEqual(Float32Array.of(5))
-  const none = sumGradients([{ embed: rows([], new Float32Array(0)), b: null }, { b: null }] as Anything[])
+  const none = sumGradients([
+    { embed: sparseRows([], new Float32Array(0)), b: null },
+    { b: null },
+  ] as Anything[])
   expect(partsOf(none.embed)).toEqual({ indices: [], values: [] })
   expect(none.b).toBe(null)
 })
 
 test('nothing given is changed, kept or given back', () => {
   const [embed, indices, w] = [Float32Array.of(1, 2), [1, 0], Float32Array.of(3)]
-  const sum = sumGradients([{ embed: rows(indices, embed), w }])
+  const sum = sumGradients([{ embed: sparseRows(indices, embed), w }])
   for (const array of [sum.w, sum.embed.values]) array.fill(9)
   expect([embed, indices, w]).toEqual([Float32Array.of(1, 2), [1, 0], Float32Array.of(3)])
-  const given = rows(indices, embed)
+  const given = sparseRows(indices, embed)
   ;(given.indices as number[])[0] = 0.5
   expect(given.indices).toEqual([1, 0])
   expect(given.values).toBe(embed)
@@ -79,7 +82,7 @@ describe.each(dtypes)('%s', (dtype) => {
     )
   const part = fc.record({ some, body: fc.option(fc.array(number, { minLength: 4, maxLength: 4 })) })
   const given = ({ some: [indices, values], body }: Anything) => ({
-    embed: rows(indices, Typed.from(values)),
+    embed: sparseRows(indices, Typed.from(values)),
     inner: { list: [body && Typed.from(body)] },
   })
 
@@ -136,7 +139,10 @@ describe('a run of four workers has the bits of one process', () => {
     }
     return new Optimizer(params, rule, { shapes: { embed: [30, 5] }, clip: { norm: 3 } }) as Anything
   }
-  const read = ({ embed: { indices, values }, body }: Anything) => ({ embed: rows(indices, values), body })
+  const read = ({ embed: { indices, values }, body }: Anything) => ({
+    embed: sparseRows(indices, values),
+    body,
+  })
   const file = join(home, 'test/worker-gradients.mjs')
 
   function alone(rule: Anything): string {
@@ -224,7 +230,7 @@ describe('a run of four workers has the bits of one process', () => {
 
 describe('what is no list of gradients is an error', () => {
   const f = (...numbers: number[]) => Float32Array.from(numbers)
-  const some = (...indices: number[]) => rows(indices, new Float32Array(2 * indices.length))
+  const some = (...indices: number[]) => sparseRows(indices, new Float32Array(2 * indices.length))
   const detached = () => {
     const array = f(1, 2)
     structuredClone(null, { transfer: [array.buffer] })
@@ -288,24 +294,32 @@ describe('what is no list of gradients is an error', () => {
     ['rows and array', () => [{ e: some(1) }, { e: f(1, 2) }], /parts.1.e: expected rows, as parts.0 has/],
     [
       'rows of another dtype',
-      () => [some(1), rows([1], new Float64Array(2))],
+      () => [some(1), sparseRows([1], new Float64Array(2))],
       /parts.1: expected a Float32Array/,
     ],
-    ['columns', () => [some(1), rows([1], f(1, 2, 3))], /parts.1: expected values of 1 rows of 2 columns/],
+    [
+      'columns',
+      () => [some(1), sparseRows([1], f(1, 2, 3))],
+      /parts.1: expected values of 1 rows of 2 columns/,
+    ],
     [
       'parts of a row',
-      () => [rows([1, 2], f(1, 2, 3))],
+      () => [sparseRows([1, 2], f(1, 2, 3))],
       /parts.0: expected values of 2 rows of equally many/,
     ],
-    ['values of no rows', () => [rows([], f(1))], /parts.0: expected values of 0 rows/],
-    ['detached rows', () => [rows([1], detached())], /parts.0: expected values of 1 rows/],
+    ['values of no rows', () => [sparseRows([], f(1))], /parts.0: expected values of 0 rows/],
+    ['detached rows', () => [sparseRows([1], detached())], /parts.0: expected values of 1 rows/],
     [
       'a row below 0',
-      () => [rows(Int8Array.of(-1), f(1))],
+      () => [sparseRows(Int8Array.of(-1), f(1))],
       /parts.0: expected indices from 0 to 4294967295, got -1/,
     ],
-    ['a row too far', () => [rows([2 ** 32], f(1))], /indices from 0 to 4294967295, got 4294967296/],
-    ['a far bigint', () => [rows(BigUint64Array.of(2n ** 64n - 1n), f(1))], /indices from 0 to 4294967295/],
+    ['a row too far', () => [sparseRows([2 ** 32], f(1))], /indices from 0 to 4294967295, got 4294967296/],
+    [
+      'a far bigint',
+      () => [sparseRows(BigUint64Array.of(2n ** 64n - 1n), f(1))],
+      /indices from 0 to 4294967295/,
+    ],
   ]
   test.each(bad)('%s', (_, parts, message) => {
     expect(() => sumGradients(parts())).toThrow(TensorError)
@@ -313,7 +327,7 @@ describe('what is no list of gradients is an error', () => {
   })
 
   test('a row may be as far as 32 bits reach', () => {
-    const sum = sumGradients([rows([2 ** 32 - 1], f(1)), rows([0], f(1))])
+    const sum = sumGradients([sparseRows([2 ** 32 - 1], f(1)), sparseRows([0], f(1))])
     expect([...sum.indices]).toEqual([0, 2 ** 32 - 1])
   })
 
@@ -344,7 +358,7 @@ describe('what is no list of gradients is an error', () => {
     }
     const liar = Liar.of(1, 2) as Float32Array
     expect(sumGradients([liar, f(1, 1)])).toEqual(f(2, 3))
-    expect(partsOf(sumGradients([rows([0], liar), rows([0], f(1, 1))]))).toEqual({
+    expect(partsOf(sumGradients([sparseRows([0], liar), sparseRows([0], f(1, 1))]))).toEqual({
       indices: [0],
       values: [2, 3],
     })
@@ -354,7 +368,7 @@ describe('what is no list of gradients is an error', () => {
 test('types: the sum is what the parts are', () => {
   const params = { embed: new Float32Array(8), body: { w: new Float32Array(2) } }
   const optimizer = new Optimizer(params, adamw(), { shapes: { embed: [4, 2] } })
-  const part = { embed: rows([1], Float32Array.of(1, 2)), body: { w: Float32Array.of(1, 2) } }
+  const part = { embed: sparseRows([1], Float32Array.of(1, 2)), body: { w: Float32Array.of(1, 2) } }
   expect(optimizer.step(sumGradients([part, { ...part, body: { w: null } }, part]))).toBe(true)
   expect(optimizer.step(sumGradients([optimizer.grads, params]))).toBe(true)
   // @ts-expect-error: numbers are no gradients

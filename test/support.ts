@@ -1,4 +1,4 @@
-/** What the parametrised tests share: the engines to force, data from a fixed generator, and runs. */
+/** What the parametrized tests share: the engines to force, data from a fixed generator, and runs. */
 
 import { type EngineName, engines, Optimizer, type OptimizerOptions, objectives, type Rule } from 'antigrad'
 import { expect } from 'vitest'
@@ -195,7 +195,7 @@ function begin(variant: Variant, { rule, options }: Case, data: Data) {
 export function* run(variant: Variant, testCase: Case, data: Data): Generator<Snapshot> {
   const { optimizer, gradients, snapshot } = begin(variant, testCase, data)
   for (const step of data.gradients.keys()) {
-    optimizer.point()
+    optimizer.gradientPoint()
     optimizer.step(gradients(step))
     yield snapshot(step)
   }
@@ -205,7 +205,7 @@ export function* run(variant: Variant, testCase: Case, data: Data): Generator<Sn
 export async function* runAsync(variant: Variant, testCase: Case, data: Data): AsyncGenerator<Snapshot> {
   const { optimizer, gradients, snapshot } = begin(variant, testCase, data)
   for (const step of data.gradients.keys()) {
-    optimizer.point()
+    optimizer.gradientPoint()
     await optimizer.stepAsync(gradients(step))
     yield snapshot(step)
   }

@@ -12,10 +12,10 @@ import {
   latinHypercubeStarts,
   minimize,
   minimizeManySync,
+  minimizeReasons,
   type ObjectiveName,
   objectives,
   type Rule,
-  reasons,
   rosenbrock,
   sobolStarts,
   uniformStarts,
@@ -24,10 +24,10 @@ import { SaxesParser } from 'saxes'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { percentages } from '../dist/command-line/sweep/describe.js'
 import { describeProgress } from '../dist/command-line/sweep/progress.js'
+import { objectiveText } from '../dist/jobs/objective-texts.js'
+import { sweepable } from '../dist/jobs/sweep.js'
+import { parseValues } from '../dist/jobs/values.js'
 import { definitions } from '../dist/rules/definitions.js'
-import { textOf } from '../dist/work/objective-texts.js'
-import { sweepable } from '../dist/work/sweep.js'
-import { parseValues } from '../dist/work/values.js'
 import { home } from './children.js'
 
 const cli = join(home, 'dist/command-line/cli.js')
@@ -85,7 +85,7 @@ describe('values of an option', () => {
 describe('functions by name', () => {
   test.each(Object.keys(objectives) as ObjectiveName[])('%s is the same as a text', (name) => {
     const objective = objectives[name]()
-    const text = expression(textOf(name))
+    const text = expression(objectiveText(name))
     expect([...text.names]).toEqual(['x', 'y'])
     const [x0, x1, y0, y1] = objective.view
     const { x, y } = sobolStarts({ x: [x0, x1], y: [y0, y1] }, 256, { seed: 1 })
@@ -102,7 +102,7 @@ describe('functions by name', () => {
   })
 
   test('the bowl of another condition', () => {
-    const text = expression(textOf('bowl', 7.5))
+    const text = expression(objectiveText('bowl', 7.5))
     expect(text.value([3, 2])).toBe(bowl({ condition: 7.5 }).value([3, 2]))
   })
 })
@@ -135,7 +135,7 @@ test('docs/objectives.md has a row for each rule on each objective: npm run tabl
 })
 
 test('progress has a rate and the time that is left', () => {
-  const progress = { sets: 3, ofSets: 100, runs: 30_000, ofRuns: 1_000_000 }
+  const progress = { sets: 3, totalSets: 100, runs: 30_000, totalRuns: 1_000_000 }
   expect(describeProgress({ ...progress, sets: 0, runs: 0 }, 0)).toBe(
     '0 of 100 option sets, 0 of 1,000,000 runs',
   )
@@ -157,12 +157,14 @@ describe('JSON lines', () => {
     const starts = sobolStarts({ x: [-2, 2], y: [-1, 3] }, 64)
     for (const { options, rule, runs, endings, reached, best, medianValue, medianIterations } of found) {
       const { lr, beta1 } = options
-      const all = minimizeManySync(expression(textOf('rosenbrock')), starts, adam({ lr, beta1 }), {
+      const all = minimizeManySync(expression(objectiveText('rosenbrock')), starts, adam({ lr, beta1 }), {
         maxIterations: 3000,
       })
       expect({ rule, runs }).toEqual({ rule: 'adam', runs: 64 })
       for (const [ending, count] of Object.entries(endings)) {
-        expect(all.reason.filter((reason) => reasons[reason] === ending)).toHaveLength(count as number)
+        expect(all.reason.filter((reason) => minimizeReasons[reason] === ending)).toHaveLength(
+          count as number,
+        )
       }
       expect(reached).toBe(all.value.filter((value) => value <= 1e-6).length)
       const sorted = all.value.toSorted()
@@ -173,7 +175,7 @@ describe('JSON lines', () => {
         x: { x: all.x.x[at], y: all.x.y[at] },
         from: { x: starts.x[at], y: starts.y[at] },
       })
-      const converged = all.iterations.filter((_, i) => reasons[all.reason[i]] === 'converged').sort()
+      const converged = all.iterations.filter((_, i) => minimizeReasons[all.reason[i]] === 'converged').sort()
       const middle = converged.length >> 1
       const median =
         converged.length % 2 === 1 ? converged[middle] : (converged[middle - 1] + converged[middle]) / 2
@@ -186,7 +188,7 @@ describe('JSON lines', () => {
     const [{ runs, reached, best }] = lines('--function booth --lr 0.1 --starts 40000 --max-iterations 50')
     const starts = sobolStarts({ x: [-10, 10], y: [-10, 10] }, 40_000)
     const limits = { maxIterations: 50 }
-    const all = minimizeManySync(expression(textOf('booth')), starts, adam({ lr: 0.1 }), limits)
+    const all = minimizeManySync(expression(objectiveText('booth')), starts, adam({ lr: 0.1 }), limits)
     expect(runs).toBe(40_000)
     expect(reached).toBe(all.value.filter((value) => value <= 1e-6).length)
     const at = all.value.indexOf(all.value.toSorted()[0])
@@ -213,7 +215,7 @@ describe('JSON lines', () => {
     // Without updates runs end where they start.
     const [{ runs, best, endings }] = lines(`${args} --max-iterations 0`)
     const values = Array.from(starts.x, (x, i) =>
-      expression(textOf('rosenbrock')).value(
+      expression(objectiveText('rosenbrock')).value(
         starts.x instanceof Float32Array ? Float32Array.of(x, starts.y[i]) : [x, starts.y[i]],
       ),
     )
@@ -263,7 +265,7 @@ describe('JSON lines', () => {
   test('a run is that of minimize', () => {
     const [{ best }] = lines('--lr 0.1 --starts 1 --seed 9')
     const { x, y } = best.from
-    const { value } = minimize(expression(textOf('rosenbrock')), [x, y], adam({ lr: 0.1 }))
+    const { value } = minimize(expression(objectiveText('rosenbrock')), [x, y], adam({ lr: 0.1 }))
     expect(best.value).toBe(value)
     expect(rosenbrock().value([best.x.x, best.x.y])).toBeCloseTo(value, 12)
   })

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Decimal, findFormat, type Given, numberReader } from '../dist/tables/format.js'
+import { type Decimal, type FormatOptions, findFormat, numberReader } from '../dist/tables/format.js'
 import { Splitter } from '../dist/tables/split.js'
 
 type Row = readonly [cells: readonly string[], first: number, last: number]
@@ -16,7 +16,7 @@ function split(parts: readonly string[], delimiter: string, comment = '#'): Row[
   return rows
 }
 
-const numbersOf = (text: string, given: Given = {}) => {
+const numbersOf = (text: string, given: FormatOptions = {}) => {
   const format = findFormat(text, given)
   return split([text], format.delimiter, format.comment).map(([cells]) => cells.map(numberReader(format)))
 }

@@ -128,7 +128,7 @@ describe.each(['cpu', 'wasm'])('%s', (backend) => {
     for (let i = 0; i < 8; i++) {
       const { value, grads } = tf.variableGrads(loss)
       value.dispose()
-      reference.point()
+      reference.gradientPoint()
       reference.step(
         Object.fromEntries(
           Object.entries(grads).map(([name, grad]) => [name, Float32Array.from(grad.dataSync())]),
@@ -138,7 +138,7 @@ describe.each(['cpu', 'wasm'])('%s', (backend) => {
       optimizer.applyGradients(grads)
       expect(tf.memory().numTensors).toBe(before)
       tf.dispose(grads)
-      const point = reference.point()
+      const point = reference.gradientPoint()
       expect(inBits(Float32Array.from(kernel.dataSync()))).toEqual(inBits(point['layer/kernel']))
       expect(inBits(Float32Array.from(bias.dataSync()))).toEqual(inBits(point['layer/bias']))
     }
@@ -174,7 +174,7 @@ describe.each(['cpu', 'wasm'])('%s', (backend) => {
     expect(weightsOf(loaded)).not.toEqual(weightsOf(model))
     expect(await thrownBy(() => trained(loaded, 1))).toMatchObject({ argument: 'applyGradients' })
     expect(await thrownBy(() => saved(loaded))).toMatchObject({ argument: 'getWeights' })
-    optimizer.show('point')
+    optimizer.show('gradientPoint')
     expect(weightsOf(loaded)).toEqual(weightsOf(model))
     await trained(loaded, 1)
   })

@@ -8,13 +8,13 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import * as manifest from '../dist/arena/manifest.js'
-import { firstWhere } from '../dist/fits/models/rows.js'
+import { firstWhere } from '../dist/fits/models/linear-least-squares.js'
 import { wasmModule as catalogue } from '../dist/webassembly/catalogue.js'
 import { wasmModule as core } from '../dist/webassembly/core.js'
 import { bytesOf } from '../dist/webassembly/module.js'
 import '../dist/engines/typescript/all-tensors.js'
 import '../dist/rules/index.js'
-import { loopOf } from '../dist/arena/kernel.js'
+import { getLoop } from '../dist/arena/kernel.js'
 import '../dist/gradients/unitwise.js'
 import '../dist/rules/adam-per-row.js'
 import { home } from './children.js'
@@ -64,7 +64,7 @@ const coreNames = kernels.filter((kernel) => !('module' in kernel)).map(({ name 
  */
 const equations = new Map(
   kernels.map(({ name, number }): [string, Counts] => {
-    const text = loopOf(number, 'float64').toString()
+    const text = getLoop(number, 'float64').toString()
     const body = text.replace(/\/\/.*$|\/\*[\s\S]*?\*\//gm, '').replace(/for \(.*?;.*?;.*?\)/, '')
     return [name, count(body, (operation) => written[operation])]
   }),

@@ -11,7 +11,7 @@ import { wasmModule as catalogue } from '../dist/webassembly/catalogue.js'
 import { wasmModule as core } from '../dist/webassembly/core.js'
 import { wasmModule as equations } from '../dist/webassembly/equations.js'
 import { wasmModule as many } from '../dist/webassembly/many.js'
-import { bring, brought, bytesOf } from '../dist/webassembly/module.js'
+import { bytesOf, registeredModule, registerModule } from '../dist/webassembly/module.js'
 import { home } from './children.js'
 
 const LENGTH = 101
@@ -67,13 +67,13 @@ test('a rule that is imported later brings its module, and optimizers that are t
       return new target(module, imports)
     },
   })
-  expect(brought).toBeUndefined()
+  expect(registeredModule).toBeUndefined()
   const [early, other] = [twins(adamw({ lr: 0.1 }) as never), twins(adamw({ lr: 0.2 }) as never)]
   early.step(1)
   expect(compiled).toEqual([sizes.core])
 
   const { lamb } = await import('../dist/rules/lamb.js')
-  expect(brought).toBe(catalogue)
+  expect(registeredModule).toBe(catalogue)
   // In the same slab: the memory is now the other module's.
   const late = twins(lamb({ lr: 0.1 }) as never)
   for (let seed = 2; seed < 6; seed++) {
@@ -97,11 +97,11 @@ test('a module that does not compile changes nothing, and says so', () => {
     { ...catalogue, text: `${half}${'/'.repeat(400)}${text.slice(half.length)}` }, // Not what was packed.
     { ...catalogue, text: `${text.slice(0, 4)}${'/'.repeat(12)}${text.slice(16)}` }, // Larger than a memory can be.
   ]) {
-    bring(wrong)
+    registerModule(wrong)
     expect(() => optimizer.step({ x: noise(2, 2) })).toThrow(/the module does not compile/)
     expect(bits(optimizer.params.x)).toEqual(before)
   }
-  bring(catalogue)
+  registerModule(catalogue)
   optimizer.step({ x: noise(2, 2) })
   expect(bits(optimizer.params.x)).not.toEqual(before)
 })
@@ -116,10 +116,10 @@ test('modules are what the build makes, packed into a sixth less than gzip makes
 })
 
 test('the module that has what all others have stays, whenever it is brought', async () => {
-  bring(equations)
+  registerModule(equations)
   for (const other of [catalogue, core]) {
-    bring(other)
-    expect(brought).toBe(equations)
+    registerModule(other)
+    expect(registeredModule).toBe(equations)
   }
   const { lamb } = await import('../dist/rules/lamb.js')
   const pair = twins(lamb({ lr: 0.1 }) as never)

@@ -4,8 +4,8 @@ import {
   adam,
   expression,
   fitMany,
-  type ManyResult,
   type MinimizeManyOptions,
+  type MinimizeManyResult,
   minimizeMany,
   radam,
   rprop,
@@ -29,8 +29,8 @@ const curve = (fit: number) =>
 const hash = (columns: readonly ArrayLike<number>[]) =>
   digest(columns.map((column) => withOneNaN(arrayOf.float64.from(column))))
 
-const inRun = ({ x, value, gradientNorm, change, iterations, reason, paths }: ManyResult) => [
-  ...[...Object.values(x), value, gradientNorm, change, iterations, reason],
+const inRun = ({ x, value, gradientNorm, maxChange, iterations, reason, paths }: MinimizeManyResult) => [
+  ...[...Object.values(x), value, gradientNorm, maxChange, iterations, reason],
   ...(paths === null ? [] : [paths.offsets, ...Object.values(paths.x)]),
 ]
 
@@ -44,15 +44,15 @@ export async function workerDigests(running: Running) {
   }
   for (const dtype of dtypes) {
     const start = { x: noise(1, RUNS, dtype, 2), y: noise(2, RUNS, dtype, 2) }
-    const ways: Record<string, () => Promise<ManyResult>> = {
+    const ways: Record<string, () => Promise<MinimizeManyResult>> = {
       adam: () => minimizeMany(valley, start, adam({ lr: 0.05 }), { maxIterations: 600, ...running }),
       rprop: () =>
         minimizeMany(valley, start, rprop(), { bounds: { x: [-1, 0.5] }, maxIterations: 400, ...running }),
       'radam, rates by run': () => {
         const lr = Array.from({ length: RUNS }, (_, run) => [0.01, 0.02, 0.05][run % 3])
-        return minimizeMany(valley, start, radam(), { each: { lr }, maxIterations: 300, ...running })
+        return minimizeMany(valley, start, radam(), { perRun: { lr }, maxIterations: 300, ...running })
       },
-      paths: () => minimizeMany(valley, start, adam(), { path: 100, maxIterations: 350, ...running }),
+      paths: () => minimizeMany(valley, start, adam(), { recordEvery: 100, maxIterations: 350, ...running }),
       'data by run': () => {
         const z = Array.from({ length: RUNS }, (_, run) => noise(run + 1, 3 + (run % 2), 'float64', 1))
         const data = { t: z.map((one) => one.map((_, k) => k)), z }
@@ -74,7 +74,7 @@ export async function workerDigests(running: Running) {
   const fits = {
     squares: {},
     'robust from several starts': { loss: 'huber', lossScale: 0.02, multiStart: 3 },
-    profiles: { intervals: { by: 'profile', level: 0.9 } },
+    profiles: { intervals: { method: 'profile', level: 0.9 } },
     'by a rule': { method: adam({ lr: 0.02 }), maxIterations: 600 },
   } as const
   for (const [name, options] of Object.entries(fits)) {

@@ -74,7 +74,7 @@ Object.assign(globalThis, {
         threads: 2,
         workers: workers(),
       })
-      return result.reason.every((reason) => antigrad.reasons[reason] === 'converged')
+      return result.reason.every((reason) => antigrad.minimizeReasons[reason] === 'converged')
     }
     return (await Promise.all(Array.from({ length: count }, (_, k) => one(k)))).filter(Boolean).length
   },

@@ -1,43 +1,43 @@
 import { ACCUMULATED, AVERAGE, GRADIENTS, PARAMETERS, SLOW } from './arena/manifest.js'
-import { readAsked } from './engines/choice.js'
+import { applySaved, compare } from './checkpoint/apply.js'
+import { confirm, readSaved } from './checkpoint/read.js'
+import { type CopyArray, type SavedRun, save } from './checkpoint/write.js'
+import { copyOf } from './core/copy.js'
+import { BusyError, type CheckpointDifference, CheckpointError, OptionError } from './core/errors.js'
+import { flatten, type Gradients, type Merged, type Params, type Tree, type Views } from './core/tensors.js'
+import { ownProperties } from './core/untrusted.js'
 import type { EngineName } from './engines/engine.js'
-import { ALL, check, NONE, type Present, read } from './gradients/read.js'
-import { copyOf } from './ground/copy.js'
-import { BusyError, CheckpointError, type Difference, OptionError } from './ground/errors.js'
-import { ownProperties } from './ground/given.js'
-import { flatten, type Gradients, type Merged, type Params, type Tree, type Views } from './ground/tensors.js'
-import { growTensor, pick, setAll, setSome } from './model/changes.js'
+import { readEngineRequest } from './engines/select-engine.js'
+import { ALL_GRADIENTS, check, NO_GRADIENTS, read, type StepGradients } from './gradients/read.js'
+import { appendTensorRows, selectTensors, setAll, setSelected } from './model/changes.js'
 import { Groups } from './model/groups.js'
 import { Model } from './model/model.js'
 import { prepareTensors } from './model/new-tensors.js'
 import {
-  type Around,
-  Checked,
   checkOptions,
+  engineOptions,
   type OptimizerOptions,
-  placing,
-  running,
+  placementOptions,
+  ResolvedOptions,
+  type StepOptions,
 } from './model/options.js'
 import type { Match } from './model/patterns.js'
-import { type States, statesOf } from './model/state.js'
-import { anything, callback, flag } from './options/kinds.js'
+import { collectStates, type States } from './model/state.js'
+import { callback, flag, passThrough } from './options/kinds.js'
 import { readOptions } from './options/read.js'
-import type { OwnRule, Rule, RuleNamed } from './rules/definitions.js'
-import { RuleInUse } from './rules/in-use.js'
+import { RuleInUse } from './rules/active-rule.js'
+import type { CustomRule, Rule, RuleNamed } from './rules/definitions.js'
 import { resolve } from './rules/resolve.js'
 import type { OptionsOf } from './rules/rule.js'
-import { compare, putInPlace } from './saved/put.js'
-import { confirm, readSaved } from './saved/read.js'
-import { type Keep, type Saved, save } from './saved/write.js'
 import type { Schedule } from './schedules/schedule.js'
-import { Last, type OptimizerReport, reportOf } from './step/report.js'
-import type { SomeRows } from './step/rows.js'
+import { makeReport, type OptimizerReport, StepReport } from './step/report.js'
+import type { SparseRowsFor } from './step/rows.js'
 import { Steps } from './step/step.js'
 
 /** A type that is not inferred from here. (TypeScript has NoInfer since 5.4.) */
-type Given<T> = [T][T extends unknown ? 0 : never]
+type NoInfer<T> = [T][T extends unknown ? 0 : never]
 
-type Made = 'params' | 'grads' | 'state' | 'average' | 'point'
+type CachedView = 'params' | 'grads' | 'state' | 'average' | 'point'
 
 /** How a saved run is read. */
 export interface RestoreOptions {
@@ -56,7 +56,7 @@ export interface RestoreOptions {
     | ReadonlyMap<string, string>
     | ((name: string) => string)
   /** Functions of rules that nothing else in the program calls, which a bundle leaves out then: `[adamw]`. */
-  readonly rules?: readonly ((...options: never) => Rule | OwnRule)[]
+  readonly rules?: readonly ((...options: never) => Rule | CustomRule)[]
   /** The same of schedules: `[cosine]`. */
   readonly schedules?: readonly ((...options: never) => Schedule)[]
 }
@@ -78,16 +78,20 @@ export interface LoadOptions
  * optimizer.step({ weight: dWeight, bias: dBias })
  * optimizer.params.weight // updated
  */
-export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N extends Rule['name'] = never> {
+export class Optimizer<
+  const P = unknown,
+  R extends Rule | CustomRule = Rule,
+  N extends Rule['name'] = never,
+> {
   readonly #model: Model
   readonly #steps: Steps
-  readonly #around: Around
+  readonly #around: StepOptions
   /** Null where some could not be saved. */
   #groups: Groups | null
   #isBusy = false
-  readonly #last: Last
+  readonly #last: StepReport
   /** What was made of the model, and of which version of it. */
-  #made: Partial<Record<Made, unknown>> = ownProperties({})
+  #made: Partial<Record<CachedView, unknown>> = ownProperties({})
   #madeOf = -1
 
   /**
@@ -97,10 +101,10 @@ export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N ext
    * @throws TensorError for parameters and shapes, OptionError for options or the rule, EngineError where an
    * engine was asked for that cannot run here, MemoryError where there is no memory
    */
-  constructor(params: P & Params, rule: R, options?: OptimizerOptions<Given<P>, Given<R>, N>)
-  constructor(params: P & Tree<P>, rule: R, options?: OptimizerOptions<Given<P>, Given<R>, N>)
+  constructor(params: P & Params, rule: R, options?: OptimizerOptions<NoInfer<P>, NoInfer<R>, N>)
+  constructor(params: P & Tree<P>, rule: R, options?: OptimizerOptions<NoInfer<P>, NoInfer<R>, N>)
   constructor(params: unknown, rule: R, options: unknown = {}) {
-    const checked = options instanceof Checked ? options : checkOptions(options)
+    const checked = options instanceof ResolvedOptions ? options : checkOptions(options)
     const { around, groups, shapes, restored } = checked
     const base = new RuleInUse(resolve(rule))
     const flat = flatten(params)
@@ -114,7 +118,7 @@ export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N ext
       limit: around.clip.value,
       clip: around.clip.byTensor,
       zeroGrads: around.zeroGrads,
-      measures: around.clip.norm !== Infinity || around.norms || around.onNonFinite !== 'propagate',
+      measures: around.clip.norm !== Infinity || around.recordNorms || around.onNonFinite !== 'propagate',
       planes,
       asked: checked.asked,
     })
@@ -123,13 +127,13 @@ export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N ext
     this.#around = around
     this.#groups = groups
     this.#steps = new Steps(model, around)
-    this.#last = new Last(this.#steps.progress)
+    this.#last = new StepReport(this.#steps.progress)
   }
 
   /**
    * Live views of the parameters, in the shape that was passed in. Their buffer has more in it, other
    * optimizers too, and structuredClone and postMessage copy all of it: give them `view.slice()`. Views
-   * stay good for life, but those of a tensor that `grow` or `thaw` has moved: NaN is in them then, and
+   * stay good for life, but those of a tensor that `appendRows` or `unfreeze` has moved: NaN is in them then, and
    * the new ones are here.
    */
   get params(): Views<P> {
@@ -150,7 +154,7 @@ export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N ext
    */
   get state(): States<P, R | RuleNamed<N>> {
     this.#checkFree('state')
-    return this.#make('state', () => statesOf(this.#model)) as States<P, R | RuleNamed<N>>
+    return this.#make('state', () => collectStates(this.#model)) as States<P, R | RuleNamed<N>>
   }
 
   /**
@@ -165,7 +169,7 @@ export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N ext
   }
 
   /** What is known of the last step: the norm before clipping, what was skipped and why. Live. */
-  get last(): Last {
+  get lastStep(): StepReport {
     return this.#last
   }
 
@@ -201,26 +205,26 @@ export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N ext
 
   /** For each tensor its rule, its learning rate, its count of updates and its groups; and what matched nothing. */
   report(): OptimizerReport {
-    return reportOf(this.#steps.progress, this.#groups)
+    return makeReport(this.#steps.progress, this.#groups)
   }
 
   /**
    * One update, in place.
    *
    * @param gradients in the shape of the parameters, which are not changed and not kept. A tensor whose
-   * gradient is missing or null is skipped, and its count of updates stands still; what `rows` gives moves these
+   * gradient is missing or null is skipped, and its count of updates stands still; what `sparseRows` gives moves these
    * rows alone. Without an
    * argument the gradients are those in `grads`, and nothing is copied.
    * @returns whether it has updated something: not without any gradient, not before the last of the batches
-   * of `accumulate`, and not where `onNonFinite` skipped it; `last.reason` says why
+   * of `accumulate`, and not where `onNonFinite` skipped it; `lastStep.reason` says why
    * @throws TensorError where a gradient's name, type or length is not its tensor's; OptionError
    * where a schedule gives a value out of its option's range, and where a rule wants its gradient elsewhere
-   * than at `params` and nobody has called `point()` since the last update; NonFiniteError as `onNonFinite` says;
+   * than at `params` and nobody has called `gradientPoint()` since the last update; NonFiniteError as `onNonFinite` says;
    * BusyError where a getter or a schedule of yours calls this optimizer meanwhile. Nothing has changed then.
    * EngineError where the engine itself has failed, which is a mistake of ours: this optimizer is broken from then
    * on, and all that changes or saves it throws the same. Others go on.
    */
-  step(gradients?: Gradients<P, SomeRows<R | RuleNamed<N>>>): boolean {
+  step(gradients?: Gradients<P, SparseRowsFor<R | RuleNamed<N>>>): boolean {
     const steps = this.#steps
     const goesStraight = steps.straight !== null && !this.#isBusy
     if (goesStraight && (gradients === undefined || steps.take(gradients))) return steps.runStraight()
@@ -228,7 +232,7 @@ export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N ext
     const present = goesStraight
       ? this.#ask(gradients, this.#model.scheduled)
       : this.#begin('step', gradients)
-    return present === NONE ? steps.pass() : steps.run(present)
+    return present === NO_GRADIENTS ? steps.pass() : steps.run(present)
   }
 
   /**
@@ -243,9 +247,9 @@ export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N ext
    * @throws (rejects with) what `step` throws, and BusyError while another stepAsync is under way;
    * so do `step`, `set`, `state`, `save` and all others that change something meanwhile
    */
-  async stepAsync(gradients?: Gradients<P, SomeRows<R | RuleNamed<N>>>): Promise<boolean> {
+  async stepAsync(gradients?: Gradients<P, SparseRowsFor<R | RuleNamed<N>>>): Promise<boolean> {
     const present = this.#begin('stepAsync', gradients)
-    if (present === NONE) return this.#steps.pass()
+    if (present === NO_GRADIENTS) return this.#steps.pass()
     this.#isBusy = true
     try {
       return await this.#steps.runAsync(present)
@@ -255,36 +259,37 @@ export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N ext
   }
 
   /** All of a step in which code of the user's runs: afterwards gradients are checked, schedules evaluated. */
-  #begin(call: string, given: unknown): Present {
+  #begin(call: string, given: unknown): StepGradients {
     this.#checkFree(call)
     this.#model.settle()
     const { scheduled, live } = this.#model
-    if (live.length === 0) return NONE
-    if (this.#model.wantsPoint && !this.#steps.progress.hasLooked && call !== 'point') throw this.#blind(call)
+    if (live.length === 0) return NO_GRADIENTS
+    if (this.#model.wantsPoint && !this.#steps.progress.hasLooked && call !== 'gradientPoint')
+      throw this.#blind(call)
     // Apart, so that the compiler has room for the rest of a step.
-    return given === undefined && scheduled.length === 0 ? ALL : this.#ask(given, scheduled)
+    return given === undefined && scheduled.length === 0 ? ALL_GRADIENTS : this.#ask(given, scheduled)
   }
 
   /** Why there is no step of a gradient that was taken elsewhere. */
   #blind(call: string): OptionError {
     const { name } = this.#model.live.find(({ use }) => use.definition.wantsPoint)?.use.definition ?? {}
-    const expected = `a call of point() since the last update, where ${name} wants its gradients`
+    const expected = `a call of gradientPoint() since the last update, where ${name} wants its gradients`
     return new OptionError(call, expected, 'one from elsewhere')
   }
 
-  #ask(given: unknown, scheduled: readonly RuleInUse[]): Present {
-    let present = ALL
+  #ask(given: unknown, scheduled: readonly RuleInUse[]): StepGradients {
+    let present = ALL_GRADIENTS
     // Neither a getter nor a schedule may step, or change, what is being stepped.
     this.#isBusy = true
     try {
       if (given !== undefined) {
         present = this.#read(given)
-        if (present === NONE) return NONE
+        if (present === NO_GRADIENTS) return NO_GRADIENTS
       }
       if (scheduled.length > 0) {
         this.#model.evaluate(this.#steps.progress.updates)
         // It may have run anything.
-        if (present !== ALL) check(present as unknown[], this.#model)
+        if (present !== ALL_GRADIENTS) check(present as unknown[], this.#model)
       }
     } finally {
       this.#isBusy = false
@@ -293,7 +298,7 @@ export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N ext
     return present
   }
 
-  #read(given: unknown): Present {
+  #read(given: unknown): StepGradients {
     const { reader, live, tensors } = this.#model
     const found: unknown[] = tensors.map(() => undefined)
     read(reader, given, found)
@@ -301,7 +306,7 @@ export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N ext
     if (live.length < found.length) {
       for (const { number, isFrozen } of tensors) if (isFrozen) found[number] = undefined
     }
-    return found.some((gradient) => gradient !== undefined) ? (found as Present) : NONE
+    return found.some((gradient) => gradient !== undefined) ? (found as StepGradients) : NO_GRADIENTS
   }
 
   /** Sets all gradients in `grads` to 0. */
@@ -330,7 +335,7 @@ export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N ext
     this.#checkFree('set')
     this.#guarded(() => {
       if (given.length === 1) return setAll(model, given[0] as object)
-      return setSome(model, pick('set', given[0], model), given[1] as object)
+      return setSelected(model, selectTensors('set', given[0], model), given[1] as object)
     })()
     // Other numbers alone leave nothing to be asked.
     if (model.version === version && model.isPlain) this.#steps.straight = straight
@@ -345,7 +350,7 @@ export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N ext
    */
   freeze(match: Match): void {
     this.#checkFree('freeze')
-    this.#model.freeze(this.#guarded(() => pick('freeze', match, this.#model)))
+    this.#model.freeze(this.#guarded(() => selectTensors('freeze', match, this.#model)))
   }
 
   /**
@@ -355,9 +360,9 @@ export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N ext
    * @throws OptionError where it is no match; TensorError where it picks none; MemoryError; BusyError in
    * the middle of a step
    */
-  thaw(match: Match): void {
-    this.#checkFree('thaw')
-    this.#model.thaw(this.#guarded(() => pick('thaw', match, this.#model)))
+  unfreeze(match: Match): void {
+    this.#checkFree('unfreeze')
+    this.#model.unfreeze(this.#guarded(() => selectTensors('unfreeze', match, this.#model)))
   }
 
   /**
@@ -371,16 +376,16 @@ export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N ext
    */
   add<const Q>(
     params: Q & Params,
-    options?: Pick<OptimizerOptions<Given<Q>, R>, 'groups' | 'shapes'>,
+    options?: Pick<OptimizerOptions<NoInfer<Q>, R>, 'groups' | 'shapes'>,
   ): Optimizer<Merged<P, Q>, R, N>
   add<const Q>(
     params: Q & Tree<Q>,
-    options?: Pick<OptimizerOptions<Given<Q>, R>, 'groups' | 'shapes'>,
+    options?: Pick<OptimizerOptions<NoInfer<Q>, R>, 'groups' | 'shapes'>,
   ): Optimizer<Merged<P, Q>, R, N>
   add(params: unknown, options: unknown = {}): unknown {
     this.#checkFree('add')
     const [groups, addTensors] = this.#guarded(() => {
-      const { groups: given, shapes } = readOptions('options', options, placing)
+      const { groups: given, shapes } = readOptions('options', options, placementOptions)
       if (this.#groups === null && given === Groups.none) {
         const expected = 'those of the saved run again, or []: one with a function was not saved'
         throw new OptionError('add: groups', expected, undefined)
@@ -403,9 +408,9 @@ export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N ext
    * @throws TensorError where there is no such tensor or its shape or the rows do not fit; MemoryError;
    * BusyError in the middle of a step
    */
-  grow(name: string, rows: Float32Array | Float64Array): void {
-    this.#checkFree('grow')
-    this.#guarded(() => growTensor(this.#model, name, rows))()
+  appendRows(name: string, rows: Float32Array | Float64Array): void {
+    this.#checkFree('appendRows')
+    this.#guarded(() => appendTensorRows(this.#model, name, rows))()
   }
 
   /**
@@ -413,11 +418,11 @@ export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N ext
    * Nesterov's shifted form θ + α·v and for Schedule-Free rules y, computed at each call into views that
    * stay the same; for any other rule those of `params`.
    */
-  point(): Views<P> {
-    this.#checkFree('point')
+  gradientPoint(): Views<P> {
+    this.#checkFree('gradientPoint')
     const model = this.#model
     if (!model.uses.some(({ point }) => point !== undefined)) return this.params
-    this.#begin('point', undefined)
+    this.#begin('gradientPoint', undefined)
     this.#steps.writePoints()
     return this.#make('point', () =>
       model.views((tensor) => tensor.state.point ?? tensor.view(PARAMETERS)),
@@ -432,9 +437,9 @@ export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N ext
    * @throws OptionError where a rule has a function for a schedule: it names the option; MemoryError where there
    * is none for copies; BusyError in the middle of a step. The optimizer goes on then.
    */
-  save(): Saved
+  save(): SavedRun
   // What antigrad/files calls: it keeps views, and watches arenas.
-  save(keep: Keep = copyOf): Saved {
+  save(keep: CopyArray = copyOf): SavedRun {
     this.#checkFree('save')
     return save(this.#steps.progress, this.#groups, keep)
   }
@@ -450,18 +455,18 @@ export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N ext
    * @example
    * const optimizer = Optimizer.load<typeof params, AdamW>(structuredClone(saved), { rules: [adamw] })
    */
-  static load<P = unknown, R extends Rule | OwnRule = Rule, N extends Rule['name'] = never>(
-    saved: Saved,
+  static load<P = unknown, R extends Rule | CustomRule = Rule, N extends Rule['name'] = never>(
+    saved: SavedRun,
     options: LoadOptions = {},
   ): Optimizer<P, R, N> {
-    const { onWarning, rename, ...rest } = readOptions('options', options, { ...running, ...reading })
-    const asked = readAsked(rest)
+    const { onWarning, rename, ...rest } = readOptions('options', options, { ...engineOptions, ...reading })
+    const asked = readEngineRequest(rest)
     const restored = readSaved(saved, rename, true)
     confirm(restored, onWarning)
     const { around, groups, tensors } = restored
-    const checked = new Checked({ around, groups, shapes: undefined, asked, restored: tensors })
+    const checked = new ResolvedOptions({ around, groups, shapes: undefined, asked, restored: tensors })
     const optimizer = new Optimizer(restored.params as Params, restored.rule as Rule, checked as never)
-    putInPlace(restored, optimizer.#steps.progress, compare(restored, optimizer.#model, around))
+    applySaved(restored, optimizer.#steps.progress, compare(restored, optimizer.#model, around))
     return optimizer as unknown as Optimizer<P, R, N>
   }
 
@@ -475,12 +480,12 @@ export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N ext
    * a step. Nothing has changed then.
    */
   restore(
-    saved: Saved,
+    saved: SavedRun,
     options: {
       /** Takes what fits where something does not; false by default. */
       readonly partial?: boolean
     } & RestoreOptions = {},
-  ): readonly Difference[] {
+  ): readonly CheckpointDifference[] {
     this.#checkFree('restore')
     const [restored, comparison] = this.#guarded(() => {
       const table = { partial: flag(false), ...reading }
@@ -492,7 +497,7 @@ export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N ext
       confirm(restored, onWarning)
       return [restored, comparison] as const
     })
-    putInPlace(restored, this.#steps.progress, comparison)
+    applySaved(restored, this.#steps.progress, comparison)
     return comparison.differences
   }
 
@@ -533,7 +538,7 @@ export class Optimizer<const P = unknown, R extends Rule | OwnRule = Rule, N ext
   }
 
   /** The same as before unless the model has changed. */
-  #make(name: Made, make: () => unknown): unknown {
+  #make(name: CachedView, make: () => unknown): unknown {
     if (this.#madeOf !== this.#model.version) {
       this.#made = ownProperties({})
       this.#madeOf = this.#model.version
@@ -547,8 +552,8 @@ const reading = {
   onWarning: callback<(message: string) => void, (message: string) => void>((message) =>
     console.warn(message),
   ),
-  rename: anything(),
+  rename: passThrough(),
   // To name them is what imports them.
-  rules: anything(),
-  schedules: anything(),
+  rules: passThrough(),
+  schedules: passThrough(),
 }

@@ -11,7 +11,7 @@ const addon = `${folder}limits.node`
 const flags = [
   '-O3',
   '-ffp-contract=off',
-  // No result depends on these two: without them a root, or a choice by comparison, is not vectorised.
+  // No result depends on these two: without them a root, or a choice by comparison, is not vectorized.
   '-fno-math-errno',
   '-fno-trapping-math',
   '-fPIC',

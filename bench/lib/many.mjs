@@ -166,7 +166,7 @@ export async function measureMany({ limits, reason, rounds, quick, python, missi
     }
   }
 
-  /** Rosenbrock's loop in C, as the compiler vectorises it. */
+  /** Rosenbrock's loop in C, as the compiler vectorizes it. */
   const inC = ({ problem, dtype, runs, tolerance, most }, bits) => {
     const starts = startsOf(problem, dtype, runs)
     const coefficients = new Float32Array(8 * most)

@@ -10,9 +10,9 @@ import {
   Optimizer,
   radam,
   rmsprop,
-  rows,
   sgd,
   signSgd,
+  sparseRows,
 } from '../../dist/index.js'
 import { noise } from './noise.mjs'
 
@@ -149,7 +149,7 @@ export function byRow(rule, count, { repeats = false, dtype = 'float32', ...opti
     threads: 1,
     ...options,
   })
-  const call = () => optimizer.step({ embed: rows(indices, values) })
+  const call = () => optimizer.step({ embed: sparseRows(indices, values) })
   return { name: optimizer.engine, optimizer, indices, values, call }
 }
 
@@ -174,7 +174,7 @@ export function factorization(isByRow, options) {
       for (let j = 0; j < columns; j++) whole[name][row * columns + j] += values[k * columns + j]
     })
   }
-  const some = ({ indices, values }) => rows(indices, values)
+  const some = ({ indices, values }) => sparseRows(indices, values)
   // To make the whole gradients costs the more, which is left out.
   const call = isByRow
     ? () => optimizer.step({ users: some(batch.users), items: some(batch.items) })

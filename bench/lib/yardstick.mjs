@@ -9,7 +9,7 @@
 // Kernels that take matrices whole are a pass over their arrays, once: how much longer they take is the price of
 // going over a matrix more often, and with `muon` that of its products, which are nearly all of a step.
 
-import { loopOf } from '../../dist/arena/kernel.js'
+import { getLoop } from '../../dist/arena/kernel.js'
 import { definitions } from '../../dist/rules/definitions.js'
 import * as functions from '../../dist/rules/index.js'
 import { ours, passOver, rules } from './subjects.mjs'
@@ -40,7 +40,7 @@ export function subjectOf(rule, dtype, n, options) {
   const { optimizer } = subject
   if (definition.point(rule) !== undefined) {
     subject.call = () => {
-      optimizer.point()
+      optimizer.gradientPoint()
       optimizer.step()
     }
   }
@@ -59,7 +59,7 @@ export function subjectOf(rule, dtype, n, options) {
 /** What a kernel reads, writes, divides and roots for one element, by its loop's text. */
 export function needsOf(kernel) {
   const { number, state, isMatrix, sums } = kernel
-  const text = loopOf(number, 'float64').toString()
+  const text = getLoop(number, 'float64').toString()
   const [, head, body] = /^\(([\s\S]*?)\) =>([\s\S]*)$/.exec(text)
   // Of a tensor that is taken as matrices each array has its name.
   const [theta, g, ...rest] = isMatrix ? ['theta', 'g'] : head.replaceAll(/\{[^}]*\}/g, '_').split(/,\s*/)

@@ -1,6 +1,6 @@
 // A process in which one JavaScript library does the work: `node host.mjs <adapter> [variant]`. Messages
 // are what host.py reads line by line. A library has a process of its own, so that neither its garbage
-// nor what the compiler has learnt from it is another's.
+// nor what the compiler has learned from it is another's.
 const [, , name, variant] = process.argv
 const adapter = await import(`./adapters/${name}.mjs`)
 

@@ -131,7 +131,7 @@ class Timm(OnTorch):
     def make(self, rule, p, s, adam):
         decay = {"weight_decay": s["weightDecay"]}
         if rule == "lars":
-            self.about = {"options": {"denominator": "sum", "lrPlace": "outside"}}
+            self.about = {"options": {"denominator": "sum", "lrPlacement": "outside"}}
         elif rule == "adafactor":
             # A given lr is not scaled with the parameters; its own one is, and 0.01 for 10⁴ steps.
             self.about = {"options": {"lr": 1e-2}}

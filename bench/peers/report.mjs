@@ -1,7 +1,7 @@
 // The comparison's answers: tables, a chart, and the table of docs/rivals.md.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import * as echarts from 'echarts'
-import { wrapped } from '../../scripts/lib/wrapped.mjs'
+import { wrapped } from '../../scripts/lib/wrap.mjs'
 import { table } from '../lib/report.mjs'
 import { ours, rivals } from './rivals.mjs'
 import { ruleNames, TOLERANCE } from './values.mjs'

@@ -122,7 +122,7 @@ export const CHECKED_STEPS = 4
  * The elementwise rules in float64, after CHECKED_STEPS with gradients 1 and as many with gradients 2.
  * @param eps, epsInRoot where a rival's ε cannot be what `settings` says
  */
-export function reference(rule, count, indices, { eps = epsOf(rule), epsInRoot = false } = {}) {
+export function reference(rule, count, indices, { eps = epsMoment(rule), epsInRoot = false } = {}) {
   const { lr, beta1, beta2, momentum, alpha, weightDecay, threshold, norm } = settings
   const scale = [1, 1, 1]
   if (rule === 'train') {
@@ -169,7 +169,7 @@ export function reference(rule, count, indices, { eps = epsOf(rule), epsInRoot =
   })
 }
 
-const epsOf = (rule) => (rule === 'adagrad' ? settings.adagradEps : settings.eps)
+const epsMoment = (rule) => (rule === 'adagrad' ? settings.adagradEps : settings.eps)
 
 /** The largest difference as a part of the largest movement. */
 export function errorOf(found, expected, indices) {

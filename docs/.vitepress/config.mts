@@ -10,12 +10,16 @@ const { ruleNames } = await import(new URL('./rules.mjs', import.meta.url).href)
 const sections: Readonly<Record<string, readonly string[]>> = {
   Begin: ['start', 'which', 'coming-from', 'recipes'],
   Optimizers: ['optimizer', 'models', 'rows', 'schedules', 'rules', 'equations'],
-  'Functions to minimise': ['minimize', 'objectives', 'expressions', 'sweep'],
+  'Functions to minimize': ['minimize', 'objectives', 'expressions', 'sweep'],
   Fits: ['fits', 'fits-errors', 'fits-functions', 'fits-shared', 'fits-compare'],
   Engines: ['engines', 'numerics', 'threads', 'everywhere', 'performance', 'rivals', 'how-it-works'],
   'Many machines': ['chunks', 'chunks-engines'],
   'At work': ['command-line', 'page', 'files', 'tfjs', 'errors', 'reliability', 'releasing'],
 }
+
+const { keywords }: { keywords: Readonly<Record<string, string>> } = await import(
+  new URL('./keywords.mjs', import.meta.url).href
+)
 
 const text = (page: string) => readFileSync(new URL(`../${page}.md`, import.meta.url), 'utf8')
 const titleOf = (page: string) => /^# (.*)$/m.exec(text(page))?.[1] ?? page
@@ -37,7 +41,7 @@ function writeTexts({ outDir, pages }: SiteConfig): void {
   )
   if (lost.length > 0) throw new Error(`${lost} is in no list of .vitepress/config.mts`)
   const about =
-    'antigrad: first-order optimizers, minimisation and fits for TypeScript; the same bits everywhere.'
+    'antigrad: first-order optimizers, minimization and fits for TypeScript; the same bits everywhere.'
   const lines = Object.entries(sections).map(
     ([title, names]) =>
       `## ${title}\n\n${names.map((name) => `- [${titleOf(name)}](${link(name).slice(1)}.html)`).join('\n')}`,
@@ -97,6 +101,12 @@ export default defineConfig({
     search: {
       provider: 'local',
       options: {
+        // The index has a page's keywords below its title; the page itself does not show them.
+        _render(src, env, md) {
+          const page = /^docs\/([\w-]+)\.md$/.exec(env.relativePath)?.[1] ?? ''
+          const html = md.render(src, env)
+          return Object.hasOwn(keywords, page) ? html.replace('</h1>', `</h1><p>${keywords[page]}</p>`) : html
+        },
         miniSearch: {
           searchOptions: {
             // Guides before the reference and what is for maintainers. (It is written into the page: it uses nothing else.)

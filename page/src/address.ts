@@ -9,7 +9,7 @@ export function showProblems(problems: readonly string[]): void {
   box.replaceChildren(
     ...(problems.length > 0
       ? [
-          h('p', {}, 'The address could not be read in full; the rest is as usual.'),
+          h('p', {}, 'Part of the link is invalid; defaults are used instead.'),
           h('ul', {}, ...problems.map((problem) => h('li', {}, problem))),
         ]
       : []),
@@ -41,7 +41,7 @@ export function onOtherAddress(show: (hash: string) => void): void {
 }
 
 /** A part of it as text; as it is where it is no code. */
-export function decoded(text: string): string {
+export function decodePart(text: string): string {
   try {
     return decodeURIComponent(text)
   } catch {

@@ -1,28 +1,35 @@
 /** Runs pieces of a picture of basins, beside the page. */
 
-import { expression, type MinimizeManyOptions, minimizeMany, OptionError, type Rule, reasons } from 'antigrad'
-import { messageOf } from '../../dist/ground/errors.js'
-import { AT_REST, DIVERGED, type Ends, UNFINISHED } from './outcomes.js'
-import { build, type Entry, OWN } from './rules.js'
+import {
+  expression,
+  type MinimizeManyOptions,
+  minimizeMany,
+  minimizeReasons,
+  OptionError,
+  type Rule,
+} from 'antigrad'
+import { messageOf } from '../../dist/core/errors.js'
+import { CONVERGED, DIVERGED, type OutcomePoints, UNFINISHED } from './outcomes.js'
+import { build, CUSTOM, type RuleEntry } from './rules.js'
 import { readSchedules } from './schedules.js'
 
 /** What all pieces of a picture have in common. */
-export interface Task {
+export interface OutcomeTask {
   readonly text: string
   /** Built here, since a rule alone does not bring what it is made of. */
-  readonly entry: Entry
+  readonly entry: RuleEntry
   readonly options: MinimizeManyOptions
 }
 
-export interface Order extends Task {
+export interface OutcomeJob extends OutcomeTask {
   readonly job: number
   readonly piece: number
   readonly x: Float64Array
   readonly y: Float64Array
 }
 
-export type Answer = { readonly job: number; readonly piece: number } & (
-  | { readonly ends: Ends; readonly engine: string }
+export type OutcomeReply = { readonly job: number; readonly piece: number } & (
+  | { readonly ends: OutcomePoints; readonly engine: string }
   | { readonly error: string; readonly isOfRule: boolean }
 )
 
@@ -31,19 +38,22 @@ readSchedules()
 let stop = new AbortController()
 
 // A new order, or none, ends the one at hand.
-addEventListener('message', async ({ data }: MessageEvent<Order | null>) => {
+addEventListener('message', async ({ data }: MessageEvent<OutcomeJob | null>) => {
   stop.abort()
   if (data === null) return
   stop = new AbortController()
   const { signal } = stop
   const { job, piece, text, entry, options, ...starts } = data
-  const answer = (message: Answer) => postMessage(message)
+  const answer = (message: OutcomeReply) => postMessage(message)
   try {
-    if (entry.rule === OWN) (await import('./own.js')).readEquations()
+    if (entry.rule === CUSTOM) (await import('./custom-rule.js')).readEquations()
     const { rule, clip } = build(entry)
     const found = await minimizeMany(expression(text), starts, rule as Rule, { ...options, clip, signal })
     const { x, iterations, engine } = found
-    const kinds = Uint8Array.from(found.reason, (reason) => kindOf[reasons[reason] ?? ''] ?? UNFINISHED)
+    const kinds = Uint8Array.from(
+      found.reason,
+      (reason) => kindOf[minimizeReasons[reason] ?? ''] ?? UNFINISHED,
+    )
     answer({ job, piece, engine, ends: { x: x.x, y: x.y, iterations, kinds } })
   } catch (thrown) {
     const isOfRule = thrown instanceof OptionError && thrown.argument === 'rule'
@@ -51,4 +61,4 @@ addEventListener('message', async ({ data }: MessageEvent<Order | null>) => {
   }
 })
 
-const kindOf: Readonly<Record<string, number>> = { converged: AT_REST, diverged: DIVERGED }
+const kindOf: Readonly<Record<string, number>> = { converged: CONVERGED, diverged: DIVERGED }

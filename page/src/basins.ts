@@ -1,14 +1,13 @@
 /** The picture of basins: which minimum a rule reaches from each start in view; loaded when it is opened. */
 
 import type { Point, View } from 'antigrad'
-import { messageOf } from '../../dist/ground/errors.js'
-import { grouped } from '../../dist/ground/text.js'
+import { messageOf } from '../../dist/core/errors.js'
+import { formatCount } from '../../dist/core/text.js'
 import { boxIn, drawAxes, pointAt } from './contour.js'
-import { Crew } from './crew.js'
-import { h, labelled, placeIn, shown } from './dom.js'
+import { formatNumber, formatPoint, h, labeled } from './dom.js'
 import { titles } from './functions.js'
 import {
-  AT_REST,
+  CONVERGED,
   DIVERGED,
   FIRST,
   Outcomes,
@@ -19,9 +18,10 @@ import {
   UNFINISHED,
 } from './outcomes.js'
 import type { Race } from './race.js'
-import { build, type Entry, isSchedule, nameOf, optionOf } from './rules.js'
-import { textOf } from './texts.js'
+import { build, isSchedule, nameOf, optionOf, type RuleEntry } from './rules.js'
+import { stateObjectiveText } from './texts.js'
 import { theme } from './theme.js'
+import { WorkerPool } from './worker-pool.js'
 
 /** Minima that have a line of their own, and a number on the map. */
 const LINES = 12
@@ -46,7 +46,7 @@ export class Basins {
   readonly #scale = h('caption')
   readonly #rows = h('tbody')
   readonly #pixels = new ImageData(SIDE, SIDE)
-  readonly #crew = new Crew()
+  readonly #crew = new WorkerPool()
   #race: Race | null = null
   /** The racer whose basins are shown. */
   #number = 0
@@ -67,16 +67,16 @@ export class Basins {
   constructor(
     frame: HTMLElement,
     onMove: (start: Point) => void,
-    onEntries: (entries: readonly Entry[]) => void,
+    onEntries: (entries: readonly RuleEntry[]) => void,
   ) {
     this.#progress.setAttribute('aria-label', 'Progress of the basins')
-    const heads = ['Ends at', 'F there', 'Of the starts'].map((text) => h('th', { scope: 'col' }, text))
+    const heads = ['Ends at', 'F there', 'Share of starts'].map((text) => h('th', { scope: 'col' }, text))
     const table = h('table', {}, this.#scale, h('thead', {}, h('tr', {}, ...heads)), this.#rows)
     frame.replaceChildren(
       h(
         'div',
         { className: 'row' },
-        labelled('Basins of', this.#of),
+        labeled('Basins of', this.#of),
         h('label', { className: 'field' }, h('span', {}, 'learning rate'), this.#rate, this.#rateText),
         this.#progress,
         this.#coarse,
@@ -88,7 +88,7 @@ export class Basins {
         h(
           'figure',
           {},
-          h('figcaption', {}, 'Each start in the colour of its minimum: click to race from there'),
+          h('figcaption', {}, 'Each start in the color of its minimum: click to race from there'),
           this.#map,
           this.#readout,
         ),
@@ -147,25 +147,25 @@ export class Basins {
     if (!this.#isOver) this.#key = ''
   }
 
-  /** In other colours. */
+  /** In other colors. */
   redraw(): void {
     if (this.#outcomes) this.#draw()
     this.#drawMarks()
   }
 
   /** The entry with the slider's learning rate. */
-  #changed(): Entry {
+  #changed(): RuleEntry {
     const entry = (this.#race as Race).state.entries[this.#number]
     const lr = Number((10 ** Number(this.#rate.value)).toPrecision(3))
     return { ...entry, options: { ...entry.options, lr } }
   }
 
-  async #begin(entry: Entry): Promise<void> {
+  async #begin(entry: RuleEntry): Promise<void> {
     const { state, landscape } = this.#race as Race
     const { objective, expression, condition, tolerance, maxIterations, distance } = state
     const { view, minima } = landscape
     const lr = optionOf(entry, 'lr')
-    this.#rateText.textContent = isSchedule(lr) ? 'a schedule' : shown(Number(lr))
+    this.#rateText.textContent = isSchedule(lr) ? 'a schedule' : formatNumber(Number(lr))
     this.#rate.setAttribute('aria-valuetext', this.#rateText.textContent)
     const key = JSON.stringify([
       ...[objective, expression, condition, view, entry, tolerance, maxIterations, distance],
@@ -184,7 +184,7 @@ export class Basins {
     }
     let text: string
     try {
-      text = await textOf(state)
+      text = await stateObjectiveText(state)
     } catch (thrown) {
       if (key === this.#key) this.#refuse(messageOf(thrown))
       return
@@ -215,7 +215,7 @@ export class Basins {
       run(this.#scouted.minima)
       return
     }
-    // The coarsest picture of a rule that comes to rest: minima keep their colours whichever rule is shown,
+    // The coarsest picture of a rule that comes to rest: minima keep their colors whichever rule is shown,
     // and those that go round one for ever are at it.
     const scouted = new Outcomes(view, minima, distance)
     this.#crew.start({ text, entry: scout(view), options: { maxIterations: 3000 } }, view, {
@@ -231,22 +231,22 @@ export class Basins {
 
   #finish(engine: string): void {
     this.#isOver = true
-    const seconds = shown((performance.now() - this.#begun) / 1000, 2)
+    const seconds = formatNumber((performance.now() - this.#begun) / 1000, 2)
     const workers = this.#crew.size === 1 ? 'a worker' : `${this.#crew.size} workers`
     this.#status.textContent =
-      `Done: ${grouped(SIDE * SIDE)} starts of ${this.#name} in ${seconds} s, ` +
+      `Done: ${formatCount(SIDE * SIDE)} starts of ${this.#name} in ${seconds} s, ` +
       `by ${engines[engine] ?? engine} in ${workers}.${this.#unfinished()}`
   }
 
-  /** What it means where many are nowhere yet. */
+  /** What it means where many have not converged. */
   #unfinished(): string {
     const { counts, done } = this.#outcomes as Outcomes
     const part = counts[UNFINISHED] / done
     if (part < 0.05) return ''
     const { maxIterations, distance } = (this.#race as Race).state
     return (
-      ` ${percent(part)} are nowhere yet: after ${grouped(maxIterations)} updates they still move, and no minimum is within ` +
-      `${shown(distance)}. A larger rate, more updates or a greater distance would let them arrive.`
+      ` ${percent(part)} have not converged: after ${formatCount(maxIterations)} updates they still move, and no minimum is within ` +
+      `${formatNumber(distance)}. A larger rate, more updates or a greater distance would let them converge.`
     )
   }
 
@@ -277,14 +277,14 @@ export class Basins {
     this.#picture.getContext('2d')?.putImageData(this.#pixels, 0, 0)
     const { done, fast, slow } = outcomes
     this.#progress.value = done / (SIDE * SIDE)
-    this.#coarse.textContent = `${grouped(done)} starts`
+    this.#coarse.textContent = `${formatCount(done)} starts`
     this.#scale.textContent =
       slow > fast
-        ? `Strong after ${grouped(fast)} updates or fewer, faint after ${grouped(slow)} or more`
-        : `All by ${grouped(fast)} updates`
+        ? `Strong after ${formatCount(fast)} updates or fewer, faint after ${formatCount(slow)} or more`
+        : `All by ${formatCount(fast)} updates`
     const found = this.#found()
     this.#rows.replaceChildren(...this.#lines(found))
-    const shares = [...found.slice(0, LINES), ...rest].map(({ kind, title }) => {
+    const shares = [...found.slice(0, LINES), ...otherOutcomes].map(({ kind, title }) => {
       const part = outcomes.counts[kind] / done
       return part > 0 ? [`${title ?? this.#named(outcomes.minima[kind - FIRST].point)} ${percent(part)}`] : []
     })
@@ -297,14 +297,14 @@ export class Basins {
   }
 
   /** Minima, those that most starts reach first. */
-  #found(): Line[] {
+  #found(): LegendLine[] {
     const { minima, counts } = this.#outcomes as Outcomes
     return minima
-      .map((_, number): Line => ({ kind: FIRST + number }))
+      .map((_, number): LegendLine => ({ kind: FIRST + number }))
       .sort((a, b) => counts[b.kind] - counts[a.kind])
   }
 
-  #lines(found: readonly Line[]): HTMLElement[] {
+  #lines(found: readonly LegendLine[]): HTMLElement[] {
     const { minima, counts, done } = this.#outcomes as Outcomes
     const { objective } = (this.#race as Race).landscape
     const row = (patch: Node | string, title: string, value: string, count: number) =>
@@ -318,14 +318,14 @@ export class Basins {
     const lines = found.slice(0, LINES).map(({ kind }) => {
       const { point } = minima[kind - FIRST]
       const title = `${kind - FIRST + 1}: ${this.#named(point)}`
-      return row(this.#patch(kind), title, shown(objective.value(point)), counts[kind])
+      return row(this.#patch(kind), title, formatNumber(objective.value(point)), counts[kind])
     })
     const others = found.slice(LINES)
     if (others.length > 0) {
       const count = others.reduce((sum, { kind }) => sum + counts[kind], 0)
       lines.push(row('', `${others.length} others`, '', count))
     }
-    for (const { kind, title = '' } of rest) {
+    for (const { kind, title = '' } of otherOutcomes) {
       if (counts[kind] > 0) lines.push(row(this.#patch(kind), title, '', counts[kind]))
     }
     return lines
@@ -385,7 +385,7 @@ export class Basins {
   }
 
   #named(point: Point): string {
-    return placeIn((this.#race as Race).landscape.view, point)
+    return formatPoint((this.#race as Race).landscape.view, point)
   }
 
   /** Says what becomes of a start; of the race's own where none is pointed at. */
@@ -398,30 +398,30 @@ export class Basins {
     if (!outcomes || near === null) return
     const start = outcomes.shown[near]
     const kind = outcomes.kinds[start]
-    const after = `after ${grouped(outcomes.iterations[start])} updates`
+    const after = `after ${formatCount(outcomes.iterations[start])} updates`
     const end = this.#named(outcomes.endOf(start))
     const what =
       kind >= FIRST
         ? `reaches minimum ${kind - FIRST + 1}, ${this.#named(outcomes.minima[kind - FIRST].point)}, and stops ${after}`
-        : { [DIVERGED]: `diverges ${after}`, [AT_REST]: `comes to rest at ${end} ${after}` }[kind]
+        : { [DIVERGED]: `diverges ${after}`, [CONVERGED]: `comes to rest at ${end} ${after}` }[kind]
     this.#readout.textContent = `From ${this.#named(from)} it ${what ?? `is still at ${end} ${after}`}.`
   }
 }
 
 /** Its steps are small in the view. */
-function scout([x0, x1, y0, y1]: View): Entry {
+function scout([x0, x1, y0, y1]: View): RuleEntry {
   return { rule: 'adam', options: { lr: Math.min(x1 - x0, y1 - y0) / 500 } }
 }
 
 /** A line of the table; a minimum is named by where it is. */
-interface Line {
+interface LegendLine {
   readonly kind: number
   readonly title?: string
 }
 
-const rest: readonly Line[] = [
-  { kind: AT_REST, title: 'at rest elsewhere' },
-  { kind: UNFINISHED, title: 'nowhere yet' },
+const otherOutcomes: readonly LegendLine[] = [
+  { kind: CONVERGED, title: 'converged elsewhere' },
+  { kind: UNFINISHED, title: 'not converged' },
   { kind: DIVERGED, title: 'diverged' },
 ]
 

@@ -2,10 +2,10 @@
 
 import { type EngineName, engines, type Rule } from 'antigrad'
 import uPlot from 'uplot'
-import { messageOf } from '../../dist/ground/errors.js'
-import { grouped } from '../../dist/ground/text.js'
-import { digitBelow, h, labelled, select, shown } from './dom.js'
-import { loopOf } from './loops.js'
+import { messageOf } from '../../dist/core/errors.js'
+import { formatCount } from '../../dist/core/text.js'
+import { digitBelow, formatNumber, h, labeled, select } from './dom.js'
+import { makePlainLoop } from './loops.js'
 import { type Measurement, measure, type SubjectName, sizesOf } from './measure.js'
 import { allRuleNames, build, forMatrices, type RuleName, suggested } from './rules.js'
 import { styleOf, swatch, theme } from './theme.js'
@@ -46,7 +46,7 @@ export class Bench {
     const controls = h(
       'div',
       { className: 'row controls' },
-      labelled('Rule', this.#rule),
+      labeled('Rule', this.#rule),
       this.#run,
       this.#cancel,
       this.#progress,
@@ -103,7 +103,7 @@ export class Bench {
     const report = engines()
     const built = build(suggested(rule)).rule as Rule
     const available = (Object.keys(report) as EngineName[]).filter((name) => report[name].available)
-    const runs: SubjectName[] = [...available, ...(loopOf(built) ? (['loop'] as const) : [])]
+    const runs: SubjectName[] = [...available, ...(makePlainLoop(built) ? (['loop'] as const) : [])]
     this.#stop = new AbortController()
     this.#run.disabled = true
     this.#cancel.disabled = false
@@ -120,7 +120,7 @@ export class Bench {
       this.#areMatrices = forMatrices.includes(rule)
       this.#found = await measure(built, this.#areMatrices, runs, progress, this.#stop.signal)
       this.#status.textContent = this.#stop.signal.aborted
-        ? 'Cancelled.'
+        ? 'Canceled.'
         : `Done: ${rule} on ${runs.map((name) => titles[name]).join(' and ')}.`
     } catch (thrown) {
       this.#status.textContent = `It failed: ${messageOf(thrown)}.`
@@ -139,7 +139,7 @@ export class Bench {
     const names = [...new Set(this.#found.map(({ engine }) => engine))]
     const all = sizesOf(this.#areMatrices)
     const called = (size: number) =>
-      this.#areMatrices ? `${Math.sqrt(size)} × ${Math.sqrt(size)}` : grouped(size)
+      this.#areMatrices ? `${Math.sqrt(size)} × ${Math.sqrt(size)}` : formatCount(size)
     const at = (engine: SubjectName, size: number, per: number) => {
       const found = this.#found.find((m) => m.engine === engine && m.size === size)
       return found ? found.nanosecondsPerStep / per : null
@@ -155,7 +155,7 @@ export class Bench {
           h('th', { scope: 'row' }, called(size)),
           ...names.map((name) => {
             const time = at(name, size, per(size))
-            return h('td', {}, time === null ? '' : shown(time, 3))
+            return h('td', {}, time === null ? '' : formatNumber(time, 3))
           }),
         ),
       )
@@ -219,7 +219,7 @@ export class Bench {
           size: 48,
           label: 'ns per parameter',
           values: (_, ticks) =>
-            ticks.map((y) => (y === null || !/^[^1-9]*1[^1-9]*$/.test(String(y)) ? '' : shown(y))),
+            ticks.map((y) => (y === null || !/^[^1-9]*1[^1-9]*$/.test(String(y)) ? '' : formatNumber(y))),
         },
       ],
       series: [

@@ -3,10 +3,10 @@
 import type { Point, View } from 'antigrad'
 import { ticks } from 'd3-array'
 import { contours } from 'd3-contour'
-import { h, rounded, shown } from './dom.js'
-import { placed, shortNames } from './names.js'
+import { formatNumber, h, roundForRange } from './dom.js'
+import { GRID, type HeightField, levelsOf } from './height-field.js'
+import { placeLabels, shortNames } from './names.js'
 import type { Race, Racer } from './race.js'
-import { GRID, levelsOf, type Terrain } from './terrain.js'
 import { drawMark, styleOf, theme } from './theme.js'
 
 const MARGIN = { left: 38, right: 8, top: 8, bottom: 24 }
@@ -18,9 +18,10 @@ const LABEL = { font: '600 12px system-ui, sans-serif', height: 16, edge: 3 }
  * pace else (WebKit: 55 frames a second, not 20 to 37).
  */
 const PLAIN = { willReadFrequently: true } as const
-const plain = (canvas: HTMLCanvasElement) => canvas.getContext('2d', PLAIN) as CanvasRenderingContext2D
+const readableContext = (canvas: HTMLCanvasElement) =>
+  canvas.getContext('2d', PLAIN) as CanvasRenderingContext2D
 /** Half the side of a mark with its edge. */
-const MARK = 11
+const MARK_RADIUS = 11
 /** Pixels of the arrows that have no scale. */
 const ARROW = { gradient: 46, velocity: 34, least: 12 }
 
@@ -31,7 +32,7 @@ export const boxIn = (width: number, height: number) => ({
   width: Math.max(1, width - MARGIN.left - MARGIN.right),
   height: Math.max(1, height - MARGIN.top - MARGIN.bottom),
 })
-export type Box = ReturnType<typeof boxIn>
+export type PlotBox = ReturnType<typeof boxIn>
 
 /** A point, and what pulls it: the slope there, the velocity before, the step that follows. */
 export interface Pull {
@@ -40,7 +41,7 @@ export interface Pull {
 }
 
 /** How the start was moved: while it is held, let go, by a key, or by a click, which is to run. */
-export type Move = 'held' | 'done' | 'key' | 'click'
+export type StartMove = 'held' | 'done' | 'key' | 'click'
 
 /** A small picture that is drawn once, and then copied. */
 interface Sprite {
@@ -61,7 +62,7 @@ export class ContourPlot {
   #width = 0
   #height = 0
   #ratio = 1
-  #terrain: Terrain | null = null
+  #terrain: HeightField | null = null
   #levels: ReturnType<ReturnType<typeof contours>> = []
   #race: Race | null = null
   #start: Point = [0, 0]
@@ -72,13 +73,13 @@ export class ContourPlot {
   /** Where each name stands, seen from its point. */
   #offsets: (readonly [number, number] | null)[] = []
   /** What of the picture is not as the paths' layer has it. */
-  #dirty: Box[] = []
+  #dirty: PlotBox[] = []
   #pulls: readonly (Pull | null)[] = []
   /** Whether nothing is drawn yet of a race. */
   #isFresh = true
 
   /** @param onMove is told where the start is moved to, and how */
-  constructor(onMove: (start: Point, how: Move) => void) {
+  constructor(onMove: (start: Point, how: StartMove) => void) {
     this.#handle.setAttribute(
       'aria-label',
       'Start of the race: arrow keys move it, with Shift in small steps',
@@ -103,12 +104,12 @@ export class ContourPlot {
   get drawing() {
     return {
       ...{ width: this.#width, height: this.#height, box: this.#box, levels: this.#levels },
-      ...{ race: this.#race as Race, terrain: this.#terrain as Terrain, offsets: this.#offsets },
+      ...{ race: this.#race as Race, terrain: this.#terrain as HeightField, offsets: this.#offsets },
       pixel: (point: Point) => this.#pixel(point),
     }
   }
 
-  show(terrain: Terrain): void {
+  show(terrain: HeightField): void {
     this.#terrain = terrain
     const heights = Array.from(terrain.heights, (z) => (Number.isNaN(z) ? -1 : z))
     const count = levelsOf(terrain)
@@ -205,7 +206,7 @@ export class ContourPlot {
     })
     const [startX, startY] = this.#pixel(race.state.start)
     const ring = { left: startX - 15, top: startY - 15, width: 30, height: 30 }
-    const corners = placed(named, box, [ring])
+    const corners = placeLabels(named, box, [ring])
     for (const [i, number] of there.entries()) {
       const [x, y] = places[number] as Point
       const corner = corners[i]
@@ -214,7 +215,7 @@ export class ContourPlot {
     }
     for (const number of there) {
       const [x, y] = places[number] as Point
-      this.#copy(heads, this.#marks[number], x - MARK, y - MARK)
+      this.#copy(heads, this.#marks[number], x - MARK_RADIUS, y - MARK_RADIUS)
       const pull = this.#pulls[number]
       if (pull) this.#drawPull(heads, race.racers[number], [x, y], pull)
     }
@@ -341,12 +342,12 @@ export class ContourPlot {
     for (const canvas of [this.#picture, this.#paths, this.#ground]) {
       canvas.width = clientWidth * this.#ratio
       canvas.height = clientHeight * this.#ratio
-      plain(canvas).setTransform(this.#ratio, 0, 0, this.#ratio, 0, 0)
+      readableContext(canvas).setTransform(this.#ratio, 0, 0, this.#ratio, 0, 0)
     }
     this.redraw()
   }
 
-  /** Everything anew, as after a change of size or colours. */
+  /** Everything anew, as after a change of size or colors. */
   redraw(): void {
     this.#drawGround()
     if (!this.#race) return
@@ -361,7 +362,7 @@ export class ContourPlot {
     this.#offsets = this.#drawn.map((_, i) => this.#offsets[i] ?? null)
     if (this.#width === 0) return
     this.#clear(this.#paths)
-    plain(this.#paths).drawImage(this.#ground, 0, 0, this.#width, this.#height)
+    readableContext(this.#paths).drawImage(this.#ground, 0, 0, this.#width, this.#height)
     this.#isFresh = true
     this.#dirty = [{ left: 0, top: 0, width: this.#width, height: this.#height }]
   }
@@ -371,9 +372,11 @@ export class ContourPlot {
     const { racers } = this.#race as Race
     const names = shortNames(racers.map(({ name }) => name))
     this.#marks = racers.map((_, number) =>
-      sprite(2 * MARK, 2 * MARK, this.#ratio, (context) => drawMark(context, number, MARK, MARK)),
+      sprite(2 * MARK_RADIUS, 2 * MARK_RADIUS, this.#ratio, (context) =>
+        drawMark(context, number, MARK_RADIUS, MARK_RADIUS),
+      ),
     )
-    const ruler = plain(this.#picture)
+    const ruler = readableContext(this.#picture)
     ruler.font = LABEL.font
     this.#labels = names.map((name, number) => {
       const width = Math.ceil(ruler.measureText(name).width) + 2 * LABEL.edge
@@ -384,20 +387,20 @@ export class ContourPlot {
         context.lineWidth = 4
         context.strokeStyle = theme().surface
         context.strokeText(name, LABEL.edge, LABEL.height / 2 + 0.5)
-        context.fillStyle = mixed(styleOf(number).color, theme().text, 0.35)
+        context.fillStyle = mixColors(styleOf(number).color, theme().text, 0.35)
         context.fillText(name, LABEL.edge, LABEL.height / 2 + 0.5)
       })
     })
   }
 
   #context(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
-    const context = plain(canvas)
+    const context = readableContext(canvas)
     context.save()
     return context
   }
 
   #clear(canvas: HTMLCanvasElement): void {
-    plain(canvas).clearRect(0, 0, this.#width, this.#height)
+    readableContext(canvas).clearRect(0, 0, this.#width, this.#height)
   }
 
   get #box() {
@@ -443,7 +446,7 @@ export class ContourPlot {
         if (isFirst) context.moveTo(x, y)
         else context.lineTo(x, y)
       }
-      context.fillStyle = mixed(colors.low, colors.high, value)
+      context.fillStyle = mixColors(colors.low, colors.high, value)
       context.fill('evenodd')
       context.stroke()
     }
@@ -468,12 +471,12 @@ export class ContourPlot {
       'aria-valuemin': String(x0),
       'aria-valuemax': String(x1),
       'aria-valuenow': String(start[0]),
-      'aria-valuetext': `x ${shown(start[0])}, y ${shown(start[1])}`,
+      'aria-valuetext': `x ${formatNumber(start[0])}, y ${formatNumber(start[1])}`,
     }
     for (const [name, value] of Object.entries(bounds)) this.#handle.setAttribute(name, value)
   }
 
-  #listen(onMove: (start: Point, how: Move) => void): void {
+  #listen(onMove: (start: Point, how: StartMove) => void): void {
     const { element } = this
     const handle = this.#handle
     const pointed = ({ clientX, clientY }: MouseEvent): Point => {
@@ -522,8 +525,8 @@ export class ContourPlot {
       // Keys may come faster than frames, in which the race begins anew.
       const [x, y] = this.#start
       this.#start = [
-        Math.min(x1, Math.max(x0, rounded(x + by[0] * part * (x1 - x0), x1 - x0))),
-        Math.min(y1, Math.max(y0, rounded(y + by[1] * part * (y1 - y0), y1 - y0))),
+        Math.min(x1, Math.max(x0, roundForRange(x + by[0] * part * (x1 - x0), x1 - x0))),
+        Math.min(y1, Math.max(y0, roundForRange(y + by[1] * part * (y1 - y0), y1 - y0))),
       ]
       onMove(this.#start, 'key')
     })
@@ -544,14 +547,14 @@ function sprite(
   draw: (context: CanvasRenderingContext2D) => void,
 ): Sprite {
   const picture = h('canvas', { width: Math.ceil(width * ratio), height: Math.ceil(height * ratio) })
-  const context = plain(picture)
+  const context = readableContext(picture)
   context.scale(ratio, ratio)
   draw(context)
   return { picture, width: picture.width / ratio, height: picture.height / ratio }
 }
 
 /** A frame, and numbers along it. */
-export function drawAxes(context: CanvasRenderingContext2D, box: Box, [x0, x1, y0, y1]: View): void {
+export function drawAxes(context: CanvasRenderingContext2D, box: PlotBox, [x0, x1, y0, y1]: View): void {
   const { left, top, width, height } = box
   const { grid, muted } = theme()
   context.lineWidth = 1
@@ -564,13 +567,13 @@ export function drawAxes(context: CanvasRenderingContext2D, box: Box, [x0, x1, y
   for (const x of ticks(x0, x1, 5)) {
     const at = left + (width * (x - x0)) / (x1 - x0)
     if (at > left + width - 12) context.textAlign = 'right'
-    context.fillText(shown(x), Math.min(at, left + width), top + height + 7)
+    context.fillText(formatNumber(x), Math.min(at, left + width), top + height + 7)
   }
   context.textAlign = 'right'
   context.textBaseline = 'middle'
   for (const y of ticks(y0, y1, 5)) {
     const at = top + (height * (y1 - y)) / (y1 - y0)
-    context.fillText(shown(y), left - 6, Math.max(at, top + 6))
+    context.fillText(formatNumber(y), left - 6, Math.max(at, top + 6))
   }
 }
 
@@ -578,14 +581,14 @@ const within = (x: number, limit: number) => (Number.isNaN(x) ? limit : Math.min
 /** The point at so much of a view's width, and of its height from above. */
 export function pointAt([x0, x1, y0, y1]: View, u: number, v: number): Point {
   const [x, y] = [x0 + fraction(u) * (x1 - x0), y1 - fraction(v) * (y1 - y0)]
-  return [rounded(x, x1 - x0), rounded(y, y1 - y0)]
+  return [roundForRange(x, x1 - x0), roundForRange(y, y1 - y0)]
 }
 
 const fraction = (x: number) => Math.min(1, Math.max(0, x))
 
-/** The corners of a level's rings, in pixels: d3's rows go down from 0 and its cells have centres at half. */
+/** The corners of a level's rings, in pixels: d3's rows go down from 0 and its cells have centers at half. */
 export function* cornersIn(
-  { left, top, width, height }: Box,
+  { left, top, width, height }: PlotBox,
   rings: number[][][][],
 ): Generator<[x: number, y: number, isFirst: boolean]> {
   for (const ring of rings.flat()) {
@@ -596,7 +599,7 @@ export function* cornersIn(
   }
 }
 
-export function mixed(low: string, high: string, part: number): string {
+export function mixColors(low: string, high: string, part: number): string {
   const [from, to] = [low, high].map((hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)))
   return `rgb(${from.map((x, i) => Math.round(x + part * (to[i] - x))).join(' ')})`
 }

@@ -24,7 +24,7 @@ let ids = 0
 export const uniqueId = (stem: string) => `${stem}-${++ids}`
 
 /** A control with its label in front. */
-export function labelled<E extends HTMLElement>(label: string, control: E): HTMLLabelElement {
+export function labeled<E extends HTMLElement>(label: string, control: E): HTMLLabelElement {
   return h('label', { className: 'field' }, h('span', {}, label), control)
 }
 
@@ -32,7 +32,7 @@ export function labelled<E extends HTMLElement>(label: string, control: E): HTML
 export function explainedField(label: string, control: HTMLElement, help: string, ...others: string[]) {
   const words = h('small', { className: 'help', id: uniqueId('help') }, help)
   control.setAttribute('aria-describedby', [words.id, ...others].join(' '))
-  return h('div', { className: 'option' }, labelled(label, control), words)
+  return h('div', { className: 'option' }, labeled(label, control), words)
 }
 
 /** A select of value → text. */
@@ -47,7 +47,7 @@ export function select(options: Readonly<Record<string, string>>, value: string)
 }
 
 /** A number as people read it. */
-export function shown(x: number, digits = 4): string {
+export function formatNumber(x: number, digits = 4): string {
   if (!Number.isFinite(x)) return Number.isNaN(x) ? 'NaN' : x > 0 ? '∞' : '−∞'
   const size = Math.abs(x)
   const text =
@@ -58,22 +58,22 @@ export function shown(x: number, digits = 4): string {
 }
 
 /** As many decimals as a drag can mean: a short address, and a start that can be told. */
-export function rounded(x: number, range: number): number {
+export function roundForRange(x: number, range: number): number {
   const unit = 10 ** Math.floor(Math.log10(range) - 3)
   return Number((Math.round(x / unit) * unit).toPrecision(12))
 }
 
 /** A point in as many digits as can be seen in a view. */
-export function placeIn([x0, x1, y0, y1]: View, [x, y]: Point): string {
-  return `(${shown(rounded(x, x1 - x0))}, ${shown(rounded(y, y1 - y0))})`
+export function formatPoint([x0, x1, y0, y1]: View, [x, y]: Point): string {
+  return `(${formatNumber(roundForRange(x, x1 - x0))}, ${formatNumber(roundForRange(y, y1 - y0))})`
 }
 
 /** A number as people read it, down to the second digit of its error; 12 digits at most. */
-export function shownTo(x: number, error: number): string {
-  if (!(error > 0 && error < Infinity) || !Number.isFinite(x)) return shown(x, 7)
+export function formatWithError(x: number, error: number): string {
+  if (!(error > 0 && error < Infinity) || !Number.isFinite(x)) return formatNumber(x, 7)
   const last = Number(error.toExponential(1).split('e')[1]) - 1
   const digits = x === 0 ? 1 : Number(Math.abs(x).toExponential().split('e')[1]) - last + 1
-  if (digits > 12) return shown(x, 12)
+  if (digits > 12) return formatNumber(x, 12)
   if (digits < 1) return (0).toFixed(Math.max(0, -last))
   const size = Math.abs(x)
   const isFar = size !== 0 && (size < 1e-3 || size >= 1e6)

@@ -55,7 +55,7 @@ const functionNames = names(functions)
 const operatorNames = names(operators)
 const symbolNames = ['x', 'y', ...names(constants)]
 
-type Node = MathNode
+type ExpressionNode = MathNode
 
 /**
  * The objective that an expression in x and y describes, such as `(1 - x)^2 + 100 (y - x^2)^2`.
@@ -63,7 +63,7 @@ type Node = MathNode
  * @throws Error with a sentence where it cannot be understood
  */
 export function parseObjective(text: string): Required<Objective> {
-  const node = checked(text)
+  const node = parseAndCheck(text)
   // Unsimplified: simplifying may divide all by x where only abs(x) has to.
   const [dx, dy] = ['x', 'y'].map((name) => math.derivative(node, name, { simplify: false }).compile())
   const value = node.compile()
@@ -88,16 +88,16 @@ export function parseObjective(text: string): Required<Objective> {
  * @throws Error with a sentence where it cannot be understood
  */
 export function textForLibrary(text: string): string {
-  const written = rewritten(checked(text))
+  const written = rewrite(parseAndCheck(text))
   // What is missing has the derivative 0, and decays where others do.
   const missing = ['x', 'y'].filter((name) => !new RegExp(`\\b${name}\\b`).test(written))
   return [written, ...missing.map((name) => `0*${name}`)].join(' + ')
 }
 
-function rewritten(node: Node): string {
-  const { type, name, fn, value, content, args = [] } = node as Node & Record<string, never>
-  const parts = (args as Node[]).map(rewritten)
-  if (type === 'ParenthesisNode') return rewritten(content)
+function rewrite(node: ExpressionNode): string {
+  const { type, name, fn, value, content, args = [] } = node as ExpressionNode & Record<string, never>
+  const parts = (args as ExpressionNode[]).map(rewrite)
+  if (type === 'ParenthesisNode') return rewrite(content)
   if (type === 'ConstantNode') return Number.isFinite(value) ? String(value) : '(1/0)'
   if (type === 'SymbolNode') return name === 'e' ? String(Math.E) : name
   if (type === 'FunctionNode') {
@@ -112,12 +112,12 @@ const signs: Readonly<Record<string, string>> = {
 }
 
 /** Brackets in each other that the library's expressions may not have. */
-const TOO_DEEP = 200
+const MAX_DEPTH = 200
 
-function checked(text: string): Node {
-  if (text.trim() === '') throw new Error('There is nothing yet: type a function of x and y.')
+function parseAndCheck(text: string): ExpressionNode {
+  if (text.trim() === '') throw new Error('Enter a function of x and y.')
   // The library says where that is, and what is allowed.
-  if (depthOf(text) >= TOO_DEEP) expression(text)
+  if (parenthesisDepth(text) >= MAX_DEPTH) expression(text)
   try {
     const node = parse(text)
     node.traverse(check)
@@ -128,7 +128,7 @@ function checked(text: string): Node {
   }
 }
 
-function depthOf(text: string): number {
+function parenthesisDepth(text: string): number {
   let [depth, most] = [0, 0]
   for (const letter of text) {
     depth += Number(letter === '(') - Number(letter === ')')
@@ -137,9 +137,9 @@ function depthOf(text: string): number {
   return most
 }
 
-function parse(text: string): Node {
+function parse(text: string): ExpressionNode {
   try {
-    return math.parse(text) as Node
+    return math.parse(text) as ExpressionNode
   } catch (thrown) {
     if (thrown instanceof RangeError) throw thrown
     const { message } = thrown as Error
@@ -147,13 +147,14 @@ function parse(text: string): Node {
   }
 }
 
-function check(node: Node, _path: string, parent: Node | null): void {
-  const { type, name = '', fn, value, args } = node as Node & Record<string, never>
+function check(node: ExpressionNode, _path: string, parent: ExpressionNode | null): void {
+  const { type, name = '', fn, value, args } = node as ExpressionNode & Record<string, never>
   const { isParenthesisNode, isConstantNode } = node as unknown as Record<string, boolean>
   if (isParenthesisNode || (isConstantNode && typeof value === 'number')) return
   if (type === 'SymbolNode') {
     // The name of a function is a symbol too.
-    if (parent?.type === 'FunctionNode' && (parent as Node & { fn: Node }).fn === node) return
+    if (parent?.type === 'FunctionNode' && (parent as ExpressionNode & { fn: ExpressionNode }).fn === node)
+      return
     if (symbolNames.includes(name)) return
     const isFunction = functionNames.includes(name)
     throw new Error(
@@ -172,7 +173,8 @@ function check(node: Node, _path: string, parent: Node | null): void {
     return
   }
   if (type === 'OperatorNode' && operatorNames.includes(fn as string)) return
-  const what = type === 'OperatorNode' ? `The operator “${(node as Node & { op: string }).op}”` : kinds[type]
+  const what =
+    type === 'OperatorNode' ? `The operator “${(node as ExpressionNode & { op: string }).op}”` : kinds[type]
   throw new Error(
     `${what ?? 'Something in it'} has no place here: only + − * / ^, parentheses and functions do.`,
   )

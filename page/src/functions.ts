@@ -1,10 +1,10 @@
 /** What can be raced on: the library's test objectives, and the visitor's own. */
 
 import { type Objective, type ObjectiveName, objectives, type Point, type View } from 'antigrad'
-import type { State } from './state.js'
+import type { RaceState } from './state.js'
 
 /** A function with all that the pictures need. */
-export interface Landscape {
+export interface ObjectiveView {
   readonly objective: Required<Objective>
   readonly view: View
   /** The global minima, where they are known. */
@@ -12,7 +12,7 @@ export interface Landscape {
   readonly formula: string
 }
 
-export const titles: Readonly<Record<State['objective'], string>> = {
+export const titles: Readonly<Record<RaceState['objective'], string>> = {
   rosenbrock: 'Rosenbrock',
   beale: 'Beale',
   himmelblau: 'Himmelblau',
@@ -48,7 +48,7 @@ const formulas: Readonly<Record<ObjectiveName, string>> = {
 }
 
 /** @throws Error with a sentence where the visitor's own function cannot be understood */
-export async function landscapeOf(state: State): Promise<Landscape> {
+export async function makeLandscape(state: RaceState): Promise<ObjectiveView> {
   if (state.objective === 'own') {
     const { parseObjective } = await import('./expression.js')
     const { expression, view } = state

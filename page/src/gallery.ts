@@ -19,7 +19,7 @@ export class Gallery {
   )
 
   show(hash: string): void {
-    this.chosen = scenes.find((scene) => scene.hash === hash || written(scene) === hash) ?? null
+    this.chosen = scenes.find((scene) => scene.hash === hash || writtenAddress(scene) === hash) ?? null
     for (const [i, link] of this.#links.entries()) {
       if (scenes[i] === this.chosen) link.setAttribute('aria-current', 'true')
       else link.removeAttribute('aria-current')
@@ -32,7 +32,7 @@ export class Gallery {
 const texts = new Map<Scene, string>()
 
 /** A scene's address as the page writes it. A schedule can be read only once its part is there. */
-function written(scene: Scene): string {
+function writtenAddress(scene: Scene): string {
   let text = texts.get(scene)
   if (text === undefined) {
     const { state, problems } = fromHash(scene.hash)

@@ -2,25 +2,25 @@
 
 import { equations } from 'virtual:equations'
 import { Optimizer, type Point } from 'antigrad'
-import { grouped } from '../../dist/ground/text.js'
+import { formatCount } from '../../dist/core/text.js'
 import { definitions } from '../../dist/rules/definitions.js'
 import type { Pull } from './contour.js'
-import { h, labelled, shown } from './dom.js'
+import { formatNumber, h, labeled } from './dom.js'
 import { clipOf, type Race, type Racer } from './race.js'
-import { build, type Entry, METHOD, OWN, optionOf, ownOf, schedulesIn, titleOf } from './rules.js'
+import { build, CUSTOM, METHOD, optionOf, ownOf, type RuleEntry, schedulesIn, titleOf } from './rules.js'
 import { formula, line as lineOf, symbols } from './substitute.js'
 import { swatch } from './theme.js'
 
 /** Updates that may be made again to see a velocity: more would be felt. */
-const MOST = 40_000
+const MAX_REPLAYED_UPDATES = 40_000
 
 /** A rule's state, by name: two numbers each, but for what tensors have as a whole. */
-type State = Readonly<Record<string, readonly number[]>>
+type RuleState = Readonly<Record<string, readonly number[]>>
 
 /** What is known of the update that follows a point. */
-interface Update {
-  readonly before: State
-  readonly after: State
+interface ReplayedUpdate {
+  readonly before: RuleState
+  readonly after: RuleState
   /** The gradient that the rule gets, with noise and clips. */
   readonly gradient: Point
   readonly theta: Point
@@ -44,8 +44,8 @@ export class Inspector {
       if (this.#race) this.show(this.#race)
     })
     frame.replaceChildren(
-      h('h2', {}, 'Why it goes there'),
-      h('div', { className: 'row' }, this.#patch, labelled('Update of', this.#choice), this.#more),
+      h('h2', {}, 'Explain this update'),
+      h('div', { className: 'row' }, this.#patch, labeled('Update of', this.#choice), this.#more),
       this.#body,
     )
   }
@@ -62,21 +62,21 @@ export class Inspector {
     this.#patch.replaceChildren(swatch(this.#number))
     const { entry } = race.racers[this.#number]
     const page = pages[entry.rule] ?? `rules/${entry.rule}`
-    this.#more.textContent = `${entry.rule === OWN ? 'equations' : titleOf(entry)} in the docs`
+    this.#more.textContent = `${entry.rule === CUSTOM ? 'equations' : titleOf(entry)} in the docs`
     this.#more.href = `${import.meta.env.VITE_DOCS}${page}.html`
-    const updates = race.racers.map((racer) => updateAt(racer, race))
-    this.#body.replaceChildren(...explained(race.racers[this.#number], updates[this.#number]))
-    return race.racers.map((racer, i) => pullOf(racer, race, updates[i]))
+    const updates = race.racers.map((racer) => replayUpdate(racer, race))
+    this.#body.replaceChildren(...explain(race.racers[this.#number], updates[this.#number]))
+    return race.racers.map((racer, i) => computePull(racer, race, updates[i]))
   }
 }
 
 /** Of the docs, for what is no rule of the library. */
-const pages: Readonly<Record<string, string>> = { [METHOD]: 'minimize', [OWN]: 'equations' }
+const pages: Readonly<Record<string, string>> = { [METHOD]: 'minimize', [CUSTOM]: 'equations' }
 
 /** Where a rule keeps the mean of its gradients, or of its steps: what carries it on. */
 const carriers = ['b', 'm', 'v'] as const
 
-function pullOf(racer: Racer, { landscape }: Race, update: Update | null): Pull | null {
+function computePull(racer: Racer, { landscape }: Race, update: ReplayedUpdate | null): Pull | null {
   const at = racer.pointAt(racer.iterations)
   if (!at.every(Number.isFinite)) return null
   const out = [0, 0]
@@ -91,23 +91,23 @@ function pullOf(racer: Racer, { landscape }: Race, update: Update | null): Pull 
 }
 
 /** The update after the one that is looked at, made again by an optimizer of its own; null where there is none. */
-function updateAt(racer: Racer, { state, landscape }: Race): Update | null {
+function replayUpdate(racer: Racer, { state, landscape }: Race): ReplayedUpdate | null {
   const { entry, iterations, made } = racer
-  if (entry.rule === METHOD || iterations >= made || iterations > MOST) return null
+  if (entry.rule === METHOD || iterations >= made || iterations > MAX_REPLAYED_UPDATES) return null
   const optimizer = new Optimizer(Float64Array.from(state.start), build(entry).rule as never, {
     clip: clipOf(entry, state.noise),
   })
   for (let i = 0; i < iterations; i++) stepped(optimizer, landscape)
-  const [before, scalarsBefore] = [stateOf(optimizer), scalarsOf(optimizer, entry)]
+  const [before, scalarsBefore] = [readState(optimizer), readScalars(optimizer, entry)]
   const gradient = stepped(optimizer, landscape)
-  const scalars = { before: scalarsBefore, after: scalarsOf(optimizer, entry) }
+  const scalars = { before: scalarsBefore, after: readScalars(optimizer, entry) }
   const [theta, next] = [racer.pointAt(iterations), racer.pointAt(iterations + 1)]
-  return { before, after: stateOf(optimizer), gradient, theta, next, scalars }
+  return { before, after: readState(optimizer), gradient, theta, next, scalars }
 }
 
 /** What is saved of a tensor beside its state. */
-function scalarsOf(optimizer: Optimizer<Float64Array>, { rule }: Entry): Record<string, number> {
-  if (rule !== OWN) return {}
+function readScalars(optimizer: Optimizer<Float64Array>, { rule }: RuleEntry): Record<string, number> {
+  if (rule !== CUSTOM) return {}
   const { clock, byTensor } = optimizer.save().tensors[''] as unknown as Record<
     string,
     Record<string, number>
@@ -116,14 +116,14 @@ function scalarsOf(optimizer: Optimizer<Float64Array>, { rule }: Entry): Record<
 }
 
 function stepped(optimizer: Optimizer<Float64Array>, { objective }: Race['landscape']): Point {
-  const at = optimizer.point()
+  const at = optimizer.gradientPoint()
   objective.gradient(at, optimizer.grads)
   const gradient: Point = [optimizer.grads[0], optimizer.grads[1]]
   optimizer.step()
   return gradient
 }
 
-function stateOf({ state }: Optimizer<Float64Array>): State {
+function readState({ state }: Optimizer<Float64Array>): RuleState {
   const { updates: _, ...arrays } = state as unknown as Record<string, Float64Array>
   return Object.fromEntries(
     Object.entries(arrays).flatMap(([name, array]) =>
@@ -132,7 +132,7 @@ function stateOf({ state }: Optimizer<Float64Array>): State {
   )
 }
 
-function explained({ entry, iterations, made, reason }: Racer, update: Update | null): Node[] {
+function explain({ entry, iterations, made, reason }: Racer, update: ReplayedUpdate | null): Node[] {
   if (entry.rule === METHOD) {
     return [
       h(
@@ -149,9 +149,9 @@ function explained({ entry, iterations, made, reason }: Racer, update: Update | 
         : 'Too far on to be explained.'
     return [h('p', { className: 'hint' }, why)]
   }
-  const note = entry.rule === OWN ? '' : chosen(entry).note
+  const note = entry.rule === CUSTOM ? '' : chosen(entry).note
   const rows = (
-    entry.rule === OWN ? ownLines(entry, update, iterations + 1) : libraryLines(entry, update)
+    entry.rule === CUSTOM ? ownLines(entry, update, iterations + 1) : libraryLines(entry, update)
   ).map(([part, ...numbers]) =>
     h(
       'tr',
@@ -161,8 +161,8 @@ function explained({ entry, iterations, made, reason }: Racer, update: Update | 
     ),
   )
   const heads = ['Equation', 'x', 'y'].map((text) => h('th', { scope: 'col' }, text))
-  const caption = h('caption', {}, `Update ${grouped(iterations + 1)}, with its numbers`)
-  const move = [0, 1].map((i) => shown(update.next[i] - update.theta[i], 3)).join(', ')
+  const caption = h('caption', {}, `Update ${formatCount(iterations + 1)}, with its numbers`)
+  const move = [0, 1].map((i) => formatNumber(update.next[i] - update.theta[i], 3)).join(', ')
   return [
     h(
       'div',
@@ -174,13 +174,16 @@ function explained({ entry, iterations, made, reason }: Racer, update: Update | 
 }
 
 /** An equation, and the same with the numbers of x and of y. */
-type Line = readonly [equation: string, x: string, y: string]
+type EquationLine = readonly [equation: string, x: string, y: string]
 
 /** The states that have a number for each parameter. */
-const namesIn = (state: State) => Object.keys(state).filter((name) => state[name].length === 2)
+const namesIn = (state: RuleState) => Object.keys(state).filter((name) => state[name].length === 2)
 
-function libraryLines(entry: Entry, { before, after, gradient, theta, next }: Update): Line[] {
-  const options = { ...symbols((name) => optionOf(entry, name)), ...decayOf(entry) }
+function libraryLines(
+  entry: RuleEntry,
+  { before, after, gradient, theta, next }: ReplayedUpdate,
+): EquationLine[] {
+  const options = { ...symbols((name) => optionOf(entry, name)), ...decayFactor(entry) }
   const numbers = (i: number) => {
     const own: Record<string, number> = { g: gradient[i], θ: theta[i], 'θ’': next[i] }
     for (const name of namesIn(before)) {
@@ -198,10 +201,10 @@ function libraryLines(entry: Entry, { before, after, gradient, theta, next }: Up
  * after. What it is in between, and names of lines alone, nobody has kept.
  */
 function ownLines(
-  entry: Entry,
-  { before, after, gradient, theta, next, scalars }: Update,
+  entry: RuleEntry,
+  { before, after, gradient, theta, next, scalars }: ReplayedUpdate,
   t: number,
-): Line[] {
+): EquationLine[] {
   const { lines, definition, first } = ownOf(entry)
   const options: Record<string, number> = { t }
   for (const name of Object.keys(definition.options)) {
@@ -232,7 +235,7 @@ function ownLines(
 }
 
 /** The factor d of decoupled decay, where no schedule is in it. */
-function decayOf(entry: Entry): { d?: number } {
+function decayFactor(entry: RuleEntry): { d?: number } {
   const { rule } = build(entry)
   const plain = 'rule' in rule ? rule.rule : rule
   if ('method' in plain || schedulesIn(entry).length > 0) return {}
@@ -240,7 +243,7 @@ function decayOf(entry: Entry): { d?: number } {
 }
 
 /** A rule's equations under an entry's options, pass by pass, and what its coefficients are. */
-function chosen(entry: Entry): { lines: string[]; note: string } {
+function chosen(entry: RuleEntry): { lines: string[]; note: string } {
   const { equations: all, coefficients = '' } = equations[entry.rule]
   const holds = (text: string) => {
     const [, condition] = /^With (.*?): /.exec(text) ?? []

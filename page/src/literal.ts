@@ -1,6 +1,6 @@
-/** Equations as a program has them, read without running it: `equations('tiger', { options: { lr: 0.001 }, step: '…' })`. */
+/** Equations as a program has them, read without running it: `defineRule('tiger', { options: { lr: 0.001 }, step: '…' })`. */
 
-import { placeOf } from './place.js'
+import { textPosition } from './text-position.js'
 
 /** What was read, and where the text of its step begins. */
 export interface Literal {
@@ -33,7 +33,7 @@ export function readLiteral(text: string): Literal {
   function fail(expected: string): never {
     const { token, from } = peek()
     const received = token === '' ? 'the end' : `“${token.slice(0, 20)}”`
-    throw new Error(`equations: ${placeOf(text, from)}: expected ${expected}, got ${received}`)
+    throw new Error(`defineRule: ${textPosition(text, from)}: expected ${expected}, got ${received}`)
   }
   function expect(token: string): void {
     if (peek().token !== token) fail(`“${token}”`)
@@ -83,9 +83,9 @@ export function readLiteral(text: string): Literal {
     name()
     expect('=')
   }
-  expect('equations')
+  expect('defineRule')
   expect('(')
-  const called = isText(peek().token) ? string() : fail('the name of the rule, as in equations(‘mine’, …)')
+  const called = isText(peek().token) ? string() : fail('the name of the rule, as in defineRule(‘mine’, …)')
   expect(',')
   const given = object(0)
   if (peek().token === ',') take()

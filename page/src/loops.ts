@@ -2,9 +2,9 @@
 
 import type { Rule } from 'antigrad'
 
-type Loop = (rule: never, params: Float32Array, grads: Float32Array) => () => void
+type PlainLoop = (rule: never, params: Float32Array, grads: Float32Array) => () => void
 
-const loops: Readonly<Partial<Record<Rule['name'], Loop>>> = {
+const loops: Readonly<Partial<Record<Rule['name'], PlainLoop>>> = {
   gradientDescent:
     ({ lr }: { lr: number }, params, grads) =>
     () => {
@@ -36,4 +36,4 @@ const loops: Readonly<Partial<Record<Rule['name'], Loop>>> = {
 }
 
 /** A step of a rule by a plain loop; undefined where none is written. */
-export const loopOf = (rule: Rule) => loops[rule.name] as Loop | undefined
+export const makePlainLoop = (rule: Rule) => loops[rule.name] as PlainLoop | undefined

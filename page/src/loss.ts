@@ -1,9 +1,9 @@
 /** The objective against the number of updates. */
 
 import uPlot from 'uplot'
-import { grouped } from '../../dist/ground/text.js'
+import { formatCount } from '../../dist/core/text.js'
 import 'uplot/dist/uPlot.min.css'
-import { shown } from './dom.js'
+import { formatNumber } from './dom.js'
 import type { Race } from './race.js'
 import { styleOf, theme } from './theme.js'
 
@@ -35,22 +35,22 @@ export class LossPlot {
   begin(race: Race): void {
     this.#race = race
     this.#at = -1
-    this.#least = leastOf(race)
+    this.#least = leastValue(race)
     this.#caption.textContent = lossTitle(race)
     const kind = [race.racers.length, this.#least === null, theme().isDark].join()
     // The numbers come with the next update.
     if (kind === this.#kind) return
     this.#kind = kind
     this.#plot?.destroy()
-    const highest = () => highestOf(this.#race as Race)
-    this.#plot = new uPlot(optionsOf(race, highest, this.#size), this.#data(), this.element)
+    const highest = () => highestValue(this.#race as Race)
+    this.#plot = new uPlot(plotOptions(race, highest, this.#size), this.#data(), this.element)
   }
 
   /** Follows, if it can be seen and anything is new. */
   update(): void {
     const race = this.#race as Race
     // The lowest is known once all have ended: then the scale is another.
-    if (this.#least !== leastOf(race)) this.begin(race)
+    if (this.#least !== leastValue(race)) this.begin(race)
     if (this.#at === race.time) return
     this.#plot?.setData(this.#data())
   }
@@ -77,30 +77,34 @@ export class LossPlot {
  * The least value where a minimum is known, or else the lowest that was seen: then what is above it can be drawn on a
  * logarithmic scale. Null while nobody knows how low it goes.
  */
-function leastOf(race: Race): number | null {
+function leastValue(race: Race): number | null {
   const { minima, objective } = race.landscape
   return minima.length === 0 ? race.lowest : Math.min(...minima.map((minimum) => objective.value(minimum)))
 }
 
 function lossTitle(race: Race): string {
-  const least = leastOf(race)
+  const least = leastValue(race)
   if (least === null) return 'F, no minimum known: linear about 0, else logarithmic'
-  if (race.landscape.minima.length === 0) return `F − (${shown(least)}), the lowest seen, logarithmic`
-  return least === 0 ? 'F, logarithmic' : `F − (${shown(least)}), its least value, logarithmic`
+  if (race.landscape.minima.length === 0) return `F − (${formatNumber(least)}), the lowest seen, logarithmic`
+  return least === 0 ? 'F, logarithmic' : `F − (${formatNumber(least)}), its least value, logarithmic`
 }
 
 /** How far above the start a path that diverges is followed. */
 const HIGHEST = 1e4
 const LOWEST = 1e-24
 
-function highestOf(race: Race): number {
-  const above = Math.abs((race.racers[0]?.values[0] ?? 1) - (leastOf(race) ?? 0))
+function highestValue(race: Race): number {
+  const above = Math.abs((race.racers[0]?.values[0] ?? 1) - (leastValue(race) ?? 0))
   return HIGHEST * (Number.isFinite(above) ? Math.max(1e-3, above) : 1)
 }
 
-function optionsOf(race: Race, limit: () => number, size: { width: number; height: number }): uPlot.Options {
+function plotOptions(
+  race: Race,
+  limit: () => number,
+  size: { width: number; height: number },
+): uPlot.Options {
   const { muted, grid } = theme()
-  const isLog = leastOf(race) !== null
+  const isLog = leastValue(race) !== null
   const range = (_: uPlot, from: number | null, to: number | null): uPlot.Range.MinMax => {
     const highest = limit()
     if (from === null || to === null) return [isLog ? 0.1 : -1, 1]
@@ -129,7 +133,7 @@ function optionsOf(race: Race, limit: () => number, size: { width: number; heigh
       {
         ...axis,
         size: 28,
-        values: (_, ticks) => ticks.map((t) => (Number.isInteger(t) ? grouped(t) : '')),
+        values: (_, ticks) => ticks.map((t) => (Number.isInteger(t) ? formatCount(t) : '')),
       },
       {
         ...axis,
@@ -162,8 +166,8 @@ function decades(_: uPlot, __: number, from: number, to: number): number[] {
 /** A tick's label: whole powers of ten as such. */
 function power(y: number): string {
   const exponent = Math.log10(Math.abs(y))
-  if (y === 0 || !Number.isInteger(Number(exponent.toFixed(9)))) return shown(y, 2)
+  if (y === 0 || !Number.isInteger(Number(exponent.toFixed(9)))) return formatNumber(y, 2)
   return Math.abs(exponent) < 3
-    ? shown(y)
+    ? formatNumber(y)
     : `${y < 0 ? '−' : ''}1e${Math.round(exponent)}`.replace('e-', 'e−')
 }

@@ -1,27 +1,27 @@
 /** The page: one state, one race at a time, and everything that shows it. */
 
 import type { Point } from 'antigrad'
-import { messageOf } from '../../dist/ground/errors.js'
-import { grouped } from '../../dist/ground/text.js'
-import { copyLink, decoded, onOtherAddress, remember, showProblems } from './address.js'
+import { messageOf } from '../../dist/core/errors.js'
+import { formatCount } from '../../dist/core/text.js'
+import { copyLink, decodePart, onOtherAddress, remember, showProblems } from './address.js'
 import type { Basins } from './basins.js'
 import type { Bench } from './bench.js'
-import { ContourPlot, type Move } from './contour.js'
-import { download, h, labelled, select } from './dom.js'
-import { equalView, type Landscape, landscapeOf, titles } from './functions.js'
+import { ContourPlot, type StartMove } from './contour.js'
+import { download, h, labeled, select } from './dom.js'
+import { equalView, makeLandscape, type ObjectiveView, titles } from './functions.js'
 import { Gallery } from './gallery.js'
+import { sampleHeights } from './height-field.js'
 import type { Inspector } from './inspect.js'
-import { loadOwn, loadSchedules } from './late.js'
+import { loadCustomRules, loadSchedules } from './lazy.js'
 import type { LossPlot } from './loss.js'
 import { Optimizers } from './optimizers.js'
+import { describeOutcome } from './outcome-text.js'
 import { Race } from './race.js'
 import { Ranking } from './ranking.js'
 import { Settings } from './settings.js'
-import { fromHash, initial, type State, toHash } from './state.js'
+import { fromHash, initial, type RaceState, toHash } from './state.js'
 import type { SurfacePlot } from './surface.js'
-import { survey } from './terrain.js'
 import { isStill, onThemeChange } from './theme.js'
-import { verdict } from './verdict.js'
 
 /** Milliseconds of a frame that updates may take; the rest is for drawing. */
 const BUDGET = 6
@@ -44,7 +44,7 @@ const surfaceFrame = h('div', { className: 'plot surface' }, canvas)
 const lossFrame = h('div', { className: 'plot loss' })
 const ranking = new Ranking()
 const settings = new Settings((changed, isSliding) => void load(changed, isSliding))
-const enter = (entries: State['entries'], isWhole = false) => void load({ ...state, entries }, isWhole)
+const enter = (entries: RaceState['entries'], isWhole = false) => void load({ ...state, entries }, isWhole)
 const optimizers = new Optimizers(enter, () => race)
 const gallery = new Gallery()
 
@@ -77,7 +77,7 @@ const drawerOf = (summary: string, ...content: Node[]) =>
   h('details', { className: 'drawer' }, h('summary', {}, summary), ...content)
 const surfaceDrawer = drawerOf(
   'Surface: the same in space',
-  h('figure', {}, labelled('turn', turning), surfaceFrame),
+  h('figure', {}, labeled('turn', turning), surfaceFrame),
 )
 const drawer = drawerOf('Basins: which minimum each start reaches', basinsFrame)
 surfaceDrawer.id = 'surface'
@@ -86,7 +86,7 @@ drawer.id = 'basins'
 let state = initial
 let problems: string[] = []
 let race: Race
-let landscape: Landscape | null = null
+let landscape: ObjectiveView | null = null
 let landscapeKey = ''
 let surface: SurfacePlot | null = null
 let loss: LossPlot | null = null
@@ -105,7 +105,7 @@ let lastPicture = 0
 /** Milliseconds of the longest wait for a frame since the last picture. */
 let longest = 0
 let isWaiting = false
-let wanted: { start: Point; how: Move } | null = null
+let wanted: { start: Point; how: StartMove } | null = null
 let loads = 0
 /** How often the address has been changed from outside. */
 let changes = 0
@@ -113,7 +113,7 @@ let explaining: ReturnType<typeof setTimeout> | undefined
 let following: ReturnType<typeof setTimeout> | undefined
 
 /** Another race, with the forms for it. */
-async function show(other: State): Promise<void> {
+async function show(other: RaceState): Promise<void> {
   optimizers.show(other.entries)
   setPlaying(false)
   await load(other)
@@ -122,12 +122,12 @@ async function show(other: State): Promise<void> {
 /** What the address says; where a part of the page for it cannot be loaded, that is one of the problems. */
 async function readAddress(hash: string): Promise<ReturnType<typeof fromHash>> {
   const hasOwn = hash.includes('equations=')
-  await Promise.allSettled([loadSchedules(decoded(hash)), ...(hasOwn ? [loadOwn()] : [])])
+  await Promise.allSettled([loadSchedules(decodePart(hash)), ...(hasOwn ? [loadCustomRules()] : [])])
   return fromHash(hash)
 }
 
 /** Begins the race that a state describes; else says why it cannot, and the old one stays. */
-async function load(changed: State, whole = false): Promise<string> {
+async function load(changed: RaceState, whole = false): Promise<string> {
   const load = ++loads
   const { objective, condition, expression, view, equal } = changed
   const aspect = equal === 1 ? contour.aspect.toFixed(3) : ''
@@ -135,13 +135,13 @@ async function load(changed: State, whole = false): Promise<string> {
   try {
     let found = landscape
     if (key !== landscapeKey || !found) {
-      found = await landscapeOf(changed)
+      found = await makeLandscape(changed)
       if (equal === 1) found = { ...found, view: equalView(found.view, contour.aspect) }
     }
     if (load !== loads) return ''
     const begun = new Race(changed, found)
     if (found !== landscape) {
-      const terrain = survey(found)
+      const terrain = sampleHeights(found)
       contour.show(terrain)
       surface?.show(terrain)
       landscape = found
@@ -187,7 +187,7 @@ function begin(anew = true): void {
 }
 
 /** A start that the next frame takes over: pointers and keys move it more often than can be shown. */
-function move(start: Point, how: Move = 'click'): void {
+function move(start: Point, how: StartMove = 'click'): void {
   wanted = { start, how }
   wake()
 }
@@ -205,7 +205,7 @@ function showNumbers(anew = false): void {
   loss?.update()
   timeline.max = String(race.made)
   timeline.value = String(race.time)
-  const text = `${grouped(race.time)} ${race.time === 1 ? 'update' : 'updates'}`
+  const text = `${formatCount(race.time)} ${race.time === 1 ? 'update' : 'updates'}`
   timeline.setAttribute('aria-valuetext', text)
   count.textContent = text
 }
@@ -275,10 +275,10 @@ function drawSurface(now: number): void {
 }
 
 /** A new start: while it is held all of each path is there at once. */
-function take({ start, how }: { start: Point; how: Move }): void {
+function take({ start, how }: { start: Point; how: StartMove }): void {
   wanted = null
   state = { ...state, start }
-  race = new Race(state, landscape as Landscape)
+  race = new Race(state, landscape as ObjectiveView)
   settings.show(state)
   isWhole = how !== 'click'
   isHeld = how === 'held' || how === 'key'
@@ -310,7 +310,7 @@ function wake(): void {
 
 function finish(): void {
   setPlaying(false)
-  status.textContent = verdict(race)
+  status.textContent = describeOutcome(race)
   refresh()
 }
 
@@ -366,7 +366,7 @@ async function openSurface(): Promise<void> {
     const { SurfacePlot } = await import('./surface.js')
     failing = 'this browser gives the page no WebGL'
     surface ??= new SurfacePlot(canvas, wake)
-    surface.show(survey(race.landscape))
+    surface.show(sampleHeights(race.landscape))
     surface.begin(race)
     wake()
   } catch (thrown) {
@@ -381,7 +381,7 @@ function showBasins(): void {
 
 async function openBasins(): Promise<void> {
   if (!drawer.open) return basins?.stop()
-  // The usual function has one minimum, and its basins one colour: another one shows what they are.
+  // The usual function has one minimum, and its basins one color: another one shows what they are.
   if (toHash(state) === toHash(initial)) await show(fromHash(BASINS).state)
   try {
     const { Basins } = await import('./basins.js')
@@ -490,14 +490,14 @@ element('race').append(
           'span',
           { className: 'spread' },
           h('span', {}, 'Click to start there, or drag the ring'),
-          labelled('arrows', arrows),
+          labeled('arrows', arrows),
         ),
         contour.element,
       ),
       h(
         'div',
         { className: 'transport' },
-        h('div', { className: 'row' }, play, step, reset, labelled('speed', speed), count),
+        h('div', { className: 'row' }, play, step, reset, labeled('speed', speed), count),
         timeline,
       ),
       status,

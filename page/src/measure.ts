@@ -1,7 +1,7 @@
 /** The microbenchmark: how long an update in place takes, by engine and size, in this browser. */
 
 import { type EngineName, Optimizer, type Rule } from 'antigrad'
-import { loopOf } from './loops.js'
+import { makePlainLoop } from './loops.js'
 
 /** An engine, or a plain loop in JavaScript. */
 export type SubjectName = EngineName | 'loop'
@@ -94,7 +94,13 @@ function optimizer(shape: readonly number[], rule: Rule, engine: EngineName): St
 
 function loop(size: number, rule: Rule): Stepping {
   const [params, grads] = [new Float32Array(size).fill(1), new Float32Array(size).fill(1e-3)]
-  return { step: (loopOf(rule) as NonNullable<ReturnType<typeof loopOf>>)(rule as never, params, grads) }
+  return {
+    step: (makePlainLoop(rule) as NonNullable<ReturnType<typeof makePlainLoop>>)(
+      rule as never,
+      params,
+      grads,
+    ),
+  }
 }
 
 /** Milliseconds of a step, from one tick of the clock to another one; it looks at it after every batch. */

@@ -1,6 +1,6 @@
 /** Names beside points, without overlap. */
 
-export interface Rect {
+export interface LabelRect {
   readonly left: number
   readonly top: number
   readonly width: number
@@ -8,7 +8,7 @@ export interface Rect {
 }
 
 /** What is to be named: a point, the size of its name, and where the name stood before, from the point. */
-export interface Named {
+export interface LabeledPoint {
   readonly x: number
   readonly y: number
   readonly width: number
@@ -16,7 +16,7 @@ export interface Named {
   readonly before?: readonly [dx: number, dy: number] | null
 }
 
-const overlap = (a: Rect, b: Rect) =>
+const overlap = (a: LabelRect, b: LabelRect) =>
   a.left < b.left + b.width &&
   b.left < a.left + a.width &&
   a.top < b.top + b.height &&
@@ -30,13 +30,13 @@ const ANGLES = 16
  * Where each name goes, as its left upper corner: in the box, off all points and other names, as near as it can; null
  * where there is no room. Where it was before, seen from its point, it stays if it can.
  */
-export function placed(
-  names: readonly Named[],
-  box: Rect,
-  others: readonly Rect[] = [],
+export function placeLabels(
+  names: readonly LabeledPoint[],
+  box: LabelRect,
+  others: readonly LabelRect[] = [],
 ): (readonly [left: number, top: number] | null)[] {
   const points = names.map(({ x, y }) => ({ left: x - 8, top: y - 8, width: 16, height: 16 }))
-  const taken: Rect[] = [...others, ...points]
+  const taken: LabelRect[] = [...others, ...points]
   return names.map(({ x, y, width, height, before }) => {
     const isFree = ([left, top]: readonly [number, number]) => {
       const rect = { left, top, width, height }

@@ -1,20 +1,20 @@
 /** The list of racers, with a form for each one's options. */
 
-import { messageOf } from '../../dist/ground/errors.js'
-import { explainedField, h, labelled, select, shown, uniqueId } from './dom.js'
-import { loadOwn, loadSchedules } from './late.js'
+import { messageOf } from '../../dist/core/errors.js'
+import { explainedField, formatNumber, h, labeled, select, uniqueId } from './dom.js'
+import { loadCustomRules, loadSchedules } from './lazy.js'
 import type { Race } from './race.js'
 import {
   build,
-  type Entry,
-  type Field,
+  CUSTOM,
   fields,
   isSchedule,
   notOffered,
+  type OptionField,
   type OptionValue,
-  OWN,
   optionOf,
   type RacerName,
+  type RuleEntry,
   racerNames,
   schedulesIn,
   suggested,
@@ -37,15 +37,15 @@ export class Optimizers {
     h('p', { className: 'hint' }, notOffered),
   )
   readonly #choices = select(Object.fromEntries(racerNames.map((name) => [name, titles[name] ?? name])), '')
-  #entries: Entry[] = []
-  readonly #onChange: (entries: readonly Entry[], isSliding?: boolean) => void
+  #entries: RuleEntry[] = []
+  readonly #onChange: (entries: readonly RuleEntry[], isSliding?: boolean) => void
   readonly #race: () => Race
 
   /**
    * @param onChange is told of other entries, and whether a slider is moved just now
    * @param race the one under way
    */
-  constructor(onChange: (entries: readonly Entry[], isSliding?: boolean) => void, race: () => Race) {
+  constructor(onChange: (entries: readonly RuleEntry[], isSliding?: boolean) => void, race: () => Race) {
     this.#onChange = onChange
     this.#race = race
     this.#add.addEventListener('click', () => {
@@ -61,23 +61,23 @@ export class Optimizers {
   async #own(number: number, message: HTMLElement): Promise<void> {
     const before = this.#entries
     try {
-      const { sampled } = await loadOwn()
+      const { initialEntry } = await loadCustomRules()
       if (before === this.#entries)
-        this.#change([...before.slice(0, number), sampled, ...before.slice(number + 1)])
+        this.#change([...before.slice(0, number), initialEntry, ...before.slice(number + 1)])
       this.#list.children[number]?.querySelector('select')?.focus()
     } catch (thrown) {
       message.textContent = `A part of the page could not be loaded: ${messageOf(thrown)}.`
     }
   }
 
-  show(entries: readonly Entry[]): void {
+  show(entries: readonly RuleEntry[]): void {
     this.#entries = [...entries]
     this.#list.replaceChildren(...entries.map((_, number) => this.#row(number)))
     this.#add.disabled = this.#write.disabled = entries.length >= MOST_ENTRIES
     this.#message.textContent = ''
   }
 
-  #change(entries: readonly Entry[]): void {
+  #change(entries: readonly RuleEntry[]): void {
     this.show(entries)
     this.#onChange(entries)
   }
@@ -89,7 +89,7 @@ export class Optimizers {
     choice.value = rule
     choice.setAttribute('aria-label', `Rule of optimizer ${number + 1}`)
     choice.addEventListener('change', () => {
-      if (choice.value === OWN) return void this.#own(number, message)
+      if (choice.value === CUSTOM) return void this.#own(number, message)
       this.#change(this.#entries.with(number, suggested(choice.value as RacerName)))
       this.#list.children[number].querySelector('select')?.focus()
     })
@@ -104,7 +104,7 @@ export class Optimizers {
     const controls = h('div', {}, ...this.#controls(number, message))
     const row = h('li', {}, line, controls, message, h('div', { className: 'schedules' }))
     void this.#draw(number, row)
-    if (rule === OWN) void this.#edit(number, controls, message)
+    if (rule === CUSTOM) void this.#edit(number, controls, message)
     return row
   }
 
@@ -112,7 +112,7 @@ export class Optimizers {
   #controls(number: number, message: HTMLElement, isOpen = false): HTMLElement[] {
     const all = fields(this.#entries[number])
     if (all.length === 0) return []
-    const helpOf = ({ help }: Field) => help.replaceAll('`', '')
+    const helpOf = ({ help }: OptionField) => help.replaceAll('`', '')
     const options = h('div', { className: 'options' })
     let rate: HTMLElement | null = null
     let others = all
@@ -139,14 +139,14 @@ export class Optimizers {
     if (isOpen) fill()
     more.addEventListener('toggle', () => {
       fill()
-      void this.#grey(number, more)
+      void this.#gray(number, more)
     })
     return [h('div', { className: 'sliders' }, ...sliders), more]
   }
 
   /** The field for the equations of one's own, above its options, which follow from them. */
   async #edit(number: number, controls: HTMLElement, message: HTMLElement): Promise<void> {
-    const { editorOf } = await import('./own-editor.js')
+    const { editorOf } = await import('./custom-rule-editor.js')
     const editor = editorOf(this.#entries[number], number, (changed) => {
       message.textContent = ''
       const isOpen = controls.querySelector('details')?.open ?? false
@@ -158,7 +158,7 @@ export class Optimizers {
   }
 
   /** A slider beside an option's field or value, on a logarithmic scale; the paths follow while it moves. */
-  #slider(number: number, option: Field, message: HTMLElement, field: HTMLElement | null): HTMLElement {
+  #slider(number: number, option: OptionField, message: HTMLElement, field: HTMLElement | null): HTMLElement {
     const { name, slides } = option
     const scale = slides === 'rate' ? rates : carries
     const { from, to } = scale
@@ -172,7 +172,7 @@ export class Optimizers {
     slider.addEventListener('input', () => {
       const entry = this.#entries[number]
       const options = { ...entry.options, [name]: scale.value(Number(slider.value)) }
-      const changed: Entry = { ...entry, options }
+      const changed: RuleEntry = { ...entry, options }
       try {
         build(changed)
       } catch (thrown) {
@@ -185,14 +185,14 @@ export class Optimizers {
       this.#onChange(this.#entries, true)
     })
     // The field has a label of its own.
-    if (field) return h('div', { className: 'slider rate' }, slider, labelled(label, field))
+    if (field) return h('div', { className: 'slider rate' }, slider, labeled(label, field))
     return h('label', { className: 'slider' }, h('span', {}, label), slider, value)
   }
 
-  /** Greys the options that change nothing here, and says why. */
-  async #grey(number: number, more: HTMLDetailsElement): Promise<void> {
+  /** Grays the options that change nothing here, and says why. */
+  async #gray(number: number, more: HTMLDetailsElement): Promise<void> {
     if (!more.open) return
-    const { withoutEffect } = await import('./effects.js')
+    const { withoutEffect } = await import('./inactive-options.js')
     const found = withoutEffect(this.#entries[number], this.#race())
     for (const control of more.querySelectorAll<HTMLElement>('[data-option]')) {
       const why = found.get(control.dataset.option as string)
@@ -203,7 +203,7 @@ export class Optimizers {
     }
   }
 
-  #control(number: number, field: Field, message: HTMLElement): HTMLInputElement | HTMLSelectElement {
+  #control(number: number, field: OptionField, message: HTMLElement): HTMLInputElement | HTMLSelectElement {
     const { name, kind, choices, schedulable } = field
     const value = optionOf(this.#entries[number], name)
     const control =
@@ -227,7 +227,7 @@ export class Optimizers {
     }
     const take = (given: OptionValue) => {
       const entry = this.#entries[number]
-      const changed: Entry = { ...entry, options: { ...entry.options, [name]: given } }
+      const changed: RuleEntry = { ...entry, options: { ...entry.options, [name]: given } }
       try {
         build(changed)
       } catch (thrown) {
@@ -252,7 +252,7 @@ export class Optimizers {
     const row = this.#list.children[number]
     void this.#draw(number, row)
     const more = row.querySelector('details')
-    if (more) void this.#grey(number, more)
+    if (more) void this.#gray(number, more)
     for (const slider of row.querySelectorAll<HTMLInputElement>('[data-slides]')) {
       const value = optionOf(this.#entries[number], slider.dataset.slides as string)
       slide(slider, slider.nextElementSibling as HTMLElement, value)
@@ -279,21 +279,21 @@ export class Optimizers {
 }
 
 /** Places of a slider as values: of three digits at most. */
-interface Scale {
+interface SliderScale {
   readonly from: number
   readonly to: number
   value(place: number): number
   place(value: number): number
 }
 
-const rates: Scale = {
+const rates: SliderScale = {
   ...{ from: -5, to: 1 },
   value: (place) => Number((10 ** place).toPrecision(3)),
   place: (value) => Math.log10(value),
 }
 
 /** By what is lost in an update, from all of it to a thousandth. */
-const carries: Scale = {
+const carries: SliderScale = {
   ...{ from: 0, to: 3 },
   value: (place) => Number((1 - 10 ** -place).toPrecision(3)),
   place: (value) => -Math.log10(1 - value),
@@ -313,9 +313,9 @@ function grow(control: HTMLInputElement): void {
   control.classList.toggle('long', isSchedule(control.value))
 }
 
-const labelOf = ({ name }: Field) => labels[name] ?? name
+const labelOf = ({ name }: OptionField) => labels[name] ?? name
 
-const shownValue = (value: unknown) => (typeof value === 'number' ? shown(value) : String(value))
+const shownValue = (value: unknown) => (typeof value === 'number' ? formatNumber(value) : String(value))
 
 /** What in the list is no rule's name. */
 const titles: Readonly<Record<string, string>> = { own: 'your own…' }

@@ -1,4 +1,4 @@
-/** Where runs from all over a view end: which minimum each reaches, how soon, and in which colour that is. */
+/** Where runs from all over a view end: which minimum each reaches, how soon, and in which color that is. */
 
 import type { Point, View } from 'antigrad'
 import type { Theme } from './palette.js'
@@ -10,22 +10,22 @@ const STRIDES = [16, 8, 4, 2, 1]
 /** Runs in a piece: they end within a second, long as they may be. */
 const PIECE = 8192
 /** So many minima are told apart; more would not be seen. */
-const MOST = 200
+const MAX_MINIMA = 200
 /** What is at rest this near to a minimum, in sides of the view, is in it. */
-const NEAR = 1e-3
+const SUCCESS_RADIUS = 1e-3
 
 /** What becomes of a start; AT_REST is away from the minima that are told apart. From FIRST on they are counted. */
-export const [NONE, DIVERGED, UNFINISHED, AT_REST, FIRST] = [0, 1, 2, 3, 4]
+export const [NONE, DIVERGED, UNFINISHED, CONVERGED, FIRST] = [0, 1, 2, 3, 4]
 
 /** Starts that are run together: the coarsest ones first. */
-export interface Piece {
+export interface OutcomePiece {
   readonly stride: number
   /** Their numbers, by row from above. */
   readonly starts: Uint32Array<ArrayBuffer>
 }
 
 /** Every start, once. */
-export const cut = (): Piece[] =>
+export const cut = (): OutcomePiece[] =>
   STRIDES.flatMap((stride, turn) => {
     const starts: number[] = []
     const done = turn === 0 ? Infinity : 2 * stride
@@ -56,7 +56,7 @@ export function startNear([x0, x1, y0, y1]: View, [x, y]: Point): number | null 
 }
 
 /** Ends of runs, a column each. */
-export interface Ends {
+export interface OutcomePoints {
   readonly x: ArrayLike<number>
   readonly y: ArrayLike<number>
   readonly iterations: ArrayLike<number>
@@ -64,24 +64,24 @@ export interface Ends {
   readonly kinds: ArrayLike<number>
 }
 
-export interface Minimum {
+export interface KnownMinimum {
   readonly point: Point
   readonly color: number
 }
 
-/** The racers' colours but for text's own, those first that differ most. */
+/** The racers' colors but for text's own, those first that differ most. */
 const COLORS = [0, 1, 2, 5, 7, 6, 3]
 
 export class Outcomes {
-  readonly minima: Minimum[] = []
+  readonly minima: KnownMinimum[] = []
   readonly kinds = new Uint8Array(SIDE * SIDE)
   readonly iterations = new Uint32Array(SIDE * SIDE)
   /** The start whose outcome a pixel shows. */
   readonly shown = new Uint32Array(SIDE * SIDE)
   /** How many starts have each outcome. */
-  readonly counts = new Uint32Array(FIRST + MOST)
+  readonly counts = new Uint32Array(FIRST + MAX_MINIMA)
   done = 0
-  /** The strongest colour is for as few updates, the faintest for as many. */
+  /** The strongest color is for as few updates, the faintest for as many. */
   fast = 1
   slow = 1
   readonly #x = new Float64Array(SIDE * SIDE)
@@ -98,7 +98,7 @@ export class Outcomes {
     const [x0, x1, y0, y1] = view
     this.#view = view
     this.#distance = distance
-    this.#rest = Math.max(distance, NEAR * Math.max(x1 - x0, y1 - y0))
+    this.#rest = Math.max(distance, SUCCESS_RADIUS * Math.max(x1 - x0, y1 - y0))
     for (const point of known) this.#add(point)
   }
 
@@ -107,7 +107,7 @@ export class Outcomes {
   }
 
   /** Takes over how a piece ended; pieces come in their order, so that minima are found in one order. */
-  take({ stride, starts }: Piece, { x, y, iterations, kinds }: Ends): void {
+  take({ stride, starts }: OutcomePiece, { x, y, iterations, kinds }: OutcomePoints): void {
     const known = this.minima.length
     for (const [k, start] of starts.entries()) {
       this.#x[start] = x[k]
@@ -136,9 +136,9 @@ export class Outcomes {
 
   #reached(end: Point, kind: number): number {
     if (kind === DIVERGED) return kind
-    const number = this.#nearest(end, kind === AT_REST ? this.#rest : this.#distance)
+    const number = this.#nearest(end, kind === CONVERGED ? this.#rest : this.#distance)
     if (number >= 0) return FIRST + number
-    return kind === AT_REST && this.minima.length < MOST ? FIRST + this.#add(end) : kind
+    return kind === CONVERGED && this.minima.length < MAX_MINIMA ? FIRST + this.#add(end) : kind
   }
 
   #nearest([x, y]: Point, distance: number): number {
@@ -153,7 +153,7 @@ export class Outcomes {
     return nearest
   }
 
-  /** A new minimum gets the colour whose nearest holder is farthest away. */
+  /** A new minimum gets the color whose nearest holder is farthest away. */
   #add(point: Point): number {
     const [x0, x1, y0, y1] = this.#view
     const room = COLORS.map(() => Infinity)
@@ -175,9 +175,9 @@ export class Outcomes {
     }
   }
 
-  /** The coarsest picture decides what is fast, so that colours stay as they are from then on. */
+  /** The coarsest picture decides what is fast, so that colors stay as they are from then on. */
   #measure(starts: Uint32Array): void {
-    const sorted = this.iterations.filter((_, start) => this.kinds[start] >= AT_REST).sort()
+    const sorted = this.iterations.filter((_, start) => this.kinds[start] >= CONVERGED).sort()
     if (sorted.length === 0 || starts.length === 0) return
     const quantile = (q: number) => Math.max(1, sorted[Math.floor(q * (sorted.length - 1))])
     this.fast = quantile(0.02)
@@ -185,10 +185,10 @@ export class Outcomes {
   }
 }
 
-/** How much of a colour is left where it is faintest. */
+/** How much of a color is left where it is faintest. */
 const FAINTEST = 0.3
 
-/** Colours of pixels, as words of an image's data. */
+/** Colors of pixels, as words of an image's data. */
 export function painter(outcomes: Outcomes, theme: Theme) {
   const channels = (hex: string) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16))
   const [surface, text, muted, grid] = [theme.surface, theme.text, theme.muted, theme.grid].map(channels)
@@ -207,7 +207,7 @@ export function painter(outcomes: Outcomes, theme: Theme) {
     }
     if (kind === DIVERGED) return (column + row) % 8 < 3 ? ink : ground
     if (kind === UNFINISHED) return column % 6 < 2 && row % 6 < 2 ? mark : pale
-    if (kind === AT_REST) return row % 6 < 2 ? mark : ground
+    if (kind === CONVERGED) return row % 6 < 2 ? mark : ground
     return ground
   }
 }

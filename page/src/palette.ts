@@ -1,4 +1,4 @@
-/** The colours themselves. */
+/** The colors themselves. */
 
 export interface Theme {
   readonly isDark: boolean
@@ -14,7 +14,7 @@ export interface Theme {
   readonly star: string
 }
 
-// Okabe and Ito's colours (2008), which most colour-blind people tell apart; the light ones are
+// Okabe and Ito's colors (2008), which most color-blind people tell apart; the light ones are
 // darkened until they stand out from white by 3 : 1, and the dark ones lightened against black.
 export const light: Theme = {
   isDark: false,
@@ -42,5 +42,5 @@ export const dark: Theme = {
   star: '#ffb000',
 }
 
-/** By turns; whoever shares one has another colour. */
+/** By turns; whoever shares one has another color. */
 export const dashes: readonly (readonly number[])[] = [[], [9, 4], [2, 4], [10, 4, 2, 4]]

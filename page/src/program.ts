@@ -1,11 +1,11 @@
 /** A program in TypeScript that makes a race. */
 
-import { build, type Entry, METHOD, nameOf, OWN, ownOf } from './rules.js'
-import type { State } from './state.js'
-import { textOf } from './texts.js'
+import { build, CUSTOM, METHOD, nameOf, ownOf, type RuleEntry } from './rules.js'
+import type { RaceState } from './state.js'
+import { stateObjectiveText } from './texts.js'
 
 /** The same runs by the library alone: `node race.ts` prints where each has ended. */
-export async function programOf(state: State): Promise<string> {
+export async function programOf(state: RaceState): Promise<string> {
   const { objective, condition, start, tolerance, maxIterations, noise } = state
   const made = state.entries.map((entry) => ({ name: nameOf(entry), ...written(entry, noise) }))
   const isOwn = objective === 'own'
@@ -16,7 +16,7 @@ export async function programOf(state: State): Promise<string> {
   ]
   const imports = [...new Set(names)].sort().join(', ')
   const subject = isOwn
-    ? `expression(${JSON.stringify(await textOf(state))})`
+    ? `expression(${JSON.stringify(await stateObjectiveText(state))})`
     : `${objective}(${objective === 'bowl' ? `{ condition: ${condition} }` : ''})`
   const lines = made.map(({ name, rule, clip }) => `  [${JSON.stringify(name)}, ${rule}, ${clip}],`)
   return `import { ${imports} } from 'antigrad'
@@ -35,10 +35,10 @@ ${lines.join('\n')}
 }
 
 /** An entry as a program has it. */
-function written(entry: Entry, noise: number): { rule: string; clip: string; uses: string[] } {
+function written(entry: RuleEntry, noise: number): { rule: string; clip: string; uses: string[] } {
   const { rule } = build(entry)
-  const name = entry.rule === OWN ? 'equations' : entry.rule
-  const maker = entry.rule === OWN ? ownOf(entry).program : name
+  const name = entry.rule === CUSTOM ? 'defineRule' : entry.rule
+  const maker = entry.rule === CUSTOM ? ownOf(entry).program : name
   const {
     warmup = 0,
     delay = 0,

@@ -5,13 +5,13 @@
  */
 
 import { Minimization, type MinimizeReason, noise, type Point } from 'antigrad'
-import { messageOf } from '../../dist/ground/errors.js'
-import type { Landscape } from './functions.js'
-import { build, type Entry, nameOf } from './rules.js'
-import type { State } from './state.js'
+import { messageOf } from '../../dist/core/errors.js'
+import type { ObjectiveView } from './functions.js'
+import { build, nameOf, type RuleEntry } from './rules.js'
+import type { RaceState } from './state.js'
 
 /** How gradients are clipped for an entry, and the noise that all of a race have. */
-export function clipOf(entry: Entry, sigma: number) {
+export function clipOf(entry: RuleEntry, sigma: number) {
   const { clip } = build(entry)
   return sigma > 0 ? { ...clip, noise: noise({ eta: sigma * sigma, gamma: 0 }) } : clip
 }
@@ -30,7 +30,7 @@ export class Racer {
   /** The largest component of the gradient where it has stopped. */
   gradientNorm = NaN
   readonly engine: string
-  readonly entry: Entry
+  readonly entry: RuleEntry
   /** How many gradients a method had asked for by each of its updates; null of a rule, which asks for one. */
   readonly #asked: number[] | null
   /** Why it has stopped; null while it has not. */
@@ -38,10 +38,10 @@ export class Racer {
   /** The first update after which it was within the distance; null while it never was. */
   #reached: number | null = null
   readonly #run: Minimization
-  readonly #landscape: Landscape
+  readonly #landscape: ObjectiveView
   readonly #distance: number
 
-  constructor(entry: Entry, landscape: Landscape, state: State) {
+  constructor(entry: RuleEntry, landscape: ObjectiveView, state: RaceState) {
     const { start, tolerance, maxIterations, distance, noise } = state
     const { rule } = build(entry)
     this.entry = entry
@@ -160,11 +160,11 @@ export class Race {
   /** How far it is made: those that have stopped aside, all have come there. */
   made = 0
 
-  readonly state: State
-  readonly landscape: Landscape
+  readonly state: RaceState
+  readonly landscape: ObjectiveView
   #lowest: number | null | undefined
 
-  constructor(state: State, landscape: Landscape) {
+  constructor(state: RaceState, landscape: ObjectiveView) {
     this.state = state
     this.landscape = landscape
     this.racers = state.entries.map((entry) => new Racer(entry, landscape, state))

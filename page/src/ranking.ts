@@ -1,10 +1,10 @@
 /** The table: who arrived when, and why each has stopped. */
 
-import { grouped } from '../../dist/ground/text.js'
-import { h, shown } from './dom.js'
+import { formatCount } from '../../dist/core/text.js'
+import { formatNumber, h } from './dom.js'
+import { describeReason } from './outcome-text.js'
 import type { Race, Racer } from './race.js'
 import { swatch } from './theme.js'
-import { why } from './verdict.js'
 
 export class Ranking {
   readonly #body = h('tbody')
@@ -17,7 +17,7 @@ export class Ranking {
       h('th', { scope: 'col' }, text),
     )
     heads.splice(1, 0, this.#reached)
-    const caption = h('caption', {}, 'Who is there first')
+    const caption = h('caption', {}, 'Ranking')
     const table = h(
       'table',
       {},
@@ -33,7 +33,7 @@ export class Ranking {
   }
 
   update(race: Race, { anew = false } = {}): void {
-    this.#reached.textContent = `Within ${shown(race.state.distance)} after`
+    this.#reached.textContent = `Updates to reach ${formatNumber(race.state.distance)}`
     const order = race.ranking()
     const key = order.map((racer) => race.racers.indexOf(racer)).join()
     if (anew || key !== this.#last) {
@@ -62,10 +62,10 @@ function textsOf(racer: Racer, place: number, race: Race): (string | null)[] {
   return [
     arrivedAt === null ? '–' : String(place + 1),
     null,
-    isKnown ? (arrivedAt === null ? '–' : grouped(arrivedAt)) : 'no minimum known',
-    grouped(iterations),
-    isKnown ? shown(racer.distanceAt(iterations), 3) : '–',
-    shown(racer.values[iterations], 3),
-    why(racer, race),
+    isKnown ? (arrivedAt === null ? '–' : formatCount(arrivedAt)) : 'no minimum known',
+    formatCount(iterations),
+    isKnown ? formatNumber(racer.distanceAt(iterations), 3) : '–',
+    formatNumber(racer.values[iterations], 3),
+    describeReason(racer, race),
   ]
 }

@@ -1,25 +1,25 @@
 /** The library's rules as a form sees them: everything is asked of their own definitions. */
 
 import {
+  type BuiltInRule,
   type Clip,
+  type CustomRule,
   delayedStart,
   type Lbfgs,
   lbfgs,
-  type OwnRule,
   type Rule,
   type Scheduled,
-  type SimpleRule,
   warmup,
 } from 'antigrad'
 import { enter } from '../../dist/command-line/race.js'
-import { nonNegative, optional, type Option as RuleOption, whole } from '../../dist/options/kinds.js'
+import { integerFrom, nonNegative, optional, type Option as RuleOption } from '../../dist/options/kinds.js'
 import { readOption } from '../../dist/options/read.js'
 import type { Definition } from '../../dist/rules/define.js'
 import { definitions } from '../../dist/rules/definitions.js'
 import { documentation } from '../../dist/rules/documentation.js'
 import * as rules from '../../dist/rules/index.js'
 
-export type RuleName = SimpleRule['name']
+export type RuleName = BuiltInRule['name']
 export type OptionValue = number | boolean | string | null
 
 export const allRuleNames = Object.keys(definitions) as RuleName[]
@@ -30,9 +30,9 @@ export const ruleNames = allRuleNames.filter((name) => !definitions[name].wantsS
 /** The method that races beside them: by its gradients, as it asks for several in one update. */
 export const METHOD = 'lbfgs'
 /** What the visitor writes, as its equations. */
-export const OWN = 'own'
-export type RacerName = RuleName | typeof METHOD | typeof OWN
-export const racerNames: readonly RacerName[] = [...ruleNames, METHOD, OWN]
+export const CUSTOM = 'own'
+export type RacerName = RuleName | typeof METHOD | typeof CUSTOM
+export const racerNames: readonly RacerName[] = [...ruleNames, METHOD, CUSTOM]
 
 /** Why one of the others is not offered; undefined for what is offered, or no rule. */
 export function whyNot(name: string): string | undefined {
@@ -44,7 +44,7 @@ export const notOffered = Object.keys(definitions)
   .join(' ')
 
 /** One of the racers: a rule (or the method) and what of it is not as the library has it. */
-export interface Entry {
+export interface RuleEntry {
   readonly rule: RacerName
   readonly options: Readonly<Record<string, OptionValue>>
   /** Of a rule of one's own: the text that says it. */
@@ -52,7 +52,7 @@ export interface Entry {
 }
 
 /** A control for an option. */
-export interface Field {
+export interface OptionField {
   readonly name: string
   readonly kind: 'number' | 'flag' | 'choice'
   readonly choices: readonly string[]
@@ -64,7 +64,7 @@ export interface Field {
   readonly slides: 'rate' | 'carry' | null
 }
 
-const updates = { ...whole(0), expected: 'a whole number of updates ≥ 0' }
+const updates = { ...integerFrom(0), expected: 'a whole number of updates ≥ 0' }
 
 /** What there is to say of these, which no declaration has. */
 const explained: Readonly<Record<string, string>> = {
@@ -87,7 +87,7 @@ export const extraNames: readonly string[] = Object.keys(extras)
 const carrying = ['momentum', 'beta1', 'decay', 'rho', 'beta']
 
 /** All options of a rule; the learning rate is the first. The method needs none. */
-export function fields(entry: Pick<Entry, 'rule' | 'equations'>): Field[] {
+export function fields(entry: Pick<RuleEntry, 'rule' | 'equations'>): OptionField[] {
   const { rule } = entry
   if (rule === METHOD) return []
   const { options: own, defaults } = definitionOf(entry)
@@ -112,20 +112,20 @@ export function fields(entry: Pick<Entry, 'rule' | 'equations'>): Field[] {
 
 function slidesOf(
   name: string,
-  { rule }: Pick<Entry, 'rule'>,
+  { rule }: Pick<RuleEntry, 'rule'>,
   option: RuleOption,
   carries = '',
-): Field['slides'] {
+): OptionField['slides'] {
   if (name === 'lr') return 'rate'
   if (name === carries) return 'carry'
   // Those of one's own are to be played with.
-  if (rule !== OWN || typeof option.default !== 'number' || Object.hasOwn(extras, name)) return null
+  if (rule !== CUSTOM || typeof option.default !== 'number' || Object.hasOwn(extras, name)) return null
   if (!option.accepts(1)) return 'carry'
   return option.default >= 1e-5 && option.default <= 10 ? 'rate' : null
 }
 
 /** The value that an option has in an entry, given or by default. */
-export function optionOf(entry: Entry, name: string): OptionValue {
+export function optionOf(entry: RuleEntry, name: string): OptionValue {
   if (Object.hasOwn(extras, name) || Object.hasOwn(entry.options, name)) return entry.options[name] ?? 0
   if (entry.rule === METHOD) return 0
   return (make(entry, entry.options) as unknown as Record<string, OptionValue>)[name]
@@ -136,7 +136,7 @@ export function optionOf(entry: Entry, name: string): OptionValue {
  *
  * @throws OptionError where an option is unknown or out of its range
  */
-export function build(entry: Entry): { rule: Rule | OwnRule | Lbfgs; clip: Clip } {
+export function build(entry: RuleEntry): { rule: Rule | CustomRule | Lbfgs; clip: Clip } {
   if (entry.rule === METHOD) return { rule: lbfgs(entry.options), clip: {} }
   const { name: title } = definitionOf(entry)
   for (const [name, kind] of Object.entries(extras)) {
@@ -164,7 +164,7 @@ export function readBy(parser: typeof read): void {
 }
 
 /** A rule of one's own. */
-export interface Own {
+export interface CustomRuleEntry {
   readonly definition: Definition
   /** Its step, each `name = …`. */
   readonly lines: readonly { readonly target: string; readonly line: string }[]
@@ -172,27 +172,27 @@ export interface Own {
   readonly first: readonly string[]
   /** It as a program has it, whatever it was typed as: nobody's text becomes code. */
   readonly program: string
-  make(options: object): SimpleRule
+  make(options: object): BuiltInRule
 }
 
-let readOwn = (_text: string): Own => {
+let readOwn = (_text: string): CustomRuleEntry => {
   throw new Error('own: the part of the page that reads equations could not be loaded')
 }
 
-/** Says how equations are read: own.ts does, which is loaded where there are some. */
+/** Says how equations are read: custom-rule.ts does, which is loaded where there are some. */
 export function ownBy(reader: typeof readOwn): void {
   readOwn = reader
 }
 
 /** @throws Error with a sentence where its equations cannot be read */
-export const ownOf = ({ equations = '' }: Pick<Entry, 'equations'>): Own => readOwn(equations)
+export const ownOf = ({ equations = '' }: Pick<RuleEntry, 'equations'>): CustomRuleEntry => readOwn(equations)
 
-const definitionOf = (entry: Pick<Entry, 'rule' | 'equations'>): Definition =>
-  entry.rule === OWN ? ownOf(entry).definition : definitions[entry.rule as RuleName]
+const definitionOf = (entry: Pick<RuleEntry, 'rule' | 'equations'>): Definition =>
+  entry.rule === CUSTOM ? ownOf(entry).definition : definitions[entry.rule as RuleName]
 
-const makers = { ...rules } as Readonly<Record<string, (options: object) => SimpleRule>>
+const makers = { ...rules } as Readonly<Record<string, (options: object) => BuiltInRule>>
 
-function make(entry: Pick<Entry, 'rule' | 'equations'>, options: object): SimpleRule {
+function make(entry: Pick<RuleEntry, 'rule' | 'equations'>, options: object): BuiltInRule {
   const { name: rule, options: all } = definitionOf(entry)
   const given = Object.entries(options)
     .filter(([name]) => !Object.hasOwn(extras, name))
@@ -200,12 +200,12 @@ function make(entry: Pick<Entry, 'rule' | 'equations'>, options: object): Simple
       const isRead = isSchedule(value) && all[name]?.schedulable
       return [name, isRead ? read(value, `${rule}: ${name}`) : value]
     })
-  const maker = entry.rule === OWN ? ownOf(entry).make : makers[rule]
+  const maker = entry.rule === CUSTOM ? ownOf(entry).make : makers[rule]
   return maker(Object.fromEntries(given))
 }
 
 /** The options whose values are schedules, a warm-up's too. */
-export function schedulesIn(entry: Entry): [name: string, schedule: Scheduled][] {
+export function schedulesIn(entry: RuleEntry): [name: string, schedule: Scheduled][] {
   const { rule } = build(entry)
   if ('method' in rule) return []
   const plain = 'rule' in rule ? rule.rule : rule
@@ -215,17 +215,18 @@ export function schedulesIn(entry: Entry): [name: string, schedule: Scheduled][]
 }
 
 /** The rule with the learning rate that suits Rosenbrock's function, as `antigrad race` has it. */
-export function suggested(rule: RacerName): Entry {
+export function suggested(rule: RacerName): RuleEntry {
   if (rule === METHOD) return { rule, options: {} }
   const found = enter().find((entry) => entry.rule.name === rule)
   return { rule, options: { lr: (found?.rule as { lr: number } | undefined)?.lr ?? 1e-3 } }
 }
 
 /** What a rule is called. */
-export const titleOf = (entry: Entry): string => (entry.rule === METHOD ? METHOD : definitionOf(entry).name)
+export const titleOf = (entry: RuleEntry): string =>
+  entry.rule === METHOD ? METHOD : definitionOf(entry).name
 
 /** What to call an entry: its rule, and its options but for those that are as the library has them. */
-export function nameOf(entry: Entry): string {
+export function nameOf(entry: RuleEntry): string {
   const rest = Object.entries(entry.options).filter(([name]) => name !== 'lr')
   const said = rest.map(([name, value]) => (value === true ? name : `${name} ${brief(value)}`))
   const rate = fields(entry)[0]?.name === 'lr' ? [brief(optionOf(entry, 'lr'))] : []

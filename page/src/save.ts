@@ -1,10 +1,10 @@
 /** What is taken away: the picture, and a program that makes the same race. */
 
-import { type ContourPlot, cornersIn, mixed, starAt } from './contour.js'
+import { type ContourPlot, cornersIn, mixColors, starAt } from './contour.js'
 import { download } from './dom.js'
 import { shortNames } from './names.js'
 import { programOf } from './program.js'
-import type { State } from './state.js'
+import type { RaceState } from './state.js'
 import { styleOf, theme } from './theme.js'
 
 /** The map as it is seen, in lines of any size. */
@@ -26,7 +26,7 @@ export async function savePng(picture: HTMLCanvasElement): Promise<void> {
   download('race.png', 'image/png', blob)
 }
 
-export async function saveProgram(state: State): Promise<void> {
+export async function saveProgram(state: RaceState): Promise<void> {
   download('race.ts', 'text/typescript', await programOf(state))
 }
 
@@ -48,7 +48,7 @@ function svgOf({
     Array.from(corners, ([x, y, isFirst]) => `${isFirst ? 'M' : 'L'}${at(x)} ${at(y)}`).join('')
   const ground = levels.map(
     ({ value, coordinates }) =>
-      `<path d="${path(cornersIn(box, coordinates))}" fill="${mixed(colors.low, colors.high, value)}"/>`,
+      `<path d="${path(cornersIn(box, coordinates))}" fill="${mixColors(colors.low, colors.high, value)}"/>`,
   )
   const stars = terrain.landscape.minima.map(
     (minimum) =>

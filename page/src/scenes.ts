@@ -7,7 +7,7 @@ export interface Scene {
 }
 
 /** Of nobody's library: the sign of an average (Su, 2023). */
-export const TIGER = `equations('tiger', {
+export const TIGER = `defineRule('tiger', {
   options: {
     lr: { default: 0.02, min: 0, scheduled: true },
     beta: { default: 0.965, min: 0, below: 1 },
@@ -35,7 +35,7 @@ export const scenes: readonly Scene[] = [
     ],
   },
   {
-    title: 'Rest by a schedule',
+    title: 'Learning-rate decay',
     hash: 'f=bowl&from=-2.7,1.4&condition=10&noise=1&tolerance=0&maxIterations=1500&distance=0.1&adam=lr:0.3&adam=lr:cosine(0.3,{steps:1200})',
     says: [
       'With noise in the gradient, Adam at a constant rate circles the minimum and never rests.',
@@ -67,11 +67,11 @@ export const scenes: readonly Scene[] = [
     ],
   },
   {
-    title: 'Who finds which',
+    title: 'Several minima',
     hash: 'f=himmelblau&from=-1,-0.5&gradientDescent=lr:0.01&momentum=lr:0.01&adam=lr:0.3&rmsprop=lr:0.05',
     says: [
       'Himmelblau’s function has four minima, all as low, and from one start not all go to the same.',
-      'Open the basins below: each start has the colour of the minimum that it leads to.',
+      'Open the basins below: each start has the color of the minimum that it leads to.',
     ],
   },
   {

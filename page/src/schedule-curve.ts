@@ -1,11 +1,11 @@
 /** A schedule's values as a line, for pictures of any size. */
 
 import { compile, type Scheduled } from '../../dist/schedules/schedule.js'
-import { updatesOf } from '../../dist/schedules/text.js'
+import { countUpdates } from '../../dist/schedules/text.js'
 
 /** Over the updates until they stay: the points of an SVG's polyline, the least and the largest, and the last update. */
 export function curveOf(schedule: Scheduled, [width, height, edge]: readonly number[]) {
-  const last = updatesOf([schedule]) - 1
+  const last = countUpdates([schedule]) - 1
   const at = compile(schedule)
   const samples = Math.min(width, last)
   const values = Array.from({ length: samples + 1 }, (_, i) => at(Math.round((i * last) / samples)))

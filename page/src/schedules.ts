@@ -1,9 +1,9 @@
 /** Schedules as they are typed, and small pictures of them; loaded where there are some. */
 
-import { grouped } from '../../dist/ground/text.js'
+import { formatCount } from '../../dist/core/text.js'
 import type { Scheduled } from '../../dist/schedules/schedule.js'
 import { parseSchedule } from '../../dist/schedules/text.js'
-import { h, shown } from './dom.js'
+import { formatNumber, h } from './dom.js'
 import { readBy } from './rules.js'
 import { curveOf } from './schedule-curve.js'
 
@@ -24,6 +24,6 @@ export function pictureOf(option: string, schedule: Scheduled): HTMLElement {
   picture.setAttribute('preserveAspectRatio', 'none')
   picture.setAttribute('aria-hidden', 'true')
   picture.append(line)
-  const words = `${option} from ${shown(low)} to ${shown(high)}, updates 0 to ${grouped(last)}`
+  const words = `${option} from ${formatNumber(low)} to ${formatNumber(high)}, updates 0 to ${formatCount(last)}`
   return h('figure', { className: 'schedule' }, h('figcaption', {}, words), picture)
 }

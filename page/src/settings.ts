@@ -1,9 +1,9 @@
 /** What is raced on, from where, and when it is over. */
 
 import { objectives, type Point, type View } from 'antigrad'
-import { explainedField, h, labelled, select, shown, uniqueId } from './dom.js'
+import { explainedField, formatNumber, h, labeled, select, uniqueId } from './dom.js'
 import { titles } from './functions.js'
-import { isView, numerics, type State } from './state.js'
+import { isView, numerics, type RaceState } from './state.js'
 
 /** The place of no noise at the left end of its slider. */
 const NO_NOISE = -2.02
@@ -24,33 +24,37 @@ export class Settings {
   readonly #noiseText = h('output', { className: 'count' })
   readonly #onlyOwn: HTMLElement
   readonly #onlyBowl: HTMLElement
-  readonly #onChange: (state: State, isSliding?: boolean) => void
+  readonly #onChange: (state: RaceState, isSliding?: boolean) => void
   readonly element: HTMLElement
-  #state!: State
+  #state!: RaceState
 
-  constructor(onChange: (state: State, isSliding?: boolean) => void) {
+  constructor(onChange: (state: RaceState, isSliding?: boolean) => void) {
     this.#onChange = onChange
     this.#onlyBowl = h('div', { className: 'row' }, this.#number('condition', 'condition number'))
     const sides = ['x from', 'x to', 'y from', 'y to'].map((label, i) => this.#number(`view${i}`, label))
-    this.#onlyOwn = h('div', { className: 'row' }, labelled('F(x, y) =', this.#expression), ...sides)
+    this.#onlyOwn = h('div', { className: 'row' }, labeled('F(x, y) =', this.#expression), ...sides)
     this.#expression.setAttribute('aria-describedby', this.#message.id)
-    const shared = h('div', { className: 'row' }, labelled('Function', this.#function), this.#noiseSlider())
+    const shared = h('div', { className: 'row' }, labeled('Function', this.#function), this.#noiseSlider())
     const more = h(
       'details',
       {},
-      h('summary', {}, 'Start, and when it ends'),
+      h('summary', {}, 'Start and stopping criteria'),
       h(
         'div',
         { className: 'options' },
         this.#number('x', 'start x', 'where all begin; the ring in the picture'),
         this.#number('y', 'y', 'where all begin; the ring in the picture'),
-        this.#number('distance', 'arrived within', 'of a minimum: whoever is this close has arrived'),
+        this.#number(
+          'distance',
+          'success radius',
+          'distance to a minimum within which an optimizer has succeeded',
+        ),
         this.#number(
           'tolerance',
-          'at rest below',
-          'no coordinate moves this far in an update; 0: it never ends so',
+          'convergence tolerance',
+          'a run converges if no coordinate moves this far in an update; 0: never',
         ),
-        this.#number('maxIterations', 'updates at most', 'whoever has made so many is stopped'),
+        this.#number('maxIterations', 'max. updates', 'an optimizer stops after so many'),
         explainedField(
           'equal axes',
           this.#equal,
@@ -74,7 +78,7 @@ export class Settings {
     )
     this.element.setAttribute('aria-label', 'Function and start')
     this.#function.addEventListener('change', () => {
-      const objective = this.#function.value as State['objective']
+      const objective = this.#function.value as RaceState['objective']
       const start = objective === 'own' ? this.#state.start : objectives[objective]().start
       this.#onChange({ ...this.#state, objective, start })
     })
@@ -83,12 +87,12 @@ export class Settings {
     )
   }
 
-  show(state: State): void {
+  show(state: RaceState): void {
     this.#state = state
     this.#function.value = state.objective
     this.#equal.checked = state.equal === 1
     this.#noise.value = String(state.noise > 0 ? Math.log10(state.noise) : NO_NOISE)
-    this.#noiseText.textContent = state.noise > 0 ? shown(state.noise, 3) : 'none'
+    this.#noiseText.textContent = state.noise > 0 ? formatNumber(state.noise, 3) : 'none'
     this.#noise.setAttribute('aria-valuetext', this.#noiseText.textContent)
     if (this.#expression !== document.activeElement) this.#expression.value = state.expression
     this.#onlyBowl.hidden = state.objective !== 'bowl'
@@ -136,18 +140,18 @@ export class Settings {
       this.#message.textContent = `${label}: expected ${changed}, got “${input.value}”.`
       input.setAttribute('aria-invalid', 'true')
     })
-    return help === '' ? labelled(label, input) : explainedField(label, input, help, this.#message.id)
+    return help === '' ? labeled(label, input) : explainedField(label, input, help, this.#message.id)
   }
 }
 
-function numberIn(state: State, name: string): number {
+function numberIn(state: RaceState, name: string): number {
   if (name === 'x' || name === 'y') return state.start[name === 'x' ? 0 : 1]
   if (name.startsWith('view')) return state.view[Number(name.slice(4))]
   return state[name as keyof typeof numerics]
 }
 
 /** The state with that number, or what was expected instead. */
-function withNumber(state: State, name: string, value: number): State | string {
+function withNumber(state: RaceState, name: string, value: number): RaceState | string {
   if (name === 'x' || name === 'y') {
     if (!Number.isFinite(value)) return 'a finite number'
     const start = state.start.with(name === 'x' ? 0 : 1, value) as unknown as Point

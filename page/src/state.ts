@@ -1,22 +1,22 @@
 /** What is raced, and its place in the page's address: a race is shared by its link. */
 
 import { type ObjectiveName, objectives, type Point, type View } from 'antigrad'
-import { messageOf } from '../../dist/ground/errors.js'
-import { decoded } from './address.js'
+import { messageOf } from '../../dist/core/errors.js'
+import { decodePart } from './address.js'
 import {
   build,
-  type Entry,
-  type Field,
+  CUSTOM,
   isSchedule,
+  type OptionField,
   type OptionValue,
-  OWN,
   type RacerName,
+  type RuleEntry,
   racerNames,
   suggested,
   whyNot,
 } from './rules.js'
 
-export interface State {
+export interface RaceState {
   /** A test objective of the library, or the visitor's own. */
   readonly objective: ObjectiveName | 'own'
   readonly expression: string
@@ -24,7 +24,7 @@ export interface State {
   /** Of the visitor's own function. */
   readonly view: View
   readonly start: Point
-  readonly entries: readonly Entry[]
+  readonly entries: readonly RuleEntry[]
   readonly tolerance: number
   readonly maxIterations: number
   /** From a minimum: whoever is this close has arrived. */
@@ -35,13 +35,13 @@ export interface State {
   readonly equal: number
 }
 
-/** More would be a tangle, and too many colours to tell apart. */
+/** More would be a tangle, and too many colors to tell apart. */
 export const MOST_ENTRIES = 12
 export const MOST_ITERATIONS = 200_000
 /** Characters of equations: a link has to hold them. */
 export const LONGEST_EQUATIONS = 4000
 
-export const initial: State = {
+export const initial: RaceState = {
   objective: 'rosenbrock',
   expression: '(1 - x)^2 + 100 (y - x^2)^2',
   condition: 100,
@@ -80,7 +80,7 @@ export const numerics = {
 } satisfies Record<string, Numeric>
 
 /** `f=rosenbrock&from=-1.5,2&adam=lr:0.1&momentum=lr:0.001,momentum:0.95`; equations stand before their rule */
-export function toHash(state: State): string {
+export function toHash(state: RaceState): string {
   const parts = [`f=${state.objective}`]
   if (state.objective === 'own') {
     parts.push(`expression=${encodeURIComponent(state.expression)}`, `view=${state.view.join()}`)
@@ -91,8 +91,8 @@ export function toHash(state: State): string {
   }
   let written = ''
   for (const { rule, options, equations = '' } of state.entries) {
-    if (rule === OWN && equations !== written) parts.push(`equations=${encodeURIComponent(equations)}`)
-    if (rule === OWN) written = equations
+    if (rule === CUSTOM && equations !== written) parts.push(`equations=${encodeURIComponent(equations)}`)
+    if (rule === CUSTOM) written = equations
     parts.push(
       `${rule}=${Object.entries(options)
         .map(([name, value]) => `${name}:${encodeURIComponent(String(value))}`)
@@ -103,10 +103,10 @@ export function toHash(state: State): string {
 }
 
 /** The state that an address has; what cannot be used of it is left out, and `problems` says so. */
-export function fromHash(hash: string): { state: State; problems: string[] } {
+export function fromHash(hash: string): { state: RaceState; problems: string[] } {
   const problems: string[] = []
-  const state: { -readonly [K in keyof State]: State[K] } = { ...initial }
-  const entries: Entry[] = []
+  const state: { -readonly [K in keyof RaceState]: RaceState[K] } = { ...initial }
+  const entries: RuleEntry[] = []
   let isStartGiven = false
   // Of all rules of one's own that follow.
   let equations = ''
@@ -114,9 +114,9 @@ export function fromHash(hash: string): { state: State; problems: string[] } {
 
   for (const part of hash.replace(/^#/, '').split('&').filter(Boolean)) {
     const [key, ...rest] = part.split('=')
-    const text = decoded(rest.join('='))
+    const text = decodePart(rest.join('='))
     if (key === 'f') {
-      if (text === 'own' || Object.hasOwn(objectives, text)) state.objective = text as State['objective']
+      if (text === 'own' || Object.hasOwn(objectives, text)) state.objective = text as RaceState['objective']
       else refuse(`The function “${text}”`, `own, ${Object.keys(objectives).join(', ')}`)
     } else if (key === 'expression') {
       state.expression = text
@@ -138,7 +138,7 @@ export function fromHash(hash: string): { state: State; problems: string[] } {
       else refuse('The equations', `at most ${LONGEST_EQUATIONS} characters`)
     } else if (racerNames.includes(key as RacerName)) {
       const rule = key as RacerName
-      const entry: Entry = { rule, options: optionsIn(text), ...(rule === OWN && { equations }) }
+      const entry: RuleEntry = { rule, options: optionsIn(text), ...(rule === CUSTOM && { equations }) }
       try {
         build(entry)
         if (entries.length < MOST_ENTRIES) entries.push(entry)
@@ -193,7 +193,7 @@ function partsOf(text: string): string[] {
 }
 
 /** What a form's field says, as the option's value. */
-export function parsed(text: string, { kind, schedulable }: Field): OptionValue {
+export function parsed(text: string, { kind, schedulable }: OptionField): OptionValue {
   if (kind !== 'number' || (schedulable && isSchedule(text))) return text.trim()
   return text.trim() === 'null' ? null : text.trim() === '' ? NaN : Number(text)
 }

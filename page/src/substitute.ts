@@ -1,6 +1,6 @@
 /** Numbers in the place of an equation's symbols. */
 
-import { shown } from './dom.js'
+import { formatNumber } from './dom.js'
 import type { OptionValue } from './rules.js'
 
 /** How options are written in equations. */
@@ -27,7 +27,7 @@ export function formula(equation: string, numbers: Readonly<Record<string, numbe
     .replace(/[A-Za-zα-ωΑ-Ωθ]+[₀-₉]*['’]?/gu, (symbol) => {
       const key = symbol.replace("'", '’')
       if (!Object.hasOwn(numbers, key)) return symbol
-      const text = shown(numbers[key], 3)
+      const text = formatNumber(numbers[key], 3)
       return text.startsWith('−') ? `(${text})` : text
     })
     .replace(/^\((\S+)\)/, '$1')
@@ -37,7 +37,7 @@ export function formula(equation: string, numbers: Readonly<Record<string, numbe
 export function line(text: string, numbers: Readonly<Record<string, number>>): string {
   return text.replace(/(?<![.\d])[\p{L}_][\p{L}\p{N}_]*/gu, (name) => {
     if (!Object.hasOwn(numbers, name)) return name
-    const number = shown(numbers[name], 3)
+    const number = formatNumber(numbers[name], 3)
     return number.startsWith('−') ? `(${number})` : number
   })
 }

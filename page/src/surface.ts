@@ -23,9 +23,9 @@ import {
 import { Line2 } from 'three/addons/lines/Line2.js'
 import { LineGeometry } from 'three/addons/lines/LineGeometry.js'
 import { LineMaterial } from 'three/addons/lines/LineMaterial.js'
-import { shown } from './dom.js'
+import { formatNumber } from './dom.js'
+import { GRID, type HeightField } from './height-field.js'
 import type { Race, Racer } from './race.js'
-import { GRID, type Terrain } from './terrain.js'
 import { styleOf, theme } from './theme.js'
 
 /** Places of the drawn surface in each direction: each second one of the grid, so that steep valleys have no teeth. */
@@ -56,7 +56,7 @@ const LOWEST = 0.05
 /** Radians a second. */
 const PACE = 0.25
 
-type Place = readonly [x: number, y: number, z: number]
+type SurfacePoint = readonly [x: number, y: number, z: number]
 
 /** A tick's number beside the surface, and where it belongs. */
 interface Tick {
@@ -75,7 +75,7 @@ interface Trail {
   readonly ends: Float32Array
   pieces: number
   seen: number
-  last: Place | null
+  last: SurfacePoint | null
 }
 
 export class SurfacePlot {
@@ -95,7 +95,7 @@ export class SurfacePlot {
   #mast: LineSegments | null = null
   #ticks: Tick[] = []
   readonly #seen = new Vector3()
-  #terrain: Terrain | null = null
+  #terrain: HeightField | null = null
   #race: Race | null = null
   #trails: Trail[] = []
   #azimuth = -0.3
@@ -147,7 +147,7 @@ export class SurfacePlot {
     this.#onStale()
   }
 
-  show(terrain: Terrain): void {
+  show(terrain: HeightField): void {
     this.#terrain = terrain
     if (this.#ground) this.#drop(this.#ground)
     this.#ground = new Mesh(
@@ -166,7 +166,7 @@ export class SurfacePlot {
   }
 
   /** Lines around the foot of the surface and upright, and numbers along three of them, which are texts of the page. */
-  #showAxes({ landscape, marks }: Terrain): void {
+  #showAxes({ landscape, marks }: HeightField): void {
     const [x0, x1, y0, y1] = landscape.view
     for (const lines of [this.#frame, this.#mast]) if (lines) this.#drop(lines)
     for (const { text } of this.#ticks) text.remove()
@@ -186,12 +186,12 @@ export class SurfacePlot {
       for (const y of ys) foot.push(0.5 * side, 0, -along(y, y0, y1), 0.53 * side, 0, -along(y, y0, y1))
     }
     this.#ticks = [
-      ...xs.map((x) => tick([along(x, x0, x1), 0, 0.58], shown(x))),
-      ...ys.map((y) => tick([0.58, 0, -along(y, y0, y1)], shown(y))),
+      ...xs.map((x) => tick([along(x, x0, x1), 0, 0.58], formatNumber(x))),
+      ...ys.map((y) => tick([0.58, 0, -along(y, y0, y1)], formatNumber(y))),
       ...[tick([0, 0, 0.68], 'x'), tick([0.68, 0, 0], 'y')],
       // From the corner on, to the left.
       ...marks.map(([value, height]) =>
-        tick([0.07, Math.max(LOWEST, height * HEIGHT), 0], shown(value, 3), true),
+        tick([0.07, Math.max(LOWEST, height * HEIGHT), 0], formatNumber(value, 3), true),
       ),
       tick([0.02, HEIGHT + 0.07, 0], 'F', true),
     ]
@@ -307,8 +307,8 @@ export class SurfacePlot {
   }
 
   /** Where a point is on the surface; null outside of the view. */
-  #place(point: Point): Place | null {
-    const { landscape, heightOf } = this.#terrain as Terrain
+  #place(point: Point): SurfacePoint | null {
+    const { landscape, heightOf } = this.#terrain as HeightField
     const [x0, x1, y0, y1] = landscape.view
     const u = (point[0] - x0) / (x1 - x0)
     const v = (point[1] - y0) / (y1 - y0)
@@ -358,7 +358,7 @@ interface Interleaved {
 
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
 
-const distance = (a: Place, b: Place) => Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2])
+const distance = (a: SurfacePoint, b: SurfacePoint) => Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2])
 
 function trailOf(number: number): Trail {
   const { color } = styleOf(number)
@@ -374,10 +374,10 @@ function trailOf(number: number): Trail {
   return { line, hidden, ball, ends: data.array, pieces: 0, seen: 0, last: null }
 }
 
-function groundOf({ heights }: Terrain): BufferGeometry {
+function groundOf({ heights }: HeightField): BufferGeometry {
   const { low, high, isDark } = theme()
   const top = new Color(high)
-  // Else the lowest places would be of the page's own colour.
+  // Else the lowest places would be of the page's own color.
   const bottom = new Color(low).lerp(top, isDark ? 0.15 : 0.35)
   const positions = new Float32Array(3 * SIDE * SIDE)
   const colors = new Float32Array(3 * SIDE * SIDE)

@@ -1,4 +1,4 @@
-/** Colours, dashes and marks, in light and in dark. */
+/** Colors, dashes and marks, in light and in dark. */
 
 import { h } from './dom.js'
 import { dark, dashes, light, type Theme } from './palette.js'
@@ -9,7 +9,7 @@ export const isStill = matchMedia('(prefers-reduced-motion: reduce)')
 export const theme = (): Theme => (isDark.matches ? dark : light)
 export const onThemeChange = (listener: () => void) => isDark.addEventListener('change', listener)
 
-/** How a racer is drawn; the second eight have the first eight's colours with other dashes and marks. */
+/** How a racer is drawn; the second eight have the first eight's colors with other dashes and marks. */
 export function styleOf(number: number): { color: string; dash: readonly number[]; mark: number } {
   const { racers } = theme()
   const turn = Math.floor(number / racers.length)

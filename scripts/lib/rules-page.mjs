@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { ruleDocumentation } from './option-documentation.mjs'
 import { examplesOf } from './option-examples.mjs'
 import { root } from './run.mjs'
-import { wrapped } from './wrapped.mjs'
+import { wrapped } from './wrap.mjs'
 
 let about
 

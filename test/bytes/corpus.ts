@@ -15,13 +15,13 @@ import {
 } from 'antigrad'
 import { toBlob } from 'antigrad/files'
 import { HASH } from '../../dist/arena/manifest.js'
-import { version } from '../../dist/ground/package.js'
-import { readFitsAsked, readSweepAsked } from '../../dist/work/asked.js'
+import { version } from '../../dist/core/package.js'
+import { readFitsRequest, readSweepRequest } from '../../dist/jobs/request.js'
 import { toHash as fitHash, initial as fitState } from '../../page/src/fit/state.js'
 import { scenes, TIGER } from '../../page/src/scenes.js'
 import { toHash as raceHash, initial as raceState } from '../../page/src/state.js'
 import { twins } from '../equations/rules.js'
-import { encode } from '../model/going-on.js'
+import { encode } from '../model/resume.js'
 
 /** A safetensors file as JSON: what its header says, and bytes as characters; see `readers.ts`. */
 const fileOf = (header: object, data: string, isSound = false) => JSON.stringify({ header, data, isSound })
@@ -30,7 +30,7 @@ const fileOf = (header: object, data: string, isSound = false) => JSON.stringify
 async function savedFile(rule: Rule, options: object = {}): Promise<string> {
   const params = { w: Float32Array.of(1, 2, 3, 4), b: Float32Array.of(5) }
   const optimizer = new Optimizer(params, rule, { shapes: { w: [2, 2] }, ...options } as never)
-  optimizer.point()
+  optimizer.gradientPoint()
   optimizer.step(params as never)
   const metadata = { 'checkpoint.step': '12', 'checkpoint.metrics': '{"loss":0.5}' }
   const bytes = Buffer.from(await (await toBlob(optimizer, { metadata })).arrayBuffer())
@@ -57,7 +57,7 @@ function saved(rule: Rule, options: object = {}): string {
     shapes: { w: [2, 2], body: [[1], [0]] },
     ...options,
   } as never)
-  optimizer.point()
+  optimizer.gradientPoint()
   optimizer.step(params as never)
   return encode(optimizer.save())
 }
@@ -77,10 +77,10 @@ const own = (name: string) => {
 const ownRules = ['own-adamw', 'own-lars', 'own-mars'].map(own)
 
 const kernels = HASH.toString(16).padStart(8, '0')
-const common = { format: 1, version, kernels }
+const common = { format: 2, version, kernels }
 const sweep = {
   kind: 'sweep',
-  asked: readSweepAsked('sweep', {
+  asked: readSweepRequest('sweep', {
     rule: 'momentum',
     options: { lr: [0.1, 0.2], momentum: [0, 0.9] },
     starts: 4,
@@ -91,7 +91,7 @@ const table = {
   drop: false,
   format: { delimiter: ',', decimal: '.', isGrouped: false, comment: '#' },
 }
-const fits = (model: object) => ({ kind: 'fits', asked: readFitsAsked('fits', model), table })
+const fits = (model: object) => ({ kind: 'fits', asked: readFitsRequest('fits', model), table })
 const chunk = (to: number, end: number) => ({ to, end, sha256: '0123456789abcdef'.repeat(4) })
 const data = { file: 'wells.csv', bytes: 900, header: 9 }
 const plans = [

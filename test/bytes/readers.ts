@@ -2,18 +2,18 @@
 
 import { isUtf8 } from 'node:buffer'
 import { Readable } from 'node:stream'
-import { AntigradError, adam, equations, expression, minimizeManySync, Optimizer } from 'antigrad'
+import { AntigradError, adam, defineRule, expression, minimizeManySync, Optimizer } from 'antigrad'
 import { fromTorch, openFile, readFile } from 'antigrad/files'
-import { nameOf, readPlan } from '../../dist/chunks/plan.js'
-import { readCheckpoint } from '../../dist/files/checkpoints.js'
-import { crc32 } from '../../dist/files/crc32.js'
+import { chunkName, readPlan } from '../../dist/chunks/plan/plan.js'
+import { readCheckpoint } from '../../dist/files/runs/checkpoints.js'
+import { crc32 } from '../../dist/files/sources/crc32.js'
 import { readCsv } from '../../dist/tables/read-csv.js'
+import { readEquations } from '../../page/src/custom-rule.js'
 import * as fits from '../../page/src/fit/state.js'
 import { readTable } from '../../page/src/fit/table.js'
-import { readEquations } from '../../page/src/own.js'
 import { build } from '../../page/src/rules.js'
 import * as races from '../../page/src/state.js'
-import { decode } from '../model/going-on.js'
+import { decode } from '../model/resume.js'
 import type { Target } from './corpus.js'
 
 readEquations()
@@ -48,7 +48,7 @@ function isStable<State>(
 
 /** A step of what has been loaded: what was let in must not be what breaks. */
 function step(optimizer: Optimizer<never>): void {
-  const gradients = structuredClone(optimizer.point())
+  const gradients = structuredClone(optimizer.gradientPoint())
   optimizer.step(gradients as never)
 }
 
@@ -133,10 +133,10 @@ export const readers: Readonly<Record<Target, (text: string) => unknown>> = {
     const blob = new Blob([bytes as BlobPart])
     const file = await openFile(blob)
     let size = 0
-    for (const [name, { shape, from, to }] of file.tensors) {
-      if (!(from >= 0 && from <= to && to <= bytes.length))
-        throw new Error(`${name} is from ${from} to ${to}`)
-      size += to - from
+    for (const [name, { shape, begin, end }] of file.tensors) {
+      if (!(begin >= 0 && begin <= end && end <= bytes.length))
+        throw new Error(`${name} is from ${begin} to ${end}`)
+      size += end - begin
       const values = await taken(() => file.read(name))
       const length = shape.reduce((product, n) => product * n, 1)
       if (values !== null && values.length !== length) throw new Error(`${name} has ${values.length} numbers`)
@@ -176,7 +176,7 @@ export const readers: Readonly<Record<Target, (text: string) => unknown>> = {
       decimal: undefined,
       comment: undefined,
     }
-    const wanted = [
+    const columns = [
       { option: '--x', column: 't' },
       { option: '--y', column: 'y' },
     ]
@@ -184,8 +184,8 @@ export const readers: Readonly<Record<Target, (text: string) => unknown>> = {
       const chunks = [bytes.subarray(0, bytes.length >> 1), bytes.subarray(bytes.length >> 1)]
       return readCsv(Readable.from(chunks), {
         ...request,
-        wanted,
-        drops: text.length % 2 === 0,
+        columns,
+        dropsInvalid: text.length % 2 === 0,
         onProgress() {},
       })
     }
@@ -202,7 +202,7 @@ export const readers: Readonly<Record<Target, (text: string) => unknown>> = {
     for (let t = 0; t < 3; t++) step(optimizer as never)
   },
   equations(text) {
-    const rule = equations('own', declared(text))()
+    const rule = defineRule('own', declared(text))()
     const params = { w: Float32Array.of(1, 2, 3, 4), bias: Float32Array.of(5) }
     const optimizer = new Optimizer(params, rule, { shapes: { w: [2, 2], bias: [1] } })
     for (let t = 0; t < 3; t++) optimizer.step(params)
@@ -210,10 +210,10 @@ export const readers: Readonly<Record<Target, (text: string) => unknown>> = {
   },
   'chunk plans'(text) {
     const plan = readPlan(text)
-    for (const k of plan.chunks.keys()) nameOf(plan, k)
+    for (const k of plan.chunks.keys()) chunkName(plan, k)
     // What is read is what it is read from.
     const again = readPlan(JSON.parse(JSON.stringify(plan)))
-    if (nameOf(again, 0) !== nameOf(plan, 0)) throw new Error('another name when it is read again')
+    if (chunkName(again, 0) !== chunkName(plan, 0)) throw new Error('another name when it is read again')
   },
   'links of races'(hash) {
     for (const entry of isStable(hash, races).entries) {

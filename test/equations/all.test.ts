@@ -1,11 +1,11 @@
 /** Sums over all tensors are of those alone that have a rule with the same options and clips. */
 
-import { equations, Optimizer } from 'antigrad'
+import { defineRule, Optimizer } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { inBits } from '../helpers.js'
 import { variants } from '../support.js'
 
-const make = equations('pulled', {
+const make = defineRule('pulled', {
   options: { lr: { default: 0.1 } },
   scalars: { p: 1 },
   step: 'p = p/2; s = all.sum(g); n = all.mean(theta); theta = theta - lr*s*g - p*n',
@@ -35,7 +35,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
   })
 
   test('sums of tensors without elements are 0 at each update, wherever they lie', () => {
-    const rule = equations('counted', {
+    const rule = defineRule('counted', {
       options: { lr: { default: 0.1 } },
       scalars: { p: 0, q: 0 },
       step: `n = all.max(abs(g))

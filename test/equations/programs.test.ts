@@ -3,12 +3,12 @@
  * blocks: operation by operation, as docs/equations.md says it.
  */
 
-import { equations, Optimizer } from 'antigrad'
+import { defineRule, Optimizer } from 'antigrad'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Dtype, dtypes, type FloatArray, roundOf } from '../bits.js'
 import { array, firstDifference, type Variant, variants } from '../support.js'
-import { declared, drawn, type Line, type Names, noRoom, type Value } from './drawn.js'
+import { declared, drawn, type Line, type Names, noRoom, type Value } from './random-rules.js'
 
 const RUNS = Number(process.env.ANTIGRAD_TEST_RUNS ?? 60)
 const SEED = Number(process.env.ANTIGRAD_TEST_SEED ?? 33)
@@ -90,7 +90,7 @@ const tensors = (dtype: Dtype) =>
 /** Undefined where there is more than rules have room for. */
 function made(program: readonly Line[]) {
   try {
-    return equations('drawn', declared(program))
+    return defineRule('drawn', declared(program))
   } catch (error) {
     if (noRoom.test(`${error}`)) return undefined
     throw error
@@ -155,7 +155,7 @@ describe.each(variants)('$name', (variant) => {
 test('as many operations as there may be are done on every engine', () => {
   const long = (lines: number) => {
     const step = Array.from({ length: lines }, () => 'theta = sqrt(abs(theta)*lr + g) - g').join('\n')
-    return equations('long', { options: { lr: 0.75 }, step })()
+    return defineRule('long', { options: { lr: 0.75 }, step })()
   }
   const ends = variants.map(({ name: _, ...options }) => {
     const optimizer = new Optimizer(Float64Array.of(1, 2, 3), long(64), options)

@@ -3,13 +3,13 @@
 import {
   type adam,
   delayedStart,
-  describe as described,
+  describeRule,
   ema,
   expression,
   minimizeManySync,
   noise,
   Optimizer,
-  rows,
+  sparseRows,
   warmup,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -154,7 +154,7 @@ const settings: readonly (readonly [name: string, twin: string, more: object, gi
 test('Adam is four operations, and kernels load what is the same for all elements once', () => {
   const { own } = twins.find(({ name }) => name === 'own-adam-unprotected') as Twin
   const operations = Array.from(
-    described(own() as never).matchAll(/\w+ ← \w+\(.*\)/g),
+    describeRule(own() as never).matchAll(/\w+ ← \w+\(.*\)/g),
     ([operation]) => operation,
   )
   expect(operations).toEqual([
@@ -185,7 +185,7 @@ describe.each(variants)('$name', (variant) => {
         return new Optimizer({ x: values(1, 2, 3, 4, 5, 6) }, rule, given)
       })
       for (let t = 0; t < 12; t++) {
-        const gradient = rows([t % 3], values(1, t) as Float64Array)
+        const gradient = sparseRows([t % 3], values(1, t) as Float64Array)
         for (const one of [a, b]) one.step({ x: gradient } as never)
       }
       expect(firstDifference(b.params.x, a.params.x)).toBe(-1)

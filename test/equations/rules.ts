@@ -10,8 +10,7 @@ import {
   adan,
   ademamix,
   adopt,
-  type Equations,
-  equations,
+  defineRule,
   gradientDescent,
   lamb,
   laprop,
@@ -22,6 +21,7 @@ import {
   nadam,
   novograd,
   type Rule,
+  type RuleDefinition,
   radam,
   rmsprop,
   rprop,
@@ -69,7 +69,7 @@ export const twins: Twin[] = []
 
 function twin<R extends Rule>(
   name: string,
-  given: Equations,
+  given: RuleDefinition,
   built: (options: never) => R,
   options: Options = {},
   /** Those of the built-in rule alone, which say the form that the equations have. */
@@ -82,7 +82,7 @@ function twin<R extends Rule>(
   twins.push({
     name,
     options,
-    own: equations(name, { ...given, options: Object.fromEntries(used) }) as never,
+    own: defineRule(name, { ...given, options: Object.fromEntries(used) }) as never,
     built: (options) => built({ ...form, ...options } as never),
     sums: /\b(?:norm|sum|mean)\(/.test(given.step),
   })
@@ -284,7 +284,7 @@ twin(
   },
   adam,
   { lr: 0.05 },
-  { amsgrad: true, amsgradOf: 'corrected' },
+  { amsgrad: true, amsgradMoment: 'corrected' },
 )
 twin(
   'own-adamax',

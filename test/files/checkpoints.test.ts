@@ -225,7 +225,7 @@ test(`killed ${KILLS} times at random counts of bytes, the one before or the new
   for (let kill = 0; kill < KILLS; kill++) {
     // A checkpoint has 25 kB; a process writes some of them.
     const bytes = Math.floor(draw() * 80_000)
-    const child = spawn(process.execPath, [join(home, 'test/files/killed.mjs'), folder, `${bytes}`], {
+    const child = spawn(process.execPath, [join(home, 'test/files/killed-process.mjs'), folder, `${bytes}`], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     let told = ''

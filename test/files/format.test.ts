@@ -7,8 +7,8 @@ import { dirname, join } from 'node:path'
 import { adam, Optimizer } from 'antigrad'
 import { FileError, openFile, toBlob, writeFile } from 'antigrad/files'
 import { describe, expect, test } from 'vitest'
-import { crc32 } from '../../dist/files/crc32.js'
-import { fromFloat16, toBfloat16, toFloat16 } from '../../dist/files/halves.js'
+import { fromFloat16, toBfloat16, toFloat16 } from '../../dist/files/format/float16.js'
+import { crc32 } from '../../dist/files/sources/crc32.js'
 import { home } from '../children.js'
 import { fileOf as bytesIn } from './nested.js'
 
@@ -53,7 +53,7 @@ describe.each(ways)('from %s', (_, open) => {
     expect(Object.fromEntries(opened.metadata)).toEqual(metadata ?? {})
     expect([...opened.tensors.keys()].sort()).toEqual([...order].sort())
     for (const [name, { dtype, shape, values, bytes, offsets }] of Object.entries(tensors)) {
-      expect(opened.tensors.get(name)).toEqual({ dtype, shape, from: offsets[0], to: offsets[1] })
+      expect(opened.tensors.get(name)).toEqual({ dtype, shape, begin: offsets[0], end: offsets[1] })
       const found = await opened.read(name)
       expect(Array.from(found as Iterable<number>, (value) => shown(value, dtype))).toEqual(values)
       expect(Buffer.from(await opened.bytes(name)).toString('hex')).toBe(bytes)
@@ -230,7 +230,7 @@ test.each(['float16', 'bfloat16', 'float32', 'float64'] as const)(
     const optimizer = new Optimizer({ layer: { w }, b: Float64Array.of(5) }, adam(), {
       shapes: { layer: { w: [2, 3] } },
     })
-    const file = await openFile(await toBlob(optimizer, { what: 'params', dtype, metadata: { by: 'us' } }))
+    const file = await openFile(await toBlob(optimizer, { content: 'params', dtype, metadata: { by: 'us' } }))
     const [name, size] = {
       float16: ['F16', 2],
       bfloat16: ['BF16', 2],
@@ -238,8 +238,8 @@ test.each(['float16', 'bfloat16', 'float32', 'float64'] as const)(
       float64: ['F64', 8],
     }[dtype] as [string, number]
     expect(Object.fromEntries(file.tensors)).toEqual({
-      'layer.w': { dtype: name, shape: [2, 3], from: 0, to: 6 * size },
-      b: { dtype: name, shape: [1], from: 6 * size, to: 7 * size },
+      'layer.w': { dtype: name, shape: [2, 3], begin: 0, end: 6 * size },
+      b: { dtype: name, shape: [1], begin: 6 * size, end: 7 * size },
     })
     expect(file.metadata.get('format')).toBe('pt')
     expect(file.metadata.get('by')).toBe('us')
@@ -258,6 +258,6 @@ test('a name that is no Unicode is refused before anything is written', async ()
   const path = join(tmpdir(), `antigrad-never-${process.pid}`, 'run.safetensors')
   await expect(writeFile(path, optimizer)).rejects.toThrow(FileError)
   const named = new Optimizer({ '\\ud800': Float32Array.of(1), '🙂': Float32Array.of(1) }, adam())
-  const file = await openFile(await toBlob(named, { what: 'params' }))
+  const file = await openFile(await toBlob(named, { content: 'params' }))
   expect([...file.tensors.keys()]).toEqual(['\\ud800', '🙂'])
 })

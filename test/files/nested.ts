@@ -1,23 +1,20 @@
-/** A file of a run that nests lists, of which all checksums are right: as version 1 had them, so the sums are few. */
+/** A file of a run that nests lists, with correct checksums. */
 
-import { crc32 } from '../../dist/files/crc32.js'
+import { crc32 } from '../../dist/files/sources/crc32.js'
 
 export function nested(depth: number): Uint8Array {
   const structure = '['.repeat(depth) + ']'.repeat(depth)
-  const run = `{"format":"antigrad","version":2,"dtype":"float32","structure":${structure},"tensors":{},"step":0}`
-  const sum = crc32(Buffer.from(run)).toString(16).padStart(8, '0')
-  return fileOf(
-    JSON.stringify({
-      __metadata__: {
-        'antigrad.version': '1',
-        'antigrad.run': run,
-        'antigrad.run.crc32': sum,
-        'antigrad.tensors': '[]',
-        'checkpoint.step': '2',
-        'checkpoint.metrics': '{}',
-      },
-    }),
-  )
+  const run = `{"format":"antigrad","version":3,"dtype":"float32","structure":${structure},"tensors":{},"step":0}`
+  const texts = {
+    'antigrad.version': '3',
+    'antigrad.run': run,
+    'antigrad.tensors': '[]',
+    'checkpoint.step': '2',
+    'checkpoint.metrics': '{}',
+  }
+  const sumOf = (text: string) => crc32(Buffer.from(text)).toString(16).padStart(8, '0')
+  const sums = JSON.stringify(Object.entries(texts).map(([name, text]) => [name, sumOf(text)]))
+  return fileOf(JSON.stringify({ __metadata__: { ...texts, 'antigrad.texts': sums } }))
 }
 
 /** A file of a header and so many bytes. */

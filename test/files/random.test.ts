@@ -14,17 +14,17 @@ import {
   type OptimizerOptions,
   type Rule,
   rmsprop,
-  rows,
-  type Saved,
+  type SavedRun,
   scheduleFreeSgd,
   sgd,
+  sparseRows,
   swa,
 } from 'antigrad'
 import { readFile, toBlob } from 'antigrad/files'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { noise } from '../helpers.js'
-import { encode } from '../model/going-on.js'
+import { encode } from '../model/resume.js'
 
 const RUNS = Number(process.env.ANTIGRAD_TEST_FILES ?? 300)
 const SEED = Number(process.env.ANTIGRAD_TEST_SEED ?? 1)
@@ -71,9 +71,12 @@ const command = fc.oneof(
   { weight: 2, arbitrary: fc.record({ call: fc.constant('rows' as const), times, row: fc.nat(2) }) },
   { weight: 1, arbitrary: fc.record({ call: fc.constant('stepAsync' as const), times }) },
   { weight: 2, arbitrary: fc.record({ call: fc.constant('turn' as const), times }) },
-  { weight: 2, arbitrary: fc.record({ call: fc.constantFrom('set', 'zeroGrad', 'point', 'restore') }) },
-  { weight: 2, arbitrary: fc.record({ call: fc.constantFrom('freeze', 'thaw'), name }) },
-  { weight: 1, arbitrary: fc.record({ call: fc.constant('grow' as const) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ call: fc.constantFrom('set', 'zeroGrad', 'gradientPoint', 'restore') }),
+  },
+  { weight: 2, arbitrary: fc.record({ call: fc.constantFrom('freeze', 'unfreeze'), name }) },
+  { weight: 1, arbitrary: fc.record({ call: fc.constant('appendRows' as const) }) },
 )
 type Command = typeof command extends fc.Arbitrary<infer C> ? C : never
 
@@ -85,7 +88,7 @@ class Run {
   readonly #optimizer: Optimizer<Params, Rule>
   readonly #files: { readonly expected: string; readonly written: Promise<Blob> }[] = []
   readonly #wantsPoint: boolean
-  #before: Saved | undefined
+  #before: SavedRun | undefined
   #seed = 10
 
   constructor(rule: Rule, options: OptimizerOptions) {
@@ -107,7 +110,7 @@ class Run {
   }
 
   #step(gradients?: object): void {
-    if (this.#wantsPoint) this.#optimizer.point()
+    if (this.#wantsPoint) this.#optimizer.gradientPoint()
     this.#optimizer.step(gradients as never)
   }
 
@@ -137,10 +140,13 @@ class Run {
         return
       case 'rows':
         for (let k = 0; k < count; k++)
-          this.#step({ w: rows([command.row], this.#numbers(COLUMNS)), b: k % 2 ? this.#numbers(5) : null })
+          this.#step({
+            w: sparseRows([command.row], this.#numbers(COLUMNS)),
+            b: k % 2 ? this.#numbers(5) : null,
+          })
         return
       case 'stepAsync':
-        if (this.#wantsPoint) optimizer.point()
+        if (this.#wantsPoint) optimizer.gradientPoint()
         return optimizer.stepAsync(this.#gradients(names) as never)
       case 'turn':
         return turns(count)
@@ -151,12 +157,12 @@ class Run {
         if (this.#before !== undefined) optimizer.restore(this.#before, { partial: true })
         return
       case 'freeze':
-      case 'thaw':
+      case 'unfreeze':
         return optimizer[command.call]((command as { name: Name }).name)
-      case 'grow':
-        return optimizer.grow('w', this.#numbers(COLUMNS))
+      case 'appendRows':
+        return optimizer.appendRows('w', this.#numbers(COLUMNS))
       default:
-        return optimizer[command.call as 'zeroGrad' | 'point']()
+        return optimizer[command.call as 'zeroGrad' | 'gradientPoint']()
     }
   }
 

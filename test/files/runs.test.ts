@@ -30,19 +30,19 @@ import {
   OptionError,
   type Rule,
   rmsprop,
-  rows,
-  type Saved,
+  type SavedRun,
   sgd,
   sm3,
+  sparseRows,
   swa,
 } from 'antigrad'
 import { FileError, openFile, readFile, toBlob, writeFile } from 'antigrad/files'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from '../../dist/files/halves.js'
+import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from '../../dist/files/format/float16.js'
 import { cases } from '../cases.js'
 import { dtypes, noise } from '../helpers.js'
-import { decode, encode, goOn } from '../model/going-on.js'
 import { longRun } from '../model/long-run.js'
+import { decode, encode, goOn } from '../model/resume.js'
 import { variants } from '../support.js'
 import { fileOf, nested } from './nested.js'
 
@@ -81,7 +81,7 @@ test.each(savable)('$name comes back as it was saved', async ({ rule, options })
     ...options,
   } as never)
   for (let t = 0; t < 3; t++) {
-    optimizer.point()
+    optimizer.gradientPoint()
     optimizer.step({ w: noise(10 + t, 12, 'float32'), b: noise(20 + t, 3, 'float32') } as never)
   }
   const saved = await readFile(await toBlob(optimizer))
@@ -144,7 +144,7 @@ function large(): Large {
 }
 
 /** All of a run, with a hash for each array. */
-const digest = (saved: Saved) =>
+const digest = (saved: SavedRun) =>
   JSON.stringify(saved, (_, value) =>
     ArrayBuffer.isView(value)
       ? createHash('sha1')
@@ -153,15 +153,15 @@ const digest = (saved: Saved) =>
       : value,
   )
 
-const changes: readonly (readonly [string, (optimizer: Large, before: Saved) => unknown])[] = [
+const changes: readonly (readonly [string, (optimizer: Large, before: SavedRun) => unknown])[] = [
   ['nothing', () => {}],
   ['step', (optimizer) => optimizer.step(gradients)],
   ['steps', (optimizer) => [1, 2, 3].map(() => optimizer.step(gradients))],
   ['stepAsync', (optimizer) => optimizer.stepAsync(gradients)],
   [
-    'thaw',
+    'unfreeze',
     (optimizer) => {
-      optimizer.thaw('frozen')
+      optimizer.unfreeze('frozen')
       optimizer.step({ ...gradients, frozen: numbers(9, FROZEN) })
     },
   ],
@@ -169,22 +169,22 @@ const changes: readonly (readonly [string, (optimizer: Large, before: Saved) => 
     'freeze',
     (optimizer) => {
       optimizer.freeze('w')
-      optimizer.thaw('w')
+      optimizer.unfreeze('w')
       optimizer.step(gradients)
     },
   ],
   [
-    'grow',
+    'appendRows',
     (optimizer) => {
-      optimizer.grow('w', numbers(9, 10))
-      optimizer.grow('frozen', numbers(9, 10))
+      optimizer.appendRows('w', numbers(9, 10))
+      optimizer.appendRows('frozen', numbers(9, 10))
     },
   ],
   [
     'grow, and a step of rows',
     (optimizer) => {
-      optimizer.grow('w', numbers(9, 10))
-      optimizer.step({ w: rows([3, W + 9], numbers(7, 2)) } as never)
+      optimizer.appendRows('w', numbers(9, 10))
+      optimizer.step({ w: sparseRows([3, W + 9], numbers(7, 2)) } as never)
     },
   ],
   ['restore', (optimizer, before) => optimizer.restore(before)],
@@ -220,7 +220,7 @@ test.each(savable)(
       )
     const optimizer = new Optimizer(all(1), rule, { shapes: { w: [3, 4] }, ...options } as never)
     const step = (gradients: object) => {
-      optimizer.point()
+      optimizer.gradientPoint()
       optimizer.step(gradients as never)
     }
     for (const [seed, name] of [
@@ -258,7 +258,7 @@ test.each(around)('each step of a run changes nothing that is written: %s', asyn
       ...options,
     } as never)
     for (let t = 0; t < 6; t++) {
-      optimizer.point()
+      optimizer.gradientPoint()
       const expected = encode(optimizer.save())
       const writing = toBlob(optimizer)
       const [first, second] = [noise(10 + t, 12, 'float32'), noise(20 + t, 3, 'float32')]
@@ -289,7 +289,7 @@ test.each(byRow)('steps by rows change nothing that is written: %s', async (_, r
   })
   const step = (seed: number) => {
     const some = Array.from({ length: 3000 }, (_, k) => (k * (seed + 7919)) % count)
-    optimizer.step({ embed: rows([...some, 5, 5], numbers(seed, 3002 * columns)), b: null } as never)
+    optimizer.step({ embed: sparseRows([...some, 5, 5], numbers(seed, 3002 * columns)), b: null } as never)
   }
   for (const turns of [0, 1, 3, 6]) {
     step(turns)
@@ -339,7 +339,7 @@ describe('memory that a step takes while a file is written', () => {
     const shape = [embed.length / columns, columns]
     const optimizer = new Optimizer({ embed }, adam({ lr: 0.1 }), { shapes: { embed: shape } })
     const some = Uint32Array.from({ length: 2048 }, (_, k) => 7 * k)
-    const gradients = { embed: rows(some, numbers(3, some.length * columns)) }
+    const gradients = { embed: sparseRows(some, numbers(3, some.length * columns)) }
     const step = () => optimizer.step(gradients)
     step()
     const expected = digest(optimizer.save())
@@ -366,7 +366,7 @@ test('a file has several pieces at once, and each tensor what is its own', async
   const optimizer = new Optimizer(params, sgd({ lr: 0.1 }))
   expect(digest(await readFile(await toBlob(optimizer)))).toEqual(digest(optimizer.save()))
   for (const dtype of ['float16', 'bfloat16'] as const) {
-    const file = await openFile(await toBlob(optimizer, { what: 'params', dtype }))
+    const file = await openFile(await toBlob(optimizer, { content: 'params', dtype }))
     const [long, short] = await Promise.all([file.read('p0'), file.read('p3')])
     const [a, b] = [await file.bytes('p0'), await file.bytes('p3')].map((bytes) => new Uint16Array(bytes))
     const [to, from] = dtype === 'float16' ? [toFloat16, fromFloat16] : [toBfloat16, fromBfloat16]
@@ -542,7 +542,7 @@ describe('damage', () => {
 
   test('in texts that stand beside the tensors', async () => {
     const metadata = { by: 'me' }
-    const bytes = Buffer.from(await (await toBlob(optimizer, { what: 'params', metadata })).arrayBuffer())
+    const bytes = Buffer.from(await (await toBlob(optimizer, { content: 'params', metadata })).arrayBuffer())
     bytes[bytes.indexOf('"me"') + 1] ^= 1
     await expect(openFile(new Blob([bytes]))).rejects.toThrow('metadata: by: expected the checksum')
   })
@@ -575,30 +575,28 @@ describe('damage', () => {
   })
 
   test.each([
-    ['no run', { what: 'params' }],
-    ['an average', { what: 'average' }],
+    ['no run', { content: 'params' }],
+    ['an average', { content: 'average' }],
   ] as const)('%s', async (_, options) => {
     const averaged = new Optimizer({ w: Float32Array.of(1) }, adam(), { average: ema(0.5) })
     await expect(readFile(await toBlob(averaged, options))).rejects.toThrow('metadata: expected a run')
   })
 })
 
-describe('a file of each version of the format', () => {
-  const checkpoint = (version: number) =>
-    JSON.parse(readFileSync(new URL(`../data/checkpoint-${version}.json`, import.meta.url), 'utf8'))
-  const versions = [1, 2].flatMap((version) => dtypes.map((dtype) => [version, dtype] as const))
+describe('a file of the current version', () => {
+  const checkpoint = JSON.parse(readFileSync(new URL('../data/checkpoint-3.json', import.meta.url), 'utf8'))
 
-  test.each(versions)('%i, %s', async (version, dtype) => {
-    const file = new URL(`../data/run-${version}-${dtype}.safetensors`, import.meta.url)
-    const saved = decode(JSON.stringify(checkpoint(2)[dtype].saved))
+  test.each(dtypes)('holds the checkpoint of the current version, %s', async (dtype) => {
+    const file = new URL(`../data/run-3-${dtype}.safetensors`, import.meta.url)
+    const saved = decode(JSON.stringify(checkpoint[dtype].saved))
     if (process.env.ANTIGRAD_WRITE_CHECKPOINT && !existsSync(file))
       writeFileSync(
         file,
         Buffer.from(await (await toBlob(Optimizer.load(saved, { onWarning() {} }))).arrayBuffer()),
       )
-    expect((await openFile(file)).metadata.get('antigrad.version')).toBe(`${version}`)
+    expect((await openFile(file)).metadata.get('antigrad.version')).toBe('3')
     const read = await readFile(file)
-    const load = (run: Saved) => Optimizer.load<unknown, Rule>(run, { onWarning() {} })
+    const load = (run: SavedRun) => Optimizer.load<unknown, Rule>(run, { onWarning() {} })
     expect(encode(load(read).save())).toBe(encode(load(saved).save()))
   })
 })

@@ -132,7 +132,7 @@ test.each<[string, unknown]>([
 /** A file of one parameter, whose metadata say this. */
 async function written(metadata: Readonly<Record<string, string>>): Promise<Blob> {
   const optimizer = new Optimizer({ 'params/0': Float32Array.of(1) }, adam())
-  return toBlob(optimizer, { what: 'params', metadata })
+  return toBlob(optimizer, { content: 'params', metadata })
 }
 const groups = (group: object) => JSON.stringify([{ params: [0], ...group }])
 

@@ -16,7 +16,7 @@ import {
   OptionError,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import type { Anything } from '../attacks/subject.js'
+import type { Anything } from '../adversarial/subject.js'
 
 const decay = expression('a*exp(-b*t) + c')
 const t = [0, 1, 2, 3, 4, 5]
@@ -430,7 +430,7 @@ describe('is no error, but has a reason', () => {
   test('as many rows as parameters: values, but no errors', () => {
     const one = fitOne(decay, { t: t.slice(0, 3), y: y.slice(0, 3) }, { start })
     expect(one.reason).toBe('converged')
-    expect(one.freedom).toBe(0)
+    expect(one.degreesOfFreedom).toBe(0)
     for (const name of ['a', 'b', 'c'] as const) expect(one.errors[name]).toBeNaN()
     expect([one.reducedChiSquared, ...Object.values(one.intervals()).flat()].every(Number.isNaN)).toBe(true)
   })

@@ -93,9 +93,9 @@ describe('numbers are drawn by seed, fit and refit', () => {
     expect(lengths.map((_, i) => all(many.at(i).bootstrap(options)))).toEqual(fits)
     const part = { t: data.t.slice(2), y: data.y.slice(2) }
     const other = fitManySync(decay, part, { start, sigma: sigma.slice(2) })
-    const elsewhere = other.bootstrapSync({ ...options, firstFit: 2 })
+    const elsewhere = other.bootstrapSync({ ...options, fitOffset: 2 })
     expect(Array.from({ length: 4 }, (_, i) => all(elsewhere.at(i)))).toEqual(fits.slice(2))
-    expect(all(other.at(1).bootstrap({ ...options, firstFit: 2 }))).toBe(fits[3])
+    expect(all(other.at(1).bootstrap({ ...options, fitOffset: 2 }))).toBe(fits[3])
   })
 
   test.each(kinds)('%s: more refits begin with the same ones; other seeds and fits have others', (kind) => {
@@ -103,7 +103,7 @@ describe('numbers are drawn by seed, fit and refit', () => {
     const [few, more] = [10, 25].map((count) => found.bootstrap({ kind, count }).values)
     expect(inBits(few.a)).toBe(inBits(more.a.slice(0, 10)))
     expect(new Set(more.a).size).toBe(25)
-    for (const other of [{ seed: 1 }, { firstFit: 1 }]) {
+    for (const other of [{ seed: 1 }, { fitOffset: 1 }]) {
       const { a } = found.bootstrap({ kind, count: 10, ...other }).values
       expect(Array.from(a).filter((x) => few.a.includes(x))).toEqual([])
     }
@@ -156,7 +156,7 @@ describe('a refit is a fit', () => {
     expect(both).toBeLessThan(130)
   })
 
-  test('to the curve and residuals, centred and as large as errors are', () => {
+  test('to the curve and residuals, centered and as large as errors are', () => {
     const found = fitOne(models.line(), { x: [0, 1, 2, 3], y: [0, 1.5, 1.5, 3] })
     const pool = Array.from(found.residuals, (r) => r * Math.sqrt(4 / 2))
     const { values } = found.bootstrap({ count: 400 })
@@ -241,7 +241,7 @@ describe('a refit is a fit', () => {
 
   test('within its bounds; a parameter that a bound holds', () => {
     const found = one({ start: { a: 1, b: { start: 1, min: 0.9 }, c: { start: 0, fixed: true } } })
-    expect(found.held).toEqual(['b'])
+    expect(found.atBound).toEqual(['b'])
     const refits = found.bootstrap({ count: 300 })
     expect(Math.min(...refits.values.b)).toBe(0.9)
     expect(new Set(refits.values.c)).toEqual(new Set([0]))
@@ -454,7 +454,7 @@ describe('what cannot be meant', () => {
     [{ kind: 'pairs' }, 'kind'],
     ...[0, -1, 1.5, 1e9, NaN, Infinity, '10', 2 ** 53].map((count) => [{ count }, 'count'] as const),
     ...[-1, 2 ** 32, 0.5, NaN, null].map((seed) => [{ seed }, 'seed'] as const),
-    [{ firstFit: -1 }, 'firstFit'],
+    [{ fitOffset: -1 }, 'fitOffset'],
     [{ cuont: 5 }, 'options'],
   ]
   test.each(wrong)('%j is refused', async (options, argument) => {

@@ -13,7 +13,7 @@ import {
   type SharedFit,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { outside } from '../../dist/fits/f-distribution.js'
+import { fSurvival } from '../../dist/fits/uncertainty/f-distribution.js'
 import { inBits, random } from '../helpers.js'
 
 const x = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
@@ -33,33 +33,36 @@ const two = fitOne(twoExponentials, { t, y: decays }, { start: { a: 4, b: 1, c: 
 
 describe('compare', () => {
   test('has the F test and AICc of linear models to twelve digits', () => {
-    const { fuller, test, statistic, freedom, p, aicc, weights, message } = compare(line, parabola)
-    expect([fuller, test, freedom, message]).toEqual(['b', 'F', [1, 7], ''])
+    const { fullModel, test, statistic, degreesOfFreedom, pValue, aicc, akaikeWeights, message } = compare(
+      line,
+      parabola,
+    )
+    expect([fullModel, test, degreesOfFreedom, message]).toEqual(['b', 'F', [1, 7], ''])
     expect(statistic / 59.79977753058954 - 1).toBeCloseTo(0, 12)
-    expect(p / 0.00011313307427871118 - 1).toBeCloseTo(0, 12)
+    expect(pValue / 0.00011313307427871118 - 1).toBeCloseTo(0, 12)
     expect(aicc[0]).toBeCloseTo(-1.6486864808169743, 12)
     expect(aicc[1]).toBeCloseTo(-18.206582491830424, 12)
-    expect(weights[0] + weights[1]).toBeCloseTo(1, 15)
-    expect(weights[1] / weights[0]).toBeCloseTo(Math.exp((aicc[0] - aicc[1]) / 2), 6)
+    expect(akaikeWeights[0] + akaikeWeights[1]).toBeCloseTo(1, 15)
+    expect(akaikeWeights[1] / akaikeWeights[0]).toBeCloseTo(Math.exp((aicc[0] - aicc[1]) / 2), 6)
   })
 
   test('says the same of b and a, but for their places', () => {
     const [there, back] = [compare(line, parabola), compare(parabola, line)]
     expect(back).toEqual({
       ...there,
-      fuller: 'a',
+      fullModel: 'a',
       aicc: there.aicc.toReversed(),
-      weights: there.weights.toReversed(),
+      akaikeWeights: there.akaikeWeights.toReversed(),
     })
   })
 
   test('takes the likelihood ratio where σ is known', () => {
     const known = { sigma: x.map(() => 0.3), absoluteSigma: true }
     const [a, b] = [models.line(), models.polynomial({ degree: 2 })].map((of) => fitOne(of, { x, y }, known))
-    const { test, statistic, freedom, p, aicc } = compare(a, b)
-    expect([test, freedom]).toEqual(['likelihood-ratio', [1, Infinity]])
+    const { test, statistic, degreesOfFreedom, pValue, aicc } = compare(a, b)
+    expect([test, degreesOfFreedom]).toEqual(['likelihood-ratio', [1, Infinity]])
     expect(statistic).toBeCloseTo(31.03030303030303, 11)
-    expect(p / 2.540312014288431e-8 - 1).toBeCloseTo(0, 11)
+    expect(pValue / 2.540312014288431e-8 - 1).toBeCloseTo(0, 11)
     expect(aicc[0]).toBeCloseTo(38.66262626262626, 11)
     expect(aicc[1]).toBeCloseTo(9.632323232323232, 11)
   })
@@ -69,17 +72,17 @@ describe('compare', () => {
     const options = { loss: 'poisson' as const, start: { a: 4, b: 0.1 } }
     const flat = fitOne(expression('a'), { y: counts }, { ...options, start: { a: 4 } })
     const rising = fitOne(expression('a*exp(b*x)'), { x, y: counts }, options)
-    const { test, statistic, p } = compare(flat, rising)
+    const { test, statistic, pValue } = compare(flat, rising)
     expect(test).toBe('likelihood-ratio')
     expect(statistic).toBeCloseTo(flat.chiSquared - rising.chiSquared, 12)
-    expect(p).toBe(outside(statistic, 1, Infinity))
+    expect(pValue).toBe(fSurvival(statistic, 1, Infinity))
   })
 
   test('finds out that one exponential is nested in two, and a line in none of them but in the limit', () => {
-    const { test, freedom, p, message } = compare(one, two)
-    expect([test, freedom, message]).toEqual(['F', [2, 26], ''])
-    expect(p).toBeLessThan(1e-15)
-    expect(p).toBe(outside(((one.chiSquared - two.chiSquared) * 26) / (2 * two.chiSquared), 2, 26))
+    const { test, degreesOfFreedom, pValue, message } = compare(one, two)
+    expect([test, degreesOfFreedom, message]).toEqual(['F', [2, 26], ''])
+    expect(pValue).toBeLessThan(1e-15)
+    expect(pValue).toBe(fSurvival(((one.chiSquared - two.chiSquared) * 26) / (2 * two.chiSquared), 2, 26))
   })
 
   test('refuses to test what is not nested, unless one says that it is', () => {
@@ -92,7 +95,7 @@ describe('compare', () => {
     const waves = expression('a + b*sin(t) + c*cos(t) + d*sin(2*t) + e*cos(2*t)')
     const wave = fitOne(waves, data, { start: { a: 0, b: 1, c: 1, d: 1, e: 1 } })
     const refused = compare(peak, wave)
-    expect([refused.test, refused.p]).toEqual([null, Number.NaN])
+    expect([refused.test, refused.pValue]).toEqual([null, Number.NaN])
     expect(refused.message).toMatch(/not nested|not known to be nested/)
     expect(refused.aicc.every(Number.isFinite)).toBe(true)
     const better = expression('h*exp(-((t - c)/s)^2/2) + a + b*t')
@@ -115,7 +118,7 @@ describe('compare', () => {
     const all = compare(simple, full)
     expect(all.filter(({ test }) => test !== 'F')).toEqual([])
     for (const level of [0.01, 0.05, 0.5, 0.9]) {
-      const part = all.filter(({ p }) => p < level).length / count
+      const part = all.filter(({ pValue }) => pValue < level).length / count
       expect(Math.abs(part - level)).toBeLessThan(4 * Math.sqrt((level * (1 - level)) / count))
     }
     // Side by side they are what they are alone.
@@ -140,20 +143,20 @@ test('compare takes derived, positive and fixed parameters', () => {
       ...{ derive: { half: 'log(2)/b' } },
       start: { a: 4, b: { start: 1, positive: true }, c: { start: 2, ...d }, d: { start: 0.3, ...d } },
     } as object)
-  const { test, freedom, p } = compare(of({ fixed: true }), of({}))
-  expect([test, freedom]).toEqual(['F', [2, 26]])
-  expect(p).toBeLessThan(1e-9)
+  const { test, degreesOfFreedom, pValue } = compare(of({ fixed: true }), of({}))
+  expect([test, degreesOfFreedom]).toEqual(['F', [2, 26]])
+  expect(pValue).toBeLessThan(1e-9)
 })
 
 describe('compare has no test', () => {
   test('of equally many parameters, but AICc', () => {
     const data = { t, y: decays }
     const straight = compare(fitOne(models.line({ x: 't' }), data), one)
-    expect([straight.fuller, straight.test, straight.statistic]).toEqual([null, null, Number.NaN])
+    expect([straight.fullModel, straight.test, straight.statistic]).toEqual([null, null, Number.NaN])
     expect(straight.message).toBe(
       'a and b have equally many parameters that vary: neither has the other in it',
     )
-    expect(straight.weights[1]).toBeGreaterThan(0.999)
+    expect(straight.akaikeWeights[1]).toBeGreaterThan(0.999)
   })
 
   test('of a fit that has not converged', () => {
@@ -229,15 +232,20 @@ describe('compare of groups', () => {
   test('is the F test of all of them, beside none that share and beside fewer', () => {
     for (const [simpler, fuller, above, chiSquared, below] of [
       [plateaus, own, 10, own.chiSquared.reduce((sum, x) => sum + x), 24],
-      [three, plateaus, 5, plateaus.chiSquared, plateaus.freedom],
+      [three, plateaus, 5, plateaus.chiSquared, plateaus.degreesOfFreedom],
       [three, own, 15, own.chiSquared.reduce((sum, x) => sum + x), 24],
     ] as const) {
       const there = compare(simpler, fuller as SharedFit)
-      expect([there.fuller, there.test, there.freedom, there.message]).toEqual(['b', 'F', [above, below], ''])
+      expect([there.fullModel, there.test, there.degreesOfFreedom, there.message]).toEqual([
+        'b',
+        'F',
+        [above, below],
+        '',
+      ])
       const f = (simpler.chiSquared - chiSquared) / above / (chiSquared / below)
       expect(there.statistic / f - 1).toBeCloseTo(0, 12)
-      expect(there.p).toBeCloseTo(outside(f, above, below), 12)
-      expect(compare(fuller as SharedFit, simpler)).toMatchObject({ fuller: 'a', p: there.p })
+      expect(there.pValue).toBeCloseTo(fSurvival(f, above, below), 12)
+      expect(compare(fuller as SharedFit, simpler)).toMatchObject({ fullModel: 'a', pValue: there.pValue })
     }
   })
 
@@ -246,19 +254,26 @@ describe('compare of groups', () => {
     const subsets = fitSharedSync(
       model,
       { ...data, half: [0, 0, 0, 1, 1, 1] },
-      { shared: ['top'], subsets: { ec50: 'half' } },
+      { shared: ['top'], sharedBy: { ec50: 'half' } },
     )
-    expect([subsets.freedom < three.freedom, subsets.chiSquared > three.chiSquared]).toEqual([true, true])
-    expect(compare(subsets, three)).toMatchObject({ fuller: 'a', test: null })
+    expect([
+      subsets.degreesOfFreedom < three.degreesOfFreedom,
+      subsets.chiSquared > three.chiSquared,
+    ]).toEqual([true, true])
+    expect(compare(subsets, three)).toMatchObject({ fullModel: 'a', test: null })
     const plates = fitSharedSync(
       model,
       { ...data, half: [0, 0, 0, 1, 1, 1] },
-      { shared: ['top', 'bottom'], subsets: { slope: 'half' } },
+      { shared: ['top', 'bottom'], sharedBy: { slope: 'half' } },
     )
-    expect(compare(three, plates)).toMatchObject({ fuller: 'b', test: 'F', freedom: [1, plates.freedom] })
-    expect(compare(plates, plateaus)).toMatchObject({ fuller: 'b', test: 'F', message: '' })
+    expect(compare(three, plates)).toMatchObject({
+      fullModel: 'b',
+      test: 'F',
+      degreesOfFreedom: [1, plates.degreesOfFreedom],
+    })
+    expect(compare(plates, plateaus)).toMatchObject({ fullModel: 'b', test: 'F', message: '' })
     // The two tops of a fuller model could not be the one of a simpler one the other way round.
-    const odd = fitSharedSync(model, { ...data, odd: [0, 1, 0, 1, 0, 1] }, { subsets: { slope: 'odd' } })
+    const odd = fitSharedSync(model, { ...data, odd: [0, 1, 0, 1, 0, 1] }, { sharedBy: { slope: 'odd' } })
     const { test: none, message } = compare(plates, odd)
     expect([none, message]).toEqual([
       null,

@@ -18,8 +18,8 @@ describe.each([
 ] as const)('σ is %s', (_, absoluteSigma, limit) => {
   test.each([0.5, 0.95, 0.999])('χ² of a fit with both fixed on it is what the level %d says', (level) => {
     const found = decay({ absoluteSigma })
-    const { points, reasons, message, lower } = found.contour('k', 'a', { level, points: 16 })
-    expect([new Set(reasons), message, lower]).toEqual([new Set(['found']), '', null])
+    const { points, reasons, message, lowerMinimum } = found.contour('k', 'a', { level, points: 16 })
+    expect([new Set(reasons), message, lowerMinimum]).toEqual([new Set(['found']), '', null])
     for (let k = 0; k < 16; k++) {
       const at = { a: { start: points.a[k], fixed: true }, k: { start: points.k[k], fixed: true }, c: 1 }
       const { chiSquared } = decay({ absoluteSigma, start: at, tolerance: 1e-14 })
@@ -60,8 +60,8 @@ test('ends at bounds, and nowhere', () => {
   const rise = { x: x.slice(1, 8), y: [0.45, 0.9, 1.3, 1.65, 2.2, 2.4, 2.9] }
   const kinetics = expression('vmax*x/(km + x)')
   const far = fitOne(kinetics, rise, { start: { vmax: 10, km: 20 } }).contour('vmax', 'km')
-  expect(far.reasons).toContain('endless')
-  expect(far.points.vmax[far.reasons.indexOf('endless')]).toBe(Infinity)
+  expect(far.reasons).toContain('unbounded')
+  expect(far.points.vmax[far.reasons.indexOf('unbounded')]).toBe(Infinity)
   expect(far.message).toMatch(
     /^of 64 points \d+ are nowhere, as χ² stays below the limit however far they are$/,
   )
@@ -86,7 +86,7 @@ test('of a line over timestamps it is the ellipse that it is over their differen
     { t: times.map((at) => at - middle), y },
     { start: { a: 0, b: 0 }, sigma },
   )
-  const limit = near.chiSquared * (0.05 ** (-2 / near.freedom) - 1)
+  const limit = near.chiSquared * (0.05 ** (-2 / near.degreesOfFreedom) - 1)
   const weight = 100
   for (let k = 0; k < 16; k++) {
     const db = points.b[k] - near.values.b
@@ -146,7 +146,7 @@ test('of a fit that has none', () => {
   const exact = fitOne(expression('a + b*x'), { x: [0, 1], y: [1, 2] }, { start: { a: 0, b: 0 } })
   const { points, reasons, message } = exact.contour('a', 'b', { points: 4 })
   expect(Array.from(points.a)).toEqual([NaN, NaN, NaN, NaN])
-  expect(new Set(reasons)).toEqual(new Set(['no-fit']))
+  expect(new Set(reasons)).toEqual(new Set(['unavailable']))
   expect(message).toBe('no contour: no degree of freedom is left')
 })
 

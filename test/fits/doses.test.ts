@@ -1,7 +1,7 @@
 /** Profiles of curves of few doses and much noise, where an end may be nowhere, or where others are infinite. */
 
 import { readFileSync } from 'node:fs'
-import { endReasons, expression, fitManySync, fit as fitOne, fitReasons, models } from 'antigrad'
+import { expression, fitManySync, fit as fitOne, fitReasons, models, profileEndReasons } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { inBits } from '../helpers.js'
 import { waysToRun } from '../support.js'
@@ -55,8 +55,9 @@ describe('four parameters of few doses', () => {
       for (const [s, [end, reason]] of [[low, lowReason] as const, [high, highReason] as const].entries()) {
         const expected = doses.ends[name][s]
         const key = `${name} ${s} ${reason}`
-        if (expected === null) expect([end, reason], key).toEqual([s === 0 ? -Infinity : Infinity, 'endless'])
-        else if (expected === 0) expect([end, reason], key).toEqual([0, 'edge'])
+        if (expected === null)
+          expect([end, reason], key).toEqual([s === 0 ? -Infinity : Infinity, 'unbounded'])
+        else if (expected === 0) expect([end, reason], key).toEqual([0, 'domain-limit'])
         else {
           expect(reason, key).toBe('found')
           expect(Math.abs((end - expected) / (expected - values[name])), key).toBeLessThan(2e-5)
@@ -83,7 +84,7 @@ describe('four parameters of few doses', () => {
 
   test('an edge is told in words', () => {
     const edges = sets.slice(0, 3).flatMap((doses) => names.map((name) => fitted(doses).profile(name)[name]))
-    const { message } = edges.find(({ lowReason }) => lowReason === 'edge') as (typeof edges)[number]
+    const { message } = edges.find(({ lowReason }) => lowReason === 'domain-limit') as (typeof edges)[number]
     expect(message).toMatch(
       /^the lower end of (slope|ec50) is 0, where the model ends: χ² stays below the limit up to there/,
     )
@@ -105,7 +106,7 @@ describe('four parameters of few doses', () => {
           Array.from(column).filter((_, k) => fitReasons[fits.reason[k]] === 'converged'),
         ),
       )
-      const failed = reasons.filter((reason) => endReasons[reason] === 'failed')
+      const failed = reasons.filter((reason) => profileEndReasons[reason] === 'failed')
       expect(reasons.length).toBeGreaterThan(150)
       expect(failed.length / reasons.length).toBeLessThan(0.02)
     }

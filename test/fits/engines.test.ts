@@ -2,7 +2,6 @@
 
 import { execFileSync } from 'node:child_process'
 import {
-  type DataByRun,
   engines,
   expression,
   type FitManyOptions,
@@ -11,9 +10,10 @@ import {
   fitManySync,
   fitReasons,
   gradientDescent,
+  type PerRunData,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { Fits } from '../../dist/fits/run.js'
+import { FitRun } from '../../dist/fits/fit/run.js'
 import { inBits, random } from '../helpers.js'
 import { waysToRun } from '../support.js'
 
@@ -37,10 +37,10 @@ const ways: readonly FitManyOptions[] = waysToRun(1, 2, 3)
 
 /** All that is found, to the bit. */
 const all = (result: FitManyResult) => {
-  const { values, errors, chiSquared, rows, evaluations, reason, rSquared, bic } = result
+  const { values, errors, chiSquared, observations, evaluations, reason, rSquared, bic } = result
   const fits = Array.from(reason, (_, i) => result.at(i))
   const more = fits.map(({ covariance, minima }) => ({ covariance, minima }))
-  return inBits({ values, errors, chiSquared, rows, evaluations, reason, rSquared, bic, more })
+  return inBits({ values, errors, chiSquared, rows: observations, evaluations, reason, rSquared, bic, more })
 }
 
 const cases: readonly (readonly [string, FitManyOptions])[] = [
@@ -243,8 +243,8 @@ describe('a call under way', () => {
   })
 
   test('may run beside another one', async () => {
-    const one: DataByRun = { t, y }
-    const other: DataByRun = { t, y: y.map((column) => column.map((value) => 2 * value)) }
+    const one: PerRunData = { t, y }
+    const other: PerRunData = { t, y: y.map((column) => column.map((value) => 2 * value)) }
     const both = await Promise.all([fitMany(decay, one, { start }), fitMany(decay, other, { start })])
     expect(both.map(all)).toEqual([one, other].map((data) => all(fitManySync(decay, data, { start }))))
   })
@@ -273,7 +273,7 @@ test('memory does not grow with the number of fits, beyond what goes in and come
 test.skipIf(!engines().native.available)('of two batches side by side one leaves the other a thread', () => {
   const t = [0, 1, 2, 3]
   const y = Array.from({ length: 5000 }, (_, fit) => t.map((at) => 2 * Math.exp(-at) + 1 + fit / 1e4))
-  const fits = new Fits(expression('a*exp(-b*t) + c'), { t, y }, { start, engine: 'native', threads: 3 })
+  const fits = new FitRun(expression('a*exp(-b*t) + c'), { t, y }, { start, engine: 'native', threads: 3 })
   const sideBySide = fits.calls(true).next().value
   if (!Array.isArray(sideBySide)) throw new Error('there is one')
   const most = sideBySide.map((calls) => {

@@ -2,8 +2,8 @@
 
 import { expression, fit as fitOne } from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { inside, outside } from '../../dist/fits/f-distribution.js'
-import { quantile } from '../../dist/fits/student.js'
+import { fProbability, fSurvival } from '../../dist/fits/uncertainty/f-distribution.js'
+import { studentQuantile } from '../../dist/fits/uncertainty/student-t.js'
 
 /** P(F > f): f, degrees of freedom above and below, and what it is; P(χ² > above·f) where below is ∞. */
 const tails = [
@@ -32,18 +32,18 @@ const tails = [
 describe('a tail', () => {
   test('has at least twelve digits, however small it is', () => {
     for (const [f, above, below, p] of tails) {
-      expect(Math.abs(outside(f, above, below) / p - 1), `${f} ${above} ${below}`).toBeLessThan(2e-13)
+      expect(Math.abs(fSurvival(f, above, below) / p - 1), `${f} ${above} ${below}`).toBeLessThan(2e-13)
     }
   })
 
   test('is all at 0, nothing at infinity, and falls in between', () => {
     for (const above of [1, 2, 5, 16]) {
       for (const below of [1, 2, 31, 1e6, Infinity]) {
-        expect([-1, 0, Infinity].map((f) => outside(f, above, below))).toEqual([1, 1, 0])
-        expect(outside(Number.NaN, above, below)).toBeNaN()
-        expect(outside(Number.MIN_VALUE, above, below)).toBeCloseTo(1, 14)
-        expect(outside(Number.MAX_VALUE, above, below)).toBeCloseTo(0, 14)
-        const along = Array.from({ length: 200 }, (_, k) => outside(1.15 ** (k - 100), above, below))
+        expect([-1, 0, Infinity].map((f) => fSurvival(f, above, below))).toEqual([1, 1, 0])
+        expect(fSurvival(Number.NaN, above, below)).toBeNaN()
+        expect(fSurvival(Number.MIN_VALUE, above, below)).toBeCloseTo(1, 14)
+        expect(fSurvival(Number.MAX_VALUE, above, below)).toBeCloseTo(0, 14)
+        const along = Array.from({ length: 200 }, (_, k) => fSurvival(1.15 ** (k - 100), above, below))
         for (let k = 1; k < along.length; k++) {
           expect(along[k]).toBeLessThanOrEqual(along[k - 1] * (1 + 1e-13))
         }
@@ -54,7 +54,7 @@ describe('a tail', () => {
   test('of one degree of freedom is what is not inside', () => {
     for (const f of [1e-9, 0.1, 3.9, 4, 4.1, 30]) {
       for (const below of [1, 4, 2000, Infinity]) {
-        expect(inside(f, below) + outside(f, 1, below)).toBeCloseTo(1, 14)
+        expect(fProbability(f, below) + fSurvival(f, 1, below)).toBeCloseTo(1, 14)
       }
     }
   })
@@ -62,17 +62,17 @@ describe('a tail', () => {
 
 describe('the t of a level', () => {
   test('has all digits, also where there are more than 1000 degrees of freedom', () => {
-    expect(quantile(0.95, 1001)).toBeCloseTo(1.96233670528088, 13)
-    expect(quantile(0.999, 5000)).toBeCloseTo(3.2924737233708514, 13)
-    expect(quantile(0.95, Infinity)).toBeCloseTo(1.9599639845400543, 13)
+    expect(studentQuantile(0.95, 1001)).toBeCloseTo(1.96233670528088, 13)
+    expect(studentQuantile(0.999, 5000)).toBeCloseTo(3.2924737233708514, 13)
+    expect(studentQuantile(0.95, Infinity)).toBeCloseTo(1.9599639845400543, 13)
   })
 
   test('is what intervals have', () => {
     const x = Array.from({ length: 1002 }, (_, k) => k)
     const y = x.map((at) => 2 * at + (at % 2))
     const found = fitOne(expression('a*x'), { x, y }, { start: { a: 1 } })
-    const { values, errors, freedom } = found
-    expect(freedom).toBe(1001)
+    const { values, errors, degreesOfFreedom } = found
+    expect(degreesOfFreedom).toBe(1001)
     expect((found.intervals().a[1] - values.a) / errors.a).toBeCloseTo(1.96233670528088, 9)
   })
 })

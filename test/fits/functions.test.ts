@@ -47,7 +47,7 @@ const residuals: ResidualModel<Names, 't' | 'y'> = {
 function expectSame(found: Fit, wanted: Fit, part = 1e-5): void {
   expect(found.reason).toBe(wanted.reason)
   for (const name of wanted.free) {
-    if (wanted.held.includes(name)) continue
+    if (wanted.atBound.includes(name)) continue
     expect(Math.abs(found.values[name] - wanted.values[name])).toBeLessThan(part * wanted.errors[name])
     expect(Math.abs(found.errors[name] / wanted.errors[name] - 1)).toBeLessThan(part)
   }
@@ -62,8 +62,12 @@ describe('what an expression gives', () => {
     'a function of all rows': fitOne(curve, data, { start, derive }),
     'with a jacobian': fitOne({ ...curve, jacobian }, data, { start, derive }),
     residuals: fitOne(residuals, data, { start, derive }),
-    'differences of order 2': fitOne(decay, data, { start, derive, differences: 2 }),
-    'differences with a step': fitOne(decay, data, { start, derive, differences: { order: 1, step: 1e-7 } }),
+    'differences of order 2': fitOne(decay, data, { start, derive, finiteDifferences: 2 }),
+    'differences with a step': fitOne(decay, data, {
+      start,
+      derive,
+      finiteDifferences: { order: 1, step: 1e-7 },
+    }),
   }
 
   test.each(Object.entries(forms))('%s', (name, found) => {
@@ -142,8 +146,8 @@ describe('what fits may have', () => {
     for (const model of [decay, { ...curve, jacobian }]) {
       const found = fitOne(model, data, options as never)
       expectSame(found, wanted, 1e-4)
-      expect(found.held).toEqual(wanted.held)
-      expect(found.freedom).toBe(wanted.freedom)
+      expect(found.atBound).toEqual(wanted.atBound)
+      expect(found.degreesOfFreedom).toBe(wanted.degreesOfFreedom)
       expect(found.minima).toHaveLength(wanted.minima.length)
     }
   })
@@ -155,7 +159,7 @@ describe('what fits may have', () => {
     for (const model of [decay, curve, residuals]) {
       const found = fitOne<typeof gappy, typeof start>(model as never, gappy, options)
       expectSame(found, wanted)
-      expect([found.rows, found.missing]).toEqual([6, 1])
+      expect([found.observations, found.droppedRows]).toEqual([6, 1])
       expect(found.residuals).toHaveLength(8)
       const cases = found.bootstrap({ kind: 'cases', count: 50, seed: 3 })
       expect(cases.errors.b).toBeCloseTo(
@@ -198,13 +202,13 @@ describe('what fits may have', () => {
   test.each([0, 1e-9])('bounds that are %f apart hold a parameter', (width) => {
     const found = fitOne(decay, data, { start: { ...start, c: { start: 0.2, min: 0.2, max: 0.2 + width } } })
     const wanted = fitOne(text, data, { start: { ...start, c: { start: 0.2, min: 0.2, max: 0.2 + width } } })
-    expect([found.reason, found.held, found.undetermined]).toEqual([wanted.reason, wanted.held, []])
+    expect([found.reason, found.atBound, found.unidentifiable]).toEqual([wanted.reason, wanted.atBound, []])
     expect(found.errors.b / wanted.errors.b).toBeCloseTo(1, 5)
   })
 
   test('residuals without data', () => {
     const rosenbrock: ResidualModel<'x' | 'y'> = {
-      rows: 2,
+      observations: 2,
       residuals(p, out) {
         out[0] = 10 * (p.y - p.x * p.x)
         out[1] = 1 - p.x
@@ -219,15 +223,15 @@ describe('what fits may have', () => {
   test('two models are compared', () => {
     const line = (p: { readonly a: number; readonly c: number }, x: number) => p.a + p.c * x
     const {
-      fuller,
+      fullModel,
       test: kind,
-      p,
+      pValue,
     } = compare(
       fitOne(line, data, { start: { a: 1, c: 1 } }),
       fitOne((p: Decay, x: number) => p.a + p.c * x + p.b * x * x, data, { start }),
     )
-    expect([fuller, kind]).toEqual(['b', 'F'])
-    expect(p).toBeLessThan(0.05)
+    expect([fullModel, kind]).toEqual(['b', 'F'])
+    expect(pValue).toBeLessThan(0.05)
   })
 })
 
@@ -386,8 +390,8 @@ describe('what a function does', () => {
     ['no function', { curve: 1 }, 'model: curve: expected a function, got 1'],
     [
       'rows beside data',
-      { residuals() {}, rows: 3 },
-      'model: rows: expected none, as the data have rows, got 3',
+      { residuals() {}, observations: 3 },
+      'model: observations: expected none, as the data have rows, got 3',
     ],
   ]
   test.each(cases)('%s', (_, model, words) => {
@@ -432,8 +436,8 @@ test('what is refused before anything is called', () => {
     { covariance: y.map((_, i) => y.map((_, j) => Number(i === j))) },
     'covariance: expected none of a function',
   )
-  refused({ differences: 3 }, 'differences')
-  refused({ differences: { order: 1, step: 0 } }, 'step')
+  refused({ finiteDifferences: 3 }, 'finiteDifferences')
+  refused({ finiteDifferences: { order: 1, step: 0 } }, 'step')
   refused({ start: undefined }, 'called, as in models.line()')
   refused({ start: { a: { min: 0 } } }, 'start: a')
   refused({}, 'y: expected a column: t, z, got "y"', { t, z: y })
@@ -443,5 +447,7 @@ test('what is refused before anything is called', () => {
     'data: expected at least one column',
   )
   expect(() => fitOne(residuals, data, { start, y: 'y' } as never)).toThrow('y: expected none')
-  expect(() => fitOne(text, data, { start, differences: 2 })).toThrow('differences: expected none')
+  expect(() => fitOne(text, data, { start, finiteDifferences: 2 })).toThrow(
+    'finiteDifferences: expected none',
+  )
 })

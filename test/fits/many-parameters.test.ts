@@ -75,11 +75,11 @@ describe('an expression', () => {
     const bounds = { h40: { start: 1, max: 0.5 }, h200: { start: 1, min: 3 } }
     const found = fitOne(expression(text), { x, y }, { start: { ...start, ...bounds } as never })
     expect([found.reason, found.free.length]).toEqual(['converged', 256])
-    expect(found.held).toEqual(['h40', 'h200'])
+    expect(found.atBound).toEqual(['h40', 'h200'])
     expect([found.values.h40, found.values.h200]).toEqual([0.5, 3])
     expect(found.errors.h40).toBeNaN()
     expect(found.errors.h41).toBeGreaterThan(0)
-    expect(found.freedom).toBe(x.length - 254)
+    expect(found.degreesOfFreedom).toBe(x.length - 254)
     expect(() => found.profile('h1')).toThrow(
       'names: expected a fit with at most 32 parameters that vary, got "256"',
     )
@@ -104,9 +104,9 @@ describe('an expression', () => {
       { x, y },
       { start: { ...start, nothing: 1 } as never },
     )
-    expect([unseen.reason, unseen.undetermined]).toEqual(['singular', ['nothing']])
+    expect([unseen.reason, unseen.unidentifiable]).toEqual(['singular', ['nothing']])
     const twice = fitOne(expression(`${text} + twin*x`), { x, y }, { start: { ...start, twin: 1 } as never })
-    expect([twice.reason, twice.undetermined]).toEqual(['singular', []])
+    expect([twice.reason, twice.unidentifiable]).toEqual(['singular', []])
     expect(twice.message).toBe('the data determine some parameters only together; fix some of them')
     expect(twice.errors.h1).toBeNaN()
   })
@@ -131,7 +131,7 @@ test.each([1e-300, 1e300])('data as small or large as %d', (unit) => {
 test('a function of 40 parameters', () => {
   const size = 40
   const chain: ResidualModel = {
-    rows: 2 * size - 1,
+    observations: 2 * size - 1,
     residuals(p, out) {
       const x = Object.values(p)
       for (let k = 0; k < size; k++) out[k] = x[k] * x[k] - (k + 1)

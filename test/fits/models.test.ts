@@ -98,14 +98,14 @@ type Ground = keyof typeof grounds
 function severalPeaks(
   count: number,
   shape: PeakShape,
-  ground: Ground = 'constant',
+  baseline: Ground = 'constant',
   areAnywhere = false,
 ): Case {
   const numbers = Array.from({ length: count }, (_, k) => k + 1)
   const each = (of: (k: number) => Point): Point => Object.assign({}, ...numbers.map(of))
-  const under = grounds[ground]
+  const under = grounds[baseline]
   return {
-    model: (x) => models.peaks({ x, count, shape, ground }),
+    model: (x) => models.peaks({ x, count, shape, baseline }),
     formula: (x, p) =>
       numbers.reduce(
         (sum, k) =>
@@ -579,10 +579,10 @@ describe('what is refused', () => {
     ['polynomial', { count: 2 }, 'options: expected one of x, origin, degree, got "count"'],
     ['peaks', { count: 0 }, 'count: expected a whole number from 1 to 85, got 0'],
     ['peaks', { count: 86 }, 'count: expected a whole number from 1 to 85, got 86'],
-    ['peaks', { ground: 'hill' }, 'ground: expected one of none, constant, line, quadratic, got "hill"'],
+    ['peaks', { baseline: 'hill' }, 'baseline: expected one of none, constant, line, quadratic, got "hill"'],
     [
       'peaks',
-      { count: 64, shape: 'pseudoVoigt', ground: 'line' },
+      { count: 64, shape: 'pseudoVoigt', baseline: 'line' },
       'count: expected a whole number from 1 to 63, got 64',
     ],
     [
@@ -691,7 +691,7 @@ describe('what follows from a peak', () => {
   })
 
   test('of several has their numbers', () => {
-    const { derived } = models.peaks({ count: 3, shape: 'voigt', ground: 'line' })
+    const { derived } = models.peaks({ count: 3, shape: 'voigt', baseline: 'line' })
     expect(Object.keys(derived)).toEqual(['fwhm1', 'height1', 'fwhm2', 'height2', 'fwhm3', 'height3'])
     expect(derived.height2).toBe('area2*voigt(0, sigma2, gamma2)')
     expect('derived' in models.line()).toBe(false)

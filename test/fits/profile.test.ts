@@ -2,7 +2,6 @@
 
 import { readFileSync } from 'node:fs'
 import {
-  endReasons,
   expression,
   type Fit,
   type FitOptions,
@@ -10,6 +9,7 @@ import {
   fitMany,
   fitManySync,
   fit as fitOne,
+  profileEndReasons,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { inBits, random } from '../helpers.js'
@@ -80,7 +80,7 @@ function* endsOf(golden: Golden, options: FitOptions = {}) {
   }
 }
 
-const reasonOf = { none: 'endless', bound: 'bound' } as const
+const reasonOf = { none: 'unbounded', bound: 'bound' } as const
 
 describe('ends are those of 40 digits', () => {
   test('of 34 cases, 856 ends and 24 that are bounds or nowhere', () => {
@@ -127,7 +127,7 @@ describe('ends that are not there', () => {
     const one = fitOne(expression('a*x + c'), { x, y }, { start: { a: 1, c: 0 } })
     const { low, high } = fitOne(expression('a*b*x + c'), { x, y }, { start: { a: 1, b: 1, c: 0 } }).profile()
       .c
-    const scale = (15 - one.freedom) / 15
+    const scale = (15 - one.degreesOfFreedom) / 15
     expect(scale).toBeGreaterThan(0)
     // With one degree of freedom less, they are a little wider.
     expect([c.lowReason, c.highReason]).toEqual(['found', 'found'])
@@ -148,10 +148,10 @@ describe('ends that are not there', () => {
     expect([slope.lowReason, slope.highReason, slope.message]).toEqual(['found', 'found', ''])
     expect([intercept.lowReason, intercept.highReason]).toEqual(['found', 'found'])
     // Less its middle, a line has Student's interval.
-    const centred = times.map((time) => time - 1.7e12 - 20_000)
+    const centered = times.map((time) => time - 1.7e12 - 20_000)
     const near = fitOne(
       expression('slope*x + level'),
-      { x: centred, y: values },
+      { x: centered, y: values },
       { start: { slope: 0, level: 0 } },
     )
     const [low, high] = near.intervals().slope
@@ -166,7 +166,7 @@ describe('ends that are not there', () => {
     const fall = [3, 2, 1.3, 0.8, 0.4, 0.3, 0.1]
     const start = { a: 3, k: 0.4, c: { start: 0.5, min: 0.2 } }
     const found = fitOne(expression('a*exp(-k*x) + c'), { x: x.slice(0, 7), y: fall }, { start })
-    expect(found.held).toEqual(['c'])
+    expect(found.atBound).toEqual(['c'])
     const { c } = found.profile()
     expect(c).toMatchObject({ low: 0.2, lowReason: 'bound', highReason: 'found' })
     expect(c.message).toBe('the lower end of c is 0.2, at a bound: χ² stays below the limit up to there')
@@ -184,7 +184,7 @@ describe('ends that are not there', () => {
     const small = y.map((value) => value * unit)
     const found = fitOne(expression('a + b*x'), { x, y: small }, { start: { a: unit, b: unit } })
     const { b } = found.profile()
-    expect([b.low, b.lowReason]).toEqual([NaN, 'no-fit'])
+    expect([b.low, b.lowReason]).toEqual([NaN, 'unavailable'])
     expect(b.message).toBe('no profile: χ² is no number; multiply the data by a power of 10')
   })
 
@@ -196,8 +196,8 @@ describe('ends that are not there', () => {
     const model = expression('a + b*x + c*x^2')
     const found = fitOne(model, { x: x.slice(0, y.length), y }, { start: { a: 0, b: 0, c: 0 }, ...options })
     expect(found.profile().b).toEqual({
-      ...{ low: NaN, high: NaN, lowReason: 'no-fit', highReason: 'no-fit' },
-      ...{ message: `no profile: ${words}`, lower: null },
+      ...{ low: NaN, high: NaN, lowReason: 'unavailable', highReason: 'unavailable' },
+      ...{ message: `no profile: ${words}`, lowerMinimum: null },
     })
   })
 
@@ -207,7 +207,7 @@ describe('ends that are not there', () => {
     const model = expression('bottom + (top - bottom)/(1 + (ec50/x)^slope)')
     const start = { bottom: 0, top: 100, slope: 1, ec50: 1 }
     const { slope, ec50 } = fitOne(model, { x: dose, y: response }, { start }).profile()
-    expect([slope.lowReason, slope.high, slope.highReason]).toEqual(['found', Infinity, 'endless'])
+    expect([slope.lowReason, slope.high, slope.highReason]).toEqual(['found', Infinity, 'unbounded'])
     expect(slope.message).toBe('slope has no upper end: χ² stays below the limit however large it is')
     expect([ec50.lowReason, ec50.highReason]).toEqual(['found', 'found'])
   })
@@ -235,7 +235,7 @@ test('a step does not leap over a pole, whatever the error', () => {
   )
   expect(found.errors.b1).toBeGreaterThan(10 * found.values.b1)
   const { b1 } = found.profile()
-  expect([b1.lowReason, b1.highReason]).toEqual(['found', 'endless'])
+  expect([b1.lowReason, b1.highReason]).toEqual(['found', 'unbounded'])
   // χ² there is the limit; below 0 it would be less again.
   const held = fitOne(
     expression('b1*(1 - exp(-b2*x))'),
@@ -258,27 +258,27 @@ describe('another valley', () => {
     expect(found.reason).toBe('converged')
     expect(f).toMatchObject({ low: NaN, high: NaN, lowReason: 'lower-minimum' })
     expect(f.message).toMatch(/^there is a lower minimum: on the way to the lower end of f, χ² falls to \d/)
-    expect(f.lower?.chiSquared).toBeLessThan(found.chiSquared)
-    expect(Object.keys(f.lower?.values ?? {}).sort()).toEqual(['a', 'b', 'f'])
+    expect(f.lowerMinimum?.chiSquared).toBeLessThan(found.chiSquared)
+    expect(Object.keys(f.lowerMinimum?.values ?? {}).sort()).toEqual(['a', 'b', 'f'])
   })
 
   test('is where a fit begins again, on request', () => {
     const plain = fitOne(model, { t, y: wave }, { start, intervals: 'profile' })
     expect(plain.chiSquared).toBeGreaterThan(20)
     expect(plain.intervals().f).toEqual([NaN, NaN])
-    const found = fitOne(model, { t, y: wave }, { start, intervals: { by: 'profile', restart: true } })
+    const found = fitOne(model, { t, y: wave }, { start, intervals: { method: 'profile', restart: true } })
     expect(found.chiSquared).toBeLessThan(0.3)
     // Below 0 it means the same.
     expect(Math.abs(found.values.f)).toBeCloseTo(0.2013, 3)
     const [low, high] = found.intervals().f
     expect(low).toBeLessThan(found.values.f)
     expect(high).toBeGreaterThan(found.values.f)
-    expect(found.profile().f.lower).toBeNull()
+    expect(found.profile().f.lowerMinimum).toBeNull()
     // Others have the same bits as without it.
     const both = fitManySync(
       model,
       { t, y: [wave, wave] },
-      { start: { ...start, f: [0.1, 0.2] }, intervals: { by: 'profile', restart: true } },
+      { start: { ...start, f: [0.1, 0.2] }, intervals: { method: 'profile', restart: true } },
     )
     expect(both.at(1).profile()).toEqual(
       fitOne(model, { t, y: wave }, { start: { ...start, f: 0.2 } }).profile(),
@@ -348,7 +348,7 @@ describe('many fits', () => {
       for (const name of ['a', 'b', 'c', 'half'] as const) {
         const { low, high, lowReason, highReason } = columns[name]
         expect([low[fit], high[fit]]).toEqual([own[name].low, own[name].high])
-        expect([endReasons[lowReason[fit]], endReasons[highReason[fit]]]).toEqual([
+        expect([profileEndReasons[lowReason[fit]], profileEndReasons[highReason[fit]]]).toEqual([
           own[name].lowReason,
           own[name].highReason,
         ])
@@ -367,7 +367,7 @@ describe('many fits', () => {
     const found = await fitMany(
       model,
       { t, y },
-      { start: { ...start, c: { start: 0.5, fixed: true } }, intervals: { by: 'profile', level: 0.6 } },
+      { start: { ...start, c: { start: 0.5, fixed: true } }, intervals: { method: 'profile', level: 0.6 } },
     )
     for (const level of [0.6, 0.95]) {
       const { a, c } = found.at(3).intervals(level)

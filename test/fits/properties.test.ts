@@ -112,8 +112,8 @@ describe('data', () => {
       const [one, other] = [tight(of, { weights }), tight({ t: repeat(of.t), y: repeat(of.y) })]
       expect(apart(one, other)).toBeLessThan(1e-5)
       expectClose([one.chiSquared], [other.chiSquared], 1e-12)
-      const factor = Math.sqrt(other.freedom / one.freedom)
-      expect(other.freedom).toBe(weights.reduce((sum, w) => sum + w) - 3)
+      const factor = Math.sqrt(other.degreesOfFreedom / one.degreesOfFreedom)
+      expect(other.degreesOfFreedom).toBe(weights.reduce((sum, w) => sum + w) - 3)
       expectClose(
         Object.values(one.errors),
         Object.values(other.errors).map((e) => e * factor),
@@ -130,7 +130,7 @@ describe('data', () => {
       const keep = (column: readonly number[]) => column.filter((_, k) => weights[k] > 0)
       const [one, other] = [tight(of, { weights }), tight({ t: keep(of.t), y: keep(of.y) })]
       expect(found(one)).toBe(found(other))
-      expect([one.rows, one.freedom]).toEqual([other.rows, other.freedom])
+      expect([one.observations, one.degreesOfFreedom]).toEqual([other.observations, other.degreesOfFreedom])
       expectClose([one.rSquared, one.aic, one.bic], [other.rSquared, other.aic, other.bic], 1e-9)
     })
   })
@@ -253,7 +253,7 @@ describe('parameters', () => {
         expect(Math.abs(held.values[name] - fixed.values[name])).toBeLessThan(1e-5 * fixed.errors[name])
       }
       expectClose([held.errors.b, held.errors.c], [fixed.errors.b, fixed.errors.c], 1e-5)
-      expect([held.held, held.freedom]).toEqual([['a'], fixed.freedom])
+      expect([held.atBound, held.degreesOfFreedom]).toEqual([['a'], fixed.degreesOfFreedom])
     })
   })
 
@@ -278,8 +278,8 @@ describe('parameters', () => {
           })
         const [held, fixed] = [fitted(box), fitted({ fixed: true })]
         if (held.reason !== 'converged' || fixed.reason !== 'converged') return
-        expect([held.values.c, held.held, held.errors.c]).toEqual([bound, ['c'], NaN])
-        expect(held.freedom).toBe(fixed.freedom)
+        expect([held.values.c, held.atBound, held.errors.c]).toEqual([bound, ['c'], NaN])
+        expect(held.degreesOfFreedom).toBe(fixed.degreesOfFreedom)
         const said = (fit: Fit) => [fit.chiSquared, fit.reducedChiSquared, fit.rSquared, fit.aic, fit.bic]
         expectClose(said(held), said(fixed), 1e-6)
         const about = (fit: Fit) => {
@@ -303,7 +303,11 @@ describe('parameters', () => {
     const one = tight(of, {
       start: { a: { start: 9, min: 9 }, b: { start: 0.1, max: 0.1 }, c: { start: 9, min: 9 } },
     })
-    expect([one.held, one.freedom, one.errors]).toEqual([['a', 'b', 'c'], 12, { a: NaN, b: NaN, c: NaN }])
+    expect([one.atBound, one.degreesOfFreedom, one.errors]).toEqual([
+      ['a', 'b', 'c'],
+      12,
+      { a: NaN, b: NaN, c: NaN },
+    ])
     expect(one.reducedChiSquared).toBe(one.chiSquared / 12)
   })
 
@@ -314,7 +318,7 @@ describe('parameters', () => {
     ]
     const one = fitOne(decay, { t, y }, { start: { ...start, c: { start: 0, max: 0.5 } } })
     const other = fitOne(decay, { t, y }, { start: { ...start, c: { start: 0.5, fixed: true } } })
-    expect([one.held, one.freedom]).toEqual([['c'], 1])
+    expect([one.atBound, one.degreesOfFreedom]).toEqual([['c'], 1])
     expectClose([one.errors.a, one.errors.b], [other.errors.a, other.errors.b], 1e-4)
   })
 })
@@ -366,7 +370,7 @@ describe('what the data do not determine', () => {
     [2, { weights: x.map((k) => k + 1) }],
   ])('a constant y of %d, %j: no error of the rate', (y, options) => {
     const one = constant(y, options)
-    expect([one.reason, one.undetermined, one.errors.b]).toEqual(['singular', ['b'], NaN])
+    expect([one.reason, one.unidentifiable, one.errors.b]).toEqual(['singular', ['b'], NaN])
     expectClose([one.values.c], [y], 1e-12)
     expect(one.errors.c).toBeLessThan(1e-8 * Math.abs(y))
     expect(one.covariance.map((row) => row.map(Number.isNaN))).toEqual([
@@ -383,15 +387,15 @@ describe('what the data do not determine', () => {
     const growth = fitOne(expression('c*exp(b*t)'), { t: x, y }, { start: { c: 1, b: 1 } })
     const far = fitOne(expression('c*exp(b*t)'), { t: x, y }, { start: { c: 0.1, b: 2 } })
     for (const one of [line, growth, far]) {
-      expect([one.reason, one.undetermined]).toEqual(['converged', []])
+      expect([one.reason, one.unidentifiable]).toEqual(['converged', []])
       expectClose([one.values.c], [2], 1e-12)
     }
   })
 
   test('a constant y of our own models', () => {
     const t = x.map((k) => k + 1)
-    const { errors, reason, undetermined } = fitOne(models.fourPL({ x: 't' }), { t, y: t.map(() => 2) }, {})
-    expect([reason, undetermined]).toEqual(['singular', ['slope', 'ec50']])
+    const { errors, reason, unidentifiable } = fitOne(models.fourPL({ x: 't' }), { t, y: t.map(() => 2) }, {})
+    expect([reason, unidentifiable]).toEqual(['singular', ['slope', 'ec50']])
     expect([errors.slope, errors.ec50, errors.top, errors.bottom]).toEqual([NaN, NaN, 0, 0])
   })
 })

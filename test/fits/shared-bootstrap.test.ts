@@ -62,8 +62,8 @@ describe.each(kinds)('%s', (kind) => {
     expect(farthest(band.high, other.high, one.errors.c)).toBeLessThan(1e-4)
     const ends = all.intervals(0.9)
     expect([ends.low.shared.k, ends.high.shared.k]).toEqual(ours.intervals(0.9).k)
-    expect([ends.low.own.a[0], ends.high.own.a[0]]).toEqual(ours.intervals(0.9).a)
-    expect(all.errors.own.c[0]).toBe(ours.errors.c)
+    expect([ends.low.local.a[0], ends.high.local.a[0]]).toEqual(ours.intervals(0.9).a)
+    expect(all.errors.local.c[0]).toBe(ours.errors.c)
     expect(all.bias.shared.k).toBe(ours.bias.k)
   })
 
@@ -105,9 +105,9 @@ describe.each(kinds)('%s', (kind) => {
     near(errors.shared.a, found.errors.shared.a, 0.2)
     const usual = found.intervals(0.9)
     near(ends.high.shared.a - ends.low.shared.a, usual.high.shared.a - usual.low.shared.a, 0.25)
-    for (const [k, error] of found.errors.own.b.entries()) {
-      near(errors.own.b[k], error, 0.3)
-      near(ends.high.own.b[k] - ends.low.own.b[k], usual.high.own.b[k] - usual.low.own.b[k], 0.35)
+    for (const [k, error] of found.errors.local.b.entries()) {
+      near(errors.local.b[k], error, 0.3)
+      near(ends.high.local.b[k] - ends.low.local.b[k], usual.high.local.b[k] - usual.low.local.b[k], 0.35)
     }
   })
 })

@@ -102,8 +102,8 @@ describe.each(cases.map((golden) => [golden.name, golden] as const))('%s', (_, g
   ] as const)('values, %s, covariance and χ² are those of SciPy', (_, of, absoluteSigma) => {
     const found = fitted(golden, { absoluteSigma })
     expect(found.reason, found.message).toBe('converged')
-    expect(found.freedom).toBe(golden.dof)
-    expect(found.held).toHaveLength(golden.atBound)
+    expect(found.degreesOfFreedom).toBe(golden.dof)
+    expect(found.atBound).toHaveLength(golden.atBound)
     expect(Math.abs(found.chiSquared / golden.chiSquared - 1)).toBeLessThan(1e-11)
     const pairs = [
       ...shared.map((name) => [
@@ -111,7 +111,7 @@ describe.each(cases.map((golden) => [golden.name, golden] as const))('%s', (_, g
         ...[[golden.values.shared[name]], [golden[of].shared[name]]],
       ]),
       ...Object.entries(columnsOf(golden.values.own, sets)).map(([name, values]) => [
-        ...[found.values.own[name], found.errors.own[name]],
+        ...[found.values.local[name], found.errors.local[name]],
         ...[values, columnsOf(golden[of].own, sets)[name]],
       ]),
     ] as unknown as [Float64Array, Float64Array, number[], (number | null)[]][]
@@ -261,9 +261,9 @@ describe('beside an ordinary fit, in which groups are told apart by columns of 0
     expect(found.reason, found.message).toBe('converged')
     expect(one.reason, one.message).toBe('converged')
     expect(found.chiSquared / one.chiSquared).toBeCloseTo(1, 11)
-    expect(found.freedom).toBe(one.freedom)
-    expect([...found.held].sort()).toEqual(
-      one.held.map((held) => held.replace(/^(.)([A-D])$/, '$1[$2]')).sort(),
+    expect(found.degreesOfFreedom).toBe(one.degreesOfFreedom)
+    expect([...found.atBound].sort()).toEqual(
+      one.atBound.map((held) => held.replace(/^(.)([A-D])$/, '$1[$2]')).sort(),
     )
     for (const [k, label] of groups.entries()) {
       const group = found.at(k)
@@ -310,7 +310,7 @@ describe('beside an ordinary fit, in which groups are told apart by columns of 0
       const [ours, theirs] = [group.intervals(0.9), one.intervals(0.9)]
       for (const of of group.free) near(ours[of], theirs[(of === 'k' ? of : `${of}${label}`) as never], 1)
       expect([ends.low.shared.k, ends.high.shared.k]).toEqual(ours.k)
-      expect([ends.low.own.a[k], ends.high.own.a[k]]).toEqual(ours.a)
+      expect([ends.low.local.a[k], ends.high.local.a[k]]).toEqual(ours.a)
     }
     if (name === 'a shared bound' || name === 'a fixed one') return
     for (const [which, golden] of [
@@ -341,14 +341,14 @@ describe('beside an ordinary fit, in which groups are told apart by columns of 0
       decay,
       { x, y, g: labels, plate },
       {
-        ...{ group: 'g', shared: ['c'], subsets: { k: 'plate' }, own: ['a'], start, tolerance: 1e-14 },
+        ...{ group: 'g', shared: ['c'], sharedBy: { k: 'plate' }, local: ['a'], start, tolerance: 1e-14 },
       },
     )
-    expect(found.subsets).toEqual({ k: ['left', 'right'] })
+    expect(found.subsetLabels).toEqual({ k: ['left', 'right'] })
     expect(found.shared).toEqual(['c', 'k[left]', 'k[right]'])
     const names = ['c', 'kL', 'kR'].map((name) => one.free.indexOf(name as never))
     const values = one.values as Readonly<Record<string, number>>
-    const [ours, theirs] = [found.values.subsets.k, [values.kL, values.kR]]
+    const [ours, theirs] = [found.values.sharedBy.k, [values.kL, values.kR]]
     for (const k of [0, 1]) expect(ours[k]).toBeCloseTo(theirs[k], 9)
     for (const [i, a] of names.entries()) {
       for (const [j, b] of names.entries()) {
@@ -387,10 +387,10 @@ describe('beside an ordinary fit, in which groups are told apart by columns of 0
         ...{ group: 'g', shared: ['k', 'c'], start, tolerance: 1e-14 },
       },
     )
-    expect(found.rows).toBe(2 * x.length)
+    expect(found.observations).toBe(2 * x.length)
     expect(found.chiSquared / one.chiSquared).toBeCloseTo(1, 11)
     expect(found.errors.shared.k / one.errors['k' as never]).toBeCloseTo(1, 6)
-    expect(found.values.own.a[2]).toBeCloseTo(one.values['aC' as never], 8)
+    expect(found.values.local.a[2]).toBeCloseTo(one.values['aC' as never], 8)
   })
 })
 
@@ -405,7 +405,7 @@ test('weights by the model that are none are told of, and rows that miss somethi
   const found = fitSharedSync(decay, data, { shared: ['k'], start, weights: '1/(f - 3)' })
   expect(found.reason).toBe('not-finite')
   expect(found.message).toMatch(/^the weight by the model is -.*, as in group 0$/)
-  expect([found.errors.shared.k, found.errors.own.a[1]]).toEqual([NaN, NaN])
+  expect([found.errors.shared.k, found.errors.local.a[1]]).toEqual([NaN, NaN])
   expect(() => fitSharedSync(decay, data, { shared: ['k'], start, weights: '1/q' })).toThrow(/weights.*f, x/)
   expect(() => fitSharedSync(decay, data, { shared: ['k'], start, sigma: 'f', loss: 'poisson' })).toThrow(
     /sigma.*of counts/,
@@ -418,8 +418,8 @@ test('weights by the model that are none are told of, and rows that miss somethi
   const whole = fitSharedSync(decay, { x: at.filter((_, row) => row !== 4), y: without }, options)
   const gaps = lists.map((list) => list.map((of, row) => (row === 4 ? null : of)))
   const some = fitSharedSync(decay, { x: at, y: gaps as number[][] }, options)
-  expect(some.missing).toBe(3)
-  expect(inBits(some.values.own.a)).toEqual(inBits(whole.values.own.a))
+  expect(some.droppedRows).toBe(3)
+  expect(inBits(some.values.local.a)).toEqual(inBits(whole.values.local.a))
   expect(some.chiSquared).toBe(whole.chiSquared)
   const { low } = some.at(1).band(undefined, { kind: 'prediction' })
   expect(Number.isNaN(low[4])).toBe(false)
@@ -463,10 +463,10 @@ test('a group that does not determine its parameters is told of, and spoils no o
   const others = <T>(column: readonly T[]) => of(column).filter((_, row) => without[row])
   const rest = fitSharedSync(decay, { x: others(x), y: others(y), g: others(group) }, options)
   expect(found.reason).toBe('singular')
-  expect(found.undetermined).toEqual(['c[g3]'])
+  expect(found.unidentifiable).toEqual(['c[g3]'])
   expect(found.message).toContain('the data do not determine c[g3]')
   expect(found.values.shared.k).toBeCloseTo(rest.values.shared.k, 8)
-  expect(found.errors.own.c[3]).toBeNaN()
+  expect(found.errors.local.c[3]).toBeNaN()
 })
 
 test('guesses of our models: each group its own, and what is shared at their median', () => {
@@ -488,7 +488,7 @@ test('what is missing is left out on request', () => {
   const data = { x, y: gappy, g: group }
   expect(fitSharedSync(decay, data, options).reason).toBe('not-finite')
   const found = fitSharedSync(decay, data, { ...options, missing: 'drop' })
-  expect([found.reason, found.missing, found.rows]).toEqual(['converged', 1, 44])
+  expect([found.reason, found.droppedRows, found.observations]).toEqual(['converged', 1, 44])
 })
 
 test('a dose that is missing is none of 0, though a condition would take it for that', () => {
@@ -504,7 +504,7 @@ test('a dose that is missing is none of 0, though a condition would take it for 
     'χ² or a derivative is not finite where the fit starts, as in group 1',
   ])
   expect(fitOne(model, { x: dose[1], y: y[1] }, { y: 'y' }).reason).toBe('not-finite')
-  expect(fitSharedSync(model, { x: dose, y }, { ...options, missing: 'drop' }).rows).toBe(14)
+  expect(fitSharedSync(model, { x: dose, y }, { ...options, missing: 'drop' }).observations).toBe(14)
 })
 
 test('what is derived may come before what it is made of', () => {
@@ -527,7 +527,7 @@ test('data that a curve meets exactly', () => {
     { x, y: rounded },
     { shared: ['k'], start },
   ).profileSync('k')
-  expect([lowReason, highReason]).toEqual(['no-fit', 'no-fit'])
+  expect([lowReason, highReason]).toEqual(['unavailable', 'unavailable'])
 })
 
 test('from a far start it is at a minimum, or says that it is not', () => {
@@ -582,7 +582,7 @@ test.each([10, 100, 1000])('from x that is %d and more it finds what it finds fr
   const { k } = near.errors.shared
   expect(Math.abs(far.values.shared.k - near.values.shared.k) / k).toBeLessThan(1e-4)
   expect(far.errors.shared.k / k).toBeCloseTo(1, 5)
-  expect(far.errors.own.b[4] / near.errors.own.b[4]).toBeCloseTo(1, 5)
+  expect(far.errors.local.b[4] / near.errors.local.b[4]).toBeCloseTo(1, 5)
 })
 
 test('of several starts the best end is the result', () => {
@@ -613,7 +613,7 @@ test('steps that bounds of one model cut are judged by what all models gain', ()
     { x, y, modelOf: [0, 1] },
     { shared: ['k'], start: { a: 1, c: { start: 2, min: 0 }, b: 1, k: 3 } },
   )
-  expect([found.reason, found.held]).toEqual(['converged', ['c[0]']])
+  expect([found.reason, found.atBound]).toEqual(['converged', ['c[0]']])
 })
 
 test('more groups than a call has arguments: words about what is not finite, and labels of a subset', () => {
@@ -623,9 +623,9 @@ test('more groups than a call has arguments: words about what is not finite, and
   const { message } = fitSharedSync(expression('a + k*x'), data, { shared: ['k'], start: { a: 1, k: 1 } })
   expect(message).toContain('as in group 0')
   const each = { ...data, y: many(() => [1, 2]), plate: many((k) => k) }
-  const options = { shared: [], subsets: { k: 'plate' }, start: { a: 1, k: 1 } }
+  const options = { shared: [], sharedBy: { k: 'plate' }, start: { a: 1, k: 1 } }
   expect(() => fitSharedSync(expression('a + k*x'), each, options)).toThrow(
-    'subsets: expected at most 1024 values that are shared, got "200000"',
+    'sharedBy: expected at most 1024 values that are shared, got "200000"',
   )
 })
 
@@ -639,7 +639,7 @@ test('ten thousand groups are fitted, as each by itself where the rate is known'
     y: y.filter((_, row) => row % 10_000 === label),
   })
   const own = fitManySync(decay, at(777), { start: { a: 4, c: 0, k: { start: k, fixed: true } } })
-  expect(found.values.own.a[777]).toBeCloseTo(own.values.a[0], 7)
+  expect(found.values.local.a[777]).toBeCloseTo(own.values.a[0], 7)
 })
 
 describe('what makes no sense is refused before anything is done', () => {
@@ -647,20 +647,20 @@ describe('what makes no sense is refused before anything is done', () => {
   const options = { group: 'g', shared: ['k'], start }
   test.each<[string, unknown, object, object]>([
     ['shared: expected names among a, k, c, got "q"', decay, data, { ...options, shared: ['q'] }],
-    ['own: expected none that shared has too, got "k"', decay, data, { ...options, own: ['k'] }],
-    ['own: expected all that are not shared: c too', decay, data, { ...options, own: ['a'] }],
+    ['local: expected none that shared has too, got "k"', decay, data, { ...options, local: ['k'] }],
+    ['local: expected all that are not shared: c too', decay, data, { ...options, local: ['a'] }],
     ['shared: expected each name once, got "k"', decay, data, { ...options, shared: ['k', 'k'] }],
     ['shared: expected at least one parameter that varies', decay, data, { ...options, shared: [] }],
     ['group: expected a column: x, y, g', decay, data, { ...options, group: 'h' }],
     ['data: g[1]: expected a text or a number', decay, { ...data, g: ['a', null, 'b', 'b'] }, options],
     ['data: y: expected 4 rows, as g has, got "3 rows"', decay, { ...data, y: [1, 2, 3] }, options],
     ['data: expected columns among', decay, { ...data, z: [1, 2, 3, 4] }, { ...options, y: 'y' }],
-    ['subsets: expected a column', decay, data, { ...options, shared: [], subsets: { k: 'plate' } }],
+    ['sharedBy: expected a column', decay, data, { ...options, shared: [], sharedBy: { k: 'plate' } }],
     [
       'data: plate[1]: expected one label for each g',
       decay,
       { ...data, plate: [1, 2, 3, 3] },
-      { ...options, shared: [], subsets: { k: 'plate' } },
+      { ...options, shared: [], sharedBy: { k: 'plate' } },
     ],
     [
       'start: k: expected a number, as it is shared',
@@ -676,7 +676,7 @@ describe('what makes no sense is refused before anything is done', () => {
       { ...data, modelOf: [0, 0, 2, 2] },
       options,
     ],
-    ['modelOf: expected a column', [decay, decay], data, options],
+    ['modelColumn: expected a column', [decay, decay], data, options],
     ['options: expected one of', decay, data, { ...options, groups: 'g' }],
     ['model: expected an expression', 7, data, options],
     [

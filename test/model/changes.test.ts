@@ -9,33 +9,36 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
   describe.each(dtypes)('%s', (dtype) => {
     const of = (...values: number[]) => array(dtype, values)
 
-    test('a frozen tensor stays, has no state and no part in the norm; thawed, it begins anew', () => {
+    test('a frozen tensor stays, has no state and no part in the norm; unfrozen, it begins anew', () => {
       const params = { a: of(1, 2), b: of(3) }
-      const optimizer = new Optimizer(params, momentum({ lr: 1, momentum: 0.5 }), { norms: true, ...engine })
+      const optimizer = new Optimizer(params, momentum({ lr: 1, momentum: 0.5 }), {
+        recordNorms: true,
+        ...engine,
+      })
       const g = { a: of(3, 4), b: of(12) }
       const { a, b } = optimizer.params
       optimizer.step(g)
       expect([...a, ...b, ...optimizer.state.b.v]).toEqual([-2, -2, -9, -12])
-      expect(optimizer.last.norm).toBe(13)
+      expect(optimizer.lastStep.norm).toBe(13)
 
       optimizer.freeze('b')
       expect(optimizer.state.b).toEqual({ updates: 0 })
       optimizer.step(g)
       // v = −3·0.5 − 3
       expect([...a, ...b]).toEqual([-6.5, -8, -9])
-      expect(optimizer.last).toMatchObject({ norm: 5, norms: { a: 5 }, skipped: [] })
+      expect(optimizer.lastStep).toMatchObject({ norm: 5, norms: { a: 5 }, skipped: [] })
 
-      optimizer.thaw('b')
+      optimizer.unfreeze('b')
       // It had room for its state: views stay good.
       expect(optimizer.params.b).toEqual(b)
       expect([...optimizer.state.b.v]).toEqual([0])
       optimizer.step(g)
       expect([...b, ...optimizer.params.b, ...optimizer.state.b.v]).toEqual([-21, -21, -12])
       expect([optimizer.updates, optimizer.state.a.updates, optimizer.state.b.updates]).toEqual([3, 3, 1])
-      expect(optimizer.last.norm).toBe(13)
+      expect(optimizer.lastStep.norm).toBe(13)
     })
 
-    test('one that was frozen from the beginning moves when it is thawed', () => {
+    test('one that was frozen from the beginning moves when it is unfrozen', () => {
       const optimizer = new Optimizer({ a: of(1), b: of(2) }, adam({ lr: 1 }), {
         ...{ groups: [{ match: 'b', frozen: true }], average: ema(0.5), ...engine },
       })
@@ -43,7 +46,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       optimizer.freeze('b')
       optimizer.step({ a: of(1), b: of(1) })
       expect([...optimizer.params.b]).toEqual([2])
-      optimizer.thaw('b')
+      optimizer.unfreeze('b')
       expect([...old]).toEqual([NaN])
       expect([...optimizer.params.b]).toEqual([2])
       const other = new Optimizer({ b: of(2) }, adam({ lr: 1 }), { average: ema(0.5), ...engine })
@@ -61,7 +64,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       expect(optimizer.step([of(1), of(1)])).toBe(false)
       optimizer.grads[0].fill(1)
       expect(optimizer.step()).toBe(false)
-      expect([optimizer.updates, optimizer.last.reason]).toEqual([0, 'no gradient'])
+      expect([optimizer.updates, optimizer.lastStep.reason]).toEqual([0, 'no gradient'])
       expect(optimizer.params.flatMap((view) => [...view])).toEqual([1, 2])
     })
 
@@ -74,7 +77,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       optimizer.step({ table: of(0, 0, 0, 0), w: of(0) })
       optimizer.state.table.s.set([9, 16, 25, 36])
       optimizer.average.table.set([-1, -2, -3, -4])
-      optimizer.grow('table', of(6, 7))
+      optimizer.appendRows('table', of(6, 7))
       expect([...old]).toEqual([NaN, NaN, NaN, NaN])
       expect([...optimizer.params.table]).toEqual([1, 2, 3, 4, 6, 7])
       expect([...optimizer.average.table]).toEqual([-1, -2, -3, -4, 6, 7])
@@ -97,7 +100,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
 
     test('what is added begins at update 0, with the rule as set has left it, and old views stay good', () => {
       const optimizer = new Optimizer({ a: of(1), inner: { b: of(2) } }, gradientDescent({ lr: 1 }), {
-        ...{ groups: [{ match: '**.bias', lr: 0.25 }], norms: true, ...engine },
+        ...{ groups: [{ match: '**.bias', lr: 0.25 }], recordNorms: true, ...engine },
       })
       const { a, inner } = optimizer.params
       optimizer.step({ a: of(1), inner: { b: of(1) } })
@@ -110,7 +113,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       expect([more.params.a, more.params.inner.b]).toEqual([a, inner.b])
       more.step({ a: of(2), inner: { b: of(3), bias: of(6) }, c: of(0.5) })
       expect([...a, ...inner.b, ...more.params.inner.bias, ...more.params.c]).toEqual([-1, -0.5, 6.5, 3])
-      expect(more.last.norm).toBeCloseTo(Math.sqrt(4 + 9 + 36 + 0.25), 14)
+      expect(more.lastStep.norm).toBeCloseTo(Math.sqrt(4 + 9 + 36 + 0.25), 14)
       const updates = more.report().tensors.map(({ name, updates }) => [name, updates])
       expect(updates).toEqual([
         ...[

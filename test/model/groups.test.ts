@@ -4,7 +4,7 @@ import {
   adam,
   adamw,
   gradientDescent,
-  layerwise,
+  layerDecay,
   type Match,
   momentum,
   noDecay,
@@ -107,7 +107,11 @@ describe('patterns', () => {
     const ranks = [0, 1, 2].map((maxRank) =>
       new Optimizer(params, base(), { shapes, groups: [{ match: { maxRank }, lr: 0 }] }).report(),
     )
-    expect(ranks.map(({ unmatched }) => unmatched)).toEqual([['vector', 'matrix'], ['matrix'], []])
+    expect(ranks.map(({ unmatchedTensors }) => unmatchedTensors)).toEqual([
+      ['vector', 'matrix'],
+      ['matrix'],
+      [],
+    ])
   })
 })
 
@@ -131,9 +135,9 @@ test('noDecay: biases, what has one dimension, and what is named', () => {
   expect(decays(noDecay('embed'))).toMatchObject({ embed: 0, 'norm.scale': 0, 'head.weight': 0.1 })
 })
 
-test('layerwise: the last layer has the rate of the rule, each before it decay times the next', () => {
+test('layerDecay: the last layer has the rate of the rule, each before it decay times the next', () => {
   const params = { embed: one(), blocks: [{ w: one() }, { w: one() }], head: one(), other: one() }
-  const groups = layerwise(['embed', 'blocks.0.**', 'blocks.1.**', 'head'], 0.5)
+  const groups = layerDecay(['embed', 'blocks.0.**', 'blocks.1.**', 'head'], 0.5)
   const optimizer = new Optimizer(params, adam({ lr: 0.8 }), { groups })
   const lrs = { embed: 0.1, 'blocks.0.w': 0.2, 'blocks.1.w': 0.4, head: 0.8, other: 0.8 }
   expect(optionsOf(optimizer, 'lr')).toEqual(lrs)
@@ -233,8 +237,8 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
           ...at,
         },
       ],
-      unmatched: ['a.w'],
-      unused: [0, 4],
+      unmatchedTensors: ['a.w'],
+      unusedGroups: [0, 4],
     })
   })
 })

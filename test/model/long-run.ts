@@ -17,7 +17,7 @@ import {
   warmup,
 } from 'antigrad'
 import { type Dtype, noise } from '../helpers.js'
-import { BATCHES, goOn, type Run } from './going-on.js'
+import { BATCHES, goOn, type Run } from './resume.js'
 
 /** What a program must bring along that only loads the run: a bundle leaves out what it does not use. */
 export const brought = [adamw, delayedStart, nesterov, radam, rmsprop, sgd, warmup]
@@ -57,7 +57,7 @@ export function longRun(dtype: Dtype, forced: Forced): Run {
     ...forced,
   }) as unknown as Run
   goOn(optimizer, 0, 7)
-  optimizer.grow('embed', of(3, 7))
+  optimizer.appendRows('embed', of(3, 7))
   const rule = rmsprop({ lr: 0.005, momentum: 0.5 })
   return optimizer.add({ more: of(3, 8) }, { groups: [{ match: 'more', rule }] } as never) as unknown as Run
 }

@@ -1,4 +1,4 @@
-/** Gradients that are not finite: what `onNonFinite` and `maxSkips` do, and what is finite after all. */
+/** Gradients that are not finite: what `onNonFinite` and `maxConsecutiveSkips` do, and what is finite after all. */
 
 import { adam, ema, gradientDescent, NonFiniteError, Optimizer, warmup } from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -18,7 +18,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       expect(optimizer.step({ a: of(NaN, 0, Infinity), b: of(1) })).toBe(true)
       expect([...optimizer.params.a]).toEqual([NaN, 2, -Infinity])
       expect([...optimizer.params.b]).toEqual([3])
-      expect([optimizer.last.nonFinite, optimizer.last.skips]).toEqual([[], 0])
+      expect([optimizer.lastStep.nonFinite, optimizer.lastStep.consecutiveSkips]).toEqual([[], 0])
     })
 
     test.each(['step', 'stepAsync'] as const)(
@@ -40,7 +40,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
           const before = inBits([params, state, average, skipping.updates, skipping.report()])
           const isGood = gradients === good
           expect(await skipping[call](gradients)).toBe(isGood)
-          expect(skipping.last.reason).toBe(isGood ? null : 'non-finite')
+          expect(skipping.lastStep.reason).toBe(isGood ? null : 'non-finite')
           if (isGood) other.step(gradients)
           else expect(inBits([params, state, average, skipping.updates, skipping.report()])).toBe(before)
         }
@@ -52,16 +52,21 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     test('last says which tensors were not finite and how many steps in a row were skipped', () => {
       const optimizer = new Optimizer(start(), gradientDescent(), { onNonFinite: 'skip', ...engine })
       optimizer.step(bad)
-      expect(optimizer.last).toMatchObject({
+      expect(optimizer.lastStep).toMatchObject({
         nonFinite: ['b'],
-        skips: 1,
+        consecutiveSkips: 1,
         skipped: ['a', 'b'],
         norm: Infinity,
       })
       optimizer.step({ a: of(NaN, 0, 0), b: of(-Infinity) })
-      expect(optimizer.last).toMatchObject({ nonFinite: ['a', 'b'], skips: 2, norm: NaN })
+      expect(optimizer.lastStep).toMatchObject({ nonFinite: ['a', 'b'], consecutiveSkips: 2, norm: NaN })
       optimizer.step(good)
-      expect(optimizer.last).toMatchObject({ nonFinite: [], skips: 0, skipped: [], reason: null })
+      expect(optimizer.lastStep).toMatchObject({
+        nonFinite: [],
+        consecutiveSkips: 0,
+        skipped: [],
+        reason: null,
+      })
     })
 
     test('a frozen tensor and one without a gradient are not looked at', () => {
@@ -84,8 +89,8 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       expect(optimizer.step(good)).toBe(true)
     })
 
-    test('maxSkips: the step after so many in a row throws, and a good one ends the row', () => {
-      const options = { onNonFinite: 'skip', maxSkips: 2, ...engine } as const
+    test('maxConsecutiveSkips: the step after so many in a row throws, and a good one ends the row', () => {
+      const options = { onNonFinite: 'skip', maxConsecutiveSkips: 2, ...engine } as const
       const optimizer = new Optimizer(start(), gradientDescent(), options)
       for (const gradients of [bad, bad, good, bad, bad]) optimizer.step(gradients)
       const before = known(optimizer)
@@ -103,7 +108,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       const make = () =>
         new Optimizer(start(), gradientDescent({ lr: 1 }), {
           accumulate: { batches: 3, reduce: 'sum' },
-          ...{ onNonFinite: 'skip', maxSkips: 1, ...engine },
+          ...{ onNonFinite: 'skip', maxConsecutiveSkips: 1, ...engine },
         })
       const optimizer = make()
       const answers = [good, bad, good, bad, good].map((gradients) => optimizer.step(gradients))
@@ -120,9 +125,9 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
         ...{ clip: { norm: 26 }, onNonFinite: 'throw', accumulate, ...engine },
       })
       for (let k = 0; k < accumulate; k++) optimizer.step(g)
-      expect(optimizer.last.norm / 13e200).toBeCloseTo(1, 14)
-      expect(optimizer.last.norms.a / 5e200).toBeCloseTo(1, 14)
-      expect(optimizer.last.norms.b / 12e200).toBeCloseTo(1, 14)
+      expect(optimizer.lastStep.norm / 13e200).toBeCloseTo(1, 14)
+      expect(optimizer.lastStep.norms.a / 5e200).toBeCloseTo(1, 14)
+      expect(optimizer.lastStep.norms.b / 12e200).toBeCloseTo(1, 14)
       const expected = [-6, 8, -24]
       for (const [i, x] of [...optimizer.params.a, ...optimizer.params.b].entries()) {
         expect(x / expected[i]).toBeCloseTo(1, 14)

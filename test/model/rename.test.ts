@@ -10,7 +10,7 @@ import {
   muon,
   Optimizer,
   OptionError,
-  type Saved,
+  type SavedRun,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 
@@ -49,7 +49,7 @@ function inTheMiddle() {
 }
 
 /** All that is saved of tensors, in the order of their names. */
-const tensorsOf = ({ tensors }: Saved, to = (name: string) => name) =>
+const tensorsOf = ({ tensors }: SavedRun, to = (name: string) => name) =>
   Object.fromEntries(Object.entries(tensors).map(([name, saved]) => [to(name), saved]))
 
 describe.each([

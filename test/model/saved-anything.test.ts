@@ -35,7 +35,7 @@ describe.each(rules)('%s', (name, make) => {
           const array = (x: readonly number[]) => (isSingle ? Float32Array.from(x) : Float64Array.from(x))
           const go = (optimizer: Optimizer<Float64Array>) => {
             for (const gradient of gradients) {
-              if (wantsPoint) optimizer.point()
+              if (wantsPoint) optimizer.gradientPoint()
               optimizer.step(array(gradient) as never)
             }
           }

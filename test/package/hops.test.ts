@@ -12,11 +12,11 @@ import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { home } from '../children.js'
 import { dtypes } from '../helpers.js'
-import type { Landed, Leg } from '../hop.js'
-import { decode, encode, goOn } from '../model/going-on.js'
 import { longRun } from '../model/long-run.js'
+import { decode, encode, goOn } from '../model/resume.js'
+import type { Landed, Leg } from '../resume-run.js'
 import { runtimes } from '../runtimes.js'
-import { chromiumOptions } from '../served.js'
+import { chromiumOptions } from '../static-server.js'
 import { env, installed, remove } from './pack.js'
 import { program } from './runtimes.js'
 
@@ -33,7 +33,7 @@ beforeAll(async () => {
   folder = await installed()
   bun = await program(runtimes.Bun)
   const entry: BuildOptions = {
-    entryPoints: [join(home, 'test/hop.ts')],
+    entryPoints: [join(home, 'test/resume-run.ts')],
     bundle: true,
     format: 'esm',
     logLevel: 'warning',

@@ -90,13 +90,13 @@ describe('the tarball', () => {
     expect(stderr).toMatch(/antigrad: \.\/dist\/index\.js is missing; .*Build it first: npm run setup\n/)
     cpSync(join(home, 'dist'), join(clone, 'dist'), { recursive: true })
     expect(packed()).toMatchObject({ status: 0 })
-    writeFileSync(join(clone, 'dist/ground/package.js'), "export const version = '0.0.9'")
+    writeFileSync(join(clone, 'dist/core/package.js'), "export const version = '0.0.9'")
     expect(packed().stderr).toMatch(/antigrad: dist\/ is of version 0\.0\.9, package\.json of \d/)
   })
 
-  test('has the licences of what its command line took from other packages', () => {
-    const licences = execFileSync('tar', ['-xzOf', tarball, 'package/dist/LICENSES.md'], { encoding: 'utf8' })
-    const sections = licences.split(/^## /m).slice(1)
+  test('has the licenses of what its command line took from other packages', () => {
+    const licenses = execFileSync('tar', ['-xzOf', tarball, 'package/dist/LICENSES.md'], { encoding: 'utf8' })
+    const sections = licenses.split(/^## /m).slice(1)
     const names = sections.map((section) => section.split(' ')[0])
     expect(names).toEqual(expect.arrayContaining(['commander', 'd3-contour', 'd3-color']))
     for (const section of sections) expect(section).toMatch(/copyright/i)
@@ -181,9 +181,9 @@ describe('with the addon', () => {
   test('TypeScript finds the types of both', () => {
     const use = `const optimizer = new Optimizer({ w: new Float32Array(3) }, adam({ lr: 0.1 }))
       export const w: Float32Array = optimizer.params.w
-      // @ts-expect-error a misspelt name
+      // @ts-expect-error a misspelled name
       optimizer.step({ v: w })
-      // @ts-expect-error a misspelt option
+      // @ts-expect-error a misspelled option
       adam({ beta: 0.9 })\n`
     writeFileSync(join(folder, 'module.mts'), `import { adam, Optimizer } from 'antigrad'\n${use}`)
     writeFileSync(join(folder, 'script.cts'), `import { adam, Optimizer } from 'antigrad'\n${use}`)

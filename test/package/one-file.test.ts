@@ -7,7 +7,7 @@ import * as antigrad from 'antigrad'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { home } from '../children.js'
 import { inBits } from '../helpers.js'
-import { type SiteInChromium, serveFolder, toChromium } from '../served.js'
+import { type SiteInChromium, serveFolder, toChromium } from '../static-server.js'
 import { freshFolder, remove } from './pack.js'
 
 const file = (name: string) => readFileSync(join(home, 'dist/browser', name))

@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 import { inject } from 'vitest'
 import { home } from '../children.js'
-import { once } from '../once.js'
+import { once } from '../shared-setup.js'
 
 /** What programs here see of the environment. */
 export const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env

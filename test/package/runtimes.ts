@@ -3,8 +3,8 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { home } from '../children.js'
-import { once } from '../once.js'
 import { folderOf, pathOf, type Runtime } from '../runtimes.js'
+import { once } from '../shared-setup.js'
 import { npm } from './pack.js'
 
 /** The path of a runtime's program, which is installed if it is not there. */

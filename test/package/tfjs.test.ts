@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { home } from '../children.js'
-import { FOLDER, type SiteInChromium, serveFolder, toChromium } from '../served.js'
+import { FOLDER, type SiteInChromium, serveFolder, toChromium } from '../static-server.js'
 import { freshFolder, remove } from './pack.js'
 
 const entry = join(home, 'test/package/tfjs-program.js')

@@ -7,9 +7,9 @@ import { join } from 'node:path'
 import { build } from 'esbuild'
 import { type Browser, chromium as playwright } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Driven, otherBrowsers } from '../browser-drivers.js'
 import { home } from '../children.js'
-import { type Driven, otherBrowsers } from '../driven.js'
-import { chromiumOptions } from '../served.js'
+import { chromiumOptions } from '../static-server.js'
 import { workerDigests } from '../worker-digests.js'
 
 let server: Server

@@ -1,11 +1,11 @@
 /** The picture of basins in Chromium, pixel by pixel, and its parts without a browser. */
 
-import { expression, himmelblau, minimizeManySync, momentum, objectives, reasons } from 'antigrad'
+import { expression, himmelblau, minimizeManySync, minimizeReasons, momentum, objectives } from 'antigrad'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { parseObjective, textForLibrary } from '../../page/src/expression.js'
 import {
-  AT_REST,
+  CONVERGED,
   cut,
   DIVERGED,
   FIRST,
@@ -17,8 +17,8 @@ import {
 } from '../../page/src/outcomes.js'
 import { light } from '../../page/src/palette.js'
 import { initial } from '../../page/src/state.js'
-import { textOf } from '../../page/src/texts.js'
-import type { SiteInChromium } from '../served.js'
+import { stateObjectiveText } from '../../page/src/texts.js'
+import type { SiteInChromium } from '../static-server.js'
 import { serveToChromium, type Visit, visit } from './site.js'
 
 const ALL = SIDE * SIDE
@@ -55,7 +55,7 @@ describe('outcomes', () => {
     const outcomes = new Outcomes([-1, 1, -1, 1], [[0, 0]], 0.01)
     const kinds = [
       [0.005, 0, UNFINISHED],
-      [0.005, 0, AT_REST],
+      [0.005, 0, CONVERGED],
       [0.5, 0.5, UNFINISHED],
       [NaN, 0, DIVERGED],
     ] as const
@@ -72,7 +72,7 @@ describe('outcomes', () => {
     expect(outcomes.shown[16 * SIDE + 16]).toBe(16 * SIDE + 16)
     outcomes.take(
       second,
-      ends(second.starts.length, () => [0.5, 0.501, AT_REST]),
+      ends(second.starts.length, () => [0.5, 0.501, CONVERGED]),
     )
     expect(outcomes.minima.map(({ point }) => point)).toEqual([
       [0, 0],
@@ -85,14 +85,14 @@ describe('outcomes', () => {
     expect(outcomes.speed(1e9)).toBe(0)
   })
 
-  test('neighbours have other colours, and there is no end of minima', () => {
+  test('neighbors have other colors, and there is no end of minima', () => {
     const outcomes = new Outcomes([0, 32, 0, 32], [], 0.01)
     outcomes.take(
       first,
-      ends(first.starts.length, (k) => [k % 32, Math.floor(k / 32), AT_REST]),
+      ends(first.starts.length, (k) => [k % 32, Math.floor(k / 32), CONVERGED]),
     )
     expect(outcomes.minima.length).toBe(200)
-    expect(outcomes.counts[AT_REST]).toBe(first.starts.length - 200)
+    expect(outcomes.counts[CONVERGED]).toBe(first.starts.length - 200)
     for (let k = 33; k < 200; k++) {
       const [left, below] = [k % 32 === 0 ? -1 : k - 1, k - 32]
       const colors = [k, left, below].map((number) => outcomes.minima[number]?.color)
@@ -106,7 +106,7 @@ describe('functions as texts', () => {
 
   test.each(Object.keys(objectives) as (keyof typeof objectives)[])('%s', async (name) => {
     const condition = 37.5
-    const text = await textOf({ ...initial, objective: name, condition })
+    const text = await stateObjectiveText({ ...initial, objective: name, condition })
     const objective = name === 'bowl' ? objectives.bowl({ condition }) : objectives[name]()
     compare(text, objective)
   })
@@ -222,12 +222,12 @@ describe('in Chromium', () => {
     const starts = Array.from({ length: ALL }, (_, start) => startAt(view, start))
     const columns = { x: starts.map(([x]) => x), y: starts.map(([, y]) => y) }
     const found = minimizeManySync(
-      expression(await textOf({ ...initial, objective: 'himmelblau' })),
+      expression(await stateObjectiveText({ ...initial, objective: 'himmelblau' })),
       columns,
       momentum({ lr: 0.01 }),
     )
     const nearest = Array.from(found.reason, (reason, start) => {
-      if (reasons[reason] === 'diverged') return -1
+      if (minimizeReasons[reason] === 'diverged') return -1
       const apart = minima(2).map(([x, y]) => Math.hypot(x - found.x.x[start], y - found.x.y[start]))
       expect(Math.min(...apart)).toBeLessThan(0.01)
       return apart.indexOf(Math.min(...apart))
@@ -280,9 +280,9 @@ describe('in Chromium', () => {
     const begun = (await logOf(page)).findLast(([kind]) => kind === 'order')?.[1]
     await page.locator('.entries [data-option="lr"]').first().fill('0.02')
     await page.locator('.entries [data-option="lr"]').first().press('Enter')
-    await page.getByText('Start, and when it ends').click()
-    await page.getByLabel('updates at most').fill('500')
-    await page.getByLabel('updates at most').press('Enter')
+    await page.getByText('Start and stopping criteria').click()
+    await page.getByLabel('max. updates').fill('500')
+    await page.getByLabel('max. updates').press('Enter')
     await done(page, 'rmsprop 0.02')
     const log = await logOf(page)
     const jobs = [...new Set(log.filter(([kind]) => kind === 'order').map(([, job]) => job))]

@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { definitions } from '../../dist/rules/definitions.js'
 import { buildSite } from '../../scripts/lib/build-site.mjs'
 import { home } from '../children.js'
-import { once } from '../once.js'
-import { FOLDER, type SiteInChromium, serveFolder, toChromium } from '../served.js'
+import { once } from '../shared-setup.js'
+import { FOLDER, type SiteInChromium, serveFolder, toChromium } from '../static-server.js'
 import { violationsIn } from './site.js'
 
 /** Milliseconds: its packages may have to be installed, and it is built. */
@@ -54,7 +54,7 @@ describe('what is there', () => {
 
   test('a rule has its words, equations, options, presets, picture, size and time', () => {
     const page = html('docs/rules/adam')
-    for (const part of ['Kingma and Ba', '<mfrac>', 'amsgradOf', 'adam.tfjs', '<polyline', ' kB', ' ns<'])
+    for (const part of ['Kingma and Ba', '<mfrac>', 'amsgradMoment', 'adam.tfjs', '<polyline', ' kB', ' ns<'])
       expect(page).toContain(part)
     // The fraction of the last equation: m' above, the root of v' below.
     const [, above, below] = /<mfrac><mrow>(.*?)<\/mrow><mrow>(.*?)<\/mfrac>/.exec(page) as RegExpExecArray
@@ -92,6 +92,41 @@ test.each([
   expect(await violationsIn(page)).toEqual([])
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(viewport.width)
   expect(wrong).toEqual([])
+  await page.close()
+})
+
+test('search finds pages by names of torch.optim, Optax, SciPy, lmfit and NLopt', async () => {
+  const { page } = await visit('docs/')
+  await page.keyboard.press('Control+k')
+  const queries = {
+    ReduceLROnPlateau: 'schedules',
+    warmup_cosine_decay_schedule: 'schedules',
+    param_groups: 'models',
+    state_dict: 'files',
+    clip_grad_norm_: 'optimizer',
+    max_consecutive_errors: 'models',
+    GradientTransformation: 'equations',
+    SparseAdam: 'rows',
+    curve_fit: 'fits',
+    absolute_sigma: 'fits',
+    conf_interval: 'fits-errors',
+    mncontour: 'fits-errors',
+    redchi: 'fits',
+    approx_fprime: 'minimize',
+    set_xtol_rel: 'minimize',
+  }
+  for (const [query, name] of Object.entries(queries)) {
+    await page.getByRole('searchbox').fill(query)
+    const links = () =>
+      page
+        .getByRole('option')
+        .evaluateAll((all) =>
+          all.map((option) => (option.querySelector('a') ?? option).getAttribute('href') ?? ''),
+        )
+    await expect
+      .poll(links, { message: query })
+      .toContainEqual(expect.stringMatching(new RegExp(`docs/${name}(\\.html)?(#|$)`)))
+  }
   await page.close()
 })
 

@@ -2,10 +2,10 @@
 
 import { describe, expect, test } from 'vitest'
 import { example } from '../../page/src/fit/example.js'
-import { groupsOf } from '../../page/src/fit/groups.js'
-import { fromHash, initial, type State, toHash } from '../../page/src/fit/state.js'
+import { groupRows } from '../../page/src/fit/groups.js'
+import { type FitPageState, fromHash, initial, toHash } from '../../page/src/fit/state.js'
 import { readTable } from '../../page/src/fit/table.js'
-import { choose, listed, missing, optionsOf, rowsOf, taskOf } from '../../page/src/fit/task.js'
+import { choose, columnsByName, fitOptions, makeTask, missing, selectRows } from '../../page/src/fit/task.js'
 
 const columnsOf = (text: string) =>
   Object.fromEntries(readTable(text).columns.map(({ name, numbers }) => [name, [...numbers]]))
@@ -59,11 +59,11 @@ describe('a table', () => {
 
 describe('rows', () => {
   const text = 't,y,s,who\n1,2,1,a\nx,3,1,b\n4,,1,c\n5,6,0,d\n6,7,n/a,e\n7,8,1,f,9\n8,NaN,1,g\n9,10,2,h'
-  const of = (changed: Partial<State>) => {
+  const of = (changed: Partial<FitPageState>) => {
     const table = readTable(text)
     const state = { ...initial, ...changed }
     const chosen = choose(table, state)
-    return rowsOf(table, chosen, taskOf(table, chosen, state))
+    return selectRows(table, chosen, makeTask(table, chosen, state))
   }
 
   test('that are no numbers are left out, with a reason', () => {
@@ -81,15 +81,20 @@ describe('rows', () => {
   test('of groups have the value of a column in common, in the order in which they come', () => {
     const table = readTable('t,y,who\n1,2,b\n2,3,a\n,4,b\n4,5,b')
     const chosen = choose(table, initial)
-    const rows = rowsOf(table, chosen, taskOf(table, chosen, initial))
-    const all = groupsOf(rows, table.all.find(({ name }) => name === 'who')?.texts)
+    const rows = selectRows(table, chosen, makeTask(table, chosen, initial))
+    const all = groupRows(rows, table.all.find(({ name }) => name === 'who')?.texts)
     expect(all.map(({ name, rows: { x, y, kept } }) => [name, [...x], [...y], kept])).toEqual([
       ['b', [1, 4], [2, 5], [0, 3]],
       ['a', [2], [3], [1]],
     ])
-    expect(listed(all, ({ data }) => data).t).toEqual([new Float64Array([1, 4]), new Float64Array([2])])
-    expect(groupsOf(rows, undefined)).toEqual([{ name: '', rows }])
-    expect(listed(groupsOf(rows, undefined), ({ data }) => data).t).toEqual(new Float64Array([1, 2, 4]))
+    expect(columnsByName(all, ({ data }) => data).t).toEqual([
+      new Float64Array([1, 4]),
+      new Float64Array([2]),
+    ])
+    expect(groupRows(rows, undefined)).toEqual([{ name: '', rows }])
+    expect(columnsByName(groupRows(rows, undefined), ({ data }) => data).t).toEqual(
+      new Float64Array([1, 2, 4]),
+    )
     expect(missing(table, { ...initial, group: 'who' })).toEqual([])
     expect(missing(table, { ...initial, group: 'whom', x: 'who' })).toEqual(['who', 'whom'])
   })
@@ -104,12 +109,12 @@ describe('rows', () => {
 
 describe('weights, losses and what is derived', () => {
   const table = readTable('t,y,w\n1,2,1\n2,3,-1\n3,4,0\n4,5,2')
-  const of = (changed: Partial<State>) => {
+  const of = (changed: Partial<FitPageState>) => {
     const state = { ...initial, ...changed }
     const chosen = choose(table, state)
-    const task = taskOf(table, chosen, state)
-    const rows = rowsOf(table, chosen, task)
-    const { start, y, ...options } = optionsOf(task, state, rows)
+    const task = makeTask(table, chosen, state)
+    const rows = selectRows(table, chosen, task)
+    const { start, y, ...options } = fitOptions(task, state, rows)
     return { options, leftOut: rows.leftOut }
   }
 
@@ -140,9 +145,9 @@ describe('weights, losses and what is derived', () => {
       parameters: { b: { positive: true }, c: { expr: '2*d' }, a: { start: 3, min: 0 } },
     }
     const chosen = choose(table, state)
-    const task = taskOf(table, chosen, state)
+    const task = makeTask(table, chosen, state)
     expect(task.parameters).toEqual(['a', 'b', 'c', 'd'])
-    expect(optionsOf(task, state, {}).start).toEqual({
+    expect(fitOptions(task, state, {}).start).toEqual({
       ...{ a: { start: 3, min: 0 }, b: { positive: true, start: 1 }, c: { expr: '2*d' }, d: { start: 1 } },
     })
     const hash = toHash(state)
@@ -151,7 +156,7 @@ describe('weights, losses and what is derived', () => {
     expect(fromHash(`#${hash}`)).toEqual({ state, problems: [] })
     // Of a model of the library, what it does not know starts at 1.
     const ours = { ...state, model: 'line', parameters: { intercept: { expr: 'slope + off' } } } as const
-    expect(optionsOf(taskOf(table, choose(table, ours), ours), ours, {}).start).toEqual({
+    expect(fitOptions(makeTask(table, choose(table, ours), ours), ours, {}).start).toEqual({
       ...{ slope: {}, intercept: { expr: 'slope + off' }, off: { start: 1 } },
     })
     const odd = { ...initial, parameters: { 'a.b': { expr: 'x & y = 1' } } }
@@ -171,16 +176,16 @@ describe('weights, losses and what is derived', () => {
 describe('a model', () => {
   const table = readTable('slope,y\n1,2\n3,4')
   const chosen = choose(table, initial)
-  const taskWith = (changed: Partial<State>) => taskOf(table, chosen, { ...initial, ...changed })
+  const taskWith = (changed: Partial<FitPageState>) => makeTask(table, chosen, { ...initial, ...changed })
 
   test("of the library takes a column that has a parameter's name", () => {
     const task = taskWith({ model: 'line' })
     expect(task).toMatchObject({ text: 'slope*x + intercept', parameters: ['slope', 'intercept'] })
     const state = { ...initial, model: 'line', parameters: { slope: { min: 0 } } } as const
-    const rows = rowsOf(table, chosen, task)
+    const rows = selectRows(table, chosen, task)
     expect(rows.data).toEqual({ x: new Float64Array([1, 3]), y: new Float64Array([2, 4]) })
     // What is not given is guessed.
-    expect(optionsOf(task, state, rows)).toEqual({ start: { slope: { min: 0 }, intercept: {} }, y: 'y' })
+    expect(fitOptions(task, state, rows)).toEqual({ start: { slope: { min: 0 }, intercept: {} }, y: 'y' })
   })
 
   test('of the visitor has columns where names are columns', () => {
@@ -189,14 +194,14 @@ describe('a model', () => {
     })
     expect(taskWith({ expression: 'a' })).toMatchObject({ columns: [], isCurve: false })
     expect(() => taskWith({ expression: 'a + y' })).toThrow('“y” in it, which it is to meet')
-    expect(() => taskWith({ expression: ' ' })).toThrow('There is nothing yet')
+    expect(() => taskWith({ expression: ' ' })).toThrow('Enter a function')
     expect(() => taskWith({ expression: 'a*(b' })).toThrow('at character 5')
   })
 })
 
 describe('the address', () => {
   test('gives back what it is made of', () => {
-    const state: State = {
+    const state: FitPageState = {
       ...{ model: 'own', expression: 'a & b=%', x: 't (s)', y: 'y&', sigma: 's', absoluteSigma: true },
       ...{
         weights: '1/f^2',

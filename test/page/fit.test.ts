@@ -12,11 +12,11 @@ import {
 } from 'antigrad'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { shown, shownTo } from '../../page/src/dom.js'
+import { formatNumber, formatWithError } from '../../page/src/dom.js'
 import { example } from '../../page/src/fit/example.js'
 import { readTable } from '../../page/src/fit/table.js'
 import { dark, light } from '../../page/src/palette.js'
-import type { SiteInChromium } from '../served.js'
+import type { SiteInChromium } from '../static-server.js'
 import { type PageOptions, serveToChromium, type Visit, violationsIn, visit, zipped } from './site.js'
 
 let site: SiteInChromium
@@ -87,13 +87,17 @@ function told(fit: Fit): { parameters: string[][]; whole: string[] } {
   return {
     parameters: Object.keys(values).map((name) => {
       const error = errors[name]
-      if (!free.includes(name)) return [name, shown(values[name], 7), '–']
-      const [low, high] = intervals[name].map((end) => shownTo(end, error))
-      return [name, `${shownTo(values[name], error)} ± ${shownTo(error, error)}`, `${low} to ${high}`]
+      if (!free.includes(name)) return [name, formatNumber(values[name], 7), '–']
+      const [low, high] = intervals[name].map((end) => formatWithError(end, error))
+      return [
+        name,
+        `${formatWithError(values[name], error)} ± ${formatWithError(error, error)}`,
+        `${low} to ${high}`,
+      ]
     }),
     whole: [fit.chiSquared, fit.reducedChiSquared, fit.rSquared, fit.aic, fit.bic]
-      .map((number) => shown(number, 6))
-      .concat(`${fit.rows}, ${free.length}`, `${fit.evaluations}`),
+      .map((number) => formatNumber(number, 6))
+      .concat(`${fit.observations}, ${free.length}`, `${fit.evaluations}`),
   }
 }
 
@@ -212,10 +216,10 @@ describe('what is pasted', () => {
         [...Object.keys(values), 'half'].map((name) => {
           const key = name as keyof typeof expected.values
           const error = expected.errors[key]
-          const [low, high] = expected.intervals()[key].map((end) => shownTo(end, error))
+          const [low, high] = expected.intervals()[key].map((end) => formatWithError(end, error))
           return [
             name,
-            `${shownTo(expected.values[key], error)} ± ${shownTo(error, error)}`,
+            `${formatWithError(expected.values[key], error)} ± ${formatWithError(error, error)}`,
             `${low} to ${high}`,
           ]
         }),
@@ -226,7 +230,9 @@ describe('what is pasted', () => {
       .locator('tbody td')
       .allTextContents()
     const { correlation } = expected
-    expect(correlations).toEqual(correlation.flatMap((row, i) => row.slice(0, i + 1).map((r) => shown(r, 3))))
+    expect(correlations).toEqual(
+      correlation.flatMap((row, i) => row.slice(0, i + 1).map((r) => formatNumber(r, 3))),
+    )
     await expect
       .poll(() => hashOf(page))
       .toMatch(/weights=1\/f&derive=half = log\(2\)\/b&profile=true&loss=softL1/)
@@ -257,7 +263,13 @@ describe('what is pasted', () => {
       rows.map((row) => [...row.children].map(({ textContent }) => textContent?.trim())),
     )
     const expected = (name: string, found: Fit) => [
-      ...[name, '20', ...told(found).parameters.map(([, value]) => value), shown(found.chiSquared, 6), ''],
+      ...[
+        name,
+        '20',
+        ...told(found).parameters.map(([, value]) => value),
+        formatNumber(found.chiSquared, 6),
+        '',
+      ],
     ]
     expect(cells).toEqual([expected('Ada', ada), expected('Bob', bob)])
     await page.getByRole('radio', { name: 'Bob' }).check()
@@ -314,16 +326,16 @@ describe('what is pasted', () => {
       { group: 'who', shared: ['b'], start: { a: 1, b: 1, c: 1 } },
     )
     const whole = [expected.chiSquared, expected.reducedChiSquared, expected.aic, expected.bic]
-      .map((number) => shown(number, 6))
+      .map((number) => formatNumber(number, 6))
       .concat('40, 5', `${expected.evaluations}`)
     const toldOf = (k: number) => {
       const { values, errors, free, intervals } = expected.at(k)
       const ends = intervals.call(expected.at(k))
       const parameters = ['a', 'b', 'c'].map((name) => {
-        const [low, high] = ends[name].map((end) => shownTo(end, errors[name]))
+        const [low, high] = ends[name].map((end) => formatWithError(end, errors[name]))
         return [
           name,
-          `${shownTo(values[name], errors[name])} ± ${shownTo(errors[name], errors[name])}`,
+          `${formatWithError(values[name], errors[name])} ± ${formatWithError(errors[name], errors[name])}`,
           `${low} to ${high}`,
         ]
       })
@@ -352,7 +364,7 @@ describe('what is pasted', () => {
     const { low, high } = bob.profileSync('a')
     await expect
       .poll(async () => (await seen(page)).parameters[0][2])
-      .toBe([low, high].map((end) => shownTo(end, bob.errors.a)).join(' to '))
+      .toBe([low, high].map((end) => formatWithError(end, bob.errors.a)).join(' to '))
     const file = await expect
       .poll(async () => JSON.parse(await saved(page, 'Save the result')).intervals.a)
       .toEqual([low, high])
@@ -746,7 +758,7 @@ describe('for everybody', () => {
     await check()
   })
 
-  test('the picture goes with the colours of the system', async () => {
+  test('the picture goes with the colors of the system', async () => {
     const page = await open('', { colorScheme: 'light' })
     const ground = () => page.locator('.curve svg > rect').getAttribute('fill')
     await expect.poll(ground).toBe(light.surface)

@@ -2,11 +2,11 @@
 
 import { expression, fit as fitInNode } from 'antigrad'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { shownTo } from '../../page/src/dom.js'
+import { formatWithError } from '../../page/src/dom.js'
 import { example } from '../../page/src/fit/example.js'
 import { readTable } from '../../page/src/fit/table.js'
-import { type Driven, otherBrowsers } from '../driven.js'
-import type { Site } from '../served.js'
+import { type Driven, otherBrowsers } from '../browser-drivers.js'
+import type { Site } from '../static-server.js'
 import { expectedPoints, pointsIn, serve } from './site.js'
 
 let site: Site
@@ -96,7 +96,7 @@ describe.each(otherBrowsers)('$name', ({ isThere, launch }) => {
     )
     const found = () => texts('[aria-label="Parameters"] tbody td:nth-child(2)')
     const expected = (['a', 'b', 'c'] as const).map((name) =>
-      expect.stringContaining(`${shownTo(values[name], errors[name])} ±`),
+      expect.stringContaining(`${formatWithError(values[name], errors[name])} ±`),
     )
     await expect.poll(found).toEqual(expected)
     expect((await texts('.curve text')).length).toBeGreaterThan(10)

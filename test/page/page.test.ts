@@ -6,7 +6,7 @@ import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { scenes } from '../../page/src/scenes.js'
 import { initial } from '../../page/src/state.js'
-import type { SiteInChromium } from '../served.js'
+import type { SiteInChromium } from '../static-server.js'
 import {
   expectedPoints,
   type PageOptions,
@@ -47,7 +47,7 @@ async function open(hash: string, options?: PageOptions): Promise<Page> {
 
 const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true })
 const handle = (page: Page) => page.locator('.handle')
-const settings = (page: Page) => page.getByText('Start, and when it ends').click()
+const settings = (page: Page) => page.getByText('Start and stopping criteria').click()
 const openSurface = (page: Page) => page.getByText('Surface: the same in space').click()
 const hashOf = (page: Page) => new URL(page.url()).hash
 
@@ -270,7 +270,7 @@ describe('the picture', () => {
   test('options without an effect say so', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await page.locator('.entries summary').click()
-    const field = page.locator('.field', { has: page.locator('[data-option="amsgradOf"]') })
+    const field = page.locator('.field', { has: page.locator('[data-option="amsgradMoment"]') })
     await field.getByText('Without effect: it changes no bit').waitFor()
     await page.locator('[data-option="amsgrad"]').check()
     await expect.poll(() => field.locator('.why').count()).toBe(0)
@@ -391,7 +391,7 @@ describe('a rule of one’s own', () => {
     await page.getByLabel('Rule of optimizer 1').selectOption('own')
     await field(page).waitFor()
     await expect.poll(() => page.locator('.ranking tbody th').allTextContents()).toEqual(['tiger 0.02'])
-    const text = `equations('ball', {
+    const text = `defineRule('ball', {
       options: { lr: { default: 0.02, min: 0, scheduled: true }, mu: { default: 0.5, min: 0, below: 1 } },
       state: { v: 0 }, scalars: { n: 0 },
       step: \`n = n + 1
@@ -429,7 +429,7 @@ describe('a rule of one’s own', () => {
       other.waitForEvent('download'),
       button(other, 'Save the program').click(),
     ])
-    expect(readFileSync(await download.path(), 'utf8')).toContain('equations("ball", {"options":{"lr":')
+    expect(readFileSync(await download.path(), 'utf8')).toContain('defineRule("ball", {"options":{"lr":')
     await button(other, 'Write a rule of your own').click()
     await other.getByLabel('Equations of optimizer 2').waitFor()
     await other.getByRole('link', { name: 'A ravine' }).click()
@@ -444,7 +444,7 @@ describe('a rule of one’s own', () => {
 
   test('whose part of the page is slow comes all the same, unless another link was followed', async () => {
     const page = await open('f=booth&adam=lr:0.5')
-    await page.route(/own-.*\.js$/, async (route) => {
+    await page.route(/custom-rule-.*\.js$/, async (route) => {
       await new Promise((resolve) => setTimeout(resolve, 1000))
       await route.continue()
     })
@@ -452,7 +452,7 @@ describe('a rule of one’s own', () => {
     await page.getByRole('link', { name: 'A rule of your own' }).click()
     await field(page).waitFor()
     const other = await open('f=booth&adam=lr:0.5')
-    await other.route(/own-.*\.js$/, async (route) => {
+    await other.route(/custom-rule-.*\.js$/, async (route) => {
       await new Promise((resolve) => setTimeout(resolve, 1000))
       await route.continue()
     })
@@ -474,7 +474,7 @@ describe('a rule of one’s own', () => {
 
   test('whose part of the page is missing is said, and the race goes on', async () => {
     const page = await site.browser.newPage()
-    await page.route(/own-.*\.js$/, (route) => route.abort())
+    await page.route(/custom-rule-.*\.js$/, (route) => route.abort())
     await page.goto(`${site.address}#f=booth&equations=a&own=&momentum=lr:0.01&maxIterations=50`)
     await page.getByText('the part of the page that reads equations could not be loaded').waitFor()
     await page.getByLabel('Rule of optimizer 1').selectOption('own')
@@ -559,15 +559,15 @@ describe('by keyboard alone', () => {
     await page.getByText('adam: lr: expected a finite number ≥ 0').waitFor()
     expect(await lr.getAttribute('aria-invalid')).toBe('true')
     await settings(page)
-    await page.getByLabel('updates at most').fill('1.5')
-    await page.getByLabel('updates at most').press('Enter')
-    await page.getByText('updates at most: expected a whole number').waitFor()
+    await page.getByLabel('max. updates').fill('1.5')
+    await page.getByLabel('max. updates').press('Enter')
+    await page.getByText('max. updates: expected a whole number').waitFor()
     expect(hashOf(page)).toContain('adam=lr:0.5')
   })
 })
 
 describe('the engines', () => {
-  test('are measured, with progress, a chart and a report; or cancelled', async () => {
+  test('are measured, with progress, a chart and a report; or canceled', async () => {
     const page = await open('')
     await page.getByRole('tab', { name: 'Engines' }).click()
     const report = page.locator('.report tbody tr')
@@ -589,7 +589,7 @@ describe('the engines', () => {
       }).observe(progress, { attributes: true })
       measure?.click()
     })
-    await page.getByText('Cancelled.').waitFor()
+    await page.getByText('Canceled.').waitFor()
     expect(await progress()).toBeLessThan(0.5)
     await page.getByRole('combobox', { name: 'Rule', exact: true }).selectOption('gradientDescent')
     await button(page, 'Measure').click()
@@ -775,14 +775,23 @@ test('it is light', () => {
     )
   const parts = (...later: string[]) =>
     size(assets.filter((name) => !later.some((of) => name.startsWith(of))))
-  const late = ['loss-', 'uPlot', 'inspect-', 'effects-', 'save-', 'texts-', 'trigonometric-', 'bench-']
-  const wanted = ['expression-', 'parse-', 'schedules-', 'own-', 'basins-']
+  const late = [
+    'loss-',
+    'uPlot',
+    'inspect-',
+    'inactive-options-',
+    'save-',
+    'texts-',
+    'trigonometric-',
+    'bench-',
+  ]
+  const wanted = ['expression-', 'parse-', 'schedules-', 'custom-rule-', 'basins-']
   expect(assets.filter((name) => /^(surface|expression|schedules|basins)-/.test(name))).toHaveLength(5)
   // Until it can be played with; with the chart, equations and whatever else follows; with the surface; and with an
   // expression, schedules, a rule of one's own (on the page and in the worker) or the basins, which few need.
   expect(parts('surface-', ...late, ...wanted)).toBeLessThan(124_000)
   expect(parts('surface-', ...wanted)).toBeLessThan(163_000)
   expect(parts(...wanted)).toBeLessThan(303_000)
-  expect(parts('schedules-', 'own-', 'basins-')).toBeLessThan(371_000)
+  expect(parts('schedules-', 'custom-rule-', 'basins-')).toBeLessThan(371_000)
   expect(size(assets)).toBeLessThan(630_000)
 })

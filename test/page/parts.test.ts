@@ -12,23 +12,23 @@ import {
   warmup,
 } from 'antigrad'
 import { afterEach, describe, expect, test } from 'vitest'
-import { digitBelow, shownTo } from '../../page/src/dom.js'
-import { withoutEffect } from '../../page/src/effects.js'
+import { readEquations } from '../../page/src/custom-rule.js'
+import { digitBelow, formatWithError } from '../../page/src/dom.js'
 import { parseObjective } from '../../page/src/expression.js'
-import { equalView, landscapeOf } from '../../page/src/functions.js'
+import { equalView, makeLandscape } from '../../page/src/functions.js'
+import { GRID, levelsOf, sampleHeights } from '../../page/src/height-field.js'
+import { withoutEffect } from '../../page/src/inactive-options.js'
 import { readLiteral } from '../../page/src/literal.js'
 import { measure, sizesOf } from '../../page/src/measure.js'
-import { placed, shortNames } from '../../page/src/names.js'
-import { readEquations } from '../../page/src/own.js'
+import { placeLabels, shortNames } from '../../page/src/names.js'
+import { describeOutcome } from '../../page/src/outcome-text.js'
 import { dark, dashes, light } from '../../page/src/palette.js'
 import { Race } from '../../page/src/race.js'
 import { build, fields, nameOf, notOffered, ruleNames, schedulesIn, suggested } from '../../page/src/rules.js'
 import { scenes, TIGER } from '../../page/src/scenes.js'
 import { readSchedules } from '../../page/src/schedules.js'
-import { fromHash, initial, type State, toHash } from '../../page/src/state.js'
+import { fromHash, initial, type RaceState, toHash } from '../../page/src/state.js'
 import { formula, line, symbols } from '../../page/src/substitute.js'
-import { GRID, levelsOf, survey } from '../../page/src/terrain.js'
-import { verdict } from '../../page/src/verdict.js'
 
 describe('expressions', () => {
   test.each([
@@ -61,7 +61,7 @@ describe('expressions', () => {
   })
 
   test.each([
-    ['', 'There is nothing yet'],
+    ['', 'Enter a function'],
     ['x +', 'This cannot be read: Unexpected end of expression at character 4.'],
     ['sin(x', 'This cannot be read: '],
     ['x + z', '“z” is not known: there are x, y, pi, e, and functions such as exp(x).'],
@@ -102,7 +102,7 @@ describe('expressions', () => {
 })
 
 describe('the address', () => {
-  const own: State = {
+  const own: RaceState = {
     ...initial,
     objective: 'own',
     expression: 'x^2 + 50% & y=1#',
@@ -170,7 +170,7 @@ describe('the address', () => {
 
 describe('schedules', () => {
   const lr = "warmup(cyclic(0.1, { maxValue: 1, stepSizeUp: 4, mode: 'triangular' }), { steps: 10 })"
-  const entry: State['entries'][number] = {
+  const entry: RaceState['entries'][number] = {
     rule: 'adamw',
     options: { lr, eps: 0.1, weightDecay: '{"schedule":"step","value":1,"stepSize":3}', warmup: 5, delay: 2 },
   }
@@ -210,11 +210,11 @@ describe('schedules', () => {
 })
 
 describe('rules of one’s own', () => {
-  const entry: State['entries'][number] = {
+  const entry: RaceState['entries'][number] = {
     ...{ rule: 'own', equations: TIGER },
     options: { lr: 'cosine(0.1,{steps:9})', beta: 0.5, clipNorm: 2 },
   }
-  const state: State = {
+  const state: RaceState = {
     ...initial,
     entries: [entry, { rule: 'adam', options: {} }, { ...entry, options: {} }],
   }
@@ -241,7 +241,7 @@ describe('rules of one’s own', () => {
   })
 
   test('have sliders for what can be slid, a warm-up where the rate may be scheduled, and need no rate', () => {
-    const equations = `equations('few', {
+    const equations = `defineRule('few', {
       options: { a: { default: 3, min: 0 }, b: { default: 0.5, below: 1 }, eps: 1e-9, zero: 0, flag: true },
       step: 'theta = theta - a*b*(flag == 1 ? g : zero + eps)',
     })`
@@ -266,34 +266,34 @@ describe('rules of one’s own', () => {
   })
 
   test.each([
-    ['', 'equations: line 1, character 1: expected “equations”, got the end.'],
-    ["equations('x', {\n  step: 3 4 })", 'equations: line 2, character 11: expected “,”, got “4”.'],
+    ['', 'defineRule: line 1, character 1: expected “defineRule”, got the end.'],
+    ["defineRule('x', {\n  step: 3 4 })", 'defineRule: line 2, character 11: expected “,”, got “4”.'],
     [
-      'equations(x',
-      'equations: line 1, character 11: expected the name of the rule, as in equations(‘mine’, …), got “x”.',
+      'defineRule(x',
+      'defineRule: line 1, character 12: expected the name of the rule, as in defineRule(‘mine’, …), got “x”.',
     ],
     [
-      `equations("x", { step: \`$${'{g}'}\` })`,
-      `equations: line 1, character 24: expected a text without places to be filled in, got “\`$${'{g}'}\`”.`,
+      `defineRule("x", { step: \`$${'{g}'}\` })`,
+      `defineRule: line 1, character 25: expected a text without places to be filled in, got “\`$${'{g}'}\`”.`,
     ],
     [
-      "equations('x', { step: 'theta = g' }) + 1",
-      'equations: line 1, character 39: expected the end, got “+”.',
+      "defineRule('x', { step: 'theta = g' }) + 1",
+      'defineRule: line 1, character 40: expected the end, got “+”.',
     ],
     [
-      "equations('x', { step: alert(1) })",
-      'equations: line 1, character 24: expected a number, true or false, a text or {, got “alert”.',
+      "defineRule('x', { step: alert(1) })",
+      'defineRule: line 1, character 25: expected a number, true or false, a text or {, got “alert”.',
     ],
     [
-      "equations('adam', { step: 'theta = g' })",
-      'equations: name: expected a name that no other rule has, got "adam".',
+      "defineRule('adam', { step: 'theta = g' })",
+      'defineRule: name: expected a name that no other rule has, got "adam".',
     ],
     [
-      "equations('x', { options: { delay: 1 }, step: 'theta = delay*g' })",
-      'equations: options: expected another name than delay, which any rule has here.',
+      "defineRule('x', { options: { delay: 1 }, step: 'theta = delay*g' })",
+      'defineRule: options: expected another name than delay, which any rule has here.',
     ],
     [
-      "equations('x', {\n  // a comment\n  step: `a = g\n    theta = b`,\n})",
+      "defineRule('x', {\n  // a comment\n  step: `a = g\n    theta = b`,\n})",
       'equations x: line 4, character 13: expected one of theta, g, t, a, got b: a = g theta = ⟨here⟩.',
     ],
     [' '.repeat(5000), 'The equations: expected at most 4000 characters.'],
@@ -302,7 +302,7 @@ describe('rules of one’s own', () => {
   })
 
   test('a literal is read as a program reads it', () => {
-    const text = `export const a = equations("a", { // words: 'x'
+    const text = `export const a = defineRule("a", { // words: 'x'
       'b': { c: -1.5e-3, d: true, e: 1_000 }, /* { */ f: 'it\\'s\\n', step: \`g\`, })`
     const { name, given, stepAt } = readLiteral(text)
     expect(name).toBe('a')
@@ -376,7 +376,7 @@ describe('terrain', () => {
   test('the lowest is 0, the highest 1, and what is not a number stays so', async () => {
     for (const objective of ['rosenbrock', 'saddle', 'styblinskiTang', 'own'] as const) {
       const expression = 'log(x) + y'
-      const { heights } = survey(await landscapeOf({ ...initial, objective, expression }))
+      const { heights } = sampleHeights(await makeLandscape({ ...initial, objective, expression }))
       expect(heights.length).toBe(GRID * GRID)
       const finite = heights.filter((z) => !Number.isNaN(z))
       expect(finite.length === heights.length).toBe(objective !== 'own')
@@ -389,7 +389,7 @@ describe('terrain', () => {
   test.each(['rosenbrock', 'saddle', 'styblinskiTang', 'bowl', 'ackley'] as const)(
     'marks along F are values at their heights: %s',
     async (objective) => {
-      const { marks, heightOf } = survey(await landscapeOf({ ...initial, objective }))
+      const { marks, heightOf } = sampleHeights(await makeLandscape({ ...initial, objective }))
       expect(marks.length).toBeGreaterThan(2)
       for (const [i, [value, height]] of marks.entries()) {
         expect(height).toBe(heightOf(value))
@@ -403,8 +403,8 @@ describe('terrain', () => {
   )
 
   test('as many contours as can be told apart', async () => {
-    const levels = async (objective: State['objective']) =>
-      levelsOf(survey(await landscapeOf({ ...initial, objective })))
+    const levels = async (objective: RaceState['objective']) =>
+      levelsOf(sampleHeights(await makeLandscape({ ...initial, objective })))
     expect(await levels('rosenbrock')).toBeGreaterThan(20)
     expect(await levels('rastrigin')).toBeLessThan(12)
     expect(await levels('rastrigin')).toBeGreaterThanOrEqual(6)
@@ -412,7 +412,7 @@ describe('terrain', () => {
 
   test('a function that is the same everywhere, or nowhere a number, is flat', async () => {
     for (const expression of ['3', '0/0']) {
-      const { heights } = survey(await landscapeOf({ ...initial, objective: 'own', expression }))
+      const { heights } = sampleHeights(await makeLandscape({ ...initial, objective: 'own', expression }))
       expect(heights.every((z) => z === 0)).toBe(true)
     }
   })
@@ -421,7 +421,7 @@ describe('terrain', () => {
 describe.each([
   ['light', light],
   ['dark', dark],
-])('colours, %s', (_, { racers, surface, text, muted, low, high }) => {
+])('colors, %s', (_, { racers, surface, text, muted, low, high }) => {
   const channels = (hex: string) =>
     [1, 3, 5].map((at) => {
       const c = parseInt(hex.slice(at, at + 2), 16) / 255
@@ -466,7 +466,7 @@ describe.each([
     ],
   }
 
-  test.each(Object.keys(vision))('whoever share a dash differ in colour: %s', (kind) => {
+  test.each(Object.keys(vision))('whoever share a dash differ in color: %s', (kind) => {
     const seen = racers.map((hex) => lab(vision[kind].map((row) => dot(row, channels(hex)))))
     for (let i = 0; i < racers.length; i++) {
       for (let j = 0; j < i; j++) {
@@ -543,7 +543,7 @@ test.each([
   [0.001, 5, '0.0'],
   [0, 0.2, '0.00'],
 ])('%d ± %d is %s', (x, error, text) => {
-  expect(shownTo(x, error)).toBe(text)
+  expect(formatWithError(x, error)).toBe(text)
 })
 
 describe('names beside points', () => {
@@ -560,7 +560,7 @@ describe('names beside points', () => {
       const [x, y] = at(i)
       return { x, y, width: 70, height: 16 }
     })
-    const corners = placed(names, box)
+    const corners = placeLabels(names, box)
     for (const [i, corner] of corners.entries()) {
       if (!corner) throw new Error(`${i} has no place`)
       expect(corner[0]).toBeGreaterThanOrEqual(box.left)
@@ -575,10 +575,10 @@ describe('names beside points', () => {
   })
 
   test('a name stays where it stood, and one without room is left out', () => {
-    const [corner] = placed([{ x: 100, y: 100, width: 50, height: 16, before: [-30, 20] }], box)
+    const [corner] = placeLabels([{ x: 100, y: 100, width: 50, height: 16, before: [-30, 20] }], box)
     expect(corner).toEqual([70, 120])
     expect(
-      placed([{ x: 5, y: 5, width: 50, height: 16 }], { left: 0, top: 0, width: 40, height: 10 }),
+      placeLabels([{ x: 5, y: 5, width: 50, height: 16 }], { left: 0, top: 0, width: 40, height: 10 }),
     ).toEqual([null])
   })
 
@@ -600,13 +600,13 @@ test('equal axes show as much as before, and a unit as long each way', () => {
 })
 
 describe('a race is made ahead, and looked at along its time', () => {
-  const state: State = {
+  const state: RaceState = {
     ...initial,
     objective: 'booth',
     maxIterations: 300,
     entries: [suggested('adam'), suggested('lbfgs'), suggested('gradientDescent')],
   }
-  const begun = async () => new Race(state, await landscapeOf(state))
+  const begun = async () => new Race(state, await makeLandscape(state))
 
   test('back and forth, with what was known by then', async () => {
     const race = await begun()
@@ -645,12 +645,12 @@ describe('a race is made ahead, and looked at along its time', () => {
   })
 
   test('“nobody came” is said only where somebody could', async () => {
-    const over = async (changed: Partial<State>) => {
+    const over = async (changed: Partial<RaceState>) => {
       const all = { ...state, ...changed }
-      const race = new Race(all, await landscapeOf(all))
+      const race = new Race(all, await makeLandscape(all))
       race.make(Infinity, Infinity)
       race.seek(race.made)
-      return verdict(race)
+      return describeOutcome(race)
     }
     expect(await over({ maxIterations: 2, entries: [suggested('gradientDescent')] })).toBe(
       'The race is over: nobody came within 0.01 of a minimum.',
@@ -664,10 +664,10 @@ describe('a race is made ahead, and looked at along its time', () => {
 
 describe('options without effect', () => {
   test('are found bit by bit', async () => {
-    const state: State = { ...initial, entries: [suggested('adam')] }
-    const race = new Race(state, await landscapeOf(state))
+    const state: RaceState = { ...initial, entries: [suggested('adam')] }
+    const race = new Race(state, await makeLandscape(state))
     const idle = withoutEffect(suggested('adam'), race)
-    expect([...idle.keys()]).toContain('amsgradOf')
+    expect([...idle.keys()]).toContain('amsgradMoment')
     for (const name of [
       'lr',
       'beta1',
@@ -681,8 +681,8 @@ describe('options without effect', () => {
     ])
       expect(idle.has(name), name).toBe(false)
     const amsgrad = { rule: 'adam', options: { lr: 0.1, amsgrad: true } } as const
-    expect(withoutEffect(amsgrad, race).has('amsgradOf')).toBe(false)
-    expect(idle.get('amsgradOf')).toMatch(/^it changes no bit of the first 60 updates here$/)
+    expect(withoutEffect(amsgrad, race).has('amsgradMoment')).toBe(false)
+    expect(idle.get('amsgradMoment')).toMatch(/^it changes no bit of the first 60 updates here$/)
   })
 })
 

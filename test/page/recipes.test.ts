@@ -4,7 +4,7 @@ import * as antigrad from 'antigrad'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { home } from '../children.js'
-import { type SiteInChromium, serveFolder, toChromium } from '../served.js'
+import { type SiteInChromium, serveFolder, toChromium } from '../static-server.js'
 import { violationsIn } from './site.js'
 
 let site: SiteInChromium

@@ -2,8 +2,8 @@
 
 import * as all from 'antigrad'
 import { describe, expect, test } from 'vitest'
-import { landscapeOf } from '../../page/src/functions.js'
-import { readEquations } from '../../page/src/own.js'
+import { readEquations } from '../../page/src/custom-rule.js'
+import { makeLandscape } from '../../page/src/functions.js'
 import { programOf } from '../../page/src/program.js'
 import { Race } from '../../page/src/race.js'
 import { scenes } from '../../page/src/scenes.js'
@@ -19,7 +19,7 @@ async function raced(title: string) {
   if (!scene) throw new Error(`no scene ${title}`)
   const { state, problems } = fromHash(scene.hash)
   expect(problems).toEqual([])
-  const race = new Race(state, await landscapeOf(state))
+  const race = new Race(state, await makeLandscape(state))
   race.make(Infinity, Infinity)
   race.seek(race.made)
   return race
@@ -65,8 +65,8 @@ describe('what the sentences say is so', () => {
     for (let i = 40; i < made; i++) expect(values[i + 1]).toBeGreaterThan(values[i])
   })
 
-  test('Rest by a schedule', async () => {
-    const race = await raced('Rest by a schedule')
+  test('Learning-rate decay', async () => {
+    const race = await raced('Learning-rate decay')
     const moves = (number: number) => {
       const path = pathOf(race, number).slice(-200)
       return Math.max(...path.slice(1).map((p, i) => Math.hypot(p[0] - path[i][0], p[1] - path[i][1])))
@@ -111,8 +111,8 @@ describe('what the sentences say is so', () => {
     expect(race.racers.map(({ made }) => made)).toEqual([2000, 2000])
   })
 
-  test('Who finds which', async () => {
-    const race = await raced('Who finds which')
+  test('Several minima', async () => {
+    const race = await raced('Several minima')
     const minima = antigrad.objectives.himmelblau().minima(2)
     expect(minima).toHaveLength(4)
     const found = race.racers.map((_, number) => {
@@ -167,7 +167,7 @@ describe('a program that makes the same race', () => {
     const names = /^import \{ (.*) \} from/m.exec(text)?.[1].split(', ') ?? []
     const log = { log: (...line: unknown[]) => void lines.push(line) }
     new Function('console', ...names, body)(log, ...names.map((name) => antigrad[name as 'adam']))
-    const race = new Race(state, await landscapeOf(state))
+    const race = new Race(state, await makeLandscape(state))
     race.make(Infinity, Infinity)
     race.seek(race.made)
     // What is typed is computed by mathjs in the race.

@@ -6,15 +6,15 @@ import { gzipSync } from 'node:zlib'
 import { minimize, type Rule } from 'antigrad'
 import type { Browser, Page } from 'playwright-core'
 import { expect } from 'vitest'
-import { landscapeOf } from '../../page/src/functions.js'
-import { readEquations } from '../../page/src/own.js'
+import { readEquations } from '../../page/src/custom-rule.js'
+import { makeLandscape } from '../../page/src/functions.js'
 import { clipOf } from '../../page/src/race.js'
 import { METHOD, nameOf, build as ruleOf } from '../../page/src/rules.js'
 import { readSchedules } from '../../page/src/schedules.js'
 import { fromHash } from '../../page/src/state.js'
 import { buildPage } from '../../scripts/lib/build-page.mjs'
-import { once } from '../once.js'
-import { type Site, type SiteInChromium, serveFolder, toChromium } from '../served.js'
+import { once } from '../shared-setup.js'
+import { type Site, type SiteInChromium, serveFolder, toChromium } from '../static-server.js'
 
 readSchedules()
 readEquations()
@@ -81,7 +81,7 @@ export function pointsIn(csv: string): string[][] {
 export async function expectedPoints(hash: string): Promise<string[][]> {
   const { state, problems } = fromHash(hash)
   expect(problems).toEqual([])
-  const { objective } = await landscapeOf(state)
+  const { objective } = await makeLandscape(state)
   const { start, tolerance, maxIterations, noise } = state
   return state.entries.map((entry, number) => {
     const { rule } = ruleOf(entry)

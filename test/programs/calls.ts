@@ -1,4 +1,4 @@
-/** Random calls of many runs, minimisations and fits: each one is a program by itself. */
+/** Random calls of many runs, minimizations and fits: each one is a program by itself. */
 
 import fc from 'fast-check'
 import { type Dtype, dtypes } from '../bits.js'
@@ -146,14 +146,14 @@ export const runsProgram: fc.Arbitrary<RunsProgram> = fc
               bounds: record(Object.fromEntries(parameters.slice(0, 2).map((name) => [name, limits]))),
               clip: fc.constantFrom({ value: 0.5 }, {}, { value: 1e-60 }),
               ...(!isOne && {
-                each: record({ lr: different(fc.constantFrom(0, 1e-3, 0.1, 1e200)) }),
-                path: fc.constantFrom(1, 3),
+                perRun: record({ lr: different(fc.constantFrom(0, 1e-3, 0.1, 1e200)) }),
+                recordEvery: fc.constantFrom(1, 3),
               }),
             },
             [
               ...wrong,
               ...[{ clip: { value: 0 } }, { clip: { norm: 1 } }, { bounds: { q: { min: 0 } } }],
-              ...[{ bounds: { a: { min: 1, max: 0 } } }, { each: { lr: [1, -1] } }, { path: 0.5 }],
+              ...[{ bounds: { a: { min: 1, max: 0 } } }, { perRun: { lr: [1, -1] } }, { recordEvery: 0.5 }],
             ],
           ),
         )
@@ -181,7 +181,7 @@ const model = fc.oneof<fc.Arbitrary<FitsProgram['model']>[]>(
   fc.constantFrom(
     { name: 'polynomial', options: { x: 't', degree: 2 } },
     { name: 'peaks', options: { x: 't', count: 2, shape: 'lorentzian' } },
-    { name: 'peaks', options: { x: 't', count: 2, ground: 'line' } },
+    { name: 'peaks', options: { x: 't', count: 2, baseline: 'line' } },
   ),
 )
 

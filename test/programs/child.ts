@@ -3,7 +3,7 @@
  * out then.
  */
 
-import { type Arrival, agree, Course } from './agree.js'
+import { type Arrival, agree, Course } from './engine-agreement.js'
 import type { Program } from './program.js'
 
 export interface Answer {

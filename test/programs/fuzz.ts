@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Target, words } from '../bytes/corpus.js'
 import { fuzzBytes } from '../bytes/fuzz.js'
-import { everywhere } from './everywhere.js'
+import { everywhere } from './environments.js'
 import { bundle } from './hosts.js'
 import { Runner, search } from './search.js'
 
@@ -46,7 +46,7 @@ export async function fuzz(args: readonly string[], home: string, node: readonly
     ? await everywhere(home, values.in ?? null, (name, why) => say(`NOT RUN: ${name}: ${why}`))
     : []
   if (isElsewhere) say(`In Node and ${hosts.map(({ name }) => name).join(', ') || 'nowhere else'}:`)
-  const spoiler = ['--import', join(home, 'test/programs/spoiler.mjs')]
+  const spoiler = ['--import', join(home, 'test/programs/corrupting-addon.mjs')]
   const runner = new Runner(home, hosts, [...node, ...(values.spoil ? spoiler : [])])
   const told = () => `${runner.programs} programs, ${runner.comparisons} comparisons`
   let last = Date.now()

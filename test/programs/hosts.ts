@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { inspect } from 'node:util'
 import { build } from 'esbuild'
-import type { Arrival } from './agree.js'
 import type { Answer } from './child.js'
+import type { Arrival } from './engine-agreement.js'
 import type { Program } from './program.js'
 
 /**
@@ -18,7 +18,7 @@ const LONGEST = 300_000
 /** Programs that one gets, so that what it keeps stays small. */
 const MOST = 500
 
-/** A program as text that is an expression of JavaScript, and that `found.ts` takes. */
+/** A program as text that is an expression of JavaScript, and that `regressions.ts` takes. */
 export const sourceOf = (program: unknown) =>
   inspect(program, {
     ...{ depth: Infinity, maxArrayLength: Infinity, maxStringLength: Infinity, breakLength: 110 },

@@ -11,10 +11,10 @@ import '../../dist/rules/sgd.js'
 import '../../dist/rules/adam.js'
 import '../../dist/schedules/index.js'
 
+export { AntigradError, ArgumentError, NonFiniteError } from '../../dist/core/errors.js'
 export { engines } from '../../dist/engines/index.js'
-export { AntigradError, ArgumentError, NonFiniteError } from '../../dist/ground/errors.js'
 export { Optimizer } from '../../dist/optimizer.js'
-export { rows } from '../../dist/step/rows.js'
+export { sparseRows } from '../../dist/step/rows.js'
 
 let whole: typeof Antigrad | undefined
 

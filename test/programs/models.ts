@@ -19,8 +19,8 @@ export interface GroupSpec {
 
 /** Calls of code of the user's in the middle of another one: they are refused and change nothing. */
 export const intruders = [
-  ...(['step', 'stepAsync', 'set', 'freeze', 'thaw', 'add', 'grow', 'save', 'restore'] as const),
-  ...(['state', 'zeroGrad', 'point'] as const),
+  ...(['step', 'stepAsync', 'set', 'freeze', 'unfreeze', 'add', 'appendRows', 'save', 'restore'] as const),
+  ...(['state', 'zeroGrad', 'gradientPoint'] as const),
 ]
 export type Intruder = (typeof intruders)[number]
 
@@ -54,7 +54,7 @@ export type Command = { readonly intrusion?: Intrusion | null } & (
       readonly picker: Picker | null
       readonly options: Readonly<Record<string, unknown>>
     }
-  | { readonly call: 'freeze' | 'thaw'; readonly picker: Picker }
+  | { readonly call: 'freeze' | 'unfreeze'; readonly picker: Picker }
   | {
       readonly call: 'add'
       readonly specs: readonly Spec[]
@@ -62,10 +62,10 @@ export type Command = { readonly intrusion?: Intrusion | null } & (
       readonly frozen: boolean | null
       readonly change: Readonly<Record<string, unknown>> | null
     }
-  | { readonly call: 'grow'; readonly tensor: number; readonly rows: number }
+  | { readonly call: 'appendRows'; readonly tensor: number; readonly rows: number }
   | { readonly call: 'load' | 'fresh'; readonly shift: number }
   | { readonly call: 'restore'; readonly partial: boolean }
-  | { readonly call: 'remember' | 'zeroGrad' | 'point' | 'bring' }
+  | { readonly call: 'remember' | 'zeroGrad' | 'gradientPoint' | 'bring' }
   /** Another optimizer comes, steps and stays, in the same memory where it is small. */
   | { readonly call: 'other'; readonly rule: PlainRule; readonly length: number }
 )
@@ -142,11 +142,11 @@ const around: fc.Arbitrary<Readonly<Record<string, unknown>>> = fc
     guard: fc.constantFrom(
       {},
       { onNonFinite: 'skip' },
-      { onNonFinite: 'skip', maxSkips: 1 },
+      { onNonFinite: 'skip', maxConsecutiveSkips: 1 },
       { onNonFinite: 'throw' },
     ),
     zeroGrads: fc.boolean(),
-    norms: fc.boolean(),
+    recordNorms: fc.boolean(),
   })
   .map(({ guard, ...rest }) => ({ ...rest, ...guard }))
 
@@ -211,7 +211,7 @@ const commandOf = (pool: Pool): fc.Arbitrary<Command> => {
       options: sets,
     }),
     freeze: record({ call: fc.constant('freeze' as const), intrusion, picker }),
-    thaw: record({ call: fc.constant('thaw' as const), intrusion, picker }),
+    thaw: record({ call: fc.constant('unfreeze' as const), intrusion, picker }),
     add: record({
       call: fc.constant('add' as const),
       intrusion,
@@ -221,7 +221,7 @@ const commandOf = (pool: Pool): fc.Arbitrary<Command> => {
       change: fc.option(changeOf(pool), { nil: null }),
     }),
     grow: record({
-      call: fc.constant('grow' as const),
+      call: fc.constant('appendRows' as const),
       tensor: fc.nat(7),
       rows: fc.integer({ min: 1, max: 3 }),
     }),
@@ -230,7 +230,7 @@ const commandOf = (pool: Pool): fc.Arbitrary<Command> => {
       record({ call: fc.constant('restore' as const), intrusion, partial: fc.boolean() }),
       record({ call: fc.constant('remember' as const) }),
     ),
-    look: record({ call: fc.constantFrom('zeroGrad' as const, 'point' as const) }),
+    look: record({ call: fc.constantFrom('zeroGrad' as const, 'gradientPoint' as const) }),
     other: record({
       call: fc.constant('other' as const),
       rule: pool.rule,

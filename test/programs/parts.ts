@@ -1,4 +1,4 @@
-/** What several kinds of programs have: places, picks of tensors, and a spoilt `Object.prototype`. */
+/** What several kinds of programs have: places, picks of tensors, and a spoiled `Object.prototype`. */
 
 import fc from 'fast-check'
 import { rarely, record } from './numbers.js'
@@ -31,7 +31,16 @@ export interface Pollution {
 const polluted = [
   ...['lr', 'momentum', 'weightDecay', 'beta2', 'eps', 'maximize', 'lrScale', 'frozen', 'rule', 'match'],
   ...['clip', 'norm', 'rms', 'noise', 'accumulate', 'batches', 'reduce', 'average', 'lookahead', 'alpha'],
-  ...['onNonFinite', 'maxSkips', 'norms', 'zeroGrads', 'groups', 'shapes', 'engine', 'instructionSet'],
+  ...[
+    'onNonFinite',
+    'maxConsecutiveSkips',
+    'recordNorms',
+    'zeroGrads',
+    'groups',
+    'shapes',
+    'engine',
+    'instructionSet',
+  ],
   ...[
     'threads',
     'partial',

@@ -1,10 +1,10 @@
 /** Rules as plain data, in which a function is the list of its first values. */
 
 import fc from 'fast-check'
-import { equations } from '../../dist/equations/equations.js'
+import { defineRule } from '../../dist/equations/equations.js'
 import { resolve } from '../../dist/rules/resolve.js'
 import { cases } from '../cases.js'
-import { declared, drawn, noRoom } from '../equations/drawn.js'
+import { declared, drawn, noRoom } from '../equations/random-rules.js'
 import { twins } from '../equations/rules.js'
 import { rarely } from './numbers.js'
 
@@ -90,7 +90,7 @@ const own: fc.Arbitrary<PlainRule> = fc.oneof(
     .tuple(drawn, fc.boolean())
     .map(([lines, flush]) => {
       try {
-        return plainOf(equations('drawn', declared(lines, flush))()) as PlainRule
+        return plainOf(defineRule('drawn', declared(lines, flush))()) as PlainRule
       } catch (error) {
         if (noRoom.test(`${error}`)) return null
         throw error

@@ -3,8 +3,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { random } from '../bits.js'
-import type { Arrival } from './agree.js'
 import type { Answer } from './child.js'
+import type { Arrival } from './engine-agreement.js'
 import { type Host, ProcessHost, sourceOf } from './hosts.js'
 import { difference } from './outcome.js'
 import { type Program, program } from './program.js'
@@ -79,7 +79,7 @@ export interface Failure {
   readonly path: string
   /** Where it failed, if not here. */
   readonly host: string | null
-  /** The smallest program that fails, as text that `found.ts` takes. */
+  /** The smallest program that fails, as text that `regressions.ts` takes. */
   readonly program: string
   readonly message: string
   /** Milliseconds until the first failure, and how many programs it took. */

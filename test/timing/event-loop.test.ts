@@ -47,7 +47,7 @@ const works = {
     return longestTurn(() => minimizeMany(valley, list, adam(), { engine, maxIterations: 1 }))`,
   'paths of many runs': `
     const starts = startsOf(10_000)
-    return longestTurn(() => minimizeMany(valley, starts, adam(), { engine, maxIterations: 60, path: 1 }))`,
+    return longestTurn(() => minimizeMany(valley, starts, adam(), { engine, maxIterations: 60, recordEvery: 1 }))`,
   'data of many rows': `
     const data = curve(100_000, 1)
     const cost = expression('(a*exp(-b*t) + c - y)^2')

@@ -1,6 +1,6 @@
 /** Optimizers of very many small tensors: no call takes time by the square of how many there are. */
 
-import { adamw, lamb, Optimizer, prodigy, type Saved } from 'antigrad'
+import { adamw, lamb, Optimizer, prodigy, type SavedRun } from 'antigrad'
 import { expect, test } from 'vitest'
 
 const named = (count: number, from = 0) =>
@@ -28,7 +28,7 @@ function times(count: number, rule: ReturnType<typeof adamw> | ReturnType<typeof
     Object.fromEntries(names.filter((_, i) => i % 2 === rest).map((name) => [name, params[name]]))
   const holes = [half(0), half(1)]
   let optimizer = new Optimizer({ t0: new Float32Array(4) }, rule) as Optimizer<typeof params>
-  let saved: Saved | undefined
+  let saved: SavedRun | undefined
   return {
     constructed: busy(() => {
       optimizer = new Optimizer(params, rule)
@@ -40,13 +40,13 @@ function times(count: number, rule: ReturnType<typeof adamw> | ReturnType<typeof
       saved = optimizer.save()
     }),
     loaded: busy(() => {
-      optimizer = Optimizer.load(saved as Saved)
+      optimizer = Optimizer.load(saved as SavedRun)
     }),
     frozen: busy(() => {
       for (const name of names) optimizer.freeze(name)
     }),
-    thawed: busy(() => {
-      for (const name of names) optimizer.thaw(name)
+    unfrozen: busy(() => {
+      for (const name of names) optimizer.unfreeze(name)
       optimizer.step(params)
     }),
   }

@@ -24,7 +24,7 @@ const subjects = {
     before: `
       const step = 'p = p*beta; m = beta*m + (1 - beta)*g; theta = theta - lr*m/((1 - p)*(sqrt(mean(g^2)) + 1))'
       const options = { lr: 0.01, beta: { default: 0.9, min: 0, below: 1 } }
-      const rule = antigrad.equations('centred', { options, state: { m: 0 }, scalars: { p: 1 }, step })
+      const rule = antigrad.defineRule('centered', { options, state: { m: 0 }, scalars: { p: 1 }, step })
       const params = { w: new Float32Array(12), bias: new Float32Array(4), head: new Float32Array(6) }
       const groups = [{ match: '**.bias', lrScale: 0.5 }, { match: 'head', rule: antigrad.adamw() }]`,
     call: 'new antigrad.Optimizer(params, rule({ lr: 1 / (2 + i % 9) }), { groups }).step(params)',

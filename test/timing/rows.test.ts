@@ -1,6 +1,6 @@
 /** Gradients of rows: repeated indices and a norm cost about as much again as the update itself, and no multiple of it. */
 
-import { adam, Optimizer, type OptimizerOptions, rows } from 'antigrad'
+import { adam, Optimizer, type OptimizerOptions, sparseRows } from 'antigrad'
 import { expect, test } from 'vitest'
 
 const [ROWS, COLUMNS, COUNT] = [20_000, 32, 1024]
@@ -15,7 +15,7 @@ function stepping(indexOf: (k: number) => number, options: OptimizerOptions): ()
   const indices = Uint32Array.from({ length: COUNT }, (_, k) => indexOf(k))
   const values = Float32Array.from({ length: COUNT * COLUMNS }, (_, i) => Math.sin(i))
   return () => {
-    for (let t = 0; t < 100; t++) optimizer.step({ embed: rows(indices, values) })
+    for (let t = 0; t < 100; t++) optimizer.step({ embed: sparseRows(indices, values) })
   }
 }
 

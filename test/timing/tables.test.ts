@@ -7,11 +7,11 @@ import { readMatrix } from '../../dist/tables/read-matrix.js'
 
 const request = {
   ...{ name: 'table.csv', group: undefined, delimiter: undefined, decimal: undefined, comment: undefined },
-  wanted: [
+  columns: [
     { option: '--x', column: 't' },
     { option: '--y', column: 'y' },
   ],
-  ...{ drops: true, onProgress() {} },
+  ...{ dropsInvalid: true, onProgress() {} },
 }
 
 /** In parts as they come from a file. */

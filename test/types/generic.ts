@@ -18,7 +18,7 @@ export function train<P extends Params>(params: P, gradient: (params: Views<P>, 
   const before = gradient(optimizer.params, optimizer.grads)
   optimizer.step()
   gradient(optimizer.average, optimizer.grads)
-  return [before, gradient(optimizer.point(), optimizer.grads), optimizer.state] as const
+  return [before, gradient(optimizer.gradientPoint(), optimizer.grads), optimizer.state] as const
 }
 
 /** By one that is returned, in the shape of what came. */
@@ -90,6 +90,6 @@ export const refused = (never: false) => {
   descend({ w: Float32Array.of(1) }, () => ({ w: Float64Array.of(1) }))
   // @ts-expect-error two tensors
   withHead.step({ pair: [null] })
-  // @ts-expect-error a misspelt name
+  // @ts-expect-error a misspelled name
   withHead.step({ layers: [{ wieght: Float32Array.of(1) }] })
 }

@@ -5,25 +5,25 @@ import {
   type AdamW,
   adam,
   adamw,
+  type CheckpointDifference,
   type CheckpointError,
-  type Described,
-  type Difference,
   ema,
   type GradientDescent,
   type Group,
   gradientDescent,
-  layerwise,
+  layerDecay,
   type Match,
   momentum,
   nesterov,
   noDecay,
   Optimizer,
   type OptimizerOptions,
-  type Reason,
   type Rule,
-  type Saved,
+  type SavedRun,
+  type SkipReason,
   sgd,
   swa,
+  type TensorDescription,
   warmup,
 } from 'antigrad'
 
@@ -35,13 +35,13 @@ type Model = ReturnType<typeof parameters>
 
 /** A program's own list of groups, and matches. */
 const own: readonly Group<AdamW>[] = [noDecay('embed'), { match: { maxRank: 1 }, lr: 1e-4 }]
-const isLarge: Match = ({ length, shape, name }: Described) =>
+const isLarge: Match = ({ length, shape, name }: TensorDescription) =>
   length > 100 || (shape?.length ?? 0) > 1 || name === ''
 
 export const mixed = new Optimizer(parameters(), adamw({ lr: 1e-3 }), {
   shapes: { embed: [2, 2], body: { weight: [2, 1], bias: [1] } },
   groups: [
-    ...layerwise(['embed', ['body.*', isLarge]], 0.75),
+    ...layerDecay(['embed', ['body.*', isLarge]], 0.75),
     noDecay(),
     { match: '**.bias', lr: warmup(1e-4, { steps: 10 }), lrScale: 2 },
     { match: 'body.weight', rule: momentum({ lr: 0.02 }) },
@@ -51,8 +51,8 @@ export const mixed = new Optimizer(parameters(), adamw({ lr: 1e-3 }), {
   average: ema(0.99, { corrected: true }),
   lookahead: { steps: 5 },
   onNonFinite: 'skip',
-  maxSkips: 3,
-  norms: true,
+  maxConsecutiveSkips: 3,
+  recordNorms: true,
 })
 /** Inferred from the rules in groups, so that options and state may be theirs. */
 export const typed: Optimizer<Model, AdamW, 'momentum'> = mixed
@@ -74,7 +74,7 @@ mixed.set('embed', { beta1: 0.8 })
 mixed.set('body.weight', { momentum: 0.8 })
 mixed.set(isLarge, { lr: 1e-4 })
 mixed.freeze(['embed', '**.bias'])
-mixed.thaw({ maxRank: 2 })
+mixed.unfreeze({ maxRank: 2 })
 
 export const more = mixed.add(
   { head: Float32Array.of(5, 6), body: { gain: Float32Array.of(7) } },
@@ -86,15 +86,15 @@ export const more = mixed.add(
 export const added: Float32Array = more.params.body.gain
 export const before: Float32Array = more.params.body.weight
 more.step({ head: Float32Array.of(1, 2), body: { weight: null, gain: Float32Array.of(1) } })
-more.grow('embed', Float32Array.of(7, 8))
+more.appendRows('embed', Float32Array.of(7, 8))
 export const list = new Optimizer([Float64Array.of(1)], gradientDescent()).add([Float64Array.of(2)])
 export const second: Float64Array = list.params[1]
 
-export const { norm, norms, reason, skipped, nonFinite, skips, lr } = mixed.last
-export const why: Reason | null = reason
+export const { norm, norms, reason, skipped, nonFinite, consecutiveSkips, lr } = mixed.lastStep
+export const why: SkipReason | null = reason
 export const ruleOfFirst: Rule = mixed.report().tensors[0].rule
 
-export const saved: Saved = structuredClone(mixed.save())
+export const saved: SavedRun = structuredClone(mixed.save())
 export const loaded = Optimizer.load<Model, AdamW, 'momentum'>(saved, {
   engine: 'typescript',
   onWarning() {},
@@ -102,7 +102,7 @@ export const loaded = Optimizer.load<Model, AdamW, 'momentum'>(saved, {
 loaded.set('body.weight', { momentum: 0.9 })
 loaded.set('**.bias', { beta2: 0.99 })
 export const weight: Float32Array = loaded.params.body.weight
-export const left: readonly Difference[] = loaded.restore(saved, { partial: true })
+export const left: readonly CheckpointDifference[] = loaded.restore(saved, { partial: true })
 export const unknown = Optimizer.load(saved)
 unknown.set({ lr: 1 })
 export const tensors = (error: CheckpointError) => error.differences.map(({ tensor }) => tensor)
@@ -148,7 +148,7 @@ export const refused = (never: false) => {
   // @ts-expect-error plain numbers
   mixed.add({ head: [1] })
   // @ts-expect-error plain numbers
-  mixed.grow('embed', [1, 2])
+  mixed.appendRows('embed', [1, 2])
   // @ts-expect-error an optimizer is no saved run
   Optimizer.load(mixed)
   // @ts-expect-error only where it runs

@@ -94,7 +94,7 @@ export const ofFirst: number = all.at(0).values.slope
 
 const valley = expression('(1 - x)^2 + 100*(y - x^2)^2')
 export const least = minimize(valley, [0, 0], adam())
-const ended = await minimizeMany(valley, gridStarts({ x: [0, 1], y: [0, 1] }, 2), adam(), { path: 1 })
+const ended = await minimizeMany(valley, gridStarts({ x: [0, 1], y: [0, 1] }, 2), adam(), { recordEvery: 1 })
 export const ends: number = ended.x.y[0] + (ended.paths?.x.x[0] ?? 0)
 export const inOne = await minimizeMany(valley, [0, 0], adam())
 const sums = expression('(a*t - y)^2')
@@ -109,7 +109,7 @@ export const refused = (never: false) => {
   found.values.zzz
   // @ts-expect-error a column
   found.errors.x
-  // @ts-expect-error misspelt
+  // @ts-expect-error misspelled
   fitOne(line, { x, y }, { start: { slpoe: 1, intercept: 0 } })
   // @ts-expect-error a column
   fitOne(line, { x, y }, { start: { slope: 1, intercept: 0, x: 1 } })
@@ -117,7 +117,7 @@ export const refused = (never: false) => {
   fitOne(line, { x, y }, { start: { slope: { expr: '2*k' as const }, intercept: 0, j: 1 } })
   // @ts-expect-error no such option
   fitOne(line, { x, y }, { start: free, tolerence: 1 })
-  // @ts-expect-error misspelt
+  // @ts-expect-error misspelled
   fitOne(models.fourPL(), { x, y }, { start: { ec5: 1 } })
   // @ts-expect-error no such parameter
   fitOne(models.fourPL(), { x, y }).values.ic50

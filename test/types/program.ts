@@ -123,7 +123,7 @@ export const refused = (never: false) => {
   new Optimizer({ w: Float32Array.of(1), b: undefined }, adam())
   // @ts-expect-error a map
   new Optimizer(new Map([['w', Float32Array.of(1)]]), adam())
-  // @ts-expect-error a misspelt name
+  // @ts-expect-error a misspelled name
   ofNetwork.step({ frist: { weight: Float32Array.of(1) } })
   // @ts-expect-error the other dtype
   ofOne.step(Float32Array.of(1))

@@ -6,23 +6,23 @@ import {
   type Adam,
   adam,
   adamw,
+  type BuiltInRule,
   type Cosine,
+  type CustomRule,
   chained,
   constant,
   cosine,
+  defineRule,
   delayedStart,
   type EquationRule,
-  equations,
   type gradientDescent,
   joined,
   linear,
   nesterov,
   Optimizer,
-  type OwnRule,
   oneCycle,
   type Rule,
   type Schedule,
-  type SimpleRule,
   sgd,
   step,
   warmup,
@@ -42,15 +42,15 @@ export const none: State<Rules['sgd']> = {}
 export const nothing: State<ReturnType<typeof gradientDescent>> = undefined
 export const options: OptionsOf<Rule> = { lr: 1 }
 export const wrapped: OptionsOf<typeof delayed> = { weightDecay: 1, amsgrad: undefined as never }
-export const simple: SimpleRule = rules.adam
+export const simple: BuiltInRule = rules.adam
 export const anyDelayed: Rule = delayedStart(3, simple)
 export const unnamed: DelayedStart = delayed
 export const literal: Adam = {
   ...{ name: 'adam', lr: warmup(1, { steps: 3 }), beta1: 0, beta2: 0, eps: 0, weightDecay: 0 },
   ...{
     amsgrad: false,
-    amsgradOf: 'raw',
-    epsOf: 'raw',
+    amsgradMoment: 'raw',
+    epsMoment: 'raw',
     perRow: false,
     maximize: false,
     cautious: false,
@@ -118,14 +118,14 @@ export const refused = (row: Float64Array) => {
   return [unknown, stateless, careless]
 }
 
-const tiger = equations('tiger', {
+const tiger = defineRule('tiger', {
   options: { lr: { default: 1e-3, scheduled: true }, beta: { default: 0.965, below: 1 }, warm: false },
   state: { m: 0, slow: 'parameters' },
   step: 'm = beta*m + (1 - beta)*g; theta = warm ? theta - lr*sign(m) : theta - lr*m',
 })
 const own = tiger({ lr: cosine(1, { steps: 3 }), beta: 0.9, warm: true })
 export const ofTiger: State<typeof own> = { m: array, slow: array }
-export const anyRule: OwnRule = delayedStart(2, own)
+export const anyRule: CustomRule = delayedStart(2, own)
 export const anyOfEquations: EquationRule = own
 const delayedTiger = delayedStart(2, tiger({ lr: 1 }))
 export const ofDelayedTiger: State<typeof delayedTiger> = ofTiger

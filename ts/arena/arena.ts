@@ -4,23 +4,23 @@
  * crates/kernels/src/arena/layout.rs says what each field means, and table.rs beside it reads them.
  */
 
-import { EngineError, TensorError } from '../ground/errors.js'
-import type { Dtype, FloatArray, Matrix } from '../ground/numbers.js'
+import { EngineError, TensorError } from '../core/errors.js'
+import type { Dtype, FloatArray, Matrix } from '../core/numbers.js'
 import * as layout from './layout.js'
 import { HASH } from './manifest.js'
 import { allocate, type Region } from './memory.js'
 
 // For the engines: in a bundle this file comes before theirs then, where gzip makes 100 bytes less of it.
-export { allocate, RESERVED, type Region } from './memory.js'
+export { allocate, RESERVED_BYTES, type Region } from './memory.js'
 
 /** Addresses that agree modulo this look alike to a processor's load and store units. */
-const PERIOD = 4096
+const ADDRESS_PERIOD = 4096
 /** Arrays that every arena has. */
-const COMMON = layout.LISTED + 1
+const COMMON_ARRAY_COUNT = layout.ROW_LISTS + 1
 /** The most passes that a plan has room for: where there are more, what it saves of each is little beside the rest. */
-const MOST_PLANNED = 16
+const MAX_PLANNED_PASSES = 16
 /** The most coefficients of stages that are no rule's, the pipeline's aside. */
-const PLANE_COEFFICIENTS = 6
+const MAX_PLANE_COEFFICIENTS = 6
 
 /** Tensors that lie side by side and have the same arrays. */
 export interface Family {
@@ -35,7 +35,7 @@ export interface Family {
 }
 
 /** An array's entry in the table. */
-interface Entry {
+interface ArrayEntry {
   readonly extent: number
   readonly byteOffset: number
   readonly first: number
@@ -45,7 +45,7 @@ interface Entry {
 }
 
 /** What is no matrix, as one. */
-export const NONE: Matrix = [0, 0, 0]
+export const NO_MATRIX: Matrix = [0, 0, 0]
 
 export class Arena {
   readonly region: Region
@@ -80,7 +80,7 @@ export class Arena {
   readonly planned: number
   /** Bytes of an element. */
   readonly #size: number
-  readonly #arrays: readonly Entry[]
+  readonly #arrays: readonly ArrayEntry[]
   readonly #firstTensor: number
   readonly #firstSegment: number
   readonly #firstRow: number
@@ -118,27 +118,27 @@ export class Arena {
     // What is not there yet lies behind all else.
     this.offsets = all.map(() => length)
     this.lengths = all.map(() => 0)
-    this.matrices = all.map(() => NONE)
+    this.matrices = all.map(() => NO_MATRIX)
     this.units = [...this.lengths]
     const names = families.map(({ state, byTensor }) => state.length + byTensor.length)
-    const arrayCount = COMMON + names.reduce((sum, n) => sum + n, 0)
+    const arrayCount = COMMON_ARRAY_COUNT + names.reduce((sum, n) => sum + n, 0)
     this.#firstTensor = layout.HEADER + arrayCount * layout.ARRAY
     this.#firstSegment = this.#firstTensor + count * layout.TENSOR
     this.#firstRow = this.#firstSegment + count * layout.SEGMENT
     const coefficients = families.map(({ coefficients }) => coefficients)
-    this.#rowLength = layout.PIPELINE + Math.max(PLANE_COEFFICIENTS, ...coefficients)
+    this.#rowLength = layout.PIPELINE + Math.max(MAX_PLANE_COEFFICIENTS, ...coefficients)
     const rowCount = count + 1
     let end = (this.#firstRow + rowCount * this.#rowLength * 2) * 4
 
     const mostState = families.reduce((most, { state }) => Math.max(most, state.length), 0)
     const stagger = staggered(length * size, 2 + planes.length + mostState)
-    const arrays: Entry[] = []
+    const arrays: ArrayEntry[] = []
     const start = roundUp(end, layout.LINE)
     let plane = 0
     const place = (array: number, extent: number, first: number, elements: number, line?: number) => {
       let byteOffset = roundUp(end, layout.LINE)
       if (extent === layout.ELEMENTS && elements > 0 && stagger > 0) {
-        byteOffset += modulo(start + stagger * plane++ - byteOffset, PERIOD)
+        byteOffset += modulo(start + stagger * plane++ - byteOffset, ADDRESS_PERIOD)
       }
       arrays[array] = { extent, byteOffset, first, length: elements, line }
       end = byteOffset + elements * (extent === layout.LISTS ? 4 : byElement.includes(extent) ? size : 8)
@@ -153,7 +153,7 @@ export class Arena {
     }
     place(layout.SCRATCH, layout.ELEMENTS, 0, roundUp(room, layout.LINE) / size)
     place(
-      layout.LISTED,
+      layout.ROW_LISTS,
       layout.LISTS,
       0,
       units.reduce((sum, n) => sum + listOf(n), spare * SPARE_LIST),
@@ -168,7 +168,7 @@ export class Arena {
       for (let k = 0; k < tensors; k++) {
         const i = this.#next
         this.#lines.push([...totals])
-        this.add(lengths[i], matrices[i] ?? NONE, units[i] ?? 0)
+        this.add(lengths[i], matrices[i] ?? NO_MATRIX, units[i] ?? 0)
         const [rows, columns, count] = this.matrices[i]
         totals[0] += rows * count
         totals[1] += columns * count
@@ -179,7 +179,7 @@ export class Arena {
       for (const _ of byTensor) place(arrays.length, layout.TENSORS, 0, count)
     }
 
-    this.planned = Math.min(count, MOST_PLANNED)
+    this.planned = Math.min(count, MAX_PLANNED_PASSES)
     this.plan = roundUp(end, layout.LINE)
     end = this.plan + (layout.PLAN + this.planned * layout.PLANNED) * 4
 
@@ -211,7 +211,7 @@ export class Arena {
     const listed = tensors.reduce((listed, { units }) => listed + listOf(units), this.#list)
     return (
       end <= this.length &&
-      listed <= this.#arrays[layout.LISTED].length &&
+      listed <= this.#arrays[layout.ROW_LISTS].length &&
       this.#next + tensors.length <= this.lengths.length
     )
   }
@@ -224,7 +224,7 @@ export class Arena {
   /** Puts a tensor there; one of a family that has numbers by row or by column is none to come. */
   add(length: number, matrix: Matrix, units: number): void {
     const i = this.#next++
-    const [[rows, columns], [firstRow, firstColumn]] = [matrix, this.#lines[i] ?? NONE]
+    const [[rows, columns], [firstRow, firstColumn]] = [matrix, this.#lines[i] ?? NO_MATRIX]
     const { words } = this
     const at = this.tensorAt(i)
     words[at + layout.TENSOR_OFFSET] = this.#end
@@ -308,7 +308,7 @@ export class Arena {
 
   /** The list of a tensor's rows that have gradients: how many, their numbers, and which gradient each has. */
   list(tensor: number): Uint32Array {
-    const at = this.#arrays[layout.LISTED].byteOffset + this.#lists[tensor] * 4
+    const at = this.#arrays[layout.ROW_LISTS].byteOffset + this.#lists[tensor] * 4
     const { buffer, byteOffset } = this.region
     return new Uint32Array(buffer, byteOffset + at, listOf(this.units[tensor]))
   }
@@ -332,7 +332,7 @@ export class Arena {
 
   /** Says whether passes over the plane leave a tensor out; none stays by default. */
   setStays(tensor: number, stays: boolean): void {
-    this.#set(this.tensorAt(tensor) + layout.TENSOR_FLAGS, stays ? layout.STAYS : 0)
+    this.#set(this.tensorAt(tensor) + layout.TENSOR_FLAGS, stays ? layout.EXCLUDED : 0)
   }
 
   /** Where a tensor begins among the words. */
@@ -411,5 +411,5 @@ const modulo = (x: number, period: number): number => ((x % period) + period) % 
 
 /** By how much the starts of planes are moved apart, so that they do not collide; 0 where all is small. */
 function staggered(bytes: number, planes: number): number {
-  return bytes * planes <= PERIOD ? 0 : roundUp(PERIOD / planes, layout.LINE)
+  return bytes * planes <= ADDRESS_PERIOD ? 0 : roundUp(ADDRESS_PERIOD / planes, layout.LINE)
 }

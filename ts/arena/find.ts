@@ -3,12 +3,12 @@
 import type { Arena } from './arena.js'
 
 /** The first tensor that ends behind the element at `at`; tensors are in the order of their places. */
-export function tensorFrom({ offsets, lengths }: Arena, at: number): number {
-  return firstNot(lengths.length, (i) => offsets[i] + lengths[i] <= at)
+export function tensorEndingAfter({ offsets, lengths }: Arena, at: number): number {
+  return partitionPoint(lengths.length, (i) => offsets[i] + lengths[i] <= at)
 }
 
 /** The first number for which `isBefore` is false. */
-export function firstNot(count: number, isBefore: (number: number) => boolean): number {
+export function partitionPoint(count: number, isBefore: (number: number) => boolean): number {
   let [low, high] = [0, count]
   while (low < high) {
     const middle = Math.floor((low + high) / 2)

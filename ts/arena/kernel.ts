@@ -1,7 +1,7 @@
 /** Kernels: their descriptions, and their loops in TypeScript. */
 
-import { type Dtype, type FloatArray, type Matrix, type Round, rounding } from '../ground/numbers.js'
-import type { Sum } from '../ground/sums.js'
+import { type Dtype, type FloatArray, type Matrix, type Round, rounding } from '../core/numbers.js'
+import type { Sum } from '../core/sums.js'
 import type { WasmModule } from '../webassembly/module.js'
 import { PIPELINE_DECAY } from './manifest.js'
 
@@ -46,60 +46,67 @@ export type LoopOf<K extends Kernel> = (
 export type Loop = LoopOf<Kernel>
 
 /** What makes a kernel's loop, once for each dtype. */
-export interface Twins<L> {
+export interface LoopFactories<L> {
   readonly float32: (f: Round) => L
   readonly float64: (f: Round) => L
 }
 
 /**
- * A loop for both dtypes. A JavaScript compiler specialises a function by the types that it has met,
+ * A loop for both dtypes. A JavaScript compiler specializes a function by the types that it has met,
  * and one that has met both dtypes is nine times as slow: so the build writes the text of `make` a
  * second time, as `again`.
  */
-export function twice<K extends Kernel, L = LoopOf<K>>(make: (f: Round) => L, again = make): Twins<L> {
+export function twice<K extends Kernel, L = LoopOf<K>>(
+  make: (f: Round) => L,
+  again = make,
+): LoopFactories<L> {
   return { float32: make, float64: again }
 }
 
 /** How many bytes a kernel computes in for a tensor that it takes as matrices. */
-export type BytesFor = (matrix: Matrix, dtype: Dtype) => number
+export type ScratchBytes = (matrix: Matrix, dtype: Dtype) => number
 
-interface Registered {
+interface KernelRegistration {
   readonly description: Kernel
-  readonly made: Twins<unknown>
-  readonly bytes: BytesFor
+  readonly made: LoopFactories<unknown>
+  readonly bytes: ScratchBytes
 }
 
-const kernels = new Map<number, Registered>()
+const kernels = new Map<number, KernelRegistration>()
 const loops = { float32: new Map<number, unknown>(), float64: new Map<number, unknown>() }
 
 /** Makes a kernel's loops known, and gives back its description. */
-export function kernel<const K extends Kernel>(description: K, made: Twins<LoopOf<K>>): K {
+export function kernel<const K extends Kernel>(description: K, made: LoopFactories<LoopOf<K>>): K {
   return register(description, made, () => 0)
 }
 
 /** The same of a kernel whose loops are of another kind. */
-export function register<const K extends Kernel>(description: K, made: Twins<unknown>, bytes: BytesFor): K {
+export function register<const K extends Kernel>(
+  description: K,
+  made: LoopFactories<unknown>,
+  bytes: ScratchBytes,
+): K {
   kernels.set(description.number, { description, made, bytes })
   return description
 }
 
-const known = (number: number) => kernels.get(number) as Registered
+const getRegistration = (number: number) => kernels.get(number) as KernelRegistration
 
 /** How many bytes it computes in. */
-export function bytesFor({ number }: Kernel, matrix: Matrix, dtype: Dtype): number {
-  return known(number).bytes(matrix, dtype)
+export function scratchBytes({ number }: Kernel, matrix: Matrix, dtype: Dtype): number {
+  return getRegistration(number).bytes(matrix, dtype)
 }
 
 /** A kernel whose rule was imported. */
-export function kernelOf(number: number): Kernel {
-  return known(number).description
+export function getKernel(number: number): Kernel {
+  return getRegistration(number).description
 }
 
 /** The loop of a kernel whose rule was imported; made once, so that the compiler sees few functions. */
-export function loopOf<L = Loop>(number: number, dtype: Dtype): L {
+export function getLoop<L = Loop>(number: number, dtype: Dtype): L {
   let loop = loops[dtype].get(number)
   if (loop === undefined) {
-    loop = known(number).made[dtype](rounding[dtype])
+    loop = getRegistration(number).made[dtype](rounding[dtype])
     loops[dtype].set(number, loop)
   }
   return loop as L

@@ -18,10 +18,10 @@ export const ACCUMULATE = 5
 /** What was accumulated is added to the gradients, and set to 0. */
 export const RELEASE = 6
 
-/** AVERAGE moves towards the parameters. */
+/** AVERAGE moves toward the parameters. */
 export const AVERAGING = 7
 
-/** SLOW moves towards the parameters, and these are set to it. */
+/** SLOW moves toward the parameters, and these are set to it. */
 export const SYNCHRONIZE = 8
 
 /** The stage before all others that clips gradients by unit, and adds noise. */
@@ -35,37 +35,37 @@ export const PLANNED = 15
 export const SUM_SQUARES = 1
 
 /** Flags of a segment: its parameters stay. */
-export const HOLDS = 1
+export const HOLD_PARAMS = 1
 
 /** Afterwards, subnormal numbers of its state become +0. */
-export const FLUSHES = 2
+export const FLUSH_STATE = 2
 
 /** The first stage leaves its direction where that agrees with the gradient, and counts those. */
-export const MASKS = 4
+export const MASKED = 4
 
 /** Gradients are scaled by a number of their tensor's, too. */
-export const CLIPS = 8
+export const CLIPPED_PER_TENSOR = 8
 
 /** The norm of the parameters is wanted beside that of the gradients. */
-export const WEIGHS = 16
+export const NEEDS_PARAM_NORM = 16
 
 /** Gradients are centralized or clipped by unit, or get noise, before the first stage. */
-export const BY_UNIT = 32
+export const PER_UNIT = 32
 
-/** Beside MASKS, its direction has the gradient's sign. */
-export const SIGNS = 64
+/** Beside MASKED, its direction has the gradient's sign. */
+export const MASK_TAKES_SIGN = 64
 
-/** Beside MASKS, all of its direction is left. */
-export const KEEPS = 128
+/** Beside MASKED, all of its direction is left. */
+export const MASK_KEEPS_ALL = 128
 
 /** It is one tensor, of which listed rows have gradients. */
 export const BY_ROW = 1024
 
 /** The kernel that does it. */
-export const BY_UNIT_KERNEL = 35
+export const PER_UNIT_KERNEL = 35
 
 /** A flag of a tensor: stages over the plane leave it out. */
-export const STAYS = 1
+export const EXCLUDED = 1
 
 /** The arrays that every arena has. */
 export const PARAMETERS = 0
@@ -84,7 +84,7 @@ export const SLOW = 8
 export const SCRATCH = 9
 
 /** Which rows have gradients, by tensor. */
-export const LISTED = 10
+export const ROW_LISTS = 10
 
 /** Extents of arrays. */
 export const ELEMENTS = 0
@@ -106,10 +106,10 @@ export const BLOCK_OF_RUNS = 256
 export const GAP_OF_RUNS = 320
 
 /** Where lanes are rows: blocks of a piece of rows at least. */
-export const LEAST_BLOCKS = 16
+export const MIN_BLOCKS = 16
 
 /** Pieces of a run at most, and how many are summed at once. */
-export const MOST_PIECES = 256
+export const MAX_PIECES = 256
 export const PIECES = 1024
 
 /** Why a run has stopped. */

@@ -8,23 +8,23 @@
  * `ArrayBuffer`.
  */
 
-import { MemoryError, messageOf } from '../ground/errors.js'
+import { MemoryError, messageOf } from '../core/errors.js'
 
 /** Bytes at the start of each memory that belong to the module: 32 KiB of stack, see .cargo/config.toml, and data. */
-export const RESERVED = 65536
+export const RESERVED_BYTES = 65536
 const PAGE = 65536
-const FIRST_SLAB = 1 << 16
+const FIRST_SLAB_BYTES = 1 << 16
 /** The largest slab, a quarter of which is an arena that has a memory of its own. */
-const LARGEST_SLAB = 1 << 22
+const MAX_SLAB_BYTES = 1 << 22
 /** From this many live memories on, slabs grow to 16 times the size. */
-const MANY_MEMORIES = 32
-const LARGEST_OF_MANY = 1 << 26
+const MIN_MANY_MEMORIES = 32
+const MAX_SLAB_BYTES_WITH_MANY = 1 << 26
 /** What 32-bit addresses can reach, less a page. */
-const LARGEST_MEMORY = 65535 * PAGE
+const MAX_MEMORY_BYTES = 65535 * PAGE
 const ALIGNMENT = 64
 export const NO_WEBASSEMBLY = 'there is no WebAssembly here'
 /** What the arena's header can count. */
-const LONGEST_PLANE = 0xffffffff
+const MAX_PLANE_LENGTH = 0xffffffff
 
 /** A stretch of a buffer that is an arena's alone. */
 export interface Region {
@@ -41,14 +41,14 @@ export interface Region {
 export const importedAdvice: { give?: (memory: WebAssembly.Memory) => void } = {}
 
 /** Bytes from which on an arena's memory is to have huge pages: two of these. */
-const HUGE_FROM = 1 << 22
+const MIN_HUGE_PAGE_BYTES = 1 << 22
 
 /** How many memories are alive, as far as the garbage collector has told. */
 let memories = 0
 const collected = new FinalizationRegistry(() => memories--)
 
 /** The slab that is being filled. Full ones are held by their tenants alone. */
-let slab = { memory: null as WebAssembly.Memory | null, next: 0, end: 0, size: FIRST_SLAB / 2 }
+let slab = { memory: null as WebAssembly.Memory | null, next: 0, end: 0, size: FIRST_SLAB_BYTES / 2 }
 
 /**
  * A zeroed region, aligned to 64 bytes within its buffer.
@@ -56,21 +56,27 @@ let slab = { memory: null as WebAssembly.Memory | null, next: 0, end: 0, size: F
  * @throws MemoryError where the runtime can hold it in neither way
  */
 export function allocate(byteLength: number, planeLength: number): Region {
-  if (planeLength > LONGEST_PLANE) throw new MemoryError(byteLength, `more than ${LONGEST_PLANE} parameters`)
+  if (planeLength > MAX_PLANE_LENGTH)
+    throw new MemoryError(byteLength, `more than ${MAX_PLANE_LENGTH} parameters`)
   const rounded = Math.ceil(byteLength / ALIGNMENT) * ALIGNMENT
   try {
     if (!hasWebAssembly()) throw new Error(NO_WEBASSEMBLY)
-    if (RESERVED + rounded > LARGEST_MEMORY) throw new Error('a WebAssembly memory ends at 4 GiB')
-    const largest = memories < MANY_MEMORIES ? LARGEST_SLAB : LARGEST_OF_MANY
+    if (RESERVED_BYTES + rounded > MAX_MEMORY_BYTES) throw new Error('a WebAssembly memory ends at 4 GiB')
+    const largest = memories < MIN_MANY_MEMORIES ? MAX_SLAB_BYTES : MAX_SLAB_BYTES_WITH_MANY
     if (rounded >= largest / 4) {
-      const memory = fixedMemory(RESERVED + rounded)
-      if (rounded >= HUGE_FROM) importedAdvice.give?.(memory)
-      return regionOf(memory, RESERVED, byteLength)
+      const memory = fixedMemory(RESERVED_BYTES + rounded)
+      if (rounded >= MIN_HUGE_PAGE_BYTES) importedAdvice.give?.(memory)
+      return regionOf(memory, RESERVED_BYTES, byteLength)
     }
     if (slab.memory === null || slab.next + rounded > slab.end) {
       let size = Math.min(2 * slab.size, largest)
       while (size < rounded) size *= 2
-      slab = { memory: fixedMemory(RESERVED + size), next: RESERVED, end: RESERVED + size, size }
+      slab = {
+        memory: fixedMemory(RESERVED_BYTES + size),
+        next: RESERVED_BYTES,
+        end: RESERVED_BYTES + size,
+        size,
+      }
     }
     const byteOffset = slab.next
     slab.next += rounded
@@ -93,14 +99,14 @@ export function allocate(byteLength: number, planeLength: number): Region {
  */
 export function allocateAlone(byteLength: number): Region {
   const hasMemories = hasWebAssembly()
-  if (hasMemories && RESERVED + byteLength > LARGEST_MEMORY) {
+  if (hasMemories && RESERVED_BYTES + byteLength > MAX_MEMORY_BYTES) {
     throw new MemoryError(byteLength, 'a WebAssembly memory ends at 4 GiB')
   }
   try {
     if (!hasMemories) return inBuffer(byteLength, NO_WEBASSEMBLY)
-    const memory = fixedMemory(RESERVED + byteLength)
-    if (byteLength >= HUGE_FROM) importedAdvice.give?.(memory)
-    return regionOf(memory, RESERVED, byteLength)
+    const memory = fixedMemory(RESERVED_BYTES + byteLength)
+    if (byteLength >= MIN_HUGE_PAGE_BYTES) importedAdvice.give?.(memory)
+    return regionOf(memory, RESERVED_BYTES, byteLength)
   } catch (thrown) {
     throw new MemoryError(byteLength, messageOf(thrown))
   }

@@ -2,25 +2,25 @@
 
 import { exp, log } from '../functions/index.js'
 
-export interface Scale {
+export interface AxisScale {
   /** Where a number is; NaN where it has no logarithm. */
-  of(x: number): number
+  position(x: number): number
   /** What is there. */
-  back(place: number): number
+  invert(place: number): number
   /** Numbers that are marked between two places, so many or thereabouts. */
   ticks(low: number, high: number, count: number): number[]
 }
 
 /** Round numbers between two, so many or thereabouts: those of d3. */
-type Ticks = Scale['ticks']
+type Ticks = AxisScale['ticks']
 
-const linear = (ticks: Ticks): Scale => ({ of: (x) => x, back: (x) => x, ticks })
+const linear = (ticks: Ticks): AxisScale => ({ position: (x) => x, invert: (x) => x, ticks })
 
 const LN10 = log(10)
 
-const logarithmic = (ticks: Ticks): Scale => ({
-  of: (x) => (x > 0 ? log(x) / LN10 : NaN),
-  back: (place) => exp(place * LN10),
+const logarithmic = (ticks: Ticks): AxisScale => ({
+  position: (x) => (x > 0 ? log(x) / LN10 : NaN),
+  invert: (place) => exp(place * LN10),
   ticks(low, high, count) {
     const decades = ticks(low, high, count).filter(Number.isInteger)
     const wholes = decades.map((k) => Number(`1e${k}`))
@@ -30,11 +30,11 @@ const logarithmic = (ticks: Ticks): Scale => ({
       (one) => [one, 2 * one, 5 * one],
     )
     const inside = [...all, Number(`1e${Math.ceil(high)}`)].filter(
-      (x) => this.of(x) >= low && this.of(x) <= high,
+      (x) => this.position(x) >= low && this.position(x) <= high,
     )
-    return inside.length >= 3 ? inside : ticks(this.back(low), this.back(high), count)
+    return inside.length >= 3 ? inside : ticks(this.invert(low), this.invert(high), count)
   },
 })
 
-export const scalesBy = (ticks: Ticks) => (isLogarithmic: boolean) =>
+export const makeScales = (ticks: Ticks) => (isLogarithmic: boolean) =>
   (isLogarithmic ? logarithmic : linear)(ticks)

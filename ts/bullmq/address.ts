@@ -1,6 +1,6 @@
 /** Addresses of a Redis. */
 
-import { OptionError } from '../chunks/inner.js'
+import { OptionError } from '../chunks/internal.js'
 
 /**
  * What has another scheme would be taken for the path of a socket.

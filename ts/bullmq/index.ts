@@ -9,36 +9,36 @@ import {
   AntigradError,
   ChunkError,
   callback,
-  calls,
+  callOptions,
+  chunkName,
   discard,
-  failedOf,
-  failureOf,
+  failureName,
+  integerBetween,
+  integerFrom,
   isIndex,
   isObject,
-  type Kept,
-  nameOf,
+  MAX_TRIES,
   openWorker,
   option,
   optional,
+  orAbort,
   type Plan,
-  Pool,
+  type PlanStatus,
+  ProcessPool,
   positive,
   readOptions,
   readPlan,
   type Store,
   StoreError,
-  type Survey,
+  type StoreOutcome,
   sha256,
-  storeOf,
-  survey,
-  TRIES,
-  unlessAborted,
+  surveyStore,
+  toChunkFailure,
+  toStore,
   unseal,
   type WorkerOptions,
-  whole,
-  wholeTo,
-  working,
-} from '../chunks/inner.js'
+  workerOptions,
+} from '../chunks/internal.js'
 import { checkAddress } from './address.js'
 
 export interface QueueOptions extends WorkerOptions {
@@ -55,7 +55,7 @@ export interface QueueOptions extends WorkerOptions {
   /** Ends it: what is under way goes to others at once. */
   readonly signal?: AbortSignal | undefined
   /** Called after each chunk that these workers have computed. */
-  readonly onKept?: ((index: number, kept: Kept) => void) | undefined
+  readonly onStored?: ((index: number, kept: StoreOutcome) => void) | undefined
   /** Called where a chunk was set aside after three tries. */
   readonly onFailed?: ((index: number, message: string) => void) | undefined
   /** Called where a chunk has lost its worker, and waits for another one. */
@@ -63,29 +63,29 @@ export interface QueueOptions extends WorkerOptions {
 }
 
 const queued = {
-  ...working,
+  ...workerOptions,
   url: option<string, undefined>(
     'an address, as redis://host:6379',
     undefined,
     (x) => typeof x === 'string' && x !== '',
   ),
-  ...{ workers: wholeTo(1, 1024, 1), window: whole(1, 1000), lockSeconds: positive(30) },
+  ...{ workers: integerBetween(1, 1024, 1), window: integerFrom(1, 1000), lockSeconds: positive(30) },
   telemetry: option<Telemetry | undefined, undefined>(
     'what BullMQ takes, as new BullMQOtel()',
     undefined,
     (x) => x === undefined || (isObject(x) && isObject((x as Partial<Telemetry>).tracer)),
   ),
-  signal: calls.signal,
-  onKept: optional(callback<(index: number, kept: Kept) => void>()),
+  signal: callOptions.signal,
+  onKept: optional(callback<(index: number, kept: StoreOutcome) => void>()),
   onFailed: optional(callback<(index: number, message: string) => void>()),
   onStalled: optional(callback<(index: number) => void>()),
 }
 
 /** How often a worker may be lost over a chunk that is not the reason: BullMQ's own limit is 1. */
-const STALLS = 50
+const MAX_STALLS = 50
 
 /** Milliseconds between looks at the queue: from the first on twice as many, as long as nothing changes. */
-const [SOON, LATE] = [200, 10_000]
+const [MIN_POLL_MILLISECONDS, MAX_POLL_MILLISECONDS] = [200, 10_000]
 
 /** Milliseconds that a Redis has at the end to answer. */
 const LEAVING = 2000
@@ -95,7 +95,7 @@ interface Payload {
   readonly index: number
 }
 
-const hand = new URL('../chunks/hand.js', import.meta.url)
+const hand = new URL('../chunks/worker-process.js', import.meta.url)
 
 /**
  * Computes chunks of a plan beside others who do the same, until the store has all results. Anyone may come and go: each
@@ -107,7 +107,7 @@ const hand = new URL('../chunks/hand.js', import.meta.url)
  * @throws (rejects with) OptionError, EngineError, DataError, StoreError as `openWorker` does; AntigradError where there is no
  * Redis at the beginning: later it is waited for; the signal's reason
  */
-export async function runQueued(plan: unknown, options: QueueOptions): Promise<Survey> {
+export async function runQueued(plan: unknown, options: QueueOptions): Promise<PlanStatus> {
   const given = readOptions('options', options, queued)
   const { url, workers, window, lockSeconds, telemetry, signal, onKept, onFailed, onStalled, ...means } =
     given
@@ -120,12 +120,12 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<S
   }
   await openWorker(read, means)
   signal?.throwIfAborted()
-  const store = storeOf(means.store)
-  const name = queueOf(read)
-  const connection = await connected(url, signal)
+  const store = toStore(means.store)
+  const name = openQueue(read)
+  const connection = await connect(url, signal)
   const watched = telemetry && { telemetry }
   const queue = new Queue<Payload>(name, { connection, ...watched })
-  const pool = new Pool(hand, { plan: JSON.stringify(read), options: means }, workers)
+  const pool = new ProcessPool(hand, { plan: JSON.stringify(read), options: means }, workers)
   // The first reason counts.
   let fail = (_: unknown) => {}
   const failed = new Promise<never>((_, reject) => {
@@ -133,7 +133,7 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<S
   })
   failed.catch(() => {})
   const setAside = async (index: number, message: string) => {
-    if (await store.put(failedOf(nameOf(read, index)), failureOf(read, index, message)))
+    if (await store.put(failureName(chunkName(read, index)), toChunkFailure(read, index, message)))
       onFailed?.(index, message)
   }
   // Whoever may write to the Redis is a stranger.
@@ -170,14 +170,14 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<S
   const stalledInterval = Math.ceil(lockSeconds * 250)
   const worker = new Worker<Payload>(name, follow, {
     ...{ connection, concurrency: workers, lockDuration: 2 * stalledInterval, stalledInterval },
-    ...{ maxStalledCount: STALLS, ...watched },
+    ...{ maxStalledCount: MAX_STALLS, ...watched },
   })
   // A Redis that has gone is waited for; the store is what counts.
   worker.on('error', () => {})
   queue.on('error', () => {})
   connection.on('error', () => {})
   worker.on('failed', (job, { message }) => {
-    const isOver = job !== undefined && (job.attemptsMade >= TRIES || /stalled/.test(message))
+    const isOver = job !== undefined && (job.attemptsMade >= MAX_TRIES || /stalled/.test(message))
     const index = indexIn(job?.data)
     if (isOver && !pool.isEnded && index !== null) setAside(index, message).catch(fail)
   })
@@ -207,7 +207,7 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<S
 }
 
 /** The queue of a plan: of another plan no chunk comes. */
-function queueOf(plan: Plan): string {
+function openQueue(plan: Plan): string {
   return `antigrad-${sha256(JSON.stringify(plan)).slice(0, 16)}`
 }
 
@@ -223,12 +223,12 @@ interface Filling {
 }
 
 /** Sees to it that all results are there, and whole. */
-async function complete(filling: Filling): Promise<Survey> {
+async function complete(filling: Filling): Promise<PlanStatus> {
   const { plan, store } = filling
   for (;;) {
-    const found = await survey(plan, store, [...plan.chunks.keys()])
-    for (const index of found.damaged) {
-      const name = nameOf(plan, index)
+    const found = await surveyStore(plan, store, [...plan.chunks.keys()])
+    for (const index of found.corrupted) {
+      const name = chunkName(plan, index)
       const there = await store.read(name)
       if (there !== undefined && unseal(name, there) === null) await discard(store, name, there)
     }
@@ -240,25 +240,25 @@ async function complete(filling: Filling): Promise<Survey> {
 /** Keeps the queue full of what the store lacks, until that is nothing. */
 async function fill({ plan, store, queue, window, worker, failed }: Filling): Promise<void> {
   let open = [...plan.chunks.keys()]
-  let wait = SOON
+  let wait = MIN_POLL_MILLISECONDS
   for (;;) {
     const there = await store.names()
     const before = open.length
     open = open.filter((index) => {
-      const name = nameOf(plan, index)
-      return !there.has(name) && !there.has(failedOf(name))
+      const name = chunkName(plan, index)
+      return !there.has(name) && !there.has(failureName(name))
     })
     if (open.length === 0) return
-    wait = open.length < before ? SOON : Math.min(2 * wait, LATE)
+    wait = open.length < before ? MIN_POLL_MILLISECONDS : Math.min(2 * wait, MAX_POLL_MILLISECONDS)
     // While there is no Redis this waits, and results may come from elsewhere.
     const adding = add(plan, queue, open, window).catch(() => {})
-    await within(LATE, Promise.race([failed, adding]))
-    if (await isDrainedWithin(wait, worker, failed)) wait = SOON
+    await within(MAX_POLL_MILLISECONDS, Promise.race([failed, adding]))
+    if (await isDrainedWithin(wait, worker, failed)) wait = MIN_POLL_MILLISECONDS
   }
 }
 
 /** The id of a chunk's job. */
-const jobOf = (plan: Plan, index: number) => `chunk-${nameOf(plan, index)}`
+const jobOf = (plan: Plan, index: number) => `chunk-${chunkName(plan, index)}`
 
 async function add(
   plan: Plan,
@@ -274,14 +274,14 @@ async function add(
     // An id that is there already is left alone, also one that failed: those are removed.
     opts: {
       jobId: jobOf(plan, index),
-      ...{ attempts: TRIES, removeOnComplete: true, removeOnFail: true },
+      ...{ attempts: MAX_TRIES, removeOnComplete: true, removeOnFail: true },
     },
   }))
   await queue.addBulk(jobs)
 }
 
 /** A connection that waits for its Redis, if it is there at the beginning. */
-async function connected(url: string, signal: AbortSignal | undefined): Promise<Redis> {
+async function connect(url: string, signal: AbortSignal | undefined): Promise<Redis> {
   const first = new Redis(url, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 })
   // It says more than the promise does.
   let reason = ''
@@ -289,7 +289,7 @@ async function connected(url: string, signal: AbortSignal | undefined): Promise<
     reason = message
   })
   try {
-    await unlessAborted(
+    await orAbort(
       first.connect().then(() => first.ping()),
       signal,
     )

@@ -1,27 +1,27 @@
 /** What `antigrad/chunks` exports. */
 
-export { bucketStore } from './bucket.js'
-export { DataError, StoreError } from './errors.js'
-export { folderStore } from './folder.js'
 export {
-  type Made,
   type PlanFitsOptions,
+  type PlannedWork,
   type PlanSweepOptions,
   planFits,
   planSweep,
-} from './make.js'
-export { merge, status } from './merge.js'
-export { nameOf, type Plan, readPlan } from './plan.js'
+} from './plan/build-plan.js'
+export { DataError, StoreError } from './plan/errors.js'
+export { chunkName, type Plan, readPlan } from './plan/plan.js'
+export type { Shard } from './plan/shards.js'
+export { merge, status } from './run/merge.js'
 export {
+  type ChunkResult,
+  type ChunkWorker,
   openWorker,
-  type Ran,
   type RunOptions,
   runChunk,
   runChunks,
   type StoreOptions,
-  type Worker,
   type WorkerOptions,
-} from './run.js'
-export type { Shard } from './shards.js'
-export type { Kept, Maker, Store } from './store.js'
-export type { Dispute, Failure, Survey } from './survey.js'
+} from './run/run.js'
+export { bucketStore } from './stores/bucket.js'
+export { folderStore } from './stores/folder.js'
+export type { Conflict, Failure, PlanStatus } from './stores/status.js'
+export type { Provenance, Store, StoreOutcome } from './stores/store.js'

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
-import { AntigradError } from '../ground/errors.js'
-import { version } from '../ground/package.js'
+import { AntigradError } from '../core/errors.js'
+import { version } from '../core/package.js'
 import { SCHEDULES } from '../schedules/schedule.js'
 import { MISUSE, say, showProgress } from './commands/shared.js'
 

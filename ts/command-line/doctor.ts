@@ -3,17 +3,17 @@
 import { readFileSync } from 'node:fs'
 import { arch, cpus, platform, release } from 'node:os'
 import { allocate } from '../arena/memory.js'
-import { requestedEngine, requestedThreads } from '../engines/choice.js'
+import { messageOf } from '../core/errors.js'
+import type { Dtype } from '../core/numbers.js'
 import type { EngineName } from '../engines/engine.js'
 import { engines } from '../engines/index.js'
-import { messageOf } from '../ground/errors.js'
-import type { Dtype } from '../ground/numbers.js'
+import { requestedEngine, requestedThreads } from '../engines/select-engine.js'
 import type { OptimizerOptions } from '../model/options.js'
 import { Optimizer } from '../optimizer.js'
 import { enter } from './race.js'
 
 /** How a rule came out on an engine where it differs from TypeScript. */
-export interface Difference {
+export interface EngineDifference {
   readonly rule: string
   readonly dtype: Dtype
   readonly engine: string
@@ -31,7 +31,7 @@ export interface Diagnosis {
   /** The rules of the self-test, and what they ran on beside TypeScript. */
   readonly rules: number
   readonly compared: readonly string[]
-  readonly differences: readonly Difference[]
+  readonly differences: readonly EngineDifference[]
 }
 
 export function diagnose(): Diagnosis {
@@ -90,7 +90,7 @@ function selfTest() {
   const nameOf = ({ engine, instructionSet }: OptimizerOptions) =>
     [engine, instructionSet].filter(Boolean).join(' ')
   const rules = enter()
-  const differences: Difference[] = []
+  const differences: EngineDifference[] = []
   for (const { name, rule, clip } of rules) {
     for (const dtype of ['float32', 'float64'] as const) {
       const run = (options: OptimizerOptions) => {
@@ -102,7 +102,7 @@ function selfTest() {
           clip,
         })
         for (let step = 0; step < STEPS; step++) {
-          optimizer.grads.set(optimizer.point().map((x, i) => x * x + i / 64 - step / 3))
+          optimizer.grads.set(optimizer.gradientPoint().map((x, i) => x * x + i / 64 - step / 3))
           optimizer.step()
         }
         return optimizer.params

@@ -1,11 +1,12 @@
 /**
- * The race: each rule of the founding essay minimises Rosenbrock's function on each engine, and
+ * The race: each rule of the founding essay minimizes Rosenbrock's function on each engine, and
  * every engine must visit the very same points.
  */
 
+import { OptionError } from '../core/errors.js'
 import type { EngineName } from '../engines/engine.js'
 import type { Clip } from '../gradients/clip.js'
-import { OptionError } from '../ground/errors.js'
+import { MAX_ITERATIONS } from '../jobs/limits.js'
 import { type MinimizeReason, minimize } from '../minimize/minimize.js'
 import { rosenbrock } from '../objectives/index.js'
 import { Optimizer } from '../optimizer.js'
@@ -13,7 +14,7 @@ import type { Option } from '../options/kinds.js'
 import { adagrad } from '../rules/adagrad.js'
 import { adam } from '../rules/adam.js'
 import { adamw } from '../rules/adamw.js'
-import { definitions, type Rule, type SimpleRule } from '../rules/definitions.js'
+import { type BuiltInRule, definitions, type Rule } from '../rules/definitions.js'
 import { delayedStart } from '../rules/delayed-start.js'
 import { gradientDescent } from '../rules/gradient-descent.js'
 import { momentum } from '../rules/momentum.js'
@@ -24,12 +25,11 @@ import { rmsprop } from '../rules/rmsprop.js'
 import { sgd } from '../rules/sgd.js'
 import { signSgd } from '../rules/sign-sgd.js'
 import { isWarmup, warmup } from '../schedules/warmup.js'
-import { MAX_ITERATIONS } from '../work/limits.js'
 
 /** A rule with the options that suit this function. */
 interface Entrant {
   readonly name: string
-  readonly rule: (options: object) => SimpleRule
+  readonly rule: (options: object) => BuiltInRule
   readonly options: Readonly<Record<string, unknown>>
   readonly delay?: number
   readonly clip?: Clip
@@ -67,7 +67,7 @@ const entrants: readonly Entrant[] = [
 export const entrantNames: readonly string[] = entrants.map(({ name }) => name)
 
 /** A rule as it runs, and how its gradients are clipped. */
-export interface Entry {
+export interface RaceEntry {
   readonly name: string
   readonly rule: Rule
   readonly clip: Clip
@@ -79,7 +79,7 @@ export interface Entry {
  * @param overrides options that replace those of each of them
  * @throws OptionError where a rule has no option of that name or not that value
  */
-export function enter(names = entrantNames, overrides: Settings['overrides'] = {}): Entry[] {
+export function enter(names = entrantNames, overrides: RaceRunSettings['overrides'] = {}): RaceEntry[] {
   return entrants
     .filter(({ name }) => names.includes(name))
     .map((entrant) => ({ name: entrant.name, rule: make(entrant, overrides), clip: entrant.clip ?? {} }))
@@ -96,14 +96,14 @@ export const ruleOptions: ReadonlyMap<string, ReadonlyMap<string, Option>> = (()
   return options
 })()
 
-export interface Settings {
+export interface RaceRunSettings {
   /** Names of entrants. */
   readonly rules: readonly string[]
   /** Options that replace those of each of these rules. A warm-up stays one, to the new value. */
   readonly overrides: Readonly<Record<string, unknown>>
   /** The engines to race on; all are compared to the first. */
   readonly engines: readonly EngineName[]
-  readonly from: readonly [number, number]
+  readonly start: readonly [number, number]
   readonly dtype: 'float32' | 'float64'
   readonly tolerance: number
   readonly maxIterations: number
@@ -111,7 +111,7 @@ export interface Settings {
 
 /** How a rule did on one engine. */
 export interface Lap {
-  /** One `point()` and `step()` with the gradient in place; the objective is not in it. */
+  /** One `gradientPoint()` and `step()` with the gradient in place; the objective is not in it. */
   readonly nanosecondsPerUpdate: number
   readonly iterations: number
   readonly reason: MinimizeReason
@@ -120,23 +120,23 @@ export interface Lap {
 }
 
 /** An entry, for people and JSON. */
-export interface Profile {
+export interface EngineProfile {
   readonly name: string
-  readonly rule: SimpleRule['name']
+  readonly rule: BuiltInRule['name']
   /** All of the rule's options. */
   readonly options: Readonly<Record<string, unknown>>
   readonly delayedStart: number
   readonly clip: Clip
 }
 
-export function profile({ name, rule, clip }: Entry): Profile {
+export function profile({ name, rule, clip }: RaceEntry): EngineProfile {
   const { rule: simple, delay } = resolve(rule)
   const { name: ruleName, ...options } = simple
-  return { name, rule: ruleName as SimpleRule['name'], options, delayedStart: delay, clip }
+  return { name, rule: ruleName as BuiltInRule['name'], options, delayedStart: delay, clip }
 }
 
 /** How a rule did, on the first engine where engines differ. */
-export interface Finish extends Profile {
+export interface Finish extends EngineProfile {
   readonly iterations: number
   readonly reason: MinimizeReason
   readonly x: readonly [number, number]
@@ -159,7 +159,7 @@ const objective = rosenbrock()
  * `maxIterations` is too large; EngineError where an engine cannot run
  */
 export function race(
-  settings: Settings,
+  settings: RaceRunSettings,
   onProgress: (what: string) => void = () => {},
   onFinish: (finish: Finish, path: Float64Array) => void = () => {},
 ): Finish[] {
@@ -179,7 +179,7 @@ export function race(
   })
 }
 
-function make({ rule, options, delay }: Entrant, overrides: Settings['overrides']): Rule {
+function make({ rule, options, delay }: Entrant, overrides: RaceRunSettings['overrides']): Rule {
   const changed = { ...options, ...overrides }
   // Before any of it goes into a schedule, so that an error names the number.
   rule(changed)
@@ -190,10 +190,10 @@ function make({ rule, options, delay }: Entrant, overrides: Settings['overrides'
   return delay === undefined ? rule(changed) : delayedStart(delay, rule(changed))
 }
 
-function run(entry: Entry, settings: Settings, path: Float64Array): Finish {
+function run(entry: RaceEntry, settings: RaceRunSettings, path: Float64Array): Finish {
   const { rule, clip } = entry
-  const { engines, from, dtype, tolerance, maxIterations } = settings
-  path.set(from)
+  const { engines, start, dtype, tolerance, maxIterations } = settings
+  path.set(start)
   const results = engines.map((engine, number) => {
     let differsAt: number | null = null
     const visit = (x: ArrayLike<number>, iteration: number) => {
@@ -202,7 +202,7 @@ function run(entry: Entry, settings: Settings, path: Float64Array): Finish {
       else if (!Object.is(path[at], x[0]) || !Object.is(path[at + 1], x[1])) differsAt ??= iteration
     }
     const limits = { tolerance, maxIterations, dtype }
-    const result = minimize(objective, from, rule, { ...limits, clip, engine, callback: visit })
+    const result = minimize(objective, start, rule, { ...limits, clip, engine, callback: visit })
     // A last point that is not finite is not shown to the callback.
     if (result.iterations > 0) visit(result.x, result.iterations)
     return { ...result, differsAt: differsAt as number | null }
@@ -234,7 +234,7 @@ const ROUNDS = 15
 const UPDATES = 4000
 
 /** Nanoseconds an update on each engine: the median of rounds, in which the engines take turns. */
-function timed(rule: Rule, clip: Clip, { engines, from, dtype }: Settings): number[] {
+function timed(rule: Rule, clip: Clip, { engines, start: from, dtype }: RaceRunSettings): number[] {
   const optimizers = engines.map((engine) => {
     const start = dtype === 'float32' ? Float32Array.from(from) : Float64Array.from(from)
     const optimizer = new Optimizer(start, rule, { clip, engine })
@@ -245,7 +245,7 @@ function timed(rule: Rule, clip: Clip, { engines, from, dtype }: Settings): numb
     optimizers.map((optimizer) => {
       const start = performance.now()
       for (let i = 0; i < UPDATES; i++) {
-        optimizer.point()
+        optimizer.gradientPoint()
         optimizer.step()
       }
       return ((performance.now() - start) * 1e6) / UPDATES

@@ -4,7 +4,7 @@ import type { EngineName, EngineReport } from '../engines/engine.js'
 import { definitions } from '../rules/definitions.js'
 import { isWarmup } from '../schedules/warmup.js'
 import type { Diagnosis } from './doctor.js'
-import type { Finish, Profile } from './race.js'
+import type { EngineProfile, Finish } from './race.js'
 
 /** A table of columns and nothing else, for terminals, `less` and `grep`. */
 export function columns(rows: readonly (readonly string[])[], rightAligned: readonly number[] = []): string {
@@ -60,7 +60,7 @@ Times are of one update, point() and step() with the gradient in place, without 
 }
 
 /** The learning rate and what is not as the rule has it by default. */
-export function describeOptions({ rule, options, clip, delayedStart }: Profile): string {
+export function describeOptions({ rule, options, clip, delayedStart }: EngineProfile): string {
   const defaults = definitions[rule].defaults as Readonly<Record<string, unknown>>
   const told = Object.entries(options)
     .filter(([name, value]) => name === 'lr' || value !== defaults[name])

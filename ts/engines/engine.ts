@@ -1,11 +1,11 @@
 import type { Arena } from '../arena/arena.js'
-import type { FloatArray } from '../ground/numbers.js'
+import type { FloatArray } from '../core/numbers.js'
 
 /** Rust as a Node addon, Rust as WebAssembly, or TypeScript: the same bits in each. */
 export type EngineName = 'native' | 'wasm' | 'typescript'
 
 /** Gradients by tensor, in the caller's memory. */
-export type Lent = readonly (FloatArray | undefined)[]
+export type BorrowedGradients = readonly (FloatArray | undefined)[]
 
 /** Runs stages on one arena, whose tables, coefficients and gradients lie ready in it. */
 export interface Runner {
@@ -21,7 +21,7 @@ export interface Runner {
    * `run` with gradients that lie elsewhere, where the engine can read them there and it is worth it;
    * false, and nothing is done, if they overlap the arena.
    */
-  readonly runLent?: ((stage: number, gradients: Lent) => boolean) | undefined
+  readonly runBorrowed?: ((stage: number, gradients: BorrowedGradients) => boolean) | undefined
   /** `run` off the main thread, where the engine can; the arena must be left alone meanwhile. */
   readonly runAsync?: ((stage: number) => Promise<void>) | undefined
   /** On how many threads it runs. */
@@ -29,7 +29,7 @@ export interface Runner {
 }
 
 /** What the user has fixed of how an engine runs. */
-export interface Forced {
+export interface EngineSettings {
   /** One of the report's instruction sets; the best one by default. */
   readonly instructionSet?: string | undefined
   /** How many threads; by size by default. */
@@ -54,5 +54,5 @@ export interface Engine {
    *
    * @throws Error where the engine cannot run this arena
    */
-  attach(arena: Arena, forced: Forced): Runner
+  attach(arena: Arena, forced: EngineSettings): Runner
 }

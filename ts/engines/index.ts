@@ -4,15 +4,15 @@
 // middle they would keep gzip from finding in what follows what came before, which costs 600 bytes.
 import { report as reportWasm, wasm } from './wasm.js'
 import type { Arena } from '../arena/arena.js'
-import { type Asked, type Choice, choose } from './choice.js'
+import { type EngineRequest, type EngineChoice, selectEngine } from './select-engine.js'
 import type { Engine, EngineName, EngineReport, Runner } from './engine.js'
 import { native, report as reportNative } from '#native'
 import { typescript } from './typescript.js'
 
-const all: Readonly<Record<EngineName, Engine>> = { native, wasm, typescript }
+const allEngines: Readonly<Record<EngineName, Engine>> = { native, wasm, typescript }
 
 /** From this many parameters on, a native call's higher cost is paid back by its wider vectors. */
-const NATIVE_FROM = 128
+const MIN_NATIVE_PARAMETERS = 128
 
 /**
  * For each engine whether it loaded, its instruction sets, and why not. The first call loads them.
@@ -31,12 +31,12 @@ export function engines(): Readonly<Record<EngineName, EngineReport>> {
  *
  * @throws EngineError where an engine was asked for and cannot run here
  */
-export function attach(arena: Arena, asked: Asked): Choice<Runner> {
-  const isLarge = arena.length >= NATIVE_FROM
-  return choose(
+export function attach(arena: Arena, asked: EngineRequest): EngineChoice<Runner> {
+  const isLarge = arena.length >= MIN_NATIVE_PARAMETERS
+  return selectEngine(
     asked,
-    (engine, forced) => all[engine].attach(arena, forced),
+    (engine, forced) => allEngines[engine].attach(arena, forced),
     isLarge ? ['native', 'wasm'] : ['wasm', 'native'],
-    `the optimizer has ${isLarge ? 'at least' : 'fewer than'} ${NATIVE_FROM} parameters`,
+    `the optimizer has ${isLarge ? 'at least' : 'fewer than'} ${MIN_NATIVE_PARAMETERS} parameters`,
   )
 }

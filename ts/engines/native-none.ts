@@ -21,4 +21,4 @@ export function checkInstructionSet(_name: string): void {}
 export const loadOrThrow: () => Addon = fail
 
 /** There is no environment either. */
-export const variable = (_name: string): string | undefined => undefined
+export const environmentVariable = (_name: string): string | undefined => undefined

@@ -2,12 +2,12 @@ import { endianness } from 'node:os'
 import type { Arena } from '../arena/arena.js'
 import { HASH, SCRATCH } from '../arena/manifest.js'
 import { importedAdvice } from '../arena/memory.js'
-import { EngineError, messageOf, OptionError } from '../ground/errors.js'
-import type { Addon, Loaded, Outcome, Run } from './addon.js'
+import { EngineError, messageOf, OptionError } from '../core/errors.js'
+import type { Addon, CallOutcome, LoadedAddon, RunStage } from './addon.js'
 import { loadAddon } from './addon-node.js'
-import type { Engine, EngineReport, Forced, Runner } from './engine.js'
+import type { Engine, EngineReport, EngineSettings, Runner } from './engine.js'
 
-export { variable } from './environment.js'
+export { environmentVariable } from './environment.js'
 
 // Functions take numbers apart, and tables and saved runs have bytes in one order. (Browsers run on no such processor.)
 if (endianness() === 'BE') {
@@ -15,11 +15,11 @@ if (endianness() === 'BE') {
   throw new EngineError('typescript', ['this one is big-endian'], what)
 }
 
-let loaded: Loaded | undefined
+let loaded: LoadedAddon | undefined
 
 /** The addon, or why there is none. */
-export function load(): Loaded {
-  loaded ??= loadUnlessItThrows()
+export function load(): LoadedAddon {
+  loaded ??= tryLoad()
   return loaded
 }
 
@@ -31,7 +31,7 @@ export function loadOrThrow(): Addon {
 }
 
 /** A report of what is wrong must not be what goes wrong. */
-function loadUnlessItThrows(): Loaded {
+function tryLoad(): LoadedAddon {
   try {
     const { addon, reasons } = loadAddon()
     if (addon === null || addon.hash?.() === HASH) return { addon, reasons }
@@ -51,16 +51,16 @@ importedAdvice.give = (memory) => {
 }
 
 /** Bytes of an arena that are worth a thread: below two of these, waking one costs what it saves. */
-const BYTES_A_THREAD = 1 << 22
+const BYTES_PER_THREAD = 1 << 22
 
 /** Numbers for what takes tensors as matrices, from which on a step takes so long that all threads are worth it. */
-const MATRICES_FROM = 3 * 128 * 128
+const MIN_MATRIX_ELEMENTS_FOR_THREADS = 3 * 128 * 128
 
 /** Elements a tensor, on average, from which on reading its gradient in place saves time over a copy. */
-const LENT_FROM = 256
+const MIN_BORROWED_LENGTH = 256
 
 /** They are the arguments of a call, and those have a limit. */
-const MOST_LENT = 1 << 14
+const MAX_BORROWED_TENSORS = 1 << 14
 
 /** What it can do here. */
 export function report(): EngineReport {
@@ -84,10 +84,10 @@ export function checkInstructionSet(name: string): void {
 /** Rust in Node, compiled for each instruction set of the processor; the best one is picked. */
 export const native: Engine = {
   name: 'native',
-  attach(arena: Arena, forced: Forced) {
+  attach(arena: Arena, forced: EngineSettings) {
     const addon = loadOrThrow()
-    const isLong = arena.elements(SCRATCH).length >= MATRICES_FROM
-    const worthwhile = isLong ? Infinity : Math.max(1, Math.floor(arena.region.byteLength / BYTES_A_THREAD))
+    const isLong = arena.elements(SCRATCH).length >= MIN_MATRIX_ELEMENTS_FOR_THREADS
+    const worthwhile = isLong ? Infinity : Math.max(1, Math.floor(arena.region.byteLength / BYTES_PER_THREAD))
     const threads = forced.threads ?? (worthwhile === 1 ? 1 : Math.min(worthwhile, addon.cores()))
     // Not as a typed array: Node 20 has none above 4 GiB.
     const { buffer, byteOffset, byteLength, memory } = arena.region
@@ -100,7 +100,7 @@ export const native: Engine = {
       forced.instructionSet,
     )
     const count = arena.lengths.length
-    const isLendable = arena.length >= LENT_FROM * count && count <= MOST_LENT
+    const isLendable = arena.length >= MIN_BORROWED_LENGTH * count && count <= MAX_BORROWED_TENSORS
     return new NativeRunner(arena, addon, run, threads, isLendable)
   },
 }
@@ -108,20 +108,20 @@ export const native: Engine = {
 class NativeRunner implements Runner {
   readonly threads: number
   readonly runAsync: Runner['runAsync']
-  readonly runLent: Runner['runLent']
+  readonly runBorrowed: Runner['runBorrowed']
   readonly #arena: Arena
   readonly #addon: Addon
-  readonly #run: Run
+  readonly #run: RunStage
   /** Of which version of the tables the addon knows, and whether it has planned stage 0. */
   #version = -1
   #isPlanned = false
 
-  constructor(arena: Arena, addon: Addon, run: Run, threads: number, isLendable: boolean) {
+  constructor(arena: Arena, addon: Addon, run: RunStage, threads: number, isLendable: boolean) {
     this.threads = threads
     this.#arena = arena
     this.#addon = addon
     this.#run = run
-    this.runLent = isLendable
+    this.runBorrowed = isLendable
       ? (stage, gradients) => this.#isDone(this.#bound(stage, ...gradients))
       : undefined
     // A plain ArrayBuffer may be transferred and freed at any time: it is not left to another thread.
@@ -131,7 +131,7 @@ class NativeRunner implements Runner {
   }
 
   /** The function, once the addon has the tables as they are now. */
-  get #bound(): Run {
+  get #bound(): RunStage {
     const { version, words } = this.#arena
     if (this.#version !== version) {
       const isPlanned = this.#addon.keep(this.#run.handle, words)
@@ -155,11 +155,11 @@ class NativeRunner implements Runner {
     this.#check(this.#addon.gather(this.#bound.handle, stage))
   }
 
-  #check(outcome: Outcome): void {
+  #check(outcome: CallOutcome): void {
     if (!this.#isDone(outcome)) throw this.#arena.broken()
   }
 
-  #isDone(outcome: Outcome): boolean {
+  #isDone(outcome: CallOutcome): boolean {
     if (typeof outcome === 'string') throw this.#arena.fail('native', outcome)
     return outcome
   }

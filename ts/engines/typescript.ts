@@ -1,20 +1,20 @@
 /** The readable reference, and the last resort where WebAssembly is forbidden. */
 
 import type { Arena } from '../arena/arena.js'
-import { BY_ROW, CLIPS, NORM, UNITS } from '../arena/manifest.js'
+import { BY_ROW, CLIPPED_PER_TENSOR, NORM, UNITS } from '../arena/manifest.js'
 import type { Engine } from './engine.js'
-import { overAllTensors } from './typescript/all-tensors.js'
-import { byRow, jobsOf } from './typescript/jobs.js'
-import { passOf } from './typescript/pipeline.js'
-import { overTensors } from './typescript/tensors.js'
+import { makePlanePass } from './typescript/all-tensors.js'
+import { makeForEachJob, rowRunner } from './typescript/jobs.js'
+import { makePass } from './typescript/pipeline.js'
+import { makeTensorPass } from './typescript/tensors.js'
 
 export const typescript: Engine = {
   name: 'typescript',
   attach(arena: Arena) {
-    const forEachJob = jobsOf(arena)
-    const pass = passOf(arena)
-    const tensors = overTensors(arena, pass)
-    const allTensors = overAllTensors(arena)
+    const forEachJob = makeForEachJob(arena)
+    const pass = makePass(arena)
+    const tensors = makeTensorPass(arena, pass)
+    const allTensors = makePlanePass(arena)
 
     const runRange = (stage: number, from: number, to: number) => {
       if (stage > NORM && stage !== UNITS) {
@@ -22,9 +22,10 @@ export const typescript: Engine = {
         return
       }
       forEachJob(stage, from, to, (job, first, last) => {
-        if ((job.flags & BY_ROW) !== 0) byRow.run?.(arena, job, first, last)
+        if ((job.flags & BY_ROW) !== 0) rowRunner.run?.(arena, job, first, last)
         else if (job.ofMatrices !== undefined) job.ofMatrices(job, first, last)
-        else if (job.byTensor.length > 0 || (job.flags & CLIPS) !== 0) tensors.run(job, first, last)
+        else if (job.byTensor.length > 0 || (job.flags & CLIPPED_PER_TENSOR) !== 0)
+          tensors.run(job, first, last)
         else pass(job, first, last)
       })
     }

@@ -2,13 +2,13 @@
 import { wasmModule as core } from '../webassembly/core.js'
 import type { Arena } from '../arena/arena.js'
 import { HASH } from '../arena/manifest.js'
-import { allocate, RESERVED, type Region } from '../arena/arena.js'
-import { messageOf } from '../ground/errors.js'
-import { brought, bytesOf, type WasmModule } from '../webassembly/module.js'
+import { allocate, RESERVED_BYTES, type Region } from '../arena/arena.js'
+import { messageOf } from '../core/errors.js'
+import { registeredModule, bytesOf, type WasmModule } from '../webassembly/module.js'
 import type { Engine, EngineReport, Runner } from './engine.js'
 
 /** What the crate in wasm/ exports. */
-interface Exports {
+interface ArenaExports {
   run(address: number, bytes: number, stage: number, from: number, to: number): number
   gather(address: number, bytes: number, stage: number): number
   plan(address: number, bytes: number, stage: number, to: number, most: number, word: number): number
@@ -17,19 +17,19 @@ interface Exports {
 }
 
 /** The core's, or the catalogue's once a rule has brought it. */
-const current = () => brought ?? core
+const currentModule = () => registeredModule ?? core
 
 const instances = new WeakMap<WebAssembly.Memory, Instance>()
 
 /** The module's instance of a memory, for as long as the memory lives. */
 class Instance {
-  #exports: Exports | undefined
+  #exports: ArenaExports | undefined
   #source: WasmModule | undefined
   readonly #memory: WebAssembly.Memory
 
   constructor(memory: WebAssembly.Memory) {
     this.#memory = memory
-    this.giveBack(this.take())
+    this.release(this.acquire())
   }
 
   /**
@@ -37,31 +37,31 @@ class Instance {
    * it trapped) they have lost their place on their own stack, and are replaced; and so they are where a rule
    * has brought a module of more kernels meanwhile.
    */
-  take(): Exports {
-    const isCurrent = this.#source === current()
+  acquire(): ArenaExports {
+    const isCurrent = this.#source === currentModule()
     const exports = (isCurrent && this.#exports) || this.#instantiate()
     this.#exports = undefined
     return exports
   }
 
-  giveBack(exports: Exports): void {
+  release(exports: ArenaExports): void {
     this.#exports = exports
   }
 
-  #instantiate(): Exports {
-    const source = current()
+  #instantiate(): ArenaExports {
+    const source = currentModule()
     // Before anything is changed: it may not compile.
     const module = compile(source)
-    // What another instance has left: a module takes what it does not initialise for zeros.
-    if (this.#source !== undefined) new Uint8Array(this.#memory.buffer, 0, RESERVED).fill(0)
-    const exports = start<Exports>(module, this.#memory)
+    // What another instance has left: a module takes what it does not initialize for zeros.
+    if (this.#source !== undefined) new Uint8Array(this.#memory.buffer, 0, RESERVED_BYTES).fill(0)
+    const exports = start<ArenaExports>(module, this.#memory)
     this.#source = source
     return exports
   }
 }
 
 /** What every module exports. */
-interface Hashed {
+interface HashedExports {
   hash(): number
 }
 
@@ -92,7 +92,7 @@ export function compile(source: WasmModule): WebAssembly.Module {
  *
  * @throws Error where it does not start, or was built from other sources
  */
-export function start<E extends Hashed>(module: WebAssembly.Module, memory: WebAssembly.Memory): E {
+export function start<E extends HashedExports>(module: WebAssembly.Module, memory: WebAssembly.Memory): E {
   // As wasm-bindgen names it: the file that it makes beside the module, which nobody needs.
   const imports = { './antigrad_wasm_bg.js': { memory } }
   let exports: E
@@ -115,7 +115,7 @@ export function isTrap(thrown: unknown): thrown is WebAssembly.RuntimeError {
  *
  * @throws Error where the module cannot run on this region
  */
-function instanceOf({ memory, reason }: Region): Instance {
+function getInstance({ memory, reason }: Region): Instance {
   if (memory === null) throw new Error(`the arena is not in a WebAssembly memory: ${reason}`)
   const instance = instances.get(memory) ?? new Instance(memory)
   instances.set(memory, instance)
@@ -134,12 +134,12 @@ class WasmRunner implements Runner {
   /** The plan of stage 0: where it is, which it is (0 for none), who has made it, and of which tables. */
   readonly #plan: number
   #number = 0
-  #planner: Exports | undefined
+  #planner: ArenaExports | undefined
   #version = -1
 
   constructor(arena: Arena) {
     this.#arena = arena
-    this.#instance = instanceOf(arena.region)
+    this.#instance = getInstance(arena.region)
     this.#address = arena.region.byteOffset
     this.#bytes = arena.region.byteLength
     this.#plan = this.#address + arena.plan
@@ -153,7 +153,7 @@ class WasmRunner implements Runner {
   #runAgain(): boolean {
     const { version, planned } = this.#arena
     if (this.#version !== version) return false
-    const exports = this.#instance.take()
+    const exports = this.#instance.acquire()
     try {
       if (this.#planner !== exports) {
         this.#number = exports.plan(this.#address, this.#bytes, 0, this.#plan, planned, ++plans) && plans
@@ -163,7 +163,7 @@ class WasmRunner implements Runner {
     } catch (thrown) {
       throw this.#failed(thrown)
     }
-    this.#instance.giveBack(exports)
+    this.#instance.release(exports)
     return this.#number !== 0
   }
 
@@ -186,21 +186,21 @@ class WasmRunner implements Runner {
   }
 
   /** The exports, once the memory has the tables as they are now. */
-  #take(): Exports {
+  #take(): ArenaExports {
     if (this.#version !== this.#arena.version) {
       this.#arena.writeTables()
       this.#planner = undefined
       this.#version = this.#arena.version
     }
-    return this.#instance.take()
+    return this.#instance.acquire()
   }
 
   #failed(thrown: unknown): unknown {
     return isTrap(thrown) ? this.#arena.fail('wasm', `it has trapped: ${thrown.message}`) : thrown
   }
 
-  #end(exports: Exports, isDone: number): void {
-    this.#instance.giveBack(exports)
+  #end(exports: ArenaExports, isDone: number): void {
+    this.#instance.release(exports)
     if (!isDone) throw this.#arena.broken()
   }
 }
@@ -209,7 +209,7 @@ class WasmRunner implements Runner {
 export function report(): EngineReport {
   try {
     // All that an optimizer needs: under a strict content policy WebKit compiles, and refuses instances.
-    instanceOf(allocate(0, 0))
+    getInstance(allocate(0, 0))
     return { available: true, reasons: [], instructionSets: ['simd128'], threads: 1 }
   } catch (thrown) {
     return { available: false, reasons: [messageOf(thrown)], instructionSets: [], threads: 0 }

@@ -1,30 +1,54 @@
 /** What a user says of a rule: read once, checked, and frozen, as it goes along with rules and saved runs. */
 
+import { ArgumentError } from '../core/errors.js'
+import { createRecord, isObject, isRecord, ownProperties } from '../core/untrusted.js'
 import { constants, functions, NAME } from '../expressions/names.js'
-import { ArgumentError } from '../ground/errors.js'
-import { isObject, isRecord, ownProperties, recordOf } from '../ground/given.js'
 import { definitionNamed } from '../rules/define.js'
-import type { Declared, EquationOption, EquationStart, EquationState } from '../rules/equation-rule.js'
+import type {
+  EquationOption,
+  EquationStart,
+  EquationState,
+  ResolvedRuleDefinition,
+} from '../rules/equation-rule.js'
 import { MAX_STATES } from './layout.js'
 
 /** Names that mean something in a step, in a rule, or in a group. */
-const RESERVED = ['theta', 'g', 't', 'name', 'equations', 'maximize', 'method', 'rule', 'match', 'frozen']
-const RESERVED_TOO = ['lrScale', 'clip', 'toString', 'constructor', '__proto__', 'updates', 'delayedStart']
+const RESERVED_NAMES = [
+  'theta',
+  'g',
+  't',
+  'name',
+  'equations',
+  'maximize',
+  'method',
+  'rule',
+  'match',
+  'frozen',
+]
+const RESERVED_EVERYWHERE = [
+  'lrScale',
+  'clip',
+  'toString',
+  'constructor',
+  '__proto__',
+  'updates',
+  'delayedStart',
+]
 /** Functions that equations have beside those of expressions. */
-const CALLED = ['over', 'sum', 'mean', 'norm']
+const EXTRA_FUNCTIONS = ['over', 'sum', 'mean', 'norm']
 const WORD = new RegExp(`^${NAME}$`, 'u')
 
 /** How many options and scalars there may be, and characters in a name. */
-const MOST = 64
-const LONGEST = 100
-const LONGEST_STEP = 100_000
+const MAX_ENTRIES = 64
+const MAX_NAME_LENGTH = 100
+const MAX_STEP_LENGTH = 100_000
 
 /**
  * @throws ArgumentError where it is no object with these, or a name is taken or no name
  */
-export function readDeclaration(name: unknown, given: unknown): Declared {
-  const what = 'equations'
-  if (typeof name !== 'string' || !/^[\p{L}_][\p{L}\p{N}_-]*$/u.test(name) || name.length > LONGEST)
+export function readDeclaration(name: unknown, given: unknown): ResolvedRuleDefinition {
+  const what = 'defineRule'
+  if (typeof name !== 'string' || !/^[\p{L}_][\p{L}\p{N}_-]*$/u.test(name) || name.length > MAX_NAME_LENGTH)
     throw new ArgumentError(`${what}: name`, 'a word of letters and digits', name)
   checkTaken(`${what}: name`, name)
   if (definitionNamed(name) !== undefined)
@@ -33,13 +57,13 @@ export function readDeclaration(name: unknown, given: unknown): Declared {
   const { options, state, scalars, step, ...rest } = ownProperties(given)
   const [unknown] = Object.keys(rest)
   if (unknown !== undefined) throw new ArgumentError(what, 'one of options, state, scalars, step', unknown)
-  if (typeof step !== 'string' || step.length > LONGEST_STEP)
-    throw new ArgumentError(`${what}: step`, `a text of lines, at most ${LONGEST_STEP} characters`, step)
+  if (typeof step !== 'string' || step.length > MAX_STEP_LENGTH)
+    throw new ArgumentError(`${what}: step`, `a text of lines, at most ${MAX_STEP_LENGTH} characters`, step)
   const taken = new Set<string>()
   return Object.freeze({
-    options: table(`${what}: options`, options, taken, readOption, MOST),
+    options: table(`${what}: options`, options, taken, readOption, MAX_ENTRIES),
     state: table(`${what}: state`, state, taken, readState, MAX_STATES),
-    scalars: table(`${what}: scalars`, scalars, taken, readScalar, MOST),
+    scalars: table(`${what}: scalars`, scalars, taken, readScalar, MAX_ENTRIES),
     step,
   })
 }
@@ -61,24 +85,25 @@ function table<T>(
     if (taken.has(name)) throw new ArgumentError(what, 'a name that stands for one thing', name)
     taken.add(name)
   }
-  return Object.freeze(recordOf(names, (name) => read(`${what}: ${name}`, values[name])))
+  return Object.freeze(createRecord(names, (name) => read(`${what}: ${name}`, values[name])))
 }
 
 /** @throws ArgumentError where a name cannot be one of the user's */
 function checkName(what: string, name: string): void {
   checkTaken(what, name)
-  if (!WORD.test(name) || name.length > LONGEST) throw new ArgumentError(what, 'a name of letters', name)
+  if (!WORD.test(name) || name.length > MAX_NAME_LENGTH)
+    throw new ArgumentError(what, 'a name of letters', name)
 }
 
 /** @throws ArgumentError where it means something already, in a step, in a rule or in JavaScript */
 function checkTaken(what: string, name: string): void {
-  const isTaken = [...RESERVED, ...RESERVED_TOO].includes(name) || isCalled(name)
+  const isTaken = [...RESERVED_NAMES, ...RESERVED_EVERYWHERE].includes(name) || isFunctionOrConstant(name)
   if (isTaken) throw new ArgumentError(what, `another name than ${name}, which has a meaning`, name)
 }
 
 /** Whether it is the name of a function or of a number. */
-export const isCalled = (name: string): boolean =>
-  [...CALLED, ...functions, ...Object.keys(constants)].includes(name)
+export const isFunctionOrConstant = (name: string): boolean =>
+  [...EXTRA_FUNCTIONS, ...functions, ...Object.keys(constants)].includes(name)
 
 function readOption(what: string, given: unknown): EquationOption {
   const whole = isObject(given) ? given : { default: given }
@@ -97,14 +122,15 @@ function readOption(what: string, given: unknown): EquationOption {
     throw new ArgumentError(`${what}: scheduled`, 'true or false', scheduled)
   const option: EquationOption = Object.assign(
     Object.create(null),
-    { default: positive(value), ...limits },
+    { default: withoutNegativeZero(value), ...limits },
     scheduled && { scheduled },
   )
   // Groups may multiply it.
   const isFlag = typeof value === 'boolean' && !what.endsWith(': lr')
   if (isFlag && Object.keys(option).length > 1)
     throw new ArgumentError(what, 'no limits of what is true or false', Object.keys(option)[1])
-  if (!isFlag && !isWithin(option)(value)) throw new ArgumentError(`${what}: default`, rangeOf(option), value)
+  if (!isFlag && !isWithin(option)(value))
+    throw new ArgumentError(`${what}: default`, describeRange(option), value)
   return Object.freeze(option)
 }
 
@@ -115,7 +141,7 @@ export const isWithin =
     typeof x === 'number' && Number.isFinite(x) && x >= min && x <= max && x > above && x < below
 
 /** The same in words. */
-export function rangeOf({ min, max, above, below }: EquationOption): string {
+export function describeRange({ min, max, above, below }: EquationOption): string {
   const signs = Object.entries({ '≥': min, '>': above, '≤': max, '<': below })
   const limits = signs.filter(([, limit]) => limit !== undefined).map(([sign, limit]) => `${sign} ${limit}`)
   return `a finite number${limits.length > 0 ? ` ${limits.join(' and ')}` : ''}`
@@ -129,14 +155,14 @@ function readState(what: string, given: unknown): Required<EquationState> {
   const isStart = start === 'parameters' || start === 'gradient' || Number.isFinite(start)
   if (!isStart) throw new ArgumentError(what, "a finite number, 'parameters' or 'gradient'", start)
   if (typeof flush !== 'boolean') throw new ArgumentError(`${what}: flush`, 'true or false', flush)
-  return Object.freeze({ start: positive(start) as EquationStart, flush })
+  return Object.freeze({ start: withoutNegativeZero(start) as EquationStart, flush })
 }
 
 function readScalar(what: string, given: unknown): number {
   if (typeof given !== 'number' || !Number.isFinite(given))
     throw new ArgumentError(what, 'a finite number', given)
-  return positive(given)
+  return withoutNegativeZero(given)
 }
 
 /** 0 for −0, which JSON does not have: equations that are equal there are one rule. */
-const positive = <T>(x: T): T => (x === 0 ? (0 as T) : x)
+const withoutNegativeZero = <T>(x: T): T => (x === 0 ? (0 as T) : x)

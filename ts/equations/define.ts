@@ -2,56 +2,57 @@
 
 import type { Kernel } from '../arena/kernel.js'
 import { EQUATIONS_SOURCE, PIPELINE } from '../arena/manifest.js'
-import { OptionError } from '../ground/errors.js'
-import { hashOf } from '../ground/hash.js'
-import { flag, type Option, type OptionTable, option, type Read } from '../options/kinds.js'
+import { OptionError } from '../core/errors.js'
+import { hashOf } from '../core/hash.js'
+import { flag, type Option, type OptionTable, option, type ReadOption } from '../options/kinds.js'
 import { type Definition, define } from '../rules/define.js'
-import type { Declared, EquationOption } from '../rules/equation-rule.js'
+import type { EquationOption, ResolvedRuleDefinition } from '../rules/equation-rule.js'
 import { scheduled } from '../schedules/option.js'
 import { isSchedule } from '../schedules/schedule.js'
 import { wasmModule } from '../webassembly/equations.js'
-import { isWithin, rangeOf, readDeclaration } from './declaration.js'
+import { describeRange, isWithin, readDeclaration } from './declaration.js'
 import * as layout from './layout.js'
-import { type Programs, programsOf } from './program.js'
-import { readStep, type Step } from './read.js'
+import { compileStages, type StagePrograms } from './program.js'
+import { type RuleStep, readStep } from './read.js'
 import { Scalars } from './scalars.js'
 
 /** A rule's definition, and what it was made of. */
-export interface Made {
+export interface CompiledRule {
   readonly name: string
-  readonly declared: Declared
-  readonly step: Step
-  readonly programs: Programs
+  readonly declared: ResolvedRuleDefinition
+  readonly step: RuleStep
+  readonly programs: StagePrograms
   readonly definition: Definition
 }
 
 /** By name and text: equal equations are one rule. */
-const made = new Map<string, Made>()
-const MOST = 256
+const compiledRules = new Map<string, CompiledRule>()
+const MAX_COMPILED_RULES = 256
 
 /** @throws EquationError where the lines of the step are none */
-export function madeOf(name: string, declared: Declared): Made {
+export function compileRule(name: string, declared: ResolvedRuleDefinition): CompiledRule {
   const key = JSON.stringify([name, declared])
-  const known = made.get(key) ?? make(name, declared, key)
-  made.delete(key)
-  made.set(key, known)
+  const known = compiledRules.get(key) ?? compile(name, declared, key)
+  compiledRules.delete(key)
+  compiledRules.set(key, known)
   // Those that are in use know theirs.
-  if (made.size > MOST) made.delete(made.keys().next().value as string)
+  if (compiledRules.size > MAX_COMPILED_RULES)
+    compiledRules.delete(compiledRules.keys().next().value as string)
   return known
 }
 
-function make(name: string, declared: Declared, text: string): Made {
+function compile(name: string, declared: ResolvedRuleDefinition, text: string): CompiledRule {
   const step = readStep(name, declared)
-  const programs = programsOf(name, step)
+  const programs = compileStages(name, step)
   const { options, scalars: starts, state } = declared
   const scalars = new Scalars(name, step, programs, starts, Object.keys(options))
-  const row = rowOf(programs, state)
-  const kernels = kernelsOf(name, text, programs, Object.keys(state), scalars.names, row.length)
-  const constantsAt = row[layout.AT.constants] + PIPELINE
+  const row = makeRow(programs, state)
+  const kernels = makeKernels(name, text, programs, Object.keys(state), scalars.names, row.length)
+  const constantsAt = row[layout.ROW_POSITIONS.constants] + PIPELINE
   const states = Object.entries(state)
   // Under a name that no rule has, as two may have one name and other equations.
   const definition = define('a rule of equations', {
-    options: tableOf(name, declared),
+    options: makeOptionTable(name, declared),
     kernels,
     stages: () => kernels,
     takesRows: kernels.length === 1,
@@ -82,10 +83,10 @@ function make(name: string, declared: Declared, text: string): Made {
   return { name, declared, step, programs, definition: { ...definition, name, defaults, variant } }
 }
 
-function tableOf(name: string, declared: Declared): OptionTable {
+function makeOptionTable(name: string, declared: ResolvedRuleDefinition): OptionTable {
   const table: Record<string, Option> = {}
   for (const [name, own] of Object.entries(declared.options)) {
-    const kind = (value?: number) => option(rangeOf(own), value, isWithin(own), refuseSchedule(own))
+    const kind = (value?: number) => option(describeRange(own), value, isWithin(own), refuseSchedule(own))
     const { default: value } = own as EquationOption & { default: number }
     table[name] =
       typeof value === 'boolean'
@@ -105,47 +106,47 @@ function tableOf(name: string, declared: Declared): OptionTable {
 }
 
 /** What is no number of an option: of a schedule the message says how the option would take one. */
-function refuseSchedule(own: EquationOption): Read<number> {
+function refuseSchedule(own: EquationOption): ReadOption<number> {
   return (what, given) => {
     if (own.scheduled || !(isSchedule(given) || typeof given === 'function')) return undefined
-    const expected = `${rangeOf(own)}, or { default, scheduled: true } in the rule's options`
+    const expected = `${describeRange(own)}, or { default, scheduled: true } in the rule's options`
     throw new OptionError(what, expected, given)
   }
 }
 
 /** The row but for the pipeline's coefficients, with room for constants. */
-function rowOf({ stages, constants }: Programs, state: Declared['state']): Float64Array {
+function makeRow({ stages, constants }: StagePrograms, state: ResolvedRuleDefinition['state']): Float64Array {
   const numbers: number[] = []
   const places = stages.map(({ instructions, sums }, k) => {
-    const place = layout.HEAD + numbers.length
+    const place = layout.HEADER_LENGTH + numbers.length
     numbers.push(instructions.length, ...instructions.map(layout.encode))
     if (k < stages.length - 1) numbers.push(sums.length, ...sums.map(({ slot, sum }) => slot * 4 + sum.kind))
     return place
   })
   const update = places.pop() as number
-  const row = new Float64Array(PIPELINE + layout.HEAD + numbers.length + constants.length)
-  row.set(numbers, PIPELINE + layout.HEAD)
-  row[layout.AT.update] = update
+  const row = new Float64Array(PIPELINE + layout.HEADER_LENGTH + numbers.length + constants.length)
+  row.set(numbers, PIPELINE + layout.HEADER_LENGTH)
+  row[layout.ROW_POSITIONS.update] = update
   places.forEach((place, k) => {
-    row[layout.AT.sums[k]] = place
+    row[layout.ROW_POSITIONS.sums[k]] = place
   })
-  row[layout.AT.constants] = layout.HEAD + numbers.length
-  row[layout.AT.constantCount] = constants.length
-  row[layout.AT.flushed] = (1 << Object.keys(state).length) - 1
+  row[layout.ROW_POSITIONS.constants] = layout.HEADER_LENGTH + numbers.length
+  row[layout.ROW_POSITIONS.constantCount] = constants.length
+  row[layout.ROW_POSITIONS.flushed] = (1 << Object.keys(state).length) - 1
   return row
 }
 
-function kernelsOf(
+function makeKernels(
   name: string,
   text: string,
-  { stages }: Programs,
+  { stages }: StagePrograms,
   state: readonly string[],
   tensor: readonly string[],
   rowLength: number,
 ): Kernel[] {
   const hash = hashOf(`${EQUATIONS_SOURCE} ${text}`)
   const kinds = [layout.SUMS, layout.SECOND_SUMS].slice(0, stages.length - 1)
-  return [...kinds, stages.length > 1 ? layout.UPDATE_BY : layout.UPDATE].map((kind, k) => ({
+  return [...kinds, stages.length > 1 ? layout.UPDATE_PER_TENSOR : layout.UPDATE].map((kind, k) => ({
     number: layout.kernelNumber(kind, state.length),
     // Two rules may have one name.
     name: `${name} ${hash.toString(16)}: stage ${k + 1}`,

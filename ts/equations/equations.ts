@@ -1,25 +1,25 @@
 /** Rules of one's own, written as their equations. */
 
-import { bringing } from '../rules/define.js'
-import type { EquationRule, Equations, OptionValue } from '../rules/equation-rule.js'
-import { describe as describeOptions } from '../rules/rule.js'
+import { definitionFinders } from '../rules/define.js'
+import type { EquationRule, OptionValue, RuleDefinition } from '../rules/equation-rule.js'
+import { describeRuleOptions as describeOptions } from '../rules/rule.js'
 import { readDeclaration } from './declaration.js'
-import { madeOf } from './define.js'
+import { compileRule } from './define.js'
 import { registerKernels } from './interpreter.js'
 
 /** Its options as they may be given: all have defaults. */
-export type EquationOptions<E extends Equations> = {
+export type EquationOptions<E extends RuleDefinition> = {
   readonly [K in keyof E['options'] | 'maximize']?: K extends keyof E['options']
     ? OptionValue<E['options'][K]> | undefined
     : boolean | undefined
 }
 
 registerKernels()
-bringing.get = (name, options) => {
+definitionFinders.get = (name, options) => {
   // Not what somebody has put on every object.
   const isOwn = options !== undefined && Object.hasOwn(options, 'equations')
   const { equations } = isOwn ? (options as { equations?: unknown }) : { equations: undefined }
-  return equations === undefined ? undefined : madeOf(name, readDeclaration(name, equations)).definition
+  return equations === undefined ? undefined : compileRule(name, readDeclaration(name, equations)).definition
 }
 
 /**
@@ -45,10 +45,10 @@ bringing.get = (name, options) => {
  * @param given options with defaults and limits, at most six arrays of state, scalars, and the lines
  * @throws ArgumentError where a name is taken or a value is none of these, EquationError where a line cannot be read
  */
-export function equations<const N extends string, const E extends Equations>(
+export function defineRule<const N extends string, const E extends RuleDefinition>(
   name: N,
   given: E,
 ): (options?: EquationOptions<E>) => EquationRule<N, E> {
-  const { definition } = madeOf(name, readDeclaration(name, given))
+  const { definition } = compileRule(name, readDeclaration(name, given))
   return (options = {}) => describeOptions(definition, options) as unknown as EquationRule<N, E>
 }

@@ -1,4 +1,4 @@
-import { AntigradError, brief } from '../ground/errors.js'
+import { AntigradError, truncate } from '../core/errors.js'
 
 /** Equations that are none, or whose numbers cannot be; `position` counts characters from 0, where a text is meant. */
 export class EquationError extends AntigradError {
@@ -6,13 +6,13 @@ export class EquationError extends AntigradError {
   declare readonly position: number | undefined
 
   constructor(what: string, expected: string, received: string, position?: number) {
-    super(`${brief(what)}: expected ${expected}, got ${received}`)
+    super(`${truncate(what)}: expected ${expected}, got ${received}`)
     this.position = position
   }
 }
 
 /** The same of a place in a text. */
-export function misread(
+export function equationErrorAt(
   name: string,
   text: string,
   at: number,
@@ -23,5 +23,5 @@ export function misread(
   const column = (lines.at(-1) as string).length
   const before = text.slice(Math.max(0, at - 30), at).replace(/\s+/g, ' ')
   const what = `equations ${name}: line ${lines.length}, character ${column + 1}`
-  return new EquationError(what, expected, `${brief(received)}: ${before}⟨here⟩`, at)
+  return new EquationError(what, expected, `${truncate(received)}: ${before}⟨here⟩`, at)
 }

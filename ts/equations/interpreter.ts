@@ -4,11 +4,11 @@
  */
 
 import type { Arena } from '../arena/arena.js'
-import { tensorFrom } from '../arena/find.js'
-import { type Kernel, kernel, type Loop, type Row, type Twins } from '../arena/kernel.js'
+import { tensorEndingAfter } from '../arena/find.js'
+import { type Kernel, kernel, type Loop, type LoopFactories, type Row } from '../arena/kernel.js'
 import {
   BLOCK,
-  CLIPS,
+  CLIPPED_PER_TENSOR,
   GRADIENTS,
   OPERATIONS,
   PARAMETERS,
@@ -19,39 +19,45 @@ import {
   TENSOR_BLOCK,
 } from '../arena/manifest.js'
 import { type MatrixStage, matrixStages } from '../arena/matrices.js'
-import type { Job } from '../engines/typescript/jobs.js'
-import { type Pass, passOf } from '../engines/typescript/pipeline.js'
+import type { Dtype, FloatArray } from '../core/numbers.js'
+import { checkStackWithin } from '../core/stack-depth.js'
+import { sumColumn } from '../core/sums.js'
+import type { SegmentJob } from '../engines/typescript/jobs.js'
+import { makePass, type SegmentPass } from '../engines/typescript/pipeline.js'
 import { scalarOf } from '../expressions/operations.js'
 import type { Instruction } from '../expressions/steps.js'
-import type { Dtype, FloatArray } from '../ground/numbers.js'
-import { checkStackWithin } from '../ground/stack.js'
-import { sumOf } from '../ground/sums.js'
 import * as layout from './layout.js'
 
-type Scalar = (a: number, b: number, c: number, d: number) => number
-const scalars: { [D in Dtype]?: readonly Scalar[] } = {}
+type ScalarOperation = (a: number, b: number, c: number, d: number) => number
+const scalarOperations: { [D in Dtype]?: readonly ScalarOperation[] } = {}
 
 /** A program of a row, for one element after the other. */
-class Machine {
+class RowProgram {
   readonly slots: FloatArray
   /** What is summed: slots and kinds. */
   readonly sums: readonly (readonly [slot: number, kind: number])[]
-  readonly #operations: readonly Scalar[]
+  readonly #operations: readonly ScalarOperation[]
   readonly #instructions: readonly Instruction[]
 
   /** @param place where the row says where the program begins; values are the tensor's own */
   constructor(dtype: Dtype, row: Float64Array, place: number, values: readonly number[]) {
-    scalars[dtype] ??= OPERATIONS.map((code) => scalarOf(code, dtype) as Scalar)
-    this.#operations = scalars[dtype]
+    scalarOperations[dtype] ??= OPERATIONS.map((code) => scalarOf(code, dtype) as ScalarOperation)
+    this.#operations = scalarOperations[dtype]
     const part = (start: number, count: number) => Array.from(row.subarray(start, start + count))
     const start = PIPELINE + row[place]
     this.#instructions = part(start + 1, row[start]).map(layout.decode)
     const end = start + 1 + row[start]
-    this.sums = place === layout.AT.update ? [] : part(end + 1, row[end]).map((n) => [n >> 2, n & 3] as const)
+    this.sums =
+      place === layout.ROW_POSITIONS.update
+        ? []
+        : part(end + 1, row[end]).map((n) => [n >> 2, n & 3] as const)
     const Slots = dtype === 'float32' ? Float32Array : Float64Array
     this.slots = new Slots(layout.MAX_SLOTS)
     this.slots.set(values, layout.FIRST_VALUE)
-    const constants = part(PIPELINE + row[layout.AT.constants], row[layout.AT.constantCount])
+    const constants = part(
+      PIPELINE + row[layout.ROW_POSITIONS.constants],
+      row[layout.ROW_POSITIONS.constantCount],
+    )
     this.slots.set(constants, layout.FIRST_CONSTANT)
   }
 
@@ -67,13 +73,18 @@ class Machine {
   }
 }
 
-const coefficientsOf = (row: unknown): Float64Array => (row as Row).coefficients
+const readCoefficients = (row: unknown): Float64Array => (row as Row).coefficients
 
 /** The last stage of a rule: parameters and state become what the program makes of them. */
 const update =
   (dtype: Dtype): Loop =>
   (theta, g, state, row, from, to, tensor) => {
-    const machine = new Machine(dtype, coefficientsOf(row), layout.AT.update, Object.values(tensor))
+    const machine = new RowProgram(
+      dtype,
+      readCoefficients(row),
+      layout.ROW_POSITIONS.update,
+      Object.values(tensor),
+    )
     checkStackWithin()
     const { slots } = machine
     const states = Object.values(state)
@@ -85,16 +96,16 @@ const update =
   }
 
 /** Leaves the gradient as it was prepared, where later stages look for it. */
-const keep: Loop = (_theta, g, _state, _row, from, to, _tensor, direction) => {
+const keepGradient: Loop = (_theta, g, _state, _row, from, to, _tensor, direction) => {
   if (g !== direction) direction.set(g.subarray(from, to), from)
 }
 
-const passes = new WeakMap<Arena, Pass>()
+const passes = new WeakMap<Arena, SegmentPass>()
 
 /** A stage that sums; parameters and state stay as they are. */
-function sumsOn(arena: Arena, array: number, states: number, program: number): MatrixStage {
+function makeSumStage(arena: Arena, array: number, states: number, program: number): MatrixStage {
   const { dtype, lengths, offsets, words } = arena
-  const pass = passes.get(arena) ?? passOf(arena)
+  const pass = passes.get(arena) ?? makePass(arena)
   passes.set(arena, pass)
   const [theta, g] = [arena.elements(PARAMETERS), arena.elements(GRADIENTS)]
   const state = Array.from({ length: states }, (_, k) => arena.elements(array + k))
@@ -103,26 +114,26 @@ function sumsOn(arena: Arena, array: number, states: number, program: number): M
   const scales = arena.numbers(SCALES)
   const computed = [0, 1].map(() => g.slice(0, BLOCK))
 
-  const sumBlock = (machine: Machine, low: number, high: number, block: number) => {
+  const sumBlock = (machine: RowProgram, low: number, high: number, block: number) => {
     const { slots, sums } = machine
     for (let i = low; i < high; i++) {
       machine.run(i, theta, g, state)
       for (let k = 0; k < sums.length; k++) computed[k][i - low] = slots[sums[k][0]]
     }
     sums.forEach(([, kind], k) => {
-      partials[block * PARTS + k] = combined(kind, computed[k].subarray(0, high - low))
+      partials[block * PARTS + k] = combineSums(kind, computed[k].subarray(0, high - low))
     })
   }
 
   return (segment, from, to) => {
-    const clips = (segment.flags & CLIPS) !== 0
-    const job = { ...segment, loop: keep, state: {} } as Job
-    const row = coefficientsOf(segment.row)
-    for (let i = tensorFrom(arena, from); i < lengths.length && offsets[i] < to; i++) {
-      const machine = new Machine(
+    const clips = (segment.flags & CLIPPED_PER_TENSOR) !== 0
+    const job = { ...segment, loop: keepGradient, state: {} } as SegmentJob
+    const row = readCoefficients(segment.row)
+    for (let i = tensorEndingAfter(arena, from); i < lengths.length && offsets[i] < to; i++) {
+      const machine = new RowProgram(
         dtype,
         row,
-        layout.AT.sums[program],
+        layout.ROW_POSITIONS.sums[program],
         values.map((all) => all[i]),
       )
       const first = words[arena.tensorAt(i) + TENSOR_BLOCK]
@@ -139,7 +150,7 @@ function sumsOn(arena: Arena, array: number, states: number, program: number): M
         let total = 0
         for (let b = first; b < first + blocks; b++) {
           const part = partials[b * PARTS + k]
-          total = kind === layout.LARGEST ? larger(total, part) : total + part
+          total = kind === layout.LARGEST ? maxOrNaN(total, part) : total + part
         }
         if (end <= to) values[k][i] = total
       })
@@ -148,12 +159,12 @@ function sumsOn(arena: Arena, array: number, states: number, program: number): M
 }
 
 /** NaN where one is. */
-export const larger = (a: number, b: number): number => (b > a || Number.isNaN(b) ? b : a)
+export const maxOrNaN = (a: number, b: number): number => (b > a || Number.isNaN(b) ? b : a)
 
-function combined(kind: number, numbers: FloatArray): number {
-  if (kind !== layout.LARGEST) return sumOf(kind === layout.SQUARES ? 'gradients' : 'values', numbers)
+function combineSums(kind: number, numbers: FloatArray): number {
+  if (kind !== layout.LARGEST) return sumColumn(kind === layout.SQUARES ? 'gradients' : 'values', numbers)
   let largest = 0
-  for (const x of numbers) largest = larger(largest, Math.abs(x))
+  for (const x of numbers) largest = maxOrNaN(largest, Math.abs(x))
   return largest
 }
 
@@ -165,12 +176,12 @@ export function registerKernels(): void {
     const describe = (kind: number, tensor: readonly string[]): Kernel => ({
       ...{ number: layout.kernelNumber(kind, states), name: '', source: 0, state, row: {}, tensor, sums: [] },
     })
-    const loops: Twins<Loop> = { float32: () => update('float32'), float64: () => update('float64') }
+    const loops: LoopFactories<Loop> = { float32: () => update('float32'), float64: () => update('float64') }
     kernel(describe(layout.UPDATE, []), loops)
-    kernel(describe(layout.UPDATE_BY, tensor), loops)
+    kernel(describe(layout.UPDATE_PER_TENSOR, tensor), loops)
     for (const [program, kind] of [layout.SUMS, layout.SECOND_SUMS].entries()) {
       const description = kernel(describe(kind, []), loops)
-      matrixStages.set(description.number, (arena, array) => sumsOn(arena, array, states, program))
+      matrixStages.set(description.number, (arena, array) => makeSumStage(arena, array, states, program))
     }
   }
 }

@@ -14,7 +14,7 @@ export const MAX_VALUES = 4
 
 /** Kinds of kernels: a last stage without and with numbers by tensor, and the stages before it. */
 export const UPDATE = 0
-export const UPDATE_BY = 1
+export const UPDATE_PER_TENSOR = 1
 export const SUMS = 2
 export const SECOND_SUMS = 3
 
@@ -23,14 +23,14 @@ export const kernelNumber = (kind: number, states: number): number =>
 
 /** Where a row says where programs begin (0 for none), constants and how many these are, and which states are flushed. */
 const inRow = (place: number): number => manifest.PIPELINE + place
-export const AT = {
+export const ROW_POSITIONS = {
   update: inRow(manifest.EQUATION_UPDATE),
   sums: [inRow(manifest.EQUATION_SUMS), inRow(manifest.EQUATION_SECOND_SUMS)],
   constants: inRow(manifest.EQUATION_CONSTANTS),
   constantCount: inRow(manifest.EQUATION_COUNT),
   flushed: inRow(manifest.EQUATION_FLUSHES),
 } as const
-export const HEAD = manifest.EQUATION
+export const HEADER_LENGTH = manifest.EQUATION
 
 /** Slots: what they stand for. Constants follow, and then what is computed. */
 export const THETA = 0
@@ -60,4 +60,4 @@ export function decode(number: number): Instruction {
 }
 
 /** How many operands an operation has. */
-export const operandsOf = (code: Code): number => operations[code][0]
+export const operandCount = (code: Code): number => operations[code][0]

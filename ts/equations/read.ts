@@ -3,22 +3,22 @@
 import { hintFor } from '#hints'
 import { Graph } from '../expressions/graph.js'
 import { type Calls, callable, parse, single } from '../expressions/parse.js'
-import type { Declared } from '../rules/equation-rule.js'
-import { isCalled } from './declaration.js'
-import { EquationError, misread } from './error.js'
+import type { ResolvedRuleDefinition } from '../rules/equation-rule.js'
+import { isFunctionOrConstant } from './declaration.js'
+import { EquationError, equationErrorAt } from './error.js'
 import { LARGEST, SQUARES, VALUES } from './layout.js'
-import { bare, type Statement, statementsOf } from './statements.js'
+import { parseStatements, type Statement, withoutComments } from './statements.js'
 
 /** What a node is: a number for all tensors that have had the same updates, one by tensor, or one by element. */
-export const COMMON = 0
-export const BY_TENSOR = 1
-export const ELEMENT = 2
+export const COMMON_VALUE = 0
+export const PER_TENSOR = 1
+export const PER_ELEMENT = 2
 
 /** A sum over the elements of a tensor, or of all tensors of the rule. */
-export interface Sum {
+export interface StepSum {
   /** The node that it is, and the node that is summed. */
   readonly node: number
-  readonly of: number
+  readonly operand: number
   readonly kind: typeof VALUES | typeof SQUARES | typeof LARGEST
   readonly isOfAll: boolean
   /** Where its text is. */
@@ -26,19 +26,19 @@ export interface Sum {
 }
 
 /** An assigned name that stays: what it is called, the node that it began as, and the one that it became. */
-export interface Kept {
+export interface PersistentVariable {
   readonly name: string
   readonly leaf: number
   readonly final: number
 }
 
 /** A step that has been read. */
-export interface Step {
+export interface RuleStep {
   readonly graph: Graph
-  readonly theta: Kept
-  readonly states: readonly Kept[]
-  readonly scalars: readonly Kept[]
-  readonly sums: readonly Sum[]
+  readonly theta: PersistentVariable
+  readonly states: readonly PersistentVariable[]
+  readonly scalars: readonly PersistentVariable[]
+  readonly sums: readonly StepSum[]
   /** By node: what it is, and how many stages of sums come before it. */
   readonly sorts: readonly number[]
   readonly levels: readonly number[]
@@ -47,28 +47,29 @@ export interface Step {
 }
 
 /** Names that sums are called by; `max` has one operand then. */
-const SUMS = ['sum', 'mean', 'norm', 'max'] as const
-type SumName = (typeof SUMS)[number]
+const SUM_FUNCTIONS = ['sum', 'mean', 'norm', 'max'] as const
+type SumName = (typeof SUM_FUNCTIONS)[number]
 /** What stands for `all.` in front of one: a name has no point in it, and places stay. No text may have this letter. */
-const OWN = '\u01c3'
-const ALL = `all${OWN}`
+const TOTAL_MARK = '\u01c3'
+const TOTAL_PREFIX = `all${TOTAL_MARK}`
 
-const MOST_STATEMENTS = 200
-const MOST_NODES = 2000
+const MAX_STATEMENTS = 200
+const MAX_NODES = 2000
 /** Stages of sums that come before the last one. */
-const MOST_STAGES = 2
+const MAX_SUM_STAGES = 2
 
 /** Of how many elements a tensor is, and all of them are. */
 export const LENGTH = ' length'
 export const ALL_LENGTH = ' all length'
 
 /** @throws EquationError where a line is none, and where it wants what there is not */
-export function readStep(name: string, { options, state, scalars, step }: Declared): Step {
+export function readStep(name: string, { options, state, scalars, step }: ResolvedRuleDefinition): RuleStep {
   const graph = new Graph()
-  const text = bare(step).replace(/\ball\.(?=(?:sum|mean|norm|max)\s*\()/g, ALL)
-  const fail = (at: number, expected: string, received: string) => misread(name, step, at, expected, received)
-  const own = step.indexOf(OWN)
-  if (own >= 0) throw fail(own, 'another letter', OWN)
+  const text = withoutComments(step).replace(/\ball\.(?=(?:sum|mean|norm|max)\s*\()/g, TOTAL_PREFIX)
+  const fail = (at: number, expected: string, received: string) =>
+    equationErrorAt(name, step, at, expected, received)
+  const own = step.indexOf(TOTAL_MARK)
+  if (own >= 0) throw fail(own, 'another letter', TOTAL_MARK)
   const leaves = new Map<string, number>()
   const leaf = (name: string) => {
     const node = leaves.get(name) ?? graph.name(name)
@@ -79,18 +80,18 @@ export function readStep(name: string, { options, state, scalars, step }: Declar
   const known = ['theta', 'g', 't', ...Object.keys(options), ...Object.keys(state), ...Object.keys(scalars)]
   for (const name of known) scope.set(name, leaf(name))
   for (const [name, { start }] of Object.entries(state)) {
-    if (start === 'gradient') scope.set(name, atFirst(graph, leaf('t'), leaf('g'), leaf(name)))
+    if (start === 'gradient') scope.set(name, applyFirstUpdate(graph, leaf('t'), leaf('g'), leaf(name)))
   }
 
-  const sums: Sum[] = []
+  const sums: StepSum[] = []
   let begins = 0
-  const calls = callsWith(graph, leaf, sums, (at) => begins + at, fail)
-  const asWritten = (text: string) => text.replaceAll(ALL, 'all.')
+  const calls = makeCalls(graph, leaf, sums, (at) => begins + at, fail)
+  const asWritten = (text: string) => text.replaceAll(TOTAL_PREFIX, 'all.')
   const error = (from: number) => (_: string, at: number, expected: string, received: string) =>
     fail(from + at, asWritten(expected), asWritten(received))
-  const statements = statementsOf(text, fail)
-  if (statements.length > MOST_STATEMENTS)
-    throw fail(statements[MOST_STATEMENTS].at, `at most ${MOST_STATEMENTS} lines`, `${statements.length}`)
+  const statements = parseStatements(text, fail)
+  if (statements.length > MAX_STATEMENTS)
+    throw fail(statements[MAX_STATEMENTS].at, `at most ${MAX_STATEMENTS} lines`, `${statements.length}`)
   const assigned = new Set<string>()
   const used = new Set<string>()
   for (const { target, at, from, to } of statements) {
@@ -107,14 +108,14 @@ export function readStep(name: string, { options, state, scalars, step }: Declar
     const language = { calls, error: error(from) }
     begins = from
     const { root } = parse(text.slice(from, to), graph, resolve, language)
-    if (graph.nodes.length > MOST_NODES) throw fail(at, `at most ${MOST_NODES} operations`, 'more')
+    if (graph.nodes.length > MAX_NODES) throw fail(at, `at most ${MAX_NODES} operations`, 'more')
     scope.set(target, root)
     assigned.add(target)
   }
   if (!assigned.has('theta'))
     throw fail(step.length, 'a line theta = …', assigned.has('θ') ? 'θ = …' : 'none')
 
-  const kept = (name: string): Kept => ({
+  const kept = (name: string): PersistentVariable => ({
     name,
     leaf: leaf(name),
     final: scope.get(name) as number,
@@ -127,7 +128,7 @@ export function readStep(name: string, { options, state, scalars, step }: Declar
     sums,
     leaves,
   }
-  const { sorts, levels } = sorted(read)
+  const { sorts, levels } = classifyNodes(read)
   checkSorts({ ...read, sorts, levels }, statements, fail)
   for (const [kind, table] of Object.entries({ options, state, scalars })) {
     const unused = Object.keys(table).find((name) => !used.has(name) && !assigned.has(name))
@@ -137,33 +138,33 @@ export function readStep(name: string, { options, state, scalars, step }: Declar
   return { ...read, sorts, levels }
 }
 
-type Fail = (at: number, expected: string, received: string) => EquationError
+type MakeError = (at: number, expected: string, received: string) => EquationError
 
 /** What begins as the gradient is that at the first update. */
-function atFirst(graph: Graph, t: number, first: number, later: number): number {
+function applyFirstUpdate(graph: Graph, t: number, first: number, later: number): number {
   return graph.operation('select', graph.operation('equal', t, graph.constant(1)), first, later)
 }
 
-function checkTarget(target: string, at: number, options: object, fail: Fail): void {
+function checkTarget(target: string, at: number, options: object, fail: MakeError): void {
   if (target === 't' || Object.hasOwn(options, target))
     throw fail(at, 'a name that may be assigned', `${target}, which is given`)
-  if (isCalled(target) || Object.hasOwn(callable, target))
+  if (isFunctionOrConstant(target) || Object.hasOwn(callable, target))
     throw fail(at, 'another name', `${target}, which has a meaning`)
 }
 
 /** What lines may call: what expressions may, divisions that give 0, and sums. */
-function callsWith(
+function makeCalls(
   graph: Graph,
   leaf: (name: string) => number,
-  sums: Sum[],
+  sums: StepSum[],
   place: (at: number) => number,
-  fail: Fail,
+  fail: MakeError,
 ): Calls {
   const numbers = new Map<string, number>()
-  const sum = (of: number, kind: Sum['kind'], isOfAll: boolean, at: number): number => {
-    const key = ` ${isOfAll ? 'all ' : ''}${kind} ${of}`
+  const sum = (operand: number, kind: StepSum['kind'], isOfAll: boolean, at: number): number => {
+    const key = ` ${isOfAll ? 'all ' : ''}${kind} ${operand}`
     const node = numbers.get(key) ?? graph.name(key)
-    if (!numbers.has(key)) sums.push({ node, of, kind, isOfAll, at })
+    if (!numbers.has(key)) sums.push({ node, operand, kind, isOfAll, at })
     numbers.set(key, node)
     return node
   }
@@ -185,8 +186,8 @@ function callsWith(
     return a !== undefined && a === b ? sum(a, SQUARES, isOfAll, at) : sum(of, VALUES, isOfAll, at)
   }
   const calls: Record<string, Calls[string]> = { ...callable, over: single('over') }
-  for (const name of SUMS) {
-    calls[ALL + name] = { count: 1, make: (_, [of], at) => makeSum(name, true, of, at) }
+  for (const name of SUM_FUNCTIONS) {
+    calls[TOTAL_PREFIX + name] = { count: 1, make: (_, [of], at) => makeSum(name, true, of, at) }
     if (name !== 'max') calls[name] = { count: 1, make: (_, [of], at) => makeSum(name, false, of, at) }
   }
   const make: Calls[string]['make'] = (graph, operands, at) =>
@@ -195,7 +196,7 @@ function callsWith(
 }
 
 /** What each node is. What scalars are depends on what becomes of them. */
-function sorted({ graph, scalars, states, sums, leaves }: Omit<Step, 'sorts' | 'levels'>) {
+function classifyNodes({ graph, scalars, states, sums, leaves }: Omit<RuleStep, 'sorts' | 'levels'>) {
   const elements = new Set(['theta', 'g', ...states.map(({ name }) => name)].map((name) => leaves.get(name)))
   const byTensor = new Set<number>()
   const lengths = [LENGTH, ALL_LENGTH].map((name) => leaves.get(name))
@@ -206,15 +207,15 @@ function sorted({ graph, scalars, states, sums, leaves }: Omit<Step, 'sorts' | '
     graph.nodes.forEach((_, node) => {
       const sum = sumOf.get(node)
       const operands = graph.operandsOf(node)
-      let sort = Math.max(COMMON, ...operands.map((k) => sorts[k]))
+      let sort = Math.max(COMMON_VALUE, ...operands.map((k) => sorts[k]))
       let level = Math.max(0, ...operands.map((k) => levels[k]))
-      if (elements.has(node)) sort = ELEMENT
-      if (byTensor.has(node) || lengths.includes(node)) [sort, level] = [BY_TENSOR, 1]
-      if (sum !== undefined) [sort, level] = [BY_TENSOR, levels[sum.of] + 1]
+      if (elements.has(node)) sort = PER_ELEMENT
+      if (byTensor.has(node) || lengths.includes(node)) [sort, level] = [PER_TENSOR, 1]
+      if (sum !== undefined) [sort, level] = [PER_TENSOR, levels[sum.operand] + 1]
       sorts.push(sort)
       levels.push(level)
     })
-    const found = scalars.filter(({ leaf, final }) => sorts[final] === BY_TENSOR && !byTensor.has(leaf))
+    const found = scalars.filter(({ leaf, final }) => sorts[final] === PER_TENSOR && !byTensor.has(leaf))
     if (found.length === 0) return { sorts, levels }
     for (const { leaf } of found) byTensor.add(leaf)
   }
@@ -222,19 +223,19 @@ function sorted({ graph, scalars, states, sums, leaves }: Omit<Step, 'sorts' | '
 
 /** @throws EquationError where a number would be one by element, or a sum one of a number, or of too many others */
 function checkSorts(
-  { scalars, sums, sorts, levels }: Step,
+  { scalars, sums, sorts, levels }: RuleStep,
   statements: readonly Statement[],
-  fail: Fail,
+  fail: MakeError,
 ): void {
   const end = (name: string) => statements.findLast(({ target }) => target === name)?.at ?? 0
   for (const { name, final } of scalars) {
-    if (sorts[final] === ELEMENT) throw fail(end(name), `${name}: a number`, 'one for each element')
+    if (sorts[final] === PER_ELEMENT) throw fail(end(name), `${name}: a number`, 'one for each element')
   }
-  for (const { of, isOfAll, at } of sums) {
-    if (sorts[of] !== ELEMENT) throw fail(at, 'sums over what is by element', 'one of a number')
-    if (levels[of] >= MOST_STAGES)
-      throw fail(at, `at most ${MOST_STAGES} stages of sums, each of what the one before gave`, 'more')
-    if (isOfAll && levels[of] > 0)
+  for (const { operand, isOfAll, at } of sums) {
+    if (sorts[operand] !== PER_ELEMENT) throw fail(at, 'sums over what is by element', 'one of a number')
+    if (levels[operand] >= MAX_SUM_STAGES)
+      throw fail(at, `at most ${MAX_SUM_STAGES} stages of sums, each of what the one before gave`, 'more')
+    if (isOfAll && levels[operand] > 0)
       throw fail(at, 'sums over all tensors of what needs no other sums', 'one that does')
   }
 }

@@ -1,80 +1,93 @@
 /** The numbers of a step that are not by element, in float64. */
 
 import { type Code, scalarOf } from '../expressions/operations.js'
-import { traced } from '../rules/moments.js'
+import { flushTrace } from '../rules/moments.js'
 import { EquationError } from './error.js'
-import { larger } from './interpreter.js'
+import { maxOrNaN } from './interpreter.js'
 import { LARGEST, MAX_SUMS, MAX_VALUES } from './layout.js'
-import type { Programs } from './program.js'
-import { ALL_LENGTH, BY_TENSOR, COMMON, type Kept, LENGTH, type Step } from './read.js'
+import type { StagePrograms } from './program.js'
+import {
+  ALL_LENGTH,
+  COMMON_VALUE,
+  LENGTH,
+  PER_TENSOR,
+  type PersistentVariable,
+  type RuleStep,
+} from './read.js'
 
-type Numbers = Readonly<Record<string, unknown>>
-type Clock = Readonly<Record<string, number>>
-type ByTensor = Readonly<Record<string, Float64Array>>
+type OptionNumbers = Readonly<Record<string, unknown>>
+type Counter = Readonly<Record<string, number>>
+type TensorValues = Readonly<Record<string, Float64Array>>
 
 /** Where a tensor has what a stage has summed, and what the next one uses: no name of a user's has a blank. */
 export const valueName = (k: number): string => `value ${k}`
 /** Where the first sums are, once there are others. */
-const KEPT = 'first '
+const FIRST_SUM_PREFIX = 'first '
 
 /** 0 where no trace of it is left, whatever its sign is. */
-const shortened = (x: number): number => (x < 0 ? -traced(-x) || 0 : traced(x))
+const withoutTrace = (x: number): number => (x < 0 ? -flushTrace(-x) || 0 : flushTrace(x))
 
-const numbered = (count: number, name: (k: number) => string): string[] =>
+const numberedNames = (count: number, name: (k: number) => string): string[] =>
   Array.from({ length: count }, (_, k) => name(k))
 
-interface Totals {
+interface AllTensorSums {
   readonly sums: readonly number[]
   readonly length: number
 }
 
 /** What computes some nodes' numbers from those before. */
-type Compute = (values: Float64Array) => void
+type ComputeScalars = (values: Float64Array) => void
 
 export class Scalars {
   /** The scalars that tensors have in common that have had the same updates, and those that each has of its own. */
-  readonly common: readonly Kept[]
-  readonly byTensor: readonly Kept[]
+  readonly common: readonly PersistentVariable[]
+  readonly byTensor: readonly PersistentVariable[]
   /** What a tensor has beside these. */
   readonly names: readonly string[]
   readonly #name: string
-  readonly #step: Step
-  readonly #programs: Programs
-  readonly #starts: Clock
+  readonly #step: RuleStep
+  readonly #programs: StagePrograms
+  readonly #starts: Counter
   /** The nodes of t, and of options. */
   readonly #t: number
   readonly #options: readonly { readonly name: string; readonly node: number }[]
-  readonly #computed: Compute
+  readonly #computed: ComputeScalars
   /** By stage: what is computed once its sums are there. */
-  readonly #between: readonly Compute[]
+  readonly #between: readonly ComputeScalars[]
   /** All numbers of an update by its clock. */
   readonly #values = new WeakMap<object, Float64Array>()
   /** What all tensors of a rule have summed, and how many elements they have, by the rule's numbers. */
-  readonly #totals = new WeakMap<object, Totals>()
+  readonly #totals = new WeakMap<object, AllTensorSums>()
 
-  constructor(name: string, step: Step, programs: Programs, starts: Clock, options: readonly string[]) {
+  constructor(
+    name: string,
+    step: RuleStep,
+    programs: StagePrograms,
+    starts: Counter,
+    options: readonly string[],
+  ) {
     const { graph, sorts, levels, leaves } = step
     const stages = programs.stages.length
     this.#name = name
     this.#step = step
     this.#programs = programs
     this.#starts = starts
-    this.common = step.scalars.filter(({ leaf }) => sorts[leaf] === COMMON)
-    this.byTensor = step.scalars.filter(({ leaf }) => sorts[leaf] === BY_TENSOR)
-    const values = stages > 1 ? numbered(MAX_VALUES, valueName) : []
-    const kept = stages > 2 ? numbered(MAX_SUMS, (k) => KEPT + k) : []
+    this.common = step.scalars.filter(({ leaf }) => sorts[leaf] === COMMON_VALUE)
+    this.byTensor = step.scalars.filter(({ leaf }) => sorts[leaf] === PER_TENSOR)
+    const values = stages > 1 ? numberedNames(MAX_VALUES, valueName) : []
+    const kept = stages > 2 ? numberedNames(MAX_SUMS, (k) => FIRST_SUM_PREFIX + k) : []
     this.names = [...values, ...kept, ...this.byTensor.map(({ name }) => name)]
     this.#t = leaves.get('t') as number
     this.#options = options.map((name) => ({ name, node: leaves.get(name) as number }))
-    const of = (sort: number, level?: number): Compute =>
-      computing(
+    const of = (sort: number, level?: number): ComputeScalars =>
+      compileScalars(
         graph.nodes.flatMap((node, number) => {
           if (sorts[number] !== sort || (level !== undefined && levels[number] !== level)) return []
           return node.kind === 'operation' ? [[number, node.operation, ...node.operands] as const] : []
         }),
       )
-    this.#computed = of(COMMON)
-    this.#between = programs.stages.slice(1).map((_, stage) => of(BY_TENSOR, stage + 1))
+    this.#computed = of(COMMON_VALUE)
+    this.#between = programs.stages.slice(1).map((_, stage) => of(PER_TENSOR, stage + 1))
   }
 
   /**
@@ -82,7 +95,7 @@ export class Scalars {
    *
    * @throws EquationError where a scalar is not finite
    */
-  advance(clock: Clock, numbers: Numbers, next: Record<string, number>): void {
+  advance(clock: Counter, numbers: OptionNumbers, next: Record<string, number>): void {
     let values = this.#values.get(next)
     if (values === undefined) {
       values = Float64Array.from(this.#step.graph.nodes, (node) =>
@@ -102,7 +115,7 @@ export class Scalars {
     this.#computed(values)
     for (let k = 0; k < common.length; k++) {
       const { name, final } = common[k]
-      next[name] = shortened(this.#finite(name, values[final], next.t))
+      next[name] = withoutTrace(this.#finite(name, values[final], next.t))
     }
   }
 
@@ -119,12 +132,15 @@ export class Scalars {
   }
 
   /** Sums over all tensors; those of one each have names. */
-  total(numbers: object, tensors: readonly { readonly sums: ByName; readonly length: number }[]): void {
+  total(
+    numbers: object,
+    tensors: readonly { readonly sums: TensorPositions; readonly length: number }[],
+  ): void {
     const taken = this.#programs.stages[0].sums
     const sums = taken.map(({ sum }, k) =>
       tensors.reduce((total, { sums, length }) => {
         const x = length === 0 ? 0 : sums[valueName(k)]
-        return sum.kind === LARGEST ? larger(total, x) : total + x
+        return sum.kind === LARGEST ? maxOrNaN(total, x) : total + x
       }, 0),
     )
     const length = tensors.reduce((total, { length }) => total + length, 0)
@@ -132,21 +148,28 @@ export class Scalars {
   }
 
   /** Makes what tensor number `i` has ready for the stage after `stage`. */
-  between(numbers: object, clock: Clock, tensor: ByTensor, i: number, stage: number, length: number): void {
+  between(
+    numbers: object,
+    clock: Counter,
+    tensor: TensorValues,
+    i: number,
+    stage: number,
+    length: number,
+  ): void {
     const { leaves } = this.#step
     const { stages } = this.#programs
     const values = this.#values.get(clock) as Float64Array
-    const totals = this.#totals.get(numbers) as Totals
+    const totals = this.#totals.get(numbers) as AllTensorSums
     // Engines may pass by a tensor without elements, where the values of the update before are still.
     if (length === 0) for (const k of stages[stage].sums.keys()) tensor[valueName(k)][i] = 0
     // Where others follow, the first sums are put aside, as all sums come to one place.
     if (stage === 0 && stages.length > 2)
       stages[0].sums.forEach((_, k) => {
-        tensor[KEPT + k][i] = tensor[valueName(k)][i]
+        tensor[FIRST_SUM_PREFIX + k][i] = tensor[valueName(k)][i]
       })
     for (let from = 0; from <= stage; from++) {
       stages[from].sums.forEach(({ sum }, k) => {
-        const own = tensor[from < stage ? KEPT + k : valueName(k)]
+        const own = tensor[from < stage ? FIRST_SUM_PREFIX + k : valueName(k)]
         values[sum.node] = sum.isOfAll ? totals.sums[k] : own[i]
       })
     }
@@ -164,18 +187,18 @@ export class Scalars {
       tensor[valueName(k)][i] = values[node]
     })
     if (stage + 2 < stages.length) return
-    for (const { name, final } of this.byTensor) tensor[name][i] = shortened(values[final])
+    for (const { name, final } of this.byTensor) tensor[name][i] = withoutTrace(values[final])
   }
 }
 
-type ByName = Readonly<Record<string, number>>
+type TensorPositions = Readonly<Record<string, number>>
 
-type Line = readonly [number: number, operation: Code, ...operands: number[]]
+type ScalarInstruction = readonly [number: number, operation: Code, ...operands: number[]]
 
 /** Without lists and, for the usual ones, without calls: a small step takes hardly longer than this. */
-function computing(lines: readonly Line[]): Compute {
-  const functions = lines.map(([, operation]) => scalarOf(operation, 'float64') as Scalar)
-  const usual = lines.map(([, operation]) => USUAL.indexOf(operation))
+function compileScalars(lines: readonly ScalarInstruction[]): ComputeScalars {
+  const functions = lines.map(([, operation]) => scalarOf(operation, 'float64') as ScalarFunction)
+  const usual = lines.map(([, operation]) => COMMON_OPERATIONS.indexOf(operation))
   const places = Int32Array.from(lines.flatMap(([to, , a, b = 0, c = 0]) => [to, a, b, c]))
   return (values) => {
     for (let k = 0, at = 0; k < usual.length; k++, at += 4) {
@@ -198,5 +221,5 @@ function computing(lines: readonly Line[]): Compute {
   }
 }
 
-const USUAL: readonly Code[] = ['multiply', 'divide', 'subtract', 'add', 'sqrt']
-type Scalar = (a: number, b: number, c: number) => number
+const COMMON_OPERATIONS: readonly Code[] = ['multiply', 'divide', 'subtract', 'add', 'sqrt']
+type ScalarFunction = (a: number, b: number, c: number) => number

@@ -11,27 +11,28 @@ export interface Statement {
   readonly to: number
 }
 
-type Fail = (at: number, expected: string, received: string) => EquationError
+type MakeError = (at: number, expected: string, received: string) => EquationError
 
-const COMMENT = /(?:#|\/\/)[^\n]*/g
-const BEGINNING = new RegExp(`^\\s*(${NAME})\\s*=(?!=)`, 'u')
+const COMMENT_PATTERN = /(?:#|\/\/)[^\n]*/g
+const ASSIGNMENT_PATTERN = new RegExp(`^\\s*(${NAME})\\s*=(?!=)`, 'u')
 const COMPOUND = new RegExp(`^\\s*(${NAME})\\s*([-+*/^]|\\*\\*)=(?!=)`, 'u')
-const PIECE = /[^\n;]+|[\n;]/g
+const STATEMENT_PATTERN = /[^\n;]+|[\n;]/g
 
 /** A text without its comments: blanks are in their place. */
-export const bare = (text: string): string => text.replace(COMMENT, (comment) => ' '.repeat(comment.length))
+export const withoutComments = (text: string): string =>
+  text.replace(COMMENT_PATTERN, (comment) => ' '.repeat(comment.length))
 
 /**
  * Lines, or what is between semicolons. One that does not begin with `name =` goes on with the one before, in a line of
  * its own.
  */
-export function statementsOf(text: string, fail: Fail): Statement[] {
+export function parseStatements(text: string, fail: MakeError): Statement[] {
   const statements: Statement[] = []
   let goesOn = false
-  for (const { 0: piece, index } of text.matchAll(PIECE)) {
+  for (const { 0: piece, index } of text.matchAll(STATEMENT_PATTERN)) {
     if (piece === ';') goesOn = false
     if (piece.trim() === '' || piece === ';') continue
-    const found = BEGINNING.exec(piece)
+    const found = ASSIGNMENT_PATTERN.exec(piece)
     const end = index + piece.length
     const [compound, name, sign] = COMPOUND.exec(piece) ?? []
     if (compound !== undefined)

@@ -1,27 +1,32 @@
 /** Derivatives by reverse accumulation (Linnainmaa, 1970), as more nodes of the same graph. */
 
+import { OptionError } from '../core/errors.js'
 import { SQRT_PI } from '../functions/faddeeva.js'
-import { OptionError } from '../ground/errors.js'
 import type { Graph } from './graph.js'
 import type { Operation } from './operations.js'
 
 /** What each operand's derivative is, given the operation's: d, its operands and itself, y. Null where there is none. */
-type Rule = (b: Builder, d: number, operands: readonly number[], y: number) => readonly (number | null)[]
+type DerivativeRule = (
+  b: Builder,
+  d: number,
+  operands: readonly number[],
+  y: number,
+) => readonly (number | null)[]
 
-function noSecond(name: string): Rule {
+function throwNoSecondDerivative(name: string): DerivativeRule {
   return () => {
     throw new OptionError('expression', `no second derivative of ${name}`, 'one')
   }
 }
 
-function quotient(operation: 'divide' | 'over'): Rule {
+function quotient(operation: 'divide' | 'over'): DerivativeRule {
   return (b, d, [, y], quotient) => {
     const share = b.operation(operation, d, y)
     return [share, b.negate(b.multiply(share, quotient))]
   }
 }
 
-const rules: Readonly<Record<Operation, Rule>> = {
+const derivativeRules: Readonly<Record<Operation, DerivativeRule>> = {
   add: (_, d) => [d, d],
   subtract: (b, d) => [d, b.negate(d)],
   multiply: (b, d, [x, y]) => [b.multiply(d, y), b.multiply(d, x)],
@@ -54,14 +59,14 @@ const rules: Readonly<Record<Operation, Rule>> = {
     ]
   },
   expm1: (b, d, [x]) => [b.multiply(d, b.operation('exp', x))],
-  log1p: (b, d, [x]) => [onlyFrom(b, b.constant(-1), x, b.divide(d, b.add(b.one, x)))],
-  log2: (b, d, [x]) => [onlyFrom(b, b.zero, x, b.multiply(d, b.divide(b.constant(Math.LOG2E), x)))],
-  log10: (b, d, [x]) => [onlyFrom(b, b.zero, x, b.multiply(d, b.divide(b.constant(Math.LOG10E), x)))],
+  log1p: (b, d, [x]) => [restrictDomain(b, b.constant(-1), x, b.divide(d, b.add(b.one, x)))],
+  log2: (b, d, [x]) => [restrictDomain(b, b.zero, x, b.multiply(d, b.divide(b.constant(Math.LOG2E), x)))],
+  log10: (b, d, [x]) => [restrictDomain(b, b.zero, x, b.multiply(d, b.divide(b.constant(Math.LOG10E), x)))],
   sinh: (b, d, [x]) => [b.multiply(d, b.operation('cosh', x))],
   cosh: (b, d, [x]) => [b.multiply(d, b.operation('sinh', x))],
   cbrt: (b, d, _, y) => [b.divide(d, b.multiply(b.constant(3), b.multiply(y, y)))],
-  asin: (b, d, [x]) => [b.divide(d, otherSide(b, x))],
-  acos: (b, d, [x]) => [b.negate(b.divide(d, otherSide(b, x)))],
+  asin: (b, d, [x]) => [b.divide(d, complementaryRoot(b, x))],
+  acos: (b, d, [x]) => [b.negate(b.divide(d, complementaryRoot(b, x)))],
   // x/(x² + y²) and −y/(x² + y²), without squares that are too large or too small.
   atan2: (b, d, [y, x]) => {
     const isFlat = b.operation('less', b.operation('abs', y), b.operation('abs', x))
@@ -77,7 +82,7 @@ const rules: Readonly<Record<Operation, Rule>> = {
   erfc: (b, d, [x]) => [b.negate(b.multiply(d, b.operation('erfSlope', x)))],
   erfcx: (b, d, [x], y) => {
     const product = b.multiply(b.constant(2), b.multiply(x, y))
-    const near = b.subtract(product, b.constant(SLOPE_AT_0))
+    const near = b.subtract(product, b.constant(ERF_SLOPE_AT_0))
     // From there on, where the terms are the same, that is the slope of 1/(√π·x).
     const isFar = b.operation('less', b.constant(1e8), x)
     return [b.multiply(d, b.select(isFar, b.negate(b.divide(y, x)), near))]
@@ -96,7 +101,7 @@ const rules: Readonly<Record<Operation, Rule>> = {
   lgamma: (b, d, [x]) => [b.multiply(d, b.operation('digamma', x))],
   digamma: (b, d, [x]) => [b.multiply(d, b.operation('trigamma', x))],
   trigamma: (b, d, [x]) => [b.multiply(d, b.operation('tetragamma', x))],
-  tetragamma: noSecond('trigamma'),
+  tetragamma: throwNoSecondDerivative('trigamma'),
   voigt: (b, d, [x, sigma, gamma], y) => {
     const scale = b.multiply(sigma, b.constant(Math.SQRT2))
     const [u, v] = [b.divide(x, scale), b.divide(gamma, scale)]
@@ -107,8 +112,8 @@ const rules: Readonly<Record<Operation, Rule>> = {
     const all = b.add(b.add(b.negate(byScale[0]), b.negate(byScale[1])), b.negate(b.multiply(byX, u)))
     return [byX, b.multiply(all, b.constant(Math.SQRT2)), byGamma]
   },
-  faddeevaByX: noSecond('voigt'),
-  faddeevaByY: noSecond('voigt'),
+  faddeevaByX: throwNoSecondDerivative('voigt'),
+  faddeevaByY: throwNoSecondDerivative('voigt'),
   floor: () => [null],
   sign: () => [null],
   min: (_, d) => [d, d],
@@ -120,15 +125,15 @@ const rules: Readonly<Record<Operation, Rule>> = {
 }
 
 /** 2/√π and √(π/2). */
-const SLOPE_AT_0 = 1.1283791670955126
+const ERF_SLOPE_AT_0 = 1.1283791670955126
 const SQRT_HALF_PI = 1.2533141373155003
 
 /** √(1 − x²), of factors that are exact where it is small. */
-const otherSide = (b: Builder, x: number): number =>
+const complementaryRoot = (b: Builder, x: number): number =>
   b.operation('sqrt', b.multiply(b.subtract(b.one, x), b.add(b.one, x)))
 
 /** NaN below the least argument that a function has. */
-const onlyFrom = (b: Builder, least: number, x: number, share: number): number =>
+const restrictDomain = (b: Builder, least: number, x: number, share: number): number =>
   b.select(b.operation('less', x, least), b.constant(NaN), share)
 
 /** When each operand counts, for operations that choose one of them. */
@@ -285,7 +290,7 @@ export function differentiate(
     if (node.kind !== 'operation') continue
     const { operation, operands } = node
     const guard = guards.get(number) ?? null
-    const shares = rules[operation as keyof typeof rules](
+    const shares = derivativeRules[operation as keyof typeof derivativeRules](
       builder,
       (isRow ? byRow : whole).get(number) as number,
       operands,

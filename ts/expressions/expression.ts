@@ -1,18 +1,18 @@
-import { ArgumentError, OptionError } from '../ground/errors.js'
-import { isObject, isRecord, numbersIn } from '../ground/given.js'
-import type { FloatArray } from '../ground/numbers.js'
+import { ArgumentError, OptionError } from '../core/errors.js'
+import type { FloatArray } from '../core/numbers.js'
+import { isObject, isRecord, toFloat64Array } from '../core/untrusted.js'
 import { differentiate, secondDerivatives } from './differentiate.js'
+import type { NamesBeside, NamesOf, OnlyNames } from './literal-names.js'
 import { checkName } from './names.js'
-import type { NamesBeside, NamesOf, Only } from './names-of.js'
 import { type Parsed, parse } from './parse.js'
 import { compile, type Program } from './program.js'
-import { Machine } from './run.js'
+import { ProgramRunner } from './run.js'
 
 /** Columns of numbers by name, all of one length. */
 export type Data = Readonly<Record<string, ArrayLike<number>>>
 
 /** The programs of an expression with some of its names as columns. */
-export interface Programs {
+export interface ExpressionPrograms {
   readonly parameters: readonly string[]
   readonly value: Program
   /** Its outputs are the derivatives, by parameter. */
@@ -30,7 +30,7 @@ export class Expression<Names extends string = string> {
   /** The same: without data all are parameters. */
   readonly parameters: readonly Names[]
   readonly #parsed: Parsed
-  readonly #programs = new Map<string, Programs>()
+  readonly #programs = new Map<string, ExpressionPrograms>()
   readonly #bound: BoundExpression
 
   /** @internal */
@@ -67,13 +67,13 @@ export class Expression<Names extends string = string> {
   with<N extends string, D extends Data>(
     // So, as a method of `Names` would make an expression of some names another type than one of any.
     this: Expression<N>,
-    data: D & Only<N, D>,
+    data: D & OnlyNames<N, D>,
   ): BoundExpression<NamesBeside<N, D>> {
     return new BoundExpression(this, data)
   }
 
   /** @internal */
-  programs(columns: readonly string[]): Programs {
+  programs(columns: readonly string[]): ExpressionPrograms {
     const key = columns.join(' ')
     let programs = this.#programs.get(key)
     if (programs === undefined) {
@@ -83,7 +83,7 @@ export class Expression<Names extends string = string> {
     return programs
   }
 
-  #compile(columns: readonly string[]): Programs {
+  #compile(columns: readonly string[]): ExpressionPrograms {
     const parameters = this.names.filter((name) => !columns.includes(name))
     const { graph, root } = this.#parsed
     const byRow: boolean[] = []
@@ -125,10 +125,10 @@ export function isName(text: unknown): boolean {
 export class BoundExpression<Names extends string = string> {
   /** The names that are parameters, in the order in which x has them. */
   readonly parameters: readonly Names[]
-  readonly #programs: Programs
+  readonly #programs: ExpressionPrograms
   readonly #data: readonly Float64Array[]
   readonly #rows: number
-  readonly #machines = new Map<string, Machine>()
+  readonly #machines = new Map<string, ProgramRunner>()
 
   constructor(expression: Expression, data: Data) {
     const columns = readColumns(expression, data, readNumbers)
@@ -174,7 +174,7 @@ export class BoundExpression<Names extends string = string> {
     }
   }
 
-  #run(what: 'value' | 'gradient' | 'hessian', x: ArrayLike<number>): Machine {
+  #run(what: 'value' | 'gradient' | 'hessian', x: ArrayLike<number>): ProgramRunner {
     const { length } = this.parameters
     const count = x?.length
     if (count !== length) {
@@ -189,7 +189,7 @@ export class BoundExpression<Names extends string = string> {
     let machine = this.#machines.get(key)
     if (machine === undefined) {
       const program = what === 'hessian' ? this.#programs.hessian() : this.#programs[what]
-      machine = new Machine(program, dtype)
+      machine = new ProgramRunner(program, dtype)
       this.#machines.set(key, machine)
     }
     machine.run(x, this.#data, this.#rows)
@@ -199,7 +199,7 @@ export class BoundExpression<Names extends string = string> {
 
 /** A copy. */
 function readNumbers(argument: string, column: unknown): Float64Array {
-  const numbers = numbersIn(column)
+  const numbers = toFloat64Array(column)
   if (numbers !== undefined) return numbers
   throw new OptionError(argument, 'a list of numbers, a Float32Array or a Float64Array', column)
 }

@@ -1,12 +1,12 @@
 /** What a name is, which names are numbers, and the signs that people write where a text wants others. */
 
-import { OptionError } from '../ground/errors.js'
+import { OptionError } from '../core/errors.js'
 
 /** Digits, letters and signs above the line: they are powers, no part of a name. */
-const RAISED = '⁰¹²³⁴-⁹⁺⁻⁽⁾ʰ-ʸˡ-ˣᴬ-ᵡᶛ-ᶿⁱⁿ'
+const SUPERSCRIPTS = '⁰¹²³⁴-⁹⁺⁻⁽⁾ʰ-ʸˡ-ˣᴬ-ᵡᶛ-ᶿⁱⁿ'
 
 /** A name as a part of a regular expression: letters of any alphabet, digits, also below the line, and _. */
-export const NAME = `(?![${RAISED}])[\\p{L}_](?:(?![${RAISED}])[\\p{L}\\p{Nd}\\p{Nl}₀-₉_])*`
+export const NAME = `(?![${SUPERSCRIPTS}])[\\p{L}_](?:(?![${SUPERSCRIPTS}])[\\p{L}\\p{Nd}\\p{Nl}₀-₉_])*`
 
 /** Names of functions, and of nothing else. */
 export const functions = [
@@ -25,7 +25,7 @@ export const functions = [
 ] as const
 
 /** Names of functions where a bracket follows, and else names as others: `gamma` is the name of many a parameter. */
-export const called = [
+export const functionNames = [
   ...(['expm1', 'log1p', 'log2', 'log10', 'sinh', 'cosh', 'cbrt', 'asin', 'acos', 'atan2'] as const),
   ...(['floor', 'sign', 'erf', 'erfc', 'erfcx', 'normpdf', 'normcdf', 'norminv'] as const),
   ...(['gamma', 'lgamma', 'digamma', 'trigamma', 'voigt'] as const),
@@ -58,14 +58,14 @@ const spellings: Readonly<Record<string, string>> = {
   ...{ '√': 'sqrt(x)', '∛': 'cbrt(x)', '≤': '<=', '≥': '>=', '≠': '!=', '∧': '&&', '∨': '||', '¬': '!' },
 }
 
-const ALL_RAISED = new RegExp(`[${RAISED}]+`, 'uy')
+const SUPERSCRIPT_PATTERN = new RegExp(`[${SUPERSCRIPTS}]+`, 'uy')
 /** All that is in ASCII but blanks, and the point, which would be a part of an ellipsis. */
 const PLAIN = /^[!-\-/-~]+$/
 
 /** A sign that a text may not have, and how to write what it means, if that is known. */
-export function misspelt(text: string, at: number): { readonly sign: string; readonly spelling?: string } {
-  ALL_RAISED.lastIndex = at
-  const raised = ALL_RAISED.exec(text)?.[0]
+export function suggestName(text: string, at: number): { readonly sign: string; readonly spelling?: string } {
+  SUPERSCRIPT_PATTERN.lastIndex = at
+  const raised = SUPERSCRIPT_PATTERN.exec(text)?.[0]
   const sign = raised ?? String.fromCodePoint(text.codePointAt(at) as number)
   const plain = [...sign.normalize('NFKC')].map((character) => spellings[character] ?? character).join('')
   const isKnown = plain !== sign && PLAIN.test(plain)

@@ -1,7 +1,7 @@
 /** What expressions are made of: each operation's operands, and what it computes. */
 
+import { type Round, rounding, signum } from '../core/numbers.js'
 import { elementary } from '../functions/index.js'
-import { type Round, rounding, signum } from '../ground/numbers.js'
 
 type Elementary = ReturnType<typeof elementary>
 
@@ -136,15 +136,15 @@ const ofPrograms = {
   /** The second where either is NaN. */
   larger: [2, () => (a, b) => (a > b ? a : b), ['select', ['less', 1, 0], 0, 1]],
   copy: [1, () => (a) => a],
-} as const satisfies Operations<[Tree?]>
+} as const satisfies Operations<[ReductionTree?]>
 
 /** An operation of others, or of operands by number. */
-export type Tree = readonly [Operation, ...(Tree | number)[]]
+export type ReductionTree = readonly [Operation, ...(ReductionTree | number)[]]
 
 export const operations = { ...ofExpressions, ...ofPrograms }
 
 /** Those that do what several do, and how. */
-export const shapes: readonly (readonly [Code, Tree])[] = Object.entries(ofPrograms).flatMap(
+export const shapes: readonly (readonly [Code, ReductionTree])[] = Object.entries(ofPrograms).flatMap(
   ([code, [, , shape]]) => (shape === undefined ? [] : [[code as Code, shape]]),
 )
 

@@ -1,45 +1,46 @@
 /** From text to a graph. */
 
 import { hintFor } from '#hints'
-import { ExpressionError } from '../ground/errors.js'
+import { ExpressionError } from '../core/errors.js'
 import { Graph } from './graph.js'
-import { called, constants, foreign, functions, misspelt, NAME } from './names.js'
+import { constants, foreign, functionNames, functions, NAME, suggestName } from './names.js'
 import { type Operation, operations } from './operations.js'
 
 /** Beyond these an expression is refused, so that what is hostile costs no time. */
-const LONGEST_TEXT = 20_000
-const MOST_NAMES = 1000
-const DEEPEST = 200
+const MAX_TEXT_LENGTH = 20_000
+const MAX_NAMES = 1000
+const MAX_DEPTH = 200
 /** Whole powers up to this one are products. */
-const LARGEST_PRODUCT = 64
+const MAX_UNROLLED_POWER = 64
 
 const NUMBER = String.raw`(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?`
-const SIGNS = String.raw`\*\*|[<>=!]=|&&|\|\||[-+*/^()<>!?:,]`
-const TOKEN = new RegExp(`\\s*(?:(${NUMBER})|(${NAME})|(${SIGNS})|$)`, 'uy')
+const OPERATOR_PATTERN = String.raw`\*\*|[<>=!]=|&&|\|\||[-+*/^()<>!?:,]`
+const TOKEN = new RegExp(`\\s*(?:(${NUMBER})|(${NAME})|(${OPERATOR_PATTERN})|$)`, 'uy')
 
 /** Of operators between two operands: how strongly they bind, and what they do. */
-const infix: Readonly<Record<string, readonly [binding: number, takes: Kind, gives: Kind]>> = {
-  '||': [2, 'condition', 'condition'],
-  '&&': [3, 'condition', 'condition'],
-  '<': [4, 'number', 'condition'],
-  '<=': [4, 'number', 'condition'],
-  '>': [4, 'number', 'condition'],
-  '>=': [4, 'number', 'condition'],
-  '==': [4, 'number', 'condition'],
-  '!=': [4, 'number', 'condition'],
-  '+': [5, 'number', 'number'],
-  '-': [5, 'number', 'number'],
-  '*': [6, 'number', 'number'],
-  '/': [6, 'number', 'number'],
-}
+const infix: Readonly<Record<string, readonly [binding: number, takes: OperatorKind, gives: OperatorKind]>> =
+  {
+    '||': [2, 'condition', 'condition'],
+    '&&': [3, 'condition', 'condition'],
+    '<': [4, 'number', 'condition'],
+    '<=': [4, 'number', 'condition'],
+    '>': [4, 'number', 'condition'],
+    '>=': [4, 'number', 'condition'],
+    '==': [4, 'number', 'condition'],
+    '!=': [4, 'number', 'condition'],
+    '+': [5, 'number', 'number'],
+    '-': [5, 'number', 'number'],
+    '*': [6, 'number', 'number'],
+    '/': [6, 'number', 'number'],
+  }
 const CONDITIONAL = 1
 const COMPARISON = 4
 /** A sign binds more strongly than a product, and less than a power: −x² is −(x²). */
-const SIGN = 7
+const UNARY_PRECEDENCE = 7
 
 /** What can be called, by name. */
 export const callable: Calls = Object.fromEntries(
-  [...functions, ...called].map((name) => [name, single(name)]),
+  [...functions, ...functionNames].map((name) => [name, single(name)]),
 )
 
 export type Calls = Readonly<Record<string, Callable>>
@@ -59,12 +60,12 @@ export function single(name: Operation): Callable {
   }
 }
 
-type Kind = 'number' | 'condition'
+type OperatorKind = 'number' | 'condition'
 
 /** A node, and where its text began. */
-interface Part {
+interface ParsedPart {
   readonly node: number
-  readonly kind: Kind
+  readonly kind: OperatorKind
   readonly at: number
 }
 
@@ -105,8 +106,8 @@ export function parse(
   resolve: Resolve = () => undefined,
   language = ofExpressions,
 ): Parsed {
-  if (text.length > LONGEST_TEXT) {
-    throw language.error(text, LONGEST_TEXT, `at most ${LONGEST_TEXT} characters`, `${text.length}`)
+  if (text.length > MAX_TEXT_LENGTH) {
+    throw language.error(text, MAX_TEXT_LENGTH, `at most ${MAX_TEXT_LENGTH} characters`, `${text.length}`)
   }
   const parser = new Parser(text, graph, resolve, language)
   const root = parser.whole()
@@ -138,8 +139,8 @@ class Parser {
   }
 
   /** What binds more strongly than the operator before it. */
-  #part(binding: number): Part {
-    if (++this.#depth > DEEPEST) throw this.#error(`at most ${DEEPEST} levels of brackets and signs`)
+  #part(binding: number): ParsedPart {
+    if (++this.#depth > MAX_DEPTH) throw this.#error(`at most ${MAX_DEPTH} levels of brackets and signs`)
     let left = this.#operand()
     for (;;) {
       const { text } = this.#token
@@ -154,7 +155,7 @@ class Parser {
     }
   }
 
-  #infix(left: Part): Part {
+  #infix(left: ParsedPart): ParsedPart {
     const operator = this.#next()
     const [binding, takes, gives] = infix[operator.text]
     const a = this.#as(takes, left)
@@ -198,7 +199,7 @@ class Parser {
     return this.graph.operation('subtract', this.graph.constant(1), condition)
   }
 
-  #conditional(left: Part): Part {
+  #conditional(left: ParsedPart): ParsedPart {
     this.#next()
     const condition = this.#as('condition', left)
     const yes = this.#as('number', this.#part(0))
@@ -208,12 +209,12 @@ class Parser {
   }
 
   /** A number, a name, a call, brackets or a sign, and the power that it is raised to. */
-  #operand(): Part {
+  #operand(): ParsedPart {
     const token = this.#next()
     const { at, text } = token
     if (text === '-' || text === '+' || text === '!') {
       const kind = text === '!' ? 'condition' : 'number'
-      const of = this.#as(kind, this.#part(SIGN - 1))
+      const of = this.#as(kind, this.#part(UNARY_PRECEDENCE - 1))
       const node = text === '-' ? this.graph.operation('negate', of) : text === '!' ? this.#not(of) : of
       return { node, kind, at }
     }
@@ -226,11 +227,11 @@ class Parser {
     }
     this.#next()
     // To the right first: 2^3^2 is 2^9.
-    const exponent = this.#as('number', this.#part(SIGN - 1))
+    const exponent = this.#as('number', this.#part(UNARY_PRECEDENCE - 1))
     return { node: power(this.graph, this.#as('number', base), exponent), kind: 'number', at }
   }
 
-  #atom({ type, text, at }: Token): Part {
+  #atom({ type, text, at }: Token): ParsedPart {
     if (type === 'number') return { node: this.graph.constant(Number(text)), kind: 'number', at }
     if (text === '(') {
       const inside = this.#part(0)
@@ -245,11 +246,11 @@ class Parser {
       return { node: this.graph.constant(constants[text as keyof typeof constants]), kind: 'number', at }
     }
     this.names.add(text)
-    if (this.names.size > MOST_NAMES) throw this.#error(`at most ${MOST_NAMES} names`, { type, text, at })
+    if (this.names.size > MAX_NAMES) throw this.#error(`at most ${MAX_NAMES} names`, { type, text, at })
     return { node: this.#resolve(text, at) ?? this.graph.name(text), kind: 'number', at }
   }
 
-  #call(name: string, at: number): Part {
+  #call(name: string, at: number): ParsedPart {
     const { calls } = this.#language
     if (!Object.hasOwn(calls, name)) {
       const names = Object.keys(calls)
@@ -267,7 +268,7 @@ class Parser {
     return { node: make(this.graph, operands, at), kind: 'number', at }
   }
 
-  #as(kind: Kind, part: Part): number {
+  #as(kind: OperatorKind, part: ParsedPart): number {
     if (part.kind === kind) return part.node
     const expected = kind === 'number' ? 'a number' : 'a condition such as x < 0'
     const received = part.kind === 'number' ? 'a number' : 'a condition'
@@ -290,7 +291,7 @@ class Parser {
     const found = TOKEN.exec(this.#text)
     if (found === null) {
       const at = from + (/^\s*/.exec(this.#text.slice(from))?.[0].length ?? 0)
-      const { sign, spelling = 'a number, a name or an operator' } = misspelt(this.#text, at)
+      const { sign, spelling = 'a number, a name or an operator' } = suggestName(this.#text, at)
       throw this.#language.error(this.#text, at, spelling, sign)
     }
     const [, number, name, sign] = found
@@ -307,7 +308,7 @@ class Parser {
 /** Whole powers are products: by squaring, from the lowest binary digit of the exponent on. */
 function power(graph: Graph, base: number, exponent: number): number {
   const n = graph.constantAt(exponent)
-  if (n === undefined || !Number.isInteger(n) || n === 0 || Math.abs(n) > LARGEST_PRODUCT) {
+  if (n === undefined || !Number.isInteger(n) || n === 0 || Math.abs(n) > MAX_UNROLLED_POWER) {
     return graph.operation('pow', base, exponent)
   }
   let product: number | undefined

@@ -2,15 +2,15 @@
 
 import type { Graph } from './graph.js'
 import {
+  findUses,
   fused,
   type Instruction,
   instruction,
   lastUses,
-  placed,
+  type ProgramStep,
+  placeSteps,
   type Section,
   Slots,
-  type Step,
-  usesOf,
 } from './steps.js'
 
 /**
@@ -42,8 +42,8 @@ export function compile(
   columns: readonly string[],
 ): Program {
   const { nodes } = graph
-  const sections = sectionsOf(graph, columns)
-  const uses = usesOf(graph, outputs)
+  const sections = makeSections(graph, columns)
+  const uses = findUses(graph, outputs)
 
   // All that the graph has, so that its programs have the same.
   const constants: number[] = []
@@ -57,7 +57,7 @@ export function compile(
     }
   }
 
-  const steps: Step[] = []
+  const steps: ProgramStep[] = []
   for (const [number, node] of nodes.entries()) {
     if (uses[number] === 0) continue
     if (node.kind === 'operation')
@@ -87,7 +87,7 @@ export function compile(
     lastUse.delete(node.next)
   }
   const instructions: [Instruction[], Instruction[], Instruction[]] = [[], [], []]
-  for (const [step, one] of placed(order, lastUse, places, slots).entries()) {
+  for (const [step, one] of placeSteps(order, lastUse, places, slots).entries()) {
     const { code, section } = order[step]
     if (code !== 'copy' || one[1] !== one[2]) instructions[section].push(one)
   }
@@ -115,7 +115,7 @@ export function compile(
   }
 }
 
-function sectionsOf(graph: Graph, columns: readonly string[]): Section[] {
+function makeSections(graph: Graph, columns: readonly string[]): Section[] {
   const names = new Set(columns)
   const sections: Section[] = []
   for (const [number, node] of graph.nodes.entries()) {

@@ -1,8 +1,8 @@
 /** Programs in TypeScript: the readable reference of what engines do with them. */
 
-import { BLOCK_OF_RUNS, LEAST_BLOCKS, MOST_PIECES, OPERATIONS } from '../arena/manifest.js'
-import type { FloatArray } from '../ground/numbers.js'
-import { atOnce, type Slices } from '../ground/slices.js'
+import { BLOCK_OF_RUNS, MAX_PIECES, MIN_BLOCKS, OPERATIONS } from '../arena/manifest.js'
+import type { FloatArray } from '../core/numbers.js'
+import { runToEnd, type Slices } from '../core/slices.js'
 import { scalarOf } from './operations.js'
 import type { Program } from './program.js'
 import type { Instruction } from './steps.js'
@@ -10,24 +10,24 @@ import type { Instruction } from './steps.js'
 /** Operations between two pauses: about a millisecond. */
 export const OPERATIONS_OF_SLICE = 1 << 15
 
-type Scalar = (a: number, b: number, c: number, d: number) => number
+type ScalarOperation = (a: number, b: number, c: number, d: number) => number
 
 /** What operations do, by their codes. */
-const scalars: { float32?: readonly Scalar[]; float64?: readonly Scalar[] } = {}
+const scalarOperations: { float32?: readonly ScalarOperation[]; float64?: readonly ScalarOperation[] } = {}
 
 /** A program for numbers of one dtype, and the slots that it runs on. */
-export class Machine {
+export class ProgramRunner {
   readonly program: Program
   readonly slots: FloatArray
-  readonly #scalars: readonly Scalar[]
+  readonly #scalars: readonly ScalarOperation[]
 
   constructor(program: Program, dtype: 'float32' | 'float64') {
     const { parameters, columns, constants } = program
     this.program = program
     this.slots = dtype === 'float32' ? new Float32Array(program.slots) : new Float64Array(program.slots)
     this.slots.set(constants, parameters.length + columns.length)
-    scalars[dtype] ??= OPERATIONS.map((code) => scalarOf(code, dtype))
-    this.#scalars = scalars[dtype]
+    scalarOperations[dtype] ??= OPERATIONS.map((code) => scalarOf(code, dtype))
+    this.#scalars = scalarOperations[dtype]
   }
 
   /** Runs over all rows of the data, whose columns come in the program's order; the slots have the outputs. */
@@ -62,7 +62,7 @@ export class Machine {
 
   /** The same where rows are lanes, with the sums of crates/kernels/src/many/rows.rs. */
   runInLanes(x: ArrayLike<number>, data: readonly ArrayLike<number>[], rows: number): void {
-    atOnce(this.#inLanes(x, data, rows))
+    runToEnd(this.#inLanes(x, data, rows))
   }
 
   *#inLanes(x: ArrayLike<number>, data: readonly ArrayLike<number>[], rows: number): Slices<void> {
@@ -94,7 +94,7 @@ export class Machine {
           yield
         }
       }
-      for (let k = 0; k < sums.length; k++) totals[k] += halved(lanes[k])
+      for (let k = 0; k < sums.length; k++) totals[k] += sumByHalves(lanes[k])
     }
     for (let k = 0; k < sums.length; k++) slots[sums[k]] = totals[k]
     this.#execute(program.tail)
@@ -127,11 +127,11 @@ export class Machine {
 /** Rows that are summed before others, where rows are lanes: by their number alone. */
 export function rowsOfPiece(rows: number): number {
   const blocks = Math.ceil(rows / BLOCK_OF_RUNS)
-  return BLOCK_OF_RUNS * Math.max(LEAST_BLOCKS, Math.ceil(blocks / MOST_PIECES))
+  return BLOCK_OF_RUNS * Math.max(MIN_BLOCKS, Math.ceil(blocks / MAX_PIECES))
 }
 
 /** The sum of lanes, of which the second half is added to the first until there is one. */
-function halved(lanes: FloatArray): number {
+function sumByHalves(lanes: FloatArray): number {
   for (let half = lanes.length / 2; half >= 1; half /= 2) {
     for (let k = 0; k < half; k++) lanes[k] += lanes[half + k]
   }

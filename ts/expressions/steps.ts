@@ -2,7 +2,7 @@
 
 import { OPERATIONS } from '../arena/manifest.js'
 import { type Graph, symmetric } from './graph.js'
-import { type Code, shapes, type Tree } from './operations.js'
+import { type Code, type ReductionTree, shapes } from './operations.js'
 
 /** What is done with slots: operation, where to, and four operands, of which as many count as it has. */
 export type Instruction = readonly [code: number, to: number, a: number, b: number, c: number, d: number]
@@ -10,7 +10,7 @@ export type Instruction = readonly [code: number, to: number, a: number, b: numb
 /** When a node is computed: 0 before the rows of data, 1 at each, 2 after them. */
 export type Section = 0 | 1 | 2
 
-export interface Step {
+export interface ProgramStep {
   /** The node that it computes. */
   readonly number: number
   readonly code: Code
@@ -19,7 +19,7 @@ export interface Step {
 }
 
 /** How often each node is used, by `wanted` and what these are made of; 0 for all else. */
-export function usesOf(graph: Graph, wanted: readonly number[]): number[] {
+export function findUses(graph: Graph, wanted: readonly number[]): number[] {
   const uses = graph.nodes.map(() => 0)
   for (const node of wanted) uses[node]++
   for (let node = uses.length - 1; node >= 0; node--) {
@@ -32,9 +32,13 @@ export function usesOf(graph: Graph, wanted: readonly number[]): number[] {
  * Steps that are a shape, with inner ones whose results nobody else needs in that section, become one, so that all of
  * them read and write as little as can be; in the order of their nodes, as steps are given.
  */
-export function fused(steps: readonly Step[], uses: readonly number[], wanted: readonly number[]): Step[] {
-  const own: (Step | undefined)[] = new Array(uses.length)
-  const best: (Step | undefined)[] = new Array(uses.length)
+export function fused(
+  steps: readonly ProgramStep[],
+  uses: readonly number[],
+  wanted: readonly number[],
+): ProgramStep[] {
+  const own: (ProgramStep | undefined)[] = new Array(uses.length)
+  const best: (ProgramStep | undefined)[] = new Array(uses.length)
   const costs: number[] = new Array(uses.length)
   for (const step of steps) own[step.number] = step
   for (const step of steps) {
@@ -60,9 +64,9 @@ export function fused(steps: readonly Step[], uses: readonly number[], wanted: r
     costs[number] = least
   }
   const needed = new Set(wanted)
-  const found: Step[] = []
+  const found: ProgramStep[] = []
   for (let k = steps.length - 1; k >= 0; k--) {
-    const step = best[steps[k].number] as Step
+    const step = best[steps[k].number] as ProgramStep
     if (!needed.has(step.number)) continue
     for (const operand of step.operands) needed.add(operand)
     found.push(step)
@@ -80,9 +84,9 @@ const shapesOf = new Map<Code, typeof shapes>(
 
 /** The nodes that a shape's numbers stand for; undefined where a step is not of that shape. */
 function operandsOf(
-  shape: Tree,
-  step: Step | undefined,
-  innerAt: (node: number) => Step | undefined,
+  shape: ReductionTree,
+  step: ProgramStep | undefined,
+  innerAt: (node: number) => ProgramStep | undefined,
   found: readonly number[],
 ): readonly number[] | undefined {
   const [code] = shape
@@ -94,16 +98,16 @@ function operandsOf(
 }
 
 function operandsIn(
-  shape: Tree,
+  shape: ReductionTree,
   nodes: readonly number[],
-  innerAt: (node: number) => Step | undefined,
+  innerAt: (node: number) => ProgramStep | undefined,
   found: readonly number[],
 ): readonly number[] | undefined {
   let all = found
   for (let k = 1; k < shape.length; k++) {
     const [part, node] = [shape[k], nodes[k - 1]]
     if (typeof part !== 'number') {
-      const more = operandsOf(part as Tree, innerAt(node), innerAt, all)
+      const more = operandsOf(part as ReductionTree, innerAt(node), innerAt, all)
       if (more === undefined) return undefined
       all = more
     } else if (all[part] === undefined) {
@@ -118,7 +122,7 @@ function operandsIn(
 }
 
 /** At which step each node is used for the last time; never, for what is `kept` to the end. */
-export function lastUses(order: readonly Step[], kept: readonly number[]): Map<number, number> {
+export function lastUses(order: readonly ProgramStep[], kept: readonly number[]): Map<number, number> {
   const lastUse = new Map<number, number>()
   const sections = new Map(order.map(({ number, section }) => [number, section]))
   const endOfBody = order.findLastIndex(({ section }) => section === 1)
@@ -154,8 +158,8 @@ export class Slots {
 }
 
 /** Steps as instructions: each result goes where `places` has its node already, or else to a slot that is free. */
-export function placed(
-  order: readonly Step[],
+export function placeSteps(
+  order: readonly ProgramStep[],
   lastUse: ReadonlyMap<number, number>,
   places: Map<number, number>,
   slots: Slots,

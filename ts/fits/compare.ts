@@ -1,26 +1,26 @@
 /** Whether data want the fuller one of two models. */
 
+import { ArgumentError } from '../core/errors.js'
+import { createRecord, isObject } from '../core/untrusted.js'
 import { type Expression, expression } from '../expressions/expression.js'
-import { ArgumentError } from '../ground/errors.js'
-import { isObject, recordOf } from '../ground/given.js'
-import { type Column, numbersOf } from '../many/data.js'
+import { type DataColumn, numbersInRun } from '../many/data.js'
 import { flag, type GivenOf } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
+import { fitManySync } from './fit/fit-many.js'
+import { type Fit, type FitManyResult, fitContextOf, isFit, isFitManyResult } from './fit/result.js'
+import { modelColumns } from './programs/function-curve.js'
+import type { SharedFit } from './shared/result.js'
+import { withStarts } from './solve/fit-context.js'
 import {
+  type ComparedFit,
   type Comparison,
   checkComparable,
   comparison,
-  type Nest,
-  pairOf,
-  type Side,
-  sidesOf,
-} from './comparison.js'
-import { columnsOfModel } from './curve.js'
-import { fitManySync } from './fit-many.js'
-import { startingAt } from './found.js'
-import { couldBe, type Joint, joints } from './joint.js'
-import { type Fit, type FitManyResult, ingredientsOf, isFit, isFitManyResult } from './result.js'
-import type { SharedFit } from './shared/result.js'
+  makePair,
+  type NestingCheck,
+  orderByModel,
+} from './uncertainty/comparison.js'
+import { isNestedIn, type JointFit, jointFits } from './uncertainty/joint-fit.js'
 
 export type { Comparison }
 
@@ -32,8 +32,8 @@ const table = {
 export interface CompareOptions extends GivenOf<typeof table> {}
 
 /** A curve is met where what is left is no more than this part of what its own fit leaves. */
-const MET = 1e-6
-const UNMET = "has not met the other one's curve"
+const EQUALITY_TOLERANCE = 1e-6
+const NOT_NESTED = "has not met the other one's curve"
 
 /**
  * Compares two models by fits of the same data: by the F test, or where σ is known by the likelihood ratio, if one of
@@ -69,89 +69,108 @@ export function compare(
   }
   if (isObject(a) && isFitManyResult(a) && isObject(b) && isFitManyResult(b)) {
     if (b.length !== a.length) throw new ArgumentError('b', `${a.length} fits, as a has`, `${b.length} fits`)
-    return compareAll(fitsIn(a), fitsIn(b), nested)
+    return compareAll(toFits(a), toFits(b), nested)
   }
-  const [one, other] = [jointOf(a), jointOf(b)]
+  const [one, other] = [findJointFit(a), findJointFit(b)]
   if (one === undefined) throw new ArgumentError('a', 'a result of fit, fitMany or fitShared', a)
-  const like = joints.has(a) ? 'fitShared or fitMany' : 'fitMany, as a is, or of fitShared'
+  const like = jointFits.has(a) ? 'fitShared or fitMany' : 'fitMany, as a is, or of fitShared'
   if (other === undefined) throw new ArgumentError('b', `a result of ${like}`, b)
-  return compareJoint(one, other, nested)
+  return compareJointFits(one, other, nested)
 }
 
-const fitsIn = (result: FitManyResult) => Array.from({ length: result.length }, (_, fit) => result.at(fit))
+const toFits = (result: FitManyResult) => Array.from({ length: result.length }, (_, fit) => result.at(fit))
 
-function sideOf(fit: Fit): Side {
-  const { rows, freedom, chiSquared, reducedChiSquared, reason, held } = fit
-  return { rows, freedom, chiSquared, reducedChiSquared, reason, held, of: [ingredientsOf(fit)] }
+function toComparedFit(fit: Fit): ComparedFit {
+  const { observations, degreesOfFreedom, chiSquared, reducedChiSquared, reason, atBound } = fit
+  return {
+    observations,
+    degreesOfFreedom,
+    chiSquared,
+    reducedChiSquared,
+    reason,
+    atBound,
+    context: [fitContextOf(fit)],
+  }
 }
 
 function compareAll(a: readonly Fit[], b: readonly Fit[], isNested: boolean): Comparison[] {
-  const [one, other] = [a.map(sideOf), b.map(sideOf)]
-  for (const [k, { of }] of one.entries())
-    checkComparable(of[0], other[k].of[0], a.length === 1 ? '' : ` in fit ${k}`)
-  const pairs = one.map((side, k) => pairOf(side, other[k]))
-  const nests: Nest[] = []
+  const [one, other] = [a.map(toComparedFit), b.map(toComparedFit)]
+  for (const [k, { context }] of one.entries())
+    checkComparable(context[0], other[k].context[0], a.length === 1 ? '' : ` in fit ${k}`)
+  const pairs = one.map((side, k) => makePair(side, other[k]))
+  const nests: NestingCheck[] = []
   // Of a call, all fits of one side have one model.
   for (const side of ['a', 'b'] as const) {
-    const some = [...pairs.keys()].filter((k) => pairs[k].fuller === side && pairs[k].obstacle === '')
-    const fits = some.map((k) => sidesOf({ a: a[k], b: b[k], fuller: side }))
-    for (const [i, nest] of meet(fits).entries()) nests[some[i]] = nest
+    const some = [...pairs.keys()].filter(
+      (k) => pairs[k].fullModel === side && pairs[k].unavailableBecause === '',
+    )
+    const fits = some.map((k) => orderByModel({ a: a[k], b: b[k], fullModel: side }))
+    for (const [i, nest] of checkNesting(fits).entries()) nests[some[i]] = nest
   }
   return pairs.map((pair, k) => comparison(pair, nests[k], isNested))
 }
 
 /** All groups of a result; nothing where it is none that has groups. */
-function jointOf(given: unknown): Joint | undefined {
+function findJointFit(given: unknown): JointFit | undefined {
   if (!isObject(given)) return
-  if (!isFitManyResult(given)) return joints.get(given)?.()
-  const fits = fitsIn(given)
+  if (!isFitManyResult(given)) return jointFits.get(given)?.()
+  const fits = toFits(given)
   const sum = (of: (fit: Fit) => number) => fits.reduce((all, fit) => all + of(fit), 0)
-  const [chiSquared, freedom] = [sum((fit) => fit.chiSquared), sum((fit) => fit.freedom)]
-  const groups = fits.map((fit) => ({ values: fit.values, of: [ingredientsOf(fit)] }))
+  const [chiSquared, freedom] = [sum((fit) => fit.chiSquared), sum((fit) => fit.degreesOfFreedom)]
+  const groups = fits.map((fit) => ({ values: fit.values, context: [fitContextOf(fit)] }))
   return {
-    ...{ chiSquared, freedom, reducedChiSquared: freedom > 0 ? chiSquared / freedom : NaN },
-    rows: sum(({ rows }) => rows),
+    ...{ chiSquared, degreesOfFreedom: freedom, reducedChiSquared: freedom > 0 ? chiSquared / freedom : NaN },
+    observations: sum(({ observations }) => observations),
     reason: fits.find(({ reason }) => reason !== 'converged')?.reason ?? 'converged',
-    held: [...new Set(fits.flatMap(({ held }) => held))],
-    ...{ groups, of: groups.flatMap(({ of }) => of) },
-    own: new Set(given.free),
+    atBound: [...new Set(fits.flatMap(({ atBound }) => atBound))],
+    ...{ groups, context: groups.flatMap(({ context }) => context) },
+    local: new Set(given.free),
     shared: new Set(),
   }
 }
 
-function compareJoint(a: Joint, b: Joint, isNested: boolean): Comparison {
+function compareJointFits(a: JointFit, b: JointFit, isNested: boolean): Comparison {
   const { length } = a.groups
   if (b.groups.length !== length)
     throw new ArgumentError('b', `${length} groups, as a has`, `${b.groups.length} groups`)
-  for (const [k, { of }] of a.groups.entries()) {
-    const others = b.groups[k].of
-    if (others.length !== of.length)
-      throw new ArgumentError('b', `${of.length} values of the model, as a has`, `${others.length} values`)
-    for (const [i, part] of of.entries()) checkComparable(part, others[i], ` in group ${k}`)
+  for (const [k, { context }] of a.groups.entries()) {
+    const others = b.groups[k].context
+    if (others.length !== context.length)
+      throw new ArgumentError(
+        'b',
+        `${context.length} values of the model, as a has`,
+        `${others.length} values`,
+      )
+    for (const [i, part] of context.entries()) checkComparable(part, others[i], ` in group ${k}`)
   }
-  const pair = pairOf(a, b)
-  if (pair.obstacle !== '') return comparison(pair, undefined, isNested)
-  const { fuller, simpler } = sidesOf({ a, b, fuller: pair.fuller })
-  const unmet = 'has another model, or shares what the other one does not'
-  return comparison(pair, { isMet: couldBe(fuller, simpler), unmet, atBound: fuller.held }, isNested)
+  const pair = makePair(a, b)
+  if (pair.unavailableBecause !== '') return comparison(pair, undefined, isNested)
+  const { fuller, simpler } = orderByModel({ a, b, fullModel: pair.fullModel })
+  const explanation = 'has another model, or shares what the other one does not'
+  return comparison(
+    pair,
+    { isNested: isNestedIn(fuller, simpler), explanation, atBound: fuller.atBound },
+    isNested,
+  )
 }
 
 /** Fits the fuller model to the curves of the simpler one: from where it is, and from where they have the same names. */
-function meet(pairs: readonly { readonly fuller: Fit; readonly simpler: Fit }[]): Nest[] {
+function checkNesting(pairs: readonly { readonly fuller: Fit; readonly simpler: Fit }[]): NestingCheck[] {
   if (pairs.length === 0) return []
-  const { of: given } = ingredientsOf(pairs[0].fuller)
+  const { context: given } = fitContextOf(pairs[0].fuller)
   const of = given.whitened?.plain ?? given
   const { problem, drops, choice } = of
-  const { called } = problem
+  const { functionModel } = problem
   // Of residuals nobody knows the curve.
-  if (called?.kind === 'residuals') return pairs.map(() => ({ isMet: false, unmet: UNMET, atBound: [] }))
+  if (functionModel?.kind === 'residuals')
+    return pairs.map(() => ({ isNested: false, explanation: NOT_NESTED, atBound: [] }))
   const twice = <T>(make: (pair: (typeof pairs)[number], isOther: boolean) => T) =>
     pairs.flatMap((pair) => [make(pair, false), make(pair, true)])
   const column = (name: string) =>
-    twice(({ fuller }) => numbersOf(of.given.get(name) as Column, ingredientsOf(fuller).at))
-  const named = columnsOfModel(problem).filter((name) => !name.startsWith('@'))
+    twice(({ fuller }) => numbersInRun(of.data.get(name) as DataColumn, fitContextOf(fuller).index))
+  const named = modelColumns(problem).filter((name) => !name.startsWith('@'))
   const curves = twice(({ simpler }) => simpler.predict())
-  const start = startingAt(of, (name, isFixed) =>
+  const start = withStarts(of, (name, isFixed) =>
     twice(({ fuller, simpler }, isOther) => {
       const values: Readonly<Record<string, number>> = simpler.values
       return isOther && !isFixed && Object.hasOwn(values, name) ? values[name] : fuller.values[name]
@@ -159,12 +178,12 @@ function meet(pairs: readonly { readonly fuller: Fit; readonly simpler: Fit }[])
   )
   const met = fitManySync(
     // Any model: its names are not known here.
-    (called?.given ?? expression(problem.text)) as Expression,
-    { ...recordOf(named, column), [problem.y]: curves },
+    (functionModel?.model ?? expression(problem.text)) as Expression,
+    { ...createRecord(named, column), [problem.y]: curves },
     {
       ...{ start, y: problem.y, loss: problem.loss, engine: choice.engine },
       ...(given.whitened && { covariance: given.whitened.covariance }),
-      ...(called && { differences: called.differences }),
+      ...(functionModel && { finiteDifferences: functionModel.differences }),
       ...(drops && { missing: 'drop' }),
       ...(problem.weight !== null && { weights: column(problem.weight) }),
     },
@@ -176,6 +195,10 @@ function meet(pairs: readonly { readonly fuller: Fit; readonly simpler: Fit }[])
       const x = met.values[name][best]
       return x <= problem.min[i] || x >= problem.max[i]
     })
-    return { isMet: left[best] <= MET * simpler.chiSquared, unmet: UNMET, atBound }
+    return {
+      isNested: left[best] <= EQUALITY_TOLERANCE * simpler.chiSquared,
+      explanation: NOT_NESTED,
+      atBound,
+    }
   })
 }

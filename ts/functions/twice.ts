@@ -1,4 +1,4 @@
-import type { Round } from '../ground/numbers.js'
+import type { Round } from '../core/numbers.js'
 
 export type Dtype = 'float32' | 'float64'
 
@@ -6,7 +6,7 @@ export type Dtype = 'float32' | 'float64'
 export type Of<T> = Readonly<Record<Dtype, T>>
 
 /**
- * Functions for both dtypes, where f rounds after each operation. A JavaScript compiler specialises a function by
+ * Functions for both dtypes, where f rounds after each operation. A JavaScript compiler specializes a function by
  * what it has met: so the build writes the text of `make` a second time, as `again`, as it does for kernels.
  */
 export function twice<T>(make: (f: Round, dtype: Dtype) => T, again = make): Of<T> {

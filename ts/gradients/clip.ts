@@ -1,10 +1,10 @@
 /** How gradients are clipped, before the rule sees them and before decay. */
 
 import type { Arena } from '../arena/arena.js'
-import { BY_UNIT, CLIPS, WEIGHS } from '../arena/manifest.js'
-import { ownProperties, present } from '../ground/given.js'
+import { CLIPPED_PER_TENSOR, NEEDS_PARAM_NORM, PER_UNIT } from '../arena/manifest.js'
+import { omitUndefined, ownProperties } from '../core/untrusted.js'
 import { type Option, option, optional, positive } from '../options/kinds.js'
-import { nested, readOptions } from '../options/read.js'
+import { nestedOptions, readOptions } from '../options/read.js'
 
 /** The noise of each element has the variance η/(1+t)^γ. */
 export interface Noise {
@@ -64,39 +64,39 @@ export interface TensorLimits {
 }
 
 /** Infinite where there are none. */
-export interface Limits {
+export interface ClipLimits {
   readonly norm: number
   readonly value: number
   readonly byTensor: TensorLimits
 }
 
 /** A tensor in its arena. */
-export interface Placed {
+export interface PlacedTensor {
   readonly name: string
   readonly place: number
   readonly part: { readonly arena: Arena }
 }
 
 /** What brings its kind with the import of a function. */
-const notBrought = optional<never>(
+const missingImport = optional<never>(
   option('what unitwise(), centralized() or noise() gives, which has to be imported', undefined, () => false),
 )
 
 export const adaptive = {
   factor: positive(),
   eps: positive(1e-3),
-  unit: notBrought as Option<'row' | undefined>,
+  unit: missingImport as Option<'row' | undefined>,
 }
 
 /** Options of clips; what comes with an import is put in by that. */
-export const kinds = {
+export const clipOptions = {
   norm: positive(Infinity),
   value: positive(Infinity),
   tensorNorm: optional(positive()),
   rms: optional(positive()),
-  adaptive: optional(nested(adaptive, 'factor')),
-  centralized: notBrought as Option<true | undefined>,
-  noise: notBrought as Option<Noise | undefined>,
+  adaptive: optional(nestedOptions(adaptive, 'factor')),
+  centralized: missingImport as Option<true | undefined>,
+  noise: missingImport as Option<Noise | undefined>,
 }
 
 /** What comes with an import: the stage UNITS. */
@@ -107,39 +107,39 @@ export const importedClips: {
     limits: TensorLimits,
     scale: number,
     t: number,
-    tensors: readonly Placed[],
+    tensors: readonly PlacedTensor[],
   ) => void
 } = {}
 
 /** @throws OptionError where it is none */
-export function readClip(what: string, given: unknown): Limits {
-  const { norm, value, ...byTensor } = readOptions(what, given, kinds)
-  return { norm, value, byTensor: limitsOf(byTensor) }
+export function readClip(what: string, given: unknown): ClipLimits {
+  const { norm, value, ...byTensor } = readOptions(what, given, clipOptions)
+  return { norm, value, byTensor: readLimits(byTensor) }
 }
 
 /** What a group has of its own. @throws OptionError where it is none */
 export function readTensorClip(what: string, given: unknown): TensorLimits {
-  const { norm: _norm, value: _value, ...byTensor } = kinds
-  return limitsOf(readOptions(what, given, byTensor))
+  const { norm: _norm, value: _value, ...byTensor } = clipOptions
+  return readLimits(readOptions(what, given, byTensor))
 }
 
 /** What was not given is not looked for elsewhere either. */
-const limitsOf = (limits: Readonly<Record<string, unknown>>): TensorLimits =>
-  Object.freeze(ownProperties(present(limits)))
+const readLimits = (limits: Readonly<Record<string, unknown>>): TensorLimits =>
+  Object.freeze(ownProperties(omitUndefined(limits)))
 
 /** Of most optimizers. */
 export const NO_LIMITS = readClip('', {})
 
 /** The flags of segments that are centralized, get noise, or are clipped by unit or tensor by tensor. */
-export function flagsOf({ tensorNorm, rms, adaptive, centralized, noise }: TensorLimits): number {
+export function clipFlags({ tensorNorm, rms, adaptive, centralized, noise }: TensorLimits): number {
   const byUnit = adaptive?.unit !== undefined
-  const weighs = adaptive !== undefined && !byUnit ? CLIPS | WEIGHS : 0
-  const clips = (tensorNorm ?? rms) === undefined ? 0 : CLIPS
-  return weighs | clips | (byUnit || centralized || noise ? BY_UNIT : 0)
+  const weighs = adaptive !== undefined && !byUnit ? CLIPPED_PER_TENSOR | NEEDS_PARAM_NORM : 0
+  const clips = (tensorNorm ?? rms) === undefined ? 0 : CLIPPED_PER_TENSOR
+  return weighs | clips | (byUnit || centralized || noise ? PER_UNIT : 0)
 }
 
 /** The largest norm of a gradient of `length` elements, beside Σ θ² of the parameters; NaN where that is. */
-export function limitOf(
+export function normLimit(
   { tensorNorm = Infinity, rms, adaptive }: TensorLimits,
   length: number,
   squares: number,

@@ -1,13 +1,13 @@
 /** Noise on gradients; crates/kernels/src/rules/noise.rs states it. */
 
+import { hashOf } from '../core/hash.js'
 import { log } from '../functions/log.js'
 import { pow } from '../functions/pow.js'
 import { cos, sin } from '../functions/trigonometric.js'
-import { hashOf } from '../ground/hash.js'
-import { nonNegative, option, optional, readBy } from '../options/kinds.js'
+import { nonNegative, option, optional, readWith } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
-import { kinds, type Noise } from './clip.js'
-import { bringKernel, bringSource } from './unitwise.js'
+import { clipOptions, type Noise } from './clip.js'
+import { registerNoiseSource, registerUnitwiseKernel } from './unitwise.js'
 
 /** 2⁻³². */
 const UNIT = 1 / 4294967296
@@ -17,7 +17,7 @@ const words = new Uint32Array(4)
 const numbers = new Float64Array(4)
 
 /** The upper word of a product of two. */
-function upper(a: number, b: number): number {
+function upperWord(a: number, b: number): number {
   const lower = (a & 0xffff) * (b & 0xffff)
   // (2¹⁶ − 1)² + 2¹⁶ − 1 is below 2³².
   const middle = (a >>> 16) * (b & 0xffff) + (lower >>> 16)
@@ -28,8 +28,8 @@ function upper(a: number, b: number): number {
 /** Philox 4×32-10 of a counter and a key, into `words`. */
 function philox(a: number, b: number, c: number, d: number, k: number, l: number): void {
   for (let round = 0; round < 10; round++) {
-    const first = upper(a, 0xd2511f53)
-    const second = upper(c, 0xcd9e8d57)
+    const first = upperWord(a, 0xd2511f53)
+    const second = upperWord(c, 0xcd9e8d57)
     const low = Math.imul(a, 0xd2511f53)
     a = second ^ b ^ k
     b = Math.imul(c, 0xcd9e8d57)
@@ -55,9 +55,9 @@ function draw(counter: number, key: number, t: number, seed: number): void {
   }
 }
 
-const sigmaOf = ({ eta, gamma }: Noise, t: number) => Math.sqrt(eta / pow(1 + t, gamma))
+const noiseSigma = ({ eta, gamma }: Noise, t: number) => Math.sqrt(eta / pow(1 + t, gamma))
 
-bringSource({ numbers, draw, sigmaOf, keyOf: hashOf })
+registerNoiseSource({ numbers, draw, noiseSigma, key: hashOf })
 
 const fields = {
   eta: nonNegative(0.01),
@@ -71,12 +71,12 @@ const fields = {
 
 function read(what: string, given: unknown): Noise {
   const { seed, ...rest } = readOptions(what, given, fields)
-  bringKernel()
+  registerUnitwiseKernel()
   // Not −0.
   return Object.freeze({ ...rest, seed: seed + 0 })
 }
 
-kinds.noise = optional(readBy(read))
+clipOptions.noise = optional(readWith(read))
 
 /**
  * For `clip: { noise: noise({ eta: 0.01 }) }`: adds noise to gradients (Neelakantan et al., 2015), g ← g + N(0, σ²),

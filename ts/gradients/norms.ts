@@ -1,10 +1,10 @@
 /** Norms where sums of squares overflow. They are rare: here, in one language, and in plain loops. */
 
-import type { FloatArray } from '../ground/numbers.js'
-import { largest } from '../ground/numbers.js'
+import type { FloatArray } from '../core/numbers.js'
+import { largest } from '../core/numbers.js'
 
 /** The 2-norm of all together, though squares overflow; NaN if an element is, else infinite if one is. */
-export function normOf(arrays: readonly FloatArray[]): number {
+export function safeNorm(arrays: readonly FloatArray[]): number {
   let most = 0
   // Not with `...`: there may be more than a stack holds.
   for (const array of arrays) most = Math.max(most, largest(array))

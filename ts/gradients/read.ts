@@ -1,15 +1,15 @@
 /** Gradients as users hand them over: read once, then checked, and only then used. */
 
-import { bufferOf, byteOffsetOf } from '../ground/buffers.js'
-import { copyOf } from '../ground/copy.js'
-import { some, TensorError } from '../ground/errors.js'
-import type { FloatArray } from '../ground/numbers.js'
-import { hint, isNest, type Shape } from '../ground/tensors.js'
-import { isDetached, isFloatArray, lengthOf, typeOf } from '../ground/typed-arrays.js'
+import { bufferOf, byteOffsetOf } from '../core/buffers.js'
+import { copyOf } from '../core/copy.js'
+import { joinFirst, TensorError } from '../core/errors.js'
+import type { FloatArray } from '../core/numbers.js'
+import { isNestedParams, type Shape, shapeHint } from '../core/tensors.js'
+import { isDetached, isFloatArray, lengthOf, typeOf } from '../core/typed-arrays.js'
 import type { TensorLimits } from './clip.js'
 
 /** Gradients of some rows of a tensor, read and checked. */
-export class ByRow {
+export class RowGradient {
   /** What was given, to be read again where code of the user's has run since. */
   readonly given: unknown
   /** One row behind the other, one for each entry of the list: a row that is listed again gets the sum. */
@@ -24,22 +24,22 @@ export class ByRow {
   }
 }
 
-/** What comes with the import of `rows`; `model` is the optimizer's. */
+/** What comes with the import of `sparseRows`; `model` is the optimizer's. */
 export const importedRows: {
   /** Null where it is none. @throws TensorError or OptionError where they are not right for tensor `number` */
-  read?: (given: unknown, number: number, model: object) => ByRow | null
+  read?: (given: unknown, number: number, model: object) => RowGradient | null
   /** Gradients to be lent, and those of rows as arrays; null where these are few. */
-  lent?: (gradients: Present) => Whole | null
+  lent?: (gradients: StepGradients) => DenseGradients | null
   /** The gradients of a tensor's rows, each row once, of `given`, which has one for each entry of the list. */
-  summed?: (tensor: object, given: ByRow | FloatArray) => FloatArray
+  summed?: (tensor: object, given: RowGradient | FloatArray) => FloatArray
   /** Which rows of a tensor have gradients in the step that begins, none twice. */
   listed?: (tensor: object) => Uint32Array
   /** Puts gradients, some of which are of rows, into the tensors' arenas. */
-  put?: (gradients: Present, model: object) => void
+  put?: (gradients: StepGradients, model: object) => void
   /** Puts the gradients of rows where these are in a tensor, all others 0, for a batch that is accumulated. */
   spread?: (tensor: object, own: FloatArray) => void
   /** The gradients of those rows again, of all batches. */
-  collect?: (tensor: object, rows: readonly number[], own: FloatArray) => ByRow
+  collect?: (tensor: object, rows: readonly number[], own: FloatArray) => RowGradient
   /**
    * The rows that a saved run says of a tensor of that shape, in order; undefined where that is no list of them, or its
    * rule or its clips have none.
@@ -53,30 +53,30 @@ export const importedRows: {
 } = {}
 
 /** The gradients of a step by tensor, undefined for those that are skipped. */
-export type Present = readonly (FloatArray | ByRow | undefined)[]
+export type StepGradients = readonly (FloatArray | RowGradient | undefined)[]
 /** Those that are of all elements. */
-export type Whole = readonly (FloatArray | undefined)[]
+export type DenseGradients = readonly (FloatArray | undefined)[]
 /** A step with the gradients of the arena. */
-export const ALL: Present = []
+export const ALL_GRADIENTS: StepGradients = []
 /** A step without any gradient. */
-export const NONE: Present = []
+export const NO_GRADIENTS: StepGradients = []
 
 /** A shape as steps read it; a record has its names in order beside them, as to compare takes less than to look up. */
-export type Reader = number | readonly Reader[] | RecordReader
+export type ShapeReader = number | readonly ShapeReader[] | ObjectReader
 
-interface RecordReader {
+interface ObjectReader {
   readonly names: readonly string[]
-  readonly children: readonly Reader[]
+  readonly children: readonly ShapeReader[]
   readonly places: ReadonlyMap<string, number>
 }
 
-export function readerOf(shape: Shape): Reader {
+export function makeReader(shape: Shape): ShapeReader {
   if (typeof shape === 'number') return shape
-  if (Array.isArray(shape)) return shape.map(readerOf)
+  if (Array.isArray(shape)) return shape.map(makeReader)
   const record = shape as ReadonlyMap<string, Shape>
   const names = [...record.keys()]
   const places = new Map(names.map((name, k) => [name, k]))
-  return { names, children: [...record.values()].map(readerOf), places }
+  return { names, children: [...record.values()].map(makeReader), places }
 }
 
 /**
@@ -85,7 +85,7 @@ export function readerOf(shape: Shape): Reader {
  *
  * @throws TensorError where a name does not exist, or what is in a list's or record's place is none
  */
-export function read(reader: Reader, given: unknown, found: unknown[], path = 'gradients'): void {
+export function read(reader: ShapeReader, given: unknown, found: unknown[], path = 'gradients'): void {
   if (given === null || given === undefined) return
   if (typeof reader === 'number') {
     found[reader] = given
@@ -95,42 +95,43 @@ export function read(reader: Reader, given: unknown, found: unknown[], path = 'g
     if (!Array.isArray(given) || given.length !== reader.length) {
       throw new TensorError(path, `a list of ${reader.length} gradients`, given)
     }
-    for (let i = 0; i < reader.length; i++) readChild(reader[i] as Reader, given[i], found, path, i)
+    for (let i = 0; i < reader.length; i++) readChild(reader[i] as ShapeReader, given[i], found, path, i)
     return
   }
-  if (Array.isArray(given) || !isNest(given)) throw new TensorError(path, 'a record of gradients', given)
+  if (Array.isArray(given) || !isNestedParams(given))
+    throw new TensorError(path, 'a record of gradients', given)
   const record = given as Record<string, unknown>
   const keys = Object.keys(record)
   let k = 0
   // In such a loop the compiler knows where values are. What is inherited comes last, and is not looked at.
   for (const key in record) {
     if (key !== keys[k]) break
-    const child = childOf(reader, key, k++, path)
+    const child = findChild(reader, key, k++, path)
     readChild(child, record[key], found, path, key)
   }
   // What getters have deleted, or hidden, meanwhile.
   for (; k < keys.length; k++) {
-    const child = childOf(reader, keys[k], k, path)
+    const child = findChild(reader, keys[k], k, path)
     readChild(child, record[keys[k]], found, path, keys[k])
   }
 }
 
-const isList = (reader: Reader): reader is readonly Reader[] => Array.isArray(reader)
+const isList = (reader: ShapeReader): reader is readonly ShapeReader[] => Array.isArray(reader)
 
-function childOf(
-  { names, children, places }: RecordReader,
+function findChild(
+  { names, children, places }: ObjectReader,
   key: string,
   guess: number,
   path: string,
-): Reader {
+): ShapeReader {
   const place = names[guess] === key ? guess : places.get(key)
   if (place !== undefined) return children[place]
-  throw new TensorError(path, `only the names of parameters: ${some(names)}`, key)
+  throw new TensorError(path, `only the names of parameters: ${joinFirst(names)}`, key)
 }
 
 /** A path is only made where it may be needed: there can be thousands of tensors. */
 function readChild(
-  reader: Reader,
+  reader: ShapeReader,
   given: unknown,
   found: unknown[],
   path: string,
@@ -141,8 +142,8 @@ function readChild(
 }
 
 /** Copies what is the one gradient of the only tensor; false, and nothing is done, where it is none. */
-export function take(given: unknown, own: FloatArray): boolean {
-  if (!fits(given, typeOf(own), own.length)) return false
+export function takeSingle(given: unknown, own: FloatArray): boolean {
+  if (!hasShape(given, typeOf(own), own.length)) return false
   // `set` copies also what overlaps.
   if (isElsewhere(given, own)) copyElements(given, own)
   else own.set(given)
@@ -150,7 +151,7 @@ export function take(given: unknown, own: FloatArray): boolean {
 }
 
 /** Whose gradients they are. */
-interface Owner {
+interface GradientOwner {
   readonly gradients: readonly FloatArray[]
   readonly tensors: readonly { readonly name: string }[]
   /** In the order in which the user gave them. */
@@ -163,55 +164,57 @@ interface Owner {
  * @returns whether there are some of rows
  * @throws TensorError where a gradient's type or length is not its tensor's: of the first such one that the user gave
  */
-export function check(found: unknown[], model: Owner): boolean {
+export function check(found: unknown[], model: GradientOwner): boolean {
   const type = typeOf(model.gradients[0])
   let isByRow = false
   try {
-    for (let i = 0; i < found.length; i++) if (isOfRows(found, i, type, model)) isByRow = true
+    for (let i = 0; i < found.length; i++) if (isRowGradient(found, i, type, model)) isByRow = true
   } catch (error) {
     // Numbers are in the order of memory, which is another one in a run that was loaded.
-    for (const tensor of model.all()) isOfRows(found, tensor.number, type, model)
+    for (const tensor of model.all()) isRowGradient(found, tensor.number, type, model)
     throw error
   }
   return isByRow
 }
 
-function isOfRows(found: unknown[], i: number, type: string | undefined, model: Owner): boolean {
+function isRowGradient(found: unknown[], i: number, type: string | undefined, model: GradientOwner): boolean {
   const gradient = found[i]
   const { length } = model.gradients[i]
-  if (gradient === undefined || fits(gradient, type, length)) return false
-  const byRow = importedRows.read?.(gradient instanceof ByRow ? gradient.given : gradient, i, model)
+  if (gradient === undefined || hasShape(gradient, type, length)) return false
+  const byRow = importedRows.read?.(gradient instanceof RowGradient ? gradient.given : gradient, i, model)
   if (byRow) {
     found[i] = byRow
     return true
   }
   const detached = isFloatArray(gradient) && isDetached(gradient)
-  const expected = `a ${type} of length ${length}${hint(gradient)}`
-  throw new TensorError(pathOf(model.tensors[i].name), expected, detached ? 'a detached one' : gradient)
+  const expected = `a ${type} of length ${length}${shapeHint(gradient)}`
+  throw new TensorError(gradientPath(model.tensors[i].name), expected, detached ? 'a detached one' : gradient)
 }
 
 /** What messages call the gradient of a tensor. */
-export const pathOf = (name: string): string => (name === '' ? 'gradients' : `gradients.${name}`)
+export const gradientPath = (name: string): string => (name === '' ? 'gradients' : `gradients.${name}`)
 
-function fits(gradient: unknown, type: string | undefined, length: number): gradient is FloatArray {
+function hasShape(gradient: unknown, type: string | undefined, length: number): gradient is FloatArray {
   if (typeOf(gradient) !== type || lengthOf(gradient as FloatArray) !== length) return false
   return length > 0 || !isDetached(gradient as FloatArray)
 }
 
 /** Up to so many elements a loop takes less time than the call of `set`. */
-const SHORT = 12
+const MAX_LOOP_COPY = 12
 
 /** So many are shorter than the tables in front of an arena's arrays. */
-const SHORTER = 32
+const MAX_LENGTH_BELOW_TABLES = 32
 
 /** The memories of arenas, one after the other. */
-export type Arenas = readonly { readonly arena: { readonly region: { readonly buffer: ArrayBufferLike } } }[]
+export type ArenaBuffers = readonly {
+  readonly arena: { readonly region: { readonly buffer: ArrayBufferLike } }
+}[]
 
 /** Copies gradients into the arenas' own, also where they are some of these in another order. */
-export function copy(gradients: Whole, own: readonly FloatArray[], arenas: Arenas): void {
+export function copy(gradients: DenseGradients, own: readonly FloatArray[], arenas: ArenaBuffers): void {
   const apart = areElsewhere(gradients, own)
     ? gradients
-    : gradients.map((gradient, i) => moved(gradient, own[i], arenas))
+    : gradients.map((gradient, i) => copyIfInArena(gradient, own[i], arenas))
   for (let i = 0; i < apart.length; i++) {
     const gradient = apart[i]
     if (gradient !== undefined) copyElements(gradient, own[i])
@@ -220,11 +223,11 @@ export function copy(gradients: Whole, own: readonly FloatArray[], arenas: Arena
 
 function copyElements(from: FloatArray, to: FloatArray): void {
   const { length } = to
-  if (length > SHORT) to.set(from)
+  if (length > MAX_LOOP_COPY) to.set(from)
   else for (let i = 0; i < length; i++) to[i] = from[i]
 }
 
-function areElsewhere(gradients: Whole, own: readonly FloatArray[]): boolean {
+function areElsewhere(gradients: DenseGradients, own: readonly FloatArray[]): boolean {
   for (let i = 0; i < gradients.length; i++) {
     const gradient = gradients[i]
     if (gradient !== undefined && !isElsewhere(gradient, own[i])) return false
@@ -237,19 +240,23 @@ function areElsewhere(gradients: Whole, own: readonly FloatArray[]): boolean {
  * makes one where a short array had none.
  */
 const isElsewhere = (gradient: FloatArray, { length }: FloatArray): boolean =>
-  length <= SHORTER && byteOffsetOf(gradient) === 0
+  length <= MAX_LENGTH_BELOW_TABLES && byteOffsetOf(gradient) === 0
 
 /** The gradient, or a copy where it is in an arena's memory; undefined where it is in its place. */
-function moved(gradient: FloatArray | undefined, own: FloatArray, arenas: Arenas): FloatArray | undefined {
+function copyIfInArena(
+  gradient: FloatArray | undefined,
+  own: FloatArray,
+  arenas: ArenaBuffers,
+): FloatArray | undefined {
   if (gradient === undefined) return gradient
   const buffer = bufferOf(gradient)
-  if (!isOfOne(buffer, arenas)) return gradient
+  if (!isArenaBuffer(buffer, arenas)) return gradient
   const isInPlace = buffer === own.buffer && byteOffsetOf(gradient) === own.byteOffset
   return isInPlace ? undefined : copyOf(gradient)
 }
 
 /** Whether it is the memory of one of these. */
-export function isOfOne(buffer: ArrayBufferLike, arenas: Arenas): boolean {
+export function isArenaBuffer(buffer: ArrayBufferLike, arenas: ArenaBuffers): boolean {
   for (let p = 0; p < arenas.length; p++) if (arenas[p].arena.region.buffer === buffer) return true
   return false
 }

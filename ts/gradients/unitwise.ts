@@ -3,48 +3,48 @@
 import { twice } from '../arena/kernel.js'
 import { BLOCK, UnitwiseKernel } from '../arena/manifest.js'
 import { type MatrixLoopOf, matrixKernel } from '../arena/matrices.js'
-import type { FloatArray } from '../ground/numbers.js'
-import { sumOf } from '../ground/sums.js'
+import type { FloatArray } from '../core/numbers.js'
+import { sumColumn } from '../core/sums.js'
 import { oneOf, option, optional } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
-import { bring, type WasmModule } from '../webassembly/module.js'
+import { registerModule, type WasmModule } from '../webassembly/module.js'
 import type { Noise } from './clip.js'
-import { adaptive, importedClips, kinds, type Unitwise } from './clip.js'
-import { normOf } from './norms.js'
+import { adaptive, clipOptions, importedClips, type Unitwise } from './clip.js'
+import { safeNorm } from './norms.js'
 
 /** Σx or Σx², in the one order. */
 function sum(kind: 'values' | 'gradients', values: FloatArray): number {
   let total = 0
-  for (let at = 0; at < values.length; at += BLOCK) total += sumOf(kind, values.subarray(at, at + BLOCK))
+  for (let at = 0; at < values.length; at += BLOCK) total += sumColumn(kind, values.subarray(at, at + BLOCK))
   return total
 }
 
 /** √Σx², also where a square is too large for a number. */
 function norm(values: FloatArray): number {
   const total = sum('gradients', values)
-  return total === Infinity ? normOf([values]) : Math.sqrt(total)
+  return total === Infinity ? safeNorm([values]) : Math.sqrt(total)
 }
 
 /** What noise.ts brings. */
-export interface Source {
+export interface NoiseSource {
   readonly numbers: Float64Array
   /** Makes the four of a counter. */
   draw(counter: number, key: number, t: number, seed: number): void
-  sigmaOf(noise: Noise, t: number): number
-  keyOf(name: string): number
+  noiseSigma(noise: Noise, t: number): number
+  key(name: string): number
 }
 
-let source: Source | undefined
+let source: NoiseSource | undefined
 
-export function bringSource(given: Source): void {
+export function registerNoiseSource(given: NoiseSource): void {
   source = given
 }
 
 /** What it computes in. */
-const nothing = () => ({})
+const noScratch = () => ({})
 
 const UnitwiseLoop = twice(
-  (f): MatrixLoopOf<typeof UnitwiseKernel, typeof nothing> =>
+  (f): MatrixLoopOf<typeof UnitwiseKernel, typeof noScratch> =>
     ({ theta, g, key, shape: [rows, columns, count] }, { kappa, eps, centralizes, sigma, seed, t }) => {
       for (let row = 0; row < rows; row++) {
         const [start, end] = [row * columns, (row + 1) * columns]
@@ -68,12 +68,12 @@ const UnitwiseLoop = twice(
     },
 )
 
-const Kernel = matrixKernel(UnitwiseKernel, UnitwiseLoop, nothing)
+const Kernel = matrixKernel(UnitwiseKernel, UnitwiseLoop, noScratch)
 
-export const bringKernel = () => bring((Kernel as { readonly module: WasmModule }).module)
+export const registerUnitwiseKernel = () => registerModule((Kernel as { readonly module: WasmModule }).module)
 
 adaptive.unit = optional(oneOf('row'))
-kinds.centralized = optional(
+clipOptions.centralized = optional(
   option<true, undefined>('what centralized() gives', undefined, (x) => x === true),
 )
 
@@ -84,10 +84,10 @@ importedClips.write = (row, { adaptive, centralized, noise }, scale, t, tensors)
   row[places.centralizes] = centralized === undefined ? 0 : 1
   row[places.sigma] = 0
   if (noise === undefined || source === undefined) return
-  row[places.sigma] = source.sigmaOf(noise, t) / scale
+  row[places.sigma] = source.noiseSigma(noise, t) / scale
   row[places.seed] = noise.seed
   row[places.t] = t
-  for (const { name, place, part } of tensors) part.arena.setKey(place, source.keyOf(name))
+  for (const { name, place, part } of tensors) part.arena.setKey(place, source.key(name))
 }
 
 /**
@@ -100,7 +100,7 @@ importedClips.write = (row, { adaptive, centralized, noise }, scale, t, tensors)
 export function unitwise(options: Pick<Unitwise, 'factor'> & Partial<Pick<Unitwise, 'eps'>>): Unitwise {
   const { unit: _, ...table } = adaptive
   const { factor, eps } = readOptions('unitwise: options', options, table)
-  bringKernel()
+  registerUnitwiseKernel()
   return { unit: 'row', factor, eps }
 }
 
@@ -109,6 +109,6 @@ export function unitwise(options: Pick<Unitwise, 'factor'> & Partial<Pick<Unitwi
  * g ← g − mean(g), before all else. Rows are those of `unitwise`; tensors that are no matrices stay as they are.
  */
 export function centralized(): true {
-  bringKernel()
+  registerUnitwiseKernel()
   return true
 }

@@ -17,14 +17,14 @@ import {
   PIPELINE,
 } from '../arena/manifest.js'
 import { allocateAlone, type Region } from '../arena/memory.js'
+import type { FloatArray } from '../core/numbers.js'
+import { type Slices, visitInSlices } from '../core/slices.js'
 import type { Program } from '../expressions/program.js'
-import type { FloatArray } from '../ground/numbers.js'
-import { inSlices, type Slices } from '../ground/slices.js'
-import { type Beginning, Cohort } from './cohort.js'
-import { type Column, numbersOf } from './data.js'
-import { hasRowsInLanes } from './layout.js'
+import { Cohort, type RunInit } from './cohort.js'
+import { type DataColumn, numbersInRun } from './data.js'
+import { isRowParallel } from './layout.js'
 
-export interface Shape {
+export interface BatchShape {
   readonly dtype: 'float32' | 'float64'
   readonly value: Program
   readonly gradient: Program
@@ -39,7 +39,7 @@ export interface Shape {
   readonly cohorts: number
   readonly lanes: number
   readonly updates: number
-  readonly mostUpdates: number
+  readonly maxUpdates: number
   readonly tolerance: number
   readonly exempt: number
   readonly delay: number
@@ -51,40 +51,40 @@ export interface Shape {
 }
 
 /** Where runs have ended, a column each. */
-export interface Results {
+export interface BatchResults {
   readonly x: readonly FloatArray[]
   readonly value: Float64Array
   readonly gradientNorm: Float64Array
-  readonly change: Float64Array
+  readonly maxChange: Float64Array
   readonly iterations: Float64Array
   readonly reason: Uint32Array
 }
 
 /** How many numbers a table has. */
-const sizeOf = (table: Readonly<Record<string, number>>) => Object.keys(table).length
+const byteLengthOf = (table: Readonly<Record<string, number>>) => Object.keys(table).length
 
 /** A table's numbers in the order of their places. */
-const inOrder = <T extends string>(table: Readonly<Record<T, number>>, numbers: Record<T, number>) =>
+const toOrderedArray = <T extends string>(table: Readonly<Record<T, number>>, numbers: Record<T, number>) =>
   Object.keys(table).map((name) => numbers[name as T])
 
 /** Bytes a lane beside its numbers, and of a result beside its point: float64 numbers, and a word. */
-const LANE = sizeOf(BATCH_SHORT) * 8 + 4
-const RESULT = sizeOf(BATCH_OUTCOME) * 8 + 4
+const MIN_LANE_BYTES = byteLengthOf(BATCH_SHORT) * 8 + 4
+const MIN_RESULT_BYTES = byteLengthOf(BATCH_OUTCOME) * 8 + 4
 /** What is so many bytes apart is in one set of the first-level cache. */
-const SET = 4096
+const CACHE_SET_BYTES = 4096
 
 /** Its places begin at multiples of a line; all that is written is read by the engine. */
 export class Batch {
   readonly region: Region
   readonly rowLength: number
   readonly coefficients: Float64Array
-  readonly shape: Shape
+  readonly shape: BatchShape
   readonly #header: Uint32Array
   readonly #settings: Float64Array
   /** How many runs of each cohort live. */
   readonly counts: Uint32Array
   /** Runs of a cohort; the last ones may have fewer. */
-  readonly each: number
+  readonly perRun: number
   /** Where each array begins, in lines, and its bytes. */
   readonly #places: Readonly<Record<string, number>>
   readonly #lengths: Readonly<Record<string, number>>
@@ -93,31 +93,31 @@ export class Batch {
   /** Where lanes are rows: numbers of a column, with what pads a vector; else 0. */
   readonly #rowLanes: number
   #cohorts: readonly Cohort[] | undefined
-  #results: Results | undefined
+  #results: BatchResults | undefined
 
   /** @param left a region that another batch needs no more */
-  constructor(shape: Shape, left?: Region) {
+  constructor(shape: BatchShape, left?: Region) {
     const { dtype, value, gradient, kernel, columns, shared, rows, cohorts, lanes, updates, scratches } =
       shape
     const size = dtype === 'float32' ? 4 : 8
     const vector = LINE / size
     const each = Math.ceil(shape.runs / cohorts)
     const inVectors = (lanes: number) => Math.ceil(lanes / vector) * vector
-    const rowLanes = kernel === null && hasRowsInLanes(gradient, rows) ? inVectors(rows) : 0
+    const rowLanes = kernel === null && isRowParallel(gradient, rows) ? inVectors(rows) : 0
     const inLanes = inVectors(each)
     // Rows that begin in one set of the cache would push each other out.
-    const apart = (inLanes * size) % SET === 0 ? vector : 0
+    const apart = (inLanes * size) % CACHE_SET_BYTES === 0 ? vector : 0
     const dataLanes = rowLanes > 0 ? cohorts * each : inLanes + apart
     const parameters = value.parameters.length
     const slots = Math.max(value.slots, gradient.slots)
     const rowLength = 1 + Math.max(PIPELINE - 1, ...Object.values(kernel?.row ?? {}))
     const constants = value.constants.length
-    const planes = planesOf(shape)
-    const cohortBytes = lanes * (planes * size + LANE) + planes * GAP_OF_RUNS
-    const words = { value: wordsOf(value), gradient: wordsOf(gradient) }
+    const planes = planeCount(shape)
+    const cohortBytes = lanes * (planes * size + MIN_LANE_BYTES) + planes * GAP_OF_RUNS
+    const words = { value: programWords(value), gradient: programWords(gradient) }
     // First what each call has anew, then what cohorts have in common, and then what is theirs.
     const lengths: Record<string, number> = {
-      settings: sizeOf(BATCH_SETTINGS) * 8,
+      settings: byteLengthOf(BATCH_SETTINGS) * 8,
       coefficients: updates * rowLength * 8,
       value: words.value.length * 4,
       gradient: words.gradient.length * 4,
@@ -126,7 +126,7 @@ export class Batch {
       live: cohorts * 4,
       laneData: (columns - shared) * size * dataLanes * (rowLanes || rows * cohorts),
       planes: cohorts * cohortBytes,
-      results: cohorts * lanes * (parameters * size + RESULT),
+      results: cohorts * lanes * (parameters * size + MIN_RESULT_BYTES),
       scratch:
         scratches *
         ((2 * slots + parameters + 3) * (BLOCK_OF_RUNS * size + GAP_OF_RUNS) +
@@ -134,13 +134,13 @@ export class Batch {
       pieces: rowLanes > 0 ? scratches * PIECES * gradient.sums.length * size : 0,
     }
     const places: Record<string, number> = {}
-    let line = Math.ceil((sizeOf(BATCH) * 4) / LINE)
+    let line = Math.ceil((byteLengthOf(BATCH) * 4) / LINE)
     for (const [name, length] of Object.entries(lengths)) {
       places[name] = line
       line += Math.ceil(length / LINE)
     }
     this.shape = shape
-    this.each = each
+    this.perRun = each
     this.#dataLanes = dataLanes
     this.#rowLanes = rowLanes
     this.#places = places
@@ -148,9 +148,9 @@ export class Batch {
     this.rowLength = rowLength
     this.region = left !== undefined && left.byteLength >= line * LINE ? left : allocateAlone(line * LINE)
     const { buffer, byteOffset } = this.region
-    this.#header = new Uint32Array(buffer, byteOffset, sizeOf(BATCH))
-    this.counts = new Uint32Array(buffer, this.#at('live'), cohorts)
-    this.coefficients = new Float64Array(buffer, this.#at('coefficients'), updates * rowLength)
+    this.#header = new Uint32Array(buffer, byteOffset, byteLengthOf(BATCH))
+    this.counts = new Uint32Array(buffer, this.#offsetOf('live'), cohorts)
+    this.coefficients = new Float64Array(buffer, this.#offsetOf('coefficients'), updates * rowLength)
     const header = {
       ...{ hash: HASH, size, parameters, columns, shared, constants, slots, rows },
       ...{ dataLanes, rowLanes, kernel: kernel?.number ?? NO_KERNEL, cohorts, lanes, rowLength, scratches },
@@ -158,18 +158,20 @@ export class Batch {
       ...places,
     }
     for (const [name, number] of Object.entries(header)) this.set(name as keyof typeof BATCH, number)
-    new Uint32Array(buffer, this.#at('value')).set(words.value)
-    new Uint32Array(buffer, this.#at('gradient')).set(words.gradient)
-    const { tolerance, mostUpdates, exempt, delay } = shape
-    this.#settings = new Float64Array(buffer, this.#at('settings'), sizeOf(BATCH_SETTINGS))
-    this.#settings.set(inOrder(BATCH_SETTINGS, { tolerance, mostUpdates, exempt, delay, done: 0 }))
-    const values = this.#numbers(this.#at('constantValues'), constants * vector)
+    new Uint32Array(buffer, this.#offsetOf('value')).set(words.value)
+    new Uint32Array(buffer, this.#offsetOf('gradient')).set(words.gradient)
+    const { tolerance, maxUpdates, exempt, delay } = shape
+    this.#settings = new Float64Array(buffer, this.#offsetOf('settings'), byteLengthOf(BATCH_SETTINGS))
+    this.#settings.set(
+      toOrderedArray(BATCH_SETTINGS, { tolerance, mostUpdates: maxUpdates, exempt, delay, done: 0 }),
+    )
+    const values = this.#numbers(this.#offsetOf('constantValues'), constants * vector)
     for (const [k, constant] of value.constants.entries()) values.fill(constant, k * vector, (k + 1) * vector)
   }
 
   /** Whether another one would look alike: it can take its place, with views that take as long to make as few runs do. */
-  isLike(shape: Shape): boolean {
-    return (Object.keys(shape) as (keyof Shape)[]).every((name) => shape[name] === this.shape[name])
+  isLike(shape: BatchShape): boolean {
+    return (Object.keys(shape) as (keyof BatchShape)[]).every((name) => shape[name] === this.shape[name])
   }
 
   set(name: keyof typeof BATCH, number: number): void {
@@ -228,13 +230,13 @@ export class Batch {
   }
 
   /** Puts its runs into its cohorts, a number each from 0 on. */
-  *fill(beginning: Beginning): Slices<void> {
+  *fill(beginning: RunInit): Slices<void> {
     const { runs, data } = beginning
     const { rows, shared } = this.shape
-    const { each } = this
+    const { perRun } = this
     for (const [number, cohort] of this.cohorts().entries()) {
-      const first = Math.min(runs.length, number * each)
-      const live = Math.min(runs.length - first, each)
+      const first = Math.min(runs.length, number * perRun)
+      const live = Math.min(runs.length - first, perRun)
       cohort.fill(first, live, beginning)
       yield
       if (!this.isByRows) yield* cohort.fillData(data.slice(shared), runs.subarray(first, first + live))
@@ -246,7 +248,7 @@ export class Batch {
     const to = this.#shared
     for (let k = 0; k < shared; k++) {
       const { numbers } = data[k]
-      yield* inSlices(rows, (from, end) => {
+      yield* visitInSlices(rows, (from, end) => {
         for (let row = from; row < end; row++) to[row * shared + k] = numbers[row]
       })
     }
@@ -259,7 +261,7 @@ export class Batch {
 
   #makeCohorts(): Cohort[] {
     const { cohorts, lanes, rows, columns, shared, dtype, kernel, value } = this.shape
-    const planes = planesOf(this.shape)
+    const planes = planeCount(this.shape)
     const size = dtype === 'float32' ? 4 : 8
     const { buffer } = this.region
     const byRun = columns - shared
@@ -276,9 +278,9 @@ export class Batch {
           this.#numbers(at + k * (lanes * size + GAP_OF_RUNS), lanes),
         ),
         short: Object.values(BATCH_SHORT).map((k) => new Float64Array(buffer, rest + 8 * k * lanes, lanes)),
-        runs: new Uint32Array(buffer, rest + 8 * sizeOf(BATCH_SHORT) * lanes, lanes),
+        runs: new Uint32Array(buffer, rest + 8 * byteLengthOf(BATCH_SHORT) * lanes, lanes),
         shared: this.#shared,
-        data: this.isByRows ? this.#own : this.#numbers(dataAt, rows * byRun * this.#dataLanes),
+        data: this.isByRows ? this.#perRunColumns : this.#numbers(dataAt, rows * byRun * this.#dataLanes),
       }
       return new Cohort(parts, counts)
     })
@@ -294,57 +296,57 @@ export class Batch {
   bytesOf(cohort: number): Uint8Array[] {
     return ['laneData', 'planes'].map((array) => {
       const bytes = this.#lengths[array] / this.shape.cohorts
-      return new Uint8Array(this.region.buffer, this.#at(array) + cohort * bytes, bytes)
+      return new Uint8Array(this.region.buffer, this.#offsetOf(array) + cohort * bytes, bytes)
     })
   }
 
   /** Views of the results, by run. */
-  results(): Results {
+  results(): BatchResults {
     this.#results ??= this.#viewResults()
     return this.#results
   }
 
-  #viewResults(): Results {
+  #viewResults(): BatchResults {
     const { cohorts, lanes, dtype, value, runs } = this.shape
     const { buffer } = this.region
     const size = dtype === 'float32' ? 4 : 8
     const length = cohorts * lanes
-    const at = this.#at('results')
+    const at = this.#offsetOf('results')
     const numbers = at + value.parameters.length * length * size
     const column = (name: keyof typeof BATCH_OUTCOME) =>
       new Float64Array(buffer, numbers + 8 * BATCH_OUTCOME[name] * length, runs)
     return {
       x: value.parameters.map((_, p) => this.#numbers(at + p * length * size, runs)),
-      ...{ value: column('value'), gradientNorm: column('gradientNorm'), change: column('change') },
+      ...{ value: column('value'), gradientNorm: column('gradientNorm'), maxChange: column('change') },
       iterations: column('updates'),
-      reason: new Uint32Array(buffer, numbers + 8 * sizeOf(BATCH_OUTCOME) * length, runs),
+      reason: new Uint32Array(buffer, numbers + 8 * byteLengthOf(BATCH_OUTCOME) * length, runs),
     }
   }
 
   /** Takes over data where lanes are rows: column by column, and of their own run by run. */
-  *#fillRows(data: readonly Column[], runs: Uint32Array): Slices<void> {
+  *#fillRows(data: readonly DataColumn[], runs: Uint32Array): Slices<void> {
     const { shared } = this.shape
-    const [common, own] = [this.#shared, this.#own]
+    const [common, own] = [this.#shared, this.#perRunColumns]
     for (let k = 0; k < shared; k++) common.set(data[k].numbers, k * this.#rowLanes)
     let to = 0
     for (const run of runs) {
-      for (let k = shared; k < data.length; k++, to += this.#rowLanes) own.set(numbersOf(data[k], run), to)
+      for (let k = shared; k < data.length; k++, to += this.#rowLanes) own.set(numbersInRun(data[k], run), to)
       yield
     }
   }
 
   /** Data that all runs share: row by row, in it column by column. */
   get #shared(): FloatArray {
-    return this.#numbers(this.#at('data'), this.shape.shared * (this.#rowLanes || this.shape.rows))
+    return this.#numbers(this.#offsetOf('data'), this.shape.shared * (this.#rowLanes || this.shape.rows))
   }
 
   /** Data of their own of all runs, where lanes are rows: run by run, in it column by column. */
-  get #own(): FloatArray {
+  get #perRunColumns(): FloatArray {
     const { columns, shared } = this.shape
-    return this.#numbers(this.#at('laneData'), (columns - shared) * this.#dataLanes * this.#rowLanes)
+    return this.#numbers(this.#offsetOf('laneData'), (columns - shared) * this.#dataLanes * this.#rowLanes)
   }
 
-  #at(name: string): number {
+  #offsetOf(name: string): number {
     return this.region.byteOffset + this.#places[name] * LINE
   }
 
@@ -357,23 +359,23 @@ export class Batch {
 }
 
 /** How many numbers a lane has. */
-function planesOf({ value, kernel, isBounded }: Shape): number {
+function planeCount({ value, kernel, isBounded }: BatchShape): number {
   return value.parameters.length * (1 + (kernel?.state.length ?? 0) + (isBounded ? 2 : 0))
 }
 
-const known = new WeakMap<Program, Uint32Array>()
+const wordsByProgram = new WeakMap<Program, Uint32Array>()
 
 /** A program as words. */
-function wordsOf(program: Program): Uint32Array {
+function programWords(program: Program): Uint32Array {
   const { head, body, tail, sums, outputs } = program
-  const before = known.get(program)
+  const before = wordsByProgram.get(program)
   if (before !== undefined) return before
   const lengths = { head: head.length, body: body.length, tail: tail.length, sums: sums.length }
-  const counts = inOrder(COUNTS, lengths)
+  const counts = toOrderedArray(COUNTS, lengths)
   const instructions = [...head, ...body, ...tail].flatMap(([operation, to, a, b, c, d]) =>
-    inOrder(INSTRUCTION, { operation, to, a, b, c, d }),
+    toOrderedArray(INSTRUCTION, { operation, to, a, b, c, d }),
   )
   const words = Uint32Array.from([...counts, ...instructions, ...sums, ...outputs])
-  known.set(program, words)
+  wordsByProgram.set(program, words)
   return words
 }

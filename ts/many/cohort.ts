@@ -1,13 +1,13 @@
 /** A cohort of a batch: runs that have had the same updates, a lane each. */
 
 import { BATCH_SHORT } from '../arena/manifest.js'
-import type { FloatArray } from '../ground/numbers.js'
-import { inSlices, type Slices } from '../ground/slices.js'
-import { type Box, limitOf } from '../objectives/bounds.js'
-import type { Column } from './data.js'
+import type { FloatArray } from '../core/numbers.js'
+import { type Slices, visitInSlices } from '../core/slices.js'
+import { type Box, selectLimit } from '../objectives/bounds.js'
+import type { DataColumn } from './data.js'
 
 /** What it consists of, in the memory of its batch. */
-interface Parts {
+interface CohortLayout {
   /** How many live. */
   readonly count: Uint32Array
   /** Parameters, state by parameter, and bounds by parameter if there are some. */
@@ -21,7 +21,7 @@ interface Parts {
   readonly data: FloatArray
 }
 
-interface Counts {
+interface CohortCounts {
   readonly parameters: number
   /** Arrays of state. */
   readonly states: number
@@ -36,11 +36,11 @@ interface Counts {
 }
 
 /** How runs begin. */
-export interface Beginning {
+export interface RunInit {
   /** Their numbers in all data. */
   readonly runs: Uint32Array
   /** In the order of the programs' columns: those that all runs share come first. */
-  readonly data: readonly Column[]
+  readonly data: readonly DataColumn[]
   /** A column for each parameter, or a number for all. */
   readonly x: readonly (FloatArray | number)[]
   /** What state begins from; the kernel's arrays in order. */
@@ -48,39 +48,39 @@ export interface Beginning {
   readonly box: Box<number | FloatArray> | null
 }
 
-const LANES_AT_ONCE = 16
+const LANES_PER_PASS = 16
 
 export class Cohort {
-  readonly #parts: Parts
-  readonly #counts: Counts
+  readonly #layout: CohortLayout
+  readonly #counts: CohortCounts
   /** The least and the greatest number that each parameter may be, if there are some. */
   readonly #bounds: readonly FloatArray[]
 
-  constructor(parts: Parts, counts: Counts) {
-    this.#parts = parts
+  constructor(parts: CohortLayout, counts: CohortCounts) {
+    this.#layout = parts
     this.#counts = counts
     this.#bounds = parts.planes.slice(counts.parameters * (1 + counts.states))
   }
 
   get live(): number {
-    return this.#parts.count[0]
+    return this.#layout.count[0]
   }
 
   /** The numbers of its runs, of which the first ones live. */
   get runs(): Uint32Array {
-    return this.#parts.runs
+    return this.#layout.runs
   }
 
   /** A parameter of its runs. */
   theta(p: number): FloatArray {
-    return this.#parts.planes[p]
+    return this.#layout.planes[p]
   }
 
   /** Puts runs into its lanes, from a first number on. */
-  fill(first: number, live: number, { x, starts, box }: Beginning): void {
-    const { planes, short, runs, count } = this.#parts
+  fill(first: number, live: number, { x, starts, box }: RunInit): void {
+    const { planes, short, runs, count } = this.#layout
     // Vectors are whole.
-    const filled = Math.ceil(live / LANES_AT_ONCE) * LANES_AT_ONCE
+    const filled = Math.ceil(live / LANES_PER_PASS) * LANES_PER_PASS
     for (const [p, column] of x.entries()) {
       const theta = planes[p]
       if (typeof column === 'number') theta.fill(column, 0, filled)
@@ -95,7 +95,7 @@ export class Cohort {
       }
       for (const [side, limits] of box === null ? [] : [box.min, box.max].entries()) {
         const bound = this.#bounds[2 * p + side]
-        for (let lane = 0; lane < live; lane++) bound[lane] = limitOf(limits[p], first + lane)
+        for (let lane = 0; lane < live; lane++) bound[lane] = selectLimit(limits[p], first + lane)
       }
     }
     short[BATCH_SHORT.since].fill(0, 0, filled)
@@ -104,13 +104,13 @@ export class Cohort {
   }
 
   /** Takes over data of its lanes' runs, columns that differ by run. */
-  *fillData(columns: readonly Column[], runs: ArrayLike<number>): Slices<void> {
-    const { data } = this.#parts
+  *fillData(columns: readonly DataColumn[], runs: ArrayLike<number>): Slices<void> {
+    const { data } = this.#layout
     const { rows, dataLanes } = this.#counts
     // By a few lanes at once, so that what is read and written stays in the first-level cache.
-    const from = new Uint32Array(LANES_AT_ONCE)
-    for (let first = 0; first < runs.length; first += LANES_AT_ONCE) {
-      const count = Math.min(runs.length - first, LANES_AT_ONCE)
+    const from = new Uint32Array(LANES_PER_PASS)
+    for (let first = 0; first < runs.length; first += LANES_PER_PASS) {
+      const count = Math.min(runs.length - first, LANES_PER_PASS)
       for (let k = 0; k < columns.length; k++) {
         const column = columns[k]
         if (column.write) {
@@ -123,7 +123,7 @@ export class Cohort {
         const { numbers, offsets } = column
         for (let lane = 0; lane < count; lane++)
           from[lane] = offsets === null ? 0 : offsets[runs[first + lane]]
-        yield* inSlices(rows, (begin, end) => {
+        yield* visitInSlices(rows, (begin, end) => {
           for (let row = begin; row < end; row++) {
             const to = (row * columns.length + k) * dataLanes + first
             for (let lane = 0; lane < count; lane++) data[to + lane] = numbers[from[lane] + row]
@@ -136,10 +136,10 @@ export class Cohort {
 
   /** Reads a lane's parameters and arrays of state, and since when its steps are short, by BATCH_SHORT. */
   read(lane: number, theta: FloatArray, states: readonly FloatArray[]): Float64Array {
-    this.#each(theta, states, (array, i, plane) => {
+    this.#visitState(theta, states, (array, i, plane) => {
       array[i] = plane[lane]
     })
-    return Float64Array.from(this.#parts.short, (column) => column[lane])
+    return Float64Array.from(this.#layout.short, (column) => column[lane])
   }
 
   /** A lane's bounds; null if there are none. */
@@ -151,7 +151,7 @@ export class Cohort {
 
   /** A lane's data, by column. */
   data(lane: number): readonly FloatArray[] {
-    const { data, shared } = this.#parts
+    const { data, shared } = this.#layout
     const { rows, columns, byRun, dataLanes, rowLanes } = this.#counts
     const common = columns - byRun
     if (rowLanes > 0) {
@@ -171,16 +171,16 @@ export class Cohort {
     })
   }
 
-  write(lane: number, theta: FloatArray, states: readonly FloatArray[], began: Float64Array): void {
-    this.#each(theta, states, (array, i, plane) => {
+  write(lane: number, theta: FloatArray, states: readonly FloatArray[], firstUpdate: Float64Array): void {
+    this.#visitState(theta, states, (array, i, plane) => {
       plane[lane] = array[i]
     })
-    for (const [k, column] of this.#parts.short.entries()) column[lane] = began[k]
+    for (const [k, column] of this.#layout.short.entries()) column[lane] = firstUpdate[k]
   }
 
   /** The last one takes its place. */
   remove(lane: number): void {
-    const { count, planes, short, runs, data } = this.#parts
+    const { count, planes, short, runs, data } = this.#layout
     const last = this.live - 1
     for (const column of [...planes, ...short, runs]) column[lane] = column[last]
     count[0] = last
@@ -191,12 +191,12 @@ export class Cohort {
     }
   }
 
-  #each(
+  #visitState(
     theta: FloatArray,
     states: readonly FloatArray[],
     visit: (array: FloatArray, i: number, plane: FloatArray) => void,
   ): void {
-    const { planes } = this.#parts
+    const { planes } = this.#layout
     for (let p = 0; p < theta.length; p++) {
       visit(theta, p, planes[p])
       for (const [k, state] of states.entries()) {

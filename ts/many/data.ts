@@ -1,53 +1,53 @@
 /** Data of many runs: the same for all, or for each its own. */
 
+import { OptionError } from '../core/errors.js'
+import type { FloatArray } from '../core/numbers.js'
+import { isDetached, isFloatArray, lengthOf } from '../core/typed-arrays.js'
+import { isObject, toFloat64Array } from '../core/untrusted.js'
 import { type Expression, readColumns } from '../expressions/expression.js'
-import { OptionError } from '../ground/errors.js'
-import { isObject, numbersIn } from '../ground/given.js'
-import type { FloatArray } from '../ground/numbers.js'
-import { isDetached, isFloatArray, lengthOf } from '../ground/typed-arrays.js'
 
 /** Where runs start: a column for each parameter, or all parameters of the first run, of the second, … */
 export type Starts = Readonly<Record<string, ArrayLike<number>>> | FloatArray | readonly number[]
 
 /** Columns by name: numbers for all runs, or a list for each run; all of a run's columns have one length. */
-export type DataByRun = Readonly<Record<string, ArrayLike<number> | readonly ArrayLike<number>[]>>
+export type PerRunData = Readonly<Record<string, ArrayLike<number> | readonly ArrayLike<number>[]>>
 
-export interface Column {
+export interface DataColumn {
   readonly numbers: Float64Array
   /** Where each run's begin, and the end; null if all runs have the same. */
   readonly offsets: Float64Array | null
   /** How many rows each run has, if all have equally many, and whether none is NaN: where that is known. */
-  readonly each?: number | undefined
+  readonly perRun?: number | undefined
   readonly isWhole?: boolean
   /** Where numbers are made as they are wanted: writes those of a run, each so many places behind the one before. */
   write?(run: number, to: FloatArray, from: number, stride: number): void
 }
 
 /** Copies of the columns, in the order of the expression's names. */
-export function readDataByRun(expression: Expression, data: DataByRun): Map<string, Column> {
+export function readPerRunData(expression: Expression, data: PerRunData): Map<string, DataColumn> {
   return readColumns(expression, data, readColumn)
 }
 
 /** A copy of numbers for all runs, or of a list for each; of what is missing, if null is taken for that. */
-export function readColumn(argument: string, column: unknown, takesNull = false): Column {
-  const shared = numbersIn(column, takesNull)
+export function readColumn(argument: string, column: unknown, takesNull = false): DataColumn {
+  const shared = toFloat64Array(column, takesNull)
   if (shared !== undefined) return { numbers: shared, offsets: null }
   if (!Array.isArray(column)) refuseColumn(argument, column, takesNull)
   const { length: count } = column
   // A list of holes may be billions long: there is room for what has been read, and as much again.
-  let offsets: Float64Array = new Float64Array(Math.min(count, FEW) + 1)
-  const lists = new Lists()
+  let offsets: Float64Array = new Float64Array(Math.min(count, MIN_GROWTH) + 1)
+  const lists = new ListBuffer()
   let isEven = true
   for (let run = 0; run < count; run++) {
     if (!lists.add(column[run], takesNull)) refuseColumn(argument, column, takesNull)
-    if (run + 1 === offsets.length) offsets = longer(offsets, Math.min(count, 2 * run) + 1)
+    if (run + 1 === offsets.length) offsets = enlarge(offsets, Math.min(count, 2 * run) + 1)
     offsets[run + 1] = lists.length
     // The others are as long, most of the time.
     if (run === 0) lists.expect(count * lists.length)
     else isEven &&= lists.length - offsets[run] === offsets[1]
   }
-  const each = isEven ? offsets[1] : undefined
-  return { numbers: lists.numbers(), offsets, each, isWhole: lists.isWhole }
+  const perRun = isEven ? offsets[1] : undefined
+  return { numbers: lists.numbers(), offsets, perRun, isWhole: lists.isWhole }
 }
 
 /** @throws OptionError, which says which number, or which list, is none */
@@ -66,19 +66,19 @@ function refuseColumn(argument: string, column: unknown, takesNull: boolean): ne
 }
 
 /** Lists that are made room for before there is one. */
-const FEW = 1 << 16
+const MIN_GROWTH = 1 << 16
 
-function longer(numbers: Float64Array, length: number): Float64Array {
+function enlarge(numbers: Float64Array, length: number): Float64Array {
   const more = new Float64Array(length)
   more.set(numbers)
   return more
 }
 
 /** Most numbers that room is made for before they are there, and how many times those that are, if that is more. */
-const [MOST_EXPECTED, TIMES] = [1 << 21, 4]
+const [MAX_EXPECTED_LENGTH, GROWTH_FACTOR] = [1 << 21, 4]
 
 /** Copies of lists, one behind the other. */
-class Lists {
+class ListBuffer {
   length = 0
   /** Whether none is NaN. */
   isWhole = true
@@ -100,7 +100,7 @@ class Lists {
       if (this.length > this.#numbers.length) this.#grow(Math.max(this.length, 2 * from))
       this.#numbers.set(list, from)
       // While it is in the first-level cache.
-      this.isWhole &&= !hasNaN(this.#numbers, from, this.length)
+      this.isWhole &&= !containsNaN(this.#numbers, from, this.length)
       return true
     }
     if (!Array.isArray(list)) return false
@@ -111,7 +111,7 @@ class Lists {
       if (this.length === this.#numbers.length) this.#grow(2 * this.length)
       this.#numbers[this.length++] = x === null ? NaN : x
     }
-    this.isWhole &&= !hasNaN(this.#numbers, this.length - length, this.length)
+    this.isWhole &&= !containsNaN(this.#numbers, this.length - length, this.length)
     return true
   }
 
@@ -120,12 +120,12 @@ class Lists {
   }
 
   #grow(length: number): void {
-    const expected = Math.min(this.#expected, Math.max(MOST_EXPECTED, TIMES * this.length))
-    this.#numbers = longer(this.#numbers.subarray(0, this.length), Math.max(length, this.length, expected))
+    const expected = Math.min(this.#expected, Math.max(MAX_EXPECTED_LENGTH, GROWTH_FACTOR * this.length))
+    this.#numbers = enlarge(this.#numbers.subarray(0, this.length), Math.max(length, this.length, expected))
   }
 }
 
-export function hasNaN(numbers: Float64Array, from = 0, end = numbers.length): boolean {
+export function containsNaN(numbers: Float64Array, from = 0, end = numbers.length): boolean {
   // Of NaN and ∞ no multiple is 0: to add is quicker than to ask each number.
   let [a, b] = [0, 0]
   let k = from
@@ -148,51 +148,51 @@ function checkNumbers(argument: string, list: ArrayLike<unknown>, takesNull = fa
 }
 
 /** Columns in the order that batches want: those that all runs share come first. */
-export function sharedFirst(columns: ReadonlyMap<string, Column>): Map<string, Column> {
-  const isShared = ([, { offsets }]: readonly [string, Column]) => offsets === null
+export function sharedFirst(columns: ReadonlyMap<string, DataColumn>): Map<string, DataColumn> {
+  const isShared = ([, { offsets }]: readonly [string, DataColumn]) => offsets === null
   const entries = [...columns]
   return new Map([...entries.filter(isShared), ...entries.filter((entry) => !isShared(entry))])
 }
 
 /** How many columns all runs share. */
-export function sharedOf(columns: readonly Column[]): number {
+export function sharedColumns(columns: readonly DataColumn[]): number {
   return columns.filter(({ offsets }) => offsets === null).length
 }
 
 /** How many rows of a column each run has, where it is known that all have equally many. */
-export function rowsOfEach({ numbers, offsets, each }: Column): number | undefined {
-  return offsets === null ? numbers.length : each
+export function rowsPerRun({ numbers, offsets, perRun }: DataColumn): number | undefined {
+  return offsets === null ? numbers.length : perRun
 }
 
 /** How many rows of a column a run has. */
-export function rowsOf(column: Column, run: number): number {
+export function rowsInRun(column: DataColumn, run: number): number {
   const { offsets } = column
   return offsets === null ? column.numbers.length : offsets[run + 1] - offsets[run]
 }
 
 /** A run's rows of a column: a view. */
-export function numbersOf({ numbers, offsets }: Column, run: number): Float64Array {
+export function numbersInRun({ numbers, offsets }: DataColumn, run: number): Float64Array {
   return offsets === null ? numbers : numbers.subarray(offsets[run], offsets[run + 1])
 }
 
 /** What errors call a column: names of columns that a user has not named begin with @, and are the option's. */
-export function argumentOf(name: string): string {
+export function dataArgument(name: string): string {
   return name.startsWith('@') ? name.slice(1) : `data: ${name}`
 }
 
 /** @throws OptionError where a run's columns have not one length, or no rows */
-export function checkRows(columns: ReadonlyMap<string, Column>, runs: number): void {
+export function checkRows(columns: ReadonlyMap<string, DataColumn>, runs: number): void {
   const [first] = columns.values()
   for (const [name, column] of columns) {
-    const argument = argumentOf(name)
+    const argument = dataArgument(name)
     const { offsets } = column
     if (offsets !== null && offsets.length - 1 !== runs) {
       throw new OptionError(argument, `${runs} lists, as there are runs`, `${offsets.length - 1}`)
     }
     const isShared = offsets === null && first.offsets === null
-    const isEven = [column, first].every((one) => rowsOfEach(one) !== undefined)
+    const isEven = [column, first].every((one) => rowsPerRun(one) !== undefined)
     for (let run = 0; run < (isEven ? 1 : runs); run++) {
-      const [rows, expected] = [rowsOf(column, run), rowsOf(first, run)]
+      const [rows, expected] = [rowsInRun(column, run), rowsInRun(first, run)]
       const of = isShared ? '' : ` in run ${run}`
       if (rows !== expected)
         throw new OptionError(argument, `${expected} rows${of}, as before`, `${rows} rows`)
@@ -202,14 +202,14 @@ export function checkRows(columns: ReadonlyMap<string, Column>, runs: number): v
 }
 
 /** Runs with equally many rows, in order. */
-export function byRows(columns: readonly Column[], runs: Uint32Array): Uint32Array[] {
+export function groupByRows(columns: readonly DataColumn[], runs: Uint32Array): Uint32Array[] {
   const column = columns.find(({ offsets }) => offsets !== null)
-  if (column === undefined || rowsOfEach(column) !== undefined) return [runs]
-  const first = rowsOf(column, runs[0])
-  if (runs.every((run) => rowsOf(column, run) === first)) return [runs]
+  if (column === undefined || rowsPerRun(column) !== undefined) return [runs]
+  const first = rowsInRun(column, runs[0])
+  if (runs.every((run) => rowsInRun(column, run) === first)) return [runs]
   const numbers = new Map<number, number[]>()
   for (const run of runs) {
-    const rows = rowsOf(column, run)
+    const rows = rowsInRun(column, run)
     const others = numbers.get(rows)
     if (others === undefined) numbers.set(rows, [run])
     else others.push(run)
@@ -217,24 +217,24 @@ export function byRows(columns: readonly Column[], runs: Uint32Array): Uint32Arr
   return [...numbers.values()].map((some) => Uint32Array.from(some))
 }
 
-export type Numbers = FloatArray | Uint8Array | Uint32Array
+export type NumberArray = FloatArray | Uint8Array | Uint32Array
 
 /** From so many runs on it is worth a look whether they can be copied at once. */
-const MANY = 64
+const MIN_TOGETHER = 64
 
-/** Whether they are many, and neighbours in order. */
-export function areTogether(runs: Uint32Array): boolean {
-  if (runs.length < MANY) return false
+/** Whether they are many, and neighbors in order. */
+export function areContiguous(runs: Uint32Array): boolean {
+  if (runs.length < MIN_TOGETHER) return false
   const [first] = runs
   for (let k = 0; k < runs.length; k++) if (runs[k] !== first + k) return false
   return true
 }
 
 /** Of some runs, in their order; of one also several times. */
-export function pick<Column extends FloatArray | Uint32Array>(
+export function pickRuns<Column extends FloatArray | Uint32Array>(
   column: Column,
   runs: Uint32Array,
-  together = areTogether(runs),
+  together = areContiguous(runs),
 ): Column {
   if (together) return column.slice(runs[0], runs[0] + runs.length) as Column
   const picked = new (column.constructor as new (length: number) => Column)(runs.length)
@@ -243,11 +243,11 @@ export function pick<Column extends FloatArray | Uint32Array>(
 }
 
 /** Puts numbers to where runs have theirs. */
-export function put(
-  column: Numbers,
+export function putRuns(
+  column: NumberArray,
   runs: Uint32Array,
-  numbers: Numbers,
-  together = areTogether(runs),
+  numbers: NumberArray,
+  together = areContiguous(runs),
 ): void {
   if (together) {
     column.set(numbers.subarray(0, runs.length), runs[0])

@@ -2,11 +2,11 @@
 
 import { loadOrThrow } from '#native'
 import { hasWebAssembly, NO_WEBASSEMBLY } from '../arena/memory.js'
-import { type Choice, choose, readAsked } from '../engines/choice.js'
-import type { EngineName, Forced } from '../engines/engine.js'
+import { EngineError, MemoryError } from '../core/errors.js'
+import { runToEnd, type Slices } from '../core/slices.js'
+import type { EngineName, EngineSettings } from '../engines/engine.js'
+import { type EngineChoice, readEngineRequest, selectEngine } from '../engines/select-engine.js'
 import { compile, isTrap, start } from '../engines/wasm.js'
-import { EngineError, MemoryError } from '../ground/errors.js'
-import { atOnce, type Slices } from '../ground/slices.js'
 import { wasmModule } from '../webassembly/many.js'
 import type { Batch } from './batch.js'
 import { advanceInSlices } from './slices.js'
@@ -15,7 +15,7 @@ import { advanceInTypeScript } from './typescript.js'
 /** A promise where the event loop is to have its turn. @throws the reason where nobody waits any more */
 export type Pause = () => Promise<void> | undefined
 
-export interface Advancer {
+export interface BatchRunner {
   /** On how many threads it runs. */
   readonly threads: number
   /** Makes the updates at hand of a batch. */
@@ -26,9 +26,9 @@ export interface Advancer {
    */
   advanceAsync(batch: Batch, pause: Pause): Promise<void>
   /** One for a call by itself, where `leave` would take from other calls what they have. */
-  alone?(): Advancer
+  withoutWorkers?(): BatchRunner
   /** Is told that nobody waits for a batch any more. */
-  leave?(): void
+  release?(): void
 }
 
 /** What `workers()` gives, with which its code comes. */
@@ -36,10 +36,10 @@ export abstract class Workers {
   /** Where they have their code from, if it is not the one that they bring. */
   abstract readonly url: string | undefined
   /** The same choice, on workers as far as its engine can. */
-  abstract share(choice: Choice<Advancer>, threads: number | undefined): Choice<Advancer>
+  abstract share(choice: EngineChoice<BatchRunner>, threads: number | undefined): EngineChoice<BatchRunner>
 }
 
-const beginnings: Readonly<Record<EngineName, (forced: Forced) => Advancer>> = {
+const runnerFactories: Readonly<Record<EngineName, (forced: EngineSettings) => BatchRunner>> = {
   native({ instructionSet, threads: forced }) {
     const addon = loadOrThrow()
     if (!hasWebAssembly()) throw new Error(NO_WEBASSEMBLY)
@@ -47,23 +47,23 @@ const beginnings: Readonly<Record<EngineName, (forced: Forced) => Advancer>> = {
     return {
       threads,
       advance({ region: { buffer, byteOffset, byteLength } }) {
-        check(addon.advanceMany(buffer, byteOffset, byteLength, threads, instructionSet), byteLength)
+        checkOutcome(addon.advanceMany(buffer, byteOffset, byteLength, threads, instructionSet), byteLength)
       },
       async advanceAsync({ region: { memory, byteOffset, byteLength } }) {
         const owner = memory as WebAssembly.Memory
         const outcome = addon.advanceManyAsync(owner, byteOffset, byteLength, threads, instructionSet)
-        check(await outcome, byteLength)
+        checkOutcome(await outcome, byteLength)
       },
     }
   },
   wasm() {
     // All that a batch needs: under a strict content policy WebKit compiles, and refuses instances.
     if (!hasStarted)
-      start<Exports>(moduleOfRuns(), new WebAssembly.Memory({ initial: 1, maximum: 1, shared: false }))
+      start<ModuleExports>(loadModule(), new WebAssembly.Memory({ initial: 1, maximum: 1, shared: false }))
     hasStarted = true
-    return onThisThread(advanceInWebAssembly, (batch) => advanceInSlices(batch, advanceInWebAssembly))
+    return createRunner(advanceInWebAssembly, (batch) => advanceInSlices(batch, advanceInWebAssembly))
   },
-  typescript: () => onThisThread((batch) => atOnce(advanceInTypeScript(batch)), advanceInTypeScript),
+  typescript: () => createRunner((batch) => runToEnd(advanceInTypeScript(batch)), advanceInTypeScript),
 }
 
 /**
@@ -71,20 +71,20 @@ const beginnings: Readonly<Record<EngineName, (forced: Forced) => Advancer>> = {
  *
  * @throws EngineError where one was asked for that cannot run here
  */
-export function chooseAdvancer(
-  options: Parameters<typeof readAsked>[0] & { readonly workers?: Workers | undefined },
-): Choice<Advancer> {
-  const asked = readAsked(options)
-  const choice = choose(
+export function selectRunner(
+  options: Parameters<typeof readEngineRequest>[0] & { readonly workers?: Workers | undefined },
+): EngineChoice<BatchRunner> {
+  const asked = readEngineRequest(options)
+  const choice = selectEngine(
     asked,
-    (engine, forced) => beginnings[engine](forced),
+    (engine, forced) => runnerFactories[engine](forced),
     ['native', 'wasm'],
     'native is tried first, then wasm, then typescript',
   )
   return options.workers?.share(choice, asked.forced.threads) ?? choice
 }
 
-function onThisThread(advance: Advancer['advance'], slices: (batch: Batch) => Slices<void>): Advancer {
+function createRunner(advance: BatchRunner['advance'], slices: (batch: Batch) => Slices<void>): BatchRunner {
   return {
     threads: 1,
     advance,
@@ -99,7 +99,7 @@ function onThisThread(advance: Advancer['advance'], slices: (batch: Batch) => Sl
 }
 
 /** What the module of many runs exports. */
-interface Exports {
+interface ModuleExports {
   advance(address: number, bytes: number): number
   hash(): number
 }
@@ -108,31 +108,31 @@ interface Exports {
 let hasStarted = false
 
 /** @throws Error where it does not compile */
-export const moduleOfRuns = (): WebAssembly.Module => compile(wasmModule)
+export const loadModule = (): WebAssembly.Module => compile(wasmModule)
 
-const instances = new WeakMap<WebAssembly.Memory, Exports>()
+const instances = new WeakMap<WebAssembly.Memory, ModuleExports>()
 
 function advanceInWebAssembly({ region: { memory, byteOffset, byteLength } }: Batch): void {
   const owner = memory as WebAssembly.Memory
-  const exports = instances.get(owner) ?? start<Exports>(moduleOfRuns(), owner)
+  const exports = instances.get(owner) ?? start<ModuleExports>(loadModule(), owner)
   // It is kept if the call returns: otherwise it has lost its place on its own stack.
   instances.delete(owner)
   let isDone: boolean
   try {
     isDone = exports.advance(byteOffset, byteLength) !== 0
   } catch (thrown) {
-    throw isTrap(thrown) ? failure('wasm', `it has trapped: ${thrown.message}`) : thrown
+    throw isTrap(thrown) ? engineFailure('wasm', `it has trapped: ${thrown.message}`) : thrown
   }
   instances.set(owner, exports)
-  check(isDone, byteLength)
+  checkOutcome(isDone, byteLength)
 }
 
-export function failure(engine: EngineName, reason: string): EngineError {
+export function engineFailure(engine: EngineName, reason: string): EngineError {
   return new EngineError(engine, [reason], 'has failed, and these runs are lost')
 }
 
 /** @throws EngineError or MemoryError where an engine has not done what it should */
-export function check(outcome: boolean | string, byteLength: number): void {
-  if (typeof outcome === 'string') throw failure('native', outcome)
+export function checkOutcome(outcome: boolean | string, byteLength: number): void {
+  if (typeof outcome === 'string') throw engineFailure('native', outcome)
   if (!outcome) throw new MemoryError(byteLength, 'somebody has written to the memory of many runs')
 }

@@ -1,11 +1,11 @@
 import type { Expression } from '../expressions/expression.js'
-import type { NamesBeside, Only } from '../expressions/names-of.js'
-import type { OwnRule, Rule } from '../rules/definitions.js'
-import type { DataByRun, Starts } from './data.js'
-import { drive, driveSync } from './drive.js'
+import type { NamesBeside, OnlyNames } from '../expressions/literal-names.js'
+import type { CustomRule, Rule } from '../rules/definitions.js'
+import type { PerRunData, Starts } from './data.js'
+import { execute, executeSync } from './execute.js'
 import type { MinimizeManyOptions } from './options.js'
-import type { ManyResult } from './result.js'
-import { Many } from './run.js'
+import type { MinimizeManyResult } from './result.js'
+import { ManyRuns } from './run.js'
 
 /**
  * `minimize` for many runs at once: the same bits, run by run, on every engine and number of threads. The event
@@ -19,16 +19,16 @@ import { Many } from './run.js'
 export async function minimizeMany<
   Names extends string,
   S extends Starts,
-  D extends DataByRun = Record<never, never>,
+  D extends PerRunData = Record<never, never>,
 >(
   objective: Expression<Names>,
-  starts: S & Only<NamesBeside<Names, D>, S>,
-  rule: Rule | OwnRule,
+  starts: S & OnlyNames<NamesBeside<Names, D>, S>,
+  rule: Rule | CustomRule,
   options: MinimizeManyOptions<D> = {},
-): Promise<ManyResult<NamesBeside<Names, D>>> {
-  const many = new Many(objective, starts, rule, options)
+): Promise<MinimizeManyResult<NamesBeside<Names, D>>> {
+  const many = new ManyRuns(objective, starts, rule, options)
   const { signal, onProgress } = many.options
-  await drive(many.choice, many.calls(), signal, () => {}, onProgress && (() => many.tell()))
+  await execute(many.choice, many.calls(), signal, () => {}, onProgress && (() => many.tell()))
   return many.result()
 }
 
@@ -36,14 +36,14 @@ export async function minimizeMany<
 export function minimizeManySync<
   Names extends string,
   S extends Starts,
-  D extends DataByRun = Record<never, never>,
+  D extends PerRunData = Record<never, never>,
 >(
   objective: Expression<Names>,
-  starts: S & Only<NamesBeside<Names, D>, S>,
-  rule: Rule | OwnRule,
+  starts: S & OnlyNames<NamesBeside<Names, D>, S>,
+  rule: Rule | CustomRule,
   options: MinimizeManyOptions<D> = {},
-): ManyResult<NamesBeside<Names, D>> {
-  const many = new Many(objective, starts, rule, options)
-  driveSync(many.choice, many.calls())
+): MinimizeManyResult<NamesBeside<Names, D>> {
+  const many = new ManyRuns(objective, starts, rule, options)
+  executeSync(many.choice, many.calls())
   return many.result()
 }

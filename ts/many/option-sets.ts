@@ -1,14 +1,14 @@
 /** Options of rules that differ by run. */
 
-import { OptionError } from '../ground/errors.js'
-import { isObject, isRecord, numbersIn, ownProperties } from '../ground/given.js'
-import { inSlices, type Slices } from '../ground/slices.js'
-import type { OwnRule, Rule } from '../rules/definitions.js'
-import { type Resolved, resolve } from '../rules/resolve.js'
+import { OptionError } from '../core/errors.js'
+import { type Slices, visitInSlices } from '../core/slices.js'
+import { isObject, isRecord, ownProperties, toFloat64Array } from '../core/untrusted.js'
+import type { CustomRule, Rule } from '../rules/definitions.js'
+import { type ResolvedRule, resolve } from '../rules/resolve.js'
 import type { MinimizeManyOptions } from './options.js'
 
 export interface OptionSet {
-  readonly resolved: Resolved
+  readonly resolved: ResolvedRule
   readonly runs: Uint32Array
 }
 
@@ -17,18 +17,18 @@ export interface OptionSet {
  *
  * @throws OptionError where options or the rule are wrong; of those that differ by run, the slices do
  */
-export function readSets(
-  rule: Rule | OwnRule,
-  each: MinimizeManyOptions['each'],
+export function readOptionSets(
+  rule: Rule | CustomRule,
+  perRun: MinimizeManyOptions['perRun'],
   count: number,
 ): Slices<OptionSet[]> {
-  if (each !== undefined && !isRecord(each)) {
-    throw new OptionError('each', 'options by name, with a number for each run', each)
+  if (perRun !== undefined && !isRecord(perRun)) {
+    throw new OptionError('perRun', 'options by name, with a number for each run', perRun)
   }
-  const columns = Object.entries(each ?? {}).map(([name, column]) => {
-    const numbers = numbersIn(column)
+  const columns = Object.entries(perRun ?? {}).map(([name, column]) => {
+    const numbers = toFloat64Array(column)
     if (numbers?.length === count) return [name, numbers] as const
-    throw new OptionError(`each: ${name}`, `${count} numbers, as there are runs`, numbers?.length ?? column)
+    throw new OptionError(`perRun: ${name}`, `${count} numbers, as there are runs`, numbers?.length ?? column)
   })
   const given = isObject(rule) ? ownProperties(rule) : rule
   const resolved = (run: number) => {
@@ -46,9 +46,9 @@ export function readSets(
       )
 }
 
-function* oneSet(resolved: Resolved, count: number): Slices<OptionSet[]> {
+function* oneSet(resolved: ResolvedRule, count: number): Slices<OptionSet[]> {
   const runs = new Uint32Array(count)
-  yield* inSlices(count, (from, to) => {
+  yield* visitInSlices(count, (from, to) => {
     for (let run = from; run < to; run++) runs[run] = run
   })
   return [{ resolved, runs }]
@@ -57,10 +57,10 @@ function* oneSet(resolved: Resolved, count: number): Slices<OptionSet[]> {
 function* sortedSets(
   columns: readonly Float64Array[],
   count: number,
-  resolved: (run: number) => Resolved,
+  resolved: (run: number) => ResolvedRule,
 ): Slices<OptionSet[]> {
   const numbers = new Map<string, number[]>()
-  yield* inSlices(count, (from, to) => {
+  yield* visitInSlices(count, (from, to) => {
     for (let run = from; run < to; run++) {
       const key = columns.map((column) => column[run]).join(' ')
       const runs = numbers.get(key)
@@ -76,7 +76,7 @@ function* sortedSets(
   return sets
 }
 
-function checkElementwise({ rule, definition }: Resolved): void {
+function checkElementwise({ rule, definition }: ResolvedRule): void {
   const stages = definition.stages(rule as never)
   const point = definition.point(rule as never)
   if (stages.length !== 1 || stages[0].tensor.length > 0 || point !== undefined) {

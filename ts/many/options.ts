@@ -1,31 +1,31 @@
+import { isObject } from '../core/untrusted.js'
 import type { EngineName } from '../engines/engine.js'
-import { isObject } from '../ground/given.js'
-import { stopping } from '../minimize/minimize.js'
-import type { Bounds, LimitByRun } from '../objectives/bounds.js'
+import { stoppingOptions } from '../minimize/minimize.js'
+import type { Bounds, PerRunLimit } from '../objectives/bounds.js'
 import {
-  anything,
   callback,
   dtype,
+  integerFrom,
   type Option,
   option,
   optional,
+  passThrough,
   type ValuesOf,
-  whole,
 } from '../options/kinds.js'
-import { nested } from '../options/read.js'
-import type { DataByRun } from './data.js'
+import { nestedOptions } from '../options/read.js'
+import type { PerRunData } from './data.js'
 import { Workers } from './engines.js'
 
-export interface MinimizeManyOptions<D = DataByRun> {
+export interface MinimizeManyOptions<D = PerRunData> {
   /**
    * Columns of data, whose rows are summed; the expression's other names are parameters. A list of columns, one for
    * each run, gives each run its own, also of its own length.
    */
   readonly data?: D
   /** Options of the rule that differ by run: a number for each. */
-  readonly each?: Readonly<Record<string, ArrayLike<number>>>
+  readonly perRun?: Readonly<Record<string, ArrayLike<number>>>
   /** As for `minimize`, by name or in the order of parameters; numbers, or lists with one for each run. */
-  readonly bounds?: Bounds<LimitByRun>
+  readonly bounds?: Bounds<PerRunLimit>
   /** As for `minimize`; 1e-9. */
   readonly tolerance?: number
   /** As for `minimize`; 10,000. */
@@ -34,7 +34,7 @@ export interface MinimizeManyOptions<D = DataByRun> {
    * Keeps the start of each run, and its point after each so many updates, in the result's `paths`. They may come to
    * 2²⁷ numbers in all, at `maxIterations`; while they are put in order there are two of each.
    */
-  readonly path?: number
+  readonly recordEvery?: number
   /** In which everything is computed; that of the starts, and float64 for plain numbers. */
   readonly dtype?: 'float32' | 'float64'
   /** Clips each element of gradients. */
@@ -56,10 +56,10 @@ export interface MinimizeManyOptions<D = DataByRun> {
 const isSignal = (x: unknown) => isObject(x) && typeof (x as AbortSignal).throwIfAborted === 'function'
 
 /** What all calls of many runs have. */
-export const calls = {
-  engine: anything<EngineName>(),
-  instructionSet: anything<string>(),
-  threads: anything<number>(),
+export const callOptions = {
+  engine: passThrough<EngineName>(),
+  instructionSet: passThrough<string>(),
+  threads: passThrough<number>(),
   workers: optional(option<Workers, undefined>('workers()', undefined, (x) => x instanceof Workers)),
   signal: optional(option<AbortSignal, undefined>('an AbortSignal', undefined, isSignal)),
   onProgress: optional(callback<(done: number, total: number) => void>()),
@@ -67,16 +67,16 @@ export const calls = {
 
 const limit = option<number, number>('a number > 0', Infinity, (x) => typeof x === 'number' && x > 0)
 
-export const table = {
-  data: anything<DataByRun>(),
-  each: anything<Readonly<Record<string, ArrayLike<number>>>>(),
-  bounds: anything(),
-  ...stopping,
-  path: optional(whole(1)),
+export const optionTable = {
+  data: passThrough<PerRunData>(),
+  perRun: passThrough<Readonly<Record<string, ArrayLike<number>>>>(),
+  bounds: passThrough(),
+  ...stoppingOptions,
+  recordEvery: optional(integerFrom(1)),
   dtype: dtype(),
-  clip: nested({ value: limit }, undefined, {}),
-  ...calls,
+  clip: nestedOptions({ value: limit }, undefined, {}),
+  ...callOptions,
 } satisfies Record<keyof MinimizeManyOptions, Option>
 
 /** The options as they were read. */
-export type ManyValues = ValuesOf<typeof table>
+export type ManyValues = ValuesOf<typeof optionTable>

@@ -1,36 +1,36 @@
 /** Points that runs have come through. */
 
-import { OptionError } from '../ground/errors.js'
-import type { FloatArray } from '../ground/numbers.js'
-import { inSlices, type Slices } from '../ground/slices.js'
+import { OptionError } from '../core/errors.js'
+import type { FloatArray } from '../core/numbers.js'
+import { type Slices, visitInSlices } from '../core/slices.js'
 import type { Batch } from './batch.js'
 import type { Paths } from './result.js'
 
 /** So many numbers all points may have: 1 GiB in float64. */
-const MOST = 134_217_728
+const MAX_RECORDED = 134_217_728
 
 /** The points of runs that live after an update. */
-interface Snapshot {
+interface PathSnapshot {
   readonly points: number
   readonly runs: Uint32Array
   readonly x: readonly FloatArray[]
 }
 
-interface Ends {
+interface RunEnds {
   readonly x: readonly FloatArray[]
   readonly iterations: Float64Array
 }
 
 export class Recorder {
   readonly every: number
-  readonly #snapshots: Snapshot[] = []
+  readonly #snapshots: PathSnapshot[] = []
 
   /** @throws OptionError where there might be too many points */
   constructor(every: number, runs: number, parameters: number, maxIterations: number) {
     const numbers = runs * parameters * (Math.floor(maxIterations / every) + 1)
-    if (numbers > MOST) {
-      const expected = `at most ${MOST} numbers in all points of ${runs} runs with ${maxIterations} updates`
-      throw new OptionError('path', expected, `${every}, for ${numbers}`)
+    if (numbers > MAX_RECORDED) {
+      const expected = `at most ${MAX_RECORDED} numbers in all points of ${runs} runs with ${maxIterations} updates`
+      throw new OptionError('recordEvery', expected, `${every}, for ${numbers}`)
     }
     this.every = every
   }
@@ -51,10 +51,10 @@ export class Recorder {
   }
 
   /** All points, from where runs began to where they have ended. */
-  *paths(names: readonly string[], starts: readonly FloatArray[], { x, iterations }: Ends): Slices<Paths> {
+  *paths(names: readonly string[], starts: readonly FloatArray[], { x, iterations }: RunEnds): Slices<Paths> {
     const { every } = this
     const offsets = new Uint32Array(iterations.length + 1)
-    yield* inSlices(iterations.length, (from, to) => {
+    yield* visitInSlices(iterations.length, (from, to) => {
       for (let run = from; run < to; run++)
         offsets[run + 1] = offsets[run] + Math.floor(iterations[run] / every) + 1
     })
@@ -63,7 +63,7 @@ export class Recorder {
       return new column(offsets[iterations.length])
     })
     for (const [p, column] of points.entries()) {
-      yield* inSlices(iterations.length, (from, to) => {
+      yield* visitInSlices(iterations.length, (from, to) => {
         for (let run = from; run < to; run++) {
           // Who ends is in no snapshot.
           if (iterations[run] % every === 0) column[offsets[run + 1] - 1] = x[p][run]

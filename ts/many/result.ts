@@ -1,9 +1,9 @@
+import type { FloatArray } from '../core/numbers.js'
 import type { EngineName } from '../engines/engine.js'
-import type { FloatArray } from '../ground/numbers.js'
 import type { MinimizeReason } from '../minimize/minimize.js'
 
 /** Why runs have stopped, by the numbers in `reason`; the first is of none. */
-export const reasons = [
+export const minimizeReasons = [
   null,
   'converged',
   'stalled',
@@ -20,7 +20,7 @@ export interface Paths<Names extends string = string> {
 }
 
 /** Where runs ended, a column each, by run. */
-export interface ManyResult<Names extends string = string> {
+export interface MinimizeManyResult<Names extends string = string> {
   /** The last points, by parameter, in the dtype. */
   readonly x: Readonly<Record<Names, FloatArray>>
   /** The objective there. */
@@ -28,12 +28,12 @@ export interface ManyResult<Names extends string = string> {
   /** The largest |gᵢ| at the last update, before clipping and decay; at a bound it need not be small. */
   readonly gradientNorm: Float64Array
   /** The largest change of a parameter in the last update. */
-  readonly change: Float64Array
+  readonly maxChange: Float64Array
   /** Updates of each run; there may be more than 32 bits count. */
   readonly iterations: Float64Array
   /** Indices into `reasons`. */
   readonly reason: Uint8Array
-  /** Points on the way, if `path` asked for them. */
+  /** Points on the way, if `recordEvery` asked for them. */
   readonly paths: Paths<Names> | null
   /** What ran. */
   readonly engine: EngineName

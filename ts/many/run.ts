@@ -2,49 +2,49 @@
 
 import type { Kernel } from '../arena/kernel.js'
 import type { Region } from '../arena/memory.js'
-import type { Choice } from '../engines/choice.js'
-import { Expression, type Programs } from '../expressions/expression.js'
-import { Machine } from '../expressions/run.js'
-import { copyOf, inMemory } from '../ground/copy.js'
-import { OptionError } from '../ground/errors.js'
-import { isObject, ownProperties } from '../ground/given.js'
-import type { FloatArray } from '../ground/numbers.js'
-import { SLICE, type Slices } from '../ground/slices.js'
-import { isFloatArray } from '../ground/typed-arrays.js'
-import { type Box, limitOf, readBounds, within } from '../objectives/bounds.js'
+import { copyOf, withMemoryError } from '../core/copy.js'
+import { OptionError } from '../core/errors.js'
+import type { FloatArray } from '../core/numbers.js'
+import { ROWS_PER_SLICE, type Slices } from '../core/slices.js'
+import { isFloatArray } from '../core/typed-arrays.js'
+import { isObject, ownProperties } from '../core/untrusted.js'
+import type { EngineChoice } from '../engines/select-engine.js'
+import { Expression, type ExpressionPrograms } from '../expressions/expression.js'
+import { ProgramRunner } from '../expressions/run.js'
+import { type Box, readBounds, selectLimit, within } from '../objectives/bounds.js'
 import { readOptions } from '../options/read.js'
-import type { OwnRule, Rule } from '../rules/definitions.js'
-import type { Resolved } from '../rules/resolve.js'
+import type { CustomRule, Rule } from '../rules/definitions.js'
+import type { ResolvedRule } from '../rules/resolve.js'
 import { warmupSteps } from '../schedules/schedule.js'
-import { Batch, type Shape } from './batch.js'
+import { Batch, type BatchShape } from './batch.js'
+import { CoefficientRows } from './coefficients.js'
 import type { Starts } from './data.js'
 import {
-  areTogether,
-  byRows,
-  type Column,
+  areContiguous,
   checkRows,
-  type Numbers,
-  numbersOf,
-  pick,
-  put,
-  readDataByRun,
-  rowsOf,
+  type DataColumn,
+  groupByRows,
+  type NumberArray,
+  numbersInRun,
+  pickRuns,
+  putRuns,
+  readPerRunData,
+  rowsInRun,
+  sharedColumns,
   sharedFirst,
-  sharedOf,
 } from './data.js'
-import type { Call } from './drive.js'
-import { type Advancer, chooseAdvancer } from './engines.js'
-import { cohortsOf, runsOfBatch, updatesOf } from './layout.js'
-import { type OptionSet, readSets } from './option-sets.js'
-import { type ManyValues, table } from './options.js'
+import { type BatchRunner, selectRunner } from './engines.js'
+import type { EngineCall } from './execute.js'
+import { cohortCount, runsPerBatch, updatesPerCall } from './layout.js'
+import { type OptionSet, readOptionSets } from './option-sets.js'
+import { type ManyValues, optionTable } from './options.js'
 import { Recorder } from './paths.js'
-import { type ManyResult, type Paths, reasons } from './result.js'
-import { Rows } from './rows.js'
+import { type MinimizeManyResult, minimizeReasons, type Paths } from './result.js'
 
 /** What a run comes to. */
-interface Found extends Omit<ManyResult, 'engine' | 'engineReasons' | 'paths' | 'x' | 'reason'> {
+interface FoundRuns extends Omit<MinimizeManyResult, 'engine' | 'engineReasons' | 'paths' | 'x' | 'reason'> {
   readonly x: readonly FloatArray[]
-  readonly reason: Numbers
+  readonly reason: NumberArray
 }
 
 /** A copy of the starts as the user passed them. */
@@ -55,20 +55,27 @@ interface StartValues {
   readonly columns: readonly { readonly list: FloatArray; readonly first: number; readonly stride: number }[]
 }
 
-const NONE = new Float64Array()
-const NOTHING_FOUND: Found = {
-  ...{ x: [], value: NONE, gradientNorm: NONE, change: NONE, iterations: NONE, reason: NONE },
+const NO_VALUES = new Float64Array()
+const NO_RESULTS: FoundRuns = {
+  ...{
+    x: [],
+    value: NO_VALUES,
+    gradientNorm: NO_VALUES,
+    maxChange: NO_VALUES,
+    iterations: NO_VALUES,
+    reason: NO_VALUES,
+  },
 }
 
 /** Updates a call. */
-const UPDATES = 256
+const UPDATES_PER_CALL = 256
 /** Values that are computed between two pauses. */
-const FEW = 1024
+const VALUES_PER_SLICE = 1024
 
-export class Many {
-  readonly choice: Choice<Advancer>
-  readonly #programs: Programs
-  readonly #data: readonly Column[]
+export class ManyRuns {
+  readonly choice: EngineChoice<BatchRunner>
+  readonly #programs: ExpressionPrograms
+  readonly #data: readonly DataColumn[]
   /** Starting points, in the box. */
   readonly #x: readonly FloatArray[]
   readonly #given: StartValues
@@ -80,22 +87,22 @@ export class Many {
   readonly options: ManyValues
   readonly #dtype: 'float32' | 'float64'
   readonly #recorder: Recorder | null
-  #result: Found = NOTHING_FOUND
+  #result: FoundRuns = NO_RESULTS
   #paths: Paths | null = null
   /** What the last batch has left. */
-  #left: Region | undefined
+  #resting: Region | undefined
   /** Runs that have ended with their batches, and the batch at hand. */
   #done = 0
   #batch: Batch | undefined
 
-  constructor(objective: Expression, starts: Starts, rule: Rule | OwnRule, given: object) {
+  constructor(objective: Expression, starts: Starts, rule: Rule | CustomRule, given: object) {
     if (!(objective instanceof Expression)) {
       const expected =
         'an expression, made by expression(…); functions and { value, gradient } are for minimize'
       throw new OptionError('objective', expected, objective)
     }
-    const options = readOptions('options', given, table)
-    const data = sharedFirst(readDataByRun(objective, options.data ?? {}))
+    const options = readOptions('options', given, optionTable)
+    const data = sharedFirst(readPerRunData(objective, options.data ?? {}))
     this.#programs = objective.programs([...data.keys()])
     this.#data = [...data.values()]
     this.options = options
@@ -117,11 +124,12 @@ export class Many {
     this.#placed = isPlaced ? count : 0
     this.#x = isPlaced
       ? columns.map(({ list }) => list)
-      : inMemory(count * length * this.#size, () => parameters.map(() => this.#numbers(count)))
-    this.#sets = readSets(rule, options.each, this.#count)
-    this.choice = chooseAdvancer(options)
-    const { path, maxIterations } = options
-    this.#recorder = path === undefined ? null : new Recorder(path, count, length, maxIterations)
+      : withMemoryError(count * length * this.#size, () => parameters.map(() => this.#numbers(count)))
+    this.#sets = readOptionSets(rule, options.perRun, this.#count)
+    this.choice = selectRunner(options)
+    const { recordEvery, maxIterations } = options
+    this.#recorder =
+      recordEvery === undefined ? null : new Recorder(recordEvery, count, length, maxIterations)
   }
 
   #numbers(length: number): FloatArray {
@@ -136,19 +144,19 @@ export class Many {
       const { list, first, stride } = this.#given.columns[p]
       const [min, max] = box === null ? [-Infinity, Infinity] : [box.min[p], box.max[p]]
       for (let run = this.#placed; run < end; run++) {
-        column[run] = within(list[first + run * stride], limitOf(min, run), limitOf(max, run))
+        column[run] = within(list[first + run * stride], selectLimit(min, run), selectLimit(max, run))
       }
     }
     this.#placed = end
   }
 
   /** Batches that are to be advanced, one behind the other; what a call has ended is in the result then. */
-  *calls(): Generator<Call> {
+  *calls(): Generator<EngineCall> {
     yield* this.#begin()
     const sets = yield* this.#sets
     for (const { resolved, runs: all } of sets) {
-      for (const runs of byRows(this.#data, all)) {
-        const most = runsOfBatch(this.#data, runs[0], this.#size)
+      for (const runs of groupByRows(this.#data, all)) {
+        const most = runsPerBatch(this.#data, runs[0], this.#size)
         for (let from = 0; from < runs.length; from += most) {
           const part = runs.subarray(from, from + most)
           yield* this.#advance(resolved, part)
@@ -176,63 +184,63 @@ export class Many {
     const { parameters } = this.#programs
     const count = this.#count
     while (this.#placed < count) {
-      this.#place(Math.ceil(SLICE / parameters.length))
+      this.#place(Math.ceil(ROWS_PER_SLICE / parameters.length))
       yield
     }
     const bytes = count * (8 * (parameters.length + 4) + 1)
     const x: FloatArray[] = []
     for (const _ of parameters) {
-      x.push(inMemory(bytes, () => this.#numbers(count)))
+      x.push(withMemoryError(bytes, () => this.#numbers(count)))
       yield
     }
     const numbers: Float64Array[] = []
     for (let k = 0; k < 4; k++) {
-      numbers.push(inMemory(bytes, () => new Float64Array(count)))
+      numbers.push(withMemoryError(bytes, () => new Float64Array(count)))
       yield
     }
     const [value, gradientNorm, change, iterations] = numbers
-    const reason = inMemory(bytes, () => new Uint8Array(count))
-    this.#result = { x, value, gradientNorm, change, iterations, reason }
+    const reason = withMemoryError(bytes, () => new Uint8Array(count))
+    this.#result = { x, value, gradientNorm, maxChange: change, iterations, reason }
   }
 
   get #size(): number {
     return this.#dtype === 'float32' ? 4 : 8
   }
 
-  *#advance(resolved: Resolved, runs: Uint32Array): Generator<Call> {
+  *#advance(resolved: ResolvedRule, runs: Uint32Array): Generator<EngineCall> {
     const { tolerance, maxIterations, clip } = this.options
     const { value, gradient } = this.#programs
     const [column] = this.#data
-    const rows = column === undefined ? 0 : rowsOf(column, runs[0])
-    const rowsOfRule = new Rows(resolved, clip.value, this.#dtype)
+    const rows = column === undefined ? 0 : rowsInRun(column, runs[0])
+    const rowsOfRule = new CoefficientRows(resolved, clip.value, this.#dtype)
     const { use } = rowsOfRule
     const [kernel] = use.stages as readonly [Kernel]
     const { threads } = this.choice.runner
-    const { cohorts, lanes } = cohortsOf(runs, this.#data, this.#size, threads)
-    const updates = updatesOf(gradient, rows, runs.length, UPDATES)
-    const shape: Shape = {
+    const { cohorts, lanes } = cohortCount(runs, this.#data, this.#size, threads)
+    const updates = updatesPerCall(gradient, rows, runs.length, UPDATES_PER_CALL)
+    const shape: BatchShape = {
       ...{ dtype: this.#dtype, value, gradient, kernel, runs: runs.length, rows, cohorts, lanes, updates },
-      ...{ columns: this.#data.length, shared: sharedOf(this.#data) },
-      ...{ mostUpdates: maxIterations, tolerance, delay: use.delay, scratches: Math.min(threads, cohorts) },
+      ...{ columns: this.#data.length, shared: sharedColumns(this.#data) },
+      ...{ maxUpdates: maxIterations, tolerance, delay: use.delay, scratches: Math.min(threads, cohorts) },
       isBounded: this.#box !== null,
       isRecorded: this.#recorder !== null,
       exempt: Math.max(use.delay, ...Object.values(resolved.rule).map(warmupSteps)),
     }
-    const batch = new Batch(shape, this.#left)
-    this.#left = batch.region
+    const batch = new Batch(shape, this.#resting)
+    this.#resting = batch.region
     this.#batch = batch
     const starts = ownProperties(use.definition.starts(use.rule as never)) as Record<
       string,
       number | 'parameters'
     >
-    const together = areTogether(runs)
-    const points = this.#x.map((column) => pick(column, runs, together))
+    const together = areContiguous(runs)
+    const points = this.#x.map((column) => pickRuns(column, runs, together))
     yield* batch.fill({
       ...{ runs, data: this.#data, x: points },
       starts: kernel.state.map((name) => starts[name] ?? 0),
-      box: boxOf(this.#box, runs),
+      box: boundsColumns(this.#box, runs),
     })
-    if (maxIterations === 0) yield* this.#leave(runs, points)
+    if (maxIterations === 0) yield* this.#storePoints(runs, points)
     const recorder = this.#recorder
     const every = recorder?.every ?? Infinity
     for (let done = 0, now = 0; done < maxIterations && batch.live > 0; done += now) {
@@ -244,41 +252,41 @@ export class Many {
       yield batch
       if (recorder) yield* recorder.record(batch, runs, done + now)
     }
-    if (maxIterations > 0) this.#take(runs, batch.results())
+    if (maxIterations > 0) this.#takeResults(runs, batch.results())
   }
 
   /** Takes over what runs have come to. */
-  #take(runs: Uint32Array, found: Found): void {
+  #takeResults(runs: Uint32Array, found: FoundRuns): void {
     const to = this.#result
-    const together = areTogether(runs)
-    for (const [p, column] of to.x.entries()) put(column, runs, found.x[p], together)
-    for (const name of ['value', 'gradientNorm', 'change', 'iterations', 'reason'] as const)
-      put(to[name], runs, found[name], together)
+    const together = areContiguous(runs)
+    for (const [p, column] of to.x.entries()) putRuns(column, runs, found.x[p], together)
+    for (const name of ['value', 'gradientNorm', 'maxChange', 'iterations', 'reason'] as const)
+      putRuns(to[name], runs, found[name], together)
   }
 
   /** Without an update they end where they start. */
-  *#leave(runs: Uint32Array, points: readonly FloatArray[]): Slices<void> {
-    const machine = new Machine(this.#programs.value, this.#dtype)
+  *#storePoints(runs: Uint32Array, points: readonly FloatArray[]): Slices<void> {
+    const machine = new ProgramRunner(this.#programs.value, this.#dtype)
     const value = new Float64Array(runs.length)
     for (const [k, run] of runs.entries()) {
-      const data = this.#data.map((column) => numbersOf(column, run))
+      const data = this.#data.map((column) => numbersInRun(column, run))
       const point = points.map((column) => column[k])
       yield* machine.runInSlices(point, data, data[0]?.length ?? 0, false)
       value[k] = machine.slots[machine.program.outputs[0]]
-      if (k % FEW === 0) yield
+      if (k % VALUES_PER_SLICE === 0) yield
     }
     const nothing = new Float64Array(runs.length).fill(NaN)
-    this.#take(runs, {
+    this.#takeResults(runs, {
       x: points,
       value,
       gradientNorm: nothing,
-      change: nothing,
+      maxChange: nothing,
       iterations: new Float64Array(runs.length),
-      reason: new Uint8Array(runs.length).fill(reasons.indexOf('max-iterations')),
+      reason: new Uint8Array(runs.length).fill(minimizeReasons.indexOf('max-iterations')),
     })
   }
 
-  result(): ManyResult {
+  result(): MinimizeManyResult {
     const { x, reason, ...rest } = this.#result
     const { parameters } = this.#programs
     const named = Object.fromEntries(parameters.map((name, p) => [name, x[p]]))
@@ -289,10 +297,13 @@ export class Many {
 }
 
 /** The bounds of some runs, in their order. */
-function boxOf(box: Box<number | FloatArray> | null, runs: Uint32Array): Box<number | FloatArray> | null {
+function boundsColumns(
+  box: Box<number | FloatArray> | null,
+  runs: Uint32Array,
+): Box<number | FloatArray> | null {
   if (box === null) return null
   const limits = (of: ArrayLike<number | FloatArray>) =>
-    Array.from(of, (limit) => (typeof limit === 'number' ? limit : pick(limit, runs)))
+    Array.from(of, (limit) => (typeof limit === 'number' ? limit : pickRuns(limit, runs)))
   return { min: limits(box.min), max: limits(box.max) }
 }
 
@@ -347,7 +358,7 @@ function copyStarts(argument: string, list: ArrayLike<unknown>): FloatArray {
   }
   // Before memory is taken: an array of holes may claim any length.
   if (length > 0) read(0)
-  const copy = inMemory(8 * length, () => new Float64Array(length))
+  const copy = withMemoryError(8 * length, () => new Float64Array(length))
   for (let i = 0; i < length; i++) copy[i] = read(i)
   return copy
 }

@@ -1,12 +1,12 @@
 /** Calls of a compiled engine on the main thread, cut so short that the event loop need not wait long. */
 
+import type { Slices } from '../core/slices.js'
 import type { Program } from '../expressions/program.js'
-import type { Slices } from '../ground/slices.js'
 import type { Batch } from './batch.js'
-import { workOf } from './layout.js'
+import { estimateWork } from './layout.js'
 
 /** Milliseconds that a slice is to take, and operations that are supposed to take as long where nothing is known. */
-const [AIM, OPERATIONS] = [8, 2.5e5]
+const [TARGET_SLICE_MS, OPERATIONS_PER_SLICE] = [8, 2.5e5]
 
 /** Milliseconds an operation of programs, as measured. */
 const paces = new WeakMap<Program, number>()
@@ -16,20 +16,20 @@ export function* advanceInSlices(batch: Batch, advance: (batch: Batch) => void):
   const { counts, shape, updates: all } = batch
   const { gradient, rows } = shape
   for (let done = 0, updates = 0; done < all && batch.live > 0; done += updates) {
-    const most = workOf(gradient, rows, Math.max(...counts))
-    updates = Math.max(1, Math.min(all - done, Math.floor(AIM / (paceOf(gradient) * most))))
+    const most = estimateWork(gradient, rows, Math.max(...counts))
+    updates = Math.max(1, Math.min(all - done, Math.floor(TARGET_SLICE_MS / (getPace(gradient) * most))))
     batch.set('updates', updates)
     for (const [cohort, live] of counts.entries()) {
       if (live === 0) continue
       const began = performance.now()
       batch.only(cohort, advance)
-      const pace = (performance.now() - began) / (updates * workOf(gradient, rows, live))
+      const pace = (performance.now() - began) / (updates * estimateWork(gradient, rows, live))
       // Where most runs have stopped nobody knows when. A clock may be coarse, so no slice is more than twice as long.
-      if (2 * counts[cohort] >= live) paces.set(gradient, Math.max(pace, paceOf(gradient) / 2))
+      if (2 * counts[cohort] >= live) paces.set(gradient, Math.max(pace, getPace(gradient) / 2))
       yield
     }
     batch.skip(updates)
   }
 }
 
-const paceOf = (program: Program) => paces.get(program) ?? AIM / OPERATIONS
+const getPace = (program: Program) => paces.get(program) ?? TARGET_SLICE_MS / OPERATIONS_PER_SLICE

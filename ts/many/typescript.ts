@@ -1,6 +1,6 @@
 /** A batch in TypeScript, run by run: the readable twin of crates/kernels/src/many. */
 
-import { type Kernel, loopOf, Row } from '../arena/kernel.js'
+import { getLoop, type Kernel, Row } from '../arena/kernel.js'
 import {
   BATCH_SHORT,
   CONVERGED,
@@ -12,12 +12,12 @@ import {
   PIPELINE_SCALE,
   STALLED,
 } from '../arena/manifest.js'
+import { type FloatArray, flush, largest, rounding, smallestNormal } from '../core/numbers.js'
+import type { Slices } from '../core/slices.js'
 import type { Program } from '../expressions/program.js'
-import { Machine, OPERATIONS_OF_SLICE } from '../expressions/run.js'
-import { type FloatArray, flush, largest, rounding, smallestNormal } from '../ground/numbers.js'
-import type { Slices } from '../ground/slices.js'
-import { freeNorm, isAtRest, PATIENCE } from '../minimize/at-rest.js'
-import { FLUSHING } from '../model/cohorts.js'
+import { OPERATIONS_OF_SLICE, ProgramRunner } from '../expressions/run.js'
+import { freeNorm, hasConverged, PATIENCE } from '../minimize/convergence.js'
+import { FLUSH_INTERVAL } from '../model/cohorts.js'
 import { type Box, project } from '../objectives/bounds.js'
 import type { Batch } from './batch.js'
 
@@ -48,8 +48,8 @@ const operationsOf = ({ head, body, tail }: Program, rows: number) =>
 /** The program's outputs become the parameters, and runs stop that it tells to. */
 function* iterate(batch: Batch): Slices<void> {
   const { shape, done, updates, isByRun, isByRows } = batch
-  const { gradient, dtype, rows, mostUpdates } = shape
-  const machine = new Machine(gradient, dtype)
+  const { gradient, dtype, rows, maxUpdates } = shape
+  const machine = new ProgramRunner(gradient, dtype)
   const { outputs } = gradient
   const count = outputs.length - 1
   const theta = dtype === 'float32' ? new Float32Array(count) : new Float64Array(count)
@@ -72,7 +72,7 @@ function* iterate(batch: Batch): Slices<void> {
         for (let p = 0; p < count; p++) theta[p] = machine.slots[outputs[p]]
         reason = machine.slots[outputs[count]]
       }
-      if (reason === 0 && t >= mostUpdates) reason = MAX_ITERATIONS
+      if (reason === 0 && t >= maxUpdates) reason = MAX_ITERATIONS
       if (reason === 0) {
         cohort.write(lane, theta, [], began)
         continue
@@ -88,11 +88,11 @@ function* iterate(batch: Batch): Slices<void> {
 
 function* update(batch: Batch, kernel: Kernel): Slices<void> {
   const { shape, done, updates } = batch
-  const { dtype, rows, tolerance, mostUpdates, exempt, delay } = shape
+  const { dtype, rows, tolerance, maxUpdates, exempt, delay } = shape
   const f = rounding[dtype]
-  const gradient = new Machine(shape.gradient, dtype)
-  const value = new Machine(shape.value, dtype)
-  const loop = loopOf(kernel.number, dtype)
+  const gradient = new ProgramRunner(shape.gradient, dtype)
+  const value = new ProgramRunner(shape.value, dtype)
+  const loop = getLoop(kernel.number, dtype)
   const row = Row.of(kernel, dtype)
   const parameters = shape.value.parameters.length
   const make = () => (dtype === 'float32' ? new Float32Array(parameters) : new Float64Array(parameters))
@@ -103,7 +103,7 @@ function* update(batch: Batch, kernel: Kernel): Slices<void> {
   const operations = operationsOf(shape.gradient, rows)
   const isLong = operations > OPERATIONS_OF_SLICE
   const spending = new Spending()
-  function* run(machine: Machine, x: FloatArray): Slices<void> {
+  function* run(machine: ProgramRunner, x: FloatArray): Slices<void> {
     if (isLong) yield* machine.runInSlices(x, data, rows, false)
     else machine.run(x, data, rows)
   }
@@ -132,7 +132,7 @@ function* update(batch: Batch, kernel: Kernel): Slices<void> {
     }
     loop(theta, prepared, state, row.byName, 0, parameters, {}, prepared)
     if (t <= delay) theta.set(before)
-    if (batch.flushes && t % FLUSHING === 0)
+    if (batch.flushes && t % FLUSH_INTERVAL === 0)
       for (const array of Object.values(state)) flush(array, 0, parameters, smallestNormal[dtype])
     if (box !== null) project(theta, box)
   }
@@ -158,8 +158,8 @@ function* update(batch: Batch, kernel: Kernel): Slices<void> {
       decoupled: 1 - coefficients[PIPELINE_DECAY],
       sign: coefficients[PIPELINE_SCALE] < 0 ? -1 : 1,
     }
-    if (yield* isAtRest(gradientAt, theta, g, tolerance, decay, box)) return CONVERGED
-    if (t >= mostUpdates) return MAX_ITERATIONS
+    if (yield* hasConverged(gradientAt, theta, g, tolerance, decay, box)) return CONVERGED
+    if (t >= maxUpdates) return MAX_ITERATIONS
     const norm = freeNorm(theta, g, decay, box)
     const { since, change: changeThen, gradientNorm: normThen } = BATCH_SHORT
     if (began[since] === 0 || norm < 0.99 * began[normThen] || change > 1.01 * began[changeThen]) {
@@ -194,7 +194,7 @@ function* update(batch: Batch, kernel: Kernel): Slices<void> {
         change = 0
         for (let p = 0; p < parameters; p++) change = Math.max(change, Math.abs(f(theta[p] - before[p])))
         // Most updates are neither short nor the last one, and call nothing that may pause.
-        if (change < Infinity && !isShort(t, change) && t < mostUpdates) began[BATCH_SHORT.since] = 0
+        if (change < Infinity && !isShort(t, change) && t < maxUpdates) began[BATCH_SHORT.since] = 0
         else reason = yield* judge(t, change, rowsOf[k], began, box)
         if (spending.isDue(operations)) yield
       }
@@ -206,7 +206,7 @@ function* update(batch: Batch, kernel: Kernel): Slices<void> {
       for (const [p, column] of results.x.entries()) column[run] = theta[p]
       results.value[run] = yield* valueAt(theta)
       results.gradientNorm[run] = largest(g)
-      results.change[run] = change
+      results.maxChange[run] = change
       results.iterations[run] = t
       results.reason[run] = reason
       cohort.remove(lane)

@@ -1,25 +1,32 @@
 /** Workers, on which batches of many runs are advanced; each has a memory of its own, and all go by messages. */
 
-import { RESERVED } from '../arena/memory.js'
-import type { Choice } from '../engines/choice.js'
-import { inMemory } from '../ground/copy.js'
-import { MemoryError, messageOf } from '../ground/errors.js'
-import { version } from '../ground/package.js'
+import { RESERVED_BYTES } from '../arena/memory.js'
+import { withMemoryError } from '../core/copy.js'
+import { MemoryError, messageOf } from '../core/errors.js'
+import { version } from '../core/package.js'
+import type { EngineChoice } from '../engines/select-engine.js'
 import { type Option, option, optional, type ValuesOf } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import type { Batch } from './batch.js'
-import { type Advancer, check, failure, moduleOfRuns, type Pause, Workers as Shared } from './engines.js'
-import { workOf } from './layout.js'
-import type { Answer, Beginning, Forgotten, Stretch, Task } from './worker.js'
+import {
+  type BatchRunner,
+  checkOutcome,
+  engineFailure,
+  loadModule,
+  type Pause,
+  Workers as Shared,
+} from './engines.js'
+import { estimateWork } from './layout.js'
+import type { Beginning, ByteRange, ReleaseBatch, Task, WorkerReply } from './worker.js'
 import { text } from './worker-text.js'
 
 /** Milliseconds in which a worker has to begin, and for how long those stay that nobody wants. */
-const PATIENCE = 10_000
-const IDLE = 2_000
+const REPLY_TIMEOUT_MS = 10_000
+const IDLE_TIMEOUT_MS = 2_000
 /** Buffers that are kept for each worker: two batches of a call may be under way. */
-const SPARE = 2
+const MAX_SPARE_BUFFERS = 2
 /** Operations on numbers of a call, half a millisecond or so, that are not worth messages. */
-const LITTLE = 1e6
+const MIN_SHARED_WORK = 1e6
 
 export interface WorkersOptions {
   /**
@@ -31,7 +38,7 @@ export interface WorkersOptions {
 
 const isAddress = (x: unknown) => typeof x === 'string' || x instanceof URL
 
-const table = {
+const optionTable = {
   url: optional(option<string | URL, undefined>('a URL', undefined, isAddress)),
 } satisfies Record<keyof WorkersOptions, Option>
 
@@ -46,53 +53,57 @@ const table = {
  * await minimizeMany(f, starts, adam(), { workers: workers() })
  */
 export function workers(options: WorkersOptions = {}): Workers {
-  return new Brought(readOptions('workers: options', options, table))
+  return new ImportedWorkers(readOptions('workers: options', options, optionTable))
 }
 
 /** See {@link workers}. */
 export interface Workers extends Shared {}
 
-class Brought extends Shared {
+class ImportedWorkers extends Shared {
   readonly url: string | undefined
 
-  constructor({ url }: ValuesOf<typeof table>) {
+  constructor({ url }: ValuesOf<typeof optionTable>) {
     super()
     this.url = url === undefined ? undefined : String(url)
     Object.freeze(this)
   }
 
-  share(choice: Choice<Advancer>, threads: number | undefined): Choice<Advancer> {
+  share(choice: EngineChoice<BatchRunner>, threads: number | undefined): EngineChoice<BatchRunner> {
     const { engine, runner } = choice
     const reasons = [...choice.reasons]
     if (engine !== 'wasm') reasons.push(`workers: the engine ${engine} runs on none`)
     else if (typeof Worker !== 'function') reasons.push('workers: there are none here')
     else
-      return { engine, runner: new OnWorkers(runner, poolOf(this.url), threads ?? cores(), reasons), reasons }
+      return {
+        engine,
+        runner: new WorkerRunner(runner, getPool(this.url), threads ?? coreCount(), reasons),
+        reasons,
+      }
     return { engine, runner, reasons }
   }
 }
 
-const cores = () => Math.min(globalThis.navigator?.hardwareConcurrency || 1, 32)
+const coreCount = () => Math.min(globalThis.navigator?.hardwareConcurrency || 1, 32)
 
 /** Where the library's own text is; for good, as it is short. */
-let inlined: string | undefined
+let inlineWorkerUrl: string | undefined
 
 /** A worker, from its start on. */
-class Hand {
+class WorkerThread {
   /** Batches that it has. */
   load = 0
   /** Buffers that came back, the largest last. */
   readonly #spare: ArrayBuffer[] = []
   isDead = false
   /** @throws (rejects with) Error where it is not ours, or cannot run the module */
-  readonly begun: Promise<this>
+  readonly isReady: Promise<this>
   readonly #worker: Worker
   /** Who waits for answers, which come in the order of questions. */
   readonly #waiting: { resolve(answer: never): void; reject(reason: Error): void }[] = []
 
   constructor(given: string | undefined) {
-    inlined ??= URL.createObjectURL(new Blob([text], { type: 'text/javascript' }))
-    this.#worker = new Worker(given ?? inlined, { type: 'module' })
+    inlineWorkerUrl ??= URL.createObjectURL(new Blob([text], { type: 'text/javascript' }))
+    this.#worker = new Worker(given ?? inlineWorkerUrl, { type: 'module' })
     this.#worker.onmessage = ({ data }) => this.#waiting.shift()?.resolve(data as never)
     this.#worker.onmessageerror = () => this.end('its answer does not arrive')
     this.#worker.onerror = (event) => {
@@ -100,17 +111,17 @@ class Hand {
       const isRefused = `${given ?? 'what is inlined'} does not load, as under some content security policies`
       this.end(event.message || isRefused)
     }
-    this.begun = this.#begin()
+    this.isReady = this.#start()
     // Who wants it hears of it.
-    this.begun.catch(() => {})
+    this.isReady.catch(() => {})
   }
 
-  async #begin(): Promise<this> {
-    const late = setTimeout(() => this.end('it does not answer'), PATIENCE)
+  async #start(): Promise<this> {
+    const late = setTimeout(() => this.end('it does not answer'), REPLY_TIMEOUT_MS)
     try {
       const said = await this.#next<unknown>()
       if (said !== version) throw new Error(`this is not the worker of antigrad ${version}`)
-      const { failed } = await this.ask({ module: moduleOfRuns(), reserved: RESERVED })
+      const { failed } = await this.ask({ module: loadModule(), reserved: RESERVED_BYTES })
       if (failed !== undefined) throw new Error(failed)
       return this
     } catch (thrown) {
@@ -121,7 +132,7 @@ class Hand {
     }
   }
 
-  ask(question: Task | Beginning): Promise<Answer> {
+  ask(question: Task | Beginning): Promise<WorkerReply> {
     this.#worker.postMessage(question, 'buffer' in question ? [question.buffer] : [])
     return this.#next()
   }
@@ -133,18 +144,18 @@ class Hand {
    */
   take(bytes: number): ArrayBuffer {
     const k = this.#spare.findIndex(({ byteLength }) => byteLength >= bytes)
-    return k < 0 ? inMemory(bytes, () => new ArrayBuffer(bytes)) : this.#spare.splice(k, 1)[0]
+    return k < 0 ? withMemoryError(bytes, () => new ArrayBuffer(bytes)) : this.#spare.splice(k, 1)[0]
   }
 
   /** A buffer that came back: the largest ones are kept. */
   give(buffer: ArrayBuffer): void {
     this.#spare.push(buffer)
     this.#spare.sort((a, b) => a.byteLength - b.byteLength)
-    if (this.#spare.length > SPARE) this.#spare.shift()
+    if (this.#spare.length > MAX_SPARE_BUFFERS) this.#spare.shift()
   }
 
-  forget(batch: number): void {
-    this.#worker.postMessage({ forgotten: batch } satisfies Forgotten)
+  releaseBatch(batch: number): void {
+    this.#worker.postMessage({ released: batch } satisfies ReleaseBatch)
   }
 
   end(why: string): void {
@@ -160,9 +171,9 @@ class Hand {
 }
 
 /** Workers whose code is at one address: all calls share them. */
-class Pool {
+class WorkerPool {
   readonly #url: string | undefined
-  #hands: Hand[] = []
+  #threads: WorkerThread[] = []
   #users = 0
   #timer: ReturnType<typeof setTimeout> | undefined
   /** Why none starts, until all have left. */
@@ -177,12 +188,12 @@ class Pool {
     clearTimeout(this.#timer)
   }
 
-  leave(): void {
+  release(): void {
     if (--this.#users > 0) return
     this.#timer = setTimeout(() => {
       this.#failed = undefined
-      for (const hand of this.#hands.splice(0)) hand.end('nobody wants it')
-    }, IDLE)
+      for (const hand of this.#threads.splice(0)) hand.end('nobody wants it')
+    }, IDLE_TIMEOUT_MS)
   }
 
   /**
@@ -190,14 +201,15 @@ class Pool {
    *
    * @throws (rejects with) Error where none can
    */
-  async hands(count: number, most: number): Promise<Hand[]> {
+  async threadsFor(count: number, most: number): Promise<WorkerThread[]> {
     if (this.#failed) throw this.#failed
-    this.#hands = this.#hands.filter(({ isDead }) => !isDead)
-    const free = this.#hands.filter(({ load }) => load === 0).length
-    for (let k = free; k < count && this.#hands.length < most; k++) this.#hands.push(new Hand(this.#url))
-    const chosen = this.#hands.sort((a, b) => a.load - b.load).slice(0, count)
+    this.#threads = this.#threads.filter(({ isDead }) => !isDead)
+    const free = this.#threads.filter(({ load }) => load === 0).length
+    for (let k = free; k < count && this.#threads.length < most; k++)
+      this.#threads.push(new WorkerThread(this.#url))
+    const chosen = this.#threads.sort((a, b) => a.load - b.load).slice(0, count)
     for (const hand of chosen) hand.load++
-    const all = await Promise.allSettled(chosen.map(({ begun }) => begun))
+    const all = await Promise.allSettled(chosen.map(({ isReady }) => isReady))
     const some = all.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
     if (some.length > 0) return some
     this.#failed = (all[0] as PromiseRejectedResult).reason
@@ -205,17 +217,17 @@ class Pool {
   }
 }
 
-const pools = new Map<string | undefined, Pool>()
+const pools = new Map<string | undefined, WorkerPool>()
 
-function poolOf(url: string | undefined): Pool {
-  const pool = pools.get(url) ?? new Pool(url)
+function getPool(url: string | undefined): WorkerPool {
+  const pool = pools.get(url) ?? new WorkerPool(url)
   pools.set(url, pool)
   return pool
 }
 
 /** What a worker has of a batch. */
-interface Share {
-  readonly hand: Hand
+interface BatchShare {
+  readonly thread: WorkerThread
   readonly batch: number
   /** Its cohorts, what of them is read after each call, and what once none of their runs lives. */
   readonly cohorts: readonly number[]
@@ -227,28 +239,28 @@ interface Share {
 /** How many batches there have been: each is known by its number. */
 let batches = 0
 
-class OnWorkers implements Advancer {
+class WorkerRunner implements BatchRunner {
   readonly threads: number
-  readonly #without: Advancer
-  readonly #pool: Pool
+  readonly #fallback: BatchRunner
+  readonly #pool: WorkerPool
   readonly #reasons: string[]
   /** What workers have of its batches; null while it is no user of the pool. */
-  #shares: Map<Batch, readonly Share[]> | null = null
+  #shares: Map<Batch, readonly BatchShare[]> | null = null
 
   /** @param without what runs where no worker starts */
-  constructor(without: Advancer, pool: Pool, threads: number, reasons: string[]) {
-    this.#without = without
+  constructor(without: BatchRunner, pool: WorkerPool, threads: number, reasons: string[]) {
+    this.#fallback = without
     this.#pool = pool
     this.threads = threads
     this.#reasons = reasons
   }
 
   advance(batch: Batch): void {
-    this.#without.advance(batch)
+    this.#fallback.advance(batch)
   }
 
-  alone(): OnWorkers {
-    return new OnWorkers(this.#without, this.#pool, this.threads, this.#reasons)
+  withoutWorkers(): WorkerRunner {
+    return new WorkerRunner(this.#fallback, this.#pool, this.threads, this.#reasons)
   }
 
   async advanceAsync(batch: Batch, pause: Pause): Promise<void> {
@@ -258,62 +270,64 @@ class OnWorkers implements Advancer {
     }
     const all = this.#shares
     const before = all.get(batch)
-    const shares = before ?? (await this.#begin(batch))
+    const shares = before ?? (await this.#assign(batch))
     if (this.#shares !== all) {
-      for (const share of shares) end(share)
+      for (const share of shares) endShare(share)
       throw new Error('nobody waits for it any more')
     }
     all.set(batch, shares)
-    if (shares.length === 0) return this.#without.advanceAsync(batch, pause)
-    await Promise.all(shares.map((share) => share.isOver || advanceOn(share, batch, before === undefined)))
+    if (shares.length === 0) return this.#fallback.advanceAsync(batch, pause)
+    await Promise.all(shares.map((share) => share.isOver || advanceShare(share, batch, before === undefined)))
     if (batch.live === 0) all.delete(batch)
   }
 
-  leave(): void {
+  release(): void {
     if (this.#shares === null) return
     for (const share of [...this.#shares.values()].flat()) {
-      if (!share.isOver) share.hand.forget(share.batch)
-      end(share)
+      if (!share.isOver) share.thread.releaseBatch(share.batch)
+      endShare(share)
     }
     this.#shares = null
-    this.#pool.leave()
+    this.#pool.release()
   }
 
   /** Gives cohorts to workers; to none where none starts, or messages would take as long as the call. */
-  async #begin(batch: Batch): Promise<readonly Share[]> {
+  async #assign(batch: Batch): Promise<readonly BatchShare[]> {
     const { gradient, rows, runs } = batch.shape
-    if (workOf(gradient, rows, runs) * batch.updates < LITTLE) return []
-    let hands: Hand[] = []
+    if (estimateWork(gradient, rows, runs) * batch.updates < MIN_SHARED_WORK) return []
+    let hands: WorkerThread[] = []
     let words: string
     try {
-      hands = await this.#pool.hands(Math.min(this.threads, batch.shape.cohorts), this.threads)
+      hands = await this.#pool.threadsFor(Math.min(this.threads, batch.shape.cohorts), this.threads)
       words = `workers: ${hands.length}`
     } catch (thrown) {
       words = `workers: none starts, and all runs on this thread: ${messageOf(thrown)}`
     }
     if (!this.#reasons.some((reason) => reason.startsWith('workers: '))) this.#reasons.push(words)
     const number = batches++
-    return hands.map((hand, k) => shareOf(batch, hand, number, k, hands.length))
+    return hands.map((hand, k) => createShare(batch, hand, number, k, hands.length))
   }
 }
 
-/** Each so manieth cohort is one worker's: neighbours may end at about the same time. */
-function shareOf(batch: Batch, hand: Hand, number: number, k: number, of: number): Share {
-  const { shape, each } = batch
+/** Each so manieth cohort is one worker's: neighbors may end at about the same time. */
+function createShare(batch: Batch, thread: WorkerThread, number: number, k: number, of: number): BatchShare {
+  const { shape, perRun } = batch
   const cohorts = Array.from({ length: shape.cohorts }, (_, cohort) => cohort).filter((c) => c % of === k)
   const { x, ...others } = batch.results()
   const results = [...x, ...Object.values(others)].flatMap((column) =>
-    cohorts.map((cohort) => bytesIn(column.subarray(cohort * each, cohort * each + batch.counts[cohort]))),
+    cohorts.map((cohort) =>
+      toBytes(column.subarray(cohort * perRun, cohort * perRun + batch.counts[cohort])),
+    ),
   )
   const read = shape.isRecorded ? cohorts.map((cohort) => batch.bytesOf(cohort)[1]) : []
-  return { hand, batch: number, cohorts, read, results, isOver: false }
+  return { thread, batch: number, cohorts, read, results, isOver: false }
 }
 
-async function advanceOn(share: Share, batch: Batch, isNew: boolean): Promise<void> {
-  const { hand, batch: number, cohorts, read, results } = share
+async function advanceShare(share: BatchShare, batch: Batch, isNew: boolean): Promise<void> {
+  const { thread, batch: number, cohorts, read, results } = share
   const { byteOffset, byteLength } = batch.region
-  const place = (bytes: Uint8Array): Stretch => [bytes.byteOffset - byteOffset, bytes.byteLength]
-  const counts = bytesIn(batch.counts)
+  const place = (bytes: Uint8Array): ByteRange => [bytes.byteOffset - byteOffset, bytes.byteLength]
+  const counts = toBytes(batch.counts)
   const about = {
     bytes: byteLength,
     counts: place(counts),
@@ -323,7 +337,7 @@ async function advanceOn(share: Share, batch: Batch, isNew: boolean): Promise<vo
   const written = isNew
     ? [batch.before('laneData'), ...cohorts.flatMap((cohort) => batch.bytesOf(cohort))]
     : [batch.before('value')]
-  const buffer = hand.take(written.reduce((sum, { byteLength }) => sum + byteLength, 0))
+  const buffer = thread.take(written.reduce((sum, { byteLength }) => sum + byteLength, 0))
   const copy = new Uint8Array(buffer)
   let at = 0
   for (const bytes of written) {
@@ -334,16 +348,16 @@ async function advanceOn(share: Share, batch: Batch, isNew: boolean): Promise<vo
     const theirs = new Uint32Array(buffer, about.counts[0], batch.counts.length)
     for (let cohort = 0; cohort < theirs.length; cohort++) if (!cohorts.includes(cohort)) theirs[cohort] = 0
   }
-  let answer: Answer
+  let answer: WorkerReply
   try {
-    answer = await hand.ask({ batch: number, written: written.map(place), buffer, ...(isNew && { about }) })
+    answer = await thread.ask({ batch: number, written: written.map(place), buffer, ...(isNew && { about }) })
   } catch (thrown) {
-    throw failure('wasm', `a worker has ended: ${messageOf(thrown)}`)
+    throw engineFailure('wasm', `a worker has ended: ${messageOf(thrown)}`)
   }
   const { failed, isFull, isDone, isOver } = answer
   if (isFull) throw new MemoryError(byteLength, `in a worker: ${failed}`)
-  if (failed !== undefined) throw failure('wasm', `it has trapped: ${failed}`)
-  check(isDone, byteLength)
+  if (failed !== undefined) throw engineFailure('wasm', `it has trapped: ${failed}`)
+  checkOutcome(isDone, byteLength)
   const living = new Uint32Array(answer.buffer, 0, batch.counts.length)
   for (const cohort of cohorts) batch.counts[cohort] = living[cohort]
   at = living.byteLength
@@ -351,16 +365,16 @@ async function advanceOn(share: Share, batch: Batch, isNew: boolean): Promise<vo
     to.set(new Uint8Array(answer.buffer, at, to.byteLength))
     at += to.byteLength
   }
-  hand.give(answer.buffer)
-  if (isOver) end(share)
+  thread.give(answer.buffer)
+  if (isOver) endShare(share)
 }
 
 /** Once: an answer may come when nobody waits for it any more. */
-function end(share: Share): void {
+function endShare(share: BatchShare): void {
   if (share.isOver) return
   share.isOver = true
-  share.hand.load--
+  share.thread.load--
 }
 
-const bytesIn = ({ buffer, byteOffset, byteLength }: ArrayBufferView) =>
+const toBytes = ({ buffer, byteOffset, byteLength }: ArrayBufferView) =>
   new Uint8Array(buffer, byteOffset, byteLength)

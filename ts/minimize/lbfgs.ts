@@ -1,26 +1,26 @@
-import { OptionError } from '../ground/errors.js'
-import type { FloatArray } from '../ground/numbers.js'
-import { largest } from '../ground/numbers.js'
-import { filling } from '../objectives/gradient.js'
-import { fraction, type ValuesOf, whole } from '../options/kinds.js'
+import { OptionError } from '../core/errors.js'
+import type { FloatArray } from '../core/numbers.js'
+import { largest } from '../core/numbers.js'
+import { requireWritten } from '../objectives/gradient.js'
+import { fraction, integerFrom, type ValuesOf } from '../options/kinds.js'
 import { search, type Trial } from './line-search.js'
-import { type Descent, method, type Problem } from './method.js'
+import { type Descent, type MinimizationProblem, method } from './method.js'
 
 const options = {
   /** m ≥ 1: of how many steps it remembers the change of the gradient; two arrays each */
-  history: whole(1, 10),
+  history: integerFrom(1, 10),
   /** c1 in (0, c2): how much of what the slope promises a step has to gain */
   c1: fraction(1e-4),
   /** c2 in (c1, 1): to which part of itself a step has to flatten the slope */
   c2: fraction(0.9),
   /** ≥ 1: points that one line search may try */
-  maxLineSearch: whole(1, 25),
+  maxLineSearch: integerFrom(1, 25),
 }
 
-type Values = ValuesOf<typeof options>
+type LbfgsValues = ValuesOf<typeof options>
 
 /** L-BFGS's description; see {@link lbfgs}. */
-export interface Lbfgs extends Values {
+export interface Lbfgs extends LbfgsValues {
   readonly method: 'lbfgs'
 }
 
@@ -31,12 +31,12 @@ declare module './method.js' {
 }
 
 /** A point of a line search. */
-interface Tried extends Trial {
+interface LineTrial extends Trial {
   readonly grads: FloatArray
 }
 
 /** A step s, by which the gradient changed by y. */
-interface Pair {
+interface CorrectionPair {
   readonly s: Float64Array
   readonly y: Float64Array
   /** 1/(s·y) */
@@ -44,24 +44,24 @@ interface Pair {
 }
 
 /** At the first of so many gradients it is checked that they fill `out`. */
-const CHECKED = 32
+const CHECKED_GRADIENTS = 32
 /** Values and slopes that differ by so many roundings may be the same. */
-const ROUNDINGS = 100
+const ROUNDING_FACTOR = 100
 /** So many steps in a row that neither value nor gradient was worth are noise. */
-const IDLE = 10
+const MAX_IDLE_UPDATES = 10
 const epsilon = { 4: 1.1920928955078125e-7, 8: 2.220446049250313e-16 } as Readonly<Record<number, number>>
 
-class Descending implements Descent {
+class LbfgsDescent implements Descent {
   readonly engine = 'typescript'
   readonly engineReasons = ['methods run in TypeScript']
   readonly exempt = 0
   readonly params: FloatArray
   grads: FloatArray
   isStuck = false
-  readonly #problem: Problem
-  readonly #values: Values
+  readonly #problem: MinimizationProblem
+  readonly #values: LbfgsValues
   /** The newest first. */
-  readonly #pairs: Pair[] = []
+  readonly #pairs: CorrectionPair[] = []
   /** Where a line search asks. */
   readonly #point: FloatArray
   #direction: Float64Array
@@ -72,7 +72,7 @@ class Descending implements Descent {
   #flattest = Infinity
   #idle = 0
 
-  constructor(values: Values, problem: Problem) {
+  constructor(values: LbfgsValues, problem: MinimizationProblem) {
     this.params = problem.start.slice()
     this.grads = this.params.slice()
     this.#point = this.params.slice()
@@ -88,8 +88,8 @@ class Descending implements Descent {
     if (!(slope < 0 && Number.isFinite(value))) return this.#end(undefined)
     const { c1, c2, maxLineSearch } = this.#values
     const found = search(start, (t) => this.#ask(t), {
-      ...{ c1, c2, most: maxLineSearch },
-      noise: ROUNDINGS * epsilon[this.params.BYTES_PER_ELEMENT] * Math.abs(value),
+      ...{ c1, c2, maxTrials: maxLineSearch },
+      noise: ROUNDING_FACTOR * epsilon[this.params.BYTES_PER_ELEMENT] * Math.abs(value),
       closest: this.#problem.tolerance / largest(this.#direction),
     })
     return this.#move(start, found)
@@ -108,7 +108,7 @@ class Descending implements Descent {
   }
 
   /** Where a line begins; it is chosen here. */
-  #start(): Tried {
+  #start(): LineTrial {
     if (this.#value === undefined) {
       const { value, grads } = this.#ask(0)
       this.#value = value
@@ -157,12 +157,12 @@ class Descending implements Descent {
     return this.#point
   }
 
-  #ask(t: number): Tried {
+  #ask(t: number): LineTrial {
     const { value, gradient } = this.#problem
     const point = this.#pointAt(t)
     const grads = new (this.params.constructor as Float64ArrayConstructor)(point.length) as FloatArray
     const found = value(point)
-    if (this.#asked++ % CHECKED === 0) filling(gradient, grads)(point, grads)
+    if (this.#asked++ % CHECKED_GRADIENTS === 0) requireWritten(gradient, grads)(point, grads)
     else gradient(point, grads)
     const slope = dot(grads, this.#direction)
     const isUsable = (Number.isFinite(found) && Number.isFinite(slope)) || found === -Infinity
@@ -170,7 +170,7 @@ class Descending implements Descent {
   }
 
   /** Goes to where the search led, and remembers the step. */
-  #move(start: Tried, { t, value, grads }: Tried): number | undefined {
+  #move(start: LineTrial, { t, value, grads }: LineTrial): number | undefined {
     const point = this.#pointAt(t)
     const s = difference(point, this.params)
     // In vain: once more without what is remembered, if that is not what it was.
@@ -194,7 +194,7 @@ class Descending implements Descent {
     this.#least = Math.min(this.#least, value)
     this.#flattest = Math.min(this.#flattest, size)
     // Without a least value there is nowhere to go either.
-    return this.#idle === IDLE || value === -Infinity ? this.#end(value) : value
+    return this.#idle === MAX_IDLE_UPDATES || value === -Infinity ? this.#end(value) : value
   }
 
   /** Stays here for good. */
@@ -238,11 +238,11 @@ function add(a: Float64Array, factor: number, b: Float64Array): void {
  * @example
  * minimize(rosenbrock(), [-1.5, 2], lbfgs())
  */
-export const lbfgs: (options?: Partial<Values>) => Lbfgs = method({
+export const lbfgs: (options?: Partial<LbfgsValues>) => Lbfgs = method({
   name: 'lbfgs',
   options,
   check({ c1, c2 }) {
     if (!(c1 > 0 && c1 < c2)) throw new OptionError('lbfgs: c1', `a number in (0, c2), where c2 is ${c2}`, c1)
   },
-  begin: (values, problem) => new Descending(values, problem),
+  begin: (values, problem) => new LbfgsDescent(values, problem),
 })

@@ -1,4 +1,4 @@
-/** A search along a line for a step that fulfils Wolfe's conditions. */
+/** A search along a line for a step that fulfills Wolfe's conditions. */
 
 /** The function along a line, at t: its value, and its slope there. */
 export interface Trial {
@@ -8,13 +8,13 @@ export interface Trial {
   readonly slope: number
 }
 
-export interface Limits {
+export interface LineSearchLimits {
   /** How much of what the slope promises the value has to fall by. */
   readonly c1: number
   /** To which part of itself the slope has to flatten. */
   readonly c2: number
   /** Trials at most. */
-  readonly most: number
+  readonly maxTrials: number
   /** By how much values may differ by rounding alone. */
   readonly noise: number
   /** Ends of a bracket that are so close are one. */
@@ -22,10 +22,10 @@ export interface Limits {
 }
 
 /** A longer step is between so many times what the last one added, and so many times all of it. */
-const LEAST_GROWTH = 0.01
-const MOST_GROWTH = 10
+const MIN_GROWTH = 0.01
+const MAX_GROWTH = 10
 /** A trial in the outer parts of a bracket, for the second time, is moved to their border. */
-const MARGIN = 0.1
+const BRACKET_MARGIN = 0.1
 
 /**
  * The first trial that is low and flat enough: F(t) ≤ F(0) + c1·t·F'(0) and |F'(t)| ≤ c2·|F'(0)|, the strong
@@ -38,8 +38,8 @@ const MARGIN = 0.1
  * @param start that of t = 0, where the slope is < 0
  * @param at tries a t > 0
  */
-export function search<T extends Trial>(start: T, at: (t: number) => T, limits: Limits): T {
-  const { c1, c2, most, noise, closest } = limits
+export function search<T extends Trial>(start: T, at: (t: number) => T, limits: LineSearchLimits): T {
+  const { c1, c2, maxTrials, noise, closest } = limits
   const isLow = ({ t, value }: T) =>
     value <= start.value + c1 * t * start.slope || Math.abs(value - start.value) <= noise
   const isFlat = ({ slope }: T) => Math.abs(slope) <= -c2 * start.slope
@@ -54,20 +54,20 @@ export function search<T extends Trial>(start: T, at: (t: number) => T, limits: 
     if (!isLow(trial) || trial.value > low.value + noise) high = trial
     else if (isFlat(trial)) return trial
     else if (trial.slope >= 0) [low, high] = [trial, low]
-    else if (trials++ === most) return trial
+    else if (trials++ === maxTrials) return trial
     else {
-      const least = trial.t + LEAST_GROWTH * (trial.t - low.t)
-      const t = lowest(low, trial, least, MOST_GROWTH * trial.t)
+      const least = trial.t + MIN_GROWTH * (trial.t - low.t)
+      const t = minimizeCubic(low, trial, least, MAX_GROWTH * trial.t)
       low = trial
       trial = at(t)
     }
   }
   // The lower end is low and leads into the bracket, which becomes smaller.
   let wasOuter = false
-  while (trials++ < most && Math.abs(high.t - low.t) >= closest) {
+  while (trials++ < maxTrials && Math.abs(high.t - low.t) >= closest) {
     const [from, to] = low.t < high.t ? [low.t, high.t] : [high.t, low.t]
-    let t = lowest(low, high, from, to)
-    const margin = MARGIN * (to - from)
+    let t = minimizeCubic(low, high, from, to)
+    const margin = BRACKET_MARGIN * (to - from)
     const isOuter = Math.min(to - t, t - from) < margin
     if (isOuter && (wasOuter || t <= from || t >= to)) {
       t = to - t < t - from ? to - margin : from + margin
@@ -89,7 +89,7 @@ export function search<T extends Trial>(start: T, at: (t: number) => T, limits: 
  * Where the cubic with these two values and slopes is lowest, within two bounds; their middle where it has no
  * such place, or a number is not finite.
  */
-function lowest(a: Trial, b: Trial, from: number, to: number): number {
+function minimizeCubic(a: Trial, b: Trial, from: number, to: number): number {
   const [left, right] = a.t <= b.t ? [a, b] : [b, a]
   const d1 = left.slope + right.slope - (3 * (left.value - right.value)) / (left.t - right.t)
   const d2 = Math.sqrt(d1 * d1 - left.slope * right.slope)

@@ -1,16 +1,16 @@
 /**
- * Methods: what minimises by the function's values as well as its gradient. A rule gets gradients alone, so
+ * Methods: what minimizes by the function's values as well as its gradient. A rule gets gradients alone, so
  * none of this is one. Each has a module beside this one, and is known when its function is imported.
  */
 
+import { OptionError } from '../core/errors.js'
+import type { FloatArray } from '../core/numbers.js'
+import { isObject, ownProperties } from '../core/untrusted.js'
 import type { EngineName } from '../engines/engine.js'
-import { OptionError } from '../ground/errors.js'
-import { isObject, ownProperties } from '../ground/given.js'
-import type { FloatArray } from '../ground/numbers.js'
 import type { Objective } from '../objectives/index.js'
 import type { OptionTable, ValuesOf } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
-import type { Decay } from './at-rest.js'
+import type { DecayTerms } from './convergence.js'
 
 /** Descriptions by name. Each method's module adds its own, so that this one knows none. */
 // biome-ignore lint/suspicious/noEmptyInterface: see above
@@ -20,13 +20,13 @@ export interface Methods {}
 export type Method = Methods[keyof Methods]
 
 /** What is asked of an objective, and where a run starts. */
-export interface Problem extends Required<Objective> {
+export interface MinimizationProblem extends Required<Objective> {
   /** Where to start; copied. */
   readonly start: FloatArray
   readonly tolerance: number
 }
 
-/** What makes a minimisation's updates: a rule by an optimizer, or a method. */
+/** What makes a minimization's updates: a rule by an optimizer, or a method. */
 export interface Descent {
   readonly engine: EngineName
   readonly engineReasons: readonly string[]
@@ -45,26 +45,26 @@ export interface Descent {
   /** What must be finite beside parameters, value and gradient. */
   state(): readonly FloatArray[]
   /** The decay at the last update. */
-  decay(): Decay
+  decay(): DecayTerms
 }
 
-interface Kind<O extends OptionTable = OptionTable> {
+interface MethodKind<O extends OptionTable = OptionTable> {
   readonly name: string
   readonly options: O
   /** What single options cannot show: throws an OptionError. */
   check(values: ValuesOf<O>): void
-  begin(values: ValuesOf<O>, problem: Problem): Descent
+  begin(values: ValuesOf<O>, problem: MinimizationProblem): Descent
 }
 
-const kinds = new Map<string, Kind>()
+const kinds = new Map<string, MethodKind>()
 
 /** Makes a method known by its name, for as long as its function is imported, and gives that function. */
-export function method<O extends OptionTable, M>(kind: Kind<O>): (options?: Partial<ValuesOf<O>>) => M {
-  kinds.set(kind.name, kind as unknown as Kind)
-  return (options = {}) => read(kind as unknown as Kind, options) as M
+export function method<O extends OptionTable, M>(kind: MethodKind<O>): (options?: Partial<ValuesOf<O>>) => M {
+  kinds.set(kind.name, kind as unknown as MethodKind)
+  return (options = {}) => read(kind as unknown as MethodKind, options) as M
 }
 
-function read(kind: Kind, given: object): Readonly<Record<string, unknown>> {
+function read(kind: MethodKind, given: object): Readonly<Record<string, unknown>> {
   const values = { method: kind.name, ...readOptions(`${kind.name}: options`, given, kind.options) }
   kind.check(values)
   return Object.freeze(values)
@@ -80,7 +80,7 @@ export function isMethod(given: unknown): given is Method {
  *
  * @throws OptionError where its function was not imported, or an option is unknown or out of its range
  */
-export function begin(given: Method, problem: Problem): Descent {
+export function begin(given: Method, problem: MinimizationProblem): Descent {
   const { method, ...options } = ownProperties(given)
   const kind = kinds.get(method as string)
   if (kind === undefined) {

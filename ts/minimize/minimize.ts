@@ -1,30 +1,30 @@
+import { OptionError } from '../core/errors.js'
+import { type Dtype, type FloatArray, largest } from '../core/numbers.js'
+import { runToEnd } from '../core/slices.js'
+import { createRecord, omitUndefined } from '../core/untrusted.js'
 import type { EngineName } from '../engines/engine.js'
-import { OptionError } from '../ground/errors.js'
-import { present, recordOf } from '../ground/given.js'
-import { type Dtype, type FloatArray, largest } from '../ground/numbers.js'
-import { atOnce } from '../ground/slices.js'
 import type { OptimizerOptions } from '../model/options.js'
 import { readObjective, readStart } from '../objectives/arguments.js'
 import { type Bounds, type Box, readBounds } from '../objectives/bounds.js'
 import { centralDifferences } from '../objectives/gradient.js'
 import type { Objective } from '../objectives/index.js'
 import {
-  anything,
   callback,
   dtype,
+  integerFrom,
   nonNegative,
   type Option,
   optional,
+  passThrough,
   type ValuesOf,
-  whole,
 } from '../options/kinds.js'
 import { readOptions as readOptionsOf } from '../options/read.js'
-import type { OwnRule, Rule } from '../rules/definitions.js'
-import { freeNorm, isAtRest, PATIENCE } from './at-rest.js'
-import { ByRule } from './by-rule.js'
+import type { CustomRule, Rule } from '../rules/definitions.js'
+import { freeNorm, hasConverged, PATIENCE } from './convergence.js'
 import { begin, type Descent, isMethod, type Method } from './method.js'
+import { RuleDescent } from './rule-method.js'
 
-/** How long to minimise and from which dtype, beside the options of an `Optimizer`. */
+/** How long to minimize and from which dtype, beside the options of an `Optimizer`. */
 export interface MinimizeOptions
   extends Pick<OptimizerOptions, 'clip' | 'engine' | 'instructionSet' | 'threads'> {
   /** Stop when the largest |θ_{t+1} − θ_t| is below this, at rest; 1e-9. With 0 it never is. */
@@ -47,10 +47,10 @@ export interface MinimizeOptions
 }
 
 /** The options that go with a method too, which runs in TypeScript and without bounds. */
-export type MethodOptions = Pick<MinimizeOptions, keyof typeof ofMethods>
+export type MethodOptions = Pick<MinimizeOptions, keyof typeof methodOptions>
 
 /**
- * Why a minimisation stopped:
+ * Why a minimization stopped:
  * - 'converged': no parameter changed by the tolerance, and that is because the gradient is small:
  *   it vanishes, as far as its change nearby shows, within 100 tolerances. All is finite. A component
  *   that pulls a parameter at its bound out of its bounds counts as 0.
@@ -69,7 +69,7 @@ export interface Evaluations {
   readonly gradients: number
 }
 
-/** Where a minimisation ended, and why. */
+/** Where a minimization ended, and why. */
 export interface MinimizeResult {
   /** The last point, in the dtype of the run. */
   readonly x: FloatArray
@@ -87,9 +87,9 @@ export interface MinimizeResult {
   /** Why it stopped; see {@link MinimizeReason}. */
   readonly reason: MinimizeReason
   /** The largest |θ_{t+1} − θ_t| of the last update, within bounds; NaN if there was none. */
-  readonly change: number
+  readonly maxChange: number
   /** Whether the objective gave its gradient or differences stood in for it. */
-  readonly gradient: 'given' | 'central-differences'
+  readonly gradientSource: 'analytic' | 'central-differences'
   /** What ran. */
   readonly engine: EngineName
   /** Why this engine, and why not another. */
@@ -97,7 +97,7 @@ export interface MinimizeResult {
 }
 
 /**
- * Minimises a function from a starting point by a rule, or by a method such as `lbfgs()`.
+ * Minimizes a function from a starting point by a rule, or by a method such as `lbfgs()`.
  *
  * The stopping rule is the essay's: the largest absolute change of a parameter in an update is
  * below the tolerance. It is not tested while a delayed start or a warm-up lasts, and does not count
@@ -116,28 +116,28 @@ export interface MinimizeResult {
 export function minimize(
   objective: Objective | ((x: ArrayLike<number>) => number),
   x: ArrayLike<number>,
-  rule: Rule | OwnRule | Method,
+  rule: Rule | CustomRule | Method,
   options?: MethodOptions,
 ): MinimizeResult
 export function minimize(
   objective: Objective | ((x: ArrayLike<number>) => number),
   x: ArrayLike<number>,
-  rule: Rule | OwnRule,
+  rule: Rule | CustomRule,
   options?: MinimizeOptions,
 ): MinimizeResult
 export function minimize(
   objective: Objective | ((x: ArrayLike<number>) => number),
   x: ArrayLike<number>,
-  rule: Rule | OwnRule | Method,
+  rule: Rule | CustomRule | Method,
   options?: MinimizeOptions,
 ): MinimizeResult {
   const minimization = new Minimization(objective, x, rule as Rule, options)
   while (minimization.step());
-  const { params, value, gradientNorm, iterations, evaluations, change, gradient } = minimization
+  const { params, value, gradientNorm, iterations, evaluations, maxChange, gradientSource } = minimization
   const { engine, engineReasons } = minimization
   const reason = minimization.reason as MinimizeReason
   const numbers = { x: params.slice(), value, gradientNorm, iterations, evaluations }
-  return { ...numbers, reason, change, gradient, engine, engineReasons }
+  return { ...numbers, reason, maxChange, gradientSource, engine, engineReasons }
 }
 
 /**
@@ -153,7 +153,7 @@ export class Minimization {
   /** Where it is: live parameters, to be read. */
   readonly params: FloatArray
   /** Whether the objective gave its gradient or differences stand in for it. */
-  readonly gradient: MinimizeResult['gradient']
+  readonly gradientSource: MinimizeResult['gradientSource']
   /** What runs. */
   readonly engine: EngineName
   /** Why this engine, and why not another. */
@@ -181,26 +181,26 @@ export class Minimization {
   constructor(
     objective: Objective | ((x: ArrayLike<number>) => number),
     x: ArrayLike<number>,
-    rule: Rule | OwnRule | Method,
+    rule: Rule | CustomRule | Method,
     options?: MethodOptions,
   )
   constructor(
     objective: Objective | ((x: ArrayLike<number>) => number),
     x: ArrayLike<number>,
-    rule: Rule | OwnRule,
+    rule: Rule | CustomRule,
     options?: MinimizeOptions,
   )
   constructor(
     objective: Objective | ((x: ArrayLike<number>) => number),
     x: ArrayLike<number>,
-    rule: Rule | OwnRule | Method,
+    rule: Rule | CustomRule | Method,
     options: MinimizeOptions = {},
   ) {
     const read = readOptions(options, isMethod(rule))
     const { tolerance, maxIterations, dtype, callback, bounds, clip, engine, instructionSet, threads } = read
     const around = { clip, engine, instructionSet, threads }
     const { value: given, gradient, names } = readObjective(objective)
-    const from = start(x, dtype)
+    const from = copyStart(x, dtype)
     const box = readBounds(bounds, {
       ...{ names, length: from.length },
       dtype: from instanceof Float32Array ? 'float32' : 'float64',
@@ -221,11 +221,11 @@ export class Minimization {
     const problem = { start: from, value, gradient: this.#gradient, tolerance }
     this.#descent = isMethod(rule)
       ? begin(rule, problem)
-      : new ByRule(rule, problem, around as OptimizerOptions, box)
+      : new RuleDescent(rule, problem, around as OptimizerOptions, box)
     this.params = this.#descent.params
     this.engine = this.#descent.engine
     this.engineReasons = this.#descent.engineReasons
-    this.gradient = gradient ? 'given' : 'central-differences'
+    this.gradientSource = gradient ? 'analytic' : 'central-differences'
     this.#callback = callback
     this.#tolerance = tolerance
     this.#box = box
@@ -256,7 +256,7 @@ export class Minimization {
   }
 
   /** The largest |θ_{t+1} − θ_t| of the last update; NaN before the first. */
-  get change(): number {
+  get maxChange(): number {
     return this.#change
   }
 
@@ -271,7 +271,7 @@ export class Minimization {
     const descent = this.#descent
     this.#valueHere = descent.update()
     const iterations = ++this.#iterations
-    const change = moved(this.params, this.#before, this.#isSingle)
+    const change = largestChange(this.params, this.#before, this.#isSingle)
     this.#change = change
     if (!(change < Infinity)) this.#reason = 'diverged'
     else if (this.#callback?.(this.params, iterations) === true) this.#reason = 'callback'
@@ -292,8 +292,8 @@ export class Minimization {
       this.#gradient(x, out)
       return undefined
     }
-    const rests = isAtRest(gradient, this.params, descent.gradsHere(), this.#tolerance, decay, this.#box)
-    if (atOnce(rests)) return 'converged'
+    const rests = hasConverged(gradient, this.params, descent.gradsHere(), this.#tolerance, decay, this.#box)
+    if (runToEnd(rests)) return 'converged'
     if (descent.isStuck) return 'stalled'
     const iterations = this.#iterations
     if (iterations >= this.#maxIterations) return 'max-iterations'
@@ -314,22 +314,22 @@ export class Minimization {
 }
 
 /** When runs end. */
-export const stopping = { tolerance: nonNegative(1e-9), maxIterations: whole(0, 10_000) }
+export const stoppingOptions = { tolerance: nonNegative(1e-9), maxIterations: integerFrom(0, 10_000) }
 
-const ofMethods = {
-  ...stopping,
+const methodOptions = {
+  ...stoppingOptions,
   dtype: dtype(),
   callback: optional(callback<NonNullable<MinimizeOptions['callback']>>()),
 }
 
 const table = {
-  ...ofMethods,
+  ...methodOptions,
   ...{
-    bounds: anything(),
-    clip: anything(),
-    engine: anything(),
-    instructionSet: anything(),
-    threads: anything(),
+    bounds: passThrough(),
+    clip: passThrough(),
+    engine: passThrough(),
+    instructionSet: passThrough(),
+    threads: passThrough(),
   },
 } satisfies Record<keyof MinimizeOptions, Option>
 
@@ -337,16 +337,16 @@ const table = {
 function readOptions(given: object, isForMethod: boolean): ValuesOf<typeof table> {
   if (!isForMethod) return readOptionsOf('options', given, table)
   // Others may be there, undefined.
-  const others = recordOf(Object.keys(given ?? {}), () => anything())
+  const others = createRecord(Object.keys(given ?? {}), () => passThrough())
   const options = readOptionsOf('options', given, { ...others, ...table })
-  const stranger = Object.keys(present(options)).find((name) => !Object.hasOwn(ofMethods, name))
+  const stranger = Object.keys(omitUndefined(options)).find((name) => !Object.hasOwn(methodOptions, name))
   if (stranger === undefined) return options
-  const names = Object.keys(ofMethods).join(', ')
+  const names = Object.keys(methodOptions).join(', ')
   throw new OptionError('options', `one of ${names} where a method runs instead of a rule`, stranger)
 }
 
 /** The largest |xᵢ − beforeᵢ|, NaN if one is, in the dtype, as many runs at once do it; `before` becomes x. */
-function moved(x: FloatArray, before: FloatArray, isSingle: boolean): number {
+function largestChange(x: FloatArray, before: FloatArray, isSingle: boolean): number {
   let largest = 0
   for (let i = 0; i < x.length; i++) {
     const now = x[i]
@@ -357,7 +357,7 @@ function moved(x: FloatArray, before: FloatArray, isSingle: boolean): number {
   return largest
 }
 
-function start(x: ArrayLike<number>, dtype: Dtype | undefined): FloatArray {
+function copyStart(x: ArrayLike<number>, dtype: Dtype | undefined): FloatArray {
   const read = readStart(x)
   return dtype === undefined ? read : dtype === 'float32' ? Float32Array.from(read) : Float64Array.from(read)
 }

@@ -2,17 +2,17 @@
 
 import { type Box, within } from '../objectives/bounds.js'
 
-type Values = (x: Float64Array) => number
-type Gradient = (x: Float64Array, out: Float64Array) => void
+type ValueFunction = (x: Float64Array) => number
+type GradientFunction = (x: Float64Array, out: Float64Array) => void
 
 /** Parts of a standard error: of gradients, and of values, whose second differences lose twice as many digits. */
-const [OF_GRADIENTS, OF_VALUES] = [1e-4, 5e-3]
+const [GRADIENT_STEP_FRACTION, VALUE_STEP_FRACTION] = [1e-4, 5e-3]
 /** The first step, a part of the parameter; and the least one, below which its own digits are lost. */
-const [FIRST, LEAST] = [1e-3, 1e-11]
+const [FIRST_STEP, MIN_STEP] = [1e-3, 1e-11]
 /** Steps that are tried, and how they change where nothing is known. */
-const [TRIALS, FACTOR] = [40, 16]
+const [MAX_TRIALS, STEP_FACTOR] = [40, 16]
 
-export interface Differences {
+export interface SecondDifferences {
   readonly hessian: Float64Array[]
   readonly gradient: Float64Array
 }
@@ -23,12 +23,12 @@ export interface Differences {
  * @param unit twice by how much the value grows within a standard error: of −log L it is 1
  */
 export function secondDifferences(
-  value: Values,
-  gradient: Gradient | undefined,
+  value: ValueFunction,
+  gradient: GradientFunction | undefined,
   x: Float64Array,
   unit: number,
   box: Box | null,
-): Differences {
+): SecondDifferences {
   const n = x.length
   const point = x.slice()
   const [above, below] = [new Float64Array(n), new Float64Array(n)]
@@ -39,7 +39,7 @@ export function secondDifferences(
   const here = value(point)
 
   /** Of the gradient along a parameter. */
-  const column = (i: number, step: number, of: Gradient): Float64Array => {
+  const column = (i: number, step: number, of: GradientFunction): Float64Array => {
     const right = to(i, step)
     of(point, above)
     const left = to(i, -step)
@@ -55,9 +55,9 @@ export function secondDifferences(
     const [up, down] = [(more - here) / right, (here - less) / left]
     return [(more - less) / (right + left), (2 * (up - down)) / (right + left)]
   }
-  const part = gradient === undefined ? OF_VALUES : OF_GRADIENTS
+  const part = gradient === undefined ? VALUE_STEP_FRACTION : GRADIENT_STEP_FRACTION
   const steps = x.map((xi, i) =>
-    stepOf(xi, part * Math.sqrt(unit), (step) =>
+    chooseStep(xi, part * Math.sqrt(unit), (step) =>
       gradient === undefined ? along(i, step)[1] : column(i, step, gradient)[i],
     ),
   )
@@ -96,16 +96,16 @@ export function secondDifferences(
 }
 
 /** The step that is a part of what its curvature says a standard error is. */
-function stepOf(x: number, part: number, curvatureOf: (step: number) => number): number {
-  let step = FIRST * (Math.abs(x) || 1)
-  for (let trial = 0; trial < TRIALS; trial++) {
+function chooseStep(x: number, part: number, curvatureOf: (step: number) => number): number {
+  let step = FIRST_STEP * (Math.abs(x) || 1)
+  for (let trial = 0; trial < MAX_TRIALS; trial++) {
     const curvature = Math.abs(curvatureOf(step))
     // Where it is not finite, a step has left where the function is; where it is 0, it has seen nothing.
     const wanted = !(curvature < Infinity)
-      ? step / FACTOR
+      ? step / STEP_FACTOR
       : curvature === 0
-        ? step * FACTOR
-        : Math.max(part / Math.sqrt(curvature), LEAST * Math.abs(x))
+        ? step * STEP_FACTOR
+        : Math.max(part / Math.sqrt(curvature), MIN_STEP * Math.abs(x))
     if (wanted > step / 2 && wanted < step * 2) break
     if (!(wanted > 0 && wanted < 1e100)) break
     step = wanted

@@ -1,14 +1,14 @@
 /** How well the value of a function says where its minimum is. */
 
-import { OptionError } from '../ground/errors.js'
-import { plural } from '../ground/text.js'
+import { OptionError } from '../core/errors.js'
+import { plural } from '../core/text.js'
 import { readObjective, readStart } from '../objectives/arguments.js'
 import { type Bounds, project, readBounds } from '../objectives/bounds.js'
-import { centralDifferences, filling } from '../objectives/gradient.js'
+import { centralDifferences, requireWritten } from '../objectives/gradient.js'
 import type { Objective, TwiceDifferentiable } from '../objectives/objective.js'
-import { anything, type GivenOf, option, optional, whole } from '../options/kinds.js'
+import { type GivenOf, integerFrom, option, optional, passThrough } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
-import { type Differences, secondDifferences } from './second-differences.js'
+import { type SecondDifferences, secondDifferences } from './second-differences.js'
 
 const kinds = ['negative-log-likelihood', 'chi-squared', 'sum-of-squares'] as const
 
@@ -17,13 +17,13 @@ const table = {
    * What the objective is: −log L; χ², Σ((y − f)/σ)² with known σ; or Σ(y − f)², of which σ is estimated. It has to be
    * given, as errors depend on it.
    */
-  of: option<(typeof kinds)[number], undefined>(`one of ${kinds.join(', ')}`, undefined, (x) =>
+  kind: option<(typeof kinds)[number], undefined>(`one of ${kinds.join(', ')}`, undefined, (x) =>
     kinds.includes(x as never),
   ),
   /** Of a sum of squares, how many squares there are. */
-  rows: optional(whole(1)),
+  observations: optional(integerFrom(1)),
   /** Those that `minimize` had: what a bound holds counts as fixed. */
-  bounds: anything<Bounds>(),
+  bounds: passThrough<Bounds>(),
 }
 
 export interface StandardErrorsOptions extends GivenOf<typeof table> {}
@@ -32,10 +32,10 @@ export interface StandardErrorsOptions extends GivenOf<typeof table> {}
 export type StandardErrorsReason =
   | 'minimum'
   | 'not-at-minimum'
-  | 'flat'
+  | 'singular'
   | 'saddle'
   | 'not-finite'
-  | 'no-freedom'
+  | 'no-degrees-of-freedom'
 
 export interface StandardErrors {
   /** By parameter; NaN where a bound holds it, and all of them where there are none. */
@@ -47,7 +47,7 @@ export interface StandardErrors {
   /** Whether they are those of the objective itself, or differences. */
   readonly derivatives: 'exact' | 'gradient-differences' | 'value-differences'
   /** The number of parameters that a bound holds, from 0, which count as fixed. */
-  readonly held: readonly number[]
+  readonly atBound: readonly number[]
   /** How far the minimum of the parabola is that has these derivatives, in standard errors; 0 at a minimum. */
   readonly distance: number
   /**
@@ -58,10 +58,10 @@ export interface StandardErrors {
   /**
    * - 'minimum': the Hessian is positive definite, and the minimum within a hundredth of a standard error
    * - 'not-at-minimum': it is further away; errors are those of where the parabola is
-   * - 'flat': along a direction there is no curvature but rounding, so parameters are known only together, or not at all
+   * - 'singular': along a direction there is no curvature but rounding, so parameters are known only together, or not at all
    * - 'saddle': along a direction the value has a maximum; there are no errors
    * - 'not-finite': the value, a first or a second derivative is infinite or NaN
-   * - 'no-freedom': a sum of squares has no more rows than parameters, so that σ cannot be estimated
+   * - 'no-degrees-of-freedom': a sum of squares has no more observations than parameters, so that σ cannot be estimated
    */
   readonly reason: StandardErrorsReason
   /** In words, with parameters by name where the objective has `parameters`, else by number; empty of 'minimum'. */
@@ -69,9 +69,9 @@ export interface StandardErrors {
 }
 
 /** What has no more digits than rounding leaves, of a matrix whose diagonal is 1; by how derivatives are made. */
-const LEAST_PIVOT = { exact: 1e-13, 'gradient-differences': 1e-7, 'value-differences': 1e-4 }
+const MIN_PIVOT = { exact: 1e-13, 'gradient-differences': 1e-7, 'value-differences': 1e-4 }
 /** Standard errors from a minimum that are none. */
-const NEAR = 0.01
+const MAX_DISTANCE_IN_ERRORS = 0.01
 
 /**
  * Standard errors of what `minimize` has found, from the second derivatives of the objective there: the roots of the
@@ -79,23 +79,23 @@ const NEAR = 0.01
  * `expression` are exact, as are those of an objective with `hessian(x, out)`, which fills n·n numbers row by row.
  * Else they are differences of its gradient, to about eight digits, or of its values, to about six.
  *
- * @param objective the one that was minimised
+ * @param objective the one that was minimized
  * @param x where, as in the result's `x`; copied; all is float64
  * @throws OptionError for what cannot be used; where the Hessian is not positive definite, the `reason` says so
  * @example
  * const objective = expression('(y - a*exp(-b*t))^2').with({ t, y })
  * const { x } = minimize(objective, [1, 1], lbfgs())
- * const { errors, reason } = standardErrors(objective, x, { of: 'sum-of-squares', rows: t.length })
+ * const { errors, reason } = standardErrors(objective, x, { kind: 'sum-of-squares', observations: t.length })
  */
 export function standardErrors(
   objective: TwiceDifferentiable | ((x: ArrayLike<number>) => number),
   x: ArrayLike<number>,
   options: StandardErrorsOptions,
 ): StandardErrors {
-  const { of, rows, bounds } = readOptions('options', options, table)
-  if ((rows !== undefined) !== (of === 'sum-of-squares')) {
-    const expected = of === 'sum-of-squares' ? 'how many squares are added up' : `none, of ${of}`
-    throw new OptionError('rows', expected, rows)
+  const { kind, observations, bounds } = readOptions('options', options, table)
+  if ((observations !== undefined) !== (kind === 'sum-of-squares')) {
+    const expected = kind === 'sum-of-squares' ? 'how many squares are added up' : `none with kind: '${kind}'`
+    throw new OptionError('observations', expected, observations)
   }
   const { value: given, gradient, hessian, names } = readObjective(objective)
   const second = hessian()
@@ -109,25 +109,30 @@ export function standardErrors(
     if (typeof result !== 'number') throw new OptionError('objective: value', 'a number', result)
     return result
   }
-  const slopes = gradient && ((x: Float64Array, out: Float64Array) => filling(gradient, out)(x.slice(), out))
+  const slopes =
+    gradient && ((x: Float64Array, out: Float64Array) => requireWritten(gradient, out)(x.slice(), out))
 
   const here = value(at)
-  if (of !== 'negative-log-likelihood' && here < 0)
-    throw new OptionError('of', `${of}, which is never below 0`, here)
+  if (kind !== 'negative-log-likelihood' && here < 0)
+    throw new OptionError('objective: value', `a number ≥ 0 with kind: '${kind}'`, here)
   // What is not known before it is known what is held: that changes steps hardly.
   const unitOf = (count: number) =>
-    of === 'negative-log-likelihood' ? 1 : of === 'chi-squared' ? 2 : (2 * here) / ((rows as number) - count)
+    kind === 'negative-log-likelihood'
+      ? 1
+      : kind === 'chi-squared'
+        ? 2
+        : (2 * here) / ((observations as number) - count)
   const found = second
-    ? exactly(second, slopes ?? ((x, out) => centralDifferences(value, x.slice())(x, out)), at)
-    : secondDifferences(value, slopes, at, positive(unitOf(n)), box)
+    ? exactHessian(second, slopes ?? ((x, out) => centralDifferences(value, x.slice())(x, out)), at)
+    : secondDifferences(value, slopes, at, positiveUnit(unitOf(n)), box)
   const { gradient: g } = found
   const derivatives = second ? 'exact' : slopes ? 'gradient-differences' : 'value-differences'
   const isHeld = (i: number) =>
     box !== null && ((g[i] > 0 && at[i] <= box.min[i]) || (g[i] < 0 && at[i] >= box.max[i]))
   const free = [...at.keys()].filter((i) => !isHeld(i))
-  const held = [...at.keys()].filter(isHeld)
+  const atBound = [...at.keys()].filter(isHeld)
   const nothing = () => at.map(() => NaN)
-  const known = { hessian: found.hessian, derivatives, held } as const
+  const known = { hessian: found.hessian, derivatives, atBound } as const
   const none = { errors: nothing(), covariance: found.hessian.map(nothing), distance: NaN, direction: null }
   const nameOf = (i: number) => names?.[i] ?? `x[${i}]`
 
@@ -135,18 +140,18 @@ export function standardErrors(
     return { ...known, ...none, reason: 'not-finite', message: 'the value or a derivative is not finite' }
   }
   const unit = unitOf(free.length)
-  if (of === 'sum-of-squares' && (rows as number) <= free.length) {
-    const message = `${plural(rows as number, 'row')}, for ${plural(free.length, 'parameter')}: nothing is left to estimate σ by`
-    return { ...known, ...none, reason: 'no-freedom', message }
+  if (kind === 'sum-of-squares' && (observations as number) <= free.length) {
+    const message = `${plural(observations as number, 'observation')}, for ${plural(free.length, 'parameter')}: nothing is left to estimate σ by`
+    return { ...known, ...none, reason: 'no-degrees-of-freedom', message }
   }
   const factored = factorize(
     free.map((i) => free.map((j) => found.hessian[i][j])),
-    LEAST_PIVOT[derivatives],
+    MIN_PIVOT[derivatives],
   )
   if (factored.direction !== null) {
     const direction = new Float64Array(n)
     for (const [k, part] of factored.direction.entries()) direction[free[k]] = part
-    const reason = factored.isFlat ? 'flat' : 'saddle'
+    const reason = factored.isFlat ? 'singular' : 'saddle'
     const along = describeDirection(direction, nameOf)
     const message = factored.isFlat
       ? `the value does not change along ${along}: it does not say where the minimum is`
@@ -166,32 +171,36 @@ export function standardErrors(
     for (const [l, j] of free.entries()) covariance[i][j] = unit * ofUnit[l]
   }
   const errors = at.map((_, i) => Math.sqrt(covariance[i][i]))
-  const isNear = distance <= NEAR || (of === 'sum-of-squares' && here === 0)
+  const isNear = distance <= MAX_DISTANCE_IN_ERRORS || (kind === 'sum-of-squares' && here === 0)
   const message = isNear
     ? ''
-    : `the minimum is ${Number(distance.toPrecision(3))} standard errors away: minimise further`
+    : `the minimum is ${Number(distance.toPrecision(3))} standard errors away: minimize further`
   const reason = isNear ? 'minimum' : 'not-at-minimum'
   return { ...known, errors, covariance, distance, direction: null, reason, message }
 }
 
-type Slopes = (x: Float64Array, out: Float64Array) => void
+type GradientFunction = (x: Float64Array, out: Float64Array) => void
 
-function exactly(second: NonNullable<Objective['gradient']>, slopes: Slopes, at: Float64Array): Differences {
+function exactHessian(
+  second: NonNullable<Objective['gradient']>,
+  slopes: GradientFunction,
+  at: Float64Array,
+): SecondDifferences {
   const n = at.length
   const gradient = new Float64Array(n)
   slopes(at, gradient)
   const all = new Float64Array(n * n)
-  filling(second, all, 'hessian')(at.slice(), all)
+  requireWritten(second, all, 'hessian')(at.slice(), all)
   return { gradient, hessian: Array.from(at, (_, i) => all.slice(i * n, i * n + n)) }
 }
 
 /** Of steps, which want a length that is one. */
-function positive(unit: number): number {
+function positiveUnit(unit: number): number {
   return unit > 0 && unit < Infinity ? unit : 1
 }
 
 /** A matrix that is positive definite, or a direction that shows why it is not. */
-interface Factored {
+interface Factorization {
   readonly solve: (right: readonly number[]) => number[]
   /** v with vᵀ·H·v ≤ 0. */
   readonly direction: readonly number[] | null
@@ -199,7 +208,7 @@ interface Factored {
 }
 
 /** L·D·Lᵀ of a matrix that is scaled to a diagonal of 1. */
-function factorize(matrix: readonly (readonly number[])[], least: number): Factored {
+function factorize(matrix: readonly (readonly number[])[], least: number): Factorization {
   const scales = matrix.map((row, i) => (row[i] === 0 ? 1 : 1 / Math.sqrt(Math.abs(row[i]))))
   const lower: number[][] = []
   const diagonal: number[] = []

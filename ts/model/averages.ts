@@ -1,11 +1,11 @@
 /** What is kept beside the parameters: their averages, and the slow weights of lookahead. */
 
-import { OptionError } from '../ground/errors.js'
-import { isObject, ownProperties } from '../ground/given.js'
-import { flag, fraction, part, type ValuesOf, whole } from '../options/kinds.js'
+import { OptionError } from '../core/errors.js'
+import { isObject, ownProperties } from '../core/untrusted.js'
+import { flag, fraction, integerFrom, positiveFraction, type ValuesOf } from '../options/kinds.js'
 import { readOption, readOptions } from '../options/read.js'
-import { following } from './cohorts.js'
-import type { Averaged } from './part.js'
+import { nextCount } from './cohorts.js'
+import type { AverageProgress } from './partition.js'
 
 const emas = {
   /** β in [0, 1). */
@@ -16,9 +16,9 @@ const emas = {
 
 const swas = {
   /** The optimizer's updates before the first that may count, ≥ 0. */
-  start: whole(0, 0),
+  start: integerFrom(0, 0),
   /** From one update that counts to the next, ≥ 1. */
-  every: whole(1, 1),
+  every: integerFrom(1, 1),
 }
 
 const tables = { ema: emas, swa: swas }
@@ -38,9 +38,9 @@ export type Average = Ema | Swa
 
 export const lookahead = {
   /** Fast updates between two synchronizations, ≥ 1; 6. */
-  steps: whole(1, 6),
-  /** How far the slow weights go towards the fast ones, in (0, 1]; 0.5. */
-  alpha: part(0.5),
+  steps: integerFrom(1, 6),
+  /** How far the slow weights go toward the fast ones, in (0, 1]; 0.5. */
+  alpha: positiveFraction(0.5),
 }
 
 /** Slow weights beside the parameters; see the option `lookahead`. */
@@ -85,19 +85,19 @@ export function readAverage(what: string, given: unknown): Average {
  * The weight w of e ← e + w·(θ − e) after update `updates` of the optimizer, and what has been averaged
  * then; null where the average does not change.
  */
-export function weightOf(
+export function averageWeight(
   average: Average,
   updates: number,
-  { count, product }: Averaged,
-): { readonly weight: number; readonly averaged: Averaged } | null {
+  { count, product }: AverageProgress,
+): { readonly weight: number; readonly averaged: AverageProgress } | null {
   if (average.average === 'swa') {
     const since = updates - average.start
     if (since < average.every || since % average.every !== 0) return null
-    return { weight: 1 / (count + 1), averaged: { count: following(count), product } }
+    return { weight: 1 / (count + 1), averaged: { count: nextCount(count), product } }
   }
   const { decay, corrected } = average
   const left = product * decay
   const weight = corrected ? (1 - decay) / (1 - left) : 1 - decay
   // Where no trace of it is left in 1 − x it stays: subnormal numbers are slow.
-  return { weight, averaged: { count: following(count), product: left < 1e-300 ? 0 : left } }
+  return { weight, averaged: { count: nextCount(count), product: left < 1e-300 ? 0 : left } }
 }

@@ -1,14 +1,14 @@
 /** Changes of what there is: options, what is frozen, how many rows a tensor has. */
 
-import { OptionError, some, TensorError } from '../ground/errors.js'
-import { isObject, ownProperties, recordOf } from '../ground/given.js'
-import { isDetached, isFloatArray, lengthOf, typeOf } from '../ground/typed-arrays.js'
-import type { RuleInUse } from '../rules/in-use.js'
-import type { Resolved } from '../rules/resolve.js'
-import { type AnyRule, changed } from '../rules/rule.js'
+import { joinFirst, OptionError, TensorError } from '../core/errors.js'
+import { isDetached, isFloatArray, lengthOf, typeOf } from '../core/typed-arrays.js'
+import { createRecord, isObject, ownProperties } from '../core/untrusted.js'
+import type { RuleInUse } from '../rules/active-rule.js'
+import type { ResolvedRule } from '../rules/resolve.js'
+import { type AnyRule, withChanges } from '../rules/rule.js'
 import { type Scheduled, scaled } from '../schedules/schedule.js'
 import type { Model } from './model.js'
-import type { Tensor } from './part.js'
+import type { Tensor } from './partition.js'
 import { matches, nameOf, readMatch } from './patterns.js'
 
 /**
@@ -16,7 +16,7 @@ import { matches, nameOf, readMatch } from './patterns.js'
  *
  * @throws OptionError where it is no match, TensorError where it picks none
  */
-export function pick(call: string, given: unknown, model: Model): Tensor[] {
+export function selectTensors(call: string, given: unknown, model: Model): Tensor[] {
   const match = readMatch(`${call}: match`, given)
   // The name of one, of maybe thousands that are picked one by one.
   const named = model.named(nameOf(match) as string)
@@ -24,7 +24,7 @@ export function pick(call: string, given: unknown, model: Model): Tensor[] {
   const tensors = model.all()
   const picked = tensors.filter((tensor) => matches(match, tensor))
   if (picked.length > 0) return picked
-  const expected = `what picks some of ${some(tensors, ({ name }) => name)}`
+  const expected = `what picks some of ${joinFirst(tensors, ({ name }) => name)}`
   throw new TensorError(`${call}: match`, expected, typeof given === 'string' ? given : 'none of them')
 }
 
@@ -44,7 +44,7 @@ export function setAll(model: Model, given: object): () => void {
     const { groupOptions, lrScale } = use
     if (use === base || groupOptions === null) continue
     const names = Object.keys(options).filter((name) => !groupOptions.includes(name))
-    const left = recordOf(names, (name) => after[name])
+    const left = createRecord(names, (name) => after[name])
     if (lrScale !== 1 && Object.hasOwn(left, 'lr')) left.lr = scaled(left.lr as Scheduled, lrScale)
     rules.set(use, changedRule(use, left))
   }
@@ -62,18 +62,18 @@ export function setAll(model: Model, given: object): () => void {
 }
 
 /** Changes options of some tensors, whatever groups say; otherwise as above. */
-export function setSome(model: Model, picked: readonly Tensor[], given: object): () => void {
+export function setSelected(model: Model, picked: readonly Tensor[], given: object): () => void {
   const before = [...new Set(picked.map(({ use }) => use))]
   const options = before.length > 1 && isObject(given) ? ownProperties(given) : given
   const after = new Map(before.map((use) => [use, { ...use.resolved, rule: changedRule(use, options) }]))
   return () => {
-    for (const tensor of picked) tensor.part.assign(tensor, model.used(after.get(tensor.use) as Resolved))
+    for (const tensor of picked) tensor.part.assign(tensor, model.used(after.get(tensor.use) as ResolvedRule))
     model.update()
   }
 }
 
 function changedRule(use: RuleInUse, options: object): AnyRule {
-  const rule = changed(use.definition, use.rule, options)
+  const rule = withChanges(use.definition, use.rule, options)
   if (use.keepsState(rule)) return rule
   const expected = `options under which ${rule.name} keeps the same arrays of state`
   throw new OptionError('set: options', expected, options)
@@ -84,13 +84,13 @@ function changedRule(use: RuleInUse, options: object): AnyRule {
  *
  * @throws TensorError where there is no such tensor, or its shape or the rows do not allow it; MemoryError
  */
-export function growTensor(model: Model, name: unknown, rows: unknown): () => void {
+export function appendTensorRows(model: Model, name: unknown, rows: unknown): () => void {
   const tensor = typeof name === 'string' ? model.named(name) : undefined
-  if (tensor === undefined) throw new TensorError('grow: name', "a tensor's name", name)
+  if (tensor === undefined) throw new TensorError('appendRows: name', "a tensor's name", name)
   const { shape } = tensor
   if (shape === undefined || shape.length === 0) {
     throw new TensorError(
-      'grow: name',
+      'appendRows: name',
       `a tensor whose shape says what a row is (${tensor.name} has none)`,
       name,
     )
@@ -101,7 +101,7 @@ export function growTensor(model: Model, name: unknown, rows: unknown): () => vo
   const isRows = isFloatArray(rows) && typeOf(rows) === type && !isDetached(rows)
   const length = isRows ? lengthOf(rows) : 0
   if (!isRows || length === 0 || length % size !== 0) {
-    throw new TensorError('grow: rows', `a ${type} of whole rows of ${size}`, rows)
+    throw new TensorError('appendRows: rows', `a ${type} of whole rows of ${size}`, rows)
   }
-  return () => model.grow(tensor, Object.freeze([count + length / size, ...inner]), rows)
+  return () => model.appendRows(tensor, Object.freeze([count + length / size, ...inner]), rows)
 }

@@ -4,35 +4,37 @@
  */
 
 import type { Arena } from '../arena/arena.js'
-import { BY_ROW, FLUSHES, HOLDS } from '../arena/manifest.js'
-import { flagsOf, importedClips, type Placed, type TensorLimits } from '../gradients/clip.js'
-import { recordOf } from '../ground/given.js'
-import { groupBy } from '../ground/group-by.js'
-import type { ClockOf, Fields, Member } from '../rules/define.js'
-import type { RuleInUse } from '../rules/in-use.js'
+import { BY_ROW, FLUSH_STATE, HOLD_PARAMS } from '../arena/manifest.js'
+import { groupBy } from '../core/group-by.js'
+import { createRecord } from '../core/untrusted.js'
+import { clipFlags, importedClips, type PlacedTensor, type TensorLimits } from '../gradients/clip.js'
+import type { RuleInUse } from '../rules/active-rule.js'
+import type { CounterFields, CounterOf, SharedMember } from '../rules/define.js'
 
 /**
  * After so many updates of a tensor each, subnormal numbers of its state become +0. A pass over the
  * state costs as much as a part of an update; so rarely, it costs next to nothing.
  */
-export const FLUSHING = 256
+export const FLUSH_INTERVAL = 256
 
 /** What has been counted of a tensor's updates. */
-export type Clock = ClockOf<Fields>
+export type UpdateCounter = CounterOf<CounterFields>
 
 /** What a tensor has in a step: no gradient, one of all its elements, or of some rows. */
-export const ABSENT = 0
-export const WHOLE = 1
-export const ROWS = 2
+export const ABSENT_GRADIENT = 0
+export const WHOLE_GRADIENT = 1
+export const ROW_GRADIENT = 2
 
 /** What each tensor has. */
-export type Presence = (tensor: number) => typeof ABSENT | typeof WHOLE | typeof ROWS
+export type GradientPresence = (
+  tensor: number,
+) => typeof ABSENT_GRADIENT | typeof WHOLE_GRADIENT | typeof ROW_GRADIENT
 
 interface Cohort {
   readonly use: RuleInUse
-  clock: Clock
+  clock: UpdateCounter
   /** The clock of the update under way, which becomes the clock once it is done. */
-  next: Clock
+  next: UpdateCounter
   segments: number[]
   /** Its tensors that are updated, by number. */
   tensors: number[]
@@ -50,7 +52,7 @@ interface Cohort {
 }
 
 /** The number after a count, up to 2⁵³ − 1: from there on it would stay, or not be a count that is read again. */
-export const following = (count: number): number => (count < Number.MAX_SAFE_INTEGER ? count + 1 : count)
+export const nextCount = (count: number): number => (count < Number.MAX_SAFE_INTEGER ? count + 1 : count)
 
 export class Cohorts {
   /** How many stages a step has. */
@@ -82,8 +84,8 @@ export class Cohorts {
   }
 
   /** A cohort with this clock. */
-  #cohort(use: RuleInUse, clock: Clock): Cohort {
-    const always = use.flags | flagsOf(use.clip ?? this.#clip)
+  #cohort(use: RuleInUse, clock: UpdateCounter): Cohort {
+    const always = use.flags | clipFlags(use.clip ?? this.#clip)
     const started = {
       segments: [],
       tensors: [],
@@ -95,14 +97,14 @@ export class Cohorts {
       due: 0,
       always,
     }
-    return { use, clock, next: clockOf(use, clock), ...started }
+    return { use, clock, next: copyCounter(use, clock), ...started }
   }
 
   /**
    * Puts a tensor among those of a rule and a time, by default the beginning; with null it is updated no
    * more.
    */
-  assign(tensor: number, use: RuleInUse | null, time?: Readonly<Clock>): void {
+  assign(tensor: number, use: RuleInUse | null, time?: Readonly<UpdateCounter>): void {
     this.#laidOut = null
     this.#isComplete = false
     if (use === null) {
@@ -110,11 +112,11 @@ export class Cohorts {
       return
     }
     if (time !== undefined) use.adopt(time)
-    const clock = clockOf(use, time)
-    // Most often it is a neighbour's. What is like one that is farther away joins it once there are segments.
-    const neighbour = this.#cohortOf[tensor - 1]
-    const isLike = neighbour?.use === use && isSameTime(neighbour.clock, clock)
-    this.#cohortOf[tensor] = isLike ? neighbour : this.#cohort(use, clock)
+    const clock = copyCounter(use, time)
+    // Most often it is a neighbor's. What is like one that is farther away joins it once there are segments.
+    const neighbor = this.#cohortOf[tensor - 1]
+    const isLike = neighbor?.use === use && hasSameCounts(neighbor.clock, clock)
+    this.#cohortOf[tensor] = isLike ? neighbor : this.#cohort(use, clock)
     this.stages = Math.max(this.stages, use.stages.length)
   }
 
@@ -124,7 +126,7 @@ export class Cohorts {
   }
 
   /** A copy of a tensor's clock; undefined for one that is never updated. */
-  clockOf(tensor: number): Clock | undefined {
+  clockOf(tensor: number): UpdateCounter | undefined {
     const cohort = this.#cohortOf[tensor]
     return cohort === null ? undefined : { ...cohort.clock }
   }
@@ -135,10 +137,10 @@ export class Cohorts {
   }
 
   /**
-   * Makes the segments of the tensors that are present, unless they are at hand: neighbours of one cohort are
+   * Makes the segments of the tensors that are present, unless they are at hand: neighbors of one cohort are
    * one. Those that are left out keep their clock, and the others of their cohort get a copy of it.
    */
-  layOut(presence: Presence | null): void {
+  layOut(presence: GradientPresence | null): void {
     // Functions that remember variables are apart, as they make every call slower.
     if (presence !== null || !this.#isComplete) this.#layOut(presence)
   }
@@ -153,20 +155,21 @@ export class Cohorts {
     ).values()) {
       // −0 reads as 0 does.
       for (const cohort of alike)
-        joined.set(cohort, isSameTime(alike[0].clock, cohort.clock) ? alike[0] : cohort)
+        joined.set(cohort, hasSameCounts(alike[0].clock, cohort.clock) ? alike[0] : cohort)
     }
     this.#cohortOf.forEach((cohort, i) => {
       this.#cohortOf[i] = joined.get(cohort) ?? null
     })
   }
 
-  #layOut(presence: Presence | null): void {
+  #layOut(presence: GradientPresence | null): void {
     if (this.#laidOut === null) this.#join()
     const cohortOf = this.#cohortOf
-    const wanted = (i: number) => (cohortOf[i] === null ? ABSENT : presence === null ? WHOLE : presence(i))
+    const wanted = (i: number) =>
+      cohortOf[i] === null ? ABSENT_GRADIENT : presence === null ? WHOLE_GRADIENT : presence(i)
     if (this.#laidOut?.every((was, i) => was === wanted(i))) return
     const laidOut = cohortOf.map((_, i) => wanted(i))
-    const left = new Set(cohortOf.filter((cohort, i) => cohort !== null && laidOut[i] === ABSENT))
+    const left = new Set(cohortOf.filter((cohort, i) => cohort !== null && laidOut[i] === ABSENT_GRADIENT))
     const copies = new Map<Cohort, Cohort>()
     const active = new Set<Cohort>()
     let count = 0
@@ -174,9 +177,10 @@ export class Cohorts {
     let previous = -1
     for (let i = 0; i < cohortOf.length; i++) {
       let cohort = cohortOf[i]
-      if (cohort === null || laidOut[i] === ABSENT) continue
+      if (cohort === null || laidOut[i] === ABSENT_GRADIENT) continue
       if (left.has(cohort)) {
-        const copy: Cohort = copies.get(cohort) ?? this.#cohort(cohort.use, clockOf(cohort.use, cohort.clock))
+        const copy: Cohort =
+          copies.get(cohort) ?? this.#cohort(cohort.use, copyCounter(cohort.use, cohort.clock))
         copies.set(cohort, copy)
         cohort = copy
         cohortOf[i] = copy
@@ -194,8 +198,8 @@ export class Cohorts {
       const isNext =
         count > 0 &&
         previous === i - 1 &&
-        laidOut[i] === WHOLE &&
-        laidOut[previous] === WHOLE &&
+        laidOut[i] === WHOLE_GRADIENT &&
+        laidOut[previous] === WHOLE_GRADIENT &&
         cohort === cohortOf[previous] &&
         this.#firstArrays[i] === this.#firstArrays[previous]
       if (!isNext) {
@@ -205,7 +209,7 @@ export class Cohorts {
       const array = this.#firstArrays[i]
       const { use, row, always } = cohort
       const byTensor = array + use.state.length
-      const flags = laidOut[i] === ROWS ? always | BY_ROW : always
+      const flags = laidOut[i] === ROW_GRADIENT ? always | BY_ROW : always
       this.#arena.setSegment(count - 1, first, i, array, byTensor, row, use.kernels, flags)
       cohort.tensors.push(i)
       previous = i
@@ -213,7 +217,7 @@ export class Cohorts {
     this.#arena.segmentCount = count
     this.#active = [...active]
     this.#laidOut = laidOut
-    this.#isComplete = left.size === 0 && !laidOut.includes(ROWS)
+    this.#isComplete = left.size === 0 && !laidOut.includes(ROW_GRADIENT)
   }
 
   /** Writes the coefficients of the next update; `scale` is the gradients' factor. No clock has moved yet. */
@@ -223,7 +227,7 @@ export class Cohorts {
       const cohort = active[c]
       const { use, clock, next, numbers: row } = cohort
       const { advance, corrections, numbers } = use
-      next.t = following(clock.t)
+      next.t = nextCount(clock.t)
       advance?.(clock, numbers as never, next)
       if (cohort.version !== use.version || cohort.scale !== scale) {
         use.write(row, scale, this.#limit, this.#arena.dtype)
@@ -238,16 +242,16 @@ export class Cohorts {
   /** Flags a cohort for update t, and says when to look again. Apart from `prepare`, which is faster without a loop. */
   #flagFor(cohort: Cohort, t: number): void {
     const { use, always } = cohort
-    const isFlushing = t % FLUSHING === 0 && use.flushes(this.#arena.dtype)
-    const flags = always | (t <= use.delay ? HOLDS : 0) | (isFlushing ? FLUSHES : 0)
+    const isFlushing = t % FLUSH_INTERVAL === 0 && use.flushes(this.#arena.dtype)
+    const flags = always | (t <= use.delay ? HOLD_PARAMS : 0) | (isFlushing ? FLUSH_STATE : 0)
     if (flags !== cohort.flags) this.#flag(cohort, flags)
-    cohort.due = flags === always ? (Math.floor(t / FLUSHING) + 1) * FLUSHING : t + 1
+    cohort.due = flags === always ? (Math.floor(t / FLUSH_INTERVAL) + 1) * FLUSH_INTERVAL : t + 1
   }
 
   /** Writes the coefficients of the stage UNITS; `tensors` are all in the arena. */
-  prepareUnits(scale: number, tensors: readonly (Placed | null)[]): void {
+  prepareUnits(scale: number, tensors: readonly (PlacedTensor | null)[]): void {
     for (const cohort of this.#active) {
-      const placed = cohort.tensors.map((i) => tensors[i] as Placed)
+      const placed = cohort.tensors.map((i) => tensors[i] as PlacedTensor)
       const { use, clock, numbers } = cohort
       importedClips.write?.(numbers, use.clip ?? this.#clip, scale, clock.t, placed)
       cohort.version = -1
@@ -267,25 +271,25 @@ export class Cohorts {
       if (between === undefined || stage + 1 >= use.stages.length || tensors.length === 0) continue
       // A part's tensors of one rule have theirs in the same arrays.
       const first = this.#firstArrays[tensors[0]] + use.state.length
-      const arrays = recordOf(use.byTensor, (_, k) => this.#arena.numbers(first + k))
+      const arrays = createRecord(use.byTensor, (_, k) => this.#arena.numbers(first + k))
       for (const i of tensors)
         between(use.numbers as never, next, arrays, i, stage, lengths[i], matrices[i][0])
     }
   }
 
   /** A tensor as rules see it that measure all of theirs together. */
-  member(tensor: number): Member {
+  member(tensor: number): SharedMember {
     const cohort = this.#cohortOf[tensor] as Cohort
     const { use, clock, next, numbers } = cohort
-    const isActive = (this.#laidOut?.[tensor] ?? ABSENT) !== ABSENT
+    const isActive = (this.#laidOut?.[tensor] ?? ABSENT_GRADIENT) !== ABSENT_GRADIENT
     const first = this.#firstArrays[tensor] + use.state.length
     return {
       clock: isActive ? next : clock,
       row: isActive ? numbers : null,
-      sums: recordOf(use.byTensor, (_, k) => this.#arena.numbers(first + k)[tensor]),
+      sums: createRecord(use.byTensor, (_, k) => this.#arena.numbers(first + k)[tensor]),
       hold: () => {
         Object.assign(next, clock)
-        this.#flag(cohort, cohort.flags | HOLDS)
+        this.#flag(cohort, cohort.flags | HOLD_PARAMS)
         cohort.due = 0
       },
     }
@@ -315,10 +319,10 @@ export class Cohorts {
 const NO_ROW = new Float64Array()
 
 /** A clock of its own, which shows the time of another one or the beginning. All are alike for the compiler. */
-const clockOf = (use: RuleInUse, time?: Readonly<Clock>): Clock =>
+const copyCounter = (use: RuleInUse, time?: Readonly<UpdateCounter>): UpdateCounter =>
   Object.assign({ t: 0, ...use.definition.clock, ...use.shared }, time)
 
-function isSameTime(a: Clock, b: Clock): boolean {
+function hasSameCounts(a: UpdateCounter, b: UpdateCounter): boolean {
   for (const name in a)
     if (!Object.is((a as Record<string, number>)[name], (b as Record<string, number>)[name])) return false
   return true

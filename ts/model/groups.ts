@@ -1,18 +1,18 @@
 /** Groups: which tensors have another rule, other options, or are frozen. */
 
 import { hintFor } from '#hints'
+import { OptionError } from '../core/errors.js'
+import { groupBy } from '../core/group-by.js'
+import { createRecord, isObject, omitUndefined, ownProperties, toBoundedArray } from '../core/untrusted.js'
 import { readTensorClip, type TensorClip, type TensorLimits } from '../gradients/clip.js'
-import { OptionError } from '../ground/errors.js'
-import { isObject, listOf, ownProperties, present, recordOf } from '../ground/given.js'
-import { groupBy } from '../ground/group-by.js'
-import { flag, optional, part, positive, readBy } from '../options/kinds.js'
+import { flag, optional, positive, positiveFraction, readWith } from '../options/kinds.js'
 import { readOption, readOptions } from '../options/read.js'
 import { type Definition, importedDefinitions } from '../rules/define.js'
-import type { OwnRule, Rule, RuleNamed } from '../rules/definitions.js'
-import { fitting, type Resolved, resolve, wholeRule } from '../rules/resolve.js'
-import { type AnyRule, changed, type OptionsOf } from '../rules/rule.js'
+import type { CustomRule, Rule, RuleNamed } from '../rules/definitions.js'
+import { type ResolvedRule, resolve, selectForShape, withDelay } from '../rules/resolve.js'
+import { type AnyRule, type OptionsOf, withChanges } from '../rules/rule.js'
 import { readSchedule, type Scheduled, scaled } from '../schedules/schedule.js'
-import { type Described, type Match, matches, nameOf, readMatch } from './patterns.js'
+import { type Match, matches, nameOf, readMatch, type TensorDescription } from './patterns.js'
 
 /**
  * What some tensors have of their own: options of their rule, another rule, a factor of their learning
@@ -21,7 +21,7 @@ import { type Described, type Match, matches, nameOf, readMatch } from './patter
 export type Group<R = Rule, N extends Rule['name'] = Rule['name']> = {
   /** Which tensors: a pattern on dotted names such as `'**.bias'`, or what {@link Match} says else. */
   readonly match: Match
-  /** They are not updated, have no state and no part in norms, until they are thawed; false by default. */
+  /** They are not updated, have no state and no part in norms, until they are unfrozen; false by default. */
   readonly frozen?: boolean | undefined
   /** Multiplies the rule's lr, whatever it is, until `set` gives it another one. > 0; 1 by default. */
   readonly lrScale?: number | undefined
@@ -30,48 +30,48 @@ export type Group<R = Rule, N extends Rule['name'] = Rule['name']> = {
 } & (
   | ({ readonly rule?: undefined } & OptionsOf<R | RuleNamed<N>>)
   | { readonly rule: Rule & { readonly name: N } }
-  | { readonly rule: OwnRule }
+  | { readonly rule: CustomRule }
 )
 
 /** A group, each property read once. */
-interface Checked {
+interface ResolvedGroup {
   readonly match: Match
   readonly frozen: boolean | undefined
   readonly lrScale: number | undefined
   readonly clip: TensorLimits | undefined
-  readonly resolved: Resolved | undefined
+  readonly resolved: ResolvedRule | undefined
   readonly options: Readonly<Record<string, unknown>>
   /** The group as it can be saved. */
   readonly plain: object
 }
 
-type Meant = Pick<Resolved, 'definition'>
+type RuleDefinitionHolder = Pick<ResolvedRule, 'definition'>
 
 /** What a tensor gets. */
 export interface Assignment {
-  readonly resolved: Resolved
+  readonly resolved: ResolvedRule
   readonly isFrozen: boolean
   /** The numbers of the groups that it matches. */
   readonly groups: readonly number[]
 }
 
 export class Groups {
-  readonly #list: readonly Checked[]
+  readonly #list: readonly ResolvedGroup[]
   /** By the numbers of groups, as most tensors match the same; for one base. */
-  readonly #resolved = new Map<string, Resolved>()
-  #base: Resolved | undefined
+  readonly #resolved = new Map<string, ResolvedRule>()
+  #base: ResolvedRule | undefined
 
   /** Their numbers by the one name that they match; by undefined those of which nobody knows that. */
   readonly #byName: ReadonlyMap<string | undefined, readonly number[]>
 
-  private constructor(list: readonly Checked[]) {
+  private constructor(list: readonly ResolvedGroup[]) {
     this.#list = list
     this.#byName = groupBy(list.keys(), (k) => nameOf(list[k].match))
   }
 
   /** @throws OptionError where a group is none */
   static read(what: string, given: unknown): Groups {
-    const list = listOf(given)
+    const list = toBoundedArray(given)
     if (list === undefined) throw new OptionError(what, 'a list of groups', given)
     return new Groups(list.map((group, k) => read(group, `${what}[${k}]`)))
   }
@@ -97,7 +97,7 @@ export class Groups {
    *
    * @throws OptionError where a rule does not have an option, TensorError where a rank is unknown
    */
-  assign(base: Resolved, tensor: Described): Assignment {
+  assign(base: ResolvedRule, tensor: TensorDescription): Assignment {
     let isFrozen = false
     const groups: number[] = []
     const near = [undefined, tensor.name].flatMap((name) => this.#byName.get(name) ?? [])
@@ -120,8 +120,10 @@ export class Groups {
    * undefined where there is no such rule.
    */
   shapeless(
-    base: Resolved,
-    tensors: Iterable<Pick<Described, 'shape'> & Pick<Assignment, 'groups'> & { readonly use: Meant }>,
+    base: ResolvedRule,
+    tensors: Iterable<
+      Pick<TensorDescription, 'shape'> & Pick<Assignment, 'groups'> & { readonly use: RuleDefinitionHolder }
+    >,
   ): string | undefined {
     const found = new Map<Definition, boolean>()
     for (const { shape, groups, use } of tensors) {
@@ -132,31 +134,34 @@ export class Groups {
   }
 
   /** The rule that a tensor would have if it had any shape; undefined where its groups are not known. */
-  #meant(base: Resolved, groups: readonly number[]): Resolved | undefined {
+  #meant(base: ResolvedRule, groups: readonly number[]): ResolvedRule | undefined {
     if (groups.some((k) => k >= this.#list.length)) return undefined
     return groups.flatMap((k) => this.#list[k].resolved ?? []).at(-1) ?? base
   }
 
-  #resolve(base: Resolved, groups: readonly number[], { name, shape }: Described): Resolved {
-    let resolved = fitting(base, shape)
+  #resolve(base: ResolvedRule, groups: readonly number[], { name, shape }: TensorDescription): ResolvedRule {
+    let resolved = selectForShape(base, shape)
     for (const k of groups) {
       const group = this.#list[k]
       if (group.resolved !== undefined) {
-        resolved = fitting({ ...group.resolved, groupOptions: null, clip: resolved.clip }, shape)
+        resolved = selectForShape({ ...group.resolved, groupOptions: null, clip: resolved.clip }, shape)
       }
       if (group.clip !== undefined) resolved = { ...resolved, clip: group.clip }
       if (group.lrScale !== undefined) resolved = { ...resolved, lrScale: group.lrScale }
-      resolved = overlaid(resolved, group.options, `groups[${k}]`, name)
+      resolved = overlayOptions(resolved, group.options, `groups[${k}]`, name)
     }
     const { lrScale, rule } = resolved
     if (lrScale === 1) return resolved
     const scales = { lr: scaled((rule.lr ?? 1) as Scheduled, lrScale) }
-    return { ...overlaid(resolved, scales, 'groups: lrScale', name), groupOptions: resolved.groupOptions }
+    return {
+      ...overlayOptions(resolved, scales, 'groups: lrScale', name),
+      groupOptions: resolved.groupOptions,
+    }
   }
 }
 
 /** What is wanted of those who name such a rule. */
-export const expectedShapes = (rule: string) =>
+export const shapesExpected = (rule: string) =>
   `the dimensions of tensors, of at least one for ${rule}, which is for matrices`
 
 /**
@@ -164,7 +169,7 @@ export const expectedShapes = (rule: string) =>
  *
  * @throws OptionError where the rule does not have one; a decay of 0 is what those have that do not decay
  */
-function overlaid(resolved: Resolved, options: object, what: string, tensor: string): Resolved {
+function overlayOptions(resolved: ResolvedRule, options: object, what: string, tensor: string): ResolvedRule {
   const { definition, rule, groupOptions } = resolved
   const has = (name: string) => Object.hasOwn(definition.options, name)
   const given = Object.entries(options).filter(
@@ -184,28 +189,28 @@ function overlaid(resolved: Resolved, options: object, what: string, tensor: str
   }
   return {
     ...resolved,
-    rule: Object.freeze(changed(definition, rule, Object.fromEntries(given))) as AnyRule,
+    rule: Object.freeze(withChanges(definition, rule, Object.fromEntries(given))) as AnyRule,
     groupOptions: groupOptions && [...new Set([...groupOptions, ...given.map(([name]) => name)])].sort(),
   }
 }
 
 const table = {
-  match: readBy(readMatch),
-  rule: optional(readBy((what, given) => resolve(given, what))),
+  match: readWith(readMatch),
+  rule: optional(readWith((what, given) => resolve(given, what))),
   frozen: optional(flag()),
   lrScale: optional(positive()),
-  clip: optional(readBy(readTensorClip)),
+  clip: optional(readWith(readTensorClip)),
 }
 
-function read(given: unknown, what: string): Checked {
+function read(given: unknown, what: string): ResolvedGroup {
   if (!isObject(given) || Array.isArray(given)) {
     throw new OptionError(what, '{ match, rule, frozen, lrScale, clip, … }', given)
   }
   const { match, rule, frozen, lrScale, clip, ...others } = ownProperties(given)
   const { rule: resolved, ...rest } = readOptions(what, { match, rule, frozen, lrScale, clip }, table)
-  const read = recordOf(Object.keys(others), (name) => readOfRules(what, name, others[name]))
-  const options = present(read)
-  const plain = Object.freeze(present({ ...rest, rule: resolved && wholeRule(resolved), ...options }))
+  const read = createRecord(Object.keys(others), (name) => readOfRules(what, name, others[name]))
+  const options = omitUndefined(read)
+  const plain = Object.freeze(omitUndefined({ ...rest, rule: resolved && withDelay(resolved), ...options }))
   return { ...rest, resolved, options, plain }
 }
 
@@ -258,17 +263,17 @@ export function noDecay(...also: readonly Match[]): { readonly match: Match; rea
  * @example
  * groups: [...layerwise(['embed', 'blocks.0.**', 'blocks.1.**', 'head'], 0.75), noDecay()]
  */
-export function layerwise(
+export function layerDecay(
   layers: readonly Match[],
   decay: number,
 ): { readonly match: Match; readonly lrScale: number }[] {
-  const list = listOf(layers)
-  if (list === undefined) throw new OptionError('layerwise: layers', 'a list of matches', layers)
-  readOption('layerwise: decay', part(), decay)
+  const list = toBoundedArray(layers)
+  if (list === undefined) throw new OptionError('layerDecay: layers', 'a list of matches', layers)
+  readOption('layerDecay: decay', positiveFraction(), decay)
   let lrScale = 1
   const groups: { match: Match; lrScale: number }[] = []
   for (const layer of list.reverse()) {
-    groups.unshift({ match: readMatch('layerwise: layers', layer), lrScale })
+    groups.unshift({ match: readMatch('layerDecay: layers', layer), lrScale })
     lrScale *= decay
   }
   return groups

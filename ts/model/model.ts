@@ -1,31 +1,31 @@
 /** The tensors of an optimizer: in which parts they lie, and in which shape the user sees them. */
 
-import { BY_UNIT, CLIPS, GRADIENTS, PARAMETERS } from '../arena/manifest.js'
-import { flagsOf } from '../gradients/clip.js'
-import { type Reader, readerOf } from '../gradients/read.js'
-import { groupBy } from '../ground/group-by.js'
-import type { FloatArray } from '../ground/numbers.js'
-import { inOrderOfNames, join, renumbered, type Shape, unflatten } from '../ground/tensors.js'
-import { lengthOf } from '../ground/typed-arrays.js'
-import { inUse, type RuleInUse, type Uses } from '../rules/in-use.js'
-import type { Resolved } from '../rules/resolve.js'
-import { areMatrices, kindOf, Part, type Settings, Tensor, type Values } from './part.js'
+import { CLIPPED_PER_TENSOR, GRADIENTS, PARAMETERS, PER_UNIT } from '../arena/manifest.js'
+import { groupBy } from '../core/group-by.js'
+import type { FloatArray } from '../core/numbers.js'
+import { inOrderOfNames, join, renumberShape, type Shape, unflatten } from '../core/tensors.js'
+import { lengthOf } from '../core/typed-arrays.js'
+import { clipFlags } from '../gradients/clip.js'
+import { makeReader, type ShapeReader } from '../gradients/read.js'
+import { findOrAddRule, type RuleInUse, type Uses } from '../rules/active-rule.js'
+import type { ResolvedRule } from '../rules/resolve.js'
+import { areMatrices, kindOf, Partition, type PartitionSettings, Tensor, type Values } from './partition.js'
 
 /** Lines of memory that a part leaves for tensors to come: more of them save nothing. */
-const LEAST_SPARE = 64
-const MOST_SPARE = 4096
+const MIN_SPARE_LINES = 64
+const MAX_SPARE_LINES = 4096
 
 export class Model {
-  readonly settings: Settings
+  readonly settings: PartitionSettings
   /** The rule of tensors that no group gives another one. */
   base: RuleInUse
-  parts: Part[] = []
+  parts: Partition[] = []
   /** By number, which each keeps for good. */
   tensors: Tensor[] = []
   gradients: FloatArray[] = []
   /** By number in the user's shape. */
   shape: Shape = []
-  #reader: Reader | null = null
+  #reader: ShapeReader | null = null
   // What follows from these, once `settle` was called.
   /** Those that are not frozen, in the order of names in which their parts of a norm are added up. */
   live: Tensor[] = []
@@ -50,9 +50,9 @@ export class Model {
   /** All numbers in the order of names; null where tensors have come since. */
   #order: readonly number[] | null = null
   /** By kind of tensors, the last part that was made for some that came later. */
-  readonly #open = new Map<string, Part>()
+  readonly #open = new Map<string, Partition>()
 
-  constructor(base: RuleInUse, settings: Settings) {
+  constructor(base: RuleInUse, settings: PartitionSettings) {
     this.base = base
     this.settings = settings
   }
@@ -72,7 +72,7 @@ export class Model {
       this.tensors.push(tensor)
       this.#register(tensor)
     }
-    const numbered = renumbered(shape, (place) => tensors[place].number)
+    const numbered = renumberShape(shape, (place) => tensors[place].number)
     if (isFirst) this.shape = numbered
     else join(this.shape, numbered)
     this.#order = null
@@ -85,7 +85,7 @@ export class Model {
    *
    * @throws EngineError or MemoryError; nothing has changed then
    */
-  grow(tensor: Tensor, shape: readonly number[], rows: FloatArray): void {
+  appendRows(tensor: Tensor, shape: readonly number[], rows: FloatArray): void {
     const { name, length, use, isFrozen, groups } = tensor
     const grown = { name, shape, length: length + lengthOf(rows) }
     this.#move(new Map([[tensor, new Tensor(grown, use, isFrozen, groups)]]), [rows])
@@ -102,14 +102,14 @@ export class Model {
    *
    * @throws EngineError or MemoryError; nothing has changed then
    */
-  thaw(tensors: readonly Tensor[]): void {
+  unfreeze(tensors: readonly Tensor[]): void {
     const frozen = tensors.filter(({ isFrozen }) => isFrozen)
     const moving = frozen.filter(({ hasRoom }) => !hasRoom)
     this.#move(
       new Map(moving.map((tensor) => [tensor, new Tensor(tensor, tensor.use, false, tensor.groups)])),
       [],
     )
-    for (const tensor of frozen) if (tensor.hasRoom) tensor.part.thaw(tensor)
+    for (const tensor of frozen) if (tensor.hasRoom) tensor.part.unfreeze(tensor)
     this.update()
   }
 
@@ -123,8 +123,8 @@ export class Model {
       if (open?.takes(alike)) return () => open.take(alike, values)
       // The first have what they need; from the second call on, tensors that come one by one are to be in few parts.
       const isOpen = open !== undefined && !areMatrices(alike[0])
-      const spare = isOpen ? Math.min(LEAST_SPARE + 2 * open.arena.lengths.length, MOST_SPARE) : 0
-      const part = new Part(alike, values, this.settings, spare)
+      const spare = isOpen ? Math.min(MIN_SPARE_LINES + 2 * open.arena.lengths.length, MAX_SPARE_LINES) : 0
+      const part = new Partition(alike, values, this.settings, spare)
       part.isFirst = isFirst
       return () => {
         this.parts.push(part)
@@ -182,13 +182,13 @@ export class Model {
   /** Finds these from now on. */
   restart(uses: readonly RuleInUse[]): void {
     this.#found = new Map()
-    for (const use of uses) inUse(use.resolved, this.#found, use)
+    for (const use of uses) findOrAddRule(use.resolved, this.#found, use)
   }
 
   /** One of these that says the same, or a new one. */
-  used(resolved: Resolved): RuleInUse {
+  used(resolved: ResolvedRule): RuleInUse {
     if (this.#found === null) this.restart(this.uses)
-    return inUse(resolved, this.#found as Uses)
+    return findOrAddRule(resolved, this.#found as Uses)
   }
 
   /** Finds it: not at each change, as there may be thousands in a row. */
@@ -198,9 +198,9 @@ export class Model {
     this.#order ??= inOrderOfNames(this.shape)
     this.live = this.#order.map((number) => this.tensors[number]).filter(({ isFrozen }) => !isFrozen)
     this.stages = Math.max(...this.parts.map(({ cohorts }) => cohorts.stages))
-    const flags = this.live.reduce((all, { use }) => all | flagsOf(use.clip ?? this.settings.clip), 0)
-    this.clipsUnits = (flags & BY_UNIT) !== 0
-    this.clips = (flags & CLIPS) !== 0
+    const flags = this.live.reduce((all, { use }) => all | clipFlags(use.clip ?? this.settings.clip), 0)
+    this.clipsUnits = (flags & PER_UNIT) !== 0
+    this.clips = (flags & CLIPPED_PER_TENSOR) !== 0
     this.measures = this.settings.measures || this.clips
     this.wantsPoint = this.live.some(({ use }) => use.definition.wantsPoint)
     this.reschedule()
@@ -237,8 +237,8 @@ export class Model {
   }
 
   /** What reads gradients of that shape. */
-  get reader(): Reader {
-    this.#reader ??= readerOf(this.shape)
+  get reader(): ShapeReader {
+    this.#reader ??= makeReader(this.shape)
     return this.#reader
   }
 

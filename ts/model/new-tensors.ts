@@ -1,13 +1,13 @@
 /** How tensors come to an optimizer: what they are given, and which rule each gets. */
 
 import { SLOW } from '../arena/manifest.js'
-import { OptionError, TensorError } from '../ground/errors.js'
-import { type Flat, namesOf, readShapes } from '../ground/tensors.js'
-import { isDetached, lengthOf } from '../ground/typed-arrays.js'
-import { expectedShapes, type Groups } from './groups.js'
+import { OptionError, TensorError } from '../core/errors.js'
+import { collectNames, type Flat, readShapes } from '../core/tensors.js'
+import { isDetached, lengthOf } from '../core/typed-arrays.js'
+import { type Groups, shapesExpected } from './groups.js'
 import type { Model } from './model.js'
-import { Tensor } from './part.js'
-import type { RestoredTensor } from './restored.js'
+import { Tensor } from './partition.js'
+import type { RestoredTensor } from './restored-tensor.js'
 
 /**
  * Gives each new tensor its rule; what comes back adds them. Code of the user's runs here: getters of
@@ -30,7 +30,10 @@ export function prepareTensors(
   }
   const dimensions = readShapes(flat.shape, shapes, (number) => lengthOf(values[number]))
   const names: string[] = []
-  for (const [number, name] of namesOf(flat.shape, model.tensors.length === 0 ? undefined : model.shape)) {
+  for (const [number, name] of collectNames(
+    flat.shape,
+    model.tensors.length === 0 ? undefined : model.shape,
+  )) {
     if (model.named(name) !== undefined)
       throw new TensorError(`params.${name}`, 'one tensor of that name', 'a second one')
     names[number] = name
@@ -45,7 +48,7 @@ export function prepareTensors(
   })
   // Where none of these has one, others may.
   const shapeless = groups.shapeless(base, tensors) && groups.shapeless(base, [...model.tensors, ...tensors])
-  if (shapeless !== undefined) throw new TensorError('shapes', expectedShapes(shapeless), undefined)
+  if (shapeless !== undefined) throw new TensorError('shapes', shapesExpected(shapeless), undefined)
   if (model.settings.planes.includes(SLOW)) {
     const free = [model.base, ...tensors.map(({ use }) => use)].find(
       ({ definition }) => definition.wantsPoint,

@@ -1,32 +1,32 @@
 /** What an optimizer does around its rule, and where. */
 
-import { type Asked, readAsked } from '../engines/choice.js'
+import { OptionError } from '../core/errors.js'
+import { isCount } from '../core/numbers.js'
+import type { Shapes } from '../core/tensors.js'
 import type { EngineName } from '../engines/engine.js'
+import { type EngineRequest, readEngineRequest } from '../engines/select-engine.js'
 import { type Clip, NO_LIMITS, readClip } from '../gradients/clip.js'
-import { OptionError } from '../ground/errors.js'
-import { isCount } from '../ground/numbers.js'
-import type { Shapes } from '../ground/tensors.js'
 import {
-  anything,
   flag,
   type GivenOf,
+  integerFrom,
+  nullable,
   type Option,
   oneOf,
   option,
-  orNull,
-  readBy,
+  passThrough,
+  readWith,
   type ValuesOf,
-  whole,
 } from '../options/kinds.js'
-import { nested, readOptions } from '../options/read.js'
+import { nestedOptions, readOptions } from '../options/read.js'
 import type { Rule } from '../rules/definitions.js'
 import { type Average, type Lookahead, lookahead, readAverage } from './averages.js'
 import { type Group, Groups } from './groups.js'
-import type { RestoredTensor } from './restored.js'
+import type { RestoredTensor } from './restored-tensor.js'
 
 const accumulation = {
   /** How many calls of `step` make one update, ≥ 1. */
-  batches: whole(1),
+  batches: integerFrom(1),
   /** What the rule gets of their gradients: the mean by default. */
   reduce: oneOf('mean', 'sum'),
 }
@@ -63,9 +63,9 @@ export interface OptimizerOptions<P = unknown, R = Rule, N extends Rule['name'] 
    */
   readonly onNonFinite?: 'propagate' | 'skip' | 'throw'
   /** After so many skipped steps in a row the next is a NonFiniteError; ≥ 0, no limit by default. */
-  readonly maxSkips?: number
-  /** Measures the norm of each tensor's gradient for `optimizer.last`; false by default, as it costs a pass. */
-  readonly norms?: boolean
+  readonly maxConsecutiveSkips?: number
+  /** Measures the norm of each tensor's gradient for `optimizer.lastStep`; false by default, as it costs a pass. */
+  readonly recordNorms?: boolean
   /** Forces an engine. By default the size decides; ANTIGRAD_ENGINE in the environment forces too. */
   readonly engine?: EngineName
   /** Forces an instruction set of the native engine (see `engines()`); the best one by default. */
@@ -77,68 +77,79 @@ export interface OptimizerOptions<P = unknown, R = Rule, N extends Rule['name'] 
   readonly threads?: number
 }
 
-const around = {
-  clip: readBy(readClip, NO_LIMITS),
+const stepOptions = {
+  clip: readWith(readClip, NO_LIMITS),
   zeroGrads: flag(false),
-  accumulate: nested(accumulation, 'batches', 1),
-  average: orNull(readBy(readAverage)),
-  lookahead: orNull(nested(lookahead)),
+  accumulate: nestedOptions(accumulation, 'batches', 1),
+  average: nullable(readWith(readAverage)),
+  lookahead: nullable(nestedOptions(lookahead)),
   onNonFinite: oneOf('propagate', 'skip', 'throw'),
-  maxSkips: option<number, number>("a whole number ≥ 0, beside onNonFinite: 'skip'", Infinity, isCount),
-  norms: flag(false),
+  maxConsecutiveSkips: option<number, number>(
+    "a whole number ≥ 0, beside onNonFinite: 'skip'",
+    Infinity,
+    isCount,
+  ),
+  recordNorms: flag(false),
 }
 
 /** Which tensors there are, and what they are. */
-export const placing = {
-  groups: readBy(Groups.read, Groups.none),
-  shapes: anything(),
+export const placementOptions = {
+  groups: readWith(Groups.read, Groups.none),
+  shapes: passThrough(),
 }
 
 /** What runs it. */
-export const running = {
-  engine: anything<EngineName>(),
-  instructionSet: anything<string>(),
-  threads: anything<number>(),
+export const engineOptions = {
+  engine: passThrough<EngineName>(),
+  instructionSet: passThrough<string>(),
+  threads: passThrough<number>(),
 }
 
-const all = { ...placing, ...around, ...running } satisfies Record<keyof OptimizerOptions, Option>
+const allOptions = { ...placementOptions, ...stepOptions, ...engineOptions } satisfies Record<
+  keyof OptimizerOptions,
+  Option
+>
 
 /** What is done around the rule at each step. */
-export interface Around extends ValuesOf<typeof around> {}
+export interface StepOptions extends ValuesOf<typeof stepOptions> {}
 
 /** The options with their defaults; a class, so that what a user gives is not taken for checked. */
-export class Checked {
-  readonly around!: Around
+export class ResolvedOptions {
+  readonly around!: StepOptions
   /** Null where those of a saved run are not known. */
   readonly groups!: Groups | null
   readonly shapes: unknown
-  readonly asked!: Asked
+  readonly asked!: EngineRequest
   /** What a saved run says of its tensors. */
   readonly restored: ReadonlyMap<string, RestoredTensor> | undefined
 
-  constructor(options: Omit<Checked, 'restored'> & Partial<Pick<Checked, 'restored'>>) {
+  constructor(options: Omit<ResolvedOptions, 'restored'> & Partial<Pick<ResolvedOptions, 'restored'>>) {
     Object.assign(this, options)
   }
 }
 
 /** @throws OptionError where one is unknown, or not what it has to be */
-export function checkOptions(options: unknown): Checked {
-  const { groups, shapes, engine, instructionSet, threads, ...rest } = readOptions('options', options, all)
-  return new Checked({
-    around: checkAround(rest),
+export function checkOptions(options: unknown): ResolvedOptions {
+  const { groups, shapes, engine, instructionSet, threads, ...rest } = readOptions(
+    'options',
+    options,
+    allOptions,
+  )
+  return new ResolvedOptions({
+    around: checkStepOptions(rest),
     groups,
     shapes,
-    asked: readAsked({ engine, instructionSet, threads }),
+    asked: readEngineRequest({ engine, instructionSet, threads }),
   })
 }
 
 /** What a saved run did. @throws OptionError where one is unknown, or not what it has to be */
-export function readAround(given: object): Around {
-  return checkAround(readOptions('options', given, around))
+export function readStepOptions(given: object): StepOptions {
+  return checkStepOptions(readOptions('options', given, stepOptions))
 }
 
-function checkAround(options: Around): Around {
-  const { maxSkips, onNonFinite } = options
-  if (maxSkips === Infinity || onNonFinite === 'skip') return options
-  throw new OptionError('maxSkips', around.maxSkips.expected, maxSkips)
+function checkStepOptions(options: StepOptions): StepOptions {
+  const { maxConsecutiveSkips, onNonFinite } = options
+  if (maxConsecutiveSkips === Infinity || onNonFinite === 'skip') return options
+  throw new OptionError('maxConsecutiveSkips', stepOptions.maxConsecutiveSkips.expected, maxConsecutiveSkips)
 }

@@ -1,11 +1,11 @@
 /** Which tensors are meant. */
 
-import { OptionError, TensorError } from '../ground/errors.js'
-import { isObject, listOf, ownProperties } from '../ground/given.js'
-import { isCount } from '../ground/numbers.js'
+import { OptionError, TensorError } from '../core/errors.js'
+import { isCount } from '../core/numbers.js'
+import { isObject, ownProperties, toBoundedArray } from '../core/untrusted.js'
 
 /** A tensor as a function that picks some sees it. */
-export interface Described {
+export interface TensorDescription {
   /** Dotted, as 'body.weight' or 'layers.0.bias'; '' for parameters that are one array. */
   readonly name: string
   /** As `shapes` says; undefined where it says nothing. */
@@ -25,14 +25,14 @@ export interface Described {
 export type Match =
   | string
   | { readonly maxRank: number }
-  | ((tensor: Described) => boolean)
+  | ((tensor: TensorDescription) => boolean)
   | readonly Match[]
 
 /** Picks no tensor. */
-const NOTHING: Match = Object.freeze([])
+const NO_DIMENSIONS: Match = Object.freeze([])
 
 /** How deep lists may be nested. */
-const DEEPEST = 10
+const MAX_DEPTH = 10
 
 /**
  * What was given as a match, each property read once: a frozen copy.
@@ -42,8 +42,8 @@ const DEEPEST = 10
 export function readMatch(what: string, given: unknown, depth = 0, lists = new Set<unknown>()): Match {
   if (typeof given === 'string' || typeof given === 'function') return given as Match
   // A list that has been looked at picks no more the second time: it would take forever, many in one another.
-  if (lists.has(given)) return NOTHING
-  const elements = depth < DEEPEST ? listOf(given) : undefined
+  if (lists.has(given)) return NO_DIMENSIONS
+  const elements = depth < MAX_DEPTH ? toBoundedArray(given) : undefined
   if (elements !== undefined) {
     const list = Object.freeze(elements.map((one) => readMatch(what, one, depth + 1, lists)))
     lists.add(given)
@@ -62,7 +62,7 @@ export function readMatch(what: string, given: unknown, depth = 0, lists = new S
  * @throws TensorError where its rank is asked for and unknown; OptionError where a function does not say
  * true or false
  */
-export function matches(match: Match, tensor: Described): boolean {
+export function matches(match: Match, tensor: TensorDescription): boolean {
   if (typeof match === 'string') return matchesPattern(match, tensor.name)
   if (typeof match === 'function') {
     const { name, shape, length } = tensor

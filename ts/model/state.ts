@@ -1,5 +1,5 @@
-import type { FloatArray } from '../ground/numbers.js'
-import type { Views } from '../ground/tensors.js'
+import type { FloatArray } from '../core/numbers.js'
+import type { Views } from '../core/tensors.js'
 import type { StateOf } from '../rules/rule.js'
 import type { Model } from './model.js'
 
@@ -16,7 +16,7 @@ export type States<P, R> = P extends FloatArray
     : { readonly [K in keyof P as K & keyof Views<P>]: States<P[K], R> }
 
 /** Live views of the state of each tensor; a frozen one has none. */
-export function statesOf(model: Model): unknown {
+export function collectStates(model: Model): unknown {
   return model.views((tensor) =>
     Object.freeze({
       ...tensor.state,

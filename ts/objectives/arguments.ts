@@ -1,9 +1,9 @@
 /** What `minimize` and `checkGradient` are given. */
 
-import { OptionError } from '../ground/errors.js'
-import { isObject, member, numbersIn, ownProperties } from '../ground/given.js'
-import type { FloatArray } from '../ground/numbers.js'
-import { isFloatArray, lengthOf } from '../ground/typed-arrays.js'
+import { OptionError } from '../core/errors.js'
+import type { FloatArray } from '../core/numbers.js'
+import { isFloatArray, lengthOf } from '../core/typed-arrays.js'
+import { isObject, ownProperties, readMember, toFloat64Array } from '../core/untrusted.js'
 import type { Objective } from './objective.js'
 
 /**
@@ -21,20 +21,20 @@ export function readObjective(objective: unknown): {
 } {
   const given = typeof objective === 'function' ? ownProperties({ value: objective }) : objective
   const whole = isObject(given) ? given : {}
-  const value = member(whole, 'value')
+  const value = readMember(whole, 'value')
   if (typeof value !== 'function') {
     throw new OptionError('objective', 'a function, { value, gradient } or expression(…)', objective)
   }
   refuseAsync('objective', value)
   const derivative = (name: string) => {
-    const found = member(whole, name)
+    const found = readMember(whole, name)
     if (found !== undefined && typeof found !== 'function') {
       throw new OptionError(`objective: ${name}`, 'a function', found)
     }
     refuseAsync(`objective: ${name}`, found)
     return found?.bind(whole) as Objective['gradient'] | undefined
   }
-  const parameters = member(whole, 'parameters')
+  const parameters = readMember(whole, 'parameters')
   const isNamed = Array.isArray(parameters) && parameters.every((name) => typeof name === 'string')
   return {
     value: (x) => {
@@ -50,7 +50,7 @@ export function readObjective(objective: unknown): {
 
 /** What comes of an async function, also where a compiler has made another one of it. */
 export function isPromise(given: unknown): boolean {
-  return isObject(given) && typeof member(given, 'then') === 'function'
+  return isObject(given) && typeof readMember(given, 'then') === 'function'
 }
 
 /** Before it is called. */
@@ -65,7 +65,7 @@ function refuseAsync(argument: string, given: unknown): void {
  * @throws OptionError where it is none
  */
 export function readStart(x: unknown): FloatArray {
-  const read = isFloatArray(x) ? x : numbersIn(x)
+  const read = isFloatArray(x) ? x : toFloat64Array(x)
   if (read === undefined || lengthOf(read) === 0) {
     throw new OptionError('x', 'a list of numbers, a Float32Array or a Float64Array, not empty', x)
   }

@@ -1,10 +1,10 @@
 /** Boxes that parameters stay in. */
 
-import { OptionError } from '../ground/errors.js'
-import { isObject, isRecord } from '../ground/given.js'
-import { type FloatArray, rounding } from '../ground/numbers.js'
-import { isFloatArray } from '../ground/typed-arrays.js'
-import { anything } from '../options/kinds.js'
+import { OptionError } from '../core/errors.js'
+import { type FloatArray, rounding } from '../core/numbers.js'
+import { isFloatArray } from '../core/typed-arrays.js'
+import { isObject, isRecord } from '../core/untrusted.js'
+import { passThrough } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 
 /** From which number to which a parameter may go; −∞ and ∞ where it is not said. */
@@ -18,7 +18,7 @@ export type Bounds<Limit = number> =
   | readonly (Bound<Limit> | null | undefined)[]
 
 /** A number for all runs, or one for each. */
-export type LimitByRun = number | ArrayLike<number>
+export type PerRunLimit = number | ArrayLike<number>
 
 /** What each parameter may be at least, and at most, in the dtype. */
 export interface Box<Limit = number> {
@@ -36,7 +36,7 @@ export function project(x: FloatArray, { min, max }: Box): void {
   for (let i = 0; i < x.length; i++) x[i] = within(x[i], min[i], max[i])
 }
 
-interface Reading {
+interface BoundsContext {
   /** Names of parameters, if they have any, and how many there are. */
   readonly names: readonly string[] | null
   readonly length: number
@@ -52,23 +52,23 @@ interface Reading {
  */
 export function readBounds(
   bounds: unknown,
-  reading: Reading & { runs: number },
+  reading: BoundsContext & { runs: number },
 ): Box<number | FloatArray> | null
-export function readBounds(bounds: unknown, reading: Reading): Box | null
-export function readBounds(bounds: unknown, reading: Reading): Box<number | FloatArray> | null {
+export function readBounds(bounds: unknown, reading: BoundsContext): Box | null
+export function readBounds(bounds: unknown, reading: BoundsContext): Box<number | FloatArray> | null {
   if (bounds === undefined) return null
   const { length } = reading
   const box = {
     min: new Array<number | FloatArray>(length).fill(-Infinity),
     max: new Array<number | FloatArray>(length).fill(Infinity),
   }
-  for (const [i, name, bound] of entriesOf(bounds, reading)) {
+  for (const [i, name, bound] of listEntries(bounds, reading)) {
     const { min, max } = readBound(`bounds: ${name}`, bound)
     box.min[i] = readLimit(`bounds: ${name}: min`, min, reading)
     box.max[i] = readLimit(`bounds: ${name}: max`, max, reading)
     const isSame = typeof box.min[i] === 'number' && typeof box.max[i] === 'number'
     for (let run = 0; run < (isSame ? 1 : (reading.runs ?? 1)); run++) {
-      const [low, high] = [limitOf(box.min[i], run), limitOf(box.max[i], run)]
+      const [low, high] = [selectLimit(box.min[i], run), selectLimit(box.max[i], run)]
       if (low <= high && low < Infinity && high > -Infinity) continue
       throw new OptionError(
         `bounds: ${name}`,
@@ -84,11 +84,11 @@ export function readBounds(bounds: unknown, reading: Reading): Box<number | Floa
 }
 
 /** A run's. */
-export function limitOf(limit: number | FloatArray, run: number): number {
+export function selectLimit(limit: number | FloatArray, run: number): number {
   return typeof limit === 'number' ? limit : limit[run]
 }
 
-function entriesOf(bounds: unknown, { names, length }: Reading): [number, string, unknown][] {
+function listEntries(bounds: unknown, { names, length }: BoundsContext): [number, string, unknown][] {
   const isList = Array.isArray(bounds)
   if (!isList && (!isRecord(bounds) || names === null)) {
     const by =
@@ -121,14 +121,14 @@ function readBound(argument: string, bound: unknown): { min: unknown; max: unkno
   const { min = -Infinity, max = Infinity } = readOptions(
     argument,
     bound,
-    { min: anything(), max: anything() },
+    { min: passThrough(), max: passThrough() },
     expected,
   )
   return { min, max }
 }
 
 /** A copy, rounded to the dtype. */
-function readLimit(argument: string, limit: unknown, { dtype, runs }: Reading): number | FloatArray {
+function readLimit(argument: string, limit: unknown, { dtype, runs }: BoundsContext): number | FloatArray {
   if (typeof limit === 'number' && !Number.isNaN(limit)) return rounding[dtype](limit)
   if (runs !== undefined && (isFloatArray(limit) || Array.isArray(limit))) {
     if (limit.length !== runs) {

@@ -1,10 +1,10 @@
-import { OptionError } from '../ground/errors.js'
-import type { FloatArray } from '../ground/numbers.js'
-import { typeOf } from '../ground/typed-arrays.js'
+import { OptionError } from '../core/errors.js'
+import type { FloatArray } from '../core/numbers.js'
+import { typeOf } from '../core/typed-arrays.js'
 import { type GivenOf, nonNegative, optional, positive } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import { readObjective, readStart } from './arguments.js'
-import { centralDifferences, filling } from './gradient.js'
+import { centralDifferences, requireWritten } from './gradient.js'
 import type { Objective } from './index.js'
 
 const table = {
@@ -80,7 +80,7 @@ export function checkGradient(
   const here = valueAt(point)
   checkKept('value', point, at)
   const analytic = copy()
-  filling(gradient, analytic)(point, analytic)
+  requireWritten(gradient, analytic)(point, analytic)
   checkKept('gradient', point, at)
   const numeric = new Float64Array(at.length)
   centralDifferences(valueAt, point, step)(at, numeric)

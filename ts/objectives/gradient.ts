@@ -1,8 +1,8 @@
 /** Gradients as `minimize` calls them. */
 
-import { OptionError } from '../ground/errors.js'
-import { isObject } from '../ground/given.js'
-import type { FloatArray } from '../ground/numbers.js'
+import { OptionError } from '../core/errors.js'
+import type { FloatArray } from '../core/numbers.js'
+import { isObject } from '../core/untrusted.js'
 import { isPromise } from './arguments.js'
 import { type Box, within } from './bounds.js'
 import type { Objective } from './objective.js'
@@ -11,7 +11,7 @@ import type { Objective } from './objective.js'
 const UNWRITTEN = 0x7ff8dead
 
 /** A gradient that throws an OptionError where it does not write all of `out`. */
-export function filling(
+export function requireWritten(
   gradient: Required<Objective>['gradient'],
   out: FloatArray,
   name = 'gradient',
@@ -40,7 +40,7 @@ export function filling(
  * ∛ε by bytes of an element, to which a central difference's errors are balanced; constants, as engines differ
  * in cbrt.
  */
-const STEP = { 4: 4.921566601151848e-3, 8: 6.055454452393343e-6 } as Readonly<Record<number, number>>
+const RELATIVE_STEP = { 4: 4.921566601151848e-3, 8: 6.055454452393343e-6 } as Readonly<Record<number, number>>
 
 /**
  * The gradient by central differences; `point`, as long as x, is overwritten: it is where values are taken. Next
@@ -49,7 +49,7 @@ const STEP = { 4: 4.921566601151848e-3, 8: 6.055454452393343e-6 } as Readonly<Re
 export function centralDifferences(
   value: (x: ArrayLike<number>) => number,
   point: FloatArray,
-  factor = STEP[point.BYTES_PER_ELEMENT],
+  factor = RELATIVE_STEP[point.BYTES_PER_ELEMENT],
   box: Box | null = null,
 ) {
   const inBox = (x: number, i: number) => (box === null ? x : within(x, box.min[i], box.max[i]))

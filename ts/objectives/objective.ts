@@ -1,8 +1,8 @@
-import { TensorError } from '../ground/errors.js'
-import { isObject } from '../ground/given.js'
+import { TensorError } from '../core/errors.js'
+import { isObject } from '../core/untrusted.js'
 
 /**
- * Something to be minimised: F(x), and its gradient, which fills all of `out`, as long as x, and
+ * Something to be minimized: F(x), and its gradient, which fills all of `out`, as long as x, and
  * returns nothing (`void` alone would let it return its array). Neither may keep or change x, which is
  * the optimizer's own memory.
  */

@@ -13,7 +13,7 @@ const table = {
 export interface RosenbrockOptions extends GivenOf<typeof table> {}
 
 /**
- * Rosenbrock's function in n ≥ 2 dimensions (Rosenbrock, 1960), as a sum over neighbours:
+ * Rosenbrock's function in n ≥ 2 dimensions (Rosenbrock, 1960), as a sum over neighbors:
  * F(x) = Σᵢ (a − xᵢ)² + b·(xᵢ₊₁ − xᵢ²)². In two dimensions its only minimum is 0 at (a, a²); in
  * more, with a = 1, 0 at (1, …, 1).
  *

@@ -4,7 +4,7 @@
  */
 
 /** What other libraries call options, without signs and capitals, where it is not like our name. */
-const foreign: ReadonlyMap<string, string> = new Map([
+const foreignNames: ReadonlyMap<string, string> = new Map([
   ['learningrate', 'lr'],
   ['decay', 'alpha'],
   ['rho', 'alpha'],
@@ -28,45 +28,47 @@ const foreign: ReadonlyMap<string, string> = new Map([
 ])
 
 /** What other calls do. */
-const calls: ReadonlyMap<string, string> = new Map([
-  ...['groups', 'shapes', 'clip', 'zeroGrads', 'accumulate', 'average', 'lookahead'].map(ofConstructor),
-  ...['onNonFinite', 'maxSkips', 'norms', 'engine', 'instructionSet', 'threads'].map(ofConstructor),
+const otherCalls: ReadonlyMap<string, string> = new Map([
+  ...['groups', 'shapes', 'clip', 'zeroGrads', 'accumulate', 'average', 'lookahead'].map(constructorHint),
+  ...['onNonFinite', 'maxConsecutiveSkips', 'recordNorms', 'engine', 'instructionSet', 'threads'].map(
+    constructorHint,
+  ),
   ['frozen', 'freeze(match)'],
   ['rule', 'new Optimizer(params, rule)'],
 ])
 
-function ofConstructor(name: string): [string, string] {
+function constructorHint(name: string): [string, string] {
   return [name, `new Optimizer(params, rule, { ${name} }), where restore(saved) goes on with another run`]
 }
 
 /** How alike names have to be, from 0 to 1. */
-const ALIKE = 0.4
+const MIN_SIMILARITY = 0.4
 /** Characters of a name that are looked at. */
-const LONGEST = 40
+const MAX_COMPARED_LENGTH = 40
 
 /** In brackets, behind what came; nothing where nothing is like it. */
 export function hintFor(given: unknown, namesOf: () => readonly string[]): string {
   if (typeof given !== 'string') return ''
   const names = [...new Set(namesOf())]
-  const name = plain(given).replace(/^b(?=\d$)/, 'beta')
-  const own = foreign.get(name)
+  const name = normalizeName(given).replace(/^b(?=\d$)/, 'beta')
+  const own = foreignNames.get(name)
   if (own !== undefined && names.includes(own)) return ` (did you mean ${own}?)`
-  const call = calls.get(given)
+  const call = otherCalls.get(given)
   if (call !== undefined) return ` (${given} is for ${call})`
-  const scores = names.map((known) => likeness(name, plain(known)))
-  const best = Math.max(ALIKE, ...scores)
+  const scores = names.map((known) => similarity(name, normalizeName(known)))
+  const best = Math.max(MIN_SIMILARITY, ...scores)
   const closest = names.filter((_, i) => scores[i] === best)
   return closest.length === 0 ? '' : ` (did you mean ${closest.join(', ')}?)`
 }
 
-const plain = (name: string) =>
+const normalizeName = (name: string) =>
   name
-    .slice(0, LONGEST)
+    .slice(0, MAX_COMPARED_LENGTH)
     .toLowerCase()
     .replace(/[^\p{L}\p{N}]/gu, '')
 
-/** The part of pairs of neighbouring letters that both have (Dice, 1945). */
-function likeness(a: string, b: string): number {
+/** The part of pairs of neighboring letters that both have (Dice, 1945). */
+function similarity(a: string, b: string): number {
   const both = [...a.slice(1)].filter((letter, i) => b.includes(a[i] + letter)).length
   return a === b ? 1 : (2 * both) / (a.length + b.length - 2)
 }

@@ -1,6 +1,6 @@
 /** Kinds of options: what they may be, in words and as a test, and what they are unless given. */
 
-import { type Dtype, isCount, isNonNegative, isPositive } from '../ground/numbers.js'
+import { type Dtype, isCount, isNonNegative, isPositive } from '../core/numbers.js'
 
 /** An option: what it may be, in words and as a test, and what it is unless given. */
 export interface Option<T = unknown, D extends T | undefined = T | undefined> {
@@ -12,11 +12,11 @@ export interface Option<T = unknown, D extends T | undefined = T | undefined> {
   /** Whether it may also be a schedule or a function of t, whose numbers are accepted one by one. */
   readonly schedulable: boolean
   /** Reads what does not stand as it is, an object for instance, once; undefined where it is not accepted. */
-  readonly read: Read<T> | undefined
+  readonly read: ReadOption<T> | undefined
 }
 
 /** Gives a copy of what was given; `context` is what those who read a table know besides. */
-export type Read<T> = (what: string, given: unknown, ...context: never[]) => T | undefined
+export type ReadOption<T> = (what: string, given: unknown, ...context: never[]) => T | undefined
 
 /** Options by name, in the order in which messages list them. */
 export type OptionTable = Readonly<Record<string, Option>>
@@ -41,21 +41,21 @@ export function option<T, D extends T | undefined>(
   expected: string,
   value: D | undefined,
   accepts: (value: unknown) => boolean,
-  read?: Read<T>,
+  read?: ReadOption<T>,
 ): Option<T, Exactly<D>> {
   return { expected, accepts, default: value as D, schedulable: false, read }
 }
 
 /** What a function reads, which says itself what it has to be. */
-export function readBy<T, D extends T | undefined = undefined>(
-  read: Read<T>,
+export function readWith<T, D extends T | undefined = undefined>(
+  read: ReadOption<T>,
   value?: D,
 ): Option<T, Exactly<D>> {
   return option('', value, () => false, read)
 }
 
 /** What is read elsewhere, by those who know more. */
-export function anything<T>(): Option<T | undefined, undefined> {
+export function passThrough<T>(): Option<T | undefined, undefined> {
   return option('', undefined, () => true)
 }
 
@@ -66,7 +66,7 @@ export function optional<T>(kind: Option<T>): Option<T | undefined, undefined> {
 }
 
 /** The same, or null. */
-export function orNull<T>(kind: Option<T>, value: T | null = null): Option<T | null, T | null> {
+export function nullable<T>(kind: Option<T>, value: T | null = null): Option<T | null, T | null> {
   const accepts = (x: unknown) => x === null || kind.accepts(x)
   return { ...kind, expected: `${kind.expected}, or null`, accepts, default: value }
 }
@@ -110,16 +110,18 @@ export function fraction<D extends Default<number> = undefined>(value?: D): Opti
 }
 
 /** A part of something that may be all of it, and not nothing. */
-export function part<D extends Default<number> = undefined>(value?: D): Option<number, Exactly<D>> {
+export function positiveFraction<D extends Default<number> = undefined>(
+  value?: D,
+): Option<number, Exactly<D>> {
   return number('a number in (0, 1]', value, (x) => x > 0 && x <= 1)
 }
 
 /** The same, which may be nothing. */
-export function share<D extends Default<number> = undefined>(value?: D): Option<number, Exactly<D>> {
+export function unitInterval<D extends Default<number> = undefined>(value?: D): Option<number, Exactly<D>> {
   return number('a number in [0, 1]', value, (x) => x >= 0 && x <= 1)
 }
 
-export function whole<D extends Default<number> = undefined>(
+export function integerFrom<D extends Default<number> = undefined>(
   least: number,
   value?: D,
 ): Option<number, Exactly<D>> {
@@ -127,7 +129,7 @@ export function whole<D extends Default<number> = undefined>(
 }
 
 /** @param words the largest one, as messages write it */
-export function wholeTo<D extends Default<number> = undefined>(
+export function integerBetween<D extends Default<number> = undefined>(
   least: number,
   most: number,
   value?: D,
@@ -147,7 +149,7 @@ export function oneOf<const T extends string>(...words: readonly [T, ...T[]]): O
 }
 
 /** One of a record's names. */
-export function nameIn<T extends string, D extends Default<T>>(
+export function keyOf<T extends string, D extends Default<T>>(
   record: Readonly<Record<T, unknown>>,
   value: D,
 ): Option<T, D> {

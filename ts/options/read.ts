@@ -1,11 +1,11 @@
 /** The reader of options. */
 
 import { hintFor } from '#hints'
-import { OptionError } from '../ground/errors.js'
-import { isNumbered, isObject, mapped } from '../ground/given.js'
-import { type Option, type OptionTable, readBy, type ValuesOf } from './kinds.js'
+import { OptionError } from '../core/errors.js'
+import { isArrayLike, isObject, mapRecord } from '../core/untrusted.js'
+import { type Option, type OptionTable, readWith, type ValuesOf } from './kinds.js'
 
-type Values = Record<string, unknown>
+type OptionValues = Record<string, unknown>
 
 /**
  * Options as a user gives them, with what stands where nothing was given: own properties, each read once, and none
@@ -31,18 +31,18 @@ export function readOptions<O extends OptionTable>(
   return values as ValuesOf<O>
 }
 
-const defaults = new WeakMap<OptionTable, Readonly<Values>>()
+const defaults = new WeakMap<OptionTable, Readonly<OptionValues>>()
 
 /** What is unless something is given, for each name. */
-export function defaultsOf(table: OptionTable): Readonly<Values> {
-  const known = defaults.get(table) ?? mapped(table, (option) => option.default)
+export function defaultsOf(table: OptionTable): Readonly<OptionValues> {
+  const known = defaults.get(table) ?? mapRecord(table, (option) => option.default)
   defaults.set(table, known)
   return known
 }
 
 /** Writes the options that are given over others. */
 export function overlay(
-  values: Values,
+  values: OptionValues,
   what: string,
   given: unknown,
   table: OptionTable,
@@ -53,7 +53,7 @@ export function overlay(
     throw new OptionError(what, expected ?? `{ ${Object.keys(table).join(', ')} }`, given)
   }
   // A list may be billions long.
-  for (const name of isNumbered(given) ? ['0'] : Object.keys(given)) {
+  for (const name of isArrayLike(given) ? ['0'] : Object.keys(given)) {
     if (!Object.hasOwn(table, name)) {
       const names = Object.keys(table)
       throw new OptionError(
@@ -63,7 +63,7 @@ export function overlay(
         hintFor(name, () => names),
       )
     }
-    const value = (given as Readonly<Values>)[name]
+    const value = (given as Readonly<OptionValues>)[name]
     if (value !== undefined) values[name] = read(what, name, table[name], value, context)
   }
 }
@@ -94,7 +94,7 @@ export function readOption<T>(what: string, option: Option<T>, given: unknown, .
  * @param short the option that a number stands for
  * @param unless what it is unless given, as a user would give it
  */
-export function nested<O extends OptionTable, D extends number | object | undefined = undefined>(
+export function nestedOptions<O extends OptionTable, D extends number | object | undefined = undefined>(
   table: O,
   short?: keyof O & string,
   unless?: D,
@@ -105,5 +105,5 @@ export function nested<O extends OptionTable, D extends number | object | undefi
     const whole = short !== undefined && typeof given === 'number' ? { [short]: given } : given
     return Object.freeze(readOptions(what, whole, table, expected))
   }
-  return readBy(read, (unless === undefined ? undefined : read('', unless)) as never)
+  return readWith(read, (unless === undefined ? undefined : read('', unless)) as never)
 }

@@ -1,8 +1,8 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { AdaBeliefKernel } from '../arena/manifest.js'
 import { nonNegative } from '../options/kinds.js'
-import { decays, decoupled, defineDirection } from './cautious.js'
-import { besideEps } from './define.js'
+import { decayOptions, decoupledDecay, defineDirection } from './cautious.js'
+import { maskedByEps } from './define.js'
 import { correctBias, multiplyBetas, products, writeBetas } from './moments.js'
 import { type RuleOf, rule } from './rule.js'
 
@@ -38,7 +38,7 @@ export const definition = defineDirection('adabelief', {
     epsRoot: nonNegative(1e-16),
     /** taken from the parameters as η·λ·θ */
     weightDecay: 0,
-    ...decays,
+    ...decayOptions,
     maximize: false,
   },
   kernels: [kernel(AdaBeliefKernel, AdaBeliefLoop)],
@@ -50,8 +50,8 @@ export const definition = defineDirection('adabelief', {
     row[AdaBeliefKernel.row.inner] = rule.epsRoot
   },
   corrections: correctBias,
-  decay: decoupled,
-  flushes: besideEps,
+  decay: decoupledDecay,
+  flushes: maskedByEps,
 })
 
 /** AdaBelief's description; see {@link adabelief}. */

@@ -2,7 +2,7 @@ import { kernel, twice } from '../arena/kernel.js'
 import { AdadeltaKernel } from '../arena/manifest.js'
 import { fraction, positive } from '../options/kinds.js'
 import { defineDirection } from './cautious.js'
-import { besideEps } from './define.js'
+import { maskedByEps } from './define.js'
 import { type RuleOf, rule } from './rule.js'
 
 export const AdadeltaLoop = twice<typeof AdadeltaKernel>(
@@ -40,7 +40,7 @@ export const definition = defineDirection('adadelta', {
     row[AdadeltaKernel.row.eps] = eps
   },
   l2: ({ weightDecay }) => weightDecay,
-  flushes: besideEps,
+  flushes: maskedByEps,
 })
 
 /** Adadelta's description; see {@link adadelta}. */

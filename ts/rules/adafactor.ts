@@ -9,10 +9,10 @@ import {
   UnfactoredStepKernel,
 } from '../arena/manifest.js'
 import { type MatrixLoopOf, matrixKernel } from '../arena/matrices.js'
+import type { Dtype, FloatArray, Matrix, Round } from '../core/numbers.js'
+import { sumColumn } from '../core/sums.js'
 import { pow } from '../functions/pow.js'
-import type { Dtype, FloatArray, Matrix, Round } from '../ground/numbers.js'
-import { sumOf } from '../ground/sums.js'
-import { atLeast, nonNegative, nonPositive, oneOf, orNull } from '../options/kinds.js'
+import { atLeast, nonNegative, nonPositive, nullable, oneOf } from '../options/kinds.js'
 import { define } from './define.js'
 import { Prepared } from './norms.js'
 import { preset, type RuleOf, rule } from './rule.js'
@@ -75,7 +75,7 @@ const factored =
       for (let i = 0; i < height; i++) {
         const line = start + i * columns
         const at = matrix * height + i
-        const mean = sumOf('gradients', g.subarray(line, line + columns)) / columns + added
+        const mean = sumColumn('gradients', g.subarray(line, line + columns)) / columns + added
         r[at] = beta2 * r[at] + oneMinusBeta2 * mean
         total += r[at]
       }
@@ -112,7 +112,7 @@ const factored =
       const size = some * columns
       let total = 0
       for (let at = 0; at < length; at += size) {
-        total += sumOf('gradients', values.subarray(at, at + size), columns)
+        total += sumColumn('gradients', values.subarray(at, at + size), columns)
       }
       return Math.sqrt(total / length)
     }
@@ -172,7 +172,7 @@ const UnfactoredMomentumLoop = twice<typeof UnfactoredMomentumKernel>(
 )
 
 /**
- * β₂ = 1 − tᵗᵃᵘ; added = ε₁, floor = 0 and cap = ∞, or with `epsPlace: 'floor'` 0, ε₁ and 1/ε₁; rate =
+ * β₂ = 1 − tᵗᵃᵘ; added = ε₁, floor = 0 and cap = ∞, or with `epsPlacement: 'floor'` 0, ε₁ and 1/ε₁; rate =
  * ρ·max(ε₂, √(Σθ²/N))/max(1, √(ΣU²/N)/D), where D is the option d, ρ = min(η, 1/√t); d = 1 − λ·η, or with
  * λ·rate without that division, or λ.
  */
@@ -183,13 +183,13 @@ export const definition = define('adafactor', {
     /** τ ≤ 0 of β̂₂ = 1 − tᵗᵃᵘ at update t, from 1 */
     beta2Decay: nonPositive(-0.8),
     /** ε₁ ≥ 0; null is the dtype's spacing at 1, 2⁻²³ or 2⁻⁵² */
-    eps1: orNull(nonNegative(), null),
+    eps1: nullable(nonNegative(), null),
     /** where ε₁ stands: `'floor'`, the default: mean(r) is at least ε₁, and √V̂ too; `'square'`: it is added to g² */
-    epsPlace: oneOf('floor', 'square'),
+    epsPlacement: oneOf('floor', 'square'),
     /** ε₂ ≥ 0, what RMS(θ) is at least */
     eps2: nonNegative(1e-3),
     /** U is divided by RMS(U)/d where that is above 1; null does not clip */
-    d: orNull(nonNegative(), 1),
+    d: nullable(nonNegative(), 1),
     /** ρ = min(η, 1/√t), and not η */
     relativeStep: true,
     /** the rate is ρ·max(ε₂, RMS(θ)), and not ρ */
@@ -225,10 +225,10 @@ export const definition = define('adafactor', {
   },
   fixed: ['factored', 'minFactored'],
   coefficients(rule, row, dtype) {
-    const { eps1, epsPlace, beta1, scaleParameter, eps2, d, weightDecay, decayScale } = rule
+    const { eps1, epsPlacement, beta1, scaleParameter, eps2, d, weightDecay, decayScale } = rule
     const places = FactoredKernel.row
     const eps = eps1 ?? spacing(dtype)
-    const isAdded = epsPlace === 'square'
+    const isAdded = epsPlacement === 'square'
     row[places.added] = isAdded ? eps : 0
     row[places.floor] = isAdded ? 0 : eps
     row[places.cap] = isAdded || eps === 0 ? Infinity : 1 / eps
@@ -261,7 +261,7 @@ const spacing = (dtype: Dtype): number => (dtype === 'float32' ? 1.1920928955078
 /** Adafactor's description; see {@link adafactor}. */
 export interface Adafactor extends RuleOf<typeof definition> {}
 
-const square = { eps1: 1e-30, epsPlace: 'square' } as const
+const square = { eps1: 1e-30, epsPlacement: 'square' } as const
 
 /**
  * Adafactor (Shazeer and Stern, 2018, algorithms 4 and 5): of a matrix only the rows' and columns' means of g²

@@ -2,7 +2,7 @@ import { kernel, twice } from '../arena/kernel.js'
 import { AdagradKernel } from '../arena/manifest.js'
 import { nonNegative, oneOf } from '../options/kinds.js'
 import { defineDirection } from './cautious.js'
-import { besideEps } from './define.js'
+import { maskedByEps } from './define.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 export const AdagradLoop = twice<typeof AdagradKernel>(
@@ -46,7 +46,7 @@ export const definition = defineDirection('adagrad', {
   },
   l2: ({ weightDecay }) => weightDecay,
   starts: ({ initialAccumulator }) => ({ s: initialAccumulator }),
-  flushes: besideEps,
+  flushes: maskedByEps,
 })
 
 /** Adagrad's description; see {@link adagrad}. */

@@ -2,9 +2,9 @@
 
 import { kernel, twice } from '../arena/kernel.js'
 import { AdamKernel, type AdamPerRowKernel, AmsGradKernel } from '../arena/manifest.js'
-import { OptionError } from '../ground/errors.js'
-import type { ClockOf } from './define.js'
-import { type Betas, type products, traced } from './moments.js'
+import { OptionError } from '../core/errors.js'
+import type { CounterOf } from './define.js'
+import { type Betas, flushTrace, type products } from './moments.js'
 
 const AdamLoop = twice<typeof AdamKernel>(
   (f) =>
@@ -41,35 +41,38 @@ const AmsGradLoop = twice<typeof AmsGradKernel>(
     },
 )
 
-/** The kernel of `perRow`, which comes with the import of `rows`. */
+/** The kernel of `perRow`, which comes with the import of `sparseRows`. */
 export const importedPerRow: { kernel?: typeof AdamPerRowKernel } = {}
 
-interface Forms {
+interface AdamForms {
   readonly amsgrad: boolean
   readonly perRow: boolean
 }
 
-type Kernels = readonly [typeof AdamKernel, typeof AmsGradKernel, typeof AdamPerRowKernel]
+type AdamKernels = readonly [typeof AdamKernel, typeof AmsGradKernel, typeof AdamPerRowKernel]
 
 /** Both have these kernels, and types of state know the third one where it is not imported. */
-export const kernels = [kernel(AdamKernel, AdamLoop), kernel(AmsGradKernel, AmsGradLoop)] as never as Kernels
+export const kernels = [
+  kernel(AdamKernel, AdamLoop),
+  kernel(AmsGradKernel, AmsGradLoop),
+] as never as AdamKernels
 
-export const stages = ({ amsgrad, perRow }: Forms): Kernels[number][] => [
-  amsgrad ? AmsGradKernel : perRow ? (importedPerRow.kernel as Kernels[2]) : AdamKernel,
+export const stages = ({ amsgrad, perRow }: AdamForms): AdamKernels[number][] => [
+  amsgrad ? AmsGradKernel : perRow ? (importedPerRow.kernel as AdamKernels[2]) : AdamKernel,
 ]
 
 /** As `multiplyBetas`; but products are 0, and correct nothing, where rows have their own. (A call more costs 5 ns.) */
 export function advance(
-  clock: ClockOf<typeof products>,
-  { beta1, beta2, perRow }: Betas & Forms,
-  next: ClockOf<typeof products>,
+  clock: CounterOf<typeof products>,
+  { beta1, beta2, perRow }: Betas & AdamForms,
+  next: CounterOf<typeof products>,
 ): void {
-  next.product1 = perRow ? 0 : traced(clock.product1 * beta1)
-  next.product2 = perRow ? 0 : traced(clock.product2 * beta2)
+  next.product1 = perRow ? 0 : flushTrace(clock.product1 * beta1)
+  next.product2 = perRow ? 0 : flushTrace(clock.product2 * beta2)
 }
 
 /** @throws OptionError where there is no kernel for it */
-export function check({ amsgrad, perRow }: Forms): void {
+export function check({ amsgrad, perRow }: AdamForms): void {
   if (perRow && (amsgrad || importedPerRow.kernel === undefined))
     throw new OptionError('perRow', 'rows to be imported, and no amsgrad', perRow)
 }

@@ -1,21 +1,21 @@
 import { AdamKernel } from '../arena/manifest.js'
-import { OptionError } from '../ground/errors.js'
+import { OptionError } from '../core/errors.js'
 import { oneOf } from '../options/kinds.js'
 import { advance, check, kernels, stages } from './adam-loops.js'
 import { defineDirection } from './cautious.js'
-import { besideEps, type ClockOf } from './define.js'
-import { correctLargest, products, writeBetas } from './moments.js'
+import { type CounterOf, maskedByEps } from './define.js'
+import { correctAmsgrad, products, writeBetas } from './moments.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 /** Where ε is added to √v, before the correction: c₁ = η·√(1−∏β₂)/(1−∏β₁), c₂ = 1. */
-function correctTogether({ product2 }: ClockOf<typeof products>, row: Float64Array): void {
+function correctTogether({ product2 }: CounterOf<typeof products>, row: Float64Array): void {
   row[AdamKernel.row.c1] *= Math.sqrt(1 - product2)
   row[AdamKernel.row.c2] = 1
 }
 
 /**
- * c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂); h = 1, or with `amsgradOf: 'corrected'` h = 1/(1−∏β₂) and c₂ = 1. With
- * `epsOf: 'raw'` c₁ = η·√(1−∏β₂)/(1−∏β₁), c₂ = 1.
+ * c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂); h = 1, or with `amsgradMoment: 'corrected'` h = 1/(1−∏β₂) and c₂ = 1. With
+ * `epsMoment: 'raw'` c₁ = η·√(1−∏β₂)/(1−∏β₁), c₂ = 1.
  */
 export const definition = defineDirection('adam', {
   options: {
@@ -28,10 +28,10 @@ export const definition = defineDirection('adam', {
     weightDecay: 0,
     amsgrad: false,
     /** of which v that is the largest: `'raw'`, the default, as in Torch; `'corrected'`: of v̂, as in Optax */
-    amsgradOf: oneOf('raw', 'corrected'),
+    amsgradMoment: oneOf('raw', 'corrected'),
     /** to which root it is added: `'corrected'`, the default: √v̂; `'raw'`: √v, as in Torch's SparseAdam */
-    epsOf: oneOf('corrected', 'raw'),
-    /** corrections by the updates of each row, not of the tensor, with gradients by `rows`, whose import it wants */
+    epsMoment: oneOf('corrected', 'raw'),
+    /** corrections by the updates of each row, not of the tensor, with gradients by `sparseRows`, whose import it wants */
     perRow: false,
     maximize: false,
   },
@@ -42,21 +42,21 @@ export const definition = defineDirection('adam', {
   advance,
   coefficients: writeBetas,
   corrections(rule, clock, row) {
-    correctLargest(rule, clock, row)
-    if (rule.epsOf === 'raw') correctTogether(clock, row)
+    correctAmsgrad(rule, clock, row)
+    if (rule.epsMoment === 'raw') correctTogether(clock, row)
   },
   check(rule) {
-    const { amsgrad, amsgradOf, epsOf, perRow } = rule
+    const { amsgrad, amsgradMoment, epsMoment, perRow } = rule
     check(rule)
-    if (epsOf === 'raw' && (perRow || (amsgrad && amsgradOf === 'corrected')))
+    if (epsMoment === 'raw' && (perRow || (amsgrad && amsgradMoment === 'corrected')))
       throw new OptionError(
-        'adam: epsOf',
+        'adam: epsMoment',
         "'corrected' with perRow, or where the largest is of corrected v",
-        epsOf,
+        epsMoment,
       )
   },
   l2: ({ weightDecay }) => weightDecay,
-  flushes: besideEps,
+  flushes: maskedByEps,
 })
 
 /** Adam's description; see {@link adam}. */
@@ -65,12 +65,12 @@ export interface Adam extends RuleOf<typeof definition> {}
 /**
  * Adam (Kingma and Ba, 2015, algorithm 1): m ← β₁·m + (1−β₁)·g, v ← β₂·v + (1−β₂)·g²,
  * θ ← θ − η·m̂/(√v̂ + ε), with m̂ = m/(1−β₁ᵗ) and v̂ = v/(1−β₂ᵗ). `adam.tfjs` has TensorFlow.js's ε of 1e-7,
- * `adam.sparse` the place of ε in Torch's SparseAdam, for gradients by `rows`.
+ * `adam.sparse` the place of ε in Torch's SparseAdam, for gradients by `sparseRows`.
  *
  * State: m, v, and `largest` with AMSGrad.
  * @throws OptionError where an option is unknown or out of its range
  */
 export const adam = Object.assign(rule<Adam>(definition), {
-  sparse: preset<Adam>(definition, { epsOf: 'raw' }),
+  sparse: preset<Adam>(definition, { epsMoment: 'raw' }),
   tfjs: preset<Adam>(definition, { eps: 1e-7 }),
 })

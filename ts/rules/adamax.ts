@@ -2,7 +2,7 @@ import { kernel, twice } from '../arena/kernel.js'
 import { AdamaxKernel } from '../arena/manifest.js'
 import { oneOf } from '../options/kinds.js'
 import { defineDirection } from './cautious.js'
-import { besideEps } from './define.js'
+import { maskedByEps } from './define.js'
 import { multiplyBetas, products } from './moments.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
@@ -30,7 +30,7 @@ export const definition = defineDirection('adamax', {
     /** where the divisor is exactly 0 the parameter stays */
     eps: 1e-8,
     /** `'gradient'`, the default: ε is added to |g|, as in Torch; `'divisor'`: to n */
-    epsPlace: oneOf('gradient', 'divisor'),
+    epsPlacement: oneOf('gradient', 'divisor'),
     /** added to the gradient */
     weightDecay: 0,
     maximize: false,
@@ -39,18 +39,18 @@ export const definition = defineDirection('adamax', {
   stages: () => [AdamaxKernel],
   clock: products,
   advance: multiplyBetas,
-  coefficients({ beta1, beta2, eps, epsPlace }, row) {
+  coefficients({ beta1, beta2, eps, epsPlacement }, row) {
     row[AdamaxKernel.row.beta1] = beta1
     row[AdamaxKernel.row.oneMinusBeta1] = 1 - beta1
     row[AdamaxKernel.row.beta2] = beta2
-    row[AdamaxKernel.row.inside] = epsPlace === 'gradient' ? eps : 0
-    row[AdamaxKernel.row.outside] = epsPlace === 'gradient' ? 0 : eps
+    row[AdamaxKernel.row.inside] = epsPlacement === 'gradient' ? eps : 0
+    row[AdamaxKernel.row.outside] = epsPlacement === 'gradient' ? 0 : eps
   },
   corrections({ lr }, { product1 }, row) {
     row[AdamaxKernel.row.c1] = lr / (1 - product1)
   },
   l2: ({ weightDecay }) => weightDecay,
-  flushes: besideEps,
+  flushes: maskedByEps,
 })
 
 /** Adamax's description; see {@link adamax}. */
@@ -65,5 +65,5 @@ export interface Adamax extends RuleOf<typeof definition> {}
  * State: m, n. @throws OptionError where an option is unknown or out of its range
  */
 export const adamax = Object.assign(rule<Adamax>(definition), {
-  tfjs: preset<Adamax>(definition, { eps: 1e-7, epsPlace: 'divisor' }),
+  tfjs: preset<Adamax>(definition, { eps: 1e-7, epsPlacement: 'divisor' }),
 })

@@ -1,7 +1,7 @@
 import { advance, check, kernels, stages } from './adam-loops.js'
-import { decays, decoupled, defineDirection } from './cautious.js'
-import { besideEps } from './define.js'
-import { correctLargest, products, writeBetas } from './moments.js'
+import { decayOptions, decoupledDecay, defineDirection } from './cautious.js'
+import { maskedByEps } from './define.js'
+import { correctAmsgrad, products, writeBetas } from './moments.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 /** d = 1 − η·λ, c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂), h = 1. */
@@ -14,9 +14,9 @@ export const definition = defineDirection('adamw', {
     eps: 1e-8,
     /** taken from the parameters as η·λ·θ */
     weightDecay: 1e-2,
-    ...decays,
+    ...decayOptions,
     amsgrad: false,
-    /** corrections by the updates of each row, not of the tensor, with gradients by `rows`, whose import it wants */
+    /** corrections by the updates of each row, not of the tensor, with gradients by `sparseRows`, whose import it wants */
     perRow: false,
     maximize: false,
   },
@@ -26,10 +26,10 @@ export const definition = defineDirection('adamw', {
   clock: products,
   advance,
   coefficients: writeBetas,
-  corrections: correctLargest,
-  decay: decoupled,
+  corrections: correctAmsgrad,
+  decay: decoupledDecay,
   check,
-  flushes: besideEps,
+  flushes: maskedByEps,
 })
 
 /** AdamW's description; see {@link adamw}. */

@@ -2,8 +2,8 @@ import { kernel, twice } from '../arena/kernel.js'
 import { AdanKernel } from '../arena/manifest.js'
 import { fraction } from '../options/kinds.js'
 import { defineDirection } from './cautious.js'
-import { besideEps } from './define.js'
-import { multiplyBetas, products, traced } from './moments.js'
+import { maskedByEps } from './define.js'
+import { flushTrace, multiplyBetas, products } from './moments.js'
 import { type RuleOf, rule } from './rule.js'
 
 export const AdanLoop = twice<typeof AdanKernel>(
@@ -64,7 +64,7 @@ export const definition = defineDirection('adan', {
   clock: { ...products, product3: 1 },
   advance(clock, rule, next) {
     multiplyBetas(clock, rule, next)
-    next.product3 = traced(clock.product3 * rule.beta3)
+    next.product3 = flushTrace(clock.product3 * rule.beta3)
   },
   coefficients({ beta1, beta2, beta3, eps }, row) {
     row[AdanKernel.row.eps] = eps
@@ -86,7 +86,7 @@ export const definition = defineDirection('adan', {
     row[AdanKernel.row.ahead] = t === 1 ? 0 : beta2
   },
   decay: decayOf,
-  flushes: besideEps,
+  flushes: maskedByEps,
 })
 
 /** Adan's description; see {@link adan}. */

@@ -3,8 +3,8 @@ import { AdEmaMixKernel } from '../arena/manifest.js'
 import { exp } from '../functions/exp.js'
 import { log } from '../functions/log.js'
 import { fraction, nonNegative } from '../options/kinds.js'
-import { decays, decoupled, defineDirection } from './cautious.js'
-import { besideEps } from './define.js'
+import { decayOptions, decoupledDecay, defineDirection } from './cautious.js'
+import { maskedByEps } from './define.js'
 import { multiplyBetas, products } from './moments.js'
 import { type RuleOf, rule } from './rule.js'
 
@@ -59,7 +59,7 @@ export const definition = defineDirection('ademamix', {
     eps: 1e-8,
     /** taken from the parameters as η·λ·θ */
     weightDecay: 0,
-    ...decays,
+    ...decayOptions,
     maximize: false,
   },
   kernels: [kernel(AdEmaMixKernel, AdEMAMixLoop)],
@@ -81,8 +81,8 @@ export const definition = defineDirection('ademamix', {
     row[AdEmaMixKernel.row.beta3] = slow
     row[AdEmaMixKernel.row.oneMinusBeta3] = 1 - slow
   },
-  decay: decoupled,
-  flushes: besideEps,
+  decay: decoupledDecay,
+  flushes: maskedByEps,
 })
 
 /** AdEMAMix's description; see {@link ademamix}. */

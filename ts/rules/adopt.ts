@@ -1,9 +1,9 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { AdoptKernel, PIPELINE_DECAY } from '../arena/manifest.js'
 import { pow } from '../functions/pow.js'
-import { nonNegative, orNull } from '../options/kinds.js'
-import { decays, decoupled, defineDirection } from './cautious.js'
-import { besideEps } from './define.js'
+import { nonNegative, nullable } from '../options/kinds.js'
+import { decayOptions, decoupledDecay, defineDirection } from './cautious.js'
+import { maskedByEps } from './define.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 export const AdoptLoop = twice<typeof AdoptKernel>(
@@ -41,12 +41,12 @@ export const definition = defineDirection('adopt', {
     /** the least divisor; where it is exactly 0 so is the quotient */
     eps: 1e-6,
     /** ≥ 0: the quotient is clipped to ±(t−1) to this power; null does not clip */
-    clipExponent: orNull(nonNegative(), 0.25),
+    clipExponent: nullable(nonNegative(), 0.25),
     /** added to the gradient, or decoupled */
     weightDecay: 0,
     /** from the second update on */
     decoupledWeightDecay: false,
-    ...decays,
+    ...decayOptions,
     maximize: false,
   },
   kernels: [kernel(AdoptKernel, AdoptLoop)],
@@ -66,10 +66,10 @@ export const definition = defineDirection('adopt', {
     row[AdoptKernel.row.oneMinusBeta1] = moves ? 1 - beta1 : 0
     row[AdoptKernel.row.beta2] = kept
     row[AdoptKernel.row.oneMinusBeta2] = 1 - kept
-    row[PIPELINE_DECAY] = moves && rule.decoupledWeightDecay ? decoupled(rule) : 1
+    row[PIPELINE_DECAY] = moves && rule.decoupledWeightDecay ? decoupledDecay(rule) : 1
   },
   l2: ({ weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 0 : weightDecay),
-  flushes: besideEps,
+  flushes: maskedByEps,
 })
 
 /** ADOPT's description; see {@link adopt}. */

@@ -1,11 +1,11 @@
 /** What modifies any direction, and decoupled decays; crates/kernels/src/rules/cautious.rs. */
 
 import { type Kernel, kernel, twice } from '../arena/kernel.js'
-import { CautiousKernel, KEEPS, MASKS, SIGNS } from '../arena/manifest.js'
-import { OptionError } from '../ground/errors.js'
+import { CautiousKernel, MASK_KEEPS_ALL, MASK_TAKES_SIGN, MASKED } from '../arena/manifest.js'
+import { OptionError } from '../core/errors.js'
 import type { ValuesOf } from '../options/kinds.js'
-import { type Declaration, type Definition, define, type Fields } from './define.js'
-import type { Own, TableOf } from './options.js'
+import { type CounterFields, type Declaration, type Definition, define } from './define.js'
+import type { RuleOptionTable, TableOf } from './options.js'
 
 /** θ ← d·θ − rate·w, or where the decay is cautious θ − rate·w where w·θ < 0. */
 const CautiousLoop = twice<typeof CautiousKernel>(
@@ -21,7 +21,7 @@ const CautiousLoop = twice<typeof CautiousKernel>(
 
 const Cautious = kernel(CautiousKernel, CautiousLoop)
 
-interface Modifiers {
+interface DirectionModifiers {
   readonly cautious: boolean
   readonly grams: boolean
   readonly cautiousWeightDecay?: boolean
@@ -29,11 +29,11 @@ interface Modifiers {
 
 const modifiers = { cautious: false, grams: false }
 
-/** What rules with a decoupled decay have besides; {@link decoupled} reads it. */
-export const decays = { maxLr: 0, cautiousWeightDecay: false }
+/** What rules with a decoupled decay have besides; {@link decoupledDecay} reads it. */
+export const decayOptions = { maxLr: 0, cautiousWeightDecay: false }
 
 /** d of a decoupled decay, where there is one. */
-export function decoupled({
+export function decoupledDecay({
   lr,
   weightDecay,
   maxLr,
@@ -51,9 +51,9 @@ export function decoupled({
  */
 export function defineDirection<
   const N extends string,
-  G extends Own<G>,
+  G extends RuleOptionTable<G>,
   const K extends readonly Kernel[],
-  C extends Fields = Fields,
+  C extends CounterFields = CounterFields,
 >(
   name: N,
   declaration: { readonly options: G } & Declaration<TableOf<G & typeof modifiers>, K, C>,
@@ -61,14 +61,20 @@ export function defineDirection<
   type Values = ValuesOf<TableOf<G & typeof modifiers>>
   const options = { ...declaration.options, ...modifiers }
   const hasDecay = Object.hasOwn(options, 'cautiousWeightDecay')
-  const flags = ({ cautious, grams, cautiousWeightDecay }: Modifiers) =>
-    cautious ? MASKS : grams ? MASKS | SIGNS : hasDecay && cautiousWeightDecay ? MASKS | KEEPS : 0
-  const stages = (rule: Values & Modifiers) => {
+  const flags = ({ cautious, grams, cautiousWeightDecay }: DirectionModifiers) =>
+    cautious
+      ? MASKED
+      : grams
+        ? MASKED | MASK_TAKES_SIGN
+        : hasDecay && cautiousWeightDecay
+          ? MASKED | MASK_KEEPS_ALL
+          : 0
+  const stages = (rule: Values & DirectionModifiers) => {
     const own = declaration.stages(rule)
     return flags(rule) === 0 ? own : [...own, Cautious]
   }
   const between = (
-    { cautious, cautiousWeightDecay }: Modifiers,
+    { cautious, cautiousWeightDecay }: DirectionModifiers,
     _clock: unknown,
     { agreeing, rate, spares }: Readonly<Record<string, Float64Array>>,
     i: number,
@@ -79,7 +85,7 @@ export function defineDirection<
     rate[i] = cautious ? 1 / (mean > 1e-3 ? mean : 1e-3) : 1
     spares[i] = hasDecay && cautiousWeightDecay ? 1 : 0
   }
-  const check = (rule: Values & Modifiers) => {
+  const check = (rule: Values & DirectionModifiers) => {
     declaration.check?.(rule)
     if (rule.cautious && rule.grams) throw new OptionError(`${name}: grams`, 'false beside cautious', true)
   }

@@ -2,21 +2,21 @@
 
 import type { Kernel } from '../arena/kernel.js'
 import { PIPELINE } from '../arena/manifest.js'
-import type { Dtype } from '../ground/numbers.js'
+import type { Dtype } from '../core/numbers.js'
 import type { OptionTable, ValuesOf } from '../options/kinds.js'
 import { defaultsOf } from '../options/read.js'
 import type { NumbersOf } from '../schedules/option.js'
-import { bring } from '../webassembly/module.js'
-import { type Own, type TableOf, tableOf } from './options.js'
+import { registerModule } from '../webassembly/module.js'
+import { makeOptionTable, type RuleOptionTable, type TableOf } from './options.js'
 
 /** The fields of a rule's own clock. */
-export type Fields = Readonly<Record<string, number>>
+export type CounterFields = Readonly<Record<string, number>>
 
 /** What is counted for tensors that have had the same updates: t is the update under way, from 1. */
-export type ClockOf<C> = { -readonly [K in keyof C]: number } & { t: number }
+export type CounterOf<C> = { -readonly [K in keyof C]: number } & { t: number }
 
 /** A rule, said once. What takes a rule gets its numbers at one update where schedules could be. */
-export interface Declaration<O, K extends readonly Kernel[], C extends Fields> {
+export interface Declaration<O, K extends readonly Kernel[], C extends CounterFields> {
   /** All kernels that it may use. */
   readonly kernels: K
   /** The kernels of one step, in order. */
@@ -31,20 +31,20 @@ export interface Declaration<O, K extends readonly Kernel[], C extends Fields> {
   /** What the fields of its clock start from; t is always there. */
   readonly clock?: C
   /** Those of these that all tensors of the rule have in common, also where they have had other updates. */
-  readonly shared?: Fields
+  readonly shared?: CounterFields
   /** Writes the clock of the next update, whose t stands already, and changes nothing else. */
-  advance?(clock: ClockOf<C>, rule: NumbersOf<O>, next: ClockOf<C>): void
+  advance?(clock: CounterOf<C>, rule: NumbersOf<O>, next: CounterOf<C>): void
   /** Writes the coefficients that the clock does not change. */
   coefficients(rule: NumbersOf<O>, row: Float64Array, dtype: Dtype): void
   /** Writes those that it does, after `advance`. */
-  corrections?(rule: NumbersOf<O>, clock: Readonly<ClockOf<C>>, row: Float64Array): void
+  corrections?(rule: NumbersOf<O>, clock: Readonly<CounterOf<C>>, row: Float64Array): void
   /**
    * Between two stages: makes what tensor number `i`, of `length` elements, has by tensor, from what was
    * summed, in arrays by name. Matrices have so many `rows` each, and other tensors 0.
    */
   between?(
     rule: NumbersOf<O>,
-    clock: Readonly<ClockOf<C>>,
+    clock: Readonly<CounterOf<C>>,
     tensor: Readonly<Record<string, Float64Array>>,
     i: number,
     stage: number,
@@ -57,7 +57,7 @@ export interface Declaration<O, K extends readonly Kernel[], C extends Fields> {
    */
   estimateShared?(
     rule: NumbersOf<O>,
-    members: readonly Member<C>[],
+    members: readonly SharedMember<C>[],
     tensors: readonly { readonly length: number }[],
   ): void
   /** The rule of tensors of a shape that it does not take; undefined for those that it does. */
@@ -78,7 +78,7 @@ export interface Declaration<O, K extends readonly Kernel[], C extends Fields> {
   /** λ of a decay that is added to the gradient; 0 by default. */
   l2?(rule: NumbersOf<O>): number
   /** What arrays of state start from; 0 by default. */
-  starts?(rule: ValuesOf<O>): { readonly [N in K[number]['state'][number]]?: Start }
+  starts?(rule: ValuesOf<O>): { readonly [N in K[number]['state'][number]]?: StateStart }
   /** What the pipeline does to its directions, as flags of segments; 0 by default. */
   flags?(rule: ValuesOf<O>): number
   /** Whether subnormal numbers of its state may become 0; true by default. */
@@ -90,9 +90,9 @@ export interface Declaration<O, K extends readonly Kernel[], C extends Fields> {
 }
 
 /** A tensor of a rule that measures all of its tensors together. */
-export interface Member<C extends Fields = Fields> {
+export interface SharedMember<C extends CounterFields = CounterFields> {
   /** Of the update under way; where it is left out, of its last one. */
-  readonly clock: ClockOf<C>
+  readonly clock: CounterOf<C>
   /** The coefficients of the stages to come; null where it is left out. */
   readonly row: Float64Array | null
   /** What it has by tensor. */
@@ -102,19 +102,19 @@ export interface Member<C extends Fields = Fields> {
 }
 
 /** What an array of state starts from: a number everywhere, or the parameters. */
-export type Start = number | 'parameters'
+export type StateStart = number | 'parameters'
 
 /** What some rules have nothing for. */
-type Optional = 'advance' | 'corrections' | 'between' | 'estimateShared' | 'fallback'
+type OptionalMember = 'advance' | 'corrections' | 'between' | 'estimateShared' | 'fallback'
 
 /** A declaration with its name, and with what it left out. */
 export interface Definition<
   N extends string = string,
   O = OptionTable,
   K extends readonly Kernel[] = readonly Kernel[],
-  C extends Fields = Fields,
-> extends Omit<Required<Declaration<O, K, C>>, Optional>,
-    Pick<{ [P in Optional]: Declaration<O, K, C>[P] | undefined }, Optional> {
+  C extends CounterFields = CounterFields,
+> extends Omit<Required<Declaration<O, K, C>>, OptionalMember>,
+    Pick<{ [P in OptionalMember]: Declaration<O, K, C>[P] | undefined }, OptionalMember> {
   readonly name: N
   readonly options: O
   /** The rule with the defaults of all options. */
@@ -132,16 +132,16 @@ const definitions = new Map<string, Definition>()
 /** Makes a rule known by its name, for as long as its function is imported. */
 export function define<
   const N extends string,
-  G extends Own<G>,
+  G extends RuleOptionTable<G>,
   const K extends readonly Kernel[],
-  C extends Fields = Fields,
+  C extends CounterFields = CounterFields,
 >(
   name: N,
   declaration: { readonly options: G } & Declaration<TableOf<G>, K, C>,
 ): Definition<N, TableOf<G>, K, C> {
-  for (const { module } of declaration.kernels) if (module) bring(module)
+  for (const { module } of declaration.kernels) if (module) registerModule(module)
   const places = declaration.kernels.flatMap(({ row }) => Object.values(row))
-  const options = tableOf(declaration.options)
+  const options = makeOptionTable(declaration.options)
   const defaults = { name, ...defaultsOf(options as OptionTable) }
   const definition: Definition<N, TableOf<G>, K, C> = {
     point: () => undefined,
@@ -178,11 +178,11 @@ export function define<
 }
 
 /** What finds rules that bring their equations with them, among their options, where that is imported. */
-export const bringing: { get?: (name: string, options?: object) => Definition | undefined } = {}
+export const definitionFinders: { get?: (name: string, options?: object) => Definition | undefined } = {}
 
 /** The rule of that name, if it was imported, or comes with its equations. */
 export function definitionNamed(name: string, options?: object): Definition | undefined {
-  return definitions.get(name) ?? bringing.get?.(name, options)
+  return definitions.get(name) ?? definitionFinders.get?.(name, options)
 }
 
 /** The rules that were imported, whatever the order in which they were. */
@@ -195,17 +195,17 @@ export function stateNames<O>(definition: Definition<string, O>, rule: ValuesOf<
   const point = definition.point(rule)
   const kernels: readonly Kernel[] = [...definition.stages(rule), ...(point === undefined ? [] : [point])]
   const elementwise = kernels.flatMap(({ state }) => state)
-  return [...new Set([...elementwise, ...linesOf(kernels)])]
+  return [...new Set([...elementwise, ...lineStateNames(kernels)])]
 }
 
 /** The names of state by row and by column. */
-export const linesOf = (stages: readonly Kernel[]): readonly string[] =>
+export const lineStateNames = (stages: readonly Kernel[]): readonly string[] =>
   stages.flatMap(({ lines = [] }) => lines)
 
 /**
  * Whether the root of a subnormal number of the state cannot be seen beside ε, as it can be without ε:
  * 0 instead would be another step then.
  */
-export function besideEps({ eps }: { readonly eps: number }, smallestNormal: number): boolean {
+export function maskedByEps({ eps }: { readonly eps: number }, smallestNormal: number): boolean {
   return eps * eps >= smallestNormal
 }

@@ -1,6 +1,6 @@
-import { whole } from '../options/kinds.js'
+import { integerFrom } from '../options/kinds.js'
 import { readOption } from '../options/read.js'
-import type { SimpleRule } from './definitions.js'
+import type { BuiltInRule } from './definitions.js'
 import type { EquationRule } from './equation-rule.js'
 import { resolveInner } from './resolve.js'
 import type { DelayedStart } from './rule.js'
@@ -14,8 +14,11 @@ import type { DelayedStart } from './rule.js'
  * @throws OptionError where `updates` is not a whole number ≥ 0 or `rule` is not a rule or has an
  * option out of its range
  */
-export function delayedStart<R extends SimpleRule | EquationRule>(updates: number, rule: R): DelayedStart<R> {
-  const checked = readOption('delayedStart: updates', whole(0), updates)
+export function delayedStart<R extends BuiltInRule | EquationRule>(
+  updates: number,
+  rule: R,
+): DelayedStart<R> {
+  const checked = readOption('delayedStart: updates', integerFrom(0), updates)
   return Object.freeze({
     name: 'delayedStart',
     updates: checked,

@@ -29,7 +29,7 @@ export interface EquationState {
 }
 
 /** A rule's equations, as the user says them. */
-export interface Equations {
+export interface RuleDefinition {
   /** By name: a number or true or false for one with no limits. */
   readonly options?: Readonly<Record<string, EquationOption | number | boolean>>
   /** Arrays of state by name, at most six. */
@@ -41,7 +41,7 @@ export interface Equations {
 }
 
 /** The same, all of it said. */
-export interface Declared {
+export interface ResolvedRuleDefinition {
   readonly options: Readonly<Record<string, EquationOption>>
   readonly state: Readonly<Record<string, Required<EquationState>>>
   readonly scalars: Readonly<Record<string, number>>
@@ -56,12 +56,12 @@ export type OptionValue<O> = O extends { readonly scheduled: true }
     : number
 
 /** A rule of one's own: its name, its equations and its options. */
-export type EquationRule<N extends string = string, E extends Equations | null = null> = {
+export type EquationRule<N extends string = string, E extends RuleDefinition | null = null> = {
   readonly name: N
-  readonly equations: Declared
+  readonly equations: ResolvedRuleDefinition
   /** Climbs instead. */
   readonly maximize: boolean
-} & (E extends Equations
+} & (E extends RuleDefinition
   ? { readonly [K in keyof E['options']]: OptionValue<E['options'][K]> } & WithState<
       keyof E['state'] & string
     >

@@ -1,8 +1,8 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { LaPropKernel } from '../arena/manifest.js'
 import { defineDirection } from './cautious.js'
-import { besideEps } from './define.js'
-import { traced, writeBetas } from './moments.js'
+import { maskedByEps } from './define.js'
+import { flushTrace, writeBetas } from './moments.js'
 import { type RuleOf, rule } from './rule.js'
 
 export const LaPropLoop = twice<typeof LaPropKernel>(
@@ -40,7 +40,7 @@ export const definition = defineDirection('laprop', {
   /** ∏β₂, and an average of η that forgets as m does. */
   clock: { product2: 1, averageLr: 0 },
   advance(clock, { lr, beta1, beta2 }, next) {
-    next.product2 = traced(clock.product2 * beta2)
+    next.product2 = flushTrace(clock.product2 * beta2)
     next.averageLr = beta1 * clock.averageLr + (1 - beta1) * lr
   },
   coefficients(rule, row) {
@@ -53,7 +53,7 @@ export const definition = defineDirection('laprop', {
     row[LaPropKernel.row.c2] = 1 / Math.sqrt(1 - product2)
   },
   decay: decayOf,
-  flushes: besideEps,
+  flushes: maskedByEps,
 })
 
 /** LaProp's description; see {@link laprop}. */

@@ -32,7 +32,7 @@ const LarsNesterovLoop = twice<typeof LarsNesterovKernel>(
 /**
  * undampened is 1 − dampening, at t = 1 instead 1. g has λ·θ in it, and λ here is 0, but with `denominator:
  * 'sum'`. ratio = (τ·√Σθ²)/(√Σg² + ε), there (τ·√Σθ²)/((√Σg² + λ·√Σθ²) + ε); rate = η·ratio and η here is 1,
- * or with `lrPlace: 'outside'` rate = ratio.
+ * or with `lrPlacement: 'outside'` rate = ratio.
  */
 export const definition = define('lars', {
   options: {
@@ -52,7 +52,7 @@ export const definition = define('lars', {
     /** what the norm of θ is divided by: 'update' has ‖g + λ·θ‖, 'sum' has ‖g‖ + λ·‖θ‖, as the paper */
     denominator: oneOf('update', 'sum'),
     /** whether η is in what the momentum remembers: it is 'inside' with Optax, as in the paper, or 'outside' */
-    lrPlace: oneOf('inside', 'outside'),
+    lrPlacement: oneOf('inside', 'outside'),
     /** the ratio of norms also where there is no decay; else it is 1 there */
     alwaysAdapt: true,
     /** no rate above η (LARC) */
@@ -61,8 +61,8 @@ export const definition = define('lars', {
   },
   kernels: [BothNorms, kernel(LarsKernel, LarsLoop), kernel(LarsNesterovKernel, LarsNesterovLoop)],
   stages: ({ nesterov }) => [BothNormsKernel, nesterov ? LarsNesterovKernel : LarsKernel],
-  coefficients({ lr, momentum, weightDecay, denominator, lrPlace }, row) {
-    row[LarsKernel.row.lr] = lrPlace === 'inside' ? 1 : lr
+  coefficients({ lr, momentum, weightDecay, denominator, lrPlacement }, row) {
+    row[LarsKernel.row.lr] = lrPlacement === 'inside' ? 1 : lr
     row[LarsKernel.row.mu] = momentum
     row[LarsKernel.row.lambda] = denominator === 'update' ? 0 : weightDecay
   },
@@ -70,7 +70,7 @@ export const definition = define('lars', {
     row[LarsKernel.row.undampened] = t === 1 ? 1 : 1 - dampening
   },
   between(
-    { lr, weightDecay, trustCoefficient, eps, denominator, lrPlace, alwaysAdapt, trustClip },
+    { lr, weightDecay, trustCoefficient, eps, denominator, lrPlacement, alwaysAdapt, trustClip },
     _,
     { parameters, direction, rate },
     i,
@@ -80,7 +80,7 @@ export const definition = define('lars', {
     const adapts = (alwaysAdapt || weightDecay !== 0) && norm > 0 && gradient > 0
     let ratio = adapts ? (trustCoefficient * norm) / (below + eps) : 1
     if (trustClip && adapts) ratio = ratio < lr ? ratio / lr : 1
-    rate[i] = lrPlace === 'inside' ? lr * ratio : ratio
+    rate[i] = lrPlacement === 'inside' ? lr * ratio : ratio
   },
   l2: ({ weightDecay, denominator }) => (denominator === 'update' ? weightDecay : 0),
 })
@@ -101,6 +101,6 @@ export interface Lars extends RuleOf<typeof definition> {}
  */
 export const lars = Object.assign(rule<Lars>(definition), {
   timm: preset<Lars>(definition, {
-    ...{ momentum: 0, eps: 1e-8, denominator: 'sum', lrPlace: 'outside', alwaysAdapt: false },
+    ...{ momentum: 0, eps: 1e-8, denominator: 'sum', lrPlacement: 'outside', alwaysAdapt: false },
   }),
 })

@@ -1,7 +1,7 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { LionKernel } from '../arena/manifest.js'
-import { signum } from '../ground/numbers.js'
-import { decays, decoupled, defineDirection } from './cautious.js'
+import { signum } from '../core/numbers.js'
+import { decayOptions, decoupledDecay, defineDirection } from './cautious.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 export const LionLoop = twice<typeof LionKernel>(
@@ -26,7 +26,7 @@ export const definition = defineDirection('lion', {
     beta2: 0.99,
     /** taken from the parameters as η·λ·θ; three to ten times AdamW's */
     weightDecay: 0,
-    ...decays,
+    ...decayOptions,
     maximize: false,
   },
   kernels: [kernel(LionKernel, LionLoop)],
@@ -38,7 +38,7 @@ export const definition = defineDirection('lion', {
     row[LionKernel.row.beta2] = beta2
     row[LionKernel.row.oneMinusBeta2] = 1 - beta2
   },
-  decay: decoupled,
+  decay: decoupledDecay,
 })
 
 /** Lion's description; see {@link lion}. */

@@ -1,9 +1,9 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { MarsAdamWKernel, MarsKernel, MarsLionKernel } from '../arena/manifest.js'
-import { signum } from '../ground/numbers.js'
+import { signum } from '../core/numbers.js'
 import { nonNegative, oneOf } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
-import { besideEps, define } from './define.js'
+import { define, maskedByEps } from './define.js'
 import { multiplyBetas, products } from './moments.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
@@ -103,7 +103,7 @@ export const definition = define('mars', {
     rate[i] = norm > 1 ? 1 / norm : 1
   },
   decay: ({ lr, weightDecay }) => 1 - lr * weightDecay,
-  flushes: besideEps,
+  flushes: maskedByEps,
 })
 
 /** MARS's description; see {@link mars}. */

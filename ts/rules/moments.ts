@@ -1,7 +1,7 @@
 /** What rules with moments have in common: running products of β₁ and β₂, and the corrections that these make. */
 
 import { AdamKernel, AmsGradKernel } from '../arena/manifest.js'
-import type { ClockOf } from './define.js'
+import type { CounterOf } from './define.js'
 
 export interface Betas {
   readonly beta1: number
@@ -13,16 +13,16 @@ export const products = { product1: 1, product2: 1 }
 
 /** Multiplies the next β₁ and β₂ into the clock's products. */
 export function multiplyBetas(
-  clock: ClockOf<typeof products>,
+  clock: CounterOf<typeof products>,
   { beta1, beta2 }: Betas,
-  next: ClockOf<typeof products>,
+  next: CounterOf<typeof products>,
 ): void {
-  next.product1 = traced(clock.product1 * beta1)
-  next.product2 = traced(clock.product2 * beta2)
+  next.product1 = flushTrace(clock.product1 * beta1)
+  next.product2 = flushTrace(clock.product2 * beta2)
 }
 
 /** 0 where no trace of it is left in 1 − x: subnormal numbers are slow, and stop shrinking. */
-export const traced = (product: number): number => (product < 1e-300 ? 0 : product)
+export const flushTrace = (product: number): number => (product < 1e-300 ? 0 : product)
 
 /** Writes those coefficients of Adam's kernels that stay. */
 export function writeBetas({ eps, beta1, beta2 }: Betas & { readonly eps: number }, row: Float64Array): void {
@@ -36,24 +36,28 @@ export function writeBetas({ eps, beta1, beta2 }: Betas & { readonly eps: number
 /** c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂). */
 export function correctBias(
   { lr }: { readonly lr: number },
-  { product1, product2 }: ClockOf<typeof products>,
+  { product1, product2 }: CounterOf<typeof products>,
   row: Float64Array,
 ): void {
   row[AdamKernel.row.c1] = lr / (1 - product1)
   row[AdamKernel.row.c2] = 1 / Math.sqrt(1 - product2)
 }
 
-interface Largest {
+interface AmsgradOptions {
   readonly lr: number
   readonly amsgrad: boolean
-  readonly amsgradOf?: 'raw' | 'corrected'
+  readonly amsgradMoment?: 'raw' | 'corrected'
 }
 
 /** The same, and h = 1; where the largest is of corrected v, h = 1/(1−∏β₂) and c₂ = 1. */
-export function correctLargest(rule: Largest, clock: ClockOf<typeof products>, row: Float64Array): void {
+export function correctAmsgrad(
+  rule: AmsgradOptions,
+  clock: CounterOf<typeof products>,
+  row: Float64Array,
+): void {
   correctBias(rule, clock, row)
   if (!rule.amsgrad) return
-  const isCorrected = rule.amsgradOf === 'corrected'
+  const isCorrected = rule.amsgradMoment === 'corrected'
   row[AmsGradKernel.row.h] = isCorrected ? 1 / (1 - clock.product2) : 1
   if (isCorrected) row[AmsGradKernel.row.c2] = 1
 }

@@ -1,15 +1,15 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { BLOCK, MuonMomentumKernel, NewtonSchulzKernel, ScaledKernel } from '../arena/manifest.js'
 import { type MatrixLoopOf, matrixKernel } from '../arena/matrices.js'
-import { listOf } from '../ground/given.js'
-import type { FloatArray, Matrix } from '../ground/numbers.js'
-import { sumOf } from '../ground/sums.js'
-import { fraction, type Option, oneOf, option, wholeTo } from '../options/kinds.js'
+import type { FloatArray, Matrix } from '../core/numbers.js'
+import { sumColumn } from '../core/sums.js'
+import { toBoundedArray } from '../core/untrusted.js'
+import { fraction, integerBetween, type Option, oneOf, option } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
 import { adamw } from './adamw.js'
-import { besideEps, define } from './define.js'
+import { define, maskedByEps } from './define.js'
 import { Scaled } from './norms.js'
-import { isMatrix, resolve, wholeRule } from './resolve.js'
+import { isMatrix, resolve, withDelay } from './resolve.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 /** a, b and c of X ← a·X + (b·P + c·P·P)·X, at each time. */
@@ -102,7 +102,7 @@ const NewtonSchulzLoop = twice(
 
       let sum = 0
       for (let i = 0; i < count; i++) g[i] = round(g[i])
-      for (let at = 0; at < count; at += BLOCK) sum += sumOf('gradients', g.subarray(at, at + BLOCK))
+      for (let at = 0; at < count; at += BLOCK) sum += sumColumn('gradients', g.subarray(at, at + BLOCK))
       const norm = Math.sqrt(sum)
       // A norm that is NaN is taken over, and divided by nothing all is 0.
       const larger = row.eps > norm ? row.eps : norm
@@ -136,7 +136,7 @@ function coefficients(): Option<Coefficients> {
     .map((name) => `'${name}'`)
     .join(' or ')} or a list of 1 to ${TRIPLES} triples of finite numbers`
   const read = (_: string, value: unknown): Triples | undefined => {
-    const triples = listOf(value, TRIPLES)?.map((triple) => listOf(triple, 3) ?? [])
+    const triples = toBoundedArray(value, TRIPLES)?.map((triple) => toBoundedArray(triple, 3) ?? [])
     const isRight = triples?.every((triple) => triple.length === 3 && triple.every(Number.isFinite))
     if (!isRight || triples === undefined || triples.length < 1) return undefined
     return Object.freeze(triples.map((triple) => Object.freeze(triple))) as unknown as Triples
@@ -149,7 +149,7 @@ function coefficients(): Option<Coefficients> {
 function otherRule(value: object): Option<object> {
   const read = (what: string, given: unknown): object | undefined => {
     const resolved = resolve(given, what)
-    return resolved.definition.fallback === undefined ? wholeRule(resolved) : undefined
+    return resolved.definition.fallback === undefined ? withDelay(resolved) : undefined
   }
   return option('a rule such as adamw(), for any tensor', value, () => false, read)
 }
@@ -165,7 +165,7 @@ export const definition = define('muon', {
     /** taken from the parameters as η·λ·θ */
     weightDecay: 0.1,
     /** how often X is made anew; from 1 to 100 */
-    nsSteps: wholeTo(1, 100, 5),
+    nsSteps: integerBetween(1, 100, 5),
     /**
      * a, b and c of X ← a·X + (b·P + c·P·P)·X: `'original'` (Jordan), `'quintic'` (Dion's five),
      * `'polarExpress'` (Amsel et al., 2025), or a list of up to eight, the last of which is for all that follow
@@ -215,7 +215,7 @@ export const definition = define('muon', {
     rate[i] = length === 0 ? 0 : lr * factor
   },
   decay: ({ lr, weightDecay }) => 1 - lr * weightDecay,
-  flushes: besideEps,
+  flushes: maskedByEps,
   fallback: ({ fallback }, shape) => (isMatrix(shape) ? undefined : fallback),
   fixed: ['fallback'],
   wantsShapes: true,

@@ -1,9 +1,9 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { NAdamKernel } from '../arena/manifest.js'
 import { pow } from '../functions/pow.js'
-import { nonNegative, orNull } from '../options/kinds.js'
-import { decays, decoupled, defineDirection } from './cautious.js'
-import { besideEps } from './define.js'
+import { nonNegative, nullable } from '../options/kinds.js'
+import { decayOptions, decoupledDecay, defineDirection } from './cautious.js'
+import { maskedByEps } from './define.js'
 import { multiplyBetas, products, writeBetas } from './moments.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
@@ -49,11 +49,11 @@ export const definition = defineDirection('nadam', {
     /** where the divisor is exactly 0 the parameter stays */
     eps: 1e-8,
     /** ψ ≥ 0 of μₜ = β₁·(1 − ½·0.96^(t·ψ)), or null: μₜ is β₁ at every update, as in Optax */
-    momentumDecay: orNull(nonNegative(), 4e-3),
+    momentumDecay: nullable(nonNegative(), 4e-3),
     /** added to the gradient, or decoupled */
     weightDecay: 0,
     decoupledWeightDecay: false,
-    ...decays,
+    ...decayOptions,
     maximize: false,
   },
   kernels: [kernel(NAdamKernel, NAdamLoop)],
@@ -70,9 +70,9 @@ export const definition = defineDirection('nadam', {
     row[NAdamKernel.row.c1] = (rule.lr * next) / (1 - momenta * next)
     row[NAdamKernel.row.c2] = 1 / Math.sqrt(1 - product2)
   },
-  decay: (rule) => (rule.decoupledWeightDecay ? decoupled(rule) : 1),
+  decay: (rule) => (rule.decoupledWeightDecay ? decoupledDecay(rule) : 1),
   l2: ({ weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 0 : weightDecay),
-  flushes: besideEps,
+  flushes: maskedByEps,
 })
 
 /** NAdam's description; see {@link nadam}. */

@@ -24,19 +24,19 @@ export const PointLoop = twice<typeof PointKernel>((f) => (theta, _, { v, point 
   }
 })
 
-/** ahead = 1 + α. The first equations are of the reparametrised form, the second of the shifted one. */
+/** ahead = 1 + α. The first equations are of the reparametrized form, the second of the shifted one. */
 export const definition = define('nesterov', {
   options: {
     lr: 1e-3,
     /** α in [0, 1); may be scheduled */
     momentum: scheduled(fraction, 0.9),
     /**
-     * - `'reparametrised'`, the default: v' = α·v − η·∇F(u), u ← u − α·v + (1+α)·v'
-     * - `'shifted'`: v ← α·v − η·∇F(θ + α·v), θ ← θ + v; take the gradient at `optimizer.point()`
+     * - `'reparametrized'`, the default: v' = α·v − η·∇F(u), u ← u − α·v + (1+α)·v'
+     * - `'shifted'`: v ← α·v − η·∇F(θ + α·v), θ ← θ + v; take the gradient at `optimizer.gradientPoint()`
      *
      * Both visit the same points under u = θ + α·v.
      */
-    form: oneOf('reparametrised', 'shifted'),
+    form: oneOf('reparametrized', 'shifted'),
     maximize: false,
   },
   kernels: [

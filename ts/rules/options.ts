@@ -1,6 +1,6 @@
 /** Options that many rules have: each is declared here, and a rule takes it in by its name, with its own default. */
 
-import { isObject, recordOf } from '../ground/given.js'
+import { createRecord, isObject } from '../core/untrusted.js'
 import { flag, fraction, nonNegative, type Option } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
 
@@ -36,33 +36,33 @@ interface Flags {
   readonly grams: Option<boolean>
 }
 
-type Makers = typeof numbers
+type OptionMakers = typeof numbers
 /** What is said of each is said above, in editors too. */
-type Shared = Flags & { readonly [K in keyof Makers]: ReturnType<Makers[K]> }
+type SharedOptionTable = Flags & { readonly [K in keyof OptionMakers]: ReturnType<OptionMakers[K]> }
 
 /** What a rule declares: kinds of its own, what shared options are unless given, and flags by what these are. */
-export type Own<G> = {
-  readonly [K in keyof G]: Option | (K extends keyof Makers ? number : boolean)
+export type RuleOptionTable<G> = {
+  readonly [K in keyof G]: Option | (K extends keyof OptionMakers ? number : boolean)
 }
 
 /** Names of those that are shared. */
-type Names<G> = { [K in keyof G]: G[K] extends Option ? never : K }[keyof G] & keyof Shared
+type SharedNames<G> = { [K in keyof G]: G[K] extends Option ? never : K }[keyof G] & keyof SharedOptionTable
 
 /** The table of a rule's options. A comment in the rule comes after the one above. */
-export type TableOf<G> = Pick<Shared, Names<G>> & {
+export type TableOf<G> = Pick<SharedOptionTable, SharedNames<G>> & {
   readonly [K in keyof G]: G[K] extends Option
     ? G[K]
-    : K extends keyof Shared
-      ? Shared[K]
+    : K extends keyof SharedOptionTable
+      ? SharedOptionTable[K]
       : G[K] extends boolean
         ? Option<boolean>
         : never
 }
 
-export function tableOf<G extends Own<G>>(own: G): TableOf<G> {
+export function makeOptionTable<G extends RuleOptionTable<G>>(own: G): TableOf<G> {
   const values = own as Readonly<Record<string, unknown>>
   const makers = numbers as Readonly<Record<string, (value: unknown) => Option>>
-  return recordOf(Object.keys(own), (name) => {
+  return createRecord(Object.keys(own), (name) => {
     const given = values[name]
     return isObject(given) ? given : (typeof given === 'boolean' ? flag : makers[name])(given as never)
   }) as TableOf<G>

@@ -1,8 +1,8 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { ProdigyKernel, ProdigyMomentsKernel } from '../arena/manifest.js'
-import { groupBy } from '../ground/group-by.js'
+import { groupBy } from '../core/group-by.js'
 import { atLeast, fraction, positive } from '../options/kinds.js'
-import { besideEps, type ClockOf, define, type Member } from './define.js'
+import { type CounterOf, define, maskedByEps, type SharedMember } from './define.js'
 import { multiplyBetas, products } from './moments.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
@@ -32,9 +32,9 @@ const ProdigyLoop = twice<typeof ProdigyKernel>(
 /** d, the largest estimate so far, and N; 0 before the first update. */
 const shared = { d: 0, dMax: 0, numerator: 0 }
 const clock = { ...products, ...shared }
-type Clock = ClockOf<typeof clock>
+type ProdigyCounter = CounterOf<typeof clock>
 
-interface Options {
+interface ProdigyOptions {
   readonly lr: number
   readonly beta1: number
   readonly beta3: number
@@ -47,12 +47,15 @@ interface Options {
 }
 
 /** γ = d·η, with Adam's bias correction where it is wanted. */
-function rateOf({ lr, useBiasCorrection }: Options, { d, product1, product2 }: Clock): number {
+function effectiveRate(
+  { lr, useBiasCorrection }: ProdigyOptions,
+  { d, product1, product2 }: ProdigyCounter,
+): number {
   return d * lr * (useBiasCorrection ? Math.sqrt(1 - product2) / (1 - product1) : 1)
 }
 
 /** The next d of tensors that share one, from what was summed of them. */
-function estimate(rule: Options, members: readonly Member<typeof clock>[]): void {
+function estimate(rule: ProdigyOptions, members: readonly SharedMember<typeof clock>[]): void {
   const { beta1, beta3, eps, weightDecay, d0, dCoef, growthRate } = rule
   const present = members.filter(({ row }) => row !== null)
   if (present.length === 0) return
@@ -62,7 +65,7 @@ function estimate(rule: Options, members: readonly Member<typeof clock>[]): void
     return
   }
   const { d, dMax, numerator } = present[0].clock
-  const rates = present.map(({ clock }) => rateOf(rule, clock))
+  const rates = present.map(({ clock }) => effectiveRate(rule, clock))
   const progress = present.reduce((sum, { sums }, k) => sum + (d / d0) * rates[k] * sums.progress, 0)
   const nextNumerator = beta3 * numerator + progress
   const estimated = (dCoef * nextNumerator) / path
@@ -128,7 +131,7 @@ export const definition = define('prodigy', {
     const { d } = clock
     row[ProdigyKernel.row.taken1] = (1 - beta1) * d
     row[ProdigyKernel.row.taken2] = (1 - beta2) * d * d
-    row[ProdigyKernel.row.pull] = (d / d0) * (safeguardWarmup ? d : rateOf(rule, clock))
+    row[ProdigyKernel.row.pull] = (d / d0) * (safeguardWarmup ? d : effectiveRate(rule, clock))
   },
   estimateShared(rule, members) {
     // After another set of options, or a saved run, tensors of one rule may have come by different ways.
@@ -138,7 +141,7 @@ export const definition = define('prodigy', {
     for (const group of groups.values()) estimate(rule, group)
   },
   starts: () => ({ start: 'parameters' }),
-  flushes: ({ eps, d0 }, smallestNormal) => besideEps({ eps: d0 * eps }, smallestNormal),
+  flushes: ({ eps, d0 }, smallestNormal) => maskedByEps({ eps: d0 * eps }, smallestNormal),
   implied: ({ beta2 }) => ({ beta3: Math.sqrt(beta2) }),
 })
 

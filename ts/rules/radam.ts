@@ -1,8 +1,8 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { RAdamKernel } from '../arena/manifest.js'
 import { atLeast, oneOf } from '../options/kinds.js'
-import { decays, decoupled, defineDirection } from './cautious.js'
-import { besideEps, type ClockOf } from './define.js'
+import { decayOptions, decoupledDecay, defineDirection } from './cautious.js'
+import { type CounterOf, maskedByEps } from './define.js'
 import { multiplyBetas, products, writeBetas } from './moments.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
@@ -30,7 +30,7 @@ export const RAdamLoop = twice<typeof RAdamKernel>(
  * threshold.
  */
 export function rectification(
-  { t, product2 }: ClockOf<typeof products>,
+  { t, product2 }: CounterOf<typeof products>,
   beta2: number,
   threshold = 4,
   reaches = false,
@@ -59,7 +59,7 @@ export const definition = defineDirection('radam', {
     /** added to the gradient, or decoupled */
     weightDecay: 0,
     decoupledWeightDecay: false,
-    ...decays,
+    ...decayOptions,
     /** ≥ 4: where ρₜ is above it, the step is rectified; 5 is Torch's and Optax's, the paper has 4 */
     threshold: atLeast(4, 5),
     maximize: false,
@@ -79,9 +79,9 @@ export const definition = defineDirection('radam', {
     row[RAdamKernel.row.c2] = uncorrected ? 1 : 1 / Math.sqrt(bias2)
     row[RAdamKernel.row.unrectified] = r === null ? 1 : 0
   },
-  decay: (rule) => (rule.decoupledWeightDecay ? decoupled(rule) : 1),
+  decay: (rule) => (rule.decoupledWeightDecay ? decoupledDecay(rule) : 1),
   l2: ({ weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 0 : weightDecay),
-  flushes: besideEps,
+  flushes: maskedByEps,
 })
 
 /** RAdam's description; see {@link radam}. */

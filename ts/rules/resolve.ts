@@ -1,13 +1,13 @@
+import { OptionError, truncate } from '../core/errors.js'
+import { isObject, ownProperties } from '../core/untrusted.js'
 import type { TensorLimits } from '../gradients/clip.js'
-import { brief, OptionError } from '../ground/errors.js'
-import { isObject, ownProperties } from '../ground/given.js'
-import { anything, whole } from '../options/kinds.js'
+import { integerFrom, passThrough } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import { type Definition, definitionNamed, importedDefinitions } from './define.js'
-import { type AnyRule, describe } from './rule.js'
+import { type AnyRule, describeRuleOptions } from './rule.js'
 
 /** A rule as the optimizer uses it. */
-export interface Resolved {
+export interface ResolvedRule {
   /** Checked and frozen, without its delay. */
   readonly rule: AnyRule
   readonly definition: Definition
@@ -27,7 +27,7 @@ export interface Resolved {
  *
  * @throws OptionError where it is not a rule, or one that was not imported, or has an option out of its range
  */
-export function resolve(given: unknown, what = 'rule'): Resolved {
+export function resolve(given: unknown, what = 'rule'): ResolvedRule {
   return resolveRule(what, given, true)
 }
 
@@ -38,7 +38,7 @@ export function isMatrix(shape: readonly number[] | undefined): shape is readonl
 }
 
 /** What a tensor of this shape gets for a rule: its fallback where the rule does not take that shape. */
-export function fitting(resolved: Resolved, shape: readonly number[] | undefined): Resolved {
+export function selectForShape(resolved: ResolvedRule, shape: readonly number[] | undefined): ResolvedRule {
   const { definition, rule } = resolved
   const fallback = definition.fallback?.(rule as never, shape)
   if (fallback === undefined) return resolved
@@ -50,7 +50,7 @@ export function fitting(resolved: Resolved, shape: readonly number[] | undefined
 }
 
 /** A rule that is not a delayed start itself. */
-export function resolveInner(given: unknown): Resolved {
+export function resolveInner(given: unknown): ResolvedRule {
   const resolved = resolveRule('delayedStart: rule', given, false)
   const { name, wantsPoint } = resolved.definition
   if (wantsPoint) {
@@ -60,7 +60,7 @@ export function resolveInner(given: unknown): Resolved {
   return resolved
 }
 
-function resolveRule(what: string, given: unknown, mayBeDelayed: boolean): Resolved {
+function resolveRule(what: string, given: unknown, mayBeDelayed: boolean): ResolvedRule {
   const expected = `a rule such as adam()${mayBeDelayed ? '' : ', not delayed itself'}`
   if (!isObject(given)) throw new OptionError(what, expected, given)
   // A copy, so that each property is read once. (What is left of it would be another, and took longer than all else.)
@@ -74,29 +74,29 @@ function resolveRule(what: string, given: unknown, mayBeDelayed: boolean): Resol
   const definition = definitionNamed(name, options)
   if (definition === undefined) {
     const names = [...importedDefinitions().map(({ name }) => name), 'delayedStart'].join(', ')
-    const how = what.startsWith('saved') ? ` (load takes { rules: [${brief(name)}] })` : ''
+    const how = what.startsWith('saved') ? ` (load takes { rules: [${truncate(name)}] })` : ''
     throw new OptionError(
       what,
       `a rule whose name is one of ${names}, or that is imported as well${how}`,
       name,
     )
   }
-  const rule = describe(definition, options)
+  const rule = describeRuleOptions(definition, options)
   return { rule, definition, delay: 0, isDelayed: false, groupOptions: [], lrScale: 1, clip: null }
 }
 
-function resolveDelayed(options: object): Resolved {
-  const table = { updates: whole(0), rule: anything() }
+function resolveDelayed(options: object): ResolvedRule {
+  const table = { updates: integerFrom(0), rule: passThrough() }
   const { updates, rule } = readOptions('delayedStart: options', options, table)
   return { ...resolveInner(rule), delay: updates, isDelayed: true }
 }
 
 /** The frozen description of a rule with its delay. */
-export function wholeRule({
+export function withDelay({
   rule,
   delay,
   isDelayed,
-}: Pick<Resolved, 'rule' | 'delay' | 'isDelayed'>): object {
+}: Pick<ResolvedRule, 'rule' | 'delay' | 'isDelayed'>): object {
   const inner = Object.freeze({ ...rule })
   return isDelayed ? Object.freeze({ name: 'delayedStart', updates: delay, rule: inner }) : inner
 }

@@ -8,7 +8,7 @@ import {
 import { fraction, nonNegative, oneOf } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
 import { defineDirection } from './cautious.js'
-import { besideEps } from './define.js'
+import { maskedByEps } from './define.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 export const RmsPropLoop = twice<typeof RmsPropKernel>(
@@ -82,7 +82,7 @@ export const definition = defineDirection('rmsprop', {
     /** where the divisor is exactly 0, the quotient counts as 0 */
     eps: 1e-8,
     /** `'outside'`, the default: √v + ε, as in Torch; `'inside'`: √(v + ε) */
-    epsPlace: oneOf('outside', 'inside'),
+    epsPlacement: oneOf('outside', 'inside'),
     /** divides by the root of the variance, v − a² with a the average gradient, or 0 if that is negative */
     centered: false,
     /** added to the gradient */
@@ -90,7 +90,7 @@ export const definition = defineDirection('rmsprop', {
     /** μ ≥ 0; may be scheduled */
     momentum: scheduled(nonNegative, 0),
     /** of η, with momentum: `'outside'`, the default, of b, as in Torch; or `'inside'` */
-    lrPlace: oneOf('outside', 'inside'),
+    lrPlacement: oneOf('outside', 'inside'),
     maximize: false,
   },
   implied: ({ form }) => (form === 'essay' ? { eps: 0 } : {}),
@@ -105,12 +105,12 @@ export const definition = defineDirection('rmsprop', {
     if (momentum === 0) return [centered ? RmsPropCenteredKernel : RmsPropKernel]
     return [centered ? RmsPropCenteredMomentumKernel : RmsPropMomentumKernel]
   },
-  coefficients({ lr, lrPlace, eps, epsPlace, momentum }, row) {
-    const isInside = momentum !== 0 && lrPlace === 'inside'
+  coefficients({ lr, lrPlacement, eps, epsPlacement, momentum }, row) {
+    const isInside = momentum !== 0 && lrPlacement === 'inside'
     row[RmsPropMomentumKernel.row.lr] = isInside ? 1 : lr
     row[RmsPropMomentumKernel.row.inner] = isInside ? lr : 1
-    row[RmsPropMomentumKernel.row.inside] = epsPlace === 'inside' ? eps : 0
-    row[RmsPropMomentumKernel.row.outside] = epsPlace === 'inside' ? 0 : eps
+    row[RmsPropMomentumKernel.row.inside] = epsPlacement === 'inside' ? eps : 0
+    row[RmsPropMomentumKernel.row.outside] = epsPlacement === 'inside' ? 0 : eps
     row[RmsPropMomentumKernel.row.mu] = momentum
   },
   corrections({ form, alpha }, { t }, row) {
@@ -119,7 +119,7 @@ export const definition = defineDirection('rmsprop', {
     row[RmsPropMomentumKernel.row.oneMinusAlpha] = 1 - kept
   },
   l2: ({ weightDecay }) => weightDecay,
-  flushes: besideEps,
+  flushes: maskedByEps,
 })
 
 /** RMSProp's description; see {@link rmsprop}. */
@@ -137,6 +137,6 @@ export interface RmsProp extends RuleOf<typeof definition> {}
  * @throws OptionError where an option is unknown or out of its range
  */
 export const rmsprop = Object.assign(rule<RmsProp>(definition), {
-  optax: preset<RmsProp>(definition, { alpha: 0.9, epsPlace: 'inside', lrPlace: 'inside' }),
-  tfjs: preset<RmsProp>(definition, { alpha: 0.9, eps: 1e-7, epsPlace: 'inside', lrPlace: 'inside' }),
+  optax: preset<RmsProp>(definition, { alpha: 0.9, epsPlacement: 'inside', lrPlacement: 'inside' }),
+  tfjs: preset<RmsProp>(definition, { alpha: 0.9, eps: 1e-7, epsPlacement: 'inside', lrPlacement: 'inside' }),
 })

@@ -23,7 +23,7 @@ type EveryState<K extends Kernel> = (K extends unknown ? (name: AnyState<K>) => 
 ) => void
   ? Name
   : never
-type NamesOf<K extends Kernel> = StateNames<EveryState<K>, Exclude<AnyState<K>, EveryState<K>>>
+type KernelStateNames<K extends Kernel> = StateNames<EveryState<K>, Exclude<AnyState<K>, EveryState<K>>>
 
 /** What a rule's type knows of its state, where all of it is always there. */
 export type WithState<Names extends string> = { readonly [state]?: StateNames<Names, never> }
@@ -31,7 +31,7 @@ export type WithState<Names extends string> = { readonly [state]?: StateNames<Na
 /** A rule as its declaration has it: its name, and a value for each option. */
 export type RuleOf<D> =
   D extends Definition<infer N, infer O, infer K, infer _>
-    ? { readonly name: N } & ValuesOf<O> & { readonly [state]?: NamesOf<K[number]> }
+    ? { readonly name: N } & ValuesOf<O> & { readonly [state]?: KernelStateNames<K[number]> }
     : never
 
 /** A rule's options as the user may give them: all have defaults. */
@@ -66,7 +66,7 @@ export type AnyRule = { readonly name: string } & Readonly<Record<string, unknow
 export function rule<R extends { readonly name: string }>(
   definition: Pick<Definition<R['name']>, 'name'>,
 ): (options?: Options<R>) => R {
-  return (options = {}) => describe(definition as Definition, options) as unknown as R
+  return (options = {}) => describeRuleOptions(definition as Definition, options) as unknown as R
 }
 
 /** The function that makes them as another system does: with other values where none are given. */
@@ -74,7 +74,7 @@ export function preset<R extends { readonly name: string }>(
   definition: Pick<Definition<R['name']>, 'name'>,
   values: Options<R>,
 ): (options?: Options<R>) => R {
-  return (options = {}) => describe(definition as Definition, options, values) as unknown as R
+  return (options = {}) => describeRuleOptions(definition as Definition, options, values) as unknown as R
 }
 
 /**
@@ -82,7 +82,7 @@ export function preset<R extends { readonly name: string }>(
  *
  * @throws OptionError where an option is unknown or out of its range
  */
-export function describe(definition: Definition, given: object, preset?: object): AnyRule {
+export function describeRuleOptions(definition: Definition, given: object, preset?: object): AnyRule {
   const values: Record<string, unknown> = { ...preset }
   overlay(values, `${definition.name}: options`, given, definition.options)
   const { defaults } = definition
@@ -97,7 +97,7 @@ export function describe(definition: Definition, given: object, preset?: object)
  *
  * @throws OptionError where an option is unknown or out of its range
  */
-export function changed<R extends AnyRule>(definition: Definition, rule: R, given: object): R {
+export function withChanges<R extends AnyRule>(definition: Definition, rule: R, given: object): R {
   const values = { ...rule }
   overlay(values, `${definition.name}: options`, given, definition.options)
   definition.check(values)

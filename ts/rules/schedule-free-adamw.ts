@@ -1,9 +1,17 @@
 import { ScheduleFreeAdamKernel } from '../arena/manifest.js'
 import { nonNegative } from '../options/kinds.js'
-import { besideEps, define } from './define.js'
+import { define, maskedByEps } from './define.js'
 import { multiplyBetas, products } from './moments.js'
 import { type RuleOf, rule } from './rule.js'
-import { Adam, AdamPoint, addWeight, warmedUp, weighted, writeAdaptive, writeRate } from './schedule-free.js'
+import {
+  Adam,
+  AdamPoint,
+  addWeight,
+  warmedUpRate,
+  weightCounters,
+  writeAdaptive,
+  writeRate,
+} from './schedule-free.js'
 
 /** β is β₁; γ = η, or η·(t/warmupSteps); c = w/Σw, w = tʳ·γₘₐₓᵖ; c₂ = 1/√(1−∏β₂). */
 export const definition = define('scheduleFreeAdamW', {
@@ -29,19 +37,19 @@ export const definition = define('scheduleFreeAdamW', {
   stages: () => [Adam],
   point: () => AdamPoint,
   wantsPoint: true,
-  clock: { ...products, ...weighted },
+  clock: { ...products, ...weightCounters },
   advance(clock, rule, next) {
     multiplyBetas(clock, rule, next)
-    addWeight(clock, rule, warmedUp(next.t, rule), next)
+    addWeight(clock, rule, warmedUpRate(next.t, rule), next)
   },
   coefficients: writeAdaptive,
   corrections(rule, clock, row) {
-    writeRate(clock, rule, warmedUp(clock.t, rule), row)
+    writeRate(clock, rule, warmedUpRate(clock.t, rule), row)
     row[ScheduleFreeAdamKernel.row.c2] = 1 / Math.sqrt(1 - clock.product2)
     row[ScheduleFreeAdamKernel.row.unrectified] = 0
   },
   starts: () => ({ z: 'parameters' }),
-  flushes: besideEps,
+  flushes: maskedByEps,
 })
 
 /** Schedule-Free AdamW's description; see {@link scheduleFreeAdamW}. */
@@ -50,7 +58,7 @@ export interface ScheduleFreeAdamW extends RuleOf<typeof definition> {}
 /**
  * Schedule-Free AdamW (Defazio et al., 2024, algorithm 1): v ← β₂·v + (1−β₂)·g², z ← z − γ·(g/(√v̂ + ε) + λ·y) and
  * x ← (1−c)·x + c·z, with the gradient g at y = (1−β₁)·z + β₁·x. The parameters are x, the average, to be
- * evaluated and saved; **the gradient is taken at `optimizer.point()`**, which is y, and a step without a look
+ * evaluated and saved; **the gradient is taken at `optimizer.gradientPoint()`**, which is y, and a step without a look
  * at it is an error. c = w/Σw with w = tʳ·γₘₐₓᵖ, and γ is η after the warm-up, without bias correction.
  *
  * State: z, which starts from the parameters, v, and the last `point`.

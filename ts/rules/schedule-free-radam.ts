@@ -1,10 +1,10 @@
 import { ScheduleFreeAdamKernel } from '../arena/manifest.js'
 import { nonNegative } from '../options/kinds.js'
-import { besideEps, type ClockOf, define } from './define.js'
+import { type CounterOf, define, maskedByEps } from './define.js'
 import { multiplyBetas, products } from './moments.js'
 import { rectification } from './radam.js'
 import { type RuleOf, rule } from './rule.js'
-import { Adam, AdamPoint, addWeight, weighted, writeAdaptive, writeRate } from './schedule-free.js'
+import { Adam, AdamPoint, addWeight, weightCounters, writeAdaptive, writeRate } from './schedule-free.js'
 
 interface Rates {
   readonly lr: number
@@ -13,7 +13,7 @@ interface Rates {
 }
 
 /** γ; with what is rectified, or null. */
-function rateOf(clock: ClockOf<typeof products>, { lr, beta2, silentSgdPhase }: Rates) {
+function rateOf(clock: CounterOf<typeof products>, { lr, beta2, silentSgdPhase }: Rates) {
   const r = rectification(clock, beta2)
   return { r, gamma: r === null ? (silentSgdPhase ? 0 : lr) : lr * r }
 }
@@ -46,7 +46,7 @@ export const definition = define('scheduleFreeRAdam', {
   stages: () => [Adam],
   point: () => AdamPoint,
   wantsPoint: true,
-  clock: { ...products, ...weighted },
+  clock: { ...products, ...weightCounters },
   advance(clock, rule, next) {
     multiplyBetas(clock, rule, next)
     addWeight(clock, rule, rateOf(next, rule).gamma, next)
@@ -59,7 +59,7 @@ export const definition = define('scheduleFreeRAdam', {
     row[ScheduleFreeAdamKernel.row.unrectified] = r === null ? 1 : 0
   },
   starts: () => ({ z: 'parameters' }),
-  flushes: besideEps,
+  flushes: maskedByEps,
 })
 
 /** Schedule-Free RAdam's description; see {@link scheduleFreeRAdam}. */
@@ -68,7 +68,7 @@ export interface ScheduleFreeRAdam extends RuleOf<typeof definition> {}
 /**
  * Schedule-Free RAdam (Defazio et al., 2024), of the authors' package: {@link scheduleFreeAdamW} with RAdam's
  * rectification for a warm-up. Where ρₜ > 4, γ = η·rₜ (see {@link radam}); otherwise the parameters stand still, or
- * g itself is the step, by `silentSgdPhase`. **The gradient is taken at `optimizer.point()`**, and a step without a
+ * g itself is the step, by `silentSgdPhase`. **The gradient is taken at `optimizer.gradientPoint()`**, and a step without a
  * look at it is an error.
  *
  * State: z, which starts from the parameters, v, and the last `point`.

@@ -1,7 +1,15 @@
 import { fraction, nonNegative } from '../options/kinds.js'
 import { define } from './define.js'
 import { type RuleOf, rule } from './rule.js'
-import { addWeight, Point, Sgd, warmedUp, weighted, writeRate, writeRest } from './schedule-free.js'
+import {
+  addWeight,
+  Point,
+  Sgd,
+  warmedUpRate,
+  weightCounters,
+  writeMomentumAndDecay,
+  writeRate,
+} from './schedule-free.js'
 
 /** β is the momentum; γ = η, or η·(t/warmupSteps); c = w/Σw, w = tʳ·γₘₐₓᵖ. */
 export const definition = define('scheduleFreeSgd', {
@@ -24,15 +32,15 @@ export const definition = define('scheduleFreeSgd', {
   stages: () => [Sgd],
   point: () => Point,
   wantsPoint: true,
-  clock: weighted,
+  clock: weightCounters,
   advance(clock, rule, next) {
-    addWeight(clock, rule, warmedUp(next.t, rule), next)
+    addWeight(clock, rule, warmedUpRate(next.t, rule), next)
   },
   coefficients({ momentum, weightDecay }, row) {
-    writeRest(momentum, weightDecay, row)
+    writeMomentumAndDecay(momentum, weightDecay, row)
   },
   corrections(rule, clock, row) {
-    writeRate(clock, rule, warmedUp(clock.t, rule), row)
+    writeRate(clock, rule, warmedUpRate(clock.t, rule), row)
   },
   starts: () => ({ z: 'parameters' }),
 })
@@ -43,7 +51,7 @@ export interface ScheduleFreeSgd extends RuleOf<typeof definition> {}
 /**
  * Schedule-Free SGD (Defazio et al., 2024): z ← z − γ·(g + λ·y) and x ← (1−c)·x + c·z, with the gradient g at
  * y = (1−β)·z + β·x. The parameters are x, the average, to be evaluated and saved; **the gradient is taken at
- * `optimizer.point()`**, which is y, and a step without a look at it is an error. No schedule, no end of
+ * `optimizer.gradientPoint()`**, which is y, and a step without a look at it is an error. No schedule, no end of
  * the run need be known: c = w/Σw with w = tʳ·γₘₐₓᵖ, and γ is η after the warm-up.
  *
  * State: z, which starts from the parameters, and the last `point`.

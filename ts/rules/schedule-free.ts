@@ -8,7 +8,7 @@ import {
   ScheduleFreeSgdKernel,
 } from '../arena/manifest.js'
 import { pow } from '../functions/pow.js'
-import type { ClockOf } from './define.js'
+import type { CounterOf } from './define.js'
 
 const SgdLoop = twice<typeof ScheduleFreeSgdKernel>(
   (f) =>
@@ -65,15 +65,18 @@ export const Point = kernel(ScheduleFreePointKernel, PointLoop)
 export const AdamPoint = kernel(ScheduleFreeAdamPointKernel, AdamPointLoop)
 
 /** The largest γ so far, and the sum of the weights that x has given to z. */
-export const weighted = { lrMax: 0, weightSum: 0 }
+export const weightCounters = { lrMax: 0, weightSum: 0 }
 
-interface Powers {
+interface WeightPowers {
   readonly r: number
   readonly weightLrPower: number
 }
 
 /** w = tʳ·γₘₐₓᵖ. */
-function weightOf({ t, lrMax }: ClockOf<typeof weighted>, { r, weightLrPower }: Powers): number {
+function averagingWeight(
+  { t, lrMax }: CounterOf<typeof weightCounters>,
+  { r, weightLrPower }: WeightPowers,
+): number {
   return power(t, r) * power(lrMax, weightLrPower)
 }
 
@@ -81,41 +84,42 @@ const power = (x: number, y: number): number => (y === 0 ? 1 : y === 1 ? x : y =
 
 /** Tells the clock of an update whose rate is γ. */
 export function addWeight(
-  clock: ClockOf<typeof weighted>,
-  powers: Powers,
+  clock: CounterOf<typeof weightCounters>,
+  powers: WeightPowers,
   gamma: number,
-  next: ClockOf<typeof weighted>,
+  next: CounterOf<typeof weightCounters>,
 ): void {
   next.lrMax = Math.max(clock.lrMax, gamma)
-  next.weightSum = clock.weightSum + weightOf(next, powers)
+  next.weightSum = clock.weightSum + averagingWeight(next, powers)
 }
 
 /** Writes γ and c = w/Σw, which is 0 where no weight was. */
 export function writeRate(
-  clock: ClockOf<typeof weighted>,
-  powers: Powers,
+  clock: CounterOf<typeof weightCounters>,
+  powers: WeightPowers,
   gamma: number,
   row: Float64Array,
 ): void {
   row[ScheduleFreeSgdKernel.row.gamma] = gamma
-  row[ScheduleFreeSgdKernel.row.c] = clock.weightSum === 0 ? 0 : weightOf(clock, powers) / clock.weightSum
+  row[ScheduleFreeSgdKernel.row.c] =
+    clock.weightSum === 0 ? 0 : averagingWeight(clock, powers) / clock.weightSum
 }
 
 /** Writes 1 − β and λ. */
-export function writeRest(beta: number, weightDecay: number, row: Float64Array): void {
+export function writeMomentumAndDecay(beta: number, weightDecay: number, row: Float64Array): void {
   row[ScheduleFreeSgdKernel.row.oneMinusBeta] = 1 - beta
   row[ScheduleFreeSgdKernel.row.lambda] = weightDecay
 }
 
 /** γ of an update: η, and a part of it while it warms up. */
-export function warmedUp(
+export function warmedUpRate(
   t: number,
   { lr, warmupSteps }: { readonly lr: number; readonly warmupSteps: number },
 ): number {
   return t < warmupSteps ? lr * (t / warmupSteps) : lr
 }
 
-interface Adaptive {
+interface AdaptiveOptions {
   readonly beta1: number
   readonly beta2: number
   readonly eps: number
@@ -123,8 +127,8 @@ interface Adaptive {
 }
 
 /** Writes the coefficients that stay of a rule with v. */
-export function writeAdaptive({ beta1, beta2, eps, weightDecay }: Adaptive, row: Float64Array): void {
-  writeRest(beta1, weightDecay, row)
+export function writeAdaptive({ beta1, beta2, eps, weightDecay }: AdaptiveOptions, row: Float64Array): void {
+  writeMomentumAndDecay(beta1, weightDecay, row)
   row[ScheduleFreeAdamKernel.row.eps] = eps
   row[ScheduleFreeAdamKernel.row.beta2] = beta2
   row[ScheduleFreeAdamKernel.row.oneMinusBeta2] = 1 - beta2

@@ -1,9 +1,9 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { GradientDescentKernel, SgdMomentumKernel, SgdNesterovKernel } from '../arena/manifest.js'
-import { OptionError } from '../ground/errors.js'
+import { OptionError } from '../core/errors.js'
 import { nonNegative } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
-import { decays, decoupled, defineDirection } from './cautious.js'
+import { decayOptions, decoupledDecay, defineDirection } from './cautious.js'
 import { GradientDescentLoop } from './gradient-descent.js'
 import { type RuleOf, rule } from './rule.js'
 
@@ -41,7 +41,7 @@ export const definition = defineDirection('sgd', {
     weightDecay: 0,
     /** SGDW (Loshchilov and Hutter, 2019, algorithm 1) */
     decoupledWeightDecay: false,
-    ...decays,
+    ...decayOptions,
     /** θ ← θ − η·(g + μ·b); wants a momentum > 0 and no dampening */
     nesterov: false,
     maximize: false,
@@ -72,7 +72,7 @@ export const definition = defineDirection('sgd', {
   corrections({ dampening }, { t }, row) {
     row[SgdMomentumKernel.row.undampened] = t === 1 ? 1 : 1 - dampening
   },
-  decay: (rule) => (rule.decoupledWeightDecay ? decoupled(rule) : 1),
+  decay: (rule) => (rule.decoupledWeightDecay ? decoupledDecay(rule) : 1),
   l2: ({ weightDecay, decoupledWeightDecay }) => (decoupledWeightDecay ? 0 : weightDecay),
 })
 

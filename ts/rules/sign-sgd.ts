@@ -1,6 +1,6 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { SignSgdKernel, SignumKernel } from '../arena/manifest.js'
-import { signum } from '../ground/numbers.js'
+import { signum } from '../core/numbers.js'
 import { fraction } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
 import { defineDirection } from './cautious.js'

@@ -9,7 +9,7 @@ import {
   Sm3SingleMomentumKernel,
 } from '../arena/manifest.js'
 import { type MatrixLoopOf, matrixKernel } from '../arena/matrices.js'
-import type { FloatArray, Matrix, Round } from '../ground/numbers.js'
+import type { FloatArray, Matrix, Round } from '../core/numbers.js'
 import { fraction } from '../options/kinds.js'
 import { define } from './define.js'
 import { Prepared, Scaled } from './norms.js'

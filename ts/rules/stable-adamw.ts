@@ -1,6 +1,6 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { StableAdamWKernel, StableMomentsKernel } from '../arena/manifest.js'
-import { besideEps, define } from './define.js'
+import { define, maskedByEps } from './define.js'
 import { multiplyBetas, products } from './moments.js'
 import { type RuleOf, rule } from './rule.js'
 
@@ -60,7 +60,7 @@ export const definition = define('stableAdamW', {
     rate[i] = rms > 1 ? lr / rms : lr
     decay[i] = 1 - rate[i] * weightDecay
   },
-  flushes: besideEps,
+  flushes: maskedByEps,
 })
 
 /** StableAdamW's description; see {@link stableAdamW}. */

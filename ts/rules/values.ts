@@ -1,6 +1,6 @@
 /** What a rule's options are at one update. */
 
-import { OptionError } from '../ground/errors.js'
+import { OptionError } from '../core/errors.js'
 import type { Option, OptionTable } from '../options/kinds.js'
 import type { NumbersOf } from '../schedules/option.js'
 import { compile, constantFrom, isPlain, type Scheduled } from '../schedules/schedule.js'
@@ -8,15 +8,15 @@ import type { Definition } from './define.js'
 import type { AnyRule } from './rule.js'
 
 /** A rule with numbers for schedules, as those see it who know nothing of it. */
-export type Numbers = NumbersOf<OptionTable>
+export type RuleNumbers = NumbersOf<OptionTable>
 
 /** Apart from rules: so that numbers which change often lie in these objects, and not beside them. */
-class Values {
+class ScheduledValues {
   [option: string]: unknown
 }
 
 /** An option that is scheduled. */
-interface Entry {
+interface ScheduledOption {
   readonly key: string
   readonly option: Option
   readonly at: (t: number) => number
@@ -29,15 +29,15 @@ export class RuleSchedule {
   /** Whether no function of the user's is in them. */
   readonly isPlain: boolean
   readonly #name: string
-  readonly #entries: readonly Entry[]
-  readonly #values: Values
+  readonly #entries: readonly ScheduledOption[]
+  readonly #values: ScheduledValues
 
-  constructor(rule: AnyRule, entries: readonly Entry[]) {
+  constructor(rule: AnyRule, entries: readonly ScheduledOption[]) {
     this.constantFrom = Math.max(...entries.map(({ key }) => constantFrom(rule[key] as Scheduled)))
     this.isPlain = entries.every(({ key }) => isPlain(rule[key]))
     this.#name = rule.name
     this.#entries = entries
-    this.#values = new Values()
+    this.#values = new ScheduledValues()
     for (const key of Object.keys(rule)) this.#values[key] = rule[key]
     for (const { key } of entries) this.#values[key] = NaN
   }
@@ -49,9 +49,9 @@ export class RuleSchedule {
    * @throws OptionError where a schedule gives a value out of its option's range, and whatever a function
    * throws; the values are those of the last call then
    */
-  at(t: number): Numbers {
+  at(t: number): RuleNumbers {
     this.#write(0, t)
-    return this.#values as Numbers
+    return this.#values as RuleNumbers
   }
 
   /** Calls all functions before it writes a value: they may call `at` themselves. */
@@ -68,7 +68,7 @@ const isValue = (value: unknown): boolean =>
   value === null || (typeof value !== 'object' && typeof value !== 'function')
 
 /** The schedules of a checked rule; null where it has none, and so is its own values. */
-export function scheduleOf({ options, schedulable }: Definition, rule: AnyRule): RuleSchedule | null {
+export function makeRuleSchedule({ options, schedulable }: Definition, rule: AnyRule): RuleSchedule | null {
   const keys = schedulable.filter((key) => !isValue(rule[key]))
   if (keys.length === 0) return null
   const entries = keys.map((key) => ({ key, option: options[key], at: compile(rule[key] as Scheduled) }))

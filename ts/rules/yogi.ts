@@ -1,9 +1,9 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { YogiKernel } from '../arena/manifest.js'
-import { signum } from '../ground/numbers.js'
+import { signum } from '../core/numbers.js'
 import { nonNegative } from '../options/kinds.js'
-import { decays, decoupled, defineDirection } from './cautious.js'
-import { besideEps } from './define.js'
+import { decayOptions, decoupledDecay, defineDirection } from './cautious.js'
+import { maskedByEps } from './define.js'
 import { correctBias, multiplyBetas, products, writeBetas } from './moments.js'
 import { type RuleOf, rule } from './rule.js'
 
@@ -32,7 +32,7 @@ export const definition = defineDirection('yogi', {
     initialAccumulator: nonNegative(1e-6),
     /** taken from the parameters as η·λ·θ */
     weightDecay: 0,
-    ...decays,
+    ...decayOptions,
     maximize: false,
   },
   kernels: [kernel(YogiKernel, YogiLoop)],
@@ -41,16 +41,16 @@ export const definition = defineDirection('yogi', {
   advance: multiplyBetas,
   coefficients: writeBetas,
   corrections: correctBias,
-  decay: decoupled,
+  decay: decoupledDecay,
   starts: ({ initialAccumulator }) => ({ m: initialAccumulator, v: initialAccumulator }),
-  flushes: besideEps,
+  flushes: maskedByEps,
 })
 
 /** Yogi's description; see {@link yogi}. */
 export interface Yogi extends RuleOf<typeof definition> {}
 
 /**
- * Yogi (Zaheer et al., 2018, algorithm 2): AdamW, whose v moves towards g² by (1−β₂)·g² and so never faster than the
+ * Yogi (Zaheer et al., 2018, algorithm 2): AdamW, whose v moves toward g² by (1−β₂)·g² and so never faster than the
  * gradient says: v ← v − (1−β₂)·sign(v − g²)·g². m and v start from 1e-6 and are corrected as Adam's, as in Optax.
  *
  * State: m, v. @throws OptionError where an option is unknown or out of its range

@@ -1,4 +1,4 @@
-import { OptionError } from '../ground/errors.js'
+import { OptionError } from '../core/errors.js'
 import { declare, schedule, schedules, updates } from './kind.js'
 import { compile, constantFrom, type Scheduled, warmupSteps } from './schedule.js'
 import { reached } from './shapes.js'

@@ -1,26 +1,33 @@
 /** What a kind of schedules is made of: one declaration, from which all else derives. */
 
-import { OptionError } from '../ground/errors.js'
-import { listOf, ownProperties, recordOf } from '../ground/given.js'
-import { isCount } from '../ground/numbers.js'
-import { anything, type Exactly, nonNegative, type Option, readBy, type ValuesOf } from '../options/kinds.js'
+import { OptionError } from '../core/errors.js'
+import { isCount } from '../core/numbers.js'
+import { createRecord, ownProperties, toBoundedArray } from '../core/untrusted.js'
+import {
+  type Exactly,
+  nonNegative,
+  type Option,
+  passThrough,
+  readWith,
+  type ValuesOf,
+} from '../options/kinds.js'
 import { overlay, readOption, readOptions } from '../options/read.js'
 import {
   afterMetric,
-  type Budget,
   budget,
   FINITE,
-  type Kind,
   kinds,
-  type Range,
   readSchedule,
   type Schedule,
+  type ScheduleBudget,
   type Scheduled,
+  type ScheduleKind,
+  type ScheduleRange,
   scaled,
 } from './schedule.js'
 
 /** A field of a schedule. What reads one is told the range of the option, and how many schedules there may still be. */
-export interface Field<T = unknown, D extends T | undefined = T | undefined> extends Option<T, D> {
+export interface ScheduleField<T = unknown, D extends T | undefined = T | undefined> extends Option<T, D> {
   // Methods, so that tables may hold fields of any type.
   /** Where a factor of the schedule is the field's. */
   scaled?(value: T, factor: number): T
@@ -28,9 +35,9 @@ export interface Field<T = unknown, D extends T | undefined = T | undefined> ext
   observed?(value: T, metric: number): T
 }
 
-export type Fields = Readonly<Record<string, Field>>
+export type ScheduleFields = Readonly<Record<string, ScheduleField>>
 
-export interface Behaviour<F> {
+export interface ScheduleBehavior<F> {
   /** The schedule as a function of t. */
   at(schedule: ValuesOf<F>): (t: number) => number
   /** The update from which on its value stays; Infinity where there is none. */
@@ -44,23 +51,23 @@ export interface Behaviour<F> {
 }
 
 /** A kind with its types. */
-export interface Declared<N extends string, F> extends Kind {
+export interface DeclaredSchedule<N extends string, F> extends ScheduleKind {
   readonly name: N
   readonly fields: F
 }
 
 /** A schedule as its declaration has it. */
 export type ScheduleOf<D> =
-  D extends Declared<infer N, infer F> ? { readonly schedule: N } & ValuesOf<F> : never
+  D extends DeclaredSchedule<infer N, infer F> ? { readonly schedule: N } & ValuesOf<F> : never
 
 /** Makes a kind known by its name, for as long as its function is imported. */
-export function declare<const N extends string, F extends Fields>(
+export function declare<const N extends string, F extends ScheduleFields>(
   name: N,
   fields: F,
-  { at, constantFrom, warmupSteps = () => 0, observed, check }: Behaviour<F>,
-): Declared<N, F> {
+  { at, constantFrom, warmupSteps = () => 0, observed, check }: ScheduleBehavior<F>,
+): DeclaredSchedule<N, F> {
   const keys = Object.keys(fields)
-  const kind: Declared<N, F> = {
+  const kind: DeclaredSchedule<N, F> = {
     name,
     fields,
     at,
@@ -94,9 +101,9 @@ export function declare<const N extends string, F extends Fields>(
 }
 
 /** The function that makes schedules of a kind: its first field comes by itself, and the others by name. */
-export function schedule<S>({ name, fields, read }: Declared<string, Fields>) {
+export function schedule<S>({ name, fields, read }: DeclaredSchedule<string, ScheduleFields>) {
   const [first, ...others] = Object.keys(fields)
-  const table = recordOf(others, () => anything())
+  const table = createRecord(others, () => passThrough())
   const none = others.every((key) => fields[key].default !== undefined) ? {} : undefined
   return (value: unknown, options: unknown = none): S => {
     const given = ownProperties({ [first]: value })
@@ -111,33 +118,40 @@ export function number(x: unknown): number {
 }
 
 /** A number of the option: it is in its range, and what a factor of the schedule goes into. */
-export function level<D extends number | undefined = undefined>(value?: D): Field<number, Exactly<D>> {
-  const read = (what: string, x: unknown, { expected, accepts }: Range) => {
+export function level<D extends number | undefined = undefined>(
+  value?: D,
+): ScheduleField<number, Exactly<D>> {
+  const read = (what: string, x: unknown, { expected, accepts }: ScheduleRange) => {
     if (accepts(x)) return x as number
     throw new OptionError(what, expected, x)
   }
   // It may be null, too.
-  return { ...readBy(read, value), scaled: (x, factor) => x && x * factor }
+  return { ...readWith(read, value), scaled: (x, factor) => x && x * factor }
 }
 
 /** A number of the option, or a schedule in the schedule. */
-export function inner(): Field<Scheduled, undefined> {
-  return { ...readBy(readSchedule), scaled, observed: afterMetric }
+export function inner(): ScheduleField<Scheduled, undefined> {
+  return { ...readWith(readSchedule), scaled, observed: afterMetric }
 }
 
-const LONGEST = 10_000
+const MAX_SCHEDULES_IN_LIST = 10_000
 
 /** Reads a list, each element once; what it is of is said by `expected`. */
-function readList(what: string, given: unknown, expected: string, longest = LONGEST): unknown[] {
-  const list = listOf(given, longest)
+function readList(
+  what: string,
+  given: unknown,
+  expected: string,
+  longest = MAX_SCHEDULES_IN_LIST,
+): unknown[] {
+  const list = toBoundedArray(given, longest)
   if (list !== undefined) return list
   throw new OptionError(what, `${expected}, at most ${longest.toLocaleString('en')}`, given)
 }
 
 /** Updates at which something happens, in order. */
-export function updates(from: number, isStrict: boolean): Field<readonly number[], undefined> {
+export function updates(from: number, isStrict: boolean): ScheduleField<readonly number[], undefined> {
   const expected = `a list of whole numbers ≥ ${from}, ${isStrict ? 'each above the one before' : 'in ascending order'}`
-  return readBy((what, given) => {
+  return readWith((what, given) => {
     const list = readList(what, given, expected)
     let before = isStrict ? from - 1 : from
     list.forEach((x, i) => {
@@ -149,17 +163,17 @@ export function updates(from: number, isStrict: boolean): Field<readonly number[
 }
 
 /** Factors ≥ 0. */
-export function factors(): Field<readonly number[], undefined> {
-  return readBy((what, given) => {
+export function factors(): ScheduleField<readonly number[], undefined> {
+  return readWith((what, given) => {
     const list = readList(what, given, 'a list of finite numbers ≥ 0')
     return Object.freeze(list.map((x, i) => readOption(`${what}[${i}]`, nonNegative(), x)))
   })
 }
 
 /** One schedule or more. `isProduct` says whether these are factors of one another. */
-export function schedules(isProduct: boolean): Field<readonly Scheduled[], undefined> {
+export function schedules(isProduct: boolean): ScheduleField<readonly Scheduled[], undefined> {
   const expected = 'a list of numbers, schedules or functions, at least one'
-  const read = (what: string, given: unknown, range: Range, rest: Budget) => {
+  const read = (what: string, given: unknown, range: ScheduleRange, rest: ScheduleBudget) => {
     const list = readList(what, given, expected, 100)
     if (list.length === 0) throw new OptionError(what, expected, given)
     // Of a product, the option's range is for the whole, which is checked at each update.
@@ -167,7 +181,7 @@ export function schedules(isProduct: boolean): Field<readonly Scheduled[], undef
     return Object.freeze(list.map((x, i) => readSchedule(`${what}[${i}]`, x, own, rest)))
   }
   return {
-    ...readBy(read),
+    ...readWith(read),
     scaled: (list, factor) => Object.freeze(list.map((x, i) => (isProduct && i > 0 ? x : scaled(x, factor)))),
     observed(list, metric) {
       const after = list.map((x) => afterMetric(x, metric))

@@ -1,14 +1,22 @@
-import { OptionError } from '../ground/errors.js'
-import { flag, type GivenOf, oneOf, positive, share, type ValuesOf, whole } from '../options/kinds.js'
+import { OptionError } from '../core/errors.js'
+import {
+  flag,
+  type GivenOf,
+  integerFrom,
+  oneOf,
+  positive,
+  unitInterval,
+  type ValuesOf,
+} from '../options/kinds.js'
 import { declare, level, type ScheduleOf, schedule } from './kind.js'
 import { firstRise, pieces } from './shapes.js'
 
 const fields = {
   value: level(),
   /** ≥ 1: how many updates it takes; after them it stays. Torch's `total_steps`, Optax's `transition_steps` */
-  steps: whole(1),
+  steps: integerFrom(1),
   /** in [0, 1]: the share of them in which it rises */
-  pctStart: share(0.3),
+  pctStart: unitInterval(0.3),
   /** by half cosines, or by straight lines */
   annealStrategy: oneOf('cos', 'linear'),
   /** > 0: it starts from value/divFactor */
@@ -20,7 +28,7 @@ const fields = {
   /** `'torch'`, the default, or `'optax'`, where the phases begin an update later and straight lines are three */
   form: oneOf('torch', 'optax'),
   /** with Optax's straight lines, in [0, 1]: the share of updates after which it has fallen to where it started */
-  pctFinal: share(0.85),
+  pctFinal: unitInterval(0.85),
 } as const
 
 type Values = ValuesOf<typeof fields>

@@ -1,6 +1,6 @@
 /** What the two piecewise schedules have in common. */
 
-import { OptionError } from '../ground/errors.js'
+import { OptionError } from '../core/errors.js'
 import { factors, level, updates } from './kind.js'
 
 export const fields = {

@@ -1,5 +1,5 @@
 import { pow } from '../functions/pow.js'
-import { type GivenOf, nonNegative, whole } from '../options/kinds.js'
+import { type GivenOf, integerFrom, nonNegative } from '../options/kinds.js'
 import { declare, level, type ScheduleOf, schedule } from './kind.js'
 import { between, progress } from './shapes.js'
 
@@ -12,9 +12,9 @@ const kind = declare(
     /** ≥ 0: 1 is a straight line */
     power: nonNegative(1),
     /** ≥ 1: how many updates it takes */
-    steps: whole(1),
+    steps: integerFrom(1),
     /** ≥ 0: the update with which it begins to move */
-    begin: whole(0, 0),
+    begin: integerFrom(0, 0),
   },
   {
     at:

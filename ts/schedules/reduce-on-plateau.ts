@@ -1,13 +1,13 @@
-import { OptionError } from '../ground/errors.js'
+import { OptionError } from '../core/errors.js'
 import {
   finite,
   type GivenOf,
+  integerFrom,
   nonNegative,
+  nullable,
   oneOf,
-  orNull,
-  share,
+  unitInterval,
   type ValuesOf,
-  whole,
 } from '../options/kinds.js'
 import { declare, level, type ScheduleOf, schedule } from './kind.js'
 
@@ -15,9 +15,9 @@ const fields = {
   /** what it is now */
   value: level(),
   /** in [0, 1]: what a plateau multiplies it by */
-  factor: share(0.1),
+  factor: unitInterval(0.1),
   /** ≥ 0: so many metrics in a row may be no better than the best */
-  patience: whole(0, 10),
+  patience: integerFrom(0, 10),
   /** ≥ 0: by how much a better one has to be better */
   threshold: nonNegative(1e-4),
   /** whether that is a part of the best one, or a difference */
@@ -25,15 +25,15 @@ const fields = {
   /** whether smaller metrics are better, or larger ones */
   mode: oneOf('min', 'max'),
   /** ≥ 0: for so many metrics after a reduction none counts as bad */
-  cooldown: whole(0, 0),
+  cooldown: integerFrom(0, 0),
   /** where reductions end */
   minValue: level(0),
   /** the best metric so far; null before the first */
-  best: orNull(finite()),
+  best: nullable(finite()),
   /** how many in a row were no better */
-  bad: whole(0, 0),
+  badCount: integerFrom(0, 0),
   /** how many are left of the cooldown */
-  cooling: whole(0, 0),
+  cooldownCounter: integerFrom(0, 0),
 }
 
 const kind = declare('reduceOnPlateau', fields, {
@@ -48,12 +48,13 @@ const kind = declare('reduceOnPlateau', fields, {
   },
   observed(now, metric) {
     const isBetter = isBetterThanBest(now, metric)
-    const isCooling = now.cooling > 0
-    const bad = isBetter || isCooling ? 0 : now.bad + 1
+    const isCooling = now.cooldownCounter > 0
+    const badCount = isBetter || isCooling ? 0 : now.badCount + 1
     const best = isBetter ? metric : now.best
-    if (bad <= now.patience) return { ...now, best, bad, cooling: isCooling ? now.cooling - 1 : 0 }
+    if (badCount <= now.patience)
+      return { ...now, best, badCount, cooldownCounter: isCooling ? now.cooldownCounter - 1 : 0 }
     const value = Math.max(now.value * now.factor, now.minValue)
-    return { ...now, value, best, bad: 0, cooling: now.cooldown }
+    return { ...now, value, best, badCount: 0, cooldownCounter: now.cooldown }
   },
 })
 
@@ -77,7 +78,7 @@ declare module './schedule.js' {
 
 /**
  * A value that {@link observe} multiplies by `factor` once more than `patience` metrics in a row were no better than
- * the best: Torch's `ReduceLROnPlateau`. What it has seen, `best`, `bad` and `cooling`, are fields as the others: so
+ * the best: Torch's `ReduceLROnPlateau`. What it has seen, `best`, `badCount` and `cooldownCounter`, are fields as the others: so
  * it is saved with a rule, and goes on where it was.
  *
  * @throws OptionError where an option is unknown or out of its range, or `minValue` above the value

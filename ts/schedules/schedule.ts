@@ -1,9 +1,9 @@
 /** Schedules as values. Each kind has a module in ts/schedules, and is known when its function is imported. */
 
 import { hintFor } from '#hints'
-import { OptionError } from '../ground/errors.js'
-import { isObject, ownProperties } from '../ground/given.js'
-import { isCount } from '../ground/numbers.js'
+import { OptionError } from '../core/errors.js'
+import { isCount } from '../core/numbers.js'
+import { isObject, ownProperties } from '../core/untrusted.js'
 
 /** Descriptions by name. Each kind's module adds its own, so that this one knows none. */
 // biome-ignore lint/suspicious/noEmptyInterface: see above
@@ -16,20 +16,25 @@ export type Schedule = Schedules[keyof Schedules]
 export type Scheduled = number | Schedule | ((t: number) => number)
 
 /** What numbers may be, in words and as a test. */
-export interface Range {
+export interface ScheduleRange {
   readonly expected: string
   readonly accepts: (value: unknown) => boolean
 }
 
 /** How many schedules there are left to be read: what is deeper would not fit on a stack some day. */
-export interface Budget {
+export interface ScheduleBudget {
   left: number
 }
 
 /** What is known of a kind of schedules; `schedules/kind.ts` makes it. */
-export interface Kind {
+export interface ScheduleKind {
   /** A checked, frozen copy of what has been copied once already, without a prototype. */
-  read(given: Readonly<Record<string, unknown>>, what: string, range: Range, budget: Budget): Schedule
+  read(
+    given: Readonly<Record<string, unknown>>,
+    what: string,
+    range: ScheduleRange,
+    budget: ScheduleBudget,
+  ): Schedule
   at(schedule: never): (t: number) => number
   constantFrom(schedule: never): number
   warmupSteps(schedule: never): number
@@ -39,17 +44,17 @@ export interface Kind {
 }
 
 /** By name: those whose functions are imported. */
-export const kinds = new Map<string, Kind>()
+export const kinds = new Map<string, ScheduleKind>()
 
-export const FINITE: Range = { expected: 'a finite number', accepts: Number.isFinite }
+export const FINITE: ScheduleRange = { expected: 'a finite number', accepts: Number.isFinite }
 
 /** What messages add for an option that is schedulable; the command line takes numbers alone. */
 export const SCHEDULES = ', a schedule or a function'
 
 /** How many others may be in a schedule. */
-const MOST = 100
+const MAX_NESTED_SCHEDULES = 100
 
-export const budget = (): Budget => ({ left: MOST })
+export const budget = (): ScheduleBudget => ({ left: MAX_NESTED_SCHEDULES })
 
 /**
  * What was given as a number or a schedule, each property read once: a frozen copy.
@@ -57,11 +62,12 @@ export const budget = (): Budget => ({ left: MOST })
  * @throws OptionError where it is not a schedule all through, as one that comes from JSON may be, where its
  * function is not imported, and where a number in it is out of the range
  */
-export function readSchedule(what: string, given: unknown, range: Range, rest = budget()): Scheduled {
+export function readSchedule(what: string, given: unknown, range: ScheduleRange, rest = budget()): Scheduled {
   if (typeof given === 'function') return given as (t: number) => number
   if (range.accepts(given)) return given as number
   if (!isSchedule(given)) throw new OptionError(what, range.expected + SCHEDULES, given)
-  if (rest.left-- === 0) throw new OptionError(what, `at most ${MOST} schedules in one`, given)
+  if (rest.left-- === 0)
+    throw new OptionError(what, `at most ${MAX_NESTED_SCHEDULES} schedules in one`, given)
   const copy: Readonly<Record<string, unknown>> = ownProperties(given)
   const kind = kinds.get(copy.schedule as string)
   if (kind === undefined) {
@@ -87,11 +93,12 @@ export function readSchedule(what: string, given: unknown, range: Range, rest = 
  * @example
  * optimizer.set({ lr: evaluate(rate, optimizer.updates) })
  */
-export function evaluate(schedule: Scheduled, t: number): number {
-  const read = readSchedule('evaluate: schedule', schedule, FINITE)
-  if (!isCount(t)) throw new OptionError('evaluate: t', 'a whole number ≥ 0', t)
+export function evaluateSchedule(schedule: Scheduled, t: number): number {
+  const read = readSchedule('evaluateSchedule: schedule', schedule, FINITE)
+  if (!isCount(t)) throw new OptionError('evaluateSchedule: t', 'a whole number ≥ 0', t)
   const x = compile(read)(t)
-  if (!Number.isFinite(x)) throw new OptionError(`evaluate: schedule at t = ${t}`, 'a finite number', x)
+  if (!Number.isFinite(x))
+    throw new OptionError(`evaluateSchedule: schedule at t = ${t}`, 'a finite number', x)
   return x
 }
 
@@ -105,11 +112,12 @@ export function evaluate(schedule: Scheduled, t: number): number {
  * @example
  * optimizer.set({ lr: observe(optimizer.rule.lr, loss) })
  */
-export function observe<S extends Scheduled>(schedule: S, metric: number): S {
-  const read = readSchedule('observe: schedule', schedule, FINITE)
-  if (typeof metric !== 'number') throw new OptionError('observe: metric', 'a number', metric)
+export function observeMetric<S extends Scheduled>(schedule: S, metric: number): S {
+  const read = readSchedule('observeMetric: schedule', schedule, FINITE)
+  if (typeof metric !== 'number') throw new OptionError('observeMetric: metric', 'a number', metric)
   const after = afterMetric(read, metric)
-  if (after === read) throw new OptionError('observe: schedule', 'one with reduceOnPlateau() in it', schedule)
+  if (after === read)
+    throw new OptionError('observeMetric: schedule', 'one with reduceOnPlateau() in it', schedule)
   return after as S
 }
 
@@ -159,4 +167,4 @@ export function isSchedule(value: unknown): value is Schedule {
 }
 
 /** That of a schedule that has been read. */
-const kindOf = ({ schedule }: Schedule): Kind => kinds.get(schedule) as Kind
+const kindOf = ({ schedule }: Schedule): ScheduleKind => kinds.get(schedule) as ScheduleKind

@@ -1,26 +1,26 @@
 /** Schedules as the command line and the page have them: JSON, or as a program would write them. */
 
 import { hintFor } from '#hints'
-import { OptionError } from '../ground/errors.js'
+import { OptionError } from '../core/errors.js'
 import * as functions from './index.js'
-import { constantFrom, evaluate, FINITE, readSchedule, type Scheduled } from './schedule.js'
+import { constantFrom, evaluateSchedule, FINITE, readSchedule, type Scheduled } from './schedule.js'
 
 const makers = functions as unknown as Readonly<Record<string, (...given: unknown[]) => unknown>>
 const words: Readonly<Record<string, unknown>> = { true: true, false: false, null: null }
 
 /** Updates to be drawn of schedules that never stay. */
-const ENDLESS = 1000
+const DEFAULT_UPDATES = 1000
 /** How much of it shows that the others stay. */
-const REST = 1.05
+const CONSTANT_MARGIN = 1.05
 
 /** Up to which update there is something to be seen. */
-export function updatesOf(all: readonly Scheduled[]): number {
+export function countUpdates(all: readonly Scheduled[]): number {
   const last = Math.max(...all.map(constantFrom))
-  return last === Infinity ? ENDLESS : Math.max(10, Math.ceil(REST * last))
+  return last === Infinity ? DEFAULT_UPDATES : Math.max(10, Math.ceil(CONSTANT_MARGIN * last))
 }
 
 /** How deep lists, objects and calls may be in each other. */
-const DEEPEST = 50
+const MAX_DEPTH = 50
 
 /**
  * The schedule in a text such as `warmup(cosine(0.1, { steps: 90 }), { steps: 10 })` or
@@ -57,7 +57,7 @@ export function parseSchedule(text: string, what: string): Scheduled {
   }
 
   function value(depth: number): unknown {
-    if (depth === DEEPEST) fail(`no more than ${DEEPEST} levels`)
+    if (depth === MAX_DEPTH) fail(`no more than ${MAX_DEPTH} levels`)
     const inner = () => value(depth + 1)
     const entry = (): [string, unknown] => {
       const key = /^['"]|^\w/.test(peek()) ? take().replace(/^['"]|['"]$/g, '') : fail('a name')
@@ -93,6 +93,6 @@ export function parseSchedule(text: string, what: string): Scheduled {
 
   const schedule = readSchedule(what, value(0), FINITE)
   if (peek() !== '') fail('the end')
-  evaluate(schedule, 0)
+  evaluateSchedule(schedule, 0)
   return schedule
 }

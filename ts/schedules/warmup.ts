@@ -1,4 +1,4 @@
-import { orNull, whole } from '../options/kinds.js'
+import { integerFrom, nullable } from '../options/kinds.js'
 import { declare, inner, level, number, schedule } from './kind.js'
 import { compile, constantFrom, isSchedule, type Scheduled, warmupSteps } from './schedule.js'
 
@@ -27,7 +27,7 @@ declare module './schedule.js' {
 
 const kind = declare(
   'warmup',
-  { value: inner(), steps: whole(1), from: orNull(level()) },
+  { value: inner(), steps: integerFrom(1), from: nullable(level()) },
   {
     at({ value, steps, from }) {
       if (typeof value === 'number') return (t) => rising(value, steps, from, t)

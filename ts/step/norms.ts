@@ -1,27 +1,28 @@
 /** Norms of gradients, and what is done because of them. */
 
-import { limitOf } from '../gradients/clip.js'
-import { normOf as normOfArrays } from '../gradients/norms.js'
-import { ByRow, importedRows } from '../gradients/read.js'
-import { NonFiniteError } from '../ground/errors.js'
-import { type FloatArray, largest } from '../ground/numbers.js'
+import { NonFiniteError } from '../core/errors.js'
+import { type FloatArray, largest } from '../core/numbers.js'
+import { normLimit } from '../gradients/clip.js'
+import { safeNorm as normOfArrays } from '../gradients/norms.js'
+import { importedRows, RowGradient } from '../gradients/read.js'
 import type { Model } from '../model/model.js'
-import type { Around } from '../model/options.js'
+import type { StepOptions } from '../model/options.js'
 import type { Phase, Progress } from './progress.js'
 
 /** Whether other clips want to know what those by unit have left. */
-export const clipsAfterUnits = ({ clips }: Model, { clip }: Around): boolean => clips || clip.norm < Infinity
+export const clipsAfterUnits = ({ clips }: Model, { clip }: StepOptions): boolean =>
+  clips || clip.norm < Infinity
 
 /** Takes the norm of the gradients, once the engine has written the sums; or finds a reason for no update. */
-export const judge: Phase = (progress) => {
-  progress.norm = normOf(progress) * progress.scale
+export const checkGradients: Phase = (progress) => {
+  progress.norm = gradientNorm(progress) * progress.scale
   progress.isMeasured = true
   if (progress.around.onNonFinite !== 'propagate') areFinite(progress, progress.norm)
   return null
 }
 
 /** The norm of gradients whose squares have been summed, before `scale`. */
-export function normOf(progress: Progress): number {
+export function gradientNorm(progress: Progress): number {
   let sum = 0
   const live = progress.presentTensors()
   for (let k = 0; k < live.length; k++) {
@@ -30,28 +31,28 @@ export function normOf(progress: Progress): number {
   }
   if (sum < Infinity) return Math.sqrt(sum)
   // A square may overflow where its number is finite. By now they are here, and later they may not be.
-  const gradients = gradientsOf(progress)
+  const gradients = collectGradients(progress)
   progress.large = new Map(live.map((tensor, k) => [tensor, normOfArrays([gradients[k]])]))
   return normOfArrays(gradients)
 }
 
 /** Where they lie outside of the arenas, they are read there: others of the user's may have been written to. */
-function gradientsOf(progress: Progress): FloatArray[] {
+function collectGradients(progress: Progress): FloatArray[] {
   const { outside, present, model } = progress
   return progress.presentTensors().map((tensor) => {
     const { number } = tensor
     const given = outside[number] ?? model.gradients[number]
-    const isByRow = present[number] instanceof ByRow
+    const isByRow = present[number] instanceof RowGradient
     return (isByRow ? importedRows.summed?.(tensor, given) : given) as FloatArray
   })
 }
 
 /** The factor of the gradients, of which units have been clipped. */
-export function clip(progress: Progress): number {
+export function clipFactor(progress: Progress): number {
   const { scale, before, large, model, around } = progress
   const most = around.clip.norm
   if (before !== null) progress.large = null
-  const left = before === null ? progress.norm : normOf(progress) * scale
+  const left = before === null ? progress.norm : gradientNorm(progress) * scale
   const clipped = model.clips ? clipByTensor(progress) : left
   if (before !== null) {
     for (const [p, { squares }] of model.parts.entries()) squares.set(before[p])
@@ -68,7 +69,7 @@ function clipByTensor(progress: Progress): number {
   const norms = progress.presentTensors().map((tensor) => {
     const { part, place, use, length } = tensor
     const norm = (large?.get(tensor) ?? Math.sqrt(part.squares[place])) * scale
-    const limit = limitOf(use.clip ?? model.settings.clip, length, part.parameterSquares[place])
+    const limit = normLimit(use.clip ?? model.settings.clip, length, part.parameterSquares[place])
     const factor = norm <= limit ? 1 : limit / norm
     part.scales[place] = factor
     const left = norm * factor
@@ -81,13 +82,13 @@ function clipByTensor(progress: Progress): number {
 /** Whether all gradients are finite; otherwise what was asked for is done about it. */
 export function areFinite(progress: Progress, norm: number): boolean {
   if (norm < Infinity) return true
-  const gradients = gradientsOf(progress)
+  const gradients = collectGradients(progress)
   const tensors = progress.presentTensors().filter((_, k) => !(largest(gradients[k]) < Infinity))
   if (tensors.length === 0) return true
   const names = tensors.map(({ name }) => name)
-  const { onNonFinite, maxSkips, zeroGrads } = progress.around
+  const { onNonFinite, maxConsecutiveSkips, zeroGrads } = progress.around
   if (onNonFinite === 'throw') throw new NonFiniteError(names, 0)
-  if (progress.skips >= maxSkips) throw new NonFiniteError(names, progress.skips)
+  if (progress.skips >= maxConsecutiveSkips) throw new NonFiniteError(names, progress.skips)
   progress.skips++
   progress.nonFinite = names
   progress.reason = 'non-finite'

@@ -1,20 +1,28 @@
 /** How far an optimizer is, and what its step under way, or its last one, has found. */
 
-import { ALL, ByRow, copy, importedRows, NONE, type Present, type Whole } from '../gradients/read.js'
-import { ABSENT, following, ROWS, WHOLE } from '../model/cohorts.js'
+import {
+  ALL_GRADIENTS,
+  copy,
+  type DenseGradients,
+  importedRows,
+  NO_GRADIENTS,
+  RowGradient,
+  type StepGradients,
+} from '../gradients/read.js'
+import { ABSENT_GRADIENT, nextCount, ROW_GRADIENT, WHOLE_GRADIENT } from '../model/cohorts.js'
 import type { Model } from '../model/model.js'
-import type { Around } from '../model/options.js'
-import type { Part, Tensor } from '../model/part.js'
+import type { StepOptions } from '../model/options.js'
+import type { Partition, Tensor } from '../model/partition.js'
 
 /** What an engine has to run, and on which parts. */
 export interface Stage {
   readonly number: number
-  readonly parts: readonly Part[]
+  readonly parts: readonly Partition[]
   /** Whether it is a pass over all elements, and not over the segments that are laid out. */
   readonly isPass: boolean
 }
 
-export const stageOf = (parts: readonly Part[], number: number, isPass = false): Stage => ({
+export const makeStage = (parts: readonly Partition[], number: number, isPass = false): Stage => ({
   number,
   parts,
   isPass,
@@ -30,13 +38,13 @@ export type Phase = (progress: Progress) => Stage | null
  * Why a step has updated nothing: no tensor had a gradient, a batch of `accumulate` was added up that was not
  * the last, or gradients were not finite with `onNonFinite: 'skip'`.
  */
-export type Reason = 'no gradient' | 'accumulating' | 'non-finite'
+export type SkipReason = 'no gradient' | 'accumulating' | 'non-finite'
 
-const NOBODY: readonly string[] = []
+const NO_LISTENER: readonly string[] = []
 
 export class Progress {
   readonly model: Model
-  readonly around: Around
+  readonly around: StepOptions
   /** How many updates there were. */
   updates = 0
   /** Batches that have been accumulated for the next one. */
@@ -46,12 +54,12 @@ export class Progress {
   /** Steps that were skipped in a row. */
   skips = 0
   /** Why it updated nothing; null where it did. */
-  reason: Reason | null = null
+  reason: SkipReason | null = null
   /** Which tensors had gradients; and which were updated then, as they may move or be frozen. */
-  present: Present = NONE
+  present: StepGradients = NO_GRADIENTS
   live: readonly Tensor[] = []
   /** The gradients that are not in the arenas yet, but where they were given; ALL where they are. */
-  outside: Present = ALL
+  outside: StepGradients = ALL_GRADIENTS
   /** Whether some of the gradients that were given are of rows. */
   isByRow = false
   /** The norm of its gradients before clipping, NaN where nobody wanted it. */
@@ -64,17 +72,17 @@ export class Progress {
   /** Sums of squares by part before clips by unit, where others measure what these leave. */
   before: readonly Float64Array[] | null = null
   /** The names of tensors whose gradients were not finite. */
-  nonFinite = NOBODY
+  nonFinite = NO_LISTENER
   /** Keeps what is there, while a file is written, before calls that may change it and updates by these gradients. */
-  declare keep?: (change: string | Present) => void
+  declare keep?: (change: string | StepGradients) => void
 
-  constructor(model: Model, around: Around) {
+  constructor(model: Model, around: StepOptions) {
     this.model = model
     this.around = around
   }
 
   /** Forgets what the step before has found. */
-  begin(present: Present): void {
+  begin(present: StepGradients): void {
     this.present = present
     this.live = this.model.live
     this.reason = null
@@ -88,11 +96,11 @@ export class Progress {
     this.isMeasured = false
     this.scale = 1
     this.large = null
-    this.nonFinite = NOBODY
+    this.nonFinite = NO_LISTENER
   }
 
   /** The same, and makes segments of the tensors that have gradients. */
-  layOut(present: Present): void {
+  layOut(present: StepGradients): void {
     this.begin(present)
     if (!this.hasAll(present)) {
       this.#layOutSome(present)
@@ -103,8 +111,8 @@ export class Progress {
   }
 
   /** Whether each tensor that is updated has its gradient, and all of it. */
-  hasAll(present: Present): boolean {
-    if (present === ALL) return true
+  hasAll(present: StepGradients): boolean {
+    if (present === ALL_GRADIENTS) return true
     if (this.isByRow) return false
     const { live } = this.model
     for (let k = 0; k < live.length; k++) if (present[live[k].number] === undefined) return false
@@ -112,11 +120,15 @@ export class Progress {
   }
 
   /** Apart, as functions that remember variables make every call slower. */
-  #layOutSome(present: Present): void {
+  #layOutSome(present: StepGradients): void {
     for (const { cohorts, tensors } of this.model.parts) {
       cohorts.layOut((place) => {
         const gradient = present[(tensors[place] as Tensor).number]
-        return gradient === undefined ? ABSENT : gradient instanceof ByRow ? ROWS : WHOLE
+        return gradient === undefined
+          ? ABSENT_GRADIENT
+          : gradient instanceof RowGradient
+            ? ROW_GRADIENT
+            : WHOLE_GRADIENT
       })
     }
   }
@@ -124,12 +136,12 @@ export class Progress {
   /** The tensors that had gradients. */
   presentTensors(): readonly Tensor[] {
     const { present, live } = this
-    return present === ALL ? live : live.filter(({ number }) => present[number] !== undefined)
+    return present === ALL_GRADIENTS ? live : live.filter(({ number }) => present[number] !== undefined)
   }
 
   /** An update has been made. */
   count(): void {
-    this.updates = following(this.updates)
+    this.updates = nextCount(this.updates)
     this.hasLooked = false
     this.skips = 0
   }
@@ -137,10 +149,10 @@ export class Progress {
   /** Copies what lies outside into the arenas. */
   takeIn(): void {
     const { outside, model } = this
-    this.outside = ALL
-    if (outside === ALL) return
+    this.outside = ALL_GRADIENTS
+    if (outside === ALL_GRADIENTS) return
     if (this.isByRow) importedRows.put?.(outside, model)
-    else copy(outside as Whole, model.gradients, model.parts)
+    else copy(outside as DenseGradients, model.gradients, model.parts)
   }
 
   zeroGradients(): void {

@@ -2,13 +2,13 @@
 
 import type { EngineName } from '../engines/engine.js'
 import type { Groups } from '../model/groups.js'
+import type { RuleInUse } from '../rules/active-rule.js'
 import type { Rule } from '../rules/definitions.js'
-import type { RuleInUse } from '../rules/in-use.js'
 import { compile, type Scheduled } from '../schedules/schedule.js'
-import type { Progress, Reason } from './progress.js'
+import type { Progress, SkipReason } from './progress.js'
 
 /** The last call of `step` or `stepAsync`, live: nothing here costs anything until it is read. */
-export class Last {
+export class StepReport {
   readonly #step: Progress
 
   constructor(progress: Progress) {
@@ -17,7 +17,7 @@ export class Last {
 
   /**
    * The norm of all gradients before clipping; NaN where nothing needed it: it is there with any `clip` but `value`,
-   * `norms` or `onNonFinite`.
+   * `recordNorms` or `onNonFinite`.
    */
   get norm(): number {
     return this.#step.norm
@@ -35,7 +35,7 @@ export class Last {
   }
 
   /** Why nothing was updated; null where something was, or before the first step. */
-  get reason(): Reason | null {
+  get reason(): SkipReason | null {
     return this.#step.reason
   }
 
@@ -51,7 +51,7 @@ export class Last {
   }
 
   /** How many steps have been skipped in a row because of that. */
-  get skips(): number {
+  get consecutiveSkips(): number {
     return this.#step.skips
   }
 
@@ -60,7 +60,7 @@ export class Last {
    * update, or of the first before there was one; NaN where it has none. `report()` has each tensor's.
    */
   get lr(): number {
-    return rateOf(this.#step, this.#step.model.base) ?? NaN
+    return learningRateOf(this.#step, this.#step.model.base) ?? NaN
   }
 }
 
@@ -88,35 +88,35 @@ export interface TensorReport {
 export interface OptimizerReport {
   readonly tensors: readonly TensorReport[]
   /** The names of tensors that no group matched. */
-  readonly unmatched: readonly string[]
+  readonly unmatchedTensors: readonly string[]
   /** The numbers of groups that matched no tensor. */
-  readonly unused: readonly number[]
+  readonly unusedGroups: readonly number[]
 }
 
 /**
  * What a rule has for η at the last update; null where it has none. Where that is not at hand, as before the first one
  * and for a rule that no tensor has, a function of the user's may be called.
  */
-function rateOf({ updates }: Progress, { rule, numbers, evaluated }: RuleInUse): number | null {
+function learningRateOf({ updates }: Progress, { rule, numbers, evaluated }: RuleInUse): number | null {
   if (!Object.hasOwn(rule, 'lr')) return null
   const lr = rule.lr as Scheduled
   const last = Math.max(updates - 1, 0)
   return typeof lr !== 'number' && evaluated === last ? (numbers.lr as number) : compile(lr)(last)
 }
 
-export function reportOf(progress: Progress, groups: Groups | null): OptimizerReport {
+export function makeReport(progress: Progress, groups: Groups | null): OptimizerReport {
   const tensors: TensorReport[] = []
   progress.model.views((tensor) => {
     const { name, shape = null, length, use, updates, isFrozen, groups, part } = tensor
     const { engine } = part.choice
     const rule = use.value as Rule
-    const lr = isFrozen ? null : rateOf(progress, use)
+    const lr = isFrozen ? null : learningRateOf(progress, use)
     tensors.push({ name, shape, length, rule, updates, frozen: isFrozen, groups, engine, lr })
   })
   const used = new Set(tensors.flatMap(({ groups }) => groups))
   return {
     tensors,
-    unmatched: tensors.filter(({ groups }) => groups.length === 0).map(({ name }) => name),
-    unused: (groups?.matches ?? []).map((_, k) => k).filter((k) => !used.has(k)),
+    unmatchedTensors: tensors.filter(({ groups }) => groups.length === 0).map(({ name }) => name),
+    unusedGroups: (groups?.matches ?? []).map((_, k) => k).filter((k) => !used.has(k)),
   }
 }

@@ -1,24 +1,32 @@
 /** Gradients of some rows of a tensor, as an embedding has them: only these rows move. */
 
-import { BY_UNIT, WEIGHS } from '../arena/manifest.js'
-import { byRow } from '../engines/typescript/jobs.js'
+import { NEEDS_PARAM_NORM, PER_UNIT } from '../arena/manifest.js'
+import { bufferOf, byteOffsetOf } from '../core/buffers.js'
+import { copyOf } from '../core/copy.js'
+import { OptionError, TensorError } from '../core/errors.js'
+import type { FloatArray } from '../core/numbers.js'
+import { isFloatArray, lengthOf, typeOf } from '../core/typed-arrays.js'
+import { toBoundedArray } from '../core/untrusted.js'
+import { rowRunner } from '../engines/typescript/jobs.js'
 import { runRows } from '../engines/typescript/rows.js'
-import { flagsOf, type TensorLimits } from '../gradients/clip.js'
-import { type Arenas, ByRow, copy, importedRows, isOfOne, type Present, pathOf } from '../gradients/read.js'
-import { bufferOf, byteOffsetOf } from '../ground/buffers.js'
-import { copyOf } from '../ground/copy.js'
-import { OptionError, TensorError } from '../ground/errors.js'
-import { listOf } from '../ground/given.js'
-import type { FloatArray } from '../ground/numbers.js'
-import { isFloatArray, lengthOf, typeOf } from '../ground/typed-arrays.js'
+import { clipFlags, type TensorLimits } from '../gradients/clip.js'
+import {
+  type ArenaBuffers,
+  copy,
+  gradientPath,
+  importedRows,
+  isArenaBuffer,
+  RowGradient,
+  type StepGradients,
+} from '../gradients/read.js'
 import type { Model } from '../model/model.js'
-import type { Tensor } from '../model/part.js'
+import type { Tensor } from '../model/partition.js'
+import type { RuleInUse } from '../rules/active-rule.js'
 import { importedPerRow } from '../rules/adam-loops.js'
 import { AdamPerRow } from '../rules/adam-per-row.js'
-import type { RuleInUse } from '../rules/in-use.js'
 import type { DelayedStart } from '../rules/rule.js'
 import { wasmModule as catalogue } from '../webassembly/catalogue.js'
-import { bring } from '../webassembly/module.js'
+import { registerModule } from '../webassembly/module.js'
 
 /** Numbers of rows: whole numbers from 0 on. */
 export type RowIndices =
@@ -34,21 +42,21 @@ export type RowIndices =
   | BigUint64Array
 
 /** What gradients by row are made of. */
-interface Parts {
+interface RowParts {
   readonly indices: ArrayLike<number | bigint>
   readonly count: number
   readonly values: FloatArray
 }
 
 /**
- * What {@link rows} gives: the gradients of some rows of a tensor, in the place of all of it. No clone is one: send
- * `{ indices, values }` to a worker or a process, and call `rows` there.
+ * What {@link sparseRows} gives: the gradients of some rows of a tensor, in the place of all of it. No clone is one: send
+ * `{ indices, values }` to a worker or a process, and call `sparseRows` there.
  */
-export class Rows<T extends FloatArray = FloatArray> {
+export class SparseRows<T extends FloatArray = FloatArray> {
   readonly #indices: ArrayLike<number | bigint>
   readonly #values: T
 
-  /** Not to be called: `rows` makes them. */
+  /** Not to be called: `sparseRows` makes them. */
   constructor(indices: ArrayLike<number | bigint>, values: T) {
     this.#indices = indices
     this.#values = values
@@ -70,7 +78,7 @@ export class Rows<T extends FloatArray = FloatArray> {
   }
 
   /** What it was made of; a subclass of typed arrays has no say in how many indices there are. */
-  static parts(given: unknown): Parts | null {
+  static parts(given: unknown): RowParts | null {
     if (typeof given !== 'object' || given === null || !(#indices in given)) return null
     const indices = given.#indices
     const count = ArrayBuffer.isView(indices) ? lengthOf(indices) : indices.length
@@ -79,11 +87,11 @@ export class Rows<T extends FloatArray = FloatArray> {
 }
 
 /** What a tensor's gradient may be beside an array, under some rule. */
-export type SomeRows<R> =
+export type SparseRowsFor<R> =
   R extends DelayedStart<infer Inner>
-    ? SomeRows<Inner>
+    ? SparseRowsFor<Inner>
     : R extends { readonly name: 'gradientDescent' | 'sgd' | 'adagrad' | 'adam' | 'adamw' | 'rmsprop' }
-      ? Rows
+      ? SparseRows
       : never
 
 /**
@@ -100,16 +108,17 @@ export type SomeRows<R> =
  * const optimizer = new Optimizer({ embed }, adam(), { shapes: { embed: [20_000, 32] } })
  * optimizer.step({ embed: rows([3, 14], gradients) })
  */
-export function rows<T extends FloatArray>(indices: RowIndices, values: T): Rows<T> {
+export function sparseRows<T extends FloatArray>(indices: RowIndices, values: T): SparseRows<T> {
   const expected = 'a list or a typed array of whole numbers from 0 on'
   const isTyped = ArrayBuffer.isView(indices) && lengthOfIntegers(indices) !== undefined
-  const listed = isTyped ? [] : listOf(indices)
-  if (listed === undefined) throw new TensorError('rows: indices', expected, indices)
-  for (const index of listed) if (!isIndex(index)) throw new TensorError('rows: indices', expected, index)
+  const listed = isTyped ? [] : toBoundedArray(indices)
+  if (listed === undefined) throw new TensorError('sparseRows: indices', expected, indices)
+  for (const index of listed)
+    if (!isIndex(index)) throw new TensorError('sparseRows: indices', expected, index)
   if (!isFloatArray(values)) {
-    throw new TensorError('rows: values', 'a Float32Array or Float64Array', values)
+    throw new TensorError('sparseRows: values', 'a Float32Array or Float64Array', values)
   }
-  return new Rows((isTyped ? indices : listed) as ArrayLike<number | bigint>, values)
+  return new SparseRows((isTyped ? indices : listed) as ArrayLike<number | bigint>, values)
 }
 
 const isIndex = (index: unknown): boolean => Number.isSafeInteger(index) && (index as number) >= 0
@@ -147,7 +156,7 @@ function readingOf(tensor: Tensor): Reading {
   const { name, shape, length, part, place } = tensor
   if (shape === undefined || shape.length < 2 || length === 0) {
     const expected = 'rows of a tensor whose shape has two dimensions and more'
-    throw new TensorError(pathOf(name), expected, 'rows of another one')
+    throw new TensorError(gradientPath(name), expected, 'rows of another one')
   }
   const [rows] = shape
   const list = part.arena.list(place)
@@ -166,18 +175,18 @@ function readingOf(tensor: Tensor): Reading {
   return made
 }
 
-bring(catalogue)
+registerModule(catalogue)
 importedPerRow.kernel = AdamPerRow
 
 importedRows.read = (given, number, model) => {
-  const read = Rows.parts(given)
+  const read = SparseRows.parts(given)
   if (read === null) return null
   const { tensors, gradients, settings, measures, parts } = model as Model
   const tensor = tensors[number]
-  const name = pathOf(tensor.name)
+  const name = gradientPath(tensor.name)
   const state = readingOf(tensor)
   if (state.use !== tensor.use) {
-    const what = lacking(tensor.use, settings.clip)
+    const what = unsupportedReason(tensor.use, settings.clip)
     if (what !== undefined)
       throw new OptionError(name, `all gradients, as there are no rows ${what}`, 'some rows')
     state.use = tensor.use
@@ -196,30 +205,33 @@ importedRows.read = (given, number, model) => {
   const isTooLong = count > state.rows
   const listed = isTooLong
     ? merged({ indices: numbers, count, values }, state)
-    : apart(values, gradients[number], parts)
+    : copyIfOverlapping(values, gradients[number], parts)
   const listedCount = lengthOf(listed) / state.columns
   if (order === MANY || (measures && order !== SORTED)) sort(listedCount, state)
   else list(listedCount, state)
-  return new ByRow(given, listed)
+  return new RowGradient(given, listed)
 }
 
 /** A copy where they lie elsewhere in an arena, in which they would be written to before they are read. */
-function apart(values: FloatArray, own: FloatArray, parts: Arenas): FloatArray {
+function copyIfOverlapping(values: FloatArray, own: FloatArray, parts: ArenaBuffers): FloatArray {
   const buffer = bufferOf(values)
-  return !isOfOne(buffer, parts) || isInPlace(values, own) ? values : copyOf(values)
+  return !isArenaBuffer(buffer, parts) || isInPlace(values, own) ? values : copyOf(values)
 }
 
 const isInPlace = (values: FloatArray, own: FloatArray): boolean =>
   bufferOf(values) === own.buffer && byteOffsetOf(values) === own.byteOffset
 
 /** Of what there are no rows, as gradients of tensors that are updated and clipped so; undefined where there are some. */
-function lacking({ definition, stages, flags, clip }: RuleInUse, limits: TensorLimits): string | undefined {
+function unsupportedReason(
+  { definition, stages, flags, clip }: RuleInUse,
+  limits: TensorLimits,
+): string | undefined {
   const { name, takesRows } = definition
   if (!takesRows) return `of ${name}: its update of a row depends on the others, or on each step`
   if (flags !== 0 || stages.length > 1) return `of ${name} where it is cautious`
-  const clips = flagsOf(clip ?? limits)
-  if ((clips & BY_UNIT) !== 0) return 'where gradients are centralized, clipped by unit, or get noise'
-  if ((clips & WEIGHS) !== 0) return 'where gradients are clipped by the norm of all parameters'
+  const clips = clipFlags(clip ?? limits)
+  if ((clips & PER_UNIT) !== 0) return 'where gradients are centralized, clipped by unit, or get noise'
+  if ((clips & NEEDS_PARAM_NORM) !== 0) return 'where gradients are clipped by the norm of all parameters'
   return undefined
 }
 
@@ -242,7 +254,7 @@ function orderOf(
   count: number,
   state: Reading,
   name: string,
-  given: Parts['indices'],
+  given: RowParts['indices'],
 ): typeof SORTED | typeof ONCE | typeof MANY {
   const { met, rows } = state
   if (++state.readings > 0xffffffff) {
@@ -270,7 +282,7 @@ function list(count: number, state: Reading): void {
 
 /** Each row once, in the order in which they are first named, and the sums of what is of each, in the order given, in the dtype. */
 export function addedByRow(
-  { indices, count, values }: Parts,
+  { indices, count, values }: RowParts,
   columns: number,
 ): { places: Map<number, number>; sums: FloatArray } {
   const places = new Map<number, number>()
@@ -287,7 +299,7 @@ export function addedByRow(
 }
 
 /** The same of rows that are more than the tensor has, which are listed then. */
-function merged(parts: Parts, state: Reading): FloatArray {
+function merged(parts: RowParts, state: Reading): FloatArray {
   const { places, sums } = addedByRow(parts, state.columns)
   state.numbers.set([...places.keys()])
   return sums
@@ -365,7 +377,7 @@ function addUp(
 
 importedRows.summed = (tensor, given) => {
   const state = reading.get(tensor as Tensor) as Reading
-  const values = given instanceof ByRow ? given.values : given
+  const values = given instanceof RowGradient ? given.values : given
   const sums = copyOf(values).subarray(0, state.listed[0] * state.columns)
   const count = addUp(values, state, sums, (_, before) => before * state.columns)
   return sums.subarray(0, count * state.columns)
@@ -376,13 +388,13 @@ importedRows.listed = (tensor) => {
   return numbers.slice(0, listed[0]).filter((row, k, all) => k === 0 || row !== all[k - 1])
 }
 
-importedRows.put = (gradients: Present, model) => {
+importedRows.put = (gradients: StepGradients, model) => {
   const { gradients: own, parts } = model as Model
-  const whole = gradients.map((gradient) => (gradient instanceof ByRow ? undefined : gradient))
+  const whole = gradients.map((gradient) => (gradient instanceof RowGradient ? undefined : gradient))
   copy(whole, own, parts)
   for (let i = 0; i < gradients.length; i++) {
     const gradient = gradients[i]
-    if (gradient instanceof ByRow && !isInPlace(gradient.values, own[i])) own[i].set(gradient.values)
+    if (gradient instanceof RowGradient && !isInPlace(gradient.values, own[i])) own[i].set(gradient.values)
   }
 }
 
@@ -390,8 +402,10 @@ importedRows.put = (gradients: Present, model) => {
 const LENT_FROM = 4096
 
 importedRows.lent = (gradients) => {
-  const isLong = gradients.some((gradient) => gradient instanceof ByRow && gradient.length >= LENT_FROM)
-  return isLong ? gradients.map((gradient) => (gradient instanceof ByRow ? gradient.values : gradient)) : null
+  const isLong = gradients.some((gradient) => gradient instanceof RowGradient && gradient.length >= LENT_FROM)
+  return isLong
+    ? gradients.map((gradient) => (gradient instanceof RowGradient ? gradient.values : gradient))
+    : null
 }
 
 importedRows.spread = (given, own) => {
@@ -417,17 +431,19 @@ importedRows.collect = (tensor, rows, own) => {
   })
   state.numbers.set(rows)
   list(rows.length, state)
-  return new ByRow(null, own.subarray(0, rows.length * columns))
+  return new RowGradient(null, own.subarray(0, rows.length * columns))
 }
 
 importedRows.gathered = (given, shape, use, clip) => {
-  const list = listOf(given)
+  const list = toBoundedArray(given)
   const isRow = (row: unknown) => isIndex(row) && shape !== undefined && (row as number) < shape[0]
   const isOrdered = list?.every(
     (row, k) => isRow(row) && (k === 0 || (row as number) > (list[k - 1] as number)),
   )
   const areThere = isOrdered && shape !== undefined && shape.length > 1
-  return areThere && lacking(use as RuleInUse, clip) === undefined ? (list as readonly number[]) : undefined
+  return areThere && unsupportedReason(use as RuleInUse, clip) === undefined
+    ? (list as readonly number[])
+    : undefined
 }
 
-byRow.run = runRows
+rowRunner.run = runRows

@@ -2,11 +2,11 @@
 
 import type { Arena } from '../arena/arena.js'
 import { BLOCK } from '../arena/manifest.js'
+import { nextTurn } from '../core/event-loop.js'
 import type { Runner } from '../engines/engine.js'
-import { nextTurn } from '../ground/event-loop.js'
 
 /** Elements a slice: a fraction of a millisecond in WebAssembly. */
-const SLICE = 8 * BLOCK
+const SLICE_ELEMENTS = 8 * BLOCK
 
 /**
  * The same bits, but other tasks of the event loop get their turn in between.
@@ -14,12 +14,12 @@ const SLICE = 8 * BLOCK
  * @throws (rejects with) TensorError where somebody has transferred the arena's buffer meanwhile
  */
 export async function runInSlices(arena: Arena, runner: Runner, stage: number): Promise<void> {
-  for (let from = 0; from < arena.length; from += SLICE) {
+  for (let from = 0; from < arena.length; from += SLICE_ELEMENTS) {
     if (from > 0) {
       await nextTurn()
       arena.checkUsable()
     }
-    runner.runRange(stage, from, Math.min(from + SLICE, arena.length))
+    runner.runRange(stage, from, Math.min(from + SLICE_ELEMENTS, arena.length))
   }
   runner.gather(stage)
 }

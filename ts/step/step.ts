@@ -1,18 +1,24 @@
 /** Steps: the phases of one in order, and the engine's stages between them. */
 
 import { POINT } from '../arena/manifest.js'
-import type { Lent } from '../engines/engine.js'
-import { ALL, importedRows, NONE, type Present, take } from '../gradients/read.js'
-import { checkStack } from '../ground/stack.js'
+import { checkStack } from '../core/stack-depth.js'
+import type { BorrowedGradients } from '../engines/engine.js'
+import {
+  ALL_GRADIENTS,
+  importedRows,
+  NO_GRADIENTS,
+  type StepGradients,
+  takeSingle,
+} from '../gradients/read.js'
 import type { Model } from '../model/model.js'
-import type { Around } from '../model/options.js'
-import { clip, judge } from './norms.js'
+import type { StepOptions } from '../model/options.js'
+import { checkGradients, clipFactor } from './norms.js'
+import { commit, type FastPath, makeFastPath, makePhases, moveClocks, prepare } from './phases.js'
 import { type Phase, Progress, type Stage } from './progress.js'
-import { commit, moveClocks, prepare, type Straight, sequenceOf, straightOf } from './sequence.js'
 import { runInSlices } from './slices.js'
 
 /** Phases of a step of one stage, before which clocks have not moved and after which nothing follows. */
-const SHORTEST = 3
+const MIN_PHASES = 3
 
 export class Steps {
   readonly progress: Progress
@@ -21,20 +27,20 @@ export class Steps {
   #sequence: readonly Phase[] = []
   #version = -1
   /** Those of a step that asks nothing; null where each step has to ask something. */
-  #short: Straight | null = null
+  #short: FastPath | null = null
   /**
    * The same where the next step may go straight: nothing has changed since the last one, no function of the user's
    * runs, and no file is being written. Whoever may change something makes it null.
    */
-  straight: Straight | null = null
+  straight: FastPath | null = null
 
-  constructor(model: Model, around: Around) {
+  constructor(model: Model, around: StepOptions) {
     this.progress = new Progress(model, around)
     this.#model = model
   }
 
   /** One update, unless it says why not. Where it throws, no clock has moved. */
-  run(given: Present): boolean {
+  run(given: StepGradients): boolean {
     const { progress } = this
     const straight = this.straight
     if (straight !== null && progress.hasAll(given)) {
@@ -52,7 +58,7 @@ export class Steps {
   /** Whether the next step may go straight with this gradient, which is the only one and is in the arena now. */
   take(given: unknown): boolean {
     const only = this.straight?.only ?? null
-    return only !== null && take(given, only)
+    return only !== null && takeSingle(given, only)
   }
 
   /**
@@ -60,9 +66,9 @@ export class Steps {
    * half as long where the compiler has room for all of it in one.
    */
   runStraight(): boolean {
-    const straight = this.straight as Straight
+    const straight = this.straight as FastPath
     const { progress } = this
-    progress.present = ALL
+    progress.present = ALL_GRADIENTS
     if (straight.norm !== null || straight.more !== null || this.#model.scheduled.length > 0) {
       this.#model.evaluate(progress.updates)
       return this.#runStraight(straight)
@@ -78,7 +84,7 @@ export class Steps {
     return true
   }
 
-  #runStraight(straight: Straight): boolean {
+  #runStraight(straight: FastPath): boolean {
     // A stack that ends in what follows would leave it undone.
     if (straight.more !== null) checkStack()
     const { progress } = this
@@ -87,9 +93,9 @@ export class Steps {
     if (straight.norm !== null) {
       progress.forget()
       run(straight.norm, progress)
-      judge(progress)
+      checkGradients(progress)
       if (progress.reason !== null) return false
-      scale = clip(progress)
+      scale = clipFactor(progress)
     }
     prepare(straight.first.parts, scale)
     run(straight.first, progress)
@@ -101,7 +107,7 @@ export class Steps {
   }
 
   /** The same off the main thread, or in slices. Gradients are copied before this returns. */
-  async runAsync(given: Present): Promise<boolean> {
+  async runAsync(given: StepGradients): Promise<boolean> {
     const { progress } = this
     const sequence = this.#begin(given)
     progress.takeIn()
@@ -113,15 +119,15 @@ export class Steps {
     return true
   }
 
-  #begin(given: Present): readonly Phase[] {
+  #begin(given: StepGradients): readonly Phase[] {
     const { progress } = this
     if (this.#version !== this.#model.version) {
-      this.#sequence = sequenceOf(progress)
-      this.#short = straightOf(progress)
+      this.#sequence = makePhases(progress)
+      this.#short = makeFastPath(progress)
       this.#version = this.#model.version
     }
     // Not where there is but one stage.
-    if (this.#sequence.length > SHORTEST) checkStack()
+    if (this.#sequence.length > MIN_PHASES) checkStack()
     progress.present = given
     progress.outside = given
     progress.keep?.(given)
@@ -130,7 +136,7 @@ export class Steps {
 
   /** Writes the points where rules want the next gradients into their state. */
   writePoints(): void {
-    this.progress.layOut(ALL)
+    this.progress.layOut(ALL_GRADIENTS)
     for (const { cohorts, runner } of this.#model.parts) {
       cohorts.preparePoint()
       runner.run(POINT)
@@ -141,7 +147,7 @@ export class Steps {
   /** Nothing has a gradient. */
   pass(): false {
     this.straight = null
-    this.progress.begin(NONE)
+    this.progress.begin(NO_GRADIENTS)
     this.progress.reason = 'no gradient'
     return false
   }
@@ -159,7 +165,7 @@ function runAll(phases: readonly Phase[], progress: Progress): void {
 /** Runs a stage, with gradients where they are if the engine can read them there, and else in the arena. */
 function run(stage: Stage, progress: Progress): void {
   const { number, parts, isPass } = stage
-  if (progress.outside !== ALL && bringIn(stage, progress)) return
+  if (progress.outside !== ALL_GRADIENTS && runWithGradients(stage, progress)) return
   for (let p = 0; p < parts.length; p++) {
     const { cohorts, runner } = parts[p]
     if (isPass || !cohorts.isEmpty) runner.run(number)
@@ -167,12 +173,12 @@ function run(stage: Stage, progress: Progress): void {
 }
 
 /** Whether the stage has run with the gradients where they are; now they are in the arena otherwise. */
-function bringIn({ number, parts, isPass }: Stage, progress: Progress): boolean {
+function runWithGradients({ number, parts, isPass }: Stage, progress: Progress): boolean {
   const [part] = parts
   const { outside, isByRow } = progress
   const lent = isByRow ? !isPass && importedRows.lent?.(outside) : outside
   const isLendable = lent && parts.length === 1 && part.isFirst
-  if (isLendable && part.runner.runLent?.(number, lent as Lent)) return true
+  if (isLendable && part.runner.runBorrowed?.(number, lent as BorrowedGradients)) return true
   progress.takeIn()
   return false
 }

@@ -1,15 +1,15 @@
 /** Gradients of several workers, added in one order whoever comes first. */
 
-import { copyOf } from '../ground/copy.js'
-import { TensorError } from '../ground/errors.js'
-import { listOf } from '../ground/given.js'
-import type { FloatArray } from '../ground/numbers.js'
-import { DEEPEST, hint, isNest, setOwn } from '../ground/tensors.js'
-import { isDetached, isFloatArray, lengthOf, typeOf } from '../ground/typed-arrays.js'
-import { addedByRow, Rows, rows } from './rows.js'
+import { copyOf } from '../core/copy.js'
+import { TensorError } from '../core/errors.js'
+import type { FloatArray } from '../core/numbers.js'
+import { isNestedParams, MAX_DEPTH, setOwn, shapeHint } from '../core/tensors.js'
+import { isDetached, isFloatArray, lengthOf, typeOf } from '../core/typed-arrays.js'
+import { toBoundedArray } from '../core/untrusted.js'
+import { addedByRow, SparseRows, sparseRows } from './rows.js'
 
 /** What each part has at one place, which is nothing in some. */
-interface Place {
+interface GradientNode {
   readonly nodes: readonly unknown[]
   /** The first part that has something there. */
   readonly first: number
@@ -17,17 +17,17 @@ interface Place {
 }
 
 /** The largest number that a row can have. */
-const LAST_ROW = 0xffffffff
+const MAX_ROW_INDEX = 0xffffffff
 
 /**
  * The sum of gradients that several workers have computed, for one {@link Optimizer.step}. Its bits depend on the list
  * alone: put each part at its worker's number, not where it comes first.
  *
- * Neighbours are added, then the sums of neighbours: ((0 + 1) + (2 + 3)) + 4, each rounded in the dtype. What a part does
- * not have adds nothing. Gradients by {@link rows} stay such: of each row that some part has the sum, in ascending order.
+ * Neighbors are added, then the sums of neighbors: ((0 + 1) + (2 + 3)) + 4, each rounded in the dtype. What a part does
+ * not have adds nothing. Gradients by {@link sparseRows} stay such: of each row that some part has the sum, in ascending order.
  * Nothing given is changed or kept.
  *
- * @param parts the gradients of each worker in the shape of the parameters: arrays, what `rows` gave, lists and records
+ * @param parts the gradients of each worker in the shape of the parameters: arrays, what `sparseRows` gave, lists and records
  * of them; null or missing where a worker has none of a tensor, but no worker without any
  * @returns arrays of their own; null where no part has a gradient
  * @throws TensorError where parts differ in shape, dtype or length, a tensor's are rows in one and an array in another,
@@ -39,7 +39,7 @@ const LAST_ROW = 0xffffffff
  * optimizer.step(sumGradients(parts))
  */
 export function sumGradients<G extends object>(parts: readonly G[]): G {
-  const given = listOf(parts)
+  const given = toBoundedArray(parts)
   if (given === undefined || given.length === 0) {
     throw new TensorError('sumGradients: parts', 'a list of the gradients of at least one worker', parts)
   }
@@ -66,13 +66,13 @@ function sumAt(
   }
   const place = { nodes, first, refuse }
   const given = nodes[first]
-  if (isFloatArray(given)) return sumOfArrays(place, given)
-  if (Rows.parts(given) !== null) return sumOfRows(place)
+  if (isFloatArray(given)) return sumArrays(place, given)
+  if (SparseRows.parts(given) !== null) return sumSparseRows(place)
   const isList = Array.isArray(given)
-  if (!isNest(given) || (!isList && hint(given) !== '')) {
-    refuse(first, `a Float32Array or Float64Array, rows, or a list or record of them${hint(given)}`)
+  if (!isNestedParams(given) || (!isList && shapeHint(given) !== '')) {
+    refuse(first, `a Float32Array or Float64Array, rows, or a list or record of them${shapeHint(given)}`)
   }
-  if (depth === DEEPEST) refuse(first, `nesting up to ${DEEPEST} deep`)
+  if (depth === MAX_DEPTH) refuse(first, `nesting up to ${MAX_DEPTH} deep`)
   // What is there twice may be there 2¹⁰⁰ times.
   nodes.forEach((node, k) => {
     if (seen[k].has(node)) refuse(k, 'a tree', 'a cycle, or one list or record twice')
@@ -80,16 +80,16 @@ function sumAt(
   })
   const inner = (children: readonly unknown[], key: string | number) =>
     sumAt(children, seen, `${path}.${key}`, depth + 1)
-  return isList ? sumOfLists(place, inner) : sumOfRecords(place, inner)
+  return isList ? sumLists(place, inner) : sumObjects(place, inner)
 }
 
-type Inner = (children: readonly unknown[], key: string | number) => unknown
+type SumChild = (children: readonly unknown[], key: string | number) => unknown
 
-function sumOfLists({ nodes, first, refuse }: Place, inner: Inner): unknown {
+function sumLists({ nodes, first, refuse }: GradientNode, inner: SumChild): unknown {
   let length: number | undefined
   const lists = nodes.map((node, k) => {
     if (isMissing(node)) return []
-    const list = listOf(node)
+    const list = toBoundedArray(node)
     length ??= list?.length
     if (list === undefined || list.length !== length) {
       return refuse(k, length === undefined ? 'a shorter list' : `a list of ${length}, as parts.${first} has`)
@@ -104,11 +104,11 @@ function sumOfLists({ nodes, first, refuse }: Place, inner: Inner): unknown {
   )
 }
 
-function sumOfRecords({ nodes, first, refuse }: Place, inner: Inner): unknown {
+function sumObjects({ nodes, first, refuse }: GradientNode, inner: SumChild): unknown {
   const byName = new Map<string, unknown[]>()
   nodes.forEach((node, k) => {
     if (isMissing(node)) return
-    if (Array.isArray(node) || !isNest(node)) refuse(k, `a record, as parts.${first} has`)
+    if (Array.isArray(node) || !isNestedParams(node)) refuse(k, `a record, as parts.${first} has`)
     for (const [name, child] of Object.entries(node as object)) {
       if (!byName.has(name)) byName.set(name, new Array(nodes.length).fill(undefined))
       ;(byName.get(name) as unknown[])[k] = child
@@ -119,7 +119,7 @@ function sumOfRecords({ nodes, first, refuse }: Place, inner: Inner): unknown {
   return sums
 }
 
-function sumOfArrays({ nodes, first, refuse }: Place, given: FloatArray): FloatArray {
+function sumArrays({ nodes, first, refuse }: GradientNode, given: FloatArray): FloatArray {
   const [type, length] = [typeOf(given), lengthOf(given)]
   const arrays = nodes.map((node, k) => {
     if (isMissing(node)) return undefined
@@ -136,22 +136,22 @@ function sumOfArrays({ nodes, first, refuse }: Place, given: FloatArray): FloatA
   return arrays.includes(sum) ? copyOf(sum) : sum
 }
 
-interface Some {
+interface RowSums {
   readonly indices: Uint32Array
   readonly values: FloatArray
 }
 
-function sumOfRows({ nodes, first, refuse }: Place): Rows {
+function sumSparseRows({ nodes, first, refuse }: GradientNode): SparseRows {
   let columns: number | undefined
   let type: string | undefined
-  const parts = nodes.map((node, k): Some | undefined => {
+  const parts = nodes.map((node, k): RowSums | undefined => {
     if (isMissing(node)) return undefined
-    const read = Rows.parts(node) ?? refuse(k, `rows, as parts.${first} has`)
+    const read = SparseRows.parts(node) ?? refuse(k, `rows, as parts.${first} has`)
     const { indices: given, count, values } = read
     const indices = new Uint32Array(count)
     for (let i = 0; i < indices.length; i++) {
       const index = Number(given[i])
-      if (!(index >= 0 && index <= LAST_ROW)) refuse(k, `indices from 0 to ${LAST_ROW}`, given[i])
+      if (!(index >= 0 && index <= MAX_ROW_INDEX)) refuse(k, `indices from 0 to ${MAX_ROW_INDEX}`, given[i])
       indices[i] = index
     }
     type ??= typeOf(values)
@@ -165,19 +165,22 @@ function sumOfRows({ nodes, first, refuse }: Place): Rows {
     return { indices, values }
   })
   const wide = columns ?? 0
-  const once = parts.map((part) => part && eachOnce(part, wide))
-  const sum = inOrder(sumInPairs(once, (a, b) => eachOnce(behind(a, b), wide)) as Some, wide)
-  return rows(sum.indices, sum.values)
+  const once = parts.map((part) => part && mergeRepeatedRows(part, wide))
+  const sum = sortRows(
+    sumInPairs(once, (a, b) => mergeRepeatedRows(concatenate(a, b), wide)) as RowSums,
+    wide,
+  )
+  return sparseRows(sum.indices, sum.values)
 }
 
 /** Each row once: what is of one row is added up in the order given. */
-function eachOnce({ indices, values }: Some, columns: number): Some {
+function mergeRepeatedRows({ indices, values }: RowSums, columns: number): RowSums {
   const { places, sums } = addedByRow({ indices, count: indices.length, values }, columns)
   return { indices: Uint32Array.from(places.keys()), values: sums }
 }
 
 /** Rows in ascending order. */
-function inOrder({ indices, values }: Some, columns: number): Some {
+function sortRows({ indices, values }: RowSums, columns: number): RowSums {
   const order = indices.map((_, k) => k).sort((a, b) => indices[a] - indices[b])
   const sorted = copyOf(values)
   order.forEach((from, to) => {
@@ -186,7 +189,7 @@ function inOrder({ indices, values }: Some, columns: number): Some {
   return { indices: order.map((k) => indices[k]), values: sorted }
 }
 
-function behind(a: Some, b: Some): Some {
+function concatenate(a: RowSums, b: RowSums): RowSums {
   const joined = <T extends Uint32Array | FloatArray>(first: T, second: T): T => {
     const both = new (first.constructor as Uint32ArrayConstructor)(first.length + second.length)
     both.set(first)

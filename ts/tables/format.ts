@@ -1,8 +1,8 @@
 /** How a table is written: what is between cells, and how their numbers are to be read. */
 
-import { type Signs, Splitter } from './split.js'
+import { type CsvSyntax, Splitter } from './split.js'
 
-export interface Format extends Signs {
+export interface Format extends CsvSyntax {
   readonly decimal: Decimal
   /** Whether the other one of comma and point is known to stand between thousands. */
   readonly isGrouped: boolean
@@ -18,7 +18,7 @@ export const JSON_LINES: Format = {
 export type Decimal = '.' | ','
 
 /** What is known of it. */
-export interface Given {
+export interface FormatOptions {
   readonly delimiter?: string | undefined
   readonly decimal?: Decimal | undefined
   readonly comment?: string | undefined
@@ -28,7 +28,7 @@ export interface Given {
 const DELIMITERS = ['\t', ';', ' ', ',']
 const DECIMALS = ['.', ','] as const
 /** Rows that are looked at. */
-const ROWS = 100
+const SAMPLE_ROWS = 100
 
 /** Blanks that stand between thousands: the usual one, and those that keep lines together or are thin. */
 const BLANKS = '\u0020\u00a0\u2009\u202f'
@@ -65,9 +65,9 @@ export function numberReader({ decimal, isGrouped }: Format): (cell: string) => 
 }
 
 /** Looks at the beginning of a table, or at all of it. */
-export function findFormat(sample: string, { delimiter, decimal, comment = '#' }: Given): Format {
-  const found = delimiter ?? delimiterOf(sample, decimal, comment)
-  const cells = rowsOf(sample, { delimiter: found, comment }).flat()
+export function findFormat(sample: string, { delimiter, decimal, comment = '#' }: FormatOptions): Format {
+  const found = delimiter ?? detectDelimiter(sample, decimal, comment)
+  const cells = splitRows(sample, { delimiter: found, comment }).flat()
   if (decimal !== undefined) return { delimiter: found, decimal, isGrouped: true, comment }
   // Cells that are numbers by one sign alone show which it is; of 1,234 there is no telling.
   const [points, commas] = DECIMALS.map((sign) => {
@@ -82,10 +82,10 @@ export function findFormat(sample: string, { delimiter, decimal, comment = '#' }
 }
 
 /** The first rows; all of what has no end of a line. */
-function rowsOf(sample: string, signs: Signs): string[][] {
+function splitRows(sample: string, signs: CsvSyntax): string[][] {
   const rows: string[][] = []
   const splitter = new Splitter(signs, (cells) => {
-    if (rows.push(cells) === ROWS) throw new RangeError('these are enough')
+    if (rows.push(cells) === SAMPLE_ROWS) throw new RangeError('these are enough')
   })
   try {
     splitter.write(sample)
@@ -97,12 +97,12 @@ function rowsOf(sample: string, signs: Signs): string[][] {
 }
 
 /** The one by which the largest part of cells are numbers. */
-function delimiterOf(sample: string, decimal: Decimal | undefined, comment: string): string {
+function detectDelimiter(sample: string, decimal: Decimal | undefined, comment: string): string {
   const isNumber = (cell: string) =>
     DECIMALS.some((sign) => (decimal ?? sign) === sign && patterns[sign].grouped.test(cell))
   let best = { delimiter: ',', part: 0, width: 1 }
   for (const delimiter of DELIMITERS) {
-    const [first = [], ...others] = rowsOf(sample, { delimiter, comment })
+    const [first = [], ...others] = splitRows(sample, { delimiter, comment })
     if (first.length === 1) continue
     const rows = others.length === 0 ? [first] : others
     const cells = rows.filter(({ length }) => length === first.length).flat()

@@ -1,36 +1,36 @@
 /** Numbers of a CSV file, or of NDJSON, as it streams by: of its text no more than a row is kept. */
 
 import type { Readable } from 'node:stream'
-import { AntigradError, messageOf, OptionError } from '../ground/errors.js'
-import { listed, printable, quoted } from '../ground/text.js'
+import { AntigradError, messageOf, OptionError } from '../core/errors.js'
+import { listNames, quote, toPrintable } from '../core/text.js'
 import { type Decimal, type Format, findFormat, JSON_LINES, numberReader } from './format.js'
-import { type Cell, Objects } from './read-objects.js'
-import { LONGEST_ROW, Splitter } from './split.js'
+import { type Cell, ObjectReader } from './read-ndjson.js'
+import { MAX_ROW_LENGTH, Splitter } from './split.js'
 import { Utf8Decoder } from './utf8.js'
 
 /** A column that is read, and the option that asks for it. */
-export interface Wanted {
+export interface ColumnRequest {
   readonly option: string
   readonly column: string
   /** What its numbers must be; finite they always are. */
   readonly sign?: 'above 0' | 'at least 0'
 }
 
-export interface Request {
+export interface TableRequest {
   /** The file's name, for people. */
   readonly name: string
-  readonly wanted: readonly Wanted[]
+  readonly columns: readonly ColumnRequest[]
   /** Has what rows are grouped by. */
-  readonly group: Wanted | undefined
+  readonly group: ColumnRequest | undefined
   /** Columns of labels, of which all rows of a group have the same. */
-  readonly labels?: readonly Wanted[]
+  readonly labels?: readonly ColumnRequest[]
   /** What is not said is found in the first rows. */
   readonly delimiter: string | undefined
   readonly decimal: Decimal | undefined
   /** What lines begin with that are no rows; #. */
   readonly comment: string | undefined
   /** Whether rows are left out in which a number is missing. */
-  readonly drops: boolean
+  readonly dropsInvalid: boolean
   readonly onProgress: (rows: number) => void
   /** What is known of how it is written, instead of what is found. */
   readonly format?: Format
@@ -39,14 +39,17 @@ export interface Request {
 }
 
 /** Columns by which rows are told apart. */
-export const toldBy = ({ group, labels = [] }: Pick<Request, 'group' | 'labels'>): readonly Wanted[] => [
+export const groupingColumns = ({
+  group,
+  labels = [],
+}: Pick<TableRequest, 'group' | 'labels'>): readonly ColumnRequest[] => [
   ...labels,
   ...(group === undefined ? [] : [group]),
 ]
 
 /** Names of all columns that are asked for, each once. */
-export const namesIn = (asked: Pick<Request, 'wanted' | 'group' | 'labels'>): string[] => [
-  ...new Set([...asked.wanted, ...toldBy(asked)].map(({ column }) => column)),
+export const namesIn = (asked: Pick<TableRequest, 'columns' | 'group' | 'labels'>): string[] => [
+  ...new Set([...asked.columns, ...groupingColumns(asked)].map(({ column }) => column)),
 ]
 
 export interface Table {
@@ -65,17 +68,17 @@ export interface Table {
 }
 
 /** Characters that are looked at before a table is read, and lines at least. */
-const SAMPLE = 1 << 16
-const LINES = 2
+const SAMPLE_LENGTH = 1 << 16
+const MIN_SAMPLE_LINES = 2
 
 /** Rows that were left out of which the reason is told. */
-const TOLD = 5
+const MAX_REPORTED_ROWS = 5
 
 /** @throws AntigradError where it cannot be read, or has not the columns that are wanted */
-export async function readCsv(source: Readable, request: Request): Promise<Table> {
-  const rows = new Rows(request)
+export async function readCsv(source: Readable, request: TableRequest): Promise<Table> {
+  const rows = new TableRows(request)
   const decoder = new Utf8Decoder()
-  let splitter: Splitter | Objects | null = null
+  let splitter: Splitter | ObjectReader | null = null
   let sample = ''
   let lines = 0
   const bytes = new Bytes()
@@ -83,7 +86,7 @@ export async function readCsv(source: Readable, request: Request): Promise<Table
     const isJson = request.delimiter === undefined && request.decimal === undefined && /^\s*\{/.test(sample)
     const format = request.format ?? (isJson ? JSON_LINES : findFormat(sample, request))
     rows.begin(format, () => {
-      return decoder.begin + bytes.before((splitter as Splitter | Objects | null)?.begin ?? 0)
+      return decoder.begin + bytes.before((splitter as Splitter | ObjectReader | null)?.begin ?? 0)
     })
     const made = format.isJson
       ? rows.objects()
@@ -98,12 +101,13 @@ export async function readCsv(source: Readable, request: Request): Promise<Table
       const text = decoder.write(chunk)
       if (request.onRow) bytes.add(text)
       if (splitter !== null) {
-        ;(splitter as Splitter | Objects).write(text)
+        ;(splitter as Splitter | ObjectReader).write(text)
         continue
       }
       sample += text
       lines += /[\r\n]/.test(text) ? 1 : 0
-      if (sample.length > LONGEST_ROW || (sample.length > SAMPLE && lines >= LINES)) begin()
+      if (sample.length > MAX_ROW_LENGTH || (sample.length > SAMPLE_LENGTH && lines >= MIN_SAMPLE_LINES))
+        begin()
     }
     decoder.end()
     ;(splitter ?? begin()).end()
@@ -114,8 +118,8 @@ export async function readCsv(source: Readable, request: Request): Promise<Table
 }
 
 /** The rows so far. */
-export class Rows {
-  readonly #request: Request
+export class TableRows {
+  readonly #request: TableRequest
   readonly #unit: string
   readonly #columns: Numbers[][]
   readonly #groups = new Map<string, number>()
@@ -134,10 +138,10 @@ export class Rows {
   #toNumber: (cell: string) => number = Number
 
   /** @param unit what is counted where something is wrong */
-  constructor(request: Request, unit = 'line') {
+  constructor(request: TableRequest, unit = 'line') {
     this.#request = request
     this.#unit = unit
-    this.#columns = request.wanted.map(() => [])
+    this.#columns = request.columns.map(() => [])
     this.#labels = (request.labels ?? []).map(() => [])
   }
 
@@ -148,23 +152,23 @@ export class Rows {
   }
 
   /** What reads rows that are objects: the columns that are wanted are all there are. */
-  objects(): Objects {
-    const { wanted, format, name } = this.#request
-    const told = toldBy(this.#request)
+  objects(): ObjectReader {
+    const { columns, format, name } = this.#request
+    const told = groupingColumns(this.#request)
     const names = namesIn(this.#request)
     this.columns(names)
     const onRow = (cells: readonly Cell[], line: number, keys: readonly string[]) => {
       // In a part of a file the first row may be any.
       if (this.#rows === 0 && format === undefined) {
-        for (const { option, column } of [...wanted, ...told]) {
+        for (const { option, column } of [...columns, ...told]) {
           if (!keys.includes(column))
-            throw new OptionError(option, `a name in ${name}: ${listed(keys)}`, column)
+            throw new OptionError(option, `a name in ${name}: ${listNames(keys)}`, column)
         }
       }
       this.take(cells, line)
     }
     const labels = told.map(({ column }) => column)
-    return new Objects(names, labels, onRow, (problem) => this.fail(problem))
+    return new ObjectReader(names, labels, onRow, (problem) => this.fail(problem))
   }
 
   /** @param line in which it ends */
@@ -175,23 +179,24 @@ export class Rows {
 
   #readHeader(names: readonly string[]): void {
     if (names.every((name) => !Number.isNaN(this.#toNumber(name)))) {
-      this.fail(`expected a header with names of columns, got ${listed(names)}`)
+      this.fail(`expected a header with names of columns, got ${listNames(names)}`)
     }
     this.columns(names)
   }
 
   /** Finds the columns that are wanted. */
   columns(names: readonly string[]): void {
-    const find = ({ option, column }: Wanted): number => {
+    const find = ({ option, column }: ColumnRequest): number => {
       const at = placeOf(names, column)
-      if (at < 0) throw new OptionError(option, `a column of ${this.#request.name}: ${listed(names)}`, column)
+      if (at < 0)
+        throw new OptionError(option, `a column of ${this.#request.name}: ${listNames(names)}`, column)
       if (names.includes(names[at], at + 1)) {
         throw new OptionError(option, `a column whose name ${this.#request.name} has once`, column)
       }
       return at
     }
-    const { wanted, group, labels = [] } = this.#request
-    this.#places = wanted.map(find)
+    const { columns, group, labels = [] } = this.#request
+    this.#places = columns.map(find)
     this.#labelPlaces = labels.map(find)
     if (group !== undefined) this.#groupAt = find(group)
     this.#width = names.length
@@ -203,30 +208,31 @@ export class Rows {
     if (this.#rows % 1024 === 0) this.#request.onProgress(this.#rows)
     const problem = this.#take(cells)
     if (problem === null) return
-    if (!this.#request.drops) this.fail(`${this.#unit} ${line}: ${problem}; --drop leaves such rows out`)
+    if (!this.#request.dropsInvalid)
+      this.fail(`${this.#unit} ${line}: ${problem}; --drop-invalid leaves such rows out`)
     this.#leftOut++
-    if (this.#reasons.length < TOLD) this.#reasons.push(`${this.#unit} ${line}: ${problem}`)
+    if (this.#reasons.length < MAX_REPORTED_ROWS) this.#reasons.push(`${this.#unit} ${line}: ${problem}`)
   }
 
   /** Takes a row's numbers, or says why it does not. */
   #take(cells: readonly Cell[]): string | null {
-    const { wanted, group, labels = [] } = this.#request
+    const { columns, group, labels = [] } = this.#request
     if (cells.length > this.#width && cells.slice(this.#width).some((cell) => cell !== '')) {
       return `there are ${cells.length} cells, and in the header ${this.#width}`
     }
     const numbers: number[] = []
-    for (const [k, { column, sign }] of wanted.entries()) {
+    for (const [k, { column, sign }] of columns.entries()) {
       const cell = cells[this.#places[k]] ?? ''
       const x = typeof cell === 'number' ? cell : this.#toNumber(cell)
       const problem = Number.isNaN(x) ? this.#describe(cell) : complaint(x, sign)
-      if (problem !== null) return `${printable(column)} is ${problem}`
+      if (problem !== null) return `${toPrintable(column)} is ${problem}`
       numbers.push(x)
     }
     const name = String(cells[this.#groupAt] ?? '')
-    if (group !== undefined && name === '') return `${printable(group.column)} is empty`
+    if (group !== undefined && name === '') return `${toPrintable(group.column)} is empty`
     const own = this.#labelPlaces.map((place) => String(cells[place] ?? ''))
     const empty = own.indexOf('')
-    if (empty >= 0) return `${printable(labels[empty].column)} is empty`
+    if (empty >= 0) return `${toPrintable(labels[empty].column)} is empty`
     const at = this.#groupOf(name)
     for (const [k, label] of own.entries()) this.#label(k, at, label)
     if (this.#request.onRow) this.#request.onRow(at, this.#before())
@@ -241,7 +247,7 @@ export class Rows {
     const { decimal } = this.#format
     const other = decimal === '.' ? ',' : '.'
     const isOther = !Number.isNaN(numberReader({ ...this.#format, decimal: other })(cell))
-    return `${quoted(cell)}, no number${isOther ? ` with a decimal ${decimal === '.' ? 'point' : 'comma'} (--decimal ${other})` : ''}`
+    return `${quote(cell)}, no number${isOther ? ` with a decimal ${decimal === '.' ? 'point' : 'comma'} (--decimal ${other})` : ''}`
   }
 
   #groupOf(name: string): number {
@@ -257,9 +263,13 @@ export class Rows {
     const list = this.#labels[k]
     if (list.length === group) list.push(label)
     if (list[group] === label) return
-    const { option, column } = (this.#request.labels as readonly Wanted[])[k]
-    const name = printable([...this.#groups.keys()][group])
-    throw new OptionError(option, `one ${printable(column)} in all rows of ${name}, as ${list[group]}`, label)
+    const { option, column } = (this.#request.labels as readonly ColumnRequest[])[k]
+    const name = toPrintable([...this.#groups.keys()][group])
+    throw new OptionError(
+      option,
+      `one ${toPrintable(column)} in all rows of ${name}, as ${list[group]}`,
+      label,
+    )
   }
 
   fail(problem: string): never {
@@ -267,13 +277,13 @@ export class Rows {
   }
 
   /** What reading has thrown. */
-  explain(thrown: unknown, splitter: Splitter | Objects | null): AntigradError {
+  explain(thrown: unknown, splitter: Splitter | ObjectReader | null): AntigradError {
     const line = splitter?.line ?? 1
     const problem =
       thrown instanceof SyntaxError
         ? `a quote that opens in line ${line} or below is not closed`
         : thrown instanceof RangeError
-          ? `line ${line}: expected a row of at most ${LONGEST_ROW >> 20} MiB; a quote may not be closed`
+          ? `line ${line}: expected a row of at most ${MAX_ROW_LENGTH >> 20} MiB; a quote may not be closed`
           : messageOf(thrown)
     return new AntigradError(`${this.#request.name}: ${problem}`)
   }
@@ -346,7 +356,7 @@ function placeOf(names: readonly string[], column: string): number {
 }
 
 /** What is wrong with a number. */
-function complaint(x: number, sign: Wanted['sign']): string | null {
+function complaint(x: number, sign: ColumnRequest['sign']): string | null {
   if (!Number.isFinite(x)) return 'too large'
   if (sign === undefined || x > 0 || (x === 0 && sign === 'at least 0')) return null
   return `${x}, not ${sign}`

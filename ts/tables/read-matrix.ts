@@ -1,20 +1,20 @@
 /** A file of nothing but numbers, as many in each row. */
 
 import type { Readable } from 'node:stream'
-import { AntigradError, messageOf } from '../ground/errors.js'
-import { quoted } from '../ground/text.js'
-import { findFormat, type Given, numberReader } from './format.js'
+import { AntigradError, messageOf } from '../core/errors.js'
+import { quote } from '../core/text.js'
+import { type FormatOptions, findFormat, numberReader } from './format.js'
 import { Splitter } from './split.js'
 import { Utf8Decoder } from './utf8.js'
 
 /** Characters at most: some thousand for each row of a matrix that a fit may have. */
-const LONGEST = 1 << 25
+const MAX_MATRIX_LENGTH = 1 << 25
 
 /**
  * @param name the file's, for people
  * @throws AntigradError where it cannot be read, or a cell is no number
  */
-export async function readMatrix(source: Readable, name: string, given: Given): Promise<number[][]> {
+export async function readMatrix(source: Readable, name: string, given: FormatOptions): Promise<number[][]> {
   const fail = (problem: string): never => {
     throw new AntigradError(`${name}: ${problem}`)
   }
@@ -26,7 +26,7 @@ export async function readMatrix(source: Readable, name: string, given: Given): 
     const splitter = new Splitter(format, (cells, _, line) => {
       const numbers = cells.map(toNumber)
       const wrong = numbers.findIndex((x) => !Number.isFinite(x))
-      if (wrong >= 0) fail(`line ${line}: cell ${wrong + 1} is ${quoted(cells[wrong])}, no finite number`)
+      if (wrong >= 0) fail(`line ${line}: cell ${wrong + 1} is ${quote(cells[wrong])}, no finite number`)
       if (rows.length > 0 && numbers.length !== rows[0].length) {
         fail(`line ${line}: expected ${rows[0].length} numbers, as before, got ${numbers.length}`)
       }
@@ -47,7 +47,8 @@ async function textOf(source: Readable): Promise<string> {
   let text = ''
   for await (const chunk of source as AsyncIterable<Buffer>) {
     text += decoder.write(chunk)
-    if (text.length > LONGEST) throw new RangeError(`expected at most ${LONGEST >> 20} MiB`)
+    if (text.length > MAX_MATRIX_LENGTH)
+      throw new RangeError(`expected at most ${MAX_MATRIX_LENGTH >> 20} MiB`)
   }
   decoder.end()
   return text

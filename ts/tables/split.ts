@@ -4,7 +4,7 @@
  */
 
 /** What is between cells, and what lines begin with that are no rows. */
-export interface Signs {
+export interface CsvSyntax {
   readonly delimiter: string
   readonly comment: string
 }
@@ -13,7 +13,7 @@ export interface Signs {
 export type OnRow = (cells: string[], first: number, last: number) => void
 
 /** Characters of a row at most: more are a quote that nothing closes. */
-export const LONGEST_ROW = 1 << 25
+export const MAX_ROW_LENGTH = 1 << 25
 
 const BLANKS = /[ \t]*/y
 /** Where a tab is between cells. */
@@ -22,7 +22,7 @@ const END = /[\r\n]/g
 const ENDS = /\r\n|\r|\n/g
 
 export class Splitter {
-  readonly #signs: Signs
+  readonly #signs: CsvSyntax
   readonly #onRow: OnRow
   /** Where a cell that is not quoted ends. */
   readonly #stop: RegExp
@@ -36,7 +36,7 @@ export class Splitter {
   #before = 0
   #at = 0
 
-  constructor(signs: Signs, onRow: OnRow) {
+  constructor(signs: CsvSyntax, onRow: OnRow) {
     this.#signs = signs
     this.#onRow = onRow
     this.#stop = new RegExp(`[\\r\\n${signs.delimiter.replace(/[\\\]^-]/, '\\$&')}]`, 'g')
@@ -57,9 +57,9 @@ export class Splitter {
     this.#length += text.length
     // A long row is looked at again only when there is twice as much of it.
     const isFew = this.#length < this.#text.length
-    if (isFew && this.#text.length + this.#length <= LONGEST_ROW) return
+    if (isFew && this.#text.length + this.#length <= MAX_ROW_LENGTH) return
     this.#split(false)
-    if (this.#text.length > LONGEST_ROW) throw new RangeError('a row is too long')
+    if (this.#text.length > MAX_ROW_LENGTH) throw new RangeError('a row is too long')
   }
 
   /** @throws SyntaxError where a quote is not closed */

@@ -1,11 +1,11 @@
 /** Optimizers for TensorFlow.js: what `model.compile` takes, with any rule of antigrad. */
 
-import { OptionError, TensorError } from '../ground/errors.js'
-import { isObject, present } from '../ground/given.js'
+import { OptionError, TensorError } from '../core/errors.js'
+import { isObject, omitUndefined } from '../core/untrusted.js'
 import type { OptimizerOptions } from '../model/options.js'
 import { type LoadOptions, Optimizer } from '../optimizer.js'
-import type { OwnRule, Rule } from '../rules/definitions.js'
-import type { NamedTensor, Tensor, Tfjs, Used, Variable } from './types.js'
+import type { CustomRule, Rule } from '../rules/definitions.js'
+import type { NamedTensor, Tensor, Tfjs, TfjsModule, Variable } from './types.js'
 import { fromWeights, toWeights } from './weights.js'
 
 export type { NamedTensor, Tensor, Tfjs, Variable } from './types.js'
@@ -17,24 +17,24 @@ export type TfjsOptions<R = Rule, N extends Rule['name'] = never> = Omit<
 >
 
 /** What variables can hold: what the rule has reached, where it wants the next gradient, or the average. */
-export type Shown = 'params' | 'point' | 'average'
+export type VariableContent = 'params' | 'gradientPoint' | 'average'
 
 /** What an optimizer for TensorFlow.js has beside what every one of them has. */
-export interface TfjsOptimizer<R extends Rule | OwnRule = Rule, N extends Rule['name'] = never> {
+export interface TfjsOptimizer<R extends Rule | CustomRule = Rule, N extends Rule['name'] = never> {
   /**
    * The optimizer that makes the steps, by names of variables; null before the first one. Its `set`, `freeze`,
-   * `thaw`, `report` and `last` are for all to use; tensors come and are written by themselves.
+   * `unfreeze`, `report` and `lastStep` are for all to use; tensors come and are written by themselves.
    */
   readonly optimizer: Optimizer<Readonly<Record<string, Float32Array>>, R, N> | null
 
   /**
    * Writes parameters into the variables. They hold the point where the rule wants its next gradient, which is
    * that of the parameters but for Schedule-Free rules and Nesterov's shifted form. To evaluate a model, show
-   * 'params' or 'average'; before it is trained on or saved with its optimizer, 'point' again.
+   * 'params' or 'average'; before it is trained on or saved with its optimizer, 'gradientPoint' again.
    *
    * @throws OptionError where there was no step yet, `what` is none of these, or there is no average
    */
-  show(what: Shown): void
+  show(what: VariableContent): void
 
   getWeights(): Promise<NamedTensor[]>
   setWeights(weights: readonly NamedTensor[]): Promise<void>
@@ -46,7 +46,7 @@ export interface TfjsOptimizerClass<O> {
    * @param rule such as `adamw({ lr: 1e-3 })`
    * @throws what the constructor of `Optimizer` throws
    */
-  new <R extends Rule | OwnRule, N extends Rule['name'] = never>(
+  new <R extends Rule | CustomRule, N extends Rule['name'] = never>(
     rule: R,
     options?: TfjsOptions<R, N>,
   ): O & TfjsOptimizer<R, N>
@@ -54,10 +54,13 @@ export interface TfjsOptimizerClass<O> {
 }
 
 /** Options of `Optimizer` that nobody can give here. */
-const OWN = { shapes: 'variables have theirs', zeroGrads: 'gradients come anew for each step' }
+const UNAVAILABLE_OPTIONS = {
+  shapes: 'variables have theirs',
+  zeroGrads: 'gradients come anew for each step',
+}
 
 /** A variable that is updated. */
-interface Known {
+interface KnownVariable {
   /** What the optimizer calls it: the variable's name where it came, which a loaded one may not have. */
   readonly name: string
   variable: Variable
@@ -65,7 +68,7 @@ interface Known {
   dataId: object | null
 }
 
-type Inner = Optimizer<Readonly<Record<string, Float32Array>>>
+type InnerOptimizer = Optimizer<Readonly<Record<string, Float32Array>>>
 
 const classes = new WeakMap<object, unknown>()
 
@@ -88,7 +91,7 @@ export function optimizerClass<T extends Tfjs>(
   tf: T,
   _imports: Pick<LoadOptions, 'rules' | 'schedules'> = {},
 ): TfjsOptimizerClass<InstanceType<T['Optimizer']>> {
-  const used = tf as unknown as Used | null | undefined
+  const used = tf as unknown as TfjsModule | null | undefined
   if (typeof used?.Optimizer !== 'function' || typeof used.engine !== 'function') {
     throw new OptionError('tf', "TensorFlow.js, as import * as tf from '@tensorflow/tfjs' gives it", tf)
   }
@@ -97,7 +100,7 @@ export function optimizerClass<T extends Tfjs>(
   return made as TfjsOptimizerClass<InstanceType<T['Optimizer']>>
 }
 
-function makeClass(tf: Used): unknown {
+function makeClass(tf: TfjsModule): unknown {
   class Antigrad extends tf.Optimizer {
     static readonly className = 'Antigrad'
 
@@ -106,30 +109,32 @@ function makeClass(tf: Used): unknown {
       return new Antigrad(rule, options)
     }
 
-    readonly #rule: Rule | OwnRule
+    readonly #rule: Rule | CustomRule
     readonly #options: TfjsOptions
-    #optimizer: Inner | null = null
-    readonly #known = new Map<string, Known>()
+    #optimizer: InnerOptimizer | null = null
+    readonly #known = new Map<string, KnownVariable>()
     /** Shapes of what was loaded, by name, until its variables come. */
     #loaded = new Map<string, readonly number[] | null>()
-    #shown: Shown = 'point'
+    #shown: VariableContent = 'gradientPoint'
     #wantsPoint = false
     /** What was given to be saved: not wanted any more at the next step. */
     #lent: readonly NamedTensor[] = []
 
-    constructor(rule: Rule | OwnRule, options: TfjsOptions = {}) {
+    constructor(rule: Rule | CustomRule, options: TfjsOptions = {}) {
       super()
       // What is wrong is said when a model is compiled, not when it is trained.
       this.#rule = rule
       this.#options = { ...options }
       for (const [name, given] of Object.entries(this.#options)) {
-        const why = Object.hasOwn(OWN, name) && OWN[name as keyof typeof OWN]
+        const why =
+          Object.hasOwn(UNAVAILABLE_OPTIONS, name) &&
+          UNAVAILABLE_OPTIONS[name as keyof typeof UNAVAILABLE_OPTIONS]
         if (why && given !== undefined) throw new OptionError(`options: ${name}`, `none, as ${why}`, given)
       }
       this.#made({ trial: Float32Array.of(0) }, { trial: [1] })
     }
 
-    get optimizer(): Inner | null {
+    get optimizer(): InnerOptimizer | null {
       return this.#optimizer
     }
 
@@ -139,7 +144,7 @@ function makeClass(tf: Used): unknown {
 
     applyGradients(given: readonly NamedTensor[] | Readonly<Record<string, Tensor>>): void {
       this.#checkPoint('applyGradients')
-      const named = namedOf(given)
+      const named = toNamedTensors(given)
       const variables = named.map(({ name }) => variableOf(name))
       named.forEach(({ name, tensor }, i) => {
         if (!tensor || (tensor.size === variables[i].size && tensor.dtype === 'float32')) return
@@ -151,16 +156,16 @@ function makeClass(tf: Used): unknown {
       const gradients: Record<string, Float32Array> = {}
       for (const { name, tensor } of named) {
         // A variable on which the loss does not depend has none.
-        if (tensor) gradients[(this.#known.get(name) as Known).name] = valuesOf(tensor)
+        if (tensor) gradients[(this.#known.get(name) as KnownVariable).name] = valuesOf(tensor)
       }
       this.#free()
-      if (optimizer.step(gradients)) this.#write(optimizer, 'point')
+      if (optimizer.step(gradients)) this.#write(optimizer, 'gradientPoint')
     }
 
-    show(what: Shown): void {
+    show(what: VariableContent): void {
       if (this.#optimizer === null) throw new OptionError('show', 'a step before', 'none')
-      if (what !== 'params' && what !== 'point' && what !== 'average') {
-        throw new OptionError('show', "'params', 'point' or 'average'", what)
+      if (what !== 'params' && what !== 'gradientPoint' && what !== 'average') {
+        throw new OptionError('show', "'params', 'gradientPoint' or 'average'", what)
       }
       this.#readChanged(this.#optimizer)
       this.#write(this.#optimizer, what)
@@ -178,15 +183,15 @@ function makeClass(tf: Used): unknown {
 
     async setWeights(weights: readonly NamedTensor[]): Promise<void> {
       const saved = await fromWeights(weights)
-      this.#optimizer = Optimizer.load(saved, present(runningOf(this.#options)))
+      this.#optimizer = Optimizer.load(saved, omitUndefined(engineOptions(this.#options)))
       this.#loaded = new Map(Object.entries(saved.tensors).map(([name, { shape }]) => [name, shape]))
       this.#known.clear()
-      this.#shown = 'point'
+      this.#shown = 'gradientPoint'
       this.#wantsPoint = wantsPoint(this.#optimizer)
     }
 
     getConfig(): object {
-      const running = runningOf(this.#options)
+      const running = engineOptions(this.#options)
       const options = Object.entries(this.#options).filter(([name]) => !Object.hasOwn(running, name))
       const config = { rule: this.#rule, options: Object.fromEntries(options) }
       const text = JSON.stringify(config, (key, value) => {
@@ -207,23 +212,25 @@ function makeClass(tf: Used): unknown {
     }
 
     #checkPoint(call: string): void {
-      if (this.#shown === 'point') return
+      if (this.#shown === 'gradientPoint') return
       throw new OptionError(
         call,
-        "variables as show('point') leaves them",
+        "variables as show('gradientPoint') leaves them",
         `what show('${this.#shown}') wrote`,
       )
     }
 
     /** Knows these variables from now on, and has the values of all that it knows. */
-    #meet(variables: readonly { readonly name: string; readonly variable: Variable }[]): Inner | null {
+    #meet(
+      variables: readonly { readonly name: string; readonly variable: Variable }[],
+    ): InnerOptimizer | null {
       const strangers = variables.filter(({ name }) => !this.#known.has(name))
       if (strangers.length > 0) {
         if (this.#loaded.size > 0) this.#claim(strangers)
         else this.#add(strangers)
       }
       for (const { name, variable } of variables) {
-        const known = this.#known.get(name) as Known
+        const known = this.#known.get(name) as KnownVariable
         if (known.variable === variable) continue
         // A model that was disposed left its name.
         checkShape(name, variable, known.variable.shape)
@@ -234,8 +241,8 @@ function makeClass(tf: Used): unknown {
     }
 
     #add(strangers: readonly { readonly name: string; readonly variable: Variable }[]): void {
-      const values = recordOf(strangers, (variable) => valuesOf(variable))
-      const shapes = recordOf(strangers, ({ shape }) => shape)
+      const values = toRecord(strangers, (variable) => valuesOf(variable))
+      const shapes = toRecord(strangers, ({ shape }) => shape)
       if (this.#optimizer === null) {
         this.#optimizer = this.#made(values, shapes)
       } else this.#optimizer.add(values, { shapes })
@@ -244,9 +251,9 @@ function makeClass(tf: Used): unknown {
       this.#wantsPoint = wantsPoint(this.#optimizer)
     }
 
-    #made(values: Record<string, Float32Array>, shapes: Record<string, readonly number[]>): Inner {
+    #made(values: Record<string, Float32Array>, shapes: Record<string, readonly number[]>): InnerOptimizer {
       const options = { ...this.#options, shapes } as OptimizerOptions
-      return new Optimizer(values, this.#rule, options) as unknown as Inner
+      return new Optimizer(values, this.#rule, options) as unknown as InnerOptimizer
     }
 
     /** Variables of a loaded model have their names, or, where these were taken, their order. */
@@ -273,7 +280,7 @@ function makeClass(tf: Used): unknown {
     }
 
     /** What somebody else has assigned to variables are the parameters now. */
-    #readChanged(optimizer: Inner): void {
+    #readChanged(optimizer: InnerOptimizer): void {
       for (const known of this.#known.values()) {
         const { name, variable, dataId } = known
         if (variable.dataId === dataId || variable.isDisposed) continue
@@ -285,11 +292,15 @@ function makeClass(tf: Used): unknown {
       }
     }
 
-    #viewsOf(optimizer: Inner, what: Shown): Readonly<Record<string, Float32Array>> {
-      return what === 'point' ? (this.#wantsPoint ? optimizer.point() : optimizer.params) : optimizer[what]
+    #viewsOf(optimizer: InnerOptimizer, what: VariableContent): Readonly<Record<string, Float32Array>> {
+      return what === 'gradientPoint'
+        ? this.#wantsPoint
+          ? optimizer.gradientPoint()
+          : optimizer.params
+        : optimizer[what]
     }
 
-    #write(optimizer: Inner, what: Shown): void {
+    #write(optimizer: InnerOptimizer, what: VariableContent): void {
       const views = this.#viewsOf(optimizer, what)
       for (const known of this.#known.values()) {
         if (known.variable.isDisposed) continue
@@ -328,17 +339,21 @@ function makeClass(tf: Used): unknown {
 }
 
 /** Where it runs is not saved. */
-const runningOf = ({ engine, instructionSet, threads }: TfjsOptions) => ({ engine, instructionSet, threads })
+const engineOptions = ({ engine, instructionSet, threads }: TfjsOptions) => ({
+  engine,
+  instructionSet,
+  threads,
+})
 
-const wantsPoint = (optimizer: Inner): boolean => optimizer.point() !== optimizer.params
+const wantsPoint = (optimizer: InnerOptimizer): boolean => optimizer.gradientPoint() !== optimizer.params
 
-function namedOf(given: unknown): readonly NamedTensor[] {
+function toNamedTensors(given: unknown): readonly NamedTensor[] {
   if (Array.isArray(given)) return given
   if (isObject(given)) return Object.entries(given).map(([name, tensor]) => ({ name, tensor }))
   throw new TensorError('gradients', 'tensors by name, or a list of them with names', given)
 }
 
-const recordOf = <T>(
+const toRecord = <T>(
   variables: readonly { readonly name: string; readonly variable: Variable }[],
   of: (variable: Variable) => T,
 ): Record<string, T> => Object.fromEntries(variables.map(({ name, variable }) => [name, of(variable)]))

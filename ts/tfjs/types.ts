@@ -29,7 +29,7 @@ export interface Tfjs {
 }
 
 /** The parts of it, with the types above. */
-export interface Used {
+export interface TfjsModule {
   readonly Optimizer: new () => object
   tensor(values: Float32Array | string[], shape: number[], dtype: string): Tensor
   backend(): {

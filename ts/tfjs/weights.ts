@@ -1,41 +1,41 @@
 /** A saved run as named tensors, which TensorFlow.js writes beside a model's weights. */
 
-import { TensorError } from '../ground/errors.js'
-import { runIn, textOf } from '../saved/text.js'
-import type { Saved } from '../saved/write.js'
-import type { NamedTensor, Tensor, Used } from './types.js'
+import { fromText, toText } from '../checkpoint/text.js'
+import type { SavedRun } from '../checkpoint/write.js'
+import { TensorError } from '../core/errors.js'
+import type { NamedTensor, Tensor, TfjsModule } from './types.js'
 
 /** Names of optimizer weights and of model weights are one list in the file. */
-const NAME = 'antigrad'
+const WEIGHT_PREFIX = 'antigrad'
 
 /** The first is a text with all but the arrays, which follow. */
-export function toWeights(saved: Saved, tf: Used): NamedTensor[] {
+export function toWeights(saved: SavedRun, tf: TfjsModule): NamedTensor[] {
   const arrays: Float32Array[] = []
-  const text = textOf(saved, arrays)
+  const text = toText(saved, arrays)
   return [
-    { name: NAME, tensor: tf.tensor([text], [1], 'string') },
+    { name: WEIGHT_PREFIX, tensor: tf.tensor([text], [1], 'string') },
     ...arrays.map((values, i) => ({
-      name: `${NAME}/${i}`,
+      name: `${WEIGHT_PREFIX}/${i}`,
       tensor: tf.tensor(values, [values.length], 'float32'),
     })),
   ]
 }
 
 /** @throws TensorError where these are not what {@link toWeights} made; what is in them is checked by who reads it */
-export async function fromWeights(weights: readonly NamedTensor[]): Promise<Saved> {
+export async function fromWeights(weights: readonly NamedTensor[]): Promise<SavedRun> {
   const expected = 'the weights of an optimizer of antigrad, as model.save writes them'
   const [first, ...others] = weights
-  if (first?.name !== NAME || first.tensor.dtype !== 'string') {
+  if (first?.name !== WEIGHT_PREFIX || first.tensor.dtype !== 'string') {
     throw new TensorError('setWeights', expected, `a first one named ${first?.name}`)
   }
   const text = `${(await first.tensor.data())[0]}`
-  const arrays = await Promise.all(others.map(({ tensor }) => copyOf(tensor)))
+  const arrays = await Promise.all(others.map(({ tensor }) => copyTensor(tensor)))
   try {
-    return runIn(text, arrays) as Saved
+    return fromText(text, arrays) as SavedRun
   } catch {
     // No JSON, or nested deeper than the stack.
     throw new TensorError('setWeights', expected, text)
   }
 }
 
-const copyOf = async (tensor: Tensor) => Float32Array.from((await tensor.data()) as ArrayLike<number>)
+const copyTensor = async (tensor: Tensor) => Float32Array.from((await tensor.data()) as ArrayLike<number>)

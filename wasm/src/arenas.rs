@@ -2,7 +2,7 @@
 
 use std::{ptr, slice};
 
-use antigrad_kernels::{Arena, Fault, InstructionSet, Planned, Scratch, run_planned};
+use antigrad_kernels::{Arena, ArenaError, InstructionSet, Planned, Scratch, run_planned};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 static mut SCRATCH: Scratch = Scratch::new();
@@ -81,7 +81,7 @@ pub fn rerun(at: usize, word: u32) -> bool {
     true
 }
 
-fn with(address: usize, bytes: usize, work: impl FnOnce(Arena) -> Result<(), Fault>) -> bool {
+fn with(address: usize, bytes: usize, work: impl FnOnce(Arena) -> Result<(), ArenaError>) -> bool {
     // SAFETY: see the crate's top.
     let arena = unsafe { Arena::new(address as *mut u8, bytes, InstructionSet::best()) };
     arena.and_then(work).is_ok()

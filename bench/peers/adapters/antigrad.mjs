@@ -89,7 +89,7 @@ export function reference({ rule, length, indices, options }) {
     const [given] = values([length], k)
     for (let i = 0; i < CHECKED_STEPS; i++) {
       made.grads.set(given)
-      made.point()
+      made.gradientPoint()
       made.step()
     }
   }

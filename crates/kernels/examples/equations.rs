@@ -81,7 +81,7 @@ fn program(own: &[f64]) -> Vec<f64> {
 fn memory(size: usize, length: usize, kernel: usize, own: &[f64]) -> Vec<[u64; 8]> {
     let row = [&[1.0, f64::INFINITY, 0.0, 0.999], own].concat();
     let plane = length.next_multiple_of(LINE / size);
-    let (arrays, states) = (LISTED + 3, [LISTED + 1, LISTED + 2]);
+    let (arrays, states) = (ROW_LISTS + 3, [ROW_LISTS + 1, ROW_LISTS + 2]);
     let tables = Header::SIZE + arrays * Array::SIZE + Tensor::SIZE + Segment::SIZE;
     let mut line = (tables * 4 + 2 * row.len() * 8).div_ceil(LINE);
     let mut words = vec![0_u32; tables];

@@ -1,6 +1,6 @@
 //! From a kernel's number to code for the instruction set at hand: here all kernels and all sets are known.
 
-use crate::arena::{Fault, LINE, Numbers};
+use crate::arena::{ArenaError, LINE, Numbers};
 #[cfg(feature = "equations")]
 use crate::kernel::MAX_SUMS;
 use crate::kernel::code::{Code, Entry};
@@ -15,13 +15,13 @@ use crate::programs::operations::{self, Operand, Operands, Operation, for_each_o
 #[cfg(feature = "equations")]
 use crate::programs::pairs::{self, Pair, for_each_pair};
 use crate::stages::arena::Arena;
-use crate::stages::plan::Kept;
+use crate::stages::plan::CachedArena;
 #[cfg(feature = "catalogue")]
 use crate::stages::row_list;
 use crate::sums;
 #[cfg(feature = "emulated")]
 use crate::vector::Emulated;
-use crate::vector::{self, Scalar, Two, WIDEST};
+use crate::vector::{self, Scalar, VectorPair, WIDEST};
 
 /// Makes the table of kernels for one type of vectors from the list of rules.
 macro_rules! entries {
@@ -238,7 +238,7 @@ macro_rules! code {
                 operands: &Operands,
                 length: usize,
             ) {
-                const { assert!(O::OPERANDS <= operations::MOST_WIDENED) };
+                const { assert!(O::OPERANDS <= operations::MAX_WIDENED) };
                 unsafe { widened(to, operands, length, operate::<V, O>) }
             }
 
@@ -297,14 +297,14 @@ macro_rules! code {
                 #[cfg(feature = "equations")]
                 pairs: for_each_pair!(pairs!(($f32))),
                 clamp: operate::<$f32, operations::Clamp>,
-                moved: moved::<Two<$f32>>,
+                moved: moved::<VectorPair<$f32>>,
             };
             pub static MANY64: ManyCode = ManyCode {
                 operations: for_each_operation!(operate!(($f64))),
                 #[cfg(feature = "equations")]
                 pairs: for_each_pair!(pairs!(($f64))),
                 clamp: operate::<$f64, operations::Clamp>,
-                moved: moved::<Two<$f64>>,
+                moved: moved::<VectorPair<$f64>>,
             };
 
             pub static FLOAT32: Code = Code {
@@ -323,7 +323,7 @@ macro_rules! code {
                 add_squares: add_squares::<$f32>,
                 values: values::<f32>,
                 nonzero: nonzero::<$f32>,
-                units: crate::rules::BY_UNIT,
+                units: crate::rules::PER_UNIT,
             };
             pub static FLOAT64: Code = Code {
                 kernels: crate::rules::for_each_kernel!(entries!($f64)),
@@ -341,7 +341,7 @@ macro_rules! code {
                 add_squares: add_squares::<$f64>,
                 values: values::<f64>,
                 nonzero: nonzero::<$f64>,
-                units: crate::rules::BY_UNIT,
+                units: crate::rules::PER_UNIT,
             };
         }
     };
@@ -458,13 +458,13 @@ impl Arena {
     /// the instruction set available. JavaScript may write to the bytes meanwhile: what becomes of them
     /// is then unspecified, but nothing outside of them is touched.
     #[inline(always)]
-    pub unsafe fn new(base: *mut u8, bytes: usize, set: InstructionSet) -> Result<Self, Fault> {
+    pub unsafe fn new(base: *mut u8, bytes: usize, set: InstructionSet) -> Result<Self, ArenaError> {
         // SAFETY: passed on.
         unsafe { Self::read(base, bytes, |size| set.code(size)) }
     }
 }
 
-impl Kept {
+impl CachedArena {
     /// Copies the tables, checks them, and finds what the first stage runs.
     ///
     /// # Safety
@@ -474,7 +474,7 @@ impl Kept {
         base: *mut u8,
         bytes: usize,
         set: InstructionSet,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, ArenaError> {
         // SAFETY: passed on.
         unsafe { Self::read(words, base, bytes, |size| set.code(size)) }
     }
@@ -486,7 +486,7 @@ impl Batch {
     /// # Safety
     /// `base` must be valid for reads and writes of `bytes` bytes for as long as the batch is used, and the
     /// instruction set available.
-    pub unsafe fn new(base: *mut u8, bytes: usize, set: InstructionSet) -> Result<Self, Fault> {
+    pub unsafe fn new(base: *mut u8, bytes: usize, set: InstructionSet) -> Result<Self, ArenaError> {
         // SAFETY: passed on.
         unsafe { Self::read(base, bytes, |size| (set.code(size), set.many(size))) }
     }

@@ -70,25 +70,26 @@ mod stages;
 mod sums;
 mod vector;
 
-pub use arena::Fault;
+pub use arena::ArenaError;
 pub use dispatch::InstructionSet;
-pub use kernel::matrices::{Alone, Workers};
+pub use kernel::matrices::{SingleThread, Workers};
 pub use kernel::pipeline::Scratch;
 pub use stages::arena::Arena;
-pub use stages::plan::{Kept, PLAN, Planned, run_planned};
-pub use stages::run::Lent;
+pub use stages::plan::{CachedArena, PLAN, Planned, run_planned};
+pub use stages::run::BorrowedGradients;
 pub use sums::BLOCK;
 
 /// How an arena is laid out, for whoever writes its tables.
 pub mod layout {
     pub use crate::arena::{
-        ACCUMULATED, AVERAGE, Array, BY_ROW, BY_UNIT, CLIPS, Extent, FLUSHES, GRADIENTS, HOLDS, Header,
-        KEEPS, LINE, LISTED, MASKS, PARAMETER_SQUARES, PARAMETERS, PARTIALS, SCALES, SCRATCH, SIGNS, SLOW,
-        SQUARES, STAGES, STAYS, Segment, Tensor, WEIGHS,
+        ACCUMULATED, AVERAGE, Array, BY_ROW, CLIPPED_PER_TENSOR, EXCLUDED, Extent, FLUSH_STATE, GRADIENTS,
+        HOLD_PARAMS, Header, LINE, MASK_KEEPS_ALL, MASK_TAKES_SIGN, MASKED, NEEDS_PARAM_NORM,
+        PARAMETER_SQUARES, PARAMETERS, PARTIALS, PER_UNIT, ROW_LISTS, SCALES, SCRATCH, SLOW, SQUARES, STAGES,
+        Segment, Tensor,
     };
     pub use crate::kernel::code::EQUATIONS;
     #[cfg(feature = "equations")]
     pub use crate::programs::pairs::NAMES as PAIRS;
-    pub use crate::programs::{MOST_INSTRUCTIONS, MOST_SLOTS, MOST_TEMPORARIES, Places};
+    pub use crate::programs::{MAX_INSTRUCTIONS, MAX_SLOTS, MAX_TEMPORARIES, Places};
     pub use crate::stages::{ACCUMULATE, AVERAGING, NORM, POINT, RELEASE, SYNCHRONIZE, UNITS};
 }

@@ -6,7 +6,7 @@ use antigrad_kernels::InstructionSet;
 use antigrad_kernels::layout::EQUATIONS;
 use antigrad_kernels::manifest::{HASH, kernels};
 use antigrad_kernels::many::{
-    BLOCK, Batch, Counts, GAP, Header, Instruction, LEAST_BLOCKS, LINE, MOST_PIECES, NO_KERNEL, OPERATIONS,
+    BLOCK, Batch, Counts, GAP, Header, Instruction, LINE, MAX_PIECES, MIN_BLOCKS, NO_KERNEL, OPERATIONS,
     Outcome, PIECES, Reason, Settings, Short,
 };
 use proptest::{prelude::*, test_runner::RngSeed};
@@ -491,7 +491,7 @@ fn t_of(run: usize, row: usize) -> f64 {
 fn sum_in_order(size: usize, run: usize, data: usize, rows: usize) -> f64 {
     let round = |x: f64| if size == 4 { f64::from(x as f32) } else { x };
     let x = round(run as f64 / 3.0);
-    let piece = BLOCK * LEAST_BLOCKS.max(rows.div_ceil(BLOCK).div_ceil(MOST_PIECES));
+    let piece = BLOCK * MIN_BLOCKS.max(rows.div_ceil(BLOCK).div_ceil(MAX_PIECES));
     (0..rows).step_by(piece).fold(0.0, |total, begin| {
         let end = rows.min(begin + piece);
         let rest = (end - begin) % BLOCK;
@@ -548,7 +548,7 @@ fn a_team_sums_rows_to_the_same_bits() {
 
 #[test]
 fn all_runs_have_sums_where_not_all_pieces_are_there_at_once() {
-    let rows = 5 * BLOCK * LEAST_BLOCKS;
+    let rows = 5 * BLOCK * MIN_BLOCKS;
     const { assert!(5 * BLOCK > PIECES) };
     for size in [4, 8] {
         let mut memory = in_rows(size, 1, rows);

@@ -6,13 +6,13 @@ use std::ptr;
 use napi::bindgen_prelude::{Object, ToNapiValue};
 use napi::{Env, Error, JsError, Result, Status, sys};
 
-use crate::lent::Lent;
+use crate::borrowed::BorrowedGradients;
 use crate::outcome::{Failure, outcome};
 
 /// What may be called without anything, or with a stage and with gradients that are lent; says whether it was done.
 pub trait Callable: Sync {
     fn call_again(&self) -> bool;
-    fn call(&self, stage: u32, lent: Option<Lent>) -> std::result::Result<bool, Failure>;
+    fn call(&self, stage: u32, borrowed: Option<BorrowedGradients>) -> std::result::Result<bool, Failure>;
 }
 
 /// A function of JavaScript that calls `callable`.
@@ -75,8 +75,8 @@ unsafe fn called<T: Callable>(
     // SAFETY: there is room for as many as `count` says.
     unsafe { sys::napi_get_cb_info(env, info, &mut count, values.as_mut_ptr(), nowhere, &mut data) };
     // SAFETY: they are of the call under way.
-    match unsafe { Lent::new(env, &values[1..]) } {
-        Some(lent) => callable.call(number, Some(lent)),
+    match unsafe { BorrowedGradients::new(env, &values[1..]) } {
+        Some(borrowed) => callable.call(number, Some(borrowed)),
         None => Ok(false),
     }
 }

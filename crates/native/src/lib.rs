@@ -1,9 +1,9 @@
 //! The Node native addon: handles on arenas, calls of the kernels, threads. It knows no rule.
 #![deny(clippy::multiple_unsafe_ops_per_block)]
 
+mod borrowed;
 mod bound;
 mod bytes;
-mod lent;
 pub mod many;
 mod memories;
 mod outcome;
@@ -14,10 +14,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::thread::available_parallelism;
 
-use antigrad_kernels::{InstructionSet, Kept, manifest};
+use antigrad_kernels::{CachedArena, InstructionSet, manifest};
+use borrowed::BorrowedGradients;
 use bound::Callable;
 use bytes::Bytes;
-use lent::Lent;
 use napi::bindgen_prelude::{AsyncTask, External, JsObjectValue, Object, Uint32ArraySlice, Unknown};
 use napi::{Env, Error, Property, PropertyAttributes, Result, Task};
 use napi_derive::napi;
@@ -28,13 +28,13 @@ use steps::{POOL, Steps};
 static ENVIRONMENTS: AtomicUsize = AtomicUsize::new(0);
 
 /// Threads that a call may ask for.
-const MOST_THREADS: u32 = 256;
+const MAX_THREADS: u32 = 256;
 
 /// Ends the helpers with the last environment: Node may unload the addon then.
 #[napi(module_exports)]
 pub fn init(_exports: Object, env: Env) -> Result<()> {
     if ENVIRONMENTS.fetch_add(1, Ordering::AcqRel) == 0 {
-        antigrad_pool::hush();
+        antigrad_pool::silence_panics();
     }
     env.add_env_cleanup_hook((), |()| {
         if ENVIRONMENTS.fetch_sub(1, Ordering::AcqRel) == 1 {
@@ -145,7 +145,7 @@ pub fn cores() -> u32 {
     // To ask the system takes as long as a fit.
     static CORES: LazyLock<u32> =
         LazyLock::new(|| available_parallelism().map_or(1, |count| count.get() as u32));
-    MOST_THREADS.min(*CORES)
+    MAX_THREADS.min(*CORES)
 }
 
 /// The hash of the kernels' sources.
@@ -159,15 +159,15 @@ impl Callable for Steps {
         self.run_again()
     }
 
-    fn call(&self, stage: u32, lent: Option<Lent>) -> std::result::Result<bool, Failure> {
-        self.run(self.kept(), stage as usize, lent.as_ref())
+    fn call(&self, stage: u32, borrowed: Option<BorrowedGradients>) -> std::result::Result<bool, Failure> {
+        self.run(self.kept(), stage as usize, borrowed.as_ref())
     }
 }
 
 /// A call that runs on a thread of Node's pool. Node ends an environment only after it.
 pub struct Call {
     steps: Arc<Steps>,
-    kept: Arc<Kept>,
+    kept: Arc<CachedArena>,
     stage: usize,
 }
 
@@ -190,8 +190,8 @@ impl Task for Call {
 
 fn checked(threads: u32) -> Result<usize> {
     match threads {
-        1..=MOST_THREADS => Ok(threads as usize),
-        _ => Err(Error::from_reason(format!("threads: expected 1 to {MOST_THREADS}, got {threads}"))),
+        1..=MAX_THREADS => Ok(threads as usize),
+        _ => Err(Error::from_reason(format!("threads: expected 1 to {MAX_THREADS}, got {threads}"))),
     }
 }
 

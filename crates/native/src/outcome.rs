@@ -1,6 +1,6 @@
 //! How a call ends, as JavaScript gets to know it.
 
-use antigrad_pool::{Panic, caught};
+use antigrad_pool::{Panic, catch_panic};
 use napi::{Either, Error, Result};
 
 /// Whether a call has done its work; or, where Rust itself has failed in the middle of it, what it said.
@@ -29,7 +29,7 @@ impl From<Error> for Failure {
 /// The outcome of `work`. It belongs inside of each `extern "C"` function: what unwinds out of one ends the process.
 #[inline(always)]
 pub fn outcome(work: impl FnOnce() -> std::result::Result<bool, Failure>) -> Result<Outcome> {
-    match caught(work).unwrap_or_else(|panic| Err(panic.into())) {
+    match catch_panic(work).unwrap_or_else(|panic| Err(panic.into())) {
         Ok(done) => Ok(Either::A(done)),
         Err(Failure::Panic(panic)) => Ok(Either::B(panic.to_string())),
         Err(Failure::Argument(error)) => Err(error),

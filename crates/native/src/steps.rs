@@ -4,11 +4,11 @@ use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 
-use antigrad_kernels::{Arena, BLOCK, Fault, InstructionSet, Kept, Scratch, Workers, layout};
+use antigrad_kernels::{Arena, ArenaError, BLOCK, CachedArena, InstructionSet, Scratch, Workers, layout};
 use antigrad_pool::{Panic, Pool};
 
+use crate::borrowed::BorrowedGradients;
 use crate::bytes::Bytes;
-use crate::lent::Lent;
 use crate::outcome::Failure;
 
 pub static POOL: LazyLock<Pool> = LazyLock::new(Pool::new);
@@ -28,7 +28,7 @@ pub struct Steps {
     pub threads: usize,
     pub memory: Bytes,
     /// Exchanged on JavaScript's thread alone; a call on another one has what it began with.
-    kept: UnsafeCell<Arc<Kept>>,
+    kept: UnsafeCell<Arc<CachedArena>>,
 }
 
 // SAFETY: the facade starts no second call while one is under way; see `run`. `kept` is of one thread.
@@ -38,7 +38,7 @@ unsafe impl Sync for Steps {}
 
 impl Steps {
     /// # Safety
-    /// As for `Kept::new`, for as long as its memory says that the bytes are there.
+    /// As for `CachedArena::new`, for as long as its memory says that the bytes are there.
     pub unsafe fn new(
         base: *mut u8,
         bytes: usize,
@@ -46,14 +46,14 @@ impl Steps {
         threads: usize,
         memory: Bytes,
         words: &[u32],
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, ArenaError> {
         // SAFETY: passed on.
-        let kept = unsafe { Kept::new(words, base, bytes, set) }?;
+        let kept = unsafe { CachedArena::new(words, base, bytes, set) }?;
         Ok(Self { base, bytes, set, threads, memory, kept: UnsafeCell::new(Arc::new(kept)) })
     }
 
     /// What is known of the tables. Of JavaScript's thread alone.
-    pub fn kept(&self) -> &Arc<Kept> {
+    pub fn kept(&self) -> &Arc<CachedArena> {
         // SAFETY: that thread exchanges it only in `keep`, while nobody has what this returns.
         unsafe { &*self.kept.get() }
     }
@@ -65,14 +65,14 @@ impl Steps {
             return None;
         }
         // SAFETY: whoever made this vouches for the bytes and has found the instruction set available.
-        let kept = unsafe { Kept::new(words, self.base, self.bytes, self.set) }.ok()?;
+        let kept = unsafe { CachedArena::new(words, self.base, self.bytes, self.set) }.ok()?;
         let is_planned = self.memory.stay && kept.is_planned() && !self.is_in_pieces(&kept, 0);
         // SAFETY: as in `kept`.
         unsafe { *self.kept.get() = Arc::new(kept) };
         Some(is_planned)
     }
 
-    fn is_in_pieces(&self, kept: &Kept, stage: usize) -> bool {
+    fn is_in_pieces(&self, kept: &CachedArena, stage: usize) -> bool {
         let length = if stage <= layout::NORM { kept.dense_length() } else { kept.arena().length() };
         self.threads > 1 && length > PIECE
     }
@@ -86,30 +86,40 @@ impl Steps {
 
     /// Runs a stage over all of the arena. False, and nothing is done, if what is lent lies in it, if the
     /// buffer was transferred or resized, or if a table is none.
-    pub fn run(&self, kept: &Kept, stage: usize, lent: Option<&Lent>) -> Result<bool, Failure> {
+    pub fn run(
+        &self,
+        kept: &CachedArena,
+        stage: usize,
+        borrowed: Option<&BorrowedGradients>,
+    ) -> Result<bool, Failure> {
         if !self.memory.stay && !self.memory.are_there() {
             return Ok(false);
         }
         let arena = kept.arena();
-        if let Some(lent) = lent
-            && !lent.is_apart(arena)?
+        if let Some(borrowed) = borrowed
+            && !borrowed.is_apart(arena)?
         {
             return Ok(false);
         }
-        let lent = lent.map(|lent| lent.bytes.as_slice());
+        let borrowed = borrowed.map(|borrowed| borrowed.bytes.as_slice());
         if self.is_in_pieces(kept, stage) {
-            return Ok(self.run_in_pieces(*arena, stage, lent)?);
+            return Ok(self.run_in_pieces(*arena, stage, borrowed)?);
         }
         // SAFETY: nothing else runs on the arena, and what is lent has been checked.
-        Ok(with_scratch(|scratch| unsafe { arena.run(stage, lent, scratch) }).is_ok())
+        Ok(with_scratch(|scratch| unsafe { arena.run(stage, borrowed, scratch) }).is_ok())
     }
 
     #[inline(never)]
-    fn run_in_pieces(&self, arena: Arena, stage: usize, lent: antigrad_kernels::Lent) -> Result<bool, Panic> {
-        struct Shared<'a>(antigrad_kernels::Lent<'a>);
+    fn run_in_pieces(
+        &self,
+        arena: Arena,
+        stage: usize,
+        borrowed: antigrad_kernels::BorrowedGradients,
+    ) -> Result<bool, Panic> {
+        struct Shared<'a>(antigrad_kernels::BorrowedGradients<'a>);
         // SAFETY: what they point to is only read, and stays until the call returns.
         unsafe impl Sync for Shared<'_> {}
-        let shared = &Shared(lent);
+        let shared = &Shared(borrowed);
         let length = arena.length();
         let failed = AtomicBool::new(false);
         POOL.run(self.threads, length.div_ceil(PIECE), &|_, number| {
@@ -130,7 +140,7 @@ impl Steps {
         match pooled.panic {
             Some(panic) => Err(panic),
             // SAFETY: as above.
-            None => Ok(done.and_then(|()| unsafe { by_row_and_gathered(&arena, stage, lent) }).is_ok()),
+            None => Ok(done.and_then(|()| unsafe { by_row_and_gathered(&arena, stage, borrowed) }).is_ok()),
         }
     }
 
@@ -146,7 +156,7 @@ impl Steps {
         self.with(|arena| unsafe { arena.gather(stage) })
     }
 
-    fn with<T>(&self, work: impl FnOnce(&Arena) -> Result<T, Fault>) -> bool {
+    fn with<T>(&self, work: impl FnOnce(&Arena) -> Result<T, ArenaError>) -> bool {
         self.memory.are_there() && work(self.kept().arena()).is_ok()
     }
 }
@@ -158,10 +168,10 @@ impl Steps {
 unsafe fn by_row_and_gathered(
     arena: &Arena,
     stage: usize,
-    lent: antigrad_kernels::Lent,
-) -> Result<(), Fault> {
+    borrowed: antigrad_kernels::BorrowedGradients,
+) -> Result<(), ArenaError> {
     // SAFETY: passed on.
-    with_scratch(|scratch| unsafe { arena.run_rows(stage, lent, scratch) })?;
+    with_scratch(|scratch| unsafe { arena.run_rows(stage, borrowed, scratch) })?;
     // SAFETY: passed on.
     unsafe { arena.gather(stage) }
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-pub use panics::{Panic, caught, hush};
+pub use panics::{Panic, catch_panic, silence_panics};
 
 /// How long a helper spins before it sleeps; a sleeping one takes some 25 µs to wake.
 const SPIN: Duration = Duration::from_micros(50);
@@ -39,7 +39,7 @@ impl<'a> Job<'a> {
 
     /// A panic ends here: `run` has to wait for helpers that are at work on what would be freed.
     fn work(&self, thread: usize) {
-        let done = caught(|| {
+        let done = catch_panic(|| {
             loop {
                 let number = self.next.fetch_add(1, Relaxed);
                 if number >= self.count {

@@ -10,7 +10,7 @@ thread_local! {
     static LAST: Cell<Option<String>> = const { Cell::new(None) };
 }
 
-/// What a panic said, and with [`hush`] where it was.
+/// What a panic said, and with [`silence_panics`] where it was.
 #[derive(Debug)]
 pub struct Panic(String);
 
@@ -22,7 +22,7 @@ impl fmt::Display for Panic {
 
 /// What `work` returns, or the panic that ended it. What it worked on must not be used again then.
 #[inline(always)]
-pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
+pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
     panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload| Panic(told(&*payload)))
 }
 
@@ -37,7 +37,7 @@ fn told(payload: &(dyn Any + Send)) -> String {
 
 /// Prints nothing of a panic that is caught, as its message is in the error. Where one comes after another
 /// that nobody has caught, the process is about to end: both are printed.
-pub fn hush() {
+pub fn silence_panics() {
     panic::set_hook(Box::new(|panic| {
         let text = panic.to_string().replace('\n', " ");
         if let Ok(Some(before)) = LAST.try_with(|last| last.replace(Some(text))) {

@@ -10,7 +10,7 @@ const fn times(count: usize) -> usize {
     if cfg!(miri) { count / 500 + 2 } else { count }
 }
 
-/// A job that writes without synchronisation of its own what the next one reads.
+/// A job that writes without synchronization of its own what the next one reads.
 fn add_one(pool: &Pool, threads: usize, numbers: &mut [usize]) {
     struct Elements(*mut usize);
     // SAFETY: each piece has its own element.
@@ -98,14 +98,14 @@ fn it_stops_and_starts_again_while_others_use_it() {
 }
 
 /// Nothing of what tests provoke is printed.
-fn hushed() -> Pool {
-    antigrad_pool::hush();
+fn silenced() -> Pool {
+    antigrad_pool::silence_panics();
     Pool::new()
 }
 
 #[test]
 fn a_panic_is_told_to_the_caller_once_all_have_left() {
-    let pool = hushed();
+    let pool = silenced();
     for job in 0..times(2_000) {
         let threads = 1 + job % 4;
         let bad = job % 7;
@@ -131,7 +131,7 @@ fn a_panic_is_told_to_the_caller_once_all_have_left() {
 
 #[test]
 fn a_helpers_panic_is_the_callers_and_the_helper_lives_on() {
-    let pool = hushed();
+    let pool = silenced();
     for _ in 0..times(100) {
         let here = thread::current().id();
         let begun = AtomicUsize::new(0);

@@ -1,12 +1,12 @@
 /** Which model is fitted, and to which columns. */
 
-import { losses } from '../../../dist/fits/loss.js'
-import { h, labelled, select, uniqueId } from '../dom.js'
-import { modelNames, type State } from './state.js'
-import type { Table } from './table.js'
-import { byModel, type Chosen, type Task } from './task.js'
+import { losses } from '../../../dist/fits/problem/loss.js'
+import { h, labeled, select, uniqueId } from '../dom.js'
+import { type FitPageState, modelNames } from './state.js'
+import type { DataTable } from './table.js'
+import { byModel, type ChosenColumns, type FitTask } from './task.js'
 
-type Options = readonly (readonly [value: string, text: string])[]
+type SelectOptions = readonly (readonly [value: string, text: string])[]
 
 export class Controls {
   readonly element: HTMLElement
@@ -28,34 +28,34 @@ export class Controls {
   readonly #formula = h('p', { className: 'formula' })
   readonly #message = h('p', { className: 'error', id: uniqueId('message'), role: 'alert' })
 
-  constructor(onChange: (changed: Partial<State>) => void) {
+  constructor(onChange: (changed: Partial<FitPageState>) => void) {
     const { x, y, sigma, weights, group } = this.#columns
     this.#derive.placeholder = 'as in half = log(2)/b'
     this.#expression.setAttribute('aria-describedby', this.#message.id)
     this.element = h(
       'section',
       { className: 'settings', 'aria-label': 'Model' },
-      h('div', { className: 'row' }, labelled('model', this.#model), labelled('f =', this.#expression)),
+      h('div', { className: 'row' }, labeled('model', this.#model), labeled('f =', this.#expression)),
       h(
         'div',
         { className: 'row choice' },
-        ...[labelled('x', x), labelled('y', y), labelled('σ', sigma)],
-        labelled('σ is known', this.#absolute),
-        labelled('weights', weights),
-        labelled('loss', this.#loss),
-        labelled('group', group),
+        ...[labeled('x', x), labeled('y', y), labeled('σ', sigma)],
+        labeled('σ is known', this.#absolute),
+        labeled('weights', weights),
+        labeled('loss', this.#loss),
+        labeled('group', group),
       ),
-      h('div', { className: 'row' }, labelled('derived', this.#derive)),
+      h('div', { className: 'row' }, labeled('derived', this.#derive)),
       this.#formula,
       this.#message,
     )
     // What was said of a model's parameters is not meant for another's.
     this.#model.addEventListener('change', () =>
-      onChange({ model: this.#model.value as State['model'], parameters: {} }),
+      onChange({ model: this.#model.value as FitPageState['model'], parameters: {} }),
     )
     this.#expression.addEventListener('input', () => onChange({ expression: this.#expression.value }))
     this.#derive.addEventListener('input', () => onChange({ derive: this.#derive.value }))
-    this.#loss.addEventListener('change', () => onChange({ loss: this.#loss.value as State['loss'] }))
+    this.#loss.addEventListener('change', () => onChange({ loss: this.#loss.value as FitPageState['loss'] }))
     for (const [name, control] of Object.entries(this.#columns)) {
       control.addEventListener('change', () => onChange({ [name]: control.value }))
     }
@@ -63,8 +63,13 @@ export class Controls {
   }
 
   /** @param missing names of columns that the table does not have: nothing is chosen in their places */
-  show({ columns, all }: Table, chosen: Chosen, state: State, missing: readonly string[] = []): void {
-    const textsOf = (of: Table['columns']): Options =>
+  show(
+    { columns, all }: DataTable,
+    chosen: ChosenColumns,
+    state: FitPageState,
+    missing: readonly string[] = [],
+  ): void {
+    const textsOf = (of: DataTable['columns']): SelectOptions =>
       of.map(({ name, title }) => [name, name === title ? name : `${title} (${name})`])
     const texts = textsOf(columns)
     fill(this.#columns.x, texts, missing.includes(state.x) ? '' : chosen.x.name)
@@ -88,8 +93,8 @@ export class Controls {
   }
 
   /** What is fitted, in words; null where that cannot be understood. */
-  describe(task: Task | null): void {
-    this.#formula.textContent = task === null ? '' : wordsOf(task)
+  describe(task: FitTask | null): void {
+    this.#formula.textContent = task === null ? '' : describeTask(task)
     if (task !== null && this.#expression.disabled) this.#expression.value = task.text
   }
 
@@ -102,7 +107,7 @@ export class Controls {
 }
 
 /** Options are made anew only where they are others: somebody may have them open. */
-function fill(control: HTMLSelectElement, options: Options, value: string): void {
+function fill(control: HTMLSelectElement, options: SelectOptions, value: string): void {
   const key = JSON.stringify(options)
   if (control.dataset.options !== key) {
     control.replaceChildren(...options.map(([value, textContent]) => h('option', { value, textContent })))
@@ -111,7 +116,7 @@ function fill(control: HTMLSelectElement, options: Options, value: string): void
   control.value = value
 }
 
-function wordsOf({ text, names: { y }, columns, parameters }: Task): string {
+function describeTask({ text, names: { y }, columns, parameters }: FitTask): string {
   const list = (words: readonly string[], what: string) =>
     words.length === 0 ? `no ${what}` : `the ${what}${words.length === 1 ? '' : 's'} ${words.join(', ')}`
   return `${y} = ${text}, with ${list(columns, 'column')} and ${list(parameters, 'parameter')}`

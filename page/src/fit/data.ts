@@ -1,21 +1,21 @@
 /** The table as it is pasted, typed, opened or dropped, and which of its rows count. */
 
-import { messageOf } from '../../../dist/ground/errors.js'
-import { grouped } from '../../../dist/ground/text.js'
+import { messageOf } from '../../../dist/core/errors.js'
+import { formatCount } from '../../../dist/core/text.js'
 import { decodeUtf8 } from '../../../dist/tables/utf8.js'
-import { h, labelled, uniqueId } from '../dom.js'
+import { h, labeled, uniqueId } from '../dom.js'
 import { example } from './example.js'
-import { readTable, type Table } from './table.js'
-import type { Rows } from './task.js'
+import { type DataTable, readTable } from './table.js'
+import type { TaskRows } from './task.js'
 
 /** More than a text field should have to hold. */
-const LARGEST = 2_000_000
+const MAX_TEXT_LENGTH = 2_000_000
 /** So many of the lines that are left out are said. */
-const MOST_LINES = 8
+const MAX_REPORTED_LINES = 8
 
-export class Data {
+export class DataInput {
   readonly element: HTMLElement
-  #table: Table | null = null
+  #table: DataTable | null = null
   /** Whether the text is another one since it was read. */
   #isStale = true
   #isAsking = false
@@ -37,7 +37,7 @@ export class Data {
       h('label', { for: this.#text.id }, 'Data: type, paste, or drop a file anywhere'),
       this.#text,
       this.#message,
-      h('div', { className: 'row' }, labelled('or open', file), usual),
+      h('div', { className: 'row' }, labeled('or open', file), usual),
       this.#count,
       this.#leftOut,
     )
@@ -66,20 +66,20 @@ export class Data {
   }
 
   /** How many rows count, and which do not; null where there is no table. */
-  show(rows: Rows | null): void {
-    const count = (of: number) => `${grouped(of)} ${of === 1 ? 'row' : 'rows'}`
+  show(rows: TaskRows | null): void {
+    const count = (of: number) => `${formatCount(of)} ${of === 1 ? 'row' : 'rows'}`
     const lines = rows?.leftOut ?? []
     const left = lines.length === 0 ? '' : `, ${count(lines.length)} left out`
     this.#count.textContent = rows === null ? '' : `${count(rows.x.length)}${left}`
-    const more = lines.length - MOST_LINES
+    const more = lines.length - MAX_REPORTED_LINES
     this.#leftOut.replaceChildren(
-      ...lines.slice(0, MOST_LINES).map((line) => h('li', {}, line)),
-      ...(more > 0 ? [h('li', {}, `And ${grouped(more)} more.`)] : []),
+      ...lines.slice(0, MAX_REPORTED_LINES).map((line) => h('li', {}, line)),
+      ...(more > 0 ? [h('li', {}, `And ${formatCount(more)} more.`)] : []),
     )
   }
 
   /** Null where there is none, which is said. */
-  get table(): Table | null {
+  get table(): DataTable | null {
     if (this.#isStale) this.#read()
     return this.#table
   }
@@ -97,9 +97,9 @@ export class Data {
   async #open(files: FileList | null): Promise<void> {
     const [file] = files ?? []
     if (file === undefined) return
-    if (file.size > LARGEST) {
+    if (file.size > MAX_TEXT_LENGTH) {
       const size = `${file.name} has ${Math.ceil(file.size / 1e6)} MB`
-      return this.#complain(`${size}: expected at most ${LARGEST / 1e6}.`)
+      return this.#complain(`${size}: expected at most ${MAX_TEXT_LENGTH / 1e6}.`)
     }
     const bytes = new Uint8Array(await file.arrayBuffer())
     try {

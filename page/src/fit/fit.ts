@@ -1,31 +1,31 @@
 /** The page of fits: a table, a model, and at once what comes of them. */
 
 import { expression, type FitManyOptions, fitMany } from 'antigrad'
-import { messageOf } from '../../../dist/ground/errors.js'
+import { messageOf } from '../../../dist/core/errors.js'
 import { copyLink, onOtherAddress, remember, showProblems } from '../address.js'
-import { download, h, labelled } from '../dom.js'
+import { download, h, labeled } from '../dom.js'
 import { onThemeChange } from '../theme.js'
 import { Controls } from './controls.js'
-import { Data } from './data.js'
-import { type Found, wholeOf } from './found.js'
-import { type Group, Groups, groupsOf } from './groups.js'
-import { Parameters } from './parameters.js'
-import { type Curve, type Fitted, Plot, scaleOf } from './plot.js'
-import type { Together } from './shared.js'
-import { fromHash, type State, toHash } from './state.js'
-import { Correlations, endsOf, Summary, toJson, why } from './summary.js'
-import type { Table } from './table.js'
+import { DataInput } from './data.js'
+import { type ShownFit, wholeFit } from './displayed-fit.js'
+import { GroupTable, groupRows, type RowGroup } from './groups.js'
+import { ParameterTable } from './parameters.js'
+import { FitPlot, type FittedCurve, type FittedData, scaleOf } from './plot.js'
+import type { SharedGroups } from './shared.js'
+import { type FitPageState, fromHash, toHash } from './state.js'
+import { Correlations, describeEndpoints, describeReason, FitSummary, toJson } from './summary.js'
+import type { DataTable } from './table.js'
 import {
-  type Chosen,
+  type ChosenColumns,
   choose,
-  listed,
+  columnsByName,
+  type FitTask,
+  fitOptions,
+  makeTask,
   missing,
-  optionsOf,
-  type Rows,
-  rowsOf,
-  sharedIn,
-  type Task,
-  taskOf,
+  selectRows,
+  sharedParameters,
+  type TaskRows,
 } from './task.js'
 
 /** Milliseconds after which a fit that is under way is said to be so. */
@@ -35,19 +35,19 @@ const TYPING = 200
 /** Places of the curve. */
 const SAMPLES = 301
 /** Groups that are drawn beside the one that is looked at. */
-const MOST_OTHERS = 23
+const MAX_OTHER_GROUPS = 23
 
-const data = new Data(plan)
+const data = new DataInput(plan)
 const controls = new Controls(change)
-const parameters = new Parameters((name, entry) =>
+const parameters = new ParameterTable((name, entry) =>
   change({ parameters: { ...state.parameters, [name]: entry } }),
 )
-const plot = new Plot()
-const summary = new Summary()
+const plot = new FitPlot()
+const summary = new FitSummary()
 const prediction = h('input', { type: 'checkbox' })
 const [logX, logY, profile] = [0, 1, 2].map(() => h('input', { type: 'checkbox' }))
 const correlations = new Correlations()
-const groups = new Groups((name) => {
+const groups = new GroupTable((name) => {
   shownGroup = name
   plan(false)
 })
@@ -66,8 +66,8 @@ let { state, problems } = fromHash(location.hash)
 let isAwaited = true
 /** The column that x was, by which a visitor's model may go. */
 let formerX = ''
-let fit: Found | null = null
-let fits: readonly Found[] = []
+let fit: ShownFit | null = null
+let fits: readonly ShownFit[] = []
 /** What is saved with it. */
 let about: Readonly<Record<string, unknown>> = {}
 let milliseconds = 0
@@ -75,7 +75,7 @@ let stop = new AbortController()
 let typing: ReturnType<typeof setTimeout> | undefined
 let frame = 0
 
-function change(changed: Partial<State>): void {
+function change(changed: Partial<FitPageState>): void {
   state = { ...state, ...changed }
   copied.textContent = ''
   remember(() => toHash(state))
@@ -114,10 +114,10 @@ async function update(): Promise<void> {
   // Where errors differ from row to row nobody knows them in between.
   prediction.disabled = hasOwnErrors(chosen)
   ;[logX.checked, logY.checked, profile.checked] = [state.logX, state.logY, state.profile]
-  prediction.checked = bandOf(chosen) === 'prediction'
-  let task: Task | null = null
+  prediction.checked = computeBand(chosen) === 'prediction'
+  let task: FitTask | null = null
   try {
-    task = taskOf(table, chosen, state)
+    task = makeTask(table, chosen, state)
   } catch (thrown) {
     controls.fail(messageOf(thrown))
   }
@@ -133,24 +133,24 @@ async function update(): Promise<void> {
     nothing()
     return
   }
-  const rows = rowsOf(table, chosen, task)
+  const rows = selectRows(table, chosen, task)
   data.show(rows)
   controls.describe(task)
   const texts = table.all.find(({ name }) => name === state.group)?.texts
-  const all = groupsOf(rows, texts)
+  const all = groupRows(rows, texts)
   const at = Math.max(
     0,
     all.findIndex(({ name }) => name === shownGroup),
   )
   const together = texts && { labels: rows.kept.map((row) => texts[row]), at }
-  const found = task && (await fitsOf(task, rows, all, together, signal))
+  const found = task && (await fitGroups(task, rows, all, together, signal))
   if (signal.aborted) return
   fits = found ?? []
   groups.show(all, fits, all[at]?.name ?? '')
   draw(task ?? chosen, all, at)
   const group = all.length > 1 ? all[at].name : null
   if (group !== null) about = { ...about, shown: group }
-  conclude(fits[at] ?? null, group, offAxes(all[at]?.rows))
+  conclude(fits[at] ?? null, group, describeHiddenRows(all[at]?.rows))
 }
 
 function nothing(): void {
@@ -172,31 +172,31 @@ const quoted = (names: readonly string[]) =>
   `the ${names.length === 1 ? 'column' : 'columns'} ${names.map((name) => `“${name}”`).join(', ')}`
 
 /** The fits of all groups at once; null, and why, if there are none. */
-async function fitsOf(
-  task: Task,
-  rows: Rows,
-  all: readonly Group[],
-  together: Omit<Together, 'shared'> | undefined,
+async function fitGroups(
+  task: FitTask,
+  rows: TaskRows,
+  all: readonly RowGroup[],
+  together: Omit<SharedGroups, 'shared'> | undefined,
   signal: AbortSignal,
-): Promise<Found[] | null> {
+): Promise<ShownFit[] | null> {
   const wait = setTimeout(() => {
     status.textContent = 'Fitting…'
   }, PATIENCE)
   try {
     if (all.every(({ rows }) => rows.x.length === 0))
       throw new Error('No row has a number in every column that is used.')
-    const errors = listed(all, ({ sigma, weights }) => ({
+    const errors = columnsByName(all, ({ sigma, weights }) => ({
       ...(sigma && { sigma }),
       ...(weights && { weights }),
     }))
-    const options = optionsOf(task, state, errors)
-    const shared = sharedIn(task, state)
+    const options = fitOptions(task, state, errors)
+    const shared = sharedParameters(task, state)
     const joint = together && shared.length > 0 ? await import('./shared.js') : null
     const begin = performance.now()
     const found =
       joint && together
         ? await joint.fitTogether(task, rows, { ...together, shared }, options, signal)
-        : await byThemselves(task, all, { ...options, signal })
+        : await fitSeparately(task, all, { ...options, signal })
     // Of another one is what is said and saved by now.
     if (signal.aborted) return null
     milliseconds = performance.now() - begin
@@ -215,17 +215,21 @@ async function fitsOf(
   }
 }
 
-async function byThemselves(task: Task, all: readonly Group[], options: FitManyOptions): Promise<Found[]> {
+async function fitSeparately(
+  task: FitTask,
+  all: readonly RowGroup[],
+  options: FitManyOptions,
+): Promise<ShownFit[]> {
   const result = await fitMany(
     task.model,
-    listed(all, ({ data }) => data),
+    columnsByName(all, ({ data }) => data),
     options,
   )
   return all.map((_, k) => result.at(k))
 }
 
 /** Another table may have another name for x: the visitor's model goes with it. */
-function follow({ columns }: Table, { x: { name } }: Chosen): void {
+function follow({ columns }: DataTable, { x: { name } }: ChosenColumns): void {
   const former = formerX
   formerX = name
   if (former === '' || state.model !== 'own' || columns.some((column) => column.name === former)) return
@@ -242,45 +246,51 @@ function follow({ columns }: Table, { x: { name } }: Chosen): void {
   remember(() => toHash(state))
 }
 
-function draw(task: Task | Chosen, all: readonly Group[], at: number): void {
+function draw(task: FitTask | ChosenColumns, all: readonly RowGroup[], at: number): void {
   const titles = { x: task.x.title, y: task.y.title }
   const log = { x: state.logX, y: state.logY }
   const pictures = all.map(({ rows: { x, y, sigma } }, k) => ({
     x,
     y,
     sigma,
-    fitted: fittedOf(task, x, fits[k]),
+    fitted: computeFitted(task, x, fits[k]),
   }))
   const { x, y, sigma, fitted } = pictures[at] ?? { x: [], y: [], sigma: undefined, fitted: null }
-  const others = pictures.filter((_, k) => k !== at).slice(0, MOST_OTHERS)
-  const what = fitted?.curve ? `curve, 95 % ${bandOf(task)} band` : 'what the model says of them'
+  const others = pictures.filter((_, k) => k !== at).slice(0, MAX_OTHER_GROUPS)
+  const what = fitted?.curve ? `curve, 95 % ${computeBand(task)} band` : 'what the model says of them'
   caption.textContent = fitted === null ? 'Data' : `Data, ${what}, and residuals`
   plot.show({ titles, log, x, y, sigma, others, fitted })
 }
 
-function fittedOf(task: Task | Chosen, x: Float64Array, found: Found | undefined): Fitted | null {
+function computeFitted(
+  task: FitTask | ChosenColumns,
+  x: Float64Array,
+  found: ShownFit | undefined,
+): FittedData | null {
   // One that was not begun has no numbers.
   if (!found?.free.every((name) => Number.isFinite(found.values[name]))) return null
-  const curve = 'isCurve' in task && task.isCurve ? curveOf(task, x, found) : null
+  const curve = 'isCurve' in task && task.isCurve ? computeCurve(task, x, found) : null
   return { curve, residuals: found.residuals, values: found.predict() }
 }
 
 /** Where errors differ from row to row as a column says. */
-const hasOwnErrors = ({ sigma, weights }: Chosen) => sigma !== null || weights !== null
+const hasOwnErrors = ({ sigma, weights }: ChosenColumns) => sigma !== null || weights !== null
 
-const bandOf = (chosen: Chosen) => (hasOwnErrors(chosen) ? 'confidence' : state.band)
+const computeBand = (chosen: ChosenColumns) => (hasOwnErrors(chosen) ? 'confidence' : state.band)
 
-function curveOf(task: Task, of: Float64Array, found: Found): Curve {
-  const { of: place, back } = scaleOf(state.logX)
+function computeCurve(task: FitTask, of: Float64Array, found: ShownFit): FittedCurve {
+  const { position: place, invert } = scaleOf(state.logX)
   const known = of.filter((x) => Number.isFinite(place(x)))
   const [from, to] = [Math.min, Math.max].map((end) => place(known.reduce((a, b) => end(a, b), known[0])))
-  const at = Float64Array.from({ length: SAMPLES }, (_, i) => back(from + ((to - from) * i) / (SAMPLES - 1)))
+  const at = Float64Array.from({ length: SAMPLES }, (_, i) =>
+    invert(from + ((to - from) * i) / (SAMPLES - 1)),
+  )
   const columns = { [task.names.x]: at }
-  return { x: at, y: found.predict(columns), ...found.band(columns, { kind: bandOf(task) }) }
+  return { x: at, y: found.predict(columns), ...found.band(columns, { kind: computeBand(task) }) }
 }
 
 /** What logarithmic axes do not show. */
-function offAxes(rows: Rows | undefined): string {
+function describeHiddenRows(rows: TaskRows | undefined): string {
   const isOff = (of: Float64Array | undefined, isLog: boolean, row: number) =>
     isLog && !((of?.[row] ?? NaN) > 0)
   const count = rows?.x.filter(
@@ -293,12 +303,14 @@ function offAxes(rows: Rows | undefined): string {
  * @param group whose fit it is, where there are several
  * @param besides what is said of the picture
  */
-function conclude(found: Found | null, group: string | null, besides: string): void {
+function conclude(found: ShownFit | null, group: string | null, besides: string): void {
   fit = found
   parameters.result(found, group)
-  summary.show(found && wholeOf(found), milliseconds, state.sigma !== '' || state.weights !== '')
+  summary.show(found && wholeFit(found), milliseconds, state.sigma !== '' || state.weights !== '')
   correlations.show(found)
-  const said = found ? [why(wholeOf(found)), ...(state.profile ? endsOf(found) : []), besides] : []
+  const said = found
+    ? [describeReason(wholeFit(found)), ...(state.profile ? describeEndpoints(found) : []), besides]
+    : []
   status.textContent = said.filter((text) => text !== '').join(' ')
   save.disabled = picture.disabled = found === null
 }
@@ -346,9 +358,9 @@ element.append(
           h(
             'span',
             { className: 'row' },
-            labelled('log x', logX),
-            labelled('log y', logY),
-            labelled('prediction band', prediction),
+            labeled('log x', logX),
+            labeled('log y', logY),
+            labeled('prediction band', prediction),
           ),
         ),
       ),
@@ -357,7 +369,7 @@ element.append(
     groups.element,
     status,
     parameters.element,
-    h('div', { className: 'row' }, labelled('intervals by profile', profile)),
+    h('div', { className: 'row' }, labeled('intervals by profile', profile)),
     correlations.element,
     h('div', { className: 'row' }, share, save, picture, copied),
   ),

@@ -1,18 +1,18 @@
 /** Rows of each value of a column as fits by themselves: a table of them, one of which is looked at. */
 
-import { grouped } from '../../../dist/ground/text.js'
-import { h, shown } from '../dom.js'
-import type { Found } from './found.js'
+import { formatCount } from '../../../dist/core/text.js'
+import { formatNumber, h } from '../dom.js'
+import type { ShownFit } from './displayed-fit.js'
 import { withError } from './parameters.js'
-import type { Rows } from './task.js'
+import type { TaskRows } from './task.js'
 
-export interface Group {
+export interface RowGroup {
   readonly name: string
-  readonly rows: Rows
+  readonly rows: TaskRows
 }
 
 /** In the order in which they first come; one without a name where there is no column. */
-export function groupsOf(rows: Rows, texts: readonly string[] | undefined): Group[] {
+export function groupRows(rows: TaskRows, texts: readonly string[] | undefined): RowGroup[] {
   if (texts === undefined) return [{ name: '', rows }]
   const places = new Map<string, number[]>()
   for (const [i, row] of rows.kept.entries()) {
@@ -36,7 +36,7 @@ export function groupsOf(rows: Rows, texts: readonly string[] | undefined): Grou
   })
 }
 
-export class Groups {
+export class GroupTable {
   readonly element: HTMLElement
   readonly #table = h('table')
   readonly #onChoice: (name: string) => void
@@ -51,7 +51,7 @@ export class Groups {
   }
 
   /** @param fits of each group, or none where there is no fit */
-  show(groups: readonly Group[], fits: readonly Found[], chosen: string): void {
+  show(groups: readonly RowGroup[], fits: readonly ShownFit[], chosen: string): void {
     this.element.hidden = groups.length < 2 || fits.length === 0
     if (this.element.hidden) return
     const names = Object.keys(fits[0].values)
@@ -67,13 +67,19 @@ export class Groups {
     )
   }
 
-  #row(name: string, { x }: Rows, fit: Found, names: readonly string[], isChosen: boolean): HTMLElement {
+  #row(
+    name: string,
+    { x }: TaskRows,
+    fit: ShownFit,
+    names: readonly string[],
+    isChosen: boolean,
+  ): HTMLElement {
     const choice = h('input', { type: 'radio', name: 'group', checked: isChosen })
     choice.addEventListener('change', () => this.#onChoice(name))
     const texts = [
-      grouped(x.length),
+      formatCount(x.length),
       ...names.map((of) => withError(fit, of)),
-      Number.isNaN(fit.chiSquared) ? '–' : shown(fit.chiSquared, 6),
+      Number.isNaN(fit.chiSquared) ? '–' : formatNumber(fit.chiSquared, 6),
       fit.reason === 'converged' ? '' : fit.reason,
     ]
     const label = h('label', {}, choice, ` ${name === '' ? '(nothing)' : name}`)

@@ -1,21 +1,21 @@
 /** The table of parameters: where they start and what they may be, and what they are. */
 
-import { h, shown, shownTo, uniqueId } from '../dom.js'
-import type { Found } from './found.js'
-import { checks, type Entry, numberIn, numbers, type State } from './state.js'
-import { START, type Task } from './task.js'
+import { formatNumber, formatWithError, h, uniqueId } from '../dom.js'
+import type { ShownFit } from './displayed-fit.js'
+import { checks, type FitPageState, numberIn, numbers, type ParameterEntry } from './state.js'
+import { type FitTask, START } from './task.js'
 
 const titles = {
   start: 'Start',
   min: 'Min',
   max: 'Max',
-  positive: 'Above 0',
+  positive: 'Positive',
   fixed: 'Fixed',
   shared: 'Shared',
-  expr: 'Follows as',
+  expr: 'Expression',
 } as const
 
-interface Row {
+interface ParameterRow {
   readonly element: HTMLTableRowElement
   readonly inputs: Readonly<Record<(typeof numbers)[number], HTMLInputElement>>
   readonly checks: Readonly<Record<(typeof checks)[number], HTMLInputElement>>
@@ -24,17 +24,17 @@ interface Row {
   readonly interval: HTMLTableCellElement
 }
 
-export class Parameters {
+export class ParameterTable {
   readonly element: HTMLElement
   readonly #caption = h('caption', {}, 'Parameters')
   readonly #body = h('tbody')
   /** What is derived from parameters. */
   readonly #derived = h('tbody')
   readonly #message = h('p', { className: 'error', id: uniqueId('message'), role: 'alert' })
-  readonly #rows = new Map<string, Row>()
-  readonly #onChange: (name: string, entry: Entry) => void
+  readonly #rows = new Map<string, ParameterRow>()
+  readonly #onChange: (name: string, entry: ParameterEntry) => void
 
-  constructor(onChange: (name: string, entry: Entry) => void) {
+  constructor(onChange: (name: string, entry: ParameterEntry) => void) {
     this.#onChange = onChange
     const heads = ['Parameter', 'Value ± standard error', '95 % interval', ...Object.values(titles)]
     const table = h(
@@ -54,7 +54,7 @@ export class Parameters {
   }
 
   /** Rows stay while names do: somebody may be typing in one. */
-  show({ parameters, defaults, guessed }: Task, state: State): void {
+  show({ parameters, defaults, guessed }: FitTask, state: FitPageState): void {
     this.#message.textContent = ''
     if (parameters.join() !== [...this.#rows.keys()].join()) {
       this.#rows.clear()
@@ -87,25 +87,25 @@ export class Parameters {
   }
 
   /** @param group whose they are, where there are several */
-  result(fit: Found | null, group: string | null): void {
+  result(fit: ShownFit | null, group: string | null): void {
     this.#caption.textContent =
       group === null ? 'Parameters' : `Parameters of ${group === '' ? '(nothing)' : group}`
     const intervals = fit?.intervals()
     for (const [name, { value, interval }] of this.#rows) {
       value.textContent = fit ? withError(fit, name) : '–'
       const varies = fit && (fit.free.includes(name) || fit.errors[name] !== 0)
-      interval.textContent = varies ? intervalOf(fit, intervals?.[name], name) : '–'
+      interval.textContent = varies ? formatInterval(fit, intervals?.[name], name) : '–'
     }
     const derived = Object.keys(fit?.values ?? {}).filter((name) => !this.#rows.has(name))
     this.#derived.replaceChildren(
       ...derived.map((name) => {
-        const texts = fit ? [withError(fit, name), intervalOf(fit, intervals?.[name], name)] : []
+        const texts = fit ? [withError(fit, name), formatInterval(fit, intervals?.[name], name)] : []
         return h('tr', {}, h('th', { scope: 'row' }, name), ...texts.map((text) => h('td', {}, text)))
       }),
     )
   }
 
-  #row(name: string): Row {
+  #row(name: string): ParameterRow {
     const inputs = Object.fromEntries(
       numbers.map((field) => {
         const input = h('input', { type: 'text', inputMode: 'decimal', size: 7, autocomplete: 'off' })
@@ -114,14 +114,14 @@ export class Parameters {
         input.addEventListener('input', () => this.#read(name))
         return [field, input]
       }),
-    ) as Row['inputs']
+    ) as ParameterRow['inputs']
     const boxes = Object.fromEntries(
       checks.map((check) => {
         const box = h('input', { type: 'checkbox', 'aria-label': `${name}: ${titles[check].toLowerCase()}` })
         box.addEventListener('change', () => this.#read(name))
         return [check, box]
       }),
-    ) as Row['checks']
+    ) as ParameterRow['checks']
     const expr = h('input', { type: 'text', size: 9, spellcheck: false, autocomplete: 'off' })
     expr.placeholder = 'as in 2*a'
     expr.setAttribute('aria-label', `${name}: follows as`)
@@ -141,7 +141,7 @@ export class Parameters {
   }
 
   #read(name: string): void {
-    const { inputs, checks: boxes, expr } = this.#rows.get(name) as Row
+    const { inputs, checks: boxes, expr } = this.#rows.get(name) as ParameterRow
     const entry: Record<string, number | boolean | string> = {}
     for (const field of numbers) {
       const { value } = inputs[field]
@@ -159,19 +159,23 @@ export class Parameters {
   }
 }
 
-function intervalOf({ errors }: Found, ends: readonly [number, number] | undefined, name: string): string {
+function formatInterval(
+  { errors }: ShownFit,
+  ends: readonly [number, number] | undefined,
+  name: string,
+): string {
   if (ends === undefined || ends.some(Number.isNaN)) return '–'
-  return ends.map((end) => shownTo(end, errors[name])).join(' to ')
+  return ends.map((end) => formatWithError(end, errors[name])).join(' to ')
 }
 
 /** Two digits of the error, and of the value what is above them. */
-export function withError({ values, errors, free, held, undetermined }: Found, name: string): string {
-  const value = shown(values[name], 7)
+export function withError({ values, errors, free, atBound, unidentifiable }: ShownFit, name: string): string {
+  const value = formatNumber(values[name], 7)
   if (!free.includes(name) && errors[name] === 0) return value
-  if (held.includes(name)) return `${value}, held at a bound`
-  if (undetermined.includes(name)) return `${value}, not determined by the data`
+  if (atBound.includes(name)) return `${value}, held at a bound`
+  if (unidentifiable.includes(name)) return `${value}, not determined by the data`
   const error = errors[name]
   return Number.isFinite(error)
-    ? `${shownTo(values[name], error)} ± ${shownTo(error, error)}`
+    ? `${formatWithError(values[name], error)} ± ${formatWithError(error, error)}`
     : `${value}, no error known`
 }

@@ -1,11 +1,11 @@
 /** Points, curve and band, and the residuals beneath, as SVG: what is seen is what is saved. */
 
 import { extent, ticks } from 'd3-array'
-import { type Scale, scalesBy } from '../../../dist/axes/scale.js'
-import { shown, uniqueId } from '../dom.js'
+import { type AxisScale, makeScales } from '../../../dist/axes/scale.js'
+import { formatNumber, uniqueId } from '../dom.js'
 import { theme } from '../theme.js'
 
-export interface Picture {
+export interface FitPlotData {
   readonly titles: { readonly x: string; readonly y: string }
   /** Whether axes have logarithms. */
   readonly log: { readonly x: boolean; readonly y: boolean }
@@ -13,32 +13,32 @@ export interface Picture {
   readonly y: ArrayLike<number>
   readonly sigma: ArrayLike<number> | undefined
   /** Of the other groups. */
-  readonly others: readonly Pick<Picture, 'x' | 'y' | 'fitted'>[]
+  readonly others: readonly Pick<FitPlotData, 'x' | 'y' | 'fitted'>[]
   /** Null where there is no fit. */
-  readonly fitted: Fitted | null
+  readonly fitted: FittedData | null
 }
 
-export interface Fitted {
+export interface FittedData {
   readonly residuals: ArrayLike<number>
   /** Null where the model has other columns than x: then there are its values by row. */
-  readonly curve: Curve | null
+  readonly curve: FittedCurve | null
   readonly values: ArrayLike<number>
 }
 
-export interface Curve {
+export interface FittedCurve {
   readonly x: ArrayLike<number>
   readonly y: ArrayLike<number>
   readonly low: ArrayLike<number>
   readonly high: ArrayLike<number>
 }
 
-export const scaleOf = scalesBy(ticks)
+export const scaleOf = makeScales(ticks)
 
-interface Axis {
+interface PlotAxis {
   /** Places, which are numbers or their logarithms. */
   readonly from: number
   readonly to: number
-  readonly scale: Scale
+  readonly scale: AxisScale
   /** Of a number; NaN where it has no place. */
   place(value: number): number
 }
@@ -46,16 +46,16 @@ interface Axis {
 const [LEFT, RIGHT, TOP, MAIN, GAP, BELOW, BOTTOM] = [64, 12, 8, 300, 22, 100, 40]
 const HEIGHT = TOP + MAIN + GAP + BELOW + BOTTOM
 
-export class Plot {
+export class FitPlot {
   readonly element = document.createElement('div')
-  #picture: Picture | null = null
+  #picture: FitPlotData | null = null
 
   constructor() {
     this.element.className = 'curve'
     new ResizeObserver(() => this.redraw()).observe(this.element)
   }
 
-  show(picture: Picture | null): void {
+  show(picture: FitPlotData | null): void {
     this.#picture = picture
     this.redraw()
   }
@@ -71,13 +71,13 @@ export class Plot {
   }
 }
 
-function draw({ titles, log, x, y, sigma, others, fitted }: Picture, width: number): SVGElement {
+function draw({ titles, log, x, y, sigma, others, fitted }: FitPlotData, width: number): SVGElement {
   const { text, muted, grid, surface, racers } = theme()
   const [ofData, ofModel] = racers
   const curve = fitted?.curve ?? null
   const [scaleX, scaleY] = [log.x, log.y].map(scaleOf)
   const across = axis(
-    padded(span([x, ...others.map((of) => of.x)].flatMap((of) => Array.from(of, scaleX.of))), 0.03),
+    padded(span([x, ...others.map((of) => of.x)].flatMap((of) => Array.from(of, scaleX.position))), 0.03),
     LEFT,
     width - RIGHT,
     scaleX,
@@ -90,12 +90,12 @@ function draw({ titles, log, x, y, sigma, others, fitted }: Picture, width: numb
   const below = axis(padded([-largest, largest], 0.08), top + BELOW, top, scaleOf(false))
   const clip = uniqueId('clip')
   const upTo = width - RIGHT - LEFT
-  const dots = (of: ArrayLike<number>, axis: Axis, color: string, size: number) =>
+  const dots = (of: ArrayLike<number>, axis: PlotAxis, color: string, size: number) =>
     s('path', {
       ...{ d: points(x, of, across, axis), stroke: color, fill: 'none' },
       ...{ 'stroke-width': size, 'stroke-linecap': 'round' },
     })
-  const line = (of: Curve) =>
+  const line = (of: FittedCurve) =>
     s('path', { d: path(of.x, of.y, across, up), fill: 'none', stroke: ofModel, 'stroke-width': 2 })
   const bars = sigma && bar(x, y, sigma, across, up)
   return s(
@@ -141,9 +141,9 @@ function draw({ titles, log, x, y, sigma, others, fitted }: Picture, width: numb
 }
 
 function label(
-  { x: nameOfX, y }: Picture['titles'],
+  { x: nameOfX, y }: FitPlotData['titles'],
   { length }: ArrayLike<number>,
-  fitted: Fitted | null,
+  fitted: FittedData | null,
 ): string {
   const what = `${length} points of ${y} against ${nameOfX}`
   if (!fitted) return `${what}, without a fit`
@@ -166,12 +166,12 @@ function s(
 /** Attributes of pixels; what is far off stays where SVG can draw it. */
 const px = (x: number) => Math.round(10 * Math.min(1e5, Math.max(-1e5, x))) / 10
 
-function axis([from, to]: readonly [number, number], start: number, end: number, scale: Scale): Axis {
+function axis([from, to]: readonly [number, number], start: number, end: number, scale: AxisScale): PlotAxis {
   return {
     from,
     to,
     scale,
-    place: (value) => start + ((scale.of(value) - from) / (to - from)) * (end - start),
+    place: (value) => start + ((scale.position(value) - from) / (to - from)) * (end - start),
   }
 }
 
@@ -189,30 +189,30 @@ function padded([from, to]: readonly [number, number], part: number): [number, n
 function heights(
   y: ArrayLike<number>,
   sigma: ArrayLike<number> | undefined,
-  curve: Curve | null,
-  scale: Scale,
+  curve: FittedCurve | null,
+  scale: AxisScale,
 ): [number, number] {
   const ends = Array.from(y).flatMap((value, row) => [
     value - (sigma?.[row] ?? 0),
     value + (sigma?.[row] ?? 0),
   ])
-  const [from, to] = span([...ends, ...Array.from(y)].map(scale.of))
+  const [from, to] = span([...ends, ...Array.from(y)].map(scale.position))
   if (!curve) return [from, to]
   const [low, high] = span(
-    [...Array.from(curve.low), ...Array.from(curve.high), ...Array.from(curve.y)].map(scale.of),
+    [...Array.from(curve.low), ...Array.from(curve.high), ...Array.from(curve.y)].map(scale.position),
   )
   const most = (to - from) / 2
   return [Math.min(from, Math.max(low, from - most)), Math.max(to, Math.min(high, to + most))]
 }
 
 function frame(
-  across: Axis,
-  up: Axis,
+  across: PlotAxis,
+  up: PlotAxis,
   { grid, muted, hasLabels }: { grid: string; muted: string; hasLabels: boolean },
 ) {
   const [left, right, bottom, top] = [across.from, across.to, up.from, up.to].map((end, i) => {
     const { scale, place } = i < 2 ? across : up
-    return place(scale.back(end))
+    return place(scale.invert(end))
   })
   const xs = across.scale.ticks(across.from, across.to, Math.max(3, Math.round((right - left) / 80)))
   const ys = up.scale.ticks(up.from, up.to, Math.max(3, Math.round((bottom - top) / 45)))
@@ -221,11 +221,11 @@ function frame(
     ...ys.map((y) => `M${px(left)} ${px(up.place(y))}H${px(right)}`),
   ]
   const texts = ys.map((y) =>
-    s('text', { x: left - 6, y: px(up.place(y) + 4), 'text-anchor': 'end' }, shown(y, 6)),
+    s('text', { x: left - 6, y: px(up.place(y) + 4), 'text-anchor': 'end' }, formatNumber(y, 6)),
   )
   const beneath = hasLabels
     ? xs.map((x) =>
-        s('text', { x: px(across.place(x)), y: bottom + 16, 'text-anchor': 'middle' }, shown(x, 6)),
+        s('text', { x: px(across.place(x)), y: bottom + 16, 'text-anchor': 'middle' }, formatNumber(x, 6)),
       )
     : []
   const size = { width: px(right - left), height: px(bottom - top) }
@@ -243,7 +243,7 @@ const sideways = (text: string, y: number) =>
   s('text', { transform: `translate(14 ${y}) rotate(-90)`, 'text-anchor': 'middle' }, text)
 
 /** Dots, each place once: of more a screen shows nothing. */
-function points(x: ArrayLike<number>, y: ArrayLike<number>, across: Axis, up: Axis): string {
+function points(x: ArrayLike<number>, y: ArrayLike<number>, across: PlotAxis, up: PlotAxis): string {
   const places = new Set<string>()
   for (let i = 0; i < x.length; i++) {
     const [left, top] = [across.place(x[i]), up.place(y[i])]
@@ -253,7 +253,7 @@ function points(x: ArrayLike<number>, y: ArrayLike<number>, across: Axis, up: Ax
 }
 
 /** Of a bar or a band: what has no logarithm is far below. */
-function endOn(up: Axis, value: number): number {
+function endOn(up: PlotAxis, value: number): number {
   const top = up.place(value)
   return px(Number.isNaN(top) ? 1e5 : top)
 }
@@ -262,8 +262,8 @@ function bar(
   x: ArrayLike<number>,
   y: ArrayLike<number>,
   sigma: ArrayLike<number>,
-  across: Axis,
-  up: Axis,
+  across: PlotAxis,
+  up: PlotAxis,
 ): string {
   const end = (value: number) => endOn(up, value)
   return Array.from(x, (at, i) => {
@@ -273,7 +273,7 @@ function bar(
 }
 
 /** A line, which has gaps where there is no number. */
-function path(x: ArrayLike<number>, y: ArrayLike<number>, across: Axis, up: Axis): string {
+function path(x: ArrayLike<number>, y: ArrayLike<number>, across: PlotAxis, up: PlotAxis): string {
   let isOpen = false
   return Array.from(x, (at, i) => {
     const [left, top] = [across.place(at), up.place(y[i])]
@@ -287,7 +287,7 @@ function path(x: ArrayLike<number>, y: ArrayLike<number>, across: Axis, up: Axis
   }).join('')
 }
 
-function band({ x, low, high }: Curve, across: Axis, up: Axis): string {
+function band({ x, low, high }: FittedCurve, across: PlotAxis, up: PlotAxis): string {
   const known = Array.from(x, (_, i) => i).filter((i) => Number.isFinite(low[i]) && Number.isFinite(high[i]))
   if (known.length === 0) return ''
   const end = (value: number) => endOn(up, value)

@@ -1,27 +1,27 @@
 /** All groups as one fit, in which they share parameters; loaded where somebody wants it. */
 
 import { type FitOptions, fitShared, type SharedFit } from 'antigrad'
-import type { Member } from './found.js'
-import type { Rows, Task } from './task.js'
+import type { GroupFit } from './displayed-fit.js'
+import type { FitTask, TaskRows } from './task.js'
 
 /** Which groups there are, by row, and which of them is looked at. */
-export interface Together {
+export interface SharedGroups {
   readonly labels: readonly string[]
   readonly shared: readonly string[]
   readonly at: number
 }
 
 /** So many groups have their intervals by profile. */
-const MOST_PROFILED = 100
+const MAX_PROFILED_GROUPS = 100
 
 /** @throws (rejects with) what fitShared throws; the signal's reason */
 export async function fitTogether(
-  { model, columns, names }: Task,
-  { data, sigma, weights }: Rows,
-  { labels, shared, at }: Together,
+  { model, columns, names }: FitTask,
+  { data, sigma, weights }: TaskRows,
+  { labels, shared, at }: SharedGroups,
   { intervals, weights: byModel, ...options }: FitOptions,
   signal: AbortSignal,
-): Promise<Member[]> {
+): Promise<GroupFit[]> {
   // Whatever the table calls it: a name that nothing else has.
   let group = 'group'
   while ([...columns, ...Object.values(names), ...Object.keys(options.start ?? {})].includes(group))
@@ -40,30 +40,30 @@ export async function fitTogether(
       ...{ group, shared, signal },
     },
   )
-  const found = all.groups.map((_, k) => groupOf(all, k))
+  const found = all.groups.map((_, k) => selectGroup(all, k))
   if (intervals !== 'profile') return found
   // Of many groups, those of the one that is looked at.
-  const some = found.length <= MOST_PROFILED ? found.keys() : [at]
-  for (const k of some) found[k] = await profiled(all, k, found[k], signal)
+  const some = found.length <= MAX_PROFILED_GROUPS ? found.keys() : [at]
+  for (const k of some) found[k] = await withProfiles(all, k, found[k], signal)
   return found
 }
 
-function groupOf(all: SharedFit, k: number): Member {
+function selectGroup(all: SharedFit, k: number): GroupFit {
   const group = all.at(k)
-  const { values, errors, free, held, undetermined, covariance, correlation } = group
-  const { chiSquared, rows, residuals, reason } = group
+  const { values, errors, free, atBound, unidentifiable, covariance, correlation } = group
+  const { chiSquared, observations, residuals, reason } = group
   return {
     ...{
       all,
       values,
       errors,
       free,
-      held,
-      undetermined,
+      atBound,
+      unidentifiable,
       covariance,
       correlation,
       chiSquared,
-      rows,
+      observations,
       residuals,
     },
     reason,
@@ -75,7 +75,12 @@ function groupOf(all: SharedFit, k: number): Member {
 }
 
 /** With intervals by profile of what varies in a group, while all others follow. */
-async function profiled(all: SharedFit, k: number, found: Member, signal: AbortSignal): Promise<Member> {
+async function withProfiles(
+  all: SharedFit,
+  k: number,
+  found: GroupFit,
+  signal: AbortSignal,
+): Promise<GroupFit> {
   const group = all.at(k)
   const ends = new Map<string, readonly [number, number]>()
   const said: string[] = []

@@ -8,22 +8,22 @@ import {
   type ModelName,
   models,
 } from 'antigrad'
-import { losses } from '../../../dist/fits/loss.js'
-import { decoded } from '../address.js'
+import { losses } from '../../../dist/fits/problem/loss.js'
+import { decodePart } from '../address.js'
 
 /** Models of the library with one column: the page has a field for no other. */
 export const modelNames = (Object.keys(models) as ModelName[]).filter(
-  (name) => (models[name] as () => FitModel)().others === undefined,
+  (name) => (models[name] as () => FitModel)().extraColumns === undefined,
 )
 
 /** What a visitor says of a parameter. */
-export type Entry = Omit<FitParameter, 'start'> & {
+export type ParameterEntry = Omit<FitParameter, 'start'> & {
   readonly start?: number
   /** Whether it has one value for all groups. */
   readonly shared?: boolean
 }
 
-export interface State {
+export interface FitPageState {
   /** A model of the library, or the visitor's own. */
   readonly model: ModelName | 'own'
   readonly expression: string
@@ -45,10 +45,10 @@ export interface State {
   readonly logX: boolean
   readonly logY: boolean
   readonly band: NonNullable<BandOptions['kind']>
-  readonly parameters: Readonly<Record<string, Entry>>
+  readonly parameters: Readonly<Record<string, ParameterEntry>>
 }
 
-export const initial: State = {
+export const initial: FitPageState = {
   model: 'own',
   expression: 'a*exp(-b*t) + c',
   ...{
@@ -71,7 +71,7 @@ export const numbers = ['start', 'min', 'max'] as const
 export const checks = ['positive', 'fixed', 'shared'] as const
 
 /** `model=own&expression=…&x=t&y=v&start.a=2&min.b=0&fixed.c=true&positive.b=true&shared.b=true&expr.d=2*a` */
-export function toHash(state: State): string {
+export function toHash(state: FitPageState): string {
   const parts = [`model=${state.model}`]
   if (state.model === 'own') parts.push(`expression=${encodeURIComponent(state.expression)}`)
   for (const name of texts) if (state[name] !== '') parts.push(`${name}=${encodeURIComponent(state[name])}`)
@@ -88,25 +88,26 @@ export function toHash(state: State): string {
 }
 
 /** The state that an address has; what cannot be used of it is left out, and `problems` says so. */
-export function fromHash(hash: string): { state: State; problems: string[] } {
+export function fromHash(hash: string): { state: FitPageState; problems: string[] } {
   const problems: string[] = []
-  const state: { -readonly [K in keyof State]: State[K] } = { ...initial }
-  const parameters = new Map<string, Entry>()
+  const state: { -readonly [K in keyof FitPageState]: FitPageState[K] } = { ...initial }
+  const parameters = new Map<string, ParameterEntry>()
   const refuse = (what: string, expected: string) => void problems.push(`${what}: expected ${expected}.`)
 
   for (const part of hash.replace(/^#/, '').split('&').filter(Boolean)) {
     const at = part.indexOf('=')
-    const [key, text] = at < 0 ? [part, ''] : [part.slice(0, at), decoded(part.slice(at + 1))]
+    const [key, text] = at < 0 ? [part, ''] : [part.slice(0, at), decodePart(part.slice(at + 1))]
     const [field, ...rest] = key.split('.')
-    const name = decoded(rest.join('.'))
+    const name = decodePart(rest.join('.'))
     if (key === 'model') {
-      if (text === 'own' || (modelNames as string[]).includes(text)) state.model = text as State['model']
+      if (text === 'own' || (modelNames as string[]).includes(text))
+        state.model = text as FitPageState['model']
       else refuse(`The model “${text}”`, `own, ${modelNames.join(', ')}`)
     } else if (key === 'expression') {
       state.expression = text
-    } else if (isOf(texts, key)) {
+    } else if (isOneOf(texts, key)) {
       state[key] = text
-    } else if (isOf(flags, key)) {
+    } else if (isOneOf(flags, key)) {
       state[key] = text === 'true'
     } else if (key === 'loss') {
       if (Object.hasOwn(losses, text)) state.loss = text as Loss
@@ -114,11 +115,11 @@ export function fromHash(hash: string): { state: State; problems: string[] } {
     } else if (key === 'band') {
       if (text === 'confidence' || text === 'prediction') state.band = text
       else refuse(`The band “${text}”`, 'confidence or prediction')
-    } else if (name !== '' && isOf(numbers, field)) {
+    } else if (name !== '' && isOneOf(numbers, field)) {
       const number = numberIn(text)
       if (number !== undefined) parameters.set(name, { ...parameters.get(name), [field]: number })
       else refuse(`${key} “${text}”`, 'a finite number')
-    } else if (name !== '' && isOf(checks, field)) {
+    } else if (name !== '' && isOneOf(checks, field)) {
       parameters.set(name, { ...parameters.get(name), [field]: text === 'true' })
     } else if (name !== '' && field === 'expr') {
       parameters.set(name, { ...parameters.get(name), expr: text })
@@ -133,7 +134,7 @@ export function fromHash(hash: string): { state: State; problems: string[] } {
   return { state, problems }
 }
 
-const isOf = <T extends string>(names: readonly T[], name: string): name is T =>
+const isOneOf = <T extends string>(names: readonly T[], name: string): name is T =>
   (names as readonly string[]).includes(name)
 
 /** A finite number, or undefined. */

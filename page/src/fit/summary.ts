@@ -1,24 +1,24 @@
 /** What is said of a fit as a whole. */
 
 import type { FitReason } from 'antigrad'
-import { grouped } from '../../../dist/ground/text.js'
-import { h, shown } from '../dom.js'
-import { type Found, type Whole, wholeOf } from './found.js'
+import { formatCount } from '../../../dist/core/text.js'
+import { formatNumber, h } from '../dom.js'
+import { type ShownFit, type WholeFit, wholeFit } from './displayed-fit.js'
 
 const reasons: Readonly<Record<FitReason, string>> = {
   converged: 'Converged',
   stalled: 'Stalled',
-  'max-iterations': 'Not done',
+  'max-iterations': 'Iteration limit reached',
   'not-finite': 'Not finite',
   singular: 'Singular',
   'too-few-points': 'Too few points',
 }
 
 /** Why it has stopped, in words. */
-export const why = ({ reason, evaluations, message }: Whole): string =>
+export const describeReason = ({ reason, evaluations, message }: WholeFit): string =>
   `${reasons[reason]}, after ${evaluations} ${evaluations === 1 ? 'evaluation' : 'evaluations'}${message && `: ${message}`}.`
 
-export class Summary {
+export class FitSummary {
   readonly element: HTMLElement
   readonly #body = h('tbody')
 
@@ -32,7 +32,7 @@ export class Summary {
   }
 
   /** @param hasSigma whether rows have errors: without them a sum of squares is no χ² */
-  show(fit: Whole | null, milliseconds: number, hasSigma: boolean): void {
+  show(fit: WholeFit | null, milliseconds: number, hasSigma: boolean): void {
     this.element.hidden = fit === null
     if (fit === null) return
     const row = ([name, text]: readonly [string, string]) =>
@@ -42,18 +42,18 @@ export class Summary {
         ...(
           [
             [hasSigma ? 'χ²' : 'Residual sum of squares', fit.chiSquared],
-            [hasSigma ? 'χ² by degree of freedom' : 'By degree of freedom', fit.reducedChiSquared],
+            [hasSigma ? 'Reduced χ²' : 'Residual variance', fit.reducedChiSquared],
             ...('rSquared' in fit ? [['R²', fit.rSquared] as const] : []),
             ['AIC', fit.aic],
             ['BIC', fit.bic],
           ] as const
-        ).map(([name, number]) => row([name, shownOr(number, 6)])),
+        ).map(([name, number]) => row([name, formatOr(number, 6)])),
         row([
-          'Rows, parameters that vary',
-          `${grouped(fit.rows)}, ${fit.rows - fit.freedom + fit.held.length}`,
+          'Observations, free parameters',
+          `${formatCount(fit.observations)}, ${fit.observations - fit.degreesOfFreedom + fit.atBound.length}`,
         ]),
-        row(['Evaluations', grouped(fit.evaluations)]),
-        row(['Engine, time', `${fit.engine}, ${shown(milliseconds, 2)} ms`]),
+        row(['Evaluations', formatCount(fit.evaluations)]),
+        row(['Engine, time', `${fit.engine}, ${formatNumber(milliseconds, 2)} ms`]),
       ],
     )
   }
@@ -72,14 +72,14 @@ export class Correlations {
     )
   }
 
-  show(fit: Found | null): void {
+  show(fit: ShownFit | null): void {
     const free = fit?.free ?? []
     this.element.hidden = free.length < 2
     if (fit === null) return
     const { correlation } = fit
     const head = (name: string, scope: string) => h('th', { scope }, name)
     const row = (name: string, i: number) =>
-      h('tr', {}, head(name, 'row'), ...correlation[i].slice(0, i + 1).map((r) => h('td', {}, shownOr(r))))
+      h('tr', {}, head(name, 'row'), ...correlation[i].slice(0, i + 1).map((r) => h('td', {}, formatOr(r))))
     this.#table.replaceChildren(
       h('caption', {}, 'Correlations'),
       h('thead', {}, h('tr', {}, h('td'), ...free.map((name) => head(name, 'col')))),
@@ -88,34 +88,48 @@ export class Correlations {
   }
 }
 
-const shownOr = (x: number, digits = 3) => (Number.isNaN(x) ? '–' : shown(x, digits))
+const formatOr = (x: number, digits = 3) => (Number.isNaN(x) ? '–' : formatNumber(x, digits))
 
 /** Why intervals by profile have not two ends, in words. */
-export const endsOf = (found: Found): string[] => {
+export const describeEndpoints = (found: ShownFit): string[] => {
   if ('all' in found) return [...found.ends]
   const said = Object.values(found.profile()).map(({ message }) => message)
   return [...new Set(said)].filter((message) => message !== '').map((message) => `${message}.`)
 }
 
 /** A fit as a file: numbers read back as the same bits. */
-export function toJson(fit: Found, about: Readonly<Record<string, unknown>>, fits: readonly Found[]): string {
-  const { values, errors, covariance, correlation, free, held, undetermined } = fit
-  const whole = wholeOf(fit)
-  const { chiSquared, reducedChiSquared, aic, bic, rows, freedom, evaluations, reason, message, engine } =
-    whole
+export function toJson(
+  fit: ShownFit,
+  about: Readonly<Record<string, unknown>>,
+  fits: readonly ShownFit[],
+): string {
+  const { values, errors, covariance, correlation, free, atBound, unidentifiable } = fit
+  const whole = wholeFit(fit)
+  const {
+    chiSquared,
+    reducedChiSquared,
+    aic,
+    bic,
+    observations,
+    degreesOfFreedom,
+    evaluations,
+    reason,
+    message,
+    engine,
+  } = whole
   return JSON.stringify(
     {
       ...about,
       ...(fits.length > 1 && {
         fits: fits.map((one) => {
-          const { reason, values, errors, chiSquared, rows } = one
-          return { reason, values, errors, intervals: one.intervals(), chiSquared, rows }
+          const { reason, values, errors, chiSquared, observations } = one
+          return { reason, values, errors, intervals: one.intervals(), chiSquared, observations }
         }),
       }),
       ...{ reason, message, values, errors, intervals: fit.intervals() },
-      ...{ free, held, undetermined, covariance, correlation },
+      ...{ free, atBound, unidentifiable, covariance, correlation },
       ...{ chiSquared, reducedChiSquared, ...('rSquared' in whole && { rSquared: whole.rSquared }) },
-      ...{ aic, bic, rows, freedom, evaluations, engine },
+      ...{ aic, bic, observations, degreesOfFreedom, evaluations, engine },
     },
     null,
     2,

@@ -4,7 +4,7 @@ import { expression } from 'antigrad'
 import { findFormat, numberReader } from '../../../dist/tables/format.js'
 import { Splitter } from '../../../dist/tables/split.js'
 
-export interface Column {
+export interface TableColumn {
   /** As expressions may have it. */
   readonly name: string
   /** As the table has it. */
@@ -14,32 +14,32 @@ export interface Column {
   readonly texts: readonly string[]
 }
 
-export interface Table {
+export interface DataTable {
   /** Those with a number in them. */
-  readonly columns: readonly Column[]
+  readonly columns: readonly TableColumn[]
   /** All of them, as their rows may be told apart by any. */
-  readonly all: readonly Column[]
+  readonly all: readonly TableColumn[]
   /** The line of each row, from 1. */
   readonly lines: readonly number[]
   /** Whether a row has more cells than the first one, so that none can be trusted. */
   readonly isTooLong: readonly boolean[]
 }
 
-interface Row {
+interface TableRow {
   readonly line: number
   readonly cells: readonly string[]
 }
 
 /** @throws Error with a sentence where there are no two columns of numbers */
-export function readTable(text: string): Table {
+export function readTable(text: string): DataTable {
   const { rows, toNumber } = split(text)
   const isHeader = rows.length > 0 && rows[0].cells.every((cell) => Number.isNaN(toNumber(cell)))
   const [header] = isHeader ? rows.splice(0, 1) : []
   const width = Math.max(header?.cells.length ?? 0, ...rows.slice(0, 1).map(({ cells }) => cells.length))
   const names: string[] = []
-  const all = Array.from({ length: width }, (_, i): Column => {
+  const all = Array.from({ length: width }, (_, i): TableColumn => {
     const title = header?.cells[i] || (i < 2 ? 'xy'[i] : `column${i + 1}`)
-    names.push(nameOf(title, i, names))
+    names.push(columnName(title, i, names))
     const texts = rows.map(({ cells }) => cells[i] ?? '')
     return { name: names[i], title, texts, numbers: Float64Array.from(texts, toNumber) }
   })
@@ -53,10 +53,10 @@ export function readTable(text: string): Table {
 }
 
 /** Rows without blank lines and comments, and what a cell is as a number: as `antigrad fit` reads them. */
-function split(given: string): { rows: Row[]; toNumber: (cell: string) => number } {
+function split(given: string): { rows: TableRow[]; toNumber: (cell: string) => number } {
   const text = given.replace(/^\uFEFF/, '')
   const format = findFormat(text, {})
-  const rows: Row[] = []
+  const rows: TableRow[] = []
   const splitter = new Splitter(format, (cells, line) => rows.push({ line, cells }))
   splitter.write(text)
   try {
@@ -68,7 +68,7 @@ function split(given: string): { rows: Row[]; toNumber: (cell: string) => number
 }
 
 /** A name that an expression can have, and that no other column has. */
-function nameOf(title: string, number: number, taken: readonly string[]): string {
+function columnName(title: string, number: number, taken: readonly string[]): string {
   const plain = title.replace(/[^\p{L}\p{Nd}\p{Nl}₀-₉_]+/gu, '_').replace(/^_+|_+$/g, '')
   const candidates = [plain, `${plain}_${number + 1}`, `column${number + 1}`, `column_${number + 1}`]
   return candidates.find((name) => isName(name) && !taken.includes(name)) as string

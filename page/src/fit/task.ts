@@ -9,31 +9,31 @@ import {
   type ModelOptions,
   models,
 } from 'antigrad'
-import type { Entry, State } from './state.js'
-import type { Column, Table } from './table.js'
+import type { FitPageState, ParameterEntry } from './state.js'
+import type { DataTable, TableColumn } from './table.js'
 
 /** Where a parameter of a visitor's own model starts if nothing is said. */
 export const START = 1
 
-export interface Chosen {
-  readonly x: Column
-  readonly y: Column
-  readonly sigma: Column | null
+export interface ChosenColumns {
+  readonly x: TableColumn
+  readonly y: TableColumn
+  readonly sigma: TableColumn | null
   /** None beside σ. */
-  readonly weights: Column | null
+  readonly weights: TableColumn | null
 }
 
 /** Weights by the model that may be chosen. */
 export const byModel = ['1/f', '1/f^2']
 
-export interface Task extends Chosen {
+export interface FitTask extends ChosenColumns {
   readonly model: Expression | FitModel
   readonly text: string
   readonly parameters: readonly string[]
   /** Those of them whose starts are guessed, unless they are said. */
   readonly guessed: readonly string[]
   /** What the model says of its parameters. */
-  readonly defaults: Readonly<Record<string, Entry>>
+  readonly defaults: Readonly<Record<string, ParameterEntry>>
   /** What stands for x, and for y. */
   readonly names: { readonly x: string; readonly y: string }
   /** Columns in the model; whether x is the only one, so that there is a curve. */
@@ -42,15 +42,18 @@ export interface Task extends Chosen {
 }
 
 /** Columns that a state names, and a table does not have. */
-export function missing({ columns, all }: Table, { x, y, sigma, weights, group }: State): string[] {
-  const isNone = (of: readonly Column[]) => (name: string) =>
+export function missing(
+  { columns, all }: DataTable,
+  { x, y, sigma, weights, group }: FitPageState,
+): string[] {
+  const isNone = (of: readonly TableColumn[]) => (name: string) =>
     name !== '' && !of.some((column) => column.name === name)
   const numbers = [x, y, sigma, byModel.includes(weights) ? '' : weights].filter(isNone(columns))
   return [...numbers, ...[group].filter(isNone(all))]
 }
 
 /** Those that a state names, or else the first ones; what tells groups apart is neither x nor y, if there are others. */
-export function choose({ columns }: Table, state: State): Chosen {
+export function choose({ columns }: DataTable, state: FitPageState): ChosenColumns {
   const named = (name: string, of = columns) => of.find((column) => column.name === name)
   const others = columns.filter(({ name }) => name !== state.group)
   const some = others.length < 2 ? columns : others
@@ -62,7 +65,7 @@ export function choose({ columns }: Table, state: State): Chosen {
 }
 
 /** @throws Error with a sentence where the model cannot be read, or is about y itself */
-export function taskOf(table: Table, chosen: Chosen, state: State): Task {
+export function makeTask(table: DataTable, chosen: ChosenColumns, state: FitPageState): FitTask {
   const { x, y } = chosen
   if (state.model !== 'own') {
     const make = (options: ModelOptions) => models[state.model as keyof typeof models](options)
@@ -78,13 +81,13 @@ export function taskOf(table: Table, chosen: Chosen, state: State): Task {
       text,
       parameters: withOthers(parameters, state),
       guessed: parameters,
-      defaults: defaults as Task['defaults'],
+      defaults: defaults as FitTask['defaults'],
       names,
       columns: [names.x],
       isCurve: true,
     }
   }
-  if (state.expression.trim() === '') throw new Error('There is nothing yet: type a function of the columns.')
+  if (state.expression.trim() === '') throw new Error('Enter a function of the columns.')
   const model = expression(state.expression)
   const isColumn = (name: string) => table.columns.some((column) => column.name === name)
   const columns = model.names.filter(isColumn)
@@ -108,7 +111,7 @@ export function taskOf(table: Table, chosen: Chosen, state: State): Task {
 }
 
 /** With those that only others follow from. */
-function withOthers(parameters: readonly string[], state: State): string[] {
+function withOthers(parameters: readonly string[], state: FitPageState): string[] {
   const all = new Set(parameters)
   // A set goes on to what is added meanwhile.
   for (const name of all) {
@@ -118,7 +121,7 @@ function withOthers(parameters: readonly string[], state: State): string[] {
   return [...all]
 }
 
-export interface Rows {
+export interface TaskRows {
   readonly data: Readonly<Record<string, Float64Array>>
   readonly sigma: Float64Array | undefined
   readonly weights: Float64Array | undefined
@@ -131,7 +134,11 @@ export interface Rows {
 }
 
 /** Rows that have a number in every column that is used. */
-export function rowsOf({ columns, lines, isTooLong }: Table, chosen: Chosen, task: Task | null): Rows {
+export function selectRows(
+  { columns, lines, isTooLong }: DataTable,
+  chosen: ChosenColumns,
+  task: FitTask | null,
+): TaskRows {
   const { x, y, sigma, weights } = chosen
   const inModel = columns.filter(({ name }) => name !== x.name && task?.columns.includes(name))
   const used = [x, y, ...(sigma ? [sigma] : []), ...(weights ? [weights] : []), ...inModel]
@@ -147,7 +154,7 @@ export function rowsOf({ columns, lines, isTooLong }: Table, chosen: Chosen, tas
       leftOut.push(`Line ${line}: ${weights.title} is below 0.`)
     else kept.push(row)
   }
-  const of = ({ numbers }: Column) => Float64Array.from(kept, (row) => numbers[row])
+  const of = ({ numbers }: TableColumn) => Float64Array.from(kept, (row) => numbers[row])
   const named = inModel.map((column) => [column.name, of(column)] as const)
   const names = task?.names ?? { x: x.name, y: y.name }
   const isInModel = task?.columns.includes(names.x)
@@ -162,7 +169,10 @@ const said = (text: string) =>
   text === '' ? 'what is missing' : `“${text.length > 40 ? `${text.slice(0, 40)}…` : text}”`
 
 /** Parameters that all groups share. */
-export function sharedIn({ parameters }: Task, { group, parameters: entries }: State): string[] {
+export function sharedParameters(
+  { parameters }: FitTask,
+  { group, parameters: entries }: FitPageState,
+): string[] {
   if (group === '') return []
   return parameters.filter((name) => {
     const { shared, fixed, expr } = entries[name] ?? {}
@@ -171,9 +181,9 @@ export function sharedIn({ parameters }: Task, { group, parameters: entries }: S
 }
 
 /** Options of the library for a state. */
-export function optionsOf(
-  task: Task,
-  state: State,
+export function fitOptions(
+  task: FitTask,
+  state: FitPageState,
   {
     sigma,
     weights: numbers,
@@ -190,12 +200,12 @@ export function optionsOf(
     ...{ start: Object.fromEntries(entries), y: task.names.y, ...errors },
     ...(state.loss !== 'squared' && { loss: state.loss }),
     ...(state.profile && { intervals: 'profile' as const }),
-    ...(state.derive.trim() !== '' && { derive: derivedIn(state.derive) }),
+    ...(state.derive.trim() !== '' && { derive: parseDerived(state.derive) }),
   }
 }
 
 /** @throws Error with a sentence where a part is not as in half = log(2)/b */
-function derivedIn(text: string): Record<string, string> {
+function parseDerived(text: string): Record<string, string> {
   const parts = text.split(';').filter((part) => part.trim() !== '')
   return Object.fromEntries(
     parts.map((part) => {
@@ -208,9 +218,9 @@ function derivedIn(text: string): Record<string, string> {
 }
 
 /** Columns by name: of one group its numbers, of many a list of them. */
-export function listed(
-  all: readonly { readonly rows: Rows }[],
-  columnsOf: (rows: Rows) => Readonly<Record<string, Float64Array>>,
+export function columnsByName(
+  all: readonly { readonly rows: TaskRows }[],
+  columnsOf: (rows: TaskRows) => Readonly<Record<string, Float64Array>>,
 ): Readonly<Record<string, Float64Array | Float64Array[]>> {
   const each = all.map(({ rows }) => columnsOf(rows))
   return Object.fromEntries(

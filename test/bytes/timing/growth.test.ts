@@ -1,13 +1,13 @@
 /** Readers of what anybody may have written: their time grows as their input does, and not by its square. */
 
 import { Readable } from 'node:stream'
-import { adam, equations, expression, Optimizer, type Saved } from 'antigrad'
+import { adam, defineRule, expression, Optimizer, type SavedRun } from 'antigrad'
 import { fromTorch, openFile, readFile, toBlob } from 'antigrad/files'
 import { expect, test } from 'vitest'
-import { readPlan } from '../../../dist/chunks/plan.js'
+import { readPlan } from '../../../dist/chunks/plan/plan.js'
 import { readCsv } from '../../../dist/tables/read-csv.js'
 import { readMatrix } from '../../../dist/tables/read-matrix.js'
-import { decode, encode } from '../../model/going-on.js'
+import { decode, encode } from '../../model/resume.js'
 import { corpus } from '../corpus.js'
 
 /** Of so much input: what is timed, made in advance. */
@@ -23,9 +23,9 @@ const tensors = (count: number) => Object.fromEntries(list(count, (k) => [`t${k}
 const rates = (k: number) => ({ lr: 1 / (k + 1) })
 
 /** A run of so many tensors with a rule each. */
-function savedRun(count: number): Saved {
+function savedRun(count: number): SavedRun {
   const groups = list(count, (k) => ({ match: `t${k}`, ...rates(k) }))
-  return new Optimizer(tensors(count), adam(), { groups }).save() as Saved
+  return new Optimizer(tensors(count), adam(), { groups }).save() as SavedRun
 }
 
 const matching = (pattern: string, name: string) => () =>
@@ -33,8 +33,8 @@ const matching = (pattern: string, name: string) => () =>
 
 const request = {
   ...{ name: 'table', group: undefined, delimiter: undefined, decimal: undefined, comment: undefined },
-  ...{ drops: false, onProgress() {} },
-  wanted: [
+  ...{ dropsInvalid: false, onProgress() {} },
+  columns: [
     { option: '--x', column: 't' },
     { option: '--y', column: 'y' },
   ],
@@ -81,7 +81,7 @@ const readers: Readonly<Record<string, readonly [size: number, reader: Reader]>>
     250,
     (size) => {
       const text = encode(savedRun(size))
-      return () => Optimizer.load(decode(text) as Saved)
+      return () => Optimizer.load(decode(text) as SavedRun)
     },
   ],
   'restore of a rule for each tensor': [
@@ -122,7 +122,7 @@ const readers: Readonly<Record<string, readonly [size: number, reader: Reader]>>
     25,
     (size) => () => {
       const lines = list(size, (k) => `  a${k} = a${k - 1}*0.5 + g`).slice(1)
-      equations(`own${size}`, {
+      defineRule(`own${size}`, {
         options: { lr: 0.1 },
         step: ['  a0 = g', ...lines, `  theta = theta - lr*a${size - 1}`].join('\n'),
       })()

@@ -1,8 +1,8 @@
 /** The race page leaves a browser's frames to the browser. */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Driven, otherBrowsers } from '../../driven.js'
-import type { Site, SiteInChromium } from '../../served.js'
+import { type Driven, otherBrowsers } from '../../browser-drivers.js'
+import type { Site, SiteInChromium } from '../../static-server.js'
 import { frames, serve, serveToChromium, visit } from '../site.js'
 
 describe('in Chromium', () => {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
+import { version } from '../../core/package.js'
 import { engines } from '../../engines/index.js'
-import { version } from '../../ground/package.js'
 import { diagnose } from '../doctor.js'
 import { describeDiagnosis } from '../report.js'
 import { DISAGREEMENT } from './shared.js'

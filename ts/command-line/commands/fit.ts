@@ -1,44 +1,44 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { isAddress, shown, streamOf } from '../../chunks/data.js'
-import { planFits } from '../../chunks/make.js'
-import { blocksIn, findColumns, hasColumns, tableOf } from '../../chunks/read-columns.js'
-import { engineNames } from '../../engines/choice.js'
-import { losses } from '../../fits/loss.js'
-import { fitReasons } from '../../fits/reasons.js'
-import { FitManyResult } from '../../fits/result.js'
-import type { SharedProfile } from '../../fits/shared/profile.js'
+import { planFits } from '../../chunks/plan/build-plan.js'
+import { displayName, isUrl, openStream } from '../../chunks/plan/data.js'
+import { findColumns, hasColumns, readBlocks, toTable } from '../../chunks/plan/read-columns.js'
+import { AntigradError, OptionError } from '../../core/errors.js'
+import { formatCount, toKebabCase, toPrintable } from '../../core/text.js'
+import { omitUndefined } from '../../core/untrusted.js'
+import { engineNames } from '../../engines/select-engine.js'
+import { FitManyResult } from '../../fits/fit/result.js'
+import { losses } from '../../fits/problem/loss.js'
+import { fitReasons } from '../../fits/problem/reasons.js'
 import { SharedFit } from '../../fits/shared/result.js'
-import { SharedRun } from '../../fits/shared/run.js'
-import { AntigradError, OptionError } from '../../ground/errors.js'
-import { present } from '../../ground/given.js'
-import { grouped, inKebabCase, printable } from '../../ground/text.js'
-import { drive } from '../../many/drive.js'
-import { wholeTo } from '../../options/kinds.js'
-import type { Decimal } from '../../tables/format.js'
-import { type Request, readCsv, type Table } from '../../tables/read-csv.js'
-import { readMatrix } from '../../tables/read-matrix.js'
+import type { SharedProfile } from '../../fits/shared-solve/profile.js'
+import { SharedRun } from '../../fits/shared-solve/run.js'
 import {
-  type Beside,
-  besides,
-  type FitsAsked,
-  type FitsRead,
-  fitsFrom,
-  inJson,
+  compareModels,
+  type ExecutionOptions,
+  type FitColumns,
+  type FitsRequest,
   isColumn,
-  type Means,
+  type ModelComparison,
+  makeFitSettings,
+  type ResolvedFits,
   readFits,
-  type Source,
-  settingsOf,
+  startFits,
+  toJson,
   withoutDerived,
-} from '../../work/fits.js'
-import { type Model, modelNames, parseFixed, parseNumbers } from '../../work/model.js'
+} from '../../jobs/fits.js'
+import { type ModelInput, modelNames, parseFixed, parseNumbers } from '../../jobs/model.js'
+import { execute } from '../../many/execute.js'
+import { integerBetween } from '../../options/kinds.js'
+import type { Decimal } from '../../tables/format.js'
+import { readCsv, type Table, type TableRequest } from '../../tables/read-csv.js'
+import { readMatrix } from '../../tables/read-matrix.js'
+import { checkElsewhere } from '../atomic-write.js'
 import { describeFit, describeGroups } from '../fits/describe.js'
 import { describeShared, type SharedProfiles, sharedInJson } from '../fits/describe-shared.js'
 import { writer } from '../plot/file.js'
-import type { FitDrawn } from '../plot/fit.js'
+import type { DrawableFit } from '../plot/fit.js'
 import { describeRate } from '../sweep/progress.js'
-import { checkElsewhere } from '../whole.js'
-import { addPlanOptions, checkPlanned, namedIn, type PlanOptions, sizingOf, writePlan } from './plan.js'
+import { addPlanOptions, checkPlanOptions, type PlanOptions, planTitle, sizingOf, writePlan } from './plan.js'
 import {
   checkGiven,
   choice,
@@ -60,16 +60,16 @@ const NOT_CONVERGED = 1
 /** Parameters that all groups share, and columns whose labels others are shared by. */
 interface Sharing {
   readonly all: readonly string[]
-  readonly subsets: Readonly<Record<string, string>>
+  readonly sharedBy: Readonly<Record<string, string>>
 }
 
-interface Options extends FitsAsked, Means, PlanOptions {
+interface FitCommandOptions extends FitsRequest, ExecutionOptions, PlanOptions {
   readonly group?: string
   readonly shared?: Sharing
   readonly delimiter?: string
   readonly decimal?: Decimal
   readonly comment: string
-  readonly drop?: true
+  readonly dropInvalid?: true
   readonly covariance?: string
   readonly json?: boolean
   readonly correlations?: true
@@ -84,8 +84,8 @@ export function addFit(program: Command): void {
     .summary('fit a model to columns of a table by least squares, also to each group of its rows')
     .description(
       'Fits a model to columns of a table with the Levenberg-Marquardt method, and gives the parameters with ' +
-        'their standard errors. A table is CSV (what is between cells, and whether commas are decimal ones, is found ' +
-        'in the file), NDJSON, or a .safetensors file whose tensors are columns.',
+        'their standard errors. A table is CSV (the field delimiter and the decimal sign are ' +
+        'detected), NDJSON, or a .safetensors file whose tensors are columns.',
     )
     .argument('<file>', 'CSV with a header, or NDJSON, of which - is standard input; or .safetensors')
     .option(
@@ -97,7 +97,7 @@ export function addFit(program: Command): void {
       'a column in the model, or as in t="time (s)" one with another name; once for each (default: "x")',
       collectColumn,
     )
-    .option('--y <column>', 'the column that the model is to meet', 'y')
+    .option('--y <column>', 'the dependent variable (response)', 'y')
     .addOption(
       new Option(
         '--sigma <column>',
@@ -109,7 +109,7 @@ export function addFit(program: Command): void {
       new Option(
         '--covariance <file>',
         'the covariance of y, as a table of numbers without a header, instead of both',
-      ).conflicts(['sigma', 'weights', 'drop']),
+      ).conflicts(['sigma', 'weights', 'dropInvalid']),
     )
     .option('--absolute-sigma', 'errors do not depend on how well the model fits: σ is known')
     .option('--group <column>', 'fit the rows of each value in this column by themselves')
@@ -120,34 +120,33 @@ export function addFit(program: Command): void {
       parseSharing,
     )
     .option('--start <list>', 'where parameters start, as in a=1,b=0.5 (default: 1)', parseNumbers('--start'))
-    .option('--min <list>', 'what parameters are at least', parseNumbers('--min'))
-    .option('--max <list>', 'what parameters are at most', parseNumbers('--max'))
-    .option('--fixed <list>', 'parameters that stay, as in c=0, or b where it starts', parseFixed)
-    .option('--positive <list>', 'parameters above 0, which are fitted as logarithms, as in a,b', parseNames)
+    .option('--min <list>', 'lower bounds of parameters', parseNumbers('--min'))
+    .option('--max <list>', 'upper bounds of parameters', parseNumbers('--max'))
+    .option('--fixed <list>', 'fixed parameters, as in c=0, or b at its start', parseFixed)
+    .option('--positive <list>', 'positive parameters, fitted as logarithms, as in a,b', parseNames)
     .option(
       '--expr <name=text>',
-      'a parameter that follows from others, as in c=2*a; once for each',
+      'a parameter defined by an expression, as in c=2*a; once for each',
       collectText,
     )
+    .option('--derive <name=text>', "a derived quantity, as in 'half=log(2)/b'; once for each", collectText)
     .option(
-      '--derive <name=text>',
-      "what is wanted beside the parameters, as in 'half=log(2)/b'; once for each",
-      collectText,
+      '--compare <model>',
+      'fit this model too, and tell which of the two the data support: F test and AICc',
     )
-    .option('--compare <model>', 'fit this model too, and tell which of both the data want: F test and AICc')
     .option('--profile', 'intervals by profile likelihood, instead of value ± t·error')
     .addOption(
-      choice('--loss <name>', 'of residuals', Object.keys(losses).map(inKebabCase)).default('squared'),
+      choice('--loss <name>', 'of residuals', Object.keys(losses).map(toKebabCase)).default('squared'),
     )
     .option(
       '--loss-scale <number>',
-      'the residual, in units of σ, from which a loss bends (default: 1)',
+      'the residual, in units of σ, at which a loss becomes robust (default: 1)',
       parseScale,
     )
     .option(
       '--multi-start <count>',
-      'start from so many points between min and max',
-      parserOf(wholeTo(1, 4096)),
+      'number of starting points between min and max',
+      parserOf(integerBetween(1, 4096)),
     )
     .option(
       '--tolerance <number>',
@@ -155,12 +154,12 @@ export function addFit(program: Command): void {
       parseTolerance,
       1e-10,
     )
-    .option('--max-iterations <number>', 'evaluations at most', parseMaxIterations, 1000)
+    .option('--max-iterations <number>', 'maximum number of evaluations', parseMaxIterations, 1000)
     .addOption(choice('--engine <name>', 'on this engine', engineNames))
-    .option('--threads <number>', 'on so many threads', parserOf(wholeTo(1, 256)))
+    .option('--threads <number>', 'on so many threads', parserOf(integerBetween(1, 256)))
     .option(
       '--delimiter <character>',
-      'between cells, or tab (default: that of tab ; blank , by which most cells are numbers)',
+      'field delimiter, or tab (default: that of tab ; blank , by which most cells are numbers)',
       parseDelimiter,
     )
     .addOption(
@@ -169,8 +168,8 @@ export function addFit(program: Command): void {
         ',',
       ]),
     )
-    .option('--comment <text>', 'what lines begin with that are no rows', '#')
-    .option('--drop', 'leave out rows in which a column that is used has no number, and tell of them')
+    .option('--comment <text>', 'comment prefix: lines that begin with it are skipped', '#')
+    .option('--drop-invalid', 'drop rows in which a used column has no valid number, and report them')
     .option('--json', 'print JSON, a line a fit')
     .option('--correlations', 'print those of the parameters below the table')
     .option(
@@ -187,32 +186,32 @@ export function addFit(program: Command): void {
   antigrad fit decay.csv --model 'a*exp(-b*t) + c' --x t --start a=5,b=0.5 --plot decay.svg
   antigrad fit wells.csv --model 'vmax*s/(km + s)' --x s --y rate --group well --min vmax=0,km=0 --json
 
-Exit status: ${NOT_CONVERGED} if a fit has not converged, ${MISUSE} if the command line makes no sense, the file cannot be read or an
+Exit status: ${NOT_CONVERGED} if a fit has not converged, ${MISUSE} if the command line is invalid, the file cannot be read or an
 engine cannot run, ${STOPPED} after Ctrl-C, where fits that are done are not lost.`,
     )
     .action(run)
 }
 
-async function run(file: string, options: Options, command: Command): Promise<void> {
+async function run(file: string, options: FitCommandOptions, command: Command): Promise<void> {
   checkGiven(command, '--model <model>', options.model)
-  const { group, delimiter, decimal, comment, drop, json } = options
+  const { group, delimiter, decimal, comment, dropInvalid, json } = options
   if (options.shared !== undefined) checkShared(options)
   const read = readFits(options)
-  const { model, other, x, wanted } = read
+  const { model, other, x, columns } = read
   if (options.plan !== undefined) return planOf(file, options.plan, options)
   const draw = options.plot === undefined ? null : await drawing(options.plot, model, x, options)
   const name = file === '-' ? 'standard input' : named(file)
   const table = await tableIn(file, {
-    ...{ name, wanted, delimiter, decimal, comment, drops: drop === true },
+    ...{ name, columns, delimiter, decimal, comment, dropsInvalid: dropInvalid === true },
     group: group === undefined ? undefined : { option: '--group', column: group },
     labels: columnsOfSubsets(options).map((column) => ({ option: '--shared', column })),
-    onProgress: reporter((_, rows: number) => `${grouped(rows)} rows read`),
+    onProgress: reporter((_, rows: number) => `${formatCount(rows)} rows read`),
   })
   showProgress('')
-  tellLeftOut(name, table)
+  reportDroppedRows(name, table)
   if (table.groups.length === 0) throw new AntigradError(`${name}: no row is left to be fitted`)
   draw?.check(table)
-  tellUnsaid(read)
+  reportDefaultedStarts(read)
   if (options.shared !== undefined) return fitTogether(table, model, options, draw)
   const source = { ...table, covariance: await covarianceOf(options) }
   const found = await fitTable(source, model, x, options, options)
@@ -222,9 +221,10 @@ async function run(file: string, options: Options, command: Command): Promise<vo
   const fits = done.map((k) => found.at(k))
   const groups = done.map((k) => table.groups[k])
   if (isStopped) {
-    const all = table.groups.length === 1 ? 'the fit was' : `all ${grouped(table.groups.length)} fits were`
+    const all =
+      table.groups.length === 1 ? 'the fit was' : `all ${formatCount(table.groups.length)} fits were`
     say(
-      `stopped before ${all} done${done.length === 0 ? '' : `: those of ${grouped(done.length)} groups follow`}`,
+      `stopped before ${all} done${done.length === 0 ? '' : `: those of ${formatCount(done.length)} groups follow`}`,
     )
     process.exitCode = STOPPED
     if (done.length === 0) return
@@ -233,7 +233,7 @@ async function run(file: string, options: Options, command: Command): Promise<vo
   if (isStopped && other !== undefined) say('--compare is left out')
   if (json) {
     for (const [k, fit] of fits.entries()) {
-      await print(`${inJson(fit, group === undefined ? undefined : groups[k], isProfiled, beside?.[k])}\n`)
+      await print(`${toJson(fit, group === undefined ? undefined : groups[k], isProfiled, beside?.[k])}\n`)
     }
   } else if (fits.length > 0) {
     const text =
@@ -246,46 +246,46 @@ async function run(file: string, options: Options, command: Command): Promise<vo
     draw?.now({ ...table, groups, columns: table.columns.map((of) => done.map((k) => of[k])) }, fits)
   const failed = fits.filter(({ reason }) => reason !== 'converged').length
   if (failed === 0) return
-  say(`${grouped(failed)} of ${grouped(fits.length)} fits did not converge`)
+  say(`${formatCount(failed)} of ${formatCount(fits.length)} fits did not converge`)
   process.exitCode ??= NOT_CONVERGED
 }
 
 /** A file as messages have it. */
-const named = (file: string) => (isAddress(file) ? shown(file) : file)
+const named = (file: string) => (isUrl(file) ? displayName(file) : file)
 
-async function tableIn(file: string, request: Request): Promise<Table> {
-  if (!hasColumns(file)) return readCsv(file === '-' ? process.stdin : await streamOf(file), request)
+async function tableIn(file: string, request: TableRequest): Promise<Table> {
+  if (!hasColumns(file)) return readCsv(file === '-' ? process.stdin : await openStream(file), request)
   const source = await findColumns(file, request)
-  return tableOf(blocksIn(file, source), source.columns, request)
+  return toTable(readBlocks(file, source), source.columns, request)
 }
 
-function tellUnsaid({ model, other }: FitsRead): void {
-  const unsaid = [...new Set([...model.unsaid, ...(other?.unsaid ?? [])])]
+function reportDefaultedStarts({ model, other }: ResolvedFits): void {
+  const unsaid = [...new Set([...model.defaultedStarts, ...(other?.defaultedStarts ?? [])])]
   if (unsaid.length === 0) return
   say(
     `${unsaid.join(', ')} ${unsaid.length === 1 ? 'starts' : 'start'} at 1, as --start does not say otherwise`,
   )
 }
 
-function tellLeftOut(
+function reportDroppedRows(
   name: string,
   { leftOut, rows, reasons }: Pick<Table, 'leftOut' | 'rows' | 'reasons'>,
 ): void {
   for (const reason of reasons) say(`${name}: ${reason}: the row is left out`)
   if (leftOut > reasons.length) {
-    const more = grouped(leftOut - reasons.length)
-    say(`${name}: and ${more} more: ${grouped(leftOut)} of ${grouped(rows)} rows are left out`)
+    const more = formatCount(leftOut - reasons.length)
+    say(`${name}: and ${more} more: ${formatCount(leftOut)} of ${formatCount(rows)} rows are left out`)
   }
 }
 
 /** Numbers of the file given as --covariance. */
-async function covarianceOf({ covariance: file, delimiter, decimal, comment }: Options) {
+async function covarianceOf({ covariance: file, delimiter, decimal, comment }: FitCommandOptions) {
   if (file === undefined) return undefined
-  return await readMatrix(await streamOf(file), named(file), { delimiter, decimal, comment })
+  return await readMatrix(await openStream(file), named(file), { delimiter, decimal, comment })
 }
 
 /** What `--shared` fits is one fit, and a covariance one matrix: neither has parts. */
-const UNPLANNED = [
+const UNPLANNED_OPTIONS = [
   'shared',
   'covariance',
   'plot',
@@ -297,48 +297,48 @@ const UNPLANNED = [
 ] as const
 
 /** Writes a plan of chunks, each of which has some of the groups. */
-async function planOf(file: string, plan: string, options: Options): Promise<void> {
-  const { group, delimiter, decimal, comment, drop } = options
-  checkPlanned(options, UNPLANNED)
+async function planOf(file: string, plan: string, options: FitCommandOptions): Promise<void> {
+  const { group, delimiter, decimal, comment, dropInvalid } = options
+  checkPlanOptions(options, UNPLANNED_OPTIONS)
   if (group === undefined) throw new OptionError('--plan', '--group too, as chunks are of groups', plan)
   if (file === '-') throw new OptionError('--plan', 'a file, which workers read again', 'standard input')
   await checkElsewhere('--plan', plan, file)
-  const made = await planFits(file, askedIn(options), {
-    ...{ ...sizingOf(options), name: namedIn(plan, file) },
-    ...{ group, delimiter, decimal, comment, drop },
+  const made = await planFits(file, readRequest(options), {
+    ...{ ...sizingOf(options), name: planTitle(plan, file) },
+    ...{ group, delimiter, decimal, comment, dropInvalid },
   })
   showProgress('')
-  tellLeftOut(named(file), made.table)
-  tellUnsaid(readFits(options))
+  reportDroppedRows(named(file), made.table)
+  reportDefaultedStarts(readFits(options))
   await writePlan(plan, made, 'groups')
 }
 
 /** What is asked of fits, and nothing of how it is shown. */
-function askedIn(options: Options): FitsAsked {
+function readRequest(options: FitCommandOptions): FitsRequest {
   const { model, x, start, min, max, fixed, expr, positive, y, sigma, weights, absoluteSigma } = options
   const { loss, lossScale, compare, derive, profile, multiStart, tolerance, maxIterations } = options
   return {
     ...{ model, y, sigma, weights, absoluteSigma, loss, lossScale, compare, derive, profile, multiStart },
     ...{ tolerance, maxIterations },
-    ...present<unknown>({ x, start, min, max, fixed, expr, positive }),
+    ...omitUndefined<unknown>({ x, start, min, max, fixed, expr, positive }),
   }
 }
 
 /** All fits at once; after Ctrl-C those that were done have a reason. */
 async function fitTable(
-  source: Source,
-  model: Model,
+  source: FitColumns,
+  model: ModelInput,
   x: readonly string[],
-  asked: FitsAsked,
-  means: Means,
+  asked: FitsRequest,
+  means: ExecutionOptions,
 ): Promise<FitManyResult> {
   const stop = new AbortController()
-  const fits = fitsFrom(source, model, x, asked, {
+  const fits = startFits(source, model, x, asked, {
     ...{ ...means, signal: stop.signal },
     onProgress: reporter((seconds, done: number, of: number) => describeRate('fits', done, of, seconds)),
   })
   const isDone = await untilStopped(stop, async () => {
-    await drive(fits.choice, fits.calls(), stop.signal, () => fits.leave())
+    await execute(fits.choice, fits.calls(), stop.signal, () => fits.release())
     return true
   })
   // An engine may be at work still: its memory is left alone.
@@ -347,14 +347,14 @@ async function fitTable(
 
 /** The fits of the other model, beside those that were found. */
 async function fitsBeside(
-  source: Source,
+  source: FitColumns,
   found: FitManyResult,
-  { model, other, x }: FitsRead,
-  options: Options,
-): Promise<Beside[] | undefined> {
+  { model, other, x }: ResolvedFits,
+  options: FitCommandOptions,
+): Promise<ModelComparison[] | undefined> {
   if (other === undefined) return undefined
   const others = await fitTable(source, other, x, withoutDerived(options), options)
-  const beside = besides(found, others, [model.text, other.text])
+  const beside = compareModels(found, others, [model.text, other.text])
   if (beside !== undefined) return beside
   say('stopped before --compare was done: it is left out')
   process.exitCode = STOPPED
@@ -362,21 +362,21 @@ async function fitsBeside(
 }
 
 /** Columns whose labels parameters are shared by, each once. */
-function columnsOfSubsets({ shared }: Options): string[] {
-  return [...new Set(Object.values(shared?.subsets ?? {}))]
+function columnsOfSubsets({ shared }: FitCommandOptions): string[] {
+  return [...new Set(Object.values(shared?.sharedBy ?? {}))]
 }
 
 /** One fit of all groups, with parameters that they share; after Ctrl-C nothing is known of it. */
 async function fitTogether(
   table: Table,
-  model: Model,
-  options: Options,
+  model: ModelInput,
+  options: FitCommandOptions,
   draw: Awaited<ReturnType<typeof drawing>> | null,
 ): Promise<void> {
   const stop = new AbortController()
   const { group, shared, json, multiStart, derive } = options
-  const { all, subsets } = shared as Sharing
-  const { data, settings } = settingsOf(table.columns, Object.values(model.x), model, options, {
+  const { all, sharedBy } = shared as Sharing
+  const { data, settings } = makeFitSettings(table.columns, Object.values(model.x), model, options, {
     ...{ ...options, signal: stop.signal },
   })
   // Whatever the file calls them, as y.
@@ -387,12 +387,12 @@ async function fitTogether(
     model.model,
     { ...data, ...Object.fromEntries(labels) },
     {
-      ...{ ...settings, shared: all, ...present({ multiStart, derive }) },
-      subsets: Object.fromEntries(Object.entries(subsets).map(([name, column]) => [name, nameOf(column)])),
+      ...{ ...settings, shared: all, ...omitUndefined({ multiStart, derive }) },
+      sharedBy: Object.fromEntries(Object.entries(sharedBy).map(([name, column]) => [name, nameOf(column)])),
     },
   )
   const done = await untilStopped(stop, async () => {
-    const ended = await drive(run.choice, run.calls(), stop.signal, () => run.leave())
+    const ended = await execute(run.choice, run.calls(), stop.signal, () => run.release())
     const found = new SharedFit(run, ended, table.groups)
     return { found, profiles: options.profile ? await profilesOf(found, stop.signal) : undefined }
   })
@@ -417,27 +417,27 @@ async function fitTogether(
 async function profilesOf(found: SharedFit, signal: AbortSignal): Promise<SharedProfiles> {
   const shared: SharedProfiles['shared'] = new Map()
   for (const name of found.shared) shared.set(name, await found.profile(name, { signal }))
-  const own: SharedProfiles['own'][number][] = []
+  const local: SharedProfiles['local'][number][] = []
   const tell = reporter((seconds, done: number, of: number) => describeRate('profiles', done, of, seconds))
   for (const k of found.groups.keys()) {
     const group = found.at(k)
-    const names = group.free.filter((name) => Object.hasOwn(found.values.own, name))
+    const names = group.free.filter((name) => Object.hasOwn(found.values.local, name))
     const ends = new Map<string, SharedProfile>()
     for (const name of names) ends.set(name, await group.profile(name, { signal }))
-    own.push(ends)
-    tell(own.length, found.length)
+    local.push(ends)
+    tell(local.length, found.length)
   }
-  return { shared, own }
+  return { shared, local }
 }
 
 /** @throws OptionError where others do not go with --shared */
-function checkShared(options: Options): void {
+function checkShared(options: FitCommandOptions): void {
   const { group, correlations, compare, covariance } = options
   if (group === undefined)
     throw new OptionError('--shared', '--group too, which says what shares them', 'none')
   const others = { correlations, compare, covariance }
   for (const [name, value] of Object.entries(others)) {
-    if (value !== undefined) throw new OptionError(`--${inKebabCase(name)}`, 'none beside --shared', value)
+    if (value !== undefined) throw new OptionError(`--${toKebabCase(name)}`, 'none beside --shared', value)
   }
 }
 
@@ -460,9 +460,9 @@ async function untilStopped<T>(stop: AbortController, work: () => Promise<T>): P
 /** What draws fits into a file; what keeps it from that is found out as early as it can be. */
 async function drawing(
   output: string,
-  model: Model,
+  model: ModelInput,
   [x, ...others]: readonly string[],
-  { y, group, sigma, logX, logY }: Options,
+  { y, group, sigma, logX, logY }: FitCommandOptions,
 ) {
   const [column] = Object.keys(model.x)
   if (column === undefined || others.length > 0) {
@@ -473,11 +473,11 @@ async function drawing(
     )
   }
   const write = await writer(output)
-  const { drawFits, MOST_FITS } = await import('../plot/fit.js')
+  const { drawFits, MAX_FITS } = await import('../plot/fit.js')
   return {
     check({ groups, columns }: Table): void {
-      if (groups.length > MOST_FITS) {
-        throw new OptionError('--plot', `at most ${MOST_FITS} groups in a picture`, groups.length)
+      if (groups.length > MAX_FITS) {
+        throw new OptionError('--plot', `at most ${MAX_FITS} groups in a picture`, groups.length)
       }
       for (const [is, option, lists] of [
         [logX, '--log-x', columns[0]],
@@ -492,19 +492,19 @@ async function drawing(
           throw new OptionError(option, 'some number above 0 to be drawn', 'none')
         }
         say(
-          `${option}: ${grouped(below)} ${below === 1 ? 'number is' : 'numbers are'} not above 0, and not drawn`,
+          `${option}: ${formatCount(below)} ${below === 1 ? 'number is' : 'numbers are'} not above 0, and not drawn`,
         )
       }
     },
-    now({ columns, groups }: Table, fits: readonly FitDrawn[]): void {
+    now({ columns, groups }: Table, fits: readonly DrawableFit[]): void {
       const all = fits.map((fit, k) => {
-        const name = group === undefined ? '' : printable(`${group} ${groups[k]}`)
+        const name = group === undefined ? '' : toPrintable(`${group} ${groups[k]}`)
         const bars = isColumn(sigma) ? Array.from(columns[2][k]) : null
         return { name, x: Array.from(columns[0][k]), y: Array.from(columns[1][k]), bars, fit }
       })
       write(
         drawFits(all, {
-          ...{ title: `${printable(y)} = ${model.text}`, x: printable(x), y: printable(y), column },
+          ...{ title: `${toPrintable(y)} = ${model.text}`, x: toPrintable(x), y: toPrintable(y), column },
           ...{ logX: logX === true, logY: logY === true },
         }),
       )
@@ -535,7 +535,7 @@ function parseSharing(text: string): Sharing {
     throw new InvalidArgumentError('Expected each name once.')
   return {
     all: parts.filter(([, column]) => column === undefined).map(([name]) => name),
-    subsets: Object.fromEntries(subsets.map(([name, column]) => [name.trim(), column.trim()])),
+    sharedBy: Object.fromEntries(subsets.map(([name, column]) => [name.trim(), column.trim()])),
   }
 }
 

@@ -3,18 +3,18 @@
 import { availableParallelism } from 'node:os'
 import { relative, resolve } from 'node:path'
 import type { Command } from 'commander'
-import { isAddress } from '../../chunks/data.js'
-import type { Made, PlanSweepOptions } from '../../chunks/make.js'
-import { OptionError } from '../../ground/errors.js'
-import { grouped, inKebabCase } from '../../ground/text.js'
-import { positive, wholeTo } from '../../options/kinds.js'
-import { clock } from '../sweep/progress.js'
-import { writeWhole } from '../whole.js'
+import type { PlannedWork, PlanSweepOptions } from '../../chunks/plan/build-plan.js'
+import { isUrl } from '../../chunks/plan/data.js'
+import { OptionError } from '../../core/errors.js'
+import { formatCount, toKebabCase } from '../../core/text.js'
+import { integerBetween, positive } from '../../options/kinds.js'
+import { writeAtomically } from '../atomic-write.js'
+import { formatDuration } from '../sweep/progress.js'
 import { parserOf, print, reporter, showProgress } from './shared.js'
 
 export interface PlanOptions {
   readonly plan?: string
-  readonly seconds: number
+  readonly chunkSeconds: number
   readonly chunkSize?: number
 }
 
@@ -25,40 +25,46 @@ export function addPlanOptions(command: Command, items: string): Command {
       '--plan <file>',
       'write a plan of chunks into this file instead, for antigrad run on many machines',
     )
-    .option('--seconds <number>', 'how long a chunk is to take on a core', parserOf(positive()), 5)
-    .option('--chunk-size <count>', `how many ${items} a chunk has, instead`, parserOf(wholeTo(1, 1e9)))
+    .option('--chunk-seconds <number>', 'seconds of work per chunk on one core', parserOf(positive()), 5)
+    .option('--chunk-size <count>', `number of ${items} per chunk, instead`, parserOf(integerBetween(1, 1e9)))
 }
 
 /** @throws OptionError where one of these options is given too: a plan's results are lines of JSON */
-export function checkPlanned(options: object, others: readonly string[]): void {
+export function checkPlanOptions(options: object, others: readonly string[]): void {
   for (const name of others) {
     const value = (options as Readonly<Record<string, unknown>>)[name]
-    if (value !== undefined) throw new OptionError(`--${inKebabCase(name)}`, 'none beside --plan', value)
+    if (value !== undefined) throw new OptionError(`--${toKebabCase(name)}`, 'none beside --plan', value)
   }
 }
 
-export function sizingOf({ seconds, chunkSize }: PlanOptions): PlanSweepOptions {
-  const onProgress = reporter((_, what: string, done: number) => `${grouped(done)} ${what}`)
-  return { seconds, chunkSize, onProgress }
+export function sizingOf({ chunkSeconds, chunkSize }: PlanOptions): PlanSweepOptions {
+  const onProgress = reporter((_, what: string, done: number) => `${formatCount(done)} ${what}`)
+  return { chunkSeconds, chunkSize, onProgress }
 }
 
 /** How a plan names a file: from its own folder on. */
-export function namedIn(plan: string, file: string): string {
-  return isAddress(file) ? file : relative(resolve(plan, '..'), resolve(file))
+export function planTitle(plan: string, file: string): string {
+  return isUrl(file) ? file : relative(resolve(plan, '..'), resolve(file))
 }
 
 /** Writes the plan, and says what it comes to. */
-export async function writePlan(file: string, { plan, items, seconds }: Made, what: string): Promise<void> {
+export async function writePlan(
+  file: string,
+  { plan, items, seconds }: PlannedWork,
+  what: string,
+): Promise<void> {
   showProgress('')
   const { chunks, data } = plan
-  await writeWhole(file, [`${JSON.stringify(plan)}\n`])
+  await writeAtomically(file, [`${JSON.stringify(plan)}\n`])
   const cores = availableParallelism()
   const parts = [
-    `${grouped(chunks.length)} ${chunks.length === 1 ? 'chunk' : 'chunks'} of ${grouped(items)} ${what}`,
-    ...(data === undefined ? [] : [`${grouped(data.bytes)} bytes of data`]),
+    `${formatCount(chunks.length)} ${chunks.length === 1 ? 'chunk' : 'chunks'} of ${formatCount(items)} ${what}`,
+    ...(data === undefined ? [] : [`${formatCount(data.bytes)} bytes of data`]),
     ...(seconds === undefined
       ? []
-      : [`about ${clock(seconds)} on one core, ${clock(seconds / cores)} on the ${cores} here`]),
+      : [
+          `about ${formatDuration(seconds)} on one core, ${formatDuration(seconds / cores)} on the ${cores} here`,
+        ]),
   ]
   await print(`${parts.join(', ')}\n`)
 }

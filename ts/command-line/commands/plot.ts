@@ -1,26 +1,26 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { AntigradError, OptionError } from '../../ground/errors.js'
-import { inCamelCase, inKebabCase, titleOf } from '../../ground/text.js'
+import { AntigradError, OptionError } from '../../core/errors.js'
+import { toCamelCase, toKebabCase, toTitle } from '../../core/text.js'
+import { parseValue } from '../../jobs/values.js'
 import { bowl, type ObjectiveName, objectives, type Point } from '../../objectives/index.js'
-import { wholeTo } from '../../options/kinds.js'
-import { parseSchedule, updatesOf } from '../../schedules/text.js'
-import { parseValue } from '../../work/values.js'
+import { integerBetween } from '../../options/kinds.js'
+import { countUpdates, parseSchedule } from '../../schedules/text.js'
 import { writer } from '../plot/file.js'
-import type { Named } from '../plot/schedule.js'
+import type { NamedSchedule } from '../plot/schedule.js'
 import { entrantNames, ruleOptions } from '../race.js'
 import { addRunOptions, parsePoint, runOptions, runSettings } from './runs.js'
 import { checkGiven, choice, MISUSE, parseFile, parserOf, print, showProgress } from './shared.js'
 
 /** Rules to be drawn unless others are asked for. */
-const PLOTTED = ['gradient-descent', 'momentum', 'adagrad', 'rmsprop', 'adam', 'radam']
+const PLOTTED_RULES = ['gradient-descent', 'momentum', 'adagrad', 'rmsprop', 'adam', 'radam']
 
 /** The name of standard output. */
 const STDOUT = '-'
 
 /** Updates at most in a picture of schedules. */
-const MOST_UPDATES = 1_000_000
+const MAX_UPDATES = 1_000_000
 
-function withSchedule(text: string, before: readonly Named[] = []): Named[] {
+function withSchedule(text: string, before: readonly NamedSchedule[] = []): NamedSchedule[] {
   try {
     return [...before, { text, schedule: parseSchedule(text, 'schedule') }]
   } catch (error) {
@@ -33,7 +33,7 @@ export function addPlot(program: Command): void {
     .command('plot')
     .summary('draw the paths that rules take down a function, or schedules, as SVG or PNG')
     .description(
-      "Each rule minimises a function of two variables; the picture has the function's contours at " +
+      "Each rule minimizes a function of two variables; the picture has the function's contours at " +
         'logarithmic levels and its surface, with the paths on both. PNG needs the package @resvg/resvg-js.',
     )
     .option(
@@ -42,22 +42,22 @@ export function addPlot(program: Command): void {
       (text) => (text === STDOUT ? text : parseFile(text)),
     )
     .addOption(
-      choice('--function <name>', 'what to minimise', Object.keys(objectives).map(inKebabCase)).default(
+      choice('--function <name>', 'what to minimize', Object.keys(objectives).map(toKebabCase)).default(
         'rosenbrock',
       ),
     )
     .option('--condition <number>', "of the bowl's curvatures (default: 100)", parseValue)
-    .option('--from <x,y>', 'where to start (default: a point that suits the function)', parsePoint)
-    .addOption(choice('--rule <name...>', 'these rules', entrantNames).default(PLOTTED))
+    .option('--start <x,y>', 'where to start (default: a point that suits the function)', parsePoint)
+    .addOption(choice('--rule <name...>', 'these rules', entrantNames).default(PLOTTED_RULES))
     .addOption(
       new Option('--schedule <text...>', 'draw these schedules instead, as a program or JSON has them')
         .argParser(withSchedule)
-        .conflicts(['function', 'condition', 'from', 'rule', ...runOptions, ...ruleOptions.keys()]),
+        .conflicts(['function', 'condition', 'start', 'rule', ...runOptions, ...ruleOptions.keys()]),
     )
     .option(
       '--updates <number>',
       'of schedules (default: until they stay, else 1000)',
-      parserOf(wholeTo(2, MOST_UPDATES)),
+      parserOf(integerBetween(2, MAX_UPDATES)),
     )
   addRunOptions(plotCommand)
   plotCommand.addHelpText(
@@ -66,17 +66,18 @@ export function addPlot(program: Command): void {
 Stars are minima, the ring is the start; dots are after 1, 10, 100, … updates. Paths that lie on each other
 have different widths. The rules' own options are those of \`antigrad race\`, which suit Rosenbrock's function.
 
-  antigrad plot --rule adam adagrad --function himmelblau --from 0,-4 -o himmelblau.svg
+  antigrad plot --rule adam adagrad --function himmelblau --start 0,-4 -o himmelblau.svg
   antigrad plot --schedule 'warmup(cosine(1e-3, { steps: 1000 }), { steps: 100 })' -o rate.svg
   antigrad plot -o - > paths.svg
 
-Exit status: ${MISUSE} if the command line makes no sense or the file cannot be written.`,
+Exit status: ${MISUSE} if the command line is invalid or the file cannot be written.`,
   )
 
   plotCommand.action(async (options: Record<string, unknown>) => {
     checkGiven(plotCommand, '-o, --output <file>', options.output)
     const updates = options.updates as number | undefined
-    if (options.schedule !== undefined) return drawing(options.schedule as readonly Named[], options, updates)
+    if (options.schedule !== undefined)
+      return drawing(options.schedule as readonly NamedSchedule[], options, updates)
     if (updates !== undefined) throw new OptionError('--updates', 'no value without --schedule', updates)
     const name = options.function as string
     const condition = options.condition as number | undefined
@@ -84,15 +85,15 @@ Exit status: ${MISUSE} if the command line makes no sense or the file cannot be 
       throw new OptionError('--condition', 'no value without --function bowl', condition)
     }
     const objective =
-      condition === undefined ? objectives[inCamelCase(name) as ObjectiveName]() : bowl({ condition })
+      condition === undefined ? objectives[toCamelCase(name) as ObjectiveName]() : bowl({ condition })
     const write = await writerTo(options.output as string)
     const { plot } = await import('../plot/plot.js')
     const svg = plot(
       {
         ...runSettings(options),
         objective,
-        title: titleOf(name) + (condition === undefined ? '' : ` of condition ${condition}`),
-        from: (options.from as Point | undefined) ?? objective.start,
+        title: toTitle(name) + (condition === undefined ? '' : ` of condition ${condition}`),
+        start: (options.start as Point | undefined) ?? objective.start,
       },
       showProgress,
     )
@@ -102,14 +103,14 @@ Exit status: ${MISUSE} if the command line makes no sense or the file cannot be 
 }
 
 async function drawing(
-  schedules: readonly Named[],
+  schedules: readonly NamedSchedule[],
   { output }: Record<string, unknown>,
   updates: number | undefined,
 ): Promise<void> {
   const write = await writerTo(output as string)
   const { drawSchedules } = await import('../plot/schedule.js')
-  const last = updatesOf(schedules.map(({ schedule }) => schedule))
-  await write(drawSchedules(schedules, updates ?? Math.min(MOST_UPDATES, last)))
+  const last = countUpdates(schedules.map(({ schedule }) => schedule))
+  await write(drawSchedules(schedules, updates ?? Math.min(MAX_UPDATES, last)))
 }
 
 /** Writes SVG to a file, or to standard output. */

@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
-import { engineNames, requestedEngine } from '../../engines/choice.js'
+import { EngineError } from '../../core/errors.js'
 import type { EngineName, EngineReport } from '../../engines/engine.js'
 import { engines } from '../../engines/index.js'
-import { EngineError } from '../../ground/errors.js'
+import { engineNames, requestedEngine } from '../../engines/select-engine.js'
 import { type Point, rosenbrock } from '../../objectives/index.js'
 import { writer } from '../plot/file.js'
-import { entrantNames, race, type Settings } from '../race.js'
+import { entrantNames, type RaceRunSettings, race } from '../race.js'
 import { describeEngines, describeOptions, describeRace } from '../report.js'
 import { addRunOptions, parsePoint, runSettings } from './runs.js'
 import { choice, DISAGREEMENT, MISUSE, parseFile, say, showProgress } from './shared.js'
@@ -13,13 +13,13 @@ import { choice, DISAGREEMENT, MISUSE, parseFile, say, showProgress } from './sh
 export function addRace(program: Command): void {
   const raceCommand = program
     .command('race')
-    .summary("let the rules minimise Rosenbrock's function on each engine")
+    .summary("let the rules minimize Rosenbrock's function on each engine")
     .description(
-      'Each rule minimises (1 − x)² + 100·(y − x²)² on each engine that is available, or on the one in the ' +
+      'Each rule minimizes (1 − x)² + 100·(y − x²)² on each engine that is available, or on the one in the ' +
         'environment variable ANTIGRAD_ENGINE, until no parameter changes by as much as the tolerance. ' +
         'The parameters of all engines are compared, bit by bit, after every update.',
     )
-    .option('--from <x,y>', 'where to start', parsePoint, [-1.5, 2])
+    .option('--start <x,y>', 'where to start', parsePoint, [-1.5, 2])
     .addOption(choice('--rule <name...>', 'only these rules', entrantNames))
     .addOption(choice('--engine <name...>', 'only these engines', engineNames))
     .option('--json', 'print JSON and nothing else')
@@ -31,20 +31,20 @@ export function addRace(program: Command): void {
   antigrad race --rule adam rmsprop --lr 0.01
   antigrad race --engine wasm --json --max-iterations 1000
 
-Exit status: ${DISAGREEMENT} if engines disagree, ${MISUSE} if the command line makes no sense or an engine cannot run.`,
+Exit status: ${DISAGREEMENT} if engines disagree, ${MISUSE} if the command line is invalid or an engine cannot run.`,
   )
 
   raceCommand.action(async (options: Record<string, unknown>) => {
     const report = engines()
-    const settings: Settings = {
+    const settings: RaceRunSettings = {
       ...runSettings(options),
       engines: chooseEngines(options.engine as EngineName[] | undefined, report),
-      from: options.from as Point,
+      start: options.start as Point,
     }
     const file = options.plot as string | undefined
     const write = file === undefined ? null : await writer(file)
     const picture =
-      write && new (await import('../plot/picture.js')).Picture('Rosenbrock', rosenbrock(), settings.from)
+      write && new (await import('../plot/picture.js')).PathPlot('Rosenbrock', rosenbrock(), settings.start)
     const finishes = race(settings, showProgress, (finish, path) =>
       picture?.add({ ...finish, options: describeOptions(finish), path }),
     )

@@ -6,40 +6,40 @@ import { checkAddress } from '../../bullmq/address.js'
 import type { QueueOptions } from '../../bullmq/index.js'
 import {
   AntigradError,
-  type Beginning,
-  failedOf,
-  failureOf,
-  indicesOf,
-  isAddress,
-  type Kept,
+  chunkName,
+  displayName,
+  failureName,
+  isUrl,
+  MAX_TRIES,
   messageOf,
-  nameOf,
   OptionError,
   openWorker,
   type Plan,
-  Pool,
+  ProcessPool,
   parseShard,
   readPlan,
   runPool,
   type Shard,
-  shown,
-  storeOf,
-  survey,
-  TRIES,
+  type StoreOutcome,
+  shardIndices,
+  surveyStore,
+  toChunkFailure,
+  toStore,
+  type WorkerInit,
 } from '../../chunks/library.js'
-import { engineNames } from '../../engines/choice.js'
+import { formatCount, toPrintable, withoutCredentials } from '../../core/text.js'
 import type { EngineName } from '../../engines/engine.js'
-import { grouped, printable, withoutCredentials } from '../../ground/text.js'
-import { wholeTo } from '../../options/kinds.js'
+import { engineNames } from '../../engines/select-engine.js'
+import { integerBetween } from '../../options/kinds.js'
 import { decodeUtf8 } from '../../tables/utf8.js'
-import { hand } from '../hand.js'
 import { describeRate } from '../sweep/progress.js'
+import { hand } from '../worker-url.js'
 import { choice, MISUSE, parserOf, print, STOPPED, say, showProgress } from './shared.js'
 
 /** A chunk was set aside, or has results that differ. */
 const TROUBLE = 1
 
-interface Options {
+interface RunCommandOptions {
   readonly store: string
   readonly shard?: Shard
   readonly queue?: string
@@ -47,7 +47,7 @@ interface Options {
   readonly threads?: number
   readonly engine?: EngineName
   readonly data?: string
-  readonly retry?: true
+  readonly retryFailed?: true
   readonly json?: true
 }
 
@@ -62,23 +62,27 @@ export function addRun(program: Command): void {
     .argument('<plan>', 'a file')
     .requiredOption(
       '--store <place>',
-      'where results lie: a folder, made where there is none, or s3://bucket/prefix',
+      'where results lie: a folder, made if it does not exist, or s3://bucket/prefix',
     )
     .option('--shard <k/n>', 'only chunks whose number has the remainder k by n, as in 0/1000', readShard)
     .addOption(
       new Option(
         '--queue <url>',
         'beside others by a queue of BullMQ, at a Redis, as redis://host:6379; or env:NAME, where an environment variable has it',
-      ).conflicts(['shard', 'retry']),
+      ).conflicts(['shard', 'retryFailed']),
     )
-    .option('--workers <count>', 'processes at once (default: as many as cores)', parserOf(wholeTo(1, 1024)))
-    .option('--threads <count>', 'of each of them (default: 1)', parserOf(wholeTo(1, 256)))
+    .option(
+      '--workers <count>',
+      'processes at once (default: as many as cores)',
+      parserOf(integerBetween(1, 1024)),
+    )
+    .option('--threads <count>', 'of each of them (default: 1)', parserOf(integerBetween(1, 256)))
     .addOption(choice('--engine <name>', 'on this engine', engineNames))
     .option(
       '--data <file>',
       'where the data are, if not where the plan says: a path, or an address that gives ranges',
     )
-    .option('--retry', `try those again that were set aside after ${TRIES} tries`)
+    .option('--retry-failed', `retry chunks that failed ${MAX_TRIES} times`)
     .option('--json', 'print a line of JSON for each chunk')
     .addHelpText(
       'after',
@@ -87,7 +91,7 @@ export function addRun(program: Command): void {
   antigrad run plan.json --store results/
   antigrad run plan.json --store results/ --shard $SLURM_ARRAY_TASK_ID/1000
 
-Exit status: ${TROUBLE} if chunks were set aside or have results that differ, ${MISUSE} if the command line makes no sense, or the plan,
+Exit status: ${TROUBLE} if chunks were set aside or have results that differ, ${MISUSE} if the command line is invalid, or the plan,
 the data or the store will not do, ${STOPPED} after Ctrl-C.`,
     )
     .action(run)
@@ -106,18 +110,18 @@ export async function planIn(file: string): Promise<{ readonly plan: Plan; reado
   const text = await readFile(file)
     .then(decodeUtf8)
     .catch((thrown) => {
-      throw new AntigradError(`${printable(file)}: ${messageOf(thrown)}`)
+      throw new AntigradError(`${toPrintable(file)}: ${messageOf(thrown)}`)
     })
   return { text, plan: readPlan(text) }
 }
 
-async function run(file: string, options: Options): Promise<void> {
+async function run(file: string, options: RunCommandOptions): Promise<void> {
   const { plan, text } = await planIn(file)
   const { store, shard, engine, threads, queue, workers = availableParallelism() } = options
   const means = { ...(engine && { engine }), ...(threads && { threads }) }
   const data = dataOf(file, plan, options.data)
   const beginning = { plan: text, options: { store, ...means, ...(data !== undefined && { data }) } }
-  const pool = new Pool(hand, beginning, Math.min(workers, indicesOf(plan, shard).length))
+  const pool = new ProcessPool(hand, beginning, Math.min(workers, shardIndices(plan, shard).length))
   // Beside what follows, which finds what is wrong with any of it.
   if (queue === undefined) pool.start()
   try {
@@ -129,36 +133,37 @@ async function run(file: string, options: Options): Promise<void> {
 
 async function compute(
   plan: Plan,
-  { plan: text, options: worker }: Beginning,
-  pool: Pool,
-  options: Options,
+  { plan: text, options: worker }: WorkerInit,
+  pool: ProcessPool,
+  options: RunCommandOptions,
 ): Promise<void> {
-  const { retry, json } = options
+  const { retryFailed, json } = options
   const queue = options.queue === undefined ? undefined : await queueAt(options.queue)
   await openWorker(text, worker)
-  const store = storeOf(options.store)
-  const all = indicesOf(plan, options.shard)
-  const before = await survey(plan, store, all)
-  if (retry) for (const { index } of before.failed) await store.remove(failedOf(nameOf(plan, index)))
-  const again = retry ? before.failed.map(({ index }) => index) : []
-  const aside = retry ? [] : before.failed.map(({ index }) => index)
+  const store = toStore(options.store)
+  const all = shardIndices(plan, options.shard)
+  const before = await surveyStore(plan, store, all)
+  if (retryFailed)
+    for (const { index } of before.failed) await store.remove(failureName(chunkName(plan, index)))
+  const again = retryFailed ? before.failed.map(({ index }) => index) : []
+  const aside = retryFailed ? [] : before.failed.map(({ index }) => index)
   const missing = [...before.missing, ...again].sort((a, b) => a - b)
   const stop = new AbortController()
   // Only once: whoever presses it again has it end at once.
   const end = () => stop.abort()
   process.once('SIGINT', end)
   const began = performance.now()
-  let [done, disputes] = [0, before.disputes.length]
-  const tell = (index: number, how: Kept | 'set aside') => {
+  let [done, disputes] = [0, before.conflicts.length]
+  const tell = (index: number, outcome: StoreOutcome | 'set aside') => {
     const seconds = (performance.now() - began) / 1000
     const left = missing.length - done
     if (json) {
       const rate = done / seconds
       const line = {
         chunk: index,
-        how,
-        done: before.done.length + done,
-        of: all.length,
+        outcome,
+        completed: before.completed.length + done,
+        total: all.length,
         perSecond: rate,
         seconds: left / rate,
       }
@@ -166,9 +171,9 @@ async function compute(
     }
     showProgress(describeRate('chunks', done, missing.length, seconds))
   }
-  const onKept = (index: number, kept: Kept) => {
+  const onStored = (index: number, kept: StoreOutcome) => {
     done++
-    if (kept === 'dispute') {
+    if (kept === 'conflict') {
       disputes++
       say(`chunk ${index} has results that differ: both are kept, and merge says whose they are`)
     }
@@ -176,16 +181,16 @@ async function compute(
   }
   const onFailed = (index: number, message: string) => {
     aside.push(index)
-    say(`chunk ${index} is set aside after ${TRIES} tries: ${message}`)
+    say(`chunk ${index} is set aside after ${MAX_TRIES} tries: ${message}`)
     tell(index, 'set aside')
   }
   let whole: number | undefined
   try {
     if (queue === undefined) {
       await runPool({
-        ...{ pool, indices: missing, signal: stop.signal, onKept },
+        ...{ pool, indices: missing, signal: stop.signal, onStored },
         async onFailed(index, message) {
-          await store.put(failedOf(nameOf(plan, index)), failureOf(plan, index, message))
+          await store.put(failureName(chunkName(plan, index)), toChunkFailure(plan, index, message))
           onFailed(index, message)
         },
       })
@@ -194,14 +199,14 @@ async function compute(
         ...worker,
         workers: pool.size,
         signal: stop.signal,
-        onKept,
+        onStored,
         onFailed,
         onStalled: (index) => say(`chunk ${index} has lost its worker: another one computes it`),
       })
       // Also what others have done.
-      whole = found.done.length
+      whole = found.completed.length
       aside.splice(0, aside.length, ...found.failed.map(({ index }) => index))
-      disputes = found.disputes.length
+      disputes = found.conflicts.length
     }
   } catch (thrown) {
     if (!stop.signal.aborted) throw thrown
@@ -209,14 +214,16 @@ async function compute(
     process.off('SIGINT', end)
     showProgress('')
   }
-  whole ??= before.done.length + done
+  whole ??= before.completed.length + done
   if (stop.signal.aborted) {
-    say(`stopped after ${grouped(whole)} of ${grouped(all.length)} chunks; it goes on with: ${commandLine()}`)
+    say(
+      `stopped after ${formatCount(whole)} of ${formatCount(all.length)} chunks; it goes on with: ${commandLine()}`,
+    )
     process.exitCode = STOPPED
     return
   }
-  if (!json) await print(`${grouped(whole)} of ${grouped(all.length)} chunks are done\n`)
-  if (aside.length > 0) say(`${grouped(aside.length)} were set aside; --retry tries them again`)
+  if (!json) await print(`${formatCount(whole)} of ${formatCount(all.length)} chunks are done\n`)
+  if (aside.length > 0) say(`${formatCount(aside.length)} were set aside; --retry-failed tries them again`)
   if (aside.length > 0 || disputes > 0) process.exitCode = TROUBLE
 }
 
@@ -235,9 +242,9 @@ async function queueAt(given: string) {
 /** Where the data are: a plan names them from its own folder on. */
 function dataOf(file: string, { data }: Plan, given: string | undefined): string | undefined {
   if (given !== undefined && data === undefined)
-    throw new OptionError('--data', 'none, as the plan has none', shown(given))
+    throw new OptionError('--data', 'none, as the plan has none', displayName(given))
   if (given !== undefined || data === undefined) return given
-  return isAddress(data.file) ? data.file : resolve(file, '..', data.file)
+  return isUrl(data.file) ? data.file : resolve(file, '..', data.file)
 }
 
 /** This command, for a shell; its addresses without credentials. */

@@ -1,9 +1,9 @@
 /** What `race` and `plot` have in common: options of the runs. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { inKebabCase } from '../../ground/text.js'
-import { parseValue } from '../../work/values.js'
-import { entrantNames, ruleOptions, type Settings } from '../race.js'
+import { toKebabCase } from '../../core/text.js'
+import { parseValue } from '../../jobs/values.js'
+import { entrantNames, type RaceRunSettings, ruleOptions } from '../race.js'
 import { documentationOf, parseMaxIterations, parseTolerance } from './shared.js'
 
 /** Those that say how a rule runs, beside its own. */
@@ -21,14 +21,14 @@ export function addRunOptions(command: Command): void {
   for (const [name, rules] of ruleOptions) {
     const isSwitch = [...rules.values()].every(({ accepts }) => accepts(true))
     const option = new Option(
-      `--${inKebabCase(name)} ${isSwitch ? '[true|false]' : '<value>'}`,
+      `--${toKebabCase(name)} ${isSwitch ? '[true|false]' : '<value>'}`,
       documentationOf(name, [...rules.keys()]),
     )
     command.addOption(option.argParser(parseValue))
   }
 }
 
-type RunSettings = Omit<Settings, 'engines' | 'from'>
+type RunSettings = Omit<RaceRunSettings, 'engines' | 'start'>
 
 /** The settings that `race` and `plot` have in common. */
 export function runSettings({ rule, dtype, tolerance, maxIterations, ...others }: Record<string, unknown>) {

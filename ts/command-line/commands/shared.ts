@@ -2,13 +2,13 @@
 
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { closestMatch } from 'leven'
-import { type Option as Kind, nonNegative, wholeTo } from '../../options/kinds.js'
+import { MAX_ITERATIONS } from '../../jobs/limits.js'
+import { parseValue } from '../../jobs/values.js'
+import { integerBetween, type Option as Kind, nonNegative } from '../../options/kinds.js'
 import { documentation } from '../../rules/documentation.js'
-import { MAX_ITERATIONS } from '../../work/limits.js'
-import { parseValue } from '../../work/values.js'
 import { obstacle } from '../plot/file.js'
 
-/** Exit statuses: engines disagree; the command line makes no sense, or what it asks for cannot be done. */
+/** Exit statuses: engines disagree; the command line is invalid, or what it asks for cannot be done. */
 export const DISAGREEMENT = 1
 export const MISUSE = 2
 /** As shells have it: 128 and the number of SIGINT. */
@@ -19,7 +19,7 @@ const steered = /[^\P{Cc}\n\t]/gu
 
 export const say = (line: string) => process.stderr.write(`antigrad: ${line.replace(steered, '�')}\n`)
 
-/** An option that is one of some names, or several; where a name is misspelt, the closest one is named. */
+/** An option that is one of some names, or several; where a name is misspelled, the closest one is named. */
 export function choice(flags: string, description: string, names: readonly string[]): Option {
   const option = new Option(flags, description).choices(names)
   const { parseArg } = option
@@ -30,7 +30,7 @@ export function choice(flags: string, description: string, names: readonly strin
   })
 }
 
-/** Refuses a call without an option. (Commander would before it names one that is misspelt.) */
+/** Refuses a call without an option. (Commander would before it names one that is misspelled.) */
 export function checkGiven(command: Command, flags: string, value: unknown): void {
   if (value === undefined) command.error(`error: required option '${flags}' not specified`)
 }
@@ -87,4 +87,4 @@ export function parserOf<T>({ accepts, expected }: Kind<T>): (text: string) => T
 }
 
 export const parseTolerance = parserOf(nonNegative())
-export const parseMaxIterations = parserOf(wholeTo(0, MAX_ITERATIONS))
+export const parseMaxIterations = parserOf(integerBetween(0, MAX_ITERATIONS))

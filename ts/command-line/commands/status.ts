@@ -1,17 +1,17 @@
 import type { Command } from 'commander'
 import {
-  describeMaker,
+  describeProvenance,
+  formatRanges,
   merge,
-  ranges,
+  type PlanStatus,
   StoreError,
-  type Survey,
-  shardsOf,
+  splitIntoShards,
   status,
 } from '../../chunks/library.js'
-import { grouped } from '../../ground/text.js'
-import { whole } from '../../options/kinds.js'
-import { clock } from '../sweep/progress.js'
-import { checkElsewhere, writeWhole } from '../whole.js'
+import { formatCount } from '../../core/text.js'
+import { integerFrom } from '../../options/kinds.js'
+import { checkElsewhere, writeAtomically } from '../atomic-write.js'
+import { formatDuration } from '../sweep/progress.js'
 import { planIn } from './run.js'
 import { MISUSE, parserOf, print, say } from './shared.js'
 
@@ -21,7 +21,7 @@ const INCOMPLETE = 1
 /** Seconds of which a rate is told. */
 const WINDOW = 600
 
-interface Options {
+interface StatusCommandOptions {
   readonly store: string
   readonly missing?: true
   readonly shards?: number
@@ -42,26 +42,26 @@ export function addStatus(program: Command): void {
       '--missing',
       'print the numbers of what is not done, as --array=3,17-20 for sbatch, and nothing else',
     )
-    .option('--shards <n>', 'with --missing: the numbers of shards of --shard k/n', parserOf(whole(1)))
+    .option('--shards <n>', 'with --missing: the numbers of shards of --shard k/n', parserOf(integerFrom(1)))
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
       `
   sbatch $(antigrad status plan.json --store results/ --missing --shards 1000) job.sh
 
-Exit status: ${INCOMPLETE} unless all chunks are done and none is in dispute, ${MISUSE} if the command line makes no sense.`,
+Exit status: ${INCOMPLETE} unless all chunks are done and none has conflicting results, ${MISUSE} if the command line is invalid.`,
     )
     .action(run)
 }
 
-async function run(file: string, { store, missing, shards, json }: Options): Promise<void> {
+async function run(file: string, { store, missing, shards, json }: StatusCommandOptions): Promise<void> {
   const { text } = await planIn(file)
   const found = await status(text, { store })
-  const isDone = found.done.length === found.of && found.disputes.length === 0
+  const isDone = found.completed.length === found.total && found.conflicts.length === 0
   if (!isDone) process.exitCode = INCOMPLETE
   if (missing) {
-    const numbers = shards === undefined ? found.missing : shardsOf(found.missing, shards)
-    if (numbers.length > 0) await print(`--array=${ranges(numbers)}\n`)
+    const numbers = shards === undefined ? found.missing : splitIntoShards(found.missing, shards)
+    if (numbers.length > 0) await print(`--array=${formatRanges(numbers)}\n`)
     return
   }
   const { times, ...rest } = found
@@ -76,20 +76,20 @@ function rateOf(times: readonly number[]): number {
   return seconds > 0 ? (recent.length - 1) / seconds : 0
 }
 
-function describe({ of, done, missing, damaged, disputes, failed, times }: Survey): string {
+function describe({ total, completed, missing, corrupted, conflicts, failed, times }: PlanStatus): string {
   const rate = rateOf(times)
   const speed =
     rate > 0 && missing.length > 0
-      ? `, ${rate.toPrecision(3)} chunks/s, ${clock(missing.length / rate)} left`
+      ? `, ${rate.toPrecision(3)} chunks/s, ${formatDuration(missing.length / rate)} left`
       : ''
   return [
-    `${grouped(done.length)} of ${grouped(of)} chunks are done${speed}`,
-    ...(missing.length > 0 ? [`missing: ${ranges(missing)}`] : []),
-    ...(damaged.length > 0 ? [`of them damaged: ${ranges(damaged)}`] : []),
+    `${formatCount(completed.length)} of ${formatCount(total)} chunks are done${speed}`,
+    ...(missing.length > 0 ? [`missing: ${formatRanges(missing)}`] : []),
+    ...(corrupted.length > 0 ? [`of them damaged: ${formatRanges(corrupted)}`] : []),
     ...failed.map(({ index, message }) => `chunk ${index} was set aside: ${message}`),
-    ...disputes.map(
-      ({ index, by }) =>
-        `chunk ${index} has results that differ, by ${by.map(describeMaker).join(' and by ')}`,
+    ...conflicts.map(
+      ({ index, producedBy }) =>
+        `chunk ${index} has results that differ, by ${producedBy.map(describeProvenance).join(' and by ')}`,
     ),
   ].join('\n')
 }
@@ -107,14 +107,14 @@ export function addMerge(program: Command): void {
     .option('-o, --output <file>', 'into this file; to the standard output by default')
     .addHelpText(
       'after',
-      `\nExit status: ${INCOMPLETE} unless all results are there, ${MISUSE} if the command line makes no sense.`,
+      `\nExit status: ${INCOMPLETE} unless all results are there, ${MISUSE} if the command line is invalid.`,
     )
     .action(async (file: string, { store, output }: { readonly store: string; readonly output?: string }) => {
       const { text } = await planIn(file)
       if (output !== undefined) await checkElsewhere('--output', output, file)
       const parts = merge(text, { store })
       try {
-        if (output !== undefined) await writeWhole(output, parts)
+        if (output !== undefined) await writeAtomically(output, parts)
         else for await (const part of parts) if (!(await print(part))) break
       } catch (thrown) {
         if (!(thrown instanceof StoreError)) throw thrown

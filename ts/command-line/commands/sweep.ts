@@ -1,28 +1,28 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { planSweep } from '../../chunks/make.js'
-import { engineNames } from '../../engines/choice.js'
+import { planSweep } from '../../chunks/plan/build-plan.js'
+import { OptionError } from '../../core/errors.js'
+import { toCamelCase, toKebabCase } from '../../core/text.js'
+import { omitUndefined } from '../../core/untrusted.js'
 import type { EngineName } from '../../engines/engine.js'
-import { OptionError } from '../../ground/errors.js'
-import { present } from '../../ground/given.js'
-import { inCamelCase, inKebabCase } from '../../ground/text.js'
-import type { Box } from '../../many/starts.js'
-import { objectives } from '../../objectives/index.js'
-import { finite, wholeTo } from '../../options/kinds.js'
+import { engineNames } from '../../engines/select-engine.js'
 import {
-  type Progress,
   type RuleName,
   type SetResult,
-  type SweepAsked,
+  type SweepProgress,
+  type SweepRequest,
+  startSweep,
   sweepable,
-  sweepFrom,
-} from '../../work/sweep.js'
-import { type InputOptions, MOST_STARTS, samples } from '../../work/sweep-input.js'
-import { parseValue, parseValues } from '../../work/values.js'
+} from '../../jobs/sweep.js'
+import { MAX_STARTS, type SweepInputOptions, samples } from '../../jobs/sweep-input.js'
+import { parseValue, parseValues } from '../../jobs/values.js'
+import { objectives } from '../../objectives/index.js'
+import { finite, integerBetween } from '../../options/kinds.js'
+import type { Box } from '../../random/starts.js'
 import { writer } from '../plot/file.js'
 import { ruleOptions } from '../race.js'
 import { describeSweep } from '../sweep/describe.js'
 import { describeProgress } from '../sweep/progress.js'
-import { addPlanOptions, checkPlanned, type PlanOptions, sizingOf, writePlan } from './plan.js'
+import { addPlanOptions, checkPlanOptions, type PlanOptions, sizingOf, writePlan } from './plan.js'
 import {
   choice,
   documentationOf,
@@ -38,7 +38,7 @@ import {
   showProgress,
 } from './shared.js'
 
-interface Options extends InputOptions, PlanOptions, Readonly<Record<string, unknown>> {
+interface SweepCommandOptions extends SweepInputOptions, PlanOptions, Readonly<Record<string, unknown>> {
   readonly rule: string
   readonly tolerance: number
   readonly maxIterations: number
@@ -49,42 +49,42 @@ interface Options extends InputOptions, PlanOptions, Readonly<Record<string, unk
   readonly output?: string
 }
 
-type Values = Readonly<Record<string, readonly unknown[]>>
+type OptionLists = Readonly<Record<string, readonly unknown[]>>
 
 export function addSweep(program: Command): void {
   const command = program
     .command('sweep')
     .summary('run a rule with many options from many starts, and say which options do best')
     .description(
-      'Minimises a function with every set of options from every start. An option of the rule may be a list of ' +
+      'Minimizes a function with every set of options from every start. An option of the rule may be a list of ' +
         'values and ranges: 0.9,0.99 or 0..1:lin:11 or 1e-4..1:log:100, both ends included. The result is a ' +
         'line a set: how many runs converged, stalled, reached the limit of updates and diverged, the best and the ' +
         'median value, the median ' +
         'number of updates of those that converged.',
     )
     .addOption(
-      choice('--function <name>', 'what to minimise', Object.keys(objectives).map(inKebabCase)).conflicts(
+      choice('--function <name>', 'what to minimize', Object.keys(objectives).map(toKebabCase)).conflicts(
         'expression',
       ),
     )
-    .option('--expression <text>', "what to minimise, as in '(1 - x)^2 + 100*(y - x^2)^2'")
+    .option('--expression <text>', "what to minimize, as in '(1 - x)^2 + 100*(y - x^2)^2'")
     .option('--condition <number>', "of the bowl's curvatures (default: 100)", parseValue)
     .option(
       '--box <ranges>',
       'where starts are, as in x=-2:2,y=-1:3 (default: what suits the function)',
       parseBox,
     )
-    .addOption(choice('--rule <name>', 'the rule', sweepable.map(inKebabCase)).default('adam'))
+    .addOption(choice('--rule <name>', 'the rule', sweepable.map(toKebabCase)).default('adam'))
     .option(
       '--starts <count>',
       'how many, for sobol best a power of two; of a grid, on each axis (default: 1024; of a grid 32)',
-      parserOf(wholeTo(1, MOST_STARTS)),
+      parserOf(integerBetween(1, MAX_STARTS)),
     )
     .addOption(new Option('--sample <kind>', 'how starts are chosen').choices(samples).default('sobol'))
     .option(
       '--seed <number>',
       'of the starts (default: 0; a Sobol sequence is not moved)',
-      parserOf(wholeTo(0, 0xffff_ffff)),
+      parserOf(integerBetween(0, 0xffff_ffff)),
     )
     .option(
       '--target <value>',
@@ -98,7 +98,7 @@ export function addSweep(program: Command): void {
     .option('--max-iterations <number>', 'updates at most', parseMaxIterations, 10_000)
     .option('--clip <limit>', 'clips each element of gradients', parserOf(finite()))
     .addOption(choice('--engine <name>', 'on this engine', engineNames))
-    .option('--threads <number>', 'on so many threads', parserOf(wholeTo(1, 256)))
+    .option('--threads <number>', 'on so many threads', parserOf(integerBetween(1, 256)))
     .option('--json', 'print JSON, a line a set, as sets end')
     .option('-o, --output <file>', 'draw the result too, into this .svg or .png', parseFile)
   addPlanOptions(command, 'sets')
@@ -107,8 +107,8 @@ export function addSweep(program: Command): void {
     const having = sweepable.filter((rule) => rules.has(rule))
     // What no run of many can have.
     if (having.length === 0 || ['cautious', 'grams', 'cautiousWeightDecay'].includes(name)) continue
-    const option = new Option(`--${inKebabCase(name)} <values>`, documentationOf(name, having))
-    command.addOption(option.argParser((text) => parseValues(`--${inKebabCase(name)}`, text)))
+    const option = new Option(`--${toKebabCase(name)} <values>`, documentationOf(name, having))
+    command.addOption(option.argParser((text) => parseValues(`--${toKebabCase(name)}`, text)))
   }
   command.addHelpText(
     'after',
@@ -118,23 +118,23 @@ export function addSweep(program: Command): void {
 
 Ctrl-C ends it with the sets that are done, and the runs of the next one as far as they are.
 
-Exit status: ${MISUSE} if the command line makes no sense or an engine cannot run, ${STOPPED} after Ctrl-C.`,
+Exit status: ${MISUSE} if the command line is invalid or an engine cannot run, ${STOPPED} after Ctrl-C.`,
   )
   command.action(run)
 }
 
-async function run(options: Options): Promise<void> {
+async function run(options: SweepCommandOptions): Promise<void> {
   const { output, json } = options
   const values = Object.fromEntries(
     Object.entries(options).filter(([name]) => ruleOptions.has(name)),
-  ) as Values
-  const rule = inCamelCase(options.rule) as RuleName
-  const asked = { ...present(inputOf(options)), rule, options: values } as unknown as SweepAsked
+  ) as OptionLists
+  const rule = toCamelCase(options.rule) as RuleName
+  const asked = { ...omitUndefined(inputOf(options)), rule, options: values } as unknown as SweepRequest
   if (options.plan !== undefined) {
-    checkPlanned(options, ['output', 'engine', 'threads'])
+    checkPlanOptions(options, ['output', 'engine', 'threads'])
     return await writePlan(options.plan, await planSweep(asked, sizingOf(options)), 'sets')
   }
-  const sweep = sweepFrom(asked, options)
+  const sweep = startSweep(asked, options)
   const { title, count } = sweep
   const what = `${options.rule} on ${title}, from ${count} starts (${options.sample})`
   const draw = output === undefined ? null : await drawing(output, what, values)
@@ -148,7 +148,7 @@ async function run(options: Options): Promise<void> {
   })
   // Whoever reads has had enough.
   process.stdout.once('error', () => stop.abort())
-  const onProgress = reporter((seconds, progress: Progress) => describeProgress(progress, seconds))
+  const onProgress = reporter((seconds, progress: SweepProgress) => describeProgress(progress, seconds))
   const results: SetResult[] = []
   let last: SetResult | undefined
   for await (const result of sweep.run(stop.signal, onProgress)) {
@@ -165,7 +165,7 @@ async function run(options: Options): Promise<void> {
 }
 
 /** What is asked of it beside the rule. */
-function inputOf(options: Options) {
+function inputOf(options: SweepCommandOptions) {
   const { function: name, expression, condition, box, target, starts, sample, seed, dtype } = options
   const { tolerance, maxIterations, clip } = options
   return {
@@ -175,20 +175,20 @@ function inputOf(options: Options) {
 }
 
 /** Names of options of which there is more than one value. */
-function sweptOf(values: Values): string[] {
+function sweptOf(values: OptionLists): string[] {
   return Object.keys(values).filter((name) => values[name].length > 1)
 }
 
 /** What draws the results into a file; what keeps it from that is found out before anything runs. */
-async function drawing(output: string, title: string, values: Values) {
+async function drawing(output: string, title: string, values: OptionLists) {
   const write = await writer(output)
-  const { alongAxis, drawSweep, linesOf, MOST_LINES } = await import('../plot/sweep.js')
+  const { alongAxis, drawSweep, linesOf, MAX_LINES } = await import('../plot/sweep.js')
   const along = alongAxis(values)
   if (along === undefined)
     throw new OptionError('--output', 'an option with several values to draw over', 'none')
   const lines = linesOf(values, along)
-  if (lines > MOST_LINES) {
-    const expected = `at most ${MOST_LINES} sets of options beside --${inKebabCase(along)} in a picture`
+  if (lines > MAX_LINES) {
+    const expected = `at most ${MAX_LINES} sets of options beside --${toKebabCase(along)} in a picture`
     throw new OptionError('--output', expected, lines)
   }
   return (results: readonly SetResult[]) => write(drawSweep(title, results, values, along))

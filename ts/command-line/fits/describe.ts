@@ -1,9 +1,9 @@
 /** What is said of fits: tables. */
 
+import { plural, toPrintable } from '../../core/text.js'
 import type { Comparison } from '../../fits/compare.js'
-import type { Fit } from '../../fits/result.js'
-import { plural, printable } from '../../ground/text.js'
-import type { Beside } from '../../work/fits.js'
+import type { Fit } from '../../fits/fit/result.js'
+import type { ModelComparison } from '../../jobs/fits.js'
 import { columns } from '../report.js'
 
 /** A fit: values and errors, and below what holds of it as a whole. */
@@ -11,7 +11,7 @@ export function describeFit(
   fit: Fit,
   isProfiled: boolean,
   hasCorrelations: boolean,
-  beside: Beside | undefined,
+  beside: ModelComparison | undefined,
 ): string {
   const { values, errors, free, minima } = fit
   const intervals = fit.intervals(0.95)
@@ -35,7 +35,7 @@ export function describeFit(
     '',
     quality.map(([name, x]) => `${name} ${short(x)}`).join(', '),
     ...several,
-    `${plural(fit.rows, 'row')}, ${plural(free.length, 'parameter')}; ${fit.reason} after ${plural(fit.evaluations, 'evaluation')}`,
+    `${plural(fit.observations, 'row')}, ${plural(free.length, 'parameter')}; ${fit.reason} after ${plural(fit.evaluations, 'evaluation')}`,
     ...(fit.message === '' ? [] : [fit.message]),
     ...(isProfiled ? endsInWords(fit) : []),
     ...(hasCorrelations ? correlated(fit) : []),
@@ -44,13 +44,13 @@ export function describeFit(
 }
 
 /** Both models, and what tells between them. */
-function compared(fit: Fit, { comparison, fit: other, texts }: Beside): string[] {
-  const { aicc, weights, message } = comparison
+function compared(fit: Fit, { comparison, fit: other, texts }: ModelComparison): string[] {
+  const { aicc, akaikeWeights, message } = comparison
   const rows = [fit, other].map((each, k) => [
     'ab'[k],
-    printable(texts[k]),
-    `${each.rows - each.freedom}`,
-    ...[each.chiSquared, aicc[k], weights[k]].map((x) => short(x)),
+    toPrintable(texts[k]),
+    `${each.observations - each.degreesOfFreedom}`,
+    ...[each.chiSquared, aicc[k], akaikeWeights[k]].map((x) => short(x)),
     each.reason,
   ])
   const head = ['', 'model', 'parameters', 'χ²', 'AICc', 'weight', 'reason']
@@ -62,10 +62,16 @@ function compared(fit: Fit, { comparison, fit: other, texts }: Beside): string[]
   ]
 }
 
-function tested({ test, statistic, freedom: [above, below], p, fuller }: Comparison): string[] {
+function tested({
+  test,
+  statistic,
+  degreesOfFreedom: [above, below],
+  pValue,
+  fullModel,
+}: Comparison): string[] {
   if (test === null) return []
   const what = test === 'F' ? `F(${above}, ${below})` : `Δχ² of ${above}`
-  return [`${fuller} is the fuller one: ${what} = ${short(statistic)}, p = ${short(p, 3)}`]
+  return [`${fullModel} is the full model: ${what} = ${short(statistic)}, p = ${short(pValue, 3)}`]
 }
 
 /** The lower triangle of correlations. */
@@ -92,7 +98,7 @@ export function describeGroups(
   groups: readonly string[],
   fits: readonly Fit[],
   isProfiled: boolean,
-  beside: readonly Beside[] | undefined,
+  beside: readonly ModelComparison[] | undefined,
 ): string {
   const names = Object.keys(fits[0].values)
   const valuesOf = (fit: Fit) => {
@@ -103,7 +109,7 @@ export function describeGroups(
     })
   }
   const head = [
-    printable(by),
+    toPrintable(by),
     'rows',
     ...names.flatMap((name) => (isProfiled ? [name, 'from', 'to'] : [name, '±'])),
     'χ²',
@@ -112,7 +118,7 @@ export function describeGroups(
     'reason',
   ]
   const lines = fits.map((fit, k) => [
-    ...[printable(groups[k]), `${fit.rows}`],
+    ...[toPrintable(groups[k]), `${fit.observations}`],
     ...valuesOf(fit),
     ...[short(fit.chiSquared), short(fit.rSquared)],
     ...(beside ? differences(beside[k].comparison) : []),
@@ -123,11 +129,11 @@ export function describeGroups(
   return columns([head, ...lines], numbers)
 }
 
-const differences = ({ p, aicc: [a, b] }: Comparison) => [short(p, 3), short(b - a)]
+const differences = ({ pValue, aicc: [a, b] }: Comparison) => [short(pValue, 3), short(b - a)]
 
 /** 0 is the error of what is fixed. */
-function errorOf({ errors, held }: Fit, name: string): string {
-  if (held.includes(name)) return 'at bound'
+function errorOf({ errors, atBound }: Fit, name: string): string {
+  if (atBound.includes(name)) return 'at bound'
   return errors[name] === 0 ? 'fixed' : short(errors[name], 3)
 }
 

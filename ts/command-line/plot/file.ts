@@ -2,7 +2,7 @@
 
 import { accessSync, constants, type Stats, statSync, writeFileSync } from 'node:fs'
 import { dirname, extname } from 'node:path'
-import { AntigradError, messageOf } from '../../ground/errors.js'
+import { AntigradError, messageOf } from '../../core/errors.js'
 
 /** Pixels of a PNG to one of the SVG's. */
 const ZOOM = 2

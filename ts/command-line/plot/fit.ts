@@ -1,9 +1,9 @@
 /** Fits as SVG: data, curves with their confidence bands, and beneath what is left of the data. */
 
 import { ticks } from 'd3-array'
-import { type Scale, scalesBy } from '../../axes/scale.js'
-import type { Fit } from '../../fits/result.js'
-import { AntigradError } from '../../ground/errors.js'
+import { type AxisScale, makeScales } from '../../axes/scale.js'
+import { AntigradError } from '../../core/errors.js'
+import type { Fit } from '../../fits/fit/result.js'
 import { label } from './panel.js'
 import { COLORS, DASHES, FONTS, styleOf } from './picture.js'
 import { clip, pathData, px, simplify } from './polyline.js'
@@ -19,26 +19,26 @@ const [CURVES, RESIDUALS] = [
 const LEGEND = 596
 const ROW = 18
 
-const scaleOf = scalesBy(ticks)
+const scaleOf = makeScales(ticks)
 
 /** Points of a curve. */
 const POINTS = 600
 
 /** Fits that can be told apart. */
-export const MOST_FITS = COLORS.length * DASHES.length
+export const MAX_FITS = COLORS.length * DASHES.length
 
 /** What is drawn of a fit, or of a group of one. */
-export type FitDrawn = Pick<Fit, 'values' | 'errors' | 'reason' | 'residuals' | 'predict' | 'band'>
+export type DrawableFit = Pick<Fit, 'values' | 'errors' | 'reason' | 'residuals' | 'predict' | 'band'>
 
 /** A fit with its data. */
-export interface Drawn {
+export interface DrawnGroup {
   /** For people; it may be empty. */
   readonly name: string
   readonly x: readonly number[]
   readonly y: readonly number[]
   /** Standard deviations of y, if they are known. */
   readonly bars: readonly number[] | null
-  readonly fit: FitDrawn
+  readonly fit: DrawableFit
 }
 
 /** Names of the picture and its axes; `column` is the model's own name for x. */
@@ -52,9 +52,9 @@ export interface Titles {
   readonly logY: boolean
 }
 
-type Range = readonly [low: number, high: number]
+type AxisRange = readonly [low: number, high: number]
 
-interface Curve {
+interface FitCurve {
   readonly x: readonly number[]
   readonly f: Float64Array
   readonly low: Float64Array
@@ -62,9 +62,9 @@ interface Curve {
 }
 
 /** @throws AntigradError where numbers are too far apart to be drawn */
-export function drawFits(all: readonly Drawn[], titles: Titles): string {
+export function drawFits(all: readonly DrawnGroup[], titles: Titles): string {
   const [scaleX, scaleY] = [titles.logX, titles.logY].map(scaleOf)
-  const x = widened(rangeOf(all.flatMap((drawn) => rangeOf(drawn.x.map(scaleX.of)))), 0.02)
+  const x = widened(rangeOf(all.flatMap((drawn) => rangeOf(drawn.x.map(scaleX.position)))), 0.02)
   const curves = all.map((drawn) => curveOf(drawn, titles.column, scaleX))
   const y = viewOf(all, curves, scaleY)
   const residuals = all.map(({ fit }) => fit.residuals)
@@ -111,7 +111,7 @@ ${all.map((drawn, i) => points(drawn, residuals[i], atOff, i)).join('\n')}
 <g class="axes" stroke="#555" fill="#222">${(marks.join('') + yTicks).replaceAll('<text', '<text stroke="none"')}</g>`
   }
 
-  function ticksOf(range: Range, at: (y: number) => number, count: number, scale: Scale): string {
+  function ticksOf(range: AxisRange, at: (y: number) => number, count: number, scale: AxisScale): string {
     const marks = scale
       .ticks(range[0], range[1], count)
       .map(
@@ -122,7 +122,7 @@ ${all.map((drawn, i) => points(drawn, residuals[i], atOff, i)).join('\n')}
   }
 
   /** Dots, as ends of lines of no length; of those in one pixel the first. */
-  function points(drawn: Drawn, y: ArrayLike<number>, at: (y: number) => number, i: number): string {
+  function points(drawn: DrawnGroup, y: ArrayLike<number>, at: (y: number) => number, i: number): string {
     const places = drawn.x.flatMap((x, row) =>
       Number.isFinite(at(y[row]) + atX(x)) ? [`M${Math.round(atX(x))} ${Math.round(at(y[row]))}h0`] : [],
     )
@@ -131,7 +131,7 @@ ${all.map((drawn, i) => points(drawn, residuals[i], atOff, i)).join('\n')}
   }
 
   /** A standard deviation to either side; what is not above 0 has an end at the frame on a logarithmic axis. */
-  function bars({ x, y, bars }: Drawn, i: number): string {
+  function bars({ x, y, bars }: DrawnGroup, i: number): string {
     if (bars === null) return ''
     const within = (value: number) => {
       const at = atY(value)
@@ -145,7 +145,7 @@ ${all.map((drawn, i) => points(drawn, residuals[i], atOff, i)).join('\n')}
     return `<path class="bars" stroke="${colorOf(i)}" stroke-opacity=".6" d="${[...new Set(places)].join('')}"/>`
   }
 
-  function line({ x, f }: Curve, i: number): string {
+  function line({ x, f }: FitCurve, i: number): string {
     const known = stretches(x.map((_, k) => Number.isFinite(atY(f[k]))))
     const paths = known.map((own) => own.flatMap((k) => [atX(x[k]), atY(f[k])]))
     const seen = paths
@@ -155,7 +155,7 @@ ${all.map((drawn, i) => points(drawn, residuals[i], atOff, i)).join('\n')}
   }
 
   /** A shape for each stretch in which both ends are known. */
-  function band({ x, low, high }: Curve, i: number): string {
+  function band({ x, low, high }: FitCurve, i: number): string {
     // What is below 0 is beneath a logarithmic axis.
     const at = (k: number, y: number) => {
       const place = atY(y)
@@ -168,7 +168,7 @@ ${all.map((drawn, i) => points(drawn, residuals[i], atOff, i)).join('\n')}
     return `<path class="band" fill="${colorOf(i)}" fill-opacity=".16" d="${d}"/>`
   }
 
-  function entry({ name, fit }: Drawn, i: number): string {
+  function entry({ name, fit }: DrawnGroup, i: number): string {
     const y = LEGEND + ROW * i
     const values = Object.entries(fit.values).map(([of, x]) => {
       const error = fit.errors[of]
@@ -186,24 +186,27 @@ const colorOf = (i: number) => COLORS[i % COLORS.length]
 const short = (x: number) => (Number.isNaN(x) ? '–' : label(Number(x.toPrecision(4))))
 
 /** The model over the range of a fit's data. */
-function curveOf({ x, fit }: Drawn, column: string, scale: Scale): Curve {
-  const [low, high] = rangeOf(x.map(scale.of))
-  const at = Array.from({ length: POINTS }, (_, k) => scale.back(low + ((high - low) * k) / (POINTS - 1)))
+function curveOf({ x, fit }: DrawnGroup, column: string, scale: AxisScale): FitCurve {
+  const [low, high] = rangeOf(x.map(scale.position))
+  const at = Array.from({ length: POINTS }, (_, k) => scale.invert(low + ((high - low) * k) / (POINTS - 1)))
   return { x: at, f: fit.predict({ [column]: at }), ...fit.band({ [column]: at }) }
 }
 
 /** The least and the largest of what is finite. */
-function rangeOf(numbers: Iterable<number>): Range {
+function rangeOf(numbers: Iterable<number>): AxisRange {
   let [low, high] = [Infinity, -Infinity]
   for (const x of numbers) if (Number.isFinite(x)) [low, high] = [Math.min(low, x), Math.max(high, x)]
   return [low, high]
 }
 
 /** The data, and of curves as much again at most. */
-function viewOf(all: readonly Drawn[], curves: readonly Curve[], scale: Scale): Range {
-  const ends = ({ y, bars }: Drawn) => (bars ? y.flatMap((at, row) => [at - bars[row], at + bars[row]]) : y)
-  const [low, high] = rangeOf(all.flatMap((drawn) => rangeOf([...drawn.y, ...ends(drawn)].map(scale.of))))
-  const [least, most] = rangeOf(curves.flatMap(({ f }) => rangeOf(Array.from(f, scale.of))))
+function viewOf(all: readonly DrawnGroup[], curves: readonly FitCurve[], scale: AxisScale): AxisRange {
+  const ends = ({ y, bars }: DrawnGroup) =>
+    bars ? y.flatMap((at, row) => [at - bars[row], at + bars[row]]) : y
+  const [low, high] = rangeOf(
+    all.flatMap((drawn) => rangeOf([...drawn.y, ...ends(drawn)].map(scale.position))),
+  )
+  const [least, most] = rangeOf(curves.flatMap(({ f }) => rangeOf(Array.from(f, scale.position))))
   const span = high - low
   return widened(
     [Math.max(low - span, Math.min(low, least)), Math.min(high + span, Math.max(high, most))],
@@ -212,18 +215,18 @@ function viewOf(all: readonly Drawn[], curves: readonly Curve[], scale: Scale): 
 }
 
 /** With some room on both sides, also where there is but one number. */
-function widened([low, high]: Range, share: number): Range {
+function widened([low, high]: AxisRange, share: number): AxisRange {
   const room = high > low ? share * (high - low) : Math.abs(low) / 10 || 1
   if (Number.isFinite(high - low + 2 * room)) return [low - room, high + room]
   throw new AntigradError(`numbers from ${low} to ${high} are too far apart to be drawn`)
 }
 
 /** From numbers to pixels. */
-function axis([low, high]: Range, from: number, to: number, scale: Scale): (x: number) => number {
-  return (x) => from + ((to - from) * (scale.of(x) - low)) / (high - low)
+function axis([low, high]: AxisRange, from: number, to: number, scale: AxisScale): (x: number) => number {
+  return (x) => from + ((to - from) * (scale.position(x) - low)) / (high - low)
 }
 
-/** Neighbours of which something holds. */
+/** Neighbors of which something holds. */
 function stretches(holds: readonly boolean[]): number[][] {
   const found: number[][] = []
   holds.forEach((does, k) => {

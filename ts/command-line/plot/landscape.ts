@@ -1,7 +1,7 @@
 /** What there is to see of an objective in two dimensions: heights on a grid, and levels. */
 
 import { extent } from 'd3-array'
-import { OptionError } from '../../ground/errors.js'
+import { OptionError } from '../../core/errors.js'
 import type { Point, TestObjective, View } from '../../objectives/index.js'
 
 export interface Landscape {
@@ -39,7 +39,7 @@ export function landscape(objective: TestObjective, shown: Point = objective.sta
   const [low, high] = (extent(values) as [number, number]).map((value) => value - base)
   const largest = Math.max(high, -low)
   if (!(largest > 0 && largest < Infinity && values.every(Number.isFinite))) {
-    throw new OptionError('from', 'a point around which the function can be drawn', shown.join(','))
+    throw new OptionError('start', 'a point around which the function can be drawn', shown.join(','))
   }
   const ups = Array.from({ length: LEVELS }, (_, i) => largest * DEPTH ** (1 - i / LEVELS))
   // Without a bottom to look at, fewer do, on both sides.

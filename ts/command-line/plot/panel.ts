@@ -6,7 +6,7 @@ import type { Landscape } from './landscape.js'
 import type { Polyline } from './polyline.js'
 
 /** Where something is in the picture, in pixels. */
-export interface Place {
+export interface ScreenPoint {
   readonly x: number
   readonly y: number
   /** Whether the surface is before it. */
@@ -18,12 +18,12 @@ export interface Panel {
   readonly name: 'contour' | 'surface'
   /** What lies beneath the paths, as SVG. */
   readonly scenery: string
-  place(point: Point): Place
+  place(point: Point): ScreenPoint
   /** A path's parts as lines in pixels: those to be seen, and those that the surface hides. */
   trace(parts: readonly Polyline[]): { seen: Polyline[]; hidden: Polyline[] }
 }
 
-/** A height's colour: light where it is low, so that paths, which end there, stand out. */
+/** A height's color: light where it is low, so that paths, which end there, stand out. */
 export function colorOf(height: number, { heights: [low, high] }: Landscape): string {
   const share = (height - low) / (high - low)
   const [red, green, blue] = interpolateBlues(0.04 + 0.66 * share).match(/\d+/g) as string[]

@@ -4,12 +4,12 @@ import type { MinimizeReason } from '../../minimize/minimize.js'
 import type { Point, TestObjective } from '../../objectives/index.js'
 import { contour } from './contour.js'
 import { isInside, type Landscape, landscape } from './landscape.js'
-import { label, type Panel, type Place } from './panel.js'
+import { label, type Panel, type ScreenPoint } from './panel.js'
 import { clip, type Polyline, pathData, px, simplify, withoutRepeats } from './polyline.js'
 import { surface } from './surface.js'
 
 /** A run of a rule. */
-export interface Run {
+export interface DrawnRun {
   readonly name: string
   /** The rule's options, for people. */
   readonly options: string
@@ -22,10 +22,10 @@ export interface Run {
 }
 
 /** What is drawn of a run. */
-interface Track extends Omit<Run, 'path'> {
+interface Track extends Omit<DrawnRun, 'path'> {
   readonly lines: readonly { seen: Polyline[]; hidden: Polyline[] }[]
   /** Places after 1, 10, 100, … updates, a list a panel. */
-  readonly dots: readonly Place[][]
+  readonly dots: readonly ScreenPoint[][]
   readonly leaves: boolean
 }
 
@@ -37,9 +37,9 @@ const ROW = 20
 /** Without quotes, after which resvg finds none but the first. */
 export const FONTS = 'Arial, Liberation Sans, DejaVu Sans, sans-serif'
 
-/** Colours that the colour-blind can tell apart (Okabe and Ito, 2008), those first that stand out on blue. */
+/** Colors that the color-blind can tell apart (Okabe and Ito, 2008), those first that stand out on blue. */
 export const COLORS = ['#d55e00', '#000000', '#009e73', '#cc79a7', '#0072b2', '#e69f00', '#56b4e9', '#f0e442']
-/** More runs than colours get them once more, dashed. */
+/** More runs than colors get them once more, dashed. */
 export const DASHES = ['', ' stroke-dasharray="7 3"', ' stroke-dasharray="2 2"']
 
 export const styleOf = (i: number) =>
@@ -49,7 +49,7 @@ export const styleOf = (i: number) =>
 const widthOf = (i: number, count: number) => px(1.4 + (4 * i) / Math.max(5, count - 1))
 
 /** An objective's picture, to which runs are added. */
-export class Picture {
+export class PathPlot {
   readonly #landscape: Landscape
   readonly #panels: readonly Panel[]
   readonly #start: Point
@@ -64,7 +64,7 @@ export class Picture {
     this.#panels = [contour(this.#landscape, FRAME), surface(this.#landscape, [636, 256], 258)]
   }
 
-  add({ path, ...run }: Run): void {
+  add({ path, ...run }: DrawnRun): void {
     const { view } = this.#landscape
     const lines = clip(path, view).map((part) =>
       simplify(
@@ -176,12 +176,12 @@ function ending({ iterations, reason, value, leaves }: Track): string {
 }
 
 /** Where paths start. */
-function ring({ x, y }: Pick<Place, 'x' | 'y'>): string {
+function ring({ x, y }: Pick<ScreenPoint, 'x' | 'y'>): string {
   return `<circle class="start" cx="${px(x)}" cy="${px(y)}" r="4.5" fill="#fff" stroke="#222" stroke-width="1.5"/>`
 }
 
 /** A minimum: a star of five points. */
-function star({ x, y }: Pick<Place, 'x' | 'y'>): string {
+function star({ x, y }: Pick<ScreenPoint, 'x' | 'y'>): string {
   const corners = Array.from({ length: 10 }, (_, i) => {
     const radius = i % 2 === 0 ? 9 : 3.6
     const angle = (Math.PI * i) / 5

@@ -1,18 +1,18 @@
 /** `antigrad plot`: runs rules on a function of two variables and draws where they went. */
 
-import { OptionError } from '../../ground/errors.js'
+import { OptionError } from '../../core/errors.js'
+import { MAX_ITERATIONS } from '../../jobs/limits.js'
 import { minimize } from '../../minimize/minimize.js'
 import type { Point, TestObjective } from '../../objectives/index.js'
-import { MAX_ITERATIONS } from '../../work/limits.js'
-import { enter, profile, type Settings as RaceSettings } from '../race.js'
+import { enter, profile, type RaceRunSettings as RaceSettings } from '../race.js'
 import { describeOptions } from '../report.js'
-import { Picture } from './picture.js'
+import { PathPlot } from './picture.js'
 
-export interface Settings extends Omit<RaceSettings, 'engines'> {
+export interface PlotSettings extends Omit<RaceSettings, 'engines'> {
   readonly objective: TestObjective
   /** The objective's name, for people. */
   readonly title: string
-  readonly from: Point
+  readonly start: Point
 }
 
 /**
@@ -23,14 +23,14 @@ export interface Settings extends Omit<RaceSettings, 'engines'> {
  * @throws OptionError where a rule has no option of that name or not that value, `maxIterations` is
  * too large, or the start is too far off to be drawn: before anything runs
  */
-export function plot(settings: Settings, onProgress: (what: string) => void = () => {}): string {
-  const { objective, title, from, rules, overrides, dtype, tolerance, maxIterations } = settings
+export function plot(settings: PlotSettings, onProgress: (what: string) => void = () => {}): string {
+  const { objective, title, start, rules, overrides, dtype, tolerance, maxIterations } = settings
   if (!(maxIterations <= MAX_ITERATIONS)) {
     throw new OptionError('maxIterations', `at most ${MAX_ITERATIONS}`, maxIterations)
   }
-  const picture = new Picture(title, objective, from)
+  const picture = new PathPlot(title, objective, start)
   const path = new Float64Array(2 * (maxIterations + 1))
-  path.set(from)
+  path.set(start)
   for (const entry of enter(rules, overrides)) {
     onProgress(entry.name)
     let end = 2
@@ -39,7 +39,7 @@ export function plot(settings: Settings, onProgress: (what: string) => void = ()
       end = 2 * (iteration + 1)
     }
     const { clip } = entry
-    const result = minimize(objective, from, entry.rule, { clip, dtype, tolerance, maxIterations, callback })
+    const result = minimize(objective, start, entry.rule, { clip, dtype, tolerance, maxIterations, callback })
     picture.add({
       ...result,
       name: entry.name,

@@ -62,7 +62,7 @@ const WINDOW = 500
  * @param scale pixels to a unit of the line
  */
 export function simplify(line: Polyline, scale: number): number[] {
-  const points = withoutNeighbours(line, NEAR / scale)
+  const points = withoutNeighbors(line, NEAR / scale)
   const kept = points.slice(0, 2)
   let anchor = 0
   for (let next = 2; next < points.length; next += 2) {
@@ -75,7 +75,7 @@ export function simplify(line: Polyline, scale: number): number[] {
 }
 
 /** Without the points that are close to the last one kept; the very last one stays. */
-function withoutNeighbours(line: Polyline, near: number): number[] {
+function withoutNeighbors(line: Polyline, near: number): number[] {
   const kept = [line[0], line[1]]
   for (let i = 2; i < line.length; i += 2) {
     const moved = Math.hypot(line[i] - kept[kept.length - 2], line[i + 1] - kept[kept.length - 1])

@@ -1,7 +1,7 @@
 /** Schedules as SVG: their values over the updates. */
 
 import { ticks } from 'd3-array'
-import { OptionError } from '../../ground/errors.js'
+import { OptionError } from '../../core/errors.js'
 import { compile, type Scheduled } from '../../schedules/schedule.js'
 import { label } from './panel.js'
 import { FONTS, styleOf } from './picture.js'
@@ -17,7 +17,7 @@ const LEGEND = 350
 const ROW = 18
 
 /** A schedule, and what to call it. */
-export interface Named {
+export interface NamedSchedule {
   readonly text: string
   readonly schedule: Scheduled
 }
@@ -26,7 +26,7 @@ export interface Named {
  * @param updates how many there are: t goes from 0 to one less
  * @throws OptionError where a value is not finite
  */
-export function drawSchedules(all: readonly Named[], updates: number): string {
+export function drawSchedules(all: readonly NamedSchedule[], updates: number): string {
   const values = all.map((named) => valuesOf(named, updates))
   let [low, high] = [0, 0]
   for (const list of values) {
@@ -68,7 +68,7 @@ ${lines.reverse().join('\n')}
 }
 
 /** @throws OptionError where one of them is not finite */
-function valuesOf({ text, schedule }: Named, updates: number): Float64Array {
+function valuesOf({ text, schedule }: NamedSchedule, updates: number): Float64Array {
   const at = compile(schedule)
   return Float64Array.from({ length: updates }, (_, t) => {
     const x = at(t)

@@ -3,7 +3,7 @@
 import { ticks } from 'd3-array'
 import type { Point } from '../../objectives/index.js'
 import type { Landscape } from './landscape.js'
-import { colorOf, label, type Panel, type Place } from './panel.js'
+import { colorOf, label, type Panel, type ScreenPoint } from './panel.js'
 import { type Polyline, px, simplify } from './polyline.js'
 
 /** Points of the grid along a side. */
@@ -69,7 +69,7 @@ export function surface(landscape: Landscape, center: Point, scale: number): Pan
     }
   }
 
-  function place([u, v]: Point): Place {
+  function place([u, v]: Point): ScreenPoint {
     const w = heightAt(u, v)
     const [x, y] = project(u, v, w)
     return { x, y, isHidden: isHidden(u, v, w) }
@@ -102,7 +102,7 @@ export function surface(landscape: Landscape, center: Point, scale: number): Pan
 
   return { name: 'surface', scenery: `${axes()}\n${cells()}`, place, trace }
 
-  /** The surface's cells, far ones first; neighbours of one colour are one path. */
+  /** The surface's cells, far ones first; neighbors of one color are one path. */
   function cells(): string {
     const at = (i: number, j: number) =>
       project(i / (SIZE - 1), j / (SIZE - 1), raise(grid[j * SIZE + i])).map((x) => Math.round(10 * x))

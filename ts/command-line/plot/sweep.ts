@@ -1,7 +1,7 @@
 /** A sweep as SVG: over an option, the share of runs that did what was wanted, and how many updates they took. */
 
 import { ticks } from 'd3-array'
-import type { SetResult } from '../../work/sweep.js'
+import type { SetResult } from '../../jobs/sweep.js'
 import { shareOf } from '../sweep/describe.js'
 import { label } from './panel.js'
 import { COLORS, DASHES, FONTS, styleOf } from './picture.js'
@@ -16,16 +16,16 @@ const LEGEND = 576
 const ROW = 18
 
 /** Lines that can be told apart. */
-export const MOST_LINES = COLORS.length * DASHES.length
+export const MAX_LINES = COLORS.length * DASHES.length
 
 /** Where a value is on an axis, from 0 to 1, and where its labels are. */
-interface Axis {
+interface SweepAxis {
   readonly at: (value: unknown) => number
   readonly ticks: readonly (readonly [at: number, text: string])[]
 }
 
 /** A line: the sets in which all options but the one along the axis are the same. */
-interface Line {
+interface SweepLine {
   readonly name: string
   readonly sets: readonly SetResult[]
 }
@@ -75,7 +75,12 @@ ${panels.join('\n')}
 </svg>
 `
 
-  function panel(number: number, name: string, y: Axis, measure: (set: SetResult) => number | null): string {
+  function panel(
+    number: number,
+    name: string,
+    y: SweepAxis,
+    measure: (set: SetResult) => number | null,
+  ): string {
     const top = TOPS[number]
     const bottom = top + HEIGHT
     const atX = (share: number) => LEFT + 14 + (RIGHT - LEFT - 28) * share
@@ -116,13 +121,13 @@ ${drawn.reverse().join('\n')}
 </g>`
   }
 
-  function entry({ name }: Line, i: number): string {
+  function entry({ name }: SweepLine, i: number): string {
     const y = LEGEND + ROW * i
     return `<path ${styleOf(i)} stroke-width="1.6" d="M${LEFT} ${y - 4.5}h30"/><text x="${LEFT + 40}" y="${y}">${inXml(name)}</text>`
   }
 
   /** Lines in the order in which their first sets come, each from left to right. */
-  function group(sets: readonly SetResult[], by: readonly string[]): Line[] {
+  function group(sets: readonly SetResult[], by: readonly string[]): SweepLine[] {
     const found = new Map<string, SetResult[]>()
     for (const set of sets) {
       const name = by.map((option) => `${option} ${set.options[option]}`).join(', ')
@@ -144,14 +149,14 @@ function isNumeric(values: readonly unknown[]): values is readonly number[] {
 }
 
 /** Logarithmic where values are positive and far apart. */
-function numberAxis(values: readonly number[]): Axis {
+function numberAxis(values: readonly number[]): SweepAxis {
   const [low, high] = [Math.min(...values), Math.max(...values)]
   if (low > 0 && high / low >= 30) return logAxis(values)
   const at = (value: unknown) => ((value as number) - low) / (high - low || 1)
   return { at, ticks: ticks(low, high, 8).map((tick) => [at(tick), label(tick)] as const) }
 }
 
-function logAxis(values: readonly number[]): Axis {
+function logAxis(values: readonly number[]): SweepAxis {
   const positive = values.map((value) => Math.max(1e-300, value))
   const [low, high] = positive.length === 0 ? [1, 10] : [Math.min(...positive), Math.max(...positive)]
   // Not narrower than a factor of two, so that equal values are not a slope.
@@ -168,7 +173,7 @@ function logAxis(values: readonly number[]): Axis {
 }
 
 /** Words stand side by side. */
-function wordAxis(values: readonly unknown[]): Axis {
+function wordAxis(values: readonly unknown[]): SweepAxis {
   const at = (value: unknown) => (values.indexOf(value) + 0.5) / values.length
   return { at, ticks: values.map((value) => [at(value), `${value}`] as const) }
 }

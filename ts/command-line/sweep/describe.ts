@@ -1,6 +1,6 @@
 /** A sweep's results as a table. */
 
-import type { SetResult } from '../../work/sweep.js'
+import type { SetResult } from '../../jobs/sweep.js'
 import { columns } from '../report.js'
 
 /** The endings of runs, in the order of columns. */

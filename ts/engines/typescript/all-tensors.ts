@@ -4,9 +4,9 @@
  */
 
 import type { Arena } from '../../arena/arena.js'
-import { kernel, loopOf, Row, twice } from '../../arena/kernel.js'
+import { getLoop, kernel, Row, twice } from '../../arena/kernel.js'
 import * as layout from '../../arena/manifest.js'
-import { NOTHING } from './pipeline.js'
+import { NO_SCALARS } from './pipeline.js'
 
 /** a ← a + g. */
 const AccumulateLoop = twice<typeof layout.AccumulateKernel>(
@@ -55,7 +55,7 @@ const passes = [
 ]
 
 /** Runs a stage over the elements from … to − 1 of all tensors that do not stay. */
-export function overAllTensors(arena: Arena): (stage: number, from: number, to: number) => void {
+export function makePlanePass(arena: Arena): (stage: number, from: number, to: number) => void {
   const { dtype, lengths, offsets, words } = arena
   const theta = arena.elements(layout.PARAMETERS)
   const g = arena.elements(layout.GRADIENTS)
@@ -64,7 +64,7 @@ export function overAllTensors(arena: Arena): (stage: number, from: number, to: 
     const row = Row.of(kernel, dtype)
     row.coefficients = arena.row(lengths.length)
     const state = { [kernel.state[0]]: updated }
-    return { updated, state, row: row.byName, loop: loopOf(kernel.number, dtype) }
+    return { updated, state, row: row.byName, loop: getLoop(kernel.number, dtype) }
   })
   return (stage, from, to) => {
     const job = jobs[stage - layout.ACCUMULATE]
@@ -73,8 +73,8 @@ export function overAllTensors(arena: Arena): (stage: number, from: number, to: 
     const { state, row, loop } = job
     for (let i = 0; i < lengths.length && offsets[i] < to; i++) {
       const [start, end] = [Math.max(offsets[i], from), Math.min(offsets[i] + lengths[i], to)]
-      const stays = (words[arena.tensorAt(i) + layout.TENSOR_FLAGS] & layout.STAYS) !== 0
-      if (start < end && !stays) loop(theta, g, state, row, start, end, NOTHING, g)
+      const stays = (words[arena.tensorAt(i) + layout.TENSOR_FLAGS] & layout.EXCLUDED) !== 0
+      if (start < end && !stays) loop(theta, g, state, row, start, end, NO_SCALARS, g)
     }
   }
 }

@@ -1,22 +1,24 @@
 /** From segments to what a stage does with them; crates/kernels/src/stages/run.rs is the twin. */
 
 import type { Arena } from '../../arena/arena.js'
-import { firstNot } from '../../arena/find.js'
-import { type Kernel, kernelOf, type Loop, loopOf, Row } from '../../arena/kernel.js'
+import { partitionPoint } from '../../arena/find.js'
+import { getKernel, getLoop, type Kernel, type Loop, Row } from '../../arena/kernel.js'
 import {
   BY_ROW,
-  BY_UNIT,
-  BY_UNIT_KERNEL,
   CautiousKernel,
-  CLIPS,
-  FLUSHES,
+  CLIPPED_PER_TENSOR,
+  FLUSH_STATE,
   GRADIENTS,
   HEADER_SEGMENTS,
-  HOLDS,
-  KEEPS,
-  MASKS,
+  HOLD_PARAMS,
+  MASK_KEEPS_ALL,
+  MASK_TAKES_SIGN,
+  MASKED,
+  NEEDS_PARAM_NORM,
   NORM,
   PARAMETERS,
+  PER_UNIT,
+  PER_UNIT_KERNEL,
   POINT,
   SEGMENT_ARRAY,
   SEGMENT_BY_TENSOR,
@@ -26,19 +28,17 @@ import {
   SEGMENT_LENGTH,
   SEGMENT_OFFSET,
   SEGMENT_ROW,
-  SIGNS,
   SQUARES,
   SUM_SQUARES,
   UNITS,
-  WEIGHS,
 } from '../../arena/manifest.js'
-import { type MatrixStage, matrixStages, type Segment } from '../../arena/matrices.js'
-import { recordOf } from '../../ground/given.js'
-import type { FloatArray } from '../../ground/numbers.js'
-import type { Sum } from '../../ground/sums.js'
+import { type MatrixSegment, type MatrixStage, matrixStages } from '../../arena/matrices.js'
+import type { FloatArray } from '../../core/numbers.js'
+import type { Sum } from '../../core/sums.js'
+import { createRecord } from '../../core/untrusted.js'
 
 /** A stage of a segment: its loop, and what that is given. */
-export interface Job extends Segment {
+export interface SegmentJob extends MatrixSegment {
   /** The same key, the same job. */
   readonly key: number
   /** Undefined where only sums are wanted. */
@@ -56,57 +56,58 @@ export interface Job extends Segment {
 }
 
 /** The stage that is no pass, but sums the squares of gradients, and of parameters too where that is wanted. */
-const sumsAlone = (...sums: Sum[]): Kernel => ({
+const sumsOnly = (...sums: Sum[]): Kernel => ({
   ...{ number: SUM_SQUARES, name: '', source: 0, state: [], row: {}, tensor: sums, sums },
 })
-const squares = sumsAlone('gradients')
-const bothSquares = sumsAlone('gradients', 'parameters')
+const squares = sumsOnly('gradients')
+const bothSquares = sumsOnly('gradients', 'parameters')
 
-/** What comes with the import of `rows`: runs a segment that is one tensor, of which some rows have gradients. */
-export const byRow: { run?: (arena: Arena, job: Job, from: number, to: number) => void } = {}
+/** What comes with the import of `sparseRows`: runs a segment that is one tensor, of which some rows have gradients. */
+export const rowRunner: { run?: (arena: Arena, job: SegmentJob, from: number, to: number) => void } = {}
 
 /** Calls `visit` for each segment that has the stage, with what of it is in the range. */
 type ForEachJob = (
   stage: number,
   from: number,
   to: number,
-  visit: (job: Job, from: number, to: number) => void,
+  visit: (job: SegmentJob, from: number, to: number) => void,
 ) => void
 
 /** What a stage is beside itself: the rule's last one, one that masks its direction, or a norm of parameters too. */
-const PLAIN = 0
-const LAST = 1
-const MASKED = 2
-const WEIGHED = 3
+const PLAIN_STAGE = 0
+const LAST_STAGE = 1
+const MASKED_STAGE = 2
+const PARAM_NORM_STAGE = 3
 
 /** The flags that then mean something. */
-const heeded = [0, HOLDS | FLUSHES, MASKS | SIGNS | KEEPS | FLUSHES, 0]
+const heededFlags = [0, HOLD_PARAMS | FLUSH_STATE, MASKED | MASK_TAKES_SIGN | MASK_KEEPS_ALL | FLUSH_STATE, 0]
 
-export function jobsOf(arena: Arena): ForEachJob {
+export function makeForEachJob(arena: Arena): ForEachJob {
   const { words, dtype, lengths } = arena
   const theta = arena.elements(PARAMETERS)
   const g = arena.elements(GRADIENTS)
   const rows = lengths.map((_, i) => arena.row(i))
-  const jobs = new Map<number, Job>()
+  const jobs = new Map<number, SegmentJob>()
   /** The job of most steps. */
-  let latest: Job | undefined
+  let latest: SegmentJob | undefined
 
   /** A segment's kernel in a stage; 0 for none. */
   const kernelAt = (at: number, stage: number): number => {
     if (stage === NORM) return squares.number
-    if (stage === UNITS) return (words[at + SEGMENT_FLAGS] & BY_UNIT) !== 0 ? BY_UNIT_KERNEL : 0
+    if (stage === UNITS) return (words[at + SEGMENT_FLAGS] & PER_UNIT) !== 0 ? PER_UNIT_KERNEL : 0
     const pair = stage < 2 ? SEGMENT_EARLY_KERNELS : SEGMENT_LATE_KERNELS
     return (words[at + pair] >>> (16 * (stage & 1))) & 0xffff
   }
 
   const formOf = (stage: number, at: number, flags: number): number => {
-    if (stage === 0 && (flags & MASKS) !== 0) return MASKED
-    if (stage >= POINT) return stage === NORM && (flags & WEIGHS) !== 0 ? WEIGHED : PLAIN
-    return stage + 1 === POINT || kernelAt(at, stage + 1) === 0 ? LAST : PLAIN
+    if (stage === 0 && (flags & MASKED) !== 0) return MASKED_STAGE
+    if (stage >= POINT)
+      return stage === NORM && (flags & NEEDS_PARAM_NORM) !== 0 ? PARAM_NORM_STAGE : PLAIN_STAGE
+    return stage + 1 === POINT || kernelAt(at, stage + 1) === 0 ? LAST_STAGE : PLAIN_STAGE
   }
 
   /** The job of the segment whose words begin at `at`. */
-  const jobOf = (stage: number, at: number): Job | undefined => {
+  const jobOf = (stage: number, at: number): SegmentJob | undefined => {
     const number = kernelAt(at, stage)
     if (number === 0) return undefined
     const flags = words[at + SEGMENT_FLAGS]
@@ -120,26 +121,26 @@ export function jobsOf(arena: Arena): ForEachJob {
     return latest
   }
 
-  const makeJob = (key: number, stage: number, at: number, number: number, form: number): Job => {
+  const makeJob = (key: number, stage: number, at: number, number: number, form: number): SegmentJob => {
     const isNorm = stage === NORM
-    const kernel = !isNorm ? kernelOf(number) : form === WEIGHED ? bothSquares : squares
+    const kernel = !isNorm ? getKernel(number) : form === PARAM_NORM_STAGE ? bothSquares : squares
     const array = words[at + SEGMENT_ARRAY]
     const byTensor = isNorm ? SQUARES : words[at + SEGMENT_BY_TENSOR]
-    const state = recordOf(kernel.state, (_, k) => arena.elements(array + k))
+    const state = createRecord(kernel.state, (_, k) => arena.elements(array + k))
     const sourceOf = (sum: Sum) =>
       sum === 'parameters' ? theta : sum === 'sizes' ? state[kernel.state[0]] : g
-    const names = form === MASKED ? CautiousKernel.tensor : kernel.tensor
-    const sums: readonly Sum[] = form === MASKED ? ['nonzero'] : kernel.sums
-    const job: Job = {
+    const names = form === MASKED_STAGE ? CautiousKernel.tensor : kernel.tensor
+    const sums: readonly Sum[] = form === MASKED_STAGE ? ['nonzero'] : kernel.sums
+    const job: SegmentJob = {
       ...{ key, stage },
-      loop: isNorm ? undefined : loopOf(number, dtype),
+      loop: isNorm ? undefined : getLoop(number, dtype),
       row: Row.of(kernel, kernel.isMatrix ? 'float64' : dtype),
       state,
       byTensor: names.map((name, k) => [name, arena.numbers(byTensor + k)]),
       sums: sums.map((sum) => [sum, sourceOf(sum)]),
       ofMatrices: matrixStages.get(number)?.(arena, array),
-      isLast: form === LAST,
-      heeded: heeded[form] | BY_ROW | (stage === 0 ? CLIPS : 0),
+      isLast: form === LAST_STAGE,
+      heeded: heededFlags[form] | BY_ROW | (stage === 0 ? CLIPPED_PER_TENSOR : 0),
       flags: 0,
     }
     jobs.set(key, job)
@@ -147,7 +148,7 @@ export function jobsOf(arena: Arena): ForEachJob {
   }
 
   const segmentFrom = (count: number, element: number) =>
-    firstNot(count, (segment) => {
+    partitionPoint(count, (segment) => {
       const at = arena.segmentAt(segment)
       return words[at + SEGMENT_OFFSET] + words[at + SEGMENT_LENGTH] <= element
     })

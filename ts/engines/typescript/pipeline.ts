@@ -2,37 +2,43 @@
 
 import type { Arena } from '../../arena/arena.js'
 import {
-  FLUSHES,
+  FLUSH_STATE,
   GRADIENTS,
-  HOLDS,
-  KEEPS,
-  MASKS,
+  HOLD_PARAMS,
+  MASK_KEEPS_ALL,
+  MASK_TAKES_SIGN,
+  MASKED,
   PARAMETERS,
   PIPELINE_L2,
   PIPELINE_LIMIT,
   PIPELINE_SCALE,
-  SIGNS,
 } from '../../arena/manifest.js'
-import { type FloatArray, flush, type Round, rounding, smallestNormal } from '../../ground/numbers.js'
-import type { Job } from './jobs.js'
+import { type FloatArray, flush, type Round, rounding, smallestNormal } from '../../core/numbers.js'
+import type { SegmentJob } from './jobs.js'
 
 /** What there is of a tensor, by name. */
-export type ByName = Readonly<Record<string, number>>
+export type TensorScalars = Readonly<Record<string, number>>
 
 /** What there is by tensor where there is nothing. */
-export const NOTHING: ByName = {}
+export const NO_SCALARS: TensorScalars = {}
 
 /**
  * Runs a stage over the elements from … to − 1, which are of one segment; with numbers of their tensor, and its factor
  * of the gradients, they are of one tensor.
  */
-export type Pass = (job: Job, from: number, to: number, tensor?: ByName, factor?: number) => void
+export type SegmentPass = (
+  job: SegmentJob,
+  from: number,
+  to: number,
+  tensor?: TensorScalars,
+  factor?: number,
+) => void
 
-export const passOf = (arena: Arena): Pass =>
-  passOver(arena, arena.elements(PARAMETERS), arena.elements(GRADIENTS))
+export const makePass = (arena: Arena): SegmentPass =>
+  makePassOver(arena, arena.elements(PARAMETERS), arena.elements(GRADIENTS))
 
 /** The same over arrays in their place. */
-export function passOver(arena: Arena, theta: FloatArray, g: FloatArray): Pass {
+export function makePassOver(arena: Arena, theta: FloatArray, g: FloatArray): SegmentPass {
   const f = rounding[arena.dtype]
   const least = smallestNormal[arena.dtype]
   // All that a step needs is made here: one that runs out of memory must not do so in the middle.
@@ -53,18 +59,18 @@ export function passOver(arena: Arena, theta: FloatArray, g: FloatArray): Pass {
     return prepared
   }
 
-  return ({ loop, row, state, flags, stage, isLast }, from, to, tensor = NOTHING, factor = 1) => {
+  return ({ loop, row, state, flags, stage, isLast }, from, to, tensor = NO_SCALARS, factor = 1) => {
     const { coefficients } = row
     const gradient =
       stage === 0 && !isPlain(coefficients, factor) ? prepare(coefficients, factor, from, to) : g
-    const masks = (flags & MASKS) !== 0
-    const holds = (flags & HOLDS) !== 0
+    const masks = (flags & MASKED) !== 0
+    const holds = (flags & HOLD_PARAMS) !== 0
     if (holds) held.set(theta.subarray(from, to), from)
     // d·0 − u is −u.
     if (masks) held.fill(0, from, to)
     loop?.(holds || masks ? held : theta, gradient, state, row.byName, from, to, tensor, g)
     if (masks) mask(held, gradient, g, flags, from, to, f)
-    if ((flags & FLUSHES) !== 0) for (const array of Object.values(state)) flush(array, from, to, least)
+    if ((flags & FLUSH_STATE) !== 0) for (const array of Object.values(state)) flush(array, from, to, least)
     if (isLast && arena.zeroesGradients) g.fill(0, from, to)
   }
 }
@@ -88,8 +94,8 @@ function mask(
   to: number,
   f: Round,
 ): void {
-  const neither = (flags & KEEPS) !== 0 ? 1 : 0
-  const against = (flags & SIGNS) !== 0 ? -1 : neither
+  const neither = (flags & MASK_KEEPS_ALL) !== 0 ? 1 : 0
+  const against = (flags & MASK_TAKES_SIGN) !== 0 ? -1 : neither
   for (let i = from; i < to; i++) {
     const u = 0 - negated[i]
     const agreement = f(u * g[i])

@@ -1,13 +1,13 @@
 /** Gradients of some rows of a tensor; crates/kernels/src/stages/rows.rs is the twin. */
 
 import type { Arena } from '../../arena/arena.js'
-import { tensorFrom } from '../../arena/find.js'
-import { BLOCK, CLIPS, GRADIENTS, PARAMETERS, SCALES } from '../../arena/manifest.js'
-import { mapped } from '../../ground/given.js'
-import type { FloatArray } from '../../ground/numbers.js'
-import { STRIPES, sumOf } from '../../ground/sums.js'
-import type { Job } from './jobs.js'
-import { NOTHING, passOver } from './pipeline.js'
+import { tensorEndingAfter } from '../../arena/find.js'
+import { BLOCK, CLIPPED_PER_TENSOR, GRADIENTS, PARAMETERS, SCALES } from '../../arena/manifest.js'
+import type { FloatArray } from '../../core/numbers.js'
+import { STRIPES, sumColumn } from '../../core/sums.js'
+import { mapRecord } from '../../core/untrusted.js'
+import type { SegmentJob } from './jobs.js'
+import { makePassOver, NO_SCALARS } from './pipeline.js'
 
 /** A row, and the gradients of the neighboring entries that name it: its own is their sum, in their order. */
 interface Named {
@@ -15,24 +15,24 @@ interface Named {
   readonly entries: FloatArray[]
 }
 
-export function runRows(arena: Arena, job: Job, from: number, to: number): void {
-  const i = tensorFrom(arena, from)
+export function runRows(arena: Arena, job: SegmentJob, from: number, to: number): void {
+  const i = tensorEndingAfter(arena, from)
   const { [i]: offset } = arena.offsets
   const columns = arena.lengths[i] / arena.units[i]
   const named = namedRows(arena, i, columns)
   if (job.sums.length > 0) {
     const [[, squares]] = job.byTensor
-    if (offset === from) squares[i] = squaresOf(named, columns)
+    if (offset === from) squares[i] = sumRowSquares(named, columns)
     return
   }
   const theta = arena.elements(PARAMETERS)
-  const factor = (job.flags & CLIPS) === 0 ? 1 : arena.numbers(SCALES)[i]
+  const factor = (job.flags & CLIPPED_PER_TENSOR) === 0 ? 1 : arena.numbers(SCALES)[i]
   for (const { row, entries } of named) {
     const [start, end] = [offset + row * columns, offset + (row + 1) * columns]
     if (start < from || start >= to) continue
-    const state = mapped(job.state, (array) => array.subarray(start, end))
-    const pass = passOver(arena, theta.subarray(start, end), addedUp(entries))
-    pass({ ...job, state }, 0, columns, NOTHING, factor)
+    const state = mapRecord(job.state, (array) => array.subarray(start, end))
+    const pass = makePassOver(arena, theta.subarray(start, end), addedUp(entries))
+    pass({ ...job, state }, 0, columns, NO_SCALARS, factor)
     if (job.isLast && arena.zeroesGradients) for (const entry of entries) entry.fill(0)
   }
 }
@@ -65,12 +65,12 @@ function addedUp([first, ...others]: readonly FloatArray[]): FloatArray {
 }
 
 /** Σ g², block by block, as it is summed where all other rows are 0. Rows are in order. */
-function squaresOf(named: readonly Named[], columns: number): number {
+function sumRowSquares(named: readonly Named[], columns: number): number {
   const stripes = new Float64Array(STRIPES)
   let [total, block] = [0, 0]
   const end = () => {
     // Each is the only number of its stripe.
-    total += sumOf('values', stripes)
+    total += sumColumn('values', stripes)
     stripes.fill(0)
   }
   for (const { row, entries } of named) {

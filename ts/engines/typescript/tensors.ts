@@ -4,14 +4,14 @@
  */
 
 import type { Arena } from '../../arena/arena.js'
-import { tensorFrom } from '../../arena/find.js'
-import { BLOCK, CLIPS, PARTIALS, PARTS, SCALES, TENSOR_BLOCK } from '../../arena/manifest.js'
-import { rounding } from '../../ground/numbers.js'
-import { sumOf } from '../../ground/sums.js'
-import type { Job } from './jobs.js'
-import type { ByName, Pass } from './pipeline.js'
+import { tensorEndingAfter } from '../../arena/find.js'
+import { BLOCK, CLIPPED_PER_TENSOR, PARTIALS, PARTS, SCALES, TENSOR_BLOCK } from '../../arena/manifest.js'
+import { rounding } from '../../core/numbers.js'
+import { sumColumn } from '../../core/sums.js'
+import type { SegmentJob } from './jobs.js'
+import type { SegmentPass, TensorScalars } from './pipeline.js'
 
-export function overTensors(arena: Arena, pass: Pass) {
+export function makeTensorPass(arena: Arena, pass: SegmentPass) {
   const { lengths, offsets } = arena
   const f = rounding[arena.dtype]
   const scales = arena.numbers(SCALES)
@@ -19,22 +19,29 @@ export function overTensors(arena: Arena, pass: Pass) {
   const firstBlock = (i: number) => arena.words[arena.tensorAt(i) + TENSOR_BLOCK]
 
   /** The blocks of tensor `i` that begin in the range, and the sums over each. */
-  const sum = (job: Job, i: number, from: number, to: number, tensor: ByName, factor: number) => {
+  const sum = (
+    job: SegmentJob,
+    i: number,
+    from: number,
+    to: number,
+    tensor: TensorScalars,
+    factor: number,
+  ) => {
     const end = offsets[i] + lengths[i]
     for (let block = 0, low = offsets[i]; low < end; block++, low += BLOCK) {
       if (low < from || low >= to) continue
       const high = Math.min(low + BLOCK, end)
       if (job.loop !== undefined) pass(job, low, high, tensor, factor)
       job.sums.forEach(([kind, source], k) => {
-        partials[(firstBlock(i) + block) * PARTS + k] = sumOf(kind, source.subarray(low, high))
+        partials[(firstBlock(i) + block) * PARTS + k] = sumColumn(kind, source.subarray(low, high))
       })
     }
   }
 
   return {
-    run(job: Job, from: number, to: number): void {
-      const clips = (job.flags & CLIPS) !== 0
-      for (let i = tensorFrom(arena, from); i < lengths.length && offsets[i] < to; i++) {
+    run(job: SegmentJob, from: number, to: number): void {
+      const clips = (job.flags & CLIPPED_PER_TENSOR) !== 0
+      for (let i = tensorEndingAfter(arena, from); i < lengths.length && offsets[i] < to; i++) {
         const tensor: Record<string, number> = {}
         for (const [name, numbers] of job.byTensor) tensor[name] = f(numbers[i])
         const factor = clips ? scales[i] : 1
@@ -45,12 +52,12 @@ export function overTensors(arena: Arena, pass: Pass) {
     },
 
     /** Adds up what was summed by block, in order. */
-    gather({ sums, byTensor }: Job, from: number, to: number): void {
+    gather({ sums, byTensor }: SegmentJob, from: number, to: number): void {
       if (sums.length === 0) return
-      for (let i = tensorFrom(arena, from); i < lengths.length && offsets[i] < to; i++) {
+      for (let i = tensorEndingAfter(arena, from); i < lengths.length && offsets[i] < to; i++) {
         for (let k = 0; k < sums.length; k++) {
           let total = 0
-          for (let b = 0; b < blocksOf(lengths[i]); b++) total += partials[(firstBlock(i) + b) * PARTS + k]
+          for (let b = 0; b < countBlocks(lengths[i]); b++) total += partials[(firstBlock(i) + b) * PARTS + k]
           byTensor[k][1][i] = total
         }
       }
@@ -58,4 +65,4 @@ export function overTensors(arena: Arena, pass: Pass) {
   }
 }
 
-const blocksOf = (length: number): number => Math.ceil(length / BLOCK)
+const countBlocks = (length: number): number => Math.ceil(length / BLOCK)

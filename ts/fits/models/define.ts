@@ -1,15 +1,15 @@
 /** What models have in common: their options, and the name of their column. */
 
+import { OptionError } from '../../core/errors.js'
+import { runToEnd } from '../../core/slices.js'
 import { Expression, isName } from '../../expressions/expression.js'
-import { OptionError } from '../../ground/errors.js'
-import { atOnce } from '../../ground/slices.js'
 import { option, optional } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
-import { type FitModel, type Guess, inSlicesBy, type ModelOptions } from './model.js'
-import { column, finiteRows } from './rows.js'
+import { column, finiteRows } from './linear-least-squares.js'
+import { type FitModel, type Guess, type ModelOptions, slicedGuesses } from './model.js'
 
 /** Options of every model. */
-export const ofAll = {
+export const commonOptions = {
   /** The name of its column; x. */
   x: option<string, string>('a name', 'x', isName),
 }
@@ -25,8 +25,8 @@ export interface OriginOptions extends ModelOptions {
 }
 
 /** Options of every model that may have an origin. */
-export const withOrigin = {
-  ...ofAll,
+export const originOptions = {
+  ...commonOptions,
   origin: optional(
     option<number | 'auto', undefined>(
       "a finite number, or 'auto'",
@@ -48,7 +48,7 @@ export function defineByOrigin<Names extends string>(
   guess: Guess<Names>,
   parameters: FitModel['parameters'] = {},
 ): FitModel<Names | 'origin'> {
-  const { origin, ...rest } = readOptions('options', options, withOrigin)
+  const { origin, ...rest } = readOptions('options', options, originOptions)
   type All = Names | 'origin'
   if (origin === undefined) return define<All>(rest, write, guess as Guess<All>, parameters)
   return define<All>(
@@ -74,14 +74,14 @@ export function define<Names extends string>(
   write: (x: string) => string,
   guessInSlices: Guess<Names>,
   parameters: FitModel['parameters'] = {},
-  others: readonly string[] = [],
+  extraColumns: readonly string[] = [],
 ): FitModel<Names> {
-  const { x } = readOptions('options', options, ofAll)
+  const { x } = readOptions('options', options, commonOptions)
   const text = write(x)
   // No parameter is called x.
-  const names = [...new Expression(write('x')).names.filter((name) => name !== 'x'), ...others]
+  const names = [...new Expression(write('x')).names.filter((name) => name !== 'x'), ...extraColumns]
   if (names.includes(x)) throw new OptionError('x', `another name than ${[...new Set(names)].join(', ')}`, x)
-  const guess: FitModel['guess'] = (...data) => atOnce(guessInSlices(...data))
-  inSlicesBy.set(guess, guessInSlices)
-  return { text, x, parameters, guess, ...(others.length > 0 && { others }) }
+  const guess: FitModel['guess'] = (...data) => runToEnd(guessInSlices(...data))
+  slicedGuesses.set(guess, guessInSlices)
+  return { text, x, parameters, guess, ...(extraColumns.length > 0 && { extraColumns }) }
 }

@@ -4,7 +4,7 @@ import { exponential } from './exponential.js'
 import { inhibition, substrateInhibition, tightBinding } from './inhibition.js'
 import { line } from './line.js'
 import { michaelisMenten } from './michaelis-menten.js'
-import { makersOf } from './model.js'
+import { registerMakers } from './model.js'
 import {
   exponentialGaussian,
   gaussian,
@@ -26,7 +26,7 @@ import { sinusoid } from './sinusoid.js'
  * @example
  * const { values } = fit(models.gaussian(), { x, y })
  */
-export const models = /* @__PURE__ */ makersOf({
+export const models = /* @__PURE__ */ registerMakers({
   ...{ line, polynomial, exponential, power },
   ...{ logistic, fourPL, fivePL, hill, michaelisMenten },
   ...{ gaussian, lorentzian, pseudoVoigt, voigt, exponentialGaussian, skewedGaussian, peaks },

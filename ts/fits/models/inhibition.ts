@@ -1,13 +1,13 @@
 /** Rates of enzymes that something inhibits: another substance, or the substrate itself. */
 
+import { OptionError } from '../../core/errors.js'
+import { type Slices, sortInSlices } from '../../core/slices.js'
 import { isName } from '../../expressions/expression.js'
-import { OptionError } from '../../ground/errors.js'
-import { type Slices, sorted } from '../../ground/slices.js'
-import { nameIn, option } from '../../options/kinds.js'
+import { keyOf, option } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
-import { define, ofAll } from './define.js'
+import { commonOptions, define } from './define.js'
+import { column, finiteRows, rowsWhere, selectBest } from './linear-least-squares.js'
 import type { Data, FitModel, ModelOptions } from './model.js'
-import { bestOf, column, finiteRows, rowsWhere } from './rows.js'
 
 /** By what an inhibitor at the concentration i multiplies km, and the substrate beside it. */
 const kinds = {
@@ -28,14 +28,14 @@ const kinds = {
 /** How an inhibitor acts. */
 export type InhibitionKind = keyof typeof kinds
 
-const own = {
+const inhibitionTable = {
   /** 'competitive', 'uncompetitive', 'noncompetitive' or 'mixed'; 'mixed'. */
-  kind: nameIn<InhibitionKind, 'mixed'>(kinds, 'mixed'),
+  kind: keyOf<InhibitionKind, 'mixed'>(kinds, 'mixed'),
   /** The name of the column of the inhibitor's concentrations; i. */
   inhibitor: option<string, string>('a name', 'i', isName),
 }
 
-const table = { ...ofAll, ...own }
+const table = { ...commonOptions, ...inhibitionTable }
 
 // Editors do not show comments on what a spread brings.
 export interface InhibitionOptions extends ModelOptions {
@@ -78,7 +78,7 @@ export function inhibition(options: InhibitionOptions = {}): FitModel<'vmax' | '
 }
 
 /** km and ki are looked for among these parts of the largest concentrations, and alpha among these. */
-const [PARTS, ALPHAS] = [
+const [CONSTANT_RATIOS, ALPHAS] = [
   [1 / 256, 1 / 64, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4],
   [1, 0.25, 4],
 ]
@@ -93,7 +93,7 @@ function* guess(
   const isOne = (row: number) =>
     xs[row] >= 0 && is[row] >= 0 && [xs[row], ys[row], is[row]].every((number) => Number.isFinite(number))
   const compare = (a: number, b: number) => xs[a] - xs[b] || ys[a] - ys[b] || is[a] - is[b]
-  const rows = yield* sorted(yield* rowsWhere(xs.length, isOne), compare)
+  const rows = yield* sortInSlices(yield* rowsWhere(xs.length, isOne), compare)
   const [x, y, i] = [
     yield* column(rows.length, (k) => xs[rows[k]]),
     yield* column(rows.length, (k) => ys[rows[k]]),
@@ -101,9 +101,9 @@ function* guess(
   ]
   const most = (of: Float64Array) => of.reduce((a, b) => Math.max(a, b), 0) || 1
   const [mostX, mostI] = [most(x), most(i)]
-  const { candidate, coefficients } = yield* bestOf(y, {
-    candidates: PARTS.flatMap((a) =>
-      PARTS.flatMap((b) =>
+  const { candidate, coefficients } = yield* selectBest(y, {
+    candidates: CONSTANT_RATIOS.flatMap((a) =>
+      CONSTANT_RATIOS.flatMap((b) =>
         (isMixed ? ALPHAS : [1]).map((alpha) => ({ km: a * mostX, ki: b * mostI, alpha })),
       ),
     ),
@@ -130,8 +130,10 @@ export function substrateInhibition(options: ModelOptions = {}): FitModel<'vmax'
     function* (xs, ys) {
       const { x, y, range } = yield* finiteRows(xs, ys, (at) => at >= 0)
       const largest = x[x.length - 1] || range
-      const { candidate, coefficients } = yield* bestOf(y, {
-        candidates: PARTS.flatMap((a) => PARTS.map((b) => ({ km: a * largest, ki: b * largest }))),
+      const { candidate, coefficients } = yield* selectBest(y, {
+        candidates: CONSTANT_RATIOS.flatMap((a) =>
+          CONSTANT_RATIOS.map((b) => ({ km: a * largest, ki: b * largest })),
+        ),
         count: 1,
         fill: ({ km, ki }, [curve], from, to) => {
           for (let row = from; row < to; row++) curve[row] = x[row] / (km + x[row] + x[row] * (x[row] / ki))
@@ -166,8 +168,10 @@ export function tightBinding(options: ModelOptions = {}): FitModel<'v0' | 'e' | 
 function* guessTight(...[xs, ys]: Data) {
   const { x, y, range } = yield* finiteRows(xs, ys, (at) => at >= 0)
   const largest = x[x.length - 1] || range
-  const { candidate, coefficients } = yield* bestOf(y, {
-    candidates: PARTS.flatMap((a) => PARTS.map((b) => ({ e: a * largest, ki: b * b * largest }))),
+  const { candidate, coefficients } = yield* selectBest(y, {
+    candidates: CONSTANT_RATIOS.flatMap((a) =>
+      CONSTANT_RATIOS.map((b) => ({ e: a * largest, ki: b * b * largest })),
+    ),
     count: 1,
     fill: ({ e, ki }, [curve], from, to) => {
       for (let row = from; row < to; row++) {

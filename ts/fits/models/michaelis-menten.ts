@@ -1,7 +1,7 @@
 import { define } from './define.js'
+import { finiteRows, sortedRows } from './linear-least-squares.js'
 import type { Data, FitModel, ModelOptions } from './model.js'
-import { finiteRows, readyRows } from './rows.js'
-import { Shapes } from './shapes.js'
+import { CandidateShapes } from './shapes.js'
 
 /** vmax·x/(km + x), for x ≥ 0: vmax in units of y, and km, where half of it is reached, in those of x. */
 export function michaelisMenten(options: ModelOptions = {}): FitModel<'vmax' | 'km'> {
@@ -9,17 +9,17 @@ export function michaelisMenten(options: ModelOptions = {}): FitModel<'vmax' | '
 }
 
 /** km is looked for among powers of 2 times the largest x. */
-const [LEAST, MOST] = [1 / 4096, 4]
+const [MIN_RATIO, MAX_RATIO] = [1 / 4096, 4]
 
-const shapes = /* @__PURE__ */ new Shapes(({ x, range }) => {
+const shapes = /* @__PURE__ */ new CandidateShapes(({ x, range }) => {
   const largest = x[x.length - 1] || range
   const kms: number[] = []
-  for (let part = LEAST; part <= MOST; part += part) kms.push(part * largest)
+  for (let part = MIN_RATIO; part <= MAX_RATIO; part += part) kms.push(part * largest)
   return {
-    of: kms,
+    grid: kms,
     count: kms.length,
     more: 0,
-    draw(k, on, at, from, to) {
+    drawCandidate(k, on, at, from, to) {
       const km = kms[k]
       for (let row = from; row < to; row++) on[at + row - from] = x[row] / (km + x[row])
     },
@@ -28,9 +28,9 @@ const shapes = /* @__PURE__ */ new Shapes(({ x, range }) => {
 
 function* guess(...[xs, ys]: Data) {
   const isIn = (at: number) => at >= 0
-  const rows = readyRows(xs, ys, isIn) ?? (yield* finiteRows(xs, ys, isIn))
-  const drawn = shapes.at(rows)
+  const rows = sortedRows(xs, ys, isIn) ?? (yield* finiteRows(xs, ys, isIn))
+  const drawn = shapes.drawn(rows)
   if (!drawn.multiply(rows.y)) yield* drawn.multiplyInSlices(rows.y)
   const best = drawn.best(rows.y)
-  return { vmax: drawn.meet(best).factor, km: drawn.of[best] }
+  return { vmax: drawn.match(best).factor, km: drawn.grid[best] }
 }

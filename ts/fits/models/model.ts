@@ -1,11 +1,11 @@
 /** What a model is, beside its expression. */
 
+import { OptionError } from '../../core/errors.js'
+import type { Slices } from '../../core/slices.js'
+import { isObject, isRecord, readMember, toBoundedArray } from '../../core/untrusted.js'
 import { Expression } from '../../expressions/expression.js'
-import { OptionError } from '../../ground/errors.js'
-import { isObject, isRecord, listOf, member } from '../../ground/given.js'
-import type { Slices } from '../../ground/slices.js'
-import { type Called, readCalled } from '../called.js'
-import type { FitParameter } from '../parameters.js'
+import { type FunctionModelSpec, readFunctionModel } from '../problem/function-model.js'
+import type { FitParameter } from '../problem/parameters.js'
 
 /** Not there at run time: what a model's type knows of its parameters. */
 declare const names: unique symbol
@@ -26,7 +26,7 @@ export interface FitModel<Names extends string = string> {
     ...others: ArrayLike<number>[]
   ) => Readonly<Record<string, number>>
   /** Names of further columns, which its guess gets behind y. */
-  readonly others?: readonly string[]
+  readonly extraColumns?: readonly string[]
 }
 
 /** Options of every model. */
@@ -43,26 +43,26 @@ export type Data = Parameters<GuessAtOnce>
 export type Guess<Names extends string = string> = (...data: Data) => Slices<Readonly<Record<Names, number>>>
 
 /** The guesses of models of ours in slices. A user's own is one slice. */
-export const inSlicesBy = new WeakMap<GuessAtOnce, Guess>()
+export const slicedGuesses = new WeakMap<GuessAtOnce, Guess>()
 
 /** What models of ours say of values that were found, by their guesses; empty where there is nothing. */
 export type Remark = (values: () => Readonly<Record<string, number>>, ...data: Data) => string
 export const remarks = new WeakMap<GuessAtOnce, Remark>()
 
 /** What makes models, and is none: it is told from functions that are models. */
-const makers = new WeakSet<object>()
+const modelMakers = new WeakSet<object>()
 
-export function makersOf<Makers extends Readonly<Record<string, object>>>(all: Makers): Makers {
-  for (const make of Object.values(all)) makers.add(make)
+export function registerMakers<Makers extends Readonly<Record<string, object>>>(all: Makers): Makers {
+  for (const make of Object.values(all)) modelMakers.add(make)
   return all
 }
 
 /** A model that was read: what it does not have it says. */
-type Read = Required<Omit<FitModel, 'guess' | typeof names>> & {
+type ParsedModel = Required<Omit<FitModel, 'guess' | typeof names>> & {
   readonly guess: Guess | undefined
   readonly remark: Remark | undefined
   /** The function, if it is one. */
-  readonly called: Called | undefined
+  readonly functionModel: FunctionModelSpec | undefined
 }
 
 /**
@@ -70,27 +70,27 @@ type Read = Required<Omit<FitModel, 'guess' | typeof names>> & {
  *
  * @param hasStart whether parameters have a start, as those of functions need; undefined where functions are no models
  */
-export function readModel(given: unknown, hasStart?: boolean): Read {
+export function readModel(given: unknown, hasStart?: boolean): ParsedModel {
   const plain = {
     text: '',
     x: '',
     parameters: {},
     guess: undefined,
     remark: undefined,
-    called: undefined,
-    others: [],
+    functionModel: undefined,
+    extraColumns: [],
   }
   if (given instanceof Expression) return { ...plain, text: given.text }
-  const called = readCalled(given)
-  if (!isObject(given) || called) {
-    if (called && hasStart && !makers.has(called.given)) return { ...plain, called }
+  const functionModel = readFunctionModel(given)
+  if (!isObject(given) || functionModel) {
+    if (functionModel && hasStart && !modelMakers.has(functionModel.model)) return { ...plain, functionModel }
     const orFunction = hasStart === undefined ? '' : '; or a function and a start'
-    const call = called ? `, called, as in models.line()${orFunction}` : ''
+    const call = functionModel ? `, called, as in models.line()${orFunction}` : ''
     throw new OptionError('model', `an expression, or one of models${call}`, given)
   }
-  const [text, x] = [member(given, 'text'), member(given, 'x')]
-  const parameters = member(given, 'parameters') as FitModel['parameters'] | undefined
-  const guess = member(given, 'guess') as GuessAtOnce | undefined
+  const [text, x] = [readMember(given, 'text'), readMember(given, 'x')]
+  const parameters = readMember(given, 'parameters') as FitModel['parameters'] | undefined
+  const guess = readMember(given, 'guess') as GuessAtOnce | undefined
   if (typeof text !== 'string') throw new OptionError('model: text', 'a text', text)
   if (typeof x !== 'string') throw new OptionError('model: x', "a column's name", x)
   if (!isRecord(parameters)) {
@@ -98,25 +98,25 @@ export function readModel(given: unknown, hasStart?: boolean): Read {
   }
   if (guess !== undefined && typeof guess !== 'function')
     throw new OptionError('model: guess', 'a function', guess)
-  const others = readOthers(member(given, 'others'))
+  const extraColumns = readExtraColumns(readMember(given, 'extraColumns'))
   return {
     text,
     x,
     parameters,
-    others,
-    called: undefined,
+    extraColumns,
+    functionModel: undefined,
     remark: guess && remarks.get(guess),
-    guess: guess && (inSlicesBy.get(guess) ?? oneSlice(guess)),
+    guess: guess && (slicedGuesses.get(guess) ?? toOneSlice(guess)),
   }
 }
 
-function readOthers(given: unknown): string[] {
-  const list = given === undefined ? [] : listOf(Array.isArray(given) ? given : {}, 256)
+function readExtraColumns(given: unknown): string[] {
+  const list = given === undefined ? [] : toBoundedArray(Array.isArray(given) ? given : {}, 256)
   if (list?.every((name) => typeof name === 'string')) return list
-  throw new OptionError('model: others', "columns' names", given)
+  throw new OptionError('model: extraColumns', "columns' names", given)
 }
 
-function oneSlice(guess: GuessAtOnce): Guess {
+function toOneSlice(guess: GuessAtOnce): Guess {
   // biome-ignore lint/correctness/useYield: it never pauses
   return function* (...data) {
     return guess(...data)

@@ -1,13 +1,22 @@
 /** Where peaks are, and what is under them. */
 
-import { inSlices, SLICE, type Slices, sorted } from '../../ground/slices.js'
-import type { Form, Place } from './peak-shapes.js'
-import { powers } from './polynomial.js'
-import { bestOf, column, copied, EQUAL, firstWhere, project, type Rows, zeros } from './rows.js'
+import { ROWS_PER_SLICE, type Slices, sortInSlices, visitInSlices } from '../../core/slices.js'
+import {
+  column,
+  copyOfArray,
+  firstWhere,
+  project,
+  type SortedRows,
+  selectBest,
+  TIE_TOLERANCE,
+  zeros,
+} from './linear-least-squares.js'
+import type { PeakForm, PeakPosition } from './peak-shapes.js'
+import { polynomialColumns } from './polynomial.js'
 
-interface Found {
+interface FoundPeaks {
   /** The parameters of each peak, from left to right. */
-  readonly found: readonly (readonly number[])[]
+  readonly peaks: readonly (readonly number[])[]
   /** Of the ground, by powers of x. */
   readonly coefficients: readonly number[]
 }
@@ -18,51 +27,57 @@ interface Found {
  *
  * @param terms how many coefficients the ground has, up to 3
  */
-export function* findPeaks(rows: Rows, forms: readonly Form[], count: number, terms: number): Slices<Found> {
+export function* findPeaks(
+  rows: SortedRows,
+  forms: readonly PeakForm[],
+  count: number,
+  terms: number,
+): Slices<FoundPeaks> {
   const { x, y } = rows
-  const clear = count === 1 && terms === 0 ? clearPeak(rows, forms[0]) : null
-  if (clear) return { found: [clear], coefficients: [] }
-  const ground = terms === 0 ? null : yield* powers(rows, terms - 1)
-  const under = ground?.columns ?? []
-  const candidates: Place[][] = []
-  const noise = yield* noiseOf(y)
-  const about: About = { rows, forms, under, noise }
-  for (const level of yield* levelsOf(y, under)) candidates.push(yield* search(about, level, count))
-  const { candidate, coefficients } = yield* bestOf(y, {
+  const clear = count === 1 && terms === 0 ? isolatedPeak(rows, forms[0]) : null
+  if (clear) return { peaks: [clear], coefficients: [] }
+  const ground = terms === 0 ? null : yield* polynomialColumns(rows, terms - 1)
+  const baseline = ground?.columns ?? []
+  const candidates: PeakPosition[][] = []
+  const noise = yield* estimateNoise(y)
+  const about: SearchContext = { rows, forms, baseline, noise }
+  for (const level of yield* noiseLevels(y, baseline)) candidates.push(yield* search(about, level, count))
+  const { candidate, coefficients } = yield* selectBest(y, {
     candidates,
-    count: count + under.slice(1).length,
+    count: count + baseline.slice(1).length,
     fill: (places, columns, from, to) => {
-      for (const [k, power] of under.slice(1).entries()) columns[k].set(power.subarray(from, to), from)
-      for (const [k, place] of places.entries()) draw(place, x, columns[k + under.slice(1).length], from, to)
+      for (const [k, power] of baseline.slice(1).entries()) columns[k].set(power.subarray(from, to), from)
+      for (const [k, place] of places.entries())
+        draw(place, x, columns[k + baseline.slice(1).length], from, to)
     },
     hasOffset: terms > 0,
   })
-  const first: Fitted = { places: candidate, coefficients, left: 0 }
+  const first: FittedPeaks = { positions: candidate, coefficients, residuals: 0 }
   const isCrowded = count > 1 || terms > 1
-  const best = isCrowded ? yield* improved(about, first) : first
+  const best = isCrowded ? yield* improvePeaks(about, first) : first
   const heights = best.coefficients.slice(terms)
-  const inOrder = [...best.places.entries()].sort(([, a], [, b]) => a.center - b.center)
+  const inOrder = [...best.positions.entries()].sort(([, a], [, b]) => a.center - b.center)
   return {
-    found: inOrder.map(([k, { form, center, sigma }]) => form.values(heights[k], center, sigma)),
+    peaks: inOrder.map(([k, { form, center, sigma }]) => form.values(heights[k], center, sigma)),
     coefficients: ground?.inX(best.coefficients.slice(0, terms)) ?? [],
   }
 }
 
 /** A row counts from this part of the highest on; so many have to. */
-const [COUNTS, ENOUGH_ROWS] = [0.3, 4]
+const [CLEAR_FRACTION, MIN_CLEAR_ROWS] = [0.3, 4]
 
 /**
  * The parameters of a peak that stands alone, by the parabola that rows about the highest one make: a step or two from where its
  * fit ends. Null where they make none, as beside noise, at an edge, or between rows that are far apart.
  */
-function clearPeak({ x, y }: Rows, { parabola, values }: Form): readonly number[] | null {
-  if (parabola === undefined || y.length > SLICE) return null
+function isolatedPeak({ x, y }: SortedRows, { parabola, values }: PeakForm): readonly number[] | null {
+  if (parabola === undefined || y.length > ROWS_PER_SLICE) return null
   let top = 0
   for (let row = 1; row < y.length; row++) if (Math.abs(y[row]) > Math.abs(y[top])) top = row
   let [first, last] = [top, top]
-  while (first > 0 && y[first - 1] / y[top] > COUNTS) first--
-  while (last < y.length - 1 && y[last + 1] / y[top] > COUNTS) last++
-  if (last - first + 1 < ENOUGH_ROWS) return null
+  while (first > 0 && y[first - 1] / y[top] > CLEAR_FRACTION) first--
+  while (last < y.length - 1 && y[last + 1] / y[top] > CLEAR_FRACTION) last++
+  if (last - first + 1 < MIN_CLEAR_ROWS) return null
   const width = x[last] - x[first]
   // Σ w·uᵏ, and Σ w·uᵏ·q: the parabola is q = a + b·u + c·u².
   let [w0, w1, w2, w3, w4, q0, q1, q2] = [0, 0, 0, 0, 0, 0, 0, 0]
@@ -70,7 +85,7 @@ function clearPeak({ x, y }: Rows, { parabola, values }: Form): readonly number[
     const u = (x[row] - x[top]) / width
     const part = y[row] / y[top]
     const w = parabola.weight(part)
-    const q = parabola.of(part)
+    const q = parabola.transform(part)
     const [wu, wuu] = [w * u, w * u * u]
     w0 += w
     w1 += wu
@@ -96,14 +111,14 @@ function clearPeak({ x, y }: Rows, { parabola, values }: Form): readonly number[
 }
 
 /** What y is beside the ground, for each ground that may be. */
-function* levelsOf(y: Float64Array, under: readonly Float64Array[]): Slices<readonly Float64Array[]> {
+function* noiseLevels(y: Float64Array, under: readonly Float64Array[]): Slices<readonly Float64Array[]> {
   if (under.length === 0) return [y]
   const levels: Float64Array[] = []
   if (under.length > 1) {
-    for (const part of PARTS) levels.push(yield* beside(y, under, part))
+    for (const part of QUANTILES) levels.push(yield* baselineBelow(y, under, part))
     return levels
   }
-  const inOrder = yield* sorted(copied(y))
+  const inOrder = yield* sortInSlices(copyOfArray(y))
   const last = y.length - 1
   const low = Math.floor(last / 10)
   const middle = (inOrder[last >> 1] + inOrder[y.length >> 1]) / 2
@@ -113,15 +128,15 @@ function* levelsOf(y: Float64Array, under: readonly Float64Array[]): Slices<read
 }
 
 /** What rows above a ground count beside those below it: it is under peaks, among them, or above those that go down. */
-const PARTS = [0.02, 0.5, 0.98]
-const ROUNDS = 12
+const QUANTILES = [0.02, 0.5, 0.98]
+const MAX_ROUNDS = 12
 
 /** By asymmetric least squares (Newey and Powell, 1987). */
-function* beside(y: Float64Array, under: readonly Float64Array[], part: number): Slices<Float64Array> {
+function* baselineBelow(y: Float64Array, under: readonly Float64Array[], part: number): Slices<Float64Array> {
   const [above, below] = [Math.sqrt(part), Math.sqrt(1 - part)]
-  let left = copied(y)
-  yield* project(under.map(copied), left)
-  for (let round = 0; round < ROUNDS && part !== 0.5; round++) {
+  let left = copyOfArray(y)
+  yield* project(under.map(copyOfArray), left)
+  for (let round = 0; round < MAX_ROUNDS && part !== 0.5; round++) {
     const weights = yield* column(y.length, (row) => (left[row] > 0 ? above : below))
     const weighted = (of: Float64Array) => column(y.length, (row) => weights[row] * of[row])
     const columns: Float64Array[] = []
@@ -135,29 +150,35 @@ function* beside(y: Float64Array, under: readonly Float64Array[], part: number):
 }
 
 /** Some rows of a peak of the height 1. */
-function draw({ center, sigma, form }: Place, x: Float64Array, on: Float64Array, from: number, to: number) {
-  for (let row = from; row < to; row++) on[row] = form.at((x[row] - center) / sigma)
+function draw(
+  { center, sigma, form }: PeakPosition,
+  x: Float64Array,
+  on: Float64Array,
+  from: number,
+  to: number,
+) {
+  for (let row = from; row < to; row++) on[row] = form.valueAt((x[row] - center) / sigma)
 }
 
 /** What does not change while peaks are looked for. */
-interface About {
-  readonly rows: Rows
-  readonly forms: readonly Form[]
+interface SearchContext {
+  readonly rows: SortedRows
+  readonly forms: readonly PeakForm[]
   /** Columns of the ground. */
-  readonly under: readonly Float64Array[]
+  readonly baseline: readonly Float64Array[]
   /** Its standard deviation. */
   readonly noise: number
 }
 
-function* search(about: About, level: Float64Array, count: number): Slices<Place[]> {
-  const rest = copied(level)
+function* search(about: SearchContext, level: Float64Array, count: number): Slices<PeakPosition[]> {
+  const rest = copyOfArray(level)
   const drawn = zeros(count > 1 ? rest.length : 0)
-  const found: Place[] = []
+  const found: PeakPosition[] = []
   for (;;) {
-    const { place, height } = yield* highest(about, rest)
+    const { place, height } = yield* findHighest(about, rest)
     found.push(place)
     if (found.length >= count) return found
-    yield* inSlices(rest.length, (from, to) => {
+    yield* visitInSlices(rest.length, (from, to) => {
       draw(place, about.rows.x, drawn, from, to)
       for (let row = from; row < to; row++) rest[row] -= height * drawn[row]
     })
@@ -165,27 +186,27 @@ function* search(about: About, level: Float64Array, count: number): Slices<Place
 }
 
 /** The peak that is farthest from 0. */
-function* highest({ rows: { x, range }, forms, noise }: About, rest: Float64Array) {
+function* findHighest({ rows: { x, range }, forms, noise }: SearchContext, rest: Float64Array) {
   let smooth = rest
   let top = yield* farthest(smooth)
   // A mean of some rows tells a peak from noise.
   for (
     let reach = 1;
-    reach <= WIDEST && noise > CLEAR * Math.abs(smooth[top]) * Math.sqrt(reach);
+    reach <= MAX_WIDTH && noise > MIN_CONTRAST * Math.abs(smooth[top]) * Math.sqrt(reach);
     reach *= 2
   ) {
-    smooth = yield* column(rest.length, (row) => meanAbout(rest, row, reach))
+    smooth = yield* column(rest.length, (row) => meanNear(rest, row, reach))
     top = yield* farthest(smooth)
   }
   const width = halfWidthAt({ x, y: smooth, range }, top)
   const places = forms.map((form) => ({ center: x[top], sigma: width / form.halfWidth, form }))
-  return yield* refine(x, rest, places, WIDTHS, SHIFT)
+  return yield* refine(x, rest, places, WIDTHS, CENTER_SHIFT)
 }
 
 /** Noise is small enough from this part of a peak on; rows on each side that a mean has at most. */
-const [CLEAR, WIDEST] = [0.07, 4]
+const [MIN_CONTRAST, MAX_WIDTH] = [0.07, 4]
 
-function meanAbout(y: Float64Array, row: number, reach: number): number {
+function meanNear(y: Float64Array, row: number, reach: number): number {
   const [from, to] = [Math.max(0, row - reach), Math.min(y.length - 1, row + reach)]
   let sum = 0
   for (let k = from; k <= to; k++) sum += y[k]
@@ -194,56 +215,62 @@ function meanAbout(y: Float64Array, row: number, reach: number): number {
 
 function* farthest(y: Float64Array): Slices<number> {
   let top = 0
-  yield* inSlices(y.length, (from, to) => {
+  yield* visitInSlices(y.length, (from, to) => {
     for (let row = from; row < to; row++) if (Math.abs(y[row]) > Math.abs(y[top])) top = row
   })
   return top
 }
 
 const WIDTHS = [1, 0.7, 1.4, 2]
-const SHIFT = 0.4
+const CENTER_SHIFT = 0.4
 
 /** A peak like one that noise may have made narrow: the best one by the rows about it. */
 function* refine(
   x: Float64Array,
   y: Float64Array,
-  places: readonly Place[],
+  positions: readonly PeakPosition[],
   widths: readonly number[],
   shift: number,
 ) {
-  const [{ center, sigma, form }] = places
+  const [{ center, sigma, form }] = positions
   const reach = 2.5 * form.halfWidth * sigma
   const from = firstWhere(x, (at) => at >= center - reach)
   const to = firstWhere(x, (at) => at > center + reach)
-  const candidates: Place[] = []
-  for (const { center, sigma, form } of places) {
+  const candidates: PeakPosition[] = []
+  for (const { center, sigma, form } of positions) {
     for (const width of widths) {
       for (const by of [0, -shift, shift])
         candidates.push({ center: center + by * sigma, sigma: width * sigma, form })
     }
   }
-  return yield* bestPlace(x, y, from, to, candidates)
+  return yield* bestPosition(x, y, from, to, candidates)
 }
 
 /** The place whose peak lowers Σ y² of some rows most; of those that do so equally well the first one. */
-function* bestPlace(x: Float64Array, y: Float64Array, from: number, to: number, places: readonly Place[]) {
+function* bestPosition(
+  x: Float64Array,
+  y: Float64Array,
+  from: number,
+  to: number,
+  places: readonly PeakPosition[],
+) {
   let margin = 0
   for (let row = from; row < to; row++) margin += y[row] * y[row]
-  margin *= EQUAL
+  margin *= TIE_TOLERANCE
   const best = { place: places[0], height: 0 }
   let most = -Infinity
   let visited = 0
   for (const place of places) {
     const { center, sigma, form } = place
     let [square, product] = [0, 0]
-    for (let first = from; first < to; first += SLICE) {
-      if (visited > SLICE) {
+    for (let first = from; first < to; first += ROWS_PER_SLICE) {
+      if (visited > ROWS_PER_SLICE) {
         yield
         visited = 0
       }
-      const end = Math.min(first + SLICE, to)
+      const end = Math.min(first + ROWS_PER_SLICE, to)
       for (let row = first; row < end; row++) {
-        const c = form.at((x[row] - center) / sigma)
+        const c = form.valueAt((x[row] - center) / sigma)
         square += c * c
         product += c * y[row]
       }
@@ -259,7 +286,7 @@ function* bestPlace(x: Float64Array, y: Float64Array, from: number, to: number, 
 }
 
 /** From a peak to where it has half the height, on the side where that is nearer: the other may have another peak. */
-function halfWidthAt({ x, y, range }: Rows, top: number): number {
+function halfWidthAt({ x, y, range }: SortedRows, top: number): number {
   const half = y[top] / 2
   const isAbove = (row: number) => (half < 0 ? y[row] < half : y[row] > half)
   const distances = [-1, 1].map((step) => {
@@ -274,57 +301,61 @@ function halfWidthAt({ x, y, range }: Rows, top: number): number {
 }
 
 /** Peaks with the coefficients that suit them best, those of the ground first. */
-interface Fitted {
-  readonly places: readonly Place[]
+interface FittedPeaks {
+  readonly positions: readonly PeakPosition[]
   readonly coefficients: readonly number[]
   /** The sum of squares that is left. */
-  readonly left: number
+  readonly residuals: number
 }
 
-interface Solved extends Fitted {
+interface PeakSolution extends FittedPeaks {
   readonly columns: readonly Float64Array[]
   readonly rest: Float64Array
 }
 
-function* solve({ x, y }: Rows, under: readonly Float64Array[], places: readonly Place[]): Slices<Solved> {
-  const columns = [...under]
-  for (const place of places) {
+function* solve(
+  { x, y }: SortedRows,
+  baseline: readonly Float64Array[],
+  positions: readonly PeakPosition[],
+): Slices<PeakSolution> {
+  const columns = [...baseline]
+  for (const place of positions) {
     const on = zeros(x.length)
-    yield* inSlices(x.length, (from, to) => draw(place, x, on, from, to))
+    yield* visitInSlices(x.length, (from, to) => draw(place, x, on, from, to))
     columns.push(on)
   }
-  const rest = copied(y)
-  const coefficients = yield* project(columns.map(copied), rest)
-  return { places, coefficients, left: squares(rest), columns, rest }
+  const rest = copyOfArray(y)
+  const coefficients = yield* project(columns.map(copyOfArray), rest)
+  return { positions, coefficients, residuals: squares(rest), columns, rest }
 }
 
 const squares = (rest: Float64Array) => rest.reduce((sum, r) => sum + r * r, 0)
 
 /** By what widths change when peaks are moved in turn: by this much, then half of it. */
-const STEP = 0.25
+const INITIAL_STEP = 0.25
 /** What is left may be so many times what noise leaves, or this part of what there was: a peak would be more. */
-const [ENOUGH, LITTLE] = [1.5, 0.01]
-const LEAST_STEP = 0.04
+const [MIN_GAIN, SMALL_GAIN] = [1.5, 0.01]
+const MIN_STEP = 0.04
 /** A place that leaves more than this part is no better one. */
-const BETTER = 0.99
+const IMPROVEMENT_RATIO = 0.99
 
-function* improved(about: About, first: Fitted): Slices<Fitted> {
-  const { rows, under, noise } = about
-  const rest = copied(rows.y)
-  yield* project(under.map(copied), rest)
-  const enough = Math.max(ENOUGH * rest.length * noise * noise, LITTLE * squares(rest))
-  const settle = function* (places: readonly Place[]) {
-    return yield* moved(rows, under, yield* solve(rows, under, places), enough)
+function* improvePeaks(about: SearchContext, first: FittedPeaks): Slices<FittedPeaks> {
+  const { rows, baseline, noise } = about
+  const rest = copyOfArray(rows.y)
+  yield* project(baseline.map(copyOfArray), rest)
+  const enough = Math.max(MIN_GAIN * rest.length * noise * noise, SMALL_GAIN * squares(rest))
+  const settle = function* (places: readonly PeakPosition[]) {
+    return yield* movePeaks(rows, baseline, yield* solve(rows, baseline, places), enough)
   }
-  let best = yield* settle(first.places)
-  for (let isBetter = true; isBetter && best.left > enough; ) {
+  let best = yield* settle(first.positions)
+  for (let isBetter = true; isBetter && best.residuals > enough; ) {
     isBetter = false
     // Those that matter least.
-    for (const k of byWorth(best, under.length).slice(0, 2)) {
-      const others = best.places.filter((_, j) => j !== k)
-      const { place } = yield* highest(about, (yield* solve(rows, under, others)).rest)
+    for (const k of rankByArea(best, baseline.length).slice(0, 2)) {
+      const others = best.positions.filter((_, j) => j !== k)
+      const { place } = yield* findHighest(about, (yield* solve(rows, baseline, others)).rest)
       const next = yield* settle([...others, place])
-      isBetter = next.left < best.left * BETTER
+      isBetter = next.residuals < best.residuals * IMPROVEMENT_RATIO
       if (!isBetter) continue
       best = next
       break
@@ -334,11 +365,16 @@ function* improved(about: About, first: Fitted): Slices<Fitted> {
 }
 
 /** Each peak in turn where what the others leave wants it, as long as that makes less be left. */
-function* moved(rows: Rows, under: readonly Float64Array[], from: Solved, enough: number): Slices<Solved> {
+function* movePeaks(
+  rows: SortedRows,
+  under: readonly Float64Array[],
+  from: PeakSolution,
+  enough: number,
+): Slices<PeakSolution> {
   let best = from
-  for (let step = STEP; step > LEAST_STEP && best.left > enough; step /= 2) {
-    const rest = copied(best.rest)
-    const places = best.places.slice()
+  for (let step = INITIAL_STEP; step > MIN_STEP && best.residuals > enough; step /= 2) {
+    const rest = copyOfArray(best.rest)
+    const places = best.positions.slice()
     for (const [k, place] of places.entries()) {
       const before = best.columns[under.length + k]
       const height = best.coefficients[under.length + k]
@@ -350,25 +386,25 @@ function* moved(rows: Rows, under: readonly Float64Array[], from: Solved, enough
       places[k] = to.place
     }
     const next = yield* solve(rows, under, places)
-    if (!(next.left < best.left)) continue
+    if (!(next.residuals < best.residuals)) continue
     best = next
   }
   return best
 }
 
 /** The standard deviation of noise, by second differences, of which the middle one is that of noise alone. */
-function* noiseOf(y: Float64Array): Slices<number> {
+function* estimateNoise(y: Float64Array): Slices<number> {
   if (y.length < 3) return 0
   const differences = yield* column(y.length - 2, (row) => Math.abs(y[row] - 2 * y[row + 1] + y[row + 2]))
-  const inOrder = yield* sorted(differences)
+  const inOrder = yield* sortInSlices(differences)
   // Of normal noise: 0.6745·√6 standard deviations.
   return inOrder[inOrder.length >> 1] / 1.6522
 }
 
 /** Peaks by how much more would be left without them, the least first. */
-function byWorth({ columns, coefficients, places }: Solved, terms: number): number[] {
-  const inverse = inverseOf(columns)
-  const worth = places.map((_, k) => {
+function rankByArea({ columns, coefficients, positions }: PeakSolution, terms: number): number[] {
+  const inverse = inverseGram(columns)
+  const worth = positions.map((_, k) => {
     const c = coefficients[terms + k]
     return (c * c) / inverse[terms + k]
   })
@@ -376,7 +412,7 @@ function byWorth({ columns, coefficients, places }: Solved, terms: number): numb
 }
 
 /** The diagonal of the inverse of products of columns; infinite for one that others make up. */
-function inverseOf(columns: readonly Float64Array[]): number[] {
+function inverseGram(columns: readonly Float64Array[]): number[] {
   const n = columns.length
   const a = columns.map((one) => columns.map((other) => one.reduce((sum, x, row) => sum + x * other[row], 0)))
   const inverse = a.map((_, i) => a.map((_, j) => (i === j ? 1 : 0)))

@@ -3,31 +3,31 @@
 import { erfc, erfcx } from '../../functions/erf.js'
 import { faddeeva } from '../../functions/faddeeva.js'
 import { exp, log } from '../../functions/index.js'
-import type { FitParameter } from '../parameters.js'
+import type { FitParameter } from '../problem/parameters.js'
 
 /** Where a peak is: its highest point, and the scale of its form. */
-export interface Place {
+export interface PeakPosition {
   readonly center: number
   readonly sigma: number
   /** Of those of its shape. */
-  readonly form: Form
+  readonly form: PeakForm
 }
 
 /** What a guess draws, of one width and height: a shape whose other parameters have been chosen. */
-export interface Form {
+export interface PeakForm {
   /** 1 where u is 0, which is the highest point. */
-  readonly at: (u: number) => number
+  readonly valueAt: (u: number) => number
   /** How many sigma there are to half the height, on the side where that is nearer. */
   readonly halfWidth: number
   /** A peak's parameters, in the order of the shape's names. */
   readonly values: (height: number, center: number, sigma: number) => readonly number[]
   /** What makes a parabola of it, if something does. */
-  readonly parabola?: Parabola
+  readonly parabola?: ParabolaTransform
 }
 
 /** A function of y, which is in parts of the highest, by which a peak is a parabola that opens upwards. */
-interface Parabola {
-  readonly of: (y: number) => number
+interface ParabolaTransform {
+  readonly transform: (y: number) => number
   /** The square of its slope's reciprocal: what an error of y counts there. */
   readonly weight: (y: number) => number
   /** Of the parabola's least value, and its bend: half of the second derivative. */
@@ -36,25 +36,25 @@ interface Parabola {
 }
 
 /** Caruana's (1986), with the weights of Guo (2011). */
-const byLogarithms: Parabola = {
-  of: (y) => -log(y),
+const logarithmicParabola: ParabolaTransform = {
+  transform: (y) => -log(y),
   weight: (y) => y * y,
   height: (least) => exp(-least),
   sigma: (_, bend) => Math.sqrt(0.5 / bend),
 }
 
-const byReciprocals: Parabola = {
-  of: (y) => 1 / y,
+const reciprocalParabola: ParabolaTransform = {
+  transform: (y) => 1 / y,
   weight: (y) => y * y * (y * y),
   height: (least) => 1 / least,
   sigma: (least, bend) => Math.sqrt(least / bend),
 }
 
-export interface Shape {
+export interface PeakShapeDefinition {
   readonly names: readonly string[]
   /** By u = (x − center)/sigma, and names of its parameters. */
   readonly text: (u: string, ...names: readonly string[]) => string
-  readonly forms: readonly Form[]
+  readonly forms: readonly PeakForm[]
   readonly bounds: Readonly<Record<string, FitParameter>>
   /** What follows from its parameters, by names of these: the width at half the height, and of height and area the other one. */
   readonly derived: (...names: readonly string[]) => Readonly<Record<string, string>>
@@ -64,8 +64,12 @@ const LOG_2 = log(2)
 const gauss = (u: number) => exp((-u * u) / 2)
 const lorentz = (u: number) => 1 / (1 + u * u)
 
-const plain = (at: Form['at'], halfWidth: number, ...others: readonly number[]): Form => ({
-  at,
+const symmetricShape = (
+  valueAt: PeakForm['valueAt'],
+  halfWidth: number,
+  ...others: readonly number[]
+): PeakForm => ({
+  valueAt,
   halfWidth,
   values: (height, center, sigma) => [height, center, sigma, ...others],
 })
@@ -74,10 +78,10 @@ const ROOT_HALF = Math.SQRT1_2
 const ROOT_2_PI = 2.5066282746310002
 
 /** An exponential with τ = ratio·σ behind a Gaussian; where it is highest, and how high, for σ = 1 and the area 1. */
-function tailed(ratio: number, mode: number, height: number, halfWidth: number): Form {
+function exponentialTail(ratio: number, mode: number, height: number, halfWidth: number): PeakForm {
   const k = 1 / ratio
   return {
-    at(v) {
+    valueAt(v) {
       const u = v + mode
       const z = (k - u) * ROOT_HALF
       return (z > 0 ? gauss(u) * erfcx(z) : exp(k * (k / 2 - u)) * erfc(z)) * (k / (2 * height))
@@ -88,9 +92,9 @@ function tailed(ratio: number, mode: number, height: number, halfWidth: number):
 }
 
 /** To the right where gamma is above 0. */
-function skewed(gamma: number, mode: number, height: number, halfWidth: number): Form {
+function skewNormal(gamma: number, mode: number, height: number, halfWidth: number): PeakForm {
   return {
-    at(v) {
+    valueAt(v) {
       const u = v + mode
       return (gauss(u) * erfc(-gamma * u * ROOT_HALF)) / (ROOT_2_PI * height)
     },
@@ -100,11 +104,11 @@ function skewed(gamma: number, mode: number, height: number, halfWidth: number):
 }
 
 /** A Gaussian of which each part is a Lorentzian, whose gamma is so many of its sigma. */
-function broadened(ratio: number, halfWidth: number): Form {
+function broadenedShape(ratio: number, halfWidth: number): PeakForm {
   const y = ratio * ROOT_HALF
   const height = faddeeva(0, y)
   return {
-    at: (u) => faddeeva(u * ROOT_HALF, y) / height,
+    valueAt: (u) => faddeeva(u * ROOT_HALF, y) / height,
     halfWidth,
     values: (most, center, sigma) => [(most / height) * ROOT_2_PI * sigma, center, sigma, ratio * sigma],
   }
@@ -115,7 +119,7 @@ export const shapes = {
     names: ['height', 'center', 'sigma'],
     text: (u, height) => `${height}*exp(-${u}^2/2)`,
     // √(2·log 2)
-    forms: [{ ...plain(gauss, 1.1774100225154747), parabola: byLogarithms }],
+    forms: [{ ...symmetricShape(gauss, 1.1774100225154747), parabola: logarithmicParabola }],
     bounds: {},
     derived: (height, _center, sigma) => ({
       fwhm: `2*sqrt(2*log(2))*abs(${sigma})`,
@@ -125,7 +129,7 @@ export const shapes = {
   lorentzian: {
     names: ['height', 'center', 'sigma'],
     text: (u, height) => `${height}/(1 + ${u}^2)`,
-    forms: [{ ...plain(lorentz, 1), parabola: byReciprocals }],
+    forms: [{ ...symmetricShape(lorentz, 1), parabola: reciprocalParabola }],
     bounds: {},
     derived: (height, _center, sigma) => ({ fwhm: `2*abs(${sigma})`, area: `${height}*abs(${sigma})*pi` }),
   },
@@ -133,7 +137,7 @@ export const shapes = {
     names: ['height', 'center', 'sigma', 'fraction'],
     text: (u, height, _center, _sigma, fraction) =>
       `${height}*(${fraction}/(1 + ${u}^2) + (1 - ${fraction})*exp(-log(2)*${u}^2))`,
-    forms: [plain((u) => (lorentz(u) + exp(-LOG_2 * u * u)) / 2, 1, 0.5)],
+    forms: [symmetricShape((u) => (lorentz(u) + exp(-LOG_2 * u * u)) / 2, 1, 0.5)],
     bounds: { fraction: { min: 0, max: 1 } },
     derived: (height, _center, sigma, fraction) => ({
       fwhm: `2*abs(${sigma})`,
@@ -143,7 +147,7 @@ export const shapes = {
   voigt: {
     names: ['area', 'center', 'sigma', 'gamma'],
     text: (u, area, _center, sigma, gamma) => `${area}/${sigma}*voigt(${u}, 1, ${gamma}/${sigma})`,
-    forms: [broadened(1, 1.80057), broadened(0.2, 1.28774), broadened(4, 4.34196)],
+    forms: [broadenedShape(1, 1.80057), broadenedShape(0.2, 1.28774), broadenedShape(4, 4.34196)],
     bounds: { sigma: { positive: true }, gamma: { min: 0 } },
     // To .03 % (Olivero and Longbothum, 1977).
     derived: (area, _center, sigma, gamma) => ({
@@ -162,9 +166,9 @@ export const shapes = {
       )
     },
     forms: [
-      tailed(1, 0.697369, 0.312828, 1.34633),
-      tailed(0.3, 0.279334, 0.383678, 1.21342),
-      tailed(3, 1.21538, 0.190612, 1.59335),
+      exponentialTail(1, 0.697369, 0.312828, 1.34633),
+      exponentialTail(0.3, 0.279334, 0.383678, 1.21342),
+      exponentialTail(3, 1.21538, 0.190612, 1.59335),
     ],
     bounds: { sigma: { positive: true }, tau: { positive: true } },
     derived: (_area, center, _sigma, tau) => ({ mean: `${center} + ${tau}` }),
@@ -174,19 +178,19 @@ export const shapes = {
     text: (u, area, _center, sigma, gamma) =>
       `${area}/(${sigma}*sqrt(2*pi))*exp(-${u}^2/2)*erfc(-${gamma}*${u}/sqrt(2))`,
     forms: [
-      skewed(1.5, 0.542516, 0.545526, 0.794251),
-      skewed(-1.5, -0.542516, 0.545526, 0.794251),
-      skewed(4, 0.416973, 0.696584, 0.456704),
-      skewed(-4, -0.416973, 0.696584, 0.456704),
+      skewNormal(1.5, 0.542516, 0.545526, 0.794251),
+      skewNormal(-1.5, -0.542516, 0.545526, 0.794251),
+      skewNormal(4, 0.416973, 0.696584, 0.456704),
+      skewNormal(-4, -0.416973, 0.696584, 0.456704),
     ],
     bounds: { sigma: { positive: true } },
     derived: (_area, center, sigma, gamma) => ({
       mean: `${center} + ${sigma}*${gamma}*sqrt(2/(pi*(1 + ${gamma}^2)))`,
     }),
   },
-} as const satisfies Record<string, Shape>
+} as const satisfies Record<string, PeakShapeDefinition>
 
 /** A shape of peaks. */
 export type PeakShape = keyof typeof shapes
 /** What its parameters are called. */
-export type NamesOf<S extends PeakShape> = (typeof shapes)[S]['names'][number]
+export type PeakParameterNames<S extends PeakShape> = (typeof shapes)[S]['names'][number]

@@ -1,31 +1,31 @@
-import { SLICE, type Slices } from '../../ground/slices.js'
-import { type GivenOf, wholeTo } from '../../options/kinds.js'
+import { ROWS_PER_SLICE, type Slices } from '../../core/slices.js'
+import { type GivenOf, integerBetween } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
-import { MOST_IN_PROGRAMS } from '../problem.js'
-import { defineByOrigin, type OriginOptions, withOrigin } from './define.js'
-import type { FitModel } from './model.js'
+import { MAX_COMPILED_PARAMETERS } from '../problem/problem.js'
+import { defineByOrigin, type OriginOptions, originOptions } from './define.js'
 import {
   areSame,
-  coefficientsIn,
   column,
-  copied,
+  copyOfArray,
   finiteRows,
-  type Orthogonal,
+  type OrthogonalColumns,
   orthogonal,
-  type Rows,
-  readyRows,
+  projectOnto,
+  type SortedRows,
+  sortedRows,
   zeros,
-} from './rows.js'
+} from './linear-least-squares.js'
+import type { FitModel } from './model.js'
 
-const own = {
+const polynomialTable = {
   /** The highest power of x, a whole number from 0 to 15; 2. */
-  degree: wholeTo(0, MOST_IN_PROGRAMS - 1, 2),
+  degree: integerBetween(0, MAX_COMPILED_PARAMETERS - 1, 2),
 }
 
-const table = { ...withOrigin, ...own }
+const table = { ...originOptions, ...polynomialTable }
 
 // Editors do not show comments on what a spread brings.
-export interface PolynomialOptions extends OriginOptions, GivenOf<typeof own> {}
+export interface PolynomialOptions extends OriginOptions, GivenOf<typeof polynomialTable> {}
 
 /**
  * c0 + c1·x + c2·x² + … up to the degree. Where x is far from 0 beside its range, or the degree is high, powers of x
@@ -35,14 +35,14 @@ export interface PolynomialOptions extends OriginOptions, GivenOf<typeof own> {}
 export function polynomial(options: PolynomialOptions = {}): FitModel<`c${number}` | 'origin'> {
   const { degree, ...rest } = readOptions('options', options, table)
   const names = Array.from({ length: degree + 1 }, (_, k) => `c${k}`)
-  const squares = new LeastSquares(degree)
+  const squares = new PolynomialFit(degree)
   return defineByOrigin<`c${number}`>(
     rest,
     0.5,
     // By Horner's rule; a constant names its column too.
     (x) => (degree === 0 ? `c0 + 0*${x}` : horner(names, x).join(' + ')),
     function* (x, y) {
-      const c = yield* squares.coefficients(readyRows(x, y) ?? (yield* finiteRows(x, y)))
+      const c = yield* squares.coefficients(sortedRows(x, y) ?? (yield* finiteRows(x, y)))
       return Object.fromEntries(names.map((name, k) => [name, c[k]]))
     },
   )
@@ -57,37 +57,42 @@ export const horner = ([c, ...rest]: readonly string[], x: string): string[] =>
       : [c, `${x}*(${horner(rest, x).join(' + ')})`]
 
 /** For c0, c1, … of polynomials that meet y best: by powers of t = (x − middle)/range, which are less alike. */
-export class LeastSquares {
+export class PolynomialFit {
   readonly #degree: number
   /** What follows from the last x, if that was short. */
-  #last: (Powers & { readonly x: Float64Array; readonly orthogonal: Orthogonal }) | undefined
+  #last:
+    | (PolynomialColumns & { readonly x: Float64Array; readonly orthogonal: OrthogonalColumns })
+    | undefined
 
   constructor(degree: number) {
     this.#degree = degree
   }
 
-  *coefficients({ x, y, range }: Rows): Slices<number[]> {
-    const { inX, orthogonal } = areSame(this.#last?.x, x) ? this.#last : yield* this.#at(x, range)
-    return inX(yield* coefficientsIn(orthogonal, copied(y)))
+  *coefficients({ x, y, range }: SortedRows): Slices<number[]> {
+    const { inX, orthogonal } = areSame(this.#last?.x, x) ? this.#last : yield* this.#columnsAt(x, range)
+    return inX(yield* projectOnto(orthogonal, copyOfArray(y)))
   }
 
-  *#at(x: Float64Array, range: number) {
-    const { columns, inX } = yield* powers({ x, range }, this.#degree)
+  *#columnsAt(x: Float64Array, range: number) {
+    const { columns, inX } = yield* polynomialColumns({ x, range }, this.#degree)
     const made = { x, columns, inX, orthogonal: yield* orthogonal(columns) }
     // What users have they may change.
-    if (x.length <= SLICE) this.#last = { ...made, x: copied(x) }
+    if (x.length <= ROWS_PER_SLICE) this.#last = { ...made, x: copyOfArray(x) }
     return made
   }
 }
 
-interface Powers {
+interface PolynomialColumns {
   readonly columns: readonly Float64Array[]
   /** What coefficients by powers of t are by powers of x. */
   readonly inX: (byT: readonly number[]) => number[]
 }
 
 /** Powers of t, from 1 on. */
-export function* powers({ x, range }: Omit<Rows, 'y'>, degree: number): Slices<Powers> {
+export function* polynomialColumns(
+  { x, range }: Omit<SortedRows, 'y'>,
+  degree: number,
+): Slices<PolynomialColumns> {
   const middle = (x[0] + x[x.length - 1]) / 2
   const t = yield* column(x.length, (row) => (x[row] - middle) / range)
   const columns: Float64Array[] = [zeros(x.length).fill(1)]

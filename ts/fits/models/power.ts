@@ -1,8 +1,8 @@
+import { type Slices, visitInSlices } from '../../core/slices.js'
 import { log, pow } from '../../functions/index.js'
-import { inSlices, type Slices } from '../../ground/slices.js'
 import { define } from './define.js'
+import { finiteRows, sortedRows, TIE_TOLERANCE, zeros } from './linear-least-squares.js'
 import type { Data, FitModel, ModelOptions } from './model.js'
-import { EQUAL, finiteRows, readyRows, zeros } from './rows.js'
 
 /** amplitude·x^exponent, for x > 0, or x ≥ 0 where the exponent is above 0. */
 export function power(options: ModelOptions = {}): FitModel<'amplitude' | 'exponent'> {
@@ -10,21 +10,21 @@ export function power(options: ModelOptions = {}): FitModel<'amplitude' | 'expon
 }
 
 /** Where x is 0, a power that is not above 0 is none. */
-const LEAST_AT_0 = 0.125
+const MIN_EXPONENT_AT_0 = 0.125
 
 /** A line through logarithms, whose weights y² make up for what these do to noise. */
 function* guess(...[xs, ys]: Data) {
   const isIn = (at: number) => at >= 0
-  const { x, y } = readyRows(xs, ys, isIn) ?? (yield* finiteRows(xs, ys, isIn))
+  const { x, y } = sortedRows(xs, ys, isIn) ?? (yield* finiteRows(xs, ys, isIn))
   let sum = 0
-  yield* inSlices(y.length, (from, to) => {
+  yield* visitInSlices(y.length, (from, to) => {
     for (let row = from; row < to; row++) sum += y[row] * Math.abs(y[row])
   })
   const sign = sum < 0 ? -1 : 1
-  const slope = yield* slopeOf(x, y, sign)
-  const exponent = x[0] === 0 ? Math.max(slope, LEAST_AT_0) : slope
+  const slope = yield* logSlope(x, y, sign)
+  const exponent = x[0] === 0 ? Math.max(slope, MIN_EXPONENT_AT_0) : slope
   let [square, product] = [0, 0]
-  yield* inSlices(x.length, (from, to) => {
+  yield* visitInSlices(x.length, (from, to) => {
     for (let row = from; row < to; row++) {
       const at = pow(x[row], exponent)
       square += at * at
@@ -35,10 +35,10 @@ function* guess(...[xs, ys]: Data) {
 }
 
 /** Of log |y| by log x, where there are both; 0 where x tells nothing. */
-function* slopeOf(x: Float64Array, y: Float64Array, sign: number): Slices<number> {
+function* logSlope(x: Float64Array, y: Float64Array, sign: number): Slices<number> {
   const [u, v] = [zeros(x.length), zeros(x.length)]
   let [weight, sumU, sumV, all] = [0, 0, 0, 0]
-  yield* inSlices(x.length, (from, to) => {
+  yield* visitInSlices(x.length, (from, to) => {
     for (let row = from; row < to; row++) {
       if (!isUsed(x[row], sign * y[row])) continue
       const w = y[row] * y[row]
@@ -51,7 +51,7 @@ function* slopeOf(x: Float64Array, y: Float64Array, sign: number): Slices<number
     }
   })
   let [square, product] = [0, 0]
-  yield* inSlices(x.length, (from, to) => {
+  yield* visitInSlices(x.length, (from, to) => {
     for (let row = from; row < to; row++) {
       if (!isUsed(x[row], sign * y[row])) continue
       const w = y[row] * y[row]
@@ -61,7 +61,7 @@ function* slopeOf(x: Float64Array, y: Float64Array, sign: number): Slices<number
     }
   })
   // Where squares are no numbers, nor is what would follow.
-  return square > EQUAL * all ? product / square : 0
+  return square > TIE_TOLERANCE * all ? product / square : 0
 }
 
 const isUsed = (x: number, y: number) => x > 0 && y > 0

@@ -1,12 +1,12 @@
 /** Curves with a factor, and maybe a constant, of which guesses choose one. What x alone decides is kept for the next fit. */
 
-import { SLICE, type Slices } from '../../ground/slices.js'
-import { areSame, copied, EQUAL, type Rows, zeros } from './rows.js'
+import { ROWS_PER_SLICE, type Slices } from '../../core/slices.js'
+import { areSame, copyOfArray, type SortedRows, TIE_TOLERANCE, zeros } from './linear-least-squares.js'
 
 /** What may be chosen from, at some x. */
-export interface Candidates<T> {
+export interface CandidateSet<T> {
   /** What is known of them. */
-  readonly of: T
+  readonly grid: T
   /** How many there are, and more of them that only `meet` draws. */
   readonly count: number
   readonly more: number
@@ -14,58 +14,58 @@ export interface Candidates<T> {
    * Some rows of one; `on` has them from a place on. The first ones are asked for in order, of one slice after the other,
    * so that each may be made of the one before.
    */
-  readonly draw: (candidate: number, on: Float64Array, at: number, from: number, to: number) => void
+  readonly drawCandidate: (candidate: number, on: Float64Array, at: number, from: number, to: number) => void
 }
 
 /** A curve's factor by which it meets y best, and the constant beside it. */
-export interface Met {
+export interface LeastSquaresMatch {
   readonly offset: number
   readonly factor: number
 }
 
-type At = Omit<Rows, 'y'>
+type RowsWithoutResponse = Omit<SortedRows, 'y'>
 
 /** So many numbers of curves are kept. */
-const KEPT = 1 << 15
+const MAX_CACHED_NUMBERS = 1 << 15
 
 /** Those of a model. */
-export class Shapes<T, About extends At = At> {
-  readonly #prepare: (about: About) => Candidates<T>
-  readonly #isCentred: boolean
-  #last: Drawn<T> | null = null
+export class CandidateShapes<T, About extends RowsWithoutResponse = RowsWithoutResponse> {
+  readonly #prepare: (about: About) => CandidateSet<T>
+  readonly #isCentered: boolean
+  #last: DrawnShapes<T> | null = null
 
   /**
    * @param prepare by what is known of rows, which is to follow from their x
-   * @param isCentred whether there is a constant beside the curve: then it meets y without its mean
+   * @param isCentered whether there is a constant beside the curve: then it meets y without its mean
    */
-  constructor(prepare: (about: About) => Candidates<T>, isCentred: boolean) {
+  constructor(prepare: (about: About) => CandidateSet<T>, isCentered: boolean) {
     this.#prepare = prepare
-    this.#isCentred = isCentred
+    this.#isCentered = isCentered
   }
 
   /** What is kept, if it is at this x; it is there until others are asked for at another one. */
-  kept(x: Float64Array): Drawn<T> | undefined {
+  cached(x: Float64Array): DrawnShapes<T> | undefined {
     return this.#last?.isAt(x) ? this.#last : undefined
   }
 
   /** At the x of some rows. */
-  at(about: About): Drawn<T> {
-    const kept = this.kept(about.x)
+  drawn(about: About): DrawnShapes<T> {
+    const kept = this.cached(about.x)
     if (kept) return kept
     // What users have they may change.
-    const x = about.x.length <= KEPT ? copied(about.x) : about.x
-    const drawn = new Drawn(x, this.#prepare({ ...about, x }), this.#isCentred, this.#last)
-    if (drawn.isKept) this.#last = drawn
+    const x = about.x.length <= MAX_CACHED_NUMBERS ? copyOfArray(about.x) : about.x
+    const drawn = new DrawnShapes(x, this.#prepare({ ...about, x }), this.#isCentered, this.#last)
+    if (drawn.isCached) this.#last = drawn
     return drawn
   }
 }
 
-export class Drawn<T> {
-  readonly of: T
-  readonly isKept: boolean
+export class DrawnShapes<T> {
+  readonly grid: T
+  readonly isCached: boolean
   readonly #x: Float64Array
-  readonly #candidates: Candidates<T>
-  readonly #isCentred: boolean
+  readonly #candidates: CandidateSet<T>
+  readonly #isCentered: boolean
   /** All curves where they are kept, or else a slice of one. */
   readonly #curves: Float64Array
   /** By curve Σ c², Σ c, and Σ c·y of the last y. */
@@ -73,41 +73,46 @@ export class Drawn<T> {
   readonly sums: Float64Array
   readonly products: Float64Array
   /** By curve what is left of Σ c², NaN where it is not known yet: see `#left`. */
-  readonly #lefts: Float64Array
+  readonly #remainders: Float64Array
   /** By curve whether it is there already. */
   readonly #isThere: Uint8Array
   /** By curve the last climb that has multiplied it, in numbers from 1 on. */
-  readonly #met: Uint32Array
+  readonly #match: Uint32Array
   #turn = 0
   /** Curves that are multiplied at once. */
   readonly #some: Uint32Array
 
   /** @param last whose memory it may take over */
-  constructor(x: Float64Array, candidates: Candidates<T>, isCentred: boolean, last: Drawn<T> | null) {
-    const { of, count, more } = candidates
+  constructor(
+    x: Float64Array,
+    candidates: CandidateSet<T>,
+    isCentered: boolean,
+    last: DrawnShapes<T> | null,
+  ) {
+    const { grid, count, more } = candidates
     const all = count + more
-    this.of = of
+    this.grid = grid
     this.#candidates = candidates
-    this.#isCentred = isCentred
-    this.isKept = x.length * all <= KEPT
-    const length = this.isKept ? x.length * all : Math.min(x.length, SLICE)
-    if (this.isKept && last !== null && last.#curves.length >= length && last.sums.length >= all) {
+    this.#isCentered = isCentered
+    this.isCached = x.length * all <= MAX_CACHED_NUMBERS
+    const length = this.isCached ? x.length * all : Math.min(x.length, ROWS_PER_SLICE)
+    if (this.isCached && last !== null && last.#curves.length >= length && last.sums.length >= all) {
       this.#curves = last.#curves
       this.squares = last.squares.fill(0)
       this.sums = last.sums.fill(0)
       this.products = last.products
-      this.#lefts = last.#lefts.fill(NaN)
+      this.#remainders = last.#remainders.fill(NaN)
       this.#isThere = last.#isThere.fill(0)
-      this.#met = last.#met.fill(0)
+      this.#match = last.#match.fill(0)
       this.#some = last.#some
     } else {
       this.#curves = zeros(length)
       this.squares = zeros(all)
       this.sums = zeros(all)
       this.products = zeros(all)
-      this.#lefts = zeros(all).fill(NaN)
+      this.#remainders = zeros(all).fill(NaN)
       this.#isThere = new Uint8Array(all)
-      this.#met = new Uint32Array(all)
+      this.#match = new Uint32Array(all)
       this.#some = new Uint32Array(all)
     }
     this.#x = x
@@ -119,7 +124,7 @@ export class Drawn<T> {
 
   /** Multiplies with y, some curves or all that are chosen from; false where that takes slices. */
   multiply(y: Float64Array, first = 0, end = this.#candidates.count): boolean {
-    if (!this.isKept) return false
+    if (!this.isCached) return false
     const some = this.#some
     for (let k = first; k < end; k++) some[k - first] = k
     this.#multiply(y, end - first)
@@ -140,10 +145,10 @@ export class Drawn<T> {
     const [curves, products] = [this.#curves, this.products]
     products.fill(0, first, end)
     let visited = 0
-    for (let from = 0; from < y.length; from += SLICE) {
-      const some = y.subarray(from, from + SLICE)
+    for (let from = 0; from < y.length; from += ROWS_PER_SLICE) {
+      const some = y.subarray(from, from + ROWS_PER_SLICE)
       for (let k = first; k < end; k++) {
-        if (visited >= SLICE) {
+        if (visited >= ROWS_PER_SLICE) {
           yield
           visited = 0
         }
@@ -162,7 +167,7 @@ export class Drawn<T> {
    * @param y what was multiplied
    */
   best(y: Float64Array): number {
-    const margin = marginOf(y)
+    const margin = rowMargin(y)
     let best = 0
     let most = 0
     for (let k = 0; k < this.#candidates.count; k++) {
@@ -182,9 +187,9 @@ export class Drawn<T> {
    * @param beside others, by candidate
    */
   climb(y: Float64Array, first: Uint32Array, beside: (k: number) => Uint32Array): number | null {
-    if (!this.isKept) return null
-    const [some, met] = [this.#some, this.#met]
-    const margin = marginOf(y)
+    if (!this.isCached) return null
+    const [some, met] = [this.#some, this.#match]
+    const margin = rowMargin(y)
     const turn = ++this.#turn
     let [best, from, most] = [-1, -1, 0]
     let next = first
@@ -210,30 +215,30 @@ export class Drawn<T> {
 
   /** By how much one lowers Σ y². */
   gain(k: number): number {
-    const left = this.#left(k)
+    const left = this.#remainder(k)
     return left > 0 ? (this.products[k] * this.products[k]) / left : 0
   }
 
   /** How one meets y. */
-  meet(k: number): Met {
-    const left = this.#left(k)
+  match(k: number): LeastSquaresMatch {
+    const left = this.#remainder(k)
     const factor = left > 0 ? this.products[k] / left : 0
-    return { factor, offset: this.#isCentred ? -factor * (this.sums[k] / this.#x.length) : 0 }
+    return { factor, offset: this.#isCentered ? -factor * (this.sums[k] / this.#x.length) : 0 }
   }
 
   /** Σ c² without what a constant makes up: that has no part in anything, and what is next to nothing is 0. */
-  #left(k: number): number {
-    const known = this.#lefts[k]
+  #remainder(k: number): number {
+    const known = this.#remainders[k]
     if (!Number.isNaN(known)) return known
     const square = this.squares[k]
-    const left = this.#isCentred ? square - (this.sums[k] * this.sums[k]) / this.#x.length : square
-    this.#lefts[k] = left > EQUAL * square ? left : 0
-    return this.#lefts[k]
+    const left = this.#isCentered ? square - (this.sums[k] * this.sums[k]) / this.#x.length : square
+    this.#remainders[k] = left > TIE_TOLERANCE * square ? left : 0
+    return this.#remainders[k]
   }
 
   #draw(k: number, at: number, from: number, to: number): void {
     const curves = this.#curves
-    this.#candidates.draw(k, curves, at, from, to)
+    this.#candidates.drawCandidate(k, curves, at, from, to)
     let square = this.squares[k]
     let sum = this.sums[k]
     const end = at + to - from
@@ -287,20 +292,20 @@ function multiply(
 }
 
 /** A difference of gains that may be rounding. */
-function marginOf(y: Float64Array): number {
+function rowMargin(y: Float64Array): number {
   let square = 0
   for (let row = 0; row < y.length; row++) square += y[row] * y[row]
-  return EQUAL * square
+  return TIE_TOLERANCE * square
 }
 
 /** y without its mean. */
-export function centred(y: Float64Array, mean: number): Float64Array {
+export function centerColumn(y: Float64Array, mean: number): Float64Array {
   const rest = zeros(y.length)
   for (let row = 0; row < y.length; row++) rest[row] = y[row] - mean
   return rest
 }
 
-export function meanOf(y: Float64Array): number {
+export function columnMean(y: Float64Array): number {
   let sum = 0
   for (let row = 0; row < y.length; row++) sum += y[row]
   return sum / y.length

@@ -1,12 +1,13 @@
 /** Curves that go from one level to another: the logistic function of x, or of log x for doses. */
 
+import { ROWS_PER_SLICE, type Slices } from '../../core/slices.js'
 import { exp, pow } from '../../functions/index.js'
 import { log10 } from '../../functions/logarithms.js'
 import { powerOfTwo } from '../../functions/numbers.js'
-import { SLICE, type Slices } from '../../ground/slices.js'
 import { flag } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
-import { define, ofAll } from './define.js'
+import { commonOptions, define } from './define.js'
+import { finiteRows, firstWhere, type SortedRows, sortedRows, zeros } from './linear-least-squares.js'
 import {
   type Data,
   type FitModel,
@@ -15,15 +16,14 @@ import {
   type ModelOptions,
   remarks,
 } from './model.js'
-import { finiteRows, firstWhere, type Rows, readyRows, zeros } from './rows.js'
-import { centred, type Met, meanOf, Shapes } from './shapes.js'
+import { CandidateShapes, centerColumn, columnMean, type LeastSquaresMatch } from './shapes.js'
 
 /** 1/(1 + e^(−t)), in a form without overflow. */
 const sigmoid = (t: string) => `(0.5 + 0.5*tanh(0.5*${t}))`
 
-type Doses = 'bottom' | 'top' | 'ec50' | 'slope'
+type DoseParameters = 'bottom' | 'top' | 'ec50' | 'slope'
 
-/** amplitude/(1 + e^(−rate·(x − center))): growth towards the amplitude, or where the rate is below 0 decline. */
+/** amplitude/(1 + e^(−rate·(x − center))): growth toward the amplitude, or where the rate is below 0 decline. */
 export function logistic(options: ModelOptions = {}): FitModel<'amplitude' | 'rate' | 'center'> {
   return define(options, (x) => `amplitude*${sigmoid(`rate*(${x} - center)`)}`, guessLogistic)
 }
@@ -33,7 +33,7 @@ export function logistic(options: ModelOptions = {}): FitModel<'amplitude' | 'ra
  * from vmax to 0.
  */
 export function hill(options: ModelOptions = {}): FitModel<'vmax' | 'k' | 'n'> {
-  return defineOfDoses(
+  return defineDoseModel(
     options,
     // What has no logarithm is the dose 0.
     (x) => `${x} > 0 ? vmax*${sigmoid(`n*log(${x}/k)`)} : n > 0 ? 0 : vmax`,
@@ -42,7 +42,7 @@ export function hill(options: ModelOptions = {}): FitModel<'vmax' | 'k' | 'n'> {
 }
 
 /** Says how many doses are below 0, as their logarithms may be, which nobody would see in the curve. */
-function defineOfDoses<Names extends string>(...given: Parameters<typeof define<Names>>): FitModel<Names> {
+function defineDoseModel<Names extends string>(...given: Parameters<typeof define<Names>>): FitModel<Names> {
   const model = define(...given)
   remarks.set(model.guess as GuessAtOnce, (_, x) => {
     const below = Array.from(x).filter((dose) => dose < 0).length
@@ -58,19 +58,19 @@ export interface DoseOptions extends ModelOptions {
   readonly logEC50?: boolean
 }
 
-const table = { ...ofAll, logEC50: flag(false) }
+const table = { ...commonOptions, logEC50: flag(false) }
 
 /**
  * bottom + (top − bottom)/(1 + (ec50/x)^slope), for doses x ≥ 0; at ec50, in units of x, the curve is half-way. Where
  * the slope is below 0 it falls from top to bottom. With `logEC50` ec50 is 10^logEC50.
  */
-export function fourPL(options: DoseOptions = {}): FitModel<Doses | 'logEC50'> {
+export function fourPL(options: DoseOptions = {}): FitModel<DoseParameters | 'logEC50'> {
   const { logEC50, ...rest } = readOptions('options', options, table)
   const t = (x: string) => (logEC50 ? `slope*(log(${x}) - log(10)*logEC50)` : `slope*log(${x}/ec50)`)
-  return defineOfDoses<Doses | 'logEC50'>(
+  return defineDoseModel<DoseParameters | 'logEC50'>(
     rest,
     (x) => `${x} > 0 ? bottom + (top - bottom)*${sigmoid(t(x))} : slope > 0 ? bottom : top`,
-    logEC50 ? inLogarithms(guessFourPL) : (guessFourPL as Guess<Doses | 'logEC50'>),
+    logEC50 ? guessLogarithms(guessFourPL) : (guessFourPL as Guess<DoseParameters | 'logEC50'>),
   )
 }
 
@@ -79,10 +79,10 @@ export function fourPL(options: DoseOptions = {}): FitModel<Doses | 'logEC50'> {
  * ec50/(2^(1/asymmetry) − 1)^(1/slope), which is ec50 where the asymmetry is 1. With `logEC50` the parameter is log10 of
  * the dose at which it is half-way, whatever the asymmetry.
  */
-export function fivePL(options: DoseOptions = {}): FitModel<Doses | 'asymmetry' | 'logEC50'> {
-  type All = Doses | 'asymmetry' | 'logEC50'
+export function fivePL(options: DoseOptions = {}): FitModel<DoseParameters | 'asymmetry' | 'logEC50'> {
+  type All = DoseParameters | 'asymmetry' | 'logEC50'
   const { logEC50, ...rest } = readOptions('options', options, table)
-  return defineOfDoses<All>(
+  return defineDoseModel<All>(
     rest,
     (x) => {
       const t = logEC50
@@ -92,39 +92,39 @@ export function fivePL(options: DoseOptions = {}): FitModel<Doses | 'asymmetry' 
       const rise = `(max(${t}, 0) + log(1 + exp(-abs(${t}))))`
       return `${x} > 0 ? bottom + (top - bottom)*exp(-asymmetry*${rise}) : slope > 0 ? bottom : top`
     },
-    logEC50 ? inLogarithms(guessFivePL) : (guessFivePL as Guess<All>),
+    logEC50 ? guessLogarithms(guessFivePL) : (guessFivePL as Guess<All>),
   )
 }
 
 /** A guess with log10 of the dose at which the curve is half-way, instead of its ec50. */
-function inLogarithms<Names extends string>(guess: Guess): Guess<Names> {
+function guessLogarithms<Names extends string>(guess: Guess): Guess<Names> {
   return function* (...data) {
     const { ec50, ...others } = yield* guess(...data)
     const { slope, asymmetry = 1 } = others
-    const logEC50 = log10(ec50) - log10(halfOdds(asymmetry)) / slope
+    const logEC50 = log10(ec50) - log10(halfMaximumOdds(asymmetry)) / slope
     return { ...others, logEC50 } as Readonly<Record<string, number>> as Readonly<Record<Names, number>>
   }
 }
 
 /** Curves p^asymmetry, where p is 1/(1 + v), or 1 − 1/(1 + v) by the sign, and v = ratio·(odds·factor)^(2^doublings). */
-interface Family {
+interface SigmoidFamily {
   readonly sign: 1 | -1
   /** 1, ½ or 2 */
   readonly asymmetry: number
   readonly ratio: number
 }
 
-const CENTERS = 13
-const family = (sign: 1 | -1, asymmetry: number): Family => {
+const CENTER_COUNT = 13
+const sigmoidFamily = (sign: 1 | -1, asymmetry: number): SigmoidFamily => {
   // Centers are where the curve is half-way.
-  return { sign, asymmetry, ratio: asymmetry === 1 ? 1 : pow(halfOdds(asymmetry), sign) }
+  return { sign, asymmetry, ratio: asymmetry === 1 ? 1 : pow(halfMaximumOdds(asymmetry), sign) }
 }
 
 /** Where 1/(1 + v)^asymmetry is ½. */
-const halfOdds = (asymmetry: number) => pow(2, 1 / asymmetry) - 1
+const halfMaximumOdds = (asymmetry: number) => pow(2, 1 / asymmetry) - 1
 
 /** Curves of a slope and a center. */
-interface Places {
+interface GridPositions {
   readonly centers: readonly number[]
   /** v of a row for the first center, and what it is multiplied by for each. */
   readonly odds: (x: number) => number
@@ -132,17 +132,17 @@ interface Places {
 }
 
 interface GridOptions {
-  readonly places: (at: Omit<Rows, 'y'>) => Places
+  readonly positions: (at: Omit<SortedRows, 'y'>) => GridPositions
   readonly signs: readonly (1 | -1)[]
   readonly asymmetries: readonly number[]
   /** How often slopes are doubled. */
   readonly most: number
-  readonly isCentred: boolean
+  readonly isCentered: boolean
 }
 
 /** What suits y best, and how it meets it. */
-interface Chosen extends Met {
-  readonly family: Family
+interface GridChoice extends LeastSquaresMatch {
+  readonly family: SigmoidFamily
   readonly doublings: number
   readonly center: number
   /** Which of a grid it is, families left out. */
@@ -150,35 +150,38 @@ interface Chosen extends Met {
 }
 
 /** All slopes, each twice the one before, with all centers, of some families. */
-class Grid {
-  readonly #shapes: Shapes<{ readonly families: readonly Family[]; readonly centers: readonly number[] }>
+class SigmoidGrid {
+  readonly #shapes: CandidateShapes<{
+    readonly families: readonly SigmoidFamily[]
+    readonly centers: readonly number[]
+  }>
   readonly #count: number
   readonly #slopes: number
   /** Every second center and slope. */
   readonly #coarse: Uint32Array
-  readonly #beside = new Map<number, Uint32Array>()
+  readonly #neighborShapes = new Map<number, Uint32Array>()
 
-  constructor({ places, signs, asymmetries, most, isCentred }: GridOptions) {
+  constructor({ positions, signs, asymmetries, most, isCentered }: GridOptions) {
     const count = signs.length * asymmetries.length
     const slopes = most + 1
     this.#count = count
     this.#slopes = slopes
     this.#coarse = this.#where((center, doublings) => center % 2 === 0 && doublings % 2 === 1)
-    let made: readonly Family[] | undefined
-    this.#shapes = new Shapes((rows) => {
-      made ??= signs.flatMap((sign) => asymmetries.map((asymmetry) => family(sign, asymmetry)))
+    let made: readonly SigmoidFamily[] | undefined
+    this.#shapes = new CandidateShapes((rows) => {
+      made ??= signs.flatMap((sign) => asymmetries.map((asymmetry) => sigmoidFamily(sign, asymmetry)))
       const families = made
       const { x } = rows
-      const { centers, odds, factors } = places(rows)
-      const ofFirst = zeros(Math.min(x.length, SLICE))
+      const { centers, odds, factors } = positions(rows)
+      const ofFirst = zeros(Math.min(x.length, ROWS_PER_SLICE))
       const powers = zeros(ofFirst.length)
       // What is there already.
       let [first, step] = [-1, -1]
       return {
-        of: { families, centers },
-        count: count * slopes * CENTERS,
+        grid: { families, centers },
+        count: count * slopes * CENTER_COUNT,
         more: 0,
-        draw(k, on, at, from, to) {
+        drawCandidate(k, on, at, from, to) {
           const rows = to - from
           if (from !== first) {
             for (let row = 0; row < rows; row++) ofFirst[row] = odds(x[from + row])
@@ -199,7 +202,7 @@ class Grid {
           draw(families[k % count], powers, on, at, rows)
         },
       }
-    }, isCentred)
+    }, isCentered)
   }
 
   /**
@@ -207,38 +210,38 @@ class Grid {
    *
    * @param near where it is looked for, if it is known
    */
-  *best(rows: Rows, y: Float64Array, near?: number): Slices<Chosen> {
-    const drawn = this.#shapes.at(rows)
-    const first = near === undefined ? this.#coarse : this.#besides(near * this.#count)
-    let best = drawn.climb(y, first, (k) => this.#besides(k))
+  *best(rows: SortedRows, y: Float64Array, near?: number): Slices<GridChoice> {
+    const drawn = this.#shapes.drawn(rows)
+    const first = near === undefined ? this.#coarse : this.#neighbors(near * this.#count)
+    let best = drawn.climb(y, first, (k) => this.#neighbors(k))
     if (best === null) {
       yield* drawn.multiplyInSlices(y)
       best = drawn.best(y)
     }
-    const { families, centers } = drawn.of
+    const { families, centers } = drawn.grid
     const step = Math.floor(best / this.#count)
     const doublings = step % this.#slopes
-    const { offset, factor } = drawn.meet(best)
+    const { offset, factor } = drawn.match(best)
     const center = centers[(step - doublings) / this.#slopes]
     return { family: families[best % this.#count], doublings, center, step, offset, factor }
   }
 
   /** A center and a slope more or less. */
-  #besides(k: number): Uint32Array {
+  #neighbors(k: number): Uint32Array {
     const step = Math.floor(k / this.#count)
     const own = step % this.#slopes
     const at = (step - own) / this.#slopes
     const isBeside = (center: number, doublings: number) =>
       Math.abs(center - at) <= 1 && Math.abs(doublings - own) <= 1
-    const found = this.#beside.get(step) ?? this.#where(isBeside)
-    this.#beside.set(step, found)
+    const found = this.#neighborShapes.get(step) ?? this.#where(isBeside)
+    this.#neighborShapes.set(step, found)
     return found
   }
 
   /** Those of which something holds, of all families. */
   #where(holds: (center: number, doublings: number) => boolean): Uint32Array {
     const found: number[] = []
-    for (let step = 0; step < CENTERS * this.#slopes; step++) {
+    for (let step = 0; step < CENTER_COUNT * this.#slopes; step++) {
       const doublings = step % this.#slopes
       if (!holds((step - doublings) / this.#slopes, doublings)) continue
       for (let of = 0; of < this.#count; of++) found.push(step * this.#count + of)
@@ -248,7 +251,7 @@ class Grid {
 }
 
 /** Rows of curves of a family. */
-function draw(of: Family, powers: Float64Array, on: Float64Array, at: number, rows: number): void {
+function draw(of: SigmoidFamily, powers: Float64Array, on: Float64Array, at: number, rows: number): void {
   const { sign, asymmetry, ratio } = of
   for (let row = 0; row < rows; row++) {
     const small = 1 / (1 + ratio * powers[row])
@@ -258,66 +261,70 @@ function draw(of: Family, powers: Float64Array, on: Float64Array, at: number, ro
 }
 
 /** The least rate beside 1/range, and how often it is doubled. */
-const [SLOWEST, FASTER] = [2, 6]
+const [MIN_STEEPNESS, STEEPNESS_FACTOR] = [2, 6]
 
-const growth = /* @__PURE__ */ new Grid({
-  places({ x, range }) {
+const growthGrid = /* @__PURE__ */ new SigmoidGrid({
+  positions({ x, range }) {
     // Growth may have just begun, or be over nearly.
-    const centers = Array.from({ length: CENTERS }, (_, j) => x[0] + range * (j / 8 - 0.25))
+    const centers = Array.from({ length: CENTER_COUNT }, (_, j) => x[0] + range * (j / 8 - 0.25))
     return {
       centers,
-      odds: (x) => exp((-SLOWEST * (x - centers[0])) / range),
-      factors: centers.map((center) => exp((SLOWEST * (center - centers[0])) / range)),
+      odds: (x) => exp((-MIN_STEEPNESS * (x - centers[0])) / range),
+      factors: centers.map((center) => exp((MIN_STEEPNESS * (center - centers[0])) / range)),
     }
   },
   signs: [1, -1],
   asymmetries: [1],
-  most: FASTER,
-  isCentred: false,
+  most: STEEPNESS_FACTOR,
+  isCentered: false,
 })
 
 function* guessLogistic(...[xs, ys]: Data) {
-  const rows = readyRows(xs, ys) ?? (yield* finiteRows(xs, ys))
-  const { family, doublings, center, factor } = yield* growth.best(rows, rows.y)
-  return { amplitude: factor, rate: (family.sign * SLOWEST * powerOfTwo(doublings)) / rows.range, center }
+  const rows = sortedRows(xs, ys) ?? (yield* finiteRows(xs, ys))
+  const { family, doublings, center, factor } = yield* growthGrid.best(rows, rows.y)
+  return {
+    amplitude: factor,
+    rate: (family.sign * MIN_STEEPNESS * powerOfTwo(doublings)) / rows.range,
+    center,
+  }
 }
 
 /** Slopes are ½, 1, 2, 4 and 8. */
-const STEEPER = 4
+const DOSE_STEEPNESS_FACTOR = 4
 
 /** Centers in a geometric sequence over the doses above 0. */
-function placesOfDoses({ x }: Pick<Rows, 'x'>): Places {
+function dosePositions({ x }: Pick<SortedRows, 'x'>): GridPositions {
   const first = firstWhere(x, (at) => at > 0)
   const [low, high] = first === x.length ? [1, 1] : [x[first], x[x.length - 1]]
-  const step = pow(high / low, 1 / (CENTERS - 1))
+  const step = pow(high / low, 1 / (CENTER_COUNT - 1))
   const root = Math.sqrt(step)
   const [centers, factors] = [[low], [1]]
-  for (let j = 1; j < CENTERS; j++) {
+  for (let j = 1; j < CENTER_COUNT; j++) {
     centers.push(centers[j - 1] * step)
     factors.push(factors[j - 1] * root)
   }
   return { centers, odds: (x) => (x > 0 ? Math.sqrt(low / x) : Infinity), factors }
 }
 
-const doses = (signs: readonly (1 | -1)[], asymmetries: readonly number[], isCentred: boolean) =>
-  new Grid({ places: placesOfDoses, signs, asymmetries, most: STEEPER, isCentred })
+const doseGrid = (signs: readonly (1 | -1)[], asymmetries: readonly number[], isCentered: boolean) =>
+  new SigmoidGrid({ positions: dosePositions, signs, asymmetries, most: DOSE_STEEPNESS_FACTOR, isCentered })
 
-const bothWays = /* @__PURE__ */ doses([1, -1], [1], false)
+const bothDirections = /* @__PURE__ */ doseGrid([1, -1], [1], false)
 
 function* guessHill(...[xs, ys]: Data) {
-  const rows = readyRows(xs, ys) ?? (yield* finiteRows(xs, ys))
-  const { family, doublings, center, factor } = yield* bothWays.best(rows, rows.y)
+  const rows = sortedRows(xs, ys) ?? (yield* finiteRows(xs, ys))
+  const { family, doublings, center, factor } = yield* bothDirections.best(rows, rows.y)
   return { vmax: factor, k: center, n: family.sign * powerOfTwo(doublings - 1) }
 }
 
-const symmetric = /* @__PURE__ */ doses([1], [1], true)
-const rising = /* @__PURE__ */ doses([1], [1, 0.5, 2], true)
-const falling = /* @__PURE__ */ doses([-1], [1, 0.5, 2], true)
+const symmetricDoses = /* @__PURE__ */ doseGrid([1], [1], true)
+const risingDoses = /* @__PURE__ */ doseGrid([1], [1, 0.5, 2], true)
+const fallingDoses = /* @__PURE__ */ doseGrid([-1], [1, 0.5, 2], true)
 
 function* guessFourPL(...[xs, ys]: Data) {
-  const rows = readyRows(xs, ys) ?? (yield* finiteRows(xs, ys))
-  const mean = meanOf(rows.y)
-  const { doublings, center, factor, offset } = yield* symmetric.best(rows, centred(rows.y, mean))
+  const rows = sortedRows(xs, ys) ?? (yield* finiteRows(xs, ys))
+  const mean = columnMean(rows.y)
+  const { doublings, center, factor, offset } = yield* symmetricDoses.best(rows, centerColumn(rows.y, mean))
   const low = mean + offset
   const slope = powerOfTwo(doublings - 1)
   // Upside down they are the same.
@@ -331,16 +338,16 @@ function* guessFourPL(...[xs, ys]: Data) {
 }
 
 function* guessFivePL(...[xs, ys]: Data) {
-  const rows = readyRows(xs, ys) ?? (yield* finiteRows(xs, ys))
-  const mean = meanOf(rows.y)
-  const rest = centred(rows.y, mean)
+  const rows = sortedRows(xs, ys) ?? (yield* finiteRows(xs, ys))
+  const mean = columnMean(rows.y)
+  const rest = centerColumn(rows.y, mean)
   // Symmetric curves tell which way it goes, and where it is looked for.
-  const either = yield* symmetric.best(rows, rest)
-  const grid = either.factor < 0 ? falling : rising
+  const either = yield* symmetricDoses.best(rows, rest)
+  const grid = either.factor < 0 ? fallingDoses : risingDoses
   const { family, doublings, center, factor, offset } = yield* grid.best(rows, rest, either.step)
   const { sign, asymmetry } = family
   const slope = sign * powerOfTwo(doublings - 1)
   const bottom = mean + offset
-  const ec50 = center * pow(halfOdds(asymmetry), 1 / slope)
+  const ec50 = center * pow(halfMaximumOdds(asymmetry), 1 / slope)
   return { bottom, top: bottom + factor, ec50, slope, asymmetry }
 }

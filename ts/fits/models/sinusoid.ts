@@ -1,22 +1,22 @@
+import { OptionError } from '../../core/errors.js'
+import { ROWS_PER_SLICE, runToEnd, type Slices, sortInSlices, visitInSlices } from '../../core/slices.js'
+import { toBoundedArray } from '../../core/untrusted.js'
 import { atan, cos, sin } from '../../functions/index.js'
-import { OptionError } from '../../ground/errors.js'
-import { listOf } from '../../ground/given.js'
-import { atOnce, inSlices, SLICE, type Slices, sorted } from '../../ground/slices.js'
-import { optional, readBy } from '../../options/kinds.js'
+import { optional, readWith } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
-import { defineByOrigin, type OriginOptions, withOrigin } from './define.js'
+import { defineByOrigin, type OriginOptions, originOptions } from './define.js'
+import { finiteRows, type SortedRows, sortedRows, TIE_TOLERANCE, zeros } from './linear-least-squares.js'
 import { type FitModel, type Guess, type GuessAtOnce, remarks } from './model.js'
-import { EQUAL, finiteRows, type Rows, readyRows, zeros } from './rows.js'
-import { centred, type Drawn, meanOf, Shapes } from './shapes.js'
+import { CandidateShapes, centerColumn, columnMean, type DrawnShapes } from './shapes.js'
 
-type Band = readonly [least: number, most: number]
+type FrequencyBand = readonly [least: number, most: number]
 
 const table = {
-  ...withOrigin,
+  ...originOptions,
   frequency: optional(
-    readBy<Band>((argument, given) => {
-      const list: readonly unknown[] = (Array.isArray(given) && listOf(given, 2)) || []
-      const [least, most] = list as Band
+    readWith<FrequencyBand>((argument, given) => {
+      const list: readonly unknown[] = (Array.isArray(given) && toBoundedArray(given, 2)) || []
+      const [least, most] = list as FrequencyBand
       if (list.length === 2 && list.every(Number.isFinite) && least >= 0 && least < most) return [least, most]
       throw new OptionError(argument, '[least, most], with 0 ≤ least < most', given)
     }),
@@ -25,7 +25,7 @@ const table = {
 
 export interface SinusoidOptions extends OriginOptions {
   /** The least frequency and the most, in periods by unit of x: where it is looked for, and its bounds. */
-  readonly frequency?: Band
+  readonly frequency?: FrequencyBand
 }
 
 /**
@@ -45,28 +45,29 @@ export function sinusoid(
     guessIn(band),
     band && { frequency: { min: band[0], max: band[1] } },
   )
-  remarks.set(model.guess as GuessAtOnce, (values, x, y) => rivalsOf(values().frequency, x, y, band))
+  remarks.set(model.guess as GuessAtOnce, (values, x, y) => contendersNear(values().frequency, x, y, band))
   return model
 }
 
 const PI = 4 * atan(1)
 /** Frequencies by 1/range: a sinusoid between two of them is in the reach of both. */
 const OVERSAMPLING = 4
-const MOST_FREQUENCIES = 8192
+const MAX_FREQUENCIES = 8192
 /** Where the range is given. */
-const MOST_IN_BAND = 1 << 17
+const MAX_FREQUENCIES_IN_BAND = 1 << 17
 
 /** The periodogram of Lomb (1976) with a constant, by least squares: x may be spaced as it likes. */
-function guessIn(band: Band | undefined): Guess<'amplitude' | 'frequency' | 'phase' | 'offset'> {
-  const waves = wavesOf()
+function guessIn(band: FrequencyBand | undefined): Guess<'amplitude' | 'frequency' | 'phase' | 'offset'> {
+  const waves = createWaves()
   return function* (xs, ys) {
-    const rows = readyRows(xs, ys) ?? (yield* finiteRows(xs, ys))
-    const drawn = waves.kept(rows.x) ?? waves.at({ ...rows, multiples: yield* multiples(rows, band) })
-    const mean = meanOf(rows.y)
-    const rest = centred(rows.y, mean)
+    const rows = sortedRows(xs, ys) ?? (yield* finiteRows(xs, ys))
+    const drawn =
+      waves.cached(rows.x) ?? waves.drawn({ ...rows, multiples: yield* frequencyMultiples(rows, band) })
+    const mean = columnMean(rows.y)
+    const rest = centerColumn(rows.y, mean)
     if (!drawn.multiply(rest)) yield* drawn.multiplyInSlices(rest)
     const { candidate, a, b, offset } = bestPair(drawn, rest)
-    const frequency = candidate * drawn.of.step
+    const frequency = candidate * drawn.grid.step
     // sin(ω·(x − x₀) + φ₀): back to x = 0.
     const turns = frequency * rows.x[0]
     const shift = 2 * PI * (turns - Math.round(turns))
@@ -81,10 +82,13 @@ function guessIn(band: Band | undefined): Guess<'amplitude' | 'frequency' | 'pha
 }
 
 /** The wave a·sin + b·cos + offset that lowers Σ y² most, of those that do so equally well the slowest, by normal equations. */
-function bestPair({ of: { first, count, crosses }, squares, sums, products }: Drawn<Waves>, y: Float64Array) {
+function bestPair(
+  { grid: { first, count, crosses }, squares, sums, products }: DrawnShapes<WaveGrid>,
+  y: Float64Array,
+) {
   const n = y.length
   let margin = 0
-  for (let row = 0; row < n; row++) margin += EQUAL * y[row] * y[row]
+  for (let row = 0; row < n; row++) margin += TIE_TOLERANCE * y[row] * y[row]
   const best = { candidate: first, a: 0, b: 0, offset: 0 }
   let most = -Infinity
   for (let k = 0; k < count; k++) {
@@ -92,11 +96,11 @@ function bestPair({ of: { first, count, crosses }, squares, sums, products }: Dr
     const [s, c] = [sums[i], sums[j]]
     const p = squares[i] - (s * s) / n
     // What a constant makes up, or the sine and a constant, has no part in anything.
-    const isSine = p > EQUAL * squares[i]
+    const isSine = p > TIE_TOLERANCE * squares[i]
     const share = isSine ? (crosses[k] - (s * c) / n) / p : 0
     const q = squares[j] - (c * c) / n - share * share * p
     const own = products[j] - share * products[i]
-    const b = q > EQUAL * squares[j] ? own / q : 0
+    const b = q > TIE_TOLERANCE * squares[j] ? own / q : 0
     const gain = (isSine ? (products[i] * products[i]) / p : 0) + own * b
     if (!(gain > most + margin) && k > 0) continue
     most = gain
@@ -110,18 +114,21 @@ function bestPair({ of: { first, count, crosses }, squares, sums, products }: Dr
 }
 
 /** Of the step between frequencies: the first of them, and how many there are. */
-function* multiples({ x, range }: Rows, band: Band | undefined): Slices<readonly [number, number]> {
+function* frequencyMultiples(
+  { x, range }: SortedRows,
+  band: FrequencyBand | undefined,
+): Slices<readonly [number, number]> {
   const step = 1 / (OVERSAMPLING * range)
   if (band !== undefined) {
     const first = Math.max(1, Math.ceil(band[0] / step))
-    return [first, Math.min(MOST_IN_BAND, Math.max(1, Math.floor(band[1] / step) - first + 1))]
+    return [first, Math.min(MAX_FREQUENCIES_IN_BAND, Math.max(1, Math.floor(band[1] / step) - first + 1))]
   }
-  const usual = (yield* usualGap(x)) ?? range
-  return [1, Math.min(MOST_FREQUENCIES, Math.max(1, Math.round(1 / (2 * usual * step))))]
+  const usual = (yield* medianGap(x)) ?? range
+  return [1, Math.min(MAX_FREQUENCIES, Math.max(1, Math.round(1 / (2 * usual * step))))]
 }
 
 /** Multiples of a frequency at which there are waves, and Σ sin·cos of each. */
-interface Waves {
+interface WaveGrid {
   readonly step: number
   readonly first: number
   readonly count: number
@@ -129,18 +136,18 @@ interface Waves {
 }
 
 /** Sines and cosines of ω·(x − x₀) in turns, each a turn further than the one before. */
-function wavesOf() {
-  type At = Omit<Rows, 'y'> & { readonly multiples: readonly [number, number] }
-  return new Shapes<Waves, At>(({ x, range, multiples: [first, count] }) => {
+function createWaves() {
+  type At = Omit<SortedRows, 'y'> & { readonly multiples: readonly [number, number] }
+  return new CandidateShapes<WaveGrid, At>(({ x, range, multiples: [first, count] }) => {
     const step = 1 / (OVERSAMPLING * range)
-    const make = () => zeros(Math.min(x.length, SLICE))
+    const make = () => zeros(Math.min(x.length, ROWS_PER_SLICE))
     const [sines, cosines, turnSines, turnCosines] = [make(), make(), make(), make()]
     const crosses = zeros(count)
     return {
-      of: { step, first, count, crosses },
+      grid: { step, first, count, crosses },
       count: 2 * count,
       more: 0,
-      draw(k, on, at, from, to) {
+      drawCandidate(k, on, at, from, to) {
         const length = to - from
         for (let row = 0; k === 0 && row < length; row++) {
           const angle = 2 * PI * step * (x[from + row] - x[0])
@@ -169,27 +176,27 @@ function wavesOf() {
 }
 
 /** Δχ² by χ²/ν within which another frequency is nearly as good: three standard errors. */
-const NEARLY = 9
+const CLOSE_RATIO = 9
 /** The highest of the other frequencies that are looked at closer, and at how many places. */
-const [RIVALS, PLACES] = [3, 16]
+const [MAX_CONTENDERS, MAX_POSITIONS] = [3, 16]
 
 /** What has to be known of other frequencies; empty if nothing. */
-function rivalsOf(
+function contendersNear(
   found: number,
   xs: ArrayLike<number>,
   ys: ArrayLike<number>,
-  band: Band | undefined,
+  band: FrequencyBand | undefined,
 ): string {
-  const rows = atOnce(finiteRows(xs, ys))
+  const rows = runToEnd(finiteRows(xs, ys))
   const { x, y, range } = rows
   if (x.length < 5) return ''
   const step = 1 / (OVERSAMPLING * range)
-  const [first, count] = atOnce(multiples(rows, band))
+  const [first, count] = runToEnd(frequencyMultiples(rows, band))
   const mean = y.reduce((sum, value) => sum + value, 0) / y.length
-  const centred = y.map((value) => value - mean)
-  const total = centred.reduce((sum, value) => sum + value * value, 0)
-  const left = (frequency: number) => total - gainOf(frequency, x, centred)
-  const gains = Array.from({ length: count }, (_, k) => gainOf((first + k) * step, x, centred))
+  const centered = y.map((value) => value - mean)
+  const total = centered.reduce((sum, value) => sum + value * value, 0)
+  const left = (frequency: number) => total - gainAt(frequency, x, centered)
+  const gains = Array.from({ length: count }, (_, k) => gainAt((first + k) * step, x, centered))
   const others = gains.flatMap((gain, k) => {
     const frequency = (first + k) * step
     const isTop = gain >= (gains[k - 1] ?? 0) && gain >= (gains[k + 1] ?? 0)
@@ -197,8 +204,8 @@ function rivalsOf(
   })
   others.sort((a, b) => b.gain - a.gain)
   const [lowest, highest] = band ?? [0, Infinity]
-  const closer = others.slice(0, RIVALS).flatMap(({ frequency }) =>
-    Array.from({ length: 2 * PLACES + 1 }, (_, k) => frequency + (k / PLACES - 1) * step)
+  const closer = others.slice(0, MAX_CONTENDERS).flatMap(({ frequency }) =>
+    Array.from({ length: 2 * MAX_POSITIONS + 1 }, (_, k) => frequency + (k / MAX_POSITIONS - 1) * step)
       .filter((at) => at > 0 && at >= lowest && at <= highest)
       .map((at) => ({ frequency: at, left: left(at) })),
   )
@@ -206,7 +213,7 @@ function rivalsOf(
     ...{ frequency: NaN, left: Infinity },
   })
   const own = Math.max(left(Math.abs(found)), 0)
-  const slack = NEARLY * (own / (x.length - 4)) + 1e-9 * total
+  const slack = CLOSE_RATIO * (own / (x.length - 4)) + 1e-9 * total
   const said = (frequency: number) => Number(frequency.toPrecision(4))
   const words: string[] = []
   if (rival.left < own - slack) words.push(`the frequency ${said(rival.frequency)} is better`)
@@ -222,7 +229,7 @@ function rivalsOf(
 }
 
 /** By how much a wave of a frequency makes Σ (y − ȳ)² less. */
-function gainOf(frequency: number, x: Float64Array, centred: Float64Array): number {
+function gainAt(frequency: number, x: Float64Array, centered: Float64Array): number {
   let [s, c, ss, cc, sc, sy, cy] = [0, 0, 0, 0, 0, 0, 0]
   for (let row = 0; row < x.length; row++) {
     const turns = frequency * (x[row] - x[0])
@@ -233,8 +240,8 @@ function gainOf(frequency: number, x: Float64Array, centred: Float64Array): numb
     ss += a * a
     cc += b * b
     sc += a * b
-    sy += a * centred[row]
-    cy += b * centred[row]
+    sy += a * centered[row]
+    cy += b * centered[row]
   }
   const n = x.length
   const [p, q, r] = [ss - (s * s) / n, cc - (c * c) / n, sc - (s * c) / n]
@@ -245,13 +252,13 @@ function gainOf(frequency: number, x: Float64Array, centred: Float64Array): numb
 }
 
 /** The middle one of those between numbers that are not the same. */
-function* usualGap(x: Float64Array): Slices<number | undefined> {
+function* medianGap(x: Float64Array): Slices<number | undefined> {
   const gaps = zeros(x.length)
   let count = 0
-  yield* inSlices(x.length, (from, to) => {
+  yield* visitInSlices(x.length, (from, to) => {
     for (let row = from; row < to; row++) if (x[row] > x[row - 1]) gaps[count++] = x[row] - x[row - 1]
   })
-  const inOrder = yield* sorted(gaps.subarray(0, count))
+  const inOrder = yield* sortInSlices(gaps.subarray(0, count))
   return inOrder[count >> 1]
 }
 

@@ -1,93 +1,96 @@
 /** The bootstrap of fits with shared parameters: all groups are drawn and fitted again, as one fit. */
 
-import { OptionError } from '../../ground/errors.js'
-import { plural } from '../../ground/text.js'
-import type { Column } from '../../many/data.js'
-import type { Call } from '../../many/drive.js'
-import { Words } from '../../many/random.js'
+import { OptionError } from '../../core/errors.js'
+import { plural } from '../../core/text.js'
+import type { DataColumn } from '../../many/data.js'
+import type { EngineCall } from '../../many/execute.js'
 import type { ValuesOf } from '../../options/kinds.js'
-import { type bootstrapManyTable, drawers, MOST } from '../bootstrap.js'
-import { CONVERGED } from '../reasons.js'
-import { NONE } from './arrow.js'
-import { type Ended, ending } from './ending.js'
-import type { FamilyGiven, Output } from './family.js'
-import type { Alone } from './group.js'
-import { NEAR_BY } from './profile.js'
-import type { SharedRun } from './run.js'
+import { WordStream } from '../../random/random.js'
+import { CONVERGED } from '../problem/reasons.js'
+import { NO_FIXED } from '../shared-solve/arrowhead-solver.js'
+import type { GroupBatchInput, GroupOutput } from '../shared-solve/group-batch.js'
+import { WARM_START } from '../shared-solve/profile.js'
+import type { SharedRun } from '../shared-solve/run.js'
+import { computeStatistics, type SharedStatistics } from '../shared-solve/shared-statistics.js'
+import { type bootstrapManyTable, MAX_REPLICATES, resamplers } from '../uncertainty/bootstrap.js'
+import type { SingleFitContext } from './group.js'
 
-type Values = ValuesOf<typeof bootstrapManyTable>
+type SharedBootstrapValues = ValuesOf<typeof bootstrapManyTable>
 
 /** What refits have come to: a column by shared parameter; by family and own parameter, those of a group side by side. */
-export interface SharedRefits {
+export interface SharedReplicates {
   readonly reason: Uint8Array
   readonly shared: readonly Float64Array[]
-  readonly own: readonly (readonly Float64Array[])[]
+  readonly local: readonly (readonly Float64Array[])[]
 }
 
 /** @throws OptionError where these cannot be made again so, or not so often */
-export function checkRefits({ read, arrow, options }: SharedRun, { kind, count }: Values): void {
+export function checkRefits(
+  { parsed, solver, options }: SharedRun,
+  { kind, count }: SharedBootstrapValues,
+): void {
   if (kind === 'residuals' && options.loss === 'poisson')
     throw new OptionError('kind', "'cases' or 'parametric', of counts", kind)
-  const numbers = arrow.families.reduce((sum, { own, groups }) => sum + own * groups.length, arrow.size)
-  const most = Math.floor(MOST / numbers)
-  const of = `${plural(read.labels.length, 'group')} with ${plural(numbers, 'parameter')}`
+  const numbers = solver.batches.reduce((sum, { local, groups }) => sum + local * groups.length, solver.size)
+  const most = Math.floor(MAX_REPLICATES / numbers)
+  const of = `${plural(parsed.labels.length, 'group')} with ${plural(numbers, 'parameter')}`
   if (count > most) throw new OptionError('count', `at most ${most}, of ${of}`, count)
 }
 
 /** @param alone groups by themselves, in the order of labels; none where nothing can be drawn */
-export function* refitShared(
+export function* runSharedBootstrap(
   run: SharedRun,
-  { stop }: Ended,
-  alone: readonly (readonly Alone[])[],
-  options: Values,
-): Generator<Call, SharedRefits> {
+  { stop }: SharedStatistics,
+  alone: readonly (readonly SingleFitContext[])[],
+  options: SharedBootstrapValues,
+): Generator<EngineCall, SharedReplicates> {
   const { count, onProgress } = options
-  const { families, size } = run.arrow
+  const { batches, size } = run.solver
   const columns = (length: number, of: number) =>
     Array.from({ length }, () => new Float64Array(of * count).fill(NaN))
   const shared = columns(size, 1)
-  const own = families.map((family) => columns(family.own, family.groups.length))
+  const local = batches.map((family) => columns(family.local, family.groups.length))
   const reason = new Uint8Array(count)
-  const draw = drawn(run.read.families, alone, options)
+  const draw = resampleGroups(run.parsed.batches, alone, options)
   for (let replicate = 0; alone.length > 0 && replicate < count; replicate++) {
-    const arrow = run.makeArrow(draw(replicate))
-    const end = yield* arrow.solve(stop.point, run.most, NONE, NEAR_BY)
-    const { reason: why, values } = yield* ending(arrow, end, run.isAbsolute, run.options.loss)
-    arrow.leave()
+    const arrow = run.createSolver(draw(replicate))
+    const end = yield* arrow.solve(stop.point, run.maxIterations, NO_FIXED, WARM_START)
+    const { reason: why, values } = yield* computeStatistics(arrow, end, run.isAbsolute, run.options.loss)
+    arrow.release()
     reason[replicate] = why
     onProgress?.(replicate + 1, count)
     yield
     if (why !== CONVERGED) continue
     for (const [k, x] of values.shared.entries()) shared[k][replicate] = x
-    for (const [f, of] of values.own.entries()) {
+    for (const [f, of] of values.local.entries()) {
       for (const [i, column] of of.entries()) {
-        const to = own[f][i]
+        const to = local[f][i]
         for (let at = 0; at < column.length; at++) to[at * count + replicate] = column[at]
       }
     }
   }
-  return { reason, shared, own }
+  return { reason, shared, local }
 }
 
 /** The families of a refit: rows are drawn group by group, from a stream for each. */
-function drawn(
-  families: readonly FamilyGiven[],
-  alone: readonly (readonly Alone[])[],
-  options: Values,
-): (replicate: number) => FamilyGiven[] {
-  const { kind, seed, firstFit } = options
-  const draws = alone.map((values) => values.map((of) => new drawers[kind](of, 0)))
+function resampleGroups(
+  families: readonly GroupBatchInput[],
+  alone: readonly (readonly SingleFitContext[])[],
+  options: SharedBootstrapValues,
+): (replicate: number) => GroupBatchInput[] {
+  const { kind, seed, fitOffset } = options
+  const draws = alone.map((values) => values.map((of) => new resamplers[kind](of, 0)))
   return (replicate) => {
-    const streams = alone.map((_, group) => new Words().seed(seed, (firstFit + group) >>> 0, replicate))
+    const streams = alone.map((_, group) => new WordStream().seed(seed, (fitOffset + group) >>> 0, replicate))
     return families.map((family) => {
-      const outputs = family.outputs.map((output, k): Output => {
+      const outputs = family.outputs.map((output, k): GroupOutput => {
         const { columns, compiled, rows } = output
         const names = kind === 'cases' ? [...columns.keys()] : [compiled.problem.y]
         const offsets = new Float64Array(rows.length + 1)
         for (let group = 0; group < rows.length; group++) offsets[group + 1] = offsets[group] + rows[group]
-        const made = new Map<string, Column>(columns)
+        const made = new Map<string, DataColumn>(columns)
         for (const name of names) made.set(name, { numbers: new Float64Array(offsets[rows.length]), offsets })
-        const to = names.map((name) => (made.get(name) as Column).numbers)
+        const to = names.map((name) => (made.get(name) as DataColumn).numbers)
         for (const group of family.groups) draws[group][k].draw(streams[group], names, to, offsets[group], 1)
         return { ...output, columns: made }
       })

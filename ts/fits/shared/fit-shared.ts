@@ -1,13 +1,13 @@
-import { drive, driveSync } from '../../many/drive.js'
-import type { FitData } from '../options.js'
-import type { Label } from './groups.js'
-import type { SharedOptions } from './options.js'
-import type { SharedModel } from './read.js'
+import { execute, executeSync } from '../../many/execute.js'
+import type { FitData } from '../problem/options.js'
+import type { GroupLabel } from '../shared-solve/groups.js'
+import type { SharedOptions } from '../shared-solve/options.js'
+import type { SharedModel } from '../shared-solve/read.js'
+import { SharedRun } from '../shared-solve/run.js'
 import { SharedFit } from './result.js'
-import { SharedRun } from './run.js'
 
 /** Columns of numbers, and of labels. */
-export type SharedData = Readonly<Record<string, FitData[string] | readonly Label[]>>
+export type SharedData = Readonly<Record<string, FitData[string] | readonly GroupLabel[]>>
 
 /**
  * Fits groups of rows that share parameters, as one least-squares problem: some parameters have one value for all groups,
@@ -16,7 +16,7 @@ export type SharedData = Readonly<Record<string, FitData[string] | readonly Labe
  * every engine and number of threads; the event loop stays free where the native engine runs.
  *
  * @param model an `expression` or one of `models`; a record of such by the columns that they are to meet, for a model with
- * several values; or a list of models, of which the data's column `modelOf` says by its index which one a group has
+ * several values; or a list of models, of which the data's column `modelColumn` says by its index which one a group has
  * @param data columns, with one that says to which group a row belongs, as the option `group` names it; or without it a
  * list for each group, or numbers for all
  * @throws (rejects with) OptionError before the first iteration; the signal's reason
@@ -29,15 +29,15 @@ export async function fitShared(
   options: SharedOptions,
 ): Promise<SharedFit> {
   const run = new SharedRun(model, data, options)
-  const ended = await drive(run.choice, run.calls(), run.options.signal, () => run.leave())
-  run.leave()
+  const ended = await execute(run.choice, run.calls(), run.options.signal, () => run.release())
+  run.release()
   return new SharedFit(run, ended)
 }
 
 /** `fitShared` without a promise. */
 export function fitSharedSync(model: SharedModel, data: SharedData, options: SharedOptions): SharedFit {
   const run = new SharedRun(model, data, options)
-  const ended = driveSync(run.choice, run.calls())
-  run.leave()
+  const ended = executeSync(run.choice, run.calls())
+  run.release()
   return new SharedFit(run, ended)
 }

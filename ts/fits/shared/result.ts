@@ -1,98 +1,103 @@
+import { ArgumentError, OptionError } from '../../core/errors.js'
+import { toPrintable } from '../../core/text.js'
+import { createRecord, mapRecord } from '../../core/untrusted.js'
 import type { EngineName } from '../../engines/engine.js'
 import { elementary } from '../../functions/index.js'
-import { ArgumentError, OptionError } from '../../ground/errors.js'
-import { mapped, recordOf } from '../../ground/given.js'
-import { printable } from '../../ground/text.js'
-import { numbersOf } from '../../many/data.js'
-import { drive, driveSync } from '../../many/drive.js'
+import { numbersInRun } from '../../many/data.js'
+import { execute, executeSync } from '../../many/execute.js'
 import type { ValuesOf } from '../../options/kinds.js'
 import { readOption, readOptions } from '../../options/read.js'
-import { quantileOf, symmetric } from '../bands.js'
-import { type BootstrapManyOptions, bootstrapManyTable, obstacle } from '../bootstrap.js'
-import { type Joint, joints } from '../joint.js'
-import { probability } from '../level.js'
-import { type FitReason, fitReasons } from '../reasons.js'
-import { Bootstrap } from '../refitted.js'
-import { checkRefits, refitShared, type SharedRefits } from './bootstrap.js'
-import { type Ended, HELD, UNDETERMINED } from './ending.js'
-import { numberAt } from './family.js'
-import { type Alone, aloneOf, followersOf, SharedGroup } from './group.js'
-import type { Label } from './groups.js'
-import type { Columns, SharedNumbers } from './numbers.js'
-import { Parts } from './parts.js'
-import type { Profiled, SharedProfile, SharedProfileOptions } from './profile.js'
-import { profiledAsync, profiledSync, sharedProfiled } from './profiled.js'
-import { nameOf } from './read.js'
-import { SharedBootstrap } from './refitted.js'
-import type { SharedRun } from './run.js'
+import { probability } from '../problem/confidence-level.js'
+import { type FitReason, fitReasons } from '../problem/reasons.js'
+import { valueAt } from '../shared-solve/group-batch.js'
+import type { GroupLabel } from '../shared-solve/groups.js'
+import type { ProfiledParameter, SharedProfile, SharedProfileOptions } from '../shared-solve/profile.js'
+import { sharedName } from '../shared-solve/read.js'
+import type { SharedRun } from '../shared-solve/run.js'
+import { AT_BOUND, type SharedStatistics, UNIDENTIFIABLE } from '../shared-solve/shared-statistics.js'
+import { confidenceQuantile, symmetricInterval } from '../uncertainty/bands.js'
+import {
+  type BootstrapManyOptions,
+  bootstrapManyTable,
+  unavailableBecause,
+} from '../uncertainty/bootstrap.js'
+import { Bootstrap } from '../uncertainty/bootstrap-result.js'
+import { type JointFit, jointFits } from '../uncertainty/joint-fit.js'
+import { checkRefits, runSharedBootstrap, type SharedReplicates } from './bootstrap.js'
+import { SharedBootstrap } from './bootstrap-result.js'
+import { derivedNames, SharedGroup, type SingleFitContext, singleFitContextOf } from './group.js'
+import type { NamedColumns, SharedParameterValues } from './parameter-values.js'
+import { createSharedProfiles, profileAsync, profileSync } from './profile-result.js'
+import { RowContributions } from './row-contributions.js'
 
 const { log } = elementary('float64')
 
 /** A fit of many groups of rows that share parameters. */
 export class SharedFit {
   /** What groups are called, in the order in which they came. */
-  readonly groups: readonly Label[]
+  readonly groups: readonly GroupLabel[]
   /** Labels of subsets, by parameter. */
-  readonly subsets: Readonly<Record<string, readonly Label[]>>
-  readonly values: SharedNumbers
+  readonly subsetLabels: Readonly<Record<string, readonly GroupLabel[]>>
+  readonly values: SharedParameterValues
   /** Standard errors: NaN where a bound holds a parameter, or nothing is known of it. */
-  readonly errors: SharedNumbers
+  readonly errors: SharedParameterValues
   /** The least sum of what rows cost, of all groups. */
   readonly chiSquared: number
   readonly reducedChiSquared: number
   readonly aic: number
   readonly bic: number
   /** Rows that count. */
-  readonly rows: number
+  readonly observations: number
   /** Rows that are left out because something is missing. */
-  readonly missing: number
+  readonly droppedRows: number
   /** How many more rows count than there are parameters that vary and no bound holds. */
-  readonly freedom: number
+  readonly degreesOfFreedom: number
   readonly evaluations: number
   readonly reason: FitReason
   readonly engine: EngineName
   readonly engineReasons: readonly string[]
   readonly #run: SharedRun
-  readonly #ended: Ended
+  readonly #statistics: SharedStatistics
   /** Of each group, its family and its place there: columns, as a pair for each takes longer to make. */
-  readonly #family: Uint32Array
-  readonly #at: Uint32Array
+  readonly #batch: Uint32Array
+  readonly #groupAt: Uint32Array
 
   /**
    * @internal
    * @param labels what groups are called, where data do not say it
    */
-  constructor(run: SharedRun, ended: Ended, labels: readonly Label[] = run.read.labels) {
+  constructor(run: SharedRun, ended: SharedStatistics, labels: readonly GroupLabel[] = run.parsed.labels) {
     this.#run = run
-    this.#ended = ended
-    const { read, arrow, choice } = run
-    const { stop, rows, freedom } = ended
+    this.#statistics = ended
+    const { parsed, solver, choice } = run
+    const { stop, observations, degreesOfFreedom } = ended
     this.groups = labels
-    this.subsets = Object.fromEntries(read.subsets)
-    this.#family = new Uint32Array(labels.length)
-    this.#at = new Uint32Array(labels.length)
-    for (const [f, { groups }] of arrow.families.entries()) {
+    this.subsetLabels = Object.fromEntries(parsed.sharedBy)
+    this.#batch = new Uint32Array(labels.length)
+    this.#groupAt = new Uint32Array(labels.length)
+    for (const [f, { groups }] of solver.batches.entries()) {
       for (let at = 0; at < groups.length; at++) {
-        this.#family[groups[at]] = f
-        this.#at[groups[at]] = at
+        this.#batch[groups[at]] = f
+        this.#groupAt[groups[at]] = at
       }
     }
-    const errors = read.shared.map((_, k) => Math.sqrt(this.#covariance(k, k)))
-    this.values = this.#numbers(ended.values.shared, ended.values.own)
-    this.errors = this.#numbers(errors, ended.ownErrors)
+    const errors = parsed.shared.map((_, k) => Math.sqrt(this.#covariance(k, k)))
+    this.values = this.#toValues(ended.values.shared, ended.values.local)
+    this.errors = this.#toValues(errors, ended.localErrors)
     this.chiSquared = stop.cost
-    this.rows = rows
-    this.missing = read.families.reduce((all, { missing }) => all + missing, 0)
-    this.freedom = freedom
-    this.reducedChiSquared = freedom > 0 ? stop.cost / freedom : NaN
-    const criterion = run.options.loss === 'poisson' ? stop.cost : rows * log(stop.cost / rows)
-    this.aic = criterion + 2 * (rows - freedom)
-    this.bic = criterion + log(rows) * (rows - freedom)
+    this.observations = observations
+    this.droppedRows = parsed.batches.reduce((all, { droppedRows }) => all + droppedRows, 0)
+    this.degreesOfFreedom = degreesOfFreedom
+    this.reducedChiSquared = degreesOfFreedom > 0 ? stop.cost / degreesOfFreedom : NaN
+    const criterion =
+      run.options.loss === 'poisson' ? stop.cost : observations * log(stop.cost / observations)
+    this.aic = criterion + 2 * (observations - degreesOfFreedom)
+    this.bic = criterion + log(observations) * (observations - degreesOfFreedom)
     this.evaluations = stop.evaluations
     this.reason = fitReasons[ended.reason] as FitReason
     this.engine = choice.engine
     this.engineReasons = choice.reasons
-    joints.set(this, () => this.#joint())
+    jointFits.set(this, () => this.#joint())
   }
 
   /** How many groups there are. */
@@ -102,30 +107,30 @@ export class SharedFit {
 
   /** Names of shared parameters in the order of `covariance`, with a label in brackets where it is of a subset. */
   get shared(): string[] {
-    return this.#run.read.shared.map(nameOf)
+    return this.#run.parsed.shared.map(sharedName)
   }
 
   /** Of shared parameters, by rows and columns. */
   get covariance(): number[][] {
-    const { shared } = this.#run.read
+    const { shared } = this.#run.parsed
     return shared.map((_, i) => shared.map((_, j) => this.#covariance(i, j)))
   }
 
   /** Parameters that a bound holds: all else is that of a fit in which they are fixed there. */
-  get held(): string[] {
-    return this.#named(HELD)
+  get atBound(): string[] {
+    return this.#namesInState(AT_BOUND)
   }
 
   /** Parameters that the data do not determine; the fit is 'singular' then, and they stay where they are. */
-  get undetermined(): string[] {
-    return this.#named(UNDETERMINED)
+  get unidentifiable(): string[] {
+    return this.#namesInState(UNIDENTIFIABLE)
   }
 
   /** Why it ended as `reason` says, in words; empty if it has converged and nothing has to be said. */
   get message(): string {
-    const [held, open] = [this.held, this.undetermined]
+    const [held, open] = [this.atBound, this.unidentifiable]
     const list = (names: readonly string[]) => {
-      const first = names.slice(0, 5).map(printable).join(', ')
+      const first = names.slice(0, 5).map(toPrintable).join(', ')
       return names.length <= 5 ? first : `${first} and ${names.length - 5} more`
     }
     const words: Readonly<Record<string, string>> = {
@@ -137,8 +142,8 @@ export class SharedFit {
     return [
       words[this.reason] ?? '',
       held.length > 0 ? `${list(held)} held at a bound, and counted as fixed` : '',
-      this.missing > 0 ? `${this.missing} rows left out, as something is missing` : '',
-      this.freedom <= 0 && !this.#run.isAbsolute ? 'no degree of freedom is left for errors' : '',
+      this.droppedRows > 0 ? `${this.droppedRows} rows left out, as something is missing` : '',
+      this.degreesOfFreedom <= 0 && !this.#run.isAbsolute ? 'no degree of freedom is left for errors' : '',
       this.#remark(),
     ]
       .filter((text) => text !== '')
@@ -147,23 +152,23 @@ export class SharedFit {
 
   /** What the model says of the first group of which it says anything. */
   #remark(): string {
-    const { read, arrow } = this.#run
+    const { parsed, solver } = this.#run
     if (this.reason === 'not-finite') return ''
-    if (read.families.every(({ remarks }) => remarks.every(({ remark }) => remark === undefined))) return ''
+    if (parsed.batches.every(({ remarks }) => remarks.every(({ remark }) => remark === undefined))) return ''
     for (const [k, label] of this.groups.entries()) {
-      const f = this.#family[k]
-      const { groups, outputs } = arrow.families[f]
-      const said = read.families[f].remarks.flatMap(({ remark, x, others }, i) => {
+      const f = this.#batch[k]
+      const { groups, outputs } = solver.batches[f]
+      const said = parsed.batches[f].remarks.flatMap(({ remark, x, extraColumns }, i) => {
         const { columns, compiled } = outputs[i]
-        const [first, y, ...rest] = [x, compiled.problem.y, ...others].map((name) => {
+        const [first, y, ...rest] = [x, compiled.problem.y, ...extraColumns].map((name) => {
           const column = columns.get(name)
-          return column && numbersOf(column, groups[this.#at[k]])
+          return column && numbersInRun(column, groups[this.#groupAt[k]])
         })
         if (!remark || !first || !y || rest.includes(undefined)) return []
         // Of 100,000 groups values take longer to make than all else.
         return remark(() => this.at(k).values, first, y, ...(rest as Float64Array[])) || []
       })
-      if (said.length > 0) return `group ${printable(String(label))}: ${said[0]}`
+      if (said.length > 0) return `group ${toPrintable(String(label))}: ${said[0]}`
     }
     return ''
   }
@@ -172,28 +177,29 @@ export class SharedFit {
   at(group: number): SharedGroup {
     if (!Number.isInteger(group) || group < 0 || group >= this.length)
       throw new ArgumentError('group', `a whole number from 0 to ${this.length - 1}`, group)
-    const [f, at] = this.#placeOf(group)
-    return new SharedGroup(this.groups[group], this.#run, this.#ended, f, at)
+    const [f, at] = this.#locateGroup(group)
+    return new SharedGroup(this.groups[group], this.#run, this.#statistics, f, at)
   }
 
   /**
    * Within which parameters are with a probability: lower and upper ends, as {@link SharedGroup.intervals} has them of a
    * group.
    */
-  intervals(level = 0.95): { readonly low: SharedNumbers; readonly high: SharedNumbers } {
+  intervals(level = 0.95): { readonly low: SharedParameterValues; readonly high: SharedParameterValues } {
     readOption('level', probability, level)
-    const t = quantileOf(this.#run.isAbsolute, this.freedom, level)
-    const { parameters } = this.#run.read
+    const t = confidenceQuantile(this.#run.isAbsolute, this.degreesOfFreedom, level)
+    const { parameters } = this.#run.parsed
     const positive = new Set(parameters.filter((of) => of.isLogarithmic).map(({ name }) => name))
-    const ends = (end: 0 | 1): SharedNumbers => {
-      const of = (name: string, x: number, error: number) => symmetric(x, t * error, positive.has(name))[end]
-      const columns = (values: Columns, errors: Columns) =>
-        mapped(values, (column, name) => column.map((x, k) => of(name, x, errors[name][k])))
+    const ends = (end: 0 | 1): SharedParameterValues => {
+      const of = (name: string, x: number, error: number) =>
+        symmetricInterval(x, t * error, positive.has(name))[end]
+      const columns = (values: NamedColumns, errors: NamedColumns) =>
+        mapRecord(values, (column, name) => column.map((x, k) => of(name, x, errors[name][k])))
       const { values, errors } = this
       return {
-        shared: mapped(values.shared, (x, name) => of(name, x, errors.shared[name])),
-        subsets: columns(values.subsets, errors.subsets),
-        own: columns(values.own, errors.own),
+        shared: mapRecord(values.shared, (x, name) => of(name, x, errors.shared[name])),
+        sharedBy: columns(values.sharedBy, errors.sharedBy),
+        local: columns(values.local, errors.local),
       }
     }
     return { low: ends(0), high: ends(1) }
@@ -206,12 +212,12 @@ export class SharedFit {
    * @throws (rejects with) OptionError where the name is none, or the level no probability; the signal's reason
    */
   async profile(name: string, options: SharedProfileOptions = {}): Promise<SharedProfile> {
-    return profiledAsync(this.#run, this.#ended, this.#profiled(name), options)
+    return profileAsync(this.#run, this.#statistics, this.#toProfile(name), options)
   }
 
   /** `profile` without a promise. */
   profileSync(name: string, options: SharedProfileOptions = {}): SharedProfile {
-    return profiledSync(this.#run, this.#ended, this.#profiled(name), options)
+    return profileSync(this.#run, this.#statistics, this.#toProfile(name), options)
   }
 
   /**
@@ -224,118 +230,124 @@ export class SharedFit {
    */
   async bootstrap(options: BootstrapManyOptions = {}): Promise<SharedBootstrap> {
     const { read, alone } = this.#readBootstrap(options)
-    const refits = refitShared(this.#run, this.#ended, alone, read)
-    return this.#bootstrapped(await drive(this.#run.choice, refits, read.signal, () => {}), read, alone)
+    const refits = runSharedBootstrap(this.#run, this.#statistics, alone, read)
+    return this.#bootstrapped(await execute(this.#run.choice, refits, read.signal, () => {}), read, alone)
   }
 
   /** `bootstrap` without a promise. */
   bootstrapSync(options: BootstrapManyOptions = {}): SharedBootstrap {
     const { read, alone } = this.#readBootstrap(options)
-    const refits = refitShared(this.#run, this.#ended, alone, read)
-    return this.#bootstrapped(driveSync(this.#run.choice, refits), read, alone)
+    const refits = runSharedBootstrap(this.#run, this.#statistics, alone, read)
+    return this.#bootstrapped(executeSync(this.#run.choice, refits), read, alone)
   }
 
-  #joint(): Joint {
-    const { rows, freedom, chiSquared, reducedChiSquared, reason, held, values } = this
+  #joint(): JointFit {
+    const { observations, degreesOfFreedom, chiSquared, reducedChiSquared, reason, atBound, values } = this
     const groups = this.groups.map((_, k) => {
       const group = this.at(k)
-      return { values: group.values, of: aloneOf(group).map((of) => ({ of, at: 0 })) }
+      return {
+        values: group.values,
+        context: singleFitContextOf(group).map((context) => ({ context, index: 0 })),
+      }
     })
     return {
-      ...{ rows, freedom, chiSquared, reducedChiSquared, reason, held, groups },
-      of: groups.flatMap(({ of }) => of),
-      own: new Set(Object.keys(values.own)),
-      shared: new Set(Object.keys({ ...values.shared, ...values.subsets })),
+      ...{ observations, degreesOfFreedom, chiSquared, reducedChiSquared, reason, atBound, groups },
+      context: groups.flatMap(({ context }) => context),
+      local: new Set(Object.keys(values.local)),
+      shared: new Set(Object.keys({ ...values.shared, ...values.sharedBy })),
     }
   }
 
   #readBootstrap(options: BootstrapManyOptions) {
     const read = readOptions('options', options, bootstrapManyTable)
     checkRefits(this.#run, read)
-    const [first] = aloneOf(this.at(0))
-    const isPossible = obstacle(first, 0, read) === ''
-    return { read, alone: isPossible ? this.groups.map((_, group) => aloneOf(this.at(group))) : [] }
+    const [first] = singleFitContextOf(this.at(0))
+    const isPossible = unavailableBecause(first, 0, read) === ''
+    return {
+      read,
+      alone: isPossible ? this.groups.map((_, group) => singleFitContextOf(this.at(group))) : [],
+    }
   }
 
   #bootstrapped(
-    { reason, shared, own }: SharedRefits,
+    { reason, shared, local }: SharedReplicates,
     options: ValuesOf<typeof bootstrapManyTable>,
-    alone: readonly (readonly Alone[])[],
+    alone: readonly (readonly SingleFitContext[])[],
   ): SharedBootstrap {
-    const [run, ended] = [this.#run, this.#ended]
-    let parts: Parts | undefined
+    const [run, ended] = [this.#run, this.#statistics]
+    let parts: RowContributions | undefined
     const at = (k: number) => {
       const group = this.at(k)
-      const [f, at] = this.#placeOf(k)
-      const family = run.arrow.families[f]
+      const [f, at] = this.#locateGroup(k)
+      const family = run.solver.batches[f]
       const { length: count } = reason
       const free = family.free.map(({ name }, i): readonly [string, Float64Array] => {
-        if (i >= family.own) return [name, shared[numberAt(family.places[i - family.own], at)]]
-        return [name, own[f][i].subarray(at * count, (at + 1) * count)]
+        if (i >= family.local) return [name, shared[valueAt(family.sharedPlaces[i - family.local], at)]]
+        return [name, local[f][i].subarray(at * count, (at + 1) * count)]
       })
-      const [of] = alone[k] ?? aloneOf(group)
+      const [of] = alone[k] ?? singleFitContextOf(group)
       const fixed = of.problem.fixed.map((name) => of.starts.get(name)?.[0] as number)
-      const derived = Object.entries(followersOf(of.problem)).map(([name, follow]) => {
+      const derived = Object.entries(derivedNames(of.problem)).map(([name, follow]) => {
         const value = (_: number, r: number) => follow([...free.map(([, column]) => column[r]), ...fixed])[0]
         return [name, new Float64Array(count).map(value)] as const
       })
       const original = {
-        ...{ of, fit: 0, values: group.values },
-        parts: (slopes: readonly number[]) => {
-          parts ??= new Parts(
+        ...{ context: of, fit: 0, values: group.values },
+        contributions: (slopes: readonly number[]) => {
+          parts ??= new RowContributions(
             run,
             ended,
             alone,
-            alone.map((_, group) => this.#placeOf(group)),
+            alone.map((_, group) => this.#locateGroup(group)),
           )
-          return parts.of(k, [f, at], slopes)
+          return parts.contributionsOf(k, [f, at], slopes)
         },
       }
       return new Bootstrap(original, { values: Object.fromEntries([...free, ...derived]), reason }, options)
     }
-    return new SharedBootstrap(reason, this.length, at, (of) => this.#gathered(of))
+    return new SharedBootstrap(reason, this.length, at, (of) => this.#gatherGroups(of))
   }
 
-  #placeOf(group: number): readonly [family: number, at: number] {
-    return [this.#family[group], this.#at[group]]
+  #locateGroup(group: number): readonly [family: number, at: number] {
+    return [this.#batch[group], this.#groupAt[group]]
   }
 
   /** What groups say of their parameters, in the places of these. */
-  #gathered(of: (group: number) => Readonly<Record<string, number>>): SharedNumbers {
-    const { families, size } = this.#run.arrow
+  #gatherGroups(of: (group: number) => Readonly<Record<string, number>>): SharedParameterValues {
+    const { batches, size } = this.#run.solver
     const shared = new Float64Array(size)
-    const own = families.map(({ own, groups }) =>
-      Array.from({ length: own }, () => new Float64Array(groups.length)),
+    const own = batches.map(({ local, groups }) =>
+      Array.from({ length: local }, () => new Float64Array(groups.length)),
     )
     for (const group of this.groups.keys()) {
-      const [f, at] = this.#placeOf(group)
+      const [f, at] = this.#locateGroup(group)
       const numbers = of(group)
-      for (const [i, { name }] of families[f].free.entries()) {
-        if (i < families[f].own) own[f][i][at] = numbers[name]
-        else shared[numberAt(families[f].places[i - families[f].own], at)] = numbers[name]
+      for (const [i, { name }] of batches[f].free.entries()) {
+        if (i < batches[f].local) own[f][i][at] = numbers[name]
+        else shared[valueAt(batches[f].sharedPlaces[i - batches[f].local], at)] = numbers[name]
       }
     }
-    return this.#numbers(shared, own)
+    return this.#toValues(shared, own)
   }
 
-  #profiled(name: string): Profiled {
+  #toProfile(name: string): ProfiledParameter {
     const at = this.shared.indexOf(name)
     if (at < 0) throw new OptionError('name', `one of ${this.shared.join(', ')}`, name)
-    return sharedProfiled(this.#run, this.#ended, at)
+    return createSharedProfiles(this.#run, this.#statistics, at)
   }
 
   #covariance(i: number, j: number): number {
-    const { covariance, values, step } = this.#ended
-    const factor = (k: number) => (this.#run.read.shared[k].parameter.isLogarithmic ? values.shared[k] : 1)
+    const { covariance, values, step } = this.#statistics
+    const factor = (k: number) => (this.#run.parsed.shared[k].parameter.isLogarithmic ? values.shared[k] : 1)
     return covariance[i * step.dense.size + j] * factor(i) * factor(j)
   }
 
-  #numbers(shared: ArrayLike<number>, own: readonly (readonly Float64Array[])[]): SharedNumbers {
-    const { read, arrow } = this.#run
-    const places = [...read.shared.entries()]
+  #toValues(shared: ArrayLike<number>, own: readonly (readonly Float64Array[])[]): SharedParameterValues {
+    const { parsed, solver } = this.#run
+    const places = [...parsed.shared.entries()]
     const joint = places.filter(([, { label }]) => label === null)
-    const columns = recordOf(read.own, () => new Float64Array(this.groups.length).fill(NaN))
-    for (const [f, { free, groups }] of arrow.families.entries()) {
+    const columns = createRecord(parsed.local, () => new Float64Array(this.groups.length).fill(NaN))
+    for (const [f, { free, groups }] of solver.batches.entries()) {
       for (const [i, column] of own[f].entries()) {
         const to = columns[free[i].name]
         for (let at = 0; at < groups.length; at++) to[groups[at]] = column[at]
@@ -343,22 +355,22 @@ export class SharedFit {
     }
     return {
       shared: Object.fromEntries(joint.map(([k, { parameter }]) => [parameter.name, shared[k]])),
-      subsets: recordOf([...read.subsets.keys()], (name) =>
+      sharedBy: createRecord([...parsed.sharedBy.keys()], (name) =>
         Float64Array.from(
           places.filter(([, { parameter, label }]) => parameter.name === name && label !== null),
           ([k]) => shared[k],
         ),
       ),
-      own: columns,
+      local: columns,
     }
   }
 
-  #named(state: number): string[] {
-    const { read, arrow } = this.#run
-    const { sharedStates, ownStates } = this.#ended
+  #namesInState(state: number): string[] {
+    const { parsed, solver } = this.#run
+    const { sharedStates, localStates } = this.#statistics
     const own: [group: number, name: string][] = []
-    for (const [f, { free, groups }] of arrow.families.entries()) {
-      for (const [i, states] of ownStates[f].entries()) {
+    for (const [f, { free, groups }] of solver.batches.entries()) {
+      for (const [i, states] of localStates[f].entries()) {
         for (const [at, is] of states.entries()) {
           if (is === state) own.push([groups[at], `${free[i].name}[${this.groups[groups[at]]}]`])
         }
@@ -366,19 +378,19 @@ export class SharedFit {
     }
     own.sort(([a], [b]) => a - b)
     return [
-      ...read.shared.filter((_, k) => sharedStates[k] === state).map(nameOf),
+      ...parsed.shared.filter((_, k) => sharedStates[k] === state).map(sharedName),
       ...own.map(([, name]) => name),
     ]
   }
 
   #nonFinite(): string {
-    const { unweighed } = this.#ended
-    const called = (group: number) => printable(`${this.groups[group]}`)
-    if (unweighed !== null)
-      return `the weight by the model is ${unweighed.value}, as in group ${called(unweighed.group)}`
-    const { families } = this.#run.arrow
-    const groups = families.flatMap(({ groups }, f) =>
-      [...groups].filter((_, at) => !Number.isFinite(this.#ended.costs[f][at])),
+    const { invalidWeight } = this.#statistics
+    const called = (group: number) => toPrintable(`${this.groups[group]}`)
+    if (invalidWeight !== null)
+      return `the weight by the model is ${invalidWeight.value}, as in group ${called(invalidWeight.group)}`
+    const { batches } = this.#run.solver
+    const groups = batches.flatMap(({ groups }, f) =>
+      [...groups].filter((_, at) => !Number.isFinite(this.#statistics.costs[f][at])),
     )
     const first = groups.reduce((first, group) => Math.min(first, group), Infinity)
     const where = groups.length === 0 ? '' : `, as in group ${called(first)}`

@@ -89,11 +89,11 @@ tables! {
         key,
         /// Elements of one of these rows.
         unit_length,
-        /// Where its list of rows begins in LISTED.
+        /// Where its list of rows begins in ROW_LISTS.
         list,
     }
 
-    /// Neighbouring tensors that are updated by the same kernels with one row of coefficients.
+    /// Neighboring tensors that are updated by the same kernels with one row of coefficients.
     Segment of usize {
         offset,
         length,
@@ -115,27 +115,27 @@ const _: () = assert!((Header::SIZE | Array::SIZE | Tensor::SIZE | Segment::SIZE
 const _: () = assert!(STAGES == 4);
 
 /// The parameters are collected, but stay (a delayed start).
-pub const HOLDS: usize = 1;
+pub const HOLD_PARAMS: usize = 1;
 /// Afterwards, subnormal numbers of the state become +0.
-pub const FLUSHES: usize = 2;
+pub const FLUSH_STATE: usize = 2;
 
 /// The first stage, of a direction u, does not move θ: it leaves u·k, k = [u·g > 0], where the gradient
 /// was, and Σ k as the first number by tensor.
-pub const MASKS: usize = 4;
+pub const MASKED: usize = 4;
 /// Gradients are scaled by a number of their tensor's in SCALES, too.
-pub const CLIPS: usize = 8;
+pub const CLIPPED_PER_TENSOR: usize = 8;
 /// The norm of the parameters is wanted beside that of the gradients.
-pub const WEIGHS: usize = 16;
+pub const NEEDS_PARAM_NORM: usize = 16;
 /// Gradients are centralized or clipped by unit, or get noise, before the first stage.
-pub const BY_UNIT: usize = 32;
-/// Beside MASKS: k is the sign of u·g (Grams), or 1 (nothing is masked).
-pub const SIGNS: usize = 64;
-pub const KEEPS: usize = 128;
+pub const PER_UNIT: usize = 32;
+/// Beside MASKED: k is the sign of u·g (Grams), or 1 (nothing is masked).
+pub const MASK_TAKES_SIGN: usize = 64;
+pub const MASK_KEEPS_ALL: usize = 128;
 /// The segment is one tensor, of which some rows have gradients: they are in its list.
 pub const BY_ROW: usize = 1 << 10;
 
 /// A flag of a tensor: passes over the plane leave it out.
-pub const STAYS: usize = 1;
+pub const EXCLUDED: usize = 1;
 
 /// The arrays that every arena has, by number; those of the state follow.
 pub const PARAMETERS: usize = 0;
@@ -157,7 +157,7 @@ pub const SLOW: usize = 8;
 pub const SCRATCH: usize = 9;
 /// Which rows have gradients. A tensor's list is their count, their numbers, and, behind room for all of these, which
 /// of the rows that lie where the tensor's gradients begin each is.
-pub const LISTED: usize = 10;
+pub const ROW_LISTS: usize = 10;
 
 /// Over what an array extends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

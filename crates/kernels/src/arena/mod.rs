@@ -1,10 +1,10 @@
 //! An arena: a region of memory that describes itself.
 
-mod fault;
+mod error;
 mod layout;
 mod table;
 
-pub use fault::Fault;
+pub use error::ArenaError;
 pub use layout::*;
 pub use table::*;
 

@@ -6,10 +6,10 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use super::layout::*;
-use super::{Fault, HASH};
+use super::{ArenaError, HASH};
 
 /// No row is longer.
-const MOST_COEFFICIENTS: usize = 1 << 16;
+const MAX_COEFFICIENTS: usize = 1 << 16;
 
 /// Where float64 numbers lie that JavaScript may write.
 #[derive(Clone, Copy)]
@@ -72,7 +72,7 @@ impl Numbers {
 impl Tensor {
     /// Whether passes over the plane leave it out.
     pub fn stays(&self) -> bool {
-        self.flags & STAYS != 0
+        self.flags & EXCLUDED != 0
     }
 }
 
@@ -100,7 +100,7 @@ impl Tables {
     /// # Safety
     /// `base` must be valid for reads and writes of `bytes` bytes as long as the tables are used.
     #[inline(always)]
-    pub unsafe fn new(base: *const u8, bytes: usize) -> Result<Self, Fault> {
+    pub unsafe fn new(base: *const u8, bytes: usize) -> Result<Self, ArenaError> {
         // SAFETY: passed on.
         unsafe { Self::read(base.cast(), bytes / 4, base, bytes) }
     }
@@ -109,7 +109,7 @@ impl Tables {
     ///
     /// # Safety
     /// As for `new`, and the words must stay where they are.
-    pub unsafe fn apart(words: &[AtomicU32], base: *const u8, bytes: usize) -> Result<Self, Fault> {
+    pub unsafe fn apart(words: &[AtomicU32], base: *const u8, bytes: usize) -> Result<Self, ArenaError> {
         // SAFETY: passed on.
         unsafe { Self::read(words.as_ptr(), words.len(), base, bytes) }
     }
@@ -123,33 +123,33 @@ impl Tables {
         count: usize,
         base: *const u8,
         bytes: usize,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, ArenaError> {
         if !base.cast::<u64>().is_aligned() || count < Header::SIZE {
-            return Err(Fault::new(&"it is too short, or not aligned"));
+            return Err(ArenaError::new(&"it is too short, or not aligned"));
         }
         // SAFETY: just checked.
         let header = Header::read(|at| unsafe { &*words.add(at) }.load(Relaxed) as usize);
         if header.hash != HASH as usize {
-            return Err(Fault::new(&"it was made for other kernels"));
+            return Err(ArenaError::new(&"it was made for other kernels"));
         }
         if header.element_size != 4 && header.element_size != 8 {
-            return Err(Fault::new(&"the dtype is unknown"));
+            return Err(ArenaError::new(&"the dtype is unknown"));
         }
         // 64 bits hold all of these products.
         let wide = |count: usize, words: usize| count as u64 * words as u64 * 4;
         let tables = (Header::SIZE * 4) as u64
             + wide(header.arrays, Array::SIZE)
             + wide(header.tensors, Tensor::SIZE + Segment::SIZE);
-        let fits = header.row_length <= MOST_COEFFICIENTS
+        let fits = header.row_length <= MAX_COEFFICIENTS
             && header.segments <= header.tensors
             && tables <= count as u64 * 4
             && tables + wide(header.rows, header.row_length * 2) <= bytes as u64;
         if !fits {
-            return Err(Fault::new(&"its tables do not fit"));
+            return Err(ArenaError::new(&"its tables do not fit"));
         }
         // No sum or product of smaller counts overflows, not even in 32 bits.
         if header.length as u64 * header.element_size as u64 > bytes as u64 || header.blocks > bytes / LINE {
-            return Err(Fault::new(&"its arrays do not fit"));
+            return Err(ArenaError::new(&"its arrays do not fit"));
         }
         Ok(Self { words, base, header })
     }
@@ -176,31 +176,31 @@ impl Tables {
     }
 
     #[inline(always)]
-    pub fn array(&self, number: usize) -> Result<Array, Fault> {
+    pub fn array(&self, number: usize) -> Result<Array, ArenaError> {
         if number >= self.header.arrays {
-            return Err(Fault::new(&"there is no such array"));
+            return Err(ArenaError::new(&"there is no such array"));
         }
         let at = Header::SIZE + number * Array::SIZE;
         Ok(Array::read(|k| self.word(at + k)))
     }
 
-    pub fn tensor(&self, number: usize) -> Result<Tensor, Fault> {
+    pub fn tensor(&self, number: usize) -> Result<Tensor, ArenaError> {
         if number >= self.header.tensors {
-            return Err(Fault::new(&"there is no such tensor"));
+            return Err(ArenaError::new(&"there is no such tensor"));
         }
         let at = self.first_tensor() + number * Tensor::SIZE;
         let tensor = Tensor::read(|k| self.word(at + k));
         self.check(tensor.offset, tensor.length)?;
         if tensor.block > self.header.blocks {
-            return Err(Fault::new(&"a tensor has too many blocks"));
+            return Err(ArenaError::new(&"a tensor has too many blocks"));
         }
         Ok(tensor)
     }
 
     #[inline(always)]
-    pub fn segment(&self, number: usize) -> Result<Segment, Fault> {
+    pub fn segment(&self, number: usize) -> Result<Segment, ArenaError> {
         if number >= self.header.segments {
-            return Err(Fault::new(&"there is no such segment"));
+            return Err(ArenaError::new(&"there is no such segment"));
         }
         let at = self.first_segment() + number * Segment::SIZE;
         let segment = Segment::read(|k| self.word(at + k));
@@ -210,10 +210,10 @@ impl Tables {
 
     /// Row `number`, of which at least `count` numbers are there.
     #[inline(always)]
-    pub fn row(&self, number: usize, count: usize) -> Result<Numbers, Fault> {
+    pub fn row(&self, number: usize, count: usize) -> Result<Numbers, ArenaError> {
         let Header { rows, row_length, .. } = self.header;
         if number >= rows || count > row_length {
-            return Err(Fault::new(&"a row of coefficients does not fit"));
+            return Err(ArenaError::new(&"a row of coefficients does not fit"));
         }
         let at = self.first_row() * 4 + number * row_length * 8;
         Ok(Numbers::new(self.base.wrapping_add(at).cast(), row_length))
@@ -226,16 +226,16 @@ impl Tables {
 
     /// A stretch must start on a line and end within the plane.
     #[inline(always)]
-    fn check(&self, offset: usize, length: usize) -> Result<(), Fault> {
+    fn check(&self, offset: usize, length: usize) -> Result<(), ArenaError> {
         let fits = offset <= self.header.length && length <= self.header.length - offset;
         if !fits || !(offset * self.header.element_size).is_multiple_of(LINE) {
-            return Err(Fault::new(&"a tensor or segment does not fit"));
+            return Err(ArenaError::new(&"a tensor or segment does not fit"));
         }
         Ok(())
     }
 
     /// The first tensor that ends behind the element at `at`; tensors are in the plane's order.
-    pub fn tensor_from(&self, at: usize) -> Result<usize, Fault> {
+    pub fn tensor_from(&self, at: usize) -> Result<usize, ArenaError> {
         partition(self.header.tensors, |number| {
             self.tensor(number).map(|tensor| tensor.offset + tensor.length <= at)
         })
@@ -243,7 +243,7 @@ impl Tables {
 
     /// The first segment that ends behind the element at `at`; so are segments.
     #[inline(always)]
-    pub fn segment_from(&self, at: usize) -> Result<usize, Fault> {
+    pub fn segment_from(&self, at: usize) -> Result<usize, ArenaError> {
         partition(self.header.segments, |number| {
             self.segment(number).map(|segment| segment.offset + segment.length <= at)
         })
@@ -251,7 +251,10 @@ impl Tables {
 }
 
 /// The first number for which `is_before` is false.
-fn partition(count: usize, is_before: impl Fn(usize) -> Result<bool, Fault>) -> Result<usize, Fault> {
+fn partition(
+    count: usize,
+    is_before: impl Fn(usize) -> Result<bool, ArenaError>,
+) -> Result<usize, ArenaError> {
     let (mut low, mut high) = (0, count);
     while low < high {
         let middle = low + (high - low) / 2;

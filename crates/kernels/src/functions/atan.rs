@@ -21,7 +21,7 @@ const REST: Of<&[f64]> = Of(
 );
 
 /// From where on a number c is used, c, and its arctangent in two parts.
-const CENTRES: [(f64, f64, Of<[f64; 2]>); 3] = [
+const CENTERS: [(f64, f64, Of<[f64; 2]>); 3] = [
     (0.4375, 0.5, Of([0.4636476, 5.0121587e-9], [0.4636476090008061, 2.2698777452961687e-17])),
     (0.6875, 1.0, Of([FRAC_PI_4, -2.1855694e-8], [FRAC_PI_4, 3.061616997868383e-17])),
     (1.1875, 1.5, Of([0.98279375, -2.5131424e-8], [0.982793723247329, 1.3903311031230998e-17])),
@@ -35,9 +35,9 @@ const HALF_PI: Of<[f64; 2]> = Of([FRAC_PI_2, -4.371139e-8], [FRAC_PI_2, 6.123233
 pub fn nearest_to<V: Vector>(size: V) -> [V; 3] {
     let zero = splat::<V>(0.0);
     let [mut c, mut base, mut base_low] = [zero; 3];
-    for (from, centre, atan) in CENTRES {
+    for (from, center, atan) in CENTERS {
         let [high, low] = atan.get::<V>();
-        c = size.if_greater(splat(from), splat(centre), c);
+        c = size.if_greater(splat(from), splat(center), c);
         base = size.if_greater(splat(from), splat(high), base);
         base_low = size.if_greater(splat(from), splat(low), base_low);
     }

@@ -35,7 +35,7 @@ pub const LN2_HIGH: Of<f64> = Of(0.69314575, 0.6931471805598903);
 pub const LN2_LOW: Of<f64> = Of(1.4286068e-6, 5.497923018708371e-14);
 
 pub const LARGEST: Of<f64> = Of(f32::MAX as f64, f64::MAX);
-const LEAST_NORMAL: Of<f64> = Of(f32::MIN_POSITIVE as f64, f64::MIN_POSITIVE);
+const MIN_NORMAL: Of<f64> = Of(f32::MIN_POSITIVE as f64, f64::MIN_POSITIVE);
 
 /// How many bits are below the exponent.
 pub const MANTISSA: Of<u32> = Of(23, 52);
@@ -50,7 +50,7 @@ pub fn split<V: Vector>(x: V, c: f64) -> [V; 2] {
     let (bits, zero) = (MANTISSA.get::<V>(), splat::<V>(0.0));
     let shift = splat::<V>(f64::from(bits + 2));
     let larger = x * splat(4.0) * UNIT.splat();
-    let least = LEAST_NORMAL.splat::<V>();
+    let least = MIN_NORMAL.splat::<V>();
     let normal = least.if_greater(x, larger, x);
     let shift = least.if_greater(x, shift, zero);
     let above = normal.sub_bits(splat(c)).add_bits(splat(1.0));

@@ -12,7 +12,7 @@ const TWO_THIRDS: f64 = 0.6666666666666666;
 const TWO_THIRDS_LOW: Of<f64> = Of(-1.9868216e-8, 3.700743415417188e-17);
 
 /// The largest number below 1 is 0 to this power, so a larger one changes nothing.
-const LARGEST_POWER: Of<f64> = Of(1e10, 1e20);
+const MAX_POWER: Of<f64> = Of(1e10, 1e20);
 /// Where e to this power is 0 or ∞.
 const OUT_OF_RANGE: Of<f64> = Of(110.0, 750.0);
 
@@ -60,7 +60,7 @@ fn fraction<V: Vector>(x: V) -> V {
 fn positive_power<V: Vector>(x: V, y: V) -> V {
     let zero = splat::<V>(0.0);
     let [log, log_low] = log_in_two(x);
-    let largest = LARGEST_POWER.splat::<V>();
+    let largest = MAX_POWER.splat::<V>();
     let bounded = bounded(y, zero - largest, largest);
     let exponent = bounded * log;
     let tail = product_error(bounded, log, exponent) + bounded * log_low;

@@ -3,7 +3,7 @@
 use super::lanes::Lanes;
 use super::matrices::Compute;
 #[cfg(not(target_arch = "wasm32"))]
-use super::matrices::RoomFor;
+use super::matrices::WorkspaceBytes;
 #[cfg(feature = "catalogue")]
 use super::matrices::{self, Compiled, MatrixKernel};
 use super::pipeline::{Factors, Preparation};
@@ -46,7 +46,7 @@ pub struct Entry {
     pub compute: Option<Compute>,
     /// What such a kernel computes in, if threads may do a small tensor each.
     #[cfg(not(target_arch = "wasm32"))]
-    pub room: Option<RoomFor>,
+    pub room: Option<WorkspaceBytes>,
     /// Whether its output is the gradient as it is.
     pub copies: bool,
     /// Of a kernel that does what its row says: which of the programs there is its own, and what sums by it.
@@ -116,7 +116,7 @@ impl Entry {
         Self {
             compute: Some(matrices::compute::<V, K>),
             #[cfg(not(target_arch = "wasm32"))]
-            room: K::ROOM,
+            room: K::WORKSPACE,
             ..Self { state, lines, row, ..Self::NOTHING }
         }
     }

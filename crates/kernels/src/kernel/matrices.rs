@@ -6,7 +6,7 @@ use super::MAX_STATE;
 use super::code::Code;
 use super::lanes::Lanes;
 use super::pipeline::Scratch;
-use crate::arena::{Fault, LINE, Numbers};
+use crate::arena::{ArenaError, LINE, Numbers};
 use crate::sums::BLOCK;
 use crate::sums::product::{self, Product};
 use crate::vector::{Scalar, Vector};
@@ -20,7 +20,7 @@ pub trait MatrixKernel {
     type Lines: Lanes;
 
     /// What it computes in, if threads may do a small tensor each; else they share every one.
-    const ROOM: Option<RoomFor> = None;
+    const WORKSPACE: Option<WorkspaceBytes> = None;
 
     /// What it does with a tensor; a fault changes nothing.
     ///
@@ -31,12 +31,12 @@ pub trait MatrixKernel {
         row: &<Self::Row as Lanes>::Of<f64>,
         state: <Self::State as Lanes>::Of<*mut V::Scalar>,
         lines: <Self::Lines as Lanes>::Of<*mut V::Scalar>,
-        team: &mut Team<V>,
-    ) -> Result<(), Fault>;
+        team: &mut ThreadTeam<V>,
+    ) -> Result<(), ArenaError>;
 }
 
 /// How many bytes of scratch a tensor takes, given the bytes of a number.
-pub type RoomFor = fn(&Shape, usize) -> u64;
+pub type WorkspaceBytes = fn(&Shape, usize) -> u64;
 
 /// A tensor as matrices, one behind the other, each row by row.
 #[derive(Clone, Copy)]
@@ -49,7 +49,7 @@ pub struct Matrices<S> {
     pub key: u32,
     /// What the pipeline would do around a pass.
     pub around: usize,
-    pub scratch: Room,
+    pub scratch: Workspace,
     pub code: &'static Code,
 }
 
@@ -100,28 +100,28 @@ impl Shape {
 
 /// What a kernel computes in. It takes as many arrays as `scratch` of its rule in TypeScript names, in that order.
 #[derive(Clone, Copy)]
-pub struct Room {
+pub struct Workspace {
     /// The start of a line, and how many bytes there are.
     at: *mut u8,
     bytes: usize,
 }
 
-impl Room {
+impl Workspace {
     pub fn new(at: *mut u8, bytes: usize) -> Self {
         Self { at, bytes }
     }
 
     /// The next array, of so many numbers; it begins with a line.
-    pub fn take<T: Scalar>(&mut self, count: usize) -> Result<*mut T, Fault> {
+    pub fn take<T: Scalar>(&mut self, count: usize) -> Result<*mut T, ArenaError> {
         // 64 bits hold this product.
         self.take_bytes(count as u64 * size_of::<T>() as u64).map(<*mut u8>::cast)
     }
 
     #[inline(never)]
-    fn take_bytes(&mut self, bytes: u64) -> Result<*mut u8, Fault> {
+    fn take_bytes(&mut self, bytes: u64) -> Result<*mut u8, ArenaError> {
         let taken = bytes.next_multiple_of(LINE as u64);
         if taken > self.bytes as u64 {
-            return Err(Fault::new(&"there is no room for a matrix"));
+            return Err(ArenaError::new(&"there is no room for a matrix"));
         }
         let at = self.at;
         *self = Self::new(at.wrapping_add(taken as usize), self.bytes - taken as usize);
@@ -177,9 +177,9 @@ pub trait Workers {
 }
 
 /// The thread that asks for it.
-pub struct Alone<'a>(pub &'a mut Scratch);
+pub struct SingleThread<'a>(pub &'a mut Scratch);
 
-impl Workers for Alone<'_> {
+impl Workers for SingleThread<'_> {
     fn run(&mut self, count: usize, piece: &(dyn Fn(usize, &mut Scratch) + Sync)) {
         (0..count).for_each(|number| piece(number, self.0));
     }
@@ -190,9 +190,9 @@ impl Workers for Alone<'_> {
 }
 
 /// Workers, and the vectors that they compute with.
-pub struct Team<'a, V>(&'a mut dyn Workers, PhantomData<V>);
+pub struct ThreadTeam<'a, V>(&'a mut dyn Workers, PhantomData<V>);
 
-impl<V: Compiled> Team<'_, V> {
+impl<V: Compiled> ThreadTeam<'_, V> {
     /// Does all pieces of some work.
     ///
     /// # Safety
@@ -220,30 +220,36 @@ impl<'a, W> Shared<'a, W> {
 
 /// What there is of a tensor of any dtype.
 #[derive(Clone, Copy)]
-pub struct Found {
+pub struct MatrixTensor {
     pub matrices: Matrices<u8>,
     pub state: [*mut u8; MAX_STATE],
     pub lines: [*mut u8; 2],
 }
 
 /// A kernel for one dtype and instruction set.
-pub type Compute = unsafe fn(&Found, Numbers, &mut dyn Workers) -> Result<(), Fault>;
+pub type Compute = unsafe fn(&MatrixTensor, Numbers, &mut dyn Workers) -> Result<(), ArenaError>;
 
 /// What [`MatrixKernel::run`] does, given the kernel's own coefficients.
 ///
 /// # Safety
 /// As there; all that was found must be there, and the row have all coefficients.
 pub unsafe fn compute<V: Compiled, K: MatrixKernel>(
-    found: &Found,
+    found: &MatrixTensor,
     row: Numbers,
     workers: &mut dyn Workers,
-) -> Result<(), Fault> {
+) -> Result<(), ArenaError> {
     let Matrices { shape, theta, g, key, around, scratch, code } = found.matrices;
     let matrices = Matrices { shape, theta: theta.cast(), g: g.cast(), key, around, scratch, code };
     let state = K::State::each(|k| found.state[k].cast());
     let lines = K::Lines::each(|k| found.lines[k].cast());
     // SAFETY: passed on.
     unsafe {
-        K::run(&matrices, &K::Row::each(|k| row.get(k)), state, lines, &mut Team::<V>(workers, PhantomData))
+        K::run(
+            &matrices,
+            &K::Row::each(|k| row.get(k)),
+            state,
+            lines,
+            &mut ThreadTeam::<V>(workers, PhantomData),
+        )
     }
 }

@@ -12,7 +12,7 @@ use crate::arena::{Numbers, tables};
 use crate::kernel::lanes::{Lanes, Nothing};
 use crate::kernel::pipeline::{BLOCK, decayed};
 use crate::sums::{STRIPES, Stripes};
-use crate::vector::{Scalar, Two, Vector, splat};
+use crate::vector::{Scalar, Vector, VectorPair, splat};
 
 /// The most arrays of state of a kernel, and the most values that it has by tensor.
 pub const MAX_STATE: usize = 6;
@@ -198,7 +198,7 @@ impl<V: Vector, K: Kernel> Coefficients<V, K> {
 
 /// Four vectors as one: all their roots come before their divisions. Vector by vector these queue for one unit in an
 /// order of chance, and some of its time is lost.
-type Four<V> = Two<Two<V>>;
+type Four<V> = VectorPair<VectorPair<V>>;
 
 /// Vectors that registers hold.
 const fn registers<V: Vector>() -> usize {

@@ -28,8 +28,8 @@ pub struct Scratch {
 struct Line(#[expect(dead_code)] MaybeUninit<[u8; LINE]>);
 
 /// Bytes of a block at most: what reads a program for each takes longer ones than other passes.
-const MOST: usize = PANEL / 2;
-const _: () = assert!(MOST >= size_of::<[f64; BLOCK]>());
+const MAX_LINES: usize = PANEL / 2;
+const _: () = assert!(MAX_LINES >= size_of::<[f64; BLOCK]>());
 
 /// Elements, of so many bytes each, that go through the pipeline at a time.
 #[cfg_attr(not(feature = "equations"), allow(unused_variables))]
@@ -37,7 +37,7 @@ const _: () = assert!(MOST >= size_of::<[f64; BLOCK]>());
 pub fn block_of(entry: &Entry, size: usize) -> usize {
     #[cfg(feature = "equations")]
     if entry.program.is_some() {
-        return if size == 4 { MOST / 4 } else { MOST / 8 };
+        return if size == 4 { MAX_LINES / 4 } else { MAX_LINES / 8 };
     }
     BLOCK
 }
@@ -62,7 +62,7 @@ impl Scratch {
     /// A block for gradients, and one for parameters.
     pub(crate) fn blocks(&mut self) -> [*mut u8; 2] {
         let first = self.panel();
-        [first, first.wrapping_add(MOST)]
+        [first, first.wrapping_add(MAX_LINES)]
     }
 
     /// All of it.

@@ -4,8 +4,8 @@ use super::batch::Batch;
 use super::layout::{BLOCK, GAP, Header, Settings, Short};
 use super::program::{Lanes, Routine, Slots};
 use super::results::{Reason, Run};
-use super::rows::Team;
-use crate::arena::{Fault, LINE};
+use super::rows::RowTeam;
+use crate::arena::{ArenaError, LINE};
 use crate::kernel::code::Entry;
 use crate::kernel::pipeline::Preparation;
 use crate::kernel::{MAX_TENSOR, Streams};
@@ -122,7 +122,7 @@ impl Batch {
     ///
     /// # Safety
     /// Nobody else may use this cohort or this scratch meanwhile.
-    pub unsafe fn advance(&self, cohort: usize, scratch: usize) -> Result<(), Fault> {
+    pub unsafe fn advance(&self, cohort: usize, scratch: usize) -> Result<(), ArenaError> {
         // SAFETY: passed on.
         unsafe {
             self.advance_by(cohort, scratch, &|count, piece| {
@@ -136,9 +136,9 @@ impl Batch {
     ///
     /// # Safety
     /// As for `advance`.
-    pub unsafe fn advance_by(&self, cohort: usize, scratch: usize, team: Team) -> Result<(), Fault> {
+    pub unsafe fn advance_by(&self, cohort: usize, scratch: usize, team: RowTeam) -> Result<(), ArenaError> {
         if cohort >= self.header.cohorts || scratch >= self.header.scratches {
-            return Err(Fault::new(&"there is no such cohort or scratch"));
+            return Err(ArenaError::new(&"there is no such cohort or scratch"));
         }
         // SAFETY: passed on.
         unsafe {
@@ -150,12 +150,17 @@ impl Batch {
         }
     }
 
-    unsafe fn advance_as<T: Scalar>(&self, cohort: usize, scratch: usize, team: Team) -> Result<(), Fault> {
+    unsafe fn advance_as<T: Scalar>(
+        &self,
+        cohort: usize,
+        scratch: usize,
+        team: RowTeam,
+    ) -> Result<(), ArenaError> {
         let cohort = self.cohort(cohort);
         let scratch = self.scratch(scratch);
         let live = cohort.live.get();
         if live > self.header.lanes || (self.has_own_lanes() && live > self.header.data_lanes) {
-            return Err(Fault::new(&"a cohort has too many runs"));
+            return Err(ArenaError::new(&"a cohort has too many runs"));
         }
         let all = self.header.updates;
         let mut done = 0;
@@ -181,8 +186,8 @@ impl Batch {
         scratch: &Scratch,
         first: usize,
         updates: Range<usize>,
-        team: Team,
-    ) -> Result<(), Fault> {
+        team: RowTeam,
+    ) -> Result<(), ArenaError> {
         let begun = BLOCK.min(cohort.live.get() - first);
         let slots = self.block_slots(cohort, scratch, first);
         let gradient = Routine::new(self, &self.gradient, slots)?;
@@ -214,7 +219,7 @@ impl Batch {
     }
 
     /// Writes the results of runs that stop with this update; others of the block take their places.
-    unsafe fn stop<T: Scalar>(&self, block: &mut Block, update: usize) -> Result<(), Fault> {
+    unsafe fn stop<T: Scalar>(&self, block: &mut Block, update: usize) -> Result<(), ArenaError> {
         let Header { parameters, lanes, size, .. } = self.header;
         let Settings { most_updates, exempt, .. } = self.settings;
         let Block { cohort, scratch, first, .. } = *block;
@@ -266,7 +271,7 @@ impl Batch {
     }
 
     /// The program's outputs become the parameters, and runs stop that it tells to.
-    unsafe fn iterate<T: Scalar>(&self, block: &mut Block, update: usize) -> Result<(), Fault> {
+    unsafe fn iterate<T: Scalar>(&self, block: &mut Block, update: usize) -> Result<(), ArenaError> {
         let Header { parameters, .. } = self.header;
         let Block { cohort, gradient, first, count, .. } = *block;
         let bytes = (count * size_of::<T>()).next_multiple_of(LINE);
@@ -308,12 +313,12 @@ impl Batch {
     }
 
     /// The rule, a parameter after the other; what was before is kept.
-    unsafe fn step<T: Scalar>(&self, block: &Block, entry: &Entry, update: usize) -> Result<(), Fault> {
+    unsafe fn step<T: Scalar>(&self, block: &Block, entry: &Entry, update: usize) -> Result<(), ArenaError> {
         let Header { parameters, flushes, bounded, .. } = self.header;
         let Block { cohort, scratch, gradient, first, count, .. } = *block;
         let (row, t) = (self.row(update), self.t(update));
         let bytes = (count * size_of::<T>()).next_multiple_of(LINE);
-        let pass = entry.pass.ok_or(Fault::new(&"there is no such kernel"))?;
+        let pass = entry.pass.ok_or(ArenaError::new(&"there is no such kernel"))?;
         // SAFETY: passed on; `Batch::new` found the rows.
         unsafe {
             let preparation = Preparation::new(row);

@@ -7,7 +7,7 @@ use super::advance::ManyCode;
 use super::layout::*;
 use super::program::Program;
 use super::rows::PIECES;
-use crate::arena::{Fault, HASH, LINE, Numbers, Tables};
+use crate::arena::{ArenaError, HASH, LINE, Numbers, Tables};
 use crate::kernel::PIPELINE;
 use crate::kernel::code::{Code, Entry};
 
@@ -37,9 +37,9 @@ impl Batch {
         base: *mut u8,
         bytes: usize,
         code: impl FnOnce(usize) -> (&'static Code, &'static ManyCode),
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, ArenaError> {
         if !base.cast::<u64>().is_aligned() || bytes < Header::SIZE * 4 {
-            return Err(Fault::new(&"it is too short, or not aligned"));
+            return Err(ArenaError::new(&"it is too short, or not aligned"));
         }
         // SAFETY: just checked.
         let header = Header::read(|at| unsafe { base.cast::<u32>().add(at).read() as usize });
@@ -48,7 +48,7 @@ impl Batch {
         let (code, many) = code(header.size);
         let entry = code.entry(header.kernel).filter(|entry| entry.pass.is_some());
         if entry.is_none() && header.kernel != NO_KERNEL {
-            return Err(Fault::new(&"there is no such kernel"));
+            return Err(ArenaError::new(&"there is no such kernel"));
         }
         let inputs = parameters as u64 + columns as u64 + constants as u64;
         if !is_known
@@ -58,29 +58,29 @@ impl Batch {
             || !lanes.is_multiple_of(BLOCK)
             || lanes == 0
         {
-            return Err(Fault::new(&"its counts are wrong"));
+            return Err(ArenaError::new(&"its counts are wrong"));
         }
         let vector = LINE / header.size;
         let is_by_rows = header.row_lanes > 0;
         if is_by_rows
             && (entry.is_some() || header.row_lanes < header.rows || !header.row_lanes.is_multiple_of(vector))
         {
-            return Err(Fault::new(&"its rows do not fit"));
+            return Err(ArenaError::new(&"its rows do not fit"));
         }
         if columns > shared
             && !is_by_rows
             && (!header.data_lanes.is_multiple_of(vector)
                 || !(vector..=lanes + vector).contains(&header.data_lanes))
         {
-            return Err(Fault::new(&"its data do not fit"));
+            return Err(ArenaError::new(&"its data do not fit"));
         }
         // A program that loops over rows loops over data.
         if columns == 0 && header.rows > 0 {
-            return Err(Fault::new(&"its data do not fit"));
+            return Err(ArenaError::new(&"its data do not fit"));
         }
         let row = PIPELINE.len() + entry.map_or(0, |entry| entry.row);
         if header.row_length < row || entry.is_some_and(|entry| entry.tensor > 0) {
-            return Err(Fault::new(&"the kernel does not fit"));
+            return Err(ArenaError::new(&"the kernel does not fit"));
         }
         // SAFETY: passed on.
         let program = |line: usize, outputs: usize| unsafe { Program::new(base, bytes, line, outputs) };
@@ -110,7 +110,7 @@ impl Batch {
         for (start, length) in sections.into_iter().filter(|(_, length)| *length > 0) {
             let next = start.saturating_add(length);
             if start < end || next > bytes as u64 {
-                return Err(Fault::new(&"its arrays do not fit"));
+                return Err(ArenaError::new(&"its arrays do not fit"));
             }
             end = next;
         }

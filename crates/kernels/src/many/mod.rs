@@ -12,4 +12,4 @@ pub use crate::programs::operations::NAMES as OPERATIONS;
 pub use batch::Batch;
 pub use layout::*;
 pub use results::Reason;
-pub use rows::{LEAST_BLOCKS, MOST_PIECES, PIECES, Team};
+pub use rows::{MAX_PIECES, MIN_BLOCKS, PIECES, RowTeam};

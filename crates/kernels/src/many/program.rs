@@ -2,7 +2,7 @@
 
 use super::batch::Batch;
 use super::layout::{Counts, Header, Instruction};
-use crate::arena::{Fault, LINE};
+use crate::arena::{ArenaError, LINE};
 use crate::programs::operations::{Operand, Operands, Operate};
 use crate::vector::Scalar;
 use std::mem::MaybeUninit;
@@ -55,8 +55,13 @@ const WITH_RUN: usize = 2;
 impl Program {
     /// # Safety
     /// As for [`Batch::new`].
-    pub unsafe fn new(base: *const u8, bytes: usize, line: usize, outputs: usize) -> Result<Self, Fault> {
-        let short = Fault::new(&"a program does not fit");
+    pub unsafe fn new(
+        base: *const u8,
+        bytes: usize,
+        line: usize,
+        outputs: usize,
+    ) -> Result<Self, ArenaError> {
+        let short = ArenaError::new(&"a program does not fit");
         let end = |words: u64| line as u64 * LINE as u64 + words * 4 <= bytes as u64;
         if !end(Counts::SIZE as u64) {
             return Err(short);
@@ -135,7 +140,7 @@ pub struct Routine<'a> {
 }
 
 impl<'a> Routine<'a> {
-    pub fn new(batch: &'a Batch, program: &'a Program, slots: Slots) -> Result<Self, Fault> {
+    pub fn new(batch: &'a Batch, program: &'a Program, slots: Slots) -> Result<Self, ArenaError> {
         let Counts { head, body, .. } = program.counts;
         let is_of_runs = slots.lanes != Lanes::Rows;
         // What runs for each row comes first, unless lanes are rows there and another routine has them.
@@ -158,7 +163,7 @@ impl<'a> Routine<'a> {
     ///
     /// # Safety
     /// Slots must be there for `count` lanes, rounded up to whole lines, and nobody else's.
-    pub unsafe fn run<T: Scalar>(&self, count: usize) -> Result<(), Fault> {
+    pub unsafe fn run<T: Scalar>(&self, count: usize) -> Result<(), ArenaError> {
         let Counts { head, body, sums, .. } = self.program.counts;
         // SAFETY: passed on.
         unsafe {
@@ -179,7 +184,7 @@ impl<'a> Routine<'a> {
     ///
     /// # Safety
     /// As for `run`.
-    pub unsafe fn head(&self, count: usize) -> Result<(), Fault> {
+    pub unsafe fn head(&self, count: usize) -> Result<(), ArenaError> {
         // SAFETY: passed on.
         unsafe { self.each(0..self.program.counts.head, |_| 0, count) }
     }
@@ -188,7 +193,7 @@ impl<'a> Routine<'a> {
     ///
     /// # Safety
     /// As for `run`.
-    pub unsafe fn tail(&self, count: usize) -> Result<(), Fault> {
+    pub unsafe fn tail(&self, count: usize) -> Result<(), ArenaError> {
         let Counts { head, body, tail, .. } = self.program.counts;
         // SAFETY: passed on.
         unsafe { self.each(head + body..head + body + tail, |_| 0, count) }
@@ -199,7 +204,7 @@ impl<'a> Routine<'a> {
     ///
     /// # Safety
     /// As for `run`.
-    pub unsafe fn rows(&self, shared: usize, own: usize, count: usize) -> Result<(), Fault> {
+    pub unsafe fn rows(&self, shared: usize, own: usize, count: usize) -> Result<(), ArenaError> {
         let Counts { head, body, .. } = self.program.counts;
         let moves = [0, shared, own];
         // SAFETY: passed on.
@@ -207,7 +212,7 @@ impl<'a> Routine<'a> {
     }
 
     /// Where a sum is: a number for each lane.
-    pub fn sum(&self, number: usize) -> Result<*mut u8, Fault> {
+    pub fn sum(&self, number: usize) -> Result<*mut u8, ArenaError> {
         self.target(self.program.sum(number))
     }
 
@@ -218,14 +223,14 @@ impl<'a> Routine<'a> {
     }
 
     /// Marks slots by how the body uses them.
-    fn mark(&self) -> Result<(), Fault> {
+    fn mark(&self) -> Result<(), ArenaError> {
         let Counts { head, body, sums, .. } = self.program.counts;
         let slots = self.batch.header.slots;
         // SAFETY: as in `mark_of`.
         unsafe { self.slots.columns.write_bytes(0, slots) };
         let mark = |slot: usize, mark: u8| {
             if slot >= slots {
-                return Err(Fault::new(&"there is no such slot"));
+                return Err(ArenaError::new(&"there is no such slot"));
             }
             if self.mark_of(slot) != BY_ROW {
                 // SAFETY: as in `mark_of`.
@@ -243,15 +248,15 @@ impl<'a> Routine<'a> {
     }
 
     /// Where an output is: a number for each lane.
-    pub fn output(&self, number: usize) -> Result<*mut u8, Fault> {
+    pub fn output(&self, number: usize) -> Result<*mut u8, ArenaError> {
         self.target(self.program.output(number))
     }
 
     /// Where what is computed goes.
-    fn target(&self, number: usize) -> Result<*mut u8, Fault> {
+    fn target(&self, number: usize) -> Result<*mut u8, ArenaError> {
         let Header { parameters, columns, constants, .. } = self.batch.header;
         if number < parameters + columns + constants {
-            return Err(Fault::new(&"a slot is not for results"));
+            return Err(ArenaError::new(&"a slot is not for results"));
         }
         Ok(self.slot(number)?.0.at.cast_mut())
     }
@@ -263,7 +268,7 @@ impl<'a> Routine<'a> {
         numbers: Range<usize>,
         moves: impl Fn(usize) -> usize,
         count: usize,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), ArenaError> {
         for number in numbers {
             let step = match self.steps.get(number.wrapping_sub(self.first)) {
                 // SAFETY: `new` has written it.
@@ -285,12 +290,12 @@ impl<'a> Routine<'a> {
     }
 
     #[inline(never)]
-    fn look_up(&self, number: usize) -> Result<Step, Fault> {
+    fn look_up(&self, number: usize) -> Result<Step, ArenaError> {
         let Instruction { operation, to, a, b, c, d } = self.program.instruction(number);
         let operation = self.batch.many.operations.get(operation);
         let slots = [self.slot(a)?, self.slot(b)?, self.slot(c)?, self.slot(d)?];
         Ok(Step {
-            operation: *operation.ok_or(Fault::new(&"there is no such operation"))?,
+            operation: *operation.ok_or(ArenaError::new(&"there is no such operation"))?,
             to: self.target(to)?,
             operands: slots.map(|slot| slot.0),
             strides: slots.map(|slot| slot.1),
@@ -298,14 +303,14 @@ impl<'a> Routine<'a> {
     }
 
     /// Where a slot is in the first row, and how far it is to the next row.
-    fn slot(&self, number: usize) -> Result<(Operand, usize), Fault> {
+    fn slot(&self, number: usize) -> Result<(Operand, usize), ArenaError> {
         let Header { parameters, columns, shared, constants, size, data_lanes, row_lanes, .. } =
             self.batch.header;
         let slots = self.slots;
         let one = |at: *mut u8, k: usize| (Operand { at: at.wrapping_add(k * LINE), mask: 0 }, STAYS);
         let lanes = |at: *mut u8| Operand { at, mask: usize::MAX };
         if number >= self.batch.header.slots {
-            return Err(Fault::new(&"there is no such slot"));
+            return Err(ArenaError::new(&"there is no such slot"));
         }
         let Some(column) = number.checked_sub(parameters) else {
             return Ok(match slots.lanes {

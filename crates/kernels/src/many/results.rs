@@ -1,10 +1,10 @@
-//! Whether a run has stopped, and why: what `ts/minimize/minimize.ts` and `ts/minimize/at-rest.ts` do, with the same bits.
+//! Whether a run has stopped, and why: what `ts/minimize/minimize.ts` and `ts/minimize/convergence.ts` do, with the same bits.
 
 use super::advance::{Block, Scratch, width};
 use super::batch::Batch;
 use super::layout::{BLOCK, Header, Outcome, Settings, Short};
 use super::program::{Lanes, Program, Routine, Slots};
-use crate::arena::{Fault, LINE};
+use crate::arena::{ArenaError, LINE};
 use crate::kernel::Pipeline;
 use crate::vector::Scalar;
 use std::cell::Cell;
@@ -34,7 +34,7 @@ impl Batch {
         block: &Block,
         ended: &[(usize, u32)],
         updates: f64,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), ArenaError> {
         let Header { parameters, cohorts, lanes, .. } = self.header;
         let Block { cohort, first, .. } = *block;
         let all = cohorts * lanes;
@@ -45,7 +45,7 @@ impl Batch {
             for (run, (lane, _)) in runs.iter_mut().zip(ended) {
                 *run = *cohort.run(first + lane) as usize;
                 if *run >= all {
-                    return Err(Fault::new(&"there is no such run"));
+                    return Err(ArenaError::new(&"there is no such run"));
                 }
             }
             let ended = runs.iter().zip(ended);
@@ -81,7 +81,7 @@ impl Run<'_> {
     ///
     /// # Safety
     /// As for `Batch::advance`.
-    pub unsafe fn judge<T: Scalar>(&self) -> Result<Option<Reason>, Fault> {
+    pub unsafe fn judge<T: Scalar>(&self) -> Result<Option<Reason>, ArenaError> {
         let Settings { tolerance, most_updates, exempt, .. } = self.batch.settings;
         let t = self.t();
         // SAFETY: passed on.
@@ -102,7 +102,7 @@ impl Run<'_> {
         Ok(None)
     }
 
-    unsafe fn when_short<T: Scalar>(&self, change: f64) -> Result<Option<Reason>, Fault> {
+    unsafe fn when_short<T: Scalar>(&self, change: f64) -> Result<Option<Reason>, ArenaError> {
         let t = self.t();
         // SAFETY: passed on.
         unsafe {
@@ -132,7 +132,7 @@ impl Run<'_> {
     ///
     /// # Safety
     /// As for `judge`.
-    pub unsafe fn write<T: Scalar>(&self, reason: Reason) -> Result<(), Fault> {
+    pub unsafe fn write<T: Scalar>(&self, reason: Reason) -> Result<(), ArenaError> {
         // SAFETY: passed on.
         unsafe {
             let values = [self.value::<T>()?, self.gradient_norm::<T>()?, self.change::<T>()];
@@ -144,14 +144,14 @@ impl Run<'_> {
     ///
     /// # Safety
     /// As for `judge`.
-    unsafe fn put<T: Scalar>(&self, values: [f64; 3], reason: u32) -> Result<(), Fault> {
+    unsafe fn put<T: Scalar>(&self, values: [f64; 3], reason: u32) -> Result<(), ArenaError> {
         let Header { parameters, cohorts, lanes, .. } = self.batch.header;
         let runs = cohorts * lanes;
         // SAFETY: passed on; the number is checked.
         unsafe {
             let run = *self.block.cohort.run(self.lane) as usize;
             if run >= runs {
-                return Err(Fault::new(&"there is no such run"));
+                return Err(ArenaError::new(&"there is no such run"));
             }
             let mut at = self.batch.place(self.batch.header.results);
             let numbers = at.wrapping_add(parameters * runs * size_of::<T>()).cast::<f64>();
@@ -177,20 +177,20 @@ impl Run<'_> {
     }
 
     /// A derivative at the last update, before clipping and decay.
-    unsafe fn gradient<T: Scalar>(&self, p: usize) -> Result<f64, Fault> {
+    unsafe fn gradient<T: Scalar>(&self, p: usize) -> Result<f64, ArenaError> {
         let at = self.block.gradient.output(p)?.cast::<T>();
         // SAFETY: passed on.
         Ok(unsafe { at.add(self.in_block).read() }.to_f64())
     }
 
-    unsafe fn gradient_norm<T: Scalar>(&self) -> Result<f64, Fault> {
+    unsafe fn gradient_norm<T: Scalar>(&self) -> Result<f64, ArenaError> {
         let parameters = 0..self.batch.header.parameters;
         // SAFETY: passed on.
         largest(parameters.map(|p| unsafe { self.gradient::<T>(p) }))
     }
 
-    /// The same without what a bound holds: as `freeNorm` in `ts/minimize/at-rest.ts`.
-    unsafe fn free_norm<T: Scalar>(&self) -> Result<f64, Fault> {
+    /// The same without what a bound holds: as `freeNorm` in `ts/minimize/convergence.ts`.
+    unsafe fn free_norm<T: Scalar>(&self) -> Result<f64, ArenaError> {
         let parameters = 0..self.batch.header.parameters;
         // SAFETY: passed on.
         largest(
@@ -205,8 +205,8 @@ impl Run<'_> {
         [0, 1].map(|side| unsafe { self.block.cohort.bound(p, side, self.lane).cast::<T>().read() }.to_f64())
     }
 
-    /// Whether a parameter is at a bound, and pulled out of its box: as `isHeld` in `ts/minimize/at-rest.ts`.
-    unsafe fn is_held<T: Scalar>(&self, p: usize) -> Result<bool, Fault> {
+    /// Whether a parameter is at a bound, and pulled out of its box: as `isHeld` in `ts/minimize/convergence.ts`.
+    unsafe fn is_held<T: Scalar>(&self, p: usize) -> Result<bool, ArenaError> {
         if self.batch.header.bounded == 0 {
             return Ok(false);
         }
@@ -231,7 +231,7 @@ impl Run<'_> {
     }
 
     /// The parameters are known to be finite.
-    unsafe fn is_finite<T: Scalar>(&self) -> Result<bool, Fault> {
+    unsafe fn is_finite<T: Scalar>(&self) -> Result<bool, ArenaError> {
         // SAFETY: passed on.
         unsafe {
             let state = |k: usize| {
@@ -244,7 +244,7 @@ impl Run<'_> {
         }
     }
 
-    unsafe fn value<T: Scalar>(&self) -> Result<f64, Fault> {
+    unsafe fn value<T: Scalar>(&self) -> Result<f64, ArenaError> {
         if let Some(value) = self.value.get() {
             return Ok(value);
         }
@@ -265,7 +265,7 @@ impl Run<'_> {
     }
 
     /// A program for that run.
-    fn single<'a>(&'a self, program: &'a Program) -> Result<Routine<'a>, Fault> {
+    fn single<'a>(&'a self, program: &'a Program) -> Result<Routine<'a>, ArenaError> {
         let Header { parameters, columns, constants, .. } = self.batch.header;
         let Scratch { single, columns: column_slots, .. } = *self.block.scratch;
         let slots = Slots {
@@ -280,8 +280,8 @@ impl Run<'_> {
         Routine::new(self.batch, program, slots)
     }
 
-    /// Whether the gradient is as good as zero: see `isAtRest` in `ts/minimize/at-rest.ts`.
-    unsafe fn is_at_rest<T: Scalar>(&self) -> Result<bool, Fault> {
+    /// Whether the gradient is as good as zero: see `isAtRest` in `ts/minimize/convergence.ts`.
+    unsafe fn is_at_rest<T: Scalar>(&self) -> Result<bool, ArenaError> {
         let parameters = self.batch.header.parameters;
         let tolerance = self.batch.settings.tolerance;
         let row = self.batch.row(self.update);
@@ -349,7 +349,7 @@ fn sign(scale: f64) -> f64 {
 }
 
 /// The largest absolute value, NaN if one is.
-fn largest(values: impl Iterator<Item = Result<f64, Fault>>) -> Result<f64, Fault> {
+fn largest(values: impl Iterator<Item = Result<f64, ArenaError>>) -> Result<f64, ArenaError> {
     let mut most = 0.0_f64;
     for value in values {
         let size = value?.abs();

@@ -8,19 +8,19 @@ use super::advance::Scratch;
 use super::batch::Batch;
 use super::layout::{BLOCK, Header};
 use super::program::{Lanes, Routine, SHARED, Slots};
-use crate::arena::{Fault, LINE};
+use crate::arena::{ArenaError, LINE};
 use crate::vector::Scalar;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Who does pieces of work: all below a count, each by a thread that nobody else has the number of. Says whether all are done.
-pub type Team<'a> = &'a dyn Fn(usize, &(dyn Fn(usize, usize) + Sync)) -> bool;
+pub type RowTeam<'a> = &'a dyn Fn(usize, &(dyn Fn(usize, usize) + Sync)) -> bool;
 
 /// Pieces whose sums are there at once.
 pub const PIECES: usize = 1024;
 /// Blocks of a piece at least, and pieces of a run at most.
-pub const LEAST_BLOCKS: usize = 16;
-pub const MOST_PIECES: usize = 256;
+pub const MIN_BLOCKS: usize = 16;
+pub const MAX_PIECES: usize = 256;
 
 /// The rows of a block of runs.
 struct Work<'a> {
@@ -51,10 +51,10 @@ impl Batch {
         numbers: *const u32,
         count: usize,
         scratch: &Scratch,
-        team: Team,
-    ) -> Result<(), Fault> {
+        team: RowTeam,
+    ) -> Result<(), ArenaError> {
         let rows = self.header.rows;
-        let size = BLOCK * LEAST_BLOCKS.max(rows.div_ceil(BLOCK).div_ceil(MOST_PIECES));
+        let size = BLOCK * MIN_BLOCKS.max(rows.div_ceil(BLOCK).div_ceil(MAX_PIECES));
         let pieces = rows.div_ceil(size).max(1);
         let sums = self.gradient.sums();
         let to = self.place(self.header.pieces).wrapping_add(scratch.number * self.pieces_bytes() as usize);
@@ -73,7 +73,7 @@ impl Batch {
                 }
             };
             if !team(all.len().div_ceil(together), &some) || failed.into_inner() {
-                return Err(Fault::new(&"rows could not be summed"));
+                return Err(ArenaError::new(&"rows could not be summed"));
             }
             for k in 0..sums {
                 let lanes = routine.sum(k)?.cast::<T>();
@@ -94,11 +94,16 @@ impl Batch {
 }
 
 impl Work<'_> {
-    /// Some pieces of rows; a run's have neighbouring numbers.
-    unsafe fn sum<T: Scalar>(&self, thread: usize, first: usize, numbers: Range<usize>) -> Result<(), Fault> {
+    /// Some pieces of rows; a run's have neighboring numbers.
+    unsafe fn sum<T: Scalar>(
+        &self,
+        thread: usize,
+        first: usize,
+        numbers: Range<usize>,
+    ) -> Result<(), ArenaError> {
         let Header { rows, row_lanes, columns, shared, data_lanes, size, scratches, .. } = self.batch.header;
         if thread >= scratches {
-            return Err(Fault::new(&"there is no such scratch"));
+            return Err(ArenaError::new(&"there is no such scratch"));
         }
         let scratch = self.batch.scratch(thread);
         let slots = Slots {
@@ -117,7 +122,7 @@ impl Work<'_> {
             // SAFETY: passed on.
             let run = unsafe { self.numbers.add(lane).read() } as usize;
             if columns > shared && run >= data_lanes {
-                return Err(Fault::new(&"there is no such run"));
+                return Err(ArenaError::new(&"there is no such run"));
             }
             let own = run * (columns - shared) * row_lanes * size;
             // SAFETY: passed on; `Batch::new` found the data and the sums of pieces.

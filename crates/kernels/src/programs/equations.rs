@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 
 use super::operations::{Operand, Operands, Operate};
 use super::pairs::{OperateBoth, Pair};
-use super::{MOST_INSTRUCTIONS, MOST_SLOTS, MOST_TEMPORARIES, Places};
+use super::{MAX_INSTRUCTIONS, MAX_SLOTS, MAX_TEMPORARIES, Places};
 use crate::arena::{LINE, Numbers};
 use crate::kernel::code::{Entry, Measure, Pass};
 use crate::kernel::{MAX_STATE, MAX_SUMS, MAX_TENSOR, PIPELINE, Streams, Sum};
@@ -33,22 +33,22 @@ const FAR_BLOCK: usize = BLOCK / 2;
 
 /// What a program is read into. Nothing of it is there before it is written: to clear it takes as long as a small step.
 #[repr(align(64))]
-struct Room {
+struct EquationScratch {
     /// Constants, a line each, and a block of each temporary slot: of the first-level cache, and of WebAssembly's stack,
     /// which is short.
     numbers: MaybeUninit<[u8; ROOM]>,
-    steps: [MaybeUninit<Step>; MOST_INSTRUCTIONS],
+    steps: [MaybeUninit<Step>; MAX_INSTRUCTIONS],
     /// Where the slots are that its instructions name.
-    slots: [MaybeUninit<Operand>; MOST_SLOTS],
+    slots: [MaybeUninit<Operand>; MAX_SLOTS],
 }
 
-impl Room {
+impl EquationScratch {
     #[inline(always)]
     const fn new() -> Self {
         Self {
             numbers: MaybeUninit::uninit(),
-            steps: [MaybeUninit::uninit(); MOST_INSTRUCTIONS],
-            slots: [MaybeUninit::uninit(); MOST_SLOTS],
+            steps: [MaybeUninit::uninit(); MAX_INSTRUCTIONS],
+            slots: [MaybeUninit::uninit(); MAX_SLOTS],
         }
     }
 }
@@ -57,9 +57,9 @@ const ROOM: usize = if cfg!(target_arch = "wasm32") { 12 << 10 } else { 32 << 10
 
 /// Whatever there is, a block has all stripes of sums.
 const _: () = {
-    let constants = MOST_SLOTS - CONSTANTS - MOST_TEMPORARIES;
-    let temporary = MOST_TEMPORARIES * STRIPES * size_of::<f64>();
-    assert!(MOST_SLOTS <= u128::BITS as usize);
+    let constants = MAX_SLOTS - CONSTANTS - MAX_TEMPORARIES;
+    let temporary = MAX_TEMPORARIES * STRIPES * size_of::<f64>();
+    assert!(MAX_SLOTS <= u128::BITS as usize);
     assert!((MAX_TENSOR + constants) * LINE + temporary <= ROOM);
     assert!(sums::BLOCK.is_multiple_of(BLOCK) && FAR_BLOCK.is_multiple_of(STRIPES * size_of::<f64>()));
 };
@@ -140,7 +140,7 @@ impl Slots {
 
     #[inline(always)]
     fn has(self, slot: usize) -> bool {
-        slot < MOST_SLOTS && self.0 >> slot & 1 == 1
+        slot < MAX_SLOTS && self.0 >> slot & 1 == 1
     }
 }
 
@@ -160,7 +160,7 @@ pub struct Kind {
 struct Program<'a> {
     // Not all of the room: that would be another way to its numbers, to which slots point.
     steps: &'a [MaybeUninit<Step>],
-    slots: &'a mut [MaybeUninit<Operand>; MOST_SLOTS],
+    slots: &'a mut [MaybeUninit<Operand>; MAX_SLOTS],
     /// The slots with numbers of their own for each element.
     by_element: Slots,
     streams: usize,
@@ -180,14 +180,14 @@ impl<'a> Program<'a> {
         streams: &Streams,
         words: Words,
         tensor: &[f64; MAX_TENSOR],
-        room: &'a mut Room,
+        room: &'a mut EquationScratch,
     ) -> Option<Self> {
         let Kind { operations, pairs, states, values, program } = kind;
         let start = words.count(program)?;
-        let count = words.count(start).filter(|count| *count <= MOST_INSTRUCTIONS)?;
+        let count = words.count(start).filter(|count| *count <= MAX_INSTRUCTIONS)?;
         let [constants, first] = [words.count(Places::AT.count)?, words.count(Places::AT.constants)?];
-        let temporary = CONSTANTS.checked_add(constants).filter(|slot| *slot <= MOST_SLOTS)?;
-        let end = MOST_SLOTS.min(temporary + MOST_TEMPORARIES);
+        let temporary = CONSTANTS.checked_add(constants).filter(|slot| *slot <= MAX_SLOTS)?;
+        let end = MAX_SLOTS.min(temporary + MAX_TEMPORARIES);
 
         // What may be read, which is what has been written.
         let mut by_element = Slots::between(0, STATE + states);
@@ -195,7 +195,7 @@ impl<'a> Program<'a> {
         // Sums change nothing.
         let is_update = program == Places::AT.update;
         let mut last = temporary;
-        let Room { numbers, steps, slots } = room;
+        let EquationScratch { numbers, steps, slots } = room;
         for (k, step) in steps.iter_mut().enumerate().take(count) {
             let number = words.number(start.checked_add(1 + k)?)?;
             let word = number as u64;
@@ -408,7 +408,7 @@ pub unsafe fn update<T: Scalar>(
 ) {
     // To look for pairs takes longer than they save.
     let kind = if length < SHORT { Kind { pairs: &[], ..kind } } else { kind };
-    let mut room = Room::new();
+    let mut room = EquationScratch::new();
     if let Some(mut program) = Program::read::<T>(kind, streams, Words(row), tensor, &mut room) {
         // SAFETY: passed on.
         unsafe { program.run::<T>(length, |_, _| ()) }
@@ -453,7 +453,7 @@ pub unsafe fn measure<T: Scalar>(
     tensor: &[f64; MAX_TENSOR],
     length: usize,
 ) -> [f64; MAX_SUMS] {
-    let mut room = Room::new();
+    let mut room = EquationScratch::new();
     let read = Program::read::<T>(kind, streams, Words(row), tensor, &mut room);
     let both = read.and_then(|program| Some((program.wanted(Words(row), kind.program)?, program)));
     let Some((wanted, mut program)) = both else {

@@ -10,9 +10,9 @@ use crate::arena::{Numbers, tables};
 use crate::kernel::code::Entry;
 
 /// The most slots of a program, those of them that are temporary, and its instructions.
-pub const MOST_SLOTS: usize = 128;
-pub const MOST_TEMPORARIES: usize = 64;
-pub const MOST_INSTRUCTIONS: usize = 256;
+pub const MAX_SLOTS: usize = 128;
+pub const MAX_TEMPORARIES: usize = 64;
+pub const MAX_INSTRUCTIONS: usize = 256;
 
 tables! {
     /// The first numbers behind the pipeline's: where programs and constants begin, counted from here, how many

@@ -2,7 +2,7 @@
 
 use crate::arena::LINE;
 use crate::functions;
-use crate::vector::{Two, Vector, splat};
+use crate::vector::{Vector, VectorPair, splat};
 
 /// An operand: where it is, and whether it has a number for each lane or one for all.
 #[derive(Clone, Copy)]
@@ -55,11 +55,11 @@ pub unsafe fn operate<V: Vector, O: Operation>(to: *mut u8, operands: &Operands,
         // SAFETY: passed on.
         return unsafe { blend::<V, O>(to, operands, length) };
     }
-    let mut from = operands.map(|Operand { at, mask }| Walk { at, step: mask & size_of::<V>() });
+    let mut from = operands.map(|Operand { at, mask }| OperandWalk { at, step: mask & size_of::<V>() });
     let mut at = 0;
     while O::IN_FLIGHT >= 4 && at + 4 * V::LANES <= length {
         // SAFETY: the caller vouches for these lanes.
-        unsafe { O::apply(from.map(|from| Two(two::<V>(from, 0), two(from, 2)))).store(to.add(at)) };
+        unsafe { O::apply(from.map(|from| VectorPair(two::<V>(from, 0), two(from, 2)))).store(to.add(at)) };
         from = from.map(|from| from.moved(4));
         at += 4 * V::LANES;
     }
@@ -93,14 +93,14 @@ pub fn twos<V: Vector>(length: usize) -> usize {
 /// As for `operate`.
 #[inline(always)]
 unsafe fn blend<V: Vector, O: Operation>(to: *mut V::Scalar, operands: &Operands, length: usize) {
-    let [a, b, c, d] = operands.map(|Operand { at, mask }| Walk { at, step: mask & size_of::<V>() });
+    let [a, b, c, d] = operands.map(|Operand { at, mask }| OperandWalk { at, step: mask & size_of::<V>() });
     // SAFETY: passed on, for all of them.
     unsafe {
         let (a, c) = (one::<V>(a, 0), one::<V>(c, 0));
         let twos = twos::<V>(length);
         for number in 0..twos {
             let [b, d] = [b, d].map(|from| two::<V>(from, 2 * number));
-            O::apply([Two(a, a), b, Two(c, c), d]).store(to.add(2 * number * V::LANES));
+            O::apply([VectorPair(a, a), b, VectorPair(c, c), d]).store(to.add(2 * number * V::LANES));
         }
         for number in 2 * twos..length.div_ceil(V::LANES) {
             O::apply([a, one(b, number), c, one(d, number)]).store(to.add(number * V::LANES));
@@ -110,7 +110,7 @@ unsafe fn blend<V: Vector, O: Operation>(to: *mut V::Scalar, operands: &Operands
 
 /// So many numbers are widened at a time, of as many operands as such operations have.
 const WIDENED: usize = 64;
-pub const MOST_WIDENED: usize = 3;
+pub const MAX_WIDENED: usize = 3;
 
 /// What `operate` does to float64, done to float32: each result is rounded once more.
 ///
@@ -120,7 +120,7 @@ pub const MOST_WIDENED: usize = 3;
 pub unsafe fn operate_in_float64(to: *mut u8, operands: &Operands, length: usize, operate: Operate) {
     const LANES: usize = LINE / size_of::<f32>();
     let to = to.cast::<f32>();
-    let mut wide = [[0.0_f64; WIDENED]; MOST_WIDENED];
+    let mut wide = [[0.0_f64; WIDENED]; MAX_WIDENED];
     for from in (0..length).step_by(WIDENED) {
         let count = (length - from).min(WIDENED);
         let lanes = count.next_multiple_of(LANES);
@@ -146,12 +146,12 @@ pub unsafe fn operate_in_float64(to: *mut u8, operands: &Operands, length: usize
 
 /// The next vector of an operand, and how many bytes it is to the one after: none where one is all there is.
 #[derive(Clone, Copy)]
-struct Walk {
+struct OperandWalk {
     at: *const u8,
     step: usize,
 }
 
-impl Walk {
+impl OperandWalk {
     #[inline(always)]
     fn moved(self, vectors: usize) -> Self {
         Self { at: self.at.wrapping_add(vectors * self.step), ..self }
@@ -161,7 +161,7 @@ impl Walk {
 /// # Safety
 /// As for `operate`.
 #[inline(always)]
-unsafe fn one<V: Vector>(from: Walk, number: usize) -> V {
+unsafe fn one<V: Vector>(from: OperandWalk, number: usize) -> V {
     // SAFETY: passed on.
     unsafe { V::load(from.moved(number).at.cast()) }
 }
@@ -169,9 +169,9 @@ unsafe fn one<V: Vector>(from: Walk, number: usize) -> V {
 /// # Safety
 /// As for `operate`.
 #[inline(always)]
-unsafe fn two<V: Vector>(from: Walk, number: usize) -> Two<V> {
+unsafe fn two<V: Vector>(from: OperandWalk, number: usize) -> VectorPair<V> {
     // SAFETY: passed on.
-    unsafe { Two(one(from, number), one(from, number + 1)) }
+    unsafe { VectorPair(one(from, number), one(from, number + 1)) }
 }
 
 /// The list, in the order of its numbers; each with the names of its operands.

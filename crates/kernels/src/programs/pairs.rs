@@ -2,7 +2,7 @@
 //! root or a division is computed, the rest of a processor has time for what comes before it or after it.
 
 use super::operations::{Listed, Operands, Operation, twos};
-use crate::vector::{Two, Vector, splat};
+use crate::vector::{Vector, VectorPair, splat};
 
 #[derive(Clone, Copy)]
 pub struct Pair {
@@ -80,7 +80,7 @@ pub unsafe fn operate<
         let two = 2 * V::LANES;
         let twos = twos::<V>(length);
         for number in 0..twos {
-            step::<Two<V>, A, B, A_ALL, B_ALL, AT>(to, a, b, twice(all_a), twice(all_b), number * two);
+            step::<VectorPair<V>, A, B, A_ALL, B_ALL, AT>(to, a, b, twice(all_a), twice(all_b), number * two);
         }
         for number in 2 * twos..length.div_ceil(V::LANES) {
             step::<V, A, B, A_ALL, B_ALL, AT>(to, a, b, all_a, all_b, number * V::LANES);
@@ -144,8 +144,8 @@ unsafe fn for_all<V: Vector, const ALL: u8>(operands: &Operands) -> [V; 4] {
 }
 
 #[inline(always)]
-fn twice<V: Vector>([a, b, c, d]: [V; 4]) -> [Two<V>; 4] {
-    [Two(a, a), Two(b, b), Two(c, c), Two(d, d)]
+fn twice<V: Vector>([a, b, c, d]: [V; 4]) -> [VectorPair<V>; 4] {
+    [VectorPair(a, a), VectorPair(b, b), VectorPair(c, c), VectorPair(d, d)]
 }
 
 /// For tests: the name of both, with the operands of each that are for all, and which operand the first gives.

@@ -8,9 +8,9 @@
 
 use std::ptr;
 
-use crate::arena::{Fault, HOLDS};
+use crate::arena::{ArenaError, HOLD_PARAMS};
 use crate::kernel::lanes::{Nothing, lanes};
-use crate::kernel::matrices::{Compiled, Matrices, MatrixKernel, Shape, Team, Work};
+use crate::kernel::matrices::{Compiled, Matrices, MatrixKernel, Shape, ThreadTeam, Work};
 use crate::kernel::pipeline::{Scratch, ZEROES};
 use crate::kernel::{Kernel, Output, Sum};
 use crate::sums::{BLOCK, STRIPES, Stripes, combine, sum_lines};
@@ -45,8 +45,8 @@ impl MatrixKernel for Factored {
         row: &Row<f64>,
         _: Nothing,
         means: Means<*mut V::Scalar>,
-        team: &mut Team<V>,
-    ) -> Result<(), Fault> {
+        team: &mut ThreadTeam<V>,
+    ) -> Result<(), ArenaError> {
         // SAFETY: passed on.
         unsafe { factored(matrices, row, None, means, team) }
     }
@@ -65,8 +65,8 @@ impl MatrixKernel for FactoredMomentum {
         row: &Row<f64>,
         state: Momentum<*mut V::Scalar>,
         means: Means<*mut V::Scalar>,
-        team: &mut Team<V>,
-    ) -> Result<(), Fault> {
+        team: &mut ThreadTeam<V>,
+    ) -> Result<(), ArenaError> {
         // SAFETY: passed on.
         unsafe { factored(matrices, row, Some(state.m), means, team) }
     }
@@ -217,8 +217,8 @@ unsafe fn factored<V: Compiled>(
     row: &Row<f64>,
     m: Option<*mut V::Scalar>,
     means: Means<*mut V::Scalar>,
-    team: &mut Team<V>,
-) -> Result<(), Fault> {
+    team: &mut ThreadTeam<V>,
+) -> Result<(), ArenaError> {
     let cuts = Cuts::new(matrices.shape);
     let columns = cuts.columns * matrices.shape.count;
     let parts = cuts.parts();
@@ -368,7 +368,7 @@ impl<S: Scalar> Factoring<'_, S> {
         let Matrices { g, theta, .. } = *self.matrices;
         let cap = S::from_f64(self.row.cap);
         let by = [self.rate, self.decay, self.row.beta1, self.row.one_minus_beta1];
-        let (holds, zeroes) = (self.matrices.has(HOLDS), self.matrices.has(ZEROES));
+        let (holds, zeroes) = (self.matrices.has(HOLD_PARAMS), self.matrices.has(ZEROES));
         let Self { pass, m, row_factors, column_factors, .. } = *self;
         let mut sums = [Stripes::<V>::new(&[0.0; STRIPES]); 2];
         let (first, last) = (number * some, rows.min((number + 1) * some));

@@ -5,7 +5,7 @@
 //! - Grams (Cao et al., 2024) has the direction's size and the gradient's sign: w = u·sign(u·g), θ ← d·θ − w;
 //! - cautious weight decay (Chen et al., 2025) spares what the direction enlarges: θ ← (w·θ < 0 ? 1 : d)·θ − w.
 //!
-//! The stage before it leaves w, as the flag `MASKS` and those beside it say; `pipeline::mask` has how.
+//! The stage before it leaves w, as the flag `MASKED` and those beside it say; `pipeline::mask` has how.
 
 use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::{Kernel, Output};

@@ -102,7 +102,7 @@ macro_rules! before_matrices {
 }
 
 /// The number of the first kernel of matrices, which runs in a stage that is no rule's.
-pub(crate) const BY_UNIT: usize = crate::stages::FIRST_KERNEL + for_each_kernel!(before_matrices!());
+pub(crate) const PER_UNIT: usize = crate::stages::FIRST_KERNEL + for_each_kernel!(before_matrices!());
 
 pub(crate) use crate::stages::plane;
 

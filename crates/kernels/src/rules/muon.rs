@@ -8,9 +8,9 @@
 
 use std::ptr;
 
-use crate::arena::{Fault, LINE};
+use crate::arena::{ArenaError, LINE};
 use crate::kernel::lanes::{Nothing, lanes};
-use crate::kernel::matrices::{Compiled, Matrices, MatrixKernel, RoomFor, Shape, Team, Work};
+use crate::kernel::matrices::{Compiled, Matrices, MatrixKernel, Shape, ThreadTeam, Work, WorkspaceBytes};
 use crate::kernel::pipeline::Scratch;
 use crate::kernel::{Kernel, Output};
 use crate::sums::product::{Product, rounded};
@@ -43,7 +43,7 @@ impl Row<f64> {
 }
 
 /// Nobody wants more, and a row that says so was overwritten.
-const MOST_STEPS: f64 = 100.0;
+const MAX_STEPS: f64 = 100.0;
 
 /// b, and m where the gradient was.
 pub struct MuonMomentum;
@@ -69,7 +69,7 @@ impl MatrixKernel for NewtonSchulz {
     type Row = Row;
     type State = Nothing;
     type Lines = Nothing;
-    const ROOM: Option<RoomFor> = Some(|&Shape { rows, columns, .. }, size| {
+    const WORKSPACE: Option<WorkspaceBytes> = Some(|&Shape { rows, columns, .. }, size| {
         let lines = |numbers: usize| (numbers as u64 * size as u64).next_multiple_of(LINE as u64);
         let least = rows.min(columns);
         2 * lines(least * least) + lines(rows * columns)
@@ -80,16 +80,18 @@ impl MatrixKernel for NewtonSchulz {
         row: &Row<f64>,
         _: Nothing,
         _: Nothing,
-        team: &mut Team<V>,
-    ) -> Result<(), Fault> {
+        team: &mut ThreadTeam<V>,
+    ) -> Result<(), ArenaError> {
         let (g, rows, columns) = (matrices.g, matrices.shape.rows, matrices.shape.columns);
         let (least, most) = (rows.min(columns), rows.max(columns));
         let mut scratch = matrices.scratch;
         // The square is no larger than the length.
         let [p, q] = [scratch.take(least * least)?, scratch.take(least * least)?];
         let other = scratch.take(rows * columns)?;
-        if matrices.shape.count != 1 || row.steps.is_nan() || row.steps > MOST_STEPS {
-            return Err(Fault::new(&"it is several matrices, or a row of coefficients has too many steps"));
+        if matrices.shape.count != 1 || row.steps.is_nan() || row.steps > MAX_STEPS {
+            return Err(ArenaError::new(
+                &"it is several matrices, or a row of coefficients has too many steps",
+            ));
         }
         let is_rounded = row.bfloat16 != 0.0;
         let is_wide = rows <= columns;

@@ -2,7 +2,7 @@
 //! u = θ + α·v.
 //!
 //! Shifted: the heavy ball with the gradient taken at u; its update is [`super::momentum`]'s, and
-//! [`Point`] gives u. Reparametrised: v' = α·v − η·g, u ← (u − α·v) + (1+α)·v'.
+//! [`Point`] gives u. Reparametrized: v' = α·v − η·g, u ← (u − α·v) + (1+α)·v'.
 
 use super::momentum::{Ball, Velocity};
 use crate::kernel::lanes::{Nothing, lanes};

@@ -18,7 +18,7 @@ lanes! {
 
 /// a + w·(b − a).
 #[inline(always)]
-fn towards<V: Vector>(a: V, b: V, w: V) -> V {
+fn toward<V: Vector>(a: V, b: V, w: V) -> V {
     a + w * (b - a)
 }
 
@@ -33,9 +33,9 @@ impl Kernel for ScheduleFreeSgd {
 
     #[inline(always)]
     fn apply<V: Vector>(row: &Free<V>, _: &Nothing, _: V, x: V, g: V, s: &mut Iterate<V>) -> V {
-        let y = towards(x, s.z, row.one_minus_beta);
+        let y = toward(x, s.z, row.one_minus_beta);
         s.z = s.z - row.gamma * (g + row.lambda * y);
-        towards(x, s.z, row.c)
+        toward(x, s.z, row.c)
     }
 }
 
@@ -54,9 +54,9 @@ impl Kernel for ScheduleFreeAdam {
         // Where it is not rectified, the divisor is 1: dividing by it changes no bit.
         let one = row.unrectified;
         let divisor = row.unrectified.if_zero(s.v.sqrt() * row.c2 + row.eps, one);
-        let y = towards(x, s.z, row.one_minus_beta);
+        let y = toward(x, s.z, row.one_minus_beta);
         s.z = s.z - row.gamma * (g.div_or_zero(divisor) + row.lambda * y);
-        towards(x, s.z, row.c)
+        toward(x, s.z, row.c)
     }
 }
 
@@ -72,7 +72,7 @@ impl Kernel for ScheduleFreePoint {
 
     #[inline(always)]
     fn apply<V: Vector>(row: &Free<V>, _: &Nothing, _: V, x: V, _: V, s: &mut IteratePoint<V>) -> V {
-        s.point = towards(x, s.z, row.one_minus_beta);
+        s.point = toward(x, s.z, row.one_minus_beta);
         x
     }
 }
@@ -89,7 +89,7 @@ impl Kernel for ScheduleFreeAdamPoint {
 
     #[inline(always)]
     fn apply<V: Vector>(row: &FreeAdam<V>, _: &Nothing, _: V, x: V, _: V, s: &mut AdaptivePoint<V>) -> V {
-        s.point = towards(x, s.z, row.one_minus_beta);
+        s.point = toward(x, s.z, row.one_minus_beta);
         x
     }
 }

@@ -9,9 +9,9 @@
 
 use std::array;
 
-use crate::arena::Fault;
+use crate::arena::ArenaError;
 use crate::kernel::lanes::{Nothing, lanes};
-use crate::kernel::matrices::{Compiled, Matrices, MatrixKernel, Shape, Team, Work};
+use crate::kernel::matrices::{Compiled, Matrices, MatrixKernel, Shape, ThreadTeam, Work};
 use crate::kernel::pipeline::Scratch;
 use crate::kernel::{Kernel, Output};
 use crate::sums::{BLOCK, STRIPES};
@@ -39,8 +39,8 @@ impl MatrixKernel for Sm3Covered {
         row: &Row<f64>,
         _: Nothing,
         largest: Largest<*mut V::Scalar>,
-        team: &mut Team<V>,
-    ) -> Result<(), Fault> {
+        team: &mut ThreadTeam<V>,
+    ) -> Result<(), ArenaError> {
         // SAFETY: passed on.
         unsafe { covered(matrices, row, largest, team) }
     }
@@ -59,8 +59,8 @@ impl MatrixKernel for Sm3CoveredMomentum {
         row: &Row<f64>,
         _: Momentum<*mut V::Scalar>,
         largest: Largest<*mut V::Scalar>,
-        team: &mut Team<V>,
-    ) -> Result<(), Fault> {
+        team: &mut ThreadTeam<V>,
+    ) -> Result<(), ArenaError> {
         // SAFETY: passed on.
         unsafe { covered(matrices, row, largest, team) }
     }
@@ -130,8 +130,8 @@ unsafe fn covered<V: Compiled>(
     matrices: &Matrices<V::Scalar>,
     row: &Row<f64>,
     Largest { r, c }: Largest<*mut V::Scalar>,
-    team: &mut Team<V>,
-) -> Result<(), Fault> {
+    team: &mut ThreadTeam<V>,
+) -> Result<(), ArenaError> {
     let Shape { rows, columns, count } = matrices.shape;
     let some = rows.div_ceil((rows * columns / BLOCK).clamp(1, PIECES));
     let pieces = rows.div_ceil(some);
@@ -140,7 +140,7 @@ unsafe fn covered<V: Compiled>(
     let across = columns.next_multiple_of(STRIPES);
     let found = scratch.take(pieces * across)?;
     if count != 1 {
-        return Err(Fault::new(&"it is several matrices"));
+        return Err(ArenaError::new(&"it is several matrices"));
     }
     // SAFETY: passed on; there is room for a row of each piece.
     unsafe {

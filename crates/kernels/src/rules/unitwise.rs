@@ -6,9 +6,9 @@
 
 use std::slice;
 
-use crate::arena::Fault;
+use crate::arena::ArenaError;
 use crate::kernel::lanes::{Nothing, lanes};
-use crate::kernel::matrices::{Compiled, Matrices, MatrixKernel, Shape, Team, Work};
+use crate::kernel::matrices::{Compiled, Matrices, MatrixKernel, Shape, ThreadTeam, Work};
 use crate::kernel::pipeline::Scratch;
 use crate::rules::noise::Noise;
 use crate::sums::VALUE;
@@ -33,8 +33,8 @@ impl MatrixKernel for Unitwise {
         row: &Row<f64>,
         _: Nothing,
         _: Nothing,
-        team: &mut Team<V>,
-    ) -> Result<(), Fault> {
+        team: &mut ThreadTeam<V>,
+    ) -> Result<(), ArenaError> {
         let Row { kappa, eps, sigma, seed, t, .. } = *row;
         let centralizes = row.centralizes > 0.0 && matrices.shape.count > 0;
         // SAFETY: passed on.

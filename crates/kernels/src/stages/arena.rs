@@ -32,7 +32,7 @@ impl Arena {
         base: *mut u8,
         bytes: usize,
         code: impl FnOnce(usize) -> &'static Code,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, ArenaError> {
         // SAFETY: passed on.
         let tables = unsafe { Tables::new(base, bytes) }?;
         Ok(Self { base, bytes, tables, code: code(tables.header.element_size) })
@@ -47,7 +47,7 @@ impl Arena {
         base: *mut u8,
         bytes: usize,
         code: impl FnOnce(usize) -> &'static Code,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, ArenaError> {
         // SAFETY: passed on.
         let tables = unsafe { Tables::apart(words, base, bytes) }?;
         Ok(Self { base, bytes, tables, code: code(tables.header.element_size) })
@@ -121,7 +121,7 @@ impl Arena {
         start: usize,
         end: usize,
         streams: &mut Streams,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), ArenaError> {
         let mut are_there = true;
         let mut elements = |number| {
             let (at, is_there) = self.elements(number, start, end)?;
@@ -138,12 +138,17 @@ impl Arena {
         {
             streams.plane = self.length();
         }
-        if are_there { Ok(()) } else { Err(Fault::new(&"an array does not have these elements")) }
+        if are_there { Ok(()) } else { Err(ArenaError::new(&"an array does not have these elements")) }
     }
 
     /// Where the element at `start` of an array is, and whether it has all up to `end`, rounded up to a line.
     #[inline(always)]
-    pub(crate) fn elements(&self, number: usize, start: usize, end: usize) -> Result<(*mut u8, bool), Fault> {
+    pub(crate) fn elements(
+        &self,
+        number: usize,
+        start: usize,
+        end: usize,
+    ) -> Result<(*mut u8, bool), ArenaError> {
         let array = self.tables.array(number)?;
         let end = self.padded(end);
         // What wraps around is not there.
@@ -157,18 +162,18 @@ impl Arena {
     }
 
     /// An array of `count` float64 of that extent.
-    pub(crate) fn whole(&self, number: usize, extent: Extent, count: usize) -> Result<Numbers, Fault> {
+    pub(crate) fn whole(&self, number: usize, extent: Extent, count: usize) -> Result<Numbers, ArenaError> {
         let array = self.tables.array(number)?;
         // 64 bits hold this product.
         let end = array.position as u64 * LINE as u64 + array.length as u64 * 8;
         if array.extent != extent as usize || array.length < count || end > self.bytes as u64 {
-            return Err(Fault::new(&"an array is too short"));
+            return Err(ArenaError::new(&"an array is too short"));
         }
         Ok(Tables::numbers(self.base.wrapping_add(array.position * LINE), array.length))
     }
 
     /// The values by tensor of that number.
-    pub(crate) fn by_tensor(&self, job: &Job, field: usize) -> Result<Numbers, Fault> {
+    pub(crate) fn by_tensor(&self, job: &Job, field: usize) -> Result<Numbers, ArenaError> {
         self.whole(job.by_tensor + field, Extent::Tensors, self.tables.header.tensors)
     }
 }

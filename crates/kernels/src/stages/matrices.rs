@@ -3,13 +3,13 @@
 use std::ptr;
 
 use crate::arena::*;
-use crate::kernel::matrices::{Alone, Compute, Found, Matrices, Room, Shape, Workers};
+use crate::kernel::matrices::{Compute, Matrices, MatrixTensor, Shape, SingleThread, Workers, Workspace};
 use crate::kernel::pipeline::Scratch;
 use crate::kernel::{PIPELINE, Streams};
 use crate::stages::arena::Arena;
 use crate::stages::run::Job;
 #[cfg(not(target_arch = "wasm32"))]
-use crate::stages::small::Small;
+use crate::stages::small_tensors::SmallTensors;
 
 impl Arena {
     /// Runs a stage over the tensors that begin in the range and are matrices in it.
@@ -22,7 +22,7 @@ impl Arena {
         from: usize,
         to: usize,
         workers: &mut dyn Workers,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), ArenaError> {
         self.each_job(stage, from, to, |job, segment| {
             if let Some(compute) = job.entry.compute {
                 // SAFETY: passed on.
@@ -46,9 +46,9 @@ impl Arena {
         from: usize,
         to: usize,
         scratch: &mut Scratch,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), ArenaError> {
         // SAFETY: passed on.
-        unsafe { self.matrices(compute, &job, segment, from, to, &mut Alone(scratch)) }
+        unsafe { self.matrices(compute, &job, segment, from, to, &mut SingleThread(scratch)) }
     }
 
     /// # Safety
@@ -61,18 +61,18 @@ impl Arena {
         from: usize,
         to: usize,
         workers: &mut dyn Workers,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), ArenaError> {
         let end = to.min(segment.offset + segment.length);
         // SAFETY: the instruction set is available, `job` has checked the row, and all of it was found.
-        let run = |found: &Found, workers: &mut dyn Workers| unsafe {
+        let run = |found: &MatrixTensor, workers: &mut dyn Workers| unsafe {
             compute(found, job.row.skip(PIPELINE.len()), workers)?;
-            if job.around & FLUSHES != 0 {
+            if job.around & FLUSH_STATE != 0 {
                 self.flush(job, found);
             }
             Ok(())
         };
         #[cfg(not(target_arch = "wasm32"))]
-        let mut small = Small::new(job.entry.room.filter(|_| workers.are_many()), self.size());
+        let mut small = SmallTensors::new(job.entry.room.filter(|_| workers.are_many()), self.size());
         let mut from = from;
         for number in self.tables.tensor_from(from.max(segment.offset))?..self.tables.header.tensors {
             let tensor = self.tables.tensor(number)?;
@@ -101,7 +101,7 @@ impl Arena {
 
     /// # Safety
     /// What was found must be there.
-    unsafe fn flush(&self, job: &Job, found: &Found) {
+    unsafe fn flush(&self, job: &Job, found: &MatrixTensor) {
         let Shape { rows, columns, count } = found.matrices.shape;
         let length = rows * columns * count.max(1);
         let lines = found.lines.iter().zip([rows * count, columns * count]).take(job.entry.lines);
@@ -112,7 +112,7 @@ impl Arena {
         }
     }
 
-    fn found(&self, job: &Job, tensor: &Tensor) -> Result<Found, Fault> {
+    fn found(&self, job: &Job, tensor: &Tensor) -> Result<MatrixTensor, ArenaError> {
         let Tensor { offset, length, first_row, first_column, .. } = *tensor;
         let [rows, columns] = match tensor.units.max(1) {
             units if job.by_unit => [units, length / units],
@@ -120,7 +120,7 @@ impl Arena {
         };
         let one = rows as u64 * columns as u64;
         if one == 0 || !(length as u64).is_multiple_of(one) {
-            return Err(Fault::new(&"a tensor is no matrix"));
+            return Err(ArenaError::new(&"a tensor is no matrix"));
         }
         let count = if job.by_unit { tensor.units.min(1) } else { (length as u64 / one) as usize };
         let mut streams = Streams::NOWHERE;
@@ -140,10 +140,10 @@ impl Arena {
             g,
             key: tensor.key as u32,
             around: job.around,
-            scratch: Room::new(at, bytes),
+            scratch: Workspace::new(at, bytes),
             code: self.code,
         };
-        Ok(Found { matrices, state, lines: by_line })
+        Ok(MatrixTensor { matrices, state, lines: by_line })
     }
 
     /// Where number `first` of an array is, and for how many bytes it goes on: for `count` numbers at least.
@@ -153,14 +153,14 @@ impl Arena {
         extent: Extent,
         first: usize,
         count: usize,
-    ) -> Result<(*mut u8, usize), Fault> {
+    ) -> Result<(*mut u8, usize), ArenaError> {
         let Array { extent: found, position, first: begins, length } = self.tables.array(array)?;
         // All of it in 64 bits, which hold these products.
         let (size, at) = (self.size() as u64, position as u64 * LINE as u64);
         let fits =
             at + length as u64 * size <= self.bytes() as u64 && first as u64 + count as u64 <= length as u64;
         if found != extent as usize || begins != 0 || !fits {
-            return Err(Fault::new(&"an array does not have room for a matrix"));
+            return Err(ArenaError::new(&"an array does not have room for a matrix"));
         }
         let skipped = first * self.size();
         Ok((self.start(position * LINE).wrapping_add(skipped), length * self.size() - skipped))

@@ -6,6 +6,7 @@ use crate::arena::STAGES;
 
 pub mod arena;
 pub mod matrices;
+pub mod per_tensor;
 pub mod plan;
 pub mod plane;
 #[cfg(feature = "catalogue")]
@@ -14,8 +15,7 @@ pub mod row_list;
 pub mod rows;
 pub mod run;
 #[cfg(not(target_arch = "wasm32"))]
-pub mod small;
-pub mod walk;
+pub mod small_tensors;
 
 /// The last of the rules' own: it writes the point where the next gradient is wanted.
 pub const POINT: usize = STAGES - 1;

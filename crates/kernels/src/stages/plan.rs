@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicU32;
 
 use super::arena::Arena;
-use crate::arena::{Fault, Numbers};
+use crate::arena::{ArenaError, Numbers};
 use crate::kernel::code::{Code, Pass, Prepare};
 use crate::kernel::pipeline::{self, PREPARES, Preparation, Scratch};
 use crate::kernel::{MAX_STATE, MAX_TENSOR, Streams};
@@ -36,7 +36,7 @@ pub struct Planned {
 impl Arena {
     /// Gives the passes of a stage, one a segment. False where it is more than that: where it sums, takes tensors
     /// whole, or does more around a pass than to prepare gradients, which the segments' flags say.
-    pub fn plan(&self, stage: usize, mut take: impl FnMut(Planned) -> bool) -> Result<bool, Fault> {
+    pub fn plan(&self, stage: usize, mut take: impl FnMut(Planned) -> bool) -> Result<bool, ArenaError> {
         self.each_job(stage, 0, usize::MAX, |job, segment| {
             let is_more = job.around & !PREPARES != 0 || job.walks || job.entry.copies;
             let Some(pass) = job.entry.pass.filter(|_| !is_more) else { return Ok(false) };
@@ -60,7 +60,7 @@ impl Arena {
 
 /// An arena with tables of its own, and what its first stage runs, if that is nothing but passes. JavaScript can write
 /// coefficients and numbers, and nothing that says what is done with them.
-pub struct Kept {
+pub struct CachedArena {
     arena: Arena,
     passes: Box<[Planned]>,
     dense_length: usize,
@@ -69,11 +69,11 @@ pub struct Kept {
 }
 
 // SAFETY: as for `Arena`: whoever makes one vouches for the bytes on any thread. Nothing of it changes.
-unsafe impl Send for Kept {}
+unsafe impl Send for CachedArena {}
 // SAFETY: as above.
-unsafe impl Sync for Kept {}
+unsafe impl Sync for CachedArena {}
 
-impl Kept {
+impl CachedArena {
     /// # Safety
     /// As for `new` in [`crate::dispatch`], which has the code.
     pub(crate) unsafe fn read(
@@ -81,7 +81,7 @@ impl Kept {
         base: *mut u8,
         bytes: usize,
         code: impl FnOnce(usize) -> &'static Code,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, ArenaError> {
         let own = copied(words)?;
         // SAFETY: passed on; what a list holds does not move with it.
         let arena = unsafe { Arena::apart(&own, base, bytes, code) }?;
@@ -127,9 +127,9 @@ impl Kept {
 }
 
 /// As tables are read; as a list, which may move while there are pointers to what it holds.
-fn copied(words: &[u32]) -> Result<Vec<AtomicU32>, Fault> {
+fn copied(words: &[u32]) -> Result<Vec<AtomicU32>, ArenaError> {
     let mut own = Vec::new();
-    own.try_reserve_exact(words.len()).map_err(|_| Fault::new(&"there is no memory for its tables"))?;
+    own.try_reserve_exact(words.len()).map_err(|_| ArenaError::new(&"there is no memory for its tables"))?;
     own.extend(words.iter().copied().map(AtomicU32::new));
     Ok(own)
 }

@@ -8,7 +8,7 @@ use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::pipeline::Scratch;
 use crate::kernel::{Kernel, MAX_TENSOR, Output, PIPELINE, Streams};
 use crate::stages::arena::Arena;
-use crate::stages::run::{Job, Lent};
+use crate::stages::run::{BorrowedGradients, Job};
 use crate::stages::{ACCUMULATE, FIRST_KERNEL};
 use crate::vector::{Vector, splat};
 
@@ -103,9 +103,9 @@ impl Arena {
         stage: usize,
         from: usize,
         to: usize,
-        lent: Lent,
+        borrowed: BorrowedGradients,
         scratch: &mut Scratch,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), ArenaError> {
         let job = self.plane_job(stage)?;
         let tensors = self.tables.header.tensors;
         let mut stretch = from..from;
@@ -118,10 +118,10 @@ impl Arena {
             // SAFETY: passed on; what is lent is as long as its tensor.
             unsafe {
                 if tensor.stays() {
-                    self.neighbours(&job, stretch, scratch)?;
+                    self.neighbors(&job, stretch, scratch)?;
                     stretch = to..to;
-                } else if let Some(lent) = lent {
-                    let gradient = self.lent_to(number, tensor.length, lent)?;
+                } else if let Some(borrowed) = borrowed {
+                    let gradient = self.lent_to(number, tensor.length, borrowed)?;
                     let gradient = gradient.wrapping_add((start - tensor.offset) * self.size());
                     self.part(&job, number, start, end, Some(gradient), scratch)?;
                 } else if stretch.is_empty() {
@@ -132,18 +132,18 @@ impl Arena {
             }
         }
         // SAFETY: passed on.
-        unsafe { self.neighbours(&job, stretch, scratch) }
+        unsafe { self.neighbors(&job, stretch, scratch) }
     }
 
-    fn plane_job(&self, stage: usize) -> Result<Job, Fault> {
+    fn plane_job(&self, stage: usize) -> Result<Job, ArenaError> {
         let pass = stage.wrapping_sub(ACCUMULATE);
-        let array = *ARRAYS.get(pass).ok_or(Fault::new(&"there is no such stage"))?;
+        let array = *ARRAYS.get(pass).ok_or(ArenaError::new(&"there is no such stage"))?;
         // Before anything is changed, and even where all stays.
         if self.tables.array(array)?.length < self.length() {
-            return Err(Fault::new(&"it was made without this array"));
+            return Err(ArenaError::new(&"it was made without this array"));
         }
         let entry =
-            self.code.kernels.get(FIRST_KERNEL + pass).ok_or(Fault::new(&"there is no such kernel"))?;
+            self.code.kernels.get(FIRST_KERNEL + pass).ok_or(ArenaError::new(&"there is no such kernel"))?;
         let row = self.tables.row(self.tables.header.tensors, PIPELINE.len() + entry.row)?;
         Ok(Job {
             entry,
@@ -158,16 +158,16 @@ impl Arena {
         })
     }
 
-    /// A stretch of neighbouring tensors, what pads them included.
+    /// A stretch of neighboring tensors, what pads them included.
     ///
     /// # Safety
     /// As for `run_range`.
-    unsafe fn neighbours(
+    unsafe fn neighbors(
         &self,
         job: &Job,
         stretch: std::ops::Range<usize>,
         scratch: &mut Scratch,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), ArenaError> {
         if stretch.is_empty() {
             return Ok(());
         }

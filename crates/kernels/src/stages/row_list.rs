@@ -45,19 +45,19 @@ impl List {
     }
 
     /// The row that entry `k` names, and the place of its gradient.
-    fn entry(&self, k: usize) -> Result<[usize; 2], Fault> {
+    fn entry(&self, k: usize) -> Result<[usize; 2], ArenaError> {
         // SAFETY: there is room for as many of each as there are rows, and `count` is no more.
         let [row, place] =
             array::from_fn(|i| unsafe { &*self.words.add(i * self.rows + k) }.load(Relaxed) as usize);
         if row < self.rows && place < self.count {
             Ok([row, place])
         } else {
-            Err(Fault::new(&"a row is none"))
+            Err(ArenaError::new(&"a row is none"))
         }
     }
 
     /// The rows in the order of the list.
-    pub fn named(&self) -> impl Iterator<Item = Result<Named, Fault>> {
+    pub fn named(&self) -> impl Iterator<Item = Result<Named, ArenaError>> {
         let mut next = 0;
         std::iter::from_fn(move || {
             (next < self.count).then(|| {
@@ -74,8 +74,8 @@ impl List {
 
 impl Arena {
     /// A tensor's list, which is where its table says and has no more entries than the tensor has rows.
-    pub(crate) fn list(&self, tensor: &Tensor) -> Result<List, Fault> {
-        let array = self.tables.array(LISTED)?;
+    pub(crate) fn list(&self, tensor: &Tensor) -> Result<List, ArenaError> {
+        let array = self.tables.array(ROW_LISTS)?;
         let (rows, length) = (tensor.units, tensor.unit_length);
         // 64 bits hold all of these.
         let (start, words) = (array.position as u64 * LINE as u64, array.length as u64);
@@ -84,13 +84,13 @@ impl Arena {
             && tensor.list as u64 + 1 + rows as u64 * 2 <= words
             && rows as u64 * length as u64 <= tensor.length as u64;
         if !fits {
-            return Err(Fault::new(&"a list of rows does not fit"));
+            return Err(ArenaError::new(&"a list of rows does not fit"));
         }
         let list = self.start(array.position * LINE + tensor.list * 4).cast_const().cast::<AtomicU32>();
         // SAFETY: just checked.
         let count = unsafe { &*list }.load(Relaxed) as usize;
         if count > rows {
-            return Err(Fault::new(&"a list has more rows than its tensor"));
+            return Err(ArenaError::new(&"a list has more rows than its tensor"));
         }
         Ok(List { words: list.wrapping_add(1), count, rows, length })
     }
@@ -106,7 +106,7 @@ impl Arena {
         [first, count]: [usize; 2],
         g: *const u8,
         to: *mut u8,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), ArenaError> {
         let at = |place: usize| g.wrapping_add((place * list.length + first) * self.size());
         let Range { start, end } = named.entries;
         // SAFETY: passed on; entries have places of the list.
@@ -133,7 +133,7 @@ impl Arena {
         named: &Named,
         [first, count]: [usize; 2],
         g: *mut u8,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), ArenaError> {
         for k in named.entries.clone() {
             let [_, place] = list.entry(k)?;
             // SAFETY: passed on.

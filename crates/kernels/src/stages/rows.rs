@@ -11,7 +11,7 @@ use crate::kernel::pipeline::{self, PREPARES, Preparation, Scratch, ZEROES};
 use crate::kernel::{MAX_STATE, MAX_TENSOR, RowAt, Streams, Sum};
 use crate::stages::arena::Arena;
 use crate::stages::row_list::List;
-use crate::stages::run::{Job, Lent};
+use crate::stages::run::{BorrowedGradients, Job};
 use crate::sums;
 use crate::sums::product::PANEL;
 
@@ -59,11 +59,16 @@ impl Arena {
     ///
     /// # Safety
     /// As for `run`.
-    pub unsafe fn run_rows(&self, stage: usize, lent: Lent, scratch: &mut Scratch) -> Result<(), Fault> {
+    pub unsafe fn run_rows(
+        &self,
+        stage: usize,
+        borrowed: BorrowedGradients,
+        scratch: &mut Scratch,
+    ) -> Result<(), ArenaError> {
         self.each_job(stage, 0, self.length(), |job, segment| {
             if segment.flags & BY_ROW != 0 {
                 // SAFETY: passed on.
-                unsafe { self.rows(job, segment, 0, self.length(), lent, scratch) }?;
+                unsafe { self.rows(job, segment, 0, self.length(), borrowed, scratch) }?;
             }
             Ok(true)
         })?;
@@ -81,23 +86,23 @@ impl Arena {
         segment: Segment,
         from: usize,
         to: usize,
-        lent: Lent,
+        borrowed: BorrowedGradients,
         scratch: &mut Scratch,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), ArenaError> {
         let number = self.tables.tensor_from(segment.offset)?;
         let tensor = self.tables.tensor(number)?;
         if (tensor.offset, tensor.length) != (segment.offset, segment.length) {
-            return Err(Fault::new(&"a segment by row is not one tensor"));
+            return Err(ArenaError::new(&"a segment by row is not one tensor"));
         }
         let list = self.list(&tensor)?;
         let mut streams = Streams::NOWHERE;
         self.find(&job, tensor.offset, tensor.offset + tensor.length, &mut streams)?;
-        if let Some(lent) = lent {
-            streams.g = self.lent_to(number, list.elements(), lent)?.cast_mut();
+        if let Some(borrowed) = borrowed {
+            streams.g = self.lent_to(number, list.elements(), borrowed)?.cast_mut();
         }
         if !job.sums.is_empty() {
             if job.sums != [Sum::Gradients] {
-                return Err(Fault::new(&"there is no such sum by row"));
+                return Err(ArenaError::new(&"there is no such sum by row"));
             }
             if (from..to).contains(&tensor.offset) {
                 let by_tensor = self.by_tensor(&job, 0)?;
@@ -106,7 +111,7 @@ impl Arena {
             }
             return Ok(());
         }
-        if job.around & CLIPS != 0 {
+        if job.around & CLIPPED_PER_TENSOR != 0 {
             // SAFETY: it has a number for each tensor.
             job.scale =
                 unsafe { self.whole(SCALES, Extent::Tensors, self.tables.header.tensors)?.get(number) };
@@ -132,11 +137,11 @@ impl Arena {
         streams: &Streams,
         begins: impl Fn(usize) -> bool,
         scratch: &mut Scratch,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), ArenaError> {
         // Not by the pipeline, which knows one gradient of each row.
         let zeroes = job.around & ZEROES != 0;
         job.around &= !ZEROES;
-        let only_prepares = job.around & !(PREPARES | CLIPS) == 0;
+        let only_prepares = job.around & !(PREPARES | CLIPPED_PER_TENSOR) == 0;
         // The pipeline prepares a block of gradients in its place, or leaves the block of parameters unused.
         let start = scratch.blocks()[usize::from(only_prepares)];
         let stride = self.padded(count);
@@ -282,7 +287,12 @@ impl Arena {
     ///
     /// # Safety
     /// `g` must have the gradients of the list.
-    unsafe fn squares_of_rows(&self, list: &List, g: *const u8, scratch: &mut Scratch) -> Result<f64, Fault> {
+    unsafe fn squares_of_rows(
+        &self,
+        list: &List,
+        g: *const u8,
+        scratch: &mut Scratch,
+    ) -> Result<f64, ArenaError> {
         let [buffer, _] = scratch.blocks();
         let (mut total, mut stripes, mut block) = (0.0, [0.0; sums::STRIPES], 0);
         for named in list.named() {

@@ -17,7 +17,7 @@ use crate::sums;
 
 /// The bytes of gradients that are not the arena's, by tensor: each as long as its tensor, or of its listed rows one
 /// behind the other; null where there is none.
-pub type Lent<'a> = Option<&'a [*const [u8]]>;
+pub type BorrowedGradients<'a> = Option<&'a [*const [u8]]>;
 
 /// What a stage does to one segment.
 #[derive(Clone, Copy)]
@@ -34,7 +34,7 @@ pub struct Job {
     pub walks: bool,
     /// The gradients' factor, beside the row's.
     pub scale: f64,
-    /// What the pipeline does around the pass: `HOLDS`, `FLUSHES`, `CLIPS`, `MASKS` with its like, and the following.
+    /// What the pipeline does around the pass: `HOLD_PARAMS`, `FLUSH_STATE`, `CLIPPED_PER_TENSOR`, `MASKED` with its like, and the following.
     pub around: usize,
     /// Whether a tensor's rows are its units.
     pub by_unit: bool,
@@ -46,10 +46,19 @@ impl Arena {
     /// # Safety
     /// Nothing else may run on this arena meanwhile; what is lent must be readable.
     #[inline(always)]
-    pub unsafe fn run(&self, stage: usize, lent: Lent, scratch: &mut Scratch) -> Result<(), Fault> {
+    pub unsafe fn run(
+        &self,
+        stage: usize,
+        borrowed: BorrowedGradients,
+        scratch: &mut Scratch,
+    ) -> Result<(), ArenaError> {
         // SAFETY: passed on.
         unsafe {
-            if self.run_range(stage, 0, self.length(), lent, scratch)? { self.gather(stage) } else { Ok(()) }
+            if self.run_range(stage, 0, self.length(), borrowed, scratch)? {
+                self.gather(stage)
+            } else {
+                Ok(())
+            }
         }
     }
 
@@ -64,11 +73,11 @@ impl Arena {
         stage: usize,
         from: usize,
         to: usize,
-        lent: Lent,
+        borrowed: BorrowedGradients,
         scratch: &mut Scratch,
-    ) -> Result<bool, Fault> {
+    ) -> Result<bool, ArenaError> {
         // SAFETY: passed on.
-        unsafe { self.run_stage::<true>(stage, from, to, lent, scratch) }
+        unsafe { self.run_stage::<true>(stage, from, to, borrowed, scratch) }
     }
 
     /// The same without what [`Self::run_matrices`] and [`Self::run_rows`] do.
@@ -81,11 +90,11 @@ impl Arena {
         stage: usize,
         from: usize,
         to: usize,
-        lent: Lent,
+        borrowed: BorrowedGradients,
         scratch: &mut Scratch,
-    ) -> Result<bool, Fault> {
+    ) -> Result<bool, ArenaError> {
         // SAFETY: passed on.
-        unsafe { self.run_stage::<false>(stage, from, to, lent, scratch) }
+        unsafe { self.run_stage::<false>(stage, from, to, borrowed, scratch) }
     }
 
     /// # Safety
@@ -96,15 +105,15 @@ impl Arena {
         stage: usize,
         from: usize,
         to: usize,
-        lent: Lent,
+        borrowed: BorrowedGradients,
         scratch: &mut Scratch,
-    ) -> Result<bool, Fault> {
+    ) -> Result<bool, ArenaError> {
         if !from.is_multiple_of(sums::BLOCK) || !(to.is_multiple_of(sums::BLOCK) || to == self.length()) {
-            return Err(Fault::new(&"a range does not begin or end with a block"));
+            return Err(ArenaError::new(&"a range does not begin or end with a block"));
         }
         if stage > NORM && stage != UNITS {
             // SAFETY: passed on.
-            return unsafe { self.over_plane(stage, from, to, lent, scratch) }.map(|()| false);
+            return unsafe { self.over_plane(stage, from, to, borrowed, scratch) }.map(|()| false);
         }
         let mut tensor = None;
         let mut sums = false;
@@ -120,11 +129,11 @@ impl Arena {
             if segment.flags & BY_ROW != 0 {
                 // The core has not this code.
                 #[cfg(not(feature = "catalogue"))]
-                return Err(Fault::new(&"there are no gradients by row"));
+                return Err(ArenaError::new(&"there are no gradients by row"));
                 #[cfg(feature = "catalogue")]
                 if MATRICES {
                     // SAFETY: passed on.
-                    unsafe { self.rows(job, segment, from, to, lent, scratch) }?;
+                    unsafe { self.rows(job, segment, from, to, borrowed, scratch) }?;
                 }
                 #[cfg(feature = "catalogue")]
                 return Ok(true);
@@ -133,8 +142,8 @@ impl Arena {
             let (start, end) = (from.max(segment.offset), to.min(segment.offset + segment.length));
             // SAFETY: passed on.
             unsafe {
-                if lent.is_some() || job.walks {
-                    let next = self.walk(job, segment, start, end, to, lent, scratch, tensor)?;
+                if borrowed.is_some() || job.walks {
+                    let next = self.walk(job, segment, start, end, to, borrowed, scratch, tensor)?;
                     tensor = Some(next);
                 } else if start < end {
                     let mut streams = Streams::NOWHERE;
@@ -154,8 +163,8 @@ impl Arena {
         stage: usize,
         from: usize,
         to: usize,
-        mut visit: impl FnMut(Job, Segment) -> Result<bool, Fault>,
-    ) -> Result<bool, Fault> {
+        mut visit: impl FnMut(Job, Segment) -> Result<bool, ArenaError>,
+    ) -> Result<bool, ArenaError> {
         // No search where all are wanted, of which the first may be empty.
         let first = if from == 0 { 0 } else { self.tables.segment_from(from)? };
         for number in first..self.tables.header.segments {
@@ -175,18 +184,18 @@ impl Arena {
     // Once in WebAssembly, where bytes count and most steps go by a plan.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-    pub(crate) fn job(&self, stage: usize, segment: &Segment) -> Result<Option<Job>, Fault> {
+    pub(crate) fn job(&self, stage: usize, segment: &Segment) -> Result<Option<Job>, ArenaError> {
         let by_unit = stage == UNITS;
         let (kernel, by_tensor) = match stage {
             NORM => (SUM_SQUARES, SQUARES),
-            UNITS if segment.flags & BY_UNIT == 0 => (0, 0),
+            UNITS if segment.flags & PER_UNIT == 0 => (0, 0),
             UNITS => (self.code.units, 0),
             _ => (segment.kernel(stage), segment.by_tensor),
         };
         if kernel == 0 {
             return Ok(None);
         }
-        let entry = self.code.entry(kernel).ok_or(Fault::new(&"there is no such kernel"))?;
+        let entry = self.code.entry(kernel).ok_or(ArenaError::new(&"there is no such kernel"))?;
         let row = self.tables.row(segment.row, PIPELINE.len() + entry.row)?;
         let mut around = 0;
         let mut sums = entry.sums;
@@ -194,23 +203,24 @@ impl Arena {
         if let (Some(program), Some(_)) = (entry.program, entry.measure) {
             sums = &sums[..equations::count_of_sums(row, program)];
         }
-        if stage == 0 && segment.flags & MASKS != 0 {
+        if stage == 0 && segment.flags & MASKED != 0 {
             // No other stage has the state.
-            around = segment.flags & (MASKS | SIGNS | KEEPS | FLUSHES);
+            around = segment.flags & (MASKED | MASK_TAKES_SIGN | MASK_KEEPS_ALL | FLUSH_STATE);
             sums = &[Sum::Nonzero];
         } else if stage < POINT && (stage + 1 == POINT || segment.kernel(stage + 1) == 0) {
-            around = segment.flags & (HOLDS | FLUSHES);
+            around = segment.flags & (HOLD_PARAMS | FLUSH_STATE);
             around |= if self.tables.header.zeroes != 0 { ZEROES } else { 0 };
         }
-        if stage == NORM && segment.flags & WEIGHS != 0 {
+        if stage == NORM && segment.flags & NEEDS_PARAM_NORM != 0 {
             sums = &[Sum::Gradients, Sum::Parameters];
         }
-        let clips = if stage == 0 { segment.flags & CLIPS } else { 0 };
+        let clips = if stage == 0 { segment.flags & CLIPPED_PER_TENSOR } else { 0 };
         // SAFETY: just checked that they are there.
         if stage == 0 && (clips != 0 || unsafe { Preparation::new(row) }.is_needed()) {
             around |= clips | PREPARES;
         }
-        let walks = entry.tensor > 0 || around & (MASKS | CLIPS) != 0 || segment.flags & BY_ROW != 0;
+        let walks =
+            entry.tensor > 0 || around & (MASKED | CLIPPED_PER_TENSOR) != 0 || segment.flags & BY_ROW != 0;
         Ok(Some(Job {
             entry,
             array: segment.array,
@@ -271,7 +281,7 @@ impl Arena {
         let decayed = job
             .entry
             .decayed
-            .filter(|_| does(PREPARES) && !does(MASKS) && preparation.only_decays(self.size()));
+            .filter(|_| does(PREPARES) && !does(MASKED) && preparation.only_decays(self.size()));
         #[cfg(target_arch = "wasm32")]
         let decayed = None;
         let Some(pass) = decayed.or(job.entry.pass) else { return };
@@ -286,22 +296,22 @@ impl Arena {
                     (self.code.prepare)(block.theta, block.g, &preparation, prepared, count);
                     block.g = prepared;
                 }
-                if does(MASKS) {
+                if does(MASKED) {
                     // d·0 − u is −u.
                     held.write_bytes(0, self.padded(count) * self.size());
                     block.theta = held;
-                } else if does(HOLDS) {
+                } else if does(HOLD_PARAMS) {
                     let padded = self.padded(count);
                     held.copy_from_nonoverlapping(block.theta, padded * self.size());
                     block.theta = held;
                 }
                 pass(&block, job.row, values, count);
-                if does(MASKS) {
-                    let against = if does(SIGNS) { -1.0 } else { f64::from(does(KEEPS)) };
-                    let factors = Factors { against, neither: f64::from(does(KEEPS)) };
+                if does(MASKED) {
+                    let against = if does(MASK_TAKES_SIGN) { -1.0 } else { f64::from(does(MASK_KEEPS_ALL)) };
+                    let factors = Factors { against, neither: f64::from(does(MASK_KEEPS_ALL)) };
                     (self.code.mask)(held, block.g, block.direction, factors, count);
                 }
-                if does(FLUSHES) {
+                if does(FLUSH_STATE) {
                     for (k, state) in block.state.iter().enumerate().take(job.entry.state) {
                         if flushes(job.entry, job.row, k) {
                             (self.code.flush)(*state, count);

@@ -33,18 +33,18 @@ pub mod avx512;
 mod emulated;
 #[cfg(target_arch = "aarch64")]
 pub mod neon;
+mod pair;
 pub mod scalar;
 #[cfg(target_arch = "wasm32")]
 pub mod simd128;
 #[cfg(target_arch = "x86_64")]
 pub mod sse2;
 mod stored;
-mod two;
 
 #[cfg(feature = "emulated")]
 pub use emulated::Emulated;
+pub use pair::VectorPair;
 pub use stored::Stored;
-pub use two::Two;
 
 /// A floating-point type that parameters can have.
 pub trait Scalar:

@@ -15,7 +15,7 @@ fn memory(size: usize, job: &Job) -> Memory {
     let mut memory = Memory::new(size, &[family], job.row().len());
     memory.row(0, &job.row());
     let array = memory.first_arrays[0];
-    let flags = job.flags() | CLIPS | WEIGHS;
+    let flags = job.flags() | CLIPPED_PER_TENSOR | NEEDS_PARAM_NORM;
     let kernels = [kernel("Adam").number, 0, 0, 0];
     memory.segment(0, [0, LENGTHS.len() - 1], Segment { array, by_tensor: 0, row: 0, flags, kernels });
     FACTORS.iter().enumerate().for_each(|(tensor, &factor)| memory.set_number(SCALES, tensor, factor));
@@ -48,14 +48,15 @@ fn a_factor_by_tensor_scales_its_gradient_beside_the_rows() {
             for stage in [NORM, 0] {
                 let arena = memory.arena(set).expect("it fits");
                 for from in (0..arena.length()).step_by(BLOCK).rev() {
-                    let (to, lent) = (arena.length().min(from + BLOCK), lends.then_some(&pointers[..]));
+                    let (to, borrowed) = (arena.length().min(from + BLOCK), lends.then_some(&pointers[..]));
                     // SAFETY: only this thread uses the arena, and what is lent is as long as its tensor.
-                    unsafe { arena.run_range(stage, from, to, lent, &mut Scratch::new()) }.expect("it fits");
+                    unsafe { arena.run_range(stage, from, to, borrowed, &mut Scratch::new()) }
+                        .expect("it fits");
                 }
                 // SAFETY: as above.
                 unsafe { arena.gather(stage) }.expect("it fits");
             }
-            let place = format!("{size} bytes, {}, lent: {lends}, {job:?}", set.name());
+            let place = format!("{size} bytes, {}, borrowed: {lends}, {job:?}", set.name());
             assert!(memory.outside() == start.outside(), "written outside: {place}");
             for (tensor, factor) in FACTORS.into_iter().enumerate() {
                 for (array, squares) in [(GRADIENTS, SQUARES), (PARAMETERS, PARAMETER_SQUARES)] {

@@ -2,7 +2,7 @@
 
 use antigrad_kernels::layout::*;
 use antigrad_kernels::many::OPERATIONS;
-use antigrad_kernels::{BLOCK, InstructionSet, Kept, Scratch};
+use antigrad_kernels::{BLOCK, CachedArena, InstructionSet, Scratch};
 use proptest::{prelude::*, test_runner::RngSeed};
 
 use crate::guarded::Guarded;
@@ -285,7 +285,7 @@ fn they_are_planned_and_run_by_ranges_on_threads() {
         let own = &raw mut scratch;
         // SAFETY: only this thread uses the arena, which outlives what is kept, and the scratch.
         unsafe {
-            let kept = Kept::new(&words, base, bytes, set).expect("it fits");
+            let kept = CachedArena::new(&words, base, bytes, set).expect("it fits");
             assert!(kept.run_planned(|| own) && kept.run_planned(|| own));
         }
         assert!(planned.contents() == expected.contents(), "{size} bytes, {}", set.name());
@@ -366,7 +366,7 @@ fn sums_of_what_is_computed_are_those_of_stripes_and_later_programs_have_them() 
             }
             gradients.push(Guarded::new(size, &own));
         }
-        let lent: Vec<_> =
+        let borrowed: Vec<_> =
             gradients.iter().zip(lengths).map(|(own, length)| own.last(length * size)).collect();
         let start = memory.clone();
         let mut by_ranges = memory.clone();
@@ -375,7 +375,7 @@ fn sums_of_what_is_computed_are_those_of_stripes_and_later_programs_have_them() 
         for stage in 0..3 {
             let before = memory.clone();
             memory.run(set, stage, None).expect("it fits");
-            of_lent.run(set, stage, if stage == 0 { Some(&lent) } else { None }).expect("it fits");
+            of_lent.run(set, stage, if stage == 0 { Some(&borrowed) } else { None }).expect("it fits");
             let arena = by_ranges.arena(set).expect("it fits");
             // SAFETY: only this thread uses the arena.
             unsafe {

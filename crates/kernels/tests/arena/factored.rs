@@ -160,7 +160,7 @@ fn parameters_stay_and_gradients_become_0_where_that_is_wanted() {
     let start = memory(4, shape, true);
     let [mut moved, mut held] = [start.clone(), start.clone()];
     moved.run(InstructionSet::best(), 0, None).expect("it fits");
-    held.set_word(held.segment_at(0) + antigrad_kernels::layout::Segment::AT.flags, HOLDS as u32);
+    held.set_word(held.segment_at(0) + antigrad_kernels::layout::Segment::AT.flags, HOLD_PARAMS as u32);
     held.zeroes();
     held.run(InstructionSet::best(), 0, None).expect("it fits");
     for i in 0..600 {

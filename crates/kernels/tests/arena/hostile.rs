@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use antigrad_kernels::layout::*;
 use antigrad_kernels::manifest::HASH;
-use antigrad_kernels::{Arena, BLOCK, Kept, Scratch};
+use antigrad_kernels::{Arena, BLOCK, CachedArena, Scratch};
 use proptest::{prelude::*, test_runner::RngSeed};
 
 use crate::guarded::Guarded;
@@ -65,7 +65,7 @@ fn memory(size: usize, lengths: [usize; 12]) -> Memory {
         names.iter().enumerate().for_each(|(stage, name)| kernels[stage] = kernel(name).number);
         let array = memory.first_arrays[number];
         let by_tensor = array + [2, 1, 0, 1, 0, 2][number];
-        let flags = job.flags() | [MASKS, WEIGHS, CLIPS, 0, 0, 0][number];
+        let flags = job.flags() | [MASKED, NEEDS_PARAM_NORM, CLIPPED_PER_TENSOR, 0, 0, 0][number];
         let row = if number == 3 { 2 } else { number % 2 };
         memory.segment(
             number,
@@ -129,7 +129,7 @@ proptest! {
             let (from, bytes) = memory.bytes();
             let (_held, base) = Guarded::copy(from, bytes, is_at_end);
             // SAFETY: the bytes are held, and only this thread uses them.
-            let kept = unsafe { Kept::new(&words, base, bytes, set) };
+            let kept = unsafe { CachedArena::new(&words, base, bytes, set) };
             let mut scratch = Scratch::new();
             if let Ok(kept) = kept {
                 let own = &raw mut scratch;
@@ -143,7 +143,7 @@ proptest! {
             let Ok(arena) = (unsafe { Arena::new(base, bytes, set) }) else { continue };
             // As the addon does it: what is not its tensor's length is refused.
             let takes = (0..LENGTHS.len()).all(|i| arena.takes(i, size, LENGTHS[i]));
-            let lent: Vec<*const [u8]> = (0..LENGTHS.len()).map(|i| gradients[i].last(LENGTHS[i] * size)).collect();
+            let borrowed: Vec<*const [u8]> = (0..LENGTHS.len()).map(|i| gradients[i].last(LENGTHS[i] * size)).collect();
             let length = arena.length();
             for stage in (0..=SYNCHRONIZE).chain([SYNCHRONIZE + 1, usize::MAX]) {
                 // SAFETY: only this thread uses the arena, and what is lent has been checked.
@@ -152,7 +152,7 @@ proptest! {
                     let _ = arena.gather(stage);
                     let _ = arena.run_range(stage, BLOCK, length, None, &mut scratch);
                     if takes {
-                        let _ = arena.run(stage, Some(&lent), &mut scratch);
+                        let _ = arena.run(stage, Some(&borrowed), &mut scratch);
                     }
                 }
             }
@@ -172,7 +172,7 @@ fn tables_that_are_cut_short_are_a_fault() {
         // SAFETY: so many words are there.
         let cut = unsafe { std::slice::from_raw_parts(start.cast(), count) };
         // SAFETY: only this thread uses the arena.
-        let kept = unsafe { Kept::new(cut, base, bytes, sets().next().unwrap()) };
+        let kept = unsafe { CachedArena::new(cut, base, bytes, sets().next().unwrap()) };
         assert_eq!(kept.is_ok(), count == words.len(), "{count} of {}", words.len());
         // Where they lie in the arena, its bytes end with them.
         // SAFETY: as above.

@@ -37,7 +37,7 @@ fn job() -> impl Strategy<Value = Job> {
     )
 }
 
-const LONGEST: usize = 65;
+const MAX_LENGTH: usize = 65;
 /// θ, g and the most state.
 const ARRAYS: usize = 6;
 
@@ -96,12 +96,12 @@ proptest! {
 
     #[test]
     fn every_instruction_set_gives_the_bits_of_the_reference(
-        numbers in prop::collection::vec(number(), ARRAYS * LONGEST),
+        numbers in prop::collection::vec(number(), ARRAYS * MAX_LENGTH),
         job in job(),
     ) {
         for (name, size) in shipped().flat_map(|name| [(name, 4), (name, 8)]) {
-            for length in (0..=17).chain([23, 31, 32, 33, 47, 63, 64, LONGEST]) {
-                check(name, size, length, &job, |array, i| numbers[array * LONGEST + i]);
+            for length in (0..=17).chain([23, 31, 32, 33, 47, 63, 64, MAX_LENGTH]) {
+                check(name, size, length, &job, |array, i| numbers[array * MAX_LENGTH + i]);
             }
         }
     }

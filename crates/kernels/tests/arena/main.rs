@@ -1,5 +1,6 @@
 //! Kernels on arenas that are made by hand.
 
+mod borrowed;
 mod clips;
 mod digests;
 mod equations;
@@ -7,7 +8,6 @@ mod factored;
 mod guarded;
 mod hostile;
 mod kernels;
-mod lent;
 mod manifest;
 mod masks;
 mod matrices;

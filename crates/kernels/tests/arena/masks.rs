@@ -9,9 +9,9 @@ use crate::reference::{DECAYED, Job, PLAIN, prepared, round, update};
 
 const LENGTHS: [usize; 6] = [3, 0, 2 * BLOCK + 33, 1, 257, 40];
 
-/// The flag beside MASKS, and the factors of a direction where it agrees, where not, and where there is neither.
-const MASKED: [(usize, [f64; 3]); 3] =
-    [(0, [1.0, 0.0, 0.0]), (SIGNS, [1.0, -1.0, 0.0]), (KEEPS, [1.0, 1.0, 1.0])];
+/// The flag beside MASKED, and the factors of a direction where it agrees, where not, and where there is neither.
+const MASKED_KERNELS: [(usize, [f64; 3]); 3] =
+    [(0, [1.0, 0.0, 0.0]), (MASK_TAKES_SIGN, [1.0, -1.0, 0.0]), (MASK_KEEPS_ALL, [1.0, 1.0, 1.0])];
 
 fn memory(name: &str, size: usize, job: &Job, flag: usize) -> Memory {
     let kernel_of = kernel(name);
@@ -21,7 +21,7 @@ fn memory(name: &str, size: usize, job: &Job, flag: usize) -> Memory {
     memory.row(0, &job.row());
     let array = memory.first_arrays[0];
     let kernels = [kernel_of.number, kernel("Cautious").number, 0, 0];
-    let flags = job.flags() | MASKS | flag;
+    let flags = job.flags() | MASKED | flag;
     let segment = Segment { array, by_tensor: array + state, row: 0, flags, kernels };
     memory.segment(0, [0, LENGTHS.len() - 1], segment);
     if job.zeroes {
@@ -90,7 +90,7 @@ fn a_masked_direction_is_counted_and_moves_what_is_left() {
     let names = ["Adam", "SgdNesterov", "SignSgd", "RmsPropMomentum"];
     let all = places().flat_map(|place| names.map(|name| (place, name)));
     // What is no mask is tried with one rule.
-    let some = all.flat_map(|one| MASKED.map(|masked| (one, masked)));
+    let some = all.flat_map(|one| MASKED_KERNELS.map(|masked| (one, masked)));
     for (((size, set), name), (flag, factors)) in
         some.filter(|((_, name), (flag, _))| *flag == 0 || *name == "Adam")
     {
@@ -114,13 +114,13 @@ fn a_masked_direction_is_counted_and_moves_what_is_left() {
             let arena = memory.arena(set).expect("it fits");
             let length = arena.length();
             for from in (0..length).step_by(BLOCK).rev() {
-                let (to, lent) = (length.min(from + BLOCK), lends.then_some(&pointers[..]));
+                let (to, borrowed) = (length.min(from + BLOCK), lends.then_some(&pointers[..]));
                 // SAFETY: only this thread uses the arena, and what is lent is as long as its tensor.
-                unsafe { arena.run_range(0, from, to, lent, &mut Scratch::new()) }.expect("it fits");
+                unsafe { arena.run_range(0, from, to, borrowed, &mut Scratch::new()) }.expect("it fits");
             }
             // SAFETY: as above.
             unsafe { arena.gather(0) }.expect("it fits");
-            let place = format!("{name}, {size} bytes, {}, {flag}, lent: {lends}, {job:?}", set.name());
+            let place = format!("{name}, {size} bytes, {}, {flag}, borrowed: {lends}, {job:?}", set.name());
             let count = memory.first_arrays[0] + kernel(name).state.len();
             for (tensor, i) in start.elements(0..LENGTHS.len()) {
                 let [ours, theirs] = [&memory, &start].map(|memory| memory.get(PARAMETERS, tensor, i));

@@ -2,7 +2,7 @@
 
 use antigrad_kernels::layout::*;
 use antigrad_kernels::manifest::kernels;
-use antigrad_kernels::{Alone, Arena, BLOCK, Fault, InstructionSet, Scratch, Workers};
+use antigrad_kernels::{Arena, ArenaError, BLOCK, InstructionSet, Scratch, SingleThread, Workers};
 
 use crate::guarded::Guarded;
 use crate::memory::{Family, Memory, Segment, array_at, bits, kernel, noise, places, sets};
@@ -123,7 +123,7 @@ fn products_are_those_of_plain_loops_on_every_instruction_set() {
 }
 
 /// Runs a stage on a copy whose array of elements is the last one of all, and ends where memory does.
-fn run_at_the_end(mut memory: Memory, array: usize, set: InstructionSet) -> Result<(), Fault> {
+fn run_at_the_end(mut memory: Memory, array: usize, set: InstructionSet) -> Result<(), ArenaError> {
     let (_, bytes) = memory.bytes();
     let at = array_at(array);
     let room = (memory.word(at + Array::AT.length) as usize * memory.size).next_multiple_of(LINE);
@@ -255,7 +255,7 @@ fn a_tensor_is_done_where_the_range_has_its_beginning() {
     let mut scratch = Scratch::new();
     for (from, to) in [(1, length), (0, 0), (length, length)] {
         // SAFETY: nothing else uses the arena.
-        unsafe { arena.run_matrices(0, from, to, &mut Alone(&mut scratch)) }.expect("it fits");
+        unsafe { arena.run_matrices(0, from, to, &mut SingleThread(&mut scratch)) }.expect("it fits");
     }
     assert!(memory.contents() == start.contents());
 }

@@ -3,17 +3,17 @@
 use std::sync::LazyLock;
 
 use antigrad_kernels::layout::{
-    self, ACCUMULATED, Extent, Header, LINE, LISTED, SLOW, STAGES, STAYS, Tensor,
+    self, ACCUMULATED, EXCLUDED, Extent, Header, LINE, ROW_LISTS, SLOW, STAGES, Tensor,
 };
 use antigrad_kernels::manifest::{Description, HASH, kernels};
-use antigrad_kernels::{Arena, BLOCK, Fault, InstructionSet, Lent, Scratch};
+use antigrad_kernels::{Arena, ArenaError, BLOCK, BorrowedGradients, InstructionSet, Scratch};
 
 /// What lies where nothing may be written.
 const CANARY: u64 = 0xA5A5_A5A5_A5A5_A5A5;
 /// Words of canaries before and behind the arena.
 const BORDER: usize = 64;
 /// Rows of a tensor that may be listed.
-pub const MOST_ROWS: usize = 64;
+pub const MAX_ROWS: usize = 64;
 /// Sums that a block has room for.
 pub const PARTS: usize = 4;
 
@@ -93,7 +93,7 @@ impl Memory {
                 .map(|array| (Extent::Elements, 0, if planes.contains(&array) { length } else { 0 })),
         );
         plan.push((Extent::Elements, 0, scratch));
-        let listed: Vec<usize> = lengths.iter().map(|n| 1 + 2 * n.min(&MOST_ROWS)).collect();
+        let listed: Vec<usize> = lengths.iter().map(|n| 1 + 2 * n.min(&MAX_ROWS)).collect();
         plan.push((Extent::Lists, 0, listed.iter().sum()));
         let (mut first_arrays, mut first) = (Vec::new(), 0);
         for family in families {
@@ -179,7 +179,7 @@ impl Memory {
 
     /// Passes over the plane leave the tensor out.
     pub fn stays(&mut self, tensor: usize) {
-        self.set_word(self.tensor_at(tensor) + Tensor::AT.flags, STAYS as u32);
+        self.set_word(self.tensor_at(tensor) + Tensor::AT.flags, EXCLUDED as u32);
     }
 
     /// It has so many rows, of which these have gradients: of each the number, and which gradient is its own.
@@ -187,7 +187,7 @@ impl Memory {
         let at = self.tensor_at(tensor);
         self.set_word(at + Tensor::AT.units, units as u32);
         self.set_word(at + Tensor::AT.unit_length, (self.lengths[tensor] / units) as u32);
-        let start = self.arrays[LISTED].byte / 4 + self.word(at + Tensor::AT.list) as usize;
+        let start = self.arrays[ROW_LISTS].byte / 4 + self.word(at + Tensor::AT.list) as usize;
         self.set_word(start, list.len() as u32);
         for (k, (row, place)) in list.iter().enumerate() {
             self.set_word(start + 1 + k, *row);
@@ -312,15 +312,20 @@ impl Memory {
         (arena.as_mut_ptr().cast(), (arena.len() - BORDER) * 8)
     }
 
-    pub fn arena(&mut self, set: InstructionSet) -> Result<Arena, Fault> {
+    pub fn arena(&mut self, set: InstructionSet) -> Result<Arena, ArenaError> {
         let (base, bytes) = self.bytes();
         // SAFETY: the words are there, aligned, and nothing else uses them during a call.
         unsafe { Arena::new(base, bytes, set) }
     }
 
-    pub fn run(&mut self, set: InstructionSet, stage: usize, lent: Lent) -> Result<(), Fault> {
+    pub fn run(
+        &mut self,
+        set: InstructionSet,
+        stage: usize,
+        borrowed: BorrowedGradients,
+    ) -> Result<(), ArenaError> {
         // SAFETY: only this thread uses the arena; what tests lend is as long as its tensors.
-        unsafe { self.arena(set)?.run(stage, lent, &mut Scratch::new()) }
+        unsafe { self.arena(set)?.run(stage, borrowed, &mut Scratch::new()) }
     }
 }
 

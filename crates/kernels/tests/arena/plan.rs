@@ -1,7 +1,7 @@
 //! A plan, which is a step's passes, found once. Its arena is small enough for Miri.
 
 use antigrad_kernels::layout::{GRADIENTS, PARAMETERS};
-use antigrad_kernels::{Kept, Scratch};
+use antigrad_kernels::{CachedArena, Scratch};
 
 use crate::memory::{Family, Memory, Segment, kernel, noise, places};
 use crate::reference::{DECAYED, Job, PLAIN};
@@ -48,7 +48,7 @@ fn a_plan_gives_the_bits_of_the_stage_and_is_none_where_there_is_more_to_do() {
         let mut scratch = Scratch::new();
         let own = &raw mut scratch;
         // SAFETY: only this thread uses the arena, which outlives what is kept, and the scratch.
-        let kept = unsafe { Kept::new(&words, base, bytes, set) }.expect("it fits");
+        let kept = unsafe { CachedArena::new(&words, base, bytes, set) }.expect("it fits");
         drop(words);
         assert_eq!(kept.is_planned(), is_plan);
         for _ in 0..2 {

@@ -153,14 +153,15 @@ fn gradients_may_be_lent_where_tensors_do_not_stay() {
             other.elements(0..lengths.len()).iter().for_each(|(tensor, i)| {
                 other.set(GRADIENTS, *tensor, *i, next());
             });
-            let lent: Vec<_> = (0..lengths.len())
+            let borrowed: Vec<_> = (0..lengths.len())
                 .map(|tensor| {
                     let gradient: Vec<f64> =
                         (0..lengths[tensor]).map(|i| other.get(GRADIENTS, tensor, i)).collect();
                     (Guarded::new(size, &gradient), lengths[tensor] * size)
                 })
                 .collect();
-            let mut pointers: Vec<_> = lent.iter().map(|(gradient, bytes)| gradient.last(*bytes)).collect();
+            let mut pointers: Vec<_> =
+                borrowed.iter().map(|(gradient, bytes)| gradient.last(*bytes)).collect();
             pointers[2] = std::ptr::slice_from_raw_parts(std::ptr::null(), 0);
             let mut memory = start.clone();
             memory.run(set, stage, Some(&pointers)).expect("it fits");

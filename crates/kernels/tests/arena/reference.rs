@@ -24,7 +24,7 @@ pub struct Job {
 }
 
 /// Coefficients of a kernel at most; those behind `own` are 0.
-const LONGEST_ROW: usize = 32;
+const MAX_ROW_LENGTH: usize = 32;
 
 pub const PLAIN: Job = Job {
     scale: 1.0,
@@ -42,11 +42,12 @@ pub const DECAYED: Job = Job { l2: 0.1, ..PLAIN };
 
 impl Job {
     pub fn flags(&self) -> usize {
-        usize::from(self.holds) * HOLDS + usize::from(self.flushes) * FLUSHES
+        usize::from(self.holds) * HOLD_PARAMS + usize::from(self.flushes) * FLUSH_STATE
     }
 
     pub fn row(&self) -> Vec<f64> {
-        let own: Vec<f64> = self.own.iter().copied().chain([0.0; LONGEST_ROW]).take(LONGEST_ROW).collect();
+        let own: Vec<f64> =
+            self.own.iter().copied().chain([0.0; MAX_ROW_LENGTH]).take(MAX_ROW_LENGTH).collect();
         [&[self.scale, self.limit, self.l2, self.decay], &own[..]].concat()
     }
 

@@ -4,7 +4,7 @@ use antigrad_kernels::layout::*;
 use antigrad_kernels::manifest::{Description, kernels};
 use antigrad_kernels::{BLOCK, InstructionSet};
 
-use crate::memory::{MOST_ROWS, Memory, array_at, bits, noise, places};
+use crate::memory::{MAX_ROWS, Memory, array_at, bits, noise, places};
 use crate::reference::{Job, PLAIN};
 
 /// Rows of the tensor in the middle of three have their gradients in another order, and two have more than one.
@@ -169,12 +169,12 @@ fn a_list_lies_within_its_array_and_that_within_the_arena() {
     let run = |length: &dyn Fn(&mut Memory) -> usize| {
         let [_, mut rows] = twins(crate::memory::kernel("Adam"), 4, &PLAIN, 17, &LIST);
         let words = length(&mut rows);
-        rows.set_word(array_at(LISTED) + Array::AT.length, words as u32);
+        rows.set_word(array_at(ROW_LISTS) + Array::AT.length, words as u32);
         rows.run(InstructionSet::best(), 0, None).is_ok()
     };
     let own = |rows: &mut Memory| rows.word(rows.tensor_at(1) + Tensor::AT.list) as usize + 1 + 2 * ROWS;
     let all = |rows: &mut Memory| {
-        (rows.bytes().1 - rows.word(array_at(LISTED) + Array::AT.position) as usize * LINE) / 4
+        (rows.bytes().1 - rows.word(array_at(ROW_LISTS) + Array::AT.position) as usize * LINE) / 4
     };
     assert!(run(&own) && run(&all));
     assert!(!run(&|rows| own(rows) - 1) && !run(&|rows| all(rows) + 1));
@@ -205,5 +205,5 @@ fn lists_that_are_none_are_found_before_anything_outside_is_touched() {
         tables(&|rows| rows.set_word(rows.tensor_at(1) + Tensor::AT.units, 3));
         tables(&|rows| rows.set_word(rows.segment_at(1) + Segment::AT.length, 1));
     }
-    const { assert!(ROWS <= MOST_ROWS) };
+    const { assert!(ROWS <= MAX_ROWS) };
 }

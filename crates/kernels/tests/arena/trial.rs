@@ -2,7 +2,7 @@
 //! pass. TypeScript runs the same in test/trial.test.ts, against the same bits.
 
 use antigrad_kernels::layout::*;
-use antigrad_kernels::{BLOCK, InstructionSet, Lent, Scratch};
+use antigrad_kernels::{BLOCK, BorrowedGradients, InstructionSet, Scratch};
 
 use crate::guarded::Guarded;
 use crate::memory::{Family, Memory, Segment, bits, kernel, noise, places};
@@ -97,7 +97,13 @@ fn expected(size: usize, case: &Case) -> [Vec<Vec<f64>>; 2] {
 }
 
 /// Runs all steps on an arena, each stage by `run`, and compares with the reference.
-fn check(size: usize, case: &Case, lends: bool, place: &str, run: &dyn Fn(&mut Memory, usize, Lent)) {
+fn check(
+    size: usize,
+    case: &Case,
+    lends: bool,
+    place: &str,
+    run: &dyn Fn(&mut Memory, usize, BorrowedGradients),
+) {
     let family = Family { lengths: &LENGTHS, state: 1, by_tensor: 3 };
     let mut memory = Memory::new(size, &[family], PIPELINE + 2);
     let Data { params, gradients } = data(case.factor);
@@ -113,17 +119,17 @@ fn check(size: usize, case: &Case, lends: bool, place: &str, run: &dyn Fn(&mut M
         let guarded: Vec<Guarded> = gradients.iter().map(|g| Guarded::new(size, g)).collect();
         let pointers: Vec<*const [u8]> =
             (0..LENGTHS.len()).map(|i| guarded[i].last(LENGTHS[i] * size)).collect();
-        let lent = lends.then_some(&pointers[..]);
+        let borrowed = lends.then_some(&pointers[..]);
         for (tensor, i) in memory.elements(0..LENGTHS.len()) {
             // What is left of the last step must not be seen.
             memory.set(GRADIENTS, tensor, i, if lends { 9.0 } else { gradients[tensor][i] });
         }
-        let run = |memory: &mut Memory, stage, lent| {
+        let run = |memory: &mut Memory, stage, borrowed| {
             let before = memory.outside();
-            run(memory, stage, lent);
+            run(memory, stage, borrowed);
             assert!(memory.outside() == before, "written outside: {place}");
         };
-        run(&mut memory, NORM, lent);
+        run(&mut memory, NORM, borrowed);
         let scale = scale(case.clip, step, |tensor| memory.number(SQUARES, tensor));
         for row in 0..=1 {
             // The second row is of the tensor that is one update behind.
@@ -131,7 +137,7 @@ fn check(size: usize, case: &Case, lends: bool, place: &str, run: &dyn Fn(&mut M
             let Job { limit, l2, decay, own, .. } = case.job;
             memory.row(row, &[scale, limit, l2, decay, own[0] / t, own[1]]);
         }
-        run(&mut memory, 0, lent);
+        run(&mut memory, 0, borrowed);
         for tensor in (0..LENGTHS.len()).filter(|&tensor| is_present(step, tensor)) {
             updates[tensor] += 1;
             let [parameters, direction, made] = [1, 2, 3].map(|k| memory.first_arrays[0] + k);
@@ -159,7 +165,7 @@ fn check(size: usize, case: &Case, lends: bool, place: &str, run: &dyn Fn(&mut M
 /// Coefficients of the pipeline in a row.
 const PIPELINE: usize = 4;
 
-/// Neighbours that are present and have had the same updates are a segment.
+/// Neighbors that are present and have had the same updates are a segment.
 fn lay_out(memory: &mut Memory, step: usize, flags: usize, updates: &[usize]) {
     let kernels = [kernel("Measure").number, kernel("Move").number, 0, 0];
     let present: Vec<usize> = (0..LENGTHS.len()).filter(|&tensor| is_present(step, tensor)).collect();
@@ -173,12 +179,14 @@ fn lay_out(memory: &mut Memory, step: usize, flags: usize, updates: &[usize]) {
 }
 
 /// Every case in both dtypes on every instruction set, with the arena's gradients and lent ones.
-fn check_all(run: &dyn Fn(InstructionSet, &mut Memory, usize, Lent)) {
+fn check_all(run: &dyn Fn(InstructionSet, &mut Memory, usize, BorrowedGradients)) {
     for (size, set) in places() {
         for (number, case) in cases(size).iter().enumerate() {
             for lends in [false, true] {
-                let place = format!("case {number}, {size} bytes, {}, lent: {lends}", set.name());
-                check(size, case, lends, &place, &|memory, stage, lent| run(set, memory, stage, lent));
+                let place = format!("case {number}, {size} bytes, {}, borrowed: {lends}", set.name());
+                check(size, case, lends, &place, &|memory, stage, borrowed| {
+                    run(set, memory, stage, borrowed)
+                });
             }
         }
     }
@@ -186,18 +194,18 @@ fn check_all(run: &dyn Fn(InstructionSet, &mut Memory, usize, Lent)) {
 
 #[test]
 fn two_stages_with_a_scalar_for_each_tensor_in_between() {
-    check_all(&|set, memory, stage, lent| memory.run(set, stage, lent).expect("it fits"));
+    check_all(&|set, memory, stage, borrowed| memory.run(set, stage, borrowed).expect("it fits"));
 }
 
 #[test]
 fn ranges_from_the_last_to_the_first_give_the_same_bits() {
-    check_all(&|set, memory, stage, lent| {
+    check_all(&|set, memory, stage, borrowed| {
         let arena = memory.arena(set).expect("it fits");
         let length = arena.length();
         for from in (0..length).step_by(BLOCK).rev() {
             let (to, mut scratch) = (length.min(from + BLOCK), Scratch::new());
             // SAFETY: only this thread uses the arena, and what is lent is as long as its tensor.
-            unsafe { arena.run_range(stage, from, to, lent, &mut scratch) }.expect("it fits");
+            unsafe { arena.run_range(stage, from, to, borrowed, &mut scratch) }.expect("it fits");
         }
         // SAFETY: as above.
         unsafe { arena.gather(stage) }.expect("it fits");
@@ -206,20 +214,20 @@ fn ranges_from_the_last_to_the_first_give_the_same_bits() {
 
 #[test]
 fn threads_give_the_same_bits() {
-    check_all(&|set, memory, stage, lent| {
-        struct Shared<'a>(Lent<'a>);
+    check_all(&|set, memory, stage, borrowed| {
+        struct Shared<'a>(BorrowedGradients<'a>);
         // SAFETY: what they point to is only read.
         unsafe impl Sync for Shared<'_> {}
-        let (arena, shared) = (memory.arena(set).expect("it fits"), Shared(lent));
+        let (arena, shared) = (memory.arena(set).expect("it fits"), Shared(borrowed));
         let (arena, shared, length) = (&arena, &shared, arena.length());
         std::thread::scope(|scope| {
             for thread in 0..3 {
                 scope.spawn(move || {
                     for from in (thread * BLOCK..length).step_by(3 * BLOCK) {
                         let (to, mut scratch) = (length.min(from + BLOCK), Scratch::new());
-                        let Shared(lent) = *shared;
+                        let Shared(borrowed) = *shared;
                         // SAFETY: ranges do not overlap, and what is lent is as long as its tensor.
-                        unsafe { arena.run_range(stage, from, to, lent, &mut scratch) }.expect("it fits");
+                        unsafe { arena.run_range(stage, from, to, borrowed, &mut scratch) }.expect("it fits");
                     }
                 });
             }

@@ -1,0 +1,68 @@
+/** Rules of the visitor's own, as the equations of a paper; loaded where there is one. */
+
+import { defineRule, EquationError, type EquationRule } from 'antigrad'
+import { messageOf } from '../../dist/core/errors.js'
+import { parseStatements, withoutComments } from '../../dist/equations/statements.js'
+import { definitionNamed } from '../../dist/rules/define.js'
+import { readLiteral } from './literal.js'
+import { CUSTOM, type CustomRuleEntry, extraNames, ownBy, type RuleEntry } from './rules.js'
+import { TIGER } from './scenes.js'
+import { LONGEST_EQUATIONS } from './state.js'
+import { textPosition } from './text-position.js'
+
+/** What there is to begin with. */
+export const initialEntry: RuleEntry = { rule: CUSTOM, options: {}, equations: TIGER }
+
+/** By its text: races ask for a rule again and again. */
+const known = new Map<string, CustomRuleEntry>()
+const MAX_CACHED_RULES = 64
+
+/** From now on equations are known. */
+export const readEquations = () => ownBy(makeCustomRule)
+
+/** @throws Error with the line and the character that cannot be read, and what was expected there */
+function makeCustomRule(text: string): CustomRuleEntry {
+  const found = known.get(text) ?? read(text)
+  known.delete(text)
+  known.set(text, found)
+  if (known.size > MAX_CACHED_RULES) known.delete(known.keys().next().value as string)
+  return found
+}
+
+function read(text: string): CustomRuleEntry {
+  if (text.length > LONGEST_EQUATIONS)
+    throw new Error(`defineRule: expected at most ${LONGEST_EQUATIONS} characters, got ${text.length}`)
+  const { name, given, stepAt } = readLiteral(text)
+  const taken = extraNames.find((name) => Object.hasOwn(Object(given.options), name))
+  if (taken !== undefined)
+    throw new Error(`defineRule: options: expected another name than ${taken}, which any rule has here`)
+  try {
+    const make = defineRule(name, given as never) as (options?: object) => EquationRule
+    const definition = definitionNamed(name, make())
+    if (!definition) throw new Error('defineRule: there is no such rule')
+    const { equations: declared } = make()
+    const program = `defineRule(${JSON.stringify(name)}, ${JSON.stringify(declared)})`
+    const first = Object.entries(declared.state).filter(([, { start }]) => start === 'gradient')
+    return {
+      ...{ definition, make: make as never, program, lines: linesOf(declared.step) },
+      first: first.map(([name]) => name),
+    }
+  } catch (thrown) {
+    const position = thrown instanceof EquationError ? thrown.position : undefined
+    if (position === undefined) throw thrown
+    // In the step; here all of the text is counted.
+    const place = textPosition(text, stepAt + position)
+    throw new Error(messageOf(thrown).replace(/line \d+, character \d+/, place))
+  }
+}
+
+/** The lines of its step, on one line each. */
+function linesOf(step: string): CustomRuleEntry['lines'] {
+  const clean = withoutComments(step)
+  // It was read before.
+  const statements = parseStatements(clean, () => new Error('defineRule: no line') as never)
+  return statements.map(({ target, from, to }) => {
+    const right = clean.slice(from, to).replace(/\s+/g, ' ').trim()
+    return { target, line: `${target} = ${right}` }
+  })
+}

@@ -1,0 +1,52 @@
+/** Which options change anything here: each is changed, and the points of some updates compared. */
+
+import { Minimization } from 'antigrad'
+import { messageOf } from '../../dist/core/errors.js'
+import { clipOf, type Race } from './race.js'
+import { build, fields, type OptionField, type OptionValue, optionOf, type RuleEntry } from './rules.js'
+
+/** Updates that are compared; warm-ups and rectifications are over by then. */
+const UPDATES = 60
+
+/** Why an option is without effect in a race, by its name; those that have one are not there. */
+export function withoutEffect(entry: RuleEntry, race: Race): Map<string, string> {
+  const usual = computePath(entry, race)
+  const found = new Map<string, string>()
+  for (const field of fields(entry)) {
+    let refusal = ''
+    let isTried = false
+    const changes = otherValues(field, optionOf(entry, field.name)).some((value) => {
+      try {
+        const path = computePath({ ...entry, options: { ...entry.options, [field.name]: value } }, race)
+        isTried = true
+        return path.some((x, i) => !Object.is(x, usual[i]))
+      } catch (thrown) {
+        refusal = messageOf(thrown)
+        return false
+      }
+    })
+    if (changes) continue
+    const said = isTried ? `it changes no bit of the first ${UPDATES} updates here` : refusal
+    if (said !== '') found.set(field.name, said)
+  }
+  return found
+}
+
+/** Other values for an option: the first that is allowed tells whether it matters. */
+function otherValues({ kind, choices }: OptionField, value: OptionValue): OptionValue[] {
+  if (kind === 'flag') return [value !== true]
+  if (kind === 'choice') return choices.filter((choice) => choice !== value)
+  return typeof value === 'number'
+    ? [value / 2, value + 0.1, value + 1, value + 3, 1e-3].filter((x) => x !== value)
+    : []
+}
+
+function computePath(entry: RuleEntry, { state, landscape }: Race): number[] {
+  const { rule } = build(entry)
+  const { start, noise } = state
+  const options = { tolerance: 0, maxIterations: UPDATES, clip: clipOf(entry, noise) }
+  const run = new Minimization(landscape.objective, [...start], rule as never, options)
+  const path: number[] = []
+  while (run.step()) path.push(...run.params)
+  return [...path, ...run.params]
+}

@@ -1,6 +1,0 @@
-/** Places in a text, as people count them: from 1. */
-
-export function placeOf(text: string, at: number): string {
-  const lines = text.slice(0, at).split('\n')
-  return `line ${lines.length}, character ${lines[lines.length - 1].length + 1}`
-}

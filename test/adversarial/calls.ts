@@ -1,0 +1,741 @@
+/** Every public call, with the places of its arguments: what belongs there, and what messages call it. */
+
+import * as antigrad from 'antigrad'
+import { adam, expression, fitManySync, fitSharedSync, Minimization, objectives } from 'antigrad'
+import { definitions } from '../../dist/rules/definitions.js'
+import { kinds as schedules } from '../../dist/schedules/schedule.js'
+import { inBits } from '../helpers.js'
+import {
+  any,
+  anyNumber,
+  at,
+  callback,
+  count,
+  everywhere,
+  finite,
+  flag,
+  fraction,
+  from,
+  type Kind,
+  match,
+  names,
+  no,
+  numbers,
+  only,
+  optional,
+  or,
+  orNull,
+  part,
+  positive,
+  record,
+  scheduled,
+  tensor,
+  tensors,
+  text,
+  word,
+} from './argument-places.js'
+import { type Anything, everything, gradients, rich, underWay } from './subject.js'
+
+export interface Call {
+  /** Exports, as in 'minimize', 'models.line' and 'Optimizer.load', or methods of a subject, as in 'Optimizer#step'. */
+  readonly of: readonly string[]
+  /** By name, in their order. */
+  readonly args: Readonly<Record<string, Anything>>
+  /** What messages begin with. */
+  readonly says: string
+  /** Where a method has another subject than its class has in all other calls. */
+  readonly subject?: () => Anything
+}
+
+/** What methods are called on. */
+export const subjects: Readonly<Record<string, () => Anything>> = {
+  Optimizer: underWay,
+  Minimization: () => new Minimization(objectives.bowl(), [1, 2], adam()),
+  Expression: () => expression('a*x'),
+  BoundExpression: () => expression('a*x').with({ x: [1, 2] }),
+  Fit: () => antigrad.fit(expression('a*x'), { x: [1, 2, 3], y: [1, 2, 4] }, { start: { a: 1 } }),
+  FitManyResult: () => fitManySync(expression('a*x'), { x: [1, 2, 3], y: [1, 2, 4] }, { start: { a: 1 } }),
+  SharedFit: () =>
+    fitSharedSync(
+      expression('a*exp(-b*x)'),
+      {
+        x: [0, 1, 2, 3],
+        y: [
+          [4, 2, 1, 0.4],
+          [2, 1, 0.6, 0.2],
+        ],
+      },
+      { shared: ['b'], start: { a: 4, b: 1 } },
+    ),
+  SharedGroup: () => subjects.SharedFit().at(0),
+  SharedBootstrap: () => subjects.SharedFit().bootstrapSync({ count: 9 }),
+  Bootstrap: () => subjects.Fit().bootstrap({ count: 9 }),
+  BootstrapMany: () => subjects.FitManyResult().bootstrapSync({ count: 9 }),
+  TestObjective: () => objectives.beale(),
+}
+
+/** All of a subject that a call might change. */
+export const seen = (subject: Anything): string =>
+  subject instanceof antigrad.Optimizer ? everything(subject) : inBits(subject)
+
+/** What becomes of it. */
+export function afterwards(subject: Anything): string {
+  if (subject instanceof antigrad.Optimizer)
+    for (let k = 0; k < 4; k++) subject.step(subject.params as Anything)
+  return seen(subject)
+}
+
+/** One of `of`, for a subject and arguments. */
+export function run(name: string, subject: Anything, args: readonly unknown[]): unknown {
+  const method = name.split('#')[1]
+  if (method !== undefined) return subject[method](...args)
+  const called = name.split('.').reduce<Anything>((inner, key) => inner[key], antigrad)
+  if (/^class\b/.test(String(called))) return new called(...args)
+  const [owner] = name.split('.')
+  return called.apply((antigrad as Anything)[owner], args)
+}
+
+const calls: Call[] = []
+const add = (of: string, says: string, args: Call['args'], subject?: Call['subject']) =>
+  calls.push({ of: of.split(' '), args, says, ...(subject && { subject }) })
+
+// Rules: each option as its declaration has it, in the function, in `set` and in a rule as data.
+
+for (const { name, options } of Object.values(definitions)) {
+  const ofRule = Object.fromEntries(
+    Object.entries(options).map(([key, { accepts, read, schedulable, default: good }]) => {
+      // What two options say together, or a reader, the call decides.
+      const kind: Kind = (x) => x === undefined || accepts(x) || (read !== undefined && typeof x === 'object')
+      return [key, at(schedulable ? or(kind, callback) : kind, good)]
+    }),
+  )
+  // As other systems have it.
+  const presets = Object.keys((antigrad as Anything)[name]).map((preset) => `${name}.${preset}`)
+  add([name, ...presets].join(' '), name, { options: at(record, ofRule) })
+}
+
+const ofAdam = {
+  name: at(no, 'adam', 'rule'),
+  lr: at(scheduled(from(0)), 0.1, 'adam: lr'),
+  beta2: at(scheduled(fraction), 0.999, 'adam: beta2'),
+  amsgrad: at(optional(flag), false, 'adam: amsgrad'),
+}
+/** Whose inner rule has another name. */
+const aRule = only('rules, 100,000 deep')
+const rule = at(aRule, ofAdam, 'rule')
+add('delayedStart', 'delayedStart', {
+  updates: at(count(0), 2),
+  rule: at(no, { ...ofAdam, name: at(no, 'adam', 'delayedStart: rule') }),
+})
+
+// Schedules
+
+const whole = count(1)
+const orWhole = count(0)
+const value = at(or(finite, callback), 1)
+const level = at(optional(finite), 0.5)
+const steps = at(whole, 4)
+const begin = at(optional(orWhole), 1)
+const factor = at(optional(from(0)), 0.5)
+const gamma = at(from(0), 0.5)
+const list = only(
+  'an empty list',
+  'a list of one number',
+  'a list of zeros',
+  'a proxy of a list',
+  'a list of it',
+)
+const boundaries = at(list, [at(orWhole, 2), at(count(3), 4)])
+const scales = at(list, [at(from(0), 0.5), at(from(0), 0.1)])
+const two = at(list, [1, at(or(finite, callback), 2)])
+
+const fieldsOf: Readonly<Record<string, Anything>> = {
+  chained: { schedules: two },
+  constant: { value, factor, steps: begin },
+  cosine: { value, steps, endValue: level, exponent: factor, periodic: at(optional(flag), true) },
+  cosineRestarts: { value, steps, factor: at(optional(whole), 2), endValue: level },
+  cyclic: {
+    ...{
+      value,
+      maxValue: at(finite, 2),
+      stepSizeUp: at(optional(whole), 4),
+      stepSizeDown: at(orNull(whole), 4),
+    },
+    ...{ mode: at(optional(word()), 'triangular'), gamma: factor },
+  },
+  exponential: {
+    value,
+    gamma,
+    steps: at(optional(whole), 4),
+    begin,
+    staircase: at(optional(flag), true),
+    endValue: at(orNull(finite), 0.5),
+  },
+  inverseSqrt: { value, warmupSteps: begin, timescale: at(orNull(whole), 2) },
+  inverseTime: {
+    value,
+    decayRate: gamma,
+    steps: at(optional(whole), 4),
+    begin,
+    staircase: at(optional(flag), true),
+  },
+  joined: { schedules: two, boundaries: at(list, [at(whole, 2)]) },
+  linear: { value, endValue: level, steps, begin },
+  multiStep: { value, milestones: boundaries, gamma: factor },
+  noam: { value, modelSize: steps, warmupSteps: at(optional(whole), 4) },
+  oneCycle: {
+    ...{ value, steps, pctStart: at(optional(from(0, 1)), 0.3), annealStrategy: at(optional(word()), 'cos') },
+    ...{ divFactor: at(optional(positive), 25), finalDivFactor: at(optional(positive), 25) },
+    ...{
+      threePhase: at(optional(flag), false),
+      form: at(optional(word()), 'torch'),
+      pctFinal: at(optional(from(0, 1)), 0.9),
+    },
+  },
+  piecewiseConstant: { value, boundaries, scales },
+  piecewiseInterpolate: { value, boundaries, scales, interpolation: at(optional(word()), 'linear') },
+  polynomial: { value, endValue: level, power: factor, steps, begin },
+  reduceOnPlateau: {
+    ...{
+      value,
+      factor: at(optional(from(0, 1)), 0.5),
+      patience: begin,
+      threshold: factor,
+      thresholdMode: at(optional(word()), 'rel'),
+    },
+    ...{
+      mode: at(optional(word()), 'min'),
+      cooldown: begin,
+      minValue: level,
+      best: at(orNull(finite), 1),
+      badCount: begin,
+      cooldownCounter: begin,
+    },
+  },
+  step: { value, stepSize: steps, gamma: factor },
+  warmup: { value, steps, from: at(orNull(finite), 0.5) },
+  warmupStableDecay: {
+    ...{ value, warmupSteps: at(orWhole, 2), stableSteps: at(orWhole, 2), decaySteps: steps },
+    ...{ decayType: at(optional(word()), 'cosine'), endValue: level },
+  },
+}
+for (const name of schedules.keys()) {
+  const [[first, place], ...others] = Object.entries(fieldsOf[name] ?? {})
+  add(name, name, { [first]: place, options: at(record, Object.fromEntries(others)) })
+}
+const warm = {
+  schedule: at(no, 'warmup', null),
+  value: at(or(finite, callback), 1, null),
+  steps: at(whole, 4, null),
+  from: null,
+}
+add('evaluateSchedule', 'evaluateSchedule', { schedule: at(or(finite, callback), warm), t: at(orWhole, 3) })
+add('observeMetric', 'observeMetric', {
+  schedule: at(no, antigrad.reduceOnPlateau(1)),
+  metric: at(anyNumber, 1),
+})
+
+// Objectives
+
+for (const name of Object.keys(objectives)) {
+  const own = {
+    rosenbrock: { a: at(optional(finite), 1), b: at(optional(finite), 100) },
+    bowl: { condition: at(optional(from(1)), 10) },
+  }
+  const options = own[name as keyof typeof own]
+  add(name, name, options ? { options: at(record, options) } : {})
+}
+const point = at(only('an array that lies'), [1, 2])
+add('TestObjective#value', 'beale', { x: point })
+add('TestObjective#gradient', 'beale', { x: point, out: [0, 0] })
+add('TestObjective#minima', 'beale', { dimensions: at(any, 2) })
+
+// What stands beside rules
+
+const noises = {
+  eta: at(optional(from(0)), 0.01),
+  gamma: at(optional(from(0)), 0.5),
+  seed: at(optional(orWhole), 3),
+}
+add('noise', 'noise', { options: at(record, noises, 'noise') })
+add('unitwise', 'unitwise', {
+  options: at(record, { factor: at(positive, 0.1), eps: at(optional(positive), 1e-3) }),
+})
+add('centralized engines', '', {})
+add('ema', 'ema', {
+  decay: at(optional(fraction), 0.5),
+  options: at(record, { corrected: at(optional(flag), true) }),
+})
+add('swa', 'swa', { options: at(record, { start: at(optional(orWhole), 2), every: at(optional(whole), 3) }) })
+add('layerDecay', 'layerDecay', {
+  layers: at(only('an empty list', 'a list of it'), ['w']),
+  decay: at(part, 0.5),
+})
+add('noDecay', '', { also: at(any, 'embed') })
+add('lbfgs', 'lbfgs', {
+  options: at(record, {
+    history: at(optional(whole), 3),
+    c1: at(optional(fraction), 1e-4),
+    c2: at(optional(fraction), 0.9),
+    maxLineSearch: at(optional(whole), 9),
+  }),
+})
+
+// Minimizations
+
+const bowl = objectives.bowl()
+const functions = {
+  value: at(callback, bowl.value, 'objective'),
+  gradient: at(optional(callback), bowl.gradient),
+}
+const tolerance = at(optional(from(0)), 1e-3)
+const maxIterations = at(optional(orWhole), 5)
+const dtype = at(optional(word('float32', 'float64')), 'float32')
+const running = {
+  engine: at(optional(word()), 'native', 'the option engine'),
+  instructionSet: at(optional(word()), 'scalar', 'instructionSet'),
+  threads: at(optional(count(1, 256)), 1, 'threads'),
+}
+const limits = (low: string, high: string) => [
+  at(orNull(record), [at(anyNumber, 0, low), at(anyNumber, 9, high)], 'bounds: 0'),
+  null,
+]
+add('minimize Minimization', '', {
+  objective: at(or(callback, only('holes with its names')), functions),
+  x: at(numbers, [1, 2]),
+  rule,
+  options: at(record, {
+    ...{ tolerance, maxIterations, dtype, callback: at(optional(callback), () => false) },
+    bounds: at(word(undefined), limits('bounds: 0: min', 'bounds: 0: max')),
+    clip: at(record, { norm: at(optional(positive), 4), value: at(optional(positive), 4) }),
+    ...running,
+  }),
+})
+add('Minimization#step', '', {})
+add('standardErrors', '', {
+  objective: at(or(callback, only('holes with its names')), functions),
+  x: at(numbers, [1, 2]),
+  options: at(record, {
+    kind: at(no, 'sum-of-squares'),
+    observations: at(count(1), 5),
+    bounds: at(word(undefined), limits('bounds: 0: min', 'bounds: 0: max')),
+  }),
+})
+add('checkGradient', '', {
+  objective: at(only('holes with its names'), functions),
+  x: at(numbers, [1, 2]),
+  options: at(record, {
+    rtol: at(optional(from(0)), 1e-5),
+    atol: at(optional(from(0)), 1e-8),
+    step: at(optional(positive), 1e-6),
+  }),
+})
+
+// Many runs
+
+const signal = at(optional(no), undefined)
+const workers = at(optional(no), undefined)
+const onProgress = at(optional(callback), () => {})
+const column: Kind = (x, ...rest) => numbers(x, ...rest) && x.length === 2
+add('minimizeMany minimizeManySync', '', {
+  objective: at(no, expression('(a*x - y)^2 + b^2')),
+  starts: at(numbers, { a: at(numbers, [1, 2]), b: at(numbers, [2, 1]) }),
+  rule,
+  options: at(record, {
+    data: at(orNull(record), { x: at(numbers, [1, 2]), y: at(numbers, [2, 1]) }),
+    perRun: at(record, { eps: at(column, [0.1, 0.2]) }),
+    bounds: at(record, {
+      a: at(orNull(record), { min: at(optional(anyNumber), 0), max: at(optional(anyNumber), 9) }),
+    }),
+    ...{ tolerance, maxIterations, recordEvery: at(optional(whole), 2), dtype },
+    clip: at(record, { value: at(optional(anyNumber), 4) }),
+    ...{ ...running, workers, signal, onProgress },
+  }),
+})
+add('workers', 'workers', { options: at(record, { url: at(optional(text), '/worker.js') }) })
+const box = at(no, { x: at(no, [at(finite, -2, 'box: x'), at(finite, 2, 'box: x')]), y: [0, 1] })
+const few = count(1, 2 ** 20)
+add('gridStarts', '', {
+  box,
+  counts: at(few, { x: at(few, 2), y: at(few, 3) }),
+  options: at(record, { dtype }),
+})
+add('uniformStarts latinHypercubeStarts sobolStarts', '', {
+  box,
+  count: at(few, 4),
+  options: at(record, { seed: at(optional(count(0, 2 ** 32 - 1)), 3), dtype }),
+})
+
+// Fits
+
+const t = [0, 1, 2, 3, 4, 5]
+const y = [5, 3.2, 2.3, 1.7, 1.4, 1.2]
+/** Numbers, or a list of them for each fit. */
+const ofEach = (good: number[]) =>
+  at(
+    or(
+      numbers,
+      only('undefined', 'an empty list', 'a list of null', 'a list of it', 'integers', 'many bytes'),
+    ),
+    good,
+  )
+const bounded = (start: number) => ({ start, min: 0, max: 9 })
+const multiStart = at(optional(count(1, 100)), {
+  count: at(count(1, 100), 2),
+  sample: at(word(undefined), 'sobol'),
+  seed: at(optional(count(0, 2 ** 32 - 1)), 3),
+})
+add('fit fitMany fitManySync', '', {
+  model: at(only('holes with its names', 'a function'), expression('a*exp(-b*t) + c')),
+  data: at(names, { t: ofEach(t), y: ofEach(y) }),
+  options: at(record, {
+    start: at(word(), {
+      a: at(numbers, {
+        start: at(or(optional(finite), numbers, list), 4),
+        min: at(optional(anyNumber), 0),
+        max: at(optional(anyNumber), 9),
+        positive: at(optional(flag), false),
+        fixed: at(optional(flag), false),
+        expr: at(optional(text), undefined),
+      }),
+      b: at(or(finite, numbers), bounded(1)),
+      c: bounded(1),
+    }),
+    derive: at(optional(names), { double: at(text, '2*a') }),
+    y: at(orNull(text), 'y'),
+    sigma: at(
+      or(
+        numbers,
+        only('undefined', 'an empty list', 'a list of null', 'a list of it', 'integers', 'many bytes'),
+        word('1'),
+      ),
+      y,
+    ),
+    missing: at(word(undefined), 'drop'),
+    absoluteSigma: at(optional(flag), true),
+    loss: at(word(undefined), 'huber'),
+    lossScale: at(optional(positive), 1),
+    ...{ tolerance, maxIterations: at(optional(whole), 50) },
+    multiStart,
+    intervals: at(or(word(undefined, 'wald', 'profile'), record), {
+      method: at(word(undefined, 'wald'), 'profile'),
+      level: at(optional(anyNumber), 0.9),
+      restart: at(optional(flag), true),
+    }),
+    method: at(or(word(undefined), aRule), undefined, 'rule'),
+    ...{ ...running, workers, signal, onProgress },
+  }),
+})
+add('fit fitMany fitManySync', '', {
+  model: at(only('holes with its names'), {
+    text: at(text, 'a*x', null),
+    x: at(text, 'x', null),
+    parameters: at(names, { a: at(or(finite, record), bounded(1), null) }, null),
+    guess: at(optional(callback), () => ({ a: 1 })),
+  }),
+  data: { x: t, y },
+})
+const shared = t.map((_, i) => t.map((_, j) => Number(i === j) + 1))
+add('fit fitMany fitManySync', '', {
+  model: expression('a*exp(-b*t) + c'),
+  data: { t, y },
+  options: { start: { a: 4, b: 1, c: 1 }, covariance: at(word(undefined), shared) },
+})
+add('fitShared fitSharedSync', '', {
+  model: at(only('holes with its names', 'a list of it'), expression('a*exp(-b*t) + c')),
+  data: at(names, {
+    t,
+    y,
+    g: at(list, ['p', 'p', 'p', 'q', 'q', 'q'], null),
+    plate: at(or(list, only('the other dtype')), [1, 1, 1, 2, 2, 2]),
+  }),
+  options: at(record, {
+    group: at(word(), 'g', null),
+    shared: at(optional(list), ['b'], null),
+    local: at(optional(list), ['a']),
+    sharedBy: at(no, { c: at(word(), 'plate', 'sharedBy') }, null),
+    start: at(word(), { a: 4, b: bounded(1), c: bounded(1) }),
+    y: at(orNull(text), 'y'),
+    sigma: at(or(numbers, word(undefined, '1')), y),
+    missing: at(word(undefined), 'drop'),
+    absoluteSigma: at(optional(flag), true),
+    loss: at(word(undefined), 'huber'),
+    lossScale: at(optional(positive), 1),
+    ...{ tolerance, maxIterations: at(optional(whole), 50) },
+    ...{ multiStart, ...running, signal, onProgress },
+  }),
+})
+add('SharedFit#at SharedBootstrap#at', '', { group: at(word(0, -0, 1), 0) })
+add('SharedFit#profile SharedFit#profileSync', '', {
+  name: at(word(), 'b'),
+  options: at(record, { level: at(optional(anyNumber), 0.9), signal }),
+})
+add('SharedGroup#profile SharedGroup#profileSync', '', {
+  name: at(word(), 'b'),
+  options: at(record, { level: at(optional(anyNumber), 0.9), signal }),
+})
+add('SharedFit#intervals SharedGroup#intervals', '', { level: at(optional(anyNumber), 0.9) })
+add('Fit#intervals', '', { level: at(optional(anyNumber), 0.9) })
+const columns = at(word(undefined), { x: ofEach([1, 2]) })
+add('Fit#predict SharedGroup#predict', '', { at: columns })
+add('Fit#band SharedGroup#band', '', {
+  at: columns,
+  options: at(record, { level: at(optional(anyNumber), 0.9), kind: at(word(undefined), 'prediction') }),
+})
+add('compare', '', {
+  a: at(no, antigrad.fit(expression('a*x'), { x: t, y }, { start: { a: 1 } })),
+  b: at(no, antigrad.fit(expression('a*x + b'), { x: t, y }, { start: { a: 1, b: 1 } })),
+  options: at(record, { nested: at(optional(flag), true) }),
+})
+add('FitManyResult#at BootstrapMany#at', '', { fit: at(word(0, -0), 0) })
+const bootstrap = {
+  kind: at(word(undefined), 'cases'),
+  count: at(optional(count(1, 1_000_000)), 9),
+  seed: at(optional(count(0, 2 ** 32 - 1)), 3),
+  fitOffset: at(optional(count(0, 2 ** 32 - 1)), 1),
+}
+add('Fit#bootstrap', '', { options: at(record, bootstrap) })
+add('FitManyResult#bootstrap FitManyResult#bootstrapSync SharedFit#bootstrap SharedFit#bootstrapSync', '', {
+  options: at(record, { ...bootstrap, signal, onProgress }),
+})
+const byMethod = at(word(undefined), 'percentile')
+add('Bootstrap#intervals BootstrapMany#intervals SharedBootstrap#intervals', '', {
+  level: at(optional(anyNumber), 0.9),
+  method: byMethod,
+})
+add('Bootstrap#band', '', {
+  at: columns,
+  options: at(record, { level: at(optional(anyNumber), 0.9), method: byMethod }),
+})
+/** Of the one parameter: its name, or a list of no more. */
+const ofIts: Kind = (x) =>
+  x === undefined || x === 'a' || (Array.isArray(x) && (x.length === 0 || (x.length === 1 && x[0] === 'a')))
+add('Fit#profile', '', {
+  names: at(ofIts, ['a']),
+  options: at(record, { level: at(optional(anyNumber), 0.9) }),
+})
+add(
+  'Fit#contour',
+  '',
+  {
+    a: at(word('a'), 'a'),
+    b: at(word('b'), 'b'),
+    options: at(record, { level: at(optional(anyNumber), 0.9), points: at(optional(count(4, 4096)), 9) }),
+  },
+  () => antigrad.fit(expression('a*x + b'), { x: [1, 2, 3], y: [1, 2, 4] }, { start: { a: 1, b: 1 } }),
+)
+add('FitManyResult#profile FitManyResult#profileSync', '', {
+  names: at(ofIts, ['a']),
+  options: at(record, { level: at(optional(anyNumber), 0.9), signal }),
+})
+const originOf = at(or(optional(finite), word('auto')), 3)
+const isBand: Kind = (x) =>
+  Array.isArray(x) && x.length === 2 && x.every(Number.isFinite) && x[0] >= 0 && x[0] < x[1]
+for (const name of Object.keys(antigrad.models)) {
+  const own = {
+    polynomial: { degree: at(optional(count(0, 15)), 3), origin: originOf },
+    line: { origin: originOf },
+    exponential: { origin: originOf },
+    sinusoid: { origin: originOf, frequency: at(optional(isBand), [0, 1]) },
+    fourPL: { logEC50: at(optional(flag), true) },
+    fivePL: { logEC50: at(optional(flag), true) },
+    inhibition: {
+      kind: at(word(undefined, 'mixed'), 'mixed'),
+      inhibitor: at(optional(text), 'i'),
+    },
+    peaks: {
+      count: at(optional(count(1, 85)), 2),
+      shape: at(word(undefined), 'gaussian'),
+      baseline: at(word(undefined), 'line'),
+    },
+  }
+  const options = { x: at(optional(text), 't'), ...own[name as keyof typeof own] }
+  add(`models.${name}`, '', { options: at(record, options) })
+}
+
+// Expressions
+
+const step = 'm = beta*m + (1 - beta)*g\ntheta = theta - lr*m'
+const anything: Kind = () => true
+const may = <T>(good: T) => at(anything, good, null)
+const ofRule = {
+  options: may({ lr: may(1e-3), beta: may({ default: may(0.9), min: may(0), below: may(1) }) }),
+  state: may({ m: may(0) }),
+  scalars: may({ p: may(1) }),
+  step: may(step),
+}
+add('defineRule', '', {
+  name: at(anything, 'tiger', 'equations: name'),
+  given: at(no, ofRule, 'defineRule'),
+})
+const described = antigrad.defineRule('tiger', { step: 'theta = theta - g' })()
+add('describeRule', '', { rule: at(anything, described, 'describeRule: rule') })
+add('expression', '', { text: at(text, 'a*x', 'expression') })
+for (const of of ['Expression', 'BoundExpression']) {
+  const x = at(or(numbers, only('integers')), of === 'Expression' ? [1, 2] : [1])
+  add(`${of}#value`, '', { x })
+  add(`${of}#gradient`, '', { x, out: [0, 0] })
+  add(`${of}#hessian`, '', { x, out: [0, 0, 0, 0] })
+}
+add('Expression#with', '', { data: at(record, { x: ofEach([1, 2]) }) })
+
+// Optimizers
+
+const shape = (good: number[], name: string) => at(orNull(only('a list of one number')), good, name)
+const ofGroup = {
+  match: at(match, 'w'),
+  frozen: at(optional(flag), false),
+  lrScale: at(optional(positive), 0.5),
+  eps: at(or(optional(from(0)), callback), 1e-8),
+  maximize: at(optional(flag), false),
+  clip: at(record, { rms: at(optional(positive), 1), tensorNorm: at(optional(positive), 1) }),
+}
+const groups = at(only('undefined', 'an empty list'), [
+  at(aRule, {
+    match: at(match, 'none'),
+    rule: at(or(word(undefined), aRule), { ...ofAdam, name: at(no, 'adam', 'groups[0]: rule') }),
+  }),
+  at(aRule, ofGroup),
+])
+const ema05 = {
+  average: at(no, 'ema', 'average'),
+  decay: at(optional(fraction), 0.5),
+  corrected: at(optional(flag), true),
+}
+add('Optimizer', '', {
+  params: at(or(tensor, only('a list of it')), {
+    w: at(tensors, Float32Array.of(1, -0, 3, 4, 5, 6), 'params.w'),
+    list: at(tensors, [at(tensors, Float32Array.of(7), 'params.list.0')], 'params.list'),
+  }),
+  rule,
+  options: at(record, {
+    groups,
+    shapes: at(orNull(record), { w: shape([3, 2], 'shapes.w') }),
+    clip: at(record, {
+      ...{ norm: at(optional(positive), 4), value: at(optional(positive), 4) },
+      ...{ tensorNorm: at(optional(positive), 4), rms: at(optional(positive), 4) },
+      adaptive: at(optional(positive), {
+        factor: at(positive, 0.1),
+        eps: at(optional(positive), 1e-3),
+        unit: at(word(undefined), 'row'),
+      }),
+      centralized: at(word(true, undefined), true),
+      noise: at(record, noises),
+    }),
+    zeroGrads: at(optional(flag), true),
+    accumulate: at(optional(whole), { batches: at(whole, 2), reduce: at(word(undefined), 'sum') }),
+    average: at(orNull(no), ema05),
+    lookahead: at(orNull(record), { steps: at(optional(whole), 2), alpha: at(optional(part), 0.5) }),
+    onNonFinite: at(word(undefined), 'skip'),
+    maxConsecutiveSkips: at(optional(orWhole), 3),
+    recordNorms: at(optional(flag), true),
+    ...running,
+  }),
+})
+add('Optimizer', '', {
+  params: Float32Array.of(1),
+  rule: adam(),
+  options: {
+    average: at(orNull(no), {
+      average: at(no, 'swa', 'average'),
+      start: at(optional(orWhole), 1),
+      every: at(optional(whole), 2),
+    }),
+  },
+})
+const given = gradients()
+const orMissing = (good: Float32Array, name: string) =>
+  at(
+    orNull((x) => x instanceof Float32Array && x.length === good.length),
+    good,
+    name,
+  )
+add('Optimizer#step Optimizer#stepAsync', '', {
+  gradients: at(orNull(record), {
+    w: orMissing(given.w, 'gradients.w'),
+    body: at(
+      orNull(record),
+      {
+        b: orMissing(given.body.b, 'gradients.body.b'),
+        list: at(
+          only('undefined', 'null', 'a list of null', 'a list with a hole'),
+          [orMissing(given.body.list[0], 'gradients.body.list.0')],
+          'gradients.body.list',
+        ),
+      },
+      'gradients.body',
+    ),
+  }),
+})
+const { name: _, ...options } = ofAdam
+const indices = or(
+  only('integers', 'many bytes', 'an empty list', 'a list of one number'),
+  only('a list of zeros', 'a proxy of a list'),
+)
+add('sparseRows', 'sparseRows', {
+  indices: at(indices, [at(count(0), 0, 'sparseRows: indices'), 2]),
+  values: at(tensor, Float32Array.of(1, 2, 3, 4)),
+})
+const summand = or(tensors, only('a list with a hole', 'a list of null', 'a proxy of a list'))
+add('sumGradients', 'sumGradients', {
+  parts: at(only('a list of it', 'a proxy of a list'), [
+    at(
+      summand,
+      { w: at(orNull(summand), Float32Array.of(1, 2), 'sumGradients: parts.0.w') },
+      'sumGradients: parts.0',
+    ),
+  ]),
+})
+add('Optimizer#set', 'adam', { options: at(record, options) })
+add('Optimizer#set', 'adam', { match: at(match, 'w', 'set: match'), options: at(record, options) })
+add('Optimizer#freeze', 'freeze', { match: at(match, 'w') })
+add('Optimizer#unfreeze', 'unfreeze', { match: at(match, ['w', at(match, 'cold', 'unfreeze: match')]) })
+add('Optimizer#add', '', {
+  params: at(or(tensor, only('a list of it')), { z: at(tensors, Float32Array.of(1, 2), 'params.z') }),
+  options: at(record, { shapes: at(orNull(record), { z: shape([1, 2], 'shapes.z') }), groups }),
+})
+add('Optimizer#appendRows', 'appendRows', { name: at(word('w'), 'w'), rows: at(no, Float32Array.of(1, 2)) })
+add('Optimizer#zeroGrad Optimizer#gradientPoint Optimizer#save Optimizer#report', '', {})
+add('Optimizer#toJSON', '', {})
+
+// Saved runs
+
+/** What no place of a save takes. */
+const small: Kind = (x, title) =>
+  !/holes|deep|times/.test(title) && !ArrayBuffer.isView(x) && !(x instanceof String)
+/** Where values belong that are no options: another type is wrong, and so are numbers that count nothing. */
+const own: Kind = (x, title, good) => {
+  if (good === null) return small(x, title, good)
+  if (ArrayBuffer.isView(good)) return x instanceof Float32Array && x.length === (good as Anything).length
+  if (Array.isArray(good)) return x === null || (small(x, title, good) && Array.isArray(x))
+  if (typeof good === 'object') return record(x, title, good)
+  if (typeof good === 'number') return from(0)(x, title, good)
+  return typeof good === 'string' ? x === good : typeof x === typeof good
+}
+/** What a rule has measured may be any number. */
+const measured = ['byTensor', 'd', 'dMax', 'numerator']
+const counts = ['version', 'updates', 'batches', 'count', 't']
+const counted: Kind = (x, title, good) =>
+  typeof good === 'number' ? count(0, Number.MAX_SAFE_INTEGER)(x, title, good) : own(x, title, good)
+const settings = ['rule', 'groups', 'options', 'clip', 'own']
+const { equations, ...rest } = rich().save()
+const parts = Object.entries(rest).map(([key, part]) => {
+  const kindAt = (path: readonly string[]) => {
+    if (path.some((name) => settings.includes(name))) return small
+    if (path.some((name) => measured.includes(name))) return or(anyNumber, own)
+    // Or rows.
+    if (path.at(-1) === 'present')
+      return or(own, only('an empty list', 'a list of one number', 'a proxy of a list'))
+    return counts.includes(path.at(-1) ?? '') ? counted : own
+  }
+  return [key, everywhere(kindAt, part, [key])]
+})
+const saved = at(own, { ...Object.fromEntries(parts), equations: at(names, equations, null) }, null)
+const onWarning = at(optional(callback), () => {})
+add('Optimizer.load Optimizer#restore', '', { saved, options: { onWarning: () => {} } }, rich)
+const rename = at(or(names, optional(callback)), { far: 'far' }, 'rename')
+const partial = { partial: at(optional(flag), true), onWarning, rename }
+add('Optimizer#restore', 'restore', { saved, options: at(record, partial) }, rich)
+add('Optimizer.load', '', { saved: rich().save(), options: at(record, { ...running, onWarning, rename }) })
+
+export { calls }

@@ -1,0 +1,218 @@
+/** A covariance of y: generalized least squares beside 40 digits of mpmath, and what is refused. */
+
+import {
+  ArgumentError,
+  compare,
+  expression,
+  type FitOptions,
+  fitManySync,
+  fit as fitOne,
+  models,
+  OptionError,
+} from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import { inBits, random } from '../helpers.js'
+
+const n = 12
+const t = Array.from({ length: n }, (_, k) => k / 2)
+const y = t.map((at, k) => 4 * Math.exp(-at) + 1 + 0.1 * Math.sin(k * 77.7))
+/** What neighbors share, and what all do. */
+const covariance = t.map((_, i) => t.map((_, j) => 0.01 * 0.6 ** Math.abs(i - j) + 0.02))
+const decay = expression('a*exp(-b*t) + c')
+const start = { a: 3, b: 0.8, c: 0.5 }
+
+describe('a covariance of y', () => {
+  test('gives what 40 digits give: a line', () => {
+    const { values, errors, chiSquared, rSquared, degreesOfFreedom, observations } = fitOne(
+      models.line({ x: 't' }),
+      { t, y },
+      { covariance },
+    )
+    expect(values.slope).toBeCloseTo(-0.6415452501077802, 12)
+    expect(values.intercept).toBeCloseTo(3.844438045347168, 12)
+    expect(errors.slope).toBeCloseTo(0.166133816973886, 11)
+    expect(errors.intercept).toBeCloseTo(1.133135344251222, 11)
+    expect(chiSquared / 474.3826508834987).toBeCloseTo(1, 11)
+    expect(rSquared).toBeCloseTo(0.5985884683068906, 11)
+    expect([degreesOfFreedom, observations]).toEqual([10, 12])
+  })
+
+  test('and a curve, of known errors', () => {
+    const options = { start, covariance, absoluteSigma: true, tolerance: 1e-14 }
+    const { values, errors, chiSquared, reason } = fitOne(decay, { t, y }, options)
+    expect(reason).toBe('converged')
+    expect(values.a).toBeCloseTo(4.006897553074291, 9)
+    expect(values.b).toBeCloseTo(0.9857469818916214, 9)
+    expect(values.c).toBeCloseTo(0.9931127521630195, 9)
+    expect(errors.a).toBeCloseTo(0.1261315068719085, 8)
+    expect(errors.b).toBeCloseTo(0.06488743755141307, 8)
+    expect(errors.c).toBeCloseTo(0.1609734360844231, 8)
+    expect(chiSquared).toBeCloseTo(18.94099202442795, 9)
+  })
+
+  test('that is diagonal is σ', () => {
+    const sigma = t.map((at) => 0.1 + at / 20)
+    const diagonal = sigma.map((s, i) => sigma.map((_, j) => (i === j ? s * s : 0)))
+    const tolerance = 1e-14
+    const found = fitOne(decay, { t, y }, { start, covariance: diagonal, tolerance })
+    const other = fitOne(decay, { t, y }, { start, sigma, tolerance })
+    for (const name of ['a', 'b', 'c'] as const) {
+      expect(found.values[name]).toBeCloseTo(other.values[name], 9)
+      expect(found.errors[name]).toBeCloseTo(other.errors[name], 9)
+    }
+    for (const name of ['chiSquared', 'rSquared', 'aic', 'bic', 'degreesOfFreedom'] as const) {
+      expect(found[name]).toBeCloseTo(other[name], 8)
+    }
+  })
+
+  test('leaves curves, residuals and bands in rows as they were given', () => {
+    const found = fitOne(decay, { t, y }, { start, covariance, derive: { half: 'log(2)/b' } })
+    const { a, b, c } = found.values
+    expect(Object.keys(found.values)).toEqual(['a', 'b', 'c', 'half'])
+    expect(found.free).toEqual(['a', 'b', 'c'])
+    expect(found.predict({ t: [1.5] })[0]).toBeCloseTo(a * Math.exp(-b * 1.5) + c, 12)
+    expect(Array.from(found.residuals)).toEqual(Array.from(found.predict(), (f, row) => y[row] - f))
+    const { low, high } = found.band({ t: [0, 9] })
+    expect(high[1] - low[1]).toBeGreaterThan(0.1)
+    expect(found.band({ t: [0] }, { kind: 'prediction' }).low[0]).toBeNaN()
+    expect(found.errors.half / found.values.half).toBeCloseTo(found.errors.b / b, 12)
+  })
+
+  test('has errors, profiles, refits and tests that hold, of many fits at once', () => {
+    const lower = covariance.map(() => new Float64Array(n))
+    for (let i = 0; i < n; i++) {
+      for (let j = 0; j <= i; j++) {
+        let rest = covariance[i][j]
+        for (let k = 0; k < j; k++) rest -= lower[i][k] * lower[j][k]
+        lower[i][j] = i === j ? Math.sqrt(rest) : rest / lower[j][j]
+      }
+    }
+    const next = random(4)
+    const normal = () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next())
+    const count = 1000
+    const sets = Array.from({ length: count }, () => {
+      const z = t.map(normal)
+      return t.map((at, i) => 4 * Math.exp(-at) + 1 + z.reduce((sum, x, k) => sum + lower[i][k] * x, 0))
+    })
+    const options = { covariance, absoluteSigma: true }
+    const found = fitManySync(decay, { t, y: sets }, { start, ...options })
+    const mean = (of: ArrayLike<number>) => Array.from(of).reduce((sum, x) => sum + x) / of.length
+    const spread = (of: Float64Array) => Math.sqrt(mean(of.map((x) => (x - mean(of)) ** 2)))
+    for (const name of ['a', 'b', 'c'] as const) {
+      expect(Math.abs(mean(found.errors[name]) / spread(found.values[name]) - 1)).toBeLessThan(0.08)
+    }
+    const c = { start: 1, fixed: true }
+    const fixed = fitManySync(decay, { t, y: sets }, { start: { ...start, c }, ...options })
+    const tests = compare(fixed, found)
+    const part =
+      tests.filter(({ test, pValue }) => test === 'likelihood-ratio' && pValue < 0.05).length / count
+    expect(Math.abs(part - 0.05)).toBeLessThan(0.03)
+    const one = fitOne(decay, { t, y: sets[3] }, { start, ...options })
+    expect(inBits([one.values, one.errors])).toBe(inBits([found.at(3).values, found.at(3).errors]))
+    const { b } = one.profile(['b'])
+    expect([b.lowReason, b.highReason]).toEqual(['found', 'found'])
+    const profiled = fitOne(decay, { t, y: sets[3] }, { start, ...options, intervals: 'profile' })
+    expect(profiled.intervals().b[0]).toBeCloseTo(b.low, 9)
+    expect((b.high - b.low) / (2 * 1.96 * one.errors.b)).toBeCloseTo(1, 1)
+  })
+
+  test('has the same bits on every engine', () => {
+    const all = (['native', 'wasm', 'typescript'] as const).map((engine) => {
+      const { values, errors, chiSquared } = fitOne(decay, { t, y }, { start, covariance, engine })
+      return inBits({ values, errors, chiSquared })
+    })
+    expect(all[1]).toBe(all[0])
+    expect(all[2]).toBe(all[0])
+  })
+
+  test('takes names as they come', () => {
+    const names = expression('w__0*exp(-1e-1*t__1*e) + pi')
+    const found = fitOne(names, { e: t, y }, { start: { w__0: 3, t__1: 5 }, covariance })
+    const plain = fitOne(expression('a*exp(-0.1*b*t) + pi'), { t, y }, { start: { a: 3, b: 5 }, covariance })
+    expect(found.values.w__0).toBeCloseTo(plain.values.a, 6)
+    expect(Object.keys(found.values)).toEqual(['w__0', 't__1'])
+    const derived = fitOne(decay, { t, y }, { start, covariance, derive: { t__3: '2*b', w__1: 't__3 + a' } })
+    expect(derived.values.t__3).toBe(2 * derived.values.b)
+  })
+
+  test('tells of fits that are none as others do', () => {
+    const sets = [y, y.with(2, Number.NaN), y]
+    const found = fitManySync(decay, { t, y: sets }, { start, covariance })
+    expect(Array.from(found.reason)).toEqual([1, 4, 1])
+    expect(found.at(1).message).toBe('row 2: y is NaN')
+    expect(found.values.b[1]).toBeNaN()
+    const few = fitOne(
+      decay,
+      { t: [0, 1], y: [1, 2] },
+      {
+        start,
+        covariance: [
+          [1, 0],
+          [0, 1],
+        ],
+      },
+    )
+    expect(few.reason).toBe('too-few-points')
+  })
+})
+
+describe('a covariance is refused', () => {
+  const with_ = (covariance: unknown, options: object = {}) => {
+    return () => fitOne(decay, { t, y }, { start, covariance, ...options } as FitOptions as never)
+  }
+  const changed = (i: number, j: number, x: number) =>
+    covariance.map((row, k) => (k === i ? row.with(j, x) : row))
+
+  test.each<[string, unknown, RegExp]>([
+    ['that is none', 5, /^covariance: expected a list of lists, as many as rows and at most 512, got 5/],
+    ['that is empty', [], /^covariance: expected a list of lists/],
+    [
+      'of too few rows',
+      [
+        [1, 0],
+        [0, 1],
+      ],
+      /^covariance: expected 12 rows, as y has, got "2"/,
+    ],
+    ['that is not square', covariance.with(3, [1, 2]), /^covariance\[3\]: expected 12 numbers, got "2"/],
+    ['with a text', covariance.with(1, 'one' as never), /^covariance\[1\]: expected 12 numbers/],
+    [
+      'that is not finite',
+      changed(2, 2, Number.NaN),
+      /^covariance\[2\]\[2\]: expected a finite number, got NaN/,
+    ],
+    [
+      'that is not symmetric',
+      changed(4, 1, 0.5),
+      /^covariance\[1\]\[4\]: expected 0.5, as \[4\]\[1\] is, got/,
+    ],
+    ['that is singular', t.map(() => t.map(() => 1)), /a positive definite matrix, got "row 1 that follows/],
+    [
+      'that is negative',
+      t.map((_, i) => t.map((_, j) => -Number(i === j))),
+      /a positive definite matrix, got "-1/,
+    ],
+    ['that is too large', Array.from({ length: 600 }, () => [1]), /at most 512/],
+  ])('%s', (_, given, message) => {
+    expect(with_(given)).toThrow(OptionError)
+    expect(with_(given)).toThrow(message)
+  })
+
+  test('beside σ, weights, counts, rows that may miss something, and rules', () => {
+    expect(with_(covariance, { sigma: y })).toThrow('sigma: expected none beside a covariance')
+    expect(with_(covariance, { weights: '1/f' })).toThrow('weights: expected none beside a covariance')
+    expect(with_(covariance, { loss: 'poisson' })).toThrow('loss: expected none beside a covariance')
+    expect(with_(covariance, { missing: 'drop' })).toThrow('missing: expected none beside a covariance')
+  })
+
+  test('where fits are compared that have not the same', () => {
+    const one = fitOne(models.line({ x: 't' }), { t, y }, { covariance })
+    const other = fitOne(
+      decay,
+      { t, y },
+      { start, covariance: covariance.map((row) => row.map((c) => 2 * c)) },
+    )
+    expect(() => compare(one, other)).toThrow(ArgumentError)
+    expect(() => compare(one, fitOne(decay, { t, y }, { start }))).toThrow(ArgumentError)
+  })
+})

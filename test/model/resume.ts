@@ -1,0 +1,65 @@
+/** How runs go on elsewhere: saves as text, and steps from there. Imports nothing of what is tested. */
+
+import type { Optimizer, Rule, SavedRun } from 'antigrad'
+import { arrayOf, type FloatArray, noise, withOneNaN } from '../bits.js'
+
+export type Run = Optimizer<unknown, Rule, never>
+
+/** Batches that make an update. */
+export const BATCHES = 2
+
+/**
+ * Steps from one number to another. Gradients pull toward 0 and are noisy; now and then one is missing, or
+ * not finite.
+ */
+export function goOn(optimizer: Run, from: number, to: number): void {
+  for (let t = from; t < to; t++) {
+    let tensor = 0
+    const gradientOf = (theta: FloatArray): FloatArray | null => {
+      tensor++
+      // In one batch of an update, or in both.
+      if ((t * 7 + tensor) % 11 === 0 || (Math.floor(t / BATCHES) + tensor) % 9 === 0) return null
+      const g = noise(
+        1000 * t + tensor,
+        theta.length,
+        theta instanceof Float32Array ? 'float32' : 'float64',
+        4,
+      )
+      for (let i = 0; i < g.length; i++) g[i] += theta[i]
+      if ((t + tensor) % 53 === 0) g[t % g.length] = NaN
+      return g
+    }
+    optimizer.step(mapped(optimizer.gradientPoint(), gradientOf) as never)
+  }
+}
+
+function mapped(node: unknown, leaf: (view: FloatArray) => unknown): unknown {
+  if (ArrayBuffer.isView(node)) return leaf(node as FloatArray)
+  if (Array.isArray(node)) return node.map((child) => mapped(child, leaf))
+  return Object.fromEntries(Object.entries(node as object).map(([key, child]) => [key, mapped(child, leaf)]))
+}
+
+/**
+ * A saved run as JSON, with each array as its bytes in hexadecimal digits. Every NaN has the same: which bits it has
+ * is not promised, and JavaScriptCore drops its sign.
+ */
+export function encode(saved: SavedRun): string {
+  return JSON.stringify(saved, (_, value) => {
+    if (!ArrayBuffer.isView(value)) return value
+    const bytes = new Uint8Array(withOneNaN(value as FloatArray).buffer)
+    const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+    return { [value instanceof Float32Array ? 'float32' : 'float64']: hex }
+  })
+}
+
+export function decode(text: string): SavedRun {
+  return JSON.parse(text, (_, value) => {
+    for (const dtype of ['float32', 'float64'] as const) {
+      const hex = value?.[dtype]
+      if (typeof hex !== 'string') continue
+      const bytes = Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
+      return new arrayOf[dtype](bytes.buffer)
+    }
+    return value
+  })
+}

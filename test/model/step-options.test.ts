@@ -1,0 +1,255 @@
+/**
+ * What happens around a rule, against loops of a few lines: batches as one, averages, lookahead, and what is
+ * known of a step.
+ */
+
+import { adam, ema, gradientDescent, Optimizer, type OptimizerOptions, sgd, swa, warmup } from 'antigrad'
+import { describe, expect, test } from 'vitest'
+import { type Dtype, dtypes, type FloatArray, noise, roundOf } from '../helpers.js'
+import { array, variants } from '../support.js'
+
+const LENGTH = 21
+const STEPS = 12
+
+describe.each(variants)('$name', ({ name: _, ...engine }) => {
+  /** Numbers with few digits, so that sums and means of a power of 2 are exact. */
+  const short = (dtype: Dtype, seed: number) => noise(seed, LENGTH, dtype).map((x) => Math.round(x * 32) / 32)
+
+  describe.each(dtypes)('accumulate, %s', (dtype) => {
+    const zero = array(dtype, LENGTH)
+    const start = () => ({ a: short(dtype, 1), b: short(dtype, 2) })
+    const gradientsOf = (t: number) => ({ a: short(dtype, 10 + t), b: short(dtype, 50 + t) })
+
+    test.each(['mean', 'sum'] as const)('is a step with the %s of the gradients', (reduce) => {
+      const batches = 4
+      const one = new Optimizer(start(), adam({ lr: 0.1 }), engine)
+      const many = new Optimizer(start(), adam({ lr: 0.1 }), { accumulate: { batches, reduce }, ...engine })
+      for (let update = 0; update < 3; update++) {
+        const sum = { a: zero.slice(), b: zero.slice() }
+        for (let k = 0; k < batches; k++) {
+          const { a, b } = gradientsOf(update * batches + k)
+          // b has no gradient in some batches, which count as 0, and none at all for update 1.
+          const isMissing = update === 1 || k === 2
+          expect(many.step({ a, b: isMissing ? null : b })).toBe(k === batches - 1)
+          expect(many.lastStep.reason).toBe(k === batches - 1 ? null : 'accumulating')
+          for (let i = 0; i < LENGTH; i++) {
+            sum.a[i] += a[i]
+            sum.b[i] += isMissing ? 0 : b[i]
+          }
+        }
+        const divisor = reduce === 'mean' ? batches : 1
+        const a = sum.a.map((x) => x / divisor)
+        one.step({ a, b: update === 1 ? null : sum.b.map((x) => x / divisor) })
+        expect(many.params).toEqual(one.params)
+        expect(many.lastStep.skipped).toEqual(update === 1 ? ['b'] : [])
+      }
+      expect([many.updates, many.state.a.updates, many.state.b.updates]).toEqual([3, 3, 2])
+      expect(many.state).toEqual(one.state)
+    })
+
+    test('a plain number of batches takes the mean, in three parts too, and measures what the rule gets', () => {
+      const optimizer = new Optimizer(array(dtype, [1, 2]), gradientDescent({ lr: 0.5 }), {
+        accumulate: 3,
+        recordNorms: true,
+        ...engine,
+      })
+      for (const g of [9, 0, -3]) optimizer.step(array(dtype, [g, 2 * g]))
+      expect([...optimizer.params].map((x) => Math.fround(x))).toEqual([0, 0])
+      expect(optimizer.lastStep.norm).toBeCloseTo(Math.hypot(2, 4), 6)
+      expect(optimizer.lastStep.norms['']).toBeCloseTo(Math.hypot(2, 4), 6)
+    })
+
+    test('what was accumulated for a tensor goes with freezing it', () => {
+      const options = { accumulate: { batches: 2, reduce: 'sum' }, ...engine } as const
+      const optimizer = new Optimizer({ a: zero, b: zero.slice() }, gradientDescent({ lr: 1 }), options)
+      const of = (g: number) => ({ a: zero.slice().fill(g), b: zero.slice().fill(g) })
+      optimizer.step(of(1))
+      optimizer.freeze('a')
+      optimizer.step(of(2))
+      optimizer.unfreeze('a')
+      for (const g of [16, 32]) optimizer.step(of(g))
+      expect([...optimizer.params.a]).toEqual(Array(LENGTH).fill(-48))
+      expect([...optimizer.params.b]).toEqual(Array(LENGTH).fill(-51))
+    })
+
+    test('a restored run has none of the batches of this one', () => {
+      const make = (key: string) =>
+        new Optimizer({ a: zero.slice(), [key]: zero.slice() }, gradientDescent({ lr: 1 }), {
+          accumulate: { batches: 2, reduce: 'sum' },
+          ...engine,
+        })
+      const optimizer = make('b')
+      const of = (g: number) => ({ a: zero.slice().fill(g), b: zero.slice().fill(g) })
+      optimizer.step(of(1))
+      expect(optimizer.restore(make('c').save(), { partial: true })).toHaveLength(2)
+      for (const g of [16, 32]) optimizer.step(of(g))
+      for (const params of Object.values(optimizer.params)) {
+        expect([...params]).toEqual(Array(LENGTH).fill(-48))
+      }
+    })
+  })
+
+  /** Runs a rule whose updates are known, and a loop of the test's own beside it. */
+  function beside(
+    dtype: Dtype,
+    options: OptimizerOptions,
+    follow: (theta: FloatArray, updates: number) => FloatArray,
+  ): void {
+    const f = roundOf[dtype]
+    const theta = noise(1, LENGTH, dtype)
+    const optimizer = new Optimizer(theta, gradientDescent({ lr: 0.125 }), { ...options, ...engine })
+    for (let t = 1; t <= STEPS; t++) {
+      const g = noise(100 + t, LENGTH, dtype)
+      optimizer.step(g)
+      for (let i = 0; i < LENGTH; i++) theta[i] = f(theta[i] - f(f(0.125) * g[i]))
+      const expected = follow(theta, t)
+      expect([...optimizer.params], `parameters after update ${t}`).toEqual([...theta])
+      if (options.average) expect([...optimizer.average], `average after ${t}`).toEqual([...expected])
+    }
+  }
+
+  describe.each(dtypes)('beside the parameters, %s', (dtype) => {
+    const f = roundOf[dtype]
+    /** e + w·(θ − e), rounded as everything is. */
+    const toward = (e: FloatArray, theta: FloatArray, weight: number) => {
+      for (let i = 0; i < LENGTH; i++) e[i] = f(e[i] + f(f(weight) * f(theta[i] - e[i])))
+      return e
+    }
+
+    test('ema: e ← e + (1 − β)(θ − e), from the first parameters on', () => {
+      const e = noise(1, LENGTH, dtype)
+      beside(dtype, { average: ema(0.9) }, (theta) => toward(e, theta, 1 - 0.9))
+    })
+
+    test('ema, corrected: the weighted mean of the points visited', () => {
+      const visited: FloatArray[] = []
+      const theta = noise(1, LENGTH, dtype)
+      const optimizer = new Optimizer(theta, gradientDescent({ lr: 0.125 }), {
+        average: ema(0.75, { corrected: true }),
+        ...engine,
+      })
+      for (let t = 1; t <= STEPS; t++) {
+        optimizer.step(noise(100 + t, LENGTH, dtype))
+        visited.push(optimizer.params.slice())
+        const weights = visited.map((_, k) => 0.75 ** (visited.length - 1 - k))
+        const total = weights.reduce((sum, w) => sum + w)
+        for (let i = 0; i < LENGTH; i++) {
+          const mean = visited.reduce((sum, point, k) => sum + weights[k] * point[i], 0) / total
+          expect(Math.abs(optimizer.average[i] - mean)).toBeLessThan(dtype === 'float32' ? 1e-6 : 1e-14)
+        }
+        if (t === 1) expect(optimizer.average).toEqual(optimizer.params)
+      }
+    })
+
+    test('swa: the mean after updates 3 + 2, 3 + 4, …, and the first parameters before', () => {
+      const points: FloatArray[] = []
+      const first = noise(1, LENGTH, dtype)
+      const optimizer = new Optimizer(first, gradientDescent({ lr: 0.125 }), {
+        average: swa({ start: 3, every: 2 }),
+        ...engine,
+      })
+      for (let t = 1; t <= STEPS; t++) {
+        optimizer.step(noise(100 + t, LENGTH, dtype))
+        if ([5, 7, 9, 11].includes(t)) points.push(optimizer.params.slice())
+        for (let i = 0; i < LENGTH; i++) {
+          const mean =
+            points.length === 0 ? first[i] : points.reduce((sum, p) => sum + p[i], 0) / points.length
+          expect(Math.abs(optimizer.average[i] - mean)).toBeLessThan(dtype === 'float32' ? 1e-6 : 1e-14)
+        }
+      }
+      expect(points).toHaveLength(4)
+    })
+
+    test('lookahead: after three updates φ ← φ + α(θ − φ), θ ← φ', () => {
+      const slow = noise(1, LENGTH, dtype)
+      beside(dtype, { lookahead: { steps: 3, alpha: 0.25 } }, (theta, t) => {
+        if (t % 3 === 0) theta.set(toward(slow, theta, 0.25))
+        return theta
+      })
+    })
+
+    test('lookahead first, then the average of what it made', () => {
+      const slow = noise(1, LENGTH, dtype)
+      const e = noise(1, LENGTH, dtype)
+      beside(dtype, { lookahead: { steps: 2 }, average: ema(0.5) }, (theta, t) => {
+        if (t % 2 === 0) theta.set(toward(slow, theta, 0.5))
+        return toward(e, theta, 0.5)
+      })
+    })
+
+    test('they count updates, not calls, and leave out what is frozen', () => {
+      const params = { a: noise(1, 5, dtype), b: noise(2, 5, dtype) }
+      const optimizer = new Optimizer(params, gradientDescent({ lr: 0.5 }), {
+        average: ema(0),
+        lookahead: { steps: 2, alpha: 1 },
+        accumulate: 2,
+        groups: [{ match: 'b', frozen: true }],
+        ...engine,
+      })
+      const g = { a: noise(3, 5, dtype), b: noise(4, 5, dtype) }
+      optimizer.step(g)
+      expect(optimizer.average.a).toEqual(params.a)
+      optimizer.step(g)
+      expect(optimizer.average.a).toEqual(optimizer.params.a)
+      expect(optimizer.params.a).not.toEqual(params.a)
+      optimizer.params.b.fill(7)
+      optimizer.step(g)
+      optimizer.step(g)
+      expect(optimizer.average.b).toEqual(params.b)
+      expect([...optimizer.params.b]).toEqual([7, 7, 7, 7, 7])
+    })
+  })
+
+  test('last: norms before clipping, of what has a gradient; the rate in force', () => {
+    const optimizer = new Optimizer(
+      { a: Float64Array.of(0, 0), b: Float64Array.of(0), c: Float64Array.of(0) },
+      sgd({ lr: warmup(0.8, { steps: 4 }) }),
+      { clip: { norm: 1 }, groups: [{ match: 'c', frozen: true }], ...engine },
+    )
+    const g = { a: Float64Array.of(3, 4), b: Float64Array.of(12), c: Float64Array.of(5) }
+    expect(optimizer.lastStep.reason).toBeNull()
+    expect(optimizer.step(g)).toBe(true)
+    expect({ ...optimizer.lastStep.norms, norm: optimizer.lastStep.norm }).toEqual({ a: 5, b: 12, norm: 13 })
+    expect([optimizer.lastStep.lr, optimizer.lastStep.skipped]).toEqual([0.2, []])
+    expect(optimizer.params.b[0]).toBeCloseTo((-0.2 * 12) / 13, 15)
+    expect(optimizer.params.c[0]).toBe(0)
+
+    optimizer.step({ a: g.a })
+    const { norm, norms, skipped, lr } = optimizer.lastStep
+    expect({ norm, norms, skipped, lr }).toEqual({ norm: 5, norms: { a: 5 }, skipped: ['b'], lr: 0.4 })
+    expect(optimizer.step({})).toBe(false)
+    expect([optimizer.lastStep.reason, optimizer.lastStep.skipped]).toEqual(['no gradient', ['a', 'b']])
+    expect([optimizer.lastStep.norm, optimizer.lastStep.norms]).toEqual([NaN, {}])
+    expect(optimizer.updates).toBe(2)
+  })
+
+  test('last goes on to say what was, whatever has changed since', () => {
+    const params = { a: Float64Array.of(0, 0), c: Float64Array.of(0) }
+    const optimizer = new Optimizer({ b: Float64Array.of(0) }, gradientDescent(), {
+      ...{ shapes: { b: [1] }, recordNorms: true, ...engine },
+    }).add(params, { shapes: { a: [2] } })
+    expect(optimizer.lastStep.skipped).toEqual([])
+    optimizer.step({ a: Float64Array.of(3, 4), c: Float64Array.of(12) })
+    const said = () => ({
+      norm: optimizer.lastStep.norm,
+      norms: optimizer.lastStep.norms,
+      skipped: optimizer.lastStep.skipped,
+    })
+    const expected = { norm: 13, norms: { a: 5, c: 12 }, skipped: ['b'] }
+    expect(said()).toEqual(expected)
+    // b was alone in its part of memory: the others are numbered anew.
+    optimizer.appendRows('b', Float64Array.of(1))
+    expect(said()).toEqual(expected)
+    optimizer.freeze(['a', 'b'])
+    optimizer.appendRows('a', Float64Array.of(1))
+    expect(said()).toEqual(expected)
+    optimizer.step({ c: Float64Array.of(1) })
+    expect(said()).toEqual({ norm: 1, norms: { c: 1 }, skipped: [] })
+  })
+
+  test('without clip, norms or onNonFinite nothing is measured', () => {
+    const optimizer = new Optimizer(Float64Array.of(0), gradientDescent(), engine)
+    optimizer.step(Float64Array.of(2))
+    expect([optimizer.lastStep.norm, optimizer.lastStep.norms]).toEqual([NaN, {}])
+  })
+})

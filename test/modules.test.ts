@@ -1,0 +1,62 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { describe, expect, test } from 'vitest'
+
+// The tables in CONTRIBUTING.md are the architecture: a module imports only from those above it.
+
+const home = join(import.meta.dirname, '..')
+const kernels = 'crates/kernels/src'
+const tables = readFileSync(join(home, 'CONTRIBUTING.md'), 'utf8')
+
+const filesIn = (path: string): string[] =>
+  statSync(join(home, path)).isDirectory()
+    ? readdirSync(join(home, path)).flatMap((name) => filesIn(`${path}/${name}`))
+    : [path]
+
+/** What a file imports of `ts`, types included, as paths. */
+const importsOfTypeScript = (file: string, source: string) =>
+  [...source.matchAll(/(?:from |import |import\()'(\.[^']*)\.js'/g)].map(([, path]) =>
+    normalize(`${dirname(file)}/${path}.ts`),
+  )
+
+/** What a file in Rust names of its crate, comments left out. */
+function importsOfRust(_: string, source: string): string[] {
+  const code = source.replaceAll(/\/\/.*/g, '')
+  const names = [...code.matchAll(/\bcrate::(\w+)/g)].map(([, name]) => name)
+  const lists = [...code.matchAll(/\bcrate::\{([^;]*)\}/g)].flatMap(
+    ([, list]) => list.replaceAll(/::(?:\{[^}]*\}|\w+|\*)/g, '').match(/\w+/g) ?? [],
+  )
+  const there = readdirSync(join(home, kernels))
+  return [...names, ...lists].map(
+    (name) => `${kernels}/${there.includes(`${name}.rs`) ? `${name}.rs` : name}`,
+  )
+}
+
+describe.each([
+  { folder: 'ts', root: 'index.ts', importsOf: importsOfTypeScript, independent: ['webassembly'] },
+  { folder: kernels, root: 'lib.rs', importsOf: importsOfRust, independent: ['arena'] },
+])('$folder', ({ folder, root, importsOf, independent }) => {
+  const rows = tables.matchAll(new RegExp(`^\\| \`${folder}/([\\w./-]+)\` \\|`, 'gm'))
+  const modules = [...rows].map(([, name]) => name)
+  const files = filesIn(folder).filter((file) => file !== `${folder}/${root}`)
+  /** The module with the longest name that a path begins with. */
+  const moduleOf = (path: string) =>
+    modules
+      .filter((name) => `${path}/`.startsWith(`${folder}/${name}/`))
+      .sort((a, b) => b.length - a.length)[0]
+
+  test('each file belongs to a module of the table, and each module has files', () => {
+    expect(files.filter((file) => moduleOf(file) === undefined)).toEqual([])
+    expect([...new Set(files.map(moduleOf))].sort()).toEqual([...modules].sort())
+  })
+
+  test.each(modules)('%s imports only from modules above it', (module) => {
+    const allowed = modules.slice(0, modules.indexOf(module) + 1)
+    const imports = files
+      .filter((file) => moduleOf(file) === module)
+      .flatMap((file) => importsOf(file, readFileSync(join(home, file), 'utf8')).map((to) => ({ file, to })))
+    expect(imports.length).toBeGreaterThan(independent.includes(module) ? -1 : 0)
+    const below = imports.filter(({ to }) => !allowed.includes(moduleOf(to)))
+    expect(below.map(({ file, to }) => `${file} → ${to}`)).toEqual([])
+  })
+})

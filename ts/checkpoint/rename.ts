@@ -1,0 +1,24 @@
+/** Saved runs whose tensors have other names by now. */
+
+import { joinFirst, OptionError } from '../core/errors.js'
+import { isObject, ownProperties } from '../core/untrusted.js'
+
+/**
+ * What makes new names of old ones, or anything else.
+ *
+ * @param saved has all old names
+ * @throws OptionError where it is none, or has a name that was not saved
+ */
+export function renamer(given: unknown, saved: object): (name: string) => unknown {
+  if (typeof given === 'function') return (name) => given(name)
+  if (given !== undefined && !isObject(given))
+    throw new OptionError('rename', 'new names by old ones, or a function', given)
+  const others = new Map<unknown, unknown>(
+    given instanceof Map ? given : Object.entries(ownProperties(given ?? {})),
+  )
+  for (const stranger of others.keys()) {
+    if (typeof stranger !== 'string' || !Object.hasOwn(saved, stranger))
+      throw new OptionError('rename', `one of ${joinFirst(Object.keys(saved))}`, stranger)
+  }
+  return (name) => others.get(name) ?? name
+}

@@ -1,0 +1,296 @@
+/** Plans are made: where data may be cut, how long things take, and so how many make a chunk. */
+
+import { Readable } from 'node:stream'
+import { version } from '../../core/package.js'
+import { readFits } from '../../jobs/fits.js'
+import {
+  type FitsRequestInput,
+  readFitsRequest,
+  readSweepRequest,
+  type SweepRequestInput,
+  text,
+} from '../../jobs/request.js'
+import { startSweep } from '../../jobs/sweep.js'
+import { callback, flag, integerFrom, type Option, oneOf, optional, positive } from '../../options/kinds.js'
+import { readOptions } from '../../options/read.js'
+import type { Decimal } from '../../tables/format.js'
+import { readCsv, type Table, type TableRequest } from '../../tables/read-csv.js'
+import { type BinaryColumn, byteRangesOfRows, rowBytes } from './columns.js'
+import { fitLines } from './compute.js'
+import { displayName, openStream, readPart } from './data.js'
+import { DataError } from './errors.js'
+import { createHasher, sha256 } from './hash.js'
+import {
+  character,
+  kernelHash,
+  MAX_CHUNKS,
+  PLAN_FORMAT,
+  type Plan,
+  type PlanChunk,
+  readPlan,
+} from './plan.js'
+import { findColumns, hasColumns, readBlocks, readRanges, toTable } from './read-columns.js'
+
+export interface PlanSweepOptions {
+  /** How long a chunk takes on a core of this machine, about; 5. */
+  readonly chunkSeconds?: number | undefined
+  /** How many groups or sets a chunk has, instead: nothing is measured then. */
+  readonly chunkSize?: number | undefined
+  /** Called now and then with what is done, and how many. */
+  readonly onProgress?: ((what: string, done: number) => void) | undefined
+}
+
+export interface PlanFitsOptions extends PlanSweepOptions {
+  /** The column by whose labels rows are fitted, each by itself. */
+  readonly group: string
+  /** Leaves out rows in which a number is missing; false. */
+  readonly dropInvalid?: boolean | undefined
+  /** Between cells; found in the file. */
+  readonly delimiter?: string | undefined
+  /** Found in the file. */
+  readonly decimal?: Decimal | undefined
+  /** What lines begin with that are no rows; #. */
+  readonly comment?: string | undefined
+  /** How the plan names the file; as it is given. */
+  readonly name?: string | undefined
+}
+
+/** A plan, and what is known of it besides. */
+export interface PlannedWork {
+  readonly plan: Plan
+  /** Groups or sets. */
+  readonly items: number
+  /** Seconds on one core of this machine; undefined where nobody has measured. */
+  readonly seconds: number | undefined
+}
+
+const sizeOptions = {
+  chunkSeconds: positive(5),
+  chunkSize: optional(integerFrom(1)),
+  onProgress: optional(callback<(what: string, done: number) => void>()),
+} satisfies Record<keyof PlanSweepOptions, Option>
+
+const planOptions = {
+  ...{ group: text(), dropInvalid: flag(false), delimiter: optional(character), name: optional(text()) },
+  ...{ decimal: optional(oneOf('.', ',')), comment: optional(text()), ...sizeOptions },
+} satisfies Record<keyof PlanFitsOptions, Option>
+
+/** Bytes of a chunk's rows from which on it ends. */
+const MAX_COLUMN_BYTES = 1 << 26
+
+/** Seconds that a measurement takes at least. */
+const MIN_MEASURED_SECONDS = 0.5
+
+const begun = { ...{ format: PLAN_FORMAT, version, kernels: kernelHash } }
+
+/**
+ * A plan of a sweep, whose chunks are stretches of its sets.
+ *
+ * @param given what `antigrad sweep` takes, by the names of its options
+ * @throws (rejects with) OptionError, ExpressionError, EngineError where the sweep makes no sense or cannot run
+ */
+export async function planSweep(
+  given: SweepRequestInput,
+  options: PlanSweepOptions = {},
+): Promise<PlannedWork> {
+  const asked = readSweepRequest('asked', given)
+  const { chunkSeconds, chunkSize: size, onProgress } = readOptions('options', options, sizeOptions)
+  const { sets, run } = startSweep(asked, { threads: 1 })
+  const each =
+    size === undefined
+      ? await measureSeconds(sets, async (count) => {
+          onProgress?.('sets measured', count)
+          for await (const _ of run(undefined, undefined, 0, count));
+          return count
+        })
+      : undefined
+  const most = Math.max(size ?? chunkSizeFor(chunkSeconds, each), Math.ceil(sets / MAX_CHUNKS))
+  const chunks: PlanChunk[] = []
+  for (let to = most; to < sets + most; to += most) chunks.push({ to: Math.min(to, sets) })
+  const plan = readPlan({ ...begun, specification: { kind: 'sweep', asked }, chunks })
+  return { plan, items: sets, seconds: each && each * sets }
+}
+
+/**
+ * A plan of the fits of a table, group by group: CSV, NDJSON, or the columns of a safetensors file. It is read twice, and
+ * never kept.
+ *
+ * @param file a path, or an address that gives ranges
+ * @param wanted what `antigrad fit` takes, by the names of its options
+ * @throws (rejects with) OptionError, ExpressionError; AntigradError where the file is no table, or not one of groups
+ */
+export async function planFits(
+  file: string,
+  wanted: FitsRequestInput,
+  options: PlanFitsOptions,
+): Promise<PlannedWork & { readonly table: Omit<Table, 'columns'> }> {
+  const asked = readFitsRequest('asked', wanted)
+  const given = readOptions('options', options, planOptions)
+  const { chunkSeconds, chunkSize: size, onProgress, name: named = file } = given
+  const read = readFits(asked)
+  // Of each group, bytes (of columns: rows) before its first row and before its last.
+  const firsts: number[] = []
+  const lasts: number[] = []
+  let bytes = 0
+  async function* counted() {
+    for await (const part of (await openStream(file)) as AsyncIterable<Buffer>) {
+      bytes += part.length
+      yield part
+    }
+  }
+  const request: TableRequest = {
+    ...{ name: displayName(file), columns: read.columns, group: { option: '--group', column: given.group } },
+    ...{
+      delimiter: given.delimiter,
+      decimal: given.decimal,
+      comment: given.comment,
+      dropsInvalid: given.dropInvalid,
+    },
+    onProgress: (rows) => onProgress?.('rows read', rows),
+    onRow(group, begin) {
+      if (group === firsts.length) firsts.push(begin)
+      lasts[group] = begin
+    },
+  }
+  const source = hasColumns(file) ? await findColumns(file, request) : undefined
+  const found =
+    source === undefined
+      ? await readCsv(Readable.from(counted()), request)
+      : await toTable(readBlocks(file, source), source.columns, request)
+  const { format, groups } = found
+  if (groups.length === 0) throw new DataError(`${displayName(file)}: no row is left to be fitted`)
+  const how = source === undefined ? { format } : { columns: source.columns }
+  const table = { group: given.group, drop: given.dropInvalid, ...how }
+  const header = source === undefined ? firsts[0] : 0
+  // Where a chunk may begin: no row of a group before it comes later.
+  const borders: ChunkBoundary[] = []
+  let last = 0
+  for (const [k, first] of firsts.entries()) {
+    if (k > 0 && last < first) borders.push({ to: k, end: first })
+    last = Math.max(last, lasts[k])
+  }
+  borders.push({ to: groups.length, end: source?.rows ?? bytes })
+  const data =
+    source === undefined
+      ? { file: named, bytes, header }
+      : { file: named, bytes: source.bytes, header, rows: source.rows }
+  const stretches = (begin: number, end: number) =>
+    source === undefined
+      ? ([
+          [0, header],
+          [begin, end],
+        ] as const)
+      : byteRangesOfRows(source.columns, begin, end)
+  const draft = (chunks: readonly PlanChunk[]) => ({
+    ...begun,
+    specification: { kind: 'fits', asked, table },
+    data,
+    chunks,
+  })
+  const each =
+    size === undefined
+      ? await measureSeconds(groups.length, async (count) => {
+          const { to, end } = borders.find(({ to }) => to >= count) as ChunkBoundary
+          onProgress?.('groups measured', to)
+          const parts = await readRanges(file, stretches(header, end))
+          await fitLines({ kind: 'fits', asked, table }, read, displayName(file), parts, { threads: 1 })
+          return to
+        })
+      : undefined
+  const most = Math.max(size ?? chunkSizeFor(chunkSeconds, each), Math.ceil(groups.length / MAX_CHUNKS))
+  const cut = cutIntoChunks(
+    borders,
+    most,
+    header,
+    source === undefined ? MAX_COLUMN_BYTES : MAX_COLUMN_BYTES / rowBytes(source.columns),
+  )
+  const chunks =
+    source === undefined
+      ? await hashChunks(file, header, cut)
+      : await hashColumnChunks(file, source.columns, cut)
+  const plan = readPlan(draft(chunks))
+  return { plan, items: groups.length, seconds: each && each * groups.length, table: found }
+}
+
+/** @param each seconds of one */
+function chunkSizeFor(seconds: number, each: number | undefined): number {
+  return Math.max(1, Math.floor(seconds / (each as number)))
+}
+
+/** Seconds of one, by runs of more and more, of which the first ones also compile. */
+async function measureSeconds(all: number, run: (count: number) => Promise<number>): Promise<number> {
+  for (let count = 1; ; ) {
+    const began = performance.now()
+    const done = await run(count)
+    const seconds = (performance.now() - began) / 1000
+    if (seconds >= MIN_MEASURED_SECONDS || done >= all) return Math.max(seconds, 1e-6) / done
+    count = Math.min(
+      all,
+      Math.max(
+        done + 1,
+        Math.ceil(done * Math.min(8, (1.5 * MIN_MEASURED_SECONDS) / Math.max(seconds, 1e-6))),
+      ),
+    )
+  }
+}
+
+type ChunkBoundary = Pick<PlanChunk, 'to'> & { readonly end: number }
+
+/** Borders at which chunks end: at the first one from which on there is enough. */
+function cutIntoChunks(
+  borders: readonly ChunkBoundary[],
+  most: number,
+  header: number,
+  enough: number,
+): ChunkBoundary[] {
+  const cut: ChunkBoundary[] = []
+  let [from, begin] = [0, header]
+  for (const [k, { to, end }] of borders.entries()) {
+    if (k < borders.length - 1 && to - from < most && end - begin < enough) continue
+    cut.push({ to, end })
+    ;[from, begin] = [to, end]
+  }
+  return cut
+}
+
+/** The same of columns. */
+async function hashColumnChunks(
+  file: string,
+  columns: readonly BinaryColumn[],
+  cut: readonly ChunkBoundary[],
+): Promise<PlanChunk[]> {
+  const chunks: PlanChunk[] = []
+  let begin = 0
+  for (const { to, end } of cut) {
+    chunks.push({
+      to,
+      end,
+      sha256: sha256(...(await readRanges(file, byteRangesOfRows(columns, begin, end)))),
+    })
+    begin = end
+  }
+  return chunks
+}
+
+/** Chunks with the hashes of their bytes; the file is read once more. */
+async function hashChunks(file: string, header: number, cut: readonly ChunkBoundary[]): Promise<PlanChunk[]> {
+  const chunks: PlanChunk[] = []
+  const head = await readPart(file, 0, header)
+  let hash = createHasher(head)
+  let at = 0
+  for await (const part of (await openStream(file)) as AsyncIterable<Buffer>) {
+    for (let from = Math.max(0, header - at); from < part.length && chunks.length < cut.length; ) {
+      const { to, end } = cut[chunks.length]
+      const until = Math.min(part.length, end - at)
+      hash.update(part.subarray(from, until))
+      from = until
+      if (at + until < end) continue
+      chunks.push({ to, end, sha256: hash.digest('hex') })
+      hash = createHasher(head)
+    }
+    at += part.length
+  }
+  if (chunks.length < cut.length)
+    throw new DataError(`${displayName(file)} has become shorter while it was read`)
+  return chunks
+}

@@ -1,0 +1,91 @@
+/** A chunk's bytes: the lines that one process would write. */
+
+import { Readable } from 'node:stream'
+import {
+  type ExecutionOptions,
+  type FitCallOptions,
+  fitsAsJsonLines,
+  type ResolvedFits,
+  readFits,
+} from '../../jobs/fits.js'
+import { startSweep } from '../../jobs/sweep.js'
+import { readCsv, type TableRequest } from '../../tables/read-csv.js'
+import { displayName, readChunkData } from './data.js'
+import { DataError } from './errors.js'
+import { chunkRange, type FitsSpecification, type Plan, type PlanData, type Specification } from './plan.js'
+import { toTable } from './read-columns.js'
+
+/** @param file where the data are, if there are some */
+export type Compute = (index: number, signal?: AbortSignal) => Promise<Uint8Array>
+
+/** What computes chunks of a plan; what all of them have in common is made once. */
+export function createCompute(plan: Plan, file: string | undefined, execution: ExecutionOptions): Compute {
+  const { specification } = plan
+  const lines =
+    specification.kind === 'fits'
+      ? groupLines(plan, specification, file ?? (plan.data as PlanData).file, execution)
+      : sweepLines(plan, specification, execution)
+  return async (index, signal) => {
+    const all = await lines(index, signal)
+    return new TextEncoder().encode(all.map((line) => `${line}\n`).join(''))
+  }
+}
+
+type Lines = (index: number, signal: AbortSignal | undefined) => Promise<readonly string[]>
+
+function groupLines(
+  plan: Plan,
+  specification: FitsSpecification,
+  file: string,
+  means: ExecutionOptions,
+): Lines {
+  const read = readFits(specification.asked)
+  return async (index, signal) => {
+    const { from, to } = chunkRange(plan, index)
+    const parts = await readChunkData(plan, index, file)
+    const lines = await fitLines(specification, read, displayName(file), parts, { ...means, signal })
+    if (lines.length === to - from) return lines
+    throw new DataError(
+      `${displayName(file)}: chunk ${index} has ${lines.length} groups, and ${to - from} in the plan`,
+    )
+  }
+}
+
+/**
+ * The lines of what is in a table's header and some of its rows, or in parts of its columns.
+ *
+ * @param name of the file, for people
+ */
+export async function fitLines(
+  { asked, table }: FitsSpecification,
+  read: ResolvedFits,
+  name: string,
+  parts: readonly Uint8Array[],
+  call: FitCallOptions,
+): Promise<string[]> {
+  const request: TableRequest = {
+    ...{ name, columns: read.columns, group: { option: '--group', column: table.group } },
+    ...{ delimiter: undefined, decimal: undefined, comment: undefined },
+    ...{ ...(table.format && { format: table.format }), dropsInvalid: table.drop, onProgress: () => {} },
+  }
+  const { columns, groups } =
+    table.columns === undefined
+      ? await readCsv(Readable.from(parts), request)
+      : await toTable([parts], table.columns, request)
+  return await fitsAsJsonLines({ columns, groups }, read, asked, call)
+}
+
+function sweepLines(
+  plan: Plan,
+  { asked }: Extract<Specification, { kind: 'sweep' }>,
+  means: ExecutionOptions,
+): Lines {
+  const { run } = startSweep(asked, means)
+  return async (index, signal) => {
+    const { from, to } = chunkRange(plan, index)
+    const lines: string[] = []
+    for await (const result of run(signal, undefined, from, to)) lines.push(JSON.stringify(result))
+    signal?.throwIfAborted()
+    return lines
+  }
+}

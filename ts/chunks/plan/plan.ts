@@ -1,0 +1,312 @@
+/** What a plan is, and its reader, for which every plan is a stranger's. */
+
+import { HASH } from '../../arena/manifest.js'
+import { OptionError } from '../../core/errors.js'
+import { version } from '../../core/package.js'
+import { listNames } from '../../core/text.js'
+import { isRecord, ownProperties, toBoundedArray } from '../../core/untrusted.js'
+import { type FitsRequest, readFits } from '../../jobs/fits.js'
+import { readFitsRequest, readSweepRequest, text } from '../../jobs/request.js'
+import { countSets, type SweepRequest } from '../../jobs/sweep.js'
+import { flag, integerFrom, type Option, oneOf, option, optional } from '../../options/kinds.js'
+import { nestedOptions, readOption, readOptions } from '../../options/read.js'
+import type { Format } from '../../tables/format.js'
+import { type ColumnRequest, namesIn } from '../../tables/read-csv.js'
+import { type BinaryColumn, byteRangesOfRows, DTYPES, rowBytes } from './columns.js'
+import { sha256 } from './hash.js'
+
+/** How the table of fits is read. */
+export interface TableRequest {
+  /** The column by whose labels rows are fitted. */
+  readonly group: string
+  /** Whether rows are left out in which a number is missing. */
+  readonly drop: boolean
+  /** Of text. */
+  readonly format?: Format | undefined
+  /** Of binary columns: those of the fits and that of the groups. */
+  readonly columns?: readonly BinaryColumn[] | undefined
+}
+
+/** What is computed; no bit of it depends on where. */
+export type Specification =
+  | { readonly kind: 'fits'; readonly asked: FitsRequest; readonly table: TableRequest }
+  | { readonly kind: 'sweep'; readonly asked: SweepRequest }
+
+export type FitsSpecification = Extract<Specification, { kind: 'fits' }>
+
+/** Data by reference. */
+export interface PlanData {
+  /** A path, from the plan's folder on, or an address. */
+  readonly file: string
+  readonly bytes: number
+  /** Bytes before the first row, which are the header of text. */
+  readonly header: number
+  /** Of binary columns. */
+  readonly rows?: number | undefined
+}
+
+/** A stretch of groups or sets of options, from where the last chunk ends. */
+export interface PlanChunk {
+  /** The number of the first one behind it. */
+  readonly to: number
+  /** Where its rows end in the data: a byte, or a row of binary columns. */
+  readonly end?: number | undefined
+  /** Of its bytes: the header's and its rows', or those of its part of each column. */
+  readonly sha256?: string | undefined
+}
+
+/** The version of the format of plans. Other versions are not read. */
+export const PLAN_FORMAT = 2
+
+export interface Plan {
+  readonly format: typeof PLAN_FORMAT
+  /** The package that made it, and a hash of the kernels' sources: no other one computes it. */
+  readonly version: string
+  readonly kernels: string
+  readonly specification: Specification
+  readonly data?: PlanData | undefined
+  readonly chunks: readonly PlanChunk[]
+}
+
+/** Chunks at most. */
+export const MAX_CHUNKS = 1_000_000
+
+/** Bytes of a chunk's data at most: a worker holds them in memory. */
+export const MAX_PLAN_BYTES = 1 << 28
+
+export const kernelHash = HASH.toString(16).padStart(8, '0')
+
+export const character = option<string, undefined>(
+  'a character',
+  undefined,
+  (x) => typeof x === 'string' && /^[^"\r\n]$/u.test(x),
+)
+const hashOption = (digits: number) =>
+  option<string, undefined>(
+    `${digits} hexadecimal digits`,
+    undefined,
+    (x) => typeof x === 'string' && x.length === digits && /^[\da-f]*$/.test(x),
+  )
+
+const tableRequest = {
+  group: text(),
+  drop: flag(),
+  format: optional(
+    nestedOptions({
+      ...{ delimiter: character, decimal: oneOf('.', ','), isGrouped: flag(), comment: text() },
+      isJson: option<true | undefined, undefined>('true', undefined, (x) => x === undefined || x === true),
+    }),
+  ) as Option<Format | undefined>,
+  columns: optional(option<readonly BinaryColumn[], undefined>('a list', undefined, Array.isArray)),
+} satisfies Record<keyof TableRequest, Option>
+
+const column = {
+  ...{
+    name: text(),
+    dtype: option<string, undefined>(`one of ${listNames(DTYPES)}`, undefined, (x) =>
+      DTYPES.includes(x as string),
+    ),
+    from: integerFrom(0),
+  },
+} satisfies Record<keyof BinaryColumn, Option>
+
+const data = {
+  ...{ file: text(), bytes: integerFrom(1), header: integerFrom(0), rows: optional(integerFrom(1)) },
+} satisfies Record<keyof PlanData, Option>
+
+const chunk = {
+  ...{ to: integerFrom(1), end: optional(integerFrom(1)), sha256: optional(hashOption(64)) },
+} satisfies Record<keyof PlanChunk, Option>
+
+const plan = {
+  format: option<typeof PLAN_FORMAT, undefined>(
+    `${PLAN_FORMAT}, the only version of plans that this release reads`,
+    undefined,
+    (x) => x === PLAN_FORMAT,
+  ),
+  version: text(),
+  kernels: hashOption(8),
+  specification: option<unknown, undefined>('an object', undefined, isRecord),
+  data: optional(nestedOptions(data)) as Option<PlanData | undefined>,
+  chunks: option<unknown, undefined>('a list', undefined, Array.isArray),
+} satisfies Record<keyof Plan, Option>
+
+/**
+ * Reads a plan, as text or as what JSON makes of it, and checks all of it but the data.
+ *
+ * @throws OptionError, ExpressionError where it is none, or asks for what makes no sense
+ */
+export function readPlan(given: unknown): Plan {
+  const all = readOptions('plan', typeof given === 'string' ? parsePlan(given) : given, plan)
+  const { format, version, kernels, data: source } = all
+  const specification = readSpecification(all.specification)
+  if (source && source.header >= source.bytes)
+    throw new OptionError('plan: data: header', 'less than bytes', source.header)
+  if ((specification.kind === 'fits') !== (source !== undefined)) {
+    throw new OptionError('plan: data', specification.kind === 'fits' ? 'those of the fits' : 'none', source)
+  }
+  if (specification.kind === 'fits') checkTable(specification, source as PlanData)
+  const chunks = readChunks(all.chunks, source, specification)
+  checkEnd(chunks[chunks.length - 1], specification, source)
+  return Object.freeze({ format, version, kernels, specification, ...(source && { data: source }), chunks })
+}
+
+function parsePlan(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new OptionError('plan', 'JSON', text)
+  }
+}
+
+function readSpecification(given: unknown): Specification {
+  const what = 'plan: specification'
+  const { kind, asked, table, ...others } = ownProperties(given as object)
+  readOptions(what, others, {}, '{ kind, asked, table }')
+  readOption(`${what}: kind`, oneOf('fits', 'sweep'), kind)
+  if (kind === 'fits') {
+    const read = readFitsRequest(`${what}: asked`, asked)
+    // What makes no sense is refused by whoever reads it, not by each chunk.
+    const { columns } = readFits(read)
+    return { kind, asked: read, table: readTable(`${what}: table`, table, columns) }
+  }
+  if (table !== undefined) throw new OptionError(`${what}: table`, 'none, as a sweep has no data', table)
+  return { kind: 'sweep', asked: readSweepRequest(`${what}: asked`, asked) }
+}
+
+function readTable(what: string, given: unknown, wanted: readonly ColumnRequest[]): TableRequest {
+  const { columns: list, ...table } = readOptions(what, given, tableRequest)
+  if ((list === undefined) === (table.format === undefined))
+    throw new OptionError(what, 'either a format of text or columns', given)
+  if (list === undefined) return table
+  const names = namesIn({ columns: wanted, group: { option: '--group', column: table.group } })
+  const columns = (toBoundedArray(list, names.length) ?? []).map((one, k) =>
+    readOptions(`${what}: columns[${k}]`, one, column),
+  )
+  if (columns.length === names.length && columns.every(({ name }, k) => name === names[k]))
+    return { ...table, columns }
+  throw new OptionError(`${what}: columns`, `those of the fits: ${listNames(names)}`, list)
+}
+
+/** Whether what is asked of the data can be in them. */
+function checkTable({ table: { columns } }: FitsSpecification, { bytes, header, rows }: PlanData): void {
+  if ((columns !== undefined) !== (rows !== undefined))
+    throw new OptionError('plan: data: rows', columns === undefined ? 'none' : 'those of the columns', rows)
+  if (columns === undefined || rows === undefined) return
+  if (header !== 0) throw new OptionError('plan: data: header', '0, as columns have none', header)
+  if (byteRangesOfRows(columns, 0, rows).some(([, end]) => end > bytes))
+    throw new OptionError('plan: data: rows', `columns that end before ${bytes} bytes do`, rows)
+}
+
+function readChunks(given: unknown, source: PlanData | undefined, specification: Specification): PlanChunk[] {
+  const [last, width] = specifiedExtent(specification, source)
+
+  const list = toBoundedArray(given, MAX_CHUNKS)
+  if (list === undefined || list.length === 0) {
+    throw new OptionError('plan: chunks', `1 to ${MAX_CHUNKS} chunks`, given)
+  }
+  let [before, begin] = [0, source?.header ?? 0]
+  return list.map((one, k) => {
+    const what = `plan: chunks[${k}]`
+    const { to, end, sha256 } = readOptions(what, one, chunk)
+    if (to <= before) throw new OptionError(`${what}: to`, `more than ${before}`, to)
+    before = to
+    if (source === undefined) {
+      if (end !== undefined || sha256 !== undefined) throw new OptionError(what, 'no end and no sha256', one)
+      return { to }
+    }
+    if (end === undefined || sha256 === undefined) throw new OptionError(what, 'an end and a sha256', one)
+    const most = Math.min(last, begin + Math.floor(MAX_PLAN_BYTES / width))
+    if (!(end > begin && end <= most))
+      throw new OptionError(`${what}: end`, `more than ${begin}, and at most ${most}`, end)
+    begin = end
+    return { to, end, sha256 }
+  })
+}
+
+/** Whether the last chunk ends where all does. */
+function checkEnd({ to, end }: PlanChunk, specification: Specification, source: PlanData | undefined): void {
+  const { kind, asked } = specification
+  const [last] = specifiedExtent(specification, source)
+  if (source !== undefined && end !== last) throw new OptionError('plan: chunks', `an end at ${last}`, end)
+  if (kind === 'fits') return
+  const sets = countSets(asked)
+  if (to !== sets) throw new OptionError('plan: chunks', `an end at ${sets}, the number of sets`, to)
+}
+
+/** Where data end, in what chunks' ends are, and how many bytes one of these has. */
+function specifiedExtent(
+  specification: Specification,
+  source: PlanData | undefined,
+): readonly [number, number] {
+  if (source === undefined) return [0, 1]
+  const columns = specification.kind === 'fits' ? specification.table.columns : undefined
+  return columns === undefined ? [source.bytes, 1] : [source.rows as number, rowBytes(columns)]
+}
+
+/** Where the bytes of a chunk are in the data. */
+export function chunkBytes(plan: Plan, index: number): readonly (readonly [number, number])[] {
+  const { begin, end } = chunkRange(plan, index)
+  const { columns } = (plan.specification as FitsSpecification).table
+  return columns === undefined
+    ? [
+        [0, plan.data?.header ?? 0],
+        [begin, end],
+      ]
+    : byteRangesOfRows(columns, begin, end)
+}
+
+/** The stretch of a chunk, of groups or sets and of bytes behind the header. */
+export function chunkRange({ chunks, data }: Plan, index: number) {
+  const before = chunks[index - 1]
+  return {
+    ...{ from: before?.to ?? 0, to: chunks[index].to },
+    ...{ begin: before?.end ?? data?.header ?? 0, end: chunks[index].end ?? 0 },
+  }
+}
+
+/**
+ * The name of a chunk: SHA-256 of all that its bytes depend on. Never of the instruction set, the engine, the threads or
+ * where the data are.
+ */
+export function chunkName(plan: Plan, index: number): string {
+  const { from, to } = chunkRange(plan, index)
+  return sha256(planText(plan), JSON.stringify({ from, to, data: plan.chunks[index].sha256 }))
+}
+
+const planTexts = new WeakMap<Plan, string>()
+
+/** What all chunks have in common. The reader has put names of ours in order; that of the user's has a meaning. */
+function planText(plan: Plan): string {
+  const { version, kernels, specification } = plan
+  const known = planTexts.get(plan) ?? JSON.stringify({ version, kernels, specification })
+  planTexts.set(plan, known)
+  return known
+}
+
+/** @throws OptionError where another version of the package made it */
+export function checkVersion(plan: Plan): void {
+  if (plan.version !== version)
+    throw new OptionError('plan: version', `that of this package, ${version}`, plan.version)
+  if (plan.kernels !== kernelHash) {
+    throw new OptionError(
+      'plan: kernels',
+      `those of this package, ${kernelHash}: the other one computes otherwise`,
+      plan.kernels,
+    )
+  }
+}
+
+/** Whether there is such a chunk. */
+export const isIndex = ({ chunks }: Plan, index: unknown): index is number =>
+  Number.isInteger(index) && (index as number) >= 0 && (index as number) < chunks.length
+
+/** @throws OptionError where there is no such chunk */
+export function checkIndex(plan: Plan, index: unknown): asserts index is number {
+  const expected = `a whole number from 0 to ${plan.chunks.length - 1}`
+  readOption(
+    'index',
+    option(expected, undefined, (x) => isIndex(plan, x)),
+    index,
+  )
+}

@@ -1,0 +1,45 @@
+/** Shards: many chunks for one task of a scheduler. */
+
+import { OptionError } from '../../core/errors.js'
+import { isCount } from '../../core/numbers.js'
+import { integerFrom } from '../../options/kinds.js'
+import { nestedOptions } from '../../options/read.js'
+
+/** Of chunks those whose number has the remainder `k`, from 0 on, by `n`. */
+export interface Shard {
+  readonly index: number
+  readonly count: number
+}
+
+const shardKind = nestedOptions({ index: integerFrom(0), count: integerFrom(1) })
+
+/** @throws OptionError where it is none, also where `k` is none of `n` */
+export function readShard(given: unknown): Shard {
+  const shard = given === undefined ? { index: 0, count: 1 } : (shardKind.read?.('shard', given) as Shard)
+  if (shard.index >= shard.count)
+    throw new OptionError('shard', `k from 0 to ${shard.count - 1}`, shard.index)
+  return shard
+}
+
+/** A shard as in 17/1000. */
+export function parseShard(text: string): Shard {
+  const [k, n] = /^\d+\/\d+$/.test(text) ? text.split('/').map(Number) : []
+  if (isCount(n, 1) && isCount(k, 0) && k < n) return { index: k, count: n }
+  throw new OptionError('--shard', 'k/n, as in 0/1000 to 999/1000', text)
+}
+
+/** The shards that have some of these chunks, in order. */
+export const splitIntoShards = (indices: readonly number[], count: number): number[] =>
+  [...new Set(indices.map((index) => index % count))].sort((a, b) => a - b)
+
+/** Numbers in order as a list of ranges, as in 3,17-20. */
+export function formatRanges(numbers: readonly number[]): string {
+  const parts: string[] = []
+  for (let i = 0; i < numbers.length; ) {
+    const from = i
+    do i++
+    while (i < numbers.length && numbers[i] === numbers[i - 1] + 1)
+    parts.push(i - from === 1 ? `${numbers[from]}` : `${numbers[from]}-${numbers[i - 1]}`)
+  }
+  return parts.join(',')
+}

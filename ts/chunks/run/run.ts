@@ -1,0 +1,176 @@
+/** Workers: chunks are computed and put into a store. */
+
+import { hostname } from 'node:os'
+import { OptionError } from '../../core/errors.js'
+import { version } from '../../core/package.js'
+import { isObject } from '../../core/untrusted.js'
+import type { EngineName } from '../../engines/engine.js'
+import { engines } from '../../engines/index.js'
+import { text } from '../../jobs/request.js'
+import { selectRunner } from '../../many/engines.js'
+import { callOptions } from '../../many/options.js'
+import { type Option, option, optional, passThrough } from '../../options/kinds.js'
+import { readOptions } from '../../options/read.js'
+import { createCompute } from '../plan/compute.js'
+import { checkData, displayName } from '../plan/data.js'
+import { checkIndex, checkVersion, chunkName, type Plan, readPlan } from '../plan/plan.js'
+import { readShard, type Shard } from '../plan/shards.js'
+import { bucketStore, isBucket } from '../stores/bucket.js'
+import { folderStore } from '../stores/folder.js'
+import { surveyStore } from '../stores/status.js'
+import { type Provenance, type Store, type StoreOutcome, storeResult, unseal } from '../stores/store.js'
+
+export interface StoreOptions {
+  /** A folder, or s3://bucket/prefix, or what has the methods of a {@link Store}. */
+  readonly store: string | Store
+}
+
+export interface WorkerOptions extends StoreOptions {
+  /** Where the data are, unless they are where the plan says: a path or an address that gives ranges. */
+  readonly data?: string | undefined
+  /** Forces an engine. */
+  readonly engine?: EngineName | undefined
+  /** On how many threads a chunk is computed: 1, as there are as many workers as cores. */
+  readonly threads?: number | undefined
+}
+
+export interface RunOptions extends WorkerOptions {
+  /** Chunks whose number has the remainder `k` by `n`; all. */
+  readonly shard?: Shard | undefined
+  /** Ends it: what is under way is not stored. */
+  readonly signal?: AbortSignal | undefined
+  /** Called after each chunk. */
+  readonly onProgress?: ((done: number, of: number) => void) | undefined
+}
+
+const storeMethods = ['check', 'names', 'read', 'put', 'rename', 'remove'] as const
+const isStore = (x: unknown) =>
+  isObject(x) &&
+  storeMethods.every((name) => typeof (x as Readonly<Record<string, unknown>>)[name] === 'function')
+
+export const storeOptions = {
+  store: option<string | Store, undefined>(
+    'a folder, s3://bucket/prefix, or an object with the methods of a store',
+    undefined,
+    (x) => (typeof x === 'string' && x !== '') || isStore(x),
+  ),
+}
+
+export const workerOptions = {
+  ...storeOptions,
+  data: optional(text()),
+  ...{ engine: callOptions.engine, threads: callOptions.threads },
+} satisfies Record<keyof WorkerOptions, Option>
+
+const runOptions = {
+  ...workerOptions,
+  shard: passThrough<Shard>(),
+  ...{ signal: callOptions.signal, onProgress: callOptions.onProgress },
+} satisfies Record<keyof RunOptions, Option>
+
+export function toStore(store: string | Store): Store {
+  if (typeof store !== 'string') return store
+  return isBucket(store) ? bucketStore(store) : folderStore(store)
+}
+
+/** What has become of a chunk. */
+export interface ChunkResult {
+  readonly index: number
+  /** Of its result in the store. */
+  readonly name: string
+  readonly outcome: StoreOutcome
+}
+
+export interface ChunkWorker {
+  readonly plan: Plan
+  readonly producedBy: Provenance
+  /** @throws (rejects with) DataError, StoreError; the signal's reason */
+  run(index: number, signal?: AbortSignal): Promise<ChunkResult>
+}
+
+/**
+ * What computes chunks of a plan, one by one: models are read and starts are drawn once.
+ *
+ * @param plan as `readPlan` takes it
+ * @throws (rejects with) OptionError where the plan is none, or another version's; EngineError; DataError where the data are
+ * not there; StoreError where nothing can be written
+ */
+export async function openWorker(plan: unknown, options: WorkerOptions): Promise<ChunkWorker> {
+  const read = readPlan(plan)
+  const { store, data, engine, threads = 1 } = readOptions('options', options, workerOptions)
+  checkVersion(read)
+  const chosen = selectRunner({ engine, threads })
+  const producedBy = {
+    ...{ host: hostname(), engine: chosen.engine },
+    ...{ instructionSet: engines()[chosen.engine].instructionSets.at(-1) ?? '', version },
+  }
+  const file = data ?? read.data?.file
+  if (read.data !== undefined) await checkData(read.data, file as string)
+  else if (data !== undefined) throw new OptionError('data', 'none, as the plan has none', displayName(data))
+  const to = toStore(store)
+  await to.check()
+  const compute = createCompute(read, file, { engine, threads })
+  return {
+    ...{ plan: read, producedBy },
+    async run(index, signal) {
+      checkIndex(read, index)
+      const name = chunkName(read, index)
+      const there = await to.read(name)
+      if (there !== undefined && unseal(name, there) !== null) return { index, name, outcome: 'duplicate' }
+      return {
+        index,
+        name,
+        outcome: await storeResult(to, name, { bytes: await compute(index, signal), producedBy }),
+      }
+    },
+  }
+}
+
+/**
+ * Computes one chunk of a plan and stores it, unless it is there.
+ *
+ * @throws (rejects with) as `openWorker` does; OptionError where there is no such chunk
+ * @example
+ * await runChunk(await readFile('plan.json', 'utf8'), Number(process.env.SLURM_ARRAY_TASK_ID), { store: 'results/' })
+ */
+export async function runChunk(plan: unknown, index: number, options: WorkerOptions): Promise<ChunkResult> {
+  const worker = await openWorker(plan, options)
+  return await worker.run(index)
+}
+
+/**
+ * Computes all chunks of a plan that are not there, or those of a shard, one after the other.
+ *
+ * @throws (rejects with) as `openWorker` does; the signal's reason
+ */
+export async function runChunks(plan: unknown, options: RunOptions): Promise<ChunkResult[]> {
+  const { shard, signal, onProgress, ...rest } = readOptions('options', options, runOptions)
+  const worker = await openWorker(plan, rest)
+  const all = shardIndices(worker.plan, shard)
+  const { missing } = await surveyStore(worker.plan, toStore(rest.store), all)
+  const ran: ChunkResult[] = []
+  for (const index of missing) {
+    signal?.throwIfAborted()
+    ran.push(await worker.run(index, signal))
+    onProgress?.(all.length - missing.length + ran.length, all.length)
+  }
+  return ran
+}
+
+/** The numbers of a plan's chunks, or of those of a shard. */
+export function shardIndices({ chunks }: Plan, shard: unknown): number[] {
+  const { index, count } = readShard(shard)
+  return Array.from(
+    { length: Math.max(0, Math.ceil((chunks.length - index) / count)) },
+    (_, i) => index + i * count,
+  )
+}
+
+/** What is kept of a chunk that was set aside, for whoever looks for the reason. */
+export function toChunkFailure(plan: Plan, index: number, message: string): Uint8Array {
+  const { specification, chunks, version, kernels } = plan
+  const where = { index, chunk: chunks[index], before: chunks[index - 1] }
+  return new TextEncoder().encode(
+    `${JSON.stringify({ message, ...where, version, kernels, specification })}\n`,
+  )
+}

@@ -1,0 +1,153 @@
+/** A store that is a bucket of S3, or of what speaks as S3 does, with writes that are refused where there is an object. */
+
+import { randomBytes } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import { messageOf } from '../../core/errors.js'
+import { toPrintable } from '../../core/text.js'
+import { StoreError } from '../plan/errors.js'
+import type { Store } from './store.js'
+
+/** Loaded where it is used: bundlers are not to look for it, as not everybody has it. */
+const PACKAGE = '@aws-sdk/client-s3'
+type Sdk = typeof import('@aws-sdk/client-s3')
+type Client = InstanceType<Sdk['S3Client']>
+
+/** Milliseconds for a connection, and for an answer. */
+const [CONNECT_TIMEOUT_MS, REPLY_TIMEOUT_MS] = [10_000, 60_000]
+/** Turns in which others write at the same time, and milliseconds before the first one is repeated. */
+const [MAX_TRIES, FIRST_DELAY_MS] = [6, 50]
+
+export const isBucket = (store: string) => /^s3:/i.test(store)
+
+/**
+ * Results as objects of a bucket.
+ *
+ * The client reads credentials, region and address as all of Amazon's tools do: from the environment, from files, from the
+ * machine's role. An object is written if there is none of its name, and what is there is never written over.
+ *
+ * @param address s3://bucket/prefix
+ * @throws StoreError where it is none
+ */
+export function bucketStore(address: string): Store {
+  const [, bucket, rest] = /^s3:\/\/([a-z\d][a-z\d.-]{1,61}[a-z\d])(?:\/(.*))?$/.exec(address) ?? []
+  // Not shown: it may have what somebody took for a place of credentials.
+  if (bucket === undefined) {
+    throw new StoreError(
+      'expected a store as s3://bucket/prefix, the bucket 3 to 63 of a-z, 0-9, . and -; credentials come from the environment',
+    )
+  }
+  const prefix = (rest ?? '').replace(/^\/+/, '').replace(/([^/])\/*$/, '$1/')
+  const location = toPrintable(`s3://${bucket}/${prefix}`)
+  const at = (name: string) => ({ Bucket: bucket, Key: prefix + name })
+  let opened: Promise<readonly [Sdk, Client]> | undefined
+  const call = async <T>(work: (client: Client, sdk: Sdk) => Promise<T>): Promise<T> => {
+    try {
+      opened ??= open()
+      const [sdk, client] = await opened
+      return await work(client, sdk)
+    } catch (thrown) {
+      throw thrown instanceof StoreError ? thrown : new StoreError(`${location}: ${describeFailure(thrown)}`)
+    }
+  }
+  const put = (name: string, bytes: Uint8Array) =>
+    call(async (client, { PutObjectCommand }) => {
+      for (let turn = 0, wait = FIRST_DELAY_MS; ; turn++, wait *= 2) {
+        try {
+          await client.send(new PutObjectCommand({ ...at(name), Body: bytes, IfNoneMatch: '*' }))
+          return true
+        } catch (thrown) {
+          const status = httpStatus(thrown)
+          if (status === 412) return false
+          // Somebody else is at it: what comes of that is asked again.
+          if (status !== 409 || turn === MAX_TRIES) throw thrown
+          await pause(wait)
+        }
+      }
+    })
+  const remove = (name: string) =>
+    call(async (client, { DeleteObjectCommand }) => {
+      await client.send(new DeleteObjectCommand(at(name)))
+    })
+  return {
+    location,
+    put,
+    remove,
+    async check() {
+      const name = `aside-${randomBytes(8).toString('hex')}`
+      try {
+        const isNew = await put(name, new Uint8Array(1))
+        if (isNew && !(await put(name, new Uint8Array(1)))) return
+      } finally {
+        await remove(name).catch(() => {})
+      }
+      throw new StoreError(`${location}: it writes over what is there, as it knows no If-None-Match`)
+    },
+    names: () =>
+      call(async (client, { paginateListObjectsV2 }) => {
+        const names = new Map<string, number>()
+        const asked = { Bucket: bucket, Prefix: prefix }
+        for await (const { Contents = [] } of paginateListObjectsV2({ client }, asked)) {
+          for (const { Key = '', LastModified } of Contents)
+            names.set(Key.slice(prefix.length), LastModified?.getTime() ?? 0)
+        }
+        return names
+      }),
+    read: (name) =>
+      call((client, { GetObjectCommand }) =>
+        orMissing(async () => {
+          const { Body } = await client.send(new GetObjectCommand(at(name)))
+          return await Body?.transformToByteArray()
+        }),
+      ),
+    async rename(name, to) {
+      await call((client, { CopyObjectCommand }) =>
+        orMissing(async () => {
+          const source = encodeURIComponent(`${bucket}/${prefix}${name}`)
+          await client.send(new CopyObjectCommand({ ...at(to), CopySource: source }))
+        }),
+      )
+      await remove(name)
+    },
+  }
+}
+
+async function open(): Promise<readonly [Sdk, Client]> {
+  const sdk: Sdk = await import(PACKAGE).catch((thrown) => {
+    throw new StoreError(
+      `a store at s3:// needs a package: npm install ${PACKAGE} (${messageOf(thrown).split('\n')[0]})`,
+    )
+  })
+  const { AWS_ENDPOINT_URL_S3: own, AWS_ENDPOINT_URL: any, AWS_REGION: region } = process.env
+  const client = new sdk.S3Client({
+    // Others than Amazon have buckets in the path, and no regions.
+    ...((own ?? any) && { forcePathStyle: true, region: region ?? 'us-east-1' }),
+    // Results have their own, and not everybody knows Amazon's newer ones.
+    ...{ requestChecksumCalculation: 'WHEN_REQUIRED', responseChecksumValidation: 'WHEN_REQUIRED' },
+    requestHandler: {
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      requestTimeout: REPLY_TIMEOUT_MS,
+      throwOnRequestTimeout: true,
+    },
+  })
+  return [sdk, client]
+}
+
+const httpStatus = (thrown: unknown) =>
+  (thrown as { readonly $metadata?: { readonly httpStatusCode?: number } }).$metadata?.httpStatusCode
+
+/** What a server says may have anything in it, so of an answer there is its name and status. */
+function describeFailure(thrown: unknown): string {
+  const status = httpStatus(thrown)
+  return status === undefined
+    ? messageOf(thrown)
+    : `${toPrintable((thrown as Error).name)} (status ${status})`
+}
+
+async function orMissing<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work()
+  } catch (thrown) {
+    if ((thrown as Error).name === 'NoSuchKey') return undefined
+    throw thrown
+  }
+}

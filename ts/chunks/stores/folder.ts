@@ -1,0 +1,159 @@
+/** A store that is a folder, on a disk of this machine or one that many share. */
+
+import { randomBytes } from 'node:crypto'
+import { constants } from 'node:fs'
+import { link, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { messageOf } from '../../core/errors.js'
+import { toPrintable } from '../../core/text.js'
+import { StoreError } from '../plan/errors.js'
+import type { Store } from './store.js'
+
+/** Digits of a name by which results are in folders, so that none has a million. */
+const PREFIX_DIGITS = 2
+/** Where what is under way lies; those of workers that died are removed after a day. */
+const QUARANTINE = 'aside'
+const DAY_MS = 86_400_000
+
+const errorCode = (thrown: unknown) => (thrown as NodeJS.ErrnoException).code
+
+/**
+ * Results in files of a folder, which is made where there is none.
+ *
+ * A file is written aside, synced and linked to its name, so that under a name there is all of a result or nothing, also on
+ * NFS. Where there are no links it is made under its name, and known to be damaged until all of it is there.
+ */
+export function folderStore(folder: string): Store {
+  const pathOf = (name: string) => join(folder, name.slice(0, PREFIX_DIGITS), name)
+  const location = toPrintable(folder)
+  const explained = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work()
+    } catch (thrown) {
+      throw thrown instanceof StoreError ? thrown : new StoreError(`${location}: ${messageOf(thrown)}`)
+    }
+  }
+  const aside = async (bytes: Uint8Array) => {
+    await makeFolder(join(folder, QUARANTINE))
+    const path = join(folder, QUARANTINE, `${hostname()}-${process.pid}-${randomBytes(8).toString('hex')}`)
+    try {
+      await write(path, bytes)
+    } catch (thrown) {
+      await unlink(path).catch(() => {})
+      throw thrown
+    }
+    return path
+  }
+  return {
+    location,
+    check: () =>
+      explained(async () => {
+        const first = await aside(new Uint8Array(4096))
+        // By the clock that gives files their times, so that a machine whose own is wrong removes nobody's.
+        const now = await modificationTime(first)
+        await unlink(first)
+        await removeOld(join(folder, QUARANTINE), now)
+      }),
+    names: () =>
+      explained(async () => {
+        const names = new Map<string, number>()
+        for (const part of (await listFolder(folder)).filter((name) => name.length === PREFIX_DIGITS)) {
+          const inside = await listFolder(join(folder, part))
+          const times = await Promise.all(inside.map((name) => modificationTime(join(folder, part, name))))
+          for (const [k, name] of inside.entries()) names.set(name, times[k])
+        }
+        return names
+      }),
+    read: (name) => explained(() => orMissing(() => readFile(pathOf(name)))),
+    put: (name, bytes) =>
+      explained(async () => {
+        const path = pathOf(name)
+        await makeFolder(join(path, '..'))
+        const temporary = await aside(bytes)
+        try {
+          const isNew = await linkFile(temporary, path, bytes)
+          if (isNew) await syncFolder(join(path, '..'))
+          return isNew
+        } finally {
+          await unlink(temporary).catch(() => {})
+        }
+      }),
+    rename: (name, to) =>
+      explained(async () => {
+        await orMissing(() => rename(pathOf(name), pathOf(to)))
+      }),
+    remove: (name) =>
+      explained(async () => {
+        await orMissing(() => unlink(pathOf(name)))
+      }),
+  }
+}
+
+/** Gives what was written its name; false where that is another's. */
+async function linkFile(temporary: string, path: string, bytes: Uint8Array): Promise<boolean> {
+  try {
+    await link(temporary, path)
+    return true
+  } catch (thrown) {
+    // NFS asks again where an answer was lost, and the second time it is there.
+    if ((await stat(temporary)).nlink === 2) return true
+    if (errorCode(thrown) === 'EEXIST') return false
+    // Other troubles, as a full disk, are found again.
+    return await writeExclusively(path, bytes)
+  }
+}
+
+/** Where there are no links. */
+async function writeExclusively(path: string, bytes: Uint8Array): Promise<boolean> {
+  try {
+    await write(path, bytes)
+    return true
+  } catch (thrown) {
+    if (errorCode(thrown) === 'EEXIST') return false
+    await unlink(path).catch(() => {})
+    throw thrown
+  }
+}
+
+/** A file that is new, and on the disk. */
+async function write(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL)
+  try {
+    await file.writeFile(bytes)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true })
+  if (first !== undefined) await syncFolder(join(first, '..'))
+}
+
+/** So that a name outlives the machine's power; where folders cannot be opened, as on Windows, it does by itself. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder).catch(() => null)
+  await handle?.sync().catch(() => {})
+  await handle?.close()
+}
+
+const listFolder = async (folder: string) => (await orMissing(() => readdir(folder))) ?? []
+const modificationTime = async (path: string) => (await orMissing(() => stat(path)))?.mtimeMs ?? 0
+
+async function orMissing<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work()
+  } catch (thrown) {
+    if (errorCode(thrown) === 'ENOENT') return undefined
+    throw thrown
+  }
+}
+
+async function removeOld(folder: string, now: number): Promise<void> {
+  for (const name of await listFolder(folder)) {
+    const path = join(folder, name)
+    if (now - (await modificationTime(path)) > DAY_MS) await unlink(path).catch(() => {})
+  }
+}

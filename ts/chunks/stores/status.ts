@@ -1,0 +1,90 @@
+/** What is in a store of a plan's chunks. */
+
+import { withoutControls } from '../../core/text.js'
+import { chunkName, type Plan } from '../plan/plan.js'
+import { chunkNameOf, failureName, type Provenance, type Store, unseal } from './store.js'
+
+export interface Conflict {
+  readonly index: number
+  /** Who has made each of its results. */
+  readonly producedBy: readonly Provenance[]
+}
+
+export interface Failure {
+  readonly index: number
+  readonly message: string
+}
+
+export interface PlanStatus {
+  /** Of how many chunks. */
+  readonly total: number
+  readonly completed: readonly number[]
+  /** Those without a whole result: damaged ones are among them, those that were set aside are not. */
+  readonly missing: readonly number[]
+  readonly corrupted: readonly number[]
+  readonly conflicts: readonly Conflict[]
+  /** Set aside after three tries. */
+  readonly failed: readonly Failure[]
+  /** When results came, in milliseconds, in order. */
+  readonly times: readonly number[]
+}
+
+/** Reads at once. */
+const MAX_CONCURRENT_READS = 16
+
+/** Looks at every byte of the results. */
+export async function surveyStore(plan: Plan, store: Store, indices: readonly number[]): Promise<PlanStatus> {
+  const names = await store.names()
+  const disputed = new Map<string, string[]>()
+  for (const name of names.keys()) {
+    const is = chunkNameOf(name)
+    if (is?.kind === 'conflict') disputed.set(is.chunk, [...(disputed.get(is.chunk) ?? []), name])
+  }
+  const [done, missing, damaged, disputes, failed, times] = [[], [], [], [], [], []] as [
+    ...[number[], number[], number[], Conflict[], Failure[], number[]],
+  ]
+  const look = async (index: number) => {
+    const name = chunkName(plan, index)
+    const there = names.has(name) ? await store.read(name) : undefined
+    const result = there && unseal(name, there)
+    const others = await Promise.all((disputed.get(name) ?? []).map((other) => store.read(other)))
+    const makers = [result, ...others.map((other) => other && unseal(name, other))].flatMap(
+      (one) => one?.producedBy ?? [],
+    )
+    if (others.length > 0) disputes.push({ index, producedBy: makers })
+    if (result) {
+      done.push(index)
+      times.push(names.get(name) as number)
+      return
+    }
+    if (result === null) damaged.push(index)
+    const mark = names.has(failureName(name)) ? await store.read(failureName(name)) : undefined
+    if (mark === undefined) missing.push(index)
+    else failed.push({ index, message: failureMessage(mark) })
+  }
+  let next = 0
+  const follow = async () => {
+    while (next < indices.length) await look(indices[next++])
+  }
+  await Promise.all(Array.from({ length: MAX_CONCURRENT_READS }, follow))
+  const inOrder = (a: number, b: number) => a - b
+  for (const list of [done, missing, damaged, times]) list.sort(inOrder)
+  for (const list of [disputes, failed]) list.sort((a, b) => a.index - b.index)
+  return {
+    total: indices.length,
+    completed: done,
+    missing,
+    corrupted: damaged,
+    conflicts: disputes,
+    failed,
+    times,
+  }
+}
+
+function failureMessage(mark: Uint8Array): string {
+  try {
+    return withoutControls(String(JSON.parse(Buffer.from(mark).toString()).message).slice(0, 500))
+  } catch {
+    return 'nobody knows why'
+  }
+}

@@ -1,0 +1,59 @@
+/** Work in slices, so that the event loop may have its turn in between. */
+
+/** Work that may pause wherever it yields. */
+export type Slices<T> = Generator<undefined, T>
+
+/** Numbers in a slice: a fraction of a millisecond. */
+export const ROWS_PER_SLICE = 1 << 14
+
+/** Visits so many numbers, slice by slice. */
+export function* visitInSlices(length: number, visit: (from: number, to: number) => void): Slices<void> {
+  for (let from = 0; from < length; from += ROWS_PER_SLICE) {
+    if (from > 0) yield
+    visit(from, Math.min(from + ROWS_PER_SLICE, length))
+  }
+}
+
+/** Does work without a pause. */
+export function runToEnd<T>(work: Slices<T>): T {
+  for (;;) {
+    const { done, value } = work.next()
+    if (done) return value
+  }
+}
+
+/**
+ * Sorts numbers: within slices, and then twice as many at a time. May overwrite those given; what is equal stays in
+ * its order.
+ *
+ * @param compare numbers in ascending order, −0 before 0, unless it is given
+ */
+export function* sortInSlices<T extends Float64Array | Uint32Array>(
+  numbers: T,
+  compare?: (a: number, b: number) => number,
+): Slices<T> {
+  const { length } = numbers
+  if (length <= ROWS_PER_SLICE) return numbers.sort(compare) as T
+  yield* visitInSlices(length, (from, to) => numbers.subarray(from, to).sort(compare))
+  const isFirst = (a: number, b: number) => (compare ?? compareAscending)(a, b) <= 0
+  let now = numbers
+  let next = numbers.slice() as T
+  for (let size = ROWS_PER_SLICE; size < length; size *= 2) {
+    let [left, middle, right, end] = [0, 0, 0, 0]
+    yield* visitInSlices(length, (from, to) => {
+      for (let k = from; k < to; k++) {
+        if (k % (2 * size) === 0) {
+          left = k
+          middle = right = Math.min(k + size, length)
+          end = Math.min(middle + size, length)
+        }
+        const isLeft = left < middle && (right === end || isFirst(now[left], now[right]))
+        next[k] = isLeft ? now[left++] : now[right++]
+      }
+    })
+    ;[now, next] = [next, now]
+  }
+  return now
+}
+
+const compareAscending = (a: number, b: number) => a - b || 1 / a - 1 / b

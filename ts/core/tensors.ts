@@ -1,0 +1,312 @@
+/** Parameters as users shape them, a typed array, a list or a nested record, and as a flat list. */
+
+import { joinFirst, TensorError } from './errors.js'
+import type { FloatArray } from './numbers.js'
+import { isCount } from './numbers.js'
+import { isDetached, isFloatArray, typeOf } from './typed-arrays.js'
+import { isObject, MAX_LIST_LENGTH, toBoundedArray } from './untrusted.js'
+
+/** How many lists and records may lie in one another: no more than any stack holds. */
+export const MAX_DEPTH = 100
+
+/** One typed array, or lists and records of them, nested up to 100 deep. */
+export type Params = FloatArray | readonly Params[] | { readonly [name: string]: Params }
+
+// TypeScript 5.7 made typed arrays generic. Before, this is Float32Array, and since then it is
+// Float32Array<ArrayBuffer>: so declarations need to name neither.
+type View32 = ReturnType<typeof Float32Array.of>
+type View64 = ReturnType<typeof Float64Array.of>
+
+/** Methods of a class are on its prototype, which is not looked at. */
+type Method = (...args: never) => unknown
+
+// Lists of any length are written as `E[]`, which TypeScript leaves alone until somebody asks. It would map them at once,
+// and without an end where `P` may be any parameters.
+
+/**
+ * What `P` has to be so that it can be parameters. Interfaces and classes are no {@link Params},
+ * for which TypeScript wants an index signature.
+ */
+export type Tree<P> = P extends FloatArray
+  ? P
+  : P extends readonly (infer E)[]
+    ? E[] extends P
+      ? readonly Tree<E>[]
+      : { readonly [K in keyof P]: Tree<P[K]> }
+    : P extends object
+      ? P extends Method
+        ? never
+        : { readonly [K in keyof P as P[K] extends Method ? never : K]: Tree<P[K]> }
+      : never
+
+/** The same shape with a live view for each tensor; `view.slice()` is a copy with a buffer of its own. */
+export type Views<P> = P extends Float32Array
+  ? View32
+  : P extends Float64Array
+    ? View64
+    : P extends readonly (infer E)[]
+      ? E[] extends P
+        ? readonly Views<E>[]
+        : { readonly [K in keyof P]: Views<P[K]> }
+      : { readonly [K in keyof P as P[K] extends Method ? never : K]: Views<P[K]> }
+
+/**
+ * Gradients in the shape of the parameters. A tensor whose gradient is missing or null is skipped,
+ * and its count of updates stands still. `S` is what else a tensor's may be.
+ */
+export type Gradients<P, S = never> = P | Views<P> | WithSparse<P, S>
+
+type WithSparse<P, S> = P extends Float32Array
+  ? Float32Array | S
+  : P extends Float64Array
+    ? Float64Array | S
+    : P extends readonly (infer E)[]
+      ? E[] extends P
+        ? readonly (WithSparse<E, S> | null | undefined)[]
+        : { readonly [K in keyof P]: WithSparse<P[K], S> | null | undefined }
+      : {
+          readonly [K in keyof P as P[K] extends Method ? never : K]?: WithSparse<P[K], S> | null | undefined
+        }
+
+/** Parameters beside others that were added: records are merged, and lists go on. */
+export type Merged<P, Q> = P extends FloatArray
+  ? P
+  : P extends readonly unknown[]
+    ? Q extends readonly unknown[]
+      ? readonly [...P, ...Q]
+      : P
+    : {
+        readonly [K in keyof P | keyof Q]: K extends keyof P
+          ? K extends keyof Q
+            ? Merged<P[K], Q[K]>
+            : P[K]
+          : K extends keyof Q
+            ? Q[K]
+            : never
+      }
+
+/** The dimensions of tensors, in the shape of the parameters; what is left out has none that are known. */
+export type Shapes<P> = unknown extends P
+  ? // biome-ignore lint/suspicious/noExplicitAny: whose shape nobody knows must fit what has one
+    any
+  : P extends FloatArray
+    ? readonly number[]
+    : P extends readonly (infer E)[]
+      ? E[] extends P
+        ? readonly (Shapes<E> | undefined)[]
+        : { readonly [K in keyof P]?: Shapes<P[K]> | undefined }
+      : { readonly [K in keyof P as P[K] extends Method ? never : K]?: Shapes<P[K]> | undefined }
+
+/** The shape of some parameters: a tensor's number in the flat list, or what it is nested in. */
+export type Shape = number | readonly Shape[] | ReadonlyMap<string, Shape>
+
+export interface Flat {
+  readonly shape: Shape
+  readonly names: readonly string[]
+  readonly values: readonly FloatArray[]
+  readonly dtype: 'float32' | 'float64'
+}
+
+const describePath = (path: string) => (path === '' ? 'params' : `params.${path}`)
+
+/**
+ * The tensors in the order of the list or of the record's keys.
+ *
+ * @throws TensorError where there is none, one is not a Float32Array or Float64Array or is
+ * detached, dtypes are mixed, or two have one name, as 'a.b' and b in a; for a cycle, or one array,
+ * list or record twice: what was one would be two
+ */
+export function flatten(parameters: unknown): Flat {
+  const names: string[] = []
+  const values: FloatArray[] = []
+  const numbers = new Map<FloatArray, number>()
+  const taken = new Set<string>()
+  const seen = new Set<object>()
+  const walk = (node: unknown, path: string, depth: number): Shape => {
+    const name = describePath(path)
+    if (isFloatArray(node)) {
+      if (isDetached(node)) throw new TensorError(name, 'a tensor with its memory', 'a detached one')
+      const [first] = values
+      if (first !== undefined && typeOf(node) !== typeOf(first)) {
+        throw new TensorError(name, `a ${typeOf(first)}, as ${names[0]}: one dtype an optimizer`, node)
+      }
+      const twin = numbers.get(node)
+      if (twin !== undefined) {
+        throw new TensorError(name, 'an array of its own, or a copy', `a second use of ${names[twin]}`)
+      }
+      if (taken.has(path)) throw new TensorError(name, 'one tensor of that name', 'a second one')
+      taken.add(path)
+      numbers.set(node, values.length)
+      names.push(path)
+      return values.push(node) - 1
+    }
+    if (!isNestedParams(node) || hasValues(node)) {
+      const expected = 'a Float32Array or Float64Array, or a list or record of them'
+      throw new TensorError(name, expected + shapeHint(node), node)
+    }
+    if (seen.has(node)) throw new TensorError(name, 'a tree', 'a cycle, or one list or record twice')
+    seen.add(node)
+    if (depth === MAX_DEPTH) throw new TensorError(name, `nesting up to ${MAX_DEPTH} deep`, node)
+    const inner = (key: string | number) => (path === '' ? `${key}` : `${path}.${key}`)
+    if (Array.isArray(node)) {
+      const children = toBoundedArray(node)
+      if (children !== undefined) return children.map((child, i) => walk(child, inner(i), depth + 1))
+      throw new TensorError(name, `a list of at most ${MAX_LIST_LENGTH.toLocaleString('en')}`, node)
+    }
+    return new Map(Object.entries(node).map(([key, child]) => [key, walk(child, inner(key), depth + 1)]))
+  }
+  const shape = walk(parameters, '', 0)
+  const [first] = values
+  if (first === undefined) throw new TensorError('params', 'at least one tensor', parameters)
+  return { shape, names, values, dtype: typeOf(first) === 'Float32Array' ? 'float32' : 'float64' }
+}
+
+/**
+ * The dotted names of tensors by number, in the order of the shape, where records are merged with old ones and lists
+ * go on.
+ *
+ * @throws TensorError where something of that name is there
+ */
+export function collectNames(shape: Shape, old?: Shape, path = ''): [number: number, name: string][] {
+  const isTensor = typeof shape === 'number'
+  if (
+    old !== undefined &&
+    (typeof old === 'number' || isTensor || Array.isArray(old) !== Array.isArray(shape))
+  ) {
+    const expected = typeof old === 'number' ? 'one tensor of that name' : 'what goes on with what is there'
+    throw new TensorError(describePath(path), expected, isTensor ? 'a tensor' : 'a list or record')
+  }
+  if (isTensor) return [[shape, path]]
+  const inner = (key: string | number) => (path === '' ? `${key}` : `${path}.${key}`)
+  if (Array.isArray(shape)) {
+    const count = Array.isArray(old) ? old.length : 0
+    return shape.flatMap((child, i) => collectNames(child, undefined, inner(count + i)))
+  }
+  const before = old as ReadonlyMap<string, Shape> | undefined
+  return [...(shape as ReadonlyMap<string, Shape>)].flatMap(([key, child]) =>
+    collectNames(child, before?.get(key), inner(key)),
+  )
+}
+
+/** Puts a shape beside one that it goes on with. */
+export function join(old: Shape, added: Shape): void {
+  if (Array.isArray(old)) {
+    for (const child of added as readonly Shape[]) old.push(child)
+    return
+  }
+  const record = old as Map<string, Shape>
+  for (const [key, child] of added as ReadonlyMap<string, Shape>) {
+    const before = record.get(key)
+    if (before === undefined) record.set(key, child)
+    else join(before, child)
+  }
+}
+
+/** The same shape with other numbers. */
+export function renumberShape(shape: Shape, newIndexOf: (number: number) => number): Shape {
+  if (typeof shape === 'number') return newIndexOf(shape)
+  if (Array.isArray(shape)) return shape.map((child) => renumberShape(child, newIndexOf))
+  const record = shape as ReadonlyMap<string, Shape>
+  return new Map([...record].map(([key, child]) => [key, renumberShape(child, newIndexOf)]))
+}
+
+/**
+ * The dimensions of tensors as the user says them, in the shape of the parameters, each read once; undefined
+ * for those of which nothing is said.
+ *
+ * @throws TensorError where a name does not exist, or dimensions do not make the tensor's length
+ */
+export function readShapes(
+  shape: Shape,
+  shapes: unknown,
+  lengthOf: (number: number) => number,
+  path = 'shapes',
+): Map<number, readonly number[]> {
+  const found = new Map<number, readonly number[]>()
+  if (shapes === undefined || shapes === null) return found
+  if (typeof shape === 'number') {
+    const length = lengthOf(shape)
+    const dimensions = readDimensions(shapes, length)
+    if (dimensions !== undefined) return found.set(shape, dimensions)
+    throw new TensorError(path, expectedDimensions(length), describeShape(shapes))
+  }
+  if (!isNestedParams(shapes) || Array.isArray(shape) !== Array.isArray(shapes)) {
+    throw new TensorError(path, `a ${Array.isArray(shape) ? 'list' : 'record'} of shapes`, shapes)
+  }
+  const children = Array.isArray(shape) ? new Map(shape.map((child, i) => [`${i}`, child])) : shape
+  for (const [key, child] of Object.entries(shapes)) {
+    const place = (children as ReadonlyMap<string, Shape>).get(key)
+    if (place === undefined) throw new TensorError(path, 'only the names of parameters', key)
+    for (const pair of readShapes(place, child, lengthOf, `${path}.${key}`)) found.set(...pair)
+  }
+  return found
+}
+
+/** How many dimensions a tensor may have. */
+const MAX_DIMENSIONS = 100
+
+/** The dimensions of a tensor, each read once; undefined for what is none, or of another length. */
+export function readDimensions(given: unknown, length: number): readonly number[] | undefined {
+  const dimensions = toBoundedArray(given, MAX_DIMENSIONS)
+  const product = dimensions?.reduce<number>((product, n) => product * (isCount(n) ? n : NaN), 1)
+  return product === length ? Object.freeze(dimensions as number[]) : undefined
+}
+
+export const expectedDimensions = (length: number) =>
+  `a list of up to ${MAX_DIMENSIONS} whole numbers whose product is ${length}`
+
+/** Dimensions as they are written. */
+function describeShape(dimensions: unknown): unknown {
+  if (!Array.isArray(dimensions)) return dimensions
+  return `a list: [${joinFirst(dimensions, (n) => (typeof n === 'number' ? n : typeof n))}]`
+}
+
+/** The shape with `leaf(number)` for each tensor, in lists and records that are frozen, or what `made` makes of them. */
+export function unflatten(
+  shape: Shape,
+  leaf: (number: number) => unknown,
+  cache: (nest: object) => unknown = Object.freeze,
+): unknown {
+  if (typeof shape === 'number') return leaf(shape)
+  const inner = (child: Shape) => unflatten(child, leaf, cache)
+  if (Array.isArray(shape)) return cache(shape.map(inner))
+  const record: Record<string, unknown> = {}
+  for (const [key, child] of shape as ReadonlyMap<string, Shape>) setOwn(record, key, inner(child))
+  return cache(record)
+}
+
+/** Not by assignment where every object has something of that name, as of __proto__. */
+export function setOwn<T>(record: Record<string, T>, key: string, value: T): void {
+  if (!(key in record)) record[key] = value
+  else Object.defineProperty(record, key, { value, enumerable: true, writable: true, configurable: true })
+}
+
+/**
+ * The tensors in the order of their names, a list's by index: whatever the order of a record's keys, as
+ * JSON may change it.
+ */
+export function inOrderOfNames(shape: Shape): number[] {
+  if (typeof shape === 'number') return [shape]
+  if (Array.isArray(shape)) return shape.flatMap(inOrderOfNames)
+  const children = [...(shape as ReadonlyMap<string, Shape>)]
+  return children.sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, child]) => inOrderOfNames(child))
+}
+
+/** TensorFlow.js's tensors and their like: their numbers are elsewhere. */
+function hasValues(node: unknown): boolean {
+  return typeof (node as { dataSync?: unknown } | null)?.dataSync === 'function'
+}
+
+/** How to make a typed array of what came. */
+export function shapeHint(value: unknown): string {
+  if (hasValues(value)) return ' (dataSync() gives the numbers of such a tensor)'
+  const isNumber = typeof value === 'number' || (Array.isArray(value) && typeof value[0] === 'number')
+  return isNumber ? ' (Float32Array.from and Float64Array.from make one of plain numbers)' : ''
+}
+
+/** A list or a record. Maps, promises and their like look like records without names, and are mistakes. */
+export function isNestedParams(node: unknown): node is object {
+  if (!isObject(node) || ArrayBuffer.isView(node) || node instanceof String) return false
+  for (const key in node) if (Object.hasOwn(node, key)) return true
+  return Array.isArray(node) || Object.prototype.toString.call(node) === '[object Object]'
+}

@@ -1,0 +1,57 @@
+/** The checksums in a file's metadata, so that damage is seen: CRC-32 of tensors and of texts, in eight hexadecimal digits. */
+
+import { crc32 } from '#disk'
+import { toBoundedArray } from '../../core/untrusted.js'
+import { FileError } from '../sources/errors.js'
+import type { FileHeader } from './header.js'
+import { jsonOf } from './json.js'
+
+/** In the metadata: pairs of a tensor's name and its sum, in an order that others may go by. */
+const CHECKSUMS_KEY = 'antigrad.tensors'
+/** The same of all other texts, with that of the tensors. */
+export const TEXTS = 'antigrad.texts'
+
+export const formatSum = (sum: number): string => sum.toString(16).padStart(8, '0')
+
+/** Of a text, in UTF-8. */
+export const checksumOf = (text: string): string => formatSum(crc32(new TextEncoder().encode(text)))
+
+export function withChecksums(
+  metadata: FileHeader['metadata'],
+  sums: readonly (readonly [name: string, sum: number])[],
+): FileHeader['metadata'] {
+  const tensors = JSON.stringify(sums.map(([name, sum]) => [name, formatSum(sum)]))
+  const texts = new Map([...metadata, [CHECKSUMS_KEY, tensors]])
+  return texts.set(TEXTS, JSON.stringify([...texts].map(([name, text]) => [name, checksumOf(text)])))
+}
+
+/**
+ * The sums by names of tensors, all of which are in the file; none if it was written by somebody else.
+ *
+ * @throws FileError for a text that is not what was written; for others that somebody has added there is no sum
+ */
+export function readChecksums({ metadata, tensors }: FileHeader): ReadonlyMap<string, string> {
+  for (const [name, sum] of pairsIn(metadata, TEXTS) ?? []) {
+    const text = metadata.get(name)
+    const found = text === undefined ? 'no text' : checksumOf(text)
+    if (found !== sum) throw new FileError(`metadata: ${name}`, `the checksum ${sum}`, found)
+  }
+  const sums = pairsIn(metadata, CHECKSUMS_KEY)
+  if (sums === undefined) return new Map()
+  const isWhole = sums.size === tensors.size && [...tensors.keys()].every((name) => sums.has(name))
+  if (!isWhole)
+    throw new FileError(`metadata: ${CHECKSUMS_KEY}`, "each tensor's checksum", `those of ${sums.size} names`)
+  return sums
+}
+
+/** Names and sums; undefined without such a text. */
+function pairsIn(metadata: FileHeader['metadata'], key: string): ReadonlyMap<string, string> | undefined {
+  const text = metadata.get(key)
+  if (text === undefined) return undefined
+  const pairs = (toBoundedArray(jsonOf(`metadata: ${key}`, text, { deepest: 2 })) ?? []).map(
+    (pair) => toBoundedArray(pair) ?? [],
+  )
+  const isRight = pairs.every(([name, sum]) => typeof name === 'string' && typeof sum === 'string')
+  if (!isRight) throw new FileError(`metadata: ${key}`, 'pairs of a name and a checksum', text)
+  return new Map(pairs as [string, string][])
+}

@@ -1,0 +1,79 @@
+/** float16 and bfloat16, as bits in 16-bit words. */
+
+import type { FloatArray } from '../../core/numbers.js'
+
+const float = new Float32Array(1)
+const word = new Uint32Array(float.buffer)
+
+/**
+ * The bits of a float32 that is rounded to a narrower format next: cut toward 0, and odd where something was lost.
+ * Rounded to the nearest first, a number just above the middle would become the middle.
+ */
+function toBits(x: number): number {
+  float[0] = x
+  const isInexact = !Number.isNaN(x) && float[0] !== x
+  if (!isInexact) return word[0]
+  if (Math.abs(float[0]) > Math.abs(x)) word[0]--
+  return word[0] | 1
+}
+
+/** The upper bits of a number, rounded: of two that are as near, the even one. */
+const roundBits = (bits: number, shift: number): number =>
+  (bits + (1 << (shift - 1)) - 1 + ((bits >>> shift) & 1)) >>> shift
+
+export function toBfloat16(values: FloatArray): Uint16Array {
+  const words = new Uint16Array(values.length)
+  for (let i = 0; i < words.length; i++) {
+    const bits = toBits(values[i])
+    words[i] = (bits & 0x7fff_ffff) > 0x7f80_0000 ? (bits >>> 16) | 0x40 : roundBits(bits, 16)
+  }
+  return words
+}
+
+export function toFloat16(values: FloatArray): Uint16Array {
+  const words = new Uint16Array(values.length)
+  for (let i = 0; i < words.length; i++) {
+    const bits = toBits(values[i])
+    words[i] = ((bits >>> 16) & 0x8000) | decodeFloat16(bits & 0x7fff_ffff)
+  }
+  return words
+}
+
+/** Of the bits of a float32 without its sign. */
+function decodeFloat16(bits: number): number {
+  if (bits > 0x7f80_0000) return 0x7e00
+  // From 65520 on, ∞ is the nearest.
+  if (bits >= 0x477f_f000) return 0x7c00
+  if (bits >= 0x3880_0000) return roundBits(bits - 0x3800_0000, 13)
+  // A subnormal one counts steps of 2⁻²⁴.
+  const exponent = bits >>> 23
+  return exponent < 102 ? 0 : roundBits((bits & 0x7f_ffff) | 0x80_0000, 126 - exponent)
+}
+
+export function fromBfloat16(words: Uint16Array, into = new Float32Array(words.length)): Float32Array {
+  const bits = new Uint32Array(into.buffer, into.byteOffset, words.length)
+  for (let i = 0; i < words.length; i++) bits[i] = words[i] << 16
+  return into
+}
+
+/** All float16: to look one up takes a third of the time. */
+let table: Float32Array | undefined
+
+export function fromFloat16(words: Uint16Array, into = new Float32Array(words.length)): Float32Array {
+  table ??= Float32Array.from({ length: 1 << 16 }, (_, word) => readFloat16(word))
+  for (let i = 0; i < words.length; i++) into[i] = table[words[i]]
+  return into
+}
+
+function readFloat16(word: number): number {
+  const [exponent, fraction] = [(word >>> 10) & 31, word & 1023]
+  const size =
+    exponent === 31
+      ? fraction === 0
+        ? Infinity
+        : NaN
+      : exponent === 0
+        ? fraction / 16_777_216
+        : ((1024 + fraction) * (1 << exponent)) / 33_554_432
+  return word >>> 15 === 1 ? -size : size
+}

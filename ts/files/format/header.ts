@@ -1,0 +1,168 @@
+/**
+ * The header of a safetensors file: its length in 8 bytes, and JSON that says of each tensor its dtype, shape and
+ * place. Whatever a file does against the format's rules is an error: nothing else in it can be believed then.
+ */
+
+import { truncate } from '../../core/errors.js'
+import { endOfString } from '../../core/json.js'
+import { isCount } from '../../core/numbers.js'
+import { isRecord, toBoundedArray } from '../../core/untrusted.js'
+import { FileError } from '../sources/errors.js'
+import { BITS } from './dtypes.js'
+import { jsonOf } from './json.js'
+
+/** A tensor as a header has it. */
+export interface TensorInfo {
+  /** The format's name of it, such as F32. */
+  readonly dtype: string
+  readonly shape: readonly number[]
+  /** Its place, in bytes from the header's end. */
+  readonly begin: number
+  readonly end: number
+}
+
+export interface FileHeader {
+  /** Texts by name. */
+  readonly metadata: ReadonlyMap<string, string>
+  /** In the order of their bytes. */
+  readonly tensors: ReadonlyMap<string, TensorInfo>
+}
+
+const LENGTH_BYTES = 8
+/** No reader takes a longer header. */
+export const MAX_HEADER_BYTES = 100_000_000
+const METADATA = '__metadata__'
+/** The header, a tensor in it, and its shape. */
+const NESTING = { deepest: 3, areNamed: true }
+
+/**
+ * How long the header is, from the first bytes of a file.
+ *
+ * @throws FileError where no header fits there
+ */
+export function headerLength(first: Uint8Array, size: number): number {
+  if (size < LENGTH_BYTES) throw new FileError('file', `at least ${LENGTH_BYTES} bytes`, size)
+  const length = Number(new DataView(first.buffer, first.byteOffset).getBigUint64(0, true))
+  if (length > MAX_HEADER_BYTES)
+    throw new FileError('header', `a length of at most ${MAX_HEADER_BYTES} bytes`, length)
+  if (length > size - LENGTH_BYTES)
+    throw new FileError(
+      'header',
+      `a length of at most ${size - LENGTH_BYTES} bytes, as the file goes on`,
+      length,
+    )
+  return length
+}
+
+/**
+ * @param bytes the header's, behind its length
+ * @param size of the bytes behind it
+ * @throws FileError where something is against the format
+ */
+export function parseHeader(bytes: Uint8Array, size: number): FileHeader {
+  const text = decodeText(bytes)
+  if (!text.startsWith('{')) throw new FileError('header', 'an object, from the first byte on', text)
+  const given = jsonOf('header', text, NESTING) as object
+  const metadata = new Map<string, string>()
+  const tensors: [string, TensorInfo][] = []
+  let keys = 0
+  for (const [name, value] of Object.entries(given)) {
+    keys++
+    if (!isRecord(value)) throw new FileError(describeTensor(name), 'an object', value)
+    keys += Object.keys(value).length
+    if (name === METADATA) {
+      for (const [key, text] of Object.entries(value)) {
+        if (typeof text !== 'string') throw new FileError(describeTensor(`metadata: ${key}`), 'a text', text)
+        metadata.set(key, text)
+      }
+    } else tensors.push([name, readInfo(name, value)])
+  }
+  // Objects keep the last of two.
+  if (readKeys(text) !== keys) throw new FileError('header', 'each name once', 'a name twice')
+  tensors.sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)
+  let end = 0
+  for (const [name, { begin, end: to }] of tensors) {
+    if (begin !== end)
+      throw new FileError(describeTensor(name), `bytes from ${end} on, as those before end there`, begin)
+    end = to
+  }
+  if (end !== size) throw new FileError('file', `${end} bytes behind the header, as the tensors have`, size)
+  return { metadata, tensors: new Map(tensors) }
+}
+
+const describeTensor = (name: string) => `header: ${truncate(name)}`
+
+function decodeText(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    throw new FileError('header', 'UTF-8', 'other bytes')
+  }
+}
+
+/** How many names a text has that is JSON: strings in front of a colon. */
+function readKeys(text: string): number {
+  let keys = 0
+  for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at)) {
+    at = endOfString(text, at)
+    do at++
+    while (' \t\n\r'.includes(text[at]))
+    if (text[at] === ':') keys++
+  }
+  return keys
+}
+
+function readInfo(name: string, given: object): TensorInfo {
+  const { dtype, shape, data_offsets, ...others } = given as Record<string, unknown>
+  const [other] = Object.keys(others)
+  if (other !== undefined) throw new FileError(describeTensor(name), 'dtype, shape and data_offsets', other)
+  if (typeof dtype !== 'string' || !Object.hasOwn(BITS, dtype))
+    throw new FileError(
+      describeTensor(`${truncate(name)}: dtype`),
+      `one of ${Object.keys(BITS).join(', ')}`,
+      dtype,
+    )
+  const lengths = toBoundedArray(shape)
+  if (!lengths?.every((length): length is number => isCount(length, 0)))
+    throw new FileError(describeTensor(`${truncate(name)}: shape`), 'a list of whole numbers ≥ 0', shape)
+  const [from, to, ...rest] = toBoundedArray(data_offsets) ?? []
+  if (!isCount(from, 0) || !isCount(to, 0) || from > to || rest.length > 0)
+    throw new FileError(
+      describeTensor(`${truncate(name)}: data_offsets`),
+      'where its bytes begin and end',
+      data_offsets,
+    )
+  const bits = lengths.reduce((product, length) => product * length, BITS[dtype])
+  // Products are exact as long as they can be right.
+  if (bits !== (to - from) * 8)
+    throw new FileError(
+      describeTensor(name),
+      `bytes for the shape [${truncate(`${lengths}`)}] of ${dtype}`,
+      to - from,
+    )
+  return { dtype, shape: Object.freeze(lengths), begin: from, end: to }
+}
+
+/**
+ * A header with its length in front: the tensors' bytes are one behind the other, from a multiple of 8 on.
+ *
+ * @throws FileError where it is longer than readers take, or a name is no Unicode
+ */
+export function encodeHeader({ metadata, tensors }: FileHeader): Uint8Array {
+  const entries = [...tensors].map(([name, { dtype, shape, begin, end }]) => {
+    if (name === METADATA) throw new FileError('tensor', `another name than ${METADATA}`, name)
+    return [name, { dtype, shape, data_offsets: [begin, end] }] as const
+  })
+  const texts = metadata.size > 0 ? [[METADATA, Object.fromEntries(metadata)] as const] : []
+  const text = JSON.stringify(Object.fromEntries<object>([...texts, ...entries]))
+  // Half of a surrogate pair is escaped as JSON has it, which readers refuse.
+  const lone = /(?<!\\)(?:\\\\)*\\ud[89a-f][0-9a-f]{2}/.exec(text)
+  if (lone !== null) throw new FileError('tensor', 'a name in Unicode', lone[0])
+  const bytes = new TextEncoder().encode(text)
+  if (bytes.length > MAX_HEADER_BYTES)
+    throw new FileError('header', `at most ${MAX_HEADER_BYTES} bytes of names and metadata`, bytes.length)
+  const padded = new Uint8Array(LENGTH_BYTES + Math.ceil(bytes.length / 8) * 8).fill(0x20)
+  new DataView(padded.buffer).setBigUint64(0, BigInt(padded.length - LENGTH_BYTES), true)
+  padded.set(bytes, LENGTH_BYTES)
+  return padded
+}

@@ -1,0 +1,171 @@
+/** Checkpoints: the last files of a run in a folder, of which the newest whole one is found again. */
+
+import { openFolder, openSink, TEMPORARY_SUFFIX } from '#disk'
+import { toText } from '../../checkpoint/text.js'
+import type { SavedRun } from '../../checkpoint/write.js'
+import { OptionError } from '../../core/errors.js'
+import { isCount } from '../../core/numbers.js'
+import { isRecord, ownProperties } from '../../core/untrusted.js'
+import { callback, integerFrom, nullable, passThrough } from '../../options/kinds.js'
+import { readOptions } from '../../options/read.js'
+import { runOf } from '../format/json.js'
+import { openSafetensors } from '../format/read.js'
+import { FileError } from '../sources/errors.js'
+import type { FileSource } from '../sources/sources.js'
+import { beginWrite, readRun, type Saveable } from './runs.js'
+
+/** What is said of a checkpoint. */
+export interface CheckpointOptions {
+  /** What the run has come to, as its caller counts; how many updates it had, by default. */
+  readonly step?: number
+  /** Numbers by name. */
+  readonly metrics?: Readonly<Record<string, number>>
+}
+
+/** A checkpoint that is whole. */
+export interface Checkpoint {
+  readonly path: string
+  readonly saved: SavedRun
+  readonly step: number
+  readonly metrics: Readonly<Record<string, number>>
+  /** Damaged checkpoints that were passed over, with the reasons. */
+  readonly skipped: readonly { readonly path: string; readonly reason: string }[]
+}
+
+export interface CheckpointsOptions {
+  /** How many of the newest stay; 3 by default, and with null all. */
+  readonly keep?: number | null
+  /** Is told of damaged ones; console.warn by default. */
+  readonly onWarning?: (message: string) => void
+}
+
+/** Checkpoints in a folder, into which nobody else writes. */
+export interface Checkpoints {
+  /**
+   * Writes one, of the state at this call, as `writeFile` does; then older ones go. Several calls write one after the
+   * other.
+   *
+   * @returns where it is
+   */
+  save(optimizer: Saveable, options?: CheckpointOptions): Promise<string>
+  /** Reads the newest that is whole; null where there is none. */
+  latest(): Promise<Checkpoint | null>
+}
+
+const optionTable = {
+  keep: nullable(integerFrom(1), 3),
+  onWarning: callback<(message: string) => void, (message: string) => void>((message) =>
+    console.warn(message),
+  ),
+}
+const saveOptions = { step: passThrough<number>(), metrics: passThrough<Readonly<Record<string, number>>>() }
+
+const [STEP, METRICS] = ['checkpoint.step', 'checkpoint.metrics']
+/** The last number of a name; more digits would not be found again. */
+const MAX_NUMBER = 999_999_999_999_999
+/** In the order in which they were written, whatever the steps are. */
+const FILE_NAME = /^(\d{6,15})-step-\d+\.safetensors$/
+const fileName = (number: number, step: number) =>
+  `${String(number).padStart(6, '0')}-step-${step}.safetensors`
+
+/**
+ * Checkpoints in a folder, which is made where it is not there.
+ *
+ * A process may be killed at any moment: the files that were whole before stay until the new one is on the disk.
+ *
+ * @throws OptionError for options; in a page, where there are no folders
+ */
+export function checkpoints(directory: string | URL, options: CheckpointsOptions = {}): Checkpoints {
+  const { keep, onWarning } = readOptions('options', options, optionTable)
+  const folder = openFolder(directory)
+  let before: Promise<unknown> = Promise.resolve()
+
+  /** The newest first. */
+  const all = async () => {
+    const names = (await folder.names()).filter((name) => FILE_NAME.test(name))
+    return names.sort((a, b) => fileNumber(b) - fileNumber(a))
+  }
+
+  const write = async (writing: ReturnType<typeof beginWrite>, step: number) => {
+    let old: readonly string[] = []
+    let path = ''
+    await writing(async () => {
+      old = await all()
+      const number = old.length === 0 ? 1 : fileNumber(old[0]) + 1
+      if (number > MAX_NUMBER) throw new FileError(old[0], 'a number that another one can follow', MAX_NUMBER)
+      for (const name of await folder.names())
+        if (name.endsWith(TEMPORARY_SUFFIX) && /^\d{6,15}-step-/.test(name)) await folder.remove(name)
+      path = folder.pathOf(fileName(number, step))
+      return openSink(path)
+    })
+    for (const name of keep === null ? [] : old.slice(keep - 1)) await folder.remove(name)
+    return path
+  }
+
+  return {
+    async save(optimizer, given = {}) {
+      const { step, metrics } = readOptions('options', given, saveOptions)
+      const count = step ?? (optimizer as { updates?: number })?.updates
+      if (!isStep(count)) throw new OptionError('step', 'a whole number ≥ 0', count)
+      const texts = new Map([
+        [STEP, `${count}`],
+        [METRICS, toText(readMetrics(metrics), [])],
+      ])
+      const writing = beginWrite(optimizer, { metadata: Object.fromEntries(texts) })
+      const done = before.then(() => write(writing, count))
+      before = done.catch(() => {})
+      return done
+    },
+
+    async latest() {
+      const skipped: { path: string; reason: string }[] = []
+      const tried = new Set<string>()
+      for (;;) {
+        // Asked again each time: another process may have saved meanwhile, and removed what was there before.
+        const name = (await all()).find((name) => !tried.has(name))
+        if (name === undefined) return null
+        tried.add(name)
+        const path = folder.pathOf(name)
+        try {
+          return { ...(await readCheckpoint(path)), path, skipped }
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue
+          if (!(error instanceof FileError)) throw error
+          skipped.push({ path, reason: error.message })
+          onWarning(`antigrad: ${path} is damaged, and left out: ${error.message}`)
+        }
+      }
+    },
+  }
+}
+
+const fileNumber = (name: string) => Number(FILE_NAME.exec(name)?.[1])
+
+/** @throws FileError if it is none, or damaged */
+export async function readCheckpoint(place: FileSource): Promise<Omit<Checkpoint, 'path' | 'skipped'>> {
+  const file = await openSafetensors(place)
+  try {
+    const [step, metrics] = [STEP, METRICS].map((key) => file.metadata.get(key))
+    if (!isStep(Number(step)) || `${Number(step)}` !== step)
+      throw new FileError(`metadata: ${STEP}`, 'an integer ≥ 0', step)
+    const found = runOf(`metadata: ${METRICS}`, metrics, [])
+    if (!isMetrics(found)) throw new FileError(`metadata: ${METRICS}`, 'an object of numbers', metrics)
+    return { saved: await readRun(file), step: Number(step), metrics: found }
+  } finally {
+    await file.close()
+  }
+}
+
+const isStep = (given: unknown): given is number => Number.isSafeInteger(given) && isCount(given, 0)
+
+const isMetrics = (given: unknown): given is Checkpoint['metrics'] =>
+  isRecord(given) && Object.values(given).every((value) => typeof value === 'number')
+
+function readMetrics(given: unknown): Readonly<Record<string, unknown>> {
+  if (given === undefined) return {}
+  if (!isRecord(given)) throw new OptionError('metrics', 'an object of numbers', given)
+  const metrics = ownProperties(given)
+  for (const [name, value] of Object.entries(metrics))
+    if (typeof value !== 'number') throw new OptionError(`metrics: ${name}`, 'a number', value)
+  return metrics
+}

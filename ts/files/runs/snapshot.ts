@@ -1,0 +1,129 @@
+/** A run as it is at one moment, while it goes on: copied as far as something is about to change it, and no further. */
+
+import type { CopyArray, SavedRun } from '../../checkpoint/write.js'
+import { OptionError } from '../../core/errors.js'
+import type { FloatArray } from '../../core/numbers.js'
+import { ALL_GRADIENTS, importedRows, RowGradient, type StepGradients } from '../../gradients/read.js'
+import { averageWeight } from '../../model/averages.js'
+import type { Tensor } from '../../model/partition.js'
+import { Optimizer } from '../../optimizer.js'
+import type { Progress } from '../../step/progress.js'
+import { PendingWrite } from './pending-write.js'
+
+/** A call of the optimizer's, or the gradients by which it is to be updated. */
+type Change = string | StepGradients
+
+/** Calls that change nothing that is saved: of steps there are the gradients as well. */
+const READ_ONLY_CALLS: readonly Change[] = ['save', 'state', 'set', 'zeroGrad', 'add', 'step', 'stepAsync']
+
+type ChangeListener = (change: Change) => void
+
+/** Who is to be told of changes: several files may be written at once. */
+const listeners = new WeakMap<Progress, Set<ChangeListener>>()
+
+function subscribe(progress: Progress, keeper: ChangeListener): void {
+  const all = listeners.get(progress) ?? new Set()
+  listeners.set(progress, all.add(keeper))
+  progress.keep = (change) => {
+    for (const keeper of all) keeper(change)
+  }
+}
+
+function unsubscribe(progress: Progress, listener: ChangeListener): void {
+  const all = listeners.get(progress)
+  all?.delete(listener)
+  if (all?.size === 0) delete progress.keep
+}
+
+/** What of an array is about to change: nothing, all, or some rows. */
+type ChangedRows = boolean | Uint32Array
+
+/** An array that is to be written. */
+interface WatchedTensor {
+  readonly tensor: Tensor
+  readonly pending: PendingWrite
+}
+
+export class RunSnapshot {
+  /** Arrays in it are live: {@link read} has what they were. */
+  readonly saved: SavedRun
+  readonly #pending = new Map<FloatArray, WatchedTensor>()
+  readonly #progress: Progress
+
+  /** @throws as `optimizer.save()` */
+  constructor(optimizer: unknown) {
+    if (!(optimizer instanceof Optimizer)) throw new OptionError('optimizer', 'an Optimizer', optimizer)
+    let found: Progress | undefined
+    const keep: CopyArray = (view, tensor, progress) => {
+      this.#pending.set(view, { tensor, pending: new PendingWrite(view) })
+      found = progress
+      return view
+    }
+    this.saved = (optimizer as unknown as { save(keep: CopyArray): SavedRun }).save(keep)
+    this.#progress = found as unknown as Progress
+    subscribe(this.#progress, this.#keep)
+  }
+
+  readonly #keep: ChangeListener = (change) => {
+    if (READ_ONLY_CALLS.includes(change)) return
+    for (const [view, { tensor, pending }] of this.#pending) {
+      // A tensor may have moved since: then all was kept.
+      if (pending.isKept) continue
+      const changed = this.#changed(change, view, tensor)
+      if (changed === true) pending.keep()
+      else if (changed) pending.keepRows(changed, (tensor.shape as readonly number[])[0])
+    }
+  }
+
+  #changed(change: Change, view: FloatArray, tensor: Tensor): ChangedRows {
+    if (typeof change === 'string')
+      return change !== 'point' || (tensor.state.point !== undefined && !tensor.isFrozen)
+    if (tensor.isFrozen) return false
+    const { around, updates, batches } = this.#progress
+    const { accumulate, lookahead, average } = around
+    const { params, slow, accumulated, average: averaged } = this.saved.tensors[tensor.name]
+    const isUpdate = batches + 1 >= accumulate.batches
+    const wasGathered = isUpdate && tensor.gathered !== false
+    if (!isUpdate && view !== accumulated?.values) return false
+    // These take all tensors along, whether they have gradients or not.
+    if (view === averaged?.values && average !== null)
+      return averageWeight(average, updates + 1, tensor.averaged) !== null
+    if (lookahead !== null && (view === params || view === slow) && (updates + 1) % lookahead.steps === 0)
+      return true
+    return view !== slow && (wasGathered || changedBy(change, view, tensor))
+  }
+
+  /** Numbers of an array as they were. */
+  read(view: FloatArray, from: number, to: number): FloatArray {
+    return this.#findPending(view).read(from, to)
+  }
+
+  /** Leaves all others out. */
+  keepOnly(views: ReadonlySet<FloatArray>): void {
+    for (const view of this.#pending.keys()) if (!views.has(view)) this.#pending.delete(view)
+  }
+
+  /** Nobody asks again for what comes before there. */
+  release(view: FloatArray, to: number): void {
+    this.#findPending(view).release(to)
+    if (to === view.length) this.#pending.delete(view)
+  }
+
+  #findPending(view: FloatArray): PendingWrite {
+    return (this.#pending.get(view) as WatchedTensor).pending
+  }
+
+  /** Of all that is left. */
+  close(): void {
+    this.#pending.clear()
+    unsubscribe(this.#progress, this.#keep)
+  }
+}
+
+/** What an update by these gradients changes of an array of a tensor. */
+function changedBy(gradients: StepGradients, { length }: FloatArray, tensor: Tensor): ChangedRows {
+  const gradient = gradients === ALL_GRADIENTS ? undefined : gradients[tensor.number]
+  if (!(gradient instanceof RowGradient)) return gradients === ALL_GRADIENTS || gradient !== undefined
+  const rows = tensor.shape?.[0]
+  return length === tensor.length || length === rows ? (importedRows.listed?.(tensor) ?? true) : true
+}

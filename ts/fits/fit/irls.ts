@@ -1,0 +1,194 @@
+/**
+ * Weights that are made of the model, as 1/f² is: fits with the weights that the last ones have found, until these
+ * settle (iteratively reweighted least squares). Each round is an ordinary fit, in which weights are numbers.
+ */
+
+import { type DataColumn, numbersInRun, putRuns, rowsInRun, sharedFirst } from '../../many/data.js'
+import type { EngineCall } from '../../many/execute.js'
+import type { FitValues } from '../problem/options.js'
+import { type FitReason, fitReasons, hasUsablePoint } from '../problem/reasons.js'
+import { selectRows } from '../problem/row-selection.js'
+import { modelColumns } from '../programs/function-curve.js'
+import { triangleIndex } from '../programs/ldlt.js'
+import {
+  type FitContext,
+  keepFits,
+  parameterColumn,
+  type SolvedFits,
+  withStarts,
+} from '../solve/fit-context.js'
+import type { NonFinite } from '../solve/message.js'
+import {
+  compileWeights,
+  isSettledWeight,
+  MAX_ROUNDS,
+  WEIGHTS,
+  type WeightFunction,
+  weightExpression,
+} from '../solve/model-weights.js'
+import { evaluateModel, parameterPoint } from '../uncertainty/linearize.js'
+import { FitManyResult } from './result.js'
+import type { FitRun } from './run.js'
+
+/** Fits under way, as `Fits` are. */
+export class IterativeReweighting {
+  readonly choice: FitRun['choice']
+  readonly options: FitValues
+  readonly #first: FitRun
+  readonly #context: FitContext
+  readonly #weightFunction: WeightFunction
+  readonly #weights: Float64Array[] = []
+  readonly #failedFits = new Map<number, NonFinite>()
+  #lastRun: FitContext | undefined
+
+  /** @param first the fits without weights, which are not begun */
+  constructor(first: FitRun) {
+    this.#first = first
+    this.#context = first.ingredients()
+    this.choice = first.choice
+    this.options = first.options
+    const { options } = first
+    const option = typeof options.sigma === 'string' ? 'sigma' : 'weights'
+    this.#weightFunction = compileWeights(this.#context.problem, weightExpression(options) as string, option)
+  }
+
+  *calls(sideBySide = false): Generator<EngineCall> {
+    const { solved, refit, observations } = this.#context
+    const { options } = this.#first
+    yield* this.#first.calls(sideBySide)
+    const isLive = (fit: number) => hasUsablePoint(solved.reason[fit])
+    let live = [...observations.keys()].filter(isLive)
+    for (let round = 0; live.length > 0; round++) {
+      live = live.filter((fit) => this.#setWeights(fit))
+      if (live.length === 0) break
+      const fits = refit(this.#selectColumns(live), this.#selectStarts(live)) as FitRun
+      yield* fits.calls(sideBySide)
+      fits.release()
+      const last = fits.ingredients()
+      const settled = live.map((fit, k) => hasConverged(solved, fit, last.solved, k, options.tolerance))
+      this.#lastRun = last
+      this.#mergeFits(live, last.solved)
+      const isOver = round === MAX_ROUNDS
+      if (isOver)
+        for (const [k, fit] of live.entries()) if (!settled[k]) this.#setReason(fit, 'max-iterations')
+      live = isOver ? [] : live.filter((fit, k) => !settled[k] && isLive(fit))
+    }
+  }
+
+  release(): void {
+    this.#first.release()
+  }
+
+  /** What can be said where it has been stopped: nothing, as a round does not say whether it is the last. */
+  done(): FitContext {
+    return keepFits(this.#context, new Uint8Array(this.#context.observations.length))
+  }
+
+  result<Names extends string>(): FitManyResult<Names> {
+    this.release()
+    const last = this.#lastRun
+    const invalidWeights = this.#failedFits
+    if (last === undefined) return new FitManyResult<Names>({ ...this.#context, invalidWeights })
+    const { observations, data, drops } = this.#context
+    const { y } = this.#context.problem
+    const lists = Array.from(observations, (_, fit) => {
+      return this.#weights[fit] ?? new Float64Array(rowsInRun(data.get(y) as DataColumn, fit)).fill(1)
+    })
+    const all = sharedFirst(new Map([...data, [WEIGHTS, concatenate(lists)]]))
+    return new FitManyResult<Names>({
+      ...{ ...this.#context, ...selectRows(all, WEIGHTS, observations.length, drops), data: all },
+      ...{ compiled: last.compiled, problem: last.problem },
+      ...{ invalidWeights, weightAt: this.#weightFunction },
+    })
+  }
+
+  /** Of a fit at its point. Gives false where one is not finite and above 0: the fit ends there. */
+  #setWeights(fit: number): boolean {
+    const { data, problem, solved } = this.#context
+    const y = numbersInRun(data.get(problem.y) as DataColumn, fit)
+    const { value: valueAt, columns } = evaluateModel(this.#context, fit, undefined)
+    const point = parameterPoint(this.#context, fit)
+    const weights = y.map(() => 1)
+    for (let row = 0; row < y.length; row++) {
+      const numbers = columns(row)
+      if (Number.isNaN(y[row]) || numbers.some(Number.isNaN)) continue
+      const value = this.#weightFunction(valueAt(row, point), numbers)
+      if (!(value > 0 && value < Infinity)) {
+        this.#failedFits.set(fit, { row, source: 'weight', name: null, value })
+        this.#setReason(fit, 'not-finite')
+        for (const column of [...solved.free, ...solved.covariance, ...solved.errors, solved.cost])
+          column[fit] = NaN
+        return false
+      }
+      weights[row] = value
+    }
+    this.#weights[fit] = weights
+    return true
+  }
+
+  #setReason(fit: number, reason: FitReason): void {
+    this.#context.solved.reason[fit] = fitReasons.indexOf(reason)
+  }
+
+  /** Of the rows that count, as each round has them. */
+  #selectColumns(fits: readonly number[]): Map<string, DataColumn> {
+    const own = (column: DataColumn) =>
+      column.offsets === null ? column : concatenate(fits.map((fit) => numbersInRun(column, fit)))
+    const columns = [...this.#context.columns].map(([name, column]) => [name, own(column)] as const)
+    return sharedFirst(new Map([...columns, [WEIGHTS, concatenate(this.#computeWeights(fits))]]))
+  }
+
+  #computeWeights(fits: readonly number[]): Float64Array[] {
+    const { data, problem, drops } = this.#context
+    const names = [...modelColumns(problem), problem.y]
+    return fits.map((fit) => {
+      const columns = names.map((name) => numbersInRun(data.get(name) as DataColumn, fit))
+      const isMissing = (row: number) => drops && columns.some((column) => Number.isNaN(column[row]))
+      return this.#weights[fit].filter((_, row) => !isMissing(row))
+    })
+  }
+
+  #selectStarts(fits: readonly number[]) {
+    return withStarts(this.#context, (name) => {
+      const column = parameterColumn(this.#context, name)
+      return fits.map((fit) => column[fit])
+    })
+  }
+
+  #mergeFits(fits: readonly number[], from: SolvedFits): void {
+    const to = this.#context.solved
+    const at = Uint32Array.from(fits)
+    const columns = (of: SolvedFits) => [
+      ...of.free,
+      ...of.covariance,
+      ...of.errors,
+      of.cost,
+      ...of.atBound,
+      ...of.unidentifiable,
+      of.reason,
+    ]
+    for (const [k, column] of columns(to).entries()) putRuns(column, at, columns(from)[k])
+    for (const [k, fit] of fits.entries()) to.evaluations[fit] += from.evaluations[k]
+  }
+}
+
+/** Whether a round has changed nothing, beside standard errors as a step beside them would be. */
+function hasConverged(
+  before: SolvedFits,
+  fit: number,
+  now: SolvedFits,
+  k: number,
+  tolerance = 1e-10,
+): boolean {
+  return now.free.every((column, i) => {
+    return isSettledWeight(before.free[i][fit], column[k], now.covariance[triangleIndex(i, i)][k], tolerance)
+  })
+}
+
+function concatenate(lists: readonly Float64Array[]): DataColumn {
+  const offsets = new Float64Array(lists.length + 1)
+  for (const [fit, { length }] of lists.entries()) offsets[fit + 1] = offsets[fit] + length
+  const numbers = new Float64Array(offsets[lists.length])
+  for (const [fit, list] of lists.entries()) numbers.set(list, offsets[fit])
+  return { numbers, offsets }
+}

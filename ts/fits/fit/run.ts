@@ -1,0 +1,581 @@
+/** Fits under way. */
+
+import { OptionError } from '../../core/errors.js'
+import { type FloatArray, smallestNormal } from '../../core/numbers.js'
+import type { Slices } from '../../core/slices.js'
+import { isObject } from '../../core/untrusted.js'
+import type { EngineChoice } from '../../engines/select-engine.js'
+import { Expression } from '../../expressions/expression.js'
+import { parse } from '../../expressions/parse.js'
+import {
+  checkRows,
+  type DataColumn,
+  groupByRows,
+  numbersInRun,
+  pickRuns,
+  putRuns,
+  rowsInRun,
+} from '../../many/data.js'
+import { type BatchRunner, selectRunner } from '../../many/engines.js'
+import type { EngineCall } from '../../many/execute.js'
+import { runsPerBatch } from '../../many/layout.js'
+import { readOptionSets } from '../../many/option-sets.js'
+import { minimizeReasons } from '../../many/result.js'
+import { ManyRuns } from '../../many/run.js'
+import { readOptions } from '../../options/read.js'
+import type { Rule } from '../../rules/definitions.js'
+import { type FitModel, type Guess, readModel } from '../models/model.js'
+import {
+  checkCounts,
+  countFits,
+  isWeight,
+  orderWeightsFirst,
+  type ParsedData,
+  readData,
+} from '../problem/columns.js'
+import { BoundFunctionModel } from '../problem/function-model.js'
+import { lossTerms } from '../problem/loss.js'
+import { distinctMinima, sampleStarts } from '../problem/multi-start.js'
+import { type FitData, type FitValues, fitOptionTable } from '../problem/options.js'
+import {
+  deriveParameters,
+  type FitParameter,
+  type FitParameters,
+  type Parameter,
+  readParameters,
+} from '../problem/parameters.js'
+import type { Problem } from '../problem/problem.js'
+import { fitReasons, NOT_FINITE } from '../problem/reasons.js'
+import { type RowSelection, selectRows } from '../problem/row-selection.js'
+import { emptyProfiles, profileParameters } from '../profiles/profile.js'
+import { profileNames } from '../profiles/profile-result.js'
+import { fromInternal, toInternal } from '../programs/internal-parameters.js'
+import { triangleIndex } from '../programs/ldlt.js'
+import { loadPrograms, type ModelPrograms } from '../programs/program-cache.js'
+import {
+  type FitContext,
+  keepFits,
+  type PendingFits,
+  type ProfiledEndpoints,
+  type SolvedFits,
+} from '../solve/fit-context.js'
+import { Iterations, MAX_RUNS } from '../solve/iterations.js'
+import { Solver, type SolverBatch, type SolverResult } from '../solve/solver.js'
+import { TrustRegionSolver } from '../solve/trust-region.js'
+import { WarmStartedFits } from '../solve/warm-started-fits.js'
+import { FitManyResult } from './result.js'
+
+/** Runs that are the first, so that something can be told soon, and by what there are more from batch to batch. */
+const [FIRST_RUNS, RUN_GROWTH] = [64, 8]
+/** Runs at a time, by thread: one of two batches is not long in the way of the other. */
+const RUNS_PER_THREAD = 1024
+const TOO_FEW_POINTS = fitReasons.indexOf('too-few-points')
+/** So often a fit begins again in a lower valley. */
+const MAX_RESTARTS = 8
+/** What a run's reason is for a fit. */
+const REASONS = minimizeReasons.map((reason) => (reason === 'diverged' ? 'not-finite' : reason))
+
+/** Who fits batches, one after the other. */
+interface BatchWorker {
+  readonly iterations: Iterations
+  readonly solver: Solver | TrustRegionSolver
+}
+
+/** @throws OptionError where something is given that has no meaning here */
+function refuseOption(option: string, given: unknown, expected: string): void {
+  if (given !== undefined) throw new OptionError(option, expected, given)
+}
+
+/** What runs functions. */
+function forceTypeScript(options: FitValues): EngineChoice<BatchRunner> {
+  const why = 'the model is a function'
+  if (options.engine !== 'typescript') refuseOption('engine', options.engine, `'typescript', as ${why}`)
+  const { instructionSet, threads } = options
+  const { engine, runner } = selectRunner({ engine: 'typescript', instructionSet, threads })
+  return { engine, runner, reasons: [`${why}: it runs in JavaScript`] }
+}
+
+export class FitRun {
+  readonly choice: EngineChoice<BatchRunner>
+  readonly options: FitValues
+  readonly #compiled: ModelPrograms
+  /** Two batches may be under way: one is made ready, or taken over, while the engine's threads are at work on the other. */
+  #workers: readonly BatchWorker[] = []
+  /** As they are given, and of the rows that count. */
+  readonly #data: ReadonlyMap<string, DataColumn>
+  readonly #selection: RowSelection
+  readonly #parameters: readonly Parameter[]
+  /** Where each parameter starts, by fit; NaN where it has not been guessed yet. */
+  readonly #starts: ReadonlyMap<string, Float64Array>
+  /** Parameters that are guessed, if there are some. */
+  readonly #open: readonly Parameter[]
+  readonly #guess: Guess | undefined
+  readonly #remark: FitContext['remark']
+  /** The columns that guesses get. */
+  readonly #followers: readonly string[]
+  readonly #count: number
+  readonly #samples: readonly Float64Array[]
+  readonly #model: BoundFunctionModel | FitModel
+  #made: SolvedFits | undefined
+  readonly #profiled: ProfiledEndpoints | undefined
+  /** Whether they start where others have ended that are much like them. */
+  readonly #isWarmStart: boolean
+  #hasReported = false
+  #done = 0
+  /** 1 for each fit that has got all that it will. */
+  readonly #isDone: Uint8Array
+
+  /** @param read what data have, where they are ours */
+  constructor(model: unknown, data: FitData, given: object, read?: ParsedData) {
+    const options = readOptions('options', given, fitOptionTable)
+    this.options = options
+    const { method } = options
+    const start = options.start ?? {}
+    const {
+      text,
+      functionModel,
+      parameters: defaults,
+      guess,
+      x,
+      extraColumns,
+      remark,
+    } = readModel(model, options.start !== undefined)
+    if (functionModel === undefined)
+      refuseOption('finiteDifferences', options.finiteDifferences, 'none of what has derivatives')
+    const names = functionModel ? [] : parse(text).names
+    const own = guess === undefined ? [] : [x, ...extraColumns]
+    const { columns, y, weight } = read ?? readData(functionModel ?? names, data, options, own)
+    const known = functionModel ? [...Object.keys(start)] : names.filter((name) => !columns.has(name))
+    const parameters = readParameters(start, known, defaults)
+    const taken = [...parameters.map(({ name }) => name), ...columns.keys()]
+    this.#parameters = [...parameters, ...deriveParameters(options.derive, taken)]
+    this.#count = countFits(columns, this.#parameters)
+    checkRows(columns, this.#count)
+    this.#data = columns
+    const ordered = weight === null ? columns : orderWeightsFirst(columns, y)
+    this.#selection = selectRows(ordered, weight, this.#count, options.missing === 'drop')
+    const { loss, lossScale, multiStart } = options
+    // What has been bound already is so to all data.
+    const bound =
+      functionModel instanceof BoundFunctionModel
+        ? functionModel
+        : functionModel && new BoundFunctionModel(functionModel, columns, options.finiteDifferences)
+    // Differences of order 1 have half of the digits.
+    const isRough = bound && bound.jacobian === undefined && bound.differences.order === 1
+    this.#compiled = loadPrograms(bound ?? text, this.#parameters, {
+      columns: [...this.#selection.columns.keys()],
+      y,
+      weight,
+      loss,
+      scale: lossScale,
+      tolerance: options.tolerance ?? (isRough ? 1e-8 : 1e-10),
+      isAbsolute: this.#isAbsolute,
+    })
+    const problem = this.#problem
+    this.#model = bound ?? { text, x: '', parameters: {} }
+    this.#isWarmStart = read !== undefined
+    this.#samples = sampleStarts(problem, this.#compiled.problemInSteps, multiStart)
+    if (method !== undefined) {
+      if (functionModel) refuseOption('method', method, 'none, as the model is a function')
+      // It throws where the rule is none for many runs.
+      readOptionSets(method, {}, 1)
+    }
+    if (loss === 'poisson') checkCounts(y, this.#selection.columns)
+    const started = this.#parameters.filter(({ expr }) => expr === null)
+    this.#open = started.filter(({ start }) => start === null)
+    this.#guess = guess
+    const beside = [x, y, ...extraColumns]
+    this.#remark =
+      remark && beside.every((name) => columns.has(name)) ? { of: remark, columns: beside } : null
+    this.#followers = beside
+    if (
+      this.#open.length > 0 &&
+      (guess === undefined || !this.#followers.every((name) => columns.has(name)))
+    ) {
+      throw new OptionError(`start: ${this.#open[0].name}`, 'a number, or one for each fit', undefined)
+    }
+    this.#starts = new Map(started.map((parameter) => [parameter.name, this.#startOf(parameter)]))
+    this.choice = functionModel ? forceTypeScript(options) : selectRunner(options)
+    const count = this.#count
+    this.#isDone = new Uint8Array(count)
+    const { method: by, level } = options.intervals
+    // Weights by the model and a covariance come afterwards, and profiles with them or on demand.
+    const { sigma, weights, covariance } = options
+    const isAtOnce = covariance === undefined && [sigma, weights].every((given) => typeof given !== 'string')
+    const profiles = () => emptyProfiles(isAtOnce ? profileNames(undefined, problem) : [], level, count)
+    this.#profiled = by === 'profile' ? profiles() : undefined
+  }
+
+  /** Not made before the first fits have ended: then the engine is at work on others, and memory is slow to come. */
+  get #found(): SolvedFits {
+    this.#made ??= this.#markTooFewPoints()
+    return this.#made
+  }
+
+  #markTooFewPoints(): SolvedFits {
+    const { free } = this.#problem
+    const [count, size] = [this.#count, free.length]
+    const words = Array.from({ length: Math.ceil(size / 32) })
+    const make = () => new Float64Array(count).fill(NaN)
+    const { observations } = this.#selection
+    // Of those that are not begun.
+    const reason = new Uint8Array(count)
+    for (let fit = 0; fit < count; fit++) reason[fit] = observations[fit] < size ? TOO_FEW_POINTS : NOT_FINITE
+    return {
+      free: free.map(make),
+      covariance: Array.from({ length: triangleIndex(size, 0) }, make),
+      errors: free.map(make),
+      cost: make(),
+      atBound: words.map(() => new Uint32Array(count)),
+      unidentifiable: words.map(() => new Uint32Array(count)),
+      evaluations: new Uint32Array(count),
+      reason,
+      minima: [],
+    }
+  }
+
+  get #problem(): Problem {
+    return this.#compiled.problem
+  }
+
+  get #free(): Parameter[] {
+    return this.#parameters.filter(({ isFixed }) => !isFixed)
+  }
+
+  #startOf({ start, min, max }: Parameter): Float64Array {
+    const column = isObject(start) ? start.slice() : new Float64Array(this.#count).fill(start ?? NaN)
+    if (min === -Infinity && max === Infinity) return column
+    for (let fit = 0; fit < column.length; fit++) column[fit] = Math.min(Math.max(column[fit], min), max)
+    return column
+  }
+
+  /** Guesses where fits start, as far as nobody has said it. */
+  *#initialize(fits: Uint32Array): Slices<void> {
+    if (this.#open.length === 0) return
+    const guess = this.#guess as Guess
+    const [x, y, ...others] = this.#followers.map((name) => this.#selection.columns.get(name) as DataColumn)
+    const open = this.#open.map(
+      (parameter) => [parameter, this.#starts.get(parameter.name) as Float64Array] as const,
+    )
+    for (const fit of fits) {
+      const beside = others.map((column) => numbersInRun(column, fit))
+      const steps = guess(numbersInRun(x, fit), numbersInRun(y, fit), ...beside)
+      let step = steps.next()
+      for (; !step.done; step = steps.next()) {
+        // Its fit may be the only one.
+        if (!this.#hasReported) this.tell()
+        yield
+      }
+      for (const [{ name, min, max, isLogarithmic }, column] of open) {
+        const guessed = isLogarithmic ? Math.abs(step.value[name]) || 1 : step.value[name]
+        column[fit] = Math.min(Math.max(guessed, min), max)
+      }
+      yield
+    }
+  }
+
+  /** Reports how many fits are done. */
+  tell(): void {
+    this.#hasReported = true
+    this.options.onProgress?.(this.#done, this.#count)
+  }
+
+  /** Gives memory back, which no engine may have any more. */
+  release(): void {
+    for (const { iterations } of this.#workers) iterations.release()
+  }
+
+  /** @param sideBySide whether several calls may be made at once */
+  *calls(sideBySide = false): Generator<EngineCall> {
+    const { columns } = this.#selection
+    const [fits, others] = this.#sortByCost()
+    this.#done = others.length
+    putRuns(this.#isDone, others, new Uint8Array(others.length).fill(1))
+    const data = [...columns.values()]
+    this.#workers = this.#workersFor(sideBySide && fits.length > this.#first)
+    const parts = this.#partition(data, fits)
+    if (this.#workers.length === 1) yield* this.#fit(parts, data, this.#workers[0])
+    else yield this.#workers.map((hand) => this.#fit(parts, data, hand))
+    // What cannot be fitted is told of with where it would start.
+    yield* this.#initialize(others)
+  }
+
+  #workersFor(areTwo: boolean): BatchWorker[] {
+    const { engine, runner } = this.choice
+    const { threads } = runner
+    // The addon's threads serve one of both: the other one runs on a thread of its own, and together they have them all.
+    const each = engine === 'native' ? [threads - 1, 1] : [threads, threads]
+    return (areTwo && threads > 1 ? each : [threads]).map((some) => {
+      const iterations = new Iterations(this.#compiled, some)
+      const { isDense } = this.#compiled
+      return {
+        iterations,
+        solver: isDense
+          ? new TrustRegionSolver(this.#compiled, iterations)
+          : new Solver(this.#compiled, iterations),
+      }
+    })
+  }
+
+  /** Runs of the first batch. */
+  get #first(): number {
+    return this.#isWarmStart ? MAX_RUNS : FIRST_RUNS
+  }
+
+  /** Fits of a batch, one part after the other: first a few, and then each hand gets as many as the other. */
+  *#partition(data: readonly DataColumn[], fits: Uint32Array): Generator<Uint32Array, void> {
+    const { count } = this.options.multiStart
+    const hands = this.#workers.length
+    const atOnce = Math.min(MAX_RUNS, RUNS_PER_THREAD * this.choice.runner.threads)
+    let few = this.#first
+    for (const some of groupByRows(data, fits)) {
+      const most = runsPerBatch(data, some[0], 8, atOnce)
+      let from = 0
+      for (; few < most && from < some.length; few *= RUN_GROWTH) {
+        const part = some.subarray(from, from + Math.max(1, Math.floor(few / count)))
+        from += part.length
+        yield part
+      }
+      const left = some.length - from
+      const rounds = Math.ceil(left / hands / Math.max(1, Math.floor(most / count)))
+      const each = Math.ceil(left / hands / rounds)
+      for (; from < some.length; from += each) yield some.subarray(from, from + each)
+    }
+  }
+
+  /** Fits what there is, until nothing is left. */
+  *#fit(
+    parts: Iterable<Uint32Array>,
+    data: readonly DataColumn[],
+    hand: BatchWorker,
+  ): Generator<EngineCall, void> {
+    for (const part of parts) {
+      yield* this.#initialize(part)
+      yield* this.#batch(part, data, this.#starts, hand)
+      if (this.#profiled) yield* this.#profile(part, data, this.#profiled, hand)
+      putRuns(this.#isDone, part, new Uint8Array(part.length).fill(1))
+      this.#done += part.length
+      this.tell()
+      yield
+    }
+  }
+
+  /** What can be fitted, and what cannot. */
+  #sortByCost(): readonly [Uint32Array, Uint32Array] {
+    const size = this.#problem.free.length
+    const { observations, isIncomplete } = this.#selection
+    const [fits, others] = [new Uint32Array(this.#count), new Uint32Array(this.#count)]
+    let count = 0
+    for (let fit = 0; fit < this.#count; fit++) {
+      if (observations[fit] >= size && !isIncomplete[fit]) fits[count++] = fit
+      else others[fit - count] = fit
+    }
+    return [fits.subarray(0, count), others.subarray(0, this.#count - count)]
+  }
+
+  *#batch(
+    fits: Uint32Array,
+    data: readonly DataColumn[],
+    starts: ReadonlyMap<string, Float64Array>,
+    { solver }: BatchWorker,
+  ): Generator<EngineCall> {
+    const { count } = this.options.multiStart
+    // The runs of a fit, one from each start, are neighbors.
+    const runs = new Uint32Array(fits.length * count)
+    const degreesOfFreedom = new Float64Array(runs.length)
+    const { observations } = this.#selection
+    const size = this.#problem.free.length
+    for (let run = 0; run < runs.length; run++) {
+      runs[run] = fits[count === 1 ? run : Math.floor(run / count)]
+      degreesOfFreedom[run] = observations[runs[run]] - size
+    }
+    const { method, maxIterations = 1000 } = this.options
+    const { free, fixed } = this.#problem
+    const columns = (names: readonly string[]) =>
+      names.map((name) => this.#startsOf(starts.get(name) as Float64Array, name, runs))
+    const some: SolverBatch = { runs, data, starts: columns(free), fixed: columns(fixed), degreesOfFreedom }
+    const solved =
+      method === undefined
+        ? yield* solver.solve(some, maxIterations, count === 1, this.#isWarmStart)
+        : yield* solver.diagnose(some, yield* this.#iterateByRule(method, some))
+    fromInternal(this.#free, solved.free, solved.covariance, solved.errors)
+    const best = count === 1 ? null : this.#keepBest(fits, solved)
+    const to = this.#found
+    const of = (column: FloatArray) => (best === null ? column : pickRuns(column, best))
+    for (const name of ['free', 'covariance', 'errors', 'atBound', 'unidentifiable'] as const) {
+      for (const [i, column] of to[name].entries()) putRuns(column, fits, of(solved[name][i]))
+    }
+    for (const name of ['cost', 'reason'] as const) putRuns(to[name], fits, of(solved[name]))
+    for (let run = 0; run < runs.length; run++) {
+      to.evaluations[fits[count === 1 ? run : Math.floor(run / count)]] += solved.evaluations[run]
+    }
+  }
+
+  /** Profiles fits, and on request begins again where one is found to be below its fit. */
+  *#profile(
+    fits: Uint32Array,
+    data: readonly DataColumn[],
+    to: ProfiledEndpoints,
+    hand: BatchWorker,
+  ): Generator<EngineCall> {
+    const about = {
+      compiled: this.#compiled,
+      columns: this.#selection.columns,
+      observations: this.#selection.observations,
+    }
+    const context = {
+      ...{ ...about, problem: this.#problem, starts: this.#starts },
+      ...{ solved: this.#found, isAbsolute: this.#isAbsolute },
+    }
+    yield* profileParameters(context, hand.iterations, fits, to)
+    for (let some = fits, k = 0; this.options.intervals.restart && k < MAX_RESTARTS; k++) {
+      some = some.filter((fit) => to.lowerMinimum[fit] !== undefined)
+      if (some.length === 0) return
+      const starts = new Map([...this.#starts].map(([name, column]) => [name, column.slice()]))
+      for (const fit of some) {
+        for (const [i, { name, isLogarithmic }] of this.#free.entries()) {
+          const x = to.lowerMinimum[fit]?.x[i] as number
+          const column = starts.get(name) as Float64Array
+          column[fit] = isLogarithmic ? Math.max(x, smallestNormal.float64) : x
+        }
+        delete to.lowerMinimum[fit]
+      }
+      yield* this.#batch(some, data, starts, hand)
+      yield* profileParameters(context, hand.iterations, some, to)
+    }
+  }
+
+  get #isAbsolute(): boolean {
+    return this.options.absoluteSigma ?? this.options.loss === 'poisson'
+  }
+
+  /** Where runs of fits start: from the fit's own start, and from samples. */
+  #startsOf(starts: Float64Array, name: string, runs: Uint32Array): Float64Array {
+    const at = this.#problem.free.indexOf(name)
+    const own = pickRuns(starts, runs)
+    const points = at < 0 ? own : toInternal(this.#free[at], own)
+    const others = this.#samples[at]
+    const { count } = this.options.multiStart
+    if (others !== undefined) {
+      for (let run = 0; run < runs.length; run++) if (run % count > 0) points[run] = others[(run % count) - 1]
+    }
+    return points
+  }
+
+  /** The first-order way: what `minimizeMany` does with the sum of what rows cost. */
+  *#iterateByRule(rule: Rule, { runs, data, starts: begin }: SolverBatch) {
+    const { problemInSteps } = this.#compiled
+    const { graph, free, fixed, min, max, columns } = problemInSteps
+    const { tolerance, maxIterations, instructionSet, threads } = this.options
+    const objective = new Expression(`the cost of ${this.#problem.text}`, {
+      ...{ graph, root: lossTerms(problemInSteps).cost, names: [...free, ...fixed, ...columns] },
+    })
+    const ofRuns = (column: DataColumn) =>
+      column.offsets === null ? column.numbers : Array.from(runs, (fit) => numbersInRun(column, fit))
+    const constants = fixed.map((name) => {
+      const [numbers] = [this.#starts.get(name) as Float64Array]
+      const rows = rowsInRun(data[0], runs[0])
+      return [name, Array.from(runs, (fit) => new Float64Array(rows).fill(numbers[fit]))] as const
+    })
+    const named = columns.map((name, k) => [name, ofRuns(data[k])] as const)
+    const starts = Object.fromEntries(free.map((name, i) => [name, begin[i]]))
+    const many = new ManyRuns(objective, starts, rule, {
+      ...{ data: Object.fromEntries([...named, ...constants]), dtype: 'float64', engine: this.choice.engine },
+      bounds: free.map((_, i) => [min[i], max[i]] as const),
+      ...{ tolerance, maxIterations, instructionSet, threads },
+    })
+    yield* many.calls()
+    const { x, iterations, reason } = many.result()
+    return {
+      ...{ best: free.map((name) => x[name]), iterations },
+      reason: reason.map((number) => fitReasons.indexOf(REASONS[number])),
+    }
+  }
+
+  /** The best run of each fit; all are told in its minima. */
+  #keepBest(fits: Uint32Array, { free: x, cost, errors }: SolverResult): Uint32Array {
+    const { count } = this.options.multiStart
+    const { free } = this.#problem
+    return fits.map((fit, k) => {
+      const runs = Array.from({ length: count }, (_, start) => k * count + start)
+      const ends = runs.map((run) => ({
+        x: x.map((column) => column[run]),
+        errors: errors.map((column) => column[run]),
+        chiSquared: cost[run],
+      }))
+      this.#found.minima[fit] = distinctMinima(free, ends)
+      return runs.reduce((best, run) => (cost[run] < cost[best] || Number.isNaN(cost[best]) ? run : best))
+    })
+  }
+
+  /** Whoever knows what its parameters are called says so. */
+  result<Names extends string>(): FitManyResult<Names> {
+    this.release()
+    return new FitManyResult<Names>(this.ingredients())
+  }
+
+  /** What can be said where they have been stopped: of those that are not done, the reason is none. */
+  done(): FitContext {
+    return keepFits(this.ingredients(), this.#isDone)
+  }
+
+  /** What the result is made of, as far as it has been found. */
+  ingredients(): FitContext {
+    const { columns, observations, droppedRows } = this.#selection
+    return {
+      compiled: this.#compiled,
+      problem: this.#problem,
+      parameters: this.#parameters,
+      starts: this.#starts,
+      columns,
+      observations,
+      droppedRows,
+      data: this.#data,
+      solved: this.#found,
+      choice: this.choice,
+      drops: this.options.missing === 'drop',
+      isByRule: this.options.method !== undefined,
+      isAbsolute: this.#isAbsolute,
+      profiled: this.#profiled,
+      refit: (columns, start) => this.#refitFrom(columns, start),
+      warmStart: (columns, start) => this.#warmStartFrom(columns, start),
+      invalidWeights: new Map(),
+      whitened: null,
+      weightAt: null,
+      remark: this.#remark,
+    }
+  }
+
+  #refitFrom(columns: ReadonlyMap<string, DataColumn>, start: FitParameters): FitRun {
+    const { sigma, weights, missing, multiStart, intervals, signal, onProgress, ...same } = this.options
+    const weight = [...columns.keys()].find(isWeight) ?? null
+    return new FitRun(this.#model, {}, { ...same, start }, { columns, y: this.#problem.y, weight })
+  }
+
+  /** To read and to compile nothing anew takes a third less than `again`, where the same programs will do. */
+  #warmStartFrom(columns: ReadonlyMap<string, DataColumn>, start: FitParameters): PendingFits {
+    const parameters = this.#parameters
+    const { method, maxIterations = 1000 } = this.options
+    const own = this.#problem.columns
+    const isSame = [...columns.keys()].every((name, k) => name === own[k])
+    const hasOthers = parameters.some(({ expr }) => expr !== null)
+    if (method !== undefined || this.#compiled.isDense || hasOthers || !isSame)
+      return this.#refitFrom(columns, start)
+    const starts = new Map(
+      Object.entries(start).map(([name, given]) => [name, (given as FitParameter).start as FloatArray]),
+    )
+    const [count] = Array.from(columns.values(), ({ offsets }) => (offsets?.length ?? 1) - 1).filter(
+      (some) => some > 0,
+    )
+    const { threads } = this.choice.runner
+    return new WarmStartedFits({
+      compiled: this.#compiled,
+      parameters,
+      threads,
+      columns,
+      starts,
+      count,
+      maxIterations,
+    })
+  }
+}

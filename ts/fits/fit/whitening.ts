@@ -1,0 +1,224 @@
+/**
+ * A covariance of y, as of numbers that share an error: with C = L·Lᵀ (Cholesky) rows of L⁻¹·(y − f) are independent, and
+ * a fit to L⁻¹·y is an ordinary one. Its model is the sum of f over all rows, each times a number of L⁻¹.
+ */
+
+import { OptionError } from '../../core/errors.js'
+import { toBoundedArray, toFloat64Array } from '../../core/untrusted.js'
+import { NAME } from '../../expressions/names.js'
+import { type DataColumn, numbersInRun, putRuns, rowsInRun } from '../../many/data.js'
+import type { EngineCall } from '../../many/execute.js'
+import type { FitColumn, FitValues } from '../problem/options.js'
+import type { FitParameter } from '../problem/parameters.js'
+import { hasUsablePoint } from '../problem/reasons.js'
+import { modelColumns } from '../programs/function-curve.js'
+import {
+  type FitContext,
+  keepFits,
+  parameterColumn,
+  type SolvedFits,
+  withStarts,
+} from '../solve/fit-context.js'
+import { FitManyResult } from './result.js'
+import { FitRun } from './run.js'
+
+/** More would make programs of tens of thousands of operations. */
+const MAX_ROWS = 512
+/** Beside the diagonal, what is rounding: of a difference between both sides, and of a pivot. */
+const SYMMETRY_TOLERANCE = 1e-12
+
+/** Fits under way, as `Fits` are. */
+export class WhitenedFit {
+  readonly choice: FitRun['choice']
+  readonly options: FitValues
+  readonly #first: FitRun
+  readonly #context: FitContext
+  readonly #covariance: readonly Float64Array[]
+  /** L⁻¹, by columns. */
+  readonly #inverse: readonly Float64Array[]
+  #lastRun: FitRun | undefined
+
+  /** @param first the fits as if rows were independent, which are not begun: where these end others start */
+  constructor(first: FitRun) {
+    this.#first = first
+    this.#context = first.ingredients()
+    this.choice = first.choice
+    this.options = first.options
+    const { covariance, loss, missing, sigma, weights, method } = first.options
+    const others = { sigma, weights, missing, method, loss: loss === 'poisson' ? loss : undefined }
+    if (this.#context.problem.functionModel !== null) {
+      const expected = 'none of a function: residuals may be multiplied by the root of its inverse'
+      throw new OptionError('covariance', expected, covariance)
+    }
+    for (const [name, value] of Object.entries(others)) {
+      if (value !== undefined) throw new OptionError(name, 'none beside a covariance', value)
+    }
+    const { observations, data, problem } = this.#context
+    this.#covariance = readCovariance(covariance)
+    const lower = cholesky(this.#covariance)
+    for (const fit of observations.keys()) {
+      const count = rowsInRun(data.get(problem.y) as DataColumn, fit)
+      if (count !== lower.length)
+        throw new OptionError('covariance', `${count} rows, as y has`, `${lower.length}`)
+    }
+    this.#inverse = lower.map((_, j) =>
+      solveLower(
+        lower,
+        Float64Array.from(lower, (_, i) => Number(i === j)),
+      ),
+    )
+  }
+
+  *calls(sideBySide = false): Generator<EngineCall> {
+    yield* this.#first.calls(sideBySide)
+    const { solved } = this.#context
+    if (!solved.reason.some(hasUsablePoint)) return
+    this.#lastRun = this.#whitenedModel()
+    yield* this.#lastRun.calls(sideBySide)
+    const now = this.#lastRun.ingredients().solved
+    for (let fit = 0; fit < solved.reason.length; fit++) {
+      now.evaluations[fit] += solved.evaluations[fit]
+      if (hasUsablePoint(solved.reason[fit])) continue
+      const columns = (of: SolvedFits) => [
+        ...of.free,
+        ...of.covariance,
+        of.cost,
+        ...of.atBound,
+        ...of.unidentifiable,
+        of.reason,
+      ]
+      for (const [k, column] of columns(now).entries()) {
+        putRuns(column, Uint32Array.of(fit), Float64Array.of(columns(solved)[k][fit]))
+      }
+    }
+  }
+
+  release(): void {
+    this.#first.release()
+    this.#lastRun?.release()
+  }
+
+  /** What can be said where it has been stopped: nothing, as all fits end with it. */
+  done(): FitContext {
+    return keepFits(this.#context, new Uint8Array(this.#context.observations.length))
+  }
+
+  result<Names extends string>(): FitManyResult<Names> {
+    this.release()
+    if (this.#lastRun === undefined) return new FitManyResult<Names>(this.#context)
+    const last = this.#lastRun.ingredients()
+    return new FitManyResult<Names>({
+      ...last,
+      whitened: {
+        covariance: this.#covariance,
+        ones: this.#multiply(this.#inverse.map(() => 1)),
+        // What errors there are where nobody has measured, no covariance says.
+        plain: { ...this.#context, solved: last.solved, weightAt: () => NaN },
+      },
+    })
+  }
+
+  /** Fits of L⁻¹·y, from where those without a covariance have ended. */
+  #whitenedModel(): FitRun {
+    const { problem, data: given, observations, parameters } = this.#context
+    const columns = modelColumns(problem)
+    const apart = separator([
+      problem.text,
+      ...given.keys(),
+      ...parameters.flatMap(({ name, expr }) => [name, expr ?? '']),
+    ])
+    const data: Record<string, FitColumn> = {
+      [problem.y]: Array.from(observations, (_, fit) =>
+        this.#multiply(numbersInRun(given.get(problem.y) as DataColumn, fit)),
+      ),
+    }
+    const start: Record<string, FitParameter> = {
+      ...withStarts(this.#context, (name) => {
+        // Those that are nowhere keep the reason that they have.
+        return Array.from(parameterColumn(this.#context, name), (x) => (Number.isFinite(x) ? x : 1))
+      }),
+    } as Record<string, FitParameter>
+    const names = new RegExp(`\\d[\\d.]*(?:[eE][+-]?\\d+)?|${NAME}`, 'gu')
+    const terms = this.#inverse.map((column, j) => {
+      data[`w${apart}${j}`] = column
+      for (const name of columns) {
+        const at = Array.from(observations, (_, fit) => numbersInRun(given.get(name) as DataColumn, fit)[j])
+        start[`${name}${apart}${j}`] = { start: at.map((x) => (Number.isFinite(x) ? x : 1)), fixed: true }
+      }
+      const text = problem.text.replace(names, (name) =>
+        columns.includes(name) ? `${name}${apart}${j}` : name,
+      )
+      return `w${apart}${j}*(${text})`
+    })
+    const { covariance, missing, multiStart, signal, onProgress, ...same } = this.options
+    return new FitRun({ text: terms.join(' + '), x: '', parameters: {} }, data, {
+      ...same,
+      y: problem.y,
+      start,
+    })
+  }
+
+  /** L⁻¹ times a column. */
+  #multiply(numbers: ArrayLike<number>): Float64Array {
+    return this.#inverse.reduce((sum, column, j) => {
+      for (let i = j; i < sum.length; i++) sum[i] += column[i] * numbers[j]
+      return sum
+    }, new Float64Array(numbers.length))
+  }
+}
+
+/** What sets names apart from all others. */
+function separator(texts: readonly string[]): string {
+  let apart = '__'
+  while (texts.some((text) => text.includes(apart))) apart += '_'
+  return apart
+}
+
+/** A copy of a symmetric matrix. */
+function readCovariance(given: unknown): Float64Array[] {
+  const expected = `a list of lists, as many as rows and at most ${MAX_ROWS}`
+  const rows = toBoundedArray(given, MAX_ROWS)?.map((row) => toFloat64Array(row))
+  if (rows === undefined || rows.length === 0) throw new OptionError('covariance', expected, given)
+  const matrix = rows.map((row, i) => {
+    if (row?.length === rows.length) return row
+    throw new OptionError(`covariance[${i}]`, `${rows.length} numbers`, row && `${row.length}`)
+  })
+  for (const [i, row] of matrix.entries()) {
+    for (const [j, x] of row.entries()) {
+      const other = matrix[j][i]
+      if (!Number.isFinite(x)) throw new OptionError(`covariance[${i}][${j}]`, 'a finite number', x)
+      if (Math.abs(x - other) > SYMMETRY_TOLERANCE * Math.max(Math.abs(x), Math.abs(other))) {
+        throw new OptionError(`covariance[${i}][${j}]`, `${other}, as [${j}][${i}] is`, x)
+      }
+    }
+  }
+  return matrix
+}
+
+/** L of L·Lᵀ, by rows. */
+function cholesky(matrix: readonly Float64Array[]): Float64Array[] {
+  const lower = matrix.map((row) => new Float64Array(row.length))
+  for (const [i, row] of matrix.entries()) {
+    for (let j = 0; j <= i; j++) {
+      let rest = row[j]
+      for (let k = 0; k < j; k++) rest -= lower[i][k] * lower[j][k]
+      if (j < i) lower[i][j] = rest / lower[j][j]
+      else if (rest > SYMMETRY_TOLERANCE * row[i]) lower[i][i] = Math.sqrt(rest)
+      else {
+        const why =
+          i === 0 ? `${row[0]} at [0][0]` : `row ${i} that follows from those before it, or contradicts them`
+        throw new OptionError('covariance', 'a positive definite matrix', why)
+      }
+    }
+  }
+  return lower
+}
+
+/** L⁻¹ times a column. */
+function solveLower(lower: readonly Float64Array[], x: Float64Array): Float64Array {
+  for (let i = 0; i < x.length; i++) {
+    for (let k = 0; k < i; k++) x[i] -= lower[i][k] * x[k]
+    x[i] /= lower[i][i]
+  }
+  return x
+}

@@ -1,0 +1,319 @@
+/** Rows of data for guesses, and linear least squares; all of it in slices. */
+
+import { ROWS_PER_SLICE, type Slices, sortInSlices, visitInSlices } from '../../core/slices.js'
+
+export interface SortedRows {
+  /** Finite numbers, in ascending order. */
+  readonly x: Float64Array
+  readonly y: Float64Array
+  /** From the first x to the last; where that is 0, the size of x, or 1. */
+  readonly range: number
+}
+
+/**
+ * The rows of finite numbers, by x and then by y, so that no guess depends on their order; one of zeros where there
+ * are none. Nobody may write there.
+ *
+ * @param isIn which x a model has a use for
+ */
+export function* finiteRows(
+  x: ArrayLike<number>,
+  y: ArrayLike<number>,
+  isIn?: (x: number) => boolean,
+): Slices<SortedRows> {
+  let areInOrder = true
+  yield* visitInSlices(x.length, (from, to) => {
+    areInOrder &&= isInOrder(x, y, from, to, isIn)
+  })
+  const rows = areInOrder ? null : yield* inOrder(x, y, isIn)
+  const length = rows?.length ?? x.length
+  if (length === 0) return { x: zeros(1), y: zeros(1), range: 1 }
+  const ascending = (of: ArrayLike<number>) =>
+    rows === null ? column(length, (k) => of[k]) : column(length, (k) => of[rows[k]])
+  const found = { x: yield* ascending(x), y: yield* ascending(y) }
+  return { ...found, range: rangeOf(found.x) }
+}
+
+/** The same at once, where there is nothing to be done, as for most fits; undefined where there is. */
+export function sortedRows(
+  x: ArrayLike<number>,
+  y: ArrayLike<number>,
+  isIn?: (x: number) => boolean,
+): SortedRows | undefined {
+  if (
+    !(x instanceof Float64Array && y instanceof Float64Array) ||
+    x.length === 0 ||
+    x.length > ROWS_PER_SLICE
+  )
+    return
+  return isInOrder(x, y, 0, x.length, isIn) ? { x, y, range: rangeOf(x) } : undefined
+}
+
+function rangeOf(x: Float64Array): number {
+  const last = x[x.length - 1]
+  return last - x[0] || Math.abs(last) || 1
+}
+
+/** Whether some rows count, and none comes before the one in front of it. */
+function isInOrder(
+  x: ArrayLike<number>,
+  y: ArrayLike<number>,
+  from: number,
+  to: number,
+  isIn?: (x: number) => boolean,
+): boolean {
+  for (let row = from; row < to; row++) {
+    const [here, value] = [x[row], y[row]]
+    // What is not finite is no difference either.
+    if (!(here - here === 0 && value - value === 0) || (isIn !== undefined && !isIn(here))) return false
+    if (row > 0 && (x[row - 1] > here || (x[row - 1] === here && y[row - 1] > value))) return false
+  }
+  return true
+}
+
+/** The rows that count, in order. */
+function* inOrder(x: ArrayLike<number>, y: ArrayLike<number>, isIn?: (x: number) => boolean) {
+  const isOne = (row: number) =>
+    Number.isFinite(x[row]) && Number.isFinite(y[row]) && (isIn === undefined || isIn(x[row]))
+  return yield* sortInSlices(yield* rowsWhere(x.length, isOne), (a, b) => x[a] - x[b] || y[a] - y[b])
+}
+
+/** Bytes from which short columns are taken one by one: to make many small arrays takes longer than to fill them. */
+const MAX_POOLED_LENGTH = 1 << 16
+let pool = { buffer: new ArrayBuffer(0), used: 0 }
+
+/** A new column. */
+export function zeros(length: number): Float64Array {
+  const bytes = 8 * length
+  if (bytes > MAX_POOLED_LENGTH / 16) return new Float64Array(length)
+  if (pool.used + bytes > pool.buffer.byteLength)
+    pool = { buffer: new ArrayBuffer(MAX_POOLED_LENGTH), used: 0 }
+  const made = new Float64Array(pool.buffer, pool.used, length)
+  pool.used += bytes
+  return made
+}
+
+/** Whether a column is there, and has the same numbers. */
+export function areSame(a: Float64Array | undefined, b: Float64Array): a is Float64Array {
+  if (a === undefined || a.length !== b.length) return false
+  for (let row = 0; row < a.length; row++) if (a[row] !== b[row]) return false
+  return true
+}
+
+/** A copy of a column. */
+export function copyOfArray(numbers: Float64Array): Float64Array {
+  const made = zeros(numbers.length)
+  made.set(numbers)
+  return made
+}
+
+/** The rows of which something holds. */
+export function* rowsWhere(length: number, holds: (row: number) => boolean): Slices<Uint32Array> {
+  const rows = new Uint32Array(length)
+  let count = 0
+  yield* visitInSlices(length, (from, to) => {
+    for (let row = from; row < to; row++) if (holds(row)) rows[count++] = row
+  })
+  return count === length ? rows : rows.subarray(0, count)
+}
+
+/** A column by what it is in each row. */
+export function* column(length: number, valueAt: (row: number) => number): Slices<Float64Array> {
+  const made = zeros(length)
+  yield* visitInSlices(length, (from, to) => {
+    for (let row = from; row < to; row++) made[row] = valueAt(row)
+  })
+  return made
+}
+
+/** The first of ascending numbers of which something holds, as of all after it; how many there are if of none. */
+export function firstWhere(x: Float64Array, holds: (x: number) => boolean): number {
+  let [low, high] = [0, x.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (holds(x[middle])) high = middle
+    else low = middle + 1
+  }
+  return low
+}
+
+/** What is left of a column is rounding, if its square is less than this part of the column's. */
+const DEPENDENCE_TOLERANCE = 1e-20
+
+/** Columns, each without what those before it make up. They serve many y. */
+export interface OrthogonalColumns {
+  readonly columns: readonly Float64Array[]
+  /** Σ c² of each; 0 where those before make it up. */
+  readonly squares: readonly number[]
+  /** What each has of those behind it. */
+  readonly shares: readonly (readonly number[])[]
+}
+
+/** By modified Gram-Schmidt. Overwrites columns, but for the first. */
+export function* orthogonal(columns: readonly Float64Array[]): Slices<OrthogonalColumns> {
+  const squares: number[] = []
+  const shares: number[][] = []
+  const least = columns.map((column) => DEPENDENCE_TOLERANCE * dot(column, column))
+  for (const [k, column] of columns.entries()) {
+    const square = dot(column, column)
+    const isNew = square > least[k]
+    const others: number[] = []
+    for (let j = k + 1; j < columns.length; j++) {
+      others.push(isNew ? remove(column, square, columns[j]) : 0)
+      if (column.length > ROWS_PER_SLICE) yield
+    }
+    shares.push(others)
+    squares.push(isNew ? square : 0)
+  }
+  return { columns, squares, shares }
+}
+
+/**
+ * The coefficients by which columns, as they were given, meet y with the least squares; of one that those before make up
+ * it is 0. Overwrites y by residuals.
+ */
+export function* projectOnto(
+  { columns, squares, shares }: OrthogonalColumns,
+  y: Float64Array,
+): Slices<number[]> {
+  const coefficients: number[] = []
+  for (let k = 0; k < columns.length; k++) {
+    coefficients.push(squares[k] > 0 ? remove(columns[k], squares[k], y) : 0)
+    if (y.length > ROWS_PER_SLICE) yield
+  }
+  for (let k = columns.length - 1; k >= 0; k--) {
+    for (let j = 0; j < shares[k].length; j++) coefficients[k] -= shares[k][j] * coefficients[k + 1 + j]
+  }
+  return coefficients
+}
+
+/** The same, where columns serve this y alone. */
+export function* project(columns: readonly Float64Array[], y: Float64Array): Slices<number[]> {
+  return yield* projectOnto(yield* orthogonal(columns), y)
+}
+
+/** Takes out of numbers what a column, whose square is given, has of them. */
+function remove(column: Float64Array, square: number, from: Float64Array): number {
+  const share = dot(column, from) / square
+  for (let row = 0; row < from.length; row++) from[row] -= share * column[row]
+  return share
+}
+
+/** A sum, and Σ a·b over some rows. */
+function dot(a: Float64Array, b: Float64Array, sum = 0, from = 0, to = a.length): number {
+  for (let row = from; row < to; row++) sum += a[row] * b[row]
+  return sum
+}
+
+/** A difference of costs that is less than this part of Σ (y − ȳ)² may be rounding. */
+export const TIE_TOLERANCE = 1e-12
+
+/** What is looked for: a shape, of which y is made with factors. */
+export interface CandidateSearch<T> {
+  readonly candidates: Iterable<T>
+  /** How many columns a shape has. */
+  readonly count: number
+  /** Overwrites some rows of the columns; it is asked for all of a candidate, in order, before the next one. */
+  readonly fill: (candidate: T, columns: readonly Float64Array[], from: number, to: number) => void
+  /** Whether there is a constant too, whose coefficient is the first. */
+  readonly hasOffset: boolean
+}
+
+/** The candidate that meets y best; of those that do so equally well the first one, which is there in any case. */
+export function* selectBest<T>(y: Float64Array, { candidates, count, fill, hasOffset }: CandidateSearch<T>) {
+  const make = () => Array.from({ length: count }, () => zeros(y.length))
+  const [columns, kept] = [make(), make()]
+  const offset = hasOffset ? [zeros(y.length).fill(1)] : []
+  const rest = copyOfArray(y)
+  yield* project(offset, rest)
+  const margin = TIE_TOLERANCE * dot(rest, rest)
+  let best: T | undefined
+  let most = 0
+  const gains = new GainSums(columns, rest, hasOffset)
+  let visited = 0
+  for (const candidate of candidates) {
+    for (let from = 0; from < y.length; from += ROWS_PER_SLICE) {
+      if (visited > ROWS_PER_SLICE) {
+        yield
+        visited = 0
+      }
+      const to = Math.min(from + ROWS_PER_SLICE, y.length)
+      fill(candidate, columns, from, to)
+      gains.add(from, to)
+      visited += to - from
+    }
+    const gain = gains.take()
+    if (best !== undefined && !(gain > most + margin)) continue
+    best = candidate
+    most = gain
+    for (const [k, column] of columns.entries()) kept[k].set(column)
+  }
+  return { candidate: best as T, coefficients: yield* project([...offset, ...kept], copyOfArray(y)) }
+}
+
+/** By how much columns lower Σ y². Normal equations are good enough to choose by, and many times faster. */
+class GainSums {
+  readonly #columns: readonly Float64Array[]
+  readonly #y: Float64Array
+  readonly #isCentered: boolean
+  /** By column. */
+  readonly #sums: number[]
+  readonly #parts: number[]
+  /** By column with each up to itself, and with y. */
+  readonly #products: number[]
+  readonly #factors: number[]
+
+  constructor(columns: readonly Float64Array[], y: Float64Array, isCentered: boolean) {
+    const { length } = columns
+    this.#columns = columns
+    this.#y = y
+    this.#isCentered = isCentered
+    const zeros = (count: number) => new Array<number>(count).fill(0)
+    this.#sums = zeros(length)
+    this.#parts = zeros(length)
+    this.#products = zeros(length * (length + 1))
+    this.#factors = zeros(length * (length + 1))
+  }
+
+  /** Takes some rows with it. */
+  add(from: number, to: number): void {
+    const columns = this.#columns
+    const products = this.#products
+    const [y, sums] = [this.#y, this.#sums]
+    for (let k = 0; k < columns.length; k++) {
+      const column = columns[k]
+      const at = k * (columns.length + 1)
+      for (let j = 0; j <= k; j++) products[at + j] = dot(column, columns[j], products[at + j], from, to)
+      products[at + k + 1] = dot(column, y, products[at + k + 1], from, to)
+      if (!this.#isCentered) continue
+      let sum = sums[k]
+      for (let row = from; row < to; row++) sum += column[row]
+      sums[k] = sum
+    }
+  }
+
+  /** What it is by these rows; begins anew. */
+  take(): number {
+    const [sums, parts, products, factors] = [this.#sums, this.#parts, this.#products, this.#factors]
+    const { length } = sums
+    let gain = 0
+    for (let k = 0; k < length; k++) {
+      const row = k * (length + 1)
+      for (let j = 0; j <= k; j++) {
+        const other = j * (length + 1)
+        let left = products[row + j] - (sums[k] * sums[j]) / this.#y.length
+        for (let i = 0; i < j; i++) left -= factors[row + i] * factors[other + i]
+        // Infinite for a column that those before make up: it has no part in anything.
+        if (j < k) factors[row + j] = left / factors[other + j]
+        else factors[row + k] = left > TIE_TOLERANCE * products[row + k] ? Math.sqrt(left) : Infinity
+      }
+      let part = products[row + k + 1]
+      for (let i = 0; i < k; i++) part -= factors[row + i] * parts[i]
+      parts[k] = part / factors[row + k]
+      gain += parts[k] * parts[k]
+    }
+    sums.fill(0)
+    products.fill(0)
+    return gain
+  }
+}

@@ -1,0 +1,168 @@
+/** Columns of data: those of the model, the one that it is to meet, and weights. */
+
+import { OptionError } from '../../core/errors.js'
+import { isCount } from '../../core/numbers.js'
+import { isObject, isRecord, toFloat64Array } from '../../core/untrusted.js'
+import { checkName } from '../../expressions/names.js'
+import { type DataColumn, dataArgument, readColumn, sharedFirst } from '../../many/data.js'
+import { addRowColumns, type FunctionModelSpec, ZEROS } from './function-model.js'
+import type { FitValues } from './options.js'
+import type { Parameter } from './parameters.js'
+
+/** Names that no user's text can have. */
+const [SIGMA, WEIGHTS] = ['@sigma', '@weights']
+
+export const isWeight = (name: string) => name === SIGMA || name === WEIGHTS
+
+/** Columns that were read: those that all fits share come first. */
+export interface ParsedData {
+  readonly columns: ReadonlyMap<string, DataColumn>
+  /** The names of the one to meet, and of weights if there are some. */
+  readonly y: string
+  readonly weight: string | null
+}
+
+/**
+ * The columns of data: those of the model, the one to meet, and weights.
+ *
+ * @param asked names that the model has, or a function, which gets all others
+ * @param localColumns columns by the model's own names, which its options may change
+ */
+export function readData(
+  asked: readonly string[] | FunctionModelSpec,
+  data: unknown,
+  { y: given, sigma, weights, missing }: FitValues,
+  localColumns: readonly string[] = [],
+): ParsedData {
+  if (!isRecord(data)) throw new OptionError('data', 'an object', data)
+  const columns = new Map(Object.entries(data))
+  const functionModel = Array.isArray(asked) ? null : (asked as FunctionModelSpec)
+  for (const name of columns.keys()) {
+    checkName('data', name)
+    if (functionModel && name.startsWith('@'))
+      throw new OptionError('data', 'names that do not begin with @', name)
+  }
+  const read = new Map<string, DataColumn>()
+  const take = (name: string) => read.set(name, readColumn(`data: ${name}`, columns.get(name), true))
+  let y: string
+  if (functionModel?.kind === 'residuals') {
+    if (given !== undefined) throw new OptionError('y', 'none, as residuals have it in them', given)
+    for (const name of columns.keys()) take(name)
+    y = ZEROS
+  } else {
+    const names = functionModel
+      ? [...columns.keys()].filter((name) => name !== (given ?? 'y'))
+      : (asked as readonly string[])
+    y = readY(names, columns, given, localColumns)
+    for (const name of [...names.filter((name) => columns.has(name)), y]) take(name)
+  }
+  const all = functionModel && functionModel.kind !== 'row' ? addRowColumns(functionModel, read) : read
+  const weight = readWeights(sigma, weights, missing === 'drop')
+  const named = weights === undefined ? SIGMA : WEIGHTS
+  if (weight !== null) all.set(named, weight)
+  return { columns: sharedFirst(all), y, weight: weight === null ? null : named }
+}
+
+/** Weights before the one to meet, which alone is another in refits: for programs, which want first what all share. */
+export function orderWeightsFirst(
+  columns: ReadonlyMap<string, DataColumn>,
+  y: string,
+): Map<string, DataColumn> {
+  const others = [...columns].filter(([name]) => name !== y)
+  return sharedFirst(new Map([...others, [y, columns.get(y) as DataColumn]]))
+}
+
+/** The name of the column to meet. */
+function readY(
+  names: readonly string[],
+  columns: ReadonlyMap<string, unknown>,
+  given: unknown,
+  own: readonly string[],
+): string {
+  const others = [...columns.keys()].filter((name) => !names.includes(name))
+  const y = given ?? (others.length === 1 ? others[0] : 'y')
+  if (typeof y !== 'string' || !columns.has(y)) {
+    throw new OptionError('y', `a column: ${[...columns.keys()].join(', ')}`, given ?? y)
+  }
+  if (names.includes(y)) throw new OptionError('y', 'a column that the model does not use', y)
+  // Such names are those of the program's state.
+  if (y.startsWith('@')) throw new OptionError('y', 'a name that does not begin with @', y)
+  const stranger = others.find((name) => name !== y)
+  if (stranger !== undefined) {
+    const lost = own.find((name) => !columns.has(name))
+    const expected =
+      lost === undefined
+        ? `columns among ${[...names, y].join(', ')}`
+        : `${lost}, a column of the model (another name is for its options to say)`
+    throw new OptionError('data', expected, stranger)
+  }
+  return y
+}
+
+/** Numbers at which a model is asked for: of what is missing, nothing is known. */
+export function readNumbers(argument: string, given: unknown): ArrayLike<number> {
+  const numbers = toFloat64Array(given, true)
+  if (numbers !== undefined) return numbers
+  const list = given as ArrayLike<unknown>
+  if (!isObject(given) || !isCount(list.length)) throw new OptionError(argument, 'a list of numbers', given)
+  const copy: number[] = []
+  for (let i = 0; i < list.length; i++) {
+    const x = list[i] === null ? NaN : list[i]
+    if (typeof x !== 'number') throw new OptionError(`${argument}[${i}]`, 'a number', x)
+    copy.push(x)
+  }
+  return copy
+}
+
+/** @param drops whether rows are left out whose weight is missing */
+function readWeights(sigma: unknown, weights: unknown, drops: boolean): DataColumn | null {
+  if (sigma !== undefined && weights !== undefined) {
+    throw new OptionError('weights', 'none beside sigma', weights)
+  }
+  // Those by the model are found in rounds.
+  if (typeof sigma === 'string' || typeof weights === 'string') return null
+  const isMissing = (x: number) => drops && Number.isNaN(x)
+  if (weights !== undefined) {
+    const column = readColumn('weights', weights, drops)
+    const wrong = column.numbers.find((w) => !(w >= 0 && w < Infinity) && !isMissing(w))
+    if (wrong !== undefined) throw new OptionError('weights', 'finite numbers ≥ 0', wrong)
+    return column
+  }
+  if (sigma === undefined) return null
+  const { numbers, offsets } = readColumn('sigma', sigma, drops)
+  const square = numbers.map((s) => 1 / (s * s))
+  // Where its square is 0 or ∞, a row would be all there is, or left out.
+  const wrong = numbers.findIndex(
+    (s, row) => !(s > 0 && square[row] > 0 && square[row] < Infinity) && !isMissing(s),
+  )
+  if (wrong >= 0)
+    throw new OptionError('sigma', 'finite numbers > 0, whose squares are so too', numbers[wrong])
+  return { numbers: square, offsets }
+}
+
+export function checkCounts(y: string, columns: ReadonlyMap<string, DataColumn>): void {
+  const wrong = columns.get(y)?.numbers.find((count) => count < 0)
+  if (wrong !== undefined) throw new OptionError(`data: ${y}`, 'counts ≥ 0', wrong)
+}
+
+/** How many fits there are: as many as columns or starts have lists or numbers. */
+export function countFits(
+  columns: ReadonlyMap<string, DataColumn>,
+  parameters: readonly Parameter[],
+): number {
+  const counts = [
+    ...[...columns].map(
+      ([name, { offsets }]) => [dataArgument(name), offsets === null ? null : offsets.length - 1] as const,
+    ),
+    ...parameters.map(
+      ({ name, start }) =>
+        [`start: ${name}`, typeof start === 'object' ? (start?.length ?? null) : null] as const,
+    ),
+  ].filter(([, count]) => count !== null)
+  const [, count = 1] = counts[0] ?? []
+  const other = counts.find(([, another]) => another !== count)
+  if (other !== undefined)
+    throw new OptionError(other[0], `${count} fits, as ${counts[0][0]} has`, `${other[1]}`)
+  if (count === 0) throw new OptionError(counts[0][0], 'at least one fit', 'none')
+  return count as number
+}

@@ -1,0 +1,207 @@
+/** Parameters of a fit, as users give them. */
+
+import { hintFor } from '#hints'
+import { OptionError } from '../../core/errors.js'
+import { isFloatArray } from '../../core/typed-arrays.js'
+import { isObject, isRecord, toFloat64Array } from '../../core/untrusted.js'
+import { isName } from '../../expressions/expression.js'
+import type { NamesBeside, NamesOf, OnlyNames } from '../../expressions/literal-names.js'
+import { checkName } from '../../expressions/names.js'
+import { flag, type Option, option, optional, readWith } from '../../options/kinds.js'
+import { readOptions } from '../../options/read.js'
+
+/** A parameter of a fit: where it starts, what it may be, or what it is instead. */
+export interface FitParameter {
+  /** A number for all fits, or one for each. It is moved into its bounds. */
+  readonly start?: number | ArrayLike<number>
+  /** What it may be at least; −∞. */
+  readonly min?: number
+  /** What it may be at most; ∞. */
+  readonly max?: number
+  /** Keeps it above 0: it is fitted as its logarithm, and its interval is that of the logarithm. */
+  readonly positive?: boolean
+  /** Keeps it where it starts. */
+  readonly fixed?: boolean
+  /** What it is by other parameters, as in `'2 * a'`; it has no start then. */
+  readonly expr?: string
+}
+
+/** Parameters by name: where they start, or all about them. */
+export type FitParameters = Readonly<Record<string, number | ArrayLike<number> | FitParameter>>
+
+/** Texts of parameters, by names of their own. */
+export type FitDerivedQuantities = Readonly<Record<string, string>>
+
+/** The names of a fit's parameters: of the model but for columns, those that only others are made of, and derived. */
+export type ParametersOf<Names extends string, Data, Start, Derive> =
+  | NamesBeside<Names | KeysOf<Start>, Data>
+  | KeysOf<Derive>
+
+type KeysOf<Start> = Start extends unknown ? keyof Start & string : never
+
+/** Refuses parameters that neither the model nor a text of others has. */
+export type OnlyParameters<Names extends string, Data, Start> = OnlyNames<
+  NamesBeside<Names, Data> | NamesInTexts<Start>,
+  Start
+>
+
+type NamesInTexts<Start, Entry = Start[keyof Start]> = Entry extends {
+  readonly expr: infer Text extends string
+}
+  ? NamesOf<Text>
+  : never
+
+export interface Parameter {
+  readonly name: string
+  /** Null where it is to be guessed. */
+  readonly start: number | Float64Array | null
+  readonly min: number
+  readonly max: number
+  readonly isFixed: boolean
+  /** Whether its logarithm is what varies; `min` is 0 then, if not more. */
+  readonly isLogarithmic: boolean
+  readonly expr: string | null
+  /** Whether it is none, but follows from those that are, and the model does not know it. */
+  readonly isDerived: boolean
+}
+
+const boundOption = optional(
+  option<number, undefined>('a number', undefined, (x) => typeof x === 'number' && !Number.isNaN(x)),
+)
+
+const parameterFields = {
+  start: optional(readWith(readStart)),
+  min: boundOption,
+  max: boundOption,
+  positive: optional(flag()),
+  fixed: optional(flag()),
+  expr: optional(option<string, undefined>('a text', undefined, (x) => typeof x === 'string')),
+} satisfies Record<keyof FitParameter, Option>
+
+/**
+ * @param known names that there may be, in order; those without an entry are to be guessed
+ * @param defaults what a model says of its parameters
+ */
+export function readParameters(
+  given: unknown,
+  known: readonly string[],
+  defaults: Readonly<Record<string, FitParameter>>,
+): Parameter[] {
+  if (!isRecord(given)) throw new OptionError('start', 'an object', given)
+  const entries = new Map(Object.entries(given as FitParameters))
+  const names = [...known]
+  // A parameter that only others are made of.
+  for (const [name, entry] of entries) {
+    if (names.includes(name)) continue
+    checkName('start', name)
+    const isUsed = [...entries.values()].some((other) => namesUsedIn(other, name))
+    if (!isUsed || entry === undefined)
+      throw new OptionError(
+        'start',
+        `names among ${known.join(', ')}`,
+        name,
+        hintFor(name, () => known),
+      )
+    names.push(name)
+  }
+  return names.map((name) => {
+    return readParameter(name, entries.get(name), Object.hasOwn(defaults, name) ? defaults[name] : {})
+  })
+}
+
+function namesUsedIn(entry: FitParameters[string], name: string): boolean {
+  const expr = isObject(entry) && Object.hasOwn(entry, 'expr') ? (entry as FitParameter).expr : undefined
+  return typeof expr === 'string' && expr.split(/[^\p{L}\p{N}_]+/u).includes(name)
+}
+
+function readParameter(name: string, entry: unknown, defaults: FitParameter): Parameter {
+  const argument = `start: ${name}`
+  const isPlain =
+    entry === undefined || typeof entry === 'number' || isFloatArray(entry) || Array.isArray(entry)
+  const whole = entry === undefined ? {} : isPlain ? { start: entry } : entry
+  const expected = 'a number, one for each fit, or { start, min, max, positive, fixed, expr }'
+  const given = readOptions(argument, whole, parameterFields, expected)
+  const model = readOptions(argument, defaults, parameterFields)
+  const { start = model.start ?? null, max = model.max ?? Infinity } = given
+  const { fixed = model.fixed ?? false, positive = model.positive ?? false, expr = model.expr } = given
+  const least = given.min ?? model.min ?? -Infinity
+  const min = positive ? Math.max(least, 0) : least
+  if (!(min <= max) || min === Infinity || max === -Infinity) {
+    throw new OptionError(argument, 'min ≤ max', `${min} and ${max}`)
+  }
+  if (expr === undefined) {
+    // What is a constant of a model may be guessed, too.
+    if (fixed && start === null && !(model.fixed && given.fixed === undefined)) {
+      throw new OptionError(`${argument}: start`, 'a number, as it is fixed', undefined)
+    }
+    if (positive) checkPositive(argument, start, max)
+    return {
+      name,
+      start,
+      min,
+      max,
+      isFixed: fixed,
+      isLogarithmic: positive && !fixed,
+      expr: null,
+      isDerived: false,
+    }
+  }
+  const extra = (['start', 'min', 'max', 'positive', 'fixed'] as const).find(
+    (field) => given[field] !== undefined,
+  )
+  if (extra !== undefined) throw new OptionError(argument, 'nothing beside expr', extra)
+  return expressionParameter(name, expr, false)
+}
+
+function checkPositive(argument: string, start: Parameter['start'], max: number): void {
+  if (!(max > 0)) throw new OptionError(`${argument}: max`, 'a number > 0, as it is positive', max)
+  const wrong = (typeof start === 'number' ? [start] : (start ?? [])).find((x) => !(x > 0))
+  if (wrong !== undefined) {
+    throw new OptionError(`${argument}: start`, 'numbers > 0, as it is positive', wrong)
+  }
+}
+
+function expressionParameter(name: string, expr: string, isDerived: boolean): Parameter {
+  return {
+    name,
+    start: null,
+    min: -Infinity,
+    max: Infinity,
+    isFixed: true,
+    isLogarithmic: false,
+    expr,
+    isDerived,
+  }
+}
+
+/** A copy of the option `derive`. */
+export const derivedOption = readWith<FitDerivedQuantities, FitDerivedQuantities>((argument, given) => {
+  if (!isRecord(given)) throw new OptionError(argument, 'an object of texts', given)
+  const texts = Object.entries(given)
+  const wrong = texts.find(([, text]) => typeof text !== 'string')
+  if (wrong !== undefined) throw new OptionError(`${argument}: ${wrong[0]}`, 'a text', wrong[1])
+  return Object.fromEntries(texts)
+}, {})
+
+/** @param taken names of parameters and columns */
+export function deriveParameters(texts: FitDerivedQuantities, taken: readonly string[]): Parameter[] {
+  return Object.entries(texts).map(([name, text]) => {
+    checkName('derive', name)
+    if (!isName(name)) throw new OptionError('derive', 'names', name)
+    if (taken.includes(name)) throw new OptionError('derive', 'names that nothing else has', name)
+    return expressionParameter(name, text, true)
+  })
+}
+
+function readStart(argument: string, start: unknown): number | Float64Array {
+  const isOne = typeof start === 'number'
+  if (!isOne && !isFloatArray(start) && !Array.isArray(start)) {
+    throw new OptionError(argument, 'a number, or one for each fit', start)
+  }
+  const numbers: ArrayLike<unknown> = isOne ? [start] : (toFloat64Array(start) ?? start)
+  let wrong = 0
+  while (wrong < numbers.length && Number.isFinite(numbers[wrong])) wrong++
+  if (wrong < numbers.length)
+    throw new OptionError(isOne ? argument : `${argument}[${wrong}]`, 'a finite number', numbers[wrong])
+  return isOne ? start : (numbers as Float64Array)
+}

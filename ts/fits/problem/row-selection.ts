@@ -1,0 +1,102 @@
+/** Which rows of data count: those of weight 0 do not, and on request those that miss something. */
+
+import { containsNaN, type DataColumn, numbersInRun, rowsInRun, rowsPerRun } from '../../many/data.js'
+
+export interface RowSelection {
+  /** Of the rows that count. */
+  readonly columns: ReadonlyMap<string, DataColumn>
+  /** How many these are, by fit. */
+  readonly observations: Uint32Array
+  /** How many have a weight and miss something, and are left out. */
+  readonly droppedRows: Uint32Array
+  /** Whether a row that counts misses something. */
+  readonly isIncomplete: readonly boolean[]
+}
+
+/**
+ * What a row that is given has to do with a fit.
+ *
+ * @param columns the fit's rows of columns
+ * @param weights those of their weights, if there are some
+ */
+export function rowStatus(
+  columns: readonly Float64Array[],
+  weights: Float64Array | undefined,
+  row: number,
+): 'counts' | 'weightless' | 'missing' {
+  if (weights?.[row] === 0) return 'weightless'
+  for (let k = 0; k < columns.length; k++) if (Number.isNaN(columns[k][row])) return 'missing'
+  return 'counts'
+}
+
+/**
+ * Leaves rows out. What is left lies side by side, so that nothing of the others is ever computed.
+ *
+ * @param weight the name of the column of weights
+ * @param drops whether rows that miss something are left out
+ */
+export function selectRows(
+  columns: ReadonlyMap<string, DataColumn>,
+  weight: string | null,
+  count: number,
+  drops: boolean,
+): RowSelection {
+  const all = [...columns.values()]
+  const observations = new Uint32Array(count).fill(rowsPerRun(all[0]) ?? 0)
+  if (rowsPerRun(all[0]) === undefined)
+    for (let fit = 0; fit < count; fit++) observations[fit] = rowsInRun(all[0], fit)
+  const droppedRows = new Uint32Array(count)
+  const isIncomplete = new Array<boolean>(count).fill(false)
+  const unchanged = { columns, observations, droppedRows, isIncomplete }
+  const weights = weight === null ? undefined : columns.get(weight)
+  const hasZero = weights?.numbers.includes(0) ?? false
+  const hasGaps = all.filter(({ numbers, isWhole }) => !isWhole && containsNaN(numbers))
+  if (hasGaps.length === 0 && !hasZero) return unchanged
+
+  // Where only what fits share has gaps, all leave out the same.
+  const isSame = [...hasGaps, ...(hasZero && weights ? [weights] : [])].every(
+    ({ offsets }) => offsets === null,
+  )
+  const kept: Uint32Array[] = []
+  for (let fit = 0; fit < (isSame ? 1 : count); fit++) {
+    const numbers = hasGaps.map((column) => numbersInRun(column, fit))
+    const ownWeights = weights && numbersInRun(weights, fit)
+    const of = new Uint32Array(observations[fit])
+    let length = 0
+    for (let row = 0; row < of.length; row++) {
+      const role = rowStatus(numbers, ownWeights, row)
+      if (role === 'missing' && drops) droppedRows[fit]++
+      else if (role === 'missing') isIncomplete[fit] = true
+      if (role === 'counts' || (role === 'missing' && !drops)) of[length++] = row
+    }
+    kept.push(of.subarray(0, length))
+  }
+  if (isSame) {
+    droppedRows.fill(droppedRows[0])
+    isIncomplete.fill(isIncomplete[0])
+  }
+  if (kept.every(({ length }, fit) => length === observations[fit])) return unchanged
+  const selectedRows = (fit: number) => kept[isSame ? 0 : fit]
+  return {
+    ...unchanged,
+    columns: new Map(
+      [...columns].map(([name, column]) => {
+        if (!isSame || column.offsets !== null) return [name, compactColumn(column, count, selectedRows)]
+        return [name, { numbers: Float64Array.from(kept[0], (row) => column.numbers[row]), offsets: null }]
+      }),
+    ),
+    observations: observations.map((_, fit) => selectedRows(fit).length),
+  }
+}
+
+/** A list for each fit of its rows that are kept. */
+function compactColumn(column: DataColumn, count: number, keptOf: (fit: number) => Uint32Array): DataColumn {
+  const offsets = new Float64Array(count + 1)
+  for (let fit = 0; fit < count; fit++) offsets[fit + 1] = offsets[fit] + keptOf(fit).length
+  const numbers = new Float64Array(offsets[count])
+  for (let fit = 0; fit < count; fit++) {
+    const [own, kept] = [numbersInRun(column, fit), keptOf(fit)]
+    for (let k = 0; k < kept.length; k++) numbers[offsets[fit] + k] = own[kept[k]]
+  }
+  return { numbers, offsets }
+}

@@ -1,0 +1,205 @@
+/** Contours: where χ² has risen to a limit, by two parameters, while all others follow. */
+
+import { OptionError } from '../../core/errors.js'
+import { createRecord } from '../../core/untrusted.js'
+import { elementary } from '../../functions/index.js'
+import type { EngineCall } from '../../many/execute.js'
+import { type GivenOf, integerBetween, type ValuesOf } from '../../options/kinds.js'
+import { probability } from '../problem/confidence-level.js'
+import { type ProfileEndReason, profileEndReasons } from '../problem/reasons.js'
+import {
+  degreesOfFreedomOf,
+  type FitContext,
+  type LowerMinimumColumns,
+  varianceOf,
+} from '../solve/fit-context.js'
+import { Iterations } from '../solve/iterations.js'
+import { derivedColumn } from '../uncertainty/linearize.js'
+import { compileValues, endpointReason, unavailableBecause } from './profile.js'
+import { varyingNames } from './profile-result.js'
+import { type TraceEnds, traceProfiles } from './trace.js'
+
+const { cos, sin, log, pow } = elementary('float64')
+
+/** A direction that leads nowhere. */
+const UNKNOWN_POINT = Number.MIN_VALUE
+
+export const contourTable = {
+  /** The probability that both are inside, between 0 and 1; 0.95. */
+  level: probability,
+  /** How many points it has, from 4 to 4096; 64. */
+  points: integerBetween(4, 4096, 64),
+}
+
+export interface ContourOptions extends GivenOf<typeof contourTable> {}
+
+/** A contour: points around the fit, and why each is where it is. */
+export interface Contour<Names extends string = string> {
+  /** Of the two parameters: ±∞ where there is no end, NaN where none is known. */
+  readonly points: Readonly<Record<Names, Float64Array>>
+  readonly reasons: readonly ProfileEndReason[]
+  /** What has to be known of the points, in words; empty if there is nothing. */
+  readonly message: string
+  /** A point of another valley where χ² is less than at the fit; null if none was met. */
+  readonly lowerMinimum: Readonly<{ values: Readonly<Record<string, number>>; chiSquared: number }> | null
+}
+
+/** Names of two parameters that vary, or of what follows from these. */
+export function readPair(
+  a: unknown,
+  b: unknown,
+  { problem, parameters }: FitContext,
+): readonly [string, string] {
+  const known = varyingNames(problem)
+  const what = known.length > problem.free.length ? ', or what follows from some' : ''
+  const expected = (name: unknown) => {
+    const own = parameters.find((parameter) => parameter.name === name)
+    const why = own === undefined ? '' : own.expr === null ? `; ${name} is fixed` : `; ${name} does not vary`
+    return `a parameter that varies${what}: ${known.join(', ')}${why}`
+  }
+  const isKnown = (name: unknown): name is string => known.includes(name as string)
+  if (!isKnown(a)) throw new OptionError('a', expected(a), a)
+  if (!isKnown(b) || a === b) throw new OptionError('b', a === b ? `another one than ${a}` : expected(b), b)
+  return [a, b]
+}
+
+/**
+ * Rays to all sides, which are evenly spread where the model is linear within the errors: the contour is an ellipse
+ * there, and they go to where its angles are equal. Where something is derived, they are to where a sum of both has its
+ * end, which is on the contour too: the line along which the sum is the same touches it there.
+ */
+export function* traceContour(
+  context: FitContext,
+  fit: number,
+  pair: readonly [string, string],
+  { level, points: count }: ValuesOf<typeof contourTable>,
+): Generator<EngineCall, Contour> {
+  const { problem } = context
+  const places = pair.map((name) => problem.free.indexOf(name))
+  const own = pair.map((name) => derivedColumn(context, name)(fit))
+  const isStraight = !places.includes(-1)
+  const reach = new Float64Array(count).fill(Infinity)
+  const outwards = (isStraight ? straightDirections : tangentDirections)(
+    contourScales(context, fit, own),
+    count,
+  )
+  const directions = isStraight ? problem.free.map(() => new Float64Array(count)) : outwards
+  if (isStraight) {
+    for (const [side, i] of places.entries()) {
+      directions[i] = outwards[side]
+      const [x, min, max] = [context.solved.free[i][fit], problem.min[i], problem.max[i]]
+      for (const [k, by] of outwards[side].entries()) {
+        reach[k] = Math.min(reach[k], ((by > 0 ? max : min) - x) / by)
+      }
+    }
+  }
+  const threshold = new Float64Array(count).fill(contourThreshold(context, fit, level))
+  const points = pair.map(() => new Float64Array(count).fill(NaN))
+  const values = pair.map((name) => compileValues(context, name))
+  const reasons = new Array<ProfileEndReason>(count).fill('unavailable')
+  let lower: LowerMinimumColumns | undefined
+  const take = (_: Uint32Array, ends: TraceEnds) => {
+    for (let k = 0; k < count; k++) {
+      const reason = profileEndReasons[endpointReason(context, fit, ends, k)] as ProfileEndReason
+      reasons[k] = reason
+      for (const side of pair.keys()) {
+        const out = outwards[side][k]
+        if (reason === 'found' || reason === 'bound') points[side][k] = values[side](fit, k, ends)
+        if (reason === 'unbounded' || reason === 'flat') {
+          points[side][k] = out === UNKNOWN_POINT ? own[side][0] : Infinity * out
+        }
+      }
+      if (reason === 'lower-minimum' && !(lower && lower.chiSquared <= ends.cost[k])) {
+        lower = { x: ends.point.map((x) => x[k]), chiSquared: ends.cost[k] }
+      }
+    }
+  }
+  const why = unavailableBecause(context, fit)
+  const iterations = new Iterations(context.compiled, context.choice.runner.threads)
+  if (why === undefined) {
+    const make = () => ({ directions, reach, threshold })
+    yield* traceProfiles(context, iterations, Uint32Array.of(fit), isStraight ? [] : pair, count, make, take)
+  }
+  iterations.release()
+  const all = lower as LowerMinimumColumns | undefined
+  return {
+    points: createRecord(pair, (_, side) => points[side]),
+    reasons,
+    message: describeContour(reasons, why),
+    lowerMinimum: all
+      ? { values: createRecord(problem.free, (_, i) => all.x[i]), chiSquared: all.chiSquared }
+      : null,
+  }
+}
+
+/** Of a root of the covariance, its lower triangle: first, across and second. */
+type ContourScales = readonly [first: number, across: number, second: number]
+
+/** To where angles of the ellipse are equal. None may be 0: it would follow the other one. */
+function straightDirections([first, across, second]: ContourScales, count: number): Float64Array[] {
+  return circleDirections(count, (x, y) => [
+    first * x || UNKNOWN_POINT,
+    across * x + second * y || UNKNOWN_POINT,
+  ])
+}
+
+/** Shares of a sum that has its end there. */
+function tangentDirections([first, across, second]: ContourScales, count: number): Float64Array[] {
+  return circleDirections(count, (x, y) => [(x - (across / second) * y) / first, y / second])
+}
+
+function circleDirections(
+  count: number,
+  of: (x: number, y: number) => readonly [number, number],
+): Float64Array[] {
+  const all = Array.from({ length: count }, (_, k) => {
+    const angle = (2 * Math.PI * k) / count
+    return of(cos(angle), sin(angle))
+  })
+  return [0, 1].map((side) => Float64Array.from(all, (both) => both[side]))
+}
+
+/** @param own what both are, and their derivatives */
+function contourScales(
+  { solved }: FitContext,
+  fit: number,
+  own: readonly (readonly number[])[],
+): ContourScales {
+  const [a, b] = own.map(([, ...slopes]) => slopes)
+  const [aa, ab, bb] = [varianceOf(solved, fit, a), varianceOf(solved, fit, a, b), varianceOf(solved, fit, b)]
+  const first = Math.sqrt(aa)
+  const across = ab / first
+  const second = Math.sqrt(bb - across * across)
+  if (first > 0 && second > 0) return [first, across, second]
+  // Without errors: as far as they are large.
+  const [x, y] = own.map(([value]) => Math.abs(value) || 1)
+  return [aa > 0 ? first : x, 0, bb > 0 ? Math.sqrt(bb) : y]
+}
+
+/** By F(2, n), or Δχ² of two degrees of freedom where σ is known: both have a formula. */
+function contourThreshold(context: FitContext, fit: number, level: number): number {
+  const cost = context.solved.cost[fit]
+  return context.isAbsolute
+    ? cost - 2 * log(1 - level)
+    : cost * pow(1 - level, -2 / degreesOfFreedomOf(context, fit))
+}
+
+const reasonTexts: Readonly<Record<Exclude<ProfileEndReason, 'found'>, string>> = {
+  bound: 'at a bound, with χ² below the limit up to there',
+  'domain-limit': 'where the model ends, with χ² below the limit up to there',
+  unbounded: 'nowhere, as χ² stays below the limit however far they are',
+  flat: 'nowhere, as others make up for them',
+  'ill-conditioned': 'not known, as derivatives are too alike',
+  'lower-minimum': 'not known, as there is a lower minimum on the way',
+  failed: 'not found',
+  unavailable: 'not looked for',
+}
+
+function describeContour(reasons: readonly ProfileEndReason[], why: string | undefined): string {
+  if (why !== undefined) return `no contour: ${why}`
+  const said = profileEndReasons.flatMap((reason) => {
+    const many = reasons.filter((other) => other === reason).length
+    return many === 0 || reason === null || reason === 'found' ? [] : [`${many} are ${reasonTexts[reason]}`]
+  })
+  return said.length === 0 ? '' : `of ${reasons.length} points ${said.join('; ')}`
+}

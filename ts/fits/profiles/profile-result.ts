@@ -1,0 +1,168 @@
+/** Profiles as users are given them. */
+
+import { OptionError } from '../../core/errors.js'
+import { createRecord, toBoundedArray } from '../../core/untrusted.js'
+import { differentiate } from '../../expressions/differentiate.js'
+import type { EngineCall } from '../../many/execute.js'
+import { callOptions } from '../../many/options.js'
+import type { GivenOf } from '../../options/kinds.js'
+import { probability } from '../problem/confidence-level.js'
+import { checkProfiled, type Problem } from '../problem/problem.js'
+import { type ProfileEndReason, profileEndReasons } from '../problem/reasons.js'
+import type { FitContext, LowerMinimumColumns, ProfiledEndpoints } from '../solve/fit-context.js'
+import { Iterations } from '../solve/iterations.js'
+import { emptyProfiles, profileParameters, unavailableBecause } from './profile.js'
+
+export const profileTable = {
+  /** The probability, between 0 and 1; 0.95. */
+  level: probability,
+}
+
+export const profileManyTable = {
+  ...profileTable,
+  /** Ends the call: the promise is rejected with the signal's reason. */
+  signal: callOptions.signal,
+}
+
+export interface ProfileOptions extends GivenOf<typeof profileTable> {}
+export interface ProfileManyOptions extends GivenOf<typeof profileManyTable> {}
+
+/** Ends of a parameter's profiles, by fit. */
+export interface ProfileColumns {
+  /** −∞ or ∞ where there is no end, NaN where none is known. */
+  readonly low: Float64Array
+  readonly high: Float64Array
+  /** Indices into `profileEndReasons`. */
+  readonly lowReason: Uint8Array
+  readonly highReason: Uint8Array
+}
+
+/** Profiles of one fit, or of all; those that have been made already are taken. */
+export function* createProfiles(
+  context: FitContext,
+  fit: number | undefined,
+  names: readonly string[],
+  level: number,
+): Generator<EngineCall, ProfiledEndpoints> {
+  const known = context.profiled
+  const count = context.observations.length
+  const [from, to] = fit === undefined ? [0, count] : [fit, fit + 1]
+  if (known?.level === level && names.every((name) => known.names.includes(name))) {
+    const columns = <T extends Float64Array | Uint8Array>(all: readonly T[]) =>
+      names.map((name) => all[known.names.indexOf(name)].slice(from, to) as T)
+    return {
+      ...{ names, level, low: columns(known.low), high: columns(known.high) },
+      ...{ lowReason: columns(known.lowReason), highReason: columns(known.highReason) },
+      lowerMinimum: known.lowerMinimum.slice(from, to),
+    }
+  }
+  const made = emptyProfiles(names, level, to - from)
+  const iterations = new Iterations(context.compiled, context.choice.runner.threads)
+  const fits = new Uint32Array(to - from).map((_, k) => from + k)
+  yield* profileParameters(context, iterations, fits, made, (fit) => fit - from)
+  iterations.release()
+  return made
+}
+
+/** Ends by name. */
+export function toColumns<Name extends string>({
+  names,
+  low,
+  high,
+  lowReason,
+  highReason,
+}: ProfiledEndpoints) {
+  return createRecord(names as Name[], (_, k): ProfileColumns => {
+    return { low: low[k], high: high[k], lowReason: lowReason[k], highReason: highReason[k] }
+  })
+}
+
+/** Names of parameters that vary, and of what follows from them. */
+export function varyingNames({ graph, free, derived }: Problem): string[] {
+  const varies = (node: number) =>
+    differentiate(graph, node, free, () => false).gradient.some((slope) => graph.constantAt(slope) !== 0)
+  return [...free, ...[...derived].filter(([, node]) => varies(node)).map(([name]) => name)]
+}
+
+/** Names of what varies; all unless some are given, or one. */
+export function profileNames(given: unknown, problem: Problem): string[] {
+  checkProfiled('names', problem)
+  const known = varyingNames(problem)
+  if (given === undefined) return known
+  const names = typeof given === 'string' ? [given] : toBoundedArray(given, known.length)
+  const expected = `names of what varies: ${known.join(', ')}`
+  if (names === undefined) throw new OptionError('names', expected, given)
+  return names.map((name) => {
+    if (known.includes(name as string)) return name as string
+    throw new OptionError('names', expected, name)
+  })
+}
+
+/** A parameter's profile: an interval, and why it ends where it does. */
+export interface Profile {
+  /** −∞ or ∞ where there is no end, NaN where none is known. */
+  readonly low: number
+  readonly high: number
+  readonly lowReason: ProfileEndReason
+  readonly highReason: ProfileEndReason
+  /** What has to be known of the ends, in words; empty if there is nothing. */
+  readonly message: string
+  /** A point of another valley, with all parameters that vary, where χ² is less than at the fit; null if none was met. */
+  readonly lowerMinimum: Readonly<{ values: Readonly<Record<string, number>>; chiSquared: number }> | null
+}
+
+/** What each end is called, and where it may be. */
+interface ProfileSide {
+  readonly name: string
+  readonly side: 'lower' | 'upper'
+  readonly end: number
+  readonly unavailableBecause: string | undefined
+  readonly lowerMinimum: LowerMinimumColumns | undefined
+}
+
+const reasonTexts: Readonly<Record<ProfileEndReason, (of: ProfileSide) => string>> = {
+  found: () => '',
+  bound: ({ name, side, end }) =>
+    `the ${side} end of ${name} is ${end}, at a bound: χ² stays below the limit up to there`,
+  'domain-limit': ({ name, side, end }) =>
+    `the ${side} end of ${name} is ${end}, where the model ends: χ² stays below the limit up to there`,
+  unbounded: ({ name, side }) =>
+    `${name} has no ${side} end: χ² stays below the limit however ${side === 'upper' ? 'large' : 'small'} it is`,
+  flat: ({ name }) => `the data do not determine ${name}: others make up for it`,
+  'ill-conditioned': ({ name }) =>
+    `derivatives by ${name} and by others are too alike for a profile; columns less their mean may help`,
+  'lower-minimum': ({ name, side, lowerMinimum }) =>
+    `there is a lower minimum: on the way to the ${side} end of ${name}, χ² falls to ${lowerMinimum?.chiSquared}`,
+  failed: ({ name, side }) => `the ${side} end of ${name} has not been found`,
+  unavailable: ({ unavailableBecause }) => `no profile: ${unavailableBecause}`,
+}
+
+/**
+ * One of a fit's profiles.
+ *
+ * @param k its place in the columns
+ */
+export function createProfile(
+  context: FitContext,
+  { names, ...ends }: ProfiledEndpoints,
+  k: number,
+  fit: number,
+): Profile {
+  const name = names[k]
+  const [[low], [high], [lower]] = [ends.low[k], ends.high[k], ends.lowerMinimum]
+  const [lowReason, highReason] = [ends.lowReason[k], ends.highReason[k]].map(
+    ([code]) => profileEndReasons[code] as ProfileEndReason,
+  )
+  const about = { name, lowerMinimum: lower, unavailableBecause: unavailableBecause(context, fit) }
+  const said = new Set([
+    reasonTexts[lowReason]({ ...about, side: 'lower', end: low }),
+    reasonTexts[highReason]({ ...about, side: 'upper', end: high }),
+  ])
+  return {
+    ...{ low, high, lowReason, highReason },
+    message: [...said].filter((text) => text !== '').join('; '),
+    lowerMinimum: lower
+      ? { values: createRecord(context.problem.free, (_, j) => lower.x[j]), chiSquared: lower.chiSquared }
+      : null,
+  }
+}

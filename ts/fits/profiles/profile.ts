@@ -1,0 +1,388 @@
+/** Profiles: how far a parameter may go, while all others follow, until χ² has risen to a limit. */
+
+import { groupBy } from '../../core/group-by.js'
+import { compile } from '../../expressions/program.js'
+import { ProgramRunner } from '../../expressions/run.js'
+import { type DataColumn, numbersInRun } from '../../many/data.js'
+import type { EngineCall } from '../../many/execute.js'
+import {
+  BOUND,
+  FAILED,
+  FLAT,
+  FOUND,
+  fitReasons,
+  ILL_CONDITIONED,
+  LOWER_MINIMUM,
+  UNAVAILABLE,
+  UNBOUNDED,
+} from '../problem/reasons.js'
+import {
+  ALL_AT_BOUNDS,
+  BOUNDED,
+  MAX_DISTANCE,
+  NEEDS_QR,
+  REACHED,
+  TRACE_FLAT,
+  TRACE_LOWER_MINIMUM,
+  TRACE_UNBOUNDED,
+} from '../programs/trace-program.js'
+import { degreesOfFreedomOf, type FitContext, type ProfiledEndpoints } from '../solve/fit-context.js'
+import type { Iterations } from '../solve/iterations.js'
+import { isExact, sumOfSquares } from '../uncertainty/statistics.js'
+import { studentQuantile } from '../uncertainty/student-t.js'
+import {
+  BEYOND_BOUND,
+  type Endpoint,
+  type EndpointSearch,
+  FixedParameterSolver,
+  searchEndpoints,
+} from './endpoint-search.js'
+import { isNonlinear, SCALE_LIMITS, signConstraints, verifyEndpoints } from './endpoint-verification.js'
+import { type ProfileTraces, type TraceEnds, traceProfiles } from './trace.js'
+
+/** Of fits that have not been looked at. */
+export function emptyProfiles(names: readonly string[], level: number, count: number): ProfiledEndpoints {
+  const ends = () => names.map(() => new Float64Array(count).fill(NaN))
+  const reasons = () => names.map(() => new Uint8Array(count).fill(UNAVAILABLE))
+  return {
+    names,
+    level,
+    low: ends(),
+    high: ends(),
+    lowReason: reasons(),
+    highReason: reasons(),
+    lowerMinimum: [],
+  }
+}
+
+/** What profiles are made from. */
+export type ProfileContext = Pick<
+  FitContext,
+  'compiled' | 'problem' | 'columns' | 'starts' | 'observations' | 'solved' | 'isAbsolute'
+>
+
+/** Fits at a time: what is looked up and written down for them takes a few milliseconds of this thread. */
+const FITS = 256
+
+/** Squares below it have lost digits: 2⁻⁹⁵⁰. */
+const MIN_SQUARE_ROOT = 1.0507614211323843e-286
+
+/** Why there is nothing from which χ² could rise to a limit, in words; undefined if there is. */
+export function unavailableBecause(context: ProfileContext, fit: number): string | undefined {
+  const reason = fitReasons[context.solved.reason[fit]]
+  if (reason !== 'converged' && reason !== 'singular') return `the fit is '${reason}'`
+  if (context.isAbsolute) return undefined
+  if (degreesOfFreedomOf(context, fit) <= 0) return 'no degree of freedom is left'
+  const y = numbersInRun(context.columns.get(context.problem.y) as DataColumn, fit)
+  const squares = sumOfSquares(context, fit)
+  const isNumber = squares < Infinity && (squares > MIN_SQUARE_ROOT || y.every((x) => x === 0))
+  if (!isNumber) return 'χ² is no number; multiply the data by a power of 10'
+  return isExact(context.solved.cost[fit], squares) ? 'the data are met, but for rounding' : undefined
+}
+
+/**
+ * Profiles parameters of fits, or what is derived from them.
+ *
+ * @param place where a fit is in these columns
+ */
+export function* profileParameters(
+  context: ProfileContext,
+  iterations: Iterations,
+  fits: Uint32Array,
+  to: ProfiledEndpoints,
+  place: (fit: number) => number = (fit) => fit,
+): Generator<EngineCall, void> {
+  for (let from = 0; from < fits.length; from += FITS) {
+    yield* profileSome(context, iterations, fits.subarray(from, from + FITS), to, place)
+    yield
+  }
+}
+
+function* profileSome(
+  of: ProfileContext,
+  iterations: Iterations,
+  fits: Uint32Array,
+  to: ProfiledEndpoints,
+  place: (fit: number) => number,
+): Generator<EngineCall, void> {
+  const { free, derived } = of.problem
+  const some = fits.filter((fit) => unavailableBecause(of, fit) === undefined)
+  for (const fit of fits) {
+    for (const column of [...to.low, ...to.high]) column[place(fit)] = NaN
+    for (const column of [...to.lowReason, ...to.highReason]) column[place(fit)] = UNAVAILABLE
+  }
+  const places = [...to.names.keys()]
+  const parameters = places.filter((k) => free.includes(to.names[k]))
+  const others = places.filter((k) => derived.has(to.names[k]))
+  if (parameters.length > 0) {
+    yield* traceProfiles(of, iterations, some, [], ...traceEndpoints(of, parameters, to, place))
+    for (const k of parameters) yield* searchRemaining(of, iterations, some, to, k, place)
+  }
+  for (const k of others)
+    yield* traceProfiles(of, iterations, some, [to.names[k]], ...traceEndpoints(of, [k], to, place))
+}
+
+/** What is so small a part of what it was is 0. */
+const ZERO_TOLERANCE = 1e-5
+
+/** An end of a parameter's profile of a fit, and where it stands. */
+interface BoundEndpoint extends EndpointSearch {
+  readonly end: Float64Array
+  readonly reason: Uint8Array
+  readonly at: number
+}
+
+/**
+ * Goes on to a parameter's ends that rays have not found; and looks again at those that have gone past 0, where they may
+ * have leapt over a place at which others are infinite, or the model ends. Then all that are found are looked at from
+ * elsewhere.
+ */
+function* searchRemaining(
+  context: ProfileContext,
+  iterations: Iterations,
+  fits: Uint32Array,
+  to: ProfiledEndpoints,
+  k: number,
+  place: (fit: number) => number,
+): Generator<EngineCall, void> {
+  const { compiled, problem, columns, starts, solved } = context
+  const { free, min, max } = problem
+  const i = free.indexOf(to.names[k])
+  const above = fits.filter((fit) => canSearch(context, fit))
+  if (above.length === 0) return
+  const limits = thresholds(context, to.level)
+  const ends = [
+    { sign: -1, bound: min[i], end: to.low[k], reason: to.lowReason[k] },
+    { sign: 1, bound: max[i], end: to.high[k], reason: to.highReason[k] },
+  ].flatMap((side) =>
+    Array.from(above, (fit): BoundEndpoint => {
+      const at = place(fit)
+      return {
+        ...{ ...side, fit, at, begin: solved.free[i][fit], error: solved.errors[i][fit] },
+        ...{ minimum: solved.cost[fit], threshold: limits(fit), point: solved.free.map((x) => x[fit]) },
+        errors: solved.errors.map((x) => x[fit]),
+        passed: side.reason[at] === FAILED ? NaN : side.end[at],
+      }
+    }),
+  )
+  const hasPassed = [FOUND, UNBOUNDED]
+  const open = ends.filter(({ end, reason, at, begin }) => {
+    const isPast =
+      hasPassed.includes(reason[at]) && compiled.isNonlinear(i) && !(end[at] / begin > ZERO_TOLERANCE)
+    return reason[at] === FAILED || isPast
+  })
+  const holding = (most: number, signs?: readonly number[]) =>
+    new FixedParameterSolver(compiled, iterations, columns, starts, i, most, signs)
+  const walked = new Map<BoundEndpoint, Endpoint>()
+  const turned = new Set<BoundEndpoint>()
+  if (open.length > 0) {
+    const held = holding(SCALE_LIMITS[0])
+    for (const [n, end] of (yield* searchEndpoints(held, open)).entries()) {
+      const [side, { point, isThrough }] = [open[n], end]
+      if (recordEndpoint(to, side, end)) walked.set(side, end)
+      const signs = [side.point, point].map((x) => signConstraints(compiled, i, x).join())
+      if (isThrough && signs[0] !== signs[1]) turned.add(side)
+    }
+    held.release()
+  }
+  // Others that have come back from the other infinity keep their signs no more: the end is that of the valley.
+  const isDoubtful = (side: BoundEndpoint) =>
+    !turned.has(side) && (walked.has(side) || needsVerification(context, side))
+  const doubtful = ends
+    .filter((side) => side.reason[side.at] === FOUND && isDoubtful(side))
+    .map((side) => ({ ...side, value: side.end[side.at], endpoint: walked.get(side) ?? null }))
+  for (const some of groupBy(doubtful, ({ point }) => signConstraints(compiled, i, point).join()).values()) {
+    const signs = signConstraints(compiled, i, some[0].point)
+    const inside = (most: number) => holding(most, signs)
+    for (const [n, end] of (yield* verifyEndpoints(inside, some)).entries()) {
+      if (end !== null) recordEndpoint(to, some[n], end)
+    }
+  }
+}
+
+/** With no more degrees of freedom, and an interval as wide as this part of the value, χ² often has other valleys. */
+const [MAX_VERIFIED_DEGREES, MAX_RELATIVE_HALF_WIDTH] = [6, 0.7]
+
+/** Whether a ray may have ended where others meet the data better from elsewhere. */
+function needsVerification(
+  context: ProfileContext,
+  { fit, threshold, minimum, point, errors }: BoundEndpoint,
+): boolean {
+  const freedom = degreesOfFreedomOf(context, fit)
+  const t = Math.sqrt((threshold - minimum) / (context.isAbsolute ? 1 : minimum / freedom))
+  return (
+    freedom <= MAX_VERIFIED_DEGREES &&
+    point.some(
+      (x, j) => isNonlinear(context.compiled, j) && !(t * errors[j] < MAX_RELATIVE_HALF_WIDTH * Math.abs(x)),
+    )
+  )
+}
+
+/** Writes down what has been found; whether it says anything. */
+function recordEndpoint(
+  to: ProfiledEndpoints,
+  { end, reason, at }: BoundEndpoint,
+  { reason: why, value, point, chiSquared }: Endpoint,
+): boolean {
+  if (why === BEYOND_BOUND) return false
+  reason[at] = why
+  end[at] = why === LOWER_MINIMUM ? NaN : value
+  if (why === LOWER_MINIMUM) recordLowerMinimum(to, at, point, chiSquared)
+  return true
+}
+
+/** Keeps the lowest point that is below a fit. */
+function recordLowerMinimum(
+  to: ProfiledEndpoints,
+  at: number,
+  x: readonly number[],
+  chiSquared: number,
+): void {
+  const known = to.lowerMinimum[at]
+  if (known === undefined || chiSquared < known.chiSquared) to.lowerMinimum[at] = { x, chiSquared }
+}
+
+/** Whether a parameter has come so far that it may be taken for endless, by its errors. */
+function isFarFromFit({ solved }: ProfileContext, fit: number, i: number, x: number): boolean {
+  return !(Math.abs(x - solved.free[i][fit]) < MIN_UNBOUNDED_DISTANCE * solved.errors[i][fit])
+}
+
+/** Whether ends are searched for with the parameter held. */
+function canSearch({ compiled, problem: { free }, solved }: ProfileContext, fit: number): boolean {
+  const isAbove = () => free.every((name, j) => !compiled.scales.has(name) || solved.free[j][fit] > 0)
+  return !compiled.isDense && free.length > 1 && isAbove()
+}
+
+/** Two rays for each of some names, how many these are for a fit, and where their ends go. */
+function traceEndpoints(
+  context: ProfileContext,
+  places: readonly number[],
+  to: ProfiledEndpoints,
+  place: (fit: number) => number,
+) {
+  const { problem, solved } = context
+  const limits = thresholds(context, to.level)
+  const each = 2 * places.length
+  const sides = places.flatMap((k) => {
+    const i = problem.free.indexOf(to.names[k])
+    const [min, max] = [problem.min[i], problem.max[i]]
+    const side = { i, value: compileValues(context, to.names[k]) }
+    return [
+      { ...side, sign: -1, bound: min ?? -Infinity, end: to.low[k], reason: to.lowReason[k] },
+      { ...side, sign: 1, bound: max ?? Infinity, end: to.high[k], reason: to.highReason[k] },
+    ]
+  })
+  // What is derived has no bound of its own.
+  const distance = ({ i, sign, bound }: { i: number; sign: number; bound: number }, fit: number) =>
+    i < 0 ? Infinity : sign * (bound - solved.free[i][fit])
+  const make = (fits: Uint32Array): ProfileTraces => {
+    const count = fits.length * each
+    const rays = {
+      directions: (sides[0].i < 0 ? ['share'] : problem.free).map(() => new Float64Array(count)),
+      ...{ reach: new Float64Array(count), threshold: new Float64Array(count) },
+    }
+    for (let ray = 0; ray < count; ray++) {
+      const [fit, side] = [fits[Math.floor(ray / each)], sides[ray % each]]
+      rays.directions[Math.max(0, side.i)][ray] = side.sign
+      rays.reach[ray] = distance(side, fit)
+      rays.threshold[ray] = limits(fit)
+    }
+    return rays
+  }
+  const take = (fits: Uint32Array, ends: TraceEnds) => {
+    for (let ray = 0; ray < fits.length * each; ray++) {
+      const [fit, side] = [fits[Math.floor(ray / each)], sides[ray % each]]
+      const at = place(fit)
+      const isNear =
+        side.i >= 0 && canSearch(context, fit) && !isFarFromFit(context, fit, side.i, ends.point[side.i][ray])
+      const seen = endpointReason(context, fit, ends, ray)
+      const reason = seen === UNBOUNDED && isNear ? FAILED : seen
+      if (reason === FOUND || reason === BOUND) {
+        side.end[at] = ends.reason[ray] === BOUNDED ? side.bound : side.value(fit, ray, ends)
+      }
+      if (reason === UNBOUNDED || reason === FLAT) side.end[at] = side.sign * Infinity
+      side.reason[at] = reason
+      if (reason === LOWER_MINIMUM)
+        recordLowerMinimum(
+          to,
+          at,
+          ends.point.map((x) => x[ray]),
+          ends.cost[ray],
+        )
+    }
+  }
+  return [each, make, take] as const
+}
+
+/** What a parameter that varies, or is derived, is where rays have ended. */
+export function compileValues({ problem, starts }: ProfileContext, name: string) {
+  const { graph, free, fixed, derived } = problem
+  const node = derived.get(name)
+  if (node === undefined)
+    return (_: number, ray: number, { point }: TraceEnds) => point[free.indexOf(name)][ray]
+  const machine = new ProgramRunner(compile(graph, [node], [...free, ...fixed], []), 'float64')
+  return (fit: number, ray: number, { point }: TraceEnds): number => {
+    const rest = fixed.map((name) => starts.get(name)?.[fit] ?? NaN)
+    machine.run([...point.map((x) => x[ray]), ...rest], [], 0)
+    return machine.slots[machine.program.outputs[0]]
+  }
+}
+
+/** Nothing is endless that has come no more errors far. */
+const MIN_UNBOUNDED_DISTANCE = 1e3
+/** So many times as far as a parabola would be, χ² may have come to rest … */
+const SETTLED_RATIO = 8
+/** … where twice as far has brought it no nearer to the limit than this part. */
+const PLATEAU_RATIO = 1 / 64
+
+/**
+ * Why a ray of a fit has ended, as a number of `profileEndReasons`. What the fit determines is not flat, but so like others that
+ * no digit tells them apart.
+ */
+export function endpointReason(
+  { solved }: ProfileContext,
+  fit: number,
+  ends: TraceEnds,
+  ray: number,
+): number {
+  switch (ends.reason[ray]) {
+    case REACHED:
+      return FOUND
+    case BOUNDED:
+    case ALL_AT_BOUNDS:
+      return BOUND
+    case TRACE_UNBOUNDED:
+      return UNBOUNDED
+    case TRACE_FLAT:
+      return fitReasons[solved.reason[fit]] === 'converged' ? ILL_CONDITIONED : FLAT
+    case NEEDS_QR:
+      return ILL_CONDITIONED
+    case TRACE_LOWER_MINIMUM:
+      return LOWER_MINIMUM
+    default:
+      return hasSettled(ends, ray) ? UNBOUNDED : FAILED
+  }
+}
+
+/** Whether χ² has come to rest below the limit, where no numbers lead on. */
+function hasSettled({ cost, earlier, threshold, length, far }: TraceEnds, ray: number): boolean {
+  const isFar = length[ray] >= (SETTLED_RATIO / MAX_DISTANCE) * far[ray]
+  const gap = threshold[ray] - cost[ray]
+  return isFar && gap > 0 && cost[ray] - earlier[ray] <= PLATEAU_RATIO * gap
+}
+
+/** χ² at which a parameter's profile ends, by fit: by F(1, n) = t², or by Δχ² where σ is known. */
+function thresholds(context: ProfileContext, level: number): (fit: number) => number {
+  const quantiles = new Map<number, number>()
+  const squareOf = (freedom: number) => {
+    const t = quantiles.get(freedom) ?? studentQuantile(level, freedom)
+    quantiles.set(freedom, t)
+    return t * t
+  }
+  return (fit) => {
+    const cost = context.solved.cost[fit]
+    if (context.isAbsolute) return cost + squareOf(Infinity)
+    const freedom = degreesOfFreedomOf(context, fit)
+    return cost * (1 + squareOf(freedom) / freedom)
+  }
+}

@@ -1,0 +1,255 @@
+/** A model that is a function at the rows of a fit, and the programs of one that is an expression. */
+
+import { OptionError } from '../../core/errors.js'
+import type { Slices } from '../../core/slices.js'
+import { createRecord } from '../../core/untrusted.js'
+import { differentiate } from '../../expressions/differentiate.js'
+import { compile } from '../../expressions/program.js'
+import { ProgramRunner } from '../../expressions/run.js'
+import { type DataColumn, numbersInRun } from '../../many/data.js'
+import { firstWhere, zeros } from '../models/linear-least-squares.js'
+import {
+  type DifferencePoint,
+  estimateDerivatives,
+  type FiniteDifferenceValues,
+  relativeErrorOf,
+} from '../problem/finite-differences.js'
+import { type BoundFunctionModel, type ModelFunction, ROWS } from '../problem/function-model.js'
+import type { Problem } from '../problem/problem.js'
+
+/** Columns that the model has, in the order of programs. */
+export function modelColumns({ columns, y, weight }: Problem): string[] {
+  return columns.filter((name) => name !== y && name !== weight)
+}
+
+/** The same thing each time. */
+export function memoizeBy<K extends object, T>(make: (of: K) => T): (of: K) => T {
+  const kept = new WeakMap<K, T>()
+  return (of) => {
+    const made = kept.get(of) ?? make(of)
+    kept.set(of, made)
+    return made
+  }
+}
+
+/** The derivatives of the model in a row, by parameter that varies; of a function names of what it will be. */
+export function slopeNodes({ graph, model, free, evaluatedExpressions }: Problem): readonly number[] {
+  if (evaluatedExpressions.length > 0) return evaluatedExpressions.slice(1).map((name) => graph.name(name))
+  return differentiate(graph, model, free, () => false).gradient
+}
+
+const parameterNames = (problem: Problem) => [...problem.free, ...problem.fixed, ...modelColumns(problem)]
+
+/** The model and its derivatives, of a point and then a row of its columns. */
+export const compileModel = memoizeBy((problem: Problem) => {
+  return compile(problem.graph, [problem.model, ...slopeNodes(problem)], parameterNames(problem), [])
+})
+
+/** Of all that a function is given by each parameter that varies, as far as it depends on it. */
+const compileChainRule = memoizeBy(({ graph, free, fixed, values }: Problem) => {
+  const links = [...values].flatMap(([name, node]) =>
+    differentiate(graph, node, free, () => false).gradient.flatMap((slope, i) =>
+      graph.constantAt(slope) === 0 ? [] : [{ name, i, slope }],
+    ),
+  )
+  const program = compile(
+    graph,
+    links.map(({ slope }) => slope),
+    [...free, ...fixed],
+    [],
+  )
+  return { links, program }
+})
+
+const compilePoint = memoizeBy(({ graph, free, fixed, values }: Problem) =>
+  compile(graph, [...values.values()], [...free, ...fixed], []),
+)
+
+/** Derivatives are right, if they differ from differences by no more than this part, and this of the curve by the parameter. */
+const [EQUALITY_TOLERANCE, ROUNDING] = [1e-3, 1e-8]
+const CENTRAL_DIFFERENCES: FiniteDifferenceValues = { order: 2, step: undefined }
+
+/** A function by the parameters that vary. */
+export class FunctionCurve {
+  /** How often it has been evaluated at all rows. */
+  evaluations = 0
+  /** The part of derivatives that is rounding. */
+  readonly rounding: number
+  readonly #problem: Problem
+  readonly #functionModel: BoundFunctionModel
+  readonly #fixed: readonly number[]
+  readonly #names: readonly string[]
+  readonly #machine: ProgramRunner
+  /** What it is given: parameters that vary, and those that do not. */
+  readonly #input: Float64Array
+  readonly #point: Readonly<Record<string, number>>
+  readonly #rows: RowEvaluator
+
+  /**
+   * @param columns rows of those that the model has
+   * @param fixed what parameters are that have a number for each fit
+   * @param rows how many there are, also of a model without columns
+   */
+  constructor(
+    problem: Problem,
+    called: BoundFunctionModel,
+    columns: readonly Float64Array[],
+    fixed: readonly number[],
+    rows: number,
+  ) {
+    this.#problem = problem
+    this.#functionModel = called
+    this.#fixed = fixed
+    this.#input = Float64Array.from([...problem.free.map(() => 0), ...fixed])
+    this.#names = [...problem.values.keys()]
+    this.#point = createRecord(this.#names, () => 0)
+    this.#machine = new ProgramRunner(compilePoint(problem), 'float64')
+    this.rounding = called.jacobian === undefined ? relativeErrorOf(called.differences) : 0
+    const names = modelColumns(problem)
+    this.#rows =
+      called.kind === 'row'
+        ? evaluateRowByRow(called, names, columns, rows)
+        : evaluateAllRows(called, columns[names.indexOf(ROWS)])
+  }
+
+  value(x: ArrayLike<number>): Float64Array {
+    this.evaluations++
+    return this.#rows.curve(this.#pointAt(x))
+  }
+
+  // biome-ignore lint/correctness/useYield: it never pauses
+  *evaluate(x: ArrayLike<number>): Slices<Float64Array> {
+    return this.value(x)
+  }
+
+  /** Its derivatives by each parameter. */
+  *slopes(around: DifferencePoint): Slices<Float64Array[]> {
+    const at = (x: Float64Array) => this.value(x)
+    const { jacobian, differences } = this.#functionModel
+    if (jacobian === undefined) return yield* estimateDerivatives(at, around, differences)
+    const given = this.#rows.jacobian(jacobian, this.#pointAt(around.x), this.#names)
+    const { links, program } = compileChainRule(this.#problem)
+    const machine = new ProgramRunner(program, 'float64')
+    machine.run([...around.x, ...this.#fixed], [], 0)
+    const slopes = Array.from(around.x, () => new Float64Array(around.f.length))
+    for (const [k, { name, i }] of links.entries()) {
+      const factor = machine.slots[program.outputs[k]]
+      for (let row = 0; row < around.f.length; row++) slopes[i][row] += factor * given[name][row]
+    }
+    if (!this.#functionModel.isChecked) {
+      this.#functionModel.isChecked = true
+      this.#check(around, slopes, yield* estimateDerivatives(at, around, CENTRAL_DIFFERENCES))
+    }
+    return slopes
+  }
+
+  /** @throws OptionError where derivatives are others than differences */
+  #check(
+    { x, f, sizes }: DifferencePoint,
+    slopes: readonly Float64Array[],
+    found: readonly Float64Array[],
+  ): void {
+    const size = f.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+    for (const [i, slope] of slopes.entries()) {
+      const largest = slope.reduce((most, s, row) => Math.max(most, Math.abs(s), Math.abs(found[i][row])), 0)
+      const rounding = (ROUNDING * size) / (Math.max(Math.abs(x[i]), sizes[i]) || 1)
+      const row = slope.findIndex(
+        (s, row) => Math.abs(s - found[i][row]) > EQUALITY_TOLERANCE * largest + rounding,
+      )
+      if (row < 0) continue
+      const name = this.#problem.free[i]
+      const expected = `${found[i][row]} by ${name} in row ${row}, as differences have it`
+      throw new OptionError('model: jacobian', expected, slope[row])
+    }
+  }
+
+  #pointAt(x: ArrayLike<number>): object {
+    const { program, slots } = this.#machine
+    const input = this.#input
+    for (let i = 0; i < x.length; i++) input[i] = x[i]
+    this.#machine.run(input, [], 0)
+    // Of one form, so that functions find in it what they did before; no name leads elsewhere, as all are its own.
+    const point = { ...this.#point }
+    for (let k = 0; k < this.#names.length; k++) point[this.#names[k]] = slots[program.outputs[k]]
+    return Object.freeze(point)
+  }
+}
+
+/** How functions are called. */
+interface RowEvaluator {
+  curve(p: object): Float64Array
+  jacobian(
+    jacobian: ModelFunction,
+    p: object,
+    names: readonly string[],
+  ): Readonly<Record<string, Float64Array>>
+}
+
+function evaluateRowByRow(
+  { call }: BoundFunctionModel,
+  names: readonly string[],
+  columns: readonly Float64Array[],
+  count: number,
+): RowEvaluator {
+  const rowOf = (row: number) => Object.freeze(createRecord(names, (_, k) => columns[k][row]))
+  const xs: ArrayLike<unknown> =
+    columns.length > 1 ? Array.from({ length: count }, (_, row) => rowOf(row)) : (columns[0] ?? [])
+  return {
+    curve(p) {
+      const out = zeros(count)
+      for (let row = 0; row < count; row++) {
+        const f = call(p, xs[row])
+        if (typeof f !== 'number')
+          throw describeRefusal('model', `a number from the function, in row ${row}`, f)
+        out[row] = f
+      }
+      return out
+    },
+    jacobian: () => ({}),
+  }
+}
+
+/** @param rows numbers of those that are wanted, all of one fit */
+function evaluateAllRows({ call, kind, data }: BoundFunctionModel, rows: Float64Array): RowEvaluator {
+  const numbers = data.get(ROWS) as DataColumn
+  const { offsets } = numbers
+  const fit = offsets === null ? 0 : firstWhere(offsets, (begin) => begin > rows[0]) - 1
+  const [first, count] = [numbersInRun(numbers, fit)[0], numbersInRun(numbers, fit).length]
+  const own = [...data.keys()].filter((name) => !name.startsWith('@'))
+  const columns = Object.freeze(
+    createRecord(own, (name) => numbersInRun(data.get(name) as DataColumn, fit).slice()),
+  )
+  const wanted = (name: string, out: Float64Array) => {
+    // It may have been sent away.
+    if (out.length === count) return Float64Array.from(rows, (row) => out[row - first])
+    throw new OptionError(
+      `model: ${name}`,
+      'a function that leaves its array where it is',
+      'one without memory',
+    )
+  }
+  const make = () => new Float64Array(count).fill(NaN)
+  const say = (name: string, said: unknown) => {
+    if (said !== undefined)
+      throw describeRefusal(`model: ${name}`, 'a function that fills out, and returns nothing', said)
+  }
+  return {
+    curve(p) {
+      const out = make()
+      say(kind, call(p, out, columns))
+      return wanted(kind, out)
+    },
+    jacobian(jacobian, p, names) {
+      const out = Object.freeze(createRecord(names, make))
+      say('jacobian', jacobian(p, out, columns))
+      return createRecord(names, (name) => wanted('jacobian', out[name]))
+    },
+  }
+}
+
+/** What a promise would come to nobody waits for. */
+function describeRefusal(argument: string, expected: string, said: unknown): OptionError {
+  if (!(said instanceof Promise)) return new OptionError(argument, expected, said)
+  said.catch(() => {})
+  return new OptionError(argument, `${expected}; it may not be async`, said)
+}

@@ -1,0 +1,218 @@
+/**
+ * A look at a point as a program: what a group's rows cost there, and its equations with own parameters eliminated, in
+ * one pass. Where own parameters are, and the step that leads on, stays in the group's lane, so that little has to be
+ * told of it.
+ */
+
+import { Builder } from '../../expressions/differentiate.js'
+import { Graph } from '../../expressions/graph.js'
+import { compile, type Program } from '../../expressions/program.js'
+import type { Problem } from '../problem/problem.js'
+import { type EliminationSize, eliminateLocals } from './elimination.js'
+import { slopeNodes } from './function-curve.js'
+import { dot, product, triangleIndex } from './ldlt.js'
+import { clampToBounds, freeDirections, linearParametersOf, numberedNames } from './levenberg-marquardt.js'
+import { sumsOf } from './normal-equations.js'
+
+/** Columns of a family with several values: which one a row is of, what it is to meet, and its weight. */
+export const [VALUE, RESPONSE, WEIGHT] = ['@value', '@y', '@weight']
+
+/** What is told of all groups before a look, beside shared parameters; names that no user's text can have. */
+export const broadcastInputs = ['moves', 'accepted', 'fresh', 'first', 'damping', 'least'] as const
+
+/** What a look needs to know. */
+export interface EvaluationInput extends Readonly<Record<(typeof broadcastInputs)[number], number>> {
+  /** By how much shared parameters are other than where the step began, in their places. */
+  readonly delta: Float64Array
+}
+
+/** What a lane keeps, by name: how many numbers. */
+const laneFields = ({ local, shared }: EliminationSize, isBounded: boolean) => ({
+  /** Where a step began, and D there; where it has led, and D there. */
+  ...{ base: local, scale: local, trial: local, raised: local },
+  ...{ step: local, follow: local * shared, lower: (local * (local - 1)) / 2, inverse: local },
+  // Sums over all groups are made of these.
+  ...{ cost: 1, decrement: 1, length: 1, size: 1, gain: Number(isBounded) },
+  ...{ matrix: triangleIndex(shared, 0), right: shared, gradient: shared, diagonal: shared },
+  /** Of all parameters, for what a step gains that a bound has cut. */
+  ...{ slope: isBounded ? local + shared : 0, curvature: isBounded ? triangleIndex(local + shared, 0) : 0 },
+  /** Whether own parameters may move. */
+  free: isBounded ? local : 0,
+  /** 1 + the own parameter that is held where it is; 0 for none. */
+  held: 1,
+})
+
+export type LaneField = keyof ReturnType<typeof laneFields>
+
+export interface EvaluationProgram {
+  readonly program: Program
+  /** Places of what lanes keep among its parameters; of shared ones, by how much they moved, what is told, constants. */
+  readonly fieldOffsets: Readonly<
+    Record<LaneField | 'shared' | 'delta' | 'fixed' | (typeof broadcastInputs)[number], readonly number[]>
+  >
+}
+
+export interface EvaluationOptions {
+  /** Which parameters wait for the others at first. */
+  readonly waits: readonly boolean[]
+  /** Whether steps may be cut. */
+  readonly isBounded: boolean
+  readonly second: 'weight' | 'curvature'
+}
+
+/** @param problems by value; more than one have rows one behind the other */
+export function compileEvaluation(
+  problems: readonly Problem[],
+  size: EliminationSize,
+  { waits, isBounded, second }: EvaluationOptions,
+): EvaluationProgram {
+  const [{ free, fixed, min, max }] = problems
+  const { local } = size
+  const graph = new Graph()
+  const b = new Builder(graph)
+  const lengths = { ...laneFields(size, isBounded), shared: size.shared, delta: size.shared }
+  const names: string[] = []
+  const places: Record<string, number[]> = {}
+  const put = (of: string, list: readonly string[]) => {
+    places[of] = list.map((name) => names.push(name) - 1)
+  }
+  for (const [of, length] of Object.entries(lengths)) put(of, numberedNames(of, length))
+  for (const of of broadcastInputs) put(of, numberedNames(of, 1))
+  put('fixed', fixed)
+  const read = (of: string) => places[of].map((at) => b.name(names[at]))
+  const [moves, accepted, fresh, first, damping, least] = broadcastInputs.flatMap(read)
+  const [held] = read('held')
+  const either = (is: number, yes: readonly number[], no: readonly number[]) =>
+    yes.map((node, i) => b.select(is, node, no[i]))
+
+  // Where a step begins, and where it leads.
+  const base = either(accepted, read('trial'), read('base'))
+  const scale = either(accepted, read('raised'), read('scale'))
+  const [step, follow, delta] = [read('step'), read('follow'), read('delta')]
+  const trial = base.map((x, i) => {
+    const along = delta.map((d, k) => b.multiply(follow[k * local + i], d))
+    const to = along.reduce((sum, more) => b.subtract(sum, more), b.add(x, step[i]))
+    return b.select(moves, clampToBounds(b, problems[0], i, to), x)
+  })
+  const taken = trial.map((x, i) => b.subtract(x, base[i]))
+
+  const point = [...trial, ...read('shared')]
+  const nodeOf = (name: string) => point[free.indexOf(name)] ?? b.name(name)
+  const ofValues = problems.map((problem) => {
+    const [model, ...slopes] = copyNodes(
+      problem.graph,
+      [problem.model, ...slopeNodes(problem)],
+      graph,
+      nodeOf,
+    )
+    return { model, slopes }
+  })
+  const isMany = problems.length > 1
+  // By row that of its value: what others would be there may be no number.
+  const ofRow = (nodes: readonly number[]) =>
+    nodes.reduce((rest, node, k) => b.select(b.operation('equal', b.name(VALUE), b.constant(k)), node, rest))
+  const y = isMany ? RESPONSE : problems[0].y
+  const weight = isMany ? WEIGHT : problems[0].weight
+  const problem = { ...problems[0], graph, y, weight, model: ofRow(ofValues.map(({ model }) => model)) }
+  const slopes = free.map((_, i) => ofRow(ofValues.map(({ slopes }) => slopes[i])))
+  const { cost, gradient, matrix } = sumsOf(b, problem, slopes, second)
+
+  const all = { right: gradient, matrix }
+  const diagonal = free.map((_, i) => matrix[triangleIndex(i, i)])
+  const before = either(
+    fresh,
+    read('scale').map(() => b.zero),
+    scale,
+  )
+  const raised = before.map((d, i) => b.operation('max', d, diagonal[i]))
+  const isFree = freeDirections(
+    b,
+    { ...problem, min: min.slice(0, local), max: max.slice(0, local) },
+    trial,
+    gradient,
+  ).map((is, i) => {
+    const isHeld = b.operation('equal', held, b.constant(i + 1))
+    const later = waits[i] ? b.multiply(is, b.subtract(b.one, first)) : is
+    return b.multiply(later, b.subtract(b.one, isHeld))
+  })
+  const left = eliminateLocals(b, size, { ...all, scale: raised, moves: isFree, damping, least })
+  const none = [...gradient, ...diagonal].reduce((sum, node) => b.add(sum, b.multiply(node, b.zero)), b.zero)
+  const squares = (scale: readonly number[], x: readonly number[]) =>
+    local === 0
+      ? b.zero
+      : dot(
+          b,
+          scale,
+          x.map((one) => b.multiply(one, one)),
+        )
+  const along = [...taken, ...delta]
+  const outputs: Readonly<Record<string, readonly number[]>> = {
+    ...{ base, scale, trial, raised, step: left.step, follow: left.follow.flat() },
+    ...{ lower: left.lower, inverse: left.inverse },
+    // No number where derivatives are none.
+    ...{ cost: [b.add(cost, none)], decrement: [left.decrement] },
+    ...{ length: [squares(scale, taken)], size: [squares(raised, trial)] },
+    gain: isBounded ? [predictedGain(b, read('slope'), read('curvature'), along)] : [],
+    ...{ matrix: left.matrix, right: left.right },
+    ...{ gradient: gradient.slice(local), diagonal: diagonal.slice(local) },
+    ...(isBounded ? { slope: gradient, curvature: matrix } : { slope: [], curvature: [] }),
+    ...{ free: isBounded ? isFree : [], held: [held] },
+  }
+  const rest = names.slice(Object.values(laneFields(size, isBounded)).reduce((sum, more) => sum + more, 0))
+  const results = Object.keys(laneFields(size, isBounded)).flatMap((of) => outputs[of])
+  const columns = isMany
+    ? [...new Set(problems.flatMap((one) => problemColumns(one))), RESPONSE, WEIGHT, VALUE]
+    : problems[0].columns
+  const program = compile(graph, [...results, ...rest.map((name) => b.name(name)), b.zero], names, columns)
+  return { program, fieldOffsets: places as unknown as EvaluationProgram['fieldOffsets'] }
+}
+
+export const hasBounds = ({ min, max }: Problem) => [...min, ...max].some(Number.isFinite)
+
+/** Columns of a model, without what it is to meet. */
+export const problemColumns = ({ columns, y, weight }: Problem) =>
+  columns.filter((name) => name !== y && name !== weight)
+
+/** Which parameters wait for those that the model is linear in, in all of its values. */
+export function linearParameters(problems: readonly Problem[]): boolean[] {
+  const lists = problems.map((problem) =>
+    linearParametersOf(problem.graph, slopeNodes(problem), problem.free),
+  )
+  return lists[0].map((_, i) => lists.some((list) => list[i]))
+}
+
+/** What a step lowers the cost by, if the model is linear. */
+function predictedGain(
+  b: Builder,
+  right: readonly number[],
+  matrix: readonly number[],
+  taken: readonly number[],
+): number {
+  const slope = dot(b, right, taken)
+  return b.negate(b.add(b.add(slope, slope), dot(b, taken, product(b, matrix, taken))))
+}
+
+/** Nodes of one graph in another, in which names may be something else. */
+function copyNodes(
+  from: Graph,
+  roots: readonly number[],
+  to: Graph,
+  nodeOf: (name: string) => number,
+): number[] {
+  const known = new Map<number, number>()
+  const isNeeded = new Uint8Array(from.nodes.length)
+  for (const root of roots) isNeeded[root] = 1
+  for (let number = from.nodes.length - 1; number >= 0; number--) {
+    if (isNeeded[number] === 1) for (const operand of from.operandsOf(number)) isNeeded[operand] = 1
+  }
+  for (const [number, node] of from.nodes.entries()) {
+    if (isNeeded[number] === 0) continue
+    if (node.kind === 'constant') known.set(number, to.constant(node.value))
+    if (node.kind === 'name') known.set(number, nodeOf(node.name))
+    if (node.kind === 'operation') {
+      const operands = node.operands.map((operand) => known.get(operand) as number)
+      known.set(number, to.operation(node.operation, ...operands))
+    }
+  }
+  return roots.map((root) => known.get(root) as number)
+}

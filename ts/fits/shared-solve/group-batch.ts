@@ -1,0 +1,343 @@
+/** Groups that have the same model and parameters: their rows, and looks at all of them at once. */
+
+import type { DataColumn } from '../../many/data.js'
+import { numbersInRun } from '../../many/data.js'
+import type { BatchRunner } from '../../many/engines.js'
+import type { EngineCall } from '../../many/execute.js'
+import type { Parameter } from '../problem/parameters.js'
+import type { Problem } from '../problem/problem.js'
+import type { EliminatedEquations, EliminationSize } from '../programs/elimination.js'
+import {
+  broadcastInputs,
+  compileEvaluation,
+  type EvaluationInput,
+  type EvaluationOptions,
+  type EvaluationProgram,
+  type LaneField,
+  linearParameters,
+  RESPONSE,
+  VALUE,
+  WEIGHT,
+} from '../programs/group-evaluation.js'
+import { triangleIndex } from '../programs/ldlt.js'
+import type { ModelPrograms } from '../programs/program-cache.js'
+import { GroupLanes, type GroupRange } from '../solve/group-lanes.js'
+
+type SecondDerivative = 'weight' | 'curvature'
+
+/** What a model is compared with: columns of the rows that count, and how many of these each group has. */
+export interface GroupOutput {
+  readonly compiled: ModelPrograms
+  readonly columns: ReadonlyMap<string, DataColumn>
+  readonly rows: Uint32Array
+  /** Whether a row that counts misses something, by group. */
+  readonly isIncomplete: readonly boolean[]
+}
+
+export interface GroupBatchInput {
+  /** Own parameters that vary, and then shared ones. */
+  readonly free: readonly Parameter[]
+  readonly local: number
+  /** Of each shared parameter, where it is among all that are shared: one place, or one for each group. */
+  readonly sharedPlaces: readonly (number | Uint32Array)[]
+  /** The numbers of its groups. */
+  readonly groups: readonly number[]
+  /** What it is to meet: more than one, where a model has several values. */
+  readonly outputs: readonly GroupOutput[]
+  /** Constants by group, by name. */
+  readonly constants: ReadonlyMap<string, Float64Array>
+}
+
+/** What all groups have together; that of shared parameters by place, matrices in the lower triangle of rows. */
+export interface EvaluationTotals {
+  cost: number
+  /** −gᵀδ of own parameters. */
+  decrement: number
+  /** Σ D·δ² and Σ D·x² of own parameters, and what the step was to gain. */
+  length: number
+  size: number
+  gain: number
+  /** What own parameters have left of the equations of shared ones. */
+  readonly matrix: Float64Array
+  readonly right: Float64Array
+  /** Half the gradient, and the diagonal of JᵀWJ. */
+  readonly gradient: Float64Array
+  readonly diagonal: Float64Array
+}
+
+export function makeTotals(size: number): EvaluationTotals {
+  const [matrix, right, gradient, diagonal] = [size * size, size, size, size].map((n) => new Float64Array(n))
+  return { cost: 0, decrement: 0, length: 0, size: 0, gain: 0, matrix, right, gradient, diagonal }
+}
+
+/** Looks by the first of their problems, for both kinds of second derivatives: to make them takes longer than to fit. */
+const evaluationPrograms = new WeakMap<
+  Problem,
+  Map<string, { readonly problems: readonly Problem[]; readonly look: EvaluationProgram }>
+>()
+
+function loadEvaluation(
+  problems: readonly Problem[],
+  size: EliminationSize,
+  about: EvaluationOptions,
+): EvaluationProgram {
+  const made = evaluationPrograms.get(problems[0]) ?? new Map()
+  evaluationPrograms.set(problems[0], made)
+  const { isBounded, second } = about
+  const key = [size.local, isBounded, second].join()
+  const known = made.get(key)
+  if (known?.problems.length === problems.length && problems.every((one, k) => one === known.problems[k]))
+    return known.look
+  const look = compileEvaluation(problems, size, about)
+  made.set(key, { problems, look })
+  return look
+}
+
+export class GroupBatch implements EliminationSize {
+  readonly free: readonly Parameter[]
+  readonly local: number
+  readonly shared: number
+  readonly sharedPlaces: readonly (number | Uint32Array)[]
+  /** Numbers of groups, in the order of all columns: those with equally many rows side by side. */
+  readonly groups: Uint32Array
+  /** As steps have it. */
+  readonly problem: Problem
+  readonly outputs: readonly GroupOutput[]
+  readonly rows: Uint32Array
+  /** Which parameters wait for those that the model is linear in. */
+  readonly linear: readonly boolean[]
+  readonly isBounded: boolean
+  readonly #ranges: readonly GroupRange[]
+  readonly #fixed: readonly Float64Array[]
+  /** Places of groups of which nothing can be said: something is missing. */
+  readonly #incomplete: readonly number[]
+  readonly #runner: BatchRunner
+  readonly #lanes = new Map<
+    SecondDerivative,
+    { readonly lanes: GroupLanes; readonly look: EvaluationProgram }
+  >()
+  /** Where lanes have been told to be. */
+  #second: SecondDerivative = 'weight'
+
+  /** @param isBounded whether parameters of any family have bounds */
+  constructor(
+    { free, local, sharedPlaces, groups, outputs, constants }: GroupBatchInput,
+    isBounded: boolean,
+    runner: BatchRunner,
+  ) {
+    this.free = free
+    this.local = local
+    this.shared = free.length - local
+    this.outputs = outputs
+    this.problem = outputs[0].compiled.problemInSteps
+    this.linear = linearIn(this.problem, outputs)
+    this.isBounded = isBounded
+    this.#runner = runner
+    const alike = new Map<number, number[]>()
+    const rowsOf = (group: number) => outputs.reduce((sum, { rows }) => sum + rows[group], 0)
+    for (const group of groups) {
+      const others = alike.get(rowsOf(group))
+      if (others === undefined) alike.set(rowsOf(group), [group])
+      else others.push(group)
+    }
+    this.groups = new Uint32Array(groups.length)
+    let firstRow = 0
+    this.#ranges = [...alike].map(([rows, some]) => {
+      this.groups.set(some, firstRow)
+      const stretch = { groups: this.groups.subarray(firstRow, firstRow + some.length), firstRow, rows }
+      firstRow += some.length
+      return stretch
+    })
+    this.sharedPlaces = sharedPlaces.map((place) =>
+      typeof place === 'number' ? place : this.readParameter(place),
+    )
+    this.rows = this.groups.map(rowsOf)
+    const hasGaps = outputs.some(({ isIncomplete }) => isIncomplete.includes(true))
+    this.#incomplete = !hasGaps
+      ? []
+      : [...this.groups.keys()].filter((at) =>
+          outputs.some(({ isIncomplete }) => isIncomplete[this.groups[at]]),
+        )
+    this.#fixed = this.problem.fixed.map((name) => this.readParameter(constants.get(name) as Float64Array))
+  }
+
+  /** A column in the order of its own. */
+  readParameter<T extends Float64Array | Uint32Array>(column: T): T {
+    const to = new (column.constructor as new (length: number) => T)(this.groups.length)
+    for (let at = 0; at < to.length; at++) to[at] = column[this.groups[at]]
+    return to
+  }
+
+  /**
+   * Puts own parameters somewhere, from where looks and steps go on.
+   *
+   * @param held one of them that stays where it is, in the group at a place
+   */
+  setPoint(
+    own: readonly Float64Array[],
+    held: Pick<LocalIndex, 'parameter' | 'index'> | null,
+    second: SecondDerivative,
+  ): void {
+    this.#second = second
+    const { lanes, look } = this.#loadLanes(second)
+    for (const [i, parameter] of look.fieldOffsets.base.entries()) lanes.write(parameter, own[i])
+    const none = held === null ? 0 : new Float64Array(this.groups.length)
+    if (held !== null && typeof none !== 'number') none[held.index] = held.parameter + 1
+    lanes.write(look.fieldOffsets.held[0], none)
+  }
+
+  /** Looks at all groups, and adds what they have to totals. */
+  *evaluate(shared: Float64Array, ask: EvaluationInput, to: EvaluationTotals): Generator<EngineCall> {
+    const { lanes, look } = this.#loadLanes(this.#second)
+    const { fieldOffsets } = look
+    for (const [k, place] of this.sharedPlaces.entries()) {
+      for (const [at, numbers] of [
+        [fieldOffsets.shared[k], shared],
+        [fieldOffsets.delta[k], ask.delta],
+      ] as const) {
+        if (typeof place === 'number') lanes.write(at, numbers[place])
+        else lanes.scatterTo(at, place, numbers)
+      }
+    }
+    for (const name of broadcastInputs) lanes.write(fieldOffsets[name][0], ask[name])
+    yield* lanes.run()
+    // Conditions of a model would take what is missing for a number.
+    to.cost += this.#incomplete.length > 0 ? NaN : lanes.sum(fieldOffsets.cost[0])
+    for (const name of ['decrement', 'length', 'size', 'gain'] as const)
+      for (const at of fieldOffsets[name]) to[name] += lanes.sum(at)
+    const { size } = { size: to.right.length }
+    for (const [k, place] of this.sharedPlaces.entries()) {
+      for (const name of ['right', 'gradient', 'diagonal'] as const) {
+        const at = fieldOffsets[name][k]
+        if (typeof place === 'number') to[name][place] += lanes.sum(at)
+        else lanes.scatter(at, to[name], (g) => place[g])
+      }
+      for (let l = 0; l <= k; l++) {
+        const other = this.sharedPlaces[l]
+        const at = fieldOffsets.matrix[triangleIndex(k, l)]
+        const cell = (a: number, b: number) => Math.max(a, b) * size + Math.min(a, b)
+        if (typeof place === 'number' && typeof other === 'number')
+          to.matrix[cell(place, other)] += lanes.sum(at)
+        else lanes.scatter(at, to.matrix, (g) => cell(valueAt(place, g), valueAt(other, g)))
+      }
+    }
+  }
+
+  /** What lanes have of the last look, as columns. */
+  read(of: LaneField): Float64Array[] {
+    const { lanes, look } = this.#loadLanes(this.#second)
+    return look.fieldOffsets[of].map((parameter) =>
+      lanes.read(parameter, new Float64Array(this.groups.length)),
+    )
+  }
+
+  /** Where the step that the last look has told of leads. */
+  movedDistance(delta: Float64Array): Float64Array[] {
+    const { min, max } = this.problem
+    const { step, coupling } = this.eliminated()
+    return this.read('trial').map((x, i) => {
+      const to = step[i]
+      for (const [k, place] of this.sharedPlaces.entries()) {
+        const along = coupling[k][i]
+        for (let g = 0; g < to.length; g++) to[g] -= along[g] * delta[valueAt(place, g)]
+      }
+      for (let g = 0; g < to.length; g++) to[g] = Math.min(Math.max(x[g] + to[g], min[i]), max[i])
+      return to
+    })
+  }
+
+  /** What each group costs. */
+  costs(): Float64Array {
+    const [cost] = this.read('cost')
+    for (const at of this.#incomplete) cost[at] = NaN
+    return cost
+  }
+
+  eliminated(): EliminatedEquations<Float64Array> {
+    const follow = this.read('follow')
+    return {
+      ...{ lower: this.read('lower'), inverse: this.read('inverse'), step: this.read('step') },
+      coupling: Array.from({ length: this.shared }, (_, k) =>
+        follow.slice(k * this.local, (k + 1) * this.local),
+      ),
+    }
+  }
+
+  #loadLanes(second: SecondDerivative): { readonly lanes: GroupLanes; readonly look: EvaluationProgram } {
+    const known = this.#lanes.get(second)
+    if (known !== undefined) return known
+    const problems = this.outputs.map(({ compiled }) => compiled.problemInSteps)
+    const look = loadEvaluation(problems, this, { waits: this.linear, isBounded: this.isBounded, second })
+    const columns = this.outputs.length > 1 ? stackOutputs(this.outputs) : this.outputs[0].columns
+    const data = look.program.columns.map((name) => columns.get(name) as DataColumn)
+    const lanes = new GroupLanes(look.program, this.#ranges, data, this.#runner)
+    for (const [k, parameter] of look.fieldOffsets.fixed.entries()) lanes.write(parameter, this.#fixed[k])
+    const made = { lanes, look }
+    this.#lanes.set(second, made)
+    return made
+  }
+
+  release(): void {
+    for (const { lanes } of this.#lanes.values()) lanes.release()
+    this.#lanes.clear()
+  }
+}
+
+/** An own parameter of a group, by its place in a family. */
+export interface LocalIndex {
+  readonly batch: number
+  readonly parameter: number
+  readonly index: number
+}
+
+/** Where a group has its place. */
+export const valueAt = (place: number | Uint32Array, group: number) =>
+  typeof place === 'number' ? place : place[group]
+
+const linearByProblem = new WeakMap<Problem, readonly boolean[]>()
+
+function linearIn(first: Problem, outputs: readonly GroupOutput[]): readonly boolean[] {
+  if (outputs.length > 1) return linearParameters(outputs.map(({ compiled }) => compiled.problemInSteps))
+  const known = linearByProblem.get(first) ?? linearParameters([first])
+  linearByProblem.set(first, known)
+  return known
+}
+
+/** Rows of several values one behind the other, group by group; 0 in columns that a value has not. */
+function stackOutputs(outputs: readonly GroupOutput[]): Map<string, DataColumn> {
+  const count = outputs[0].rows.length
+  const offsets = new Float64Array(count + 1)
+  for (let group = 0; group < count; group++) {
+    offsets[group + 1] = outputs.reduce((end, { rows }) => end + rows[group], offsets[group])
+  }
+  const stack = (of: (output: GroupOutput, k: number) => DataColumn | number): DataColumn => {
+    const numbers = new Float64Array(offsets[count])
+    const all = outputs.map(of)
+    for (let group = 0; group < count; group++) {
+      let at = offsets[group]
+      for (const [k, { rows }] of outputs.entries()) {
+        const column = all[k]
+        if (typeof column === 'number') numbers.fill(column, at, at + rows[group])
+        else if (rows[group] > 0) numbers.set(numbersInRun(column, group), at)
+        at += rows[group]
+      }
+    }
+    return { numbers, offsets }
+  }
+  const names = new Set(outputs.flatMap(({ columns }) => [...columns.keys()]))
+  const made = new Map([...names].map((name) => [name, stack(({ columns }) => columns.get(name) ?? 0)]))
+  const column = ({ columns, compiled: { problem } }: GroupOutput, name: string | null) =>
+    name === null ? 1 : (columns.get(name ?? problem.y) as DataColumn)
+  made.set(
+    RESPONSE,
+    stack((output) => column(output, output.compiled.problem.y)),
+  )
+  made.set(
+    WEIGHT,
+    stack((output) => column(output, output.compiled.problem.weight)),
+  )
+  return made.set(
+    VALUE,
+    stack((_, k) => k),
+  )
+}

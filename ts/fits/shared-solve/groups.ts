@@ -1,0 +1,144 @@
+/** Rows of groups: from columns with one of labels, or as a list for each group. */
+
+import { OptionError } from '../../core/errors.js'
+import { isRecord, ownProperties, toFloat64Array } from '../../core/untrusted.js'
+import { checkName } from '../../expressions/names.js'
+import type { FitColumn } from '../problem/options.js'
+
+/** What a group is called. */
+export type GroupLabel = string | number
+
+/** Columns with a list for each group, or numbers for all. */
+export interface GroupedData {
+  readonly labels: readonly GroupLabel[]
+  readonly columns: ReadonlyMap<string, unknown>
+  /** The same of numbers that are no column of the data, as σ. */
+  readonly lists: (argument: string, given: FitColumn) => FitColumn
+  /** Labels of a column, of which each group has one. */
+  readonly labelsOf: (option: string, name: string) => GroupLabel[]
+}
+
+/**
+ * @param group the column of labels; undefined where columns are lists by group
+ * @param labelColumns other columns of labels
+ */
+export function readGroups(
+  data: unknown,
+  group: string | undefined,
+  labelColumns: readonly string[],
+): GroupedData {
+  if (!isRecord(data)) throw new OptionError('data', 'an object', data)
+  const columns = new Map(Object.entries(ownProperties(data)))
+  for (const name of columns.keys()) checkName('data', name)
+  return group === undefined ? groupByLists(columns) : groupByLabels(columns, group, labelColumns)
+}
+
+function groupByLists(columns: Map<string, unknown>): GroupedData {
+  const lists = [...columns].find(([, column]) => Array.isArray(column) && isList(column[0]))
+  const count = (lists?.[1] as unknown[] | undefined)?.length ?? 1
+  return {
+    labels: Array.from({ length: count }, (_, k) => k),
+    columns,
+    lists: (_, given) => given,
+    labelsOf: (option, name) => {
+      const labels = readLabels(`data: ${name}`, takeColumn(columns, option, name))
+      if (labels.length !== count)
+        throw new OptionError(`data: ${name}`, `${count} labels`, `${labels.length}`)
+      return labels
+    },
+  }
+}
+
+function groupByLabels(
+  columns: Map<string, unknown>,
+  group: string,
+  ofLabels: readonly string[],
+): GroupedData {
+  const given = takeColumn(columns, 'group', group)
+  // Before anything is read of lists that may be long.
+  const { length } = isList(given) ? (given as ArrayLike<unknown>) : []
+  const other = [...columns].find(([, column]) => isList(column) && (column as unknown[]).length !== length)
+  if (other !== undefined) {
+    const rows = (other[1] as unknown[]).length
+    throw new OptionError(`data: ${other[0]}`, `${length} rows, as ${group} has`, `${rows} rows`)
+  }
+  const of = readLabels(`data: ${group}`, given)
+  if (of.length === 0) throw new OptionError(`data: ${group}`, 'at least one row', 'none')
+  const places = new Map<GroupLabel, number>()
+  const rows = of.map((label) => {
+    const known = places.get(label)
+    if (known !== undefined) return known
+    places.set(label, places.size)
+    return places.size - 1
+  })
+  const labels = [...places.keys()]
+  const ends = new Uint32Array(labels.length + 1)
+  for (const place of rows) ends[place + 1]++
+  for (let k = 0; k < labels.length; k++) ends[k + 1] += ends[k]
+  const next = ends.slice()
+  const order = new Uint32Array(rows.length)
+  for (const [row, place] of rows.entries()) order[next[place]++] = row
+  const lists = (argument: string, given: unknown) => {
+    const numbers = toFloat64Array(given, true)
+    if (numbers === undefined) throw new OptionError(argument, 'a list of numbers, one for each row', given)
+    if (numbers.length !== rows.length)
+      throw new OptionError(argument, `${rows.length} rows, as ${group} has`, `${numbers.length} rows`)
+    const sorted = Float64Array.from(order, (row) => numbers[row])
+    return labels.map((_, k) => sorted.subarray(ends[k], ends[k + 1]))
+  }
+  for (const [name, column] of columns)
+    if (!ofLabels.includes(name)) columns.set(name, lists(`data: ${name}`, column))
+  return {
+    labels,
+    columns,
+    lists,
+    labelsOf: (option, name) => {
+      const own = readLabels(`data: ${name}`, takeColumn(columns, option, name))
+      if (own.length !== rows.length)
+        throw new OptionError(`data: ${name}`, `${rows.length} rows, as ${group} has`, `${own.length} rows`)
+      const found = labels.map((_, k) => own[order[ends[k]]])
+      const other = own.findIndex((label, row) => label !== found[rows[row]])
+      if (other >= 0) {
+        const expected = `one label for each ${group}, as ${found[rows[other]]} for ${of[other]}`
+        throw new OptionError(`data: ${name}[${other}]`, expected, own[other])
+      }
+      return found
+    },
+  }
+}
+
+const isList = (x: unknown) => Array.isArray(x) || ArrayBuffer.isView(x)
+
+function takeColumn(columns: Map<string, unknown>, option: string, name: string): unknown {
+  if (!columns.has(name)) throw new OptionError(option, `a column: ${[...columns.keys()].join(', ')}`, name)
+  const column = columns.get(name)
+  columns.delete(name)
+  return column
+}
+
+function readLabels(argument: string, given: unknown): GroupLabel[] {
+  if (!isList(given)) throw new OptionError(argument, 'a list of texts or numbers', given)
+  const list = given as ArrayLike<unknown>
+  const labels: GroupLabel[] = []
+  for (let row = 0; row < list.length; row++) {
+    const label = list[row]
+    const isLabel = typeof label === 'string' || (typeof label === 'number' && !Number.isNaN(label))
+    if (!isLabel) throw new OptionError(`${argument}[${row}]`, 'a text or a number', label)
+    labels.push(label as GroupLabel)
+  }
+  if (labels.some((label) => typeof label !== typeof labels[0])) checkNames(argument, labels)
+  return labels
+}
+
+/** Results and tables have labels by name. */
+function checkNames(argument: string, labels: readonly GroupLabel[]): void {
+  const named = new Map<string, GroupLabel>()
+  for (const [row, label] of labels.entries()) {
+    const other = named.get(`${label}`)
+    if (other !== undefined && typeof other !== typeof label) {
+      const kind = typeof other === 'number' ? 'a number' : 'a text'
+      throw new OptionError(`${argument}[${row}]`, `${kind}, as that label is above`, label)
+    }
+    named.set(`${label}`, label)
+  }
+}

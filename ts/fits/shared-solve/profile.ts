@@ -1,0 +1,168 @@
+/** Profiles of a parameter that groups share, or that one has for itself, while all others follow. */
+
+import type { EngineCall } from '../../many/execute.js'
+import type { GivenOf } from '../../options/kinds.js'
+import type { Parameter } from '../problem/parameters.js'
+import type { ProfileEndReason } from '../problem/reasons.js'
+import { CONVERGED, SINGULAR } from '../problem/reasons.js'
+import type { profileManyTable } from '../profiles/profile-result.js'
+import { fromInternalInterval } from '../programs/internal-parameters.js'
+import { isExact, sumOfSquares } from '../uncertainty/statistics.js'
+import { studentQuantile } from '../uncertainty/student-t.js'
+import type {
+  ArrowheadPoint,
+  ArrowheadSolver,
+  ArrowheadStop,
+  FixedParameters,
+  SolveMode,
+} from './arrowhead-solver.js'
+import { FREE, type SharedStatistics } from './shared-statistics.js'
+
+export interface SharedProfileOptions extends GivenOf<typeof profileManyTable> {}
+
+/** A parameter's profile: an interval, and why it ends where it does. */
+export interface SharedProfile {
+  /** −∞ or ∞ where there is no end, NaN where none is known. */
+  readonly low: number
+  readonly high: number
+  readonly lowReason: ProfileEndReason
+  readonly highReason: ProfileEndReason
+}
+
+/** What is profiled: where it is, its step's standard error, and whether it may move. */
+export interface ProfiledParameter {
+  readonly fixed: FixedParameters
+  readonly parameter: Parameter
+  readonly error: number
+  readonly state: number
+}
+
+interface SharedEndpoint {
+  readonly value: number
+  readonly reason: ProfileEndReason
+}
+
+/** How often the distance is doubled before there is no end. */
+const MAX_DOUBLINGS = 40
+/** Solutions at most, once an end lies between two points, and how near these are to each other by errors. */
+const [MAX_NARROWINGS, BRACKET_TOLERANCE] = [60, 1e-9]
+/** A χ² that is lower by this part is another minimum's. */
+const LOWER_MINIMUM_MARGIN = 1e-9
+export const WARM_START: SolveMode = { isWarmStart: true, alternates: false }
+
+export function* profileShared(
+  arrow: ArrowheadSolver,
+  { stop, variance, degreesOfFreedom, reason }: SharedStatistics,
+  { fixed, parameter, error, state }: ProfiledParameter,
+  level: number,
+  isAbsolute: boolean,
+  most: number,
+): Generator<EngineCall, SharedProfile> {
+  const nothing = (why: ProfileEndReason): SharedProfile => ({
+    low: NaN,
+    high: NaN,
+    lowReason: why,
+    highReason: why,
+  })
+  const isSomewhere = reason === CONVERGED || reason === SINGULAR
+  if (!isSomewhere || !(variance > 0)) return nothing('unavailable')
+  if (!isAbsolute && isExact(stop.cost, totalSquares(arrow))) return nothing('unavailable')
+  if (state !== FREE || !(error > 0)) {
+    const isHeld = state !== FREE && reason === CONVERGED
+    if (!isHeld) return { low: -Infinity, high: Infinity, lowReason: 'flat', highReason: 'flat' }
+  }
+  const goal = studentQuantile(level, isAbsolute ? Infinity : degreesOfFreedom) * Math.sqrt(variance)
+  const center = readValue(stop.point, fixed)
+  const [min, max] = parameterBounds(arrow, fixed)
+  const unit = error > 0 ? error : Math.max(Math.abs(center), 1) * 1e-3
+  const value = fromInternalInterval(parameter)
+
+  /** How high χ² is at a point, as a distance; the last solution there is where the next one starts. */
+  function* side(sign: number): Generator<EngineCall, SharedEndpoint> {
+    const bound = sign < 0 ? min : max
+    let last: ArrowheadStop = stop
+    function* heightAt(x: number): Generator<EngineCall, number | ProfileEndReason> {
+      const there = yield* arrow.solve(writeValue(last.point, fixed, x), most, fixed, WARM_START)
+      if (there.reason !== CONVERGED) return 'failed'
+      if (there.cost < stop.cost * (1 - LOWER_MINIMUM_MARGIN)) return 'lower-minimum'
+      last = there
+      return Math.sqrt(Math.max(0, there.cost - stop.cost)) - goal
+    }
+    let [near, below] = [center, -goal]
+    let far = center
+    let above = -goal
+    for (let k = 0, length = goal * (unit / Math.sqrt(variance)); above < 0; k++, length *= 2) {
+      if (near === bound) return { value: bound, reason: 'bound' }
+      if (k === MAX_DOUBLINGS) return { value: sign * Infinity, reason: 'unbounded' }
+      const next = center + sign * length
+      far = sign * (bound - next) < 0 ? bound : next
+      const height = yield* heightAt(far)
+      if (typeof height === 'string') return { value: NaN, reason: height }
+      if (height < 0) [near, below] = [far, height]
+      above = height
+    }
+    // The Illinois method (Dowell and Jarratt, 1971).
+    for (let k = 0; k < MAX_NARROWINGS && Math.abs(far - near) > BRACKET_TOLERANCE * unit; k++) {
+      const x = near - (below * (far - near)) / (above - below)
+      if (x === near || x === far) break
+      const height = yield* heightAt(x)
+      if (typeof height === 'string') return { value: NaN, reason: height }
+      if (Math.abs(height) <= BRACKET_TOLERANCE * goal) return { value: x, reason: 'found' }
+      if (height < 0) {
+        ;[near, below] = [x, height]
+        above /= 2
+      } else {
+        ;[far, above] = [x, height]
+        below /= 2
+      }
+    }
+    return { value: far, reason: 'found' }
+  }
+  const low = yield* side(-1)
+  const high = yield* side(1)
+  const ends = { low: low.value, high: high.value }
+  const finite = (x: number) => (Number.isFinite(x) ? value(x) : parameter.isLogarithmic && x < 0 ? 0 : x)
+  return { low: finite(ends.low), high: finite(ends.high), lowReason: low.reason, highReason: high.reason }
+}
+
+/** Σw·y² of all groups. */
+function totalSquares({ batches }: ArrowheadSolver): number {
+  let sum = 0
+  for (const { outputs, groups } of batches) {
+    for (const { compiled, columns } of outputs) {
+      for (const group of groups) sum += sumOfSquares({ problem: compiled.problem, columns }, group)
+    }
+  }
+  return sum
+}
+
+function readValue(point: ArrowheadPoint, { shared, local }: FixedParameters): number {
+  if (local !== null) return point.local[local.batch][local.parameter][local.index]
+  return point.shared[shared as number]
+}
+
+function writeValue(
+  point: ArrowheadPoint,
+  { shared: place, local: at }: FixedParameters,
+  x: number,
+): ArrowheadPoint {
+  const shared = point.shared.map((before, k) => (k === place ? x : before))
+  if (at === null) return { ...point, shared }
+  const local = point.local.map((columns, f) =>
+    columns.map((column, i) =>
+      f === at.batch && i === at.parameter
+        ? column.map((before, g) => (g === at.index ? x : before))
+        : column,
+    ),
+  )
+  return { shared, local }
+}
+
+function parameterBounds(
+  { min, max, batches }: ArrowheadSolver,
+  { shared, local }: FixedParameters,
+): readonly [number, number] {
+  if (local === null) return [min[shared as number], max[shared as number]]
+  const { problem } = batches[local.batch]
+  return [problem.min[local.parameter], problem.max[local.parameter]]
+}

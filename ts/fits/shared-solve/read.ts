@@ -1,0 +1,439 @@
+/** What is fitted with shared parameters: models, their data, and who has which parameter. */
+
+import { hintFor } from '#hints'
+import { OptionError } from '../../core/errors.js'
+import { isObject, isRecord, ownProperties, toBoundedArray } from '../../core/untrusted.js'
+import { Expression } from '../../expressions/expression.js'
+import { parse } from '../../expressions/parse.js'
+import { checkRows, type DataColumn, numbersInRun, rowsInRun, sharedFirst } from '../../many/data.js'
+import { type FitModel, type Guess, type Remark, readModel } from '../models/model.js'
+import { checkCounts, readData } from '../problem/columns.js'
+import type { FitColumn, FitData, FitValues } from '../problem/options.js'
+import { deriveParameters, type FitParameter, type Parameter, readParameters } from '../problem/parameters.js'
+import { MAX_COMPILED_PARAMETERS } from '../problem/problem.js'
+import { selectRows } from '../problem/row-selection.js'
+import { loadPrograms } from '../programs/program-cache.js'
+import { compileWeights, WEIGHTS, type WeightFunction, weightExpression } from '../solve/model-weights.js'
+import type { GroupBatchInput, GroupOutput } from './group-batch.js'
+import { type GroupedData, type GroupLabel, readGroups } from './groups.js'
+import type { SharedValues } from './options.js'
+
+/** A model for all groups, or several values by the columns that these are to meet, or a list of such models. */
+export type SharedModel = SingleModel | readonly SingleModel[]
+type SingleModel = Expression | FitModel | Readonly<Record<string, Expression | FitModel>>
+
+/** A parameter that is shared by all groups, or by those of a label. */
+export interface SharedParameter {
+  readonly parameter: Parameter
+  readonly label: GroupLabel | null
+}
+
+/** As in `k`, or `k[label]` of a subset. */
+export const sharedName = ({ parameter, label }: SharedParameter) =>
+  label === null ? parameter.name : `${parameter.name}[${label}]`
+
+/** A model's values as they were read; y is null where there is one, and no name for it. */
+interface ParsedOutput {
+  readonly y: string | null
+  readonly text: string
+  readonly names: readonly string[]
+  readonly guess: Guess | undefined
+  readonly remark: Remark | undefined
+  /** Further columns that it gets. */
+  readonly extraColumns: readonly string[]
+  readonly x: string
+}
+
+interface ParsedModel {
+  readonly outputs: readonly ParsedOutput[]
+  readonly defaults: Readonly<Record<string, FitParameter>>
+}
+
+/** A family, and what else has to be known of it. */
+export interface ParsedBatch extends GroupBatchInput {
+  readonly parameters: readonly Parameter[]
+  /** Columns as they were given, by output. */
+  readonly data: readonly ReadonlyMap<string, DataColumn>[]
+  readonly guess: Guess | undefined
+  /** Further columns that it gets. */
+  readonly extraColumns: readonly string[]
+  readonly x: string
+  readonly droppedRows: number
+  /** By output, what its model says of values, of x and of further columns. */
+  readonly remarks: readonly Pick<ParsedOutput, 'remark' | 'x' | 'extraColumns'>[]
+  /** By output, how its weights follow from the model; null where they do not. */
+  readonly hasModelWeights: readonly (WeightFunction | null)[]
+}
+
+export interface ParsedShared {
+  readonly labels: readonly GroupLabel[]
+  readonly batches: readonly ParsedBatch[]
+  readonly shared: readonly SharedParameter[]
+  readonly parameters: readonly Parameter[]
+  /** Names of parameters that groups have for themselves. */
+  readonly local: readonly string[]
+  /** Labels of subsets, by parameter. */
+  readonly sharedBy: ReadonlyMap<string, readonly GroupLabel[]>
+}
+
+/** Beyond it the equations of shared parameters, which are dense, take more time than all else. */
+const MAX_SHARED_PARAMETERS = 1024
+
+export function readShared(model: unknown, data: unknown, options: SharedValues): ParsedShared {
+  const models = readModels(model)
+  const ofModels =
+    models.length === 1 && options.modelColumn === undefined ? [] : [options.modelColumn ?? 'modelOf']
+  const grouped = readGroups(data, options.group, [...Object.values(options.sharedBy ?? {}), ...ofModels])
+  const count = grouped.labels.length
+  const modelOf = selectModel(models, grouped, ofModels[0])
+  const labelsOfColumn = new Map<string, GroupLabel[]>()
+  for (const column of Object.values(options.sharedBy ?? {})) {
+    if (!labelsOfColumn.has(column)) labelsOfColumn.set(column, grouped.labelsOf('sharedBy', column))
+  }
+  const { columns } = grouped
+  const names = new Set(models.flatMap(({ outputs }) => outputs.flatMap(({ names }) => names)))
+  const known = [...names].filter((name) => !columns.has(name))
+  const defaults = Object.assign({}, ...models.map((one) => one.defaults)) as ParsedModel['defaults']
+  const said = readParameters(options.start ?? {}, known, defaults)
+  const taken = [...said.map(({ name }) => name), ...names]
+  const parameters = [...said, ...deriveParameters(options.derive, taken)]
+  const roles = readRoles(options, parameters)
+  checkStarts(parameters, roles, count)
+
+  const y = responseColumn(models, columns, options.y)
+  checkUnknownColumns(models, columns, y)
+  const places: SharedParameter[] = roles.shared.map((parameter) => ({ parameter, label: null }))
+  const sharedBy = new Map<string, GroupLabel[]>()
+  const placesOf = new Map<string, number | Uint32Array>(roles.shared.map(({ name }, k) => [name, k]))
+  const uses = models.map((one) => namesUsedBy(one, parameters))
+  checkExpressions(parameters, uses)
+  for (const parameter of roles.sharedBy) {
+    const { name } = parameter
+    const labels = labelsOfColumn.get(options.sharedBy?.[name] as string) as GroupLabel[]
+    const own = labels.map((label, group) => (uses[modelOf[group]].has(name) ? label : undefined))
+    const found = [...new Set(own)].filter((label) => label !== undefined)
+    const first = places.length
+    const places_ = new Map(found.map((label, k) => [label, first + k]))
+    placesOf.set(
+      name,
+      Uint32Array.from(own, (label) => places_.get(label as GroupLabel) ?? 0),
+    )
+    // One by one: there may be more labels than a call has arguments.
+    for (const label of found) places.push({ parameter, label })
+    sharedBy.set(name, found)
+  }
+  if (places.length > MAX_SHARED_PARAMETERS) {
+    throw new OptionError(
+      'sharedBy',
+      `at most ${MAX_SHARED_PARAMETERS} values that are shared`,
+      `${places.length}`,
+    )
+  }
+  const [sigmaOf, weightsOf] = (['sigma', 'weights'] as const).map((name) =>
+    readPerModel(name, options[name], models),
+  )
+  checkAllHaveWeights(sigmaOf, weightsOf, models)
+  const batches = models.flatMap((one, m) => {
+    const groups = [...grouped.labels.keys()].filter((group) => modelOf[group] === m)
+    if (groups.length === 0) return []
+    const of = (list: readonly Parameter[]) => list.filter(({ name }) => uses[m].has(name))
+    const [own, joint] = [of(roles.local), of([...roles.shared, ...roles.sharedBy])]
+    const free = [...own, ...joint]
+    const rest = of(parameters).filter((parameter) => !free.includes(parameter))
+    const read = one.outputs.map((output) =>
+      readOutput(output, output.y ?? (y as string), grouped, [...free, ...rest], {
+        ...{ ...options, sigma: sigmaOf(output.y), weights: weightsOf(output.y) },
+      }),
+    )
+    const [first] = one.outputs
+    return [
+      {
+        ...{ free, local: own.length, groups, parameters: [...free, ...rest] },
+        sharedPlaces: joint.map(({ name }) => placesOf.get(name) as number | Uint32Array),
+        outputs: read.map(({ output }) => output),
+        data: read.map(({ given }) => given),
+        hasModelWeights: read.map(({ weigh }) => weigh),
+        constants: new Map(
+          rest.flatMap(({ name, start }) =>
+            typeof start === 'object' && start !== null ? [[name, start] as const] : [],
+          ),
+        ),
+        guess: one.outputs.length === 1 ? first.guess : undefined,
+        remarks: one.outputs.map(({ remark, x, extraColumns }) => ({ remark, x, extraColumns })),
+        x: first.x,
+        extraColumns: first.extraColumns,
+        droppedRows: groups.reduce(
+          (all, group) => all + read.reduce((sum, { missing }) => sum + missing[group], 0),
+          0,
+        ),
+      },
+    ]
+  })
+  return {
+    labels: grouped.labels,
+    batches,
+    shared: places,
+    parameters,
+    local: roles.local.map(({ name }) => name),
+    sharedBy,
+  }
+}
+
+function readModels(given: unknown): ParsedModel[] {
+  if (!Array.isArray(given)) return [readOne('model', given)]
+  const list = toBoundedArray(given, 256)
+  if (list === undefined || list.length === 0) throw new OptionError('model', '1 to 256 models', given)
+  return list.map((one, k) => readOne(`model[${k}]`, one))
+}
+
+function readOne(argument: string, given: unknown): ParsedModel {
+  const isOne =
+    given instanceof Expression || !isRecord(given) || typeof Reflect.get(given, 'text') === 'string'
+  const entries: (readonly [string | null, unknown])[] = isOne
+    ? [[null, given]]
+    : Object.entries(ownProperties(given as object))
+  if (entries.length === 0) throw new OptionError(argument, 'at least one value', 'none')
+  const defaults: Record<string, FitParameter> = {}
+  const outputs = entries.map(([y, one]) => {
+    if (y !== null && !isObject(one)) throw new OptionError(`${argument}: ${y}`, 'an expression', one)
+    const { text, parameters, guess, x, extraColumns, remark } = readModel(one)
+    Object.assign(defaults, parameters)
+    return { y, text, names: parse(text).names, guess, x, extraColumns, remark }
+  })
+  return { outputs, defaults }
+}
+
+function selectModel(
+  models: readonly ParsedModel[],
+  grouped: GroupedData,
+  name: string | undefined,
+): number[] {
+  if (name === undefined) return grouped.labels.map(() => 0)
+  const labels = grouped.labelsOf('modelColumn', name)
+  const wrong = labels.find(
+    (label) => !(Number.isInteger(label) && (label as number) >= 0 && (label as number) < models.length),
+  )
+  if (wrong !== undefined)
+    throw new OptionError(`data: ${name}`, `indices of models, from 0 to ${models.length - 1}`, wrong)
+  return labels as number[]
+}
+
+interface ParameterRoles {
+  readonly local: readonly Parameter[]
+  readonly shared: readonly Parameter[]
+  readonly sharedBy: readonly Parameter[]
+}
+
+function readRoles(
+  { shared = [], local, sharedBy = {} }: SharedValues,
+  parameters: readonly Parameter[],
+): ParameterRoles {
+  const named = { shared, local: local ?? [], sharedBy: Object.keys(sharedBy) }
+  const names = parameters.map(({ name }) => name)
+  const roleOf = new Map<string, string>()
+  for (const [role, list] of Object.entries(named)) {
+    for (const name of list) {
+      const parameter = parameters.find((one) => one.name === name)
+      if (parameter === undefined) {
+        throw new OptionError(
+          role,
+          `names among ${names.join(', ')}`,
+          name,
+          hintFor(name, () => names),
+        )
+      }
+      if (parameter.expr !== null) throw new OptionError(role, 'none that follows from others', name)
+      const other = roleOf.get(name)
+      if (other !== undefined) throw new OptionError(role, `none that ${other} has too`, name)
+      roleOf.set(name, role)
+    }
+  }
+  const open = parameters.find(({ name, expr }) => expr === null && !roleOf.has(name))
+  if (local !== undefined && open !== undefined && !open.isFixed)
+    throw new OptionError('local', `all that are not shared: ${open.name} too`, local.join(', '))
+  const of = (role: string) =>
+    parameters.filter(
+      ({ name, isFixed, expr }) => !isFixed && expr === null && (roleOf.get(name) ?? 'local') === role,
+    )
+  const inOrder = (list: readonly string[], some: readonly Parameter[]) =>
+    list.flatMap((name) => some.filter((one) => one.name === name))
+  const roles = {
+    local: of('local'),
+    shared: inOrder(shared, of('shared')),
+    sharedBy: inOrder(named.sharedBy, of('sharedBy')),
+  }
+  if (roles.shared.length + roles.sharedBy.length === 0)
+    throw new OptionError(
+      'shared',
+      'at least one parameter that varies; without any, see fitMany',
+      shared.join(', '),
+    )
+  return roles
+}
+
+function checkStarts(
+  parameters: readonly Parameter[],
+  { shared, sharedBy }: ParameterRoles,
+  count: number,
+): void {
+  for (const parameter of parameters) {
+    const { name, start } = parameter
+    if (typeof start !== 'object' || start === null) continue
+    if (shared.includes(parameter) || sharedBy.includes(parameter))
+      throw new OptionError(`start: ${name}`, 'a number, as it is shared', `${start.length} numbers`)
+    if (start.length !== count)
+      throw new OptionError(`start: ${name}`, `a number, or ${count}, as there are groups`, `${start.length}`)
+  }
+}
+
+/** The names that a model has, and those that its parameters are made of. */
+function namesUsedBy({ outputs }: ParsedModel, parameters: readonly Parameter[]): Set<string> {
+  const used = new Set<string>()
+  const add = (name: string) => {
+    if (used.has(name)) return
+    used.add(name)
+    const expr = parameters.find((one) => one.name === name)?.expr
+    for (const other of typeof expr === 'string' ? parse(expr).names : []) add(other)
+  }
+  for (const { names } of outputs) for (const name of names) add(name)
+  // What is derived belongs to each model that has all that it is made of, derived ones too, in any order.
+  for (let before = -1; before < used.size; ) {
+    before = used.size
+    for (const { name, expr, isDerived } of parameters) {
+      if (isDerived && parse(expr as string).names.every((other) => used.has(other))) used.add(name)
+    }
+  }
+  return used
+}
+
+/** @throws OptionError where something follows from others that no model has together */
+function checkExpressions(parameters: readonly Parameter[], uses: readonly ReadonlySet<string>[]): void {
+  for (const { name, expr, isDerived } of parameters) {
+    if (expr === null || uses.some((used) => used.has(name))) continue
+    const expected = `parameters of one model, among ${parameters.map((one) => one.name).join(', ')}`
+    throw new OptionError(isDerived ? `derive: ${name}` : `start: ${name}: expr`, expected, expr)
+  }
+}
+
+/**
+ * What each value of models has of σ or weights: of a record its own.
+ *
+ * @throws OptionError where a record has another name
+ */
+function readPerModel(argument: string, given: unknown, models: readonly ParsedModel[]) {
+  const names = models.flatMap(({ outputs }) => outputs.flatMap(({ y }) => y ?? []))
+  if (names.length === 0 || !isRecord(given)) return () => given
+  const own = ownProperties(given)
+  const stranger = Object.keys(own).find((name) => !names.includes(name))
+  if (stranger !== undefined) throw new OptionError(argument, `names among ${names.join(', ')}`, stranger)
+  return (y: string | null) => (y === null ? given : own[y])
+}
+
+/** Beside values that have their σ or weights, one without would count as if it were in the same unit. */
+function checkAllHaveWeights(
+  sigmaOf: (y: string | null) => unknown,
+  weightsOf: (y: string | null) => unknown,
+  models: readonly ParsedModel[],
+): void {
+  const names = models.flatMap(({ outputs }) => outputs.flatMap(({ y }) => y ?? []))
+  const isGiven = (of: (y: string | null) => unknown) => names.some((name) => of(name) !== undefined)
+  const open = names.find((name) => sigmaOf(name) === undefined && weightsOf(name) === undefined)
+  if (open === undefined || !(isGiven(sigmaOf) || isGiven(weightsOf))) return
+  const expected = `one for each of ${[...new Set(names)].join(', ')}`
+  throw new OptionError(isGiven(sigmaOf) ? 'sigma' : 'weights', expected, `none of ${open}`)
+}
+
+/** The column that models with one value are to meet. */
+function responseColumn(
+  models: readonly ParsedModel[],
+  columns: ReadonlyMap<string, unknown>,
+  given: string | undefined,
+): string | null {
+  const outputs = models.flatMap((one) => one.outputs)
+  if (outputs.every(({ y }) => y !== null)) {
+    if (given !== undefined) throw new OptionError('y', 'none beside a model by columns', given)
+    return null
+  }
+  const used = outputs.flatMap(({ names, y }) => (y === null ? names : [...names, y]))
+  const extraColumns = [...columns.keys()].filter((name) => !used.includes(name))
+  const y = given ?? (extraColumns.length === 1 ? extraColumns[0] : 'y')
+  if (typeof y !== 'string' || !columns.has(y))
+    throw new OptionError('y', `a column: ${[...columns.keys()].join(', ')}`, given ?? y)
+  return y
+}
+
+function checkUnknownColumns(
+  models: readonly ParsedModel[],
+  columns: ReadonlyMap<string, unknown>,
+  y: string | null,
+): void {
+  const used = models.flatMap(({ outputs }) => outputs.flatMap(({ names, y: to }) => [...names, to ?? y]))
+  const stranger = [...columns.keys()].find((name) => !used.includes(name))
+  if (stranger !== undefined) {
+    const names = [...new Set(used)].filter((name) => name !== null)
+    throw new OptionError('data', `columns among ${names.join(', ')}`, stranger)
+  }
+}
+
+function readOutput(
+  { text, names }: ParsedOutput,
+  y: string,
+  { columns: all, lists, labels }: GroupedData,
+  parameters: readonly Parameter[],
+  options: Omit<SharedValues, 'sigma' | 'weights'> & { readonly sigma: unknown; readonly weights: unknown },
+) {
+  if (!all.has(y)) throw new OptionError('data', `a column ${y}`, [...all.keys()].join(', '))
+  const own = Object.fromEntries([...all].filter(([name]) => name === y || names.includes(name)))
+  const { sigma, weights, missing, loss, lossScale, tolerance = 1e-10, absoluteSigma } = options
+  const of = (argument: string, given: unknown): FitColumn | string | undefined =>
+    given === undefined || typeof given === 'string' ? given : lists(argument, given as FitColumn)
+  const settings = { y, sigma: of('sigma', sigma), weights: of('weights', weights), missing } as FitValues
+  const read = readData(names, own as FitData, settings)
+  const count = labels.length
+  for (const [name, { offsets }] of read.columns) {
+    if (offsets !== null && offsets.length - 1 !== count)
+      throw new OptionError(`data: ${name}`, `${count} lists, as there are groups`, `${offsets.length - 1}`)
+  }
+  checkRows(read.columns, count)
+  const byModel = weightExpression(settings)
+  // They are found in rounds, the first of which has none.
+  const ones =
+    byModel === undefined ? [] : [[WEIGHTS, fillOnes(read.columns.get(y) as DataColumn, count)] as const]
+  const columns = sharedFirst(new Map([...read.columns, ...ones]))
+  const weight = byModel === undefined ? read.weight : WEIGHTS
+  const counted = selectRows(columns, weight, count, missing === 'drop')
+  if (loss === 'poisson') checkCounts(y, counted.columns)
+  const made = loadPrograms(text, parameters, {
+    ...{ columns: [...columns.keys()], y, weight, loss, scale: lossScale },
+    ...{ tolerance, isAbsolute: absoluteSigma ?? loss === 'poisson' },
+  })
+  if (made.isDense) {
+    const count = made.problem.free.length
+    throw new OptionError(
+      'start',
+      `1 to ${MAX_COMPILED_PARAMETERS} parameters that vary, of a group`,
+      `${count}`,
+    )
+  }
+  const output: GroupOutput = {
+    compiled: made,
+    columns: counted.columns,
+    ...{ rows: counted.observations, isIncomplete: counted.isIncomplete },
+  }
+  const by = typeof sigma === 'string' ? 'sigma' : 'weights'
+  const weigh = byModel === undefined ? null : compileWeights(made.problem, byModel, by)
+  return { output, given: columns, missing: counted.droppedRows, weigh }
+}
+
+/** A column of 1 with rows as another has them, each group's by themselves. */
+function fillOnes(column: DataColumn, count: number): DataColumn {
+  const offsets = new Float64Array(count + 1)
+  for (let group = 0; group < count; group++) offsets[group + 1] = offsets[group] + rowsInRun(column, group)
+  return { numbers: new Float64Array(offsets[count]).fill(1), offsets }
+}
+
+/** A group's numbers of a column, as far as they count. */
+export function selectGroupRows({ columns, rows }: GroupOutput, name: string, group: number): Float64Array {
+  const column = columns.get(name) as DataColumn
+  return rowsInRun(column, group) === rows[group] ? numbersInRun(column, group) : new Float64Array(0)
+}

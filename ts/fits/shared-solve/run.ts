@@ -1,0 +1,219 @@
+/** Fits with shared parameters under way. */
+
+import { OptionError } from '../../core/errors.js'
+import type { EngineChoice } from '../../engines/select-engine.js'
+import { log } from '../../functions/index.js'
+import { type BatchRunner, selectRunner } from '../../many/engines.js'
+import type { EngineCall } from '../../many/execute.js'
+import { readOptions } from '../../options/read.js'
+import { sampleStarts } from '../problem/multi-start.js'
+import type { Parameter } from '../problem/parameters.js'
+import { CONVERGED, hasUsablePoint, MAX_ITERATIONS, NOT_FINITE } from '../problem/reasons.js'
+import { hasBounds } from '../programs/group-evaluation.js'
+import { MAX_ROUNDS } from '../solve/model-weights.js'
+import { EQUALITY_RATIO, firstIterations } from '../solve/solver.js'
+import { type ArrowheadPoint, ArrowheadSolver, type ArrowheadStop, NO_FIXED } from './arrowhead-solver.js'
+import { GroupBatch, type GroupBatchInput, valueAt } from './group-batch.js'
+import { type SharedValues, sharedOptionTable } from './options.js'
+import { WARM_START } from './profile.js'
+import { type ParsedShared, readShared, selectGroupRows, sharedName } from './read.js'
+import { computeStatistics, type InvalidWeight, type SharedStatistics } from './shared-statistics.js'
+import { areWeightsSettled, hasModelWeights, setWeights } from './weights.js'
+
+export class SharedRun {
+  readonly choice: EngineChoice<BatchRunner>
+  readonly options: SharedValues
+  readonly parsed: ParsedShared
+  /** Of weights by the model, that of the last round. */
+  solver: ArrowheadSolver
+  readonly isAbsolute: boolean
+  readonly #tolerance: number
+  /** Other starts of what is shared, a column for each. */
+  readonly #samples: readonly Float64Array[]
+
+  constructor(model: unknown, data: unknown, given: object) {
+    this.options = readOptions('options', given, sharedOptionTable)
+    const { absoluteSigma, loss, tolerance = 1e-10 } = this.options
+    this.isAbsolute = absoluteSigma ?? loss === 'poisson'
+    this.parsed = readShared(model, data, this.options)
+    for (const { free, guess, x, extraColumns, data: columns } of this.parsed.batches) {
+      const open = free.find(({ start }) => start === null)
+      if (
+        open === undefined ||
+        (guess !== undefined && [x, ...extraColumns].every((name) => columns[0].has(name)))
+      )
+        continue
+      throw new OptionError(`start: ${open.name}`, 'a number, or one for each group', undefined)
+    }
+    const origin = this.parsed.batches
+      .flatMap(({ parameters }) => parameters)
+      .find(({ isFixed, expr, start }) => isFixed && expr === null && start === null)
+    // One of each group's own data would be another for each.
+    if (origin !== undefined) throw new OptionError(`start: ${origin.name}`, 'a number', undefined)
+    this.choice = selectRunner({ ...this.options, workers: undefined })
+    this.#tolerance = tolerance
+    this.solver = this.createSolver()
+    const { shared } = this.parsed
+    const [min, max] = [this.solver.min, this.solver.max].map((limits) => [...limits])
+    const said = (['min', 'max'] as const).map((end) => shared.map(({ parameter }) => parameter[end]))
+    this.#samples = sampleStarts(
+      { min: said[0], max: said[1] },
+      { free: shared.map(sharedName), min, max },
+      this.options.multiStart,
+    )
+  }
+
+  /** One by itself, as profiles want it: two may be under way at once; or of other data. */
+  createSolver(of: readonly GroupBatchInput[] = this.parsed.batches): ArrowheadSolver {
+    const isBounded = of.some(({ outputs }) => hasBounds(outputs[0].compiled.problemInSteps))
+    const { runner } = this.choice
+    const families = of.map((family) => new GroupBatch(family, isBounded, runner))
+    const shared = this.parsed.shared.map(({ parameter }) => parameter)
+    return new ArrowheadSolver(families, shared, this.#tolerance)
+  }
+
+  get maxIterations(): number {
+    return this.options.maxIterations ?? 1000
+  }
+
+  *calls(): Generator<EngineCall, SharedStatistics> {
+    const start = yield* this.#start()
+    const { onProgress, multiStart } = this.options
+    const isAlone = multiStart.count === 1
+    // Starts of several begin once.
+    const first =
+      isAlone && this.solver.isPartlyLinear ? firstIterations(this.maxIterations) : this.maxIterations
+    const stop = yield* this.solver.solve(start, first)
+    const ended = yield* this.#finish(isAlone ? stop : yield* this.#best(start, stop))
+    const again = isAlone && ended.reason !== CONVERGED ? yield* this.#restart(start, ended) : null
+    const found = yield* this.#reweight(again ?? ended)
+    onProgress?.(1, 1)
+    return found
+  }
+
+  /** Where weights are made of the model, fits with those that the last one has found, until these settle. */
+  *#reweight(first: SharedStatistics): Generator<EngineCall, SharedStatistics> {
+    const { batches } = this.parsed
+    let ended = first
+    for (let round = 0; hasModelWeights(batches) && round <= MAX_ROUNDS; round++) {
+      if (!hasUsablePoint(ended.reason)) return ended
+      const unweighed = setWeights(batches, this.solver.batches, ended.values)
+      if (unweighed !== null) return noUsablePoint(ended, unweighed)
+      this.solver.release()
+      this.solver = this.createSolver()
+      const stop = yield* this.solver.solve(ended.stop.point, this.maxIterations, NO_FIXED, WARM_START)
+      const evaluations = ended.stop.evaluations + stop.evaluations
+      const now = yield* this.#finish({ ...stop, evaluations })
+      if (areWeightsSettled(this.solver, ended, now, this.#tolerance)) return now
+      ended = now
+    }
+    return hasModelWeights(batches) ? { ...ended, reason: MAX_ITERATIONS } : ended
+  }
+
+  /** The best end of all starts, where lanes are put then. */
+  *#best({ local }: ArrowheadPoint, first: ArrowheadStop): Generator<EngineCall, ArrowheadStop> {
+    let [best, { evaluations }] = [first, first]
+    for (let k = 1; k < this.options.multiStart.count; k++) {
+      const shared = Float64Array.from(this.#samples, (column) => column[k - 1])
+      const stop = yield* this.solver.solve({ shared, local }, this.maxIterations)
+      evaluations += stop.evaluations
+      if (stop.cost < best.cost || !Number.isFinite(best.cost)) best = stop
+    }
+    this.solver.setPoint(best.point.local, NO_FIXED, 'weight')
+    return { ...best, evaluations, end: null }
+  }
+
+  *#finish(stop: ArrowheadStop): Generator<EngineCall, SharedStatistics> {
+    return yield* computeStatistics(this.solver, stop, this.isAbsolute, this.options.loss)
+  }
+
+  /** From the start again, with turns, as `Solver` has it; null where that is no better. */
+  *#restart(
+    start: ArrowheadPoint,
+    { reason, stop }: SharedStatistics,
+  ): Generator<EngineCall, SharedStatistics | null> {
+    const left = this.maxIterations - stop.evaluations
+    if (!this.solver.isPartlyLinear || reason === NOT_FINITE || left <= 0) return null
+    const other = yield* this.solver.solve(start, left, NO_FIXED, { isWarmStart: false, alternates: true })
+    const evaluations = stop.evaluations + other.evaluations
+    const ended = yield* this.#finish({ ...other, evaluations })
+    return ended.reason === CONVERGED && other.cost <= EQUALITY_RATIO * stop.cost ? ended : null
+  }
+
+  release(): void {
+    this.solver.release()
+  }
+
+  /** Where steps start: as it was said, or guessed group by group; what is shared at the median of guesses. */
+  *#start(): Generator<EngineCall, ArrowheadPoint> {
+    const { batches: read, shared } = this.parsed
+    const guesses = shared.map((): number[] => [])
+    const local: Float64Array[][] = []
+    for (const [f, family] of this.solver.batches.entries()) {
+      const { free, groups, outputs, problem, sharedPlaces } = family
+      const begin = ({ start }: Parameter) =>
+        typeof start === 'object' && start !== null
+          ? family.readParameter(start)
+          : new Float64Array(groups.length).fill(start ?? NaN)
+      const columns = free.map(begin)
+      const { guess, x, extraColumns } = read[f]
+      const open = [...free.keys()].filter((i) => free[i].start === null)
+      if (guess !== undefined && open.length > 0) {
+        for (const [at, group] of groups.entries()) {
+          const of = (name: string) => selectGroupRows(outputs[0], name, group)
+          const steps = guess(of(x), of(problem.y), ...extraColumns.map(of))
+          let step = steps.next()
+          for (; !step.done; step = steps.next()) yield
+          for (const i of open) columns[i][at] = step.value[free[i].name]
+          yield
+        }
+      }
+      for (const [i, column] of columns.entries()) toInternalColumn(free[i], column)
+      for (const i of open) {
+        const place = sharedPlaces[i - family.local]
+        if (place === undefined) continue
+        for (const [at, x] of columns[i].entries()) guesses[valueAt(place, at)].push(x)
+      }
+      local.push(columns.slice(0, family.local))
+    }
+    const point = Float64Array.from(guesses, (of, k) => {
+      const { parameter } = shared[k]
+      return of.length > 0
+        ? median(of)
+        : toInternalColumn(parameter, Float64Array.of(parameter.start as number))[0]
+    })
+    const { min, max } = this.solver
+    return { shared: point.map((x, k) => Math.min(Math.max(x, min[k]), max[k])), local }
+  }
+}
+
+/** Of what has ended where a weight is none, nothing is known. */
+function noUsablePoint(ended: SharedStatistics, invalidWeight: InvalidWeight): SharedStatistics {
+  const none = (numbers: Float64Array) => numbers.map(() => NaN)
+  const localErrors = ended.localErrors.map((columns) => columns.map(none))
+  return {
+    ...ended,
+    invalidWeight,
+    reason: NOT_FINITE,
+    covariance: none(ended.covariance),
+    localErrors,
+    variance: NaN,
+  }
+}
+
+/** Inside of its bounds, and as steps have it; in place. */
+function toInternalColumn({ min, max, isLogarithmic }: Parameter, column: Float64Array): Float64Array {
+  for (let at = 0; at < column.length; at++) {
+    const x = column[at]
+    const guess = isLogarithmic ? Math.abs(x) || 1 : x
+    const inside = Math.min(Math.max(guess, min), max)
+    column[at] = isLogarithmic ? log(inside) : inside
+  }
+  return column
+}
+
+/** The lower one of two in the middle. */
+function median(numbers: readonly number[]): number {
+  const sorted = Float64Array.from(numbers).sort()
+  return sorted[(sorted.length - 1) >> 1]
+}

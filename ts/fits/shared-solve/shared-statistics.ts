@@ -1,0 +1,212 @@
+/** What is said of where groups have ended: errors, covariances, degrees of freedom. */
+
+import type { EngineCall } from '../../many/execute.js'
+import type { Loss } from '../problem/loss.js'
+import { CONVERGED, NOT_FINITE, SINGULAR, STALLED } from '../problem/reasons.js'
+import {
+  belowDiagonal,
+  type EliminatedEquations,
+  numberArithmetic,
+  solveEliminated,
+} from '../programs/elimination.js'
+import { fromInternalInterval } from '../programs/internal-parameters.js'
+import { invertDense } from '../solve/dense-ldlt.js'
+import {
+  type ArrowheadPoint,
+  type ArrowheadSolver,
+  type ArrowheadStep,
+  type ArrowheadStop,
+  NO_FIXED,
+} from './arrowhead-solver.js'
+import { type GroupBatch, valueAt } from './group-batch.js'
+
+/** What may be said of a parameter at the end. */
+export const [FREE, AT_BOUND, UNIDENTIFIABLE] = [0, 1, 2] as const
+
+/** A weight that is not finite and above 0, and the group that has it. */
+export interface InvalidWeight {
+  readonly group: number
+  readonly value: number
+}
+
+export interface SharedStatistics {
+  readonly stop: ArrowheadStop
+  readonly step: ArrowheadStep
+  /** By family, what own parameters are eliminated by, and what each group costs. */
+  readonly eliminated: readonly EliminatedEquations<Float64Array>[]
+  readonly costs: readonly Float64Array[]
+  /** What a row's variance is taken for; NaN without a degree of freedom. */
+  readonly variance: number
+  readonly degreesOfFreedom: number
+  readonly observations: number
+  readonly reason: number
+  readonly invalidWeight: InvalidWeight | null
+  /** Of shared parameters, as steps have them, by rows and columns; times the variance. */
+  readonly covariance: Float64Array
+  readonly sharedStates: Uint8Array
+  /** By family, a column by own parameter. */
+  readonly localStates: readonly (readonly Uint8Array[])[]
+  /** The same of errors; of parameters themselves. */
+  readonly localErrors: readonly (readonly Float64Array[])[]
+  /** Points of parameters themselves. */
+  readonly values: ArrowheadPoint
+}
+
+export function* computeStatistics(
+  arrow: ArrowheadSolver,
+  stop: ArrowheadStop,
+  isAbsolute: boolean,
+  loss: Loss,
+): Generator<EngineCall, SharedStatistics> {
+  const { batches } = arrow
+  const { point, cost } = stop
+  // Robust losses have other second derivatives for errors than for steps.
+  const isSame = loss === 'squared' || loss === 'poisson' || stop.reason === NOT_FINITE
+  let end = stop.end ?? (yield* arrow.evaluateAtEnd(point.shared))
+  const costs = batches.map((family) => family.costs())
+  const isMinimum = arrow.isMinimum(point.shared, end, arrow.lastStep(point.shared, end).decrement)
+  if (!isSame) {
+    arrow.setPoint(point.local, NO_FIXED, 'curvature')
+    end = yield* arrow.evaluateAtEnd(point.shared)
+  }
+  const step = arrow.lastStep(point.shared, end)
+  const eliminated = batches.map((family) => family.eliminated())
+  const { size, factors } = step.dense
+  const stateOf = (moves: number, inverse: number) =>
+    moves === 0 ? AT_BOUND : inverse === 0 ? UNIDENTIFIABLE : FREE
+  const sharedStates = step.moves.map((moves, k) => stateOf(moves, factors[k * size + k]))
+  const localStates = batches.map((family, f) => {
+    const moves = family.read('free')
+    return eliminated[f].inverse.map((inverse, i) => {
+      const states = new Uint8Array(inverse.length)
+      for (let g = 0; g < states.length; g++) {
+        if (inverse[g] === 0) states[g] = stateOf(moves[i]?.[g] ?? 1, 0)
+      }
+      return states
+    })
+  })
+  const count = (of: (family: GroupBatch, f: number) => number) =>
+    batches.reduce((all, family, f) => all + of(family, f), 0)
+  const observations = count((family) => family.rows.reduce((all, more) => all + more, 0))
+  const countOf = (state: number) => {
+    let all = 0
+    for (const states of [sharedStates, ...localStates.flat()])
+      for (let k = 0; k < states.length; k++) if (states[k] === state) all++
+    return all
+  }
+  const varying = arrow.size + count(({ local, groups }) => local * groups.length)
+  const degreesOfFreedom = observations - varying + countOf(AT_BOUND)
+  const variance = isAbsolute ? 1 : degreesOfFreedom > 0 ? cost / degreesOfFreedom : NaN
+  const isKnown = stop.reason !== NOT_FINITE
+  const covariance = invertDense(step.dense).map((c) => (isKnown ? c * variance : NaN))
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j < size; j++) {
+      if (sharedStates[i] !== FREE || sharedStates[j] !== FREE) covariance[i * size + j] = NaN
+    }
+  }
+  const values = {
+    shared: point.shared.map((x, k) => fromInternalInterval(arrow.shared[k])(x)),
+    local: batches.map(({ free }, f) =>
+      point.local[f].map((x, i) => (free[i].isLogarithmic ? x.map(fromInternalInterval(free[i])) : x)),
+    ),
+  }
+  const localErrors = batches.map((family, f) =>
+    localVariances(family, eliminated[f], covariance, size, variance).map((errors, i) => {
+      const factors = family.free[i].isLogarithmic ? values.local[f][i] : null
+      const states = localStates[f][i]
+      for (let g = 0; g < errors.length; g++) {
+        const isFree = states[g] === FREE && isKnown
+        errors[g] = isFree ? Math.sqrt(errors[g]) * (factors?.[g] ?? 1) : NaN
+      }
+      return errors
+    }),
+  )
+  // The point tells, and not the way to it.
+  const isThere = stop.reason === CONVERGED || stop.reason === STALLED
+  const ifThere = countOf(UNIDENTIFIABLE) > 0 ? SINGULAR : CONVERGED
+  return {
+    ...{ stop, step, eliminated, costs, variance, degreesOfFreedom, observations, covariance },
+    ...{ sharedStates, localStates, localErrors, values },
+    invalidWeight: null,
+    reason: !isThere ? stop.reason : isMinimum ? ifThere : STALLED,
+  }
+}
+
+/** A⁻¹ + F·Σ·Fᵀ on the diagonal, where F is how own parameters follow shared ones and Σ the covariance of these. */
+function localVariances(
+  { local, sharedPlaces, groups }: GroupBatch,
+  { lower, inverse, coupling }: EliminatedEquations<Float64Array>,
+  covariance: Float64Array,
+  size: number,
+  variance: number,
+): Float64Array[] {
+  return Array.from({ length: local }, (_, i) => {
+    // With M the inverse of L: Σ M²/D over the column below the diagonal.
+    const all = inverse[i].slice()
+    const column: Float64Array[] = []
+    for (let j = i + 1; j < local; j++) {
+      const m = lower[belowDiagonal(j, i)].slice()
+      for (let g = 0; g < m.length; g++) m[g] = -m[g]
+      for (const [k, of] of column.entries()) {
+        const l = lower[belowDiagonal(j, i + 1 + k)]
+        for (let g = 0; g < m.length; g++) m[g] -= l[g] * of[g]
+      }
+      column.push(m)
+      const d = inverse[j]
+      for (let g = 0; g < all.length; g++) all[g] += m[g] * m[g] * d[g]
+    }
+    for (let g = 0; g < groups.length; g++) all[g] *= variance
+    for (const [k, row] of sharedPlaces.entries()) {
+      for (const [l, column] of sharedPlaces.entries()) {
+        const [a, b] = [coupling[k][i], coupling[l][i]]
+        if (typeof row === 'number' && typeof column === 'number') {
+          const c = covariance[row * size + column]
+          if (!Number.isNaN(c)) for (let g = 0; g < all.length; g++) all[g] += a[g] * b[g] * c
+          continue
+        }
+        for (let g = 0; g < all.length; g++) {
+          const c = covariance[valueAt(row, g) * size + valueAt(column, g)]
+          if (!Number.isNaN(c)) all[g] += a[g] * b[g] * c
+        }
+      }
+    }
+    return all
+  })
+}
+
+/** Covariances of a group's parameters, own ones first; NaN where something is not known. */
+export function covarianceEntry(
+  family: GroupBatch,
+  f: number,
+  at: number,
+  ended: SharedStatistics,
+): number[][] {
+  const { step, eliminated, covariance, variance, localStates, sharedStates, values } = ended
+  const { local, shared, sharedPlaces, free } = family
+  const { lower, inverse, coupling } = eliminated[f]
+  const { size } = step.dense
+  const one = (column: Float64Array) => column[at]
+  const factors = { lower: lower.map(one), inverse: inverse.map(one) }
+  const place = sharedPlaces.map((of) => valueAt(of, at))
+  const joint = (k: number, l: number) => covariance[place[k] * size + place[l]]
+  const isFree = (i: number) => (i < local ? localStates[f][i][at] : sharedStates[place[i - local]]) === FREE
+  const known = [...place.keys()].filter((k) => isFree(local + k))
+  const inverses = Array.from({ length: local }, (_, i) => {
+    const unit = Array.from({ length: local }, (_, j) => Number(i === j))
+    return solveEliminated(numberArithmetic, factors, unit).map((x) => x * variance)
+  })
+  /** How a parameter follows a shared one. */
+  const along = (i: number, k: number) => (i < local ? -coupling[k][i][at] : Number(i - local === k))
+  const factor = free.map(({ isLogarithmic }, i) => {
+    if (!isLogarithmic) return 1
+    return i < local ? values.local[f][i][at] : values.shared[place[i - local]]
+  })
+  return Array.from({ length: local + shared }, (_, i) =>
+    Array.from({ length: local + shared }, (_, j) => {
+      if (!isFree(i) || !isFree(j)) return NaN
+      let sum = i < local && j < local ? inverses[i][j] : 0
+      for (const k of known) for (const l of known) sum += along(i, k) * along(j, l) * joint(k, l)
+      return sum * factor[i] * factor[j]
+    }),
+  )
+}

@@ -1,0 +1,120 @@
+/** What rows of all groups contribute to a group's parameters, as intervals of the bootstrap want it. */
+
+import { numberArithmetic, solveEliminated } from '../programs/elimination.js'
+import { type GroupBatch, valueAt } from '../shared-solve/group-batch.js'
+import type { SharedRun } from '../shared-solve/run.js'
+import { FREE, type SharedStatistics } from '../shared-solve/shared-statistics.js'
+import { linearizeIn } from '../uncertainty/linearize.js'
+import type { SingleFitContext } from './group.js'
+
+/** Of a group by parameter, half the derivative of what each row costs. */
+interface ContributionRows {
+  readonly local: readonly Float64Array[]
+  /** By shared ones, while own ones follow. */
+  readonly shared: readonly Float64Array[]
+  /** Which these are among all that are shared. */
+  readonly sharedPlaces: readonly number[]
+}
+
+export class RowContributions {
+  readonly #families: readonly GroupBatch[]
+  readonly #statistics: SharedStatistics
+  /** By group, in the order of labels; and how many rows there are. */
+  readonly #groups: readonly ContributionRows[]
+  readonly #length: number
+
+  /**
+   * @param alone groups by themselves, in the order of labels
+   * @param places of these, their families and where they are there
+   */
+  constructor(
+    run: SharedRun,
+    ended: SharedStatistics,
+    alone: readonly (readonly SingleFitContext[])[],
+    places: readonly (readonly [family: number, at: number])[],
+  ) {
+    this.#families = run.solver.batches
+    this.#statistics = ended
+    this.#groups = alone.map((values, group) => this.#computeRows(values, ...places[group]))
+    this.#length = this.#groups.reduce((sum, rows) => sum + parameterCount(rows), 0)
+  }
+
+  #computeRows(values: readonly SingleFitContext[], f: number, at: number): ContributionRows {
+    const family = this.#families[f]
+    const lists = values.map((of) => linearizeIn(of, 0))
+    const all = family.free.map((_, i) => {
+      const factor = this.#factor(f, at, i)
+      return Float64Array.from(
+        lists.flatMap(({ slope, gradient }) => Array.from(slope, (s, row) => s * gradient[i][row] * factor)),
+      )
+    })
+    const { coupling } = this.#statistics.eliminated[f]
+    const local = all.slice(0, family.local)
+    const shared = all
+      .slice(family.local)
+      .map((along, k) =>
+        along.map((of, row) => local.reduce((sum, one, i) => sum - coupling[k][i][at] * one[row], of)),
+      )
+    return { local, shared, sharedPlaces: family.sharedPlaces.map((place) => valueAt(place, at)) }
+  }
+
+  /** How a parameter of a group goes with what steps have of it; 0 where it does not move. */
+  #factor(f: number, at: number, i: number): number {
+    const { local, free, sharedPlaces } = this.#families[f]
+    const { localStates, sharedStates, values } = this.#statistics
+    const place = i < local ? -1 : valueAt(sharedPlaces[i - local], at)
+    const state = place < 0 ? localStates[f][i][at] : sharedStates[place]
+    if (state !== FREE) return 0
+    if (!free[i].isLogarithmic) return 1
+    return place < 0 ? values.local[f][i][at] : values.shared[place]
+  }
+
+  /**
+   * By how much what is made of a group's parameters moves with each row.
+   *
+   * @param group its number among labels
+   * @param slopes of what is made, by the group's parameters, own ones first
+   */
+  contributionsOf(
+    group: number,
+    [f, at]: readonly [family: number, at: number],
+    slopes: readonly number[],
+  ): Float64Array {
+    const { local, sharedPlaces } = this.#families[f]
+    const { covariance, step, variance, eliminated } = this.#statistics
+    const { lower, inverse, coupling } = eliminated[f]
+    const { size } = step.dense
+    const s = slopes.map((slope, i) => slope * this.#factor(f, at, i))
+    // How it goes with shared parameters: its own ones follow them.
+    const along = sharedPlaces.map((place, k): readonly [number, number] => {
+      const ofOwn = coupling[k].reduce((sum, by, i) => sum - s[i] * by[at], s[local + k])
+      return [valueAt(place, at), ofOwn]
+    })
+    const joint = Float64Array.from({ length: size }, (_, l) =>
+      along.reduce((sum, [k, by]) => {
+        const c = covariance[k * size + l]
+        return by === 0 || Number.isNaN(c) ? sum : sum + by * c
+      }, 0),
+    )
+    const one = (column: Float64Array) => column[at]
+    const alone = solveEliminated(
+      numberArithmetic,
+      { lower: lower.map(one), inverse: inverse.map(one) },
+      s.slice(0, local),
+    )
+    const parts = new Float64Array(this.#length)
+    let next = 0
+    for (const [g, rows] of this.#groups.entries()) {
+      const end = next + parameterCount(rows)
+      const add = (by: number, of: Float64Array) => {
+        if (by !== 0) for (let row = next; row < end; row++) parts[row] -= by * of[row - next]
+      }
+      for (const [k, of] of rows.shared.entries()) add(joint[rows.sharedPlaces[k]], of)
+      if (g === group) for (const [i, of] of rows.local.entries()) add(alone[i] * variance, of)
+      next = end
+    }
+    return parts
+  }
+}
+
+const parameterCount = ({ local, shared }: ContributionRows) => (local[0] ?? shared[0]).length

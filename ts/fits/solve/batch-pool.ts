@@ -1,0 +1,33 @@
+/** What small batches of fits have left, for those that come. */
+
+import type { Program } from '../../expressions/program.js'
+import type { Batch } from '../../many/batch.js'
+
+/** Bytes of a batch that is worth keeping, and of all that are kept. */
+const [MAX_BATCH_BYTES, MAX_POOL_BYTES] = [1 << 24, 1 << 26]
+/** Of all problems: browsers allow about a hundred memories, and whoever keeps a result keeps its programs. */
+const MAX_BATCHES = 16
+
+/** With their programs, of which several calls may have been under way; the one that was left last is the last one. */
+const pool = new Map<Batch, Program>()
+
+/** Who takes it has it alone. */
+export function acquire(program: Program): Batch | undefined {
+  let found: Batch | undefined
+  for (const [batch, of] of pool) if (of === program) found = batch
+  if (found) pool.delete(found)
+  return found
+}
+
+/** Gives back what nobody reads any more. */
+export function release(program: Program, batch: Batch): void {
+  if (batch.region.byteLength > MAX_BATCH_BYTES) return
+  pool.set(batch, program)
+  let bytes = 0
+  for (const { region } of pool.keys()) bytes += region.byteLength
+  for (const oldest of pool.keys()) {
+    if (pool.size <= MAX_BATCHES && bytes <= MAX_POOL_BYTES) return
+    pool.delete(oldest)
+    bytes -= oldest.region.byteLength
+  }
+}

@@ -1,0 +1,56 @@
+/** Programs that read what a function gives, iterated run by run: before each iteration it is called. */
+
+import type { FloatArray } from '../../core/numbers.js'
+import type { Slices } from '../../core/slices.js'
+import type { Program } from '../../expressions/program.js'
+import { ProgramRunner } from '../../expressions/run.js'
+import type { BatchResults } from '../../many/batch.js'
+import { type DataColumn, numbersInRun } from '../../many/data.js'
+import type { BoundFunctionModel } from '../problem/function-model.js'
+import type { Problem } from '../problem/problem.js'
+import { FunctionCurve, modelColumns } from '../programs/function-curve.js'
+import { dot } from './householder-qr.js'
+
+/** Where runs have stopped. */
+export type IterationResults = Pick<BatchResults, 'x' | 'iterations' | 'reason'>
+
+/** As `Iterations` has it. What varies comes first in a program's state, and then what is fixed. */
+export function* iterateFunctionModel(
+  problem: Problem,
+  functionModel: BoundFunctionModel,
+  program: Program,
+  runs: Uint32Array,
+  data: readonly DataColumn[],
+  x: readonly (FloatArray | number)[],
+  maxUpdates: number,
+): Slices<IterationResults> {
+  const { free, fixed, columns, y, min, max } = problem
+  const machine = new ProgramRunner(program, 'float64')
+  const ends = x.map(() => new Float64Array(runs.length))
+  const [iterations, reason] = [new Float64Array(runs.length), new Uint32Array(runs.length)]
+  for (let run = 0; run < runs.length; run++) {
+    const state = Float64Array.from(x, (column) => (typeof column === 'number' ? column : column[run]))
+    const rows = new Map(columns.map((name, k) => [name, numbersInRun(data[k], runs[run])]))
+    const rest = Array.from(state.subarray(free.length, free.length + fixed.length))
+    const of = (name: string) => rows.get(name) as Float64Array
+    const curve = new FunctionCurve(problem, functionModel, modelColumns(problem).map(of), rest, of(y).length)
+    const sizes = new Float64Array(free.length)
+    while (reason[run] === 0 && iterations[run] < maxUpdates) {
+      const point = state.slice(0, free.length)
+      const f = curve.value(point)
+      yield
+      const slopes = yield* curve.slopes({ x: point, f, min, max, sizes })
+      const off = f.map((value, row) => value - of(y)[row])
+      for (const [i, slope] of slopes.entries()) {
+        const size = Math.sqrt(dot(off, off) / dot(slope, slope))
+        sizes[i] = size < Infinity ? size : 0
+      }
+      machine.run(state, [...rows.values(), f, ...slopes], f.length)
+      for (let k = 0; k < state.length; k++) state[k] = machine.slots[program.outputs[k]]
+      reason[run] = machine.slots[program.outputs[state.length]]
+      iterations[run]++
+    }
+    for (const [k, end] of ends.entries()) end[run] = state[k]
+  }
+  return { x: ends, iterations, reason }
+}

@@ -1,0 +1,395 @@
+/**
+ * Dense least squares: a matrix of columns as Q·R by reflections (Householder, 1958) with pivots, and steps within a radius
+ * (Moré, 1978), as MINPACK has them. No digit is lost by squares. All sums are in one order.
+ */
+
+/** R and Qᵀ·b of a matrix and a right side. */
+export interface PivotedTriangle {
+  /** R by columns, each to its diagonal; where a column had nothing of its own that is 0. */
+  readonly columns: readonly Float64Array[]
+  /** Qᵀ·b, as far as R goes. */
+  readonly right: Float64Array
+  /** Which column of the matrix each one is: the largest rest comes first. */
+  readonly pivots: readonly number[]
+}
+
+/** What `Float64Array.from` makes takes ten times as long. */
+export function fillArray(length: number, valueAt: (k: number) => number): Float64Array {
+  const made = new Float64Array(length)
+  for (let k = 0; k < length; k++) made[k] = valueAt(k)
+  return made
+}
+
+/** Four sums side by side are quicker than one. */
+export function dot(a: Float64Array, b: Float64Array, from = 0): number {
+  // As a list they would be made anew each time.
+  let s = 0
+  let t = 0
+  let u = 0
+  let v = 0
+  let k = from
+  for (; k + 3 < a.length; k += 4) {
+    s += a[k] * b[k]
+    t += a[k + 1] * b[k + 1]
+    u += a[k + 2] * b[k + 2]
+    v += a[k + 3] * b[k + 3]
+  }
+  for (; k < a.length; k++) s += a[k] * b[k]
+  return s + t + (u + v)
+}
+
+/** A rest whose square has fallen to this part of the column's is computed anew. */
+const NORM_UPDATE_TOLERANCE = 1e-14
+
+/** So many rows a column pay for a first reduction, without pivots; it is enough where each column has such a part of its own. */
+const [TALL_RATIO, LEADING_TOLERANCE] = [2, 1e-3]
+
+/** Overwrites the columns, which have at least as many rows as there are of them, and b. */
+export function triangularize(columns: readonly Float64Array[], b: Float64Array): PivotedTriangle {
+  const size = columns.length
+  if (b.length < TALL_RATIO * size) return triangularizeWithPivots(columns, b)
+  const shorter = reduceRows(columns, b)
+  const right = b.subarray(0, size)
+  if (
+    shorter.some((column, k) => !(Math.abs(column[k]) > LEADING_TOLERANCE * Math.sqrt(dot(column, column))))
+  )
+    return triangularizeWithPivots(shorter, right)
+  return {
+    columns: shorter.map((column, k) => column.subarray(0, k + 1)),
+    right,
+    pivots: [...columns.keys()],
+  }
+}
+
+function triangularizeWithPivots(columns: readonly Float64Array[], b: Float64Array): PivotedTriangle {
+  const order = [...columns]
+  const pivots = [...columns.keys()]
+  const rests = order.map((column) => dot(column, column))
+  const whole = [...rests]
+  const diagonal: number[] = []
+  for (let k = 0; k < order.length; k++) {
+    let largest = k
+    for (let j = k + 1; j < order.length; j++) if (rests[j] > rests[largest]) largest = j
+    swap(order, k, largest)
+    swap(pivots, k, largest)
+    swap(rests, k, largest)
+    swap(whole, k, largest)
+    const v = order[k]
+    const norm = makeReflection(v, k)
+    diagonal.push(-norm)
+    if (norm === 0) continue
+    reflect(v, b, k)
+    let j = k + 1
+    for (; j + 1 < order.length; j += 2) reflectTwo(v, order[j], order[j + 1], k)
+    if (j < order.length) reflect(v, order[j], k)
+    for (j = k + 1; j < order.length; j++) {
+      rests[j] -= order[j][k] * order[j][k]
+      if (!(rests[j] > NORM_UPDATE_TOLERANCE * whole[j])) rests[j] = whole[j] = dot(order[j], order[j], k + 1)
+    }
+  }
+  return {
+    columns: order.map((column, k) => {
+      column[k] = diagonal[k]
+      return column.subarray(0, k + 1)
+    }),
+    right: b.subarray(0, order.length),
+    pivots,
+  }
+}
+
+function swap(list: unknown[], a: number, b: number): void {
+  const first = list[a]
+  list[a] = list[b]
+  list[b] = first
+}
+
+/** Makes of a column, from row k on, what reflects it onto that row; gives what it comes to there with the sign changed. */
+function makeReflection(v: Float64Array, k: number): number {
+  const length = Math.sqrt(dot(v, v, k))
+  if (!(length > 0)) return 0
+  const norm = v[k] < 0 ? -length : length
+  for (let row = k; row < v.length; row++) v[row] /= norm
+  v[k] += 1
+  return norm
+}
+
+/** Reflections that are applied to others at once, so that these are read once. */
+const BLOCK_COLUMNS = 4
+
+/** Columns of as many rows as there are of them, with the same RᵀR. Overwrites all; of b the first rows count. */
+function reduceRows(columns: readonly Float64Array[], b: Float64Array): Float64Array[] {
+  const [size, rows] = [columns.length, b.length]
+  const none = new Float64Array(rows)
+  const v = Array.from({ length: BLOCK_COLUMNS }, () => new Float64Array(rows))
+  // Below it what they have in common, and on the diagonal 1 by what divides.
+  const gram = new Float64Array(BLOCK_COLUMNS * BLOCK_COLUMNS)
+  for (let k = 0; k < size; k += BLOCK_COLUMNS) {
+    for (let i = 0; i < BLOCK_COLUMNS; i++) {
+      const at = k + i
+      const own = v[i]
+      const norm = at < size ? makeReflection(columns[at], at) : 0
+      if (norm === 0) own.fill(0, k)
+      else {
+        const column = columns[at]
+        own.set(column.subarray(at), at)
+        own.fill(0, k, at)
+        for (let j = i + 1; j < BLOCK_COLUMNS && k + j < size; j++) reflect(column, columns[k + j], at)
+        column[at] = -norm
+      }
+      for (let j = 0; j < i; j++) gram[BLOCK_COLUMNS * i + j] = norm === 0 ? 0 : dot(own, v[j], at)
+      gram[BLOCK_COLUMNS * i + i] = norm === 0 ? 0 : 1 / own[at]
+    }
+    const rest = [...columns.slice(k + BLOCK_COLUMNS), b]
+    for (let j = 0; j < rest.length; j += 2) reflectByFour(v, gram, rest[j], rest[j + 1] ?? none, k)
+  }
+  return columns.map((column, k) => column.slice(0, size).fill(0, k + 1))
+}
+
+/** Four reflections of two columns, one after the other, from row k on. */
+function reflectByFour(
+  [v, w, p, q]: readonly Float64Array[],
+  gram: Float64Array,
+  x: Float64Array,
+  y: Float64Array,
+  k: number,
+): void {
+  const { length } = x
+  let a = 0
+  let b = 0
+  let c = 0
+  let d = 0
+  let e = 0
+  let f = 0
+  let g = 0
+  let h = 0
+  for (let row = k; row < length; row++) {
+    const first = v[row]
+    const second = w[row]
+    const third = p[row]
+    const fourth = q[row]
+    const ofX = x[row]
+    const ofY = y[row]
+    a += first * ofX
+    b += second * ofX
+    c += third * ofX
+    d += fourth * ofX
+    e += first * ofY
+    f += second * ofY
+    g += third * ofY
+    h += fourth * ofY
+  }
+  a *= gram[0]
+  e *= gram[0]
+  b = (b - gram[4] * a) * gram[5]
+  f = (f - gram[4] * e) * gram[5]
+  c = (c - gram[8] * a - gram[9] * b) * gram[10]
+  g = (g - gram[8] * e - gram[9] * f) * gram[10]
+  d = (d - gram[12] * a - gram[13] * b - gram[14] * c) * gram[15]
+  h = (h - gram[12] * e - gram[13] * f - gram[14] * g) * gram[15]
+  for (let row = k; row < length; row++) {
+    const first = v[row]
+    const second = w[row]
+    const third = p[row]
+    const fourth = q[row]
+    x[row] -= a * first + b * second + (c * third + d * fourth)
+    y[row] -= e * first + f * second + (g * third + h * fourth)
+  }
+}
+
+/** x − v·(vᵀx)/v[k], of rows from k on. */
+function reflect(v: Float64Array, x: Float64Array, k: number): void {
+  const share = dot(v, x, k) / v[k]
+  for (let row = k; row < v.length; row++) x[row] -= share * v[row]
+}
+
+/** The same of two side by side, which takes a quarter less: v is read once. */
+function reflectTwo(v: Float64Array, x: Float64Array, y: Float64Array, k: number): void {
+  const { length } = v
+  let s = 0
+  let t = 0
+  let u = 0
+  let w = 0
+  let a = 0
+  let b = 0
+  let c = 0
+  let d = 0
+  let row = k
+  // In the order of `dot`.
+  for (; row + 3 < length; row += 4) {
+    const first = v[row]
+    const second = v[row + 1]
+    const third = v[row + 2]
+    const fourth = v[row + 3]
+    s += first * x[row]
+    t += second * x[row + 1]
+    u += third * x[row + 2]
+    w += fourth * x[row + 3]
+    a += first * y[row]
+    b += second * y[row + 1]
+    c += third * y[row + 2]
+    d += fourth * y[row + 3]
+  }
+  for (; row < length; row++) {
+    s += v[row] * x[row]
+    a += v[row] * y[row]
+  }
+  const ofX = (s + t + (u + w)) / v[k]
+  const ofY = (a + b + (c + d)) / v[k]
+  for (row = k; row < length; row++) {
+    x[row] -= ofX * v[row]
+    y[row] -= ofY * v[row]
+  }
+}
+
+/** R·x = b from the end; what has no diagonal, and all after it, is 0. */
+export function solveUpper(columns: readonly Float64Array[], b: Float64Array): Float64Array {
+  const x = b.slice()
+  const rank = numericalRank(columns)
+  x.fill(0, rank)
+  for (let k = rank - 1; k >= 0; k--) {
+    x[k] /= columns[k][k]
+    for (let i = 0; i < k; i++) x[i] -= columns[k][i] * x[k]
+  }
+  return x
+}
+
+function numericalRank(columns: readonly Float64Array[]): number {
+  let rank = 0
+  while (rank < columns.length && columns[rank][rank] !== 0) rank++
+  return rank
+}
+
+/** Rᵀ·x = b. */
+function solveTransposed(columns: readonly Float64Array[], b: Float64Array): Float64Array {
+  const x = b.slice()
+  for (let k = 0; k < columns.length; k++) {
+    const column = columns[k]
+    let rest = x[k]
+    for (let i = 0; i < k; i++) rest -= column[i] * x[i]
+    x[k] = rest / column[k]
+  }
+  return x
+}
+
+/** R·x. */
+export function multiplyUpper(columns: readonly Float64Array[], x: ArrayLike<number>): Float64Array {
+  const product = new Float64Array(columns.length)
+  for (let k = 0; k < columns.length; k++) {
+    for (let i = 0; i <= k; i++) product[i] += columns[k][i] * x[k]
+  }
+  return product
+}
+
+/** (RᵀR)⁻¹ where R has a full rank, by rows. */
+export function invertUpper(columns: readonly Float64Array[]): Float64Array[] {
+  const size = columns.length
+  // R⁻¹ by rows.
+  const rows = columns.map(() => new Float64Array(size))
+  for (let j = 0; j < size; j++) {
+    const unit = new Float64Array(j + 1)
+    unit[j] = 1
+    const column = solveUpper(columns.slice(0, j + 1), unit)
+    for (let i = 0; i <= j; i++) rows[i][j] = column[i]
+  }
+  return rows.map((row, i) => fillArray(size, (j) => dot(row, rows[j], Math.max(i, j))))
+}
+
+/** The triangle of R with rows of a diagonal below it, by rotations (Givens, 1958). */
+function eliminateDiagonal(
+  { columns, right }: PivotedTriangle,
+  diagonal: Float64Array,
+): Omit<PivotedTriangle, 'pivots'> {
+  const size = columns.length
+  const s = columns.map((column) => column.slice())
+  const b = right.slice()
+  for (let j = 0; j < size; j++) {
+    const row = new Float64Array(size)
+    row[j] = diagonal[j]
+    let rest = 0
+    for (let k = j; k < size; k++) {
+      if (row[k] === 0) continue
+      const length = Math.sqrt(s[k][k] * s[k][k] + row[k] * row[k])
+      const [c, d] = [s[k][k] / length, row[k] / length]
+      s[k][k] = length
+      for (let i = k + 1; i < size; i++) {
+        const above = s[i][k]
+        s[i][k] = c * above + d * row[i]
+        row[i] = c * row[i] - d * above
+      }
+      const above = b[k]
+      b[k] = c * above + d * rest
+      rest = c * rest - d * above
+    }
+  }
+  return { columns: s, right: b }
+}
+
+/** How near to the radius a step has to be, and how often it is sought. */
+const [RADIUS_TOLERANCE, MAX_TRIES] = [0.1, 10]
+
+/** A step, in the order of pivots, and the λ that it has. */
+export interface DampedStep {
+  readonly step: Float64Array
+  readonly damping: number
+}
+
+/**
+ * The step −x that solves (RᵀR + λ·D²)·x = Rᵀ·b, where λ is 0 if D·x is no longer than the radius, or else makes it about
+ * as long.
+ *
+ * @param scale D, in the order of pivots
+ * @param damping the last λ
+ */
+export function stepWithin(
+  system: PivotedTriangle,
+  scale: Float64Array,
+  radius: number,
+  damping: number,
+): DampedStep {
+  const { columns, right } = system
+  let x = solveUpper(columns, right)
+  let length = scaledLength(x, scale)
+  let off = length - radius
+  if (off <= RADIUS_TOLERANCE * radius) return { step: negate(x), damping: 0 }
+
+  const slopeOf = (triangle: readonly Float64Array[]) => {
+    const direction = x.map((part, k) => (scale[k] * scale[k] * part) / length)
+    const solution = solveTransposed(triangle, direction)
+    return off / radius / dot(solution, solution)
+  }
+  let low = numericalRank(columns) === columns.length ? slopeOf(columns) : 0
+  const gradient = fillArray(columns.length, (k) => {
+    let sum = 0
+    for (let i = 0; i <= k; i++) sum += columns[k][i] * right[i]
+    return sum / scale[k]
+  })
+  const steepness = Math.sqrt(dot(gradient, gradient))
+  let high = steepness / radius || Number.MIN_VALUE / Math.min(radius, RADIUS_TOLERANCE)
+  let lambda = Math.min(Math.max(damping, low), high) || steepness / length
+  for (let k = 1; ; k++) {
+    lambda ||= Math.max(Number.MIN_VALUE, 0.001 * high)
+    const root = Math.sqrt(lambda)
+    const damped = eliminateDiagonal(
+      system,
+      scale.map((d) => root * d),
+    )
+    x = solveUpper(damped.columns, damped.right)
+    length = scaledLength(x, scale)
+    const before = off
+    off = length - radius
+    const isBelow = low === 0 && off <= before && before < 0
+    if (Math.abs(off) <= RADIUS_TOLERANCE * radius || isBelow || k === MAX_TRIES) break
+    if (off > 0) low = Math.max(low, lambda)
+    if (off < 0) high = Math.min(high, lambda)
+    lambda = Math.max(low, lambda + slopeOf(damped.columns))
+  }
+  return { step: negate(x), damping: lambda }
+}
+
+const negate = (x: Float64Array) => fillArray(x.length, (k) => -x[k])
+
+/** ‖D·x‖ */
+export function scaledLength(x: Float64Array, scale: Float64Array): number {
+  const scaled = fillArray(x.length, (k) => x[k] * scale[k])
+  return Math.sqrt(dot(scaled, scaled))
+}

@@ -1,0 +1,370 @@
+/** How runs of fits are solved: the quick way first, and what loses digits by it or has not arrived by a sure one. */
+
+import type { FloatArray } from '../../core/numbers.js'
+import { type DataColumn, pickRuns, putRuns } from '../../many/data.js'
+import type { EngineCall } from '../../many/execute.js'
+import { CONVERGED, MAX_ITERATIONS, NEEDS_QR, NOT_FINITE, STALLED } from '../problem/reasons.js'
+import { powerOfTwoUnit } from '../programs/givens-qr.js'
+import { triangleIndex } from '../programs/ldlt.js'
+import type { FitPrograms, ModelPrograms } from '../programs/program-cache.js'
+import type { Iterations } from './iterations.js'
+
+/** Runs whose data have equally many rows. */
+export interface SolverBatch {
+  /** The fits whose data they have. */
+  readonly runs: Uint32Array
+  readonly data: readonly DataColumn[]
+  /** Columns of where parameters start, and of what is fixed. */
+  readonly starts: readonly FloatArray[]
+  readonly fixed: readonly FloatArray[]
+  /** Rows that are more than parameters that vary. */
+  readonly degreesOfFreedom: FloatArray
+}
+
+/** Where a method has led runs, by parameter that varies. */
+export interface StoppedRuns {
+  readonly best: readonly FloatArray[]
+  readonly iterations: ArrayLike<number>
+  readonly reason: ArrayLike<number>
+}
+
+/** From where on a program is iterated. */
+interface RunStart {
+  readonly free: readonly FloatArray[]
+  readonly units: readonly FloatArray[]
+  /** What a state has elsewhere than its starts say. */
+  readonly fixedValues: ReadonlyMap<number, FloatArray | number>
+}
+
+/** Columns of what has been found. */
+export interface SolverResult {
+  readonly free: readonly FloatArray[]
+  readonly cost: FloatArray
+  /** The lower triangle. */
+  readonly covariance: readonly FloatArray[]
+  readonly errors: readonly FloatArray[]
+  readonly reason: FloatArray
+  /** Bits of parameters, in words of 32. */
+  readonly atBound: readonly FloatArray[]
+  readonly unidentifiable: readonly FloatArray[]
+  readonly evaluations: Float64Array
+  /** What a step would still gain, where it has been looked closer. */
+  readonly remaining: FloatArray
+  /** Where steps have stopped; diagonals of JᵀWJ there, and the largest ones on the way. */
+  readonly stopped: readonly FloatArray[]
+  readonly diagonal: readonly FloatArray[]
+  readonly largest: readonly FloatArray[]
+}
+
+/** So many evaluations a fit has before another way is tried, unless half of those that it may have are more. */
+const FIRST_ITERATIONS = 100
+/** What only has to find its last digits has so many at least. */
+const POLISHING_ITERATIONS = 16
+/** A λ that is less than the least one, and not 0. */
+const MIN_COST = 1e-300
+/** As often it goes on at most, and by what factor a unit has changed then. */
+const [MAX_ROUNDS, MAX_SCALE_RATIO] = [3, 1.2676506002282294e30]
+/** Steps by which what has converged finds its last digits. */
+const MAX_POLISHES = 3
+/** A χ² that is larger by no more than this factor may be of the same minimum. */
+export const EQUALITY_RATIO = 1 + 1e-6
+/** Of a diagonal of JᵀWJ that has been larger so many times, nothing may be left but what a step has not quite reached. */
+const FADED_RATIO = 1e-12
+/** 2⁻¹⁰¹⁰. Sums of squares below it may have lost digits, as these are near the least numbers that there are. */
+const MIN_DIAGONAL = 9.113902524445497e-305
+
+/** Evaluations of the first way, of all that there are. */
+export const firstIterations = (most: number) =>
+  Math.max(Math.min(most, FIRST_ITERATIONS), Math.ceil(most / 2))
+
+export class Solver {
+  readonly #compiled: ModelPrograms
+  readonly #iterations: Iterations
+
+  constructor(compiled: ModelPrograms, iterations: Iterations) {
+    this.#compiled = compiled
+    this.#iterations = iterations
+  }
+
+  /**
+   * By Levenberg-Marquardt.
+   *
+   * @param maxIterations evaluations of a run, of which what loses digits by squares may have a quarter more
+   * @param mayRestart where it has not arrived
+   * @param isWarmStart whether it starts near its end
+   */
+  *solve(
+    some: SolverBatch,
+    maxIterations: number,
+    mayRestart: boolean,
+    isWarmStart: boolean,
+  ): Generator<EngineCall, SolverResult> {
+    const { byNormalEquations, byQr, isPartlyLinear, isThorough } = this.#compiled
+    const first = mayRestart && isPartlyLinear ? firstIterations(maxIterations) : maxIterations
+    const fixedValues = new Map(isWarmStart ? [[byNormalEquations.state.damping, 0]] : [])
+    const from = { free: some.starts, units: [], fixedValues }
+    const solved = yield* this.#iterateBy(byNormalEquations, some, from, first)
+    // What has had all evaluations that it may have is only looked at.
+    const isSpent = (reason: number) => first === maxIterations && reason === MAX_ITERATIONS
+    yield* this.#diagnoseByQr(solved, some, indicesWhere(solved.reason, isSpent))
+    const isFaint = hasFadedParameter(solved)
+    const isDoubtful = (reason: number, run: number) =>
+      isThorough || reason !== CONVERGED || isFaint[run] === 1
+    const doubtful = indicesWhere(solved.reason, (reason, run) => isDoubtful(reason, run) && !isSpent(reason))
+    yield* this.#refine(solved, some, doubtful, Math.max(Math.ceil(maxIterations / 4), POLISHING_ITERATIONS))
+
+    const lost = doubtful.filter((run) => solved.reason[run] !== CONVERGED)
+    if (first === maxIterations || lost.length === 0) return solved
+    const rest = selectRuns(some, lost)
+    const start = { free: rest.starts, units: yield* this.#units(rest, rest.starts), fixedValues: new Map() }
+    const again = yield* this.#iterateBy(byQr, rest, start, maxIterations - first)
+    const isBetter = (k: number) =>
+      again.reason[k] === CONVERGED && !(again.cost[k] > EQUALITY_RATIO * solved.cost[lost[k]])
+    merge(solved, again, lost, isBetter)
+    return solved
+  }
+
+  /** Goes on from where runs have stopped, by what loses no digits; again where the units are others now. */
+  *#refine(
+    solved: SolverResult,
+    some: SolverBatch,
+    doubtful: Uint32Array,
+    most: number,
+  ): Generator<EngineCall> {
+    const { byQr } = this.#compiled
+    const pointOf = (runs: Uint32Array) =>
+      solved.stopped.map((x, i) =>
+        Float64Array.from(runs, (run) => (solved.reason[run] === NOT_FINITE ? some.starts[i] : x)[run]),
+      )
+    let left = doubtful
+    for (let round = 0; round < MAX_ROUNDS && left.length > 0; round++) {
+      const few = selectRuns(some, left)
+      const free = pointOf(left)
+      const units = yield* this.#units(few, free)
+      const fixedValues = new Map<number, FloatArray | number>([[byQr.state.damping, MIN_COST]])
+      for (const [i, d] of solved.largest.entries()) {
+        fixedValues.set(byQr.state.scale[i], scaleDiagonal(pickRuns(d, left), units[1 + i]))
+      }
+      merge(solved, yield* this.#iterateBy(byQr, few, { free, units, fixedValues }, most), left, () => true)
+      const now = yield* this.#units(few, pointOf(left))
+      left = left.filter((_, k) => units.some((unit, i) => isFar(unit[k], now[i][k])))
+    }
+  }
+
+  /** What is said of where another method has led runs. */
+  *diagnose(some: SolverBatch, stops: StoppedRuns): Generator<EngineCall, SolverResult> {
+    const seen = yield* this.#diagnose(this.#compiled.byNormalEquations, some, stops, [], null)
+    const isFaint = hasFadedParameter(seen)
+    const isDoubtful = (reason: number, run: number) => reason === NEEDS_QR || isFaint[run] === 1
+    yield* this.#diagnoseByQr(seen, some, indicesWhere(seen.reason, isDoubtful))
+    return seen
+  }
+
+  /** Looks at some of what has been solved by what loses no digits. */
+  *#diagnoseByQr(solved: SolverResult, some: SolverBatch, doubtful: Uint32Array): Generator<EngineCall> {
+    if (doubtful.length === 0) return
+    const few = selectRuns(some, doubtful)
+    const best = solved.stopped.map((x) => pickRuns(x, doubtful))
+    const reason = pickRuns(solved.reason, doubtful).map((reason) =>
+      reason === NEEDS_QR ? CONVERGED : reason,
+    )
+    const stops = { best, iterations: new Float64Array(doubtful.length), reason }
+    const units = yield* this.#units(few, best)
+    merge(solved, yield* this.#diagnose(this.#compiled.byQr, few, stops, units, null), doubtful, () => true)
+  }
+
+  /** Units of residuals, and of each parameter's derivatives, at points. */
+  *#units(
+    { runs, data, fixed }: SolverBatch,
+    free: readonly FloatArray[],
+  ): Generator<EngineCall, Float64Array[]> {
+    const { problem, measuring } = this.#compiled.byQr
+    const none = [problem.y, ...problem.free].map(() => 1)
+    const { x } = yield* this.#iterations.run(measuring, runs, data, [...free, ...fixed, ...none], 1)
+    return x.slice(free.length + fixed.length).map((largest, k) => {
+      if (k === 0 && problem.loss === 'poisson') return new Float64Array(runs.length).fill(1)
+      return Float64Array.from(runs, (_, run) => powerOfTwoUnit(largest[run]))
+    })
+  }
+
+  *#iterateBy(
+    programs: FitPrograms,
+    some: SolverBatch,
+    from: RunStart,
+    most: number,
+  ): Generator<EngineCall, SolverResult> {
+    const { iteration, state } = programs
+    const columns = [...from.free, ...some.fixed, ...from.units]
+    const rest = state.starts.slice(columns.length) as readonly number[]
+    const begin = [...columns, ...rest].map((column, i) => from.fixedValues.get(i) ?? column)
+    const { x, iterations, reason } = yield* this.#iterations.run(
+      iteration,
+      some.runs,
+      some.data,
+      begin,
+      most,
+    )
+    const stops = { best: state.best.map((at) => x[at]), iterations, reason }
+    return yield* this.#diagnose(programs, some, stops, from.units, x)
+  }
+
+  /** What is said of where runs have stopped, of a program all that it has left. */
+  *#diagnose(
+    programs: FitPrograms,
+    some: SolverBatch,
+    { best, iterations, reason }: StoppedRuns,
+    units: readonly FloatArray[],
+    ended: readonly FloatArray[] | null,
+  ): Generator<EngineCall, SolverResult> {
+    const { problem, state, last, isCloser } = programs
+    const { runs, data, fixed } = some
+    // One more look, where steps have not seen what errors are made of.
+    const isKnown = ended !== null && (problem.loss === 'squared' || problem.loss === 'poisson')
+    const rest = [...fixed, ...units]
+    const starts = state.starts.slice(best.length + rest.length) as readonly number[]
+    const lookAt = (free: readonly FloatArray[]) =>
+      this.#iterations.run(last, runs, data, [...free, ...rest, ...starts], 1)
+    const x = isKnown ? ended : (yield* lookAt(best)).x
+    const evaluations = new Float64Array(runs.length)
+    for (let run = 0; run < runs.length; run++) evaluations[run] = iterations[run]
+    const largest = state.scale.map((at) => (isCloser ? (ended ?? x)[at].slice() : (ended ?? x)[at]))
+    const solved = { ...(yield* this.#runDiagnostics(programs, some, x, largest, units)), evaluations }
+    // The step that is left has not been looked at: where parameters hardly differ in what they do, it may lead far away.
+    const isOpen = new Uint8Array(runs.length).fill(isCloser ? 1 : 0)
+    let before = solved.remaining
+    for (let k = 0; k < MAX_POLISHES && isOpen.includes(1); k++) {
+      const { x: there } = yield* lookAt(solved.free)
+      const closer = yield* this.#runDiagnostics(programs, some, there, largest, units)
+      const now = closer.remaining
+      const isLess = (gain: number, run: number) => gain <= before[run]
+      const worse = indicesWhere(now, (gain, run) => isOpen[run] === 1 && !isLess(gain, run))
+      copyResults(
+        solved,
+        closer,
+        indicesWhere(now, (gain, run) => isOpen[run] === 1 && isLess(gain, run)),
+      )
+      for (const [i, column] of solved.free.entries())
+        putRuns(column, worse, pickRuns(solved.stopped[i], worse))
+      for (const run of worse) isOpen[run] = 0
+      before = now
+    }
+    for (let run = 0; run < runs.length; run++) {
+      if (reason[run] !== CONVERGED && reason[run] !== STALLED) solved.reason[run] = reason[run]
+    }
+    return solved
+  }
+
+  /** What a summary says of points, by what an iteration there has left. */
+  *#runDiagnostics(
+    { problem: { free }, state, summary, isCloser }: FitPrograms,
+    { runs, starts, degreesOfFreedom }: SolverBatch,
+    x: readonly FloatArray[],
+    largest: readonly FloatArray[],
+    units: readonly FloatArray[],
+  ): Generator<EngineCall, Diagnostics> {
+    const point = [...state.best, state.cost, ...state.right, ...state.matrix].map((at) => x[at])
+    const inputs = [...point, degreesOfFreedom, ...(isCloser ? [...largest, ...starts] : []), ...units]
+    // Where programs run again, what they have said is copied: other runs will be there.
+    const own = (column: FloatArray) => (isCloser ? column.slice() : column)
+    const [stopped, diagonal] = [state.best, free.map((_, i) => state.matrix[triangleIndex(i, i)])].map(
+      (places) => places.map((at) => own(x[at])),
+    )
+    const { x: said } = yield* this.#iterations.run(summary, runs, [], inputs, 1)
+    const [size, end] = [free.length, free.length + 1 + triangleIndex(free.length, 0)]
+    const all = said.slice(0, end + (isCloser ? 4 + size : 2)).map(own)
+    return {
+      free: all.slice(0, size),
+      cost: all[size],
+      covariance: all.slice(size + 1, end),
+      reason: all[end],
+      atBound: [all[end + 1]],
+      errors: isCloser
+        ? all.slice(end + 3, end + 3 + size)
+        : free.map((_, i) => squareRoots(all[size + 1 + triangleIndex(i, i)])),
+      unidentifiable: [all[end + 2] ?? new Float64Array(runs.length)],
+      remaining: all[end + 3 + size] ?? all[end],
+      stopped,
+      diagonal,
+      largest,
+    }
+  }
+}
+
+function squareRoots(squares: FloatArray): Float64Array {
+  const found = new Float64Array(squares.length)
+  for (let k = 0; k < found.length; k++) found[k] = Math.sqrt(squares[k])
+  return found
+}
+
+/** Whether sums of squares are so small that they may have lost digits, or nothing is left of one: by run. */
+function hasFadedParameter({ cost, diagonal, largest }: SolverResult): Uint8Array {
+  const is = new Uint8Array(cost.length)
+  for (let run = 0; run < is.length; run++) if (cost[run] < MIN_DIAGONAL) is[run] = 1
+  for (const [i, d] of diagonal.entries()) {
+    const most = largest[i]
+    for (let run = 0; run < is.length; run++)
+      if (d[run] < MIN_DIAGONAL || d[run] <= FADED_RATIO * most[run]) is[run] = 1
+  }
+  return is
+}
+
+/** Whether squares in one unit may be no numbers in the other. */
+const isFar = (a: number, b: number) => a > MAX_SCALE_RATIO * b || b > MAX_SCALE_RATIO * a
+
+/** Diagonals in a unit, as far as they are numbers. */
+function scaleDiagonal(diagonal: FloatArray, unit: FloatArray): FloatArray {
+  return diagonal.map((d, run) => {
+    const scaled = d * unit[run] * unit[run]
+    return scaled < Infinity ? scaled : 0
+  })
+}
+
+/** Takes over what others have found, as far as it is better; their evaluations count in any case. */
+function merge(
+  into: SolverResult,
+  from: SolverResult,
+  runs: Uint32Array,
+  isBetter: (k: number) => boolean,
+): void {
+  const better = indicesWhere(runs, (_, k) => isBetter(k))
+  copyResults(into, from, better, pickRuns(runs, better))
+  for (const [k, run] of runs.entries()) into.evaluations[run] += from.evaluations[k]
+}
+
+type Diagnostics = Omit<SolverResult, 'evaluations'>
+
+/** Takes over what is said of some runs. */
+function copyResults(into: Diagnostics, from: Diagnostics, runs: Uint32Array, at = runs): void {
+  const columns = ({
+    free,
+    cost,
+    covariance,
+    errors,
+    reason,
+    atBound,
+    unidentifiable,
+    stopped,
+  }: Diagnostics) => [
+    ...[...free, cost, ...covariance, ...errors, reason, ...atBound, ...unidentifiable, ...stopped],
+  ]
+  const others = columns(from)
+  for (const [i, column] of columns(into).entries()) putRuns(column, at, pickRuns(others[i], runs))
+}
+
+function selectRuns(
+  { runs, data, starts, fixed, degreesOfFreedom }: SolverBatch,
+  some: Uint32Array,
+): SolverBatch {
+  const picked = (columns: readonly FloatArray[]) => columns.map((column) => pickRuns(column, some))
+  return {
+    ...{ runs: pickRuns(runs, some), data, starts: picked(starts), fixed: picked(fixed) },
+    degreesOfFreedom: pickRuns(degreesOfFreedom, some),
+  }
+}
+
+/** Where something is so. */
+function indicesWhere(column: FloatArray | Uint32Array, is: (x: number, k: number) => boolean): Uint32Array {
+  const found: number[] = []
+  for (let k = 0; k < column.length; k++) if (is(column[k], k)) found.push(k)
+  return Uint32Array.from(found)
+}

@@ -1,0 +1,553 @@
+/**
+ * Levenberg-Marquardt by whole arrays, one fit at a time: for models that are functions, and for more parameters than
+ * programs take. Steps are those of MINPACK (Moré, 1978), within a radius that follows what steps have been good for. At a
+ * bound that it would leave, a parameter is held.
+ *
+ * It computes in units, as givens-qr.ts does: so no square is too small or too large for a number.
+ */
+
+import { Graph } from '../../expressions/graph.js'
+import { compile } from '../../expressions/program.js'
+import { ProgramRunner } from '../../expressions/run.js'
+import { numbersInRun } from '../../many/data.js'
+import type { EngineCall } from '../../many/execute.js'
+import { zeros } from '../models/linear-least-squares.js'
+import { areFinite } from '../problem/finite-differences.js'
+import { lossTerms } from '../problem/loss.js'
+import type { Problem } from '../problem/problem.js'
+import { CONVERGED, MAX_ITERATIONS, NOT_FINITE, SINGULAR, STALLED } from '../problem/reasons.js'
+import { EXACT_FIT_RATIO, FADED_RATIO, OFFSET_TOLERANCE } from '../programs/diagnostics.js'
+import { FunctionCurve, modelColumns } from '../programs/function-curve.js'
+import { powerOfTwoUnit } from '../programs/givens-qr.js'
+import { triangleIndex } from '../programs/ldlt.js'
+import type { ModelPrograms } from '../programs/program-cache.js'
+import { ExpressionCurve } from './expression-curve.js'
+import {
+  dot,
+  fillArray,
+  invertUpper,
+  multiplyUpper,
+  type PivotedTriangle,
+  scaledLength,
+  solveUpper,
+  stepWithin,
+  triangularize,
+} from './householder-qr.js'
+import type { Iterations } from './iterations.js'
+import type { SolverBatch, SolverResult, StoppedRuns } from './solver.js'
+
+/** The first radius, in lengths of the parameters. */
+const INITIAL_RADIUS = 100
+/** A step is taken where it gains this part of what was predicted. */
+const MIN_ACCEPTED_RATIO = 1e-4
+/** Of a column, what is no more than rounding of exact derivatives. */
+const MIN_ROUNDING = 1e-14
+/** Words of bits. */
+const BITS_PER_WORD = 32
+
+export class TrustRegionSolver {
+  readonly #compiled: ModelPrograms
+  readonly #iterations: Iterations
+
+  constructor(compiled: ModelPrograms, iterations: Iterations) {
+    this.#compiled = compiled
+    this.#iterations = iterations
+  }
+
+  *solve(some: SolverBatch, most: number): Generator<EngineCall, SolverResult> {
+    return yield* this.#mapRuns(some, (fit, x) => fit.solve(x, most))
+  }
+
+  /** What is said of where another method has led runs. */
+  *diagnose(
+    some: SolverBatch,
+    { best, iterations, reason }: StoppedRuns,
+  ): Generator<EngineCall, SolverResult> {
+    const solved = yield* this.#mapRuns({ ...some, starts: best }, (fit, x) => fit.diagnose(x))
+    for (const [run, code] of Array.from(reason).entries()) {
+      solved.evaluations[run] += iterations[run]
+      if (code !== CONVERGED && code !== STALLED) solved.reason[run] = code
+    }
+    return solved
+  }
+
+  *#mapRuns(
+    some: SolverBatch,
+    end: (fit: TrustRegionFit, x: Float64Array) => Generator<EngineCall, FitEnd>,
+  ): Generator<EngineCall, SolverResult> {
+    const problem = this.#compiled.problemInSteps
+    const size = problem.free.length
+    const column = () => new Float64Array(some.runs.length)
+    const columns = (count: number) => Array.from({ length: count }, column)
+    const words = Math.ceil(size / BITS_PER_WORD)
+    const free = columns(size)
+    const all = {
+      free,
+      covariance: columns(triangleIndex(size, 0)),
+      errors: columns(size),
+      cost: column(),
+      reason: column(),
+      evaluations: column(),
+      atBound: columns(words),
+      unidentifiable: columns(words),
+      remaining: column(),
+      stopped: free,
+      diagonal: [],
+      largest: [],
+    }
+    for (const run of some.runs.keys()) {
+      const fit = new TrustRegionFit(this.#compiled, this.#iterations, some, run)
+      const found = yield* end(
+        fit,
+        Float64Array.from(some.starts, (start) => start[run]),
+      )
+      for (const name of ['free', 'covariance', 'errors', 'atBound', 'unidentifiable'] as const) {
+        for (const [k, to] of all[name].entries()) to[run] = found[name][k]
+      }
+      all.cost[run] = found.cost
+      all.reason[run] = found.reason
+      all.evaluations[run] = fit.evaluations
+      yield
+    }
+    return all
+  }
+}
+
+/** What has been found of a run. */
+interface FitEnd {
+  readonly free: Float64Array
+  readonly covariance: Float64Array
+  readonly errors: Float64Array
+  readonly atBound: readonly number[]
+  readonly unidentifiable: readonly number[]
+  readonly cost: number
+  readonly reason: number
+}
+
+/** A point, and what it costs in units. */
+interface TrialPoint {
+  readonly x: Float64Array
+  readonly f: Float64Array
+  readonly cost: number
+}
+
+/** R of parameters that may move, and which these are, in the order of pivots. */
+interface ReducedSystem {
+  readonly triangle: PivotedTriangle
+  readonly places: readonly number[]
+}
+
+/** What is known about a point. */
+interface PointDerivatives extends TrialPoint, ReducedSystem {
+  /** Of W^½·J in units, by parameter that varies, with the weights of steps: lengths of columns. */
+  readonly lengths: readonly number[]
+  readonly moves: readonly boolean[]
+  /** J */
+  readonly slopes: readonly Float64Array[]
+}
+
+class TrustRegionFit {
+  readonly #problem: Problem
+  readonly #curve: FunctionCurve | ExpressionCurve
+  readonly #costs: CostEvaluator
+  readonly #tolerance: number
+  readonly #isAbsolute: boolean
+  readonly #degreesOfFreedom: number
+  readonly #start: Float64Array
+  /** By which residuals, and derivatives by each parameter, are multiplied. */
+  #unit = 1
+  #units: readonly number[] = []
+  /** The largest lengths of columns so far: D. */
+  readonly #scale: Float64Array
+  /** How large parameters are at least, for differences. */
+  readonly #sizes: Float64Array
+
+  constructor(
+    { problemInSteps, settings }: ModelPrograms,
+    iterations: Iterations,
+    { runs, data, starts, fixed, degreesOfFreedom }: SolverBatch,
+    run: number,
+  ) {
+    this.#problem = problemInSteps
+    const columns = new Map(problemInSteps.columns.map((name, k) => [name, numbersInRun(data[k], runs[run])]))
+    const rows = (name: string) => columns.get(name) as Float64Array
+    const own = modelColumns(problemInSteps).map(rows)
+    const numbers = fixed.map((column) => column[run])
+    const count = rows(problemInSteps.y).length
+    this.#curve =
+      problemInSteps.functionModel === null
+        ? new ExpressionCurve(problemInSteps, iterations, own, numbers, count)
+        : new FunctionCurve(problemInSteps, problemInSteps.functionModel, own, numbers, count)
+    this.#costs = new CostEvaluator(
+      problemInSteps,
+      rows(problemInSteps.y),
+      problemInSteps.weight === null ? null : rows(problemInSteps.weight),
+    )
+    this.#tolerance = settings.tolerance
+    this.#isAbsolute = settings.isAbsolute
+    this.#degreesOfFreedom = degreesOfFreedom[run]
+    this.#start = Float64Array.from(starts, (start) => start[run])
+    this.#scale = new Float64Array(starts.length)
+    // Of a logarithm 1 is a factor of e.
+    this.#sizes = Float64Array.from(problemInSteps.isLogarithm, Number)
+  }
+
+  get evaluations(): number {
+    return this.#curve.evaluations
+  }
+
+  *diagnose(x: Float64Array): Generator<EngineCall, FitEnd> {
+    const first = yield* this.#initialize(x)
+    const at = first && (yield* this.#slopesAt(first))
+    return at ? this.#describeEnd(at, CONVERGED) : this.#noUsablePoint(x)
+  }
+
+  *solve(start: Float64Array, most: number): Generator<EngineCall, FitEnd> {
+    const first = yield* this.#initialize(start)
+    yield
+    const begin = first && (yield* this.#slopesAt(first))
+    if (!begin) return this.#noUsablePoint(start)
+    let at = begin
+    let [radius, damping] = [INITIAL_RADIUS * this.#stepLength(at.x) || INITIAL_RADIUS, 0]
+    const tolerance = this.#tolerance
+    for (let [tries, isFirst] = [1, true]; ; ) {
+      const { triangle, places } = at
+      const sound = triangle.right.subarray(0, this.#numericalRank(at))
+      if (dot(sound, sound) <= Math.max(tolerance * at.cost, this.#radiusLimit(at).least))
+        return this.#describeEnd(at, CONVERGED)
+      const scale = fillArray(places.length, (k) => this.#scale[places[k]] || 1)
+      let next: PointDerivatives | undefined
+      while (next === undefined) {
+        if (tries >= most) return this.#describeEnd(at, MAX_ITERATIONS)
+        const made = stepWithin(triangle, scale, radius, damping)
+        damping = made.damping
+        const x = this.#movedPoint(at, made.step)
+        const taken = fillArray(places.length, (k) => {
+          const i = places[k]
+          return (x[i] - at.x[i]) / this.#units[i]
+        })
+        const length = scaledLength(taken, scale)
+        const f = yield* this.#curve.evaluate(x)
+        tries++
+        yield
+        const point = { x, f, cost: this.#costs.costAt(f, this.#unit) }
+        const along = multiplyUpper(triangle.columns, taken)
+        // Of the linear model: half the derivative at first, and what the step gains in all.
+        const slope = dot(along, triangle.right)
+        const predicted = -(2 * slope + dot(along, along))
+        const actual = point.cost < 100 * at.cost ? at.cost - point.cost : -at.cost
+        const ratio = predicted > 0 ? actual / predicted : 0
+        if (isFirst) radius = Math.min(radius, length)
+        if (ratio <= 0.25) {
+          const part = actual >= 0 ? 0.5 : (0.5 * slope) / (slope + 0.5 * actual)
+          const by = point.cost < 100 * at.cost && part >= 0.1 ? part : 0.1
+          radius = by * Math.min(radius, length / 0.1)
+          damping /= by
+        } else if (damping === 0 || ratio >= 0.75) {
+          radius = length / 0.5
+          damping *= 0.5
+        }
+        if (ratio >= MIN_ACCEPTED_RATIO) next = yield* this.#slopesAt(point)
+        if (next === undefined && ratio >= MIN_ACCEPTED_RATIO) radius = 0.1 * Math.min(radius, length)
+        isFirst = false
+        // What is left is rounding, unless a bound was in the way.
+        const isOver =
+          radius <= tolerance * this.#stepLength(at.x) || Math.abs(predicted) <= EPSILON * at.cost
+        if (next === undefined && isOver) return this.#describeEnd(at, STALLED)
+      }
+      at = next
+    }
+  }
+
+  /** Where it starts; undefined where that is not finite. */
+  *#initialize(x: Float64Array): Generator<EngineCall, TrialPoint | undefined> {
+    const f = yield* this.#curve.evaluate(x)
+    this.#unit = this.#costs.unitFor(f)
+    const cost = this.#costs.costAt(f, this.#unit)
+    return cost < Infinity ? { x, f, cost } : undefined
+  }
+
+  /** Undefined where derivatives are not finite. */
+  *#slopesAt(point: TrialPoint): Generator<EngineCall, PointDerivatives | undefined> {
+    const { x, f, cost } = point
+    const { min, max } = this.#problem
+    const slopes = yield* this.#curve.slopes({ x, f, min, max, sizes: this.#sizes })
+    if (!slopes.every(areFinite)) return undefined
+    if (this.#units.length === 0) {
+      this.#units = slopes.map((slope) => {
+        let most = 0
+        for (let row = 0; row < slope.length; row++) most = Math.max(most, Math.abs(slope[row]))
+        return powerOfTwoUnit(most * this.#unit)
+      })
+    }
+    let { right, columns } = this.#weighted(f, slopes, 'weight')
+    const lengths = columns.map((column) => Math.sqrt(dot(column, column)))
+    if (!lengths.every((length) => length < Infinity)) return undefined
+    for (let i = 0; i < lengths.length; i++) {
+      const length = lengths[i]
+      this.#scale[i] = Math.max(this.#scale[i], length)
+      if (this.#problem.isLogarithm[i] || !(length > 0)) continue
+      // Far from the data it is no measure of steps.
+      const most = 10 * Math.max(Math.abs(x[i]), Math.abs(this.#start[i])) || Infinity
+      this.#sizes[i] = Math.min((Math.sqrt(cost) / length) * this.#units[i], most)
+    }
+    const moves = columns.map((column, i) => {
+      const gradient = dot(column, right)
+      return lengths[i] > 0 && !this.#leavesBox(x, i, -gradient)
+    })
+    // Where others go on, it may be driven out all the same.
+    for (;;) {
+      const { triangle, places } = reduceToMoving(columns, right, moves)
+      const step = solveUpper(triangle.columns, triangle.right)
+      const held = places.filter((i, k) => this.#leavesBox(x, i, -step[k]))
+      if (held.length === 0) return { x, f, cost, slopes, lengths, moves, triangle, places }
+      for (const i of held) moves[i] = false
+      ;({ right, columns } = this.#weighted(f, slopes, 'weight'))
+    }
+  }
+
+  /** Whether a parameter that is at a bound would leave it. */
+  #leavesBox(x: Float64Array, i: number, by: number): boolean {
+    const { min, max } = this.#problem
+    return (x[i] <= min[i] && by < 0) || (x[i] >= max[i] && by > 0)
+  }
+
+  /** W^½·J and the right side in units, by a weight of the rows. */
+  #weighted(f: Float64Array, slopes: readonly Float64Array[], second: 'weight' | 'curvature') {
+    const { roots, right } = this.#costs.weights(f, this.#unit, second)
+    const unit = this.#unit
+    const columns = slopes.map((slope, i) => {
+      const by = this.#units[i]
+      const column = zeros(slope.length)
+      for (let row = 0; row < column.length; row++) column[row] = slope[row] * unit * by * roots[row]
+      return column
+    })
+    return { right, columns }
+  }
+
+  #movedPoint({ x, places }: PointDerivatives, step: Float64Array): Float64Array {
+    const { min, max } = this.#problem
+    const to = x.slice()
+    for (let k = 0; k < places.length; k++) {
+      const i = places[k]
+      to[i] = Math.min(Math.max(x[i] + step[k] * this.#units[i], min[i]), max[i])
+    }
+    return to
+  }
+
+  /** ‖D·x‖ in units. */
+  #stepLength(x: Float64Array): number {
+    const parts = fillArray(x.length, (i) => x[i] / this.#units[i])
+    return scaledLength(parts, this.#scale)
+  }
+
+  /** How many columns have more of their own than rounding. */
+  #numericalRank({
+    triangle,
+    places,
+    lengths,
+  }: Pick<PointDerivatives, 'triangle' | 'places' | 'lengths'>): number {
+    const rounding = Math.max(this.#curve.rounding, MIN_ROUNDING)
+    const none = triangle.columns.findIndex(
+      (column, k) => !(Math.abs(column[k]) > rounding * lengths[places[k]]),
+    )
+    return none < 0 ? places.length : none
+  }
+
+  /** Gains that are as good as none: beside the parameters, and beside what is left too. */
+  #radiusLimit({ x, lengths, cost }: PointDerivatives) {
+    const parts = fillArray(x.length, (i) => (x[i] / this.#units[i]) * lengths[i])
+    const exact = Math.max(EXACT_FIT_RATIO * EXACT_FIT_RATIO, 4 * this.#tolerance * this.#tolerance)
+    const least = exact * dot(parts, parts)
+    return {
+      least,
+      most: Math.max(Math.max(OFFSET_TOLERANCE * OFFSET_TOLERANCE, 2 * this.#tolerance) * cost, least),
+    }
+  }
+
+  /** What is said of where steps have stopped; the step that is left is taken where it is so short that no evaluation tells. */
+  #describeEnd(at: PointDerivatives, reason: number): FitEnd {
+    const { x, lengths } = at
+    const { least, most } = this.#radiusLimit(at)
+    const { min, max } = this.#problem
+    const undetermined = lengths.map((length, i) => {
+      // Where there is no other place, differences tell nothing.
+      if (min[i] === max[i]) return false
+      const size = Math.max(Math.abs(x[i]), Math.abs(this.#start[i])) / this.#units[i]
+      const part = length * size
+      return length * length <= FADED_RATIO * this.#scale[i] * this.#scale[i] && part * part <= least
+    })
+    const held = at.moves.map((is, i) => !is && !undetermined[i])
+    const moves = at.moves.map((is, i) => is && !undetermined[i])
+    const { triangle, places } = undetermined.includes(true) ? this.#reduce(at, moves, 'weight') : at
+    const isSound = this.#numericalRank({ triangle, places, lengths }) === places.length
+    const gain = dot(triangle.right, triangle.right)
+    const isClose = isSound && gain <= Math.max(2 * this.#tolerance * at.cost, least)
+    const step = solveUpper(triangle.columns, triangle.right).map((part) => -part)
+    const free = isClose ? this.#movedPoint({ ...at, places }, step) : x
+    const cost = isClose ? Math.max(at.cost - gain, 0) : at.cost
+    const atPoint = gain <= most ? CONVERGED : STALLED
+    const verdict = !isSound || undetermined.includes(true) ? SINGULAR : atPoint
+    const freedom = this.#degreesOfFreedom + held.filter((is) => is).length
+    // Of squares the second derivatives of errors are those of steps.
+    const reduction = this.#problem.loss === 'squared' ? { triangle, places } : null
+    const { covariance, errors } = this.#errors(at, moves, isSound, cost, freedom, reduction)
+    return {
+      free,
+      cost: cost / this.#unit / this.#unit,
+      covariance,
+      errors,
+      atBound: packBits(held),
+      unidentifiable: packBits(undetermined),
+      reason: reason === MAX_ITERATIONS ? reason : verdict,
+    }
+  }
+
+  #reduce(
+    { f, slopes }: PointDerivatives,
+    moves: readonly boolean[],
+    second: 'weight' | 'curvature',
+  ): ReducedSystem {
+    const { right, columns } = this.#weighted(f, slopes, second)
+    return reduceToMoving(columns, right, moves)
+  }
+
+  #errors(
+    at: PointDerivatives,
+    moves: readonly boolean[],
+    isSound: boolean,
+    cost: number,
+    freedom: number,
+    reduction: ReducedSystem | null,
+  ) {
+    const size = moves.length
+    const covariance = new Float64Array(triangleIndex(size, 0)).fill(NaN)
+    const errors = new Float64Array(size).fill(NaN)
+    if (!isSound) return { covariance, errors }
+    const { triangle, places } = reduction ?? this.#reduce(at, moves, 'curvature')
+    // The standard deviation of a row, in units.
+    const ofRows = this.#isAbsolute ? this.#unit : freedom > 0 ? Math.sqrt(cost / freedom) : NaN
+    const factor = (i: number) => this.#units[i] * ofRows
+    for (const [a, row] of invertUpper(triangle.columns).entries()) {
+      const i = places[a]
+      errors[i] = Math.sqrt(row[a]) * factor(i)
+      for (const [b, of] of row.entries()) {
+        covariance[triangleIndex(i, places[b])] = of * factor(i) * factor(places[b])
+      }
+    }
+    return { covariance, errors }
+  }
+
+  /** Of a fit that cannot begin. */
+  #noUsablePoint(x: Float64Array): FitEnd {
+    const none = (count: number) => new Float64Array(count).fill(NaN)
+    const words = packBits(Array.from(x, () => false))
+    return {
+      ...{ free: none(x.length), covariance: none(triangleIndex(x.length, 0)), errors: none(x.length) },
+      ...{ atBound: words, unidentifiable: words, cost: NaN, reason: NOT_FINITE },
+    }
+  }
+}
+
+const EPSILON = Number.EPSILON
+
+/** R of those columns that may move; overwrites all. */
+function reduceToMoving(
+  columns: readonly Float64Array[],
+  right: Float64Array,
+  moves: readonly boolean[],
+): ReducedSystem {
+  const own = [...columns.keys()].filter((i) => moves[i])
+  const triangle = triangularize(
+    own.map((i) => columns[i]),
+    right,
+  )
+  return { triangle, places: triangle.pivots.map((k) => own[k]) }
+}
+
+/** Conditions as bits of words. */
+function packBits(conditions: readonly boolean[]): number[] {
+  const words = new Array<number>(Math.ceil(conditions.length / BITS_PER_WORD)).fill(0)
+  for (const [i, is] of conditions.entries()) if (is) words[i >> 5] = (words[i >> 5] | (1 << (i & 31))) >>> 0
+  return words
+}
+
+/** What rows cost, by how far a curve is from them. */
+class CostEvaluator {
+  readonly #problem: Problem
+  readonly #y: Float64Array
+  readonly #weight: Float64Array | null
+  readonly #machine: ProgramRunner | null
+  /** √ of weights, where these are all that rows have. */
+  readonly #roots: Float64Array
+
+  constructor(problem: Problem, y: Float64Array, weight: Float64Array | null) {
+    this.#problem = problem
+    this.#y = y
+    this.#weight = weight
+    this.#machine = problem.loss === 'squared' ? null : compileLoss(problem)
+    this.#roots = zeros(y.length)
+    for (let row = 0; row < y.length; row++) this.#roots[row] = weight === null ? 1 : Math.sqrt(weight[row])
+  }
+
+  /** A power of 2 by which residuals become about 1. */
+  unitFor(f: Float64Array): number {
+    if (this.#problem.loss === 'poisson') return 1
+    let most = 0
+    for (let row = 0; row < f.length; row++) {
+      const weight = this.#weight === null ? 1 : this.#weight[row]
+      most = Math.max(most, Math.abs(f[row] - this.#y[row]) * Math.sqrt(weight))
+    }
+    return powerOfTwoUnit(most)
+  }
+
+  /** Σ of what rows cost, by the unit's square; ∞ where that is no number. */
+  costAt(f: Float64Array, unit: number): number {
+    let sum = 0
+    for (let row = 0; row < f.length; row++) {
+      const weight = this.#weight === null ? 1 : this.#weight[row]
+      if (this.#machine === null) {
+        const off = unit * (f[row] - this.#y[row])
+        sum += weight * off * off
+      } else sum += this.#terms(this.#machine, f[row], row, weight, unit)[0]
+    }
+    return sum < Infinity ? sum : Infinity
+  }
+
+  /** By row √ of half the second derivative, and the first one by it. */
+  weights(f: Float64Array, unit: number, second: 'weight' | 'curvature') {
+    const right = zeros(f.length)
+    const machine = this.#machine
+    if (machine === null) {
+      const roots = this.#roots
+      for (let row = 0; row < f.length; row++) right[row] = roots[row] * unit * (f[row] - this.#y[row])
+      return { roots, right }
+    }
+    const roots = zeros(f.length)
+    for (let row = 0; row < f.length; row++) {
+      const weight = this.#weight === null ? 1 : this.#weight[row]
+      const terms = this.#terms(machine, f[row], row, weight, unit)
+      roots[row] = Math.sqrt(terms[second === 'weight' ? 2 : 3])
+      right[row] = terms[1] / roots[row]
+    }
+    return { roots, right }
+  }
+
+  #terms(machine: ProgramRunner, f: number, row: number, weight: number, unit: number): readonly number[] {
+    const { slots, program } = machine
+    machine.run([f, this.#y[row], weight, unit], [], 0)
+    return program.outputs.map((slot) => slots[slot])
+  }
+}
+
+/** Of a row: what it costs, half the derivative, and half the second ones of steps and errors. */
+function compileLoss({ loss, scale }: Problem): ProgramRunner {
+  const graph = new Graph()
+  const [model, , , unit] = ['f', 'y', 'w', 'unit'].map((name) => graph.name(name))
+  const of = { graph, model, y: 'y', weight: 'w', loss, scale }
+  const { cost, slope, weight, curvature } = lossTerms(of, loss === 'poisson' ? undefined : unit)
+  return new ProgramRunner(
+    compile(graph, [cost, slope, weight, curvature], ['f', 'y', 'w', 'unit'], []),
+    'float64',
+  )
+}

@@ -1,0 +1,70 @@
+/** Fits near others, to other data of equal form: no more is said of them than where they end. */
+
+import type { FloatArray } from '../../core/numbers.js'
+import { type DataColumn, groupByRows, pickRuns, putRuns, rowsInRun } from '../../many/data.js'
+import type { EngineCall } from '../../many/execute.js'
+import { runsPerBatch } from '../../many/layout.js'
+import type { Parameter } from '../problem/parameters.js'
+import { fromInternal, toInternal } from '../programs/internal-parameters.js'
+import type { ModelPrograms } from '../programs/program-cache.js'
+import type { PendingFits } from './fit-context.js'
+import { Iterations, MAX_RUNS } from './iterations.js'
+import { Solver } from './solver.js'
+
+/** What they are made of. */
+export interface WarmStartOptions {
+  readonly compiled: ModelPrograms
+  readonly parameters: readonly Parameter[]
+  readonly threads: number
+  /** In the order of the problem's. */
+  readonly columns: ReadonlyMap<string, DataColumn>
+  /** Where parameters start, by fit, in their bounds. */
+  readonly starts: ReadonlyMap<string, FloatArray>
+  readonly count: number
+  readonly maxIterations: number
+}
+
+export class WarmStartedFits implements PendingFits {
+  readonly #options: WarmStartOptions
+  readonly #iterations: Iterations
+  readonly #values: Readonly<Record<string, Float64Array>>
+  readonly #reason: Uint8Array
+
+  constructor(of: WarmStartOptions) {
+    this.#options = of
+    this.#iterations = new Iterations(of.compiled, of.threads)
+    const { free } = of.compiled.problem
+    this.#values = Object.fromEntries(free.map((name) => [name, new Float64Array(of.count)]))
+    this.#reason = new Uint8Array(of.count)
+  }
+
+  *calls(): Generator<EngineCall> {
+    const { compiled, parameters, columns, starts, count, maxIterations } = this.#options
+    const { free, fixed } = compiled.problem
+    const data = [...columns.values()]
+    const varying = parameters.filter(({ isFixed }) => !isFixed)
+    const solver = new Solver(compiled, this.#iterations)
+    const all = new Uint32Array(count).map((_, fit) => fit)
+    for (const some of groupByRows(data, all)) {
+      const most = runsPerBatch(data, some[0], 8, MAX_RUNS)
+      for (let from = 0; from < some.length; from += most) {
+        const runs = some.subarray(from, from + most)
+        const startOf = (name: string) => pickRuns(starts.get(name) as FloatArray, runs)
+        const degreesOfFreedom = new Float64Array(runs.length).fill(rowsInRun(data[0], runs[0]) - free.length)
+        const begin = varying.map((parameter) =>
+          toInternal(parameter, startOf(parameter.name) as Float64Array),
+        )
+        const given = { runs, data, starts: begin, fixed: fixed.map(startOf), degreesOfFreedom }
+        const solved = yield* solver.solve(given, maxIterations, true, true)
+        fromInternal(varying, solved.free, solved.covariance, solved.errors)
+        for (let i = 0; i < free.length; i++) putRuns(this.#values[free[i]], runs, solved.free[i])
+        putRuns(this.#reason, runs, solved.reason)
+      }
+    }
+  }
+
+  result() {
+    this.#iterations.release()
+    return { values: this.#values, reason: this.#reason }
+  }
+}

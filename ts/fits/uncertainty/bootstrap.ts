@@ -1,0 +1,360 @@
+/** The bootstrap (Efron, 1979): fits again to data that might as well have been measured. */
+
+import { OptionError } from '../../core/errors.js'
+import type { FloatArray } from '../../core/numbers.js'
+import { plural } from '../../core/text.js'
+import { type DataColumn, numbersInRun, pickRuns, putRuns, sharedFirst } from '../../many/data.js'
+import type { EngineCall } from '../../many/execute.js'
+import { callOptions } from '../../many/options.js'
+import { type GivenOf, integerBetween, oneOf, type ValuesOf } from '../../options/kinds.js'
+import { WordStream } from '../../random/random.js'
+import { normal, poisson } from '../../random/variates.js'
+import { fitReasons } from '../problem/reasons.js'
+import {
+  errorScaleOf,
+  type FitContext,
+  parameterColumn,
+  type SolvedFits,
+  withStarts,
+} from '../solve/fit-context.js'
+import { linearizeIn } from './linearize.js'
+
+const kindName = (value?: number) => integerBetween(0, 0xffff_ffff, value, '2^32 - 1')
+
+export const bootstrapTable = {
+  /**
+   * Where data come from: the curve and residuals drawn from those of the fit ('residuals'), rows drawn from those of
+   * the data ('cases'), or the curve and normal errors, or Poisson's where the loss is that of counts ('parametric');
+   * 'residuals'.
+   */
+  kind: oneOf('residuals', 'cases', 'parametric'),
+  /** How often each fit is made again, from 1 to 1,000,000; 1000. */
+  count: integerBetween(1, 1_000_000, 1000),
+  /** A whole number from 0 to 2³² − 1; 0. */
+  seed: kindName(0),
+  /**
+   * The number of the first fit, 0. Numbers are drawn by seed, fit and refit, so that a part of a batch that is computed
+   * by itself gets those of the whole if it says where it begins.
+   */
+  fitOffset: kindName(0),
+}
+
+export const bootstrapManyTable = {
+  ...bootstrapTable,
+  /** Ends the call: the promise is rejected with the signal's reason. */
+  signal: callOptions.signal,
+  /** Called now and then with how many refits have ended, of how many. */
+  onProgress: callOptions.onProgress,
+}
+
+export interface BootstrapOptions extends GivenOf<typeof bootstrapTable> {}
+export interface BootstrapManyOptions extends GivenOf<typeof bootstrapManyTable> {}
+export type BootstrapValues = ValuesOf<typeof bootstrapTable>
+
+/** Refits at a time, and numbers of their data, so that the event loop does not wait long for them. */
+const MAX_RUNS = 8192
+const MAX_NUMBERS = 1 << 22
+/** The longest vector of runs takes as long as one. */
+const MIN_VECTOR = 8
+/** So many numbers all refits may have: 1 GiB. */
+export const MAX_REPLICATES = 134_217_728
+
+/** What refits are drawn from: fits, or groups of one. */
+export type ResamplingContext = Pick<
+  FitContext,
+  'problem' | 'columns' | 'observations' | 'starts' | 'isAbsolute' | 'errorScale'
+> & { readonly solved: Pick<SolvedFits, 'free' | 'errors' | 'cost' | 'atBound' | 'reason'> }
+
+/** What refits have come to, those of a fit side by side. */
+export interface Replicates {
+  /** Of parameters that vary or follow from others; NaN where a refit has failed, or was not made. */
+  readonly values: Readonly<Record<string, Float64Array>>
+  /** 0 where it was not made. */
+  readonly reason: Uint8Array
+}
+
+export const CONVERGED = fitReasons.indexOf('converged')
+
+/** Why a fit cannot be made again, in words; empty where it can. */
+export function unavailableBecause(of: ResamplingContext, fit: number, { kind }: BootstrapValues): string {
+  if (of.solved.reason[fit] !== CONVERGED) return 'the fit itself has not converged'
+  const needsFreedom = kind === 'residuals' || (kind === 'parametric' && !of.isAbsolute)
+  return needsFreedom && errorScaleOf(of, fit).degreesOfFreedom <= 0
+    ? 'no degree of freedom is left for errors'
+    : ''
+}
+
+/** @throws OptionError where these fits cannot be made again so, or not so often */
+export function checkBootstrap(of: FitContext, fits: number, { kind, count }: BootstrapValues): void {
+  if (kind === 'residuals' && of.problem.loss === 'poisson') {
+    throw new OptionError('kind', "'cases' or 'parametric', of counts", kind)
+  }
+  const names = of.parameters.filter(isVarying).length
+  const most = Math.floor(MAX_REPLICATES / (fits * names))
+  if (count > most)
+    throw new OptionError(
+      'count',
+      `at most ${most}, of ${plural(fits, 'fit')} with ${plural(names, 'parameter')}`,
+      count,
+    )
+}
+
+const isVarying = ({ isFixed, expr }: FitContext['parameters'][number]) => !isFixed || expr !== null
+
+/** Makes some fits again; all calls are of the engine that made them. */
+export function* runBootstrap(
+  of: FitContext,
+  fits: readonly number[],
+  options: BootstrapValues,
+  onProgress: ((done: number, total: number) => void) | undefined,
+): Generator<EngineCall, Replicates> {
+  const { count } = options
+  const names = of.parameters.filter(isVarying).map(({ name }) => name)
+  const values = Object.fromEntries(
+    names.map((name) => [name, new Float64Array(fits.length * count).fill(NaN)]),
+  )
+  const reason = new Uint8Array(fits.length * count)
+  const ready = Uint32Array.from(fits.keys()).filter((k) => unavailableBecause(of, fits[k], options) === '')
+  const total = ready.length * count
+  const draws = new Resampler(of, options)
+  const drawn = options.kind === 'cases' ? of.columns.size : 1
+  for (let done = 0; done < total; ) {
+    const placeOf = (run: number) => ready[Math.floor(run / count)]
+    const last = Math.min(total, done + MAX_RUNS)
+    let end = done
+    for (let numbers = 0; end < last && (numbers <= MAX_NUMBERS || end < done + MIN_VECTOR); end++) {
+      numbers += of.observations[fits[placeOf(end)]] * drawn
+    }
+    const [own, replicates, at] = [0, 1, 2].map(() => new Uint32Array(end - done))
+    for (let k = 0; k < own.length; k++) {
+      own[k] = fits[placeOf(done + k)]
+      replicates[k] = (done + k) % count
+      at[k] = placeOf(done + k) * count + replicates[k]
+    }
+    const refits = refitDraws(of, { fits: own, replicates }, draws)
+    yield* refits.calls()
+    const result = refits.result()
+    putRuns(reason, at, result.reason)
+    for (const name of names) {
+      const column = result.values[name]
+      for (let k = 0; k < own.length; k++) if (result.reason[k] !== CONVERGED) column[k] = NaN
+      putRuns(values[name], at, column)
+    }
+    done = end
+    onProgress?.(done, total)
+    yield
+  }
+  return { values, reason }
+}
+
+/** Which refits of which fits, by run. */
+interface ReplicateRuns {
+  readonly fits: Uint32Array
+  readonly replicates: Uint32Array
+}
+
+function refitDraws(of: FitContext, runs: ReplicateRuns, draws: Resampler) {
+  const { columns } = of
+  const { fits } = runs
+  const isOne = fits[0] === fits[fits.length - 1]
+  const offsets = new Float64Array(fits.length + 1)
+  for (let k = 0; k < fits.length; k++) offsets[k + 1] = offsets[k] + of.observations[fits[k]]
+  const made = [...columns].map(([name, column]): [string, DataColumn] => {
+    if (draws.columns.includes(name)) return [name, new ResampledColumn(draws, name, runs, offsets)]
+    // What is the same for all is there once.
+    if (isOne || column.offsets === null)
+      return [name, { numbers: numbersInRun(column, fits[0]), offsets: null }]
+    const numbers = new Float64Array(offsets[fits.length])
+    for (let k = 0; k < fits.length; k++) numbers.set(numbersInRun(column, fits[k]), offsets[k])
+    return [name, { numbers, offsets }]
+  })
+  const start = withStarts(of, (name) => pickRuns(parameterColumn(of, name), fits))
+  return of.warmStart(sharedFirst(new Map(made)), start)
+}
+
+/** A column of refits. Programs take a few of them at a time, and hardly anybody wants all, one behind the other. */
+class ResampledColumn implements DataColumn {
+  readonly offsets: Float64Array
+  readonly #draws: Resampler
+  readonly #names: readonly string[]
+  readonly #runs: ReplicateRuns
+  /** Where it was written last. */
+  #target: readonly FloatArray[] = []
+  #all: Float64Array | null = null
+
+  constructor(draws: Resampler, name: string, runs: ReplicateRuns, offsets: Float64Array) {
+    this.offsets = offsets
+    this.#draws = draws
+    this.#names = [name]
+    this.#runs = runs
+  }
+
+  get numbers(): Float64Array {
+    if (this.#all !== null) return this.#all
+    const { length } = this.#runs.fits
+    const all = new Float64Array(this.offsets[length])
+    for (let run = 0; run < length; run++) this.write(run, all, this.offsets[run], 1)
+    this.#all = all
+    return all
+  }
+
+  write(run: number, to: FloatArray, from: number, stride: number): void {
+    if (this.#all !== null) {
+      const numbers = numbersInRun(this, run)
+      for (let row = 0; row < numbers.length; row++) to[from + row * stride] = numbers[row]
+      return
+    }
+    const { fits, replicates } = this.#runs
+    if (this.#target[0] !== to) this.#target = [to]
+    // Each column draws its rows anew: that takes less time than to keep them.
+    this.#draws.draw(fits[run], replicates[run], this.#names, this.#target, from, stride)
+  }
+}
+
+/** Draws refits. */
+class Resampler {
+  /** Columns that are others than the fit's. */
+  readonly columns: readonly string[]
+  readonly #context: FitContext
+  readonly #options: BootstrapValues
+  readonly #words = new WordStream()
+  /** Those of a fit come one after the other. */
+  #fit = -1
+  #method: DrawMethod | null = null
+
+  constructor(of: FitContext, options: BootstrapValues) {
+    this.columns = options.kind === 'cases' ? [...of.columns.keys()] : [of.problem.y]
+    this.#context = of
+    this.#options = options
+  }
+
+  /** Writes the rows of a refit, in some columns, from a place on. */
+  draw(
+    fit: number,
+    replicate: number,
+    names: readonly string[],
+    to: readonly FloatArray[],
+    from: number,
+    stride: number,
+  ): void {
+    const { kind, seed, fitOffset } = this.#options
+    if (fit !== this.#fit || this.#method === null) this.#method = new resamplers[kind](this.#context, fit)
+    this.#fit = fit
+    this.#words.seed(seed, (fitOffset + fit) >>> 0, replicate)
+    this.#method.draw(this.#words, names, to, from, stride)
+  }
+}
+
+/** Draws refits of one fit: columns that are others than the fit's, by the words of a stream, which goes on. */
+export interface DrawMethod {
+  draw(
+    words: WordStream,
+    names: readonly string[],
+    to: readonly FloatArray[],
+    from: number,
+    stride: number,
+  ): void
+}
+
+class Residuals implements DrawMethod {
+  readonly #curve: Float64Array
+  readonly #deviations: Float64Array
+  readonly #pool: Float64Array
+  readonly #rows: Uint32Array
+
+  constructor(of: ResamplingContext, fit: number) {
+    const { curve, y, deviations, rows } = fittedCurve(of, fit)
+    const residuals = y.map((measured, row) => (measured - curve[row]) / deviations[row])
+    const mean = residuals.reduce((sum, residual) => sum + residual, 0) / rows
+    // Fits lie closer to the data than the truth does.
+    const whole = errorScaleOf(of, fit)
+    const larger = Math.sqrt(whole.observations / whole.degreesOfFreedom)
+    this.#pool = residuals.map((residual) => (residual - mean) * larger)
+    this.#curve = curve
+    this.#deviations = deviations
+    this.#rows = new Uint32Array(rows)
+  }
+
+  draw(
+    words: WordStream,
+    _: readonly string[],
+    [to]: readonly FloatArray[],
+    from: number,
+    stride: number,
+  ): void {
+    const rows = this.#rows
+    const [curve, deviations, pool] = [this.#curve, this.#deviations, this.#pool]
+    words.fill(rows, rows.length)
+    for (let row = 0; row < rows.length; row++) {
+      to[from + row * stride] = curve[row] + deviations[row] * pool[rows[row]]
+    }
+  }
+}
+
+class Cases implements DrawMethod {
+  readonly #columns: ReadonlyMap<string, Float64Array>
+  readonly #rows: Uint32Array
+
+  constructor(of: ResamplingContext, fit: number) {
+    this.#columns = new Map([...of.columns].map(([name, column]) => [name, numbersInRun(column, fit)]))
+    this.#rows = new Uint32Array(of.observations[fit])
+  }
+
+  draw(
+    words: WordStream,
+    names: readonly string[],
+    to: readonly FloatArray[],
+    from: number,
+    stride: number,
+  ): void {
+    const rows = this.#rows
+    words.fill(rows, rows.length)
+    for (let k = 0; k < names.length; k++) {
+      const numbers = this.#columns.get(names[k]) as Float64Array
+      const column = to[k]
+      for (let row = 0; row < rows.length; row++) column[from + row * stride] = numbers[rows[row]]
+    }
+  }
+}
+
+class Parametric implements DrawMethod {
+  readonly #rows: number
+  readonly #measured: (row: number, next: () => number) => number
+
+  constructor(of: ResamplingContext, fit: number) {
+    const { curve, weights, deviations, rows } = fittedCurve(of, fit)
+    // A row of the weight w is as many counts of the same mean.
+    const count = (row: number, next: () => number) => poisson(curve[row] * weights[row], next) / weights[row]
+    const whole = errorScaleOf(of, fit)
+    const size = of.isAbsolute ? 1 : Math.sqrt(whole.cost / whole.degreesOfFreedom)
+    const value = (row: number, next: () => number) => curve[row] + size * deviations[row] * normal(next)
+    this.#measured = of.problem.loss === 'poisson' ? count : value
+    this.#rows = rows
+  }
+
+  draw(
+    words: WordStream,
+    _: readonly string[],
+    [to]: readonly FloatArray[],
+    from: number,
+    stride: number,
+  ): void {
+    const { next } = words
+    for (let row = 0; row < this.#rows; row++) to[from + row * stride] = this.#measured(row, next)
+  }
+}
+
+/** By the kind of refits. */
+export const resamplers = { residuals: Residuals, cases: Cases, parametric: Parametric }
+
+/** The curve at the rows of a fit that count, what was measured there, and its relative standard deviations. */
+function fittedCurve(of: ResamplingContext, fit: number) {
+  const { problem, columns } = of
+  const y = numbersInRun(columns.get(problem.y) as DataColumn, fit)
+  const weights =
+    problem.weight === null
+      ? new Float64Array(y.length).fill(1)
+      : numbersInRun(columns.get(problem.weight) as DataColumn, fit)
+  const deviations = weights.map((weight) => 1 / Math.sqrt(weight))
+  return { curve: linearizeIn(of, fit).curve, y, weights, deviations, rows: y.length }
+}

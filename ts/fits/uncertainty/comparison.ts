@@ -1,0 +1,223 @@
+/** What is said of two models by what their fits to the same data leave. */
+
+import { ArgumentError } from '../../core/errors.js'
+import { elementary } from '../../functions/index.js'
+import { numbersInRun } from '../../many/data.js'
+import type { FitReason } from '../problem/reasons.js'
+import type { FitContext } from '../solve/fit-context.js'
+import { fSurvival } from './f-distribution.js'
+import { isExact, sumOfSquares } from './statistics.js'
+
+const { exp, log } = elementary('float64')
+
+/** Two fits of the same data, a and b, beside each other. */
+export interface Comparison {
+  /** Which of both has more parameters that vary and no bound holds; null where they have equally many. */
+  readonly fullModel: 'a' | 'b' | null
+  /** 'F' where σ is estimated, 'likelihood-ratio' where it is known or rows are counts; null where there is none. */
+  readonly test: 'F' | 'likelihood-ratio' | null
+  /** F; or by how much the fuller model lowers χ². NaN without a test, as all of it. */
+  readonly statistic: number
+  /** How many parameters the fuller model has more; and degrees of freedom that it leaves, or ∞ where σ is known. */
+  readonly degreesOfFreedom: readonly [above: number, below: number]
+  /** The probability of such a statistic, or a larger one, where the simpler model is true. */
+  readonly pValue: number
+  /**
+   * Of a and b: n·log(χ²/n) + 2·k + 2·k·(k + 1)/(n − k − 1), where k counts parameters and σ; χ² + 2·k without σ where
+   * that is known, or rows are counts. The lower one is to be preferred. What a bound holds is not counted.
+   */
+  readonly aicc: readonly [a: number, b: number]
+  /** Akaike's weights: how likely each of both is the better one; their sum is 1. */
+  readonly akaikeWeights: readonly [a: number, b: number]
+  /** Why there is no test, and what has to be known of these numbers; empty if there is nothing. */
+  readonly message: string
+}
+
+/** What of a fit is compared. */
+export interface ComparedFit {
+  readonly observations: number
+  readonly degreesOfFreedom: number
+  readonly chiSquared: number
+  readonly reducedChiSquared: number
+  readonly reason: FitReason
+  readonly atBound: readonly string[]
+  /** What it is of: one fit, or many as one. */
+  readonly context: readonly ComparedPart[]
+}
+
+/** A fit's ingredients, and which of the fits there it is. */
+export interface ComparedPart {
+  readonly context: Pick<FitContext, 'problem' | 'columns' | 'isAbsolute'>
+  readonly index: number
+}
+
+/** Two fits of the same data. */
+export interface ComparedPair {
+  readonly a: ComparedFit
+  readonly b: ComparedFit
+  readonly fullModel: Comparison['fullModel']
+  /** Why there is no test, as far as fits by themselves tell; else empty. */
+  readonly unavailableBecause: string
+}
+
+/** Whether the fuller model has the simpler one in it. */
+export interface NestingCheck {
+  readonly isNested: boolean
+  /** What is said where it is not known. */
+  readonly explanation: string
+  /** Parameters that are at a bound there. */
+  readonly atBound: readonly string[]
+}
+
+/** @throws ArgumentError where two fits are not of the same rows, or do not measure alike how well they are met */
+export function checkComparable(a: ComparedPart, b: ComparedPart, where: string): void {
+  const [one, other] = [selectData(a), selectData(b)]
+  for (const [name, { loss }] of [['a', one] as const, ['b', other] as const]) {
+    if (loss === 'squared' || loss === 'poisson') continue
+    throw new ArgumentError(
+      name,
+      "a fit with the loss 'squared' or 'poisson': no other is a likelihood",
+      loss,
+    )
+  }
+  const expected = (what: string, by: unknown) => new ArgumentError('b', `${what}, as a has`, by)
+  if (other.loss !== one.loss) throw expected(`the loss '${one.loss}'`, other.loss)
+  if (other.isAbsolute !== one.isAbsolute) {
+    throw expected(
+      one.isAbsolute ? 'known σ' : 'σ that are estimated',
+      other.isAbsolute ? 'known' : 'estimated',
+    )
+  }
+  const { length: rows } = one.y
+  if (other.y.length !== rows) throw expected(`${rows} rows that count${where}`, `${other.y.length} rows`)
+  const shared = [...one.columns.keys()].filter((name) => other.columns.has(name))
+  const columns = [
+    ['y', one.y, other.y],
+    ['weights', one.weights, other.weights],
+    ...shared.map((name) => [name, one.columns.get(name), other.columns.get(name)] as const),
+  ] as const
+  for (const [name, numbers, others] of columns) {
+    for (let row = 0; row < rows; row++) {
+      const [x, also] = [numbers?.[row] ?? 1, others?.[row] ?? 1]
+      if (x !== also) throw expected(`${x} as ${name} in row ${row} of those that count${where}`, also)
+    }
+  }
+}
+
+/** What a fit is of: rows that count. */
+function selectData({ context, index }: ComparedPart) {
+  const { y, weight, loss } = context.problem
+  const columns = new Map([...context.columns].map(([name, column]) => [name, numbersInRun(column, index)]))
+  const measured = columns.get(y) as Float64Array
+  const weights = weight === null ? undefined : columns.get(weight)
+  columns.delete(y)
+  columns.delete(weight ?? y)
+  return { loss, isAbsolute: context.isAbsolute, y: measured, weights, columns }
+}
+
+export function orderByModel<T>({
+  a,
+  b,
+  fullModel,
+}: {
+  readonly a: T
+  readonly b: T
+  readonly fullModel: ComparedPair['fullModel']
+}) {
+  return fullModel === 'a' ? { fuller: a, simpler: b } : { fuller: b, simpler: a }
+}
+
+const parameterCount = ({ observations, degreesOfFreedom }: ComparedFit) => observations - degreesOfFreedom
+
+const isAbsolute = ({ context }: ComparedFit) => context[0].context.isAbsolute
+
+export function makePair(a: ComparedFit, b: ComparedFit): ComparedPair {
+  const fullModel =
+    parameterCount(a) === parameterCount(b) ? null : parameterCount(a) > parameterCount(b) ? 'a' : 'b'
+  return {
+    a,
+    b,
+    fullModel,
+    unavailableBecause: unavailableReason({ a, b, fullModel, unavailableBecause: '' }),
+  }
+}
+
+function unavailableReason(pair: ComparedPair): string {
+  const { a, b } = pair
+  const [name, fit] = a.reason === 'converged' ? ['b', b] : ['a', a]
+  if (fit.reason !== 'converged') return `${name} has not converged, but is '${fit.reason}'`
+  if (pair.fullModel === null) {
+    const held = [...a.atBound, ...b.atBound]
+    const but = held.length === 0 ? '' : `, as ${held.join(', ')} held at a bound`
+    return `a and b have equally many parameters that vary${but}: neither has the other in it`
+  }
+  const { fuller, simpler } = orderByModel(pair)
+  if (isAbsolute(fuller)) return ''
+  if (fuller.degreesOfFreedom <= 0) return `${pair.fullModel} leaves no degree of freedom`
+  const squares = fuller.context.reduce((sum, { context, index }) => sum + sumOfSquares(context, index), 0)
+  if (isExact(simpler.chiSquared, squares)) {
+    return 'the simpler model meets the data exactly: what is left is rounding'
+  }
+  return ''
+}
+
+/** The part of χ² that the limit of a fit may leave. */
+const REDUCTION_TOLERANCE = 1e-8
+
+export function comparison(
+  pair: ComparedPair,
+  nest: NestingCheck | undefined,
+  isNestingAsserted: boolean,
+): Comparison {
+  const { a, b, fullModel } = pair
+  const both = [a, b] as const
+  const aicc = both.map(computeAicc) as [number, number]
+  const [first, second] = [1 / (1 + exp((aicc[0] - aicc[1]) / 2)), 1 / (1 + exp((aicc[1] - aicc[0]) / 2))]
+  const few = both.filter((fit, k) => fit.reason === 'converged' && Number.isNaN(aicc[k])).length
+  const remark = few > 0 ? 'too few rows for AICc' : ''
+  const none = { test: null, statistic: NaN, degreesOfFreedom: [NaN, NaN], pValue: NaN } as const
+  const rest = { fullModel, aicc, akaikeWeights: [first, second] } as const
+  const withMessage = (...said: readonly string[]) => said.filter((text) => text !== '').join('; ')
+  if (nest === undefined) return { ...rest, ...none, message: withMessage(pair.unavailableBecause, remark) }
+
+  const { fuller: more, simpler: less } = orderByModel(pair)
+  const gain = less.chiSquared - more.chiSquared
+  if (gain < -REDUCTION_TOLERANCE * less.chiSquared) {
+    const why = nest.isNested
+      ? 'has not found its least χ²: other starts may help'
+      : 'is not nested, or not at its least χ²'
+    return {
+      ...rest,
+      ...none,
+      message: withMessage(`${fullModel} has more parameters and a larger χ²: it ${why}`, remark),
+    }
+  }
+  if (!nest.isNested && !isNestingAsserted) {
+    const why = `${fullModel} ${nest.explanation}: it is not known to be nested; { nested: true } says so`
+    return { ...rest, ...none, message: withMessage(why, remark) }
+  }
+  const isKnown = isAbsolute(more)
+  const above = less.degreesOfFreedom - more.degreesOfFreedom
+  const below = isKnown ? Infinity : more.degreesOfFreedom
+  const lowered = Math.max(gain, 0)
+  const f = lowered / above / (isKnown ? 1 : more.reducedChiSquared)
+  const bounds = nest.atBound.length > 0 ? `${nest.atBound.join(', ')} at a bound, where p is too large` : ''
+  return {
+    ...rest,
+    test: isKnown ? 'likelihood-ratio' : 'F',
+    statistic: isKnown ? lowered : f,
+    degreesOfFreedom: [above, below],
+    pValue: fSurvival(f, above, below),
+    message: withMessage(bounds, remark),
+  }
+}
+
+/** AICc: see {@link Comparison}. */
+function computeAicc(fit: ComparedFit): number {
+  const { observations, chiSquared, reason } = fit
+  if (reason !== 'converged' && reason !== 'singular') return NaN
+  const count = parameterCount(fit)
+  if (isAbsolute(fit)) return chiSquared + 2 * count
+  const [k, left] = [count + 1, observations - count - 2]
+  return left > 0 ? observations * log(chiSquared / observations) + 2 * k + (2 * k * (k + 1)) / left : NaN
+}

@@ -1,0 +1,95 @@
+/**
+ * Fisher's F distribution, and with ∞ degrees of freedom below the χ² distribution divided by those above. Tails are
+ * sums and fractions of positive terms, so that they have their digits however small they are.
+ */
+
+import { elementary } from '../../functions/index.js'
+
+const { exp, log } = elementary('float64')
+
+/** Above it the tail of one degree of freedom comes from a continued fraction of so many pairs of terms. */
+const [TAIL_START, MAX_TERMS] = [4, 64]
+/** Γ(a + ½)/Γ(a)/√a by powers of 1/a, for a of at least so much. */
+const [ASYMPTOTIC_START, RATIO_SERIES] = [
+  64,
+  [1, -1 / 8, 1 / 128, 5 / 1024, -21 / 32768, -399 / 262144, 869 / 4194304],
+]
+
+/**
+ * P(F > f): what the tail has.
+ *
+ * @param numerator degrees of freedom of the numerator, whole and ≥ 1
+ * @param denominator those of the denominator, whole and ≥ 1; with ∞ it is P(χ² > above·f)
+ */
+export function fSurvival(f: number, numerator: number, denominator: number): number {
+  if (!(f > 0)) return f <= 0 ? 1 : NaN
+  const { half, far, power, root } = seriesOf(f, numerator, denominator)
+  if (half === Infinity) return 0
+  const isOdd = numerator % 2 === 1
+  // Terms x^a·y^b/(b·B(a, b)), by which P grows with b = above/2 (Abramowitz and Stegun, 26.5.16).
+  let term = isOdd ? root : power
+  let sum = isOdd ? survivalOfOne(f * numerator, denominator) : power
+  for (let b = isOdd ? 0.5 : 0; b < numerator / 2; b++) {
+    if (b > 0) sum += term
+    term *= (far * (1 + (2 * b) / denominator)) / (b + 1)
+  }
+  return sum
+}
+
+/** P(|T| > t) by f = t² of Student's distribution, or of the normal one. */
+function survivalOfOne(f: number, below: number): number {
+  return f < TAIL_START ? 1 - fProbability(f, below) : continuedFraction(f, below)
+}
+
+/**
+ * P(|T| < t) by f = t² of Student's distribution.
+ *
+ * @param below degrees of freedom; with ∞ the distribution is the normal one
+ */
+export function fProbability(f: number, below: number): number {
+  if (f >= TAIL_START) return 1 - continuedFraction(f, below)
+  const { far, root } = seriesOf(f, 1, below)
+  let term = root
+  let sum = root
+  for (let n = 0; term > sum * 1e-17; n++) {
+    term *= (far * (1 + (2 * n + 1) / below)) / (n + 1.5)
+    sum += term
+  }
+  return sum
+}
+
+/** That of |T| at t. */
+export function density(t: number, below: number): number {
+  return seriesOf(t * t, 1, below).root / t
+}
+
+/** P(|T| > t) by Gauss's continued fraction of ₂F₁(1, ½; a + 1; −x/y), a = below/2. */
+function continuedFraction(f: number, below: number): number {
+  const { half, far, root } = seriesOf(f, 1, below)
+  const share = 2 / below
+  let rest = 1
+  for (let n = MAX_TERMS; n > 0; n--) {
+    const [last, next] = [1 + 2 * n * share, 1 + (2 * n + 1) * share]
+    rest = 1 + (((n + 0.5) / half) * (1 + n * share)) / (last * next) / rest
+    rest = 1 + ((n / half) * (1 + (n - 0.5) * share)) / ((1 + (2 * n - 1) * share) * last) / rest
+  }
+  rest = 1 + 0.5 / half / (1 + share) / rest
+  return root / (2 * far) / rest
+}
+
+/** With a = below/2, x = 1/(1 + above·f/below) and y = 1 − x: above·f/2, a·y, x^a, and x^a·√y/(½·B(a, ½)). */
+function seriesOf(f: number, above: number, below: number) {
+  const half = (above * f) / 2
+  const ratio = (above * f) / below
+  const far = half / (1 + ratio)
+  // log(1 + ratio)/ratio: what rounding takes from 1 + ratio, it takes from both (Kahan).
+  const sum = 1 + ratio
+  const power = exp(-half * (sum === 1 ? 1 : log(sum) / (sum - 1)))
+  return { half, far, power, root: 2 * power * Math.sqrt(far / Math.PI) * gammaRatio(below / 2) }
+}
+
+/** Γ(a + ½)/Γ(a)/√a. */
+function gammaRatio(a: number): number {
+  if (a < ASYMPTOTIC_START) return (gammaRatio(a + 1) * Math.sqrt((a + 1) * a)) / (a + 0.5)
+  return RATIO_SERIES.reduceRight((sum, coefficient) => sum / a + coefficient, 0)
+}

@@ -1,0 +1,214 @@
+/** The model about where a fit has ended, row by row. */
+
+import { OptionError } from '../../core/errors.js'
+import { runToEnd } from '../../core/slices.js'
+import { isRecord, ownProperties } from '../../core/untrusted.js'
+import { differentiate } from '../../expressions/differentiate.js'
+import { compile } from '../../expressions/program.js'
+import { ProgramRunner } from '../../expressions/run.js'
+import { type DataColumn, numbersInRun, pickRuns, rowsInRun } from '../../many/data.js'
+import { readNumbers } from '../problem/columns.js'
+import { type BoundFunctionModel, ROWS } from '../problem/function-model.js'
+import { lossTerms } from '../problem/loss.js'
+import type { Problem } from '../problem/problem.js'
+import {
+  compileModel,
+  FunctionCurve,
+  memoizeBy,
+  modelColumns,
+  slopeNodes,
+} from '../programs/function-curve.js'
+import { triangleIndex } from '../programs/ldlt.js'
+import type { FitContext, SolvedFits } from '../solve/fit-context.js'
+
+/** Where a fit has ended, and what is known of it there. */
+type EvaluationContext = Pick<FitContext, 'problem' | 'data' | 'starts'> & {
+  readonly solved: Pick<SolvedFits, 'free' | 'errors'>
+}
+
+/** The same, and the rows that count. */
+type LinearizationContext = Omit<EvaluationContext, 'data'> & Pick<FitContext, 'columns' | 'observations'>
+
+/** What programs of results take before columns: where a fit has ended, and what is fixed by fit. */
+export function parameterPoint(
+  { problem, solved, starts }: Omit<EvaluationContext, 'data'>,
+  fit: number,
+): number[] {
+  return [...solved.free.map((x) => x[fit]), ...problem.fixed.map((name) => starts.get(name)?.[fit] ?? NaN)]
+}
+
+export function covarianceEntry(
+  { solved }: { readonly solved: Pick<SolvedFits, 'covariance'> },
+  fit: number,
+  i: number,
+  j: number,
+): number {
+  return solved.covariance[triangleIndex(i, j)][fit]
+}
+
+/** What a parameter is that varies or follows from others, by fit, and its derivatives by those that vary. */
+export function derivedColumn(of: Omit<EvaluationContext, 'data'>, name: string): (fit: number) => number[] {
+  const at = derivedValue(of.problem, name)
+  return (fit) => at(parameterPoint(of, fit))
+}
+
+/** The same by a point, behind which is what is fixed by fit. */
+export function derivedValue(
+  { graph, free, fixed, derived }: Problem,
+  name: string,
+): (point: readonly number[]) => number[] {
+  const node = derived.get(name) ?? graph.name(name)
+  const slopes = differentiate(graph, node, free, () => false).gradient
+  const machine = new ProgramRunner(compile(graph, [node, ...slopes], [...free, ...fixed], []), 'float64')
+  return (point) => {
+    machine.run(point, [], 0)
+    return machine.program.outputs.map((slot) => machine.slots[slot])
+  }
+}
+
+/** Numbers by row of those that count. */
+export interface Linearization {
+  readonly curve: Float64Array
+  /** Half the derivative of what a row costs by the model there. */
+  readonly slope: Float64Array
+  /** Derivatives of the model, by parameter that varies. */
+  readonly gradient: readonly Float64Array[]
+}
+
+/** Of the fit that was asked for last: refits and what is said of them want the same. */
+const cacheOf = memoizeBy((_: LinearizationContext): { fit: number; linear?: Linearization } => ({ fit: -1 }))
+
+/** @returns what is kept, and not to be written to */
+export function linearizeIn(of: LinearizationContext, fit: number): Linearization {
+  const last = cacheOf(of)
+  if (last.fit !== fit || last.linear === undefined) last.linear = linearize(of, fit)
+  last.fit = fit
+  return last.linear
+}
+
+function linearize(of: LinearizationContext, fit: number): Linearization {
+  const { problem } = of
+  const columns = problem.columns.map((name) => numbersInRun(of.columns.get(name) as DataColumn, fit))
+  const machine = new ProgramRunner(compileRows(problem), 'float64')
+  const point = parameterPoint(of, fit)
+  const [curve, slope, ...gradient] = machine.program.outputs.map(
+    () => new Float64Array(of.observations[fit]),
+  )
+  const outputs = [curve, slope, ...gradient]
+  const more =
+    problem.functionModel === null
+      ? []
+      : evaluateFunction(of, problem.functionModel, fit, countedColumns(of, fit), point, curve.length)
+  const own = [...columns, ...more]
+  const slots = machine.program.outputs
+  const input = new Float64Array(point.length + own.length)
+  input.set(point)
+  for (let row = 0; row < curve.length; row++) {
+    for (let k = 0; k < own.length; k++) input[point.length + k] = own[k][row]
+    machine.run(input, [], 0)
+    for (let k = 0; k < slots.length; k++) outputs[k][row] = machine.slots[slots[k]]
+  }
+  return { curve, slope, gradient }
+}
+
+const countedColumns = ({ problem, columns }: LinearizationContext, fit: number) =>
+  modelColumns(problem).map((name) => numbersInRun(columns.get(name) as DataColumn, fit))
+
+/** A function at a point, and its derivatives there. */
+function evaluateFunction(
+  { problem, solved }: Pick<EvaluationContext, 'problem' | 'solved'>,
+  called: BoundFunctionModel,
+  fit: number,
+  columns: readonly Float64Array[],
+  point: readonly number[],
+  rows: number,
+): Float64Array[] {
+  const { free, min, max } = problem
+  const curve = new FunctionCurve(problem, called, columns, point.slice(free.length), rows)
+  const x = Float64Array.from(point.slice(0, free.length))
+  const f = curve.value(x)
+  const sizes = solved.errors.map((errors) => (errors[fit] < Infinity ? errors[fit] : 0))
+  return [f, ...runToEnd(curve.slopes({ x, f, min, max, sizes }))]
+}
+
+const compileRows = memoizeBy((problem: Problem) => {
+  const { graph, model, free, fixed, columns, evaluatedExpressions } = problem
+  const outputs = [model, lossTerms(problem).slope, ...slopeNodes(problem)]
+  return compile(graph, outputs, [...free, ...fixed, ...columns, ...evaluatedExpressions], [])
+})
+
+/** Columns of the model that somebody asks for. */
+export type RequestedColumns = Readonly<Record<string, ArrayLike<number>>> | undefined
+
+/** The model at some rows, NaN where a number is missing. */
+export interface ModelEvaluation {
+  readonly rows: number
+  readonly columns: (row: number) => readonly number[]
+  /** The model at a point, and with its derivatives. */
+  readonly value: (row: number, point: readonly number[]) => number
+  readonly outputs: (row: number, point: readonly number[]) => readonly number[]
+}
+
+/**
+ * @param at columns; by default those that the fit was given, with rows that are left out
+ * @throws OptionError where it is none, or one is missing or no numbers
+ */
+export function evaluateModel(of: EvaluationContext, fit: number, at: RequestedColumns): ModelEvaluation {
+  const { problem, data: given } = of
+  const names = modelColumns(problem)
+  if (at !== undefined && names.includes(ROWS)) {
+    throw new OptionError('at', 'nothing, as the model gives the rows of its data alone', at)
+  }
+  if (at !== undefined && !isRecord(at)) throw new OptionError('at', `columns ${names.join(', ')}`, at)
+  const asked = at && ownProperties(at)
+  const data = names.map((name) => {
+    if (asked === undefined) return numbersInRun(given.get(name) as DataColumn, fit)
+    if (asked[name] === undefined) throw new OptionError('at', `a column ${name}`, undefined)
+    return Float64Array.from(readNumbers(`at: ${name}`, asked[name]))
+  })
+  const rows = data[0]?.length ?? rowsInRun(given.get(problem.y) as DataColumn, fit)
+  const other = data.findIndex(({ length }) => length !== rows)
+  if (other >= 0)
+    throw new OptionError(`at: ${names[other]}`, `${rows} rows, as before`, `${data[other].length} rows`)
+  const columns = (row: number) => data.map((column) => column[row])
+  // Conditions would take it for a number: of a dose that is missing nothing is known.
+  const isMissing = (row: number) => data.some((column) => Number.isNaN(column[row]))
+  if (problem.functionModel !== null)
+    return { rows, columns, ...evaluateCalledModel(of, problem.functionModel, fit, data, rows, isMissing) }
+  const machine = new ProgramRunner(compileModel(problem), 'float64')
+  const outputs = (row: number, point: readonly number[]) => {
+    if (isMissing(row)) return machine.program.outputs.map(() => NaN)
+    machine.run([...point, ...columns(row)], [], 0)
+    return machine.program.outputs.map((slot) => machine.slots[slot])
+  }
+  return { rows, columns, outputs, value: (row, point) => outputs(row, point)[0] }
+}
+
+/** A function is called for all rows at once, when somebody asks for the first one of a point. */
+function evaluateCalledModel(
+  of: EvaluationContext,
+  called: BoundFunctionModel,
+  fit: number,
+  data: readonly Float64Array[],
+  rows: number,
+  isMissing: (row: number) => boolean,
+): Pick<ModelEvaluation, 'value' | 'outputs'> {
+  const { problem } = of
+  const known = Uint32Array.from({ length: rows }, (_, row) => row).filter((row) => !isMissing(row))
+  const places = new Map(Array.from(known, (row, place) => [row, place]))
+  const own = data.map((column) => pickRuns(column, known))
+  const number = (column: Float64Array, row: number) => column[places.get(row) ?? -1] ?? NaN
+  const values = memoizeBy((point: readonly number[]) => {
+    const count = problem.free.length
+    return new FunctionCurve(problem, called, own, point.slice(count), known.length).value(
+      point.slice(0, count),
+    )
+  })
+  const all = memoizeBy((point: readonly number[]) =>
+    evaluateFunction(of, called, fit, own, point, known.length),
+  )
+  return {
+    value: (row, point) => number(values(point), row),
+    outputs: (row, point) => all(point).map((column) => number(column, row)),
+  }
+}

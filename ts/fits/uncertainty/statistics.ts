@@ -1,0 +1,98 @@
+/** What is said of a fit as a whole, by its least χ². */
+
+import { elementary } from '../../functions/index.js'
+import { type DataColumn, numbersInRun } from '../../many/data.js'
+import type { Problem } from '../problem/problem.js'
+import type { FitContext } from '../solve/fit-context.js'
+
+export interface Statistics {
+  /** χ² by degree of freedom; NaN where there is none. */
+  readonly reducedChiSquared: number
+  /** 1 − χ²/Σw·(y − ȳ)², the part of the variance that the model explains; NaN where y does not vary. */
+  readonly rSquared: number
+  /** n·log(χ²/n) + 2·p, as lmfit has it; of a deviance χ² + 2·p. What a bound holds is not counted in p. */
+  readonly aic: number
+  /** The same with log(n)·p. */
+  readonly bic: number
+}
+
+const { log } = elementary('float64')
+
+/**
+ * @param ones what a constant is in each row, where y has a covariance
+ * @param rows of which the weight is not 0
+ * @param degreesOfFreedom how many more these are than parameters that vary and no bound holds
+ */
+export function computeStatistics(
+  problem: Problem,
+  columns: ReadonlyMap<string, DataColumn>,
+  ones: Float64Array | null,
+  fit: number,
+  chiSquared: number,
+  rows: number,
+  degreesOfFreedom: number,
+): Statistics {
+  const count = rows - degreesOfFreedom
+  const columnNamed = (name: string | null) => {
+    const column = name === null ? undefined : columns.get(name)
+    return column === undefined ? undefined : numbersInRun(column, fit)
+  }
+  const [y, weights] = [problem.y, problem.weight].map(columnNamed)
+  const criterion = problem.loss === 'poisson' ? chiSquared : rows * log(chiSquared / rows)
+  return {
+    reducedChiSquared: degreesOfFreedom > 0 ? chiSquared / degreesOfFreedom : NaN,
+    rSquared: 1 - chiSquared / (totalVariation(y as Float64Array, weights, ones) || NaN),
+    aic: criterion + 2 * count,
+    bic: criterion + log(rows) * count,
+  }
+}
+
+/** Where residuals are 1e-13 of y, rounding is a hundredth of χ²: of less, digits say nothing. */
+const MAX_EXACT_RESIDUAL = 1e-26
+
+/** Whether χ² of a fit is no more of Σw·y² than rounding leaves. */
+export function isExact(chiSquared: number, squares: number): boolean {
+  return chiSquared <= MAX_EXACT_RESIDUAL * squares
+}
+
+/** Σw·y² of a fit. */
+export function sumOfSquares(
+  { problem, columns }: Pick<FitContext, 'problem' | 'columns'>,
+  fit: number,
+): number {
+  const [y, weights] = [problem.y, problem.weight].map((name) =>
+    name === null ? undefined : numbersInRun(columns.get(name) as DataColumn, fit),
+  )
+  return (y as Float64Array).reduce((sum, x, row) => sum + (weights?.[row] ?? 1) * x * x, 0)
+}
+
+/** Σw·(y − ȳ)² with the weighted mean ȳ; no rounding of the mean makes something of what does not vary. */
+function totalVariation(
+  y: Float64Array,
+  weights: Float64Array | undefined,
+  ones: Float64Array | null,
+): number {
+  if (ones === null && !varies(y)) return 0
+  let sum = 0
+  let all = 0
+  let squares = 0
+  let rounding = 0
+  for (let row = 0; row < y.length; row++) {
+    const weight = weights === undefined ? 1 : weights[row]
+    const one = ones === null ? 1 : ones[row]
+    sum += weight * one * y[row]
+    all += weight * one * one
+    if (ones !== null) rounding += y[row] * y[row] * 1e-26
+  }
+  const mean = sum / all
+  for (let row = 0; row < y.length; row++) {
+    const off = y[row] - mean * (ones === null ? 1 : ones[row])
+    squares += (weights === undefined ? 1 : weights[row]) * off * off
+  }
+  return squares > rounding ? squares : 0
+}
+
+/** Whether a column has two numbers that differ. */
+export function varies(y: Float64Array): boolean {
+  return y.some((value) => value !== y[0])
+}

@@ -1,0 +1,206 @@
+/** The model of a fit, and what is known of its parameters, from the command line's options. */
+
+import { closestMatch } from 'leven'
+import { OptionError } from '../core/errors.js'
+import { toCamelCase } from '../core/text.js'
+import { type Expression, expression } from '../expressions/expression.js'
+import { type ModelName, models } from '../fits/models/index.js'
+import type { FitModel } from '../fits/models/model.js'
+import type { FitParameter } from '../fits/problem/parameters.js'
+import { parseValue } from './values.js'
+
+export const modelNames = Object.keys(models) as ModelName[]
+
+/** Where parameters of an expression start unless it is said. */
+const DEFAULT_START = 1
+
+export type NumbersByName = Readonly<Record<string, number>>
+type ColumnNames = Readonly<Record<string, string>>
+
+export interface ModelOptions {
+  readonly model: string
+  /** Columns by the model's names for them; x. */
+  readonly x?: ColumnNames
+  readonly start?: NumbersByName
+  readonly min?: NumbersByName
+  readonly max?: NumbersByName
+  /** Null where a parameter stays at its start. */
+  readonly fixed?: Readonly<Record<string, number | null>>
+  /** Texts by the names of parameters that follow from others. */
+  readonly expr?: ColumnNames
+  readonly positive?: readonly string[]
+}
+
+export interface ModelInput {
+  readonly model: Expression | FitModel
+  /** Its equation. */
+  readonly text: string
+  /** All its names. */
+  readonly names: readonly string[]
+  /** Columns by the model's names for them. */
+  readonly x: ColumnNames
+  readonly start: Readonly<Record<string, FitParameter>>
+  /** Parameters that start at 1, because nobody says where. */
+  readonly defaultedStarts: readonly string[]
+}
+
+/** @throws OptionError where options do not fit the model; ExpressionError where the text is no expression */
+export function readModel(options: ModelOptions): ModelInput {
+  const { start = {}, min = {}, max = {}, fixed = {}, expr = {}, positive = [] } = options
+  const ours = parseModelName(options.model)
+  const model = ours ?? expression(options.model)
+  const { names } = expression(model.text)
+  const given = options.x ?? { x: 'x' }
+  const x = ours === undefined ? given : modelColumns(ours, given)
+  const stranger = Object.keys(x).find((name) => !names.includes(name))
+  if (stranger !== undefined)
+    throw new OptionError(
+      '--x',
+      `names in the model: ${names.join(', ')}${options.x ? '' : ' (without --x it is x)'}`,
+      stranger,
+    )
+  const entries = new Map<string, FitParameter>()
+  const tell = (name: string, more: FitParameter) => entries.set(name, { ...entries.get(name), ...more })
+  for (const [name, number] of Object.entries(start)) tell(name, { start: number })
+  for (const [name, number] of Object.entries(min)) tell(name, { min: number })
+  for (const [name, number] of Object.entries(max)) tell(name, { max: number })
+  for (const [name, number] of Object.entries(fixed)) {
+    tell(name, { fixed: true, ...(number !== null && { start: number }) })
+  }
+  for (const name of positive) tell(name, { positive: true })
+  for (const [name, text] of Object.entries(expr)) {
+    if (entries.has(name)) throw new OptionError('--expr', `nothing else that is said of ${name}`, name)
+    tell(name, { expr: text })
+  }
+  // Parameters that only others are made of start somewhere too.
+  const known = [...names, ...Object.values(expr).flatMap((text) => expression(text).names)]
+  const open = [...new Set(known)].filter((name) => {
+    const entry = entries.get(name)
+    return !Object.hasOwn(x, name) && entry?.start === undefined && entry?.expr === undefined
+  })
+  const defaultedStarts = ours === undefined ? open : []
+  const still = open.find((name) => entries.get(name)?.fixed)
+  if (still !== undefined) throw new OptionError('--fixed', `where ${still} stays, as in ${still}=0`, still)
+  for (const name of defaultedStarts) tell(name, { start: DEFAULT_START })
+  return { ...{ model, text: model.text, names, x, defaultedStarts }, start: Object.fromEntries(entries) }
+}
+
+/**
+ * Two models beside each other: what is said of parameters and columns is said to whichever has them.
+ *
+ * @throws as `readModel` does; OptionError where neither has a name
+ */
+export function readModels(options: ModelOptions, other: string): readonly [ModelInput, ModelInput] {
+  const texts = [options.model, other]
+  const uses = texts.map((text) => findUsedNames(text, options.expr ?? {}))
+  for (const [option, names] of [
+    ...(['x', 'start', 'min', 'max', 'fixed', 'expr'] as const).map(
+      (option) => [option, Object.keys(options[option] ?? {})] as const,
+    ),
+    ['positive', options.positive ?? []] as const,
+  ]) {
+    const stranger = names.find((name) => uses.every((used) => !used.has(name)))
+    if (stranger === undefined || (option === 'x' && names.length === 1)) continue
+    throw new OptionError(`--${option}`, `names in one of the models: ${texts.join('; ')}`, stranger)
+  }
+  const [first, second] = texts.map((model, k) => {
+    const only = <T>(given: Readonly<Record<string, T>> = {}) =>
+      Object.fromEntries(Object.entries(given).filter(([name]) => uses[k].has(name)))
+    const { x, start, min, max, fixed, expr, positive = [] } = options
+    return readModel({
+      ...{ model, start: only(start), min: only(min), max: only(max), fixed: only(fixed), expr: only(expr) },
+      ...{ x: parseModelName(model) === undefined ? only(x ?? { x: 'x' }) : (x ?? { x: 'x' }) },
+      positive: positive.filter((name) => uses[k].has(name)),
+    })
+  })
+  return [first, second]
+}
+
+/** Names in a model, and in what its parameters follow from. */
+function findUsedNames(text: string, expr: ColumnNames): Set<string> {
+  const used = new Set(expression(parseModelName(text)?.text ?? text).names)
+  // A set goes on to what is added meanwhile.
+  for (const name of used) {
+    if (!Object.hasOwn(expr, name)) continue
+    for (const other of expression(expr[name]).names) used.add(other)
+  }
+  return used
+}
+
+/** The columns of a model of ours: one that it does not name is its x, which has another name in the file. */
+function modelColumns({ x, extraColumns = [] }: FitModel, given: ColumnNames): ColumnNames {
+  const columns = Object.fromEntries(extraColumns.map((name) => [name, name]))
+  for (const [name, column] of Object.entries(given)) {
+    const isX = name === column && !extraColumns.includes(name) && !Object.hasOwn(columns, x)
+    columns[isX ? x : name] = column
+  }
+  return columns
+}
+
+/**
+ * One of our models, as in `gaussian`, or with options, as in `polynomial(degree=3)` or `sinusoid(frequency=[0.1,2])`;
+ * `four-p-l` is `fourPL` too.
+ */
+function parseModelName(text: string): FitModel | undefined {
+  const [, given, options] = /^\s*([a-z][a-z\d-]*)\s*(?:\((.*)\))?\s*$/i.exec(text) ?? []
+  if (given === undefined) return undefined
+  const spelled = toCamelCase(given)
+  const name = modelNames.find((name) => name === spelled)
+  if (name === undefined) {
+    const closest = closestMatch(spelled, modelNames, { maxDistance: 2 })
+    // With brackets it is a call in an expression.
+    if (closest === undefined || options !== undefined || spelled.length < 4) return undefined
+    throw new OptionError(
+      '--model',
+      `an expression or one of ${modelNames.join(', ')} (did you mean ${closest}?)`,
+      text,
+    )
+  }
+  const make = models[name] as (options: object) => FitModel
+  const read = (value: string | undefined) => {
+    const list = /^\s*\[(.*)\]\s*$/.exec(value ?? '')
+    return list === null ? parseValue(value ?? 'true') : list[1].split(',').map(parseValue)
+  }
+  return make(options?.trim() ? parseList('--model', options, read) : {})
+}
+
+/**
+ * Values by name, as in a=1,b=0.5.
+ *
+ * @param read gets what stands after =, if there is one
+ */
+export function parseList<Value>(
+  option: string,
+  text: string,
+  read: (value: string | undefined) => Value,
+): Record<string, Value> {
+  // A list in brackets is one value.
+  const entries = text.split(/,(?![^[]*\])/).map((item) => {
+    const [, name, value] = /^\s*([^=]+?)\s*(?:=(.*))?$/.exec(item) ?? []
+    if (name === undefined) throw new OptionError(option, LIST_PATTERN, text)
+    return [name, read(value)] as const
+  })
+  if (new Set(entries.map(([name]) => name)).size < entries.length) {
+    throw new OptionError(option, 'each name once', text)
+  }
+  return Object.fromEntries(entries)
+}
+
+const LIST_PATTERN = 'a list as in a=1,b=0.5'
+
+/** Numbers by name. */
+export function parseNumbers(option: string): (text: string) => NumbersByName {
+  const read = (value: string | undefined) => parseNumber(option, value)
+  return (text) => parseList(option, text, read)
+}
+
+/** Names of parameters that stay, and where unless it is where they start. */
+export function parseFixed(text: string): Record<string, number | null> {
+  return parseList('--fixed', text, (value) => (value === undefined ? null : parseNumber('--fixed', value)))
+}
+
+function parseNumber(option: string, text: string | undefined): number {
+  const x = parseValue(text ?? '')
+  if (Number.isFinite(x)) return x as number
+  throw new OptionError(option, LIST_PATTERN, text ?? 'no number')
+}

@@ -1,0 +1,105 @@
+/** What is asked, as it comes from a file: a stranger's. */
+
+import { toKebabCase } from '../core/text.js'
+import { isRecord, toBoundedArray } from '../core/untrusted.js'
+import { losses } from '../fits/problem/loss.js'
+import {
+  finite,
+  flag,
+  integerBetween,
+  nonNegative,
+  nullable,
+  type Option,
+  oneOf,
+  option,
+  optional,
+  positive,
+  readWith,
+} from '../options/kinds.js'
+import { readOption, readOptions } from '../options/read.js'
+import type { FitsRequest } from './fits.js'
+import { MAX_ITERATIONS } from './limits.js'
+import { type SweepRequest, sweepable } from './sweep.js'
+import { MAX_STARTS, samples } from './sweep-input.js'
+
+/** Characters of a text at most, and entries of a record or list. */
+const [MAX_TEXT_LENGTH, MAX_ENTRIES] = [100_000, 10_000]
+
+/** A text that is not endless. */
+export const text = () =>
+  option<string, undefined>('a text', undefined, (x) => typeof x === 'string' && x.length <= MAX_TEXT_LENGTH)
+
+const list = <T>(kind: Option<T>) =>
+  readWith<readonly T[]>((what, given) =>
+    toBoundedArray(given, MAX_ENTRIES)?.map((one, k) => readOption(`${what}[${k}]`, kind, one)),
+  )
+
+const nonEmptyList = <T>(kind: Option<T>) => ({ ...list(kind), expected: 'a list' }) as Option<readonly T[]>
+
+const record = <T>(kind: Option<T>) =>
+  ({
+    ...readWith<Readonly<Record<string, T>>>((what, given) => {
+      if (!isRecord(given)) return undefined
+      const entries = Object.entries(given)
+      if (entries.length > MAX_ENTRIES) return undefined
+      return Object.fromEntries(
+        entries.map(([name, one]) => [name, readOption(`${what}: ${name}`, kind, one)]),
+      )
+    }),
+    expected: 'an object',
+  }) as Option<Readonly<Record<string, T>>>
+
+const range = readWith<readonly [number, number]>((what, given) => {
+  const ends = toBoundedArray(given, 2)
+  if (ends?.length !== 2) return undefined
+  return [readOption(what, finite(), ends[0]), readOption(what, finite(), ends[1])]
+})
+
+const value = option<unknown, undefined>(
+  'a finite number, a text, true, false or null',
+  undefined,
+  (x) => x === null || typeof x === 'boolean' || Number.isFinite(x) || text().accepts(x),
+)
+
+const fits = {
+  model: text(),
+  x: optional(record(text())),
+  ...{ start: optional(record(finite())), min: optional(record(finite())), max: optional(record(finite())) },
+  fixed: optional(record(nullable<number>(finite()))),
+  expr: optional(record(text())),
+  positive: optional(nonEmptyList(text())),
+  y: { ...text(), default: 'y' },
+  ...{ sigma: optional(text()), weights: optional(text()), absoluteSigma: optional(flag()) },
+  loss: oneOf('squared', ...(Object.keys(losses).map(toKebabCase) as [])),
+  lossScale: optional(positive()),
+  compare: optional(text()),
+  derive: optional(record(text())),
+  profile: optional(flag()),
+  multiStart: optional(integerBetween(1, 4096)),
+  ...{ tolerance: nonNegative(1e-10), maxIterations: integerBetween(0, MAX_ITERATIONS, 1000) },
+} satisfies Record<keyof FitsRequest, Option>
+
+const sweep = {
+  ...{ function: optional(text()), expression: optional(text()), condition: optional(value) },
+  box: optional(record(range)),
+  ...{ target: optional(finite()), starts: optional(integerBetween(1, MAX_STARTS)) },
+  sample: oneOf(...samples),
+  seed: optional(integerBetween(0, 0xffff_ffff)),
+  dtype: oneOf('float64', 'float32'),
+  rule: oneOf('adam', ...(sweepable as unknown as [])),
+  options: { ...record(nonEmptyList(value)), default: {} },
+  clip: optional(finite()),
+  ...{ tolerance: nonNegative(1e-9), maxIterations: integerBetween(0, MAX_ITERATIONS, 10_000) },
+} satisfies Record<keyof SweepRequest, Option>
+
+/** What fits are asked as a user gives it; what is left out is as it is on the command line. */
+export type FitsRequestInput = Pick<FitsRequest, 'model'> & Partial<FitsRequest>
+export type SweepRequestInput = Partial<SweepRequest>
+
+/** @throws OptionError where it is not what fits can be asked */
+export const readFitsRequest = (what: string, given: unknown): FitsRequest =>
+  readOptions(what, given, fits) as FitsRequest
+
+/** @throws OptionError where it is not what a sweep can be asked */
+export const readSweepRequest = (what: string, given: unknown): SweepRequest =>
+  readOptions(what, given, sweep) as SweepRequest

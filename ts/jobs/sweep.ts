@@ -1,0 +1,172 @@
+/** Sweeps: every set of options from every start. */
+
+import { OptionError } from '../core/errors.js'
+import type { EngineName } from '../engines/engine.js'
+import type { Expression } from '../expressions/expression.js'
+import { minimizeMany, minimizeManySync } from '../many/minimize-many.js'
+import type { MinimizeManyOptions } from '../many/options.js'
+import type { StartColumns } from '../random/starts.js'
+import { type BuiltInRule, definitions, type Rule } from '../rules/definitions.js'
+import { resolve } from '../rules/resolve.js'
+import type { ExecutionOptions } from './fits.js'
+import { type RunSummary, RunTally } from './run-summary.js'
+import { readInput, type SweepInputOptions } from './sweep-input.js'
+
+export type RuleName = BuiltInRule['name']
+
+/** What is asked of a sweep, by the names of the command line's options; none of it says where it runs. */
+export interface SweepRequest extends SweepInputOptions {
+  readonly rule: RuleName
+  /** Values by option; every combination is a set. */
+  readonly options: Readonly<Record<string, readonly unknown[]>>
+  readonly tolerance: number
+  readonly maxIterations: number
+  readonly clip?: number | undefined
+}
+
+/**
+ * A sweep that is not begun; see {@link prepare}.
+ *
+ * @throws OptionError, ExpressionError, EngineError where it makes no sense or cannot run
+ */
+export function startSweep(asked: SweepRequest, { engine, threads }: ExecutionOptions) {
+  const { rule, options, tolerance, maxIterations, clip } = asked
+  const { objective, title, starts, target } = readInput(asked)
+  const limits = { tolerance, maxIterations, clip, engine, threads }
+  const count = Object.values(starts)[0].length
+  return { title, count, ...prepare({ objective, rule, options, starts, target, ...limits }) }
+}
+
+interface SweepSettings {
+  readonly objective: Expression
+  readonly rule: RuleName
+  /** Values by option; every combination is a set. */
+  readonly options: Readonly<Record<string, readonly unknown[]>>
+  readonly starts: StartColumns
+  /** F that is good enough, for `reached`. */
+  readonly target: number | undefined
+  readonly tolerance: number
+  readonly maxIterations: number
+  readonly clip: number | undefined
+  readonly engine: EngineName | undefined
+  readonly threads: number | undefined
+}
+
+/** How a set of options did. */
+export interface SetResult extends RunSummary {
+  /** Its number, from 0 on: the last option changes first. */
+  readonly set: number
+  readonly rule: RuleName
+  /** All of the rule's options. */
+  readonly options: Readonly<Record<string, unknown>>
+}
+
+export interface SweepProgress {
+  readonly sets: number
+  readonly totalSets: number
+  readonly runs: number
+  readonly totalRuns: number
+}
+
+/** Sets at most. */
+const MAX_SETS = 1_000_000
+
+/** How many sets of options there are. */
+export const countSets = ({ options }: Pick<SweepRequest, 'options'>): number =>
+  Object.values(options).reduce((product, values) => product * values.length, 1)
+
+/** Runs a call: enough for all cores. What a call has not finished when it is stopped is lost. */
+const RUNS_PER_CALL = 1 << 14
+
+/** Rules that many runs at once take, at least with their defaults. */
+export const sweepable = Object.values(definitions)
+  .filter(({ stages, point, defaults }) => {
+    const [first, ...others] = stages(defaults as never)
+    return others.length === 0 && first.tensor.length === 0 && point(defaults as never) === undefined
+  })
+  .map(({ name }) => name as RuleName)
+
+/**
+ * Checks all sets, and gives what makes them run, one after the other. In memory are the starts, 12 bytes a run of one
+ * set, and one call of 16,384 runs; a set's result is the taker's.
+ *
+ * @throws OptionError where a set of options is none of the rule, or one that many runs do not take; EngineError where
+ * the engine cannot run
+ */
+function prepare(settings: SweepSettings): {
+  readonly sets: number
+  /** Runs the sets from `from` on, `to` left out, unless all. */
+  readonly run: (
+    signal: AbortSignal | undefined,
+    onProgress?: (progress: SweepProgress) => void,
+    from?: number,
+    to?: number,
+  ) => AsyncGenerator<SetResult>
+} {
+  const { objective, rule, starts, target, clip, engine, threads, tolerance, maxIterations } = settings
+  const options = Object.entries(settings.options)
+  const sets = countSets(settings)
+  if (sets > MAX_SETS) throw new OptionError('options', `at most ${MAX_SETS} sets`, sets)
+  const count = Object.values(starts)[0].length
+  const limits: MinimizeManyOptions = {
+    ...{ tolerance, maxIterations },
+    ...(clip !== undefined && { clip: { value: clip } }),
+    ...(engine !== undefined && { engine }),
+    ...(threads !== undefined && { threads }),
+  }
+  const setOf = (number: number): Rule => {
+    let rest = number
+    const values = options.map(([name]) => [name, undefined as unknown])
+    for (let k = options.length - 1; k >= 0; k--) {
+      const [, all] = options[k]
+      values[k][1] = all[rest % all.length]
+      rest = Math.floor(rest / all.length)
+    }
+    return { name: rule, ...Object.fromEntries(values) } as unknown as Rule
+  }
+  check()
+  return { sets, run }
+
+  /** Each set by itself; whether many runs take a rule depends on no two options, so that values will do. */
+  function check(): void {
+    for (let set = 0; set < sets; set++) resolve(setOf(set))
+    const first = part(0, 1)
+    let stride = sets
+    for (const [, values] of options) {
+      stride /= values.length
+      for (let i = 0; i < values.length; i++) {
+        minimizeManySync(objective, first, setOf(i * stride), { ...limits, maxIterations: 0 })
+      }
+    }
+    if (options.length === 0) minimizeManySync(objective, first, setOf(0), { ...limits, maxIterations: 0 })
+  }
+
+  function part(from: number, to: number): StartColumns {
+    const columns = Object.entries(starts).map(([name, column]) => [name, column.subarray(from, to)])
+    return Object.fromEntries(columns)
+  }
+
+  async function* run(
+    signal: AbortSignal | undefined,
+    onProgress: (progress: SweepProgress) => void = () => {},
+    from = 0,
+    to = sets,
+  ) {
+    const tally = new RunTally(starts, count, target)
+    for (let set = from; set < to && !signal?.aborted; set++) {
+      const { name, ...all } = resolve(setOf(set)).rule
+      tally.clear()
+      while (tally.runs < count && !signal?.aborted) {
+        const totalRuns = sets * count
+        onProgress({ sets: set, totalSets: sets, runs: set * count + tally.runs, totalRuns })
+        const now = part(tally.runs, tally.runs + RUNS_PER_CALL)
+        try {
+          tally.add(await minimizeMany(objective, now, setOf(set), { ...limits, ...(signal && { signal }) }))
+        } catch (thrown) {
+          if (!signal?.aborted) throw thrown
+        }
+      }
+      if (tally.runs > 0) yield { set, rule, options: all, ...tally.summary() }
+    }
+  }
+}

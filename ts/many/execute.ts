@@ -1,0 +1,113 @@
+/** Who has engines do what many runs and fits call for. */
+
+import { nextTurn, orAbort } from '../core/event-loop.js'
+import type { EngineChoice } from '../engines/select-engine.js'
+import type { Batch } from './batch.js'
+import type { BatchRunner } from './engines.js'
+
+/**
+ * What is called for: that an engine advances a batch; nothing, where the event loop may have its turn; or that several
+ * make their calls side by side, so that one is made ready while an engine is at work for another.
+ */
+export type EngineCall = Batch | undefined | readonly Generator<EngineCall, void>[]
+
+/** Milliseconds of a turn of the event loop that are enough, and after which progress is reported again. */
+const [MIN_TURN_MS, PROGRESS_INTERVAL_MS] = [5, 200]
+
+/**
+ * Makes calls one by one, and leaves the event loop free.
+ *
+ * @param release gives memory back where the work has failed: no engine has it any more
+ * @param tell reports progress; is called every so often, also while nothing else has
+ * @throws (rejects with) the signal's reason; what `tell` throws
+ */
+export async function execute<T>(
+  choice: EngineChoice<BatchRunner>,
+  calls: Generator<EngineCall, T>,
+  signal: AbortSignal | undefined,
+  release: () => void,
+  tell?: () => void,
+): Promise<T> {
+  signal?.throwIfAborted()
+  const stop = new AbortController()
+  const abort = () => stop.abort(signal?.reason)
+  signal?.addEventListener('abort', abort)
+  const report = () => {
+    try {
+      tell?.()
+    } catch (thrown) {
+      stop.abort(thrown)
+    }
+  }
+  const timer = tell && setInterval(report, PROGRESS_INTERVAL_MS)
+  // Several calls may be under way of one result.
+  const runner = choice.runner.withoutWorkers?.() ?? choice.runner
+  // What the call has done before it came here has no turn yet.
+  let began = -Infinity
+  let hasFailed = false
+  const underWay = new Set<Promise<void>>()
+  const turn = async () => {
+    await nextTurn()
+    began = performance.now()
+    stop.signal.throwIfAborted()
+  }
+  // An abort counts at each pause, also without a turn of the loop: how fast a machine is decides on nothing.
+  const pause = () => {
+    stop.signal.throwIfAborted()
+    return performance.now() - began > MIN_TURN_MS ? turn() : undefined
+  }
+  const make = async (call: Batch | readonly Generator<EngineCall, void>[]): Promise<void> => {
+    if (isList(call)) {
+      await Promise.all(call.map(follow))
+      return
+    }
+    const work = runner.advanceAsync(call, pause)
+    underWay.add(work)
+    await orAbort(work, stop.signal)
+    underWay.delete(work)
+    stop.signal.throwIfAborted()
+  }
+  const follow = async <T>(calls: Generator<EngineCall, T>): Promise<T> => {
+    try {
+      for (;;) {
+        const { done, value } = calls.next()
+        if (done) return value
+        const waiting = value === undefined ? pause() : make(value)
+        if (waiting) await waiting
+        // Nobody waits any more for what went beside it.
+        if (hasFailed) return new Promise(() => {})
+      }
+    } catch (thrown) {
+      hasFailed = true
+      throw thrown
+    }
+  }
+  try {
+    return await follow(calls)
+  } catch (thrown) {
+    // An engine may still be at work; where it fails it has spoiled the memory, and where it has paused it has not.
+    const ends = Array.from(underWay, (work) =>
+      work.catch((failed) => {
+        if (failed !== stop.signal.reason) throw failed
+      }),
+    )
+    Promise.all(ends).then(release, () => {})
+    throw thrown
+  } finally {
+    clearInterval(timer)
+    signal?.removeEventListener('abort', abort)
+    runner.release?.()
+  }
+}
+
+const isList = (call: EngineCall): call is readonly Generator<EngineCall, void>[] => Array.isArray(call)
+
+/** The same without a promise. */
+export function executeSync<T>(choice: EngineChoice<BatchRunner>, calls: Generator<EngineCall, T>): T {
+  for (;;) {
+    const { done, value } = calls.next()
+    if (done) return value
+    if (isList(value)) for (const calls of value) executeSync(choice, calls)
+    else if (value !== undefined) choice.runner.advance(value)
+  }
+}

@@ -1,0 +1,222 @@
+import { OptionError } from '../core/errors.js'
+import type { Dtype } from '../core/numbers.js'
+import { createRecord, isObject, isRecord } from '../core/untrusted.js'
+import { dtype, integerBetween, optional } from '../options/kinds.js'
+import { readOption, readOptions } from '../options/read.js'
+import { FRACTION_COUNT, fraction, integerBelow, random, WORD_COUNT } from './random.js'
+import { SOBOL_DIMENSIONS, visitSobol } from './sobol.js'
+
+/** A range for each parameter, both ends included: `{ x: [-2, 2], y: [-1, 3] }`. */
+export type Box = Readonly<Record<string, readonly [low: number, high: number]>>
+
+export interface GridOptions<D extends Dtype = Dtype> {
+  /** Of the columns, in which `minimizeMany` computes then; 'float64'. */
+  readonly dtype?: D
+}
+
+export interface StartsOptions<D extends Dtype = Dtype> extends GridOptions<D> {
+  /** A whole number from 0 to 2³² − 1: the same one gives the same starts, on every machine. */
+  readonly seed?: number
+}
+
+/** Starts for `minimizeMany`: a column for each parameter of the box. */
+export type StartColumns<B extends Box = Box, D extends Dtype = Dtype> = {
+  readonly [Name in keyof B]: D extends 'float32' ? Float32Array : Float64Array
+}
+
+/** All are numbered by 32 bits, and columns have to fit into memory. */
+const MAX_STARTS = 1 << 30
+
+const countOption = integerBetween(1, MAX_STARTS, undefined, '2^30')
+
+const commonOptions = { seed: optional(integerBetween(0, WORD_COUNT - 1)), dtype: dtype() }
+
+/**
+ * All points of a grid whose outer lines are the box's ends, exactly; the last parameter changes from one start to
+ * the next. An axis with one point has it in its middle.
+ *
+ * @param box ranges by parameter: finite, from low to high; equal ends hold a parameter
+ * @param counts how many points each axis has, ≥ 1, or how many by parameter; their product is at most 2³⁰
+ * @throws OptionError where one of these is out of its range, or an option is unknown
+ */
+export function gridStarts<const B extends Box, D extends Dtype = 'float64'>(
+  box: B,
+  counts: number | { readonly [Name in keyof B]: number },
+  options: GridOptions<D> = {},
+): StartColumns<B, D> {
+  const { names, place, columns } = prepareColumns(box, options, { dtype: commonOptions.dtype })
+  const each = readCounts(counts, names)
+  const total = each.reduce((product, count) => product * count, 1)
+  if (total > MAX_STARTS) throw new OptionError('counts', 'at most 2^30 starts', total)
+  const made = columns(total)
+  let repeats = total
+  for (const [p, count] of each.entries()) {
+    repeats /= count
+    const points = Array.from({ length: count }, (_, i) =>
+      count === 1 ? place(p, 1, 2) : place(p, i, count - 1),
+    )
+    const column = made.of(p)
+    for (let from = 0; from < total; from += repeats) {
+      column.fill(points[(from / repeats) % count], from, from + repeats)
+    }
+  }
+  return made.all as StartColumns<B, D>
+}
+
+/**
+ * Independent points, uniform in the box. More of them begin with the same ones.
+ *
+ * @param box as for `gridStarts`
+ * @param count from 1 to 2³⁰
+ * @param options `seed`, 0, and `dtype`, 'float64'
+ * @throws OptionError where one of these is out of its range, or an option is unknown
+ */
+export function uniformStarts<const B extends Box, D extends Dtype = 'float64'>(
+  box: B,
+  count: number,
+  options: StartsOptions<D> = {},
+): StartColumns<B, D> {
+  const { names, place, columns, seed = 0 } = prepareColumns(box, options)
+  readOption('count', countOption, count)
+  const made = columns(count)
+  const next = random(seed)
+  for (let i = 0; i < count; i++) {
+    for (let p = 0; p < names.length; p++) made.of(p)[i] = place(p, fraction(next), 1)
+  }
+  return made.all as StartColumns<B, D>
+}
+
+/**
+ * A Latin hypercube (McKay, Beckman and Conover, 1979): each range is cut into `count` equal parts, and in each part
+ * of each range lies one start, anywhere in it. Other counts give other points. Rounding to float32 may move one to
+ * the border of its part.
+ *
+ * @param box as for `gridStarts`
+ * @param count from 1 to 2³⁰
+ * @param options `seed`, 0, and `dtype`, 'float64'
+ * @throws OptionError where one of these is out of its range, or an option is unknown
+ */
+export function latinHypercubeStarts<const B extends Box, D extends Dtype = 'float64'>(
+  box: B,
+  count: number,
+  options: StartsOptions<D> = {},
+): StartColumns<B, D> {
+  const { names, place, columns, seed = 0 } = prepareColumns(box, options)
+  readOption('count', countOption, count)
+  const made = columns(count)
+  const next = random(seed)
+  // So fine that a part's number and the place in it are one number without rounding.
+  let fine = FRACTION_COUNT
+  for (let rest = count - 1; rest > 0; rest >>= 1) fine /= 2
+  const parts = new Uint32Array(count)
+  for (let p = 0; p < names.length; p++) {
+    for (let i = 0; i < count; i++) {
+      // Fisher and Yates' shuffle, from the inside out.
+      const other = integerBelow(i + 1, next)
+      parts[i] = parts[other]
+      parts[other] = i
+    }
+    const column = made.of(p)
+    for (let i = 0; i < count; i++) {
+      column[i] = place(p, parts[i] + Math.floor(fraction(next) * fine) / fine, count)
+    }
+  }
+  return made.all as StartColumns<B, D>
+}
+
+/**
+ * Sobol's sequence (1967) with the direction numbers of Joe and Kuo (2008): even in the box and in each pair of
+ * parameters. More of them begin with the same ones. Take a power of two of them, all from the first one on: only
+ * then each half, quarter, … of each range has its share (Owen, 2020, On dropping the first Sobol' point).
+ *
+ * Without a seed the first start is the box's lower corner. With one, all points are moved by a random digital shift,
+ * which keeps them as even and makes each uniform in the box. A coordinate has 32 bits before it is scaled.
+ *
+ * @param box as for `gridStarts`; at most 40 parameters
+ * @param count from 1 to 2³⁰; best a power of two
+ * @param options `seed`, none, and `dtype`, 'float64'
+ * @throws OptionError where one of these is out of its range, or an option is unknown
+ */
+export function sobolStarts<const B extends Box, D extends Dtype = 'float64'>(
+  box: B,
+  count: number,
+  options: StartsOptions<D> = {},
+): StartColumns<B, D> {
+  const { names, place, columns, seed } = prepareColumns(box, options)
+  if (names.length > SOBOL_DIMENSIONS) {
+    throw new OptionError('box', `at most ${SOBOL_DIMENSIONS} parameters`, names.length)
+  }
+  readOption('count', countOption, count)
+  const made = columns(count)
+  const next = seed === undefined ? () => 0 : random(seed)
+  for (let p = 0; p < names.length; p++) {
+    const column = made.of(p)
+    visitSobol(p, count, next(), (word, i) => {
+      column[i] = place(p, word, WORD_COUNT)
+    })
+  }
+  return made.all as StartColumns<B, D>
+}
+
+/** A copy of the box, and what makes columns of it; everything is read once and checked. */
+function prepareColumns(
+  box: Box,
+  options: StartsOptions,
+  table: Partial<typeof commonOptions> = commonOptions,
+) {
+  const { seed, dtype = 'float64' } = readOptions('options', options, table as typeof commonOptions)
+  const Floats = dtype === 'float32' ? Float32Array : Float64Array
+  const { names, lows, highs } = readBox(box, Floats)
+  return {
+    names,
+    seed,
+    /** The number that is `part` of `whole` on the way from low to high: both ends are met. */
+    place(p: number, part: number, whole: number): number {
+      const [low, high] = [lows[p], highs[p]]
+      // From the nearer end, so that it never leaves the range.
+      return 2 * part <= whole
+        ? low + (high - low) * (part / whole)
+        : high - (high - low) * ((whole - part) / whole)
+    },
+    columns(count: number) {
+      const all = names.map((name) => [name, new Floats(count)] as const)
+      return { all: Object.fromEntries(all), of: (p: number) => all[p][1] }
+    },
+  }
+}
+
+function readBox(box: Box, Floats: typeof Float32Array | typeof Float64Array) {
+  if (!isRecord(box)) throw new OptionError('box', '{ parameter: [low, high] }', box)
+  const ranges = Object.entries(box)
+  if (ranges.length === 0) throw new OptionError('box', 'at least one parameter', box)
+  const ends = ranges.map(([name, range]) => {
+    const [low, high] = Array.isArray(range) && range.length === 2 ? (range as readonly unknown[]) : []
+    const isNumber = typeof low === 'number' && typeof high === 'number'
+    // Both ends and what is between them have to be finite in the dtype.
+    if (!isNumber || !(low <= high) || !Floats.of(low, high, high - low).every(Number.isFinite)) {
+      throw new OptionError(`box: ${name}`, '[low, high], finite, low ≤ high', describeRange(range))
+    }
+    return [low, high] as const
+  })
+  return {
+    names: ranges.map(([name]) => name),
+    lows: ends.map(([low]) => low),
+    highs: ends.map(([, high]) => high),
+  }
+}
+
+function describeRange(range: unknown): unknown {
+  const isNumbers =
+    Array.isArray(range) && range.length === 2 && range.every((end) => typeof end === 'number')
+  return isNumbers ? `a range from ${range[0]} to ${range[1]}` : range
+}
+
+function readCounts(counts: unknown, names: readonly string[]): number[] {
+  if (!isObject(counts)) return names.map(() => readOption('counts', countOption, counts))
+  const given = readOptions(
+    'counts',
+    counts,
+    createRecord(names, () => countOption),
+  )
+  return names.map((name) => given[name])
+}

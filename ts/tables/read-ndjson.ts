@@ -1,0 +1,103 @@
+/** Rows of NDJSON, an object a line, as its text streams by. */
+
+import { toPrintable } from '../core/text.js'
+import { MAX_ROW_LENGTH } from './split.js'
+
+/** A cell of a table: of text, or a number that is one already. */
+export type Cell = string | number
+
+export class ObjectReader {
+  readonly #names: readonly string[]
+  readonly #labels: ReadonlySet<string>
+  readonly #onRow: (cells: readonly Cell[], line: number, keys: readonly string[]) => void
+  readonly #fail: (problem: string) => never
+  /** What has no end of a line yet. */
+  #parts: string[] = []
+  #length = 0
+  #before = 0
+  /** The line that is read. */
+  #line = 0
+
+  /**
+   * @param names of columns, in the order of a row's cells
+   * @param labels those of them by which rows are told apart
+   */
+  constructor(
+    names: readonly string[],
+    labels: readonly string[],
+    onRow: (cells: readonly Cell[], line: number, keys: readonly string[]) => void,
+    fail: (problem: string) => never,
+  ) {
+    this.#names = names
+    this.#labels = new Set(labels)
+    this.#onRow = onRow
+    this.#fail = fail
+  }
+
+  get line(): number {
+    return this.#line
+  }
+
+  /** Characters before the row that is passed on. */
+  get begin(): number {
+    return this.#before
+  }
+
+  /** @throws RangeError where a row is too long */
+  write(text: string): void {
+    let from = 0
+    for (let to = text.indexOf('\n'); to >= 0; to = text.indexOf('\n', from)) {
+      this.#parts.push(text.slice(from, to + 1))
+      this.#pass()
+      from = to + 1
+    }
+    this.#parts.push(text.slice(from))
+    this.#length += text.length - from
+    if (this.#length > MAX_ROW_LENGTH) throw new RangeError('a row is too long')
+  }
+
+  end(): void {
+    this.#pass()
+  }
+
+  #pass(): void {
+    const text = this.#parts.join('')
+    this.#parts = []
+    this.#length = 0
+    this.#line++
+    const row = text.trim()
+    if (row !== '') this.#read(row)
+    this.#before += text.length
+  }
+
+  #read(row: string): void {
+    let given: unknown
+    try {
+      given = JSON.parse(row)
+    } catch {
+      this.#fail(`line ${this.#line}: expected an object in JSON, got ${toPrintable(row.slice(0, 40))}`)
+    }
+    if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+      this.#fail(`line ${this.#line}: expected an object in JSON, got ${toPrintable(row.slice(0, 40))}`)
+    }
+    const of = given as Readonly<Record<string, unknown>>
+    const cells = this.#names.map((name) => this.#cell(name, Object.hasOwn(of, name) ? of[name] : null))
+    this.#onRow(cells, this.#line, Object.keys(of))
+  }
+
+  /** What is null is empty. */
+  #cell(name: string, value: unknown): Cell {
+    if (value === null) return ''
+    if (typeof value === 'object') {
+      this.#fail(`line ${this.#line}: ${toPrintable(name)} is an object or a list, and no cell`)
+    }
+    if (typeof value !== 'number') return String(value)
+    // Two that differ in their last digits would be one.
+    if (this.#labels.has(name) && Math.abs(value) > Number.MAX_SAFE_INTEGER) {
+      this.#fail(
+        `line ${this.#line}: ${toPrintable(name)} has more digits than a number keeps: make it a text`,
+      )
+    }
+    return value
+  }
+}
