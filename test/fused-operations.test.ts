@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { OPERATIONS } from '../dist/arena/manifest.js'
 import { Graph } from '../dist/expressions/graph.js'
-import { type Code, operations, scalarOf } from '../dist/expressions/operations.js'
+import { type Code, operations, toScalarOperation } from '../dist/expressions/operations.js'
 import { parse } from '../dist/expressions/parse.js'
 import { compile } from '../dist/expressions/program.js'
 import { dtypes } from './helpers.js'
@@ -15,7 +15,7 @@ const draws = Array.from({ length: numbers.length ** 3 }, (_, k) =>
 )
 
 describe.each(dtypes)('%s', (dtype) => {
-  const of = (code: Code) => scalarOf(code, dtype)
+  const of = (code: Code) => toScalarOperation(code, dtype)
   const [add, subtract, multiply, divide] = (['add', 'subtract', 'multiply', 'divide'] as const).map(of)
   const over = (a: number, b: number) => (b === 0 ? 0 : divide(a, b))
   const sqrt = of('sqrt')

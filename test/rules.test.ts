@@ -13,10 +13,10 @@ import { documentation } from '../dist/rules/documentation.js'
 import { nesterov } from '../dist/rules/nesterov.js'
 import { radam } from '../dist/rules/radam.js'
 import { resolve } from '../dist/rules/resolve.js'
-import { withChanges } from '../dist/rules/rule.js'
+import { changeRule } from '../dist/rules/rule.js'
 import { sgd } from '../dist/rules/sgd.js'
 import { makeRuleSchedule } from '../dist/rules/values.js'
-import { constantFrom, type Scheduled } from '../dist/schedules/schedule.js'
+import { findConstantStart, type Scheduled } from '../dist/schedules/schedule.js'
 import { type Warmup, warmup } from '../dist/schedules/warmup.js'
 
 import { examplesOf } from '../scripts/lib/option-examples.mjs'
@@ -50,7 +50,7 @@ describe('a description', () => {
     expect(adam(fickle('lr')).lr).toBe(0.5)
     expect(resolve({ name: 'adam', ...{}, __proto__: null, lr: 0.5 }).rule.lr).toBe(0.5)
     const { definition, rule } = resolve(adam())
-    expect(withChanges(definition, rule, fickle('lr')).lr).toBe(0.5)
+    expect(changeRule(definition, rule, fickle('lr')).lr).toBe(0.5)
   })
 
   test('reads its name once', () => {
@@ -80,18 +80,18 @@ describe('a description', () => {
     expect(adagrad({ form: 'essay', eps: 1e-3 }).eps).toBe(1e-3)
     expect(resolve({ name: 'rmsprop', form: 'essay' }).rule.eps).toBe(0)
     const { definition, rule } = resolve(adagrad())
-    expect(withChanges(definition, rule, { form: 'essay' }).eps).toBe(1e-10)
+    expect(changeRule(definition, rule, { form: 'essay' }).eps).toBe(1e-10)
   })
 
   test('that changes keeps what is not given, and is a new object', () => {
     const { definition, rule } = resolve(adam({ lr: 1 }))
-    const other = withChanges(definition, rule, { beta1: 0.5, lr: undefined })
+    const other = changeRule(definition, rule, { beta1: 0.5, lr: undefined })
     expect(other).toEqual({ ...rule, beta1: 0.5 })
     expect(other).not.toBe(rule)
-    expect(() => withChanges(definition, rule, { beta1: 1 })).toThrow(
+    expect(() => changeRule(definition, rule, { beta1: 1 })).toThrow(
       'adam: beta1: expected a number in [0, 1), got 1',
     )
-    expect(() => withChanges(definition, rule, { beta3: 1 })).toThrow(/one of lr, beta1, .*, got "beta3"/)
+    expect(() => changeRule(definition, rule, { beta3: 1 })).toThrow(/one of lr, beta1, .*, got "beta3"/)
   })
 })
 
@@ -244,7 +244,7 @@ describe('a schedule', () => {
       expect(weightDecay).toBe(t < 3 ? 1 + t / 3 : 2)
       expect(beta1).toBe(0.9)
     }
-    expect(constantFrom(warmup((t) => t, { steps: 3 }))).toBe(Infinity)
+    expect(findConstantStart(warmup((t) => t, { steps: 3 }))).toBe(Infinity)
     expect(scheduleFor(sgd({ lr: (t) => t })).constantFrom).toBe(Infinity)
     expect(makeRuleSchedule(definitions.adam, resolve(adam()).rule)).toBe(null)
   })

@@ -42,7 +42,7 @@ import { build } from 'esbuild'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import * as functions from '../dist/schedules/index.js'
-import { constantFrom, scaled, warmupSteps } from '../dist/schedules/schedule.js'
+import { findConstantStart, scaled, warmupSteps } from '../dist/schedules/schedule.js'
 import { home } from './children.js'
 import { bits } from './helpers.js'
 
@@ -482,7 +482,7 @@ describe('any schedule', () => {
 
   test('stays from where on it says so', () => {
     check((schedule) => {
-      const from = constantFrom(schedule)
+      const from = findConstantStart(schedule)
       if (from === Infinity) return
       const last = evaluateSchedule(schedule, from)
       for (const t of [1, 2, 3, 10, 1e6]) expect(evaluateSchedule(schedule, from + t)).toBe(last)

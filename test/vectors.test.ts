@@ -11,7 +11,7 @@ import * as manifest from '../dist/arena/manifest.js'
 import { firstWhere } from '../dist/fits/models/linear-least-squares.js'
 import { wasmModule as catalogue } from '../dist/webassembly/catalogue.js'
 import { wasmModule as core } from '../dist/webassembly/core.js'
-import { bytesOf } from '../dist/webassembly/module.js'
+import { decodeModule } from '../dist/webassembly/module.js'
 import '../dist/engines/typescript/all-tensors.js'
 import '../dist/rules/index.js'
 import { getLoop } from '../dist/arena/kernel.js'
@@ -218,7 +218,7 @@ describe.each(Object.entries({ core, catalogue }))('the module %s', (name, sourc
   beforeAll(() => {
     // The set-up writes the same code once more, with names.
     const named = readFileSync(file)
-    const shipped = Buffer.from(bytesOf(source))
+    const shipped = Buffer.from(decodeModule(source))
     expect(codeOf(named).equals(codeOf(shipped)), 'named.wasm has the code of the module').toBe(true)
     const wasmDis = join(home, 'node_modules/.bin/wasm-dis')
     expect(existsSync(wasmDis)).toBe(true)

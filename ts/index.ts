@@ -23,7 +23,7 @@ export * from './rules/index.js'
 // All others, in alphabetical order.
 
 export type { SavedRun, SavedTensor, Structure } from './checkpoint/write.js'
-export type { Gradients, Merged, Params, Shapes, Tree, Views } from './core/tensors.js'
+export type { Gradients, MergedParams, Params, Shapes, Tree, Views } from './core/tensors.js'
 export type { EngineName, EngineReport } from './engines/engine.js'
 export { describeRule } from './equations/describe.js'
 export { defineRule, type EquationOptions } from './equations/equations.js'

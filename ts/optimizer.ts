@@ -2,9 +2,16 @@ import { ACCUMULATED, AVERAGE, GRADIENTS, PARAMETERS, SLOW } from './arena/manif
 import { applySaved, compare } from './checkpoint/apply.js'
 import { confirm, readSaved } from './checkpoint/read.js'
 import { type CopyArray, type SavedRun, save } from './checkpoint/write.js'
-import { copyOf } from './core/copy.js'
+import { copyArray } from './core/copy.js'
 import { BusyError, type CheckpointDifference, CheckpointError, OptionError } from './core/errors.js'
-import { flatten, type Gradients, type Merged, type Params, type Tree, type Views } from './core/tensors.js'
+import {
+  flatten,
+  type Gradients,
+  type MergedParams,
+  type Params,
+  type Tree,
+  type Views,
+} from './core/tensors.js'
 import { ownProperties } from './core/untrusted.js'
 import type { EngineName } from './engines/engine.js'
 import { readEngineRequest } from './engines/select-engine.js'
@@ -26,7 +33,7 @@ import { collectStates, type States } from './model/state.js'
 import { callback, flag, passThrough } from './options/kinds.js'
 import { readOptions } from './options/read.js'
 import { RuleInUse } from './rules/active-rule.js'
-import type { CustomRule, Rule, RuleNamed } from './rules/definitions.js'
+import type { CustomRule, Rule, RuleByName } from './rules/definitions.js'
 import { resolve } from './rules/resolve.js'
 import type { OptionsOf } from './rules/rule.js'
 import type { Schedule } from './schedules/schedule.js'
@@ -152,9 +159,9 @@ export class Optimizer<
    * Live views of the state by tensor, in the shape of the parameters and the same buffer, and its
    * count of updates. A frozen tensor has none.
    */
-  get state(): States<P, R | RuleNamed<N>> {
+  get state(): States<P, R | RuleByName<N>> {
     this.#checkFree('state')
-    return this.#make('state', () => collectStates(this.#model)) as States<P, R | RuleNamed<N>>
+    return this.#make('state', () => collectStates(this.#model)) as States<P, R | RuleByName<N>>
   }
 
   /**
@@ -224,7 +231,7 @@ export class Optimizer<
    * EngineError where the engine itself has failed, which is a mistake of ours: this optimizer is broken from then
    * on, and all that changes or saves it throws the same. Others go on.
    */
-  step(gradients?: Gradients<P, SparseRowsFor<R | RuleNamed<N>>>): boolean {
+  step(gradients?: Gradients<P, SparseRowsFor<R | RuleByName<N>>>): boolean {
     const steps = this.#steps
     const goesStraight = steps.straight !== null && !this.#isBusy
     if (goesStraight && (gradients === undefined || steps.take(gradients))) return steps.runStraight()
@@ -247,7 +254,7 @@ export class Optimizer<
    * @throws (rejects with) what `step` throws, and BusyError while another stepAsync is under way;
    * so do `step`, `set`, `state`, `save` and all others that change something meanwhile
    */
-  async stepAsync(gradients?: Gradients<P, SparseRowsFor<R | RuleNamed<N>>>): Promise<boolean> {
+  async stepAsync(gradients?: Gradients<P, SparseRowsFor<R | RuleByName<N>>>): Promise<boolean> {
     const present = this.#begin('stepAsync', gradients)
     if (present === NO_GRADIENTS) return this.#steps.pass()
     this.#isBusy = true
@@ -327,7 +334,7 @@ export class Optimizer<
    * tensor; BusyError in the middle of a step. Nothing has changed then.
    */
   set(options: OptionsOf<R>): void
-  set(match: Match, options: OptionsOf<R | RuleNamed<N>>): void
+  set(match: Match, options: OptionsOf<R | RuleByName<N>>): void
   set(...given: [unknown] | [match: unknown, options: unknown]): void {
     const model = this.#model
     const { version } = model
@@ -377,11 +384,11 @@ export class Optimizer<
   add<const Q>(
     params: Q & Params,
     options?: Pick<OptimizerOptions<NoInfer<Q>, R>, 'groups' | 'shapes'>,
-  ): Optimizer<Merged<P, Q>, R, N>
+  ): Optimizer<MergedParams<P, Q>, R, N>
   add<const Q>(
     params: Q & Tree<Q>,
     options?: Pick<OptimizerOptions<NoInfer<Q>, R>, 'groups' | 'shapes'>,
-  ): Optimizer<Merged<P, Q>, R, N>
+  ): Optimizer<MergedParams<P, Q>, R, N>
   add(params: unknown, options: unknown = {}): unknown {
     this.#checkFree('add')
     const [groups, addTensors] = this.#guarded(() => {
@@ -439,7 +446,7 @@ export class Optimizer<
    */
   save(): SavedRun
   // What antigrad/files calls: it keeps views, and watches arenas.
-  save(keep: CopyArray = copyOf): SavedRun {
+  save(keep: CopyArray = copyArray): SavedRun {
     this.#checkFree('save')
     return save(this.#steps.progress, this.#groups, keep)
   }

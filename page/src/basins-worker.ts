@@ -8,7 +8,7 @@ import {
   OptionError,
   type Rule,
 } from 'antigrad'
-import { messageOf } from '../../dist/core/errors.js'
+import { getMessage } from '../../dist/core/errors.js'
 import { CONVERGED, DIVERGED, type OutcomePoints, UNFINISHED } from './outcomes.js'
 import { build, CUSTOM, type RuleEntry } from './rules.js'
 import { readSchedules } from './schedules.js'
@@ -57,7 +57,7 @@ addEventListener('message', async ({ data }: MessageEvent<OutcomeJob | null>) =>
     answer({ job, piece, engine, ends: { x: x.x, y: x.y, iterations, kinds } })
   } catch (thrown) {
     const isOfRule = thrown instanceof OptionError && thrown.argument === 'rule'
-    if (!signal.aborted) answer({ job, piece, error: messageOf(thrown), isOfRule })
+    if (!signal.aborted) answer({ job, piece, error: getMessage(thrown), isOfRule })
   }
 })
 

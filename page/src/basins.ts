@@ -1,9 +1,9 @@
 /** The picture of basins: which minimum a rule reaches from each start in view; loaded when it is opened. */
 
 import type { Point, View } from 'antigrad'
-import { messageOf } from '../../dist/core/errors.js'
+import { getMessage } from '../../dist/core/errors.js'
 import { formatCount } from '../../dist/core/text.js'
-import { boxIn, drawAxes, pointAt } from './contour.js'
+import { computePlotBox, computePoint, drawAxes } from './contour.js'
 import { formatNumber, formatPoint, h, labeled } from './dom.js'
 import { titles } from './functions.js'
 import {
@@ -18,7 +18,7 @@ import {
   UNFINISHED,
 } from './outcomes.js'
 import type { Race } from './race.js'
-import { build, isSchedule, nameOf, optionOf, type RuleEntry } from './rules.js'
+import { build, describeEntry, getOption, isSchedule, type RuleEntry } from './rules.js'
 import { stateObjectiveText } from './texts.js'
 import { theme } from './theme.js'
 import { WorkerPool } from './worker-pool.js'
@@ -112,7 +112,7 @@ export class Basins {
     const pointed = ({ clientX, clientY }: MouseEvent): Point | null => {
       const { left, top, width, height } = this.#picture.getBoundingClientRect()
       const view = this.#race?.landscape.view
-      return view ? pointAt(view, (clientX - left) / width, (clientY - top) / height) : null
+      return view ? computePoint(view, (clientX - left) / width, (clientY - top) / height) : null
     }
     this.#picture.addEventListener('click', (event) => {
       const point = pointed(event)
@@ -128,14 +128,14 @@ export class Basins {
     this.#race = race
     const { entries } = race.state
     this.#number = Math.min(this.#number, entries.length - 1)
-    const names = entries.map(nameOf)
+    const names = entries.map(describeEntry)
     if (names.join() !== Array.from(this.#of.options, ({ text }) => text).join()) {
       this.#of.replaceChildren(...names.map((text) => h('option', {}, text)))
     }
     this.#of.selectedIndex = this.#number
     const entry = entries[this.#number]
-    this.#rate.disabled = isSchedule(optionOf(entry, 'lr'))
-    this.#rate.value = String(Math.log10(Number(optionOf(entry, 'lr'))))
+    this.#rate.disabled = isSchedule(getOption(entry, 'lr'))
+    this.#rate.value = String(Math.log10(Number(getOption(entry, 'lr'))))
     this.#drawMarks()
     this.#read()
     void this.#begin(entry)
@@ -164,7 +164,7 @@ export class Basins {
     const { state, landscape } = this.#race as Race
     const { objective, expression, condition, tolerance, maxIterations, distance } = state
     const { view, minima } = landscape
-    const lr = optionOf(entry, 'lr')
+    const lr = getOption(entry, 'lr')
     this.#rateText.textContent = isSchedule(lr) ? 'a schedule' : formatNumber(Number(lr))
     this.#rate.setAttribute('aria-valuetext', this.#rateText.textContent)
     const key = JSON.stringify([
@@ -174,7 +174,7 @@ export class Basins {
     this.#key = key
     this.#isOver = false
     this.#crew.stop()
-    this.#name = nameOf(entry)
+    this.#name = describeEntry(entry)
     this.#status.textContent = ''
     this.#progress.value = 0
     this.#coarse.textContent = ''
@@ -186,7 +186,7 @@ export class Basins {
     try {
       text = await stateObjectiveText(state)
     } catch (thrown) {
-      if (key === this.#key) this.#refuse(messageOf(thrown))
+      if (key === this.#key) this.#refuse(getMessage(thrown))
       return
     }
     if (key !== this.#key) return
@@ -357,7 +357,7 @@ export class Basins {
     this.#marks.height = clientHeight * ratio
     const context = this.#marks.getContext('2d') as CanvasRenderingContext2D
     context.scale(ratio, ratio)
-    const box = boxIn(clientWidth, clientHeight)
+    const box = computePlotBox(clientWidth, clientHeight)
     const { view } = this.#race.landscape
     drawAxes(context, box, view)
     context.beginPath()

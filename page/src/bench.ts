@@ -2,13 +2,13 @@
 
 import { type EngineName, engines, type Rule } from 'antigrad'
 import uPlot from 'uplot'
-import { messageOf } from '../../dist/core/errors.js'
+import { getMessage } from '../../dist/core/errors.js'
 import { formatCount } from '../../dist/core/text.js'
 import { digitBelow, formatNumber, h, labeled, select } from './dom.js'
 import { makePlainLoop } from './loops.js'
-import { type Measurement, measure, type SubjectName, sizesOf } from './measure.js'
-import { allRuleNames, build, forMatrices, type RuleName, suggested } from './rules.js'
-import { styleOf, swatch, theme } from './theme.js'
+import { type Measurement, measure, type SubjectName, selectSizes } from './measure.js'
+import { allRuleNames, build, matrixRules, type RuleName, suggested } from './rules.js'
+import { getStyle, swatch, theme } from './theme.js'
 
 const titles: Readonly<Record<SubjectName, string>> = {
   native: 'Rust as a Node addon',
@@ -61,7 +61,7 @@ export class Bench {
         'How long an update takes, with the gradient in place, in float32: the median of nine rounds, in ' +
           'which the engines take turns. All engines give the same bits. For gradientDescent, momentum and adam ' +
           'there is a loop as a program without a library has it, which promises no bits. ' +
-          `${forMatrices.join(', ')}: parameters are a square matrix.`,
+          `${matrixRules.join(', ')}: parameters are a square matrix.`,
       ),
       controls,
       this.#status,
@@ -117,13 +117,13 @@ export class Bench {
         this.#show()
       }
       this.#found = []
-      this.#areMatrices = forMatrices.includes(rule)
+      this.#areMatrices = matrixRules.includes(rule)
       this.#found = await measure(built, this.#areMatrices, runs, progress, this.#stop.signal)
       this.#status.textContent = this.#stop.signal.aborted
         ? 'Canceled.'
         : `Done: ${rule} on ${runs.map((name) => titles[name]).join(' and ')}.`
     } catch (thrown) {
-      this.#status.textContent = `It failed: ${messageOf(thrown)}.`
+      this.#status.textContent = `It failed: ${getMessage(thrown)}.`
     }
     this.#run.disabled = false
     this.#cancel.disabled = true
@@ -137,7 +137,7 @@ export class Bench {
 
   #show(): void {
     const names = [...new Set(this.#found.map(({ engine }) => engine))]
-    const all = sizesOf(this.#areMatrices)
+    const all = selectSizes(this.#areMatrices)
     const called = (size: number) =>
       this.#areMatrices ? `${Math.sqrt(size)} × ${Math.sqrt(size)}` : formatCount(size)
     const at = (engine: SubjectName, size: number, per: number) => {
@@ -225,7 +225,7 @@ export class Bench {
       series: [
         {},
         ...names.map((name, number) => {
-          const { color, dash } = styleOf(number)
+          const { color, dash } = getStyle(number)
           return {
             label: titles[name],
             stroke: color,

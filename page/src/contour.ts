@@ -4,10 +4,10 @@ import type { Point, View } from 'antigrad'
 import { ticks } from 'd3-array'
 import { contours } from 'd3-contour'
 import { formatNumber, h, roundForRange } from './dom.js'
-import { GRID, type HeightField, levelsOf } from './height-field.js'
+import { countLevels, GRID, type HeightField } from './height-field.js'
 import { placeLabels, shortNames } from './names.js'
 import type { Race, Racer } from './race.js'
-import { drawMark, styleOf, theme } from './theme.js'
+import { drawMark, getStyle, theme } from './theme.js'
 
 const MARGIN = { left: 38, right: 8, top: 8, bottom: 24 }
 /** Pixels by which a pointer that is held moves before it drags. */
@@ -26,13 +26,13 @@ const MARK_RADIUS = 11
 const ARROW = { gradient: 46, velocity: 34, least: 12 }
 
 /** Where in an element of some size a view is drawn. */
-export const boxIn = (width: number, height: number) => ({
+export const computePlotBox = (width: number, height: number) => ({
   left: MARGIN.left,
   top: MARGIN.top,
   width: Math.max(1, width - MARGIN.left - MARGIN.right),
   height: Math.max(1, height - MARGIN.top - MARGIN.bottom),
 })
-export type PlotBox = ReturnType<typeof boxIn>
+export type PlotBox = ReturnType<typeof computePlotBox>
 
 /** A point, and what pulls it: the slope there, the velocity before, the step that follows. */
 export interface Pull {
@@ -91,7 +91,7 @@ export class ContourPlot {
 
   /** Width by height of the picture. */
   get aspect(): number {
-    const { width, height } = boxIn(this.element.clientWidth, this.element.clientHeight)
+    const { width, height } = computePlotBox(this.element.clientWidth, this.element.clientHeight)
     return width / height
   }
 
@@ -112,7 +112,7 @@ export class ContourPlot {
   show(terrain: HeightField): void {
     this.#terrain = terrain
     const heights = Array.from(terrain.heights, (z) => (Number.isNaN(z) ? -1 : z))
-    const count = levelsOf(terrain)
+    const count = countLevels(terrain)
     const thresholds = Array.from({ length: count }, (_, i) => (i + 0.5) / count)
     this.#levels = contours().size([GRID, GRID]).thresholds(thresholds)(heights)
     this.#drawGround()
@@ -155,7 +155,7 @@ export class ContourPlot {
 
   #extend(paths: CanvasRenderingContext2D, number: number, racer: Racer): void {
     const drawn = this.#drawn[number]
-    const { color, dash } = styleOf(number)
+    const { color, dash } = getStyle(number)
     paths.strokeStyle = color
     paths.lineWidth = 2
     paths.lineJoin = 'round'
@@ -235,7 +235,7 @@ export class ContourPlot {
     heads.moveTo(x, y)
     heads.lineTo(...to)
     heads.lineWidth = 1
-    heads.strokeStyle = styleOf(number).color
+    heads.strokeStyle = getStyle(number).color
     heads.stroke()
     this.#soil([x, y], to)
   }
@@ -387,7 +387,7 @@ export class ContourPlot {
         context.lineWidth = 4
         context.strokeStyle = theme().surface
         context.strokeText(name, LABEL.edge, LABEL.height / 2 + 0.5)
-        context.fillStyle = mixColors(styleOf(number).color, theme().text, 0.35)
+        context.fillStyle = mixColors(getStyle(number).color, theme().text, 0.35)
         context.fillText(name, LABEL.edge, LABEL.height / 2 + 0.5)
       })
     })
@@ -404,7 +404,7 @@ export class ContourPlot {
   }
 
   get #box() {
-    return boxIn(this.#width, this.#height)
+    return computePlotBox(this.#width, this.#height)
   }
 
   #clip(context: CanvasRenderingContext2D): void {
@@ -442,7 +442,7 @@ export class ContourPlot {
     context.lineWidth = 0.6
     for (const { value, coordinates } of this.#levels) {
       context.beginPath()
-      for (const [x, y, isFirst] of cornersIn(this.#box, coordinates)) {
+      for (const [x, y, isFirst] of generateCorners(this.#box, coordinates)) {
         if (isFirst) context.moveTo(x, y)
         else context.lineTo(x, y)
       }
@@ -482,7 +482,7 @@ export class ContourPlot {
     const pointed = ({ clientX, clientY }: MouseEvent): Point => {
       const { left, top, width, height } = this.#box
       const bounds = element.getBoundingClientRect()
-      return pointAt(
+      return computePoint(
         this.#view,
         (clientX - bounds.left - left) / width,
         (clientY - bounds.top - top) / height,
@@ -579,7 +579,7 @@ export function drawAxes(context: CanvasRenderingContext2D, box: PlotBox, [x0, x
 
 const within = (x: number, limit: number) => (Number.isNaN(x) ? limit : Math.min(limit, Math.max(-limit, x)))
 /** The point at so much of a view's width, and of its height from above. */
-export function pointAt([x0, x1, y0, y1]: View, u: number, v: number): Point {
+export function computePoint([x0, x1, y0, y1]: View, u: number, v: number): Point {
   const [x, y] = [x0 + fraction(u) * (x1 - x0), y1 - fraction(v) * (y1 - y0)]
   return [roundForRange(x, x1 - x0), roundForRange(y, y1 - y0)]
 }
@@ -587,7 +587,7 @@ export function pointAt([x0, x1, y0, y1]: View, u: number, v: number): Point {
 const fraction = (x: number) => Math.min(1, Math.max(0, x))
 
 /** The corners of a level's rings, in pixels: d3's rows go down from 0 and its cells have centers at half. */
-export function* cornersIn(
+export function* generateCorners(
   { left, top, width, height }: PlotBox,
   rings: number[][][][],
 ): Generator<[x: number, y: number, isFirst: boolean]> {
@@ -605,7 +605,7 @@ export function mixColors(low: string, high: string, part: number): string {
 }
 
 /** A star's corners around a point. */
-export const starAt = (x: number, y: number): Point[] =>
+export const makeStar = (x: number, y: number): Point[] =>
   Array.from({ length: 10 }, (_, i) => {
     const radius = i % 2 === 0 ? 13 : 5.5
     const angle = (Math.PI * i) / 5
@@ -614,7 +614,7 @@ export const starAt = (x: number, y: number): Point[] =>
 
 function drawStar(context: CanvasRenderingContext2D, x: number, y: number): void {
   context.beginPath()
-  for (const corner of starAt(x, y)) context.lineTo(...corner)
+  for (const corner of makeStar(x, y)) context.lineTo(...corner)
   context.closePath()
   context.fillStyle = theme().star
   context.strokeStyle = theme().surface

@@ -1,15 +1,15 @@
 /** Where the equations of a rule of one's own are typed. */
 
-import { messageOf } from '../../dist/core/errors.js'
+import { getMessage } from '../../dist/core/errors.js'
 import { h, uniqueId } from './dom.js'
-import { CUSTOM, fields, ownOf, type RuleEntry } from './rules.js'
-import { LONGEST_EQUATIONS } from './state.js'
+import { CUSTOM, fields, type RuleEntry, readCustomRule } from './rules.js'
+import { MAX_EQUATIONS_LENGTH } from './state.js'
 
 /** Milliseconds of a pause in typing. */
 const PAUSE = 400
 
 /** A field for the equations; `onText` is told of those that can be read. */
-export function editorOf(
+export function makeEditor(
   entry: RuleEntry,
   number: number,
   onText: (changed: RuleEntry) => void,
@@ -23,7 +23,7 @@ export function editorOf(
   )
   field.value = entry.equations ?? ''
   field.rows = Math.min(16, field.value.split('\n').length + 1)
-  field.maxLength = LONGEST_EQUATIONS
+  field.maxLength = MAX_EQUATIONS_LENGTH
   field.setAttribute('aria-label', `Equations of optimizer ${number + 1}`)
   field.setAttribute('aria-describedby', `${about.id} ${message.id}`)
   let pausing: ReturnType<typeof setTimeout> | undefined
@@ -35,7 +35,7 @@ export function editorOf(
     try {
       last = keeping(last, equations)
     } catch (thrown) {
-      return fail(`${messageOf(thrown)}. The race goes on with what could be read.`)
+      return fail(`${getMessage(thrown)}. The race goes on with what could be read.`)
     }
     fail('')
     onText(last)
@@ -60,7 +60,7 @@ export function editorOf(
 
 /** The same rule by other equations: options that are still there, and still in their range, stay. */
 function keeping({ options }: RuleEntry, equations: string): RuleEntry {
-  const { definition } = ownOf({ equations })
+  const { definition } = readCustomRule({ equations })
   const names = new Set(fields({ rule: CUSTOM, equations }).map(({ name }) => name))
   const kept = Object.entries(options).filter(([name, value]) => {
     const kind = (definition.options as Record<string, { accepts(x: unknown): boolean }>)[name]

@@ -1,13 +1,13 @@
 /** Rules of the visitor's own, as the equations of a paper; loaded where there is one. */
 
 import { defineRule, EquationError, type EquationRule } from 'antigrad'
-import { messageOf } from '../../dist/core/errors.js'
+import { getMessage } from '../../dist/core/errors.js'
 import { parseStatements, withoutComments } from '../../dist/equations/statements.js'
 import { definitionNamed } from '../../dist/rules/define.js'
 import { readLiteral } from './literal.js'
-import { CUSTOM, type CustomRuleEntry, extraNames, ownBy, type RuleEntry } from './rules.js'
+import { CUSTOM, type CustomRuleEntry, extraNames, type RuleEntry, setCustomRuleReader } from './rules.js'
 import { TIGER } from './scenes.js'
-import { LONGEST_EQUATIONS } from './state.js'
+import { MAX_EQUATIONS_LENGTH } from './state.js'
 import { textPosition } from './text-position.js'
 
 /** What there is to begin with. */
@@ -18,7 +18,7 @@ const known = new Map<string, CustomRuleEntry>()
 const MAX_CACHED_RULES = 64
 
 /** From now on equations are known. */
-export const readEquations = () => ownBy(makeCustomRule)
+export const readEquations = () => setCustomRuleReader(makeCustomRule)
 
 /** @throws Error with the line and the character that cannot be read, and what was expected there */
 function makeCustomRule(text: string): CustomRuleEntry {
@@ -30,8 +30,8 @@ function makeCustomRule(text: string): CustomRuleEntry {
 }
 
 function read(text: string): CustomRuleEntry {
-  if (text.length > LONGEST_EQUATIONS)
-    throw new Error(`defineRule: expected at most ${LONGEST_EQUATIONS} characters, got ${text.length}`)
+  if (text.length > MAX_EQUATIONS_LENGTH)
+    throw new Error(`defineRule: expected at most ${MAX_EQUATIONS_LENGTH} characters, got ${text.length}`)
   const { name, given, stepAt } = readLiteral(text)
   const taken = extraNames.find((name) => Object.hasOwn(Object(given.options), name))
   if (taken !== undefined)
@@ -44,7 +44,7 @@ function read(text: string): CustomRuleEntry {
     const program = `defineRule(${JSON.stringify(name)}, ${JSON.stringify(declared)})`
     const first = Object.entries(declared.state).filter(([, { start }]) => start === 'gradient')
     return {
-      ...{ definition, make: make as never, program, lines: linesOf(declared.step) },
+      ...{ definition, make: make as never, program, lines: splitStepLines(declared.step) },
       first: first.map(([name]) => name),
     }
   } catch (thrown) {
@@ -52,12 +52,12 @@ function read(text: string): CustomRuleEntry {
     if (position === undefined) throw thrown
     // In the step; here all of the text is counted.
     const place = textPosition(text, stepAt + position)
-    throw new Error(messageOf(thrown).replace(/line \d+, character \d+/, place))
+    throw new Error(getMessage(thrown).replace(/line \d+, character \d+/, place))
   }
 }
 
 /** The lines of its step, on one line each. */
-function linesOf(step: string): CustomRuleEntry['lines'] {
+function splitStepLines(step: string): CustomRuleEntry['lines'] {
   const clean = withoutComments(step)
   // It was read before.
   const statements = parseStatements(clean, () => new Error('defineRule: no line') as never)

@@ -34,7 +34,7 @@ export function sampleHeights(landscape: ObjectiveView): HeightField {
     values,
     minima.map((minimum) => objective.value(minimum)),
   )
-  return { landscape, heights: values.map(heightOf), heightOf, marks: marksOf(heightOf, valueAt) }
+  return { landscape, heights: values.map(heightOf), heightOf, marks: computeMarks(heightOf, valueAt) }
 }
 
 /** About so many values along the heights. */
@@ -42,7 +42,7 @@ const MARKS = 5
 /** How far a mark may be from where it should be, as a part of the way to the next one. */
 const ASIDE = 0.25
 
-function marksOf(
+function computeMarks(
   heightOf: HeightField['heightOf'],
   valueAt: (height: number) => number,
 ): HeightField['marks'] {
@@ -87,7 +87,7 @@ function measure(
 }
 
 /** As many contours as can be told apart: a function with many hills has few. */
-export function levelsOf({ heights }: HeightField): number {
+export function countLevels({ heights }: HeightField): number {
   const slopes = new Float64Array((GRID - 1) * (GRID - 1))
   for (let row = 0; row < GRID - 1; row++) {
     for (let column = 0; column < GRID - 1; column++) {

@@ -1,9 +1,9 @@
 /** Which options change anything here: each is changed, and the points of some updates compared. */
 
 import { Minimization } from 'antigrad'
-import { messageOf } from '../../dist/core/errors.js'
-import { clipOf, type Race } from './race.js'
-import { build, fields, type OptionField, type OptionValue, optionOf, type RuleEntry } from './rules.js'
+import { getMessage } from '../../dist/core/errors.js'
+import { makeClip, type Race } from './race.js'
+import { build, fields, getOption, type OptionField, type OptionValue, type RuleEntry } from './rules.js'
 
 /** Updates that are compared; warm-ups and rectifications are over by then. */
 const UPDATES = 60
@@ -15,13 +15,13 @@ export function withoutEffect(entry: RuleEntry, race: Race): Map<string, string>
   for (const field of fields(entry)) {
     let refusal = ''
     let isTried = false
-    const changes = otherValues(field, optionOf(entry, field.name)).some((value) => {
+    const changes = otherValues(field, getOption(entry, field.name)).some((value) => {
       try {
         const path = computePath({ ...entry, options: { ...entry.options, [field.name]: value } }, race)
         isTried = true
         return path.some((x, i) => !Object.is(x, usual[i]))
       } catch (thrown) {
-        refusal = messageOf(thrown)
+        refusal = getMessage(thrown)
         return false
       }
     })
@@ -44,7 +44,7 @@ function otherValues({ kind, choices }: OptionField, value: OptionValue): Option
 function computePath(entry: RuleEntry, { state, landscape }: Race): number[] {
   const { rule } = build(entry)
   const { start, noise } = state
-  const options = { tolerance: 0, maxIterations: UPDATES, clip: clipOf(entry, noise) }
+  const options = { tolerance: 0, maxIterations: UPDATES, clip: makeClip(entry, noise) }
   const run = new Minimization(landscape.objective, [...start], rule as never, options)
   const path: number[] = []
   while (run.step()) path.push(...run.params)

@@ -6,8 +6,17 @@ import { formatCount } from '../../dist/core/text.js'
 import { definitions } from '../../dist/rules/definitions.js'
 import type { Pull } from './contour.js'
 import { formatNumber, h, labeled } from './dom.js'
-import { clipOf, type Race, type Racer } from './race.js'
-import { build, CUSTOM, METHOD, optionOf, ownOf, type RuleEntry, schedulesIn, titleOf } from './rules.js'
+import { makeClip, type Race, type Racer } from './race.js'
+import {
+  build,
+  CUSTOM,
+  collectSchedules,
+  getOption,
+  getTitle,
+  METHOD,
+  type RuleEntry,
+  readCustomRule,
+} from './rules.js'
 import { formula, line as lineOf, symbols } from './substitute.js'
 import { swatch } from './theme.js'
 
@@ -62,7 +71,7 @@ export class Inspector {
     this.#patch.replaceChildren(swatch(this.#number))
     const { entry } = race.racers[this.#number]
     const page = pages[entry.rule] ?? `rules/${entry.rule}`
-    this.#more.textContent = `${entry.rule === CUSTOM ? 'equations' : titleOf(entry)} in the docs`
+    this.#more.textContent = `${entry.rule === CUSTOM ? 'equations' : getTitle(entry)} in the docs`
     this.#more.href = `${import.meta.env.VITE_DOCS}${page}.html`
     const updates = race.racers.map((racer) => replayUpdate(racer, race))
     this.#body.replaceChildren(...explain(race.racers[this.#number], updates[this.#number]))
@@ -95,7 +104,7 @@ function replayUpdate(racer: Racer, { state, landscape }: Race): ReplayedUpdate 
   const { entry, iterations, made } = racer
   if (entry.rule === METHOD || iterations >= made || iterations > MAX_REPLAYED_UPDATES) return null
   const optimizer = new Optimizer(Float64Array.from(state.start), build(entry).rule as never, {
-    clip: clipOf(entry, state.noise),
+    clip: makeClip(entry, state.noise),
   })
   for (let i = 0; i < iterations; i++) stepped(optimizer, landscape)
   const [before, scalarsBefore] = [readState(optimizer), readScalars(optimizer, entry)]
@@ -177,16 +186,17 @@ function explain({ entry, iterations, made, reason }: Racer, update: ReplayedUpd
 type EquationLine = readonly [equation: string, x: string, y: string]
 
 /** The states that have a number for each parameter. */
-const namesIn = (state: RuleState) => Object.keys(state).filter((name) => state[name].length === 2)
+const parameterStateNames = (state: RuleState) =>
+  Object.keys(state).filter((name) => state[name].length === 2)
 
 function libraryLines(
   entry: RuleEntry,
   { before, after, gradient, theta, next }: ReplayedUpdate,
 ): EquationLine[] {
-  const options = { ...symbols((name) => optionOf(entry, name)), ...decayFactor(entry) }
+  const options = { ...symbols((name) => getOption(entry, name)), ...decayFactor(entry) }
   const numbers = (i: number) => {
     const own: Record<string, number> = { g: gradient[i], θ: theta[i], 'θ’': next[i] }
-    for (const name of namesIn(before)) {
+    for (const name of parameterStateNames(before)) {
       own[name] = before[name][i]
       own[`${name}’`] = after[name][i]
     }
@@ -205,16 +215,16 @@ function ownLines(
   { before, after, gradient, theta, next, scalars }: ReplayedUpdate,
   t: number,
 ): EquationLine[] {
-  const { lines, definition, first } = ownOf(entry)
+  const { lines, definition, first } = readCustomRule(entry)
   const options: Record<string, number> = { t }
   for (const name of Object.keys(definition.options)) {
-    const value = optionOf(entry, name)
+    const value = getOption(entry, name)
     if (typeof value === 'number') options[name] = value
   }
   const known = (i: number) => {
     const now: Record<string, number> = { ...scalars.before, ...options, g: gradient[i], theta: theta[i] }
     const then: Record<string, number> = { ...scalars.after, theta: next[i] }
-    for (const name of namesIn(before)) {
+    for (const name of parameterStateNames(before)) {
       now[name] = before[name][i]
       then[name] = after[name][i]
     }
@@ -238,7 +248,7 @@ function ownLines(
 function decayFactor(entry: RuleEntry): { d?: number } {
   const { rule } = build(entry)
   const plain = 'rule' in rule ? rule.rule : rule
-  if ('method' in plain || schedulesIn(entry).length > 0) return {}
+  if ('method' in plain || collectSchedules(entry).length > 0) return {}
   return { d: definitions[plain.name as keyof typeof definitions].decay(plain as never) }
 }
 
@@ -249,7 +259,7 @@ function chosen(entry: RuleEntry): { lines: string[]; note: string } {
     const [, condition] = /^With (.*?): /.exec(text) ?? []
     if (condition === undefined) return null
     return [...condition.matchAll(/`(\w+)(?:: '?([^`']*)'?)?`/g)].every(([, name, value]) => {
-      const now = optionOf(entry, name)
+      const now = getOption(entry, name)
       return value === undefined ? Boolean(now) : String(now) === value
     })
   }

@@ -10,7 +10,7 @@ export interface Literal {
 }
 
 /** How deep objects may be in each other. */
-const DEEPEST = 8
+const MAX_DEPTH = 8
 const TOKEN =
   /\s*(?:(?:\/\/[^\n]*|\/\*[\s\S]*?\*\/)\s*)*(-?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[\p{L}_$][\p{L}\p{N}_$]*|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`|[\s\S]|$)/uy
 const escapes: Readonly<Record<string, string>> = { n: '\n', t: '\t' }
@@ -52,7 +52,7 @@ export function readLiteral(text: string): Literal {
   }
 
   function object(depth: number): Record<string, unknown> {
-    if (depth > DEEPEST) fail(`no more than ${DEEPEST} levels`)
+    if (depth > MAX_DEPTH) fail(`no more than ${MAX_DEPTH} levels`)
     const found: Record<string, unknown> = Object.create(null)
     expect('{')
     while (peek().token !== '}') {

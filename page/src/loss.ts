@@ -5,7 +5,7 @@ import { formatCount } from '../../dist/core/text.js'
 import 'uplot/dist/uPlot.min.css'
 import { formatNumber } from './dom.js'
 import type { Race } from './race.js'
-import { styleOf, theme } from './theme.js'
+import { getStyle, theme } from './theme.js'
 
 /** Places along the axis; of more a screen shows nothing. */
 const SAMPLES = 400
@@ -145,7 +145,7 @@ function plotOptions(
     series: [
       {},
       ...race.racers.map(({ name }, number) => {
-        const { color, dash } = styleOf(number)
+        const { color, dash } = getStyle(number)
         return { label: name, stroke: color, dash: [...dash], width: 2, points: { show: false } }
       }),
     ],

@@ -1,7 +1,7 @@
 /** The page: one state, one race at a time, and everything that shows it. */
 
 import type { Point } from 'antigrad'
-import { messageOf } from '../../dist/core/errors.js'
+import { getMessage } from '../../dist/core/errors.js'
 import { formatCount } from '../../dist/core/text.js'
 import { copyLink, decodePart, onOtherAddress, remember, showProblems } from './address.js'
 import type { Basins } from './basins.js'
@@ -73,13 +73,13 @@ const status = h('p', { className: 'status', role: 'status' })
 const lossCaption = h('span')
 const basinsFrame = h('div', { className: 'basins' })
 const inspectFrame = h('section', { className: 'inspect', 'aria-label': 'The update that is looked at' })
-const drawerOf = (summary: string, ...content: Node[]) =>
+const makeDrawer = (summary: string, ...content: Node[]) =>
   h('details', { className: 'drawer' }, h('summary', {}, summary), ...content)
-const surfaceDrawer = drawerOf(
+const surfaceDrawer = makeDrawer(
   'Surface: the same in space',
   h('figure', {}, labeled('turn', turning), surfaceFrame),
 )
-const drawer = drawerOf('Basins: which minimum each start reaches', basinsFrame)
+const drawer = makeDrawer('Basins: which minimum each start reaches', basinsFrame)
 surfaceDrawer.id = 'surface'
 drawer.id = 'basins'
 
@@ -151,7 +151,7 @@ async function load(changed: RaceState, whole = false): Promise<string> {
   } catch (thrown) {
     // The form keeps what was typed, for it to be mended.
     settings.show(changed)
-    const message = messageOf(thrown)
+    const message = getMessage(thrown)
     settings.fail(message)
     return message
   }
@@ -234,7 +234,7 @@ async function explain(): Promise<void> {
     const pulls = inspector.show(race)
     contour.pull(arrows.checked ? pulls : [])
   } catch (thrown) {
-    const sentence = `No equations: a part of the page could not be loaded (${messageOf(thrown)}).`
+    const sentence = `No equations: a part of the page could not be loaded (${getMessage(thrown)}).`
     inspectFrame.replaceChildren(h('p', { className: 'hint' }, sentence))
   }
 }
@@ -337,7 +337,7 @@ async function open(tab: 'race' | 'bench'): Promise<void> {
     }
     bench.open()
   } catch (thrown) {
-    const sentence = `No engines: a part of the page could not be loaded (${messageOf(thrown)}).`
+    const sentence = `No engines: a part of the page could not be loaded (${getMessage(thrown)}).`
     element('bench').replaceChildren(h('p', { className: 'hint' }, sentence))
   }
 }
@@ -350,7 +350,7 @@ async function addLoss(): Promise<void> {
     loss.begin(race)
     loss.update()
   } catch (thrown) {
-    const sentence = `No chart: a part of the page could not be loaded (${messageOf(thrown)}).`
+    const sentence = `No chart: a part of the page could not be loaded (${getMessage(thrown)}).`
     lossFrame.replaceChildren(h('p', { className: 'hint' }, sentence))
   }
 }
@@ -370,7 +370,7 @@ async function openSurface(): Promise<void> {
     surface.begin(race)
     wake()
   } catch (thrown) {
-    const sentence = `No surface: ${failing} (${messageOf(thrown)}).`
+    const sentence = `No surface: ${failing} (${getMessage(thrown)}).`
     surfaceFrame.replaceChildren(h('p', { className: 'hint' }, sentence))
   }
 }
@@ -391,7 +391,7 @@ async function openBasins(): Promise<void> {
     })
     showBasins()
   } catch (thrown) {
-    const sentence = `No basins: a part of the page could not be loaded (${messageOf(thrown)}).`
+    const sentence = `No basins: a part of the page could not be loaded (${getMessage(thrown)}).`
     basinsFrame.replaceChildren(h('p', { className: 'hint' }, sentence))
   }
 }
@@ -401,7 +401,7 @@ async function saving(how: (part: typeof import('./save.js')) => unknown): Promi
   try {
     await how(await import('./save.js'))
   } catch (thrown) {
-    status.textContent = `It could not be saved: ${messageOf(thrown)}.`
+    status.textContent = `It could not be saved: ${getMessage(thrown)}.`
   }
 }
 

@@ -18,7 +18,7 @@ const VECTORS = [10, 100, 1_000, 10_000, 100_000, 1_000_000]
 const SIDES = [4, 10, 32, 100, 200]
 
 /** How many parameters are timed, one after the other. */
-export const sizesOf = (areMatrices: boolean): readonly number[] =>
+export const selectSizes = (areMatrices: boolean): readonly number[] =>
   areMatrices ? SIDES.map((side) => side * side) : VECTORS
 
 /** Milliseconds of a round at least. */
@@ -46,7 +46,7 @@ export async function measure(
 ): Promise<Measurement[]> {
   const found: Measurement[] = []
   const length = Math.max(ROUND, TICKS * tick())
-  const sizes = sizesOf(areMatrices)
+  const sizes = selectSizes(areMatrices)
   const total = sizes.length * ROUNDS
   for (const [index, size] of sizes.entries()) {
     const shape = areMatrices ? [Math.sqrt(size), Math.sqrt(size)] : [size]

@@ -1,25 +1,25 @@
 /** The list of racers, with a form for each one's options. */
 
-import { messageOf } from '../../dist/core/errors.js'
+import { getMessage } from '../../dist/core/errors.js'
 import { explainedField, formatNumber, h, labeled, select, uniqueId } from './dom.js'
 import { loadCustomRules, loadSchedules } from './lazy.js'
 import type { Race } from './race.js'
 import {
   build,
   CUSTOM,
+  collectSchedules,
   fields,
+  getOption,
   isSchedule,
   notOffered,
   type OptionField,
   type OptionValue,
-  optionOf,
   type RacerName,
   type RuleEntry,
   racerNames,
-  schedulesIn,
   suggested,
 } from './rules.js'
-import { MOST_ENTRIES, parsed } from './state.js'
+import { MAX_ENTRIES, parsed } from './state.js'
 import { swatch } from './theme.js'
 
 export class Optimizers {
@@ -66,14 +66,14 @@ export class Optimizers {
         this.#change([...before.slice(0, number), initialEntry, ...before.slice(number + 1)])
       this.#list.children[number]?.querySelector('select')?.focus()
     } catch (thrown) {
-      message.textContent = `A part of the page could not be loaded: ${messageOf(thrown)}.`
+      message.textContent = `A part of the page could not be loaded: ${getMessage(thrown)}.`
     }
   }
 
   show(entries: readonly RuleEntry[]): void {
     this.#entries = [...entries]
     this.#list.replaceChildren(...entries.map((_, number) => this.#row(number)))
-    this.#add.disabled = this.#write.disabled = entries.length >= MOST_ENTRIES
+    this.#add.disabled = this.#write.disabled = entries.length >= MAX_ENTRIES
     this.#message.textContent = ''
   }
 
@@ -120,7 +120,7 @@ export class Optimizers {
       others = all.slice(1)
       // Its field is beside the slider.
       rate = this.#control(number, all[0], message)
-      const words = `${labelOf(all[0])}: ${helpOf(all[0])}`
+      const words = `${getLabel(all[0])}: ${helpOf(all[0])}`
       options.append(h('small', { className: 'help', id: uniqueId('help') }, words))
       rate.setAttribute('aria-describedby', `${options.children[0].id} ${message.id}`)
     }
@@ -131,7 +131,7 @@ export class Optimizers {
     // Most are never opened, and a phone is slow to make so many fields.
     const fill = () => {
       const made = others.map((field) =>
-        explainedField(labelOf(field), this.#control(number, field, message), helpOf(field), message.id),
+        explainedField(getLabel(field), this.#control(number, field, message), helpOf(field), message.id),
       )
       options.append(...made)
       others = []
@@ -146,8 +146,8 @@ export class Optimizers {
 
   /** The field for the equations of one's own, above its options, which follow from them. */
   async #edit(number: number, controls: HTMLElement, message: HTMLElement): Promise<void> {
-    const { editorOf } = await import('./custom-rule-editor.js')
-    const editor = editorOf(this.#entries[number], number, (changed) => {
+    const { makeEditor } = await import('./custom-rule-editor.js')
+    const editor = makeEditor(this.#entries[number], number, (changed) => {
       message.textContent = ''
       const isOpen = controls.querySelector('details')?.open ?? false
       this.#entries[number] = changed
@@ -164,11 +164,11 @@ export class Optimizers {
     const { from, to } = scale
     const slider = h('input', { type: 'range', min: String(from), max: String(to), step: '0.01' })
     const value = h('output', { className: 'count' })
-    const label = labelOf(option)
+    const label = getLabel(option)
     slider.dataset.slides = name
     slider.dataset.scale = String(slides)
     slider.setAttribute('aria-label', `${label} of optimizer ${number + 1}`)
-    slide(slider, value, optionOf(this.#entries[number], name))
+    slide(slider, value, getOption(this.#entries[number], name))
     slider.addEventListener('input', () => {
       const entry = this.#entries[number]
       const options = { ...entry.options, [name]: scale.value(Number(slider.value)) }
@@ -176,7 +176,7 @@ export class Optimizers {
       try {
         build(changed)
       } catch (thrown) {
-        message.textContent = `${messageOf(thrown)}.`
+        message.textContent = `${getMessage(thrown)}.`
         return
       }
       message.textContent = ''
@@ -205,7 +205,7 @@ export class Optimizers {
 
   #control(number: number, field: OptionField, message: HTMLElement): HTMLInputElement | HTMLSelectElement {
     const { name, kind, choices, schedulable } = field
-    const value = optionOf(this.#entries[number], name)
+    const value = getOption(this.#entries[number], name)
     const control =
       kind === 'choice'
         ? select(Object.fromEntries(choices.map((value) => [value, value])), String(value))
@@ -221,8 +221,8 @@ export class Optimizers {
     }
     control.dataset.option = name
     const refuse = (thrown: unknown) => {
-      const now = shownValue(optionOf(this.#entries[number], name))
-      message.textContent = `${messageOf(thrown)}. The race goes on with ${now}.`
+      const now = shownValue(getOption(this.#entries[number], name))
+      message.textContent = `${getMessage(thrown)}. The race goes on with ${now}.`
       control.setAttribute('aria-invalid', 'true')
     }
     const take = (given: OptionValue) => {
@@ -254,12 +254,12 @@ export class Optimizers {
     const more = row.querySelector('details')
     if (more) void this.#gray(number, more)
     for (const slider of row.querySelectorAll<HTMLInputElement>('[data-slides]')) {
-      const value = optionOf(this.#entries[number], slider.dataset.slides as string)
+      const value = getOption(this.#entries[number], slider.dataset.slides as string)
       slide(slider, slider.nextElementSibling as HTMLElement, value)
     }
     for (const control of row.querySelectorAll<HTMLInputElement>('[data-option]')) {
       control.removeAttribute('aria-invalid')
-      const value = optionOf(this.#entries[number], control.dataset.option as string)
+      const value = getOption(this.#entries[number], control.dataset.option as string)
       if (control.type === 'checkbox') control.checked = value === true
       else {
         control.value = String(value)
@@ -270,11 +270,11 @@ export class Optimizers {
 
   /** Pictures of the schedules, beneath the options. */
   async #draw(number: number, row: Element): Promise<void> {
-    const found = schedulesIn(this.#entries[number])
+    const found = collectSchedules(this.#entries[number])
     const frame = row.querySelector('.schedules') as Element
     if (found.length === 0) return frame.replaceChildren()
-    const { pictureOf } = await import('./schedules.js')
-    frame.replaceChildren(...found.map(([name, schedule]) => pictureOf(name, schedule)))
+    const { makeCurvePicture } = await import('./schedules.js')
+    frame.replaceChildren(...found.map(([name, schedule]) => makeCurvePicture(name, schedule)))
   }
 }
 
@@ -313,7 +313,7 @@ function grow(control: HTMLInputElement): void {
   control.classList.toggle('long', isSchedule(control.value))
 }
 
-const labelOf = ({ name }: OptionField) => labels[name] ?? name
+const getLabel = ({ name }: OptionField) => labels[name] ?? name
 
 const shownValue = (value: unknown) => (typeof value === 'number' ? formatNumber(value) : String(value))
 

@@ -43,7 +43,7 @@ export const cut = (): OutcomePiece[] =>
   })
 
 /** Where a start is: in the middle of its pixel. */
-export function startAt([x0, x1, y0, y1]: View, start: number): Point {
+export function computeStart([x0, x1, y0, y1]: View, start: number): Point {
   const [column, row] = [start % SIDE, Math.floor(start / SIDE)]
   return [x0 + ((x1 - x0) * (column + 0.5)) / SIDE, y1 - ((y1 - y0) * (row + 0.5)) / SIDE]
 }

@@ -1,13 +1,13 @@
 /** A program in TypeScript that makes a race. */
 
-import { build, CUSTOM, METHOD, nameOf, ownOf, type RuleEntry } from './rules.js'
+import { build, CUSTOM, describeEntry, METHOD, type RuleEntry, readCustomRule } from './rules.js'
 import type { RaceState } from './state.js'
 import { stateObjectiveText } from './texts.js'
 
 /** The same runs by the library alone: `node race.ts` prints where each has ended. */
-export async function programOf(state: RaceState): Promise<string> {
+export async function writeProgram(state: RaceState): Promise<string> {
   const { objective, condition, start, tolerance, maxIterations, noise } = state
-  const made = state.entries.map((entry) => ({ name: nameOf(entry), ...written(entry, noise) }))
+  const made = state.entries.map((entry) => ({ name: describeEntry(entry), ...written(entry, noise) }))
   const isOwn = objective === 'own'
   const names = [
     ...['minimize', isOwn ? 'expression' : objective],
@@ -38,7 +38,7 @@ ${lines.join('\n')}
 function written(entry: RuleEntry, noise: number): { rule: string; clip: string; uses: string[] } {
   const { rule } = build(entry)
   const name = entry.rule === CUSTOM ? 'defineRule' : entry.rule
-  const maker = entry.rule === CUSTOM ? ownOf(entry).program : name
+  const maker = entry.rule === CUSTOM ? readCustomRule(entry).program : name
   const {
     warmup = 0,
     delay = 0,

@@ -5,13 +5,13 @@
  */
 
 import { Minimization, type MinimizeReason, noise, type Point } from 'antigrad'
-import { messageOf } from '../../dist/core/errors.js'
+import { getMessage } from '../../dist/core/errors.js'
 import type { ObjectiveView } from './functions.js'
-import { build, nameOf, type RuleEntry } from './rules.js'
+import { build, describeEntry, type RuleEntry } from './rules.js'
 import type { RaceState } from './state.js'
 
 /** How gradients are clipped for an entry, and the noise that all of a race have. */
-export function clipOf(entry: RuleEntry, sigma: number) {
+export function makeClip(entry: RuleEntry, sigma: number) {
   const { clip } = build(entry)
   return sigma > 0 ? { ...clip, noise: noise({ eta: sigma * sigma, gamma: 0 }) } : clip
 }
@@ -45,11 +45,11 @@ export class Racer {
     const { start, tolerance, maxIterations, distance, noise } = state
     const { rule } = build(entry)
     this.entry = entry
-    this.name = nameOf(entry)
+    this.name = describeEntry(entry)
     this.#landscape = landscape
     this.#distance = distance
     const isMethod = 'method' in rule
-    const options = { tolerance, maxIterations, ...(!isMethod && { clip: clipOf(entry, noise) }) }
+    const options = { tolerance, maxIterations, ...(!isMethod && { clip: makeClip(entry, noise) }) }
     this.#run = new Minimization(landscape.objective, [...start], rule as never, options)
     this.#asked = isMethod ? [0] : null
     this.engine = this.#run.engine
@@ -67,7 +67,7 @@ export class Racer {
       if (this.hasEnded) this.gradientNorm = this.#run.gradientNorm
     } catch (thrown) {
       this.#ended = 'error'
-      this.error = messageOf(thrown)
+      this.error = getMessage(thrown)
     }
   }
 

@@ -41,7 +41,7 @@ export class Ranking {
       this.#body.replaceChildren(...order.map((racer) => row(racer, race.racers.indexOf(racer))))
     }
     order.forEach((racer, place) => {
-      const cells = textsOf(racer, place, race)
+      const cells = formatCells(racer, place, race)
       const { children } = this.#body.children[place]
       cells.forEach((text, i) => {
         if (text !== null && children[i].textContent !== text) children[i].textContent = text
@@ -56,7 +56,7 @@ function row(racer: Racer, number: number): HTMLTableRowElement {
 }
 
 /** The texts of a row's cells; null for the name, which stays. */
-function textsOf(racer: Racer, place: number, race: Race): (string | null)[] {
+function formatCells(racer: Racer, place: number, race: Race): (string | null)[] {
   const { arrivedAt, iterations } = racer
   const isKnown = race.landscape.minima.length > 0
   return [

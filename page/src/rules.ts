@@ -12,7 +12,7 @@ import {
   warmup,
 } from 'antigrad'
 import { enter } from '../../dist/command-line/race.js'
-import { integerFrom, nonNegative, optional, type Option as RuleOption } from '../../dist/options/kinds.js'
+import { integerAtLeast, nonNegative, optional, type Option as RuleOption } from '../../dist/options/kinds.js'
 import { readOption } from '../../dist/options/read.js'
 import type { Definition } from '../../dist/rules/define.js'
 import { definitions } from '../../dist/rules/definitions.js'
@@ -24,7 +24,7 @@ export type OptionValue = number | boolean | string | null
 
 export const allRuleNames = Object.keys(definitions) as RuleName[]
 /** Those that work by rows and columns, where parameters are a matrix. */
-export const forMatrices = allRuleNames.filter((name) => definitions[name].fallback !== undefined)
+export const matrixRules = allRuleNames.filter((name) => definitions[name].fallback !== undefined)
 /** Those whose parameters may be a point, as in the race, or a vector. */
 export const ruleNames = allRuleNames.filter((name) => !definitions[name].wantsShapes)
 /** The method that races beside them: by its gradients, as it asks for several in one update. */
@@ -64,7 +64,7 @@ export interface OptionField {
   readonly slides: 'rate' | 'carry' | null
 }
 
-const updates = { ...integerFrom(0), expected: 'a whole number of updates ≥ 0' }
+const updates = { ...integerAtLeast(0), expected: 'a whole number of updates ≥ 0' }
 
 /** What there is to say of these, which no declaration has. */
 const explained: Readonly<Record<string, string>> = {
@@ -90,7 +90,7 @@ const carrying = ['momentum', 'beta1', 'decay', 'rho', 'beta']
 export function fields(entry: Pick<RuleEntry, 'rule' | 'equations'>): OptionField[] {
   const { rule } = entry
   if (rule === METHOD) return []
-  const { options: own, defaults } = definitionOf(entry)
+  const { options: own, defaults } = getDefinition(entry)
   // A rule has no control, nor have its equations.
   const isPlain = ([name]: [string, RuleOption]) => {
     const value: unknown = defaults[name as 'name']
@@ -106,11 +106,11 @@ export function fields(entry: Pick<RuleEntry, 'rule' | 'equations'>): OptionFiel
     const kind = option.accepts(true) ? 'flag' : choices.length > 0 ? 'choice' : 'number'
     const { schedulable, expected } = option
     const help = explained[name] ?? documentation[rule]?.[name] ?? expected
-    return { name, kind, choices, schedulable, help, slides: slidesOf(name, entry, option, carries) }
+    return { name, kind, choices, schedulable, help, slides: makeSliders(name, entry, option, carries) }
   })
 }
 
-function slidesOf(
+function makeSliders(
   name: string,
   { rule }: Pick<RuleEntry, 'rule'>,
   option: RuleOption,
@@ -125,7 +125,7 @@ function slidesOf(
 }
 
 /** The value that an option has in an entry, given or by default. */
-export function optionOf(entry: RuleEntry, name: string): OptionValue {
+export function getOption(entry: RuleEntry, name: string): OptionValue {
   if (Object.hasOwn(extras, name) || Object.hasOwn(entry.options, name)) return entry.options[name] ?? 0
   if (entry.rule === METHOD) return 0
   return (make(entry, entry.options) as unknown as Record<string, OptionValue>)[name]
@@ -138,7 +138,7 @@ export function optionOf(entry: RuleEntry, name: string): OptionValue {
  */
 export function build(entry: RuleEntry): { rule: Rule | CustomRule | Lbfgs; clip: Clip } {
   if (entry.rule === METHOD) return { rule: lbfgs(entry.options), clip: {} }
-  const { name: title } = definitionOf(entry)
+  const { name: title } = getDefinition(entry)
   for (const [name, kind] of Object.entries(extras)) {
     readOption(`${title}: ${name}`, optional(kind), entry.options[name])
   }
@@ -159,7 +159,7 @@ let read = (_text: string, what: string): Scheduled => {
 }
 
 /** Says how schedules are read: schedules.ts does, which is loaded where there are some. */
-export function readBy(parser: typeof read): void {
+export function setScheduleParser(parser: typeof read): void {
   read = parser
 }
 
@@ -180,32 +180,33 @@ let readOwn = (_text: string): CustomRuleEntry => {
 }
 
 /** Says how equations are read: custom-rule.ts does, which is loaded where there are some. */
-export function ownBy(reader: typeof readOwn): void {
+export function setCustomRuleReader(reader: typeof readOwn): void {
   readOwn = reader
 }
 
 /** @throws Error with a sentence where its equations cannot be read */
-export const ownOf = ({ equations = '' }: Pick<RuleEntry, 'equations'>): CustomRuleEntry => readOwn(equations)
+export const readCustomRule = ({ equations = '' }: Pick<RuleEntry, 'equations'>): CustomRuleEntry =>
+  readOwn(equations)
 
-const definitionOf = (entry: Pick<RuleEntry, 'rule' | 'equations'>): Definition =>
-  entry.rule === CUSTOM ? ownOf(entry).definition : definitions[entry.rule as RuleName]
+const getDefinition = (entry: Pick<RuleEntry, 'rule' | 'equations'>): Definition =>
+  entry.rule === CUSTOM ? readCustomRule(entry).definition : definitions[entry.rule as RuleName]
 
 const makers = { ...rules } as Readonly<Record<string, (options: object) => BuiltInRule>>
 
 function make(entry: Pick<RuleEntry, 'rule' | 'equations'>, options: object): BuiltInRule {
-  const { name: rule, options: all } = definitionOf(entry)
+  const { name: rule, options: all } = getDefinition(entry)
   const given = Object.entries(options)
     .filter(([name]) => !Object.hasOwn(extras, name))
     .map(([name, value]) => {
       const isRead = isSchedule(value) && all[name]?.schedulable
       return [name, isRead ? read(value, `${rule}: ${name}`) : value]
     })
-  const maker = entry.rule === CUSTOM ? ownOf(entry).make : makers[rule]
+  const maker = entry.rule === CUSTOM ? readCustomRule(entry).make : makers[rule]
   return maker(Object.fromEntries(given))
 }
 
 /** The options whose values are schedules, a warm-up's too. */
-export function schedulesIn(entry: RuleEntry): [name: string, schedule: Scheduled][] {
+export function collectSchedules(entry: RuleEntry): [name: string, schedule: Scheduled][] {
   const { rule } = build(entry)
   if ('method' in rule) return []
   const plain = 'rule' in rule ? rule.rule : rule
@@ -222,15 +223,15 @@ export function suggested(rule: RacerName): RuleEntry {
 }
 
 /** What a rule is called. */
-export const titleOf = (entry: RuleEntry): string =>
-  entry.rule === METHOD ? METHOD : definitionOf(entry).name
+export const getTitle = (entry: RuleEntry): string =>
+  entry.rule === METHOD ? METHOD : getDefinition(entry).name
 
 /** What to call an entry: its rule, and its options but for those that are as the library has them. */
-export function nameOf(entry: RuleEntry): string {
+export function describeEntry(entry: RuleEntry): string {
   const rest = Object.entries(entry.options).filter(([name]) => name !== 'lr')
   const said = rest.map(([name, value]) => (value === true ? name : `${name} ${brief(value)}`))
-  const rate = fields(entry)[0]?.name === 'lr' ? [brief(optionOf(entry, 'lr'))] : []
-  return [titleOf(entry), ...rate, ...said].join(' ')
+  const rate = fields(entry)[0]?.name === 'lr' ? [brief(getOption(entry, 'lr'))] : []
+  return [getTitle(entry), ...rate, ...said].join(' ')
 }
 
 /** What is in a schedule is too long for a name. */

@@ -1,15 +1,15 @@
 /** What is taken away: the picture, and a program that makes the same race. */
 
-import { type ContourPlot, cornersIn, mixColors, starAt } from './contour.js'
+import { type ContourPlot, generateCorners, makeStar, mixColors } from './contour.js'
 import { download } from './dom.js'
 import { shortNames } from './names.js'
-import { programOf } from './program.js'
+import { writeProgram } from './program.js'
 import type { RaceState } from './state.js'
-import { styleOf, theme } from './theme.js'
+import { getStyle, theme } from './theme.js'
 
 /** The map as it is seen, in lines of any size. */
 export function saveSvg(drawing: ContourPlot['drawing']): void {
-  download('race.svg', 'image/svg+xml', svgOf(drawing))
+  download('race.svg', 'image/svg+xml', makeSvg(drawing))
 }
 
 /** The map as it is seen, in pixels. */
@@ -27,13 +27,13 @@ export async function savePng(picture: HTMLCanvasElement): Promise<void> {
 }
 
 export async function saveProgram(state: RaceState): Promise<void> {
-  download('race.ts', 'text/typescript', await programOf(state))
+  download('race.ts', 'text/typescript', await writeProgram(state))
 }
 
 const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 const at = (x: number) => String(Math.round(10 * x) / 10)
 
-function svgOf({
+function makeSvg({
   width,
   height,
   box,
@@ -48,17 +48,17 @@ function svgOf({
     Array.from(corners, ([x, y, isFirst]) => `${isFirst ? 'M' : 'L'}${at(x)} ${at(y)}`).join('')
   const ground = levels.map(
     ({ value, coordinates }) =>
-      `<path d="${path(cornersIn(box, coordinates))}" fill="${mixColors(colors.low, colors.high, value)}"/>`,
+      `<path d="${path(generateCorners(box, coordinates))}" fill="${mixColors(colors.low, colors.high, value)}"/>`,
   )
   const stars = terrain.landscape.minima.map(
     (minimum) =>
-      `<polygon points="${starAt(...pixel(minimum))
+      `<polygon points="${makeStar(...pixel(minimum))
         .map((p) => p.map(at))
         .join(' ')}"/>`,
   )
   const names = shortNames(race.racers.map(({ name }) => name))
   const racers = race.racers.map((racer, number) => {
-    const { color, dash } = styleOf(number)
+    const { color, dash } = getStyle(number)
     const points = Array.from({ length: racer.iterations + 1 }, (_, i) =>
       pixel(racer.pointAt(i)).map(at).join(),
     )

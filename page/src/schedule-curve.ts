@@ -4,7 +4,7 @@ import { compile, type Scheduled } from '../../dist/schedules/schedule.js'
 import { countUpdates } from '../../dist/schedules/text.js'
 
 /** Over the updates until they stay: the points of an SVG's polyline, the least and the largest, and the last update. */
-export function curveOf(schedule: Scheduled, [width, height, edge]: readonly number[]) {
+export function computeScheduleCurve(schedule: Scheduled, [width, height, edge]: readonly number[]) {
   const last = countUpdates([schedule]) - 1
   const at = compile(schedule)
   const samples = Math.min(width, last)

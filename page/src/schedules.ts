@@ -4,19 +4,19 @@ import { formatCount } from '../../dist/core/text.js'
 import type { Scheduled } from '../../dist/schedules/schedule.js'
 import { parseSchedule } from '../../dist/schedules/text.js'
 import { formatNumber, h } from './dom.js'
-import { readBy } from './rules.js'
-import { curveOf } from './schedule-curve.js'
+import { setScheduleParser } from './rules.js'
+import { computeScheduleCurve } from './schedule-curve.js'
 
 /** From now on texts of schedules are known. */
-export const readSchedules = () => readBy(parseSchedule)
+export const readSchedules = () => setScheduleParser(parseSchedule)
 
 /** Width, height and edge. */
 const SIZE = [240, 48, 2] as const
 const SVG = 'http://www.w3.org/2000/svg'
 
 /** An option's values over the updates until they stay. */
-export function pictureOf(option: string, schedule: Scheduled): HTMLElement {
-  const { points, low, high, last } = curveOf(schedule, SIZE)
+export function makeCurvePicture(option: string, schedule: Scheduled): HTMLElement {
+  const { points, low, high, last } = computeScheduleCurve(schedule, SIZE)
   const line = document.createElementNS(SVG, 'polyline')
   line.setAttribute('points', points)
   const picture = document.createElementNS(SVG, 'svg')

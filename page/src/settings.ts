@@ -98,7 +98,7 @@ export class Settings {
     this.#onlyBowl.hidden = state.objective !== 'bowl'
     this.#onlyOwn.hidden = state.objective !== 'own'
     for (const [name, input] of this.#numbers) {
-      input.value = String(numberIn(state, name))
+      input.value = String(getNumber(state, name))
       input.removeAttribute('aria-invalid')
     }
     this.fail('')
@@ -135,7 +135,7 @@ export class Settings {
     this.#numbers.set(name, input)
     input.addEventListener('change', () => {
       const value = input.value.trim() === '' ? NaN : Number(input.value)
-      const changed = withNumber(this.#state, name, value)
+      const changed = setNumber(this.#state, name, value)
       if (typeof changed !== 'string') return this.#onChange(changed)
       this.#message.textContent = `${label}: expected ${changed}, got “${input.value}”.`
       input.setAttribute('aria-invalid', 'true')
@@ -144,14 +144,14 @@ export class Settings {
   }
 }
 
-function numberIn(state: RaceState, name: string): number {
+function getNumber(state: RaceState, name: string): number {
   if (name === 'x' || name === 'y') return state.start[name === 'x' ? 0 : 1]
   if (name.startsWith('view')) return state.view[Number(name.slice(4))]
   return state[name as keyof typeof numerics]
 }
 
 /** The state with that number, or what was expected instead. */
-function withNumber(state: RaceState, name: string, value: number): RaceState | string {
+function setNumber(state: RaceState, name: string, value: number): RaceState | string {
   if (name === 'x' || name === 'y') {
     if (!Number.isFinite(value)) return 'a finite number'
     const start = state.start.with(name === 'x' ? 0 : 1, value) as unknown as Point

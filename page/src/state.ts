@@ -1,7 +1,7 @@
 /** What is raced, and its place in the page's address: a race is shared by its link. */
 
 import { type ObjectiveName, objectives, type Point, type View } from 'antigrad'
-import { messageOf } from '../../dist/core/errors.js'
+import { getMessage } from '../../dist/core/errors.js'
 import { decodePart } from './address.js'
 import {
   build,
@@ -36,10 +36,10 @@ export interface RaceState {
 }
 
 /** More would be a tangle, and too many colors to tell apart. */
-export const MOST_ENTRIES = 12
-export const MOST_ITERATIONS = 200_000
+export const MAX_ENTRIES = 12
+export const MAX_ITERATIONS = 200_000
 /** Characters of equations: a link has to hold them. */
-export const LONGEST_EQUATIONS = 4000
+export const MAX_EQUATIONS_LENGTH = 4000
 
 export const initial: RaceState = {
   objective: 'rosenbrock',
@@ -71,8 +71,8 @@ export const numerics = {
   condition: { accepts: (x) => x >= 1 && x < Infinity, expected: 'a finite number ≥ 1' },
   tolerance: { accepts: (x) => x >= 0 && x < Infinity, expected: 'a finite number ≥ 0' },
   maxIterations: {
-    accepts: (x) => Number.isInteger(x) && x >= 1 && x <= MOST_ITERATIONS,
-    expected: `a whole number from 1 to ${MOST_ITERATIONS}`,
+    accepts: (x) => Number.isInteger(x) && x >= 1 && x <= MAX_ITERATIONS,
+    expected: `a whole number from 1 to ${MAX_ITERATIONS}`,
   },
   distance: { accepts: positive, expected: 'a finite number > 0' },
   noise: { accepts: (x) => x >= 0 && x < 1e100, expected: 'a number ≥ 0' },
@@ -121,12 +121,12 @@ export function fromHash(hash: string): { state: RaceState; problems: string[] }
     } else if (key === 'expression') {
       state.expression = text
     } else if (key === 'from') {
-      const numbers = numbersIn(text, 2)
+      const numbers = parseNumbers(text, 2)
       if (numbers) state.start = numbers as unknown as Point
       else refuse(`The start “${text}”`, 'two finite numbers, as in -1.5,2')
       isStartGiven = numbers !== null
     } else if (key === 'view') {
-      const view = numbersIn(text, 4) as View | null
+      const view = parseNumbers(text, 4) as View | null
       if (view && isView(view)) state.view = view
       else refuse(`The view “${text}”`, 'x from, x to, y from, y to, as in -3,3,-3,3')
     } else if (Object.hasOwn(numerics, key)) {
@@ -134,17 +134,17 @@ export function fromHash(hash: string): { state: RaceState; problems: string[] }
       if (text !== '' && numerics[name].accepts(Number(text))) state[name] = Number(text)
       else refuse(`${key} “${text}”`, numerics[name].expected)
     } else if (key === 'equations') {
-      if (text.length <= LONGEST_EQUATIONS) equations = text
-      else refuse('The equations', `at most ${LONGEST_EQUATIONS} characters`)
+      if (text.length <= MAX_EQUATIONS_LENGTH) equations = text
+      else refuse('The equations', `at most ${MAX_EQUATIONS_LENGTH} characters`)
     } else if (racerNames.includes(key as RacerName)) {
       const rule = key as RacerName
-      const entry: RuleEntry = { rule, options: optionsIn(text), ...(rule === CUSTOM && { equations }) }
+      const entry: RuleEntry = { rule, options: parseOptions(text), ...(rule === CUSTOM && { equations }) }
       try {
         build(entry)
-        if (entries.length < MOST_ENTRIES) entries.push(entry)
-        else refuse(`${key} “${text}”`, `at most ${MOST_ENTRIES} optimizers`)
+        if (entries.length < MAX_ENTRIES) entries.push(entry)
+        else refuse(`${key} “${text}”`, `at most ${MAX_ENTRIES} optimizers`)
       } catch (thrown) {
-        problems.push(`${messageOf(thrown)}.`)
+        problems.push(`${getMessage(thrown)}.`)
       }
     } else {
       const reason = whyNot(key)
@@ -164,14 +164,14 @@ export function fromHash(hash: string): { state: RaceState; problems: string[] }
 export const isView = ([x0, x1, y0, y1]: View) =>
   x0 < x1 && y0 < y1 && [x0, x1, y0, y1].every((x) => Math.abs(x) <= 1e9) && x1 - x0 > 1e-9 && y1 - y0 > 1e-9
 
-function numbersIn(text: string, count: number): number[] | null {
+function parseNumbers(text: string, count: number): number[] | null {
   const numbers = text.split(',').map((part) => (part.trim() === '' ? NaN : Number(part)))
   return numbers.length === count && numbers.every(Number.isFinite) ? numbers : null
 }
 
-function optionsIn(text: string): Record<string, OptionValue> {
+function parseOptions(text: string): Record<string, OptionValue> {
   return Object.fromEntries(
-    partsOf(text).map((part) => {
+    splitAtCommas(text).map((part) => {
       const [name, value = ''] = part.split(/:(.*)/s)
       if (value === 'true' || value === 'false') return [name, value === 'true']
       if (value === 'null') return [name, null]
@@ -181,7 +181,7 @@ function optionsIn(text: string): Record<string, OptionValue> {
 }
 
 /** What stands between commas, but for those in brackets: a schedule has some. */
-function partsOf(text: string): string[] {
+function splitAtCommas(text: string): string[] {
   const parts = ['']
   let depth = 0
   for (const letter of text) {

@@ -26,7 +26,7 @@ import { LineMaterial } from 'three/addons/lines/LineMaterial.js'
 import { formatNumber } from './dom.js'
 import { GRID, type HeightField } from './height-field.js'
 import type { Race, Racer } from './race.js'
-import { styleOf, theme } from './theme.js'
+import { getStyle, theme } from './theme.js'
 
 /** Places of the drawn surface in each direction: each second one of the grid, so that steep valleys have no teeth. */
 const SIDE = (GRID + 1) / 2
@@ -151,7 +151,7 @@ export class SurfacePlot {
     this.#terrain = terrain
     if (this.#ground) this.#drop(this.#ground)
     this.#ground = new Mesh(
-      groundOf(terrain),
+      makeGround(terrain),
       new MeshLambertMaterial({ vertexColors: true, side: DoubleSide }),
     )
     for (const star of this.#stars) this.#drop(star)
@@ -229,7 +229,7 @@ export class SurfacePlot {
     for (const { line, hidden, ball } of this.#trails) {
       for (const mesh of [line, hidden, ball]) this.#drop(mesh)
     }
-    this.#trails = race.racers.map((_, number) => trailOf(number))
+    this.#trails = race.racers.map((_, number) => makeTrail(number))
     this.#scene.add(...this.#trails.flatMap(({ line, hidden, ball }) => [line, hidden, ball]))
     this.update()
   }
@@ -294,7 +294,7 @@ export class SurfacePlot {
     }
     const { geometry } = trail.line
     if (trail.pieces > before) {
-      const { data } = geometry.getAttribute('instanceStart') as unknown as { data: Interleaved }
+      const { data } = geometry.getAttribute('instanceStart') as unknown as { data: InterleavedBuffer }
       data.addUpdateRange(6 * before, 6 * (trail.pieces - before))
       data.needsUpdate = true
     }
@@ -351,7 +351,7 @@ function segments(ends: readonly number[]): LineSegments {
   return new LineSegments(geometry, new LineBasicMaterial({ color: theme().muted }))
 }
 
-interface Interleaved {
+interface InterleavedBuffer {
   needsUpdate: boolean
   addUpdateRange(start: number, count: number): void
 }
@@ -360,8 +360,8 @@ const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[v
 
 const distance = (a: SurfacePoint, b: SurfacePoint) => Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2])
 
-function trailOf(number: number): Trail {
-  const { color } = styleOf(number)
+function makeTrail(number: number): Trail {
+  const { color } = getStyle(number)
   const geometry = new LineGeometry()
   geometry.setPositions(new Float32Array(3 * (PIECES + 1)))
   const { data } = geometry.getAttribute('instanceStart') as unknown as { data: { array: Float32Array } }
@@ -374,7 +374,7 @@ function trailOf(number: number): Trail {
   return { line, hidden, ball, ends: data.array, pieces: 0, seen: 0, last: null }
 }
 
-function groundOf({ heights }: HeightField): BufferGeometry {
+function makeGround({ heights }: HeightField): BufferGeometry {
   const { low, high, isDark } = theme()
   const top = new Color(high)
   // Else the lowest places would be of the page's own color.

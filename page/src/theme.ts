@@ -10,7 +10,7 @@ export const theme = (): Theme => (isDark.matches ? dark : light)
 export const onThemeChange = (listener: () => void) => isDark.addEventListener('change', listener)
 
 /** How a racer is drawn; the second eight have the first eight's colors with other dashes and marks. */
-export function styleOf(number: number): { color: string; dash: readonly number[]; mark: number } {
+export function getStyle(number: number): { color: string; dash: readonly number[]; mark: number } {
   const { racers } = theme()
   const turn = Math.floor(number / racers.length)
   return {
@@ -30,7 +30,7 @@ export function drawMark(
   y: number,
   r = 6,
 ): void {
-  const { color, mark } = styleOf(number)
+  const { color, mark } = getStyle(number)
   context.beginPath()
   const corners = (angles: readonly number[], radius: number) => {
     for (const [i, angle] of angles.entries()) {
@@ -57,7 +57,7 @@ export function drawMark(
 export function swatch(number: number): HTMLCanvasElement {
   const canvas = h('canvas', { className: 'swatch', width: 80, height: 32, 'aria-hidden': 'true' })
   const context = canvas.getContext('2d') as CanvasRenderingContext2D
-  const { color, dash } = styleOf(number)
+  const { color, dash } = getStyle(number)
   context.scale(2, 2)
   context.strokeStyle = color
   context.lineWidth = 2.5

@@ -2,7 +2,7 @@
 
 import type { Point, View } from 'antigrad'
 import type { OutcomeJob, OutcomeReply, OutcomeTask } from './basins-worker.js'
-import { cut, type OutcomePiece, type OutcomePoints, startAt } from './outcomes.js'
+import { computeStart, cut, type OutcomePiece, type OutcomePoints } from './outcomes.js'
 
 /** What a picture's pieces come to. */
 export interface OutcomeListener {
@@ -72,7 +72,7 @@ export class WorkerPool {
     const x = new Float64Array(starts.length)
     const y = new Float64Array(starts.length)
     for (const [k, start] of starts.entries()) {
-      const at: Point = startAt(this.#view, start)
+      const at: Point = computeStart(this.#view, start)
       x[k] = at[0]
       y[k] = at[1]
     }

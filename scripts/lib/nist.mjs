@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 
 const folder = new URL('../../test/data/nist/', import.meta.url)
 /** Certified numbers have eleven. */
-const MOST_DIGITS = 11
+const MAX_DIGITS = 11
 
 /** Names of the problems, in the order of their files. */
 export const problemNames = readdirSync(folder)
@@ -49,7 +49,7 @@ const digitsOf = (found, certified) => -Math.log10(Math.abs(found - certified) /
 const digits = (found, certified) =>
   Object.keys(certified).reduce(
     (least, name) => Math.min(least, Math.max(0, digitsOf(found[name], certified[name]))),
-    MOST_DIGITS,
+    MAX_DIGITS,
   )
 
 /** Fits a problem from one of its two starts: the fit, and digits of values, errors and χ². */

@@ -6,7 +6,7 @@ import * as layout from '../../dist/arena/manifest.js'
 import { RESERVED_BYTES } from '../../dist/arena/memory.js'
 import { wasmModule as catalogue } from '../../dist/webassembly/catalogue.js'
 import { wasmModule as core } from '../../dist/webassembly/core.js'
-import { bytesOf } from '../../dist/webassembly/module.js'
+import { decodeModule } from '../../dist/webassembly/module.js'
 import { inChild, noWasmMemory } from '../children.js'
 import { bits, engineNames, noise } from '../helpers.js'
 
@@ -216,7 +216,7 @@ describe('a stack that overflows in WebAssembly', () => {
 test.each(Object.entries({ core, catalogue }))(
   'the module %s has room for its stack and data in what is kept free',
   (_, source) => {
-    const module = new WebAssembly.Module(bytesOf(source))
+    const module = new WebAssembly.Module(decodeModule(source))
     const memory = new WebAssembly.Memory({
       initial: RESERVED_BYTES / 65536,
       maximum: RESERVED_BYTES / 65536,

@@ -6,12 +6,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { parseObjective, textForLibrary } from '../../page/src/expression.js'
 import {
   CONVERGED,
+  computeStart,
   cut,
   DIVERGED,
   FIRST,
   Outcomes,
   SIDE,
-  startAt,
   startNear,
   UNFINISHED,
 } from '../../page/src/outcomes.js'
@@ -35,9 +35,9 @@ describe('pieces', () => {
   test('a start is in its own pixel', () => {
     const view = [-2, 2, -1, 3] as const
     for (const start of [0, SIDE - 1, 12_345, ALL - 1]) {
-      expect(startNear(view, startAt(view, start))).toBe(start)
+      expect(startNear(view, computeStart(view, start))).toBe(start)
     }
-    expect(startAt(view, 0)).toEqual([-2 + 2 / SIDE, 3 - 2 / SIDE])
+    expect(computeStart(view, 0)).toEqual([-2 + 2 / SIDE, 3 - 2 / SIDE])
     expect(startNear(view, [2.1, 0])).toBe(null)
   })
 })
@@ -219,7 +219,7 @@ describe('in Chromium', () => {
     const page = await open('f=himmelblau&momentum=lr:0.01')
     await done(page, 'momentum 0.01')
     const { view, minima } = himmelblau()
-    const starts = Array.from({ length: ALL }, (_, start) => startAt(view, start))
+    const starts = Array.from({ length: ALL }, (_, start) => computeStart(view, start))
     const columns = { x: starts.map(([x]) => x), y: starts.map(([, y]) => y) }
     const found = minimizeManySync(
       expression(await stateObjectiveText({ ...initial, objective: 'himmelblau' })),

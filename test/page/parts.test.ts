@@ -16,15 +16,23 @@ import { readEquations } from '../../page/src/custom-rule.js'
 import { digitBelow, formatWithError } from '../../page/src/dom.js'
 import { parseObjective } from '../../page/src/expression.js'
 import { equalView, makeLandscape } from '../../page/src/functions.js'
-import { GRID, levelsOf, sampleHeights } from '../../page/src/height-field.js'
+import { countLevels, GRID, sampleHeights } from '../../page/src/height-field.js'
 import { withoutEffect } from '../../page/src/inactive-options.js'
 import { readLiteral } from '../../page/src/literal.js'
-import { measure, sizesOf } from '../../page/src/measure.js'
+import { measure, selectSizes } from '../../page/src/measure.js'
 import { placeLabels, shortNames } from '../../page/src/names.js'
 import { describeOutcome } from '../../page/src/outcome-text.js'
 import { dark, dashes, light } from '../../page/src/palette.js'
 import { Race } from '../../page/src/race.js'
-import { build, fields, nameOf, notOffered, ruleNames, schedulesIn, suggested } from '../../page/src/rules.js'
+import {
+  build,
+  collectSchedules,
+  describeEntry,
+  fields,
+  notOffered,
+  ruleNames,
+  suggested,
+} from '../../page/src/rules.js'
 import { scenes, TIGER } from '../../page/src/scenes.js'
 import { readSchedules } from '../../page/src/schedules.js'
 import { fromHash, initial, type RaceState, toHash } from '../../page/src/state.js'
@@ -188,12 +196,12 @@ describe('schedules', () => {
     expect(whole).toEqual({ state: { ...initial, entries: [entry] }, problems: [] })
     expect(fromHash(decodeURIComponent(hash))).toEqual(whole)
     const value = cyclic(0.1, { maxValue: 1, stepSizeUp: 4 })
-    expect(schedulesIn(entry)).toEqual([
+    expect(collectSchedules(entry)).toEqual([
       ['lr', warmup(warmup(value, { steps: 10 }), { steps: 5 })],
       ['weightDecay', step(1, { stepSize: 3 })],
     ])
-    expect(schedulesIn(suggested('adafactor'))).toEqual([])
-    expect(nameOf(entry)).toBe('adamw warmup(…) eps 0.1 weightDecay {…} warmup 5 delay 2')
+    expect(collectSchedules(suggested('adafactor'))).toEqual([])
+    expect(describeEntry(entry)).toBe('adamw warmup(…) eps 0.1 weightDecay {…} warmup 5 delay 2')
   })
 
   test.each([
@@ -232,7 +240,7 @@ describe('rules of one’s own', () => {
     expect(hash.match(/equations=/g)).toHaveLength(1)
     expect(fromHash(hash)).toEqual({ state, problems: [] })
     expect(fromHash(decodeURIComponent(hash))).toEqual({ state, problems: [] })
-    expect(nameOf(entry)).toBe('tiger cosine(…) beta 0.5 clipNorm 2')
+    expect(describeEntry(entry)).toBe('tiger cosine(…) beta 0.5 clipNorm 2')
     const found = Object.fromEntries(fields(entry).map(({ name, slides }) => [name, slides]))
     expect(found).toEqual({
       ...{ lr: 'rate', beta: 'carry', maximize: null },
@@ -262,7 +270,7 @@ describe('rules of one’s own', () => {
         ['clipValue', 'number', null],
       ],
     ])
-    expect(nameOf({ rule: 'own', equations, options: { a: 2 } })).toBe('few a 2')
+    expect(describeEntry({ rule: 'own', equations, options: { a: 2 } })).toBe('few a 2')
   })
 
   test.each([
@@ -404,7 +412,7 @@ describe('terrain', () => {
 
   test('as many contours as can be told apart', async () => {
     const levels = async (objective: RaceState['objective']) =>
-      levelsOf(sampleHeights(await makeLandscape({ ...initial, objective })))
+      countLevels(sampleHeights(await makeLandscape({ ...initial, objective })))
     expect(await levels('rosenbrock')).toBeGreaterThan(20)
     expect(await levels('rastrigin')).toBeLessThan(12)
     expect(await levels('rastrigin')).toBeGreaterThanOrEqual(6)
@@ -522,7 +530,7 @@ describe('measuring', () => {
       time += 0.37 * tick
     }
     const found = await measure(gradientDescent(), false, ['typescript'], page, new AbortController().signal)
-    expect(found.map(({ size }) => size)).toEqual(sizesOf(false))
+    expect(found.map(({ size }) => size)).toEqual(selectSizes(false))
     for (const { size, nanosecondsPerStep } of found) {
       const ratio = nanosecondsPerStep / (milliseconds(size) * 1e6)
       expect(ratio, `${size} numbers`).toBeGreaterThan(0.9)

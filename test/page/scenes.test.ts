@@ -4,7 +4,7 @@ import * as all from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { readEquations } from '../../page/src/custom-rule.js'
 import { makeLandscape } from '../../page/src/functions.js'
-import { programOf } from '../../page/src/program.js'
+import { writeProgram } from '../../page/src/program.js'
 import { Race } from '../../page/src/race.js'
 import { scenes } from '../../page/src/scenes.js'
 import { readSchedules } from '../../page/src/schedules.js'
@@ -161,7 +161,7 @@ describe('a program that makes the same race', () => {
     ],
   ])('%s', async (_, hash) => {
     const { state } = fromHash(hash)
-    const text = await programOf(state)
+    const text = await writeProgram(state)
     const lines: unknown[][] = []
     const body = text.replace(/^import \{ (.*) \} from 'antigrad'$/m, '').replace(/ as const/, '')
     const names = /^import \{ (.*) \} from/m.exec(text)?.[1].split(', ') ?? []

@@ -8,8 +8,8 @@ import type { Browser, Page } from 'playwright-core'
 import { expect } from 'vitest'
 import { readEquations } from '../../page/src/custom-rule.js'
 import { makeLandscape } from '../../page/src/functions.js'
-import { clipOf } from '../../page/src/race.js'
-import { METHOD, nameOf, build as ruleOf } from '../../page/src/rules.js'
+import { makeClip } from '../../page/src/race.js'
+import { describeEntry, METHOD, build as ruleOf } from '../../page/src/rules.js'
 import { readSchedules } from '../../page/src/schedules.js'
 import { fromHash } from '../../page/src/state.js'
 import { buildPage } from '../../scripts/lib/build-page.mjs'
@@ -86,10 +86,10 @@ export async function expectedPoints(hash: string): Promise<string[][]> {
   return state.entries.map((entry, number) => {
     const { rule } = ruleOf(entry)
     const line = (x: ArrayLike<number>, iteration: number) =>
-      [number + 1, nameOf(entry), iteration, x[0], x[1], objective.value(x)].join()
+      [number + 1, describeEntry(entry), iteration, x[0], x[1], objective.value(x)].join()
     const lines = [line(start, 0)]
     const { x, iterations, reason } = minimize(objective, start, rule as Rule, {
-      ...{ tolerance, maxIterations, ...(entry.rule !== METHOD && { clip: clipOf(entry, noise) }) },
+      ...{ tolerance, maxIterations, ...(entry.rule !== METHOD && { clip: makeClip(entry, noise) }) },
       callback: (x, iteration) => void lines.push(line(x, iteration)),
     })
     // A last point that is not finite is not shown to the callback.

@@ -112,7 +112,7 @@ export class Arena {
     this.#size = size
     const count = lengths.length + spare
     const length = lengths.reduce((sum, n) => sum + this.#padded(n), (spare * layout.LINE) / size)
-    const blockCount = lengths.reduce((sum, n) => sum + blocksOf(n), spare)
+    const blockCount = lengths.reduce((sum, n) => sum + countBlocks(n), spare)
     this.length = length
     const all = Array.from({ length: count })
     // What is not there yet lies behind all else.
@@ -141,7 +141,7 @@ export class Arena {
         byteOffset += modulo(start + stagger * plane++ - byteOffset, ADDRESS_PERIOD)
       }
       arrays[array] = { extent, byteOffset, first, length: elements, line }
-      end = byteOffset + elements * (extent === layout.LISTS ? 4 : byElement.includes(extent) ? size : 8)
+      end = byteOffset + elements * (extent === layout.LISTS ? 4 : elementExtents.includes(extent) ? size : 8)
     }
     for (const array of [layout.PARAMETERS, layout.GRADIENTS]) place(array, layout.ELEMENTS, 0, length)
     for (const array of [layout.SQUARES, layout.PARAMETER_SQUARES, layout.SCALES]) {
@@ -156,7 +156,7 @@ export class Arena {
       layout.ROW_LISTS,
       layout.LISTS,
       0,
-      units.reduce((sum, n) => sum + listOf(n), spare * SPARE_LIST),
+      units.reduce((sum, n) => sum + listLength(n), spare * SPARE_LIST),
     )
     const firstArrays: number[] = []
     this.words = new Uint32Array(this.#firstRow)
@@ -208,7 +208,7 @@ export class Arena {
   /** Whether others find room behind those that are there. */
   hasRoom(tensors: readonly { readonly length: number; readonly units: number }[]): boolean {
     const end = tensors.reduce((end, { length }) => end + this.#padded(length), this.#end)
-    const listed = tensors.reduce((listed, { units }) => listed + listOf(units), this.#list)
+    const listed = tensors.reduce((listed, { units }) => listed + listLength(units), this.#list)
     return (
       end <= this.length &&
       listed <= this.#arrays[layout.ROW_LISTS].length &&
@@ -243,8 +243,8 @@ export class Arena {
     this.units[i] = units
     this.#lists[i] = this.#list
     this.#end += this.#padded(length)
-    this.#block += blocksOf(length)
-    this.#list += listOf(units)
+    this.#block += countBlocks(length)
+    this.#list += listLength(units)
     this.version++
   }
 
@@ -310,7 +310,7 @@ export class Arena {
   list(tensor: number): Uint32Array {
     const at = this.#arrays[layout.ROW_LISTS].byteOffset + this.#lists[tensor] * 4
     const { buffer, byteOffset } = this.region
-    return new Uint32Array(buffer, byteOffset + at, listOf(this.units[tensor]))
+    return new Uint32Array(buffer, byteOffset + at, listLength(this.units[tensor]))
   }
 
   /** Row `number` of coefficients: there are as many as tensors, and behind them the plane's. */
@@ -397,13 +397,13 @@ export class Arena {
 }
 
 /** Words of the list of so many rows, and those that a line has that is spare. */
-const listOf = (units: number): number => (units > 0 ? 1 + 2 * units : 0)
+const listLength = (units: number): number => (units > 0 ? 1 + 2 * units : 0)
 const SPARE_LIST = 8
 
 /** Extents of arrays whose numbers are of the dtype. */
-const byElement: readonly number[] = [layout.ELEMENTS, layout.BY_LINE]
+const elementExtents: readonly number[] = [layout.ELEMENTS, layout.BY_LINE]
 
-const blocksOf = (length: number): number => Math.ceil(length / layout.BLOCK)
+const countBlocks = (length: number): number => Math.ceil(length / layout.BLOCK)
 
 const roundUp = (x: number, multiple: number): number => Math.ceil(x / multiple) * multiple
 

@@ -8,7 +8,7 @@
  * `ArrayBuffer`.
  */
 
-import { MemoryError, messageOf } from '../core/errors.js'
+import { getMessage, MemoryError } from '../core/errors.js'
 
 /** Bytes at the start of each memory that belong to the module: 32 KiB of stack, see .cargo/config.toml, and data. */
 export const RESERVED_BYTES = 65536
@@ -66,7 +66,7 @@ export function allocate(byteLength: number, planeLength: number): Region {
     if (rounded >= largest / 4) {
       const memory = fixedMemory(RESERVED_BYTES + rounded)
       if (rounded >= MIN_HUGE_PAGE_BYTES) importedAdvice.give?.(memory)
-      return regionOf(memory, RESERVED_BYTES, byteLength)
+      return makeRegion(memory, RESERVED_BYTES, byteLength)
     }
     if (slab.memory === null || slab.next + rounded > slab.end) {
       let size = Math.min(2 * slab.size, largest)
@@ -80,13 +80,13 @@ export function allocate(byteLength: number, planeLength: number): Region {
     }
     const byteOffset = slab.next
     slab.next += rounded
-    return regionOf(slab.memory as WebAssembly.Memory, byteOffset, byteLength)
+    return makeRegion(slab.memory as WebAssembly.Memory, byteOffset, byteLength)
   } catch (thrown) {
-    const reason = messageOf(thrown)
+    const reason = getMessage(thrown)
     try {
-      return inBuffer(byteLength, reason)
+      return allocateBuffer(byteLength, reason)
     } catch (thrownToo) {
-      throw new MemoryError(byteLength, `${reason}; ${messageOf(thrownToo)}`)
+      throw new MemoryError(byteLength, `${reason}; ${getMessage(thrownToo)}`)
     }
   }
 }
@@ -103,23 +103,23 @@ export function allocateAlone(byteLength: number): Region {
     throw new MemoryError(byteLength, 'a WebAssembly memory ends at 4 GiB')
   }
   try {
-    if (!hasMemories) return inBuffer(byteLength, NO_WEBASSEMBLY)
+    if (!hasMemories) return allocateBuffer(byteLength, NO_WEBASSEMBLY)
     const memory = fixedMemory(RESERVED_BYTES + byteLength)
     if (byteLength >= MIN_HUGE_PAGE_BYTES) importedAdvice.give?.(memory)
-    return regionOf(memory, RESERVED_BYTES, byteLength)
+    return makeRegion(memory, RESERVED_BYTES, byteLength)
   } catch (thrown) {
-    throw new MemoryError(byteLength, messageOf(thrown))
+    throw new MemoryError(byteLength, getMessage(thrown))
   }
 }
 
 /** Not in `node --jitless`, for example. */
 export const hasWebAssembly = () => typeof WebAssembly !== 'undefined'
 
-function inBuffer(byteLength: number, reason: string): Region {
+function allocateBuffer(byteLength: number, reason: string): Region {
   return { buffer: new ArrayBuffer(byteLength), byteOffset: 0, byteLength, memory: null, reason }
 }
 
-function regionOf(memory: WebAssembly.Memory, byteOffset: number, byteLength: number): Region {
+function makeRegion(memory: WebAssembly.Memory, byteOffset: number, byteLength: number): Region {
   return { buffer: memory.buffer as ArrayBuffer, byteOffset, byteLength, memory, reason: null }
 }
 

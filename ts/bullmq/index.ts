@@ -13,8 +13,8 @@ import {
   chunkName,
   discard,
   failureName,
+  integerAtLeast,
   integerBetween,
-  integerFrom,
   isIndex,
   isObject,
   MAX_TRIES,
@@ -69,7 +69,7 @@ const queued = {
     undefined,
     (x) => typeof x === 'string' && x !== '',
   ),
-  ...{ workers: integerBetween(1, 1024, 1), window: integerFrom(1, 1000), lockSeconds: positive(30) },
+  ...{ workers: integerBetween(1, 1024, 1), window: integerAtLeast(1, 1000), lockSeconds: positive(30) },
   telemetry: option<Telemetry | undefined, undefined>(
     'what BullMQ takes, as new BullMQOtel()',
     undefined,
@@ -182,7 +182,7 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<P
     if (isOver && !pool.isEnded && index !== null) setAside(index, message).catch(fail)
   })
   worker.on('stalled', (id) => {
-    const index = read.chunks.findIndex((_, index) => jobOf(read, index) === id)
+    const index = read.chunks.findIndex((_, index) => jobId(read, index) === id)
     try {
       if (index >= 0) onStalled?.(index)
     } catch (thrown) {
@@ -258,7 +258,7 @@ async function fill({ plan, store, queue, window, worker, failed }: Filling): Pr
 }
 
 /** The id of a chunk's job. */
-const jobOf = (plan: Plan, index: number) => `chunk-${chunkName(plan, index)}`
+const jobId = (plan: Plan, index: number) => `chunk-${chunkName(plan, index)}`
 
 async function add(
   plan: Plan,
@@ -273,7 +273,7 @@ async function add(
     data: { index },
     // An id that is there already is left alone, also one that failed: those are removed.
     opts: {
-      jobId: jobOf(plan, index),
+      jobId: jobId(plan, index),
       ...{ attempts: MAX_TRIES, removeOnComplete: true, removeOnFail: true },
     },
   }))

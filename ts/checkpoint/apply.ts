@@ -1,8 +1,8 @@
 /** Saved runs over models: what differs, and what is written. */
 
 import { PARAMETERS } from '../arena/manifest.js'
-import { bufferOf, byteOffsetOf } from '../core/buffers.js'
-import { copyOf } from '../core/copy.js'
+import { readBuffer, readByteOffset } from '../core/buffers.js'
+import { copyArray } from '../core/copy.js'
 import type { CheckpointDifference } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
 import { mapRecord } from '../core/untrusted.js'
@@ -119,10 +119,10 @@ export function applySaved(
 /** Copies of what lies in the model's own memory: it might be written before it is read. */
 function copyOverlapping(saved: RestoredTensor, own: ReadonlySet<unknown>): RestoredTensor {
   // To ask a short array for its buffer makes one; in front of those of a model there are tables.
-  const isOwn = (array: FloatArray) => byteOffsetOf(array) > 0 && own.has(bufferOf(array))
+  const isOwn = (array: FloatArray) => readByteOffset(array) > 0 && own.has(readBuffer(array))
   if (!saved.arrays.some(([array]) => isOwn(array))) return saved
-  const planes = saved.planes.map(([plane, values]) => [plane, copyOf(values)] as const)
-  return { ...saved, planes, state: mapRecord(saved.state, copyOf) }
+  const planes = saved.planes.map(([plane, values]) => [plane, copyArray(values)] as const)
+  return { ...saved, planes, state: mapRecord(saved.state, copyArray) }
 }
 
 function followsParameters({ use: { definition, rule } }: Tensor): boolean {

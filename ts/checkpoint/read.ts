@@ -5,7 +5,7 @@ import { CheckpointError, joinFirst, OptionError, shown, truncate } from '../cor
 import type { Dtype, FloatArray } from '../core/numbers.js'
 import { isNonNegative, isPositive } from '../core/numbers.js'
 import { expectedDimensions, readDimensions, setOwn } from '../core/tensors.js'
-import { isDetached, isFloatArray, lengthOf, typeOf } from '../core/typed-arrays.js'
+import { getTypeName, isDetached, isFloatArray, readLength } from '../core/typed-arrays.js'
 import { createRecord, isArrayLike, isObject, ownProperties, toBoundedArray } from '../core/untrusted.js'
 import { readTensorClip } from '../gradients/clip.js'
 import { importedRows } from '../gradients/read.js'
@@ -15,7 +15,7 @@ import { readStepOptions, type StepOptions } from '../model/options.js'
 import type { RestoredTensor } from '../model/restored-tensor.js'
 import { findOrAddRule, type Uses } from '../rules/active-rule.js'
 import type { CounterFields } from '../rules/define.js'
-import { type ResolvedRule, resolve, selectForShape, withDelay } from '../rules/resolve.js'
+import { addDelay, type ResolvedRule, resolve, selectForShape } from '../rules/resolve.js'
 import { renamer } from './rename.js'
 import { equationHashes, VERSION } from './write.js'
 
@@ -90,7 +90,7 @@ export function readSaved(given: unknown, rename: unknown, keepsNests: boolean):
   return {
     dtype,
     params: readStructure(saved.structure, tensors, renames, keepsNests),
-    rule: withDelay(base),
+    rule: addDelay(base),
     shared: readShared(saved.shared, null, base),
     base,
     groups,
@@ -128,8 +128,8 @@ function readTensor(
   const type = dtype === 'float32' ? 'Float32Array' : 'Float64Array'
   const arrays: [FloatArray, number][] = []
   const array = (value: unknown, what: string, length?: number): FloatArray => {
-    if (isFloatArray(value) && typeOf(value) === type && !isDetached(value)) {
-      const found = lengthOf(value)
+    if (isFloatArray(value) && getTypeName(value) === type && !isDetached(value)) {
+      const found = readLength(value)
       if (length === undefined || found === length) {
         arrays.push([value, found])
         return value
@@ -331,9 +331,9 @@ export function confirm({ tensors, warnings }: RestoredRun, onWarning: (message:
   for (const warning of warnings) onWarning(warning)
   for (const [name, { arrays }] of tensors) {
     for (const [array, length] of arrays) {
-      const isWhole = lengthOf(array) === length && !isDetached(array)
+      const isWhole = readLength(array) === length && !isDetached(array)
       if (!isWhole)
-        throwMismatch(name, `an array of length ${length}`, `one of length ${lengthOf(array)} by now`)
+        throwMismatch(name, `an array of length ${length}`, `one of length ${readLength(array)} by now`)
     }
   }
 }

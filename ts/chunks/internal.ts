@@ -1,10 +1,10 @@
 /** What a queue of ours, commands and processes need of chunks, and users do not: see scripts/build-ts.mjs. */
 
-export { AntigradError, messageOf, OptionError } from '../core/errors.js'
+export { AntigradError, getMessage, OptionError } from '../core/errors.js'
 export { orAbort } from '../core/event-loop.js'
 export { isObject } from '../core/untrusted.js'
 export { callOptions } from '../many/options.js'
-export { callback, integerBetween, integerFrom, option, optional, positive } from '../options/kinds.js'
+export { callback, integerAtLeast, integerBetween, option, optional, positive } from '../options/kinds.js'
 export { readOptions } from '../options/read.js'
 export { displayName, isUrl } from './plan/data.js'
 export { StoreError } from './plan/errors.js'
@@ -12,7 +12,7 @@ export { sha256 } from './plan/hash.js'
 export { chunkName, isIndex, type Plan, readPlan } from './plan/plan.js'
 export { formatRanges, parseShard, type Shard, splitIntoShards } from './plan/shards.js'
 export { describeProvenance, merge, status } from './run/merge.js'
-export { ChunkError, MAX_TRIES, ProcessPool, runPool, type WorkerInit, type WorkerReply } from './run/pool.js'
+export { ChunkError, type ChunkReply, MAX_TRIES, ProcessPool, runPool, type WorkerInit } from './run/pool.js'
 export {
   type ChunkWorker,
   openWorker,

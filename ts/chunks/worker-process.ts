@@ -1,16 +1,16 @@
 /** A process that computes chunks for another one, and ends with it. */
 
 import {
+  type ChunkReply,
   type ChunkWorker,
-  messageOf,
+  getMessage,
   openWorker,
   StoreError,
   type WorkerInit,
-  type WorkerReply,
 } from './library.js'
 
 // Where who has started it was killed, nobody is told.
-const answer = (said: WorkerReply) => process.send?.(said, undefined, undefined, () => {})
+const answer = (said: ChunkReply) => process.send?.(said, undefined, undefined, () => {})
 
 // Who has started it decides, also where both hear of Ctrl-C.
 process.on('SIGINT', () => {})
@@ -27,6 +27,6 @@ process.on('message', async (told: WorkerInit | number) => {
       answer({})
     }
   } catch (thrown) {
-    answer({ failed: messageOf(thrown), isStore: thrown instanceof StoreError })
+    answer({ failed: getMessage(thrown), isStore: thrown instanceof StoreError })
   }
 })

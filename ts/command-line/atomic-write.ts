@@ -1,6 +1,6 @@
 import { open, stat } from 'node:fs/promises'
 import { openSink } from '#disk'
-import { AntigradError, messageOf, OptionError } from '../core/errors.js'
+import { AntigradError, getMessage, OptionError } from '../core/errors.js'
 import { toPrintable } from '../core/text.js'
 import type { Sink } from '../files/sources/sources.js'
 
@@ -16,7 +16,7 @@ export async function writeAtomically(
 ): Promise<void> {
   const explained = <T>(work: Promise<T>) =>
     work.catch((thrown) => {
-      throw new AntigradError(`${toPrintable(path)}: ${messageOf(thrown)}`)
+      throw new AntigradError(`${toPrintable(path)}: ${getMessage(thrown)}`)
     })
   const found = await stat(path).catch(() => undefined)
   const passesOn = found !== undefined && !found.isFile() && !found.isDirectory()

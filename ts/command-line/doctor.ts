@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { arch, cpus, platform, release } from 'node:os'
 import { allocate } from '../arena/memory.js'
-import { messageOf } from '../core/errors.js'
+import { getMessage } from '../core/errors.js'
 import type { Dtype } from '../core/numbers.js'
 import type { EngineName } from '../engines/engine.js'
 import { engines } from '../engines/index.js'
@@ -45,7 +45,7 @@ export function diagnose(): Diagnosis {
     processor: `${cpus()[0]?.model.trim() ?? 'unknown'}, ${cpus().length} logical`,
     memory: memory === null ? `ArrayBuffer: ${reason}` : `WebAssembly.Memory, huge pages ${hugePages()}`,
     environment: set.map((name) => `${name}=${env[name]}`).join(', ') || 'nothing set',
-    problems: [requestedEngine, requestedThreads].flatMap(problemOf),
+    problems: [requestedEngine, requestedThreads].flatMap(findProblem),
     ...selfTest(),
   }
 }
@@ -64,12 +64,12 @@ function hugePages(): string {
 }
 
 /** What a reader of an environment variable, which has no option to go by, throws. */
-function problemOf(read: (option: undefined) => unknown): string[] {
+function findProblem(read: (option: undefined) => unknown): string[] {
   try {
     read(undefined)
     return []
   } catch (thrown) {
-    return [messageOf(thrown)]
+    return [getMessage(thrown)]
   }
 }
 
@@ -81,7 +81,7 @@ const STEPS = 5
 function selfTest() {
   const report = engines()
   // A number that nobody can use must not keep the test from running.
-  const common = problemOf(requestedThreads).length > 0 ? { threads: 1 } : {}
+  const common = findProblem(requestedThreads).length > 0 ? { threads: 1 } : {}
   const others: OptimizerOptions[] = report.native.instructionSets.map((instructionSet) => ({
     engine: 'native',
     instructionSet,

@@ -5,10 +5,10 @@ import { getter } from './typed-arrays.js'
 const getBuffer = getter('buffer')
 const getByteOffset = getter('byteOffset')
 
-export function bufferOf(array: ArrayBufferView): ArrayBufferLike {
+export function readBuffer(array: ArrayBufferView): ArrayBufferLike {
   return getBuffer.call(array) as ArrayBufferLike
 }
 
-export function byteOffsetOf(array: ArrayBufferView): number {
+export function readByteOffset(array: ArrayBufferView): number {
   return getByteOffset.call(array) as number
 }

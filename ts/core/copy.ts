@@ -1,17 +1,17 @@
-import { MemoryError, messageOf } from './errors.js'
+import { getMessage, MemoryError } from './errors.js'
 import type { FloatArray } from './numbers.js'
-import { typeOf } from './typed-arrays.js'
+import { getTypeName } from './typed-arrays.js'
 
 /**
  * Not by `slice`, which a subclass may have replaced.
  *
  * @throws MemoryError where there is none for it
  */
-export function copyOf(array: FloatArray): FloatArray {
+export function copyArray(array: FloatArray): FloatArray {
   try {
-    return typeOf(array) === 'Float32Array' ? new Float32Array(array) : new Float64Array(array)
+    return getTypeName(array) === 'Float32Array' ? new Float32Array(array) : new Float64Array(array)
   } catch (thrown) {
-    throw new MemoryError(array.byteLength, messageOf(thrown), 'a copy')
+    throw new MemoryError(array.byteLength, getMessage(thrown), 'a copy')
   }
 }
 

@@ -1,5 +1,5 @@
 import type { FloatArray } from './numbers.js'
-import { lengthOf, typeOf } from './typed-arrays.js'
+import { getTypeName, readLength } from './typed-arrays.js'
 import { isObject } from './untrusted.js'
 
 /**
@@ -150,16 +150,16 @@ function describeValue(value: unknown): string {
   // Digits of a long one take longer than anything else here.
   if (typeof value === 'bigint') return value === BigInt.asIntN(64, value) ? `${value}n` : 'a long bigint'
   if (!isObject(value)) return String(value)
-  const array = typeOf(value)
+  const array = getTypeName(value)
   const type = array ?? Object.prototype.toString.call(value).slice('[object '.length, -1)
   if (type === 'Object')
     return `an object with the keys ${Object.keys(value).slice(0, 8).join(', ') || '(none)'}`
   const name = `${/^[AEIO]/.test(type) ? 'an' : 'a'} ${type}`
   if (Array.isArray(value)) return `${name.toLowerCase()} of length ${value.length}`
-  return array === undefined ? name : `${name} of length ${lengthOf(value as FloatArray)}`
+  return array === undefined ? name : `${name} of length ${readLength(value as FloatArray)}`
 }
 
 /** The message of whatever was thrown. */
-export function messageOf(thrown: unknown): string {
+export function getMessage(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown)
 }

@@ -1,5 +1,5 @@
 /** FNV-1a over the units of UTF-16, of 32 bits. */
-export function hashOf(text: string): number {
+export function computeHash(text: string): number {
   let hash = 0x811c9dc5
   for (let k = 0; k < text.length; k++) hash = Math.imul(hash ^ text.charCodeAt(k), 0x01000193)
   return hash >>> 0

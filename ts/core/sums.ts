@@ -11,7 +11,7 @@ export type Sum = 'parameters' | 'gradients' | 'values' | 'sizes' | 'nonzero'
 export const STRIPES = 16
 
 /** What a number adds to a sum. */
-function termOf(kind: Sum, x: number): number {
+function computeTerm(kind: Sum, x: number): number {
   if (kind === 'values') return x
   if (kind === 'sizes') return Math.abs(x)
   if (kind === 'nonzero') return Math.abs(x) > 0 ? 1 : 0
@@ -22,7 +22,7 @@ function termOf(kind: Sum, x: number): number {
 export function sumColumn(kind: Sum, values: FloatArray, columns = STRIPES): number {
   const sums = new Float64Array(STRIPES)
   for (let i = 0; i < values.length; i++) {
-    sums[(i % columns) % STRIPES] += termOf(kind, values[i])
+    sums[(i % columns) % STRIPES] += computeTerm(kind, values[i])
   }
   for (let width = STRIPES / 2; width >= 1; width /= 2) {
     for (let stripe = 0; stripe < width; stripe++) {

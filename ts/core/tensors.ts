@@ -3,7 +3,7 @@
 import { joinFirst, TensorError } from './errors.js'
 import type { FloatArray } from './numbers.js'
 import { isCount } from './numbers.js'
-import { isDetached, isFloatArray, typeOf } from './typed-arrays.js'
+import { getTypeName, isDetached, isFloatArray } from './typed-arrays.js'
 import { isObject, MAX_LIST_LENGTH, toBoundedArray } from './untrusted.js'
 
 /** How many lists and records may lie in one another: no more than any stack holds. */
@@ -18,7 +18,7 @@ type View32 = ReturnType<typeof Float32Array.of>
 type View64 = ReturnType<typeof Float64Array.of>
 
 /** Methods of a class are on its prototype, which is not looked at. */
-type Method = (...args: never) => unknown
+type AnyFunction = (...args: never) => unknown
 
 // Lists of any length are written as `E[]`, which TypeScript leaves alone until somebody asks. It would map them at once,
 // and without an end where `P` may be any parameters.
@@ -34,9 +34,9 @@ export type Tree<P> = P extends FloatArray
       ? readonly Tree<E>[]
       : { readonly [K in keyof P]: Tree<P[K]> }
     : P extends object
-      ? P extends Method
+      ? P extends AnyFunction
         ? never
-        : { readonly [K in keyof P as P[K] extends Method ? never : K]: Tree<P[K]> }
+        : { readonly [K in keyof P as P[K] extends AnyFunction ? never : K]: Tree<P[K]> }
       : never
 
 /** The same shape with a live view for each tensor; `view.slice()` is a copy with a buffer of its own. */
@@ -48,7 +48,7 @@ export type Views<P> = P extends Float32Array
       ? E[] extends P
         ? readonly Views<E>[]
         : { readonly [K in keyof P]: Views<P[K]> }
-      : { readonly [K in keyof P as P[K] extends Method ? never : K]: Views<P[K]> }
+      : { readonly [K in keyof P as P[K] extends AnyFunction ? never : K]: Views<P[K]> }
 
 /**
  * Gradients in the shape of the parameters. A tensor whose gradient is missing or null is skipped,
@@ -65,11 +65,14 @@ type WithSparse<P, S> = P extends Float32Array
         ? readonly (WithSparse<E, S> | null | undefined)[]
         : { readonly [K in keyof P]: WithSparse<P[K], S> | null | undefined }
       : {
-          readonly [K in keyof P as P[K] extends Method ? never : K]?: WithSparse<P[K], S> | null | undefined
+          readonly [K in keyof P as P[K] extends AnyFunction ? never : K]?:
+            | WithSparse<P[K], S>
+            | null
+            | undefined
         }
 
 /** Parameters beside others that were added: records are merged, and lists go on. */
-export type Merged<P, Q> = P extends FloatArray
+export type MergedParams<P, Q> = P extends FloatArray
   ? P
   : P extends readonly unknown[]
     ? Q extends readonly unknown[]
@@ -78,7 +81,7 @@ export type Merged<P, Q> = P extends FloatArray
     : {
         readonly [K in keyof P | keyof Q]: K extends keyof P
           ? K extends keyof Q
-            ? Merged<P[K], Q[K]>
+            ? MergedParams<P[K], Q[K]>
             : P[K]
           : K extends keyof Q
             ? Q[K]
@@ -95,7 +98,7 @@ export type Shapes<P> = unknown extends P
       ? E[] extends P
         ? readonly (Shapes<E> | undefined)[]
         : { readonly [K in keyof P]?: Shapes<P[K]> | undefined }
-      : { readonly [K in keyof P as P[K] extends Method ? never : K]?: Shapes<P[K]> | undefined }
+      : { readonly [K in keyof P as P[K] extends AnyFunction ? never : K]?: Shapes<P[K]> | undefined }
 
 /** The shape of some parameters: a tensor's number in the flat list, or what it is nested in. */
 export type Shape = number | readonly Shape[] | ReadonlyMap<string, Shape>
@@ -127,8 +130,8 @@ export function flatten(parameters: unknown): Flat {
     if (isFloatArray(node)) {
       if (isDetached(node)) throw new TensorError(name, 'a tensor with its memory', 'a detached one')
       const [first] = values
-      if (first !== undefined && typeOf(node) !== typeOf(first)) {
-        throw new TensorError(name, `a ${typeOf(first)}, as ${names[0]}: one dtype an optimizer`, node)
+      if (first !== undefined && getTypeName(node) !== getTypeName(first)) {
+        throw new TensorError(name, `a ${getTypeName(first)}, as ${names[0]}: one dtype an optimizer`, node)
       }
       const twin = numbers.get(node)
       if (twin !== undefined) {
@@ -158,7 +161,7 @@ export function flatten(parameters: unknown): Flat {
   const shape = walk(parameters, '', 0)
   const [first] = values
   if (first === undefined) throw new TensorError('params', 'at least one tensor', parameters)
-  return { shape, names, values, dtype: typeOf(first) === 'Float32Array' ? 'float32' : 'float64' }
+  return { shape, names, values, dtype: getTypeName(first) === 'Float32Array' ? 'float32' : 'float64' }
 }
 
 /**
@@ -285,11 +288,11 @@ export function setOwn<T>(record: Record<string, T>, key: string, value: T): voi
  * The tensors in the order of their names, a list's by index: whatever the order of a record's keys, as
  * JSON may change it.
  */
-export function inOrderOfNames(shape: Shape): number[] {
+export function sortByName(shape: Shape): number[] {
   if (typeof shape === 'number') return [shape]
-  if (Array.isArray(shape)) return shape.flatMap(inOrderOfNames)
+  if (Array.isArray(shape)) return shape.flatMap(sortByName)
   const children = [...(shape as ReadonlyMap<string, Shape>)]
-  return children.sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, child]) => inOrderOfNames(child))
+  return children.sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, child]) => sortByName(child))
 }
 
 /** TensorFlow.js's tensors and their like: their numbers are elsewhere. */

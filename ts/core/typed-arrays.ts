@@ -13,16 +13,16 @@ const getType = getter(Symbol.toStringTag)
 const getLength = getter('length')
 
 /** 'Float32Array' and so on; undefined for what is no typed array. */
-export function typeOf(value: unknown): string | undefined {
+export function getTypeName(value: unknown): string | undefined {
   return getType.call(value) as string | undefined
 }
 
-export function lengthOf(array: ArrayBufferView): number {
+export function readLength(array: ArrayBufferView): number {
   return getLength.call(array) as number
 }
 
 export function isFloatArray(value: unknown): value is FloatArray {
-  const type = typeOf(value)
+  const type = getTypeName(value)
   return type === 'Float32Array' || type === 'Float64Array'
 }
 
@@ -31,7 +31,7 @@ export function isFloatArray(value: unknown): value is FloatArray {
  * missing in Node 20.)
  */
 export function isDetached(array: ArrayBufferView): boolean {
-  if (lengthOf(array)) return false
+  if (readLength(array)) return false
   try {
     prototype.keys.call(array)
     return false

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 // Not by the name `createRequire`: bundles often have one already, and webpack would look into its argument.
 import nodeModule from 'node:module'
 import { resolve } from 'node:path'
-import { messageOf } from '../core/errors.js'
+import { getMessage } from '../core/errors.js'
 import { platforms, version } from '../core/package.js'
 import type { Addon, LoadedAddon } from './addon.js'
 import { environmentVariable } from './environment.js'
@@ -29,7 +29,7 @@ export function loadAddon(): LoadedAddon {
       if (damage === null) return require(file) as Addon
       reasons.push(`${name} is damaged: ${damage}`)
     } catch (thrown) {
-      reasons.push(`${name} does not load: ${messageOf(thrown)}`)
+      reasons.push(`${name} does not load: ${getMessage(thrown)}`)
     }
     return null
   }

@@ -2,7 +2,7 @@ import { endianness } from 'node:os'
 import type { Arena } from '../arena/arena.js'
 import { HASH, SCRATCH } from '../arena/manifest.js'
 import { importedAdvice } from '../arena/memory.js'
-import { EngineError, messageOf, OptionError } from '../core/errors.js'
+import { EngineError, getMessage, OptionError } from '../core/errors.js'
 import type { Addon, CallOutcome, LoadedAddon, RunStage } from './addon.js'
 import { loadAddon } from './addon-node.js'
 import type { Engine, EngineReport, EngineSettings, Runner } from './engine.js'
@@ -37,7 +37,7 @@ function tryLoad(): LoadedAddon {
     if (addon === null || addon.hash?.() === HASH) return { addon, reasons }
     return { addon: null, reasons: [...reasons, 'the addon is of another version: its kernels differ'] }
   } catch (thrown) {
-    return { addon: null, reasons: [messageOf(thrown)] }
+    return { addon: null, reasons: [getMessage(thrown)] }
   }
 }
 

@@ -1,7 +1,7 @@
 /** Which engine runs: the one that was asked for, or else the first that can; and why. */
 
 import { checkInstructionSet, environmentVariable } from '#native'
-import { EngineError, messageOf, OptionError } from '../core/errors.js'
+import { EngineError, getMessage, OptionError } from '../core/errors.js'
 import type { EngineName, EngineSettings } from './engine.js'
 
 export const engineNames: readonly EngineName[] = ['native', 'wasm', 'typescript']
@@ -96,7 +96,7 @@ export function selectEngine<R>(
     try {
       return { engine: name, runner: begin(name, forced), reasons: [`${source} asked for it`] }
     } catch (thrown) {
-      throw new EngineError(name, [messageOf(thrown)])
+      throw new EngineError(name, [getMessage(thrown)])
     }
   }
   const reasons = [why]
@@ -104,7 +104,7 @@ export function selectEngine<R>(
     try {
       return { engine, runner: begin(engine, forced), reasons }
     } catch (thrown) {
-      reasons.push(`${engine}: ${messageOf(thrown)}`)
+      reasons.push(`${engine}: ${getMessage(thrown)}`)
     }
   }
   return { engine: 'typescript', runner: begin('typescript', forced), reasons }

@@ -3,8 +3,8 @@ import { wasmModule as core } from '../webassembly/core.js'
 import type { Arena } from '../arena/arena.js'
 import { HASH } from '../arena/manifest.js'
 import { allocate, RESERVED_BYTES, type Region } from '../arena/arena.js'
-import { messageOf } from '../core/errors.js'
-import { registeredModule, bytesOf, type WasmModule } from '../webassembly/module.js'
+import { getMessage } from '../core/errors.js'
+import { registeredModule, decodeModule, type WasmModule } from '../webassembly/module.js'
 import type { Engine, EngineReport, Runner } from './engine.js'
 
 /** What the crate in wasm/ exports. */
@@ -77,9 +77,9 @@ export function compile(source: WasmModule): WebAssembly.Module {
   let module = compiled.get(source)
   if (!module) {
     try {
-      module = new WebAssembly.Module(bytesOf(source))
+      module = new WebAssembly.Module(decodeModule(source))
     } catch (thrown) {
-      module = new Error(`the module does not compile: ${messageOf(thrown)}`)
+      module = new Error(`the module does not compile: ${getMessage(thrown)}`)
     }
     compiled.set(source, module)
   }
@@ -99,7 +99,7 @@ export function start<E extends HashedExports>(module: WebAssembly.Module, memor
   try {
     exports = new WebAssembly.Instance(module, imports).exports as unknown as E
   } catch (thrown) {
-    throw new Error(`the module does not start: ${messageOf(thrown)}`)
+    throw new Error(`the module does not start: ${getMessage(thrown)}`)
   }
   if (exports.hash() >>> 0 !== HASH) throw new Error('the module is of another version')
   return exports
@@ -212,7 +212,7 @@ export function report(): EngineReport {
     getInstance(allocate(0, 0))
     return { available: true, reasons: [], instructionSets: ['simd128'], threads: 1 }
   } catch (thrown) {
-    return { available: false, reasons: [messageOf(thrown)], instructionSets: [], threads: 0 }
+    return { available: false, reasons: [getMessage(thrown)], instructionSets: [], threads: 0 }
   }
 }
 

@@ -3,7 +3,7 @@
 import type { Kernel } from '../arena/kernel.js'
 import { EQUATIONS_SOURCE, PIPELINE } from '../arena/manifest.js'
 import { OptionError } from '../core/errors.js'
-import { hashOf } from '../core/hash.js'
+import { computeHash } from '../core/hash.js'
 import { flag, type Option, type OptionTable, option, type ReadOption } from '../options/kinds.js'
 import { type Definition, define } from '../rules/define.js'
 import type { EquationOption, ResolvedRuleDefinition } from '../rules/equation-rule.js'
@@ -79,7 +79,7 @@ function compile(name: string, declared: ResolvedRuleDefinition, text: string): 
     flushes: () => states.every(([, { flush }]) => flush),
   } as never) as unknown as Definition
   const defaults = Object.freeze({ ...definition.defaults, name })
-  const variant = `${name} (equations ${hashOf(text).toString(16)})`
+  const variant = `${name} (equations ${computeHash(text).toString(16)})`
   return { name, declared, step, programs, definition: { ...definition, name, defaults, variant } }
 }
 
@@ -144,7 +144,7 @@ function makeKernels(
   tensor: readonly string[],
   rowLength: number,
 ): Kernel[] {
-  const hash = hashOf(`${EQUATIONS_SOURCE} ${text}`)
+  const hash = computeHash(`${EQUATIONS_SOURCE} ${text}`)
   const kinds = [layout.SUMS, layout.SECOND_SUMS].slice(0, stages.length - 1)
   return [...kinds, stages.length > 1 ? layout.UPDATE_PER_TENSOR : layout.UPDATE].map((kind, k) => ({
     number: layout.kernelNumber(kind, state.length),

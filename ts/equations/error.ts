@@ -12,7 +12,7 @@ export class EquationError extends AntigradError {
 }
 
 /** The same of a place in a text. */
-export function equationErrorAt(
+export function makeEquationError(
   name: string,
   text: string,
   at: number,

@@ -24,7 +24,7 @@ import { checkStackWithin } from '../core/stack-depth.js'
 import { sumColumn } from '../core/sums.js'
 import type { SegmentJob } from '../engines/typescript/jobs.js'
 import { makePass, type SegmentPass } from '../engines/typescript/pipeline.js'
-import { scalarOf } from '../expressions/operations.js'
+import { toScalarOperation } from '../expressions/operations.js'
 import type { Instruction } from '../expressions/steps.js'
 import * as layout from './layout.js'
 
@@ -41,7 +41,7 @@ class RowProgram {
 
   /** @param place where the row says where the program begins; values are the tensor's own */
   constructor(dtype: Dtype, row: Float64Array, place: number, values: readonly number[]) {
-    scalarOperations[dtype] ??= OPERATIONS.map((code) => scalarOf(code, dtype) as ScalarOperation)
+    scalarOperations[dtype] ??= OPERATIONS.map((code) => toScalarOperation(code, dtype) as ScalarOperation)
     this.#operations = scalarOperations[dtype]
     const part = (start: number, count: number) => Array.from(row.subarray(start, start + count))
     const start = PIPELINE + row[place]
@@ -150,7 +150,7 @@ function makeSumStage(arena: Arena, array: number, states: number, program: numb
         let total = 0
         for (let b = first; b < first + blocks; b++) {
           const part = partials[b * PARTS + k]
-          total = kind === layout.LARGEST ? maxOrNaN(total, part) : total + part
+          total = kind === layout.MAX_ABS ? maxOrNaN(total, part) : total + part
         }
         if (end <= to) values[k][i] = total
       })
@@ -162,7 +162,7 @@ function makeSumStage(arena: Arena, array: number, states: number, program: numb
 export const maxOrNaN = (a: number, b: number): number => (b > a || Number.isNaN(b) ? b : a)
 
 function combineSums(kind: number, numbers: FloatArray): number {
-  if (kind !== layout.LARGEST) return sumColumn(kind === layout.SQUARES ? 'gradients' : 'values', numbers)
+  if (kind !== layout.MAX_ABS) return sumColumn(kind === layout.SQUARES ? 'gradients' : 'values', numbers)
   let largest = 0
   for (const x of numbers) largest = maxOrNaN(largest, Math.abs(x))
   return largest

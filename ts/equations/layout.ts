@@ -22,13 +22,13 @@ export const kernelNumber = (kind: number, states: number): number =>
   manifest.EQUATIONS + kind * (MAX_STATES + 1) + states
 
 /** Where a row says where programs begin (0 for none), constants and how many these are, and which states are flushed. */
-const inRow = (place: number): number => manifest.PIPELINE + place
+const rowSlot = (place: number): number => manifest.PIPELINE + place
 export const ROW_POSITIONS = {
-  update: inRow(manifest.EQUATION_UPDATE),
-  sums: [inRow(manifest.EQUATION_SUMS), inRow(manifest.EQUATION_SECOND_SUMS)],
-  constants: inRow(manifest.EQUATION_CONSTANTS),
-  constantCount: inRow(manifest.EQUATION_COUNT),
-  flushed: inRow(manifest.EQUATION_FLUSHES),
+  update: rowSlot(manifest.EQUATION_UPDATE),
+  sums: [rowSlot(manifest.EQUATION_SUMS), rowSlot(manifest.EQUATION_SECOND_SUMS)],
+  constants: rowSlot(manifest.EQUATION_CONSTANTS),
+  constantCount: rowSlot(manifest.EQUATION_COUNT),
+  flushed: rowSlot(manifest.EQUATION_FLUSHES),
 } as const
 export const HEADER_LENGTH = manifest.EQUATION
 
@@ -45,7 +45,7 @@ export const MAX_INSTRUCTIONS = manifest.EQUATION_INSTRUCTIONS
 /** What is summed: the numbers, their squares, or the largest size. */
 export const VALUES = 0
 export const SQUARES = 1
-export const LARGEST = 2
+export const MAX_ABS = 2
 
 const SHIFT = 256
 

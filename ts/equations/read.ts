@@ -5,8 +5,8 @@ import { Graph } from '../expressions/graph.js'
 import { type Calls, callable, parse, single } from '../expressions/parse.js'
 import type { ResolvedRuleDefinition } from '../rules/equation-rule.js'
 import { isFunctionOrConstant } from './declaration.js'
-import { EquationError, equationErrorAt } from './error.js'
-import { LARGEST, SQUARES, VALUES } from './layout.js'
+import { EquationError, makeEquationError } from './error.js'
+import { MAX_ABS, SQUARES, VALUES } from './layout.js'
 import { parseStatements, type Statement, withoutComments } from './statements.js'
 
 /** What a node is: a number for all tensors that have had the same updates, one by tensor, or one by element. */
@@ -19,7 +19,7 @@ export interface StepSum {
   /** The node that it is, and the node that is summed. */
   readonly node: number
   readonly operand: number
-  readonly kind: typeof VALUES | typeof SQUARES | typeof LARGEST
+  readonly kind: typeof VALUES | typeof SQUARES | typeof MAX_ABS
   readonly isOfAll: boolean
   /** Where its text is. */
   readonly at: number
@@ -67,7 +67,7 @@ export function readStep(name: string, { options, state, scalars, step }: Resolv
   const graph = new Graph()
   const text = withoutComments(step).replace(/\ball\.(?=(?:sum|mean|norm|max)\s*\()/g, TOTAL_PREFIX)
   const fail = (at: number, expected: string, received: string) =>
-    equationErrorAt(name, step, at, expected, received)
+    makeEquationError(name, step, at, expected, received)
   const own = step.indexOf(TOTAL_MARK)
   if (own >= 0) throw fail(own, 'another letter', TOTAL_MARK)
   const leaves = new Map<string, number>()
@@ -173,7 +173,7 @@ function makeCalls(
       const node = graph.nodes[of]
       const isSize = node.kind === 'operation' && node.operation === 'abs'
       if (!isSize) throw fail(place(at), 'max(a, b), or max(abs(a)) over all elements', 'max(a)')
-      return sum(node.operands[0], LARGEST, isOfAll, place(at))
+      return sum(node.operands[0], MAX_ABS, isOfAll, place(at))
     }
     const node = name === 'norm' ? sum(of, SQUARES, isOfAll, place(at)) : sumOf(of, isOfAll, place(at))
     if (name === 'norm') return graph.operation('sqrt', node)

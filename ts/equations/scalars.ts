@@ -1,10 +1,10 @@
 /** The numbers of a step that are not by element, in float64. */
 
-import { type Code, scalarOf } from '../expressions/operations.js'
+import { type Code, toScalarOperation } from '../expressions/operations.js'
 import { flushTrace } from '../rules/moments.js'
 import { EquationError } from './error.js'
 import { maxOrNaN } from './interpreter.js'
-import { LARGEST, MAX_SUMS, MAX_VALUES } from './layout.js'
+import { MAX_ABS, MAX_SUMS, MAX_VALUES } from './layout.js'
 import type { StagePrograms } from './program.js'
 import {
   ALL_LENGTH,
@@ -140,7 +140,7 @@ export class Scalars {
     const sums = taken.map(({ sum }, k) =>
       tensors.reduce((total, { sums, length }) => {
         const x = length === 0 ? 0 : sums[valueName(k)]
-        return sum.kind === LARGEST ? maxOrNaN(total, x) : total + x
+        return sum.kind === MAX_ABS ? maxOrNaN(total, x) : total + x
       }, 0),
     )
     const length = tensors.reduce((total, { length }) => total + length, 0)
@@ -197,7 +197,7 @@ type ScalarInstruction = readonly [number: number, operation: Code, ...operands:
 
 /** Without lists and, for the usual ones, without calls: a small step takes hardly longer than this. */
 function compileScalars(lines: readonly ScalarInstruction[]): ComputeScalars {
-  const functions = lines.map(([, operation]) => scalarOf(operation, 'float64') as ScalarFunction)
+  const functions = lines.map(([, operation]) => toScalarOperation(operation, 'float64') as ScalarFunction)
   const usual = lines.map(([, operation]) => COMMON_OPERATIONS.indexOf(operation))
   const places = Int32Array.from(lines.flatMap(([to, , a, b = 0, c = 0]) => [to, a, b, c]))
   return (values) => {

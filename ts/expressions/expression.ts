@@ -4,7 +4,7 @@ import { isObject, isRecord, toFloat64Array } from '../core/untrusted.js'
 import { differentiate, secondDerivatives } from './differentiate.js'
 import type { NamesBeside, NamesOf, OnlyNames } from './literal-names.js'
 import { checkName } from './names.js'
-import { type Parsed, parse } from './parse.js'
+import { type ParsedExpression, parse } from './parse.js'
 import { compile, type Program } from './program.js'
 import { ProgramRunner } from './run.js'
 
@@ -29,7 +29,7 @@ export class Expression<Names extends string = string> {
   readonly names: readonly Names[]
   /** The same: without data all are parameters. */
   readonly parameters: readonly Names[]
-  readonly #parsed: Parsed
+  readonly #parsed: ParsedExpression
   readonly #programs = new Map<string, ExpressionPrograms>()
   readonly #bound: BoundExpression
 

@@ -1,15 +1,15 @@
 /** An expression as a graph in which equal subexpressions are one node; operands come before what uses them. */
 
-import { type Operation, scalarOf } from './operations.js'
+import { type Operation, toScalarOperation } from './operations.js'
 
 export type Node =
   | { readonly kind: 'constant'; readonly value: number }
   | { readonly kind: 'name'; readonly name: string }
   /** The sum over the rows of the data. */
-  | { readonly kind: 'sum'; readonly of: number }
+  | { readonly kind: 'sum'; readonly operand: number }
   /** What the rows before have left, 0 at the first one; and what all rows have, where `next` is what a row leaves. */
   | { readonly kind: 'carried'; readonly index: number }
-  | { readonly kind: 'end'; readonly of: number; readonly next: number }
+  | { readonly kind: 'end'; readonly operand: number; readonly next: number }
   | { readonly kind: 'operation'; readonly operation: Operation; readonly operands: readonly number[] }
 
 /** Whose operands may change places without a change of bits. */
@@ -28,8 +28,8 @@ export class Graph {
     return this.#number(`name ${name}`, { kind: 'name', name })
   }
 
-  sum(of: number): number {
-    return this.#number(`sum ${of}`, { kind: 'sum', of })
+  sum(operand: number): number {
+    return this.#number(`sum ${operand}`, { kind: 'sum', operand })
   }
 
   /** Something new that is carried from row to row; {@link end} says how. */
@@ -39,15 +39,15 @@ export class Graph {
   }
 
   /** What is left after all rows. It is made after all nodes that use what is carried. */
-  end(of: number, next: number): number {
-    return this.#number(`end ${of} ${next}`, { kind: 'end', of, next })
+  end(operand: number, next: number): number {
+    return this.#number(`end ${operand} ${next}`, { kind: 'end', operand, next })
   }
 
   /** A node for an operation; a constant where all operands are, computed in float64. */
   operation(operation: Operation, ...operands: number[]): number {
     if (operands.every((number) => this.nodes[number].kind === 'constant')) {
       const values = operands.map((number) => this.constantAt(number) as number)
-      return this.constant(scalarOf(operation, 'float64')(...values))
+      return this.constant(toScalarOperation(operation, 'float64')(...values))
     }
     const [a, b] = operands
     // Only what has the same bits.
@@ -69,7 +69,7 @@ export class Graph {
     const node = this.nodes[number]
     if (node.kind === 'operation') return node.operands
     if (node.kind === 'end') return [node.next]
-    return node.kind === 'sum' ? [node.of] : []
+    return node.kind === 'sum' ? [node.operand] : []
   }
 
   /** What a node is the negative of. */

@@ -14,7 +14,7 @@ type Operations<More extends readonly unknown[] = []> = Record<
 const over = (f: Round, a: number, b: number) => (b === 0 ? 0 : f(a / b))
 
 /** What expressions have. */
-const ofExpressions = {
+const expressionOperations = {
   add: [2, (f) => (a, b) => f(a + b)],
   subtract: [2, (f) => (a, b) => f(a - b)],
   multiply: [2, (f) => (a, b) => f(a * b)],
@@ -77,7 +77,7 @@ const ofExpressions = {
  * What only programs have: several at once, each result rounded, where `From` takes it from the last operand; and copies. Each
  * has its shape, in which numbers are its operands.
  */
-const ofPrograms = {
+const programOperations = {
   blendSquare: [
     4,
     (f) => (a, b, c, d) => f(f(a * b) + f(c * f(d * d))),
@@ -141,21 +141,21 @@ const ofPrograms = {
 /** An operation of others, or of operands by number. */
 export type ReductionTree = readonly [Operation, ...(ReductionTree | number)[]]
 
-export const operations = { ...ofExpressions, ...ofPrograms }
+export const operations = { ...expressionOperations, ...programOperations }
 
 /** Those that do what several do, and how. */
-export const shapes: readonly (readonly [Code, ReductionTree])[] = Object.entries(ofPrograms).flatMap(
+export const shapes: readonly (readonly [Code, ReductionTree])[] = Object.entries(programOperations).flatMap(
   ([code, [, , shape]]) => (shape === undefined ? [] : [[code as Code, shape]]),
 )
 
-export type Operation = keyof typeof ofExpressions
+export type Operation = keyof typeof expressionOperations
 export type Code = keyof typeof operations
 
 type Dtype = 'float32' | 'float64'
 const elementaries = { float32: elementary('float32'), float64: elementary('float64') }
 
 /** What an operation computes, each result rounded to the dtype. */
-export function scalarOf(operation: Code, dtype: Dtype): (...operands: number[]) => number {
+export function toScalarOperation(operation: Code, dtype: Dtype): (...operands: number[]) => number {
   const [, make] = operations[operation]
   return make(rounding[dtype], elementaries[dtype]) as (...operands: number[]) => number
 }

@@ -75,7 +75,7 @@ interface Token {
   readonly at: number
 }
 
-export interface Parsed {
+export interface ParsedExpression {
   readonly graph: Graph
   readonly root: number
   /** In the order in which they first appear. */
@@ -91,7 +91,7 @@ export interface Language {
   readonly error: (text: string, at: number, expected: string, received: string) => Error
 }
 
-const ofExpressions: Language = {
+const expressionOperations: Language = {
   calls: callable,
   error: (text, at, expected, received) => new ExpressionError(text, at, expected, received),
 }
@@ -104,8 +104,8 @@ export function parse(
   text: string,
   graph = new Graph(),
   resolve: Resolve = () => undefined,
-  language = ofExpressions,
-): Parsed {
+  language = expressionOperations,
+): ParsedExpression {
   if (text.length > MAX_TEXT_LENGTH) {
     throw language.error(text, MAX_TEXT_LENGTH, `at most ${MAX_TEXT_LENGTH} characters`, `${text.length}`)
   }

@@ -62,7 +62,7 @@ export function compile(
     if (uses[number] === 0) continue
     if (node.kind === 'operation')
       steps.push({ number, code: node.operation, operands: node.operands, section: sections[number] })
-    if (node.kind === 'sum') steps.push({ number, code: 'add', operands: [node.of, number], section: 1 })
+    if (node.kind === 'sum') steps.push({ number, code: 'add', operands: [node.operand, number], section: 1 })
     if (node.kind === 'end') steps.push({ number, code: 'copy', operands: [node.next], section: 1 })
   }
   const some = fused(steps, uses, outputs)
@@ -77,13 +77,13 @@ export function compile(
   // The next row needs it where it is.
   for (const [number, node] of nodes.entries()) {
     if (node.kind !== 'end' || uses[number] === 0) continue
-    places.set(number, places.get(node.of) as number)
+    places.set(number, places.get(node.operand) as number)
     const isOver = (step: number) => order[step].number === node.next && order[step].section === 1
-    const end = lastUse.get(node.of)
-    lastUse.delete(node.of)
+    const end = lastUse.get(node.operand)
+    lastUse.delete(node.operand)
     // What takes its place does so at once, if nothing else looks at it afterwards.
     if (end === undefined || !isOver(end) || places.has(node.next)) continue
-    places.set(node.next, places.get(node.of) as number)
+    places.set(node.next, places.get(node.operand) as number)
     lastUse.delete(node.next)
   }
   const instructions: [Instruction[], Instruction[], Instruction[]] = [[], [], []]

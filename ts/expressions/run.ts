@@ -3,7 +3,7 @@
 import { BLOCK_OF_RUNS, MAX_PIECES, MIN_BLOCKS, OPERATIONS } from '../arena/manifest.js'
 import type { FloatArray } from '../core/numbers.js'
 import { runToEnd, type Slices } from '../core/slices.js'
-import { scalarOf } from './operations.js'
+import { toScalarOperation } from './operations.js'
 import type { Program } from './program.js'
 import type { Instruction } from './steps.js'
 
@@ -26,7 +26,7 @@ export class ProgramRunner {
     this.program = program
     this.slots = dtype === 'float32' ? new Float32Array(program.slots) : new Float64Array(program.slots)
     this.slots.set(constants, parameters.length + columns.length)
-    scalarOperations[dtype] ??= OPERATIONS.map((code) => scalarOf(code, dtype))
+    scalarOperations[dtype] ??= OPERATIONS.map((code) => toScalarOperation(code, dtype))
     this.#scalars = scalarOperations[dtype]
   }
 

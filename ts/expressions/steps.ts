@@ -57,8 +57,8 @@ export function fused(
       best[number] = { number, code, operands, section }
     }
     consider(step.code, step.operands)
-    for (const [code, shape] of shapesOf.get(step.code) ?? []) {
-      const operands = operandsOf(shape, step, innerAt, [])
+    for (const [code, shape] of listShapes.get(step.code) ?? []) {
+      const operands = collectOperands(shape, step, innerAt, [])
       if (operands !== undefined) consider(code, operands)
     }
     costs[number] = least
@@ -78,12 +78,12 @@ export function fused(
 const OWN_COST = 2
 
 /** Shapes by the operation that comes last. */
-const shapesOf = new Map<Code, typeof shapes>(
+const listShapes = new Map<Code, typeof shapes>(
   shapes.map(([, [last]]) => [last, shapes.filter(([, shape]) => shape[0] === last)]),
 )
 
 /** The nodes that a shape's numbers stand for; undefined where a step is not of that shape. */
-function operandsOf(
+function collectOperands(
   shape: ReductionTree,
   step: ProgramStep | undefined,
   innerAt: (node: number) => ProgramStep | undefined,
@@ -92,12 +92,12 @@ function operandsOf(
   const [code] = shape
   if (step?.code !== code) return undefined
   const { operands } = step
-  const straight = operandsIn(shape, operands, innerAt, found)
+  const straight = matchOperands(shape, operands, innerAt, found)
   if (straight !== undefined || !symmetric.has(code)) return straight
-  return operandsIn(shape, [operands[1], operands[0]], innerAt, found)
+  return matchOperands(shape, [operands[1], operands[0]], innerAt, found)
 }
 
-function operandsIn(
+function matchOperands(
   shape: ReductionTree,
   nodes: readonly number[],
   innerAt: (node: number) => ProgramStep | undefined,
@@ -107,7 +107,7 @@ function operandsIn(
   for (let k = 1; k < shape.length; k++) {
     const [part, node] = [shape[k], nodes[k - 1]]
     if (typeof part !== 'number') {
-      const more = operandsOf(part as ReductionTree, innerAt(node), innerAt, all)
+      const more = collectOperands(part as ReductionTree, innerAt(node), innerAt, all)
       if (more === undefined) return undefined
       all = more
     } else if (all[part] === undefined) {

@@ -7,10 +7,10 @@ import { type DataColumn, numbersInRun } from '../many/data.js'
 import { flag, type GivenOf } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import { fitManySync } from './fit/fit-many.js'
-import { type Fit, type FitManyResult, fitContextOf, isFit, isFitManyResult } from './fit/result.js'
+import { type Fit, type FitManyResult, getFitContext, isFit, isFitManyResult } from './fit/result.js'
 import { modelColumns } from './programs/function-curve.js'
 import type { SharedFit } from './shared/result.js'
-import { withStarts } from './solve/fit-context.js'
+import { replaceStarts } from './solve/fit-context.js'
 import {
   type ComparedFit,
   type Comparison,
@@ -89,7 +89,7 @@ function toComparedFit(fit: Fit): ComparedFit {
     reducedChiSquared,
     reason,
     atBound,
-    context: [fitContextOf(fit)],
+    context: [getFitContext(fit)],
   }
 }
 
@@ -117,7 +117,7 @@ function findJointFit(given: unknown): JointFit | undefined {
   const fits = toFits(given)
   const sum = (of: (fit: Fit) => number) => fits.reduce((all, fit) => all + of(fit), 0)
   const [chiSquared, freedom] = [sum((fit) => fit.chiSquared), sum((fit) => fit.degreesOfFreedom)]
-  const groups = fits.map((fit) => ({ values: fit.values, context: [fitContextOf(fit)] }))
+  const groups = fits.map((fit) => ({ values: fit.values, context: [getFitContext(fit)] }))
   return {
     ...{ chiSquared, degreesOfFreedom: freedom, reducedChiSquared: freedom > 0 ? chiSquared / freedom : NaN },
     observations: sum(({ observations }) => observations),
@@ -157,7 +157,7 @@ function compareJointFits(a: JointFit, b: JointFit, isNested: boolean): Comparis
 /** Fits the fuller model to the curves of the simpler one: from where it is, and from where they have the same names. */
 function checkNesting(pairs: readonly { readonly fuller: Fit; readonly simpler: Fit }[]): NestingCheck[] {
   if (pairs.length === 0) return []
-  const { context: given } = fitContextOf(pairs[0].fuller)
+  const { context: given } = getFitContext(pairs[0].fuller)
   const of = given.whitened?.plain ?? given
   const { problem, drops, choice } = of
   const { functionModel } = problem
@@ -167,10 +167,10 @@ function checkNesting(pairs: readonly { readonly fuller: Fit; readonly simpler: 
   const twice = <T>(make: (pair: (typeof pairs)[number], isOther: boolean) => T) =>
     pairs.flatMap((pair) => [make(pair, false), make(pair, true)])
   const column = (name: string) =>
-    twice(({ fuller }) => numbersInRun(of.data.get(name) as DataColumn, fitContextOf(fuller).index))
+    twice(({ fuller }) => numbersInRun(of.data.get(name) as DataColumn, getFitContext(fuller).index))
   const named = modelColumns(problem).filter((name) => !name.startsWith('@'))
   const curves = twice(({ simpler }) => simpler.predict())
-  const start = withStarts(of, (name, isFixed) =>
+  const start = replaceStarts(of, (name, isFixed) =>
     twice(({ fuller, simpler }, isOther) => {
       const values: Readonly<Record<string, number>> = simpler.values
       return isOther && !isFixed && Object.hasOwn(values, name) ? values[name] : fuller.values[name]

@@ -14,12 +14,12 @@ const SMALL = powerOfTwo(-900)
 const LARGER = powerOfTwo(600)
 
 const { sumError, productError } = numbers.float64
-const { bases, nearestTo, restOf } = atans.float64
+const { bases, nearestTo: roundToNearest, restOf: remainder } = atans.float64
 
 /** atan((n + nLow)/(d + dLow)), or π less that; sides are at least 0, of ordinary size, and not both 0. */
-function angleOf(n: number, nLow: number, d: number, dLow: number, isObtuse: boolean): number {
+function computeAngle(n: number, nLow: number, d: number, dLow: number, isObtuse: boolean): number {
   const quotient = n / d
-  const at = nearestTo(quotient)
+  const at = roundToNearest(quotient)
   const c = at / 2
   const isFar = at === 4
   const numerator = isFar ? -d : n - c * d
@@ -31,7 +31,7 @@ function angleOf(n: number, nLow: number, d: number, dLow: number, isObtuse: boo
   const missing = numerator - product - productError(u, denominator, product)
   const low = (missing + (numeratorLow - u * denominatorLow)) / denominator
   // Where all is so small, the product's error is none.
-  const rest = u + (restOf(u, at) + (quotient < SMALL ? 0 : low))
+  const rest = u + (remainder(u, at) + (quotient < SMALL ? 0 : low))
   const base = bases[at]
   if (!isObtuse) return base + rest
   const left = PI - base
@@ -51,7 +51,7 @@ export function atan2(y: number, x: number): number {
   if (n === 0) d = 1
   const most = n > d ? n : d
   const factor = most > LARGE ? SMALLER : most < SMALL ? LARGER : 1
-  const angle = angleOf(n * factor, 0, d * factor, 0, isNegative(x))
+  const angle = computeAngle(n * factor, 0, d * factor, 0, isNegative(x))
   return isNegative(y) ? -angle : angle
 }
 
@@ -71,12 +71,12 @@ function otherSide(x: number): void {
 export function asin(x: number): number {
   if (x === 0) return x
   otherSide(x)
-  const angle = angleOf(Math.abs(x), 0, side[0], side[1], false)
+  const angle = computeAngle(Math.abs(x), 0, side[0], side[1], false)
   return x < 0 ? -angle : angle
 }
 
 /** The arccosine. */
 export function acos(x: number): number {
   otherSide(x)
-  return angleOf(side[0], side[1], Math.abs(x), 0, x < 0)
+  return computeAngle(side[0], side[1], Math.abs(x), 0, x < 0)
 }

@@ -1,8 +1,8 @@
 import { numbers } from './numbers.js'
-import { type Of, single, twice } from './twice.js'
+import { type PerDtype, single, twice } from './twice.js'
 
 /** (atan u/u − 1)/u² by powers of u², where |u| ≤ 7/16. */
-const REST: Of<readonly number[]> = {
+const REST: PerDtype<readonly number[]> = {
   float32: single(-0.33333302, 0.19997692, -0.14228854, 0.10486302, -0.058094807),
   float64: [
     -0.33333333333332904, 0.19999999999869214, -0.1428571427187128, 0.1111111037814154, -0.0909088645375923,
@@ -12,11 +12,11 @@ const REST: Of<readonly number[]> = {
 }
 
 /** The arctangents of 0, ½, 1, 1½ and ∞ in two parts. */
-const BASES: Of<readonly number[]> = {
+const BASES: PerDtype<readonly number[]> = {
   float32: single(0, 0.4636476, 0.7853982, 0.98279375, 1.5707964),
   float64: [0, 0.4636476090008061, Math.PI / 4, 0.982793723247329, Math.PI / 2],
 }
-const LOW_BASES: Of<readonly number[]> = {
+const LOW_BASES: PerDtype<readonly number[]> = {
   float32: single(0, 5.0121587e-9, -2.1855694e-8, -2.5131424e-8, -4.371139e-8),
   float64: [0, 2.2698777452961687e-17, 3.061616997868383e-17, 1.3903311031230998e-17, 6.123233995736766e-17],
 }

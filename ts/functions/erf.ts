@@ -134,21 +134,21 @@ export function normpdf(x: number): number {
 
 /** x/√2 as a sum of two. */
 const quotient = new Float64Array(2)
-function bySqrt2(x: number): void {
+function divideBySqrt2(x: number): void {
   quotient[0] = x * SQRT_HALF
   quotient[1] = productError(x, SQRT_HALF, quotient[0]) + x * SQRT_HALF_LOW
 }
 
 /** The scaled tail of x/√2, which the normal distribution has. */
-function ofNormal(size: number): void {
-  bySqrt2(size)
+function scaledNormalTail(size: number): void {
+  divideBySqrt2(size)
   scaledTail(quotient[0], quotient[1], tail)
 }
 
 /** Its distribution function, ½·erfc(−x/√2). */
 export function normcdf(x: number): number {
   const size = bounded(Math.abs(x), FAR_FROM_MEAN)
-  ofNormal(size)
+  scaledNormalTail(size)
   const value = bell(size, 0.5, tail[0], tail[1], -1)
   return x > 0 ? 1 - value : value
 }
@@ -165,7 +165,7 @@ export function norminv(p: number): number {
 
 function quantileInMiddle(q: number): number {
   const z = q * polynomial(q * q, CENTRAL)
-  bySqrt2(z)
+  divideBySqrt2(z)
   const [x, xLow] = quotient
   const difference = 0.5 * x - q
   const rest = sumError(0.5 * x, -q, difference) + 0.5 * x * polynomial(x * x, NEAR)
@@ -177,7 +177,7 @@ function quantileOfTail(p: number): number {
   const q = p < 0.5 ? p : 1 - p
   const r = Math.sqrt(-2 * log(q))
   const z = r - polynomial((r - 4) / (r + 4), FROM_TAIL)
-  ofNormal(z)
+  scaledNormalTail(z)
   const square = z * z
   const k = expInTwo(0.5 * square, 0.5 * productError(z, z, square), power)
   const isSmall = q < SMALL

@@ -1,8 +1,8 @@
 import { LN2_HIGH, LN2_LOW, numbers } from './numbers.js'
-import { type Of, single, twice } from './twice.js'
+import { type PerDtype, single, twice } from './twice.js'
 
 /** (eʳ − 1 − r)/r² where |r| ≤ ½·log 2. */
-const REST: Of<readonly number[]> = {
+const REST: PerDtype<readonly number[]> = {
   float32: single(0.4999999, 0.1666652, 0.04166908, 0.008368776, 0.0013780454),
   float64: [
     0.5000000000000008, 0.16666666666666308, 0.04166666666654697, 0.008333333333555076, 0.001388888893986165,
@@ -12,8 +12,8 @@ const REST: Of<readonly number[]> = {
 }
 
 /** Beyond these the scaling gives 0 and ∞. */
-const LOW: Of<number> = { float32: -104, float64: -746 }
-const HIGH: Of<number> = { float32: 89, float64: 710 }
+const LOW: PerDtype<number> = { float32: -104, float64: -746 }
+const HIGH: PerDtype<number> = { float32: 89, float64: 710 }
 
 export const exps = twice((f, dtype) => {
   const { nearest, polynomial, scale } = numbers[dtype]

@@ -62,7 +62,7 @@ const LARGER = powerOfTwo(600)
 
 const { sumError, productError, polynomial } = numbers.float64
 const { logInTwo } = pows.float64
-const { inTwo } = trigonometric.float64
+const { inTwo: splitInTwo } = trigonometric.float64
 
 /** Sums of two numbers; what is computed next is in them. */
 const log = new Float64Array(2)
@@ -109,7 +109,7 @@ function logGamma(y: number, yLow: number, scale: number): void {
 }
 
 /** What Γ(x) is beside e^±log Γ(y), without its sign, as a sum of two: for x > 0 one by a product. */
-function factorOf(x: number, size: number): void {
+function computeFactor(x: number, size: number): void {
   factor[0] = 1
   factor[1] = 0
   if (size < SHIFT) {
@@ -128,7 +128,7 @@ function factorOf(x: number, size: number): void {
   } else {
     times(PI, PI_LOW)
     const [n, nLow] = factor
-    sineOf(size)
+    computeSine(size)
     ;[factor[0], factor[1]] = sine
     times(size, 0)
     divide(n, nLow, factor[0], factor[1])
@@ -145,12 +145,12 @@ function times(a: number, aLow: number): void {
 /** The size of sin πx, and cos πx·sgn sin πx, as sums of two, for x ≥ 0. */
 const sine = new Float64Array(2)
 const cosine = new Float64Array(2)
-function sineOf(x: number): void {
+function computeSine(x: number): void {
   const fraction = x - Math.floor(x)
   const halves = fraction > 0.75 ? 2 : fraction > 0.25 ? 1 : 0
   const r = fraction - halves / 2
   const high = r * PI
-  const [sin, cos] = inTwo(high, productError(r, PI, high) + r * PI_LOW)
+  const [sin, cos] = splitInTwo(high, productError(r, PI, high) + r * PI_LOW)
   const sign = halves === 2 ? -1 : 1
   const [ofSine, ofCosine] = halves === 1 ? [cos, sin] : [sin, cos]
   const flipped = halves === 1 ? -1 : sign
@@ -173,7 +173,7 @@ export function gamma(x: number): number {
   const isSmall = near < SHIFT
   const y = isSmall ? near + SHIFT : near
   logGamma(y, isSmall ? sumError(near, SHIFT, y) : 0, 1)
-  factorOf(x, size)
+  computeFactor(x, size)
   const sign = x > 0 ? 1 : -1
   const value = timesExp(sign * stirling[0], sign * stirling[1], quotient[0], quotient[1], 0)
   const floor = Math.floor(size)
@@ -201,7 +201,7 @@ export function lgamma(x: number): number {
   const y = isSmall ? size + SHIFT : size
   const isLarge = size > LARGE
   logGamma(y, isSmall ? sumError(size, SHIFT, y) : 0, isLarge ? SMALLER : 1)
-  factorOf(x, size)
+  computeFactor(x, size)
   logOfSum(quotient[0], quotient[1])
   total.set(log)
   const sign = x > 0 ? 1 : -1
@@ -248,7 +248,7 @@ export function digamma(x: number): number {
   add(-0.5 * inverse, -(z * polynomial(z, DIGAMMA)))
   if (isSmall) addReciprocals(size, 1, -1)
   if (x < 0) {
-    sineOf(size)
+    computeSine(size)
     divide(cosine[0], cosine[1], sine[0], sine[1])
     const [cotangent, low] = quotient
     const product = PI * cotangent
@@ -280,7 +280,7 @@ export function trigamma(x: number): number {
     total[1] = -total[1]
     divide(1, 0, size, 0)
     addSquare()
-    sineOf(size)
+    computeSine(size)
     divide(PI, PI_LOW, sine[0], sine[1])
     addSquare()
   }
@@ -306,7 +306,7 @@ export function tetragamma(x: number): number {
   let sum = z * z * polynomial(z, TETRAGAMMA) - z * inverse - z
   if (isSmall) for (let j = 9; j >= 0; j--) sum = sum - 2 / (size + j) / (size + j) / (size + j)
   if (!(x < 0)) return sum
-  sineOf(size)
+  computeSine(size)
   const root = PI / sine[0]
   return sum + 2 / size / size / size + 2 * (root * root) * (PI * (cosine[0] / sine[0]))
 }

@@ -28,7 +28,7 @@ export { tanh } from './tanh.js'
 export { cos, sin, tan } from './trigonometric.js'
 
 /** What is computed in float64 for both dtypes, and for float32 rounded once. */
-const inFloat64 = {
+const float64Functions = {
   ...{ expm1, log1p, log2, log10, sinh, cosh, cbrt, asin, acos, atan2 },
   ...{ erf, erfc, erfcx, erfSlope, normpdf, normcdf, norminv },
   ...{ gamma, lgamma, digamma, trigamma, tetragamma },
@@ -45,7 +45,7 @@ export const elementary = (dtype: Dtype) => ({
   pow: pows[dtype].pow,
   tanh: tanhs[dtype],
   atan: atans[dtype].atan,
-  ...(dtype === 'float64' ? inFloat64 : rounded(inFloat64)),
+  ...(dtype === 'float64' ? float64Functions : rounded(float64Functions)),
 })
 
 type Functions = Readonly<Record<string, (x: number, y: number, z: number) => number>>

@@ -1,11 +1,11 @@
 import { LN2_HIGH, LN2_LOW, numbers, split } from './numbers.js'
-import { type Of, single, twice } from './twice.js'
+import { type PerDtype, single, twice } from './twice.js'
 
 /** The high word of √½. */
 const SQRT_HALF = 0x3fe6a09e
 
 /** (log((1 + s)/(1 − s))/s − 2)/s² by powers of s², where (1 + s)/(1 − s) is between √½ and √2. */
-const REST: Of<readonly number[]> = {
+const REST: PerDtype<readonly number[]> = {
   float32: single(0.66666776, 0.39977622, 0.29869792),
   float64: [
     0.6666666666666734, 0.39999999999419206, 0.28571428741392235, 0.2222219867378293, 0.18183559186027126,

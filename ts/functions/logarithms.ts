@@ -20,7 +20,7 @@ export function log1p(x: number): number {
   return log[0] + (log[1] + sumError(1, x, sum) / sum)
 }
 
-const inBase =
+const makeLogarithm =
   ([factor, factorLow]: readonly [number, number]) =>
   (x: number): number => {
     if (!(x > 0 && x < Infinity)) return x === 0 ? -Infinity : x < 0 ? NaN : x
@@ -30,7 +30,7 @@ const inBase =
   }
 
 /** The logarithm in base 2, exact for its powers. */
-export const log2 = inBase(BY_LOG_2)
+export const log2 = makeLogarithm(BY_LOG_2)
 
 /** The logarithm in base 10, exact for its powers. */
-export const log10 = inBase(BY_LOG_10)
+export const log10 = makeLogarithm(BY_LOG_10)

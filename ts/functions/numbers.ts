@@ -1,6 +1,6 @@
 /** What the functions share: exponents, exact errors of sums and products, polynomials, log 2. */
 
-import { type Of, twice } from './twice.js'
+import { type PerDtype, twice } from './twice.js'
 
 const floats = new Float64Array(1)
 const words = new Int32Array(floats.buffer)
@@ -9,8 +9,11 @@ floats[0] = 1
 const HIGH = words[1] === 0 ? 0 : 1
 
 /** So few bits that its product with an exponent is exact; the rest is LN2_LOW. */
-export const LN2_HIGH: Of<number> = { float32: Math.fround(0.69314575), float64: 0.6931471805598903 }
-export const LN2_LOW: Of<number> = { float32: Math.fround(1.4286068e-6), float64: 5.497923018708371e-14 }
+export const LN2_HIGH: PerDtype<number> = { float32: Math.fround(0.69314575), float64: 0.6931471805598903 }
+export const LN2_LOW: PerDtype<number> = {
+  float32: Math.fround(1.4286068e-6),
+  float64: 5.497923018708371e-14,
+}
 
 /**
  * x = 2ᵏ·m for finite x > 0, with c ≤ m < 2·c, where of c the high word is given. Exact, so that it serves float32

@@ -1,23 +1,26 @@
 import { exps } from './exp.js'
 import { LN2_HIGH, LN2_LOW, numbers, split } from './numbers.js'
-import { type Of, single, twice } from './twice.js'
+import { type PerDtype, single, twice } from './twice.js'
 
 /** The high word of √¾. */
 const SQRT_3_4 = 0x3febb67a
 const SQRT_3_2 = 1.224744871391589
 /** log 1.5 and 2/3 in two parts; the first of the former has as many bits below 1 as that of log 2. */
-const LOG_HIGH: Of<number> = { float32: Math.fround(0.40545654), float64: 0.4054651081080465 }
-const LOG_LOW: Of<number> = { float32: Math.fround(8.565139e-6), float64: 1.1790280407716567e-13 }
+const LOG_HIGH: PerDtype<number> = { float32: Math.fround(0.40545654), float64: 0.4054651081080465 }
+const LOG_LOW: PerDtype<number> = { float32: Math.fround(8.565139e-6), float64: 1.1790280407716567e-13 }
 const TWO_THIRDS = 0.6666666666666666
-const TWO_THIRDS_LOW: Of<number> = { float32: Math.fround(-1.9868216e-8), float64: 3.700743415417188e-17 }
+const TWO_THIRDS_LOW: PerDtype<number> = {
+  float32: Math.fround(-1.9868216e-8),
+  float64: 3.700743415417188e-17,
+}
 
 /** The largest number below 1 is 0 to this power, so a larger one changes nothing. */
-const LARGEST: Of<number> = { float32: 1e10, float64: 1e20 }
+const MAX_EXPONENT: PerDtype<number> = { float32: 1e10, float64: 1e20 }
 /** Where e to this power is 0 or ∞. */
-const OUT_OF_RANGE: Of<number> = { float32: 110, float64: 750 }
+const OUT_OF_RANGE: PerDtype<number> = { float32: 110, float64: 750 }
 
 /** (log((1 + s)/(1 − s))/s − 2 − ⅔·s²)/s⁴ by powers of s², where (1 + s)/(1 − s) is between √⅔ and √1.5. */
-const REST: Of<readonly number[]> = {
+const REST: PerDtype<readonly number[]> = {
   float32: single(0.3999899, 0.28890058),
   float64: [
     0.39999999999999886, 0.28571428571644963, 0.2222222208508769, 0.1818185810788187, 0.15378746490152823,
@@ -39,7 +42,7 @@ export const pows = twice((f, dtype) => {
   const [ln2High, ln2Low] = [LN2_HIGH[dtype], LN2_LOW[dtype]]
   const [logHigh, logLow] = [LOG_HIGH[dtype], LOG_LOW[dtype]]
   const [twoThirds, twoThirdsLow] = [f(TWO_THIRDS), TWO_THIRDS_LOW[dtype]]
-  const [largest, outOfRange, sqrt3By2] = [LARGEST[dtype], OUT_OF_RANGE[dtype], f(SQRT_3_2)]
+  const [largest, outOfRange, sqrt3By2] = [MAX_EXPONENT[dtype], OUT_OF_RANGE[dtype], f(SQRT_3_2)]
 
   function pow(x: number, y: number): number {
     if (y === 0 || x === 1) return 1

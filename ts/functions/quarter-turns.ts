@@ -1,14 +1,14 @@
 import { numbers, split } from './numbers.js'
-import { type Of, single, twice } from './twice.js'
+import { type PerDtype, single, twice } from './twice.js'
 
 const TWO_BY_PI = 0.6366197723675814
 /** π/2 in four parts; the first three have so few bits that a multiple up to 2²⁰, in float32 2¹¹, is exact. */
-const PARTS: Of<readonly number[]> = {
+const PARTS: PerDtype<readonly number[]> = {
   float32: single(1.5705566, 0.00023967028, 1.5890691e-8, 2.563344e-12),
   float64: [1.5707963267341256, 6.077100506303966e-11, 2.0222662487111665e-21, 8.4784276603689e-32],
 }
 /** These times π/2, rounded down. */
-const MEDIUM: Of<number> = { float32: 3216, float64: 1647099 }
+const MEDIUM: PerDtype<number> = { float32: 3216, float64: 1647099 }
 
 /** π/2 in two parts. */
 const HALF_PI = Math.PI / 2

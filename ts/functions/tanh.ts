@@ -1,9 +1,9 @@
 import { exps } from './exp.js'
 import { numbers, powerOfTwo } from './numbers.js'
-import { type Of, single, twice } from './twice.js'
+import { type PerDtype, single, twice } from './twice.js'
 
 /** (tanh x/x − 1)/x² by powers of x², where |x| ≤ ⅝. */
-const REST: Of<readonly number[]> = {
+const REST: PerDtype<readonly number[]> = {
   float32: single(-0.3333328, 0.13331431, -0.053738844, 0.020636441, -0.005702218),
   float64: [
     -0.3333333333333285, 0.13333333333261432, -0.05396825393098553, 0.02186948757009802,
@@ -13,7 +13,7 @@ const REST: Of<readonly number[]> = {
 }
 
 /** From here on it is 1. */
-const ONE: Of<number> = { float32: 10, float64: 20 }
+const ONE: PerDtype<number> = { float32: 10, float64: 20 }
 
 /** The hyperbolic tangent: a polynomial near 0, else 1 − 2/(e^(2·|x|) + 1), as Cody and Waite (1980, ch. 13). */
 export const tanhs = twice((f, dtype) => {

@@ -1,16 +1,16 @@
 import { numbers } from './numbers.js'
 import { quarterTurns } from './quarter-turns.js'
-import { type Of, single, twice } from './twice.js'
+import { type PerDtype, single, twice } from './twice.js'
 
 /** (sin r/r − 1)/r² and (cos r − 1 + r²/2)/r⁴ by powers of r², where |r| ≤ π/4. */
-const SIN: Of<readonly number[]> = {
+const SIN: PerDtype<readonly number[]> = {
   float32: single(-0.16666655, 0.008332177, -0.0001951719),
   float64: [
     -0.16666666666666632, 0.008333333333322418, -0.0001984126982981198, 2.755731369360487e-6,
     -2.5050758413136127e-8, 1.5896814699884636e-10,
   ],
 }
-const COS: Of<readonly number[]> = {
+const COS: PerDtype<readonly number[]> = {
   float32: single(0.041666657, -0.0013887731, 2.4477102e-5),
   float64: [
     0.041666666666666644, -0.0013888888888882061, 2.4801587294420176e-5, -2.755731576477891e-7,

@@ -1,10 +1,10 @@
 /** Noise on gradients; crates/kernels/src/rules/noise.rs states it. */
 
-import { hashOf } from '../core/hash.js'
+import { computeHash } from '../core/hash.js'
 import { log } from '../functions/log.js'
 import { pow } from '../functions/pow.js'
 import { cos, sin } from '../functions/trigonometric.js'
-import { nonNegative, option, optional, readWith } from '../options/kinds.js'
+import { customOption, nonNegative, option, optional } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import { clipOptions, type Noise } from './clip.js'
 import { registerNoiseSource, registerUnitwiseKernel } from './unitwise.js'
@@ -57,7 +57,7 @@ function draw(counter: number, key: number, t: number, seed: number): void {
 
 const noiseSigma = ({ eta, gamma }: Noise, t: number) => Math.sqrt(eta / pow(1 + t, gamma))
 
-registerNoiseSource({ numbers, draw, noiseSigma, key: hashOf })
+registerNoiseSource({ numbers, draw, noiseSigma, key: computeHash })
 
 const fields = {
   eta: nonNegative(0.01),
@@ -76,7 +76,7 @@ function read(what: string, given: unknown): Noise {
   return Object.freeze({ ...rest, seed: seed + 0 })
 }
 
-clipOptions.noise = optional(readWith(read))
+clipOptions.noise = optional(customOption(read))
 
 /**
  * For `clip: { noise: noise({ eta: 0.01 }) }`: adds noise to gradients (Neelakantan et al., 2015), g ← g + N(0, σ²),

@@ -1,11 +1,11 @@
 /** Gradients as users hand them over: read once, then checked, and only then used. */
 
-import { bufferOf, byteOffsetOf } from '../core/buffers.js'
-import { copyOf } from '../core/copy.js'
+import { readBuffer, readByteOffset } from '../core/buffers.js'
+import { copyArray } from '../core/copy.js'
 import { joinFirst, TensorError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
 import { isNestedParams, type Shape, shapeHint } from '../core/tensors.js'
-import { isDetached, isFloatArray, lengthOf, typeOf } from '../core/typed-arrays.js'
+import { getTypeName, isDetached, isFloatArray, readLength } from '../core/typed-arrays.js'
 import type { TensorLimits } from './clip.js'
 
 /** Gradients of some rows of a tensor, read and checked. */
@@ -20,7 +20,7 @@ export class RowGradient {
   constructor(given: unknown, values: FloatArray) {
     this.given = given
     this.values = values
-    this.length = lengthOf(values)
+    this.length = readLength(values)
   }
 }
 
@@ -62,9 +62,9 @@ export const ALL_GRADIENTS: StepGradients = []
 export const NO_GRADIENTS: StepGradients = []
 
 /** A shape as steps read it; a record has its names in order beside them, as to compare takes less than to look up. */
-export type ShapeReader = number | readonly ShapeReader[] | ObjectReader
+export type ShapeReader = number | readonly ShapeReader[] | ObjectShapeReader
 
-interface ObjectReader {
+interface ObjectShapeReader {
   readonly names: readonly string[]
   readonly children: readonly ShapeReader[]
   readonly places: ReadonlyMap<string, number>
@@ -119,7 +119,7 @@ export function read(reader: ShapeReader, given: unknown, found: unknown[], path
 const isList = (reader: ShapeReader): reader is readonly ShapeReader[] => Array.isArray(reader)
 
 function findChild(
-  { names, children, places }: ObjectReader,
+  { names, children, places }: ObjectShapeReader,
   key: string,
   guess: number,
   path: string,
@@ -143,7 +143,7 @@ function readChild(
 
 /** Copies what is the one gradient of the only tensor; false, and nothing is done, where it is none. */
 export function takeSingle(given: unknown, own: FloatArray): boolean {
-  if (!hasShape(given, typeOf(own), own.length)) return false
+  if (!hasShape(given, getTypeName(own), own.length)) return false
   // `set` copies also what overlaps.
   if (isElsewhere(given, own)) copyElements(given, own)
   else own.set(given)
@@ -165,7 +165,7 @@ interface GradientOwner {
  * @throws TensorError where a gradient's type or length is not its tensor's: of the first such one that the user gave
  */
 export function check(found: unknown[], model: GradientOwner): boolean {
-  const type = typeOf(model.gradients[0])
+  const type = getTypeName(model.gradients[0])
   let isByRow = false
   try {
     for (let i = 0; i < found.length; i++) if (isRowGradient(found, i, type, model)) isByRow = true
@@ -195,7 +195,7 @@ function isRowGradient(found: unknown[], i: number, type: string | undefined, mo
 export const gradientPath = (name: string): string => (name === '' ? 'gradients' : `gradients.${name}`)
 
 function hasShape(gradient: unknown, type: string | undefined, length: number): gradient is FloatArray {
-  if (typeOf(gradient) !== type || lengthOf(gradient as FloatArray) !== length) return false
+  if (getTypeName(gradient) !== type || readLength(gradient as FloatArray) !== length) return false
   return length > 0 || !isDetached(gradient as FloatArray)
 }
 
@@ -240,7 +240,7 @@ function areElsewhere(gradients: DenseGradients, own: readonly FloatArray[]): bo
  * makes one where a short array had none.
  */
 const isElsewhere = (gradient: FloatArray, { length }: FloatArray): boolean =>
-  length <= MAX_LENGTH_BELOW_TABLES && byteOffsetOf(gradient) === 0
+  length <= MAX_LENGTH_BELOW_TABLES && readByteOffset(gradient) === 0
 
 /** The gradient, or a copy where it is in an arena's memory; undefined where it is in its place. */
 function copyIfInArena(
@@ -249,10 +249,10 @@ function copyIfInArena(
   arenas: ArenaBuffers,
 ): FloatArray | undefined {
   if (gradient === undefined) return gradient
-  const buffer = bufferOf(gradient)
+  const buffer = readBuffer(gradient)
   if (!isArenaBuffer(buffer, arenas)) return gradient
-  const isInPlace = buffer === own.buffer && byteOffsetOf(gradient) === own.byteOffset
-  return isInPlace ? undefined : copyOf(gradient)
+  const isInPlace = buffer === own.buffer && readByteOffset(gradient) === own.byteOffset
+  return isInPlace ? undefined : copyArray(gradient)
 }
 
 /** Whether it is the memory of one of these. */

@@ -5,7 +5,7 @@ import { BLOCK, UnitwiseKernel } from '../arena/manifest.js'
 import { type MatrixLoopOf, matrixKernel } from '../arena/matrices.js'
 import type { FloatArray } from '../core/numbers.js'
 import { sumColumn } from '../core/sums.js'
-import { oneOf, option, optional } from '../options/kinds.js'
+import { choice, option, optional } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import { registerModule, type WasmModule } from '../webassembly/module.js'
 import type { Noise } from './clip.js'
@@ -41,10 +41,10 @@ export function registerNoiseSource(given: NoiseSource): void {
 }
 
 /** What it computes in. */
-const noScratch = () => ({})
+const makeEmptyScratch = () => ({})
 
 const UnitwiseLoop = twice(
-  (f): MatrixLoopOf<typeof UnitwiseKernel, typeof noScratch> =>
+  (f): MatrixLoopOf<typeof UnitwiseKernel, typeof makeEmptyScratch> =>
     ({ theta, g, key, shape: [rows, columns, count] }, { kappa, eps, centralizes, sigma, seed, t }) => {
       for (let row = 0; row < rows; row++) {
         const [start, end] = [row * columns, (row + 1) * columns]
@@ -68,11 +68,11 @@ const UnitwiseLoop = twice(
     },
 )
 
-const Kernel = matrixKernel(UnitwiseKernel, UnitwiseLoop, noScratch)
+const Kernel = matrixKernel(UnitwiseKernel, UnitwiseLoop, makeEmptyScratch)
 
 export const registerUnitwiseKernel = () => registerModule((Kernel as { readonly module: WasmModule }).module)
 
-adaptive.unit = optional(oneOf('row'))
+adaptive.unit = optional(choice('row'))
 clipOptions.centralized = optional(
   option<true, undefined>('what centralized() gives', undefined, (x) => x === true),
 )

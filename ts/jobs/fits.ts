@@ -12,10 +12,10 @@ import { fitReasons } from '../fits/problem/reasons.js'
 import type { PerRunData } from '../many/data.js'
 import { execute } from '../many/execute.js'
 import type { ColumnRequest, Table } from '../tables/read-csv.js'
-import { type ModelInput, type ModelOptions, readModel, readModels } from './model.js'
+import { type ModelInput, type ModelSelection, readModel, readModels } from './model.js'
 
 /** What is asked of fits, by the names of the command line's options; none of it says where they run. */
-export interface FitsRequest extends ModelOptions {
+export interface FitsRequest extends ModelSelection {
   readonly y: string
   readonly sigma?: string | undefined
   readonly weights?: string | undefined

@@ -17,7 +17,7 @@ const DEFAULT_START = 1
 export type NumbersByName = Readonly<Record<string, number>>
 type ColumnNames = Readonly<Record<string, string>>
 
-export interface ModelOptions {
+export interface ModelSelection {
   readonly model: string
   /** Columns by the model's names for them; x. */
   readonly x?: ColumnNames
@@ -45,7 +45,7 @@ export interface ModelInput {
 }
 
 /** @throws OptionError where options do not fit the model; ExpressionError where the text is no expression */
-export function readModel(options: ModelOptions): ModelInput {
+export function readModel(options: ModelSelection): ModelInput {
   const { start = {}, min = {}, max = {}, fixed = {}, expr = {}, positive = [] } = options
   const ours = parseModelName(options.model)
   const model = ours ?? expression(options.model)
@@ -90,7 +90,7 @@ export function readModel(options: ModelOptions): ModelInput {
  *
  * @throws as `readModel` does; OptionError where neither has a name
  */
-export function readModels(options: ModelOptions, other: string): readonly [ModelInput, ModelInput] {
+export function readModels(options: ModelSelection, other: string): readonly [ModelInput, ModelInput] {
   const texts = [options.model, other]
   const uses = texts.map((text) => findUsedNames(text, options.expr ?? {}))
   for (const [option, names] of [

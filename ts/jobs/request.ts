@@ -4,17 +4,17 @@ import { toKebabCase } from '../core/text.js'
 import { isRecord, toBoundedArray } from '../core/untrusted.js'
 import { losses } from '../fits/problem/loss.js'
 import {
+  choice,
+  customOption,
   finite,
   flag,
   integerBetween,
   nonNegative,
   nullable,
   type Option,
-  oneOf,
   option,
   optional,
   positive,
-  readWith,
 } from '../options/kinds.js'
 import { readOption, readOptions } from '../options/read.js'
 import type { FitsRequest } from './fits.js'
@@ -30,7 +30,7 @@ export const text = () =>
   option<string, undefined>('a text', undefined, (x) => typeof x === 'string' && x.length <= MAX_TEXT_LENGTH)
 
 const list = <T>(kind: Option<T>) =>
-  readWith<readonly T[]>((what, given) =>
+  customOption<readonly T[]>((what, given) =>
     toBoundedArray(given, MAX_ENTRIES)?.map((one, k) => readOption(`${what}[${k}]`, kind, one)),
   )
 
@@ -38,7 +38,7 @@ const nonEmptyList = <T>(kind: Option<T>) => ({ ...list(kind), expected: 'a list
 
 const record = <T>(kind: Option<T>) =>
   ({
-    ...readWith<Readonly<Record<string, T>>>((what, given) => {
+    ...customOption<Readonly<Record<string, T>>>((what, given) => {
       if (!isRecord(given)) return undefined
       const entries = Object.entries(given)
       if (entries.length > MAX_ENTRIES) return undefined
@@ -49,7 +49,7 @@ const record = <T>(kind: Option<T>) =>
     expected: 'an object',
   }) as Option<Readonly<Record<string, T>>>
 
-const range = readWith<readonly [number, number]>((what, given) => {
+const range = customOption<readonly [number, number]>((what, given) => {
   const ends = toBoundedArray(given, 2)
   if (ends?.length !== 2) return undefined
   return [readOption(what, finite(), ends[0]), readOption(what, finite(), ends[1])]
@@ -70,7 +70,7 @@ const fits = {
   positive: optional(nonEmptyList(text())),
   y: { ...text(), default: 'y' },
   ...{ sigma: optional(text()), weights: optional(text()), absoluteSigma: optional(flag()) },
-  loss: oneOf('squared', ...(Object.keys(losses).map(toKebabCase) as [])),
+  loss: choice('squared', ...(Object.keys(losses).map(toKebabCase) as [])),
   lossScale: optional(positive()),
   compare: optional(text()),
   derive: optional(record(text())),
@@ -83,10 +83,10 @@ const sweep = {
   ...{ function: optional(text()), expression: optional(text()), condition: optional(value) },
   box: optional(record(range)),
   ...{ target: optional(finite()), starts: optional(integerBetween(1, MAX_STARTS)) },
-  sample: oneOf(...samples),
+  sample: choice(...samples),
   seed: optional(integerBetween(0, 0xffff_ffff)),
-  dtype: oneOf('float64', 'float32'),
-  rule: oneOf('adam', ...(sweepable as unknown as [])),
+  dtype: choice('float64', 'float32'),
+  rule: choice('adam', ...(sweepable as unknown as [])),
   options: { ...record(nonEmptyList(value)), default: {} },
   clip: optional(finite()),
   ...{ tolerance: nonNegative(1e-9), maxIterations: integerBetween(0, MAX_ITERATIONS, 10_000) },

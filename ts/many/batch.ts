@@ -61,15 +61,15 @@ export interface BatchResults {
 }
 
 /** How many numbers a table has. */
-const byteLengthOf = (table: Readonly<Record<string, number>>) => Object.keys(table).length
+const countEntries = (table: Readonly<Record<string, number>>) => Object.keys(table).length
 
 /** A table's numbers in the order of their places. */
 const toOrderedArray = <T extends string>(table: Readonly<Record<T, number>>, numbers: Record<T, number>) =>
   Object.keys(table).map((name) => numbers[name as T])
 
 /** Bytes a lane beside its numbers, and of a result beside its point: float64 numbers, and a word. */
-const MIN_LANE_BYTES = byteLengthOf(BATCH_SHORT) * 8 + 4
-const MIN_RESULT_BYTES = byteLengthOf(BATCH_OUTCOME) * 8 + 4
+const MIN_LANE_BYTES = countEntries(BATCH_SHORT) * 8 + 4
+const MIN_RESULT_BYTES = countEntries(BATCH_OUTCOME) * 8 + 4
 /** What is so many bytes apart is in one set of the first-level cache. */
 const CACHE_SET_BYTES = 4096
 
@@ -117,7 +117,7 @@ export class Batch {
     const words = { value: programWords(value), gradient: programWords(gradient) }
     // First what each call has anew, then what cohorts have in common, and then what is theirs.
     const lengths: Record<string, number> = {
-      settings: byteLengthOf(BATCH_SETTINGS) * 8,
+      settings: countEntries(BATCH_SETTINGS) * 8,
       coefficients: updates * rowLength * 8,
       value: words.value.length * 4,
       gradient: words.gradient.length * 4,
@@ -134,7 +134,7 @@ export class Batch {
       pieces: rowLanes > 0 ? scratches * PIECES * gradient.sums.length * size : 0,
     }
     const places: Record<string, number> = {}
-    let line = Math.ceil((byteLengthOf(BATCH) * 4) / LINE)
+    let line = Math.ceil((countEntries(BATCH) * 4) / LINE)
     for (const [name, length] of Object.entries(lengths)) {
       places[name] = line
       line += Math.ceil(length / LINE)
@@ -148,7 +148,7 @@ export class Batch {
     this.rowLength = rowLength
     this.region = left !== undefined && left.byteLength >= line * LINE ? left : allocateAlone(line * LINE)
     const { buffer, byteOffset } = this.region
-    this.#header = new Uint32Array(buffer, byteOffset, byteLengthOf(BATCH))
+    this.#header = new Uint32Array(buffer, byteOffset, countEntries(BATCH))
     this.counts = new Uint32Array(buffer, this.#offsetOf('live'), cohorts)
     this.coefficients = new Float64Array(buffer, this.#offsetOf('coefficients'), updates * rowLength)
     const header = {
@@ -161,7 +161,7 @@ export class Batch {
     new Uint32Array(buffer, this.#offsetOf('value')).set(words.value)
     new Uint32Array(buffer, this.#offsetOf('gradient')).set(words.gradient)
     const { tolerance, maxUpdates, exempt, delay } = shape
-    this.#settings = new Float64Array(buffer, this.#offsetOf('settings'), byteLengthOf(BATCH_SETTINGS))
+    this.#settings = new Float64Array(buffer, this.#offsetOf('settings'), countEntries(BATCH_SETTINGS))
     this.#settings.set(
       toOrderedArray(BATCH_SETTINGS, { tolerance, mostUpdates: maxUpdates, exempt, delay, done: 0 }),
     )
@@ -278,7 +278,7 @@ export class Batch {
           this.#numbers(at + k * (lanes * size + GAP_OF_RUNS), lanes),
         ),
         short: Object.values(BATCH_SHORT).map((k) => new Float64Array(buffer, rest + 8 * k * lanes, lanes)),
-        runs: new Uint32Array(buffer, rest + 8 * byteLengthOf(BATCH_SHORT) * lanes, lanes),
+        runs: new Uint32Array(buffer, rest + 8 * countEntries(BATCH_SHORT) * lanes, lanes),
         shared: this.#shared,
         data: this.isByRows ? this.#perRunColumns : this.#numbers(dataAt, rows * byRun * this.#dataLanes),
       }
@@ -319,7 +319,7 @@ export class Batch {
       x: value.parameters.map((_, p) => this.#numbers(at + p * length * size, runs)),
       ...{ value: column('value'), gradientNorm: column('gradientNorm'), maxChange: column('change') },
       iterations: column('updates'),
-      reason: new Uint32Array(buffer, numbers + 8 * byteLengthOf(BATCH_OUTCOME) * length, runs),
+      reason: new Uint32Array(buffer, numbers + 8 * countEntries(BATCH_OUTCOME) * length, runs),
     }
   }
 

@@ -3,7 +3,7 @@
 import { BATCH_SHORT } from '../arena/manifest.js'
 import type { FloatArray } from '../core/numbers.js'
 import { type Slices, visitInSlices } from '../core/slices.js'
-import { type Box, selectLimit } from '../objectives/bounds.js'
+import { type BoundsBox, selectLimit } from '../objectives/bounds.js'
 import type { DataColumn } from './data.js'
 
 /** What it consists of, in the memory of its batch. */
@@ -45,7 +45,7 @@ export interface RunInit {
   readonly x: readonly (FloatArray | number)[]
   /** What state begins from; the kernel's arrays in order. */
   readonly starts: readonly (number | 'parameters')[]
-  readonly box: Box<number | FloatArray> | null
+  readonly box: BoundsBox<number | FloatArray> | null
 }
 
 const LANES_PER_PASS = 16
@@ -143,7 +143,7 @@ export class Cohort {
   }
 
   /** A lane's bounds; null if there are none. */
-  box(lane: number): Box | null {
+  box(lane: number): BoundsBox | null {
     if (this.#bounds.length === 0) return null
     const limits = this.#bounds.map((plane) => plane[lane])
     return { min: limits.filter((_, k) => k % 2 === 0), max: limits.filter((_, k) => k % 2 === 1) }

@@ -2,7 +2,7 @@
 
 import { OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
-import { isDetached, isFloatArray, lengthOf } from '../core/typed-arrays.js'
+import { isDetached, isFloatArray, readLength } from '../core/typed-arrays.js'
 import { isObject, toFloat64Array } from '../core/untrusted.js'
 import { type Expression, readColumns } from '../expressions/expression.js'
 
@@ -96,7 +96,7 @@ class ListBuffer {
     if (isFloatArray(list)) {
       if (isDetached(list)) return false
       const from = this.length
-      this.length += lengthOf(list)
+      this.length += readLength(list)
       if (this.length > this.#numbers.length) this.#grow(Math.max(this.length, 2 * from))
       this.#numbers.set(list, from)
       // While it is in the first-level cache.

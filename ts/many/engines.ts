@@ -32,7 +32,7 @@ export interface BatchRunner {
 }
 
 /** What `workers()` gives, with which its code comes. */
-export abstract class Workers {
+export abstract class WorkerPlacement {
   /** Where they have their code from, if it is not the one that they bring. */
   abstract readonly url: string | undefined
   /** The same choice, on workers as far as its engine can. */
@@ -72,7 +72,7 @@ const runnerFactories: Readonly<Record<EngineName, (forced: EngineSettings) => B
  * @throws EngineError where one was asked for that cannot run here
  */
 export function selectRunner(
-  options: Parameters<typeof readEngineRequest>[0] & { readonly workers?: Workers | undefined },
+  options: Parameters<typeof readEngineRequest>[0] & { readonly workers?: WorkerPlacement | undefined },
 ): EngineChoice<BatchRunner> {
   const asked = readEngineRequest(options)
   const choice = selectEngine(

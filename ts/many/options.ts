@@ -5,7 +5,7 @@ import type { Bounds, PerRunLimit } from '../objectives/bounds.js'
 import {
   callback,
   dtype,
-  integerFrom,
+  integerAtLeast,
   type Option,
   option,
   optional,
@@ -14,7 +14,7 @@ import {
 } from '../options/kinds.js'
 import { nestedOptions } from '../options/read.js'
 import type { PerRunData } from './data.js'
-import { Workers } from './engines.js'
+import { WorkerPlacement } from './engines.js'
 
 export interface MinimizeManyOptions<D = PerRunData> {
   /**
@@ -46,7 +46,7 @@ export interface MinimizeManyOptions<D = PerRunData> {
   /** On how many threads the native engine runs, or how many workers; by default on all cores. No bit depends on it. */
   readonly threads?: number
   /** Has the WebAssembly engine run on workers, in browsers: what `workers()` gives. */
-  readonly workers?: Workers
+  readonly workers?: WorkerPlacement
   /** Ends the call: the promise is rejected with the signal's reason. */
   readonly signal?: AbortSignal
   /** Called with how many runs have ended, of how many: at least four times a second, and at the end. */
@@ -60,7 +60,9 @@ export const callOptions = {
   engine: passThrough<EngineName>(),
   instructionSet: passThrough<string>(),
   threads: passThrough<number>(),
-  workers: optional(option<Workers, undefined>('workers()', undefined, (x) => x instanceof Workers)),
+  workers: optional(
+    option<WorkerPlacement, undefined>('workers()', undefined, (x) => x instanceof WorkerPlacement),
+  ),
   signal: optional(option<AbortSignal, undefined>('an AbortSignal', undefined, isSignal)),
   onProgress: optional(callback<(done: number, total: number) => void>()),
 }
@@ -72,7 +74,7 @@ export const optionTable = {
   perRun: passThrough<Readonly<Record<string, ArrayLike<number>>>>(),
   bounds: passThrough(),
   ...stoppingOptions,
-  recordEvery: optional(integerFrom(1)),
+  recordEvery: optional(integerAtLeast(1)),
   dtype: dtype(),
   clip: nestedOptions({ value: limit }, undefined, {}),
   ...callOptions,

@@ -2,7 +2,7 @@
 
 import type { Kernel } from '../arena/kernel.js'
 import type { Region } from '../arena/memory.js'
-import { copyOf, withMemoryError } from '../core/copy.js'
+import { copyArray, withMemoryError } from '../core/copy.js'
 import { OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
 import { ROWS_PER_SLICE, type Slices } from '../core/slices.js'
@@ -11,7 +11,7 @@ import { isObject, ownProperties } from '../core/untrusted.js'
 import type { EngineChoice } from '../engines/select-engine.js'
 import { Expression, type ExpressionPrograms } from '../expressions/expression.js'
 import { ProgramRunner } from '../expressions/run.js'
-import { type Box, readBounds, selectLimit, within } from '../objectives/bounds.js'
+import { type BoundsBox, clamp, readBounds, selectLimit } from '../objectives/bounds.js'
 import { readOptions } from '../options/read.js'
 import type { CustomRule, Rule } from '../rules/definitions.js'
 import type { ResolvedRule } from '../rules/resolve.js'
@@ -80,7 +80,7 @@ export class ManyRuns {
   readonly #x: readonly FloatArray[]
   readonly #given: StartValues
   #placed = 0
-  readonly #box: Box<number | FloatArray> | null
+  readonly #box: BoundsBox<number | FloatArray> | null
   readonly #count: number
   /** Runs that have the same options: their numbers, in order. */
   readonly #sets: Slices<OptionSet[]>
@@ -144,7 +144,7 @@ export class ManyRuns {
       const { list, first, stride } = this.#given.columns[p]
       const [min, max] = box === null ? [-Infinity, Infinity] : [box.min[p], box.max[p]]
       for (let run = this.#placed; run < end; run++) {
-        column[run] = within(list[first + run * stride], selectLimit(min, run), selectLimit(max, run))
+        column[run] = clamp(list[first + run * stride], selectLimit(min, run), selectLimit(max, run))
       }
     }
     this.#placed = end
@@ -298,9 +298,9 @@ export class ManyRuns {
 
 /** The bounds of some runs, in their order. */
 function boundsColumns(
-  box: Box<number | FloatArray> | null,
+  box: BoundsBox<number | FloatArray> | null,
   runs: Uint32Array,
-): Box<number | FloatArray> | null {
+): BoundsBox<number | FloatArray> | null {
   if (box === null) return null
   const limits = (of: ArrayLike<number | FloatArray>) =>
     Array.from(of, (limit) => (typeof limit === 'number' ? limit : pickRuns(limit, runs)))
@@ -318,7 +318,7 @@ function readStarts(starts: Starts, parameters: readonly string[]): StartValues 
     }
     const list = copyStarts('starts', flat)
     const columns = parameters.map((_, p) => ({ list, first: p, stride: parameters.length }))
-    return { columns, count, dtype: dtypeOf([flat]) }
+    return { columns, count, dtype: findDtype([flat]) }
   }
   if (!isObject(starts)) {
     throw new OptionError('starts', `columns ${parameters.join(', ')}`, starts)
@@ -344,12 +344,12 @@ function readStarts(starts: Starts, parameters: readonly string[]): StartValues 
     }
   }
   const all = columns.map((list) => ({ list, first: 0, stride: 1 }))
-  return { columns: all, count: first.length, dtype: dtypeOf(columns) }
+  return { columns: all, count: first.length, dtype: findDtype(columns) }
 }
 
 /** Copies a list at once, as the user may change it while the runs go on. */
 function copyStarts(argument: string, list: ArrayLike<unknown>): FloatArray {
-  if (isFloatArray(list)) return copyOf(list)
+  if (isFloatArray(list)) return copyArray(list)
   const { length } = list
   const read = (i: number): number => {
     const x = list[i]
@@ -363,5 +363,5 @@ function copyStarts(argument: string, list: ArrayLike<unknown>): FloatArray {
   return copy
 }
 
-const dtypeOf = (columns: readonly ArrayLike<number>[]): 'float32' | 'float64' =>
+const findDtype = (columns: readonly ArrayLike<number>[]): 'float32' | 'float64' =>
   columns.every((column) => column instanceof Float32Array) ? 'float32' : 'float64'

@@ -18,7 +18,7 @@ import type { Program } from '../expressions/program.js'
 import { OPERATIONS_OF_SLICE, ProgramRunner } from '../expressions/run.js'
 import { freeNorm, hasConverged, PATIENCE } from '../minimize/convergence.js'
 import { FLUSH_INTERVAL } from '../model/cohorts.js'
-import { type Box, project } from '../objectives/bounds.js'
+import { type BoundsBox, project } from '../objectives/bounds.js'
 import type { Batch } from './batch.js'
 
 export function advanceInTypeScript(batch: Batch): Slices<void> {
@@ -42,7 +42,7 @@ class Spending {
 /** Operations of a run's update that are none of a program's. */
 const OTHERS = 64
 
-const operationsOf = ({ head, body, tail }: Program, rows: number) =>
+const countOperations = ({ head, body, tail }: Program, rows: number) =>
   OTHERS + head.length + tail.length + body.length * rows
 
 /** The program's outputs become the parameters, and runs stop that it tells to. */
@@ -54,7 +54,7 @@ function* iterate(batch: Batch): Slices<void> {
   const count = outputs.length - 1
   const theta = dtype === 'float32' ? new Float32Array(count) : new Float64Array(count)
   const results = batch.results()
-  const operations = operationsOf(gradient, rows)
+  const operations = countOperations(gradient, rows)
   const isLong = operations > OPERATIONS_OF_SLICE
   const spending = new Spending()
   for (const cohort of batch.cohorts()) {
@@ -100,7 +100,7 @@ function* update(batch: Batch, kernel: Kernel): Slices<void> {
   const state = Object.fromEntries(kernel.state.map((name) => [name, make()]))
   const states = Object.values(state)
   let data: readonly FloatArray[] = []
-  const operations = operationsOf(shape.gradient, rows)
+  const operations = countOperations(shape.gradient, rows)
   const isLong = operations > OPERATIONS_OF_SLICE
   const spending = new Spending()
   function* run(machine: ProgramRunner, x: FloatArray): Slices<void> {
@@ -120,7 +120,7 @@ function* update(batch: Batch, kernel: Kernel): Slices<void> {
   }
 
   /** With the gradient. */
-  const step = (t: number, coefficients: Float64Array, box: Box | null) => {
+  const step = (t: number, coefficients: Float64Array, box: BoundsBox | null) => {
     before.set(theta)
     row.coefficients = coefficients
     const [scale, limit, l2] = [PIPELINE_SCALE, PIPELINE_LIMIT, PIPELINE_L2].map((at) => f(coefficients[at]))
@@ -148,7 +148,7 @@ function* update(batch: Batch, kernel: Kernel): Slices<void> {
     change: number,
     coefficients: Float64Array,
     began: Float64Array,
-    box: Box | null,
+    box: BoundsBox | null,
   ): Slices<number> {
     if (!(change < Infinity)) return DIVERGED
     if (!isShort(t, change)) return (yield* isAllFinite()) ? MAX_ITERATIONS : DIVERGED

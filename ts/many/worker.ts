@@ -57,7 +57,7 @@ interface Exports {
 }
 
 /** A batch where it lies. */
-interface ResidentBatch extends NewBatch {
+interface StoredBatch extends NewBatch {
   readonly batch: number
   readonly address: number
 }
@@ -69,9 +69,9 @@ let memory: WebAssembly.Memory
 /** Those of an instance, unless it has lost its place on its own stack in a call that has not returned. */
 let exports: Exports | undefined
 /** In the order of their addresses. */
-const residentBatches: ResidentBatch[] = []
+const residentBatches: StoredBatch[] = []
 
-const replyTo = (of: Partial<WorkerReply>) => {
+const handleMessage = (of: Partial<WorkerReply>) => {
   const whole: WorkerReply = { buffer: new ArrayBuffer(0), isOver: false, isDone: true, ...of }
   postMessage(whole, { transfer: [whole.buffer] })
 }
@@ -85,7 +85,7 @@ const instantiate = () => {
 }
 
 /** Puts a batch into the first gap that is large enough. */
-function holdBatch(batch: number, about: NewBatch): ResidentBatch {
+function holdBatch(batch: number, about: NewBatch): StoredBatch {
   let address = begun.reserved
   let k = 0
   for (; k < residentBatches.length && residentBatches[k].address - address < about.bytes; k++)
@@ -103,13 +103,13 @@ function releaseBatch(batch: number): void {
 }
 
 function runTask({ batch, about, written, buffer }: Task): void {
-  let one: ResidentBatch
+  let one: StoredBatch
   try {
     one = about
       ? holdBatch(batch, about)
-      : (residentBatches.find((one) => one.batch === batch) as ResidentBatch)
+      : (residentBatches.find((one) => one.batch === batch) as StoredBatch)
   } catch (thrown) {
-    replyTo({ failed: String(thrown), isFull: true })
+    handleMessage({ failed: String(thrown), isFull: true })
     return
   }
   const bytes = new Uint8Array(memory.buffer, one.address, one.bytes)
@@ -132,7 +132,7 @@ function runTask({ batch, about, written, buffer }: Task): void {
     to.set(bytes.subarray(at, at + length), place)
     place += length
   }
-  replyTo({ buffer: to.buffer, isOver, isDone })
+  handleMessage({ buffer: to.buffer, isOver, isDone })
   if (isOver || !isDone) releaseBatch(batch)
 }
 
@@ -142,14 +142,14 @@ globalThis.onmessage = ({ data }: MessageEvent<Beginning | Task | ReleaseBatch>)
       begun = data
       memory = new WebAssembly.Memory({ initial: begun.reserved / PAGE_BYTES, maximum: 65536 })
       exports = instantiate()
-      replyTo({})
+      handleMessage({})
     } else if ('released' in data) releaseBatch(data.released)
     else runTask(data)
   } catch (thrown) {
     if ('batch' in data) releaseBatch(data.batch)
-    replyTo({ failed: thrown instanceof Error ? thrown.message : String(thrown) })
+    handleMessage({ failed: thrown instanceof Error ? thrown.message : String(thrown) })
   }
 }
-globalThis.onmessageerror = () => replyTo({ failed: 'the module does not arrive' })
+globalThis.onmessageerror = () => handleMessage({ failed: 'the module does not arrive' })
 // By which it is known to be ours.
 postMessage(version)

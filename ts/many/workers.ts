@@ -2,7 +2,7 @@
 
 import { RESERVED_BYTES } from '../arena/memory.js'
 import { withMemoryError } from '../core/copy.js'
-import { MemoryError, messageOf } from '../core/errors.js'
+import { getMessage, MemoryError } from '../core/errors.js'
 import { version } from '../core/package.js'
 import type { EngineChoice } from '../engines/select-engine.js'
 import { type Option, option, optional, type ValuesOf } from '../options/kinds.js'
@@ -14,7 +14,7 @@ import {
   engineFailure,
   loadModule,
   type Pause,
-  Workers as Shared,
+  WorkerPlacement as Shared,
 } from './engines.js'
 import { estimateWork } from './layout.js'
 import type { Beginning, ByteRange, ReleaseBatch, Task, WorkerReply } from './worker.js'
@@ -125,7 +125,7 @@ class WorkerThread {
       if (failed !== undefined) throw new Error(failed)
       return this
     } catch (thrown) {
-      this.end(messageOf(thrown))
+      this.end(getMessage(thrown))
       throw thrown
     } finally {
       clearTimeout(late)
@@ -301,7 +301,7 @@ class WorkerRunner implements BatchRunner {
       hands = await this.#pool.threadsFor(Math.min(this.threads, batch.shape.cohorts), this.threads)
       words = `workers: ${hands.length}`
     } catch (thrown) {
-      words = `workers: none starts, and all runs on this thread: ${messageOf(thrown)}`
+      words = `workers: none starts, and all runs on this thread: ${getMessage(thrown)}`
     }
     if (!this.#reasons.some((reason) => reason.startsWith('workers: '))) this.#reasons.push(words)
     const number = batches++
@@ -316,7 +316,7 @@ function createShare(batch: Batch, thread: WorkerThread, number: number, k: numb
   const { x, ...others } = batch.results()
   const results = [...x, ...Object.values(others)].flatMap((column) =>
     cohorts.map((cohort) =>
-      toBytes(column.subarray(cohort * perRun, cohort * perRun + batch.counts[cohort])),
+      encodeText(column.subarray(cohort * perRun, cohort * perRun + batch.counts[cohort])),
     ),
   )
   const read = shape.isRecorded ? cohorts.map((cohort) => batch.bytesOf(cohort)[1]) : []
@@ -327,7 +327,7 @@ async function advanceShare(share: BatchShare, batch: Batch, isNew: boolean): Pr
   const { thread, batch: number, cohorts, read, results } = share
   const { byteOffset, byteLength } = batch.region
   const place = (bytes: Uint8Array): ByteRange => [bytes.byteOffset - byteOffset, bytes.byteLength]
-  const counts = toBytes(batch.counts)
+  const counts = encodeText(batch.counts)
   const about = {
     bytes: byteLength,
     counts: place(counts),
@@ -352,7 +352,7 @@ async function advanceShare(share: BatchShare, batch: Batch, isNew: boolean): Pr
   try {
     answer = await thread.ask({ batch: number, written: written.map(place), buffer, ...(isNew && { about }) })
   } catch (thrown) {
-    throw engineFailure('wasm', `a worker has ended: ${messageOf(thrown)}`)
+    throw engineFailure('wasm', `a worker has ended: ${getMessage(thrown)}`)
   }
   const { failed, isFull, isDone, isOver } = answer
   if (isFull) throw new MemoryError(byteLength, `in a worker: ${failed}`)
@@ -376,5 +376,5 @@ function endShare(share: BatchShare): void {
   share.thread.load--
 }
 
-const toBytes = ({ buffer, byteOffset, byteLength }: ArrayBufferView) =>
+const encodeText = ({ buffer, byteOffset, byteLength }: ArrayBufferView) =>
   new Uint8Array(buffer, byteOffset, byteLength)

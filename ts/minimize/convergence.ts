@@ -3,7 +3,7 @@
 import type { FloatArray } from '../core/numbers.js'
 import { largest } from '../core/numbers.js'
 import type { Slices } from '../core/slices.js'
-import { type Box, within } from '../objectives/bounds.js'
+import { type BoundsBox, clamp } from '../objectives/bounds.js'
 
 /** What pulls at the parameters beside the gradient. */
 export interface DecayTerms {
@@ -39,7 +39,7 @@ export function* hasConverged(
   g: FloatArray,
   tolerance: number,
   decay: DecayTerms,
-  box: Box | null,
+  box: BoundsBox | null,
 ): Slices<boolean> {
   const { l2, decoupled, sign } = decay
   const rounding = epsilon[x.BYTES_PER_ELEMENT]
@@ -57,7 +57,7 @@ export function* hasConverged(
   for (let probe = 0; probe < PROBE_COUNT; probe++) {
     for (let i = 0; i < x.length; i++) {
       const moved = x[i] + direction[i] * MAX_DISTANCE_IN_TOLERANCES * finest[i]
-      near[i] = held[i] ? x[i] : box === null ? moved : within(moved, box.min[i], box.max[i])
+      near[i] = held[i] ? x[i] : box === null ? moved : clamp(moved, box.min[i], box.max[i])
     }
     const slices = gradient(near, gNear)
     if (slices) yield* slices
@@ -74,7 +74,7 @@ function isAtBound(
   g: FloatArray,
   i: number,
   { l2, sign }: DecayTerms,
-  box: Box | null,
+  box: BoundsBox | null,
 ): boolean {
   if (box === null) return false
   const pull = sign * g[i] + l2 * x[i]
@@ -82,6 +82,6 @@ function isAtBound(
 }
 
 /** The largest |gᵢ| of parameters that no bound holds. */
-export function freeNorm(x: FloatArray, g: FloatArray, decay: DecayTerms, box: Box | null): number {
+export function freeNorm(x: FloatArray, g: FloatArray, decay: DecayTerms, box: BoundsBox | null): number {
   return box === null ? largest(g) : largest(g.map((gi, i) => (isAtBound(x, g, i, decay, box) ? 0 : gi)))
 }

@@ -2,19 +2,19 @@ import { OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
 import { largest } from '../core/numbers.js'
 import { requireWritten } from '../objectives/gradient.js'
-import { fraction, integerFrom, type ValuesOf } from '../options/kinds.js'
+import { fraction, integerAtLeast, type ValuesOf } from '../options/kinds.js'
 import { search, type Trial } from './line-search.js'
 import { type Descent, type MinimizationProblem, method } from './method.js'
 
 const options = {
   /** m ≥ 1: of how many steps it remembers the change of the gradient; two arrays each */
-  history: integerFrom(1, 10),
+  history: integerAtLeast(1, 10),
   /** c1 in (0, c2): how much of what the slope promises a step has to gain */
   c1: fraction(1e-4),
   /** c2 in (c1, 1): to which part of itself a step has to flatten the slope */
   c2: fraction(0.9),
   /** ≥ 1: points that one line search may try */
-  maxLineSearch: integerFrom(1, 25),
+  maxLineSearch: integerAtLeast(1, 25),
 }
 
 type LbfgsValues = ValuesOf<typeof options>

@@ -5,13 +5,13 @@ import { createRecord, omitUndefined } from '../core/untrusted.js'
 import type { EngineName } from '../engines/engine.js'
 import type { OptimizerOptions } from '../model/options.js'
 import { readObjective, readStart } from '../objectives/arguments.js'
-import { type Bounds, type Box, readBounds } from '../objectives/bounds.js'
+import { type Bounds, type BoundsBox, readBounds } from '../objectives/bounds.js'
 import { centralDifferences } from '../objectives/gradient.js'
 import type { Objective } from '../objectives/index.js'
 import {
   callback,
   dtype,
-  integerFrom,
+  integerAtLeast,
   nonNegative,
   type Option,
   optional,
@@ -164,7 +164,7 @@ export class Minimization {
   readonly #gradient: Required<Objective>['gradient']
   readonly #callback: MinimizeOptions['callback']
   readonly #tolerance: number
-  readonly #box: Box | null
+  readonly #box: BoundsBox | null
   readonly #maxIterations: number
   readonly #before: FloatArray
   readonly #isSingle: boolean
@@ -314,7 +314,7 @@ export class Minimization {
 }
 
 /** When runs end. */
-export const stoppingOptions = { tolerance: nonNegative(1e-9), maxIterations: integerFrom(0, 10_000) }
+export const stoppingOptions = { tolerance: nonNegative(1e-9), maxIterations: integerAtLeast(0, 10_000) }
 
 const methodOptions = {
   ...stoppingOptions,

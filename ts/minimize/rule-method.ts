@@ -1,9 +1,9 @@
 /** Minimizing by a rule, which an optimizer runs. */
 
-import { copyOf } from '../core/copy.js'
+import { copyArray } from '../core/copy.js'
 import type { FloatArray } from '../core/numbers.js'
 import type { OptimizerOptions } from '../model/options.js'
-import { type Box, project } from '../objectives/bounds.js'
+import { type BoundsBox, project } from '../objectives/bounds.js'
 import { requireWritten } from '../objectives/gradient.js'
 import { Optimizer } from '../optimizer.js'
 import type { CustomRule, Rule } from '../rules/definitions.js'
@@ -28,7 +28,7 @@ export class RuleDescent implements Descent {
   readonly #handedOver: FloatArray | null
   readonly #gradient: MinimizationProblem['gradient']
   readonly #fillingGradient: MinimizationProblem['gradient']
-  readonly #box: Box | null
+  readonly #box: BoundsBox | null
   /** Where the next gradient is wanted: the same views at each call, and for most rules the parameters. */
   readonly #point: FloatArray
   /** The same; of bounded parameters a copy in the box, unless it is them. */
@@ -39,9 +39,9 @@ export class RuleDescent implements Descent {
     rule: Rule | CustomRule,
     { start, gradient }: MinimizationProblem,
     options: OptimizerOptions,
-    box: Box | null,
+    box: BoundsBox | null,
   ) {
-    const inside = box === null ? start : copyOf(start)
+    const inside = box === null ? start : copyArray(start)
     if (box !== null) project(inside, box)
     const optimizer = new Optimizer(inside, rule, options)
     const { rule: checked, delay, definition } = resolve(optimizer.rule)

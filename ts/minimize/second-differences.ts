@@ -1,6 +1,6 @@
 /** Second derivatives by differences, in steps that are parts of standard errors: those are what lengths mean here. */
 
-import { type Box, within } from '../objectives/bounds.js'
+import { type BoundsBox, clamp } from '../objectives/bounds.js'
 
 type ValueFunction = (x: Float64Array) => number
 type GradientFunction = (x: Float64Array, out: Float64Array) => void
@@ -27,13 +27,13 @@ export function secondDifferences(
   gradient: GradientFunction | undefined,
   x: Float64Array,
   unit: number,
-  box: Box | null,
+  box: BoundsBox | null,
 ): SecondDifferences {
   const n = x.length
   const point = x.slice()
   const [above, below] = [new Float64Array(n), new Float64Array(n)]
   const to = (i: number, by: number) => {
-    point[i] = box === null ? x[i] + by : within(x[i] + by, box.min[i], box.max[i])
+    point[i] = box === null ? x[i] + by : clamp(x[i] + by, box.min[i], box.max[i])
     return point[i]
   }
   const here = value(point)

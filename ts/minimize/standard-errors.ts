@@ -6,7 +6,7 @@ import { readObjective, readStart } from '../objectives/arguments.js'
 import { type Bounds, project, readBounds } from '../objectives/bounds.js'
 import { centralDifferences, requireWritten } from '../objectives/gradient.js'
 import type { Objective, TwiceDifferentiable } from '../objectives/objective.js'
-import { type GivenOf, integerFrom, option, optional, passThrough } from '../options/kinds.js'
+import { type GivenOf, integerAtLeast, option, optional, passThrough } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import { type SecondDifferences, secondDifferences } from './second-differences.js'
 
@@ -21,7 +21,7 @@ const table = {
     kinds.includes(x as never),
   ),
   /** Of a sum of squares, how many squares there are. */
-  observations: optional(integerFrom(1)),
+  observations: optional(integerAtLeast(1)),
   /** Those that `minimize` had: what a bound holds counts as fixed. */
   bounds: passThrough<Bounds>(),
 }

@@ -2,7 +2,7 @@
 
 import { OptionError } from '../core/errors.js'
 import { isObject, ownProperties } from '../core/untrusted.js'
-import { flag, fraction, integerFrom, positiveFraction, type ValuesOf } from '../options/kinds.js'
+import { flag, fraction, integerAtLeast, positiveFraction, type ValuesOf } from '../options/kinds.js'
 import { readOption, readOptions } from '../options/read.js'
 import { nextCount } from './cohorts.js'
 import type { AverageProgress } from './partition.js'
@@ -16,9 +16,9 @@ const emas = {
 
 const swas = {
   /** The optimizer's updates before the first that may count, ≥ 0. */
-  start: integerFrom(0, 0),
+  start: integerAtLeast(0, 0),
   /** From one update that counts to the next, ≥ 1. */
-  every: integerFrom(1, 1),
+  every: integerAtLeast(1, 1),
 }
 
 const tables = { ema: emas, swa: swas }
@@ -38,7 +38,7 @@ export type Average = Ema | Swa
 
 export const lookahead = {
   /** Fast updates between two synchronizations, ≥ 1; 6. */
-  steps: integerFrom(1, 6),
+  steps: integerAtLeast(1, 6),
   /** How far the slow weights go toward the fast ones, in (0, 1]; 0.5. */
   alpha: positiveFraction(0.5),
 }

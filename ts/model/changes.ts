@@ -1,15 +1,15 @@
 /** Changes of what there is: options, what is frozen, how many rows a tensor has. */
 
 import { joinFirst, OptionError, TensorError } from '../core/errors.js'
-import { isDetached, isFloatArray, lengthOf, typeOf } from '../core/typed-arrays.js'
+import { getTypeName, isDetached, isFloatArray, readLength } from '../core/typed-arrays.js'
 import { createRecord, isObject, ownProperties } from '../core/untrusted.js'
 import type { RuleInUse } from '../rules/active-rule.js'
 import type { ResolvedRule } from '../rules/resolve.js'
-import { type AnyRule, withChanges } from '../rules/rule.js'
+import { type AnyRule, changeRule } from '../rules/rule.js'
 import { type Scheduled, scaled } from '../schedules/schedule.js'
 import type { Model } from './model.js'
 import type { Tensor } from './partition.js'
-import { matches, nameOf, readMatch } from './patterns.js'
+import { exactName, matches, readMatch } from './patterns.js'
 
 /**
  * The tensors that are picked. Functions of the user may run.
@@ -19,7 +19,7 @@ import { matches, nameOf, readMatch } from './patterns.js'
 export function selectTensors(call: string, given: unknown, model: Model): Tensor[] {
   const match = readMatch(`${call}: match`, given)
   // The name of one, of maybe thousands that are picked one by one.
-  const named = model.named(nameOf(match) as string)
+  const named = model.named(exactName(match) as string)
   if (named !== undefined) return [named]
   const tensors = model.all()
   const picked = tensors.filter((tensor) => matches(match, tensor))
@@ -73,7 +73,7 @@ export function setSelected(model: Model, picked: readonly Tensor[], given: obje
 }
 
 function changedRule(use: RuleInUse, options: object): AnyRule {
-  const rule = withChanges(use.definition, use.rule, options)
+  const rule = changeRule(use.definition, use.rule, options)
   if (use.keepsState(rule)) return rule
   const expected = `options under which ${rule.name} keeps the same arrays of state`
   throw new OptionError('set: options', expected, options)
@@ -98,8 +98,8 @@ export function appendTensorRows(model: Model, name: unknown, rows: unknown): ()
   const [count, ...inner] = shape
   const size = inner.reduce((product, n) => product * n, 1)
   const type = model.settings.dtype === 'float32' ? 'Float32Array' : 'Float64Array'
-  const isRows = isFloatArray(rows) && typeOf(rows) === type && !isDetached(rows)
-  const length = isRows ? lengthOf(rows) : 0
+  const isRows = isFloatArray(rows) && getTypeName(rows) === type && !isDetached(rows)
+  const length = isRows ? readLength(rows) : 0
   if (!isRows || length === 0 || length % size !== 0) {
     throw new TensorError('appendRows: rows', `a ${type} of whole rows of ${size}`, rows)
   }

@@ -30,7 +30,7 @@ export type GradientPresence = (
   tensor: number,
 ) => typeof ABSENT_GRADIENT | typeof WHOLE_GRADIENT | typeof ROW_GRADIENT
 
-interface Cohort {
+interface RuleCohort {
   readonly use: RuleInUse
   clock: UpdateCounter
   /** The clock of the update under way, which becomes the clock once it is done. */
@@ -64,12 +64,12 @@ export class Cohorts {
   readonly #clip: TensorLimits
   readonly #firstArrays: readonly number[]
   /** By tensor; null for one that is never updated. */
-  readonly #cohortOf: (Cohort | null)[] = []
+  readonly #cohortOf: (RuleCohort | null)[] = []
   /** What the tensors have that the segments at hand are of; null where they have to be made anew. */
   #laidOut: readonly number[] | null = null
   /** Whether they are of all of all that are updated, as they are in most runs for good. */
   #isComplete = false
-  #active: Cohort[] = []
+  #active: RuleCohort[] = []
 
   /**
    * @param firstArrays the number of each tensor's first array of state
@@ -84,7 +84,7 @@ export class Cohorts {
   }
 
   /** A cohort with this clock. */
-  #cohort(use: RuleInUse, clock: UpdateCounter): Cohort {
+  #cohort(use: RuleInUse, clock: UpdateCounter): RuleCohort {
     const always = use.flags | clipFlags(use.clip ?? this.#clip)
     const started = {
       segments: [],
@@ -148,7 +148,7 @@ export class Cohorts {
   /** Makes one cohort of those that are alike. */
   #join(): void {
     const cohorts = new Set(this.#cohortOf.filter((cohort) => cohort !== null))
-    const joined = new Map<Cohort | null, Cohort>()
+    const joined = new Map<RuleCohort | null, RuleCohort>()
     for (const alike of groupBy(
       cohorts,
       ({ use, clock }) => `${use.number} ${Object.values(clock)}`,
@@ -170,8 +170,8 @@ export class Cohorts {
     if (this.#laidOut?.every((was, i) => was === wanted(i))) return
     const laidOut = cohortOf.map((_, i) => wanted(i))
     const left = new Set(cohortOf.filter((cohort, i) => cohort !== null && laidOut[i] === ABSENT_GRADIENT))
-    const copies = new Map<Cohort, Cohort>()
-    const active = new Set<Cohort>()
+    const copies = new Map<RuleCohort, RuleCohort>()
+    const active = new Set<RuleCohort>()
     let count = 0
     let first = 0
     let previous = -1
@@ -179,7 +179,7 @@ export class Cohorts {
       let cohort = cohortOf[i]
       if (cohort === null || laidOut[i] === ABSENT_GRADIENT) continue
       if (left.has(cohort)) {
-        const copy: Cohort =
+        const copy: RuleCohort =
           copies.get(cohort) ?? this.#cohort(cohort.use, copyCounter(cohort.use, cohort.clock))
         copies.set(cohort, copy)
         cohort = copy
@@ -240,7 +240,7 @@ export class Cohorts {
   }
 
   /** Flags a cohort for update t, and says when to look again. Apart from `prepare`, which is faster without a loop. */
-  #flagFor(cohort: Cohort, t: number): void {
+  #flagFor(cohort: RuleCohort, t: number): void {
     const { use, always } = cohort
     const isFlushing = t % FLUSH_INTERVAL === 0 && use.flushes(this.#arena.dtype)
     const flags = always | (t <= use.delay ? HOLD_PARAMS : 0) | (isFlushing ? FLUSH_STATE : 0)
@@ -258,7 +258,7 @@ export class Cohorts {
     }
   }
 
-  #flag(cohort: Cohort, flags: number): void {
+  #flag(cohort: RuleCohort, flags: number): void {
     for (const segment of cohort.segments) this.#arena.setFlags(segment, flags)
     cohort.flags = flags
   }
@@ -279,7 +279,7 @@ export class Cohorts {
 
   /** A tensor as rules see it that measure all of theirs together. */
   member(tensor: number): SharedMember {
-    const cohort = this.#cohortOf[tensor] as Cohort
+    const cohort = this.#cohortOf[tensor] as RuleCohort
     const { use, clock, next, numbers } = cohort
     const isActive = (this.#laidOut?.[tensor] ?? ABSENT_GRADIENT) !== ABSENT_GRADIENT
     const first = this.#firstArrays[tensor] + use.state.length

@@ -5,14 +5,14 @@ import { OptionError } from '../core/errors.js'
 import { groupBy } from '../core/group-by.js'
 import { createRecord, isObject, omitUndefined, ownProperties, toBoundedArray } from '../core/untrusted.js'
 import { readTensorClip, type TensorClip, type TensorLimits } from '../gradients/clip.js'
-import { flag, optional, positive, positiveFraction, readWith } from '../options/kinds.js'
+import { customOption, flag, optional, positive, positiveFraction } from '../options/kinds.js'
 import { readOption, readOptions } from '../options/read.js'
 import { type Definition, importedDefinitions } from '../rules/define.js'
-import type { CustomRule, Rule, RuleNamed } from '../rules/definitions.js'
-import { type ResolvedRule, resolve, selectForShape, withDelay } from '../rules/resolve.js'
-import { type AnyRule, type OptionsOf, withChanges } from '../rules/rule.js'
+import type { CustomRule, Rule, RuleByName } from '../rules/definitions.js'
+import { addDelay, type ResolvedRule, resolve, selectForShape } from '../rules/resolve.js'
+import { type AnyRule, changeRule, type OptionsOf } from '../rules/rule.js'
 import { readSchedule, type Scheduled, scaled } from '../schedules/schedule.js'
-import { type Match, matches, nameOf, readMatch, type TensorDescription } from './patterns.js'
+import { exactName, type Match, matches, readMatch, type TensorDescription } from './patterns.js'
 
 /**
  * What some tensors have of their own: options of their rule, another rule, a factor of their learning
@@ -28,7 +28,7 @@ export type Group<R = Rule, N extends Rule['name'] = Rule['name']> = {
   /** Clips each of them by itself so, instead of as the optimizer's `clip` says; `{}` does not. */
   readonly clip?: TensorClip | undefined
 } & (
-  | ({ readonly rule?: undefined } & OptionsOf<R | RuleNamed<N>>)
+  | ({ readonly rule?: undefined } & OptionsOf<R | RuleByName<N>>)
   | { readonly rule: Rule & { readonly name: N } }
   | { readonly rule: CustomRule }
 )
@@ -66,7 +66,7 @@ export class Groups {
 
   private constructor(list: readonly ResolvedGroup[]) {
     this.#list = list
-    this.#byName = groupBy(list.keys(), (k) => nameOf(list[k].match))
+    this.#byName = groupBy(list.keys(), (k) => exactName(list[k].match))
   }
 
   /** @throws OptionError where a group is none */
@@ -189,17 +189,17 @@ function overlayOptions(resolved: ResolvedRule, options: object, what: string, t
   }
   return {
     ...resolved,
-    rule: Object.freeze(withChanges(definition, rule, Object.fromEntries(given))) as AnyRule,
+    rule: Object.freeze(changeRule(definition, rule, Object.fromEntries(given))) as AnyRule,
     groupOptions: groupOptions && [...new Set([...groupOptions, ...given.map(([name]) => name)])].sort(),
   }
 }
 
 const table = {
-  match: readWith(readMatch),
-  rule: optional(readWith((what, given) => resolve(given, what))),
+  match: customOption(readMatch),
+  rule: optional(customOption((what, given) => resolve(given, what))),
   frozen: optional(flag()),
   lrScale: optional(positive()),
-  clip: optional(readWith(readTensorClip)),
+  clip: optional(customOption(readTensorClip)),
 }
 
 function read(given: unknown, what: string): ResolvedGroup {
@@ -210,7 +210,7 @@ function read(given: unknown, what: string): ResolvedGroup {
   const { rule: resolved, ...rest } = readOptions(what, { match, rule, frozen, lrScale, clip }, table)
   const read = createRecord(Object.keys(others), (name) => readOfRules(what, name, others[name]))
   const options = omitUndefined(read)
-  const plain = Object.freeze(omitUndefined({ ...rest, rule: resolved && withDelay(resolved), ...options }))
+  const plain = Object.freeze(omitUndefined({ ...rest, rule: resolved && addDelay(resolved), ...options }))
   return { ...rest, resolved, options, plain }
 }
 

@@ -3,13 +3,20 @@
 import { CLIPPED_PER_TENSOR, GRADIENTS, PARAMETERS, PER_UNIT } from '../arena/manifest.js'
 import { groupBy } from '../core/group-by.js'
 import type { FloatArray } from '../core/numbers.js'
-import { inOrderOfNames, join, renumberShape, type Shape, unflatten } from '../core/tensors.js'
-import { lengthOf } from '../core/typed-arrays.js'
+import { join, renumberShape, type Shape, sortByName, unflatten } from '../core/tensors.js'
+import { readLength } from '../core/typed-arrays.js'
 import { clipFlags } from '../gradients/clip.js'
 import { makeReader, type ShapeReader } from '../gradients/read.js'
 import { findOrAddRule, type RuleInUse, type Uses } from '../rules/active-rule.js'
 import type { ResolvedRule } from '../rules/resolve.js'
-import { areMatrices, kindOf, Partition, type PartitionSettings, Tensor, type Values } from './partition.js'
+import {
+  areMatrices,
+  Partition,
+  type PartitionSettings,
+  partitionKey,
+  Tensor,
+  type TensorValues,
+} from './partition.js'
 
 /** Lines of memory that a part leaves for tensors to come: more of them save nothing. */
 const MIN_SPARE_LINES = 64
@@ -62,7 +69,7 @@ export class Model {
    *
    * @throws EngineError or MemoryError; nothing has changed then
    */
-  add(tensors: readonly Tensor[], values: Values, shape: Shape): void {
+  add(tensors: readonly Tensor[], values: TensorValues, shape: Shape): void {
     this.#house(tensors, values)
     // Gradients that are lent to an engine are in the order of its arena.
     const isFirst = this.tensors.length === 0
@@ -87,7 +94,7 @@ export class Model {
    */
   appendRows(tensor: Tensor, shape: readonly number[], rows: FloatArray): void {
     const { name, length, use, isFrozen, groups } = tensor
-    const grown = { name, shape, length: length + lengthOf(rows) }
+    const grown = { name, shape, length: length + readLength(rows) }
     this.#move(new Map([[tensor, new Tensor(grown, use, isFrozen, groups)]]), [rows])
     this.update()
   }
@@ -114,9 +121,9 @@ export class Model {
   }
 
   /** Finds room for tensors: where others of their kind came before, or in parts of their own. */
-  #house(tensors: readonly Tensor[], values: Values): void {
+  #house(tensors: readonly Tensor[], values: TensorValues): void {
     const isFirst = this.parts.length === 0
-    const taken = [...groupBy(tensors, isFirst ? () => '' : kindOf)].map(([kind, alike]) => {
+    const taken = [...groupBy(tensors, isFirst ? () => '' : partitionKey)].map(([kind, alike]) => {
       const last = this.#open.get(kind)
       // Later it would have averages of its own for each that comes.
       const open = last?.averaged.count === 0 ? last : undefined
@@ -195,7 +202,7 @@ export class Model {
   settle(): void {
     if (this.#isSettled) return
     this.#isSettled = true
-    this.#order ??= inOrderOfNames(this.shape)
+    this.#order ??= sortByName(this.shape)
     this.live = this.#order.map((number) => this.tensors[number]).filter(({ isFrozen }) => !isFrozen)
     this.stages = Math.max(...this.parts.map(({ cohorts }) => cohorts.stages))
     const flags = this.live.reduce((all, { use }) => all | clipFlags(use.clip ?? this.settings.clip), 0)

@@ -3,7 +3,7 @@
 import { SLOW } from '../arena/manifest.js'
 import { OptionError, TensorError } from '../core/errors.js'
 import { collectNames, type Flat, readShapes } from '../core/tensors.js'
-import { isDetached, lengthOf } from '../core/typed-arrays.js'
+import { isDetached, readLength } from '../core/typed-arrays.js'
 import { type Groups, shapesExpected } from './groups.js'
 import type { Model } from './model.js'
 import { Tensor } from './partition.js'
@@ -28,7 +28,7 @@ export function prepareTensors(
   if (dtype !== model.settings.dtype) {
     throw new TensorError('params', `tensors of ${model.settings.dtype}, as the others`, `some of ${dtype}`)
   }
-  const dimensions = readShapes(flat.shape, shapes, (number) => lengthOf(values[number]))
+  const dimensions = readShapes(flat.shape, shapes, (number) => readLength(values[number]))
   const names: string[] = []
   for (const [number, name] of collectNames(
     flat.shape,
@@ -42,7 +42,7 @@ export function prepareTensors(
   const tensors = values.map((value, number) => {
     const name = names[number]
     const saved = restored?.get(name)
-    const described = { name, shape: saved ? saved.shape : dimensions.get(number), length: lengthOf(value) }
+    const described = { name, shape: saved ? saved.shape : dimensions.get(number), length: readLength(value) }
     const { resolved, isFrozen, groups: numbers } = saved ?? groups.assign(base, described)
     return new Tensor(described, model.used(resolved), isFrozen, numbers)
   })
@@ -58,7 +58,7 @@ export function prepareTensors(
   }
   tensors.forEach(({ name, length }, number) => {
     // What matched may have run anything.
-    const isThere = lengthOf(values[number]) === length && !isDetached(values[number])
+    const isThere = readLength(values[number]) === length && !isDetached(values[number])
     if (!isThere) throw new TensorError(`params.${name}`, 'a tensor with its memory', 'a detached one')
   })
   const begun = new Map(tensors.map((tensor, i) => [tensor, [values[i]]]))

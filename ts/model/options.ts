@@ -7,15 +7,15 @@ import type { EngineName } from '../engines/engine.js'
 import { type EngineRequest, readEngineRequest } from '../engines/select-engine.js'
 import { type Clip, NO_LIMITS, readClip } from '../gradients/clip.js'
 import {
+  choice,
+  customOption,
   flag,
   type GivenOf,
-  integerFrom,
+  integerAtLeast,
   nullable,
   type Option,
-  oneOf,
   option,
   passThrough,
-  readWith,
   type ValuesOf,
 } from '../options/kinds.js'
 import { nestedOptions, readOptions } from '../options/read.js'
@@ -26,9 +26,9 @@ import type { RestoredTensor } from './restored-tensor.js'
 
 const accumulation = {
   /** How many calls of `step` make one update, ≥ 1. */
-  batches: integerFrom(1),
+  batches: integerAtLeast(1),
   /** What the rule gets of their gradients: the mean by default. */
-  reduce: oneOf('mean', 'sum'),
+  reduce: choice('mean', 'sum'),
 }
 
 /** Gradients of several batches as one. */
@@ -78,12 +78,12 @@ export interface OptimizerOptions<P = unknown, R = Rule, N extends Rule['name'] 
 }
 
 const stepOptions = {
-  clip: readWith(readClip, NO_LIMITS),
+  clip: customOption(readClip, NO_LIMITS),
   zeroGrads: flag(false),
   accumulate: nestedOptions(accumulation, 'batches', 1),
-  average: nullable(readWith(readAverage)),
+  average: nullable(customOption(readAverage)),
   lookahead: nullable(nestedOptions(lookahead)),
-  onNonFinite: oneOf('propagate', 'skip', 'throw'),
+  onNonFinite: choice('propagate', 'skip', 'throw'),
   maxConsecutiveSkips: option<number, number>(
     "a whole number ≥ 0, beside onNonFinite: 'skip'",
     Infinity,
@@ -94,7 +94,7 @@ const stepOptions = {
 
 /** Which tensors there are, and what they are. */
 export const placementOptions = {
-  groups: readWith(Groups.read, Groups.none),
+  groups: customOption(Groups.read, Groups.none),
   shapes: passThrough(),
 }
 
@@ -105,7 +105,7 @@ export const engineOptions = {
   threads: passThrough<number>(),
 }
 
-const allOptions = { ...placementOptions, ...stepOptions, ...engineOptions } satisfies Record<
+const optimizerOptions = { ...placementOptions, ...stepOptions, ...engineOptions } satisfies Record<
   keyof OptimizerOptions,
   Option
 >
@@ -133,7 +133,7 @@ export function checkOptions(options: unknown): ResolvedOptions {
   const { groups, shapes, engine, instructionSet, threads, ...rest } = readOptions(
     'options',
     options,
-    allOptions,
+    optimizerOptions,
   )
   return new ResolvedOptions({
     around: checkStepOptions(rest),

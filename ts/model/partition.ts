@@ -14,7 +14,7 @@ import {
 } from '../arena/manifest.js'
 import { groupBy } from '../core/group-by.js'
 import type { Dtype, FloatArray, Matrix } from '../core/numbers.js'
-import { lengthOf } from '../core/typed-arrays.js'
+import { readLength } from '../core/typed-arrays.js'
 import { createRecord, ownProperties } from '../core/untrusted.js'
 import type { Runner } from '../engines/engine.js'
 import { attach } from '../engines/index.js'
@@ -139,9 +139,9 @@ export class Partition {
    * @param spare how many lines are left for tensors of the last one's kind
    * @throws EngineError or MemoryError as a new optimizer does
    */
-  constructor(tensors: readonly Tensor[], values: Values, settings: PartitionSettings, spare = 0) {
+  constructor(tensors: readonly Tensor[], values: TensorValues, settings: PartitionSettings, spare = 0) {
     const { dtype, limit, clip, zeroGrads, planes, asked } = settings
-    const families = inFamilies(tensors)
+    const families = groupIntoFamilies(tensors)
     const sorted = families.flat()
     const coefficients = sorted.reduce((most, { use }) => Math.max(most, use.definition.coefficientCount), 0)
     const lengths = sorted.map(({ length }) => length)
@@ -150,11 +150,11 @@ export class Partition {
     this.arena = new Arena(
       dtype,
       lengths,
-      families.map(({ length: tensors, 0: tensor }) => ({ tensors, ...arraysOf(tensor), coefficients })),
+      families.map(({ length: tensors, 0: tensor }) => ({ tensors, ...selectArrays(tensor), coefficients })),
       planes,
       matrices,
       room,
-      sorted.map(unitsOf),
+      sorted.map(countUnits),
       spare,
     )
     this.choice = attach(this.arena, asked)
@@ -174,7 +174,7 @@ export class Partition {
   }
 
   /** The next of its tensors begins. */
-  #begin(tensor: Tensor, values: Values): void {
+  #begin(tensor: Tensor, values: TensorValues): void {
     const place = this.tensors.push(tensor) - 1
     this.count++
     tensor.part = this
@@ -186,7 +186,7 @@ export class Partition {
     let at = 0
     for (const piece of values.get(tensor) as readonly FloatArray[]) {
       tensor.view(PARAMETERS).set(piece, at)
-      at += lengthOf(piece)
+      at += readLength(piece)
     }
     for (const plane of [AVERAGE, SLOW]) if (this.has(plane)) tensor.follow(plane)
     if (!tensor.isFrozen) begin(tensor, true)
@@ -194,14 +194,14 @@ export class Partition {
 
   /** Whether tensors of the last one's kind find room behind it. */
   takes(tensors: readonly Tensor[]): boolean {
-    const sizes = tensors.map((tensor) => ({ length: tensor.length, units: unitsOf(tensor) }))
+    const sizes = tensors.map((tensor) => ({ length: tensor.length, units: countUnits(tensor) }))
     return this.count > 0 && this.arena.hasRoom(sizes)
   }
 
-  take(tensors: readonly Tensor[], values: Values): void {
+  take(tensors: readonly Tensor[], values: TensorValues): void {
     for (const tensor of tensors) {
       const { use, shape, length } = tensor
-      this.arena.add(length, use.matrixOf(shape, length) ?? NO_MATRIX, unitsOf(tensor))
+      this.arena.add(length, use.matrixOf(shape, length) ?? NO_MATRIX, countUnits(tensor))
       this.#begin(tensor, values)
     }
   }
@@ -256,26 +256,26 @@ export class Partition {
 }
 
 /** What tensors begin with, in pieces. */
-export type Values = ReadonlyMap<Tensor, readonly FloatArray[]>
+export type TensorValues = ReadonlyMap<Tensor, readonly FloatArray[]>
 
 /** Tensors of one kind may come into one part one after the other, unless their rule takes them as matrices. */
-export const kindOf = (tensor: Tensor): string =>
-  `${tensor.use.definition.coefficientCount} ${roomOf(tensor)}`
+export const partitionKey = (tensor: Tensor): string =>
+  `${tensor.use.definition.coefficientCount} ${arrayKey(tensor)}`
 
 export const areMatrices = ({ use }: Tensor): boolean => use.stages.some(({ isMatrix }) => isMatrix)
 
 /** How many rows it has in which its gradient may be centralized or clipped. */
-const unitsOf = ({ shape, length }: Tensor): number => (isMatrix(shape) && length ? shape[0] : 0)
+const countUnits = ({ shape, length }: Tensor): number => (isMatrix(shape) && length ? shape[0] : 0)
 
 /** The arrays that there are of a tensor. */
-function arraysOf({ use, isFrozen }: Tensor): Pick<Family, 'state' | 'byTensor' | 'lines'> {
+function selectArrays({ use, isFrozen }: Tensor): Pick<Family, 'state' | 'byTensor' | 'lines'> {
   const { state, byTensor, lines } = use
   return isFrozen ? { state: [], byTensor: [], lines: 0 } : { state, byTensor, lines: lines.length }
 }
 
 /** Tensors with the same may lie in the same arrays. */
-function roomOf(tensor: Tensor): string {
-  const { state, byTensor } = arraysOf(tensor)
+function arrayKey(tensor: Tensor): string {
+  const { state, byTensor } = selectArrays(tensor)
   return `${state} ${byTensor}`
 }
 
@@ -286,8 +286,8 @@ function roomFor({ use, isFrozen, length }: Tensor, matrix: Matrix | null, dtype
 }
 
 /** Tensors by what state they have, each of these by rule: so segments are few. */
-const inFamilies = (tensors: readonly Tensor[]): Tensor[][] =>
-  [...groupBy(tensors, roomOf).values()].map((family) =>
+const groupIntoFamilies = (tensors: readonly Tensor[]): Tensor[][] =>
+  [...groupBy(tensors, arrayKey).values()].map((family) =>
     [...groupBy(family, ({ isFrozen, use }) => isFrozen || use).values()].flat(),
   )
 

@@ -79,7 +79,7 @@ export function matches(match: Match, tensor: TensorDescription): boolean {
 const isList = (match: Match): match is readonly Match[] => Array.isArray(match)
 
 /** The one name that is picked, where there is no other. */
-export const nameOf = (match: Match): string | undefined =>
+export const exactName = (match: Match): string | undefined =>
   typeof match === 'string' && !match.includes('*') ? match : undefined
 
 /**

@@ -2,7 +2,7 @@
 
 import { OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
-import { isFloatArray, lengthOf } from '../core/typed-arrays.js'
+import { isFloatArray, readLength } from '../core/typed-arrays.js'
 import { isObject, ownProperties, readMember, toFloat64Array } from '../core/untrusted.js'
 import type { Objective } from './objective.js'
 
@@ -66,7 +66,7 @@ function refuseAsync(argument: string, given: unknown): void {
  */
 export function readStart(x: unknown): FloatArray {
   const read = isFloatArray(x) ? x : toFloat64Array(x)
-  if (read === undefined || lengthOf(read) === 0) {
+  if (read === undefined || readLength(read) === 0) {
     throw new OptionError('x', 'a list of numbers, a Float32Array or a Float64Array, not empty', x)
   }
   return read

@@ -21,19 +21,19 @@ export type Bounds<Limit = number> =
 export type PerRunLimit = number | ArrayLike<number>
 
 /** What each parameter may be at least, and at most, in the dtype. */
-export interface Box<Limit = number> {
+export interface BoundsBox<Limit = number> {
   readonly min: ArrayLike<Limit>
   readonly max: ArrayLike<Limit>
 }
 
 /** The number in the box that is nearest; NaN stays NaN. */
-export function within(x: number, min: number, max: number): number {
+export function clamp(x: number, min: number, max: number): number {
   return x < min ? min : x > max ? max : x
 }
 
 /** Moves a point into the box. */
-export function project(x: FloatArray, { min, max }: Box): void {
-  for (let i = 0; i < x.length; i++) x[i] = within(x[i], min[i], max[i])
+export function project(x: FloatArray, { min, max }: BoundsBox): void {
+  for (let i = 0; i < x.length; i++) x[i] = clamp(x[i], min[i], max[i])
 }
 
 interface BoundsContext {
@@ -53,9 +53,9 @@ interface BoundsContext {
 export function readBounds(
   bounds: unknown,
   reading: BoundsContext & { runs: number },
-): Box<number | FloatArray> | null
-export function readBounds(bounds: unknown, reading: BoundsContext): Box | null
-export function readBounds(bounds: unknown, reading: BoundsContext): Box<number | FloatArray> | null {
+): BoundsBox<number | FloatArray> | null
+export function readBounds(bounds: unknown, reading: BoundsContext): BoundsBox | null
+export function readBounds(bounds: unknown, reading: BoundsContext): BoundsBox<number | FloatArray> | null {
   if (bounds === undefined) return null
   const { length } = reading
   const box = {

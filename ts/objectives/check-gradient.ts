@@ -1,6 +1,6 @@
 import { OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
-import { typeOf } from '../core/typed-arrays.js'
+import { getTypeName } from '../core/typed-arrays.js'
 import { type GivenOf, nonNegative, optional, positive } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import { readObjective, readStart } from './arguments.js'
@@ -66,7 +66,8 @@ export function checkGradient(
   const { value, gradient } = readObjective(objective)
   if (gradient === undefined) throw new OptionError('objective: gradient', 'a function', gradient)
   const given = readStart(x)
-  const copy = () => (typeOf(given) === 'Float32Array' ? Float32Array.from(given) : Float64Array.from(given))
+  const copy = () =>
+    getTypeName(given) === 'Float32Array' ? Float32Array.from(given) : Float64Array.from(given)
   const at = copy()
   const { rtol, atol, step } = readOptions('options', options, table)
   const defaults = tolerances[at.BYTES_PER_ELEMENT]

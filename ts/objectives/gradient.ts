@@ -4,7 +4,7 @@ import { OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
 import { isObject } from '../core/untrusted.js'
 import { isPromise } from './arguments.js'
-import { type Box, within } from './bounds.js'
+import { type BoundsBox, clamp } from './bounds.js'
 import type { Objective } from './objective.js'
 
 /** A NaN that no computation gives: two of these words in float64, one in float32. */
@@ -50,9 +50,9 @@ export function centralDifferences(
   value: (x: ArrayLike<number>) => number,
   point: FloatArray,
   factor = RELATIVE_STEP[point.BYTES_PER_ELEMENT],
-  box: Box | null = null,
+  box: BoundsBox | null = null,
 ) {
-  const inBox = (x: number, i: number) => (box === null ? x : within(x, box.min[i], box.max[i]))
+  const inBox = (x: number, i: number) => (box === null ? x : clamp(x, box.min[i], box.max[i]))
   return (x: ArrayLike<number>, out: { [i: number]: number }) => {
     point.set(x)
     for (let i = 0; i < point.length; i++) {

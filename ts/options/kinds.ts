@@ -26,11 +26,11 @@ export type ValuesOf<O> = { readonly [K in keyof O]: O[K] extends Option<infer T
 
 /** The options as a user gives them, but for some that come in another way. */
 export type GivenOf<O, But = never> = {
-  readonly [K in keyof O as K extends But ? never : IsNeeded<O[K], never, K>]?: ValuesOf<O>[K] | undefined
-} & { readonly [K in keyof O as K extends But ? never : IsNeeded<O[K], K, never>]: ValuesOf<O>[K] }
+  readonly [K in keyof O as K extends But ? never : IfRequired<O[K], never, K>]?: ValuesOf<O>[K] | undefined
+} & { readonly [K in keyof O as K extends But ? never : IfRequired<O[K], K, never>]: ValuesOf<O>[K] }
 
 /** Whether it has to be given. */
-type IsNeeded<O, Yes, No> = O extends Option<infer T, undefined> ? (undefined extends T ? No : Yes) : No
+type IfRequired<O, Yes, No> = O extends Option<infer T, undefined> ? (undefined extends T ? No : Yes) : No
 
 /** The same type, which TypeScript infers from arguments alone: an option without a default is one in every table. */
 export type Exactly<D> = [D][D extends unknown ? 0 : never]
@@ -47,7 +47,7 @@ export function option<T, D extends T | undefined>(
 }
 
 /** What a function reads, which says itself what it has to be. */
-export function readWith<T, D extends T | undefined = undefined>(
+export function customOption<T, D extends T | undefined = undefined>(
   read: ReadOption<T>,
   value?: D,
 ): Option<T, Exactly<D>> {
@@ -121,7 +121,7 @@ export function unitInterval<D extends Default<number> = undefined>(value?: D): 
   return number('a number in [0, 1]', value, (x) => x >= 0 && x <= 1)
 }
 
-export function integerFrom<D extends Default<number> = undefined>(
+export function integerAtLeast<D extends Default<number> = undefined>(
   least: number,
   value?: D,
 ): Option<number, Exactly<D>> {
@@ -143,13 +143,13 @@ export function flag<D extends Default<boolean> = undefined>(value?: D): Option<
 }
 
 /** One of some words; the first by default. */
-export function oneOf<const T extends string>(...words: readonly [T, ...T[]]): Option<T, T> {
+export function choice<const T extends string>(...words: readonly [T, ...T[]]): Option<T, T> {
   const expected = words.map((word) => `'${word}'`).join(' or ')
   return option<T, T>(expected, words[0], (x) => words.includes(x as T))
 }
 
 /** One of a record's names. */
-export function keyOf<T extends string, D extends Default<T>>(
+export function keyOption<T extends string, D extends Default<T>>(
   record: Readonly<Record<T, unknown>>,
   value: D,
 ): Option<T, D> {
@@ -159,7 +159,7 @@ export function keyOf<T extends string, D extends Default<T>>(
 
 /** A dtype, where none is taken unless given. */
 export function dtype(): Option<Dtype | undefined, undefined> {
-  return optional(oneOf('float32', 'float64'))
+  return optional(choice('float32', 'float64'))
 }
 
 /** A function of the user's. */

@@ -3,7 +3,7 @@
 import { hintFor } from '#hints'
 import { OptionError } from '../core/errors.js'
 import { isArrayLike, isObject, mapRecord } from '../core/untrusted.js'
-import { type Option, type OptionTable, readWith, type ValuesOf } from './kinds.js'
+import { customOption, type Option, type OptionTable, type ValuesOf } from './kinds.js'
 
 type OptionValues = Record<string, unknown>
 
@@ -23,7 +23,7 @@ export function readOptions<O extends OptionTable>(
   expected?: string,
   context?: readonly unknown[],
 ): ValuesOf<O> {
-  const values = { ...defaultsOf(table) }
+  const values = { ...makeDefaults(table) }
   overlay(values, what, given, table, expected, context)
   for (const name of Object.keys(values)) {
     if (values[name] === undefined) values[name] = read(what, name, table[name], undefined, context)
@@ -34,7 +34,7 @@ export function readOptions<O extends OptionTable>(
 const defaults = new WeakMap<OptionTable, Readonly<OptionValues>>()
 
 /** What is unless something is given, for each name. */
-export function defaultsOf(table: OptionTable): Readonly<OptionValues> {
+export function makeDefaults(table: OptionTable): Readonly<OptionValues> {
   const known = defaults.get(table) ?? mapRecord(table, (option) => option.default)
   defaults.set(table, known)
   return known
@@ -105,5 +105,5 @@ export function nestedOptions<O extends OptionTable, D extends number | object |
     const whole = short !== undefined && typeof given === 'number' ? { [short]: given } : given
     return Object.freeze(readOptions(what, whole, table, expected))
   }
-  return readWith(read, (unless === undefined ? undefined : read('', unless)) as never)
+  return customOption(read, (unless === undefined ? undefined : read('', unless)) as never)
 }

@@ -13,7 +13,7 @@ import { type Dtype, type Matrix, smallestNormal } from '../core/numbers.js'
 import { createRecord, isObject } from '../core/untrusted.js'
 import type { TensorLimits } from '../gradients/clip.js'
 import { type CounterFields, type Definition, lineStateNames, stateNames } from './define.js'
-import { isMatrix, type ResolvedRule, withDelay } from './resolve.js'
+import { addDelay, isMatrix, type ResolvedRule } from './resolve.js'
 import type { AnyRule } from './rule.js'
 import { makeRuleSchedule, type RuleNumbers, type RuleSchedule } from './values.js'
 
@@ -78,7 +78,7 @@ export class RuleInUse {
 
   /** The rule as the user sees it: frozen. */
   get value(): unknown {
-    this.#value ??= withDelay(this)
+    this.#value ??= addDelay(this)
     return this.#value
   }
 
@@ -103,7 +103,7 @@ export class RuleInUse {
     const needs = (rule: AnyRule): string => {
       const starts = definition.starts(rule as never)
       const fixed = definition.fixed.map((name) => rule[name])
-      return keyOf([stageKernels(definition, rule), definition.flags(rule as never), fixed, starts])
+      return makeKey([stageKernels(definition, rule), definition.flags(rule as never), fixed, starts])
     }
     return needs(rule) === needs(this.rule)
   }
@@ -145,7 +145,7 @@ export class RuleInUse {
 
   /** The same of a tensor that comes to it, unless it has been said already: it is the rule's, and not a tensor's. */
   adopt(clock: CounterFields): void {
-    if (keyOf(this.shared) === keyOf(this.definition.shared)) this.share(clock)
+    if (makeKey(this.shared) === makeKey(this.definition.shared)) this.share(clock)
   }
 
   /** Takes over from a clock what all have in common. */
@@ -182,8 +182,8 @@ function stageKernels(definition: Definition, rule: AnyRule): number[] {
 const functions = new WeakMap<object, number>()
 
 /** The same string for what says the same: schedules by what they say, and 0 is not −0. */
-function keyOf(value: unknown): string {
-  if (isObject(value)) return `{${Object.entries(value).map((entry) => entry.map(keyOf))}}`
+function makeKey(value: unknown): string {
+  if (isObject(value)) return `{${Object.entries(value).map((entry) => entry.map(makeKey))}}`
   if (typeof value === 'string') return `${value.length}"${value}`
   if (typeof value !== 'function') return Object.is(value, -0) ? '-0' : `${value}`
   const number = functions.get(value) ?? count++
@@ -197,7 +197,7 @@ export type Uses = Map<string, RuleInUse>
 /** Finds a rule that is in use already, or takes one into use. */
 export function findOrAddRule(resolved: ResolvedRule, uses: Uses, fresh?: RuleInUse): RuleInUse {
   // What defines a rule follows from its name.
-  const key = keyOf({ ...resolved, definition: null })
+  const key = makeKey({ ...resolved, definition: null })
   const use = uses.get(key) ?? fresh ?? new RuleInUse(resolved)
   uses.set(key, use)
   return use

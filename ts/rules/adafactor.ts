@@ -12,7 +12,7 @@ import { type MatrixLoopOf, matrixKernel } from '../arena/matrices.js'
 import type { Dtype, FloatArray, Matrix, Round } from '../core/numbers.js'
 import { sumColumn } from '../core/sums.js'
 import { pow } from '../functions/pow.js'
-import { atLeast, nonNegative, nonPositive, nullable, oneOf } from '../options/kinds.js'
+import { atLeast, choice, nonNegative, nonPositive, nullable } from '../options/kinds.js'
 import { define } from './define.js'
 import { Prepared } from './norms.js'
 import { preset, type RuleOf, rule } from './rule.js'
@@ -44,11 +44,11 @@ const sumsAndFactors = ([height, columns, count]: Matrix) => {
 }
 
 /** ρ at update t. */
-const rhoOf = ({ lr, relativeStep }: { lr: number; relativeStep: boolean }, t: number): number =>
+const computeRho = ({ lr, relativeStep }: { lr: number; relativeStep: boolean }, t: number): number =>
   relativeStep ? Math.min(lr, 1 / Math.sqrt(t)) : lr
 
 /** ρ·max(ε₂, RMS(θ)). */
-const scaledBy = (rho: number, rms: number, eps2: number): number => rho * (rms > eps2 ? rms : eps2)
+const scaleRho = (rho: number, rms: number, eps2: number): number => rho * (rms > eps2 ? rms : eps2)
 
 /** The rate where U is divided by RMS(U)/d if that is above 1. */
 function clipped(full: number, rms: number, d: number): number {
@@ -116,7 +116,7 @@ const factored =
       }
       return Math.sqrt(total / length)
     }
-    const full = scales === 0 ? rho : scaledBy(rho, rms(theta), eps2)
+    const full = scales === 0 ? rho : scaleRho(rho, rms(theta), eps2)
     const rate = f(clipped(full, rms(u), clip))
     const decay = f(1 - (fixed + share * full))
     for (let i = 0; i < length; i++) {
@@ -185,7 +185,7 @@ export const definition = define('adafactor', {
     /** ε₁ ≥ 0; null is the dtype's spacing at 1, 2⁻²³ or 2⁻⁵² */
     eps1: nullable(nonNegative(), null),
     /** where ε₁ stands: `'floor'`, the default: mean(r) is at least ε₁, and √V̂ too; `'square'`: it is added to g² */
-    epsPlacement: oneOf('floor', 'square'),
+    epsPlacement: choice('floor', 'square'),
     /** ε₂ ≥ 0, what RMS(θ) is at least */
     eps2: nonNegative(1e-3),
     /** U is divided by RMS(U)/d where that is above 1; null does not clip */
@@ -203,7 +203,7 @@ export const definition = define('adafactor', {
     /** taken from the parameters by η */
     weightDecay: 0,
     /** what λ·θ is multiplied by: `'lr'`, the default, is η, `'rate'` the tensor's own, and `'none'` 1 */
-    decayScale: oneOf('lr', 'rate', 'none'),
+    decayScale: choice('lr', 'rate', 'none'),
     maximize: false,
   },
   kernels: [
@@ -244,13 +244,13 @@ export const definition = define('adafactor', {
     const oneMinusBeta2 = pow(t, rule.beta2Decay)
     row[FactoredKernel.row.beta2] = 1 - oneMinusBeta2
     row[FactoredKernel.row.oneMinusBeta2] = oneMinusBeta2
-    row[FactoredKernel.row.rho] = rhoOf(rule, t)
+    row[FactoredKernel.row.rho] = computeRho(rule, t)
   },
   between(rule, { t }, { parameters, direction, rate, decay }, i, _stage, length) {
     if (rule.factored) return
     const { lr, eps2, d, scaleParameter, weightDecay, decayScale } = rule
-    const rho = rhoOf(rule, t)
-    const full = scaleParameter ? scaledBy(rho, Math.sqrt(parameters[i] / length), eps2) : rho
+    const rho = computeRho(rule, t)
+    const full = scaleParameter ? scaleRho(rho, Math.sqrt(parameters[i] / length), eps2) : rho
     rate[i] = clipped(full, Math.sqrt(direction[i] / length), d ?? Infinity)
     decay[i] = 1 - weightDecay * (decayScale === 'lr' ? lr : decayScale === 'rate' ? full : 1)
   },

@@ -1,6 +1,6 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { AdagradKernel } from '../arena/manifest.js'
-import { nonNegative, oneOf } from '../options/kinds.js'
+import { choice, nonNegative } from '../options/kinds.js'
 import { defineDirection } from './cautious.js'
 import { maskedByEps } from './define.js'
 import { preset, type RuleOf, rule } from './rule.js'
@@ -20,7 +20,7 @@ export const AdagradLoop = twice<typeof AdagradKernel>(
 export const definition = defineDirection('adagrad', {
   options: {
     /** `'torch'`, the default: the sum of squares; `'essay'`: their mean, √(s/t), and ε = 0 unless given */
-    form: oneOf('torch', 'essay'),
+    form: choice('torch', 'essay'),
     /** with η/√t the essay's form is the other */
     lr: 1e-2,
     /** ≥ 0: update t (from 1) has η/(1 + (t−1)·lrDecay) */

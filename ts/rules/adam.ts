@@ -1,6 +1,6 @@
 import { AdamKernel } from '../arena/manifest.js'
 import { OptionError } from '../core/errors.js'
-import { oneOf } from '../options/kinds.js'
+import { choice } from '../options/kinds.js'
 import { advance, check, kernels, stages } from './adam-loops.js'
 import { defineDirection } from './cautious.js'
 import { type CounterOf, maskedByEps } from './define.js'
@@ -28,9 +28,9 @@ export const definition = defineDirection('adam', {
     weightDecay: 0,
     amsgrad: false,
     /** of which v that is the largest: `'raw'`, the default, as in Torch; `'corrected'`: of v̂, as in Optax */
-    amsgradMoment: oneOf('raw', 'corrected'),
+    amsgradMoment: choice('raw', 'corrected'),
     /** to which root it is added: `'corrected'`, the default: √v̂; `'raw'`: √v, as in Torch's SparseAdam */
-    epsMoment: oneOf('corrected', 'raw'),
+    epsMoment: choice('corrected', 'raw'),
     /** corrections by the updates of each row, not of the tensor, with gradients by `sparseRows`, whose import it wants */
     perRow: false,
     maximize: false,

@@ -1,6 +1,6 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { AdamaxKernel } from '../arena/manifest.js'
-import { oneOf } from '../options/kinds.js'
+import { choice } from '../options/kinds.js'
 import { defineDirection } from './cautious.js'
 import { maskedByEps } from './define.js'
 import { multiplyBetas, products } from './moments.js'
@@ -30,7 +30,7 @@ export const definition = defineDirection('adamax', {
     /** where the divisor is exactly 0 the parameter stays */
     eps: 1e-8,
     /** `'gradient'`, the default: ε is added to |g|, as in Torch; `'divisor'`: to n */
-    epsPlacement: oneOf('gradient', 'divisor'),
+    epsPlacement: choice('gradient', 'divisor'),
     /** added to the gradient */
     weightDecay: 0,
     maximize: false,

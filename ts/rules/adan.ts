@@ -36,7 +36,7 @@ interface Decay {
   readonly proximal: boolean
 }
 
-const decayOf = ({ lr, weightDecay, proximal }: Decay) =>
+const computeDecay = ({ lr, weightDecay, proximal }: Decay) =>
   proximal ? 1 / (1 + lr * weightDecay) : 1 - lr * weightDecay
 
 /**
@@ -77,7 +77,7 @@ export const definition = defineDirection('adan', {
   corrections(rule, { t, product1, product2, product3 }, row) {
     const { beta2 } = rule
     // (θ − u)/(1 + η·λ) is d·θ − d·u.
-    const rate = rule.lr * (rule.proximal ? decayOf(rule) : 1)
+    const rate = rule.lr * (rule.proximal ? computeDecay(rule) : 1)
     row[AdanKernel.row.c1] = rate / (1 - product1)
     row[AdanKernel.row.c2] = (rate * beta2) / (1 - product2)
     row[AdanKernel.row.c3] = 1 / Math.sqrt(1 - product3)
@@ -85,7 +85,7 @@ export const definition = defineDirection('adan', {
     row[AdanKernel.row.oneMinusBeta2] = t === 1 ? 0 : 1 - beta2
     row[AdanKernel.row.ahead] = t === 1 ? 0 : beta2
   },
-  decay: decayOf,
+  decay: computeDecay,
   flushes: maskedByEps,
 })
 

@@ -58,7 +58,7 @@ export function defineDirection<
   name: N,
   declaration: { readonly options: G } & Declaration<TableOf<G & typeof modifiers>, K, C>,
 ): Definition<N, TableOf<G & typeof modifiers>, K, C> {
-  type Values = ValuesOf<TableOf<G & typeof modifiers>>
+  type CautiousValues = ValuesOf<TableOf<G & typeof modifiers>>
   const options = { ...declaration.options, ...modifiers }
   const hasDecay = Object.hasOwn(options, 'cautiousWeightDecay')
   const flags = ({ cautious, grams, cautiousWeightDecay }: DirectionModifiers) =>
@@ -69,7 +69,7 @@ export function defineDirection<
         : hasDecay && cautiousWeightDecay
           ? MASKED | MASK_KEEPS_ALL
           : 0
-  const stages = (rule: Values & DirectionModifiers) => {
+  const stages = (rule: CautiousValues & DirectionModifiers) => {
     const own = declaration.stages(rule)
     return flags(rule) === 0 ? own : [...own, Cautious]
   }
@@ -85,7 +85,7 @@ export function defineDirection<
     rate[i] = cautious ? 1 / (mean > 1e-3 ? mean : 1e-3) : 1
     spares[i] = hasDecay && cautiousWeightDecay ? 1 : 0
   }
-  const check = (rule: Values & DirectionModifiers) => {
+  const check = (rule: CautiousValues & DirectionModifiers) => {
     declaration.check?.(rule)
     if (rule.cautious && rule.grams) throw new OptionError(`${name}: grams`, 'false beside cautious', true)
   }

@@ -4,7 +4,7 @@ import type { Kernel } from '../arena/kernel.js'
 import { PIPELINE } from '../arena/manifest.js'
 import type { Dtype } from '../core/numbers.js'
 import type { OptionTable, ValuesOf } from '../options/kinds.js'
-import { defaultsOf } from '../options/read.js'
+import { makeDefaults } from '../options/read.js'
 import type { NumbersOf } from '../schedules/option.js'
 import { registerModule } from '../webassembly/module.js'
 import { makeOptionTable, type RuleOptionTable, type TableOf } from './options.js'
@@ -142,7 +142,7 @@ export function define<
   for (const { module } of declaration.kernels) if (module) registerModule(module)
   const places = declaration.kernels.flatMap(({ row }) => Object.values(row))
   const options = makeOptionTable(declaration.options)
-  const defaults = { name, ...defaultsOf(options as OptionTable) }
+  const defaults = { name, ...makeDefaults(options as OptionTable) }
   const definition: Definition<N, TableOf<G>, K, C> = {
     point: () => undefined,
     wantsPoint: false,

@@ -19,7 +19,7 @@ export type Rule = BuiltInRule | DelayedStart<BuiltInRule>
 export type CustomRule = EquationRule | DelayedStart<EquationRule>
 
 /** The rules of some names: these are what TypeScript infers of several rules in one list. */
-export type RuleNamed<N extends Rule['name']> = Extract<Rule, { readonly name: N }>
+export type RuleByName<N extends Rule['name']> = Extract<Rule, { readonly name: N }>
 
 /** What is declared of each rule. */
 export const definitions = Object.fromEntries(

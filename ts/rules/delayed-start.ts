@@ -1,4 +1,4 @@
-import { integerFrom } from '../options/kinds.js'
+import { integerAtLeast } from '../options/kinds.js'
 import { readOption } from '../options/read.js'
 import type { BuiltInRule } from './definitions.js'
 import type { EquationRule } from './equation-rule.js'
@@ -18,7 +18,7 @@ export function delayedStart<R extends BuiltInRule | EquationRule>(
   updates: number,
   rule: R,
 ): DelayedStart<R> {
-  const checked = readOption('delayedStart: updates', integerFrom(0), updates)
+  const checked = readOption('delayedStart: updates', integerAtLeast(0), updates)
   return Object.freeze({
     name: 'delayedStart',
     updates: checked,

@@ -17,7 +17,7 @@ export const LaPropLoop = twice<typeof LaPropKernel>(
     },
 )
 
-const decayOf = ({ lr, weightDecay }: { readonly lr: number; readonly weightDecay: number }) =>
+const computeDecay = ({ lr, weightDecay }: { readonly lr: number; readonly weightDecay: number }) =>
   1 - lr * weightDecay
 
 /**
@@ -49,10 +49,10 @@ export const definition = defineDirection('laprop', {
   },
   corrections(rule, { product2, averageLr }, row) {
     // (θ − u)·d is d·θ − d·u.
-    row[LaPropKernel.row.c1] = averageLr === 0 ? 0 : (rule.lr / averageLr) * decayOf(rule)
+    row[LaPropKernel.row.c1] = averageLr === 0 ? 0 : (rule.lr / averageLr) * computeDecay(rule)
     row[LaPropKernel.row.c2] = 1 / Math.sqrt(1 - product2)
   },
-  decay: decayOf,
+  decay: computeDecay,
   flushes: maskedByEps,
 })
 

@@ -1,6 +1,6 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { BothNormsKernel, LarsKernel, LarsNesterovKernel } from '../arena/manifest.js'
-import { nonNegative, oneOf } from '../options/kinds.js'
+import { choice, nonNegative } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
 import { define } from './define.js'
 import { BothNorms } from './norms.js'
@@ -50,9 +50,9 @@ export const definition = define('lars', {
     /** added to the norm below */
     eps: 0,
     /** what the norm of θ is divided by: 'update' has ‖g + λ·θ‖, 'sum' has ‖g‖ + λ·‖θ‖, as the paper */
-    denominator: oneOf('update', 'sum'),
+    denominator: choice('update', 'sum'),
     /** whether η is in what the momentum remembers: it is 'inside' with Optax, as in the paper, or 'outside' */
-    lrPlacement: oneOf('inside', 'outside'),
+    lrPlacement: choice('inside', 'outside'),
     /** the ratio of norms also where there is no decay; else it is 1 there */
     alwaysAdapt: true,
     /** no rate above η (LARC) */

@@ -1,7 +1,7 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { MarsAdamWKernel, MarsKernel, MarsLionKernel } from '../arena/manifest.js'
 import { signum } from '../core/numbers.js'
-import { nonNegative, oneOf } from '../options/kinds.js'
+import { choice, nonNegative } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
 import { define, maskedByEps } from './define.js'
 import { multiplyBetas, products } from './moments.js'
@@ -58,7 +58,7 @@ const MarsLionLoop = twice<typeof MarsLionKernel>(
 export const definition = define('mars', {
   options: {
     /** what steps by c: `'adamw'`, the default, or `'lion'`, by the sign of m */
-    form: oneOf('adamw', 'lion'),
+    form: choice('adamw', 'lion'),
     lr: 3e-3,
     beta1: 0.95,
     /** of AdamW's form */

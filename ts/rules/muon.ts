@@ -4,12 +4,12 @@ import { type MatrixLoopOf, matrixKernel } from '../arena/matrices.js'
 import type { FloatArray, Matrix } from '../core/numbers.js'
 import { sumColumn } from '../core/sums.js'
 import { toBoundedArray } from '../core/untrusted.js'
-import { fraction, integerBetween, type Option, oneOf, option } from '../options/kinds.js'
+import { choice, fraction, integerBetween, type Option, option } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
 import { adamw } from './adamw.js'
 import { define, maskedByEps } from './define.js'
 import { Scaled } from './norms.js'
-import { isMatrix, resolve, withDelay } from './resolve.js'
+import { addDelay, isMatrix, resolve } from './resolve.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 /** a, b and c of X ← a·X + (b·P + c·P·P)·X, at each time. */
@@ -149,7 +149,7 @@ function coefficients(): Option<Coefficients> {
 function otherRule(value: object): Option<object> {
   const read = (what: string, given: unknown): object | undefined => {
     const resolved = resolve(given, what)
-    return resolved.definition.fallback === undefined ? withDelay(resolved) : undefined
+    return resolved.definition.fallback === undefined ? addDelay(resolved) : undefined
   }
   return option('a rule such as adamw(), for any tensor', value, () => false, read)
 }
@@ -175,11 +175,11 @@ export const definition = define('muon', {
      * what O is scaled by, for A rows and B columns: `'original'` has √max(1, A/B), `'matchRmsAdamW'`
      * 0.2·√max(A, B), `'spectralUnclamped'` √(A/B)
      */
-    scale: oneOf('original', 'matchRmsAdamW', 'spectralUnclamped'),
+    scale: choice('original', 'matchRmsAdamW', 'spectralUnclamped'),
     /** the least that the matrix is divided by; where that is 0 so is the quotient */
     eps: 1e-7,
     /** in which X is computed: `'bfloat16'` rounds where PyTorch does, and takes longer */
-    precision: oneOf('parameters', 'bfloat16'),
+    precision: choice('parameters', 'bfloat16'),
     /** the rule of tensors that are no matrices: without a shape, or with less than two dimensions */
     fallback: otherRule(adamw()),
     maximize: false,

@@ -33,7 +33,7 @@ interface Momenta {
 }
 
 /** μₜ = β₁·(1 − ½·0.96^(t·ψ)), or β₁ where there is no ψ. */
-function momentumAt(t: number, { beta1, momentumDecay }: Momenta): number {
+function computeMomentum(t: number, { beta1, momentumDecay }: Momenta): number {
   return momentumDecay === null ? beta1 : beta1 * (1 - 0.5 * pow(0.96, t * momentumDecay))
 }
 
@@ -61,12 +61,12 @@ export const definition = defineDirection('nadam', {
   clock: { ...products, momenta: 1 },
   advance(clock, rule, next) {
     multiplyBetas(clock, rule, next)
-    next.momenta = clock.momenta * momentumAt(next.t, rule)
+    next.momenta = clock.momenta * computeMomentum(next.t, rule)
   },
   coefficients: writeBetas,
   corrections(rule, { t, momenta, product2 }, row) {
-    const next = momentumAt(t + 1, rule)
-    row[NAdamKernel.row.c0] = (rule.lr * (1 - momentumAt(t, rule))) / (1 - momenta)
+    const next = computeMomentum(t + 1, rule)
+    row[NAdamKernel.row.c0] = (rule.lr * (1 - computeMomentum(t, rule))) / (1 - momenta)
     row[NAdamKernel.row.c1] = (rule.lr * next) / (1 - momenta * next)
     row[NAdamKernel.row.c2] = 1 / Math.sqrt(1 - product2)
   },

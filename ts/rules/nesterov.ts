@@ -1,6 +1,6 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { MomentumKernel, NesterovKernel, PointKernel } from '../arena/manifest.js'
-import { fraction, oneOf } from '../options/kinds.js'
+import { choice, fraction } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
 import { define } from './define.js'
 import { MomentumLoop } from './momentum.js'
@@ -36,7 +36,7 @@ export const definition = define('nesterov', {
      *
      * Both visit the same points under u = θ + α·v.
      */
-    form: oneOf('reparametrized', 'shifted'),
+    form: choice('reparametrized', 'shifted'),
     maximize: false,
   },
   kernels: [

@@ -1,6 +1,6 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { RAdamKernel } from '../arena/manifest.js'
-import { atLeast, oneOf } from '../options/kinds.js'
+import { atLeast, choice } from '../options/kinds.js'
 import { decayOptions, decoupledDecay, defineDirection } from './cautious.js'
 import { type CounterOf, maskedByEps } from './define.js'
 import { multiplyBetas, products, writeBetas } from './moments.js'
@@ -50,7 +50,7 @@ export function rectification(
 export const definition = defineDirection('radam', {
   options: {
     /** `'torch'`, the default: ε is added to √v before its bias correction; `'optax'`: after it */
-    form: oneOf('torch', 'optax'),
+    form: choice('torch', 'optax'),
     lr: 1e-3,
     beta1: 0.9,
     /** with 0.6 or less it never rectifies */

@@ -1,7 +1,7 @@
 import { OptionError, truncate } from '../core/errors.js'
 import { isObject, ownProperties } from '../core/untrusted.js'
 import type { TensorLimits } from '../gradients/clip.js'
-import { integerFrom, passThrough } from '../options/kinds.js'
+import { integerAtLeast, passThrough } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import { type Definition, definitionNamed, importedDefinitions } from './define.js'
 import { type AnyRule, describeRuleOptions } from './rule.js'
@@ -86,13 +86,13 @@ function resolveRule(what: string, given: unknown, mayBeDelayed: boolean): Resol
 }
 
 function resolveDelayed(options: object): ResolvedRule {
-  const table = { updates: integerFrom(0), rule: passThrough() }
+  const table = { updates: integerAtLeast(0), rule: passThrough() }
   const { updates, rule } = readOptions('delayedStart: options', options, table)
   return { ...resolveInner(rule), delay: updates, isDelayed: true }
 }
 
 /** The frozen description of a rule with its delay. */
-export function withDelay({
+export function addDelay({
   rule,
   delay,
   isDelayed,

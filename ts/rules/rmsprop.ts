@@ -5,7 +5,7 @@ import {
   RmsPropKernel,
   RmsPropMomentumKernel,
 } from '../arena/manifest.js'
-import { fraction, nonNegative, oneOf } from '../options/kinds.js'
+import { choice, fraction, nonNegative } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
 import { defineDirection } from './cautious.js'
 import { maskedByEps } from './define.js'
@@ -75,14 +75,14 @@ export const definition = defineDirection('rmsprop', {
      * `'torch'`, the default: v starts from 0; `'essay'`: from the first gradient's square, and ε = 0
      * unless given, so that the first step is η·sign(g)
      */
-    form: oneOf('torch', 'essay'),
+    form: choice('torch', 'essay'),
     lr: 1e-2,
     /** α in [0, 1) */
     alpha: fraction(0.99),
     /** where the divisor is exactly 0, the quotient counts as 0 */
     eps: 1e-8,
     /** `'outside'`, the default: √v + ε, as in Torch; `'inside'`: √(v + ε) */
-    epsPlacement: oneOf('outside', 'inside'),
+    epsPlacement: choice('outside', 'inside'),
     /** divides by the root of the variance, v − a² with a the average gradient, or 0 if that is negative */
     centered: false,
     /** added to the gradient */
@@ -90,7 +90,7 @@ export const definition = defineDirection('rmsprop', {
     /** μ ≥ 0; may be scheduled */
     momentum: scheduled(nonNegative, 0),
     /** of η, with momentum: `'outside'`, the default, of b, as in Torch; or `'inside'` */
-    lrPlacement: oneOf('outside', 'inside'),
+    lrPlacement: choice('outside', 'inside'),
     maximize: false,
   },
   implied: ({ form }) => (form === 'essay' ? { eps: 0 } : {}),

@@ -97,7 +97,7 @@ export function describeRuleOptions(definition: Definition, given: object, prese
  *
  * @throws OptionError where an option is unknown or out of its range
  */
-export function withChanges<R extends AnyRule>(definition: Definition, rule: R, given: object): R {
+export function changeRule<R extends AnyRule>(definition: Definition, rule: R, given: object): R {
   const values = { ...rule }
   overlay(values, `${definition.name}: options`, given, definition.options)
   definition.check(values)

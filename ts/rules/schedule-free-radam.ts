@@ -13,7 +13,7 @@ interface Rates {
 }
 
 /** γ; with what is rectified, or null. */
-function rateOf(clock: CounterOf<typeof products>, { lr, beta2, silentSgdPhase }: Rates) {
+function computeRate(clock: CounterOf<typeof products>, { lr, beta2, silentSgdPhase }: Rates) {
   const r = rectification(clock, beta2)
   return { r, gamma: r === null ? (silentSgdPhase ? 0 : lr) : lr * r }
 }
@@ -49,11 +49,11 @@ export const definition = define('scheduleFreeRAdam', {
   clock: { ...products, ...weightCounters },
   advance(clock, rule, next) {
     multiplyBetas(clock, rule, next)
-    addWeight(clock, rule, rateOf(next, rule).gamma, next)
+    addWeight(clock, rule, computeRate(next, rule).gamma, next)
   },
   coefficients: writeAdaptive,
   corrections(rule, clock, row) {
-    const { r, gamma } = rateOf(clock, rule)
+    const { r, gamma } = computeRate(clock, rule)
     writeRate(clock, rule, gamma, row)
     row[ScheduleFreeAdamKernel.row.c2] = 1 / Math.sqrt(1 - clock.product2)
     row[ScheduleFreeAdamKernel.row.unrectified] = r === null ? 1 : 0

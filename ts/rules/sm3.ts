@@ -19,9 +19,9 @@ import { type RuleOf, rule } from './rule.js'
 const PIECES = 16
 
 /** 0 for a number above −∞; a NaN passes. */
-const nanOf = (x: number): number => (x > -Infinity ? 0 : x)
-const larger = (a: number, b: number): number => (a > b ? a : b) + nanOf(a)
-const smaller = (a: number, b: number): number => (a > b ? b : a) + nanOf(b)
+const zeroOrNan = (x: number): number => (x > -Infinity ? 0 : x)
+const larger = (a: number, b: number): number => (a > b ? a : b) + zeroOrNan(a)
+const smaller = (a: number, b: number): number => (a > b ? b : a) + zeroOrNan(b)
 
 /** The largest ν by column, of each piece, in whole lines. */
 const found = ([rows, columns]: Matrix) => ({ found: Math.min(rows, PIECES) * Math.ceil(columns / 16) * 16 })

@@ -3,7 +3,7 @@
 import { OptionError } from '../core/errors.js'
 import type { Option, OptionTable } from '../options/kinds.js'
 import type { NumbersOf } from '../schedules/option.js'
-import { compile, constantFrom, isPlain, type Scheduled } from '../schedules/schedule.js'
+import { compile, findConstantStart, isPlain, type Scheduled } from '../schedules/schedule.js'
 import type { Definition } from './define.js'
 import type { AnyRule } from './rule.js'
 
@@ -33,7 +33,7 @@ export class RuleSchedule {
   readonly #values: ScheduledValues
 
   constructor(rule: AnyRule, entries: readonly ScheduledOption[]) {
-    this.constantFrom = Math.max(...entries.map(({ key }) => constantFrom(rule[key] as Scheduled)))
+    this.constantFrom = Math.max(...entries.map(({ key }) => findConstantStart(rule[key] as Scheduled)))
     this.isPlain = entries.every(({ key }) => isPlain(rule[key]))
     this.#name = rule.name
     this.#entries = entries

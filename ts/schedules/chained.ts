@@ -1,5 +1,5 @@
 import { declare, number, schedule, schedules } from './kind.js'
-import { compile, constantFrom, type Scheduled, warmupSteps } from './schedule.js'
+import { compile, findConstantStart, type Scheduled, warmupSteps } from './schedule.js'
 
 /** See {@link chained}. */
 export interface Chained {
@@ -25,7 +25,7 @@ const kind = declare(
         return product
       }
     },
-    constantFrom: ({ schedules }) => Math.max(...schedules.map(constantFrom)),
+    constantFrom: ({ schedules }) => Math.max(...schedules.map(findConstantStart)),
     warmupSteps: ({ schedules }) => Math.max(...schedules.map(warmupSteps)),
   },
 )

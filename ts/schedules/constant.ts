@@ -1,4 +1,4 @@
-import { type GivenOf, integerFrom, nonNegative } from '../options/kinds.js'
+import { type GivenOf, integerAtLeast, nonNegative } from '../options/kinds.js'
 import { declare, level, type ScheduleOf, schedule } from './kind.js'
 
 const kind = declare(
@@ -8,7 +8,7 @@ const kind = declare(
     /** ≥ 0: what the first updates have is factor·value */
     factor: nonNegative(1 / 3),
     /** ≥ 0: how many these are; Torch has 5 */
-    steps: integerFrom(0, 0),
+    steps: integerAtLeast(0, 0),
   },
   {
     at:

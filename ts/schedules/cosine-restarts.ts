@@ -1,4 +1,4 @@
-import { type GivenOf, integerFrom } from '../options/kinds.js'
+import { type GivenOf, integerAtLeast } from '../options/kinds.js'
 import { declare, level, type ScheduleOf, schedule } from './kind.js'
 import { between, halfCosine } from './shapes.js'
 
@@ -7,9 +7,9 @@ const kind = declare(
   {
     value: level(),
     /** ≥ 1: how many updates the first cosine takes; Torch's `T_0` */
-    steps: integerFrom(1),
+    steps: integerAtLeast(1),
     /** ≥ 1: how many times as long as the one before it each one is; Torch's `T_mult` */
-    factor: integerFrom(1, 1),
+    factor: integerAtLeast(1, 1),
     /** where each would end */
     endValue: level(0),
   },

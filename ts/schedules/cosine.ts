@@ -1,5 +1,5 @@
 import { pow } from '../functions/pow.js'
-import { flag, type GivenOf, integerFrom, nonNegative } from '../options/kinds.js'
+import { flag, type GivenOf, integerAtLeast, nonNegative } from '../options/kinds.js'
 import { declare, level, type ScheduleOf, schedule } from './kind.js'
 import { between, halfCosine } from './shapes.js'
 
@@ -8,7 +8,7 @@ const kind = declare(
   {
     value: level(),
     /** ≥ 1: how many updates it takes to get to `endValue` */
-    steps: integerFrom(1),
+    steps: integerAtLeast(1),
     /** where it ends, or turns: Torch's `eta_min`, and value·alpha of Optax */
     endValue: level(0),
     /** ≥ 0: of the half cosine */

@@ -1,5 +1,5 @@
 import { pow } from '../functions/pow.js'
-import { type GivenOf, integerFrom, nonNegative, nullable, oneOf } from '../options/kinds.js'
+import { choice, type GivenOf, integerAtLeast, nonNegative, nullable } from '../options/kinds.js'
 import { declare, level, type ScheduleOf, schedule } from './kind.js'
 import { between } from './shapes.js'
 
@@ -11,11 +11,11 @@ const kind = declare(
     /** where the first one turns; Torch's `max_lr` */
     maxValue: level(),
     /** ≥ 1: the updates from `value` to the turn */
-    stepSizeUp: integerFrom(1, 2000),
+    stepSizeUp: integerAtLeast(1, 2000),
     /** ≥ 1: those back; null is as many */
-    stepSizeDown: nullable(integerFrom(1)),
+    stepSizeDown: nullable(integerAtLeast(1)),
     /** `'triangular'`; `'triangular2'`, each half as high as the one before; `'expRange'`, the height times γᵗ */
-    mode: oneOf('triangular', 'triangular2', 'expRange'),
+    mode: choice('triangular', 'triangular2', 'expRange'),
     /** γ ≥ 0 of `'expRange'` */
     gamma: nonNegative(1),
   },

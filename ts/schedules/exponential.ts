@@ -1,5 +1,5 @@
 import { pow } from '../functions/pow.js'
-import { flag, type GivenOf, integerFrom, nonNegative, nullable } from '../options/kinds.js'
+import { flag, type GivenOf, integerAtLeast, nonNegative, nullable } from '../options/kinds.js'
 import { declare, level, type ScheduleOf, schedule } from './kind.js'
 
 const kind = declare(
@@ -9,9 +9,9 @@ const kind = declare(
     /** γ ≥ 0; Optax's `decay_rate` */
     gamma: nonNegative(),
     /** ≥ 1: the updates that one γ takes */
-    steps: integerFrom(1, 1),
+    steps: integerAtLeast(1, 1),
     /** ≥ 0: the update with which it begins to move */
-    begin: integerFrom(0, 0),
+    begin: integerAtLeast(0, 0),
     /** moves by whole factors only */
     staircase: flag(false),
     /** what it never passes: it is at least that where γ < 1, else at most; null is no limit */

@@ -1,4 +1,4 @@
-import { type GivenOf, integerFrom, nullable } from '../options/kinds.js'
+import { type GivenOf, integerAtLeast, nullable } from '../options/kinds.js'
 import { declare, level, type ScheduleOf, schedule } from './kind.js'
 
 const kind = declare(
@@ -6,9 +6,9 @@ const kind = declare(
   {
     value: level(),
     /** ≥ 0: how many updates it rises, from 0 */
-    warmupSteps: integerFrom(0, 0),
+    warmupSteps: integerAtLeast(0, 0),
     /** ≥ 1: how far it is stretched; by default `warmupSteps`, or 10,000 without these */
-    timescale: nullable(integerFrom(1)),
+    timescale: nullable(integerAtLeast(1)),
   },
   {
     at({ value, warmupSteps, timescale }) {

@@ -1,4 +1,4 @@
-import { flag, type GivenOf, integerFrom, nonNegative } from '../options/kinds.js'
+import { flag, type GivenOf, integerAtLeast, nonNegative } from '../options/kinds.js'
 import { declare, level, type ScheduleOf, schedule } from './kind.js'
 
 const kind = declare(
@@ -8,9 +8,9 @@ const kind = declare(
     /** ≥ 0 */
     decayRate: nonNegative(),
     /** ≥ 1: the updates that one `decayRate` takes */
-    steps: integerFrom(1, 1),
+    steps: integerAtLeast(1, 1),
     /** ≥ 0: the update with which it begins to move */
-    begin: integerFrom(0, 0),
+    begin: integerAtLeast(0, 0),
     /** moves after each `steps` updates only */
     staircase: flag(false),
   },

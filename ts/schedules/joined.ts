@@ -1,6 +1,6 @@
 import { OptionError } from '../core/errors.js'
 import { declare, schedule, schedules, updates } from './kind.js'
-import { compile, constantFrom, type Scheduled, warmupSteps } from './schedule.js'
+import { compile, findConstantStart, type Scheduled, warmupSteps } from './schedule.js'
 import { reached } from './shapes.js'
 
 /** See {@link joined}. */
@@ -30,7 +30,7 @@ const kind = declare(
     },
     constantFrom({ schedules, boundaries }) {
       const last = boundaries.at(-1) ?? 0
-      return last + constantFrom(schedules[schedules.length - 1])
+      return last + findConstantStart(schedules[schedules.length - 1])
     },
     /** A warm-up goes on in the next part where it lasts until that begins. */
     warmupSteps({ schedules, boundaries }) {

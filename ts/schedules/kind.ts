@@ -4,11 +4,11 @@ import { OptionError } from '../core/errors.js'
 import { isCount } from '../core/numbers.js'
 import { createRecord, ownProperties, toBoundedArray } from '../core/untrusted.js'
 import {
+  customOption,
   type Exactly,
   nonNegative,
   type Option,
   passThrough,
-  readWith,
   type ValuesOf,
 } from '../options/kinds.js'
 import { overlay, readOption, readOptions } from '../options/read.js'
@@ -126,12 +126,12 @@ export function level<D extends number | undefined = undefined>(
     throw new OptionError(what, expected, x)
   }
   // It may be null, too.
-  return { ...readWith(read, value), scaled: (x, factor) => x && x * factor }
+  return { ...customOption(read, value), scaled: (x, factor) => x && x * factor }
 }
 
 /** A number of the option, or a schedule in the schedule. */
 export function inner(): ScheduleField<Scheduled, undefined> {
-  return { ...readWith(readSchedule), scaled, observed: afterMetric }
+  return { ...customOption(readSchedule), scaled, observed: afterMetric }
 }
 
 const MAX_SCHEDULES_IN_LIST = 10_000
@@ -151,7 +151,7 @@ function readList(
 /** Updates at which something happens, in order. */
 export function updates(from: number, isStrict: boolean): ScheduleField<readonly number[], undefined> {
   const expected = `a list of whole numbers ≥ ${from}, ${isStrict ? 'each above the one before' : 'in ascending order'}`
-  return readWith((what, given) => {
+  return customOption((what, given) => {
     const list = readList(what, given, expected)
     let before = isStrict ? from - 1 : from
     list.forEach((x, i) => {
@@ -164,7 +164,7 @@ export function updates(from: number, isStrict: boolean): ScheduleField<readonly
 
 /** Factors ≥ 0. */
 export function factors(): ScheduleField<readonly number[], undefined> {
-  return readWith((what, given) => {
+  return customOption((what, given) => {
     const list = readList(what, given, 'a list of finite numbers ≥ 0')
     return Object.freeze(list.map((x, i) => readOption(`${what}[${i}]`, nonNegative(), x)))
   })
@@ -181,7 +181,7 @@ export function schedules(isProduct: boolean): ScheduleField<readonly Scheduled[
     return Object.freeze(list.map((x, i) => readSchedule(`${what}[${i}]`, x, own, rest)))
   }
   return {
-    ...readWith(read),
+    ...customOption(read),
     scaled: (list, factor) => Object.freeze(list.map((x, i) => (isProduct && i > 0 ? x : scaled(x, factor)))),
     observed(list, metric) {
       const after = list.map((x) => afterMetric(x, metric))

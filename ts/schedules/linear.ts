@@ -1,4 +1,4 @@
-import { type GivenOf, integerFrom } from '../options/kinds.js'
+import { type GivenOf, integerAtLeast } from '../options/kinds.js'
 import { declare, level, type ScheduleOf, schedule } from './kind.js'
 import { between, progress } from './shapes.js'
 
@@ -9,9 +9,9 @@ const kind = declare(
     /** where it ends, and stays */
     endValue: level(),
     /** ≥ 1: how many updates that takes */
-    steps: integerFrom(1),
+    steps: integerAtLeast(1),
     /** ≥ 0: the update with which it begins to move */
-    begin: integerFrom(0, 0),
+    begin: integerAtLeast(0, 0),
   },
   {
     at:

@@ -1,4 +1,4 @@
-import { type GivenOf, integerFrom } from '../options/kinds.js'
+import { type GivenOf, integerAtLeast } from '../options/kinds.js'
 import { declare, level, type ScheduleOf, schedule } from './kind.js'
 
 const kind = declare(
@@ -6,9 +6,9 @@ const kind = declare(
   {
     value: level(),
     /** d ≥ 1: the model's width */
-    modelSize: integerFrom(1),
+    modelSize: integerAtLeast(1),
     /** w ≥ 1: how many updates it rises */
-    warmupSteps: integerFrom(1, 4000),
+    warmupSteps: integerAtLeast(1, 4000),
   },
   {
     at({ value, modelSize, warmupSteps }) {

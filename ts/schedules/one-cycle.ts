@@ -1,9 +1,9 @@
 import { OptionError } from '../core/errors.js'
 import {
+  choice,
   flag,
   type GivenOf,
-  integerFrom,
-  oneOf,
+  integerAtLeast,
   positive,
   unitInterval,
   type ValuesOf,
@@ -14,11 +14,11 @@ import { firstRise, pieces } from './shapes.js'
 const fields = {
   value: level(),
   /** ≥ 1: how many updates it takes; after them it stays. Torch's `total_steps`, Optax's `transition_steps` */
-  steps: integerFrom(1),
+  steps: integerAtLeast(1),
   /** in [0, 1]: the share of them in which it rises */
   pctStart: unitInterval(0.3),
   /** by half cosines, or by straight lines */
-  annealStrategy: oneOf('cos', 'linear'),
+  annealStrategy: choice('cos', 'linear'),
   /** > 0: it starts from value/divFactor */
   divFactor: positive(25),
   /** > 0: it ends at that, divided by finalDivFactor */
@@ -26,15 +26,15 @@ const fields = {
   /** with Torch: falls to where it started in as many updates as it rises, and then to the end */
   threePhase: flag(false),
   /** `'torch'`, the default, or `'optax'`, where the phases begin an update later and straight lines are three */
-  form: oneOf('torch', 'optax'),
+  form: choice('torch', 'optax'),
   /** with Optax's straight lines, in [0, 1]: the share of updates after which it has fallen to where it started */
   pctFinal: unitInterval(0.85),
 } as const
 
-type Values = ValuesOf<typeof fields>
+type OneCycleValues = ValuesOf<typeof fields>
 
 /** The ends of phases, and the values there. */
-function phases({ value, steps, ...options }: Values): [number[], number[]] {
+function phases({ value, steps, ...options }: OneCycleValues): [number[], number[]] {
   const { pctStart, annealStrategy, divFactor, finalDivFactor, threePhase, form, pctFinal } = options
   const first = value / divFactor
   const last = first / finalDivFactor

@@ -1,15 +1,15 @@
 import type { GivenOf } from '../options/kinds.js'
 import { declare, type ScheduleOf, schedule } from './kind.js'
-import { check, fields, valuesOf } from './piecewise.js'
+import { check, computeValues, fields } from './piecewise.js'
 import { firstRise, reached } from './shapes.js'
 
 const kind = declare('piecewiseConstant', fields, {
   at(schedule) {
-    const values = valuesOf(schedule)
+    const values = computeValues(schedule)
     return (t) => values[reached(schedule.boundaries, t)]
   },
   constantFrom: ({ boundaries }) => boundaries.at(-1) ?? 0,
-  warmupSteps: (schedule) => firstRise([0, ...schedule.boundaries], valuesOf(schedule)),
+  warmupSteps: (schedule) => firstRise([0, ...schedule.boundaries], computeValues(schedule)),
   check,
 })
 

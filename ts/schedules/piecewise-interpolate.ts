@@ -1,11 +1,11 @@
-import { type GivenOf, oneOf } from '../options/kinds.js'
+import { choice, type GivenOf } from '../options/kinds.js'
 import { declare, type ScheduleOf, schedule } from './kind.js'
-import { check, fields as common, valuesOf } from './piecewise.js'
+import { check, fields as common, computeValues } from './piecewise.js'
 import { firstRise, pieces } from './shapes.js'
 
 const own = {
   /** straight lines, or half cosines */
-  interpolation: oneOf('linear', 'cosine'),
+  interpolation: choice('linear', 'cosine'),
 }
 
 const kind = declare(
@@ -13,9 +13,9 @@ const kind = declare(
   { ...common, ...own },
   {
     at: (schedule) =>
-      pieces([0, ...schedule.boundaries], valuesOf(schedule), schedule.interpolation === 'cosine'),
+      pieces([0, ...schedule.boundaries], computeValues(schedule), schedule.interpolation === 'cosine'),
     constantFrom: ({ boundaries }) => boundaries.at(-1) ?? 0,
-    warmupSteps: (schedule) => firstRise([0, ...schedule.boundaries], valuesOf(schedule)),
+    warmupSteps: (schedule) => firstRise([0, ...schedule.boundaries], computeValues(schedule)),
     check,
   },
 )

@@ -18,7 +18,7 @@ interface Piecewise {
 }
 
 /** The value at 0 and at each boundary: scales add up, as in Optax. */
-export function valuesOf({ value, scales }: Piecewise): number[] {
+export function computeValues({ value, scales }: Piecewise): number[] {
   const values = [value]
   for (const scale of scales) values.push(values[values.length - 1] * scale)
   return values

@@ -1,5 +1,5 @@
 import { pow } from '../functions/pow.js'
-import { type GivenOf, integerFrom, nonNegative } from '../options/kinds.js'
+import { type GivenOf, integerAtLeast, nonNegative } from '../options/kinds.js'
 import { declare, level, type ScheduleOf, schedule } from './kind.js'
 import { between, progress } from './shapes.js'
 
@@ -12,9 +12,9 @@ const kind = declare(
     /** ≥ 0: 1 is a straight line */
     power: nonNegative(1),
     /** ≥ 1: how many updates it takes */
-    steps: integerFrom(1),
+    steps: integerAtLeast(1),
     /** ≥ 0: the update with which it begins to move */
-    begin: integerFrom(0, 0),
+    begin: integerAtLeast(0, 0),
   },
   {
     at:

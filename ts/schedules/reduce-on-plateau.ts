@@ -1,11 +1,11 @@
 import { OptionError } from '../core/errors.js'
 import {
+  choice,
   finite,
   type GivenOf,
-  integerFrom,
+  integerAtLeast,
   nonNegative,
   nullable,
-  oneOf,
   unitInterval,
   type ValuesOf,
 } from '../options/kinds.js'
@@ -17,23 +17,23 @@ const fields = {
   /** in [0, 1]: what a plateau multiplies it by */
   factor: unitInterval(0.1),
   /** ≥ 0: so many metrics in a row may be no better than the best */
-  patience: integerFrom(0, 10),
+  patience: integerAtLeast(0, 10),
   /** ≥ 0: by how much a better one has to be better */
   threshold: nonNegative(1e-4),
   /** whether that is a part of the best one, or a difference */
-  thresholdMode: oneOf('rel', 'abs'),
+  thresholdMode: choice('rel', 'abs'),
   /** whether smaller metrics are better, or larger ones */
-  mode: oneOf('min', 'max'),
+  mode: choice('min', 'max'),
   /** ≥ 0: for so many metrics after a reduction none counts as bad */
-  cooldown: integerFrom(0, 0),
+  cooldown: integerAtLeast(0, 0),
   /** where reductions end */
   minValue: level(0),
   /** the best metric so far; null before the first */
   best: nullable(finite()),
   /** how many in a row were no better */
-  badCount: integerFrom(0, 0),
+  badCount: integerAtLeast(0, 0),
   /** how many are left of the cooldown */
-  cooldownCounter: integerFrom(0, 0),
+  cooldownCounter: integerAtLeast(0, 0),
 }
 
 const kind = declare('reduceOnPlateau', fields, {

@@ -123,14 +123,14 @@ export function observeMetric<S extends Scheduled>(schedule: S, metric: number):
 
 /** The same where it does not take metrics. */
 export function afterMetric(scheduled: Scheduled, metric: number): Scheduled {
-  return isSchedule(scheduled) ? kindOf(scheduled).observed(scheduled as never, metric) : scheduled
+  return isSchedule(scheduled) ? getKind(scheduled).observed(scheduled as never, metric) : scheduled
 }
 
 /** A schedule as a function of t, for the many updates of a run. */
 export function compile(scheduled: Scheduled): (t: number) => number {
   if (typeof scheduled === 'number') return () => scheduled
   if (typeof scheduled === 'function') return scheduled
-  return kindOf(scheduled).at(scheduled as never)
+  return getKind(scheduled).at(scheduled as never)
 }
 
 /** What a schedule gives, times a factor. */
@@ -142,14 +142,14 @@ export function scaled(scheduled: Scheduled, factor: number): Scheduled {
       return typeof x === 'number' ? x * factor : NaN
     }
   }
-  return kindOf(scheduled).scaled(scheduled as never, factor)
+  return getKind(scheduled).scaled(scheduled as never, factor)
 }
 
 /** The update from which on the value stays; Infinity where nobody knows. */
-export function constantFrom(scheduled: Scheduled): number {
+export function findConstantStart(scheduled: Scheduled): number {
   if (typeof scheduled === 'number') return 0
   if (typeof scheduled === 'function') return Infinity
-  return kindOf(scheduled).constantFrom(scheduled as never)
+  return getKind(scheduled).constantFrom(scheduled as never)
 }
 
 /** Whether no function of the user's is in what has been read: a schedule, a match, or anything else. */
@@ -159,7 +159,7 @@ export function isPlain(scheduled: unknown): boolean {
 
 /** How many updates the schedule rises at first, which is its warm-up; 0 where it does not. */
 export function warmupSteps(scheduled: unknown): number {
-  return isSchedule(scheduled) ? kindOf(scheduled).warmupSteps(scheduled as never) : 0
+  return isSchedule(scheduled) ? getKind(scheduled).warmupSteps(scheduled as never) : 0
 }
 
 export function isSchedule(value: unknown): value is Schedule {
@@ -167,4 +167,4 @@ export function isSchedule(value: unknown): value is Schedule {
 }
 
 /** That of a schedule that has been read. */
-const kindOf = ({ schedule }: Schedule): ScheduleKind => kinds.get(schedule) as ScheduleKind
+const getKind = ({ schedule }: Schedule): ScheduleKind => kinds.get(schedule) as ScheduleKind

@@ -1,5 +1,5 @@
 import { pow } from '../functions/pow.js'
-import { type GivenOf, integerFrom, nonNegative } from '../options/kinds.js'
+import { type GivenOf, integerAtLeast, nonNegative } from '../options/kinds.js'
 import { declare, level, type ScheduleOf, schedule } from './kind.js'
 
 const kind = declare(
@@ -7,7 +7,7 @@ const kind = declare(
   {
     value: level(),
     /** ≥ 1: after so many updates each it is multiplied */
-    stepSize: integerFrom(1),
+    stepSize: integerAtLeast(1),
     /** γ ≥ 0 */
     gamma: nonNegative(0.1),
   },

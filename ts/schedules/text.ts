@@ -3,7 +3,7 @@
 import { hintFor } from '#hints'
 import { OptionError } from '../core/errors.js'
 import * as functions from './index.js'
-import { constantFrom, evaluateSchedule, FINITE, readSchedule, type Scheduled } from './schedule.js'
+import { evaluateSchedule, FINITE, findConstantStart, readSchedule, type Scheduled } from './schedule.js'
 
 const makers = functions as unknown as Readonly<Record<string, (...given: unknown[]) => unknown>>
 const words: Readonly<Record<string, unknown>> = { true: true, false: false, null: null }
@@ -15,7 +15,7 @@ const CONSTANT_MARGIN = 1.05
 
 /** Up to which update there is something to be seen. */
 export function countUpdates(all: readonly Scheduled[]): number {
-  const last = Math.max(...all.map(constantFrom))
+  const last = Math.max(...all.map(findConstantStart))
   return last === Infinity ? DEFAULT_UPDATES : Math.max(10, Math.ceil(CONSTANT_MARGIN * last))
 }
 

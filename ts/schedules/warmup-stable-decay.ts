@@ -1,4 +1,4 @@
-import { type GivenOf, integerFrom, oneOf } from '../options/kinds.js'
+import { choice, type GivenOf, integerAtLeast } from '../options/kinds.js'
 import { declare, level, type ScheduleOf, schedule } from './kind.js'
 import { between, halfCosine, progress } from './shapes.js'
 
@@ -7,13 +7,13 @@ const kind = declare(
   {
     value: level(),
     /** ≥ 0: how many updates it rises, from 0 */
-    warmupSteps: integerFrom(0),
+    warmupSteps: integerAtLeast(0),
     /** ≥ 0: how many it stays */
-    stableSteps: integerFrom(0),
+    stableSteps: integerAtLeast(0),
     /** ≥ 1: how many it falls */
-    decaySteps: integerFrom(1),
+    decaySteps: integerAtLeast(1),
     /** `'cosine'`, `'linear'`, or `'1-sqrt'`, 1 − √ of the share of `decaySteps` (Hägele et al., 2024) */
-    decayType: oneOf('cosine', 'linear', '1-sqrt'),
+    decayType: choice('cosine', 'linear', '1-sqrt'),
     /** where it ends, and stays */
     endValue: level(0),
   },

@@ -1,8 +1,8 @@
-import { integerFrom, nullable } from '../options/kinds.js'
+import { integerAtLeast, nullable } from '../options/kinds.js'
 import { declare, inner, level, number, schedule } from './kind.js'
-import { compile, constantFrom, isSchedule, type Scheduled, warmupSteps } from './schedule.js'
+import { compile, findConstantStart, isSchedule, type Scheduled, warmupSteps } from './schedule.js'
 
-interface Options {
+interface WarmupOptions {
   /** ≥ 1: how many updates it takes */
   readonly steps: number
   /**
@@ -13,7 +13,7 @@ interface Options {
 }
 
 /** A linear warm-up; see {@link warmup}. */
-export interface Warmup extends Options {
+export interface Warmup extends WarmupOptions {
   readonly schedule: 'warmup'
   /** what is reached, a number or another schedule */
   readonly value: Scheduled
@@ -27,7 +27,7 @@ declare module './schedule.js' {
 
 const kind = declare(
   'warmup',
-  { value: inner(), steps: integerFrom(1), from: nullable(level()) },
+  { value: inner(), steps: integerAtLeast(1), from: nullable(level()) },
   {
     at({ value, steps, from }) {
       if (typeof value === 'number') return (t) => rising(value, steps, from, t)
@@ -35,7 +35,7 @@ const kind = declare(
       return (t) => rising(number(at(t)), steps, from, t)
     },
     constantFrom: ({ value, steps, from }) =>
-      Math.max(from === null ? steps - 1 : steps, constantFrom(value)),
+      Math.max(from === null ? steps - 1 : steps, findConstantStart(value)),
     warmupSteps: ({ value, steps }) => Math.max(steps, warmupSteps(value)),
   },
 )
@@ -54,8 +54,10 @@ function rising(reached: number, steps: number, from: number | null, t: number):
  *
  * @throws OptionError where `steps` is not a whole number ≥ 1 or `from` is not a finite number
  */
-export const warmup: (value: Scheduled, options: Pick<Options, 'steps'> & Partial<Options>) => Warmup =
-  schedule(kind)
+export const warmup: (
+  value: Scheduled,
+  options: Pick<WarmupOptions, 'steps'> & Partial<WarmupOptions>,
+) => Warmup = schedule(kind)
 
 export function isWarmup(value: unknown): value is Warmup {
   return isSchedule(value) && value.schedule === 'warmup'

@@ -60,7 +60,7 @@ export class StepReport {
    * update, or of the first before there was one; NaN where it has none. `report()` has each tensor's.
    */
   get lr(): number {
-    return learningRateOf(this.#step, this.#step.model.base) ?? NaN
+    return getLearningRate(this.#step, this.#step.model.base) ?? NaN
   }
 }
 
@@ -97,7 +97,7 @@ export interface OptimizerReport {
  * What a rule has for η at the last update; null where it has none. Where that is not at hand, as before the first one
  * and for a rule that no tensor has, a function of the user's may be called.
  */
-function learningRateOf({ updates }: Progress, { rule, numbers, evaluated }: RuleInUse): number | null {
+function getLearningRate({ updates }: Progress, { rule, numbers, evaluated }: RuleInUse): number | null {
   if (!Object.hasOwn(rule, 'lr')) return null
   const lr = rule.lr as Scheduled
   const last = Math.max(updates - 1, 0)
@@ -110,7 +110,7 @@ export function makeReport(progress: Progress, groups: Groups | null): Optimizer
     const { name, shape = null, length, use, updates, isFrozen, groups, part } = tensor
     const { engine } = part.choice
     const rule = use.value as Rule
-    const lr = isFrozen ? null : learningRateOf(progress, use)
+    const lr = isFrozen ? null : getLearningRate(progress, use)
     tensors.push({ name, shape, length, rule, updates, frozen: isFrozen, groups, engine, lr })
   })
   const used = new Set(tensors.flatMap(({ groups }) => groups))

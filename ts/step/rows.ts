@@ -1,11 +1,11 @@
 /** Gradients of some rows of a tensor, as an embedding has them: only these rows move. */
 
 import { NEEDS_PARAM_NORM, PER_UNIT } from '../arena/manifest.js'
-import { bufferOf, byteOffsetOf } from '../core/buffers.js'
-import { copyOf } from '../core/copy.js'
+import { readBuffer, readByteOffset } from '../core/buffers.js'
+import { copyArray } from '../core/copy.js'
 import { OptionError, TensorError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
-import { isFloatArray, lengthOf, typeOf } from '../core/typed-arrays.js'
+import { getTypeName, isFloatArray, readLength } from '../core/typed-arrays.js'
 import { toBoundedArray } from '../core/untrusted.js'
 import { rowRunner } from '../engines/typescript/jobs.js'
 import { runRows } from '../engines/typescript/rows.js'
@@ -81,7 +81,7 @@ export class SparseRows<T extends FloatArray = FloatArray> {
   static parts(given: unknown): RowParts | null {
     if (typeof given !== 'object' || given === null || !(#indices in given)) return null
     const indices = given.#indices
-    const count = ArrayBuffer.isView(indices) ? lengthOf(indices) : indices.length
+    const count = ArrayBuffer.isView(indices) ? readLength(indices) : indices.length
     return { indices, count, values: given.#values }
   }
 }
@@ -125,8 +125,8 @@ const isIndex = (index: unknown): boolean => Number.isSafeInteger(index) && (ind
 
 /** How many integers a typed array has; undefined for other kinds. */
 function lengthOfIntegers(given: ArrayBufferView): number | undefined {
-  const type = typeOf(given)
-  return type !== undefined && !type.startsWith('Float') ? lengthOf(given) : undefined
+  const type = getTypeName(given)
+  return type !== undefined && !type.startsWith('Float') ? readLength(given) : undefined
 }
 
 /** What there is of a tensor to read its rows with. */
@@ -150,7 +150,7 @@ interface Reading {
 const reading = new WeakMap<Tensor, Reading>()
 
 /** @throws TensorError where the tensor has no rows */
-function readingOf(tensor: Tensor): Reading {
+function getReading(tensor: Tensor): Reading {
   const known = reading.get(tensor)
   if (known !== undefined) return known
   const { name, shape, length, part, place } = tensor
@@ -184,7 +184,7 @@ importedRows.read = (given, number, model) => {
   const { tensors, gradients, settings, measures, parts } = model as Model
   const tensor = tensors[number]
   const name = gradientPath(tensor.name)
-  const state = readingOf(tensor)
+  const state = getReading(tensor)
   if (state.use !== tensor.use) {
     const what = unsupportedReason(tensor.use, settings.clip)
     if (what !== undefined)
@@ -193,20 +193,20 @@ importedRows.read = (given, number, model) => {
   }
   const { indices, count, values } = read
   const length = count * state.columns
-  if (typeOf(values) !== typeOf(gradients[0]) || lengthOf(values) !== length) {
-    const kind = `a ${typeOf(gradients[0])} of length ${length}`
+  if (getTypeName(values) !== getTypeName(gradients[0]) || readLength(values) !== length) {
+    const kind = `a ${getTypeName(gradients[0])} of length ${length}`
     throw new TensorError(name, `values of ${count} rows of ${state.columns}: ${kind}`, values)
   }
   // Rows that are there more than once may be more than there is room for: those are added up here.
   const numbers = count > state.rows ? new Uint32Array(count) : state.numbers
   if (isWords(indices)) numbers.set(indices)
-  else for (let k = 0; k < count; k++) numbers[k] = wordOf(indices[k])
-  const order = orderOf(numbers, count, state, name, indices)
+  else for (let k = 0; k < count; k++) numbers[k] = toWord(indices[k])
+  const order = findOrder(numbers, count, state, name, indices)
   const isTooLong = count > state.rows
   const listed = isTooLong
     ? merged({ indices: numbers, count, values }, state)
     : copyIfOverlapping(values, gradients[number], parts)
-  const listedCount = lengthOf(listed) / state.columns
+  const listedCount = readLength(listed) / state.columns
   if (order === MANY || (measures && order !== SORTED)) sort(listedCount, state)
   else list(listedCount, state)
   return new RowGradient(given, listed)
@@ -214,12 +214,12 @@ importedRows.read = (given, number, model) => {
 
 /** A copy where they lie elsewhere in an arena, in which they would be written to before they are read. */
 function copyIfOverlapping(values: FloatArray, own: FloatArray, parts: ArenaBuffers): FloatArray {
-  const buffer = bufferOf(values)
-  return !isArenaBuffer(buffer, parts) || isInPlace(values, own) ? values : copyOf(values)
+  const buffer = readBuffer(values)
+  return !isArenaBuffer(buffer, parts) || isInPlace(values, own) ? values : copyArray(values)
 }
 
 const isInPlace = (values: FloatArray, own: FloatArray): boolean =>
-  bufferOf(values) === own.buffer && byteOffsetOf(values) === own.byteOffset
+  readBuffer(values) === own.buffer && readByteOffset(values) === own.byteOffset
 
 /** Of what there are no rows, as gradients of tensors that are updated and clipped so; undefined where there are some. */
 function unsupportedReason(
@@ -242,14 +242,14 @@ const MANY = 2
 
 /** Whether a copy into words keeps what they are; of negative ones it makes numbers that no row has. */
 const isWords = (indices: object): indices is ArrayLike<number> =>
-  ArrayBuffer.isView(indices) && !typeOf(indices)?.startsWith('Big')
+  ArrayBuffer.isView(indices) && !getTypeName(indices)?.startsWith('Big')
 
 /** An index as 32 bits; one that no row has where it does not fit. */
-const wordOf = (index: number | bigint): number =>
+const toWord = (index: number | bigint): number =>
   index >= 0 && index <= 0xffff_ffff ? Number(index) : 0xffff_ffff
 
 /** Checks the rows' numbers, and says in which order they are; `given` is what they were. */
-function orderOf(
+function findOrder(
   numbers: Uint32Array,
   count: number,
   state: Reading,
@@ -286,7 +286,7 @@ export function addedByRow(
   columns: number,
 ): { places: Map<number, number>; sums: FloatArray } {
   const places = new Map<number, number>()
-  const sums = copyOf(values)
+  const sums = copyArray(values)
   for (let k = 0; k < count; k++) {
     const index = Number(indices[k])
     const known = places.get(index)
@@ -326,7 +326,7 @@ function sort(count: number, state: Reading): void {
   if (spare[0].length < count) spare = [new Uint32Array(count), new Uint32Array(count)]
   let [from, to]: [Entries, Entries] = [[numbers, places], spare]
   for (let shift = 0; shift < 32 && (rows - 1) >>> shift > 0; shift += DIGIT) {
-    sortBy(shift, Math.min(DIGITS, ((rows - 1) >>> shift) + 1), count, from, to)
+    sortByDigit(shift, Math.min(DIGITS, ((rows - 1) >>> shift) + 1), count, from, to)
     ;[from, to] = [to, from]
   }
   if (to !== spare) {
@@ -336,7 +336,13 @@ function sort(count: number, state: Reading): void {
 }
 
 /** Moves entries into the order of the digit at `shift`, of which there are so many. */
-function sortBy(shift: number, digits: number, count: number, [rows, places]: Entries, to: Entries): void {
+function sortByDigit(
+  shift: number,
+  digits: number,
+  count: number,
+  [rows, places]: Entries,
+  to: Entries,
+): void {
   const [sorted, sortedPlaces] = to
   starts.fill(0, 0, digits)
   for (let k = 0; k < count; k++) starts[(rows[k] >>> shift) & (DIGITS - 1)]++
@@ -378,7 +384,7 @@ function addUp(
 importedRows.summed = (tensor, given) => {
   const state = reading.get(tensor as Tensor) as Reading
   const values = given instanceof RowGradient ? given.values : given
-  const sums = copyOf(values).subarray(0, state.listed[0] * state.columns)
+  const sums = copyArray(values).subarray(0, state.listed[0] * state.columns)
   const count = addUp(values, state, sums, (_, before) => before * state.columns)
   return sums.subarray(0, count * state.columns)
 }
@@ -423,7 +429,7 @@ importedRows.spread = (given, own) => {
 }
 
 importedRows.collect = (tensor, rows, own) => {
-  const state = readingOf(tensor as Tensor)
+  const state = getReading(tensor as Tensor)
   const { columns } = state
   rows.forEach((row, place) => {
     // In order: none is written to before it is read.

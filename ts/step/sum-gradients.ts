@@ -1,10 +1,10 @@
 /** Gradients of several workers, added in one order whoever comes first. */
 
-import { copyOf } from '../core/copy.js'
+import { copyArray } from '../core/copy.js'
 import { TensorError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
 import { isNestedParams, MAX_DEPTH, setOwn, shapeHint } from '../core/tensors.js'
-import { isDetached, isFloatArray, lengthOf, typeOf } from '../core/typed-arrays.js'
+import { getTypeName, isDetached, isFloatArray, readLength } from '../core/typed-arrays.js'
 import { toBoundedArray } from '../core/untrusted.js'
 import { addedByRow, SparseRows, sparseRows } from './rows.js'
 
@@ -47,13 +47,13 @@ export function sumGradients<G extends object>(parts: readonly G[]): G {
     if (isMissing(part)) throw new TensorError(`sumGradients: parts.${k}`, 'gradients of each worker', part)
   })
   const seen = given.map(() => new Set<unknown>())
-  return sumAt(given, seen, '', 0) as G
+  return addGradients(given, seen, '', 0) as G
 }
 
 const isMissing = (node: unknown): node is null | undefined => node === undefined || node === null
 
 /** Nothing of the user's runs between an array's check and its sum. */
-function sumAt(
+function addGradients(
   nodes: readonly unknown[],
   seen: readonly Set<unknown>[],
   path: string,
@@ -79,7 +79,7 @@ function sumAt(
     if (!isMissing(node)) seen[k].add(node)
   })
   const inner = (children: readonly unknown[], key: string | number) =>
-    sumAt(children, seen, `${path}.${key}`, depth + 1)
+    addGradients(children, seen, `${path}.${key}`, depth + 1)
   return isList ? sumLists(place, inner) : sumObjects(place, inner)
 }
 
@@ -120,23 +120,23 @@ function sumObjects({ nodes, first, refuse }: GradientNode, inner: SumChild): un
 }
 
 function sumArrays({ nodes, first, refuse }: GradientNode, given: FloatArray): FloatArray {
-  const [type, length] = [typeOf(given), lengthOf(given)]
+  const [type, length] = [getTypeName(given), readLength(given)]
   const arrays = nodes.map((node, k) => {
     if (isMissing(node)) return undefined
-    if (typeOf(node) !== type || lengthOf(node as FloatArray) !== length) {
+    if (getTypeName(node) !== type || readLength(node as FloatArray) !== length) {
       return refuse(k, `a ${type} of length ${length}, as parts.${first} has`)
     }
     return isDetached(node as FloatArray) ? refuse(k, 'one with its memory', 'a detached one') : node
   }) as (FloatArray | undefined)[]
   const sum = sumInPairs(arrays, (a, b) => {
-    const both = copyOf(a)
+    const both = copyArray(a)
     for (let i = 0; i < both.length; i++) both[i] += b[i]
     return both
   }) as FloatArray
-  return arrays.includes(sum) ? copyOf(sum) : sum
+  return arrays.includes(sum) ? copyArray(sum) : sum
 }
 
-interface RowSums {
+interface SparseSum {
   readonly indices: Uint32Array
   readonly values: FloatArray
 }
@@ -144,7 +144,7 @@ interface RowSums {
 function sumSparseRows({ nodes, first, refuse }: GradientNode): SparseRows {
   let columns: number | undefined
   let type: string | undefined
-  const parts = nodes.map((node, k): RowSums | undefined => {
+  const parts = nodes.map((node, k): SparseSum | undefined => {
     if (isMissing(node)) return undefined
     const read = SparseRows.parts(node) ?? refuse(k, `rows, as parts.${first} has`)
     const { indices: given, count, values } = read
@@ -154,9 +154,9 @@ function sumSparseRows({ nodes, first, refuse }: GradientNode): SparseRows {
       if (!(index >= 0 && index <= MAX_ROW_INDEX)) refuse(k, `indices from 0 to ${MAX_ROW_INDEX}`, given[i])
       indices[i] = index
     }
-    type ??= typeOf(values)
-    if (typeOf(values) !== type) return refuse(k, `a ${type}, as parts.${first} has`, values)
-    const length = lengthOf(values)
+    type ??= getTypeName(values)
+    if (getTypeName(values) !== type) return refuse(k, `a ${type}, as parts.${first} has`, values)
+    const length = readLength(values)
     if (count > 0) columns ??= length / count
     if (isDetached(values) || !Number.isInteger(columns ?? 0) || length !== count * (columns ?? 0)) {
       const whole = Number.isInteger(columns) ? `${columns} columns, as others` : 'equally many columns'
@@ -167,29 +167,29 @@ function sumSparseRows({ nodes, first, refuse }: GradientNode): SparseRows {
   const wide = columns ?? 0
   const once = parts.map((part) => part && mergeRepeatedRows(part, wide))
   const sum = sortRows(
-    sumInPairs(once, (a, b) => mergeRepeatedRows(concatenate(a, b), wide)) as RowSums,
+    sumInPairs(once, (a, b) => mergeRepeatedRows(concatenate(a, b), wide)) as SparseSum,
     wide,
   )
   return sparseRows(sum.indices, sum.values)
 }
 
 /** Each row once: what is of one row is added up in the order given. */
-function mergeRepeatedRows({ indices, values }: RowSums, columns: number): RowSums {
+function mergeRepeatedRows({ indices, values }: SparseSum, columns: number): SparseSum {
   const { places, sums } = addedByRow({ indices, count: indices.length, values }, columns)
   return { indices: Uint32Array.from(places.keys()), values: sums }
 }
 
 /** Rows in ascending order. */
-function sortRows({ indices, values }: RowSums, columns: number): RowSums {
+function sortRows({ indices, values }: SparseSum, columns: number): SparseSum {
   const order = indices.map((_, k) => k).sort((a, b) => indices[a] - indices[b])
-  const sorted = copyOf(values)
+  const sorted = copyArray(values)
   order.forEach((from, to) => {
     sorted.set(values.subarray(from * columns, (from + 1) * columns), to * columns)
   })
   return { indices: order.map((k) => indices[k]), values: sorted }
 }
 
-function concatenate(a: RowSums, b: RowSums): RowSums {
+function concatenate(a: SparseSum, b: SparseSum): SparseSum {
   const joined = <T extends Uint32Array | FloatArray>(first: T, second: T): T => {
     const both = new (first.constructor as Uint32ArrayConstructor)(first.length + second.length)
     both.set(first)

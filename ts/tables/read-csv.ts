@@ -1,7 +1,7 @@
 /** Numbers of a CSV file, or of NDJSON, as it streams by: of its text no more than a row is kept. */
 
 import type { Readable } from 'node:stream'
-import { AntigradError, messageOf, OptionError } from '../core/errors.js'
+import { AntigradError, getMessage, OptionError } from '../core/errors.js'
 import { listNames, quote, toPrintable } from '../core/text.js'
 import { type Decimal, type Format, findFormat, JSON_LINES, numberReader } from './format.js'
 import { type Cell, ObjectReader } from './read-ndjson.js'
@@ -48,7 +48,7 @@ export const groupingColumns = ({
 ]
 
 /** Names of all columns that are asked for, each once. */
-export const namesIn = (asked: Pick<TableRequest, 'columns' | 'group' | 'labels'>): string[] => [
+export const collectColumnNames = (asked: Pick<TableRequest, 'columns' | 'group' | 'labels'>): string[] => [
   ...new Set([...asked.columns, ...groupingColumns(asked)].map(({ column }) => column)),
 ]
 
@@ -155,7 +155,7 @@ export class TableRows {
   objects(): ObjectReader {
     const { columns, format, name } = this.#request
     const told = groupingColumns(this.#request)
-    const names = namesIn(this.#request)
+    const names = collectColumnNames(this.#request)
     this.columns(names)
     const onRow = (cells: readonly Cell[], line: number, keys: readonly string[]) => {
       // In a part of a file the first row may be any.
@@ -187,7 +187,7 @@ export class TableRows {
   /** Finds the columns that are wanted. */
   columns(names: readonly string[]): void {
     const find = ({ option, column }: ColumnRequest): number => {
-      const at = placeOf(names, column)
+      const at = findColumn(names, column)
       if (at < 0)
         throw new OptionError(option, `a column of ${this.#request.name}: ${listNames(names)}`, column)
       if (names.includes(names[at], at + 1)) {
@@ -284,7 +284,7 @@ export class TableRows {
         ? `a quote that opens in line ${line} or below is not closed`
         : thrown instanceof RangeError
           ? `line ${line}: expected a row of at most ${MAX_ROW_LENGTH >> 20} MiB; a quote may not be closed`
-          : messageOf(thrown)
+          : getMessage(thrown)
     return new AntigradError(`${this.#request.name}: ${problem}`)
   }
 
@@ -347,7 +347,7 @@ class Numbers {
 }
 
 /** A name with a unit behind it, as in t (s) or t [s], is known without it too, unless others are. */
-function placeOf(names: readonly string[], column: string): number {
+function findColumn(names: readonly string[], column: string): number {
   const at = names.indexOf(column)
   if (at >= 0) return at
   const bare = names.map((name) => /^(.*\S)\s*(?:\([^()]*\)|\[[^[\]]*\])$/.exec(name)?.[1])

@@ -1,7 +1,7 @@
 /** A file of nothing but numbers, as many in each row. */
 
 import type { Readable } from 'node:stream'
-import { AntigradError, messageOf } from '../core/errors.js'
+import { AntigradError, getMessage } from '../core/errors.js'
 import { quote } from '../core/text.js'
 import { type FormatOptions, findFormat, numberReader } from './format.js'
 import { Splitter } from './split.js'
@@ -20,7 +20,7 @@ export async function readMatrix(source: Readable, name: string, given: FormatOp
   }
   const rows: number[][] = []
   try {
-    const text = await textOf(source)
+    const text = await readText(source)
     const format = findFormat(text, given)
     const toNumber = numberReader(format)
     const splitter = new Splitter(format, (cells, _, line) => {
@@ -36,13 +36,13 @@ export async function readMatrix(source: Readable, name: string, given: FormatOp
     splitter.end()
   } catch (thrown) {
     if (thrown instanceof AntigradError) throw thrown
-    fail(thrown instanceof SyntaxError ? 'a quote is not closed' : messageOf(thrown))
+    fail(thrown instanceof SyntaxError ? 'a quote is not closed' : getMessage(thrown))
   }
   if (rows.length === 0) fail('expected rows of numbers, got none')
   return rows
 }
 
-async function textOf(source: Readable): Promise<string> {
+async function readText(source: Readable): Promise<string> {
   const decoder = new Utf8Decoder()
   let text = ''
   for await (const chunk of source as AsyncIterable<Buffer>) {

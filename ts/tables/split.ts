@@ -76,7 +76,7 @@ export class Splitter {
     while (at < text.length) {
       this.#at = at
       if (quote < at) quote = find(text, '"', at)
-      const end = endOf(text, at, isEnd)
+      const end = findLineEnd(text, at, isEnd)
       const begin = skip(text, at)
       const isComment = this.#signs.comment !== '' && text.startsWith(this.#signs.comment, begin)
       const isPlain = isComment || quote === Infinity || (end >= 0 && end < quote)
@@ -150,7 +150,7 @@ function find(text: string, what: string, from: number): number {
 }
 
 /** The end of a line; −1 if it has not come yet, or is a CR after which an LF may follow. */
-function endOf(text: string, from: number, isEnd: boolean): number {
+function findLineEnd(text: string, from: number, isEnd: boolean): number {
   END.lastIndex = from
   const at = END.exec(text)?.index ?? -1
   if (at < 0) return isEnd ? text.length : -1

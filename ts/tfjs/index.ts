@@ -5,10 +5,10 @@ import { isObject, omitUndefined } from '../core/untrusted.js'
 import type { OptimizerOptions } from '../model/options.js'
 import { type LoadOptions, Optimizer } from '../optimizer.js'
 import type { CustomRule, Rule } from '../rules/definitions.js'
-import type { NamedTensor, Tensor, Tfjs, TfjsModule, Variable } from './types.js'
+import type { NamedTensor, Tfjs, TfjsModule, TfjsTensor, Variable } from './types.js'
 import { fromWeights, toWeights } from './weights.js'
 
-export type { NamedTensor, Tensor, Tfjs, Variable } from './types.js'
+export type { NamedTensor, Tfjs, TfjsTensor, Variable } from './types.js'
 
 /** As those of `Optimizer`; groups match the names of variables, as in `'*\/bias'`, and shapes are the variables'. */
 export type TfjsOptions<R = Rule, N extends Rule['name'] = never> = Omit<
@@ -142,7 +142,7 @@ function makeClass(tf: TfjsModule): unknown {
       return this.#optimizer?.updates ?? 0
     }
 
-    applyGradients(given: readonly NamedTensor[] | Readonly<Record<string, Tensor>>): void {
+    applyGradients(given: readonly NamedTensor[] | Readonly<Record<string, TfjsTensor>>): void {
       this.#checkPoint('applyGradients')
       const named = toNamedTensors(given)
       const variables = named.map(({ name }) => variableOf(name))
@@ -312,7 +312,7 @@ function makeClass(tf: TfjsModule): unknown {
   }
 
   /** Good until TensorFlow.js does something else: the backend in WebAssembly copies nothing then. */
-  function valuesOf(tensor: Tensor): Float32Array {
+  function valuesOf(tensor: TfjsTensor): Float32Array {
     return tf.backend().typedArrayFromHeap?.(tensor) ?? (tensor.dataSync() as Float32Array)
   }
 

@@ -1,6 +1,6 @@
 /** What is used of TensorFlow.js, so that nothing of it has to be installed for these types. */
 
-export interface Tensor {
+export interface TfjsTensor {
   readonly shape: number[]
   readonly dtype: string
   readonly size: number
@@ -9,16 +9,16 @@ export interface Tensor {
   dispose(): void
 }
 
-export interface Variable extends Tensor {
+export interface Variable extends TfjsTensor {
   /** Another one after each `assign`, never one with other values. */
   readonly dataId: object
   readonly isDisposed: boolean
-  assign(to: Tensor): void
+  assign(to: TfjsTensor): void
 }
 
 export interface NamedTensor {
   readonly name: string
-  readonly tensor: Tensor
+  readonly tensor: TfjsTensor
 }
 
 /** `@tensorflow/tfjs`, or `@tensorflow/tfjs-core` where the models come from the same copy of it. */
@@ -31,10 +31,10 @@ export interface Tfjs {
 /** The parts of it, with the types above. */
 export interface TfjsModule {
   readonly Optimizer: new () => object
-  tensor(values: Float32Array | string[], shape: number[], dtype: string): Tensor
+  tensor(values: Float32Array | string[], shape: number[], dtype: string): TfjsTensor
   backend(): {
     /** Where tensors lie in WebAssembly: a view, good until its memory grows. */
-    typedArrayFromHeap?(tensor: Tensor): Float32Array
+    typedArrayFromHeap?(tensor: TfjsTensor): Float32Array
   }
   engine(): { readonly registeredVariables: Record<string, Variable | undefined> }
   readonly serialization: { registerClass(made: unknown): void }

@@ -3,7 +3,7 @@
 import { fromText, toText } from '../checkpoint/text.js'
 import type { SavedRun } from '../checkpoint/write.js'
 import { TensorError } from '../core/errors.js'
-import type { NamedTensor, Tensor, TfjsModule } from './types.js'
+import type { NamedTensor, TfjsModule, TfjsTensor } from './types.js'
 
 /** Names of optimizer weights and of model weights are one list in the file. */
 const WEIGHT_PREFIX = 'antigrad'
@@ -38,4 +38,4 @@ export async function fromWeights(weights: readonly NamedTensor[]): Promise<Save
   }
 }
 
-const copyTensor = async (tensor: Tensor) => Float32Array.from((await tensor.data()) as ArrayLike<number>)
+const copyTensor = async (tensor: TfjsTensor) => Float32Array.from((await tensor.data()) as ArrayLike<number>)

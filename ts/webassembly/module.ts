@@ -20,7 +20,7 @@ const BYTE_SHIFT = 3
  *
  * @throws Error where they cannot be unpacked here
  */
-export function bytesOf({ text, unpack }: WasmModule): ArrayBuffer {
+export function decodeModule({ text, unpack }: WasmModule): ArrayBuffer {
   if (unpack) return unpack(text)
   const bytes = new Uint8Array(text.length)
   let length = 0

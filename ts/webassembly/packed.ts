@@ -1,6 +1,6 @@
 /** Modules that are packed: as LZMA, and then in base64, of which gzip makes what was packed. */
 
-import { bytesOf } from './module.js'
+import { decodeModule } from './module.js'
 import { wasmModule as unpacker } from './unpack.js'
 
 const PAGE = 65536
@@ -18,7 +18,7 @@ export function unpack(text: string): ArrayBuffer {
   bytes.set(packed, PAGE)
   // As wasm-bindgen names it.
   const imports = { './antigrad_unpack_bg.js': { memory } }
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytesOf(unpacker)), imports)
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(decodeModule(unpacker)), imports)
   const unpack = exports.unpack as (packed: number, to: number, size: number) => void
   unpack(PAGE, to, size)
   return memory.buffer.slice(to, to + size)

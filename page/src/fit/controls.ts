@@ -4,7 +4,7 @@ import { losses } from '../../../dist/fits/problem/loss.js'
 import { h, labeled, select, uniqueId } from '../dom.js'
 import { type FitPageState, modelNames } from './state.js'
 import type { DataTable } from './table.js'
-import { byModel, type ChosenColumns, type FitTask } from './task.js'
+import { type ChosenColumns, type FitTask, modelWeights } from './task.js'
 
 type SelectOptions = readonly (readonly [value: string, text: string])[]
 
@@ -75,7 +75,7 @@ export class Controls {
     fill(this.#columns.x, texts, missing.includes(state.x) ? '' : chosen.x.name)
     fill(this.#columns.y, texts, missing.includes(state.y) ? '' : chosen.y.name)
     fill(this.#columns.sigma, [['', 'none'], ...texts], chosen.sigma?.name ?? '')
-    const weights = [['', 'none'], ...byModel.map((text) => [text, text] as const), ...texts] as const
+    const weights = [['', 'none'], ...modelWeights.map((text) => [text, text] as const), ...texts] as const
     fill(this.#columns.weights, weights, chosen.sigma ? '' : state.weights)
     this.#columns.weights.disabled = chosen.sigma !== null
     fill(

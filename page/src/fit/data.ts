@@ -1,6 +1,6 @@
 /** The table as it is pasted, typed, opened or dropped, and which of its rows count. */
 
-import { messageOf } from '../../../dist/core/errors.js'
+import { getMessage } from '../../../dist/core/errors.js'
 import { formatCount } from '../../../dist/core/text.js'
 import { decodeUtf8 } from '../../../dist/tables/utf8.js'
 import { h, labeled, uniqueId } from '../dom.js'
@@ -105,7 +105,7 @@ export class DataInput {
     try {
       this.#take(decodeUtf8(bytes))
     } catch (thrown) {
-      this.#complain(`${file.name}: ${messageOf(thrown)}.`)
+      this.#complain(`${file.name}: ${getMessage(thrown)}.`)
     }
   }
 
@@ -116,7 +116,7 @@ export class DataInput {
       this.#complain('')
     } catch (thrown) {
       this.#table = null
-      this.#complain(messageOf(thrown))
+      this.#complain(getMessage(thrown))
     }
   }
 

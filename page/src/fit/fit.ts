@@ -1,7 +1,7 @@
 /** The page of fits: a table, a model, and at once what comes of them. */
 
 import { expression, type FitManyOptions, fitMany } from 'antigrad'
-import { messageOf } from '../../../dist/core/errors.js'
+import { getMessage } from '../../../dist/core/errors.js'
 import { copyLink, onOtherAddress, remember, showProblems } from '../address.js'
 import { download, h, labeled } from '../dom.js'
 import { onThemeChange } from '../theme.js'
@@ -10,7 +10,7 @@ import { DataInput } from './data.js'
 import { type ShownFit, wholeFit } from './displayed-fit.js'
 import { GroupTable, groupRows, type RowGroup } from './groups.js'
 import { ParameterTable } from './parameters.js'
-import { FitPlot, type FittedCurve, type FittedData, scaleOf } from './plot.js'
+import { FitPlot, type FittedCurve, type FittedData, getScale } from './plot.js'
 import type { SharedGroups } from './shared.js'
 import { type FitPageState, fromHash, toHash } from './state.js'
 import { Correlations, describeEndpoints, describeReason, FitSummary, toJson } from './summary.js'
@@ -119,7 +119,7 @@ async function update(): Promise<void> {
   try {
     task = makeTask(table, chosen, state)
   } catch (thrown) {
-    controls.fail(messageOf(thrown))
+    controls.fail(getMessage(thrown))
   }
   if (task) {
     const own = task.parameters.filter((name) => !names.includes(name))
@@ -208,7 +208,7 @@ async function fitGroups(
     if (state.group !== '') about = { ...about, group: state.group, groups: all.map(({ name }) => name) }
     return found
   } catch (thrown) {
-    if (!signal.aborted) controls.fail(messageOf(thrown))
+    if (!signal.aborted) controls.fail(getMessage(thrown))
     return null
   } finally {
     clearTimeout(wait)
@@ -279,7 +279,7 @@ const hasOwnErrors = ({ sigma, weights }: ChosenColumns) => sigma !== null || we
 const computeBand = (chosen: ChosenColumns) => (hasOwnErrors(chosen) ? 'confidence' : state.band)
 
 function computeCurve(task: FitTask, of: Float64Array, found: ShownFit): FittedCurve {
-  const { position: place, invert } = scaleOf(state.logX)
+  const { position: place, invert } = getScale(state.logX)
   const known = of.filter((x) => Number.isFinite(place(x)))
   const [from, to] = [Math.min, Math.max].map((end) => place(known.reduce((a, b) => end(a, b), known[0])))
   const at = Float64Array.from({ length: SAMPLES }, (_, i) =>

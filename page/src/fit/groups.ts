@@ -3,7 +3,7 @@
 import { formatCount } from '../../../dist/core/text.js'
 import { formatNumber, h } from '../dom.js'
 import type { ShownFit } from './displayed-fit.js'
-import { withError } from './parameters.js'
+import { formatEstimate } from './parameters.js'
 import type { TaskRows } from './task.js'
 
 export interface RowGroup {
@@ -78,7 +78,7 @@ export class GroupTable {
     choice.addEventListener('change', () => this.#onChoice(name))
     const texts = [
       formatCount(x.length),
-      ...names.map((of) => withError(fit, of)),
+      ...names.map((of) => formatEstimate(fit, of)),
       Number.isNaN(fit.chiSquared) ? '–' : formatNumber(fit.chiSquared, 6),
       fit.reason === 'converged' ? '' : fit.reason,
     ]

@@ -2,7 +2,7 @@
 
 import { formatNumber, formatWithError, h, uniqueId } from '../dom.js'
 import type { ShownFit } from './displayed-fit.js'
-import { checks, type FitPageState, numberIn, numbers, type ParameterEntry } from './state.js'
+import { checks, type FitPageState, numbers, type ParameterEntry, parseNumber } from './state.js'
 import { type FitTask, START } from './task.js'
 
 const titles = {
@@ -92,14 +92,14 @@ export class ParameterTable {
       group === null ? 'Parameters' : `Parameters of ${group === '' ? '(nothing)' : group}`
     const intervals = fit?.intervals()
     for (const [name, { value, interval }] of this.#rows) {
-      value.textContent = fit ? withError(fit, name) : '–'
+      value.textContent = fit ? formatEstimate(fit, name) : '–'
       const varies = fit && (fit.free.includes(name) || fit.errors[name] !== 0)
       interval.textContent = varies ? formatInterval(fit, intervals?.[name], name) : '–'
     }
     const derived = Object.keys(fit?.values ?? {}).filter((name) => !this.#rows.has(name))
     this.#derived.replaceChildren(
       ...derived.map((name) => {
-        const texts = fit ? [withError(fit, name), formatInterval(fit, intervals?.[name], name)] : []
+        const texts = fit ? [formatEstimate(fit, name), formatInterval(fit, intervals?.[name], name)] : []
         return h('tr', {}, h('th', { scope: 'row' }, name), ...texts.map((text) => h('td', {}, text)))
       }),
     )
@@ -145,7 +145,7 @@ export class ParameterTable {
     const entry: Record<string, number | boolean | string> = {}
     for (const field of numbers) {
       const { value } = inputs[field]
-      const number = numberIn(value)
+      const number = parseNumber(value)
       if (number !== undefined) entry[field] = number
       else if (value.trim() !== '') {
         this.#message.textContent = `${name}: ${field}: expected a finite number or nothing, got “${value}”.`
@@ -169,7 +169,10 @@ function formatInterval(
 }
 
 /** Two digits of the error, and of the value what is above them. */
-export function withError({ values, errors, free, atBound, unidentifiable }: ShownFit, name: string): string {
+export function formatEstimate(
+  { values, errors, free, atBound, unidentifiable }: ShownFit,
+  name: string,
+): string {
   const value = formatNumber(values[name], 7)
   if (!free.includes(name) && errors[name] === 0) return value
   if (atBound.includes(name)) return `${value}, held at a bound`

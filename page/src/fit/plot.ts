@@ -32,7 +32,7 @@ export interface FittedCurve {
   readonly high: ArrayLike<number>
 }
 
-export const scaleOf = makeScales(ticks)
+export const getScale = makeScales(ticks)
 
 interface PlotAxis {
   /** Places, which are numbers or their logarithms. */
@@ -75,7 +75,7 @@ function draw({ titles, log, x, y, sigma, others, fitted }: FitPlotData, width: 
   const { text, muted, grid, surface, racers } = theme()
   const [ofData, ofModel] = racers
   const curve = fitted?.curve ?? null
-  const [scaleX, scaleY] = [log.x, log.y].map(scaleOf)
+  const [scaleX, scaleY] = [log.x, log.y].map(getScale)
   const across = axis(
     padded(span([x, ...others.map((of) => of.x)].flatMap((of) => Array.from(of, scaleX.position))), 0.03),
     LEFT,
@@ -87,7 +87,7 @@ function draw({ titles, log, x, y, sigma, others, fitted }: FitPlotData, width: 
   const up = axis(padded(span(all.flat()), 0.06), TOP + MAIN, TOP, scaleY)
   const top = TOP + MAIN + GAP
   const largest = Math.max(...[...span(fitted?.residuals ?? [])].map(Math.abs)) || 1
-  const below = axis(padded([-largest, largest], 0.08), top + BELOW, top, scaleOf(false))
+  const below = axis(padded([-largest, largest], 0.08), top + BELOW, top, getScale(false))
   const clip = uniqueId('clip')
   const upTo = width - RIGHT - LEFT
   const dots = (of: ArrayLike<number>, axis: PlotAxis, color: string, size: number) =>

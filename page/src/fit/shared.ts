@@ -44,7 +44,7 @@ export async function fitTogether(
   if (intervals !== 'profile') return found
   // Of many groups, those of the one that is looked at.
   const some = found.length <= MAX_PROFILED_GROUPS ? found.keys() : [at]
-  for (const k of some) found[k] = await withProfiles(all, k, found[k], signal)
+  for (const k of some) found[k] = await addProfiles(all, k, found[k], signal)
   return found
 }
 
@@ -75,7 +75,7 @@ function selectGroup(all: SharedFit, k: number): GroupFit {
 }
 
 /** With intervals by profile of what varies in a group, while all others follow. */
-async function withProfiles(
+async function addProfiles(
   all: SharedFit,
   k: number,
   found: GroupFit,

@@ -116,7 +116,7 @@ export function fromHash(hash: string): { state: FitPageState; problems: string[
       if (text === 'confidence' || text === 'prediction') state.band = text
       else refuse(`The band “${text}”`, 'confidence or prediction')
     } else if (name !== '' && isOneOf(numbers, field)) {
-      const number = numberIn(text)
+      const number = parseNumber(text)
       if (number !== undefined) parameters.set(name, { ...parameters.get(name), [field]: number })
       else refuse(`${key} “${text}”`, 'a finite number')
     } else if (name !== '' && isOneOf(checks, field)) {
@@ -138,7 +138,7 @@ const isOneOf = <T extends string>(names: readonly T[], name: string): name is T
   (names as readonly string[]).includes(name)
 
 /** A finite number, or undefined. */
-export function numberIn(text: string): number | undefined {
+export function parseNumber(text: string): number | undefined {
   const number = text.trim() === '' ? NaN : Number(text)
   return Number.isFinite(number) ? number : undefined
 }

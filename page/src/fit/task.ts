@@ -24,7 +24,7 @@ export interface ChosenColumns {
 }
 
 /** Weights by the model that may be chosen. */
-export const byModel = ['1/f', '1/f^2']
+export const modelWeights = ['1/f', '1/f^2']
 
 export interface FitTask extends ChosenColumns {
   readonly model: Expression | FitModel
@@ -48,7 +48,7 @@ export function missing(
 ): string[] {
   const isNone = (of: readonly TableColumn[]) => (name: string) =>
     name !== '' && !of.some((column) => column.name === name)
-  const numbers = [x, y, sigma, byModel.includes(weights) ? '' : weights].filter(isNone(columns))
+  const numbers = [x, y, sigma, modelWeights.includes(weights) ? '' : weights].filter(isNone(columns))
   return [...numbers, ...[group].filter(isNone(all))]
 }
 
@@ -79,7 +79,7 @@ export function makeTask(table: DataTable, chosen: ChosenColumns, state: FitPage
       ...chosen,
       model,
       text,
-      parameters: withOthers(parameters, state),
+      parameters: addDependents(parameters, state),
       guessed: parameters,
       defaults: defaults as FitTask['defaults'],
       names,
@@ -102,7 +102,7 @@ export function makeTask(table: DataTable, chosen: ChosenColumns, state: FitPage
       guessed: [],
       names: { x: x.name, y: y.name },
     },
-    parameters: withOthers(
+    parameters: addDependents(
       model.names.filter((name) => !isColumn(name)),
       state,
     ),
@@ -111,7 +111,7 @@ export function makeTask(table: DataTable, chosen: ChosenColumns, state: FitPage
 }
 
 /** With those that only others follow from. */
-function withOthers(parameters: readonly string[], state: FitPageState): string[] {
+function addDependents(parameters: readonly string[], state: FitPageState): string[] {
   const all = new Set(parameters)
   // A set goes on to what is added meanwhile.
   for (const name of all) {
@@ -194,7 +194,7 @@ export function fitOptions(
     if (expr) return [name, { expr }] as const
     return [name, task.guessed.includes(name) ? entry : { ...entry, start: entry.start ?? START }] as const
   })
-  const weights = numbers ?? (byModel.includes(state.weights) ? state.weights : undefined)
+  const weights = numbers ?? (modelWeights.includes(state.weights) ? state.weights : undefined)
   const errors = sigma ? { sigma, absoluteSigma: state.absoluteSigma } : weights && { weights }
   return {
     ...{ start: Object.fromEntries(entries), y: task.names.y, ...errors },

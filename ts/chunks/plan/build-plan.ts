@@ -11,7 +11,15 @@ import {
   text,
 } from '../../jobs/request.js'
 import { startSweep } from '../../jobs/sweep.js'
-import { callback, flag, integerFrom, type Option, oneOf, optional, positive } from '../../options/kinds.js'
+import {
+  callback,
+  choice,
+  flag,
+  integerAtLeast,
+  type Option,
+  optional,
+  positive,
+} from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import type { Decimal } from '../../tables/format.js'
 import { readCsv, type Table, type TableRequest } from '../../tables/read-csv.js'
@@ -66,13 +74,13 @@ export interface PlannedWork {
 
 const sizeOptions = {
   chunkSeconds: positive(5),
-  chunkSize: optional(integerFrom(1)),
+  chunkSize: optional(integerAtLeast(1)),
   onProgress: optional(callback<(what: string, done: number) => void>()),
 } satisfies Record<keyof PlanSweepOptions, Option>
 
 const planOptions = {
   ...{ group: text(), dropInvalid: flag(false), delimiter: optional(character), name: optional(text()) },
-  ...{ decimal: optional(oneOf('.', ',')), comment: optional(text()), ...sizeOptions },
+  ...{ decimal: optional(choice('.', ',')), comment: optional(text()), ...sizeOptions },
 } satisfies Record<keyof PlanFitsOptions, Option>
 
 /** Bytes of a chunk's rows from which on it ends. */

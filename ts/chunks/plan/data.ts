@@ -3,7 +3,7 @@
 import { createReadStream } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
-import { messageOf } from '../../core/errors.js'
+import { getMessage } from '../../core/errors.js'
 import { toPrintable, withoutCredentials } from '../../core/text.js'
 import { DataError } from './errors.js'
 import { sha256 } from './hash.js'
@@ -36,7 +36,7 @@ async function fileSize(file: string): Promise<number> {
     const is = await stat(file)
     if (is.isFile()) return is.size
   } catch (thrown) {
-    throw new DataError(`${displayName(file)}: ${messageOf(thrown)}`)
+    throw new DataError(`${displayName(file)}: ${getMessage(thrown)}`)
   }
   throw new DataError(`${displayName(file)}: expected a file`)
 }
@@ -77,13 +77,13 @@ export async function openStream(file: string): Promise<Readable> {
   if (!isUrl(file)) return createReadStream(file)
   const size = await urlSize(file)
   const response = await requestRange(file)
-  if (response.ok) return Readable.from(bodyOf(response, file, size))
+  if (response.ok) return Readable.from(readBody(response, file, size))
   await response.body?.cancel()
   throw new DataError(`${displayName(file)}: status ${response.status}`)
 }
 
 /** What a server sends, which is as much as it said: more ends the request. */
-async function* bodyOf({ body }: Response, address: string, size: number): AsyncGenerator<Uint8Array> {
+async function* readBody({ body }: Response, address: string, size: number): AsyncGenerator<Uint8Array> {
   let length = 0
   try {
     for await (const part of (body ?? []) as AsyncIterable<Uint8Array>) {
@@ -110,7 +110,7 @@ async function readFile(file: string, begin: number, end: number): Promise<Uint8
       await handle.close()
     }
   } catch (thrown) {
-    throw new DataError(`${displayName(file)}: ${messageOf(thrown)}`)
+    throw new DataError(`${displayName(file)}: ${getMessage(thrown)}`)
   }
 }
 
@@ -118,7 +118,7 @@ async function readUrl(address: string, begin: number, end: number): Promise<Uin
   const response = await readAnswer(address, begin, end)
   const bytes = new Uint8Array(end - begin)
   let length = 0
-  for await (const part of bodyOf(response, address, bytes.length)) {
+  for await (const part of readBody(response, address, bytes.length)) {
     bytes.set(part, length)
     length += part.length
   }
@@ -144,7 +144,7 @@ async function requestRange(address: string, range?: string, triesLeft = MAX_TRI
 
 /** Not fetch's own message: it names the whole address, and who may see it. */
 const connectionError = (address: string, thrown: unknown) =>
-  new DataError(`${displayName(address)}: ${messageOf((thrown as Error).cause ?? 'no answer')}`)
+  new DataError(`${displayName(address)}: ${getMessage((thrown as Error).cause ?? 'no answer')}`)
 
 /** What an address has there; no more, as memory is for one chunk. */
 async function readAnswer(address: string, begin: number, end: number): Promise<Response> {

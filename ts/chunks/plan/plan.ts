@@ -8,15 +8,15 @@ import { isRecord, ownProperties, toBoundedArray } from '../../core/untrusted.js
 import { type FitsRequest, readFits } from '../../jobs/fits.js'
 import { readFitsRequest, readSweepRequest, text } from '../../jobs/request.js'
 import { countSets, type SweepRequest } from '../../jobs/sweep.js'
-import { flag, integerFrom, type Option, oneOf, option, optional } from '../../options/kinds.js'
+import { choice, flag, integerAtLeast, type Option, option, optional } from '../../options/kinds.js'
 import { nestedOptions, readOption, readOptions } from '../../options/read.js'
 import type { Format } from '../../tables/format.js'
-import { type ColumnRequest, namesIn } from '../../tables/read-csv.js'
+import { type ColumnRequest, collectColumnNames } from '../../tables/read-csv.js'
 import { type BinaryColumn, byteRangesOfRows, DTYPES, rowBytes } from './columns.js'
 import { sha256 } from './hash.js'
 
 /** How the table of fits is read. */
-export interface TableRequest {
+export interface PlanTable {
   /** The column by whose labels rows are fitted. */
   readonly group: string
   /** Whether rows are left out in which a number is missing. */
@@ -29,7 +29,7 @@ export interface TableRequest {
 
 /** What is computed; no bit of it depends on where. */
 export type Specification =
-  | { readonly kind: 'fits'; readonly asked: FitsRequest; readonly table: TableRequest }
+  | { readonly kind: 'fits'; readonly asked: FitsRequest; readonly table: PlanTable }
   | { readonly kind: 'sweep'; readonly asked: SweepRequest }
 
 export type FitsSpecification = Extract<Specification, { kind: 'fits' }>
@@ -93,12 +93,12 @@ const tableRequest = {
   drop: flag(),
   format: optional(
     nestedOptions({
-      ...{ delimiter: character, decimal: oneOf('.', ','), isGrouped: flag(), comment: text() },
+      ...{ delimiter: character, decimal: choice('.', ','), isGrouped: flag(), comment: text() },
       isJson: option<true | undefined, undefined>('true', undefined, (x) => x === undefined || x === true),
     }),
   ) as Option<Format | undefined>,
   columns: optional(option<readonly BinaryColumn[], undefined>('a list', undefined, Array.isArray)),
-} satisfies Record<keyof TableRequest, Option>
+} satisfies Record<keyof PlanTable, Option>
 
 const column = {
   ...{
@@ -106,16 +106,16 @@ const column = {
     dtype: option<string, undefined>(`one of ${listNames(DTYPES)}`, undefined, (x) =>
       DTYPES.includes(x as string),
     ),
-    from: integerFrom(0),
+    from: integerAtLeast(0),
   },
 } satisfies Record<keyof BinaryColumn, Option>
 
 const data = {
-  ...{ file: text(), bytes: integerFrom(1), header: integerFrom(0), rows: optional(integerFrom(1)) },
+  ...{ file: text(), bytes: integerAtLeast(1), header: integerAtLeast(0), rows: optional(integerAtLeast(1)) },
 } satisfies Record<keyof PlanData, Option>
 
 const chunk = {
-  ...{ to: integerFrom(1), end: optional(integerFrom(1)), sha256: optional(hashOption(64)) },
+  ...{ to: integerAtLeast(1), end: optional(integerAtLeast(1)), sha256: optional(hashOption(64)) },
 } satisfies Record<keyof PlanChunk, Option>
 
 const plan = {
@@ -163,7 +163,7 @@ function readSpecification(given: unknown): Specification {
   const what = 'plan: specification'
   const { kind, asked, table, ...others } = ownProperties(given as object)
   readOptions(what, others, {}, '{ kind, asked, table }')
-  readOption(`${what}: kind`, oneOf('fits', 'sweep'), kind)
+  readOption(`${what}: kind`, choice('fits', 'sweep'), kind)
   if (kind === 'fits') {
     const read = readFitsRequest(`${what}: asked`, asked)
     // What makes no sense is refused by whoever reads it, not by each chunk.
@@ -174,12 +174,12 @@ function readSpecification(given: unknown): Specification {
   return { kind: 'sweep', asked: readSweepRequest(`${what}: asked`, asked) }
 }
 
-function readTable(what: string, given: unknown, wanted: readonly ColumnRequest[]): TableRequest {
+function readTable(what: string, given: unknown, wanted: readonly ColumnRequest[]): PlanTable {
   const { columns: list, ...table } = readOptions(what, given, tableRequest)
   if ((list === undefined) === (table.format === undefined))
     throw new OptionError(what, 'either a format of text or columns', given)
   if (list === undefined) return table
-  const names = namesIn({ columns: wanted, group: { option: '--group', column: table.group } })
+  const names = collectColumnNames({ columns: wanted, group: { option: '--group', column: table.group } })
   const columns = (toBoundedArray(list, names.length) ?? []).map((one, k) =>
     readOptions(`${what}: columns[${k}]`, one, column),
   )

@@ -1,11 +1,17 @@
 /** Tables of binary columns: tensors of one dimension in a safetensors file. Only the columns that are wanted are read. */
 
-import { AntigradError, messageOf, OptionError } from '../../core/errors.js'
+import { AntigradError, getMessage, OptionError } from '../../core/errors.js'
 import { listNames, toPrintable, withoutCredentials } from '../../core/text.js'
 import { findReader } from '../../files/format/dtypes.js'
 import { headerLength, parseHeader, type TensorInfo } from '../../files/format/header.js'
 import { JSON_LINES } from '../../tables/format.js'
-import { groupingColumns, namesIn, type Table, type TableRequest, TableRows } from '../../tables/read-csv.js'
+import {
+  collectColumnNames,
+  groupingColumns,
+  type Table,
+  type TableRequest,
+  TableRows,
+} from '../../tables/read-csv.js'
 import type { Cell } from '../../tables/read-ndjson.js'
 import { type BinaryColumn, byteRangesOfRows, type ColumnTable, DTYPES, sizeOfDtype } from './columns.js'
 import { dataSize, displayName, isUrl, readPart } from './data.js'
@@ -54,7 +60,7 @@ export async function findColumns(
   for (const { option, column } of told) find(option, column, whole)
   const optionOf = (name: string) =>
     [...wanted, ...told].find(({ column }) => column === name)?.option as string
-  const columns = namesIn(request).map((name) => find(optionOf(name), name, DTYPES))
+  const columns = collectColumnNames(request).map((name) => find(optionOf(name), name, DTYPES))
   if (!rows) throw new DataError(`${displayName(file)}: expected rows, got none`)
   return { bytes, rows, columns }
 }
@@ -69,7 +75,7 @@ async function readHeader(
     const { tensors } = parseHeader(await readPart(file, 8, from), bytes - from)
     return { tensors, from }
   } catch (thrown) {
-    throw thrown instanceof DataError ? thrown : new DataError(`${displayName(file)}: ${messageOf(thrown)}`)
+    throw thrown instanceof DataError ? thrown : new DataError(`${displayName(file)}: ${getMessage(thrown)}`)
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { OptionError } from '../../core/errors.js'
 import { isCount } from '../../core/numbers.js'
-import { integerFrom } from '../../options/kinds.js'
+import { integerAtLeast } from '../../options/kinds.js'
 import { nestedOptions } from '../../options/read.js'
 
 /** Of chunks those whose number has the remainder `k`, from 0 on, by `n`. */
@@ -11,7 +11,7 @@ export interface Shard {
   readonly count: number
 }
 
-const shardKind = nestedOptions({ index: integerFrom(0), count: integerFrom(1) })
+const shardKind = nestedOptions({ index: integerAtLeast(0), count: integerAtLeast(1) })
 
 /** @throws OptionError where it is none, also where `k` is none of `n` */
 export function readShard(given: unknown): Shard {

@@ -22,7 +22,7 @@ export interface WorkerInit {
 }
 
 /** What it answers: that it waits, and what has become of the last chunk. */
-export interface WorkerReply {
+export interface ChunkReply {
   readonly outcome?: StoreOutcome
   readonly failed?: string
   /** Whether no other chunk can be stored either. */
@@ -41,7 +41,7 @@ class WorkerProcess {
   constructor(file: URL, beginning: WorkerInit) {
     const stdio = ['ignore', 'ignore', 'inherit', 'ipc'] as const
     this.#process = fork(file, { execArgv: [], stdio: [...stdio] })
-    this.#process.on('message', ({ outcome, failed, isStore }: WorkerReply) => {
+    this.#process.on('message', ({ outcome, failed, isStore }: ChunkReply) => {
       if (failed === undefined) this.#waiting?.resolve(outcome)
       else this.#waiting?.reject(new (isStore ? StoreError : ChunkError)(failed))
     })

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import { messageOf } from '../../core/errors.js'
+import { getMessage } from '../../core/errors.js'
 import { toPrintable } from '../../core/text.js'
 import { StoreError } from '../plan/errors.js'
 import type { Store } from './store.js'
@@ -114,7 +114,7 @@ export function bucketStore(address: string): Store {
 async function open(): Promise<readonly [Sdk, Client]> {
   const sdk: Sdk = await import(PACKAGE).catch((thrown) => {
     throw new StoreError(
-      `a store at s3:// needs a package: npm install ${PACKAGE} (${messageOf(thrown).split('\n')[0]})`,
+      `a store at s3:// needs a package: npm install ${PACKAGE} (${getMessage(thrown).split('\n')[0]})`,
     )
   })
   const { AWS_ENDPOINT_URL_S3: own, AWS_ENDPOINT_URL: any, AWS_REGION: region } = process.env
@@ -139,7 +139,7 @@ const httpStatus = (thrown: unknown) =>
 function describeFailure(thrown: unknown): string {
   const status = httpStatus(thrown)
   return status === undefined
-    ? messageOf(thrown)
+    ? getMessage(thrown)
     : `${toPrintable((thrown as Error).name)} (status ${status})`
 }
 

@@ -5,7 +5,7 @@ import { constants } from 'node:fs'
 import { link, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { messageOf } from '../../core/errors.js'
+import { getMessage } from '../../core/errors.js'
 import { toPrintable } from '../../core/text.js'
 import { StoreError } from '../plan/errors.js'
 import type { Store } from './store.js'
@@ -31,7 +31,7 @@ export function folderStore(folder: string): Store {
     try {
       return await work()
     } catch (thrown) {
-      throw thrown instanceof StoreError ? thrown : new StoreError(`${location}: ${messageOf(thrown)}`)
+      throw thrown instanceof StoreError ? thrown : new StoreError(`${location}: ${getMessage(thrown)}`)
     }
   }
   const aside = async (bytes: Uint8Array) => {

@@ -2,7 +2,7 @@
 
 import { withoutControls } from '../../core/text.js'
 import { chunkName, type Plan } from '../plan/plan.js'
-import { chunkNameOf, failureName, type Provenance, type Store, unseal } from './store.js'
+import { failureName, type Provenance, parseStoreName, type Store, unseal } from './store.js'
 
 export interface Conflict {
   readonly index: number
@@ -37,7 +37,7 @@ export async function surveyStore(plan: Plan, store: Store, indices: readonly nu
   const names = await store.names()
   const disputed = new Map<string, string[]>()
   for (const name of names.keys()) {
-    const is = chunkNameOf(name)
+    const is = parseStoreName(name)
     if (is?.kind === 'conflict') disputed.set(is.chunk, [...(disputed.get(is.chunk) ?? []), name])
   }
   const [done, missing, damaged, disputes, failed, times] = [[], [], [], [], [], []] as [

@@ -52,7 +52,7 @@ const SUFFIX_DIGITS = 16
 export const failureName = (name: string) => name + FAILED
 
 /** What a name in a store is of. */
-export function chunkNameOf(
+export function parseStoreName(
   name: string,
 ): { readonly chunk: string; readonly kind: 'result' | 'conflict' | 'failed' } | null {
   const [, chunk, more = ''] = /^([\da-f]{64})(\..*)?$/.exec(name) ?? []

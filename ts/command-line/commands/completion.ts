@@ -2,15 +2,15 @@ import { Argument, type Command } from 'commander'
 import { print } from './shared.js'
 
 /** What may follow each command: its options, and what these and its arguments may be. */
-const wordsOf = ({ options, registeredArguments }: Command): string[] => [
+const collectWords = ({ options, registeredArguments }: Command): string[] => [
   ...options.flatMap(({ long, short }) => [long, short].filter((flag) => typeof flag === 'string')),
   ...[...options, ...registeredArguments].flatMap(({ argChoices }) => argChoices ?? []),
 ]
 
-const ofBash = (commands: readonly Command[]) => `_antigrad() {
+const bashScript = (commands: readonly Command[]) => `_antigrad() {
   local words
   case "\${COMP_WORDS[1]}" in
-${commands.map((command) => `    ${command.name()}) words='${[...new Set(wordsOf(command))].join(' ')}' ;;`).join('\n')}
+${commands.map((command) => `    ${command.name()}) words='${[...new Set(collectWords(command))].join(' ')}' ;;`).join('\n')}
   esac
   [ "$COMP_CWORD" = 1 ] && words='${commands.map((command) => command.name()).join(' ')} --help --version'
   COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
@@ -19,12 +19,12 @@ complete -o default -F _antigrad antigrad
 `
 
 const shells: Record<string, (commands: readonly Command[]) => string> = {
-  bash: ofBash,
-  zsh: (commands) => `autoload -U +X bashcompinit && bashcompinit\n${ofBash(commands)}`,
+  bash: bashScript,
+  zsh: (commands) => `autoload -U +X bashcompinit && bashcompinit\n${bashScript(commands)}`,
   fish: (commands) =>
     commands
       .map((command) => {
-        const [name, words] = [command.name(), [...new Set(wordsOf(command))].join(' ')]
+        const [name, words] = [command.name(), [...new Set(collectWords(command))].join(' ')]
         return `complete -c antigrad -n __fish_use_subcommand -a ${name}
 complete -c antigrad -n '__fish_seen_subcommand_from ${name}' -a '${words}'\n`
       })

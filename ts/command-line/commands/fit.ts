@@ -38,14 +38,21 @@ import { describeShared, type SharedProfiles, sharedInJson } from '../fits/descr
 import { writer } from '../plot/file.js'
 import type { DrawableFit } from '../plot/fit.js'
 import { describeRate } from '../sweep/progress.js'
-import { addPlanOptions, checkPlanOptions, type PlanOptions, planTitle, sizingOf, writePlan } from './plan.js'
+import {
+  addPlanOptions,
+  checkPlanOptions,
+  type PlanOptions,
+  planTitle,
+  readSizing,
+  writePlan,
+} from './plan.js'
 import {
   checkGiven,
   choice,
   MISUSE,
+  makeParser,
   parseFile,
   parseMaxIterations,
-  parserOf,
   parseTolerance,
   print,
   reporter,
@@ -146,7 +153,7 @@ export function addFit(program: Command): void {
     .option(
       '--multi-start <count>',
       'number of starting points between min and max',
-      parserOf(integerBetween(1, 4096)),
+      makeParser(integerBetween(1, 4096)),
     )
     .option(
       '--tolerance <number>',
@@ -156,7 +163,7 @@ export function addFit(program: Command): void {
     )
     .option('--max-iterations <number>', 'maximum number of evaluations', parseMaxIterations, 1000)
     .addOption(choice('--engine <name>', 'on this engine', engineNames))
-    .option('--threads <number>', 'on so many threads', parserOf(integerBetween(1, 256)))
+    .option('--threads <number>', 'on so many threads', makeParser(integerBetween(1, 256)))
     .option(
       '--delimiter <character>',
       'field delimiter, or tab (default: that of tab ; blank , by which most cells are numbers)',
@@ -198,10 +205,10 @@ async function run(file: string, options: FitCommandOptions, command: Command): 
   if (options.shared !== undefined) checkShared(options)
   const read = readFits(options)
   const { model, other, x, columns } = read
-  if (options.plan !== undefined) return planOf(file, options.plan, options)
+  if (options.plan !== undefined) return writeChunkPlan(file, options.plan, options)
   const draw = options.plot === undefined ? null : await drawing(options.plot, model, x, options)
   const name = file === '-' ? 'standard input' : named(file)
-  const table = await tableIn(file, {
+  const table = await readTable(file, {
     ...{ name, columns, delimiter, decimal, comment, dropsInvalid: dropInvalid === true },
     group: group === undefined ? undefined : { option: '--group', column: group },
     labels: columnsOfSubsets(options).map((column) => ({ option: '--shared', column })),
@@ -213,7 +220,7 @@ async function run(file: string, options: FitCommandOptions, command: Command): 
   draw?.check(table)
   reportDefaultedStarts(read)
   if (options.shared !== undefined) return fitTogether(table, model, options, draw)
-  const source = { ...table, covariance: await covarianceOf(options) }
+  const source = { ...table, covariance: await readCovariance(options) }
   const found = await fitTable(source, model, x, options, options)
   const done = [...table.groups.keys()].filter((k) => fitReasons[found.reason[k]] !== null)
   const isProfiled = options.profile === true
@@ -253,7 +260,7 @@ async function run(file: string, options: FitCommandOptions, command: Command): 
 /** A file as messages have it. */
 const named = (file: string) => (isUrl(file) ? displayName(file) : file)
 
-async function tableIn(file: string, request: TableRequest): Promise<Table> {
+async function readTable(file: string, request: TableRequest): Promise<Table> {
   if (!hasColumns(file)) return readCsv(file === '-' ? process.stdin : await openStream(file), request)
   const source = await findColumns(file, request)
   return toTable(readBlocks(file, source), source.columns, request)
@@ -279,7 +286,7 @@ function reportDroppedRows(
 }
 
 /** Numbers of the file given as --covariance. */
-async function covarianceOf({ covariance: file, delimiter, decimal, comment }: FitCommandOptions) {
+async function readCovariance({ covariance: file, delimiter, decimal, comment }: FitCommandOptions) {
   if (file === undefined) return undefined
   return await readMatrix(await openStream(file), named(file), { delimiter, decimal, comment })
 }
@@ -297,14 +304,14 @@ const UNPLANNED_OPTIONS = [
 ] as const
 
 /** Writes a plan of chunks, each of which has some of the groups. */
-async function planOf(file: string, plan: string, options: FitCommandOptions): Promise<void> {
+async function writeChunkPlan(file: string, plan: string, options: FitCommandOptions): Promise<void> {
   const { group, delimiter, decimal, comment, dropInvalid } = options
   checkPlanOptions(options, UNPLANNED_OPTIONS)
   if (group === undefined) throw new OptionError('--plan', '--group too, as chunks are of groups', plan)
   if (file === '-') throw new OptionError('--plan', 'a file, which workers read again', 'standard input')
   await checkElsewhere('--plan', plan, file)
   const made = await planFits(file, readRequest(options), {
-    ...{ ...sizingOf(options), name: planTitle(plan, file) },
+    ...{ ...readSizing(options), name: planTitle(plan, file) },
     ...{ group, delimiter, decimal, comment, dropInvalid },
   })
   showProgress('')
@@ -394,7 +401,7 @@ async function fitTogether(
   const done = await untilStopped(stop, async () => {
     const ended = await execute(run.choice, run.calls(), stop.signal, () => run.release())
     const found = new SharedFit(run, ended, table.groups)
-    return { found, profiles: options.profile ? await profilesOf(found, stop.signal) : undefined }
+    return { found, profiles: options.profile ? await computeProfiles(found, stop.signal) : undefined }
   })
   if (done === undefined) {
     say('stopped before the fit was done')
@@ -414,7 +421,7 @@ async function fitTogether(
 }
 
 /** Those of what is shared, and of each group's own parameters, while all others follow. */
-async function profilesOf(found: SharedFit, signal: AbortSignal): Promise<SharedProfiles> {
+async function computeProfiles(found: SharedFit, signal: AbortSignal): Promise<SharedProfiles> {
   const shared: SharedProfiles['shared'] = new Map()
   for (const name of found.shared) shared.set(name, await found.profile(name, { signal }))
   const local: SharedProfiles['local'][number][] = []

@@ -10,7 +10,7 @@ import { formatCount, toKebabCase } from '../../core/text.js'
 import { integerBetween, positive } from '../../options/kinds.js'
 import { writeAtomically } from '../atomic-write.js'
 import { formatDuration } from '../sweep/progress.js'
-import { parserOf, print, reporter, showProgress } from './shared.js'
+import { makeParser, print, reporter, showProgress } from './shared.js'
 
 export interface PlanOptions {
   readonly plan?: string
@@ -25,8 +25,12 @@ export function addPlanOptions(command: Command, items: string): Command {
       '--plan <file>',
       'write a plan of chunks into this file instead, for antigrad run on many machines',
     )
-    .option('--chunk-seconds <number>', 'seconds of work per chunk on one core', parserOf(positive()), 5)
-    .option('--chunk-size <count>', `number of ${items} per chunk, instead`, parserOf(integerBetween(1, 1e9)))
+    .option('--chunk-seconds <number>', 'seconds of work per chunk on one core', makeParser(positive()), 5)
+    .option(
+      '--chunk-size <count>',
+      `number of ${items} per chunk, instead`,
+      makeParser(integerBetween(1, 1e9)),
+    )
 }
 
 /** @throws OptionError where one of these options is given too: a plan's results are lines of JSON */
@@ -37,7 +41,7 @@ export function checkPlanOptions(options: object, others: readonly string[]): vo
   }
 }
 
-export function sizingOf({ chunkSeconds, chunkSize }: PlanOptions): PlanSweepOptions {
+export function readSizing({ chunkSeconds, chunkSize }: PlanOptions): PlanSweepOptions {
   const onProgress = reporter((_, what: string, done: number) => `${formatCount(done)} ${what}`)
   return { chunkSeconds, chunkSize, onProgress }
 }

@@ -9,7 +9,7 @@ import { writer } from '../plot/file.js'
 import type { NamedSchedule } from '../plot/schedule.js'
 import { entrantNames, ruleOptions } from '../race.js'
 import { addRunOptions, parsePoint, runOptions, runSettings } from './runs.js'
-import { checkGiven, choice, MISUSE, parseFile, parserOf, print, showProgress } from './shared.js'
+import { checkGiven, choice, MISUSE, makeParser, parseFile, print, showProgress } from './shared.js'
 
 /** Rules to be drawn unless others are asked for. */
 const PLOTTED_RULES = ['gradient-descent', 'momentum', 'adagrad', 'rmsprop', 'adam', 'radam']
@@ -20,7 +20,7 @@ const STDOUT = '-'
 /** Updates at most in a picture of schedules. */
 const MAX_UPDATES = 1_000_000
 
-function withSchedule(text: string, before: readonly NamedSchedule[] = []): NamedSchedule[] {
+function addSchedule(text: string, before: readonly NamedSchedule[] = []): NamedSchedule[] {
   try {
     return [...before, { text, schedule: parseSchedule(text, 'schedule') }]
   } catch (error) {
@@ -51,13 +51,13 @@ export function addPlot(program: Command): void {
     .addOption(choice('--rule <name...>', 'these rules', entrantNames).default(PLOTTED_RULES))
     .addOption(
       new Option('--schedule <text...>', 'draw these schedules instead, as a program or JSON has them')
-        .argParser(withSchedule)
+        .argParser(addSchedule)
         .conflicts(['function', 'condition', 'start', 'rule', ...runOptions, ...ruleOptions.keys()]),
     )
     .option(
       '--updates <number>',
       'of schedules (default: until they stay, else 1000)',
-      parserOf(integerBetween(2, MAX_UPDATES)),
+      makeParser(integerBetween(2, MAX_UPDATES)),
     )
   addRunOptions(plotCommand)
   plotCommand.addHelpText(
@@ -86,7 +86,7 @@ Exit status: ${MISUSE} if the command line is invalid or the file cannot be writ
     }
     const objective =
       condition === undefined ? objectives[toCamelCase(name) as ObjectiveName]() : bowl({ condition })
-    const write = await writerTo(options.output as string)
+    const write = await makeWriter(options.output as string)
     const { plot } = await import('../plot/plot.js')
     const svg = plot(
       {
@@ -107,12 +107,12 @@ async function drawing(
   { output }: Record<string, unknown>,
   updates: number | undefined,
 ): Promise<void> {
-  const write = await writerTo(output as string)
+  const write = await makeWriter(output as string)
   const { drawSchedules } = await import('../plot/schedule.js')
   const last = countUpdates(schedules.map(({ schedule }) => schedule))
   await write(drawSchedules(schedules, updates ?? Math.min(MAX_UPDATES, last)))
 }
 
 /** Writes SVG to a file, or to standard output. */
-const writerTo = async (output: string): Promise<(svg: string) => unknown> =>
+const makeWriter = async (output: string): Promise<(svg: string) => unknown> =>
   output === STDOUT ? print : await writer(output)

@@ -42,12 +42,12 @@ function parseRule(name: string, previous: readonly string[] = []): readonly str
   )
 }
 
-const optionsOf = (name: string) => Object.entries(definitions[name as keyof typeof definitions].options)
+const listOptions = (name: string) => Object.entries(definitions[name as keyof typeof definitions].options)
 
 /** What it has to be is said where the comment on it does not. */
 const described = (name: string) =>
   Object.fromEntries(
-    optionsOf(name).map(([option, { default: value, expected, schedulable }]) => [
+    listOptions(name).map(([option, { default: value, expected, schedulable }]) => [
       option,
       { default: value ?? null, expected, schedulable, documentation: wordsOn(name, option) },
     ]),
@@ -66,11 +66,11 @@ const table = () =>
   columns(
     names.map((name) => [
       name,
-      optionsOf(name)
+      listOptions(name)
         .map(([option, { default: value }]) => (value === undefined ? option : `${option}=${shown(value)}`))
         .join(' '),
     ]),
   )
 
 const details = (name: string) =>
-  `${name}\n${columns(optionsOf(name).map(([option, { default: value }]) => [`  ${option}`, shown(value), wordsOn(name, option)]))}`
+  `${name}\n${columns(listOptions(name).map(([option, { default: value }]) => [`  ${option}`, shown(value), wordsOn(name, option)]))}`

@@ -9,9 +9,9 @@ import {
   chunkName,
   displayName,
   failureName,
+  getMessage,
   isUrl,
   MAX_TRIES,
-  messageOf,
   OptionError,
   openWorker,
   type Plan,
@@ -34,7 +34,7 @@ import { integerBetween } from '../../options/kinds.js'
 import { decodeUtf8 } from '../../tables/utf8.js'
 import { describeRate } from '../sweep/progress.js'
 import { hand } from '../worker-url.js'
-import { choice, MISUSE, parserOf, print, STOPPED, say, showProgress } from './shared.js'
+import { choice, MISUSE, makeParser, print, STOPPED, say, showProgress } from './shared.js'
 
 /** A chunk was set aside, or has results that differ. */
 const TROUBLE = 1
@@ -74,9 +74,9 @@ export function addRun(program: Command): void {
     .option(
       '--workers <count>',
       'processes at once (default: as many as cores)',
-      parserOf(integerBetween(1, 1024)),
+      makeParser(integerBetween(1, 1024)),
     )
-    .option('--threads <count>', 'of each of them (default: 1)', parserOf(integerBetween(1, 256)))
+    .option('--threads <count>', 'of each of them (default: 1)', makeParser(integerBetween(1, 256)))
     .addOption(choice('--engine <name>', 'on this engine', engineNames))
     .option(
       '--data <file>',
@@ -101,25 +101,25 @@ function readShard(text: string): Shard {
   try {
     return parseShard(text)
   } catch (thrown) {
-    throw new InvalidArgumentError(messageOf(thrown))
+    throw new InvalidArgumentError(getMessage(thrown))
   }
 }
 
 /** @throws AntigradError where the file cannot be read; as `readPlan` does */
-export async function planIn(file: string): Promise<{ readonly plan: Plan; readonly text: string }> {
+export async function readPlanFile(file: string): Promise<{ readonly plan: Plan; readonly text: string }> {
   const text = await readFile(file)
     .then(decodeUtf8)
     .catch((thrown) => {
-      throw new AntigradError(`${toPrintable(file)}: ${messageOf(thrown)}`)
+      throw new AntigradError(`${toPrintable(file)}: ${getMessage(thrown)}`)
     })
   return { text, plan: readPlan(text) }
 }
 
 async function run(file: string, options: RunCommandOptions): Promise<void> {
-  const { plan, text } = await planIn(file)
+  const { plan, text } = await readPlanFile(file)
   const { store, shard, engine, threads, queue, workers = availableParallelism() } = options
   const means = { ...(engine && { engine }), ...(threads && { threads }) }
-  const data = dataOf(file, plan, options.data)
+  const data = locateData(file, plan, options.data)
   const beginning = { plan: text, options: { store, ...means, ...(data !== undefined && { data }) } }
   const pool = new ProcessPool(hand, beginning, Math.min(workers, shardIndices(plan, shard).length))
   // Beside what follows, which finds what is wrong with any of it.
@@ -138,7 +138,7 @@ async function compute(
   options: RunCommandOptions,
 ): Promise<void> {
   const { retryFailed, json } = options
-  const queue = options.queue === undefined ? undefined : await queueAt(options.queue)
+  const queue = options.queue === undefined ? undefined : await openQueue(options.queue)
   await openWorker(text, worker)
   const store = toStore(options.store)
   const all = shardIndices(plan, options.shard)
@@ -228,19 +228,19 @@ async function compute(
 }
 
 /** Runs chunks beside others, by the queue at an address. */
-async function queueAt(given: string) {
+async function openQueue(given: string) {
   const url = given.startsWith('env:') ? process.env[given.slice(4)] : given
   if (!url) throw new OptionError('--queue', 'an address, or env:NAME of a variable that has it', given)
   checkAddress('--queue', url)
   const { runQueued } = await import('../../bullmq/index.js').catch((thrown) => {
-    const [why] = messageOf(thrown).split('\n')
+    const [why] = getMessage(thrown).split('\n')
     throw new AntigradError(`--queue needs two packages: npm install bullmq ioredis (${why})`)
   })
   return (text: string, options: Omit<QueueOptions, 'url'>) => runQueued(text, { ...options, url })
 }
 
 /** Where the data are: a plan names them from its own folder on. */
-function dataOf(file: string, { data }: Plan, given: string | undefined): string | undefined {
+function locateData(file: string, { data }: Plan, given: string | undefined): string | undefined {
   if (given !== undefined && data === undefined)
     throw new OptionError('--data', 'none, as the plan has none', displayName(given))
   if (given !== undefined || data === undefined) return given

@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { toKebabCase } from '../../core/text.js'
 import { parseValue } from '../../jobs/values.js'
 import { entrantNames, type RaceRunSettings, ruleOptions } from '../race.js'
-import { documentationOf, parseMaxIterations, parseTolerance } from './shared.js'
+import { describeOption, parseMaxIterations, parseTolerance } from './shared.js'
 
 /** Those that say how a rule runs, beside its own. */
 export const runOptions = ['dtype', 'tolerance', 'maxIterations'] as const
@@ -22,7 +22,7 @@ export function addRunOptions(command: Command): void {
     const isSwitch = [...rules.values()].every(({ accepts }) => accepts(true))
     const option = new Option(
       `--${toKebabCase(name)} ${isSwitch ? '[true|false]' : '<value>'}`,
-      documentationOf(name, [...rules.keys()]),
+      describeOption(name, [...rules.keys()]),
     )
     command.addOption(option.argParser(parseValue))
   }

@@ -36,7 +36,7 @@ export function checkGiven(command: Command, flags: string, value: unknown): voi
 }
 
 /** What the option is in each rule; those in which it is the same are named together. */
-export function documentationOf(name: string, rules: readonly string[]): string {
+export function describeOption(name: string, rules: readonly string[]): string {
   const byText = new Map<string, string[]>()
   for (const rule of rules) {
     const text = (documentation[rule]?.[name] ?? '').replaceAll('`', '')
@@ -78,7 +78,7 @@ export function parseFile(text: string): string {
 }
 
 /** A parser of a kind of values, which refuses others in the words that the library has for it. */
-export function parserOf<T>({ accepts, expected }: Kind<T>): (text: string) => T {
+export function makeParser<T>({ accepts, expected }: Kind<T>): (text: string) => T {
   return (text) => {
     const value = parseValue(text)
     if (accepts(value)) return value as T
@@ -86,5 +86,5 @@ export function parserOf<T>({ accepts, expected }: Kind<T>): (text: string) => T
   }
 }
 
-export const parseTolerance = parserOf(nonNegative())
-export const parseMaxIterations = parserOf(integerBetween(0, MAX_ITERATIONS))
+export const parseTolerance = makeParser(nonNegative())
+export const parseMaxIterations = makeParser(integerBetween(0, MAX_ITERATIONS))

@@ -9,11 +9,11 @@ import {
   status,
 } from '../../chunks/library.js'
 import { formatCount } from '../../core/text.js'
-import { integerFrom } from '../../options/kinds.js'
+import { integerAtLeast } from '../../options/kinds.js'
 import { checkElsewhere, writeAtomically } from '../atomic-write.js'
 import { formatDuration } from '../sweep/progress.js'
-import { planIn } from './run.js'
-import { MISUSE, parserOf, print, say } from './shared.js'
+import { readPlanFile } from './run.js'
+import { MISUSE, makeParser, print, say } from './shared.js'
 
 /** Not all results are there, or some differ. */
 const INCOMPLETE = 1
@@ -42,7 +42,11 @@ export function addStatus(program: Command): void {
       '--missing',
       'print the numbers of what is not done, as --array=3,17-20 for sbatch, and nothing else',
     )
-    .option('--shards <n>', 'with --missing: the numbers of shards of --shard k/n', parserOf(integerFrom(1)))
+    .option(
+      '--shards <n>',
+      'with --missing: the numbers of shards of --shard k/n',
+      makeParser(integerAtLeast(1)),
+    )
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
@@ -55,7 +59,7 @@ Exit status: ${INCOMPLETE} unless all chunks are done and none has conflicting r
 }
 
 async function run(file: string, { store, missing, shards, json }: StatusCommandOptions): Promise<void> {
-  const { text } = await planIn(file)
+  const { text } = await readPlanFile(file)
   const found = await status(text, { store })
   const isDone = found.completed.length === found.total && found.conflicts.length === 0
   if (!isDone) process.exitCode = INCOMPLETE
@@ -65,11 +69,13 @@ async function run(file: string, { store, missing, shards, json }: StatusCommand
     return
   }
   const { times, ...rest } = found
-  await print(json ? `${JSON.stringify({ ...rest, perSecond: rateOf(times) })}\n` : `${describe(found)}\n`)
+  await print(
+    json ? `${JSON.stringify({ ...rest, perSecond: computeRate(times) })}\n` : `${describe(found)}\n`,
+  )
 }
 
 /** Results a second, of the last ten minutes in which some came. */
-function rateOf(times: readonly number[]): number {
+function computeRate(times: readonly number[]): number {
   const last = times[times.length - 1] ?? 0
   const recent = times.filter((time) => time >= last - WINDOW * 1000)
   const seconds = (last - recent[0]) / 1000
@@ -77,7 +83,7 @@ function rateOf(times: readonly number[]): number {
 }
 
 function describe({ total, completed, missing, corrupted, conflicts, failed, times }: PlanStatus): string {
-  const rate = rateOf(times)
+  const rate = computeRate(times)
   const speed =
     rate > 0 && missing.length > 0
       ? `, ${rate.toPrecision(3)} chunks/s, ${formatDuration(missing.length / rate)} left`
@@ -110,7 +116,7 @@ export function addMerge(program: Command): void {
       `\nExit status: ${INCOMPLETE} unless all results are there, ${MISUSE} if the command line is invalid.`,
     )
     .action(async (file: string, { store, output }: { readonly store: string; readonly output?: string }) => {
-      const { text } = await planIn(file)
+      const { text } = await readPlanFile(file)
       if (output !== undefined) await checkElsewhere('--output', output, file)
       const parts = merge(text, { store })
       try {

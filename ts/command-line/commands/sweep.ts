@@ -22,14 +22,14 @@ import { writer } from '../plot/file.js'
 import { ruleOptions } from '../race.js'
 import { describeSweep } from '../sweep/describe.js'
 import { describeProgress } from '../sweep/progress.js'
-import { addPlanOptions, checkPlanOptions, type PlanOptions, sizingOf, writePlan } from './plan.js'
+import { addPlanOptions, checkPlanOptions, type PlanOptions, readSizing, writePlan } from './plan.js'
 import {
   choice,
-  documentationOf,
+  describeOption,
   MISUSE,
+  makeParser,
   parseFile,
   parseMaxIterations,
-  parserOf,
   parseTolerance,
   print,
   reporter,
@@ -78,27 +78,27 @@ export function addSweep(program: Command): void {
     .option(
       '--starts <count>',
       'how many, for sobol best a power of two; of a grid, on each axis (default: 1024; of a grid 32)',
-      parserOf(integerBetween(1, MAX_STARTS)),
+      makeParser(integerBetween(1, MAX_STARTS)),
     )
     .addOption(new Option('--sample <kind>', 'how starts are chosen').choices(samples).default('sobol'))
     .option(
       '--seed <number>',
       'of the starts (default: 0; a Sobol sequence is not moved)',
-      parserOf(integerBetween(0, 0xffff_ffff)),
+      makeParser(integerBetween(0, 0xffff_ffff)),
     )
     .option(
       '--target <value>',
       "a run that ends there or below has reached it (default: a function's least value + 1e-6)",
-      parserOf(finite()),
+      makeParser(finite()),
     )
     .addOption(
       new Option('--dtype <dtype>', 'of the parameters').choices(['float64', 'float32']).default('float64'),
     )
     .option('--tolerance <number>', 'the change that is small enough to stop', parseTolerance, 1e-9)
     .option('--max-iterations <number>', 'updates at most', parseMaxIterations, 10_000)
-    .option('--clip <limit>', 'clips each element of gradients', parserOf(finite()))
+    .option('--clip <limit>', 'clips each element of gradients', makeParser(finite()))
     .addOption(choice('--engine <name>', 'on this engine', engineNames))
-    .option('--threads <number>', 'on so many threads', parserOf(integerBetween(1, 256)))
+    .option('--threads <number>', 'on so many threads', makeParser(integerBetween(1, 256)))
     .option('--json', 'print JSON, a line a set, as sets end')
     .option('-o, --output <file>', 'draw the result too, into this .svg or .png', parseFile)
   addPlanOptions(command, 'sets')
@@ -107,7 +107,7 @@ export function addSweep(program: Command): void {
     const having = sweepable.filter((rule) => rules.has(rule))
     // What no run of many can have.
     if (having.length === 0 || ['cautious', 'grams', 'cautiousWeightDecay'].includes(name)) continue
-    const option = new Option(`--${toKebabCase(name)} <values>`, documentationOf(name, having))
+    const option = new Option(`--${toKebabCase(name)} <values>`, describeOption(name, having))
     command.addOption(option.argParser((text) => parseValues(`--${toKebabCase(name)}`, text)))
   }
   command.addHelpText(
@@ -129,10 +129,10 @@ async function run(options: SweepCommandOptions): Promise<void> {
     Object.entries(options).filter(([name]) => ruleOptions.has(name)),
   ) as OptionLists
   const rule = toCamelCase(options.rule) as RuleName
-  const asked = { ...omitUndefined(inputOf(options)), rule, options: values } as unknown as SweepRequest
+  const asked = { ...omitUndefined(readInput(options)), rule, options: values } as unknown as SweepRequest
   if (options.plan !== undefined) {
     checkPlanOptions(options, ['output', 'engine', 'threads'])
-    return await writePlan(options.plan, await planSweep(asked, sizingOf(options)), 'sets')
+    return await writePlan(options.plan, await planSweep(asked, readSizing(options)), 'sets')
   }
   const sweep = startSweep(asked, options)
   const { title, count } = sweep
@@ -157,7 +157,7 @@ async function run(options: SweepCommandOptions): Promise<void> {
     if (!json || draw !== null) results.push(result)
   }
   showProgress('')
-  if (results.length > 0 && !json) await print(`${describeSweep(results, sweptOf(values))}\n`)
+  if (results.length > 0 && !json) await print(`${describeSweep(results, sweptNames(values))}\n`)
   if (results.length > 0) draw?.(results)
   if (!isInterrupted) return
   say(whereItStopped(last, sweep.sets, count))
@@ -165,7 +165,7 @@ async function run(options: SweepCommandOptions): Promise<void> {
 }
 
 /** What is asked of it beside the rule. */
-function inputOf(options: SweepCommandOptions) {
+function readInput(options: SweepCommandOptions) {
   const { function: name, expression, condition, box, target, starts, sample, seed, dtype } = options
   const { tolerance, maxIterations, clip } = options
   return {
@@ -175,18 +175,18 @@ function inputOf(options: SweepCommandOptions) {
 }
 
 /** Names of options of which there is more than one value. */
-function sweptOf(values: OptionLists): string[] {
+function sweptNames(values: OptionLists): string[] {
   return Object.keys(values).filter((name) => values[name].length > 1)
 }
 
 /** What draws the results into a file; what keeps it from that is found out before anything runs. */
 async function drawing(output: string, title: string, values: OptionLists) {
   const write = await writer(output)
-  const { alongAxis, drawSweep, linesOf, MAX_LINES } = await import('../plot/sweep.js')
+  const { alongAxis, drawSweep, wrapLines, MAX_LINES } = await import('../plot/sweep.js')
   const along = alongAxis(values)
   if (along === undefined)
     throw new OptionError('--output', 'an option with several values to draw over', 'none')
-  const lines = linesOf(values, along)
+  const lines = wrapLines(values, along)
   if (lines > MAX_LINES) {
     const expected = `at most ${MAX_LINES} sets of options beside --${toKebabCase(along)} in a picture`
     throw new OptionError('--output', expected, lines)

@@ -13,7 +13,7 @@ export interface SharedProfiles {
 }
 
 /** What is shared, by name: its value and its error. */
-function sharedOf({
+function collectShared({
   values,
   errors,
   subsetLabels,
@@ -34,7 +34,7 @@ export function describeShared(by: string, fit: SharedFit, profiles?: SharedProf
   const { values, errors } = fit
   const held = new Set(fit.atBound)
   const errorOf = (name: string, error: number) => (held.has(name) ? 'at bound' : short(error, 3))
-  const shared = [...sharedOf(fit)].map(([name, [x, error]]) => {
+  const shared = [...collectShared(fit)].map(([name, [x, error]]) => {
     const profile = profiles?.shared.get(name)
     const ends = profile ? [short(profile.low), short(profile.high)] : []
     return [toPrintable(name), short(x, 8), errorOf(name, error), ...ends]
@@ -88,7 +88,7 @@ export function describeShared(by: string, fit: SharedFit, profiles?: SharedProf
 /** A line of what all share, and one for each group; what is no number is null. */
 export function* sharedInJson(fit: SharedFit, profiles?: SharedProfiles): Generator<string> {
   const { reason, message, shared, covariance, atBound, unidentifiable } = fit
-  const all = [...sharedOf(fit)]
+  const all = [...collectShared(fit)]
   const { chiSquared, reducedChiSquared, aic, bic, observations, degreesOfFreedom, evaluations } = fit
   yield JSON.stringify({
     ...{

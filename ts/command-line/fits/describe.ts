@@ -17,7 +17,7 @@ export function describeFit(
   const intervals = fit.intervals(0.95)
   const rows = Object.keys(values).map((name) => {
     const interval = errors[name] === 0 ? ['', ''] : intervals[name].map((end) => short(end))
-    return [name, short(values[name], 8), errorOf(fit, name), ...interval]
+    return [name, short(values[name], 8), formatError(fit, name), ...interval]
   })
   const quality = [
     ['χ²', fit.chiSquared],
@@ -104,7 +104,7 @@ export function describeGroups(
   const valuesOf = (fit: Fit) => {
     const intervals = isProfiled ? fit.intervals() : undefined
     return names.flatMap((name) => {
-      const ends = intervals ? intervals[name].map((end) => short(end)) : [errorOf(fit, name)]
+      const ends = intervals ? intervals[name].map((end) => short(end)) : [formatError(fit, name)]
       return [short(fit.values[name]), ...ends]
     })
   }
@@ -132,7 +132,7 @@ export function describeGroups(
 const differences = ({ pValue, aicc: [a, b] }: Comparison) => [short(pValue, 3), short(b - a)]
 
 /** 0 is the error of what is fixed. */
-function errorOf({ errors, atBound }: Fit, name: string): string {
+function formatError({ errors, atBound }: Fit, name: string): string {
   if (atBound.includes(name)) return 'at bound'
   return errors[name] === 0 ? 'fixed' : short(errors[name], 3)
 }

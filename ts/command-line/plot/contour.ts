@@ -3,7 +3,7 @@
 import { ticks } from 'd3-array'
 import { contours } from 'd3-contour'
 import type { Landscape } from './landscape.js'
-import { colorOf, label, type Panel } from './panel.js'
+import { heightColor, label, type Panel } from './panel.js'
 import { type Polyline, pathData, px, simplify } from './polyline.js'
 
 /** The grid on which contours are found; between its points they are straight. */
@@ -33,7 +33,7 @@ export function contour(landscape: Landscape, { left, top, size }: Frame): Panel
         1,
       ),
     )
-    return `<path fill="${colorOf(value, landscape)}" d="${pathData(rings)}"/>`
+    return `<path fill="${heightColor(value, landscape)}" d="${pathData(rings)}"/>`
   })
   const xTicks = ticks(x0, x1, 5).map((x) => {
     const at = px(atX((x - x0) / (x1 - x0)))
@@ -47,7 +47,7 @@ export function contour(landscape: Landscape, { left, top, size }: Frame): Panel
   return {
     name: 'contour',
     scenery: `<clipPath id="frame"><rect ${frame}/></clipPath>
-<rect ${frame} fill="${colorOf(landscape.heights[0], landscape)}"/>
+<rect ${frame} fill="${heightColor(landscape.heights[0], landscape)}"/>
 <g id="levels" clip-path="url(#frame)" stroke="#17456e" stroke-opacity=".35" stroke-width=".6" fill-rule="evenodd">
 ${bands.join('\n')}
 </g>

@@ -2,7 +2,7 @@
 
 import { accessSync, constants, type Stats, statSync, writeFileSync } from 'node:fs'
 import { dirname, extname } from 'node:path'
-import { AntigradError, messageOf } from '../../core/errors.js'
+import { AntigradError, getMessage } from '../../core/errors.js'
 
 /** Pixels of a PNG to one of the SVG's. */
 const ZOOM = 2
@@ -19,7 +19,7 @@ export function obstacle(file: string): string | null {
     accessSync(found ? file : folder, constants.W_OK)
     return null
   } catch (error) {
-    return `It cannot be written: ${messageOf(error)}.`
+    return `It cannot be written: ${getMessage(error)}.`
   }
 }
 
@@ -44,7 +44,7 @@ export async function writer(file: string): Promise<(svg: string) => void> {
     try {
       writeFileSync(file, bytes)
     } catch (error) {
-      throw new AntigradError(`${file}: ${messageOf(error)}`)
+      throw new AntigradError(`${file}: ${getMessage(error)}`)
     }
   }
 }
@@ -52,7 +52,7 @@ export async function writer(file: string): Promise<(svg: string) => void> {
 async function rasterizer(): Promise<(svg: string) => Buffer> {
   const { Resvg } = await import('@resvg/resvg-js').catch((error) => {
     throw new AntigradError(
-      `PNG needs the package @resvg/resvg-js: npm install @resvg/resvg-js, or ask for SVG (${messageOf(error).split('\n')[0]})`,
+      `PNG needs the package @resvg/resvg-js: npm install @resvg/resvg-js, or ask for SVG (${getMessage(error).split('\n')[0]})`,
     )
   })
   // Without fonts text would be left out in silence.

@@ -5,9 +5,9 @@ import { type AxisScale, makeScales } from '../../axes/scale.js'
 import { AntigradError } from '../../core/errors.js'
 import type { Fit } from '../../fits/fit/result.js'
 import { label } from './panel.js'
-import { COLORS, DASHES, FONTS, styleOf } from './picture.js'
+import { COLORS, DASHES, FONTS, lineStyle } from './picture.js'
 import { clip, pathData, px, simplify } from './polyline.js'
-import { inXml } from './sweep.js'
+import { escapeXml } from './sweep.js'
 
 const WIDTH = 830
 const [LEFT, RIGHT] = [74, 800]
@@ -19,7 +19,7 @@ const [CURVES, RESIDUALS] = [
 const LEGEND = 596
 const ROW = 18
 
-const scaleOf = makeScales(ticks)
+const getScale = makeScales(ticks)
 
 /** Points of a curve. */
 const POINTS = 600
@@ -63,20 +63,20 @@ interface FitCurve {
 
 /** @throws AntigradError where numbers are too far apart to be drawn */
 export function drawFits(all: readonly DrawnGroup[], titles: Titles): string {
-  const [scaleX, scaleY] = [titles.logX, titles.logY].map(scaleOf)
-  const x = widened(rangeOf(all.flatMap((drawn) => rangeOf(drawn.x.map(scaleX.position)))), 0.02)
-  const curves = all.map((drawn) => curveOf(drawn, titles.column, scaleX))
-  const y = viewOf(all, curves, scaleY)
+  const [scaleX, scaleY] = [titles.logX, titles.logY].map(getScale)
+  const x = widened(computeRange(all.flatMap((drawn) => computeRange(drawn.x.map(scaleX.position)))), 0.02)
+  const curves = all.map((drawn) => computeCurve(drawn, titles.column, scaleX))
+  const y = computeView(all, curves, scaleY)
   const residuals = all.map(({ fit }) => fit.residuals)
-  const [least, greatest] = rangeOf(residuals.flatMap(rangeOf))
+  const [least, greatest] = computeRange(residuals.flatMap(computeRange))
   const most = Math.max(0, -least, greatest)
   const off = widened([-most, most], 0.05)
   const [upper, lower] = [CURVES, RESIDUALS].map(([top, height]) => top + height)
   const [atX, atY] = [axis(x, LEFT, RIGHT, scaleX), axis(y, upper, CURVES[0], scaleY)]
-  const atOff = axis(off, lower, RESIDUALS[0], scaleOf(false))
+  const atOff = axis(off, lower, RESIDUALS[0], getScale(false))
   const legend = all.map(entry)
   const height = LEGEND + ROW * legend.length
-  const title = inXml(titles.title)
+  const title = escapeXml(titles.title)
   return `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="title" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="${FONTS}" font-size="12" fill="#222">
 <title id="title">${title}: data, fit with its 95 % confidence band, and residuals</title>
 <rect width="${WIDTH}" height="${height}" rx="6" fill="#fff"/>
@@ -89,11 +89,11 @@ ${all.map((drawn, i) => points(drawn, drawn.y, atY, i)).join('\n')}
 ${curves.map((curve, i) => line(curve, i)).join('\n')}
 </g>
 <g id="residuals">
-${frame(RESIDUALS, 'residuals', ticksOf(off, atOff, 3, scaleOf(false)))}
+${frame(RESIDUALS, 'residuals', ticksOf(off, atOff, 3, getScale(false)))}
 <path stroke="#555" d="M${LEFT} ${px(atOff(0))}H${RIGHT}"/>
 ${all.map((drawn, i) => points(drawn, residuals[i], atOff, i)).join('\n')}
 </g>
-<text x="${(LEFT + RIGHT) / 2}" y="${lower + 38}" text-anchor="middle" font-style="italic">${inXml(titles.x)}</text>
+<text x="${(LEFT + RIGHT) / 2}" y="${lower + 38}" text-anchor="middle" font-style="italic">${escapeXml(titles.x)}</text>
 <g id="legend">${legend.join('')}</g>
 </svg>
 `
@@ -106,7 +106,7 @@ ${all.map((drawn, i) => points(drawn, residuals[i], atOff, i)).join('\n')}
         (tick) =>
           `<path d="M${px(atX(tick))} ${bottom}v5"/><text x="${px(atX(tick))}" y="${bottom + 18}" text-anchor="middle">${label(tick)}</text>`,
       )
-    return `<text x="${LEFT}" y="${top - 6}">${inXml(name)}</text>
+    return `<text x="${LEFT}" y="${top - 6}">${escapeXml(name)}</text>
 <g stroke="#555" fill="none"><rect x="${LEFT}" y="${top}" width="${RIGHT - LEFT}" height="${height}"/></g>
 <g class="axes" stroke="#555" fill="#222">${(marks.join('') + yTicks).replaceAll('<text', '<text stroke="none"')}</g>`
   }
@@ -127,7 +127,7 @@ ${all.map((drawn, i) => points(drawn, residuals[i], atOff, i)).join('\n')}
       Number.isFinite(at(y[row]) + atX(x)) ? [`M${Math.round(atX(x))} ${Math.round(at(y[row]))}h0`] : [],
     )
     const d = [...new Set(places)].join('')
-    return `<path class="data" stroke="${colorOf(i)}" stroke-width="4.4" stroke-linecap="round" stroke-opacity=".6" d="${d}"/>`
+    return `<path class="data" stroke="${getColor(i)}" stroke-width="4.4" stroke-linecap="round" stroke-opacity=".6" d="${d}"/>`
   }
 
   /** A standard deviation to either side; what is not above 0 has an end at the frame on a logarithmic axis. */
@@ -142,7 +142,7 @@ ${all.map((drawn, i) => points(drawn, residuals[i], atOff, i)).join('\n')}
         ? [`M${Math.round(atX(x))} ${within(y[row] - bars[row])}V${within(y[row] + bars[row])}`]
         : [],
     )
-    return `<path class="bars" stroke="${colorOf(i)}" stroke-opacity=".6" d="${[...new Set(places)].join('')}"/>`
+    return `<path class="bars" stroke="${getColor(i)}" stroke-opacity=".6" d="${[...new Set(places)].join('')}"/>`
   }
 
   function line({ x, f }: FitCurve, i: number): string {
@@ -151,7 +151,7 @@ ${all.map((drawn, i) => points(drawn, residuals[i], atOff, i)).join('\n')}
     const seen = paths
       .flatMap((path) => clip(path, [LEFT, RIGHT, CURVES[0], upper]))
       .map((part) => simplify(part, 1))
-    return `<path class="curve" fill="none" ${styleOf(i)} stroke-width="1.8" stroke-linejoin="round" d="${pathData(seen)}"/>`
+    return `<path class="curve" fill="none" ${lineStyle(i)} stroke-width="1.8" stroke-linejoin="round" d="${pathData(seen)}"/>`
   }
 
   /** A shape for each stretch in which both ends are known. */
@@ -165,7 +165,7 @@ ${all.map((drawn, i) => points(drawn, residuals[i], atOff, i)).join('\n')}
       (own) => [...own.flatMap((k) => at(k, high[k])), ...own.reverse().flatMap((k) => at(k, low[k]))],
     )
     const d = shapes.map((shape) => `${pathData([shape])}Z`).join('')
-    return `<path class="band" fill="${colorOf(i)}" fill-opacity=".16" d="${d}"/>`
+    return `<path class="band" fill="${getColor(i)}" fill-opacity=".16" d="${d}"/>`
   }
 
   function entry({ name, fit }: DrawnGroup, i: number): string {
@@ -176,37 +176,37 @@ ${all.map((drawn, i) => points(drawn, residuals[i], atOff, i)).join('\n')}
     })
     const words = [...(name === '' ? [] : [name]), ...values].join(', ')
     const end = fit.reason === 'converged' ? '' : ` (${fit.reason})`
-    return `<path ${styleOf(i)} stroke-width="1.8" d="M${LEFT} ${y - 4.5}h30"/><text x="${LEFT + 40}" y="${y}">${inXml(shortened(words) + end)}</text>`
+    return `<path ${lineStyle(i)} stroke-width="1.8" d="M${LEFT} ${y - 4.5}h30"/><text x="${LEFT + 40}" y="${y}">${escapeXml(shortened(words) + end)}</text>`
   }
 }
 
 /** What there is room for. */
 const shortened = (text: string) => (text.length > 110 ? `${text.slice(0, 109)}…` : text)
-const colorOf = (i: number) => COLORS[i % COLORS.length]
+const getColor = (i: number) => COLORS[i % COLORS.length]
 const short = (x: number) => (Number.isNaN(x) ? '–' : label(Number(x.toPrecision(4))))
 
 /** The model over the range of a fit's data. */
-function curveOf({ x, fit }: DrawnGroup, column: string, scale: AxisScale): FitCurve {
-  const [low, high] = rangeOf(x.map(scale.position))
+function computeCurve({ x, fit }: DrawnGroup, column: string, scale: AxisScale): FitCurve {
+  const [low, high] = computeRange(x.map(scale.position))
   const at = Array.from({ length: POINTS }, (_, k) => scale.invert(low + ((high - low) * k) / (POINTS - 1)))
   return { x: at, f: fit.predict({ [column]: at }), ...fit.band({ [column]: at }) }
 }
 
 /** The least and the largest of what is finite. */
-function rangeOf(numbers: Iterable<number>): AxisRange {
+function computeRange(numbers: Iterable<number>): AxisRange {
   let [low, high] = [Infinity, -Infinity]
   for (const x of numbers) if (Number.isFinite(x)) [low, high] = [Math.min(low, x), Math.max(high, x)]
   return [low, high]
 }
 
 /** The data, and of curves as much again at most. */
-function viewOf(all: readonly DrawnGroup[], curves: readonly FitCurve[], scale: AxisScale): AxisRange {
+function computeView(all: readonly DrawnGroup[], curves: readonly FitCurve[], scale: AxisScale): AxisRange {
   const ends = ({ y, bars }: DrawnGroup) =>
     bars ? y.flatMap((at, row) => [at - bars[row], at + bars[row]]) : y
-  const [low, high] = rangeOf(
-    all.flatMap((drawn) => rangeOf([...drawn.y, ...ends(drawn)].map(scale.position))),
+  const [low, high] = computeRange(
+    all.flatMap((drawn) => computeRange([...drawn.y, ...ends(drawn)].map(scale.position))),
   )
-  const [least, most] = rangeOf(curves.flatMap(({ f }) => rangeOf(Array.from(f, scale.position))))
+  const [least, most] = computeRange(curves.flatMap(({ f }) => computeRange(Array.from(f, scale.position))))
   const span = high - low
   return widened(
     [Math.max(low - span, Math.min(low, least)), Math.min(high + span, Math.max(high, most))],

@@ -24,7 +24,7 @@ export interface Panel {
 }
 
 /** A height's color: light where it is low, so that paths, which end there, stand out. */
-export function colorOf(height: number, { heights: [low, high] }: Landscape): string {
+export function heightColor(height: number, { heights: [low, high] }: Landscape): string {
   const share = (height - low) / (high - low)
   const [red, green, blue] = interpolateBlues(0.04 + 0.66 * share).match(/\d+/g) as string[]
   return `#${[red, green, blue].map((part) => Number(part).toString(16).padStart(2, '0')).join('')}`

@@ -42,11 +42,11 @@ export const COLORS = ['#d55e00', '#000000', '#009e73', '#cc79a7', '#0072b2', '#
 /** More runs than colors get them once more, dashed. */
 export const DASHES = ['', ' stroke-dasharray="7 3"', ' stroke-dasharray="2 2"']
 
-export const styleOf = (i: number) =>
+export const lineStyle = (i: number) =>
   `stroke="${COLORS[i % COLORS.length]}"${DASHES[Math.floor(i / COLORS.length) % DASHES.length]}`
 
 /** Lower ones are wider, so that paths that coincide, as in a valley, are all seen. */
-const widthOf = (i: number, count: number) => px(1.4 + (4 * i) / Math.max(5, count - 1))
+const lineWidth = (i: number, count: number) => px(1.4 + (4 * i) / Math.max(5, count - 1))
 
 /** An objective's picture, to which runs are added. */
 export class PathPlot {
@@ -113,7 +113,7 @@ ${this.#legend()}
       const { seen, hidden } = lines[number]
       const d = pathData(seen)
       const marks = dots[number].filter(({ isHidden }) => !isHidden)
-      return `<g data-rule="${name}" ${styleOf(i)} stroke-width="${widthOf(i, this.#tracks.length)}">
+      return `<g data-rule="${name}" ${lineStyle(i)} stroke-width="${lineWidth(i, this.#tracks.length)}">
 <path d="${d}"/>
 ${hidden.length > 0 ? `<path class="hidden" stroke-opacity=".3" d="${pathData(hidden)}"/>\n` : ''}${marks
   .map(({ x, y }) => `<circle cx="${px(x)}" cy="${px(y)}" r="2.6" fill="#fff" stroke-width="1.6"/>`)
@@ -141,7 +141,7 @@ ${minima.map((minimum) => star(panel.place(this.#share(minimum)))).join('\n')}
 <text x="500" y="${at(i)}">${options}</text>`
     const rows = this.#tracks.map((track, i) => {
       const texts = [track.name, `${track.iterations}`, ending(track), track.options]
-      return `<path ${styleOf(i)} stroke-width="${widthOf(i, this.#tracks.length)}" d="M${FRAME.left} ${at(i + 1) - 4.5}h30"/>${row(i + 1, texts, 'bold')}`
+      return `<path ${lineStyle(i)} stroke-width="${lineWidth(i, this.#tracks.length)}" d="M${FRAME.left} ${at(i + 1) - 4.5}h30"/>${row(i + 1, texts, 'bold')}`
     })
     const key = [
       `${ring({ x: 562, y: 24 })}<text x="572" y="28">start</text>`,

@@ -4,9 +4,9 @@ import { ticks } from 'd3-array'
 import { OptionError } from '../../core/errors.js'
 import { compile, type Scheduled } from '../../schedules/schedule.js'
 import { label } from './panel.js'
-import { FONTS, styleOf } from './picture.js'
+import { FONTS, lineStyle } from './picture.js'
 import { pathData, px, simplify } from './polyline.js'
-import { inXml } from './sweep.js'
+import { escapeXml } from './sweep.js'
 
 const WIDTH = 830
 const LEFT = 74
@@ -27,7 +27,7 @@ export interface NamedSchedule {
  * @throws OptionError where a value is not finite
  */
 export function drawSchedules(all: readonly NamedSchedule[], updates: number): string {
-  const values = all.map((named) => valuesOf(named, updates))
+  const values = all.map((named) => evaluateValues(named, updates))
   let [low, high] = [0, 0]
   for (const list of values) {
     for (const x of list) [low, high] = [Math.min(low, x), Math.max(high, x)]
@@ -47,15 +47,15 @@ export function drawSchedules(all: readonly NamedSchedule[], updates: number): s
   )
   const lines = values.map((list, i) => {
     const line = Array.from({ length: 2 * updates }, (_, k) => (k % 2 === 0 ? atX(k / 2) : atY(list[k >> 1])))
-    return `<path data-line="${i}" ${styleOf(i)} d="${pathData([simplify(line, 1)])}"/>`
+    return `<path data-line="${i}" ${lineStyle(i)} d="${pathData([simplify(line, 1)])}"/>`
   })
   const legend = all.map(({ text }, i) => {
     const y = LEGEND + ROW * i
-    return `<path ${styleOf(i)} stroke-width="1.8" d="M${LEFT} ${y - 4.5}h30"/><text x="${LEFT + 40}" y="${y}">${inXml(shortened(text))}</text>`
+    return `<path ${lineStyle(i)} stroke-width="1.8" d="M${LEFT} ${y - 4.5}h30"/><text x="${LEFT + 40}" y="${y}">${escapeXml(shortened(text))}</text>`
   })
   const height = LEGEND + ROW * all.length
   return `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="title" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="${FONTS}" font-size="12" fill="#222">
-<title id="title">${inXml(all.map(({ text }) => text).join(', '))}: values over the updates</title>
+<title id="title">${escapeXml(all.map(({ text }) => text).join(', '))}: values over the updates</title>
 <rect width="${WIDTH}" height="${height}" rx="6" fill="#fff"/>
 <g class="axes" stroke="#555" fill="none"><rect x="${LEFT}" y="${TOP}" width="${RIGHT - LEFT}" height="${BOTTOM - TOP}"/>${[...xTicks, ...yTicks].join('').replaceAll('<text', '<text stroke="none" fill="#222"')}</g>
 <text x="${(LEFT + RIGHT) / 2}" y="${BOTTOM + 38}" text-anchor="middle" font-style="italic">t</text>
@@ -68,7 +68,7 @@ ${lines.reverse().join('\n')}
 }
 
 /** @throws OptionError where one of them is not finite */
-function valuesOf({ text, schedule }: NamedSchedule, updates: number): Float64Array {
+function evaluateValues({ text, schedule }: NamedSchedule, updates: number): Float64Array {
   const at = compile(schedule)
   return Float64Array.from({ length: updates }, (_, t) => {
     const x = at(t)

@@ -3,7 +3,7 @@
 import { ticks } from 'd3-array'
 import type { Point } from '../../objectives/index.js'
 import type { Landscape } from './landscape.js'
-import { colorOf, label, type Panel, type ScreenPoint } from './panel.js'
+import { heightColor, label, type Panel, type ScreenPoint } from './panel.js'
 import { type Polyline, px, simplify } from './polyline.js'
 
 /** Points of the grid along a side. */
@@ -113,7 +113,7 @@ export function surface(landscape: Landscape, center: Point, scale: number): Pan
         const first = j * SIZE + i
         const mean = (grid[first] + grid[first + 1] + grid[first + SIZE] + grid[first + SIZE + 1]) / 4
         const step = (high - low) / SHADES
-        const itsColor = colorOf(low + step * (Math.floor((mean - low) / step) + 0.5), landscape)
+        const itsColor = heightColor(low + step * (Math.floor((mean - low) / step) + 0.5), landscape)
         if (itsColor !== color) found.push(`${color && '"/>\n'}<path fill="${itsColor}" d="`)
         color = itsColor
         const corners = [at(i, j), at(i + 1, j), at(i + 1, j + 1), at(i, j + 1)]

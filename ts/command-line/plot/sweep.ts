@@ -2,9 +2,9 @@
 
 import { ticks } from 'd3-array'
 import type { SetResult } from '../../jobs/sweep.js'
-import { shareOf } from '../sweep/describe.js'
+import { formatShare } from '../sweep/describe.js'
 import { label } from './panel.js'
-import { COLORS, DASHES, FONTS, styleOf } from './picture.js'
+import { COLORS, DASHES, FONTS, lineStyle } from './picture.js'
 import { pathData, px } from './polyline.js'
 
 const WIDTH = 830
@@ -39,7 +39,7 @@ export function alongAxis(options: Readonly<Record<string, readonly unknown[]>>)
 }
 
 /** How many lines a picture of these options has. */
-export function linesOf(options: Readonly<Record<string, readonly unknown[]>>, along: string): number {
+export function wrapLines(options: Readonly<Record<string, readonly unknown[]>>, along: string): number {
   return Object.entries(options).reduce((n, [name, { length }]) => (name === along ? n : n * length), 1)
 }
 
@@ -60,15 +60,15 @@ export function drawSweep(
   const hasTarget = results.some(({ reached }) => reached !== null)
   const share = { at: (value: unknown) => value as number, ticks: shareTicks }
   const panels = [
-    panel(0, hasTarget ? 'reached the target' : 'converged', share, shareOf),
+    panel(0, hasTarget ? 'reached the target' : 'converged', share, formatShare),
     panel(1, 'updates, median of those that converged', logAxis(medians), (set) => set.medianIterations),
   ]
   const legend = lines.length > 1 ? lines.map(entry) : []
   const height = LEGEND + ROW * legend.length
   return `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="title" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="${FONTS}" font-size="12" fill="#222">
-<title id="title">${inXml(title)}: shares and updates over ${along}</title>
+<title id="title">${escapeXml(title)}: shares and updates over ${along}</title>
 <rect width="${WIDTH}" height="${height}" rx="6" fill="#fff"/>
-<text x="${LEFT}" y="26" font-size="15" font-weight="bold">${inXml(title)}</text>
+<text x="${LEFT}" y="26" font-size="15" font-weight="bold">${escapeXml(title)}</text>
 ${panels.join('\n')}
 <text x="${(LEFT + RIGHT) / 2}" y="${TOPS[1] + HEIGHT + 38}" text-anchor="middle" font-style="italic">${along}</text>
 <g id="legend">${legend.join('')}</g>
@@ -87,7 +87,7 @@ ${panels.join('\n')}
     const atY = (share: number) => bottom - 8 - (HEIGHT - 16) * share
     const xTicks = x.ticks.map(
       ([at, text]) =>
-        `<path d="M${px(atX(at))} ${bottom}v5"/><text x="${px(atX(at))}" y="${bottom + 18}" text-anchor="middle">${inXml(text)}</text>`,
+        `<path d="M${px(atX(at))} ${bottom}v5"/><text x="${px(atX(at))}" y="${bottom + 18}" text-anchor="middle">${escapeXml(text)}</text>`,
     )
     const yTicks = y.ticks.map(
       ([at, text]) =>
@@ -109,7 +109,7 @@ ${panels.join('\n')}
           k % 2 === 0 ? [`<circle cx="${px(at)}" cy="${px(part[k + 1])}" r="2.4" fill="#fff"/>`] : [],
         ),
       )
-      return `<g data-line="${inXml(of)}" ${styleOf(i)} stroke-width="1.6">${isNumeric(options[along]) ? `<path d="${pathData(seen)}"/>` : ''}${dots.join('')}</g>`
+      return `<g data-line="${escapeXml(of)}" ${lineStyle(i)} stroke-width="1.6">${isNumeric(options[along]) ? `<path d="${pathData(seen)}"/>` : ''}${dots.join('')}</g>`
     })
     return `<g id="panel${number}">
 <text x="${LEFT}" y="${top - 8}">${name}</text>
@@ -123,7 +123,7 @@ ${drawn.reverse().join('\n')}
 
   function entry({ name }: SweepLine, i: number): string {
     const y = LEGEND + ROW * i
-    return `<path ${styleOf(i)} stroke-width="1.6" d="M${LEFT} ${y - 4.5}h30"/><text x="${LEFT + 40}" y="${y}">${inXml(name)}</text>`
+    return `<path ${lineStyle(i)} stroke-width="1.6" d="M${LEFT} ${y - 4.5}h30"/><text x="${LEFT + 40}" y="${y}">${escapeXml(name)}</text>`
   }
 
   /** Lines in the order in which their first sets come, each from left to right. */
@@ -178,6 +178,6 @@ function wordAxis(values: readonly unknown[]): SweepAxis {
   return { at, ticks: values.map((value) => [at(value), `${value}`] as const) }
 }
 
-export function inXml(text: string): string {
+export function escapeXml(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;')
 }

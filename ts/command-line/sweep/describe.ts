@@ -22,26 +22,26 @@ export function describeSweep(results: readonly SetResult[], swept: readonly str
     ...swept.map((name) => `${options[name]}`),
     `${runs}`,
     ...percentages(ENDINGS.map((ending) => endings[ending])),
-    ...(hasTarget ? [percentageOf(reached ?? 0, runs)] : []),
+    ...(hasTarget ? [formatPercentage(reached ?? 0, runs)] : []),
     best === null ? '–' : short(best.value),
     short(medianValue),
     medianIterations === null ? '–' : `${medianIterations}`,
   ])
-  const winner = bestOf(results)
+  const winner = describeBest(results)
   const all = head.map((_, i) => i)
   return `${columns([head, ...rows], all)}${winner === null ? '' : `\n\n${describeWinner(winner, swept)}`}`
 }
 
 /** The share of a set's runs that did what was wanted: reached the target, or else converged. */
-export function shareOf({ runs, reached, endings }: SetResult): number {
+export function formatShare({ runs, reached, endings }: SetResult): number {
   return (reached ?? endings.converged) / runs
 }
 
 /** Of the sets with the largest share the one with the fewest updates, then with the lowest median of F. */
-function bestOf(results: readonly SetResult[]): SetResult | null {
+function describeBest(results: readonly SetResult[]): SetResult | null {
   const updates = ({ medianIterations }: SetResult) => medianIterations ?? Infinity
   const isBetter = (a: SetResult, b: SetResult) => {
-    if (shareOf(a) !== shareOf(b)) return shareOf(a) > shareOf(b)
+    if (formatShare(a) !== formatShare(b)) return formatShare(a) > formatShare(b)
     if (updates(a) !== updates(b)) return updates(a) < updates(b)
     return a.medianValue < b.medianValue
   }
@@ -57,7 +57,7 @@ function describeWinner(winner: SetResult, swept: readonly string[]): string {
   const share =
     reached === null
       ? `${percentages(ENDINGS.map((ending) => endings[ending]))[0]} converged`
-      : `${percentageOf(reached, runs)} reached the target`
+      : `${formatPercentage(reached, runs)} reached the target`
   const updates =
     medianIterations === null ? [] : [`${medianIterations} updates (median of those that converged)`]
   const at = Object.entries(best?.x ?? {}).map(([name, x]) => `${name} = ${Number(x.toPrecision(6))}`)
@@ -80,7 +80,7 @@ export function percentages(counts: readonly number[]): string[] {
   return tenths.map((count) => `${count / 10} %`)
 }
 
-const percentageOf = (count: number, total: number) => percentages([count, total - count])[0]
+const formatPercentage = (count: number, total: number) => percentages([count, total - count])[0]
 
 /** The place where a number is largest; of several the first. */
 function largest(list: readonly number[], of: (k: number) => number): number {

@@ -10,7 +10,7 @@ import type { SegmentJob } from './jobs.js'
 import { makePassOver, NO_SCALARS } from './pipeline.js'
 
 /** A row, and the gradients of the neighboring entries that name it: its own is their sum, in their order. */
-interface Named {
+interface SparseRow {
   readonly row: number
   readonly entries: FloatArray[]
 }
@@ -19,7 +19,7 @@ export function runRows(arena: Arena, job: SegmentJob, from: number, to: number)
   const i = tensorEndingAfter(arena, from)
   const { [i]: offset } = arena.offsets
   const columns = arena.lengths[i] / arena.units[i]
-  const named = namedRows(arena, i, columns)
+  const named = collectRows(arena, i, columns)
   if (job.sums.length > 0) {
     const [[, squares]] = job.byTensor
     if (offset === from) squares[i] = sumRowSquares(named, columns)
@@ -38,13 +38,13 @@ export function runRows(arena: Arena, job: SegmentJob, from: number, to: number)
 }
 
 /** The rows in the order of the list. */
-function namedRows(arena: Arena, i: number, columns: number): readonly Named[] {
+function collectRows(arena: Arena, i: number, columns: number): readonly SparseRow[] {
   const [list, { [i]: units }] = [arena.list(i), arena.units]
   const [count] = list
   // The list has room for all rows: only its entries are read.
   if (count > units) throw arena.broken()
   const g = arena.elements(GRADIENTS).subarray(arena.offsets[i])
-  const named: Named[] = []
+  const named: SparseRow[] = []
   for (let k = 0; k < count; k++) {
     const [row, place] = [list[1 + k], list[1 + units + k]]
     // Somebody has written over it.
@@ -65,7 +65,7 @@ function addedUp([first, ...others]: readonly FloatArray[]): FloatArray {
 }
 
 /** Σ g², block by block, as it is summed where all other rows are 0. Rows are in order. */
-function sumRowSquares(named: readonly Named[], columns: number): number {
+function sumRowSquares(named: readonly SparseRow[], columns: number): number {
   const stripes = new Float64Array(STRIPES)
   let [total, block] = [0, 0]
   const end = () => {

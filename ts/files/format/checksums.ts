@@ -4,7 +4,7 @@ import { crc32 } from '#disk'
 import { toBoundedArray } from '../../core/untrusted.js'
 import { FileError } from '../sources/errors.js'
 import type { FileHeader } from './header.js'
-import { jsonOf } from './json.js'
+import { readJson } from './json.js'
 
 /** In the metadata: pairs of a tensor's name and its sum, in an order that others may go by. */
 const CHECKSUMS_KEY = 'antigrad.tensors'
@@ -14,15 +14,15 @@ export const TEXTS = 'antigrad.texts'
 export const formatSum = (sum: number): string => sum.toString(16).padStart(8, '0')
 
 /** Of a text, in UTF-8. */
-export const checksumOf = (text: string): string => formatSum(crc32(new TextEncoder().encode(text)))
+export const computeChecksum = (text: string): string => formatSum(crc32(new TextEncoder().encode(text)))
 
-export function withChecksums(
+export function addChecksums(
   metadata: FileHeader['metadata'],
   sums: readonly (readonly [name: string, sum: number])[],
 ): FileHeader['metadata'] {
   const tensors = JSON.stringify(sums.map(([name, sum]) => [name, formatSum(sum)]))
   const texts = new Map([...metadata, [CHECKSUMS_KEY, tensors]])
-  return texts.set(TEXTS, JSON.stringify([...texts].map(([name, text]) => [name, checksumOf(text)])))
+  return texts.set(TEXTS, JSON.stringify([...texts].map(([name, text]) => [name, computeChecksum(text)])))
 }
 
 /**
@@ -31,12 +31,12 @@ export function withChecksums(
  * @throws FileError for a text that is not what was written; for others that somebody has added there is no sum
  */
 export function readChecksums({ metadata, tensors }: FileHeader): ReadonlyMap<string, string> {
-  for (const [name, sum] of pairsIn(metadata, TEXTS) ?? []) {
+  for (const [name, sum] of readPairs(metadata, TEXTS) ?? []) {
     const text = metadata.get(name)
-    const found = text === undefined ? 'no text' : checksumOf(text)
+    const found = text === undefined ? 'no text' : computeChecksum(text)
     if (found !== sum) throw new FileError(`metadata: ${name}`, `the checksum ${sum}`, found)
   }
-  const sums = pairsIn(metadata, CHECKSUMS_KEY)
+  const sums = readPairs(metadata, CHECKSUMS_KEY)
   if (sums === undefined) return new Map()
   const isWhole = sums.size === tensors.size && [...tensors.keys()].every((name) => sums.has(name))
   if (!isWhole)
@@ -45,10 +45,10 @@ export function readChecksums({ metadata, tensors }: FileHeader): ReadonlyMap<st
 }
 
 /** Names and sums; undefined without such a text. */
-function pairsIn(metadata: FileHeader['metadata'], key: string): ReadonlyMap<string, string> | undefined {
+function readPairs(metadata: FileHeader['metadata'], key: string): ReadonlyMap<string, string> | undefined {
   const text = metadata.get(key)
   if (text === undefined) return undefined
-  const pairs = (toBoundedArray(jsonOf(`metadata: ${key}`, text, { deepest: 2 })) ?? []).map(
+  const pairs = (toBoundedArray(readJson(`metadata: ${key}`, text, { deepest: 2 })) ?? []).map(
     (pair) => toBoundedArray(pair) ?? [],
   )
   const isRight = pairs.every(([name, sum]) => typeof name === 'string' && typeof sum === 'string')

@@ -9,7 +9,7 @@ import { isCount } from '../../core/numbers.js'
 import { isRecord, toBoundedArray } from '../../core/untrusted.js'
 import { FileError } from '../sources/errors.js'
 import { BITS } from './dtypes.js'
-import { jsonOf } from './json.js'
+import { readJson } from './json.js'
 
 /** A tensor as a header has it. */
 export interface TensorInfo {
@@ -62,7 +62,7 @@ export function headerLength(first: Uint8Array, size: number): number {
 export function parseHeader(bytes: Uint8Array, size: number): FileHeader {
   const text = decodeText(bytes)
   if (!text.startsWith('{')) throw new FileError('header', 'an object, from the first byte on', text)
-  const given = jsonOf('header', text, NESTING) as object
+  const given = readJson('header', text, NESTING) as object
   const metadata = new Map<string, string>()
   const tensors: [string, TensorInfo][] = []
   let keys = 0

@@ -8,7 +8,7 @@ import { FileError } from '../sources/errors.js'
 const RUN = { deepest: 1000 }
 
 /** @throws FileError if it is no JSON, or nested otherwise */
-export const jsonOf = (what: string, text: string | undefined, nesting: Nesting): unknown =>
+export const readJson = (what: string, text: string | undefined, nesting: Nesting): unknown =>
   parsed(what, text, `JSON, nested at most ${nesting.deepest} deep`, (text) => parseJson(text, nesting))
 
 /**
@@ -16,7 +16,7 @@ export const jsonOf = (what: string, text: string | undefined, nesting: Nesting)
  *
  * @throws FileError if it is no JSON, or nested deeper than any run
  */
-export const runOf = (what: string, text: string | undefined, arrays: readonly unknown[]): unknown =>
+export const parseRun = (what: string, text: string | undefined, arrays: readonly unknown[]): unknown =>
   parsed(what, text, "a run's JSON", (text) =>
     fromText(text, arrays, (text, reviver) => parseJson(text, RUN, reviver)),
   )

@@ -4,7 +4,7 @@ import { crc32 } from '#disk'
 import { nextTurn } from '../../core/event-loop.js'
 import type { FloatArray } from '../../core/numbers.js'
 import type { Sink } from '../sources/sources.js'
-import { withChecksums } from './checksums.js'
+import { addChecksums } from './checksums.js'
 import { BITS, FILE_DTYPES, type FileDtype, toBytes } from './dtypes.js'
 import { encodeHeader, type FileHeader, type TensorInfo } from './header.js'
 
@@ -38,7 +38,7 @@ export function prepareHeader(tensors: readonly WritableTensor[], metadata: File
   /** Of the same length, whatever the sums. */
   const header = (sums: readonly number[]) => {
     const named = tensors.map(({ name }, i) => [name, sums[i] ?? 0] as const)
-    return encodeHeader({ metadata: withChecksums(metadata, named), tensors: infos })
+    return encodeHeader({ metadata: addChecksums(metadata, named), tensors: infos })
   }
   return { tensors, header, start: header([]).length }
 }

@@ -6,9 +6,9 @@ import type { SavedRun } from '../../checkpoint/write.js'
 import { OptionError } from '../../core/errors.js'
 import { isCount } from '../../core/numbers.js'
 import { isRecord, ownProperties } from '../../core/untrusted.js'
-import { callback, integerFrom, nullable, passThrough } from '../../options/kinds.js'
+import { callback, integerAtLeast, nullable, passThrough } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
-import { runOf } from '../format/json.js'
+import { parseRun } from '../format/json.js'
 import { openSafetensors } from '../format/read.js'
 import { FileError } from '../sources/errors.js'
 import type { FileSource } from '../sources/sources.js'
@@ -53,7 +53,7 @@ export interface Checkpoints {
 }
 
 const optionTable = {
-  keep: nullable(integerFrom(1), 3),
+  keep: nullable(integerAtLeast(1), 3),
   onWarning: callback<(message: string) => void, (message: string) => void>((message) =>
     console.warn(message),
   ),
@@ -148,7 +148,7 @@ export async function readCheckpoint(place: FileSource): Promise<Omit<Checkpoint
     const [step, metrics] = [STEP, METRICS].map((key) => file.metadata.get(key))
     if (!isStep(Number(step)) || `${Number(step)}` !== step)
       throw new FileError(`metadata: ${STEP}`, 'an integer ≥ 0', step)
-    const found = runOf(`metadata: ${METRICS}`, metrics, [])
+    const found = parseRun(`metadata: ${METRICS}`, metrics, [])
     if (!isMetrics(found)) throw new FileError(`metadata: ${METRICS}`, 'an object of numbers', metrics)
     return { saved: await readRun(file), step: Number(step), metrics: found }
   } finally {

@@ -1,6 +1,6 @@
 /** What is still to be written of an array that may change meanwhile: from its view, and from what is kept of before. */
 
-import { copyOf } from '../../core/copy.js'
+import { copyArray } from '../../core/copy.js'
 import type { FloatArray } from '../../core/numbers.js'
 
 /** Some rows as they were. */
@@ -35,7 +35,7 @@ export class PendingWrite {
 
   /** All of it is about to change. */
   keep(): void {
-    const rest = copyOf(this.#view.subarray(this.#written))
+    const rest = copyArray(this.#view.subarray(this.#written))
     this.#restore(rest, this.#written)
     this.#values = rest
     this.#start = this.#written
@@ -53,7 +53,7 @@ export class PendingWrite {
       .sort()
     if (rows.length === 0) return
     // Of the view's type.
-    const values = copyOf(view.subarray(0, rows.length * width))
+    const values = copyArray(view.subarray(0, rows.length * width))
     for (let k = 0; k < rows.length; k++) {
       values.set(view.subarray(rows[k] * width, (rows[k] + 1) * width), k * width)
       isKept[rows[k] >> 3] |= 1 << (rows[k] & 7)
@@ -66,7 +66,7 @@ export class PendingWrite {
   read(from: number, to: number): FloatArray {
     const values = this.#values.subarray(from - this.#start, to - this.#start)
     if (this.#keptRows.length === 0) return values
-    const own = copyOf(values)
+    const own = copyArray(values)
     this.#restore(own, from)
     return own
   }

@@ -10,11 +10,11 @@ import type { SavedRun, SavedTensor } from '../../checkpoint/write.js'
 import { OptionError } from '../../core/errors.js'
 import type { FloatArray } from '../../core/numbers.js'
 import { isRecord, ownProperties } from '../../core/untrusted.js'
-import { oneOf, optional, passThrough } from '../../options/kinds.js'
+import { choice, optional, passThrough } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import { readChecksums, TEXTS } from '../format/checksums.js'
 import { FILE_DTYPES, type FileDtype } from '../format/dtypes.js'
-import { runOf } from '../format/json.js'
+import { parseRun } from '../format/json.js'
 import { type OpenTensorFile, openSafetensors, type TensorFile } from '../format/read.js'
 import { prepareHeader, type WritableTensor, writeAll } from '../format/write.js'
 import { FileError } from '../sources/errors.js'
@@ -40,8 +40,8 @@ export interface WriteOptions {
 }
 
 const optionTable = {
-  content: oneOf('run', 'params', 'average'),
-  dtype: optional(oneOf<FileDtype>('float32', 'float64', 'float16', 'bfloat16')),
+  content: choice('run', 'params', 'average'),
+  dtype: optional(choice<FileDtype>('float32', 'float64', 'float16', 'bfloat16')),
   metadata: passThrough<Readonly<Record<string, string>>>(),
 }
 
@@ -222,7 +222,7 @@ function described({ metadata, tensors }: TensorFile, arrays: ReadonlyMap<string
   const names = [...readChecksums({ metadata, tensors }).keys()]
   if (names.length < tensors.size) throw new FileError('metadata', "tensors' checksums", 'none')
   const list = names.map((name) => arrays.get(name))
-  return runOf(`metadata: ${KEYS.run}`, text, list) as SavedRun
+  return parseRun(`metadata: ${KEYS.run}`, text, list) as SavedRun
 }
 
 /** @throws FileError where it is none, or damaged */

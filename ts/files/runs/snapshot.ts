@@ -90,7 +90,7 @@ export class RunSnapshot {
       return averageWeight(average, updates + 1, tensor.averaged) !== null
     if (lookahead !== null && (view === params || view === slow) && (updates + 1) % lookahead.steps === 0)
       return true
-    return view !== slow && (wasGathered || changedBy(change, view, tensor))
+    return view !== slow && (wasGathered || findChangedRows(change, view, tensor))
   }
 
   /** Numbers of an array as they were. */
@@ -121,7 +121,7 @@ export class RunSnapshot {
 }
 
 /** What an update by these gradients changes of an array of a tensor. */
-function changedBy(gradients: StepGradients, { length }: FloatArray, tensor: Tensor): ChangedRows {
+function findChangedRows(gradients: StepGradients, { length }: FloatArray, tensor: Tensor): ChangedRows {
   const gradient = gradients === ALL_GRADIENTS ? undefined : gradients[tensor.number]
   if (!(gradient instanceof RowGradient)) return gradients === ALL_GRADIENTS || gradient !== undefined
   const rows = tensor.shape?.[0]

@@ -27,7 +27,7 @@ import {
   sgd,
 } from '../../rules/index.js'
 import type { TensorInfo } from '../format/header.js'
-import { jsonOf } from '../format/json.js'
+import { readJson } from '../format/json.js'
 import { openFile, type TensorFile } from '../format/read.js'
 import type { WritableTensor } from '../format/write.js'
 import { FileError } from '../sources/errors.js'
@@ -149,7 +149,7 @@ interface TorchGroup {
 
 function readGroups({ metadata }: TensorFile): TorchGroup[] {
   const what = 'metadata: param_groups'
-  const list = toBoundedArray(jsonOf(what, metadata.get('param_groups'), NESTING))
+  const list = toBoundedArray(readJson(what, metadata.get('param_groups'), NESTING))
   let next = 0
   return (list ?? []).map((options) => {
     const indices = isRecord(options) ? toBoundedArray((options as TorchOptions).params) : undefined
@@ -205,7 +205,7 @@ async function readTensors(file: TensorFile, given: readonly string[] | undefine
   const written = file.metadata.get('names')
   const names =
     given ??
-    (written === undefined ? indices.map(String) : readNames(jsonOf('metadata: names', written, NESTING)))
+    (written === undefined ? indices.map(String) : readNames(readJson('metadata: names', written, NESTING)))
   if (names.length !== indices.length || names.length === 0)
     throw new OptionError('names', `${indices.length} names, as there are parameters`, names)
   const params: [string, FloatArray][] = []
@@ -258,8 +258,8 @@ async function readState(file: TensorFile, index: number, port: RulePort, tensor
   const clock = tensor.clock as Record<string, number>
   clock.t = t
   for (const name of Object.keys(clock)) {
-    if (name === 'product1') clock[name] = powerOf(beta1 as number, t)
-    if (name === 'product2') clock[name] = powerOf(beta2 as number, t)
+    if (name === 'product1') clock[name] = computePower(beta1 as number, t)
+    if (name === 'product2') clock[name] = computePower(beta2 as number, t)
     if (name === 'momenta') clock[name] = await scalar('mu_product')
     if (name === 'rate' || name === 'nextRate') clock[name] = await scalar('eta')
   }
@@ -269,7 +269,7 @@ async function readState(file: TensorFile, index: number, port: RulePort, tensor
 const MULTIPLIED = 0x100000
 
 /** As a run multiplies it, update by update; what is more than a million of them by squares. */
-function powerOf(x: number, t: number): number {
+function computePower(x: number, t: number): number {
   let product = 1
   for (let k = 0; k < t && k < MULTIPLIED; k++) product *= x
   let square = x

@@ -14,8 +14,8 @@ import {
   type FitContext,
   keepFits,
   parameterColumn,
+  replaceStarts,
   type SolvedFits,
-  withStarts,
 } from '../solve/fit-context.js'
 import type { NonFinite } from '../solve/message.js'
 import {
@@ -149,7 +149,7 @@ export class IterativeReweighting {
   }
 
   #selectStarts(fits: readonly number[]) {
-    return withStarts(this.#context, (name) => {
+    return replaceStarts(this.#context, (name) => {
       const column = parameterColumn(this.#context, name)
       return fits.map((fit) => column[fit])
     })

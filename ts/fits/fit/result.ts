@@ -31,14 +31,14 @@ import {
 } from '../profiles/profile-result.js'
 import { modelColumns } from '../programs/function-curve.js'
 import { correlationMatrix } from '../programs/ldlt.js'
-import { degreesOfFreedomOf, type FitContext, hasBit, standardError } from '../solve/fit-context.js'
+import { computeDegreesOfFreedom, type FitContext, hasBit, standardError } from '../solve/fit-context.js'
 import { describeFit, findNonFinite, type NonFinite } from '../solve/message.js'
 import {
   type BandOptions,
   bandTable,
   computeBand,
   confidenceQuantile,
-  predictWith,
+  predictColumns,
   symmetricInterval,
 } from '../uncertainty/bands.js'
 import {
@@ -251,14 +251,14 @@ function fitStatistics(context: FitContext, fit: number): Statistics {
     fit,
     solved.cost[fit],
     observations[fit],
-    degreesOfFreedomOf(context, fit),
+    computeDegreesOfFreedom(context, fit),
   )
 }
 
 /** Whether it is what `fit` gives, and no proxy of that. */
 export let isFit: (given: object) => given is Fit
 /** What a fit is made of, and which of the fits there it is, for what is a module of its own. */
-export let fitContextOf: (fit: Fit) => { readonly context: FitContext; readonly index: number }
+export let getFitContext: (fit: Fit) => { readonly context: FitContext; readonly index: number }
 
 /** One fit. */
 export class Fit<Names extends string = string> {
@@ -300,7 +300,7 @@ export class Fit<Names extends string = string> {
 
   static {
     isFit = (given): given is Fit => #context in given
-    fitContextOf = (fit) => ({ context: fit.#context, index: fit.#fit })
+    getFitContext = (fit) => ({ context: fit.#context, index: fit.#fit })
   }
 
   /** @internal */
@@ -318,7 +318,7 @@ export class Fit<Names extends string = string> {
     const { atBound, unidentifiable } = ingredients.solved
     this.atBound = this.free.filter((_, i) => hasBit(atBound, fit, i))
     this.unidentifiable = this.free.filter((_, i) => hasBit(unidentifiable, fit, i))
-    this.degreesOfFreedom = degreesOfFreedomOf(ingredients, fit)
+    this.degreesOfFreedom = computeDegreesOfFreedom(ingredients, fit)
     const said = fitStatistics(ingredients, fit)
     this.reducedChiSquared = said.reducedChiSquared
     this.rSquared = said.rSquared
@@ -469,7 +469,7 @@ export class Fit<Names extends string = string> {
    * @throws OptionError where it is none, or one is missing or no numbers
    */
   predict(at?: RequestedColumns): Float64Array {
-    return predictWith(this.#rows, this.#fit, at)
+    return predictColumns(this.#rows, this.#fit, at)
   }
 
   /** Lower and upper ends of a band about `predict(at)`, by the derivatives of the model (the delta method). */

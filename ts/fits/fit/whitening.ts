@@ -16,8 +16,8 @@ import {
   type FitContext,
   keepFits,
   parameterColumn,
+  replaceStarts,
   type SolvedFits,
-  withStarts,
 } from '../solve/fit-context.js'
 import { FitManyResult } from './result.js'
 import { FitRun } from './run.js'
@@ -133,7 +133,7 @@ export class WhitenedFit {
       ),
     }
     const start: Record<string, FitParameter> = {
-      ...withStarts(this.#context, (name) => {
+      ...replaceStarts(this.#context, (name) => {
         // Those that are nowhere keep the reason that they have.
         return Array.from(parameterColumn(this.#context, name), (x) => (Number.isFinite(x) ? x : 1))
       }),

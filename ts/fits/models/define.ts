@@ -49,16 +49,17 @@ export function defineByOrigin<Names extends string>(
   parameters: FitModel['parameters'] = {},
 ): FitModel<Names | 'origin'> {
   const { origin, ...rest } = readOptions('options', options, originOptions)
-  type All = Names | 'origin'
-  if (origin === undefined) return define<All>(rest, write, guess as Guess<All>, parameters)
-  return define<All>(
+  type ParameterName = Names | 'origin'
+  if (origin === undefined)
+    return define<ParameterName>(rest, write, guess as Guess<ParameterName>, parameters)
+  return define<ParameterName>(
     rest,
     (x) => write(`(${x} - origin)`),
     function* (xs, ys) {
       const { x, y } = yield* finiteRows(xs, ys)
       const at = origin === 'auto' ? x[0] + part * (x[x.length - 1] - x[0]) : origin
       const shifted = yield* column(x.length, (row) => x[row] - at)
-      return { ...(yield* guess(shifted, y)), origin: at } as Readonly<Record<All, number>>
+      return { ...(yield* guess(shifted, y)), origin: at } as Readonly<Record<ParameterName, number>>
     },
     { ...parameters, origin: { fixed: true, ...(origin !== 'auto' && { start: origin }) } },
   )

@@ -2,7 +2,7 @@ import { ROWS_PER_SLICE } from '../../core/slices.js'
 import { exp } from '../../functions/index.js'
 import { defineByOrigin, type OriginOptions } from './define.js'
 import { finiteRows, type SortedRows, sortedRows, zeros } from './linear-least-squares.js'
-import type { Data, FitModel } from './model.js'
+import type { FitModel, GuessArguments } from './model.js'
 import { CandidateShapes, centerColumn, columnMean, type DrawnShapes } from './shapes.js'
 
 /**
@@ -65,7 +65,7 @@ const shapes = /* @__PURE__ */ new CandidateShapes((at) => {
   }
 }, true)
 
-function* guess(...[xs, ys]: Data) {
+function* guess(...[xs, ys]: GuessArguments) {
   const rows = sortedRows(xs, ys) ?? (yield* finiteRows(xs, ys))
   const drawn = shapes.drawn(rows)
   const { rates, rateOf, scale, isNear } = drawn.grid
@@ -78,7 +78,7 @@ function* guess(...[xs, ys]: Data) {
   const first = rates.length + best * REFINEMENT_FACTORS.length
   // From there to where it does not get better any more.
   let chosen = best
-  let next = first + peakOf(drawn, best)
+  let next = first + interpolatePeak(drawn, best)
   for (const by of [1, -1]) {
     for (; next >= first && next < first + REFINEMENT_FACTORS.length && isNear(rateOf(next)); next += by) {
       if (!drawn.multiply(rest, next, next + 1)) yield* drawn.multiplyInSlices(rest, next, next + 1)
@@ -93,7 +93,7 @@ function* guess(...[xs, ys]: Data) {
 }
 
 /** Where, of closer ones, a parabola through the gains of a rate, half of it and twice it has its top. */
-function peakOf(drawn: DrawnShapes<{ readonly rates: readonly number[] }>, best: number): number {
+function interpolatePeak(drawn: DrawnShapes<{ readonly rates: readonly number[] }>, best: number): number {
   const { rates } = drawn.grid
   const middle = REFINEMENT_FACTORS.length >> 1
   if (!(isDoubled(rates, best) && isDoubled(rates, best + 1))) return middle

@@ -3,11 +3,11 @@
 import { OptionError } from '../../core/errors.js'
 import { type Slices, sortInSlices } from '../../core/slices.js'
 import { isName } from '../../expressions/expression.js'
-import { keyOf, option } from '../../options/kinds.js'
+import { keyOption, option } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import { commonOptions, define } from './define.js'
 import { column, finiteRows, rowsWhere, selectBest } from './linear-least-squares.js'
-import type { Data, FitModel, ModelOptions } from './model.js'
+import type { FitModel, GuessArguments, ModelOptions } from './model.js'
 
 /** By what an inhibitor at the concentration i multiplies km, and the substrate beside it. */
 const kinds = {
@@ -30,7 +30,7 @@ export type InhibitionKind = keyof typeof kinds
 
 const inhibitionTable = {
   /** 'competitive', 'uncompetitive', 'noncompetitive' or 'mixed'; 'mixed'. */
-  kind: keyOf<InhibitionKind, 'mixed'>(kinds, 'mixed'),
+  kind: keyOption<InhibitionKind, 'mixed'>(kinds, 'mixed'),
   /** The name of the column of the inhibitor's concentrations; i. */
   inhibitor: option<string, string>('a name', 'i', isName),
 }
@@ -165,7 +165,7 @@ export function tightBinding(options: ModelOptions = {}): FitModel<'v0' | 'e' | 
   )
 }
 
-function* guessTight(...[xs, ys]: Data) {
+function* guessTight(...[xs, ys]: GuessArguments) {
   const { x, y, range } = yield* finiteRows(xs, ys, (at) => at >= 0)
   const largest = x[x.length - 1] || range
   const { candidate, coefficients } = yield* selectBest(y, {

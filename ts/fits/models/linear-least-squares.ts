@@ -25,13 +25,13 @@ export function* finiteRows(
   yield* visitInSlices(x.length, (from, to) => {
     areInOrder &&= isInOrder(x, y, from, to, isIn)
   })
-  const rows = areInOrder ? null : yield* inOrder(x, y, isIn)
+  const rows = areInOrder ? null : yield* iterateInOrder(x, y, isIn)
   const length = rows?.length ?? x.length
   if (length === 0) return { x: zeros(1), y: zeros(1), range: 1 }
   const ascending = (of: ArrayLike<number>) =>
     rows === null ? column(length, (k) => of[k]) : column(length, (k) => of[rows[k]])
   const found = { x: yield* ascending(x), y: yield* ascending(y) }
-  return { ...found, range: rangeOf(found.x) }
+  return { ...found, range: computeRange(found.x) }
 }
 
 /** The same at once, where there is nothing to be done, as for most fits; undefined where there is. */
@@ -46,10 +46,10 @@ export function sortedRows(
     x.length > ROWS_PER_SLICE
   )
     return
-  return isInOrder(x, y, 0, x.length, isIn) ? { x, y, range: rangeOf(x) } : undefined
+  return isInOrder(x, y, 0, x.length, isIn) ? { x, y, range: computeRange(x) } : undefined
 }
 
-function rangeOf(x: Float64Array): number {
+function computeRange(x: Float64Array): number {
   const last = x[x.length - 1]
   return last - x[0] || Math.abs(last) || 1
 }
@@ -72,7 +72,7 @@ function isInOrder(
 }
 
 /** The rows that count, in order. */
-function* inOrder(x: ArrayLike<number>, y: ArrayLike<number>, isIn?: (x: number) => boolean) {
+function* iterateInOrder(x: ArrayLike<number>, y: ArrayLike<number>, isIn?: (x: number) => boolean) {
   const isOne = (row: number) =>
     Number.isFinite(x[row]) && Number.isFinite(y[row]) && (isIn === undefined || isIn(x[row]))
   return yield* sortInSlices(yield* rowsWhere(x.length, isOne), (a, b) => x[a] - x[b] || y[a] - y[b])

@@ -1,6 +1,6 @@
 import { define } from './define.js'
 import { finiteRows, sortedRows } from './linear-least-squares.js'
-import type { Data, FitModel, ModelOptions } from './model.js'
+import type { FitModel, GuessArguments, ModelOptions } from './model.js'
 import { CandidateShapes } from './shapes.js'
 
 /** vmax·x/(km + x), for x ≥ 0: vmax in units of y, and km, where half of it is reached, in those of x. */
@@ -26,7 +26,7 @@ const shapes = /* @__PURE__ */ new CandidateShapes(({ x, range }) => {
   }
 }, false)
 
-function* guess(...[xs, ys]: Data) {
+function* guess(...[xs, ys]: GuessArguments) {
   const isIn = (at: number) => at >= 0
   const rows = sortedRows(xs, ys, isIn) ?? (yield* finiteRows(xs, ys, isIn))
   const drawn = shapes.drawn(rows)

@@ -37,16 +37,18 @@ export interface ModelOptions {
 
 export type GuessAtOnce = NonNullable<FitModel['guess']>
 /** What guesses are made of: x and y. */
-export type Data = Parameters<GuessAtOnce>
+export type GuessArguments = Parameters<GuessAtOnce>
 
 /** A guess that may pause. */
-export type Guess<Names extends string = string> = (...data: Data) => Slices<Readonly<Record<Names, number>>>
+export type Guess<Names extends string = string> = (
+  ...data: GuessArguments
+) => Slices<Readonly<Record<Names, number>>>
 
 /** The guesses of models of ours in slices. A user's own is one slice. */
 export const slicedGuesses = new WeakMap<GuessAtOnce, Guess>()
 
 /** What models of ours say of values that were found, by their guesses; empty where there is nothing. */
-export type Remark = (values: () => Readonly<Record<string, number>>, ...data: Data) => string
+export type Remark = (values: () => Readonly<Record<string, number>>, ...data: GuessArguments) => string
 export const remarks = new WeakMap<GuessAtOnce, Remark>()
 
 /** What makes models, and is none: it is told from functions that are models. */

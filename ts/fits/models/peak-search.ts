@@ -198,7 +198,7 @@ function* findHighest({ rows: { x, range }, forms, noise }: SearchContext, rest:
     smooth = yield* column(rest.length, (row) => meanNear(rest, row, reach))
     top = yield* farthest(smooth)
   }
-  const width = halfWidthAt({ x, y: smooth, range }, top)
+  const width = measureHalfWidth({ x, y: smooth, range }, top)
   const places = forms.map((form) => ({ center: x[top], sigma: width / form.halfWidth, form }))
   return yield* refine(x, rest, places, WIDTHS, CENTER_SHIFT)
 }
@@ -286,7 +286,7 @@ function* bestPosition(
 }
 
 /** From a peak to where it has half the height, on the side where that is nearer: the other may have another peak. */
-function halfWidthAt({ x, y, range }: SortedRows, top: number): number {
+function measureHalfWidth({ x, y, range }: SortedRows, top: number): number {
   const half = y[top] / 2
   const isAbove = (row: number) => (half < 0 ? y[row] < half : y[row] > half)
   const distances = [-1, 1].map((step) => {

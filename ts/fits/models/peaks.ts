@@ -1,6 +1,6 @@
 /** Peaks, with something under them or without it. */
 
-import { finite, type GivenOf, integerBetween, keyOf } from '../../options/kinds.js'
+import { finite, type GivenOf, integerBetween, keyOption } from '../../options/kinds.js'
 import { readOption, readOptions } from '../../options/read.js'
 import type { FitParameter } from '../problem/parameters.js'
 import { MAX_PARAMETERS } from '../problem/problem.js'
@@ -83,9 +83,9 @@ const peaksTable = {
   /** How many peaks there are, from 1 on: all parameters are 256 at most; 2. */
   count: finite(2),
   /** 'gaussian' */
-  shape: keyOf<PeakShape, 'gaussian'>(shapes, 'gaussian'),
+  shape: keyOption<PeakShape, 'gaussian'>(shapes, 'gaussian'),
   /** What is under them: 'none', 'constant', 'line' or 'quadratic'; 'constant'. */
-  baseline: keyOf<PeakBaseline, 'constant'>(baselines, 'constant'),
+  baseline: keyOption<PeakBaseline, 'constant'>(baselines, 'constant'),
 }
 
 const table = { ...commonOptions, ...peaksTable }

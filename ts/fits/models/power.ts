@@ -2,7 +2,7 @@ import { type Slices, visitInSlices } from '../../core/slices.js'
 import { log, pow } from '../../functions/index.js'
 import { define } from './define.js'
 import { finiteRows, sortedRows, TIE_TOLERANCE, zeros } from './linear-least-squares.js'
-import type { Data, FitModel, ModelOptions } from './model.js'
+import type { FitModel, GuessArguments, ModelOptions } from './model.js'
 
 /** amplitude·x^exponent, for x > 0, or x ≥ 0 where the exponent is above 0. */
 export function power(options: ModelOptions = {}): FitModel<'amplitude' | 'exponent'> {
@@ -13,7 +13,7 @@ export function power(options: ModelOptions = {}): FitModel<'amplitude' | 'expon
 const MIN_EXPONENT_AT_0 = 0.125
 
 /** A line through logarithms, whose weights y² make up for what these do to noise. */
-function* guess(...[xs, ys]: Data) {
+function* guess(...[xs, ys]: GuessArguments) {
   const isIn = (at: number) => at >= 0
   const { x, y } = sortedRows(xs, ys, isIn) ?? (yield* finiteRows(xs, ys, isIn))
   let sum = 0

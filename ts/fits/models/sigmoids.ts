@@ -9,9 +9,9 @@ import { readOptions } from '../../options/read.js'
 import { commonOptions, define } from './define.js'
 import { finiteRows, firstWhere, type SortedRows, sortedRows, zeros } from './linear-least-squares.js'
 import {
-  type Data,
   type FitModel,
   type Guess,
+  type GuessArguments,
   type GuessAtOnce,
   type ModelOptions,
   remarks,
@@ -80,9 +80,9 @@ export function fourPL(options: DoseOptions = {}): FitModel<DoseParameters | 'lo
  * the dose at which it is half-way, whatever the asymmetry.
  */
 export function fivePL(options: DoseOptions = {}): FitModel<DoseParameters | 'asymmetry' | 'logEC50'> {
-  type All = DoseParameters | 'asymmetry' | 'logEC50'
+  type ParameterName = DoseParameters | 'asymmetry' | 'logEC50'
   const { logEC50, ...rest } = readOptions('options', options, table)
-  return defineDoseModel<All>(
+  return defineDoseModel<ParameterName>(
     rest,
     (x) => {
       const t = logEC50
@@ -92,7 +92,7 @@ export function fivePL(options: DoseOptions = {}): FitModel<DoseParameters | 'as
       const rise = `(max(${t}, 0) + log(1 + exp(-abs(${t}))))`
       return `${x} > 0 ? bottom + (top - bottom)*exp(-asymmetry*${rise}) : slope > 0 ? bottom : top`
     },
-    logEC50 ? guessLogarithms(guessFivePL) : (guessFivePL as Guess<All>),
+    logEC50 ? guessLogarithms(guessFivePL) : (guessFivePL as Guess<ParameterName>),
   )
 }
 
@@ -131,7 +131,7 @@ interface GridPositions {
   readonly factors: readonly number[]
 }
 
-interface GridOptions {
+interface ShapeGridOptions {
   readonly positions: (at: Omit<SortedRows, 'y'>) => GridPositions
   readonly signs: readonly (1 | -1)[]
   readonly asymmetries: readonly number[]
@@ -161,7 +161,7 @@ class SigmoidGrid {
   readonly #coarse: Uint32Array
   readonly #neighborShapes = new Map<number, Uint32Array>()
 
-  constructor({ positions, signs, asymmetries, most, isCentered }: GridOptions) {
+  constructor({ positions, signs, asymmetries, most, isCentered }: ShapeGridOptions) {
     const count = signs.length * asymmetries.length
     const slopes = most + 1
     this.#count = count
@@ -279,7 +279,7 @@ const growthGrid = /* @__PURE__ */ new SigmoidGrid({
   isCentered: false,
 })
 
-function* guessLogistic(...[xs, ys]: Data) {
+function* guessLogistic(...[xs, ys]: GuessArguments) {
   const rows = sortedRows(xs, ys) ?? (yield* finiteRows(xs, ys))
   const { family, doublings, center, factor } = yield* growthGrid.best(rows, rows.y)
   return {
@@ -311,7 +311,7 @@ const doseGrid = (signs: readonly (1 | -1)[], asymmetries: readonly number[], is
 
 const bothDirections = /* @__PURE__ */ doseGrid([1, -1], [1], false)
 
-function* guessHill(...[xs, ys]: Data) {
+function* guessHill(...[xs, ys]: GuessArguments) {
   const rows = sortedRows(xs, ys) ?? (yield* finiteRows(xs, ys))
   const { family, doublings, center, factor } = yield* bothDirections.best(rows, rows.y)
   return { vmax: factor, k: center, n: family.sign * powerOfTwo(doublings - 1) }
@@ -321,7 +321,7 @@ const symmetricDoses = /* @__PURE__ */ doseGrid([1], [1], true)
 const risingDoses = /* @__PURE__ */ doseGrid([1], [1, 0.5, 2], true)
 const fallingDoses = /* @__PURE__ */ doseGrid([-1], [1, 0.5, 2], true)
 
-function* guessFourPL(...[xs, ys]: Data) {
+function* guessFourPL(...[xs, ys]: GuessArguments) {
   const rows = sortedRows(xs, ys) ?? (yield* finiteRows(xs, ys))
   const mean = columnMean(rows.y)
   const { doublings, center, factor, offset } = yield* symmetricDoses.best(rows, centerColumn(rows.y, mean))
@@ -337,7 +337,7 @@ function* guessFourPL(...[xs, ys]: Data) {
   }
 }
 
-function* guessFivePL(...[xs, ys]: Data) {
+function* guessFivePL(...[xs, ys]: GuessArguments) {
   const rows = sortedRows(xs, ys) ?? (yield* finiteRows(xs, ys))
   const mean = columnMean(rows.y)
   const rest = centerColumn(rows.y, mean)

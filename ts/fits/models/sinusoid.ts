@@ -2,7 +2,7 @@ import { OptionError } from '../../core/errors.js'
 import { ROWS_PER_SLICE, runToEnd, type Slices, sortInSlices, visitInSlices } from '../../core/slices.js'
 import { toBoundedArray } from '../../core/untrusted.js'
 import { atan, cos, sin } from '../../functions/index.js'
-import { optional, readWith } from '../../options/kinds.js'
+import { customOption, optional } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import { defineByOrigin, type OriginOptions, originOptions } from './define.js'
 import { finiteRows, type SortedRows, sortedRows, TIE_TOLERANCE, zeros } from './linear-least-squares.js'
@@ -14,7 +14,7 @@ type FrequencyBand = readonly [least: number, most: number]
 const table = {
   ...originOptions,
   frequency: optional(
-    readWith<FrequencyBand>((argument, given) => {
+    customOption<FrequencyBand>((argument, given) => {
       const list: readonly unknown[] = (Array.isArray(given) && toBoundedArray(given, 2)) || []
       const [least, most] = list as FrequencyBand
       if (list.length === 2 && list.every(Number.isFinite) && least >= 0 && least < most) return [least, most]
@@ -42,7 +42,7 @@ export function sinusoid(
     rest,
     0.5,
     (x) => `amplitude*sin(2*pi*frequency*${x} + phase) + offset`,
-    guessIn(band),
+    makeGuess(band),
     band && { frequency: { min: band[0], max: band[1] } },
   )
   remarks.set(model.guess as GuessAtOnce, (values, x, y) => contendersNear(values().frequency, x, y, band))
@@ -57,7 +57,7 @@ const MAX_FREQUENCIES = 8192
 const MAX_FREQUENCIES_IN_BAND = 1 << 17
 
 /** The periodogram of Lomb (1976) with a constant, by least squares: x may be spaced as it likes. */
-function guessIn(band: FrequencyBand | undefined): Guess<'amplitude' | 'frequency' | 'phase' | 'offset'> {
+function makeGuess(band: FrequencyBand | undefined): Guess<'amplitude' | 'frequency' | 'phase' | 'offset'> {
   const waves = createWaves()
   return function* (xs, ys) {
     const rows = sortedRows(xs, ys) ?? (yield* finiteRows(xs, ys))
@@ -137,8 +137,8 @@ interface WaveGrid {
 
 /** Sines and cosines of ω·(x − x₀) in turns, each a turn further than the one before. */
 function createWaves() {
-  type At = Omit<SortedRows, 'y'> & { readonly multiples: readonly [number, number] }
-  return new CandidateShapes<WaveGrid, At>(({ x, range, multiples: [first, count] }) => {
+  type WaveRows = Omit<SortedRows, 'y'> & { readonly multiples: readonly [number, number] }
+  return new CandidateShapes<WaveGrid, WaveRows>(({ x, range, multiples: [first, count] }) => {
     const step = 1 / (OVERSAMPLING * range)
     const make = () => zeros(Math.min(x.length, ROWS_PER_SLICE))
     const [sines, cosines, turnSines, turnCosines] = [make(), make(), make(), make()]
@@ -195,8 +195,8 @@ function contendersNear(
   const mean = y.reduce((sum, value) => sum + value, 0) / y.length
   const centered = y.map((value) => value - mean)
   const total = centered.reduce((sum, value) => sum + value * value, 0)
-  const left = (frequency: number) => total - gainAt(frequency, x, centered)
-  const gains = Array.from({ length: count }, (_, k) => gainAt((first + k) * step, x, centered))
+  const left = (frequency: number) => total - computeGain(frequency, x, centered)
+  const gains = Array.from({ length: count }, (_, k) => computeGain((first + k) * step, x, centered))
   const others = gains.flatMap((gain, k) => {
     const frequency = (first + k) * step
     const isTop = gain >= (gains[k - 1] ?? 0) && gain >= (gains[k + 1] ?? 0)
@@ -229,7 +229,7 @@ function contendersNear(
 }
 
 /** By how much a wave of a frequency makes Σ (y − ȳ)² less. */
-function gainAt(frequency: number, x: Float64Array, centered: Float64Array): number {
+function computeGain(frequency: number, x: Float64Array, centered: Float64Array): number {
   let [s, c, ss, cc, sc, sy, cy] = [0, 0, 0, 0, 0, 0, 0]
   for (let row = 0; row < x.length; row++) {
     const turns = frequency * (x[row] - x[0])

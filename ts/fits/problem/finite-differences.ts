@@ -22,7 +22,7 @@ const RELATIVE_STEPS = [1.4901161193847656e-8, 6.055454452393343e-6]
 const RELATIVE_ERRORS = [1e-9, 1e-12]
 
 /** Parts of a derivative that are rounding. */
-export const relativeErrorOf = ({ order }: FiniteDifferenceValues) => RELATIVE_ERRORS[order - 1]
+export const getRelativeError = ({ order }: FiniteDifferenceValues) => RELATIVE_ERRORS[order - 1]
 
 /** Where derivatives are wanted, and what may be evaluated. */
 export interface DifferencePoint {

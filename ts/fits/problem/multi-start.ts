@@ -1,7 +1,7 @@
 /** Fits from several starts, and the minima that they end at. */
 
 import { OptionError } from '../../core/errors.js'
-import { type GivenOf, integerBetween, keyOf, type ValuesOf } from '../../options/kinds.js'
+import { type GivenOf, integerBetween, keyOption, type ValuesOf } from '../../options/kinds.js'
 import { latinHypercubeStarts, sobolStarts, uniformStarts } from '../../random/starts.js'
 import type { Problem } from './problem.js'
 
@@ -11,7 +11,7 @@ export const multiStart = {
   /** How many starts each fit has, its own one with them. */
   count: integerBetween(1, 4096),
   /** How they are spread over the box of the parameters' bounds; 'latinHypercube'. */
-  sample: keyOf<keyof typeof samplers, 'latinHypercube'>(samplers, 'latinHypercube'),
+  sample: keyOption<keyof typeof samplers, 'latinHypercube'>(samplers, 'latinHypercube'),
   /** A whole number from 0 to 2³² − 1; 0. */
   seed: integerBetween(0, 0xffff_ffff, 0, '2^32 - 1'),
 }

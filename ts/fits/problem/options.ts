@@ -1,18 +1,18 @@
 import type { EngineName } from '../../engines/engine.js'
-import type { Workers } from '../../many/engines.js'
+import type { WorkerPlacement } from '../../many/engines.js'
 import { callOptions } from '../../many/options.js'
 import {
+  choice,
+  customOption,
   flag,
   type GivenOf,
-  integerFrom,
-  keyOf,
+  integerAtLeast,
+  keyOption,
   nonNegative,
   type Option,
-  oneOf,
   optional,
   passThrough,
   positive,
-  readWith,
   type ValuesOf,
 } from '../../options/kinds.js'
 import { nestedOptions, readOptions } from '../../options/read.js'
@@ -106,7 +106,7 @@ export interface FitManyOptions<Start = FitParameters, Derive = FitDerivedQuanti
   /** On how many threads the native engine runs, or how many workers; by default on all cores. No bit depends on it. */
   readonly threads?: number
   /** Has the WebAssembly engine run on workers, in browsers: what `workers()` gives. */
-  readonly workers?: Workers
+  readonly workers?: WorkerPlacement
   /** Ends the call: the promise is rejected with the signal's reason. */
   readonly signal?: AbortSignal
   /** Called now and then with how many fits have ended, of how many; with 0 where a long guess comes first. */
@@ -115,7 +115,7 @@ export interface FitManyOptions<Start = FitParameters, Derive = FitDerivedQuanti
 
 const intervals = {
   /** 'wald' or 'profile'; 'wald'. */
-  method: oneOf('wald', 'profile'),
+  method: choice('wald', 'profile'),
   /** The level of those that are made with the fits; others are made when they are asked for. 0.95. */
   level: probability,
   /** Whether a fit begins again where χ² falls below it along its profile; false. */
@@ -125,7 +125,7 @@ const intervals = {
 /** How the intervals of fits are made. */
 export interface Intervals extends GivenOf<typeof intervals> {}
 
-const readIntervalOptions = readWith<ValuesOf<typeof intervals>, ValuesOf<typeof intervals>>(
+const readIntervalOptions = customOption<ValuesOf<typeof intervals>, ValuesOf<typeof intervals>>(
   (argument, given) => {
     const expected = "'wald', 'profile' or { method, level, restart }"
     return readOptions(argument, typeof given === 'string' ? { method: given } : given, intervals, expected)
@@ -146,12 +146,12 @@ export const fitOptionTable = {
   sigma: passThrough<FitColumn | string>(),
   weights: passThrough<FitColumn | string>(),
   covariance: passThrough<readonly ArrayLike<number>[]>(),
-  missing: optional(oneOf('drop')),
+  missing: optional(choice('drop')),
   absoluteSigma: optional(flag()),
-  loss: keyOf<Loss, 'squared'>(losses, 'squared'),
+  loss: keyOption<Loss, 'squared'>(losses, 'squared'),
   lossScale: positive(1),
   tolerance: optional(nonNegative()),
-  maxIterations: optional(integerFrom(1)),
+  maxIterations: optional(integerAtLeast(1)),
   finiteDifferences: optional(nestedOptions(finiteDifferences, 'order')),
   multiStart: nestedOptions(multiStart, 'count', 1),
   intervals: readIntervalOptions,

@@ -7,7 +7,7 @@ import { isObject, isRecord, toFloat64Array } from '../../core/untrusted.js'
 import { isName } from '../../expressions/expression.js'
 import type { NamesBeside, NamesOf, OnlyNames } from '../../expressions/literal-names.js'
 import { checkName } from '../../expressions/names.js'
-import { flag, type Option, option, optional, readWith } from '../../options/kinds.js'
+import { customOption, flag, type Option, option, optional } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 
 /** A parameter of a fit: where it starts, what it may be, or what it is instead. */
@@ -70,7 +70,7 @@ const boundOption = optional(
 )
 
 const parameterFields = {
-  start: optional(readWith(readStart)),
+  start: optional(customOption(readStart)),
   min: boundOption,
   max: boundOption,
   positive: optional(flag()),
@@ -94,7 +94,7 @@ export function readParameters(
   for (const [name, entry] of entries) {
     if (names.includes(name)) continue
     checkName('start', name)
-    const isUsed = [...entries.values()].some((other) => namesUsedIn(other, name))
+    const isUsed = [...entries.values()].some((other) => collectNames(other, name))
     if (!isUsed || entry === undefined)
       throw new OptionError(
         'start',
@@ -109,7 +109,7 @@ export function readParameters(
   })
 }
 
-function namesUsedIn(entry: FitParameters[string], name: string): boolean {
+function collectNames(entry: FitParameters[string], name: string): boolean {
   const expr = isObject(entry) && Object.hasOwn(entry, 'expr') ? (entry as FitParameter).expr : undefined
   return typeof expr === 'string' && expr.split(/[^\p{L}\p{N}_]+/u).includes(name)
 }
@@ -175,7 +175,7 @@ function expressionParameter(name: string, expr: string, isDerived: boolean): Pa
 }
 
 /** A copy of the option `derive`. */
-export const derivedOption = readWith<FitDerivedQuantities, FitDerivedQuantities>((argument, given) => {
+export const derivedOption = customOption<FitDerivedQuantities, FitDerivedQuantities>((argument, given) => {
   if (!isRecord(given)) throw new OptionError(argument, 'an object of texts', given)
   const texts = Object.entries(given)
   const wrong = texts.find(([, text]) => typeof text !== 'string')

@@ -8,10 +8,10 @@ import { type GivenOf, integerBetween, type ValuesOf } from '../../options/kinds
 import { probability } from '../problem/confidence-level.js'
 import { type ProfileEndReason, profileEndReasons } from '../problem/reasons.js'
 import {
-  degreesOfFreedomOf,
+  computeDegreesOfFreedom,
   type FitContext,
+  getVariance,
   type LowerMinimumColumns,
-  varianceOf,
 } from '../solve/fit-context.js'
 import { Iterations } from '../solve/iterations.js'
 import { derivedColumn } from '../uncertainty/linearize.js'
@@ -166,7 +166,11 @@ function contourScales(
   own: readonly (readonly number[])[],
 ): ContourScales {
   const [a, b] = own.map(([, ...slopes]) => slopes)
-  const [aa, ab, bb] = [varianceOf(solved, fit, a), varianceOf(solved, fit, a, b), varianceOf(solved, fit, b)]
+  const [aa, ab, bb] = [
+    getVariance(solved, fit, a),
+    getVariance(solved, fit, a, b),
+    getVariance(solved, fit, b),
+  ]
   const first = Math.sqrt(aa)
   const across = ab / first
   const second = Math.sqrt(bb - across * across)
@@ -181,7 +185,7 @@ function contourThreshold(context: FitContext, fit: number, level: number): numb
   const cost = context.solved.cost[fit]
   return context.isAbsolute
     ? cost - 2 * log(1 - level)
-    : cost * pow(1 - level, -2 / degreesOfFreedomOf(context, fit))
+    : cost * pow(1 - level, -2 / computeDegreesOfFreedom(context, fit))
 }
 
 const reasonTexts: Readonly<Record<Exclude<ProfileEndReason, 'found'>, string>> = {

@@ -26,7 +26,7 @@ import {
   TRACE_LOWER_MINIMUM,
   TRACE_UNBOUNDED,
 } from '../programs/trace-program.js'
-import { degreesOfFreedomOf, type FitContext, type ProfiledEndpoints } from '../solve/fit-context.js'
+import { computeDegreesOfFreedom, type FitContext, type ProfiledEndpoints } from '../solve/fit-context.js'
 import type { Iterations } from '../solve/iterations.js'
 import { isExact, sumOfSquares } from '../uncertainty/statistics.js'
 import { studentQuantile } from '../uncertainty/student-t.js'
@@ -72,7 +72,7 @@ export function unavailableBecause(context: ProfileContext, fit: number): string
   const reason = fitReasons[context.solved.reason[fit]]
   if (reason !== 'converged' && reason !== 'singular') return `the fit is '${reason}'`
   if (context.isAbsolute) return undefined
-  if (degreesOfFreedomOf(context, fit) <= 0) return 'no degree of freedom is left'
+  if (computeDegreesOfFreedom(context, fit) <= 0) return 'no degree of freedom is left'
   const y = numbersInRun(context.columns.get(context.problem.y) as DataColumn, fit)
   const squares = sumOfSquares(context, fit)
   const isNumber = squares < Infinity && (squares > MIN_SQUARE_ROOT || y.every((x) => x === 0))
@@ -208,7 +208,7 @@ function needsVerification(
   context: ProfileContext,
   { fit, threshold, minimum, point, errors }: BoundEndpoint,
 ): boolean {
-  const freedom = degreesOfFreedomOf(context, fit)
+  const freedom = computeDegreesOfFreedom(context, fit)
   const t = Math.sqrt((threshold - minimum) / (context.isAbsolute ? 1 : minimum / freedom))
   return (
     freedom <= MAX_VERIFIED_DEGREES &&
@@ -382,7 +382,7 @@ function thresholds(context: ProfileContext, level: number): (fit: number) => nu
   return (fit) => {
     const cost = context.solved.cost[fit]
     if (context.isAbsolute) return cost + squareOf(Infinity)
-    const freedom = degreesOfFreedomOf(context, fit)
+    const freedom = computeDegreesOfFreedom(context, fit)
     return cost * (1 + squareOf(freedom) / freedom)
   }
 }

@@ -12,7 +12,7 @@ import {
   type DifferencePoint,
   estimateDerivatives,
   type FiniteDifferenceValues,
-  relativeErrorOf,
+  getRelativeError,
 } from '../problem/finite-differences.js'
 import { type BoundFunctionModel, type ModelFunction, ROWS } from '../problem/function-model.js'
 import type { Problem } from '../problem/problem.js'
@@ -104,7 +104,7 @@ export class FunctionCurve {
     this.#names = [...problem.values.keys()]
     this.#point = createRecord(this.#names, () => 0)
     this.#machine = new ProgramRunner(compilePoint(problem), 'float64')
-    this.rounding = called.jacobian === undefined ? relativeErrorOf(called.differences) : 0
+    this.rounding = called.jacobian === undefined ? getRelativeError(called.differences) : 0
     const names = modelColumns(problem)
     this.#rows =
       called.kind === 'row'

@@ -11,8 +11,8 @@ import type { Problem } from '../problem/problem.js'
 import { type EliminationSize, eliminateLocals } from './elimination.js'
 import { slopeNodes } from './function-curve.js'
 import { dot, product, triangleIndex } from './ldlt.js'
-import { clampToBounds, freeDirections, linearParametersOf, numberedNames } from './levenberg-marquardt.js'
-import { sumsOf } from './normal-equations.js'
+import { clampToBounds, findLinearParameters, freeDirections, numberedNames } from './levenberg-marquardt.js'
+import { sumRows } from './normal-equations.js'
 
 /** Columns of a family with several values: which one a row is of, what it is to meet, and its weight. */
 export const [VALUE, RESPONSE, WEIGHT] = ['@value', '@y', '@weight']
@@ -115,7 +115,7 @@ export function compileEvaluation(
   const weight = isMany ? WEIGHT : problems[0].weight
   const problem = { ...problems[0], graph, y, weight, model: ofRow(ofValues.map(({ model }) => model)) }
   const slopes = free.map((_, i) => ofRow(ofValues.map(({ slopes }) => slopes[i])))
-  const { cost, gradient, matrix } = sumsOf(b, problem, slopes, second)
+  const { cost, gradient, matrix } = sumRows(b, problem, slopes, second)
 
   const all = { right: gradient, matrix }
   const diagonal = free.map((_, i) => matrix[triangleIndex(i, i)])
@@ -176,7 +176,7 @@ export const problemColumns = ({ columns, y, weight }: Problem) =>
 /** Which parameters wait for those that the model is linear in, in all of its values. */
 export function linearParameters(problems: readonly Problem[]): boolean[] {
   const lists = problems.map((problem) =>
-    linearParametersOf(problem.graph, slopeNodes(problem), problem.free),
+    findLinearParameters(problem.graph, slopeNodes(problem), problem.free),
   )
   return lists[0].map((_, i) => lists.some((list) => list[i]))
 }

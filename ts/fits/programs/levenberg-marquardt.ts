@@ -21,7 +21,7 @@ const FIRST_DAMPING = 1e-3
 /** λ where some parameters wait: what hardly differs from others does not move much then. */
 const ISOLATION_RATIO = 0.1
 /** A λ that is so small beside the least pivot hardly changes a step. */
-const SLIGHT_GAIN = 0.01
+const NEGLIGIBLE_DAMPING = 0.01
 /** So often a small step with λ is followed by one without it. */
 const MIN_CONFIRMATIONS = 4
 /**
@@ -114,7 +114,7 @@ export function compileIteration(
   const { areFinite } = sums
   const isFirst = b.operation('equal', before, b.constant(Infinity))
   // What the model is linear in finds its scale first: else the first step may lead the rest to nowhere.
-  const waits = linearParametersOf(graph, slopes, free)
+  const waits = findLinearParameters(graph, slopes, free)
   const isPartly = waits.includes(true)
   // A point that a step has led to, of which only what is linear is not yet where it belongs, is not compared.
   const isTurn = alternates && isPartly ? b.multiply(areFinite, name('@turn')) : null
@@ -188,7 +188,11 @@ export function compileIteration(
     gainsAtMost(step.reduction, NEGLIGIBLE_STEP),
   ].reduce((any, is) => b.operation('max', any, is), isShort)
   // With damping any step becomes small: only one almost without it tells.
-  const isUndamped = b.operation('lessOrEqual', damping, b.multiply(b.constant(SLIGHT_GAIN), step.leastPivot))
+  const isUndamped = b.operation(
+    'lessOrEqual',
+    damping,
+    b.multiply(b.constant(NEGLIGIBLE_DAMPING), step.leastPivot),
+  )
   const confirmations = name('@confirmations')
   const isTired = b.operation('lessOrEqual', b.constant(MIN_CONFIRMATIONS), confirmations)
   const wantsUndamped = b.multiply(isSmall, b.subtract(b.one, isUndamped))
@@ -223,12 +227,12 @@ export function compileIteration(
 }
 
 /** Which parameters wait for the others: those that the model is not linear in, if there are both. */
-export function linearParametersOf(
+export function findLinearParameters(
   graph: Graph,
   slopes: readonly number[],
   free: readonly string[],
 ): boolean[] {
-  const uses = slopes.map((slope) => namesUsedIn(graph, slope))
+  const uses = slopes.map((slope) => collectNames(graph, slope))
   const linear: number[] = []
   for (const i of free.keys()) {
     const joined = [...linear, i]
@@ -237,12 +241,12 @@ export function linearParametersOf(
   return free.map((_, i) => linear.length > 0 && !linear.includes(i))
 }
 
-function namesUsedIn(graph: Graph, root: number, seen = new Set<number>()): Set<string> {
+function collectNames(graph: Graph, root: number, seen = new Set<number>()): Set<string> {
   if (seen.has(root)) return new Set()
   seen.add(root)
   const node = graph.nodes[root]
   if (node.kind === 'name') return new Set([node.name])
-  return new Set(graph.operandsOf(root).flatMap((operand) => [...namesUsedIn(graph, operand, seen)]))
+  return new Set(graph.operandsOf(root).flatMap((operand) => [...collectNames(graph, operand, seen)]))
 }
 
 /** λ and the factor by which it grows, from what a step has gained to what was predicted. */

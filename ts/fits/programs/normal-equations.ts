@@ -19,7 +19,7 @@ export const squares: StepEquations = {
 
   /** Half the gradient is in `right`, and JᵀWJ in `matrix`. */
   sums(b, problem, slopes, second) {
-    const { cost, gradient: right, matrix } = sumsOf(b, problem, slopes, second)
+    const { cost, gradient: right, matrix } = sumRows(b, problem, slopes, second)
     const trace = diagonal(right, matrix).reduce((sum, x) => b.add(sum, x))
     const areFinite = b.operation('equal', b.multiply(trace, b.zero), b.zero)
     return { cost, right, matrix, areFinite }
@@ -41,7 +41,7 @@ const diagonal = (right: readonly number[], matrix: readonly number[]) =>
   right.map((_, i) => matrix[triangleIndex(i, i)])
 
 /** Sums over the rows at a point: costs, half their gradient, JᵀWJ. */
-export function sumsOf(
+export function sumRows(
   b: Builder,
   problem: Problem,
   slopes: readonly number[],

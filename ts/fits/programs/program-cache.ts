@@ -9,10 +9,10 @@ import { slopeNodes } from './function-curve.js'
 import { compileScales, givensQr } from './givens-qr.js'
 import {
   compileIteration,
+  findLinearParameters,
   type IterationMode,
   type IterationState,
   iterationState,
-  linearParametersOf,
 } from './levenberg-marquardt.js'
 import { byNormalEquations, byQr } from './local-model.js'
 import { squares } from './normal-equations.js'
@@ -116,7 +116,7 @@ export class ModelPrograms {
     const { graph, free, functionModel } = this.problemInSteps
     this.isDense = functionModel !== null || free.length > MAX_COMPILED_PARAMETERS
     this.isPartlyLinear =
-      !this.isDense && linearParametersOf(graph, slopeNodes(this.problemInSteps), free).includes(true)
+      !this.isDense && findLinearParameters(graph, slopeNodes(this.problemInSteps), free).includes(true)
     // In a graph of its own: it has many nodes.
     this.#make = () => new FitPrograms(makeSteps(), givensQr, settings, true)
     this.#makeOther = () => makeProblem(model, parameters, data, false)
@@ -175,7 +175,7 @@ export class ModelPrograms {
   /** Whether a parameter that varies is above 0, or the model is linear in others and not in it. */
   isNonlinear(i: number): boolean {
     const { graph, free } = this.problem
-    this.#linear ??= linearParametersOf(graph, slopeNodes(this.problem), free)
+    this.#linear ??= findLinearParameters(graph, slopeNodes(this.problem), free)
     return this.#linear[i] || this.scales.has(free[i])
   }
 

@@ -130,7 +130,7 @@ export class GroupBatch implements EliminationSize {
     this.shared = free.length - local
     this.outputs = outputs
     this.problem = outputs[0].compiled.problemInSteps
-    this.linear = linearIn(this.problem, outputs)
+    this.linear = findLinear(this.problem, outputs)
     this.isBounded = isBounded
     this.#runner = runner
     const alike = new Map<number, number[]>()
@@ -218,7 +218,7 @@ export class GroupBatch implements EliminationSize {
         const cell = (a: number, b: number) => Math.max(a, b) * size + Math.min(a, b)
         if (typeof place === 'number' && typeof other === 'number')
           to.matrix[cell(place, other)] += lanes.sum(at)
-        else lanes.scatter(at, to.matrix, (g) => cell(valueAt(place, g), valueAt(other, g)))
+        else lanes.scatter(at, to.matrix, (g) => cell(getIndex(place, g), getIndex(other, g)))
       }
     }
   }
@@ -239,7 +239,7 @@ export class GroupBatch implements EliminationSize {
       const to = step[i]
       for (const [k, place] of this.sharedPlaces.entries()) {
         const along = coupling[k][i]
-        for (let g = 0; g < to.length; g++) to[g] -= along[g] * delta[valueAt(place, g)]
+        for (let g = 0; g < to.length; g++) to[g] -= along[g] * delta[getIndex(place, g)]
       }
       for (let g = 0; g < to.length; g++) to[g] = Math.min(Math.max(x[g] + to[g], min[i]), max[i])
       return to
@@ -291,12 +291,12 @@ export interface LocalIndex {
 }
 
 /** Where a group has its place. */
-export const valueAt = (place: number | Uint32Array, group: number) =>
+export const getIndex = (place: number | Uint32Array, group: number) =>
   typeof place === 'number' ? place : place[group]
 
 const linearByProblem = new WeakMap<Problem, readonly boolean[]>()
 
-function linearIn(first: Problem, outputs: readonly GroupOutput[]): readonly boolean[] {
+function findLinear(first: Problem, outputs: readonly GroupOutput[]): readonly boolean[] {
   if (outputs.length > 1) return linearParameters(outputs.map(({ compiled }) => compiled.problemInSteps))
   const known = linearByProblem.get(first) ?? linearParameters([first])
   linearByProblem.set(first, known)

@@ -1,6 +1,13 @@
 import { OptionError } from '../../core/errors.js'
 import { isRecord, toBoundedArray } from '../../core/untrusted.js'
-import { type Option, option, optional, passThrough, readWith, type ValuesOf } from '../../options/kinds.js'
+import {
+  customOption,
+  type Option,
+  option,
+  optional,
+  passThrough,
+  type ValuesOf,
+} from '../../options/kinds.js'
 import type { MultiStart } from '../problem/multi-start.js'
 import { type FitColumn, type FitManyOptions, fitOptionTable as ofFits } from '../problem/options.js'
 
@@ -56,7 +63,7 @@ export interface SharedOptions extends CommonOptions {
 
 const nameOption = option<string, undefined>('a name', undefined, (x) => typeof x === 'string')
 
-const namesOption = readWith<readonly string[]>((argument, given) => {
+const namesOption = customOption<readonly string[]>((argument, given) => {
   const list = toBoundedArray(given)
   if (list === undefined) throw new OptionError(argument, 'a list of names', given)
   const seen = new Set<string>()
@@ -68,7 +75,7 @@ const namesOption = readWith<readonly string[]>((argument, given) => {
   return list as string[]
 })
 
-const columnsByName = readWith<Readonly<Record<string, string>>>((argument, given) => {
+const columnsByName = customOption<Readonly<Record<string, string>>>((argument, given) => {
   if (!isRecord(given)) throw new OptionError(argument, 'columns by parameter', given)
   const entries = Object.entries(given)
   for (const [parameter, column] of entries) {

@@ -44,7 +44,7 @@ interface ParsedOutput {
   readonly x: string
 }
 
-interface ParsedModel {
+interface ParsedGroupModel {
   readonly outputs: readonly ParsedOutput[]
   readonly defaults: Readonly<Record<string, FitParameter>>
 }
@@ -65,7 +65,7 @@ export interface ParsedBatch extends GroupBatchInput {
   readonly hasModelWeights: readonly (WeightFunction | null)[]
 }
 
-export interface ParsedShared {
+export interface ParsedSharedFit {
   readonly labels: readonly GroupLabel[]
   readonly batches: readonly ParsedBatch[]
   readonly shared: readonly SharedParameter[]
@@ -79,7 +79,7 @@ export interface ParsedShared {
 /** Beyond it the equations of shared parameters, which are dense, take more time than all else. */
 const MAX_SHARED_PARAMETERS = 1024
 
-export function readShared(model: unknown, data: unknown, options: SharedValues): ParsedShared {
+export function readShared(model: unknown, data: unknown, options: SharedValues): ParsedSharedFit {
   const models = readModels(model)
   const ofModels =
     models.length === 1 && options.modelColumn === undefined ? [] : [options.modelColumn ?? 'modelOf']
@@ -93,7 +93,7 @@ export function readShared(model: unknown, data: unknown, options: SharedValues)
   const { columns } = grouped
   const names = new Set(models.flatMap(({ outputs }) => outputs.flatMap(({ names }) => names)))
   const known = [...names].filter((name) => !columns.has(name))
-  const defaults = Object.assign({}, ...models.map((one) => one.defaults)) as ParsedModel['defaults']
+  const defaults = Object.assign({}, ...models.map((one) => one.defaults)) as ParsedGroupModel['defaults']
   const said = readParameters(options.start ?? {}, known, defaults)
   const taken = [...said.map(({ name }) => name), ...names]
   const parameters = [...said, ...deriveParameters(options.derive, taken)]
@@ -105,7 +105,7 @@ export function readShared(model: unknown, data: unknown, options: SharedValues)
   const places: SharedParameter[] = roles.shared.map((parameter) => ({ parameter, label: null }))
   const sharedBy = new Map<string, GroupLabel[]>()
   const placesOf = new Map<string, number | Uint32Array>(roles.shared.map(({ name }, k) => [name, k]))
-  const uses = models.map((one) => namesUsedBy(one, parameters))
+  const uses = models.map((one) => collectModelNames(one, parameters))
   checkExpressions(parameters, uses)
   for (const parameter of roles.sharedBy) {
     const { name } = parameter
@@ -179,14 +179,14 @@ export function readShared(model: unknown, data: unknown, options: SharedValues)
   }
 }
 
-function readModels(given: unknown): ParsedModel[] {
+function readModels(given: unknown): ParsedGroupModel[] {
   if (!Array.isArray(given)) return [readOne('model', given)]
   const list = toBoundedArray(given, 256)
   if (list === undefined || list.length === 0) throw new OptionError('model', '1 to 256 models', given)
   return list.map((one, k) => readOne(`model[${k}]`, one))
 }
 
-function readOne(argument: string, given: unknown): ParsedModel {
+function readOne(argument: string, given: unknown): ParsedGroupModel {
   const isOne =
     given instanceof Expression || !isRecord(given) || typeof Reflect.get(given, 'text') === 'string'
   const entries: (readonly [string | null, unknown])[] = isOne
@@ -204,7 +204,7 @@ function readOne(argument: string, given: unknown): ParsedModel {
 }
 
 function selectModel(
-  models: readonly ParsedModel[],
+  models: readonly ParsedGroupModel[],
   grouped: GroupedData,
   name: string | undefined,
 ): number[] {
@@ -287,7 +287,7 @@ function checkStarts(
 }
 
 /** The names that a model has, and those that its parameters are made of. */
-function namesUsedBy({ outputs }: ParsedModel, parameters: readonly Parameter[]): Set<string> {
+function collectModelNames({ outputs }: ParsedGroupModel, parameters: readonly Parameter[]): Set<string> {
   const used = new Set<string>()
   const add = (name: string) => {
     if (used.has(name)) return
@@ -320,7 +320,7 @@ function checkExpressions(parameters: readonly Parameter[], uses: readonly Reado
  *
  * @throws OptionError where a record has another name
  */
-function readPerModel(argument: string, given: unknown, models: readonly ParsedModel[]) {
+function readPerModel(argument: string, given: unknown, models: readonly ParsedGroupModel[]) {
   const names = models.flatMap(({ outputs }) => outputs.flatMap(({ y }) => y ?? []))
   if (names.length === 0 || !isRecord(given)) return () => given
   const own = ownProperties(given)
@@ -333,7 +333,7 @@ function readPerModel(argument: string, given: unknown, models: readonly ParsedM
 function checkAllHaveWeights(
   sigmaOf: (y: string | null) => unknown,
   weightsOf: (y: string | null) => unknown,
-  models: readonly ParsedModel[],
+  models: readonly ParsedGroupModel[],
 ): void {
   const names = models.flatMap(({ outputs }) => outputs.flatMap(({ y }) => y ?? []))
   const isGiven = (of: (y: string | null) => unknown) => names.some((name) => of(name) !== undefined)
@@ -345,7 +345,7 @@ function checkAllHaveWeights(
 
 /** The column that models with one value are to meet. */
 function responseColumn(
-  models: readonly ParsedModel[],
+  models: readonly ParsedGroupModel[],
   columns: ReadonlyMap<string, unknown>,
   given: string | undefined,
 ): string | null {
@@ -363,7 +363,7 @@ function responseColumn(
 }
 
 function checkUnknownColumns(
-  models: readonly ParsedModel[],
+  models: readonly ParsedGroupModel[],
   columns: ReadonlyMap<string, unknown>,
   y: string | null,
 ): void {

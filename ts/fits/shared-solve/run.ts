@@ -13,17 +13,17 @@ import { hasBounds } from '../programs/group-evaluation.js'
 import { MAX_ROUNDS } from '../solve/model-weights.js'
 import { EQUALITY_RATIO, firstIterations } from '../solve/solver.js'
 import { type ArrowheadPoint, ArrowheadSolver, type ArrowheadStop, NO_FIXED } from './arrowhead-solver.js'
-import { GroupBatch, type GroupBatchInput, valueAt } from './group-batch.js'
+import { GroupBatch, type GroupBatchInput, getIndex } from './group-batch.js'
 import { type SharedValues, sharedOptionTable } from './options.js'
 import { WARM_START } from './profile.js'
-import { type ParsedShared, readShared, selectGroupRows, sharedName } from './read.js'
+import { type ParsedSharedFit, readShared, selectGroupRows, sharedName } from './read.js'
 import { computeStatistics, type InvalidWeight, type SharedStatistics } from './shared-statistics.js'
 import { areWeightsSettled, hasModelWeights, setWeights } from './weights.js'
 
 export class SharedRun {
   readonly choice: EngineChoice<BatchRunner>
   readonly options: SharedValues
-  readonly parsed: ParsedShared
+  readonly parsed: ParsedSharedFit
   /** Of weights by the model, that of the last round. */
   solver: ArrowheadSolver
   readonly isAbsolute: boolean
@@ -98,7 +98,7 @@ export class SharedRun {
     for (let round = 0; hasModelWeights(batches) && round <= MAX_ROUNDS; round++) {
       if (!hasUsablePoint(ended.reason)) return ended
       const unweighed = setWeights(batches, this.solver.batches, ended.values)
-      if (unweighed !== null) return noUsablePoint(ended, unweighed)
+      if (unweighed !== null) return makeUnusableStatistics(ended, unweighed)
       this.solver.release()
       this.solver = this.createSolver()
       const stop = yield* this.solver.solve(ended.stop.point, this.maxIterations, NO_FIXED, WARM_START)
@@ -172,7 +172,7 @@ export class SharedRun {
       for (const i of open) {
         const place = sharedPlaces[i - family.local]
         if (place === undefined) continue
-        for (const [at, x] of columns[i].entries()) guesses[valueAt(place, at)].push(x)
+        for (const [at, x] of columns[i].entries()) guesses[getIndex(place, at)].push(x)
       }
       local.push(columns.slice(0, family.local))
     }
@@ -188,7 +188,7 @@ export class SharedRun {
 }
 
 /** Of what has ended where a weight is none, nothing is known. */
-function noUsablePoint(ended: SharedStatistics, invalidWeight: InvalidWeight): SharedStatistics {
+function makeUnusableStatistics(ended: SharedStatistics, invalidWeight: InvalidWeight): SharedStatistics {
   const none = (numbers: Float64Array) => numbers.map(() => NaN)
   const localErrors = ended.localErrors.map((columns) => columns.map(none))
   return {

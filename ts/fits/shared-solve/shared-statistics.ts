@@ -18,7 +18,7 @@ import {
   type ArrowheadStop,
   NO_FIXED,
 } from './arrowhead-solver.js'
-import { type GroupBatch, valueAt } from './group-batch.js'
+import { type GroupBatch, getIndex } from './group-batch.js'
 
 /** What may be said of a parameter at the end. */
 export const [FREE, AT_BOUND, UNIDENTIFIABLE] = [0, 1, 2] as const
@@ -165,7 +165,7 @@ function localVariances(
           continue
         }
         for (let g = 0; g < all.length; g++) {
-          const c = covariance[valueAt(row, g) * size + valueAt(column, g)]
+          const c = covariance[getIndex(row, g) * size + getIndex(column, g)]
           if (!Number.isNaN(c)) all[g] += a[g] * b[g] * c
         }
       }
@@ -187,7 +187,7 @@ export function covarianceEntry(
   const { size } = step.dense
   const one = (column: Float64Array) => column[at]
   const factors = { lower: lower.map(one), inverse: inverse.map(one) }
-  const place = sharedPlaces.map((of) => valueAt(of, at))
+  const place = sharedPlaces.map((of) => getIndex(of, at))
   const joint = (k: number, l: number) => covariance[place[k] * size + place[l]]
   const isFree = (i: number) => (i < local ? localStates[f][i][at] : sharedStates[place[i - local]]) === FREE
   const known = [...place.keys()].filter((k) => isFree(local + k))

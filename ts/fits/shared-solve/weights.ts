@@ -5,7 +5,7 @@ import { type DataColumn, numbersInRun } from '../../many/data.js'
 import { compileModel, modelColumns } from '../programs/function-curve.js'
 import { isSettledWeight, WEIGHTS } from '../solve/model-weights.js'
 import type { ArrowheadPoint, ArrowheadSolver } from './arrowhead-solver.js'
-import { type GroupBatch, valueAt } from './group-batch.js'
+import { type GroupBatch, getIndex } from './group-batch.js'
 import type { ParsedBatch } from './read.js'
 import type { InvalidWeight, SharedStatistics } from './shared-statistics.js'
 
@@ -32,7 +32,7 @@ export function setWeights(
         const [y, ...columns] = names.map((name) => numbersInRun(data[k].get(name) as DataColumn, group))
         const point = [
           ...local[f].map((column) => column[at]),
-          ...sharedPlaces.map((place) => shared[valueAt(place, at)]),
+          ...sharedPlaces.map((place) => shared[getIndex(place, at)]),
           ...problem.fixed.map((name) => constants.get(name)?.[group] as number),
         ]
         const [all, counted] = [data[k], outputs[k].columns].map((of) => weightsOf(of, group))

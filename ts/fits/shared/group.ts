@@ -9,7 +9,7 @@ import type { Problem } from '../problem/problem.js'
 import { type FitReason, fitReasons } from '../problem/reasons.js'
 import { memoizeBy } from '../programs/function-curve.js'
 import { correlationMatrix, triangle } from '../programs/ldlt.js'
-import { valueAt } from '../shared-solve/group-batch.js'
+import { getIndex } from '../shared-solve/group-batch.js'
 import type { GroupLabel } from '../shared-solve/groups.js'
 import type { ProfiledParameter, SharedProfile, SharedProfileOptions } from '../shared-solve/profile.js'
 import type { SharedRun } from '../shared-solve/run.js'
@@ -25,7 +25,7 @@ import {
   bandTable,
   computeBand,
   confidenceQuantile,
-  predictWith,
+  predictColumns,
   symmetricInterval,
 } from '../uncertainty/bands.js'
 import type { BootstrapSource } from '../uncertainty/bootstrap-result.js'
@@ -42,7 +42,7 @@ export const derivedNames = memoizeBy((problem: Problem) =>
 export type SingleFitContext = BootstrapSource<string>['context']
 
 /** By value of the model. */
-export let singleFitContextOf: (group: SharedGroup) => SingleFitContext[]
+export let getSingleFitContext: (group: SharedGroup) => SingleFitContext[]
 
 /** One group of a fit with shared parameters. */
 export class SharedGroup {
@@ -66,7 +66,7 @@ export class SharedGroup {
   readonly #found: Pick<SolvedFits, 'free' | 'errors' | 'covariance' | 'atBound'>
 
   static {
-    singleFitContextOf = (group) => group.#singleFitContext()
+    getSingleFitContext = (group) => group.#singleFitContext()
   }
 
   /** @internal */
@@ -79,7 +79,7 @@ export class SharedGroup {
     const { values, costs } = ended
     this.label = label
     this.free = family.free.map(({ name }) => name)
-    const shared = family.sharedPlaces.map((place) => values.shared[valueAt(place, at)])
+    const shared = family.sharedPlaces.map((place) => values.shared[getIndex(place, at)])
     const point = [...values.local[f].map((column) => column[at]), ...shared]
     const covariance = this.covariance
     const held = this.atBound.reduce((bits, name) => bits | (1 << this.free.indexOf(name)), 0)
@@ -122,7 +122,7 @@ export class SharedGroup {
     const { localStates, sharedStates } = this.#statistics
     return this.free.filter((_, i) => {
       if (i < local) return localStates[this.#batch][i][this.#index] === state
-      return sharedStates[valueAt(sharedPlaces[i - local], this.#index)] === state
+      return sharedStates[getIndex(sharedPlaces[i - local], this.#index)] === state
     })
   }
 
@@ -152,7 +152,7 @@ export class SharedGroup {
     const { local, sharedPlaces, free } = this.#run.solver.batches[family]
     if (i >= local) {
       const place = sharedPlaces[i - local]
-      return createSharedProfiles(this.#run, this.#statistics, valueAt(place, at))
+      return createSharedProfiles(this.#run, this.#statistics, getIndex(place, at))
     }
     const parameter = free[i]
     const factor = parameter.isLogarithmic ? this.values[name] : 1
@@ -183,7 +183,7 @@ export class SharedGroup {
    * @throws OptionError where it is none, or one is missing or no numbers
    */
   predict(at?: RequestedColumns): Float64Array {
-    return concatenate(this.#singleFitContext().map((of) => predictWith(of, 0, at)))
+    return concatenate(this.#singleFitContext().map((of) => predictColumns(of, 0, at)))
   }
 
   /** Lower and upper ends of a band about `predict(at)`: what is known of shared parameters by all groups is in it. */

@@ -9,7 +9,7 @@ import type { ValuesOf } from '../../options/kinds.js'
 import { readOption, readOptions } from '../../options/read.js'
 import { probability } from '../problem/confidence-level.js'
 import { type FitReason, fitReasons } from '../problem/reasons.js'
-import { valueAt } from '../shared-solve/group-batch.js'
+import { getIndex } from '../shared-solve/group-batch.js'
 import type { GroupLabel } from '../shared-solve/groups.js'
 import type { ProfiledParameter, SharedProfile, SharedProfileOptions } from '../shared-solve/profile.js'
 import { sharedName } from '../shared-solve/read.js'
@@ -25,7 +25,7 @@ import { Bootstrap } from '../uncertainty/bootstrap-result.js'
 import { type JointFit, jointFits } from '../uncertainty/joint-fit.js'
 import { checkRefits, runSharedBootstrap, type SharedReplicates } from './bootstrap.js'
 import { SharedBootstrap } from './bootstrap-result.js'
-import { derivedNames, SharedGroup, type SingleFitContext, singleFitContextOf } from './group.js'
+import { derivedNames, getSingleFitContext, SharedGroup, type SingleFitContext } from './group.js'
 import type { NamedColumns, SharedParameterValues } from './parameter-values.js'
 import { createSharedProfiles, profileAsync, profileSync } from './profile-result.js'
 import { RowContributions } from './row-contributions.js'
@@ -247,7 +247,7 @@ export class SharedFit {
       const group = this.at(k)
       return {
         values: group.values,
-        context: singleFitContextOf(group).map((context) => ({ context, index: 0 })),
+        context: getSingleFitContext(group).map((context) => ({ context, index: 0 })),
       }
     })
     return {
@@ -261,11 +261,11 @@ export class SharedFit {
   #readBootstrap(options: BootstrapManyOptions) {
     const read = readOptions('options', options, bootstrapManyTable)
     checkRefits(this.#run, read)
-    const [first] = singleFitContextOf(this.at(0))
+    const [first] = getSingleFitContext(this.at(0))
     const isPossible = unavailableBecause(first, 0, read) === ''
     return {
       read,
-      alone: isPossible ? this.groups.map((_, group) => singleFitContextOf(this.at(group))) : [],
+      alone: isPossible ? this.groups.map((_, group) => getSingleFitContext(this.at(group))) : [],
     }
   }
 
@@ -282,10 +282,10 @@ export class SharedFit {
       const family = run.solver.batches[f]
       const { length: count } = reason
       const free = family.free.map(({ name }, i): readonly [string, Float64Array] => {
-        if (i >= family.local) return [name, shared[valueAt(family.sharedPlaces[i - family.local], at)]]
+        if (i >= family.local) return [name, shared[getIndex(family.sharedPlaces[i - family.local], at)]]
         return [name, local[f][i].subarray(at * count, (at + 1) * count)]
       })
-      const [of] = alone[k] ?? singleFitContextOf(group)
+      const [of] = alone[k] ?? getSingleFitContext(group)
       const fixed = of.problem.fixed.map((name) => of.starts.get(name)?.[0] as number)
       const derived = Object.entries(derivedNames(of.problem)).map(([name, follow]) => {
         const value = (_: number, r: number) => follow([...free.map(([, column]) => column[r]), ...fixed])[0]
@@ -324,7 +324,7 @@ export class SharedFit {
       const numbers = of(group)
       for (const [i, { name }] of batches[f].free.entries()) {
         if (i < batches[f].local) own[f][i][at] = numbers[name]
-        else shared[valueAt(batches[f].sharedPlaces[i - batches[f].local], at)] = numbers[name]
+        else shared[getIndex(batches[f].sharedPlaces[i - batches[f].local], at)] = numbers[name]
       }
     }
     return this.#toValues(shared, own)

@@ -1,10 +1,10 @@
 /** What rows of all groups contribute to a group's parameters, as intervals of the bootstrap want it. */
 
 import { numberArithmetic, solveEliminated } from '../programs/elimination.js'
-import { type GroupBatch, valueAt } from '../shared-solve/group-batch.js'
+import { type GroupBatch, getIndex } from '../shared-solve/group-batch.js'
 import type { SharedRun } from '../shared-solve/run.js'
 import { FREE, type SharedStatistics } from '../shared-solve/shared-statistics.js'
-import { linearizeIn } from '../uncertainty/linearize.js'
+import { linearizeCached } from '../uncertainty/linearize.js'
 import type { SingleFitContext } from './group.js'
 
 /** Of a group by parameter, half the derivative of what each row costs. */
@@ -41,7 +41,7 @@ export class RowContributions {
 
   #computeRows(values: readonly SingleFitContext[], f: number, at: number): ContributionRows {
     const family = this.#families[f]
-    const lists = values.map((of) => linearizeIn(of, 0))
+    const lists = values.map((of) => linearizeCached(of, 0))
     const all = family.free.map((_, i) => {
       const factor = this.#factor(f, at, i)
       return Float64Array.from(
@@ -55,14 +55,14 @@ export class RowContributions {
       .map((along, k) =>
         along.map((of, row) => local.reduce((sum, one, i) => sum - coupling[k][i][at] * one[row], of)),
       )
-    return { local, shared, sharedPlaces: family.sharedPlaces.map((place) => valueAt(place, at)) }
+    return { local, shared, sharedPlaces: family.sharedPlaces.map((place) => getIndex(place, at)) }
   }
 
   /** How a parameter of a group goes with what steps have of it; 0 where it does not move. */
   #factor(f: number, at: number, i: number): number {
     const { local, free, sharedPlaces } = this.#families[f]
     const { localStates, sharedStates, values } = this.#statistics
-    const place = i < local ? -1 : valueAt(sharedPlaces[i - local], at)
+    const place = i < local ? -1 : getIndex(sharedPlaces[i - local], at)
     const state = place < 0 ? localStates[f][i][at] : sharedStates[place]
     if (state !== FREE) return 0
     if (!free[i].isLogarithmic) return 1
@@ -88,7 +88,7 @@ export class RowContributions {
     // How it goes with shared parameters: its own ones follow them.
     const along = sharedPlaces.map((place, k): readonly [number, number] => {
       const ofOwn = coupling[k].reduce((sum, by, i) => sum - s[i] * by[at], s[local + k])
-      return [valueAt(place, at), ofOwn]
+      return [getIndex(place, at), ofOwn]
     })
     const joint = Float64Array.from({ length: size }, (_, l) =>
       along.reduce((sum, [k, by]) => {

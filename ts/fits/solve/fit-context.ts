@@ -116,7 +116,7 @@ export interface PendingFits {
  * The variance of what has some slopes by the parameters that vary, or its covariance with another. What has no slope has
  * no part, even where its variance is not known, and neither has what a bound holds: it counts as fixed.
  */
-export function varianceOf(
+export function getVariance(
   { covariance, atBound }: Pick<SolvedFits, 'covariance' | 'atBound'>,
   fit: number,
   slopes: readonly number[],
@@ -140,14 +140,14 @@ export function standardError(
 ): number {
   const moving = slopes.flatMap((slope, i) => (slope === 0 ? [] : [i]))
   const isHeld = moving.length > 0 && moving.every((i) => hasBit(found.atBound, fit, i))
-  return isHeld ? NaN : Math.sqrt(varianceOf(found, fit, slopes))
+  return isHeld ? NaN : Math.sqrt(getVariance(found, fit, slopes))
 }
 
 export const hasBit = (words: readonly Uint32Array[], fit: number, i: number) =>
   ((words[i >> 5][fit] >> (i & 31)) & 1) === 1
 
 /** How many more rows a fit has than parameters that vary and no bound holds. */
-export function degreesOfFreedomOf(
+export function computeDegreesOfFreedom(
   {
     problem,
     observations,
@@ -158,7 +158,7 @@ export function degreesOfFreedomOf(
   return observations[fit] - problem.free.filter((_, i) => !hasBit(solved.atBound, fit, i)).length
 }
 
-export function errorScaleOf(
+export function computeErrorScale(
   of: Pick<FitContext, 'problem' | 'observations' | 'errorScale'> & {
     readonly solved: Pick<SolvedFits, 'cost' | 'atBound'>
   },
@@ -168,7 +168,7 @@ export function errorScaleOf(
     of.errorScale ?? {
       observations: of.observations[fit],
       cost: of.solved.cost[fit],
-      degreesOfFreedom: degreesOfFreedomOf(of, fit),
+      degreesOfFreedom: computeDegreesOfFreedom(of, fit),
     }
   )
 }
@@ -178,7 +178,7 @@ export function errorScaleOf(
  *
  * @param startsOf of a parameter where each fit starts, of those that are fixed too
  */
-export function withStarts(
+export function replaceStarts(
   { parameters }: FitContext,
   startsOf: (name: string, isFixed: boolean) => Float64Array | readonly number[],
 ): FitParameters {

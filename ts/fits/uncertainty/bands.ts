@@ -2,9 +2,9 @@
 
 import { exp } from '../../functions/index.js'
 import { type DataColumn, numbersInRun } from '../../many/data.js'
-import { type GivenOf, oneOf } from '../../options/kinds.js'
+import { choice, type GivenOf } from '../../options/kinds.js'
 import { probability } from '../problem/confidence-level.js'
-import { type FitContext, type SolvedFits, varianceOf } from '../solve/fit-context.js'
+import { type FitContext, getVariance, type SolvedFits } from '../solve/fit-context.js'
 import { evaluateModel, parameterPoint, type RequestedColumns } from './linearize.js'
 import { studentQuantile } from './student-t.js'
 
@@ -12,7 +12,7 @@ export const bandTable = {
   /** The probability, between 0 and 1; 0.95. */
   level: probability,
   /** Of the curve ('confidence'), or of what would be measured there ('prediction'); 'confidence'. */
-  kind: oneOf('confidence', 'prediction'),
+  kind: choice('confidence', 'prediction'),
 }
 
 export interface BandOptions extends GivenOf<typeof bandTable> {}
@@ -40,7 +40,7 @@ export function symmetricInterval(
 }
 
 /** The model at columns, or at the rows that were given. */
-export function predictWith(of: BandContext, fit: number, at: RequestedColumns): Float64Array {
+export function predictColumns(of: BandContext, fit: number, at: RequestedColumns): Float64Array {
   const { rows, value } = evaluateModel(of, fit, at)
   const point = parameterPoint(of, fit)
   return Float64Array.from({ length: rows }, (_, row) => value(row, point))
@@ -74,7 +74,7 @@ export function computeBand(
   const half = middle.map((_, row) => {
     const [f, ...slope] = outputs(row, point)
     middle[row] = f
-    const ofCurve = varianceOf(solved, fit, slope)
+    const ofCurve = getVariance(solved, fit, slope)
     return t * Math.sqrt(ofCurve + (kind === 'prediction' ? size / weightOf(row, f, columns(row)) : 0))
   })
   return { low: half.map((by, row) => middle[row] - by), high: half.map((by, row) => middle[row] + by) }

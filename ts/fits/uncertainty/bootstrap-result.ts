@@ -3,7 +3,7 @@
 import { ArgumentError } from '../../core/errors.js'
 import { createRecord, mapRecord } from '../../core/untrusted.js'
 import { pickRuns } from '../../many/data.js'
-import { type GivenOf, oneOf } from '../../options/kinds.js'
+import { choice, type GivenOf } from '../../options/kinds.js'
 import { readOption, readOptions } from '../../options/read.js'
 import { probability } from '../problem/confidence-level.js'
 import { type FitReason, fitReasons } from '../problem/reasons.js'
@@ -21,13 +21,13 @@ import {
   covarianceEntry,
   derivedColumn,
   evaluateModel,
-  linearizeIn,
+  linearizeCached,
   parameterPoint,
   type RequestedColumns,
 } from './linearize.js'
 import { studentQuantile } from './student-t.js'
 
-const methodOption = oneOf('bca', 'percentile')
+const methodOption = choice('bca', 'percentile')
 /** How ends of intervals are made of refits. */
 export type BootstrapMethod = 'bca' | 'percentile'
 
@@ -212,7 +212,7 @@ export class Bootstrap<Names extends string = string> {
 
   #contributions(slopes: readonly number[]): Float64Array {
     const { context, fit } = this.#source
-    const { slope, gradient } = linearizeIn(context, fit)
+    const { slope, gradient } = linearizeCached(context, fit)
     const isFree = slopes.map((_, i) => !hasBit(context.solved.atBound, fit, i))
     const weights = slopes.map((_, i) =>
       slopes.reduce(

@@ -6,18 +6,18 @@ import { plural } from '../../core/text.js'
 import { type DataColumn, numbersInRun, pickRuns, putRuns, sharedFirst } from '../../many/data.js'
 import type { EngineCall } from '../../many/execute.js'
 import { callOptions } from '../../many/options.js'
-import { type GivenOf, integerBetween, oneOf, type ValuesOf } from '../../options/kinds.js'
+import { choice, type GivenOf, integerBetween, type ValuesOf } from '../../options/kinds.js'
 import { WordStream } from '../../random/random.js'
 import { normal, poisson } from '../../random/variates.js'
 import { fitReasons } from '../problem/reasons.js'
 import {
-  errorScaleOf,
+  computeErrorScale,
   type FitContext,
   parameterColumn,
+  replaceStarts,
   type SolvedFits,
-  withStarts,
 } from '../solve/fit-context.js'
-import { linearizeIn } from './linearize.js'
+import { linearizeCached } from './linearize.js'
 
 const kindName = (value?: number) => integerBetween(0, 0xffff_ffff, value, '2^32 - 1')
 
@@ -27,7 +27,7 @@ export const bootstrapTable = {
    * the data ('cases'), or the curve and normal errors, or Poisson's where the loss is that of counts ('parametric');
    * 'residuals'.
    */
-  kind: oneOf('residuals', 'cases', 'parametric'),
+  kind: choice('residuals', 'cases', 'parametric'),
   /** How often each fit is made again, from 1 to 1,000,000; 1000. */
   count: integerBetween(1, 1_000_000, 1000),
   /** A whole number from 0 to 2³² − 1; 0. */
@@ -79,7 +79,7 @@ export const CONVERGED = fitReasons.indexOf('converged')
 export function unavailableBecause(of: ResamplingContext, fit: number, { kind }: BootstrapValues): string {
   if (of.solved.reason[fit] !== CONVERGED) return 'the fit itself has not converged'
   const needsFreedom = kind === 'residuals' || (kind === 'parametric' && !of.isAbsolute)
-  return needsFreedom && errorScaleOf(of, fit).degreesOfFreedom <= 0
+  return needsFreedom && computeErrorScale(of, fit).degreesOfFreedom <= 0
     ? 'no degree of freedom is left for errors'
     : ''
 }
@@ -168,7 +168,7 @@ function refitDraws(of: FitContext, runs: ReplicateRuns, draws: Resampler) {
     for (let k = 0; k < fits.length; k++) numbers.set(numbersInRun(column, fits[k]), offsets[k])
     return [name, { numbers, offsets }]
   })
-  const start = withStarts(of, (name) => pickRuns(parameterColumn(of, name), fits))
+  const start = replaceStarts(of, (name) => pickRuns(parameterColumn(of, name), fits))
   return of.warmStart(sharedFirst(new Map(made)), start)
 }
 
@@ -267,7 +267,7 @@ class Residuals implements DrawMethod {
     const residuals = y.map((measured, row) => (measured - curve[row]) / deviations[row])
     const mean = residuals.reduce((sum, residual) => sum + residual, 0) / rows
     // Fits lie closer to the data than the truth does.
-    const whole = errorScaleOf(of, fit)
+    const whole = computeErrorScale(of, fit)
     const larger = Math.sqrt(whole.observations / whole.degreesOfFreedom)
     this.#pool = residuals.map((residual) => (residual - mean) * larger)
     this.#curve = curve
@@ -325,7 +325,7 @@ class Parametric implements DrawMethod {
     const { curve, weights, deviations, rows } = fittedCurve(of, fit)
     // A row of the weight w is as many counts of the same mean.
     const count = (row: number, next: () => number) => poisson(curve[row] * weights[row], next) / weights[row]
-    const whole = errorScaleOf(of, fit)
+    const whole = computeErrorScale(of, fit)
     const size = of.isAbsolute ? 1 : Math.sqrt(whole.cost / whole.degreesOfFreedom)
     const value = (row: number, next: () => number) => curve[row] + size * deviations[row] * normal(next)
     this.#measured = of.problem.loss === 'poisson' ? count : value
@@ -356,5 +356,5 @@ function fittedCurve(of: ResamplingContext, fit: number) {
       ? new Float64Array(y.length).fill(1)
       : numbersInRun(columns.get(problem.weight) as DataColumn, fit)
   const deviations = weights.map((weight) => 1 / Math.sqrt(weight))
-  return { curve: linearizeIn(of, fit).curve, y, weights, deviations, rows: y.length }
+  return { curve: linearizeCached(of, fit).curve, y, weights, deviations, rows: y.length }
 }

@@ -23,7 +23,7 @@ const [ASYMPTOTIC_START, RATIO_SERIES] = [
  */
 export function fSurvival(f: number, numerator: number, denominator: number): number {
   if (!(f > 0)) return f <= 0 ? 1 : NaN
-  const { half, far, power, root } = seriesOf(f, numerator, denominator)
+  const { half, far, power, root } = computeSeries(f, numerator, denominator)
   if (half === Infinity) return 0
   const isOdd = numerator % 2 === 1
   // Terms x^a·y^b/(b·B(a, b)), by which P grows with b = above/2 (Abramowitz and Stegun, 26.5.16).
@@ -48,7 +48,7 @@ function survivalOfOne(f: number, below: number): number {
  */
 export function fProbability(f: number, below: number): number {
   if (f >= TAIL_START) return 1 - continuedFraction(f, below)
-  const { far, root } = seriesOf(f, 1, below)
+  const { far, root } = computeSeries(f, 1, below)
   let term = root
   let sum = root
   for (let n = 0; term > sum * 1e-17; n++) {
@@ -60,12 +60,12 @@ export function fProbability(f: number, below: number): number {
 
 /** That of |T| at t. */
 export function density(t: number, below: number): number {
-  return seriesOf(t * t, 1, below).root / t
+  return computeSeries(t * t, 1, below).root / t
 }
 
 /** P(|T| > t) by Gauss's continued fraction of ₂F₁(1, ½; a + 1; −x/y), a = below/2. */
 function continuedFraction(f: number, below: number): number {
-  const { half, far, root } = seriesOf(f, 1, below)
+  const { half, far, root } = computeSeries(f, 1, below)
   const share = 2 / below
   let rest = 1
   for (let n = MAX_TERMS; n > 0; n--) {
@@ -78,7 +78,7 @@ function continuedFraction(f: number, below: number): number {
 }
 
 /** With a = below/2, x = 1/(1 + above·f/below) and y = 1 − x: above·f/2, a·y, x^a, and x^a·√y/(½·B(a, ½)). */
-function seriesOf(f: number, above: number, below: number) {
+function computeSeries(f: number, above: number, below: number) {
   const half = (above * f) / 2
   const ratio = (above * f) / below
   const far = half / (1 + ratio)

@@ -76,11 +76,13 @@ export interface Linearization {
 }
 
 /** Of the fit that was asked for last: refits and what is said of them want the same. */
-const cacheOf = memoizeBy((_: LinearizationContext): { fit: number; linear?: Linearization } => ({ fit: -1 }))
+const getCache = memoizeBy((_: LinearizationContext): { fit: number; linear?: Linearization } => ({
+  fit: -1,
+}))
 
 /** @returns what is kept, and not to be written to */
-export function linearizeIn(of: LinearizationContext, fit: number): Linearization {
-  const last = cacheOf(of)
+export function linearizeCached(of: LinearizationContext, fit: number): Linearization {
+  const last = getCache(of)
   if (last.fit !== fit || last.linear === undefined) last.linear = linearize(of, fit)
   last.fit = fit
   return last.linear

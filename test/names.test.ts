@@ -1,0 +1,103 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { parseSync } from 'oxc-parser'
+import { describe, expect, test } from 'vitest'
+
+// Declarations are named as CONTRIBUTING.md asks ("Names"): nouns for types and files, what is limited for constants.
+
+const home = join(import.meta.dirname, '..')
+const tracked = execFileSync('git', ['ls-files', 'ts', 'page/src', 'scripts', 'crates', 'wasm', 'test', 'bench'], {
+  cwd: home,
+  encoding: 'utf8',
+})
+  .split('\n')
+  .filter((file) => /\.(ts|mjs|rs)$/.test(file))
+
+/** Participles, prepositions, adverbs and people words: none of them says what a type or a file holds. */
+const forbidden = new Set(
+  (
+    'about again alone alike apart around asked at beside begun below between beyond by called caught chosen done drawn elsewhere ' +
+    'ended found from given gone held here inner kept known late left lent like lost made means met moved near nearby nothing of ' +
+    'ownly own ran read said seen shown solved somebody sought taken there told tried under wanted what where who whole with without'
+  ).split(' '),
+)
+/** Participles that are the name of the thing: a schedule, a rule's form, or a term of the field. */
+const terms = new Set(['chained', 'joined', 'scheduled', 'shared', 'orthogonal', 'centralized', 'fixed'])
+
+const isForbidden = (name: string) => {
+  const word = name.toLowerCase()
+  return !terms.has(word) && (forbidden.has(word) || /^[a-z]{2,}ed$/.test(word))
+}
+
+interface Declaration {
+  readonly file: string
+  readonly name: string
+  readonly kind: 'type' | 'constant' | 'member'
+}
+
+type Node = { readonly type: string; readonly [key: string]: unknown }
+
+/** The types, upper-case constants and members that a file declares. */
+function declarationsIn(file: string): Declaration[] {
+  const found: Declaration[] = []
+  const nameOf = (node: unknown) => (node as { name?: string } | null)?.name
+  const visit = (node: unknown, parent?: Node): void => {
+    if (Array.isArray(node)) return node.forEach((child) => visit(child, parent))
+    if (typeof node !== 'object' || node === null || typeof (node as Node).type !== 'string') return
+    const { type } = node as Node
+    const add = (kind: Declaration['kind'], name: string | undefined) => {
+      if (name !== undefined) found.push({ file, kind, name })
+    }
+    if (/^(TSInterface|TSTypeAlias|TSEnum|Class)Declaration$/.test(type)) add('type', nameOf((node as Node).id))
+    if (type === 'VariableDeclarator') {
+      const name = nameOf((node as Node).id)
+      if (name !== undefined && /^[A-Z][A-Z0-9_]+$/.test(name)) add('constant', name)
+    }
+    if (/^(TSPropertySignature|TSMethodSignature|PropertyDefinition|MethodDefinition)$/.test(type)) {
+      const { key, computed } = node as { key?: unknown; computed?: boolean }
+      if (computed !== true) add('member', nameOf(key))
+    }
+    for (const child of Object.values(node as object)) visit(child, node as Node)
+  }
+  visit(parseSync(file, readFileSync(join(home, file), 'utf8')).program)
+  return found
+}
+
+const typescript = tracked.filter((file) => /^(ts|page)\/.*\.ts$/.test(file) || /^scripts\/.*\.mjs$/.test(file))
+const declarations = typescript.flatMap(declarationsIn)
+const listed = (found: readonly Declaration[]) => found.map(({ file, name }) => `${file}: ${name}`)
+
+describe('names', () => {
+  test('of types say what is held', () => {
+    const found = declarations.filter(({ kind, name }) => kind === 'type' && isForbidden(name))
+    expect(listed(found)).toEqual([])
+  })
+
+  test('of files say what is held', () => {
+    const found = tracked.filter((file) => isForbidden(basename(file).replace(/\..*/, '')))
+    expect(found).toEqual([])
+  })
+
+  test('of constants say what is limited', () => {
+    const vague = /^(MOST|LEAST|FEW|LITTLE|LONGEST|LARGEST|DEEPEST|SLIGHT|NOTHING|TIRED|UNSURE|ENDLESS)(_|$)/
+    const found = declarations.filter(({ kind, name }) => kind === 'constant' && vague.test(name))
+    expect(listed(found)).toEqual([])
+  })
+
+  test('no member is called of', () => {
+    expect(listed(declarations.filter(({ kind, name }) => kind === 'member' && name === 'of'))).toEqual([])
+  })
+
+  test('two types share a name only if they are the same idea', () => {
+    const files = new Map<string, string[]>()
+    for (const { kind, name, file } of declarations) {
+      if (kind === 'type' && file.startsWith('ts/')) files.set(name, [...(files.get(name) ?? []), file])
+    }
+    const found = [...files].filter(([name, { length }]) => length > 1 && !sameIdea.has(name))
+    expect(found).toEqual([])
+  })
+})
+
+/** The same idea in several modules. */
+const sameIdea = new Map([['Schedules', 'each schedule adds its own to one interface']])
