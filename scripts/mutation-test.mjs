@@ -369,10 +369,10 @@ async function hunt(name, { seed, count, only, at }) {
     if (next.length === rest.length) throw new Failure('Nothing of what is left finds a place.')
     rest = next
   }
-  const of = (start) => Object.values(outcomes).filter((outcome) => outcome.startsWith(start)).length
+  const tally = (start) => Object.values(outcomes).filter((outcome) => outcome.startsWith(start)).length
   say(
-    `${name}, seed ${seed}: ${of('found')} of ${of('found') + of('NOT FOUND')} found; ` +
-      `${of('equivalent')} are none, ${of('NOT TRIED')} not tried.`,
+    `${name}, seed ${seed}: ${tally('found')} of ${tally('found') + tally('NOT FOUND')} found; ` +
+      `${tally('equivalent')} are none, ${tally('NOT TRIED')} not tried.`,
   )
 }
 

@@ -67,9 +67,9 @@ function follow(mutations) {
   const texts = new Map(files.map((file) => [file, readFileSync(join(root, file), 'utf8').split('\n')]))
   return mutations.map((mutation, i) => {
     const { file, line, before, after } = mutation
-    const placesIn = (of) =>
-      (texts.get(of) ?? []).flatMap((found, k) => (found.trim() === before.trim() ? [k + 1] : []))
-    const holding = placesIn(file).length > 0 ? [file] : files.filter((of) => placesIn(of).length > 0)
+    const placesIn = (path) =>
+      (texts.get(path) ?? []).flatMap((found, k) => (found.trim() === before.trim() ? [k + 1] : []))
+    const holding = placesIn(file).length > 0 ? [file] : files.filter((path) => placesIn(path).length > 0)
     if (holding.length !== 1) {
       say(`${i + 1} ${file}:${line}: ${holding.length === 0 ? 'gone' : `in ${holding.join(', ')}`}`)
       return mutation

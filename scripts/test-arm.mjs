@@ -68,10 +68,10 @@ async function rustTests(machine, name = []) {
 async function testRust(name, machine, here) {
   const start = Date.now()
   const { digests, passed } = await rustTests(machine)
-  const expected = new Map(here.map(([of, , hash]) => [of, hash]))
+  const expected = new Map(here.map(([name, , hash]) => [name, hash]))
   const wrong = digests
-    .filter(([of, , hash]) => expected.get(of) !== hash)
-    .map(([of, set]) => `${of}, ${set}`)
+    .filter(([name, , hash]) => expected.get(name) !== hash)
+    .map(([name, set]) => `${name}, ${set}`)
   if (wrong.length > 0) throw new Failure(`${name} computes other bits:\n${wrong.join('\n')}`)
   const sets = [...new Set(digests.map(([, set]) => set))]
   if (digests.length !== sets.length * expected.size) throw new Failure(`${name} has not computed all.`)
@@ -111,14 +111,14 @@ async function testAddon() {
   const programs = ['test/digests.ts', 'test/equations/digests.ts']
   await run('node_modules/.bin/esbuild', [...programs, ...options, `--outdir=${folder}`])
   const bundles = ['digests.js', 'equations/digests.js'].map((file) => join(folder, file))
-  const of = (...command) => {
+  const readDigests = (...command) => {
     const [all, equations] = bundles.map((bundle) => printed(...command, bundle))
     return { ...all, equations }
   }
-  const here = of(process.execPath)
+  const here = readDigests(process.execPath)
   process.env.ANTIGRAD_ADDON = join(folder, 'antigrad.linux-arm64-gnu.node')
   const [command, ...args] = [...emulator, program]
-  const there = of(command, ...args)
+  const there = readDigests(command, ...args)
   const { available, reasons, instructionSets } = there.engines.native
   if (!available) throw new Failure(`The addon does not load on arm64: ${reasons.join('; ')}.`)
   for (const kind of ['digests', 'many', 'equations']) {

@@ -4,25 +4,29 @@ import { basename, join } from 'node:path'
 import { parseSync } from 'oxc-parser'
 import { describe, expect, test } from 'vitest'
 
-// Declarations are named as CONTRIBUTING.md asks ("Names"): nouns for types and files, what is limited for constants.
+// Names follow CONTRIBUTING.md ("Names"): types and files are nouns, constants say what they limit.
 
 const home = join(import.meta.dirname, '..')
-const tracked = execFileSync('git', ['ls-files', 'ts', 'page/src', 'scripts', 'crates', 'wasm', 'test', 'bench'], {
-  cwd: home,
-  encoding: 'utf8',
-})
+const tracked = execFileSync(
+  'git',
+  ['ls-files', 'ts', 'page/src', 'scripts', 'crates', 'wasm', 'test', 'bench'],
+  {
+    cwd: home,
+    encoding: 'utf8',
+  },
+)
   .split('\n')
   .filter((file) => /\.(ts|mjs|rs)$/.test(file))
 
-/** Participles, prepositions, adverbs and people words: none of them says what a type or a file holds. */
+/** Participles, prepositions, adverbs and words for people: none of them says what a type or a file holds. */
 const forbidden = new Set(
   (
     'about again alone alike apart around asked at beside begun below between beyond by called caught chosen done drawn elsewhere ' +
     'ended found from given gone held here inner kept known late left lent like lost made means met moved near nearby nothing of ' +
-    'ownly own ran read said seen shown solved somebody sought taken there told tried under wanted what where who whole with without'
+    'ownly own ran said seen shown solved somebody sought taken there told tried under wanted what where who whole with without'
   ).split(' '),
 )
-/** Participles that are the name of the thing: a schedule, a rule's form, or a term of the field. */
+/** Participles that name the thing itself. */
 const terms = new Set(['chained', 'joined', 'scheduled', 'shared', 'orthogonal', 'centralized', 'fixed'])
 
 const isForbidden = (name: string) => {
@@ -33,60 +37,67 @@ const isForbidden = (name: string) => {
 interface Declaration {
   readonly file: string
   readonly name: string
-  readonly kind: 'type' | 'constant' | 'member'
+  readonly kind: 'type' | 'constant' | 'member' | 'variable'
 }
 
 type Node = { readonly type: string; readonly [key: string]: unknown }
 
-/** The types, upper-case constants and members that a file declares. */
+/** The types, upper-case constants, members, variables and parameters that a file declares. */
 function declarationsIn(file: string): Declaration[] {
   const found: Declaration[] = []
   const nameOf = (node: unknown) => (node as { name?: string } | null)?.name
-  const visit = (node: unknown, parent?: Node): void => {
-    if (Array.isArray(node)) return node.forEach((child) => visit(child, parent))
+  const visit = (node: unknown): void => {
+    if (Array.isArray(node)) for (const child of node) visit(child)
     if (typeof node !== 'object' || node === null || typeof (node as Node).type !== 'string') return
     const { type } = node as Node
     const add = (kind: Declaration['kind'], name: string | undefined) => {
       if (name !== undefined) found.push({ file, kind, name })
     }
-    if (/^(TSInterface|TSTypeAlias|TSEnum|Class)Declaration$/.test(type)) add('type', nameOf((node as Node).id))
+    if (/^(TSInterface|TSTypeAlias|TSEnum|Class)Declaration$/.test(type))
+      add('type', nameOf((node as Node).id))
     if (type === 'VariableDeclarator') {
       const name = nameOf((node as Node).id)
-      if (name !== undefined && /^[A-Z][A-Z0-9_]+$/.test(name)) add('constant', name)
+      add(name !== undefined && /^[A-Z][A-Z0-9_]+$/.test(name) ? 'constant' : 'variable', name)
     }
     if (/^(TSPropertySignature|TSMethodSignature|PropertyDefinition|MethodDefinition)$/.test(type)) {
       const { key, computed } = node as { key?: unknown; computed?: boolean }
       if (computed !== true) add('member', nameOf(key))
     }
-    for (const child of Object.values(node as object)) visit(child, node as Node)
+    for (const parameter of ((node as { params?: readonly unknown[] }).params ?? []) as readonly unknown[]) {
+      add('variable', nameOf(parameter))
+    }
+    for (const child of Object.values(node as object)) visit(child)
   }
   visit(parseSync(file, readFileSync(join(home, file), 'utf8')).program)
   return found
 }
 
-const typescript = tracked.filter((file) => /^(ts|page)\/.*\.ts$/.test(file) || /^scripts\/.*\.mjs$/.test(file))
+const typescript = tracked.filter(
+  (file) => /^(ts|page)\/.*\.ts$/.test(file) || /^scripts\/.*\.mjs$/.test(file),
+)
 const declarations = typescript.flatMap(declarationsIn)
 const listed = (found: readonly Declaration[]) => found.map(({ file, name }) => `${file}: ${name}`)
 
 describe('names', () => {
-  test('of types say what is held', () => {
+  test('of types say what they hold', () => {
     const found = declarations.filter(({ kind, name }) => kind === 'type' && isForbidden(name))
     expect(listed(found)).toEqual([])
   })
 
-  test('of files say what is held', () => {
+  test('of files say what they hold', () => {
     const found = tracked.filter((file) => isForbidden(basename(file).replace(/\..*/, '')))
     expect(found).toEqual([])
   })
 
-  test('of constants say what is limited', () => {
+  test('of constants say what they limit', () => {
     const vague = /^(MOST|LEAST|FEW|LITTLE|LONGEST|LARGEST|DEEPEST|SLIGHT|NOTHING|TIRED|UNSURE|ENDLESS)(_|$)/
     const found = declarations.filter(({ kind, name }) => kind === 'constant' && vague.test(name))
     expect(listed(found)).toEqual([])
   })
 
-  test('no member is called of', () => {
-    expect(listed(declarations.filter(({ kind, name }) => kind === 'member' && name === 'of'))).toEqual([])
+  test('of members, variables and parameters are nouns, never of', () => {
+    const found = declarations.filter(({ kind, name }) => /^(member|variable)$/.test(kind) && name === 'of')
+    expect(listed(found)).toEqual([])
   })
 
   test('two types share a name only if they are the same idea', () => {
@@ -99,5 +110,8 @@ describe('names', () => {
   })
 })
 
-/** The same idea in several modules. */
-const sameIdea = new Map([['Schedules', 'each schedule adds its own to one interface']])
+/** Types that several modules declare for one idea, with the reason. */
+const sameIdea = new Map([
+  ['Schedules', 'each schedule adds itself to one interface'],
+  ['Methods', 'each method adds itself to one interface'],
+])

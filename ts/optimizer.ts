@@ -12,7 +12,7 @@ import {
   type Tree,
   type Views,
 } from './core/tensors.js'
-import { ownProperties } from './core/untrusted.js'
+import { ownProperties } from './core/untrusted-input.js'
 import type { EngineName } from './engines/engine.js'
 import { readEngineRequest } from './engines/select-engine.js'
 import { ALL_GRADIENTS, check, NO_GRADIENTS, read, type StepGradients } from './gradients/read.js'

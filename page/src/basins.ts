@@ -33,7 +33,7 @@ const percent = (part: number) =>
     : `${(100 * part).toLocaleString('en', { maximumFractionDigits: 1 })} %`
 
 export class Basins {
-  readonly #of = h('select')
+  readonly #racer = h('select')
   readonly #rate = h('input', { type: 'range', ...SLIDER })
   readonly #rateText = h('span', { className: 'count' })
   readonly #progress = h('progress', { max: 1, value: 0 })
@@ -76,7 +76,7 @@ export class Basins {
       h(
         'div',
         { className: 'row' },
-        labeled('Basins of', this.#of),
+        labeled('Basins of', this.#racer),
         h('label', { className: 'field' }, h('span', {}, 'learning rate'), this.#rate, this.#rateText),
         this.#progress,
         this.#coarse,
@@ -99,8 +99,8 @@ export class Basins {
         ),
       ),
     )
-    this.#of.addEventListener('change', () => {
-      this.#number = this.#of.selectedIndex
+    this.#racer.addEventListener('change', () => {
+      this.#number = this.#racer.selectedIndex
       if (this.#race) this.show(this.#race)
     })
     // The picture follows at once; the race, when the slider is let go.
@@ -129,10 +129,10 @@ export class Basins {
     const { entries } = race.state
     this.#number = Math.min(this.#number, entries.length - 1)
     const names = entries.map(describeEntry)
-    if (names.join() !== Array.from(this.#of.options, ({ text }) => text).join()) {
-      this.#of.replaceChildren(...names.map((text) => h('option', {}, text)))
+    if (names.join() !== Array.from(this.#racer.options, ({ text }) => text).join()) {
+      this.#racer.replaceChildren(...names.map((text) => h('option', {}, text)))
     }
-    this.#of.selectedIndex = this.#number
+    this.#racer.selectedIndex = this.#number
     const entry = entries[this.#number]
     this.#rate.disabled = isSchedule(getOption(entry, 'lr'))
     this.#rate.value = String(Math.log10(Number(getOption(entry, 'lr'))))

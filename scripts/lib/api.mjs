@@ -60,9 +60,9 @@ export function exportsIn(dist) {
       .sort((a, b) => (a.name < b.name ? -1 : 1))
       .flatMap((member) => {
         const optional = member.flags & SymbolFlags.Optional ? '?' : ''
-        const of = checker.getTypeOfSymbol(member)
-        const line = say(`  ${member.name}${optional}: ${shown(of)}`)
-        return [line, ...parameters(of, '    ')]
+        const memberType = checker.getTypeOfSymbol(member)
+        const line = say(`  ${member.name}${optional}: ${shown(memberType)}`)
+        return [line, ...parameters(memberType, '    ')]
       })
 
   /** The options that functions take, one by one. */

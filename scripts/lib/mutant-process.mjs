@@ -12,7 +12,7 @@ const choosers = [
   // Of TypeScript; it is there when the library is.
   (number) => globalThis.chooseMistake?.(number) ?? [],
 ]
-const choose = (number) => choosers.flatMap((of) => of(number))
+const choose = (number) => choosers.flatMap((chooser) => chooser(number))
 
 /** Whether a test passes while a mistake is made; and what it came to. */
 async function passes(test, number) {

@@ -52,7 +52,7 @@ describe.each(native)('$name', (variant) => {
  * other work, by the clock alone each mistake would be found. By the clock where the system does not tell.
  */
 export function spentBy(pid) {
-  const of = (path) => {
+  const read = (path) => {
     const stat = readFileSync(`/proc/${pid}/${path}/stat`, 'utf8')
     // Behind the name, which is in brackets: its state, and hundredths of a second.
     const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
@@ -63,8 +63,8 @@ export function spentBy(pid) {
     const passed = Date.now() - last
     last += passed
     try {
-      const { used } = of('.')
-      const wants = readdirSync(`/proc/${pid}/task`).some((task) => of(`task/${task}`).wants)
+      const { used } = read('.')
+      const wants = readdirSync(`/proc/${pid}/task`).some((task) => read(`task/${task}`).wants)
       spent += wants ? Math.min(passed, used - before) : passed
       before = used
     } catch {

@@ -30,7 +30,7 @@ export function readProblem(name) {
     head
       .trim()
       .split(/\s+/)
-      .map((of, k) => [of, numbers.map((row) => row[k])]),
+      .map((name, k) => [name, numbers.map((row) => row[k])]),
   )
   if (left !== 'y') data.y = data.y.map(Math.log)
   return {
@@ -84,7 +84,7 @@ export function tableOfProblems(antigrad) {
       return `| ${[name, start + 1, ...both.flatMap(cells)].join(' | ')} |`
     })
   })
-  const of = ['evaluations', 'values', 'errors', 'χ²']
-  const head = ['problem', 'start', ...of, ...of.map((what) => `${what}, 1e-14`)]
+  const kinds = ['evaluations', 'values', 'errors', 'χ²']
+  const head = ['problem', 'start', ...kinds, ...kinds.map((what) => `${what}, 1e-14`)]
   return [`| ${head.join(' | ')} |`, `|${'---|'.repeat(head.length)}`, ...rows].join('\n')
 }

@@ -21,7 +21,7 @@ import { checkpoints } from 'antigrad/files'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { home } from '../children.js'
 import { random } from '../helpers.js'
-import { nested } from './nested.js'
+import { nested } from './nested-file.js'
 
 let folder: string
 beforeEach(() => {

@@ -10,7 +10,7 @@ import { describe, expect, test } from 'vitest'
 import { fromFloat16, toBfloat16, toFloat16 } from '../../dist/files/format/float16.js'
 import { crc32 } from '../../dist/files/sources/crc32.js'
 import { home } from '../children.js'
-import { fileOf as bytesIn } from './nested.js'
+import { fileOf as bytesIn } from './nested-file.js'
 
 const folder = new URL('../data/safetensors/', import.meta.url)
 const bytesOf = (file: string) => readFileSync(new URL(file, folder))

@@ -44,7 +44,7 @@ import { dtypes, noise } from '../helpers.js'
 import { longRun } from '../model/long-run.js'
 import { decode, encode, goOn } from '../model/resume.js'
 import { variants } from '../support.js'
-import { fileOf, nested } from './nested.js'
+import { fileOf, nested } from './nested-file.js'
 
 let folder: string
 beforeAll(() => {

@@ -11,7 +11,7 @@ import { adam, adamw, cosine, lion, Optimizer, OptionError, type Rule, rmsprop, 
 import { FileError, fromTorch, openFile, toBlob, toTorch } from 'antigrad/files'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { home } from '../children.js'
-import { fileOf as bytesIn } from './nested.js'
+import { fileOf as bytesIn } from './nested-file.js'
 
 interface Run {
   readonly system: string

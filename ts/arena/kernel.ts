@@ -122,7 +122,7 @@ export class Row {
   static readonly #made = { float32: new Map<Kernel, typeof Row>(), float64: new Map<Kernel, typeof Row>() }
 
   /** A class for each kernel: to write a property by a name that varies is slow, and getters become inline. */
-  static of(kernel: Kernel, dtype: Dtype): Row {
+  static create(kernel: Kernel, dtype: Dtype): Row {
     let Named = Row.#made[dtype].get(kernel)
     if (Named === undefined) {
       Named = class extends Row {}

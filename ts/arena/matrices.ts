@@ -4,7 +4,7 @@
  */
 
 import { type Dtype, type FloatArray, flush, type Matrix, smallestNormal } from '../core/numbers.js'
-import { createRecord } from '../core/untrusted.js'
+import { createRecord } from '../core/untrusted-input.js'
 import type { Arena } from './arena.js'
 import { tensorEndingAfter } from './find.js'
 import { getLoop, type Kernel, type LoopFactories, type Row, register } from './kernel.js'

@@ -6,7 +6,13 @@ import type { Dtype, FloatArray } from '../core/numbers.js'
 import { isNonNegative, isPositive } from '../core/numbers.js'
 import { expectedDimensions, readDimensions, setOwn } from '../core/tensors.js'
 import { getTypeName, isDetached, isFloatArray, readLength } from '../core/typed-arrays.js'
-import { createRecord, isArrayLike, isObject, ownProperties, toBoundedArray } from '../core/untrusted.js'
+import {
+  createRecord,
+  isArrayLike,
+  isObject,
+  ownProperties,
+  toBoundedArray,
+} from '../core/untrusted-input.js'
 import { readTensorClip } from '../gradients/clip.js'
 import { importedRows } from '../gradients/read.js'
 import type { UpdateCounter } from '../model/cohorts.js'

@@ -1,7 +1,7 @@
 /** Saved runs whose tensors have other names by now. */
 
 import { joinFirst, OptionError } from '../core/errors.js'
-import { isObject, ownProperties } from '../core/untrusted.js'
+import { isObject, ownProperties } from '../core/untrusted-input.js'
 
 /**
  * What makes new names of old ones, or anything else.

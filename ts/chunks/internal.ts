@@ -2,7 +2,7 @@
 
 export { AntigradError, getMessage, OptionError } from '../core/errors.js'
 export { orAbort } from '../core/event-loop.js'
-export { isObject } from '../core/untrusted.js'
+export { isObject } from '../core/untrusted-input.js'
 export { callOptions } from '../many/options.js'
 export { callback, integerAtLeast, integerBetween, option, optional, positive } from '../options/kinds.js'
 export { readOptions } from '../options/read.js'

@@ -1,6 +1,6 @@
 import type { FloatArray } from './numbers.js'
 import { getTypeName, readLength } from './typed-arrays.js'
-import { isObject } from './untrusted.js'
+import { isObject } from './untrusted-input.js'
 
 /**
  * Every error that antigrad throws on purpose. A call that throws one has changed nothing (but where an engine

@@ -4,7 +4,7 @@ import { joinFirst, TensorError } from './errors.js'
 import type { FloatArray } from './numbers.js'
 import { isCount } from './numbers.js'
 import { getTypeName, isDetached, isFloatArray } from './typed-arrays.js'
-import { isObject, MAX_LIST_LENGTH, toBoundedArray } from './untrusted.js'
+import { isObject, MAX_LIST_LENGTH, toBoundedArray } from './untrusted-input.js'
 
 /** How many lists and records may lie in one another: no more than any stack holds. */
 export const MAX_DEPTH = 100

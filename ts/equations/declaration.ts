@@ -1,7 +1,7 @@
 /** What a user says of a rule: read once, checked, and frozen, as it goes along with rules and saved runs. */
 
 import { ArgumentError } from '../core/errors.js'
-import { createRecord, isObject, isRecord, ownProperties } from '../core/untrusted.js'
+import { createRecord, isObject, isRecord, ownProperties } from '../core/untrusted-input.js'
 import { constants, functions, NAME } from '../expressions/names.js'
 import { definitionNamed } from '../rules/define.js'
 import type {

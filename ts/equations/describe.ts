@@ -2,7 +2,7 @@
 
 import { OPERATIONS } from '../arena/manifest.js'
 import { ArgumentError } from '../core/errors.js'
-import { isObject } from '../core/untrusted.js'
+import { isObject } from '../core/untrusted-input.js'
 import type { EquationRule } from '../rules/equation-rule.js'
 import { readDeclaration } from './declaration.js'
 import { compileRule } from './define.js'

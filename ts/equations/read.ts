@@ -7,7 +7,7 @@ import type { ResolvedRuleDefinition } from '../rules/equation-rule.js'
 import { isFunctionOrConstant } from './declaration.js'
 import { EquationError, makeEquationError } from './error.js'
 import { MAX_ABS, SQUARES, VALUES } from './layout.js'
-import { parseStatements, type Statement, withoutComments } from './statements.js'
+import { type MakeError, parseStatements, type Statement, withoutComments } from './statements.js'
 
 /** What a node is: a number for all tensors that have had the same updates, one by tensor, or one by element. */
 export const COMMON_VALUE = 0
@@ -138,8 +138,6 @@ export function readStep(name: string, { options, state, scalars, step }: Resolv
   return { ...read, sorts, levels }
 }
 
-type MakeError = (at: number, expected: string, received: string) => EquationError
-
 /** What begins as the gradient is that at the first update. */
 function applyFirstUpdate(graph: Graph, t: number, first: number, later: number): number {
   return graph.operation('select', graph.operation('equal', t, graph.constant(1)), first, later)
@@ -168,27 +166,28 @@ function makeCalls(
     numbers.set(key, node)
     return node
   }
-  const makeSum = (name: SumName, isOfAll: boolean, of: number, at: number): number => {
+  const makeSum = (name: SumName, isOfAll: boolean, operand: number, at: number): number => {
     if (name === 'max') {
-      const node = graph.nodes[of]
+      const node = graph.nodes[operand]
       const isSize = node.kind === 'operation' && node.operation === 'abs'
       if (!isSize) throw fail(place(at), 'max(a, b), or max(abs(a)) over all elements', 'max(a)')
       return sum(node.operands[0], MAX_ABS, isOfAll, place(at))
     }
-    const node = name === 'norm' ? sum(of, SQUARES, isOfAll, place(at)) : sumOf(of, isOfAll, place(at))
+    const node =
+      name === 'norm' ? sum(operand, SQUARES, isOfAll, place(at)) : sumOf(operand, isOfAll, place(at))
     if (name === 'norm') return graph.operation('sqrt', node)
     return name === 'sum' ? node : graph.operation('divide', node, leaf(isOfAll ? ALL_LENGTH : LENGTH))
   }
   /** Squares are summed as norms sum them: in float64. */
-  const sumOf = (of: number, isOfAll: boolean, at: number): number => {
-    const node = graph.nodes[of]
+  const sumOf = (operand: number, isOfAll: boolean, at: number): number => {
+    const node = graph.nodes[operand]
     const [a, b] = node.kind === 'operation' && node.operation === 'multiply' ? node.operands : []
-    return a !== undefined && a === b ? sum(a, SQUARES, isOfAll, at) : sum(of, VALUES, isOfAll, at)
+    return a !== undefined && a === b ? sum(a, SQUARES, isOfAll, at) : sum(operand, VALUES, isOfAll, at)
   }
   const calls: Record<string, Calls[string]> = { ...callable, over: single('over') }
   for (const name of SUM_FUNCTIONS) {
-    calls[TOTAL_PREFIX + name] = { count: 1, make: (_, [of], at) => makeSum(name, true, of, at) }
-    if (name !== 'max') calls[name] = { count: 1, make: (_, [of], at) => makeSum(name, false, of, at) }
+    calls[TOTAL_PREFIX + name] = { count: 1, make: (_, [node], at) => makeSum(name, true, node, at) }
+    if (name !== 'max') calls[name] = { count: 1, make: (_, [node], at) => makeSum(name, false, node, at) }
   }
   const make: Calls[string]['make'] = (graph, operands, at) =>
     operands.length === 1 ? makeSum('max', false, operands[0], at) : callable.max.make(graph, operands, at)

@@ -17,7 +17,7 @@ import {
 
 type OptionNumbers = Readonly<Record<string, unknown>>
 type Counter = Readonly<Record<string, number>>
-type TensorValues = Readonly<Record<string, Float64Array>>
+type TensorColumns = Readonly<Record<string, Float64Array>>
 
 /** Where a tensor has what a stage has summed, and what the next one uses: no name of a user's has a blank. */
 export const valueName = (k: number): string => `value ${k}`
@@ -79,15 +79,15 @@ export class Scalars {
     this.names = [...values, ...kept, ...this.byTensor.map(({ name }) => name)]
     this.#t = leaves.get('t') as number
     this.#options = options.map((name) => ({ name, node: leaves.get(name) as number }))
-    const of = (sort: number, level?: number): ComputeScalars =>
+    const compute = (sort: number, level?: number): ComputeScalars =>
       compileScalars(
         graph.nodes.flatMap((node, number) => {
           if (sorts[number] !== sort || (level !== undefined && levels[number] !== level)) return []
           return node.kind === 'operation' ? [[number, node.operation, ...node.operands] as const] : []
         }),
       )
-    this.#computed = of(COMMON_VALUE)
-    this.#between = programs.stages.slice(1).map((_, stage) => of(PER_TENSOR, stage + 1))
+    this.#computed = compute(COMMON_VALUE)
+    this.#between = programs.stages.slice(1).map((_, stage) => compute(PER_TENSOR, stage + 1))
   }
 
   /**
@@ -151,7 +151,7 @@ export class Scalars {
   between(
     numbers: object,
     clock: Counter,
-    tensor: TensorValues,
+    tensor: TensorColumns,
     i: number,
     stage: number,
     length: number,

@@ -11,7 +11,7 @@ export interface Statement {
   readonly to: number
 }
 
-type MakeError = (at: number, expected: string, received: string) => EquationError
+export type MakeError = (at: number, expected: string, received: string) => EquationError
 
 const COMMENT_PATTERN = /(?:#|\/\/)[^\n]*/g
 const ASSIGNMENT_PATTERN = new RegExp(`^\\s*(${NAME})\\s*=(?!=)`, 'u')

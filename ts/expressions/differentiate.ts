@@ -184,15 +184,15 @@ export class Builder {
   multiply(a: number, b: number): number {
     if (this.constantAt(a) === 1) return b
     if (this.constantAt(b) === 1) return a
-    const [of, ofToo] = [this.#negated(a), this.#negated(b)]
-    const product = this.operation('multiply', of ?? a, ofToo ?? b)
-    return (of === undefined) === (ofToo === undefined) ? product : this.negate(product)
+    const [node, ofToo] = [this.#negated(a), this.#negated(b)]
+    const product = this.operation('multiply', node ?? a, ofToo ?? b)
+    return (node === undefined) === (ofToo === undefined) ? product : this.negate(product)
   }
 
   /** Over the rows; a sign is outside. */
   sum(a: number): number {
-    const of = this.#negated(a)
-    return of === undefined ? this.#graph.sum(a) : this.negate(this.#graph.sum(of))
+    const node = this.#negated(a)
+    return node === undefined ? this.#graph.sum(a) : this.negate(this.#graph.sum(node))
   }
 
   name(name: string): number {
@@ -204,13 +204,15 @@ export class Builder {
     return this.#graph.carried()
   }
 
-  end(of: number, next: number): number {
-    return this.#graph.end(of, next)
+  end(node: number, next: number): number {
+    return this.#graph.end(node, next)
   }
 
   divide(a: number, b: number): number {
-    const of = this.#negated(a)
-    return of === undefined ? this.operation('divide', a, b) : this.negate(this.operation('divide', of, b))
+    const node = this.#negated(a)
+    return node === undefined
+      ? this.operation('divide', a, b)
+      : this.negate(this.operation('divide', node, b))
   }
 
   negate(a: number): number {
@@ -324,7 +326,7 @@ export function secondDerivatives(
   parameters: readonly string[],
   isByRow: boolean,
 ): number[] {
-  const slopes = (of: number) => differentiate(graph, of, parameters, () => false).gradient
+  const slopes = (node: number) => differentiate(graph, node, parameters, () => false).gradient
   return slopes(root).flatMap((slope, i) =>
     slopes(slope)
       .slice(0, i + 1)

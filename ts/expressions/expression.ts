@@ -1,6 +1,6 @@
 import { ArgumentError, OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
-import { isObject, isRecord, toFloat64Array } from '../core/untrusted.js'
+import { isObject, isRecord, toFloat64Array } from '../core/untrusted-input.js'
 import { differentiate, secondDerivatives } from './differentiate.js'
 import type { NamesBeside, NamesOf, OnlyNames } from './literal-names.js'
 import { checkName } from './names.js'

@@ -1,6 +1,6 @@
 /** What expressions are made of: each operation's operands, and what it computes. */
 
-import { type Round, rounding, signum } from '../core/numbers.js'
+import { type Dtype, type Round, rounding, signum } from '../core/numbers.js'
 import { elementary } from '../functions/index.js'
 
 type Elementary = ReturnType<typeof elementary>
@@ -8,7 +8,7 @@ type Elementary = ReturnType<typeof elementary>
 /** How many operands an operation has, and what it computes; f rounds to the dtype. */
 type Operations<More extends readonly unknown[] = []> = Record<
   string,
-  readonly [number, (f: Round, of: Elementary) => (...operands: number[]) => number, ...More]
+  readonly [number, (f: Round, functions: Elementary) => (...operands: number[]) => number, ...More]
 >
 
 const over = (f: Round, a: number, b: number) => (b === 0 ? 0 : f(a / b))
@@ -151,7 +151,6 @@ export const shapes: readonly (readonly [Code, ReductionTree])[] = Object.entrie
 export type Operation = keyof typeof expressionOperations
 export type Code = keyof typeof operations
 
-type Dtype = 'float32' | 'float64'
 const elementaries = { float32: elementary('float32'), float64: elementary('float64') }
 
 /** What an operation computes, each result rounded to the dtype. */

@@ -214,8 +214,9 @@ class Parser {
     const { at, text } = token
     if (text === '-' || text === '+' || text === '!') {
       const kind = text === '!' ? 'condition' : 'number'
-      const of = this.#as(kind, this.#part(UNARY_PRECEDENCE - 1))
-      const node = text === '-' ? this.graph.operation('negate', of) : text === '!' ? this.#not(of) : of
+      const operand = this.#as(kind, this.#part(UNARY_PRECEDENCE - 1))
+      const node =
+        text === '-' ? this.graph.operation('negate', operand) : text === '!' ? this.#not(operand) : operand
       return { node, kind, at }
     }
     const base = this.#atom(token)

@@ -66,7 +66,7 @@ export function compile(
     if (node.kind === 'end') steps.push({ number, code: 'copy', operands: [node.next], section: 1 })
   }
   const some = fused(steps, uses, outputs)
-  const order = [0, 1, 2].flatMap((of) => some.filter(({ section }) => section === of))
+  const order = [0, 1, 2].flatMap((node) => some.filter(({ section }) => section === node))
 
   const sums = nodes.flatMap(({ kind }, number) =>
     uses[number] > 0 && (kind === 'sum' || kind === 'carried') ? [number] : [],

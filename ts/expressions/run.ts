@@ -10,16 +10,16 @@ import type { Instruction } from './steps.js'
 /** Operations between two pauses: about a millisecond. */
 export const OPERATIONS_OF_SLICE = 1 << 15
 
-type ScalarOperation = (a: number, b: number, c: number, d: number) => number
+type RoundedOperation = (a: number, b: number, c: number, d: number) => number
 
 /** What operations do, by their codes. */
-const scalarOperations: { float32?: readonly ScalarOperation[]; float64?: readonly ScalarOperation[] } = {}
+const scalarOperations: { float32?: readonly RoundedOperation[]; float64?: readonly RoundedOperation[] } = {}
 
 /** A program for numbers of one dtype, and the slots that it runs on. */
 export class ProgramRunner {
   readonly program: Program
   readonly slots: FloatArray
-  readonly #scalars: readonly ScalarOperation[]
+  readonly #scalars: readonly RoundedOperation[]
 
   constructor(program: Program, dtype: 'float32' | 'float64') {
     const { parameters, columns, constants } = program

@@ -1,7 +1,7 @@
 /** Whether data want the fuller one of two models. */
 
 import { ArgumentError } from '../core/errors.js'
-import { createRecord, isObject } from '../core/untrusted.js'
+import { createRecord, isObject } from '../core/untrusted-input.js'
 import { type Expression, expression } from '../expressions/expression.js'
 import { type DataColumn, numbersInRun } from '../many/data.js'
 import { flag, type GivenOf } from '../options/kinds.js'
@@ -115,7 +115,7 @@ function findJointFit(given: unknown): JointFit | undefined {
   if (!isObject(given)) return
   if (!isFitManyResult(given)) return jointFits.get(given)?.()
   const fits = toFits(given)
-  const sum = (of: (fit: Fit) => number) => fits.reduce((all, fit) => all + of(fit), 0)
+  const sum = (read: (fit: Fit) => number) => fits.reduce((all, fit) => all + read(fit), 0)
   const [chiSquared, freedom] = [sum((fit) => fit.chiSquared), sum((fit) => fit.degreesOfFreedom)]
   const groups = fits.map((fit) => ({ values: fit.values, context: [getFitContext(fit)] }))
   return {
@@ -158,8 +158,8 @@ function compareJointFits(a: JointFit, b: JointFit, isNested: boolean): Comparis
 function checkNesting(pairs: readonly { readonly fuller: Fit; readonly simpler: Fit }[]): NestingCheck[] {
   if (pairs.length === 0) return []
   const { context: given } = getFitContext(pairs[0].fuller)
-  const of = given.whitened?.plain ?? given
-  const { problem, drops, choice } = of
+  const context = given.whitened?.plain ?? given
+  const { problem, drops, choice } = context
   const { functionModel } = problem
   // Of residuals nobody knows the curve.
   if (functionModel?.kind === 'residuals')
@@ -167,10 +167,10 @@ function checkNesting(pairs: readonly { readonly fuller: Fit; readonly simpler: 
   const twice = <T>(make: (pair: (typeof pairs)[number], isOther: boolean) => T) =>
     pairs.flatMap((pair) => [make(pair, false), make(pair, true)])
   const column = (name: string) =>
-    twice(({ fuller }) => numbersInRun(of.data.get(name) as DataColumn, getFitContext(fuller).index))
+    twice(({ fuller }) => numbersInRun(context.data.get(name) as DataColumn, getFitContext(fuller).index))
   const named = modelColumns(problem).filter((name) => !name.startsWith('@'))
   const curves = twice(({ simpler }) => simpler.predict())
-  const start = replaceStarts(of, (name, isFixed) =>
+  const start = replaceStarts(context, (name, isFixed) =>
     twice(({ fuller, simpler }, isOther) => {
       const values: Readonly<Record<string, number>> = simpler.values
       return isOther && !isFixed && Object.hasOwn(values, name) ? values[name] : fuller.values[name]

@@ -109,22 +109,22 @@ export function voigt(x: number, sigma: number, gamma: number): number {
 }
 
 /** The real part of w(x + i·y); NaN where y is below 0. */
-export function faddeeva(of: number, y: number): number {
+export function faddeeva(re: number, y: number): number {
   if (y < 0) return NaN
-  const x = Math.abs(of)
+  const x = Math.abs(re)
   if (isFar(x, y)) return (BY_SQRT_PI * (far.b / far.square)) / far.larger
   findPole(x, y)
   return y * sumOfGrid(x, y, (_a, _b, p, q) => p + q) + pole[0]
 }
 
 /** Its slope by x. */
-export function faddeevaByX(of: number, y: number): number {
+export function faddeevaByX(re: number, y: number): number {
   if (y < 0) return NaN
-  const x = Math.abs(of)
+  const x = Math.abs(re)
   const value = isFar(x, y)
     ? (-2 * BY_SQRT_PI * ((far.a * far.b) / (far.square * far.square))) / far.larger / far.larger
     : nearByX(x, y)
-  return of < 0 ? -value : value
+  return re < 0 ? -value : value
 }
 
 function nearByX(x: number, y: number): number {
@@ -134,9 +134,9 @@ function nearByX(x: number, y: number): number {
 }
 
 /** Its slope by y. */
-export function faddeevaByY(of: number, y: number): number {
+export function faddeevaByY(re: number, y: number): number {
   if (y < 0) return NaN
-  const x = Math.abs(of)
+  const x = Math.abs(re)
   if (isFar(x, y)) {
     const { a, b, square, larger } = far
     return (BY_SQRT_PI * ((a * a - b * b) / (square * square))) / larger / larger

@@ -5,6 +5,7 @@
  * scripts/coefficients.py.
  */
 
+import type { Dtype } from '../core/numbers.js'
 import { acos, asin, atan2 } from './angles.js'
 import { atans } from './atan.js'
 import { cbrt } from './cbrt.js'
@@ -18,7 +19,6 @@ import { log1p, log2, log10 } from './logarithms.js'
 import { pows } from './pow.js'
 import { tanhs } from './tanh.js'
 import { trigonometric } from './trigonometric.js'
-import type { Dtype } from './twice.js'
 
 export { atan } from './atan.js'
 export { exp } from './exp.js'
@@ -51,9 +51,9 @@ export const elementary = (dtype: Dtype) => ({
 type Functions = Readonly<Record<string, (x: number, y: number, z: number) => number>>
 
 function rounded<F extends Functions>(functions: F): F {
-  const all = Object.entries(functions).map(([name, of]) => [
+  const all = Object.entries(functions).map(([name, compute]) => [
     name,
-    (x: number, y: number, z: number) => Math.fround(of(x, y, z)),
+    (x: number, y: number, z: number) => Math.fround(compute(x, y, z)),
   ])
   return Object.fromEntries(all)
 }

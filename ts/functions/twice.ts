@@ -1,6 +1,4 @@
-import type { Round } from '../core/numbers.js'
-
-export type Dtype = 'float32' | 'float64'
+import type { Dtype, Round } from '../core/numbers.js'
 
 /** What float32 and float64 have their own of. */
 export type PerDtype<T> = Readonly<Record<Dtype, T>>

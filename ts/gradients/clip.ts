@@ -2,7 +2,7 @@
 
 import type { Arena } from '../arena/arena.js'
 import { CLIPPED_PER_TENSOR, NEEDS_PARAM_NORM, PER_UNIT } from '../arena/manifest.js'
-import { omitUndefined, ownProperties } from '../core/untrusted.js'
+import { omitUndefined, ownProperties } from '../core/untrusted-input.js'
 import { type Option, option, optional, positive } from '../options/kinds.js'
 import { nestedOptions, readOptions } from '../options/read.js'
 

@@ -2,7 +2,7 @@
 
 import { OptionError } from '../core/errors.js'
 import { toCamelCase } from '../core/text.js'
-import { omitUndefined } from '../core/untrusted.js'
+import { omitUndefined } from '../core/untrusted-input.js'
 import type { EngineName } from '../engines/engine.js'
 import { type Comparison, compare } from '../fits/compare.js'
 import { createFits } from '../fits/fit/fit-many.js'
@@ -96,7 +96,7 @@ export function isColumn(given: string | undefined): given is string {
 /** What calls of fits have beside what is asked. */
 export interface FitCallOptions extends ExecutionOptions {
   readonly signal?: AbortSignal | undefined
-  readonly onProgress?: ((done: number, of: number) => void) | undefined
+  readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
 
 /** Fits of a table with one of the models, not begun. */

@@ -1,7 +1,7 @@
 /** What is asked, as it comes from a file: a stranger's. */
 
 import { toKebabCase } from '../core/text.js'
-import { isRecord, toBoundedArray } from '../core/untrusted.js'
+import { isRecord, toBoundedArray } from '../core/untrusted-input.js'
 import { losses } from '../fits/problem/loss.js'
 import {
   choice,

@@ -3,7 +3,7 @@
 import { OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
 import { isDetached, isFloatArray, readLength } from '../core/typed-arrays.js'
-import { isObject, toFloat64Array } from '../core/untrusted.js'
+import { isObject, toFloat64Array } from '../core/untrusted-input.js'
 import { type Expression, readColumns } from '../expressions/expression.js'
 
 /** Where runs start: a column for each parameter, or all parameters of the first run, of the second, … */
@@ -193,10 +193,10 @@ export function checkRows(columns: ReadonlyMap<string, DataColumn>, runs: number
     const isEven = [column, first].every((one) => rowsPerRun(one) !== undefined)
     for (let run = 0; run < (isEven ? 1 : runs); run++) {
       const [rows, expected] = [rowsInRun(column, run), rowsInRun(first, run)]
-      const of = isShared ? '' : ` in run ${run}`
+      const name = isShared ? '' : ` in run ${run}`
       if (rows !== expected)
-        throw new OptionError(argument, `${expected} rows${of}, as before`, `${rows} rows`)
-      if (rows === 0) throw new OptionError(argument, `at least one row${of}`, 'none')
+        throw new OptionError(argument, `${expected} rows${name}, as before`, `${rows} rows`)
+      if (rows === 0) throw new OptionError(argument, `at least one row${name}`, 'none')
     }
   }
 }

@@ -2,7 +2,7 @@
 
 import { OptionError } from '../core/errors.js'
 import { type Slices, visitInSlices } from '../core/slices.js'
-import { isObject, isRecord, ownProperties, toFloat64Array } from '../core/untrusted.js'
+import { isObject, isRecord, ownProperties, toFloat64Array } from '../core/untrusted-input.js'
 import type { CustomRule, Rule } from '../rules/definitions.js'
 import { type ResolvedRule, resolve } from '../rules/resolve.js'
 import type { MinimizeManyOptions } from './options.js'

@@ -1,4 +1,4 @@
-import { isObject } from '../core/untrusted.js'
+import { isObject } from '../core/untrusted-input.js'
 import type { EngineName } from '../engines/engine.js'
 import { stoppingOptions } from '../minimize/minimize.js'
 import type { Bounds, PerRunLimit } from '../objectives/bounds.js'

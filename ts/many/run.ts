@@ -7,7 +7,7 @@ import { OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
 import { ROWS_PER_SLICE, type Slices } from '../core/slices.js'
 import { isFloatArray } from '../core/typed-arrays.js'
-import { isObject, ownProperties } from '../core/untrusted.js'
+import { isObject, ownProperties } from '../core/untrusted-input.js'
 import type { EngineChoice } from '../engines/select-engine.js'
 import { Expression, type ExpressionPrograms } from '../expressions/expression.js'
 import { ProgramRunner } from '../expressions/run.js'
@@ -302,8 +302,8 @@ function boundsColumns(
   runs: Uint32Array,
 ): BoundsBox<number | FloatArray> | null {
   if (box === null) return null
-  const limits = (of: ArrayLike<number | FloatArray>) =>
-    Array.from(of, (limit) => (typeof limit === 'number' ? limit : pickRuns(limit, runs)))
+  const limits = (values: ArrayLike<number | FloatArray>) =>
+    Array.from(values, (limit) => (typeof limit === 'number' ? limit : pickRuns(limit, runs)))
   return { min: limits(box.min), max: limits(box.max) }
 }
 

@@ -93,7 +93,7 @@ function* update(batch: Batch, kernel: Kernel): Slices<void> {
   const gradient = new ProgramRunner(shape.gradient, dtype)
   const value = new ProgramRunner(shape.value, dtype)
   const loop = getLoop(kernel.number, dtype)
-  const row = Row.of(kernel, dtype)
+  const row = Row.create(kernel, dtype)
   const parameters = shape.value.parameters.length
   const make = () => (dtype === 'float32' ? new Float32Array(parameters) : new Float64Array(parameters))
   const [theta, before, g, prepared] = [make(), make(), make(), make()]

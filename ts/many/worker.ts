@@ -71,8 +71,8 @@ let exports: Exports | undefined
 /** In the order of their addresses. */
 const residentBatches: StoredBatch[] = []
 
-const handleMessage = (of: Partial<WorkerReply>) => {
-  const whole: WorkerReply = { buffer: new ArrayBuffer(0), isOver: false, isDone: true, ...of }
+const handleMessage = (reply: Partial<WorkerReply>) => {
+  const whole: WorkerReply = { buffer: new ArrayBuffer(0), isOver: false, isDone: true, ...reply }
   postMessage(whole, { transfer: [whole.buffer] })
 }
 

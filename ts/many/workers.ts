@@ -310,9 +310,15 @@ class WorkerRunner implements BatchRunner {
 }
 
 /** Each so manieth cohort is one worker's: neighbors may end at about the same time. */
-function createShare(batch: Batch, thread: WorkerThread, number: number, k: number, of: number): BatchShare {
+function createShare(
+  batch: Batch,
+  thread: WorkerThread,
+  number: number,
+  k: number,
+  total: number,
+): BatchShare {
   const { shape, perRun } = batch
-  const cohorts = Array.from({ length: shape.cohorts }, (_, cohort) => cohort).filter((c) => c % of === k)
+  const cohorts = Array.from({ length: shape.cohorts }, (_, cohort) => cohort).filter((c) => c % total === k)
   const { x, ...others } = batch.results()
   const results = [...x, ...Object.values(others)].flatMap((column) =>
     cohorts.map((cohort) =>

@@ -5,7 +5,7 @@
 
 import { OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
-import { isObject, ownProperties } from '../core/untrusted.js'
+import { isObject, ownProperties } from '../core/untrusted-input.js'
 import type { EngineName } from '../engines/engine.js'
 import type { Objective } from '../objectives/index.js'
 import type { OptionTable, ValuesOf } from '../options/kinds.js'

@@ -1,7 +1,7 @@
 import { OptionError } from '../core/errors.js'
 import { type Dtype, type FloatArray, largest } from '../core/numbers.js'
 import { runToEnd } from '../core/slices.js'
-import { createRecord, omitUndefined } from '../core/untrusted.js'
+import { createRecord, omitUndefined } from '../core/untrusted-input.js'
 import type { EngineName } from '../engines/engine.js'
 import type { OptimizerOptions } from '../model/options.js'
 import { readObjective, readStart } from '../objectives/arguments.js'

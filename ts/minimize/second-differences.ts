@@ -3,7 +3,7 @@
 import { type BoundsBox, clamp } from '../objectives/bounds.js'
 
 type ValueFunction = (x: Float64Array) => number
-type GradientFunction = (x: Float64Array, out: Float64Array) => void
+export type GradientFunction = (x: Float64Array, out: Float64Array) => void
 
 /** Parts of a standard error: of gradients, and of values, whose second differences lose twice as many digits. */
 const [GRADIENT_STEP_FRACTION, VALUE_STEP_FRACTION] = [1e-4, 5e-3]
@@ -39,11 +39,11 @@ export function secondDifferences(
   const here = value(point)
 
   /** Of the gradient along a parameter. */
-  const column = (i: number, step: number, of: GradientFunction): Float64Array => {
+  const column = (i: number, step: number, gradientFunction: GradientFunction): Float64Array => {
     const right = to(i, step)
-    of(point, above)
+    gradientFunction(point, above)
     const left = to(i, -step)
-    of(point, below)
+    gradientFunction(point, below)
     point[i] = x[i]
     return above.map((g, j) => (g - below[j]) / (right - left))
   }
@@ -68,7 +68,7 @@ export function secondDifferences(
     gradient(point, slopes)
     return {
       gradient: slopes,
-      hessian: columns.map((of, i) => of.map((second, j) => (second + columns[j][i]) / 2)),
+      hessian: columns.map((seconds, i) => seconds.map((second, j) => (second + columns[j][i]) / 2)),
     }
   }
   const sides = Array.from(x, (_, i) => along(i, steps[i]))

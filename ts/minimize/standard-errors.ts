@@ -8,7 +8,7 @@ import { centralDifferences, requireWritten } from '../objectives/gradient.js'
 import type { Objective, TwiceDifferentiable } from '../objectives/objective.js'
 import { type GivenOf, integerAtLeast, option, optional, passThrough } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
-import { type SecondDifferences, secondDifferences } from './second-differences.js'
+import { type GradientFunction, type SecondDifferences, secondDifferences } from './second-differences.js'
 
 const kinds = ['negative-log-likelihood', 'chi-squared', 'sum-of-squares'] as const
 
@@ -178,8 +178,6 @@ export function standardErrors(
   const reason = isNear ? 'minimum' : 'not-at-minimum'
   return { ...known, errors, covariance, distance, direction: null, reason, message }
 }
-
-type GradientFunction = (x: Float64Array, out: Float64Array) => void
 
 function exactHessian(
   second: NonNullable<Objective['gradient']>,

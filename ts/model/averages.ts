@@ -1,7 +1,7 @@
 /** What is kept beside the parameters: their averages, and the slow weights of lookahead. */
 
 import { OptionError } from '../core/errors.js'
-import { isObject, ownProperties } from '../core/untrusted.js'
+import { isObject, ownProperties } from '../core/untrusted-input.js'
 import { flag, fraction, integerAtLeast, positiveFraction, type ValuesOf } from '../options/kinds.js'
 import { readOption, readOptions } from '../options/read.js'
 import { nextCount } from './cohorts.js'

@@ -2,7 +2,7 @@
 
 import { joinFirst, OptionError, TensorError } from '../core/errors.js'
 import { getTypeName, isDetached, isFloatArray, readLength } from '../core/typed-arrays.js'
-import { createRecord, isObject, ownProperties } from '../core/untrusted.js'
+import { createRecord, isObject, ownProperties } from '../core/untrusted-input.js'
 import type { RuleInUse } from '../rules/active-rule.js'
 import type { ResolvedRule } from '../rules/resolve.js'
 import { type AnyRule, changeRule } from '../rules/rule.js'

@@ -6,7 +6,7 @@
 import type { Arena } from '../arena/arena.js'
 import { BY_ROW, FLUSH_STATE, HOLD_PARAMS } from '../arena/manifest.js'
 import { groupBy } from '../core/group-by.js'
-import { createRecord } from '../core/untrusted.js'
+import { createRecord } from '../core/untrusted-input.js'
 import { clipFlags, importedClips, type PlacedTensor, type TensorLimits } from '../gradients/clip.js'
 import type { RuleInUse } from '../rules/active-rule.js'
 import type { CounterFields, CounterOf, SharedMember } from '../rules/define.js'

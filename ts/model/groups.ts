@@ -3,7 +3,13 @@
 import { hintFor } from '#hints'
 import { OptionError } from '../core/errors.js'
 import { groupBy } from '../core/group-by.js'
-import { createRecord, isObject, omitUndefined, ownProperties, toBoundedArray } from '../core/untrusted.js'
+import {
+  createRecord,
+  isObject,
+  omitUndefined,
+  ownProperties,
+  toBoundedArray,
+} from '../core/untrusted-input.js'
 import { readTensorClip, type TensorClip, type TensorLimits } from '../gradients/clip.js'
 import { customOption, flag, optional, positive, positiveFraction } from '../options/kinds.js'
 import { readOption, readOptions } from '../options/read.js'

@@ -15,7 +15,7 @@ import {
 import { groupBy } from '../core/group-by.js'
 import type { Dtype, FloatArray, Matrix } from '../core/numbers.js'
 import { readLength } from '../core/typed-arrays.js'
-import { createRecord, ownProperties } from '../core/untrusted.js'
+import { createRecord, ownProperties } from '../core/untrusted-input.js'
 import type { Runner } from '../engines/engine.js'
 import { attach } from '../engines/index.js'
 import type { EngineChoice, EngineRequest } from '../engines/select-engine.js'

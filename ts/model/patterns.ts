@@ -2,7 +2,7 @@
 
 import { OptionError, TensorError } from '../core/errors.js'
 import { isCount } from '../core/numbers.js'
-import { isObject, ownProperties, toBoundedArray } from '../core/untrusted.js'
+import { isObject, ownProperties, toBoundedArray } from '../core/untrusted-input.js'
 
 /** A tensor as a function that picks some sees it. */
 export interface TensorDescription {

@@ -3,7 +3,7 @@
 import { OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
 import { isFloatArray, readLength } from '../core/typed-arrays.js'
-import { isObject, ownProperties, readMember, toFloat64Array } from '../core/untrusted.js'
+import { isObject, ownProperties, readMember, toFloat64Array } from '../core/untrusted-input.js'
 import type { Objective } from './objective.js'
 
 /**

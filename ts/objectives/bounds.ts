@@ -3,7 +3,7 @@
 import { OptionError } from '../core/errors.js'
 import { type FloatArray, rounding } from '../core/numbers.js'
 import { isFloatArray } from '../core/typed-arrays.js'
-import { isObject, isRecord } from '../core/untrusted.js'
+import { isObject, isRecord } from '../core/untrusted-input.js'
 import { passThrough } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 

@@ -2,7 +2,7 @@
 
 import { OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
-import { isObject } from '../core/untrusted.js'
+import { isObject } from '../core/untrusted-input.js'
 import { isPromise } from './arguments.js'
 import { type BoundsBox, clamp } from './bounds.js'
 import type { Objective } from './objective.js'

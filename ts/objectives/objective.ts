@@ -1,5 +1,5 @@
 import { TensorError } from '../core/errors.js'
-import { isObject } from '../core/untrusted.js'
+import { isObject } from '../core/untrusted-input.js'
 
 /**
  * Something to be minimized: F(x), and its gradient, which fills all of `out`, as long as x, and

@@ -26,11 +26,11 @@ export type ValuesOf<O> = { readonly [K in keyof O]: O[K] extends Option<infer T
 
 /** The options as a user gives them, but for some that come in another way. */
 export type GivenOf<O, But = never> = {
-  readonly [K in keyof O as K extends But ? never : IfRequired<O[K], never, K>]?: ValuesOf<O>[K] | undefined
-} & { readonly [K in keyof O as K extends But ? never : IfRequired<O[K], K, never>]: ValuesOf<O>[K] }
+  readonly [K in keyof O as K extends But ? never : RequiredOr<O[K], never, K>]?: ValuesOf<O>[K] | undefined
+} & { readonly [K in keyof O as K extends But ? never : RequiredOr<O[K], K, never>]: ValuesOf<O>[K] }
 
 /** Whether it has to be given. */
-type IfRequired<O, Yes, No> = O extends Option<infer T, undefined> ? (undefined extends T ? No : Yes) : No
+type RequiredOr<O, Yes, No> = O extends Option<infer T, undefined> ? (undefined extends T ? No : Yes) : No
 
 /** The same type, which TypeScript infers from arguments alone: an option without a default is one in every table. */
 export type Exactly<D> = [D][D extends unknown ? 0 : never]

@@ -2,7 +2,7 @@
 
 import { hintFor } from '#hints'
 import { OptionError } from '../core/errors.js'
-import { isArrayLike, isObject, mapRecord } from '../core/untrusted.js'
+import { isArrayLike, isObject, mapRecord } from '../core/untrusted-input.js'
 import { customOption, type Option, type OptionTable, type ValuesOf } from './kinds.js'
 
 type OptionValues = Record<string, unknown>

@@ -1,6 +1,6 @@
 import { OptionError } from '../core/errors.js'
 import type { Dtype } from '../core/numbers.js'
-import { createRecord, isObject, isRecord } from '../core/untrusted.js'
+import { createRecord, isObject, isRecord } from '../core/untrusted-input.js'
 import { dtype, integerBetween, optional } from '../options/kinds.js'
 import { readOption, readOptions } from '../options/read.js'
 import { FRACTION_COUNT, fraction, integerBelow, random, WORD_COUNT } from './random.js'

@@ -10,7 +10,7 @@ import {
   STAGES,
 } from '../arena/manifest.js'
 import { type Dtype, type Matrix, smallestNormal } from '../core/numbers.js'
-import { createRecord, isObject } from '../core/untrusted.js'
+import { createRecord, isObject } from '../core/untrusted-input.js'
 import type { TensorLimits } from '../gradients/clip.js'
 import { type CounterFields, type Definition, lineStateNames, stateNames } from './define.js'
 import { addDelay, isMatrix, type ResolvedRule } from './resolve.js'

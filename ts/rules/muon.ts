@@ -3,7 +3,7 @@ import { BLOCK, MuonMomentumKernel, NewtonSchulzKernel, ScaledKernel } from '../
 import { type MatrixLoopOf, matrixKernel } from '../arena/matrices.js'
 import type { FloatArray, Matrix } from '../core/numbers.js'
 import { sumColumn } from '../core/sums.js'
-import { toBoundedArray } from '../core/untrusted.js'
+import { toBoundedArray } from '../core/untrusted-input.js'
 import { choice, fraction, integerBetween, type Option, option } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
 import { adamw } from './adamw.js'

@@ -1,6 +1,6 @@
 /** Options that many rules have: each is declared here, and a rule takes it in by its name, with its own default. */
 
-import { createRecord, isObject } from '../core/untrusted.js'
+import { createRecord, isObject } from '../core/untrusted-input.js'
 import { flag, fraction, nonNegative, type Option } from '../options/kinds.js'
 import { scheduled } from '../schedules/option.js'
 

@@ -1,5 +1,5 @@
 import { OptionError, truncate } from '../core/errors.js'
-import { isObject, ownProperties } from '../core/untrusted.js'
+import { isObject, ownProperties } from '../core/untrusted-input.js'
 import type { TensorLimits } from '../gradients/clip.js'
 import { integerAtLeast, passThrough } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'

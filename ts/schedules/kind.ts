@@ -2,7 +2,7 @@
 
 import { OptionError } from '../core/errors.js'
 import { isCount } from '../core/numbers.js'
-import { createRecord, ownProperties, toBoundedArray } from '../core/untrusted.js'
+import { createRecord, ownProperties, toBoundedArray } from '../core/untrusted-input.js'
 import {
   customOption,
   type Exactly,

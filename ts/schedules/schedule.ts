@@ -3,7 +3,7 @@
 import { hintFor } from '#hints'
 import { OptionError } from '../core/errors.js'
 import { isCount } from '../core/numbers.js'
-import { isObject, ownProperties } from '../core/untrusted.js'
+import { isObject, ownProperties } from '../core/untrusted-input.js'
 
 /** Descriptions by name. Each kind's module adds its own, so that this one knows none. */
 // biome-ignore lint/suspicious/noEmptyInterface: see above

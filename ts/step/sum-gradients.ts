@@ -5,7 +5,7 @@ import { TensorError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
 import { isNestedParams, MAX_DEPTH, setOwn, shapeHint } from '../core/tensors.js'
 import { getTypeName, isDetached, isFloatArray, readLength } from '../core/typed-arrays.js'
-import { toBoundedArray } from '../core/untrusted.js'
+import { toBoundedArray } from '../core/untrusted-input.js'
 import { addedByRow, SparseRows, sparseRows } from './rows.js'
 
 /** What each part has at one place, which is nothing in some. */

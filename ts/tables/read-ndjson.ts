@@ -80,9 +80,11 @@ export class ObjectReader {
     if (typeof given !== 'object' || given === null || Array.isArray(given)) {
       this.#fail(`line ${this.#line}: expected an object in JSON, got ${toPrintable(row.slice(0, 40))}`)
     }
-    const of = given as Readonly<Record<string, unknown>>
-    const cells = this.#names.map((name) => this.#cell(name, Object.hasOwn(of, name) ? of[name] : null))
-    this.#onRow(cells, this.#line, Object.keys(of))
+    const object = given as Readonly<Record<string, unknown>>
+    const cells = this.#names.map((name) =>
+      this.#cell(name, Object.hasOwn(object, name) ? object[name] : null),
+    )
+    this.#onRow(cells, this.#line, Object.keys(object))
   }
 
   /** What is null is empty. */

@@ -1,7 +1,7 @@
 /** Optimizers for TensorFlow.js: what `model.compile` takes, with any rule of antigrad. */
 
 import { OptionError, TensorError } from '../core/errors.js'
-import { isObject, omitUndefined } from '../core/untrusted.js'
+import { isObject, omitUndefined } from '../core/untrusted-input.js'
 import type { OptimizerOptions } from '../model/options.js'
 import { type LoadOptions, Optimizer } from '../optimizer.js'
 import type { CustomRule, Rule } from '../rules/definitions.js'
@@ -355,8 +355,8 @@ function toNamedTensors(given: unknown): readonly NamedTensor[] {
 
 const toRecord = <T>(
   variables: readonly { readonly name: string; readonly variable: Variable }[],
-  of: (variable: Variable) => T,
-): Record<string, T> => Object.fromEntries(variables.map(({ name, variable }) => [name, of(variable)]))
+  compute: (variable: Variable) => T,
+): Record<string, T> => Object.fromEntries(variables.map(({ name, variable }) => [name, compute(variable)]))
 
 function checkShape(name: string, { shape }: Variable, expected: readonly number[]): void {
   if (`${shape}` !== `${expected}`)

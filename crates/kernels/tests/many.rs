@@ -11,12 +11,12 @@ use antigrad_kernels::many::{
 };
 use proptest::{prelude::*, test_runner::RngSeed};
 
-use guarded::Guarded;
+use guard_pages::Guarded;
 
 // Numbers that are lent are of tests/arena alone.
 #[allow(dead_code)]
-#[path = "arena/guarded.rs"]
-mod guarded;
+#[path = "arena/guard_pages.rs"]
+mod guard_pages;
 
 /// What is behind a batch, and belongs to nobody.
 const CANARY: u64 = 0xA5A5_A5A5_A5A5_A5A5;

@@ -6,7 +6,7 @@ use std::ptr;
 use napi::bindgen_prelude::{Object, ToNapiValue};
 use napi::{Env, Error, JsError, Result, Status, sys};
 
-use crate::borrowed::BorrowedGradients;
+use crate::borrowed_gradients::BorrowedGradients;
 use crate::outcome::{Failure, outcome};
 
 /// What may be called without anything, or with a stage and with gradients that are lent; says whether it was done.

@@ -1,7 +1,7 @@
 //! The Node native addon: handles on arenas, calls of the kernels, threads. It knows no rule.
 #![deny(clippy::multiple_unsafe_ops_per_block)]
 
-mod borrowed;
+mod borrowed_gradients;
 mod bound;
 mod bytes;
 pub mod many;
@@ -15,7 +15,7 @@ use std::sync::{Arc, LazyLock};
 use std::thread::available_parallelism;
 
 use antigrad_kernels::{CachedArena, InstructionSet, manifest};
-use borrowed::BorrowedGradients;
+use borrowed_gradients::BorrowedGradients;
 use bound::Callable;
 use bytes::Bytes;
 use napi::bindgen_prelude::{AsyncTask, External, JsObjectValue, Object, Uint32ArraySlice, Unknown};

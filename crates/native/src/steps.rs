@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use antigrad_kernels::{Arena, ArenaError, BLOCK, CachedArena, InstructionSet, Scratch, Workers, layout};
 use antigrad_pool::{Panic, Pool};
 
-use crate::borrowed::BorrowedGradients;
+use crate::borrowed_gradients::BorrowedGradients;
 use crate::bytes::Bytes;
 use crate::outcome::Failure;
 

@@ -69,8 +69,8 @@ export class Controls {
     state: FitPageState,
     missing: readonly string[] = [],
   ): void {
-    const textsOf = (of: DataTable['columns']): SelectOptions =>
-      of.map(({ name, title }) => [name, name === title ? name : `${title} (${name})`])
+    const textsOf = (values: DataTable['columns']): SelectOptions =>
+      values.map(({ name, title }) => [name, name === title ? name : `${title} (${name})`])
     const texts = textsOf(columns)
     fill(this.#columns.x, texts, missing.includes(state.x) ? '' : chosen.x.name)
     fill(this.#columns.y, texts, missing.includes(state.y) ? '' : chosen.y.name)

@@ -67,7 +67,7 @@ export class DataInput {
 
   /** How many rows count, and which do not; null where there is no table. */
   show(rows: TaskRows | null): void {
-    const count = (of: number) => `${formatCount(of)} ${of === 1 ? 'row' : 'rows'}`
+    const count = (total: number) => `${formatCount(total)} ${total === 1 ? 'row' : 'rows'}`
     const lines = rows?.leftOut ?? []
     const left = lines.length === 0 ? '' : `, ${count(lines.length)} left out`
     this.#count.textContent = rows === null ? '' : `${count(rows.x.length)}${left}`

@@ -164,8 +164,8 @@ function nothing(): void {
 const withoutColumns = (names: readonly string[]) =>
   Object.fromEntries(
     (['x', 'y', 'sigma', 'weights', 'group'] as const)
-      .filter((of) => names.includes(state[of]))
-      .map((of) => [of, '']),
+      .filter((name) => names.includes(state[name]))
+      .map((name) => [name, '']),
   )
 
 const quoted = (names: readonly string[]) =>
@@ -278,9 +278,9 @@ const hasOwnErrors = ({ sigma, weights }: ChosenColumns) => sigma !== null || we
 
 const computeBand = (chosen: ChosenColumns) => (hasOwnErrors(chosen) ? 'confidence' : state.band)
 
-function computeCurve(task: FitTask, of: Float64Array, found: ShownFit): FittedCurve {
+function computeCurve(task: FitTask, values: Float64Array, found: ShownFit): FittedCurve {
   const { position: place, invert } = getScale(state.logX)
-  const known = of.filter((x) => Number.isFinite(place(x)))
+  const known = values.filter((x) => Number.isFinite(place(x)))
   const [from, to] = [Math.min, Math.max].map((end) => place(known.reduce((a, b) => end(a, b), known[0])))
   const at = Float64Array.from({ length: SAMPLES }, (_, i) =>
     invert(from + ((to - from) * i) / (SAMPLES - 1)),
@@ -291,8 +291,8 @@ function computeCurve(task: FitTask, of: Float64Array, found: ShownFit): FittedC
 
 /** What logarithmic axes do not show. */
 function describeHiddenRows(rows: TaskRows | undefined): string {
-  const isOff = (of: Float64Array | undefined, isLog: boolean, row: number) =>
-    isLog && !((of?.[row] ?? NaN) > 0)
+  const isOff = (values: Float64Array | undefined, isLog: boolean, row: number) =>
+    isLog && !((values?.[row] ?? NaN) > 0)
   const count = rows?.x.filter(
     (_, row) => isOff(rows.x, state.logX, row) || isOff(rows.y, state.logY, row),
   ).length

@@ -22,14 +22,15 @@ export function groupRows(rows: TaskRows, texts: readonly string[] | undefined):
     else others.push(i)
   }
   return [...places].map(([name, own]) => {
-    const of = (numbers: Float64Array) => Float64Array.from(own, (i) => numbers[i])
-    const orNot = (numbers: Float64Array | undefined) => (numbers === undefined ? undefined : of(numbers))
+    const compute = (numbers: Float64Array) => Float64Array.from(own, (i) => numbers[i])
+    const orNot = (numbers: Float64Array | undefined) =>
+      numbers === undefined ? undefined : compute(numbers)
     const { data, sigma, weights, x, y, kept } = rows
     return {
       name,
       rows: {
-        data: Object.fromEntries(Object.entries(data).map(([key, numbers]) => [key, of(numbers)])),
-        ...{ sigma: orNot(sigma), weights: orNot(weights), x: of(x), y: of(y) },
+        data: Object.fromEntries(Object.entries(data).map(([key, numbers]) => [key, compute(numbers)])),
+        ...{ sigma: orNot(sigma), weights: orNot(weights), x: compute(x), y: compute(y) },
         ...{ kept: own.map((i) => kept[i]), leftOut: [] },
       },
     }
@@ -78,7 +79,7 @@ export class GroupTable {
     choice.addEventListener('change', () => this.#onChoice(name))
     const texts = [
       formatCount(x.length),
-      ...names.map((of) => formatEstimate(fit, of)),
+      ...names.map((name) => formatEstimate(fit, name)),
       Number.isNaN(fit.chiSquared) ? '–' : formatNumber(fit.chiSquared, 6),
       fit.reason === 'converged' ? '' : fit.reason,
     ]

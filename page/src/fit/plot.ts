@@ -77,7 +77,10 @@ function draw({ titles, log, x, y, sigma, others, fitted }: FitPlotData, width: 
   const curve = fitted?.curve ?? null
   const [scaleX, scaleY] = [log.x, log.y].map(getScale)
   const across = axis(
-    padded(span([x, ...others.map((of) => of.x)].flatMap((of) => Array.from(of, scaleX.position))), 0.03),
+    padded(
+      span([x, ...others.map((curve) => curve.x)].flatMap((curve) => Array.from(curve, scaleX.position))),
+      0.03,
+    ),
     LEFT,
     width - RIGHT,
     scaleX,
@@ -90,13 +93,18 @@ function draw({ titles, log, x, y, sigma, others, fitted }: FitPlotData, width: 
   const below = axis(padded([-largest, largest], 0.08), top + BELOW, top, getScale(false))
   const clip = uniqueId('clip')
   const upTo = width - RIGHT - LEFT
-  const dots = (of: ArrayLike<number>, axis: PlotAxis, color: string, size: number) =>
+  const dots = (values: ArrayLike<number>, axis: PlotAxis, color: string, size: number) =>
     s('path', {
-      ...{ d: points(x, of, across, axis), stroke: color, fill: 'none' },
+      ...{ d: points(x, values, across, axis), stroke: color, fill: 'none' },
       ...{ 'stroke-width': size, 'stroke-linecap': 'round' },
     })
-  const line = (of: FittedCurve) =>
-    s('path', { d: path(of.x, of.y, across, up), fill: 'none', stroke: ofModel, 'stroke-width': 2 })
+  const line = (fittedCurve: FittedCurve) =>
+    s('path', {
+      d: path(fittedCurve.x, fittedCurve.y, across, up),
+      fill: 'none',
+      stroke: ofModel,
+      'stroke-width': 2,
+    })
   const bars = sigma && bar(x, y, sigma, across, up)
   return s(
     'svg',
@@ -175,8 +183,8 @@ function axis([from, to]: readonly [number, number], start: number, end: number,
   }
 }
 
-const span = (of: ArrayLike<number>): [number, number] => {
-  const [from, to] = extent(Array.from(of).filter(Number.isFinite))
+const span = (values: ArrayLike<number>): [number, number] => {
+  const [from, to] = extent(Array.from(values).filter(Number.isFinite))
   return [from ?? 0, to ?? 1]
 }
 
@@ -291,7 +299,7 @@ function band({ x, low, high }: FittedCurve, across: PlotAxis, up: PlotAxis): st
   const known = Array.from(x, (_, i) => i).filter((i) => Number.isFinite(low[i]) && Number.isFinite(high[i]))
   if (known.length === 0) return ''
   const end = (value: number) => endOn(up, value)
-  const place = (i: number, of: ArrayLike<number>) => `${px(across.place(x[i]))} ${end(of[i])}`
+  const place = (i: number, values: ArrayLike<number>) => `${px(across.place(x[i]))} ${end(values[i])}`
   const there = known.map((i) => place(i, low))
   const back = known.reverse().map((i) => place(i, high))
   return `M${[...there, ...back].join('L')}Z`

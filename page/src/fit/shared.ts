@@ -34,7 +34,7 @@ export async function fitTogether(
     {
       ...Object.fromEntries(
         Object.entries({ absoluteSigma, start, y, loss, derive, ...errors }).filter(
-          ([, of]) => of !== undefined,
+          ([, value]) => value !== undefined,
         ),
       ),
       ...{ group, shared, signal },

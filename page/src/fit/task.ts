@@ -46,15 +46,15 @@ export function missing(
   { columns, all }: DataTable,
   { x, y, sigma, weights, group }: FitPageState,
 ): string[] {
-  const isNone = (of: readonly TableColumn[]) => (name: string) =>
-    name !== '' && !of.some((column) => column.name === name)
+  const isNone = (values: readonly TableColumn[]) => (name: string) =>
+    name !== '' && !values.some((column) => column.name === name)
   const numbers = [x, y, sigma, modelWeights.includes(weights) ? '' : weights].filter(isNone(columns))
   return [...numbers, ...[group].filter(isNone(all))]
 }
 
 /** Those that a state names, or else the first ones; what tells groups apart is neither x nor y, if there are others. */
 export function choose({ columns }: DataTable, state: FitPageState): ChosenColumns {
-  const named = (name: string, of = columns) => of.find((column) => column.name === name)
+  const named = (name: string, values = columns) => values.find((column) => column.name === name)
   const others = columns.filter(({ name }) => name !== state.group)
   const some = others.length < 2 ? columns : others
   const [first, second] = some
@@ -154,14 +154,18 @@ export function selectRows(
       leftOut.push(`Line ${line}: ${weights.title} is below 0.`)
     else kept.push(row)
   }
-  const of = ({ numbers }: TableColumn) => Float64Array.from(kept, (row) => numbers[row])
-  const named = inModel.map((column) => [column.name, of(column)] as const)
+  const compute = ({ numbers }: TableColumn) => Float64Array.from(kept, (row) => numbers[row])
+  const named = inModel.map((column) => [column.name, compute(column)] as const)
   const names = task?.names ?? { x: x.name, y: y.name }
   const isInModel = task?.columns.includes(names.x)
   return {
-    data: Object.fromEntries([...(isInModel ? [[names.x, of(x)] as const] : []), ...named, [names.y, of(y)]]),
-    ...{ sigma: sigma ? of(sigma) : undefined, weights: weights ? of(weights) : undefined },
-    ...{ x: of(x), y: of(y), kept, leftOut },
+    data: Object.fromEntries([
+      ...(isInModel ? [[names.x, compute(x)] as const] : []),
+      ...named,
+      [names.y, compute(y)],
+    ]),
+    ...{ sigma: sigma ? compute(sigma) : undefined, weights: weights ? compute(weights) : undefined },
+    ...{ x: compute(x), y: compute(y), kept, leftOut },
   }
 }
 

@@ -3,7 +3,7 @@
 import { hostname } from 'node:os'
 import { OptionError } from '../../core/errors.js'
 import { version } from '../../core/package.js'
-import { isObject } from '../../core/untrusted.js'
+import { isObject } from '../../core/untrusted-input.js'
 import type { EngineName } from '../../engines/engine.js'
 import { engines } from '../../engines/index.js'
 import { text } from '../../jobs/request.js'
@@ -40,7 +40,7 @@ export interface RunOptions extends WorkerOptions {
   /** Ends it: what is under way is not stored. */
   readonly signal?: AbortSignal | undefined
   /** Called after each chunk. */
-  readonly onProgress?: ((done: number, of: number) => void) | undefined
+  readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
 
 const storeMethods = ['check', 'names', 'read', 'put', 'rename', 'remove'] as const

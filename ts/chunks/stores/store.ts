@@ -5,7 +5,7 @@
 
 import { shown, truncate } from '../../core/errors.js'
 import { withoutControls } from '../../core/text.js'
-import { isRecord } from '../../core/untrusted.js'
+import { isRecord } from '../../core/untrusted-input.js'
 import { StoreError } from '../plan/errors.js'
 import { sha256 } from '../plan/hash.js'
 

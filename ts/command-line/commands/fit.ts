@@ -4,7 +4,7 @@ import { displayName, isUrl, openStream } from '../../chunks/plan/data.js'
 import { findColumns, hasColumns, readBlocks, toTable } from '../../chunks/plan/read-columns.js'
 import { AntigradError, OptionError } from '../../core/errors.js'
 import { formatCount, toKebabCase, toPrintable } from '../../core/text.js'
-import { omitUndefined } from '../../core/untrusted.js'
+import { omitUndefined } from '../../core/untrusted-input.js'
 import { engineNames } from '../../engines/select-engine.js'
 import { FitManyResult } from '../../fits/fit/result.js'
 import { losses } from '../../fits/problem/loss.js'
@@ -250,7 +250,7 @@ async function run(file: string, options: FitCommandOptions, command: Command): 
     await print(`${text}\n`)
   }
   if (fits.length > 0)
-    draw?.now({ ...table, groups, columns: table.columns.map((of) => done.map((k) => of[k])) }, fits)
+    draw?.now({ ...table, groups, columns: table.columns.map((values) => done.map((k) => values[k])) }, fits)
   const failed = fits.filter(({ reason }) => reason !== 'converged').length
   if (failed === 0) return
   say(`${formatCount(failed)} of ${formatCount(fits.length)} fits did not converge`)
@@ -342,7 +342,9 @@ async function fitTable(
   const stop = new AbortController()
   const fits = startFits(source, model, x, asked, {
     ...{ ...means, signal: stop.signal },
-    onProgress: reporter((seconds, done: number, of: number) => describeRate('fits', done, of, seconds)),
+    onProgress: reporter((seconds, done: number, total: number) =>
+      describeRate('fits', done, total, seconds),
+    ),
   })
   const isDone = await untilStopped(stop, async () => {
     await execute(fits.choice, fits.calls(), stop.signal, () => fits.release())
@@ -425,7 +427,9 @@ async function computeProfiles(found: SharedFit, signal: AbortSignal): Promise<S
   const shared: SharedProfiles['shared'] = new Map()
   for (const name of found.shared) shared.set(name, await found.profile(name, { signal }))
   const local: SharedProfiles['local'][number][] = []
-  const tell = reporter((seconds, done: number, of: number) => describeRate('profiles', done, of, seconds))
+  const tell = reporter((seconds, done: number, total: number) =>
+    describeRate('profiles', done, total, seconds),
+  )
   for (const k of found.groups.keys()) {
     const group = found.at(k)
     const names = group.free.filter((name) => Object.hasOwn(found.values.local, name))

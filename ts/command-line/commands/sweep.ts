@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { planSweep } from '../../chunks/plan/build-plan.js'
 import { OptionError } from '../../core/errors.js'
 import { toCamelCase, toKebabCase } from '../../core/text.js'
-import { omitUndefined } from '../../core/untrusted.js'
+import { omitUndefined } from '../../core/untrusted-input.js'
 import type { EngineName } from '../../engines/engine.js'
 import { engineNames } from '../../engines/select-engine.js'
 import {

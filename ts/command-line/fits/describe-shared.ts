@@ -113,15 +113,15 @@ export function* sharedInJson(fit: SharedFit, profiles?: SharedProfiles): Genera
     ...(profiles && { profile: Object.fromEntries(profiles.shared) }),
   })
   for (const [k, group] of fit.groups.entries()) {
-    const of = fit.at(k)
-    const { values, errors, free, covariance, chiSquared, observations } = of
+    const one = fit.at(k)
+    const { values, errors, free, covariance, chiSquared, observations } = one
     const profile = profiles && { profile: Object.fromEntries(profiles.local[k]) }
     yield JSON.stringify({
       ...{
         group,
         values,
         errors,
-        intervals: of.intervals(),
+        intervals: one.intervals(),
         ...profile,
         free,
         covariance,

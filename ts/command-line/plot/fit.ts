@@ -170,9 +170,9 @@ ${all.map((drawn, i) => points(drawn, residuals[i], atOff, i)).join('\n')}
 
   function entry({ name, fit }: DrawnGroup, i: number): string {
     const y = LEGEND + ROW * i
-    const values = Object.entries(fit.values).map(([of, x]) => {
-      const error = fit.errors[of]
-      return `${of} = ${short(x)}${error === 0 ? '' : ` ± ${short(error)}`}`
+    const values = Object.entries(fit.values).map(([name, x]) => {
+      const error = fit.errors[name]
+      return `${name} = ${short(x)}${error === 0 ? '' : ` ± ${short(error)}`}`
     })
     const words = [...(name === '' ? [] : [name]), ...values].join(', ')
     const end = fit.reason === 'converged' ? '' : ` (${fit.reason})`

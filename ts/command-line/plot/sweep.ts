@@ -93,7 +93,7 @@ ${panels.join('\n')}
       ([at, text]) =>
         `<path d="M${LEFT} ${px(atY(at))}h-5"/><path stroke-opacity=".15" d="M${LEFT} ${px(atY(at))}H${RIGHT}"/><text x="${LEFT - 8}" y="${px(atY(at) + 4)}" text-anchor="end">${text}</text>`,
     )
-    const drawn = lines.map(({ name: of, sets }, i) => {
+    const drawn = lines.map(({ name, sets }, i) => {
       const parts: number[][] = [[]]
       for (const set of sets) {
         const value = measure(set)
@@ -109,7 +109,7 @@ ${panels.join('\n')}
           k % 2 === 0 ? [`<circle cx="${px(at)}" cy="${px(part[k + 1])}" r="2.4" fill="#fff"/>`] : [],
         ),
       )
-      return `<g data-line="${escapeXml(of)}" ${lineStyle(i)} stroke-width="1.6">${isNumeric(options[along]) ? `<path d="${pathData(seen)}"/>` : ''}${dots.join('')}</g>`
+      return `<g data-line="${escapeXml(name)}" ${lineStyle(i)} stroke-width="1.6">${isNumeric(options[along]) ? `<path d="${pathData(seen)}"/>` : ''}${dots.join('')}</g>`
     })
     return `<g id="panel${number}">
 <text x="${LEFT}" y="${top - 8}">${name}</text>

@@ -83,8 +83,8 @@ export function percentages(counts: readonly number[]): string[] {
 const formatPercentage = (count: number, total: number) => percentages([count, total - count])[0]
 
 /** The place where a number is largest; of several the first. */
-function largest(list: readonly number[], of: (k: number) => number): number {
-  return list.reduce((best, _, k) => (of(k) > of(best) ? k : best), 0)
+function largest(list: readonly number[], compute: (k: number) => number): number {
+  return list.reduce((best, _, k) => (compute(k) > compute(best) ? k : best), 0)
 }
 
 function short(x: number): string {

@@ -12,10 +12,10 @@ export function describeProgress(
 }
 
 /** @param what is done, for people */
-export function describeRate(what: string, done: number, of: number, seconds: number): string {
-  const share = `${formatCount(done)} of ${formatCount(of)} ${what}`
+export function describeRate(what: string, done: number, total: number, seconds: number): string {
+  const share = `${formatCount(done)} of ${formatCount(total)} ${what}`
   if (done === 0 || seconds <= 0) return share
-  const left = (seconds * (of - done)) / done
+  const left = (seconds * (total - done)) / done
   return `${share}, ${formatCount(Math.round(done / seconds))} ${what}/s, ${formatDuration(left)} left`
 }
 

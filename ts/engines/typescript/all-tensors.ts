@@ -61,7 +61,7 @@ export function makePlanePass(arena: Arena): (stage: number, from: number, to: n
   const g = arena.elements(layout.GRADIENTS)
   const jobs = passes.map(({ array, kernel }) => {
     const updated = arena.elements(array)
-    const row = Row.of(kernel, dtype)
+    const row = Row.create(kernel, dtype)
     row.coefficients = arena.row(lengths.length)
     const state = { [kernel.state[0]]: updated }
     return { updated, state, row: row.byName, loop: getLoop(kernel.number, dtype) }

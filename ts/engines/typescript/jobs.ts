@@ -35,7 +35,7 @@ import {
 import { type MatrixSegment, type MatrixStage, matrixStages } from '../../arena/matrices.js'
 import type { FloatArray } from '../../core/numbers.js'
 import type { Sum } from '../../core/sums.js'
-import { createRecord } from '../../core/untrusted.js'
+import { createRecord } from '../../core/untrusted-input.js'
 
 /** A stage of a segment: its loop, and what that is given. */
 export interface SegmentJob extends MatrixSegment {
@@ -134,7 +134,7 @@ export function makeForEachJob(arena: Arena): ForEachJob {
     const job: SegmentJob = {
       ...{ key, stage },
       loop: isNorm ? undefined : getLoop(number, dtype),
-      row: Row.of(kernel, kernel.isMatrix ? 'float64' : dtype),
+      row: Row.create(kernel, kernel.isMatrix ? 'float64' : dtype),
       state,
       byTensor: names.map((name, k) => [name, arena.numbers(byTensor + k)]),
       sums: sums.map((sum) => [sum, sourceOf(sum)]),

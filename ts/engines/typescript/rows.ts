@@ -5,7 +5,7 @@ import { tensorEndingAfter } from '../../arena/find.js'
 import { BLOCK, CLIPPED_PER_TENSOR, GRADIENTS, PARAMETERS, SCALES } from '../../arena/manifest.js'
 import type { FloatArray } from '../../core/numbers.js'
 import { STRIPES, sumColumn } from '../../core/sums.js'
-import { mapRecord } from '../../core/untrusted.js'
+import { mapRecord } from '../../core/untrusted-input.js'
 import type { SegmentJob } from './jobs.js'
 import { makePassOver, NO_SCALARS } from './pipeline.js'
 

@@ -1,7 +1,7 @@
 /** The checksums in a file's metadata, so that damage is seen: CRC-32 of tensors and of texts, in eight hexadecimal digits. */
 
 import { crc32 } from '#disk'
-import { toBoundedArray } from '../../core/untrusted.js'
+import { toBoundedArray } from '../../core/untrusted-input.js'
 import { FileError } from '../sources/errors.js'
 import type { FileHeader } from './header.js'
 import { readJson } from './json.js'

@@ -6,7 +6,7 @@
 import { truncate } from '../../core/errors.js'
 import { endOfString } from '../../core/json.js'
 import { isCount } from '../../core/numbers.js'
-import { isRecord, toBoundedArray } from '../../core/untrusted.js'
+import { isRecord, toBoundedArray } from '../../core/untrusted-input.js'
 import { FileError } from '../sources/errors.js'
 import { BITS } from './dtypes.js'
 import { readJson } from './json.js'

@@ -158,14 +158,14 @@ export class IterativeReweighting {
   #mergeFits(fits: readonly number[], from: SolvedFits): void {
     const to = this.#context.solved
     const at = Uint32Array.from(fits)
-    const columns = (of: SolvedFits) => [
-      ...of.free,
-      ...of.covariance,
-      ...of.errors,
-      of.cost,
-      ...of.atBound,
-      ...of.unidentifiable,
-      of.reason,
+    const columns = (solvedFits: SolvedFits) => [
+      ...solvedFits.free,
+      ...solvedFits.covariance,
+      ...solvedFits.errors,
+      solvedFits.cost,
+      ...solvedFits.atBound,
+      ...solvedFits.unidentifiable,
+      solvedFits.reason,
     ]
     for (const [k, column] of columns(to).entries()) putRuns(column, at, columns(from)[k])
     for (const [k, fit] of fits.entries()) to.evaluations[fit] += from.evaluations[k]

@@ -1,5 +1,5 @@
 import { ArgumentError } from '../../core/errors.js'
-import { createRecord, isObject, mapRecord } from '../../core/untrusted.js'
+import { createRecord, isObject, mapRecord } from '../../core/untrusted-input.js'
 import type { EngineName } from '../../engines/engine.js'
 import { type DataColumn, numbersInRun } from '../../many/data.js'
 import { execute, executeSync } from '../../many/execute.js'
@@ -364,7 +364,7 @@ export class Fit<Names extends string = string> {
     const [x, y, ...others] = remark.columns.map((name) =>
       numbersInRun(columns.get(name) as DataColumn, this.#fit),
     )
-    return remark.of(() => this.values, x, y, ...others)
+    return remark.remark(() => this.values, x, y, ...others)
   }
 
   /**
@@ -440,10 +440,10 @@ export class Fit<Names extends string = string> {
     options: ProfileOptions = {},
   ): Readonly<Record<Name, Profile>> {
     const { level } = readOptions('options', options, profileTable)
-    const of = this.#context
-    const profiles = createProfiles(of, this.#fit, profileNames(names, of.problem), level)
-    const found = executeSync(of.choice, profiles)
-    return createRecord(found.names as Name[], (_, k) => createProfile(of, found, k, this.#fit))
+    const context = this.#context
+    const profiles = createProfiles(context, this.#fit, profileNames(names, context.problem), level)
+    const found = executeSync(context.choice, profiles)
+    return createRecord(found.names as Name[], (_, k) => createProfile(context, found, k, this.#fit))
   }
 
   /**
@@ -456,9 +456,12 @@ export class Fit<Names extends string = string> {
    */
   contour<A extends Names, B extends Names>(a: A, b: B, options: ContourOptions = {}): Contour<A | B> {
     const read = readOptions('options', options, contourTable)
-    const of = this.#context
-    checkProfiled('a', of.problem)
-    return executeSync(of.choice, traceContour(of, this.#fit, readPair(a, b, of), read)) as Contour<A | B>
+    const context = this.#context
+    checkProfiled('a', context.problem)
+    return executeSync(
+      context.choice,
+      traceContour(context, this.#fit, readPair(a, b, context), read),
+    ) as Contour<A | B>
   }
 
   /**
@@ -479,8 +482,8 @@ export class Fit<Names extends string = string> {
   ): { readonly low: Float64Array; readonly high: Float64Array } {
     const { level, kind } = readOptions('options', options, bandTable)
     // Rows may be others than those of which errors are known.
-    const of = { ...this.#rows, solved: this.#context.solved }
-    return computeBand(of, this.#fit, at, kind, this.#quantile(level), this.reducedChiSquared)
+    const context = { ...this.#rows, solved: this.#context.solved }
+    return computeBand(context, this.#fit, at, kind, this.#quantile(level), this.reducedChiSquared)
   }
 
   #covariance(i: number, j: number): number {

@@ -3,7 +3,7 @@
 import { OptionError } from '../../core/errors.js'
 import { type FloatArray, smallestNormal } from '../../core/numbers.js'
 import type { Slices } from '../../core/slices.js'
-import { isObject } from '../../core/untrusted.js'
+import { isObject } from '../../core/untrusted-input.js'
 import type { EngineChoice } from '../../engines/select-engine.js'
 import { Expression } from '../../expressions/expression.js'
 import { parse } from '../../expressions/parse.js'
@@ -185,8 +185,7 @@ export class FitRun {
     this.#open = started.filter(({ start }) => start === null)
     this.#guess = guess
     const beside = [x, y, ...extraColumns]
-    this.#remark =
-      remark && beside.every((name) => columns.has(name)) ? { of: remark, columns: beside } : null
+    this.#remark = remark && beside.every((name) => columns.has(name)) ? { remark, columns: beside } : null
     this.#followers = beside
     if (
       this.#open.length > 0 &&
@@ -401,11 +400,11 @@ export class FitRun {
     fromInternal(this.#free, solved.free, solved.covariance, solved.errors)
     const best = count === 1 ? null : this.#keepBest(fits, solved)
     const to = this.#found
-    const of = (column: FloatArray) => (best === null ? column : pickRuns(column, best))
+    const compute = (column: FloatArray) => (best === null ? column : pickRuns(column, best))
     for (const name of ['free', 'covariance', 'errors', 'atBound', 'unidentifiable'] as const) {
-      for (const [i, column] of to[name].entries()) putRuns(column, fits, of(solved[name][i]))
+      for (const [i, column] of to[name].entries()) putRuns(column, fits, compute(solved[name][i]))
     }
-    for (const name of ['cost', 'reason'] as const) putRuns(to[name], fits, of(solved[name]))
+    for (const name of ['cost', 'reason'] as const) putRuns(to[name], fits, compute(solved[name]))
     for (let run = 0; run < runs.length; run++) {
       to.evaluations[fits[count === 1 ? run : Math.floor(run / count)]] += solved.evaluations[run]
     }

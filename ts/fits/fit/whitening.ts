@@ -4,7 +4,7 @@
  */
 
 import { OptionError } from '../../core/errors.js'
-import { toBoundedArray, toFloat64Array } from '../../core/untrusted.js'
+import { toBoundedArray, toFloat64Array } from '../../core/untrusted-input.js'
 import { NAME } from '../../expressions/names.js'
 import { type DataColumn, numbersInRun, putRuns, rowsInRun } from '../../many/data.js'
 import type { EngineCall } from '../../many/execute.js'
@@ -79,13 +79,13 @@ export class WhitenedFit {
     for (let fit = 0; fit < solved.reason.length; fit++) {
       now.evaluations[fit] += solved.evaluations[fit]
       if (hasUsablePoint(solved.reason[fit])) continue
-      const columns = (of: SolvedFits) => [
-        ...of.free,
-        ...of.covariance,
-        of.cost,
-        ...of.atBound,
-        ...of.unidentifiable,
-        of.reason,
+      const columns = (solvedFits: SolvedFits) => [
+        ...solvedFits.free,
+        ...solvedFits.covariance,
+        solvedFits.cost,
+        ...solvedFits.atBound,
+        ...solvedFits.unidentifiable,
+        solvedFits.reason,
       ]
       for (const [k, column] of columns(now).entries()) {
         putRuns(column, Uint32Array.of(fit), Float64Array.of(columns(solved)[k][fit]))

@@ -99,7 +99,7 @@ function* guess(
     yield* column(rows.length, (k) => ys[rows[k]]),
     yield* column(rows.length, (k) => is[rows[k]]),
   ]
-  const most = (of: Float64Array) => of.reduce((a, b) => Math.max(a, b), 0) || 1
+  const most = (values: Float64Array) => values.reduce((a, b) => Math.max(a, b), 0) || 1
   const [mostX, mostI] = [most(x), most(i)]
   const { candidate, coefficients } = yield* selectBest(y, {
     candidates: CONSTANT_RATIOS.flatMap((a) =>

@@ -28,8 +28,8 @@ export function* finiteRows(
   const rows = areInOrder ? null : yield* iterateInOrder(x, y, isIn)
   const length = rows?.length ?? x.length
   if (length === 0) return { x: zeros(1), y: zeros(1), range: 1 }
-  const ascending = (of: ArrayLike<number>) =>
-    rows === null ? column(length, (k) => of[k]) : column(length, (k) => of[rows[k]])
+  const ascending = (values: ArrayLike<number>) =>
+    rows === null ? column(length, (k) => values[k]) : column(length, (k) => values[rows[k]])
   const found = { x: yield* ascending(x), y: yield* ascending(y) }
   return { ...found, range: computeRange(found.x) }
 }

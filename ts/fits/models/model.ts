@@ -2,7 +2,7 @@
 
 import { OptionError } from '../../core/errors.js'
 import type { Slices } from '../../core/slices.js'
-import { isObject, isRecord, readMember, toBoundedArray } from '../../core/untrusted.js'
+import { isObject, isRecord, readMember, toBoundedArray } from '../../core/untrusted-input.js'
 import { Expression } from '../../expressions/expression.js'
 import { type FunctionModelSpec, readFunctionModel } from '../problem/function-model.js'
 import type { FitParameter } from '../problem/parameters.js'

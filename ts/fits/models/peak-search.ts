@@ -138,7 +138,7 @@ function* baselineBelow(y: Float64Array, under: readonly Float64Array[], part: n
   yield* project(under.map(copyOfArray), left)
   for (let round = 0; round < MAX_ROUNDS && part !== 0.5; round++) {
     const weights = yield* column(y.length, (row) => (left[row] > 0 ? above : below))
-    const weighted = (of: Float64Array) => column(y.length, (row) => weights[row] * of[row])
+    const weighted = (values: Float64Array) => column(y.length, (row) => weights[row] * values[row])
     const columns: Float64Array[] = []
     for (const power of under) columns.push(yield* weighted(power))
     const coefficients = yield* project(columns, yield* weighted(y))

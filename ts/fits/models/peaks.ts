@@ -153,7 +153,9 @@ function peakText(shape: PeakShape, x: string, suffix: string): string {
 }
 
 function peakBounds(shape: PeakShape, suffix: string): Readonly<Record<string, FitParameter>> {
-  return Object.fromEntries(Object.entries(shapes[shape].bounds).map(([name, of]) => [name + suffix, of]))
+  return Object.fromEntries(
+    Object.entries(shapes[shape].bounds).map(([name, bounds]) => [name + suffix, bounds]),
+  )
 }
 
 function derivedPeakQuantities(shape: PeakShape, suffix: string): Readonly<Record<string, string>> {

@@ -80,9 +80,9 @@ export function fourPL(options: DoseOptions = {}): FitModel<DoseParameters | 'lo
  * the dose at which it is half-way, whatever the asymmetry.
  */
 export function fivePL(options: DoseOptions = {}): FitModel<DoseParameters | 'asymmetry' | 'logEC50'> {
-  type ParameterName = DoseParameters | 'asymmetry' | 'logEC50'
+  type SigmoidParameter = DoseParameters | 'asymmetry' | 'logEC50'
   const { logEC50, ...rest } = readOptions('options', options, table)
-  return defineDoseModel<ParameterName>(
+  return defineDoseModel<SigmoidParameter>(
     rest,
     (x) => {
       const t = logEC50
@@ -92,7 +92,7 @@ export function fivePL(options: DoseOptions = {}): FitModel<DoseParameters | 'as
       const rise = `(max(${t}, 0) + log(1 + exp(-abs(${t}))))`
       return `${x} > 0 ? bottom + (top - bottom)*exp(-asymmetry*${rise}) : slope > 0 ? bottom : top`
     },
-    logEC50 ? guessLogarithms(guessFivePL) : (guessFivePL as Guess<ParameterName>),
+    logEC50 ? guessLogarithms(guessFivePL) : (guessFivePL as Guess<SigmoidParameter>),
   )
 }
 
@@ -244,15 +244,15 @@ class SigmoidGrid {
     for (let step = 0; step < CENTER_COUNT * this.#slopes; step++) {
       const doublings = step % this.#slopes
       if (!holds((step - doublings) / this.#slopes, doublings)) continue
-      for (let of = 0; of < this.#count; of++) found.push(step * this.#count + of)
+      for (let total = 0; total < this.#count; total++) found.push(step * this.#count + total)
     }
     return Uint32Array.from(found)
   }
 }
 
 /** Rows of curves of a family. */
-function draw(of: SigmoidFamily, powers: Float64Array, on: Float64Array, at: number, rows: number): void {
-  const { sign, asymmetry, ratio } = of
+function draw(family: SigmoidFamily, powers: Float64Array, on: Float64Array, at: number, rows: number): void {
+  const { sign, asymmetry, ratio } = family
   for (let row = 0; row < rows; row++) {
     const small = 1 / (1 + ratio * powers[row])
     const part = sign > 0 ? small : 1 - small

@@ -1,6 +1,6 @@
 import { OptionError } from '../../core/errors.js'
 import { ROWS_PER_SLICE, runToEnd, type Slices, sortInSlices, visitInSlices } from '../../core/slices.js'
-import { toBoundedArray } from '../../core/untrusted.js'
+import { toBoundedArray } from '../../core/untrusted-input.js'
 import { atan, cos, sin } from '../../functions/index.js'
 import { customOption, optional } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'

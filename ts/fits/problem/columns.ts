@@ -2,7 +2,7 @@
 
 import { OptionError } from '../../core/errors.js'
 import { isCount } from '../../core/numbers.js'
-import { isObject, isRecord, toFloat64Array } from '../../core/untrusted.js'
+import { isObject, isRecord, toFloat64Array } from '../../core/untrusted-input.js'
 import { checkName } from '../../expressions/names.js'
 import { type DataColumn, dataArgument, readColumn, sharedFirst } from '../../many/data.js'
 import { addRowColumns, type FunctionModelSpec, ZEROS } from './function-model.js'

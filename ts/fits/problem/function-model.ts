@@ -1,7 +1,7 @@
 /** Models that are functions: what users give. */
 
 import { OptionError } from '../../core/errors.js'
-import { isObject, readMember } from '../../core/untrusted.js'
+import { isObject, readMember } from '../../core/untrusted-input.js'
 import type { DataColumn } from '../../many/data.js'
 import type { FiniteDifferenceValues } from './finite-differences.js'
 
@@ -148,8 +148,8 @@ export function addRowColumns(
   }
   if (like !== undefined && observations > 0)
     throw new OptionError('model: observations', 'none, as the data have rows', observations)
-  const column = (of: (row: number) => number): DataColumn => ({
-    numbers: Float64Array.from({ length }, (_, row) => of(row)),
+  const column = (compute: (row: number) => number): DataColumn => ({
+    numbers: Float64Array.from({ length }, (_, row) => compute(row)),
     offsets: like?.offsets ?? null,
   })
   const added: [string, DataColumn][] = [[ROWS, column((row) => row)]]

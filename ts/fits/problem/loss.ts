@@ -114,12 +114,12 @@ export interface LossInputs {
  * @param unit by what residuals are multiplied, and costs by its square; 1 where costs are no sums of squares
  */
 export function lossTerms(
-  { graph, model, y: of, weight: by, loss, scale }: LossInputs,
+  { graph, model, y: name, weight: by, loss, scale }: LossInputs,
   unit?: number,
 ): LossTerms {
   const b = new Builder(graph)
   const inUnit = (node: number) => (unit === undefined ? node : b.multiply(unit, node))
-  const [y, weight] = [graph.name(of), by === null ? b.one : graph.name(by)]
+  const [y, weight] = [graph.name(name), by === null ? b.one : graph.name(by)]
   const residual = inUnit(b.subtract(model, y))
   const row = { residual, model, y, weight, scale: inUnit(b.constant(scale)) }
   return { ...losses[loss](b, row), residual }

@@ -3,7 +3,7 @@
 import { hintFor } from '#hints'
 import { OptionError } from '../../core/errors.js'
 import { isFloatArray } from '../../core/typed-arrays.js'
-import { isObject, isRecord, toFloat64Array } from '../../core/untrusted.js'
+import { isObject, isRecord, toFloat64Array } from '../../core/untrusted-input.js'
 import { isName } from '../../expressions/expression.js'
 import type { NamesBeside, NamesOf, OnlyNames } from '../../expressions/literal-names.js'
 import { checkName } from '../../expressions/names.js'

@@ -61,15 +61,15 @@ export function selectRows(
   for (let fit = 0; fit < (isSame ? 1 : count); fit++) {
     const numbers = hasGaps.map((column) => numbersInRun(column, fit))
     const ownWeights = weights && numbersInRun(weights, fit)
-    const of = new Uint32Array(observations[fit])
+    const values = new Uint32Array(observations[fit])
     let length = 0
-    for (let row = 0; row < of.length; row++) {
+    for (let row = 0; row < values.length; row++) {
       const role = rowStatus(numbers, ownWeights, row)
       if (role === 'missing' && drops) droppedRows[fit]++
       else if (role === 'missing') isIncomplete[fit] = true
-      if (role === 'counts' || (role === 'missing' && !drops)) of[length++] = row
+      if (role === 'counts' || (role === 'missing' && !drops)) values[length++] = row
     }
-    kept.push(of.subarray(0, length))
+    kept.push(values.subarray(0, length))
   }
   if (isSame) {
     droppedRows.fill(droppedRows[0])

@@ -1,7 +1,7 @@
 /** Contours: where χ² has risen to a limit, by two parameters, while all others follow. */
 
 import { OptionError } from '../../core/errors.js'
-import { createRecord } from '../../core/untrusted.js'
+import { createRecord } from '../../core/untrusted-input.js'
 import { elementary } from '../../functions/index.js'
 import type { EngineCall } from '../../many/execute.js'
 import { type GivenOf, integerBetween, type ValuesOf } from '../../options/kinds.js'
@@ -150,11 +150,11 @@ function tangentDirections([first, across, second]: ContourScales, count: number
 
 function circleDirections(
   count: number,
-  of: (x: number, y: number) => readonly [number, number],
+  compute: (x: number, y: number) => readonly [number, number],
 ): Float64Array[] {
   const all = Array.from({ length: count }, (_, k) => {
     const angle = (2 * Math.PI * k) / count
-    return of(cos(angle), sin(angle))
+    return compute(cos(angle), sin(angle))
   })
   return [0, 1].map((side) => Float64Array.from(all, (both) => both[side]))
 }

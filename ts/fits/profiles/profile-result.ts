@@ -1,7 +1,7 @@
 /** Profiles as users are given them. */
 
 import { OptionError } from '../../core/errors.js'
-import { createRecord, toBoundedArray } from '../../core/untrusted.js'
+import { createRecord, toBoundedArray } from '../../core/untrusted-input.js'
 import { differentiate } from '../../expressions/differentiate.js'
 import type { EngineCall } from '../../many/execute.js'
 import { callOptions } from '../../many/options.js'
@@ -120,7 +120,7 @@ interface ProfileSide {
   readonly lowerMinimum: LowerMinimumColumns | undefined
 }
 
-const reasonTexts: Readonly<Record<ProfileEndReason, (of: ProfileSide) => string>> = {
+const reasonTexts: Readonly<Record<ProfileEndReason, (profileSide: ProfileSide) => string>> = {
   found: () => '',
   bound: ({ name, side, end }) =>
     `the ${side} end of ${name} is ${end}, at a bound: χ² stays below the limit up to there`,

@@ -99,14 +99,14 @@ export function* profileParameters(
 }
 
 function* profileSome(
-  of: ProfileContext,
+  context: ProfileContext,
   iterations: Iterations,
   fits: Uint32Array,
   to: ProfiledEndpoints,
   place: (fit: number) => number,
 ): Generator<EngineCall, void> {
-  const { free, derived } = of.problem
-  const some = fits.filter((fit) => unavailableBecause(of, fit) === undefined)
+  const { free, derived } = context.problem
+  const some = fits.filter((fit) => unavailableBecause(context, fit) === undefined)
   for (const fit of fits) {
     for (const column of [...to.low, ...to.high]) column[place(fit)] = NaN
     for (const column of [...to.lowReason, ...to.highReason]) column[place(fit)] = UNAVAILABLE
@@ -115,11 +115,11 @@ function* profileSome(
   const parameters = places.filter((k) => free.includes(to.names[k]))
   const others = places.filter((k) => derived.has(to.names[k]))
   if (parameters.length > 0) {
-    yield* traceProfiles(of, iterations, some, [], ...traceEndpoints(of, parameters, to, place))
-    for (const k of parameters) yield* searchRemaining(of, iterations, some, to, k, place)
+    yield* traceProfiles(context, iterations, some, [], ...traceEndpoints(context, parameters, to, place))
+    for (const k of parameters) yield* searchRemaining(context, iterations, some, to, k, place)
   }
   for (const k of others)
-    yield* traceProfiles(of, iterations, some, [to.names[k]], ...traceEndpoints(of, [k], to, place))
+    yield* traceProfiles(context, iterations, some, [to.names[k]], ...traceEndpoints(context, [k], to, place))
 }
 
 /** What is so small a part of what it was is 0. */

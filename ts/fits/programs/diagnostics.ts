@@ -55,7 +55,7 @@ export function compileDiagnostics(
   const { graph, free } = problem
   const size = free.length
   const b = new Builder(graph)
-  const read = (of: string, count: number) => numberedNames(of, count).map((name) => graph.name(name))
+  const read = (stem: string, count: number) => numberedNames(stem, count).map((name) => graph.name(name))
   const best = read('best', size)
   const sums = { right: read('right', size), matrix: read('matrix', triangleIndex(size, 0)) }
   const scale = algebra.diagonal(b, sums)

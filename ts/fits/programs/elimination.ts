@@ -49,8 +49,8 @@ export function eliminateLocals(
     // L·D of this row.
     const scaled: number[] = []
     for (let j = 0; j <= i; j++) {
-      const of = matrix[triangleIndex(i, j)]
-      let rest = i === j ? b.add(of, b.multiply(damping, scale[i])) : of
+      const node = matrix[triangleIndex(i, j)]
+      let rest = i === j ? b.add(node, b.multiply(damping, scale[i])) : node
       for (let k = 0; k < j; k++) rest = b.subtract(rest, b.multiply(scaled[k], lower[belowDiagonal(j, k)]))
       scaled.push(rest)
       if (j < i) lower.push(b.multiply(rest, inverse[j]))
@@ -62,8 +62,8 @@ export function eliminateLocals(
   const step = solved(right.slice(0, local).map((g) => b.negate(g)))
   const border = (k: number) => Array.from({ length: local }, (_, i) => matrix[triangleIndex(local + k, i)])
   const follow = Array.from({ length: shared }, (_, k) => solved(border(k)))
-  const less = (of: number, k: number, along: readonly number[]) =>
-    local === 0 ? of : b.subtract(of, dot(b, border(k), along))
+  const less = (node: number, k: number, along: readonly number[]) =>
+    local === 0 ? node : b.subtract(node, dot(b, border(k), along))
   return {
     ...{ lower, inverse, step, follow },
     /** What own parameters leave of the equations of shared ones. */

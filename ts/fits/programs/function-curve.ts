@@ -2,7 +2,7 @@
 
 import { OptionError } from '../../core/errors.js'
 import type { Slices } from '../../core/slices.js'
-import { createRecord } from '../../core/untrusted.js'
+import { createRecord } from '../../core/untrusted-input.js'
 import { differentiate } from '../../expressions/differentiate.js'
 import { compile } from '../../expressions/program.js'
 import { ProgramRunner } from '../../expressions/run.js'
@@ -23,11 +23,11 @@ export function modelColumns({ columns, y, weight }: Problem): string[] {
 }
 
 /** The same thing each time. */
-export function memoizeBy<K extends object, T>(make: (of: K) => T): (of: K) => T {
+export function memoizeBy<K extends object, T>(make: (key: K) => T): (key: K) => T {
   const kept = new WeakMap<K, T>()
-  return (of) => {
-    const made = kept.get(of) ?? make(of)
-    kept.set(of, made)
+  return (key) => {
+    const made = kept.get(key) ?? make(key)
+    kept.set(key, made)
     return made
   }
 }

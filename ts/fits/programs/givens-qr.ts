@@ -51,7 +51,7 @@ export const givensQr: StepEquations = {
         b.zero,
       ),
     )
-    const ends = (of: 'right' | 'matrix') => before[of].map((node, k) => b.end(node, after[of][k]))
+    const ends = (name: 'right' | 'matrix') => before[name].map((node, k) => b.end(node, after[name][k]))
     const all = { right: ends('right'), matrix: ends('matrix') }
     const trace = columnNorms(b, all).reduce((sum, x) => b.add(sum, x), spoiled)
     return { cost: sum, ...all, areFinite: b.operation('equal', b.multiply(trace, b.zero), b.zero) }
@@ -131,9 +131,9 @@ export function rotateRow(
     const turn = b.select(isThere, b.divide(weighted, sum), b.zero)
     all[triangleIndex(k, k)] = b.select(isThere, sum, d)
     /** Of R or θ, and what the row has there: both as they are afterwards. */
-    const turned = (of: number, entry: number) => {
-      const left = b.multiply(x[k], of)
-      const kept = b.multiply(keep, of)
+    const turned = (node: number, entry: number) => {
+      const left = b.multiply(x[k], node)
+      const kept = b.multiply(keep, node)
       if (entry === b.zero) return [kept, b.negate(left)]
       return [b.add(kept, b.multiply(turn, entry)), b.subtract(entry, left)]
     }
@@ -146,8 +146,8 @@ export function rotateRow(
 }
 
 /** Σ over k from 0 to i. */
-function sumFirst(b: Builder, i: number, of: (k: number) => number): number {
-  return Array.from({ length: i + 1 }, (_, k) => of(k)).reduce((sum, x) => b.add(sum, x))
+function sumFirst(b: Builder, i: number, compute: (k: number) => number): number {
+  return Array.from({ length: i + 1 }, (_, k) => compute(k)).reduce((sum, x) => b.add(sum, x))
 }
 
 function columnNorms(b: Builder, { right, matrix }: TriangularSystem): number[] {
@@ -211,7 +211,9 @@ function solveEquations(b: Builder, point: DampingPoint, damping: number): Solve
         b.select(matrixEntry(free.matrix, k, k), matrixEntry(free.matrix, k, k), b.one),
       )
       const root = variance === null ? null : b.operation('sqrt', variance)
-      const factors = units.map((of) => (root === null ? of : b.multiply(b.divide(of, unitOfRows), root)))
+      const factors = units.map((node) =>
+        root === null ? node : b.multiply(b.divide(node, unitOfRows), root),
+      )
       const inverse = triangle(size, (i, j) =>
         columns
           .slice(i)

@@ -73,13 +73,13 @@ export function compileEvaluation(
   const lengths = { ...laneFields(size, isBounded), shared: size.shared, delta: size.shared }
   const names: string[] = []
   const places: Record<string, number[]> = {}
-  const put = (of: string, list: readonly string[]) => {
-    places[of] = list.map((name) => names.push(name) - 1)
+  const put = (stem: string, list: readonly string[]) => {
+    places[stem] = list.map((name) => names.push(name) - 1)
   }
-  for (const [of, length] of Object.entries(lengths)) put(of, numberedNames(of, length))
-  for (const of of broadcastInputs) put(of, numberedNames(of, 1))
+  for (const [name, length] of Object.entries(lengths)) put(name, numberedNames(name, length))
+  for (const name of broadcastInputs) put(name, numberedNames(name, 1))
   put('fixed', fixed)
-  const read = (of: string) => places[of].map((at) => b.name(names[at]))
+  const read = (name: string) => places[name].map((at) => b.name(names[at]))
   const [moves, accepted, fresh, first, damping, least] = broadcastInputs.flatMap(read)
   const [held] = read('held')
   const either = (is: number, yes: readonly number[], no: readonly number[]) =>
@@ -159,7 +159,7 @@ export function compileEvaluation(
     ...{ free: isBounded ? isFree : [], held: [held] },
   }
   const rest = names.slice(Object.values(laneFields(size, isBounded)).reduce((sum, more) => sum + more, 0))
-  const results = Object.keys(laneFields(size, isBounded)).flatMap((of) => outputs[of])
+  const results = Object.keys(laneFields(size, isBounded)).flatMap((name) => outputs[name])
   const columns = isMany
     ? [...new Set(problems.flatMap((one) => problemColumns(one))), RESPONSE, WEIGHT, VALUE]
     : problems[0].columns

@@ -31,9 +31,9 @@ export function fromInternal(
 ): void {
   for (const [i, parameter] of free.entries()) {
     if (!parameter.isLogarithmic) continue
-    const of = fromInternalInterval(parameter)
+    const compute = fromInternalInterval(parameter)
     for (const [run, x] of points[i].entries()) {
-      const value = of(x)
+      const value = compute(x)
       points[i][run] = value
       errors[i][run] *= value
       // The derivative of a parameter by its logarithm is the parameter: twice on the diagonal.

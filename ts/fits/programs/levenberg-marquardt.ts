@@ -104,8 +104,8 @@ export function compileIteration(
 ): Program {
   const { graph, free, fixed, columns } = problem
   const b = new Builder(graph)
-  const name = (of: string) => graph.name(of)
-  const known = (of: string, nodes: readonly unknown[]) => numberedNames(of, nodes.length).map(name)
+  const name = (name: string) => graph.name(name)
+  const known = (stem: string, nodes: readonly unknown[]) => numberedNames(stem, nodes.length).map(name)
 
   const slopes = slopeNodes(problem)
   const sums = algebra.sums(b, problem, slopes, second)
@@ -253,7 +253,7 @@ function collectNames(graph: Graph, root: number, seen = new Set<number>()): Set
 function dampingAfter(
   b: Builder,
   { minPivot, retryDamping }: StepEquations,
-  name: (of: string) => number,
+  name: (name: string) => number,
   isBetter: number,
   isFirst: number,
   gain: number,

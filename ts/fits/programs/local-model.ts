@@ -103,8 +103,8 @@ function followDirection(
 ) {
   const row = product(b, matrix, first)
   const own = dot(b, first, row)
-  const less = (of: readonly number[]) =>
-    of.map((x, i) => b.subtract(x, b.multiply(ratios[i], dot(b, first, of))))
+  const less = (values: readonly number[]) =>
+    values.map((x, i) => b.subtract(x, b.multiply(ratios[i], dot(b, first, values))))
   return {
     gradient: less(gradient),
     ahead: less(ahead),
@@ -130,7 +130,7 @@ export const byQr: LocalModelSolver = {
     const weights = triangleDiagonal(matrix, right.length)
     const rows = triangleRows(b, matrix, right.length)
     const times = rows.map((row, k) => (x: readonly number[]) => dot(b, row.slice(k), x.slice(k)))
-    const ahead = times.map((of) => of(direction))
+    const ahead = times.map((compute) => compute(direction))
     const level = rows.map((row, k) => {
       if (first === null) return row
       const own = times[k](first)

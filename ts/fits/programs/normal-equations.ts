@@ -79,8 +79,8 @@ export function normalEquations(
 
 function equations(b: Builder, point: DampingPoint, damping: number): SolvedEquations {
   const size = point.right.length
-  const of = { ...point, gradient: point.right }
-  const { scales, factors, right, leastPivot } = normalEquations(b, of, damping)
+  const terms = { ...point, gradient: point.right }
+  const { scales, factors, right, leastPivot } = normalEquations(b, terms, damping)
   const u = solve(b, factors, right)
   return {
     delta: u.map((x, i) => b.multiply(scales[i], x)),
@@ -93,8 +93,8 @@ function equations(b: Builder, point: DampingPoint, damping: number): SolvedEqua
     covariance(variance) {
       const inverse = invert(b, factors, size)
       const all = triangle(size, (i, j) => {
-        const of = b.multiply(inverse[triangleIndex(i, j)], b.multiply(scales[i], scales[j]))
-        return variance === null ? of : b.multiply(of, variance)
+        const node = b.multiply(inverse[triangleIndex(i, j)], b.multiply(scales[i], scales[j]))
+        return variance === null ? node : b.multiply(node, variance)
       })
       return { all, errors: scales.map((_, i) => b.operation('sqrt', all[triangleIndex(i, i)])) }
     },

@@ -117,8 +117,8 @@ export function traceStep(problem: Problem, sight: LocalModelSolver, derived: re
   const { graph, free, fixed, columns, evaluatedExpressions } = problem
   const { algebra } = sight
   const b = sight.builder(graph)
-  const name = (of: string) => graph.name(of)
-  const known = (of: string, count: number) => numberedNames(of, count).map(name)
+  const name = (name: string) => graph.name(name)
+  const known = (stem: string, count: number) => numberedNames(stem, count).map(name)
   const size = free.length
 
   const sums = algebra.sums(b, problem, slopeNodes(problem), 'weight')
@@ -172,7 +172,7 @@ export function traceStep(problem: Problem, sight: LocalModelSolver, derived: re
   const isBack = b.multiply(isTaken, b.multiply(isLong, isDown))
   const stays = b.operation('max', isTrying, isBack)
   // While others try, what is known of the step remains.
-  const unless = (of: string, now: number) => b.select(stays, name(of), now)
+  const unless = (field: string, now: number) => b.select(stays, name(field), now)
   const shorter = b.multiply(b.constant(STEP_REDUCTION), name('@moved'))
   const outputs = [
     ...[...select(isBack, before[0], next), ...fixed.map(name)],
@@ -216,7 +216,7 @@ function estimateNoise(
 
 /** Whether the step that was tried is taken, or others may go on from there first. */
 function judgeStep(b: Builder, { graph }: Problem, areFinite: number, cost: number) {
-  const name = (of: string) => graph.name(of)
+  const name = (name: string) => graph.name(name)
   const not = (is: number) => b.subtract(b.one, is)
   const [before, moved, tries] = [name('@cost'), name('@moved'), name('@tries')]
   const isNumber = b.multiply(areFinite, b.operation('less', cost, b.constant(Infinity)))
@@ -241,7 +241,7 @@ function dampingAfter(
   isTaken: number,
   isThere: number,
 ) {
-  const name = (of: string) => graph.name(of)
+  const name = (name: string) => graph.name(name)
   const before = name('@damping')
   const atLeast = (x: number) => b.operation('max', x, b.constant(INITIAL_DAMPING))
   const slack = b.add(b.multiply(b.constant(GOOD_AGREEMENT), name('@missing')), name('@noise'))
@@ -326,12 +326,14 @@ function strideLength(
   gap: number,
   progress: TraceProgress,
 ) {
-  const name = (of: string) => graph.name(of)
+  const name = (name: string) => graph.name(name)
   const { slope, curvature } = floor
   const { isTaken, isTrying, isSound, length } = progress
   const isLess = (x: number, y: number) => b.operation('less', x, y)
   const times = (factor: number, x: number) => b.multiply(b.constant(factor), x)
-  const [least, most] = (['min', 'max'] as const).map((of) => (x: number, y: number) => b.operation(of, x, y))
+  const [least, most] = (['min', 'max'] as const).map(
+    (name) => (x: number, y: number) => b.operation(name, x, y),
+  )
   const square = b.add(b.multiply(slope, slope), b.multiply(curvature, gap))
   const denominator = b.add(slope, b.operation('sqrt', most(square, b.zero)))
   // Beyond a summit above the limit only the way back is known.
@@ -398,12 +400,12 @@ function traceEnding(
   { wanted, step, begins, far }: ReturnType<typeof strideLength>,
   { damping, isBelow, length, cost, isHeld, noise, sound, gap }: EndingInputs,
 ) {
-  const name = (of: string) => problem.graph.name(of)
+  const name = (name: string) => problem.graph.name(name)
   const { depth, slope, curvature, leastPivot } = floor
   const rise = thresholdGap(b, problem)
   const isAtMost = (x: number, y: number) => b.operation('lessOrEqual', x, y)
-  const part = (of: number) => b.multiply(b.constant(of), rise)
-  const within = (x: number, of: number) => isAtMost(x, b.operation('max', part(of), noise))
+  const part = (node: number) => b.multiply(b.constant(node), rise)
+  const within = (x: number, node: number) => isAtMost(x, b.operation('max', part(node), noise))
   const isAt = within(b.operation('abs', gap), THRESHOLD_TOLERANCE)
   const isDown = within(depth, DEPTH_TOLERANCE)
   const isNear = b.multiply(

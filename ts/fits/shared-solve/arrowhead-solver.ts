@@ -109,8 +109,8 @@ export class ArrowheadSolver {
     this.min = Float64Array.from(shared, (parameter) => limit(parameter.min, parameter))
     this.max = Float64Array.from(shared, (parameter) => limit(parameter.max, parameter))
     this.#isBounded = families.some(({ isBounded }) => isBounded)
-    const count = (of: (family: GroupBatch) => number) =>
-      families.reduce((all, family) => all + of(family), 0)
+    const count = (compute: (family: GroupBatch) => number) =>
+      families.reduce((all, family) => all + compute(family), 0)
     const rows = count((family) => family.rows.reduce((all, more) => all + more, 0))
     this.#freedom = Math.max(1, rows - this.size - count(({ local, groups }) => local * groups.length))
     this.#linear = new Uint8Array(this.size)

@@ -224,9 +224,9 @@ export class GroupBatch implements EliminationSize {
   }
 
   /** What lanes have of the last look, as columns. */
-  read(of: LaneField): Float64Array[] {
+  read(name: LaneField): Float64Array[] {
     const { lanes, look } = this.#loadLanes(this.#second)
-    return look.fieldOffsets[of].map((parameter) =>
+    return look.fieldOffsets[name].map((parameter) =>
       lanes.read(parameter, new Float64Array(this.groups.length)),
     )
   }
@@ -310,9 +310,9 @@ function stackOutputs(outputs: readonly GroupOutput[]): Map<string, DataColumn> 
   for (let group = 0; group < count; group++) {
     offsets[group + 1] = outputs.reduce((end, { rows }) => end + rows[group], offsets[group])
   }
-  const stack = (of: (output: GroupOutput, k: number) => DataColumn | number): DataColumn => {
+  const stack = (compute: (output: GroupOutput, k: number) => DataColumn | number): DataColumn => {
     const numbers = new Float64Array(offsets[count])
-    const all = outputs.map(of)
+    const all = outputs.map(compute)
     for (let group = 0; group < count; group++) {
       let at = offsets[group]
       for (const [k, { rows }] of outputs.entries()) {

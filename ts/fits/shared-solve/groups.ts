@@ -1,7 +1,7 @@
 /** Rows of groups: from columns with one of labels, or as a list for each group. */
 
 import { OptionError } from '../../core/errors.js'
-import { isRecord, ownProperties, toFloat64Array } from '../../core/untrusted.js'
+import { isRecord, ownProperties, toFloat64Array } from '../../core/untrusted-input.js'
 import { checkName } from '../../expressions/names.js'
 import type { FitColumn } from '../problem/options.js'
 
@@ -62,10 +62,10 @@ function groupByLabels(
     const rows = (other[1] as unknown[]).length
     throw new OptionError(`data: ${other[0]}`, `${length} rows, as ${group} has`, `${rows} rows`)
   }
-  const of = readLabels(`data: ${group}`, given)
-  if (of.length === 0) throw new OptionError(`data: ${group}`, 'at least one row', 'none')
+  const values = readLabels(`data: ${group}`, given)
+  if (values.length === 0) throw new OptionError(`data: ${group}`, 'at least one row', 'none')
   const places = new Map<GroupLabel, number>()
-  const rows = of.map((label) => {
+  const rows = values.map((label) => {
     const known = places.get(label)
     if (known !== undefined) return known
     places.set(label, places.size)
@@ -99,7 +99,7 @@ function groupByLabels(
       const found = labels.map((_, k) => own[order[ends[k]]])
       const other = own.findIndex((label, row) => label !== found[rows[row]])
       if (other >= 0) {
-        const expected = `one label for each ${group}, as ${found[rows[other]]} for ${of[other]}`
+        const expected = `one label for each ${group}, as ${found[rows[other]]} for ${values[other]}`
         throw new OptionError(`data: ${name}[${other}]`, expected, own[other])
       }
       return found

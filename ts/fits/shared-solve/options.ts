@@ -1,5 +1,5 @@
 import { OptionError } from '../../core/errors.js'
-import { isRecord, toBoundedArray } from '../../core/untrusted.js'
+import { isRecord, toBoundedArray } from '../../core/untrusted-input.js'
 import {
   customOption,
   type Option,

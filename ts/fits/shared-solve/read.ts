@@ -2,7 +2,7 @@
 
 import { hintFor } from '#hints'
 import { OptionError } from '../../core/errors.js'
-import { isObject, isRecord, ownProperties, toBoundedArray } from '../../core/untrusted.js'
+import { isObject, isRecord, ownProperties, toBoundedArray } from '../../core/untrusted-input.js'
 import { Expression } from '../../expressions/expression.js'
 import { parse } from '../../expressions/parse.js'
 import { checkRows, type DataColumn, numbersInRun, rowsInRun, sharedFirst } from '../../many/data.js'
@@ -136,10 +136,10 @@ export function readShared(model: unknown, data: unknown, options: SharedValues)
   const batches = models.flatMap((one, m) => {
     const groups = [...grouped.labels.keys()].filter((group) => modelOf[group] === m)
     if (groups.length === 0) return []
-    const of = (list: readonly Parameter[]) => list.filter(({ name }) => uses[m].has(name))
-    const [own, joint] = [of(roles.local), of([...roles.shared, ...roles.sharedBy])]
+    const compute = (list: readonly Parameter[]) => list.filter(({ name }) => uses[m].has(name))
+    const [own, joint] = [compute(roles.local), compute([...roles.shared, ...roles.sharedBy])]
     const free = [...own, ...joint]
-    const rest = of(parameters).filter((parameter) => !free.includes(parameter))
+    const rest = compute(parameters).filter((parameter) => !free.includes(parameter))
     const read = one.outputs.map((output) =>
       readOutput(output, output.y ?? (y as string), grouped, [...free, ...rest], {
         ...{ ...options, sigma: sigmaOf(output.y), weights: weightsOf(output.y) },
@@ -251,16 +251,16 @@ function readRoles(
   const open = parameters.find(({ name, expr }) => expr === null && !roleOf.has(name))
   if (local !== undefined && open !== undefined && !open.isFixed)
     throw new OptionError('local', `all that are not shared: ${open.name} too`, local.join(', '))
-  const of = (role: string) =>
+  const compute = (role: string) =>
     parameters.filter(
       ({ name, isFixed, expr }) => !isFixed && expr === null && (roleOf.get(name) ?? 'local') === role,
     )
   const inOrder = (list: readonly string[], some: readonly Parameter[]) =>
     list.flatMap((name) => some.filter((one) => one.name === name))
   const roles = {
-    local: of('local'),
-    shared: inOrder(shared, of('shared')),
-    sharedBy: inOrder(named.sharedBy, of('sharedBy')),
+    local: compute('local'),
+    shared: inOrder(shared, compute('shared')),
+    sharedBy: inOrder(named.sharedBy, compute('sharedBy')),
   }
   if (roles.shared.length + roles.sharedBy.length === 0)
     throw new OptionError(
@@ -336,7 +336,8 @@ function checkAllHaveWeights(
   models: readonly ParsedGroupModel[],
 ): void {
   const names = models.flatMap(({ outputs }) => outputs.flatMap(({ y }) => y ?? []))
-  const isGiven = (of: (y: string | null) => unknown) => names.some((name) => of(name) !== undefined)
+  const isGiven = (compute: (y: string | null) => unknown) =>
+    names.some((name) => compute(name) !== undefined)
   const open = names.find((name) => sigmaOf(name) === undefined && weightsOf(name) === undefined)
   if (open === undefined || !(isGiven(sigmaOf) || isGiven(weightsOf))) return
   const expected = `one for each of ${[...new Set(names)].join(', ')}`
@@ -385,9 +386,14 @@ function readOutput(
   if (!all.has(y)) throw new OptionError('data', `a column ${y}`, [...all.keys()].join(', '))
   const own = Object.fromEntries([...all].filter(([name]) => name === y || names.includes(name)))
   const { sigma, weights, missing, loss, lossScale, tolerance = 1e-10, absoluteSigma } = options
-  const of = (argument: string, given: unknown): FitColumn | string | undefined =>
+  const compute = (argument: string, given: unknown): FitColumn | string | undefined =>
     given === undefined || typeof given === 'string' ? given : lists(argument, given as FitColumn)
-  const settings = { y, sigma: of('sigma', sigma), weights: of('weights', weights), missing } as FitValues
+  const settings = {
+    y,
+    sigma: compute('sigma', sigma),
+    weights: compute('weights', weights),
+    missing,
+  } as FitValues
   const read = readData(names, own as FitData, settings)
   const count = labels.length
   for (const [name, { offsets }] of read.columns) {

@@ -64,10 +64,10 @@ export class SharedRun {
   }
 
   /** One by itself, as profiles want it: two may be under way at once; or of other data. */
-  createSolver(of: readonly GroupBatchInput[] = this.parsed.batches): ArrowheadSolver {
-    const isBounded = of.some(({ outputs }) => hasBounds(outputs[0].compiled.problemInSteps))
+  createSolver(values: readonly GroupBatchInput[] = this.parsed.batches): ArrowheadSolver {
+    const isBounded = values.some(({ outputs }) => hasBounds(outputs[0].compiled.problemInSteps))
     const { runner } = this.choice
-    const families = of.map((family) => new GroupBatch(family, isBounded, runner))
+    const families = values.map((family) => new GroupBatch(family, isBounded, runner))
     const shared = this.parsed.shared.map(({ parameter }) => parameter)
     return new ArrowheadSolver(families, shared, this.#tolerance)
   }
@@ -160,8 +160,8 @@ export class SharedRun {
       const open = [...free.keys()].filter((i) => free[i].start === null)
       if (guess !== undefined && open.length > 0) {
         for (const [at, group] of groups.entries()) {
-          const of = (name: string) => selectGroupRows(outputs[0], name, group)
-          const steps = guess(of(x), of(problem.y), ...extraColumns.map(of))
+          const compute = (name: string) => selectGroupRows(outputs[0], name, group)
+          const steps = guess(compute(x), compute(problem.y), ...extraColumns.map(compute))
           let step = steps.next()
           for (; !step.done; step = steps.next()) yield
           for (const i of open) columns[i][at] = step.value[free[i].name]
@@ -176,10 +176,10 @@ export class SharedRun {
       }
       local.push(columns.slice(0, family.local))
     }
-    const point = Float64Array.from(guesses, (of, k) => {
+    const point = Float64Array.from(guesses, (values, k) => {
       const { parameter } = shared[k]
-      return of.length > 0
-        ? median(of)
+      return values.length > 0
+        ? median(values)
         : toInternalColumn(parameter, Float64Array.of(parameter.start as number))[0]
     })
     const { min, max } = this.solver

@@ -85,8 +85,8 @@ export function* computeStatistics(
       return states
     })
   })
-  const count = (of: (family: GroupBatch, f: number) => number) =>
-    batches.reduce((all, family, f) => all + of(family, f), 0)
+  const count = (compute: (family: GroupBatch, f: number) => number) =>
+    batches.reduce((all, family, f) => all + compute(family, f), 0)
   const observations = count((family) => family.rows.reduce((all, more) => all + more, 0))
   const countOf = (state: number) => {
     let all = 0
@@ -147,9 +147,9 @@ function localVariances(
     for (let j = i + 1; j < local; j++) {
       const m = lower[belowDiagonal(j, i)].slice()
       for (let g = 0; g < m.length; g++) m[g] = -m[g]
-      for (const [k, of] of column.entries()) {
+      for (const [k, values] of column.entries()) {
         const l = lower[belowDiagonal(j, i + 1 + k)]
-        for (let g = 0; g < m.length; g++) m[g] -= l[g] * of[g]
+        for (let g = 0; g < m.length; g++) m[g] -= l[g] * values[g]
       }
       column.push(m)
       const d = inverse[j]
@@ -187,7 +187,7 @@ export function covarianceEntry(
   const { size } = step.dense
   const one = (column: Float64Array) => column[at]
   const factors = { lower: lower.map(one), inverse: inverse.map(one) }
-  const place = sharedPlaces.map((of) => getIndex(of, at))
+  const place = sharedPlaces.map((value) => getIndex(value, at))
   const joint = (k: number, l: number) => covariance[place[k] * size + place[l]]
   const isFree = (i: number) => (i < local ? localStates[f][i][at] : sharedStates[place[i - local]]) === FREE
   const known = [...place.keys()].filter((k) => isFree(local + k))

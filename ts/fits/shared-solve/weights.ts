@@ -35,7 +35,7 @@ export function setWeights(
           ...sharedPlaces.map((place) => shared[getIndex(place, at)]),
           ...problem.fixed.map((name) => constants.get(name)?.[group] as number),
         ]
-        const [all, counted] = [data[k], outputs[k].columns].map((of) => weightsOf(of, group))
+        const [all, counted] = [data[k], outputs[k].columns].map((columns) => weightsOf(columns, group))
         let next = 0
         for (let row = 0; row < y.length; row++) {
           const numbers = columns.map((column) => column[row])
@@ -69,5 +69,8 @@ export function areWeightsSettled(
     const error = now.localErrors[f][i][at]
     return isSettledWeight(before.values.local[f][i][at], values.local[f][i][at], error * error, tolerance)
   }
-  return shared && values.local.every((of, f) => of.every((own, i) => own.every((_, at) => isOwn(f, i, at))))
+  return (
+    shared &&
+    values.local.every((values, f) => values.every((own, i) => own.every((_, at) => isOwn(f, i, at))))
+  )
 }

@@ -16,25 +16,25 @@ export class SharedBootstrap {
   /** How many groups there are. */
   readonly length: number
   readonly #groupAt: (group: number) => Bootstrap
-  readonly #values: (of: (group: number) => Readonly<Record<string, number>>) => SharedParameterValues
+  readonly #values: (compute: (group: number) => Readonly<Record<string, number>>) => SharedParameterValues
 
   /**
    * @internal
    * @param at that of a group
-   * @param numbersOf what groups say of their parameters, in the places of these
+   * @param gather what groups say of their parameters, in the places of these
    */
   constructor(
     reason: Uint8Array,
     length: number,
     at: (group: number) => Bootstrap,
-    numbersOf: (of: (group: number) => Readonly<Record<string, number>>) => SharedParameterValues,
+    gather: (read: (group: number) => Readonly<Record<string, number>>) => SharedParameterValues,
   ) {
     this.count = reason.includes(0) ? 0 : reason.length
     this.reason = reason.subarray(0, this.count)
     this.failed = this.reason.reduce((sum, why) => sum + Number(why !== CONVERGED), 0)
     this.length = length
     this.#groupAt = at
-    this.#values = numbersOf
+    this.#values = gather
   }
 
   /** Standard errors: the standard deviations of the refits. */
@@ -62,7 +62,7 @@ export class SharedBootstrap {
     )
     const side = (end: 0 | 1) =>
       this.#values((group) =>
-        Object.fromEntries(Object.entries(ends[group]).map(([name, of]) => [name, of[end]])),
+        Object.fromEntries(Object.entries(ends[group]).map(([name, values]) => [name, values[end]])),
       )
     return { low: side(0), high: side(1) }
   }

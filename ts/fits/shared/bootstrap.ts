@@ -33,8 +33,8 @@ export function checkRefits(
     throw new OptionError('kind', "'cases' or 'parametric', of counts", kind)
   const numbers = solver.batches.reduce((sum, { local, groups }) => sum + local * groups.length, solver.size)
   const most = Math.floor(MAX_REPLICATES / numbers)
-  const of = `${plural(parsed.labels.length, 'group')} with ${plural(numbers, 'parameter')}`
-  if (count > most) throw new OptionError('count', `at most ${most}, of ${of}`, count)
+  const name = `${plural(parsed.labels.length, 'group')} with ${plural(numbers, 'parameter')}`
+  if (count > most) throw new OptionError('count', `at most ${most}, of ${name}`, count)
 }
 
 /** @param alone groups by themselves, in the order of labels; none where nothing can be drawn */
@@ -46,8 +46,8 @@ export function* runSharedBootstrap(
 ): Generator<EngineCall, SharedReplicates> {
   const { count, onProgress } = options
   const { batches, size } = run.solver
-  const columns = (length: number, of: number) =>
-    Array.from({ length }, () => new Float64Array(of * count).fill(NaN))
+  const columns = (length: number, total: number) =>
+    Array.from({ length }, () => new Float64Array(total * count).fill(NaN))
   const shared = columns(size, 1)
   const local = batches.map((family) => columns(family.local, family.groups.length))
   const reason = new Uint8Array(count)
@@ -62,8 +62,8 @@ export function* runSharedBootstrap(
     yield
     if (why !== CONVERGED) continue
     for (const [k, x] of values.shared.entries()) shared[k][replicate] = x
-    for (const [f, of] of values.local.entries()) {
-      for (const [i, column] of of.entries()) {
+    for (const [f, columns] of values.local.entries()) {
+      for (const [i, column] of columns.entries()) {
         const to = local[f][i]
         for (let at = 0; at < column.length; at++) to[at * count + replicate] = column[at]
       }
@@ -79,7 +79,7 @@ function resampleGroups(
   options: SharedBootstrapValues,
 ): (replicate: number) => GroupBatchInput[] {
   const { kind, seed, fitOffset } = options
-  const draws = alone.map((values) => values.map((of) => new resamplers[kind](of, 0)))
+  const draws = alone.map((values) => values.map((context) => new resamplers[kind](context, 0)))
   return (replicate) => {
     const streams = alone.map((_, group) => new WordStream().seed(seed, (fitOffset + group) >>> 0, replicate))
     return families.map((family) => {

@@ -1,7 +1,7 @@
 /** One group of a fit with shared parameters. */
 
 import { OptionError } from '../../core/errors.js'
-import { createRecord, mapRecord } from '../../core/untrusted.js'
+import { createRecord, mapRecord } from '../../core/untrusted-input.js'
 import { type DataColumn, numbersInRun } from '../../many/data.js'
 import { readOption, readOptions } from '../../options/read.js'
 import { probability } from '../problem/confidence-level.js'
@@ -183,7 +183,7 @@ export class SharedGroup {
    * @throws OptionError where it is none, or one is missing or no numbers
    */
   predict(at?: RequestedColumns): Float64Array {
-    return concatenate(this.#singleFitContext().map((of) => predictColumns(of, 0, at)))
+    return concatenate(this.#singleFitContext().map((context) => predictColumns(context, 0, at)))
   }
 
   /** Lower and upper ends of a band about `predict(at)`: what is known of shared parameters by all groups is in it. */
@@ -193,8 +193,8 @@ export class SharedGroup {
   ): { readonly low: Float64Array; readonly high: Float64Array } {
     const { level, kind } = readOptions('options', options, bandTable)
     const t = confidenceQuantile(this.#run.isAbsolute, this.#statistics.degreesOfFreedom, level)
-    const bands = this.#singleFitContext().map((of) =>
-      computeBand(of, 0, at, kind, t, this.#statistics.variance),
+    const bands = this.#singleFitContext().map((context) =>
+      computeBand(context, 0, at, kind, t, this.#statistics.variance),
     )
     return { low: concatenate(bands.map(({ low }) => low)), high: concatenate(bands.map(({ high }) => high)) }
   }

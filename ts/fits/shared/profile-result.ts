@@ -24,12 +24,12 @@ export function createSharedProfiles(
 export async function profileAsync(
   run: SharedRun,
   ended: SharedStatistics,
-  of: ProfiledParameter,
+  parameter: ProfiledParameter,
   options: SharedProfileOptions,
 ) {
   const { level, signal } = readOptions('options', options, profileManyTable)
   const arrow = run.createSolver()
-  const calls = profileShared(arrow, ended, of, level, run.isAbsolute, run.maxIterations)
+  const calls = profileShared(arrow, ended, parameter, level, run.isAbsolute, run.maxIterations)
   const profile = await execute(run.choice, calls, signal, () => arrow.release())
   arrow.release()
   return profile
@@ -38,14 +38,14 @@ export async function profileAsync(
 export function profileSync(
   run: SharedRun,
   ended: SharedStatistics,
-  of: ProfiledParameter,
+  parameter: ProfiledParameter,
   options: SharedProfileOptions,
 ) {
   const { level } = readOptions('options', options, profileManyTable)
   const arrow = run.createSolver()
   const profile = executeSync(
     run.choice,
-    profileShared(arrow, ended, of, level, run.isAbsolute, run.maxIterations),
+    profileShared(arrow, ended, parameter, level, run.isAbsolute, run.maxIterations),
   )
   arrow.release()
   return profile

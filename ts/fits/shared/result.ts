@@ -1,6 +1,6 @@
 import { ArgumentError, OptionError } from '../../core/errors.js'
 import { toPrintable } from '../../core/text.js'
-import { createRecord, mapRecord } from '../../core/untrusted.js'
+import { createRecord, mapRecord } from '../../core/untrusted-input.js'
 import type { EngineName } from '../../engines/engine.js'
 import { elementary } from '../../functions/index.js'
 import { numbersInRun } from '../../many/data.js'
@@ -189,15 +189,17 @@ export class SharedFit {
     readOption('level', probability, level)
     const t = confidenceQuantile(this.#run.isAbsolute, this.degreesOfFreedom, level)
     const { parameters } = this.#run.parsed
-    const positive = new Set(parameters.filter((of) => of.isLogarithmic).map(({ name }) => name))
+    const positive = new Set(
+      parameters.filter((parameter) => parameter.isLogarithmic).map(({ name }) => name),
+    )
     const ends = (end: 0 | 1): SharedParameterValues => {
-      const of = (name: string, x: number, error: number) =>
+      const compute = (name: string, x: number, error: number) =>
         symmetricInterval(x, t * error, positive.has(name))[end]
       const columns = (values: NamedColumns, errors: NamedColumns) =>
-        mapRecord(values, (column, name) => column.map((x, k) => of(name, x, errors[name][k])))
+        mapRecord(values, (column, name) => column.map((x, k) => compute(name, x, errors[name][k])))
       const { values, errors } = this
       return {
-        shared: mapRecord(values.shared, (x, name) => of(name, x, errors.shared[name])),
+        shared: mapRecord(values.shared, (x, name) => compute(name, x, errors.shared[name])),
         sharedBy: columns(values.sharedBy, errors.sharedBy),
         local: columns(values.local, errors.local),
       }
@@ -285,14 +287,14 @@ export class SharedFit {
         if (i >= family.local) return [name, shared[getIndex(family.sharedPlaces[i - family.local], at)]]
         return [name, local[f][i].subarray(at * count, (at + 1) * count)]
       })
-      const [of] = alone[k] ?? getSingleFitContext(group)
-      const fixed = of.problem.fixed.map((name) => of.starts.get(name)?.[0] as number)
-      const derived = Object.entries(derivedNames(of.problem)).map(([name, follow]) => {
+      const [context] = alone[k] ?? getSingleFitContext(group)
+      const fixed = context.problem.fixed.map((name) => context.starts.get(name)?.[0] as number)
+      const derived = Object.entries(derivedNames(context.problem)).map(([name, follow]) => {
         const value = (_: number, r: number) => follow([...free.map(([, column]) => column[r]), ...fixed])[0]
         return [name, new Float64Array(count).map(value)] as const
       })
       const original = {
-        ...{ context: of, fit: 0, values: group.values },
+        ...{ context, fit: 0, values: group.values },
         contributions: (slopes: readonly number[]) => {
           parts ??= new RowContributions(
             run,
@@ -305,7 +307,7 @@ export class SharedFit {
       }
       return new Bootstrap(original, { values: Object.fromEntries([...free, ...derived]), reason }, options)
     }
-    return new SharedBootstrap(reason, this.length, at, (of) => this.#gatherGroups(of))
+    return new SharedBootstrap(reason, this.length, at, (compute) => this.#gatherGroups(compute))
   }
 
   #locateGroup(group: number): readonly [family: number, at: number] {
@@ -313,7 +315,7 @@ export class SharedFit {
   }
 
   /** What groups say of their parameters, in the places of these. */
-  #gatherGroups(of: (group: number) => Readonly<Record<string, number>>): SharedParameterValues {
+  #gatherGroups(compute: (group: number) => Readonly<Record<string, number>>): SharedParameterValues {
     const { batches, size } = this.#run.solver
     const shared = new Float64Array(size)
     const own = batches.map(({ local, groups }) =>
@@ -321,7 +323,7 @@ export class SharedFit {
     )
     for (const group of this.groups.keys()) {
       const [f, at] = this.#locateGroup(group)
-      const numbers = of(group)
+      const numbers = compute(group)
       for (const [i, { name }] of batches[f].free.entries()) {
         if (i < batches[f].local) own[f][i][at] = numbers[name]
         else shared[getIndex(batches[f].sharedPlaces[i - batches[f].local], at)] = numbers[name]

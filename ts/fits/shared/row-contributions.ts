@@ -41,7 +41,7 @@ export class RowContributions {
 
   #computeRows(values: readonly SingleFitContext[], f: number, at: number): ContributionRows {
     const family = this.#families[f]
-    const lists = values.map((of) => linearizeCached(of, 0))
+    const lists = values.map((context) => linearizeCached(context, 0))
     const all = family.free.map((_, i) => {
       const factor = this.#factor(f, at, i)
       return Float64Array.from(
@@ -53,7 +53,7 @@ export class RowContributions {
     const shared = all
       .slice(family.local)
       .map((along, k) =>
-        along.map((of, row) => local.reduce((sum, one, i) => sum - coupling[k][i][at] * one[row], of)),
+        along.map((total, row) => local.reduce((sum, one, i) => sum - coupling[k][i][at] * one[row], total)),
       )
     return { local, shared, sharedPlaces: family.sharedPlaces.map((place) => getIndex(place, at)) }
   }
@@ -106,11 +106,11 @@ export class RowContributions {
     let next = 0
     for (const [g, rows] of this.#groups.entries()) {
       const end = next + parameterCount(rows)
-      const add = (by: number, of: Float64Array) => {
-        if (by !== 0) for (let row = next; row < end; row++) parts[row] -= by * of[row - next]
+      const add = (by: number, values: Float64Array) => {
+        if (by !== 0) for (let row = next; row < end; row++) parts[row] -= by * values[row - next]
       }
-      for (const [k, of] of rows.shared.entries()) add(joint[rows.sharedPlaces[k]], of)
-      if (g === group) for (const [i, of] of rows.local.entries()) add(alone[i] * variance, of)
+      for (const [k, values] of rows.shared.entries()) add(joint[rows.sharedPlaces[k]], values)
+      if (g === group) for (const [i, values] of rows.local.entries()) add(alone[i] * variance, values)
       next = end
     }
     return parts

@@ -14,7 +14,7 @@ const pool = new Map<Batch, Program>()
 /** Who takes it has it alone. */
 export function acquire(program: Program): Batch | undefined {
   let found: Batch | undefined
-  for (const [batch, of] of pool) if (of === program) found = batch
+  for (const [batch, own] of pool) if (own === program) found = batch
   if (found) pool.delete(found)
   return found
 }

@@ -81,7 +81,7 @@ export interface FitContext {
   /** Of a group that shares parameters with others, what says how large errors are: all of them together. */
   readonly errorScale?: ErrorScale
   /** What the model says of values, and the columns that it wants for it. */
-  readonly remark: { readonly of: Remark; readonly columns: readonly string[] } | null
+  readonly remark: { readonly remark: Remark; readonly columns: readonly string[] } | null
 }
 
 /** What says how large errors are. */
@@ -159,16 +159,16 @@ export function computeDegreesOfFreedom(
 }
 
 export function computeErrorScale(
-  of: Pick<FitContext, 'problem' | 'observations' | 'errorScale'> & {
+  context: Pick<FitContext, 'problem' | 'observations' | 'errorScale'> & {
     readonly solved: Pick<SolvedFits, 'cost' | 'atBound'>
   },
   fit: number,
 ): ErrorScale {
   return (
-    of.errorScale ?? {
-      observations: of.observations[fit],
-      cost: of.solved.cost[fit],
-      degreesOfFreedom: computeDegreesOfFreedom(of, fit),
+    context.errorScale ?? {
+      observations: context.observations[fit],
+      cost: context.solved.cost[fit],
+      degreesOfFreedom: computeDegreesOfFreedom(context, fit),
     }
   )
 }
@@ -201,9 +201,9 @@ export function parameterColumn({ problem, solved, starts }: FitContext, name: s
 }
 
 /** Those that are not done have no reason. */
-export function keepFits(of: FitContext, isDone: Uint8Array): FitContext {
+export function keepFits(context: FitContext, isDone: Uint8Array): FitContext {
   return {
-    ...of,
-    solved: { ...of.solved, reason: of.solved.reason.map((reason, fit) => reason * isDone[fit]) },
+    ...context,
+    solved: { ...context.solved, reason: context.solved.reason.map((reason, fit) => reason * isDone[fit]) },
   }
 }

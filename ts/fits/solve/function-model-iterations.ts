@@ -32,15 +32,21 @@ export function* iterateFunctionModel(
     const state = Float64Array.from(x, (column) => (typeof column === 'number' ? column : column[run]))
     const rows = new Map(columns.map((name, k) => [name, numbersInRun(data[k], runs[run])]))
     const rest = Array.from(state.subarray(free.length, free.length + fixed.length))
-    const of = (name: string) => rows.get(name) as Float64Array
-    const curve = new FunctionCurve(problem, functionModel, modelColumns(problem).map(of), rest, of(y).length)
+    const compute = (name: string) => rows.get(name) as Float64Array
+    const curve = new FunctionCurve(
+      problem,
+      functionModel,
+      modelColumns(problem).map(compute),
+      rest,
+      compute(y).length,
+    )
     const sizes = new Float64Array(free.length)
     while (reason[run] === 0 && iterations[run] < maxUpdates) {
       const point = state.slice(0, free.length)
       const f = curve.value(point)
       yield
       const slopes = yield* curve.slopes({ x: point, f, min, max, sizes })
-      const off = f.map((value, row) => value - of(y)[row])
+      const off = f.map((value, row) => value - compute(y)[row])
       for (const [i, slope] of slopes.entries()) {
         const size = Math.sqrt(dot(off, off) / dot(slope, slope))
         sizes[i] = size < Infinity ? size : 0

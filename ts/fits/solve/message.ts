@@ -127,9 +127,9 @@ function describeNonFinite(found: NonFinite | null, { index, isByRule }: Message
   if (source === 'column') return `${there}: ${name} is ${value}`
   if (source === 'weight')
     return `${there}: the weight by the model is ${value}, and has to be finite and above 0`
-  const of = source === 'model' ? 'the model' : `the derivative by ${name}`
+  const origin = source === 'model' ? 'the model' : `the derivative by ${name}`
   const but = Number.isFinite(value) ? ', and counts want it above 0' : ''
-  return `${there}: ${of} is ${value} where the fit starts${but}`
+  return `${there}: ${origin} is ${value} where the fit starts${but}`
 }
 
 /** Why a fit ended, unless it has converged, and what has to be known of its numbers. */

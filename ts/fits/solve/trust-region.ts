@@ -431,8 +431,8 @@ class TrustRegionFit {
     for (const [a, row] of invertUpper(triangle.columns).entries()) {
       const i = places[a]
       errors[i] = Math.sqrt(row[a]) * factor(i)
-      for (const [b, of] of row.entries()) {
-        covariance[triangleIndex(i, places[b])] = of * factor(i) * factor(places[b])
+      for (const [b, total] of row.entries()) {
+        covariance[triangleIndex(i, places[b])] = total * factor(i) * factor(places[b])
       }
     }
     return { covariance, errors }
@@ -544,8 +544,8 @@ class CostEvaluator {
 function compileLoss({ loss, scale }: Problem): ProgramRunner {
   const graph = new Graph()
   const [model, , , unit] = ['f', 'y', 'w', 'unit'].map((name) => graph.name(name))
-  const of = { graph, model, y: 'y', weight: 'w', loss, scale }
-  const { cost, slope, weight, curvature } = lossTerms(of, loss === 'poisson' ? undefined : unit)
+  const inputs = { graph, model, y: 'y', weight: 'w', loss, scale }
+  const { cost, slope, weight, curvature } = lossTerms(inputs, loss === 'poisson' ? undefined : unit)
   return new ProgramRunner(
     compile(graph, [cost, slope, weight, curvature], ['f', 'y', 'w', 'unit'], []),
     'float64',

@@ -30,12 +30,12 @@ export class WarmStartedFits implements PendingFits {
   readonly #values: Readonly<Record<string, Float64Array>>
   readonly #reason: Uint8Array
 
-  constructor(of: WarmStartOptions) {
-    this.#options = of
-    this.#iterations = new Iterations(of.compiled, of.threads)
-    const { free } = of.compiled.problem
-    this.#values = Object.fromEntries(free.map((name) => [name, new Float64Array(of.count)]))
-    this.#reason = new Uint8Array(of.count)
+  constructor(options: WarmStartOptions) {
+    this.#options = options
+    this.#iterations = new Iterations(options.compiled, options.threads)
+    const { free } = options.compiled.problem
+    this.#values = Object.fromEntries(free.map((name) => [name, new Float64Array(options.count)]))
+    this.#reason = new Uint8Array(options.count)
   }
 
   *calls(): Generator<EngineCall> {

@@ -40,9 +40,9 @@ export function symmetricInterval(
 }
 
 /** The model at columns, or at the rows that were given. */
-export function predictColumns(of: BandContext, fit: number, at: RequestedColumns): Float64Array {
-  const { rows, value } = evaluateModel(of, fit, at)
-  const point = parameterPoint(of, fit)
+export function predictColumns(context: BandContext, fit: number, at: RequestedColumns): Float64Array {
+  const { rows, value } = evaluateModel(context, fit, at)
+  const point = parameterPoint(context, fit)
   return Float64Array.from({ length: rows }, (_, row) => value(row, point))
 }
 
@@ -53,23 +53,23 @@ export function predictColumns(of: BandContext, fit: number, at: RequestedColumn
  * @param ofRows the variance of a row of the weight 1, where σ is not known
  */
 export function computeBand(
-  of: BandContext,
+  context: BandContext,
   fit: number,
   at: RequestedColumns,
   kind: 'confidence' | 'prediction',
   t: number,
   ofRows: number,
 ): { readonly low: Float64Array; readonly high: Float64Array } {
-  const { isAbsolute, data, problem, weightAt, solved } = of
+  const { isAbsolute, data, problem, weightAt, solved } = context
   const isOwn = at === undefined && problem.weight !== null
   const weights = isOwn ? numbersInRun(data.get(problem.weight as string) as DataColumn, fit) : null
-  const point = parameterPoint(of, fit)
+  const point = parameterPoint(context, fit)
   // Of a row that has no weight: 1.
   const weightOf = (row: number, f: number, columns: readonly number[]) =>
     weights?.[row] ?? weightAt?.(f, columns) ?? 1
   const size = isAbsolute ? 1 : ofRows
   // Of a row of which nothing is known, half is NaN.
-  const { rows, columns, outputs } = evaluateModel(of, fit, at)
+  const { rows, columns, outputs } = evaluateModel(context, fit, at)
   const middle = new Float64Array(rows)
   const half = middle.map((_, row) => {
     const [f, ...slope] = outputs(row, point)

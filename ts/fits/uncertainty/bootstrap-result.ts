@@ -1,7 +1,7 @@
 /** What the bootstrap says of fits. */
 
 import { ArgumentError } from '../../core/errors.js'
-import { createRecord, mapRecord } from '../../core/untrusted.js'
+import { createRecord, mapRecord } from '../../core/untrusted-input.js'
 import { pickRuns } from '../../many/data.js'
 import { choice, type GivenOf } from '../../options/kinds.js'
 import { readOption, readOptions } from '../../options/read.js'
@@ -133,10 +133,10 @@ export class Bootstrap<Names extends string = string> {
   ): { readonly low: Float64Array; readonly high: Float64Array } {
     const { level, method } = readOptions('options', options, bandOptionTable)
     const { fit } = this.#source
-    const of = this.#source.context.whitened?.plain ?? this.#source.context
-    const { rows, value: valueAt, outputs } = evaluateModel(of, fit, at)
-    const { free, fixed } = of.problem
-    const point = parameterPoint(of, fit)
+    const context = this.#source.context.whitened?.plain ?? this.#source.context
+    const { rows, value: valueAt, outputs } = evaluateModel(context, fit, at)
+    const { free, fixed } = context.problem
+    const point = parameterPoint(context, fit)
     const points = Array.from(this.#usable, (k) => [
       ...free.map((name) => this.values[name as Names][k]),
       ...point.slice(point.length - fixed.length),
@@ -220,10 +220,10 @@ export class Bootstrap<Names extends string = string> {
         0,
       ),
     )
-    return slope.map((of, row) => {
+    return slope.map((total, row) => {
       const along = weights.reduce((sum, weight, i) => (isFree[i] ? sum + weight * gradient[i][row] : sum), 0)
       // What lowers a row's cost raises the value.
-      return -of * along
+      return -total * along
     })
   }
 }
@@ -273,12 +273,12 @@ export class BootstrapMany<Names extends string = string> {
   }
 
   /** One by one, as all of them would take much memory. */
-  #mapFits<T>(of: (fit: Bootstrap<Names>) => T): T[] {
-    return Array.from({ length: this.length }, (_, fit) => of(this.#fitAt(fit)))
+  #mapFits<T>(read: (fit: Bootstrap<Names>) => T): T[] {
+    return Array.from({ length: this.length }, (_, fit) => read(this.#fitAt(fit)))
   }
 
-  #toColumns<T>(of: (name: Names) => T): Record<Names, T> {
-    return createRecord(Object.keys(this.#fitAt(0).values) as Names[], of)
+  #toColumns<T>(compute: (name: Names) => T): Record<Names, T> {
+    return createRecord(Object.keys(this.#fitAt(0).values) as Names[], compute)
   }
 }
 

@@ -76,20 +76,24 @@ export interface Replicates {
 export const CONVERGED = fitReasons.indexOf('converged')
 
 /** Why a fit cannot be made again, in words; empty where it can. */
-export function unavailableBecause(of: ResamplingContext, fit: number, { kind }: BootstrapValues): string {
-  if (of.solved.reason[fit] !== CONVERGED) return 'the fit itself has not converged'
-  const needsFreedom = kind === 'residuals' || (kind === 'parametric' && !of.isAbsolute)
-  return needsFreedom && computeErrorScale(of, fit).degreesOfFreedom <= 0
+export function unavailableBecause(
+  context: ResamplingContext,
+  fit: number,
+  { kind }: BootstrapValues,
+): string {
+  if (context.solved.reason[fit] !== CONVERGED) return 'the fit itself has not converged'
+  const needsFreedom = kind === 'residuals' || (kind === 'parametric' && !context.isAbsolute)
+  return needsFreedom && computeErrorScale(context, fit).degreesOfFreedom <= 0
     ? 'no degree of freedom is left for errors'
     : ''
 }
 
 /** @throws OptionError where these fits cannot be made again so, or not so often */
-export function checkBootstrap(of: FitContext, fits: number, { kind, count }: BootstrapValues): void {
-  if (kind === 'residuals' && of.problem.loss === 'poisson') {
+export function checkBootstrap(context: FitContext, fits: number, { kind, count }: BootstrapValues): void {
+  if (kind === 'residuals' && context.problem.loss === 'poisson') {
     throw new OptionError('kind', "'cases' or 'parametric', of counts", kind)
   }
-  const names = of.parameters.filter(isVarying).length
+  const names = context.parameters.filter(isVarying).length
   const most = Math.floor(MAX_REPLICATES / (fits * names))
   if (count > most)
     throw new OptionError(
@@ -103,27 +107,29 @@ const isVarying = ({ isFixed, expr }: FitContext['parameters'][number]) => !isFi
 
 /** Makes some fits again; all calls are of the engine that made them. */
 export function* runBootstrap(
-  of: FitContext,
+  context: FitContext,
   fits: readonly number[],
   options: BootstrapValues,
   onProgress: ((done: number, total: number) => void) | undefined,
 ): Generator<EngineCall, Replicates> {
   const { count } = options
-  const names = of.parameters.filter(isVarying).map(({ name }) => name)
+  const names = context.parameters.filter(isVarying).map(({ name }) => name)
   const values = Object.fromEntries(
     names.map((name) => [name, new Float64Array(fits.length * count).fill(NaN)]),
   )
   const reason = new Uint8Array(fits.length * count)
-  const ready = Uint32Array.from(fits.keys()).filter((k) => unavailableBecause(of, fits[k], options) === '')
+  const ready = Uint32Array.from(fits.keys()).filter(
+    (k) => unavailableBecause(context, fits[k], options) === '',
+  )
   const total = ready.length * count
-  const draws = new Resampler(of, options)
-  const drawn = options.kind === 'cases' ? of.columns.size : 1
+  const draws = new Resampler(context, options)
+  const drawn = options.kind === 'cases' ? context.columns.size : 1
   for (let done = 0; done < total; ) {
     const placeOf = (run: number) => ready[Math.floor(run / count)]
     const last = Math.min(total, done + MAX_RUNS)
     let end = done
     for (let numbers = 0; end < last && (numbers <= MAX_NUMBERS || end < done + MIN_VECTOR); end++) {
-      numbers += of.observations[fits[placeOf(end)]] * drawn
+      numbers += context.observations[fits[placeOf(end)]] * drawn
     }
     const [own, replicates, at] = [0, 1, 2].map(() => new Uint32Array(end - done))
     for (let k = 0; k < own.length; k++) {
@@ -131,7 +137,7 @@ export function* runBootstrap(
       replicates[k] = (done + k) % count
       at[k] = placeOf(done + k) * count + replicates[k]
     }
-    const refits = refitDraws(of, { fits: own, replicates }, draws)
+    const refits = refitDraws(context, { fits: own, replicates }, draws)
     yield* refits.calls()
     const result = refits.result()
     putRuns(reason, at, result.reason)
@@ -153,12 +159,12 @@ interface ReplicateRuns {
   readonly replicates: Uint32Array
 }
 
-function refitDraws(of: FitContext, runs: ReplicateRuns, draws: Resampler) {
-  const { columns } = of
+function refitDraws(context: FitContext, runs: ReplicateRuns, draws: Resampler) {
+  const { columns } = context
   const { fits } = runs
   const isOne = fits[0] === fits[fits.length - 1]
   const offsets = new Float64Array(fits.length + 1)
-  for (let k = 0; k < fits.length; k++) offsets[k + 1] = offsets[k] + of.observations[fits[k]]
+  for (let k = 0; k < fits.length; k++) offsets[k + 1] = offsets[k] + context.observations[fits[k]]
   const made = [...columns].map(([name, column]): [string, DataColumn] => {
     if (draws.columns.includes(name)) return [name, new ResampledColumn(draws, name, runs, offsets)]
     // What is the same for all is there once.
@@ -168,8 +174,8 @@ function refitDraws(of: FitContext, runs: ReplicateRuns, draws: Resampler) {
     for (let k = 0; k < fits.length; k++) numbers.set(numbersInRun(column, fits[k]), offsets[k])
     return [name, { numbers, offsets }]
   })
-  const start = replaceStarts(of, (name) => pickRuns(parameterColumn(of, name), fits))
-  return of.warmStart(sharedFirst(new Map(made)), start)
+  const start = replaceStarts(context, (name) => pickRuns(parameterColumn(context, name), fits))
+  return context.warmStart(sharedFirst(new Map(made)), start)
 }
 
 /** A column of refits. Programs take a few of them at a time, and hardly anybody wants all, one behind the other. */
@@ -222,9 +228,9 @@ class Resampler {
   #fit = -1
   #method: DrawMethod | null = null
 
-  constructor(of: FitContext, options: BootstrapValues) {
-    this.columns = options.kind === 'cases' ? [...of.columns.keys()] : [of.problem.y]
-    this.#context = of
+  constructor(context: FitContext, options: BootstrapValues) {
+    this.columns = options.kind === 'cases' ? [...context.columns.keys()] : [context.problem.y]
+    this.#context = context
     this.#options = options
   }
 
@@ -262,12 +268,12 @@ class Residuals implements DrawMethod {
   readonly #pool: Float64Array
   readonly #rows: Uint32Array
 
-  constructor(of: ResamplingContext, fit: number) {
-    const { curve, y, deviations, rows } = fittedCurve(of, fit)
+  constructor(context: ResamplingContext, fit: number) {
+    const { curve, y, deviations, rows } = fittedCurve(context, fit)
     const residuals = y.map((measured, row) => (measured - curve[row]) / deviations[row])
     const mean = residuals.reduce((sum, residual) => sum + residual, 0) / rows
     // Fits lie closer to the data than the truth does.
-    const whole = computeErrorScale(of, fit)
+    const whole = computeErrorScale(context, fit)
     const larger = Math.sqrt(whole.observations / whole.degreesOfFreedom)
     this.#pool = residuals.map((residual) => (residual - mean) * larger)
     this.#curve = curve
@@ -295,9 +301,9 @@ class Cases implements DrawMethod {
   readonly #columns: ReadonlyMap<string, Float64Array>
   readonly #rows: Uint32Array
 
-  constructor(of: ResamplingContext, fit: number) {
-    this.#columns = new Map([...of.columns].map(([name, column]) => [name, numbersInRun(column, fit)]))
-    this.#rows = new Uint32Array(of.observations[fit])
+  constructor(context: ResamplingContext, fit: number) {
+    this.#columns = new Map([...context.columns].map(([name, column]) => [name, numbersInRun(column, fit)]))
+    this.#rows = new Uint32Array(context.observations[fit])
   }
 
   draw(
@@ -321,14 +327,14 @@ class Parametric implements DrawMethod {
   readonly #rows: number
   readonly #measured: (row: number, next: () => number) => number
 
-  constructor(of: ResamplingContext, fit: number) {
-    const { curve, weights, deviations, rows } = fittedCurve(of, fit)
+  constructor(context: ResamplingContext, fit: number) {
+    const { curve, weights, deviations, rows } = fittedCurve(context, fit)
     // A row of the weight w is as many counts of the same mean.
     const count = (row: number, next: () => number) => poisson(curve[row] * weights[row], next) / weights[row]
-    const whole = computeErrorScale(of, fit)
-    const size = of.isAbsolute ? 1 : Math.sqrt(whole.cost / whole.degreesOfFreedom)
+    const whole = computeErrorScale(context, fit)
+    const size = context.isAbsolute ? 1 : Math.sqrt(whole.cost / whole.degreesOfFreedom)
     const value = (row: number, next: () => number) => curve[row] + size * deviations[row] * normal(next)
-    this.#measured = of.problem.loss === 'poisson' ? count : value
+    this.#measured = context.problem.loss === 'poisson' ? count : value
     this.#rows = rows
   }
 
@@ -348,13 +354,13 @@ class Parametric implements DrawMethod {
 export const resamplers = { residuals: Residuals, cases: Cases, parametric: Parametric }
 
 /** The curve at the rows of a fit that count, what was measured there, and its relative standard deviations. */
-function fittedCurve(of: ResamplingContext, fit: number) {
-  const { problem, columns } = of
+function fittedCurve(context: ResamplingContext, fit: number) {
+  const { problem, columns } = context
   const y = numbersInRun(columns.get(problem.y) as DataColumn, fit)
   const weights =
     problem.weight === null
       ? new Float64Array(y.length).fill(1)
       : numbersInRun(columns.get(problem.weight) as DataColumn, fit)
   const deviations = weights.map((weight) => 1 / Math.sqrt(weight))
-  return { curve: linearizeCached(of, fit).curve, y, weights, deviations, rows: y.length }
+  return { curve: linearizeCached(context, fit).curve, y, weights, deviations, rows: y.length }
 }

@@ -2,7 +2,7 @@
 
 import { OptionError } from '../../core/errors.js'
 import { runToEnd } from '../../core/slices.js'
-import { isRecord, ownProperties } from '../../core/untrusted.js'
+import { isRecord, ownProperties } from '../../core/untrusted-input.js'
 import { differentiate } from '../../expressions/differentiate.js'
 import { compile } from '../../expressions/program.js'
 import { ProgramRunner } from '../../expressions/run.js'
@@ -47,9 +47,12 @@ export function covarianceEntry(
 }
 
 /** What a parameter is that varies or follows from others, by fit, and its derivatives by those that vary. */
-export function derivedColumn(of: Omit<EvaluationContext, 'data'>, name: string): (fit: number) => number[] {
-  const at = derivedValue(of.problem, name)
-  return (fit) => at(parameterPoint(of, fit))
+export function derivedColumn(
+  context: Omit<EvaluationContext, 'data'>,
+  name: string,
+): (fit: number) => number[] {
+  const at = derivedValue(context.problem, name)
+  return (fit) => at(parameterPoint(context, fit))
 }
 
 /** The same by a point, behind which is what is fixed by fit. */
@@ -81,26 +84,33 @@ const getCache = memoizeBy((_: LinearizationContext): { fit: number; linear?: Li
 }))
 
 /** @returns what is kept, and not to be written to */
-export function linearizeCached(of: LinearizationContext, fit: number): Linearization {
-  const last = getCache(of)
-  if (last.fit !== fit || last.linear === undefined) last.linear = linearize(of, fit)
+export function linearizeCached(context: LinearizationContext, fit: number): Linearization {
+  const last = getCache(context)
+  if (last.fit !== fit || last.linear === undefined) last.linear = linearize(context, fit)
   last.fit = fit
   return last.linear
 }
 
-function linearize(of: LinearizationContext, fit: number): Linearization {
-  const { problem } = of
-  const columns = problem.columns.map((name) => numbersInRun(of.columns.get(name) as DataColumn, fit))
+function linearize(context: LinearizationContext, fit: number): Linearization {
+  const { problem } = context
+  const columns = problem.columns.map((name) => numbersInRun(context.columns.get(name) as DataColumn, fit))
   const machine = new ProgramRunner(compileRows(problem), 'float64')
-  const point = parameterPoint(of, fit)
+  const point = parameterPoint(context, fit)
   const [curve, slope, ...gradient] = machine.program.outputs.map(
-    () => new Float64Array(of.observations[fit]),
+    () => new Float64Array(context.observations[fit]),
   )
   const outputs = [curve, slope, ...gradient]
   const more =
     problem.functionModel === null
       ? []
-      : evaluateFunction(of, problem.functionModel, fit, countedColumns(of, fit), point, curve.length)
+      : evaluateFunction(
+          context,
+          problem.functionModel,
+          fit,
+          countedColumns(context, fit),
+          point,
+          curve.length,
+        )
   const own = [...columns, ...more]
   const slots = machine.program.outputs
   const input = new Float64Array(point.length + own.length)
@@ -155,8 +165,12 @@ export interface ModelEvaluation {
  * @param at columns; by default those that the fit was given, with rows that are left out
  * @throws OptionError where it is none, or one is missing or no numbers
  */
-export function evaluateModel(of: EvaluationContext, fit: number, at: RequestedColumns): ModelEvaluation {
-  const { problem, data: given } = of
+export function evaluateModel(
+  context: EvaluationContext,
+  fit: number,
+  at: RequestedColumns,
+): ModelEvaluation {
+  const { problem, data: given } = context
   const names = modelColumns(problem)
   if (at !== undefined && names.includes(ROWS)) {
     throw new OptionError('at', 'nothing, as the model gives the rows of its data alone', at)
@@ -176,7 +190,11 @@ export function evaluateModel(of: EvaluationContext, fit: number, at: RequestedC
   // Conditions would take it for a number: of a dose that is missing nothing is known.
   const isMissing = (row: number) => data.some((column) => Number.isNaN(column[row]))
   if (problem.functionModel !== null)
-    return { rows, columns, ...evaluateCalledModel(of, problem.functionModel, fit, data, rows, isMissing) }
+    return {
+      rows,
+      columns,
+      ...evaluateCalledModel(context, problem.functionModel, fit, data, rows, isMissing),
+    }
   const machine = new ProgramRunner(compileModel(problem), 'float64')
   const outputs = (row: number, point: readonly number[]) => {
     if (isMissing(row)) return machine.program.outputs.map(() => NaN)
@@ -188,14 +206,14 @@ export function evaluateModel(of: EvaluationContext, fit: number, at: RequestedC
 
 /** A function is called for all rows at once, when somebody asks for the first one of a point. */
 function evaluateCalledModel(
-  of: EvaluationContext,
+  context: EvaluationContext,
   called: BoundFunctionModel,
   fit: number,
   data: readonly Float64Array[],
   rows: number,
   isMissing: (row: number) => boolean,
 ): Pick<ModelEvaluation, 'value' | 'outputs'> {
-  const { problem } = of
+  const { problem } = context
   const known = Uint32Array.from({ length: rows }, (_, row) => row).filter((row) => !isMissing(row))
   const places = new Map(Array.from(known, (row, place) => [row, place]))
   const own = data.map((column) => pickRuns(column, known))
@@ -207,7 +225,7 @@ function evaluateCalledModel(
     )
   })
   const all = memoizeBy((point: readonly number[]) =>
-    evaluateFunction(of, called, fit, own, point, known.length),
+    evaluateFunction(context, called, fit, own, point, known.length),
   )
   return {
     value: (row, point) => number(values(point), row),

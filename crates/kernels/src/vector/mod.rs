@@ -30,7 +30,7 @@ pub mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub mod avx512;
 #[cfg(feature = "emulated")]
-mod emulated;
+mod emulation;
 #[cfg(target_arch = "aarch64")]
 pub mod neon;
 mod pair;
@@ -39,12 +39,12 @@ pub mod scalar;
 pub mod simd128;
 #[cfg(target_arch = "x86_64")]
 pub mod sse2;
-mod stored;
+mod storage;
 
 #[cfg(feature = "emulated")]
-pub use emulated::Emulated;
+pub use emulation::Emulated;
 pub use pair::VectorPair;
-pub use stored::Stored;
+pub use storage::Stored;
 
 /// A floating-point type that parameters can have.
 pub trait Scalar:

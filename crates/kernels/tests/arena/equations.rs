@@ -5,7 +5,7 @@ use antigrad_kernels::many::OPERATIONS;
 use antigrad_kernels::{BLOCK, CachedArena, InstructionSet, Scratch};
 use proptest::{prelude::*, test_runner::RngSeed};
 
-use crate::guarded::Guarded;
+use crate::guard_pages::Guarded;
 use crate::memory::{Family, Memory, Segment, kernel, noise, places, sets};
 use crate::reference::{Job, PLAIN, combined, round};
 

@@ -8,7 +8,7 @@ use antigrad_kernels::manifest::HASH;
 use antigrad_kernels::{Arena, BLOCK, CachedArena, Scratch};
 use proptest::{prelude::*, test_runner::RngSeed};
 
-use crate::guarded::Guarded;
+use crate::guard_pages::Guarded;
 use crate::memory::{Family, Memory, Segment, array_at, kernel, noise, sets};
 use crate::reference::{Job, PLAIN};
 

@@ -1,11 +1,11 @@
 //! Kernels on arenas that are made by hand.
 
-mod borrowed;
+mod borrowed_gradients;
 mod clips;
 mod digests;
 mod equations;
-mod factored;
-mod guarded;
+mod factored_moments;
+mod guard_pages;
 mod hostile;
 mod kernels;
 mod manifest;

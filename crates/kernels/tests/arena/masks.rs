@@ -3,7 +3,7 @@
 use antigrad_kernels::layout::*;
 use antigrad_kernels::{BLOCK, Scratch};
 
-use crate::guarded::Guarded;
+use crate::guard_pages::Guarded;
 use crate::memory::{Family, Memory, Segment, bits, kernel, noise, places};
 use crate::reference::{DECAYED, Job, PLAIN, prepared, round, update};
 

@@ -4,7 +4,7 @@ use antigrad_kernels::layout::*;
 use antigrad_kernels::manifest::kernels;
 use antigrad_kernels::{Arena, ArenaError, BLOCK, InstructionSet, Scratch, SingleThread, Workers};
 
-use crate::guarded::Guarded;
+use crate::guard_pages::Guarded;
 use crate::memory::{Family, Memory, Segment, array_at, bits, kernel, noise, places, sets};
 use crate::reference::{Job, PLAIN, round};
 

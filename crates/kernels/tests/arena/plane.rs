@@ -3,7 +3,7 @@
 use antigrad_kernels::layout::*;
 use antigrad_kernels::{Arena, BLOCK, InstructionSet, Scratch};
 
-use crate::guarded::Guarded;
+use crate::guard_pages::Guarded;
 use crate::memory::{Family, Memory, array_at, bits, noise, places};
 use crate::reference::{Job, PLAIN, round};
 

@@ -4,7 +4,7 @@
 use antigrad_kernels::layout::*;
 use antigrad_kernels::{BLOCK, BorrowedGradients, InstructionSet, Scratch};
 
-use crate::guarded::Guarded;
+use crate::guard_pages::Guarded;
 use crate::memory::{Family, Memory, Segment, bits, kernel, noise, places};
 use crate::reference::{Job, PLAIN, prepared, round, settled, sum_of_squares};
 

@@ -9,9 +9,9 @@ export function isObject(value: unknown): value is object {
 /** A record of what each name has. */
 export function createRecord<T, Names extends string = string>(
   names: readonly Names[],
-  of: (name: Names, k: number) => T,
+  compute: (name: Names, k: number) => T,
 ): Record<Names, T> {
-  return Object.fromEntries(names.map((name, k) => [name, of(name, k)])) as Record<Names, T>
+  return Object.fromEntries(names.map((name, k) => [name, compute(name, k)])) as Record<Names, T>
 }
 
 /** A record of the same names. */

@@ -3,7 +3,7 @@
 use antigrad_kernels::layout::*;
 use antigrad_kernels::{BLOCK, InstructionSet, Scratch};
 
-use crate::guarded::Guarded;
+use crate::guard_pages::Guarded;
 use crate::memory::{Family, Memory, Segment, kernel, noise, places};
 use crate::reference::{DECAYED, Job, PLAIN};
 
