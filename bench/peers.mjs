@@ -75,6 +75,6 @@ script(async () => {
 
 function wholeFrom6(text) {
   const n = Number(text)
-  if (!Number.isInteger(n) || n < 6) throw new InvalidArgumentError('A whole number of at least 6.')
+  if (!Number.isInteger(n) || n < 6) throw new InvalidArgumentError('An integer of at least 6.')
   return n
 }

@@ -140,7 +140,7 @@ async function everyTable({ python, quick, rounds, threads }) {
 
 function wholeFrom15(text) {
   const n = Number(text)
-  if (!Number.isInteger(n) || n < 15) throw new InvalidArgumentError('A whole number of at least 15.')
+  if (!Number.isInteger(n) || n < 15) throw new InvalidArgumentError('An integer of at least 15.')
   return n
 }
 

@@ -99,7 +99,7 @@ describe.each(engineNames)('meanwhile: %s', (engine) => {
       set: () => optimizer.set({ lr: 1 }),
       state: () => optimizer.state,
       zeroGrad: () => optimizer.zeroGrad(),
-      point: () => optimizer.gradientPoint(),
+      gradientPoint: () => optimizer.gradientPoint(),
     }
     do {
       for (const [call, make] of Object.entries(refused)) {

@@ -302,7 +302,7 @@ describe.skipIf(!isThere)('workers', () => {
     await until(() => said.length > 0)
     expect(said[0]).toEqual({ stalled: 0 })
     expect(performance.now() - began).toBeLessThan((lockSeconds + 2) * 1000)
-    await until(() => said.some(({ kept }) => kept === 'stored'))
+    await until(() => said.some(({ outcome }) => outcome === 'stored'))
   })
 
   test('where no Redis answers it is told at once, without who may use it', async () => {

@@ -360,7 +360,7 @@ describe('a store', () => {
     expect(filesIn(store)).toHaveLength(1)
     expect(readdirSync(join(store, 'aside'))).toEqual([])
     await expect(runChunk(plan, 2, { store })).rejects.toThrow(
-      'index: expected a whole number from 0 to 1, got 2',
+      'index: expected an integer from 0 to 1, got 2',
     )
   })
 

@@ -209,10 +209,10 @@ describe('what makes no sense: status 2, one line on stderr, nothing on stdout',
     ['race --tolerance NaN', 'a finite number ≥ 0'],
     ['race --tolerance Infinity', 'a finite number ≥ 0'],
     ['race --tolerance small', 'a finite number ≥ 0'],
-    ['race --max-iterations -1', 'a whole number'],
-    ['race --max-iterations 1.5', 'a whole number'],
-    ['race --max-iterations 1e12', 'a whole number from 0 to 10000000'],
-    ['race --max-iterations many', 'a whole number'],
+    ['race --max-iterations -1', 'an integer'],
+    ['race --max-iterations 1.5', 'an integer'],
+    ['race --max-iterations 1e12', 'an integer from 0 to 10000000'],
+    ['race --max-iterations many', 'an integer'],
     ['race --dtype float16', 'float64, float32'],
     ['race --lr NaN', 'gradientDescent: lr: expected a finite number ≥ 0'],
     ['race --lr -0.1', 'gradientDescent: lr: expected a finite number ≥ 0'],
@@ -323,7 +323,7 @@ describe('doctor', () => {
     const { status, stdout, stderr } = antigrad(['doctor'], { engine: 'fast', threads: 'many' })
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     expect(stdout).toMatch(
-      /^environment +ANTIGRAD_ENGINE=fast, ANTIGRAD_THREADS=many; .*ANTIGRAD_ENGINE: expected 'native' or .*, got "fast"; .*ANTIGRAD_THREADS: expected a whole number from 1 to 256, got "many"$/m,
+      /^environment +ANTIGRAD_ENGINE=fast, ANTIGRAD_THREADS=many; .*ANTIGRAD_ENGINE: expected 'native' or .*, got "fast"; .*ANTIGRAD_THREADS: expected an integer from 1 to 256, got "many"$/m,
     )
     expect(stdout).toContain('the same bits as TypeScript, in 22 rules × 2 dtypes')
   })

@@ -70,7 +70,7 @@ describe('a table in Latin-1', () => {
 
   test('has no plan, whose chunks would be cut in the middle of rows', async () => {
     writeFileSync(at('chunks.csv'), Buffer.from(table, 'latin1'))
-    const options = { group: 'g', chunkSize: 1, drop: true }
+    const options = { group: 'g', chunkSize: 1, dropInvalid: true }
     expect(await messageOf(planFits(at('chunks.csv'), asked, options))).toMatch(
       /: expected text in UTF-8, got/,
     )

@@ -575,9 +575,9 @@ describe('paths', () => {
   })
 
   test.each([
-    [0, /recordEvery: expected a whole number ≥ 1, got 0/],
-    [1.5, /recordEvery: expected a whole number ≥ 1/],
-    [null, /recordEvery: expected a whole number ≥ 1/],
+    [0, /recordEvery: expected an integer ≥ 1, got 0/],
+    [1.5, /recordEvery: expected an integer ≥ 1/],
+    [null, /recordEvery: expected an integer ≥ 1/],
     [1, /recordEvery: expected at most 134217728 numbers in all points of 100 runs with 1000000 updates/],
   ])('bad ones %#', (recordEvery, message) => {
     const options = { recordEvery, maxIterations: 1e6 } as never
@@ -692,7 +692,7 @@ test.each([
   [valley, [1, 2], adam(), { perRun: { beta1: [2] } }, /beta1/],
   [valley, [1, 2], adam(), { perRun: { rate: [2] } }, /rate/],
   [valley, [1, 2], adam(), { tolerance: -1 }, /tolerance: expected a finite number ≥ 0/],
-  [valley, [1, 2], adam(), { maxIterations: 1.5 }, /maxIterations: expected a whole number ≥ 0/],
+  [valley, [1, 2], adam(), { maxIterations: 1.5 }, /maxIterations: expected an integer ≥ 0/],
   [valley, [1, 2], adam(), { dtype: 'float16' }, /dtype/],
   [valley, [1, 2], adam(), { clip: { value: 0 } }, /clip: value/],
   [valley, [1, 2], adam(), { tolerence: 1 }, /options: expected one of .*, got "tolerence"/],
@@ -782,7 +782,7 @@ test.each(['native', 'wasm', 'typescript'] as const)(
     for (const most of [2 ** 32, 2 ** 33 + 5, 2 ** 53 - 1]) expect(run(most)).toEqual(expected)
     // As `minimize` has it.
     for (const most of [Infinity, -1, 1.5]) {
-      expect(() => run(most)).toThrow(/^maxIterations: expected a whole number ≥ 0/)
+      expect(() => run(most)).toThrow(/^maxIterations: expected an integer ≥ 0/)
       expect(() => minimize(valley, [0, 0], adam(), { maxIterations: most })).toThrow(OptionError)
     }
     // A delay of 2³² + 3 was one of 3.

@@ -1,4 +1,4 @@
-/** Noise on gradients (Neelakantan et al., 2015), on every engine, beside its formula in whole numbers. */
+/** Noise on gradients (Neelakantan et al., 2015), on every engine, beside its formula in integers. */
 
 import { execFileSync } from 'node:child_process'
 import {
@@ -247,8 +247,8 @@ test.each([
   [{ eta: -1 }, 'noise: eta: expected a finite number ≥ 0, got -1'],
   [{ eta: '1' }, 'noise: eta: expected a finite number ≥ 0, got "1"'],
   [{ gamma: Infinity }, 'noise: gamma: expected a finite number ≥ 0, got Infinity'],
-  [{ seed: 0.5 }, 'noise: seed: expected a whole number from 0 to 2⁵³ − 1, got 0.5'],
-  [{ seed: -1 }, 'noise: seed: expected a whole number from 0 to 2⁵³ − 1, got -1'],
+  [{ seed: 0.5 }, 'noise: seed: expected an integer from 0 to 2⁵³ − 1, got 0.5'],
+  [{ seed: -1 }, 'noise: seed: expected an integer from 0 to 2⁵³ − 1, got -1'],
   [{ sigma: 1 }, 'noise: expected one of eta, gamma, seed, got "sigma"'],
 ])('%j is refused', (options, message) => {
   expect(() => noise(options as never)).toThrow(OptionError)

@@ -653,7 +653,7 @@ describe('what makes no sense: status 2, one line on stderr, no file, and nothin
     ['plot -o a.svg --start 1', 'two finite numbers'],
     ['plot -o a.svg --start 1e200,0', 'start: expected a point around which the function can be drawn'],
     ['plot -o a.svg --tolerance -1', 'a finite number ≥ 0'],
-    ['plot -o a.svg --max-iterations 1e12', 'a whole number from 0 to 10000000'],
+    ['plot -o a.svg --max-iterations 1e12', 'an integer from 0 to 10000000'],
     ['plot -o a.svg --condition 5', '--function bowl'],
     [
       'plot -o a.svg --function bowl --condition 0.5',
@@ -665,7 +665,7 @@ describe('what makes no sense: status 2, one line on stderr, no file, and nothin
     ['plot -o a.svg --schedule cosin(1)', 'a number or one of chained, constant, cosine'],
     ['plot -o a.svg --schedule cosine(1', 'schedule: expected “,” at character 9, got "the end"'],
     ['plot -o a.svg --schedule cosine(1,{steps:4})2', 'schedule: expected the end at character 20, got "2"'],
-    ['plot -o a.svg --schedule cosine(1,{steps:0})', 'cosine: steps: expected a whole number ≥ 1, got 0'],
+    ['plot -o a.svg --schedule cosine(1,{steps:0})', 'cosine: steps: expected an integer ≥ 1, got 0'],
     ['plot -o a.svg --schedule {"schedule":"zigzag"}', 'an imported schedule'],
     ['plot -o a.svg --schedule constructor(1)', 'a number or one of chained'],
     ['plot -o a.svg --schedule 1.2.3', 'schedule: expected a number at character 1'],
@@ -677,7 +677,7 @@ describe('what makes no sense: status 2, one line on stderr, no file, and nothin
     ],
     ['plot -o a.svg --schedule 1 --rule adam', "cannot be used with option '--rule <name...>'"],
     ['plot -o a.svg --schedule 1 --lr 1', "cannot be used with option '--lr <value>'"],
-    ['plot -o a.svg --schedule 1 --updates 1', 'a whole number from 2 to 1000000'],
+    ['plot -o a.svg --schedule 1 --updates 1', 'an integer from 2 to 1000000'],
     ['plot -o a.svg --updates 9', 'no value without --schedule'],
     ['plot -o a.svg --rule adam rmsprop --alpha 0.9', 'adam: options: expected one of lr, '],
   ])('antigrad %s', (args, expected) => {

@@ -53,8 +53,8 @@ const calls = {
     const found = await fitMany(expression('a*exp(-b*t) + c'), { t, y }, { start: { a: 1, b: 0.5, c: 0 } })
     const call = () => found.profile()`,
   'stepAsync of equations': `
-    const { equations, Optimizer } = await loaded
-    const rule = equations('own', { state: { m: 0 }, step: 'm = 0.9*m + g/(norm(g) + 1); theta = theta - 0.1*m' })
+    const { defineRule, Optimizer } = await loaded
+    const rule = defineRule('own', { state: { m: 0 }, step: 'm = 0.9*m + g/(norm(g) + 1); theta = theta - 0.1*m' })
     const optimizer = new Optimizer(new Float32Array(1_000_000).fill(1), rule(), { engine: 'native', threads: 3 })
     const call = () => optimizer.stepAsync()`,
   writeFile: `${place}

@@ -294,7 +294,7 @@ describe('a gradient that does not fill out', () => {
   test('nothing has changed then', () => {
     const minimization = new Minimization({ value, gradient: () => {} }, [3, 3], adam())
     expect(() => minimization.step()).toThrow('left out[0]')
-    expect(minimization).toMatchObject({ iterations: 0, reason: null, change: NaN })
+    expect(minimization).toMatchObject({ iterations: 0, reason: null, maxChange: NaN })
     expect([...minimization.params]).toEqual([3, 3])
   })
 

@@ -646,7 +646,7 @@ describe('around it', () => {
       [() => sparseRows([1], detached), /a Float32Array of length 4/],
       [
         () => sparseRows([1.5], four()),
-        /^sparseRows: indices: expected a list or a typed array of whole numbers from 0 on, got 1.5/,
+        /^sparseRows: indices: expected a list or a typed array of integers from 0 on, got 1.5/,
       ],
       [() => sparseRows([-0.5], four()), /^sparseRows: indices/],
       [() => sparseRows(['1'] as Anything, four()), /^sparseRows: indices/],

@@ -1,6 +1,6 @@
 /**
  * The Schedule-Free rules are their authors': trajectories of the package schedulefree, whose parameters are y while
- * it trains, where ours are x. What is theirs alone: gradients belong to `point()`.
+ * it trains, where ours are x. What is theirs alone: gradients belong to `gradientPoint()`.
  */
 
 import { readFileSync } from 'node:fs'
@@ -74,12 +74,12 @@ const ones = () => new Float64Array(3).fill(1)
 const expectBlind = (step: () => unknown) => {
   expect(step).toThrow(OptionError)
   expect(step).toThrow(
-    'step: expected a call of point() since the last update, where scheduleFreeSgd wants its ' +
+    'step: expected a call of gradientPoint() since the last update, where scheduleFreeSgd wants its ' +
       'gradients, got one from elsewhere',
   )
 }
 
-describe('a step without a look at point()', () => {
+describe('a step without a look at gradientPoint()', () => {
   test('is an error that changes nothing', async () => {
     const optimizer = new Optimizer(ones(), free)
     expectBlind(() => optimizer.step(ones()))

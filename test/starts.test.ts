@@ -80,7 +80,7 @@ describe('random words', () => {
   })
 })
 
-describe('random whole numbers', () => {
+describe('random integers', () => {
   // Of 3·10⁹ three words in ten are none.
   test.each([1, 2, 7, 40, 2 ** 31 + 1, 3e9, 2 ** 32 - 1, 2 ** 32])(
     'many at once as one by one, below %d',
@@ -226,10 +226,10 @@ describe('errors', () => {
       [{ x: 1 }, 1, {}, `${range}1`],
       [{}, 1, {}, 'box: expected at least one parameter'],
       [null, 1, {}, 'box: expected { parameter: [low, high] }, got null'],
-      [{ x: [0, 1] }, 0, {}, `${what}: expected a whole number from 1 to 2^30, got 0`],
-      [{ x: [0, 1] }, 1.5, {}, `${what}: expected a whole number from 1 to 2^30, got 1.5`],
-      [{ x: [0, 1] }, 2 ** 31, {}, `${what}: expected a whole number from 1 to 2^30`],
-      [{ x: [0, 1] }, '3', {}, `${what}: expected a whole number from 1 to 2^30, got "3"`],
+      [{ x: [0, 1] }, 0, {}, `${what}: expected an integer from 1 to 2^30, got 0`],
+      [{ x: [0, 1] }, 1.5, {}, `${what}: expected an integer from 1 to 2^30, got 1.5`],
+      [{ x: [0, 1] }, 2 ** 31, {}, `${what}: expected an integer from 1 to 2^30`],
+      [{ x: [0, 1] }, '3', {}, `${what}: expected an integer from 1 to 2^30, got "3"`],
       [
         { x: [0, 1] },
         3,
@@ -241,7 +241,7 @@ describe('errors', () => {
     ]
     if (name !== 'gridStarts') {
       for (const seed of [-1, 1.5, 2 ** 32, NaN, '1', null]) {
-        cases.push([{ x: [0, 1] }, 3, { seed }, 'seed: expected a whole number from 0 to 4294967295'])
+        cases.push([{ x: [0, 1] }, 3, { seed }, 'seed: expected an integer from 0 to 4294967295'])
       }
     }
     for (const [box, count, options, message] of cases) {
@@ -254,9 +254,7 @@ describe('errors', () => {
   test('of the grid alone', () => {
     const box = { x: [0, 1], y: [0, 1] } as const
     const make = gridStarts as (box: unknown, counts: unknown, options?: unknown) => unknown
-    expect(() => make(box, { x: 2 })).toThrow(
-      'counts: y: expected a whole number from 1 to 2^30, got undefined',
-    )
+    expect(() => make(box, { x: 2 })).toThrow('counts: y: expected an integer from 1 to 2^30, got undefined')
     expect(() => make(box, { x: 2, y: 2, z: 2 })).toThrow('counts: expected one of x, y, got "z"')
     expect(() => make(box, 2 ** 16)).toThrow('counts: expected at most 2^30 starts, got 4294967296')
     expect(() => make(box, 3, { seed: 1 })).toThrow('options: expected one of dtype, got "seed"')

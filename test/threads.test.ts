@@ -76,7 +76,7 @@ describe('how many', () => {
     (threads) => {
       const make = () => new Optimizer(new Float32Array(1), adam(), { threads: threads as number })
       expect(make).toThrow(OptionError)
-      expect(make).toThrow(/^threads: expected a whole number from 1 to 256, got /)
+      expect(make).toThrow(/^threads: expected an integer from 1 to 256, got /)
     },
   )
 

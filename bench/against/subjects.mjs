@@ -100,7 +100,7 @@ const calls = [
     [256, 4096].flatMap((count) =>
       [false, true].map((isHard) =>
         subject('rows', `${count}${isHard ? ', repeated, by norm' : ''}`, engine, (antigrad, options) => {
-          const { Optimizer, adam, rows } = antigrad
+          const { Optimizer, adam, sparseRows } = antigrad
           const [all, columns] = [20_000, 32]
           const embed = filled(all * columns, 1)
           const shapes = { embed: [all, columns] }
@@ -112,7 +112,7 @@ const calls = [
               indices[k] = Math.floor(all * Math.abs(x) ** 3)
             })
           const values = filled(count * columns, 3)
-          return () => optimizer.step({ embed: rows(indices, values) })
+          return () => optimizer.step({ embed: sparseRows(indices, values) })
         }),
       ),
     ),

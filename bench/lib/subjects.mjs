@@ -135,7 +135,7 @@ function words(count, all) {
 }
 
 /**
- * Some rows of an embedding by `step({ embed: rows(indices, values) })`, in the order in which they come: each once, or
+ * Some rows of an embedding by `step({ embed: sparseRows(indices, values) })`, in the order in which they come: each once, or
  * as a batch of words has them.
  */
 export function byRow(rule, count, { repeats = false, dtype = 'float32', ...options }) {

@@ -79,7 +79,7 @@ export const parametersOf = (size) => lengthsOf(size).reduce((sum, length) => su
 
 /**
  * Element i of the parameters (k = 0) or of one set of gradients (1 or 2): from −½ to ½, exact in
- * float32, and from whole numbers alone, so that host.py can have the same.
+ * float32, and from integers alone, so that host.py can have the same.
  */
 export const value = (i, k) => (Math.imul(i + 1 + k * 7919, 0x9e3779b1) >>> 8) / 2 ** 24 - 0.5
 

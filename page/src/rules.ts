@@ -64,7 +64,7 @@ export interface OptionField {
   readonly slides: 'rate' | 'carry' | null
 }
 
-const updates = { ...integerAtLeast(0), expected: 'a whole number of updates ≥ 0' }
+const updates = { ...integerAtLeast(0), expected: 'an integer of updates ≥ 0' }
 
 /** What there is to say of these, which no declaration has. */
 const explained: Readonly<Record<string, string>> = {

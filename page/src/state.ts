@@ -72,7 +72,7 @@ export const numerics = {
   tolerance: { accepts: (x) => x >= 0 && x < Infinity, expected: 'a finite number ≥ 0' },
   maxIterations: {
     accepts: (x) => Number.isInteger(x) && x >= 1 && x <= MAX_ITERATIONS,
-    expected: `a whole number from 1 to ${MAX_ITERATIONS}`,
+    expected: `an integer from 1 to ${MAX_ITERATIONS}`,
   },
   distance: { accepts: positive, expected: 'a finite number > 0' },
   noise: { accepts: (x) => x >= 0 && x < 1e100, expected: 'a number ≥ 0' },

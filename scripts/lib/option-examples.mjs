@@ -44,7 +44,7 @@ const kinds = [
     ],
   ],
   [
-    /^a whole number from 1 to (\d+)$/,
+    /^an integer from 1 to (\d+)$/,
     ([, most]) => [
       [1, +most],
       [...below, 0, 1.5, +most + 1],

@@ -24,8 +24,8 @@ const large = (engine: string) => `
 describe.each(engineNames)('%s: no memory', (engine) => {
   const calls = {
     add: 'optimizer.add({ z: params.w, y: params.cold }, { shapes: { z: [length], y: [length] } })',
-    grow: "optimizer.appendRows('w', params.w)",
-    thaw: "optimizer.unfreeze('cold*')",
+    appendRows: "optimizer.appendRows('w', params.w)",
+    unfreeze: "optimizer.unfreeze('cold*')",
     restore: 'optimizer.restore(saved)',
     load: `antigrad.Optimizer.load(saved, { engine: '${engine}' })`,
   }
@@ -144,9 +144,9 @@ describe.each(engineNames)("%s: near the stack's end", (engine) => {
   const calls = {
     step: 'optimizer.step(params)',
     freeze: "optimizer.freeze('t2*')",
-    thaw: "optimizer.unfreeze('t1*')",
+    unfreeze: "optimizer.unfreeze('t1*')",
     add: 'optimizer.add({ z: params.t0.slice() }, { shapes: { z: [4] } })',
-    grow: "optimizer.appendRows('t3', params.t0)",
+    appendRows: "optimizer.appendRows('t3', params.t0)",
     set: "optimizer.set('t3*', { lr: 0.7 })",
     save: 'optimizer.save()',
     restore: 'optimizer.restore(saved)',
@@ -183,8 +183,8 @@ describe.each(engineNames)("%s: a step near the stack's end", (engine) => {
     lamb: 'lamb()',
     prodigy: 'prodigy()',
     muon: 'muon()',
-    'equations with sums': `equations('attacked', ${sums})()`,
-    'equations with functions': `equations('attacked', ${depth})()`,
+    'equations with sums': `defineRule('attacked', ${sums})()`,
+    'equations with functions': `defineRule('attacked', ${depth})()`,
   }
   test.each(Object.entries(rules))('%s: it is done, or has changed nothing', (_, rule) => {
     const body = `

@@ -96,7 +96,7 @@ const wrong: readonly Wrong[] = [
   ['a text in a column', of({ t, y: [3, 2, 1, 'one', 1, 1] }), 'data: y[3]'],
   ['a text in a fit', of({ t, y: [y, y, [3, 2, 1, 1, 'one', 1]] }), 'data: y[2][4]'],
   ['undefined in a fit', of({ t, y: [y, [3, undefined, 1, 1, 1, 1]] }), 'data: y[1][1]'],
-  ['a fit of whole numbers', of({ t, y: [y, new Int32Array(6)] }), 'data: y[1]'],
+  ['a fit of integers', of({ t, y: [y, new Int32Array(6)] }), 'data: y[1]'],
   ['a fit whose memory is gone', of({ t, y: [y, y, detached()] }), 'data: y[2]'],
   ['BigInts in a column', of({ t, y: BigInt64Array.of(3n, 2n, 1n, 1n, 1n, 1n) }), 'data: y'],
   ['a set for a column', of({ t, y: new Set(y) }), 'data: y'],

@@ -479,7 +479,7 @@ describe('what cannot be meant', () => {
       expect(() => refits.intervals(level as number)).toThrow(/^level: expected a number between 0 and 1/)
     expect(() => refits.intervals(0.9, 'bc' as 'bca')).toThrow(/^method: expected 'bca' or 'percentile'/)
     expect(() => refits.band({} as never)).toThrow(/^at: expected a column t/)
-    expect(() => many.bootstrapSync({ count: 5 }).at(1)).toThrow(/^fit: expected a whole number from 0 to 0/)
+    expect(() => many.bootstrapSync({ count: 5 }).at(1)).toThrow(/^fit: expected an integer from 0 to 0/)
   })
 
   test('more numbers than there is memory for', () => {

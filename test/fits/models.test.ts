@@ -572,18 +572,18 @@ function guessOf({ guess }: FitModel, x: ArrayLike<number>, y: ArrayLike<number>
 describe('what is refused', () => {
   const build = models as unknown as Record<string, (options?: unknown) => FitModel>
   test.each([
-    ['polynomial', { degree: -1 }, 'degree: expected a whole number from 0 to 15, got -1'],
-    ['polynomial', { degree: 16 }, 'degree: expected a whole number from 0 to 15, got 16'],
-    ['polynomial', { degree: 1.5 }, 'degree: expected a whole number from 0 to 15, got 1.5'],
-    ['polynomial', { degree: '2' }, 'degree: expected a whole number from 0 to 15, got "2"'],
+    ['polynomial', { degree: -1 }, 'degree: expected an integer from 0 to 15, got -1'],
+    ['polynomial', { degree: 16 }, 'degree: expected an integer from 0 to 15, got 16'],
+    ['polynomial', { degree: 1.5 }, 'degree: expected an integer from 0 to 15, got 1.5'],
+    ['polynomial', { degree: '2' }, 'degree: expected an integer from 0 to 15, got "2"'],
     ['polynomial', { count: 2 }, 'options: expected one of x, origin, degree, got "count"'],
-    ['peaks', { count: 0 }, 'count: expected a whole number from 1 to 85, got 0'],
-    ['peaks', { count: 86 }, 'count: expected a whole number from 1 to 85, got 86'],
+    ['peaks', { count: 0 }, 'count: expected an integer from 1 to 85, got 0'],
+    ['peaks', { count: 86 }, 'count: expected an integer from 1 to 85, got 86'],
     ['peaks', { baseline: 'hill' }, 'baseline: expected one of none, constant, line, quadratic, got "hill"'],
     [
       'peaks',
       { count: 64, shape: 'pseudoVoigt', baseline: 'line' },
-      'count: expected a whole number from 1 to 63, got 64',
+      'count: expected an integer from 1 to 63, got 64',
     ],
     [
       'peaks',

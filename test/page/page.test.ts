@@ -561,7 +561,7 @@ describe('by keyboard alone', () => {
     await settings(page)
     await page.getByLabel('max. updates').fill('1.5')
     await page.getByLabel('max. updates').press('Enter')
-    await page.getByText('max. updates: expected a whole number').waitFor()
+    await page.getByText('max. updates: expected an integer').waitFor()
     expect(hashOf(page)).toContain('adam=lr:0.5')
   })
 })

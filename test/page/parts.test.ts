@@ -206,7 +206,7 @@ describe('schedules', () => {
 
   test.each([
     ['adam=lr:cosine(1', 'adam: lr: expected “,” at character 9, got "the end".'],
-    ['adam=lr:cosine(1,{steps:0})', 'cosine: steps: expected a whole number ≥ 1, got 0.'],
+    ['adam=lr:cosine(1,{steps:0})', 'cosine: steps: expected an integer ≥ 1, got 0.'],
     [
       'adam=lr:linear(1,{steps:3,endValue:-1})',
       'adam: lr: linear: endValue: expected a finite number ≥ 0, got -1.',

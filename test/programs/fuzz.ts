@@ -34,10 +34,10 @@ export async function fuzz(args: readonly string[], home: string, node: readonly
   const [seconds, seed] = [Number(values.seconds), Number(values.seed)]
   if (!(seconds > 0) || !Number.isSafeInteger(seed)) {
     say(
-      'npm run fuzz -- [--seconds N] [--seed whole number] [--path as a failure says it] [--shrink seconds] [--spoil]',
+      'npm run fuzz -- [--seconds N] [--seed integer] [--path as a failure says it] [--shrink seconds] [--spoil]',
     )
     say('npm run soak -- the same [--in Bun, or another host]')
-    say('npm run fuzz -- --bytes [--seconds N] [--seed whole number]')
+    say('npm run fuzz -- --bytes [--seconds N] [--seed integer]')
     return 2
   }
   if (values.bytes) return readBytes(home, seed, seconds)

@@ -55,7 +55,7 @@ export interface QueueOptions extends WorkerOptions {
   /** Ends it: what is under way goes to others at once. */
   readonly signal?: AbortSignal | undefined
   /** Called after each chunk that these workers have computed. */
-  readonly onStored?: ((index: number, kept: StoreOutcome) => void) | undefined
+  readonly onStored?: ((index: number, outcome: StoreOutcome) => void) | undefined
   /** Called where a chunk was set aside after three tries. */
   readonly onFailed?: ((index: number, message: string) => void) | undefined
   /** Called where a chunk has lost its worker, and waits for another one. */
@@ -76,7 +76,7 @@ const queued = {
     (x) => x === undefined || (isObject(x) && isObject((x as Partial<Telemetry>).tracer)),
   ),
   signal: callOptions.signal,
-  onKept: optional(callback<(index: number, kept: StoreOutcome) => void>()),
+  onStored: optional(callback<(index: number, outcome: StoreOutcome) => void>()),
   onFailed: optional(callback<(index: number, message: string) => void>()),
   onStalled: optional(callback<(index: number) => void>()),
 }
@@ -109,7 +109,7 @@ const hand = new URL('../chunks/worker-process.js', import.meta.url)
  */
 export async function runQueued(plan: unknown, options: QueueOptions): Promise<PlanStatus> {
   const given = readOptions('options', options, queued)
-  const { url, workers, window, lockSeconds, telemetry, signal, onKept, onFailed, onStalled, ...means } =
+  const { url, workers, window, lockSeconds, telemetry, signal, onStored, onFailed, onStalled, ...means } =
     given
   checkAddress('url', url)
   const read = readPlan(plan)
@@ -147,8 +147,8 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<P
     if (index === null) throw new UnrecoverableError('expected the number of a chunk')
     try {
       // Not in the call's brackets: where nobody listens it would not be computed.
-      const kept = await pool.run(index)
-      onKept?.(index, kept)
+      const outcome = await pool.run(index)
+      onStored?.(index, outcome)
     } catch (thrown) {
       if (pool.isEnded) {
         // No try of the chunk's: it waits for others.

@@ -114,7 +114,7 @@ function count(given: unknown, what: string, most = Number.MAX_SAFE_INTEGER): nu
   // Not −0.
   return isRight
     ? (given as number) + 0
-    : throwMismatch(null, `${what}: a whole number from 0 to ${most}`, shown(given))
+    : throwMismatch(null, `${what}: an integer from 0 to ${most}`, shown(given))
 }
 
 function readTensor(

@@ -38,7 +38,7 @@ export function largest(x: FloatArray): number {
 /** Rows and columns of each of the matrices that a tensor is, and how many these are. */
 export type Matrix = readonly [rows: number, columns: number, count: number]
 
-/** A whole number that is at least `least`. */
+/** An integer that is at least `least`. */
 export const isCount = (n: unknown, min = 0): n is number => Number.isInteger(n) && (n as number) >= min
 
 export const isPositive = (x: unknown): x is number => typeof x === 'number' && x > 0 && x < Infinity

@@ -256,7 +256,7 @@ export function readDimensions(given: unknown, length: number): readonly number[
 }
 
 export const expectedDimensions = (length: number) =>
-  `a list of up to ${MAX_DIMENSIONS} whole numbers whose product is ${length}`
+  `a list of up to ${MAX_DIMENSIONS} integers whose product is ${length}`
 
 /** Dimensions as they are written. */
 function describeShape(dimensions: unknown): unknown {

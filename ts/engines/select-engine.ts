@@ -58,7 +58,7 @@ export function requestedThreads(option: unknown): number | undefined {
   const threads = option === undefined && given !== undefined ? Number(given) : given
   if (threads === undefined) return undefined
   if (!(Number.isInteger(threads) && (threads as number) >= 1 && (threads as number) <= MAX_THREADS)) {
-    throw new OptionError(by, `a whole number from 1 to ${MAX_THREADS}`, given)
+    throw new OptionError(by, `an integer from 1 to ${MAX_THREADS}`, given)
   }
   return threads as number
 }

@@ -163,7 +163,7 @@ function computeSine(x: number): void {
 /** Whether a number x ≤ 0 is a pole. */
 const isPole = (x: number): boolean => x <= 0 && Math.floor(x) === x
 
-/** The gamma function: NaN at whole numbers below 0. */
+/** The gamma function: NaN at integers below 0. */
 export function gamma(x: number): number {
   const size = Math.abs(x)
   if (size < TINY) return 1 / x
@@ -180,7 +180,7 @@ export function gamma(x: number): number {
   return x > 0 || floor !== 2 * Math.floor(floor / 2) ? value : -value
 }
 
-/** The logarithm of the gamma function's size: ∞ at 0 and at whole numbers below. */
+/** The logarithm of the gamma function's size: ∞ at 0 and at integers below. */
 export function lgamma(x: number): number {
   const size = Math.abs(x)
   if (!(size < Infinity)) return size
@@ -233,7 +233,7 @@ function addReciprocals(x: number, power: 1 | 2, sign: number): void {
   }
 }
 
-/** The digamma function, the slope of log Γ: NaN at whole numbers below 0. */
+/** The digamma function, the slope of log Γ: NaN at integers below 0. */
 export function digamma(x: number): number {
   const size = Math.abs(x)
   if (size < TINY) return -1 / x

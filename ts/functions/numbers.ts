@@ -49,7 +49,7 @@ export const numbers = twice((f, dtype) => {
     return f(x * powerOfTwo(half) * powerOfTwo(k - half))
   }
 
-  /** The nearest whole number, halves to even, for |x| ≤ 2⁵¹, or 2²² in float32. */
+  /** The nearest integer, halves to even, for |x| ≤ 2⁵¹, or 2²² in float32. */
   function nearest(x: number): number {
     return f(f(x + TO_WHOLE) - TO_WHOLE)
   }

@@ -12,7 +12,7 @@ export interface Noise {
   readonly eta: number
   /** γ ≥ 0, 0.55 by default; 0 is for noise that stays */
   readonly gamma: number
-  /** a whole number from 0 to 2⁵³ − 1; 0 by default */
+  /** an integer from 0 to 2⁵³ − 1; 0 by default */
   readonly seed: number
 }
 

@@ -63,7 +63,7 @@ const fields = {
   eta: nonNegative(0.01),
   gamma: nonNegative(0.55),
   seed: option<number, number>(
-    'a whole number from 0 to 2⁵³ − 1',
+    'an integer from 0 to 2⁵³ − 1',
     0,
     (x) => Number.isSafeInteger(x) && (x as number) >= 0,
   ),

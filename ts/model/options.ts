@@ -85,7 +85,7 @@ const stepOptions = {
   lookahead: nullable(nestedOptions(lookahead)),
   onNonFinite: choice('propagate', 'skip', 'throw'),
   maxConsecutiveSkips: option<number, number>(
-    "a whole number ≥ 0, beside onNonFinite: 'skip'",
+    "an integer ≥ 0, beside onNonFinite: 'skip'",
     Infinity,
     isCount,
   ),

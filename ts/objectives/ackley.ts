@@ -4,7 +4,7 @@ import type { TestObjective } from './objective.js'
 /**
  * Ackley's function in n dimensions (Ackley, 1987; Surjanovic and Bingham, 2013):
  * F(x) = 20 + e − 20·exp(−0.2·√(Σᵢ xᵢ²/n)) − exp(Σᵢ cos(2π·xᵢ)/n). A funnel, almost flat far away,
- * with a local minimum near every point of whole numbers. The global one is 0 at 0, the tip of a
+ * with a local minimum near every point of integers. The global one is 0 at 0, the tip of a
  * cone: its slope does not vanish on the way there. At 0 itself the gradient is given as 0.
  */
 export function ackley(): TestObjective {

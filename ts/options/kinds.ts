@@ -125,7 +125,7 @@ export function integerAtLeast<D extends Default<number> = undefined>(
   least: number,
   value?: D,
 ): Option<number, Exactly<D>> {
-  return option(`a whole number ≥ ${least}`, value, (x) => isCount(x, least))
+  return option(`an integer ≥ ${least}`, value, (x) => isCount(x, least))
 }
 
 /** @param words the largest one, as messages write it */
@@ -135,7 +135,7 @@ export function integerBetween<D extends Default<number> = undefined>(
   value?: D,
   words = `${most}`,
 ): Option<number, Exactly<D>> {
-  return option(`a whole number from ${least} to ${words}`, value, (x) => isCount(x, least) && x <= most)
+  return option(`an integer from ${least} to ${words}`, value, (x) => isCount(x, least) && x <= most)
 }
 
 export function flag<D extends Default<boolean> = undefined>(value?: D): Option<boolean, Exactly<D>> {

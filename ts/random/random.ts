@@ -31,7 +31,7 @@ export class WordStream {
     }
   }
 
-  /** Begins. @param seeds whole numbers from 0 to 2³² − 1: a seed, and which of its streams is meant */
+  /** Begins. @param seeds integers from 0 to 2³² − 1: a seed, and which of its streams is meant */
   seed(...seeds: readonly number[]): this {
     // The finalizer is one to one: with one seed not all four can be 0, with several the chance is 2⁻¹²⁸.
     let a = 0
@@ -50,7 +50,7 @@ export class WordStream {
   }
 
   /**
-   * Writes the next whole numbers from 0 to `count` − 1, each as likely as the other; of 2³² all words are such. Many at
+   * Writes the next integers from 0 to `count` − 1, each as likely as the other; of 2³² all words are such. Many at
    * once take a fraction of the time, as the state is in variables.
    */
   fill(to: Uint32Array, count = WORD_COUNT): void {
@@ -93,7 +93,7 @@ export function fraction(next: () => number): number {
   return (high * 0x400_0000 + (next() >>> 6)) / FRACTION_COUNT
 }
 
-/** A whole number from 0 to `count` − 1, each as likely as the other; `count` is at most 2³². */
+/** An integer from 0 to `count` − 1, each as likely as the other; `count` is at most 2³². */
 export function integerBelow(count: number, next: () => number): number {
   for (;;) {
     const word = next()

@@ -15,7 +15,7 @@ export interface GridOptions<D extends Dtype = Dtype> {
 }
 
 export interface StartsOptions<D extends Dtype = Dtype> extends GridOptions<D> {
-  /** A whole number from 0 to 2³² − 1: the same one gives the same starts, on every machine. */
+  /** An integer from 0 to 2³² − 1: the same one gives the same starts, on every machine. */
   readonly seed?: number
 }
 

@@ -11,7 +11,7 @@ import type { DelayedStart } from './rule.js'
  * count these updates. (A remedy for Adam's large first steps that Liu et al., 2020, section 3.1, try
  * with 2000 updates; there the first moment waits too.)
  *
- * @throws OptionError where `updates` is not a whole number ≥ 0 or `rule` is not a rule or has an
+ * @throws OptionError where `updates` is not an integer ≥ 0 or `rule` is not a rule or has an
  * option out of its range
  */
 export function delayedStart<R extends BuiltInRule | EquationRule>(

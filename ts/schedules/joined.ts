@@ -7,7 +7,7 @@ import { reached } from './shapes.js'
 export interface Joined {
   readonly schedule: 'joined'
   readonly schedules: readonly Scheduled[]
-  /** whole numbers ≥ 1, each above the one before: the updates with which all but the first begin */
+  /** integers ≥ 1, each above the one before: the updates with which all but the first begin */
   readonly boundaries: readonly number[]
 }
 
@@ -55,7 +55,7 @@ const kind = declare(
  * `join_schedules`; Torch's `SequentialLR` with `milestones`.
  *
  * @param schedules 1 to 100 numbers, schedules or functions
- * @throws OptionError where one is none, or `boundaries` are not whole numbers ≥ 1, each above the one before, one
+ * @throws OptionError where one is none, or `boundaries` are not integers ≥ 1, each above the one before, one
  * less than there are schedules
  */
 export const joined: (schedules: readonly Scheduled[], options: Pick<Joined, 'boundaries'>) => Joined =

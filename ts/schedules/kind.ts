@@ -150,7 +150,7 @@ function readList(
 
 /** Updates at which something happens, in order. */
 export function updates(from: number, isStrict: boolean): ScheduleField<readonly number[], undefined> {
-  const expected = `a list of whole numbers ≥ ${from}, ${isStrict ? 'each above the one before' : 'in ascending order'}`
+  const expected = `a list of integers ≥ ${from}, ${isStrict ? 'each above the one before' : 'in ascending order'}`
   return customOption((what, given) => {
     const list = readList(what, given, expected)
     let before = isStrict ? from - 1 : from

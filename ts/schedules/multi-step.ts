@@ -7,7 +7,7 @@ const kind = declare(
   'multiStep',
   {
     value: level(),
-    /** whole numbers ≥ 0 in ascending order: the updates from which on it is multiplied, twice where one is there twice */
+    /** integers ≥ 0 in ascending order: the updates from which on it is multiplied, twice where one is there twice */
     milestones: updates(0, false),
     /** γ ≥ 0 */
     gamma: nonNegative(0.1),

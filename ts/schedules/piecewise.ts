@@ -5,7 +5,7 @@ import { factors, level, updates } from './kind.js'
 
 export const fields = {
   value: level(),
-  /** whole numbers ≥ 1, each above the one before */
+  /** integers ≥ 1, each above the one before */
   boundaries: updates(1, true),
   /** ≥ 0: the factor of the value at each */
   scales: factors(),

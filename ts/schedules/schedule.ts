@@ -88,14 +88,14 @@ export function readSchedule(what: string, given: unknown, range: ScheduleRange,
  * before each step, as a rule that has a function for a schedule cannot be saved.
  *
  * @param t the update, from 0: `optimizer.updates` before its step
- * @throws OptionError where `schedule` is none, t is not a whole number ≥ 0, or what a function returned makes
+ * @throws OptionError where `schedule` is none, t is not an integer ≥ 0, or what a function returned makes
  * no finite number
  * @example
  * optimizer.set({ lr: evaluate(rate, optimizer.updates) })
  */
 export function evaluateSchedule(schedule: Scheduled, t: number): number {
   const read = readSchedule('evaluateSchedule: schedule', schedule, FINITE)
-  if (!isCount(t)) throw new OptionError('evaluateSchedule: t', 'a whole number ≥ 0', t)
+  if (!isCount(t)) throw new OptionError('evaluateSchedule: t', 'an integer ≥ 0', t)
   const x = compile(read)(t)
   if (!Number.isFinite(x))
     throw new OptionError(`evaluateSchedule: schedule at t = ${t}`, 'a finite number', x)

@@ -52,7 +52,7 @@ function rising(reached: number, steps: number, from: number | null, t: number):
  *
  * `value` may be another schedule, whose t goes on meanwhile.
  *
- * @throws OptionError where `steps` is not a whole number ≥ 1 or `from` is not a finite number
+ * @throws OptionError where `steps` is not an integer ≥ 1 or `from` is not a finite number
  */
 export const warmup: (
   value: Scheduled,

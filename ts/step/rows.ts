@@ -28,7 +28,7 @@ import type { DelayedStart } from '../rules/rule.js'
 import { wasmModule as catalogue } from '../webassembly/catalogue.js'
 import { registerModule } from '../webassembly/module.js'
 
-/** Numbers of rows: whole numbers from 0 on. */
+/** Numbers of rows: integers from 0 on. */
 export type RowIndices =
   | readonly number[]
   | Int8Array
@@ -109,7 +109,7 @@ export type SparseRowsFor<R> =
  * optimizer.step({ embed: rows([3, 14], gradients) })
  */
 export function sparseRows<T extends FloatArray>(indices: RowIndices, values: T): SparseRows<T> {
-  const expected = 'a list or a typed array of whole numbers from 0 on'
+  const expected = 'a list or a typed array of integers from 0 on'
   const isTyped = ArrayBuffer.isView(indices) && lengthOfIntegers(indices) !== undefined
   const listed = isTyped ? [] : toBoundedArray(indices)
   if (listed === undefined) throw new TensorError('sparseRows: indices', expected, indices)

@@ -303,7 +303,7 @@ export const isIndex = ({ chunks }: Plan, index: unknown): index is number =>
 
 /** @throws OptionError where there is no such chunk */
 export function checkIndex(plan: Plan, index: unknown): asserts index is number {
-  const expected = `a whole number from 0 to ${plan.chunks.length - 1}`
+  const expected = `an integer from 0 to ${plan.chunks.length - 1}`
   readOption(
     'index',
     option(expected, undefined, (x) => isIndex(plan, x)),

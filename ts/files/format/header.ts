@@ -124,7 +124,7 @@ function readInfo(name: string, given: object): TensorInfo {
     )
   const lengths = toBoundedArray(shape)
   if (!lengths?.every((length): length is number => isCount(length, 0)))
-    throw new FileError(describeTensor(`${truncate(name)}: shape`), 'a list of whole numbers ≥ 0', shape)
+    throw new FileError(describeTensor(`${truncate(name)}: shape`), 'a list of integers ≥ 0', shape)
   const [from, to, ...rest] = toBoundedArray(data_offsets) ?? []
   if (!isCount(from, 0) || !isCount(to, 0) || from > to || rest.length > 0)
     throw new FileError(

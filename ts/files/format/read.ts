@@ -27,7 +27,7 @@ export interface TensorFile {
   /** In the order of their bytes. */
   readonly tensors: ReadonlyMap<string, TensorInfo>
   /**
-   * Reads one tensor: F32, F16 and BF16 as a Float32Array, F64 as a Float64Array, whole numbers as arrays of theirs,
+   * Reads one tensor: F32, F16 and BF16 as a Float32Array, F64 as a Float64Array, integers as arrays of theirs,
    * BOOL as a Uint8Array of 0 and 1. Where antigrad has written the file, its checksum is compared.
    *
    * @throws FileError where there is none of that name, it has changed since, or is of a dtype that JavaScript has no

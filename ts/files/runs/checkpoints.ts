@@ -106,7 +106,7 @@ export function checkpoints(directory: string | URL, options: CheckpointsOptions
     async save(optimizer, given = {}) {
       const { step, metrics } = readOptions('options', given, saveOptions)
       const count = step ?? (optimizer as { updates?: number })?.updates
-      if (!isStep(count)) throw new OptionError('step', 'a whole number ≥ 0', count)
+      if (!isStep(count)) throw new OptionError('step', 'an integer ≥ 0', count)
       const texts = new Map([
         [STEP, `${count}`],
         [METRICS, toText(readMetrics(metrics), [])],

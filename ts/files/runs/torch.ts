@@ -251,7 +251,7 @@ async function readState(file: TensorFile, index: number, port: RulePort, tensor
   }
   // SGD counts nothing: what matters is whether its buffer has begun.
   const t = isSgd ? 1 : await scalar('step')
-  if (!isCount(t)) throw new FileError(`tensor step/${index}`, 'a whole number', t)
+  if (!isCount(t)) throw new FileError(`tensor step/${index}`, 'an integer', t)
   if (has('mu') && (await scalar('mu')) !== 1)
     throw new FileError(`tensor mu/${index}`, '1, as the average of ASGD is not read', await scalar('mu'))
   const { beta1, beta2 } = tensor.rule as { beta1?: number; beta2?: number }

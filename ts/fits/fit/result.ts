@@ -146,7 +146,7 @@ export class FitManyResult<Names extends string = string> {
   /** One of the fits, with all that can be said of it. */
   at(fit: number): Fit<Names> {
     if (!Number.isInteger(fit) || fit < 0 || fit >= this.length) {
-      throw new ArgumentError('fit', `a whole number from 0 to ${this.length - 1}`, fit)
+      throw new ArgumentError('fit', `an integer from 0 to ${this.length - 1}`, fit)
     }
     return new Fit(this, fit, this.#context)
   }

@@ -18,7 +18,7 @@ import {
 import type { FitModel } from './model.js'
 
 const polynomialTable = {
-  /** The highest power of x, a whole number from 0 to 15; 2. */
+  /** The highest power of x, an integer from 0 to 15; 2. */
   degree: integerBetween(0, MAX_COMPILED_PARAMETERS - 1, 2),
 }
 

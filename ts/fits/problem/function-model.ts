@@ -119,7 +119,7 @@ export function readFunctionModel(model: unknown): FunctionModelSpec | undefined
   const observations = readMember(model, 'observations') as number | undefined
   const isCount = kind === 'residuals' && Number.isSafeInteger(observations) && (observations as number) > 0
   if (observations !== undefined && !isCount) {
-    const expected = kind === 'residuals' ? 'a whole number above 0' : 'none, as the data have rows'
+    const expected = kind === 'residuals' ? 'an integer above 0' : 'none, as the data have rows'
     throw new OptionError('model: observations', expected, observations)
   }
   return { model, kind, call: call as ModelFunction, jacobian, observations }

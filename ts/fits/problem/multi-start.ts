@@ -12,7 +12,7 @@ export const multiStart = {
   count: integerBetween(1, 4096),
   /** How they are spread over the box of the parameters' bounds; 'latinHypercube'. */
   sample: keyOption<keyof typeof samplers, 'latinHypercube'>(samplers, 'latinHypercube'),
-  /** A whole number from 0 to 2³² − 1; 0. */
+  /** An integer from 0 to 2³² − 1; 0. */
   seed: integerBetween(0, 0xffff_ffff, 0, '2^32 - 1'),
 }
 

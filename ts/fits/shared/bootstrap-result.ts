@@ -73,7 +73,7 @@ export class SharedBootstrap {
    */
   at(group: number): Bootstrap {
     if (!Number.isInteger(group) || group < 0 || group >= this.length)
-      throw new ArgumentError('group', `a whole number from 0 to ${this.length - 1}`, group)
+      throw new ArgumentError('group', `an integer from 0 to ${this.length - 1}`, group)
     return this.#groupAt(group)
   }
 }

@@ -176,7 +176,7 @@ export class SharedFit {
   /** A group, by its place in `groups`. */
   at(group: number): SharedGroup {
     if (!Number.isInteger(group) || group < 0 || group >= this.length)
-      throw new ArgumentError('group', `a whole number from 0 to ${this.length - 1}`, group)
+      throw new ArgumentError('group', `an integer from 0 to ${this.length - 1}`, group)
     const [f, at] = this.#locateGroup(group)
     return new SharedGroup(this.groups[group], this.#run, this.#statistics, f, at)
   }

@@ -267,7 +267,7 @@ export class BootstrapMany<Names extends string = string> {
   /** That of one fit. */
   at(fit: number): Bootstrap<Names> {
     if (!Number.isInteger(fit) || fit < 0 || fit >= this.length) {
-      throw new ArgumentError('fit', `a whole number from 0 to ${this.length - 1}`, fit)
+      throw new ArgumentError('fit', `an integer from 0 to ${this.length - 1}`, fit)
     }
     return this.#fitAt(fit)
   }

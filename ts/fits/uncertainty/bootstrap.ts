@@ -30,7 +30,7 @@ export const bootstrapTable = {
   kind: choice('residuals', 'cases', 'parametric'),
   /** How often each fit is made again, from 1 to 1,000,000; 1000. */
   count: integerBetween(1, 1_000_000, 1000),
-  /** A whole number from 0 to 2³² − 1; 0. */
+  /** An integer from 0 to 2³² − 1; 0. */
   seed: kindName(0),
   /**
    * The number of the first fit, 0. Numbers are drawn by seed, fit and refit, so that a part of a batch that is computed

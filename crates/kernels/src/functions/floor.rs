@@ -1,7 +1,7 @@
 use super::numbers::UNIT;
 use crate::vector::{Vector, splat};
 
-/// The largest whole number that is not above x; the nearest may be, by 1.
+/// The largest integer that is not above x; the nearest may be, by 1.
 #[inline(always)]
 pub fn floor<V: Vector>(x: V) -> V {
     let size = x.abs();

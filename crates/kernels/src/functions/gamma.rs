@@ -233,7 +233,7 @@ apart! {
 }
 
 apart! {
-    /// `at_pole` where x is a whole number below 0, `of_infinity` for −∞ and NaN for NaN.
+    /// `at_pole` where x is an integer below 0, `of_infinity` for −∞ and NaN for NaN.
     fn unless_special<V: Vector>(x: V, value: V, at_pole: f64, of_infinity: V) -> V {
         let zero = splat::<V>(0.0);
         let size = x.abs();
@@ -244,7 +244,7 @@ apart! {
     }
 }
 
-/// The gamma function: NaN at whole numbers below 0.
+/// The gamma function: NaN at integers below 0.
 #[inline(always)]
 pub fn gamma<V: Vector>(x: V) -> V {
     let [zero, one, minus_one] = splats([0.0, 1.0, -1.0]);
@@ -261,7 +261,7 @@ pub fn gamma<V: Vector>(x: V) -> V {
     splat::<V>(TINY).if_greater(size, one / x, value)
 }
 
-/// The logarithm of the gamma function's size: ∞ at 0 and at whole numbers below.
+/// The logarithm of the gamma function's size: ∞ at 0 and at integers below.
 #[inline(always)]
 pub fn lgamma<V: Vector>(x: V) -> V {
     let [zero, one, minus_one] = splats([0.0, 1.0, -1.0]);
@@ -288,7 +288,7 @@ pub fn lgamma<V: Vector>(x: V) -> V {
     tiny.if_greater(size, size.if_zero(infinity, zero - (log[0] + log[1])), value)
 }
 
-/// The digamma function, the slope of log Γ: NaN at whole numbers below 0.
+/// The digamma function, the slope of log Γ: NaN at integers below 0.
 #[inline(always)]
 pub fn digamma<V: Vector>(x: V) -> V {
     let [zero, one, minus_one] = splats([0.0, 1.0, -1.0]);
@@ -329,7 +329,7 @@ apart! {
     }
 }
 
-/// The slope of digamma: ∞ at whole numbers below 0.
+/// The slope of digamma: ∞ at integers below 0.
 #[inline(always)]
 pub fn trigamma<V: Vector>(x: V) -> V {
     let (zero, one) = (splat::<V>(0.0), splat::<V>(1.0));

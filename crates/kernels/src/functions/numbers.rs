@@ -79,7 +79,7 @@ pub fn power_of_two<V: Vector>(exponent: V) -> V {
     (exponent - BIAS.splat()).shl(MANTISSA.get::<V>())
 }
 
-/// A number that is added to has the nearest whole number in its last bits.
+/// A number that is added to has the nearest integer in its last bits.
 #[inline(always)]
 pub fn to_whole<V: Vector>() -> V {
     splat(1.5 * UNIT.get::<V>())

@@ -74,7 +74,7 @@ impl Words {
         self.0.find(at.saturating_add(PIPELINE.len()))
     }
 
-    /// A whole number.
+    /// An integer.
     #[inline(always)]
     fn count(self, at: usize) -> Option<usize> {
         let number = self.number(at)?;

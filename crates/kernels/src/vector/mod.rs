@@ -187,10 +187,10 @@ pub trait Vector:
     /// The bits that only one has.
     fn xor(self, other: Self) -> Self;
 
-    /// The sum of their bits as whole numbers, without a carry out of the lane.
+    /// The sum of their bits as integers, without a carry out of the lane.
     fn add_bits(self, other: Self) -> Self;
 
-    /// The difference of their bits as whole numbers, without a borrow from outside of the lane.
+    /// The difference of their bits as integers, without a borrow from outside of the lane.
     fn sub_bits(self, other: Self) -> Self;
 
     /// Its bits moved up; zeros come in.

@@ -65,7 +65,7 @@ impl Guarded {
         let memory = system::pages(bytes);
         let start = memory.wrapping_add(bytes - values.len() * size);
         for (i, x) in values.iter().enumerate() {
-            // SAFETY: it is within these pages, and aligned, as whole numbers are before their end.
+            // SAFETY: it is within these pages, and aligned, as integers are before their end.
             unsafe {
                 match size {
                     4 => start.cast::<f32>().add(i).write(*x as f32),
