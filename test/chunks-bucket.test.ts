@@ -185,7 +185,7 @@ describe.skipIf(!isThere)('a store in a bucket', () => {
       [...(await store.names()).keys()].map((name) => name.slice(64).replace(/-.*/, '-')).sort()
     expect(await kinds()).toEqual(['', '.conflict-'])
     await discard(store, name, there)
-    expect(await kinds()).toEqual(['.corrupted-', '.conflict-'])
+    expect(await kinds()).toEqual(['.conflict-', '.corrupted-'])
     await discard(store, name, there)
     await client().send(
       new PutObjectCommand({ Bucket: 'results', Key: keyOf(store.location), Body: '{"a":' }),
