@@ -41,6 +41,7 @@ const typescript = [
     command: ['cargo', 'clippy', ...wasm, '--features', 'antigrad-wasm/equations', '--', '-D', 'warnings'],
   },
   { name: 'TypeScript format and lint', command: [bin('biome'), 'ci'] },
+  { name: 'spelling', command: [bin('cspell'), 'lint', '--no-progress'] },
   { name: 'types of the tests', command: [bin('tsc'), '--noEmit', '-p', 'tsconfig.test.json'] },
   { name: 'types of the pages', command: [bin('tsc'), '-p', 'page/tsconfig.json'] },
 ]

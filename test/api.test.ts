@@ -59,7 +59,7 @@ test.each<[string, string, string, string]>([
   ["a fit's default", 'fits/problem/options.ts', 'lossScale: positive(1)', 'lossScale: positive(2)'],
   ['a default behind a name', 'fits/problem/confidence-level.ts', '0.95', '0.9'],
   ["a schedule's", 'schedules/step.ts', 'gamma: nonNegative(0.1)', 'gamma: nonNegative(0.2)'],
-  ['what is around a rule', 'model/options.ts', "choice('propagate',", "oneOf('throw', 'propagate',"],
+  ['what is around a rule', 'model/options.ts', "choice('propagate',", "choice('throw', 'propagate',"],
 ])('%s is seen', (_, file, from, to) => {
   expect(changed('ts', { [file]: [from, to] }, tablesIn)).not.toBe(defaults)
 })

@@ -331,7 +331,7 @@ describe('without shapes of any of its tensors it would be its fallback, and so 
     ['a preset', () => new Optimizer(params(), muon.torch())],
     ['shapes of nothing', () => new Optimizer(params(), muon(), { shapes: {} })],
     [
-      'frozen ones, which may thaw',
+      'frozen ones, which may be unfrozen',
       () => {
         const frozen = [
           { match: 'w', frozen: true },

@@ -23,7 +23,7 @@ const forbidden = new Set(
   (
     'about again alone alike apart around asked at beside begun below between beyond by called caught chosen done drawn elsewhere ' +
     'ended found from given gone held here inner kept known late left lent like lost made means met moved near nearby nothing of ' +
-    'ownly own ran said seen shown solved somebody sought taken there told tried under wanted what where who whole with without'
+    'own ran said seen shown solved somebody sought taken there told tried under wanted what where who whole with without'
   ).split(' '),
 )
 /** Participles that name the thing itself. */

@@ -91,7 +91,7 @@ const calls: Readonly<Record<string, () => unknown>> = {
       groups: [{ match: 'b' }, { match: { maxRank: 1 }, clip: {}, lrScale: 2 }],
       shapes: { ...shapes, b: [2] },
     }),
-  'add, set, freeze, thaw, save, load, restore': () => {
+  'add, set, freeze, unfreeze, save, load, restore': () => {
     const optimizer = new Optimizer(params(), adam(), {
       groups: [{ match: 'b', lrScale: 2 }],
       clip: { rms: 1 },

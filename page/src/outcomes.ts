@@ -5,7 +5,7 @@ import type { Theme } from './palette.js'
 
 /** Starts in each direction. */
 export const SIDE = 500
-/** Each so-manieth start in both directions: a picture that is there at once, and then finer ones. */
+/** Strides through the grid of starts, coarse to fine: a rough picture is there at once. */
 const STRIDES = [16, 8, 4, 2, 1]
 /** Runs in a piece: they end within a second, long as they may be. */
 const PIECE = 8192

@@ -30,7 +30,7 @@ const inner: readonly (readonly [name: string, call: (optimizer: Anything) => un
 /** What runs when a getter is read that has the right value, or a match is asked. */
 const ways: readonly (readonly [name: string, way: (optimizer: Anything, run: () => void) => unknown])[] = [
   ...methods
-    .filter(([name]) => /#(step|set|freeze|thaw|add)$/.test(name))
+    .filter(([name]) => /#(step|set|freeze|unfreeze|add)$/.test(name))
     .flatMap(([name, args]) =>
       placesOf(args)
         .filter(({ path, kind }) => path.length === 2 || kind === match)

@@ -108,7 +108,7 @@ describe('compare', () => {
     expect(compare(line, waving, { nested: true }).test).toBe('F')
   })
 
-  test('of a true simpler model has p that are evenly spread', () => {
+  test('of a true reduced model has p that are evenly spread', () => {
     const count = 1000
     const sets = Array.from({ length: count }, (_, k) => noisy((at) => 4 * Math.exp(-at) + 1, 100 + k))
     const start = { a: 4, b: 1, c: 1, s: 0 }
@@ -170,7 +170,7 @@ describe('compare has no test', () => {
     expect([Number.isFinite(aicc[0]), aicc[1]]).toEqual([true, Number.NaN])
   })
 
-  test('of a simpler model that meets the data but for rounding', () => {
+  test('of a reduced model that meets the data but for rounding', () => {
     const exact = { x, y: x.map((at) => 3 * at + 0.1) }
     const { test, message } = compare(
       fitOne(models.line(), exact),
@@ -178,11 +178,11 @@ describe('compare has no test', () => {
     )
     expect([test, message]).toEqual([
       null,
-      'the simpler model meets the data exactly: what is left is rounding',
+      'the reduced model meets the data exactly: what is left is rounding',
     ])
   })
 
-  test('of a fuller one that leaves no degree of freedom, nor AICc of so few rows', () => {
+  test('of a full model that leaves no degree of freedom, nor AICc of so few rows', () => {
     const few = { x: [0, 1, 2], y: [1, 2, 4] }
     const { test, message } = compare(
       fitOne(models.line(), few),
@@ -191,7 +191,7 @@ describe('compare has no test', () => {
     expect([test, message]).toEqual([null, 'b leaves no degree of freedom; too few rows for AICc'])
   })
 
-  test('of a fuller one that is in another valley', () => {
+  test('of a full model that is in another valley', () => {
     const valley = noisy((at) => Math.sin(3 * at), 5)
     const data = { t, y: valley }
     const simple = fitOne(expression('sin(w*t)'), data, { start: { w: 3 } })
@@ -201,7 +201,7 @@ describe('compare has no test', () => {
     expect(message).toMatch(/^b has more parameters and a larger χ²/)
   })
 
-  test('but one with a remark where the simpler one is at a bound of the fuller', () => {
+  test('but one with a remark where the reduced model is at a bound of the full model', () => {
     const model = expression('a*exp(-b*t) + c')
     const start = { a: 4, b: 1, c: { start: 1, min: 0 } }
     const data = { t, y: noisy((at) => 4 * Math.exp(-at) + 1, 2) }
@@ -230,22 +230,22 @@ describe('compare of groups', () => {
   const own = fitManySync(model, data)
 
   test('is the F test of all of them, beside none that share and beside fewer', () => {
-    for (const [simpler, fuller, above, chiSquared, below] of [
+    for (const [reduced, full, above, chiSquared, below] of [
       [plateaus, own, 10, own.chiSquared.reduce((sum, x) => sum + x), 24],
       [three, plateaus, 5, plateaus.chiSquared, plateaus.degreesOfFreedom],
       [three, own, 15, own.chiSquared.reduce((sum, x) => sum + x), 24],
     ] as const) {
-      const there = compare(simpler, fuller as SharedFit)
+      const there = compare(reduced, full as SharedFit)
       expect([there.fullModel, there.test, there.degreesOfFreedom, there.message]).toEqual([
         'b',
         'F',
         [above, below],
         '',
       ])
-      const f = (simpler.chiSquared - chiSquared) / above / (chiSquared / below)
+      const f = (reduced.chiSquared - chiSquared) / above / (chiSquared / below)
       expect(there.statistic / f - 1).toBeCloseTo(0, 12)
       expect(there.pValue).toBeCloseTo(fSurvival(f, above, below), 12)
-      expect(compare(fuller as SharedFit, simpler)).toMatchObject({ fullModel: 'a', pValue: there.pValue })
+      expect(compare(full as SharedFit, reduced)).toMatchObject({ fullModel: 'a', pValue: there.pValue })
     }
   })
 
@@ -272,7 +272,7 @@ describe('compare of groups', () => {
       degreesOfFreedom: [1, plates.degreesOfFreedom],
     })
     expect(compare(plates, plateaus)).toMatchObject({ fullModel: 'b', test: 'F', message: '' })
-    // The two tops of a fuller model could not be the one of a simpler one the other way round.
+    // The two tops of a full model could not be the one of a reduced model the other way round.
     const odd = fitSharedSync(model, { ...data, odd: [0, 1, 0, 1, 0, 1] }, { sharedBy: { slope: 'odd' } })
     const { test: none, message } = compare(plates, odd)
     expect([none, message]).toEqual([

@@ -1,4 +1,4 @@
-/** What changes while a model runs: tensors freeze, thaw, grow and join, with numbers known beforehand. */
+/** What changes while a model runs: tensors freeze, unfreeze, gain rows and join, with numbers known beforehand. */
 
 import { adagrad, adam, ema, gradientDescent, momentum, Optimizer, sgd } from 'antigrad'
 import { describe, expect, test } from 'vitest'

@@ -211,7 +211,7 @@ const commandOf = (pool: Pool): fc.Arbitrary<Command> => {
       options: sets,
     }),
     freeze: record({ call: fc.constant('freeze' as const), intrusion, picker }),
-    thaw: record({ call: fc.constant('unfreeze' as const), intrusion, picker }),
+    unfreeze: record({ call: fc.constant('unfreeze' as const), intrusion, picker }),
     add: record({
       call: fc.constant('add' as const),
       intrusion,

@@ -1,4 +1,4 @@
-/** Whether data want the fuller one of two models. */
+/** Whether data want the full model of two models. */
 
 import { ArgumentError } from '../core/errors.js'
 import { createRecord, isObject } from '../core/untrusted-input.js'
@@ -25,7 +25,7 @@ import { isNestedIn, type JointFit, jointFits } from './uncertainty/joint-fit.js
 export type { Comparison }
 
 const table = {
-  /** Says that the fuller model has the simpler one in it, which is found out otherwise; false. */
+  /** Says that the full model has the reduced model in it, which is found out otherwise; false. */
   nested: flag(false),
 }
 
@@ -37,8 +37,8 @@ const NOT_NESTED = "has not met the other one's curve"
 
 /**
  * Compares two models by fits of the same data: by the F test, or where σ is known by the likelihood ratio, if one of
- * them is nested in the other; and by AICc in any case. That it is nested is known where the fuller model meets
- * the curve of the simpler one, to which it is fitted; or where you say so.
+ * them is nested in the other; and by AICc in any case. That it is nested is known where the full model meets
+ * the curve of the reduced model, to which it is fitted; or where you say so.
  *
  * @param b a fit of the same numbers y with the same weights and loss, which is not robust; of `fitMany` as many
  * @throws ArgumentError where fits cannot be compared
@@ -49,8 +49,8 @@ export function compare(a: Fit, b: Fit, options?: CompareOptions): Comparison
 /** Of each fit of a result with the one in the same place of the other. */
 export function compare(a: FitManyResult, b: FitManyResult, options?: CompareOptions): Comparison[]
 /**
- * Of all groups together: other sharing, or none, which `fitMany` has. The fuller one has the simpler one in it where it
- * has the same models, and shares nothing that the simpler one has several numbers of.
+ * Of all groups together: other sharing, or none, which `fitMany` has. The full model has the reduced model in it where it
+ * has the same models, and shares nothing that the reduced model has several numbers of.
  *
  * @example
  * compare(await fitShared(model, data, { shared: ['top', 'bottom'] }), await fitMany(model, data)) // worth it?
@@ -145,19 +145,19 @@ function compareJointFits(a: JointFit, b: JointFit, isNested: boolean): Comparis
   }
   const pair = makePair(a, b)
   if (pair.unavailableBecause !== '') return comparison(pair, undefined, isNested)
-  const { fuller, simpler } = orderByModel({ a, b, fullModel: pair.fullModel })
+  const { full, reduced } = orderByModel({ a, b, fullModel: pair.fullModel })
   const explanation = 'has another model, or shares what the other one does not'
   return comparison(
     pair,
-    { isNested: isNestedIn(fuller, simpler), explanation, atBound: fuller.atBound },
+    { isNested: isNestedIn(full, reduced), explanation, atBound: full.atBound },
     isNested,
   )
 }
 
-/** Fits the fuller model to the curves of the simpler one: from where it is, and from where they have the same names. */
-function checkNesting(pairs: readonly { readonly fuller: Fit; readonly simpler: Fit }[]): NestingCheck[] {
+/** Fits the full model to the curves of the reduced model: from where it is, and from where they have the same names. */
+function checkNesting(pairs: readonly { readonly full: Fit; readonly reduced: Fit }[]): NestingCheck[] {
   if (pairs.length === 0) return []
-  const { context: given } = getFitContext(pairs[0].fuller)
+  const { context: given } = getFitContext(pairs[0].full)
   const context = given.whitened?.plain ?? given
   const { problem, drops, choice } = context
   const { functionModel } = problem
@@ -167,13 +167,13 @@ function checkNesting(pairs: readonly { readonly fuller: Fit; readonly simpler: 
   const twice = <T>(make: (pair: (typeof pairs)[number], isOther: boolean) => T) =>
     pairs.flatMap((pair) => [make(pair, false), make(pair, true)])
   const column = (name: string) =>
-    twice(({ fuller }) => numbersInRun(context.data.get(name) as DataColumn, getFitContext(fuller).index))
+    twice(({ full }) => numbersInRun(context.data.get(name) as DataColumn, getFitContext(full).index))
   const named = modelColumns(problem).filter((name) => !name.startsWith('@'))
-  const curves = twice(({ simpler }) => simpler.predict())
+  const curves = twice(({ reduced }) => reduced.predict())
   const start = replaceStarts(context, (name, isFixed) =>
-    twice(({ fuller, simpler }, isOther) => {
-      const values: Readonly<Record<string, number>> = simpler.values
-      return isOther && !isFixed && Object.hasOwn(values, name) ? values[name] : fuller.values[name]
+    twice(({ full, reduced }, isOther) => {
+      const values: Readonly<Record<string, number>> = reduced.values
+      return isOther && !isFixed && Object.hasOwn(values, name) ? values[name] : full.values[name]
     }),
   )
   const met = fitManySync(
@@ -188,7 +188,7 @@ function checkNesting(pairs: readonly { readonly fuller: Fit; readonly simpler: 
       ...(problem.weight !== null && { weights: column(problem.weight) }),
     },
   )
-  return pairs.map(({ simpler }, k) => {
+  return pairs.map(({ reduced }, k) => {
     const left = met.chiSquared
     const best = left[2 * k + 1] < left[2 * k] || Number.isNaN(left[2 * k]) ? 2 * k + 1 : 2 * k
     const atBound = problem.free.filter((name, i) => {
@@ -196,7 +196,7 @@ function checkNesting(pairs: readonly { readonly fuller: Fit; readonly simpler: 
       return x <= problem.min[i] || x >= problem.max[i]
     })
     return {
-      isNested: left[best] <= EQUALITY_TOLERANCE * simpler.chiSquared,
+      isNested: left[best] <= EQUALITY_TOLERANCE * reduced.chiSquared,
       explanation: NOT_NESTED,
       atBound,
     }

@@ -309,7 +309,7 @@ class WorkerRunner implements BatchRunner {
   }
 }
 
-/** Each so manieth cohort is one worker's: neighbors may end at about the same time. */
+/** Deals the cohorts to the workers in turn: neighbors may end at about the same time. */
 function createShare(
   batch: Batch,
   thread: WorkerThread,

@@ -299,9 +299,9 @@ class TrustRegionFit {
     for (;;) {
       const { triangle, places } = reduceToMoving(columns, right, moves)
       const step = solveUpper(triangle.columns, triangle.right)
-      const held = places.filter((i, k) => this.#leavesBox(x, i, -step[k]))
-      if (held.length === 0) return { x, f, cost, slopes, lengths, moves, triangle, places }
-      for (const i of held) moves[i] = false
+      const isAtBound = places.filter((i, k) => this.#leavesBox(x, i, -step[k]))
+      if (isAtBound.length === 0) return { x, f, cost, slopes, lengths, moves, triangle, places }
+      for (const i of isAtBound) moves[i] = false
       ;({ right, columns } = this.#weighted(f, slopes, 'weight'))
     }
   }
@@ -370,16 +370,16 @@ class TrustRegionFit {
     const { x, lengths } = at
     const { least, most } = this.#radiusLimit(at)
     const { min, max } = this.#problem
-    const undetermined = lengths.map((length, i) => {
+    const isUnidentifiable = lengths.map((length, i) => {
       // Where there is no other place, differences tell nothing.
       if (min[i] === max[i]) return false
       const size = Math.max(Math.abs(x[i]), Math.abs(this.#start[i])) / this.#units[i]
       const part = length * size
       return length * length <= FADED_RATIO * this.#scale[i] * this.#scale[i] && part * part <= least
     })
-    const held = at.moves.map((is, i) => !is && !undetermined[i])
-    const moves = at.moves.map((is, i) => is && !undetermined[i])
-    const { triangle, places } = undetermined.includes(true) ? this.#reduce(at, moves, 'weight') : at
+    const isAtBound = at.moves.map((is, i) => !is && !isUnidentifiable[i])
+    const moves = at.moves.map((is, i) => is && !isUnidentifiable[i])
+    const { triangle, places } = isUnidentifiable.includes(true) ? this.#reduce(at, moves, 'weight') : at
     const isSound = this.#numericalRank({ triangle, places, lengths }) === places.length
     const gain = dot(triangle.right, triangle.right)
     const isClose = isSound && gain <= Math.max(2 * this.#tolerance * at.cost, least)
@@ -387,8 +387,8 @@ class TrustRegionFit {
     const free = isClose ? this.#movedPoint({ ...at, places }, step) : x
     const cost = isClose ? Math.max(at.cost - gain, 0) : at.cost
     const atPoint = gain <= most ? CONVERGED : STALLED
-    const verdict = !isSound || undetermined.includes(true) ? SINGULAR : atPoint
-    const freedom = this.#degreesOfFreedom + held.filter((is) => is).length
+    const verdict = !isSound || isUnidentifiable.includes(true) ? SINGULAR : atPoint
+    const freedom = this.#degreesOfFreedom + isAtBound.filter((is) => is).length
     // Of squares the second derivatives of errors are those of steps.
     const reduction = this.#problem.loss === 'squared' ? { triangle, places } : null
     const { covariance, errors } = this.#errors(at, moves, isSound, cost, freedom, reduction)
@@ -397,8 +397,8 @@ class TrustRegionFit {
       cost: cost / this.#unit / this.#unit,
       covariance,
       errors,
-      atBound: packBits(held),
-      unidentifiable: packBits(undetermined),
+      atBound: packBits(isAtBound),
+      unidentifiable: packBits(isUnidentifiable),
       reason: reason === MAX_ITERATIONS ? reason : verdict,
     }
   }

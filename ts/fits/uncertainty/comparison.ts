@@ -16,11 +16,11 @@ export interface Comparison {
   readonly fullModel: 'a' | 'b' | null
   /** 'F' where σ is estimated, 'likelihood-ratio' where it is known or rows are counts; null where there is none. */
   readonly test: 'F' | 'likelihood-ratio' | null
-  /** F; or by how much the fuller model lowers χ². NaN without a test, as all of it. */
+  /** F; or by how much the full model lowers χ². NaN without a test, as all of it. */
   readonly statistic: number
-  /** How many parameters the fuller model has more; and degrees of freedom that it leaves, or ∞ where σ is known. */
+  /** How many parameters the full model has more; and degrees of freedom that it leaves, or ∞ where σ is known. */
   readonly degreesOfFreedom: readonly [above: number, below: number]
-  /** The probability of such a statistic, or a larger one, where the simpler model is true. */
+  /** The probability of such a statistic, or a larger one, where the reduced model is true. */
   readonly pValue: number
   /**
    * Of a and b: n·log(χ²/n) + 2·k + 2·k·(k + 1)/(n − k − 1), where k counts parameters and σ; χ² + 2·k without σ where
@@ -60,7 +60,7 @@ export interface ComparedPair {
   readonly unavailableBecause: string
 }
 
-/** Whether the fuller model has the simpler one in it. */
+/** Whether the full model has the reduced model in it. */
 export interface NestingCheck {
   readonly isNested: boolean
   /** What is said where it is not known. */
@@ -124,7 +124,7 @@ export function orderByModel<T>({
   readonly b: T
   readonly fullModel: ComparedPair['fullModel']
 }) {
-  return fullModel === 'a' ? { fuller: a, simpler: b } : { fuller: b, simpler: a }
+  return fullModel === 'a' ? { full: a, reduced: b } : { full: b, reduced: a }
 }
 
 const parameterCount = ({ observations, degreesOfFreedom }: ComparedFit) => observations - degreesOfFreedom
@@ -151,12 +151,12 @@ function unavailableReason(pair: ComparedPair): string {
     const but = held.length === 0 ? '' : `, as ${held.join(', ')} held at a bound`
     return `a and b have equally many parameters that vary${but}: neither has the other in it`
   }
-  const { fuller, simpler } = orderByModel(pair)
-  if (isAbsolute(fuller)) return ''
-  if (fuller.degreesOfFreedom <= 0) return `${pair.fullModel} leaves no degree of freedom`
-  const squares = fuller.context.reduce((sum, { context, index }) => sum + sumOfSquares(context, index), 0)
-  if (isExact(simpler.chiSquared, squares)) {
-    return 'the simpler model meets the data exactly: what is left is rounding'
+  const { full, reduced } = orderByModel(pair)
+  if (isAbsolute(full)) return ''
+  if (full.degreesOfFreedom <= 0) return `${pair.fullModel} leaves no degree of freedom`
+  const squares = full.context.reduce((sum, { context, index }) => sum + sumOfSquares(context, index), 0)
+  if (isExact(reduced.chiSquared, squares)) {
+    return 'the reduced model meets the data exactly: what is left is rounding'
   }
   return ''
 }
@@ -180,7 +180,7 @@ export function comparison(
   const withMessage = (...said: readonly string[]) => said.filter((text) => text !== '').join('; ')
   if (nest === undefined) return { ...rest, ...none, message: withMessage(pair.unavailableBecause, remark) }
 
-  const { fuller: more, simpler: less } = orderByModel(pair)
+  const { full: more, reduced: less } = orderByModel(pair)
   const gain = less.chiSquared - more.chiSquared
   if (gain < -REDUCTION_TOLERANCE * less.chiSquared) {
     const why = nest.isNested
