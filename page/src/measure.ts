@@ -29,7 +29,7 @@ const ROUNDS = 9
 /** Rounds for JavaScript's compiler, at the start of each size; the last one tells how fast it then is. */
 const WARM_UP = 3
 /** How often a round looks at the clock. */
-const LOOKS = 50
+const CHECKS = 50
 
 /**
  * Times `step()` with the gradient in place, float32, in rounds in which the engines take turns.
@@ -77,7 +77,7 @@ function subject(shape: readonly number[], rule: Rule, engine: SubjectName, leng
   const stepping = engine === 'loop' ? loop(shape[0], rule) : optimizer(shape, rule, engine)
   let batch = 1
   for (let round = 0; round < WARM_UP; round++) {
-    batch = Math.ceil(timed(stepping, batch, length).steps / LOOKS)
+    batch = Math.ceil(timed(stepping, batch, length).steps / CHECKS)
   }
   return { engine, stepping, batch, times: [] as number[] }
 }

@@ -229,11 +229,11 @@ export const getTitle = (entry: RuleEntry): string =>
 /** What to call an entry: its rule, and its options but for those that are as the library has them. */
 export function describeEntry(entry: RuleEntry): string {
   const rest = Object.entries(entry.options).filter(([name]) => name !== 'lr')
-  const said = rest.map(([name, value]) => (value === true ? name : `${name} ${brief(value)}`))
-  const rate = fields(entry)[0]?.name === 'lr' ? [brief(getOption(entry, 'lr'))] : []
+  const said = rest.map(([name, value]) => (value === true ? name : `${name} ${summarizeOptions(value)}`))
+  const rate = fields(entry)[0]?.name === 'lr' ? [summarizeOptions(getOption(entry, 'lr'))] : []
   return [getTitle(entry), ...rate, ...said].join(' ')
 }
 
 /** What is in a schedule is too long for a name. */
-const brief = (value: OptionValue) =>
+const summarizeOptions = (value: OptionValue) =>
   isSchedule(value) ? value.replace(/([({]).*([)}])/s, '$1…$2') : String(value)

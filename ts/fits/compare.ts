@@ -159,7 +159,7 @@ function checkNesting(pairs: readonly { readonly full: Fit; readonly reduced: Fi
   if (pairs.length === 0) return []
   const { context: given } = getFitContext(pairs[0].full)
   const context = given.whitened?.plain ?? given
-  const { problem, drops, choice } = context
+  const { problem, dropsInvalid, choice } = context
   const { functionModel } = problem
   // Of residuals nobody knows the curve.
   if (functionModel?.kind === 'residuals')
@@ -184,7 +184,7 @@ function checkNesting(pairs: readonly { readonly full: Fit; readonly reduced: Fi
       ...{ start, y: problem.y, loss: problem.loss, engine: choice.engine },
       ...(given.whitened && { covariance: given.whitened.covariance }),
       ...(functionModel && { finiteDifferences: functionModel.differences }),
-      ...(drops && { missing: 'drop' }),
+      ...(dropsInvalid && { missing: 'drop' }),
       ...(problem.weight !== null && { weights: column(problem.weight) }),
     },
   )

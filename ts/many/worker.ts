@@ -9,7 +9,7 @@ import { version } from '../core/package.js'
 export type ByteRange = readonly [at: number, bytes: number]
 
 /** With what it begins; it answers with an empty answer, or with why it cannot. */
-export interface Beginning {
+export interface BatchWorkerInit {
   readonly module: WebAssembly.Module
   /** Bytes of its memory that are the module's. */
   readonly reserved: number
@@ -64,7 +64,7 @@ interface StoredBatch extends NewBatch {
 
 const PAGE_BYTES = 65536
 
-let begun: Beginning
+let begun: BatchWorkerInit
 let memory: WebAssembly.Memory
 /** Those of an instance, unless it has lost its place on its own stack in a call that has not returned. */
 let exports: Exports | undefined
@@ -136,7 +136,7 @@ function runTask({ batch, about, written, buffer }: Task): void {
   if (isOver || !isDone) releaseBatch(batch)
 }
 
-globalThis.onmessage = ({ data }: MessageEvent<Beginning | Task | ReleaseBatch>) => {
+globalThis.onmessage = ({ data }: MessageEvent<BatchWorkerInit | Task | ReleaseBatch>) => {
   try {
     if ('module' in data) {
       begun = data

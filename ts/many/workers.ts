@@ -17,7 +17,7 @@ import {
   WorkerPlacement as Shared,
 } from './engines.js'
 import { estimateWork } from './layout.js'
-import type { Beginning, ByteRange, ReleaseBatch, Task, WorkerReply } from './worker.js'
+import type { BatchWorkerInit, ByteRange, ReleaseBatch, Task, WorkerReply } from './worker.js'
 import { text } from './worker-text.js'
 
 /** Milliseconds in which a worker has to begin, and for how long those stay that nobody wants. */
@@ -132,7 +132,7 @@ class WorkerThread {
     }
   }
 
-  ask(question: Task | Beginning): Promise<WorkerReply> {
+  ask(question: Task | BatchWorkerInit): Promise<WorkerReply> {
     this.#worker.postMessage(question, 'buffer' in question ? [question.buffer] : [])
     return this.#next()
   }

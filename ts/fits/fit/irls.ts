@@ -89,14 +89,14 @@ export class IterativeReweighting {
     const last = this.#lastRun
     const invalidWeights = this.#failedFits
     if (last === undefined) return new FitManyResult<Names>({ ...this.#context, invalidWeights })
-    const { observations, data, drops } = this.#context
+    const { observations, data, dropsInvalid } = this.#context
     const { y } = this.#context.problem
     const lists = Array.from(observations, (_, fit) => {
       return this.#weights[fit] ?? new Float64Array(rowsInRun(data.get(y) as DataColumn, fit)).fill(1)
     })
     const all = sharedFirst(new Map([...data, [WEIGHTS, concatenate(lists)]]))
     return new FitManyResult<Names>({
-      ...{ ...this.#context, ...selectRows(all, WEIGHTS, observations.length, drops), data: all },
+      ...{ ...this.#context, ...selectRows(all, WEIGHTS, observations.length, dropsInvalid), data: all },
       ...{ compiled: last.compiled, problem: last.problem },
       ...{ invalidWeights, weightAt: this.#weightFunction },
     })
@@ -139,11 +139,11 @@ export class IterativeReweighting {
   }
 
   #computeWeights(fits: readonly number[]): Float64Array[] {
-    const { data, problem, drops } = this.#context
+    const { data, problem, dropsInvalid } = this.#context
     const names = [...modelColumns(problem), problem.y]
     return fits.map((fit) => {
       const columns = names.map((name) => numbersInRun(data.get(name) as DataColumn, fit))
-      const isMissing = (row: number) => drops && columns.some((column) => Number.isNaN(column[row]))
+      const isMissing = (row: number) => dropsInvalid && columns.some((column) => Number.isNaN(column[row]))
       return this.#weights[fit].filter((_, row) => !isMissing(row))
     })
   }

@@ -375,11 +375,11 @@ export class Fit<Names extends string = string> {
     if (this.reason !== 'not-finite') return null
     const unweighed = this.#context.invalidWeights.get(this.#fit)
     if (unweighed !== undefined) return unweighed
-    const { data: columns, problem, starts, drops } = this.#rows
+    const { data: columns, problem, starts, dropsInvalid } = this.#rows
     const point = [...problem.free, ...problem.fixed].map((name) => starts.get(name)?.[this.#fit] ?? NaN)
     const { outputs } = evaluateModel(this.#rows, this.#fit, undefined)
     const evaluate = (row: number) => outputs(row, point)
-    return findNonFinite({ problem, columns, fit: this.#fit, starts, drops, evaluate })
+    return findNonFinite({ problem, columns, fit: this.#fit, starts, dropsInvalid, evaluate })
   }
 
   /**

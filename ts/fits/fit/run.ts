@@ -532,7 +532,7 @@ export class FitRun {
       data: this.#data,
       solved: this.#found,
       choice: this.choice,
-      drops: this.options.missing === 'drop',
+      dropsInvalid: this.options.missing === 'drop',
       isByRule: this.options.method !== undefined,
       isAbsolute: this.#isAbsolute,
       profiled: this.#profiled,

@@ -92,7 +92,7 @@ export class ArrowheadSolver {
   readonly max: Float64Array
   readonly #tolerance: number
   readonly #isBounded: boolean
-  readonly #freedom: number
+  readonly #degreesOfFreedom: number
   /** Which shared parameters wait for those that models are linear in. */
   readonly #linear: Uint8Array
   /** Whether models are linear in some parameters, and not in others. */
@@ -112,7 +112,10 @@ export class ArrowheadSolver {
     const count = (compute: (family: GroupBatch) => number) =>
       families.reduce((all, family) => all + compute(family), 0)
     const rows = count((family) => family.rows.reduce((all, more) => all + more, 0))
-    this.#freedom = Math.max(1, rows - this.size - count(({ local, groups }) => local * groups.length))
+    this.#degreesOfFreedom = Math.max(
+      1,
+      rows - this.size - count(({ local, groups }) => local * groups.length),
+    )
     this.#linear = new Uint8Array(this.size)
     for (const { local, sharedPlaces, linear } of families) {
       for (const [k, place] of sharedPlaces.entries()) {
@@ -192,7 +195,7 @@ export class ArrowheadSolver {
       }
       const { decrement } = step
       // So small a step needs no look at where it leads, as of a single fit.
-      if (damping === 0 && decrement * this.#freedom <= least * now.cost) {
+      if (damping === 0 && decrement * this.#degreesOfFreedom <= least * now.cost) {
         const point = this.#movedDistance(at, step)
         return { ...stop(CONVERGED), point, cost: now.cost - decrement, end: now }
       }

@@ -61,7 +61,7 @@ export interface FitContext {
   readonly columns: ReadonlyMap<string, DataColumn>
   readonly data: ReadonlyMap<string, DataColumn>
   /** Whether rows that miss something are left out. */
-  readonly drops: boolean
+  readonly dropsInvalid: boolean
   /** Whether a first-order rule has made the steps. */
   readonly isByRule: boolean
   readonly solved: SolvedFits

@@ -29,7 +29,7 @@ export interface NonFiniteContext {
   /** Where parameters started. */
   readonly starts: ReadonlyMap<string, Float64Array>
   /** Whether rows that miss something are left out. */
-  readonly drops: boolean
+  readonly dropsInvalid: boolean
   /** The model and its derivatives at a row. */
   readonly evaluate: (row: number) => readonly number[]
 }
@@ -40,7 +40,7 @@ export function findNonFinite({
   columns,
   fit,
   starts,
-  drops,
+  dropsInvalid,
   evaluate,
 }: NonFiniteContext): NonFinite | null {
   const { free, y, weight, loss } = problem
@@ -53,7 +53,7 @@ export function findNonFinite({
   const weights = named.find(([name]) => name === weight)?.[1]
   for (let row = 0; row < numbers[0].length; row++) {
     const role = rowStatus(numbers, weights, row)
-    if (role === 'weightless' || (role === 'missing' && drops)) continue
+    if (role === 'weightless' || (role === 'missing' && dropsInvalid)) continue
     const inColumn = (is: (x: number, name: string) => boolean): NonFinite | undefined => {
       const found = named.find(([name, column]) => is(column[row], name))
       return found && { row, source: 'column', name: found[0], value: found[1][row] }
