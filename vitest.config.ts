@@ -7,11 +7,19 @@ const folders = ['test/package/**/*.test.ts', 'test/page/**/*.test.ts']
 const alone = ['test/**/timing/*.test.ts', 'test/lifetime.test.ts']
 
 // The longest names first, as an alias is whatever a name begins with.
-const entries = ['antigrad/bullmq', 'antigrad/chunks', 'antigrad/files', 'antigrad/tfjs', 'antigrad']
-const aliases = (urlOf: (entry: string) => URL | string) =>
-  Object.fromEntries(entries.map((entry) => [entry, fileURLToPath(urlOf(entry))]))
+const entries = {
+  'antigrad/bullmq': 'bullmq/',
+  'antigrad/chunks': 'chunks/',
+  'antigrad/files': 'files/',
+  'antigrad/fit': 'fits/',
+  'antigrad/tfjs': 'tfjs/',
+  antigrad: '',
+}
+type Entry = keyof typeof entries
+const aliases = (urlOf: (entry: Entry) => URL | string) =>
+  Object.fromEntries((Object.keys(entries) as Entry[]).map((entry) => [entry, fileURLToPath(urlOf(entry))]))
 // Tests import the package by its name, as users do, and get what the set-up built: its modules, which bundlers take,
-const modules = aliases((entry) => new URL(`dist${entry.slice(8)}/index.js`, import.meta.url))
+const modules = aliases((entry) => new URL(`dist/${entries[entry]}index.js`, import.meta.url))
 // or the files that Node takes by the exports of package.json.
 const nodes = aliases((entry) => import.meta.resolve(entry))
 

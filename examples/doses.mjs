@@ -1,6 +1,6 @@
 // A drug in two compartments, given in doses, fitted to concentrations in plasma: the model integrates its equations from
 // dose to dose and from sample to sample. (The numbers are made up.)
-import { fit } from 'antigrad'
+import { fit } from 'antigrad/fit'
 import { rungeKutta } from './runge-kutta.mjs'
 
 /** Milligrams at hours. */

@@ -2,7 +2,8 @@
 // A function for AWS Lambda, or what else calls a handler: one file by esbuild, no node_modules beside it.
 //   esbuild examples/lambda.mjs --bundle --platform=node --format=esm --outfile=lambda/index.mjs
 //   cp node_modules/antigrad-linux-x64-gnu/antigrad.linux-x64-gnu.node lambda/   (without it WebAssembly computes)
-import { AntigradError, engines, expression, fit } from 'antigrad'
+import { AntigradError, engines, expression } from 'antigrad'
+import { fit } from 'antigrad/fit'
 
 const decay = expression('a*exp(-b*t) + c')
 

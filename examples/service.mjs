@@ -4,7 +4,8 @@
 import { createServer } from 'node:http'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
-import { AntigradError, fitMany, models } from 'antigrad'
+import { AntigradError } from 'antigrad'
+import { fitMany, models } from 'antigrad/fit'
 
 const { values: flags } = parseArgs({ options: { port: { type: 'string' } } })
 const LARGEST = 4e6 // characters of a request

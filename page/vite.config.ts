@@ -42,6 +42,7 @@ export default defineConfig(({ mode }) => ({
   // The page runs what the set-up built, as a user's bundler would find it.
   resolve: {
     alias: [
+      { find: 'antigrad/fit', replacement: here('../dist/fits/index.js') },
       { find: 'antigrad', replacement: here('../dist/index.js') },
       // The race has all rules, and with them the catalogue's module, which serves for the core's.
       ...(mode === 'fit'

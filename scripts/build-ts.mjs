@@ -1,5 +1,5 @@
-// npm run build:ts: TypeScript to dist/, as ES modules, and as one CommonJS file for Node; the command line
-// as one file with the packages that it uses.
+// npm run build:ts: TypeScript to dist/, as ES modules, and as CommonJS files for Node, one for each entry; the command
+// line as one file with the packages that it uses.
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -10,7 +10,7 @@ import { build } from 'esbuild'
 import { optionDocumentation } from './lib/option-documentation.mjs'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
-const { version, napi } = JSON.parse(readFileSync('package.json', 'utf8'))
+const { version, napi, imports } = JSON.parse(readFileSync('package.json', 'utf8'))
 // What a deleted source left behind must not be found.
 rmSync('dist', { recursive: true, force: true })
 // A bundle has no package.json of ours above it.
@@ -98,41 +98,56 @@ const oneModule = {
     ),
 }
 
-/** Under this symbol the one file that programs in Node get has modules for other files of the package. */
-const symbol = 'antigrad.modules'
-const moduleIn = (file, name) => `require('${file}')[Symbol.for('${symbol}')]['${name}']`
+/**
+ * The CommonJS files of dist/node that hold the library, by the entry that they are. Each module of dist is in one of
+ * them, and all others import it from there: so there is one class of each error, and one addon.
+ */
+const libraries = {
+  '': { folders: [], contents: "export * from './index.js'" },
+  fits: { folders: ['fits'], contents: "export * from './fits/index.js'" },
+  chunks: { folders: ['chunks', 'jobs'], contents: "export * from './chunks/index.js'" },
+}
+const libraryOf = (module) =>
+  Object.keys(libraries).find((name) => libraries[name].folders.includes(module.split('/')[0])) ?? ''
+const libraryFile = (name) => `node/${name === '' ? '' : `${name}/`}index.js`
 
-/** Modules of the one file that other files import, by the modules of dist that they stand for. */
-const taken = new Map([
-  ['chunks/index.js', 'chunks/index.js'],
-  // Processes of chunks take the library by one module.
-  ['chunks/library.js', 'chunks/internal.js'],
-])
+/** Under this symbol a library has the modules that other files import from it. */
+const symbol = 'antigrad.modules'
+/** Modules that other files import from the library that has them. */
+const taken = new Set()
+// Processes of chunks take what they need by one module.
+taken.add('chunks/internal.js')
+
+/** @returns code for a file in a folder of dist: a module, from the library that has it */
+const moduleFrom = (folder, module) => {
+  const file = relative(folder, libraryFile(libraryOf(module)))
+  return `require('${file.startsWith('.') ? file : `./${file}`}')[Symbol.for('${symbol}')]['${module}']`
+}
 
 /**
- * Files that have the classes, the state and the addon of that one file: every module of dist is the one there, but for
- * those of a folder.
- * @param file where it is from there
- * @param folder whose modules are in the file itself
+ * Has a file import modules from the libraries that have them.
+ * @param folder of dist in which the file is
+ * @param isOwn whether a module is in the file itself
  * @param found what an import of a module becomes instead, if anything
  */
-const ofOneLibrary = (file, folder, found = () => undefined) => ({
-  name: 'one library',
+const fromLibraries = (folder, isOwn, found = () => undefined) => ({
+  name: 'libraries',
   setup: ({ onResolve, onLoad }) => {
-    onResolve({ filter: /^\./, namespace: 'file' }, ({ path, importer, resolveDir }) => {
-      const module = relative('dist', join(resolveDir, path))
-      if (importer.includes('node_modules') || module.startsWith(`${folder}/`)) return undefined
+    onResolve({ filter: /^[.#]/, namespace: 'file' }, ({ path, importer, resolveDir }) => {
+      const module = relative('dist', imports[path]?.node ?? join(resolveDir, path))
+      if (importer.includes('node_modules') || isOwn(module)) return undefined
       const other = found(module)
       if (other !== undefined) return other
-      if (!taken.has(module)) taken.set(module, module)
-      return { path: taken.get(module), namespace: 'shared' }
+      taken.add(module)
+      return { path: module, namespace: 'shared' }
     })
     onResolve({ filter: /./, namespace: 'shared' }, ({ path }) => ({ path, external: true }))
     onLoad({ filter: /./, namespace: 'shared' }, ({ path }) => ({
-      contents: `module.exports = ${moduleIn(file, path)}`,
+      contents: `module.exports = ${moduleFrom(folder, path)}`,
     }))
   },
 })
+const isIn = (folder) => (module) => module.startsWith(`${folder}/`)
 
 // The command line is one file: to read some 300 modules takes Node three times as long. It has what it uses of other
 // packages, so that whoever installs antigrad for the library alone installs nothing else, but nothing of the library.
@@ -149,7 +164,7 @@ const { metafile } = await build({
   },
   metafile: true,
   plugins: [
-    ofOneLibrary('../node/index.js', 'command-line', (module) =>
+    fromLibraries('command-line', isIn('command-line'), (module) =>
       module === 'bullmq/index.js' ? { path: '../node/bullmq/index.js', external: true } : undefined,
     ),
   ],
@@ -190,32 +205,37 @@ for (const [entry, options] of Object.entries(entries)) {
     entryPoints: [`dist/${entry}/index.js`],
     outfile: `dist/node/${entry}/index.js`,
     format: 'cjs',
-    plugins: [ofOneLibrary('../index.js', entry)],
+    plugins: [fromLibraries(`node/${entry}`, isIn(entry))],
   })
 }
 
-// In Node `import` and `require` get this one file, so that a program in which both happen has one
-// class of each error, and one addon. It is readable: an error that nobody catches prints the line that throws.
-const shared = [...new Set(taken.values())]
-await build({
-  ...node,
-  stdin: {
-    contents: `export * from './index.js'
-      ${shared.map((module, i) => `import * as m${i} from './${module}'`).join('\n')}
-      Object.defineProperty(module.exports, Symbol.for('${symbol}'), {
-        value: { ${shared.map((module, i) => `'${module}': m${i}`)} }
-      })`,
-    resolveDir: 'dist',
-  },
-  outfile: 'dist/node/index.js',
-  format: 'cjs',
-  define: { 'import.meta.url': 'undefined' },
-  plugins: [oneModule],
-})
+// Code is readable: an error that nobody catches prints the line that throws. What imports others is built before them,
+// as they then know which of their modules are imported.
+for (const [name, { contents }] of Object.entries(libraries).reverse()) {
+  const isOwn = (module) => libraryOf(module) === name
+  const shared = [...taken].filter(isOwn)
+  await build({
+    ...node,
+    stdin: {
+      contents: `${contents}
+        ${shared.map((module, i) => `import * as m${i} from './${module}'`).join('\n')}
+        Object.defineProperty(module.exports, Symbol.for('${symbol}'), {
+          value: { ${shared.map((module, i) => `'${module}': m${i}`)} }
+        })`,
+      resolveDir: 'dist',
+    },
+    outfile: `dist/${libraryFile(name)}`,
+    format: 'cjs',
+    define: { 'import.meta.url': 'undefined' },
+    plugins: name === '' ? [oneModule] : [fromLibraries(`node/${name}`, isOwn)],
+  })
+}
 writeFileSync('dist/node/package.json', '{ "type": "commonjs" }\n')
+const added = [...Object.keys(entries), 'fits', 'chunks']
+const folders = ['dist/node', ...added.map((entry) => `dist/node/${entry}`)]
 // esbuild's helper walks inherited properties too: one on Object.prototype would make the import throw.
-for (const entry of ['', ...Object.keys(entries).map((name) => `${name}/`)]) {
-  const file = `dist/node/${entry}index.js`
+for (const folder of folders) {
+  const file = `${folder}/index.js`
   const text = readFileSync(file, 'utf8')
   const loop = /for \(var (\w+) in (\w+)\)(?=\s+__defProp\(target, \1,)/
   if (!loop.test(text)) throw new Error(`${file} has no helper __export`)
@@ -224,32 +244,25 @@ for (const entry of ['', ...Object.keys(entries).map((name) => `${name}/`)]) {
 const require = createRequire(import.meta.url)
 const namesIn = (folder) => Object.keys(require(`../${folder}/index.js`))
 const names = namesIn('dist/node')
-const modulesOfOne = require('../dist/node/index.js')[Symbol.for(symbol)]
-for (const [module, other] of taken) {
-  const exported = Object.keys(await import(`../dist/${module}`))
-  const missing = exported.filter((name) => !(name in modulesOfOne[other]))
-  if (missing.length > 0)
-    throw new Error(`${other} of dist/node/index.js, for ${module}: no ${missing.join(', ')}`)
+for (const module of taken) {
+  const held = require(`../dist/${libraryFile(libraryOf(module))}`)[Symbol.for(symbol)][module]
+  const missing = Object.keys(await import(`../dist/${module}`)).filter((name) => !(name in held))
+  if (missing.length > 0) throw new Error(`${module} in dist/node: no ${missing.join(', ')}`)
 }
-mkdirSync('dist/node/chunks')
-writeFileSync(
-  'dist/node/chunks/index.js',
-  `const chunks = ${moduleIn('../index.js', 'chunks/index.js')}
-${Object.keys(modulesOfOne['chunks/index.js'])
-  .map((name) => `exports.${name} = chunks.${name}\n`)
-  .join('')}`,
-)
 writeFileSync(
   'dist/chunks/library.js',
   `import { createRequire } from 'node:module'
 const require = createRequire(import.meta.url)
-export const { ${Object.keys(modulesOfOne['chunks/internal.js'])} } = ${moduleIn('../node/index.js', 'chunks/internal.js')}
+export const { ${Object.keys(await import('../dist/chunks/internal.js'))} } = ${moduleFrom('chunks', 'chunks/internal.js')}
 `,
 )
-const added = [...Object.keys(entries), 'chunks']
-for (const folder of ['dist/node', ...added.map((entry) => `dist/node/${entry}`)]) {
+// To find the names of a CommonJS module Node scans its text, which takes longer than to run it.
+for (const folder of folders) {
   const list = namesIn(folder).join(',\n  ')
-  writeFileSync(`${folder}/index.mjs`, `export {\n  ${list},\n} from './index.js'\n`)
+  writeFileSync(
+    `${folder}/index.mjs`,
+    `import { createRequire } from 'node:module'\n\nexport const {\n  ${list},\n} = createRequire(import.meta.url)('./index.js')\n`,
+  )
 }
 
 // For pages without a bundler, one file each: everything, and what the core's module is enough for.
@@ -282,7 +295,7 @@ const core = [
   ...['evaluateSchedule', 'observeMetric', 'objectives'],
 ]
 for (const [name, contents] of Object.entries({
-  antigrad: "export * from './index.js'",
+  antigrad: "export * from './index.js'; export * from './fits/index.js'",
   optimizer: `export { ${[...core, ...errors]} } from './index.js'; export * from './schedules/index.js'`,
 })) {
   await build({

@@ -9,7 +9,7 @@ import { setup } from './setup.mjs'
 script(async () => {
   await setup()
   // Only now: the set-up is what builds it.
-  const antigrad = await import('../dist/index.js')
+  const antigrad = { ...(await import('../dist/index.js')), ...(await import('../dist/fits/index.js')) }
   const page = join(root, 'docs/fits.md')
   const text = readFileSync(page, 'utf8')
   const from = text.indexOf('\n|', text.indexOf(problemsHeading)) + 1

@@ -1,8 +1,11 @@
 /** What `npm run bench -- --against` measures can be done by this version. */
 
-import * as antigrad from 'antigrad'
+import * as core from 'antigrad'
+import * as fits from 'antigrad/fit'
 import { expect, test } from 'vitest'
 import { subjects } from '../bench/against/subjects.mjs'
+
+const antigrad = { ...core, ...fits }
 
 const small = subjects.filter(({ name }) => !name.includes('10000000'))
 

@@ -10,7 +10,9 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 export const noWasmMemory =
   "WebAssembly.Memory = class { constructor() { throw new RangeError('could not allocate memory') } }"
 
-const copied = ['index.mjs', 'index.js', 'package.json'].map((name) => `dist/node/${name}`)
+const copied = ['index.mjs', 'index.js', 'fits/index.mjs', 'fits/index.js', 'package.json'].map(
+  (name) => `dist/node/${name}`,
+)
 
 /** The folder of the package. */
 export const home = fileURLToPath(new URL('..', import.meta.url))
@@ -40,7 +42,7 @@ interface ChildOptions {
 }
 
 /**
- * Runs the body of an async function, which sees the package as `antigrad` and where it is as
+ * Runs the body of an async function, which sees the package with `antigrad/fit` as `antigrad` and where it is as
  * `antigradUrl`, in a Node of its own and returns what it returned, through JSON.
  */
 export function inChild(body: string, options: ChildOptions = {}): unknown {
@@ -48,7 +50,7 @@ export function inChild(body: string, options: ChildOptions = {}): unknown {
   const file = folder === undefined ? join(home, 'dist/index.js') : join(folder, copied[0])
   const script = `${before}
     const antigradUrl = ${JSON.stringify(pathToFileURL(file).href)}
-    const antigrad = await import(antigradUrl)
+    const antigrad = { ...(await import(antigradUrl)), ...(await import(antigradUrl.replace('index', 'fits/index'))) }
     const thrownBy = (call) => {
       try {
         call()

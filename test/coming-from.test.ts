@@ -32,7 +32,10 @@ async function printed({ language, code }: { language: string; code: string }): 
     // fmin's own entry for Node does not load there.
     mainFields: ['jsnext:main', 'module', 'main'],
     ...{ bundle: true, platform: 'node', format: 'cjs', write: false, logLevel: 'error' },
-    alias: { antigrad: join(home, 'dist/node/index.js') },
+    alias: {
+      'antigrad/fit': join(home, 'dist/node/fits/index.js'),
+      antigrad: join(home, 'dist/node/index.js'),
+    },
   })
   const lines: unknown[] = []
   new Function('console', 'require', 'module', outputFiles[0].text)(

@@ -1,15 +1,7 @@
 /** Promise 5: what ran is said, and why, by every call that chooses an engine. */
 
-import {
-  adam,
-  expression,
-  fitManySync,
-  fit as fitOne,
-  lbfgs,
-  minimize,
-  minimizeMany,
-  minimizeManySync,
-} from 'antigrad'
+import { adam, expression, lbfgs, minimize, minimizeMany, minimizeManySync } from 'antigrad'
+import { fitManySync, fit as fitOne } from 'antigrad/fit'
 import { expect, test } from 'vitest'
 import { inChild, withCopy } from './children.js'
 import { engineNames } from './helpers.js'

@@ -16,7 +16,7 @@ const entries = Object.keys(exports).flatMap((path) =>
 test('these are all', () => {
   expect(entries).toEqual([
     'antigrad',
-    ...['tfjs', 'chunks', 'files', 'bullmq'].map((name) => `antigrad/${name}`),
+    ...['fit', 'tfjs', 'chunks', 'files', 'bullmq'].map((name) => `antigrad/${name}`),
   ])
 })
 
@@ -43,15 +43,36 @@ test('errors of files are those of the library, by either way', async () => {
   )
 })
 
-test('what other files take of the one is there, by their names', () => {
-  for (const entry of ['files', 'tfjs', 'bullmq']) {
-    const text = readFileSync(join(home, `dist/node/${entry}/index.js`), 'utf8')
-    const modules = require('antigrad')[Symbol.for('antigrad.modules')]
-    const taken = [...text.matchAll(/Symbol\.for\("antigrad\.modules"\)\]\["([^"]+)"\]/g)]
-    expect(taken.length).toBeGreaterThan(0)
-    for (const [, module] of taken) expect(Object.keys(modules[module]).length, module).toBeGreaterThan(0)
+/** Files of dist/node, with the folders of modules that each has itself. */
+const folders = {
+  fits: ['fits'],
+  chunks: ['chunks', 'jobs'],
+  files: ['files'],
+  tfjs: ['tfjs'],
+  bullmq: ['bullmq'],
+}
+
+test.each(Object.entries(folders))(
+  '%s has modules of %j, and all others from the file that has them',
+  (entry, own) => {
+    const file = join(home, `dist/node/${entry}/index.js`)
+    const text = readFileSync(file, 'utf8')
+    const imports = [
+      ...text.matchAll(/require\("([^"]+)"\)\[.*?Symbol\.for\("antigrad\.modules"\)\]\["([^"]+)"\]/g),
+    ]
+    expect(imports.length).toBeGreaterThan(0)
+    for (const [, path, module] of imports) {
+      const modules = createRequire(file)(path)[Symbol.for('antigrad.modules')]
+      expect(Object.keys(modules[module]).length, module).toBeGreaterThan(0)
+    }
     // Nothing of the library is in there a second time.
-    const own = [...text.matchAll(/^\/\/ dist\/([^/\n]+)\//gm)].map(([, folder]) => folder)
-    expect([...new Set(own)]).toEqual([entry])
-  }
+    const found = [...text.matchAll(/^\/\/ dist\/([^/\n]+)\//gm)].map(([, folder]) => folder)
+    expect([...new Set(found)].sort()).toEqual(own)
+  },
+)
+
+test('the optimizer comes without fits', () => {
+  expect(readFileSync(join(home, 'dist/node/index.js'), 'utf8')).not.toMatch(
+    /^\/\/ dist\/(fits|jobs|chunks)\//m,
+  )
 })

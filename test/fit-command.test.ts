@@ -4,15 +4,8 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import {
-  compare,
-  expression,
-  type FitManyOptions,
-  fitManySync,
-  fit as fitOne,
-  fitSharedSync,
-  models,
-} from 'antigrad'
+import { expression } from 'antigrad'
+import { compare, type FitManyOptions, fitManySync, fit as fitOne, fitSharedSync, models } from 'antigrad/fit'
 import { SaxesParser } from 'saxes'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { columns } from '../dist/command-line/report.js'

@@ -14,13 +14,9 @@ import {
   cosine,
   defineRule,
   expression,
-  fitMany,
-  fitManySync,
-  fit as fitOne,
   lbfgs,
   minimize,
   minimizeMany,
-  models,
   muon,
   Optimizer,
   OptionError,
@@ -29,6 +25,7 @@ import {
   sgd,
   yogi,
 } from 'antigrad'
+import { fitMany, fitManySync, fit as fitOne, models } from 'antigrad/fit'
 import { build } from 'esbuild'
 import { describe, expect, test } from 'vitest'
 import { parseSchedule } from '../dist/schedules/text.js'

@@ -3,7 +3,6 @@
 import {
   adam,
   expression,
-  fitManySync,
   type MinimizeManyResult,
   minimizeManySync,
   type Rule,
@@ -11,6 +10,7 @@ import {
   rprop,
   sgd,
 } from 'antigrad'
+import { fitManySync } from 'antigrad/fit'
 import { arrayOf, digest, dtypes, noise, withOneNaN } from './bits.js'
 import type { Variant } from './support.js'
 

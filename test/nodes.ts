@@ -12,7 +12,9 @@ function script(body: string): string {
   return `
     const { Worker, parentPort } = require('node:worker_threads')
     const pause = (time) => new Promise((resolve) => setTimeout(resolve, time))
-    const loaded = import(${built('index.js')})
+    const loaded = Promise.all([import(${built('index.js')}), import(${built('fits/index.js')})]).then(
+      ([core, fits]) => ({ ...core, ...fits }),
+    )
     // A step takes some milliseconds, in a norm and an update.
     const make = async (threads = 3) => {
       const { Optimizer, adam } = await loaded

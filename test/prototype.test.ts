@@ -10,15 +10,12 @@ import {
   ema,
   evaluateSchedule,
   expression,
-  fitManySync,
-  fit as fitted,
   gridStarts,
   latinHypercubeStarts,
   lbfgs,
   Minimization,
   minimize,
   minimizeManySync,
-  models,
   muon,
   noise,
   Optimizer,
@@ -34,6 +31,7 @@ import {
   unitwise,
   warmup,
 } from 'antigrad'
+import { fitManySync, fit as fitted, models } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { definitions } from '../dist/rules/definitions.js'
 import * as rules from '../dist/rules/index.js'

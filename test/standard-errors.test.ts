@@ -2,13 +2,13 @@
 
 import {
   expression,
-  fit as fitOne,
   lbfgs,
   minimize,
   OptionError,
   type StandardErrorsOptions,
   standardErrors,
 } from 'antigrad'
+import { fit as fitOne } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 
 const t = [0, 1, 2, 3, 4, 5, 6, 7]

@@ -3,13 +3,13 @@
 import {
   adam,
   expression,
-  fitMany,
   type MinimizeManyOptions,
   type MinimizeManyResult,
   minimizeMany,
   radam,
   rprop,
 } from 'antigrad'
+import { fitMany } from 'antigrad/fit'
 import { arrayOf, digest, dtypes, noise, withOneNaN } from './bits.js'
 
 type Running = Pick<MinimizeManyOptions, 'engine' | 'threads' | 'workers'>

@@ -29,61 +29,6 @@ export { describeRule } from './equations/describe.js'
 export { defineRule, type EquationOptions } from './equations/equations.js'
 export { EquationError } from './equations/error.js'
 export { type BoundExpression, type Data, type Expression, expression } from './expressions/expression.js'
-export { type CompareOptions, type Comparison, compare } from './fits/compare.js'
-export { fit, fitMany, fitManySync } from './fits/fit/fit-many.js'
-export type { Fit, FitManyResult } from './fits/fit/result.js'
-export type { OriginOptions } from './fits/models/define.js'
-export { type ModelName, models } from './fits/models/index.js'
-export type { InhibitionKind, InhibitionOptions } from './fits/models/inhibition.js'
-export type { FitModel, ModelOptions } from './fits/models/model.js'
-export type { PeakShape } from './fits/models/peak-shapes.js'
-export type { PeakBaseline, PeaksOptions } from './fits/models/peaks.js'
-export type { PolynomialOptions } from './fits/models/polynomial.js'
-export type { DoseOptions } from './fits/models/sigmoids.js'
-export type { SinusoidOptions } from './fits/models/sinusoid.js'
-export type { FiniteDifferences } from './fits/problem/finite-differences.js'
-export type {
-  CurveModel,
-  DataColumns,
-  FunctionModel,
-  ParameterValues,
-  ResidualModel,
-  RowFunction,
-} from './fits/problem/function-model.js'
-export type { Loss } from './fits/problem/loss.js'
-export type { FitMinimum, MultiStart } from './fits/problem/multi-start.js'
-export type { FitColumn, FitData, FitManyOptions, FitOptions, Intervals } from './fits/problem/options.js'
-export type { FitDerivedQuantities, FitParameter, FitParameters } from './fits/problem/parameters.js'
-export {
-  type FitReason,
-  fitReasons,
-  type ProfileEndReason,
-  profileEndReasons,
-} from './fits/problem/reasons.js'
-export type { Contour, ContourOptions } from './fits/profiles/contour.js'
-export type {
-  Profile,
-  ProfileColumns,
-  ProfileManyOptions,
-  ProfileOptions,
-} from './fits/profiles/profile-result.js'
-export type { SharedBootstrap } from './fits/shared/bootstrap-result.js'
-export { fitShared, fitSharedSync, type SharedData } from './fits/shared/fit-shared.js'
-export type { SharedGroup } from './fits/shared/group.js'
-export type { SharedParameterValues } from './fits/shared/parameter-values.js'
-export type { SharedFit } from './fits/shared/result.js'
-export type { GroupLabel } from './fits/shared-solve/groups.js'
-export type { SharedOptions } from './fits/shared-solve/options.js'
-export type { SharedModel } from './fits/shared-solve/read.js'
-export type { NonFinite } from './fits/solve/message.js'
-export type { BandOptions } from './fits/uncertainty/bands.js'
-export type { BootstrapManyOptions, BootstrapOptions } from './fits/uncertainty/bootstrap.js'
-export type {
-  Bootstrap,
-  BootstrapBandOptions,
-  BootstrapMany,
-  BootstrapMethod,
-} from './fits/uncertainty/bootstrap-result.js'
 export type { Clip, Noise, TensorClip, Unitwise } from './gradients/clip.js'
 export { noise } from './gradients/noise.js'
 export { centralized, unitwise } from './gradients/unitwise.js'

@@ -1,5 +1,6 @@
 // How often intervals have the truth in them: fits of simulated sets whose truth is known, by `fitMany`.
-import { expression, fitManySync, fitReasons } from '../../dist/index.js'
+import { fitManySync, fitReasons } from '../../dist/fits/index.js'
+import { expression } from '../../dist/index.js'
 import { random } from '../../scripts/lib/random.mjs'
 
 const spread = (from, to, count) =>

@@ -3,7 +3,8 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { expression, fitSharedSync } from '../../dist/index.js'
+import { fitSharedSync } from '../../dist/fits/index.js'
+import { expression } from '../../dist/index.js'
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 const model = expression('a*exp(-k*t) + c*exp(-q*t)')

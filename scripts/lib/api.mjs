@@ -11,6 +11,7 @@ const ENTRIES = {
   'antigrad/bullmq': 'bullmq/index',
   'antigrad/chunks': 'chunks/index',
   'antigrad/files': 'files/index',
+  'antigrad/fit': 'fits/index',
   'antigrad/tfjs': 'tfjs/index',
 }
 const oneLine = (text) => text.replaceAll(/\s+/g, ' ').trim()

@@ -1,4 +1,4 @@
-import type { Fit, FitOptions } from '../../dist/index.js'
+import type { Fit, FitOptions } from '../../dist/fits/index.js'
 
 type Numbers = Readonly<Record<string, number>>
 

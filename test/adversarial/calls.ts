@@ -1,7 +1,9 @@
 /** Every public call, with the places of its arguments: what belongs there, and what messages call it. */
 
-import * as antigrad from 'antigrad'
-import { adam, expression, fitManySync, fitSharedSync, Minimization, objectives } from 'antigrad'
+import * as core from 'antigrad'
+import { adam, expression, Minimization, objectives } from 'antigrad'
+import * as fits from 'antigrad/fit'
+import { fitManySync, fitSharedSync } from 'antigrad/fit'
 import { definitions } from '../../dist/rules/definitions.js'
 import { kinds as schedules } from '../../dist/schedules/schedule.js'
 import { inBits } from '../helpers.js'
@@ -35,6 +37,8 @@ import {
   word,
 } from './argument-places.js'
 import { type Anything, everything, gradients, rich, underWay } from './subject.js'
+
+const antigrad = { ...core, ...fits }
 
 export interface Call {
   /** Exports, as in 'minimize', 'models.line' and 'Optimizer.load', or methods of a subject, as in 'Optimizer#step'. */

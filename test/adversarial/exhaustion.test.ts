@@ -244,7 +244,7 @@ test("near the stack's end a call is done, or ends in the stack's error, and is 
 function limited(kilobytes: number, body: string) {
   const script = `
     const antigradUrl = ${JSON.stringify(pathToFileURL(`${home}dist/index.js`).href)}
-    const antigrad = await import(antigradUrl)
+    const antigrad = { ...(await import(antigradUrl)), ...(await import(new URL('fits/index.js', antigradUrl))) }
     ${body}`
   const { status, signal, stdout, stderr } = spawnSync(
     'bash',

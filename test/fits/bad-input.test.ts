@@ -6,15 +6,10 @@ import {
   adam,
   ExpressionError,
   expression,
-  type FitManyOptions,
-  fitMany,
-  fitManySync,
-  fit as fitOne,
-  fitReasons,
   lamb,
-  models,
   OptionError,
 } from 'antigrad'
+import { type FitManyOptions, fitMany, fitManySync, fit as fitOne, fitReasons, models } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import type { Anything } from '../adversarial/subject.js'
 

@@ -1,18 +1,17 @@
 /** The bootstrap of fits: what is drawn, what is counted, and what is said of it. */
 
+import { expression, OptionError } from 'antigrad'
 import {
   type Bootstrap,
   type BootstrapManyOptions,
   type BootstrapOptions,
-  expression,
   type FitManyOptions,
   fitMany,
   fitManySync,
   fit as fitOne,
   fitReasons,
   models,
-  OptionError,
-} from 'antigrad'
+} from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { inBits, random } from '../helpers.js'
 import { waysToRun } from '../support.js'

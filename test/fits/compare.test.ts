@@ -1,17 +1,15 @@
 /** Two models beside each other: the F test, the likelihood ratio, AICc, and what is refused. */
 
+import { ArgumentError, expression, OptionError } from 'antigrad'
 import {
-  ArgumentError,
   compare,
-  expression,
   type Fit,
   fitManySync,
   fit as fitOne,
   fitSharedSync,
   models,
-  OptionError,
   type SharedFit,
-} from 'antigrad'
+} from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { fSurvival } from '../../dist/fits/uncertainty/f-distribution.js'
 import { inBits, random } from '../helpers.js'

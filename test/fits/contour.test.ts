@@ -1,6 +1,7 @@
 /** Contours: χ² on them is what the level says; ellipses of what is linear; bounds, and ends that are not there. */
 
-import { engines, expression, type FitOptions, fit as fitOne } from 'antigrad'
+import { engines, expression } from 'antigrad'
+import { type FitOptions, fit as fitOne } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { inBits } from '../helpers.js'
 

@@ -1,6 +1,7 @@
 /** NIST's certified problems from 200 random starts each: how many arrive, and whether what converges is at a minimum. */
 
-import { expression, fitManySync, fitReasons } from 'antigrad'
+import { expression } from 'antigrad'
+import { fitManySync, fitReasons } from 'antigrad/fit'
 import { expect, test } from 'vitest'
 import { problemNames, readProblem } from '../../scripts/lib/nist.mjs'
 import { random } from '../helpers.js'

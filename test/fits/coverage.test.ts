@@ -3,7 +3,8 @@
  * a fit in which the parameter stays at it is below the limit, which needs no profile.
  */
 
-import { expression, fitManySync } from 'antigrad'
+import { expression } from 'antigrad'
+import { fitManySync } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import {
   cases,

@@ -1,6 +1,7 @@
 /** What is derived of parameters: values, errors, intervals, refits. */
 
-import { type AntigradError, expression, fitManySync, fit as fitOne, models, OptionError } from 'antigrad'
+import { type AntigradError, expression, OptionError } from 'antigrad'
+import { fitManySync, fit as fitOne, models } from 'antigrad/fit'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Anything } from '../adversarial/subject.js'

@@ -1,7 +1,8 @@
 /** Profiles of curves of few doses and much noise, where an end may be nowhere, or where others are infinite. */
 
 import { readFileSync } from 'node:fs'
-import { expression, fitManySync, fit as fitOne, fitReasons, models, profileEndReasons } from 'antigrad'
+import { expression } from 'antigrad'
+import { fitManySync, fit as fitOne, fitReasons, models, profileEndReasons } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { inBits } from '../helpers.js'
 import { waysToRun } from '../support.js'

@@ -1,17 +1,8 @@
 /** Fits on all engines, instruction sets and threads; asynchronous ones; memory. */
 
 import { execFileSync } from 'node:child_process'
-import {
-  engines,
-  expression,
-  type FitManyOptions,
-  type FitManyResult,
-  fitMany,
-  fitManySync,
-  fitReasons,
-  gradientDescent,
-  type PerRunData,
-} from 'antigrad'
+import { engines, expression, gradientDescent, type PerRunData } from 'antigrad'
+import { type FitManyOptions, type FitManyResult, fitMany, fitManySync, fitReasons } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { FitRun } from '../../dist/fits/fit/run.js'
 import { inBits, random } from '../helpers.js'
@@ -253,7 +244,8 @@ describe('a call under way', () => {
 test('memory does not grow with the number of fits, beyond what goes in and comes out', () => {
   // The most that a process of its own has had; either number fills a batch.
   const program = (count: number) => `
-    import { expression, fitManySync } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url))}
+    import { fitManySync } from ${JSON.stringify(new URL('../../dist/fits/index.js', import.meta.url))}
+    import { expression } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url))}
     const t = [0, 1, 2, 3, 4], y = [3, 2, 1.4, 1.2, 1.05]
     const a = new Float64Array(${count}).fill(2)
     const found = fitManySync(expression('a*exp(-b*t) + c'), { t, y }, { start: { a, b: 1, c: 0 } })

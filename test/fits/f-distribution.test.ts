@@ -1,6 +1,7 @@
 /** Fisher's, Student's, the normal and the χ² distribution beside 60 digits of mpmath (betainc and gammainc). */
 
-import { expression, fit as fitOne } from 'antigrad'
+import { expression } from 'antigrad'
+import { fit as fitOne } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { fProbability, fSurvival } from '../../dist/fits/uncertainty/f-distribution.js'
 import { studentQuantile } from '../../dist/fits/uncertainty/student-t.js'

@@ -1,9 +1,9 @@
 /** Functions as models: the same as expressions give, what they may do in the middle of a fit, and what is refused. */
 
 import * as antigrad from 'antigrad'
+import { expression } from 'antigrad'
 import {
   compare,
-  expression,
   type Fit,
   fitMany,
   fitManySync,
@@ -11,7 +11,7 @@ import {
   fitReasons,
   models,
   type ResidualModel,
-} from 'antigrad'
+} from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { fitProblem, problemNames, readProblem } from '../../scripts/lib/nist.mjs'
 

@@ -1,7 +1,8 @@
 /** Fits where normal equations lose digits, against what is known of them from arithmetic of 60 to 110 digits. */
 
 import { readFileSync } from 'node:fs'
-import { expression, type FitOptions, fit as fitOne } from 'antigrad'
+import { expression } from 'antigrad'
+import { type FitOptions, fit as fitOne } from 'antigrad/fit'
 import { expect, test } from 'vitest'
 import { inBits } from '../helpers.js'
 import { variants } from '../support.js'

@@ -1,16 +1,7 @@
 /** Weights by the model: what they settle at, their errors, and what is refused. */
 
-import {
-  ArgumentError,
-  compare,
-  ExpressionError,
-  expression,
-  fitMany,
-  fitManySync,
-  fit as fitOne,
-  models,
-  OptionError,
-} from 'antigrad'
+import { ArgumentError, ExpressionError, expression, OptionError } from 'antigrad'
+import { compare, fitMany, fitManySync, fit as fitOne, models } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { inBits, random } from '../helpers.js'
 

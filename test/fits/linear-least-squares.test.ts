@@ -1,6 +1,6 @@
 /** Linear least squares, by which guesses choose among shapes. */
 
-import { models } from 'antigrad'
+import { models } from 'antigrad/fit'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ROWS_PER_SLICE, runToEnd, sortInSlices } from '../../dist/core/slices.js'

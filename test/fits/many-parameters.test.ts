@@ -1,6 +1,7 @@
 /** More parameters than programs have: one fit at a time, by whole arrays. */
 
-import { expression, fitMany, fit as fitOne, type ResidualModel } from 'antigrad'
+import { expression } from 'antigrad'
+import { fitMany, fit as fitOne, type ResidualModel } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { random } from '../helpers.js'
 

@@ -1,9 +1,7 @@
 /** Rows that are left out, numbers that are missing, and what reasons say in words. */
 
+import { adam, engines, expression, OptionError } from 'antigrad'
 import {
-  adam,
-  engines,
-  expression,
   type Fit,
   type FitData,
   type FitManyOptions,
@@ -13,8 +11,7 @@ import {
   fit as fitOne,
   fitReasons,
   models,
-  OptionError,
-} from 'antigrad'
+} from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { inBits, random } from '../helpers.js'
 

@@ -1,6 +1,7 @@
 /** What models may be told beside their column: an origin, a range of frequencies, log10 of a dose, an inhibitor. */
 
-import { fitManySync, fit as fitOne, fitSharedSync, models, OptionError } from 'antigrad'
+import { OptionError } from 'antigrad'
+import { fitManySync, fit as fitOne, fitSharedSync, models } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { random } from '../helpers.js'
 

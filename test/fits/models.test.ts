@@ -1,15 +1,8 @@
 /** The models that fits bring: what they compute, what they guess, and where fits from there end. */
 
 import { readFileSync } from 'node:fs'
-import {
-  expression,
-  type FitModel,
-  fitManySync,
-  fit as fitOne,
-  fitReasons,
-  models,
-  OptionError,
-} from 'antigrad'
+import { expression, OptionError } from 'antigrad'
+import { type FitModel, fitManySync, fit as fitOne, fitReasons, models } from 'antigrad/fit'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { random } from '../helpers.js'

@@ -1,15 +1,7 @@
 /** Positive parameters, which are fitted as their logarithms. */
 
-import {
-  type AntigradError,
-  adam,
-  expression,
-  type FitOptions,
-  fitManySync,
-  fit as fitOne,
-  models,
-  OptionError,
-} from 'antigrad'
+import { type AntigradError, adam, expression, OptionError } from 'antigrad'
+import { type FitOptions, fitManySync, fit as fitOne, models } from 'antigrad/fit'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Anything } from '../adversarial/subject.js'

@@ -1,8 +1,8 @@
 /** Profiles against ends in 40 digits; what ends there are not, and why; the same bits everywhere. */
 
 import { readFileSync } from 'node:fs'
+import { expression } from 'antigrad'
 import {
-  expression,
   type Fit,
   type FitOptions,
   type FitParameters,
@@ -10,7 +10,7 @@ import {
   fitManySync,
   fit as fitOne,
   profileEndReasons,
-} from 'antigrad'
+} from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { inBits, random } from '../helpers.js'
 import { waysToRun } from '../support.js'

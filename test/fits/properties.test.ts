@@ -1,8 +1,7 @@
 /** What must be true of any fit, on random data. */
 
+import { adam, expression } from 'antigrad'
 import {
-  adam,
-  expression,
   type Fit,
   type FitManyOptions,
   type FitManyResult,
@@ -12,7 +11,7 @@ import {
   fit as fitOne,
   fitReasons,
   models,
-} from 'antigrad'
+} from 'antigrad/fit'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { inBits, random } from '../helpers.js'

@@ -1,14 +1,14 @@
 /** Fits with so many rows that these are lanes: the same bits everywhere, alone and among others. */
 
+import { expression } from 'antigrad'
 import {
-  expression,
   type FitManyOptions,
   type FitManyResult,
   fitMany,
   fitManySync,
   fit as fitOne,
   models,
-} from 'antigrad'
+} from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { inBits, random } from '../helpers.js'
 import { waysToRun } from '../support.js'

@@ -1,7 +1,8 @@
 /** Random fits against SciPy: values, covariance and χ² of 200 problems of nine kinds. */
 
 import { readFileSync } from 'node:fs'
-import { expression, type FitOptions, type FitParameters, fit as fitOne } from 'antigrad'
+import { expression } from 'antigrad'
+import { type FitOptions, type FitParameters, fit as fitOne } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 
 interface Golden {

@@ -1,14 +1,7 @@
 /** The bootstrap of fits with shared parameters: as that of a single fit, where there is one group. */
 
-import {
-  type EngineName,
-  engines,
-  expression,
-  fit as fitOne,
-  fitShared,
-  fitSharedSync,
-  type SharedOptions,
-} from 'antigrad'
+import { type EngineName, engines, expression } from 'antigrad'
+import { fit as fitOne, fitShared, fitSharedSync, type SharedOptions } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { inBits, random } from '../helpers.js'
 

@@ -1,9 +1,8 @@
 /** Fits with shared parameters: against SciPy, and what they promise. */
 
 import { readFileSync } from 'node:fs'
+import { engines, expression } from 'antigrad'
 import {
-  engines,
-  expression,
   fitManySync,
   fit as fitOne,
   fitShared,
@@ -11,7 +10,7 @@ import {
   models,
   type SharedFit,
   type SharedOptions,
-} from 'antigrad'
+} from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { inBits, random } from '../helpers.js'
 

@@ -3,14 +3,8 @@
  * decay do where it is a line. Each end is compared with fits in which the parameter is held, which needs no profile.
  */
 
-import {
-  expression,
-  fitManySync,
-  fit as fitOne,
-  fitReasons,
-  fitSharedSync,
-  profileEndReasons,
-} from 'antigrad'
+import { expression } from 'antigrad'
+import { fitManySync, fit as fitOne, fitReasons, fitSharedSync, profileEndReasons } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { inBits, random } from '../helpers.js'
 import { waysToRun } from '../support.js'

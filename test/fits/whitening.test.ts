@@ -1,15 +1,7 @@
 /** A covariance of y: generalized least squares beside 40 digits of mpmath, and what is refused. */
 
-import {
-  ArgumentError,
-  compare,
-  expression,
-  type FitOptions,
-  fitManySync,
-  fit as fitOne,
-  models,
-  OptionError,
-} from 'antigrad'
+import { ArgumentError, expression, OptionError } from 'antigrad'
+import { compare, type FitOptions, fitManySync, fit as fitOne, models } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { inBits, random } from '../helpers.js'
 

@@ -2,11 +2,14 @@
 
 import { cpSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import * as antigrad from 'antigrad'
+import * as core from 'antigrad'
+import * as fits from 'antigrad/fit'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { home } from '../children.js'
 import { addonIn, freshFolder, installed, json, remove } from './pack.js'
+
+const antigrad = { ...core, ...fits }
 
 const folders = { 'with the addon beside it': freshFolder(), 'without the addon': freshFolder() }
 const body = { t: [0, 1, 2, 3, 4, 5], y: [5, 3.1, 2, 1.6, 1.2, 1.1] }

@@ -102,7 +102,7 @@ test('Deno without --allow-env: the engines run, as if no variable were set', as
   const file = 'no-environment.mjs'
   writeFileSync(
     join(folder, file),
-    `import { adam, engines, expression, fit, Optimizer } from 'antigrad'
+    `import { adam, engines, expression, Optimizer } from 'antigrad'; import { fit } from 'antigrad/fit'
     const optimizer = new Optimizer({ a: new Float64Array(3) }, adam())
     optimizer.step({ a: Float64Array.of(1, 2, 3) })
     const [t, y] = [[0, 1, 2, 3], [3, 2, 1.5, 1.3]]

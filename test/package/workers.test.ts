@@ -26,7 +26,7 @@ const scripts: Record<string, string> = {
 beforeAll(async () => {
   const { outputFiles } = await build({
     entryPoints: [join(home, 'test/worker-runs.ts')],
-    alias: { antigrad: join(home, 'dist/index.js') },
+    alias: { 'antigrad/fit': join(home, 'dist/fits/index.js'), antigrad: join(home, 'dist/index.js') },
     bundle: true,
     minify: true,
     format: 'esm',

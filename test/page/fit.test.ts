@@ -2,14 +2,8 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import {
-  expression,
-  type Fit,
-  type FitOptions,
-  fit as fitInNode,
-  fitSharedSync as fitShared,
-  models,
-} from 'antigrad'
+import { expression } from 'antigrad'
+import { type Fit, type FitOptions, fit as fitInNode, fitSharedSync as fitShared, models } from 'antigrad/fit'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { formatNumber, formatWithError } from '../../page/src/dom.js'

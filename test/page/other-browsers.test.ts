@@ -1,6 +1,7 @@
 /** The pages in Firefox and in WebKit, whose language is 'C' here. */
 
-import { expression, fit as fitInNode } from 'antigrad'
+import { expression } from 'antigrad'
+import { fit as fitInNode } from 'antigrad/fit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { formatWithError } from '../../page/src/dom.js'
 import { example } from '../../page/src/fit/example.js'

@@ -1,11 +1,14 @@
 /** The pages of examples/, as a server of plain files gives them: no bundler, and no other host. */
 
-import * as antigrad from 'antigrad'
+import * as core from 'antigrad'
+import * as fits from 'antigrad/fit'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { home } from '../children.js'
 import { type SiteInChromium, serveFolder, toChromium } from '../static-server.js'
 import { violationsIn } from './site.js'
+
+const antigrad = { ...core, ...fits }
 
 let site: SiteInChromium
 

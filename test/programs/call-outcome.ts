@@ -1,6 +1,7 @@
 /** What a call of many runs or fits comes to in one place. */
 
-import type { Fit, FitManyOptions, FitModel, MinimizeManyOptions, Rule } from 'antigrad'
+import type { MinimizeManyOptions, Rule } from 'antigrad'
+import type { Fit, FitManyOptions, FitModel } from 'antigrad/fit'
 import { arrayOf } from '../bits.js'
 import type { Variant } from '../support.js'
 import type { FitsProgram, RunsProgram } from './calls.js'

@@ -71,7 +71,7 @@ async function serve(home: string): Promise<Server> {
   const { outputFiles } = await build({
     entryPoints: [join(home, 'test/programs/child.ts')],
     ...{ bundle: true, format: 'esm', target: 'es2022', write: false, logLevel: 'warning' },
-    alias: { antigrad: join(home, 'dist/index.js') },
+    alias: { 'antigrad/fit': join(home, 'dist/fits/index.js'), antigrad: join(home, 'dist/index.js') },
     // The rules that there are at first are imported for that alone.
     ignoreAnnotations: true,
     // Else errors make no suggestions.

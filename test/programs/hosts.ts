@@ -154,7 +154,11 @@ export async function bundle(home: string, name: string): Promise<string> {
   await build({
     entryPoints: [join(home, `test/${name}/child.ts`)],
     ...{ outfile, bundle: true, format: 'esm', platform: 'node', target: 'es2022', logLevel: 'warning' },
-    alias: { 'antigrad/files': join(home, 'dist/files/index.js'), antigrad: join(home, 'dist/index.js') },
+    alias: {
+      'antigrad/files': join(home, 'dist/files/index.js'),
+      'antigrad/fit': join(home, 'dist/fits/index.js'),
+      antigrad: join(home, 'dist/index.js'),
+    },
     external: [join(home, 'dist/*')],
     // What `library.ts` imports for its effect stays in.
     treeShaking: false,

@@ -1,6 +1,7 @@
 /** The package as a process has it: at first a few rules and the smaller WebAssembly module, the rest on demand. */
 
 import type * as Antigrad from 'antigrad'
+import type * as Fits from 'antigrad/fit'
 import '../../dist/rules/adagrad.js'
 import '../../dist/rules/gradient-descent.js'
 import '../../dist/rules/momentum.js'
@@ -16,15 +17,17 @@ export { engines } from '../../dist/engines/index.js'
 export { Optimizer } from '../../dist/optimizer.js'
 export { sparseRows } from '../../dist/step/rows.js'
 
-let whole: typeof Antigrad | undefined
+type Whole = typeof Antigrad & typeof Fits
+
+let whole: Whole | undefined
 
 /** Imports the rest: its rules bring the larger module into memories that there are. */
 export async function bring(): Promise<void> {
-  whole ??= await import('antigrad')
+  whole ??= { ...(await import('antigrad')), ...(await import('antigrad/fit')) }
 }
 
 /** All of it, once it is there. */
-export function antigrad(): typeof Antigrad {
+export function antigrad(): Whole {
   if (whole === undefined) throw new Error('not before bring()')
   return whole
 }

@@ -1,6 +1,6 @@
 /** The event loop while fits are under way whose starts are guessed. */
 
-import { type FitData, type FitModel, fitMany, fitManySync, fit as fitOne, models } from 'antigrad'
+import { type FitData, type FitModel, fitMany, fitManySync, fit as fitOne, models } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { inChild } from '../children.js'
 import { random } from '../helpers.js'

@@ -5,17 +5,19 @@ import {
   type BoundExpression,
   type Expression,
   expression,
+  gridStarts,
+  minimize,
+  minimizeMany,
+} from 'antigrad'
+import {
   type Fit,
   type FitData,
   type FitManyOptions,
   type FitParameters,
   fitMany,
   fit as fitOne,
-  gridStarts,
-  minimize,
-  minimizeMany,
   models,
-} from 'antigrad'
+} from 'antigrad/fit'
 
 type Same<A, B> = [A, B] extends [B, A] ? true : false
 type Of<E> = E extends Expression<infer Names> ? Names : never

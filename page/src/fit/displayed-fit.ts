@@ -1,6 +1,6 @@
 /** What the page shows of a fit: of one by itself, or of a group that shares parameters with others. */
 
-import type { Fit, SharedFit } from 'antigrad'
+import type { Fit, SharedFit } from 'antigrad/fit'
 
 /** What is said of a fit as a whole. */
 export type WholeFit = Fit | SharedFit

@@ -1,6 +1,7 @@
 /** The page of fits: a table, a model, and at once what comes of them. */
 
-import { expression, type FitManyOptions, fitMany } from 'antigrad'
+import { expression } from 'antigrad'
+import { type FitManyOptions, fitMany } from 'antigrad/fit'
 import { getMessage } from '../../../dist/core/errors.js'
 import { copyLink, onOtherAddress, remember, showProblems } from '../address.js'
 import { download, h, labeled } from '../dom.js'

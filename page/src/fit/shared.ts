@@ -1,6 +1,6 @@
 /** All groups as one fit, in which they share parameters; loaded where somebody wants it. */
 
-import { type FitOptions, fitShared, type SharedFit } from 'antigrad'
+import { type FitOptions, fitShared, type SharedFit } from 'antigrad/fit'
 import type { GroupFit } from './displayed-fit.js'
 import type { FitTask, TaskRows } from './task.js'
 

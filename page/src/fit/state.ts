@@ -7,7 +7,7 @@ import {
   type Loss,
   type ModelName,
   models,
-} from 'antigrad'
+} from 'antigrad/fit'
 import { losses } from '../../../dist/fits/problem/loss.js'
 import { decodePart } from '../address.js'
 

@@ -1,6 +1,6 @@
 /** What is said of a fit as a whole. */
 
-import type { FitReason } from 'antigrad'
+import type { FitReason } from 'antigrad/fit'
 import { formatCount } from '../../../dist/core/text.js'
 import { formatNumber, h } from '../dom.js'
 import { type ShownFit, type WholeFit, wholeFit } from './displayed-fit.js'

@@ -1,14 +1,7 @@
 /** From a table and what is to be fitted to what the library takes. */
 
-import {
-  type Expression,
-  expression,
-  type FitColumn,
-  type FitModel,
-  type FitOptions,
-  type ModelOptions,
-  models,
-} from 'antigrad'
+import { type Expression, expression } from 'antigrad'
+import { type FitColumn, type FitModel, type FitOptions, type ModelOptions, models } from 'antigrad/fit'
 import type { FitPageState, ParameterEntry } from './state.js'
 import type { DataTable, TableColumn } from './table.js'
 

@@ -1,0 +1,57 @@
+/** What `antigrad/fit` exports. */
+
+export { type CompareOptions, type Comparison, compare } from './compare.js'
+export { fit, fitMany, fitManySync } from './fit/fit-many.js'
+export type { Fit, FitManyResult } from './fit/result.js'
+export type { OriginOptions } from './models/define.js'
+export { type ModelName, models } from './models/index.js'
+export type { InhibitionKind, InhibitionOptions } from './models/inhibition.js'
+export type { FitModel, ModelOptions } from './models/model.js'
+export type { PeakShape } from './models/peak-shapes.js'
+export type { PeakBaseline, PeaksOptions } from './models/peaks.js'
+export type { PolynomialOptions } from './models/polynomial.js'
+export type { DoseOptions } from './models/sigmoids.js'
+export type { SinusoidOptions } from './models/sinusoid.js'
+export type { FiniteDifferences } from './problem/finite-differences.js'
+export type {
+  CurveModel,
+  DataColumns,
+  FunctionModel,
+  ParameterValues,
+  ResidualModel,
+  RowFunction,
+} from './problem/function-model.js'
+export type { Loss } from './problem/loss.js'
+export type { FitMinimum, MultiStart } from './problem/multi-start.js'
+export type { FitColumn, FitData, FitManyOptions, FitOptions, Intervals } from './problem/options.js'
+export type { FitDerivedQuantities, FitParameter, FitParameters } from './problem/parameters.js'
+export {
+  type FitReason,
+  fitReasons,
+  type ProfileEndReason,
+  profileEndReasons,
+} from './problem/reasons.js'
+export type { Contour, ContourOptions } from './profiles/contour.js'
+export type {
+  Profile,
+  ProfileColumns,
+  ProfileManyOptions,
+  ProfileOptions,
+} from './profiles/profile-result.js'
+export type { SharedBootstrap } from './shared/bootstrap-result.js'
+export { fitShared, fitSharedSync, type SharedData } from './shared/fit-shared.js'
+export type { SharedGroup } from './shared/group.js'
+export type { SharedParameterValues } from './shared/parameter-values.js'
+export type { SharedFit } from './shared/result.js'
+export type { GroupLabel } from './shared-solve/groups.js'
+export type { SharedOptions } from './shared-solve/options.js'
+export type { SharedModel } from './shared-solve/read.js'
+export type { NonFinite } from './solve/message.js'
+export type { BandOptions } from './uncertainty/bands.js'
+export type { BootstrapManyOptions, BootstrapOptions } from './uncertainty/bootstrap.js'
+export type {
+  Bootstrap,
+  BootstrapBandOptions,
+  BootstrapMany,
+  BootstrapMethod,
+} from './uncertainty/bootstrap-result.js'
