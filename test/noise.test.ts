@@ -287,7 +287,7 @@ test('what names it without its import is refused, and what has the import alone
     console.log(JSON.stringify([message, make('wasm'), make('typescript')]))`
   const flags = ['--input-type=module', '-e', script]
   const made = JSON.parse(execFileSync(process.execPath, flags, { cwd: home, encoding: 'utf8' }))
-  const expected = 'what unitwise(), centralized() or noise() gives, which has to be imported, got'
+  const expected = 'unitwise(), centralized() or noise(), got'
   const values = [...normals('a', 3, 0, 3)].map((n) => -n)
   expect(made).toEqual([expect.stringContaining(`clip: noise: expected ${expected}`), values, values])
 })

@@ -259,7 +259,7 @@ export class Arena {
   checkUsable(): void {
     if (this.#failure !== null) throw this.fail(...this.#failure)
     if (!this.isDetached) return
-    const received = 'a detached one: its buffer was transferred'
+    const received = 'a detached array'
     throw new TensorError('optimizer', 'an arena with its memory', received)
   }
 

@@ -79,7 +79,7 @@ export interface PlacedTensor {
 
 /** What brings its kind with the import of a function. */
 const missingImport = optional<never>(
-  option('what unitwise(), centralized() or noise() gives, which has to be imported', undefined, () => false),
+  option('unitwise(), centralized() or noise()', undefined, () => false),
 )
 
 export const adaptive = {
