@@ -328,6 +328,33 @@ describe.each(Object.keys(arrays) as Dtype[])('%s', (dtype) => {
     },
   )
 
+  test('rows of a table that is longer than two bytes can say come in order too', () => {
+    const rows = 200_000
+    const indices = [65_536, 3, 131_072, 65_539, 256, 199_999, 3, 0, 65_536, 255, 131_073, 65_536]
+    const values = wave(dtype, indices.length, 9)
+    const whole = new arrays[dtype](rows)
+    indices.forEach((row, k) => {
+      whole[row] += values[k]
+    })
+    const found = engineNames.flatMap((engine) =>
+      [{}, { clip: { norm: 1 } }].map((options) => {
+        const [some, all] = [sparseRows(indices, values), whole].map((embed) => {
+          const shapes = { embed: [rows, 1] }
+          const params = { embed: wave(dtype, rows, 2) }
+          const optimizer = new Optimizer(params, lazy.gradientDescent, {
+            shapes,
+            engine,
+            ...options,
+          } as Anything) as Anything
+          optimizer.step({ embed })
+          return inBits([optimizer.params, optimizer.lastStep.norm])
+        })
+        return some === all
+      }),
+    )
+    expect(found).toEqual(found.map(() => true))
+  })
+
   test('the first tensor may be one number, beside one that threads share', () => {
     const [length, first] = [300_000, wave(dtype, 1, 1)]
     const found = [{ engine: 'typescript' }, { engine: 'native', threads: 2 }].map((way) => {

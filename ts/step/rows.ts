@@ -201,13 +201,16 @@ importedRows.read = (given, number, model) => {
   const numbers = count > state.rows ? new Uint32Array(count) : state.numbers
   if (isWords(indices)) numbers.set(indices)
   else for (let k = 0; k < count; k++) numbers[k] = toWord(indices[k])
-  const order = findOrder(numbers, count, state, name, indices)
+  // A norm wants rows in order: whether one is there twice is all the same then.
+  const order = measures
+    ? countInOrder(numbers, count, state, name, indices)
+    : findOrder(numbers, count, state, name, indices)
   const isTooLong = count > state.rows
   const listed = isTooLong
     ? merged({ indices: numbers, count, values }, state)
     : copyIfOverlapping(values, gradients[number], parts)
   const listedCount = readLength(listed) / state.columns
-  if (order === MANY || (measures && order !== SORTED)) sort(listedCount, state)
+  if (order === MANY) sort(listedCount, state, measures && !isTooLong)
   else list(listedCount, state)
   return new RowGradient(given, listed)
 }
@@ -265,7 +268,7 @@ function findOrder(
   let [isSorted, isUnique, last] = [true, true, -1]
   for (let k = 0; k < count; k++) {
     const index = numbers[k]
-    if (index >= rows) throw new TensorError(name, `indices from 0 to ${rows - 1}`, given[k])
+    if (index >= rows) throw outOfRange(name, rows, given[k])
     if (met[index] === readings) isUnique = false
     if (index <= last) isSorted = false
     met[index] = readings
@@ -273,6 +276,31 @@ function findOrder(
   }
   return isSorted ? SORTED : isUnique ? ONCE : MANY
 }
+
+/** The same where lists that are not in order are sorted as if rows were there more than once; it counts their digits. */
+function countInOrder(
+  numbers: Uint32Array,
+  count: number,
+  { rows }: Reading,
+  name: string,
+  given: RowParts['indices'],
+): typeof SORTED | typeof MANY {
+  lowStarts.fill(0)
+  highStarts.fill(0)
+  let [isSorted, last] = [true, -1]
+  for (let k = 0; k < count; k++) {
+    const index = numbers[k]
+    if (index >= rows) throw outOfRange(name, rows, given[k])
+    if (index <= last) isSorted = false
+    last = index
+    lowStarts[index & MAX_DIGIT]++
+    highStarts[(index >>> DIGIT_BITS) & MAX_DIGIT]++
+  }
+  return isSorted ? SORTED : MANY
+}
+
+const outOfRange = (name: string, rows: number, index: number | bigint): TensorError =>
+  new TensorError(name, `indices from 0 to ${rows - 1}`, index)
 
 /** Lists as many of `numbers`, each with the gradient in its place. */
 function list(count: number, state: Reading): void {
@@ -305,57 +333,70 @@ function merged(parts: RowParts, state: Reading): FloatArray {
   return sums
 }
 
-/** Bits of a digit by which rows are sorted, and the numbers that are such digits. */
-const DIGIT = 8
-const DIGITS = 1 << DIGIT
-/** Where entries with each digit go. */
-const starts = new Uint32Array(DIGITS)
+/** Bits of a digit by which rows are sorted, and the largest digit. */
+const DIGIT_BITS = 8
+const MAX_DIGIT = (1 << DIGIT_BITS) - 1
+/** How many entries have each digit, of two that are next to each other; then where entries that have it go. */
+const lowStarts = new Int32Array(MAX_DIGIT + 1)
+const highStarts = new Int32Array(MAX_DIGIT + 1)
 
-/** Rows, and the place of the gradient of each. */
-type Entries = readonly [rows: Uint32Array, places: Uint32Array]
-let spare: Entries = [new Uint32Array(0), new Uint32Array(0)]
+/** Rows, and the place of the gradient of each, between the two digits. */
+let spareRows = new Uint32Array(0)
+let sparePlaces = new Uint32Array(0)
 
 /**
  * Lists as many of `numbers` in the order of rows, each with the gradient in its place; entries of one row keep their
- * order. This is a radix sort: by one digit after the other, the lowest one first.
+ * order. This is a radix sort: by one digit after the other, the lowest one first, and two in one round.
+ *
+ * @param isCounted whether the lowest two have been counted
  */
-function sort(count: number, state: Reading): void {
-  list(count, state)
-  const { numbers, places, rows } = state
+function sort(count: number, state: Reading, isCounted: boolean): void {
+  state.listed[0] = count
   state.inOrder = 0
-  if (spare[0].length < count) spare = [new Uint32Array(count), new Uint32Array(count)]
-  let [from, to]: [Entries, Entries] = [[numbers, places], spare]
-  for (let shift = 0; shift < 32 && (rows - 1) >>> shift > 0; shift += DIGIT) {
-    sortByDigit(shift, Math.min(DIGITS, ((rows - 1) >>> shift) + 1), count, from, to)
-    ;[from, to] = [to, from]
+  if (spareRows.length < count) {
+    spareRows = new Uint32Array(count)
+    sparePlaces = new Uint32Array(count)
   }
-  if (to !== spare) {
-    numbers.set(from[0].subarray(0, count))
-    places.set(from[1].subarray(0, count))
+  if (!isCounted) countDigits(count, state, 0)
+  sortByDigits(count, state, 0)
+  const shift = 2 * DIGIT_BITS
+  if ((state.rows - 1) >>> shift === 0) return
+  countDigits(count, state, shift)
+  sortByDigits(count, state, shift)
+}
+
+function countDigits(count: number, { numbers }: Reading, shift: number): void {
+  lowStarts.fill(0)
+  highStarts.fill(0)
+  for (let k = 0; k < count; k++) {
+    const digits = numbers[k] >>> shift
+    lowStarts[digits & MAX_DIGIT]++
+    highStarts[(digits >>> DIGIT_BITS) & MAX_DIGIT]++
   }
 }
 
-/** Moves entries into the order of the digit at `shift`, of which there are so many. */
-function sortByDigit(
-  shift: number,
-  digits: number,
-  count: number,
-  [rows, places]: Entries,
-  to: Entries,
-): void {
-  const [sorted, sortedPlaces] = to
-  starts.fill(0, 0, digits)
-  for (let k = 0; k < count; k++) starts[(rows[k] >>> shift) & (DIGITS - 1)]++
-  let before = 0
-  for (let digit = 0; digit < digits; digit++) {
-    const here = starts[digit]
-    starts[digit] = before
-    before += here
+/** Moves entries into the order of the two digits at `shift`, which have been counted. */
+function sortByDigits(count: number, { numbers, places }: Reading, shift: number): void {
+  const [rows, placesBetween] = [spareRows, sparePlaces]
+  let [low, high] = [0, 0]
+  for (let digit = 0; digit <= MAX_DIGIT; digit++) {
+    const [lowCount, highCount] = [lowStarts[digit], highStarts[digit]]
+    lowStarts[digit] = low
+    highStarts[digit] = high
+    low += lowCount
+    high += highCount
   }
   for (let k = 0; k < count; k++) {
-    const at = starts[(rows[k] >>> shift) & (DIGITS - 1)]++
-    sorted[at] = rows[k]
-    sortedPlaces[at] = places[k]
+    const row = numbers[k]
+    const at = lowStarts[(row >>> shift) & MAX_DIGIT]++
+    rows[at] = row
+    placesBetween[at] = shift === 0 ? k : places[k]
+  }
+  for (let k = 0; k < count; k++) {
+    const row = rows[k]
+    const at = highStarts[(row >>> (shift + DIGIT_BITS)) & MAX_DIGIT]++
+    numbers[at] = row
+    places[at] = placesBetween[k]
   }
 }
 

@@ -140,12 +140,13 @@ macro_rules! code {
             unsafe fn by_row<V: Vector, K: Kernel>(
                 streams: &Streams,
                 row: Numbers,
+                preparation: Option<&Preparation>,
                 length: usize,
                 rows: &[RowAt],
             ) {
                 // As above.
                 if K::BY_ROW && cfg!(not(target_arch = "wasm32")) {
-                    unsafe { kernel::pass_by_row::<V, K>(streams, row, length, rows) }
+                    unsafe { kernel::pass_by_row::<V, K>(streams, row, preparation, length, rows) }
                 }
             }
 

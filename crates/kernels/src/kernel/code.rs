@@ -14,7 +14,7 @@ use crate::sums::STRIPES;
 
 pub type Pass = unsafe fn(&Streams, Numbers, &[f64; MAX_TENSOR], usize);
 pub type PassSummed = unsafe fn(&Streams, Numbers, &[f64; MAX_TENSOR], usize, &mut Sums);
-pub type PassByRow = unsafe fn(&Streams, Numbers, usize, &[RowAt]);
+pub type PassByRow = unsafe fn(&Streams, Numbers, Option<&Preparation>, usize, &[RowAt]);
 
 /// Sums over a block of a tensor's elements.
 #[cfg(feature = "equations")]

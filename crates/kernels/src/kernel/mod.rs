@@ -10,7 +10,7 @@ use std::ptr;
 
 use crate::arena::{Numbers, tables};
 use crate::kernel::lanes::{Lanes, Nothing};
-use crate::kernel::pipeline::{BLOCK, decayed};
+use crate::kernel::pipeline::{BLOCK, Preparation, PreparationLanes, decayed};
 use crate::sums::{STRIPES, Stripes};
 use crate::vector::{Scalar, Vector, VectorPair, splat};
 
@@ -398,7 +398,8 @@ unsafe fn add_one<V: Vector>(streams: &Streams, sum: Sum, stripes: &mut Stripes<
 /// A row of a tensor: its first element, and the first of its gradients behind those of the tensor.
 pub type RowAt = [usize; 2];
 
-/// The same over rows of `length` elements each, with coefficients that are read once for all of them.
+/// The same over rows of `length` elements each, with coefficients that are read once for all of them. Gradients are prepared
+/// on the way, where they are to be.
 ///
 /// # Safety
 /// As for `pass`, of each row; rows are whole vectors.
@@ -406,18 +407,45 @@ pub type RowAt = [usize; 2];
 pub unsafe fn pass_by_row<V: Vector, K: Kernel>(
     streams: &Streams,
     row: Numbers,
+    preparation: Option<&Preparation>,
     length: usize,
     rows: &[RowAt],
 ) {
     // SAFETY: the caller vouches for the row.
     let by = unsafe { Coefficients::<V, K>::new(row, &[0.0; MAX_TENSOR]) };
+    // SAFETY: passed on.
+    unsafe {
+        match preparation {
+            None => update_rows(streams, &by, length, rows, None),
+            Some(it) => update_rows(streams, &by, length, rows, Some(&PreparationLanes::new(it))),
+        }
+    }
+}
+
+/// # Safety
+/// As for `pass_by_row`.
+#[inline(always)]
+unsafe fn update_rows<V: Vector, K: Kernel>(
+    streams: &Streams,
+    by: &Coefficients<V, K>,
+    length: usize,
+    rows: &[RowAt],
+    preparation: Option<&PreparationLanes<V>>,
+) {
     let size = size_of::<V::Scalar>();
     for [own, given] in rows.iter().map(|at| at.map(|elements| elements * size)) {
         let (own, given) = (streams.advanced(own), streams.advanced(given));
         let streams = Streams { g: given.g, direction: given.direction, ..own };
         for at in (0..length).step_by(V::LANES) {
             // SAFETY: the caller vouches for the row up to its end.
-            unsafe { lanes::<_, _, false>(&streams, &by, at) };
+            unsafe {
+                let [parameters, given] = load_lanes(&streams, at);
+                let gradient = match preparation {
+                    None => given,
+                    Some(it) => it.apply(given, parameters),
+                };
+                update_lanes(&streams, by, at, parameters, gradient);
+            }
         }
     }
 }
@@ -435,16 +463,41 @@ unsafe fn lanes<V: Vector, K: Kernel, const DECAYS: bool>(
     by: &Coefficients<V, K>,
     at: usize,
 ) {
-    let Streams { theta, g, direction, state, .. } = *streams;
+    // SAFETY: passed on.
+    unsafe {
+        let [parameters, given] = load_lanes(streams, at);
+        let gradient = if DECAYS { decayed(given, by.l2, parameters) } else { given };
+        update_lanes(streams, by, at, parameters, gradient);
+    }
+}
+
+/// Parameters and gradients.
+///
+/// # Safety
+/// As for `lanes`.
+#[inline(always)]
+unsafe fn load_lanes<V: Vector>(streams: &Streams, at: usize) -> [V; 2] {
+    let Streams { theta, g, .. } = *streams;
+    let (theta, g) = (theta.cast_const().cast::<V::Scalar>(), g.cast::<V::Scalar>());
+    // SAFETY: the caller vouches for these lanes.
+    unsafe { [V::load(theta.wrapping_add(at)), V::load(g.wrapping_add(at))] }
+}
+
+/// # Safety
+/// As for `lanes`.
+#[inline(always)]
+unsafe fn update_lanes<V: Vector, K: Kernel>(
+    streams: &Streams,
+    by: &Coefficients<V, K>,
+    at: usize,
+    parameters: V,
+    gradient: V,
+) {
+    let Streams { theta, direction, state, .. } = *streams;
     let theta = theta.cast::<V::Scalar>().wrapping_add(at);
     let to = |k: usize| state[k].cast::<V::Scalar>().wrapping_add(at);
     // SAFETY: the caller vouches for these lanes.
     unsafe {
-        let parameters = V::load(theta);
-        let mut gradient = V::load(g.cast::<V::Scalar>().wrapping_add(at));
-        if DECAYS {
-            gradient = decayed(gradient, by.l2, parameters);
-        }
         let mut states = K::State::each(|k| V::load(to(k)));
         let output = K::apply(&by.row, &by.tensor, by.decay, parameters, gradient, &mut states);
         K::State::visit(&states, |k, x| x.store(to(k)));

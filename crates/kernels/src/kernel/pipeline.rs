@@ -119,6 +119,28 @@ impl Preparation {
     }
 }
 
+/// The same in all lanes of vectors.
+#[derive(Clone, Copy)]
+pub struct PreparationLanes<V> {
+    scale: V,
+    limit: V,
+    l2: V,
+}
+
+impl<V: Vector> PreparationLanes<V> {
+    #[inline(always)]
+    pub fn new(&Preparation { scale, limit, l2 }: &Preparation) -> Self {
+        Self { scale: splat(scale), limit: splat(limit), l2: splat(l2) }
+    }
+
+    /// clamp(scale·g), and λ·θ added to it.
+    #[inline(always)]
+    pub fn apply(&self, g: V, theta: V) -> V {
+        let clipped = (self.scale * g).clamp(self.limit);
+        self.l2.if_zero(clipped, decayed(clipped, self.l2, theta))
+    }
+}
+
 /// g + λ·θ.
 #[inline(always)]
 pub fn decayed<V: Vector>(g: V, l2: V, theta: V) -> V {
@@ -138,8 +160,7 @@ pub unsafe fn prepare<V: Vector>(
     prepared: *mut u8,
     length: usize,
 ) {
-    let Preparation { scale, limit, l2 } = *preparation;
-    let (scale, limit, l2) = (splat::<V>(scale), splat::<V>(limit), splat::<V>(l2));
+    let in_lanes = PreparationLanes::<V>::new(preparation);
     let (theta, g) = (theta.cast::<V::Scalar>(), g.cast::<V::Scalar>());
     let prepared = prepared.cast::<V::Scalar>();
     let mut at = 0;
@@ -147,16 +168,12 @@ pub unsafe fn prepare<V: Vector>(
     let decays = preparation.only_decays(size_of::<V::Scalar>());
     while decays && at < length && cfg!(not(target_arch = "wasm32")) {
         // SAFETY: as below.
-        unsafe { decayed(V::load(g.add(at)), l2, V::load(theta.add(at))).store(prepared.add(at)) };
+        unsafe { decayed(V::load(g.add(at)), in_lanes.l2, V::load(theta.add(at))).store(prepared.add(at)) };
         at += V::LANES;
     }
     while at < length {
         // SAFETY: the caller vouches for the arrays up to the end of the last vector.
-        unsafe {
-            let clipped = (scale * V::load(g.add(at))).clamp(limit);
-            let decayed = decayed(clipped, l2, V::load(theta.add(at)));
-            l2.if_zero(clipped, decayed).store(prepared.add(at));
-        }
+        unsafe { in_lanes.apply(V::load(g.add(at)), V::load(theta.add(at))).store(prepared.add(at)) };
         at += V::LANES;
     }
 }

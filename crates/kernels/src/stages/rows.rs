@@ -203,9 +203,12 @@ impl Arena {
         let whole = length / line * line;
         // SAFETY: passed on; the instruction set is available, and `job` has checked the row of coefficients.
         unsafe {
-            if buffer.prepares {
-                let mut preparation = Preparation::new(job.row);
-                preparation.scale *= job.scale;
+            let own = Preparation::new(job.row);
+            let scaled = Preparation { scale: own.scale * job.scale, ..own };
+            let preparation = buffer.prepares.then_some(scaled);
+            if let Some(by_row) = job.entry.by_row.filter(|_| job.around == 0 || buffer.prepares) {
+                by_row(streams, job.row, preparation.as_ref(), whole, rows);
+            } else if let Some(preparation) = preparation {
                 let mut prepared = [[0; 2]; SOME];
                 for (k, (row, prepared)) in rows.iter().zip(&mut prepared).enumerate() {
                     let to = k * buffer.stride;
@@ -244,9 +247,6 @@ impl Arena {
     ) {
         // SAFETY: passed on.
         unsafe {
-            if let Some(by_row) = job.entry.by_row.filter(|_| job.around == 0) {
-                return by_row(streams, job.row, length, rows);
-            }
             for row in rows.iter().filter(|_| length > 0) {
                 self.stretch(job, &self.row_of(streams, row), length, &[0.0; MAX_TENSOR], scratch);
             }
