@@ -43,7 +43,7 @@ beforeAll(async () => {
   const folder = join(home, 'target/samples/published')
   mkdirSync(folder, { recursive: true })
   const file = join(folder, 'rules.mjs')
-  writeFileSync(file, `import { equations } from 'antigrad'\n${code}`)
+  writeFileSync(file, `import { defineRule } from 'antigrad'\n${code}`)
   Object.assign(rules, await import(/* @vite-ignore */ file))
 })
 
