@@ -78,9 +78,7 @@ export interface PlacedTensor {
 }
 
 /** What brings its kind with the import of a function. */
-const missingImport = optional<never>(
-  option('unitwise(), centralized() or noise()', undefined, () => false),
-)
+const missingImport = optional<never>(option('unitwise(), centralized() or noise()', undefined, () => false))
 
 export const adaptive = {
   factor: positive(),
