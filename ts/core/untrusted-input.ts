@@ -63,6 +63,9 @@ export function toBoundedArray(value: unknown, longest = MAX_LIST_LENGTH): unkno
   return list
 }
 
+/** Numbers of a list that there is room for before they have been read. */
+const MIN_ROOM = 1 << 16
+
 /**
  * A copy of numbers, each read once; undefined for what is no list of them. The first hole ends it, however many there
  * are.
@@ -73,14 +76,19 @@ export function toFloat64Array(value: unknown, takesNull = false): Float64Array 
   if (isFloatArray(value)) return isDetached(value) ? undefined : new Float64Array(value)
   if (!Array.isArray(value)) return undefined
   const { length } = value
-  const list: number[] = []
+  // Holes take no memory: there is room for what has been read, and four times as much.
+  let numbers = new Float64Array(Math.min(length, MIN_ROOM))
   for (let i = 0; i < length; i++) {
     const x: unknown = value[i]
-    if (typeof x === 'number') list.push(x)
-    else if (x === null && takesNull) list.push(NaN)
-    else return undefined
+    if (typeof x !== 'number' && !(x === null && takesNull)) return undefined
+    if (i === numbers.length) {
+      const more = new Float64Array(Math.min(length, 4 * i))
+      more.set(numbers)
+      numbers = more
+    }
+    numbers[i] = x === null ? NaN : x
   }
-  return new Float64Array(list)
+  return numbers
 }
 
 /** What an object with behavior has, itself or of its class, and not only as every object has it. */

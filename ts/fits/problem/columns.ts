@@ -122,21 +122,28 @@ function readWeights(sigma: unknown, weights: unknown, drops: boolean): DataColu
   // Those by the model are found in rounds.
   if (typeof sigma === 'string' || typeof weights === 'string') return null
   const isMissing = (x: number) => drops && Number.isNaN(x)
+  // In loops, which take a fraction of what methods of a million numbers do.
   if (weights !== undefined) {
     const column = readColumn('weights', weights, drops)
-    const wrong = column.numbers.find((w) => !(w >= 0 && w < Infinity) && !isMissing(w))
-    if (wrong !== undefined) throw new OptionError('weights', 'finite numbers ≥ 0', wrong)
+    const { numbers } = column
+    for (let row = 0; row < numbers.length; row++) {
+      const w = numbers[row]
+      if (!(w >= 0 && w < Infinity) && !isMissing(w))
+        throw new OptionError('weights', 'finite numbers ≥ 0', w)
+    }
     return column
   }
   if (sigma === undefined) return null
   const { numbers, offsets } = readColumn('sigma', sigma, drops)
-  const square = numbers.map((s) => 1 / (s * s))
-  // Where its square is 0 or ∞, a row would be all there is, or left out.
-  const wrong = numbers.findIndex(
-    (s, row) => !(s > 0 && square[row] > 0 && square[row] < Infinity) && !isMissing(s),
-  )
-  if (wrong >= 0)
-    throw new OptionError('sigma', 'finite numbers > 0, whose squares are so too', numbers[wrong])
+  const square = new Float64Array(numbers.length)
+  for (let row = 0; row < numbers.length; row++) {
+    const s = numbers[row]
+    const w = 1 / (s * s)
+    square[row] = w
+    // Where its square is 0 or ∞, a row would be all there is, or left out.
+    if (!(s > 0 && w > 0 && w < Infinity) && !isMissing(s))
+      throw new OptionError('sigma', 'finite numbers > 0, whose squares are so too', s)
+  }
   return { numbers: square, offsets }
 }
 

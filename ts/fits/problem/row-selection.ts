@@ -1,6 +1,13 @@
 /** Which rows of data count: those of weight 0 do not, and on request those that miss something. */
 
-import { containsNaN, type DataColumn, numbersInRun, rowsInRun, rowsPerRun } from '../../many/data.js'
+import {
+  containsNaN,
+  type DataColumn,
+  numbersInRun,
+  pickRuns,
+  rowsInRun,
+  rowsPerRun,
+} from '../../many/data.js'
 
 export interface RowSelection {
   /** Of the rows that count. */
@@ -27,6 +34,22 @@ export function rowStatus(
   if (weights?.[row] === 0) return 'weightless'
   for (let k = 0; k < columns.length; k++) if (Number.isNaN(columns[k][row])) return 'missing'
   return 'counts'
+}
+
+const [COUNTS, MISSING, WEIGHTLESS] = [0, 1, 2]
+
+/** The same of all rows of a fit, column by column: of a million of them in a fraction of the time. */
+function readRoles(
+  columns: readonly Float64Array[],
+  weights: Float64Array | undefined,
+  rows: number,
+): Uint8Array {
+  const roles = new Uint8Array(rows)
+  for (const column of columns) {
+    for (let row = 0; row < rows; row++) if (Number.isNaN(column[row])) roles[row] = MISSING
+  }
+  if (weights) for (let row = 0; row < rows; row++) if (weights[row] === 0) roles[row] = WEIGHTLESS
+  return roles
 }
 
 /**
@@ -61,14 +84,16 @@ export function selectRows(
   for (let fit = 0; fit < (isSame ? 1 : count); fit++) {
     const numbers = hasGaps.map((column) => numbersInRun(column, fit))
     const ownWeights = weights && numbersInRun(weights, fit)
-    const values = new Uint32Array(observations[fit])
-    let length = 0
-    for (let row = 0; row < values.length; row++) {
-      const role = rowStatus(numbers, ownWeights, row)
-      if (role === 'missing' && drops) droppedRows[fit]++
-      else if (role === 'missing') isIncomplete[fit] = true
-      if (role === 'counts' || (role === 'missing' && !drops)) values[length++] = row
+    const roles = readRoles(numbers, ownWeights, observations[fit])
+    const values = new Uint32Array(roles.length)
+    let [length, missing] = [0, 0]
+    for (let row = 0; row < roles.length; row++) {
+      const role = roles[row]
+      if (role === MISSING) missing++
+      if (role === COUNTS || (role === MISSING && !drops)) values[length++] = row
     }
+    if (drops) droppedRows[fit] = missing
+    else isIncomplete[fit] = missing > 0
     kept.push(values.subarray(0, length))
   }
   if (isSame) {
@@ -82,7 +107,7 @@ export function selectRows(
     columns: new Map(
       [...columns].map(([name, column]) => {
         if (!isSame || column.offsets !== null) return [name, compactColumn(column, count, selectedRows)]
-        return [name, { numbers: Float64Array.from(kept[0], (row) => column.numbers[row]), offsets: null }]
+        return [name, { numbers: pickRuns(column.numbers, kept[0], false), offsets: null }]
       }),
     ),
     observations: observations.map((_, fit) => selectedRows(fit).length),
