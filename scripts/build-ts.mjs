@@ -256,12 +256,15 @@ const require = createRequire(import.meta.url)
 export const { ${Object.keys(await import('../dist/chunks/internal.js'))} } = ${moduleFrom('chunks', 'chunks/internal.js')}
 `,
 )
-// To find the names of a CommonJS module Node scans its text, which takes longer than to run it.
+// For Node `load.mjs`, and `index.mjs` for bundlers, which do not follow `createRequire`: to find the names of a CommonJS
+// module, Node scans its text, and that takes longer than to run it.
 for (const folder of folders) {
-  const list = namesIn(folder).join(',\n  ')
+  const list = `{\n  ${namesIn(folder).join(',\n  ')},\n}`
+  const load = "createRequire(import.meta.url)('./index.js')"
+  writeFileSync(`${folder}/index.mjs`, `export ${list} from './index.js'\n`)
   writeFileSync(
-    `${folder}/index.mjs`,
-    `import { createRequire } from 'node:module'\n\nexport const {\n  ${list},\n} = createRequire(import.meta.url)('./index.js')\n`,
+    `${folder}/load.mjs`,
+    `import { createRequire } from 'node:module'\n\nexport const ${list} = ${load}\n`,
   )
 }
 

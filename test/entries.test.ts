@@ -23,11 +23,18 @@ test('these are all', () => {
 test.each(entries)('%s: what is imported is what is required, and all that modules have', async (entry) => {
   const required = require(entry)
   const path = require.resolve(entry)
-  const imported = await import(pathToFileURL(path.replace(/\.js$/, '.mjs')).href)
   const module = await import(pathToFileURL(path.replace('/dist/node/', '/dist/')).href)
-  expect(Object.keys(imported).sort()).toEqual(Object.keys(required).sort())
-  expect(Object.keys(imported).sort()).toEqual(Object.keys(module).sort())
-  for (const name of Object.keys(imported)) expect(imported[name], name).toBe(required[name])
+  expect(Object.keys(required).sort()).toEqual(Object.keys(module).sort())
+  // Node's file, and the one that bundlers follow.
+  for (const file of ['load.mjs', 'index.mjs']) {
+    const imported = await import(pathToFileURL(path.replace(/index\.js$/, file)).href)
+    expect(Object.keys(imported).sort()).toEqual(Object.keys(required).sort())
+    for (const name of Object.keys(imported)) expect(imported[name], name).toBe(required[name])
+  }
+})
+
+test('Node imports what it requires, without a scan for names', () => {
+  for (const entry of entries) expect(import.meta.resolve(entry)).toMatch(/\/dist\/node\/(\w+\/)?load\.mjs$/)
 })
 
 test('errors of files are those of the library, by either way', async () => {
