@@ -13,6 +13,8 @@ import {
   sgd,
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
+import { matchesPattern } from '../../dist/model/patterns.js'
+import { random } from '../helpers.js'
 import { variants } from '../support.js'
 
 const one = () => Float64Array.of(1)
@@ -113,6 +115,33 @@ describe('patterns', () => {
       [],
     ])
   })
+})
+
+test('patterns pick what regular expressions do', () => {
+  const next = random(7)
+  const draw = (signs: readonly string[], longest: number) =>
+    Array.from(
+      { length: 1 + Math.floor(longest * next()) },
+      () => signs[Math.floor(signs.length * next())],
+    ).join('')
+  /** As `Match` says it: `**.` may be nothing where it is a whole part. */
+  const toRegExp = (pattern: string) => {
+    const parts = pattern.match(/(?<![^.])\*\*\.|\*\*|\*|[^*]+/g) ?? []
+    const texts = parts.map(
+      (part) => ({ '**.': '(?:.*\\.)?', '**': '.*', '*': '[^.]*' })[part] ?? part.replaceAll('.', '\\.'),
+    )
+    return new RegExp(`^${texts.join('')}$`, 's')
+  }
+  const drawn = Array.from({ length: 3000 }, () =>
+    draw(['a', 'b', '.', '.', '*', '**', '**.', 'a*', '.b'], 9),
+  )
+  // Of two in a row one at least is a part.
+  const patterns = drawn.filter((pattern) => !pattern.includes('**.**.'))
+  const names = Array.from({ length: 60 }, () => draw(['a', 'b', '.', 'a.b'], 8))
+  for (const pattern of patterns) {
+    const picked = names.filter((name) => matchesPattern(pattern, name))
+    expect(picked, pattern).toEqual(names.filter((name) => toRegExp(pattern).test(name)))
+  }
 })
 
 const optionsOf = (

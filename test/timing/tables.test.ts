@@ -1,9 +1,10 @@
 /** Readers of tables take time in proportion to the table, however it is written. */
 
 import { Readable } from 'node:stream'
-import { expect, test } from 'vitest'
+import { test } from 'vitest'
 import { readCsv } from '../../dist/tables/read-csv.js'
 import { readMatrix } from '../../dist/tables/read-matrix.js'
+import { expectProportional } from './growth.js'
 
 const request = {
   ...{ name: 'table.csv', group: undefined, delimiter: undefined, decimal: undefined, comment: undefined },
@@ -29,6 +30,11 @@ const matrix = (text: string) => readMatrix(inParts(text), 'cov.csv', {})
 /** With the bytes before each row, as plans have them. */
 const places = (text: string) => readCsv(inParts(text), { ...request, onRow() {} })
 
+/** In one part, as a table in memory: 1 MB and more. */
+const asOne = (text: string) => Readable.from([Buffer.from(text)])
+const atOnce = (text: string) => readCsv(asOne(text), request)
+const placesAtOnce = (text: string) => readCsv(asOne(text), { ...request, onRow() {} })
+
 const header = 't,y\n'
 const N = 20_000
 
@@ -44,21 +50,14 @@ test.each<[string, (text: string) => Promise<unknown>, (n: number) => string]>([
   ['a table of blank lines and comments', csv, (n) => `${header}${'\n# "\r\n'.repeat(4 * n)}1,2`],
   ['objects', csv, (n) => '{"t":1,"y":2}\n'.repeat(n)],
   ['rows with their places', places, (n) => `${header}${'é1,"2"\n1,2\n'.repeat(n)}`],
-])('%s', async (_, read, textOf) => {
-  const took = async (n: number) => {
+  ['rows in one part', atOnce, (n) => `${header}${'1,2\n'.repeat(10 * n)}`],
+  ['rows in quotes in one part', atOnce, (n) => `${header}${'"1","2"\r\n'.repeat(5 * n)}`],
+  ['objects in one part', atOnce, (n) => '{"t":1,"y":2}\n'.repeat(5 * n)],
+  ['rows with their places in one part', placesAtOnce, (n) => `${header}${'é1,"2"\n1,2\n'.repeat(3 * n)}`],
+  ['one long row in one part', atOnce, (n) => `${header}1,${'"2"x '.repeat(10 * n)}`],
+])('%s', (_, read, textOf) =>
+  expectProportional(N, (n) => {
     const text = textOf(n)
-    const began = process.cpuUsage()
-    await read(text).catch(() => {})
-    const { user, system } = process.cpuUsage(began)
-    return user + system
-  }
-  await took(N)
-  const sizes = [N, 2 * N, 4 * N]
-  const least = sizes.map(() => Infinity)
-  const grows = () => least.slice(1).map((time, k) => time / least[k])
-  // Other work on the machine makes some of them longer, and none shorter.
-  for (let turn = 0; turn < 8 && !(turn > 1 && grows().every((ratio) => ratio < 2.5)); turn++) {
-    for (const [k, n] of sizes.entries()) least[k] = Math.min(least[k], await took(n))
-  }
-  for (const ratio of grows()) expect(ratio).toBeLessThan(2.5)
-})
+    return () => read(text).catch(() => {})
+  }),
+)
