@@ -3,7 +3,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import * as antigrad from 'antigrad'
+import * as core from 'antigrad'
+import * as fits from 'antigrad/fit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { home } from '../children.js'
 import { inBits } from '../helpers.js'
@@ -59,7 +60,7 @@ test.each(['antigrad', 'optimizer'])('%s.mjs has the bits of Node, in one reques
   const there = JSON.parse(await printed)
   await page.close()
   expect(requests.map((url) => url.slice(site.address.length))).toEqual([`${name}.html`, `${name}.mjs`])
-  const library = name === 'antigrad' ? antigrad : { ...antigrad, fit: undefined }
+  const library = name === 'antigrad' ? { ...core, ...fits } : core
   const here = await new Function(`return ${program}`)()(library)
   expect(inBits(there)).toEqual(inBits(JSON.parse(JSON.stringify(here))))
   expect(there.wasm).toBe(true)
