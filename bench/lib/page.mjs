@@ -8,7 +8,8 @@ import { chromium } from 'playwright-core'
 export async function serve() {
   const { outputFiles } = await build({
     stdin: {
-      contents: "import * as antigrad from 'antigrad'\nglobalThis.antigrad = antigrad",
+      contents:
+        "import * as core from 'antigrad'\nimport * as fits from 'antigrad/fit'\nglobalThis.antigrad = { ...core, ...fits }",
       resolveDir: '.',
     },
     bundle: true,

@@ -4,14 +4,17 @@
  */
 
 import { getHeapStatistics } from 'node:v8'
-import * as antigrad from 'antigrad'
+import * as core from 'antigrad'
 import { AntigradError, ArgumentError } from 'antigrad'
+import * as fits from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { inBits } from '../helpers.js'
 import { type Attack, build, isPlain, type Place, placesOf } from './argument-places.js'
 import { afterwards, type Call, calls, run, seen, subjects } from './calls.js'
 import { hostile } from './malformed-values.js'
 import type { Anything } from './subject.js'
+
+const antigrad = { ...core, ...fits }
 
 const title = ({ of, args, says }: Call) => `${of.join(', ')} (${Object.keys(args)}) ${says}`
 const subjectOf = ({ subject }: Call, name: string) =>
