@@ -20,26 +20,18 @@ export interface RowSelection {
   readonly isIncomplete: readonly boolean[]
 }
 
+/** The role of a row in a fit. */
+export const COUNTS = 0
+export const MISSING = 1
+export const WEIGHTLESS = 2
+
 /**
- * What a row that is given has to do with a fit.
+ * The role of each row of a fit. Column by column, a million rows take a fraction of the time.
  *
  * @param columns the fit's rows of columns
- * @param weights those of their weights, if there are some
+ * @param weights the fit's rows of weights, if it has weights
  */
-export function rowStatus(
-  columns: readonly Float64Array[],
-  weights: Float64Array | undefined,
-  row: number,
-): 'counts' | 'weightless' | 'missing' {
-  if (weights?.[row] === 0) return 'weightless'
-  for (let k = 0; k < columns.length; k++) if (Number.isNaN(columns[k][row])) return 'missing'
-  return 'counts'
-}
-
-const [COUNTS, MISSING, WEIGHTLESS] = [0, 1, 2]
-
-/** The same of all rows of a fit, column by column: of a million of them in a fraction of the time. */
-function readRoles(
+export function readRoles(
   columns: readonly Float64Array[],
   weights: Float64Array | undefined,
   rows: number,

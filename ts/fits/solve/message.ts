@@ -4,7 +4,7 @@ import { plural } from '../../core/text.js'
 import { type DataColumn, numbersInRun } from '../../many/data.js'
 import type { Problem } from '../problem/problem.js'
 import type { FitReason } from '../problem/reasons.js'
-import { rowStatus } from '../problem/row-selection.js'
+import { MISSING, readRoles, WEIGHTLESS } from '../problem/row-selection.js'
 
 /** What was not finite where a fit began. */
 export interface NonFinite {
@@ -51,9 +51,8 @@ export function findNonFinite({
   const named = [...columns].map(([name, column]) => [name, numbersInRun(column, fit)] as const)
   const numbers = named.map(([, column]) => column)
   const weights = named.find(([name]) => name === weight)?.[1]
-  for (let row = 0; row < numbers[0].length; row++) {
-    const role = rowStatus(numbers, weights, row)
-    if (role === 'weightless' || (role === 'missing' && dropsInvalid)) continue
+  for (const [row, role] of readRoles(numbers, weights, numbers[0].length).entries()) {
+    if (role === WEIGHTLESS || (role === MISSING && dropsInvalid)) continue
     const inColumn = (is: (x: number, name: string) => boolean): NonFinite | undefined => {
       const found = named.find(([name, column]) => is(column[row], name))
       return found && { row, source: 'column', name: found[0], value: found[1][row] }
