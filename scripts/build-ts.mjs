@@ -99,24 +99,19 @@ const oneModule = {
 }
 
 /**
- * The CommonJS files of dist/node that hold the library, by the entry that they are. Each module of dist is in one of
- * them, and all others import it from there: so there is one class of each error, and one addon.
+ * The CommonJS files of dist/node that hold the library, each with the folders whose modules it has; the core has all
+ * others. Every other file imports a module from the one that has it: so there is one class of each error, and one addon.
  */
-const libraries = {
-  '': { folders: [], contents: "export * from './index.js'" },
-  fits: { folders: ['fits'], contents: "export * from './fits/index.js'" },
-  chunks: { folders: ['chunks', 'jobs'], contents: "export * from './chunks/index.js'" },
-}
+const libraries = { core: [], fits: ['fits'], chunks: ['chunks', 'jobs'] }
 const libraryOf = (module) =>
-  Object.keys(libraries).find((name) => libraries[name].folders.includes(module.split('/')[0])) ?? ''
-const libraryFile = (name) => `node/${name === '' ? '' : `${name}/`}index.js`
+  Object.keys(libraries).find((name) => libraries[name].includes(module.split('/')[0])) ?? 'core'
+const libraryEntry = (name) => (name === 'core' ? 'index.js' : `${name}/index.js`)
+const libraryFile = (name) => `node/${libraryEntry(name)}`
 
 /** Under this symbol a library has the modules that other files import from it. */
 const symbol = 'antigrad.modules'
-/** Modules that other files import from the library that has them. */
-const taken = new Set()
-// Processes of chunks take what they need by one module.
-taken.add('chunks/internal.js')
+/** Modules that other files import from the library that has them; processes of chunks import that one. */
+const taken = new Set(['chunks/internal.js'])
 
 /** @returns code for a file in a folder of dist: a module, from the library that has it */
 const moduleFrom = (folder, module) => {
@@ -211,13 +206,13 @@ for (const [entry, options] of Object.entries(entries)) {
 
 // Code is readable: an error that nobody catches prints the line that throws. What imports others is built before them,
 // as they then know which of their modules are imported.
-for (const [name, { contents }] of Object.entries(libraries).reverse()) {
+for (const name of Object.keys(libraries).reverse()) {
   const isOwn = (module) => libraryOf(module) === name
   const shared = [...taken].filter(isOwn)
   await build({
     ...node,
     stdin: {
-      contents: `${contents}
+      contents: `export * from './${libraryEntry(name)}'
         ${shared.map((module, i) => `import * as m${i} from './${module}'`).join('\n')}
         Object.defineProperty(module.exports, Symbol.for('${symbol}'), {
           value: { ${shared.map((module, i) => `'${module}': m${i}`)} }
@@ -227,11 +222,11 @@ for (const [name, { contents }] of Object.entries(libraries).reverse()) {
     outfile: `dist/${libraryFile(name)}`,
     format: 'cjs',
     define: { 'import.meta.url': 'undefined' },
-    plugins: name === '' ? [oneModule] : [fromLibraries(`node/${name}`, isOwn)],
+    plugins: name === 'core' ? [oneModule] : [fromLibraries(`node/${name}`, isOwn)],
   })
 }
 writeFileSync('dist/node/package.json', '{ "type": "commonjs" }\n')
-const added = [...Object.keys(entries), 'fits', 'chunks']
+const added = [...Object.keys(entries), ...Object.keys(libraries).filter((name) => name !== 'core')]
 const folders = ['dist/node', ...added.map((entry) => `dist/node/${entry}`)]
 // esbuild's helper walks inherited properties too: one on Object.prototype would make the import throw.
 for (const folder of folders) {
