@@ -43,14 +43,15 @@ const NOT_NESTED = "has not met the other one's curve"
  * @param b a fit of the same numbers y with the same weights and loss, which is not robust; of `fitMany` as many
  * @throws ArgumentError where fits cannot be compared
  * @example
- * const { p, aicc, message } = compare(fit(models.fourPL(), data), fit(models.fivePL(), data))
+ * const { pValue, aicc, message } = compare(fit(models.fourPL(), data), fit(models.fivePL(), data))
  */
 export function compare(a: Fit, b: Fit, options?: CompareOptions): Comparison
 /** Of each fit of a result with the one in the same place of the other. */
 export function compare(a: FitManyResult, b: FitManyResult, options?: CompareOptions): Comparison[]
 /**
- * Of all groups together: other sharing, or none, which `fitMany` has. The full model has the reduced model in it where it
- * has the same models, and shares nothing that the reduced model has several numbers of.
+ * Compares fits of all groups together, with different parameters shared, or with none shared (`fitMany`). The reduced
+ * model is nested in the full model if the model functions are the same, and each parameter that the full model shares is
+ * shared in the reduced model too.
  *
  * @example
  * compare(await fitShared(model, data, { shared: ['top', 'bottom'] }), await fitMany(model, data)) // worth it?

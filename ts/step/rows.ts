@@ -95,7 +95,7 @@ export type SparseRowsFor<R> =
       : never
 
 /**
- * Gradients of some rows of a tensor, for {@link Optimizer.step}: `step({ embed: rows(indices, values), body })`. The
+ * Gradients of some rows of a tensor, for {@link Optimizer.step}: `step({ embed: sparseRows(indices, values), body })`. The
  * other rows stay as they are, state included, and cost nothing.
  *
  * A row that is named more than once gets the sum, in the order given, and one update. Arrays are not copied: they are
@@ -106,7 +106,7 @@ export type SparseRowsFor<R> =
  * @throws TensorError where these are no indices or no values
  * @example
  * const optimizer = new Optimizer({ embed }, adam(), { shapes: { embed: [20_000, 32] } })
- * optimizer.step({ embed: rows([3, 14], gradients) })
+ * optimizer.step({ embed: sparseRows([3, 14], gradients) })
  */
 export function sparseRows<T extends FloatArray>(indices: RowIndices, values: T): SparseRows<T> {
   const expected = 'a list or a typed array of integers from 0 on'
@@ -277,7 +277,7 @@ function findOrder(
   return isSorted ? SORTED : isUnique ? ONCE : MANY
 }
 
-/** The same where lists that are not in order are sorted as if rows were there more than once; it counts their digits. */
+/** The same if lists out of order are sorted in any case: repeats do not matter then. Counts the digits for the sort. */
 function countInOrder(
   numbers: Uint32Array,
   count: number,

@@ -34,7 +34,7 @@ const MAX_ROW_INDEX = 0xffffffff
  * or what is there is no gradient
  * @example
  * const parts = new Array(workers.length)
- * workers[w].on('message', ({ indices, values }) => { parts[w] = { embed: rows(indices, values) } })
+ * workers[w].on('message', ({ indices, values }) => { parts[w] = { embed: sparseRows(indices, values) } })
  * // When all are there:
  * optimizer.step(sumGradients(parts))
  */
