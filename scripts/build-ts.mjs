@@ -208,7 +208,8 @@ for (const [entry, options] of Object.entries(entries)) {
 // as they then know which of their modules are imported.
 for (const name of Object.keys(libraries).reverse()) {
   const isOwn = (module) => libraryOf(module) === name
-  const shared = [...taken].filter(isOwn)
+  // In one order, as esbuild finds imports in any: each build is the same.
+  const shared = [...taken].filter(isOwn).sort()
   await build({
     ...node,
     stdin: {
