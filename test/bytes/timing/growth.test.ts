@@ -106,9 +106,9 @@ const readers: Readonly<Record<string, readonly [size: number, reader: Reader]>>
       return () => new Optimizer(params, adam(), { groups })
     },
   ],
-  'a pattern of many *': [20_000, (size) => matching(`${'*a'.repeat(size)}*b`, 'a'.repeat(2 * size))],
-  'a pattern of many **': [20_000, (size) => matching(`${'**a'.repeat(size)}**b`, 'a'.repeat(2 * size))],
-  'a pattern of many **.': [20_000, (size) => matching(`${'**.a.'.repeat(size)}*b`, 'a.'.repeat(2 * size))],
+  'a pattern of many *': [10_000, (size) => matching(`${'*a'.repeat(size)}*b`, 'a'.repeat(2 * size))],
+  'a pattern of many **': [10_000, (size) => matching(`${'**a'.repeat(size)}**b`, 'a'.repeat(2 * size))],
+  'a pattern of many **.': [10_000, (size) => matching(`${'**.a.'.repeat(size)}*b`, 'a.'.repeat(2 * size))],
   'a pattern whose end is in each part': [
     20_000,
     (size) => matching(`**a*${'a'.repeat(size)}b`, 'a'.repeat(2 * size)),
@@ -222,9 +222,10 @@ async function timeOf(read: () => unknown, rounds: number): Promise<number> {
 test.each(Object.entries(readers))('%s', async (_, [size, reader]) => {
   const reads = await Promise.all([1, 2, 4].map((factor) => reader(factor * size)))
   // Code is compiled in the first rounds, and garbage is collected in some: each size has the least of all its rounds.
+  // A neighbor of this machine may hold its caches for seconds: only what is too slow for some 75 rounds is.
   const times = reads.map(() => Infinity)
   for (let attempt = 0, last = false; !last; attempt++) {
-    last = attempt === 7
+    last = attempt === 24
     for (const [k, read] of reads.entries())
       times[k] = Math.min(times[k], Math.max(LEAST, await timeOf(read, 3)))
     const grown = Math.max(times[1] / times[0], times[2] / times[1])
