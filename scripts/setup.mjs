@@ -362,7 +362,7 @@ function built({ name, doing, inputs, compiler = () => '', isThere, make }) {
     const hash = createHash('sha256').update(compiler())
     for (const file of ['scripts/setup.mjs', 'scripts/lib', ...inputs()].flatMap(filesIn)) {
       // Made by the build.
-      const made = ['ts/core/package.ts', 'ts/rules/documentation.ts', 'ts/many/worker-text.ts']
+      const made = ['ts/core/package.ts', 'ts/rules/documentation.ts', 'ts/many/engines/worker-text.ts']
       if (made.includes(file)) continue
       hash.update(`\n${file}\n`).update(readFileSync(at(file)))
     }

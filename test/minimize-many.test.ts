@@ -36,7 +36,7 @@ import {
 } from 'antigrad'
 import { describe, expect, test, vi } from 'vitest'
 import { version } from '../dist/core/package.js'
-import { cohortCount } from '../dist/many/layout.js'
+import { cohortCount } from '../dist/many/batch/layout.js'
 import { waysToRun } from './support.js'
 
 type Floats = typeof Float32Array | typeof Float64Array

@@ -32,11 +32,11 @@ export { type BoundExpression, type Data, type Expression, expression } from './
 export type { Clip, Noise, TensorClip, Unitwise } from './gradients/clip.js'
 export { noise } from './gradients/noise.js'
 export { centralized, unitwise } from './gradients/unitwise.js'
-export type { PerRunData, Starts } from './many/data.js'
+export type { PerRunData, Starts } from './many/batch/data.js'
+export { type Workers, type WorkersOptions, workers } from './many/engines/workers.js'
 export { minimizeMany, minimizeManySync } from './many/minimize-many.js'
 export type { MinimizeManyOptions } from './many/options.js'
 export { type MinimizeManyResult, minimizeReasons, type Paths } from './many/result.js'
-export { type Workers, type WorkersOptions, workers } from './many/workers.js'
 export { type Lbfgs, lbfgs } from './minimize/lbfgs.js'
 export type { Method } from './minimize/method.js'
 export {

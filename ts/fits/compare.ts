@@ -3,7 +3,7 @@
 import { ArgumentError } from '../core/errors.js'
 import { createRecord, isObject } from '../core/untrusted-input.js'
 import { type Expression, expression } from '../expressions/expression.js'
-import { type DataColumn, numbersInRun } from '../many/data.js'
+import { type DataColumn, numbersInRun } from '../many/batch/data.js'
 import { flag, type GivenOf } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import { fitManySync } from './fit/fit-many.js'

@@ -13,8 +13,8 @@ import {
   type ValuesOf,
 } from '../options/kinds.js'
 import { nestedOptions } from '../options/read.js'
-import type { PerRunData } from './data.js'
-import { WorkerPlacement } from './engines.js'
+import type { PerRunData } from './batch/data.js'
+import { WorkerPlacement } from './engines/engines.js'
 
 export interface MinimizeManyOptions<D = PerRunData> {
   /**

@@ -3,7 +3,7 @@
 import { OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
 import { type Slices, visitInSlices } from '../core/slices.js'
-import type { Batch } from './batch.js'
+import type { Batch } from './batch/batch.js'
 import type { Paths } from './result.js'
 
 /** So many numbers all points may have: 1 GiB in float64. */

@@ -16,9 +16,9 @@ import { readOptions } from '../options/read.js'
 import type { CustomRule, Rule } from '../rules/definitions.js'
 import type { ResolvedRule } from '../rules/resolve.js'
 import { warmupSteps } from '../schedules/schedule.js'
-import { Batch, type BatchShape } from './batch.js'
-import { CoefficientRows } from './coefficients.js'
-import type { Starts } from './data.js'
+import { Batch, type BatchShape } from './batch/batch.js'
+import { CoefficientRows } from './batch/coefficients.js'
+import type { Starts } from './batch/data.js'
 import {
   areContiguous,
   checkRows,
@@ -32,10 +32,10 @@ import {
   rowsInRun,
   sharedColumns,
   sharedFirst,
-} from './data.js'
-import { type BatchRunner, selectRunner } from './engines.js'
-import type { EngineCall } from './execute.js'
-import { cohortCount, runsPerBatch, updatesPerCall } from './layout.js'
+} from './batch/data.js'
+import { cohortCount, runsPerBatch, updatesPerCall } from './batch/layout.js'
+import { type BatchRunner, selectRunner } from './engines/engines.js'
+import type { EngineCall } from './engines/execute.js'
 import { type OptionSet, readOptionSets } from './option-sets.js'
 import { type ManyValues, optionTable } from './options.js'
 import { Recorder } from './paths.js'

@@ -203,8 +203,8 @@ impl Memory {
     }
 }
 
-/// Numbers from a row of so many runs to the next one, as `ts/many/batch.ts` has it: rows that begin in one set of the
-/// first-level cache would push each other out.
+/// Numbers from a row of so many runs to the next one, as `ts/many/batch/batch.ts` has it: rows that begin in one set
+/// of the first-level cache would push each other out.
 fn apart(size: usize, runs: usize) -> usize {
     let lanes = runs.next_multiple_of(LINE / size);
     if (lanes * size).is_multiple_of(4096) { lanes + LINE / size } else { lanes }

@@ -27,7 +27,7 @@ import {
   withoutDerived,
 } from '../../jobs/fits.js'
 import { type ModelInput, modelNames, parseFixed, parseNumbers } from '../../jobs/model.js'
-import { execute } from '../../many/execute.js'
+import { execute } from '../../many/engines/execute.js'
 import { integerBetween } from '../../options/kinds.js'
 import type { Decimal } from '../../tables/format.js'
 import { readCsv, type Table, type TableRequest } from '../../tables/read-csv.js'

@@ -1,6 +1,6 @@
 import { OptionError } from '../../core/errors.js'
 import type { Expression } from '../../expressions/expression.js'
-import { execute, executeSync } from '../../many/execute.js'
+import { execute, executeSync } from '../../many/engines/execute.js'
 import type { FitModel } from '../models/model.js'
 import type { FunctionModel, RowArgument } from '../problem/function-model.js'
 import type { FitData, FitManyOptions, FitOptions } from '../problem/options.js'

@@ -3,8 +3,8 @@
  * settle (iteratively reweighted least squares). Each round is an ordinary fit, in which weights are numbers.
  */
 
-import { type DataColumn, numbersInRun, putRuns, rowsInRun, sharedFirst } from '../../many/data.js'
-import type { EngineCall } from '../../many/execute.js'
+import { type DataColumn, numbersInRun, putRuns, rowsInRun, sharedFirst } from '../../many/batch/data.js'
+import type { EngineCall } from '../../many/engines/execute.js'
 import type { FitValues } from '../problem/options.js'
 import { type FitReason, fitReasons, hasUsablePoint } from '../problem/reasons.js'
 import { selectRows } from '../problem/row-selection.js'

@@ -15,10 +15,10 @@ import {
   pickRuns,
   putRuns,
   rowsInRun,
-} from '../../many/data.js'
-import { type BatchRunner, selectRunner } from '../../many/engines.js'
-import type { EngineCall } from '../../many/execute.js'
-import { runsPerBatch } from '../../many/layout.js'
+} from '../../many/batch/data.js'
+import { runsPerBatch } from '../../many/batch/layout.js'
+import { type BatchRunner, selectRunner } from '../../many/engines/engines.js'
+import type { EngineCall } from '../../many/engines/execute.js'
 import { readOptionSets } from '../../many/option-sets.js'
 import { minimizeReasons } from '../../many/result.js'
 import { ManyRuns } from '../../many/run.js'

@@ -2,7 +2,7 @@
 
 import { OptionError } from '../../core/errors.js'
 import { isObject, readMember } from '../../core/untrusted-input.js'
-import type { DataColumn } from '../../many/data.js'
+import type { DataColumn } from '../../many/batch/data.js'
 import type { FiniteDifferenceValues } from './finite-differences.js'
 
 /** Parameters by name, all that `start` has. It is frozen. */

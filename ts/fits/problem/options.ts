@@ -1,5 +1,5 @@
 import type { EngineName } from '../../engines/engine.js'
-import type { WorkerPlacement } from '../../many/engines.js'
+import type { WorkerPlacement } from '../../many/engines/engines.js'
 import { callOptions } from '../../many/options.js'
 import {
   choice,

@@ -7,7 +7,7 @@ import {
   pickRuns,
   rowsInRun,
   rowsPerRun,
-} from '../../many/data.js'
+} from '../../many/batch/data.js'
 
 export interface RowSelection {
   /** Of the rows that count. */

@@ -3,7 +3,7 @@
 import { OptionError } from '../../core/errors.js'
 import { createRecord } from '../../core/untrusted-input.js'
 import { elementary } from '../../functions/index.js'
-import type { EngineCall } from '../../many/execute.js'
+import type { EngineCall } from '../../many/engines/execute.js'
 import { type GivenOf, integerBetween, type ValuesOf } from '../../options/kinds.js'
 import { probability } from '../problem/confidence-level.js'
 import { type ProfileEndReason, profileEndReasons } from '../problem/reasons.js'

@@ -4,8 +4,8 @@
  */
 
 import { exp, log } from '../../functions/index.js'
-import { type DataColumn, groupByRows, pickRuns } from '../../many/data.js'
-import type { EngineCall } from '../../many/execute.js'
+import { type DataColumn, groupByRows, pickRuns } from '../../many/batch/data.js'
+import type { EngineCall } from '../../many/engines/execute.js'
 import { BOUND, DOMAIN_LIMIT, FAILED, FOUND, LOWER_MINIMUM, UNBOUNDED } from '../problem/reasons.js'
 import type { ModelPrograms } from '../programs/program-cache.js'
 import type { Iterations } from '../solve/iterations.js'

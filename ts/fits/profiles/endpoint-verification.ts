@@ -4,7 +4,7 @@
  */
 
 import { exp } from '../../functions/index.js'
-import type { EngineCall } from '../../many/execute.js'
+import type { EngineCall } from '../../many/engines/execute.js'
 import { sobolStarts } from '../../random/starts.js'
 import { FAILED, FOUND, LOWER_MINIMUM } from '../problem/reasons.js'
 import type { ModelPrograms } from '../programs/program-cache.js'

@@ -3,7 +3,7 @@
 import { OptionError } from '../../core/errors.js'
 import { createRecord, toBoundedArray } from '../../core/untrusted-input.js'
 import { differentiate } from '../../expressions/differentiate.js'
-import type { EngineCall } from '../../many/execute.js'
+import type { EngineCall } from '../../many/engines/execute.js'
 import { callOptions } from '../../many/options.js'
 import type { GivenOf } from '../../options/kinds.js'
 import { probability } from '../problem/confidence-level.js'

@@ -3,8 +3,8 @@
 import { groupBy } from '../../core/group-by.js'
 import { compile } from '../../expressions/program.js'
 import { ProgramRunner } from '../../expressions/run.js'
-import { type DataColumn, numbersInRun } from '../../many/data.js'
-import type { EngineCall } from '../../many/execute.js'
+import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
+import type { EngineCall } from '../../many/engines/execute.js'
 import {
   BOUND,
   FAILED,

@@ -1,9 +1,9 @@
 /** Rays from the points of fits, many at once: see trace-program.ts. */
 
 import type { FloatArray } from '../../core/numbers.js'
-import { groupByRows, pickRuns, putRuns } from '../../many/data.js'
-import type { EngineCall } from '../../many/execute.js'
-import { runsPerBatch } from '../../many/layout.js'
+import { groupByRows, pickRuns, putRuns } from '../../many/batch/data.js'
+import { runsPerBatch } from '../../many/batch/layout.js'
+import type { EngineCall } from '../../many/engines/execute.js'
 import { NEEDS_QR, traceState } from '../programs/trace-program.js'
 import type { FitContext } from '../solve/fit-context.js'
 import { type Iterations, MAX_RUNS } from '../solve/iterations.js'

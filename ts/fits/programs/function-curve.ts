@@ -6,7 +6,7 @@ import { createRecord } from '../../core/untrusted-input.js'
 import { differentiate } from '../../expressions/differentiate.js'
 import { compile } from '../../expressions/program.js'
 import { ProgramRunner } from '../../expressions/run.js'
-import { type DataColumn, numbersInRun } from '../../many/data.js'
+import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import { firstWhere, zeros } from '../models/linear-least-squares.js'
 import {
   type DifferencePoint,

@@ -4,7 +4,7 @@
  */
 
 import { log } from '../../functions/index.js'
-import type { EngineCall } from '../../many/execute.js'
+import type { EngineCall } from '../../many/engines/execute.js'
 import type { Parameter } from '../problem/parameters.js'
 import { CONVERGED, MAX_ITERATIONS, NOT_FINITE, STALLED } from '../problem/reasons.js'
 import { EXACT_FIT_RATIO, OFFSET_TOLERANCE } from '../programs/diagnostics.js'

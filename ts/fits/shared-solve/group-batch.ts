@@ -1,9 +1,9 @@
 /** Groups that have the same model and parameters: their rows, and looks at all of them at once. */
 
-import type { DataColumn } from '../../many/data.js'
-import { numbersInRun } from '../../many/data.js'
-import type { BatchRunner } from '../../many/engines.js'
-import type { EngineCall } from '../../many/execute.js'
+import type { DataColumn } from '../../many/batch/data.js'
+import { numbersInRun } from '../../many/batch/data.js'
+import type { BatchRunner } from '../../many/engines/engines.js'
+import type { EngineCall } from '../../many/engines/execute.js'
 import type { Parameter } from '../problem/parameters.js'
 import type { Problem } from '../problem/problem.js'
 import type { EliminatedEquations, EliminationSize } from '../programs/elimination.js'

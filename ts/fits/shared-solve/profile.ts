@@ -1,6 +1,6 @@
 /** Profiles of a parameter that groups share, or that one has for itself, while all others follow. */
 
-import type { EngineCall } from '../../many/execute.js'
+import type { EngineCall } from '../../many/engines/execute.js'
 import type { GivenOf } from '../../options/kinds.js'
 import type { Parameter } from '../problem/parameters.js'
 import type { ProfileEndReason } from '../problem/reasons.js'

@@ -1,6 +1,6 @@
 /** What is said of where groups have ended: errors, covariances, degrees of freedom. */
 
-import type { EngineCall } from '../../many/execute.js'
+import type { EngineCall } from '../../many/engines/execute.js'
 import type { Loss } from '../problem/loss.js'
 import { CONVERGED, NOT_FINITE, SINGULAR, STALLED } from '../problem/reasons.js'
 import {

@@ -1,7 +1,7 @@
 /** Weights by the model, of groups that share parameters. */
 
 import { ProgramRunner } from '../../expressions/run.js'
-import { type DataColumn, numbersInRun } from '../../many/data.js'
+import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import { compileModel, modelColumns } from '../programs/function-curve.js'
 import { isSettledWeight, WEIGHTS } from '../solve/model-weights.js'
 import type { ArrowheadPoint, ArrowheadSolver } from './arrowhead-solver.js'

@@ -2,8 +2,8 @@
 
 import { OptionError } from '../../core/errors.js'
 import { plural } from '../../core/text.js'
-import type { DataColumn } from '../../many/data.js'
-import type { EngineCall } from '../../many/execute.js'
+import type { DataColumn } from '../../many/batch/data.js'
+import type { EngineCall } from '../../many/engines/execute.js'
 import type { ValuesOf } from '../../options/kinds.js'
 import { WordStream } from '../../random/random.js'
 import { CONVERGED } from '../problem/reasons.js'

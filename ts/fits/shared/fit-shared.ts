@@ -1,4 +1,4 @@
-import { execute, executeSync } from '../../many/execute.js'
+import { execute, executeSync } from '../../many/engines/execute.js'
 import type { FitData } from '../problem/options.js'
 import type { GroupLabel } from '../shared-solve/groups.js'
 import type { SharedOptions } from '../shared-solve/options.js'

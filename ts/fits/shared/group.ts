@@ -2,7 +2,7 @@
 
 import { OptionError } from '../../core/errors.js'
 import { createRecord, mapRecord } from '../../core/untrusted-input.js'
-import { type DataColumn, numbersInRun } from '../../many/data.js'
+import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import { readOption, readOptions } from '../../options/read.js'
 import { probability } from '../problem/confidence-level.js'
 import type { Problem } from '../problem/problem.js'

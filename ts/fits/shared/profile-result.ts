@@ -1,6 +1,6 @@
 /** How profiles of fits with shared parameters are asked for. */
 
-import { execute, executeSync } from '../../many/execute.js'
+import { execute, executeSync } from '../../many/engines/execute.js'
 import { readOptions } from '../../options/read.js'
 import { profileManyTable } from '../profiles/profile-result.js'
 import { type ProfiledParameter, profileShared, type SharedProfileOptions } from '../shared-solve/profile.js'

@@ -1,7 +1,7 @@
 /** What small batches of fits have left, for those that come. */
 
 import type { Program } from '../../expressions/program.js'
-import type { Batch } from '../../many/batch.js'
+import type { Batch } from '../../many/batch/batch.js'
 
 /** Bytes of a batch that is worth keeping, and of all that are kept. */
 const [MAX_BATCH_BYTES, MAX_POOL_BYTES] = [1 << 24, 1 << 26]

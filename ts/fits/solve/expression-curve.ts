@@ -2,7 +2,7 @@
 
 import { BLOCK_OF_RUNS } from '../../arena/manifest.js'
 import { compile, type Program } from '../../expressions/program.js'
-import type { EngineCall } from '../../many/execute.js'
+import type { EngineCall } from '../../many/engines/execute.js'
 import type { DifferencePoint } from '../problem/finite-differences.js'
 import type { Problem } from '../problem/problem.js'
 import { memoizeBy, modelColumns, slopeNodes } from '../programs/function-curve.js'

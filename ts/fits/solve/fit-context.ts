@@ -1,9 +1,9 @@
 /** What has been found of fits, from which results are made. */
 
 import type { EngineChoice } from '../../engines/select-engine.js'
-import type { DataColumn } from '../../many/data.js'
-import type { BatchRunner } from '../../many/engines.js'
-import type { EngineCall } from '../../many/execute.js'
+import type { DataColumn } from '../../many/batch/data.js'
+import type { BatchRunner } from '../../many/engines/engines.js'
+import type { EngineCall } from '../../many/engines/execute.js'
 import type { Remark } from '../models/model.js'
 import type { FitMinimum } from '../problem/multi-start.js'
 import type { FitParameter, FitParameters, Parameter } from '../problem/parameters.js'

@@ -3,11 +3,11 @@
 import type { FloatArray } from '../../core/numbers.js'
 import { runToEnd } from '../../core/slices.js'
 import type { Program } from '../../expressions/program.js'
-import { Batch, type BatchShape } from '../../many/batch.js'
-import { type DataColumn, sharedColumns } from '../../many/data.js'
-import type { BatchRunner } from '../../many/engines.js'
-import type { EngineCall } from '../../many/execute.js'
-import { cohortCount, runsPerBatch } from '../../many/layout.js'
+import { Batch, type BatchShape } from '../../many/batch/batch.js'
+import { type DataColumn, sharedColumns } from '../../many/batch/data.js'
+import { cohortCount, runsPerBatch } from '../../many/batch/layout.js'
+import type { BatchRunner } from '../../many/engines/engines.js'
+import type { EngineCall } from '../../many/engines/execute.js'
 import { acquire, release } from './batch-pool.js'
 
 /** Groups at a time; data of their own make it fewer. */

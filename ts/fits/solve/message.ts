@@ -1,7 +1,7 @@
 /** Why a fit has ended as it has, in words; and what was not finite where it began. */
 
 import { plural } from '../../core/text.js'
-import { type DataColumn, numbersInRun } from '../../many/data.js'
+import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import type { Problem } from '../problem/problem.js'
 import type { FitReason } from '../problem/reasons.js'
 import { MISSING, readRoles, WEIGHTLESS } from '../problem/row-selection.js'

@@ -1,8 +1,8 @@
 /** How runs of fits are solved: the quick way first, and what loses digits by it or has not arrived by a sure one. */
 
 import type { FloatArray } from '../../core/numbers.js'
-import { type DataColumn, pickRuns, putRuns } from '../../many/data.js'
-import type { EngineCall } from '../../many/execute.js'
+import { type DataColumn, pickRuns, putRuns } from '../../many/batch/data.js'
+import type { EngineCall } from '../../many/engines/execute.js'
 import { CONVERGED, MAX_ITERATIONS, NEEDS_QR, NOT_FINITE, STALLED } from '../problem/reasons.js'
 import { powerOfTwoUnit } from '../programs/givens-qr.js'
 import { triangleIndex } from '../programs/ldlt.js'

@@ -1,9 +1,9 @@
 /** Fits near others, to other data of equal form: no more is said of them than where they end. */
 
 import type { FloatArray } from '../../core/numbers.js'
-import { type DataColumn, groupByRows, pickRuns, putRuns, rowsInRun } from '../../many/data.js'
-import type { EngineCall } from '../../many/execute.js'
-import { runsPerBatch } from '../../many/layout.js'
+import { type DataColumn, groupByRows, pickRuns, putRuns, rowsInRun } from '../../many/batch/data.js'
+import { runsPerBatch } from '../../many/batch/layout.js'
+import type { EngineCall } from '../../many/engines/execute.js'
 import type { Parameter } from '../problem/parameters.js'
 import { fromInternal, toInternal } from '../programs/internal-parameters.js'
 import type { ModelPrograms } from '../programs/program-cache.js'

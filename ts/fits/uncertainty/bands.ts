@@ -1,7 +1,7 @@
 /** Intervals and bands about where a fit has ended, by derivatives (the delta method). */
 
 import { exp } from '../../functions/index.js'
-import { type DataColumn, numbersInRun } from '../../many/data.js'
+import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import { choice, type GivenOf } from '../../options/kinds.js'
 import { probability } from '../problem/confidence-level.js'
 import { type FitContext, getVariance, type SolvedFits } from '../solve/fit-context.js'

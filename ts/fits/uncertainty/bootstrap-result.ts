@@ -2,7 +2,7 @@
 
 import { ArgumentError } from '../../core/errors.js'
 import { createRecord, mapRecord } from '../../core/untrusted-input.js'
-import { pickRuns } from '../../many/data.js'
+import { pickRuns } from '../../many/batch/data.js'
 import { choice, type GivenOf } from '../../options/kinds.js'
 import { readOption, readOptions } from '../../options/read.js'
 import { probability } from '../problem/confidence-level.js'

@@ -2,7 +2,7 @@
 
 import { ArgumentError } from '../../core/errors.js'
 import { elementary } from '../../functions/index.js'
-import { numbersInRun } from '../../many/data.js'
+import { numbersInRun } from '../../many/batch/data.js'
 import type { FitReason } from '../problem/reasons.js'
 import type { FitContext } from '../solve/fit-context.js'
 import { fSurvival } from './f-distribution.js'

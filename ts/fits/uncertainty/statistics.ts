@@ -1,7 +1,7 @@
 /** What is said of a fit as a whole, by its least χ². */
 
 import { elementary } from '../../functions/index.js'
-import { type DataColumn, numbersInRun } from '../../many/data.js'
+import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import type { Problem } from '../problem/problem.js'
 import type { FitContext } from '../solve/fit-context.js'
 

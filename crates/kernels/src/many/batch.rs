@@ -1,4 +1,4 @@
-//! A batch of runs in a region of memory that describes itself: `ts/many/batch.ts` writes it.
+//! A batch of runs in a region of memory that describes itself: `ts/many/batch/batch.ts` writes it.
 //!
 //! Nobody else holds that memory. What is in it is checked all the same, when a call begins and where slots
 //! are used, so that no mistake reads or writes outside of it.

@@ -1,7 +1,7 @@
 /** How runs are put into batches, and batches into cohorts. */
 
-import { BLOCK_OF_RUNS, LINE } from '../arena/manifest.js'
-import type { Program } from '../expressions/program.js'
+import { BLOCK_OF_RUNS, LINE } from '../../arena/manifest.js'
+import type { Program } from '../../expressions/program.js'
 import { type DataColumn, rowsInRun } from './data.js'
 
 /** At most so many runs are in memory at once, beside starts and results. */

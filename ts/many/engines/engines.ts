@@ -1,14 +1,14 @@
 /** What advances batches on each engine. */
 
 import { loadOrThrow } from '#native'
-import { hasWebAssembly, NO_WEBASSEMBLY } from '../arena/memory.js'
-import { EngineError, MemoryError } from '../core/errors.js'
-import { runToEnd, type Slices } from '../core/slices.js'
-import type { EngineName, EngineSettings } from '../engines/engine.js'
-import { type EngineChoice, readEngineRequest, selectEngine } from '../engines/select-engine.js'
-import { compile, isTrap, start } from '../engines/wasm.js'
-import { wasmModule } from '../webassembly/many.js'
-import type { Batch } from './batch.js'
+import { hasWebAssembly, NO_WEBASSEMBLY } from '../../arena/memory.js'
+import { EngineError, MemoryError } from '../../core/errors.js'
+import { runToEnd, type Slices } from '../../core/slices.js'
+import type { EngineName, EngineSettings } from '../../engines/engine.js'
+import { type EngineChoice, readEngineRequest, selectEngine } from '../../engines/select-engine.js'
+import { compile, isTrap, start } from '../../engines/wasm.js'
+import { wasmModule } from '../../webassembly/many.js'
+import type { Batch } from '../batch/batch.js'
 import { advanceInSlices } from './slices.js'
 import { advanceInTypeScript } from './typescript.js'
 

@@ -3,7 +3,7 @@
  * has this as a text; it is a file of the package, too.
  */
 
-import { version } from '../core/package.js'
+import { version } from '../../core/package.js'
 
 /** Bytes of a batch: from which one on, and how many. */
 export type ByteRange = readonly [at: number, bytes: number]

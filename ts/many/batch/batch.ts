@@ -1,6 +1,6 @@
 /** A batch of runs in memory, as crates/kernels/src/many/layout.rs describes it. */
 
-import type { Kernel } from '../arena/kernel.js'
+import type { Kernel } from '../../arena/kernel.js'
 import {
   BATCH,
   BATCH_OUTCOME,
@@ -15,11 +15,11 @@ import {
   NO_KERNEL,
   PIECES,
   PIPELINE,
-} from '../arena/manifest.js'
-import { allocateAlone, type Region } from '../arena/memory.js'
-import type { FloatArray } from '../core/numbers.js'
-import { type Slices, visitInSlices } from '../core/slices.js'
-import type { Program } from '../expressions/program.js'
+} from '../../arena/manifest.js'
+import { allocateAlone, type Region } from '../../arena/memory.js'
+import type { FloatArray } from '../../core/numbers.js'
+import { type Slices, visitInSlices } from '../../core/slices.js'
+import type { Program } from '../../expressions/program.js'
 import { Cohort, type RunInit } from './cohort.js'
 import { type DataColumn, numbersInRun } from './data.js'
 import { isRowParallel } from './layout.js'

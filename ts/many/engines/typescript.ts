@@ -1,6 +1,6 @@
 /** A batch in TypeScript, run by run: the readable twin of crates/kernels/src/many. */
 
-import { getLoop, type Kernel, Row } from '../arena/kernel.js'
+import { getLoop, type Kernel, Row } from '../../arena/kernel.js'
 import {
   BATCH_SHORT,
   CONVERGED,
@@ -11,15 +11,15 @@ import {
   PIPELINE_LIMIT,
   PIPELINE_SCALE,
   STALLED,
-} from '../arena/manifest.js'
-import { type FloatArray, flush, largest, rounding, smallestNormal } from '../core/numbers.js'
-import type { Slices } from '../core/slices.js'
-import type { Program } from '../expressions/program.js'
-import { OPERATIONS_OF_SLICE, ProgramRunner } from '../expressions/run.js'
-import { freeNorm, hasConverged, PATIENCE } from '../minimize/convergence.js'
-import { FLUSH_INTERVAL } from '../model/cohorts.js'
-import { type BoundsBox, project } from '../objectives/bounds.js'
-import type { Batch } from './batch.js'
+} from '../../arena/manifest.js'
+import { type FloatArray, flush, largest, rounding, smallestNormal } from '../../core/numbers.js'
+import type { Slices } from '../../core/slices.js'
+import type { Program } from '../../expressions/program.js'
+import { OPERATIONS_OF_SLICE, ProgramRunner } from '../../expressions/run.js'
+import { freeNorm, hasConverged, PATIENCE } from '../../minimize/convergence.js'
+import { FLUSH_INTERVAL } from '../../model/cohorts.js'
+import { type BoundsBox, project } from '../../objectives/bounds.js'
+import type { Batch } from '../batch/batch.js'
 
 export function advanceInTypeScript(batch: Batch): Slices<void> {
   const { kernel } = batch.shape

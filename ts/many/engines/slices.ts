@@ -1,9 +1,9 @@
 /** Calls of a compiled engine on the main thread, cut so short that the event loop need not wait long. */
 
-import type { Slices } from '../core/slices.js'
-import type { Program } from '../expressions/program.js'
-import type { Batch } from './batch.js'
-import { estimateWork } from './layout.js'
+import type { Slices } from '../../core/slices.js'
+import type { Program } from '../../expressions/program.js'
+import type { Batch } from '../batch/batch.js'
+import { estimateWork } from '../batch/layout.js'
 
 /** Milliseconds that a slice is to take, and operations that are supposed to take as long where nothing is known. */
 const [TARGET_SLICE_MS, OPERATIONS_PER_SLICE] = [8, 2.5e5]

@@ -1,9 +1,9 @@
 /** A cohort of a batch: runs that have had the same updates, a lane each. */
 
-import { BATCH_SHORT } from '../arena/manifest.js'
-import type { FloatArray } from '../core/numbers.js'
-import { type Slices, visitInSlices } from '../core/slices.js'
-import { type BoundsBox, selectLimit } from '../objectives/bounds.js'
+import { BATCH_SHORT } from '../../arena/manifest.js'
+import type { FloatArray } from '../../core/numbers.js'
+import { type Slices, visitInSlices } from '../../core/slices.js'
+import { type BoundsBox, selectLimit } from '../../objectives/bounds.js'
 import type { DataColumn } from './data.js'
 
 /** What it consists of, in the memory of its batch. */

@@ -1,13 +1,14 @@
 /** Workers, on which batches of many runs are advanced; each has a memory of its own, and all go by messages. */
 
-import { RESERVED_BYTES } from '../arena/memory.js'
-import { withMemoryError } from '../core/copy.js'
-import { getMessage, MemoryError } from '../core/errors.js'
-import { version } from '../core/package.js'
-import type { EngineChoice } from '../engines/select-engine.js'
-import { type Option, option, optional, type ValuesOf } from '../options/kinds.js'
-import { readOptions } from '../options/read.js'
-import type { Batch } from './batch.js'
+import { RESERVED_BYTES } from '../../arena/memory.js'
+import { withMemoryError } from '../../core/copy.js'
+import { getMessage, MemoryError } from '../../core/errors.js'
+import { version } from '../../core/package.js'
+import type { EngineChoice } from '../../engines/select-engine.js'
+import { type Option, option, optional, type ValuesOf } from '../../options/kinds.js'
+import { readOptions } from '../../options/read.js'
+import type { Batch } from '../batch/batch.js'
+import { estimateWork } from '../batch/layout.js'
 import {
   type BatchRunner,
   checkOutcome,
@@ -16,7 +17,6 @@ import {
   type Pause,
   WorkerPlacement as Shared,
 } from './engines.js'
-import { estimateWork } from './layout.js'
 import type { BatchWorkerInit, ByteRange, ReleaseBatch, Task, WorkerReply } from './worker.js'
 import { text } from './worker-text.js'
 

@@ -1,10 +1,10 @@
 /** Data of many runs: the same for all, or for each its own. */
 
-import { OptionError } from '../core/errors.js'
-import type { FloatArray } from '../core/numbers.js'
-import { isDetached, isFloatArray, readLength } from '../core/typed-arrays.js'
-import { isObject, toFloat64Array } from '../core/untrusted-input.js'
-import { type Expression, readColumns } from '../expressions/expression.js'
+import { OptionError } from '../../core/errors.js'
+import type { FloatArray } from '../../core/numbers.js'
+import { isDetached, isFloatArray, readLength } from '../../core/typed-arrays.js'
+import { isObject, toFloat64Array } from '../../core/untrusted-input.js'
+import { type Expression, readColumns } from '../../expressions/expression.js'
 
 /** Where runs start: a column for each parameter, or all parameters of the first run, of the second, … */
 export type Starts = Readonly<Record<string, ArrayLike<number>>> | FloatArray | readonly number[]

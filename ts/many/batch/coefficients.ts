@@ -1,9 +1,9 @@
 /** A rule's coefficients, update by update, as an optimizer's cohort has them. */
 
-import type { Dtype } from '../core/numbers.js'
-import { RuleInUse } from '../rules/active-rule.js'
-import type { CounterFields, CounterOf } from '../rules/define.js'
-import type { ResolvedRule } from '../rules/resolve.js'
+import type { Dtype } from '../../core/numbers.js'
+import { RuleInUse } from '../../rules/active-rule.js'
+import type { CounterFields, CounterOf } from '../../rules/define.js'
+import type { ResolvedRule } from '../../rules/resolve.js'
 
 export class CoefficientRows {
   readonly use: RuleInUse

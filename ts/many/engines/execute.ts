@@ -1,8 +1,8 @@
 /** Who has engines do what many runs and fits call for. */
 
-import { nextTurn, orAbort } from '../core/event-loop.js'
-import type { EngineChoice } from '../engines/select-engine.js'
-import type { Batch } from './batch.js'
+import { nextTurn, orAbort } from '../../core/event-loop.js'
+import type { EngineChoice } from '../../engines/select-engine.js'
+import type { Batch } from '../batch/batch.js'
 import type { BatchRunner } from './engines.js'
 
 /**
