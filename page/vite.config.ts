@@ -52,7 +52,9 @@ export default defineConfig(({ mode }) => ({
   },
   plugins: [equations, early],
   build: {
-    ...{ target: 'es2022', chunkSizeWarningLimit: 700, modulePreload: { polyfill: false } },
+    target: 'es2022',
+    chunkSizeWarningLimit: 700,
+    modulePreload: { polyfill: false },
     rolldownOptions: {
       input: here(mode === 'fit' ? 'fit.html' : 'index.html'),
       // Whose they are is to be seen, where they lie side by side.

@@ -103,8 +103,13 @@ export class ContourPlot {
   /** For a picture that is saved: what there is, and where in pixels. */
   get drawing() {
     return {
-      ...{ width: this.#width, height: this.#height, box: this.#box, levels: this.#levels },
-      ...{ race: this.#race as Race, terrain: this.#terrain as HeightField, offsets: this.#offsets },
+      width: this.#width,
+      height: this.#height,
+      box: this.#box,
+      levels: this.#levels,
+      race: this.#race as Race,
+      terrain: this.#terrain as HeightField,
+      offsets: this.#offsets,
       pixel: (point: Point) => this.#pixel(point),
     }
   }

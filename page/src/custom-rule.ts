@@ -44,7 +44,10 @@ function read(text: string): CustomRuleEntry {
     const program = `defineRule(${JSON.stringify(name)}, ${JSON.stringify(declared)})`
     const first = Object.entries(declared.state).filter(([, { start }]) => start === 'gradient')
     return {
-      ...{ definition, make: make as never, program, lines: splitStepLines(declared.step) },
+      definition,
+      make: make as never,
+      program,
+      lines: splitStepLines(declared.step),
       first: first.map(([name]) => name),
     }
   } catch (thrown) {

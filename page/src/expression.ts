@@ -33,20 +33,39 @@ import {
 } from 'mathjs/number'
 
 const functions = {
-  ...{ sqrtDependencies, expDependencies, logDependencies, absDependencies },
-  ...{ sinDependencies, cosDependencies, tanDependencies, asinDependencies, acosDependencies },
-  ...{ atanDependencies, sinhDependencies, coshDependencies, tanhDependencies },
+  sqrtDependencies,
+  expDependencies,
+  logDependencies,
+  absDependencies,
+  sinDependencies,
+  cosDependencies,
+  tanDependencies,
+  asinDependencies,
+  acosDependencies,
+  atanDependencies,
+  sinhDependencies,
+  coshDependencies,
+  tanhDependencies,
 }
 const operators = {
-  ...{ addDependencies, subtractDependencies, multiplyDependencies, divideDependencies },
-  ...{ powDependencies, unaryMinusDependencies, unaryPlusDependencies },
+  addDependencies,
+  subtractDependencies,
+  multiplyDependencies,
+  divideDependencies,
+  powDependencies,
+  unaryMinusDependencies,
+  unaryPlusDependencies,
 }
 const constants = { piDependencies, eDependencies }
 /** What is in the derivatives of tan and tanh. */
 const derived = { secDependencies, sechDependencies }
 const math = create({
-  ...{ parseDependencies, derivativeDependencies },
-  ...{ ...functions, ...operators, ...constants, ...derived },
+  parseDependencies,
+  derivativeDependencies,
+  ...functions,
+  ...operators,
+  ...constants,
+  ...derived,
 })
 
 const names = (dependencies: object) =>
@@ -108,7 +127,13 @@ function rewrite(node: ExpressionNode): string {
 }
 
 const signs: Readonly<Record<string, string>> = {
-  ...{ add: '+', subtract: '-', multiply: '*', divide: '/', pow: '^', unaryMinus: '-', unaryPlus: '+' },
+  add: '+',
+  subtract: '-',
+  multiply: '*',
+  divide: '/',
+  pow: '^',
+  unaryMinus: '-',
+  unaryPlus: '+',
 }
 
 /** Brackets in each other that the library's expressions may not have. */

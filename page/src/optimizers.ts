@@ -287,14 +287,16 @@ interface SliderScale {
 }
 
 const rates: SliderScale = {
-  ...{ from: -5, to: 1 },
+  from: -5,
+  to: 1,
   value: (place) => Number((10 ** place).toPrecision(3)),
   place: (value) => Math.log10(value),
 }
 
 /** By what is lost in an update, from all of it to a thousandth. */
 const carries: SliderScale = {
-  ...{ from: 0, to: 3 },
+  from: 0,
+  to: 3,
   value: (place) => Number((1 - 10 ** -place).toPrecision(3)),
   place: (value) => -Math.log10(1 - value),
 }

@@ -77,8 +77,10 @@ const explained: Readonly<Record<string, string>> = {
 
 /** What may stand around any rule, beside its own options; 0 is without. */
 const extras: Readonly<Record<string, RuleOption>> = {
-  ...{ warmup: updates, delay: updates },
-  ...{ clipNorm: nonNegative(), clipValue: nonNegative() },
+  warmup: updates,
+  delay: updates,
+  clipNorm: nonNegative(),
+  clipValue: nonNegative(),
 }
 
 export const extraNames: readonly string[] = Object.keys(extras)

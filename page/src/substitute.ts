@@ -5,8 +5,15 @@ import type { OptionValue } from './rules.js'
 
 /** How options are written in equations. */
 const written: Readonly<Record<string, string>> = {
-  ...{ lr: 'η', momentum: 'α', eps: 'ε', weightDecay: 'λ', beta1: 'β₁', beta2: 'β₂', beta3: 'β₃' },
-  ...{ decay: 'ρ', rho: 'ρ' },
+  lr: 'η',
+  momentum: 'α',
+  eps: 'ε',
+  weightDecay: 'λ',
+  beta1: 'β₁',
+  beta2: 'β₂',
+  beta3: 'β₃',
+  decay: 'ρ',
+  rho: 'ρ',
 }
 
 /** The numbers of a rule's options by their symbols; `momentum` is μ to some rules. */

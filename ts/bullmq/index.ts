@@ -69,7 +69,9 @@ const queued = {
     undefined,
     (x) => typeof x === 'string' && x !== '',
   ),
-  ...{ workers: integerBetween(1, 1024, 1), window: integerAtLeast(1, 1000), lockSeconds: positive(30) },
+  workers: integerBetween(1, 1024, 1),
+  window: integerAtLeast(1, 1000),
+  lockSeconds: positive(30),
   telemetry: option<Telemetry | undefined, undefined>(
     'what BullMQ takes, as new BullMQOtel()',
     undefined,
@@ -169,8 +171,12 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<P
   // A lock ends within half of the time; whether one has ended is asked each quarter, and once in a quarter by all workers.
   const stalledInterval = Math.ceil(lockSeconds * 250)
   const worker = new Worker<Payload>(name, follow, {
-    ...{ connection, concurrency: workers, lockDuration: 2 * stalledInterval, stalledInterval },
-    ...{ maxStalledCount: MAX_STALLS, ...watched },
+    connection,
+    concurrency: workers,
+    lockDuration: 2 * stalledInterval,
+    stalledInterval,
+    maxStalledCount: MAX_STALLS,
+    ...watched,
   })
   // A Redis that has gone is waited for; the store is what counts.
   worker.on('error', () => {})
@@ -274,7 +280,9 @@ async function add(
     // An id that is there already is left alone, also one that failed: those are removed.
     opts: {
       jobId: jobId(plan, index),
-      ...{ attempts: MAX_TRIES, removeOnComplete: true, removeOnFail: true },
+      attempts: MAX_TRIES,
+      removeOnComplete: true,
+      removeOnFail: true,
     },
   }))
   await queue.addBulk(jobs)

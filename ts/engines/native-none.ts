@@ -12,7 +12,10 @@ const fail = (): never => {
 export const native: Engine = { name: 'native', attach: fail }
 
 export const report = (): EngineReport => ({
-  ...{ available: false, reasons: [reason], instructionSets: [], threads: 0 },
+  available: false,
+  reasons: [reason],
+  instructionSets: [],
+  threads: 0,
 })
 
 /** What is wrong is said when the engine is asked for. */

@@ -174,7 +174,13 @@ export function registerKernels(): void {
     const state = Array.from({ length: states }, (_, k) => `${k}`)
     const tensor = Array.from({ length: layout.MAX_VALUES }, (_, k) => `${k}`)
     const describe = (kind: number, tensor: readonly string[]): Kernel => ({
-      ...{ number: layout.kernelNumber(kind, states), name: '', source: 0, state, row: {}, tensor, sums: [] },
+      number: layout.kernelNumber(kind, states),
+      name: '',
+      source: 0,
+      state,
+      row: {},
+      tensor,
+      sums: [],
     })
     const loops: LoopFactories<Loop> = { float32: () => update('float32'), float64: () => update('float64') }
     kernel(describe(layout.UPDATE, []), loops)

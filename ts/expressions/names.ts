@@ -53,9 +53,27 @@ export function checkName(argument: string, name: string): void {
 
 /** What stands for signs that are no others in a small form. */
 const spellings: Readonly<Record<string, string>> = {
-  ...{ '×': '*', '·': '*', '⋅': '*', '∙': '*', '•': '*', '∗': '*' },
-  ...{ '÷': '/', '∕': '/', '⁄': '/', '−': '-', '‐': '-', '–': '-', '—': '-' },
-  ...{ '√': 'sqrt(x)', '∛': 'cbrt(x)', '≤': '<=', '≥': '>=', '≠': '!=', '∧': '&&', '∨': '||', '¬': '!' },
+  '×': '*',
+  '·': '*',
+  '⋅': '*',
+  '∙': '*',
+  '•': '*',
+  '∗': '*',
+  '÷': '/',
+  '∕': '/',
+  '⁄': '/',
+  '−': '-',
+  '‐': '-',
+  '–': '-',
+  '—': '-',
+  '√': 'sqrt(x)',
+  '∛': 'cbrt(x)',
+  '≤': '<=',
+  '≥': '>=',
+  '≠': '!=',
+  '∧': '&&',
+  '∨': '||',
+  '¬': '!',
 }
 
 const SUPERSCRIPT_PATTERN = new RegExp(`[${SUPERSCRIPTS}]+`, 'uy')

@@ -120,11 +120,14 @@ function findJointFit(given: unknown): JointFit | undefined {
   const [chiSquared, freedom] = [sum((fit) => fit.chiSquared), sum((fit) => fit.degreesOfFreedom)]
   const groups = fits.map((fit) => ({ values: fit.values, context: [getFitContext(fit)] }))
   return {
-    ...{ chiSquared, degreesOfFreedom: freedom, reducedChiSquared: freedom > 0 ? chiSquared / freedom : NaN },
+    chiSquared,
+    degreesOfFreedom: freedom,
+    reducedChiSquared: freedom > 0 ? chiSquared / freedom : NaN,
     observations: sum(({ observations }) => observations),
     reason: fits.find(({ reason }) => reason !== 'converged')?.reason ?? 'converged',
     atBound: [...new Set(fits.flatMap(({ atBound }) => atBound))],
-    ...{ groups, context: groups.flatMap(({ context }) => context) },
+    groups,
+    context: groups.flatMap(({ context }) => context),
     local: new Set(given.free),
     shared: new Set(),
   }
@@ -182,7 +185,10 @@ function checkNesting(pairs: readonly { readonly full: Fit; readonly reduced: Fi
     (functionModel?.model ?? expression(problem.text)) as Expression,
     { ...createRecord(named, column), [problem.y]: curves },
     {
-      ...{ start, y: problem.y, loss: problem.loss, engine: choice.engine },
+      start,
+      y: problem.y,
+      loss: problem.loss,
+      engine: choice.engine,
       ...(given.whitened && { covariance: given.whitened.covariance }),
       ...(functionModel && { finiteDifferences: functionModel.differences }),
       ...(dropsInvalid && { missing: 'drop' }),

@@ -29,10 +29,31 @@ export { cos, sin, tan } from './trigonometric.js'
 
 /** What is computed in float64 for both dtypes, and for float32 rounded once. */
 const float64Functions = {
-  ...{ expm1, log1p, log2, log10, sinh, cosh, cbrt, asin, acos, atan2 },
-  ...{ erf, erfc, erfcx, erfSlope, normpdf, normcdf, norminv },
-  ...{ gamma, lgamma, digamma, trigamma, tetragamma },
-  ...{ voigt, faddeevaByX, faddeevaByY },
+  expm1,
+  log1p,
+  log2,
+  log10,
+  sinh,
+  cosh,
+  cbrt,
+  asin,
+  acos,
+  atan2,
+  erf,
+  erfc,
+  erfcx,
+  erfSlope,
+  normpdf,
+  normcdf,
+  norminv,
+  gamma,
+  lgamma,
+  digamma,
+  trigamma,
+  tetragamma,
+  voigt,
+  faddeevaByX,
+  faddeevaByY,
 }
 
 /** Those of a dtype, in which arguments have to be. */

@@ -113,7 +113,8 @@ export function startFits(
   const given = columns.map((lists) => (lists.length === 1 ? lists[0] : lists))
   const { data, settings } = makeFitSettings(given, x, model, asked, call)
   return createFits(model.model, data as PerRunData, {
-    ...{ ...settings, ...omitUndefined({ multiStart, derive, covariance, onProgress: call.onProgress }) },
+    ...settings,
+    ...omitUndefined({ multiStart, derive, covariance, onProgress: call.onProgress }),
     ...(profile && { intervals: 'profile' }),
   })
 }
@@ -135,7 +136,11 @@ export function makeFitSettings(
   const weightsOf = (by: string | undefined) =>
     by?.startsWith('=') ? by.slice(1) : by === undefined ? undefined : given[x.length + 1]
   const settings = {
-    ...{ start: model.start, y, tolerance, maxIterations, loss: toCamelCase(asked.loss) as Loss },
+    start: model.start,
+    y,
+    tolerance,
+    maxIterations,
+    loss: toCamelCase(asked.loss) as Loss,
     ...omitUndefined({ sigma: weightsOf(asked.sigma), weights: weightsOf(asked.weights) }),
     ...omitUndefined<unknown>({ engine, threads, signal, lossScale, absoluteSigma }),
   }
@@ -187,27 +192,23 @@ export function toJson(
   const { reason, values, errors, free, covariance, chiSquared, reducedChiSquared, rSquared, aic, bic } = fit
   const { message, atBound, unidentifiable, observations, degreesOfFreedom, evaluations, minima } = fit
   return JSON.stringify({
-    ...{
-      group,
-      reason,
-      message,
-      values,
-      errors,
-      free,
-      atBound,
-      unidentifiable,
-      covariance,
-    },
-    ...{
-      chiSquared,
-      reducedChiSquared,
-      rSquared,
-      aic,
-      bic,
-      observations,
-      degreesOfFreedom,
-      evaluations,
-    },
+    group,
+    reason,
+    message,
+    values,
+    errors,
+    free,
+    atBound,
+    unidentifiable,
+    covariance,
+    chiSquared,
+    reducedChiSquared,
+    rSquared,
+    aic,
+    bic,
+    observations,
+    degreesOfFreedom,
+    evaluations,
     ...(minima.length > 0 && { minima }),
     ...(isProfiled && { profile: fit.profile() }),
     ...(beside && { compare: comparisonToJson(beside) }),

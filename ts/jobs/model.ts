@@ -82,7 +82,7 @@ export function readModel(options: ModelSelection): ModelInput {
   const still = open.find((name) => entries.get(name)?.fixed)
   if (still !== undefined) throw new OptionError('--fixed', `where ${still} stays, as in ${still}=0`, still)
   for (const name of defaultedStarts) tell(name, { start: DEFAULT_START })
-  return { ...{ model, text: model.text, names, x, defaultedStarts }, start: Object.fromEntries(entries) }
+  return { model, text: model.text, names, x, defaultedStarts, start: Object.fromEntries(entries) }
 }
 
 /**
@@ -108,8 +108,13 @@ export function readModels(options: ModelSelection, other: string): readonly [Mo
       Object.fromEntries(Object.entries(given).filter(([name]) => uses[k].has(name)))
     const { x, start, min, max, fixed, expr, positive = [] } = options
     return readModel({
-      ...{ model, start: only(start), min: only(min), max: only(max), fixed: only(fixed), expr: only(expr) },
-      ...{ x: parseModelName(model) === undefined ? only(x ?? { x: 'x' }) : (x ?? { x: 'x' }) },
+      model,
+      start: only(start),
+      min: only(min),
+      max: only(max),
+      fixed: only(fixed),
+      expr: only(expr),
+      x: parseModelName(model) === undefined ? only(x ?? { x: 'x' }) : (x ?? { x: 'x' }),
       positive: positive.filter((name) => uses[k].has(name)),
     })
   })

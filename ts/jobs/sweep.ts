@@ -109,7 +109,8 @@ function prepare(settings: SweepSettings): {
   if (sets > MAX_SETS) throw new OptionError('options', `at most ${MAX_SETS} sets`, sets)
   const count = Object.values(starts)[0].length
   const limits: MinimizeManyOptions = {
-    ...{ tolerance, maxIterations },
+    tolerance,
+    maxIterations,
     ...(clip !== undefined && { clip: { value: clip } }),
     ...(engine !== undefined && { engine }),
     ...(threads !== undefined && { threads }),

@@ -57,14 +57,12 @@ interface StartValues {
 
 const NO_VALUES = new Float64Array()
 const NO_RESULTS: FoundRuns = {
-  ...{
-    x: [],
-    value: NO_VALUES,
-    gradientNorm: NO_VALUES,
-    maxChange: NO_VALUES,
-    iterations: NO_VALUES,
-    reason: NO_VALUES,
-  },
+  x: [],
+  value: NO_VALUES,
+  gradientNorm: NO_VALUES,
+  maxChange: NO_VALUES,
+  iterations: NO_VALUES,
+  reason: NO_VALUES,
 }
 
 /** Updates a call. */
@@ -219,9 +217,21 @@ export class ManyRuns {
     const { cohorts, lanes } = cohortCount(runs, this.#data, this.#size, threads)
     const updates = updatesPerCall(gradient, rows, runs.length, UPDATES_PER_CALL)
     const shape: BatchShape = {
-      ...{ dtype: this.#dtype, value, gradient, kernel, runs: runs.length, rows, cohorts, lanes, updates },
-      ...{ columns: this.#data.length, shared: sharedColumns(this.#data) },
-      ...{ maxUpdates: maxIterations, tolerance, delay: use.delay, scratches: Math.min(threads, cohorts) },
+      dtype: this.#dtype,
+      value,
+      gradient,
+      kernel,
+      runs: runs.length,
+      rows,
+      cohorts,
+      lanes,
+      updates,
+      columns: this.#data.length,
+      shared: sharedColumns(this.#data),
+      maxUpdates: maxIterations,
+      tolerance,
+      delay: use.delay,
+      scratches: Math.min(threads, cohorts),
       isBounded: this.#box !== null,
       isRecorded: this.#recorder !== null,
       exempt: Math.max(use.delay, ...Object.values(resolved.rule).map(warmupSteps)),
@@ -236,7 +246,9 @@ export class ManyRuns {
     const together = areContiguous(runs)
     const points = this.#x.map((column) => pickRuns(column, runs, together))
     yield* batch.fill({
-      ...{ runs, data: this.#data, x: points },
+      runs,
+      data: this.#data,
+      x: points,
       starts: kernel.state.map((name) => starts[name] ?? 0),
       box: boundsColumns(this.#box, runs),
     })

@@ -88,7 +88,9 @@ class LbfgsDescent implements Descent {
     if (!(slope < 0 && Number.isFinite(value))) return this.#end(undefined)
     const { c1, c2, maxLineSearch } = this.#values
     const found = search(start, (t) => this.#ask(t), {
-      ...{ c1, c2, maxTrials: maxLineSearch },
+      c1,
+      c2,
+      maxTrials: maxLineSearch,
       noise: ROUNDING_FACTOR * epsilon[this.params.BYTES_PER_ELEMENT] * Math.abs(value),
       closest: this.#problem.tolerance / largest(this.#direction),
     })

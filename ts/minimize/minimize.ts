@@ -202,7 +202,8 @@ export class Minimization {
     const { value: given, gradient, names } = readObjective(objective)
     const from = copyStart(x, dtype)
     const box = readBounds(bounds, {
-      ...{ names, length: from.length },
+      names,
+      length: from.length,
       dtype: from instanceof Float32Array ? 'float32' : 'float64',
     })
     const evaluations = this.#evaluations
@@ -324,13 +325,11 @@ const methodOptions = {
 
 const table = {
   ...methodOptions,
-  ...{
-    bounds: passThrough(),
-    clip: passThrough(),
-    engine: passThrough(),
-    instructionSet: passThrough(),
-    threads: passThrough(),
-  },
+  bounds: passThrough(),
+  clip: passThrough(),
+  engine: passThrough(),
+  instructionSet: passThrough(),
+  threads: passThrough(),
 } satisfies Record<keyof MinimizeOptions, Option>
 
 /** @throws OptionError where these are no options, or one is unknown, not for a method, or not what it has to be */

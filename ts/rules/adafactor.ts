@@ -278,7 +278,11 @@ const square = { eps1: 1e-30, epsPlacement: 'square' } as const
  */
 export const adafactor = Object.assign(rule<Adafactor>(definition), {
   optax: preset<Adafactor>(definition, {
-    ...{ ...square, lr: 1, relativeStep: false, minFactored: 128, decayScale: 'none' },
+    ...square,
+    lr: 1,
+    relativeStep: false,
+    minFactored: 128,
+    decayScale: 'none',
   }),
   keras: preset<Adafactor>(definition, { ...square, lr: 1e-3 }),
   timm: preset<Adafactor>(definition, { ...square, minFactored: 17, decayScale: 'rate' }),

@@ -101,6 +101,10 @@ export interface Lars extends RuleOf<typeof definition> {}
  */
 export const lars = Object.assign(rule<Lars>(definition), {
   timm: preset<Lars>(definition, {
-    ...{ momentum: 0, eps: 1e-8, denominator: 'sum', lrPlacement: 'outside', alwaysAdapt: false },
+    momentum: 0,
+    eps: 1e-8,
+    denominator: 'sum',
+    lrPlacement: 'outside',
+    alwaysAdapt: false,
   }),
 })

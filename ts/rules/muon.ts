@@ -243,8 +243,12 @@ export const muon = Object.assign(rule<Muon>(definition), {
   torch: preset<Muon>(definition, { precision: 'bfloat16' }),
   kellerJordan: preset<Muon>(definition, { lr: 0.02, weightDecay: 0, precision: 'bfloat16' }),
   timm: preset<Muon>(definition, {
-    ...{ lr: 0.02, weightDecay: 0, nesterov: false, precision: 'bfloat16' },
-    ...{ coefficients: 'quintic', scale: 'matchRmsAdamW' },
+    lr: 0.02,
+    weightDecay: 0,
+    nesterov: false,
+    precision: 'bfloat16',
+    coefficients: 'quintic',
+    scale: 'matchRmsAdamW',
   }),
   keras: preset<Muon>(definition, { weightDecay: 0.004, scale: 'matchRmsAdamW' }),
 })

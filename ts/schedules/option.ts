@@ -12,7 +12,9 @@ export type NumbersOf<O> = {
 export function scheduled(kind: NumberOption, value: number): Option<Scheduled, number> {
   const range = kind(value)
   return {
-    ...{ ...range, default: value, schedulable: true },
+    ...range,
+    default: value,
+    schedulable: true,
     read: (what, given) => readSchedule(what, given, range),
   }
 }

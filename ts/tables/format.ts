@@ -12,7 +12,11 @@ export interface Format extends CsvSyntax {
 
 /** How rows of objects are written. */
 export const JSON_LINES: Format = {
-  ...{ delimiter: ',', decimal: '.', isGrouped: false, comment: '#', isJson: true },
+  delimiter: ',',
+  decimal: '.',
+  isGrouped: false,
+  comment: '#',
+  isJson: true,
 }
 
 export type Decimal = '.' | ','

@@ -295,7 +295,10 @@ export class TableRows {
       columns: this.#columns.map((lists) => lists.map((list) => list.all)),
       groups: [...this.#groups.keys()],
       labels: this.#labels,
-      ...{ leftOut: this.#leftOut, rows: this.#rows, reasons: this.#reasons, format: this.#format },
+      leftOut: this.#leftOut,
+      rows: this.#rows,
+      reasons: this.#reasons,
+      format: this.#format,
     }
   }
 }

@@ -30,8 +30,12 @@ export function groupRows(rows: TaskRows, texts: readonly string[] | undefined):
       name,
       rows: {
         data: Object.fromEntries(Object.entries(data).map(([key, numbers]) => [key, compute(numbers)])),
-        ...{ sigma: orNot(sigma), weights: orNot(weights), x: compute(x), y: compute(y) },
-        ...{ kept: own.map((i) => kept[i]), leftOut: [] },
+        sigma: orNot(sigma),
+        weights: orNot(weights),
+        x: compute(x),
+        y: compute(y),
+        kept: own.map((i) => kept[i]),
+        leftOut: [],
       },
     }
   })

@@ -95,8 +95,11 @@ function draw({ titles, log, x, y, sigma, others, fitted }: FitPlotData, width: 
   const upTo = width - RIGHT - LEFT
   const dots = (values: ArrayLike<number>, axis: PlotAxis, color: string, size: number) =>
     s('path', {
-      ...{ d: points(x, values, across, axis), stroke: color, fill: 'none' },
-      ...{ 'stroke-width': size, 'stroke-linecap': 'round' },
+      d: points(x, values, across, axis),
+      stroke: color,
+      fill: 'none',
+      'stroke-width': size,
+      'stroke-linecap': 'round',
     })
   const line = (fittedCurve: FittedCurve) =>
     s('path', {
@@ -109,8 +112,14 @@ function draw({ titles, log, x, y, sigma, others, fitted }: FitPlotData, width: 
   return s(
     'svg',
     {
-      ...{ role: 'img', width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, fill: text },
-      ...{ 'font-family': 'system-ui, sans-serif', 'font-size': 12, 'aria-label': label(titles, x, fitted) },
+      role: 'img',
+      width,
+      height: HEIGHT,
+      viewBox: `0 0 ${width} ${HEIGHT}`,
+      fill: text,
+      'font-family': 'system-ui, sans-serif',
+      'font-size': 12,
+      'aria-label': label(titles, x, fitted),
     },
     s('rect', { width, height: HEIGHT, fill: surface }),
     s('clipPath', { id: clip }, s('rect', { x: LEFT, y: TOP, width: upTo, height: MAIN })),
@@ -122,8 +131,13 @@ function draw({ titles, log, x, y, sigma, others, fitted }: FitPlotData, width: 
       { 'clip-path': `url(#${clip})` },
       ...others.flatMap((other) => [
         s('path', {
-          ...{ d: points(other.x, other.y, across, up), stroke: muted, fill: 'none' },
-          ...{ class: 'other', 'stroke-width': 4, 'stroke-opacity': 0.5, 'stroke-linecap': 'butt' },
+          d: points(other.x, other.y, across, up),
+          stroke: muted,
+          fill: 'none',
+          class: 'other',
+          'stroke-width': 4,
+          'stroke-opacity': 0.5,
+          'stroke-linecap': 'butt',
         }),
         ...(other.fitted?.curve
           ? [

@@ -37,7 +37,9 @@ export async function fitTogether(
           ([, value]) => value !== undefined,
         ),
       ),
-      ...{ group, shared, signal },
+      group,
+      shared,
+      signal,
     },
   )
   const found = all.groups.map((_, k) => selectGroup(all, k))
@@ -53,19 +55,17 @@ function selectGroup(all: SharedFit, k: number): GroupFit {
   const { values, errors, free, atBound, unidentifiable, covariance, correlation } = group
   const { chiSquared, observations, residuals, reason } = group
   return {
-    ...{
-      all,
-      values,
-      errors,
-      free,
-      atBound,
-      unidentifiable,
-      covariance,
-      correlation,
-      chiSquared,
-      observations,
-      residuals,
-    },
+    all,
+    values,
+    errors,
+    free,
+    atBound,
+    unidentifiable,
+    covariance,
+    correlation,
+    chiSquared,
+    observations,
+    residuals,
     reason,
     intervals: (level) => group.intervals(level),
     predict: (at) => group.predict(at),

@@ -51,18 +51,19 @@ export interface FitPageState {
 export const initial: FitPageState = {
   model: 'own',
   expression: 'a*exp(-b*t) + c',
-  ...{
-    x: '',
-    y: '',
-    sigma: '',
-    absoluteSigma: false,
-    weights: '',
-    loss: 'squared',
-    group: '',
-    profile: false,
-    derive: '',
-  },
-  ...{ logX: false, logY: false, band: 'confidence', parameters: {} },
+  x: '',
+  y: '',
+  sigma: '',
+  absoluteSigma: false,
+  weights: '',
+  loss: 'squared',
+  group: '',
+  profile: false,
+  derive: '',
+  logX: false,
+  logY: false,
+  band: 'confidence',
+  parameters: {},
 }
 
 const texts = ['x', 'y', 'sigma', 'weights', 'group', 'derive'] as const

@@ -86,15 +86,13 @@ export function makeTask(table: DataTable, chosen: ChosenColumns, state: FitPage
   const columns = model.names.filter(isColumn)
   if (columns.includes(y.name)) throw new Error(`The model has “${y.name}” in it, which it is to meet.`)
   return {
-    ...{
-      ...chosen,
-      model,
-      text: model.text,
-      columns,
-      defaults: {},
-      guessed: [],
-      names: { x: x.name, y: y.name },
-    },
+    ...chosen,
+    model,
+    text: model.text,
+    columns,
+    defaults: {},
+    guessed: [],
+    names: { x: x.name, y: y.name },
     parameters: addDependents(
       model.names.filter((name) => !isColumn(name)),
       state,
@@ -157,8 +155,12 @@ export function selectRows(
       ...named,
       [names.y, compute(y)],
     ]),
-    ...{ sigma: sigma ? compute(sigma) : undefined, weights: weights ? compute(weights) : undefined },
-    ...{ x: compute(x), y: compute(y), kept, leftOut },
+    sigma: sigma ? compute(sigma) : undefined,
+    weights: weights ? compute(weights) : undefined,
+    x: compute(x),
+    y: compute(y),
+    kept,
+    leftOut,
   }
 }
 
@@ -194,7 +196,9 @@ export function fitOptions(
   const weights = numbers ?? (modelWeights.includes(state.weights) ? state.weights : undefined)
   const errors = sigma ? { sigma, absoluteSigma: state.absoluteSigma } : weights && { weights }
   return {
-    ...{ start: Object.fromEntries(entries), y: task.names.y, ...errors },
+    start: Object.fromEntries(entries),
+    y: task.names.y,
+    ...errors,
     ...(state.loss !== 'squared' && { loss: state.loss }),
     ...(state.profile && { intervals: 'profile' as const }),
     ...(state.derive.trim() !== '' && { derive: parseDerived(state.derive) }),

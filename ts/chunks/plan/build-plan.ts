@@ -79,8 +79,13 @@ const sizeOptions = {
 } satisfies Record<keyof PlanSweepOptions, Option>
 
 const planOptions = {
-  ...{ group: text(), dropInvalid: flag(false), delimiter: optional(character), name: optional(text()) },
-  ...{ decimal: optional(choice('.', ',')), comment: optional(text()), ...sizeOptions },
+  group: text(),
+  dropInvalid: flag(false),
+  delimiter: optional(character),
+  name: optional(text()),
+  decimal: optional(choice('.', ',')),
+  comment: optional(text()),
+  ...sizeOptions,
 } satisfies Record<keyof PlanFitsOptions, Option>
 
 /** Bytes of a chunk's rows from which on it ends. */
@@ -89,7 +94,7 @@ const MAX_COLUMN_BYTES = 1 << 26
 /** Seconds that a measurement takes at least. */
 const MIN_MEASURED_SECONDS = 0.5
 
-const begun = { ...{ format: PLAN_FORMAT, version, kernels: kernelHash } }
+const begun = { format: PLAN_FORMAT, version, kernels: kernelHash }
 
 /**
  * A plan of a sweep, whose chunks are stretches of its sets.
@@ -147,13 +152,13 @@ export async function planFits(
     }
   }
   const request: TableRequest = {
-    ...{ name: displayName(file), columns: read.columns, group: { option: '--group', column: given.group } },
-    ...{
-      delimiter: given.delimiter,
-      decimal: given.decimal,
-      comment: given.comment,
-      dropsInvalid: given.dropInvalid,
-    },
+    name: displayName(file),
+    columns: read.columns,
+    group: { option: '--group', column: given.group },
+    delimiter: given.delimiter,
+    decimal: given.decimal,
+    comment: given.comment,
+    dropsInvalid: given.dropInvalid,
     onProgress: (rows) => onProgress?.('rows read', rows),
     onRow(group, begin) {
       if (group === firsts.length) firsts.push(begin)

@@ -64,9 +64,15 @@ export async function fitLines(
   call: FitCallOptions,
 ): Promise<string[]> {
   const request: TableRequest = {
-    ...{ name, columns: read.columns, group: { option: '--group', column: table.group } },
-    ...{ delimiter: undefined, decimal: undefined, comment: undefined },
-    ...{ ...(table.format && { format: table.format }), dropsInvalid: table.drop, onProgress: () => {} },
+    name,
+    columns: read.columns,
+    group: { option: '--group', column: table.group },
+    delimiter: undefined,
+    decimal: undefined,
+    comment: undefined,
+    ...(table.format && { format: table.format }),
+    dropsInvalid: table.drop,
+    onProgress: () => {},
   }
   const { columns, groups } =
     table.columns === undefined

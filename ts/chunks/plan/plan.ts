@@ -93,7 +93,10 @@ const tableRequest = {
   drop: flag(),
   format: optional(
     nestedOptions({
-      ...{ delimiter: character, decimal: choice('.', ','), isGrouped: flag(), comment: text() },
+      delimiter: character,
+      decimal: choice('.', ','),
+      isGrouped: flag(),
+      comment: text(),
       isJson: option<true | undefined, undefined>('true', undefined, (x) => x === undefined || x === true),
     }),
   ) as Option<Format | undefined>,
@@ -101,21 +104,24 @@ const tableRequest = {
 } satisfies Record<keyof PlanTable, Option>
 
 const column = {
-  ...{
-    name: text(),
-    dtype: option<string, undefined>(`one of ${listNames(DTYPES)}`, undefined, (x) =>
-      DTYPES.includes(x as string),
-    ),
-    from: integerAtLeast(0),
-  },
+  name: text(),
+  dtype: option<string, undefined>(`one of ${listNames(DTYPES)}`, undefined, (x) =>
+    DTYPES.includes(x as string),
+  ),
+  from: integerAtLeast(0),
 } satisfies Record<keyof BinaryColumn, Option>
 
 const data = {
-  ...{ file: text(), bytes: integerAtLeast(1), header: integerAtLeast(0), rows: optional(integerAtLeast(1)) },
+  file: text(),
+  bytes: integerAtLeast(1),
+  header: integerAtLeast(0),
+  rows: optional(integerAtLeast(1)),
 } satisfies Record<keyof PlanData, Option>
 
 const chunk = {
-  ...{ to: integerAtLeast(1), end: optional(integerAtLeast(1)), sha256: optional(hashOption(64)) },
+  to: integerAtLeast(1),
+  end: optional(integerAtLeast(1)),
+  sha256: optional(hashOption(64)),
 } satisfies Record<keyof PlanChunk, Option>
 
 const plan = {
@@ -260,8 +266,10 @@ export function chunkBytes(plan: Plan, index: number): readonly (readonly [numbe
 export function chunkRange({ chunks, data }: Plan, index: number) {
   const before = chunks[index - 1]
   return {
-    ...{ from: before?.to ?? 0, to: chunks[index].to },
-    ...{ begin: before?.end ?? data?.header ?? 0, end: chunks[index].end ?? 0 },
+    from: before?.to ?? 0,
+    to: chunks[index].to,
+    begin: before?.end ?? data?.header ?? 0,
+    end: chunks[index].end ?? 0,
   }
 }
 

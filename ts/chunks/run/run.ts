@@ -59,13 +59,15 @@ export const storeOptions = {
 export const workerOptions = {
   ...storeOptions,
   data: optional(text()),
-  ...{ engine: callOptions.engine, threads: callOptions.threads },
+  engine: callOptions.engine,
+  threads: callOptions.threads,
 } satisfies Record<keyof WorkerOptions, Option>
 
 const runOptions = {
   ...workerOptions,
   shard: passThrough<Shard>(),
-  ...{ signal: callOptions.signal, onProgress: callOptions.onProgress },
+  signal: callOptions.signal,
+  onProgress: callOptions.onProgress,
 } satisfies Record<keyof RunOptions, Option>
 
 export function toStore(store: string | Store): Store {
@@ -101,8 +103,10 @@ export async function openWorker(plan: unknown, options: WorkerOptions): Promise
   checkVersion(read)
   const chosen = selectRunner({ engine, threads })
   const producedBy = {
-    ...{ host: hostname(), engine: chosen.engine },
-    ...{ instructionSet: engines()[chosen.engine].instructionSets.at(-1) ?? '', version },
+    host: hostname(),
+    engine: chosen.engine,
+    instructionSet: engines()[chosen.engine].instructionSets.at(-1) ?? '',
+    version,
   }
   const file = data ?? read.data?.file
   if (read.data !== undefined) await checkData(read.data, file as string)
@@ -111,7 +115,8 @@ export async function openWorker(plan: unknown, options: WorkerOptions): Promise
   await to.check()
   const compute = createCompute(read, file, { engine, threads })
   return {
-    ...{ plan: read, producedBy },
+    plan: read,
+    producedBy,
     async run(index, signal) {
       checkIndex(read, index)
       const name = chunkName(read, index)

@@ -122,7 +122,8 @@ async function open(): Promise<readonly [Sdk, Client]> {
     // Others than Amazon have buckets in the path, and no regions.
     ...((own ?? any) && { forcePathStyle: true, region: region ?? 'us-east-1' }),
     // Results have their own, and not everybody knows Amazon's newer ones.
-    ...{ requestChecksumCalculation: 'WHEN_REQUIRED', responseChecksumValidation: 'WHEN_REQUIRED' },
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: {
       connectionTimeout: CONNECT_TIMEOUT_MS,
       requestTimeout: REPLY_TIMEOUT_MS,

@@ -209,7 +209,12 @@ async function run(file: string, options: FitCommandOptions, command: Command): 
   const draw = options.plot === undefined ? null : await drawing(options.plot, model, x, options)
   const name = file === '-' ? 'standard input' : named(file)
   const table = await readTable(file, {
-    ...{ name, columns, delimiter, decimal, comment, dropsInvalid: dropInvalid === true },
+    name,
+    columns,
+    delimiter,
+    decimal,
+    comment,
+    dropsInvalid: dropInvalid === true,
     group: group === undefined ? undefined : { option: '--group', column: group },
     labels: columnsOfSubsets(options).map((column) => ({ option: '--shared', column })),
     onProgress: reporter((_, rows: number) => `${formatCount(rows)} rows read`),
@@ -311,8 +316,13 @@ async function writeChunkPlan(file: string, plan: string, options: FitCommandOpt
   if (file === '-') throw new OptionError('--plan', 'a file, which workers read again', 'standard input')
   await checkElsewhere('--plan', plan, file)
   const made = await planFits(file, readRequest(options), {
-    ...{ ...readSizing(options), name: planTitle(plan, file) },
-    ...{ group, delimiter, decimal, comment, dropInvalid },
+    ...readSizing(options),
+    name: planTitle(plan, file),
+    group,
+    delimiter,
+    decimal,
+    comment,
+    dropInvalid,
   })
   showProgress('')
   reportDroppedRows(named(file), made.table)
@@ -325,8 +335,19 @@ function readRequest(options: FitCommandOptions): FitsRequest {
   const { model, x, start, min, max, fixed, expr, positive, y, sigma, weights, absoluteSigma } = options
   const { loss, lossScale, compare, derive, profile, multiStart, tolerance, maxIterations } = options
   return {
-    ...{ model, y, sigma, weights, absoluteSigma, loss, lossScale, compare, derive, profile, multiStart },
-    ...{ tolerance, maxIterations },
+    model,
+    y,
+    sigma,
+    weights,
+    absoluteSigma,
+    loss,
+    lossScale,
+    compare,
+    derive,
+    profile,
+    multiStart,
+    tolerance,
+    maxIterations,
     ...omitUndefined<unknown>({ x, start, min, max, fixed, expr, positive }),
   }
 }
@@ -341,7 +362,8 @@ async function fitTable(
 ): Promise<FitManyResult> {
   const stop = new AbortController()
   const fits = startFits(source, model, x, asked, {
-    ...{ ...means, signal: stop.signal },
+    ...means,
+    signal: stop.signal,
     onProgress: reporter((seconds, done: number, total: number) =>
       describeRate('fits', done, total, seconds),
     ),
@@ -386,7 +408,8 @@ async function fitTogether(
   const { group, shared, json, multiStart, derive } = options
   const { all, sharedBy } = shared as Sharing
   const { data, settings } = makeFitSettings(table.columns, Object.values(model.x), model, options, {
-    ...{ ...options, signal: stop.signal },
+    ...options,
+    signal: stop.signal,
   })
   // Whatever the file calls them, as y.
   const columns = columnsOfSubsets(options)
@@ -396,7 +419,9 @@ async function fitTogether(
     model.model,
     { ...data, ...Object.fromEntries(labels) },
     {
-      ...{ ...settings, shared: all, ...omitUndefined({ multiStart, derive }) },
+      ...settings,
+      shared: all,
+      ...omitUndefined({ multiStart, derive }),
       sharedBy: Object.fromEntries(Object.entries(sharedBy).map(([name, column]) => [name, nameOf(column)])),
     },
   )
@@ -515,8 +540,12 @@ async function drawing(
       })
       write(
         drawFits(all, {
-          ...{ title: `${toPrintable(y)} = ${model.text}`, x: toPrintable(x), y: toPrintable(y), column },
-          ...{ logX: logX === true, logY: logY === true },
+          title: `${toPrintable(y)} = ${model.text}`,
+          x: toPrintable(x),
+          y: toPrintable(y),
+          column,
+          logX: logX === true,
+          logY: logY === true,
         }),
       )
     },

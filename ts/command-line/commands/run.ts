@@ -188,7 +188,10 @@ async function compute(
   try {
     if (queue === undefined) {
       await runPool({
-        ...{ pool, indices: missing, signal: stop.signal, onStored },
+        pool,
+        indices: missing,
+        signal: stop.signal,
+        onStored,
         async onFailed(index, message) {
           await store.put(failureName(chunkName(plan, index)), toChunkFailure(plan, index, message))
           onFailed(index, message)

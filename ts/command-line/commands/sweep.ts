@@ -169,8 +169,18 @@ function readInput(options: SweepCommandOptions) {
   const { function: name, expression, condition, box, target, starts, sample, seed, dtype } = options
   const { tolerance, maxIterations, clip } = options
   return {
-    ...{ function: name, expression, condition, box, target, starts, sample, seed, dtype },
-    ...{ tolerance, maxIterations, clip },
+    function: name,
+    expression,
+    condition,
+    box,
+    target,
+    starts,
+    sample,
+    seed,
+    dtype,
+    tolerance,
+    maxIterations,
+    clip,
   }
 }
 

@@ -91,25 +91,21 @@ export function* sharedInJson(fit: SharedFit, profiles?: SharedProfiles): Genera
   const all = [...collectShared(fit)]
   const { chiSquared, reducedChiSquared, aic, bic, observations, degreesOfFreedom, evaluations } = fit
   yield JSON.stringify({
-    ...{
-      reason,
-      message,
-      values: Object.fromEntries(all.map(([name, [x]]) => [name, x])),
-      errors: Object.fromEntries(all.map(([name, [, error]]) => [name, error])),
-      shared,
-      covariance,
-      atBound,
-      unidentifiable,
-    },
-    ...{
-      chiSquared,
-      reducedChiSquared,
-      aic,
-      bic,
-      observations,
-      degreesOfFreedom,
-      evaluations,
-    },
+    reason,
+    message,
+    values: Object.fromEntries(all.map(([name, [x]]) => [name, x])),
+    errors: Object.fromEntries(all.map(([name, [, error]]) => [name, error])),
+    shared,
+    covariance,
+    atBound,
+    unidentifiable,
+    chiSquared,
+    reducedChiSquared,
+    aic,
+    bic,
+    observations,
+    degreesOfFreedom,
+    evaluations,
     ...(profiles && { profile: Object.fromEntries(profiles.shared) }),
   })
   for (const [k, group] of fit.groups.entries()) {
@@ -117,17 +113,15 @@ export function* sharedInJson(fit: SharedFit, profiles?: SharedProfiles): Genera
     const { values, errors, free, covariance, chiSquared, observations } = one
     const profile = profiles && { profile: Object.fromEntries(profiles.local[k]) }
     yield JSON.stringify({
-      ...{
-        group,
-        values,
-        errors,
-        intervals: one.intervals(),
-        ...profile,
-        free,
-        covariance,
-        chiSquared,
-        observations,
-      },
+      group,
+      values,
+      errors,
+      intervals: one.intervals(),
+      ...profile,
+      free,
+      covariance,
+      chiSquared,
+      observations,
     })
   }
 }

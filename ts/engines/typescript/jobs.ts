@@ -57,7 +57,13 @@ export interface SegmentJob extends MatrixSegment {
 
 /** The stage that is no pass, but sums the squares of gradients, and of parameters too where that is wanted. */
 const sumsOnly = (...sums: Sum[]): Kernel => ({
-  ...{ number: SUM_SQUARES, name: '', source: 0, state: [], row: {}, tensor: sums, sums },
+  number: SUM_SQUARES,
+  name: '',
+  source: 0,
+  state: [],
+  row: {},
+  tensor: sums,
+  sums,
 })
 const squares = sumsOnly('gradients')
 const bothSquares = sumsOnly('gradients', 'parameters')
@@ -132,7 +138,8 @@ export function makeForEachJob(arena: Arena): ForEachJob {
     const names = form === MASKED_STAGE ? CautiousKernel.tensor : kernel.tensor
     const sums: readonly Sum[] = form === MASKED_STAGE ? ['nonzero'] : kernel.sums
     const job: SegmentJob = {
-      ...{ key, stage },
+      key,
+      stage,
       loop: isNorm ? undefined : getLoop(number, dtype),
       row: Row.create(kernel, kernel.isMatrix ? 'float64' : dtype),
       state,

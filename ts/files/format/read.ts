@@ -182,7 +182,10 @@ function targetInBuffer(name: string, info: TensorInfo): ReadTarget<ArrayBuffer>
   const size = info.end - info.begin
   const result = withMemoryError(size, () => new ArrayBuffer(size))
   return {
-    ...{ name, info, result, piece: MAX_PIECE_BYTES },
+    name,
+    info,
+    result,
+    piece: MAX_PIECE_BYTES,
     place: (at, length) => new Uint8Array(result, at, length),
   }
 }
@@ -208,7 +211,10 @@ function createTarget(name: string, info: TensorInfo): ReadTarget<TensorData> {
     () => new Uint8Array(Math.min(MAX_WIDENED_BYTES, size)),
   )
   return {
-    ...{ name, info, result, piece: MAX_WIDENED_BYTES },
+    name,
+    info,
+    result,
+    piece: MAX_WIDENED_BYTES,
     place: (at, length) => pieces[(at / MAX_WIDENED_BYTES) % pieces.length].subarray(0, length),
     take: ({ buffer, length }, at) => widen(new Uint16Array(buffer, 0, length / 2), result.subarray(at / 2)),
   }

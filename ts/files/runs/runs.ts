@@ -93,7 +93,10 @@ export function beginWrite(optimizer: unknown, options: unknown): WriteTo {
     const texts = content === 'run' ? describeRun(saved) : new Map([['format', 'pt']])
     const tensors = arrays.map(
       ({ name, shape, array }): WritableTensor => ({
-        ...{ name, shape, dtype: dtype ?? saved.dtype, length: array.length },
+        name,
+        shape,
+        dtype: dtype ?? saved.dtype,
+        length: array.length,
         values: (from, to) => snapshot.read(array, from, to),
         release: (to) => snapshot.release(array, to),
       }),

@@ -323,7 +323,10 @@ function describeSnapshot(snapshot: RunSnapshot): {
   snapshot.keepOnly(new Set(parts.map(({ values }) => values)))
   const tensors = parts.map(
     ({ key, index, shape, values, isLive, isLast }): WritableTensor => ({
-      ...{ name: `${key}/${index}`, shape, dtype: saved.dtype, length: values.length },
+      name: `${key}/${index}`,
+      shape,
+      dtype: saved.dtype,
+      length: values.length,
       values: (from, to) => (isLive ? snapshot.read(values, from, to) : values.subarray(from, to)),
       release: (to) => isLast && snapshot.release(values, to),
     }),

@@ -96,9 +96,13 @@ export class IterativeReweighting {
     })
     const all = sharedFirst(new Map([...data, [WEIGHTS, concatenate(lists)]]))
     return new FitManyResult<Names>({
-      ...{ ...this.#context, ...selectRows(all, WEIGHTS, observations.length, dropsInvalid), data: all },
-      ...{ compiled: last.compiled, problem: last.problem },
-      ...{ invalidWeights, weightAt: this.#weightFunction },
+      ...this.#context,
+      ...selectRows(all, WEIGHTS, observations.length, dropsInvalid),
+      data: all,
+      compiled: last.compiled,
+      problem: last.problem,
+      invalidWeights,
+      weightAt: this.#weightFunction,
     })
   }
 

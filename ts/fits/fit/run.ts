@@ -423,8 +423,11 @@ export class FitRun {
       observations: this.#selection.observations,
     }
     const context = {
-      ...{ ...about, problem: this.#problem, starts: this.#starts },
-      ...{ solved: this.#found, isAbsolute: this.#isAbsolute },
+      ...about,
+      problem: this.#problem,
+      starts: this.#starts,
+      solved: this.#found,
+      isAbsolute: this.#isAbsolute,
     }
     yield* profileParameters(context, hand.iterations, fits, to)
     for (let some = fits, k = 0; this.options.intervals.restart && k < MAX_RESTARTS; k++) {
@@ -467,7 +470,9 @@ export class FitRun {
     const { graph, free, fixed, min, max, columns } = problemInSteps
     const { tolerance, maxIterations, instructionSet, threads } = this.options
     const objective = new Expression(`the cost of ${this.#problem.text}`, {
-      ...{ graph, root: lossTerms(problemInSteps).cost, names: [...free, ...fixed, ...columns] },
+      graph,
+      root: lossTerms(problemInSteps).cost,
+      names: [...free, ...fixed, ...columns],
     })
     const ofRuns = (column: DataColumn) =>
       column.offsets === null ? column.numbers : Array.from(runs, (fit) => numbersInRun(column, fit))
@@ -479,14 +484,20 @@ export class FitRun {
     const named = columns.map((name, k) => [name, ofRuns(data[k])] as const)
     const starts = Object.fromEntries(free.map((name, i) => [name, begin[i]]))
     const many = new ManyRuns(objective, starts, rule, {
-      ...{ data: Object.fromEntries([...named, ...constants]), dtype: 'float64', engine: this.choice.engine },
+      data: Object.fromEntries([...named, ...constants]),
+      dtype: 'float64',
+      engine: this.choice.engine,
       bounds: free.map((_, i) => [min[i], max[i]] as const),
-      ...{ tolerance, maxIterations, instructionSet, threads },
+      tolerance,
+      maxIterations,
+      instructionSet,
+      threads,
     })
     yield* many.calls()
     const { x, iterations, reason } = many.result()
     return {
-      ...{ best: free.map((name) => x[name]), iterations },
+      best: free.map((name) => x[name]),
+      iterations,
       reason: reason.map((number) => fitReasons.indexOf(REASONS[number])),
     }
   }

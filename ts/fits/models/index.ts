@@ -27,10 +27,25 @@ import { sinusoid } from './sinusoid.js'
  * const { values } = fit(models.gaussian(), { x, y })
  */
 export const models = /* @__PURE__ */ registerMakers({
-  ...{ line, polynomial, exponential, power },
-  ...{ logistic, fourPL, fivePL, hill, michaelisMenten },
-  ...{ gaussian, lorentzian, pseudoVoigt, voigt, exponentialGaussian, skewedGaussian, peaks },
-  ...{ inhibition, substrateInhibition, tightBinding },
+  line,
+  polynomial,
+  exponential,
+  power,
+  logistic,
+  fourPL,
+  fivePL,
+  hill,
+  michaelisMenten,
+  gaussian,
+  lorentzian,
+  pseudoVoigt,
+  voigt,
+  exponentialGaussian,
+  skewedGaussian,
+  peaks,
+  inhibition,
+  substrateInhibition,
+  tightBinding,
   sinusoid,
 } as const)
 

@@ -210,7 +210,8 @@ function contendersNear(
       .map((at) => ({ frequency: at, left: left(at) })),
   )
   const rival = closer.reduce((best, one) => (one.left < best.left ? one : best), {
-    ...{ frequency: NaN, left: Infinity },
+    frequency: NaN,
+    left: Infinity,
   })
   const own = Math.max(left(Math.abs(found)), 0)
   const slack = CLOSE_RATIO * (own / (x.length - 4)) + 1e-9 * total

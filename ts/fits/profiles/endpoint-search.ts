@@ -415,11 +415,9 @@ export class FixedParameterSolver {
     const name = problem.free[parameter]
     const solved: SolverResult = yield* this.#solver.solve(
       {
-        ...{
-          runs,
-          data: [...this.#columns.values()],
-          degreesOfFreedom: new Float64Array(runs.length).fill(1),
-        },
+        runs,
+        data: [...this.#columns.values()],
+        degreesOfFreedom: new Float64Array(runs.length).fill(1),
         starts: places.map((at, j) => Float64Array.from(from, (x) => (isLog[j] ? log(x[at]) : x[at]))),
         fixed: fixed.map((other) => {
           if (other === name) return values

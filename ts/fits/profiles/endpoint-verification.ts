@@ -81,7 +81,8 @@ export function* verifyEndpoints(
         further.push({ n, begun: status === 'lower' ? stop : null })
     }
     const walks = further.map(({ n, begun }) => ({
-      ...{ ...endpoints[n], passed: NaN },
+      ...endpoints[n],
+      passed: NaN,
       ...(begun && { searchStart: { ...begun, value: now[n] } }),
     }))
     for (const [k, end] of (yield* searchEndpoints(held, walks)).entries()) {

@@ -51,8 +51,12 @@ export function* createProfiles(
     const columns = <T extends Float64Array | Uint8Array>(all: readonly T[]) =>
       names.map((name) => all[known.names.indexOf(name)].slice(from, to) as T)
     return {
-      ...{ names, level, low: columns(known.low), high: columns(known.high) },
-      ...{ lowReason: columns(known.lowReason), highReason: columns(known.highReason) },
+      names,
+      level,
+      low: columns(known.low),
+      high: columns(known.high),
+      lowReason: columns(known.lowReason),
+      highReason: columns(known.highReason),
       lowerMinimum: known.lowerMinimum.slice(from, to),
     }
   }
@@ -159,7 +163,10 @@ export function createProfile(
     reasonTexts[highReason]({ ...about, side: 'upper', end: high }),
   ])
   return {
-    ...{ low, high, lowReason, highReason },
+    low,
+    high,
+    lowReason,
+    highReason,
     message: [...said].filter((text) => text !== '').join('; '),
     lowerMinimum: lower
       ? { values: createRecord(context.problem.free, (_, j) => lower.x[j]), chiSquared: lower.chiSquared }

@@ -158,8 +158,14 @@ function* searchRemaining(
     Array.from(above, (fit): BoundEndpoint => {
       const at = place(fit)
       return {
-        ...{ ...side, fit, at, begin: solved.free[i][fit], error: solved.errors[i][fit] },
-        ...{ minimum: solved.cost[fit], threshold: limits(fit), point: solved.free.map((x) => x[fit]) },
+        ...side,
+        fit,
+        at,
+        begin: solved.free[i][fit],
+        error: solved.errors[i][fit],
+        minimum: solved.cost[fit],
+        threshold: limits(fit),
+        point: solved.free.map((x) => x[fit]),
         errors: solved.errors.map((x) => x[fit]),
         passed: side.reason[at] === FAILED ? NaN : side.end[at],
       }
@@ -279,7 +285,8 @@ function traceEndpoints(
     const count = fits.length * each
     const rays = {
       directions: (sides[0].i < 0 ? ['share'] : problem.free).map(() => new Float64Array(count)),
-      ...{ reach: new Float64Array(count), threshold: new Float64Array(count) },
+      reach: new Float64Array(count),
+      threshold: new Float64Array(count),
     }
     for (let ray = 0; ray < count; ray++) {
       const [fit, side] = [fits[Math.floor(ray / each)], sides[ray % each]]

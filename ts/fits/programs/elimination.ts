@@ -65,7 +65,10 @@ export function eliminateLocals(
   const less = (node: number, k: number, along: readonly number[]) =>
     local === 0 ? node : b.subtract(node, dot(b, border(k), along))
   return {
-    ...{ lower, inverse, step, follow },
+    lower,
+    inverse,
+    step,
+    follow,
     /** What own parameters leave of the equations of shared ones. */
     matrix: triangle(shared, (k, l) => less(matrix[triangleIndex(local + k, local + l)], k, follow[l])),
     right: follow.map((_, k) =>

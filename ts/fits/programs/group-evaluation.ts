@@ -29,13 +29,27 @@ export interface EvaluationInput extends Readonly<Record<(typeof broadcastInputs
 /** What a lane keeps, by name: how many numbers. */
 const laneFields = ({ local, shared }: EliminationSize, isBounded: boolean) => ({
   /** Where a step began, and D there; where it has led, and D there. */
-  ...{ base: local, scale: local, trial: local, raised: local },
-  ...{ step: local, follow: local * shared, lower: (local * (local - 1)) / 2, inverse: local },
+  base: local,
+  scale: local,
+  trial: local,
+  raised: local,
+  step: local,
+  follow: local * shared,
+  lower: (local * (local - 1)) / 2,
+  inverse: local,
   // Sums over all groups are made of these.
-  ...{ cost: 1, decrement: 1, length: 1, size: 1, gain: Number(isBounded) },
-  ...{ matrix: triangleIndex(shared, 0), right: shared, gradient: shared, diagonal: shared },
+  cost: 1,
+  decrement: 1,
+  length: 1,
+  size: 1,
+  gain: Number(isBounded),
+  matrix: triangleIndex(shared, 0),
+  right: shared,
+  gradient: shared,
+  diagonal: shared,
   /** Of all parameters, for what a step gains that a bound has cut. */
-  ...{ slope: isBounded ? local + shared : 0, curvature: isBounded ? triangleIndex(local + shared, 0) : 0 },
+  slope: isBounded ? local + shared : 0,
+  curvature: isBounded ? triangleIndex(local + shared, 0) : 0,
   /** Whether own parameters may move. */
   free: isBounded ? local : 0,
   /** 1 + the own parameter that is held where it is; 0 for none. */
@@ -147,16 +161,27 @@ export function compileEvaluation(
         )
   const along = [...taken, ...delta]
   const outputs: Readonly<Record<string, readonly number[]>> = {
-    ...{ base, scale, trial, raised, step: left.step, follow: left.follow.flat() },
-    ...{ lower: left.lower, inverse: left.inverse },
+    base,
+    scale,
+    trial,
+    raised,
+    step: left.step,
+    follow: left.follow.flat(),
+    lower: left.lower,
+    inverse: left.inverse,
     // No number where derivatives are none.
-    ...{ cost: [b.add(cost, none)], decrement: [left.decrement] },
-    ...{ length: [squares(scale, taken)], size: [squares(raised, trial)] },
+    cost: [b.add(cost, none)],
+    decrement: [left.decrement],
+    length: [squares(scale, taken)],
+    size: [squares(raised, trial)],
     gain: isBounded ? [predictedGain(b, read('slope'), read('curvature'), along)] : [],
-    ...{ matrix: left.matrix, right: left.right },
-    ...{ gradient: gradient.slice(local), diagonal: diagonal.slice(local) },
+    matrix: left.matrix,
+    right: left.right,
+    gradient: gradient.slice(local),
+    diagonal: diagonal.slice(local),
     ...(isBounded ? { slope: gradient, curvature: matrix } : { slope: [], curvature: [] }),
-    ...{ free: isBounded ? isFree : [], held: [held] },
+    free: isBounded ? isFree : [],
+    held: [held],
   }
   const rest = names.slice(Object.values(laneFields(size, isBounded)).reduce((sum, more) => sum + more, 0))
   const results = Object.keys(laneFields(size, isBounded)).flatMap((name) => outputs[name])

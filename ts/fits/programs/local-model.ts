@@ -72,14 +72,19 @@ export const byNormalEquations: LocalModelSolver = {
     const scale = direction.map((_, i) => level.matrix[triangleIndex(i, i)])
     const unconstrained = dot(b, direction, ahead)
     return {
-      ...{ gradient: level.gradient, scale, unconstrained },
+      gradient: level.gradient,
+      scale,
+      unconstrained,
       conditionalMinimum(moves, damping) {
         const { scales, factors, right, leastPivot } = normalEquations(b, { ...level, scale, moves }, damping)
         const pulled = level.ahead.map((a, i) => b.multiply(b.multiply(b.negate(a), scales[i]), moves[i]))
         const [down, follow] = [solve(b, factors, right), solve(b, factors, pulled)]
         const back = (x: readonly number[]) => x.map((node, i) => b.multiply(scales[i], node))
         return {
-          ...{ toMinimum: back(down), alongProfile: back(follow), depth: dot(b, right, down), leastPivot },
+          toMinimum: back(down),
+          alongProfile: back(follow),
+          depth: dot(b, right, down),
+          leastPivot,
           slope: b.subtract(dot(b, gradient, direction), dot(b, pulled, down)),
           curvature: b.operation('max', b.subtract(unconstrained, dot(b, pulled, follow)), b.zero),
         }
@@ -145,11 +150,9 @@ export const byQr: LocalModelSolver = {
     const columns = right.map((_, i) => level.map((row) => row[i]))
     const scale = columns.map((column) => products(column, column))
     return {
-      ...{
-        scale,
-        gradient: columns.map((column) => products(column, right)),
-        unconstrained: products(ahead, ahead),
-      },
+      scale,
+      gradient: columns.map((column) => products(column, right)),
+      unconstrained: products(ahead, ahead),
       conditionalMinimum(moves, damping) {
         const size = right.length
         // The course is a column behind those of others: what they leave of it is the last row.

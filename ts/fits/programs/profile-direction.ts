@@ -69,7 +69,8 @@ export function alongDerivedQuantity(
   }
   const slope = dot(b, first, slopes)
   return {
-    ...{ first, isFixed: b.operation('equal', top, b.zero) },
+    first,
+    isFixed: b.operation('equal', top, b.zero),
     direction: first.map((is) => b.select(is, b.divide(b.one, slope), b.zero)),
     ratios: slopes.map((other, i) => b.select(first[i], b.zero, b.divide(other, slope))),
   }

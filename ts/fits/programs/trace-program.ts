@@ -353,7 +353,9 @@ function strideLength(
   const inside = most(least(cut, b.subtract(name('@reach'), length)), b.negate(length))
   const begins = b.multiply(isSound, b.operation('equal', name('@far'), b.constant(Infinity)))
   return {
-    ...{ wanted, bound, begins },
+    wanted,
+    bound,
+    begins,
     far: b.select(begins, times(MAX_DISTANCE, wanted), name('@far')),
     step: b.select(b.multiply(isSound, b.subtract(b.one, isTrying)), inside, b.zero),
   }

@@ -167,7 +167,10 @@ export class ArrowheadSolver {
     // In turns they are solved for at once: damped, those that hardly differ would not find it.
     let damping = !isFirst ? FIRST_DAMPING : alternates ? NEGLIGIBLE_GAIN : ISOLATION_RATIO
     const asked = (moves: number, damping: number, isAlone: boolean, isFresh = alternates) => ({
-      ...{ moves, damping, first: Number(isAlone), fresh: Number(isFresh || damping === 0) },
+      moves,
+      damping,
+      first: Number(isAlone),
+      fresh: Number(isFresh || damping === 0),
       least: damping === 0 ? IDENTIFIABLE_PIVOT : SINGULAR_PIVOT,
     })
     let now = yield* this.#evaluate(at, asked(0, damping, isFirst, true))

@@ -256,7 +256,9 @@ export class GroupBatch implements EliminationSize {
   eliminated(): EliminatedEquations<Float64Array> {
     const follow = this.read('follow')
     return {
-      ...{ lower: this.read('lower'), inverse: this.read('inverse'), step: this.read('step') },
+      lower: this.read('lower'),
+      inverse: this.read('inverse'),
+      step: this.read('step'),
       coupling: Array.from({ length: this.shared }, (_, k) =>
         follow.slice(k * this.local, (k + 1) * this.local),
       ),

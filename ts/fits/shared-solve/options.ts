@@ -89,8 +89,21 @@ const { start, derive, y, missing, absoluteSigma, loss, lossScale, tolerance, ma
 const { engine, instructionSet, threads, signal, onProgress, multiStart } = ofFits
 
 export const sharedOptionTable = {
-  ...{ start, derive, y, missing, absoluteSigma, loss, lossScale, tolerance, maxIterations },
-  ...{ engine, instructionSet, threads, signal, onProgress, multiStart },
+  start,
+  derive,
+  y,
+  missing,
+  absoluteSigma,
+  loss,
+  lossScale,
+  tolerance,
+  maxIterations,
+  engine,
+  instructionSet,
+  threads,
+  signal,
+  onProgress,
+  multiStart,
   group: optional(nameOption),
   shared: optional(namesOption),
   local: optional(namesOption),

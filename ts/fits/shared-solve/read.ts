@@ -142,13 +142,18 @@ export function readShared(model: unknown, data: unknown, options: SharedValues)
     const rest = compute(parameters).filter((parameter) => !free.includes(parameter))
     const read = one.outputs.map((output) =>
       readOutput(output, output.y ?? (y as string), grouped, [...free, ...rest], {
-        ...{ ...options, sigma: sigmaOf(output.y), weights: weightsOf(output.y) },
+        ...options,
+        sigma: sigmaOf(output.y),
+        weights: weightsOf(output.y),
       }),
     )
     const [first] = one.outputs
     return [
       {
-        ...{ free, local: own.length, groups, parameters: [...free, ...rest] },
+        free,
+        local: own.length,
+        groups,
+        parameters: [...free, ...rest],
         sharedPlaces: joint.map(({ name }) => placesOf.get(name) as number | Uint32Array),
         outputs: read.map(({ output }) => output),
         data: read.map(({ given }) => given),
@@ -410,8 +415,13 @@ function readOutput(
   const counted = selectRows(columns, weight, count, missing === 'drop')
   if (loss === 'poisson') checkCounts(y, counted.columns)
   const made = loadPrograms(text, parameters, {
-    ...{ columns: [...columns.keys()], y, weight, loss, scale: lossScale },
-    ...{ tolerance, isAbsolute: absoluteSigma ?? loss === 'poisson' },
+    columns: [...columns.keys()],
+    y,
+    weight,
+    loss,
+    scale: lossScale,
+    tolerance,
+    isAbsolute: absoluteSigma ?? loss === 'poisson',
   })
   if (made.isDense) {
     const count = made.problem.free.length
@@ -424,7 +434,8 @@ function readOutput(
   const output: GroupOutput = {
     compiled: made,
     columns: counted.columns,
-    ...{ rows: counted.observations, isIncomplete: counted.isIncomplete },
+    rows: counted.observations,
+    isIncomplete: counted.isIncomplete,
   }
   const by = typeof sigma === 'string' ? 'sigma' : 'weights'
   const weigh = byModel === undefined ? null : compileWeights(made.problem, byModel, by)

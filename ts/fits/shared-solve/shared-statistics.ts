@@ -125,8 +125,18 @@ export function* computeStatistics(
   const isThere = stop.reason === CONVERGED || stop.reason === STALLED
   const ifThere = countOf(UNIDENTIFIABLE) > 0 ? SINGULAR : CONVERGED
   return {
-    ...{ stop, step, eliminated, costs, variance, degreesOfFreedom, observations, covariance },
-    ...{ sharedStates, localStates, localErrors, values },
+    stop,
+    step,
+    eliminated,
+    costs,
+    variance,
+    degreesOfFreedom,
+    observations,
+    covariance,
+    sharedStates,
+    localStates,
+    localErrors,
+    values,
     invalidWeight: null,
     reason: !isThere ? stop.reason : isMinimum ? ifThere : STALLED,
   }

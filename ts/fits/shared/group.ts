@@ -158,7 +158,9 @@ export class SharedGroup {
     const factor = parameter.isLogarithmic ? this.values[name] : 1
     return {
       fixed: { shared: null, local: { batch: family, parameter: i, index: at } },
-      ...{ parameter, error: this.errors[name] / factor, state: this.#statistics.localStates[family][i][at] },
+      parameter,
+      error: this.errors[name] / factor,
+      state: this.#statistics.localStates[family][i][at],
     }
   }
 
@@ -218,14 +220,15 @@ export class SharedGroup {
     const starts = new Map([...constants].map(([name, by]) => [name, one(by[group])]))
     const solved = { ...this.#found, cost: one(this.chiSquared), reason: Uint8Array.of(reason) }
     return outputs.map((output, k) => ({
-      ...{
-        problem: output.compiled.problem,
-        solved,
-        starts,
-        observations: output.rows.slice(group, group + 1),
-      },
-      ...{ isAbsolute: this.#run.isAbsolute, weightAt: hasModelWeights[k], whitened: null },
-      ...{ data: own(data[k]), columns: own(output.columns) },
+      problem: output.compiled.problem,
+      solved,
+      starts,
+      observations: output.rows.slice(group, group + 1),
+      isAbsolute: this.#run.isAbsolute,
+      weightAt: hasModelWeights[k],
+      whitened: null,
+      data: own(data[k]),
+      columns: own(output.columns),
       errorScale: { observations, cost: stop.cost, degreesOfFreedom },
     }))
   }

@@ -253,7 +253,13 @@ export class SharedFit {
       }
     })
     return {
-      ...{ observations, degreesOfFreedom, chiSquared, reducedChiSquared, reason, atBound, groups },
+      observations,
+      degreesOfFreedom,
+      chiSquared,
+      reducedChiSquared,
+      reason,
+      atBound,
+      groups,
       context: groups.flatMap(({ context }) => context),
       local: new Set(Object.keys(values.local)),
       shared: new Set(Object.keys({ ...values.shared, ...values.sharedBy })),
@@ -294,7 +300,9 @@ export class SharedFit {
         return [name, new Float64Array(count).map(value)] as const
       })
       const original = {
-        ...{ context, fit: 0, values: group.values },
+        context,
+        fit: 0,
+        values: group.values,
         contributions: (slopes: readonly number[]) => {
           parts ??= new RowContributions(
             run,

@@ -66,11 +66,24 @@ export class GroupLanes {
     const program = this.#program
     const { cohorts, lanes } = cohortCount(runs, data, 8, threads)
     const shape: BatchShape = {
-      ...{ dtype: 'float64', value: program, gradient: program, kernel: null, runs: runs.length },
-      ...{ columns: data.length, shared: sharedColumns(data), rows, cohorts, lanes },
+      dtype: 'float64',
+      value: program,
+      gradient: program,
+      kernel: null,
+      runs: runs.length,
+      columns: data.length,
+      shared: sharedColumns(data),
+      rows,
+      cohorts,
+      lanes,
       // No lane ever ends, and none moves.
-      ...{ updates: 1, maxUpdates: 2, tolerance: 0, exempt: 0, delay: 0 },
-      ...{ scratches: Math.min(threads, cohorts), isBounded: false },
+      updates: 1,
+      maxUpdates: 2,
+      tolerance: 0,
+      exempt: 0,
+      delay: 0,
+      scratches: Math.min(threads, cohorts),
+      isBounded: false,
     }
     const left = acquire(program)
     const batch = left?.isLike(shape) ? left : new Batch(shape, left?.region)

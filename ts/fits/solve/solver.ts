@@ -357,7 +357,10 @@ function selectRuns(
 ): SolverBatch {
   const picked = (columns: readonly FloatArray[]) => columns.map((column) => pickRuns(column, some))
   return {
-    ...{ runs: pickRuns(runs, some), data, starts: picked(starts), fixed: picked(fixed) },
+    runs: pickRuns(runs, some),
+    data,
+    starts: picked(starts),
+    fixed: picked(fixed),
     degreesOfFreedom: pickRuns(degreesOfFreedom, some),
   }
 }

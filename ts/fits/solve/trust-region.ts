@@ -443,8 +443,13 @@ class TrustRegionFit {
     const none = (count: number) => new Float64Array(count).fill(NaN)
     const words = packBits(Array.from(x, () => false))
     return {
-      ...{ free: none(x.length), covariance: none(triangleIndex(x.length, 0)), errors: none(x.length) },
-      ...{ atBound: words, unidentifiable: words, cost: NaN, reason: NOT_FINITE },
+      free: none(x.length),
+      covariance: none(triangleIndex(x.length, 0)),
+      errors: none(x.length),
+      atBound: words,
+      unidentifiable: words,
+      cost: NaN,
+      reason: NOT_FINITE,
     }
   }
 }

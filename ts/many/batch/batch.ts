@@ -152,8 +152,21 @@ export class Batch {
     this.counts = new Uint32Array(buffer, this.#offsetOf('live'), cohorts)
     this.coefficients = new Float64Array(buffer, this.#offsetOf('coefficients'), updates * rowLength)
     const header = {
-      ...{ hash: HASH, size, parameters, columns, shared, constants, slots, rows },
-      ...{ dataLanes, rowLanes, kernel: kernel?.number ?? NO_KERNEL, cohorts, lanes, rowLength, scratches },
+      hash: HASH,
+      size,
+      parameters,
+      columns,
+      shared,
+      constants,
+      slots,
+      rows,
+      dataLanes,
+      rowLanes,
+      kernel: kernel?.number ?? NO_KERNEL,
+      cohorts,
+      lanes,
+      rowLength,
+      scratches,
       bounded: Number(shape.isBounded),
       ...places,
     }
@@ -266,8 +279,13 @@ export class Batch {
     const { buffer } = this.region
     const byRun = columns - shared
     const counts = {
-      ...{ parameters: value.parameters.length, states: kernel?.state.length ?? 0 },
-      ...{ rows, columns, byRun, dataLanes: this.#dataLanes, rowLanes: this.#rowLanes },
+      parameters: value.parameters.length,
+      states: kernel?.state.length ?? 0,
+      rows,
+      columns,
+      byRun,
+      dataLanes: this.#dataLanes,
+      rowLanes: this.#rowLanes,
     }
     return Array.from({ length: cohorts }, (_, number) => {
       const [{ byteOffset: dataAt }, { byteOffset: at }] = this.bytesOf(number)
@@ -317,7 +335,9 @@ export class Batch {
       new Float64Array(buffer, numbers + 8 * BATCH_OUTCOME[name] * length, runs)
     return {
       x: value.parameters.map((_, p) => this.#numbers(at + p * length * size, runs)),
-      ...{ value: column('value'), gradientNorm: column('gradientNorm'), maxChange: column('change') },
+      value: column('value'),
+      gradientNorm: column('gradientNorm'),
+      maxChange: column('change'),
       iterations: column('updates'),
       reason: new Uint32Array(buffer, numbers + 8 * countEntries(BATCH_OUTCOME) * length, runs),
     }
