@@ -14,8 +14,12 @@ const MAX_MINIMA = 200
 /** What is at rest this near to a minimum, in sides of the view, is in it. */
 const SUCCESS_RADIUS = 1e-3
 
-/** What becomes of a start; AT_REST is away from the minima that are told apart. From FIRST on they are counted. */
-export const [NONE, DIVERGED, UNFINISHED, CONVERGED, FIRST] = [0, 1, 2, 3, 4]
+// What becomes of a start. CONVERGED is away from the minima that are told apart; these are counted from FIRST on.
+export const NONE = 0
+export const DIVERGED = 1
+export const UNFINISHED = 2
+export const CONVERGED = 3
+export const FIRST = 4
 
 /** Starts that are run together: the coarsest ones first. */
 export interface OutcomePiece {
@@ -60,7 +64,7 @@ export interface OutcomePoints {
   readonly x: ArrayLike<number>
   readonly y: ArrayLike<number>
   readonly iterations: ArrayLike<number>
-  /** AT_REST, DIVERGED or UNFINISHED. */
+  /** CONVERGED, DIVERGED or UNFINISHED. */
   readonly kinds: ArrayLike<number>
 }
 

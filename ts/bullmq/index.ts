@@ -86,8 +86,10 @@ const queued = {
 /** How often a worker may be lost over a chunk that is not the reason: BullMQ's own limit is 1. */
 const MAX_STALLS = 50
 
-/** Milliseconds between looks at the queue: from the first on twice as many, as long as nothing changes. */
-const [MIN_POLL_MILLISECONDS, MAX_POLL_MILLISECONDS] = [200, 10_000]
+/** The first interval between polls of the queue. It doubles while nothing changes. */
+const MIN_POLL_MILLISECONDS = 200
+/** The longest interval between polls. */
+const MAX_POLL_MILLISECONDS = 10_000
 
 /** Milliseconds that a Redis has at the end to answer. */
 const LEAVING = 2000

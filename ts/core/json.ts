@@ -34,7 +34,11 @@ function isEscaped(text: string, at: number): boolean {
   return (at - first) % 2 === 1
 }
 
-const [QUOTE, COLON, OPEN, CLOSE, SPACE] = [0x22, 0x3a, 0x5b, 0x5d, 0x20]
+const QUOTE = 0x22
+const COLON = 0x3a
+const OPEN = 0x5b
+const CLOSE = 0x5d
+const SPACE = 0x20
 /** Braces are brackets with this bit. */
 const BRACE = 0x20
 

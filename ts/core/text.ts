@@ -1,7 +1,9 @@
 /** Texts of files, which are a stranger's, in messages and tables. */
 
-/** Characters of a text that are shown, and names of columns. */
-const [MAX_PRINTED_LENGTH, MAX_LISTED_NAMES] = [40, 20]
+/** Characters of a text that are shown. */
+const MAX_PRINTED_LENGTH = 40
+/** Names of columns that are listed. */
+const MAX_LISTED_NAMES = 20
 
 /** Without what would steer a terminal, and not the whole of a long text. */
 export function toPrintable(text: string): string {

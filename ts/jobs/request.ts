@@ -22,8 +22,10 @@ import { MAX_ITERATIONS } from './limits.js'
 import { type SweepRequest, sweepable } from './sweep.js'
 import { MAX_STARTS, samples } from './sweep-input.js'
 
-/** Characters of a text at most, and entries of a record or list. */
-const [MAX_TEXT_LENGTH, MAX_ENTRIES] = [100_000, 10_000]
+/** Longest text, in characters. */
+const MAX_TEXT_LENGTH = 100_000
+/** Most entries of a record or list. */
+const MAX_ENTRIES = 10_000
 
 /** A text that is not endless. */
 export const text = () =>

@@ -5,12 +5,18 @@ import { type BoundsBox, clamp } from '../objectives/bounds.js'
 type ValueFunction = (x: Float64Array) => number
 export type GradientFunction = (x: Float64Array, out: Float64Array) => void
 
-/** Parts of a standard error: of gradients, and of values, whose second differences lose twice as many digits. */
-const [GRADIENT_STEP_FRACTION, VALUE_STEP_FRACTION] = [1e-4, 5e-3]
-/** The first step, a part of the parameter; and the least one, below which its own digits are lost. */
-const [FIRST_STEP, MIN_STEP] = [1e-3, 1e-11]
-/** Steps that are tried, and how they change where nothing is known. */
-const [MAX_TRIALS, STEP_FACTOR] = [40, 16]
+/** Step for differences of gradients, as a fraction of a standard error. */
+const GRADIENT_STEP_FRACTION = 1e-4
+/** The same for second differences of values, which lose twice as many digits. */
+const VALUE_STEP_FRACTION = 5e-3
+/** The first step, relative to the parameter. */
+const FIRST_STEP = 1e-3
+/** The least one, relative to the parameter: below it rounding of the parameter dominates. */
+const MIN_STEP = 1e-11
+/** Most steps that are tried. */
+const MAX_TRIALS = 40
+/** Factor from one trial step to the next where nothing is known yet. */
+const STEP_FACTOR = 16
 
 export interface SecondDifferences {
   readonly hessian: Float64Array[]

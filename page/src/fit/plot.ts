@@ -43,7 +43,13 @@ interface PlotAxis {
   place(value: number): number
 }
 
-const [LEFT, RIGHT, TOP, MAIN, GAP, BELOW, BOTTOM] = [64, 12, 8, 300, 22, 100, 40]
+const LEFT = 64
+const RIGHT = 12
+const TOP = 8
+const MAIN = 300
+const GAP = 22
+const BELOW = 100
+const BOTTOM = 40
 const HEIGHT = TOP + MAIN + GAP + BELOW + BOTTOM
 
 export class FitPlot {

@@ -66,8 +66,10 @@ function checkComplete(
   if (problems.length > 0) throw new StoreError(`${location}: ${problems.join('; ')}`)
 }
 
-/** Chunks of which a message says more than the number, and characters of a list. */
-const [MAX_SHOWN, MAX_MESSAGE_LENGTH] = [5, 200]
+/** Chunks that a message describes by more than their number. */
+const MAX_SHOWN = 5
+/** Longest list in a message, in characters. */
+const MAX_MESSAGE_LENGTH = 200
 
 const shorten = (text: string) =>
   text.length > MAX_MESSAGE_LENGTH ? `${text.slice(0, MAX_MESSAGE_LENGTH)}…` : text

@@ -13,9 +13,12 @@ type Sdk = typeof import('@aws-sdk/client-s3')
 type Client = InstanceType<Sdk['S3Client']>
 
 /** Milliseconds for a connection, and for an answer. */
-const [CONNECT_TIMEOUT_MS, REPLY_TIMEOUT_MS] = [10_000, 60_000]
-/** Turns in which others write at the same time, and milliseconds before the first one is repeated. */
-const [MAX_TRIES, FIRST_DELAY_MS] = [6, 50]
+const CONNECT_TIMEOUT_MS = 10_000
+const REPLY_TIMEOUT_MS = 60_000
+/** Most tries of a write that conflicts with the write of another process. */
+const MAX_TRIES = 6
+/** Delay before the second try. */
+const FIRST_DELAY_MS = 50
 
 export const isBucket = (store: string) => /^s3:/i.test(store)
 

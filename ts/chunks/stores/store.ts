@@ -46,7 +46,8 @@ export type StoreOutcome = 'stored' | 'duplicate' | 'conflict'
 /** The version of the format of results in stores. Other versions are not read. */
 const STORE_FORMAT = 2
 const FAILED = '.failed'
-const [CONFLICT, CORRUPTED] = ['.conflict-', '.corrupted-']
+const CONFLICT = '.conflict-'
+const CORRUPTED = '.corrupted-'
 const SUFFIX_DIGITS = 16
 
 export const failureName = (name: string) => name + FAILED

@@ -10,12 +10,11 @@ import { clip, pathData, px, simplify } from './polyline.js'
 import { escapeXml } from './sweep.js'
 
 const WIDTH = 830
-const [LEFT, RIGHT] = [74, 800]
+const LEFT = 74
+const RIGHT = 800
 /** Top and height of the upper panel and the lower one. */
-const [CURVES, RESIDUALS] = [
-  [62, 300],
-  [404, 120],
-] as const
+const CURVES = [62, 300] as const
+const RESIDUALS = [404, 120] as const
 const LEGEND = 596
 const ROW = 18
 

@@ -60,7 +60,8 @@ const optionTable = {
 }
 const saveOptions = { step: passThrough<number>(), metrics: passThrough<Readonly<Record<string, number>>>() }
 
-const [STEP, METRICS] = ['checkpoint.step', 'checkpoint.metrics']
+const STEP = 'checkpoint.step'
+const METRICS = 'checkpoint.metrics'
 /** The last number of a name; more digits would not be found again. */
 const MAX_NUMBER = 999_999_999_999_999
 /** In the order in which they were written, whatever the steps are. */

@@ -65,8 +65,10 @@ import { TrustRegionSolver } from '../solve/trust-region.js'
 import { WarmStartedFits } from '../solve/warm-started-fits.js'
 import { FitManyResult } from './result.js'
 
-/** Runs that are the first, so that something can be told soon, and by what there are more from batch to batch. */
-const [FIRST_RUNS, RUN_GROWTH] = [64, 8]
+/** Runs in the first batch, which is small so that progress is reported early. */
+const FIRST_RUNS = 64
+/** How many times as many runs each next batch has. */
+const RUN_GROWTH = 8
 /** Runs at a time, by thread: one of two batches is not long in the way of the other. */
 const RUNS_PER_THREAD = 1024
 const TOO_FEW_POINTS = fitReasons.indexOf('too-few-points')

@@ -77,11 +77,10 @@ export function inhibition(options: InhibitionOptions = {}): FitModel<'vmax' | '
   )
 }
 
-/** km and ki are looked for among these parts of the largest concentrations, and alpha among these. */
-const [CONSTANT_RATIOS, ALPHAS] = [
-  [1 / 256, 1 / 64, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4],
-  [1, 0.25, 4],
-]
+/** km and ki are sought among these multiples of the largest concentration. */
+const CONSTANT_RATIOS = [1 / 256, 1 / 64, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4]
+/** Values of alpha that are tried. */
+const ALPHAS = [1, 0.25, 4]
 
 function* guess(
   xs: ArrayLike<number>,

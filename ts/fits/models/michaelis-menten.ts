@@ -8,8 +8,10 @@ export function michaelisMenten(options: ModelOptions = {}): FitModel<'vmax' | '
   return define(options, (x) => `vmax*${x}/(km + ${x})`, guess)
 }
 
-/** km is looked for among powers of 2 times the largest x. */
-const [MIN_RATIO, MAX_RATIO] = [1 / 4096, 4]
+/** km is sought among powers of 2, from this fraction of the largest x … */
+const MIN_RATIO = 1 / 4096
+/** … to this multiple of it. */
+const MAX_RATIO = 4
 
 const shapes = /* @__PURE__ */ new CandidateShapes(({ x, range }) => {
   const largest = x[x.length - 1] || range

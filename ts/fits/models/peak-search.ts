@@ -63,8 +63,10 @@ export function* findPeaks(
   }
 }
 
-/** A row counts from this part of the highest on; so many have to. */
-const [CLEAR_FRACTION, MIN_CLEAR_ROWS] = [0.3, 4]
+/** A row stands out from this fraction of the highest row on. */
+const CLEAR_FRACTION = 0.3
+/** How many rows have to. */
+const MIN_CLEAR_ROWS = 4
 
 /**
  * The parameters of a peak that stands alone, by the parabola that rows about the highest one make: a step or two from where its
@@ -203,8 +205,10 @@ function* findHighest({ rows: { x, range }, forms, noise }: SearchContext, rest:
   return yield* refine(x, rest, places, WIDTHS, CENTER_SHIFT)
 }
 
-/** Noise is small enough from this part of a peak on; rows on each side that a mean has at most. */
-const [MIN_CONTRAST, MAX_WIDTH] = [0.07, 4]
+/** Noise is small enough beside a peak once it is below this fraction of it. */
+const MIN_CONTRAST = 0.07
+/** Rows on each side in a moving mean, at most. */
+const MAX_WIDTH = 4
 
 function meanNear(y: Float64Array, row: number, reach: number): number {
   const [from, to] = [Math.max(0, row - reach), Math.min(y.length - 1, row + reach)]
@@ -333,8 +337,10 @@ const squares = (rest: Float64Array) => rest.reduce((sum, r) => sum + r * r, 0)
 
 /** By what widths change when peaks are moved in turn: by this much, then half of it. */
 const INITIAL_STEP = 0.25
-/** What is left may be so many times what noise leaves, or this part of what there was: a peak would be more. */
-const [MIN_GAIN, SMALL_GAIN] = [1.5, 0.01]
+/** The residual is noise if it is at most this many times what noise leaves … */
+const MIN_GAIN = 1.5
+/** … or at most this fraction of what there was before. */
+const SMALL_GAIN = 0.01
 const MIN_STEP = 0.04
 /** A place that leaves more than this part is no better one. */
 const IMPROVEMENT_RATIO = 0.99

@@ -260,8 +260,10 @@ function draw(family: SigmoidFamily, powers: Float64Array, on: Float64Array, at:
   }
 }
 
-/** The least rate beside 1/range, and how often it is doubled. */
-const [MIN_STEEPNESS, STEEPNESS_FACTOR] = [2, 6]
+/** The least rate that is tried, times the range of x. */
+const MIN_STEEPNESS = 2
+/** How often it is doubled. */
+const STEEPNESS_FACTOR = 6
 
 const growthGrid = /* @__PURE__ */ new SigmoidGrid({
   positions({ x, range }) {

@@ -177,8 +177,10 @@ function createWaves() {
 
 /** Δχ² by χ²/ν within which another frequency is nearly as good: three standard errors. */
 const CLOSE_RATIO = 9
-/** The highest of the other frequencies that are looked at closer, and at how many places. */
-const [MAX_CONTENDERS, MAX_POSITIONS] = [3, 16]
+/** Most other frequencies that are examined closer: the best ones. */
+const MAX_CONTENDERS = 3
+/** At how many places each of them. */
+const MAX_POSITIONS = 16
 
 /** What has to be known of other frequencies; empty if nothing. */
 function contendersNear(

@@ -9,8 +9,10 @@ import { addRowColumns, type FunctionModelSpec, ZEROS } from './function-model.j
 import type { FitValues } from './options.js'
 import type { Parameter } from './parameters.js'
 
-/** Names that no user's text can have. */
-const [SIGMA, WEIGHTS] = ['@sigma', '@weights']
+/** Name of the column of standard deviations, which no column of a user can have. */
+const SIGMA = '@sigma'
+/** The same for weights. */
+const WEIGHTS = '@weights'
 
 export const isWeight = (name: string) => name === SIGMA || name === WEIGHTS
 

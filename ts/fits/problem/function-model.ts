@@ -99,8 +99,10 @@ export class BoundFunctionModel implements FunctionModelSpec {
   }
 }
 
-/** Columns of a model that gives all rows at once: which these are, and what residuals are to be. */
-export const [ROWS, ZEROS] = ['@rows', '@zeros']
+/** Column of a model that returns all rows at once: the indices of the rows. */
+export const ROWS = '@rows'
+/** … and what its residuals are compared with. */
+export const ZEROS = '@zeros'
 
 /** What a user gave as a function; undefined for what is none. */
 export function readFunctionModel(model: unknown): FunctionModelSpec | undefined {

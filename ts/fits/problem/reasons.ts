@@ -17,10 +17,14 @@ export function hasUsablePoint(reason: number): boolean {
   return known.includes(fitReasons[reason])
 }
 
-/** Those that programs give, by number; and what they give where another program has to look. */
-export const [NEEDS_QR, CONVERGED, STALLED, MAX_ITERATIONS, NOT_FINITE, SINGULAR] = [
-  0, 1, 2, 3, 4, 5,
-] as const
+/** What programs return if the QR program has to take over. */
+export const NEEDS_QR = 0
+// Their reasons to stop.
+export const CONVERGED = 1
+export const STALLED = 2
+export const MAX_ITERATIONS = 3
+export const NOT_FINITE = 4
+export const SINGULAR = 5
 
 /** Why the ends of profiles are where they are, by the numbers in `reason`; the first is of none. */
 export const profileEndReasons = [

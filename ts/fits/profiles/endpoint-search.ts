@@ -56,8 +56,9 @@ export interface Endpoint {
 export const BEYOND_BOUND = 0
 /** … and why at 0, beyond which χ² is above the limit, and has leapt there. */
 const LEAPT = -1
-/** Fits a walk may have, and evaluations each of these. */
-const [MAX_FITS, MAX_EVALUATIONS_PER_FIT] = [80, 200]
+/** Most fits of one search for an endpoint. */
+const MAX_FITS = 80
+const MAX_EVALUATIONS_PER_FIT = 200
 /** An end is found where χ² is off from the limit by no more than this part of its rise. */
 const THRESHOLD_TOLERANCE = 1e-9
 /** χ² that is less than at the fit, by this part of the rise, is another valley's. */
@@ -66,18 +67,26 @@ export const LOWER_MINIMUM_MARGIN = 1e-4
 const MIN_BRACKET_RATIO = 1e-9
 /** How much further out is a little, where it is looked at. */
 const JUMP_TOLERANCE = 1e-2
-/** After so many places in between, one beyond the limit is tried again from nearer, so often, where χ² is still as far off. */
-const [MAX_TRIES, ROUGH_TOLERANCE, MAX_RETURNS] = [14, 1e-2, 2]
+/** Most points that are tried between one inside and one outside. */
+const MAX_TRIES = 14
+/** If χ² is still this far off then, the outer point is fitted again from a nearer one. */
+const ROUGH_TOLERANCE = 1e-2
+/** How often that is done. */
+const MAX_RETURNS = 2
 /** What a step does to χ² that is so small a part of the rise is nothing. */
 const PLATEAU_TOLERANCE = 1e-6
 /** Where a step changes χ² by less than this part of what the one before did, all that are to come may be summed up. */
 const PLATEAU_RATIO = 0.8
-/** Nothing is at rest, nor close to 0, before it has come so many errors, or factors of e, far. */
-const [MAX_LOG_STEP, MAX_STEPS_TO_ZERO] = [8, 11]
+/** Nothing counts as converged before this many standard errors, or factors of e. */
+const MAX_LOG_STEP = 8
+/** Nothing counts as close to 0 before this many factors of e. */
+const MAX_STEPS_TO_ZERO = 11
 /** Others that run have begun to after so many factors of e. */
 const BEGUN = 4
-/** By logarithms there are numbers up to here; and else to so many errors. */
-const [MAX_LOG_RATIO, MAX_STANDARD_ERRORS] = [600, 1e15]
+/** How far a search goes on a logarithmic scale, in factors of e. */
+const MAX_LOG_RATIO = 600
+/** … and on a linear one, in standard errors. */
+const MAX_STANDARD_ERRORS = 1e15
 /** Another parameter runs to infinity as this one does to 0 if it grows by such a power of it at least. */
 const MIN_RUN_FRACTION = 0.25
 

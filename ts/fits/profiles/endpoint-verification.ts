@@ -18,10 +18,14 @@ import {
   searchEndpoints,
 } from './endpoint-search.js'
 
-/** So many points an end is looked at from, and so often, as the next one may be no better. */
-const [START_COUNT, MAX_ROUNDS] = [24, 4]
-/** What is above 0 begins within such a power of e of where it is at the fit, and others that the model is not linear in. */
-const [WIDE_FACTOR, NARROW_FACTOR] = [8, 4]
+/** Starting points from which an endpoint is verified. */
+const START_COUNT = 24
+/** Most rounds, as a better endpoint is verified again. */
+const MAX_ROUNDS = 4
+/** Positive parameters start within this power of e of the fitted value. */
+const WIDE_FACTOR = 8
+/** The same for other parameters in which the model is not linear. */
+const NARROW_FACTOR = 4
 /** χ² that is below the limit by less than this part of the rise is as good as there. */
 const RELATIVE_TOLERANCE = 1e-6
 /** … or this part, where others would go on, were there larger numbers. */

@@ -206,8 +206,10 @@ function* searchRemaining(
   }
 }
 
-/** With no more degrees of freedom, and an interval as wide as this part of the value, χ² often has other valleys. */
-const [MAX_VERIFIED_DEGREES, MAX_RELATIVE_HALF_WIDTH] = [6, 0.7]
+/** With at most this many degrees of freedom … */
+const MAX_VERIFIED_DEGREES = 6
+/** … and an interval this wide relative to the value, χ² often has several minima. */
+const MAX_RELATIVE_HALF_WIDTH = 0.7
 
 /** Whether a ray may have ended where others meet the data better from elsewhere. */
 function needsVerification(

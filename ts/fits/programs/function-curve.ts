@@ -65,8 +65,10 @@ const compilePoint = memoizeBy(({ graph, free, fixed, values }: Problem) =>
   compile(graph, [...values.values()], [...free, ...fixed], []),
 )
 
-/** Derivatives are right, if they differ from differences by no more than this part, and this of the curve by the parameter. */
-const [EQUALITY_TOLERANCE, ROUNDING] = [1e-3, 1e-8]
+/** Largest relative difference between right derivatives and finite differences. */
+const EQUALITY_TOLERANCE = 1e-3
+/** Allowed difference beside it, as a fraction of |curve / parameter|. */
+const ROUNDING = 1e-8
 const CENTRAL_DIFFERENCES: FiniteDifferenceValues = { order: 2, step: undefined }
 
 /** A function by the parameters that vary. */

@@ -14,8 +14,12 @@ import { dot, product, triangleIndex } from './ldlt.js'
 import { clampToBounds, findLinearParameters, freeDirections, numberedNames } from './levenberg-marquardt.js'
 import { sumRows } from './normal-equations.js'
 
-/** Columns of a family with several values: which one a row is of, what it is to meet, and its weight. */
-export const [VALUE, RESPONSE, WEIGHT] = ['@value', '@y', '@weight']
+/** Column of a family with several values: which value a row belongs to. */
+export const VALUE = '@value'
+/** … the observation. */
+export const RESPONSE = '@y'
+/** … and its weight. */
+export const WEIGHT = '@weight'
 
 /** What is told of all groups before a look, beside shared parameters; names that no user's text can have. */
 export const broadcastInputs = ['moves', 'accepted', 'fresh', 'first', 'damping', 'least'] as const

@@ -42,22 +42,32 @@ const DEPTH_TOLERANCE = 1e-7
 const LOWER_MINIMUM_MARGIN = 1e-4
 /** A step is taken where χ² is above its promise by no more than this part of what is missing, or rounding. */
 const MAX_OFFSET = 0.5
-/** Rounding: of χ² itself, and of what residuals are differences of, 2·ε. */
-const [ROUNDING, CANCELLATION_ERROR] = [1e-13, 4.440892098500626e-16]
+/** Relative rounding error of χ². */
+const ROUNDING = 1e-13
+/** Relative rounding error of the values whose differences are residuals: 2·ε. */
+const CANCELLATION_ERROR = 4.440892098500626e-16
 /** Where it may be so many times the rise, χ² tells no end. */
 const NOISE_FACTOR = 4
-/** A promise is kept well by this part of what is missing, and λ falls by such a factor then. */
-const [GOOD_AGREEMENT, DAMPING_RELIEF] = [0.1, 0.1]
+/** The prediction was good if χ² misses it by no more than this fraction of the remaining distance. */
+const GOOD_AGREEMENT = 0.1
+/** λ is multiplied by this factor then. */
+const DAMPING_RELIEF = 0.1
 /** A step that is longer than this part of the way before may leap over something. */
 const JUMP_FRACTION = 0.5
 /** So often others may go on from a bad step before it is given up. */
 const MAX_TRIES = 2
-/** How steps may grow and shrink. */
-const [STEP_GROWTH, STEP_REDUCTION, BACKTRACK_FRACTION] = [4, 0.25, 0.5]
+/** The next step is this many times as long as an accepted one … */
+const STEP_GROWTH = 4
+/** … or this fraction of a rejected one … */
+const STEP_REDUCTION = 0.25
+/** … or this fraction of an accepted one where the curve turns. */
+const BACKTRACK_FRACTION = 0.5
 /** A part of the length: 2⁻²⁰. */
 const MIN_STEP = 9.5367431640625e-7
-/** λ after a step that was not taken, and of a matrix without a sound pivot, at least. */
-const [INITIAL_DAMPING, MIN_DAMPING] = [1e-3, 1e-10]
+/** λ after a rejected step, at least. */
+const INITIAL_DAMPING = 1e-3
+/** λ for a matrix without a sound pivot, at least. */
+const MIN_DAMPING = 1e-10
 /** What is left of a diagonal of the matrix where a parameter has faded; and of χ² by it, in parts of the rise. */
 const FADED_RATIO = 1e-8
 const IDLE_RATIO = 1e-10

@@ -72,12 +72,16 @@ const MIN_CONFIRMATIONS = 4
 /** A part of the tolerance: a step that gains so little, beside what errors are made of, is the last one. */
 const LAST_STEP_TOLERANCE = 1e-4
 const MIN_DECREMENT = 1e-15
-/** A gain that is so small a part of the cost is lost in its rounding, which is this part at most. */
-const [NEGLIGIBLE_STEP, ROUNDING_ERROR] = [1e-14, 1e-12]
+/** A relative gain this small is lost in the rounding of the cost. */
+const NEGLIGIBLE_STEP = 1e-14
+/** Largest relative rounding error of the cost. */
+const ROUNDING_ERROR = 1e-12
 /** So many steps are made that only lower what is lost in rounding. */
 const MAX_POLISHES = 8
-/** Pivots, beside diagonals, below which a step leads anywhere; below which errors would have fewer than seven digits. */
-const [SINGULAR_PIVOT, IDENTIFIABLE_PIVOT] = [1e-12, 1e-9]
+/** Below this pivot, relative to the diagonal, the direction of a step is arbitrary. */
+const SINGULAR_PIVOT = 1e-12
+/** Below this one standard errors would have fewer than seven digits. */
+const IDENTIFIABLE_PIVOT = 1e-9
 
 /** A look at where all are, by which errors are told. */
 const STATIONARY_INPUT = { moves: 0, fresh: 1, first: 0, damping: 0, least: IDENTIFIABLE_PIVOT }

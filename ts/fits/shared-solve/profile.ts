@@ -44,8 +44,10 @@ interface SharedEndpoint {
 
 /** How often the distance is doubled before there is no end. */
 const MAX_DOUBLINGS = 40
-/** Solutions at most, once an end lies between two points, and how near these are to each other by errors. */
-const [MAX_NARROWINGS, BRACKET_TOLERANCE] = [60, 1e-9]
+/** Most solutions once an endpoint is bracketed. */
+const MAX_NARROWINGS = 60
+/** The bracket is narrow enough at this fraction of the standard error. */
+const BRACKET_TOLERANCE = 1e-9
 /** A χ² that is lower by this part is another minimum's. */
 const LOWER_MINIMUM_MARGIN = 1e-9
 export const WARM_START: SolveMode = { isWarmStart: true, alternates: false }

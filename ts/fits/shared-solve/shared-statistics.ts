@@ -20,8 +20,10 @@ import {
 } from './arrowhead-solver.js'
 import { type GroupBatch, getIndex } from './group-batch.js'
 
-/** What may be said of a parameter at the end. */
-export const [FREE, AT_BOUND, UNIDENTIFIABLE] = [0, 1, 2] as const
+// The state of a parameter at the end of a fit.
+export const FREE = 0
+export const AT_BOUND = 1
+export const UNIDENTIFIABLE = 2
 
 /** A weight that is not finite and above 0, and the group that has it. */
 export interface InvalidWeight {

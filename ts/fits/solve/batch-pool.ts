@@ -3,8 +3,10 @@
 import type { Program } from '../../expressions/program.js'
 import type { Batch } from '../../many/batch/batch.js'
 
-/** Bytes of a batch that is worth keeping, and of all that are kept. */
-const [MAX_BATCH_BYTES, MAX_POOL_BYTES] = [1 << 24, 1 << 26]
+/** Largest batch that is kept for reuse. */
+const MAX_BATCH_BYTES = 1 << 24
+/** Largest total of all that are kept. */
+const MAX_POOL_BYTES = 1 << 26
 /** Of all problems: browsers allow about a hundred memories, and whoever keeps a result keeps its programs. */
 const MAX_BATCHES = 16
 

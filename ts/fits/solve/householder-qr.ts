@@ -41,8 +41,10 @@ export function dot(a: Float64Array, b: Float64Array, from = 0): number {
 /** A rest whose square has fallen to this part of the column's is computed anew. */
 const NORM_UPDATE_TOLERANCE = 1e-14
 
-/** So many rows a column pay for a first reduction, without pivots; it is enough where each column has such a part of its own. */
-const [TALL_RATIO, LEADING_TOLERANCE] = [2, 1e-3]
+/** From this many rows per column on, a first reduction without pivots pays. */
+const TALL_RATIO = 2
+/** Its result is enough if each column has at least this fraction of its own. */
+const LEADING_TOLERANCE = 1e-3
 
 /** Overwrites the columns, which have at least as many rows as there are of them, and b. */
 export function triangularize(columns: readonly Float64Array[], b: Float64Array): PivotedTriangle {
@@ -324,8 +326,10 @@ function eliminateDiagonal(
   return { columns: s, right: b }
 }
 
-/** How near to the radius a step has to be, and how often it is sought. */
-const [RADIUS_TOLERANCE, MAX_TRIES] = [0.1, 10]
+/** Largest relative difference between a step's length and the radius. */
+const RADIUS_TOLERANCE = 0.1
+/** Most iterations to find such a step. */
+const MAX_TRIES = 10
 
 /** A step, in the order of pivots, and the λ that it has. */
 export interface DampedStep {

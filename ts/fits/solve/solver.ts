@@ -62,8 +62,10 @@ const FIRST_ITERATIONS = 100
 const POLISHING_ITERATIONS = 16
 /** A λ that is less than the least one, and not 0. */
 const MIN_COST = 1e-300
-/** As often it goes on at most, and by what factor a unit has changed then. */
-const [MAX_ROUNDS, MAX_SCALE_RATIO] = [3, 1.2676506002282294e30]
+/** Most times a solver starts again with new scales. */
+const MAX_ROUNDS = 3
+/** … which it does if a scale has changed by this factor: 2¹⁰⁰. */
+const MAX_SCALE_RATIO = 1.2676506002282294e30
 /** Steps by which what has converged finds its last digits. */
 const MAX_POLISHES = 3
 /** A χ² that is larger by no more than this factor may be of the same minimum. */

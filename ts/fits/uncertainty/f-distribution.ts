@@ -7,13 +7,14 @@ import { elementary } from '../../functions/index.js'
 
 const { exp, log } = elementary('float64')
 
-/** Above it the tail of one degree of freedom comes from a continued fraction of so many pairs of terms. */
-const [TAIL_START, MAX_TERMS] = [4, 64]
-/** Γ(a + ½)/Γ(a)/√a by powers of 1/a, for a of at least so much. */
-const [ASYMPTOTIC_START, RATIO_SERIES] = [
-  64,
-  [1, -1 / 8, 1 / 128, 5 / 1024, -21 / 32768, -399 / 262144, 869 / 4194304],
-]
+/** From this F on the tail for one degree of freedom comes from a continued fraction. */
+const TAIL_START = 4
+/** Pairs of terms of that continued fraction. */
+const MAX_TERMS = 64
+/** Γ(a + ½)/Γ(a)/√a comes from its series from this a on. */
+const ASYMPTOTIC_START = 64
+/** Coefficients of that series in powers of 1/a. */
+const RATIO_SERIES = [1, -1 / 8, 1 / 128, 5 / 1024, -21 / 32768, -399 / 262144, 869 / 4194304]
 
 /**
  * P(F > f): what the tail has.

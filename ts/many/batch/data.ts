@@ -74,8 +74,10 @@ function enlarge(numbers: Float64Array, length: number): Float64Array {
   return more
 }
 
-/** Most numbers that room is made for before they are there, and how many times those that are, if that is more. */
-const [MAX_EXPECTED_LENGTH, GROWTH_FACTOR] = [1 << 21, 4]
+/** Most numbers that memory is allocated for before they have arrived … */
+const MAX_EXPECTED_LENGTH = 1 << 21
+/** … unless this many times those that have arrived is more. */
+const GROWTH_FACTOR = 4
 
 /** Copies of lists, one behind the other. */
 class ListBuffer {

@@ -11,8 +11,10 @@ import type { BatchRunner } from './engines.js'
  */
 export type EngineCall = Batch | undefined | readonly Generator<EngineCall, void>[]
 
-/** Milliseconds of a turn of the event loop that are enough, and after which progress is reported again. */
-const [MIN_TURN_MS, PROGRESS_INTERVAL_MS] = [5, 200]
+/** A turn of the event loop ends when it has taken this long. */
+const MIN_TURN_MS = 5
+/** Progress is reported again after this time. */
+const PROGRESS_INTERVAL_MS = 200
 
 /**
  * Makes calls one by one, and leaves the event loop free.

@@ -5,8 +5,10 @@ import type { Program } from '../../expressions/program.js'
 import type { Batch } from '../batch/batch.js'
 import { estimateWork } from '../batch/layout.js'
 
-/** Milliseconds that a slice is to take, and operations that are supposed to take as long where nothing is known. */
-const [TARGET_SLICE_MS, OPERATIONS_PER_SLICE] = [8, 2.5e5]
+/** How long a slice should take. */
+const TARGET_SLICE_MS = 8
+/** Operations that are assumed to take as long, before any have been timed. */
+const OPERATIONS_PER_SLICE = 2.5e5
 
 /** Milliseconds an operation of programs, as measured. */
 const paces = new WeakMap<Program, number>()
