@@ -105,7 +105,7 @@ test('equations that have changed since are told, and the run goes on', () => {
   const old = { ...before, equations: { ...before.equations, [first]: 1 } }
   const optimizer = Optimizer.load(old, { onWarning })
   expect(optimizer.restore(old, { onWarning })).toEqual([])
-  const message = `antigrad: the equations of ${first} have changed since this run was saved: it goes on, but not to the same bits`
+  const message = `antigrad: the equations of ${first} have changed since this run was saved: further bits differ`
   expect(told).toEqual([message, message])
   expect(inBits(optimizer.save().tensors)).toBe(inBits(before.tensors))
 
@@ -135,7 +135,7 @@ test('a version that is not known and what is no save are refused with a sentenc
   const cases: [unknown, string][] = [
     ...[1, 2, 4, undefined].map((version): [unknown, string] => [
       { ...saved(), version },
-      `optimizer: expected version 3 of the format, the only one that this release reads, got ${version}`,
+      `optimizer: expected version 3, the only one that this release reads, got ${version}`,
     ]),
     [{ ...saved(), format: 'other' }, 'optimizer: expected what save() returns, got the format "other"'],
     [{ a: Float64Array.of(1) }, 'optimizer: expected what save() returns, got the format undefined'],

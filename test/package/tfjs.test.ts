@@ -1,7 +1,7 @@
 /** antigrad/tfjs in Chromium, in a bundle that has TensorFlow.js once; and in Node by `import` and `require`. */
 
 import { execFileSync } from 'node:child_process'
-import { cpSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -39,6 +39,8 @@ afterAll(async () => {
 })
 
 /** What the program gives in a Node of its own, of which TensorFlow.js has one copy. */
+mkdirSync(join(home, 'target/tmp'), { recursive: true })
+
 function inNode(backend: string) {
   const file = join(home, 'target/tmp', `tfjs-${process.pid}-${backend}.mjs`)
   writeFileSync(

@@ -68,11 +68,7 @@ export function readSaved(given: unknown, rename: unknown, keepsNests: boolean):
   if (saved.format !== 'antigrad')
     throwMismatch(null, 'what save() returns', `the format ${shown(saved.format)}`)
   if (saved.version !== VERSION)
-    throwMismatch(
-      null,
-      `version ${VERSION} of the format, the only one that this release reads`,
-      shown(saved.version),
-    )
+    throwMismatch(null, `version ${VERSION}, the only one that this release reads`, shown(saved.version))
   const { dtype } = saved
   if (dtype !== 'float32' && dtype !== 'float64') throwMismatch(null, 'float32 or float64', shown(dtype))
   const base = resolve(saved.rule, 'saved: rule')
@@ -349,7 +345,5 @@ function collectWarnings(equations: UntrustedObject, uses: Uses): string[] {
   const changed = sources.filter(([name, source]) => equations[name] !== source)
   if (changed.length === 0) return []
   const names = changed.map(([name]) => name).join(', ')
-  return [
-    `antigrad: the equations of ${names} have changed since this run was saved: it goes on, but not to the same bits`,
-  ]
+  return [`antigrad: the equations of ${names} have changed since this run was saved: further bits differ`]
 }

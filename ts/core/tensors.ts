@@ -301,10 +301,10 @@ function hasValues(node: unknown): boolean {
 }
 
 /** How to make a typed array of what came. */
-export function shapeHint(value: unknown): string {
+export function shapeHint(value: unknown, type = 'Float64Array'): string {
   if (hasValues(value)) return ' (dataSync() gives the numbers of such a tensor)'
   const isNumber = typeof value === 'number' || (Array.isArray(value) && typeof value[0] === 'number')
-  return isNumber ? ' (Float32Array.from and Float64Array.from make one of plain numbers)' : ''
+  return isNumber ? ` (${type}.from(list) makes one)` : ''
 }
 
 /** A list or a record. Maps, promises and their like look like records without names, and are mistakes. */

@@ -187,7 +187,7 @@ function isRowGradient(found: unknown[], i: number, type: string | undefined, mo
     return true
   }
   const detached = isFloatArray(gradient) && isDetached(gradient)
-  const expected = `a ${type} of length ${length}${shapeHint(gradient)}`
+  const expected = `a ${type} of length ${length}${shapeHint(gradient, type)}`
   throw new TensorError(gradientPath(model.tensors[i].name), expected, detached ? 'a detached one' : gradient)
 }
 

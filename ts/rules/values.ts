@@ -37,8 +37,7 @@ export class RuleSchedule {
     this.isPlain = entries.every(({ key }) => isPlain(rule[key]))
     this.#name = rule.name
     this.#entries = entries
-    this.#values = new ScheduledValues()
-    for (const key of Object.keys(rule)) this.#values[key] = rule[key]
+    this.#values = Object.assign(new ScheduledValues(), rule)
     for (const { key } of entries) this.#values[key] = NaN
   }
 
