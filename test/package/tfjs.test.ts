@@ -38,9 +38,9 @@ afterAll(async () => {
   if (site) remove(site.folder)
 })
 
-/** What the program gives in a Node of its own, of which TensorFlow.js has one copy. */
 mkdirSync(join(home, 'target/tmp'), { recursive: true })
 
+/** What the program prints in a Node process of its own, which has one copy of TensorFlow.js. */
 function inNode(backend: string) {
   const file = join(home, 'target/tmp', `tfjs-${process.pid}-${backend}.mjs`)
   writeFileSync(
