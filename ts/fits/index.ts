@@ -1,6 +1,6 @@
 /** What `antigrad/fit` exports. */
 
-export { type CompareOptions, type Comparison, compare } from './compare.js'
+export { type CompareOptions, type Comparison, compare } from './analysis/compare.js'
 export { fit, fitMany, fitManySync } from './fit/fit-many.js'
 export type { Fit, FitManyResult } from './fit/result.js'
 export type { OriginOptions } from './models/define.js'

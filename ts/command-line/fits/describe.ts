@@ -1,7 +1,7 @@
 /** What is said of fits: tables. */
 
 import { plural, toPrintable } from '../../core/text.js'
-import type { Comparison } from '../../fits/compare.js'
+import type { Comparison } from '../../fits/analysis/compare.js'
 import type { Fit } from '../../fits/fit/result.js'
 import type { ModelComparison } from '../../jobs/fits.js'
 import { columns } from '../report.js'

@@ -1,16 +1,16 @@
 /** Whether data want the full model of two models. */
 
-import { ArgumentError } from '../core/errors.js'
-import { createRecord, isObject } from '../core/untrusted-input.js'
-import { type Expression, expression } from '../expressions/expression.js'
-import { type DataColumn, numbersInRun } from '../many/batch/data.js'
-import { flag, type GivenOf } from '../options/kinds.js'
-import { readOptions } from '../options/read.js'
-import { fitManySync } from './fit/fit-many.js'
-import { type Fit, type FitManyResult, getFitContext, isFit, isFitManyResult } from './fit/result.js'
-import { modelColumns } from './programs/function-curve.js'
-import type { SharedFit } from './shared/result.js'
-import { replaceStarts } from './solve/fit-context.js'
+import { ArgumentError } from '../../core/errors.js'
+import { createRecord, isObject } from '../../core/untrusted-input.js'
+import { type Expression, expression } from '../../expressions/expression.js'
+import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
+import { flag, type GivenOf } from '../../options/kinds.js'
+import { readOptions } from '../../options/read.js'
+import { fitManySync } from '../fit/fit-many.js'
+import { type Fit, type FitManyResult, getFitContext, isFit, isFitManyResult } from '../fit/result.js'
+import { modelColumns } from '../programs/function-curve.js'
+import type { SharedFit } from '../shared/result.js'
+import { replaceStarts } from '../solve/fit-context.js'
 import {
   type ComparedFit,
   type Comparison,
@@ -19,8 +19,8 @@ import {
   makePair,
   type NestingCheck,
   orderByModel,
-} from './uncertainty/comparison.js'
-import { isNestedIn, type JointFit, jointFits } from './uncertainty/joint-fit.js'
+} from '../uncertainty/comparison.js'
+import { isNestedIn, type JointFit, jointFits } from '../uncertainty/joint-fit.js'
 
 export type { Comparison }
 
