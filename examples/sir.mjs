@@ -1,6 +1,6 @@
 // An epidemic by ordinary differential equations, fitted: boys in bed in an English boarding school, January and
 // February 1978 (British Medical Journal, 4 March 1978). `fit` takes the function that integrates them as its model.
-import { fit } from 'antigrad/fit'
+import { fit, profile } from 'antigrad/fit'
 import { rungeKutta } from './runge-kutta.mjs'
 
 const boys = 763
@@ -32,7 +32,7 @@ const found = fit(
   },
 )
 
-const profiles = found.profile()
+const profiles = profile(found)
 for (const [name, value] of Object.entries(found.values)) {
   const { low, high } = profiles[name]
   console.log(

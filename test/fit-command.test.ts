@@ -5,7 +5,17 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expression } from 'antigrad'
-import { compare, type FitManyOptions, fitManySync, fit as fitOne, fitSharedSync, models } from 'antigrad/fit'
+import {
+  compare,
+  type FitManyOptions,
+  fitManySync,
+  fit as fitOne,
+  fitSharedSync,
+  models,
+  profile,
+  profileIntervals,
+  profileSync,
+} from 'antigrad/fit'
 import { SaxesParser } from 'saxes'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { columns } from '../dist/command-line/report.js'
@@ -190,11 +200,11 @@ describe('JSON lines', () => {
       ),
     })
     expect(all.profile).toEqual(
-      Object.fromEntries(found.shared.map((name) => [name, found.profileSync(name)])),
+      Object.fromEntries(found.shared.map((name) => [name, profileSync(found, name)])),
     )
     expect(groups.map(({ values: { b } }) => b)).toEqual(found.groups.map((_, k) => found.at(k).values.b))
     const [ofA] = groups
-    expect(ofA.profile).toEqual({ c: found.at(0).profileSync('c') })
+    expect(ofA.profile).toEqual({ c: profileSync(found.at(0), 'c') })
     expect(ofA.intervals).toEqual(found.at(0).intervals())
     const { low, high } = ofA.profile.c
     const digits = (x: number) => Number(x.toPrecision(6))
@@ -691,11 +701,11 @@ describe('what follows from the fit', () => {
       {
         start: { a: positive(1), b: positive(1), c: 1 },
         derive: { half: 'log(2)/b' },
-        intervals: 'profile',
+        intervals: profileIntervals(),
       },
     )
     expect([found.values, found.errors]).toEqual([other.values, other.errors])
-    expect(found.profile).toEqual(JSON.parse(JSON.stringify(other.profile())))
+    expect(found.profile).toEqual(JSON.parse(JSON.stringify(profile(other))))
     const table = run(args).stdout.split('\n')
     const [low, high] = other.intervals().half.map((x) => `${Number(x.toPrecision(6))}`)
     expect(table.find((line) => line.startsWith('half'))).toMatch(new RegExp(`${low} +${high}$`))

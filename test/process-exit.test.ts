@@ -41,17 +41,17 @@ const calls = {
     const start = { a: 1, b: 0.5, c: 0 }
     const call = () => fitMany(expression('a*exp(-b*t) + c'), { t, y }, { start })`,
   bootstrap: `
-    const { expression, fitMany } = await loaded
+    const { bootstrap, expression, fitMany } = await loaded
     const t = Float64Array.from({ length: 50 }, (_, k) => k / 10)
     const y = Array.from({ length: 5 }, (_, i) => t.map((t) => (1 + i) * Math.exp(-t) + Math.sin(99 * t + i) / 9))
     const found = await fitMany(expression('a*exp(-b*t) + c'), { t, y }, { start: { a: 1, b: 0.5, c: 0 } })
-    const call = () => found.bootstrap({ count: 2000 })`,
+    const call = () => bootstrap(found, { count: 2000 })`,
   profile: `
-    const { expression, fitMany } = await loaded
+    const { expression, fitMany, profile } = await loaded
     const t = Float64Array.from({ length: 50 }, (_, k) => k / 10)
     const y = Array.from({ length: 500 }, (_, i) => t.map((t) => (1 + i / 99) * Math.exp(-t) + Math.sin(99 * t + i) / 9))
     const found = await fitMany(expression('a*exp(-b*t) + c'), { t, y }, { start: { a: 1, b: 0.5, c: 0 } })
-    const call = () => found.profile()`,
+    const call = () => profile(found)`,
   'stepAsync of equations': `
     const { defineRule, Optimizer } = await loaded
     const rule = defineRule('own', { state: { m: 0 }, step: 'm = 0.9*m + g/(norm(g) + 1); theta = theta - 0.1*m' })

@@ -14,7 +14,7 @@ const calls = {
 
 /** The error, or the engine with its reasons, the numbers of a result and those of a profile. */
 const body = (engine: string | undefined) => `
-  const { adam, expression, fit, fitMany, fitShared, minimizeMany, minimizeManySync } = antigrad
+  const { adam, expression, fit, fitMany, fitShared, minimizeMany, minimizeManySync, profile } = antigrad
   const decay = expression('a*exp(-b*t) + c')
   const [t, y] = [[0, 1, 2, 3, 4, 5], [3, 2, 1.5, 1.2, 1.1, 1]]
   const start = { start: { a: 1, b: 1, c: 0 } }
@@ -25,7 +25,7 @@ const body = (engine: string | undefined) => `
     try {
       const result = await call()
       const { engine, engineReasons, x, values } = result
-      const low = name === 'fit' ? result.profile('a').a.low : null
+      const low = name === 'fit' ? profile(result, 'a').a.low : null
       found[name] = { engine, engineReasons, numbers: { x, values, low } }
     } catch (thrown) {
       found[name] = String(thrown)

@@ -9,7 +9,7 @@ import {
   radam,
   rprop,
 } from 'antigrad'
-import { fitMany } from 'antigrad/fit'
+import { bootstrap, fitMany, profile, profileIntervals } from 'antigrad/fit'
 import { arrayOf, digest, dtypes, noise, withOneNaN } from './bits.js'
 
 type Running = Pick<MinimizeManyOptions, 'engine' | 'threads' | 'workers'>
@@ -74,7 +74,7 @@ export async function workerDigests(running: Running) {
   const fits = {
     squares: {},
     'robust from several starts': { loss: 'huber', lossScale: 0.02, multiStart: 3 },
-    profiles: { intervals: { method: 'profile', level: 0.9 } },
+    profiles: { intervals: profileIntervals({ level: 0.9 }) },
     'by a rule': { method: adam({ lr: 0.02 }), maxIterations: 600 },
   } as const
   for (const [name, options] of Object.entries(fits)) {
@@ -86,17 +86,17 @@ export async function workerDigests(running: Running) {
     if (name === 'squares') {
       // Side by side: each ends, or is given up, while others go on.
       const given = [0, 3, 6, 9, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 150].map((milliseconds) =>
-        result.profile('a', { signal: AbortSignal.timeout(milliseconds) }).catch(() => {}),
+        profile(result, 'a', { signal: AbortSignal.timeout(milliseconds) }).catch(() => {}),
       )
-      const [few, many, profile] = await Promise.all([
-        result.bootstrap({ count: 5, seed: 1 }),
-        result.bootstrap({ count: 25, seed: 2 }),
-        result.profile(),
+      const [few, many, profiles] = await Promise.all([
+        bootstrap(result, { count: 5, seed: 1 }),
+        bootstrap(result, { count: 25, seed: 2 }),
+        profile(result),
         ...given,
       ])
       found('bootstrap', Object.values(few.errors), [])
       found('bootstrap of more', Object.values(many.errors), [])
-      const ends = Object.values(profile).flatMap(({ low, high }) => [low, high])
+      const ends = Object.values(profiles).flatMap(({ low, high }) => [low, high])
       found('profiles beside them', ends, [])
     }
   }

@@ -1,5 +1,5 @@
 // How often intervals have the truth in them: fits of simulated sets whose truth is known, by `fitMany`.
-import { fitManySync, fitReasons } from '../../dist/fits/index.js'
+import { fitManySync, fitReasons, profileSync } from '../../dist/fits/index.js'
 import { expression } from '../../dist/index.js'
 import { random } from '../../scripts/lib/random.mjs'
 
@@ -131,7 +131,7 @@ export function fitted({ model, truth, x, noise, isKnown = false, of }, y, optio
   const sigma = sigmaOf({ x, noise })
   const errors = sigma === undefined ? { loss: 'poisson' } : { sigma, absoluteSigma: isKnown }
   const fits = fitManySync(expression(model), { x, y }, { start: truth, ...errors, ...options })
-  return { fits, profile: fits.profileSync(of)[of] }
+  return { fits, profile: profileSync(fits, of)[of] }
 }
 
 /** Whether the truth is inside; an end that is not there, or that has not been found, is infinitely far away. */

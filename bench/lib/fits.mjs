@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { fitMany, fitManySync, fit as fitOne } from '../../dist/fits/index.js'
+import { bootstrap, fitMany, fitManySync, fit as fitOne, profileSync } from '../../dist/fits/index.js'
 import { engines, expression } from '../../dist/index.js'
 import { Host } from '../peers/processes.mjs'
 import { ratio, summary } from './measure.mjs'
@@ -213,7 +213,7 @@ export async function measureFits({ rounds, quick, missing, only, progress }) {
         const found = fitOne(model, { t, y: columns[0] }, options)
         const run = () => {
           const from = process.hrtime.bigint()
-          found.bootstrap({ count }).intervals(0.95, 'percentile')
+          bootstrap(found, { count }).intervals(0.95, 'percentile')
           return Number(process.hrtime.bigint() - from)
         }
         // Compiled by its second second, as SciPy was by others.
@@ -238,7 +238,7 @@ export async function measureFits({ rounds, quick, missing, only, progress }) {
         const found = fitManySync(model, { t, y: columns.slice(0, count) }, options)
         const run = () => {
           const from = process.hrtime.bigint()
-          ends = found.profileSync()
+          ends = profileSync(found)
           return Number(process.hrtime.bigint() - from)
         }
         return { count, run }

@@ -72,9 +72,9 @@ export const subjects: Readonly<Record<string, () => Anything>> = {
       { shared: ['b'], start: { a: 4, b: 1 } },
     ),
   SharedGroup: () => subjects.SharedFit().at(0),
-  SharedBootstrap: () => subjects.SharedFit().bootstrapSync({ count: 9 }),
-  Bootstrap: () => subjects.Fit().bootstrap({ count: 9 }),
-  BootstrapMany: () => subjects.FitManyResult().bootstrapSync({ count: 9 }),
+  SharedBootstrap: () => fits.bootstrapSync(subjects.SharedFit(), { count: 9 }),
+  Bootstrap: () => fits.bootstrap(subjects.Fit(), { count: 9 }),
+  BootstrapMany: () => fits.bootstrapSync(subjects.FitManyResult(), { count: 9 }),
   TestObjective: () => objectives.beale(),
 }
 
@@ -421,11 +421,7 @@ add('fit fitMany fitManySync', '', {
     lossScale: at(optional(positive), 1),
     ...{ tolerance, maxIterations: at(optional(whole), 50) },
     multiStart,
-    intervals: at(or(word(undefined, 'wald', 'profile'), record), {
-      method: at(word(undefined, 'wald'), 'profile'),
-      level: at(optional(anyNumber), 0.9),
-      restart: at(optional(flag), true),
-    }),
+    intervals: at(word(undefined), fits.profileIntervals({ level: 0.9, restart: true })),
     method: at(or(word(undefined), aRule), undefined, 'rule'),
     ...{ ...running, workers, signal, onProgress },
   }),
@@ -470,13 +466,15 @@ add('fitShared fitSharedSync', '', {
   }),
 })
 add('SharedFit#at SharedBootstrap#at', '', { group: at(word(0, -0, 1), 0) })
-add('SharedFit#profile SharedFit#profileSync', '', {
-  name: at(word(), 'b'),
-  options: at(record, { level: at(optional(anyNumber), 0.9), signal }),
-})
-add('SharedGroup#profile SharedGroup#profileSync', '', {
-  name: at(word(), 'b'),
-  options: at(record, { level: at(optional(anyNumber), 0.9), signal }),
+for (const found of [subjects.SharedFit(), subjects.SharedGroup()]) {
+  add('profile profileSync', '', {
+    found: at(no, found),
+    name: at(word(), 'b'),
+    options: at(record, { level: at(optional(anyNumber), 0.9), signal }),
+  })
+}
+add('profileIntervals', '', {
+  options: at(record, { level: at(optional(anyNumber), 0.9), restart: at(optional(flag), true) }),
 })
 add('SharedFit#intervals SharedGroup#intervals', '', { level: at(optional(anyNumber), 0.9) })
 add('Fit#intervals', '', { level: at(optional(anyNumber), 0.9) })
@@ -492,16 +490,19 @@ add('compare', '', {
   options: at(record, { nested: at(optional(flag), true) }),
 })
 add('FitManyResult#at BootstrapMany#at', '', { fit: at(word(0, -0), 0) })
-const bootstrap = {
+const resampling = {
   kind: at(word(undefined), 'cases'),
   count: at(optional(count(1, 1_000_000)), 9),
   seed: at(optional(count(0, 2 ** 32 - 1)), 3),
   fitOffset: at(optional(count(0, 2 ** 32 - 1)), 1),
 }
-add('Fit#bootstrap', '', { options: at(record, bootstrap) })
-add('FitManyResult#bootstrap FitManyResult#bootstrapSync SharedFit#bootstrap SharedFit#bootstrapSync', '', {
-  options: at(record, { ...bootstrap, signal, onProgress }),
-})
+add('bootstrap', '', { found: at(no, subjects.Fit()), options: at(record, resampling) })
+for (const found of [subjects.FitManyResult(), subjects.SharedFit()]) {
+  add('bootstrap bootstrapSync', '', {
+    found: at(no, found),
+    options: at(record, { ...resampling, signal, onProgress }),
+  })
+}
 const byMethod = at(word(undefined), 'percentile')
 add('Bootstrap#intervals BootstrapMany#intervals SharedBootstrap#intervals', '', {
   level: at(optional(anyNumber), 0.9),
@@ -514,21 +515,22 @@ add('Bootstrap#band', '', {
 /** Of the one parameter: its name, or a list of no more. */
 const ofIts: Kind = (x) =>
   x === undefined || x === 'a' || (Array.isArray(x) && (x.length === 0 || (x.length === 1 && x[0] === 'a')))
-add('Fit#profile', '', {
+add('profile', '', {
+  found: at(no, subjects.Fit()),
   names: at(ofIts, ['a']),
   options: at(record, { level: at(optional(anyNumber), 0.9) }),
 })
-add(
-  'Fit#contour',
-  '',
-  {
-    a: at(word('a'), 'a'),
-    b: at(word('b'), 'b'),
-    options: at(record, { level: at(optional(anyNumber), 0.9), points: at(optional(count(4, 4096)), 9) }),
-  },
-  () => antigrad.fit(expression('a*x + b'), { x: [1, 2, 3], y: [1, 2, 4] }, { start: { a: 1, b: 1 } }),
-)
-add('FitManyResult#profile FitManyResult#profileSync', '', {
+add('contour', '', {
+  found: at(
+    no,
+    antigrad.fit(expression('a*x + b'), { x: [1, 2, 3], y: [1, 2, 4] }, { start: { a: 1, b: 1 } }),
+  ),
+  a: at(word('a'), 'a'),
+  b: at(word('b'), 'b'),
+  options: at(record, { level: at(optional(anyNumber), 0.9), points: at(optional(count(4, 4096)), 9) }),
+})
+add('profile profileSync', '', {
+  found: at(no, subjects.FitManyResult()),
   names: at(ofIts, ['a']),
   options: at(record, { level: at(optional(anyNumber), 0.9), signal }),
 })

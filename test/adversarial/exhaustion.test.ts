@@ -14,7 +14,7 @@ import { home, inChild } from '../children.js'
 /** For a child: what calls are made of, and a text of all bits of anything. */
 const prepared = `
   const { readPlan } = await import(new URL('chunks/index.js', antigradUrl))
-  const { adam, compare, defineRule, expression, fit, fitManySync, minimizeManySync, models, Optimizer, sparseRows } = antigrad
+  const { adam, bootstrap, bootstrapSync, compare, contour, defineRule, expression, fit, fitManySync, minimizeManySync, models, Optimizer, profile, profileIntervals, profileSync, sparseRows } = antigrad
   const t = Array.from({ length: 12 }, (_, k) => k / 2)
   const y = t.map((t) => 3 * Math.exp(-t / 2) + 1 + 0.05 * Math.sin(7 * t))
   const model = expression('a*exp(-b*t) + c')
@@ -63,12 +63,12 @@ const prepared = `
     fitMany: () => fitManySync(model, { t, y: [y, y] }, { start }).values,
     multiStart: () => fit(model, { t, y }, { multiStart: 3, start: box }).values,
     derive: () => fit(model, { t, y }, { start, derive }).errors,
-    intervals: () => fit(model, { t, y }, { start, intervals: 'profile' }).intervals(0.9),
-    profile: () => found.profile(),
-    profiles: () => many.profileSync(),
-    contour: () => found.contour('a', 'b'),
-    bootstrap: () => found.bootstrap({ count: 20 }).errors,
-    bootstraps: () => many.bootstrapSync({ count: 20 }).values,
+    intervals: () => fit(model, { t, y }, { start, intervals: profileIntervals() }).intervals(0.9),
+    profile: () => profile(found),
+    profiles: () => profileSync(many),
+    contour: () => contour(found, 'a', 'b'),
+    bootstrap: () => bootstrap(found, { count: 20 }).errors,
+    bootstraps: () => bootstrapSync(many, { count: 20 }).values,
     compare: () => compare(found, line),
     'many runs': () => minimizeManySync(objective, { x: [0, 1, 2], y: [1, 1, 1] }, adam(), { maxIterations: 9 }).value,
   }`
@@ -301,13 +301,13 @@ describe.skipIf(process.platform !== 'linux')('little memory', () => {
 
   test('a heap of 24 MB is enough for fits of 50,000 rows, and what is asked of them', () => {
     const body = `
-      const { compare, expression, fit, models } = antigrad
+      const { bootstrap, compare, expression, fit, models, profile } = antigrad
       const n = 50_000
       const t = Float64Array.from({ length: n }, (_, k) => k / n * 6)
       const y = t.map((t) => 3 * Math.exp(-t / 2) + 1 + 0.05 * Math.sin(7777 * t))
       const found = fit(expression('a*exp(-b*t) + c'), { t, y }, { start: { a: 1, b: 1, c: 0 }, derive: { half: 'log(2)/b' } })
       const line = fit(models.line({ x: 't' }), { t, y })
-      found.profile('b'); found.bootstrap({ count: 3 }); found.intervals(); compare(found, line)
+      profile(found, 'b'); bootstrap(found, { count: 3 }); found.intervals(); compare(found, line)
       return found.reason`
     expect(inChild(body, { flags: ['--max-old-space-size=24'] })).toBe('converged')
   })

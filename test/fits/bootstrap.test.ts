@@ -5,6 +5,8 @@ import {
   type Bootstrap,
   type BootstrapManyOptions,
   type BootstrapOptions,
+  bootstrap,
+  bootstrapSync,
   type FitManyOptions,
   fitMany,
   fitManySync,
@@ -51,7 +53,7 @@ test.each<[string, FitManyOptions]>([
         { t, y },
         { y, t },
       ].map((data) => fitOne(decay, data, { start, ...options }))
-      expect(all(a.bootstrap({ kind, count: 50 }))).toBe(all(b.bootstrap({ kind, count: 50 })))
+      expect(all(bootstrap(a, { kind, count: 50 }))).toBe(all(bootstrap(b, { kind, count: 50 })))
     }
   },
 )
@@ -67,7 +69,7 @@ describe('numbers are drawn by seed, fit and refit', () => {
   test.each(kinds)('%s: on every engine, instruction set and number of threads the same', (kind) => {
     const ways = waysToRun(1, 3)
     const told = ways.map((way) => {
-      const result = fitManySync(decay, data, { start, sigma, ...way }).bootstrapSync({ kind, count: 40 })
+      const result = bootstrapSync(fitManySync(decay, data, { start, sigma, ...way }), { kind, count: 40 })
       const fits = lengths.map((_, i) => result.at(i))
       const { errors, failed } = result
       const band = fits[0].band({ t: [0, 1, 9] })
@@ -85,25 +87,25 @@ describe('numbers are drawn by seed, fit and refit', () => {
 
   test.each(kinds)('%s: by a promise, of a fit alone, and of a part of a batch the same', async (kind) => {
     const options = { kind, count: 30, seed: 7 }
-    const whole = many.bootstrapSync(options)
+    const whole = bootstrapSync(many, options)
     const fits = lengths.map((_, i) => all(whole.at(i)))
-    const later = await many.bootstrap(options)
+    const later = await bootstrap(many, options)
     expect(lengths.map((_, i) => all(later.at(i)))).toEqual(fits)
-    expect(lengths.map((_, i) => all(many.at(i).bootstrap(options)))).toEqual(fits)
+    expect(lengths.map((_, i) => all(bootstrap(many.at(i), options)))).toEqual(fits)
     const part = { t: data.t.slice(2), y: data.y.slice(2) }
     const other = fitManySync(decay, part, { start, sigma: sigma.slice(2) })
-    const elsewhere = other.bootstrapSync({ ...options, fitOffset: 2 })
+    const elsewhere = bootstrapSync(other, { ...options, fitOffset: 2 })
     expect(Array.from({ length: 4 }, (_, i) => all(elsewhere.at(i)))).toEqual(fits.slice(2))
-    expect(all(other.at(1).bootstrap({ ...options, fitOffset: 2 }))).toBe(fits[3])
+    expect(all(bootstrap(other.at(1), { ...options, fitOffset: 2 }))).toBe(fits[3])
   })
 
   test.each(kinds)('%s: more refits begin with the same ones; other seeds and fits have others', (kind) => {
     const found = one()
-    const [few, more] = [10, 25].map((count) => found.bootstrap({ kind, count }).values)
+    const [few, more] = [10, 25].map((count) => bootstrap(found, { kind, count }).values)
     expect(inBits(few.a)).toBe(inBits(more.a.slice(0, 10)))
     expect(new Set(more.a).size).toBe(25)
     for (const other of [{ seed: 1 }, { fitOffset: 1 }]) {
-      const { a } = found.bootstrap({ kind, count: 10, ...other }).values
+      const { a } = bootstrap(found, { kind, count: 10, ...other }).values
       expect(Array.from(a).filter((x) => few.a.includes(x))).toEqual([])
     }
   })
@@ -115,7 +117,7 @@ describe('numbers are drawn by seed, fit and refit', () => {
     ['parametric', [0.9006427619911412, 0.7076680360246215, 0.6920847687881954]],
   ])('%s: those of earlier versions', (kind, expected) => {
     const data = { t: [0, 0.5, 1, 2, 3, 4, 6], y: [5.1, 3.7, 3, 2.1, 1.4, 1.3, 1] }
-    const { values } = fitOne(decay, data, { start }).bootstrap({ kind, count: 40, seed: 3 })
+    const { values } = bootstrap(fitOne(decay, data, { start }), { kind, count: 40, seed: 3 })
     expect(Array.from(values.b.slice(37))).toEqual(expected)
   })
 
@@ -127,17 +129,17 @@ describe('numbers are drawn by seed, fit and refit', () => {
     const onProgress = () => {
       most = Math.max(most, process.memoryUsage().arrayBuffers - before)
     }
-    const { failed } = two.bootstrapSync({ count: 60, onProgress })
+    const { failed } = bootstrapSync(two, { count: 60, onProgress })
     expect(Array.from(failed)).toEqual([0, 0])
     expect(most).toBeLessThan(110e6)
   })
 
   test('in more than one batch of refits, as in one', () => {
     const found = one({}, 6)
-    const { values, count } = found.bootstrap({ kind: 'cases', count: 20_000 })
+    const { values, count } = bootstrap(found, { kind: 'cases', count: 20_000 })
     expect(count).toBe(20_000)
     expect(inBits(values.b.slice(0, 500))).toBe(
-      inBits(found.bootstrap({ kind: 'cases', count: 500 }).values.b),
+      inBits(bootstrap(found, { kind: 'cases', count: 500 }).values.b),
     )
   })
 })
@@ -147,7 +149,7 @@ describe('a refit is a fit', () => {
     // Of one row twice or the other, of two: four pairs, which a line through 0 tells apart.
     const data = { x: [1, 2], y: [3, 10] }
     const found = fitOne(expression('a*x'), data, { start: { a: 1 } })
-    const { values } = found.bootstrap({ kind: 'cases', count: 200 })
+    const { values } = bootstrap(found, { kind: 'cases', count: 200 })
     const rounded = Array.from(values.a, (a) => a.toFixed(9))
     expect(new Set(rounded)).toEqual(new Set(['3.000000000', '5.000000000', '4.600000000']))
     const both = rounded.filter((a) => a === '4.600000000').length
@@ -158,7 +160,7 @@ describe('a refit is a fit', () => {
   test('to the curve and residuals, centered and as large as errors are', () => {
     const found = fitOne(models.line(), { x: [0, 1, 2, 3], y: [0, 1.5, 1.5, 3] })
     const pool = Array.from(found.residuals, (r) => r * Math.sqrt(4 / 2))
-    const { values } = found.bootstrap({ count: 400 })
+    const { values } = bootstrap(found, { count: 400 })
     const curve = found.predict()
     // The y of a line through four points has four unknown draws: all means of them are of the pool.
     const means = new Set<string>()
@@ -178,7 +180,7 @@ describe('a refit is a fit', () => {
       const drawn = [1, 2, 4].map((x, row) => [x, found.values.a * x + pool[Math.floor(k / 3 ** row) % 3]])
       return (drawn.reduce((sum, [x, y]) => sum + x * y, 0) / 21).toFixed(9)
     })
-    const { a } = found.bootstrap({ count: 300 }).values
+    const { a } = bootstrap(found, { count: 300 }).values
     expect(new Set(Array.from(a, (value) => value.toFixed(9)))).toEqual(new Set(possible))
   })
 
@@ -188,7 +190,7 @@ describe('a refit is a fit', () => {
     const isCounts = kind === 'counts'
     const y = x.map((at) => (isCounts ? Math.round(8 + 5 * at + 3 * noise(next)) : 2 * at + 1 + noise(next)))
     const found = fitOne(models.line(), { x, y }, isCounts ? { loss: 'poisson' } : {})
-    const { errors, bias, failed } = found.bootstrap({
+    const { errors, bias, failed } = bootstrap(found, {
       ...{ kind: isCounts ? 'parametric' : kind, count: 20_000, seed: 1 },
     })
     expect(failed).toBe(0)
@@ -208,16 +210,16 @@ describe('a refit is a fit', () => {
     const shared = t.map((_, i) => t.map((__, j) => (i === j ? 0.01 : 0.004)))
     const apart = t.map((_, i) => t.map((__, j) => (i === j ? 0.01 : 0)))
     for (const kind of kinds) {
-      const [one, other] = [by, given].map((fit) => fit.bootstrap({ kind, count: 50 }).errors)
+      const [one, other] = [by, given].map((fit) => bootstrap(fit, { kind, count: 50 }).errors)
       expect(one.a / other.a).toBeCloseTo(1, 5)
       const [alike, plain] = [{ covariance: apart }, {}].map((options) => {
-        return fitOne(decay, { t, y }, { start, ...options }).bootstrap({ kind, count: 50 })
+        return bootstrap(fitOne(decay, { t, y }, { start, ...options }), { kind, count: 50 })
       })
       expect(alike.errors.b / plain.errors.b).toBeCloseTo(1, 5)
       expect(alike.band({ t: [1] }).low[0]).toBeCloseTo(plain.band({ t: [1] }).low[0], 5)
     }
     const correlated = fitOne(decay, { t, y }, { start, covariance: shared, absoluteSigma: true })
-    const { errors } = correlated.bootstrap({ kind: 'parametric', count: 4000 })
+    const { errors } = bootstrap(correlated, { kind: 'parametric', count: 4000 })
     for (const name of ['a', 'b', 'c'] as const)
       expect(errors[name] / correlated.errors[name]).toBeCloseTo(1, 1)
   })
@@ -234,14 +236,14 @@ describe('a refit is a fit', () => {
         { t: keep(t), y: keep(y) },
         { start, weights: keep(sigma).map((s) => 1 / (s * s)) },
       )
-      expect(all(dropped.bootstrap({ kind, count: 20 }))).toBe(all(kept.bootstrap({ kind, count: 20 })))
+      expect(all(bootstrap(dropped, { kind, count: 20 }))).toBe(all(bootstrap(kept, { kind, count: 20 })))
     }
   })
 
   test('within its bounds; a parameter that a bound holds', () => {
     const found = one({ start: { a: 1, b: { start: 1, min: 0.9 }, c: { start: 0, fixed: true } } })
     expect(found.atBound).toEqual(['b'])
-    const refits = found.bootstrap({ count: 300 })
+    const refits = bootstrap(found, { count: 300 })
     expect(Math.min(...refits.values.b)).toBe(0.9)
     expect(new Set(refits.values.c)).toEqual(new Set([0]))
     expect(refits.intervals().c).toEqual([0, 0])
@@ -258,14 +260,14 @@ describe('a refit is a fit', () => {
         start: { a: 1, b: { expr: 'd^2' }, d: 1, c: { start: [0.8, 1, 1.2], fixed: true } },
       },
     )
-    const { values, errors, intervals } = { ...many.bootstrapSync({ count: 50 }), ...ofSecond(many) }
+    const { values, errors, intervals } = { ...bootstrapSync(many, { count: 50 }), ...ofSecond(many) }
     expect(Array.from(values.b)).toEqual(Array.from(values.d, (d) => d * d))
     expect(new Set(values.c)).toEqual(new Set([1]))
     expect(errors.b).toBeGreaterThan(0)
     expect(intervals().b[0]).toBeLessThan(many.values.b[1])
   })
   const ofSecond = (many: ReturnType<typeof fitManySync>) => {
-    const fit = many.at(1).bootstrap({ count: 50 })
+    const fit = bootstrap(many.at(1), { count: 50 })
     return { values: fit.values, errors: fit.errors, intervals: () => fit.intervals() }
   }
 })
@@ -296,7 +298,7 @@ describe('intervals', () => {
   }
 
   test('by percentiles are those of the refits', () => {
-    const refits = one().bootstrap({ count: 333 })
+    const refits = bootstrap(one(), { count: 333 })
     const { a } = refits.intervals(0.9, 'percentile')
     expect(a[0]).toBeCloseTo(quantile(refits.values.a, 0.05), 12)
     expect(a[1]).toBeCloseTo(quantile(refits.values.a, 0.95), 12)
@@ -305,7 +307,7 @@ describe('intervals', () => {
   test('corrected for bias and skewness are those of the jackknife, nearly', () => {
     const data = dataOf(9, 30, 0.4)
     const found = fitOne(decay, data, { start })
-    const refits = found.bootstrap({ kind: 'cases', count: 4000 })
+    const refits = bootstrap(found, { kind: 'cases', count: 4000 })
     const left = data.t.map((_, out) => {
       const keep = (column: readonly number[]) => column.filter((_, k) => k !== out)
       return fitOne(decay, { t: keep(data.t), y: keep(data.y) }, { start }).values
@@ -334,7 +336,7 @@ describe('intervals', () => {
       0.323578, 0.203708, 0.126037, 0.126079,
     ]
     const x = y.map((_, k) => k / 8)
-    const refits = fitOne(models.line(), { x, y }).bootstrap({ kind: 'cases', count: 40_000 })
+    const refits = bootstrap(fitOne(models.line(), { x, y }), { kind: 'cases', count: 40_000 })
     // Of 200,000 pairs, with SciPy 1.17, which leaves out row after row.
     const golden = { percentile: [-1.04235, -0.31286], bca: [-1.2146, -0.35665] } as const
     for (const method of ['percentile', 'bca'] as const) {
@@ -347,7 +349,7 @@ describe('intervals', () => {
 
   test('of normal errors have no acceleration', () => {
     const found = fitOne(decay, dataOf(9, 30, 0.4), { start })
-    const refits = found.bootstrap({ kind: 'parametric', count: 2000 })
+    const refits = bootstrap(found, { kind: 'parametric', count: 2000 })
     const good = refits.values.b.filter((x) => !Number.isNaN(x))
     const bias = normal(good.filter((x) => x < found.values.b).length / good.length)
     const [low, high] = [-1.959963985, 1.959963985].map((z) => quantile(good, below(2 * bias + z)))
@@ -359,7 +361,7 @@ describe('intervals', () => {
     const found = one()
     let sided = 0
     for (let seed = 0; seed < 20; seed++) {
-      const refits = found.bootstrap({ count: 2, seed })
+      const refits = bootstrap(found, { count: 2, seed })
       const [first, second] = refits.values.b
       const [low, high] = refits.intervals().b
       expect(refits.intervals(0.5, 'percentile').b[0]).toBeGreaterThanOrEqual(Math.min(first, second))
@@ -378,7 +380,7 @@ describe('intervals', () => {
     const many = fitManySync(decay, { t: sets[0].t, y: sets.map(({ y }) => y) }, { start })
     const truth = { a: 4, b: 0.7, c: 1 }
     for (const kind of ['residuals', 'parametric'] as const) {
-      const intervals = many.bootstrapSync({ kind, count: 300 }).intervals(0.9)
+      const intervals = bootstrapSync(many, { kind, count: 300 }).intervals(0.9)
       for (const name of ['a', 'b', 'c'] as const) {
         const { low, high } = intervals[name]
         const covered = many.chiSquared.filter((_, i) => low[i] <= truth[name] && truth[name] <= high[i])
@@ -390,7 +392,7 @@ describe('intervals', () => {
 
   test('of the curve are bands, also of what follows', () => {
     const found = one()
-    const refits = found.bootstrap({ kind: 'parametric', count: 3000 })
+    const refits = bootstrap(found, { kind: 'parametric', count: 3000 })
     const [band, wald] = [refits.band({ t: [0, 1, 4] }), found.band({ t: [0, 1, 4] })]
     for (const k of [0, 1, 2]) {
       const width = wald.high[k] - wald.low[k]
@@ -410,7 +412,7 @@ describe('what fails is counted', () => {
   test('of refits: they are in nothing else', () => {
     // Most pairs of rows do not have the one that tells the slope.
     const data = { x: [0, 0, 0, 1], y: [0.1, -0.1, 0.05, 2] }
-    const refits = fitOne(models.line(), data).bootstrap({ kind: 'cases', count: 1000 })
+    const refits = bootstrap(fitOne(models.line(), data), { kind: 'cases', count: 1000 })
     expect(refits.failed).toBeGreaterThan(200)
     expect(refits.failed).toBe(refits.values.slope.filter(Number.isNaN).length)
     const bad = Array.from(refits.reason).filter((reason) => fitReasons[reason] !== 'converged')
@@ -424,7 +426,7 @@ describe('what fails is counted', () => {
     ['a fit that has not converged', { maxIterations: 2 }, 25, 'the fit itself has not converged'],
     ['a fit without a degree of freedom', {}, 3, 'no degree of freedom is left for errors'],
   ] as const)('of %s there are no refits, and all is NaN', (_, options, rows, why) => {
-    const refits = one(options, rows).bootstrap({ count: 10 })
+    const refits = bootstrap(one(options, rows), { count: 10 })
     expect(refits.message).toBe(`no refits: ${why}`)
     expect([refits.count, refits.failed, refits.values.a.length, refits.reason.length]).toEqual([0, 0, 0, 0])
     expect([refits.errors.a, refits.bias.a, ...refits.intervals().a, refits.band().low[0]]).toEqual(
@@ -436,7 +438,7 @@ describe('what fails is counted', () => {
     const { t, y } = dataOf(1, 20)
     const many = fitManySync(decay, { t, y: [y, y.map(() => NaN), y] }, { start })
     const seen: number[][] = []
-    const refits = await many.bootstrap({ count: 20, onProgress: (...how) => seen.push(how) })
+    const refits = await bootstrap(many, { count: 20, onProgress: (...how) => seen.push(how) })
     expect(Array.from(refits.failed)).toEqual([0, 20, 0])
     expect(refits.intervals().a.low[1]).toBeNaN()
     expect(refits.at(1).message).toBe('no refits: the fit itself has not converged')
@@ -465,26 +467,26 @@ describe('what cannot be meant', () => {
         return error
       }
     }
-    expect(caught(() => found.bootstrap(options as BootstrapOptions))).toSatisfy(isRight)
-    expect(caught(() => many.bootstrapSync(options as BootstrapOptions))).toSatisfy(isRight)
-    await expect(many.bootstrap(options as BootstrapOptions)).rejects.toSatisfy(isRight)
+    expect(caught(() => bootstrap(found, options as BootstrapOptions))).toSatisfy(isRight)
+    expect(caught(() => bootstrapSync(many, options as BootstrapOptions))).toSatisfy(isRight)
+    await expect(bootstrap(many, options as BootstrapOptions)).rejects.toSatisfy(isRight)
   })
 
   test('residuals of counts, levels, methods, fits that are none', () => {
     const counts = fitOne(models.line(), { x: [0, 1, 2, 3], y: [3, 5, 9, 9] }, { loss: 'poisson' })
-    expect(() => counts.bootstrap()).toThrow(/^kind: expected 'cases' or 'parametric', of counts/)
-    const refits = found.bootstrap({ count: 5 })
+    expect(() => bootstrap(counts)).toThrow(/^kind: expected 'cases' or 'parametric', of counts/)
+    const refits = bootstrap(found, { count: 5 })
     for (const level of [0, 1, NaN, '0.9'])
       expect(() => refits.intervals(level as number)).toThrow(/^level: expected a number between 0 and 1/)
     expect(() => refits.intervals(0.9, 'bc' as 'bca')).toThrow(/^method: expected 'bca' or 'percentile'/)
     expect(() => refits.band({} as never)).toThrow(/^at: expected a column t/)
-    expect(() => many.bootstrapSync({ count: 5 }).at(1)).toThrow(/^fit: expected an integer from 0 to 0/)
+    expect(() => bootstrapSync(many, { count: 5 }).at(1)).toThrow(/^fit: expected an integer from 0 to 0/)
   })
 
   test('more numbers than there is memory for', () => {
     const y = Array.from({ length: 2000 }, () => dataOf(5, 9).y)
     const wide = fitManySync(decay, { t: dataOf(5, 9).t, y }, { start })
-    expect(() => wide.bootstrapSync({ count: 100_000 })).toThrow(
+    expect(() => bootstrapSync(wide, { count: 100_000 })).toThrow(
       /^count: expected at most 22369, of 2,000 fits with 3 parameters, got 100000/,
     )
   })
@@ -493,7 +495,7 @@ describe('what cannot be meant', () => {
     const y = Array.from({ length: 40 }, (_, i) => dataOf(i, 20).y)
     const wide = await fitMany(decay, { t: dataOf(0, 20).t, y }, { start })
     const before: BootstrapManyOptions = { signal: AbortSignal.abort(new Error('never')) }
-    await expect(wide.bootstrap(before)).rejects.toThrow('never')
+    await expect(bootstrap(wide, before)).rejects.toThrow('never')
     const controller = new AbortController()
     const reason = new Error('enough')
     const seen: number[] = []
@@ -501,13 +503,13 @@ describe('what cannot be meant', () => {
       seen.push(done)
       controller.abort(reason)
     }
-    await expect(wide.bootstrap({ signal: controller.signal, onProgress })).rejects.toBe(reason)
+    await expect(bootstrap(wide, { signal: controller.signal, onProgress })).rejects.toBe(reason)
     expect(seen).toHaveLength(1)
     expect(seen[0]).toBeLessThan(40_000)
     const failing = () => {
       throw new RangeError('mine')
     }
-    expect(() => wide.bootstrapSync({ count: 10, onProgress: failing })).toThrow('mine')
-    expect(wide.bootstrapSync({ count: 10 }).failed[0]).toBe(0)
+    expect(() => bootstrapSync(wide, { count: 10, onProgress: failing })).toThrow('mine')
+    expect(bootstrapSync(wide, { count: 10 }).failed[0]).toBe(0)
   })
 })

@@ -1,7 +1,7 @@
 /** Contours: χ² on them is what the level says; ellipses of what is linear; bounds, and ends that are not there. */
 
 import { engines, expression } from 'antigrad'
-import { type FitOptions, fit as fitOne } from 'antigrad/fit'
+import { contour, type FitOptions, fit as fitOne } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { inBits } from '../helpers.js'
 
@@ -19,7 +19,7 @@ describe.each([
 ] as const)('σ is %s', (_, absoluteSigma, limit) => {
   test.each([0.5, 0.95, 0.999])('χ² of a fit with both fixed on it is what the level %d says', (level) => {
     const found = decay({ absoluteSigma })
-    const { points, reasons, message, lowerMinimum } = found.contour('k', 'a', { level, points: 16 })
+    const { points, reasons, message, lowerMinimum } = contour(found, 'k', 'a', { level, points: 16 })
     expect([new Set(reasons), message, lowerMinimum]).toEqual([new Set(['found']), '', null])
     for (let k = 0; k < 16; k++) {
       const at = { a: { start: points.a[k], fixed: true }, k: { start: points.k[k], fixed: true }, c: 1 }
@@ -31,7 +31,7 @@ describe.each([
 
 test('of a line it is an ellipse, by equal angles', () => {
   const found = fitOne(expression('a + b*x'), { x, y }, { start: { a: 0, b: 0 }, sigma, absoluteSigma: true })
-  const { points } = found.contour('a', 'b', { level: 0.6, points: 7 })
+  const { points } = contour(found, 'a', 'b', { level: 0.6, points: 7 })
   const [[aa, ab], [, bb]] = found.covariance
   for (let k = 0; k < 7; k++) {
     const u = (points.a[k] - found.values.a) / Math.sqrt(aa)
@@ -51,7 +51,7 @@ test('what is uncorrelated has its rays along the axes', () => {
     { x: even, y: [1, 2.1, 2.9, 4, 5.1] },
     { start: { a: 0, b: 0 } },
   )
-  const { points, reasons } = found.contour('a', 'b', { points: 4 })
+  const { points, reasons } = contour(found, 'a', 'b', { points: 4 })
   expect(new Set(reasons)).toEqual(new Set(['found']))
   for (const k of [0, 2]) expect(points.b[k]).toBeCloseTo(found.values.b, 12)
   for (const k of [1, 3]) expect(points.a[k]).toBeCloseTo(found.values.a, 12)
@@ -60,14 +60,14 @@ test('what is uncorrelated has its rays along the axes', () => {
 test('ends at bounds, and nowhere', () => {
   const rise = { x: x.slice(1, 8), y: [0.45, 0.9, 1.3, 1.65, 2.2, 2.4, 2.9] }
   const kinetics = expression('vmax*x/(km + x)')
-  const far = fitOne(kinetics, rise, { start: { vmax: 10, km: 20 } }).contour('vmax', 'km')
+  const far = contour(fitOne(kinetics, rise, { start: { vmax: 10, km: 20 } }), 'vmax', 'km')
   expect(far.reasons).toContain('unbounded')
   expect(far.points.vmax[far.reasons.indexOf('unbounded')]).toBe(Infinity)
   expect(far.message).toMatch(
     /^of 64 points \d+ are nowhere, as χ² stays below the limit however far they are$/,
   )
   const limited = { vmax: { start: 10, max: 20 }, km: 20 }
-  const near = fitOne(kinetics, rise, { start: limited }).contour('vmax', 'km')
+  const near = contour(fitOne(kinetics, rise, { start: limited }), 'vmax', 'km')
   expect(new Set(near.reasons)).toEqual(new Set(['bound', 'found']))
   const at = near.reasons.indexOf('bound')
   expect(near.points.vmax[at]).toBe(20)
@@ -78,7 +78,7 @@ test('of a line over timestamps it is the ellipse that it is over their differen
   const since = 1.7e12
   const times = x.map((at) => since + 1000 * at)
   const late = fitOne(expression('a + b*t'), { t: times, y }, { start: { a: 0, b: 0 }, sigma })
-  const { points, reasons } = late.contour('a', 'b', { points: 16 })
+  const { points, reasons } = contour(late, 'a', 'b', { points: 16 })
   expect(new Set(reasons)).toEqual(new Set(['found']))
   // χ² of a line is a parabola: in differences from the middle it is exact.
   const middle = since + 4000
@@ -124,8 +124,8 @@ test('of what is derived, χ² of a model in which it is a parameter is what the
         },
       ),
   }
-  const mixed = found.contour('half', 'c', { points: 12 })
-  const both = found.contour('half', 'top', { points: 12 })
+  const mixed = contour(found, 'half', 'c', { points: 12 })
+  const both = contour(found, 'half', 'top', { points: 12 })
   expect(new Set([...mixed.reasons, ...both.reasons])).toEqual(new Set(['found']))
   for (let k = 0; k < 12; k++) {
     expect(models.half(mixed.points.half[k], mixed.points.c[k]).chiSquared / limit).toBeCloseTo(1, 7)
@@ -137,7 +137,7 @@ test('of what is derived of a line, it is an ellipse by equal angles', () => {
   const options = { start: { a: 0, b: 0 }, sigma, absoluteSigma: true }
   const found = fitOne(expression('a + b*x'), { x, y }, { ...options, derive: { sum: 'a + b' } })
   const same = fitOne(expression('sum - b + b*x'), { x, y }, { ...options, start: { sum: 0, b: 0 } })
-  const [of, wanted] = [found.contour('sum', 'b', { points: 9 }), same.contour('sum', 'b', { points: 9 })]
+  const [of, wanted] = [contour(found, 'sum', 'b', { points: 9 }), contour(same, 'sum', 'b', { points: 9 })]
   for (const name of ['sum', 'b'] as const) {
     for (let k = 0; k < 9; k++) expect(of.points[name][k]).toBeCloseTo(wanted.points[name][k], 7)
   }
@@ -145,35 +145,35 @@ test('of what is derived of a line, it is an ellipse by equal angles', () => {
 
 test('of a fit that has none', () => {
   const exact = fitOne(expression('a + b*x'), { x: [0, 1], y: [1, 2] }, { start: { a: 0, b: 0 } })
-  const { points, reasons, message } = exact.contour('a', 'b', { points: 4 })
+  const { points, reasons, message } = contour(exact, 'a', 'b', { points: 4 })
   expect(Array.from(points.a)).toEqual([NaN, NaN, NaN, NaN])
   expect(new Set(reasons)).toEqual(new Set(['unavailable']))
   expect(message).toBe('no contour: no degree of freedom is left')
 })
 
 test('has the same bits on every engine and instruction set', () => {
-  const first = inBits(decay().contour('a', 'k'))
+  const first = inBits(contour(decay(), 'a', 'k'))
   for (const instructionSet of engines().native.instructionSets) {
-    expect(inBits(decay({ engine: 'native', instructionSet }).contour('a', 'k'))).toEqual(first)
+    expect(inBits(contour(decay({ engine: 'native', instructionSet }), 'a', 'k'))).toEqual(first)
   }
   for (const engine of ['wasm', 'typescript'] as const) {
-    expect(inBits(decay({ engine }).contour('a', 'k'))).toEqual(first)
+    expect(inBits(contour(decay({ engine }), 'a', 'k'))).toEqual(first)
   }
 })
 
 test('names and options that make no sense', () => {
   const found = decay()
-  expect(() => found.contour('a', 'a')).toThrow(/b: expected another one than a/)
-  expect(() => found.contour('z' as never, 'a')).toThrow(/a: expected a parameter that varies: a, k, c/)
-  expect(() => found.contour('a', undefined as never)).toThrow(/b: expected a parameter that varies/)
+  expect(() => contour(found, 'a', 'a')).toThrow(/b: expected another one than a/)
+  expect(() => contour(found, 'z' as never, 'a')).toThrow(/a: expected a parameter that varies: a, k, c/)
+  expect(() => contour(found, 'a', undefined as never)).toThrow(/b: expected a parameter that varies/)
   const held = decay({
     start: { ...start, c: { start: 1, fixed: true } },
     derive: { two: 'c + 1', half: 'log(2)/k' },
   })
-  expect(() => held.contour('c', 'a')).toThrow(
+  expect(() => contour(held, 'c', 'a')).toThrow(
     /a: expected a parameter that varies, or what follows from some: a, k, half; c is fixed, got "c"/,
   )
-  expect(() => held.contour('a', 'two')).toThrow(/half; two does not vary, got "two"/)
-  expect(() => found.contour('a', 'k', { points: 3 })).toThrow(/points.*4 to 4096/)
-  expect(() => found.contour('a', 'k', { level: 0 })).toThrow(/level.*between 0 and 1/)
+  expect(() => contour(held, 'a', 'two')).toThrow(/half; two does not vary, got "two"/)
+  expect(() => contour(found, 'a', 'k', { points: 3 })).toThrow(/points.*4 to 4096/)
+  expect(() => contour(found, 'a', 'k', { level: 0 })).toThrow(/level.*between 0 and 1/)
 })

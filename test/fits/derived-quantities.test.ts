@@ -1,7 +1,7 @@
 /** What is derived of parameters: values, errors, intervals, refits. */
 
 import { type AntigradError, expression, OptionError } from 'antigrad'
-import { fitManySync, fit as fitOne, models } from 'antigrad/fit'
+import { bootstrap, bootstrapSync, fitManySync, fit as fitOne, models } from 'antigrad/fit'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Anything } from '../adversarial/subject.js'
@@ -100,7 +100,7 @@ describe('what is derived', () => {
 
   test('has refits and their intervals', () => {
     const found = fitOne(hill, { x: dose, y: curve(4) }, options)
-    const refits = found.bootstrap({ count: 400 })
+    const refits = bootstrap(found, { count: 400 })
     const { ec90, ec50, slope, double } = refits.values
     for (const k of [0, 7, 399]) {
       if (Number.isNaN(ec50[k])) continue
@@ -191,7 +191,7 @@ describe('what cannot be meant', () => {
     }
     const many = fitManySync(hill, { x: dose, y: curve(1) }, { start, derive })
     expect(reads).toBe(1)
-    expect(many.bootstrapSync({ count: 5 }).at(0).values.a).toHaveLength(5)
+    expect(bootstrapSync(many, { count: 5 }).at(0).values.a).toHaveLength(5)
     expect(reads).toBe(1)
   })
 })

@@ -2,7 +2,15 @@
 
 import { readFileSync } from 'node:fs'
 import { expression } from 'antigrad'
-import { fitManySync, fit as fitOne, fitReasons, models, profileEndReasons } from 'antigrad/fit'
+import {
+  fitManySync,
+  fit as fitOne,
+  fitReasons,
+  models,
+  profile,
+  profileEndReasons,
+  profileSync,
+} from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { inBits } from '../helpers.js'
 import { waysToRun } from '../support.js'
@@ -50,7 +58,7 @@ describe('four parameters of few doses', () => {
     const found = fitted(doses)
     const { values } = found
     expect(found.reason).toBe('converged')
-    const profiles = found.profile()
+    const profiles = profile(found)
     for (const name of names) {
       const { low, high, lowReason, highReason } = profiles[name]
       for (const [s, [end, reason]] of [[low, lowReason] as const, [high, highReason] as const].entries()) {
@@ -68,7 +76,7 @@ describe('four parameters of few doses', () => {
   })
 
   test('an end may be where χ² leaps: at a dose that no curve meets half-way', () => {
-    const { ec50 } = fitted(stepped).profile('ec50')
+    const { ec50 } = profile(fitted(stepped), 'ec50')
     expect([ec50.highReason, ec50.high]).toEqual(['found', expect.closeTo(5, 6)])
     const at = (half: number) => {
       const start = { bottom: 0, top: 80, slope: 1e4, ec50: { start: half, fixed: true } }
@@ -84,7 +92,7 @@ describe('four parameters of few doses', () => {
   })
 
   test('an edge is told in words', () => {
-    const edges = sets.slice(0, 3).flatMap((doses) => names.map((name) => fitted(doses).profile(name)[name]))
+    const edges = sets.slice(0, 3).flatMap((doses) => names.map((name) => profile(fitted(doses), name)[name]))
     const { message } = edges.find(({ lowReason }) => lowReason === 'domain-limit') as (typeof edges)[number]
     expect(message).toMatch(
       /^the lower end of (slope|ec50) is 0, where the model ends: χ² stays below the limit up to there/,
@@ -102,7 +110,7 @@ describe('four parameters of few doses', () => {
     )
     for (const absoluteSigma of [false, true]) {
       const fits = fitManySync(models.fourPL(), { x, y }, { sigma: x.map(() => noise), absoluteSigma })
-      const reasons = Object.values(fits.profileSync()).flatMap(({ lowReason, highReason }) =>
+      const reasons = Object.values(profileSync(fits)).flatMap(({ lowReason, highReason }) =>
         [lowReason, highReason].flatMap((column) =>
           Array.from(column).filter((_, k) => fitReasons[fits.reason[k]] === 'converged'),
         ),
@@ -115,7 +123,7 @@ describe('four parameters of few doses', () => {
 
   test('they have the same bits on every engine and instruction set', () => {
     for (const doses of sets.slice(3, 5)) {
-      const [first, ...others] = waysToRun().map((options) => inBits(fitted(doses, options).profile()))
+      const [first, ...others] = waysToRun().map((options) => inBits(profile(fitted(doses, options))))
       for (const other of others) expect(other).toEqual(first)
     }
   })
@@ -124,11 +132,10 @@ describe('four parameters of few doses', () => {
 test('a rate may pass 0, where nothing is special about it', () => {
   const x = [0, 1, 2, 3, 4, 5, 6, 7]
   const y = [1.1, 0.8, 1.2, 0.9, 1, 1.15, 0.8, 1.05]
-  const { low, high, lowReason } = fitOne(
-    expression('a*exp(-k*x)'),
-    { x, y },
-    { start: { a: 1, k: 0.1 } },
-  ).profile('k').k
+  const { low, high, lowReason } = profile(
+    fitOne(expression('a*exp(-k*x)'), { x, y }, { start: { a: 1, k: 0.1 } }),
+    'k',
+  ).k
   expect(lowReason).toBe('found')
   expect(low).toBeLessThan(0)
   expect(high).toBeGreaterThan(0)

@@ -4,13 +4,17 @@ import * as core from 'antigrad'
 import { expression } from 'antigrad'
 import * as fits from 'antigrad/fit'
 import {
+  bootstrap,
+  bootstrapSync,
   compare,
+  contour,
   type Fit,
   fitMany,
   fitManySync,
   fit as fitOne,
   fitReasons,
   models,
+  profile,
   type ResidualModel,
 } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
@@ -80,18 +84,18 @@ describe('what an expression gives', () => {
     expect([found.engine, found.message]).toEqual(['typescript', ''])
     expect(found.engineReasons).toEqual(['the model is a function: it runs in JavaScript'])
     expect(found.evaluations).toBeLessThan(name === 'differences of order 2' ? 80 : 40)
-    const [profile, other] = [found.profile(), wanted.profile()]
+    const [own, other] = [profile(found), profile(wanted)]
     for (const of of ['a', 'b', 'c', 'half'] as const) {
-      expect(profile[of].lowReason).toBe('found')
-      expect(profile[of].low).toBeCloseTo(other[of].low, 6)
-      expect(profile[of].high).toBeCloseTo(other[of].high, 6)
+      expect(own[of].lowReason).toBe('found')
+      expect(own[of].low).toBeCloseTo(other[of].low, 6)
+      expect(own[of].high).toBeCloseTo(other[of].high, 6)
     }
-    const { errors, failed } = found.bootstrap({ count: 100, seed: 1 })
+    const { errors, failed } = bootstrap(found, { count: 100, seed: 1 })
     expect(failed).toBe(0)
-    const { errors: others } = wanted.bootstrap({ count: 100, seed: 1 })
+    const { errors: others } = bootstrap(wanted, { count: 100, seed: 1 })
     expect(errors.b / others.b).toBeCloseTo(1, 4)
-    const points = found.contour('a', 'b', { points: 4 }).points.a
-    expect(points[0]).toBeCloseTo(wanted.contour('a', 'b', { points: 4 }).points.a[0], 5)
+    const points = contour(found, 'a', 'b', { points: 4 }).points.a
+    expect(points[0]).toBeCloseTo(contour(wanted, 'a', 'b', { points: 4 }).points.a[0], 5)
   })
 
   test('a jacobian takes fewer evaluations', () => {
@@ -164,9 +168,9 @@ describe('what fits may have', () => {
       expectSame(found, wanted)
       expect([found.observations, found.droppedRows]).toEqual([6, 1])
       expect(found.residuals).toHaveLength(8)
-      const cases = found.bootstrap({ kind: 'cases', count: 50, seed: 3 })
+      const cases = bootstrap(found, { kind: 'cases', count: 50, seed: 3 })
       expect(cases.errors.b).toBeCloseTo(
-        fitOne(text, gappy, { ...options }).bootstrap({ kind: 'cases', count: 50, seed: 3 }).errors.b,
+        bootstrap(fitOne(text, gappy, { ...options }), { kind: 'cases', count: 50, seed: 3 }).errors.b,
         4,
       )
     }
@@ -189,7 +193,7 @@ describe('what fits may have', () => {
     const wanted = fitOne(expression('a'), { y }, { start: { a: 0 } })
     expect(found.values.a).toBeCloseTo(wanted.values.a, 10)
     expect(found.errors.a).toBeCloseTo(wanted.errors.a, 7)
-    expect(found.profile('a').a.low).toBeCloseTo(wanted.profile('a').a.low, 6)
+    expect(profile(found, 'a').a.low).toBeCloseTo(profile(wanted, 'a').a.low, 6)
     expect(found.predict()).toHaveLength(y.length)
     expect(found.band().low[3]).toBeCloseTo(wanted.band().low[3], 6)
     fitOne(
@@ -253,9 +257,9 @@ describe('many fits', () => {
     ])
     expectSame(all.at(1), fitOne(text, { t: own.t[1], y: own.y[1] }, { start }))
     expect(all.at(2).message).toBe('row 0: y is NaN')
-    const { b } = await all.profile('b')
-    expect(b.low[1]).toBeCloseTo(fitOne(text, { t: own.t[1], y: own.y[1] }, { start }).profile('b').b.low, 5)
-    const refits = all.bootstrapSync({ count: 20 })
+    const { b } = await profile(all, 'b')
+    expect(b.low[1]).toBeCloseTo(profile(fitOne(text, { t: own.t[1], y: own.y[1] }, { start }), 'b').b.low, 5)
+    const refits = bootstrapSync(all, { count: 20 })
     expect(refits.at(1).failed).toBe(0)
     expect(
       Array.from(fitManySync<typeof own, typeof start>(model as never, own, { start }).values.b),
@@ -423,7 +427,7 @@ describe('what a function does', () => {
     const found = fitOne(right, data, { start })
     // Seven passes more than one for each point.
     expect(found.evaluations).toBeLessThan(calls + 10)
-    expect(found.profile('b').b.lowReason).toBe('found')
+    expect(profile(found, 'b').b.lowReason).toBe('found')
   })
 })
 

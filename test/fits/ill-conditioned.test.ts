@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { expression } from 'antigrad'
-import { type FitOptions, fit as fitOne } from 'antigrad/fit'
+import { type FitOptions, fit as fitOne, profile } from 'antigrad/fit'
 import { expect, test } from 'vitest'
 import { inBits } from '../helpers.js'
 import { variants } from '../support.js'
@@ -92,7 +92,7 @@ test.each(cases.filter((hard) => !isLinear(hard)))(
 test.each(cases.filter(isLinear))('$name: profiles are those of linear theory', (hard) => {
   for (const absoluteSigma of [false, true]) {
     const one = fitted(hard, { absoluteSigma })
-    const profiles = one.profile()
+    const profiles = profile(one)
     if (hard.reached.condition >= HOPELESS && one.reason === 'singular') {
       const reasons = Object.values(profiles).flatMap(({ lowReason, highReason }) => [lowReason, highReason])
       expect(new Set(reasons)).toEqual(new Set(['flat']))

@@ -1,7 +1,7 @@
 /** What models may be told beside their column: an origin, a range of frequencies, log10 of a dose, an inhibitor. */
 
 import { OptionError } from 'antigrad'
-import { fitManySync, fit as fitOne, fitSharedSync, models } from 'antigrad/fit'
+import { bootstrap, fitManySync, fit as fitOne, fitSharedSync, models, profile } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { random } from '../helpers.js'
 
@@ -32,8 +32,8 @@ describe('an origin', () => {
     near(values.end, 2005, errors.end)
     const at = values.amplitude * Math.exp(-values.rate * 10) + values.offset
     expect(found.predict({ x: [2010] })[0]).toBeCloseTo(at, 12)
-    expect(found.profile('rate').rate.lowReason).toBe('found')
-    expect(Object.values(found.bootstrap({ count: 20 }).errors).every(Number.isFinite)).toBe(true)
+    expect(profile(found, 'rate').rate.lowReason).toBe('found')
+    expect(Object.values(bootstrap(found, { count: 20 }).errors).every(Number.isFinite)).toBe(true)
     // Without one the amplitude is that of the year 0.
     expect(fitOne(models.exponential(), { x: years, y: decay }).values.amplitude).toBeGreaterThan(1e170)
   })

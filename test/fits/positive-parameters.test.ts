@@ -1,7 +1,7 @@
 /** Positive parameters, which are fitted as their logarithms. */
 
 import { type AntigradError, adam, expression, OptionError } from 'antigrad'
-import { type FitOptions, fitManySync, fit as fitOne, models } from 'antigrad/fit'
+import { bootstrap, type FitOptions, fitManySync, fit as fitOne, models } from 'antigrad/fit'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Anything } from '../adversarial/subject.js'
@@ -67,7 +67,7 @@ describe('a positive parameter', () => {
       })
     })
     const [one, other] = [tight(3), tight(3, { start: { a: 1, b: 1, c: 0 } })]
-    const refits = { one: one.bootstrap({ count: 200 }), other: other.bootstrap({ count: 200 }) }
+    const refits = { one: bootstrap(one, { count: 200 }), other: bootstrap(other, { count: 200 }) }
     for (const end of [0, 1] as const)
       expect(refits.one.intervals().b[end]).toBeCloseTo(refits.other.intervals().b[end], 4)
   })

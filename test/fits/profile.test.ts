@@ -9,7 +9,10 @@ import {
   fitMany,
   fitManySync,
   fit as fitOne,
+  profile,
   profileEndReasons,
+  profileIntervals,
+  profileSync,
 } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { inBits, random } from '../helpers.js'
@@ -66,7 +69,7 @@ function* endsOf(golden: Golden, options: FitOptions = {}) {
   for (const kind of kinds) {
     const found = fitted(golden, kind, options)
     for (const [l, level] of levels.entries()) {
-      const profiles = found.profile(undefined, { level })
+      const profiles = profile(found, undefined, { level })
       for (const name of Object.keys(golden.values)) {
         for (const [s, side] of (['low', 'high'] as const).entries()) {
           const key = `${name}.${kind}.${l}.${s}`
@@ -105,7 +108,7 @@ const ways = waysToRun()
 test('profiles have the same bits on every engine and instruction set', () => {
   for (const golden of cases) {
     const [first, ...others] = ways.map((options) =>
-      inBits(kinds.map((kind) => fitted(golden, kind, options).profile())),
+      inBits(kinds.map((kind) => profile(fitted(golden, kind, options)))),
     )
     for (const other of others) expect(other, golden.name).toEqual(first)
   }
@@ -118,21 +121,22 @@ describe('ends that are not there', () => {
   test('flat: others make up for what a parameter does', () => {
     const found = fitOne(expression('a*b*d*x + c'), { x, y }, { start: { a: 1, b: 1, c: 0, d: 1 } })
     expect(found.reason).toBe('singular')
-    const { a, b, c, d } = found.profile()
+    const { a, b, c, d } = profile(found)
     for (const { low, high, lowReason, highReason } of [a, b, d]) {
       expect([low, high, lowReason, highReason]).toEqual([-Infinity, Infinity, 'flat', 'flat'])
     }
     expect(a.message).toBe('the data do not determine a: others make up for it')
     // As if all but one were fixed.
     const one = fitOne(expression('a*x + c'), { x, y }, { start: { a: 1, c: 0 } })
-    const { low, high } = fitOne(expression('a*b*x + c'), { x, y }, { start: { a: 1, b: 1, c: 0 } }).profile()
-      .c
+    const { low, high } = profile(
+      fitOne(expression('a*b*x + c'), { x, y }, { start: { a: 1, b: 1, c: 0 } }),
+    ).c
     const scale = (15 - one.degreesOfFreedom) / 15
     expect(scale).toBeGreaterThan(0)
     // With one degree of freedom less, they are a little wider.
     expect([c.lowReason, c.highReason]).toEqual(['found', 'found'])
-    expect(low).toBeLessThan(one.profile().c.low)
-    expect(high).toBeGreaterThan(one.profile().c.high)
+    expect(low).toBeLessThan(profile(one).c.low)
+    expect(high).toBeGreaterThan(profile(one).c.high)
   })
 
   test('ill-conditioned is not flat: a line over timestamps has the interval that it has over their differences', () => {
@@ -144,7 +148,7 @@ describe('ends that are not there', () => {
       { start: { slope: 0, intercept: 0 } },
     )
     expect(found.reason).toBe('converged')
-    const { slope, intercept } = found.profile()
+    const { slope, intercept } = profile(found)
     expect([slope.lowReason, slope.highReason, slope.message]).toEqual(['found', 'found', ''])
     expect([intercept.lowReason, intercept.highReason]).toEqual(['found', 'found'])
     // Less its middle, a line has Student's interval.
@@ -156,8 +160,8 @@ describe('ends that are not there', () => {
     )
     const [low, high] = near.intervals().slope
     const half = (high - low) / 2
-    expect(Math.abs(near.profile().slope.low - low) / half).toBeLessThan(1e-6)
-    expect(Math.abs(near.profile().slope.high - high) / half).toBeLessThan(1e-6)
+    expect(Math.abs(profile(near).slope.low - low) / half).toBeLessThan(1e-6)
+    expect(Math.abs(profile(near).slope.high - high) / half).toBeLessThan(1e-6)
     expect(Math.abs(slope.low - low) / half).toBeLessThan(1e-6)
     expect(Math.abs(slope.high - high) / half).toBeLessThan(1e-6)
   })
@@ -167,7 +171,7 @@ describe('ends that are not there', () => {
     const start = { a: 3, k: 0.4, c: { start: 0.5, min: 0.2 } }
     const found = fitOne(expression('a*exp(-k*x) + c'), { x: x.slice(0, 7), y: fall }, { start })
     expect(found.atBound).toEqual(['c'])
-    const { c } = found.profile()
+    const { c } = profile(found)
     expect(c).toMatchObject({ low: 0.2, lowReason: 'bound', highReason: 'found' })
     expect(c.message).toBe('the lower end of c is 0.2, at a bound: χ² stays below the limit up to there')
     // χ² at the end, the others free, is what the level says.
@@ -183,7 +187,7 @@ describe('ends that are not there', () => {
   test.each([1e-170, 1e170])('squares of %d are no numbers', (unit) => {
     const small = y.map((value) => value * unit)
     const found = fitOne(expression('a + b*x'), { x, y: small }, { start: { a: unit, b: unit } })
-    const { b } = found.profile()
+    const { b } = profile(found)
     expect([b.low, b.lowReason]).toEqual([NaN, 'unavailable'])
     expect(b.message).toBe('no profile: χ² is no number; multiply the data by a power of 10')
   })
@@ -195,7 +199,7 @@ describe('ends that are not there', () => {
   ])('%s', (_, y, options, words) => {
     const model = expression('a + b*x + c*x^2')
     const found = fitOne(model, { x: x.slice(0, y.length), y }, { start: { a: 0, b: 0, c: 0 }, ...options })
-    expect(found.profile().b).toEqual({
+    expect(profile(found).b).toEqual({
       ...{ low: NaN, high: NaN, lowReason: 'unavailable', highReason: 'unavailable' },
       ...{ message: `no profile: ${words}`, lowerMinimum: null },
     })
@@ -206,7 +210,7 @@ describe('ends that are not there', () => {
     const response = [0.5, 7.9, 11.5, 46.4, 84.4, 95.2, 87.4, 98.3]
     const model = expression('bottom + (top - bottom)/(1 + (ec50/x)^slope)')
     const start = { bottom: 0, top: 100, slope: 1, ec50: 1 }
-    const { slope, ec50 } = fitOne(model, { x: dose, y: response }, { start }).profile()
+    const { slope, ec50 } = profile(fitOne(model, { x: dose, y: response }, { start }))
     expect([slope.lowReason, slope.high, slope.highReason]).toEqual(['found', Infinity, 'unbounded'])
     expect(slope.message).toBe('slope has no upper end: χ² stays below the limit however large it is')
     expect([ec50.lowReason, ec50.highReason]).toEqual(['found', 'found'])
@@ -216,7 +220,7 @@ describe('ends that are not there', () => {
     // Beyond 1 there is no root, and χ² is below the limit up to there.
     const weak = [1, 1.1, 0.95, 1.05, 1.12, 0.98, 1.1, 1.05]
     const found = fitOne(expression('b + sqrt(1 - a)*x'), { x, y: weak }, { start: { a: 0.99, b: 1 } })
-    const { a, b } = found.profile()
+    const { a, b } = profile(found)
     expect([a.lowReason, a.high, a.highReason]).toEqual(['found', NaN, 'failed'])
     expect(a.message).toBe('the upper end of a has not been found')
     expect(b.lowReason).toBe('found')
@@ -234,7 +238,7 @@ test('a step does not leap over a pole, whatever the error', () => {
     { start: { b1: 10, b2: 0.3 }, sigma: times.map(() => 0.6), absoluteSigma: true },
   )
   expect(found.errors.b1).toBeGreaterThan(10 * found.values.b1)
-  const { b1 } = found.profile()
+  const { b1 } = profile(found)
   expect([b1.lowReason, b1.highReason]).toEqual(['found', 'unbounded'])
   // χ² there is the limit; below 0 it would be less again.
   const held = fitOne(
@@ -254,7 +258,7 @@ describe('another valley', () => {
 
   test('that is lower than the fit is told of, with where it is', () => {
     const found = fitOne(model, { t, y: wave }, { start })
-    const { f } = found.profile()
+    const { f } = profile(found)
     expect(found.reason).toBe('converged')
     expect(f).toMatchObject({ low: NaN, high: NaN, lowReason: 'lower-minimum' })
     expect(f.message).toMatch(/^there is a lower minimum: on the way to the lower end of f, χ² falls to \d/)
@@ -263,25 +267,25 @@ describe('another valley', () => {
   })
 
   test('is where a fit begins again, on request', () => {
-    const plain = fitOne(model, { t, y: wave }, { start, intervals: 'profile' })
+    const plain = fitOne(model, { t, y: wave }, { start, intervals: profileIntervals() })
     expect(plain.chiSquared).toBeGreaterThan(20)
     expect(plain.intervals().f).toEqual([NaN, NaN])
-    const found = fitOne(model, { t, y: wave }, { start, intervals: { method: 'profile', restart: true } })
+    const found = fitOne(model, { t, y: wave }, { start, intervals: profileIntervals({ restart: true }) })
     expect(found.chiSquared).toBeLessThan(0.3)
     // Below 0 it means the same.
     expect(Math.abs(found.values.f)).toBeCloseTo(0.2013, 3)
     const [low, high] = found.intervals().f
     expect(low).toBeLessThan(found.values.f)
     expect(high).toBeGreaterThan(found.values.f)
-    expect(found.profile().f.lowerMinimum).toBeNull()
+    expect(profile(found).f.lowerMinimum).toBeNull()
     // Others have the same bits as without it.
     const both = fitManySync(
       model,
       { t, y: [wave, wave] },
-      { start: { ...start, f: [0.1, 0.2] }, intervals: { method: 'profile', restart: true } },
+      { start: { ...start, f: [0.1, 0.2] }, intervals: profileIntervals({ restart: true }) },
     )
-    expect(both.at(1).profile()).toEqual(
-      fitOne(model, { t, y: wave }, { start: { ...start, f: 0.2 } }).profile(),
+    expect(profile(both.at(1))).toEqual(
+      profile(fitOne(model, { t, y: wave }, { start: { ...start, f: 0.2 } })),
     )
     expect(both.at(0).chiSquared).toBe(found.chiSquared)
   })
@@ -302,7 +306,7 @@ test.each([
     loss === 'poisson'
       ? found.chiSquared + 3.841458820694124
       : found.chiSquared * (1 + 2.4469118511449692 ** 2 / 6)
-  const { k } = found.profile()
+  const { k } = profile(found)
   for (const end of [k.low, k.high]) {
     const start = { a: found.values.a, k: { start: end, fixed: true } }
     const held = fitOne(model, data, { start, loss, lossScale: 0.3, tolerance: 1e-14 })
@@ -313,7 +317,7 @@ test.each([
 test('what follows from parameters has the ends of a model in which it is one', () => {
   const [golden] = cases
   const derive = { half: 'log(2)/k', sum: 'a + c', ratio: 'c/a', fixed: '2 + 1' }
-  const profiles = fitted(golden, 'unknown', { derive }).profile()
+  const profiles = profile(fitted(golden, 'unknown', { derive }))
   expect(Object.keys(profiles)).toEqual(['a', 'k', 'c', 'half', 'sum', 'ratio'])
   const models = {
     half: ['a*exp(-log(2)/half*x) + c', { a: 3, half: 1, c: 0 }],
@@ -322,10 +326,10 @@ test('what follows from parameters has the ends of a model in which it is one', 
   } as const
   for (const name of ['half', 'sum', 'ratio'] as const) {
     const [model, start] = models[name]
-    const own = fitted({ ...golden, model, start }, 'unknown', { tolerance: 1e-13 }).profile()[name]
-    const [profile, value] = [profiles[name], (own.low + own.high) / 2]
-    expect(Math.abs((profile.low - own.low) / (own.low - value)), name).toBeLessThan(1e-6)
-    expect(Math.abs((profile.high - own.high) / (own.high - value)), name).toBeLessThan(1e-6)
+    const own = profile(fitted({ ...golden, model, start }, 'unknown', { tolerance: 1e-13 }))[name]
+    const [ends, value] = [profiles[name], (own.low + own.high) / 2]
+    expect(Math.abs((ends.low - own.low) / (own.low - value)), name).toBeLessThan(1e-6)
+    expect(Math.abs((ends.high - own.high) / (own.high - value)), name).toBeLessThan(1e-6)
   }
 })
 
@@ -340,11 +344,11 @@ describe('many fits', () => {
 
   test('have the profiles of each, with the fits or afterwards, on every engine and number of threads', async () => {
     const first = fitManySync(model, { t, y }, options)
-    const columns = first.profileSync()
+    const columns = profileSync(first)
     expect(Object.keys(columns)).toEqual(['a', 'b', 'c', 'half'])
     for (let fit = 0; fit < lengths.length; fit++) {
-      const own = fitOne(model, { t: t[fit], y: y[fit] }, options).profile()
-      expect(first.at(fit).profile(), `${fit}`).toEqual(own)
+      const own = profile(fitOne(model, { t: t[fit], y: y[fit] }, options))
+      expect(profile(first.at(fit)), `${fit}`).toEqual(own)
       for (const name of ['a', 'b', 'c', 'half'] as const) {
         const { low, high, lowReason, highReason } = columns[name]
         expect([low[fit], high[fit]]).toEqual([own[name].low, own[name].high])
@@ -355,10 +359,10 @@ describe('many fits', () => {
       }
     }
     for (const way of [...ways, { threads: 1 }, { threads: 3 }]) {
-      const found = await fitMany(model, { t, y }, { ...options, ...way, intervals: 'profile' })
-      expect(inBits(await found.profile())).toEqual(inBits(columns))
-      expect(inBits(await found.profile('b', { level: 0.6 }))).toEqual(
-        inBits(first.profileSync('b', { level: 0.6 })),
+      const found = await fitMany(model, { t, y }, { ...options, ...way, intervals: profileIntervals() })
+      expect(inBits(await profile(found))).toEqual(inBits(columns))
+      expect(inBits(await profile(found, 'b', { level: 0.6 }))).toEqual(
+        inBits(profileSync(first, 'b', { level: 0.6 })),
       )
     }
   })
@@ -367,11 +371,11 @@ describe('many fits', () => {
     const found = await fitMany(
       model,
       { t, y },
-      { start: { ...start, c: { start: 0.5, fixed: true } }, intervals: { method: 'profile', level: 0.6 } },
+      { start: { ...start, c: { start: 0.5, fixed: true } }, intervals: profileIntervals({ level: 0.6 }) },
     )
     for (const level of [0.6, 0.95]) {
       const { a, c } = found.at(3).intervals(level)
-      const { low, high } = found.at(3).profile('a', { level }).a
+      const { low, high } = profile(found.at(3), 'a', { level }).a
       expect(a).toEqual([low, high])
       expect(c).toEqual([0.5, 0.5])
     }
@@ -380,10 +384,10 @@ describe('many fits', () => {
   test('whose weights come from the model have the profiles of these weights', () => {
     const own = { x: t[0], y: y[0] }
     const model = expression('a*exp(-b*x) + c')
-    const found = fitOne(model, own, { start, weights: '1/f^2', intervals: 'profile' })
+    const found = fitOne(model, own, { start, weights: '1/f^2', intervals: profileIntervals() })
     const weights = found.predict().map((f) => 1 / (f * f))
     const [low, high] = found.intervals().b
-    const same = fitOne(model, own, { start: found.values, weights }).profile().b
+    const same = profile(fitOne(model, own, { start: found.values, weights })).b
     expect(low).toBeCloseTo(same.low, 7)
     expect(high).toBeCloseTo(same.high, 7)
   })
@@ -395,31 +399,32 @@ describe('many fits', () => {
       { x, y: flat },
       { start: { a: 1, b: { start: 0.1, positive: true } } },
     )
-    const { b } = found.profile()
+    const { b } = profile(found)
     expect([b.low, b.lowReason]).toEqual([0, 'bound'])
   })
 
   test('end at a signal', async () => {
     const found = await fitMany(model, { t, y }, options)
-    await expect(found.profile('a', { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow(
+    await expect(profile(found, 'a', { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow(
       'enough',
     )
-    await expect(found.profile('z' as never)).rejects.toThrow(/names of what varies: a, b, c, half/)
+    await expect(profile(found, 'z' as never)).rejects.toThrow(/names of what varies: a, b, c, half/)
   })
 })
 
 test('names and levels that make no sense', () => {
   const found = fitted(cases[0], 'known')
-  expect(Object.keys(found.profile('k'))).toEqual(['k'])
-  expect(Object.keys(found.profile(['c', 'a']))).toEqual(['c', 'a'])
-  expect(found.profile([])).toEqual({})
-  expect(() => found.profile('z')).toThrow(/names.*names of what varies: a, k, c/)
-  expect(() => found.profile(['a', 3 as never])).toThrow(/names of what varies: a, k, c/)
-  expect(() => found.profile(undefined, { level: 1 })).toThrow(/level.*between 0 and 1/)
-  expect(() => found.profile(undefined, { levle: 0.9 } as never)).toThrow(/levle/)
+  expect(Object.keys(profile(found, 'k'))).toEqual(['k'])
+  expect(Object.keys(profile(found, ['c', 'a']))).toEqual(['c', 'a'])
+  expect(profile(found, [])).toEqual({})
+  expect(() => profile(found, 'z')).toThrow(/names.*names of what varies: a, k, c/)
+  expect(() => profile(found, ['a', 3 as never])).toThrow(/names of what varies: a, k, c/)
+  expect(() => profile(found, undefined, { level: 1 })).toThrow(/level.*between 0 and 1/)
+  expect(() => profile(found, undefined, { levle: 0.9 } as never)).toThrow(/levle/)
   const withIntervals = (intervals: unknown) => () =>
-    fitted(cases[0], 'known', { intervals: intervals as 'wald' })
-  expect(withIntervals('profil')).toThrow(/intervals.*'wald' or 'profile'/)
-  expect(withIntervals({ level: 2 })).toThrow(/intervals: level.*between 0 and 1/)
-  expect(withIntervals(3)).toThrow(/intervals.*'wald', 'profile' or/)
+    fitted(cases[0], 'known', { intervals: intervals as never })
+  for (const wrong of ['profile', { level: 0.9 }, 3, new Proxy(profileIntervals(), {})])
+    expect(withIntervals(wrong)).toThrow(/intervals: expected what profileIntervals\(\) returns/)
+  expect(() => profileIntervals({ level: 2 })).toThrow(/level.*between 0 and 1/)
+  expect(() => profileIntervals({ levle: 0.9 } as never)).toThrow(/levle/)
 })

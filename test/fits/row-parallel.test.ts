@@ -8,6 +8,7 @@ import {
   fitManySync,
   fit as fitOne,
   models,
+  profileIntervals,
 } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { inBits, random } from '../helpers.js'
@@ -32,7 +33,7 @@ const cases: readonly (readonly [string, FitManyOptions])[] = [
   ['fixed by fit', { start: { ...start, c: { start: y.map((_, i) => 0.3 + i / 1e4), fixed: true } } }],
   ['robust', { start, loss: 'cauchy', lossScale: 0.02 }],
   ['of all digits', { start, tolerance: 1e-14 }],
-  ['profiled', { start, intervals: 'profile' }],
+  ['profiled', { start, intervals: profileIntervals() }],
 ]
 
 describe.each(cases)('%s', (_, options) => {

@@ -1,7 +1,14 @@
 /** The bootstrap of fits with shared parameters: as that of a single fit, where there is one group. */
 
 import { type EngineName, engines, expression } from 'antigrad'
-import { fit as fitOne, fitShared, fitSharedSync, type SharedOptions } from 'antigrad/fit'
+import {
+  bootstrap,
+  bootstrapSync,
+  fit as fitOne,
+  fitShared,
+  fitSharedSync,
+  type SharedOptions,
+} from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { inBits, random } from '../helpers.js'
 
@@ -37,7 +44,7 @@ describe.each(kinds)('%s', (kind) => {
     const one = fitOne(decay, { x, y: y[0] }, { start: given, derive, tolerance: 1e-13 })
     const found = fitSharedSync(decay, { x, y }, { shared: ['k'], start: given, derive, tolerance: 1e-13 })
     const options = { kind, count: 150, seed: 7 } as const
-    const [golden, all] = [one.bootstrap(options), found.bootstrapSync(options)]
+    const [golden, all] = [bootstrap(one, options), bootstrapSync(found, options)]
     const ours = all.at(0)
     expect(all.count).toBe(150)
     expect(Array.from(ours.reason)).toEqual(Array.from(golden.reason))
@@ -68,8 +75,8 @@ describe.each(kinds)('%s', (kind) => {
       Object.values(values).map((column) => inBits(column))
     const known = Object.entries(engines()).filter(([, { available }]) => available)
     const there = known.map(([name]) => name as EngineName)
-    const all = there.map((engine) => of({ engine }).bootstrapSync({ kind, count: 4, seed: 2 }))
-    const promised = await (await fitShared(decay, { x, y }, { shared: ['k'], start })).bootstrap({
+    const all = there.map((engine) => bootstrapSync(of({ engine }), { kind, count: 4, seed: 2 }))
+    const promised = await bootstrap(await fitShared(decay, { x, y }, { shared: ['k'], start }), {
       ...{ kind, count: 4, seed: 2 },
     })
     for (const group of [0, 4]) {
@@ -77,11 +84,11 @@ describe.each(kinds)('%s', (kind) => {
       for (const other of others) expect(other).toEqual(first)
     }
     // Fewer are the first ones of more.
-    const fewer = of({}).bootstrapSync({ kind, count: 2, seed: 2 })
+    const fewer = bootstrapSync(of({}), { kind, count: 2, seed: 2 })
     const values = (one: typeof fewer) => Array.from(one.at(3).values.a)
     expect(values(fewer)).toEqual(values(promised).slice(0, 2))
     expect(new Set(values(promised)).size).toBe(4)
-    expect(values(of({}).bootstrapSync({ kind, count: 2, seed: 3 }))).not.toEqual(values(fewer))
+    expect(values(bootstrapSync(of({}), { kind, count: 2, seed: 3 }))).not.toEqual(values(fewer))
   })
 
   test('errors and intervals of linear models are those of the covariance', () => {
@@ -90,7 +97,7 @@ describe.each(kinds)('%s', (kind) => {
     const next = random(5)
     const y = [1, 2, 4].map((b) => x.map((at) => 2 * at + b + (next() + next() + next() - 1.5)))
     const found = fitSharedSync(line, { x, y }, { shared: ['a'], start: { a: 1, b: 1 } })
-    const all = found.bootstrapSync({ kind, count: 1500, seed: 11 })
+    const all = bootstrapSync(found, { kind, count: 1500, seed: 11 })
     const { errors } = all
     const ends = all.intervals(0.9)
     const near = (ours: number, golden: number, part: number) =>
@@ -116,7 +123,7 @@ test('what is skewed has intervals corrected by all rows, as the fit of columns 
   )
   const found = fitSharedSync(decay, { x, y }, { shared: ['k'], start })
   const options = { count: 3000, seed: 1 } as const
-  const [golden, ours] = [one.bootstrap(options), found.bootstrapSync(options)]
+  const [golden, ours] = [bootstrap(one, options), bootstrapSync(found, options)]
   /** By what both ends of 'bca' are off those of 'percentile', in errors: what bias and skewness make. */
   const off = (of: { intervals: typeof golden.intervals }, name: string) => {
     const [bca, plain] = (['bca', 'percentile'] as const).map((method) => of.intervals(0.9, method))
@@ -138,7 +145,7 @@ test('what is skewed has intervals corrected by all rows, as the fit of columns 
 test('a shared parameter has one interval, whichever group is asked: rows of all groups make it', () => {
   const { x, y } = decays(3, 12, 4)
   const outlying = y.map((of, k) => of.map((at, row) => (k === 0 && row === 3 ? at + 2 : at)))
-  const all = fitSharedSync(decay, { x, y: outlying }, { shared: ['k'], start }).bootstrapSync({
+  const all = bootstrapSync(fitSharedSync(decay, { x, y: outlying }, { shared: ['k'], start }), {
     ...{ kind: 'cases', count: 400, seed: 3 },
   })
   const [first, ...others] = [0, 1, 2].map((group) => all.at(group).intervals(0.9).k)
@@ -160,7 +167,7 @@ test('where nothing can be drawn there are no refits, and it says why', () => {
     { shared: ['k'], start: { a: 0, c: 1, k: 1 } },
   )
   expect(flat.reason).not.toBe('converged')
-  const none = flat.bootstrapSync({ count: 5 })
+  const none = bootstrapSync(flat, { count: 5 })
   expect([none.count, none.failed, none.message]).toEqual([
     ...[0, 0, 'no refits: the fit itself has not converged'],
   ])
@@ -171,8 +178,8 @@ test('where nothing can be drawn there are no refits, and it says why', () => {
     { x: Array.from(y[0], (_, row) => row), y: y.map((of) => of.map((at) => Math.round(20 * Math.abs(at)))) },
     { shared: ['k'], loss: 'poisson', start: { a: 60, c: { start: 9, min: 0 }, k: 0.7 } },
   )
-  expect(() => counts.bootstrapSync()).toThrow(/kind.*of counts/)
-  expect(() => counts.bootstrapSync({ kind: 'cases', count: 1_000_000_0 })).toThrow(/count/)
+  expect(() => bootstrapSync(counts)).toThrow(/kind.*of counts/)
+  expect(() => bootstrapSync(counts, { kind: 'cases', count: 1_000_000_0 })).toThrow(/count/)
 })
 
 test('a signal ends it, and progress is told', async () => {
@@ -180,7 +187,7 @@ test('a signal ends it, and progress is told', async () => {
   const found = fitSharedSync(decay, { x, y }, { shared: ['k'], start })
   const stop = new AbortController()
   const told: number[] = []
-  const refits = found.bootstrap({
+  const refits = bootstrap(found, {
     count: 100_000,
     signal: stop.signal,
     onProgress: (done) => {

@@ -8,6 +8,8 @@ import {
   fitShared,
   fitSharedSync,
   models,
+  profile,
+  profileSync,
   type SharedFit,
   type SharedOptions,
 } from 'antigrad/fit'
@@ -313,8 +315,8 @@ describe('beside an ordinary fit, in which groups are told apart by columns of 0
     }
     if (name === 'a shared bound' || name === 'a fixed one') return
     for (const [which, golden] of [
-      [found.profileSync('k'), one.profile('k' as never)],
-      [found.at(1).profileSync('a'), one.profile('aB' as never)],
+      [profileSync(found, 'k'), profile(one, 'k' as never)],
+      [profileSync(found.at(1), 'a'), profile(one, 'aB' as never)],
     ] as const) {
       const { [Object.keys(golden)[0]]: ends } = golden as unknown as Record<string, typeof which>
       expect(which.lowReason).toBe(ends.lowReason)
@@ -354,9 +356,9 @@ describe('beside an ordinary fit, in which groups are told apart by columns of 0
         expect(found.covariance[i][j] / one.covariance[a][b]).toBeCloseTo(1, 6)
       }
     }
-    const { low } = found.profileSync('k[right]')
+    const { low } = profileSync(found, 'k[right]')
     expect(low).toBeCloseTo(
-      (one.profile('kR' as never) as unknown as Record<string, { low: number }>).kR.low,
+      (profile(one, 'kR' as never) as unknown as Record<string, { low: number }>).kR.low,
       7,
     )
   })
@@ -521,11 +523,10 @@ test('data that a curve meets exactly', () => {
   expect(found.values.shared.k).toBeCloseTo(0.7, 12)
   const next = random(4)
   const rounded = y.map((column) => column.map((at) => at + 1e-15 * (next() - 0.5)))
-  const { lowReason, highReason } = fitSharedSync(
-    decay,
-    { x, y: rounded },
-    { shared: ['k'], start },
-  ).profileSync('k')
+  const { lowReason, highReason } = profileSync(
+    fitSharedSync(decay, { x, y: rounded }, { shared: ['k'], start }),
+    'k',
+  )
   expect([lowReason, highReason]).toEqual(['unavailable', 'unavailable'])
 })
 

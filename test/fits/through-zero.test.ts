@@ -4,7 +4,15 @@
  */
 
 import { expression } from 'antigrad'
-import { fitManySync, fit as fitOne, fitReasons, fitSharedSync, profileEndReasons } from 'antigrad/fit'
+import {
+  fitManySync,
+  fit as fitOne,
+  fitReasons,
+  fitSharedSync,
+  profile,
+  profileEndReasons,
+  profileSync,
+} from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { inBits, random } from '../helpers.js'
 import { waysToRun } from '../support.js'
@@ -87,7 +95,7 @@ describe.each(families)('$model', ({ model, of, from, others, curve }) => {
       Object.keys(truths[0]).map((name) => [name, truths.map((truth) => truth[name])]),
     )
     const fits = fitManySync(expression(model), { x, y }, { start })
-    const { low, high, lowReason, highReason } = fits.profileSync(of)[of]
+    const { low, high, lowReason, highReason } = profileSync(fits, of)[of]
     const value = fits.values[of as never] as Float64Array
     /** χ² by fit where the parameter is held at a part of the way to an end; others begin on the side of 0 that it is on. */
     const held = (end: Float64Array, part: number) => {
@@ -131,21 +139,24 @@ const start = { a: 3, k: 0.5, c: 0.5 }
 
 test('the rate of a decay passes 0, as lmfit, MINOS and a group by itself say', () => {
   const decay = expression('a*exp(-k*x) + c')
-  const { k } = fitOne(decay, data, { start }).profile('k')
+  const { k } = profile(fitOne(decay, data, { start }), 'k')
   expect([k.lowReason, k.highReason]).toEqual(['found', 'found'])
   expect(k.low).toBeCloseTo(-0.10693892, 7)
-  const shared = fitSharedSync(decay, { x: [data.x], y: [data.y] }, { start, shared: ['k'] }).profileSync('k')
+  const shared = profileSync(
+    fitSharedSync(decay, { x: [data.x], y: [data.y] }, { start, shared: ['k'] }),
+    'k',
+  )
   expect(Math.abs(k.low - shared.low)).toBeLessThan(1e-6 * (k.high - k.low))
   expect(Math.abs(k.high - shared.high)).toBeLessThan(1e-6 * (k.high - k.low))
   const [first, ...rest] = waysToRun().map((way) =>
-    inBits(fitOne(decay, data, { start, ...way }).profile('k')),
+    inBits(profile(fitOne(decay, data, { start, ...way }), 'k')),
   )
   for (const bits of rest) expect(bits).toEqual(first)
 })
 
 test('a bound holds it on the way', () => {
   const bounded = (min: number) =>
-    fitOne(expression('a*exp(-k*x) + c'), data, { start: { ...start, k: { start: 0.5, min } } }).profile('k')
+    profile(fitOne(expression('a*exp(-k*x) + c'), data, { start: { ...start, k: { start: 0.5, min } } }), 'k')
       .k
   expect(bounded(0)).toMatchObject({ low: 0, lowReason: 'bound' })
   expect(bounded(-0.05)).toMatchObject({ low: -0.05, lowReason: 'bound' })
@@ -156,6 +167,6 @@ test('it ends at 0 where the curves beyond are the same ones by other names', ()
   const { x } = data
   const y = [0.05, 0.29, 0.71, 1.12, 1.93, 2.7]
   const found = fitOne(expression('a*sin(w*x)'), { x, y }, { start: { a: 5, w: 0.1 } })
-  const { w } = found.profile('w')
+  const { w } = profile(found, 'w')
   expect([w.low, w.lowReason, w.highReason]).toEqual([0, 'domain-limit', 'found'])
 })

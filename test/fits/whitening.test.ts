@@ -1,7 +1,15 @@
 /** A covariance of y: generalized least squares beside 40 digits of mpmath, and what is refused. */
 
 import { ArgumentError, expression, OptionError } from 'antigrad'
-import { compare, type FitOptions, fitManySync, fit as fitOne, models } from 'antigrad/fit'
+import {
+  compare,
+  type FitOptions,
+  fitManySync,
+  fit as fitOne,
+  models,
+  profile,
+  profileIntervals,
+} from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { inBits, random } from '../helpers.js'
 
@@ -101,9 +109,9 @@ describe('a covariance of y', () => {
     expect(Math.abs(part - 0.05)).toBeLessThan(0.03)
     const one = fitOne(decay, { t, y: sets[3] }, { start, ...options })
     expect(inBits([one.values, one.errors])).toBe(inBits([found.at(3).values, found.at(3).errors]))
-    const { b } = one.profile(['b'])
+    const { b } = profile(one, ['b'])
     expect([b.lowReason, b.highReason]).toEqual(['found', 'found'])
-    const profiled = fitOne(decay, { t, y: sets[3] }, { start, ...options, intervals: 'profile' })
+    const profiled = fitOne(decay, { t, y: sets[3] }, { start, ...options, intervals: profileIntervals() })
     expect(profiled.intervals().b[0]).toBeCloseTo(b.low, 9)
     expect((b.high - b.low) / (2 * 1.96 * one.errors.b)).toBeCloseTo(1, 1)
   })

@@ -1,5 +1,6 @@
 /** Parts of the page of fits that need no browser. */
 
+import { profileIntervals } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { example } from '../../page/src/fit/example.js'
 import { groupRows } from '../../page/src/fit/groups.js'
@@ -127,7 +128,7 @@ describe('weights, losses and what is derived', () => {
     expect(of({ weights: '1/f^2', loss: 'cauchy' }).options).toEqual({ weights: '1/f^2', loss: 'cauchy' })
     expect(of({ derive: ' half = log(2)/b ; tau=1/b;', profile: true }).options).toEqual({
       derive: { half: 'log(2)/b', tau: '1/b' },
-      intervals: 'profile',
+      intervals: profileIntervals(),
     })
   })
 

@@ -3,7 +3,15 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expression } from 'antigrad'
-import { type Fit, type FitOptions, fit as fitInNode, fitSharedSync as fitShared, models } from 'antigrad/fit'
+import {
+  type Fit,
+  type FitOptions,
+  fit as fitInNode,
+  fitSharedSync as fitShared,
+  models,
+  profileIntervals,
+  profileSync,
+} from 'antigrad/fit'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { formatNumber, formatWithError } from '../../page/src/dom.js'
@@ -198,7 +206,7 @@ describe('what is pasted', () => {
         start: { a: 1, b: 1, c: 1 },
         weights: '1/f',
         loss: 'softL1' as const,
-        intervals: 'profile' as const,
+        intervals: profileIntervals(),
       },
       derive: { half: 'log(2)/b' },
     } satisfies FitOptions
@@ -355,7 +363,7 @@ describe('what is pasted', () => {
     expect(placesIn(curve).length).toBeGreaterThan(100)
     expect(band).not.toBe('')
     await page.getByLabel('intervals by profile').check()
-    const { low, high } = bob.profileSync('a')
+    const { low, high } = profileSync(bob, 'a')
     await expect
       .poll(async () => (await seen(page)).parameters[0][2])
       .toBe([low, high].map((end) => formatWithError(end, bob.errors.a)).join(' to '))
@@ -371,7 +379,7 @@ describe('what is pasted', () => {
       [low, high],
       [low, high],
     ])
-    const ada = expected.at(0).profileSync('a')
+    const ada = profileSync(expected.at(0), 'a')
     expect(file.fits[0].intervals.a).toEqual([ada.low, ada.high])
     expect(await page.getByText('Parameters of Bob').count()).toBe(1)
 

@@ -9,7 +9,7 @@ const LONGEST = 50 * 1.5
 
 const setUp = `
   const { readFileSync } = await import('node:fs')
-  const { adam, expression, fitMany, minimizeMany } = antigrad
+  const { adam, expression, fitMany, minimizeMany, profile } = antigrad
   // The main thread's alone: the engines' threads are free to work.
   const cpu = () => Number(readFileSync(\`/proc/self/task/\${process.pid}/schedstat\`, 'utf8').split(' ')[0]) / 1e6
   const fraction = (k) => ((k * 2654435761) >>> 0) / 2 ** 32
@@ -58,7 +58,7 @@ const works = {
     return longestTurn(() => fitMany(decay, data, { start, engine }))`,
   'profiles of many fits': `
     const found = await fitMany(decay, curves(engine === 'typescript' ? 300 : 2000, 20), { start, engine })
-    return longestTurn(() => found.profile())`,
+    return longestTurn(() => profile(found))`,
 }
 
 describe.skipIf(!existsSync('/proc/self/schedstat'))('no turn takes more than 50 ms', () => {

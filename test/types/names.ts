@@ -10,6 +10,7 @@ import {
   minimizeMany,
 } from 'antigrad'
 import {
+  bootstrap,
   type Fit,
   type FitData,
   type FitManyOptions,
@@ -91,7 +92,7 @@ export const slopes: Float64Array = all.values.slope
 const derived = await fitMany(line, { x, y }, { start: free, derive: { zero: '-intercept/slope' } })
 export const zero: number =
   derived.values.zero[0] + derived.at(0).intervals().zero[0] + derived.at(0).errors.slope
-export const refits: Float64Array = (await derived.bootstrap({ count: 5 })).at(0).values.zero
+export const refits: Float64Array = (await bootstrap(derived, { count: 5 })).at(0).values.zero
 export const ofFirst: number = all.at(0).values.slope
 
 const valley = expression('(1 - x)^2 + 100*(y - x^2)^2')

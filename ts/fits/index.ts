@@ -1,7 +1,11 @@
 /** What `antigrad/fit` exports. */
 
+export { bootstrap, bootstrapSync } from './analysis/bootstrap.js'
 export { type CompareOptions, type Comparison, compare } from './analysis/compare.js'
+export { contour } from './analysis/contour.js'
+export { profile, profileSync } from './analysis/profile.js'
 export { fit, fitMany, fitManySync } from './fit/fit-many.js'
+export type { FitManyOptions, FitOptions } from './fit/options.js'
 export type { Fit, FitManyResult } from './fit/result.js'
 export type { OriginOptions } from './models/define.js'
 export { type ModelName, models } from './models/index.js'
@@ -23,7 +27,7 @@ export type {
 } from './problem/function-model.js'
 export type { Loss } from './problem/loss.js'
 export type { FitMinimum, MultiStart } from './problem/multi-start.js'
-export type { FitColumn, FitData, FitManyOptions, FitOptions, Intervals } from './problem/options.js'
+export type { FitColumn, FitData } from './problem/options.js'
 export type { FitDerivedQuantities, FitParameter, FitParameters } from './problem/parameters.js'
 export {
   type FitReason,
@@ -32,6 +36,7 @@ export {
   profileEndReasons,
 } from './problem/reasons.js'
 export type { Contour, ContourOptions } from './profiles/contour.js'
+export { type ProfileIntervalOptions, profileIntervals } from './profiles/profile-intervals.js'
 export type {
   Profile,
   ProfileColumns,
@@ -45,7 +50,9 @@ export type { SharedParameterValues } from './shared/parameter-values.js'
 export type { SharedFit } from './shared/result.js'
 export type { GroupLabel } from './shared-solve/groups.js'
 export type { SharedOptions } from './shared-solve/options.js'
+export type { SharedProfile } from './shared-solve/profile.js'
 export type { SharedModel } from './shared-solve/read.js'
+export type { IntervalMethod } from './solve/interval-method.js'
 export type { NonFinite } from './solve/message.js'
 export type { BandOptions } from './uncertainty/bands.js'
 export type { BootstrapManyOptions, BootstrapOptions } from './uncertainty/bootstrap.js'

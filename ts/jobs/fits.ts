@@ -5,10 +5,12 @@ import { toCamelCase } from '../core/text.js'
 import { omitUndefined } from '../core/untrusted-input.js'
 import type { EngineName } from '../engines/engine.js'
 import { type Comparison, compare } from '../fits/analysis/compare.js'
+import { profile } from '../fits/analysis/profile.js'
 import { createFits } from '../fits/fit/fit-many.js'
 import type { Fit, FitManyResult } from '../fits/fit/result.js'
 import type { Loss } from '../fits/problem/loss.js'
 import { fitReasons } from '../fits/problem/reasons.js'
+import { profileIntervals } from '../fits/profiles/profile-intervals.js'
 import type { PerRunData } from '../many/batch/data.js'
 import { execute } from '../many/engines/execute.js'
 import type { ColumnRequest, Table } from '../tables/read-csv.js'
@@ -115,7 +117,7 @@ export function startFits(
   return createFits(model.model, data as PerRunData, {
     ...settings,
     ...omitUndefined({ multiStart, derive, covariance, onProgress: call.onProgress }),
-    ...(profile && { intervals: 'profile' }),
+    ...(profile && { intervals: profileIntervals() }),
   })
 }
 
@@ -210,7 +212,7 @@ export function toJson(
     degreesOfFreedom,
     evaluations,
     ...(minima.length > 0 && { minima }),
-    ...(isProfiled && { profile: fit.profile() }),
+    ...(isProfiled && { profile: profile(fit) }),
     ...(beside && { compare: comparisonToJson(beside) }),
   })
 }

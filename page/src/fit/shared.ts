@@ -1,6 +1,6 @@
 /** All groups as one fit, in which they share parameters; loaded where somebody wants it. */
 
-import { type FitOptions, fitShared, type SharedFit } from 'antigrad/fit'
+import { type FitOptions, fitShared, profile, type SharedFit } from 'antigrad/fit'
 import type { GroupFit } from './displayed-fit.js'
 import type { FitTask, TaskRows } from './task.js'
 
@@ -43,7 +43,7 @@ export async function fitTogether(
     },
   )
   const found = all.groups.map((_, k) => selectGroup(all, k))
-  if (intervals !== 'profile') return found
+  if (intervals === undefined) return found
   // Of many groups, those of the one that is looked at.
   const some = found.length <= MAX_PROFILED_GROUPS ? found.keys() : [at]
   for (const k of some) found[k] = await addProfiles(all, k, found[k], signal)
@@ -85,7 +85,7 @@ async function addProfiles(
   const ends = new Map<string, readonly [number, number]>()
   const said: string[] = []
   for (const name of found.free) {
-    const { low, high, lowReason, highReason } = await group.profile(name, { signal })
+    const { low, high, lowReason, highReason } = await profile(group, name, { signal })
     ends.set(name, [low, high])
     for (const [side, reason] of [
       ['lower', lowReason],

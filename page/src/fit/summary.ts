@@ -1,6 +1,6 @@
 /** What is said of a fit as a whole. */
 
-import type { FitReason } from 'antigrad/fit'
+import { type FitReason, profile } from 'antigrad/fit'
 import { formatCount } from '../../../dist/core/text.js'
 import { formatNumber, h } from '../dom.js'
 import { type ShownFit, type WholeFit, wholeFit } from './displayed-fit.js'
@@ -93,7 +93,7 @@ const formatOr = (x: number, digits = 3) => (Number.isNaN(x) ? '–' : formatNum
 /** Why intervals by profile have not two ends, in words. */
 export const describeEndpoints = (found: ShownFit): string[] => {
   if ('all' in found) return [...found.ends]
-  const said = Object.values(found.profile()).map(({ message }) => message)
+  const said = Object.values(profile(found)).map(({ message }) => message)
   return [...new Set(said)].filter((message) => message !== '').map((message) => `${message}.`)
 }
 

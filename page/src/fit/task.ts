@@ -1,7 +1,14 @@
 /** From a table and what is to be fitted to what the library takes. */
 
 import { type Expression, expression } from 'antigrad'
-import { type FitColumn, type FitModel, type FitOptions, type ModelOptions, models } from 'antigrad/fit'
+import {
+  type FitColumn,
+  type FitModel,
+  type FitOptions,
+  type ModelOptions,
+  models,
+  profileIntervals,
+} from 'antigrad/fit'
 import type { FitPageState, ParameterEntry } from './state.js'
 import type { DataTable, TableColumn } from './table.js'
 
@@ -200,7 +207,7 @@ export function fitOptions(
     y: task.names.y,
     ...errors,
     ...(state.loss !== 'squared' && { loss: state.loss }),
-    ...(state.profile && { intervals: 'profile' as const }),
+    ...(state.profile && { intervals: profileIntervals() }),
     ...(state.derive.trim() !== '' && { derive: parseDerived(state.derive) }),
   }
 }

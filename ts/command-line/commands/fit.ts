@@ -6,6 +6,7 @@ import { AntigradError, OptionError } from '../../core/errors.js'
 import { formatCount, toKebabCase, toPrintable } from '../../core/text.js'
 import { omitUndefined } from '../../core/untrusted-input.js'
 import { engineNames } from '../../engines/select-engine.js'
+import { profile } from '../../fits/analysis/profile.js'
 import { FitManyResult } from '../../fits/fit/result.js'
 import { losses } from '../../fits/problem/loss.js'
 import { fitReasons } from '../../fits/problem/reasons.js'
@@ -450,7 +451,7 @@ async function fitTogether(
 /** Those of what is shared, and of each group's own parameters, while all others follow. */
 async function computeProfiles(found: SharedFit, signal: AbortSignal): Promise<SharedProfiles> {
   const shared: SharedProfiles['shared'] = new Map()
-  for (const name of found.shared) shared.set(name, await found.profile(name, { signal }))
+  for (const name of found.shared) shared.set(name, await profile(found, name, { signal }))
   const local: SharedProfiles['local'][number][] = []
   const tell = reporter((seconds, done: number, total: number) =>
     describeRate('profiles', done, total, seconds),
@@ -459,7 +460,7 @@ async function computeProfiles(found: SharedFit, signal: AbortSignal): Promise<S
     const group = found.at(k)
     const names = group.free.filter((name) => Object.hasOwn(found.values.local, name))
     const ends = new Map<string, SharedProfile>()
-    for (const name of names) ends.set(name, await group.profile(name, { signal }))
+    for (const name of names) ends.set(name, await profile(group, name, { signal }))
     local.push(ends)
     tell(local.length, found.length)
   }

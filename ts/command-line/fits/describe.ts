@@ -2,6 +2,7 @@
 
 import { plural, toPrintable } from '../../core/text.js'
 import type { Comparison } from '../../fits/analysis/compare.js'
+import { profile } from '../../fits/analysis/profile.js'
 import type { Fit } from '../../fits/fit/result.js'
 import type { ModelComparison } from '../../jobs/fits.js'
 import { columns } from '../report.js'
@@ -88,7 +89,7 @@ function correlated({ free, correlation }: Fit): string[] {
 
 /** Why intervals by profile have not two ends. */
 function endsInWords(fit: Fit): string[] {
-  const messages = Object.values(fit.profile()).map(({ message }) => message)
+  const messages = Object.values(profile(fit)).map(({ message }) => message)
   return [...new Set(messages)].filter((message) => message !== '')
 }
 

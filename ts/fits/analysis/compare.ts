@@ -7,10 +7,11 @@ import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import { flag, type GivenOf } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import { fitManySync } from '../fit/fit-many.js'
-import { type Fit, type FitManyResult, getFitContext, isFit, isFitManyResult } from '../fit/result.js'
+import type { Fit, FitManyResult } from '../fit/result.js'
 import { modelColumns } from '../programs/function-curve.js'
 import type { SharedFit } from '../shared/result.js'
 import { replaceStarts } from '../solve/fit-context.js'
+import { type FitSource, fitManySources, fitSources } from '../solve/result-source.js'
 import {
   type ComparedFit,
   type Comparison,
@@ -64,11 +65,11 @@ export function compare(
   options: CompareOptions = {},
 ): Comparison | Comparison[] {
   const { nested } = readOptions('options', options, table)
-  if (isObject(a) && isFit(a)) {
-    if (!isObject(b) || !isFit(b)) throw new ArgumentError('b', 'a result of fit, as a is', b)
+  if (isFit(a)) {
+    if (!isFit(b)) throw new ArgumentError('b', 'a result of fit, as a is', b)
     return compareAll([a], [b], nested)[0]
   }
-  if (isObject(a) && isFitManyResult(a) && isObject(b) && isFitManyResult(b)) {
+  if (isFitManyResult(a) && isFitManyResult(b)) {
     if (b.length !== a.length) throw new ArgumentError('b', `${a.length} fits, as a has`, `${b.length} fits`)
     return compareAll(toFits(a), toFits(b), nested)
   }
@@ -79,6 +80,10 @@ export function compare(
   return compareJointFits(one, other, nested)
 }
 
+const isFit = (given: unknown): given is Fit => isObject(given) && fitSources.has(given)
+const isFitManyResult = (given: unknown): given is FitManyResult =>
+  isObject(given) && fitManySources.has(given)
+const getSource = (fit: Fit) => fitSources.get(fit) as FitSource
 const toFits = (result: FitManyResult) => Array.from({ length: result.length }, (_, fit) => result.at(fit))
 
 function toComparedFit(fit: Fit): ComparedFit {
@@ -90,7 +95,7 @@ function toComparedFit(fit: Fit): ComparedFit {
     reducedChiSquared,
     reason,
     atBound,
-    context: [getFitContext(fit)],
+    context: [getSource(fit)],
   }
 }
 
@@ -113,12 +118,11 @@ function compareAll(a: readonly Fit[], b: readonly Fit[], isNested: boolean): Co
 
 /** All groups of a result; nothing where it is none that has groups. */
 function findJointFit(given: unknown): JointFit | undefined {
-  if (!isObject(given)) return
-  if (!isFitManyResult(given)) return jointFits.get(given)?.()
+  if (!isFitManyResult(given)) return isObject(given) ? jointFits.get(given)?.() : undefined
   const fits = toFits(given)
   const sum = (read: (fit: Fit) => number) => fits.reduce((all, fit) => all + read(fit), 0)
   const [chiSquared, freedom] = [sum((fit) => fit.chiSquared), sum((fit) => fit.degreesOfFreedom)]
-  const groups = fits.map((fit) => ({ values: fit.values, context: [getFitContext(fit)] }))
+  const groups = fits.map((fit) => ({ values: fit.values, context: [getSource(fit)] }))
   return {
     chiSquared,
     degreesOfFreedom: freedom,
@@ -161,7 +165,7 @@ function compareJointFits(a: JointFit, b: JointFit, isNested: boolean): Comparis
 /** Fits the full model to the curves of the reduced model: from where it is, and from where they have the same names. */
 function checkNesting(pairs: readonly { readonly full: Fit; readonly reduced: Fit }[]): NestingCheck[] {
   if (pairs.length === 0) return []
-  const { context: given } = getFitContext(pairs[0].full)
+  const { context: given } = getSource(pairs[0].full)
   const context = given.whitened?.plain ?? given
   const { problem, dropsInvalid, choice } = context
   const { functionModel } = problem
@@ -171,7 +175,7 @@ function checkNesting(pairs: readonly { readonly full: Fit; readonly reduced: Fi
   const twice = <T>(make: (pair: (typeof pairs)[number], isOther: boolean) => T) =>
     pairs.flatMap((pair) => [make(pair, false), make(pair, true)])
   const column = (name: string) =>
-    twice(({ full }) => numbersInRun(context.data.get(name) as DataColumn, getFitContext(full).index))
+    twice(({ full }) => numbersInRun(context.data.get(name) as DataColumn, getSource(full).index))
   const named = modelColumns(problem).filter((name) => !name.startsWith('@'))
   const curves = twice(({ reduced }) => reduced.predict())
   const start = replaceStarts(context, (name, isFixed) =>

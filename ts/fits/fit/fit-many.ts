@@ -3,7 +3,7 @@ import type { Expression } from '../../expressions/expression.js'
 import { execute, executeSync } from '../../many/engines/execute.js'
 import type { FitModel } from '../models/model.js'
 import type { FunctionModel, RowArgument } from '../problem/function-model.js'
-import type { FitData, FitManyOptions, FitOptions } from '../problem/options.js'
+import type { FitData } from '../problem/options.js'
 import type {
   FitDerivedQuantities,
   FitParameters,
@@ -12,6 +12,7 @@ import type {
 } from '../problem/parameters.js'
 import { weightExpression } from '../solve/model-weights.js'
 import { IterativeReweighting } from './irls.js'
+import type { FitManyOptions, FitOptions } from './options.js'
 import type { Fit, FitManyResult } from './result.js'
 import { FitRun } from './run.js'
 import { WhitenedFit } from './whitening.js'

@@ -2,37 +2,16 @@ import { ArgumentError } from '../../core/errors.js'
 import { createRecord, isObject, mapRecord } from '../../core/untrusted-input.js'
 import type { EngineName } from '../../engines/engine.js'
 import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
-import { execute, executeSync } from '../../many/engines/execute.js'
-import type { ValuesOf } from '../../options/kinds.js'
 import { readOption, readOptions } from '../../options/read.js'
 import { probability } from '../problem/confidence-level.js'
 import { ZEROS } from '../problem/function-model.js'
 import type { FitMinimum } from '../problem/multi-start.js'
-import { checkProfiled } from '../problem/problem.js'
 import { type FitReason, fitReasons } from '../problem/reasons.js'
-import {
-  type Contour,
-  type ContourOptions,
-  contourTable,
-  readPair,
-  traceContour,
-} from '../profiles/contour.js'
-import {
-  createProfile,
-  createProfiles,
-  type Profile,
-  type ProfileColumns,
-  type ProfileManyOptions,
-  type ProfileOptions,
-  profileManyTable,
-  profileNames,
-  profileTable,
-  toColumns,
-} from '../profiles/profile-result.js'
 import { modelColumns } from '../programs/function-curve.js'
 import { correlationMatrix } from '../programs/ldlt.js'
 import { computeDegreesOfFreedom, type FitContext, hasBit, standardError } from '../solve/fit-context.js'
 import { describeFit, findNonFinite, type NonFinite } from '../solve/message.js'
+import { fitManySources, fitSources } from '../solve/result-source.js'
 import {
   type BandOptions,
   bandTable,
@@ -42,17 +21,6 @@ import {
   symmetricInterval,
 } from '../uncertainty/bands.js'
 import {
-  type BootstrapManyOptions,
-  type BootstrapOptions,
-  type BootstrapValues,
-  bootstrapManyTable,
-  bootstrapTable,
-  checkBootstrap,
-  type Replicates,
-  runBootstrap,
-} from '../uncertainty/bootstrap.js'
-import { Bootstrap, BootstrapMany } from '../uncertainty/bootstrap-result.js'
-import {
   covarianceEntry,
   derivedColumn,
   evaluateModel,
@@ -61,9 +29,6 @@ import {
 import { computeStatistics, type Statistics, varies } from '../uncertainty/statistics.js'
 
 type OutputColumns<Names extends string = string> = Readonly<Record<Names, Float64Array>>
-
-/** Whether it is what `fitMany` gives, and no proxy of that. */
-export let isFitManyResult: (given: object) => given is FitManyResult
 
 /** Where fits ended, a column each, by fit. */
 export class FitManyResult<Names extends string = string> {
@@ -89,15 +54,12 @@ export class FitManyResult<Names extends string = string> {
   readonly engineReasons: readonly string[]
   readonly #context: FitContext
 
-  static {
-    isFitManyResult = (given): given is FitManyResult => #context in given
-  }
-
   /** @internal */
   constructor(ingredients: FitContext) {
     const { problem, starts, observations, solved, choice } = ingredients
     const { parameters } = ingredients.whitened?.plain ?? ingredients
     this.#context = ingredients
+    fitManySources.set(this, ingredients)
     this.free = problem.free as readonly Names[]
     this.chiSquared = solved.cost
     this.observations = observations
@@ -151,79 +113,6 @@ export class FitManyResult<Names extends string = string> {
     return new Fit(this, fit, this.#context)
   }
 
-  /**
-   * The bootstrap of each fit, as {@link Fit.bootstrap} has it: thousands of refits side by side, with the same bits on
-   * every engine and number of threads. The event loop stays free where the native engine runs.
-   *
-   * @throws (rejects with) OptionError where an option is out of its range, residuals are asked of fits of counts, or
-   * there would be more than 2²⁷ numbers; the signal's reason
-   */
-  async bootstrap(options: BootstrapManyOptions = {}): Promise<BootstrapMany<Names>> {
-    const read = this.#readBootstrap(options)
-    const { choice } = this.#context
-    return this.#toBootstrapResult(await execute(choice, this.#bootstrap(read), read.signal, () => {}), read)
-  }
-
-  /** `bootstrap` without a promise. */
-  bootstrapSync(options: BootstrapManyOptions = {}): BootstrapMany<Names> {
-    const read = this.#readBootstrap(options)
-    return this.#toBootstrapResult(executeSync(this.#context.choice, this.#bootstrap(read)), read)
-  }
-
-  #readBootstrap(options: BootstrapManyOptions) {
-    const read = readOptions('options', options, bootstrapManyTable)
-    checkBootstrap(this.#context, this.length, read)
-    return read
-  }
-
-  #bootstrap(options: ValuesOf<typeof bootstrapManyTable>) {
-    return runBootstrap(this.#context, Array.from(this.observations.keys()), options, options.onProgress)
-  }
-
-  #toBootstrapResult({ values, reason }: Replicates, options: BootstrapValues): BootstrapMany<Names> {
-    const { count } = options
-    const at = (fit: number) => {
-      const own = <T extends Float64Array | Uint8Array>(column: T) =>
-        column.subarray(fit * count, (fit + 1) * count) as T
-      const original = {
-        context: this.#context,
-        fit,
-        values: mapRecord(this.values, (column) => column[fit]),
-      }
-      return new Bootstrap(original, { values: mapRecord(values, own), reason: own(reason) }, options)
-    }
-    return new BootstrapMany(at, this.length, count)
-  }
-
-  /**
-   * The ends of each fit's profiles, as {@link Fit.profile} has them, which says in words why one is not there: thousands
-   * side by side. The event loop stays free where the native engine runs.
-   *
-   * @throws (rejects with) OptionError where a name is none, or the level no probability; the signal's reason
-   */
-  async profile<Name extends Names = Names>(
-    names?: Name | readonly Name[],
-    options: ProfileManyOptions = {},
-  ): Promise<Readonly<Record<Name, ProfileColumns>>> {
-    const { signal, level } = readOptions('options', options, profileManyTable)
-    return toColumns(
-      await execute(this.#context.choice, this.#toProfileResult(names, level), signal, () => {}),
-    )
-  }
-
-  /** `profile` without a promise. */
-  profileSync<Name extends Names = Names>(
-    names?: Name | readonly Name[],
-    options: ProfileManyOptions = {},
-  ): Readonly<Record<Name, ProfileColumns>> {
-    const { level } = readOptions('options', options, profileManyTable)
-    return toColumns(executeSync(this.#context.choice, this.#toProfileResult(names, level)))
-  }
-
-  #toProfileResult(names: unknown, level: number) {
-    return createProfiles(this.#context, undefined, profileNames(names, this.#context.problem), level)
-  }
-
   #statistic(name: keyof Statistics): Float64Array {
     return this.chiSquared.map((_, fit) => fitStatistics(this.#context, fit)[name])
   }
@@ -254,11 +143,6 @@ function fitStatistics(context: FitContext, fit: number): Statistics {
     computeDegreesOfFreedom(context, fit),
   )
 }
-
-/** Whether it is what `fit` gives, and no proxy of that. */
-export let isFit: (given: object) => given is Fit
-/** What a fit is made of, and which of the fits there it is, for what is a module of its own. */
-export let getFitContext: (fit: Fit) => { readonly context: FitContext; readonly index: number }
 
 /** One fit. */
 export class Fit<Names extends string = string> {
@@ -298,16 +182,12 @@ export class Fit<Names extends string = string> {
   /** The same of rows as they were given: they are others where y has a covariance. */
   readonly #rows: FitContext
 
-  static {
-    isFit = (given): given is Fit => #context in given
-    getFitContext = (fit) => ({ context: fit.#context, index: fit.#fit })
-  }
-
   /** @internal */
   constructor(all: FitManyResult<Names>, fit: number, ingredients: FitContext) {
     const ofFit = (columns: OutputColumns<Names>) => mapRecord(columns, (numbers) => numbers[fit])
     this.#fit = fit
     this.#context = ingredients
+    fitSources.set(this, { context: ingredients, index: fit })
     this.#rows = ingredients.whitened?.plain ?? ingredients
     this.values = ofFit(all.values)
     this.errors = ofFit(all.errors)
@@ -393,75 +273,22 @@ export class Fit<Names extends string = string> {
   }
 
   /**
-   * Within which a parameter is with a probability: value ± t·error, with Student's t, or the normal distribution's
-   * where σ is known; of a positive one that of its logarithm. With the option `intervals: 'profile'` they are those
-   * of {@link profile}.
+   * Confidence intervals of all parameters: value ± t·error, with Student's t, or with the normal distribution's if σ is
+   * known; of a positive parameter those of its logarithm. With the option `intervals: profileIntervals()` they are
+   * profile intervals.
+   *
+   * @throws OptionError if the level is not between 0 and 1
    */
   intervals(level = 0.95): Readonly<Record<Names, readonly [low: number, high: number]>> {
     const t = this.#quantile(level)
     const positive = this.#context.parameters
       .filter(({ isLogarithmic }) => isLogarithmic)
       .map(({ name }) => name)
-    const profiles = this.#context.profiled && this.profile(undefined, { level })
+    const computed = this.#context.computeIntervals?.(this.#context, this.#fit, level)
     return mapRecord(this.values, (value, name) => {
-      if (profiles && Object.hasOwn(profiles, name)) return [profiles[name].low, profiles[name].high] as const
+      if (computed && Object.hasOwn(computed, name)) return computed[name]
       return symmetricInterval(value, t * this.errors[name], positive.includes(name))
     })
-  }
-
-  /**
-   * Fits again and again to data that might as well have been measured, for errors, intervals and bands that do not take
-   * the model for linear. A fit of a batch gets the numbers that it has in the bootstrap of the batch.
-   *
-   * @throws OptionError where an option is out of its range, or residuals are asked of a fit of counts
-   */
-  bootstrap(options: BootstrapOptions = {}): Bootstrap<Names> {
-    const read = readOptions('options', options, bootstrapTable)
-    const context = this.#context
-    checkBootstrap(context, 1, read)
-    const refits = runBootstrap(context, [this.#fit], read, undefined)
-    return new Bootstrap(
-      { context, fit: this.#fit, values: this.values },
-      executeSync(context.choice, refits),
-      read,
-    )
-  }
-
-  /**
-   * How far parameters can go, while all others follow, until χ² has risen by what the level says: by F(1, n) where σ is
-   * unknown (`conf_interval` of lmfit), by Δχ² where it is known (MINOS). Not symmetric, and right where the model is
-   * not linear within the errors.
-   *
-   * @param names of parameters that vary, or that follow from these; by default all of them
-   * @throws OptionError where a name is none of these, or the level no probability
-   */
-  profile<Name extends Names = Names>(
-    names?: Name | readonly Name[],
-    options: ProfileOptions = {},
-  ): Readonly<Record<Name, Profile>> {
-    const { level } = readOptions('options', options, profileTable)
-    const context = this.#context
-    const profiles = createProfiles(context, this.#fit, profileNames(names, context.problem), level)
-    const found = executeSync(context.choice, profiles)
-    return createRecord(found.names as Name[], (_, k) => createProfile(context, found, k, this.#fit))
-  }
-
-  /**
-   * Where χ², by two parameters while all others follow, has risen to what the level says for both at once: by F(2, n), or
-   * by Δχ² of two degrees of freedom where σ is known. Points are in a circle around the fit, one on each ray from it; of
-   * what follows from parameters they are those that lines from outside touch.
-   *
-   * @param a @param b parameters that vary, or that follow from these
-   * @throws OptionError where one is none, both are one, or an option is out of its range
-   */
-  contour<A extends Names, B extends Names>(a: A, b: B, options: ContourOptions = {}): Contour<A | B> {
-    const read = readOptions('options', options, contourTable)
-    const context = this.#context
-    checkProfiled('a', context.problem)
-    return executeSync(
-      context.choice,
-      traceContour(context, this.#fit, readPair(a, b, context), read),
-    ) as Contour<A | B>
   }
 
   /**

@@ -36,7 +36,7 @@ import {
 import { BoundFunctionModel } from '../problem/function-model.js'
 import { lossTerms } from '../problem/loss.js'
 import { distinctMinima, sampleStarts } from '../problem/multi-start.js'
-import { type FitData, type FitValues, fitOptionTable } from '../problem/options.js'
+import type { FitData } from '../problem/options.js'
 import {
   deriveParameters,
   type FitParameter,
@@ -47,8 +47,6 @@ import {
 import type { Problem } from '../problem/problem.js'
 import { fitReasons, NOT_FINITE } from '../problem/reasons.js'
 import { type RowSelection, selectRows } from '../problem/row-selection.js'
-import { emptyProfiles, profileParameters } from '../profiles/profile.js'
-import { profileNames } from '../profiles/profile-result.js'
 import { fromInternal, toInternal } from '../programs/internal-parameters.js'
 import { triangleIndex } from '../programs/ldlt.js'
 import { loadPrograms, type ModelPrograms } from '../programs/program-cache.js'
@@ -59,10 +57,12 @@ import {
   type ProfiledEndpoints,
   type SolvedFits,
 } from '../solve/fit-context.js'
+import type { IntervalMethod } from '../solve/interval-method.js'
 import { Iterations, MAX_RUNS } from '../solve/iterations.js'
 import { Solver, type SolverBatch, type SolverResult } from '../solve/solver.js'
 import { TrustRegionSolver } from '../solve/trust-region.js'
 import { WarmStartedFits } from '../solve/warm-started-fits.js'
+import { type FitManyValues, fitOptionTable } from './options.js'
 import { FitManyResult } from './result.js'
 
 /** Runs in the first batch, which is small so that progress is reported early. */
@@ -83,13 +83,19 @@ interface BatchWorker {
   readonly solver: Solver | TrustRegionSolver
 }
 
+/** Intervals that are computed with the fits. */
+interface PendingIntervals {
+  readonly method: IntervalMethod
+  readonly columns: ProfiledEndpoints
+}
+
 /** @throws OptionError where something is given that has no meaning here */
 function refuseOption(option: string, given: unknown, expected: string): void {
   if (given !== undefined) throw new OptionError(option, expected, given)
 }
 
 /** What runs functions. */
-function forceTypeScript(options: FitValues): EngineChoice<BatchRunner> {
+function forceTypeScript(options: FitManyValues): EngineChoice<BatchRunner> {
   const why = 'the model is a function'
   if (options.engine !== 'typescript') refuseOption('engine', options.engine, `'typescript', as ${why}`)
   const { instructionSet, threads } = options
@@ -99,7 +105,7 @@ function forceTypeScript(options: FitValues): EngineChoice<BatchRunner> {
 
 export class FitRun {
   readonly choice: EngineChoice<BatchRunner>
-  readonly options: FitValues
+  readonly options: FitManyValues
   readonly #compiled: ModelPrograms
   /** Two batches may be under way: one is made ready, or taken over, while the engine's threads are at work on the other. */
   #workers: readonly BatchWorker[] = []
@@ -119,7 +125,7 @@ export class FitRun {
   readonly #samples: readonly Float64Array[]
   readonly #model: BoundFunctionModel | FitModel
   #made: SolvedFits | undefined
-  readonly #profiled: ProfiledEndpoints | undefined
+  readonly #intervals: PendingIntervals | undefined
   /** Whether they start where others have ended that are much like them. */
   readonly #isWarmStart: boolean
   #hasReported = false
@@ -199,12 +205,10 @@ export class FitRun {
     this.choice = functionModel ? forceTypeScript(options) : selectRunner(options)
     const count = this.#count
     this.#isDone = new Uint8Array(count)
-    const { method: by, level } = options.intervals
-    // Weights by the model and a covariance come afterwards, and profiles with them or on demand.
-    const { sigma, weights, covariance } = options
-    const isAtOnce = covariance === undefined && [sigma, weights].every((given) => typeof given !== 'string')
-    const profiles = () => emptyProfiles(isAtOnce ? profileNames(undefined, problem) : [], level, count)
-    this.#profiled = by === 'profile' ? profiles() : undefined
+    // With weights by the model or a covariance, fits are not final here: their intervals are computed on demand.
+    const { sigma, weights, covariance, intervals: by } = options
+    const isFinal = covariance === undefined && [sigma, weights].every((given) => typeof given !== 'string')
+    this.#intervals = isFinal && by ? { method: by, columns: by.createColumns(problem, count) } : undefined
   }
 
   /** Not made before the first fits have ended: then the engine is at work on others, and memory is slow to come. */
@@ -353,7 +357,7 @@ export class FitRun {
     for (const part of parts) {
       yield* this.#initialize(part)
       yield* this.#batch(part, data, this.#starts, hand)
-      if (this.#profiled) yield* this.#profile(part, data, this.#profiled, hand)
+      if (this.#intervals) yield* this.#computeIntervals(part, data, this.#intervals, hand)
       putRuns(this.#isDone, part, new Uint8Array(part.length).fill(1))
       this.#done += part.length
       this.tell()
@@ -412,11 +416,11 @@ export class FitRun {
     }
   }
 
-  /** Profiles fits, and on request begins again where one is found to be below its fit. */
-  *#profile(
+  /** Computes intervals, and on request begins again where a profile falls below its fit. */
+  *#computeIntervals(
     fits: Uint32Array,
     data: readonly DataColumn[],
-    to: ProfiledEndpoints,
+    { method, columns: to }: PendingIntervals,
     hand: BatchWorker,
   ): Generator<EngineCall> {
     const about = {
@@ -431,8 +435,8 @@ export class FitRun {
       solved: this.#found,
       isAbsolute: this.#isAbsolute,
     }
-    yield* profileParameters(context, hand.iterations, fits, to)
-    for (let some = fits, k = 0; this.options.intervals.restart && k < MAX_RESTARTS; k++) {
+    yield* method.run(context, hand.iterations, fits, to)
+    for (let some = fits, k = 0; method.restart && k < MAX_RESTARTS; k++) {
       some = some.filter((fit) => to.lowerMinimum[fit] !== undefined)
       if (some.length === 0) return
       const starts = new Map([...this.#starts].map(([name, column]) => [name, column.slice()]))
@@ -445,7 +449,7 @@ export class FitRun {
         delete to.lowerMinimum[fit]
       }
       yield* this.#batch(some, data, starts, hand)
-      yield* profileParameters(context, hand.iterations, some, to)
+      yield* method.run(context, hand.iterations, some, to)
     }
   }
 
@@ -548,7 +552,8 @@ export class FitRun {
       dropsInvalid: this.options.missing === 'drop',
       isByRule: this.options.method !== undefined,
       isAbsolute: this.#isAbsolute,
-      profiled: this.#profiled,
+      computeIntervals: this.options.intervals?.compute,
+      profiled: this.#intervals?.columns,
       refit: (columns, start) => this.#refitFrom(columns, start),
       warmStart: (columns, start) => this.#warmStartFrom(columns, start),
       invalidWeights: new Map(),

@@ -3,9 +3,7 @@ import type { WorkerPlacement } from '../../many/engines/engines.js'
 import { callOptions } from '../../many/options.js'
 import {
   choice,
-  customOption,
   flag,
-  type GivenOf,
   integerAtLeast,
   keyOption,
   nonNegative,
@@ -15,9 +13,8 @@ import {
   positive,
   type ValuesOf,
 } from '../../options/kinds.js'
-import { nestedOptions, readOptions } from '../../options/read.js'
+import { nestedOptions } from '../../options/read.js'
 import type { Rule } from '../../rules/definitions.js'
-import { probability } from './confidence-level.js'
 import { type FiniteDifferences, finiteDifferences } from './finite-differences.js'
 import { type Loss, losses } from './loss.js'
 import { type MultiStart, multiStart } from './multi-start.js'
@@ -32,7 +29,8 @@ export type FitData = Readonly<Record<string, FitColumn>>
 /** A column: numbers, or a list of these for each fit. */
 export type FitColumn = ArrayLike<number | null> | readonly ArrayLike<number | null>[]
 
-export interface FitManyOptions<Start = FitParameters, Derive = FitDerivedQuantities> {
+/** Options of `fit` and `fitMany` whose code every fit has. */
+export interface CommonFitOptions<Start = FitParameters, Derive = FitDerivedQuantities> {
   /**
    * Where parameters start, and what they may be, by name: all of them, or for a model of ours those that are not to
    * be guessed.
@@ -89,12 +87,6 @@ export interface FitManyOptions<Start = FitParameters, Derive = FitDerivedQuanti
    */
   readonly multiStart?: number | MultiStart
   /**
-   * What `intervals()` of results are: 'wald', value ± t·error, or 'profile', which are made with the fits and right where
-   * the model is not linear within the errors; 'wald'. Or `{ method, level, restart }`: at which level they are made at once,
-   * 0.95, and whether a fit begins again where its profile falls below it, false.
-   */
-  readonly intervals?: 'wald' | 'profile' | Intervals
-  /**
    * A first-order rule, such as `adam()`, instead of Levenberg-Marquardt, with the tolerance and number of
    * iterations that `minimizeMany` has by default.
    */
@@ -113,33 +105,7 @@ export interface FitManyOptions<Start = FitParameters, Derive = FitDerivedQuanti
   readonly onProgress?: (done: number, total: number) => void
 }
 
-const intervals = {
-  /** 'wald' or 'profile'; 'wald'. */
-  method: choice('wald', 'profile'),
-  /** The level of those that are made with the fits; others are made when they are asked for. 0.95. */
-  level: probability,
-  /** Whether a fit begins again where χ² falls below it along its profile; false. */
-  restart: flag(false),
-}
-
-/** How the intervals of fits are made. */
-export interface Intervals extends GivenOf<typeof intervals> {}
-
-const readIntervalOptions = customOption<ValuesOf<typeof intervals>, ValuesOf<typeof intervals>>(
-  (argument, given) => {
-    const expected = "'wald', 'profile' or { method, level, restart }"
-    return readOptions(argument, typeof given === 'string' ? { method: given } : given, intervals, expected)
-  },
-  readOptions('intervals', {}, intervals),
-)
-
-/** As for `fitMany`, without what only a promise has. */
-export type FitOptions<Start = FitParameters, Derive = FitDerivedQuantities> = Omit<
-  FitManyOptions<Start, Derive>,
-  'signal' | 'onProgress' | 'threads' | 'workers'
->
-
-export const fitOptionTable = {
+export const commonOptionTable = {
   start: passThrough<FitParameters>(),
   derive: derivedOption,
   y: passThrough<string>(),
@@ -154,10 +120,9 @@ export const fitOptionTable = {
   maxIterations: optional(integerAtLeast(1)),
   finiteDifferences: optional(nestedOptions(finiteDifferences, 'order')),
   multiStart: nestedOptions(multiStart, 'count', 1),
-  intervals: readIntervalOptions,
   method: passThrough<Rule>(),
   ...callOptions,
-} satisfies Record<keyof FitManyOptions, Option>
+} satisfies Record<keyof CommonFitOptions, Option>
 
-/** The options as they were read. */
-export type FitValues = ValuesOf<typeof fitOptionTable>
+/** These options as they were read. */
+export type FitValues = ValuesOf<typeof commonOptionTable>

@@ -68,17 +68,12 @@ export function* createProfiles(
   return made
 }
 
-/** Ends by name. */
-export function toColumns<Name extends string>({
-  names,
-  low,
-  high,
-  lowReason,
-  highReason,
-}: ProfiledEndpoints) {
-  return createRecord(names as Name[], (_, k): ProfileColumns => {
-    return { low: low[k], high: high[k], lowReason: lowReason[k], highReason: highReason[k] }
-  })
+/** A record by the names of what was profiled. */
+export function toRecord<Name extends string, T>(
+  { names }: ProfiledEndpoints,
+  create: (k: number) => T,
+): Readonly<Record<Name, T>> {
+  return createRecord(names as readonly string[] as readonly Name[], (_, k) => create(k))
 }
 
 /** Names of parameters that vary, and of what follows from them. */

@@ -26,7 +26,7 @@ import {
   TRACE_LOWER_MINIMUM,
   TRACE_UNBOUNDED,
 } from '../programs/trace-program.js'
-import { computeDegreesOfFreedom, type FitContext, type ProfiledEndpoints } from '../solve/fit-context.js'
+import { computeDegreesOfFreedom, type ProfileContext, type ProfiledEndpoints } from '../solve/fit-context.js'
 import type { Iterations } from '../solve/iterations.js'
 import { isExact, sumOfSquares } from '../uncertainty/statistics.js'
 import { studentQuantile } from '../uncertainty/student-t.js'
@@ -54,12 +54,6 @@ export function emptyProfiles(names: readonly string[], level: number, count: nu
     lowerMinimum: [],
   }
 }
-
-/** What profiles are made from. */
-export type ProfileContext = Pick<
-  FitContext,
-  'compiled' | 'problem' | 'columns' | 'starts' | 'observations' | 'solved' | 'isAbsolute'
->
 
 /** Fits at a time: what is looked up and written down for them takes a few milliseconds of this thread. */
 const FITS = 256

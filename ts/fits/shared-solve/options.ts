@@ -9,11 +9,11 @@ import {
   type ValuesOf,
 } from '../../options/kinds.js'
 import type { MultiStart } from '../problem/multi-start.js'
-import { type FitColumn, type FitManyOptions, fitOptionTable as ofFits } from '../problem/options.js'
+import { type CommonFitOptions, commonOptionTable, type FitColumn } from '../problem/options.js'
 
 /** What is as in `fitMany`. */
 type CommonOptions = Pick<
-  FitManyOptions,
+  CommonFitOptions,
   | 'start'
   | 'derive'
   | 'y'
@@ -85,8 +85,9 @@ const columnsByName = customOption<Readonly<Record<string, string>>>((argument, 
   return Object.fromEntries(entries) as Record<string, string>
 })
 
-const { start, derive, y, missing, absoluteSigma, loss, lossScale, tolerance, maxIterations } = ofFits
-const { engine, instructionSet, threads, signal, onProgress, multiStart } = ofFits
+const { start, derive, y, missing, absoluteSigma, loss, lossScale, tolerance, maxIterations } =
+  commonOptionTable
+const { engine, instructionSet, threads, signal, onProgress, multiStart } = commonOptionTable
 
 export const sharedOptionTable = {
   start,

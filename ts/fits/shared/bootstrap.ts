@@ -4,7 +4,6 @@ import { OptionError } from '../../core/errors.js'
 import { plural } from '../../core/text.js'
 import type { DataColumn } from '../../many/batch/data.js'
 import type { EngineCall } from '../../many/engines/execute.js'
-import type { ValuesOf } from '../../options/kinds.js'
 import { WordStream } from '../../random/random.js'
 import { CONVERGED } from '../problem/reasons.js'
 import { NO_FIXED } from '../shared-solve/arrowhead-solver.js'
@@ -12,10 +11,8 @@ import type { GroupBatchInput, GroupOutput } from '../shared-solve/group-batch.j
 import { WARM_START } from '../shared-solve/profile.js'
 import type { SharedRun } from '../shared-solve/run.js'
 import { computeStatistics, type SharedStatistics } from '../shared-solve/shared-statistics.js'
-import { type bootstrapManyTable, MAX_REPLICATES, resamplers } from '../uncertainty/bootstrap.js'
-import type { SingleFitContext } from './group.js'
-
-type SharedBootstrapValues = ValuesOf<typeof bootstrapManyTable>
+import { type BootstrapManyValues, MAX_REPLICATES, resamplers } from '../uncertainty/bootstrap.js'
+import type { SingleFitContext } from './result-source.js'
 
 /** What refits have come to: a column by shared parameter; by family and own parameter, those of a group side by side. */
 export interface SharedReplicates {
@@ -27,7 +24,7 @@ export interface SharedReplicates {
 /** @throws OptionError where these cannot be made again so, or not so often */
 export function checkRefits(
   { parsed, solver, options }: SharedRun,
-  { kind, count }: SharedBootstrapValues,
+  { kind, count }: BootstrapManyValues,
 ): void {
   if (kind === 'residuals' && options.loss === 'poisson')
     throw new OptionError('kind', "'cases' or 'parametric', of counts", kind)
@@ -42,7 +39,7 @@ export function* runSharedBootstrap(
   run: SharedRun,
   { stop }: SharedStatistics,
   alone: readonly (readonly SingleFitContext[])[],
-  options: SharedBootstrapValues,
+  options: BootstrapManyValues,
 ): Generator<EngineCall, SharedReplicates> {
   const { count, onProgress } = options
   const { batches, size } = run.solver
@@ -76,7 +73,7 @@ export function* runSharedBootstrap(
 function resampleGroups(
   families: readonly GroupBatchInput[],
   alone: readonly (readonly SingleFitContext[])[],
-  options: SharedBootstrapValues,
+  options: BootstrapManyValues,
 ): (replicate: number) => GroupBatchInput[] {
   const { kind, seed, fitOffset } = options
   const draws = alone.map((values) => values.map((context) => new resamplers[kind](context, 0)))

@@ -1,6 +1,5 @@
 /** One group of a fit with shared parameters. */
 
-import { OptionError } from '../../core/errors.js'
 import { createRecord, mapRecord } from '../../core/untrusted-input.js'
 import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import { readOption, readOptions } from '../../options/read.js'
@@ -11,7 +10,6 @@ import { memoizeBy } from '../programs/function-curve.js'
 import { correlationMatrix, triangle } from '../programs/ldlt.js'
 import { getIndex } from '../shared-solve/group-batch.js'
 import type { GroupLabel } from '../shared-solve/groups.js'
-import type { ProfiledParameter, SharedProfile, SharedProfileOptions } from '../shared-solve/profile.js'
 import type { SharedRun } from '../shared-solve/run.js'
 import {
   AT_BOUND,
@@ -28,21 +26,14 @@ import {
   predictColumns,
   symmetricInterval,
 } from '../uncertainty/bands.js'
-import type { BootstrapSource } from '../uncertainty/bootstrap-result.js'
 import { derivedValue, type RequestedColumns } from '../uncertainty/linearize.js'
 import type { NamedValues } from './parameter-values.js'
-import { createSharedProfiles, profileAsync, profileSync } from './profile-result.js'
+import { groupSources, type SingleFitContext } from './result-source.js'
 
 /** Programs of what follows from others, by name: they take longer to make than a group. */
 export const derivedNames = memoizeBy((problem: Problem) =>
   createRecord([...problem.derived.keys()], (name) => derivedValue(problem, name)),
 )
-
-/** A group as if it were fitted alone, by one of the values of its model. */
-export type SingleFitContext = BootstrapSource<string>['context']
-
-/** By value of the model. */
-export let getSingleFitContext: (group: SharedGroup) => SingleFitContext[]
 
 /** One group of a fit with shared parameters. */
 export class SharedGroup {
@@ -65,16 +56,19 @@ export class SharedGroup {
   /** Where it is, as results of single fits have it. */
   readonly #found: Pick<SolvedFits, 'free' | 'errors' | 'covariance' | 'atBound'>
 
-  static {
-    getSingleFitContext = (group) => group.#singleFitContext()
-  }
-
   /** @internal */
   constructor(label: GroupLabel, run: SharedRun, ended: SharedStatistics, f: number, at: number) {
     this.#run = run
     this.#statistics = ended
     this.#batch = f
     this.#index = at
+    groupSources.set(this, {
+      run,
+      statistics: ended,
+      batch: f,
+      index: at,
+      contexts: () => this.#singleFitContext(),
+    })
     const family = run.solver.batches[f]
     const { values, costs } = ended
     this.label = label
@@ -133,35 +127,6 @@ export class SharedGroup {
 
   get correlation(): number[][] {
     return correlationMatrix(this.covariance)
-  }
-
-  /** As {@link SharedFit.profile} has it, of one of its parameters in `free`, while those of all groups follow. */
-  async profile(name: string, options: SharedProfileOptions = {}): Promise<SharedProfile> {
-    return profileAsync(this.#run, this.#statistics, this.#toProfile(name), options)
-  }
-
-  /** `profile` without a promise. */
-  profileSync(name: string, options: SharedProfileOptions = {}): SharedProfile {
-    return profileSync(this.#run, this.#statistics, this.#toProfile(name), options)
-  }
-
-  #toProfile(name: string): ProfiledParameter {
-    const i = this.free.indexOf(name)
-    if (i < 0) throw new OptionError('name', `one of ${this.free.join(', ')}`, name)
-    const [family, at] = [this.#batch, this.#index]
-    const { local, sharedPlaces, free } = this.#run.solver.batches[family]
-    if (i >= local) {
-      const place = sharedPlaces[i - local]
-      return createSharedProfiles(this.#run, this.#statistics, getIndex(place, at))
-    }
-    const parameter = free[i]
-    const factor = parameter.isLogarithmic ? this.values[name] : 1
-    return {
-      fixed: { shared: null, local: { batch: family, parameter: i, index: at } },
-      parameter,
-      error: this.errors[name] / factor,
-      state: this.#statistics.localStates[family][i][at],
-    }
   }
 
   /**

@@ -1,34 +1,21 @@
-import { ArgumentError, OptionError } from '../../core/errors.js'
+import { ArgumentError } from '../../core/errors.js'
 import { toPrintable } from '../../core/text.js'
 import { createRecord, mapRecord } from '../../core/untrusted-input.js'
 import type { EngineName } from '../../engines/engine.js'
 import { elementary } from '../../functions/index.js'
 import { numbersInRun } from '../../many/batch/data.js'
-import { execute, executeSync } from '../../many/engines/execute.js'
-import type { ValuesOf } from '../../options/kinds.js'
-import { readOption, readOptions } from '../../options/read.js'
+import { readOption } from '../../options/read.js'
 import { probability } from '../problem/confidence-level.js'
 import { type FitReason, fitReasons } from '../problem/reasons.js'
-import { getIndex } from '../shared-solve/group-batch.js'
 import type { GroupLabel } from '../shared-solve/groups.js'
-import type { ProfiledParameter, SharedProfile, SharedProfileOptions } from '../shared-solve/profile.js'
 import { sharedName } from '../shared-solve/read.js'
 import type { SharedRun } from '../shared-solve/run.js'
 import { AT_BOUND, type SharedStatistics, UNIDENTIFIABLE } from '../shared-solve/shared-statistics.js'
 import { confidenceQuantile, symmetricInterval } from '../uncertainty/bands.js'
-import {
-  type BootstrapManyOptions,
-  bootstrapManyTable,
-  unavailableBecause,
-} from '../uncertainty/bootstrap.js'
-import { Bootstrap } from '../uncertainty/bootstrap-result.js'
 import { type JointFit, jointFits } from '../uncertainty/joint-fit.js'
-import { checkRefits, runSharedBootstrap, type SharedReplicates } from './bootstrap.js'
-import { SharedBootstrap } from './bootstrap-result.js'
-import { derivedNames, getSingleFitContext, SharedGroup, type SingleFitContext } from './group.js'
+import { SharedGroup } from './group.js'
 import type { NamedColumns, SharedParameterValues } from './parameter-values.js'
-import { createSharedProfiles, profileAsync, profileSync } from './profile-result.js'
-import { RowContributions } from './row-contributions.js'
+import { groupSources, sharedSources } from './result-source.js'
 
 const { log } = elementary('float64')
 
@@ -97,6 +84,12 @@ export class SharedFit {
     this.reason = fitReasons[ended.reason] as FitReason
     this.engine = choice.engine
     this.engineReasons = choice.reasons
+    sharedSources.set(this, {
+      run,
+      statistics: ended,
+      locate: (group) => this.#locateGroup(group),
+      toValues: (shared, local) => this.#toValues(shared, local),
+    })
     jointFits.set(this, () => this.#joint())
   }
 
@@ -207,49 +200,13 @@ export class SharedFit {
     return { low: ends(0), high: ends(1) }
   }
 
-  /**
-   * The profile of a shared parameter, one of `shared`: how far it may go while all others follow, until χ² has risen as
-   * much as the level allows. The event loop stays free where the native engine runs.
-   *
-   * @throws (rejects with) OptionError where the name is none, or the level no probability; the signal's reason
-   */
-  async profile(name: string, options: SharedProfileOptions = {}): Promise<SharedProfile> {
-    return profileAsync(this.#run, this.#statistics, this.#toProfile(name), options)
-  }
-
-  /** `profile` without a promise. */
-  profileSync(name: string, options: SharedProfileOptions = {}): SharedProfile {
-    return profileSync(this.#run, this.#statistics, this.#toProfile(name), options)
-  }
-
-  /**
-   * The bootstrap, as {@link Fit.bootstrap} has it: rows are drawn, or residuals, within each group, and all groups are
-   * fitted together again. Numbers are drawn by seed, group and refit. The event loop stays free where the native engine
-   * runs.
-   *
-   * @throws (rejects with) OptionError where an option is out of its range, residuals are asked of counts, or there would
-   * be more than 2²⁷ numbers; the signal's reason
-   */
-  async bootstrap(options: BootstrapManyOptions = {}): Promise<SharedBootstrap> {
-    const { read, alone } = this.#readBootstrap(options)
-    const refits = runSharedBootstrap(this.#run, this.#statistics, alone, read)
-    return this.#bootstrapped(await execute(this.#run.choice, refits, read.signal, () => {}), read, alone)
-  }
-
-  /** `bootstrap` without a promise. */
-  bootstrapSync(options: BootstrapManyOptions = {}): SharedBootstrap {
-    const { read, alone } = this.#readBootstrap(options)
-    const refits = runSharedBootstrap(this.#run, this.#statistics, alone, read)
-    return this.#bootstrapped(executeSync(this.#run.choice, refits), read, alone)
-  }
-
   #joint(): JointFit {
     const { observations, degreesOfFreedom, chiSquared, reducedChiSquared, reason, atBound, values } = this
     const groups = this.groups.map((_, k) => {
       const group = this.at(k)
       return {
         values: group.values,
-        context: getSingleFitContext(group).map((context) => ({ context, index: 0 })),
+        context: (groupSources.get(group)?.contexts() ?? []).map((context) => ({ context, index: 0 })),
       }
     })
     return {
@@ -266,84 +223,8 @@ export class SharedFit {
     }
   }
 
-  #readBootstrap(options: BootstrapManyOptions) {
-    const read = readOptions('options', options, bootstrapManyTable)
-    checkRefits(this.#run, read)
-    const [first] = getSingleFitContext(this.at(0))
-    const isPossible = unavailableBecause(first, 0, read) === ''
-    return {
-      read,
-      alone: isPossible ? this.groups.map((_, group) => getSingleFitContext(this.at(group))) : [],
-    }
-  }
-
-  #bootstrapped(
-    { reason, shared, local }: SharedReplicates,
-    options: ValuesOf<typeof bootstrapManyTable>,
-    alone: readonly (readonly SingleFitContext[])[],
-  ): SharedBootstrap {
-    const [run, ended] = [this.#run, this.#statistics]
-    let parts: RowContributions | undefined
-    const at = (k: number) => {
-      const group = this.at(k)
-      const [f, at] = this.#locateGroup(k)
-      const family = run.solver.batches[f]
-      const { length: count } = reason
-      const free = family.free.map(({ name }, i): readonly [string, Float64Array] => {
-        if (i >= family.local) return [name, shared[getIndex(family.sharedPlaces[i - family.local], at)]]
-        return [name, local[f][i].subarray(at * count, (at + 1) * count)]
-      })
-      const [context] = alone[k] ?? getSingleFitContext(group)
-      const fixed = context.problem.fixed.map((name) => context.starts.get(name)?.[0] as number)
-      const derived = Object.entries(derivedNames(context.problem)).map(([name, follow]) => {
-        const value = (_: number, r: number) => follow([...free.map(([, column]) => column[r]), ...fixed])[0]
-        return [name, new Float64Array(count).map(value)] as const
-      })
-      const original = {
-        context,
-        fit: 0,
-        values: group.values,
-        contributions: (slopes: readonly number[]) => {
-          parts ??= new RowContributions(
-            run,
-            ended,
-            alone,
-            alone.map((_, group) => this.#locateGroup(group)),
-          )
-          return parts.contributionsOf(k, [f, at], slopes)
-        },
-      }
-      return new Bootstrap(original, { values: Object.fromEntries([...free, ...derived]), reason }, options)
-    }
-    return new SharedBootstrap(reason, this.length, at, (compute) => this.#gatherGroups(compute))
-  }
-
   #locateGroup(group: number): readonly [family: number, at: number] {
     return [this.#batch[group], this.#groupAt[group]]
-  }
-
-  /** What groups say of their parameters, in the places of these. */
-  #gatherGroups(compute: (group: number) => Readonly<Record<string, number>>): SharedParameterValues {
-    const { batches, size } = this.#run.solver
-    const shared = new Float64Array(size)
-    const own = batches.map(({ local, groups }) =>
-      Array.from({ length: local }, () => new Float64Array(groups.length)),
-    )
-    for (const group of this.groups.keys()) {
-      const [f, at] = this.#locateGroup(group)
-      const numbers = compute(group)
-      for (const [i, { name }] of batches[f].free.entries()) {
-        if (i < batches[f].local) own[f][i][at] = numbers[name]
-        else shared[getIndex(batches[f].sharedPlaces[i - batches[f].local], at)] = numbers[name]
-      }
-    }
-    return this.#toValues(shared, own)
-  }
-
-  #toProfile(name: string): ProfiledParameter {
-    const at = this.shared.indexOf(name)
-    if (at < 0) throw new OptionError('name', `one of ${this.shared.join(', ')}`, name)
-    return createSharedProfiles(this.#run, this.#statistics, at)
   }
 
   #covariance(i: number, j: number): number {

@@ -5,7 +5,7 @@ import { type GroupBatch, getIndex } from '../shared-solve/group-batch.js'
 import type { SharedRun } from '../shared-solve/run.js'
 import { FREE, type SharedStatistics } from '../shared-solve/shared-statistics.js'
 import { linearizeCached } from '../uncertainty/linearize.js'
-import type { SingleFitContext } from './group.js'
+import type { SingleFitContext } from './result-source.js'
 
 /** Of a group by parameter, half the derivative of what each row costs. */
 interface ContributionRows {

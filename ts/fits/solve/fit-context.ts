@@ -67,7 +67,9 @@ export interface FitContext {
   readonly solved: SolvedFits
   readonly choice: EngineChoice<BatchRunner>
   readonly isAbsolute: boolean
-  /** Profiles that have been asked for with the fits. */
+  /** What the option `intervals` computes; without it intervals are value ± t·error. */
+  readonly computeIntervals: ComputeIntervals | undefined
+  /** Endpoints of profiles that were computed with the fits. */
   readonly profiled: ProfiledEndpoints | undefined
   readonly refit: RefitFactory
   /** The same near where these have ended, of which no more is said than that. */
@@ -83,6 +85,19 @@ export interface FitContext {
   /** What the model says of values, and the columns that it wants for it. */
   readonly remark: { readonly remark: Remark; readonly columns: readonly string[] } | null
 }
+
+/** Intervals of one fit, by the names of what varies. */
+export type ComputeIntervals = (
+  context: FitContext,
+  fit: number,
+  level: number,
+) => Readonly<Record<string, readonly [low: number, high: number]>>
+
+/** What profiles are computed from. */
+export type ProfileContext = Pick<
+  FitContext,
+  'compiled' | 'problem' | 'columns' | 'starts' | 'observations' | 'solved' | 'isAbsolute'
+>
 
 /** What says how large errors are. */
 export interface ErrorScale {

@@ -50,6 +50,7 @@ export const bootstrapManyTable = {
 export interface BootstrapOptions extends GivenOf<typeof bootstrapTable> {}
 export interface BootstrapManyOptions extends GivenOf<typeof bootstrapManyTable> {}
 export type BootstrapValues = ValuesOf<typeof bootstrapTable>
+export type BootstrapManyValues = ValuesOf<typeof bootstrapManyTable>
 
 /** Refits at a time, and numbers of their data, so that the event loop does not wait long for them. */
 const MAX_RUNS = 8192

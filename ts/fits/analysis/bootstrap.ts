@@ -1,0 +1,121 @@
+/** `bootstrap`: errors, intervals and bands by fitting resampled data. */
+
+import { mapRecord } from '../../core/untrusted-input.js'
+import { executeSync } from '../../many/engines/execute.js'
+import { readOptions } from '../../options/read.js'
+import type { Fit, FitManyResult } from '../fit/result.js'
+import type { SharedBootstrap } from '../shared/bootstrap-result.js'
+import type { SharedFit } from '../shared/result.js'
+import { type SharedSource, sharedSources } from '../shared/result-source.js'
+import type { FitContext } from '../solve/fit-context.js'
+import { fitManySources, fitSources } from '../solve/result-source.js'
+import {
+  type BootstrapManyOptions,
+  type BootstrapManyValues,
+  type BootstrapOptions,
+  bootstrapManyTable,
+  bootstrapTable,
+  checkBootstrap,
+  runBootstrap,
+} from '../uncertainty/bootstrap.js'
+import { Bootstrap, BootstrapMany } from '../uncertainty/bootstrap-result.js'
+import { type Computation, checkResult, run, runSync } from './computation.js'
+import { prepareSharedBootstrap } from './shared-bootstrap.js'
+
+/**
+ * Fits resampled data again and again, for errors, intervals and bands that do not take the model for linear. A fit of a
+ * batch gets the numbers that it has in the bootstrap of the batch.
+ *
+ * @param found what `fit` returns
+ * @throws OptionError if an option is out of its range, or residuals of a fit of counts are to be resampled
+ * @example
+ * const { errors } = bootstrap(found, { count: 2000, seed: 1 })
+ */
+export function bootstrap<Names extends string>(
+  found: Fit<Names>,
+  options?: BootstrapOptions,
+): Bootstrap<Names>
+/**
+ * The bootstrap of each fit: thousands of refits side by side, with the same bits on every engine and number of threads.
+ * The event loop stays free where the native engine runs.
+ *
+ * @param found what `fitMany` returns
+ * @throws (rejects with) OptionError as for a single fit, or if there would be more than 2²⁷ numbers; the signal's reason
+ */
+export function bootstrap<Names extends string>(
+  found: FitManyResult<Names>,
+  options?: BootstrapManyOptions,
+): Promise<BootstrapMany<Names>>
+/**
+ * The bootstrap of a fit of many groups: rows or residuals are resampled within each group, and all groups are fitted
+ * together again. Random numbers depend on the seed, the group and the refit.
+ *
+ * @param found what `fitShared` returns
+ * @throws (rejects with) OptionError as for many fits; the signal's reason
+ */
+export function bootstrap(found: SharedFit, options?: BootstrapManyOptions): Promise<SharedBootstrap>
+export function bootstrap(
+  found: object,
+  options: BootstrapManyOptions = {},
+): Bootstrap | Promise<BootstrapMany | SharedBootstrap> {
+  checkResult(found, 'a result of fit, fitMany or fitShared', fitSources, fitManySources, sharedSources)
+  const source = fitSources.get(found)
+  if (source === undefined) return bootstrapAsync(found, options)
+  const { context, index } = source
+  const read = readOptions('options', options, bootstrapTable)
+  checkBootstrap(context, 1, read)
+  const refits = executeSync(context.choice, runBootstrap(context, [index], read, undefined))
+  return new Bootstrap({ context, fit: index, values: (found as Fit).values }, refits, read)
+}
+
+/** `bootstrap` of a result of `fitMany` or `fitShared`, without a promise. */
+export function bootstrapSync<Names extends string>(
+  found: FitManyResult<Names>,
+  options?: BootstrapManyOptions,
+): BootstrapMany<Names>
+export function bootstrapSync(found: SharedFit, options?: BootstrapManyOptions): SharedBootstrap
+export function bootstrapSync(
+  found: object,
+  options: BootstrapManyOptions = {},
+): BootstrapMany | SharedBootstrap {
+  checkResult(found, 'a result of fitMany or fitShared', fitManySources, sharedSources)
+  const read = readOptions('options', options, bootstrapManyTable)
+  return runSync<BootstrapMany | SharedBootstrap>(prepareBootstrap(found, read))
+}
+
+async function bootstrapAsync(found: object, options: BootstrapManyOptions) {
+  const read = readOptions('options', options, bootstrapManyTable)
+  return run<BootstrapMany | SharedBootstrap>(prepareBootstrap(found, read), read.signal)
+}
+
+function prepareBootstrap(
+  found: object,
+  options: BootstrapManyValues,
+): Computation<BootstrapMany> | Computation<SharedBootstrap> {
+  const context = fitManySources.get(found)
+  return context
+    ? prepareMany(found as FitManyResult, context, options)
+    : prepareSharedBootstrap(found as SharedFit, sharedSources.get(found) as SharedSource, options)
+}
+
+function prepareMany(
+  found: FitManyResult,
+  context: FitContext,
+  options: BootstrapManyValues,
+): Computation<BootstrapMany> {
+  const { length, values: columns } = found
+  const { count } = options
+  checkBootstrap(context, length, options)
+  function* calls() {
+    const fits = Array.from({ length }, (_, fit) => fit)
+    const { values, reason } = yield* runBootstrap(context, fits, options, options.onProgress)
+    const at = (fit: number) => {
+      const own = <T extends Float64Array | Uint8Array>(column: T) =>
+        column.subarray(fit * count, (fit + 1) * count) as T
+      const original = { context, fit, values: mapRecord(columns, (column) => column[fit]) }
+      return new Bootstrap(original, { values: mapRecord(values, own), reason: own(reason) }, options)
+    }
+    return new BootstrapMany(at, length, count)
+  }
+  return { choice: context.choice, calls: calls() }
+}

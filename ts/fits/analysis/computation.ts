@@ -1,0 +1,40 @@
+/** Computations from the result of a fit, with a promise and without. */
+
+import { ArgumentError } from '../../core/errors.js'
+import { isObject } from '../../core/untrusted-input.js'
+import type { EngineChoice } from '../../engines/select-engine.js'
+import type { BatchRunner } from '../../many/engines/engines.js'
+import { type EngineCall, execute, executeSync } from '../../many/engines/execute.js'
+
+export interface Computation<T> {
+  /** The engine that made the fits. */
+  readonly choice: EngineChoice<BatchRunner>
+  readonly calls: Generator<EngineCall, T>
+  /** Frees what the calls use, once they have ended or have been aborted. */
+  readonly release?: () => void
+}
+
+export async function run<T>(
+  { choice, calls, release = () => {} }: Computation<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  const result = await execute(choice, calls, signal, release)
+  release()
+  return result
+}
+
+export function runSync<T>({ choice, calls, release }: Computation<T>): T {
+  const result = executeSync(choice, calls)
+  release?.()
+  return result
+}
+
+/** @throws ArgumentError if it is no result of one of these kinds */
+export function checkResult(
+  found: unknown,
+  expected: string,
+  ...kinds: readonly WeakMap<object, unknown>[]
+): asserts found is object {
+  if (isObject(found) && kinds.some((sources) => sources.has(found))) return
+  throw new ArgumentError('found', expected, found)
+}

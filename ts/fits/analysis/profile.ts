@@ -1,0 +1,189 @@
+/** `profile`: confidence intervals by profile likelihood. */
+
+import { OptionError } from '../../core/errors.js'
+import { createRecord } from '../../core/untrusted-input.js'
+import { executeSync } from '../../many/engines/execute.js'
+import { readOptions } from '../../options/read.js'
+import type { Fit, FitManyResult } from '../fit/result.js'
+import {
+  createProfile,
+  createProfiles,
+  type Profile,
+  type ProfileColumns,
+  type ProfileManyOptions,
+  type ProfileOptions,
+  profileManyTable,
+  profileNames,
+  profileTable,
+  toRecord,
+} from '../profiles/profile-result.js'
+import type { SharedGroup } from '../shared/group.js'
+import type { SharedFit } from '../shared/result.js'
+import { type GroupSource, groupSources, type SharedSource, sharedSources } from '../shared/result-source.js'
+import { getIndex } from '../shared-solve/group-batch.js'
+import { type ProfiledParameter, profileShared, type SharedProfile } from '../shared-solve/profile.js'
+import type { SharedRun } from '../shared-solve/run.js'
+import type { SharedStatistics } from '../shared-solve/shared-statistics.js'
+import type { FitContext } from '../solve/fit-context.js'
+import { fitManySources, fitSources } from '../solve/result-source.js'
+import { type Computation, checkResult, run, runSync } from './computation.js'
+
+type Profiles<Name extends string> = Readonly<Record<Name, Profile>>
+type ManyProfiles<Name extends string> = Readonly<Record<Name, ProfileColumns>>
+
+/**
+ * Computes profile intervals: how far each parameter can go, while all others follow, until χ² has risen by what the level
+ * allows. That is F(1, n)·χ²/n if σ is unknown (`conf_interval` of lmfit) and Δχ² if it is known (MINOS). They are not
+ * symmetric, and hold where the model is not linear within the errors.
+ *
+ * @param found what `fit` returns
+ * @param names parameters that vary, or that are derived from these; by default all of them
+ * @throws OptionError if a name is none of these, or the level is not between 0 and 1
+ * @example
+ * const { low, high } = profile(found, ['b']).b
+ */
+export function profile<Names extends string, Name extends Names = Names>(
+  found: Fit<Names>,
+  names?: Name | readonly Name[],
+  options?: ProfileOptions,
+): Profiles<Name>
+/**
+ * Computes the profile intervals of each fit, thousands side by side: columns by fit, and why each endpoint is where it
+ * is. The event loop stays free where the native engine runs.
+ *
+ * @param found what `fitMany` returns
+ * @throws (rejects with) OptionError as for a single fit; the signal's reason
+ */
+export function profile<Names extends string, Name extends Names = Names>(
+  found: FitManyResult<Names>,
+  names?: Name | readonly Name[],
+  options?: ProfileManyOptions,
+): Promise<ManyProfiles<Name>>
+/**
+ * Computes the profile interval of one parameter of a fit of many groups, while all parameters of all groups follow.
+ *
+ * @param found what `fitShared` returns, for a parameter in its `shared`; or one of its groups, for one in its `free`
+ * @throws (rejects with) OptionError if the name is none of these, or the level is not between 0 and 1; the signal's
+ * reason
+ */
+export function profile(
+  found: SharedFit | SharedGroup,
+  name: string,
+  options?: ProfileManyOptions,
+): Promise<SharedProfile>
+export function profile(
+  found: object,
+  names?: string | readonly string[],
+  options: ProfileManyOptions = {},
+): Profiles<string> | Promise<ManyProfiles<string> | SharedProfile> {
+  const expected = 'a result of fit, fitMany or fitShared, or one of its groups'
+  checkResult(found, expected, fitSources, fitManySources, sharedSources, groupSources)
+  const source = fitSources.get(found)
+  if (source === undefined) return profileAsync(found, names, options)
+  const { context, index } = source
+  const { level } = readOptions('options', options, profileTable)
+  const profiles = createProfiles(context, index, profileNames(names, context.problem), level)
+  const endpoints = executeSync(context.choice, profiles)
+  return toRecord(endpoints, (k) => createProfile(context, endpoints, k, index))
+}
+
+/** `profile` of a result of `fitMany` or `fitShared`, without a promise. */
+export function profileSync<Names extends string, Name extends Names = Names>(
+  found: FitManyResult<Names>,
+  names?: Name | readonly Name[],
+  options?: ProfileManyOptions,
+): ManyProfiles<Name>
+export function profileSync(
+  found: SharedFit | SharedGroup,
+  name: string,
+  options?: ProfileManyOptions,
+): SharedProfile
+export function profileSync(
+  found: object,
+  names?: string | readonly string[],
+  options: ProfileManyOptions = {},
+): ManyProfiles<string> | SharedProfile {
+  const expected = 'a result of fitMany or fitShared, or one of its groups'
+  checkResult(found, expected, fitManySources, sharedSources, groupSources)
+  const { level } = readOptions('options', options, profileManyTable)
+  return runSync<ManyProfiles<string> | SharedProfile>(prepareProfile(found, names, level))
+}
+
+async function profileAsync(found: object, names: unknown, options: ProfileManyOptions) {
+  const { level, signal } = readOptions('options', options, profileManyTable)
+  return run<ManyProfiles<string> | SharedProfile>(prepareProfile(found, names, level), signal)
+}
+
+function prepareProfile(
+  found: object,
+  names: unknown,
+  level: number,
+): Computation<ManyProfiles<string>> | Computation<SharedProfile> {
+  const context = fitManySources.get(found)
+  if (context) return prepareMany(context, profileNames(names, context.problem), level)
+  const group = groupSources.get(found)
+  if (group) return prepareShared(group, findGroupParameter(found as SharedGroup, group, names), level)
+  const shared = sharedSources.get(found) as SharedSource
+  const at = readName(names, (found as SharedFit).shared)
+  return prepareShared(shared, toProfiled(shared.run, shared.statistics, at), level)
+}
+
+function prepareMany(context: FitContext, names: readonly string[], level: number) {
+  function* calls() {
+    const { low, high, lowReason, highReason } = yield* createProfiles(context, undefined, names, level)
+    return createRecord(names, (_, k): ProfileColumns => {
+      return { low: low[k], high: high[k], lowReason: lowReason[k], highReason: highReason[k] }
+    })
+  }
+  return { choice: context.choice, calls: calls() }
+}
+
+function prepareShared(
+  { run, statistics }: SharedSource | GroupSource,
+  parameter: ProfiledParameter,
+  level: number,
+): Computation<SharedProfile> {
+  const solver = run.createSolver()
+  return {
+    choice: run.choice,
+    calls: profileShared(solver, statistics, parameter, level, run.isAbsolute, run.maxIterations),
+    release: () => solver.release(),
+  }
+}
+
+function findGroupParameter(group: SharedGroup, source: GroupSource, name: unknown): ProfiledParameter {
+  const { run, statistics, batch, index } = source
+  const i = readName(name, group.free)
+  const { local, sharedPlaces, free } = run.solver.batches[batch]
+  if (i >= local) return toProfiled(run, statistics, getIndex(sharedPlaces[i - local], index))
+  const parameter = free[i]
+  const factor = parameter.isLogarithmic ? group.values[parameter.name] : 1
+  return {
+    fixed: { shared: null, local: { batch, parameter: i, index } },
+    parameter,
+    error: group.errors[parameter.name] / factor,
+    state: statistics.localStates[batch][i][index],
+  }
+}
+
+/** A shared parameter, by its index among these. */
+function toProfiled(
+  { parsed }: SharedRun,
+  { covariance, step, sharedStates }: SharedStatistics,
+  at: number,
+): ProfiledParameter {
+  const error = Math.sqrt(covariance[at * step.dense.size + at])
+  return {
+    fixed: { shared: at, local: null },
+    parameter: parsed.shared[at].parameter,
+    error,
+    state: sharedStates[at],
+  }
+}
+
+/** @returns the index of a name */
+function readName(name: unknown, known: readonly string[]): number {
+  const at = known.indexOf(name as string)
+  if (at < 0) throw new OptionError('name', `one of ${known.join(', ')}`, name)
+  return at
+}

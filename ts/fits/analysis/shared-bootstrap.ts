@@ -1,0 +1,116 @@
+/** The bootstrap of a fit of many groups. */
+
+import { checkRefits, runSharedBootstrap, type SharedReplicates } from '../shared/bootstrap.js'
+import { SharedBootstrap } from '../shared/bootstrap-result.js'
+import { derivedNames } from '../shared/group.js'
+import type { SharedFit } from '../shared/result.js'
+import {
+  type GroupSource,
+  groupSources,
+  type SharedSource,
+  type SingleFitContext,
+} from '../shared/result-source.js'
+import { RowContributions } from '../shared/row-contributions.js'
+import { getIndex } from '../shared-solve/group-batch.js'
+import { type BootstrapManyValues, unavailableBecause } from '../uncertainty/bootstrap.js'
+import { Bootstrap } from '../uncertainty/bootstrap-result.js'
+import type { Computation } from './computation.js'
+
+export function prepareSharedBootstrap(
+  found: SharedFit,
+  source: SharedSource,
+  options: BootstrapManyValues,
+): Computation<SharedBootstrap> {
+  const { run, statistics } = source
+  checkRefits(run, options)
+  const getContexts = (group: number) => (groupSources.get(found.at(group)) as GroupSource).contexts()
+  const isPossible = unavailableBecause(getContexts(0)[0], 0, options) === ''
+  const alone = isPossible ? found.groups.map((_, group) => getContexts(group)) : []
+  function* calls() {
+    const replicates = yield* runSharedBootstrap(run, statistics, alone, options)
+    return createResult({ found, source, options, alone, getContexts }, replicates)
+  }
+  return { choice: run.choice, calls: calls() }
+}
+
+interface ResampledFit {
+  readonly found: SharedFit
+  readonly source: SharedSource
+  readonly options: BootstrapManyValues
+  /** Groups as if they were fitted alone; none where nothing can be resampled. */
+  readonly alone: readonly (readonly SingleFitContext[])[]
+  getContexts(group: number): SingleFitContext[]
+}
+
+function createResult(resampled: ResampledFit, replicates: SharedReplicates): SharedBootstrap {
+  const { found, source, options, alone } = resampled
+  const { run, statistics } = source
+  const memory: { contributions?: RowContributions } = {}
+  const contributions = (group: number, slopes: readonly number[]) => {
+    memory.contributions ??= new RowContributions(
+      run,
+      statistics,
+      alone,
+      alone.map((_, group) => source.locate(group)),
+    )
+    return memory.contributions.contributionsOf(group, source.locate(group), slopes)
+  }
+  const at = (k: number) => {
+    const [context] = alone[k] ?? resampled.getContexts(k)
+    const original = {
+      context,
+      fit: 0,
+      values: found.at(k).values,
+      contributions: (slopes: readonly number[]) => contributions(k, slopes),
+    }
+    const values = collectValues(source, replicates, k, context)
+    return new Bootstrap(original, { values, reason: replicates.reason }, options)
+  }
+  return new SharedBootstrap(replicates.reason, found.length, at, (compute) =>
+    gatherGroups(source, found.length, compute),
+  )
+}
+
+/** Parameters of one group by refit, and what is derived from them. */
+function collectValues(
+  { run, locate }: SharedSource,
+  { reason, shared, local }: SharedReplicates,
+  group: number,
+  context: SingleFitContext,
+): Readonly<Record<string, Float64Array>> {
+  const [f, at] = locate(group)
+  const batch = run.solver.batches[f]
+  const { length: count } = reason
+  const free = batch.free.map(({ name }, i): readonly [string, Float64Array] => {
+    if (i >= batch.local) return [name, shared[getIndex(batch.sharedPlaces[i - batch.local], at)]]
+    return [name, local[f][i].subarray(at * count, (at + 1) * count)]
+  })
+  const fixed = context.problem.fixed.map((name) => context.starts.get(name)?.[0] as number)
+  const derived = Object.entries(derivedNames(context.problem)).map(([name, follow]) => {
+    const value = (_: number, r: number) => follow([...free.map(([, column]) => column[r]), ...fixed])[0]
+    return [name, new Float64Array(count).map(value)] as const
+  })
+  return Object.fromEntries([...free, ...derived])
+}
+
+/** Numbers that groups have for their parameters, by parameter. */
+function gatherGroups(
+  { run, locate, toValues }: SharedSource,
+  length: number,
+  compute: (group: number) => Readonly<Record<string, number>>,
+) {
+  const { batches, size } = run.solver
+  const shared = new Float64Array(size)
+  const local = batches.map(({ local, groups }) =>
+    Array.from({ length: local }, () => new Float64Array(groups.length)),
+  )
+  for (let group = 0; group < length; group++) {
+    const [f, at] = locate(group)
+    const numbers = compute(group)
+    for (const [i, { name }] of batches[f].free.entries()) {
+      if (i < batches[f].local) local[f][i][at] = numbers[name]
+      else shared[getIndex(batches[f].sharedPlaces[i - batches[f].local], at)] = numbers[name]
+    }
+  }
+  return toValues(shared, local)
+}

@@ -1,0 +1,57 @@
+/** Profile intervals as the option `intervals` of fits. */
+
+import { executeSync } from '../../many/engines/execute.js'
+import { flag, type GivenOf } from '../../options/kinds.js'
+import { readOptions } from '../../options/read.js'
+import { probability } from '../problem/confidence-level.js'
+import type { Problem } from '../problem/problem.js'
+import type { ComputeIntervals } from '../solve/fit-context.js'
+import { IntervalMethod } from '../solve/interval-method.js'
+import { emptyProfiles, profileParameters } from './profile.js'
+import { createProfiles, profileNames, toRecord } from './profile-result.js'
+
+const table = {
+  /** The level of the intervals that are computed with the fits; others are computed on demand. 0.95. */
+  level: probability,
+  /** Whether a fit begins again where χ² falls below it along its profile; false. */
+  restart: flag(false),
+}
+
+export interface ProfileIntervalOptions extends GivenOf<typeof table> {}
+
+const computeIntervals: ComputeIntervals = (context, fit, level) => {
+  const names = profileNames(undefined, context.problem)
+  const found = executeSync(context.choice, createProfiles(context, fit, names, level))
+  return toRecord(found, (k) => [found.low[k][0], found.high[k][0]] as const)
+}
+
+class ProfileIntervals extends IntervalMethod {
+  readonly level: number
+  readonly restart: boolean
+  readonly run = profileParameters
+  readonly compute = computeIntervals
+
+  constructor(level: number, restart: boolean) {
+    super()
+    this.level = level
+    this.restart = restart
+    Object.freeze(this)
+  }
+
+  createColumns(problem: Problem, count: number) {
+    return emptyProfiles(profileNames(undefined, problem), this.level, count)
+  }
+}
+
+/**
+ * Has `fit` and `fitMany` compute profile intervals with the fits, and `intervals()` return them: they hold where the model
+ * is not linear within the errors, and value ± t·error does not.
+ *
+ * @throws OptionError if the level is not between 0 and 1
+ * @example
+ * fit(model, data, { start, intervals: profileIntervals({ level: 0.99 }) }).intervals(0.99)
+ */
+export function profileIntervals(options: ProfileIntervalOptions = {}): IntervalMethod {
+  const { level, restart } = readOptions('options', options, table)
+  return new ProfileIntervals(level, restart)
+}
