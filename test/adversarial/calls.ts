@@ -467,11 +467,13 @@ add('fitShared fitSharedSync', '', {
 })
 add('SharedFit#at SharedBootstrap#at', '', { group: at(word(0, -0, 1), 0) })
 for (const found of [subjects.SharedFit(), subjects.SharedGroup()]) {
-  add('profile profileSync', '', {
-    found: at(no, found),
-    name: at(word(), 'b'),
-    options: at(record, { level: at(optional(anyNumber), 0.9), signal }),
-  })
+  for (const name of ['profile', 'profileSync']) {
+    add(name, '', {
+      found: at(no, found),
+      name: at(word(), 'b'),
+      options: at(record, { level: at(optional(anyNumber), 0.9), signal }),
+    })
+  }
 }
 add('profileIntervals', '', {
   options: at(record, { level: at(optional(anyNumber), 0.9), restart: at(optional(flag), true) }),
@@ -498,10 +500,12 @@ const resampling = {
 }
 add('bootstrap', '', { found: at(no, subjects.Fit()), options: at(record, resampling) })
 for (const found of [subjects.FitManyResult(), subjects.SharedFit()]) {
-  add('bootstrap bootstrapSync', '', {
-    found: at(no, found),
-    options: at(record, { ...resampling, signal, onProgress }),
-  })
+  for (const name of ['bootstrap', 'bootstrapSync']) {
+    add(name, '', {
+      found: at(no, found),
+      options: at(record, { ...resampling, signal, onProgress }),
+    })
+  }
 }
 const byMethod = at(word(undefined), 'percentile')
 add('Bootstrap#intervals BootstrapMany#intervals SharedBootstrap#intervals', '', {
@@ -529,11 +533,13 @@ add('contour', '', {
   b: at(word('b'), 'b'),
   options: at(record, { level: at(optional(anyNumber), 0.9), points: at(optional(count(4, 4096)), 9) }),
 })
-add('profile profileSync', '', {
-  found: at(no, subjects.FitManyResult()),
-  names: at(ofIts, ['a']),
-  options: at(record, { level: at(optional(anyNumber), 0.9), signal }),
-})
+for (const name of ['profile', 'profileSync']) {
+  add(name, '', {
+    found: at(no, subjects.FitManyResult()),
+    names: at(ofIts, ['a']),
+    options: at(record, { level: at(optional(anyNumber), 0.9), signal }),
+  })
+}
 const originOf = at(or(optional(finite), word('auto')), 3)
 const isBand: Kind = (x) =>
   Array.isArray(x) && x.length === 2 && x.every(Number.isFinite) && x[0] >= 0 && x[0] < x[1]

@@ -187,7 +187,7 @@ test('refits of a bootstrap take less than as many fits from there do', () => {
     const options = { start: { a: 2.2, b: 1.2, c: 0.3 }, sigma: t.map((at) => 0.01 + at / 100), threads: 1 }
     const all = Array.from({ length: 1000 }, () => y.map((at) => at + 0.02 * (next() - 0.5)))
     const found = antigrad.fit(text, { t, y }, options)
-    const calls = [() => found.bootstrap({ count: 1000 }), () => antigrad.fitManySync(text, { t, y: all }, options)]
+    const calls = [() => antigrad.bootstrap(found, { count: 1000 }), () => antigrad.fitManySync(text, { t, y: all }, options)]
     const times = [[], []]
     for (let turn = 0; turn < 160; turn++) {
       for (const [k, call] of calls.entries()) {
