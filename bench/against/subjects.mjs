@@ -123,7 +123,7 @@ const calls = [
     return () => {
       lr = lr === 1e-3 ? 2e-3 : 1e-3
       optimizer.set({ lr })
-      optimizer.step()
+      return optimizer.step()
     }
   }),
   subject('settings', 'a step by schedule', undefined, (antigrad) => {
