@@ -24,14 +24,16 @@ interface Found {
   readonly reason: unknown
 }
 
-/** Why it has ended, after how many evaluations, and a hash of all numbers. */
+/** The reason, the number of evaluations, χ², and a hash of all numbers: of many fits both numbers are sums. */
 function told({ values, errors, covariance, chiSquared, evaluations, reason }: Found): string {
   const numbers = (x: unknown): number[] =>
     typeof x === 'number' ? [x] : typeof x === 'object' ? Object.values(x ?? {}).flatMap(numbers) : []
+  const sum = (all: readonly number[]) => all.reduce((sum, x) => sum + x, 0)
   const all = [values, errors, covariance, chiSquared, evaluations, reason].flatMap(numbers)
   const words = [
     typeof reason === 'string' ? reason : 'many',
-    numbers(evaluations).reduce((sum, x) => sum + x),
+    `${sum(numbers(evaluations))} evaluations`,
+    `chi-squared ${sum(numbers(chiSquared)).toPrecision(10)}`,
   ]
   return [...words, digest([withOneNaN(Float64Array.from(all))])].join(', ')
 }
