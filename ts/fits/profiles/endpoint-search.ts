@@ -7,6 +7,7 @@ import { exp, log } from '../../functions/index.js'
 import { type DataColumn, groupByRows, pickRuns } from '../../many/batch/data.js'
 import type { EngineCall } from '../../many/engines/execute.js'
 import { BOUND, DOMAIN_LIMIT, FAILED, FOUND, LOWER_MINIMUM, UNBOUNDED } from '../problem/reasons.js'
+import { loadProfilePrograms } from '../programs/profile-programs.js'
 import type { ModelPrograms } from '../programs/program-cache.js'
 import type { Iterations } from '../solve/iterations.js'
 import { Solver, type SolverResult } from '../solve/solver.js'
@@ -375,7 +376,7 @@ export class FixedParameterSolver {
   ) {
     this.maxIterations = most
     this.compiled = compiled
-    this.#fixed = compiled.withFixedParameter(compiled.problem.free[i], most, signs)
+    this.#fixed = loadProfilePrograms(compiled).withFixedParameter(compiled.problem.free[i], most, signs)
     this.#iterations = iterations.forPrograms(this.#fixed)
     this.#solver = new Solver(this.#fixed, this.#iterations)
     this.#columns = columns
@@ -417,7 +418,8 @@ export class FixedParameterSolver {
     from: readonly (readonly number[])[],
   ): Generator<EngineCall, ConstrainedFit[]> {
     const { parameter } = this
-    const { scales, problem } = this.compiled
+    const { problem } = this.compiled
+    const { scales } = loadProfilePrograms(this.compiled)
     const { free, fixed } = this.#fixed.problem
     const places = free.map((name) => problem.free.indexOf(name))
     const isLog = free.map((name) => scales.has(name))
@@ -461,7 +463,8 @@ export function* searchEndpoints(
   sides: readonly EndpointSearch[],
 ): Generator<EngineCall, Endpoint[]> {
   const { compiled, parameter } = solver
-  const scales = compiled.problem.free.map((name) => compiled.scales.has(name))
+  const programs = loadProfilePrograms(compiled)
+  const scales = compiled.problem.free.map((name) => programs.scales.has(name))
   const walks = sides.map((side) => new BracketingSearch(side, scales, parameter))
   for (let round = 0; round < MAX_FITS; round++) {
     const open = walks.filter(({ end }) => end === null)

@@ -7,6 +7,7 @@ import { exp } from '../../functions/index.js'
 import type { EngineCall } from '../../many/engines/execute.js'
 import { sobolStarts } from '../../random/starts.js'
 import { FAILED, FOUND, LOWER_MINIMUM } from '../problem/reasons.js'
+import { loadProfilePrograms } from '../programs/profile-programs.js'
 import type { ModelPrograms } from '../programs/program-cache.js'
 import {
   type ConstrainedFit,
@@ -200,22 +201,23 @@ function isAtScaleLimit(
   there: readonly number[],
 ): boolean {
   const { free } = compiled.problem
+  const { scales } = loadProfilePrograms(compiled)
   return there.some(
-    (x, j) =>
-      j !== parameter && compiled.scales.has(free[j]) && (x > maxIterations / 2 || x < 2 / maxIterations),
+    (x, j) => j !== parameter && scales.has(free[j]) && (x > maxIterations / 2 || x < 2 / maxIterations),
   )
 }
 
 /** Signs of others that the model is not linear in: beyond 0 they may be the same curves by other names. */
 export function signConstraints(compiled: ModelPrograms, i: number, point: readonly number[]): number[] {
   const { free } = compiled.problem
-  const isOf = (j: number) => j !== i && isNonlinear(compiled, j) && !compiled.scales.has(free[j])
+  const { scales } = loadProfilePrograms(compiled)
+  const isOf = (j: number) => j !== i && isNonlinear(compiled, j) && !scales.has(free[j])
   return point.map((x, j) => (isOf(j) ? Math.sign(x) : 0))
 }
 
 /** Whether the model is not linear in a parameter. */
 export const isNonlinear = (compiled: ModelPrograms, j: number) =>
-  !compiled.isPartlyLinear || compiled.isNonlinear(j)
+  !compiled.isPartlyLinear || loadProfilePrograms(compiled).isNonlinear(j)
 
 /** Points about that of a fit. */
 function startOffsets({
@@ -223,11 +225,12 @@ function startOffsets({
   parameter,
 }: FixedParameterSolver): (point: readonly number[]) => number[][] {
   const { free } = compiled.problem
+  const { scales } = loadProfilePrograms(compiled)
   const bent = free.map((_, j) => j).filter((j) => j !== parameter && isNonlinear(compiled, j))
   if (bent.length === 0) return () => []
   const box = Object.fromEntries(
     bent.map((j) => {
-      const width = compiled.scales.has(free[j]) ? WIDE_FACTOR : NARROW_FACTOR
+      const width = scales.has(free[j]) ? WIDE_FACTOR : NARROW_FACTOR
       return [free[j], [-width, width] as const]
     }),
   )

@@ -16,6 +16,7 @@ import {
   UNAVAILABLE,
   UNBOUNDED,
 } from '../problem/reasons.js'
+import { loadProfilePrograms } from '../programs/profile-programs.js'
 import {
   ALL_AT_BOUNDS,
   BOUNDED,
@@ -168,7 +169,9 @@ function* searchRemaining(
   const hasPassed = [FOUND, UNBOUNDED]
   const open = ends.filter(({ end, reason, at, begin }) => {
     const isPast =
-      hasPassed.includes(reason[at]) && compiled.isNonlinear(i) && !(end[at] / begin > ZERO_TOLERANCE)
+      hasPassed.includes(reason[at]) &&
+      loadProfilePrograms(compiled).isNonlinear(i) &&
+      !(end[at] / begin > ZERO_TOLERANCE)
     return reason[at] === FAILED || isPast
   })
   const holding = (most: number, signs?: readonly number[]) =>
@@ -251,7 +254,8 @@ function isFarFromFit({ solved }: ProfileContext, fit: number, i: number, x: num
 
 /** Whether ends are searched for with the parameter held. */
 function canSearch({ compiled, problem: { free }, solved }: ProfileContext, fit: number): boolean {
-  const isAbove = () => free.every((name, j) => !compiled.scales.has(name) || solved.free[j][fit] > 0)
+  const { scales } = loadProfilePrograms(compiled)
+  const isAbove = () => free.every((name, j) => !scales.has(name) || solved.free[j][fit] > 0)
   return !compiled.isDense && free.length > 1 && isAbove()
 }
 

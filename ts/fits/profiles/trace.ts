@@ -4,6 +4,7 @@ import type { FloatArray } from '../../core/numbers.js'
 import { groupByRows, pickRuns, putRuns } from '../../many/batch/data.js'
 import { runsPerBatch } from '../../many/batch/layout.js'
 import type { EngineCall } from '../../many/engines/execute.js'
+import { loadProfilePrograms } from '../programs/profile-programs.js'
 import { NEEDS_QR, traceState } from '../programs/trace-program.js'
 import type { FitContext } from '../solve/fit-context.js'
 import { type Iterations, MAX_RUNS } from '../solve/iterations.js'
@@ -52,6 +53,7 @@ export function* traceProfiles(
   takeEnds: (fits: Uint32Array, ends: TraceEnds) => void,
 ): Generator<EngineCall, void> {
   const { compiled, columns, starts, solved } = context
+  const programs = loadProfilePrograms(compiled)
   const { names, starts: begins } = traceState(compiled.problem, derived.length)
   const data = [...columns.values()]
   for (const some of groupByRows(data, fits)) {
@@ -64,26 +66,14 @@ export function* traceProfiles(
       const point = [...solved.free, ...fixed].map((column) => pickRuns(column, runs))
       const given = [...point, ...directions, reach, pickRuns(solved.cost, runs), threshold]
       const begin = begins.map((start) => start ?? (given.shift() as Float64Array))
-      const ends = yield* iterations.run(
-        compiled.traceProgram(false, derived),
-        runs,
-        data,
-        begin,
-        MAX_ITERATIONS,
-      )
+      const ends = yield* iterations.run(programs.trace(false, derived), runs, data, begin, MAX_ITERATIONS)
       const doubtful = runs.map((_, ray) => ray).filter((ray) => ends.reason[ray] === NEEDS_QR)
       if (doubtful.length > 0) {
         const again = begin.map((column) =>
           typeof column === 'number' ? column : pickRuns(column, doubtful),
         )
         const some = pickRuns(runs, doubtful)
-        const sure = yield* iterations.run(
-          compiled.traceProgram(true, derived),
-          some,
-          data,
-          again,
-          MAX_ITERATIONS,
-        )
+        const sure = yield* iterations.run(programs.trace(true, derived), some, data, again, MAX_ITERATIONS)
         for (const [i, column] of sure.x.entries()) putRuns(ends.x[i], doubtful, column)
         putRuns(ends.reason, doubtful, sure.reason)
       }

@@ -3,7 +3,7 @@
 import type { Program } from '../../expressions/program.js'
 import type { BoundFunctionModel } from '../problem/function-model.js'
 import type { Parameter } from '../problem/parameters.js'
-import { MAX_COMPILED_PARAMETERS, makeProblem, type Problem, scaleParameters } from '../problem/problem.js'
+import { MAX_COMPILED_PARAMETERS, makeProblem, type Problem } from '../problem/problem.js'
 import { compileDiagnostics } from './diagnostics.js'
 import { slopeNodes } from './function-curve.js'
 import { compileScales, givensQr } from './givens-qr.js'
@@ -14,10 +14,8 @@ import {
   type IterationState,
   iterationState,
 } from './levenberg-marquardt.js'
-import { byNormalEquations, byQr } from './local-model.js'
 import { squares } from './normal-equations.js'
 import type { StepEquations } from './step-equations.js'
-import { traceStep } from './trace-program.js'
 
 /** What programs depend on, beside the model and its parameters. */
 export interface ProgramSettings extends Pick<Problem, 'columns' | 'y' | 'weight' | 'loss' | 'scale'> {
@@ -81,6 +79,8 @@ export class FitPrograms {
 }
 
 export class ModelPrograms {
+  readonly model: string | BoundFunctionModel
+  readonly parameters: readonly Parameter[]
   readonly problem: Problem
   /** The same as steps have it: with logarithms, where some parameters are positive. */
   readonly problemInSteps: Problem
@@ -94,13 +94,6 @@ export class ModelPrograms {
   readonly #make: () => FitPrograms
   #normalEquations: FitPrograms | null = null
   #qr: FitPrograms | null = null
-  readonly #makeOther: () => Problem
-  readonly #traces = new Map<string, Program>()
-  readonly #fixParameter: (name: string, most: number, signs: readonly number[]) => ModelPrograms
-  readonly #fixedPrograms = new Map<string, ModelPrograms>()
-  #scales: ReadonlySet<string> | null = null
-  #linear: readonly boolean[] | null = null
-  readonly #positive: readonly string[]
 
   constructor(
     model: string | BoundFunctionModel,
@@ -108,6 +101,8 @@ export class ModelPrograms {
     settings: ProgramSettings,
   ) {
     const { tolerance, isAbsolute, ...data } = settings
+    this.model = model
+    this.parameters = parameters
     this.settings = settings
     this.problem = makeProblem(model, parameters, data, false)
     const makeSteps = () => makeProblem(model, parameters, data, true)
@@ -119,20 +114,12 @@ export class ModelPrograms {
       !this.isDense && findLinearParameters(graph, slopeNodes(this.problemInSteps), free).includes(true)
     // In a graph of its own: it has many nodes.
     this.#make = () => new FitPrograms(makeSteps(), givensQr, settings, true)
-    this.#makeOther = () => makeProblem(model, parameters, data, false)
-    this.#positive = parameters.filter(({ isLogarithmic }) => isLogarithmic).map(({ name }) => name)
-    this.#fixParameter = (name, most, signs) => {
-      const others = parameters.map((parameter) => {
-        const { min, max } = parameter
-        if (parameter.name === name) return { ...parameter, start: null, isFixed: true, isLogarithmic: false }
-        const { [free.indexOf(parameter.name)]: sign = 0 } = signs
-        if (sign > 0) return { ...parameter, min: Math.max(min, 0) }
-        if (sign < 0) return { ...parameter, max: Math.min(max, 0) }
-        if (!this.scales.has(parameter.name)) return parameter
-        return { ...parameter, isLogarithmic: true, min: Math.max(min, 1 / most), max: Math.min(max, most) }
-      })
-      return new ModelPrograms(model, others, settings)
-    }
+  }
+
+  /** The problem in a graph of its own, for programs that have many nodes. */
+  copyProblem(): Problem {
+    const { tolerance, isAbsolute, ...data } = this.settings
+    return makeProblem(this.model, this.parameters, data, false)
   }
 
   /** What nearly all fits are done by. */
@@ -145,51 +132,6 @@ export class ModelPrograms {
   get byQr(): FitPrograms {
     this.#qr ??= this.#make()
     return this.#qr
-  }
-
-  /**
-   * From a fit's point to where χ² has risen to a limit, by parameters, or by what is derived.
-   *
-   * @param derived names of it, or of parameters that vary
-   * @param isSure by what loses no digits
-   */
-  traceProgram(isSure: boolean, derived: readonly string[]): Program {
-    const key = [isSure, ...derived].join()
-    const make = () => {
-      // In a graph of its own, as above.
-      const problem = isSure ? this.#makeOther() : this.problem
-      const nodes = derived.map((name) => problem.derived.get(name) ?? problem.graph.name(name))
-      return traceStep(problem, isSure ? byQr : byNormalEquations, nodes)
-    }
-    const made = this.#traces.get(key) ?? make()
-    this.#traces.set(key, made)
-    return made
-  }
-
-  /** Parameters that vary above 0, as somebody says or the model wants. */
-  get scales(): ReadonlySet<string> {
-    this.#scales ??= new Set([...this.#positive, ...scaleParameters(this.problem)])
-    return this.#scales
-  }
-
-  /** Whether a parameter that varies is above 0, or the model is linear in others and not in it. */
-  isNonlinear(i: number): boolean {
-    const { graph, free } = this.problem
-    this.#linear ??= findLinearParameters(graph, slopeNodes(this.problem), free)
-    return this.#linear[i] || this.scales.has(free[i])
-  }
-
-  /**
-   * The same with a parameter held, by fit, and steps by the logarithms of {@link scales}.
-   *
-   * @param most what scales are at most; they are as far above 0
-   * @param signs of parameters that vary, which others than scales are to keep; 0 for any
-   */
-  withFixedParameter(name: string, most: number, signs: readonly number[]): ModelPrograms {
-    const key = [name, most, ...signs].join()
-    const made = this.#fixedPrograms.get(key) ?? this.#fixParameter(name, most, signs)
-    this.#fixedPrograms.set(key, made)
-    return made
   }
 }
 
