@@ -88,6 +88,8 @@ export type Resolve = (name: string, at: number) => number | undefined
 /** What a text may call, and how it is said where it is none. */
 export interface Language {
   readonly calls: Calls
+  /** Whether a number is a condition, false if it is 0, and a condition a number. */
+  readonly areNumbersConditions?: boolean
   readonly error: (text: string, at: number, expected: string, received: string) => Error
 }
 
@@ -270,7 +272,7 @@ class Parser {
   }
 
   #as(kind: OperatorKind, part: ParsedPart): number {
-    if (part.kind === kind) return part.node
+    if (part.kind === kind || this.#language.areNumbersConditions) return part.node
     const expected = kind === 'number' ? 'a number' : 'a condition such as x < 0'
     const received = part.kind === 'number' ? 'a number' : 'a condition'
     throw this.#language.error(this.#text, part.at, expected, received)

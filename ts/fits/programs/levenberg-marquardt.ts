@@ -14,6 +14,7 @@ import type { Problem } from '../problem/problem.js'
 import { CONVERGED, NOT_FINITE, STALLED } from '../problem/reasons.js'
 import { slopeNodes } from './function-curve.js'
 import { dot, triangleIndex } from './ldlt.js'
+import { defineLines } from './lines.js'
 import type { RowSums, StepEquations } from './step-equations.js'
 
 /** λ at first; where it is 0, a fit starts near its end, and nothing waits. */
@@ -95,6 +96,49 @@ export interface IterationMode {
   readonly alternates: boolean
 }
 
+/** Whether the point to which the last step has led is better than the best so far. */
+const acceptance = defineLines(`
+  isFirst = before == infinity
+  # A confirming step may not lower the cost, but for rounding.
+  limit = isConfirming ? before*(1 + roundingError) : before
+  isLess = areFinite ? cost < limit : 0
+  isBetter = isTurn ? 0 : isLess
+`)
+
+/** λ and the factor by which it grows, from the ratio of the gain to its prediction (Nielsen, 1999). */
+const dampingUpdate = defineLines(`
+  gain = (before - cost)/predicted
+  miss = 2*gain - 1
+  shrunk = damping*max(1/3, 1 - miss*miss*miss)
+  grown = max(damping*growth, retryDamping)
+  next = isFirst ? damping : isBetter ? shrunk : grown
+  nextDamping = max(damping ? next : 0, minPivot)
+  nextGrowth = damping && !isBetter ? 2*growth : 2
+  newDamping = isKept ? damping : nextDamping
+  newGrowth = isKept ? growth : nextGrowth
+`)
+
+/** Why the fit stops, or 0. */
+const convergence = defineLines(`
+  # The step is small beside the parameters, or its gain beside the cost.
+  isShort = stepSize <= tolerance*tolerance*bestSize
+  isSmall = isReliable ? max(reduction <= tolerance*cost, isShort) : 0
+
+  # What steps after this one would still gain, if each is smaller by the same factor.
+  isSmaller = isBetter && reduction < predicted
+  rest = reduction*(isSmaller ? reduction/predicted : 1)
+  isLast = isShort || rest <= restTolerance*cost || reduction <= negligibleStep*cost
+
+  # With damping any step becomes small: only one almost without it tells.
+  isUndamped = damping <= negligibleDamping*leastPivot
+  isTired = minConfirmations <= confirmations
+  wantsUndamped = isSmall && !isUndamped
+  isDone = isLast && isConfirmed
+  whenSmall = isUndamped ? (isDone ? converged : 0) : (isTired ? stalled : 0)
+  isSingular = leastPivot < singularPivot
+  reason = cost == infinity ? notFinite : isSingular ? stalled : isSmall ? whenSmall : 0
+`)
+
 /** An iteration: outputs are the state that follows, and why the fit stops, or 0. */
 export function compileIteration(
   problem: Problem,
@@ -106,108 +150,94 @@ export function compileIteration(
   const b = new Builder(graph)
   const name = (name: string) => graph.name(name)
   const known = (stem: string, nodes: readonly unknown[]) => numberedNames(stem, nodes.length).map(name)
+  const before = name('@cost')
+  const predicted = name('@predicted')
+  const lastDamping = name('@damping')
+  const confirmations = name('@confirmations')
 
   const slopes = slopeNodes(problem)
   const sums = algebra.sums(b, problem, slopes, second)
-  const before = name('@cost')
-  // Where the derivatives are not finite, no step leads on.
-  const { areFinite } = sums
-  const isFirst = b.operation('equal', before, b.constant(Infinity))
   // What the model is linear in finds its scale first: else the first step may lead the rest to nowhere.
   const waits = findLinearParameters(graph, slopes, free)
   const isPartly = waits.includes(true)
-  // A point that a step has led to, of which only what is linear is not yet where it belongs, is not compared.
-  const isTurn = alternates && isPartly ? b.multiply(areFinite, name('@turn')) : null
-  const unlessTurn = (node: number, ifTurn: number) =>
-    isTurn === null ? node : b.select(isTurn, ifTurn, node)
-  // Behind a step that was small enough comes another one, for the last digits: costs do not tell of these.
-  const isAgain = alternates ? b.zero : name('@turn')
-  const limit = alternates
-    ? before
-    : b.multiply(before, b.select(isAgain, b.constant(1 + ROUNDING_ERROR), b.one))
-  const isLess = b.select(areFinite, b.operation('less', sums.cost, limit), b.zero)
-  const isBetter = unlessTurn(isLess, b.zero)
+  // At a turn only linear parameters are still out of place, so that costs are not compared.
+  const hasTurns = alternates && isPartly
+  const isTurn = hasTurns ? b.multiply(sums.areFinite, name('@turn')) : b.zero
+  // A small step is followed by another one, for the last digits, which costs do not show.
+  const isConfirming = alternates ? b.zero : name('@turn')
+  const { isFirst, isBetter } = acceptance(b, {
+    before,
+    cost: sums.cost,
+    areFinite: sums.areFinite,
+    isTurn,
+    isConfirming,
+    infinity: b.constant(Infinity),
+    roundingError: b.constant(ROUNDING_ERROR),
+  })
+
   const newer = (now: readonly number[], then: readonly number[]) =>
     now.map((node, i) => b.select(isBetter, node, then[i]))
-
   const [cost] = newer([sums.cost], [before])
   const best = newer(free.map(name), known('best', free))
   const right = newer(sums.right, known('right', sums.right))
   const matrix = newer(sums.matrix, known('matrix', sums.matrix))
   const atBest = algebra.diagonal(b, { right, matrix })
   const largest = atBest.map((d, i) => b.operation('max', d, name(`@scale${i}`)))
+  const { newDamping: damping, newGrowth: growth } = dampingUpdate(b, {
+    before,
+    cost: sums.cost,
+    predicted,
+    damping: lastDamping,
+    growth: name('@growth'),
+    isFirst,
+    isBetter,
+    isKept: hasTurns ? isTurn : b.multiply(isConfirming, isBetter),
+    minPivot: b.constant(algebra.minPivot),
+    retryDamping: b.constant(algebra.retryDamping),
+  })
 
-  const gain = b.divide(b.subtract(before, sums.cost), name('@predicted'))
-  const next = dampingAfter(b, algebra, name, isBetter, isFirst, gain)
-  const isKept = isTurn ?? b.multiply(isAgain, isBetter)
-  const damping = b.select(isKept, name('@damping'), next.damping)
-  const growth = b.select(isKept, name('@growth'), next.growth)
-
-  const isAfar = b.select(name('@damping'), isFirst, b.zero)
-  const areAlone = isTurn === null ? isAfar : b.operation('max', isAfar, isTurn)
-  const later = b.subtract(b.one, areAlone)
+  const isAfar = b.select(lastDamping, isFirst, b.zero)
+  const later = b.subtract(b.one, hasTurns ? b.operation('max', isAfar, isTurn) : isAfar)
   // From where the next step goes.
   const from = (there: readonly number[], here: readonly number[]) =>
-    there.map((node, i) => unlessTurn(node, here[i]))
+    there.map((node, i) => b.select(isTurn, here[i], node))
   const at = from(best, free.map(name))
   const ofStep = { right: from(right, sums.right), matrix: from(matrix, sums.matrix) }
   // D may not outlast what made it large where the linear ones, and with them all others, change by orders of magnitude.
-  const scale = isTurn !== null ? algebra.diagonal(b, ofStep) : largest
+  const scale = hasTurns ? algebra.diagonal(b, ofStep) : largest
   const moves = freeDirections(b, problem, at, algebra.gradient(b, ofStep)).map((is, i) =>
     waits[i] ? b.multiply(is, later) : is,
   )
   const ofFirst = isPartly ? b.select(isAfar, b.constant(ISOLATION_RATIO), damping) : damping
-  const step = computeStep(
-    b,
-    problem,
-    algebra,
-    { at, ...ofStep, scale, moves },
-    unlessTurn(ofFirst, b.constant(algebra.minPivot)),
-  )
+  const stepDamping = b.select(isTurn, b.constant(algebra.minPivot), ofFirst)
+  const step = computeStep(b, problem, algebra, { at, ...ofStep, scale, moves }, stepDamping)
 
-  // Small beside what is left, or beside the parameters.
   const sizeOf = (x: readonly number[]) => weightedSquares(b, scale, algebra.inUnits(b, x))
-  const isShort = b.operation(
-    'lessOrEqual',
-    sizeOf(step.delta),
-    b.multiply(b.constant(tolerance * tolerance), sizeOf(best)),
-  )
-  const gainsAtMost = (gain: number, part: number) =>
-    b.operation('lessOrEqual', gain, b.multiply(b.constant(part), cost))
-  const isSmall = b.select(
-    isPartly ? b.multiply(step.isSound, later) : step.isSound,
-    b.operation('max', gainsAtMost(step.reduction, tolerance), isShort),
-    b.zero,
-  )
-  // By how much steps become smaller, as far as that is known.
-  const ratio = b.divide(step.reduction, name('@predicted'))
-  const isSmaller = b.multiply(isBetter, b.operation('less', step.reduction, name('@predicted')))
-  const rest = b.multiply(step.reduction, b.select(isSmaller, ratio, b.one))
-  const isLast = [
-    gainsAtMost(rest, Math.max(REST_TOLERANCE * tolerance, MIN_REST_TOLERANCE)),
-    gainsAtMost(step.reduction, NEGLIGIBLE_STEP),
-  ].reduce((any, is) => b.operation('max', any, is), isShort)
-  // With damping any step becomes small: only one almost without it tells.
-  const isUndamped = b.operation(
-    'lessOrEqual',
+  const { isSmall, isUndamped, isLast, wantsUndamped, reason } = convergence(b, {
+    cost,
+    predicted,
     damping,
-    b.multiply(b.constant(NEGLIGIBLE_DAMPING), step.leastPivot),
-  )
-  const confirmations = name('@confirmations')
-  const isTired = b.operation('lessOrEqual', b.constant(MIN_CONFIRMATIONS), confirmations)
-  const wantsUndamped = b.multiply(isSmall, b.subtract(b.one, isUndamped))
+    confirmations,
+    isBetter,
+    stepSize: sizeOf(step.delta),
+    bestSize: sizeOf(best),
+    reduction: step.reduction,
+    leastPivot: step.leastPivot,
+    isReliable: isPartly ? b.multiply(step.isSound, later) : step.isSound,
+    isConfirmed: alternates ? b.one : isConfirming,
+    tolerance: b.constant(tolerance),
+    restTolerance: b.constant(Math.max(REST_TOLERANCE * tolerance, MIN_REST_TOLERANCE)),
+    negligibleStep: b.constant(NEGLIGIBLE_STEP),
+    negligibleDamping: b.constant(NEGLIGIBLE_DAMPING),
+    minConfirmations: b.constant(MIN_CONFIRMATIONS),
+    singularPivot: b.constant(algebra.singularPivot),
+    infinity: b.constant(Infinity),
+    converged: b.constant(CONVERGED),
+    stalled: b.constant(STALLED),
+    notFinite: b.constant(NOT_FINITE),
+  })
   const isEnough = b.multiply(isUndamped, isLast)
-  const whenSmall = b.select(
-    isUndamped,
-    b.select(alternates ? isLast : b.multiply(isLast, isAgain), b.constant(CONVERGED), b.zero),
-    b.select(isTired, b.constant(STALLED), b.zero),
-  )
-  const isLost = b.operation('less', step.leastPivot, b.constant(algebra.singularPivot))
-  const reason = b.select(
-    b.operation('equal', cost, b.constant(Infinity)),
-    b.constant(NOT_FINITE),
-    b.select(isLost, b.constant(STALLED), b.select(isSmall, whenSmall, b.zero)),
-  )
+  const turn = hasTurns ? later : alternates ? b.zero : b.multiply(isSmall, isEnough)
   const outputs = [
     ...step.trial,
     ...[...fixed, ...algebra.units(free.length)].map(name),
@@ -218,9 +248,9 @@ export function compileIteration(
     ...largest,
     b.select(wantsUndamped, b.zero, damping),
     growth,
-    unlessTurn(step.predicted, name('@predicted')),
+    b.select(isTurn, predicted, step.predicted),
     b.add(confirmations, wantsUndamped),
-    isTurn !== null ? later : alternates ? b.zero : b.multiply(isSmall, isEnough),
+    turn,
     reason,
   ]
   return compile(graph, outputs, state.names, columns)
@@ -247,27 +277,6 @@ function collectNames(graph: Graph, root: number, seen = new Set<number>()): Set
   const node = graph.nodes[root]
   if (node.kind === 'name') return new Set([node.name])
   return new Set(graph.operandsOf(root).flatMap((operand) => [...collectNames(graph, operand, seen)]))
-}
-
-/** λ and the factor by which it grows, from what a step has gained to what was predicted. */
-function dampingAfter(
-  b: Builder,
-  { minPivot, retryDamping }: StepEquations,
-  name: (name: string) => number,
-  isBetter: number,
-  isFirst: number,
-  gain: number,
-) {
-  const [damping, growth] = [name('@damping'), name('@growth')]
-  const off = b.subtract(b.add(gain, gain), b.one)
-  const factor = b.subtract(b.one, b.multiply(b.multiply(off, off), off))
-  const shrunk = b.multiply(damping, b.operation('max', b.constant(1 / 3), factor))
-  const grown = b.operation('max', b.multiply(damping, growth), b.constant(retryDamping))
-  const next = b.select(isFirst, damping, b.select(isBetter, shrunk, grown))
-  return {
-    damping: b.operation('max', b.select(damping, next, b.zero), b.constant(minPivot)),
-    growth: b.select(b.multiply(damping, b.subtract(b.one, isBetter)), b.add(growth, growth), b.constant(2)),
-  }
 }
 
 interface StepOrigin extends RowSums {

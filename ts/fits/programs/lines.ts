@@ -1,0 +1,81 @@
+/** Programs as named lines, so that their algebra reads like the paper that it is from. */
+
+import { ExpressionError } from '../../core/errors.js'
+import type { Builder } from '../../expressions/differentiate.js'
+import { Graph, type Node } from '../../expressions/graph.js'
+import { callable, type Language, parse } from '../../expressions/parse.js'
+
+/** The language of expressions, in which a number is also a condition: false if it is 0. */
+const language: Language = {
+  calls: callable,
+  areNumbersConditions: true,
+  error: (text, at, expected, received) => new ExpressionError(text, at, expected, received),
+}
+
+/** Nodes by name. */
+type NamedNodes = Readonly<Record<string, number>>
+
+/**
+ * Defines lines such as `gain = (before - cost)/predicted`. A line may use the names of lines above it, and names that are
+ * passed when the lines are written to a program; `#` begins a comment.
+ *
+ * @returns what adds the lines to a program: it takes the nodes of names, and returns those of lines
+ */
+export function defineLines(text: string): (b: Builder, names: NamedNodes) => NamedNodes {
+  // The text is parsed once, and not before it is used.
+  let template: LineTemplate | undefined
+  return (b, names) => {
+    template ??= parseLines(text)
+    return writeLines(b, template, names)
+  }
+}
+
+interface LineTemplate {
+  readonly nodes: readonly Node[]
+  /** The node of each line in them. */
+  readonly lines: ReadonlyMap<string, number>
+}
+
+function parseLines(text: string): LineTemplate {
+  const graph = new Graph()
+  const lines = new Map<string, number>()
+  for (const line of text.replaceAll(/#.*/g, '').split('\n')) {
+    if (line.trim() === '') continue
+    const end = line.indexOf('=')
+    const { root } = parse(line.slice(end + 1), graph, (name) => lines.get(name), language)
+    lines.set(line.slice(0, end).trim(), root)
+  }
+  return { nodes: graph.nodes, lines }
+}
+
+function writeLines(b: Builder, { nodes, lines }: LineTemplate, names: NamedNodes): NamedNodes {
+  const written: number[] = []
+  for (const node of nodes) written.push(writeNode(b, node, written, names))
+  return Object.fromEntries(Array.from(lines, ([name, node]) => [name, written[node]]))
+}
+
+function writeNode(b: Builder, node: Node, written: readonly number[], names: NamedNodes): number {
+  if (node.kind === 'constant') return b.constant(node.value)
+  if (node.kind === 'name') {
+    if (Object.hasOwn(names, node.name)) return names[node.name]
+    throw new TypeError(`a line uses ${node.name}, which nothing defines`)
+  }
+  if (node.kind !== 'operation') throw new TypeError(`a line has a ${node.kind}`)
+  const operands = node.operands.map((operand) => written[operand])
+  const [x, y, z] = operands
+  // The builder leaves out what constants decide.
+  switch (node.operation) {
+    case 'add':
+      return b.add(x, y)
+    case 'subtract':
+      return b.subtract(x, y)
+    case 'multiply':
+      return b.multiply(x, y)
+    case 'divide':
+      return b.divide(x, y)
+    case 'select':
+      return b.select(x, y, z)
+    default:
+      return b.operation(node.operation, ...operands)
+  }
+}
