@@ -14,7 +14,7 @@ import type { Problem } from '../problem/problem.js'
 import { CONVERGED, NOT_FINITE, STALLED } from '../problem/reasons.js'
 import { slopeNodes } from './function-curve.js'
 import { dot, triangleIndex } from './ldlt.js'
-import { defineLines } from './lines.js'
+import { defineLines, INFINITY } from './lines.js'
 import type { RowSums, StepEquations } from './step-equations.js'
 
 /** λ at first; where it is 0, a fit starts near its end, and nothing waits. */
@@ -97,13 +97,16 @@ export interface IterationMode {
 }
 
 /** Whether the point to which the last step has led is better than the best so far. */
-const acceptance = defineLines(`
-  isFirst = before == infinity
+const acceptance = defineLines(
+  `
+  isFirst = before == INFINITY
   # A confirming step may not lower the cost, but for rounding.
-  limit = isConfirming ? before*(1 + roundingError) : before
+  limit = isConfirming ? before*(1 + ROUNDING_ERROR) : before
   isLess = areFinite ? cost < limit : 0
   isBetter = isTurn ? 0 : isLess
-`)
+`,
+  { INFINITY, ROUNDING_ERROR },
+)
 
 /** λ and the factor by which it grows, from the ratio of the gain to its prediction (Nielsen, 1999). */
 const dampingUpdate = defineLines(`
@@ -119,7 +122,8 @@ const dampingUpdate = defineLines(`
 `)
 
 /** Why the fit stops, or 0. */
-const convergence = defineLines(`
+const convergence = defineLines(
+  `
   # The step is small beside the parameters, or its gain beside the cost.
   isShort = stepSize <= tolerance*tolerance*bestSize
   isSmall = isReliable ? max(reduction <= tolerance*cost, isShort) : 0
@@ -127,17 +131,19 @@ const convergence = defineLines(`
   # What steps after this one would still gain, if each is smaller by the same factor.
   isSmaller = isBetter && reduction < predicted
   rest = reduction*(isSmaller ? reduction/predicted : 1)
-  isLast = isShort || rest <= restTolerance*cost || reduction <= negligibleStep*cost
+  isLast = isShort || rest <= restTolerance*cost || reduction <= NEGLIGIBLE_STEP*cost
 
   # With damping any step becomes small: only one almost without it tells.
-  isUndamped = damping <= negligibleDamping*leastPivot
-  isTired = minConfirmations <= confirmations
+  isUndamped = damping <= NEGLIGIBLE_DAMPING*leastPivot
+  isTired = MIN_CONFIRMATIONS <= confirmations
   wantsUndamped = isSmall && !isUndamped
   isDone = isLast && isConfirmed
-  whenSmall = isUndamped ? (isDone ? converged : 0) : (isTired ? stalled : 0)
+  whenSmall = isUndamped ? (isDone ? CONVERGED : 0) : (isTired ? STALLED : 0)
   isSingular = leastPivot < singularPivot
-  reason = cost == infinity ? notFinite : isSingular ? stalled : isSmall ? whenSmall : 0
-`)
+  reason = cost == INFINITY ? NOT_FINITE : isSingular ? STALLED : isSmall ? whenSmall : 0
+`,
+  { CONVERGED, INFINITY, MIN_CONFIRMATIONS, NEGLIGIBLE_DAMPING, NEGLIGIBLE_STEP, NOT_FINITE, STALLED },
+)
 
 /** An iteration: outputs are the state that follows, and why the fit stops, or 0. */
 export function compileIteration(
@@ -171,8 +177,6 @@ export function compileIteration(
     areFinite: sums.areFinite,
     isTurn,
     isConfirming,
-    infinity: b.constant(Infinity),
-    roundingError: b.constant(ROUNDING_ERROR),
   })
 
   const newer = (now: readonly number[], then: readonly number[]) =>
@@ -227,14 +231,7 @@ export function compileIteration(
     isConfirmed: alternates ? b.one : isConfirming,
     tolerance: b.constant(tolerance),
     restTolerance: b.constant(Math.max(REST_TOLERANCE * tolerance, MIN_REST_TOLERANCE)),
-    negligibleStep: b.constant(NEGLIGIBLE_STEP),
-    negligibleDamping: b.constant(NEGLIGIBLE_DAMPING),
-    minConfirmations: b.constant(MIN_CONFIRMATIONS),
     singularPivot: b.constant(algebra.singularPivot),
-    infinity: b.constant(Infinity),
-    converged: b.constant(CONVERGED),
-    stalled: b.constant(STALLED),
-    notFinite: b.constant(NOT_FINITE),
   })
   const isEnough = b.multiply(isUndamped, isLast)
   const turn = hasTurns ? later : alternates ? b.zero : b.multiply(isSmall, isEnough)

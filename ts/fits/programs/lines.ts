@@ -12,20 +12,27 @@ const language: Language = {
   error: (text, at, expected, received) => new ExpressionError(text, at, expected, received),
 }
 
+/** For lines, in which it has a name. */
+export const INFINITY = Infinity
+
 /** Nodes by name. */
 type NamedNodes = Readonly<Record<string, number>>
 
 /**
- * Defines lines such as `gain = (before - cost)/predicted`. A line may use the names of lines above it, and names that are
- * passed when the lines are written to a program; `#` begins a comment.
+ * Defines lines such as `gain = (before - cost)/predicted`. A line may use the names of lines above it, constants, and
+ * names that are passed when the lines are written to a program. What does not begin with a name and `=` goes on with the
+ * line above it; `#` begins a comment.
  *
  * @returns what adds the lines to a program: it takes the nodes of names, and returns those of lines
  */
-export function defineLines(text: string): (b: Builder, names: NamedNodes) => NamedNodes {
+export function defineLines(
+  text: string,
+  constants: Readonly<Record<string, number>> = {},
+): (b: Builder, names: NamedNodes) => NamedNodes {
   // The text is parsed once, and not before it is used.
   let template: LineTemplate | undefined
   return (b, names) => {
-    template ??= parseLines(text)
+    template ??= parseLines(text, constants)
     return writeLines(b, template, names)
   }
 }
@@ -36,14 +43,16 @@ interface LineTemplate {
   readonly lines: ReadonlyMap<string, number>
 }
 
-function parseLines(text: string): LineTemplate {
+const ASSIGNMENT = /^\s*(\w+) = /gm
+
+function parseLines(text: string, constants: Readonly<Record<string, number>>): LineTemplate {
   const graph = new Graph()
   const lines = new Map<string, number>()
-  for (const line of text.replaceAll(/#.*/g, '').split('\n')) {
-    if (line.trim() === '') continue
-    const end = line.indexOf('=')
-    const { root } = parse(line.slice(end + 1), graph, (name) => lines.get(name), language)
-    lines.set(line.slice(0, end).trim(), root)
+  const resolve = (name: string) =>
+    lines.get(name) ?? (Object.hasOwn(constants, name) ? graph.constant(constants[name]) : undefined)
+  const [, ...parts] = text.replaceAll(/#.*/g, '').split(ASSIGNMENT)
+  for (let k = 0; k < parts.length; k += 2) {
+    lines.set(parts[k], parse(parts[k + 1], graph, resolve, language).root)
   }
   return { nodes: graph.nodes, lines }
 }
@@ -73,6 +82,8 @@ function writeNode(b: Builder, node: Node, written: readonly number[], names: Na
       return b.multiply(x, y)
     case 'divide':
       return b.divide(x, y)
+    case 'negate':
+      return b.negate(x)
     case 'select':
       return b.select(x, y, z)
     default:
