@@ -215,7 +215,7 @@ function* searchRemaining(
 /** With at most this many degrees of freedom … */
 const MAX_VERIFIED_DEGREES = 6
 /** … and an interval this wide relative to the value, χ² often has several minima. */
-const MAX_RELATIVE_HALF_WIDTH = 0.7
+const MAX_RELATIVE_HALF_WIDTH = 0.5
 
 /** Whether a ray may have ended where others meet the data better from elsewhere. */
 function needsVerification(

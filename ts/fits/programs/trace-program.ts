@@ -8,12 +8,14 @@
  * above what the model had promised. So one evaluation moves along the valley, and back to its floor.
  */
 
+import { createRecord } from '../../core/untrusted-input.js'
 import { type Builder, differentiate } from '../../expressions/differentiate.js'
 import { compile, type Program } from '../../expressions/program.js'
 import type { Problem } from '../problem/problem.js'
 import { slopeNodes } from './function-curve.js'
 import { dot, triangleIndex } from './ldlt.js'
 import { clampToBounds, freeDirections, numberedNames } from './levenberg-marquardt.js'
+import { defineLines, INFINITY } from './lines.js'
 import type { ConditionalMinimum, LocalModel, LocalModelSolver } from './local-model.js'
 import {
   alongDerivedQuantity,
@@ -22,18 +24,18 @@ import {
   type ProfileDirection,
 } from './profile-direction.js'
 
-/** Why a ray ends, as programs number it; 3 is that it has had enough iterations, 9 that digits are lost. */
-export const [
-  REACHED,
-  BOUNDED,
-  ITERATION_LIMIT,
-  NOT_FINITE,
-  TRACE_FLAT,
-  TRACE_LOWER_MINIMUM,
-  ALL_AT_BOUNDS,
-  TRACE_UNBOUNDED,
-  NEEDS_QR,
-] = [1, 2, 3, 4, 5, 6, 7, 8, 9] as const
+// Why a trace ends.
+export const REACHED = 1
+export const BOUNDED = 2
+/** It has had enough iterations. */
+export const ITERATION_LIMIT = 3
+export const NOT_FINITE = 4
+export const TRACE_FLAT = 5
+export const TRACE_LOWER_MINIMUM = 6
+export const ALL_AT_BOUNDS = 7
+export const TRACE_UNBOUNDED = 8
+/** Digits are lost: the trace has to be repeated by rotations. */
+export const NEEDS_QR = 9
 
 /** Parts of the rise of χ² that may be missing, along the ray and down to the valley's floor, before the last step. */
 const THRESHOLD_TOLERANCE = 1e-5
@@ -118,6 +120,161 @@ export function traceState({ free, fixed }: Problem, derived: number) {
   }
 }
 
+/** What rounding may do to χ²: residuals are differences, and terms of the model may cancel. */
+const roundingNoise = defineLines(
+  `
+  residual = sqrt(cost)
+  off = CANCELLATION_ERROR*sqrt(squares)
+  noise = ROUNDING*cost + off*(2*residual + off)
+`,
+  { CANCELLATION_ERROR, ROUNDING },
+)
+
+/** Whether the last step is taken, or the other parameters may first go on from where it has led. */
+const judgement = defineLines(
+  `
+  isNumber = areFinite && newCost < INFINITY
+  isFirst = cost == INFINITY
+  most = max(promised + (MAX_OFFSET*missing + noise), cost)
+  isTaken = isNumber && (isFirst ? 1 : newCost <= most)
+  # Behind a pole in which they are linear, others may find the floor yet.
+  mayTry = tries < MAX_TRIES && (moved ? 1 : 0)
+  isTrying = isNumber && !isTaken && mayTry
+  isThere = isTaken + isTrying
+`,
+  { INFINITY, MAX_OFFSET, MAX_TRIES },
+)
+
+/** λ falls if χ² is as promised, and rises if it hardly is, or is not. */
+const dampingUpdate = defineLines(
+  `
+  isGood = newCost <= promised + (GOOD_AGREEMENT*missing + noise)
+  eased = DAMPING_RELIEF*damping
+  lower = eased < noDamping ? 0 : eased
+  afterStep = isGood ? lower : max(4*damping, INITIAL_DAMPING)
+  afterMove = isTaken && moved ? afterStep : damping
+  newDamping = isThere ? afterMove : max(10*damping, INITIAL_DAMPING)
+`,
+  { DAMPING_RELIEF, GOOD_AGREEMENT, INITIAL_DAMPING },
+)
+
+/** Whether pivots tell anything, with λ, and whether they would without it. */
+const soundness = defineLines(`
+  pivot = max(leastPivot - damping, pivotTolerance)
+  isLost = pivot <= pivotTolerance || curvature <= pivotTolerance*squares
+  isSound = pivotTolerance < leastPivot
+`)
+
+/** How far to go: to the limit, but not further than steps have been good for, nor than the reach. */
+const stride = defineLines(
+  `
+  gap = limit - (costHere - depth)
+  root = sqrt(max(slope*slope + curvature*gap, 0))
+  # Beyond a summit above the limit only the way back is known.
+  wanted = 0 < slope + root ? gap/(slope + root) : (0 < gap ? INFINITY : -INFINITY)
+
+  # Without a last step nothing is known of steps.
+  went = abs(moved)
+  size = max(went, MIN_STEP*lengthHere)
+  isTurning = wanted*moved < 0
+  further = isTurning ? BACKTRACK_FRACTION*size : STEP_GROWTH*size
+  newBound = moved ? (isTaken ? further : STEP_REDUCTION*went) : bound
+  cut = max(min(wanted, newBound), -newBound)
+  inside = max(min(cut, reach - lengthHere), -lengthHere)
+  step = isSound && !isTrying ? inside : 0
+  begins = isSound && far == INFINITY
+  newFar = begins ? MAX_DISTANCE*wanted : far
+`,
+  { BACKTRACK_FRACTION, INFINITY, MAX_DISTANCE, MIN_STEP, STEP_GROWTH, STEP_REDUCTION },
+)
+
+/** Why the trace ends here, or 0; and whether it would, if λ were small. */
+const ending = defineLines(
+  `
+  rise = limit - least
+  depthTolerance = max(DEPTH_TOLERANCE*rise, newNoise)
+  isAtLimit = abs(gap) <= max(THRESHOLD_TOLERANCE*rise, newNoise)
+  isNear = isSound && step == wanted && (isAtLimit && depth <= depthTolerance)
+
+  # With λ the floor is nearer than it seems, by what λ is beside the least pivot.
+  slight = pivot <= pivotTolerance ? MIN_DAMPING : undamped
+  isUndamped = newDamping <= slight || depth*leastPivot/pivot <= depthTolerance
+  isNoisy = begins && NOISE_FACTOR*rise <= newNoise
+  # χ² rises by so little of what it would if others stayed, or by λ.
+  little = (pivotTolerance + 4*newDamping)*unconstrained
+  isFlat = begins && curvature <= little && slope*slope <= little*rise
+  # Where the model hardly changes any more, the trace is as good as there.
+  isBeyond = newFar <= max(lengthHere, wanted)
+
+  reason = costHere == INFINITY ? NOT_FINITE
+    : costHere < least - LOWER_MINIMUM_MARGIN*rise - newNoise ? TRACE_LOWER_MINIMUM
+    : isFixed && isBelow ? ALL_AT_BOUNDS
+    : isUnsure ? NEEDS_QR
+    : isFlat ? TRACE_FLAT
+    : isNoisy ? NEEDS_QR
+    : reach <= lengthHere && isBelow ? BOUNDED
+    : isBeyond && isBelow && isSound ? TRACE_UNBOUNDED
+    : isNear && isUndamped ? REACHED : 0
+`,
+  {
+    ALL_AT_BOUNDS,
+    BOUNDED,
+    DEPTH_TOLERANCE,
+    INFINITY,
+    LOWER_MINIMUM_MARGIN,
+    MIN_DAMPING,
+    NEEDS_QR,
+    NOISE_FACTOR,
+    NOT_FINITE,
+    REACHED,
+    THRESHOLD_TOLERANCE,
+    TRACE_FLAT,
+    TRACE_LOWER_MINIMUM,
+    TRACE_UNBOUNDED,
+  },
+)
+
+/** What the next iteration remembers of the step. */
+const memory = defineLines(
+  `
+  # χ² falls behind a pole or a pass that a long step has leapt over: the trace goes back, and steps are shorter.
+  isLong = JUMP_FRACTION*length < moved
+  isBack = isTaken && (isLong && (isSound && slope < 0))
+  # While others try, what is known of the step remains.
+  stays = isTrying || isBack
+  newLength = stays ? length : lengthHere
+  newMoved = isBack ? 0 : stays ? moved : step
+  keptBound = isBack ? STEP_REDUCTION*moved : stays ? bound : newBound
+  lifted = max(10*newDamping, MIN_DAMPING)
+  keptDamping = isSound ? (isNear ? 0 : newDamping) : lifted
+  newPromised = stays ? promised : promise
+  newMissing = stays ? missing : (isSound ? depth + abs(gap) : 0)
+  keptNoise = stays ? noise : newNoise
+  newTries = isTrying ? tries + 1 : 0
+  newReason = stays ? 0 : reason
+  isTwice = 2*mark < isTaken*lengthHere
+`,
+  { JUMP_FRACTION, MIN_DAMPING, STEP_REDUCTION },
+)
+
+/** The state of a trace that lines use, without the sign in front of their names in the program. */
+const STATE = [
+  'bound',
+  'cost',
+  'damping',
+  'far',
+  'least',
+  'length',
+  'limit',
+  'mark',
+  'missing',
+  'moved',
+  'noise',
+  'promised',
+  'reach',
+  'tries',
+] as const
+
 /**
  * An iteration: outputs are what it remembers, and why the ray ends, or 0.
  *
@@ -129,139 +286,129 @@ export function traceStep(problem: Problem, sight: LocalModelSolver, derived: re
   const b = sight.builder(graph)
   const name = (name: string) => graph.name(name)
   const known = (stem: string, count: number) => numberedNames(stem, count).map(name)
+  const last = createRecord(STATE, (field) => name(`@${field}`))
   const size = free.length
 
   const sums = algebra.sums(b, problem, slopeNodes(problem), 'weight')
-  const { matrix, right, cost } = sums
+  const { matrix, right, cost: newCost, areFinite } = sums
   const shares = known('share', derived.length)
   const isDerived = derived.length > 0
   const slopes = isDerived ? differentiate(graph, dot(b, shares, derived), free, () => false).gradient : []
-  const trial = [free.map(name), right, matrix, [cost], slopes]
+  const trial = [free.map(name), right, matrix, [newCost], slopes]
   const before = [
     ...[known('best', size), known('right', size), known('matrix', matrix.length)],
-    ...[[name('@cost')], known('slope', slopes.length)],
+    ...[[last.cost], known('slope', slopes.length)],
   ]
   const select = (is: number, now: readonly number[], then: readonly number[]) =>
     now.map((node, i) => b.select(is, node, then[i]))
-  const { isTaken, isTrying, isThere } = judgeStep(b, problem, sums.areFinite, cost)
+  const { isTaken, isTrying, isThere } = judgement(b, { ...last, areFinite, newCost })
   const kept = trial.map((nodes, k) => select(isTaken, nodes, before[k]))
   const there = trial.map((nodes, k) => select(isThere, nodes, before[k]))
   const here = { right: there[1], matrix: there[2] }
   const [best, [costHere], slopesHere] = [there[0], there[3], there[4]]
-  const length = b.select(isThere, b.add(name('@length'), name('@moved')), name('@length'))
+  const lengthHere = b.select(isThere, b.add(last.length, last.moved), last.length)
   const diagonal = algebra.diagonal(b, here)
   const largest = diagonal.map((d, i) => b.operation('max', d, name(`@scale${i}`)))
-  const noise = estimateNoise(b, costHere, diagonal, best)
+  const sumOfSquares = (x: readonly number[]) =>
+    dot(
+      b,
+      diagonal,
+      x.map((each) => b.multiply(each, each)),
+    )
+  const { noise: newNoise } = roundingNoise(b, { cost: costHere, squares: sumOfSquares(best) })
+  const noDamping = b.constant(sight.noDamping)
+  const { newDamping } = dampingUpdate(b, { ...last, newCost, noDamping, isTaken, isThere })
 
-  const damping = dampingAfter(b, problem, sight, cost, isTaken, isThere)
-  const isBelow = b.operation('less', costHere, name('@limit'))
+  const isBelow = b.operation('less', costHere, last.limit)
   const course = isDerived
     ? alongDerivedQuantity(b, problem, best, diagonal, slopesHere, isBelow)
     : alongParameters(b, known('direction', size))
-  const used = b.select(isTrying, b.zero, damping)
+  const damping = b.select(isTrying, b.zero, newDamping)
   const valley = sight.localModel(b, here, course)
   const moves = followingParameters(b, problem, { best, diagonal, largest, course, valley })
-  const floor = valley.conditionalMinimum(moves, used)
-  const sound = checkSoundness(b, sight, { floor, course, diagonal, damping: used })
-  const gap = b.subtract(name('@limit'), b.subtract(costHere, floor.depth))
-  const stride = strideLength(b, problem, floor, gap, { isTaken, isTrying, isSound: sound.is, length })
-  const next = trialPoint(b, problem, best, course, floor, sound.is, stride.step)
+  const floor = valley.conditionalMinimum(moves, damping)
+  const { depth, slope, curvature, leastPivot } = floor
+  const pivotTolerance = b.constant(sight.leastPivot)
+  const squares = sumOfSquares(course.direction)
+  const { pivot, isLost, isSound } = soundness(b, { leastPivot, curvature, damping, squares, pivotTolerance })
+  const { gap, wanted, newBound, begins, newFar, step } = stride(b, {
+    ...last,
+    costHere,
+    depth,
+    slope,
+    curvature,
+    isTaken,
+    isTrying,
+    isSound,
+    lengthHere,
+  })
+  const next = trialPoint(b, problem, { best, course, floor, isSound, step })
   const taken = next.map((x, i) => b.subtract(x, best[i]))
-  const promised = b.subtract(costHere, algebra.gain(b, here, taken))
-
-  const end = { damping, isBelow, length, cost: costHere, isHeld: course.isFixed, noise, sound, gap }
-  const { reason, isNear } = traceEnding(b, problem, sight, floor, valley.unconstrained, stride, end)
-  const [mark, marked, earlier] = ['@mark', '@marked', '@earlier'].map(name)
-  const isTwice = b.operation('less', b.add(mark, mark), b.multiply(isTaken, length))
-  const marks = select(isTwice, [length, costHere, marked], [mark, marked, earlier])
-  const missing = b.add(floor.depth, b.operation('abs', gap))
-  const lifted = b.operation('max', b.multiply(b.constant(10), damping), b.constant(MIN_DAMPING))
-  // χ² falls behind a pole or a pass that a long step has leapt over: it goes back, and is shorter.
-  const isLong = b.operation('less', b.multiply(b.constant(JUMP_FRACTION), name('@length')), name('@moved'))
-  const isDown = b.multiply(sound.is, b.operation('less', floor.slope, b.zero))
-  const isBack = b.multiply(isTaken, b.multiply(isLong, isDown))
-  const stays = b.operation('max', isTrying, isBack)
-  // While others try, what is known of the step remains.
-  const unless = (field: string, now: number) => b.select(stays, name(field), now)
-  const shorter = b.multiply(b.constant(STEP_REDUCTION), name('@moved'))
+  const promise = b.subtract(costHere, algebra.gain(b, here, taken))
+  const { reason, isNear } = ending(b, {
+    ...last,
+    costHere,
+    newNoise,
+    newDamping,
+    depth,
+    slope,
+    curvature,
+    leastPivot,
+    pivot,
+    pivotTolerance,
+    gap,
+    wanted,
+    step,
+    begins,
+    newFar,
+    lengthHere,
+    isBelow,
+    isSound,
+    isFixed: course.isFixed,
+    isUnsure: sight.mayDoubt ? isLost : b.zero,
+    unconstrained: valley.unconstrained,
+    undamped: b.constant(sight.undamped),
+  })
+  const remembered = memory(b, {
+    ...last,
+    isTaken,
+    isTrying,
+    isSound,
+    isNear,
+    depth,
+    slope,
+    gap,
+    step,
+    promise,
+    reason,
+    lengthHere,
+    newBound,
+    newDamping,
+    newNoise,
+  })
+  const { isBack, isTwice } = remembered
+  const [marked, earlier] = ['@marked', '@earlier'].map(name)
+  const marks = select(isTwice, [lengthHere, costHere, marked], [last.mark, marked, earlier])
   const outputs = [
     ...[...select(isBack, before[0], next), ...fixed.map(name)],
     ...(isDerived ? shares : course.direction),
-    ...['@reach', '@least', '@limit'].map(name),
+    ...[last.reach, last.least, last.limit],
     ...[0, 3, 1, 2].flatMap((k) => select(isBack, before[k], kept[k])),
-    unless('@length', length),
-    b.select(isBack, b.zero, unless('@moved', stride.step)),
-    b.select(isBack, shorter, unless('@bound', stride.bound)),
-    b.select(sound.is, b.select(isNear, b.zero, damping), lifted),
-    unless('@promised', promised),
-    unless('@missing', b.select(sound.is, missing, b.zero)),
-    unless('@noise', noise),
-    b.select(isTrying, b.add(name('@tries'), b.one), b.zero),
-    ...[stride.far, ...largest, ...marks, ...select(isBack, before[4], kept[4])],
-    b.select(stays, b.zero, reason),
+    remembered.newLength,
+    remembered.newMoved,
+    remembered.keptBound,
+    remembered.keptDamping,
+    remembered.newPromised,
+    remembered.newMissing,
+    remembered.keptNoise,
+    remembered.newTries,
+    ...[newFar, ...largest, ...marks, ...select(isBack, before[4], kept[4])],
+    remembered.newReason,
   ]
   return compile(graph, outputs, traceState(problem, derived.length).names, [
     ...columns,
     ...evaluatedExpressions,
   ])
-}
-
-/** What rounding may do to χ²: residuals are differences, and what parameters do may cancel in the model. */
-function estimateNoise(
-  b: Builder,
-  cost: number,
-  diagonal: readonly number[],
-  best: readonly number[],
-): number {
-  const squares = dot(
-    b,
-    diagonal,
-    best.map((x) => b.multiply(x, x)),
-  )
-  const [residual, lost] = [cost, squares].map((square) => b.operation('sqrt', square))
-  const off = b.multiply(b.constant(CANCELLATION_ERROR), lost)
-  const canceled = b.multiply(off, b.add(b.add(residual, residual), off))
-  return b.add(b.multiply(b.constant(ROUNDING), cost), canceled)
-}
-
-/** Whether the step that was tried is taken, or others may go on from there first. */
-function judgeStep(b: Builder, { graph }: Problem, areFinite: number, cost: number) {
-  const name = (name: string) => graph.name(name)
-  const not = (is: number) => b.subtract(b.one, is)
-  const [before, moved, tries] = [name('@cost'), name('@moved'), name('@tries')]
-  const isNumber = b.multiply(areFinite, b.operation('less', cost, b.constant(Infinity)))
-  const isFirst = b.operation('equal', before, b.constant(Infinity))
-  const slack = b.add(b.multiply(b.constant(MAX_OFFSET), name('@missing')), name('@noise'))
-  const most = b.operation('max', b.add(name('@promised'), slack), before)
-  const isKept = b.operation('lessOrEqual', cost, most)
-  const isTaken = b.multiply(isNumber, b.select(isFirst, b.one, isKept))
-  // Where it is bad, others may find the floor yet, as behind a pole that they are linear in.
-  const isLeft = b.operation('less', tries, b.constant(MAX_TRIES))
-  const mayTry = b.multiply(isLeft, b.select(moved, b.one, b.zero))
-  const isTrying = b.multiply(b.multiply(isNumber, not(isTaken)), mayTry)
-  return { isTaken, isTrying, isThere: b.add(isTaken, isTrying) }
-}
-
-/** λ falls where a promise was kept well, and rises where it hardly was, or not. */
-function dampingAfter(
-  b: Builder,
-  { graph }: Problem,
-  { noDamping }: LocalModelSolver,
-  cost: number,
-  isTaken: number,
-  isThere: number,
-) {
-  const name = (name: string) => graph.name(name)
-  const before = name('@damping')
-  const atLeast = (x: number) => b.operation('max', x, b.constant(INITIAL_DAMPING))
-  const slack = b.add(b.multiply(b.constant(GOOD_AGREEMENT), name('@missing')), name('@noise'))
-  const limit = b.add(name('@promised'), slack)
-  const eased = b.multiply(b.constant(DAMPING_RELIEF), before)
-  const lower = b.select(b.operation('less', eased, b.constant(noDamping)), b.zero, eased)
-  const isWell = b.operation('lessOrEqual', cost, limit)
-  const afterStep = b.select(isWell, lower, atLeast(b.multiply(b.constant(4), before)))
-  const there = b.select(b.multiply(isTaken, name('@moved')), afterStep, before)
-  return b.select(isThere, there, atLeast(b.multiply(b.constant(10), before)))
 }
 
 interface TracePoint {
@@ -278,7 +425,8 @@ function followingParameters(
   problem: Problem,
   { best, diagonal, largest, course, valley }: TracePoint,
 ) {
-  const rise = thresholdGap(b, problem)
+  const { graph } = problem
+  const rise = b.subtract(graph.name('@limit'), graph.name('@least'))
   return freeDirections(b, problem, best, valley.gradient).map((is, i) => {
     // What has run so far that nothing depends on it any more stays.
     const isFaded = b.operation('lessOrEqual', diagonal[i], b.multiply(b.constant(FADED_RATIO), largest[i]))
@@ -289,98 +437,17 @@ function followingParameters(
   })
 }
 
-function thresholdGap(b: Builder, { graph }: Problem): number {
-  return b.subtract(graph.name('@limit'), graph.name('@least'))
-}
-
-interface TraceObservation {
-  readonly floor: ConditionalMinimum
+interface TrialStep {
+  readonly best: readonly number[]
   readonly course: ProfileDirection
-  readonly diagonal: readonly number[]
-  readonly damping: number
-}
-
-/** Whether pivots tell anything, with λ, and whether they would without it; and whether another sight is wanted. */
-function checkSoundness(
-  b: Builder,
-  sight: LocalModelSolver,
-  { floor, course, diagonal, damping }: TraceObservation,
-) {
-  const least = b.constant(sight.leastPivot)
-  const pivot = b.operation('max', b.subtract(floor.leastPivot, damping), least)
-  const squares = course.direction.map((x) => b.multiply(x, x))
-  const own = b.multiply(least, dot(b, diagonal, squares))
-  const isLost = b.operation(
-    'max',
-    b.operation('lessOrEqual', pivot, least),
-    b.operation('lessOrEqual', floor.curvature, own),
-  )
-  const is = b.operation('less', least, floor.leastPivot)
-  return { is, pivot, isUnsure: sight.mayDoubt ? isLost : b.zero }
-}
-
-type Soundness = ReturnType<typeof checkSoundness>
-
-interface TraceProgress {
-  readonly isTaken: number
+  readonly floor: ConditionalMinimum
   readonly isSound: number
-  readonly isTrying: number
-  readonly length: number
-}
-
-/** How far to go: to the limit, as far as steps have been good for and there is a way. */
-function strideLength(
-  b: Builder,
-  { graph }: Problem,
-  floor: ConditionalMinimum,
-  gap: number,
-  progress: TraceProgress,
-) {
-  const name = (name: string) => graph.name(name)
-  const { slope, curvature } = floor
-  const { isTaken, isTrying, isSound, length } = progress
-  const isLess = (x: number, y: number) => b.operation('less', x, y)
-  const times = (factor: number, x: number) => b.multiply(b.constant(factor), x)
-  const [least, most] = (['min', 'max'] as const).map(
-    (name) => (x: number, y: number) => b.operation(name, x, y),
-  )
-  const square = b.add(b.multiply(slope, slope), b.multiply(curvature, gap))
-  const denominator = b.add(slope, b.operation('sqrt', most(square, b.zero)))
-  // Beyond a summit above the limit only the way back is known.
-  const wanted = b.select(
-    isLess(b.zero, denominator),
-    b.divide(gap, denominator),
-    b.select(isLess(b.zero, gap), b.constant(Infinity), b.constant(-Infinity)),
-  )
-  // Where no step was made, nothing is known of steps.
-  const moved = name('@moved')
-  const went = b.operation('abs', moved)
-  const size = most(went, times(MIN_STEP, length))
-  const turns = isLess(b.multiply(wanted, moved), b.zero)
-  const further = b.select(turns, times(BACKTRACK_FRACTION, size), times(STEP_GROWTH, size))
-  const bound = b.select(moved, b.select(isTaken, further, times(STEP_REDUCTION, went)), name('@bound'))
-  const cut = most(least(wanted, bound), b.negate(bound))
-  const inside = most(least(cut, b.subtract(name('@reach'), length)), b.negate(length))
-  const begins = b.multiply(isSound, b.operation('equal', name('@far'), b.constant(Infinity)))
-  return {
-    wanted,
-    bound,
-    begins,
-    far: b.select(begins, times(MAX_DISTANCE, wanted), name('@far')),
-    step: b.select(b.multiply(isSound, b.subtract(b.one, isTrying)), inside, b.zero),
-  }
+  readonly step: number
 }
 
 /** The point that is tried next. */
-function trialPoint(
-  b: Builder,
-  problem: Problem,
-  best: readonly number[],
-  course: ProfileDirection,
-  { toMinimum, alongProfile }: ConditionalMinimum,
-  isSound: number,
-  step: number,
-) {
+function trialPoint(b: Builder, problem: Problem, { best, course, floor, isSound, step }: TrialStep) {
+  const { toMinimum, alongProfile } = floor
   const { direction, isFixed } = course
   const goes = b.multiply(isSound, b.subtract(b.one, isFixed))
   const others = best.map((_, i) => b.add(toMinimum[i], b.multiply(step, alongProfile[i])))
@@ -389,71 +456,4 @@ function trialPoint(
     const to = b.select(direction[i], b.add(b.multiply(direction[i], step), back), others[i])
     return b.select(goes, clampToBounds(b, problem, i, b.add(x, to)), x)
   })
-}
-
-interface EndingInputs {
-  readonly damping: number
-  readonly isBelow: number
-  readonly length: number
-  readonly cost: number
-  readonly isHeld: number
-  readonly noise: number
-  readonly sound: Soundness
-  readonly gap: number
-}
-
-/** Why the ray ends here, or 0; and whether it would, if λ were small. */
-function traceEnding(
-  b: Builder,
-  problem: Problem,
-  sight: LocalModelSolver,
-  floor: ConditionalMinimum,
-  straight: number,
-  { wanted, step, begins, far }: ReturnType<typeof strideLength>,
-  { damping, isBelow, length, cost, isHeld, noise, sound, gap }: EndingInputs,
-) {
-  const name = (name: string) => problem.graph.name(name)
-  const { depth, slope, curvature, leastPivot } = floor
-  const rise = thresholdGap(b, problem)
-  const isAtMost = (x: number, y: number) => b.operation('lessOrEqual', x, y)
-  const part = (node: number) => b.multiply(b.constant(node), rise)
-  const within = (x: number, node: number) => isAtMost(x, b.operation('max', part(node), noise))
-  const isAt = within(b.operation('abs', gap), THRESHOLD_TOLERANCE)
-  const isDown = within(depth, DEPTH_TOLERANCE)
-  const isNear = b.multiply(
-    b.multiply(sound.is, b.operation('equal', step, wanted)),
-    b.multiply(isAt, isDown),
-  )
-  // With λ the floor is nearer than it seems, by what λ is beside the least pivot, if that is more than nothing.
-  const isNothing = isAtMost(sound.pivot, b.constant(sight.leastPivot))
-  const slight = b.select(isNothing, b.constant(MIN_DAMPING), b.constant(sight.undamped))
-  const isUndamped = b.operation(
-    'max',
-    isAtMost(damping, slight),
-    within(b.divide(b.multiply(depth, leastPivot), sound.pivot), DEPTH_TOLERANCE),
-  )
-  // χ² does not rise by so little of what it would if others stayed, or by λ.
-  const isNoisy = b.multiply(begins, isAtMost(part(NOISE_FACTOR), noise))
-  const flatness = b.add(b.constant(sight.leastPivot), b.multiply(b.constant(4), damping))
-  const little = b.multiply(flatness, straight)
-  const isFlat = b.multiply(
-    b.multiply(begins, isAtMost(curvature, little)),
-    isAtMost(b.multiply(slope, slope), b.multiply(little, rise)),
-  )
-  // Where the model hardly changes any more, it is as good as there.
-  const isBeyond = isAtMost(far, b.operation('max', length, wanted))
-  const lowest = b.subtract(b.subtract(name('@least'), part(LOWER_MINIMUM_MARGIN)), noise)
-  const why: readonly (readonly [number, number])[] = [
-    [b.operation('equal', cost, b.constant(Infinity)), NOT_FINITE],
-    [b.operation('less', cost, lowest), TRACE_LOWER_MINIMUM],
-    [b.multiply(isHeld, isBelow), ALL_AT_BOUNDS],
-    [sound.isUnsure, NEEDS_QR],
-    [isFlat, TRACE_FLAT],
-    [isNoisy, NEEDS_QR],
-    [b.multiply(isAtMost(name('@reach'), length), isBelow), BOUNDED],
-    [b.multiply(isBeyond, b.multiply(isBelow, sound.is)), TRACE_UNBOUNDED],
-    [b.multiply(isNear, isUndamped), REACHED],
-  ]
-  const reason = why.reduceRight((otherwise, [is, code]) => b.select(is, b.constant(code), otherwise), b.zero)
-  return { reason, isNear }
 }
