@@ -207,7 +207,7 @@ test('the README has at most 180 lines', () => {
   expect(read(home, 'README.md').trimEnd().split('\n').length).toBeLessThanOrEqual(180)
 })
 
-test.each([...pages, 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'examples/README.md'])(
+test.each([...pages, 'CONTRIBUTING.md', 'PROGRAMS.md', 'SECURITY.md', 'CHANGELOG.md', 'examples/README.md'])(
   'links of %s lead to files and headings that are there',
   (page) => {
     const links = [...withoutCode(read(home, page)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link)
