@@ -2,6 +2,7 @@
 
 import { Builder } from '../../expressions/differentiate.js'
 import type { Graph } from '../../expressions/graph.js'
+import { defineLines, INFINITY } from '../../expressions/lines.js'
 
 /** Nodes of a row. The cost's derivative by the model is twice the slope. */
 export interface LossTerms {
@@ -29,12 +30,13 @@ type MakeTerms = (b: Builder, row: LossRow) => Omit<LossTerms, 'residual'>
 /** Curvatures of robust losses do not fall below it: with 0 nothing would be known of a parameter. */
 const MIN_RESIDUAL = Number.EPSILON
 
-/** A loss c²·ρ(z) of z = w·(f − y)²/c²: ρ, its derivative ρ′, and ρ′ + 2·z·ρ″. */
-function robustLoss(rho: (b: Builder, z: number) => readonly [number, number, number]): MakeTerms {
+/** A loss c²·ρ(z) of z = w·(f − y)²/c²; the lines give ρ, its derivative ρ′, and ρ′ + 2·z·ρ″. */
+function robustLoss(text: string): MakeTerms {
+  const rho = defineLines(text)
   return (b, { residual, weight, scale }) => {
     const weighted = b.multiply(weight, residual)
     const square = b.multiply(scale, scale)
-    const [value, first, second] = rho(b, b.divide(b.multiply(weighted, residual), square))
+    const { value, first, second } = rho(b, { z: b.divide(b.multiply(weighted, residual), square) })
     return {
       cost: b.multiply(square, value),
       slope: b.multiply(weighted, first),
@@ -43,6 +45,17 @@ function robustLoss(rho: (b: Builder, z: number) => readonly [number, number, nu
     }
   }
 }
+
+const deviance = defineLines(
+  `
+  ratio = y/model
+  logs = 0 < y ? y*log(ratio) : 0
+  cost = 0 < model ? weight*(2*(model - y + logs)) : INFINITY
+  slope = weight*(1 - ratio)
+  curvature = weight/model
+`,
+  { INFINITY },
+)
 
 /**
  * By name. The robust ones are those of `scipy.optimize.least_squares`, whose second derivatives (Triggs and others,
@@ -55,42 +68,28 @@ export const losses = {
     return { cost: b.multiply(weighted, residual), slope: weighted, weight, curvature: weight }
   },
   /** z up to 1, then 2·√z − 1 */
-  huber: robustLoss((b, z) => {
-    const isNear = b.operation('lessOrEqual', z, b.one)
-    const root = b.operation('sqrt', z)
-    return [
-      b.select(isNear, z, b.subtract(b.add(root, root), b.one)),
-      b.select(isNear, b.one, b.divide(b.one, root)),
-      isNear,
-    ]
-  }),
+  huber: robustLoss(`
+    value = z <= 1 ? z : 2*sqrt(z) - 1
+    first = z <= 1 ? 1 : 1/sqrt(z)
+    second = z <= 1
+  `),
   /** 2·(√(1 + z) − 1) */
-  softL1: robustLoss((b, z) => {
-    const above = b.add(b.one, z)
-    const root = b.operation('sqrt', above)
-    const less = b.subtract(root, b.one)
-    const first = b.divide(b.one, root)
-    return [b.add(less, less), first, b.divide(first, above)]
-  }),
+  softL1: robustLoss(`
+    root = sqrt(1 + z)
+    value = 2*(root - 1)
+    first = 1/root
+    second = first/(1 + z)
+  `),
   /** log(1 + z) */
-  cauchy: robustLoss((b, z) => {
-    const above = b.add(b.one, z)
-    const first = b.divide(b.one, above)
-    return [b.operation('log', above), first, b.divide(b.multiply(b.subtract(b.one, z), first), above)]
-  }),
+  cauchy: robustLoss(`
+    value = log(1 + z)
+    first = 1/(1 + z)
+    second = (1 - z)*first/(1 + z)
+  `),
   /** The deviance of counts y, 2·w·(f − y + y·log(y/f)); infinite where the model is not above 0. */
   poisson: (b, { model, y, weight }) => {
-    const ratio = b.divide(y, model)
-    const logs = b.select(b.operation('less', b.zero, y), b.multiply(y, b.operation('log', ratio)), b.zero)
-    const deviance = b.add(b.subtract(model, y), logs)
-    const cost = b.multiply(weight, b.add(deviance, deviance))
-    const expected = b.divide(weight, model)
-    return {
-      cost: b.select(b.operation('less', b.zero, model), cost, b.constant(Infinity)),
-      slope: b.multiply(weight, b.subtract(b.one, ratio)),
-      weight: expected,
-      curvature: expected,
-    }
+    const { cost, slope, curvature } = deviance(b, { model, y, weight })
+    return { cost, slope, weight: curvature, curvature }
   },
 } as const satisfies Record<string, MakeTerms>
 

@@ -1,6 +1,7 @@
 /** What is said of fits that have stopped, as a program. */
 
 import { Builder } from '../../expressions/differentiate.js'
+import { defineLines, INFINITY } from '../../expressions/lines.js'
 import { compile, type Program } from '../../expressions/program.js'
 import type { Problem } from '../problem/problem.js'
 import { CONVERGED, NOT_FINITE, SINGULAR, STALLED } from '../problem/reasons.js'
@@ -19,6 +20,38 @@ export const EXACT_FIT_RATIO = 1e-9
 const MIN_RELATIVE_GRADIENT = 1e-9
 /** Of a diagonal of JᵀWJ that has been larger so many times, nothing is left but what a step has not quite reached. */
 export const FADED_RATIO = 1e-12
+
+/** How much the last step may still gain, where the parameters have a length. */
+const gainLimit = defineLines(
+  `
+  # Squares that are too large for a number say nothing.
+  least = exact*squaredLength
+  limit = max(offset*cost, least)
+  isInRange = limit < INFINITY
+`,
+  { INFINITY },
+)
+
+/** The verdict on the point, and what the last step leaves of the cost. */
+const conclusion = defineLines(
+  `
+  isSound = pivotTolerance < leastPivot
+  isOff = limit < reduction
+  # A step that is not so short would have to be looked at: it may lead away.
+  isClose = isSound && reduction <= max(2*tolerance*cost, least)
+  rest = cost - reduction
+  isLeft = MIN_RELATIVE_GRADIENT*cost < rest
+  lowered = isClose ? (isLeft ? rest : 0) : cost
+  left = isInRange ? lowered : NOT_A_NUMBER
+
+  # Without a degree of freedom it is NaN, and not ∞ where some rounding is left.
+  scaled = freedom ? left/freedom : NOT_A_NUMBER
+  atPoint = isOff ? STALLED : CONVERGED
+  ifSound = isSound ? (isVague ? SINGULAR : atPoint) : whenBelowMin
+  verdict = isInRange ? ifSound : NOT_FINITE
+`,
+  { CONVERGED, MIN_RELATIVE_GRADIENT, NOT_A_NUMBER: NaN, NOT_FINITE, SINGULAR, STALLED },
+)
 
 /**
  * The names of what {@link compileDiagnostics} reads: the best point, cost, gradient, matrix, and degrees of freedom where all
@@ -61,52 +94,41 @@ export function compileDiagnostics(
   const scale = algebra.diagonal(b, sums)
   const [cost, freedom] = [graph.name('@cost'), graph.name('@freedom')]
 
-  const exact = b.constant(Math.max(EXACT_FIT_RATIO * EXACT_FIT_RATIO, 4 * tolerance * tolerance))
   // As squares of products: there are larger numbers than have a square.
   const inUnits = algebra.inUnits(b, best)
   const lengths = scale.map((d, i) => b.multiply(b.operation('sqrt', d), inUnits[i]))
-  const least = b.multiply(exact, dot(b, lengths, lengths))
-  const limit = b.operation(
-    'max',
-    b.multiply(b.constant(Math.max(OFFSET_TOLERANCE * OFFSET_TOLERANCE, 2 * tolerance)), cost),
-    least,
-  )
-  // Squares that are too large for a number say nothing.
-  const isInRange = b.operation('less', limit, b.constant(Infinity))
+  const limits = gainLimit(b, {
+    cost,
+    squaredLength: dot(b, lengths, lengths),
+    exact: b.constant(Math.max(EXACT_FIT_RATIO * EXACT_FIT_RATIO, 4 * tolerance * tolerance)),
+    offset: b.constant(Math.max(OFFSET_TOLERANCE * OFFSET_TOLERANCE, 2 * tolerance)),
+  })
 
   const inside = freeDirections(b, problem, best, algebra.gradient(b, sums))
   const held = inside.map((is) => b.subtract(b.one, is))
   const starts = algebra.inUnits(b, read('start', size))
   const ends = { best: inUnits, scale, largest: read('scale', size), starts }
-  const vague = isCloser ? findFadingParameters(b, ends, least).map((is, i) => b.multiply(is, inside[i])) : []
+  const vague = isCloser
+    ? findFadingParameters(b, ends, limits.least).map((is, i) => b.multiply(is, inside[i]))
+    : []
   const moves = isCloser ? inside.map((is, i) => b.subtract(is, vague[i])) : inside
   const { delta, reduction, leastPivot, covariance } = algebra.equations(b, { ...sums, scale, moves }, b.zero)
-  const isSound = b.operation('less', b.constant(algebra.leastPivot), leastPivot)
-
-  const isOff = b.operation('less', limit, reduction)
-  // A step that is not so short would have to be looked at: it may lead away.
-  const near = b.operation('max', b.multiply(b.constant(2 * tolerance), cost), least)
-  const isClose = b.multiply(isSound, b.operation('lessOrEqual', reduction, near))
+  const { isSound, isClose, left, scaled, verdict } = conclusion(b, {
+    ...limits,
+    cost,
+    reduction,
+    leastPivot,
+    pivotTolerance: b.constant(algebra.leastPivot),
+    tolerance: b.constant(tolerance),
+    freedom: held.reduce((sum, is) => b.add(sum, is), freedom),
+    isVague: vague.reduce((any, is) => b.operation('max', any, is), b.zero),
+    whenBelowMin: b.constant(algebra.whenBelowMin),
+  })
   const polished = best.map((x, i) => b.select(isClose, clampToBounds(b, problem, i, b.add(x, delta[i])), x))
-  const rest = b.subtract(cost, reduction)
-  const isThere = b.operation('less', b.multiply(b.constant(MIN_RELATIVE_GRADIENT), cost), rest)
-  const lowered = b.select(isClose, b.select(isThere, rest, b.zero), cost)
-  const ifInRange = (x: number) => b.select(isInRange, x, b.constant(NaN))
-  const left = ifInRange(lowered)
-
-  // Without a degree of freedom it is NaN, and not ∞ where some rounding is left.
-  const degrees = held.reduce((sum, is) => b.add(sum, is), freedom)
-  const scaled = b.select(degrees, b.divide(left, degrees), b.constant(NaN))
+  const ifInRange = (x: number) => b.select(limits.isInRange, x, b.constant(NaN))
   const { all, errors } = covariance(isAbsolute ? null : scaled)
   const ifKnown = (node: number, i: number, j = i) =>
     b.select(b.multiply(isSound, b.multiply(moves[i], moves[j])), node, b.constant(NaN))
-  const isVague = vague.reduce((any, is) => b.operation('max', any, is), b.zero)
-  const atPoint = b.select(isOff, b.constant(STALLED), b.constant(CONVERGED))
-  const verdict = b.select(
-    isInRange,
-    b.select(isSound, b.select(isVague, b.constant(SINGULAR), atPoint), b.constant(algebra.whenBelowMin)),
-    b.constant(NOT_FINITE),
-  )
   const outputs = [
     ...[...polished.map(ifInRange), algebra.cost(b, left)],
     ...triangle(size, (i, j) => ifKnown(all[triangleIndex(i, j)], i, j)),

@@ -9,12 +9,12 @@
 
 import { Builder } from '../../expressions/differentiate.js'
 import type { Graph } from '../../expressions/graph.js'
+import { defineLines, INFINITY } from '../../expressions/lines.js'
 import { compile, type Program } from '../../expressions/program.js'
 import type { Problem } from '../problem/problem.js'
 import { CONVERGED, NOT_FINITE, STALLED } from '../problem/reasons.js'
 import { slopeNodes } from './function-curve.js'
 import { dot, triangleIndex } from './ldlt.js'
-import { defineLines, INFINITY } from './lines.js'
 import type { RowSums, StepEquations } from './step-equations.js'
 
 /** λ at first; where it is 0, a fit starts near its end, and nothing waits. */

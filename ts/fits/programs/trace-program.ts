@@ -10,12 +10,12 @@
 
 import { createRecord } from '../../core/untrusted-input.js'
 import { type Builder, differentiate } from '../../expressions/differentiate.js'
+import { defineLines, INFINITY } from '../../expressions/lines.js'
 import { compile, type Program } from '../../expressions/program.js'
 import type { Problem } from '../problem/problem.js'
 import { slopeNodes } from './function-curve.js'
 import { dot, triangleIndex } from './ldlt.js'
 import { clampToBounds, freeDirections, numberedNames } from './levenberg-marquardt.js'
-import { defineLines, INFINITY } from './lines.js'
 import type { ConditionalMinimum, LocalModel, LocalModelSolver } from './local-model.js'
 import {
   alongDerivedQuantity,

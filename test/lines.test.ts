@@ -1,11 +1,11 @@
 /** Programs as named lines. */
 
 import { describe, expect, test } from 'vitest'
-import { Builder } from '../../dist/expressions/differentiate.js'
-import { Graph } from '../../dist/expressions/graph.js'
-import { compile } from '../../dist/expressions/program.js'
-import { ProgramRunner } from '../../dist/expressions/run.js'
-import { defineLines } from '../../dist/fits/programs/lines.js'
+import { Builder } from '../dist/expressions/differentiate.js'
+import { Graph } from '../dist/expressions/graph.js'
+import { defineLines } from '../dist/expressions/lines.js'
+import { compile } from '../dist/expressions/program.js'
+import { ProgramRunner } from '../dist/expressions/run.js'
 
 /** What some lines are at a point. */
 function valuesOf(text: string, wanted: readonly string[], at: Readonly<Record<string, number>>) {

@@ -1,9 +1,9 @@
 /** Programs as named lines, so that their algebra reads like the paper that it is from. */
 
-import { ExpressionError } from '../../core/errors.js'
-import type { Builder } from '../../expressions/differentiate.js'
-import { Graph, type Node } from '../../expressions/graph.js'
-import { callable, type Language, parse } from '../../expressions/parse.js'
+import { ExpressionError } from '../core/errors.js'
+import type { Builder } from './differentiate.js'
+import { Graph, type Node } from './graph.js'
+import { callable, type Language, parse } from './parse.js'
 
 /** The language of expressions, in which a number is also a condition: false if it is 0. */
 const language: Language = {
