@@ -56,6 +56,14 @@ const works = {
   'a fit of many rows': `
     const data = curve(200_000, 1)
     return longestTurn(() => fitMany(decay, data, { start, engine }))`,
+  'a fit of many rows, some of them without weight': `
+    const data = curve(1_000_000, 1)
+    const weights = data.y.map((_, row) => (row % 10 === 0 ? 0 : 1))
+    return longestTurn(() => fitMany(decay, data, { start, engine, weights }))`,
+  'many fits, some of whose rows have no weight': `
+    const data = curves(10_000, 100)
+    const weights = data.y.map((y) => y.map((_, row) => (row % 10 === 0 ? 0 : 1)))
+    return longestTurn(() => fitMany(decay, data, { start, engine, weights }))`,
   'profiles of many fits': `
     const found = await fitMany(decay, curves(engine === 'typescript' ? 300 : 2000, 20), { start, engine })
     return longestTurn(() => found.profile())`,

@@ -3,6 +3,7 @@
  * settle (iteratively reweighted least squares). Each round is an ordinary fit, in which weights are numbers.
  */
 
+import { runToEnd } from '../../core/slices.js'
 import { type DataColumn, numbersInRun, putRuns, rowsInRun, sharedFirst } from '../../many/batch/data.js'
 import type { EngineCall } from '../../many/engines/execute.js'
 import type { FitValues } from '../problem/options.js'
@@ -35,7 +36,7 @@ export class IterativeReweighting {
   readonly choice: FitRun['choice']
   readonly options: FitValues
   readonly #first: FitRun
-  readonly #context: FitContext
+  #firstContext: FitContext | undefined
   readonly #weightFunction: WeightFunction
   readonly #weights: Float64Array[] = []
   readonly #failedFits = new Map<number, NonFinite>()
@@ -44,18 +45,23 @@ export class IterativeReweighting {
   /** @param first the fits without weights, which are not begun */
   constructor(first: FitRun) {
     this.#first = first
-    this.#context = first.ingredients()
     this.choice = first.choice
     this.options = first.options
     const { options } = first
     const option = typeof options.sigma === 'string' ? 'sigma' : 'weights'
-    this.#weightFunction = compileWeights(this.#context.problem, weightExpression(options) as string, option)
+    this.#weightFunction = compileWeights(first.problem, weightExpression(options) as string, option)
+  }
+
+  /** The first fits', whose results later rounds replace. */
+  get #context(): FitContext {
+    this.#firstContext ??= this.#first.ingredients()
+    return this.#firstContext
   }
 
   *calls(sideBySide = false): Generator<EngineCall> {
-    const { solved, refit, observations } = this.#context
     const { options } = this.#first
     yield* this.#first.calls(sideBySide)
+    const { solved, refit, observations } = this.#context
     const isLive = (fit: number) => hasUsablePoint(solved.reason[fit])
     let live = [...observations.keys()].filter(isLive)
     for (let round = 0; live.length > 0; round++) {
@@ -97,7 +103,7 @@ export class IterativeReweighting {
     const all = sharedFirst(new Map([...data, [WEIGHTS, concatenate(lists)]]))
     return new FitManyResult<Names>({
       ...this.#context,
-      ...selectRows(all, WEIGHTS, observations.length, dropsInvalid),
+      ...runToEnd(selectRows(all, WEIGHTS, observations.length, dropsInvalid)),
       data: all,
       compiled: last.compiled,
       problem: last.problem,
