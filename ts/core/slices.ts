@@ -23,6 +23,17 @@ export function* someInSlices(length: number, holds: (from: number, to: number) 
   return false
 }
 
+/** Whether a pause is due, after so many numbers more. */
+export function pauseAfterNumbers(): (count: number) => boolean {
+  let sum = 0
+  return (count) => {
+    sum += count
+    const isDue = sum >= ROWS_PER_SLICE
+    if (isDue) sum = 0
+    return isDue
+  }
+}
+
 /** Does work without a pause. */
 export function runToEnd<T>(work: Slices<T>): T {
   for (;;) {

@@ -2,8 +2,7 @@ import { ArgumentError } from '../../core/errors.js'
 import { createRecord, isObject, mapRecord } from '../../core/untrusted-input.js'
 import type { EngineName } from '../../engines/engine.js'
 import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
-import { execute, executeSync } from '../../many/engines/execute.js'
-import type { ValuesOf } from '../../options/kinds.js'
+import { execute, executeSync, Progress } from '../../many/engines/execute.js'
 import { readOption, readOptions } from '../../options/read.js'
 import { probability } from '../problem/confidence-level.js'
 import { ZEROS } from '../problem/function-model.js'
@@ -161,13 +160,16 @@ export class FitManyResult<Names extends string = string> {
   async bootstrap(options: BootstrapManyOptions = {}): Promise<BootstrapMany<Names>> {
     const read = this.#readBootstrap(options)
     const { choice } = this.#context
-    return this.#toBootstrapResult(await execute(choice, this.#bootstrap(read), read.signal, () => {}), read)
+    const progress = new Progress(read.onProgress)
+    const calls = this.#bootstrap(read, progress)
+    return this.#toBootstrapResult(await execute(choice, calls, read.signal, () => {}, progress.repeat), read)
   }
 
   /** `bootstrap` without a promise. */
   bootstrapSync(options: BootstrapManyOptions = {}): BootstrapMany<Names> {
     const read = this.#readBootstrap(options)
-    return this.#toBootstrapResult(executeSync(this.#context.choice, this.#bootstrap(read)), read)
+    const calls = this.#bootstrap(read, new Progress(read.onProgress))
+    return this.#toBootstrapResult(executeSync(this.#context.choice, calls), read)
   }
 
   #readBootstrap(options: BootstrapManyOptions) {
@@ -176,8 +178,8 @@ export class FitManyResult<Names extends string = string> {
     return read
   }
 
-  #bootstrap(options: ValuesOf<typeof bootstrapManyTable>) {
-    return runBootstrap(this.#context, Array.from(this.observations.keys()), options, options.onProgress)
+  #bootstrap(options: BootstrapValues, progress: Progress) {
+    return runBootstrap(this.#context, Array.from(this.observations.keys()), options, progress)
   }
 
   #toBootstrapResult({ values, reason }: Replicates, options: BootstrapValues): BootstrapMany<Names> {

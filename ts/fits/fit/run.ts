@@ -18,7 +18,7 @@ import {
 } from '../../many/batch/data.js'
 import { runsPerBatch } from '../../many/batch/layout.js'
 import { type BatchRunner, selectRunner } from '../../many/engines/engines.js'
-import type { EngineCall } from '../../many/engines/execute.js'
+import { type EngineCall, Progress } from '../../many/engines/execute.js'
 import { readOptionSets } from '../../many/option-sets.js'
 import { minimizeReasons } from '../../many/result.js'
 import { ManyRuns } from '../../many/run.js'
@@ -100,6 +100,7 @@ function forceTypeScript(options: FitValues): EngineChoice<BatchRunner> {
 export class FitRun {
   readonly choice: EngineChoice<BatchRunner>
   readonly options: FitValues
+  progress: Progress
   readonly #compiled: ModelPrograms
   /** Two batches may be under way: one is made ready, or taken over, while the engine's threads are at work on the other. */
   #workers: readonly BatchWorker[] = []
@@ -132,6 +133,7 @@ export class FitRun {
   constructor(model: unknown, data: FitData, given: object, read?: ParsedData) {
     const options = readOptions('options', given, fitOptionTable)
     this.options = options
+    this.progress = new Progress(options.onProgress)
     const { method } = options
     const start = options.start ?? {}
     const {
@@ -153,6 +155,7 @@ export class FitRun {
     const taken = [...parameters.map(({ name }) => name), ...columns.keys()]
     this.#parameters = [...parameters, ...deriveParameters(options.derive, taken)]
     this.#count = countFits(columns, this.#parameters)
+    this.progress.total = this.#count
     checkRows(columns, this.#count)
     this.#data = columns
     this.#ordered = weight === null ? columns : orderWeightsFirst(columns, y)
@@ -278,7 +281,7 @@ export class FitRun {
       let step = steps.next()
       for (; !step.done; step = steps.next()) {
         // Its fit may be the only one.
-        if (!this.#hasReported) this.tell()
+        if (!this.#hasReported) this.#reportProgress()
         yield
       }
       for (const [{ name, min, max, isLogarithmic }, column] of open) {
@@ -289,10 +292,16 @@ export class FitRun {
     }
   }
 
-  /** Reports how many fits are done. */
-  tell(): void {
+  #reportProgress(): void {
     this.#hasReported = true
-    this.options.onProgress?.(this.#done, this.#count)
+    this.progress.advance(this.#done)
+  }
+
+  /** Leaves reports to fits of which these are a part. */
+  takeProgress(): Progress {
+    const { progress } = this
+    this.progress = new Progress(undefined)
+    return progress
   }
 
   /** Gives memory back, which no engine may have any more. */
@@ -370,7 +379,7 @@ export class FitRun {
       if (this.#profiled) yield* this.#profile(part, data, this.#profiled, hand)
       putRuns(this.#isDone, part, new Uint8Array(part.length).fill(1))
       this.#done += part.length
-      this.tell()
+      this.#reportProgress()
       yield
     }
   }

@@ -1,6 +1,6 @@
 /** Which rows of data count: those of weight 0 do not, and on request those that miss something. */
 
-import { ROWS_PER_SLICE, type Slices, someInSlices, visitInSlices } from '../../core/slices.js'
+import { pauseAfterNumbers, type Slices, someInSlices, visitInSlices } from '../../core/slices.js'
 import { containsNaN, type DataColumn, numbersInRun, rowsInRun, rowsPerRun } from '../../many/batch/data.js'
 
 export interface RowSelection {
@@ -68,7 +68,7 @@ export function* selectRows(
   // Where only what fits share has gaps, all leave out the same.
   const isSame = [...hasGaps, ...(hasZero ? [weights] : [])].every(({ offsets }) => offsets === null)
   const kept: Uint32Array[] = []
-  const pause = pauseByRows()
+  const isPauseDue = pauseAfterNumbers()
   for (let fit = 0; fit < (isSame ? 1 : count); fit++) {
     const numbers = hasGaps.map((column) => numbersInRun(column, fit))
     const ownWeights = weights && numbersInRun(weights, fit)
@@ -85,7 +85,7 @@ export function* selectRows(
     if (drops) droppedRows[fit] = missing
     else isIncomplete[fit] = missing > 0
     kept.push(values.subarray(0, length))
-    if (pause(roles.length)) yield
+    if (isPauseDue(roles.length)) yield
   }
   if (isSame) {
     droppedRows.fill(droppedRows[0])
@@ -113,17 +113,6 @@ const hasZeros = (numbers: Float64Array) =>
 const hasNaNs = (numbers: Float64Array) =>
   someInSlices(numbers.length, (from, to) => containsNaN(numbers, from, to))
 
-/** Whether a pause is due after so many rows more. */
-function pauseByRows(): (rows: number) => boolean {
-  let sum = 0
-  return (rows) => {
-    sum += rows
-    const isDue = sum >= ROWS_PER_SLICE
-    if (isDue) sum = 0
-    return isDue
-  }
-}
-
 /** A column of one fit, or of all fits alike, of its rows that are kept. */
 function* compactShared({ numbers }: DataColumn, kept: Uint32Array): Slices<DataColumn> {
   const compacted = new Float64Array(kept.length)
@@ -140,11 +129,11 @@ function* compactColumn(
   const offsets = new Float64Array(count + 1)
   for (let fit = 0; fit < count; fit++) offsets[fit + 1] = offsets[fit] + selectedRows(fit).length
   const numbers = new Float64Array(offsets[count])
-  const pause = pauseByRows()
+  const isPauseDue = pauseAfterNumbers()
   for (let fit = 0; fit < count; fit++) {
     const [own, kept] = [numbersInRun(column, fit), selectedRows(fit)]
     yield* visitInSlices(kept.length, (from, to) => copyRows(own, kept, numbers, offsets[fit], from, to))
-    if (pause(kept.length)) yield
+    if (isPauseDue(kept.length)) yield
   }
   return { numbers, offsets }
 }

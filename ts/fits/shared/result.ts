@@ -4,7 +4,7 @@ import { createRecord, mapRecord } from '../../core/untrusted-input.js'
 import type { EngineName } from '../../engines/engine.js'
 import { elementary } from '../../functions/index.js'
 import { numbersInRun } from '../../many/batch/data.js'
-import { execute, executeSync } from '../../many/engines/execute.js'
+import { type EngineCall, execute, executeSync, Progress } from '../../many/engines/execute.js'
 import type { ValuesOf } from '../../options/kinds.js'
 import { readOption, readOptions } from '../../options/read.js'
 import { probability } from '../problem/confidence-level.js'
@@ -231,16 +231,16 @@ export class SharedFit {
    * be more than 2²⁷ numbers; the signal's reason
    */
   async bootstrap(options: BootstrapManyOptions = {}): Promise<SharedBootstrap> {
-    const { read, alone } = this.#readBootstrap(options)
-    const refits = runSharedBootstrap(this.#run, this.#statistics, alone, read)
-    return this.#bootstrapped(await execute(this.#run.choice, refits, read.signal, () => {}), read, alone)
+    const read = this.#readBootstrap(options)
+    const progress = new Progress(read.onProgress)
+    const calls = this.#runBootstrap(read, progress)
+    return execute(this.#run.choice, calls, read.signal, () => {}, progress.repeat)
   }
 
   /** `bootstrap` without a promise. */
   bootstrapSync(options: BootstrapManyOptions = {}): SharedBootstrap {
-    const { read, alone } = this.#readBootstrap(options)
-    const refits = runSharedBootstrap(this.#run, this.#statistics, alone, read)
-    return this.#bootstrapped(executeSync(this.#run.choice, refits), read, alone)
+    const read = this.#readBootstrap(options)
+    return executeSync(this.#run.choice, this.#runBootstrap(read, new Progress(read.onProgress)))
   }
 
   #joint(): JointFit {
@@ -269,12 +269,22 @@ export class SharedFit {
   #readBootstrap(options: BootstrapManyOptions) {
     const read = readOptions('options', options, bootstrapManyTable)
     checkRefits(this.#run, read)
+    return read
+  }
+
+  *#runBootstrap(
+    options: ValuesOf<typeof bootstrapManyTable>,
+    progress: Progress,
+  ): Generator<EngineCall, SharedBootstrap> {
+    const alone: (readonly SingleFitContext[])[] = []
     const [first] = getSingleFitContext(this.at(0))
-    const isPossible = unavailableBecause(first, 0, read) === ''
-    return {
-      read,
-      alone: isPossible ? this.groups.map((_, group) => getSingleFitContext(this.at(group))) : [],
+    const isPossible = unavailableBecause(first, 0, options) === ''
+    for (let group = 0; isPossible && group < this.groups.length; group++) {
+      alone.push(getSingleFitContext(this.at(group)))
+      yield
     }
+    const refits = yield* runSharedBootstrap(this.#run, this.#statistics, alone, options, progress)
+    return this.#bootstrapped(refits, options, alone)
   }
 
   #bootstrapped(
