@@ -5,7 +5,7 @@
 
 import { pauseAfterNumbers, ROWS_PER_SLICE, runToEnd, type Slices } from '../../core/slices.js'
 import { type DataColumn, numbersInRun, putRuns, rowsInRun, sharedFirst } from '../../many/batch/data.js'
-import type { EngineCall, Progress } from '../../many/engines/execute.js'
+import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
 import type { FitValues } from '../problem/options.js'
 import { type FitReason, fitReasons, hasUsablePoint } from '../problem/reasons.js'
 import { selectRows } from '../problem/row-selection.js'
@@ -35,7 +35,7 @@ import type { FitRun } from './run.js'
 export class IterativeReweighting {
   readonly choice: FitRun['choice']
   readonly options: FitValues
-  readonly progress: Progress
+  readonly progress: CallProgress
   readonly #first: FitRun
   #firstContext: FitContext | undefined
   readonly #weightFunction: WeightFunction

@@ -2,7 +2,7 @@ import { ArgumentError } from '../../core/errors.js'
 import { createRecord, isObject, mapRecord } from '../../core/untrusted-input.js'
 import type { EngineName } from '../../engines/engine.js'
 import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
-import { execute, executeSync, Progress } from '../../many/engines/execute.js'
+import { CallProgress, execute, executeSync } from '../../many/engines/execute.js'
 import { readOption, readOptions } from '../../options/read.js'
 import { probability } from '../problem/confidence-level.js'
 import { ZEROS } from '../problem/function-model.js'
@@ -160,7 +160,7 @@ export class FitManyResult<Names extends string = string> {
   async bootstrap(options: BootstrapManyOptions = {}): Promise<BootstrapMany<Names>> {
     const read = this.#readBootstrap(options)
     const { choice } = this.#context
-    const progress = new Progress(read.onProgress)
+    const progress = new CallProgress(read.onProgress)
     const calls = this.#bootstrap(read, progress)
     return this.#toBootstrapResult(await execute(choice, calls, read.signal, () => {}, progress.repeat), read)
   }
@@ -168,7 +168,7 @@ export class FitManyResult<Names extends string = string> {
   /** `bootstrap` without a promise. */
   bootstrapSync(options: BootstrapManyOptions = {}): BootstrapMany<Names> {
     const read = this.#readBootstrap(options)
-    const calls = this.#bootstrap(read, new Progress(read.onProgress))
+    const calls = this.#bootstrap(read, new CallProgress(read.onProgress))
     return this.#toBootstrapResult(executeSync(this.#context.choice, calls), read)
   }
 
@@ -178,7 +178,7 @@ export class FitManyResult<Names extends string = string> {
     return read
   }
 
-  #bootstrap(options: BootstrapValues, progress: Progress) {
+  #bootstrap(options: BootstrapValues, progress: CallProgress) {
     return runBootstrap(this.#context, Array.from(this.observations.keys()), options, progress)
   }
 

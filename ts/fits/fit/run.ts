@@ -18,7 +18,7 @@ import {
 } from '../../many/batch/data.js'
 import { runsPerBatch } from '../../many/batch/layout.js'
 import { type BatchRunner, selectRunner } from '../../many/engines/engines.js'
-import { type EngineCall, Progress } from '../../many/engines/execute.js'
+import { CallProgress, type EngineCall } from '../../many/engines/execute.js'
 import { readOptionSets } from '../../many/option-sets.js'
 import { minimizeReasons } from '../../many/result.js'
 import { ManyRuns } from '../../many/run.js'
@@ -100,7 +100,7 @@ function forceTypeScript(options: FitValues): EngineChoice<BatchRunner> {
 export class FitRun {
   readonly choice: EngineChoice<BatchRunner>
   readonly options: FitValues
-  progress: Progress
+  progress: CallProgress
   readonly #compiled: ModelPrograms
   /** Two batches may be under way: one is made ready, or taken over, while the engine's threads are at work on the other. */
   #workers: readonly BatchWorker[] = []
@@ -133,7 +133,7 @@ export class FitRun {
   constructor(model: unknown, data: FitData, given: object, read?: ParsedData) {
     const options = readOptions('options', given, fitOptionTable)
     this.options = options
-    this.progress = new Progress(options.onProgress)
+    this.progress = new CallProgress(options.onProgress)
     const { method } = options
     const start = options.start ?? {}
     const {
@@ -298,9 +298,9 @@ export class FitRun {
   }
 
   /** Leaves reports to fits of which these are a part. */
-  takeProgress(): Progress {
+  takeProgress(): CallProgress {
     const { progress } = this
-    this.progress = new Progress(undefined)
+    this.progress = new CallProgress(undefined)
     return progress
   }
 

@@ -7,7 +7,7 @@ import { OptionError } from '../../core/errors.js'
 import { toBoundedArray, toFloat64Array } from '../../core/untrusted-input.js'
 import { NAME } from '../../expressions/names.js'
 import { type DataColumn, numbersInRun, putRuns, rowsInRun } from '../../many/batch/data.js'
-import type { EngineCall, Progress } from '../../many/engines/execute.js'
+import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
 import type { FitColumn, FitValues } from '../problem/options.js'
 import type { FitParameter } from '../problem/parameters.js'
 import { hasUsablePoint } from '../problem/reasons.js'
@@ -31,7 +31,7 @@ const SYMMETRY_TOLERANCE = 1e-12
 export class WhitenedFit {
   readonly choice: FitRun['choice']
   readonly options: FitValues
-  readonly progress: Progress
+  readonly progress: CallProgress
   readonly #first: FitRun
   readonly #context: FitContext
   readonly #covariance: readonly Float64Array[]

@@ -4,7 +4,7 @@ import { OptionError } from '../../core/errors.js'
 import type { EngineChoice } from '../../engines/select-engine.js'
 import { log } from '../../functions/index.js'
 import { type BatchRunner, selectRunner } from '../../many/engines/engines.js'
-import { type EngineCall, Progress } from '../../many/engines/execute.js'
+import { CallProgress, type EngineCall } from '../../many/engines/execute.js'
 import { readOptions } from '../../options/read.js'
 import { sampleStarts } from '../problem/multi-start.js'
 import type { Parameter } from '../problem/parameters.js'
@@ -23,7 +23,7 @@ import { areWeightsSettled, hasModelWeights, setWeights } from './weights.js'
 export class SharedRun {
   readonly choice: EngineChoice<BatchRunner>
   readonly options: SharedValues
-  readonly progress: Progress
+  readonly progress: CallProgress
   readonly parsed: ParsedSharedFit
   /** Of weights by the model, that of the last round. */
   solver: ArrowheadSolver
@@ -34,7 +34,7 @@ export class SharedRun {
 
   constructor(model: unknown, data: unknown, given: object) {
     this.options = readOptions('options', given, sharedOptionTable)
-    this.progress = new Progress(this.options.onProgress)
+    this.progress = new CallProgress(this.options.onProgress)
     this.progress.total = 1
     const { absoluteSigma, loss, tolerance = 1e-10 } = this.options
     this.isAbsolute = absoluteSigma ?? loss === 'poisson'

@@ -4,7 +4,7 @@ import { OptionError } from '../../core/errors.js'
 import type { Slices } from '../../core/slices.js'
 import { plural } from '../../core/text.js'
 import type { DataColumn } from '../../many/batch/data.js'
-import type { EngineCall, Progress } from '../../many/engines/execute.js'
+import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
 import type { ValuesOf } from '../../options/kinds.js'
 import { WordStream } from '../../random/random.js'
 import { CONVERGED } from '../problem/reasons.js'
@@ -49,7 +49,7 @@ export function* runSharedBootstrap(
   { stop }: SharedStatistics,
   alone: readonly (readonly SingleFitContext[])[],
   options: SharedBootstrapValues,
-  progress: Progress,
+  progress: CallProgress,
 ): Generator<EngineCall, SharedReplicates> {
   const { count } = options
   progress.total = count

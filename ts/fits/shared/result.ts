@@ -4,7 +4,7 @@ import { createRecord, mapRecord } from '../../core/untrusted-input.js'
 import type { EngineName } from '../../engines/engine.js'
 import { elementary } from '../../functions/index.js'
 import { numbersInRun } from '../../many/batch/data.js'
-import { type EngineCall, execute, executeSync, Progress } from '../../many/engines/execute.js'
+import { CallProgress, type EngineCall, execute, executeSync } from '../../many/engines/execute.js'
 import type { ValuesOf } from '../../options/kinds.js'
 import { readOption, readOptions } from '../../options/read.js'
 import { probability } from '../problem/confidence-level.js'
@@ -232,7 +232,7 @@ export class SharedFit {
    */
   async bootstrap(options: BootstrapManyOptions = {}): Promise<SharedBootstrap> {
     const read = this.#readBootstrap(options)
-    const progress = new Progress(read.onProgress)
+    const progress = new CallProgress(read.onProgress)
     const calls = this.#runBootstrap(read, progress)
     return execute(this.#run.choice, calls, read.signal, () => {}, progress.repeat)
   }
@@ -240,7 +240,7 @@ export class SharedFit {
   /** `bootstrap` without a promise. */
   bootstrapSync(options: BootstrapManyOptions = {}): SharedBootstrap {
     const read = this.#readBootstrap(options)
-    return executeSync(this.#run.choice, this.#runBootstrap(read, new Progress(read.onProgress)))
+    return executeSync(this.#run.choice, this.#runBootstrap(read, new CallProgress(read.onProgress)))
   }
 
   #joint(): JointFit {
@@ -274,7 +274,7 @@ export class SharedFit {
 
   *#runBootstrap(
     options: ValuesOf<typeof bootstrapManyTable>,
-    progress: Progress,
+    progress: CallProgress,
   ): Generator<EngineCall, SharedBootstrap> {
     const alone: (readonly SingleFitContext[])[] = []
     const [first] = getSingleFitContext(this.at(0))

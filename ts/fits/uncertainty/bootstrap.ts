@@ -4,7 +4,7 @@ import { OptionError } from '../../core/errors.js'
 import type { FloatArray } from '../../core/numbers.js'
 import { plural } from '../../core/text.js'
 import { type DataColumn, numbersInRun, pickRuns, putRuns, sharedFirst } from '../../many/batch/data.js'
-import type { EngineCall, Progress } from '../../many/engines/execute.js'
+import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
 import { callOptions } from '../../many/options.js'
 import { choice, type GivenOf, integerBetween, type ValuesOf } from '../../options/kinds.js'
 import { WordStream } from '../../random/random.js'
@@ -110,7 +110,7 @@ export function* runBootstrap(
   context: FitContext,
   fits: readonly number[],
   options: BootstrapValues,
-  progress?: Progress,
+  progress?: CallProgress,
 ): Generator<EngineCall, Replicates> {
   const { count } = options
   const names = context.parameters.filter(isVarying).map(({ name }) => name)

@@ -17,7 +17,7 @@ const MIN_TURN_MS = 5
 const PROGRESS_INTERVAL_MS = 200
 
 /** How far a call is: reported when that changes, and again by `execute` as long as it does not. */
-export class Progress {
+export class CallProgress {
   total = 0
   readonly #report: ((done: number, total: number) => void) | undefined
   #done = 0
