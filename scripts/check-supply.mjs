@@ -15,9 +15,10 @@ const licenses = [
     'BSD-3-Clause',
     'Apache-2.0',
     'MIT OR Apache-2.0',
+    'Apache-2.0 AND MIT',
     'BlueOak-1.0.0',
   ],
-  ...['(MIT AND Zlib)', 'MPL-2.0', 'PSF-2.0', 'CC-BY-4.0'],
+  ...['(MIT AND Zlib)', 'MPL-2.0', 'PSF-2.0', 'CC-BY-4.0', 'CC BY-SA 4.0', 'WTFPL'],
 ]
 
 /** Runs one; null where `unasked` is in what it printed, which says that the advisories cannot be had. */

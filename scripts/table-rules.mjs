@@ -26,9 +26,9 @@ script(async () => {
     const [x0, x1, y0, y1] = objective.view
     const starts = sobolStarts({ x: [x0, x1], y: [y0, y1] }, count, { seed })
     const repeated = (column) => rates.flatMap(() => [...column])
-    const each = { lr: rates.flatMap((lr) => Array(count).fill(lr)) }
+    const perRun = { lr: rates.flatMap((lr) => Array(count).fill(lr)) }
     const all = { x: repeated(starts.x), y: repeated(starts.y) }
-    const options = { each, maxIterations, path: every }
+    const options = { perRun, maxIterations, recordEvery: every }
     const { paths } = await minimizeMany(expression(objectiveText(objective.name)), all, { name }, options)
     const minima = objective.minima(2)
     const isNear = (i) => minima.some(([x, y]) => Math.hypot(paths.x.x[i] - x, paths.x.y[i] - y) <= near)

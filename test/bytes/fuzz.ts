@@ -23,7 +23,11 @@ export async function fuzzBytes(
   const last = join(folder, 'last')
   const args = ['--max-old-space-size=300', file, target, String(seed), String(runs), String(seconds), last]
   const child = spawn(process.execPath, args, {
-    ...{ timeout: seconds * 1000 + 300_000, killSignal: 'SIGKILL', stdio: ['ignore', 'pipe', 'pipe'] },
+    ...{
+      timeout: Math.ceil(seconds * 1000) + 300_000,
+      killSignal: 'SIGKILL',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
   })
   let [stdout, stderr] = ['', '']
   child.stdout.on('data', (data) => {

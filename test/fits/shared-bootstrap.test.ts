@@ -196,6 +196,7 @@ test('a signal ends it, and progress is told', async () => {
     },
   })
   await expect(refits).rejects.toThrow('enough')
-  expect(told.slice(0, 3)).toEqual([1, 2, 3])
+  // Each may be told again, and so may 0, if they take long.
+  expect([...new Set(told)].filter((done) => done > 0).slice(0, 3)).toEqual([1, 2, 3])
   expect(told.length).toBeLessThan(2000)
 })

@@ -9,7 +9,7 @@ const LONGEST = 50 * 1.5
 
 const setUp = `
   const { readFileSync } = await import('node:fs')
-  const { adam, expression, fitMany, minimizeMany, profile } = antigrad
+  const { adam, bootstrap, expression, fitMany, fitShared, minimizeMany, profile } = antigrad
   // The main thread's alone: the engines' threads are free to work.
   const cpu = () => Number(readFileSync(\`/proc/self/task/\${process.pid}/schedstat\`, 'utf8').split(' ')[0]) / 1e6
   const fraction = (k) => ((k * 2654435761) >>> 0) / 2 ** 32
@@ -56,6 +56,21 @@ const works = {
   'a fit of many rows': `
     const data = curve(200_000, 1)
     return longestTurn(() => fitMany(decay, data, { start, engine }))`,
+  'a fit of many rows, some of them without weight': `
+    const data = curve(engine === 'typescript' ? 100_000 : 1_000_000, 1)
+    const weights = data.y.map((_, row) => (row % 10 === 0 ? 0 : 1))
+    return longestTurn(() => fitMany(decay, data, { start, engine, weights }))`,
+  'many fits, some of whose rows have no weight': `
+    const data = curves(engine === 'typescript' ? 1000 : 10_000, 100)
+    const weights = data.y.map((y) => y.map((_, row) => (row % 10 === 0 ? 0 : 1)))
+    return longestTurn(() => fitMany(decay, data, { start, engine, weights }))`,
+  'weights by the model': `
+    const data = curves(engine === 'typescript' ? 500 : 3000, 100)
+    return longestTurn(() => fitMany(decay, data, { start, engine, weights: '1/f^2' }))`,
+  'the bootstrap of a shared fit': `
+    const { t, y } = curves(engine === 'typescript' ? 300 : 3000, 20)
+    const found = await fitShared(decay, { t: y.map(() => t), y }, { start, engine, shared: ['b'] })
+    return longestTurn(() => bootstrap(found, { count: 3 }))`,
   'profiles of many fits': `
     const found = await fitMany(decay, curves(engine === 'typescript' ? 300 : 2000, 20), { start, engine })
     return longestTurn(() => profile(found))`,
@@ -95,4 +110,34 @@ describe.each(['wasm', 'typescript'])('%s: a long call', (engine) => {
     expect(found.reports / found.seconds).toBeGreaterThan(2)
     expect(found.late).toBeLessThan(LONGEST)
   }, 60_000)
+})
+
+const longParts = {
+  'weights by the model': `
+    const data = curves(1000, 100)
+    return watch((onProgress) => fitMany(decay, data, { start, engine, weights: '1/f^2', onProgress }))`,
+  'a bootstrap': `
+    const found = await fitMany(decay, curves(20, 100), { start, engine })
+    return watch((onProgress) => found.bootstrap({ count: 400, onProgress }))`,
+  'a shared fit': `
+    const { t, y } = curves(5000, 100)
+    const data = { t: y.map(() => t), y }
+    return watch((onProgress) => fitShared(decay, data, { start, engine, shared: ['b'], onProgress }))`,
+}
+
+test.each(Object.entries(longParts))('%s reports progress several times a second', (_, work) => {
+  const body = `${setUp}
+    const engine = 'typescript'
+    const watch = async (work) => {
+      const began = performance.now()
+      const told = []
+      await work((done, total) => told.push([done, total]))
+      const rises = told.every(([done, total], k) => total === told[0][1] && (k === 0 || done >= told[k - 1][0]))
+      return { seconds: (performance.now() - began) / 1000, reports: told.length, rises, last: told.at(-1) }
+    }
+    ${work}`
+  const found = inChild(body) as { seconds: number; reports: number; rises: boolean; last: [number, number] }
+  expect(found.reports / found.seconds).toBeGreaterThan(2)
+  expect(found.rises).toBe(true)
+  expect(found.last[0]).toBe(found.last[1])
 })

@@ -5,10 +5,10 @@ import { wasmModule as catalogue } from '../webassembly/catalogue.js'
 export * from './layout.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0x1cb7a0d1
+export const HASH = 0x05ed4625
 
 /** Of what runs equations, as each kernel has one. */
-export const EQUATIONS_SOURCE = 0xda644b50
+export const EQUATIONS_SOURCE = 0xe32d7eb6
 
 /** Where the numbers of a batch's header are. */
 export const BATCH = {
@@ -144,7 +144,7 @@ export const OPERATIONS = [
 export const AccumulateKernel = {
   number: 2,
   name: 'Accumulate',
-  source: 0x665dd6b6,
+  source: 0x371ead0c,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -154,7 +154,7 @@ export const AccumulateKernel = {
 export const ReleaseKernel = {
   number: 3,
   name: 'Release',
-  source: 0x665dd6b6,
+  source: 0x371ead0c,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -164,7 +164,7 @@ export const ReleaseKernel = {
 export const AverageKernel = {
   number: 4,
   name: 'Average',
-  source: 0x665dd6b6,
+  source: 0x371ead0c,
   state: ['average'],
   row: { weight: 4 },
   tensor: [],
@@ -174,7 +174,7 @@ export const AverageKernel = {
 export const SynchronizeKernel = {
   number: 5,
   name: 'Synchronize',
-  source: 0x665dd6b6,
+  source: 0x371ead0c,
   state: ['slow'],
   row: { weight: 4 },
   tensor: [],
@@ -184,7 +184,7 @@ export const SynchronizeKernel = {
 export const GradientDescentKernel = {
   number: 6,
   name: 'GradientDescent',
-  source: 0x0561bc06,
+  source: 0x6fdecbfc,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -194,7 +194,7 @@ export const GradientDescentKernel = {
 export const MomentumKernel = {
   number: 7,
   name: 'Momentum',
-  source: 0x18aeb1fb,
+  source: 0xdbb55d41,
   state: ['v'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -204,7 +204,7 @@ export const MomentumKernel = {
 export const PointKernel = {
   number: 8,
   name: 'Point',
-  source: 0xd9f5f1ab,
+  source: 0x99355291,
   state: ['v', 'point'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -214,7 +214,7 @@ export const PointKernel = {
 export const NesterovKernel = {
   number: 9,
   name: 'Nesterov',
-  source: 0xd9f5f1ab,
+  source: 0x99355291,
   state: ['v'],
   row: { lr: 4, alpha: 5, ahead: 6 },
   tensor: [],
@@ -224,7 +224,7 @@ export const NesterovKernel = {
 export const SgdMomentumKernel = {
   number: 10,
   name: 'SgdMomentum',
-  source: 0x378eac03,
+  source: 0x13608b19,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -234,7 +234,7 @@ export const SgdMomentumKernel = {
 export const SgdNesterovKernel = {
   number: 11,
   name: 'SgdNesterov',
-  source: 0x378eac03,
+  source: 0x13608b19,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -244,7 +244,7 @@ export const SgdNesterovKernel = {
 export const AdagradKernel = {
   number: 12,
   name: 'Adagrad',
-  source: 0x2f3ea27a,
+  source: 0xf818c050,
   state: ['s'],
   row: { lr: 4, c: 5, eps: 6 },
   tensor: [],
@@ -254,7 +254,7 @@ export const AdagradKernel = {
 export const AdamKernel = {
   number: 13,
   name: 'Adam',
-  source: 0xf17b4792,
+  source: 0x7db25c58,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
@@ -264,7 +264,7 @@ export const AdamKernel = {
 export const AmsGradKernel = {
   number: 14,
   name: 'AmsGrad',
-  source: 0xf17b4792,
+  source: 0x7db25c58,
   state: ['m', 'v', 'largest'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, h: 11 },
   tensor: [],
@@ -274,7 +274,7 @@ export const AmsGradKernel = {
 export const RAdamKernel = {
   number: 15,
   name: 'RAdam',
-  source: 0x43e252d2,
+  source: 0x9598fb98,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, unrectified: 11 },
   tensor: [],
@@ -284,7 +284,7 @@ export const RAdamKernel = {
 export const CautiousKernel = {
   number: 16,
   name: 'Cautious',
-  source: 0xf4197bb3,
+  source: 0x1ecd9ea9,
   state: [],
   row: {},
   tensor: ['agreeing', 'rate', 'spares'],
@@ -294,7 +294,7 @@ export const CautiousKernel = {
 export const SignSgdKernel = {
   number: 17,
   name: 'SignSgd',
-  source: 0x14e4be6c,
+  source: 0xa7f448b2,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -305,7 +305,7 @@ export const SignSgdKernel = {
 export const SignumKernel = {
   number: 18,
   name: 'Signum',
-  source: 0x14e4be6c,
+  source: 0xa7f448b2,
   state: ['m'],
   row: { lr: 4, beta: 5, oneMinusBeta: 6 },
   tensor: [],
@@ -316,7 +316,7 @@ export const SignumKernel = {
 export const AdamPerRowKernel = {
   number: 19,
   name: 'AdamPerRow',
-  source: 0x0744503a,
+  source: 0x9243aa10,
   state: ['m', 'v', 'w1', 'w2'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
@@ -327,7 +327,7 @@ export const AdamPerRowKernel = {
 export const RmsPropKernel = {
   number: 20,
   name: 'RmsProp',
-  source: 0x0e21aa74,
+  source: 0x4faf488a,
   state: ['v'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8 },
   tensor: [],
@@ -338,7 +338,7 @@ export const RmsPropKernel = {
 export const RmsPropMomentumKernel = {
   number: 21,
   name: 'RmsPropMomentum',
-  source: 0x0e21aa74,
+  source: 0x4faf488a,
   state: ['v', 'b'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
   tensor: [],
@@ -349,7 +349,7 @@ export const RmsPropMomentumKernel = {
 export const RmsPropCenteredKernel = {
   number: 22,
   name: 'RmsPropCentered',
-  source: 0x0e21aa74,
+  source: 0x4faf488a,
   state: ['v', 'a'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8 },
   tensor: [],
@@ -360,7 +360,7 @@ export const RmsPropCenteredKernel = {
 export const RmsPropCenteredMomentumKernel = {
   number: 23,
   name: 'RmsPropCenteredMomentum',
-  source: 0x0e21aa74,
+  source: 0x4faf488a,
   state: ['v', 'a', 'b'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
   tensor: [],
@@ -371,7 +371,7 @@ export const RmsPropCenteredMomentumKernel = {
 export const AdamaxKernel = {
   number: 24,
   name: 'Adamax',
-  source: 0x5280ba40,
+  source: 0xc50a3306,
   state: ['m', 'n'],
   row: { c1: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, inside: 8, outside: 9 },
   tensor: [],
@@ -382,7 +382,7 @@ export const AdamaxKernel = {
 export const NAdamKernel = {
   number: 25,
   name: 'NAdam',
-  source: 0x4fe43c97,
+  source: 0xd52f8cbd,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, c0: 11 },
   tensor: [],
@@ -393,7 +393,7 @@ export const NAdamKernel = {
 export const AdadeltaKernel = {
   number: 26,
   name: 'Adadelta',
-  source: 0x2f10a8f2,
+  source: 0x0a8dcbb8,
   state: ['v', 'w'],
   row: { lr: 4, rho: 5, oneMinusRho: 6, eps: 7 },
   tensor: [],
@@ -404,7 +404,7 @@ export const AdadeltaKernel = {
 export const RpropKernel = {
   number: 27,
   name: 'Rprop',
-  source: 0x6ed3c324,
+  source: 0xfd67919a,
   state: ['before', 'h'],
   row: { first: 4, plus: 5, minus: 6, least: 7, most: 8 },
   tensor: [],
@@ -415,7 +415,7 @@ export const RpropKernel = {
 export const LionKernel = {
   number: 28,
   name: 'Lion',
-  source: 0x6d070c93,
+  source: 0x76096009,
   state: ['m'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
   tensor: [],
@@ -426,7 +426,7 @@ export const LionKernel = {
 export const AdaBeliefKernel = {
   number: 29,
   name: 'AdaBelief',
-  source: 0x52681b06,
+  source: 0xee0122fc,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, inner: 11 },
   tensor: [],
@@ -437,7 +437,7 @@ export const AdaBeliefKernel = {
 export const YogiKernel = {
   number: 30,
   name: 'Yogi',
-  source: 0x0546c2c5,
+  source: 0x1882e5bb,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
@@ -448,7 +448,7 @@ export const YogiKernel = {
 export const LaPropKernel = {
   number: 31,
   name: 'LaProp',
-  source: 0x1c2d58c4,
+  source: 0x4016afba,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, taken1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
@@ -459,7 +459,7 @@ export const LaPropKernel = {
 export const AdoptKernel = {
   number: 32,
   name: 'Adopt',
-  source: 0x2ddb7619,
+  source: 0x6ca131ff,
   state: ['m', 'v'],
   row: { lr: 4, low: 5, high: 6, eps: 7, beta1: 8, oneMinusBeta1: 9, beta2: 10, oneMinusBeta2: 11 },
   tensor: [],
@@ -470,7 +470,7 @@ export const AdoptKernel = {
 export const AdanKernel = {
   number: 33,
   name: 'Adan',
-  source: 0x23cb8ebd,
+  source: 0xbdb7ef83,
   state: ['m', 'n', 'q', 'previous'],
   row: {
     c1: 4,
@@ -493,7 +493,7 @@ export const AdanKernel = {
 export const AdEmaMixKernel = {
   number: 34,
   name: 'AdEmaMix',
-  source: 0x23dd5575,
+  source: 0x5741c34b,
   state: ['m1', 'm2', 'v'],
   row: {
     c1: 4,
@@ -515,7 +515,7 @@ export const AdEmaMixKernel = {
 export const UnitwiseKernel = {
   number: 35,
   name: 'Unitwise',
-  source: 0x0a2c81f1,
+  source: 0x2d9bc4e7,
   state: [],
   row: { kappa: 4, eps: 5, centralizes: 6, sigma: 7, seed: 8, t: 9 },
   tensor: [],
@@ -527,7 +527,7 @@ export const UnitwiseKernel = {
 export const NewtonSchulzKernel = {
   number: 36,
   name: 'NewtonSchulz',
-  source: 0xb0f781cd,
+  source: 0xe7c889b3,
   state: [],
   row: {
     oneMinusMu: 4,
@@ -569,7 +569,7 @@ export const NewtonSchulzKernel = {
 export const FactoredKernel = {
   number: 37,
   name: 'Factored',
-  source: 0xb775b8f7,
+  source: 0xec5a439d,
   state: [],
   row: {
     beta2: 4,
@@ -596,7 +596,7 @@ export const FactoredKernel = {
 export const FactoredMomentumKernel = {
   number: 38,
   name: 'FactoredMomentum',
-  source: 0xb775b8f7,
+  source: 0xec5a439d,
   state: ['m'],
   row: {
     beta2: 4,
@@ -623,7 +623,7 @@ export const FactoredMomentumKernel = {
 export const Sm3CoveredKernel = {
   number: 39,
   name: 'Sm3Covered',
-  source: 0x0b19852a,
+  source: 0x3d8366e0,
   state: [],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],
@@ -636,7 +636,7 @@ export const Sm3CoveredKernel = {
 export const Sm3CoveredMomentumKernel = {
   number: 40,
   name: 'Sm3CoveredMomentum',
-  source: 0x0b19852a,
+  source: 0x3d8366e0,
   state: ['m'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],
@@ -649,7 +649,7 @@ export const Sm3CoveredMomentumKernel = {
 export const PreparedKernel = {
   number: 41,
   name: 'Prepared',
-  source: 0xc5d5baf1,
+  source: 0x7b4dc5e7,
   state: [],
   row: {},
   tensor: [],
@@ -660,7 +660,7 @@ export const PreparedKernel = {
 export const BothNormsKernel = {
   number: 42,
   name: 'BothNorms',
-  source: 0xc5d5baf1,
+  source: 0x7b4dc5e7,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -671,7 +671,7 @@ export const BothNormsKernel = {
 export const GradientNormKernel = {
   number: 43,
   name: 'GradientNorm',
-  source: 0xc5d5baf1,
+  source: 0x7b4dc5e7,
   state: [],
   row: {},
   tensor: ['gradients', 'rate'],
@@ -682,7 +682,7 @@ export const GradientNormKernel = {
 export const ScaledKernel = {
   number: 44,
   name: 'Scaled',
-  source: 0xc5d5baf1,
+  source: 0x7b4dc5e7,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -693,7 +693,7 @@ export const ScaledKernel = {
 export const LambKernel = {
   number: 45,
   name: 'Lamb',
-  source: 0xd6d56835,
+  source: 0x8de4720b,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, taken1: 8, beta2: 9, oneMinusBeta2: 10, lambda: 11 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -704,7 +704,7 @@ export const LambKernel = {
 export const LarsKernel = {
   number: 46,
   name: 'Lars',
-  source: 0x5a33bdbb,
+  source: 0x47342f01,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -715,7 +715,7 @@ export const LarsKernel = {
 export const LarsNesterovKernel = {
   number: 47,
   name: 'LarsNesterov',
-  source: 0x5a33bdbb,
+  source: 0x47342f01,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -726,7 +726,7 @@ export const LarsNesterovKernel = {
 export const NovoGradKernel = {
   number: 48,
   name: 'NovoGrad',
-  source: 0xd33ac54f,
+  source: 0x6f275785,
   state: ['m'],
   row: { lr: 4, beta1: 5, taken1: 6, lambda: 7 },
   tensor: ['gradients', 'rate', 'v'],
@@ -737,7 +737,7 @@ export const NovoGradKernel = {
 export const StableMomentsKernel = {
   number: 49,
   name: 'StableMoments',
-  source: 0x8663aaa9,
+  source: 0xb9a89b6f,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
   tensor: ['ratios', 'rate', 'decay'],
@@ -748,7 +748,7 @@ export const StableMomentsKernel = {
 export const StableAdamWKernel = {
   number: 50,
   name: 'StableAdamW',
-  source: 0x8663aaa9,
+  source: 0xb9a89b6f,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
   tensor: ['ratios', 'rate', 'decay'],
@@ -759,7 +759,7 @@ export const StableAdamWKernel = {
 export const ScheduleFreeSgdKernel = {
   number: 51,
   name: 'ScheduleFreeSgd',
-  source: 0x613497b2,
+  source: 0xbb208578,
   state: ['z'],
   row: { gamma: 4, c: 5, oneMinusBeta: 6, lambda: 7 },
   tensor: [],
@@ -770,7 +770,7 @@ export const ScheduleFreeSgdKernel = {
 export const ScheduleFreeAdamKernel = {
   number: 52,
   name: 'ScheduleFreeAdam',
-  source: 0x613497b2,
+  source: 0xbb208578,
   state: ['z', 'v'],
   row: {
     gamma: 4,
@@ -791,7 +791,7 @@ export const ScheduleFreeAdamKernel = {
 export const ScheduleFreePointKernel = {
   number: 53,
   name: 'ScheduleFreePoint',
-  source: 0x613497b2,
+  source: 0xbb208578,
   state: ['z', 'point'],
   row: { gamma: 4, c: 5, oneMinusBeta: 6, lambda: 7 },
   tensor: [],
@@ -802,7 +802,7 @@ export const ScheduleFreePointKernel = {
 export const ScheduleFreeAdamPointKernel = {
   number: 54,
   name: 'ScheduleFreeAdamPoint',
-  source: 0x613497b2,
+  source: 0xbb208578,
   state: ['z', 'v', 'point'],
   row: {
     gamma: 4,
@@ -823,7 +823,7 @@ export const ScheduleFreeAdamPointKernel = {
 export const MarsKernel = {
   number: 55,
   name: 'Mars',
-  source: 0x6301bbcc,
+  source: 0xf93a2e92,
   state: ['previous'],
   row: { ahead: 4 },
   tensor: ['gradients', 'rate'],
@@ -834,7 +834,7 @@ export const MarsKernel = {
 export const MarsAdamWKernel = {
   number: 56,
   name: 'MarsAdamW',
-  source: 0x6301bbcc,
+  source: 0xf93a2e92,
   state: ['previous', 'm', 'v'],
   row: { ahead: 4, c1: 5, c2: 6, eps: 7, beta1: 8, oneMinusBeta1: 9, beta2: 10, oneMinusBeta2: 11 },
   tensor: ['gradients', 'rate'],
@@ -845,7 +845,7 @@ export const MarsAdamWKernel = {
 export const MarsLionKernel = {
   number: 57,
   name: 'MarsLion',
-  source: 0x6301bbcc,
+  source: 0xf93a2e92,
   state: ['previous', 'm'],
   row: { ahead: 4, lr: 5, beta1: 6, oneMinusBeta1: 7 },
   tensor: ['gradients', 'rate'],
@@ -856,7 +856,7 @@ export const MarsLionKernel = {
 export const ProdigyMomentsKernel = {
   number: 58,
   name: 'ProdigyMoments',
-  source: 0xc489b90f,
+  source: 0x587fe545,
   state: ['s', 'm', 'v', 'start'],
   row: { beta1: 4, taken1: 5, beta2: 6, taken2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
   tensor: ['progress', 'path'],
@@ -867,7 +867,7 @@ export const ProdigyMomentsKernel = {
 export const ProdigyKernel = {
   number: 59,
   name: 'Prodigy',
-  source: 0xc489b90f,
+  source: 0x587fe545,
   state: ['s', 'm', 'v'],
   row: { beta1: 4, taken1: 5, beta2: 6, taken2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
   tensor: [],
@@ -878,7 +878,7 @@ export const ProdigyKernel = {
 export const MuonMomentumKernel = {
   number: 60,
   name: 'MuonMomentum',
-  source: 0xb0f781cd,
+  source: 0xe7c889b3,
   state: ['b'],
   row: {
     oneMinusMu: 4,
@@ -919,7 +919,7 @@ export const MuonMomentumKernel = {
 export const UnfactoredKernel = {
   number: 61,
   name: 'Unfactored',
-  source: 0xb775b8f7,
+  source: 0xec5a439d,
   state: ['v'],
   row: {
     beta2: 4,
@@ -944,7 +944,7 @@ export const UnfactoredKernel = {
 export const UnfactoredStepKernel = {
   number: 62,
   name: 'UnfactoredStep',
-  source: 0xb775b8f7,
+  source: 0xec5a439d,
   state: ['v'],
   row: {
     beta2: 4,
@@ -969,7 +969,7 @@ export const UnfactoredStepKernel = {
 export const UnfactoredMomentumKernel = {
   number: 63,
   name: 'UnfactoredMomentum',
-  source: 0xb775b8f7,
+  source: 0xec5a439d,
   state: ['v', 'm'],
   row: {
     beta2: 4,
@@ -994,7 +994,7 @@ export const UnfactoredMomentumKernel = {
 export const Sm3SingleKernel = {
   number: 64,
   name: 'Sm3Single',
-  source: 0x0b19852a,
+  source: 0x3d8366e0,
   state: ['v'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],
@@ -1005,7 +1005,7 @@ export const Sm3SingleKernel = {
 export const Sm3SingleMomentumKernel = {
   number: 65,
   name: 'Sm3SingleMomentum',
-  source: 0x0b19852a,
+  source: 0x3d8366e0,
   state: ['v', 'm'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],
@@ -1016,7 +1016,7 @@ export const Sm3SingleMomentumKernel = {
 export const Sm3MomentumKernel = {
   number: 66,
   name: 'Sm3Momentum',
-  source: 0x0b19852a,
+  source: 0x3d8366e0,
   state: ['m'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],

@@ -14,6 +14,26 @@ export function* visitInSlices(length: number, visit: (from: number, to: number)
   }
 }
 
+/** Whether a condition holds in one of the slices; those behind it are not visited. */
+export function* someInSlices(length: number, holds: (from: number, to: number) => boolean): Slices<boolean> {
+  for (let from = 0; from < length; from += ROWS_PER_SLICE) {
+    if (from > 0) yield
+    if (holds(from, Math.min(from + ROWS_PER_SLICE, length))) return true
+  }
+  return false
+}
+
+/** Whether a pause is due, after so many numbers more. */
+export function pauseAfterNumbers(): (count: number) => boolean {
+  let sum = 0
+  return (count) => {
+    sum += count
+    const isDue = sum >= ROWS_PER_SLICE
+    if (isDue) sum = 0
+    return isDue
+  }
+}
+
 /** Does work without a pause. */
 export function runToEnd<T>(work: Slices<T>): T {
   for (;;) {

@@ -1,7 +1,7 @@
 /** `bootstrap`: errors, intervals and bands by fitting resampled data. */
 
 import { mapRecord } from '../../core/untrusted-input.js'
-import { executeSync } from '../../many/engines/execute.js'
+import { CallProgress, executeSync } from '../../many/engines/execute.js'
 import { readOptions } from '../../options/read.js'
 import type { Fit, FitManyResult } from '../fit/result.js'
 import type { SharedBootstrap } from '../shared/bootstrap-result.js'
@@ -64,7 +64,10 @@ export function bootstrap(
   const { context, index } = source
   const read = readOptions('options', options, bootstrapTable)
   checkBootstrap(context, 1, read)
-  const refits = executeSync(context.choice, runBootstrap(context, [index], read, undefined))
+  const refits = executeSync(
+    context.choice,
+    runBootstrap(context, [index], read, new CallProgress(undefined)),
+  )
   return new Bootstrap({ context, fit: index, values: (found as Fit).values }, refits, read)
 }
 
@@ -106,9 +109,10 @@ function prepareMany(
   const { length, values: columns } = found
   const { count } = options
   checkBootstrap(context, length, options)
+  const progress = new CallProgress(options.onProgress)
   function* calls() {
     const fits = Array.from({ length }, (_, fit) => fit)
-    const { values, reason } = yield* runBootstrap(context, fits, options, options.onProgress)
+    const { values, reason } = yield* runBootstrap(context, fits, options, progress)
     const at = (fit: number) => {
       const own = <T extends Float64Array | Uint8Array>(column: T) =>
         column.subarray(fit * count, (fit + 1) * count) as T
@@ -117,5 +121,5 @@ function prepareMany(
     }
     return new BootstrapMany(at, length, count)
   }
-  return { choice: context.choice, calls: calls() }
+  return { choice: context.choice, calls: calls(), progress }
 }

@@ -4,7 +4,7 @@ import { ArgumentError } from '../../core/errors.js'
 import { isObject } from '../../core/untrusted-input.js'
 import type { EngineChoice } from '../../engines/select-engine.js'
 import type { BatchRunner } from '../../many/engines/engines.js'
-import { type EngineCall, execute, executeSync } from '../../many/engines/execute.js'
+import { type CallProgress, type EngineCall, execute, executeSync } from '../../many/engines/execute.js'
 
 export interface Computation<T> {
   /** The engine that made the fits. */
@@ -12,13 +12,15 @@ export interface Computation<T> {
   readonly calls: Generator<EngineCall, T>
   /** Frees what the calls use, once they have ended or have been aborted. */
   readonly release?: () => void
+  /** What `onProgress` is told, if there is one. */
+  readonly progress?: CallProgress
 }
 
 export async function run<T>(
-  { choice, calls, release = () => {} }: Computation<T>,
+  { choice, calls, release = () => {}, progress }: Computation<T>,
   signal: AbortSignal | undefined,
 ): Promise<T> {
-  const result = await execute(choice, calls, signal, release)
+  const result = await execute(choice, calls, signal, release, progress?.repeat)
   release()
   return result
 }

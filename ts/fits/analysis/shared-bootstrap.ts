@@ -1,5 +1,6 @@
 /** The bootstrap of a fit of many groups. */
 
+import { CallProgress, type EngineCall } from '../../many/engines/execute.js'
 import { checkRefits, runSharedBootstrap, type SharedReplicates } from '../shared/bootstrap.js'
 import { SharedBootstrap } from '../shared/bootstrap-result.js'
 import { derivedNames } from '../shared/group.js'
@@ -24,13 +25,18 @@ export function prepareSharedBootstrap(
   const { run, statistics } = source
   checkRefits(run, options)
   const getContexts = (group: number) => (groupSources.get(found.at(group)) as GroupSource).contexts()
-  const isPossible = unavailableBecause(getContexts(0)[0], 0, options) === ''
-  const alone = isPossible ? found.groups.map((_, group) => getContexts(group)) : []
-  function* calls() {
-    const replicates = yield* runSharedBootstrap(run, statistics, alone, options)
+  const progress = new CallProgress(options.onProgress)
+  function* calls(): Generator<EngineCall, SharedBootstrap> {
+    const isPossible = unavailableBecause(getContexts(0)[0], 0, options) === ''
+    const alone: SingleFitContext[][] = []
+    for (let group = 0; isPossible && group < found.length; group++) {
+      alone.push(getContexts(group))
+      yield
+    }
+    const replicates = yield* runSharedBootstrap(run, statistics, alone, options, progress)
     return createResult({ found, source, options, alone, getContexts }, replicates)
   }
-  return { choice: run.choice, calls: calls() }
+  return { choice: run.choice, calls: calls(), progress }
 }
 
 interface ResampledFit {

@@ -58,9 +58,8 @@ export async function fitMany(
   options: object = {},
 ): Promise<FitManyResult<string>> {
   const fits = createFits(model, data, options)
-  const { signal, onProgress } = fits.options
-  const tell = onProgress && fits instanceof FitRun ? () => fits.tell() : undefined
-  await execute(fits.choice, fits.calls(true), signal, () => fits.release(), tell)
+  const { choice, options: read, progress } = fits
+  await execute(choice, fits.calls(true), read.signal, () => fits.release(), progress.repeat)
   return fits.result()
 }
 

@@ -3,8 +3,9 @@
  * settle (iteratively reweighted least squares). Each round is an ordinary fit, in which weights are numbers.
  */
 
+import { pauseAfterNumbers, ROWS_PER_SLICE, runToEnd, type Slices } from '../../core/slices.js'
 import { type DataColumn, numbersInRun, putRuns, rowsInRun, sharedFirst } from '../../many/batch/data.js'
-import type { EngineCall } from '../../many/engines/execute.js'
+import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
 import type { FitValues } from '../problem/options.js'
 import { type FitReason, fitReasons, hasUsablePoint } from '../problem/reasons.js'
 import { selectRows } from '../problem/row-selection.js'
@@ -34,8 +35,9 @@ import type { FitRun } from './run.js'
 export class IterativeReweighting {
   readonly choice: FitRun['choice']
   readonly options: FitValues
+  readonly progress: CallProgress
   readonly #first: FitRun
-  readonly #context: FitContext
+  #firstContext: FitContext | undefined
   readonly #weightFunction: WeightFunction
   readonly #weights: Float64Array[] = []
   readonly #failedFits = new Map<number, NonFinite>()
@@ -44,24 +46,31 @@ export class IterativeReweighting {
   /** @param first the fits without weights, which are not begun */
   constructor(first: FitRun) {
     this.#first = first
-    this.#context = first.ingredients()
     this.choice = first.choice
     this.options = first.options
+    this.progress = first.takeProgress()
     const { options } = first
     const option = typeof options.sigma === 'string' ? 'sigma' : 'weights'
-    this.#weightFunction = compileWeights(this.#context.problem, weightExpression(options) as string, option)
+    this.#weightFunction = compileWeights(first.problem, weightExpression(options) as string, option)
+  }
+
+  /** The first fits', whose results later rounds replace. */
+  get #context(): FitContext {
+    this.#firstContext ??= this.#first.ingredients()
+    return this.#firstContext
   }
 
   *calls(sideBySide = false): Generator<EngineCall> {
-    const { solved, refit, observations } = this.#context
     const { options } = this.#first
     yield* this.#first.calls(sideBySide)
+    const { solved, refit, observations } = this.#context
     const isLive = (fit: number) => hasUsablePoint(solved.reason[fit])
     let live = [...observations.keys()].filter(isLive)
     for (let round = 0; live.length > 0; round++) {
-      live = live.filter((fit) => this.#setWeights(fit))
+      this.progress.advance(observations.length - live.length)
+      live = yield* this.#weigh(live)
       if (live.length === 0) break
-      const fits = refit(this.#selectColumns(live), this.#selectStarts(live)) as FitRun
+      const fits = refit(yield* this.#selectColumns(live), this.#selectStarts(live)) as FitRun
       yield* fits.calls(sideBySide)
       fits.release()
       const last = fits.ingredients()
@@ -73,6 +82,7 @@ export class IterativeReweighting {
         for (const [k, fit] of live.entries()) if (!settled[k]) this.#setReason(fit, 'max-iterations')
       live = isOver ? [] : live.filter((fit, k) => !settled[k] && isLive(fit))
     }
+    this.progress.advance(observations.length)
   }
 
   release(): void {
@@ -97,7 +107,7 @@ export class IterativeReweighting {
     const all = sharedFirst(new Map([...data, [WEIGHTS, concatenate(lists)]]))
     return new FitManyResult<Names>({
       ...this.#context,
-      ...selectRows(all, WEIGHTS, observations.length, dropsInvalid),
+      ...runToEnd(selectRows(all, WEIGHTS, observations.length, dropsInvalid)),
       data: all,
       compiled: last.compiled,
       problem: last.problem,
@@ -106,14 +116,26 @@ export class IterativeReweighting {
     })
   }
 
+  /** Sets weights of fits at their points. Gives the fits that have some: the others end here. */
+  *#weigh(fits: readonly number[]): Slices<number[]> {
+    const weighed: number[] = []
+    const isPauseDue = pauseAfterNumbers()
+    for (const fit of fits) {
+      if (yield* this.#setWeights(fit)) weighed.push(fit)
+      if (isPauseDue(this.#weights[fit]?.length ?? 0)) yield
+    }
+    return weighed
+  }
+
   /** Of a fit at its point. Gives false where one is not finite and above 0: the fit ends there. */
-  #setWeights(fit: number): boolean {
+  *#setWeights(fit: number): Slices<boolean> {
     const { data, problem, solved } = this.#context
     const y = numbersInRun(data.get(problem.y) as DataColumn, fit)
     const { value: valueAt, columns } = evaluateModel(this.#context, fit, undefined)
     const point = parameterPoint(this.#context, fit)
     const weights = y.map(() => 1)
     for (let row = 0; row < y.length; row++) {
+      if (row % ROWS_PER_SLICE === ROWS_PER_SLICE - 1) yield
       const numbers = columns(row)
       if (Number.isNaN(y[row]) || numbers.some(Number.isNaN)) continue
       const value = this.#weightFunction(valueAt(row, point), numbers)
@@ -135,21 +157,30 @@ export class IterativeReweighting {
   }
 
   /** Of the rows that count, as each round has them. */
-  #selectColumns(fits: readonly number[]): Map<string, DataColumn> {
-    const own = (column: DataColumn) =>
-      column.offsets === null ? column : concatenate(fits.map((fit) => numbersInRun(column, fit)))
-    const columns = [...this.#context.columns].map(([name, column]) => [name, own(column)] as const)
-    return sharedFirst(new Map([...columns, [WEIGHTS, concatenate(this.#computeWeights(fits))]]))
+  *#selectColumns(fits: readonly number[]): Slices<Map<string, DataColumn>> {
+    const selected = new Map<string, DataColumn>()
+    for (const [name, column] of this.#context.columns) {
+      const isShared = column.offsets === null
+      selected.set(name, isShared ? column : concatenate(fits.map((fit) => numbersInRun(column, fit))))
+      yield
+    }
+    selected.set(WEIGHTS, concatenate(yield* this.#computeWeights(fits)))
+    return sharedFirst(selected)
   }
 
-  #computeWeights(fits: readonly number[]): Float64Array[] {
+  *#computeWeights(fits: readonly number[]): Slices<Float64Array[]> {
     const { data, problem, dropsInvalid } = this.#context
+    if (!dropsInvalid) return fits.map((fit) => this.#weights[fit])
     const names = [...modelColumns(problem), problem.y]
-    return fits.map((fit) => {
+    const isPauseDue = pauseAfterNumbers()
+    const kept: Float64Array[] = []
+    for (const fit of fits) {
       const columns = names.map((name) => numbersInRun(data.get(name) as DataColumn, fit))
-      const isMissing = (row: number) => dropsInvalid && columns.some((column) => Number.isNaN(column[row]))
-      return this.#weights[fit].filter((_, row) => !isMissing(row))
-    })
+      const isMissing = (row: number) => columns.some((column) => Number.isNaN(column[row]))
+      kept.push(this.#weights[fit].filter((_, row) => !isMissing(row)))
+      if (isPauseDue(this.#weights[fit].length)) yield
+    }
+    return kept
   }
 
   #selectStarts(fits: readonly number[]) {

@@ -2,7 +2,7 @@
 
 import { OptionError } from '../../core/errors.js'
 import { type FloatArray, smallestNormal } from '../../core/numbers.js'
-import type { Slices } from '../../core/slices.js'
+import { runToEnd, type Slices } from '../../core/slices.js'
 import { isObject } from '../../core/untrusted-input.js'
 import type { EngineChoice } from '../../engines/select-engine.js'
 import { Expression } from '../../expressions/expression.js'
@@ -18,7 +18,7 @@ import {
 } from '../../many/batch/data.js'
 import { runsPerBatch } from '../../many/batch/layout.js'
 import { type BatchRunner, selectRunner } from '../../many/engines/engines.js'
-import type { EngineCall } from '../../many/engines/execute.js'
+import { CallProgress, type EngineCall } from '../../many/engines/execute.js'
 import { readOptionSets } from '../../many/option-sets.js'
 import { minimizeReasons } from '../../many/result.js'
 import { ManyRuns } from '../../many/run.js'
@@ -106,12 +106,14 @@ function forceTypeScript(options: FitManyValues): EngineChoice<BatchRunner> {
 export class FitRun {
   readonly choice: EngineChoice<BatchRunner>
   readonly options: FitManyValues
+  progress: CallProgress
   readonly #compiled: ModelPrograms
   /** Two batches may be under way: one is made ready, or taken over, while the engine's threads are at work on the other. */
   #workers: readonly BatchWorker[] = []
-  /** As they are given, and of the rows that count. */
   readonly #data: ReadonlyMap<string, DataColumn>
-  readonly #selection: RowSelection
+  /** The same, weights before y. */
+  readonly #ordered: ReadonlyMap<string, DataColumn>
+  #selected: RowSelection | undefined
   readonly #parameters: readonly Parameter[]
   /** Where each parameter starts, by fit; NaN where it has not been guessed yet. */
   readonly #starts: ReadonlyMap<string, Float64Array>
@@ -137,6 +139,7 @@ export class FitRun {
   constructor(model: unknown, data: FitData, given: object, read?: ParsedData) {
     const options = readOptions('options', given, fitOptionTable)
     this.options = options
+    this.progress = new CallProgress(options.onProgress)
     const { method } = options
     const start = options.start ?? {}
     const {
@@ -158,10 +161,10 @@ export class FitRun {
     const taken = [...parameters.map(({ name }) => name), ...columns.keys()]
     this.#parameters = [...parameters, ...deriveParameters(options.derive, taken)]
     this.#count = countFits(columns, this.#parameters)
+    this.progress.total = this.#count
     checkRows(columns, this.#count)
     this.#data = columns
-    const ordered = weight === null ? columns : orderWeightsFirst(columns, y)
-    this.#selection = selectRows(ordered, weight, this.#count, options.missing === 'drop')
+    this.#ordered = weight === null ? columns : orderWeightsFirst(columns, y)
     const { loss, lossScale, multiStart } = options
     // What has been bound already is so to all data.
     const bound =
@@ -171,7 +174,7 @@ export class FitRun {
     // Differences of order 1 have half of the digits.
     const isRough = bound && bound.jacobian === undefined && bound.differences.order === 1
     this.#compiled = loadPrograms(bound ?? text, this.#parameters, {
-      columns: [...this.#selection.columns.keys()],
+      columns: [...this.#ordered.keys()],
       y,
       weight,
       loss,
@@ -179,7 +182,7 @@ export class FitRun {
       tolerance: options.tolerance ?? (isRough ? 1e-8 : 1e-10),
       isAbsolute: this.#isAbsolute,
     })
-    const problem = this.#problem
+    const problem = this.problem
     this.#model = bound ?? { text, x: '', parameters: {} }
     this.#isWarmStart = read !== undefined
     this.#samples = sampleStarts(problem, this.#compiled.problemInSteps, multiStart)
@@ -188,7 +191,6 @@ export class FitRun {
       // It throws where the rule is none for many runs.
       readOptionSets(method, {}, 1)
     }
-    if (loss === 'poisson') checkCounts(y, this.#selection.columns)
     const started = this.#parameters.filter(({ expr }) => expr === null)
     this.#open = started.filter(({ start }) => start === null)
     this.#guess = guess
@@ -211,6 +213,21 @@ export class FitRun {
     this.#intervals = isFinal && by ? { method: by, columns: by.createColumns(problem, count) } : undefined
   }
 
+  /** The rows that count. */
+  get #selection(): RowSelection {
+    return this.#selected ?? runToEnd(this.#select())
+  }
+
+  /** @throws OptionError if a row that counts has a count < 0, for the Poisson loss */
+  *#select(): Slices<RowSelection> {
+    const { y, weight, loss } = this.problem
+    const drops = this.options.missing === 'drop'
+    const selection = yield* selectRows(this.#ordered, weight, this.#count, drops)
+    if (loss === 'poisson') yield* checkCounts(y, selection.columns)
+    this.#selected = selection
+    return selection
+  }
+
   /** Not made before the first fits have ended: then the engine is at work on others, and memory is slow to come. */
   get #found(): SolvedFits {
     this.#made ??= this.#markTooFewPoints()
@@ -218,7 +235,7 @@ export class FitRun {
   }
 
   #markTooFewPoints(): SolvedFits {
-    const { free } = this.#problem
+    const { free } = this.problem
     const [count, size] = [this.#count, free.length]
     const words = Array.from({ length: Math.ceil(size / 32) })
     const make = () => new Float64Array(count).fill(NaN)
@@ -239,7 +256,7 @@ export class FitRun {
     }
   }
 
-  get #problem(): Problem {
+  get problem(): Problem {
     return this.#compiled.problem
   }
 
@@ -268,7 +285,7 @@ export class FitRun {
       let step = steps.next()
       for (; !step.done; step = steps.next()) {
         // Its fit may be the only one.
-        if (!this.#hasReported) this.tell()
+        if (!this.#hasReported) this.#reportProgress()
         yield
       }
       for (const [{ name, min, max, isLogarithmic }, column] of open) {
@@ -279,10 +296,16 @@ export class FitRun {
     }
   }
 
-  /** Reports how many fits are done. */
-  tell(): void {
+  #reportProgress(): void {
     this.#hasReported = true
-    this.options.onProgress?.(this.#done, this.#count)
+    this.progress.advance(this.#done)
+  }
+
+  /** Leaves reports to fits of which these are a part. */
+  takeProgress(): CallProgress {
+    const { progress } = this
+    this.progress = new CallProgress(undefined)
+    return progress
   }
 
   /** Gives memory back, which no engine may have any more. */
@@ -292,7 +315,7 @@ export class FitRun {
 
   /** @param sideBySide whether several calls may be made at once */
   *calls(sideBySide = false): Generator<EngineCall> {
-    const { columns } = this.#selection
+    const { columns } = yield* this.#select()
     const [fits, others] = this.#sortByCost()
     this.#done = others.length
     putRuns(this.#isDone, others, new Uint8Array(others.length).fill(1))
@@ -360,14 +383,14 @@ export class FitRun {
       if (this.#intervals) yield* this.#computeIntervals(part, data, this.#intervals, hand)
       putRuns(this.#isDone, part, new Uint8Array(part.length).fill(1))
       this.#done += part.length
-      this.tell()
+      this.#reportProgress()
       yield
     }
   }
 
   /** What can be fitted, and what cannot. */
   #sortByCost(): readonly [Uint32Array, Uint32Array] {
-    const size = this.#problem.free.length
+    const size = this.problem.free.length
     const { observations, isIncomplete } = this.#selection
     const [fits, others] = [new Uint32Array(this.#count), new Uint32Array(this.#count)]
     let count = 0
@@ -389,13 +412,13 @@ export class FitRun {
     const runs = new Uint32Array(fits.length * count)
     const degreesOfFreedom = new Float64Array(runs.length)
     const { observations } = this.#selection
-    const size = this.#problem.free.length
+    const size = this.problem.free.length
     for (let run = 0; run < runs.length; run++) {
       runs[run] = fits[count === 1 ? run : Math.floor(run / count)]
       degreesOfFreedom[run] = observations[runs[run]] - size
     }
     const { method, maxIterations = 1000 } = this.options
-    const { free, fixed } = this.#problem
+    const { free, fixed } = this.problem
     const columns = (names: readonly string[]) =>
       names.map((name) => this.#startsOf(starts.get(name) as Float64Array, name, runs))
     const some: SolverBatch = { runs, data, starts: columns(free), fixed: columns(fixed), degreesOfFreedom }
@@ -430,7 +453,7 @@ export class FitRun {
     }
     const context = {
       ...about,
-      problem: this.#problem,
+      problem: this.problem,
       starts: this.#starts,
       solved: this.#found,
       isAbsolute: this.#isAbsolute,
@@ -459,7 +482,7 @@ export class FitRun {
 
   /** Where runs of fits start: from the fit's own start, and from samples. */
   #startsOf(starts: Float64Array, name: string, runs: Uint32Array): Float64Array {
-    const at = this.#problem.free.indexOf(name)
+    const at = this.problem.free.indexOf(name)
     const own = pickRuns(starts, runs)
     const points = at < 0 ? own : toInternal(this.#free[at], own)
     const others = this.#samples[at]
@@ -475,7 +498,7 @@ export class FitRun {
     const { problemInSteps } = this.#compiled
     const { graph, free, fixed, min, max, columns } = problemInSteps
     const { tolerance, maxIterations, instructionSet, threads } = this.options
-    const objective = new Expression(`the cost of ${this.#problem.text}`, {
+    const objective = new Expression(`the cost of ${this.problem.text}`, {
       graph,
       root: lossTerms(problemInSteps).cost,
       names: [...free, ...fixed, ...columns],
@@ -511,7 +534,7 @@ export class FitRun {
   /** The best run of each fit; all are told in its minima. */
   #keepBest(fits: Uint32Array, { free: x, cost, errors }: SolverResult): Uint32Array {
     const { count } = this.options.multiStart
-    const { free } = this.#problem
+    const { free } = this.problem
     return fits.map((fit, k) => {
       const runs = Array.from({ length: count }, (_, start) => k * count + start)
       const ends = runs.map((run) => ({
@@ -540,7 +563,7 @@ export class FitRun {
     const { columns, observations, droppedRows } = this.#selection
     return {
       compiled: this.#compiled,
-      problem: this.#problem,
+      problem: this.problem,
       parameters: this.#parameters,
       starts: this.#starts,
       columns,
@@ -566,14 +589,14 @@ export class FitRun {
   #refitFrom(columns: ReadonlyMap<string, DataColumn>, start: FitParameters): FitRun {
     const { sigma, weights, missing, multiStart, intervals, signal, onProgress, ...same } = this.options
     const weight = [...columns.keys()].find(isWeight) ?? null
-    return new FitRun(this.#model, {}, { ...same, start }, { columns, y: this.#problem.y, weight })
+    return new FitRun(this.#model, {}, { ...same, start }, { columns, y: this.problem.y, weight })
   }
 
   /** To read and to compile nothing anew takes a third less than `again`, where the same programs will do. */
   #warmStartFrom(columns: ReadonlyMap<string, DataColumn>, start: FitParameters): PendingFits {
     const parameters = this.#parameters
     const { method, maxIterations = 1000 } = this.options
-    const own = this.#problem.columns
+    const own = this.problem.columns
     const isSame = [...columns.keys()].every((name, k) => name === own[k])
     const hasOthers = parameters.some(({ expr }) => expr !== null)
     if (method !== undefined || this.#compiled.isDense || hasOthers || !isSame)

@@ -7,7 +7,7 @@ import { OptionError } from '../../core/errors.js'
 import { toBoundedArray, toFloat64Array } from '../../core/untrusted-input.js'
 import { NAME } from '../../expressions/names.js'
 import { type DataColumn, numbersInRun, putRuns, rowsInRun } from '../../many/batch/data.js'
-import type { EngineCall } from '../../many/engines/execute.js'
+import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
 import type { FitColumn, FitValues } from '../problem/options.js'
 import type { FitParameter } from '../problem/parameters.js'
 import { hasUsablePoint } from '../problem/reasons.js'
@@ -31,6 +31,7 @@ const SYMMETRY_TOLERANCE = 1e-12
 export class WhitenedFit {
   readonly choice: FitRun['choice']
   readonly options: FitValues
+  readonly progress: CallProgress
   readonly #first: FitRun
   readonly #context: FitContext
   readonly #covariance: readonly Float64Array[]
@@ -44,6 +45,7 @@ export class WhitenedFit {
     this.#context = first.ingredients()
     this.choice = first.choice
     this.options = first.options
+    this.progress = first.takeProgress()
     const { covariance, loss, missing, sigma, weights, method } = first.options
     const others = { sigma, weights, missing, method, loss: loss === 'poisson' ? loss : undefined }
     if (this.#context.problem.functionModel !== null) {
@@ -74,6 +76,7 @@ export class WhitenedFit {
     const { solved } = this.#context
     if (!solved.reason.some(hasUsablePoint)) return
     this.#lastRun = this.#whitenedModel()
+    this.#lastRun.progress = this.progress
     yield* this.#lastRun.calls(sideBySide)
     const now = this.#lastRun.ingredients().solved
     for (let fit = 0; fit < solved.reason.length; fit++) {

@@ -2,6 +2,7 @@
 
 import { OptionError } from '../../core/errors.js'
 import { isCount } from '../../core/numbers.js'
+import { type Slices, visitInSlices } from '../../core/slices.js'
 import { isObject, isRecord, toFloat64Array } from '../../core/untrusted-input.js'
 import { checkName } from '../../expressions/names.js'
 import { type DataColumn, dataArgument, readColumn, sharedFirst } from '../../many/batch/data.js'
@@ -136,22 +137,25 @@ function readWeights(sigma: unknown, weights: unknown, drops: boolean): DataColu
     return column
   }
   if (sigma === undefined) return null
-  const { numbers, offsets } = readColumn('sigma', sigma, drops)
-  const square = new Float64Array(numbers.length)
+  const column = readColumn('sigma', sigma, drops)
+  const { numbers } = column
   for (let row = 0; row < numbers.length; row++) {
     const s = numbers[row]
     const w = 1 / (s * s)
-    square[row] = w
+    numbers[row] = w
     // Where its square is 0 or ∞, a row would be all there is, or left out.
     if (!(s > 0 && w > 0 && w < Infinity) && !isMissing(s))
       throw new OptionError('sigma', 'finite numbers > 0, whose squares are so too', s)
   }
-  return { numbers: square, offsets }
+  return column
 }
 
-export function checkCounts(y: string, columns: ReadonlyMap<string, DataColumn>): void {
-  const wrong = columns.get(y)?.numbers.find((count) => count < 0)
-  if (wrong !== undefined) throw new OptionError(`data: ${y}`, 'counts ≥ 0', wrong)
+export function* checkCounts(y: string, columns: ReadonlyMap<string, DataColumn>): Slices<void> {
+  const numbers = columns.get(y)?.numbers ?? []
+  yield* visitInSlices(numbers.length, (from, to) => {
+    for (let row = from; row < to; row++)
+      if (numbers[row] < 0) throw new OptionError(`data: ${y}`, 'counts ≥ 0', numbers[row])
+  })
 }
 
 /** How many fits there are: as many as columns or starts have lists or numbers. */

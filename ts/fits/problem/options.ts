@@ -101,7 +101,7 @@ export interface CommonFitOptions<Start = FitParameters, Derive = FitDerivedQuan
   readonly workers?: WorkerPlacement
   /** Ends the call: the promise is rejected with the signal's reason. */
   readonly signal?: AbortSignal
-  /** Called now and then with how many fits have ended, of how many; with 0 where a long guess comes first. */
+  /** Called with how many fits have ended, of how many: at least four times a second, and at the end. */
   readonly onProgress?: (done: number, total: number) => void
 }
 

@@ -1,13 +1,7 @@
 /** Which rows of data count: those of weight 0 do not, and on request those that miss something. */
 
-import {
-  containsNaN,
-  type DataColumn,
-  numbersInRun,
-  pickRuns,
-  rowsInRun,
-  rowsPerRun,
-} from '../../many/batch/data.js'
+import { pauseAfterNumbers, type Slices, someInSlices, visitInSlices } from '../../core/slices.js'
+import { containsNaN, type DataColumn, numbersInRun, rowsInRun, rowsPerRun } from '../../many/batch/data.js'
 
 export interface RowSelection {
   /** Of the rows that count. */
@@ -31,16 +25,18 @@ export const WEIGHTLESS = 2
  * @param columns the fit's rows of columns
  * @param weights the fit's rows of weights, if it has weights
  */
-export function readRoles(
+export function* readRoles(
   columns: readonly Float64Array[],
   weights: Float64Array | undefined,
   rows: number,
-): Uint8Array {
+): Slices<Uint8Array> {
   const roles = new Uint8Array(rows)
-  for (const column of columns) {
-    for (let row = 0; row < rows; row++) if (Number.isNaN(column[row])) roles[row] = MISSING
-  }
-  if (weights) for (let row = 0; row < rows; row++) if (weights[row] === 0) roles[row] = WEIGHTLESS
+  yield* visitInSlices(rows, (from, to) => {
+    for (const column of columns) {
+      for (let row = from; row < to; row++) if (Number.isNaN(column[row])) roles[row] = MISSING
+    }
+    if (weights) for (let row = from; row < to; row++) if (weights[row] === 0) roles[row] = WEIGHTLESS
+  })
   return roles
 }
 
@@ -50,12 +46,12 @@ export function readRoles(
  * @param weight the name of the column of weights
  * @param drops whether rows that miss something are left out
  */
-export function selectRows(
+export function* selectRows(
   columns: ReadonlyMap<string, DataColumn>,
   weight: string | null,
   count: number,
   drops: boolean,
-): RowSelection {
+): Slices<RowSelection> {
   const all = [...columns.values()]
   const observations = new Uint32Array(count).fill(rowsPerRun(all[0]) ?? 0)
   if (rowsPerRun(all[0]) === undefined)
@@ -64,29 +60,32 @@ export function selectRows(
   const isIncomplete = new Array<boolean>(count).fill(false)
   const unchanged = { columns, observations, droppedRows, isIncomplete }
   const weights = weight === null ? undefined : columns.get(weight)
-  const hasZero = weights?.numbers.includes(0) ?? false
-  const hasGaps = all.filter(({ numbers, isWhole }) => !isWhole && containsNaN(numbers))
+  const hasZero = weights !== undefined && (yield* hasZeros(weights.numbers))
+  const hasGaps: DataColumn[] = []
+  for (const column of all) if (yield* hasNaNs(column.numbers)) hasGaps.push(column)
   if (hasGaps.length === 0 && !hasZero) return unchanged
 
   // Where only what fits share has gaps, all leave out the same.
-  const isSame = [...hasGaps, ...(hasZero && weights ? [weights] : [])].every(
-    ({ offsets }) => offsets === null,
-  )
+  const isSame = [...hasGaps, ...(hasZero ? [weights] : [])].every(({ offsets }) => offsets === null)
   const kept: Uint32Array[] = []
+  const isPauseDue = pauseAfterNumbers()
   for (let fit = 0; fit < (isSame ? 1 : count); fit++) {
     const numbers = hasGaps.map((column) => numbersInRun(column, fit))
     const ownWeights = weights && numbersInRun(weights, fit)
-    const roles = readRoles(numbers, ownWeights, observations[fit])
+    const roles = yield* readRoles(numbers, ownWeights, observations[fit])
     const values = new Uint32Array(roles.length)
     let [length, missing] = [0, 0]
-    for (let row = 0; row < roles.length; row++) {
-      const role = roles[row]
-      if (role === MISSING) missing++
-      if (role === COUNTS || (role === MISSING && !drops)) values[length++] = row
-    }
+    yield* visitInSlices(roles.length, (from, to) => {
+      for (let row = from; row < to; row++) {
+        const role = roles[row]
+        if (role === MISSING) missing++
+        if (role === COUNTS || (role === MISSING && !drops)) values[length++] = row
+      }
+    })
     if (drops) droppedRows[fit] = missing
     else isIncomplete[fit] = missing > 0
     kept.push(values.subarray(0, length))
+    if (isPauseDue(roles.length)) yield
   }
   if (isSame) {
     droppedRows.fill(droppedRows[0])
@@ -94,26 +93,59 @@ export function selectRows(
   }
   if (kept.every(({ length }, fit) => length === observations[fit])) return unchanged
   const selectedRows = (fit: number) => kept[isSame ? 0 : fit]
+  const compacted = new Map<string, DataColumn>()
+  for (const [name, column] of columns) {
+    const isShared = isSame && column.offsets === null
+    compacted.set(
+      name,
+      yield* isShared ? compactShared(column, kept[0]) : compactColumn(column, count, selectedRows),
+    )
+  }
   return {
     ...unchanged,
-    columns: new Map(
-      [...columns].map(([name, column]) => {
-        if (!isSame || column.offsets !== null) return [name, compactColumn(column, count, selectedRows)]
-        return [name, { numbers: pickRuns(column.numbers, kept[0], false), offsets: null }]
-      }),
-    ),
+    columns: compacted,
     observations: observations.map((_, fit) => selectedRows(fit).length),
   }
 }
 
+const hasZeros = (numbers: Float64Array) =>
+  someInSlices(numbers.length, (from, to) => numbers.subarray(from, to).includes(0))
+const hasNaNs = (numbers: Float64Array) =>
+  someInSlices(numbers.length, (from, to) => containsNaN(numbers, from, to))
+
+/** A column of one fit, or of all fits alike, of its rows that are kept. */
+function* compactShared({ numbers }: DataColumn, kept: Uint32Array): Slices<DataColumn> {
+  const compacted = new Float64Array(kept.length)
+  yield* visitInSlices(kept.length, (from, to) => copyRows(numbers, kept, compacted, 0, from, to))
+  return { numbers: compacted, offsets: null }
+}
+
 /** A list for each fit of its rows that are kept. */
-function compactColumn(column: DataColumn, count: number, keptOf: (fit: number) => Uint32Array): DataColumn {
+function* compactColumn(
+  column: DataColumn,
+  count: number,
+  selectedRows: (fit: number) => Uint32Array,
+): Slices<DataColumn> {
   const offsets = new Float64Array(count + 1)
-  for (let fit = 0; fit < count; fit++) offsets[fit + 1] = offsets[fit] + keptOf(fit).length
+  for (let fit = 0; fit < count; fit++) offsets[fit + 1] = offsets[fit] + selectedRows(fit).length
   const numbers = new Float64Array(offsets[count])
+  const isPauseDue = pauseAfterNumbers()
   for (let fit = 0; fit < count; fit++) {
-    const [own, kept] = [numbersInRun(column, fit), keptOf(fit)]
-    for (let k = 0; k < kept.length; k++) numbers[offsets[fit] + k] = own[kept[k]]
+    const [own, kept] = [numbersInRun(column, fit), selectedRows(fit)]
+    yield* visitInSlices(kept.length, (from, to) => copyRows(own, kept, numbers, offsets[fit], from, to))
+    if (isPauseDue(kept.length)) yield
   }
   return { numbers, offsets }
+}
+
+/** Copies the rows at some of the places in `kept`. */
+function copyRows(
+  source: Float64Array,
+  kept: Uint32Array,
+  to: Float64Array,
+  offset: number,
+  from: number,
+  end: number,
+): void {
+  for (let k = from; k < end; k++) to[offset + k] = source[kept[k]]
 }

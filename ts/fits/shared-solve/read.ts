@@ -2,6 +2,7 @@
 
 import { hintFor } from '#hints'
 import { OptionError } from '../../core/errors.js'
+import { runToEnd } from '../../core/slices.js'
 import { isObject, isRecord, ownProperties, toBoundedArray } from '../../core/untrusted-input.js'
 import { Expression } from '../../expressions/expression.js'
 import { parse } from '../../expressions/parse.js'
@@ -412,8 +413,8 @@ function readOutput(
     byModel === undefined ? [] : [[WEIGHTS, fillOnes(read.columns.get(y) as DataColumn, count)] as const]
   const columns = sharedFirst(new Map([...read.columns, ...ones]))
   const weight = byModel === undefined ? read.weight : WEIGHTS
-  const counted = selectRows(columns, weight, count, missing === 'drop')
-  if (loss === 'poisson') checkCounts(y, counted.columns)
+  const counted = runToEnd(selectRows(columns, weight, count, missing === 'drop'))
+  if (loss === 'poisson') runToEnd(checkCounts(y, counted.columns))
   const made = loadPrograms(text, parameters, {
     columns: [...columns.keys()],
     y,

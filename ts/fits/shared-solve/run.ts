@@ -4,7 +4,7 @@ import { OptionError } from '../../core/errors.js'
 import type { EngineChoice } from '../../engines/select-engine.js'
 import { log } from '../../functions/index.js'
 import { type BatchRunner, selectRunner } from '../../many/engines/engines.js'
-import type { EngineCall } from '../../many/engines/execute.js'
+import { CallProgress, type EngineCall } from '../../many/engines/execute.js'
 import { readOptions } from '../../options/read.js'
 import { sampleStarts } from '../problem/multi-start.js'
 import type { Parameter } from '../problem/parameters.js'
@@ -23,6 +23,7 @@ import { areWeightsSettled, hasModelWeights, setWeights } from './weights.js'
 export class SharedRun {
   readonly choice: EngineChoice<BatchRunner>
   readonly options: SharedValues
+  readonly progress: CallProgress
   readonly parsed: ParsedSharedFit
   /** Of weights by the model, that of the last round. */
   solver: ArrowheadSolver
@@ -33,6 +34,8 @@ export class SharedRun {
 
   constructor(model: unknown, data: unknown, given: object) {
     this.options = readOptions('options', given, sharedOptionTable)
+    this.progress = new CallProgress(this.options.onProgress)
+    this.progress.total = 1
     const { absoluteSigma, loss, tolerance = 1e-10 } = this.options
     this.isAbsolute = absoluteSigma ?? loss === 'poisson'
     this.parsed = readShared(model, data, this.options)
@@ -78,7 +81,7 @@ export class SharedRun {
 
   *calls(): Generator<EngineCall, SharedStatistics> {
     const start = yield* this.#start()
-    const { onProgress, multiStart } = this.options
+    const { multiStart } = this.options
     const isAlone = multiStart.count === 1
     // Starts of several begin once.
     const first =
@@ -87,7 +90,7 @@ export class SharedRun {
     const ended = yield* this.#finish(isAlone ? stop : yield* this.#best(start, stop))
     const again = isAlone && ended.reason !== CONVERGED ? yield* this.#restart(start, ended) : null
     const found = yield* this.#reweight(again ?? ended)
-    onProgress?.(1, 1)
+    this.progress.advance(1)
     return found
   }
 
@@ -97,7 +100,7 @@ export class SharedRun {
     let ended = first
     for (let round = 0; hasModelWeights(batches) && round <= MAX_ROUNDS; round++) {
       if (!hasUsablePoint(ended.reason)) return ended
-      const unweighed = setWeights(batches, this.solver.batches, ended.values)
+      const unweighed = yield* setWeights(batches, this.solver.batches, ended.values)
       if (unweighed !== null) return makeUnusableStatistics(ended, unweighed)
       this.solver.release()
       this.solver = this.createSolver()

@@ -1,5 +1,6 @@
 /** Weights by the model, of groups that share parameters. */
 
+import { pauseAfterNumbers, type Slices } from '../../core/slices.js'
 import { ProgramRunner } from '../../expressions/run.js'
 import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import { compileModel, modelColumns } from '../programs/function-curve.js'
@@ -14,11 +15,12 @@ export const hasModelWeights = (families: readonly ParsedBatch[]) =>
   families.some(({ hasModelWeights }) => hasModelWeights.some((weigh) => weigh !== null))
 
 /** Writes weights where all have ended, unless one is none, which is told. */
-export function setWeights(
+export function* setWeights(
   read: readonly ParsedBatch[],
   families: readonly GroupBatch[],
   { shared, local }: ArrowheadPoint,
-): InvalidWeight | null {
+): Slices<InvalidWeight | null> {
+  const isPauseDue = pauseAfterNumbers()
   for (const [f, { hasModelWeights, outputs, data, constants }] of read.entries()) {
     const { groups, sharedPlaces } = families[f]
     for (const [k, weigh] of hasModelWeights.entries()) {
@@ -45,6 +47,7 @@ export function setWeights(
           if (!(value > 0 && value < Infinity)) return { group, value }
           all[row] = value
           counted[next++] = value
+          if (isPauseDue(1)) yield
         }
       }
     }

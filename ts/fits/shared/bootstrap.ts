@@ -1,9 +1,10 @@
 /** The bootstrap of fits with shared parameters: all groups are drawn and fitted again, as one fit. */
 
 import { OptionError } from '../../core/errors.js'
+import type { Slices } from '../../core/slices.js'
 import { plural } from '../../core/text.js'
 import type { DataColumn } from '../../many/batch/data.js'
-import type { EngineCall } from '../../many/engines/execute.js'
+import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
 import { WordStream } from '../../random/random.js'
 import { CONVERGED } from '../problem/reasons.js'
 import { NO_FIXED } from '../shared-solve/arrowhead-solver.js'
@@ -11,7 +12,12 @@ import type { GroupBatchInput, GroupOutput } from '../shared-solve/group-batch.j
 import { WARM_START } from '../shared-solve/profile.js'
 import type { SharedRun } from '../shared-solve/run.js'
 import { computeStatistics, type SharedStatistics } from '../shared-solve/shared-statistics.js'
-import { type BootstrapManyValues, MAX_REPLICATES, resamplers } from '../uncertainty/bootstrap.js'
+import {
+  type BootstrapManyValues,
+  type DrawMethod,
+  MAX_REPLICATES,
+  resamplers,
+} from '../uncertainty/bootstrap.js'
 import type { SingleFitContext } from './result-source.js'
 
 /** What refits have come to: a column by shared parameter; by family and own parameter, those of a group side by side. */
@@ -40,22 +46,24 @@ export function* runSharedBootstrap(
   { stop }: SharedStatistics,
   alone: readonly (readonly SingleFitContext[])[],
   options: BootstrapManyValues,
+  progress: CallProgress,
 ): Generator<EngineCall, SharedReplicates> {
-  const { count, onProgress } = options
+  const { count } = options
+  progress.total = count
   const { batches, size } = run.solver
   const columns = (length: number, total: number) =>
     Array.from({ length }, () => new Float64Array(total * count).fill(NaN))
   const shared = columns(size, 1)
   const local = batches.map((family) => columns(family.local, family.groups.length))
   const reason = new Uint8Array(count)
-  const draw = resampleGroups(run.parsed.batches, alone, options)
+  const draw = yield* resampleGroups(run.parsed.batches, alone, options)
   for (let replicate = 0; alone.length > 0 && replicate < count; replicate++) {
     const arrow = run.createSolver(draw(replicate))
     const end = yield* arrow.solve(stop.point, run.maxIterations, NO_FIXED, WARM_START)
     const { reason: why, values } = yield* computeStatistics(arrow, end, run.isAbsolute, run.options.loss)
     arrow.release()
     reason[replicate] = why
-    onProgress?.(replicate + 1, count)
+    progress.advance(replicate + 1)
     yield
     if (why !== CONVERGED) continue
     for (const [k, x] of values.shared.entries()) shared[k][replicate] = x
@@ -70,13 +78,17 @@ export function* runSharedBootstrap(
 }
 
 /** The families of a refit: rows are drawn group by group, from a stream for each. */
-function resampleGroups(
+function* resampleGroups(
   families: readonly GroupBatchInput[],
   alone: readonly (readonly SingleFitContext[])[],
   options: BootstrapManyValues,
-): (replicate: number) => GroupBatchInput[] {
+): Slices<(replicate: number) => GroupBatchInput[]> {
   const { kind, seed, fitOffset } = options
-  const draws = alone.map((values) => values.map((context) => new resamplers[kind](context, 0)))
+  const draws: DrawMethod[][] = []
+  for (const values of alone) {
+    draws.push(values.map((context) => new resamplers[kind](context, 0)))
+    yield
+  }
   return (replicate) => {
     const streams = alone.map((_, group) => new WordStream().seed(seed, (fitOffset + group) >>> 0, replicate))
     return families.map((family) => {

@@ -29,7 +29,8 @@ export async function fitShared(
   options: SharedOptions,
 ): Promise<SharedFit> {
   const run = new SharedRun(model, data, options)
-  const ended = await execute(run.choice, run.calls(), run.options.signal, () => run.release())
+  const { choice, options: read, progress } = run
+  const ended = await execute(choice, run.calls(), read.signal, () => run.release(), progress.repeat)
   run.release()
   return new SharedFit(run, ended)
 }

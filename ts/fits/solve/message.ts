@@ -1,5 +1,6 @@
 /** Why a fit has ended as it has, in words; and what was not finite where it began. */
 
+import { runToEnd } from '../../core/slices.js'
 import { plural } from '../../core/text.js'
 import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import type { Problem } from '../problem/problem.js'
@@ -51,7 +52,7 @@ export function findNonFinite({
   const named = [...columns].map(([name, column]) => [name, numbersInRun(column, fit)] as const)
   const numbers = named.map(([, column]) => column)
   const weights = named.find(([name]) => name === weight)?.[1]
-  for (const [row, role] of readRoles(numbers, weights, numbers[0].length).entries()) {
+  for (const [row, role] of runToEnd(readRoles(numbers, weights, numbers[0].length)).entries()) {
     if (role === WEIGHTLESS || (role === MISSING && dropsInvalid)) continue
     const inColumn = (is: (x: number, name: string) => boolean): NonFinite | undefined => {
       const found = named.find(([name, column]) => is(column[row], name))

@@ -4,7 +4,7 @@ import { OptionError } from '../../core/errors.js'
 import type { FloatArray } from '../../core/numbers.js'
 import { plural } from '../../core/text.js'
 import { type DataColumn, numbersInRun, pickRuns, putRuns, sharedFirst } from '../../many/batch/data.js'
-import type { EngineCall } from '../../many/engines/execute.js'
+import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
 import { callOptions } from '../../many/options.js'
 import { choice, type GivenOf, integerBetween, type ValuesOf } from '../../options/kinds.js'
 import { WordStream } from '../../random/random.js'
@@ -43,7 +43,7 @@ export const bootstrapManyTable = {
   ...bootstrapTable,
   /** Ends the call: the promise is rejected with the signal's reason. */
   signal: callOptions.signal,
-  /** Called now and then with how many refits have ended, of how many. */
+  /** Called with how many refits have ended, of how many: at least four times a second, and at the end. */
   onProgress: callOptions.onProgress,
 }
 
@@ -111,7 +111,7 @@ export function* runBootstrap(
   context: FitContext,
   fits: readonly number[],
   options: BootstrapValues,
-  onProgress: ((done: number, total: number) => void) | undefined,
+  progress?: CallProgress,
 ): Generator<EngineCall, Replicates> {
   const { count } = options
   const names = context.parameters.filter(isVarying).map(({ name }) => name)
@@ -123,6 +123,7 @@ export function* runBootstrap(
     (k) => unavailableBecause(context, fits[k], options) === '',
   )
   const total = ready.length * count
+  if (progress) progress.total = total
   const draws = new Resampler(context, options)
   const drawn = options.kind === 'cases' ? context.columns.size : 1
   for (let done = 0; done < total; ) {
@@ -148,7 +149,7 @@ export function* runBootstrap(
       putRuns(values[name], at, column)
     }
     done = end
-    onProgress?.(done, total)
+    progress?.advance(done)
     yield
   }
   return { values, reason }

@@ -16,9 +16,8 @@ export interface DataColumn {
   readonly numbers: Float64Array
   /** Where each run's begin, and the end; null if all runs have the same. */
   readonly offsets: Float64Array | null
-  /** How many rows each run has, if all have equally many, and whether none is NaN: where that is known. */
+  /** How many rows each run has, if it is known that all have equally many. */
   readonly perRun?: number | undefined
-  readonly isWhole?: boolean
   /** Where numbers are made as they are wanted: writes those of a run, each so many places behind the one before. */
   write?(run: number, to: FloatArray, from: number, stride: number): void
 }
@@ -47,7 +46,7 @@ export function readColumn(argument: string, column: unknown, takesNull = false)
     else isEven &&= lists.length - offsets[run] === offsets[1]
   }
   const perRun = isEven ? offsets[1] : undefined
-  return { numbers: lists.numbers(), offsets, perRun, isWhole: lists.isWhole }
+  return { numbers: lists.numbers(), offsets, perRun }
 }
 
 /** @throws OptionError, which says which number, or which list, is none */
@@ -82,8 +81,6 @@ const GROWTH_FACTOR = 4
 /** Copies of lists, one behind the other. */
 class ListBuffer {
   length = 0
-  /** Whether none is NaN. */
-  isWhole = true
   /** How many numbers there may be in all. */
   #expected = 0
   #numbers: Float64Array = new Float64Array(64)
@@ -101,8 +98,6 @@ class ListBuffer {
       this.length += readLength(list)
       if (this.length > this.#numbers.length) this.#grow(Math.max(this.length, 2 * from))
       this.#numbers.set(list, from)
-      // While it is in the first-level cache.
-      this.isWhole &&= !containsNaN(this.#numbers, from, this.length)
       return true
     }
     if (!Array.isArray(list)) return false
@@ -113,7 +108,6 @@ class ListBuffer {
       if (this.length === this.#numbers.length) this.#grow(2 * this.length)
       this.#numbers[this.length++] = x === null ? NaN : x
     }
-    this.isWhole &&= !containsNaN(this.#numbers, this.length - length, this.length)
     return true
   }
 
@@ -194,11 +188,13 @@ export function checkRows(columns: ReadonlyMap<string, DataColumn>, runs: number
     const isShared = offsets === null && first.offsets === null
     const isEven = [column, first].every((one) => rowsPerRun(one) !== undefined)
     for (let run = 0; run < (isEven ? 1 : runs); run++) {
-      const [rows, expected] = [rowsInRun(column, run), rowsInRun(first, run)]
+      const rows = rowsInRun(column, run)
+      const expected = rowsInRun(first, run)
+      if (rows === expected && rows > 0) continue
       const name = isShared ? '' : ` in run ${run}`
       if (rows !== expected)
         throw new OptionError(argument, `${expected} rows${name}, as before`, `${rows} rows`)
-      if (rows === 0) throw new OptionError(argument, `at least one row${name}`, 'none')
+      throw new OptionError(argument, `at least one row${name}`, 'none')
     }
   }
 }

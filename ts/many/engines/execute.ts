@@ -16,6 +16,27 @@ const MIN_TURN_MS = 5
 /** Progress is reported again after this time. */
 const PROGRESS_INTERVAL_MS = 200
 
+/** How far a call is: reported when that changes, and again by `execute` as long as it does not. */
+export class CallProgress {
+  total = 0
+  readonly #report: ((done: number, total: number) => void) | undefined
+  #done = 0
+
+  constructor(report: ((done: number, total: number) => void) | undefined) {
+    this.#report = report
+  }
+
+  advance(done: number): void {
+    this.#done = done
+    this.#report?.(done, this.total)
+  }
+
+  /** For `execute`; undefined if nobody asks. */
+  get repeat(): (() => void) | undefined {
+    return this.#report && (() => this.advance(this.#done))
+  }
+}
+
 /**
  * Makes calls one by one, and leaves the event loop free.
  *

@@ -1,5 +1,6 @@
 //! What surrounds a pass: what is wanted of a gradient before it, and of the state afterwards.
 
+use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 
 use super::Pipeline;
@@ -14,10 +15,11 @@ use crate::vector::{Scalar, Vector, splat};
 pub const BLOCK: usize = 512;
 
 /// Room for a block of gradients and one of parameters that stay, or for a panel of a matrix. It is the
-/// caller's, and not on the stack: a stack that runs out must not do so in the middle of a step.
+/// caller's, and not on the stack: a stack that runs out must not do so in the middle of a step. (A cell, as rows lie in
+/// blocks of it while others are prepared there.)
 #[repr(align(64))]
 pub struct Scratch {
-    panel: MaybeUninit<[u8; PANEL]>,
+    panel: UnsafeCell<MaybeUninit<[u8; PANEL]>>,
     /// What small matrices are computed in, once a thread does some by itself.
     #[cfg(not(target_arch = "wasm32"))]
     room: Vec<Line>,
@@ -46,7 +48,7 @@ impl Scratch {
     pub const fn new() -> Self {
         Self {
             // Programs read to the end of a line what a block has been written to before that.
-            panel: MaybeUninit::zeroed(),
+            panel: UnsafeCell::new(MaybeUninit::zeroed()),
             #[cfg(not(target_arch = "wasm32"))]
             room: Vec::new(),
         }
@@ -60,14 +62,14 @@ impl Scratch {
     }
 
     /// A block for gradients, and one for parameters.
-    pub(crate) fn blocks(&mut self) -> [*mut u8; 2] {
+    pub(crate) fn blocks(&self) -> [*mut u8; 2] {
         let first = self.panel();
         [first, first.wrapping_add(MAX_LINES)]
     }
 
     /// All of it.
-    pub(crate) fn panel(&mut self) -> *mut u8 {
-        (&raw mut self.panel).cast()
+    pub(crate) fn panel(&self) -> *mut u8 {
+        self.panel.get().cast()
     }
 }
 

@@ -136,7 +136,7 @@ impl Arena {
         columns @ [first, count]: [usize; 2],
         streams: &Streams,
         begins: impl Fn(usize) -> bool,
-        scratch: &mut Scratch,
+        scratch: &Scratch,
     ) -> Result<(), ArenaError> {
         // Not by the pipeline, which knows one gradient of each row.
         let zeroes = job.around & ZEROES != 0;
@@ -196,7 +196,7 @@ impl Arena {
         length: usize,
         buffer: &Buffer,
         rows: &[RowAt],
-        scratch: &mut Scratch,
+        scratch: &Scratch,
     ) {
         // What is behind the last whole line of a row is another row's: the rest of it is updated in lines of its own.
         let line = LINE / self.size();
@@ -237,14 +237,7 @@ impl Arena {
 
     /// # Safety
     /// As for `some_rows`, of rows of whole lines.
-    unsafe fn passes(
-        &self,
-        job: &Job,
-        streams: &Streams,
-        length: usize,
-        rows: &[RowAt],
-        scratch: &mut Scratch,
-    ) {
+    unsafe fn passes(&self, job: &Job, streams: &Streams, length: usize, rows: &[RowAt], scratch: &Scratch) {
         // SAFETY: passed on.
         unsafe {
             for row in rows.iter().filter(|_| length > 0) {
@@ -261,7 +254,7 @@ impl Arena {
     /// # Safety
     /// As for `some_rows`, of one; `length` is less than a line has.
     #[inline(never)]
-    unsafe fn rest(&self, job: &Job, streams: &Streams, length: usize, scratch: &mut Scratch) {
+    unsafe fn rest(&self, job: &Job, streams: &Streams, length: usize, scratch: &Scratch) {
         let bytes = length * self.size();
         let states = job.entry.state;
         let mut lines: [Line; 2 + MAX_STATE] = [[0; LINE / 8]; 2 + MAX_STATE];
@@ -291,7 +284,7 @@ impl Arena {
         &self,
         list: &List,
         g: *const u8,
-        scratch: &mut Scratch,
+        scratch: &Scratch,
     ) -> Result<f64, ArenaError> {
         let [buffer, _] = scratch.blocks();
         let (mut total, mut stripes, mut block) = (0.0, [0.0; sums::STRIPES], 0);

@@ -245,7 +245,7 @@ impl Arena {
         streams: &Streams,
         length: usize,
         values: &[f64; MAX_TENSOR],
-        scratch: &mut Scratch,
+        scratch: &Scratch,
     ) {
         if job.around != 0 {
             // SAFETY: passed on.
@@ -269,7 +269,7 @@ impl Arena {
         streams: &Streams,
         length: usize,
         values: &[f64; MAX_TENSOR],
-        scratch: &mut Scratch,
+        scratch: &Scratch,
     ) {
         let [prepared, held] = scratch.blocks();
         let does = |what| job.around & what != 0;
