@@ -99,6 +99,14 @@ describe("CONTRIBUTING's worked rule", () => {
   }, SLOW)
   afterAll(() => rmSync(folder, { recursive: true }))
 
+  test('leaves the numbers of all other kernels as they are', () => {
+    const numbersIn = (root: string) =>
+      read(root, 'ts/arena/manifest.ts').match(/(?<=^ {2}number: )\d+,\n {2}name: '\w+'/gm) ?? []
+    const before = numbersIn(home)
+    expect(before.length).toBeGreaterThan(60)
+    expect(numbersIn(folder).filter((line) => !line.endsWith("'Qhm'"))).toEqual(before)
+  })
+
   test(
     'compiles as Rust, and does the same on every instruction set',
     () => {

@@ -17,6 +17,7 @@ import {
 } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { definitions } from '../dist/rules/definitions.js'
+import { resolve } from '../dist/rules/resolve.js'
 import { type Dtype, dtypes, epsilonOf, type FloatArray, roundOf, rules } from './helpers.js'
 import { array, firstDifference, reference, type Variant, variants } from './support.js'
 
@@ -26,23 +27,20 @@ const smallest = { float32: 2 ** -149, float64: 2 ** -1074 }
 
 const isSubnormal = (x: number, dtype: Dtype) => x !== 0 && Math.abs(x) < smallestNormal[dtype]
 
-/** Rules whose ε does not keep their state from being settled, or that have none. */
-const settles = (rule: Rule) => rule.name === 'lars' || !('eps' in rule) || rule.eps > 0
+/** Whether the rule's declaration lets subnormal numbers of its state become 0. */
+function settles(rule: Rule, dtype: Dtype): boolean {
+  const { definition, rule: checked } = resolve(rule)
+  return definition.flushes(checked as never, smallestNormal[dtype])
+}
+
 /**
- * LAMB divides by the norm of what its moments give, however small they are. Prodigy counts no updates as long as
- * gradients are 0; test/prodigy.test.ts has its own.
+ * The rules that count updates whose gradients are 0, and do not need shapes: those that measure all of their tensors
+ * together, or are for matrices alone, have their own tests.
  */
-const measures = (rule: Rule): boolean =>
-  rule.name === 'delayedStart' ? measures(rule.rule) : rule.name === 'lamb' || rule.name === 'prodigy'
-/** Those that are for matrices alone have their own tests. */
-const ofAnyShape = rules.filter(([, { name }]) => !definitions[name as keyof typeof definitions]?.wantsShapes)
-const settling = ofAnyShape.filter(([, rule]) => settles(rule) && !measures(rule))
-const keeping = ofAnyShape.filter(([, rule]) => !settles(rule) || measures(rule))
-/** StableAdamW's moments do depend on t, and so does the largest corrected v. */
-const alike = settling.filter(
-  ([, rule]) =>
-    rule.name !== 'stableAdamW' && !('amsgradMoment' in rule && rule.amsgradMoment === 'corrected'),
-)
+const counting = rules.filter(([, { name }]) => {
+  const { estimateShared, wantsShapes } = definitions[name]
+  return estimateShared === undefined && !wantsShapes
+})
 
 type State = Readonly<Record<string, FloatArray>>
 
@@ -92,23 +90,8 @@ function updated(variant: Variant, rule: Rule, dtype: Dtype, update: number) {
   })
   optimizer.gradientPoint()
   optimizer.step()
-  return { params: optimizer.params, state }
+  return { optimizer, params: optimizer.params, state }
 }
-
-/** What depends on t as θ does: Schedule-Free's step and LaProp's quotient correct a bias, ADOPT's limit grows. */
-const isTimed = (name: string, rule: Rule) =>
-  (name === 'z' && 'eps' in rule) || (name === 'm' && ['laprop', 'adopt'].includes(rule.name))
-
-/**
- * Where an ε is added to g² or v, v moves toward that, and what is divided by √v with it; or to |g|, of Adamax's n.
- * Rprop's h has a least size, and moments of ones move toward 1.
- */
-const isLifted = (name: string, rule: Rule) =>
-  ('epsPlacement' in rule &&
-    (rule.epsPlacement === 'square' || (rule.epsPlacement === 'gradient' && name === 'n'))) ||
-  ('epsRoot' in rule && rule.epsRoot > 0) ||
-  (rule.name === 'rprop' && name === 'h') ||
-  ['w1', 'w2'].includes(name)
 
 const known = new Map<string, ReturnType<typeof updated>>()
 
@@ -120,39 +103,46 @@ function expectedAfter(update: number, rule: Rule, dtype: Dtype) {
   return result
 }
 
+/** Of an update, whatever t is: the arrays of state that are the same one update earlier, and are no look at a point. */
+function timeless(rule: Rule, dtype: Dtype): string[] {
+  const { definition, rule: checked } = resolve(rule)
+  const written = new Set<string>(
+    definition.stages(checked as never).flatMap(({ state, lines = [] }) => [...state, ...lines]),
+  )
+  const [{ state: earlier }, { state }] = [PERIOD - 2, PERIOD - 1].map((t) => expectedAfter(t, rule, dtype))
+  return Object.keys(state).filter(
+    (name) => written.has(name) && firstDifference(earlier[name], state[name]) === -1,
+  )
+}
+
 describe.each(variants)('on $name', (variant) => {
   describe.each(dtypes)('%s', (dtype) => {
-    test.each(alike)('a subnormal moment counts as +0 after update 256: %s', (_, rule) => {
-      // What the equations give: at t > 1 they do not depend on t, but for the step of θ.
+    const settling = counting.filter(([, rule]) => settles(rule, dtype))
+    const keeping = counting.filter(([, rule]) => !settles(rule, dtype))
+
+    test.each(settling)('a subnormal moment counts as +0 after update 256: %s', (_, rule) => {
       const { state: before } = expectedAfter(PERIOD - 1, rule, dtype)
       const { state, params } = updated(variant, rule, dtype, PERIOD)
-      for (const [name, moments] of Object.entries(before)) {
-        // It is no moment, and is written anew at each call.
-        if (name === 'point' || isTimed(name, rule) || isLifted(name, rule)) continue
-        expect(moments.some((x) => isSubnormal(x, dtype))).toBe(true)
+      for (const name of timeless(rule, dtype)) {
+        const moments = before[name]
         const expected = moments.map((x) => (isSubnormal(x, dtype) ? 0 : x))
         expect(firstDifference(expected, state[name]), name).toBe(-1)
       }
       expect(firstDifference(expectedAfter(PERIOD, rule, dtype).params, params)).toBe(-1)
     })
 
-    test.each([...settling, ...keeping])('but not one update earlier: %s', (_, rule) => {
+    test.each(counting)('but not one update earlier: %s', (_, rule) => {
       const { state: expected } = expectedAfter(PERIOD - 1, rule, dtype)
       const { state } = updated(variant, rule, dtype, PERIOD - 1)
       for (const name in expected) expect(firstDifference(expected[name], state[name]), name).toBe(-1)
     })
 
-    test.each(keeping.filter(([, rule]) => rule.name !== 'stableAdamW'))(
-      'without ε it still counts: %s',
-      (_, rule) => {
-        const { state: before } = expectedAfter(PERIOD - 1, rule, dtype)
-        const { state } = updated(variant, rule, dtype, PERIOD)
-        for (const name in before) {
-          if (isTimed(name, rule)) continue
-          expect(firstDifference(before[name], state[name]), name).toBe(-1)
-        }
-      },
-    )
+    test.each(keeping)('without ε it still counts: %s', (_, rule) => {
+      const { state: before } = expectedAfter(PERIOD - 1, rule, dtype)
+      const { state } = updated(variant, rule, dtype, PERIOD)
+      for (const name of timeless(rule, dtype))
+        expect(firstDifference(before[name], state[name]), name).toBe(-1)
+    })
 
     test('the border: the largest subnormal number goes, the smallest normal one stays', () => {
       const [normal, least] = [smallestNormal[dtype], smallest[dtype]]
@@ -256,6 +246,38 @@ test.each(dtypes)('an ε counts whose square is a normal number: %s', (dtype) =>
     optimizer.step()
     expect(state.m[0] === 0).toBe(settled)
   }
+})
+
+test.each(dtypes)('nearly all arrays of state have had subnormal numbers: %s', (dtype) => {
+  const moments = counting.flatMap(([, rule]) => {
+    const { state } = expectedAfter(PERIOD - 1, rule, dtype)
+    return timeless(rule, dtype).map((name) => state[name])
+  })
+  const subnormal = moments.filter((values) => values.some((x) => isSubnormal(x, dtype)))
+  expect(subnormal.length).toBeGreaterThan(0.8 * moments.length)
+})
+
+/** Rules with a divisor, which ε hides; where only a sign is asked for, as for a cautious decay, 0 is another one. */
+const dividing = counting.filter(
+  ([, rule]) => 'eps' in rule && !('cautiousWeightDecay' in rule && rule.cautiousWeightDecay),
+)
+
+describe.each(dtypes)('divisors show nothing of numbers that became 0: %s', (dtype) => {
+  test.each(dividing.filter(([, rule]) => settles(rule, dtype)))('%s', (_, rule) => {
+    const { state: kept } = expectedAfter(PERIOD - 1, rule, dtype)
+    const names = timeless(rule, dtype)
+    const [settled, other] = [0, 1].map(() => updated(reference, rule, dtype, PERIOD))
+    for (const name of names) other.state[name].set(kept[name])
+    const [params, expected] = [settled, other].map(({ optimizer }) => {
+      optimizer.grads.fill(0)
+      optimizer.gradientPoint()
+      optimizer.step()
+      return optimizer.params
+    })
+    // Not finite are those whose state is.
+    const differences = params.map((x, i) => (Number.isFinite(expected[i]) ? Math.abs(x - expected[i]) : 0))
+    expect(Math.max(...differences)).toBeLessThan(1e-6)
+  })
 })
 
 test('a look at the point flushes nothing', () => {

@@ -6,7 +6,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { kernel, twice } from '../dist/arena/kernel.js'
-import { BLOCK } from '../dist/arena/manifest.js'
+import { BLOCK, KERNELS } from '../dist/arena/manifest.js'
+import { TensorError } from '../dist/core/errors.js'
 import type { FloatArray } from '../dist/core/numbers.js'
 import { Optimizer } from '../dist/optimizer.js'
 import { fraction, nonNegative } from '../dist/options/kinds.js'
@@ -20,8 +21,8 @@ const row = { lr: 4, alpha: 5 } as const
 const tensor = ['parameters', 'direction', 'ratio'] as const
 const shared = { source: 0, state: ['m'], row, tensor } as const
 // Numbers that no kernel has.
-const Measure = { ...shared, number: 900, name: 'Measure', sums: ['parameters', 'gradients'] } as const
-const Move = { ...shared, number: 901, name: 'Move', sums: [] } as const
+const Measure = { ...shared, number: 200, name: 'Measure', sums: ['parameters', 'gradients'] } as const
+const Move = { ...shared, number: 201, name: 'Move', sums: [] } as const
 
 /** m ← α·m + g and u = m, for the next stage. */
 const MeasureLoop = twice<typeof Measure>((f) => (_theta, g, { m }, { alpha }, from, to, _, direction) => {
@@ -178,4 +179,23 @@ describe.each(['float32', 'float64'] as const)('a rule of two stages, %s', (dtyp
     // Moments depend on gradients and the norm alone.
     expect(digest(delayed.state[3].m)).toBe(digest(first.m))
   })
+})
+
+test.each([KERNELS - 1, KERNELS])('jobs are kept by numbers of kernels below 1024: %d', (number) => {
+  const Far = { ...shared, number, name: 'Far', tensor: [], sums: [] } as const
+  const loop = twice<typeof Far>(() => (theta) => {
+    theta[0] = 7
+  })
+  const far = define(`far${number}`, {
+    options: { lr: 1 },
+    kernels: [kernel(Far, loop)],
+    stages: () => [Far],
+    coefficients() {},
+  })
+  const made = rule<RuleOf<typeof far>>(far) as unknown as () => Rule
+  const optimizer = new Optimizer(Float32Array.of(1), made(), { engine: 'typescript' })
+  const step = () => optimizer.step(Float32Array.of(1))
+  if (number >= KERNELS) expect(step).toThrow(TensorError)
+  else step()
+  expect(optimizer.params[0]).toBe(number >= KERNELS ? 1 : 7)
 })

@@ -21,7 +21,7 @@ export function sizesIn(page) {
 
 /**
  * @returns the page's text, from the package's exports, its rules' declarations, the words on their options, and
- * the bytes of each, alone and beside adamw
+ * the bytes of each, alone and beside the one that adds none to itself
  */
 export function rulesPage(antigrad, definitions, documentation, sizes) {
   const about = aboutRules()
@@ -34,17 +34,17 @@ export function rulesPage(antigrad, definitions, documentation, sizes) {
   const sections = Object.values(definitions).map(
     (definition) => `## ${definition.name}\n\n${rulePage(antigrad, definition, documentation)}\n`,
   )
-  return `${INTRODUCTION}
+  return `${introduction(antigrad, definitions, sizes)}
 | rule | source | presets | kB | more |
 |---|---|---|---|---|
 ${rows.join('\n')}
 
 ## What rules have in common
 
-${COMMON}
+${common(definitions)}
 ## What options take
 
-${EXAMPLES}
+${examples(antigrad, definitions)}
 | takes | for example | refuses, for example |
 |---|---|---|
 ${exampleRows(antigrad, definitions).join('\n')}
@@ -99,22 +99,40 @@ export function withRules(readme, definitions) {
 
 const OR_SCHEDULE = ', a schedule or a function'
 
-const INTRODUCTION = `# Rules
+/** How the page begins, with the first preset that there is for an example. */
+function introduction(antigrad, definitions, sizes) {
+  const [name, system] = Object.keys(definitions)
+    .flatMap((name) => Object.keys(antigrad[name]).map((system) => [name, system]))
+    .at(0)
+  const [beside] = Object.entries(sizes).find(([, [, more]]) => more === 0)
+  return `# Rules
 
 Every rule with its options, its state and where it comes from. \`npm run table:options\` writes this page from
 the rules' declarations and comments. All that differs from system to system is in
 [numerics.md](numerics.md#where-systems-differ).
 
-Where systems give a rule other values than ours, a *preset* has theirs: \`adam.tfjs({ lr: 1e-2 })\` is \`adam\`
-with TensorFlow.js's values and another η. It is plain options and nothing else, so the description that it
-makes says all of them. In the tables below a preset has a column, with what it changes.
+Where systems give a rule other values than ours, a *preset* has theirs: that is plain options and nothing else.
+\`${name}.${system}({ lr: 1e-2 })\` is \`${name}\` with that system's values and another η, and says all of its
+options. In the tables below a preset has a column, with what it changes.
 
 A page that imports \`Optimizer\` and one rule gets so many kB, WebAssembly included, minified by esbuild and
-gzipped; one that has \`adamw\` already gets so many *more* by the rule. Most of what a rule beyond the core's
+gzipped; one that has \`${beside}\` already gets so many *more* by the rule. Most of what a rule beyond the core's
 brings is the catalogue's module, which is the same for all of them.
 `
+}
 
-const COMMON = `θ are the parameters, g the gradient, η is \`lr\`, λ is \`weightDecay\`, and t counts a tensor's updates from 1;
+/** What rules have in common, and which of them have it. */
+function common(definitions) {
+  const having = (has) => {
+    const names = Object.values(definitions).filter(has)
+    return names.map(({ name }) => `\`${name}\``).join(', ')
+  }
+  const item = (text) => `- ${wrapped(text, 108).replaceAll('\n', '\n  ')}`
+  const norms = having(({ kernels }) => kernels.some(({ sums }) => sums.length > 0))
+  const matrices = having(({ fallback }) => fallback)
+  const matricesAlone = having(({ wantsShapes }) => wantsShapes)
+  const points = having(({ wantsPoint }) => wantsPoint)
+  return `θ are the parameters, g the gradient, η is \`lr\`, λ is \`weightDecay\`, and t counts a tensor's updates from 1;
 m̂ = m/(1−β₁ᵗ) and v̂ = v/(1−β₂ᵗ).
 
 Below its state each rule has its *order of operations*, as its source states it, pass by pass. x' is the new
@@ -123,36 +141,47 @@ source's: d is 1 and coefficients are the options, but for what stands behind th
 pass over a tensor leaves for the next one. ∏β is the product of all β so far, and Σ is over a tensor of n
 elements. [numerics.md](numerics.md#the-rules) has what rules have in common.
 
-- **A rule is a value**: \`adam({ lr })\` is a plain, frozen object with a \`name\` and all of its options, which
+- **A rule is a value**: \`rule({ lr })\` is a plain, frozen object with a \`name\` and all of its options, which
   may be compared, stored as JSON, or sent to a worker. One that was stored as JSON is as good as one from its
   function, and is checked as that is. The program has to import the function too, since bundles leave out
   what is not imported; if it does not, an \`OptionError\` says so.
 - \`lr\`, \`weightDecay\` and \`momentum\` may be [schedules](schedules.md). A function of t = 0, 1, … will do too,
   but a rule with a function in it cannot be stored or sent.
 - \`weightDecay\` adds λ·θ to the gradient, as Torch's does, except where it says otherwise. Where the decay is
-  decoupled, \`cautiousWeightDecay\` spares what the step enlarges (Chen et al., 2025), and with \`maxLr\`, which
-  is 0 for no, λ·η²/\`maxLr\` takes the place of λ·η (Defazio, 2025), but for \`laprop\` and \`adan\`.
-- Norms ‖·‖ are of one tensor, so in \`lamb\`, \`lars\`, \`novograd\`, \`mars\` and \`stableAdamW\` it matters what a
-  tensor is.
-- \`muon\` is for matrices, as the optimizer's \`shapes\` say (without any it is an error), and others get its
-  \`fallback\`. \`adafactor\` takes the last two dimensions for a matrix, of which it keeps a number a row and one
-  a column, and other tensors have \`v\`, as long as themselves. \`sm3\` does likewise with a tensor's first
-  dimension by all others.
-- Schedule-Free rules need no schedule: \`params\` is the average x, and the gradient is wanted at
-  \`optimizer.point()\`; a step without a look at it is an error.
-- Every rule has \`maximize\`. Elementwise ones but \`nesterov\` and the Schedule-Free have \`cautious\`: only what
-  agrees with the gradient moves, and farther (Liang et al., 2024); and \`grams\`: all moves, but with the
-  gradient's sign (Cao et al., 2024).
+  decoupled, a rule may have \`cautiousWeightDecay\`, which spares what the step enlarges (Chen et al., 2025), and
+  \`maxLr\`: unless it is 0, λ·η²/\`maxLr\` takes the place of λ·η (Defazio, 2025).
+${item(`Norms ‖·‖ are of one tensor. So what a tensor is matters in ${norms}.`)}
+${item(`Tensors of two dimensions or more, as the optimizer's \`shapes\` say, are matrices to ${matrices}, each of which says below what other tensors get. Without any shapes it is an error to ask for ${matricesAlone}.`)}
+${item(`No schedule is needed with ${points}: \`params\` is the average x, and the gradient is wanted at \`optimizer.gradientPoint()\`; a step without a look at it is an error.`)}
+- Every rule has \`maximize\`. Where it has \`cautious\`, only what agrees with the gradient moves, and farther
+  (Liang et al., 2024); where it has \`grams\`, all moves, but with the gradient's sign (Cao et al., 2024).
 - \`delayedStart(k, rule)\` is a rule too: for k updates statistics are collected, and θ stays (the essay; Liu
   et al., 2020, section 3.1).
 `
+}
 
-const EXAMPLES = `What is not in an option's range is an \`OptionError\` that says what was expected in the words below, and what
-came: \`adam: beta1: expected a number in [0, 1), got 1\`. So has each number of a schedule to be:
-\`adam: lr: warmup: from: expected a finite number ≥ 0, got -1\`. Refused are words that are not in an option's
+/** What errors say, with those of the first rule whose η may be a schedule. */
+function examples(antigrad, definitions) {
+  const { name } = Object.values(definitions).find(({ options }) => options.lr?.schedulable)
+  const messageOf = (lr) => {
+    try {
+      antigrad[name]({ lr })
+    } catch (error) {
+      return `\`${error.message}\``
+    }
+  }
+  const [number, schedule] = [-1, { schedule: 'warmup', value: 1, steps: 2, from: -1 }].map(messageOf)
+  return `What is not in an option's range is an \`OptionError\` that says what was expected in the words below, and what
+came:
+
+- ${number}
+- ${schedule}, as each number of a schedule has to be
+
+Refused are words that are not in an option's
 list, too, texts, lists and null in a number's place, and options that a rule does not have. Tests try all
 this with every option of every rule.
 `
+}
 
 /** The numbers, and what stands beside them, that each kind of options takes and refuses, as messages write them. */
 function exampleRows(antigrad, definitions) {

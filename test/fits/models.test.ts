@@ -562,6 +562,18 @@ function guessOf({ guess }: FitModel, x: ArrayLike<number>, y: ArrayLike<number>
   return guess?.(x, y) ?? {}
 }
 
+test.each([1.5, -1.5])(
+  'a guess of logEC50 is where an asymmetric curve is half-way, with slope %d',
+  (steep) => {
+    const x = evenly(25, -2, 2).map((log) => 10 ** log)
+    const y = x.map((dose) => 1 + 4 * (1 + (0.7 / dose) ** steep) ** -0.5)
+    const { asymmetry, ec50, slope } = guessOf(models.fivePL(), x, y)
+    const { logEC50 } = guessOf(models.fivePL({ logEC50: true }), x, y)
+    expect(asymmetry).not.toBe(1)
+    expect((1 + (ec50 / 10 ** logEC50) ** slope) ** -asymmetry).toBeCloseTo(0.5, 10)
+  },
+)
+
 describe('what is refused', () => {
   const build = models as unknown as Record<string, (options?: unknown) => FitModel>
   test.each([

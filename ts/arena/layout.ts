@@ -61,8 +61,11 @@ export const MASK_KEEPS_ALL = 128
 /** It is one tensor, of which listed rows have gradients. */
 export const BY_ROW = 1024
 
+/** Kernels' numbers are below it. */
+export const KERNELS = 1024
+
 /** The kernel that does it. */
-export const PER_UNIT_KERNEL = 35
+export const PER_UNIT_KERNEL = 845
 
 /** A flag of a tensor: stages over the plane leave it out. */
 export const EXCLUDED = 1

@@ -5,7 +5,7 @@ import { wasmModule as catalogue } from '../webassembly/catalogue.js'
 export * from './layout.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0x05ed4625
+export const HASH = 0xbaa5647f
 
 /** Of what runs equations, as each kernel has one. */
 export const EQUATIONS_SOURCE = 0xe32d7eb6
@@ -291,140 +291,8 @@ export const CautiousKernel = {
   sums: [],
 } as const
 
-export const SignSgdKernel = {
-  number: 17,
-  name: 'SignSgd',
-  source: 0xa7f448b2,
-  state: [],
-  row: { lr: 4 },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const SignumKernel = {
-  number: 18,
-  name: 'Signum',
-  source: 0xa7f448b2,
-  state: ['m'],
-  row: { lr: 4, beta: 5, oneMinusBeta: 6 },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const AdamPerRowKernel = {
-  number: 19,
-  name: 'AdamPerRow',
-  source: 0x9243aa10,
-  state: ['m', 'v', 'w1', 'w2'],
-  row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10 },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const RmsPropKernel = {
-  number: 20,
-  name: 'RmsProp',
-  source: 0x4faf488a,
-  state: ['v'],
-  row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8 },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const RmsPropMomentumKernel = {
-  number: 21,
-  name: 'RmsPropMomentum',
-  source: 0x4faf488a,
-  state: ['v', 'b'],
-  row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const RmsPropCenteredKernel = {
-  number: 22,
-  name: 'RmsPropCentered',
-  source: 0x4faf488a,
-  state: ['v', 'a'],
-  row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8 },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const RmsPropCenteredMomentumKernel = {
-  number: 23,
-  name: 'RmsPropCenteredMomentum',
-  source: 0x4faf488a,
-  state: ['v', 'a', 'b'],
-  row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const AdamaxKernel = {
-  number: 24,
-  name: 'Adamax',
-  source: 0xc50a3306,
-  state: ['m', 'n'],
-  row: { c1: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, inside: 8, outside: 9 },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const NAdamKernel = {
-  number: 25,
-  name: 'NAdam',
-  source: 0xd52f8cbd,
-  state: ['m', 'v'],
-  row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, c0: 11 },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const AdadeltaKernel = {
-  number: 26,
-  name: 'Adadelta',
-  source: 0x0a8dcbb8,
-  state: ['v', 'w'],
-  row: { lr: 4, rho: 5, oneMinusRho: 6, eps: 7 },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const RpropKernel = {
-  number: 27,
-  name: 'Rprop',
-  source: 0xfd67919a,
-  state: ['before', 'h'],
-  row: { first: 4, plus: 5, minus: 6, least: 7, most: 8 },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const LionKernel = {
-  number: 28,
-  name: 'Lion',
-  source: 0x76096009,
-  state: ['m'],
-  row: { lr: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
 export const AdaBeliefKernel = {
-  number: 29,
+  number: 582,
   name: 'AdaBelief',
   source: 0xee0122fc,
   state: ['m', 'v'],
@@ -434,41 +302,41 @@ export const AdaBeliefKernel = {
   module: catalogue,
 } as const
 
-export const YogiKernel = {
-  number: 30,
-  name: 'Yogi',
-  source: 0x1882e5bb,
-  state: ['m', 'v'],
+export const AdadeltaKernel = {
+  number: 554,
+  name: 'Adadelta',
+  source: 0x0a8dcbb8,
+  state: ['v', 'w'],
+  row: { lr: 4, rho: 5, oneMinusRho: 6, eps: 7 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const AdamPerRowKernel = {
+  number: 440,
+  name: 'AdamPerRow',
+  source: 0x9243aa10,
+  state: ['m', 'v', 'w1', 'w2'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
   sums: [],
   module: catalogue,
 } as const
 
-export const LaPropKernel = {
-  number: 31,
-  name: 'LaProp',
-  source: 0x4016afba,
-  state: ['m', 'v'],
-  row: { c1: 4, c2: 5, eps: 6, beta1: 7, taken1: 8, beta2: 9, oneMinusBeta2: 10 },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const AdoptKernel = {
-  number: 32,
-  name: 'Adopt',
-  source: 0x6ca131ff,
-  state: ['m', 'v'],
-  row: { lr: 4, low: 5, high: 6, eps: 7, beta1: 8, oneMinusBeta1: 9, beta2: 10, oneMinusBeta2: 11 },
+export const AdamaxKernel = {
+  number: 793,
+  name: 'Adamax',
+  source: 0xc50a3306,
+  state: ['m', 'n'],
+  row: { c1: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, inside: 8, outside: 9 },
   tensor: [],
   sums: [],
   module: catalogue,
 } as const
 
 export const AdanKernel = {
-  number: 33,
+  number: 841,
   name: 'Adan',
   source: 0xbdb7ef83,
   state: ['m', 'n', 'q', 'previous'],
@@ -491,7 +359,7 @@ export const AdanKernel = {
 } as const
 
 export const AdEmaMixKernel = {
-  number: 34,
+  number: 634,
   name: 'AdEmaMix',
   source: 0x5741c34b,
   state: ['m1', 'm2', 'v'],
@@ -512,20 +380,194 @@ export const AdEmaMixKernel = {
   module: catalogue,
 } as const
 
-export const UnitwiseKernel = {
-  number: 35,
-  name: 'Unitwise',
-  source: 0x2d9bc4e7,
+export const AdoptKernel = {
+  number: 563,
+  name: 'Adopt',
+  source: 0x6ca131ff,
+  state: ['m', 'v'],
+  row: { lr: 4, low: 5, high: 6, eps: 7, beta1: 8, oneMinusBeta1: 9, beta2: 10, oneMinusBeta2: 11 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const LaPropKernel = {
+  number: 984,
+  name: 'LaProp',
+  source: 0x4016afba,
+  state: ['m', 'v'],
+  row: { c1: 4, c2: 5, eps: 6, beta1: 7, taken1: 8, beta2: 9, oneMinusBeta2: 10 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const LionKernel = {
+  number: 828,
+  name: 'Lion',
+  source: 0x76096009,
+  state: ['m'],
+  row: { lr: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const NAdamKernel = {
+  number: 443,
+  name: 'NAdam',
+  source: 0xd52f8cbd,
+  state: ['m', 'v'],
+  row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, c0: 11 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const RmsPropKernel = {
+  number: 972,
+  name: 'RmsProp',
+  source: 0x4faf488a,
+  state: ['v'],
+  row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const RmsPropCenteredKernel = {
+  number: 742,
+  name: 'RmsPropCentered',
+  source: 0x4faf488a,
+  state: ['v', 'a'],
+  row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const RmsPropCenteredMomentumKernel = {
+  number: 887,
+  name: 'RmsPropCenteredMomentum',
+  source: 0x4faf488a,
+  state: ['v', 'a', 'b'],
+  row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const RmsPropMomentumKernel = {
+  number: 919,
+  name: 'RmsPropMomentum',
+  source: 0x4faf488a,
+  state: ['v', 'b'],
+  row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const RpropKernel = {
+  number: 688,
+  name: 'Rprop',
+  source: 0xfd67919a,
+  state: ['before', 'h'],
+  row: { first: 4, plus: 5, minus: 6, least: 7, most: 8 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const SignSgdKernel = {
+  number: 695,
+  name: 'SignSgd',
+  source: 0xa7f448b2,
   state: [],
-  row: { kappa: 4, eps: 5, centralizes: 6, sigma: 7, seed: 8, t: 9 },
+  row: { lr: 4 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const SignumKernel = {
+  number: 723,
+  name: 'Signum',
+  source: 0xa7f448b2,
+  state: ['m'],
+  row: { lr: 4, beta: 5, oneMinusBeta: 6 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const YogiKernel = {
+  number: 632,
+  name: 'Yogi',
+  source: 0x1882e5bb,
+  state: ['m', 'v'],
+  row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const FactoredKernel = {
+  number: 387,
+  name: 'Factored',
+  source: 0xec5a439d,
+  state: [],
+  row: {
+    beta2: 4,
+    oneMinusBeta2: 5,
+    added: 6,
+    floor: 7,
+    cap: 8,
+    beta1: 9,
+    oneMinusBeta1: 10,
+    rho: 11,
+    scales: 12,
+    eps2: 13,
+    clip: 14,
+    fixed: 15,
+    share: 16,
+  },
   tensor: [],
   sums: [],
   isMatrix: true,
+  lines: ['r', 'c'],
+  module: catalogue,
+} as const
+
+export const FactoredMomentumKernel = {
+  number: 561,
+  name: 'FactoredMomentum',
+  source: 0xec5a439d,
+  state: ['m'],
+  row: {
+    beta2: 4,
+    oneMinusBeta2: 5,
+    added: 6,
+    floor: 7,
+    cap: 8,
+    beta1: 9,
+    oneMinusBeta1: 10,
+    rho: 11,
+    scales: 12,
+    eps2: 13,
+    clip: 14,
+    fixed: 15,
+    share: 16,
+  },
+  tensor: [],
+  sums: [],
+  isMatrix: true,
+  lines: ['r', 'c'],
   module: catalogue,
 } as const
 
 export const NewtonSchulzKernel = {
-  number: 36,
+  number: 501,
   name: 'NewtonSchulz',
   source: 0xe7c889b3,
   state: [],
@@ -566,62 +608,8 @@ export const NewtonSchulzKernel = {
   module: catalogue,
 } as const
 
-export const FactoredKernel = {
-  number: 37,
-  name: 'Factored',
-  source: 0xec5a439d,
-  state: [],
-  row: {
-    beta2: 4,
-    oneMinusBeta2: 5,
-    added: 6,
-    floor: 7,
-    cap: 8,
-    beta1: 9,
-    oneMinusBeta1: 10,
-    rho: 11,
-    scales: 12,
-    eps2: 13,
-    clip: 14,
-    fixed: 15,
-    share: 16,
-  },
-  tensor: [],
-  sums: [],
-  isMatrix: true,
-  lines: ['r', 'c'],
-  module: catalogue,
-} as const
-
-export const FactoredMomentumKernel = {
-  number: 38,
-  name: 'FactoredMomentum',
-  source: 0xec5a439d,
-  state: ['m'],
-  row: {
-    beta2: 4,
-    oneMinusBeta2: 5,
-    added: 6,
-    floor: 7,
-    cap: 8,
-    beta1: 9,
-    oneMinusBeta1: 10,
-    rho: 11,
-    scales: 12,
-    eps2: 13,
-    clip: 14,
-    fixed: 15,
-    share: 16,
-  },
-  tensor: [],
-  sums: [],
-  isMatrix: true,
-  lines: ['r', 'c'],
-  module: catalogue,
-} as const
-
 export const Sm3CoveredKernel = {
-  number: 39,
+  number: 446,
   name: 'Sm3Covered',
   source: 0x3d8366e0,
   state: [],
@@ -634,7 +622,7 @@ export const Sm3CoveredKernel = {
 } as const
 
 export const Sm3CoveredMomentumKernel = {
-  number: 40,
+  number: 567,
   name: 'Sm3CoveredMomentum',
   source: 0x3d8366e0,
   state: ['m'],
@@ -646,52 +634,95 @@ export const Sm3CoveredMomentumKernel = {
   module: catalogue,
 } as const
 
-export const PreparedKernel = {
-  number: 41,
-  name: 'Prepared',
-  source: 0x7b4dc5e7,
+export const UnitwiseKernel = {
+  number: 845,
+  name: 'Unitwise',
+  source: 0x2d9bc4e7,
   state: [],
-  row: {},
+  row: { kappa: 4, eps: 5, centralizes: 6, sigma: 7, seed: 8, t: 9 },
   tensor: [],
   sums: [],
+  isMatrix: true,
   module: catalogue,
 } as const
 
-export const BothNormsKernel = {
-  number: 42,
-  name: 'BothNorms',
-  source: 0x7b4dc5e7,
-  state: [],
-  row: {},
-  tensor: ['parameters', 'direction', 'rate'],
+export const UnfactoredKernel = {
+  number: 776,
+  name: 'Unfactored',
+  source: 0xec5a439d,
+  state: ['v'],
+  row: {
+    beta2: 4,
+    oneMinusBeta2: 5,
+    added: 6,
+    floor: 7,
+    cap: 8,
+    beta1: 9,
+    oneMinusBeta1: 10,
+    rho: 11,
+    scales: 12,
+    eps2: 13,
+    clip: 14,
+    fixed: 15,
+    share: 16,
+  },
+  tensor: ['parameters', 'direction', 'rate', 'decay'],
   sums: ['parameters', 'gradients'],
   module: catalogue,
 } as const
 
-export const GradientNormKernel = {
-  number: 43,
-  name: 'GradientNorm',
-  source: 0x7b4dc5e7,
-  state: [],
-  row: {},
-  tensor: ['gradients', 'rate'],
-  sums: ['gradients'],
+export const UnfactoredMomentumKernel = {
+  number: 857,
+  name: 'UnfactoredMomentum',
+  source: 0xec5a439d,
+  state: ['v', 'm'],
+  row: {
+    beta2: 4,
+    oneMinusBeta2: 5,
+    added: 6,
+    floor: 7,
+    cap: 8,
+    beta1: 9,
+    oneMinusBeta1: 10,
+    rho: 11,
+    scales: 12,
+    eps2: 13,
+    clip: 14,
+    fixed: 15,
+    share: 16,
+  },
+  tensor: ['parameters', 'direction', 'rate', 'decay'],
+  sums: [],
   module: catalogue,
 } as const
 
-export const ScaledKernel = {
-  number: 44,
-  name: 'Scaled',
-  source: 0x7b4dc5e7,
-  state: [],
-  row: {},
-  tensor: ['parameters', 'direction', 'rate'],
+export const UnfactoredStepKernel = {
+  number: 611,
+  name: 'UnfactoredStep',
+  source: 0xec5a439d,
+  state: ['v'],
+  row: {
+    beta2: 4,
+    oneMinusBeta2: 5,
+    added: 6,
+    floor: 7,
+    cap: 8,
+    beta1: 9,
+    oneMinusBeta1: 10,
+    rho: 11,
+    scales: 12,
+    eps2: 13,
+    clip: 14,
+    fixed: 15,
+    share: 16,
+  },
+  tensor: ['parameters', 'direction', 'rate', 'decay'],
   sums: [],
   module: catalogue,
 } as const
 
 export const LambKernel = {
-  number: 45,
+  number: 594,
   name: 'Lamb',
   source: 0x8de4720b,
   state: ['m', 'v'],
@@ -702,7 +733,7 @@ export const LambKernel = {
 } as const
 
 export const LarsKernel = {
-  number: 46,
+  number: 371,
   name: 'Lars',
   source: 0x47342f01,
   state: ['b'],
@@ -713,7 +744,7 @@ export const LarsKernel = {
 } as const
 
 export const LarsNesterovKernel = {
-  number: 47,
+  number: 915,
   name: 'LarsNesterov',
   source: 0x47342f01,
   state: ['b'],
@@ -723,105 +754,8 @@ export const LarsNesterovKernel = {
   module: catalogue,
 } as const
 
-export const NovoGradKernel = {
-  number: 48,
-  name: 'NovoGrad',
-  source: 0x6f275785,
-  state: ['m'],
-  row: { lr: 4, beta1: 5, taken1: 6, lambda: 7 },
-  tensor: ['gradients', 'rate', 'v'],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const StableMomentsKernel = {
-  number: 49,
-  name: 'StableMoments',
-  source: 0xb9a89b6f,
-  state: ['m', 'v'],
-  row: { eps: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
-  tensor: ['ratios', 'rate', 'decay'],
-  sums: ['gradients'],
-  module: catalogue,
-} as const
-
-export const StableAdamWKernel = {
-  number: 50,
-  name: 'StableAdamW',
-  source: 0xb9a89b6f,
-  state: ['m', 'v'],
-  row: { eps: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
-  tensor: ['ratios', 'rate', 'decay'],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const ScheduleFreeSgdKernel = {
-  number: 51,
-  name: 'ScheduleFreeSgd',
-  source: 0xbb208578,
-  state: ['z'],
-  row: { gamma: 4, c: 5, oneMinusBeta: 6, lambda: 7 },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const ScheduleFreeAdamKernel = {
-  number: 52,
-  name: 'ScheduleFreeAdam',
-  source: 0xbb208578,
-  state: ['z', 'v'],
-  row: {
-    gamma: 4,
-    c: 5,
-    oneMinusBeta: 6,
-    lambda: 7,
-    c2: 8,
-    eps: 9,
-    beta2: 10,
-    oneMinusBeta2: 11,
-    unrectified: 12,
-  },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const ScheduleFreePointKernel = {
-  number: 53,
-  name: 'ScheduleFreePoint',
-  source: 0xbb208578,
-  state: ['z', 'point'],
-  row: { gamma: 4, c: 5, oneMinusBeta: 6, lambda: 7 },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
-export const ScheduleFreeAdamPointKernel = {
-  number: 54,
-  name: 'ScheduleFreeAdamPoint',
-  source: 0xbb208578,
-  state: ['z', 'v', 'point'],
-  row: {
-    gamma: 4,
-    c: 5,
-    oneMinusBeta: 6,
-    lambda: 7,
-    c2: 8,
-    eps: 9,
-    beta2: 10,
-    oneMinusBeta2: 11,
-    unrectified: 12,
-  },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
 export const MarsKernel = {
-  number: 55,
+  number: 784,
   name: 'Mars',
   source: 0xf93a2e92,
   state: ['previous'],
@@ -832,7 +766,7 @@ export const MarsKernel = {
 } as const
 
 export const MarsAdamWKernel = {
-  number: 56,
+  number: 428,
   name: 'MarsAdamW',
   source: 0xf93a2e92,
   state: ['previous', 'm', 'v'],
@@ -843,7 +777,7 @@ export const MarsAdamWKernel = {
 } as const
 
 export const MarsLionKernel = {
-  number: 57,
+  number: 321,
   name: 'MarsLion',
   source: 0xf93a2e92,
   state: ['previous', 'm'],
@@ -853,30 +787,8 @@ export const MarsLionKernel = {
   module: catalogue,
 } as const
 
-export const ProdigyMomentsKernel = {
-  number: 58,
-  name: 'ProdigyMoments',
-  source: 0x587fe545,
-  state: ['s', 'm', 'v', 'start'],
-  row: { beta1: 4, taken1: 5, beta2: 6, taken2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
-  tensor: ['progress', 'path'],
-  sums: ['values', 'sizes'],
-  module: catalogue,
-} as const
-
-export const ProdigyKernel = {
-  number: 59,
-  name: 'Prodigy',
-  source: 0x587fe545,
-  state: ['s', 'm', 'v'],
-  row: { beta1: 4, taken1: 5, beta2: 6, taken2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
-  tensor: [],
-  sums: [],
-  module: catalogue,
-} as const
-
 export const MuonMomentumKernel = {
-  number: 60,
+  number: 431,
   name: 'MuonMomentum',
   source: 0xe7c889b3,
   state: ['b'],
@@ -916,83 +828,160 @@ export const MuonMomentumKernel = {
   module: catalogue,
 } as const
 
-export const UnfactoredKernel = {
-  number: 61,
-  name: 'Unfactored',
-  source: 0xec5a439d,
-  state: ['v'],
-  row: {
-    beta2: 4,
-    oneMinusBeta2: 5,
-    added: 6,
-    floor: 7,
-    cap: 8,
-    beta1: 9,
-    oneMinusBeta1: 10,
-    rho: 11,
-    scales: 12,
-    eps2: 13,
-    clip: 14,
-    fixed: 15,
-    share: 16,
-  },
-  tensor: ['parameters', 'direction', 'rate', 'decay'],
+export const BothNormsKernel = {
+  number: 1012,
+  name: 'BothNorms',
+  source: 0x7b4dc5e7,
+  state: [],
+  row: {},
+  tensor: ['parameters', 'direction', 'rate'],
   sums: ['parameters', 'gradients'],
   module: catalogue,
 } as const
 
-export const UnfactoredStepKernel = {
-  number: 62,
-  name: 'UnfactoredStep',
-  source: 0xec5a439d,
-  state: ['v'],
-  row: {
-    beta2: 4,
-    oneMinusBeta2: 5,
-    added: 6,
-    floor: 7,
-    cap: 8,
-    beta1: 9,
-    oneMinusBeta1: 10,
-    rho: 11,
-    scales: 12,
-    eps2: 13,
-    clip: 14,
-    fixed: 15,
-    share: 16,
-  },
-  tensor: ['parameters', 'direction', 'rate', 'decay'],
+export const GradientNormKernel = {
+  number: 390,
+  name: 'GradientNorm',
+  source: 0x7b4dc5e7,
+  state: [],
+  row: {},
+  tensor: ['gradients', 'rate'],
+  sums: ['gradients'],
+  module: catalogue,
+} as const
+
+export const PreparedKernel = {
+  number: 745,
+  name: 'Prepared',
+  source: 0x7b4dc5e7,
+  state: [],
+  row: {},
+  tensor: [],
   sums: [],
   module: catalogue,
 } as const
 
-export const UnfactoredMomentumKernel = {
-  number: 63,
-  name: 'UnfactoredMomentum',
-  source: 0xec5a439d,
-  state: ['v', 'm'],
+export const ScaledKernel = {
+  number: 737,
+  name: 'Scaled',
+  source: 0x7b4dc5e7,
+  state: [],
+  row: {},
+  tensor: ['parameters', 'direction', 'rate'],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const NovoGradKernel = {
+  number: 408,
+  name: 'NovoGrad',
+  source: 0x6f275785,
+  state: ['m'],
+  row: { lr: 4, beta1: 5, taken1: 6, lambda: 7 },
+  tensor: ['gradients', 'rate', 'v'],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const ProdigyKernel = {
+  number: 729,
+  name: 'Prodigy',
+  source: 0x587fe545,
+  state: ['s', 'm', 'v'],
+  row: { beta1: 4, taken1: 5, beta2: 6, taken2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const ProdigyMomentsKernel = {
+  number: 596,
+  name: 'ProdigyMoments',
+  source: 0x587fe545,
+  state: ['s', 'm', 'v', 'start'],
+  row: { beta1: 4, taken1: 5, beta2: 6, taken2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
+  tensor: ['progress', 'path'],
+  sums: ['values', 'sizes'],
+  module: catalogue,
+} as const
+
+export const ScheduleFreeAdamKernel = {
+  number: 447,
+  name: 'ScheduleFreeAdam',
+  source: 0xbb208578,
+  state: ['z', 'v'],
   row: {
-    beta2: 4,
-    oneMinusBeta2: 5,
-    added: 6,
-    floor: 7,
-    cap: 8,
-    beta1: 9,
-    oneMinusBeta1: 10,
-    rho: 11,
-    scales: 12,
-    eps2: 13,
-    clip: 14,
-    fixed: 15,
-    share: 16,
+    gamma: 4,
+    c: 5,
+    oneMinusBeta: 6,
+    lambda: 7,
+    c2: 8,
+    eps: 9,
+    beta2: 10,
+    oneMinusBeta2: 11,
+    unrectified: 12,
   },
-  tensor: ['parameters', 'direction', 'rate', 'decay'],
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const ScheduleFreeAdamPointKernel = {
+  number: 435,
+  name: 'ScheduleFreeAdamPoint',
+  source: 0xbb208578,
+  state: ['z', 'v', 'point'],
+  row: {
+    gamma: 4,
+    c: 5,
+    oneMinusBeta: 6,
+    lambda: 7,
+    c2: 8,
+    eps: 9,
+    beta2: 10,
+    oneMinusBeta2: 11,
+    unrectified: 12,
+  },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const ScheduleFreePointKernel = {
+  number: 630,
+  name: 'ScheduleFreePoint',
+  source: 0xbb208578,
+  state: ['z', 'point'],
+  row: { gamma: 4, c: 5, oneMinusBeta: 6, lambda: 7 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const ScheduleFreeSgdKernel = {
+  number: 817,
+  name: 'ScheduleFreeSgd',
+  source: 0xbb208578,
+  state: ['z'],
+  row: { gamma: 4, c: 5, oneMinusBeta: 6, lambda: 7 },
+  tensor: [],
+  sums: [],
+  module: catalogue,
+} as const
+
+export const Sm3MomentumKernel = {
+  number: 612,
+  name: 'Sm3Momentum',
+  source: 0x3d8366e0,
+  state: ['m'],
+  row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
+  tensor: [],
   sums: [],
   module: catalogue,
 } as const
 
 export const Sm3SingleKernel = {
-  number: 64,
+  number: 341,
   name: 'Sm3Single',
   source: 0x3d8366e0,
   state: ['v'],
@@ -1003,7 +992,7 @@ export const Sm3SingleKernel = {
 } as const
 
 export const Sm3SingleMomentumKernel = {
-  number: 65,
+  number: 459,
   name: 'Sm3SingleMomentum',
   source: 0x3d8366e0,
   state: ['v', 'm'],
@@ -1013,13 +1002,24 @@ export const Sm3SingleMomentumKernel = {
   module: catalogue,
 } as const
 
-export const Sm3MomentumKernel = {
-  number: 66,
-  name: 'Sm3Momentum',
-  source: 0x3d8366e0,
-  state: ['m'],
-  row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
-  tensor: [],
+export const StableAdamWKernel = {
+  number: 792,
+  name: 'StableAdamW',
+  source: 0xb9a89b6f,
+  state: ['m', 'v'],
+  row: { eps: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
+  tensor: ['ratios', 'rate', 'decay'],
   sums: [],
+  module: catalogue,
+} as const
+
+export const StableMomentsKernel = {
+  number: 357,
+  name: 'StableMoments',
+  source: 0xb9a89b6f,
+  state: ['m', 'v'],
+  row: { eps: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
+  tensor: ['ratios', 'rate', 'decay'],
+  sums: ['gradients'],
   module: catalogue,
 } as const

@@ -165,7 +165,7 @@ export class RuleInUse {
     row[PIPELINE_LIMIT] = limit
     row[PIPELINE_L2] = definition.l2(numbers as never)
     row[PIPELINE_DECAY] = definition.decay(numbers as never)
-    definition.coefficients(numbers as never, row, dtype)
+    definition.coefficients(numbers as never, row, this.stages[0].row, dtype)
   }
 }
 

@@ -45,8 +45,8 @@ export const definition = defineDirection('adabelief', {
   stages: () => [AdaBeliefKernel],
   clock: products,
   advance: multiplyBetas,
-  coefficients(rule, row) {
-    writeBetas(rule, row)
+  coefficients(rule, row, positions) {
+    writeBetas(rule, row, positions)
     row[AdaBeliefKernel.row.inner] = rule.epsRoot
   },
   corrections: correctBias,

@@ -224,7 +224,7 @@ export const definition = define('adafactor', {
     return rule.factored && !isFactored ? Object.freeze({ ...rule, factored: false }) : undefined
   },
   fixed: ['factored', 'minFactored'],
-  coefficients(rule, row, dtype) {
+  coefficients(rule, row, _, dtype) {
     const { eps1, epsPlacement, beta1, scaleParameter, eps2, d, weightDecay, decayScale } = rule
     const places = FactoredKernel.row
     const eps = eps1 ?? spacing(dtype)

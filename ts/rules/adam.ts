@@ -1,16 +1,30 @@
-import { AdamKernel } from '../arena/manifest.js'
+import { AmsGradKernel } from '../arena/manifest.js'
 import { OptionError } from '../core/errors.js'
 import { choice } from '../options/kinds.js'
 import { advance, check, kernels, stages } from './adam-loops.js'
 import { defineDirection } from './cautious.js'
 import { type CounterOf, maskedByEps } from './define.js'
-import { correctAmsgrad, products, writeBetas } from './moments.js'
+import { type CorrectionPositions, correctAmsgrad, products, writeBetas } from './moments.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
 /** Where ε is added to √v, before the correction: c₁ = η·√(1−∏β₂)/(1−∏β₁), c₂ = 1. */
-function correctTogether({ product2 }: CounterOf<typeof products>, row: Float64Array): void {
-  row[AdamKernel.row.c1] *= Math.sqrt(1 - product2)
-  row[AdamKernel.row.c2] = 1
+function correctTogether(
+  { product2 }: CounterOf<typeof products>,
+  row: Float64Array,
+  positions: CorrectionPositions,
+): void {
+  row[positions.c1] *= Math.sqrt(1 - product2)
+  row[positions.c2] = 1
+}
+
+/** Where the largest is of corrected v: h = 1/(1−∏β₂), c₂ = 1. */
+function correctLargest(
+  { product2 }: CounterOf<typeof products>,
+  row: Float64Array,
+  positions: CorrectionPositions,
+): void {
+  row[AmsGradKernel.row.h] = 1 / (1 - product2)
+  row[positions.c2] = 1
 }
 
 /**
@@ -41,9 +55,10 @@ export const definition = defineDirection('adam', {
   clock: products,
   advance,
   coefficients: writeBetas,
-  corrections(rule, clock, row) {
-    correctAmsgrad(rule, clock, row)
-    if (rule.epsMoment === 'raw') correctTogether(clock, row)
+  corrections(rule, clock, row, positions) {
+    correctAmsgrad(rule, clock, row, positions)
+    if (rule.amsgrad && rule.amsgradMoment === 'corrected') correctLargest(clock, row, positions)
+    if (rule.epsMoment === 'raw') correctTogether(clock, row, positions)
   },
   check(rule) {
     const { amsgrad, amsgradMoment, epsMoment, perRow } = rule

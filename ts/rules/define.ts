@@ -34,10 +34,15 @@ export interface Declaration<O, K extends readonly Kernel[], C extends CounterFi
   readonly shared?: CounterFields
   /** Writes the clock of the next update, whose t stands already, and changes nothing else. */
   advance?(clock: CounterOf<C>, rule: NumbersOf<O>, next: CounterOf<C>): void
-  /** Writes the coefficients that the clock does not change. */
-  coefficients(rule: NumbersOf<O>, row: Float64Array, dtype: Dtype): void
+  /** Writes the coefficients that the clock does not change; `positions` are those of the first stage's kernel. */
+  coefficients(rule: NumbersOf<O>, row: Float64Array, positions: K[number]['row'], dtype: Dtype): void
   /** Writes those that it does, after `advance`. */
-  corrections?(rule: NumbersOf<O>, clock: Readonly<CounterOf<C>>, row: Float64Array): void
+  corrections?(
+    rule: NumbersOf<O>,
+    clock: Readonly<CounterOf<C>>,
+    row: Float64Array,
+    positions: K[number]['row'],
+  ): void
   /**
    * Between two stages: makes what tensor number `i`, of `length` elements, has by tensor, from what was
    * summed, in arrays by name. Matrices have so many `rows` each, and other tensors 0.

@@ -2,7 +2,7 @@ import { kernel, twice } from '../arena/kernel.js'
 import { LaPropKernel } from '../arena/manifest.js'
 import { defineDirection } from './cautious.js'
 import { maskedByEps } from './define.js'
-import { flushTrace, writeBetas } from './moments.js'
+import { flushTrace } from './moments.js'
 import { type RuleOf, rule } from './rule.js'
 
 export const LaPropLoop = twice<typeof LaPropKernel>(
@@ -43,9 +43,12 @@ export const definition = defineDirection('laprop', {
     next.product2 = flushTrace(clock.product2 * beta2)
     next.averageLr = beta1 * clock.averageLr + (1 - beta1) * lr
   },
-  coefficients(rule, row) {
-    writeBetas(rule, row)
-    row[LaPropKernel.row.taken1] = rule.lr * (1 - rule.beta1)
+  coefficients({ lr, beta1, beta2, eps }, row) {
+    row[LaPropKernel.row.eps] = eps
+    row[LaPropKernel.row.beta1] = beta1
+    row[LaPropKernel.row.taken1] = lr * (1 - beta1)
+    row[LaPropKernel.row.beta2] = beta2
+    row[LaPropKernel.row.oneMinusBeta2] = 1 - beta2
   },
   corrections(rule, { product2, averageLr }, row) {
     // (θ − u)·d is d·θ − d·u.

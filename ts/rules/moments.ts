@@ -1,6 +1,6 @@
 /** What rules with moments have in common: running products of β₁ and β₂, and the corrections that these make. */
 
-import { AdamKernel, AmsGradKernel } from '../arena/manifest.js'
+import { AmsGradKernel } from '../arena/manifest.js'
 import type { CounterOf } from './define.js'
 
 export interface Betas {
@@ -24,40 +24,43 @@ export function multiplyBetas(
 /** 0 where no trace of it is left in 1 − x: subnormal numbers are slow, and stop shrinking. */
 export const flushTrace = (product: number): number => (product < 1e-300 ? 0 : product)
 
-/** Writes those coefficients of Adam's kernels that stay. */
-export function writeBetas({ eps, beta1, beta2 }: Betas & { readonly eps: number }, row: Float64Array): void {
-  row[AdamKernel.row.eps] = eps
-  row[AdamKernel.row.beta1] = beta1
-  row[AdamKernel.row.oneMinusBeta1] = 1 - beta1
-  row[AdamKernel.row.beta2] = beta2
-  row[AdamKernel.row.oneMinusBeta2] = 1 - beta2
+/** Where coefficients of these names stand in a row, as each kernel has them. */
+export type PositionsOf<N extends string> = { readonly [K in N]: number }
+
+/** Writes ε, β₁ and β₂, and 1 − β of both. */
+export function writeBetas(
+  { eps, beta1, beta2 }: Betas & { readonly eps: number },
+  row: Float64Array,
+  positions: PositionsOf<'eps' | 'beta1' | 'oneMinusBeta1' | 'beta2' | 'oneMinusBeta2'>,
+): void {
+  row[positions.eps] = eps
+  row[positions.beta1] = beta1
+  row[positions.oneMinusBeta1] = 1 - beta1
+  row[positions.beta2] = beta2
+  row[positions.oneMinusBeta2] = 1 - beta2
 }
+
+/** Where bias corrections stand. */
+export type CorrectionPositions = PositionsOf<'c1' | 'c2'>
 
 /** c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂). */
 export function correctBias(
   { lr }: { readonly lr: number },
   { product1, product2 }: CounterOf<typeof products>,
   row: Float64Array,
+  positions: CorrectionPositions,
 ): void {
-  row[AdamKernel.row.c1] = lr / (1 - product1)
-  row[AdamKernel.row.c2] = 1 / Math.sqrt(1 - product2)
+  row[positions.c1] = lr / (1 - product1)
+  row[positions.c2] = 1 / Math.sqrt(1 - product2)
 }
 
-interface AmsgradOptions {
-  readonly lr: number
-  readonly amsgrad: boolean
-  readonly amsgradMoment?: 'raw' | 'corrected'
-}
-
-/** The same, and h = 1; where the largest is of corrected v, h = 1/(1−∏β₂) and c₂ = 1. */
+/** The same, and h = 1. */
 export function correctAmsgrad(
-  rule: AmsgradOptions,
+  rule: { readonly lr: number; readonly amsgrad: boolean },
   clock: CounterOf<typeof products>,
   row: Float64Array,
+  positions: CorrectionPositions,
 ): void {
-  correctBias(rule, clock, row)
-  if (!rule.amsgrad) return
-  const isCorrected = rule.amsgradMoment === 'corrected'
-  row[AmsGradKernel.row.h] = isCorrected ? 1 / (1 - clock.product2) : 1
-  if (isCorrected) row[AmsGradKernel.row.c2] = 1
+  correctBias(rule, clock, row, positions)
+  if (rule.amsgrad) row[AmsGradKernel.row.h] = 1
 }

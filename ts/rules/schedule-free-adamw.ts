@@ -43,8 +43,8 @@ export const definition = define('scheduleFreeAdamW', {
     addWeight(clock, rule, warmedUpRate(next.t, rule), next)
   },
   coefficients: writeAdaptive,
-  corrections(rule, clock, row) {
-    writeRate(clock, rule, warmedUpRate(clock.t, rule), row)
+  corrections(rule, clock, row, positions) {
+    writeRate(clock, rule, warmedUpRate(clock.t, rule), row, positions)
     row[ScheduleFreeAdamKernel.row.c2] = 1 / Math.sqrt(1 - clock.product2)
     row[ScheduleFreeAdamKernel.row.unrectified] = 0
   },

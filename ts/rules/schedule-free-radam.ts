@@ -52,9 +52,9 @@ export const definition = define('scheduleFreeRAdam', {
     addWeight(clock, rule, computeRate(next, rule).gamma, next)
   },
   coefficients: writeAdaptive,
-  corrections(rule, clock, row) {
+  corrections(rule, clock, row, positions) {
     const { r, gamma } = computeRate(clock, rule)
-    writeRate(clock, rule, gamma, row)
+    writeRate(clock, rule, gamma, row, positions)
     row[ScheduleFreeAdamKernel.row.c2] = 1 / Math.sqrt(1 - clock.product2)
     row[ScheduleFreeAdamKernel.row.unrectified] = r === null ? 1 : 0
   },

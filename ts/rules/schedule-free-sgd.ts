@@ -1,15 +1,7 @@
 import { fraction, nonNegative } from '../options/kinds.js'
 import { define } from './define.js'
 import { type RuleOf, rule } from './rule.js'
-import {
-  addWeight,
-  Point,
-  Sgd,
-  warmedUpRate,
-  weightCounters,
-  writeMomentumAndDecay,
-  writeRate,
-} from './schedule-free.js'
+import { addWeight, Point, Sgd, warmedUpRate, weightCounters, writeRate } from './schedule-free.js'
 
 /** β is the momentum; γ = η, or η·(t/warmupSteps); c = w/Σw, w = tʳ·γₘₐₓᵖ. */
 export const definition = define('scheduleFreeSgd', {
@@ -36,11 +28,12 @@ export const definition = define('scheduleFreeSgd', {
   advance(clock, rule, next) {
     addWeight(clock, rule, warmedUpRate(next.t, rule), next)
   },
-  coefficients({ momentum, weightDecay }, row) {
-    writeMomentumAndDecay(momentum, weightDecay, row)
+  coefficients({ momentum, weightDecay }, row, positions) {
+    row[positions.oneMinusBeta] = 1 - momentum
+    row[positions.lambda] = weightDecay
   },
-  corrections(rule, clock, row) {
-    writeRate(clock, rule, warmedUpRate(clock.t, rule), row)
+  corrections(rule, clock, row, positions) {
+    writeRate(clock, rule, warmedUpRate(clock.t, rule), row, positions)
   },
   starts: () => ({ z: 'parameters' }),
 })

@@ -9,6 +9,7 @@ import {
 } from '../arena/manifest.js'
 import { pow } from '../functions/pow.js'
 import type { CounterOf } from './define.js'
+import type { PositionsOf } from './moments.js'
 
 const SgdLoop = twice<typeof ScheduleFreeSgdKernel>(
   (f) =>
@@ -99,16 +100,10 @@ export function writeRate(
   powers: WeightPowers,
   gamma: number,
   row: Float64Array,
+  positions: PositionsOf<'gamma' | 'c'>,
 ): void {
-  row[ScheduleFreeSgdKernel.row.gamma] = gamma
-  row[ScheduleFreeSgdKernel.row.c] =
-    clock.weightSum === 0 ? 0 : averagingWeight(clock, powers) / clock.weightSum
-}
-
-/** Writes 1 − β and λ. */
-export function writeMomentumAndDecay(beta: number, weightDecay: number, row: Float64Array): void {
-  row[ScheduleFreeSgdKernel.row.oneMinusBeta] = 1 - beta
-  row[ScheduleFreeSgdKernel.row.lambda] = weightDecay
+  row[positions.gamma] = gamma
+  row[positions.c] = clock.weightSum === 0 ? 0 : averagingWeight(clock, powers) / clock.weightSum
 }
 
 /** γ of an update: η, and a part of it while it warms up. */
@@ -128,7 +123,8 @@ interface AdaptiveOptions {
 
 /** Writes the coefficients that stay of a rule with v. */
 export function writeAdaptive({ beta1, beta2, eps, weightDecay }: AdaptiveOptions, row: Float64Array): void {
-  writeMomentumAndDecay(beta1, weightDecay, row)
+  row[ScheduleFreeAdamKernel.row.oneMinusBeta] = 1 - beta1
+  row[ScheduleFreeAdamKernel.row.lambda] = weightDecay
   row[ScheduleFreeAdamKernel.row.eps] = eps
   row[ScheduleFreeAdamKernel.row.beta2] = beta2
   row[ScheduleFreeAdamKernel.row.oneMinusBeta2] = 1 - beta2

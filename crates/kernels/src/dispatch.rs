@@ -310,6 +310,8 @@ macro_rules! code {
 
             pub static FLOAT32: Code = Code {
                 kernels: crate::rules::for_each_kernel!(entries!($f32)),
+                #[cfg(feature = "elementwise")]
+                positions: &crate::rules::POSITIONS,
                 #[cfg(feature = "equations")]
                 equations: &equations::entries(
                     [by_states!(update::<f32, 0>), by_states!(update::<f32, MAX_TENSOR>)],
@@ -328,6 +330,8 @@ macro_rules! code {
             };
             pub static FLOAT64: Code = Code {
                 kernels: crate::rules::for_each_kernel!(entries!($f64)),
+                #[cfg(feature = "elementwise")]
+                positions: &crate::rules::POSITIONS,
                 #[cfg(feature = "equations")]
                 equations: &equations::entries(
                     [by_states!(update::<f64, 0>), by_states!(update::<f64, MAX_TENSOR>)],

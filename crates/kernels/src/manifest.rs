@@ -70,6 +70,7 @@ fn numbers() -> String {
         ("MASK_TAKES_SIGN", "Beside MASKED, its direction has the gradient's sign.", arena::MASK_TAKES_SIGN),
         ("MASK_KEEPS_ALL", "Beside MASKED, all of its direction is left.", arena::MASK_KEEPS_ALL),
         ("BY_ROW", "It is one tensor, of which listed rows have gradients.", arena::BY_ROW),
+        ("KERNELS", "Kernels' numbers are below it.", code::KERNELS),
         ("PER_UNIT_KERNEL", "The kernel that does it.", rules::PER_UNIT),
         ("EXCLUDED", "A flag of a tensor: stages over the plane leave it out.", arena::EXCLUDED),
         ("PARAMETERS", "The arrays that every arena has.", arena::PARAMETERS),
@@ -212,7 +213,7 @@ pub struct Description {
     pub is_shipped: bool,
 }
 
-/// All kernels of this build, in the order of their numbers.
+/// All kernels of this build, in the order of the list.
 pub fn kernels() -> Vec<Description> {
     rules::for_each_kernel!(descriptions!())
 }
@@ -226,22 +227,20 @@ macro_rules! descriptions {
         [$($(#[$cfg:meta])* $module:ident::$further:ident,)*]
     ) => {{
         let mut numbers = stages::FIRST_KERNEL as u16..;
-        let mut numbered = |described: Description| Description { number: numbers.next().unwrap_or(0), ..described };
         vec![
-            $(numbered(Description {
+            $(Description {
                 is_core: true,
+                number: numbers.next().unwrap_or(0),
                 ..describe::<rules::$core::$kernel>(stringify!($kernel), stringify!($core))
-            }),)*
-            $(#[cfg(feature = "elementwise")] numbered(
-                describe::<rules::$elementwise::$single>(stringify!($single), stringify!($elementwise)),
-            ),)*
-            $(#[cfg(feature = "catalogue")] numbered(
-                describe_of_matrices::<rules::$rule::$matrices>(stringify!($matrices), stringify!($rule)),
-            ),)*
-            $(#[cfg(feature = "catalogue")] $(#[$cfg])* numbered(Description {
+            },)*
+            $(#[cfg(feature = "elementwise")]
+            describe::<rules::$elementwise::$single>(stringify!($single), stringify!($elementwise)),)*
+            $(#[cfg(feature = "catalogue")]
+            describe_of_matrices::<rules::$rule::$matrices>(stringify!($matrices), stringify!($rule)),)*
+            $(#[cfg(feature = "catalogue")] $(#[$cfg])* Description {
                 is_shipped: <[&str]>::is_empty(&[$(stringify!($cfg)),*]),
                 ..describe::<rules::$module::$further>(stringify!($further), stringify!($module))
-            }),)*
+            },)*
         ]
     }};
 }
@@ -259,7 +258,7 @@ fn describe_of_matrices<K: MatrixKernel>(name: &'static str, module: &str) -> De
 fn named<S: Lanes, R: Lanes>(name: &'static str, module: &str) -> Description {
     Description {
         name,
-        number: 0,
+        number: code::number_of(name) as u16,
         source: source(module),
         state: S::NAMES,
         row: R::NAMES,

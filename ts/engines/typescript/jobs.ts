@@ -11,6 +11,7 @@ import {
   GRADIENTS,
   HEADER_SEGMENTS,
   HOLD_PARAMS,
+  KERNELS,
   MASK_KEEPS_ALL,
   MASK_TAKES_SIGN,
   MASKED,
@@ -116,12 +117,13 @@ export function makeForEachJob(arena: Arena): ForEachJob {
   const jobOf = (stage: number, at: number): SegmentJob | undefined => {
     const number = kernelAt(at, stage)
     if (number === 0) return undefined
+    const row = rows[words[at + SEGMENT_ROW]]
+    // A larger number would have the key of another array's kernel.
+    if (row === undefined || number >= KERNELS) throw arena.broken()
     const flags = words[at + SEGMENT_FLAGS]
     const form = formOf(stage, at, flags)
-    const key = ((words[at + SEGMENT_ARRAY] * 1024 + number) * 16 + stage) * 4 + form
+    const key = ((words[at + SEGMENT_ARRAY] * KERNELS + number) * 16 + stage) * 4 + form
     if (latest?.key !== key) latest = jobs.get(key) ?? makeJob(key, stage, at, number, form)
-    const row = rows[words[at + SEGMENT_ROW]]
-    if (row === undefined) throw arena.broken()
     latest.row.coefficients = row
     latest.flags = flags & latest.heeded
     return latest

@@ -31,7 +31,7 @@ export class CoefficientRows {
       next.t = clock.t + 1
       use.advance?.(clock, use.numbers as never, next)
       use.write(row, 1, this.#limit, this.#dtype)
-      use.corrections?.(use.numbers as never, next, row)
+      use.corrections?.(use.numbers as never, next, row, use.stages[0].row)
       this.#clock = next
       this.#next = clock
     }

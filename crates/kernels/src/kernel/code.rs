@@ -126,13 +126,46 @@ impl Entry {
     }
 }
 
-/// The first number of a kernel that does what its row says, behind those of all lists.
+/// Kernels' numbers are below it.
+pub const KERNELS: usize = 1024;
+/// The first number of a kernel that does what its row says, behind those of the core.
 pub const EQUATIONS: usize = 256;
+/// The first number of a kernel of the catalogue, behind those of equations.
+pub const CATALOGUE: usize = 320;
+const _: () = assert!(EQUATIONS + 4 * (MAX_STATE + 1) <= CATALOGUE);
+
+/// The number of a kernel of the catalogue, by its name (FNV-1a): so it stays whatever else there is.
+pub const fn number_of(name: &str) -> usize {
+    let (mut hash, mut at) = (0x811c_9dc5_u32, 0);
+    while at < name.len() {
+        hash = (hash ^ name.as_bytes()[at] as u32).wrapping_mul(0x0100_0193);
+        at += 1;
+    }
+    CATALOGUE + (hash >> 9) as usize % (KERNELS - CATALOGUE)
+}
+
+/// Where in the table the kernel of each number stands, behind its end for none; `names` are those behind the core's.
+#[cfg(feature = "elementwise")]
+pub const fn positions(core: usize, names: &[&str]) -> [u8; KERNELS] {
+    const NONE: u8 = u8::MAX;
+    let (mut positions, mut at) = ([NONE; KERNELS], 0);
+    assert!(core <= EQUATIONS && core + names.len() <= NONE as usize);
+    while at < core + names.len() {
+        let number = if at < core { at } else { number_of(names[at - core]) };
+        assert!(positions[number] == NONE, "two kernels have one number: give the new one another name");
+        positions[number] = at as u8;
+        at += 1;
+    }
+    positions
+}
 
 /// All code for one dtype and instruction set.
 pub struct Code {
-    /// By number: 0 is none, 1 sums the gradients' squares, and passes over the plane are the next ones.
+    /// 0 is none, 1 sums the gradients' squares, and passes over the plane are the next ones; the numbers of the core's
+    /// are their positions.
     pub kernels: &'static [Entry],
+    #[cfg(feature = "elementwise")]
+    pub positions: &'static [u8; KERNELS],
     /// Those that do what their rows say: the first one has the number [`EQUATIONS`].
     #[cfg(feature = "equations")]
     pub equations: &'static [Entry],
@@ -153,9 +186,11 @@ impl Code {
     #[inline(always)]
     pub fn entry(&self, number: usize) -> Option<&'static Entry> {
         #[cfg(feature = "equations")]
-        if let Some(number) = number.checked_sub(EQUATIONS) {
-            return self.equations.get(number);
+        if let Some(equation) = number.checked_sub(EQUATIONS).and_then(|number| self.equations.get(number)) {
+            return Some(equation);
         }
+        #[cfg(feature = "elementwise")]
+        let number = usize::from(*self.positions.get(number)?);
         self.kernels.get(number)
     }
 }

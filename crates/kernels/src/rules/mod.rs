@@ -6,10 +6,12 @@
 
 #![cfg_attr(not(feature = "catalogue"), allow(dead_code))]
 
-/// The one list of kernels; its order numbers them, from 2 on: 0 is none, 1 sums the gradients' squares.
-/// First the core, which every build has, then the catalogue: those that many runs may have, which are the only
-/// stages of elementwise rules, those that take tensors as matrices, and all others. Passes over the plane come first of all, in the order of their
-/// stages.
+use crate::kernel::code;
+
+/// The one list of kernels. First the core, which every build has: its order numbers them, from 2 on, as 0 is none and 1
+/// sums the gradients' squares, and passes over the plane come first, in the order of their stages. Then the
+/// catalogue, whose names number them: those that many runs may have, which are the only stages of elementwise
+/// rules, those that take tensors as matrices, and all others, each part in alphabetical order.
 macro_rules! for_each_kernel {
     ($then:ident!($($arguments:tt)*)) => {
         $then! {
@@ -32,77 +34,95 @@ macro_rules! for_each_kernel {
                 cautious::Cautious,
             ]
             [
-                sign_sgd::SignSgd,
-                sign_sgd::Signum,
-                adam_per_row::AdamPerRow,
-                rmsprop::RmsProp,
-                rmsprop::RmsPropMomentum,
-                rmsprop::RmsPropCentered,
-                rmsprop::RmsPropCenteredMomentum,
-                adamax::Adamax,
-                nadam::NAdam,
-                adadelta::Adadelta,
-                rprop::Rprop,
-                lion::Lion,
                 adabelief::AdaBelief,
-                yogi::Yogi,
-                laprop::LaProp,
-                adopt::Adopt,
+                adadelta::Adadelta,
+                adam_per_row::AdamPerRow,
+                adamax::Adamax,
                 adan::Adan,
                 ademamix::AdEmaMix,
+                adopt::Adopt,
+                laprop::LaProp,
+                lion::Lion,
+                nadam::NAdam,
+                rmsprop::RmsProp,
+                rmsprop::RmsPropCentered,
+                rmsprop::RmsPropCenteredMomentum,
+                rmsprop::RmsPropMomentum,
+                rprop::Rprop,
+                sign_sgd::SignSgd,
+                sign_sgd::Signum,
+                yogi::Yogi,
             ]
             [
-                unitwise::Unitwise,
-                muon::NewtonSchulz,
                 adafactor::Factored,
                 adafactor::FactoredMomentum,
+                muon::NewtonSchulz,
                 sm3::Sm3Covered,
                 sm3::Sm3CoveredMomentum,
+                unitwise::Unitwise,
             ]
             [
-                norms::Prepared,
-                norms::BothNorms,
-                norms::GradientNorm,
-                norms::Scaled,
+                adafactor::Unfactored,
+                adafactor::UnfactoredMomentum,
+                adafactor::UnfactoredStep,
                 lamb::Lamb,
                 lars::Lars,
                 lars::LarsNesterov,
-                novograd::NovoGrad,
-                stable_adamw::StableMoments,
-                stable_adamw::StableAdamW,
-                schedule_free::ScheduleFreeSgd,
-                schedule_free::ScheduleFreeAdam,
-                schedule_free::ScheduleFreePoint,
-                schedule_free::ScheduleFreeAdamPoint,
                 mars::Mars,
                 mars::MarsAdamW,
                 mars::MarsLion,
-                prodigy::ProdigyMoments,
-                prodigy::Prodigy,
                 muon::MuonMomentum,
-                adafactor::Unfactored,
-                adafactor::UnfactoredStep,
-                adafactor::UnfactoredMomentum,
+                norms::BothNorms,
+                norms::GradientNorm,
+                norms::Prepared,
+                norms::Scaled,
+                novograd::NovoGrad,
+                prodigy::Prodigy,
+                prodigy::ProdigyMoments,
+                schedule_free::ScheduleFreeAdam,
+                schedule_free::ScheduleFreeAdamPoint,
+                schedule_free::ScheduleFreePoint,
+                schedule_free::ScheduleFreeSgd,
+                sm3::Sm3Momentum,
                 sm3::Sm3Single,
                 sm3::Sm3SingleMomentum,
-                sm3::Sm3Momentum,
+                stable_adamw::StableAdamW,
+                stable_adamw::StableMoments,
+                #[cfg(feature = "trial")] trial::Fails,
                 #[cfg(feature = "trial")] trial::Measure,
                 #[cfg(feature = "trial")] trial::Move,
-                #[cfg(feature = "trial")] trial::Fails,
             ]
         }
     };
 }
 pub(crate) use for_each_kernel;
 
-macro_rules! before_matrices {
-    (() [$($core:ident::$kernel:ident,)*] [$($module:ident::$further:ident,)*] $($others:tt)*) => {
-        0 $(+ [stringify!($kernel)].len())* $(+ [stringify!($further)].len())*
+/// The number of the kernel that runs in a stage that is no rule's.
+pub(crate) const PER_UNIT: usize = code::number_of("Unitwise");
+
+#[cfg(feature = "elementwise")]
+macro_rules! positions {
+    (
+        ()
+        [$($core:ident::$kernel:ident,)*]
+        [$($elementwise:ident::$single:ident,)*]
+        [$($rule:ident::$matrices:ident,)*]
+        [$($(#[$cfg:meta])* $module:ident::$further:ident,)*]
+    ) => {
+        code::positions(
+            crate::stages::FIRST_KERNEL + [$(stringify!($kernel)),*].len(),
+            &[
+                $(stringify!($single),)*
+                $(#[cfg(feature = "catalogue")] stringify!($matrices),)*
+                $(#[cfg(feature = "catalogue")] $(#[$cfg])* stringify!($further),)*
+            ],
+        )
     };
 }
 
-/// The number of the first kernel of matrices, which runs in a stage that is no rule's.
-pub(crate) const PER_UNIT: usize = crate::stages::FIRST_KERNEL + for_each_kernel!(before_matrices!());
+/// Where in the table of kernels each number stands.
+#[cfg(feature = "elementwise")]
+pub(crate) static POSITIONS: [u8; code::KERNELS] = for_each_kernel!(positions!());
 
 pub(crate) use crate::stages::plane;
 

@@ -1,6 +1,7 @@
 //! The list of kernels, as TypeScript has it.
 
 use antigrad_kernels::manifest;
+use std::collections::HashSet;
 
 #[test]
 fn the_manifest_of_typescript_is_that_of_these_sources() {
@@ -12,10 +13,15 @@ fn the_manifest_of_typescript_is_that_of_these_sources() {
 }
 
 #[test]
-fn kernels_that_are_not_shipped_come_last() {
-    let shipped: Vec<bool> = manifest::kernels().iter().map(|kernel| kernel.is_shipped).collect();
-    assert!(shipped.is_sorted_by(|a, b| a >= b), "{shipped:?}");
-    assert_eq!(shipped.contains(&false), cfg!(feature = "trial"));
-    let numbers = manifest::kernels().into_iter().map(|kernel| usize::from(kernel.number));
-    assert!(numbers.eq(2..2 + shipped.len()));
+fn kernels_of_the_core_are_numbered_by_the_list_and_all_others_by_their_names() {
+    let kernels = manifest::kernels();
+    let (core, others): (Vec<_>, Vec<_>) = kernels.iter().partition(|kernel| kernel.is_core);
+    assert!(core.iter().map(|kernel| kernel.number).eq(2..2 + core.len() as u16));
+    // Whatever else is in the list.
+    let number = |name| others.iter().find(|kernel| kernel.name == name).expect("it is there").number;
+    assert_eq!(["Lion", "Unitwise", "Lamb"].map(number), [828, 845, 594]);
+    let numbers: HashSet<_> = others.iter().map(|kernel| kernel.number).collect();
+    assert_eq!(numbers.len(), others.len());
+    assert!(numbers.iter().all(|number| (320..1024).contains(number)));
+    assert_eq!(kernels.iter().any(|kernel| !kernel.is_shipped), cfg!(feature = "trial"));
 }
