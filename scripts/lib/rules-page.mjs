@@ -111,9 +111,9 @@ Every rule with its options, its state and where it comes from. \`npm run table:
 the rules' declarations and comments. All that differs from system to system is in
 [numerics.md](numerics.md#where-systems-differ).
 
-Where systems give a rule other values than ours, a *preset* has theirs: that is plain options and nothing else.
-\`${name}.${system}({ lr: 1e-2 })\` is \`${name}\` with that system's values and another η, and says all of its
-options. In the tables below a preset has a column, with what it changes.
+Where systems give a rule other values than ours, a *preset* has theirs: that is plain options and nothing
+else. \`${name}.${system}({ lr: 1e-2 })\` is \`${name}\` with that system's values and another η, and says all of
+its options. In the tables below a preset has a column, with what it changes.
 
 A page that imports \`Optimizer\` and one rule gets so many kB, WebAssembly included, minified by esbuild and
 gzipped; one that has \`${beside}\` already gets so many *more* by the rule. Most of what a rule beyond the core's
@@ -148,8 +148,8 @@ elements. [numerics.md](numerics.md#the-rules) has what rules have in common.
 - \`lr\`, \`weightDecay\` and \`momentum\` may be [schedules](schedules.md). A function of t = 0, 1, … will do too,
   but a rule with a function in it cannot be stored or sent.
 - \`weightDecay\` adds λ·θ to the gradient, as Torch's does, except where it says otherwise. Where the decay is
-  decoupled, a rule may have \`cautiousWeightDecay\`, which spares what the step enlarges (Chen et al., 2025), and
-  \`maxLr\`: unless it is 0, λ·η²/\`maxLr\` takes the place of λ·η (Defazio, 2025).
+  decoupled, a rule may have \`cautiousWeightDecay\`, which spares what the step enlarges (Chen et al., 2025),
+  and \`maxLr\`: unless it is 0, λ·η²/\`maxLr\` takes the place of λ·η (Defazio, 2025).
 ${item(`Norms ‖·‖ are of one tensor. So what a tensor is matters in ${norms}.`)}
 ${item(`Tensors of two dimensions or more, as the optimizer's \`shapes\` say, are matrices to ${matrices}, each of which says below what other tensors get. Without any shapes it is an error to ask for ${matricesAlone}.`)}
 ${item(`No schedule is needed with ${points}: \`params\` is the average x, and the gradient is wanted at \`optimizer.gradientPoint()\`; a step without a look at it is an error.`)}
