@@ -293,6 +293,21 @@ describe('a group', () => {
     expect(distances(optimizer as never)[2]).toBe(a)
   })
 
+  test('is none that no tensor has any more: a set after others does as in a run that is loaded', () => {
+    const run = (isLoaded: boolean) => {
+      const of = (...x: number[]) => x.map((each) => Float64Array.of(each))
+      let optimizer = new Optimizer(of(1, 0.5, -1), prodigy({ d0: 1e-3 }))
+      optimizer.set('1', { lr: 0.02 })
+      for (let k = 0; k < 9; k++) optimizer.step(of(1 + k / 9, 1e-3, 1))
+      optimizer.set('1', { lr: 0.1 })
+      if (isLoaded) optimizer = Optimizer.load(optimizer.save())
+      optimizer.set('0', { lr: 0.02 })
+      return distances(optimizer)
+    }
+    const [d, other] = run(true)
+    expect(d).not.toBe(other)
+    expect(run(false)).toEqual(run(true))
+  })
   test('keeps apart what has come by different ways, though its options are the same again', () => {
     const optimizer = go(make(start), 3)
     ;(optimizer as Optimizer).set('b', { lr: 0.25 } as never)

@@ -50,14 +50,13 @@ export function setAll(model: Model, given: object): () => void {
   }
   return () => {
     for (const [use, rule] of rules) use.change(rule)
-    if (!uses.some((use) => use !== base && use.definition.estimateShared)) {
-      model.settle()
-      return model.reschedule()
-    }
-    // Those that have become alike are one: what tensors share they share with all of them, as in a run that is loaded.
+    model.settle()
     model.reschedule()
+    if (!uses.some((use) => use !== base && use.definition.estimateShared)) return
+    // Those that have become alike are one: what tensors share they share with all of them, as in a run that is loaded.
     for (const tensor of model.tensors) tensor.part.assign(tensor, model.used(tensor.use.resolved))
     model.update()
+    model.reschedule()
   }
 }
 
@@ -69,6 +68,8 @@ export function setSelected(model: Model, picked: readonly Tensor[], given: obje
   return () => {
     for (const tensor of picked) tensor.part.assign(tensor, model.used(after.get(tensor.use) as ResolvedRule))
     model.update()
+    // A rule that no tensor has any more must not be found again: what its tensors shared is out of date.
+    if (before.some((use) => use.definition.estimateShared)) model.reschedule()
   }
 }
 
@@ -91,7 +92,7 @@ export function appendTensorRows(model: Model, name: unknown, rows: unknown): ()
   if (shape === undefined || shape.length === 0) {
     throw new TensorError(
       'appendRows: name',
-      `a tensor whose shape says what a row is (${tensor.name} has none)`,
+      `a tensor with rows (${tensor.name} has no shape)`,
       name,
     )
   }
