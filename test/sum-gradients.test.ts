@@ -257,8 +257,8 @@ describe('what is no list of gradients is an error', () => {
       /^sumGradients: parts.0: expected gradients of each/,
     ],
     ['null', () => [null], /^sumGradients: parts.0: /],
-    ['a number', () => [{ w: 7 }], /^sumGradients: parts.0.w: expected a Float32Array .*make one of plain/],
-    ['numbers', () => [{ w: [1, 2] }], /^sumGradients: parts.0.w.0: .*make one of plain numbers/],
+    ['a number', () => [{ w: 7 }], /^sumGradients: parts.0.w: expected a Float32Array .*makes one/],
+    ['numbers', () => [{ w: [1, 2] }], /^sumGradients: parts.0.w.0: .*makes one/],
     ['integers', () => [{ w: Int32Array.of(1) }], /^sumGradients: parts.0.w: .*got an Int32Array/],
     ['a tensor of others', () => [{ w: { dataSync() {} } }], /^sumGradients: parts.0.w: .*dataSync/],
     [
