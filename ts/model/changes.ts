@@ -90,11 +90,7 @@ export function appendTensorRows(model: Model, name: unknown, rows: unknown): ()
   if (tensor === undefined) throw new TensorError('appendRows: name', "a tensor's name", name)
   const { shape } = tensor
   if (shape === undefined || shape.length === 0) {
-    throw new TensorError(
-      'appendRows: name',
-      `a tensor with rows (${tensor.name} has no shape)`,
-      name,
-    )
+    throw new TensorError('appendRows: name', `a tensor with rows (${tensor.name} has no shape)`, name)
   }
   const [count, ...inner] = shape
   const size = inner.reduce((product, n) => product * n, 1)
