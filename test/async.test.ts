@@ -104,7 +104,7 @@ describe.each(engineNames)('meanwhile: %s', (engine) => {
     do {
       for (const [call, make] of Object.entries(refused)) {
         expect(make, call).toThrow(BusyError)
-        expect(make, call).toThrow(`${call}: a step is under way`)
+        expect(make, call).toThrow(`${call}: a step of this optimizer is under way`)
       }
       expect(() => optimizer.step()).toThrow(AntigradError)
       await expect(optimizer.stepAsync()).rejects.toThrow(BusyError)

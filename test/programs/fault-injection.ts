@@ -5,7 +5,7 @@ import { inWords, Mine } from './outcome.js'
 
 /** What any of the calls is answered. */
 const refusalOf = (call: Intruder) =>
-  `BusyError: ${call}: a step is under way; await the promise of stepAsync first`
+  `BusyError: ${call}: a step of this optimizer is under way; await the promise of stepAsync first`
 
 export class Intrusions {
   /** A world that is steady does not do what is refused: it shows what is to become of it. */

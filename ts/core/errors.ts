@@ -74,7 +74,7 @@ export class BusyError extends AntigradError {
   override name = 'BusyError'
 
   constructor(call: string) {
-    super(`${call}: a step is under way; await the promise of stepAsync first`)
+    super(`${call}: a step of this optimizer is under way; await the promise of stepAsync first`)
   }
 }
 
