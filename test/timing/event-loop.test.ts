@@ -118,7 +118,7 @@ const longParts = {
     return watch((onProgress) => fitMany(decay, data, { start, engine, weights: '1/f^2', onProgress }))`,
   'a bootstrap': `
     const found = await fitMany(decay, curves(20, 100), { start, engine })
-    return watch((onProgress) => found.bootstrap({ count: 400, onProgress }))`,
+    return watch((onProgress) => bootstrap(found, { count: 400, onProgress }))`,
   'a shared fit': `
     const { t, y } = curves(5000, 100)
     const data = { t: y.map(() => t), y }
