@@ -7,7 +7,7 @@ import { defineLines } from '../dist/expressions/lines.js'
 import { compile } from '../dist/expressions/program.js'
 import { ProgramRunner } from '../dist/expressions/run.js'
 
-/** What some lines are at a point. */
+/** The values of lines at a point. */
 function valuesOf(text: string, wanted: readonly string[], at: Readonly<Record<string, number>>) {
   const graph = new Graph()
   const names = Object.keys(at)

@@ -14,7 +14,7 @@ const MAX_MINIMA = 200
 /** What is at rest this near to a minimum, in sides of the view, is in it. */
 const SUCCESS_RADIUS = 1e-3
 
-// What becomes of a start. CONVERGED is away from the minima that are told apart; these are counted from FIRST on.
+// The outcome of a start. CONVERGED is at rest at none of the listed minima; these are numbered from FIRST on.
 export const NONE = 0
 export const DIVERGED = 1
 export const UNFINISHED = 2

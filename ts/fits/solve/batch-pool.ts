@@ -1,7 +1,8 @@
 /** What small batches of fits have left, for those that come. */
 
 import type { Program } from '../../expressions/program.js'
-import type { Batch } from '../../many/batch/batch.js'
+import type { Batch, BatchShape } from '../../many/batch/batch.js'
+import { type DataColumn, sharedColumns } from '../../many/batch/data.js'
 
 /** Largest batch that is kept for reuse. */
 const MAX_BATCH_BYTES = 1 << 24
@@ -31,5 +32,36 @@ export function release(program: Program, batch: Batch): void {
     if (pool.size <= MAX_BATCHES && bytes <= MAX_POOL_BYTES) return
     pool.delete(oldest)
     bytes -= oldest.region.byteLength
+  }
+}
+
+interface ProgramBatch
+  extends Pick<BatchShape, 'rows' | 'cohorts' | 'lanes' | 'updates' | 'maxUpdates' | 'scratches'> {
+  /** The fits whose data they have. */
+  readonly runs: Uint32Array
+  readonly data: readonly DataColumn[]
+}
+
+/** The shape of a batch of fits by a program. Without spreads, each of which would make a hidden class of its own. */
+export function programShape(program: Program, batch: ProgramBatch): BatchShape {
+  const { runs, data, rows, cohorts, lanes, updates, maxUpdates, scratches } = batch
+  return {
+    dtype: 'float64',
+    value: program,
+    gradient: program,
+    kernel: null,
+    runs: runs.length,
+    columns: data.length,
+    shared: sharedColumns(data),
+    rows,
+    cohorts,
+    lanes,
+    updates,
+    maxUpdates,
+    tolerance: 0,
+    exempt: 0,
+    delay: 0,
+    scratches,
+    isBounded: false,
   }
 }

@@ -3,12 +3,12 @@
 import type { FloatArray } from '../../core/numbers.js'
 import { runToEnd } from '../../core/slices.js'
 import type { Program } from '../../expressions/program.js'
-import { Batch, type BatchShape } from '../../many/batch/batch.js'
-import { type DataColumn, sharedColumns } from '../../many/batch/data.js'
+import { Batch } from '../../many/batch/batch.js'
+import type { DataColumn } from '../../many/batch/data.js'
 import { cohortCount, runsPerBatch } from '../../many/batch/layout.js'
 import type { BatchRunner } from '../../many/engines/engines.js'
 import type { EngineCall } from '../../many/engines/execute.js'
-import { acquire, release } from './batch-pool.js'
+import { acquire, programShape, release } from './batch-pool.js'
 
 /** Groups at a time; data of their own make it fewer. */
 const MAX_GROUPS = 1 << 17
@@ -65,26 +65,18 @@ export class GroupLanes {
   ): ResidentBatch {
     const program = this.#program
     const { cohorts, lanes } = cohortCount(runs, data, 8, threads)
-    const shape: BatchShape = {
-      dtype: 'float64',
-      value: program,
-      gradient: program,
-      kernel: null,
-      runs: runs.length,
-      columns: data.length,
-      shared: sharedColumns(data),
+    const scratches = Math.min(threads, cohorts)
+    // No lane ever ends, and none moves.
+    const shape = programShape(program, {
+      runs,
+      data,
       rows,
       cohorts,
       lanes,
-      // No lane ever ends, and none moves.
       updates: 1,
       maxUpdates: 2,
-      tolerance: 0,
-      exempt: 0,
-      delay: 0,
-      scratches: Math.min(threads, cohorts),
-      isBounded: false,
-    }
+      scratches,
+    })
     const left = acquire(program)
     const batch = left?.isLike(shape) ? left : new Batch(shape, left?.region)
     runToEnd(batch.fill({ runs, data, x: [], starts: [], box: null }))

@@ -3,12 +3,12 @@
 import type { FloatArray } from '../../core/numbers.js'
 import type { Program } from '../../expressions/program.js'
 import { rowsOfPiece } from '../../expressions/run.js'
-import { Batch, type BatchShape } from '../../many/batch/batch.js'
-import { type DataColumn, rowsInRun, sharedColumns } from '../../many/batch/data.js'
+import { Batch } from '../../many/batch/batch.js'
+import { type DataColumn, rowsInRun } from '../../many/batch/data.js'
 import { cohortCount, estimateWork, isRowParallel, updatesPerCall } from '../../many/batch/layout.js'
 import type { EngineCall } from '../../many/engines/execute.js'
 import type { ModelPrograms } from '../programs/program-cache.js'
-import { acquire, release } from './batch-pool.js'
+import { acquire, programShape, release } from './batch-pool.js'
 import { type IterationResults, iterateFunctionModel } from './function-model-iterations.js'
 
 /** Iterations a call: nearly all runs have ended then. */
@@ -59,26 +59,8 @@ export class Iterations {
     const updates = updatesPerCall(program, rows, runs.length, Math.min(UPDATES_PER_CALL, maxUpdates))
     // One scratch for each thread that has something to do.
     const pieces = isRowParallel(program, rows) ? Math.ceil((runs.length * rows) / rowsOfPiece(rows)) : 1
-    // Without spreads, of which each would make a hidden class of its own.
-    const shape: BatchShape = {
-      dtype: 'float64',
-      value: program,
-      gradient: program,
-      kernel: null,
-      runs: runs.length,
-      columns: data.length,
-      shared: sharedColumns(data),
-      rows,
-      cohorts,
-      lanes,
-      updates,
-      maxUpdates,
-      tolerance: 0,
-      exempt: 0,
-      delay: 0,
-      scratches: Math.min(threads, Math.max(cohorts, pieces)),
-      isBounded: false,
-    }
+    const scratches = Math.min(threads, Math.max(cohorts, pieces))
+    const shape = programShape(program, { runs, data, rows, cohorts, lanes, updates, maxUpdates, scratches })
     const left = this.#batches.get(program) ?? acquire(program)
     const batch = left?.isLike(shape) ? left : new Batch(shape, left?.region)
     this.#batches.set(program, batch)
