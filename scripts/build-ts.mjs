@@ -99,17 +99,35 @@ const oneModule = {
 }
 
 /**
- * The CommonJS files of dist/node that hold the library, each with the folders whose modules it has; the core has all
- * others. Every other file imports a module from the one that has it: so there is one class of each error, and one addon.
+ * The CommonJS files of dist/node that hold the library, each with its folders or modules. Of all others,
+ * `core` has what dist/index.js needs, and `shared` the rest. Every other file imports a module from the one that has it:
+ * so there is one class of each error, and one addon.
  */
-const libraries = { core: [], fits: ['fits'], chunks: ['chunks', 'jobs'] }
-const libraryOf = (module) =>
-  Object.keys(libraries).find((name) => libraries[name].includes(module.split('/')[0])) ?? 'core'
+const libraries = {
+  core: [],
+  shared: [],
+  expressions: ['expressions', 'equations'],
+  many: ['many'],
+  starts: ['random'],
+  derivatives: [
+    'minimize/standard-errors.js',
+    'minimize/second-differences.js',
+    'objectives/check-gradient.js',
+  ],
+  files: ['files', 'tables'],
+  fits: ['fits'],
+  chunks: ['chunks', 'jobs', 'bullmq'],
+}
+/** Libraries that the core loads when a function of theirs is called: they would take a third of the time of an import. */
+const deferred = ['expressions', 'many', 'starts', 'derivatives']
+const listed = (module) =>
+  Object.keys(libraries).find((name) => libraries[name].some((path) => `${module}/`.startsWith(`${path}/`)))
+const libraryOf = (module) => listed(module) ?? (needed.has(module) ? 'core' : 'shared')
 const libraryEntry = (name) => (name === 'core' ? 'index.js' : `${name}/index.js`)
 const libraryFile = (name) => `node/${libraryEntry(name)}`
 
-/** Under this symbol a library has the modules that other files import from it. */
-const symbol = 'antigrad.modules'
+/** Under this symbol a library has the modules that other files import from it: files of one version, not of another. */
+const symbol = `antigrad.modules ${version}`
 /** Modules that other files import from the library that has them; processes of chunks import that one. */
 const taken = new Set(['chunks/internal.js'])
 
@@ -144,6 +162,46 @@ const fromLibraries = (folder, isOwn, found = () => undefined) => ({
 })
 const isIn = (folder) => (module) => module.startsWith(`${folder}/`)
 
+/** Has the core load a deferred library at the first call of one of its functions. */
+const deferredLibraries = {
+  name: 'deferred libraries',
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: /^\./, namespace: 'file' }, ({ path, importer, resolveDir }) => {
+      const module = relative('dist', join(resolveDir, path))
+      if (!deferred.includes(listed(module))) return undefined
+      if (relative('dist', importer) !== 'index.js') throw new Error(`${importer} imports ${module}`)
+      return { path: module, namespace: 'deferred' }
+    })
+    onResolve({ filter: /./, namespace: 'deferred' }, ({ path }) => ({ path, external: true }))
+    onLoad({ filter: /./, namespace: 'deferred' }, async ({ path }) => {
+      const exported = Object.entries(await import(`../dist/${path}`))
+      // No class can be forwarded: whoever extends it or asks for its instances would have another one.
+      const functions = exported.filter(([, it]) => typeof it === 'function' && !/^class\b/.test(it))
+      const forward = ([name, { length }]) => {
+        const parameters = Array.from({ length }, (_, i) => `argument${i}`)
+        return `export function ${name}(${parameters}) { return ${moduleFrom('node', path)}.${name}(...arguments) }`
+      }
+      return { contents: functions.map(forward).join('\n') }
+    })
+  },
+}
+
+const { metafile: core } = await build({
+  ...node,
+  entryPoints: ['dist/index.js'],
+  outfile: 'core.js',
+  write: false,
+  metafile: true,
+  define: { 'import.meta.url': 'undefined' },
+  plugins: [oneModule, deferredLibraries],
+})
+/** Modules that dist/index.js needs. */
+const needed = new Set(
+  Object.entries(core.outputs['core.js'].inputs).flatMap(([file, { bytesInOutput }]) =>
+    bytesInOutput > 0 ? [relative('dist', file)] : [],
+  ),
+)
+
 // The command line is one file: to read some 300 modules takes Node three times as long. It has what it uses of other
 // packages, so that whoever installs antigrad for the library alone installs nothing else, but nothing of the library.
 const { metafile } = await build({
@@ -159,8 +217,12 @@ const { metafile } = await build({
   },
   metafile: true,
   plugins: [
-    fromLibraries('command-line', isIn('command-line'), (module) =>
-      module === 'bullmq/index.js' ? { path: '../node/bullmq/index.js', external: true } : undefined,
+    // It has the version too, so that the help loads no library.
+    fromLibraries(
+      'command-line',
+      (module) => isIn('command-line')(module) || module === 'core/package.js',
+      (module) =>
+        module === 'bullmq/index.js' ? { path: '../node/bullmq/index.js', external: true } : undefined,
     ),
   ],
 })
@@ -192,7 +254,7 @@ const queue = {
   banner: { js: "const here = require('node:url').pathToFileURL(__dirname + '/../../bullmq/index.js').href" },
   define: { 'import.meta.url': 'here' },
 }
-const entries = { files: {}, tfjs: {}, bullmq: queue }
+const entries = { tfjs: {}, bullmq: queue }
 for (const [entry, options] of Object.entries(entries)) {
   await build({
     ...node,
@@ -204,37 +266,52 @@ for (const [entry, options] of Object.entries(entries)) {
   })
 }
 
+/** Libraries that users import. */
+const publicLibraries = ['core', 'files', 'fits', 'chunks']
+for (const [, module] of readFileSync('dist/index.js', 'utf8').matchAll(/ from '\.\/(.+)'/g)) {
+  if (deferred.includes(libraryOf(module))) taken.add(module)
+}
 // Code is readable: an error that nobody catches prints the line that throws. What imports others is built before them,
 // as they then know which of their modules are imported.
 for (const name of Object.keys(libraries).reverse()) {
   const isOwn = (module) => libraryOf(module) === name
   // In one order, as esbuild finds imports in any: each build is the same.
   const shared = [...taken].filter(isOwn).sort()
+  const imports = []
+  const members = []
+  for (const [i, module] of shared.entries()) {
+    const names = Object.keys(await import(`../dist/${module}`))
+    imports.push(`import { ${names.map((name) => `${name} as ${name}_${i}`)} } from './${module}'`)
+    // Made for each file that asks: to make all of them would be a tenth of the time of an import.
+    members.push(`get '${module}'() { return { ${names.map((name) => `${name}: ${name}_${i}`)} } }`)
+  }
   await build({
     ...node,
     stdin: {
-      contents: `export * from './${libraryEntry(name)}'
-        ${shared.map((module, i) => `import * as m${i} from './${module}'`).join('\n')}
-        Object.defineProperty(module.exports, Symbol.for('${symbol}'), {
-          value: { ${shared.map((module, i) => `'${module}': m${i}`)} }
-        })`,
+      contents: `${publicLibraries.includes(name) ? `export * from './${libraryEntry(name)}'` : ''}
+        ${imports.join('\n')}
+        Object.defineProperty(module.exports, Symbol.for('${symbol}'), { value: { ${members} } })`,
       resolveDir: 'dist',
     },
     outfile: `dist/${libraryFile(name)}`,
     format: 'cjs',
     define: { 'import.meta.url': 'undefined' },
-    plugins: name === 'core' ? [oneModule] : [fromLibraries(`node/${name}`, isOwn)],
+    plugins: name === 'core' ? [oneModule, deferredLibraries] : [fromLibraries(`node/${name}`, isOwn)],
   })
 }
 writeFileSync('dist/node/package.json', '{ "type": "commonjs" }\n')
-const added = [...Object.keys(entries), ...Object.keys(libraries).filter((name) => name !== 'core')]
+const added = [...Object.keys(entries), ...publicLibraries.filter((name) => name !== 'core')]
 const folders = ['dist/node', ...added.map((entry) => `dist/node/${entry}`)]
 // esbuild's helper walks inherited properties too: one on Object.prototype would make the import throw.
-for (const folder of folders) {
-  const file = `${folder}/index.js`
+for (const name of new Set([
+  ...Object.keys(libraries).map(libraryFile),
+  ...added.map((entry) => `node/${entry}/index.js`),
+])) {
+  const file = `dist/${name}`
   const text = readFileSync(file, 'utf8')
   const loop = /for \(var (\w+) in (\w+)\)(?=\s+__defProp\(target, \1,)/
-  if (!loop.test(text)) throw new Error(`${file} has no helper __export`)
+  if (text.includes('var __export =') && !loop.test(text))
+    throw new Error(`${file} has another helper __export`)
   writeFileSync(file, text.replace(loop, 'for (var $1 of Object.keys($2))'))
 }
 const require = createRequire(import.meta.url)
@@ -266,7 +343,7 @@ for (const folder of folders) {
 
 // For pages without a bundler, one file each: everything, and what the core's module is enough for.
 const errors = names.filter((name) => name.endsWith('Error'))
-const core = [
+const ofCore = [
   ...[
     'Optimizer',
     'engines',
@@ -295,7 +372,7 @@ const core = [
 ]
 for (const [name, contents] of Object.entries({
   antigrad: "export * from './index.js'; export * from './fits/index.js'",
-  optimizer: `export { ${[...core, ...errors]} } from './index.js'; export * from './schedules/index.js'`,
+  optimizer: `export { ${[...ofCore, ...errors]} } from './index.js'; export * from './schedules/index.js'`,
 })) {
   await build({
     stdin: { contents, resolveDir: 'dist' },

@@ -10,9 +10,11 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 export const noWasmMemory =
   "WebAssembly.Memory = class { constructor() { throw new RangeError('could not allocate memory') } }"
 
-const copied = ['index.mjs', 'index.js', 'fits/index.mjs', 'fits/index.js', 'package.json'].map(
-  (name) => `dist/node/${name}`,
-)
+const copied = [
+  ...['index.mjs', 'index.js', 'fits/index.mjs', 'fits/index.js'],
+  ...['shared', 'expressions', 'many', 'starts', 'derivatives'].map((name) => `${name}/index.js`),
+  'package.json',
+].map((name) => `dist/node/${name}`)
 
 /** The folder of the package. */
 export const home = fileURLToPath(new URL('..', import.meta.url))

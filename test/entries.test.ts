@@ -1,5 +1,6 @@
 /** The entries of the package as Node has them by the exports of package.json: `import` and `require` get one library. */
 
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -52,9 +53,13 @@ test('errors of files are those of the library, by either way', async () => {
 
 /** Files of dist/node, with the folders of modules that each has itself. */
 const folders = {
+  expressions: ['equations', 'expressions'],
+  many: ['many'],
+  starts: ['random'],
+  derivatives: ['minimize', 'objectives'],
   fits: ['fits'],
-  chunks: ['chunks', 'jobs'],
-  files: ['files'],
+  chunks: ['bullmq', 'chunks', 'jobs'],
+  files: ['files', 'tables'],
   tfjs: ['tfjs'],
   bullmq: ['bullmq'],
 }
@@ -65,11 +70,13 @@ test.each(Object.entries(folders))(
     const file = join(home, `dist/node/${entry}/index.js`)
     const text = readFileSync(file, 'utf8')
     const imports = [
-      ...text.matchAll(/require\("([^"]+)"\)\[.*?Symbol\.for\("antigrad\.modules"\)\]\["([^"]+)"\]/g),
+      ...text.matchAll(
+        /require\("([^"]+)"\)\[.*?Symbol\.for\("(antigrad\.modules [\d.]+)"\)\]\["([^"]+)"\]/g,
+      ),
     ]
     expect(imports.length).toBeGreaterThan(0)
-    for (const [, path, module] of imports) {
-      const modules = createRequire(file)(path)[Symbol.for('antigrad.modules')]
+    for (const [, path, symbol, module] of imports) {
+      const modules = createRequire(file)(path)[Symbol.for(symbol)]
       expect(Object.keys(modules[module]).length, module).toBeGreaterThan(0)
     }
     // Nothing of the library is in there a second time.
@@ -78,8 +85,24 @@ test.each(Object.entries(folders))(
   },
 )
 
-test('the optimizer comes without fits', () => {
+test('the core has none of their modules', () => {
   expect(readFileSync(join(home, 'dist/node/index.js'), 'utf8')).not.toMatch(
-    /^\/\/ dist\/(fits|jobs|chunks)\//m,
+    /^\/\/ dist\/(expressions|equations|many|random|fits|jobs|chunks|files|tables|tfjs|bullmq)\//m,
+  )
+})
+
+test('expressions and many runs are loaded by their first call', () => {
+  const script = `
+    const antigrad = require('antigrad')
+    const loaded = () => Object.keys(require.cache).flatMap((path) => /node\\W(\\w+)\\Windex.js$/.exec(path)?.[1] ?? [])
+    const seen = [loaded()]
+    const sum = antigrad.expression('x + y')
+    seen.push(loaded())
+    antigrad.minimizeManySync(antigrad.expression('x^2'), { x: [1] }, antigrad.adam(), { maxIterations: 1 })
+    seen.push(loaded(), sum.names, antigrad.minimizeMany.length)
+    process.stdout.write(JSON.stringify(seen))`
+  const { stdout, stderr } = spawnSync(process.execPath, ['-e', script], { cwd: home, encoding: 'utf8' })
+  expect(stdout, stderr).toBe(
+    JSON.stringify([[], ['expressions', 'shared'], ['expressions', 'shared', 'many'], ['x', 'y'], 3]),
   )
 })

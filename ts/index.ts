@@ -12,6 +12,7 @@ export {
   type CheckpointDifference,
   CheckpointError,
   EngineError,
+  EquationError,
   ExpressionError,
   MemoryError,
   NonFiniteError,
@@ -27,7 +28,6 @@ export type { Gradients, MergedParams, Params, Shapes, Tree, Views } from './cor
 export type { EngineName, EngineReport } from './engines/engine.js'
 export { describeRule } from './equations/describe.js'
 export { defineRule, type EquationOptions } from './equations/equations.js'
-export { EquationError } from './equations/error.js'
 export { type BoundExpression, type Data, type Expression, expression } from './expressions/expression.js'
 export type { Clip, Noise, TensorClip, Unitwise } from './gradients/clip.js'
 export { noise } from './gradients/noise.js'
@@ -36,7 +36,7 @@ export type { PerRunData, Starts } from './many/batch/data.js'
 export { type Workers, type WorkersOptions, workers } from './many/engines/workers.js'
 export { minimizeMany, minimizeManySync } from './many/minimize-many.js'
 export type { MinimizeManyOptions } from './many/options.js'
-export { type MinimizeManyResult, minimizeReasons, type Paths } from './many/result.js'
+export type { MinimizeManyResult, Paths } from './many/result.js'
 export { type Lbfgs, lbfgs } from './minimize/lbfgs.js'
 export type { Method } from './minimize/method.js'
 export {
@@ -44,10 +44,10 @@ export {
   type MethodOptions,
   Minimization,
   type MinimizeOptions,
-  type MinimizeReason,
   type MinimizeResult,
   minimize,
 } from './minimize/minimize.js'
+export { type MinimizeReason, minimizeReasons } from './minimize/reasons.js'
 export {
   type StandardErrors,
   type StandardErrorsOptions,

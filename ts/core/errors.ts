@@ -38,6 +38,17 @@ export class TensorError extends ArgumentError {
   override name = 'TensorError'
 }
 
+/** Equations that are none, or whose numbers cannot be; `position` counts characters from 0, where a text is meant. */
+export class EquationError extends AntigradError {
+  override name = 'EquationError'
+  declare readonly position: number | undefined
+
+  constructor(what: string, expected: string, received: string, position?: number) {
+    super(`${truncate(what)}: expected ${expected}, got ${received}`)
+    this.position = position
+  }
+}
+
 /** A text that is no expression; `position` counts its characters from 0. */
 export class ExpressionError extends AntigradError {
   override name = 'ExpressionError'

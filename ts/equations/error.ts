@@ -1,17 +1,6 @@
-import { AntigradError, truncate } from '../core/errors.js'
+import { EquationError, truncate } from '../core/errors.js'
 
-/** Equations that are none, or whose numbers cannot be; `position` counts characters from 0, where a text is meant. */
-export class EquationError extends AntigradError {
-  override name = 'EquationError'
-  declare readonly position: number | undefined
-
-  constructor(what: string, expected: string, received: string, position?: number) {
-    super(`${truncate(what)}: expected ${expected}, got ${received}`)
-    this.position = position
-  }
-}
-
-/** The same of a place in a text. */
+/** An error of a place in the text of equations. */
 export function makeEquationError(
   name: string,
   text: string,

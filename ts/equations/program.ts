@@ -1,8 +1,8 @@
 /** The programs of a step: what each of its stages computes, in numbered slots. */
 
+import { EquationError } from '../core/errors.js'
 import { symmetric } from '../expressions/graph.js'
 import * as steps from '../expressions/steps.js'
-import { EquationError } from './error.js'
 import * as layout from './layout.js'
 import {
   COMMON_VALUE,

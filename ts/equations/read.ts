@@ -1,11 +1,12 @@
 /** From the lines of a step to a graph, in which each name stands for what was assigned to it last. */
 
 import { hintFor } from '#hints'
+import { EquationError } from '../core/errors.js'
 import { Graph } from '../expressions/graph.js'
 import { type Calls, callable, parse, single } from '../expressions/parse.js'
 import type { ResolvedRuleDefinition } from '../rules/equation-rule.js'
 import { isFunctionOrConstant } from './declaration.js'
-import { EquationError, makeEquationError } from './error.js'
+import { makeEquationError } from './error.js'
 import { MAX_ABS, SQUARES, VALUES } from './layout.js'
 import { type MakeError, parseStatements, type Statement, withoutComments } from './statements.js'
 

@@ -1,8 +1,8 @@
 /** The numbers of a step that are not by element, in float64. */
 
+import { EquationError } from '../core/errors.js'
 import { type Code, toScalarOperation } from '../expressions/operations.js'
 import { flushTrace } from '../rules/moments.js'
-import { EquationError } from './error.js'
 import { maxOrNaN } from './interpreter.js'
 import { MAX_ABS, MAX_SUMS, MAX_VALUES } from './layout.js'
 import type { StagePrograms } from './program.js'

@@ -1,7 +1,7 @@
 /** The lines of a step, before anything is known of what is in them. */
 
+import type { EquationError } from '../core/errors.js'
 import { NAME } from '../expressions/names.js'
-import type { EquationError } from './error.js'
 
 /** What is assigned to what, and where both are in the text. */
 export interface Statement {

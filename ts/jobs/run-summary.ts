@@ -1,7 +1,7 @@
 /** What becomes of the runs of one option set. */
 
-import { type MinimizeManyResult, minimizeReasons } from '../many/result.js'
-import type { MinimizeReason } from '../minimize/minimize.js'
+import type { MinimizeManyResult } from '../many/result.js'
+import { type MinimizeReason, minimizeReasons } from '../minimize/reasons.js'
 import type { StartColumns } from '../random/starts.js'
 
 type RunEnding = Exclude<MinimizeReason, 'callback'>

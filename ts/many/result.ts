@@ -1,15 +1,5 @@
 import type { FloatArray } from '../core/numbers.js'
 import type { EngineName } from '../engines/engine.js'
-import type { MinimizeReason } from '../minimize/minimize.js'
-
-/** Why runs have stopped, by the numbers in `reason`; the first is of none. */
-export const minimizeReasons = [
-  null,
-  'converged',
-  'stalled',
-  'max-iterations',
-  'diverged',
-] as const satisfies readonly (MinimizeReason | null)[]
 
 /** Points of each run: the start, and those after each so many updates. The last one is there if it is one of these. */
 export interface Paths<Names extends string = string> {

@@ -11,6 +11,7 @@ import { isObject, ownProperties } from '../core/untrusted-input.js'
 import type { EngineChoice } from '../engines/select-engine.js'
 import { Expression, type ExpressionPrograms } from '../expressions/expression.js'
 import { ProgramRunner } from '../expressions/run.js'
+import { minimizeReasons } from '../minimize/reasons.js'
 import { type BoundsBox, clamp, readBounds, selectLimit } from '../objectives/bounds.js'
 import { readOptions } from '../options/read.js'
 import type { CustomRule, Rule } from '../rules/definitions.js'
@@ -39,7 +40,7 @@ import type { EngineCall } from './engines/execute.js'
 import { type OptionSet, readOptionSets } from './option-sets.js'
 import { type ManyValues, optionTable } from './options.js'
 import { Recorder } from './paths.js'
-import { type MinimizeManyResult, minimizeReasons, type Paths } from './result.js'
+import type { MinimizeManyResult, Paths } from './result.js'
 
 /** What a run comes to. */
 interface FoundRuns extends Omit<MinimizeManyResult, 'engine' | 'engineReasons' | 'paths' | 'x' | 'reason'> {

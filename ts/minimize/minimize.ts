@@ -22,6 +22,7 @@ import { readOptions as readOptionsOf } from '../options/read.js'
 import type { CustomRule, Rule } from '../rules/definitions.js'
 import { freeNorm, hasConverged, PATIENCE } from './convergence.js'
 import { begin, type Descent, isMethod, type Method } from './method.js'
+import type { MinimizeReason } from './reasons.js'
 import { RuleDescent } from './rule-method.js'
 
 /** How long to minimize and from which dtype, beside the options of an `Optimizer`. */
@@ -48,20 +49,6 @@ export interface MinimizeOptions
 
 /** The options that go with a method too, which runs in TypeScript and without bounds. */
 export type MethodOptions = Pick<MinimizeOptions, keyof typeof methodOptions>
-
-/**
- * Why a minimization stopped:
- * - 'converged': no parameter changed by the tolerance, and that is because the gradient is small:
- *   it vanishes, as far as its change nearby shows, within 100 tolerances. All is finite. A component
- *   that pulls a parameter at its bound out of its bounds counts as 0.
- * - 'stalled': no parameter changed by the tolerance, in 100 updates, and the gradient is not small:
- *   the learning rate is (scheduled to be) too low, or the steps are lost in rounding, or a rule such
- *   as Adam divides by the memory of steeper places, or memory presses a parameter against its bound
- * - 'max-iterations': it was still moving after the last update
- * - 'diverged': a parameter, the value, the gradient or the rule's state is infinite or NaN
- * - 'callback': the callback said so
- */
-export type MinimizeReason = 'converged' | 'stalled' | 'max-iterations' | 'diverged' | 'callback'
 
 /** How often an objective was asked for its value and for its gradient. Central differences are values. */
 export interface Evaluations {

@@ -1,5 +1,5 @@
 import { Argument, type Command } from 'commander'
-import { print } from './shared.js'
+import { print } from '../terminal.js'
 
 /** What may follow each command: its options, and what these and its arguments may be. */
 const collectWords = ({ options, registeredArguments }: Command): string[] => [
@@ -31,10 +31,8 @@ complete -c antigrad -n '__fish_seen_subcommand_from ${name}' -a '${words}'\n`
       .join(''),
 }
 
-export function addCompletion(program: Command): void {
-  program
-    .command('completion')
-    .summary('print what makes a shell complete commands and options')
+export function configureCompletion(command: Command): void {
+  command
     .description(
       'Prints a script, after which bash, zsh or fish complete commands, options and their values.',
     )
@@ -46,6 +44,6 @@ export function addCompletion(program: Command): void {
   antigrad completion fish > ~/.config/fish/completions/antigrad.fish`,
     )
     .action(async (shell: string) => {
-      await print(shells[shell](program.commands))
+      await print(shells[shell]((command.parent as Command).commands))
     })
 }

@@ -3,12 +3,10 @@ import { version } from '../../core/package.js'
 import { engines } from '../../engines/index.js'
 import { diagnose } from '../doctor.js'
 import { describeDiagnosis } from '../report.js'
-import { DISAGREEMENT } from './shared.js'
+import { DISAGREEMENT } from '../terminal.js'
 
-export function addDoctor(program: Command): void {
-  program
-    .command('doctor')
-    .summary('show what runs here and why the rest does not, and whether all engines give the same bits')
+export function configureDoctor(command: Command): void {
+  command
     .description(
       'Shows what a bug report needs: versions, the machine, which engines run here, with which instruction ' +
         'sets, why others do not, and whether each rule gives the same bits on all of them.',

@@ -39,6 +39,7 @@ import { describeShared, type SharedProfiles, sharedInJson } from '../fits/descr
 import { writer } from '../plot/file.js'
 import type { DrawableFit } from '../plot/fit.js'
 import { describeRate } from '../sweep/progress.js'
+import { MISUSE, print, reporter, STOPPED, say, showProgress } from '../terminal.js'
 import {
   addPlanOptions,
   checkPlanOptions,
@@ -47,20 +48,7 @@ import {
   readSizing,
   writePlan,
 } from './plan.js'
-import {
-  checkGiven,
-  choice,
-  MISUSE,
-  makeParser,
-  parseFile,
-  parseMaxIterations,
-  parseTolerance,
-  print,
-  reporter,
-  STOPPED,
-  say,
-  showProgress,
-} from './shared.js'
+import { checkGiven, choice, makeParser, parseFile, parseMaxIterations, parseTolerance } from './shared.js'
 
 /** A fit has not converged. */
 const NOT_CONVERGED = 1
@@ -86,10 +74,8 @@ interface FitCommandOptions extends FitsRequest, ExecutionOptions, PlanOptions {
   readonly logY?: true
 }
 
-export function addFit(program: Command): void {
-  const command = program
-    .command('fit')
-    .summary('fit a model to columns of a table by least squares, also to each group of its rows')
+export function configureFit(command: Command): void {
+  command
     .description(
       'Fits a model to columns of a table with the Levenberg-Marquardt method, and gives the parameters with ' +
         'their standard errors. A table is CSV (the field delimiter and the decimal sign are ' +

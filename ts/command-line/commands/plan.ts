@@ -10,7 +10,8 @@ import { formatCount, toKebabCase } from '../../core/text.js'
 import { integerBetween, positive } from '../../options/kinds.js'
 import { writeAtomically } from '../atomic-write.js'
 import { formatDuration } from '../sweep/progress.js'
-import { makeParser, print, reporter, showProgress } from './shared.js'
+import { print, reporter, showProgress } from '../terminal.js'
+import { makeParser } from './shared.js'
 
 export interface PlanOptions {
   readonly plan?: string

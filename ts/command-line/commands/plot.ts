@@ -8,8 +8,9 @@ import { countUpdates, parseSchedule } from '../../schedules/text.js'
 import { writer } from '../plot/file.js'
 import type { NamedSchedule } from '../plot/schedule.js'
 import { entrantNames, ruleOptions } from '../race.js'
+import { MISUSE, print, showProgress } from '../terminal.js'
 import { addRunOptions, parsePoint, runOptions, runSettings } from './runs.js'
-import { checkGiven, choice, MISUSE, makeParser, parseFile, print, showProgress } from './shared.js'
+import { checkGiven, choice, makeParser, parseFile } from './shared.js'
 
 /** Rules to be drawn unless others are asked for. */
 const PLOTTED_RULES = ['gradient-descent', 'momentum', 'adagrad', 'rmsprop', 'adam', 'radam']
@@ -28,10 +29,8 @@ function addSchedule(text: string, before: readonly NamedSchedule[] = []): Named
   }
 }
 
-export function addPlot(program: Command): void {
-  const plotCommand = program
-    .command('plot')
-    .summary('draw the paths that rules take down a function, or schedules, as SVG or PNG')
+export function configurePlot(command: Command): void {
+  command
     .description(
       "Each rule minimizes a function of two variables; the picture has the function's contours at " +
         'logarithmic levels and its surface, with the paths on both. PNG needs the package @resvg/resvg-js.',
@@ -59,8 +58,8 @@ export function addPlot(program: Command): void {
       'of schedules (default: until they stay, else 1000)',
       makeParser(integerBetween(2, MAX_UPDATES)),
     )
-  addRunOptions(plotCommand)
-  plotCommand.addHelpText(
+  addRunOptions(command)
+  command.addHelpText(
     'after',
     `
 Stars are minima, the ring is the start; dots are after 1, 10, 100, … updates. Paths that lie on each other
@@ -73,8 +72,8 @@ have different widths. The rules' own options are those of \`antigrad race\`, wh
 Exit status: ${MISUSE} if the command line is invalid or the file cannot be written.`,
   )
 
-  plotCommand.action(async (options: Record<string, unknown>) => {
-    checkGiven(plotCommand, '-o, --output <file>', options.output)
+  command.action(async (options: Record<string, unknown>) => {
+    checkGiven(command, '-o, --output <file>', options.output)
     const updates = options.updates as number | undefined
     if (options.schedule !== undefined)
       return drawing(options.schedule as readonly NamedSchedule[], options, updates)

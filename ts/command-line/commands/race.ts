@@ -7,13 +7,12 @@ import { type Point, rosenbrock } from '../../objectives/index.js'
 import { writer } from '../plot/file.js'
 import { entrantNames, type RaceRunSettings, race } from '../race.js'
 import { describeEngines, describeOptions, describeRace } from '../report.js'
+import { DISAGREEMENT, MISUSE, say, showProgress } from '../terminal.js'
 import { addRunOptions, parsePoint, runSettings } from './runs.js'
-import { choice, DISAGREEMENT, MISUSE, parseFile, say, showProgress } from './shared.js'
+import { choice, parseFile } from './shared.js'
 
-export function addRace(program: Command): void {
-  const raceCommand = program
-    .command('race')
-    .summary("let the rules minimize Rosenbrock's function on each engine")
+export function configureRace(command: Command): void {
+  command
     .description(
       'Each rule minimizes (1 − x)² + 100·(y − x²)² on each engine that is available, or on the one in the ' +
         'environment variable ANTIGRAD_ENGINE, until no parameter changes by as much as the tolerance. ' +
@@ -24,8 +23,8 @@ export function addRace(program: Command): void {
     .addOption(choice('--engine <name...>', 'only these engines', engineNames))
     .option('--json', 'print JSON and nothing else')
     .option('--plot <file>', 'draw the paths too, into this .svg or .png', parseFile)
-  addRunOptions(raceCommand)
-  raceCommand.addHelpText(
+  addRunOptions(command)
+  command.addHelpText(
     'after',
     `
   antigrad race --rule adam rmsprop --lr 0.01
@@ -34,7 +33,7 @@ export function addRace(program: Command): void {
 Exit status: ${DISAGREEMENT} if engines disagree, ${MISUSE} if the command line is invalid or an engine cannot run.`,
   )
 
-  raceCommand.action(async (options: Record<string, unknown>) => {
+  command.action(async (options: Record<string, unknown>) => {
     const report = engines()
     const settings: RaceRunSettings = {
       ...runSettings(options),

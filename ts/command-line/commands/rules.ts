@@ -3,14 +3,12 @@ import { closestMatch } from 'leven'
 import { definitions } from '../../rules/definitions.js'
 import { documentation } from '../../rules/documentation.js'
 import { columns } from '../report.js'
-import { MISUSE, print } from './shared.js'
+import { MISUSE, print } from '../terminal.js'
 
 const names = Object.keys(definitions)
 
-export function addRules(program: Command): void {
-  program
-    .command('rules')
-    .summary('list the rules with their options and defaults')
+export function configureRules(command: Command): void {
+  command
     .description(
       'Lists all rules with their options and defaults, or says what the options of some rules are.',
     )

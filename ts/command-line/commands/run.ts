@@ -33,8 +33,9 @@ import { engineNames } from '../../engines/select-engine.js'
 import { integerBetween } from '../../options/kinds.js'
 import { decodeUtf8 } from '../../tables/utf8.js'
 import { describeRate } from '../sweep/progress.js'
+import { MISUSE, print, STOPPED, say, showProgress } from '../terminal.js'
 import { hand } from '../worker-url.js'
-import { choice, MISUSE, makeParser, print, STOPPED, say, showProgress } from './shared.js'
+import { choice, makeParser } from './shared.js'
 
 /** A chunk was set aside, or has results that differ. */
 const TROUBLE = 1
@@ -51,10 +52,8 @@ interface RunCommandOptions {
   readonly json?: true
 }
 
-export function addRun(program: Command): void {
-  program
-    .command('run')
-    .summary('compute the chunks of a plan that are not in the store yet, on all cores')
+export function configureRun(command: Command): void {
+  command
     .description(
       'Computes chunks of a plan, as fit --plan and sweep --plan write them, and puts results into a store. It may be ended ' +
         'at any moment and started again, on any number of machines at once: what is in the store is done.',

@@ -12,8 +12,9 @@ import { formatCount } from '../../core/text.js'
 import { integerAtLeast } from '../../options/kinds.js'
 import { checkElsewhere, writeAtomically } from '../atomic-write.js'
 import { formatDuration } from '../sweep/progress.js'
+import { MISUSE, print, say } from '../terminal.js'
 import { readPlanFile } from './run.js'
-import { MISUSE, makeParser, print, say } from './shared.js'
+import { makeParser } from './shared.js'
 
 /** Not all results are there, or some differ. */
 const INCOMPLETE = 1
@@ -28,10 +29,8 @@ interface StatusCommandOptions {
   readonly json?: true
 }
 
-export function addStatus(program: Command): void {
-  program
-    .command('status')
-    .summary('say how far a plan is, by what is in the store')
+export function configureStatus(command: Command): void {
+  command
     .description(
       'Reads all results of a plan that are in a store, by whomever they were made, and says how many chunks are done, damaged, ' +
         'in dispute or set aside, and how fast more come.',
@@ -100,10 +99,8 @@ function describe({ total, completed, missing, corrupted, conflicts, failed, tim
   ].join('\n')
 }
 
-export function addMerge(program: Command): void {
-  program
-    .command('merge')
-    .summary('write all results of a plan as one process would have')
+export function configureMerge(command: Command): void {
+  command
     .description(
       'Writes the results of a plan one behind the other: the lines of JSON that fit --json or sweep --json would have printed, ' +
         'byte for byte. Where a result is missing, damaged or in dispute, it says which one, and writes nothing.',

@@ -22,20 +22,15 @@ import { writer } from '../plot/file.js'
 import { ruleOptions } from '../race.js'
 import { describeSweep } from '../sweep/describe.js'
 import { describeProgress } from '../sweep/progress.js'
+import { MISUSE, print, reporter, STOPPED, say, showProgress } from '../terminal.js'
 import { addPlanOptions, checkPlanOptions, type PlanOptions, readSizing, writePlan } from './plan.js'
 import {
   choice,
   describeOption,
-  MISUSE,
   makeParser,
   parseFile,
   parseMaxIterations,
   parseTolerance,
-  print,
-  reporter,
-  STOPPED,
-  say,
-  showProgress,
 } from './shared.js'
 
 interface SweepCommandOptions extends SweepInputOptions, PlanOptions, Readonly<Record<string, unknown>> {
@@ -51,10 +46,8 @@ interface SweepCommandOptions extends SweepInputOptions, PlanOptions, Readonly<R
 
 type OptionLists = Readonly<Record<string, readonly unknown[]>>
 
-export function addSweep(program: Command): void {
-  const command = program
-    .command('sweep')
-    .summary('run a rule with many options from many starts, and say which options do best')
+export function configureSweep(command: Command): void {
+  command
     .description(
       'Minimizes a function with every set of options from every start. An option of the rule may be a list of ' +
         'values and ranges: 0.9,0.99 or 0..1:lin:11 or 1e-4..1:log:100, both ends included. The result is a ' +

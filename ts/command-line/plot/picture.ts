@@ -1,6 +1,6 @@
 /** Paths on an objective's contour and on its surface, as SVG. */
 
-import type { MinimizeReason } from '../../minimize/minimize.js'
+import type { MinimizeReason } from '../../minimize/reasons.js'
 import type { Point, TestObjective } from '../../objectives/index.js'
 import { contour } from './contour.js'
 import { isInside, type Landscape, landscape } from './landscape.js'

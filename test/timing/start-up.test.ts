@@ -1,0 +1,57 @@
+/** The CPU time that the package adds to a process that starts. */
+
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { home } from '../children.js'
+
+const ROUNDS = 15
+/** Half, and some for the noise of a busy machine: 0.40 and 0.48 were measured for `require` and `import`. */
+const LIMIT = 0.5 + 0.05
+
+const worker = (code: string) =>
+  `new (require('node:worker_threads').Worker)(${JSON.stringify(code)}, { eval: true })`
+
+/** Arguments of a process, and those of one that does the same without the package. */
+const starts: Record<string, readonly [readonly string[], readonly string[]]> = {
+  require: [
+    ['-e', "require('antigrad')"],
+    ['-e', '0'],
+  ],
+  import: [
+    ['--input-type=module', '-e', "import 'antigrad'"],
+    ['-e', '0'],
+  ],
+  'require in a worker thread': [
+    ['-e', worker("require('antigrad')")],
+    ['-e', worker('0')],
+  ],
+  'antigrad --help': [
+    ['dist/command-line/cli.js', '--help'],
+    ['-e', '0'],
+  ],
+}
+
+/** Milliseconds of CPU time of a process. */
+function cpuTime(args: readonly string[]): number {
+  const preload = join(home, 'test/timing/print-cpu-time.cjs')
+  const { status, stderr } = spawnSync(process.execPath, ['-r', preload, ...args], {
+    cwd: home,
+    encoding: 'utf8',
+  })
+  expect(status, stderr).toBe(0)
+  return Number(stderr.split('\n').at(-1)) / 1000
+}
+
+test.each(Object.entries(starts))(
+  '%s adds at most half of the CPU time of an empty process',
+  (_, [started, without]) => {
+    let empty = Number.POSITIVE_INFINITY
+    const least = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
+    for (let round = 0; round < ROUNDS; round++) {
+      empty = Math.min(empty, cpuTime(['-e', '0']))
+      for (const [i, args] of [started, without].entries()) least[i] = Math.min(least[i], cpuTime(args))
+    }
+    expect((least[0] - least[1]) / empty).toBeLessThan(LIMIT)
+  },
+)
