@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join, relative } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseTriple } from '@napi-rs/cli'
 import { build } from 'esbuild'
@@ -89,12 +89,13 @@ function withLoopsTwice(source) {
 
 const node = { bundle: true, platform: 'node', target: 'node20', logLevel: 'warning' }
 
-/** What has all rules has equations' module, which serves for the core's and the catalogue's. */
+/** Modules that serve for others too: one is in each file that has all of the library. */
+const larger = { core: 'equations', catalogue: 'equations', fits: 'many' }
 const oneModule = {
   name: 'one module',
   setup: ({ onResolve, resolve }) =>
-    onResolve({ filter: /\/webassembly\/(core|catalogue)\.js$/ }, ({ kind, resolveDir }) =>
-      resolve(`${process.cwd()}/dist/webassembly/equations.js`, { kind, resolveDir }),
+    onResolve({ filter: /\/webassembly\/(core|catalogue|fits)\.js$/ }, ({ path, kind, resolveDir }) =>
+      resolve(`${process.cwd()}/dist/webassembly/${larger[basename(path, '.js')]}.js`, { kind, resolveDir }),
     ),
 }
 
@@ -141,15 +142,16 @@ const moduleFrom = (folder, module) => {
  * Has a file import modules from the libraries that have them.
  * @param folder of dist in which the file is
  * @param isOwn whether a module is in the file itself
- * @param found what an import of a module becomes instead, if anything
+ * @param replace what an import of a module becomes instead, if anything
  */
-const fromLibraries = (folder, isOwn, found = () => undefined) => ({
+const fromLibraries = (folder, isOwn, replace = () => undefined) => ({
   name: 'libraries',
   setup: ({ onResolve, onLoad }) => {
     onResolve({ filter: /^[.#]/, namespace: 'file' }, ({ path, importer, resolveDir }) => {
-      const module = relative('dist', imports[path]?.node ?? join(resolveDir, path))
+      const found = relative('dist', imports[path]?.node ?? join(resolveDir, path))
+      const module = found === 'webassembly/fits.js' ? 'webassembly/many.js' : found
       if (importer.includes('node_modules') || isOwn(module)) return undefined
-      const other = found(module)
+      const other = replace(module)
       if (other !== undefined) return other
       taken.add(module)
       return { path: module, namespace: 'shared' }

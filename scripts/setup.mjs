@@ -222,8 +222,8 @@ function builtAddon(name, folder, args) {
   })
 }
 
-/** With the kernels of the core, with the catalogue's too, and with equations; of many runs; and what unpacks these. */
-const wasmModules = ['core', 'catalogue', 'equations', 'many', 'unpack']
+/** With the kernels of the core, with the catalogue's too, and with equations; of many runs, of fits; and what unpacks these. */
+const wasmModules = ['core', 'catalogue', 'equations', 'many', 'fits', 'unpack']
 const wasmFile = (name) => `ts/webassembly/${name}.ts`
 
 const wasm = built({
@@ -246,6 +246,7 @@ const flags = ['unroll-runtime', 'enable-load-pre'].map((flag) => `"-Cllvm-args=
 /** What cargo is told of a module. */
 const ways = {
   core: ['--config', `target.wasm32-unknown-unknown.rustflags=[${flags}]`],
+  fits: ['--no-default-features', '--features', 'batches'],
   unpack: ['--config', 'profile.release.opt-level="z"'],
 }
 

@@ -31,7 +31,7 @@ import {
   unitwise,
   warmup,
 } from 'antigrad'
-import { fitManySync, fit as fitted, models } from 'antigrad/fit'
+import { fitManySync, fit as fitted, models, ruleMethod } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { definitions } from '../dist/rules/definitions.js'
 import * as rules from '../dist/rules/index.js'
@@ -163,7 +163,11 @@ const calls: Readonly<Record<string, () => unknown>> = {
   'fitMany, by a rule, from several starts': () => {
     const box = { a: { start: 2, min: 0, max: 5 }, b: 0.5, c: 0.5 }
     const bounded = { ...box, b: { min: 0, max: 2, start: 1 }, c: { min: 0, max: 2, start: 1 } }
-    const byRule = fitManySync(decay, { t, y }, { start: box, method: adam({ lr: 0.1 }), maxIterations: 20 })
+    const byRule = fitManySync(
+      decay,
+      { t, y },
+      { start: box, method: ruleMethod(adam({ lr: 0.1 })), maxIterations: 20 },
+    )
     const several = fitManySync(decay, { t, y }, { start: bounded, multiStart: { count: 3 } })
     return [byRule.values, byRule.evaluations, several.values, several.evaluations]
   },

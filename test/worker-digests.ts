@@ -9,7 +9,7 @@ import {
   radam,
   rprop,
 } from 'antigrad'
-import { bootstrap, fitMany, profile, profileIntervals } from 'antigrad/fit'
+import { bootstrap, fitMany, profile, profileIntervals, ruleMethod } from 'antigrad/fit'
 import { arrayOf, digest, dtypes, noise, withOneNaN } from './bits.js'
 
 type Running = Pick<MinimizeManyOptions, 'engine' | 'threads' | 'workers'>
@@ -75,7 +75,7 @@ export async function workerDigests(running: Running) {
     squares: {},
     'robust from several starts': { loss: 'huber', lossScale: 0.02, multiStart: 3 },
     profiles: { intervals: profileIntervals({ level: 0.9 }) },
-    'by a rule': { method: adam({ lr: 0.02 }), maxIterations: 600 },
+    'by a rule': { method: ruleMethod(adam({ lr: 0.02 })), maxIterations: 600 },
   } as const
   for (const [name, options] of Object.entries(fits)) {
     const result = await fitMany(decay, { t, y }, { start, ...options, ...running })

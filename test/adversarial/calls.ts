@@ -422,7 +422,7 @@ add('fit fitMany fitManySync', '', {
     ...{ tolerance, maxIterations: at(optional(whole), 50) },
     multiStart,
     intervals: at(word(undefined), fits.profileIntervals({ level: 0.9, restart: true })),
-    method: at(or(word(undefined), aRule), undefined, 'rule'),
+    method: at(word(undefined), fits.ruleMethod(antigrad.adam({ lr: 0.1 }))),
     ...{ ...running, workers, signal, onProgress },
   }),
 })
@@ -475,6 +475,7 @@ for (const found of [subjects.SharedFit(), subjects.SharedGroup()]) {
     })
   }
 }
+add('ruleMethod', '', { rule: at(aRule, ofAdam, 'rule') })
 add('profileIntervals', '', {
   options: at(record, { level: at(optional(anyNumber), 0.9), restart: at(optional(flag), true) }),
 })

@@ -9,7 +9,15 @@ import {
   lamb,
   OptionError,
 } from 'antigrad'
-import { type FitManyOptions, fitMany, fitManySync, fit as fitOne, fitReasons, models } from 'antigrad/fit'
+import {
+  type FitManyOptions,
+  fitMany,
+  fitManySync,
+  fit as fitOne,
+  fitReasons,
+  models,
+  ruleMethod,
+} from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import type { Anything } from '../adversarial/subject.js'
 
@@ -156,9 +164,8 @@ const wrong: readonly Wrong[] = [
     { options: { start: { a: boxed, b: boxed, c: { start: 0, min: 0 } }, multiStart: 5 } },
     'start: c',
   ],
-  ['a name for the method', by({ method: 'adam' }), 'rule'],
-  ['a rule that is not called', by({ method: adam }), 'rule'],
-  ['a rule that measures tensors', by({ method: lamb() }), 'rule'],
+  ['a name for the method', by({ method: 'adam' }), 'method: expected what ruleMethod() returns'],
+  ['a rule for the method', by({ method: adam() }), 'method: expected what ruleMethod() returns'],
   ['an unknown engine', by({ engine: 'gpu' }), 'the option engine'],
   ['an unknown instruction set', by({ engine: 'native', instructionSet: 'mmx' }), 'instructionSet'],
   ['an instruction set of any engine', by({ instructionSet: 'scalar' }), 'instructionSet'],
@@ -226,6 +233,11 @@ function argumentsOf(call: Call): [Anything, Anything, Anything] {
   const { model, data: columns, options } = { model: decay, data, options: { start }, ...call } as Anything
   return [model, columns, options]
 }
+
+test('a method that is no rule of many runs is refused by ruleMethod', () => {
+  expect(() => ruleMethod(adam as never)).toThrow('rule')
+  expect(() => ruleMethod(lamb())).toThrow('rule')
+})
 
 test('there are more than 60 kinds, no two of one name', () => {
   expect(wrong.length).toBeGreaterThan(60)

@@ -2,7 +2,14 @@
 
 import { execFileSync } from 'node:child_process'
 import { engines, expression, gradientDescent, type PerRunData } from 'antigrad'
-import { type FitManyOptions, type FitManyResult, fitMany, fitManySync, fitReasons } from 'antigrad/fit'
+import {
+  type FitManyOptions,
+  type FitManyResult,
+  fitMany,
+  fitManySync,
+  fitReasons,
+  ruleMethod,
+} from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { FitRun } from '../../dist/fits/fit/run.js'
 import { inBits, random } from '../helpers.js'
@@ -57,7 +64,7 @@ const cases: readonly (readonly [string, FitManyOptions])[] = [
   ['of all digits', { start, tolerance: 1e-14 }],
   ['of all digits, huber', { start, tolerance: 1e-14, loss: 'huber', lossScale: 0.02 }],
   ['far from where they start', { start: { a: 1e-200, b: 30, c: 0 } }],
-  ['a first-order rule', { start, method: gradientDescent({ lr: 0.01 }), maxIterations: 300 }],
+  ['a first-order rule', { start, method: ruleMethod(gradientDescent({ lr: 0.01 })), maxIterations: 300 }],
   [
     'of several starts',
     {
@@ -111,7 +118,7 @@ describe('waves, of many fits', () => {
     ['a frequency far from any', { start: { a: 1, b: manyT.map((_, i) => 10 ** (i % 20)), c: 0 } }],
     [
       'a rate that diverges',
-      { start: { a: 1, b: 1, c: 0 }, method: gradientDescent({ lr: 2 }), maxIterations: 40 },
+      { start: { a: 1, b: 1, c: 0 }, method: ruleMethod(gradientDescent({ lr: 2 })), maxIterations: 40 },
     ],
   ] satisfies [string, FitManyOptions][])('have the same bits everywhere: %s', (_, options) => {
     for (const name of ['sin', 'cos', 'tan']) {

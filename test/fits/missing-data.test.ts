@@ -11,6 +11,7 @@ import {
   fit as fitOne,
   fitReasons,
   models,
+  ruleMethod,
 } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { inBits, random } from '../helpers.js'
@@ -301,7 +302,7 @@ describe('a fit that is not finite says where', () => {
     ],
     [
       'steps of a rule',
-      fitOne(decay, { t, y }, { start, method: adam({ lr: 1e9 }) }),
+      fitOne(decay, { t, y }, { start, method: ruleMethod(adam({ lr: 1e9 })) }),
       null,
       'steps have led to where χ² is not finite',
     ],

@@ -11,6 +11,7 @@ import {
   fit as fitOne,
   fitReasons,
   models,
+  ruleMethod,
 } from 'antigrad/fit'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -496,7 +497,7 @@ test.each(['squared', 'huber', 'softL1', 'cauchy'] as const)(
     const options: FitManyOptions = { start, loss, lossScale: 0.05 }
     const [one, other] = [
       tight(of, options),
-      fitOne(decay, of, { ...options, method: adam({ lr: 0.02 }), maxIterations: 20_000 }),
+      fitOne(decay, of, { ...options, method: ruleMethod(adam({ lr: 0.02 })), maxIterations: 20_000 }),
     ]
     expect(other.reason).toBe('converged')
     expect(apart(other, one)).toBeLessThan(1e-3)

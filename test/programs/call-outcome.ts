@@ -81,9 +81,11 @@ export async function callIn(
   const controller = new AbortController()
   const reason = new Mine('ended')
   if (program.abort === 'before') controller.abort(reason)
+  const { method: rule, ...given } = optionsOf(program) as { readonly method?: Rule }
   const plain = {
-    ...optionsOf(program),
+    ...given,
     ...forced,
+    ...(rule && { method: antigrad().ruleMethod(rule) }),
     ...(program.abort !== null && {
       signal: controller.signal,
       onProgress: () => controller.abort(reason),

@@ -64,6 +64,11 @@ const works = {
     const data = curves(engine === 'typescript' ? 1000 : 10_000, 100)
     const weights = data.y.map((y) => y.map((_, row) => (row % 10 === 0 ? 0 : 1)))
     return longestTurn(() => fitMany(decay, data, { start, engine, weights }))`,
+  'a fit of a million rows that does not converge': `
+    const { t } = curve(engine === 'typescript' ? 100_000 : 1_000_000, 1)
+    const two = expression('a*exp(-b*t) + c*exp(-d*t)')
+    const y = t.map((_, row) => fraction(row + 1))
+    return longestTurn(() => fitMany(two, { t, y }, { start: { ...start, d: 2 }, engine, maxIterations: 3 }))`,
   'weights by the model': `
     const data = curves(engine === 'typescript' ? 500 : 3000, 100)
     return longestTurn(() => fitMany(decay, data, { start, engine, weights: '1/f^2' }))`,

@@ -17,6 +17,7 @@ import { readOptions } from '../options/read.js'
 import type { CustomRule, Rule } from '../rules/definitions.js'
 import type { ResolvedRule } from '../rules/resolve.js'
 import { warmupSteps } from '../schedules/schedule.js'
+import { wasmModule } from '../webassembly/many.js'
 import { Batch, type BatchShape } from './batch/batch.js'
 import { CoefficientRows } from './batch/coefficients.js'
 import type { Starts } from './batch/data.js'
@@ -125,7 +126,7 @@ export class ManyRuns {
       ? columns.map(({ list }) => list)
       : withMemoryError(count * length * this.#size, () => parameters.map(() => this.#numbers(count)))
     this.#sets = readOptionSets(rule, options.perRun, this.#count)
-    this.choice = selectRunner(options)
+    this.choice = selectRunner(options, wasmModule)
     const { recordEvery, maxIterations } = options
     this.#recorder =
       recordEvery === undefined ? null : new Recorder(recordEvery, count, length, maxIterations)

@@ -15,3 +15,18 @@ pub fn advance(address: usize, bytes: usize) -> bool {
             .is_ok()
     }
 }
+
+/// Does the part of an update from row `from` to row `to` − 1, or those pieces of rows where lanes are rows, of a batch that is
+/// told of one update, in which one cohort has runs: see `Batch::advance_part`. Returns 1 if parts are left, 0 if the update
+/// is done, −1 if there is no such batch.
+#[wasm_bindgen]
+pub fn advance_part(address: usize, bytes: usize, from: usize, to: usize) -> i32 {
+    // SAFETY: see the crate's top; the module's only thread is in here.
+    let parts = unsafe {
+        Batch::new(address as *mut u8, bytes, InstructionSet::best()).and_then(|batch| {
+            (0..batch.header.cohorts)
+                .try_fold(false, |left, cohort| Ok(batch.advance_part(cohort, 0, &(from..to))? || left))
+        })
+    };
+    parts.map_or(-1, i32::from)
+}

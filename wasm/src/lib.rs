@@ -3,9 +3,9 @@
 //! Addresses are trusted: JavaScript hands out regions of the memory behind the module's own data,
 //! one a caller, and a wrong one could only reach the memory's other regions, or trap.
 
-#[cfg(not(feature = "many"))]
+#[cfg(not(feature = "batches"))]
 mod arenas;
-#[cfg(feature = "many")]
+#[cfg(feature = "batches")]
 mod batches;
 
 use antigrad_kernels::manifest;

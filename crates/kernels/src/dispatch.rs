@@ -309,7 +309,7 @@ macro_rules! code {
             };
 
             pub static FLOAT32: Code = Code {
-                kernels: crate::rules::for_each_kernel!(entries!($f32)),
+                kernels: if cfg!(feature = "rules") { crate::rules::for_each_kernel!(entries!($f32)) } else { &[] },
                 #[cfg(feature = "elementwise")]
                 positions: &crate::rules::POSITIONS,
                 #[cfg(feature = "equations")]
@@ -329,7 +329,7 @@ macro_rules! code {
                 units: crate::rules::PER_UNIT,
             };
             pub static FLOAT64: Code = Code {
-                kernels: crate::rules::for_each_kernel!(entries!($f64)),
+                kernels: if cfg!(feature = "rules") { crate::rules::for_each_kernel!(entries!($f64)) } else { &[] },
                 #[cfg(feature = "elementwise")]
                 positions: &crate::rules::POSITIONS,
                 #[cfg(feature = "equations")]
@@ -379,13 +379,13 @@ macro_rules! instruction_sets {
 
             /// The code for numbers of four bytes, or of eight.
             fn code(self, size: usize) -> &'static Code {
-                const CODES: &[[&Code; 2]] = &[$($(#[$cfg])* [&$module::FLOAT32, &$module::FLOAT64]),*];
+                const CODES: &[[&Code; 2]] = &[$($(#[$cfg])* [if cfg!(feature = "rules") { &$module::FLOAT32 } else { &$module::FLOAT64 }, &$module::FLOAT64]),*];
                 CODES[self as usize][usize::from(size == 8)]
             }
 
             /// The code for many runs. (Apart: most builds have none.)
             fn many(self, size: usize) -> &'static ManyCode {
-                const ALL: &[[&ManyCode; 2]] = &[$($(#[$cfg])* [&$module::MANY32, &$module::MANY64]),*];
+                const ALL: &[[&ManyCode; 2]] = &[$($(#[$cfg])* [if cfg!(feature = "rules") { &$module::MANY32 } else { &$module::MANY64 }, &$module::MANY64]),*];
                 ALL[self as usize][usize::from(size == 8)]
             }
         }

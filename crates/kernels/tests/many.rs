@@ -186,6 +186,17 @@ impl Memory {
         done.is_ok()
     }
 
+    /// Does a part of the update at hand; says whether parts are left.
+    fn advance_part(&mut self, set: InstructionSet, part: Range<usize>) -> bool {
+        let bytes = self.bytes;
+        // SAFETY: as in `advance`; the tests do one part after the other.
+        let left = unsafe {
+            Batch::new(self.words.as_mut_ptr().cast(), bytes, set)
+                .and_then(|batch| batch.advance_part(0, 0, &part))
+        };
+        left.unwrap()
+    }
+
     /// Where a run has ended, after how many updates and why.
     fn result(&self, run: usize) -> (f64, f64, u32) {
         let at = self.words.as_ptr().cast::<u8>().wrapping_add(self.line("results") * LINE);
@@ -258,6 +269,23 @@ fn each_run_has_its_data_and_its_bounds() {
                 let expected = (end, updates, Reason::Converged as u32);
                 assert_eq!(memory.result(run), expected, "{} {size} {runs} {run}", set.name());
             }
+        }
+    }
+}
+
+#[test]
+fn an_update_in_parts_is_the_update_in_one() {
+    for (size, set) in [4, 8].into_iter().flat_map(|size| sets().map(move |set| (size, set))) {
+        for runs in [1, 17, BLOCK] {
+            let [mut whole, mut parts] = [(); 2].map(|()| Memory::new(size, runs));
+            [&mut whole, &mut parts].map(|memory| memory.set("updates", 1));
+            let begun = whole.words.clone();
+            assert!(whole.advance(set));
+            assert!(whole.words != begun);
+            for row in 0..ROWS {
+                assert_eq!(parts.advance_part(set, row..row + 1), row + 1 < ROWS);
+            }
+            assert!(whole.words == parts.words, "{} {size} {runs}", set.name());
         }
     }
 }

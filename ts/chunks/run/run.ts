@@ -11,6 +11,7 @@ import { selectRunner } from '../../many/engines/engines.js'
 import { callOptions } from '../../many/options.js'
 import { type Option, option, optional, passThrough } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
+import { wasmModule } from '../../webassembly/fits.js'
 import { createCompute } from '../plan/compute.js'
 import { checkData, displayName } from '../plan/data.js'
 import { checkIndex, checkVersion, chunkName, type Plan, readPlan } from '../plan/plan.js'
@@ -101,7 +102,7 @@ export async function openWorker(plan: unknown, options: WorkerOptions): Promise
   const read = readPlan(plan)
   const { store, data, engine, threads = 1 } = readOptions('options', options, workerOptions)
   checkVersion(read)
-  const chosen = selectRunner({ engine, threads })
+  const chosen = selectRunner({ engine, threads }, wasmModule)
   const producedBy = {
     host: hostname(),
     engine: chosen.engine,

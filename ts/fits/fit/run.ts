@@ -5,7 +5,6 @@ import { type FloatArray, smallestNormal } from '../../core/numbers.js'
 import { runToEnd, type Slices } from '../../core/slices.js'
 import { isObject } from '../../core/untrusted-input.js'
 import type { EngineChoice } from '../../engines/select-engine.js'
-import { Expression } from '../../expressions/expression.js'
 import { parse } from '../../expressions/parse.js'
 import {
   checkRows,
@@ -14,16 +13,12 @@ import {
   numbersInRun,
   pickRuns,
   putRuns,
-  rowsInRun,
 } from '../../many/batch/data.js'
 import { runsPerBatch } from '../../many/batch/layout.js'
 import { type BatchRunner, selectRunner } from '../../many/engines/engines.js'
 import { CallProgress, type EngineCall } from '../../many/engines/execute.js'
-import { readOptionSets } from '../../many/option-sets.js'
-import { ManyRuns } from '../../many/run.js'
-import { minimizeReasons } from '../../minimize/reasons.js'
 import { readOptions } from '../../options/read.js'
-import type { Rule } from '../../rules/definitions.js'
+import { wasmModule } from '../../webassembly/fits.js'
 import { type FitModel, type Guess, readModel } from '../models/model.js'
 import {
   checkCounts,
@@ -34,7 +29,6 @@ import {
   readData,
 } from '../problem/columns.js'
 import { BoundFunctionModel } from '../problem/function-model.js'
-import { lossTerms } from '../problem/loss.js'
 import { distinctMinima, sampleStarts } from '../problem/multi-start.js'
 import type { FitData } from '../problem/options.js'
 import {
@@ -57,6 +51,7 @@ import {
   type ProfiledEndpoints,
   type SolvedFits,
 } from '../solve/fit-context.js'
+import type { MethodRequest } from '../solve/fit-method.js'
 import type { IntervalMethod } from '../solve/interval-method.js'
 import { Iterations, MAX_RUNS } from '../solve/iterations.js'
 import { Solver, type SolverBatch, type SolverResult } from '../solve/solver.js'
@@ -74,8 +69,6 @@ const RUNS_PER_THREAD = 1024
 const TOO_FEW_POINTS = fitReasons.indexOf('too-few-points')
 /** So often a fit begins again in a lower valley. */
 const MAX_RESTARTS = 8
-/** What a run's reason is for a fit. */
-const REASONS = minimizeReasons.map((reason) => (reason === 'diverged' ? 'not-finite' : reason))
 
 /** Who fits batches, one after the other. */
 interface BatchWorker {
@@ -99,7 +92,7 @@ function forceTypeScript(options: FitManyValues): EngineChoice<BatchRunner> {
   const why = 'the model is a function'
   if (options.engine !== 'typescript') refuseOption('engine', options.engine, `'typescript', as ${why}`)
   const { instructionSet, threads } = options
-  const { engine, runner } = selectRunner({ engine: 'typescript', instructionSet, threads })
+  const { engine, runner } = selectRunner({ engine: 'typescript', instructionSet, threads }, wasmModule)
   return { engine, runner, reasons: [`${why}: it runs in JavaScript`] }
 }
 
@@ -186,11 +179,7 @@ export class FitRun {
     this.#model = bound ?? { text, x: '', parameters: {} }
     this.#isWarmStart = read !== undefined
     this.#samples = sampleStarts(problem, this.#compiled.problemInSteps, multiStart)
-    if (method !== undefined) {
-      if (functionModel) refuseOption('method', method, 'none, as the model is a function')
-      // It throws where the rule is none for many runs.
-      readOptionSets(method, {}, 1)
-    }
+    if (method && functionModel) refuseOption('method', method, 'none, as the model is a function')
     const started = this.#parameters.filter(({ expr }) => expr === null)
     this.#open = started.filter(({ start }) => start === null)
     this.#guess = guess
@@ -204,7 +193,7 @@ export class FitRun {
       throw new OptionError(`start: ${this.#open[0].name}`, 'a number, or one for each fit', undefined)
     }
     this.#starts = new Map(started.map((parameter) => [parameter.name, this.#startOf(parameter)]))
-    this.choice = functionModel ? forceTypeScript(options) : selectRunner(options)
+    this.choice = functionModel ? forceTypeScript(options) : selectRunner(options, wasmModule)
     const count = this.#count
     this.#isDone = new Uint8Array(count)
     // With weights by the model or a covariance, fits are not final here: their intervals are computed on demand.
@@ -425,7 +414,7 @@ export class FitRun {
     const solved =
       method === undefined
         ? yield* solver.solve(some, maxIterations, count === 1, this.#isWarmStart)
-        : yield* solver.diagnose(some, yield* this.#iterateByRule(method, some))
+        : yield* solver.diagnose(some, yield* method.minimize(this.#requestOf(some)))
     fromInternal(this.#free, solved.free, solved.covariance, solved.errors)
     const best = count === 1 ? null : this.#keepBest(fits, solved)
     const to = this.#found
@@ -493,42 +482,11 @@ export class FitRun {
     return points
   }
 
-  /** The first-order way: what `minimizeMany` does with the sum of what rows cost. */
-  *#iterateByRule(rule: Rule, { runs, data, starts: begin }: SolverBatch) {
-    const { problemInSteps } = this.#compiled
-    const { graph, free, fixed, min, max, columns } = problemInSteps
+  #requestOf({ runs, data, starts, fixed }: SolverBatch): MethodRequest {
     const { tolerance, maxIterations, instructionSet, threads } = this.options
-    const objective = new Expression(`the cost of ${this.problem.text}`, {
-      graph,
-      root: lossTerms(problemInSteps).cost,
-      names: [...free, ...fixed, ...columns],
-    })
-    const ofRuns = (column: DataColumn) =>
-      column.offsets === null ? column.numbers : Array.from(runs, (fit) => numbersInRun(column, fit))
-    const constants = fixed.map((name) => {
-      const [numbers] = [this.#starts.get(name) as Float64Array]
-      const rows = rowsInRun(data[0], runs[0])
-      return [name, Array.from(runs, (fit) => new Float64Array(rows).fill(numbers[fit]))] as const
-    })
-    const named = columns.map((name, k) => [name, ofRuns(data[k])] as const)
-    const starts = Object.fromEntries(free.map((name, i) => [name, begin[i]]))
-    const many = new ManyRuns(objective, starts, rule, {
-      data: Object.fromEntries([...named, ...constants]),
-      dtype: 'float64',
-      engine: this.choice.engine,
-      bounds: free.map((_, i) => [min[i], max[i]] as const),
-      tolerance,
-      maxIterations,
-      instructionSet,
-      threads,
-    })
-    yield* many.calls()
-    const { x, iterations, reason } = many.result()
-    return {
-      best: free.map((name) => x[name]),
-      iterations,
-      reason: reason.map((number) => fitReasons.indexOf(REASONS[number])),
-    }
+    const options = { engine: this.choice.engine, tolerance, maxIterations, instructionSet, threads }
+    const { problemInSteps } = this.#compiled
+    return { problem: this.problem, problemInSteps, runs, data, starts, fixed, options }
   }
 
   /** The best run of each fit; all are told in its minima. */

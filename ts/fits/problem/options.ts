@@ -14,7 +14,6 @@ import {
   type ValuesOf,
 } from '../../options/kinds.js'
 import { nestedOptions } from '../../options/read.js'
-import type { Rule } from '../../rules/definitions.js'
 import { type FiniteDifferences, finiteDifferences } from './finite-differences.js'
 import { type Loss, losses } from './loss.js'
 import { type MultiStart, multiStart } from './multi-start.js'
@@ -86,11 +85,6 @@ export interface CommonFitOptions<Start = FitParameters, Derive = FitDerivedQuan
    * and keeps the best end; `minima` tells of all. One number, or how they are made; 1.
    */
   readonly multiStart?: number | MultiStart
-  /**
-   * A first-order rule, such as `adam()`, instead of Levenberg-Marquardt, with the tolerance and number of
-   * iterations that `minimizeMany` has by default.
-   */
-  readonly method?: Rule
   /** Forces an engine: by default the first of native, WebAssembly and TypeScript that there is. */
   readonly engine?: EngineName
   /** Forces an instruction set of the native engine. */
@@ -120,7 +114,6 @@ export const commonOptionTable = {
   maxIterations: optional(integerAtLeast(1)),
   finiteDifferences: optional(nestedOptions(finiteDifferences, 'order')),
   multiStart: nestedOptions(multiStart, 'count', 1),
-  method: passThrough<Rule>(),
   ...callOptions,
 } satisfies Record<keyof CommonFitOptions, Option>
 

@@ -6,6 +6,7 @@ import { log } from '../../functions/index.js'
 import { type BatchRunner, selectRunner } from '../../many/engines/engines.js'
 import { CallProgress, type EngineCall } from '../../many/engines/execute.js'
 import { readOptions } from '../../options/read.js'
+import { wasmModule } from '../../webassembly/fits.js'
 import { sampleStarts } from '../problem/multi-start.js'
 import type { Parameter } from '../problem/parameters.js'
 import { CONVERGED, hasUsablePoint, MAX_ITERATIONS, NOT_FINITE } from '../problem/reasons.js'
@@ -53,7 +54,7 @@ export class SharedRun {
       .find(({ isFixed, expr, start }) => isFixed && expr === null && start === null)
     // One of each group's own data would be another for each.
     if (origin !== undefined) throw new OptionError(`start: ${origin.name}`, 'a number', undefined)
-    this.choice = selectRunner({ ...this.options, workers: undefined })
+    this.choice = selectRunner({ ...this.options, workers: undefined }, wasmModule)
     this.#tolerance = tolerance
     this.solver = this.createSolver()
     const { shared } = this.parsed

@@ -7,7 +7,7 @@ import { runToEnd, type Slices } from '../../core/slices.js'
 import type { EngineName, EngineSettings } from '../../engines/engine.js'
 import { type EngineChoice, readEngineRequest, selectEngine } from '../../engines/select-engine.js'
 import { compile, isTrap, start } from '../../engines/wasm.js'
-import { wasmModule } from '../../webassembly/many.js'
+import type { WasmModule } from '../../webassembly/module.js'
 import type { Batch } from '../batch/batch.js'
 import { advanceInSlices } from './slices.js'
 import { advanceInTypeScript } from './typescript.js'
@@ -36,10 +36,14 @@ export abstract class WorkerPlacement {
   /** Where they have their code from, if it is not the one that they bring. */
   abstract readonly url: string | undefined
   /** The same choice, on workers as far as its engine can. */
-  abstract share(choice: EngineChoice<BatchRunner>, threads: number | undefined): EngineChoice<BatchRunner>
+  abstract share(
+    choice: EngineChoice<BatchRunner>,
+    threads: number | undefined,
+    module: WasmModule,
+  ): EngineChoice<BatchRunner>
 }
 
-const runnerFactories: Readonly<Record<EngineName, (forced: EngineSettings) => BatchRunner>> = {
+const runnerFactories: Readonly<Record<EngineName, (forced: EngineSettings, module: WasmModule) => BatchRunner>> = {
   native({ instructionSet, threads: forced }) {
     const addon = loadOrThrow()
     if (!hasWebAssembly()) throw new Error(NO_WEBASSEMBLY)
@@ -56,12 +60,13 @@ const runnerFactories: Readonly<Record<EngineName, (forced: EngineSettings) => B
       },
     }
   },
-  wasm() {
+  wasm(_, module) {
     // All that a batch needs: under a strict content policy WebKit compiles, and refuses instances.
-    if (!hasStarted)
-      start<ModuleExports>(loadModule(), new WebAssembly.Memory({ initial: 1, maximum: 1, shared: false }))
-    hasStarted = true
-    return createRunner(advanceInWebAssembly, (batch) => advanceInSlices(batch, advanceInWebAssembly))
+    if (!started.has(module))
+      start<ModuleExports>(compile(module), new WebAssembly.Memory({ initial: 1, maximum: 1, shared: false }))
+    started.add(module)
+    const calls = makeCalls(module)
+    return createRunner(calls.advance, (batch) => advanceInSlices(batch, calls))
   },
   typescript: () => createRunner((batch) => runToEnd(advanceInTypeScript(batch)), advanceInTypeScript),
 }
@@ -69,19 +74,21 @@ const runnerFactories: Readonly<Record<EngineName, (forced: EngineSettings) => B
 /**
  * Begins on the engine that was asked for, or else on the first that can.
  *
+ * @param module for the engine wasm: that of many runs or, which is smaller, that of fits
  * @throws EngineError where one was asked for that cannot run here
  */
 export function selectRunner(
   options: Parameters<typeof readEngineRequest>[0] & { readonly workers?: WorkerPlacement | undefined },
+  module: WasmModule,
 ): EngineChoice<BatchRunner> {
   const asked = readEngineRequest(options)
   const choice = selectEngine(
     asked,
-    (engine, forced) => runnerFactories[engine](forced),
+    (engine, forced) => runnerFactories[engine](forced, module),
     ['native', 'wasm'],
     'native is tried first, then wasm, then typescript',
   )
-  return options.workers?.share(choice, asked.forced.threads) ?? choice
+  return options.workers?.share(choice, asked.forced.threads, module) ?? choice
 }
 
 function createRunner(advance: BatchRunner['advance'], slices: (batch: Batch) => Slices<void>): BatchRunner {
@@ -101,30 +108,45 @@ function createRunner(advance: BatchRunner['advance'], slices: (batch: Batch) =>
 /** What the module of many runs exports. */
 interface ModuleExports {
   advance(address: number, bytes: number): number
+  advance_part(address: number, bytes: number, from: number, to: number): number
   hash(): number
 }
 
-/** Once it has, it is not tried again: that takes a memory, of which browsers allow few. */
-let hasStarted = false
-
-/** @throws Error where it does not compile */
-export const loadModule = (): WebAssembly.Module => compile(wasmModule)
+/** Modules that have started: they are not tried again, as that takes a memory, of which browsers allow few. */
+const started = new Set<WasmModule>()
 
 const instances = new WeakMap<WebAssembly.Memory, ModuleExports>()
 
-function advanceInWebAssembly({ region: { memory, byteOffset, byteLength } }: Batch): void {
+const makeCalls = (module: WasmModule) => ({
+  advance(batch: Batch): void {
+    const isDone = call(module, batch, (exports, address, bytes) => exports.advance(address, bytes))
+    checkOutcome(isDone !== 0, batch.region.byteLength)
+  },
+  advancePart(batch: Batch, from: number, to: number): boolean {
+    const outcome = call(module, batch, (exports, address, bytes) =>
+      exports.advance_part(address, bytes, from, to),
+    )
+    checkOutcome(outcome >= 0, batch.region.byteLength)
+    return outcome > 0
+  },
+})
+
+function call(
+  module: WasmModule,
+  { region: { memory, byteOffset, byteLength } }: Batch,
+  make: (exports: ModuleExports, address: number, bytes: number) => number,
+): number {
   const owner = memory as WebAssembly.Memory
-  const exports = instances.get(owner) ?? start<ModuleExports>(loadModule(), owner)
+  const exports = instances.get(owner) ?? start<ModuleExports>(compile(module), owner)
   // It is kept if the call returns: otherwise it has lost its place on its own stack.
   instances.delete(owner)
-  let isDone: boolean
   try {
-    isDone = exports.advance(byteOffset, byteLength) !== 0
+    const outcome = make(exports, byteOffset, byteLength)
+    instances.set(owner, exports)
+    return outcome
   } catch (thrown) {
     throw isTrap(thrown) ? engineFailure('wasm', `it has trapped: ${thrown.message}`) : thrown
   }
-  instances.set(owner, exports)
-  checkOutcome(isDone, byteLength)
 }
 
 export function engineFailure(engine: EngineName, reason: string): EngineError {

@@ -5,15 +5,16 @@ import { withMemoryError } from '../../core/copy.js'
 import { getMessage, MemoryError } from '../../core/errors.js'
 import { version } from '../../core/package.js'
 import type { EngineChoice } from '../../engines/select-engine.js'
+import { compile } from '../../engines/wasm.js'
 import { type Option, option, optional, type ValuesOf } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
+import type { WasmModule } from '../../webassembly/module.js'
 import type { Batch } from '../batch/batch.js'
 import { estimateWork } from '../batch/layout.js'
 import {
   type BatchRunner,
   checkOutcome,
   engineFailure,
-  loadModule,
   type Pause,
   WorkerPlacement as Shared,
 } from './engines.js'
@@ -68,7 +69,11 @@ class ImportedWorkers extends Shared {
     Object.freeze(this)
   }
 
-  share(choice: EngineChoice<BatchRunner>, threads: number | undefined): EngineChoice<BatchRunner> {
+  share(
+    choice: EngineChoice<BatchRunner>,
+    threads: number | undefined,
+    module: WasmModule,
+  ): EngineChoice<BatchRunner> {
     const { engine, runner } = choice
     const reasons = [...choice.reasons]
     if (engine !== 'wasm') reasons.push(`workers: the engine ${engine} runs on none`)
@@ -76,7 +81,7 @@ class ImportedWorkers extends Shared {
     else
       return {
         engine,
-        runner: new WorkerRunner(runner, getPool(this.url), threads ?? coreCount(), reasons),
+        runner: new WorkerRunner(runner, getPool(this.url, module), threads ?? coreCount(), reasons),
         reasons,
       }
     return { engine, runner, reasons }
@@ -101,7 +106,7 @@ class WorkerThread {
   /** Who waits for answers, which come in the order of questions. */
   readonly #waiting: { resolve(answer: never): void; reject(reason: Error): void }[] = []
 
-  constructor(given: string | undefined) {
+  constructor(given: string | undefined, module: WasmModule) {
     inlineWorkerUrl ??= URL.createObjectURL(new Blob([text], { type: 'text/javascript' }))
     this.#worker = new Worker(given ?? inlineWorkerUrl, { type: 'module' })
     this.#worker.onmessage = ({ data }) => this.#waiting.shift()?.resolve(data as never)
@@ -111,17 +116,17 @@ class WorkerThread {
       const isRefused = `${given ?? 'what is inlined'} does not load, as under some content security policies`
       this.end(event.message || isRefused)
     }
-    this.isReady = this.#start()
+    this.isReady = this.#start(module)
     // Who wants it hears of it.
     this.isReady.catch(() => {})
   }
 
-  async #start(): Promise<this> {
+  async #start(module: WasmModule): Promise<this> {
     const late = setTimeout(() => this.end('it does not answer'), REPLY_TIMEOUT_MS)
     try {
       const said = await this.#next<unknown>()
       if (said !== version) throw new Error(`this is not the worker of antigrad ${version}`)
-      const { failed } = await this.ask({ module: loadModule(), reserved: RESERVED_BYTES })
+      const { failed } = await this.ask({ module: compile(module), reserved: RESERVED_BYTES })
       if (failed !== undefined) throw new Error(failed)
       return this
     } catch (thrown) {
@@ -170,17 +175,19 @@ class WorkerThread {
   }
 }
 
-/** Workers whose code is at one address: all calls share them. */
+/** Workers whose code is at one address, with one module: all calls share them. */
 class WorkerPool {
   readonly #url: string | undefined
+  readonly #module: WasmModule
   #threads: WorkerThread[] = []
   #users = 0
   #timer: ReturnType<typeof setTimeout> | undefined
   /** Why none starts, until all have left. */
   #failed: Error | undefined
 
-  constructor(url: string | undefined) {
+  constructor(url: string | undefined, module: WasmModule) {
     this.#url = url
+    this.#module = module
   }
 
   enter(): void {
@@ -206,7 +213,7 @@ class WorkerPool {
     this.#threads = this.#threads.filter(({ isDead }) => !isDead)
     const free = this.#threads.filter(({ load }) => load === 0).length
     for (let k = free; k < count && this.#threads.length < most; k++)
-      this.#threads.push(new WorkerThread(this.#url))
+      this.#threads.push(new WorkerThread(this.#url, this.#module))
     const chosen = this.#threads.sort((a, b) => a.load - b.load).slice(0, count)
     for (const hand of chosen) hand.load++
     const all = await Promise.allSettled(chosen.map(({ isReady }) => isReady))
@@ -217,11 +224,12 @@ class WorkerPool {
   }
 }
 
-const pools = new Map<string | undefined, WorkerPool>()
+const pools = new Map<WasmModule, Map<string | undefined, WorkerPool>>()
 
-function getPool(url: string | undefined): WorkerPool {
-  const pool = pools.get(url) ?? new WorkerPool(url)
-  pools.set(url, pool)
+function getPool(url: string | undefined, module: WasmModule): WorkerPool {
+  const byUrl = pools.get(module) ?? new Map<string | undefined, WorkerPool>()
+  const pool = byUrl.get(url) ?? new WorkerPool(url, module)
+  pools.set(module, byUrl.set(url, pool))
   return pool
 }
 

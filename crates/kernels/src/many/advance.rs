@@ -132,20 +132,56 @@ impl Batch {
         }
     }
 
+    /// Does a part of an update by a program, of at most a block of runs: some rows or, where lanes are rows, some pieces of
+    /// them. The last part makes the update. Says whether parts are left.
+    ///
+    /// # Safety
+    /// As for `advance`; parts must come one after the other from 0 on, with nothing else done to this cohort or this
+    /// scratch meanwhile. Where lanes are rows, the sums of all pieces must be there at once.
+    pub unsafe fn advance_part(
+        &self,
+        cohort: usize,
+        scratch: usize,
+        part: &Range<usize>,
+    ) -> Result<bool, ArenaError> {
+        let is_left = Cell::new(false);
+        // SAFETY: passed on.
+        let done = unsafe {
+            self.advance_some(cohort, scratch, part, &|count, piece| {
+                (part.start..part.end.min(count)).for_each(|number| piece(scratch, number));
+                is_left.set(part.end < count);
+                !is_left.get()
+            })
+        };
+        if is_left.get() { Ok(true) } else { done.map(|all| !all) }
+    }
+
     /// The same by a team, each of whom has a scratch: where lanes are rows it does pieces of them.
     ///
     /// # Safety
     /// As for `advance`.
     pub unsafe fn advance_by(&self, cohort: usize, scratch: usize, team: RowTeam) -> Result<(), ArenaError> {
+        // SAFETY: passed on.
+        unsafe { self.advance_some(cohort, scratch, &(0..usize::MAX), team).map(|_| ()) }
+    }
+
+    /// The same over some rows, unless lanes are rows; says whether these were the last ones.
+    unsafe fn advance_some(
+        &self,
+        cohort: usize,
+        scratch: usize,
+        rows: &Range<usize>,
+        team: RowTeam,
+    ) -> Result<bool, ArenaError> {
         if cohort >= self.header.cohorts || scratch >= self.header.scratches {
             return Err(ArenaError::new(&"there is no such cohort or scratch"));
         }
         // SAFETY: passed on.
         unsafe {
-            if self.header.size == 4 {
-                self.advance_as::<f32>(cohort, scratch, team)
+            if cfg!(feature = "rules") && self.header.size == 4 {
+                self.advance_as::<f32>(cohort, scratch, rows, team)
             } else {
-                self.advance_as::<f64>(cohort, scratch, team)
+                self.advance_as::<f64>(cohort, scratch, rows, team)
             }
         }
     }
@@ -154,8 +190,9 @@ impl Batch {
         &self,
         cohort: usize,
         scratch: usize,
+        rows: &Range<usize>,
         team: RowTeam,
-    ) -> Result<(), ArenaError> {
+    ) -> Result<bool, ArenaError> {
         let cohort = self.cohort(cohort);
         let scratch = self.scratch(scratch);
         let live = cohort.live.get();
@@ -170,24 +207,27 @@ impl Batch {
             // From the last block on: what fills the places of runs that have stopped has had these updates.
             for first in (0..live).step_by(BLOCK).rev() {
                 // SAFETY: passed on.
-                unsafe { self.block::<T>(&cohort, &scratch, first, done..done + now, team)? };
+                if !unsafe { self.block::<T>(&cohort, &scratch, first, done..done + now, rows, team)? } {
+                    return Ok(false);
+                }
             }
             done += now;
         }
         // SAFETY: `new` found the count.
         unsafe { cohort.count.write(cohort.live.get() as u32) };
-        Ok(())
+        Ok(true)
     }
 
-    /// Some of the updates at hand of the runs in a block of lanes.
+    /// Some of the updates at hand of the runs in a block of lanes; says whether all rows are done.
     unsafe fn block<T: Scalar>(
         &self,
         cohort: &Cohort,
         scratch: &Scratch,
         first: usize,
         updates: Range<usize>,
+        rows: &Range<usize>,
         team: RowTeam,
-    ) -> Result<(), ArenaError> {
+    ) -> Result<bool, ArenaError> {
         let begun = BLOCK.min(cohort.live.get() - first);
         let slots = self.block_slots(cohort, scratch, first);
         let gradient = Routine::new(self, &self.gradient, slots)?;
@@ -200,13 +240,17 @@ impl Batch {
                     break;
                 }
                 if self.header.row_lanes == 0 {
-                    gradient.run::<T>(block.count)?;
+                    if !gradient.run_rows::<T>(block.count, rows)? {
+                        return Ok(false);
+                    }
                 } else {
                     gradient.head(block.count)?;
                     self.sum_rows::<T>(&gradient, &slots, cohort.run(first), block.count, scratch, team)?;
                     gradient.tail(block.count)?;
                 }
-                if let Some(entry) = self.entry {
+                if cfg!(feature = "rules")
+                    && let Some(entry) = self.entry
+                {
                     self.step::<T>(&block, entry, update)?;
                     self.stop::<T>(&mut block, update)?;
                 } else {
@@ -215,7 +259,7 @@ impl Batch {
             }
             cohort.close::<T>(first + block.count..first + begun);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Writes the results of runs that stop with this update; others of the block take their places.

@@ -44,7 +44,8 @@ impl Batch {
         // SAFETY: just checked.
         let header = Header::read(|at| unsafe { base.cast::<u32>().add(at).read() as usize });
         let Header { parameters, columns, shared, constants, slots, lanes, .. } = header;
-        let is_known = header.hash == HASH as usize && (header.size == 4 || header.size == 8);
+        let is_known =
+            header.hash == HASH as usize && (header.size == 8 || cfg!(feature = "rules") && header.size == 4);
         let (code, many) = code(header.size);
         let entry = code.entry(header.kernel).filter(|entry| entry.pass.is_some());
         if entry.is_none() && header.kernel != NO_KERNEL {

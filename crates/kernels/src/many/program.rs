@@ -164,20 +164,36 @@ impl<'a> Routine<'a> {
     /// # Safety
     /// Slots must be there for `count` lanes, rounded up to whole lines, and nobody else's.
     pub unsafe fn run<T: Scalar>(&self, count: usize) -> Result<(), ArenaError> {
+        // SAFETY: passed on.
+        unsafe { self.run_rows::<T>(count, &(0..usize::MAX)).map(|_| ()) }
+    }
+
+    /// Runs it over some rows: what comes before the rows with the first one, what comes after them with the last one. Says
+    /// whether all rows are done. Calls for one row after the other give what a call for all rows gives.
+    ///
+    /// # Safety
+    /// As for `run`; between such calls nobody may write to the slots.
+    pub unsafe fn run_rows<T: Scalar>(&self, count: usize, rows: &Range<usize>) -> Result<bool, ArenaError> {
         let Counts { head, body, sums, .. } = self.program.counts;
+        let all = if body > 0 { self.batch.header.rows } else { 0 };
         // SAFETY: passed on.
         unsafe {
-            for k in 0..sums {
-                let bytes = (count * size_of::<T>()).next_multiple_of(LINE);
-                self.target(self.program.sum(k))?.write_bytes(0, bytes);
+            if rows.start == 0 {
+                for k in 0..sums {
+                    let bytes = (count * size_of::<T>()).next_multiple_of(LINE);
+                    self.target(self.program.sum(k))?.write_bytes(0, bytes);
+                }
+                self.head(count)?;
             }
-            self.head(count)?;
-            for row in 0..if body > 0 { self.batch.header.rows } else { 0 } {
+            for row in rows.start..all.min(rows.end) {
                 self.spread::<T>(row);
                 self.each(head..head + body, |stride| row * stride, count)?;
             }
-            self.tail(count)
+            if rows.end >= all {
+                self.tail(count)?;
+            }
         }
+        Ok(rows.end >= all)
     }
 
     /// What is before the rows.

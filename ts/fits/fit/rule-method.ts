@@ -1,0 +1,70 @@
+/** A first-order rule as the option `method` of fits. */
+
+import { Expression } from '../../expressions/expression.js'
+import { type DataColumn, numbersInRun, rowsInRun } from '../../many/batch/data.js'
+import type { EngineCall } from '../../many/engines/execute.js'
+import { readOptionSets } from '../../many/option-sets.js'
+import { ManyRuns } from '../../many/run.js'
+import { minimizeReasons } from '../../minimize/reasons.js'
+import type { Rule } from '../../rules/definitions.js'
+import { lossTerms } from '../problem/loss.js'
+import { fitReasons } from '../problem/reasons.js'
+import { FitMethod, type MethodRequest } from '../solve/fit-method.js'
+import type { StoppedRuns } from '../solve/solver.js'
+
+/** The reasons of fits, by the numbers of those of many runs. */
+const reasons = minimizeReasons.map((reason) =>
+  fitReasons.indexOf(reason === 'diverged' ? 'not-finite' : reason),
+)
+
+class RuleMethod extends FitMethod {
+  readonly rule: Rule
+
+  constructor(rule: Rule) {
+    super()
+    this.rule = rule
+    Object.freeze(this)
+  }
+
+  *minimize(request: MethodRequest): Generator<EngineCall, StoppedRuns> {
+    const { problem, problemInSteps, runs, data, options } = request
+    const { graph, free, fixed, min, max, columns } = problemInSteps
+    const objective = new Expression(`the cost of ${problem.text}`, {
+      graph,
+      root: lossTerms(problemInSteps).cost,
+      names: [...free, ...fixed, ...columns],
+    })
+    const ofRuns = (column: DataColumn) =>
+      column.offsets === null ? column.numbers : Array.from(runs, (fit) => numbersInRun(column, fit))
+    // Parameters that do not vary are columns of equal numbers.
+    const rows = rowsInRun(data[0], runs[0])
+    const constants = fixed.map(
+      (name, i) => [name, Array.from(request.fixed[i], (x) => new Float64Array(rows).fill(x))] as const,
+    )
+    const named = columns.map((name, k) => [name, ofRuns(data[k])] as const)
+    const starts = Object.fromEntries(free.map((name, i) => [name, request.starts[i]]))
+    const many = new ManyRuns(objective, starts, this.rule, {
+      ...options,
+      data: Object.fromEntries([...named, ...constants]),
+      dtype: 'float64',
+      bounds: free.map((_, i) => [min[i], max[i]] as const),
+    })
+    yield* many.calls()
+    const { x, iterations, reason } = many.result()
+    return { best: free.map((name) => x[name]), iterations, reason: reason.map((number) => reasons[number]) }
+  }
+}
+
+/**
+ * Has `fit` and `fitMany` minimize by a first-order rule instead of Levenberg-Marquardt, with the tolerance and the number
+ * of iterations that `minimizeMany` has by default.
+ *
+ * @param rule such as `adam({ lr: 0.05 })`; any rule that `minimizeMany` takes
+ * @throws OptionError if it is no rule, or if `minimizeMany` does not take it
+ * @example
+ * fit(model, data, { start, method: ruleMethod(adam({ lr: 0.05 })) })
+ */
+export function ruleMethod(rule: Rule): FitMethod {
+  readOptionSets(rule, {}, 1)
+  return new RuleMethod(rule)
+}
