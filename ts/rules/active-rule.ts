@@ -36,7 +36,7 @@ export class RuleInUse {
   readonly stages: readonly Kernel[]
   readonly point: Kernel | undefined
   /** The numbers of all of these, by stage; 0 for none. */
-  readonly kernels: number[]
+  readonly kernels: number[] = []
   /** Those that its segments have at every update. */
   readonly flags: number
   readonly state: readonly string[]
@@ -67,7 +67,8 @@ export class RuleInUse {
     this.shared = definition.shared
     this.stages = definition.stages(rule as never)
     this.point = definition.point(rule as never)
-    this.kernels = stageKernels(definition, rule)
+    for (let stage = 0; stage < STAGES; stage++) this.kernels.push(this.stages[stage]?.number ?? 0)
+    this.kernels[POINT] = this.point?.number ?? 0
     this.flags = definition.flags(rule as never)
     this.state = stateNames(definition, rule as never)
     this.lines = lineStateNames(this.stages)
@@ -99,13 +100,16 @@ export class RuleInUse {
 
   /** Whether state that there is goes on to be right under other options. */
   keepsState(rule: AnyRule): boolean {
-    const { definition } = this
-    const needs = (rule: AnyRule): string => {
-      const starts = definition.starts(rule as never)
-      const fixed = definition.fixed.map((name) => rule[name])
-      return makeKey([stageKernels(definition, rule), definition.flags(rule as never), fixed, starts])
-    }
-    return needs(rule) === needs(this.rule)
+    const { definition, rule: before } = this
+    const stages = definition.stages(rule as never)
+    return (
+      stages.length === this.stages.length &&
+      stages.every((kernel, k) => kernel === this.stages[k]) &&
+      definition.point(rule as never) === this.point &&
+      definition.flags(rule as never) === this.flags &&
+      definition.fixed.every((name) => makeKey(rule[name]) === makeKey(before[name])) &&
+      this.state.every((name) => Object.is(definition.starts(rule as never)[name], definition.starts(before as never)[name]))
+    )
   }
 
   /** Rows and columns of each of the matrices that a tensor is, and how many these are; null if it is none. */
@@ -169,26 +173,23 @@ export class RuleInUse {
   }
 }
 
-/** The numbers of a rule's kernels by stage; 0 for none. */
-function stageKernels(definition: Definition, rule: AnyRule): number[] {
-  const stages = definition.stages(rule as never)
-  const kernels: number[] = []
-  for (let stage = 0; stage < STAGES; stage++) kernels.push(stages[stage]?.number ?? 0)
-  kernels[POINT] = definition.point(rule as never)?.number ?? 0
-  return kernels
-}
+/** What objects and functions say, once each. */
+const keys = new WeakMap<object, string>()
 
-/** Numbers of functions, which are compared by what they are. */
-const functions = new WeakMap<object, number>()
-
-/** The same string for what says the same: schedules by what they say, and 0 is not −0. */
+/**
+ * The same string for what says the same, and goes on to: schedules by what they say, functions by what they are, and 0
+ * is not −0.
+ */
 function makeKey(value: unknown): string {
-  if (isObject(value)) return `{${Object.entries(value).map((entry) => entry.map(makeKey))}}`
-  if (typeof value === 'string') return `${value.length}"${value}`
-  if (typeof value !== 'function') return Object.is(value, -0) ? '-0' : `${value}`
-  const number = functions.get(value) ?? count++
-  functions.set(value, number)
-  return `f${number}`
+  if (Object(value) !== value)
+    return typeof value === 'string' ? JSON.stringify(value) : Object.is(value, -0) ? '-0' : `${value}`
+  const key =
+    keys.get(value as object) ??
+    (isObject(value)
+      ? `{${Object.keys(value).map((name) => `${name}:${makeKey((value as AnyRule)[name])}`)}}`
+      : `f${count++}`)
+  keys.set(value as object, key)
+  return key
 }
 
 /** Rules in use, by what they say. */
@@ -197,7 +198,8 @@ export type Uses = Map<string, RuleInUse>
 /** Finds a rule that is in use already, or takes one into use. */
 export function findOrAddRule(resolved: ResolvedRule, uses: Uses, fresh?: RuleInUse): RuleInUse {
   // What defines a rule follows from its name.
-  const key = makeKey({ ...resolved, definition: null })
+  keys.set(resolved.definition, '')
+  const key = makeKey(resolved)
   const use = uses.get(key) ?? fresh ?? new RuleInUse(resolved)
   uses.set(key, use)
   return use
