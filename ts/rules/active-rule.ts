@@ -34,6 +34,8 @@ export class RuleInUse {
   readonly clip!: TensorLimits | null
   /** The kernels of a step, in order, and the one for the point where a gradient is wanted. */
   readonly stages: readonly Kernel[]
+  /** Where in a row the first one's coefficients stand. */
+  readonly positions: Kernel['row']
   readonly point: Kernel | undefined
   /** The numbers of all of these, by stage; 0 for none. */
   readonly kernels: number[] = []
@@ -66,6 +68,7 @@ export class RuleInUse {
     this.corrections = definition.corrections
     this.shared = definition.shared
     this.stages = definition.stages(rule as never)
+    this.positions = this.stages[0].row
     this.point = definition.point(rule as never)
     for (let stage = 0; stage < STAGES; stage++) this.kernels.push(this.stages[stage]?.number ?? 0)
     this.kernels[POINT] = this.point?.number ?? 0
@@ -169,7 +172,7 @@ export class RuleInUse {
     row[PIPELINE_LIMIT] = limit
     row[PIPELINE_L2] = definition.l2(numbers as never)
     row[PIPELINE_DECAY] = definition.decay(numbers as never)
-    definition.coefficients(numbers as never, row, this.stages[0].row, dtype)
+    definition.coefficients(numbers as never, row, this.positions, dtype)
   }
 }
 
