@@ -86,7 +86,10 @@ export class Cohorts {
   /** A cohort with this clock. */
   #cohort(use: RuleInUse, clock: UpdateCounter): RuleCohort {
     const always = use.flags | clipFlags(use.clip ?? this.#clip)
-    const started = {
+    return {
+      use,
+      clock,
+      next: copyCounter(use, clock),
       segments: [],
       tensors: [],
       row: 0,
@@ -97,7 +100,6 @@ export class Cohorts {
       due: 0,
       always,
     }
-    return { use, clock, next: copyCounter(use, clock), ...started }
   }
 
   /**

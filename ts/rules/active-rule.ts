@@ -1,14 +1,7 @@
 /** A rule that tensors have, with its options at the update under way. */
 
 import type { Kernel } from '../arena/kernel.js'
-import {
-  PIPELINE_DECAY,
-  PIPELINE_L2,
-  PIPELINE_LIMIT,
-  PIPELINE_SCALE,
-  POINT,
-  STAGES,
-} from '../arena/manifest.js'
+import { PIPELINE_DECAY, PIPELINE_L2, PIPELINE_LIMIT, PIPELINE_SCALE, POINT } from '../arena/manifest.js'
 import { type Dtype, type Matrix, smallestNormal } from '../core/numbers.js'
 import { createRecord, isObject } from '../core/untrusted-input.js'
 import type { TensorLimits } from '../gradients/clip.js'
@@ -25,27 +18,27 @@ export class RuleInUse {
   readonly number = count++
   readonly definition!: Definition
   /** The definition's; objects of this class are alike for the compiler, and definitions are not. */
-  readonly advance: Definition['advance']
-  readonly corrections: Definition['corrections']
+  declare readonly advance: Definition['advance']
+  declare readonly corrections: Definition['corrections']
   readonly delay!: number
   readonly isDelayed!: boolean
   readonly groupOptions!: readonly string[] | null
   readonly lrScale!: number
   readonly clip!: TensorLimits | null
   /** The kernels of a step, in order, and the one for the point where a gradient is wanted. */
-  readonly stages: readonly Kernel[]
+  declare readonly stages: readonly Kernel[]
   /** Where in a row the first one's coefficients stand. */
-  readonly positions: Kernel['row']
-  readonly point: Kernel | undefined
-  /** The numbers of all of these, by stage; 0 for none. */
-  readonly kernels: number[] = []
+  declare readonly positions: Kernel['row']
+  declare readonly point: Kernel | undefined
+  /** The numbers of all of these, by stage; holes for none. */
+  declare readonly kernels: number[]
   /** Those that its segments have at every update. */
-  readonly flags: number
-  readonly state: readonly string[]
+  declare readonly flags: number
+  declare readonly state: readonly string[]
   /** Those of these that have numbers by row and by column. */
-  readonly lines: readonly string[]
+  declare readonly lines: readonly string[]
   /** The names of what it has by tensor; stages may leave off the end of both lists. */
-  readonly byTensor: readonly string[]
+  declare readonly byTensor: readonly string[]
   /** The options, schedules among them; another one after `set`. */
   rule!: AnyRule
   numbers!: RuleNumbers
@@ -70,8 +63,8 @@ export class RuleInUse {
     this.stages = definition.stages(rule as never)
     this.positions = this.stages[0].row
     this.point = definition.point(rule as never)
-    for (let stage = 0; stage < STAGES; stage++) this.kernels.push(this.stages[stage]?.number ?? 0)
-    this.kernels[POINT] = this.point?.number ?? 0
+    this.kernels = this.stages.map(({ number }) => number)
+    if (this.point) this.kernels[POINT] = this.point.number
     this.flags = definition.flags(rule as never)
     this.state = stateNames(definition, rule as never)
     this.lines = lineStateNames(this.stages)
@@ -111,7 +104,9 @@ export class RuleInUse {
       definition.point(rule as never) === this.point &&
       definition.flags(rule as never) === this.flags &&
       definition.fixed.every((name) => makeKey(rule[name]) === makeKey(before[name])) &&
-      this.state.every((name) => Object.is(definition.starts(rule as never)[name], definition.starts(before as never)[name]))
+      this.state.every((name) =>
+        Object.is(definition.starts(rule as never)[name], definition.starts(before as never)[name]),
+      )
     )
   }
 
