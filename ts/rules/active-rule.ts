@@ -16,15 +16,15 @@ let count = 0
 export class RuleInUse {
   /** No other has it. */
   readonly number = count++
-  readonly definition!: Definition
+  declare readonly definition: Definition
   /** The definition's; objects of this class are alike for the compiler, and definitions are not. */
   declare readonly advance: Definition['advance']
   declare readonly corrections: Definition['corrections']
-  readonly delay!: number
-  readonly isDelayed!: boolean
-  readonly groupOptions!: readonly string[] | null
-  readonly lrScale!: number
-  readonly clip!: TensorLimits | null
+  declare readonly delay: number
+  declare readonly isDelayed: boolean
+  declare readonly groupOptions: readonly string[] | null
+  declare readonly lrScale: number
+  declare readonly clip: TensorLimits | null
   /** The kernels of a step, in order, and the one for the point where a gradient is wanted. */
   declare readonly stages: readonly Kernel[]
   /** Where in a row the first one's coefficients stand. */
@@ -147,7 +147,8 @@ export class RuleInUse {
 
   /** The same of a tensor that comes to it, unless it has been said already: it is the rule's, and not a tensor's. */
   adopt(clock: CounterFields): void {
-    if (makeKey(this.shared) === makeKey(this.definition.shared)) this.share(clock)
+    if (this.definition.estimateShared && makeKey(this.shared) === makeKey(this.definition.shared))
+      this.share(clock)
   }
 
   /** Takes over from a clock what all have in common. */
@@ -195,9 +196,8 @@ export type Uses = Map<string, RuleInUse>
 
 /** Finds a rule that is in use already, or takes one into use. */
 export function findOrAddRule(resolved: ResolvedRule, uses: Uses, fresh?: RuleInUse): RuleInUse {
-  // What defines a rule follows from its name.
-  keys.set(resolved.definition, '')
-  const key = makeKey(resolved)
+  const { rule, clip, delay, isDelayed, groupOptions, lrScale } = resolved
+  const key = `${makeKey(rule)}${makeKey(clip)}${delay} ${isDelayed} ${groupOptions} ${lrScale}`
   const use = uses.get(key) ?? fresh ?? new RuleInUse(resolved)
   uses.set(key, use)
   return use
