@@ -98,15 +98,15 @@ export class RuleInUse {
   keepsState(rule: AnyRule): boolean {
     const { definition, rule: before } = this
     const stages = definition.stages(rule as never)
+    const starts = definition.starts(rule as never)
+    const earlier = definition.starts(before as never)
     return (
       stages.length === this.stages.length &&
       stages.every((kernel, k) => kernel === this.stages[k]) &&
       definition.point(rule as never) === this.point &&
       definition.flags(rule as never) === this.flags &&
       definition.fixed.every((name) => makeKey(rule[name]) === makeKey(before[name])) &&
-      this.state.every((name) =>
-        Object.is(definition.starts(rule as never)[name], definition.starts(before as never)[name]),
-      )
+      this.state.every((name) => Object.is(starts[name], earlier[name]))
     )
   }
 
