@@ -27,7 +27,8 @@ const answers = {
     const antigrad = { ...(await entry('')), ...(await entry('fits/').catch(() => ({}))) }
     call = subjects.find((subject) => subject.name === name).make(antigrad)
     let all = 0
-    for (let calls = 0; all < WARM_UP || (calls < WARM_UP_CALLS && all < LONGEST_WARM_UP); calls++) all += batch()
+    for (let calls = 0; all < WARM_UP || (calls < WARM_UP_CALLS && all < LONGEST_WARM_UP); calls++)
+      all += batch()
     // The shortest of three: some batches have the compiler's work in them.
     const milliseconds = () => Math.min(batch(), batch(), batch())
     while (milliseconds() < wanted / 2) count *= 2
