@@ -18,10 +18,19 @@ const entries = {
 type Entry = keyof typeof entries
 const aliases = (urlOf: (entry: Entry) => URL | string) =>
   Object.fromEntries((Object.keys(entries) as Entry[]).map((entry) => [entry, fileURLToPath(urlOf(entry))]))
-// Tests import the package by its name, as users do, and get what the set-up built: its modules, which bundlers take,
-const modules = aliases((entry) => new URL(`dist/${entries[entry]}index.js`, import.meta.url))
-// or the files that Node takes by the exports of package.json.
+// Tests import the package by its name, as users do, and get what the set-up built: the files that Node takes by the
+// exports of package.json,
 const nodes = aliases((entry) => import.meta.resolve(entry))
+// or the modules that bundlers take.
+const modules = aliases((entry) => new URL(`dist/${entries[entry]}index.js`, import.meta.url))
+
+/** Tests that get modules, as they look at internals beside the package. */
+const ofInternals = [
+  ...['coefficient-positions', 'courses', 'hints', 'mixed-rules', 'rules', 'schedules', 'subnormals'],
+  ...['adversarial/table', 'fits/engines', 'objectives', 'errors', 'chunks', 'bullmq'],
+].map((name) => `test/${name}.test.ts`)
+/** Tests that get both. With those above, each export is tried as a module too. */
+const ofBoth = ['test/files/*.test.ts', 'test/tfjs.test.ts']
 
 const project = (
   name: string,
@@ -29,7 +38,7 @@ const project = (
   exclude: readonly string[] | undefined,
   maxWorkers: number,
   groupOrder: number,
-  alias = modules,
+  alias = nodes,
 ) => ({
   resolve: { alias },
   test: {
@@ -51,9 +60,8 @@ export default defineConfig({
     globalSetup: 'test/shared-setup.ts',
     projects: [
       project('package', folders, alone, workers, 0),
-      project('typescript', ['test/**/*.test.ts'], [...folders, ...alone], workers, 0),
-      // Entries that are bundles of their own in Node.
-      project('node', ['test/files/*.test.ts', 'test/tfjs.test.ts'], undefined, workers, 0, nodes),
+      project('typescript', ['test/**/*.test.ts'], [...folders, ...alone, ...ofInternals], workers, 0),
+      project('modules', [...ofInternals, ...ofBoth], undefined, workers, 0, modules),
       // Afterwards, one by one.
       project('alone', alone, undefined, 1, 1),
     ],

@@ -70,7 +70,7 @@ const parts = {
   rust: () => ({ ready: setupForRust, chains: [rust] }),
   typescript: (given) => ({
     ready: () => setup({ lint: true, trial: true }),
-    chains: [[...typescript, vitest(['typescript', 'node'], ...given)]],
+    chains: [[...typescript, vitest(['typescript', 'modules'], ...given)]],
     afterwards: [vitest(['alone'], '--exclude=test/page/**', ...given)],
   }),
   package: (given) => ({
@@ -80,7 +80,7 @@ const parts = {
   }),
   all: (given) => ({
     ready: () => setup({ lint: true, trial: true, ...browsers }),
-    chains: [[...typescript, vitest(['package', 'typescript', 'node'], ...given)], rust],
+    chains: [[...typescript, vitest(['package', 'typescript', 'modules'], ...given)], rust],
     afterwards: [vitest(['alone'], ...given)],
   }),
   // The package, as it is installed, in all other runtimes.

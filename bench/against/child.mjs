@@ -4,8 +4,11 @@
 import { pathToFileURL } from 'node:url'
 import { subjects } from './subjects.mjs'
 
-/** Before anything counts, milliseconds in which the compiler sees the calls. */
+/** Before anything counts the compiler sees the calls, for so many milliseconds. */
 const WARM_UP = 50
+/** It goes by calls: it sees so many of slower ones, unless that takes longer than any warm-up may. */
+const WARM_UP_CALLS = 300
+const LONGEST_WARM_UP = 500
 
 let call
 let count = 1
@@ -23,7 +26,9 @@ const answers = {
     // Versions before the entry `antigrad/fit` have its functions in the first one.
     const antigrad = { ...(await entry('')), ...(await entry('fits/').catch(() => ({}))) }
     call = subjects.find((subject) => subject.name === name).make(antigrad)
-    for (let all = 0; all < WARM_UP; all += batch());
+    let all = 0
+    for (let calls = 0; all < WARM_UP || (calls < WARM_UP_CALLS && all < LONGEST_WARM_UP); calls++)
+      all += batch()
     // The shortest of three: some batches have the compiler's work in them.
     const milliseconds = () => Math.min(batch(), batch(), batch())
     while (milliseconds() < wanted / 2) count *= 2

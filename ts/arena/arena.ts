@@ -364,7 +364,7 @@ export class Arena {
 
   /**
    * Makes segment `number` of the tensors from `first` to `last`, whose state begins with array `array`, and
-   * what they have by tensor with `byTensor`; `kernels` has STAGES numbers.
+   * what they have by tensor with `byTensor`; `kernels` has a number by stage, 0 or a hole for none.
    */
   setSegment(
     number: number,

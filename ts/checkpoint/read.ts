@@ -75,7 +75,8 @@ export function readSaved(given: unknown, rename: unknown, keepsNests: boolean):
   const around = readStepOptions(open(saved.options, null, 'options'))
   const tensors = new Map<string, RestoredTensor>()
   const bag = open(saved.tensors, null, 'tensors by name')
-  const rules = new Map<unknown, ResolvedRule>()
+  // Most often one object is the rule of all.
+  const rules = new Map([[saved.rule, base]])
   const uses: Uses = new Map()
   const nameOf = renamer(rename, bag)
   const renames = new Map<string, string>()
@@ -122,7 +123,6 @@ function readTensor(
   uses: Uses,
 ): RestoredTensor {
   const saved = open(given, name, 'a saved tensor')
-  // Most often one object is the rule of all.
   const rule = rules.get(saved.rule) ?? resolve(saved.rule, `saved: ${truncate(name)}: rule`)
   rules.set(saved.rule, rule)
   const use = findOrAddRule({ ...rule, ...readOwn(saved, name, rule) }, uses)

@@ -3,7 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { version } from '../core/package.js'
 import { MISUSE, say, showProgress } from './terminal.js'
 
-interface Listed {
+interface CommandEntry {
   /** Follows the name in the help. */
   readonly usage: string
   readonly summary: string
@@ -12,7 +12,7 @@ interface Listed {
 }
 
 /** The commands in the order of the help. */
-const commands: Readonly<Record<string, Listed>> = {
+const commands: Readonly<Record<string, CommandEntry>> = {
   doctor: {
     usage: '[options]',
     summary: 'show what runs here and why the rest does not, and whether all engines give the same bits',

@@ -1,3 +1,4 @@
+import { endianness } from 'node:os'
 import type { Arena } from '../arena/arena.js'
 import { HASH, SCRATCH } from '../arena/manifest.js'
 import { importedAdvice } from '../arena/memory.js'
@@ -9,7 +10,7 @@ import type { Engine, EngineReport, EngineSettings, Runner } from './engine.js'
 export { environmentVariable } from './environment.js'
 
 // Functions take numbers apart, and tables and saved runs have bytes in one order. (Browsers run on no such processor.)
-if (new Uint8Array(Uint16Array.of(1).buffer)[0] === 0) {
+if (endianness() === 'BE') {
   const what = 'and all others want a little-endian processor'
   throw new EngineError('typescript', ['this one is big-endian'], what)
 }

@@ -51,11 +51,12 @@ export function setAll(model: Model, given: object): () => void {
   return () => {
     for (const [use, rule] of rules) use.change(rule)
     model.settle()
-    model.reschedule()
-    if (!uses.some((use) => use !== base && use.definition.estimateShared)) return
-    // Those that have become alike are one: what tensors share they share with all of them, as in a run that is loaded.
-    for (const tensor of model.tensors) tensor.part.assign(tensor, model.used(tensor.use.resolved))
-    model.update()
+    if (uses.some((use) => use !== base && use.definition.estimateShared)) {
+      // Those that have become alike are one: what tensors share they share with all of them, as in a run that is loaded.
+      model.restart(uses)
+      for (const tensor of model.tensors) tensor.part.assign(tensor, model.used(tensor.use.resolved))
+      model.update()
+    }
     model.reschedule()
   }
 }

@@ -86,7 +86,10 @@ export class Cohorts {
   /** A cohort with this clock. */
   #cohort(use: RuleInUse, clock: UpdateCounter): RuleCohort {
     const always = use.flags | clipFlags(use.clip ?? this.#clip)
-    const started = {
+    return {
+      use,
+      clock,
+      next: copyCounter(use, clock),
       segments: [],
       tensors: [],
       row: 0,
@@ -97,7 +100,6 @@ export class Cohorts {
       due: 0,
       always,
     }
-    return { use, clock, next: copyCounter(use, clock), ...started }
   }
 
   /**
@@ -226,7 +228,7 @@ export class Cohorts {
     for (let c = 0; c < active.length; c++) {
       const cohort = active[c]
       const { use, clock, next, numbers: row } = cohort
-      const { advance, corrections, numbers, stages } = use
+      const { advance, corrections, numbers, positions } = use
       next.t = nextCount(clock.t)
       advance?.(clock, numbers as never, next)
       if (cohort.version !== use.version || cohort.scale !== scale) {
@@ -234,7 +236,7 @@ export class Cohorts {
         cohort.version = use.version
         cohort.scale = scale
       }
-      corrections?.(numbers as never, next, row, stages[0].row)
+      corrections?.(numbers as never, next, row, positions)
       if (next.t >= cohort.due) this.#flagFor(cohort, next.t)
     }
   }

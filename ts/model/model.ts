@@ -194,6 +194,8 @@ export class Model {
 
   /** One of these that says the same, or a new one. */
   used(resolved: ResolvedRule): RuleInUse {
+    // Most often it is this one.
+    if (resolved === this.base.resolved) return this.base
     if (this.#found === null) this.restart(this.uses)
     return findOrAddRule(resolved, this.#found as Uses)
   }

@@ -1,14 +1,7 @@
 /** A rule that tensors have, with its options at the update under way. */
 
 import type { Kernel } from '../arena/kernel.js'
-import {
-  PIPELINE_DECAY,
-  PIPELINE_L2,
-  PIPELINE_LIMIT,
-  PIPELINE_SCALE,
-  POINT,
-  STAGES,
-} from '../arena/manifest.js'
+import { PIPELINE_DECAY, PIPELINE_L2, PIPELINE_LIMIT, PIPELINE_SCALE, POINT } from '../arena/manifest.js'
 import { type Dtype, type Matrix, smallestNormal } from '../core/numbers.js'
 import { createRecord, isObject } from '../core/untrusted-input.js'
 import type { TensorLimits } from '../gradients/clip.js'
@@ -23,27 +16,29 @@ let count = 0
 export class RuleInUse {
   /** No other has it. */
   readonly number = count++
-  readonly definition!: Definition
+  declare readonly definition: Definition
   /** The definition's; objects of this class are alike for the compiler, and definitions are not. */
-  readonly advance: Definition['advance']
-  readonly corrections: Definition['corrections']
-  readonly delay!: number
-  readonly isDelayed!: boolean
-  readonly groupOptions!: readonly string[] | null
-  readonly lrScale!: number
-  readonly clip!: TensorLimits | null
+  declare readonly advance: Definition['advance']
+  declare readonly corrections: Definition['corrections']
+  declare readonly delay: number
+  declare readonly isDelayed: boolean
+  declare readonly groupOptions: readonly string[] | null
+  declare readonly lrScale: number
+  declare readonly clip: TensorLimits | null
   /** The kernels of a step, in order, and the one for the point where a gradient is wanted. */
-  readonly stages: readonly Kernel[]
-  readonly point: Kernel | undefined
-  /** The numbers of all of these, by stage; 0 for none. */
-  readonly kernels: number[]
+  declare readonly stages: readonly Kernel[]
+  /** Where in a row the first one's coefficients stand. */
+  declare readonly positions: Kernel['row']
+  declare readonly point: Kernel | undefined
+  /** The numbers of all of these, by stage; holes for none. */
+  declare readonly kernels: number[]
   /** Those that its segments have at every update. */
-  readonly flags: number
-  readonly state: readonly string[]
+  declare readonly flags: number
+  declare readonly state: readonly string[]
   /** Those of these that have numbers by row and by column. */
-  readonly lines: readonly string[]
+  declare readonly lines: readonly string[]
   /** The names of what it has by tensor; stages may leave off the end of both lists. */
-  readonly byTensor: readonly string[]
+  declare readonly byTensor: readonly string[]
   /** The options, schedules among them; another one after `set`. */
   rule!: AnyRule
   numbers!: RuleNumbers
@@ -66,8 +61,10 @@ export class RuleInUse {
     this.corrections = definition.corrections
     this.shared = definition.shared
     this.stages = definition.stages(rule as never)
+    this.positions = this.stages[0].row
     this.point = definition.point(rule as never)
-    this.kernels = stageKernels(definition, rule)
+    this.kernels = this.stages.map(({ number }) => number)
+    if (this.point) this.kernels[POINT] = this.point.number
     this.flags = definition.flags(rule as never)
     this.state = stateNames(definition, rule as never)
     this.lines = lineStateNames(this.stages)
@@ -99,13 +96,18 @@ export class RuleInUse {
 
   /** Whether state that there is goes on to be right under other options. */
   keepsState(rule: AnyRule): boolean {
-    const { definition } = this
-    const needs = (rule: AnyRule): string => {
-      const starts = definition.starts(rule as never)
-      const fixed = definition.fixed.map((name) => rule[name])
-      return makeKey([stageKernels(definition, rule), definition.flags(rule as never), fixed, starts])
-    }
-    return needs(rule) === needs(this.rule)
+    const { definition, rule: before } = this
+    const stages = definition.stages(rule as never)
+    const starts = definition.starts(rule as never)
+    const earlier = definition.starts(before as never)
+    return (
+      stages.length === this.stages.length &&
+      stages.every((kernel, k) => kernel === this.stages[k]) &&
+      definition.point(rule as never) === this.point &&
+      definition.flags(rule as never) === this.flags &&
+      definition.fixed.every((name) => makeKey(rule[name]) === makeKey(before[name])) &&
+      this.state.every((name) => Object.is(starts[name], earlier[name]))
+    )
   }
 
   /** Rows and columns of each of the matrices that a tensor is, and how many these are; null if it is none. */
@@ -145,7 +147,8 @@ export class RuleInUse {
 
   /** The same of a tensor that comes to it, unless it has been said already: it is the rule's, and not a tensor's. */
   adopt(clock: CounterFields): void {
-    if (makeKey(this.shared) === makeKey(this.definition.shared)) this.share(clock)
+    if (this.definition.estimateShared && makeKey(this.shared) === makeKey(this.definition.shared))
+      this.share(clock)
   }
 
   /** Takes over from a clock what all have in common. */
@@ -165,30 +168,27 @@ export class RuleInUse {
     row[PIPELINE_LIMIT] = limit
     row[PIPELINE_L2] = definition.l2(numbers as never)
     row[PIPELINE_DECAY] = definition.decay(numbers as never)
-    definition.coefficients(numbers as never, row, this.stages[0].row, dtype)
+    definition.coefficients(numbers as never, row, this.positions, dtype)
   }
 }
 
-/** The numbers of a rule's kernels by stage; 0 for none. */
-function stageKernels(definition: Definition, rule: AnyRule): number[] {
-  const stages = definition.stages(rule as never)
-  const kernels: number[] = []
-  for (let stage = 0; stage < STAGES; stage++) kernels.push(stages[stage]?.number ?? 0)
-  kernels[POINT] = definition.point(rule as never)?.number ?? 0
-  return kernels
-}
+/** What objects and functions say, once each. */
+const keys = new WeakMap<object, string>()
 
-/** Numbers of functions, which are compared by what they are. */
-const functions = new WeakMap<object, number>()
-
-/** The same string for what says the same: schedules by what they say, and 0 is not −0. */
+/**
+ * The same string for what says the same, and goes on to: schedules by what they say, functions by what they are, and 0
+ * is not −0.
+ */
 function makeKey(value: unknown): string {
-  if (isObject(value)) return `{${Object.entries(value).map((entry) => entry.map(makeKey))}}`
-  if (typeof value === 'string') return `${value.length}"${value}`
-  if (typeof value !== 'function') return Object.is(value, -0) ? '-0' : `${value}`
-  const number = functions.get(value) ?? count++
-  functions.set(value, number)
-  return `f${number}`
+  if (Object(value) !== value)
+    return typeof value === 'string' ? JSON.stringify(value) : Object.is(value, -0) ? '-0' : `${value}`
+  const key =
+    keys.get(value as object) ??
+    (isObject(value)
+      ? `{${Object.keys(value).map((name) => `${name}:${makeKey((value as AnyRule)[name])}`)}}`
+      : `f${count++}`)
+  keys.set(value as object, key)
+  return key
 }
 
 /** Rules in use, by what they say. */
@@ -196,8 +196,8 @@ export type Uses = Map<string, RuleInUse>
 
 /** Finds a rule that is in use already, or takes one into use. */
 export function findOrAddRule(resolved: ResolvedRule, uses: Uses, fresh?: RuleInUse): RuleInUse {
-  // What defines a rule follows from its name.
-  const key = makeKey({ ...resolved, definition: null })
+  const { rule, clip, delay, isDelayed, groupOptions, lrScale } = resolved
+  const key = `${makeKey(rule)}${makeKey(clip)}${delay} ${isDelayed} ${groupOptions} ${lrScale}`
   const use = uses.get(key) ?? fresh ?? new RuleInUse(resolved)
   uses.set(key, use)
   return use

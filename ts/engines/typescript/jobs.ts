@@ -117,19 +117,20 @@ export function makeForEachJob(arena: Arena): ForEachJob {
   const jobOf = (stage: number, at: number): SegmentJob | undefined => {
     const number = kernelAt(at, stage)
     if (number === 0) return undefined
-    const row = rows[words[at + SEGMENT_ROW]]
-    // A larger number would have the key of another array's kernel.
-    if (row === undefined || number >= KERNELS) throw arena.broken()
     const flags = words[at + SEGMENT_FLAGS]
     const form = formOf(stage, at, flags)
-    const key = ((words[at + SEGMENT_ARRAY] * KERNELS + number) * 16 + stage) * 4 + form
+    // Not one that another array's kernel has, however large the number is.
+    const key = ((words[at + SEGMENT_ARRAY] * 0x10000 + number) * 16 + stage) * 4 + form
     if (latest?.key !== key) latest = jobs.get(key) ?? makeJob(key, stage, at, number, form)
+    const row = rows[words[at + SEGMENT_ROW]]
+    if (row === undefined) throw arena.broken()
     latest.row.coefficients = row
     latest.flags = flags & latest.heeded
     return latest
   }
 
   const makeJob = (key: number, stage: number, at: number, number: number, form: number): SegmentJob => {
+    if (number >= KERNELS) throw arena.broken()
     const isNorm = stage === NORM
     const kernel = !isNorm ? getKernel(number) : form === PARAM_NORM_STAGE ? bothSquares : squares
     const array = words[at + SEGMENT_ARRAY]
