@@ -1,7 +1,7 @@
 /** Promise 5: what ran is said, and why, by every call that chooses an engine. */
 
 import { adam, expression, lbfgs, minimize, minimizeMany, minimizeManySync } from 'antigrad'
-import { fitManySync, fit as fitOne } from 'antigrad/fit'
+import { fitManySync, fit as fitOne, ruleMethod } from 'antigrad/fit'
 import { expect, test } from 'vitest'
 import { inChild, withCopy } from './children.js'
 import { engineNames } from './helpers.js'
@@ -34,7 +34,7 @@ test.each(engineNames)('%s, which an option asked for', async (engine) => {
   expect(minimizeManySync(valley, [1, 2], rule, { engine })).toMatchObject(reasons)
   expect(await minimizeMany(valley, [1, 2], rule, { engine })).toMatchObject(reasons)
   for (const method of [undefined, rule]) {
-    const options = { start, engine, ...(method && { method }) }
+    const options = { start, engine, ...(method && { method: ruleMethod(method) }) }
     expect(fitOne(expression('a*t + b'), data, options)).toMatchObject(reasons)
     expect(fitManySync(expression('a*t + b'), data, options)).toMatchObject(reasons)
   }

@@ -72,7 +72,7 @@ const cases: readonly (readonly [string, FitOptions])[] = [
   ['poisson', { start, loss: 'poisson' }],
   ['bounds', { start: { ...start, c: { start: 0, min: 0, max: 0.5 } } }],
   ['several starts', { start: boxed, multiStart: 6 }],
-  ['a first-order rule', { start, method: adam({ lr: 0.05 }), maxIterations: 500 }],
+  ['a first-order rule', { start, method: ruleMethod(adam({ lr: 0.05 })), maxIterations: 500 }],
 ]
 
 describe.each(cases)('%s', (_, options) => {
@@ -205,7 +205,10 @@ describe('many fits', () => {
     ['with weights for all', { missing: 'drop', weights: shared }],
     ['without the option', {}],
     ['of several starts', { missing: 'drop', start: boxed, multiStart: 4, loss: 'cauchy' }],
-    ['by a first-order rule', { missing: 'drop', method: adam({ lr: 0.05 }), maxIterations: 200 }],
+    [
+      'by a first-order rule',
+      { missing: 'drop', method: ruleMethod(adam({ lr: 0.05 })), maxIterations: 200 },
+    ],
   ])('%s are each the fit alone, on every engine and instruction set', (_, options) => {
     const many = fitManySync(decay, { t, y: wells }, { start, ...options })
     for (const [i, column] of wells.entries()) {

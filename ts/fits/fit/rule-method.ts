@@ -7,6 +7,7 @@ import { readOptionSets } from '../../many/option-sets.js'
 import { ManyRuns } from '../../many/run.js'
 import { minimizeReasons } from '../../minimize/reasons.js'
 import type { Rule } from '../../rules/definitions.js'
+import { wasmModule } from '../../webassembly/many.js'
 import { lossTerms } from '../problem/loss.js'
 import { fitReasons } from '../problem/reasons.js'
 import { FitMethod, type MethodRequest } from '../solve/fit-method.js'
@@ -19,6 +20,7 @@ const reasons = minimizeReasons.map((reason) =>
 
 class RuleMethod extends FitMethod {
   readonly rule: Rule
+  readonly module = wasmModule
 
   constructor(rule: Rule) {
     super()

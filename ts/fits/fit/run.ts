@@ -193,7 +193,9 @@ export class FitRun {
       throw new OptionError(`start: ${this.#open[0].name}`, 'a number, or one for each fit', undefined)
     }
     this.#starts = new Map(started.map((parameter) => [parameter.name, this.#startOf(parameter)]))
-    this.choice = functionModel ? forceTypeScript(options) : selectRunner(options, wasmModule)
+    this.choice = functionModel
+      ? forceTypeScript(options)
+      : selectRunner(options, method?.module ?? wasmModule)
     const count = this.#count
     this.#isDone = new Uint8Array(count)
     // With weights by the model or a covariance, fits are not final here: their intervals are computed on demand.

@@ -4,6 +4,7 @@ import { isObject } from '../../core/untrusted-input.js'
 import type { EngineName } from '../../engines/engine.js'
 import type { EngineCall } from '../../many/engines/execute.js'
 import { option } from '../../options/kinds.js'
+import type { WasmModule } from '../../webassembly/module.js'
 import type { Problem } from '../problem/problem.js'
 import type { SolverBatch, StoppedRuns } from './solver.js'
 
@@ -32,6 +33,9 @@ export abstract class FitMethod {
   static has(given: object): given is FitMethod {
     return #isOurs in given
   }
+
+  /** @internal The WebAssembly module that runs its batches, and those of fits. */
+  abstract readonly module: WasmModule
 
   /** @internal Minimizes the cost of some fits. */
   abstract minimize(request: MethodRequest): Generator<EngineCall, StoppedRuns>

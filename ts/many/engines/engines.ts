@@ -43,7 +43,9 @@ export abstract class WorkerPlacement {
   ): EngineChoice<BatchRunner>
 }
 
-const runnerFactories: Readonly<Record<EngineName, (forced: EngineSettings, module: WasmModule) => BatchRunner>> = {
+const runnerFactories: Readonly<
+  Record<EngineName, (forced: EngineSettings, module: WasmModule) => BatchRunner>
+> = {
   native({ instructionSet, threads: forced }) {
     const addon = loadOrThrow()
     if (!hasWebAssembly()) throw new Error(NO_WEBASSEMBLY)

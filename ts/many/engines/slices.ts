@@ -1,4 +1,4 @@
-/** Calls of a compiled engine on the main thread, cut so short that the event loop need not wait long. */
+/** EngineCalls of a compiled engine on the main thread, cut so short that the event loop need not wait long. */
 
 import { BLOCK_OF_RUNS, PIECES } from '../../arena/manifest.js'
 import type { Slices } from '../../core/slices.js'
@@ -15,8 +15,8 @@ const OPERATIONS_PER_SLICE = 2.5e5
 /** Milliseconds an operation of programs, as measured. */
 const paces = new WeakMap<Program, number>()
 
-/** Calls of an engine. */
-interface Calls {
+/** EngineCalls of an engine. */
+interface EngineCalls {
   /** Makes the updates at hand. */
   advance(batch: Batch): void
   /**
@@ -27,7 +27,7 @@ interface Calls {
 }
 
 /** Advances cohorts one by one, by as many updates at a time, or as many rows of one, as take some milliseconds. */
-export function* advanceInSlices(batch: Batch, { advance, advancePart }: Calls): Slices<void> {
+export function* advanceInSlices(batch: Batch, { advance, advancePart }: EngineCalls): Slices<void> {
   const { counts, shape, updates: all } = batch
   const { gradient, rows } = shape
   for (let done = 0, updates = 0; done < all && batch.live > 0; done += updates) {
