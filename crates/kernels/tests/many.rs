@@ -1,6 +1,7 @@
 //! Batches made by hand: bounds and data by run, on every instruction set; and headers that do not fit.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 
 use antigrad_kernels::InstructionSet;
 use antigrad_kernels::layout::EQUATIONS;
