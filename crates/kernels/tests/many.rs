@@ -279,7 +279,9 @@ fn an_update_in_parts_is_the_update_in_one() {
     for (size, set) in [4, 8].into_iter().flat_map(|size| sets().map(move |set| (size, set))) {
         for runs in [1, 17, BLOCK] {
             let [mut whole, mut parts] = [(); 2].map(|()| Memory::new(size, runs));
-            [&mut whole, &mut parts].map(|memory| memory.set("updates", 1));
+            for memory in [&mut whole, &mut parts] {
+                memory.set("updates", 1);
+            }
             let begun = whole.words.clone();
             assert!(whole.advance(set));
             assert!(whole.words != begun);
