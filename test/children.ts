@@ -33,8 +33,10 @@ export function withCopy<T>(use: (folder: string) => T): T {
 interface ChildOptions {
   /** Runs before the package is loaded. */
   before?: string
-  /** That of a copy; by default the package is loaded module by module. */
+  /** That of a copy. */
   folder?: string
+  /** Whether the package is loaded module by module; by default as Node loads it. */
+  isOfModules?: boolean
   flags?: string[]
   /** Milliseconds; it has none by default. */
   timeout?: number
@@ -48,11 +50,12 @@ interface ChildOptions {
  * `antigradUrl`, in a Node of its own and returns what it returned, through JSON.
  */
 export function inChild(body: string, options: ChildOptions = {}): unknown {
-  const { before = '', folder, flags = [], env = {}, timeout, isQuiet = false } = options
-  const file = folder === undefined ? join(home, 'dist/index.js') : join(folder, copied[0])
+  const { before = '', folder, isOfModules, flags = [], env = {}, timeout, isQuiet = false } = options
+  const own = join(home, isOfModules ? 'dist/index.js' : 'dist/node/load.mjs')
+  const file = folder === undefined ? own : join(folder, copied[0])
   const script = `${before}
     const antigradUrl = ${JSON.stringify(pathToFileURL(file).href)}
-    const antigrad = { ...(await import(antigradUrl)), ...(await import(antigradUrl.replace('index', 'fits/index'))) }
+    const antigrad = { ...(await import(antigradUrl)), ...(await import(antigradUrl.replace(/[^/]+$/, 'fits/$&'))) }
     const thrownBy = (call) => {
       try {
         call()
@@ -73,3 +76,7 @@ export function inChild(body: string, options: ChildOptions = {}): unknown {
   if (isQuiet && stderr !== '') throw new Error(`the child has said: ${stderr}`)
   return JSON.parse(stdout)
 }
+
+/** The same with the package loaded module by module, for a body that imports internals from `antigradUrl`. */
+export const inChildOfModules: typeof inChild = (body, options) =>
+  inChild(body, { ...options, isOfModules: true })

@@ -7,7 +7,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { home, inChild, noWasmMemory } from './children.js'
+import { home, inChildOfModules, noWasmMemory } from './children.js'
 
 /** For a child: a rule of that kernel, which panics where a gradient is 1e31; and the ways in which an optimizer is used. */
 const prepared = `
@@ -73,7 +73,7 @@ describe('a panic in Rust', () => {
   test('says where it was, and prints nothing', () => {
     const body = `${prepared}
       return errorOf(() => make({ threads: 1 }).step(gradients(BAD)))`
-    const { reasons } = inChild(body, trial) as { reasons: string[] }
+    const { reasons } = inChildOfModules(body, trial) as { reasons: string[] }
     expect(reasons).toEqual([expect.stringMatching(/rules.trial\.rs:\d+.*the trial has failed/)])
   })
 
@@ -100,7 +100,7 @@ describe('a panic in Rust', () => {
       const again = antigrad.Optimizer.load(saved, { engine: 'native' })
       await again.stepAsync(gradients(GOOD))
       return { first, later, isUntouched, isLoaded: isAllGood(again), report: victim.report().tensors.length, length: victim.params.w.length }`
-    const { first, later, ...rest } = inChild(body, { ...trial, before }) as Record<string, object>
+    const { first, later, ...rest } = inChildOfModules(body, { ...trial, before }) as Record<string, object>
     expect(first).toMatchObject(failed('native', panicked))
     for (const [name, end] of Object.entries(later)) expect(end, name).toEqual(first)
     expect(rest).toEqual({ isUntouched: true, isLoaded: true, report: 1, length })
@@ -122,7 +122,7 @@ describe('a panic in Rust', () => {
         ends.add(isAllGood(neighbor))
       }
       return [...ends]`
-    expect(inChild(body, trial)).toEqual(['the trial has failed', true])
+    expect(inChildOfModules(body, trial)).toEqual(['the trial has failed', true])
   })
 
   test('in a worker ends neither it nor the process', () => {
@@ -145,7 +145,7 @@ describe('a panic in Rust', () => {
       const own = make({ threads: 1 })
       own.step(gradients(GOOD))
       return [said, isAllGood(own)]`
-    expect(inChild(body, trial)).toEqual([['EngineError', true], true])
+    expect(inChildOfModules(body, trial)).toEqual([['EngineError', true], true])
   })
 
   test.each([
@@ -164,7 +164,7 @@ describe('a panic in Rust', () => {
       }
       const end = async (last) => errorOf(async () => (await run(last)).iterations.every((count) => count === 5))
       return [await end(GOOD), await end(BAD), await end(GOOD)]`
-    expect(inChild(body, trial)).toMatchObject([
+    expect(inChildOfModules(body, trial)).toMatchObject([
       true,
       failed('native', panicked, 'these runs are lost'),
       true,
@@ -196,7 +196,7 @@ describe('a trap in WebAssembly', () => {
         later.push(await errorOf(call))
       for (let t = 0; t < 3; t++) neighbor.step(gradients())
       return { first, later, neighbor: [...neighbor.params.w] }`
-    const { first, later, neighbor } = inChild(body, { isQuiet: true }) as {
+    const { first, later, neighbor } = inChildOfModules(body, { isQuiet: true }) as {
       first: object
       later: object[]
       neighbor: number[]
@@ -229,7 +229,7 @@ describe('a trap in WebAssembly', () => {
       }
       return [await end(false), await end(true), await end(false)]`
     const well = [5, 5, 5]
-    expect(inChild(body, { before, isQuiet: true })).toMatchObject([
+    expect(inChildOfModules(body, { before, isQuiet: true })).toMatchObject([
       well,
       failed('wasm', trapped, 'these runs are lost'),
       well,
@@ -248,6 +248,6 @@ describe('a trap in WebAssembly', () => {
       dive()
       optimizer.step()
       return [...kinds]`
-    expect(inChild(body)).toEqual(['RangeError'])
+    expect(inChildOfModules(body)).toEqual(['RangeError'])
   })
 })

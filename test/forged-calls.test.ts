@@ -1,7 +1,7 @@
 /** The addon called directly, with what the package never gives it: an error, and never a signal. */
 
 import { describe, expect, test } from 'vitest'
-import { inChild } from './children.js'
+import { inChildOfModules } from './children.js'
 
 /** For a child: the addon, and an arena of one tensor whose steps subtract its gradient. */
 const prepared = `
@@ -55,7 +55,7 @@ describe('what holds an arena', () => {
       ends.memory = await endOf(() => attach(memory))
       return ends`
     const none = 'expected an ArrayBuffer or a WebAssembly.Memory'
-    const { shared, ...ends } = inChild(body) as Record<string, string>
+    const { shared, ...ends } = inChildOfModules(body) as Record<string, string>
     expect(ends).toEqual({
       ...{ object: none, heir: none, prototype: none, own: none, proxy: none, view: none, replaced: none },
       memory: 'function',
@@ -73,7 +73,7 @@ describe('what holds an arena', () => {
       }
       return ends`
     const growing = 'expected a WebAssembly.Memory whose maximum is its size'
-    expect(inChild(body)).toEqual([growing, growing, 'function'])
+    expect(inChildOfModules(body)).toEqual([growing, growing, 'function'])
   })
 
   test('is not let go while the function lives, whatever becomes of its buffers', () => {
@@ -92,7 +92,7 @@ describe('what holds an arena', () => {
         for (const run of runs) if (!run(0) || !(await addon.runAsync(run.handle, 0))) return 'not done'
       }
       return 'done'`
-    expect(inChild(body, { flags: ['--expose-gc'] })).toBe('done')
+    expect(inChildOfModules(body, { flags: ['--expose-gc'] })).toBe('done')
   })
 
   test('may be a plain ArrayBuffer, which is looked at in each call, and never left to another thread', () => {
@@ -104,7 +104,7 @@ describe('what holds an arena', () => {
       ends.push(await endOf(() => addon.advanceManyAsync(buffer, 0, buffer.byteLength, 1)))
       structuredClone(null, { transfer: [buffer] })
       return [...ends, run(0), addon.runRange(run.handle, 0, 0, 112), addon.gather(run.handle, 0)]`
-    expect(inChild(body)).toEqual([
+    expect(inChildOfModules(body)).toEqual([
       true,
       "the arena's buffer may be transferred meanwhile",
       "the batch's buffer may be transferred meanwhile",
@@ -129,7 +129,7 @@ describe('what holds an arena', () => {
       })
       return [await said(), await said()]`
     const expected = [true, 'expected an ArrayBuffer or a WebAssembly.Memory']
-    expect(inChild(body)).toEqual([expected, expected])
+    expect(inChildOfModules(body)).toEqual([expected, expected])
   })
 })
 
@@ -174,7 +174,7 @@ describe('a batch', () => {
       }
       const count = (end) => ends.filter((other) => other === end).length
       return { batches: batches.length, isDone: count(true), isRefused: count(false), all: ends.length }`
-    const ends = inChild(body, { timeout: 60_000 }) as Record<string, number>
+    const ends = inChildOfModules(body, { timeout: 60_000 }) as Record<string, number>
     expect(ends.batches).toBeGreaterThan(2)
     expect(ends.isDone).toBe(ends.batches)
     expect(ends.isDone + ends.isRefused).toBe(ends.all)
@@ -205,7 +205,7 @@ describe('a batch', () => {
         ends[end] = (ends[end] ?? 0) + 1
       }
       return ends`
-    const ends = inChild(body, { timeout: 120_000 }) as Record<string, number>
+    const ends = inChildOfModules(body, { timeout: 120_000 }) as Record<string, number>
     for (const end of Object.keys(ends)) expect(['true', 'false']).toContain(end)
     expect(ends.false).toBeGreaterThan(100)
   })
@@ -225,7 +225,7 @@ describe('a batch', () => {
         }
       }
       return [...new Set(ends)]`
-    expect(inChild(body, { timeout: 60_000 })).toEqual(['boolean'])
+    expect(inChildOfModules(body, { timeout: 60_000 })).toEqual(['boolean'])
   })
 
   test('is refused for threads, sets and places that there are not', () => {
@@ -240,6 +240,6 @@ describe('a batch', () => {
         [0, byteLength, 1, 'mmx'],
       ]
       return calls.map((call) => thrownBy(() => addon.advanceMany(buffer, ...call))?.is ?? 'nothing')`
-    expect(inChild(body)).toEqual(Array(6).fill('Error'))
+    expect(inChildOfModules(body)).toEqual(Array(6).fill('Error'))
   })
 })

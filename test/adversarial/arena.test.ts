@@ -7,7 +7,7 @@ import { RESERVED_BYTES } from '../../dist/arena/memory.js'
 import { wasmModule as catalogue } from '../../dist/webassembly/catalogue.js'
 import { wasmModule as core } from '../../dist/webassembly/core.js'
 import { decodeModule } from '../../dist/webassembly/module.js'
-import { inChild, noWasmMemory } from '../children.js'
+import { inChildOfModules, noWasmMemory } from '../children.js'
 import { bits, engineNames, noise } from '../helpers.js'
 
 describe('whatever is written to the arena', () => {
@@ -58,7 +58,7 @@ describe('whatever is written to the arena', () => {
         }
       }
       return [...new Set(ends)]`
-    for (const end of inChild(body) as string[]) expect(['done', 'TensorError']).toContain(end)
+    for (const end of inChildOfModules(body) as string[]) expect(['done', 'TensorError']).toContain(end)
   })
 
   const made = (engine: string) => `
@@ -100,7 +100,7 @@ describe('whatever is written to the arena', () => {
           ends.push(isLike(before) ? 'unchanged' : isLike(twin.params) ? 'as ever' : 'changed')
         }
         return ends`
-      expect(inChild(body, { flags: ['--max-old-space-size=256'], timeout: 20_000 })).toEqual([
+      expect(inChildOfModules(body, { flags: ['--max-old-space-size=256'], timeout: 20_000 })).toEqual([
         ...expected,
         ...expected,
       ])
@@ -120,7 +120,7 @@ describe('whatever is written to the arena', () => {
         ${at === 0 ? 'words.fill' : 'words[0] = '}(${value})
         const end = await step.then(() => 'done', ({ name }) => name)
         return [end, neighbor.params.every((view) => view.every((x) => x === 1))]`
-      const [end, intact] = inChild(body, {
+      const [end, intact] = inChildOfModules(body, {
         flags: ['--max-old-space-size=256'],
         timeout: 20_000,
       }) as [string, boolean]
@@ -172,7 +172,7 @@ test('in WebAssembly, what is written over what a step has found harms its memor
       }
     }
     return [[...ends].sort(), victim.params.every((x) => x === 1)]`
-  expect(inChild(body)).toEqual([['EngineError', 'done'], true])
+  expect(inChildOfModules(body)).toEqual([['EngineError', 'done'], true])
 })
 
 describe('a stack that overflows in WebAssembly', () => {
@@ -256,7 +256,7 @@ describe('the addon alone', () => {
       const lost = ['handle', 'owner', 'bytes'].filter((name) => Object.hasOwn(step, name)).filter((name) =>
         Reflect.deleteProperty(step, name) || Reflect.set(step, name, 0) || Reflect.defineProperty(step, name, { value: 0 }))
       return [typeof step.handle, lost]`
-    expect(inChild(body)).toEqual(['object', []])
+    expect(inChildOfModules(body)).toEqual(['object', []])
   })
 
   test('a handle whose arena was collected does nothing', () => {
@@ -269,7 +269,7 @@ describe('the addon alone', () => {
         await new Promise((resolve) => setTimeout(resolve, 10))
       }
       return [addon.gather(handle, NORM), await outcomeOf(() => addon.runAsync(handle, 0))]`
-    expect(inChild(body, { flags: ['--expose-gc'] })).toEqual([false, 'the arena is gone'])
+    expect(inChildOfModules(body, { flags: ['--expose-gc'] })).toEqual([false, 'the arena is gone'])
   })
 
   test.each([
@@ -291,7 +291,7 @@ describe('the addon alone', () => {
       return [before, calls.map((call) => call()), await outcomeOf(() => addon.runAsync(run.handle, 0))]`
     const refused = "the arena's buffer may be transferred meanwhile"
     const all = (done: boolean) => Array(5).fill(done)
-    expect(inChild(body, { before: noWasmMemory })).toEqual([all(true), all(false), refused])
+    expect(inChildOfModules(body, { before: noWasmMemory })).toEqual([all(true), all(false), refused])
   })
 
   test('refuses odd arguments, and allocates nothing by their leave', () => {
@@ -316,7 +316,7 @@ describe('the addon alone', () => {
         Object.entries(calls).map(([name, all]) => [name, all.map((call) => thrownBy(call)?.is ?? 'nothing')]))
       return { refused, megabytes: (process.memoryUsage().rss - before) / 2 ** 20 }`
     const errors = (count: number) => Array(count).fill('Error')
-    const { refused, megabytes } = inChild(body) as { refused: object; megabytes: number }
+    const { refused, megabytes } = inChildOfModules(body) as { refused: object; megabytes: number }
     expect(refused).toEqual({
       threads: errors(3),
       place: errors(7),
@@ -338,7 +338,7 @@ test('an ArrayBuffer that was transferred is an error, though built-ins tell oth
     const ends = [thrownBy(() => optimizer.step())?.is]
     Object.defineProperty(Object.getPrototypeOf(Float32Array.prototype), 'length', length)
     return ends`
-  expect(inChild(body, { before: noWasmMemory })).toEqual(['TensorError'])
+  expect(inChildOfModules(body, { before: noWasmMemory })).toEqual(['TensorError'])
 })
 
 describe.runIf(process.platform === 'linux')('threads without anything to do', () => {
@@ -350,7 +350,7 @@ describe.runIf(process.platform === 'linux')('threads without anything to do', (
       await new Promise((resolve) => setTimeout(resolve, 100))
       return readdirSync('/proc/self/task')
         .filter((task) => readFileSync('/proc/self/task/' + task + '/comm', 'utf8') === 'antigrad\\n').length`
-    expect(inChild(body)).toBeLessThanOrEqual(2)
+    expect(inChildOfModules(body)).toBeLessThanOrEqual(2)
   })
 })
 
@@ -366,5 +366,5 @@ test.runIf(process.env.ANTIGRAD_TEST_LARGE)('above 4 GiB there is the native eng
     optimizer.step()
     for (let i = 0; i < 3; i++) await optimizer.stepAsync()
     return [optimizer.engine, gigabytes > 4, places.every((place) => params[place] === -4 * (place % 7 + 1)), params[2]]`
-  expect(inChild(body)).toEqual(['native', true, true, 0])
+  expect(inChildOfModules(body)).toEqual(['native', true, true, 0])
 })

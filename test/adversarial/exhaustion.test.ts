@@ -13,7 +13,7 @@ import { home, inChild } from '../children.js'
 
 /** For a child: what calls are made of, and a text of all bits of anything. */
 const prepared = `
-  const { readPlan } = await import(new URL('chunks/index.js', antigradUrl))
+  const { readPlan } = await import(new URL('chunks/load.mjs', antigradUrl))
   const { adam, bootstrap, bootstrapSync, compare, contour, defineRule, expression, fit, fitManySync, minimizeManySync, models, Optimizer, profile, profileIntervals, profileSync, sparseRows } = antigrad
   const t = Array.from({ length: 12 }, (_, k) => k / 2)
   const y = t.map((t) => 3 * Math.exp(-t / 2) + 1 + 0.05 * Math.sin(7 * t))
@@ -149,7 +149,7 @@ test('memory or a stack that ends while a file is written or read ends that, and
   const folder = mkdtempSync(join(tmpdir(), 'antigrad-exhausted-'))
   const body = `${prepared}
     const { readdirSync, readFileSync } = await import('node:fs')
-    const { readFile, writeFile } = await import(new URL('files/index.js', antigradUrl))
+    const { readFile, writeFile } = await import(new URL('files/load.mjs', antigradUrl))
     const path = ${JSON.stringify(join(folder, 'run'))}
     const optimizer = make('typescript')
     await writeFile(path, optimizer)
@@ -243,8 +243,8 @@ test("near the stack's end a call is done, or ends in the stack's error, and is 
 /** A Node under `ulimit -v`, in kB. */
 function limited(kilobytes: number, body: string) {
   const script = `
-    const antigradUrl = ${JSON.stringify(pathToFileURL(`${home}dist/index.js`).href)}
-    const antigrad = { ...(await import(antigradUrl)), ...(await import(new URL('fits/index.js', antigradUrl))) }
+    const antigradUrl = ${JSON.stringify(pathToFileURL(`${home}dist/node/load.mjs`).href)}
+    const antigrad = { ...(await import(antigradUrl)), ...(await import(new URL('fits/load.mjs', antigradUrl))) }
     ${body}`
   const { status, signal, stdout, stderr } = spawnSync(
     'bash',
