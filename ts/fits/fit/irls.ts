@@ -27,7 +27,8 @@ import {
   type WeightFunction,
   weightExpression,
 } from '../solve/model-weights.js'
-import { evaluateModel, parameterPoint } from '../uncertainty/linearize.js'
+import { parameterPoint } from '../uncertainty/estimates.js'
+import { evaluateModel } from '../uncertainty/linearize.js'
 import { FitManyResult } from './result.js'
 import type { FitRun } from './run.js'
 

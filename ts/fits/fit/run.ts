@@ -24,7 +24,7 @@ import { ManyRuns } from '../../many/run.js'
 import { minimizeReasons } from '../../minimize/reasons.js'
 import { readOptions } from '../../options/read.js'
 import type { Rule } from '../../rules/definitions.js'
-import { type FitModel, type Guess, readModel } from '../models/model.js'
+import { bindRemark, type FitModel, type Guess, readModel } from '../models/model.js'
 import {
   checkCounts,
   countFits,
@@ -195,7 +195,7 @@ export class FitRun {
     this.#open = started.filter(({ start }) => start === null)
     this.#guess = guess
     const beside = [x, y, ...extraColumns]
-    this.#remark = remark && beside.every((name) => columns.has(name)) ? { remark, columns: beside } : null
+    this.#remark = bindRemark(remark, beside, columns)
     this.#followers = beside
     if (
       this.#open.length > 0 &&

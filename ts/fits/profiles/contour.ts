@@ -14,7 +14,7 @@ import {
   type LowerMinimumColumns,
 } from '../solve/fit-context.js'
 import { Iterations } from '../solve/iterations.js'
-import { derivedColumn } from '../uncertainty/linearize.js'
+import { evaluateParameter } from '../uncertainty/estimates.js'
 import { compileValues, endpointReason, unavailableBecause } from './profile.js'
 import { varyingNames } from './profile-result.js'
 import { type TraceEnds, traceProfiles } from './trace.js'
@@ -76,7 +76,7 @@ export function* traceContour(
 ): Generator<EngineCall, Contour> {
   const { problem } = context
   const places = pair.map((name) => problem.free.indexOf(name))
-  const own = pair.map((name) => derivedColumn(context, name)(fit))
+  const own = pair.map((name) => evaluateParameter(context, name, fit))
   const isStraight = !places.includes(-1)
   const reach = new Float64Array(count).fill(Infinity)
   const outwards = (isStraight ? straightDirections : tangentDirections)(

@@ -7,7 +7,14 @@ import { isObject, isRecord, ownProperties, toBoundedArray } from '../../core/un
 import { Expression } from '../../expressions/expression.js'
 import { parse } from '../../expressions/parse.js'
 import { checkRows, type DataColumn, numbersInRun, rowsInRun, sharedFirst } from '../../many/batch/data.js'
-import { type FitModel, type Guess, type Remark, readModel } from '../models/model.js'
+import {
+  type BoundRemark,
+  bindRemark,
+  type FitModel,
+  type Guess,
+  type Remark,
+  readModel,
+} from '../models/model.js'
 import { checkCounts, readData } from '../problem/columns.js'
 import type { FitColumn, FitData, FitValues } from '../problem/options.js'
 import { deriveParameters, type FitParameter, type Parameter, readParameters } from '../problem/parameters.js'
@@ -60,8 +67,8 @@ export interface ParsedBatch extends GroupBatchInput {
   readonly extraColumns: readonly string[]
   readonly x: string
   readonly droppedRows: number
-  /** By output, what its model says of values, of x and of further columns. */
-  readonly remarks: readonly Pick<ParsedOutput, 'remark' | 'x' | 'extraColumns'>[]
+  /** By output, what its model says of values. */
+  readonly remarks: readonly (BoundRemark | null)[]
   /** By output, how its weights follow from the model; null where they do not. */
   readonly hasModelWeights: readonly (WeightFunction | null)[]
 }
@@ -165,7 +172,7 @@ export function readShared(model: unknown, data: unknown, options: SharedValues)
           ),
         ),
         guess: one.outputs.length === 1 ? first.guess : undefined,
-        remarks: one.outputs.map(({ remark, x, extraColumns }) => ({ remark, x, extraColumns })),
+        remarks: read.map(({ remark }) => remark),
         x: first.x,
         extraColumns: first.extraColumns,
         droppedRows: groups.reduce(
@@ -383,7 +390,7 @@ function checkUnknownColumns(
 }
 
 function readOutput(
-  { text, names }: ParsedOutput,
+  { text, names, remark, x, extraColumns }: ParsedOutput,
   y: string,
   { columns: all, lists, labels }: GroupedData,
   parameters: readonly Parameter[],
@@ -440,7 +447,13 @@ function readOutput(
   }
   const by = typeof sigma === 'string' ? 'sigma' : 'weights'
   const weigh = byModel === undefined ? null : compileWeights(made.problem, byModel, by)
-  return { output, given: columns, missing: counted.droppedRows, weigh }
+  return {
+    output,
+    given: columns,
+    missing: counted.droppedRows,
+    weigh,
+    remark: bindRemark(remark, [x, y, ...extraColumns], counted.columns),
+  }
 }
 
 /** A column of 1 with rows as another has them, each group's by themselves. */

@@ -186,39 +186,62 @@ function localVariances(
   })
 }
 
+/** A parameter of a group, where the fit has ended. */
+export interface GroupParameter {
+  readonly value: number
+  readonly state: number
+  /** Its derivative by what steps have of it: their logarithm of it, or itself. */
+  readonly slope: number
+  /** Its index among shared parameters; −1 of the group's own. */
+  readonly sharedIndex: number
+}
+
+/** The parameters of a group, own ones first. */
+export function groupParameters(
+  { free, local, sharedPlaces }: GroupBatch,
+  batch: number,
+  index: number,
+  { values, localStates, sharedStates }: SharedStatistics,
+): GroupParameter[] {
+  return free.map(({ isLogarithmic }, i) => {
+    const sharedIndex = i < local ? -1 : getIndex(sharedPlaces[i - local], index)
+    const value = i < local ? values.local[batch][i][index] : values.shared[sharedIndex]
+    const state = i < local ? localStates[batch][i][index] : sharedStates[sharedIndex]
+    return { value, state, slope: isLogarithmic ? value : 1, sharedIndex }
+  })
+}
+
 /** Covariances of a group's parameters, own ones first; NaN where something is not known. */
-export function covarianceEntry(
+export function groupCovariance(
   family: GroupBatch,
-  f: number,
-  at: number,
-  ended: SharedStatistics,
+  batch: number,
+  index: number,
+  statistics: SharedStatistics,
 ): number[][] {
-  const { step, eliminated, covariance, variance, localStates, sharedStates, values } = ended
-  const { local, shared, sharedPlaces, free } = family
-  const { lower, inverse, coupling } = eliminated[f]
+  const { step, eliminated, covariance, variance } = statistics
+  const { local, shared } = family
+  const { lower, inverse, coupling } = eliminated[batch]
   const { size } = step.dense
-  const one = (column: Float64Array) => column[at]
+  const one = (column: Float64Array) => column[index]
   const factors = { lower: lower.map(one), inverse: inverse.map(one) }
-  const place = sharedPlaces.map((value) => getIndex(value, at))
-  const joint = (k: number, l: number) => covariance[place[k] * size + place[l]]
-  const isFree = (i: number) => (i < local ? localStates[f][i][at] : sharedStates[place[i - local]]) === FREE
-  const known = [...place.keys()].filter((k) => isFree(local + k))
+  const parameters = groupParameters(family, batch, index, statistics)
+  const joint = (k: number, l: number) =>
+    covariance[parameters[local + k].sharedIndex * size + parameters[local + l].sharedIndex]
+  const known = Array.from({ length: shared }, (_, k) => k).filter(
+    (k) => parameters[local + k].state === FREE,
+  )
   const inverses = Array.from({ length: local }, (_, i) => {
     const unit = Array.from({ length: local }, (_, j) => Number(i === j))
     return solveEliminated(numberArithmetic, factors, unit).map((x) => x * variance)
   })
   /** How a parameter follows a shared one. */
-  const along = (i: number, k: number) => (i < local ? -coupling[k][i][at] : Number(i - local === k))
-  const factor = free.map(({ isLogarithmic }, i) => {
-    if (!isLogarithmic) return 1
-    return i < local ? values.local[f][i][at] : values.shared[place[i - local]]
-  })
-  return Array.from({ length: local + shared }, (_, i) =>
-    Array.from({ length: local + shared }, (_, j) => {
-      if (!isFree(i) || !isFree(j)) return NaN
+  const along = (i: number, k: number) => (i < local ? -coupling[k][i][index] : Number(i - local === k))
+  return parameters.map((one, i) =>
+    parameters.map((other, j) => {
+      if (one.state !== FREE || other.state !== FREE) return NaN
       let sum = i < local && j < local ? inverses[i][j] : 0
       for (const k of known) for (const l of known) sum += along(i, k) * along(j, l) * joint(k, l)
-      return sum * factor[i] * factor[j]
+      return sum * one.slope * other.slope
     }),
   )
 }

@@ -1,8 +1,12 @@
 /** What the bootstrap says of fits with shared parameters. */
 
-import { ArgumentError } from '../../core/errors.js'
-import { CONVERGED } from '../uncertainty/bootstrap.js'
-import type { Bootstrap, BootstrapMethod } from '../uncertainty/bootstrap-result.js'
+import { checkIndex } from '../../core/errors.js'
+import {
+  type Bootstrap,
+  type BootstrapGroups,
+  type BootstrapMethod,
+  countReplicates,
+} from '../uncertainty/bootstrap-result.js'
 import type { SharedParameterValues } from './parameter-values.js'
 
 /** The bootstrap of a fit with shared parameters: in each refit all groups are drawn, and fitted together. */
@@ -15,41 +19,31 @@ export class SharedBootstrap {
   readonly reason: Uint8Array
   /** How many groups there are. */
   readonly length: number
-  readonly #groupAt: (group: number) => Bootstrap
-  readonly #values: (compute: (group: number) => Readonly<Record<string, number>>) => SharedParameterValues
+  readonly #groups: BootstrapGroups<SharedParameterValues>
 
-  /**
-   * @internal
-   * @param at that of a group
-   * @param gather what groups say of their parameters, in the places of these
-   */
-  constructor(
-    reason: Uint8Array,
-    length: number,
-    at: (group: number) => Bootstrap,
-    gather: (read: (group: number) => Readonly<Record<string, number>>) => SharedParameterValues,
-  ) {
-    this.count = reason.includes(0) ? 0 : reason.length
-    this.reason = reason.subarray(0, this.count)
-    this.failed = this.reason.reduce((sum, why) => sum + Number(why !== CONVERGED), 0)
-    this.length = length
-    this.#groupAt = at
-    this.#values = gather
+  /** @internal */
+  constructor(reason: Uint8Array, groups: BootstrapGroups<SharedParameterValues>) {
+    const counted = countReplicates(reason)
+    this.count = counted.count
+    this.failed = counted.failed
+    this.reason = counted.reason
+    this.length = groups.length
+    this.#groups = groups
   }
 
   /** Standard errors: the standard deviations of the refits. */
   get errors(): SharedParameterValues {
-    return this.#values((group) => this.#groupAt(group).errors)
+    return this.#groups.gather(({ errors }) => errors)
   }
 
   /** By what the mean of the refits is off from the fit. */
   get bias(): SharedParameterValues {
-    return this.#values((group) => this.#groupAt(group).bias)
+    return this.#groups.gather(({ bias }) => bias)
   }
 
   /** What has to be known of its numbers, in words; empty if there is nothing. */
   get message(): string {
-    return this.#groupAt(0).message
+    return this.#groups.at(0).message
   }
 
   /** Intervals as those of one fit: lower and upper ends. */
@@ -57,14 +51,7 @@ export class SharedBootstrap {
     level = 0.95,
     method: BootstrapMethod = 'bca',
   ): { readonly low: SharedParameterValues; readonly high: SharedParameterValues } {
-    const ends = Array.from({ length: this.length }, (_, group) =>
-      this.#groupAt(group).intervals(level, method),
-    )
-    const side = (end: 0 | 1) =>
-      this.#values((group) =>
-        Object.fromEntries(Object.entries(ends[group]).map(([name, values]) => [name, values[end]])),
-      )
-    return { low: side(0), high: side(1) }
+    return this.#groups.intervals(level, method)
   }
 
   /**
@@ -72,8 +59,7 @@ export class SharedBootstrap {
    * several values, those of the first.
    */
   at(group: number): Bootstrap {
-    if (!Number.isInteger(group) || group < 0 || group >= this.length)
-      throw new ArgumentError('group', `an integer from 0 to ${this.length - 1}`, group)
-    return this.#groupAt(group)
+    checkIndex('group', group, this.length)
+    return this.#groups.at(group)
   }
 }

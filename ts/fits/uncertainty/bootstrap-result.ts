@@ -1,6 +1,6 @@
 /** What the bootstrap says of fits. */
 
-import { ArgumentError } from '../../core/errors.js'
+import { checkIndex } from '../../core/errors.js'
 import { createRecord, mapRecord } from '../../core/untrusted-input.js'
 import { pickRuns } from '../../many/batch/data.js'
 import { choice, type GivenOf } from '../../options/kinds.js'
@@ -16,15 +16,9 @@ import {
   type ResamplingContext,
   unavailableBecause,
 } from './bootstrap.js'
+import { covarianceEntry, evaluateParameter, parameterPoint } from './estimates.js'
 import { fProbability } from './f-distribution.js'
-import {
-  covarianceEntry,
-  derivedColumn,
-  evaluateModel,
-  linearizeCached,
-  parameterPoint,
-  type RequestedColumns,
-} from './linearize.js'
+import { evaluateModel, linearizeCached, type RequestedColumns } from './linearize.js'
 import { studentQuantile } from './student-t.js'
 
 const methodOption = choice('bca', 'percentile')
@@ -49,6 +43,13 @@ export interface BootstrapSource<Names extends string> {
   readonly contributions?: (slopes: readonly number[]) => ArrayLike<number>
 }
 
+/** How refits of one fit have ended: where one has not been made, none has. */
+export function countReplicates(reason: Uint8Array) {
+  const count = reason.includes(0) ? 0 : reason.length
+  const usable = Uint32Array.from(reason.keys()).filter((k) => k < count && reason[k] === CONVERGED)
+  return { count, failed: count - usable.length, reason: reason.subarray(0, count), usable }
+}
+
 /** The bootstrap of one fit. */
 export class Bootstrap<Names extends string = string> {
   /** How many refits were made: 0 where there can be none, and `message` says why. */
@@ -66,15 +67,13 @@ export class Bootstrap<Names extends string = string> {
 
   /** @internal */
   constructor(original: BootstrapSource<Names>, { values, reason }: Replicates, options: BootstrapValues) {
-    this.count = reason.includes(0) ? 0 : reason.length
-    this.reason = reason.subarray(0, this.count)
+    const counted = countReplicates(reason)
+    this.count = counted.count
+    this.failed = counted.failed
+    this.reason = counted.reason
+    this.#usable = counted.usable
     this.#source = original
     this.#options = options
-    const good = new Uint32Array(this.count)
-    let length = 0
-    for (let k = 0; k < this.count; k++) if (reason[k] === CONVERGED) good[length++] = k
-    this.#usable = good.subarray(0, length)
-    this.failed = this.count - length
     this.values = mapRecord(original.values, (value, name) => {
       if (Object.hasOwn(values, name)) return values[name].subarray(0, this.count)
       return new Float64Array(this.count).map((_, k) => (reason[k] === CONVERGED ? value : NaN))
@@ -120,8 +119,9 @@ export class Bootstrap<Names extends string = string> {
   ): Readonly<Record<Names, readonly [low: number, high: number]>> {
     readOption('level', probability, level)
     readOption('method', methodOption, method)
+    const { context, fit } = this.#source
     return mapRecord(this.values, (column, name) => {
-      const slopes = () => this.#slopes(name)
+      const slopes = () => evaluateParameter(context, name, fit).slice(1)
       return this.#interval(pickRuns(column, this.#usable), this.#source.values[name], slopes, level, method)
     })
   }
@@ -148,15 +148,6 @@ export class Bootstrap<Names extends string = string> {
       ;[low[row], high[row]] = this.#interval(curves, f, () => slopes, level, method)
     }
     return { low, high }
-  }
-
-  /** Of a parameter by those that vary. */
-  #slopes(name: Names): readonly number[] {
-    const { context, fit } = this.#source
-    const { free, derived } = context.problem
-    return derived.has(name)
-      ? derivedColumn(context, name)(fit).slice(1)
-      : free.map((other) => Number(other === name))
   }
 
   /** @param numbers whose order changes */
@@ -228,6 +219,37 @@ export class Bootstrap<Names extends string = string> {
   }
 }
 
+/** Bootstraps of fits that were made together, and what they say of parameters, in the places of these. */
+export class BootstrapGroups<Values> {
+  readonly length: number
+  readonly at: (index: number) => Bootstrap
+  readonly #gather: (read: (index: number) => Readonly<Record<string, number>>) => Values
+
+  /** @param gather puts numbers by parameter, of one fit after the other, in their places */
+  constructor(
+    length: number,
+    at: (index: number) => Bootstrap,
+    gather: (read: (index: number) => Readonly<Record<string, number>>) => Values,
+  ) {
+    this.length = length
+    this.at = at
+    this.#gather = gather
+  }
+
+  /** Fits one by one, as all of them would take much memory. */
+  gather(read: (fit: Bootstrap) => Readonly<Record<string, number>>): Values {
+    return this.#gather((index) => read(this.at(index)))
+  }
+
+  intervals(level: number, method: BootstrapMethod): { readonly low: Values; readonly high: Values } {
+    const each = Array.from({ length: this.length }, (_, index) => this.at(index).intervals(level, method))
+    const [low, high] = [0, 1].map((end) =>
+      this.#gather((index) => mapRecord(each[index], (ends) => ends[end])),
+    )
+    return { low, high }
+  }
+}
+
 /** The bootstrap of many fits. */
 export class BootstrapMany<Names extends string = string> {
   /** How many refits each fit has. */
@@ -236,20 +258,22 @@ export class BootstrapMany<Names extends string = string> {
   readonly failed: Uint32Array
   /** How many fits there are. */
   readonly length: number
-  readonly #fitAt: (fit: number) => Bootstrap<Names>
+  readonly #fits: BootstrapGroups<Record<Names, Float64Array>>
 
   /** @internal */
   constructor(at: (fit: number) => Bootstrap<Names>, length: number, count: number) {
-    this.#fitAt = at
+    this.#fits = new BootstrapGroups(length, at, (read) => toColumns<Names>(length, read))
     this.length = length
     this.count = count
-    this.failed = Uint32Array.from(this.#mapFits((fit) => (fit.count === 0 ? count : fit.failed)))
+    this.failed = Uint32Array.from({ length }, (_, fit) => {
+      const { count: made, failed } = at(fit)
+      return made === 0 ? count : failed
+    })
   }
 
   /** Standard errors, by fit. */
   get errors(): Readonly<Record<Names, Float64Array>> {
-    const each = this.#mapFits(({ errors }) => errors)
-    return this.#toColumns((name) => Float64Array.from(each, (errors) => errors[name]))
+    return this.#fits.gather(({ errors }) => errors)
   }
 
   /** Intervals as those of one fit: columns of their ends, by fit. */
@@ -257,29 +281,24 @@ export class BootstrapMany<Names extends string = string> {
     level = 0.95,
     method: BootstrapMethod = 'bca',
   ): Readonly<Record<Names, { readonly low: Float64Array; readonly high: Float64Array }>> {
-    const each = this.#mapFits((fit) => fit.intervals(level, method))
-    return this.#toColumns((name) => ({
-      low: Float64Array.from(each, (intervals) => intervals[name][0]),
-      high: Float64Array.from(each, (intervals) => intervals[name][1]),
-    }))
+    const { low, high } = this.#fits.intervals(level, method)
+    return mapRecord(low, (column, name) => ({ low: column, high: high[name] }))
   }
 
   /** That of one fit. */
   at(fit: number): Bootstrap<Names> {
-    if (!Number.isInteger(fit) || fit < 0 || fit >= this.length) {
-      throw new ArgumentError('fit', `an integer from 0 to ${this.length - 1}`, fit)
-    }
-    return this.#fitAt(fit)
+    checkIndex('fit', fit, this.length)
+    return this.#fits.at(fit)
   }
+}
 
-  /** One by one, as all of them would take much memory. */
-  #mapFits<T>(read: (fit: Bootstrap<Names>) => T): T[] {
-    return Array.from({ length: this.length }, (_, fit) => read(this.#fitAt(fit)))
-  }
-
-  #toColumns<T>(compute: (name: Names) => T): Record<Names, T> {
-    return createRecord(Object.keys(this.#fitAt(0).values) as Names[], compute)
-  }
+/** Numbers by name, of one fit after the other, as columns. */
+function toColumns<Names extends string>(
+  length: number,
+  read: (fit: number) => Readonly<Record<string, number>>,
+): Record<Names, Float64Array> {
+  const rows = Array.from({ length }, (_, fit) => read(fit))
+  return createRecord(Object.keys(rows[0]) as Names[], (name) => Float64Array.from(rows, (row) => row[name]))
 }
 
 const average = (numbers: Float64Array) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length

@@ -3,7 +3,6 @@
 import { OptionError } from '../../core/errors.js'
 import { runToEnd } from '../../core/slices.js'
 import { isRecord, ownProperties } from '../../core/untrusted-input.js'
-import { differentiate } from '../../expressions/differentiate.js'
 import { compile } from '../../expressions/program.js'
 import { ProgramRunner } from '../../expressions/run.js'
 import { type DataColumn, numbersInRun, pickRuns, rowsInRun } from '../../many/batch/data.js'
@@ -18,56 +17,16 @@ import {
   modelColumns,
   slopeNodes,
 } from '../programs/function-curve.js'
-import { triangleIndex } from '../programs/ldlt.js'
 import type { FitContext, SolvedFits } from '../solve/fit-context.js'
+import { type EstimateContext, parameterPoint } from './estimates.js'
 
 /** Where a fit has ended, and what is known of it there. */
-type EvaluationContext = Pick<FitContext, 'problem' | 'data' | 'starts'> & {
+interface EvaluationContext extends EstimateContext, Pick<FitContext, 'data'> {
   readonly solved: Pick<SolvedFits, 'free' | 'errors'>
 }
 
 /** The same, and the rows that count. */
 type LinearizationContext = Omit<EvaluationContext, 'data'> & Pick<FitContext, 'columns' | 'observations'>
-
-/** What programs of results take before columns: where a fit has ended, and what is fixed by fit. */
-export function parameterPoint(
-  { problem, solved, starts }: Omit<EvaluationContext, 'data'>,
-  fit: number,
-): number[] {
-  return [...solved.free.map((x) => x[fit]), ...problem.fixed.map((name) => starts.get(name)?.[fit] ?? NaN)]
-}
-
-export function covarianceEntry(
-  { solved }: { readonly solved: Pick<SolvedFits, 'covariance'> },
-  fit: number,
-  i: number,
-  j: number,
-): number {
-  return solved.covariance[triangleIndex(i, j)][fit]
-}
-
-/** What a parameter is that varies or follows from others, by fit, and its derivatives by those that vary. */
-export function derivedColumn(
-  context: Omit<EvaluationContext, 'data'>,
-  name: string,
-): (fit: number) => number[] {
-  const at = derivedValue(context.problem, name)
-  return (fit) => at(parameterPoint(context, fit))
-}
-
-/** The same by a point, behind which is what is fixed by fit. */
-export function derivedValue(
-  { graph, free, fixed, derived }: Problem,
-  name: string,
-): (point: readonly number[]) => number[] {
-  const node = derived.get(name) ?? graph.name(name)
-  const slopes = differentiate(graph, node, free, () => false).gradient
-  const machine = new ProgramRunner(compile(graph, [node, ...slopes], [...free, ...fixed], []), 'float64')
-  return (point) => {
-    machine.run(point, [], 0)
-    return machine.program.outputs.map((slot) => machine.slots[slot])
-  }
-}
 
 /** Numbers by row of those that count. */
 export interface Linearization {

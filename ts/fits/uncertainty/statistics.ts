@@ -2,8 +2,8 @@
 
 import { elementary } from '../../functions/index.js'
 import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
-import type { Problem } from '../problem/problem.js'
-import type { FitContext } from '../solve/fit-context.js'
+import type { Loss } from '../problem/loss.js'
+import { computeDegreesOfFreedom, type FitContext } from '../solve/fit-context.js'
 
 export interface Statistics {
   /** χ² by degree of freedom; NaN where there is none. */
@@ -18,32 +18,36 @@ export interface Statistics {
 
 const { log } = elementary('float64')
 
-/**
- * @param ones what a constant is in each row, where y has a covariance
- * @param rows of which the weight is not 0
- * @param degreesOfFreedom how many more these are than parameters that vary and no bound holds
- */
-export function computeStatistics(
-  problem: Problem,
-  columns: ReadonlyMap<string, DataColumn>,
-  ones: Float64Array | null,
-  fit: number,
+/** χ² by degree of freedom; NaN where there is none. */
+export function reduceChiSquared(chiSquared: number, degreesOfFreedom: number): number {
+  return degreesOfFreedom > 0 ? chiSquared / degreesOfFreedom : NaN
+}
+
+export function informationCriteria(
+  loss: Loss,
   chiSquared: number,
-  rows: number,
+  observations: number,
   degreesOfFreedom: number,
-): Statistics {
-  const count = rows - degreesOfFreedom
+): Pick<Statistics, 'aic' | 'bic'> {
+  const count = observations - degreesOfFreedom
+  const criterion = loss === 'poisson' ? chiSquared : observations * log(chiSquared / observations)
+  return { aic: criterion + 2 * count, bic: criterion + log(observations) * count }
+}
+
+export function computeStatistics(context: FitContext, fit: number): Statistics {
+  const { problem, columns, whitened, observations, solved } = context
+  const chiSquared = solved.cost[fit]
+  const degreesOfFreedom = computeDegreesOfFreedom(context, fit)
   const columnNamed = (name: string | null) => {
     const column = name === null ? undefined : columns.get(name)
-    return column === undefined ? undefined : numbersInRun(column, fit)
+    return column && numbersInRun(column, fit)
   }
   const [y, weights] = [problem.y, problem.weight].map(columnNamed)
-  const criterion = problem.loss === 'poisson' ? chiSquared : rows * log(chiSquared / rows)
+  const variation = totalVariation(y as Float64Array, weights, whitened?.ones ?? null)
   return {
-    reducedChiSquared: degreesOfFreedom > 0 ? chiSquared / degreesOfFreedom : NaN,
-    rSquared: 1 - chiSquared / (totalVariation(y as Float64Array, weights, ones) || NaN),
-    aic: criterion + 2 * count,
-    bic: criterion + log(rows) * count,
+    reducedChiSquared: reduceChiSquared(chiSquared, degreesOfFreedom),
+    rSquared: 1 - chiSquared / (variation || NaN),
+    ...informationCriteria(problem.loss, chiSquared, observations[fit], degreesOfFreedom),
   }
 }
 
@@ -66,7 +70,11 @@ export function sumOfSquares(
   return (y as Float64Array).reduce((sum, x, row) => sum + (weights?.[row] ?? 1) * x * x, 0)
 }
 
-/** Σw·(y − ȳ)² with the weighted mean ȳ; no rounding of the mean makes something of what does not vary. */
+/**
+ * Σw·(y − ȳ)² with the weighted mean ȳ; no rounding of the mean makes something of what does not vary.
+ *
+ * @param ones what a constant is in each row, where y has a covariance
+ */
 function totalVariation(
   y: Float64Array,
   weights: Float64Array | undefined,
