@@ -13,7 +13,7 @@ import {
 import { RowContributions } from '../shared/row-contributions.js'
 import { getIndex } from '../shared-solve/group-batch.js'
 import { type BootstrapManyValues, unavailableBecause } from '../uncertainty/bootstrap.js'
-import { Bootstrap, BootstrapGroups } from '../uncertainty/bootstrap-result.js'
+import { Bootstrap } from '../uncertainty/bootstrap-result.js'
 import { derivedPrograms } from '../uncertainty/estimates.js'
 import type { Computation } from './computation.js'
 
@@ -63,8 +63,7 @@ function createResult(resampled: ResampledFit, replicates: SharedReplicates): Sh
     return new Bootstrap(original, { values, reason: replicates.reason }, options)
   }
   const { length } = found
-  const groups = new BootstrapGroups(length, at, (read) => gatherGroups(source, length, read))
-  return new SharedBootstrap(replicates.reason, groups)
+  return new SharedBootstrap(replicates.reason, length, at, (read) => gatherGroups(source, length, read))
 }
 
 /** Parameters of one group by refit, and what is derived from them. */

@@ -1,49 +1,54 @@
 /** What the bootstrap says of fits with shared parameters. */
 
 import { checkIndex } from '../../core/errors.js'
-import {
-  type Bootstrap,
-  type BootstrapGroups,
-  type BootstrapMethod,
-  countReplicates,
-} from '../uncertainty/bootstrap-result.js'
+import { mapRecord } from '../../core/untrusted-input.js'
+import { type Bootstrap, type BootstrapMethod, countReplicates } from '../uncertainty/bootstrap-result.js'
 import type { SharedParameterValues } from './parameter-values.js'
 
 /** The bootstrap of a fit with shared parameters: in each refit all groups are drawn, and fitted together. */
 export class SharedBootstrap {
+  // Declared alone: what is assigned has them all.
   /** How many refits were made: 0 where there can be none, and `message` says why. */
-  readonly count: number
+  declare readonly count: number
   /** How many of these have not converged. They are in nothing else that is said here. */
-  readonly failed: number
+  declare readonly failed: number
   /** Why refits have ended: indices into `fitReasons`. */
-  readonly reason: Uint8Array
+  declare readonly reason: Uint8Array
   /** How many groups there are. */
   readonly length: number
-  readonly #groups: BootstrapGroups<SharedParameterValues>
+  readonly #groupAt: (group: number) => Bootstrap
+  readonly #values: (compute: (group: number) => Readonly<Record<string, number>>) => SharedParameterValues
 
-  /** @internal */
-  constructor(reason: Uint8Array, groups: BootstrapGroups<SharedParameterValues>) {
-    const counted = countReplicates(reason)
-    this.count = counted.count
-    this.failed = counted.failed
-    this.reason = counted.reason
-    this.length = groups.length
-    this.#groups = groups
+  /**
+   * @internal
+   * @param at that of a group
+   * @param gather what groups say of their parameters, in the places of these
+   */
+  constructor(
+    reason: Uint8Array,
+    length: number,
+    at: (group: number) => Bootstrap,
+    gather: (read: (group: number) => Readonly<Record<string, number>>) => SharedParameterValues,
+  ) {
+    Object.assign(this, countReplicates(reason))
+    this.length = length
+    this.#groupAt = at
+    this.#values = gather
   }
 
   /** Standard errors: the standard deviations of the refits. */
   get errors(): SharedParameterValues {
-    return this.#groups.gather(({ errors }) => errors)
+    return this.#values((group) => this.#groupAt(group).errors)
   }
 
   /** By what the mean of the refits is off from the fit. */
   get bias(): SharedParameterValues {
-    return this.#groups.gather(({ bias }) => bias)
+    return this.#values((group) => this.#groupAt(group).bias)
   }
 
   /** What has to be known of its numbers, in words; empty if there is nothing. */
   get message(): string {
-    return this.#groups.at(0).message
+    return this.#groupAt(0).message
   }
 
   /** Intervals as those of one fit: lower and upper ends. */
@@ -51,7 +56,11 @@ export class SharedBootstrap {
     level = 0.95,
     method: BootstrapMethod = 'bca',
   ): { readonly low: SharedParameterValues; readonly high: SharedParameterValues } {
-    return this.#groups.intervals(level, method)
+    const ends = Array.from({ length: this.length }, (_, group) =>
+      this.#groupAt(group).intervals(level, method),
+    )
+    const side = (end: 0 | 1) => this.#values((group) => mapRecord(ends[group], (values) => values[end]))
+    return { low: side(0), high: side(1) }
   }
 
   /**
@@ -60,6 +69,6 @@ export class SharedBootstrap {
    */
   at(group: number): Bootstrap {
     checkIndex('group', group, this.length)
-    return this.#groups.at(group)
+    return this.#groupAt(group)
   }
 }

@@ -2,7 +2,7 @@
 
 import { exp } from '../../functions/index.js'
 import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
-import { choice, type GivenOf } from '../../options/kinds.js'
+import { choice, type GivenOf, type ValuesOf } from '../../options/kinds.js'
 import { readOption } from '../../options/read.js'
 import { probability } from '../problem/confidence-level.js'
 import type { Parameter } from '../problem/parameters.js'
@@ -25,10 +25,10 @@ export type BandContext = Pick<FitContext, 'problem' | 'data' | 'starts' | 'weig
   readonly solved: Pick<SolvedFits, 'free' | 'covariance' | 'errors' | 'atBound'>
 }
 
-/** Lower and upper ends, row by row. */
-export interface Band {
-  readonly low: Float64Array
-  readonly high: Float64Array
+/** A fit that predicts, by its index among those of its context. */
+export interface Predictor {
+  readonly context: BandContext
+  readonly index: number
 }
 
 /** How errors of parameters are distributed. */
@@ -41,8 +41,8 @@ export interface ErrorDistribution {
 }
 
 /** Student's t, or that of the normal distribution where σ is known; NaN without a degree of freedom. */
-export function confidenceQuantile(
-  { isAbsolute, degreesOfFreedom }: Pick<ErrorDistribution, 'isAbsolute' | 'degreesOfFreedom'>,
+function confidenceQuantile(
+  { isAbsolute, degreesOfFreedom }: Omit<ErrorDistribution, 'variance'>,
   level: number,
 ): number {
   if (isAbsolute) return studentQuantile(level, Infinity)
@@ -70,28 +70,20 @@ export function symmetricIntervals(
 }
 
 /** The model at columns, or at the rows that were given. */
-export function predictColumns(context: BandContext, fit: number, at: RequestedColumns): Float64Array {
-  const { rows, value } = evaluateModel(context, fit, at)
-  const point = parameterPoint(context, fit)
+export function predictColumns({ context, index }: Predictor, at: RequestedColumns): Float64Array {
+  const { rows, value } = evaluateModel(context, index, at)
+  const point = parameterPoint(context, index)
   return Float64Array.from({ length: rows }, (_, row) => value(row, point))
-}
-
-/** How wide a band is. */
-interface BandWidth {
-  readonly kind: 'confidence' | 'prediction'
-  /** Half its width, in standard deviations. */
-  readonly t: number
-  /** That of a row of the weight 1: 1 where σ is known. */
-  readonly variance: number
 }
 
 /** The ends of a band about it. */
 export function computeBand(
-  context: BandContext,
-  fit: number,
+  { context, index: fit }: Predictor,
   at: RequestedColumns,
-  { kind, t, variance }: BandWidth,
-): Band {
+  distribution: ErrorDistribution,
+  { level, kind }: ValuesOf<typeof bandTable>,
+): { readonly low: Float64Array; readonly high: Float64Array } {
+  const t = confidenceQuantile(distribution, level)
   const { data, problem, weightAt, solved } = context
   const isOwn = at === undefined && problem.weight !== null
   const weights = isOwn ? numbersInRun(data.get(problem.weight as string) as DataColumn, fit) : null
@@ -106,7 +98,12 @@ export function computeBand(
     const [f, ...slope] = outputs(row, point)
     middle[row] = f
     const ofCurve = getVariance(solved, fit, slope)
-    return t * Math.sqrt(ofCurve + (kind === 'prediction' ? variance / weightOf(row, f, columns(row)) : 0))
+    return (
+      t *
+      Math.sqrt(
+        ofCurve + (kind === 'prediction' ? distribution.variance / weightOf(row, f, columns(row)) : 0),
+      )
+    )
   })
   return { low: half.map((by, row) => middle[row] - by), high: half.map((by, row) => middle[row] + by) }
 }

@@ -44,22 +44,22 @@ export interface BootstrapSource<Names extends string> {
 }
 
 /** How refits of one fit have ended: where one has not been made, none has. */
-export function countReplicates(reason: Uint8Array) {
-  const count = reason.includes(0) ? 0 : reason.length
-  const usable = Uint32Array.from(reason.keys()).filter((k) => k < count && reason[k] === CONVERGED)
-  return { count, failed: count - usable.length, reason: reason.subarray(0, count), usable }
+export function countReplicates(all: Uint8Array) {
+  const reason = all.subarray(0, all.includes(0) ? 0 : all.length)
+  return { count: reason.length, failed: reason.filter((why) => why !== CONVERGED).length, reason }
 }
 
 /** The bootstrap of one fit. */
 export class Bootstrap<Names extends string = string> {
+  // Declared alone: what is assigned has them all.
   /** How many refits were made: 0 where there can be none, and `message` says why. */
-  readonly count: number
+  declare readonly count: number
   /** How many of these have not converged. They are in nothing else that is said here. */
-  readonly failed: number
+  declare readonly failed: number
+  /** Why refits have ended: indices into `fitReasons`. */
+  declare readonly reason: Uint8Array
   /** All parameters, by refit; NaN where it has failed. */
   readonly values: Readonly<Record<Names, Float64Array>>
-  /** Why refits have ended: indices into `fitReasons`. */
-  readonly reason: Uint8Array
   readonly #source: BootstrapSource<Names>
   readonly #options: BootstrapValues
   /** Refits that have converged. */
@@ -67,13 +67,10 @@ export class Bootstrap<Names extends string = string> {
 
   /** @internal */
   constructor(original: BootstrapSource<Names>, { values, reason }: Replicates, options: BootstrapValues) {
-    const counted = countReplicates(reason)
-    this.count = counted.count
-    this.failed = counted.failed
-    this.reason = counted.reason
-    this.#usable = counted.usable
+    Object.assign(this, countReplicates(reason))
     this.#source = original
     this.#options = options
+    this.#usable = Uint32Array.from(this.reason.keys()).filter((k) => reason[k] === CONVERGED)
     this.values = mapRecord(original.values, (value, name) => {
       if (Object.hasOwn(values, name)) return values[name].subarray(0, this.count)
       return new Float64Array(this.count).map((_, k) => (reason[k] === CONVERGED ? value : NaN))
@@ -219,37 +216,6 @@ export class Bootstrap<Names extends string = string> {
   }
 }
 
-/** Bootstraps of fits that were made together, and what they say of parameters, in the places of these. */
-export class BootstrapGroups<Values> {
-  readonly length: number
-  readonly at: (index: number) => Bootstrap
-  readonly #gather: (read: (index: number) => Readonly<Record<string, number>>) => Values
-
-  /** @param gather puts numbers by parameter, of one fit after the other, in their places */
-  constructor(
-    length: number,
-    at: (index: number) => Bootstrap,
-    gather: (read: (index: number) => Readonly<Record<string, number>>) => Values,
-  ) {
-    this.length = length
-    this.at = at
-    this.#gather = gather
-  }
-
-  /** Fits one by one, as all of them would take much memory. */
-  gather(read: (fit: Bootstrap) => Readonly<Record<string, number>>): Values {
-    return this.#gather((index) => read(this.at(index)))
-  }
-
-  intervals(level: number, method: BootstrapMethod): { readonly low: Values; readonly high: Values } {
-    const each = Array.from({ length: this.length }, (_, index) => this.at(index).intervals(level, method))
-    const [low, high] = [0, 1].map((end) =>
-      this.#gather((index) => mapRecord(each[index], (ends) => ends[end])),
-    )
-    return { low, high }
-  }
-}
-
 /** The bootstrap of many fits. */
 export class BootstrapMany<Names extends string = string> {
   /** How many refits each fit has. */
@@ -258,22 +224,20 @@ export class BootstrapMany<Names extends string = string> {
   readonly failed: Uint32Array
   /** How many fits there are. */
   readonly length: number
-  readonly #fits: BootstrapGroups<Record<Names, Float64Array>>
+  readonly #fitAt: (fit: number) => Bootstrap<Names>
 
   /** @internal */
   constructor(at: (fit: number) => Bootstrap<Names>, length: number, count: number) {
-    this.#fits = new BootstrapGroups(length, at, (read) => toColumns<Names>(length, read))
+    this.#fitAt = at
     this.length = length
     this.count = count
-    this.failed = Uint32Array.from({ length }, (_, fit) => {
-      const { count: made, failed } = at(fit)
-      return made === 0 ? count : failed
-    })
+    this.failed = Uint32Array.from(this.#mapFits((fit) => (fit.count === 0 ? count : fit.failed)))
   }
 
   /** Standard errors, by fit. */
   get errors(): Readonly<Record<Names, Float64Array>> {
-    return this.#fits.gather(({ errors }) => errors)
+    const each = this.#mapFits(({ errors }) => errors)
+    return this.#toColumns((name) => Float64Array.from(each, (errors) => errors[name]))
   }
 
   /** Intervals as those of one fit: columns of their ends, by fit. */
@@ -281,24 +245,27 @@ export class BootstrapMany<Names extends string = string> {
     level = 0.95,
     method: BootstrapMethod = 'bca',
   ): Readonly<Record<Names, { readonly low: Float64Array; readonly high: Float64Array }>> {
-    const { low, high } = this.#fits.intervals(level, method)
-    return mapRecord(low, (column, name) => ({ low: column, high: high[name] }))
+    const each = this.#mapFits((fit) => fit.intervals(level, method))
+    return this.#toColumns((name) => ({
+      low: Float64Array.from(each, (intervals) => intervals[name][0]),
+      high: Float64Array.from(each, (intervals) => intervals[name][1]),
+    }))
   }
 
   /** That of one fit. */
   at(fit: number): Bootstrap<Names> {
     checkIndex('fit', fit, this.length)
-    return this.#fits.at(fit)
+    return this.#fitAt(fit)
   }
-}
 
-/** Numbers by name, of one fit after the other, as columns. */
-function toColumns<Names extends string>(
-  length: number,
-  read: (fit: number) => Readonly<Record<string, number>>,
-): Record<Names, Float64Array> {
-  const rows = Array.from({ length }, (_, fit) => read(fit))
-  return createRecord(Object.keys(rows[0]) as Names[], (name) => Float64Array.from(rows, (row) => row[name]))
+  /** One by one, as all of them would take much memory. */
+  #mapFits<T>(read: (fit: Bootstrap<Names>) => T): T[] {
+    return Array.from({ length: this.length }, (_, fit) => read(this.#fitAt(fit)))
+  }
+
+  #toColumns<T>(compute: (name: Names) => T): Record<Names, T> {
+    return createRecord(Object.keys(this.#fitAt(0).values) as Names[], compute)
+  }
 }
 
 const average = (numbers: Float64Array) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length

@@ -6,12 +6,11 @@ import { readOptions } from '../../options/read.js'
 import type { FitReason } from '../problem/reasons.js'
 import { correlationMatrix } from '../programs/ldlt.js'
 import {
-  type BandContext,
   type BandOptions,
   bandTable,
   computeBand,
-  confidenceQuantile,
   type ErrorDistribution,
+  type Predictor,
   predictColumns,
   symmetricIntervals,
 } from './bands.js'
@@ -21,8 +20,8 @@ import type { RequestedColumns } from './linearize.js'
 interface FitViewSource {
   readonly covariance: () => number[][]
   readonly distribution: ErrorDistribution
-  /** The fits that predict, one for each value of the model, and the index of each among those of its context. */
-  readonly parts: () => readonly { readonly context: BandContext; readonly index: number }[]
+  /** One for each value of the model. */
+  readonly parts: () => readonly Predictor[]
   /** Intervals of another method, by the names that it has some for. */
   readonly computeIntervals?: ((level: number) => ReturnType<FitView['intervals']>) | undefined
 }
@@ -100,7 +99,7 @@ export abstract class FitView<Names extends string = string> {
    * @throws OptionError where it is none, or one is missing or no numbers
    */
   predict(at?: RequestedColumns): Float64Array {
-    return concatenate(this.#source.parts().map(({ context, index }) => predictColumns(context, index, at)))
+    return concatenate(this.#source.parts().map((part) => predictColumns(part, at)))
   }
 
   /**
@@ -111,10 +110,9 @@ export abstract class FitView<Names extends string = string> {
     at?: RequestedColumns,
     options: BandOptions = {},
   ): { readonly low: Float64Array; readonly high: Float64Array } {
-    const { level, kind } = readOptions('options', options, bandTable)
+    const read = readOptions('options', options, bandTable)
     const { distribution, parts } = this.#source
-    const width = { kind, t: confidenceQuantile(distribution, level), variance: distribution.variance }
-    const bands = parts().map(({ context, index }) => computeBand(context, index, at, width))
+    const bands = parts().map((part) => computeBand(part, at, distribution, read))
     const side = (end: 'low' | 'high') => concatenate(bands.map((band) => band[end]))
     return { low: side('low'), high: side('high') }
   }
