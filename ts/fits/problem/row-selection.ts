@@ -73,18 +73,10 @@ export function* selectRows(
     const numbers = hasGaps.map((column) => numbersInRun(column, fit))
     const ownWeights = weights && numbersInRun(weights, fit)
     const roles = yield* readRoles(numbers, ownWeights, observations[fit])
-    const values = new Uint32Array(roles.length)
-    let [length, missing] = [0, 0]
-    yield* visitInSlices(roles.length, (from, to) => {
-      for (let row = from; row < to; row++) {
-        const role = roles[row]
-        if (role === MISSING) missing++
-        if (role === COUNTS || (role === MISSING && !drops)) values[length++] = row
-      }
-    })
+    const { rows, missing } = yield* selectByRole(roles, drops)
     if (drops) droppedRows[fit] = missing
     else isIncomplete[fit] = missing > 0
-    kept.push(values.subarray(0, length))
+    kept.push(rows)
     if (isPauseDue(roles.length)) yield
   }
   if (isSame) {
@@ -96,16 +88,25 @@ export function* selectRows(
   const compacted = new Map<string, DataColumn>()
   for (const [name, column] of columns) {
     const isShared = isSame && column.offsets === null
-    compacted.set(
-      name,
-      yield* isShared ? compactShared(column, kept[0]) : compactColumn(column, count, selectedRows),
-    )
+    const few = yield* isShared ? compactShared(column, kept[0]) : compactColumn(column, count, selectedRows)
+    compacted.set(name, few)
   }
-  return {
-    ...unchanged,
-    columns: compacted,
-    observations: observations.map((_, fit) => selectedRows(fit).length),
-  }
+  const counts = observations.map((_, fit) => selectedRows(fit).length)
+  return { ...unchanged, columns: compacted, observations: counts }
+}
+
+/** The rows of a fit that are kept, and how many miss something. */
+function* selectByRole(roles: Uint8Array, drops: boolean): Slices<{ rows: Uint32Array; missing: number }> {
+  const rows = new Uint32Array(roles.length)
+  let [length, missing] = [0, 0]
+  yield* visitInSlices(roles.length, (from, to) => {
+    for (let row = from; row < to; row++) {
+      const role = roles[row]
+      if (role === MISSING) missing++
+      if (role === COUNTS || (role === MISSING && !drops)) rows[length++] = row
+    }
+  })
+  return { rows: rows.subarray(0, length), missing }
 }
 
 const hasZeros = (numbers: Float64Array) =>
@@ -116,7 +117,7 @@ const hasNaNs = (numbers: Float64Array) =>
 /** A column of one fit, or of all fits alike, of its rows that are kept. */
 function* compactShared({ numbers }: DataColumn, kept: Uint32Array): Slices<DataColumn> {
   const compacted = new Float64Array(kept.length)
-  yield* visitInSlices(kept.length, (from, to) => copyRows(numbers, kept, compacted, 0, from, to))
+  yield* copyRows(numbers, kept, compacted)
   return { numbers: compacted, offsets: null }
 }
 
@@ -131,21 +132,16 @@ function* compactColumn(
   const numbers = new Float64Array(offsets[count])
   const isPauseDue = pauseAfterNumbers()
   for (let fit = 0; fit < count; fit++) {
-    const [own, kept] = [numbersInRun(column, fit), selectedRows(fit)]
-    yield* visitInSlices(kept.length, (from, to) => copyRows(own, kept, numbers, offsets[fit], from, to))
+    const kept = selectedRows(fit)
+    yield* copyRows(numbersInRun(column, fit), kept, numbers.subarray(offsets[fit]))
     if (isPauseDue(kept.length)) yield
   }
   return { numbers, offsets }
 }
 
-/** Copies the rows at some of the places in `kept`. */
-function copyRows(
-  source: Float64Array,
-  kept: Uint32Array,
-  to: Float64Array,
-  offset: number,
-  from: number,
-  end: number,
-): void {
-  for (let k = from; k < end; k++) to[offset + k] = source[kept[k]]
+/** Copies the rows in `kept`. */
+function copyRows(source: Float64Array, kept: Uint32Array, to: Float64Array): Slices<void> {
+  return visitInSlices(kept.length, (from, end) => {
+    for (let k = from; k < end; k++) to[k] = source[kept[k]]
+  })
 }

@@ -110,9 +110,9 @@ export abstract class FitView<Names extends string = string> {
     at?: RequestedColumns,
     options: BandOptions = {},
   ): { readonly low: Float64Array; readonly high: Float64Array } {
-    const read = readOptions('options', options, bandTable)
+    const width = readOptions('options', options, bandTable)
     const { distribution, parts } = this.#source
-    const bands = parts().map((part) => computeBand(part, at, distribution, read))
+    const bands = parts().map((part) => computeBand(part, at, distribution, width))
     const side = (end: 'low' | 'high') => concatenate(bands.map((band) => band[end]))
     return { low: side('low'), high: side('high') }
   }
