@@ -81,8 +81,19 @@ const parameterFields = {
 /**
  * @param known names that there may be, in order; those without an entry are to be guessed
  * @param defaults what a model says of its parameters
+ * @param taken other names, which nothing that is derived may have
  */
 export function readParameters(
+  { start = {}, derive }: { readonly start?: unknown; readonly derive: FitDerivedQuantities },
+  known: readonly string[],
+  defaults: Readonly<Record<string, FitParameter>>,
+  taken: Iterable<string>,
+): Parameter[] {
+  const parameters = readStarts(start, known, defaults)
+  return [...parameters, ...deriveParameters(derive, [...parameters.map(({ name }) => name), ...taken])]
+}
+
+function readStarts(
   given: unknown,
   known: readonly string[],
   defaults: Readonly<Record<string, FitParameter>>,
@@ -184,7 +195,7 @@ export const derivedOption = customOption<FitDerivedQuantities, FitDerivedQuanti
 }, {})
 
 /** @param taken names of parameters and columns */
-export function deriveParameters(texts: FitDerivedQuantities, taken: readonly string[]): Parameter[] {
+function deriveParameters(texts: FitDerivedQuantities, taken: readonly string[]): Parameter[] {
   return Object.entries(texts).map(([name, text]) => {
     checkName('derive', name)
     if (!isName(name)) throw new OptionError('derive', 'names', name)

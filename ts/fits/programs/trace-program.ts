@@ -321,7 +321,7 @@ export function traceStep(problem: Problem, sight: LocalModelSolver, derived: re
 
   const isBelow = b.operation('less', costHere, last.limit)
   const course = isDerived
-    ? alongDerivedQuantity(b, problem, best, diagonal, slopesHere, isBelow)
+    ? alongDerivedQuantity(b, problem, { best, scale: diagonal, slopes: slopesHere }, isBelow)
     : alongParameters(b, known('direction', size))
   const damping = b.select(isTrying, b.zero, newDamping)
   const valley = sight.localModel(b, here, course)

@@ -23,7 +23,7 @@ import {
 } from '../models/model.js'
 import { checkCounts, readData } from '../problem/columns.js'
 import type { FitColumn, FitData, FitValues } from '../problem/options.js'
-import { deriveParameters, type FitParameter, type Parameter, readParameters } from '../problem/parameters.js'
+import { type FitParameter, type Parameter, readParameters } from '../problem/parameters.js'
 import { MAX_COMPILED_PARAMETERS } from '../problem/problem.js'
 import { selectRows } from '../problem/row-selection.js'
 import { loadPrograms } from '../programs/program-cache.js'
@@ -101,7 +101,10 @@ export function readShared(model: unknown, data: unknown, options: SharedValues)
   const { columns, labels } = grouped
   const modelOf = selectModel(models, grouped, ofModels[0])
   const subsets = readSubsets(grouped, options)
-  const parameters = readAllParameters(models, columns, options)
+  const names = new Set(models.flatMap(({ outputs }) => outputs.flatMap(({ names }) => names)))
+  const known = [...names].filter((name) => !columns.has(name))
+  const defaults: ParsedGroupModel['defaults'] = Object.assign({}, ...models.map((one) => one.defaults))
+  const parameters = readParameters(options, known, defaults, names)
   const roles = readRoles(options, parameters)
   checkStarts(parameters, roles, labels.length)
   const y = responseColumn(models, columns, options.y)
@@ -141,18 +144,6 @@ function readSubsets(grouped: GroupedData, { sharedBy = {} }: SharedValues): Map
   const columns = [...new Set(Object.values(sharedBy))]
   const labels = createRecord(columns, (column) => grouped.labelsOf('sharedBy', column))
   return new Map(Object.entries(sharedBy).map(([name, column]) => [name, labels[column]]))
-}
-
-function readAllParameters(
-  models: readonly ParsedGroupModel[],
-  columns: GroupedData['columns'],
-  { start, derive }: SharedValues,
-): Parameter[] {
-  const names = new Set(models.flatMap(({ outputs }) => outputs.flatMap(({ names }) => names)))
-  const known = [...names].filter((name) => !columns.has(name))
-  const defaults = Object.assign({}, ...models.map((one) => one.defaults)) as ParsedGroupModel['defaults']
-  const said = readParameters(start ?? {}, known, defaults)
-  return [...said, ...deriveParameters(derive, [...said.map(({ name }) => name), ...names])]
 }
 
 /**

@@ -100,7 +100,8 @@ function* resampleGroups(
         const made = new Map<string, DataColumn>(columns)
         for (const name of names) made.set(name, { numbers: new Float64Array(offsets[rows.length]), offsets })
         const to = names.map((name) => (made.get(name) as DataColumn).numbers)
-        for (const group of family.groups) draws[group][k].draw(streams[group], names, to, offsets[group], 1)
+        for (const group of family.groups)
+          draws[group][k].draw(streams[group], { names, to, from: offsets[group], stride: 1 })
         return { ...output, columns: made }
       })
       return { ...family, outputs }

@@ -215,7 +215,7 @@ class ResampledColumn implements DataColumn {
     const { fits, replicates } = this.#runs
     if (this.#target[0] !== to) this.#target = [to]
     // Each column draws its rows anew: that takes less time than to keep them.
-    this.#draws.draw(fits[run], replicates[run], this.#names, this.#target, from, stride)
+    this.#draws.draw(fits[run], replicates[run], { names: this.#names, to: this.#target, from, stride })
   }
 }
 
@@ -236,32 +236,27 @@ class Resampler {
     this.#options = options
   }
 
-  /** Writes the rows of a refit, in some columns, from a place on. */
-  draw(
-    fit: number,
-    replicate: number,
-    names: readonly string[],
-    to: readonly FloatArray[],
-    from: number,
-    stride: number,
-  ): void {
+  /** Writes the rows of a refit. */
+  draw(fit: number, replicate: number, target: DrawTarget): void {
     const { kind, seed, fitOffset } = this.#options
     if (fit !== this.#fit || this.#method === null) this.#method = new resamplers[kind](this.#context, fit)
     this.#fit = fit
     this.#words.seed(seed, (fitOffset + fit) >>> 0, replicate)
-    this.#method.draw(this.#words, names, to, from, stride)
+    this.#method.draw(this.#words, target)
   }
 }
 
 /** Draws refits of one fit: columns that are others than the fit's, by the words of a stream, which goes on. */
 export interface DrawMethod {
-  draw(
-    words: WordStream,
-    names: readonly string[],
-    to: readonly FloatArray[],
-    from: number,
-    stride: number,
-  ): void
+  draw(words: WordStream, target: DrawTarget): void
+}
+
+/** Columns in which rows are written, from a place on. */
+interface DrawTarget {
+  readonly names: readonly string[]
+  readonly to: readonly FloatArray[]
+  readonly from: number
+  readonly stride: number
 }
 
 class Residuals implements DrawMethod {
@@ -283,13 +278,7 @@ class Residuals implements DrawMethod {
     this.#rows = new Uint32Array(rows)
   }
 
-  draw(
-    words: WordStream,
-    _: readonly string[],
-    [to]: readonly FloatArray[],
-    from: number,
-    stride: number,
-  ): void {
+  draw(words: WordStream, { to: [to], from, stride }: DrawTarget): void {
     const rows = this.#rows
     const [curve, deviations, pool] = [this.#curve, this.#deviations, this.#pool]
     words.fill(rows, rows.length)
@@ -308,13 +297,7 @@ class Cases implements DrawMethod {
     this.#rows = new Uint32Array(context.observations[fit])
   }
 
-  draw(
-    words: WordStream,
-    names: readonly string[],
-    to: readonly FloatArray[],
-    from: number,
-    stride: number,
-  ): void {
+  draw(words: WordStream, { names, to, from, stride }: DrawTarget): void {
     const rows = this.#rows
     words.fill(rows, rows.length)
     for (let k = 0; k < names.length; k++) {
@@ -340,13 +323,7 @@ class Parametric implements DrawMethod {
     this.#rows = rows
   }
 
-  draw(
-    words: WordStream,
-    _: readonly string[],
-    [to]: readonly FloatArray[],
-    from: number,
-    stride: number,
-  ): void {
+  draw(words: WordStream, { to: [to], from, stride }: DrawTarget): void {
     const { next } = words
     for (let row = 0; row < this.#rows; row++) to[from + row * stride] = this.#measured(row, next)
   }

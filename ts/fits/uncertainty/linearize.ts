@@ -62,14 +62,7 @@ function linearize(context: LinearizationContext, fit: number): Linearization {
   const more =
     problem.functionModel === null
       ? []
-      : evaluateFunction(
-          context,
-          problem.functionModel,
-          fit,
-          countedColumns(context, fit),
-          point,
-          curve.length,
-        )
+      : evaluateFunction(context, fit, countedColumns(context, fit), point, curve.length)
   const own = [...columns, ...more]
   const slots = machine.program.outputs
   const input = new Float64Array(point.length + own.length)
@@ -88,13 +81,13 @@ const countedColumns = ({ problem, columns }: LinearizationContext, fit: number)
 /** A function at a point, and its derivatives there. */
 function evaluateFunction(
   { problem, solved }: Pick<EvaluationContext, 'problem' | 'solved'>,
-  called: BoundFunctionModel,
   fit: number,
   columns: readonly Float64Array[],
   point: readonly number[],
   rows: number,
 ): Float64Array[] {
   const { free, min, max } = problem
+  const called = problem.functionModel as BoundFunctionModel
   const curve = new FunctionCurve(problem, called, columns, point.slice(free.length), rows)
   const x = Float64Array.from(point.slice(0, free.length))
   const f = curve.value(x)
@@ -149,11 +142,7 @@ export function evaluateModel(
   // Conditions would take it for a number: of a dose that is missing nothing is known.
   const isMissing = (row: number) => data.some((column) => Number.isNaN(column[row]))
   if (problem.functionModel !== null)
-    return {
-      rows,
-      columns,
-      ...evaluateCalledModel(context, problem.functionModel, fit, data, rows, isMissing),
-    }
+    return { rows, columns, ...evaluateCalledModel(context, fit, data, rows, isMissing) }
   const machine = new ProgramRunner(compileModel(problem), 'float64')
   const outputs = (row: number, point: readonly number[]) => {
     if (isMissing(row)) return machine.program.outputs.map(() => NaN)
@@ -166,13 +155,13 @@ export function evaluateModel(
 /** A function is called for all rows at once, when somebody asks for the first one of a point. */
 function evaluateCalledModel(
   context: EvaluationContext,
-  called: BoundFunctionModel,
   fit: number,
   data: readonly Float64Array[],
   rows: number,
   isMissing: (row: number) => boolean,
 ): Pick<ModelEvaluation, 'value' | 'outputs'> {
   const { problem } = context
+  const called = problem.functionModel as BoundFunctionModel
   const known = Uint32Array.from({ length: rows }, (_, row) => row).filter((row) => !isMissing(row))
   const places = new Map(Array.from(known, (row, place) => [row, place]))
   const own = data.map((column) => pickRuns(column, known))
@@ -184,7 +173,7 @@ function evaluateCalledModel(
     )
   })
   const all = memoizeBy((point: readonly number[]) =>
-    evaluateFunction(context, called, fit, own, point, known.length),
+    evaluateFunction(context, fit, own, point, known.length),
   )
   return {
     value: (row, point) => number(values(point), row),
