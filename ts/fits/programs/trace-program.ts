@@ -14,7 +14,7 @@ import { defineLines, INFINITY } from '../../expressions/lines.js'
 import { compile, type Program } from '../../expressions/program.js'
 import type { Problem } from '../problem/problem.js'
 import { slopeNodes } from './function-curve.js'
-import { dot, triangleIndex } from './ldlt.js'
+import { dot, triangleIndex, weightedSquares } from './ldlt.js'
 import { clampToBounds, freeDirections, numberedNames } from './levenberg-marquardt.js'
 import type { ConditionalMinimum, LocalModel, LocalModelSolver } from './local-model.js'
 import {
@@ -358,14 +358,11 @@ function planStep(
   const { algebra } = sight
   const diagonal = algebra.diagonal(b, here)
   const largest = diagonal.map((d, i) => b.operation('max', d, problem.graph.name(`@scale${i}`)))
-  const sumOfSquares = (x: readonly number[]) =>
-    dot(
-      b,
-      diagonal,
-      x.map((each) => b.multiply(each, each)),
-    )
   const { costHere, isTrying } = judged
-  const { noise: newNoise } = roundingNoise(b, { cost: costHere, squares: sumOfSquares(best) })
+  const { noise: newNoise } = roundingNoise(b, {
+    cost: costHere,
+    squares: weightedSquares(b, diagonal, best),
+  })
   const { newDamping } = dampingUpdate(b, { ...last, ...judged, noDamping: b.constant(sight.noDamping) })
   const isBelow = b.operation('less', costHere, last.limit)
   const course =
@@ -378,7 +375,7 @@ function planStep(
   const floor = valley.conditionalMinimum(moves, damping)
   const { depth, slope, curvature, leastPivot } = floor
   const pivotTolerance = b.constant(sight.leastPivot)
-  const squares = sumOfSquares(course.direction)
+  const squares = weightedSquares(b, diagonal, course.direction)
   const sound = soundness(b, { leastPivot, curvature, damping, squares, pivotTolerance })
   const length = stride(b, { ...last, ...judged, ...sound, depth, slope, curvature })
   const next = trialPoint(b, problem, { best, course, floor, isSound: sound.isSound, step: length.step })
