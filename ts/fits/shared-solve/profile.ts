@@ -9,13 +9,8 @@ import type { profileManyTable } from '../profiles/profile-result.js'
 import { fromInternalInterval } from '../programs/internal-parameters.js'
 import { isExact, sumOfSquares } from '../uncertainty/statistics.js'
 import { studentQuantile } from '../uncertainty/student-t.js'
-import type {
-  ArrowheadPoint,
-  ArrowheadSolver,
-  ArrowheadStop,
-  FixedParameters,
-  SolveMode,
-} from './arrowhead-solver.js'
+import { type ArrowheadStop, descend, WARM_START } from './arrowhead-descent.js'
+import type { ArrowheadPoint, ArrowheadSolver, FixedParameters } from './arrowhead-solver.js'
 import { FREE, type SharedStatistics } from './shared-statistics.js'
 
 export interface SharedProfileOptions extends GivenOf<typeof profileManyTable> {}
@@ -50,7 +45,6 @@ const MAX_NARROWINGS = 60
 const BRACKET_TOLERANCE = 1e-9
 /** A χ² that is lower by this part is another minimum's. */
 const LOWER_MINIMUM_MARGIN = 1e-9
-export const WARM_START: SolveMode = { isWarmStart: true, alternates: false }
 
 /** At which level, and by which errors, a profile ends; and how often the model may be evaluated for a point of it. */
 export interface SharedProfileLimits {
@@ -103,7 +97,7 @@ function heights(
 ): Heights {
   let last = stop
   return function* (x) {
-    const there = yield* arrow.solve(writeValue(last.point, fixed, x), maxIterations, fixed, WARM_START)
+    const there = yield* descend(arrow, writeValue(last.point, fixed, x), maxIterations, fixed, WARM_START)
     if (there.reason !== CONVERGED) return 'failed'
     if (there.cost < stop.cost * (1 - LOWER_MINIMUM_MARGIN)) return 'lower-minimum'
     last = there

@@ -12,11 +12,11 @@ import {
 import { fromInternalInterval } from '../programs/internal-parameters.js'
 import { invertDense } from '../solve/dense-ldlt.js'
 import { reduceChiSquared } from '../uncertainty/statistics.js'
+import type { ArrowheadStop } from './arrowhead-descent.js'
 import {
   type ArrowheadPoint,
   type ArrowheadSolver,
   type ArrowheadStep,
-  type ArrowheadStop,
   NO_FIXED,
 } from './arrowhead-solver.js'
 import { type GroupBatch, getIndex } from './group-batch.js'

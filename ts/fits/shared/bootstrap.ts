@@ -7,9 +7,9 @@ import type { DataColumn } from '../../many/batch/data.js'
 import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
 import { WordStream } from '../../random/random.js'
 import { CONVERGED } from '../problem/reasons.js'
+import { descend, WARM_START } from '../shared-solve/arrowhead-descent.js'
 import { NO_FIXED } from '../shared-solve/arrowhead-solver.js'
 import type { GroupBatchInput, GroupOutput } from '../shared-solve/group-batch.js'
-import { WARM_START } from '../shared-solve/profile.js'
 import type { SharedRun } from '../shared-solve/run.js'
 import { computeStatistics, type SharedStatistics } from '../shared-solve/shared-statistics.js'
 import {
@@ -59,7 +59,7 @@ export function* runSharedBootstrap(
   const draw = yield* resampleGroups(run.parsed.batches, alone, options)
   for (let replicate = 0; alone.length > 0 && replicate < count; replicate++) {
     const arrow = run.createSolver(draw(replicate))
-    const end = yield* arrow.solve(stop.point, run.maxIterations, NO_FIXED, WARM_START)
+    const end = yield* descend(arrow, stop.point, run.maxIterations, NO_FIXED, WARM_START)
     const { reason: why, values } = yield* computeStatistics(arrow, end, run.isAbsolute, run.options.loss)
     arrow.release()
     reason[replicate] = why
