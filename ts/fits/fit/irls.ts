@@ -4,7 +4,7 @@
  */
 
 import { pauseAfterNumbers, ROWS_PER_SLICE, runToEnd, type Slices } from '../../core/slices.js'
-import { type DataColumn, numbersInRun, putRuns, rowsInRun, sharedFirst } from '../../many/batch/data.js'
+import { type DataColumn, numbersInRun, rowsInRun, sharedFirst } from '../../many/batch/data.js'
 import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
 import type { FitValues } from '../problem/options.js'
 import { type FitReason, fitReasons, hasUsablePoint } from '../problem/reasons.js'
@@ -15,6 +15,7 @@ import {
   type FitContext,
   keepFits,
   parameterColumn,
+  replaceFits,
   replaceStarts,
   type SolvedFits,
 } from '../solve/fit-context.js'
@@ -77,7 +78,8 @@ export class IterativeReweighting {
       const last = fits.ingredients()
       const settled = live.map((fit, k) => hasConverged(solved, fit, last.solved, k, options.tolerance))
       this.#lastRun = last
-      this.#mergeFits(live, last.solved)
+      replaceFits(solved, Uint32Array.from(live), last.solved, Uint32Array.from(live.keys()))
+      for (const [k, fit] of live.entries()) solved.evaluations[fit] += last.solved.evaluations[k]
       const isOver = round === MAX_ROUNDS
       if (isOver)
         for (const [k, fit] of live.entries()) if (!settled[k]) this.#setReason(fit, 'max-iterations')
@@ -189,22 +191,6 @@ export class IterativeReweighting {
       const column = parameterColumn(this.#context, name)
       return fits.map((fit) => column[fit])
     })
-  }
-
-  #mergeFits(fits: readonly number[], from: SolvedFits): void {
-    const to = this.#context.solved
-    const at = Uint32Array.from(fits)
-    const columns = (solvedFits: SolvedFits) => [
-      ...solvedFits.free,
-      ...solvedFits.covariance,
-      ...solvedFits.errors,
-      solvedFits.cost,
-      ...solvedFits.atBound,
-      ...solvedFits.unidentifiable,
-      solvedFits.reason,
-    ]
-    for (const [k, column] of columns(to).entries()) putRuns(column, at, columns(from)[k])
-    for (const [k, fit] of fits.entries()) to.evaluations[fit] += from.evaluations[k]
   }
 }
 

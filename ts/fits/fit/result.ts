@@ -127,9 +127,10 @@ export class Fit<Names extends string = string> extends FitView<Names> {
 
   /** @internal */
   constructor(all: FitManyResult<Names>, fit: number, ingredients: FitContext) {
+    const marked = (words: readonly Uint32Array[]) => all.free.filter((_, i) => hasBit(words, fit, i))
     const ofFit = (columns: OutputColumns<Names>) => mapRecord(columns, (numbers) => numbers[fit])
     const rows = ingredients.whitened?.plain ?? ingredients
-    const { solved, parameters, isAbsolute, computeIntervals } = ingredients
+    const { solved, parameters, isAbsolute } = ingredients
     const degreesOfFreedom = computeDegreesOfFreedom(ingredients, fit)
     const statistics = computeStatistics(ingredients, fit)
     const variance = isAbsolute ? 1 : statistics.reducedChiSquared
@@ -147,7 +148,7 @@ export class Fit<Names extends string = string> extends FitView<Names> {
       covariance,
       distribution: { isAbsolute, degreesOfFreedom, variance, parameters },
       parts: () => [{ context: rows, index: fit }],
-      computeIntervals: computeIntervals && ((level) => computeIntervals(ingredients, fit, level)),
+      computeIntervals: (level) => ingredients.computeIntervals?.(ingredients, fit, level),
     })
     this.#fit = fit
     this.#context = ingredients
@@ -157,8 +158,8 @@ export class Fit<Names extends string = string> extends FitView<Names> {
       droppedRows: all.droppedRows[fit],
       degreesOfFreedom,
       evaluations: all.evaluations[fit],
-      atBound: all.free.filter((_, i) => hasBit(solved.atBound, fit, i)),
-      unidentifiable: all.free.filter((_, i) => hasBit(solved.unidentifiable, fit, i)),
+      atBound: marked(solved.atBound),
+      unidentifiable: marked(solved.unidentifiable),
       minima: solved.minima[fit] ?? [],
       engine: all.engine,
       engineReasons: all.engineReasons,

@@ -6,7 +6,7 @@
 import { OptionError } from '../../core/errors.js'
 import { toBoundedArray, toFloat64Array } from '../../core/untrusted-input.js'
 import { NAME } from '../../expressions/names.js'
-import { type DataColumn, numbersInRun, putRuns, rowsInRun } from '../../many/batch/data.js'
+import { type DataColumn, numbersInRun, rowsInRun } from '../../many/batch/data.js'
 import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
 import type { FitColumn, FitValues } from '../problem/options.js'
 import type { FitParameter } from '../problem/parameters.js'
@@ -16,8 +16,8 @@ import {
   type FitContext,
   keepFits,
   parameterColumn,
+  replaceFits,
   replaceStarts,
-  type SolvedFits,
 } from '../solve/fit-context.js'
 import { FitManyResult } from './result.js'
 import { FitRun } from './run.js'
@@ -79,21 +79,10 @@ export class WhitenedFit {
     this.#lastRun.progress = this.progress
     yield* this.#lastRun.calls(sideBySide)
     const now = this.#lastRun.ingredients().solved
-    for (let fit = 0; fit < solved.reason.length; fit++) {
-      now.evaluations[fit] += solved.evaluations[fit]
-      if (hasUsablePoint(solved.reason[fit])) continue
-      const columns = (solvedFits: SolvedFits) => [
-        ...solvedFits.free,
-        ...solvedFits.covariance,
-        solvedFits.cost,
-        ...solvedFits.atBound,
-        ...solvedFits.unidentifiable,
-        solvedFits.reason,
-      ]
-      for (const [k, column] of columns(now).entries()) {
-        putRuns(column, Uint32Array.of(fit), Float64Array.of(columns(solved)[k][fit]))
-      }
-    }
+    const fits = Uint32Array.from(solved.reason.keys())
+    for (const fit of fits) now.evaluations[fit] += solved.evaluations[fit]
+    const unusable = fits.filter((fit) => !hasUsablePoint(solved.reason[fit]))
+    replaceFits(now, unusable, solved, unusable)
   }
 
   release(): void {

@@ -94,8 +94,13 @@ export function compileDiagnostics(
   const scale = algebra.diagonal(b, sums)
   const [cost, freedom] = [graph.name('@cost'), graph.name('@freedom')]
 
+  // As squares of products: there are larger numbers than have a square.
   const inUnits = algebra.inUnits(b, best)
-  const limits = gainLimits(b, { cost, scale, inUnits }, tolerance)
+  const lengths = scale.map((d, i) => b.multiply(b.operation('sqrt', d), inUnits[i]))
+  const squaredLength = dot(b, lengths, lengths)
+  const exact = b.constant(Math.max(EXACT_FIT_RATIO * EXACT_FIT_RATIO, 4 * tolerance * tolerance))
+  const offset = b.constant(Math.max(OFFSET_TOLERANCE * OFFSET_TOLERANCE, 2 * tolerance))
+  const limits = gainLimit(b, { cost, squaredLength, exact, offset })
 
   const inside = freeDirections(b, problem, best, algebra.gradient(b, sums))
   const held = inside.map((is) => b.subtract(b.one, is))
@@ -130,28 +135,8 @@ export function compileDiagnostics(
   ]
   // As many as there are names: what goes in and what comes out of an iteration has the same places.
   const names = diagnosticNames(problem, algebra, isCloser)
-  const unused = Array.from({ length: names.length - outputs.length }, () => b.zero)
+  const unused = names.slice(outputs.length).map(() => b.zero)
   return compile(graph, [...outputs, ...unused, b.one], names, [])
-}
-
-/** What a gain is compared with where a fit has stopped. */
-function gainLimits(
-  b: Builder,
-  {
-    cost,
-    scale,
-    inUnits,
-  }: { readonly cost: number } & Readonly<Record<'scale' | 'inUnits', readonly number[]>>,
-  tolerance: number,
-) {
-  // As squares of products: there are larger numbers than have a square.
-  const lengths = scale.map((d, i) => b.multiply(b.operation('sqrt', d), inUnits[i]))
-  return gainLimit(b, {
-    cost,
-    squaredLength: dot(b, lengths, lengths),
-    exact: b.constant(Math.max(EXACT_FIT_RATIO * EXACT_FIT_RATIO, 4 * tolerance * tolerance)),
-    offset: b.constant(Math.max(OFFSET_TOLERANCE * OFFSET_TOLERANCE, 2 * tolerance)),
-  })
 }
 
 interface DiagnosticPoint {

@@ -145,95 +145,46 @@ const convergence = defineLines(
   { CONVERGED, INFINITY, MIN_CONFIRMATIONS, NEGLIGIBLE_DAMPING, NEGLIGIBLE_STEP, NOT_FINITE, STALLED },
 )
 
-/** What parts of an iteration are made of. */
-interface IterationBuilder {
-  readonly b: Builder
-  readonly problem: Problem
-  readonly mode: IterationMode
-  /** Derivatives of the model. */
-  readonly slopes: readonly number[]
-  /** Which parameters wait for those that the model is linear in. */
-  readonly waits: readonly boolean[]
-  /** Whether after each step those that it is linear in are solved for. */
-  readonly hasTurns: boolean
-}
-
 /** An iteration: outputs are the state that follows, and why the fit stops, or 0. */
 export function compileIteration(
   problem: Problem,
   state: IterationState,
   tolerance: number,
-  mode: IterationMode,
+  { algebra, second, alternates }: IterationMode,
 ): Program {
   const { graph, free, fixed, columns } = problem
-  const { algebra, alternates } = mode
   const b = new Builder(graph)
+  const name = (name: string) => graph.name(name)
+  const known = (stem: string, nodes: readonly unknown[]) => numberedNames(stem, nodes.length).map(name)
+  const before = name('@cost')
+  const predicted = name('@predicted')
+  const lastDamping = name('@damping')
+  const confirmations = name('@confirmations')
+
   const slopes = slopeNodes(problem)
+  const sums = algebra.sums(b, problem, slopes, second)
   // What the model is linear in finds its scale first: else the first step may lead the rest to nowhere.
   const waits = findLinearParameters(graph, slopes, free)
-  const iteration = { b, problem, mode, slopes, waits, hasTurns: alternates && waits.includes(true) }
-  const trial = judgeTrial(iteration)
-  const { isTurn, isConfirming, isBetter, cost, best, damping, predicted } = trial
-  const { step, scale, later } = planStep(iteration, trial)
-  const confirmations = graph.name('@confirmations')
-  const sizeOf = (x: readonly number[]) => weightedSquares(b, scale, algebra.inUnits(b, x))
-  const { isSmall, isUndamped, isLast, wantsUndamped, reason } = convergence(b, {
-    cost,
-    predicted,
-    damping,
-    confirmations,
-    isBetter,
-    stepSize: sizeOf(step.delta),
-    bestSize: sizeOf(best),
-    reduction: step.reduction,
-    leastPivot: step.leastPivot,
-    isReliable: waits.includes(true) ? b.multiply(step.isSound, later) : step.isSound,
-    isConfirmed: alternates ? b.one : isConfirming,
-    tolerance: b.constant(tolerance),
-    restTolerance: b.constant(Math.max(REST_TOLERANCE * tolerance, MIN_REST_TOLERANCE)),
-    singularPivot: b.constant(algebra.singularPivot),
-  })
-  const isEnough = b.multiply(isUndamped, isLast)
-  const turn = iteration.hasTurns ? later : alternates ? b.zero : b.multiply(isSmall, isEnough)
-  const outputs = [
-    ...step.trial,
-    ...[...fixed, ...algebra.units(free.length)].map((name) => graph.name(name)),
-    ...best,
-    cost,
-    ...trial.right,
-    ...trial.matrix,
-    ...trial.largest,
-    b.select(wantsUndamped, b.zero, damping),
-    trial.growth,
-    b.select(isTurn, predicted, step.predicted),
-    b.add(confirmations, wantsUndamped),
-    turn,
-    reason,
-  ]
-  return compile(graph, outputs, state.names, columns)
-}
-
-/** Whether the last step has led to a better point, the best one so far, and λ. */
-function judgeTrial({ b, problem, mode, slopes, hasTurns }: IterationBuilder) {
-  const { graph, free } = problem
-  const { algebra, second, alternates } = mode
-  const name = (name: string) => graph.name(name)
-  const [before, predicted, lastDamping] = ['@cost', '@predicted', '@damping'].map(name)
-  const sums = algebra.sums(b, problem, slopes, second)
+  const isPartly = waits.includes(true)
   // At a turn only linear parameters are still out of place, so that costs are not compared.
+  const hasTurns = alternates && isPartly
   const isTurn = hasTurns ? b.multiply(sums.areFinite, name('@turn')) : b.zero
   // A small step is followed by another one, for the last digits, which costs do not show.
   const isConfirming = alternates ? b.zero : name('@turn')
-  const { areFinite } = sums
-  const given = { before, cost: sums.cost, areFinite, isTurn, isConfirming }
-  const { isFirst, isBetter } = acceptance(b, given)
+  const { isFirst, isBetter } = acceptance(b, {
+    before,
+    cost: sums.cost,
+    areFinite: sums.areFinite,
+    isTurn,
+    isConfirming,
+  })
 
-  const newer = (now: readonly number[], stem: string) =>
-    now.map((node, i) => b.select(isBetter, node, name(`@${stem}${i}`)))
-  const cost = b.select(isBetter, sums.cost, before)
-  const best = newer(free.map(name), 'best')
-  const right = newer(sums.right, 'right')
-  const matrix = newer(sums.matrix, 'matrix')
+  const newer = (now: readonly number[], then: readonly number[]) =>
+    now.map((node, i) => b.select(isBetter, node, then[i]))
+  const [cost] = newer([sums.cost], [before])
+  const best = newer(free.map(name), known('best', free))
+  const right = newer(sums.right, known('right', sums.right))
+  const matrix = newer(sums.matrix, known('matrix', sums.matrix))
   const atBest = algebra.diagonal(b, { right, matrix })
   const largest = atBest.map((d, i) => b.operation('max', d, name(`@scale${i}`)))
   const { newDamping: damping, newGrowth: growth } = dampingUpdate(b, {
@@ -248,34 +199,58 @@ function judgeTrial({ b, problem, mode, slopes, hasTurns }: IterationBuilder) {
     minPivot: b.constant(algebra.minPivot),
     retryDamping: b.constant(algebra.retryDamping),
   })
-  const isAfar = b.select(lastDamping, isFirst, b.zero)
-  const verdict = { isTurn, isConfirming, isBetter, isAfar }
-  return { ...verdict, sums, cost, best, right, matrix, largest, damping, growth, predicted }
-}
 
-/** The next step, from the best point, or at a turn from where the last one has led. */
-function planStep(
-  { b, problem, mode: { algebra }, waits, hasTurns }: IterationBuilder,
-  { isTurn, isAfar, sums, best, right, matrix, largest, damping }: ReturnType<typeof judgeTrial>,
-) {
-  const { graph, free } = problem
+  const isAfar = b.select(lastDamping, isFirst, b.zero)
   const later = b.subtract(b.one, hasTurns ? b.operation('max', isAfar, isTurn) : isAfar)
+  // From where the next step goes.
   const from = (there: readonly number[], here: readonly number[]) =>
     there.map((node, i) => b.select(isTurn, here[i], node))
-  const at = from(
-    best,
-    free.map((name) => graph.name(name)),
-  )
+  const at = from(best, free.map(name))
   const ofStep = { right: from(right, sums.right), matrix: from(matrix, sums.matrix) }
   // D may not outlast what made it large where the linear ones, and with them all others, change by orders of magnitude.
   const scale = hasTurns ? algebra.diagonal(b, ofStep) : largest
   const moves = freeDirections(b, problem, at, algebra.gradient(b, ofStep)).map((is, i) =>
     waits[i] ? b.multiply(is, later) : is,
   )
-  const ofFirst = waits.includes(true) ? b.select(isAfar, b.constant(ISOLATION_RATIO), damping) : damping
+  const ofFirst = isPartly ? b.select(isAfar, b.constant(ISOLATION_RATIO), damping) : damping
   const stepDamping = b.select(isTurn, b.constant(algebra.minPivot), ofFirst)
   const step = computeStep(b, problem, algebra, { at, ...ofStep, scale, moves }, stepDamping)
-  return { step, scale, later }
+
+  const sizeOf = (x: readonly number[]) => weightedSquares(b, scale, algebra.inUnits(b, x))
+  const { isSmall, isUndamped, isLast, wantsUndamped, reason } = convergence(b, {
+    cost,
+    predicted,
+    damping,
+    confirmations,
+    isBetter,
+    stepSize: sizeOf(step.delta),
+    bestSize: sizeOf(best),
+    reduction: step.reduction,
+    leastPivot: step.leastPivot,
+    isReliable: isPartly ? b.multiply(step.isSound, later) : step.isSound,
+    isConfirmed: alternates ? b.one : isConfirming,
+    tolerance: b.constant(tolerance),
+    restTolerance: b.constant(Math.max(REST_TOLERANCE * tolerance, MIN_REST_TOLERANCE)),
+    singularPivot: b.constant(algebra.singularPivot),
+  })
+  const isEnough = b.multiply(isUndamped, isLast)
+  const turn = hasTurns ? later : alternates ? b.zero : b.multiply(isSmall, isEnough)
+  const outputs = [
+    ...step.trial,
+    ...[...fixed, ...algebra.units(free.length)].map(name),
+    ...best,
+    cost,
+    ...right,
+    ...matrix,
+    ...largest,
+    b.select(wantsUndamped, b.zero, damping),
+    growth,
+    b.select(isTurn, predicted, step.predicted),
+    b.add(confirmations, wantsUndamped),
+    turn,
+    reason,
+  ]
+  return compile(graph, outputs, state.names, columns)
 }
 
 /** Which parameters wait for the others: those that the model is not linear in, if there are both. */

@@ -222,3 +222,15 @@ export function keepFits(context: FitContext, isDone: Uint8Array): FitContext {
     solved: { ...context.solved, reason: context.solved.reason.map((reason, fit) => reason * isDone[fit]) },
   }
 }
+
+/** Has fits end as others have, one for each; evaluations stay as they are. */
+export function replaceFits(to: SolvedFits, fits: Uint32Array, from: SolvedFits, others: Uint32Array): void {
+  const columns = ({ free, covariance, errors, cost, atBound, unidentifiable, reason }: SolvedFits) => [
+    ...[...free, ...covariance, ...errors, cost],
+    ...[...atBound, ...unidentifiable, reason],
+  ]
+  const all = columns(from)
+  for (const [k, column] of columns(to).entries()) {
+    for (let n = 0; n < fits.length; n++) column[fits[n]] = all[k][others[n]]
+  }
+}

@@ -63,11 +63,11 @@ export function parameterColumns(
   count: number,
 ): { readonly values: ParameterColumns; readonly errors: ParameterColumns } {
   const { parameters, problem, solved, starts } = context
-  const columns = parameters.map(({ name, expr }): readonly [string, Float64Array, Float64Array] => {
+  const columns = parameters.map(({ name, expr }): readonly [values: Float64Array, errors: Float64Array] => {
     const at = problem.free.indexOf(name)
-    if (at >= 0) return [name, solved.free[at], solved.errors[at]]
+    if (at >= 0) return [solved.free[at], solved.errors[at]]
     const errors = new Float64Array(count)
-    if (expr === null) return [name, starts.get(name) as Float64Array, errors]
+    if (expr === null) return [starts.get(name) as Float64Array, errors]
     const values = new Float64Array(count)
     const compute = derivedPrograms(problem)[name]
     for (let fit = 0; fit < count; fit++) {
@@ -75,10 +75,9 @@ export function parameterColumns(
       values[fit] = value
       errors[fit] = Number.isNaN(value) ? NaN : standardError(solved, fit, slopes)
     }
-    return [name, values, errors]
+    return [values, errors]
   })
-  return {
-    values: Object.fromEntries(columns.map(([name, values]) => [name, values])),
-    errors: Object.fromEntries(columns.map(([name, , errors]) => [name, errors])),
-  }
+  const names = parameters.map(({ name }) => name)
+  const toRecord = (side: 0 | 1) => createRecord(names, (_, k) => columns[k][side])
+  return { values: toRecord(0), errors: toRecord(1) }
 }

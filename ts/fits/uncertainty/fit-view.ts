@@ -23,7 +23,7 @@ interface FitViewSource {
   /** One for each value of the model. */
   readonly parts: () => readonly Predictor[]
   /** Intervals of another method, by the names that it has some for. */
-  readonly computeIntervals?: ((level: number) => ReturnType<FitView['intervals']>) | undefined
+  readonly computeIntervals?: (level: number) => ReturnType<FitView['intervals']> | undefined
 }
 
 type Estimates<Names extends string> = Pick<
