@@ -4,7 +4,7 @@
  */
 
 import { pauseAfterNumbers, ROWS_PER_SLICE, runToEnd, type Slices } from '../../core/slices.js'
-import { type DataColumn, numbersInRun, rowsInRun, sharedFirst } from '../../many/batch/data.js'
+import { concatenate, type DataColumn, numbersInRun, rowsInRun, sharedFirst } from '../../many/batch/data.js'
 import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
 import type { FitValues } from '../problem/options.js'
 import { type FitReason, fitReasons, hasUsablePoint } from '../problem/reasons.js'
@@ -35,9 +35,9 @@ import type { FitRun } from './run.js'
 
 /** Fits under way, as `Fits` are. */
 export class IterativeReweighting {
-  readonly choice: FitRun['choice']
-  readonly options: FitValues
-  readonly progress: CallProgress
+  declare readonly choice: FitRun['choice']
+  declare readonly options: FitValues
+  declare readonly progress: CallProgress
   readonly #first: FitRun
   #firstContext: FitContext | undefined
   readonly #weightFunction: WeightFunction
@@ -48,9 +48,7 @@ export class IterativeReweighting {
   /** @param first the fits without weights, which are not begun */
   constructor(first: FitRun) {
     this.#first = first
-    this.choice = first.choice
-    this.options = first.options
-    this.progress = first.takeProgress()
+    Object.assign(this, { choice: first.choice, options: first.options, progress: first.takeProgress() })
     const { options } = first
     const option = typeof options.sigma === 'string' ? 'sigma' : 'weights'
     this.#weightFunction = compileWeights(first.problem, weightExpression(options) as string, option)
@@ -205,12 +203,4 @@ function hasConverged(
   return now.free.every((column, i) => {
     return isSettledWeight(before.free[i][fit], column[k], now.covariance[triangleIndex(i, i)][k], tolerance)
   })
-}
-
-function concatenate(lists: readonly Float64Array[]): DataColumn {
-  const offsets = new Float64Array(lists.length + 1)
-  for (const [fit, { length }] of lists.entries()) offsets[fit + 1] = offsets[fit] + length
-  const numbers = new Float64Array(offsets[lists.length])
-  for (const [fit, list] of lists.entries()) numbers.set(list, offsets[fit])
-  return { numbers, offsets }
 }

@@ -174,9 +174,9 @@ export class FitRun {
     this.#open = started.filter(({ start }) => start === null)
     this.#guess = guess
     this.#followers = [x, y, ...extraColumns]
-    this.#remark = bindRemark(remark, this.#followers, columns)
-    const canGuess = guess !== undefined && this.#followers.every((name) => columns.has(name))
-    if (this.#open.length > 0 && !canGuess)
+    const areThere = this.#followers.every((name) => columns.has(name))
+    this.#remark = remark && areThere ? bindRemark(remark, this.#followers) : null
+    if (this.#open.length > 0 && !(guess && areThere))
       throw new OptionError(`start: ${this.#open[0].name}`, 'a number, or one for each fit', undefined)
     this.#starts = new Map(started.map((parameter) => [parameter.name, this.#startOf(parameter)]))
     this.choice = functionModel ? forceTypeScript(options) : selectRunner(options)

@@ -29,9 +29,9 @@ const SYMMETRY_TOLERANCE = 1e-12
 
 /** Fits under way, as `Fits` are. */
 export class WhitenedFit {
-  readonly choice: FitRun['choice']
-  readonly options: FitValues
-  readonly progress: CallProgress
+  declare readonly choice: FitRun['choice']
+  declare readonly options: FitValues
+  declare readonly progress: CallProgress
   readonly #first: FitRun
   readonly #context: FitContext
   readonly #covariance: readonly Float64Array[]
@@ -43,9 +43,7 @@ export class WhitenedFit {
   constructor(first: FitRun) {
     this.#first = first
     this.#context = first.ingredients()
-    this.choice = first.choice
-    this.options = first.options
-    this.progress = first.takeProgress()
+    Object.assign(this, { choice: first.choice, options: first.options, progress: first.takeProgress() })
     const { covariance, loss, missing, sigma, weights, method } = first.options
     const others = { sigma, weights, missing, method, loss: loss === 'poisson' ? loss : undefined }
     if (this.#context.problem.functionModel !== null) {

@@ -59,13 +59,8 @@ export type BoundRemark = (
   fit: number,
 ) => string
 
-/** @returns null where there is no remark, or one of its columns is not there */
-export function bindRemark(
-  remark: Remark | undefined,
-  names: readonly string[],
-  columns: ReadonlyMap<string, DataColumn>,
-): BoundRemark | null {
-  if (remark === undefined || !names.every((name) => columns.has(name))) return null
+/** @param names of the columns that a remark is on: x, y and others */
+export function bindRemark(remark: Remark, names: readonly string[]): BoundRemark {
   return (values, columns, fit) => {
     const [x, y, ...others] = names.map((name) => numbersInRun(columns.get(name) as DataColumn, fit))
     return remark(values, x, y, ...others)

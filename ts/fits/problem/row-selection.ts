@@ -1,7 +1,14 @@
 /** Which rows of data count: those of weight 0 do not, and on request those that miss something. */
 
 import { pauseAfterNumbers, type Slices, someInSlices, visitInSlices } from '../../core/slices.js'
-import { containsNaN, type DataColumn, numbersInRun, rowsInRun, rowsPerRun } from '../../many/batch/data.js'
+import {
+  containsNaN,
+  type DataColumn,
+  numbersInRun,
+  rowOffsets,
+  rowsInRun,
+  rowsPerRun,
+} from '../../many/batch/data.js'
 
 export interface RowSelection {
   /** Of the rows that count. */
@@ -88,8 +95,8 @@ export function* selectRows(
   const compacted = new Map<string, DataColumn>()
   for (const [name, column] of columns) {
     const isShared = isSame && column.offsets === null
-    const few = yield* isShared ? compactShared(column, kept[0]) : compactColumn(column, count, selectedRows)
-    compacted.set(name, few)
+    const few = yield* compactColumn(column, isShared ? 1 : count, selectedRows)
+    compacted.set(name, isShared ? { ...few, offsets: null } : few)
   }
   const counts = observations.map((_, fit) => selectedRows(fit).length)
   return { ...unchanged, columns: compacted, observations: counts }
@@ -114,34 +121,22 @@ const hasZeros = (numbers: Float64Array) =>
 const hasNaNs = (numbers: Float64Array) =>
   someInSlices(numbers.length, (from, to) => containsNaN(numbers, from, to))
 
-/** A column of one fit, or of all fits alike, of its rows that are kept. */
-function* compactShared({ numbers }: DataColumn, kept: Uint32Array): Slices<DataColumn> {
-  const compacted = new Float64Array(kept.length)
-  yield* copyRows(numbers, kept, compacted)
-  return { numbers: compacted, offsets: null }
-}
-
 /** A list for each fit of its rows that are kept. */
 function* compactColumn(
   column: DataColumn,
   count: number,
   selectedRows: (fit: number) => Uint32Array,
 ): Slices<DataColumn> {
-  const offsets = new Float64Array(count + 1)
-  for (let fit = 0; fit < count; fit++) offsets[fit + 1] = offsets[fit] + selectedRows(fit).length
+  const offsets = rowOffsets(count, (fit) => selectedRows(fit).length)
   const numbers = new Float64Array(offsets[count])
   const isPauseDue = pauseAfterNumbers()
   for (let fit = 0; fit < count; fit++) {
-    const kept = selectedRows(fit)
-    yield* copyRows(numbersInRun(column, fit), kept, numbers.subarray(offsets[fit]))
+    const [source, kept] = [numbersInRun(column, fit), selectedRows(fit)]
+    const to = numbers.subarray(offsets[fit])
+    yield* visitInSlices(kept.length, (from, end) => {
+      for (let k = from; k < end; k++) to[k] = source[kept[k]]
+    })
     if (isPauseDue(kept.length)) yield
   }
   return { numbers, offsets }
-}
-
-/** Copies the rows in `kept`. */
-function copyRows(source: Float64Array, kept: Uint32Array, to: Float64Array): Slices<void> {
-  return visitInSlices(kept.length, (from, end) => {
-    for (let k = from; k < end; k++) to[k] = source[kept[k]]
-  })
 }

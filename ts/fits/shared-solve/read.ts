@@ -12,7 +12,14 @@ import {
 } from '../../core/untrusted-input.js'
 import { Expression } from '../../expressions/expression.js'
 import { parse } from '../../expressions/parse.js'
-import { checkRows, type DataColumn, numbersInRun, rowsInRun, sharedFirst } from '../../many/batch/data.js'
+import {
+  checkRows,
+  type DataColumn,
+  numbersInRun,
+  rowOffsets,
+  rowsInRun,
+  sharedFirst,
+} from '../../many/batch/data.js'
 import {
   type BoundRemark,
   bindRemark,
@@ -452,6 +459,7 @@ function readOutput(
     rows: counted.observations,
     isIncomplete: counted.isIncomplete,
   }
+  const beside = [x, y, ...extraColumns]
   const by = typeof sigma === 'string' ? 'sigma' : 'weights'
   const weigh = byModel === undefined ? null : compileWeights(made.problem, byModel, by)
   return {
@@ -459,14 +467,13 @@ function readOutput(
     given: columns,
     missing: counted.droppedRows,
     weigh,
-    remark: bindRemark(remark, [x, y, ...extraColumns], counted.columns),
+    remark: remark && beside.every((name) => columns.has(name)) ? bindRemark(remark, beside) : null,
   }
 }
 
 /** A column of 1 with rows as another has them, each group's by themselves. */
 function fillOnes(column: DataColumn, count: number): DataColumn {
-  const offsets = new Float64Array(count + 1)
-  for (let group = 0; group < count; group++) offsets[group + 1] = offsets[group] + rowsInRun(column, group)
+  const offsets = rowOffsets(count, (group) => rowsInRun(column, group))
   return { numbers: new Float64Array(offsets[count]).fill(1), offsets }
 }
 

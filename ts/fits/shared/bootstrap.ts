@@ -3,7 +3,7 @@
 import { OptionError } from '../../core/errors.js'
 import type { Slices } from '../../core/slices.js'
 import { plural } from '../../core/text.js'
-import type { DataColumn } from '../../many/batch/data.js'
+import { type DataColumn, rowOffsets } from '../../many/batch/data.js'
 import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
 import { WordStream } from '../../random/random.js'
 import { CONVERGED } from '../problem/reasons.js'
@@ -95,8 +95,7 @@ function* resampleGroups(
       const outputs = family.outputs.map((output, k): GroupOutput => {
         const { columns, compiled, rows } = output
         const names = kind === 'cases' ? [...columns.keys()] : [compiled.problem.y]
-        const offsets = new Float64Array(rows.length + 1)
-        for (let group = 0; group < rows.length; group++) offsets[group + 1] = offsets[group] + rows[group]
+        const offsets = rowOffsets(rows.length, (group) => rows[group])
         const made = new Map<string, DataColumn>(columns)
         for (const name of names) made.set(name, { numbers: new Float64Array(offsets[rows.length]), offsets })
         const to = names.map((name) => (made.get(name) as DataColumn).numbers)

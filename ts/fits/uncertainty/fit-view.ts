@@ -1,7 +1,7 @@
 /** The results that single fits and groups of shared fits have in common. */
 
 import { mapRecord } from '../../core/untrusted-input.js'
-import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
+import { concatenate, type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import { readOptions } from '../../options/read.js'
 import type { FitReason } from '../problem/reasons.js'
 import { correlationMatrix } from '../programs/ldlt.js'
@@ -72,7 +72,7 @@ export abstract class FitView<Names extends string = string> {
       return numbersInRun(context.data.get(context.problem.y) as DataColumn, index)
     })
     const f = this.predict()
-    return concatenate(measured).map((y, row) => y - f[row])
+    return join(measured).map((y, row) => y - f[row])
   }
 
   /**
@@ -99,7 +99,7 @@ export abstract class FitView<Names extends string = string> {
    * @throws OptionError where it is none, or one is missing or no numbers
    */
   predict(at?: RequestedColumns): Float64Array {
-    return concatenate(this.#source.parts().map((part) => predictColumns(part, at)))
+    return join(this.#source.parts().map((part) => predictColumns(part, at)))
   }
 
   /**
@@ -113,11 +113,11 @@ export abstract class FitView<Names extends string = string> {
     const width = readOptions('options', options, bandTable)
     const { distribution, parts } = this.#source
     const bands = parts().map((part) => computeBand(part, at, distribution, width))
-    const side = (end: 'low' | 'high') => concatenate(bands.map((band) => band[end]))
+    const side = (end: 'low' | 'high') => join(bands.map((band) => band[end]))
     return { low: side('low'), high: side('high') }
   }
 }
 
-function concatenate(lists: readonly Float64Array[]): Float64Array {
-  return lists.length === 1 ? lists[0] : Float64Array.from(lists.flatMap((list) => [...list]))
+function join(lists: readonly Float64Array[]): Float64Array {
+  return lists.length === 1 ? lists[0] : concatenate(lists).numbers
 }
