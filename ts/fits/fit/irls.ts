@@ -35,6 +35,7 @@ import type { FitRun } from './run.js'
 
 /** Fits under way, as `Fits` are. */
 export class IterativeReweighting {
+  // Declared alone, as bundles need not name them again.
   declare readonly choice: FitRun['choice']
   declare readonly options: FitValues
   declare readonly progress: CallProgress
@@ -48,7 +49,9 @@ export class IterativeReweighting {
   /** @param first the fits without weights, which are not begun */
   constructor(first: FitRun) {
     this.#first = first
-    Object.assign(this, { choice: first.choice, options: first.options, progress: first.takeProgress() })
+    this.choice = first.choice
+    this.options = first.options
+    this.progress = first.takeProgress()
     const { options } = first
     const option = typeof options.sigma === 'string' ? 'sigma' : 'weights'
     this.#weightFunction = compileWeights(first.problem, weightExpression(options) as string, option)

@@ -43,11 +43,11 @@ export class FitManyResult<Names extends string = string> {
 
   /** @internal */
   constructor(ingredients: FitContext) {
-    const { problem, starts, observations, solved, choice } = ingredients
+    const { problem, observations, solved, choice } = ingredients
     const { parameters } = ingredients.whitened?.plain ?? ingredients
     this.#context = ingredients
     fitManySources.set(this, ingredients)
-    Object.assign(this, parameterColumns({ parameters, problem, solved, starts }, observations.length), {
+    Object.assign(this, parameterColumns({ ...ingredients, parameters }, observations.length), {
       free: problem.free,
       chiSquared: solved.cost,
       observations,
@@ -127,7 +127,6 @@ export class Fit<Names extends string = string> extends FitView<Names> {
 
   /** @internal */
   constructor(all: FitManyResult<Names>, fit: number, ingredients: FitContext) {
-    const marked = (words: readonly Uint32Array[]) => all.free.filter((_, i) => hasBit(words, fit, i))
     const ofFit = (columns: OutputColumns<Names>) => mapRecord(columns, (numbers) => numbers[fit])
     const rows = ingredients.whitened?.plain ?? ingredients
     const { solved, parameters, isAbsolute } = ingredients
@@ -158,8 +157,8 @@ export class Fit<Names extends string = string> extends FitView<Names> {
       droppedRows: all.droppedRows[fit],
       degreesOfFreedom,
       evaluations: all.evaluations[fit],
-      atBound: marked(solved.atBound),
-      unidentifiable: marked(solved.unidentifiable),
+      atBound: all.free.filter((_, i) => hasBit(solved.atBound, fit, i)),
+      unidentifiable: all.free.filter((_, i) => hasBit(solved.unidentifiable, fit, i)),
       minima: solved.minima[fit] ?? [],
       engine: all.engine,
       engineReasons: all.engineReasons,

@@ -103,9 +103,10 @@ function forceTypeScript(options: FitManyValues): EngineChoice<BatchRunner> {
 }
 
 export class FitRun {
-  readonly choice: EngineChoice<BatchRunner>
-  readonly options: FitManyValues
-  progress: CallProgress
+  // Declared alone, as bundles need not name them again.
+  declare readonly choice: EngineChoice<BatchRunner>
+  declare readonly options: FitManyValues
+  declare progress: CallProgress
   readonly #compiled: ModelPrograms
   /** Two batches may be under way: one is made ready, or taken over, while the engine's threads are at work on the other. */
   #workers: readonly BatchWorker[] = []

@@ -29,6 +29,7 @@ const SYMMETRY_TOLERANCE = 1e-12
 
 /** Fits under way, as `Fits` are. */
 export class WhitenedFit {
+  // Declared alone, as bundles need not name them again.
   declare readonly choice: FitRun['choice']
   declare readonly options: FitValues
   declare readonly progress: CallProgress
@@ -43,7 +44,9 @@ export class WhitenedFit {
   constructor(first: FitRun) {
     this.#first = first
     this.#context = first.ingredients()
-    Object.assign(this, { choice: first.choice, options: first.options, progress: first.takeProgress() })
+    this.choice = first.choice
+    this.options = first.options
+    this.progress = first.takeProgress()
     const { covariance, loss, missing, sigma, weights, method } = first.options
     const others = { sigma, weights, missing, method, loss: loss === 'poisson' ? loss : undefined }
     if (this.#context.problem.functionModel !== null) {

@@ -60,10 +60,10 @@ export function symmetricIntervals(
 ): (name: string, value: number, error: number) => readonly [low: number, high: number] {
   readOption('level', probability, level)
   const t = confidenceQuantile(distribution, level)
-  const positive = distribution.parameters.filter(({ isLogarithmic }) => isLogarithmic)
   return (name, value, error) => {
     const half = t * error
-    if (!positive.some((parameter) => parameter.name === name)) return [value - half, value + half]
+    const isPositive = distribution.parameters.some((one) => one.isLogarithmic && one.name === name)
+    if (!isPositive) return [value - half, value + half]
     const factor = exp(half / value)
     return [value / factor, value * factor]
   }

@@ -119,5 +119,5 @@ export abstract class FitView<Names extends string = string> {
 }
 
 function join(lists: readonly Float64Array[]): Float64Array {
-  return lists.length === 1 ? lists[0] : concatenate(lists).numbers
+  return lists.length > 1 ? concatenate(lists).numbers : lists[0]
 }
