@@ -84,12 +84,12 @@ const parameterFields = {
  * @param taken other names, which nothing that is derived may have
  */
 export function readParameters(
-  { start = {}, derive }: { readonly start?: unknown; readonly derive: FitDerivedQuantities },
+  { start, derive }: { readonly start?: unknown; readonly derive: FitDerivedQuantities },
   known: readonly string[],
   defaults: Readonly<Record<string, FitParameter>>,
   taken: Iterable<string>,
 ): Parameter[] {
-  const parameters = readStarts(start, known, defaults)
+  const parameters = readStarts(start ?? {}, known, defaults)
   const names = [...parameters.map(({ name }) => name), ...taken]
   const derived = Object.entries(derive).map(([name, text]) => {
     checkName('derive', name)

@@ -136,11 +136,7 @@ export function compileEvaluation(
   }
   const results = (Object.keys(fields) as LaneField[]).flatMap((name) => outputs[name])
   const rest = names.slice(results.length).map((name) => b.name(name))
-  const columns =
-    problems.length > 1
-      ? [...new Set(problems.flatMap((one) => problemColumns(one))), RESPONSE, WEIGHT, VALUE]
-      : problems[0].columns
-  const program = compile(graph, [...results, ...rest, b.zero], names, columns)
+  const program = compile(graph, [...results, ...rest, b.zero], names, problem.columns)
   return { program, fieldOffsets: places as unknown as EvaluationProgram['fieldOffsets'] }
 }
 
@@ -189,8 +185,11 @@ function joinModels(graph: Graph, b: Builder, problems: readonly Problem[], poin
   const isMany = problems.length > 1
   const y = isMany ? RESPONSE : problems[0].y
   const weight = isMany ? WEIGHT : problems[0].weight
+  const columns = isMany
+    ? [...new Set(problems.flatMap((one) => problemColumns(one))), RESPONSE, WEIGHT, VALUE]
+    : problems[0].columns
   const [model, ...slopes] = ofValues[0].map((_, i) => ofRow(ofValues.map((nodes) => nodes[i])))
-  return { problem: { ...problems[0], graph, y, weight, model }, slopes }
+  return { problem: { ...problems[0], graph, y, weight, columns, model }, slopes }
 }
 
 export const hasBounds = ({ min, max }: Problem) => [...min, ...max].some(Number.isFinite)

@@ -24,7 +24,7 @@ export interface FixedParameters {
 export const NO_FIXED: FixedParameters = { shared: null, local: null }
 
 /** How a step is made. */
-interface StepOptions {
+interface ArrowheadStepOptions {
   /** The diagonal D, and λ beside it. */
   readonly scale: Float64Array
   readonly damping: number
@@ -166,7 +166,7 @@ export class ArrowheadSolver {
   step(
     shared: Float64Array,
     { matrix, right, gradient, decrement }: EvaluationTotals,
-    { scale, damping, held, isFirst, least = SINGULAR_PIVOT }: StepOptions,
+    { scale, damping, held, isFirst, least = SINGULAR_PIVOT }: ArrowheadStepOptions,
   ): ArrowheadStep {
     const moves = Uint8Array.from(gradient, (g, k) =>
       Number(

@@ -406,12 +406,12 @@ function checkUnknownColumns(
 function readOutput(
   { text, names, remark, x, extraColumns }: ParsedOutput,
   y: string,
-  { columns: all, lists, labels }: GroupedData,
+  { columns: known, lists, labels }: GroupedData,
   parameters: readonly Parameter[],
   options: Omit<SharedValues, 'sigma' | 'weights'> & { readonly sigma: unknown; readonly weights: unknown },
 ) {
-  if (!all.has(y)) throw new OptionError('data', `a column ${y}`, [...all.keys()].join(', '))
-  const own = Object.fromEntries([...all].filter(([name]) => name === y || names.includes(name)))
+  if (!known.has(y)) throw new OptionError('data', `a column ${y}`, [...known.keys()].join(', '))
+  const own = Object.fromEntries([...known].filter(([name]) => name === y || names.includes(name)))
   const { sigma, weights, missing, loss, lossScale, tolerance = 1e-10, absoluteSigma } = options
   const compute = (argument: string, given: unknown): FitColumn | string | undefined =>
     given === undefined || typeof given === 'string' ? given : lists(argument, given as FitColumn)
@@ -429,11 +429,8 @@ function readOutput(
   }
   checkRows(read.columns, count)
   const byModel = weightExpression(settings)
-  // They are found in rounds, the first of which has none.
-  const ones =
-    byModel === undefined ? [] : [[WEIGHTS, fillOnes(read.columns.get(y) as DataColumn, count)] as const]
-  const columns = sharedFirst(new Map([...read.columns, ...ones]))
-  const weight = byModel === undefined ? read.weight : WEIGHTS
+  const { columns: all, weight } = byModel === undefined ? read : addOnes(read.columns, y, count)
+  const columns = sharedFirst(all)
   const counted = runToEnd(selectRows(columns, weight, count, missing === 'drop'))
   if (loss === 'poisson') runToEnd(checkCounts(y, counted.columns))
   const made = loadPrograms(text, parameters, {
@@ -446,12 +443,8 @@ function readOutput(
     isAbsolute: absoluteSigma ?? loss === 'poisson',
   })
   if (made.isDense) {
-    const count = made.problem.free.length
-    throw new OptionError(
-      'start',
-      `1 to ${MAX_COMPILED_PARAMETERS} parameters that vary, of a group`,
-      `${count}`,
-    )
+    const expected = `1 to ${MAX_COMPILED_PARAMETERS} parameters that vary, of a group`
+    throw new OptionError('start', expected, `${made.problem.free.length}`)
   }
   const output: GroupOutput = {
     compiled: made,
@@ -471,10 +464,11 @@ function readOutput(
   }
 }
 
-/** A column of 1 with rows as another has them, each group's by themselves. */
-function fillOnes(column: DataColumn, count: number): DataColumn {
-  const offsets = rowOffsets(count, (group) => rowsInRun(column, group))
-  return { numbers: new Float64Array(offsets[count]).fill(1), offsets }
+/** With weights of 1, where they follow from the model: they are found in rounds, the first of which has none. */
+function addOnes(columns: ReadonlyMap<string, DataColumn>, y: string, count: number) {
+  const offsets = rowOffsets(count, (group) => rowsInRun(columns.get(y) as DataColumn, group))
+  const ones = { numbers: new Float64Array(offsets[count]).fill(1), offsets }
+  return { columns: new Map([...columns, [WEIGHTS, ones]]), weight: WEIGHTS }
 }
 
 /** A group's numbers of a column, as far as they count. */
