@@ -234,6 +234,7 @@ export function groupCovariance(
   batch: number,
   index: number,
   statistics: SharedStatistics,
+  parameters = groupParameters(family, batch, index, statistics),
 ): number[][] {
   const { step, eliminated, covariance, variance } = statistics
   const { local, shared } = family
@@ -241,7 +242,6 @@ export function groupCovariance(
   const { size } = step.dense
   const one = (column: Float64Array) => column[index]
   const factors = { lower: lower.map(one), inverse: inverse.map(one) }
-  const parameters = groupParameters(family, batch, index, statistics)
   const joint = (k: number, l: number) =>
     covariance[parameters[local + k].sharedIndex * size + parameters[local + l].sharedIndex]
   const known = Array.from({ length: shared }, (_, k) => k).filter(

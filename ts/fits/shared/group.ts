@@ -66,7 +66,7 @@ function solveGroup({ run, statistics, batch, index }: GroupLocation) {
   const family = run.solver.batches[batch]
   const group = family.groups[index]
   const found = groupParameters(family, batch, index, statistics)
-  const covariance = groupCovariance(family, batch, index, statistics)
+  const covariance = groupCovariance(family, batch, index, statistics, found)
   const atBound = found.reduce((bits, { state }, i) => bits | (Number(state === AT_BOUND) << i), 0)
   const fixed = run.parsed.batches[batch].parameters.slice(found.length)
   return {
