@@ -46,7 +46,9 @@ export interface BootstrapSource<Names extends string> {
 /** How refits of one fit have ended: where one has not been made, none has. */
 export function countReplicates(all: Uint8Array) {
   const reason = all.subarray(0, all.includes(0) ? 0 : all.length)
-  return { count: reason.length, failed: reason.filter((why) => why !== CONVERGED).length, reason }
+  let failed = 0
+  for (let k = 0; k < reason.length; k++) if (reason[k] !== CONVERGED) failed++
+  return { count: reason.length, failed, reason }
 }
 
 /** The bootstrap of one fit. */
@@ -70,7 +72,8 @@ export class Bootstrap<Names extends string = string> {
     Object.assign(this, countReplicates(reason))
     this.#source = original
     this.#options = options
-    this.#usable = Uint32Array.from(this.reason.keys()).filter((k) => reason[k] === CONVERGED)
+    this.#usable = new Uint32Array(this.count - this.failed)
+    for (let k = 0, place = 0; k < this.count; k++) if (reason[k] === CONVERGED) this.#usable[place++] = k
     this.values = mapRecord(original.values, (value, name) => {
       if (Object.hasOwn(values, name)) return values[name].subarray(0, this.count)
       return new Float64Array(this.count).map((_, k) => (reason[k] === CONVERGED ? value : NaN))
