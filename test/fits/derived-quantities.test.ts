@@ -1,7 +1,7 @@
 /** What is derived of parameters: values, errors, intervals, refits. */
 
 import { type AntigradError, expression, OptionError } from 'antigrad'
-import { bootstrap, bootstrapSync, fitManySync, fit as fitOne, models } from 'antigrad/fit'
+import { bootstrap, bootstrapSync, fitManySync, fit as fitOne, fitSharedSync, models } from 'antigrad/fit'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Anything } from '../adversarial/subject.js'
@@ -125,6 +125,16 @@ describe('what is derived', () => {
     )
     expect([values.logarithm, errors.logarithm, errors.pole]).toEqual([NaN, NaN, NaN])
     expect(typeof intervals).toBe('function')
+  })
+
+  test('that is no number has the error NaN in a group of a shared fit too', () => {
+    const data = { x: dose, y: [curve(1), curve(2)] }
+    const derived = { none: 'sqrt(-1)', negative: 'sqrt(-top)', two: '2' }
+    const found = fitSharedSync(hill, data, { shared: ['bottom'], start, derive: derived })
+    for (const { values, errors } of found.groups.map((_, k) => found.at(k))) {
+      expect(values).toMatchObject({ none: NaN, negative: NaN, two: 2 })
+      expect(errors).toMatchObject({ none: NaN, negative: NaN, two: 0 })
+    }
   })
 })
 

@@ -28,6 +28,12 @@ export class ArgumentError extends AntigradError {
   }
 }
 
+/** @throws ArgumentError if it is no index of so many things */
+export function checkIndex(argument: string, index: number, length: number): void {
+  if (!Number.isInteger(index) || index < 0 || index >= length)
+    throw new ArgumentError(argument, `an integer from 0 to ${length - 1}`, index)
+}
+
 /** An option that is unknown, of the wrong type or out of its range. */
 export class OptionError extends ArgumentError {
   override name = 'OptionError'

@@ -2,7 +2,7 @@
 
 import { OptionError } from '../core/errors.js'
 import { toCamelCase } from '../core/text.js'
-import { omitUndefined } from '../core/untrusted-input.js'
+import { createRecord, omitUndefined } from '../core/untrusted-input.js'
 import type { EngineName } from '../engines/engine.js'
 import { type Comparison, compare } from '../fits/analysis/compare.js'
 import { profile } from '../fits/analysis/profile.js'
@@ -184,6 +184,21 @@ export async function fitsAsJsonLines(
 /** What is derived is the first model's. */
 export const withoutDerived = ({ derive: _, ...rest }: FitsRequest): FitsRequest => rest
 
+/** What a line of JSON has of a fit, and what of one of another model. */
+const FIT_FIELDS = [
+  ...(['reason', 'message', 'values', 'errors', 'free', 'atBound', 'unidentifiable', 'covariance'] as const),
+  ...(['chiSquared', 'reducedChiSquared', 'rSquared', 'aic', 'bic'] as const),
+  ...(['observations', 'degreesOfFreedom', 'evaluations'] as const),
+] as const
+const COMPARED_FIELDS = [
+  'values',
+  'errors',
+  'chiSquared',
+  'observations',
+  'degreesOfFreedom',
+  'reason',
+] as const
+
 /** A fit's line of JSON; what is no number is null. */
 export function toJson(
   fit: Fit,
@@ -191,37 +206,17 @@ export function toJson(
   isProfiled: boolean,
   beside: ModelComparison | undefined,
 ): string {
-  const { reason, values, errors, free, covariance, chiSquared, reducedChiSquared, rSquared, aic, bic } = fit
-  const { message, atBound, unidentifiable, observations, degreesOfFreedom, evaluations, minima } = fit
   return JSON.stringify({
     group,
-    reason,
-    message,
-    values,
-    errors,
-    free,
-    atBound,
-    unidentifiable,
-    covariance,
-    chiSquared,
-    reducedChiSquared,
-    rSquared,
-    aic,
-    bic,
-    observations,
-    degreesOfFreedom,
-    evaluations,
-    ...(minima.length > 0 && { minima }),
+    ...createRecord(FIT_FIELDS, (name) => fit[name]),
+    ...(fit.minima.length > 0 && { minima: fit.minima }),
     ...(isProfiled && { profile: profile(fit) }),
-    ...(beside && { compare: comparisonToJson(beside) }),
+    ...(beside && {
+      compare: {
+        ...beside.comparison,
+        models: beside.texts,
+        b: createRecord(COMPARED_FIELDS, (name) => beside.fit[name]),
+      },
+    }),
   })
-}
-
-function comparisonToJson({ comparison, fit, texts }: ModelComparison) {
-  const { values, errors, chiSquared, observations, degreesOfFreedom, reason } = fit
-  return {
-    ...comparison,
-    models: texts,
-    b: { values, errors, chiSquared, observations, degreesOfFreedom, reason },
-  }
 }

@@ -22,6 +22,7 @@ import {
   orderByModel,
 } from '../uncertainty/comparison.js'
 import { isNestedIn, type JointFit, jointFits } from '../uncertainty/joint-fit.js'
+import { reduceChiSquared } from '../uncertainty/statistics.js'
 
 export type { Comparison }
 
@@ -86,24 +87,11 @@ const isFitManyResult = (given: unknown): given is FitManyResult =>
 const getSource = (fit: Fit) => fitSources.get(fit) as FitSource
 const toFits = (result: FitManyResult) => Array.from({ length: result.length }, (_, fit) => result.at(fit))
 
-function toComparedFit(fit: Fit): ComparedFit {
-  const { observations, degreesOfFreedom, chiSquared, reducedChiSquared, reason, atBound } = fit
-  return {
-    observations,
-    degreesOfFreedom,
-    chiSquared,
-    reducedChiSquared,
-    reason,
-    atBound,
-    context: [getSource(fit)],
-  }
-}
-
 function compareAll(a: readonly Fit[], b: readonly Fit[], isNested: boolean): Comparison[] {
-  const [one, other] = [a.map(toComparedFit), b.map(toComparedFit)]
-  for (const [k, { context }] of one.entries())
-    checkComparable(context[0], other[k].context[0], a.length === 1 ? '' : ` in fit ${k}`)
-  const pairs = one.map((side, k) => makePair(side, other[k]))
+  for (const [k, fit] of a.entries())
+    checkComparable(getSource(fit), getSource(b[k]), a.length === 1 ? '' : ` in fit ${k}`)
+  const toCompared = (fit: Fit): ComparedFit => ({ result: fit, parts: [getSource(fit)] })
+  const pairs = a.map((fit, k) => makePair(toCompared(fit), toCompared(b[k])))
   const nests: NestingCheck[] = []
   // Of a call, all fits of one side have one model.
   for (const side of ['a', 'b'] as const) {
@@ -121,17 +109,19 @@ function findJointFit(given: unknown): JointFit | undefined {
   if (!isFitManyResult(given)) return isObject(given) ? jointFits.get(given)?.() : undefined
   const fits = toFits(given)
   const sum = (read: (fit: Fit) => number) => fits.reduce((all, fit) => all + read(fit), 0)
-  const [chiSquared, freedom] = [sum((fit) => fit.chiSquared), sum((fit) => fit.degreesOfFreedom)]
-  const groups = fits.map((fit) => ({ values: fit.values, context: [getSource(fit)] }))
+  const [chiSquared, degreesOfFreedom] = [sum((fit) => fit.chiSquared), sum((fit) => fit.degreesOfFreedom)]
+  const groups = fits.map((fit) => ({ values: fit.values, parts: [getSource(fit)] }))
   return {
-    chiSquared,
-    degreesOfFreedom: freedom,
-    reducedChiSquared: freedom > 0 ? chiSquared / freedom : NaN,
-    observations: sum(({ observations }) => observations),
-    reason: fits.find(({ reason }) => reason !== 'converged')?.reason ?? 'converged',
-    atBound: [...new Set(fits.flatMap(({ atBound }) => atBound))],
+    result: {
+      chiSquared,
+      degreesOfFreedom,
+      reducedChiSquared: reduceChiSquared(chiSquared, degreesOfFreedom),
+      observations: sum(({ observations }) => observations),
+      reason: fits.find(({ reason }) => reason !== 'converged')?.reason ?? 'converged',
+      atBound: [...new Set(fits.flatMap(({ atBound }) => atBound))],
+    },
+    parts: groups.flatMap(({ parts }) => parts),
     groups,
-    context: groups.flatMap(({ context }) => context),
     local: new Set(given.free),
     shared: new Set(),
   }
@@ -141,15 +131,11 @@ function compareJointFits(a: JointFit, b: JointFit, isNested: boolean): Comparis
   const { length } = a.groups
   if (b.groups.length !== length)
     throw new ArgumentError('b', `${length} groups, as a has`, `${b.groups.length} groups`)
-  for (const [k, { context }] of a.groups.entries()) {
-    const others = b.groups[k].context
-    if (others.length !== context.length)
-      throw new ArgumentError(
-        'b',
-        `${context.length} values of the model, as a has`,
-        `${others.length} values`,
-      )
-    for (const [i, part] of context.entries()) checkComparable(part, others[i], ` in group ${k}`)
+  for (const [k, { parts }] of a.groups.entries()) {
+    const others = b.groups[k].parts
+    if (others.length !== parts.length)
+      throw new ArgumentError('b', `${parts.length} values of the model, as a has`, `${others.length} values`)
+    for (const [i, part] of parts.entries()) checkComparable(part, others[i], ` in group ${k}`)
   }
   const pair = makePair(a, b)
   if (pair.unavailableBecause !== '') return comparison(pair, undefined, isNested)
@@ -157,7 +143,7 @@ function compareJointFits(a: JointFit, b: JointFit, isNested: boolean): Comparis
   const explanation = 'has another model, or shares what the other one does not'
   return comparison(
     pair,
-    { isNested: isNestedIn(full, reduced), explanation, atBound: full.atBound },
+    { isNested: isNestedIn(full, reduced), explanation, atBound: full.result.atBound },
     isNested,
   )
 }

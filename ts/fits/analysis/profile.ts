@@ -143,10 +143,11 @@ function prepareShared(
   parameter: ProfiledParameter,
   level: number,
 ): Computation<SharedProfile> {
+  const { isAbsolute, maxIterations } = run
   const solver = run.createSolver()
   return {
     choice: run.choice,
-    calls: profileShared(solver, statistics, parameter, level, run.isAbsolute, run.maxIterations),
+    calls: profileShared(solver, statistics, parameter, { level, isAbsolute, maxIterations }),
     release: () => solver.release(),
   }
 }

@@ -3,7 +3,6 @@
 import { CallProgress, type EngineCall } from '../../many/engines/execute.js'
 import { checkRefits, runSharedBootstrap, type SharedReplicates } from '../shared/bootstrap.js'
 import { SharedBootstrap } from '../shared/bootstrap-result.js'
-import { derivedNames } from '../shared/group.js'
 import type { SharedFit } from '../shared/result.js'
 import {
   type GroupSource,
@@ -15,6 +14,7 @@ import { RowContributions } from '../shared/row-contributions.js'
 import { getIndex } from '../shared-solve/group-batch.js'
 import { type BootstrapManyValues, unavailableBecause } from '../uncertainty/bootstrap.js'
 import { Bootstrap } from '../uncertainty/bootstrap-result.js'
+import { derivedPrograms } from '../uncertainty/estimates.js'
 import type { Computation } from './computation.js'
 
 export function prepareSharedBootstrap(
@@ -50,31 +50,20 @@ interface ResampledFit {
 
 function createResult(resampled: ResampledFit, replicates: SharedReplicates): SharedBootstrap {
   const { found, source, options, alone } = resampled
-  const { run, statistics } = source
+  const { run, statistics, locate } = source
   const memory: { contributions?: RowContributions } = {}
-  const contributions = (group: number, slopes: readonly number[]) => {
-    memory.contributions ??= new RowContributions(
-      run,
-      statistics,
-      alone,
-      alone.map((_, group) => source.locate(group)),
-    )
-    return memory.contributions.contributionsOf(group, source.locate(group), slopes)
-  }
-  const at = (k: number) => {
-    const [context] = alone[k] ?? resampled.getContexts(k)
-    const original = {
-      context,
-      fit: 0,
-      values: found.at(k).values,
-      contributions: (slopes: readonly number[]) => contributions(k, slopes),
+  const at = (group: number) => {
+    const [context] = alone[group] ?? resampled.getContexts(group)
+    const contributions = (slopes: readonly number[]) => {
+      memory.contributions ??= new RowContributions(run, statistics, alone, locate)
+      return memory.contributions.contributionsOf(group, locate(group), slopes)
     }
-    const values = collectValues(source, replicates, k, context)
+    const values = collectValues(source, replicates, group, context)
+    const original = { context, fit: 0, values: found.at(group).values, contributions }
     return new Bootstrap(original, { values, reason: replicates.reason }, options)
   }
-  return new SharedBootstrap(replicates.reason, found.length, at, (compute) =>
-    gatherGroups(source, found.length, compute),
-  )
+  const { length } = found
+  return new SharedBootstrap(replicates.reason, length, at, (read) => gatherGroups(source, length, read))
 }
 
 /** Parameters of one group by refit, and what is derived from them. */
@@ -84,7 +73,7 @@ function collectValues(
   group: number,
   context: SingleFitContext,
 ): Readonly<Record<string, Float64Array>> {
-  const [f, at] = locate(group)
+  const { batch: f, index: at } = locate(group)
   const batch = run.solver.batches[f]
   const { length: count } = reason
   const free = batch.free.map(({ name }, i): readonly [string, Float64Array] => {
@@ -92,8 +81,8 @@ function collectValues(
     return [name, local[f][i].subarray(at * count, (at + 1) * count)]
   })
   const fixed = context.problem.fixed.map((name) => context.starts.get(name)?.[0] as number)
-  const derived = Object.entries(derivedNames(context.problem)).map(([name, follow]) => {
-    const value = (_: number, r: number) => follow([...free.map(([, column]) => column[r]), ...fixed])[0]
+  const derived = Object.entries(derivedPrograms(context.problem)).map(([name, compute]) => {
+    const value = (_: number, r: number) => compute([...free.map(([, column]) => column[r]), ...fixed])[0]
     return [name, new Float64Array(count).map(value)] as const
   })
   return Object.fromEntries([...free, ...derived])
@@ -111,7 +100,7 @@ function gatherGroups(
     Array.from({ length: local }, () => new Float64Array(groups.length)),
   )
   for (let group = 0; group < length; group++) {
-    const [f, at] = locate(group)
+    const { batch: f, index: at } = locate(group)
     const numbers = compute(group)
     for (const [i, { name }] of batches[f].free.entries()) {
       if (i < batches[f].local) local[f][i][at] = numbers[name]

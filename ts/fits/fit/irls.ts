@@ -4,7 +4,7 @@
  */
 
 import { pauseAfterNumbers, ROWS_PER_SLICE, runToEnd, type Slices } from '../../core/slices.js'
-import { type DataColumn, numbersInRun, putRuns, rowsInRun, sharedFirst } from '../../many/batch/data.js'
+import { concatenate, type DataColumn, numbersInRun, rowsInRun, sharedFirst } from '../../many/batch/data.js'
 import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
 import type { FitValues } from '../problem/options.js'
 import { type FitReason, fitReasons, hasUsablePoint } from '../problem/reasons.js'
@@ -15,6 +15,7 @@ import {
   type FitContext,
   keepFits,
   parameterColumn,
+  replaceFits,
   replaceStarts,
   type SolvedFits,
 } from '../solve/fit-context.js'
@@ -27,15 +28,17 @@ import {
   type WeightFunction,
   weightExpression,
 } from '../solve/model-weights.js'
-import { evaluateModel, parameterPoint } from '../uncertainty/linearize.js'
+import { parameterPoint } from '../uncertainty/estimates.js'
+import { evaluateModel } from '../uncertainty/linearize.js'
 import { FitManyResult } from './result.js'
 import type { FitRun } from './run.js'
 
 /** Fits under way, as `Fits` are. */
 export class IterativeReweighting {
-  readonly choice: FitRun['choice']
-  readonly options: FitValues
-  readonly progress: CallProgress
+  // Declared alone, as bundles need not name them again.
+  declare readonly choice: FitRun['choice']
+  declare readonly options: FitValues
+  declare readonly progress: CallProgress
   readonly #first: FitRun
   #firstContext: FitContext | undefined
   readonly #weightFunction: WeightFunction
@@ -76,7 +79,8 @@ export class IterativeReweighting {
       const last = fits.ingredients()
       const settled = live.map((fit, k) => hasConverged(solved, fit, last.solved, k, options.tolerance))
       this.#lastRun = last
-      this.#mergeFits(live, last.solved)
+      replaceFits(solved, Uint32Array.from(live), last.solved, Uint32Array.from(live.keys()))
+      for (const [k, fit] of live.entries()) solved.evaluations[fit] += last.solved.evaluations[k]
       const isOver = round === MAX_ROUNDS
       if (isOver)
         for (const [k, fit] of live.entries()) if (!settled[k]) this.#setReason(fit, 'max-iterations')
@@ -189,22 +193,6 @@ export class IterativeReweighting {
       return fits.map((fit) => column[fit])
     })
   }
-
-  #mergeFits(fits: readonly number[], from: SolvedFits): void {
-    const to = this.#context.solved
-    const at = Uint32Array.from(fits)
-    const columns = (solvedFits: SolvedFits) => [
-      ...solvedFits.free,
-      ...solvedFits.covariance,
-      ...solvedFits.errors,
-      solvedFits.cost,
-      ...solvedFits.atBound,
-      ...solvedFits.unidentifiable,
-      solvedFits.reason,
-    ]
-    for (const [k, column] of columns(to).entries()) putRuns(column, at, columns(from)[k])
-    for (const [k, fit] of fits.entries()) to.evaluations[fit] += from.evaluations[k]
-  }
 }
 
 /** Whether a round has changed nothing, beside standard errors as a step beside them would be. */
@@ -218,12 +206,4 @@ function hasConverged(
   return now.free.every((column, i) => {
     return isSettledWeight(before.free[i][fit], column[k], now.covariance[triangleIndex(i, i)][k], tolerance)
   })
-}
-
-function concatenate(lists: readonly Float64Array[]): DataColumn {
-  const offsets = new Float64Array(lists.length + 1)
-  for (const [fit, { length }] of lists.entries()) offsets[fit + 1] = offsets[fit] + length
-  const numbers = new Float64Array(offsets[lists.length])
-  for (const [fit, list] of lists.entries()) numbers.set(list, offsets[fit])
-  return { numbers, offsets }
 }

@@ -1,83 +1,62 @@
-import { ArgumentError } from '../../core/errors.js'
-import { createRecord, isObject, mapRecord } from '../../core/untrusted-input.js'
+import { checkIndex } from '../../core/errors.js'
+import { isObject, mapRecord } from '../../core/untrusted-input.js'
 import type { EngineName } from '../../engines/engine.js'
 import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
-import { readOption, readOptions } from '../../options/read.js'
-import { probability } from '../problem/confidence-level.js'
 import { ZEROS } from '../problem/function-model.js'
 import type { FitMinimum } from '../problem/multi-start.js'
 import { type FitReason, fitReasons } from '../problem/reasons.js'
 import { modelColumns } from '../programs/function-curve.js'
-import { correlationMatrix } from '../programs/ldlt.js'
-import { computeDegreesOfFreedom, type FitContext, hasBit, standardError } from '../solve/fit-context.js'
+import { computeDegreesOfFreedom, type FitContext, hasBit } from '../solve/fit-context.js'
 import { describeFit, findNonFinite, type NonFinite } from '../solve/message.js'
 import { fitManySources, fitSources } from '../solve/result-source.js'
-import {
-  type BandOptions,
-  bandTable,
-  computeBand,
-  confidenceQuantile,
-  predictColumns,
-  symmetricInterval,
-} from '../uncertainty/bands.js'
-import {
-  covarianceEntry,
-  derivedColumn,
-  evaluateModel,
-  type RequestedColumns,
-} from '../uncertainty/linearize.js'
+import { covarianceEntry, parameterColumns } from '../uncertainty/estimates.js'
+import { FitView } from '../uncertainty/fit-view.js'
+import { evaluateModel } from '../uncertainty/linearize.js'
 import { computeStatistics, type Statistics, varies } from '../uncertainty/statistics.js'
 
 type OutputColumns<Names extends string = string> = Readonly<Record<Names, Float64Array>>
 
 /** Where fits ended, a column each, by fit. */
 export class FitManyResult<Names extends string = string> {
+  // Declared alone, as in FitView.
   /** All parameters, fixed ones and those that follow from others too. */
-  readonly values: OutputColumns<Names>
+  declare readonly values: OutputColumns<Names>
   /** Their standard errors: 0 where a parameter is fixed, NaN where a bound holds it or nothing is known of it. */
-  readonly errors: OutputColumns<Names>
+  declare readonly errors: OutputColumns<Names>
   /** The least sum of what rows cost: of w·(f − y)², of a loss, or a deviance. */
-  readonly chiSquared: Float64Array
+  declare readonly chiSquared: Float64Array
   /** Rows of data that count: those whose weight is not 0 and that are not left out. */
-  readonly observations: Uint32Array
+  declare readonly observations: Uint32Array
   /** Rows with a weight that are left out because something is missing, with the option `missing`. */
-  readonly droppedRows: Uint32Array
+  declare readonly droppedRows: Uint32Array
   /** How often the model has been evaluated. */
-  readonly evaluations: Uint32Array
+  declare readonly evaluations: Uint32Array
   /** Indices into `fitReasons`. */
-  readonly reason: Uint8Array
+  declare readonly reason: Uint8Array
   /** Parameters that vary, in the order of covariances. */
-  readonly free: readonly Names[]
+  declare readonly free: readonly Names[]
   /** What ran. */
-  readonly engine: EngineName
+  declare readonly engine: EngineName
   /** Why this engine, and why not another. */
-  readonly engineReasons: readonly string[]
+  declare readonly engineReasons: readonly string[]
   readonly #context: FitContext
 
   /** @internal */
   constructor(ingredients: FitContext) {
-    const { problem, starts, observations, solved, choice } = ingredients
+    const { problem, observations, solved, choice } = ingredients
     const { parameters } = ingredients.whitened?.plain ?? ingredients
     this.#context = ingredients
     fitManySources.set(this, ingredients)
-    this.free = problem.free as readonly Names[]
-    this.chiSquared = solved.cost
-    this.observations = observations
-    this.droppedRows = ingredients.droppedRows
-    this.evaluations = solved.evaluations
-    this.reason = solved.reason
-    this.engine = choice.engine
-    this.engineReasons = choice.reasons
-    const columns = parameters.map(({ name, expr }) => {
-      const at = problem.free.indexOf(name)
-      if (at >= 0) return [name, solved.free[at], solved.errors[at]] as const
-      if (expr === null)
-        return [name, starts.get(name) as Float64Array, new Float64Array(observations.length)] as const
-      return [name, ...this.#deriveColumn(name)] as const
+    Object.assign(this, parameterColumns({ ...ingredients, parameters }, observations.length), {
+      free: problem.free,
+      chiSquared: solved.cost,
+      observations,
+      droppedRows: ingredients.droppedRows,
+      evaluations: solved.evaluations,
+      reason: solved.reason,
+      engine: choice.engine,
+      engineReasons: choice.reasons,
     })
-    const names = columns.map(([name]) => name as Names)
-    this.values = createRecord(names, (_, i) => columns[i][1])
-    this.errors = createRecord(names, (_, i) => columns[i][2])
   }
 
   /** How many fits there are. */
@@ -107,76 +86,40 @@ export class FitManyResult<Names extends string = string> {
 
   /** One of the fits, with all that can be said of it. */
   at(fit: number): Fit<Names> {
-    if (!Number.isInteger(fit) || fit < 0 || fit >= this.length) {
-      throw new ArgumentError('fit', `an integer from 0 to ${this.length - 1}`, fit)
-    }
+    checkIndex('fit', fit, this.length)
     return new Fit(this, fit, this.#context)
   }
 
   #statistic(name: keyof Statistics): Float64Array {
-    return this.chiSquared.map((_, fit) => fitStatistics(this.#context, fit)[name])
+    return this.chiSquared.map((_, fit) => computeStatistics(this.#context, fit)[name])
   }
-
-  /** A parameter that follows from others, and its errors by theirs. */
-  #deriveColumn(name: string): readonly [Float64Array, Float64Array] {
-    const { solved, observations } = this.#context
-    const outputs = derivedColumn(this.#context, name)
-    const [values, errors] = [new Float64Array(observations.length), new Float64Array(observations.length)]
-    for (let fit = 0; fit < observations.length; fit++) {
-      const [value, ...slopes] = outputs(fit)
-      values[fit] = value
-      errors[fit] = Number.isNaN(value) ? NaN : standardError(solved, fit, slopes)
-    }
-    return [values, errors]
-  }
-}
-
-function fitStatistics(context: FitContext, fit: number): Statistics {
-  const { problem, columns, whitened, observations, solved } = context
-  return computeStatistics(
-    problem,
-    columns,
-    whitened?.ones ?? null,
-    fit,
-    solved.cost[fit],
-    observations[fit],
-    computeDegreesOfFreedom(context, fit),
-  )
 }
 
 /** One fit. */
-export class Fit<Names extends string = string> {
-  readonly values: Readonly<Record<Names, number>>
-  /** Standard errors: 0 where a parameter is fixed, NaN where a bound holds it or all that it follows from, or nothing is known. */
-  readonly errors: Readonly<Record<Names, number>>
-  readonly chiSquared: number
-  readonly reducedChiSquared: number
-  readonly rSquared: number
-  readonly aic: number
-  readonly bic: number
-  /** Rows of data that count: those whose weight is not 0 and that are not left out. */
-  readonly observations: number
+export class Fit<Names extends string = string> extends FitView<Names> {
+  // Declared alone, as in FitView.
+  declare readonly reducedChiSquared: number
+  declare readonly rSquared: number
+  declare readonly aic: number
+  declare readonly bic: number
   /** Rows with a weight that are left out because something is missing, with the option `missing`. */
-  readonly droppedRows: number
+  declare readonly droppedRows: number
   /** How many more rows count than there are parameters that vary and no bound holds. */
-  readonly degreesOfFreedom: number
-  readonly evaluations: number
-  readonly reason: FitReason
-  /** Parameters that vary, in the order of covariances. */
-  readonly free: readonly Names[]
+  declare readonly degreesOfFreedom: number
+  declare readonly evaluations: number
   /**
-   * Those of them that a bound holds, as χ² would be less beyond it. All else is that of a fit in which they are fixed
+   * Those of `free` that a bound holds, as χ² would be less beyond it. All else is that of a fit in which they are fixed
    * there: degrees of freedom, errors, bands; their own errors are NaN.
    */
-  readonly atBound: readonly Names[]
+  declare readonly atBound: readonly Names[]
   /** Those on which the model no longer depends where the fit has ended: their errors are NaN, and it is 'singular'. */
-  readonly unidentifiable: readonly Names[]
+  declare readonly unidentifiable: readonly Names[]
   /** The minima at which the starts of `multiStart` have ended, the best one first. */
-  readonly minima: readonly FitMinimum[]
+  declare readonly minima: readonly FitMinimum[]
   /** What ran. */
-  readonly engine: EngineName
+  declare readonly engine: EngineName
   /** Why this engine, and why not another. */
-  readonly engineReasons: readonly string[]
+  declare readonly engineReasons: readonly string[]
   readonly #fit: number
   readonly #context: FitContext
   /** The same of rows as they were given: they are others where y has a covariance. */
@@ -185,39 +128,41 @@ export class Fit<Names extends string = string> {
   /** @internal */
   constructor(all: FitManyResult<Names>, fit: number, ingredients: FitContext) {
     const ofFit = (columns: OutputColumns<Names>) => mapRecord(columns, (numbers) => numbers[fit])
+    const rows = ingredients.whitened?.plain ?? ingredients
+    const { solved, parameters, isAbsolute } = ingredients
+    const degreesOfFreedom = computeDegreesOfFreedom(ingredients, fit)
+    const statistics = computeStatistics(ingredients, fit)
+    const variance = isAbsolute ? 1 : statistics.reducedChiSquared
+    const covariance = () =>
+      all.free.map((_, i) => all.free.map((_, j) => covarianceEntry(ingredients, fit, i, j)))
+    const estimates = {
+      values: ofFit(all.values),
+      errors: ofFit(all.errors),
+      free: all.free,
+      chiSquared: all.chiSquared[fit],
+      observations: all.observations[fit],
+      reason: fitReasons[all.reason[fit]] as FitReason,
+    }
+    super(estimates, {
+      covariance,
+      distribution: { isAbsolute, degreesOfFreedom, variance, parameters },
+      parts: () => [{ context: rows, index: fit }],
+      computeIntervals: (level) => ingredients.computeIntervals?.(ingredients, fit, level),
+    })
     this.#fit = fit
     this.#context = ingredients
+    this.#rows = rows
     fitSources.set(this, { context: ingredients, index: fit })
-    this.#rows = ingredients.whitened?.plain ?? ingredients
-    this.values = ofFit(all.values)
-    this.errors = ofFit(all.errors)
-    this.chiSquared = all.chiSquared[fit]
-    this.observations = all.observations[fit]
-    this.droppedRows = all.droppedRows[fit]
-    this.free = all.free
-    const { atBound, unidentifiable } = ingredients.solved
-    this.atBound = this.free.filter((_, i) => hasBit(atBound, fit, i))
-    this.unidentifiable = this.free.filter((_, i) => hasBit(unidentifiable, fit, i))
-    this.degreesOfFreedom = computeDegreesOfFreedom(ingredients, fit)
-    const said = fitStatistics(ingredients, fit)
-    this.reducedChiSquared = said.reducedChiSquared
-    this.rSquared = said.rSquared
-    this.aic = said.aic
-    this.bic = said.bic
-    this.evaluations = all.evaluations[fit]
-    this.reason = fitReasons[all.reason[fit]] as FitReason
-    this.minima = ingredients.solved.minima[fit] ?? []
-    this.engine = all.engine
-    this.engineReasons = all.engineReasons
-  }
-
-  /** By rows and columns, of the parameters in `free`. */
-  get covariance(): number[][] {
-    return this.free.map((_, i) => this.free.map((_, j) => this.#covariance(i, j)))
-  }
-
-  get correlation(): number[][] {
-    return correlationMatrix(this.covariance)
+    Object.assign(this, statistics, {
+      droppedRows: all.droppedRows[fit],
+      degreesOfFreedom,
+      evaluations: all.evaluations[fit],
+      atBound: all.free.filter((_, i) => hasBit(solved.atBound, fit, i)),
+      unidentifiable: all.free.filter((_, i) => hasBit(solved.unidentifiable, fit, i)),
+      minima: solved.minima[fit] ?? [],
+      engine: all.engine,
+      engineReasons: all.engineReasons,
+    })
   }
 
   /** Why it ended as `reason` says, in words, and what has to be known of its numbers; empty if there is nothing. */
@@ -241,10 +186,7 @@ export class Fit<Names extends string = string> {
   #remark(): string {
     const { remark, columns } = this.#rows
     if (remark === null || this.reason === 'not-finite' || this.reason === 'too-few-points') return ''
-    const [x, y, ...others] = remark.columns.map((name) =>
-      numbersInRun(columns.get(name) as DataColumn, this.#fit),
-    )
-    return remark.remark(() => this.values, x, y, ...others)
+    return remark(() => this.values, columns, this.#fit)
   }
 
   /**
@@ -260,65 +202,5 @@ export class Fit<Names extends string = string> {
     const { outputs } = evaluateModel(this.#rows, this.#fit, undefined)
     const evaluate = (row: number) => outputs(row, point)
     return findNonFinite({ problem, columns, fit: this.#fit, starts, dropsInvalid, evaluate })
-  }
-
-  /**
-   * y − f by row, without weights. All rows that were given have their place, those of weight 0 too; where y or a column
-   * of the model is missing it is NaN.
-   */
-  get residuals(): Float64Array {
-    const { data, problem } = this.#rows
-    const y = numbersInRun(data.get(problem.y) as DataColumn, this.#fit)
-    return this.predict().map((f, row) => y[row] - f)
-  }
-
-  /**
-   * Confidence intervals of all parameters: value ± t·error, with Student's t, or with the normal distribution's if σ is
-   * known; of a positive parameter those of its logarithm. With the option `intervals: profileIntervals()` they are
-   * profile intervals.
-   *
-   * @throws OptionError if the level is not between 0 and 1
-   */
-  intervals(level = 0.95): Readonly<Record<Names, readonly [low: number, high: number]>> {
-    const t = this.#quantile(level)
-    const positive = this.#context.parameters
-      .filter(({ isLogarithmic }) => isLogarithmic)
-      .map(({ name }) => name)
-    const computed = this.#context.computeIntervals?.(this.#context, this.#fit, level)
-    return mapRecord(this.values, (value, name) => {
-      if (computed && Object.hasOwn(computed, name)) return computed[name]
-      return symmetricInterval(value, t * this.errors[name], positive.includes(name))
-    })
-  }
-
-  /**
-   * The model.
-   *
-   * @param at columns of the model, of one length, null and NaN where one is missing; by default those that were
-   * given, with rows that are left out
-   * @throws OptionError where it is none, or one is missing or no numbers
-   */
-  predict(at?: RequestedColumns): Float64Array {
-    return predictColumns(this.#rows, this.#fit, at)
-  }
-
-  /** Lower and upper ends of a band about `predict(at)`, by the derivatives of the model (the delta method). */
-  band(
-    at?: RequestedColumns,
-    options: BandOptions = {},
-  ): { readonly low: Float64Array; readonly high: Float64Array } {
-    const { level, kind } = readOptions('options', options, bandTable)
-    // Rows may be others than those of which errors are known.
-    const context = { ...this.#rows, solved: this.#context.solved }
-    return computeBand(context, this.#fit, at, kind, this.#quantile(level), this.reducedChiSquared)
-  }
-
-  #covariance(i: number, j: number): number {
-    return covarianceEntry(this.#context, this.#fit, i, j)
-  }
-
-  #quantile(level: number): number {
-    readOption('level', probability, level)
-    return confidenceQuantile(this.#context.isAbsolute, this.degreesOfFreedom, level)
   }
 }

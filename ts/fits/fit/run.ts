@@ -19,7 +19,7 @@ import { type BatchRunner, selectRunner } from '../../many/engines/engines.js'
 import { CallProgress, type EngineCall } from '../../many/engines/execute.js'
 import { readOptions } from '../../options/read.js'
 import { wasmModule } from '../../webassembly/fits.js'
-import { type FitModel, type Guess, readModel } from '../models/model.js'
+import { bindRemark, type FitModel, type Guess, readModel } from '../models/model.js'
 import {
   checkCounts,
   countFits,
@@ -32,7 +32,6 @@ import { BoundFunctionModel } from '../problem/function-model.js'
 import { distinctMinima, sampleStarts } from '../problem/multi-start.js'
 import type { FitData } from '../problem/options.js'
 import {
-  deriveParameters,
   type FitParameter,
   type FitParameters,
   type Parameter,
@@ -97,9 +96,10 @@ function forceTypeScript(options: FitManyValues): EngineChoice<BatchRunner> {
 }
 
 export class FitRun {
-  readonly choice: EngineChoice<BatchRunner>
-  readonly options: FitManyValues
-  progress: CallProgress
+  // Declared alone, as bundles need not name them again.
+  declare readonly choice: EngineChoice<BatchRunner>
+  declare readonly options: FitManyValues
+  declare progress: CallProgress
   readonly #compiled: ModelPrograms
   /** Two batches may be under way: one is made ready, or taken over, while the engine's threads are at work on the other. */
   #workers: readonly BatchWorker[] = []
@@ -133,75 +133,71 @@ export class FitRun {
     const options = readOptions('options', given, fitOptionTable)
     this.options = options
     this.progress = new CallProgress(options.onProgress)
-    const { method } = options
-    const start = options.start ?? {}
-    const {
-      text,
-      functionModel,
-      parameters: defaults,
-      guess,
-      x,
-      extraColumns,
-      remark,
-    } = readModel(model, options.start !== undefined)
+    const { start, method, finiteDifferences } = options
+    const { text, functionModel, parameters, guess, x, extraColumns, remark } = readModel(
+      model,
+      start !== undefined,
+    )
     if (functionModel === undefined)
-      refuseOption('finiteDifferences', options.finiteDifferences, 'none of what has derivatives')
+      refuseOption('finiteDifferences', finiteDifferences, 'none of what has derivatives')
     const names = functionModel ? [] : parse(text).names
     const own = guess === undefined ? [] : [x, ...extraColumns]
     const { columns, y, weight } = read ?? readData(functionModel ?? names, data, options, own)
-    const known = functionModel ? [...Object.keys(start)] : names.filter((name) => !columns.has(name))
-    const parameters = readParameters(start, known, defaults)
-    const taken = [...parameters.map(({ name }) => name), ...columns.keys()]
-    this.#parameters = [...parameters, ...deriveParameters(options.derive, taken)]
+    const known = functionModel ? Object.keys(start ?? {}) : names.filter((name) => !columns.has(name))
+    this.#parameters = readParameters(options, known, parameters, columns.keys())
     this.#count = countFits(columns, this.#parameters)
     this.progress.total = this.#count
     checkRows(columns, this.#count)
     this.#data = columns
     this.#ordered = weight === null ? columns : orderWeightsFirst(columns, y)
-    const { loss, lossScale, multiStart } = options
     // What has been bound already is so to all data.
     const bound =
       functionModel instanceof BoundFunctionModel
         ? functionModel
-        : functionModel && new BoundFunctionModel(functionModel, columns, options.finiteDifferences)
-    // Differences of order 1 have half of the digits.
-    const isRough = bound && bound.jacobian === undefined && bound.differences.order === 1
-    this.#compiled = loadPrograms(bound ?? text, this.#parameters, {
-      columns: [...this.#ordered.keys()],
-      y,
-      weight,
-      loss,
-      scale: lossScale,
-      tolerance: options.tolerance ?? (isRough ? 1e-8 : 1e-10),
-      isAbsolute: this.#isAbsolute,
-    })
-    const problem = this.problem
+        : functionModel && new BoundFunctionModel(functionModel, columns, finiteDifferences)
+    this.#compiled = this.#compile(bound ?? text, y, weight)
     this.#model = bound ?? { text, x: '', parameters: {} }
     this.#isWarmStart = read !== undefined
-    this.#samples = sampleStarts(problem, this.#compiled.problemInSteps, multiStart)
+    this.#samples = sampleStarts(this.problem, this.#compiled.problemInSteps, options.multiStart)
     if (method && functionModel) refuseOption('method', method, 'none, as the model is a function')
     const started = this.#parameters.filter(({ expr }) => expr === null)
     this.#open = started.filter(({ start }) => start === null)
     this.#guess = guess
-    const beside = [x, y, ...extraColumns]
-    this.#remark = remark && beside.every((name) => columns.has(name)) ? { remark, columns: beside } : null
-    this.#followers = beside
-    if (
-      this.#open.length > 0 &&
-      (guess === undefined || !this.#followers.every((name) => columns.has(name)))
-    ) {
+    this.#followers = [x, y, ...extraColumns]
+    const areThere = this.#followers.every((name) => columns.has(name))
+    this.#remark = remark && areThere ? bindRemark(remark, this.#followers) : null
+    if (this.#open.length > 0 && !(guess && areThere))
       throw new OptionError(`start: ${this.#open[0].name}`, 'a number, or one for each fit', undefined)
-    }
     this.#starts = new Map(started.map((parameter) => [parameter.name, this.#startOf(parameter)]))
     this.choice = functionModel
       ? forceTypeScript(options)
       : selectRunner(options, method?.module ?? wasmModule)
-    const count = this.#count
-    this.#isDone = new Uint8Array(count)
-    // With weights by the model or a covariance, fits are not final here: their intervals are computed on demand.
-    const { sigma, weights, covariance, intervals: by } = options
+    this.#isDone = new Uint8Array(this.#count)
+    this.#intervals = this.#pendingIntervals()
+  }
+
+  #compile(model: string | BoundFunctionModel, y: string, weight: string | null): ModelPrograms {
+    const { loss, lossScale: scale, tolerance } = this.options
+    // Differences of order 1 have half of the digits.
+    const isRough = typeof model === 'object' && model.jacobian === undefined && model.differences.order === 1
+    return loadPrograms(model, this.#parameters, {
+      columns: [...this.#ordered.keys()],
+      y,
+      weight,
+      loss,
+      scale,
+      tolerance: tolerance ?? (isRough ? 1e-8 : 1e-10),
+      isAbsolute: this.#isAbsolute,
+    })
+  }
+
+  /** With weights by the model or a covariance, fits are not final here: their intervals are computed on demand. */
+  #pendingIntervals(): PendingIntervals | undefined {
+    const { sigma, weights, covariance, intervals: method } = this.options
     const isFinal = covariance === undefined && [sigma, weights].every((given) => typeof given !== 'string')
-    this.#intervals = isFinal && by ? { method: by, columns: by.createColumns(problem, count) } : undefined
+    return isFinal && method
+      ? { method, columns: method.createColumns(this.problem, this.#count) }
+      : undefined
   }
 
   /** The rows that count. */

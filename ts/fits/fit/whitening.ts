@@ -6,7 +6,7 @@
 import { OptionError } from '../../core/errors.js'
 import { toBoundedArray, toFloat64Array } from '../../core/untrusted-input.js'
 import { NAME } from '../../expressions/names.js'
-import { type DataColumn, numbersInRun, putRuns, rowsInRun } from '../../many/batch/data.js'
+import { type DataColumn, numbersInRun, rowsInRun } from '../../many/batch/data.js'
 import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
 import type { FitColumn, FitValues } from '../problem/options.js'
 import type { FitParameter } from '../problem/parameters.js'
@@ -16,8 +16,8 @@ import {
   type FitContext,
   keepFits,
   parameterColumn,
+  replaceFits,
   replaceStarts,
-  type SolvedFits,
 } from '../solve/fit-context.js'
 import { FitManyResult } from './result.js'
 import { FitRun } from './run.js'
@@ -29,9 +29,10 @@ const SYMMETRY_TOLERANCE = 1e-12
 
 /** Fits under way, as `Fits` are. */
 export class WhitenedFit {
-  readonly choice: FitRun['choice']
-  readonly options: FitValues
-  readonly progress: CallProgress
+  // Declared alone, as bundles need not name them again.
+  declare readonly choice: FitRun['choice']
+  declare readonly options: FitValues
+  declare readonly progress: CallProgress
   readonly #first: FitRun
   readonly #context: FitContext
   readonly #covariance: readonly Float64Array[]
@@ -79,21 +80,10 @@ export class WhitenedFit {
     this.#lastRun.progress = this.progress
     yield* this.#lastRun.calls(sideBySide)
     const now = this.#lastRun.ingredients().solved
-    for (let fit = 0; fit < solved.reason.length; fit++) {
-      now.evaluations[fit] += solved.evaluations[fit]
-      if (hasUsablePoint(solved.reason[fit])) continue
-      const columns = (solvedFits: SolvedFits) => [
-        ...solvedFits.free,
-        ...solvedFits.covariance,
-        solvedFits.cost,
-        ...solvedFits.atBound,
-        ...solvedFits.unidentifiable,
-        solvedFits.reason,
-      ]
-      for (const [k, column] of columns(now).entries()) {
-        putRuns(column, Uint32Array.of(fit), Float64Array.of(columns(solved)[k][fit]))
-      }
-    }
+    const fits = Uint32Array.from(solved.reason.keys())
+    for (const fit of fits) now.evaluations[fit] += solved.evaluations[fit]
+    const unusable = fits.filter((fit) => !hasUsablePoint(solved.reason[fit]))
+    replaceFits(now, unusable, solved, unusable)
   }
 
   release(): void {

@@ -4,6 +4,7 @@ import { OptionError } from '../../core/errors.js'
 import type { Slices } from '../../core/slices.js'
 import { isObject, isRecord, readMember, toBoundedArray } from '../../core/untrusted-input.js'
 import { Expression } from '../../expressions/expression.js'
+import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import { type FunctionModelSpec, readFunctionModel } from '../problem/function-model.js'
 import type { FitParameter } from '../problem/parameters.js'
 
@@ -50,6 +51,21 @@ export const slicedGuesses = new WeakMap<GuessAtOnce, Guess>()
 /** What models of ours say of values that were found, by their guesses; empty where there is nothing. */
 export type Remark = (values: () => Readonly<Record<string, number>>, ...data: GuessArguments) => string
 export const remarks = new WeakMap<GuessAtOnce, Remark>()
+
+/** A remark on the values of a fit, by its index in columns. */
+export type BoundRemark = (
+  values: () => Readonly<Record<string, number>>,
+  columns: ReadonlyMap<string, DataColumn>,
+  fit: number,
+) => string
+
+/** @param names of the columns that a remark is on: x, y and others */
+export function bindRemark(remark: Remark, names: readonly string[]): BoundRemark {
+  return (values, columns, fit) => {
+    const [x, y, ...others] = names.map((name) => numbersInRun(columns.get(name) as DataColumn, fit))
+    return remark(values, x, y, ...others)
+  }
+}
 
 /** What makes models, and is none: it is told from functions that are models. */
 const modelMakers = new WeakSet<object>()

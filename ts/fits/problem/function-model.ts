@@ -73,29 +73,24 @@ export interface FunctionModelSpec {
 
 /** The same with the data that it is called with. */
 export class BoundFunctionModel implements FunctionModelSpec {
-  readonly model: FunctionModelSpec['model']
-  readonly kind: FunctionModelSpec['kind']
-  readonly call: ModelFunction
-  readonly jacobian: FunctionModelSpec['jacobian']
-  readonly observations: FunctionModelSpec['observations']
-  readonly differences: FiniteDifferenceValues
+  // Declared alone: what is assigned has them all.
+  declare readonly model: FunctionModelSpec['model']
+  declare readonly kind: FunctionModelSpec['kind']
+  declare readonly call: ModelFunction
+  declare readonly jacobian: FunctionModelSpec['jacobian']
+  declare readonly observations: FunctionModelSpec['observations']
+  declare readonly differences: FiniteDifferenceValues
   /** All rows of all columns. */
-  readonly data: ReadonlyMap<string, DataColumn>
+  declare readonly data: ReadonlyMap<string, DataColumn>
   /** Whether its derivatives have been looked at. */
   isChecked = false
 
   constructor(
-    { model, kind, call, jacobian, observations }: FunctionModelSpec,
+    spec: FunctionModelSpec,
     data: ReadonlyMap<string, DataColumn>,
     differences: FiniteDifferenceValues = { order: 1, step: undefined },
   ) {
-    this.model = model
-    this.kind = kind
-    this.call = call
-    this.jacobian = jacobian
-    this.observations = observations
-    this.data = data
-    this.differences = differences
+    Object.assign(this, spec, { data, differences })
   }
 }
 

@@ -81,8 +81,26 @@ const parameterFields = {
 /**
  * @param known names that there may be, in order; those without an entry are to be guessed
  * @param defaults what a model says of its parameters
+ * @param taken other names, which nothing that is derived may have
  */
 export function readParameters(
+  { start, derive }: { readonly start?: unknown; readonly derive: FitDerivedQuantities },
+  known: readonly string[],
+  defaults: Readonly<Record<string, FitParameter>>,
+  taken: Iterable<string>,
+): Parameter[] {
+  const parameters = readStarts(start ?? {}, known, defaults)
+  const names = [...parameters.map(({ name }) => name), ...taken]
+  const derived = Object.entries(derive).map(([name, text]) => {
+    checkName('derive', name)
+    if (!isName(name)) throw new OptionError('derive', 'names', name)
+    if (names.includes(name)) throw new OptionError('derive', 'names that nothing else has', name)
+    return expressionParameter(name, text, true)
+  })
+  return [...parameters, ...derived]
+}
+
+function readStarts(
   given: unknown,
   known: readonly string[],
   defaults: Readonly<Record<string, FitParameter>>,
@@ -182,16 +200,6 @@ export const derivedOption = customOption<FitDerivedQuantities, FitDerivedQuanti
   if (wrong !== undefined) throw new OptionError(`${argument}: ${wrong[0]}`, 'a text', wrong[1])
   return Object.fromEntries(texts)
 }, {})
-
-/** @param taken names of parameters and columns */
-export function deriveParameters(texts: FitDerivedQuantities, taken: readonly string[]): Parameter[] {
-  return Object.entries(texts).map(([name, text]) => {
-    checkName('derive', name)
-    if (!isName(name)) throw new OptionError('derive', 'names', name)
-    if (taken.includes(name)) throw new OptionError('derive', 'names that nothing else has', name)
-    return expressionParameter(name, text, true)
-  })
-}
 
 function readStart(argument: string, start: unknown): number | Float64Array {
   const isOne = typeof start === 'number'

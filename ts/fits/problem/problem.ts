@@ -62,10 +62,60 @@ export function makeProblem(
   inLogarithms: boolean,
 ): Problem {
   const graph = new Graph()
-  const byName = new Map(parameters.map((parameter) => [parameter.name, parameter]))
   const derived = new Map<string, number>()
-  const open = new Set<string>()
+  const resolve = parameterResolver(graph, parameters, derived, inLogarithms)
+  const [text, called] = typeof model === 'string' ? [model, null] : ['', model]
+  const root = called === null ? parse(text, graph, resolve).root : graph.name(VALUE)
+  const given = called === null ? [] : parameters.filter(({ isDerived }) => !isDerived)
+  const values = new Map(given.map(({ name }) => [name, resolve(name) ?? graph.name(name)]))
+  for (const { name, expr } of parameters) if (expr !== null) resolve(name)
+  const free = parameters.filter(({ isFixed }) => !isFixed)
+  if (free.length === 0 || free.length > MAX_PARAMETERS) {
+    throw new OptionError('start', `1 to ${MAX_PARAMETERS} parameters that vary`, `${free.length}`)
+  }
+  const fixed = parameters.filter(
+    ({ isFixed, expr, start }) => isFixed && expr === null && typeof start !== 'number',
+  )
+  const slopes = free.map((_, i) => `@by${i}`)
+  const isLogarithm = free.map(({ isLogarithmic }) => isLogarithmic && inLogarithms)
+  const limits = (end: 'min' | 'max') =>
+    free.map((parameter, i) => (isLogarithm[i] ? log(Math.max(parameter[end], 0)) : parameter[end]))
+  const { columns, y, weight, loss, scale } = data
+  // Without spreads, of which each would make a hidden class of its own.
+  return {
+    text,
+    graph,
+    model: root,
+    derived,
+    columns,
+    y,
+    weight,
+    loss,
+    scale,
+    functionModel: called,
+    values,
+    evaluatedExpressions: called === null ? [] : [VALUE, ...slopes],
+    free: free.map(({ name }) => name),
+    isLogarithm,
+    min: limits('min'),
+    max: limits('max'),
+    fixed: fixed.map(({ name }) => name),
+  }
+}
 
+/**
+ * Nodes of parameters by name, undefined for those that stand for themselves.
+ *
+ * @param derived gets the nodes of those that follow from others
+ */
+function parameterResolver(
+  graph: Graph,
+  parameters: readonly Parameter[],
+  derived: Map<string, number>,
+  inLogarithms: boolean,
+): (name: string) => number | undefined {
+  const byName = new Map(parameters.map((parameter) => [parameter.name, parameter]))
+  const open = new Set<string>()
   const resolve = (name: string): number | undefined => {
     const parameter = byName.get(name)
     if (parameter === undefined) return undefined
@@ -86,42 +136,7 @@ export function makeProblem(
     derived.set(name, root)
     return root
   }
-
-  const [text, called] = typeof model === 'string' ? [model, null] : ['', model]
-  const root = called === null ? parse(text, graph, resolve).root : graph.name(VALUE)
-  const given = called === null ? [] : parameters.filter(({ isDerived }) => !isDerived)
-  const values = new Map(given.map(({ name }) => [name, resolve(name) ?? graph.name(name)]))
-  for (const { name, expr } of parameters) if (expr !== null) resolve(name)
-  const free = parameters.filter(({ isFixed }) => !isFixed)
-  if (free.length === 0 || free.length > MAX_PARAMETERS) {
-    throw new OptionError('start', `1 to ${MAX_PARAMETERS} parameters that vary`, `${free.length}`)
-  }
-  const fixed = parameters.filter(
-    ({ isFixed, expr, start }) => isFixed && expr === null && typeof start !== 'number',
-  )
-  const slopes = free.map((_, i) => `@by${i}`)
-  const isLogarithm = free.map(({ isLogarithmic }) => isLogarithmic && inLogarithms)
-  const { columns, y, weight, loss, scale } = data
-  // Without spreads, of which each would make a hidden class of its own.
-  return {
-    text,
-    graph,
-    model: root,
-    derived,
-    columns,
-    y,
-    weight,
-    loss,
-    scale,
-    functionModel: called,
-    values,
-    evaluatedExpressions: called === null ? [] : [VALUE, ...slopes],
-    free: free.map(({ name }) => name),
-    isLogarithm,
-    min: free.map(({ min }, i) => (isLogarithm[i] ? log(Math.max(min, 0)) : min)),
-    max: free.map(({ max }, i) => (isLogarithm[i] ? log(Math.max(max, 0)) : max)),
-    fixed: fixed.map(({ name }) => name),
-  }
+  return resolve
 }
 
 /** Operations that want what is above 0. */

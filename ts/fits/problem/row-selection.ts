@@ -1,7 +1,14 @@
 /** Which rows of data count: those of weight 0 do not, and on request those that miss something. */
 
 import { pauseAfterNumbers, type Slices, someInSlices, visitInSlices } from '../../core/slices.js'
-import { containsNaN, type DataColumn, numbersInRun, rowsInRun, rowsPerRun } from '../../many/batch/data.js'
+import {
+  containsNaN,
+  type DataColumn,
+  numbersInRun,
+  rowOffsets,
+  rowsInRun,
+  rowsPerRun,
+} from '../../many/batch/data.js'
 
 export interface RowSelection {
   /** Of the rows that count. */
@@ -73,18 +80,10 @@ export function* selectRows(
     const numbers = hasGaps.map((column) => numbersInRun(column, fit))
     const ownWeights = weights && numbersInRun(weights, fit)
     const roles = yield* readRoles(numbers, ownWeights, observations[fit])
-    const values = new Uint32Array(roles.length)
-    let [length, missing] = [0, 0]
-    yield* visitInSlices(roles.length, (from, to) => {
-      for (let row = from; row < to; row++) {
-        const role = roles[row]
-        if (role === MISSING) missing++
-        if (role === COUNTS || (role === MISSING && !drops)) values[length++] = row
-      }
-    })
+    const { rows, missing } = yield* selectByRole(roles, drops)
     if (drops) droppedRows[fit] = missing
     else isIncomplete[fit] = missing > 0
-    kept.push(values.subarray(0, length))
+    kept.push(rows)
     if (isPauseDue(roles.length)) yield
   }
   if (isSame) {
@@ -96,16 +95,25 @@ export function* selectRows(
   const compacted = new Map<string, DataColumn>()
   for (const [name, column] of columns) {
     const isShared = isSame && column.offsets === null
-    compacted.set(
-      name,
-      yield* isShared ? compactShared(column, kept[0]) : compactColumn(column, count, selectedRows),
-    )
+    const few = yield* compactColumn(column, isShared ? 1 : count, selectedRows)
+    compacted.set(name, isShared ? { ...few, offsets: null } : few)
   }
-  return {
-    ...unchanged,
-    columns: compacted,
-    observations: observations.map((_, fit) => selectedRows(fit).length),
-  }
+  const counts = observations.map((_, fit) => selectedRows(fit).length)
+  return { ...unchanged, columns: compacted, observations: counts }
+}
+
+/** The rows of a fit that are kept, and how many miss something. */
+function* selectByRole(roles: Uint8Array, drops: boolean): Slices<{ rows: Uint32Array; missing: number }> {
+  const rows = new Uint32Array(roles.length)
+  let [length, missing] = [0, 0]
+  yield* visitInSlices(roles.length, (from, to) => {
+    for (let row = from; row < to; row++) {
+      const role = roles[row]
+      if (role === MISSING) missing++
+      if (role === COUNTS || (role === MISSING && !drops)) rows[length++] = row
+    }
+  })
+  return { rows: rows.subarray(0, length), missing }
 }
 
 const hasZeros = (numbers: Float64Array) =>
@@ -113,39 +121,22 @@ const hasZeros = (numbers: Float64Array) =>
 const hasNaNs = (numbers: Float64Array) =>
   someInSlices(numbers.length, (from, to) => containsNaN(numbers, from, to))
 
-/** A column of one fit, or of all fits alike, of its rows that are kept. */
-function* compactShared({ numbers }: DataColumn, kept: Uint32Array): Slices<DataColumn> {
-  const compacted = new Float64Array(kept.length)
-  yield* visitInSlices(kept.length, (from, to) => copyRows(numbers, kept, compacted, 0, from, to))
-  return { numbers: compacted, offsets: null }
-}
-
 /** A list for each fit of its rows that are kept. */
 function* compactColumn(
   column: DataColumn,
   count: number,
   selectedRows: (fit: number) => Uint32Array,
 ): Slices<DataColumn> {
-  const offsets = new Float64Array(count + 1)
-  for (let fit = 0; fit < count; fit++) offsets[fit + 1] = offsets[fit] + selectedRows(fit).length
+  const offsets = rowOffsets(count, (fit) => selectedRows(fit).length)
   const numbers = new Float64Array(offsets[count])
   const isPauseDue = pauseAfterNumbers()
   for (let fit = 0; fit < count; fit++) {
-    const [own, kept] = [numbersInRun(column, fit), selectedRows(fit)]
-    yield* visitInSlices(kept.length, (from, to) => copyRows(own, kept, numbers, offsets[fit], from, to))
+    const [source, kept] = [numbersInRun(column, fit), selectedRows(fit)]
+    const to = numbers.subarray(offsets[fit])
+    yield* visitInSlices(kept.length, (from, end) => {
+      for (let k = from; k < end; k++) to[k] = source[kept[k]]
+    })
     if (isPauseDue(kept.length)) yield
   }
   return { numbers, offsets }
-}
-
-/** Copies the rows at some of the places in `kept`. */
-function copyRows(
-  source: Float64Array,
-  kept: Uint32Array,
-  to: Float64Array,
-  offset: number,
-  from: number,
-  end: number,
-): void {
-  for (let k = from; k < end; k++) to[offset + k] = source[kept[k]]
 }

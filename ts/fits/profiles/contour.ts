@@ -14,9 +14,9 @@ import {
   type LowerMinimumColumns,
 } from '../solve/fit-context.js'
 import { Iterations } from '../solve/iterations.js'
-import { derivedColumn } from '../uncertainty/linearize.js'
+import { evaluateParameter } from '../uncertainty/estimates.js'
 import { compileValues, endpointReason, unavailableBecause } from './profile.js'
-import { varyingNames } from './profile-result.js'
+import { toLowerMinimum, varyingNames } from './profile-result.js'
 import { type TraceEnds, traceProfiles } from './trace.js'
 
 const { cos, sin, log, pow } = elementary('float64')
@@ -63,42 +63,21 @@ export function readPair(
   return [a, b]
 }
 
-/**
- * Rays to all sides, which are evenly spread where the model is linear within the errors: the contour is an ellipse
- * there, and they go to where its angles are equal. Where something is derived, they are to where a sum of both has its
- * end, which is on the contour too: the line along which the sum is the same touches it there.
- */
+/** Traces the contour from a fit: see {@link contourRays}. */
 export function* traceContour(
   context: FitContext,
   fit: number,
   pair: readonly [string, string],
   { level, points: count }: ValuesOf<typeof contourTable>,
 ): Generator<EngineCall, Contour> {
-  const { problem } = context
-  const places = pair.map((name) => problem.free.indexOf(name))
-  const own = pair.map((name) => derivedColumn(context, name)(fit))
-  const isStraight = !places.includes(-1)
-  const reach = new Float64Array(count).fill(Infinity)
-  const outwards = (isStraight ? straightDirections : tangentDirections)(
-    contourScales(context, fit, own),
-    count,
-  )
-  const directions = isStraight ? problem.free.map(() => new Float64Array(count)) : outwards
-  if (isStraight) {
-    for (const [side, i] of places.entries()) {
-      directions[i] = outwards[side]
-      const [x, min, max] = [context.solved.free[i][fit], problem.min[i], problem.max[i]]
-      for (const [k, by] of outwards[side].entries()) {
-        reach[k] = Math.min(reach[k], ((by > 0 ? max : min) - x) / by)
-      }
-    }
-  }
+  const own = pair.map((name) => evaluateParameter(context, name, fit))
+  const { outwards, derived, ...rays } = contourRays(context, fit, pair, own, count)
   const threshold = new Float64Array(count).fill(contourThreshold(context, fit, level))
   const points = pair.map(() => new Float64Array(count).fill(NaN))
   const values = pair.map((name) => compileValues(context, name))
   const reasons = new Array<ProfileEndReason>(count).fill('unavailable')
   let lower: LowerMinimumColumns | undefined
-  const take = (_: Uint32Array, ends: TraceEnds) => {
+  const takeEnds = (_: Uint32Array, ends: TraceEnds) => {
     for (let k = 0; k < count; k++) {
       const reason = profileEndReasons[endpointReason(context, fit, ends, k)] as ProfileEndReason
       reasons[k] = reason
@@ -117,19 +96,50 @@ export function* traceContour(
   const why = unavailableBecause(context, fit)
   const iterations = new Iterations(context.compiled, context.choice.runner.threads)
   if (why === undefined) {
-    const make = () => ({ directions, reach, threshold })
-    yield* traceProfiles(context, iterations, Uint32Array.of(fit), isStraight ? [] : pair, count, make, take)
+    const request = { derived, each: count, makeTrace: () => ({ ...rays, threshold }), takeEnds }
+    yield* traceProfiles(context, iterations, Uint32Array.of(fit), request)
   }
   iterations.release()
-  const all = lower as LowerMinimumColumns | undefined
   return {
     points: createRecord(pair, (_, side) => points[side]),
     reasons,
     message: describeContour(reasons, why),
-    lowerMinimum: all
-      ? { values: createRecord(problem.free, (_, i) => all.x[i]), chiSquared: all.chiSquared }
-      : null,
+    lowerMinimum: toLowerMinimum(context.problem, lower),
   }
+}
+
+/**
+ * Rays to all sides, which are evenly spread where the model is linear within the errors: the contour is an ellipse
+ * there, and they go to where its angles are equal. Where something is derived, they are to where a sum of both has its
+ * end, which is on the contour too: the line along which the sum is the same touches it there.
+ *
+ * @param own what both are, and their derivatives
+ */
+function contourRays(
+  context: FitContext,
+  fit: number,
+  pair: readonly [string, string],
+  own: readonly (readonly number[])[],
+  count: number,
+) {
+  const { free, min, max } = context.problem
+  const places = pair.map((name) => free.indexOf(name))
+  const scales = contourScales(context, fit, own)
+  const reach = new Float64Array(count).fill(Infinity)
+  if (places.includes(-1)) {
+    const outwards = tangentDirections(scales, count)
+    return { outwards, directions: outwards, reach, derived: pair }
+  }
+  const outwards = straightDirections(scales, count)
+  const directions: Float64Array[] = free.map(() => new Float64Array(count))
+  for (const [side, i] of places.entries()) {
+    directions[i] = outwards[side]
+    const x = context.solved.free[i][fit]
+    for (const [k, by] of outwards[side].entries()) {
+      reach[k] = Math.min(reach[k], ((by > 0 ? max[i] : min[i]) - x) / by)
+    }
+  }
+  return { outwards, directions, reach, derived: [] }
 }
 
 /** Of a root of the covariance, its lower triangle: first, across and second. */

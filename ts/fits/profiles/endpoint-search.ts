@@ -9,6 +9,7 @@ import type { EngineCall } from '../../many/engines/execute.js'
 import { BOUND, DOMAIN_LIMIT, FAILED, FOUND, LOWER_MINIMUM, UNBOUNDED } from '../problem/reasons.js'
 import { loadProfilePrograms } from '../programs/profile-programs.js'
 import type { ModelPrograms } from '../programs/program-cache.js'
+import type { ProfileContext } from '../solve/fit-context.js'
 import type { Iterations } from '../solve/iterations.js'
 import { Solver, type SolverResult } from '../solve/solver.js'
 
@@ -360,28 +361,29 @@ export class FixedParameterSolver {
   readonly maxIterations: number
 
   /**
-   * @param starts what is fixed, by fit
-   * @param i the parameter's place among those that vary
+   * @param parameter its place among those that vary
    * @param most what is above 0 is so large at most, and so small
    * @param signs those that others are to keep, 0 for any
    */
   constructor(
-    compiled: ModelPrograms,
+    { compiled, columns, starts }: Pick<ProfileContext, 'compiled' | 'columns' | 'starts'>,
     iterations: Iterations,
-    columns: ReadonlyMap<string, DataColumn>,
-    starts: ReadonlyMap<string, Float64Array>,
-    i: number,
+    parameter: number,
     most: number,
     signs: readonly number[] = [],
   ) {
     this.maxIterations = most
     this.compiled = compiled
-    this.#fixed = loadProfilePrograms(compiled).withFixedParameter(compiled.problem.free[i], most, signs)
+    this.#fixed = loadProfilePrograms(compiled).withFixedParameter(
+      compiled.problem.free[parameter],
+      most,
+      signs,
+    )
     this.#iterations = iterations.forPrograms(this.#fixed)
     this.#solver = new Solver(this.#fixed, this.#iterations)
     this.#columns = columns
     this.#starts = starts
-    this.parameter = i
+    this.parameter = parameter
   }
 
   /** The least χ² that others come to from some points, by run. */

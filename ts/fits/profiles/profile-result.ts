@@ -163,8 +163,14 @@ export function createProfile(
     lowReason,
     highReason,
     message: [...said].filter((text) => text !== '').join('; '),
-    lowerMinimum: lower
-      ? { values: createRecord(context.problem.free, (_, j) => lower.x[j]), chiSquared: lower.chiSquared }
-      : null,
+    lowerMinimum: toLowerMinimum(context.problem, lower),
   }
+}
+
+/** A lower minimum by names; null where none was met. */
+export function toLowerMinimum(
+  { free }: Problem,
+  lower: LowerMinimumColumns | undefined,
+): Profile['lowerMinimum'] {
+  return lower ? { values: createRecord(free, (_, i) => lower.x[i]), chiSquared: lower.chiSquared } : null
 }

@@ -48,7 +48,7 @@ import {
   searchEndpoints,
 } from './endpoint-search.js'
 import { isNonlinear, SCALE_LIMITS, signConstraints, verifyEndpoints } from './endpoint-verification.js'
-import { type ProfileTraces, type TraceEnds, traceProfiles } from './trace.js'
+import { type ProfileTraces, type TraceEnds, type TraceRequest, traceProfiles } from './trace.js'
 
 /** Of fits that have not been looked at. */
 export function emptyProfiles(names: readonly string[], level: number, count: number): ProfiledEndpoints {
@@ -97,33 +97,37 @@ export function* profileParameters(
   place: (fit: number) => number = (fit) => fit,
 ): Generator<EngineCall, void> {
   for (let from = 0; from < fits.length; from += FITS) {
-    yield* profileSome(context, iterations, fits.subarray(from, from + FITS), to, place)
+    const some = fits.subarray(from, from + FITS)
+    for (const fit of some) {
+      for (const column of [...to.low, ...to.high]) column[place(fit)] = NaN
+      for (const column of [...to.lowReason, ...to.highReason]) column[place(fit)] = UNAVAILABLE
+    }
+    const available = some.filter((fit) => unavailableBecause(context, fit) === undefined)
+    yield* profileSome({ context, iterations, fits: available, to, place })
     yield
   }
 }
 
-function* profileSome(
-  context: ProfileContext,
-  iterations: Iterations,
-  fits: Uint32Array,
-  to: ProfiledEndpoints,
-  place: (fit: number) => number,
-): Generator<EngineCall, void> {
+/** Fits whose profiles are made, and where these go. */
+interface ProfileTask {
+  readonly context: ProfileContext
+  readonly iterations: Iterations
+  readonly fits: Uint32Array
+  readonly to: ProfiledEndpoints
+  readonly place: (fit: number) => number
+}
+
+function* profileSome(task: ProfileTask): Generator<EngineCall, void> {
+  const { context, iterations, fits, to } = task
   const { free, derived } = context.problem
-  const some = fits.filter((fit) => unavailableBecause(context, fit) === undefined)
-  for (const fit of fits) {
-    for (const column of [...to.low, ...to.high]) column[place(fit)] = NaN
-    for (const column of [...to.lowReason, ...to.highReason]) column[place(fit)] = UNAVAILABLE
-  }
   const places = [...to.names.keys()]
   const parameters = places.filter((k) => free.includes(to.names[k]))
-  const others = places.filter((k) => derived.has(to.names[k]))
   if (parameters.length > 0) {
-    yield* traceProfiles(context, iterations, some, [], ...traceEndpoints(context, parameters, to, place))
-    for (const k of parameters) yield* searchRemaining(context, iterations, some, to, k, place)
+    yield* traceProfiles(context, iterations, fits, traceEndpoints(task, parameters, []))
+    for (const k of parameters) yield* searchRemaining(task, k)
   }
-  for (const k of others)
-    yield* traceProfiles(context, iterations, some, [to.names[k]], ...traceEndpoints(context, [k], to, place))
+  for (const k of places.filter((k) => derived.has(to.names[k])))
+    yield* traceProfiles(context, iterations, fits, traceEndpoints(task, [k], [to.names[k]]))
 }
 
 /** What is so small a part of what it was is 0. */
@@ -141,23 +145,37 @@ interface BoundEndpoint extends EndpointSearch {
  * have leapt over a place at which others are infinite, or the model ends. Then all that are found are looked at from
  * elsewhere.
  */
-function* searchRemaining(
-  context: ProfileContext,
-  iterations: Iterations,
-  fits: Uint32Array,
-  to: ProfiledEndpoints,
-  k: number,
-  place: (fit: number) => number,
-): Generator<EngineCall, void> {
-  const { compiled, problem, columns, starts, solved } = context
-  const { free, min, max } = problem
-  const i = free.indexOf(to.names[k])
-  const above = fits.filter((fit) => canSearch(context, fit))
-  if (above.length === 0) return
+function* searchRemaining(task: ProfileTask, k: number): Generator<EngineCall, void> {
+  const { context, iterations, to } = task
+  const i = context.problem.free.indexOf(to.names[k])
+  const ends = collectEndpoints(task, k, i)
+  if (ends.length === 0) return
+  const holding = (most: number, signs?: readonly number[]) =>
+    new FixedParameterSolver(context, iterations, i, most, signs)
+  const { walked, turned } = yield* searchOpen(task, i, ends, holding)
+  // Others that have come back from the other infinity keep their signs no more: the end is that of the valley.
+  const isDoubtful = (side: BoundEndpoint) =>
+    !turned.has(side) && (walked.has(side) || needsVerification(context, side))
+  const doubtful = ends
+    .filter((side) => side.reason[side.at] === FOUND && isDoubtful(side))
+    .map((side) => ({ ...side, value: side.end[side.at], endpoint: walked.get(side) ?? null }))
+  const signsOf = ({ point }: BoundEndpoint) => signConstraints(context.compiled, i, point)
+  for (const some of groupBy(doubtful, (side) => signsOf(side).join()).values()) {
+    const inside = (most: number) => holding(most, signsOf(some[0]))
+    for (const [n, end] of (yield* verifyEndpoints(inside, some)).entries()) {
+      if (end !== null) recordEndpoint(to, some[n], end)
+    }
+  }
+}
+
+/** Both ends of a parameter's profile, of each fit that can be searched. */
+function collectEndpoints({ context, fits, to, place }: ProfileTask, k: number, i: number): BoundEndpoint[] {
+  const { problem, solved } = context
   const limits = thresholds(context, to.level)
-  const ends = [
-    { sign: -1, bound: min[i], end: to.low[k], reason: to.lowReason[k] },
-    { sign: 1, bound: max[i], end: to.high[k], reason: to.highReason[k] },
+  const above = fits.filter((fit) => canSearch(context, fit))
+  return [
+    { sign: -1, bound: problem.min[i], end: to.low[k], reason: to.lowReason[k] },
+    { sign: 1, bound: problem.max[i], end: to.high[k], reason: to.highReason[k] },
   ].flatMap((side) =>
     Array.from(above, (fit): BoundEndpoint => {
       const at = place(fit)
@@ -175,6 +193,21 @@ function* searchRemaining(
       }
     }),
   )
+}
+
+/**
+ * Searches for the ends that rays have not found, or have gone past 0 for.
+ *
+ * @returns ends that have been found, and those on whose way others have come back from the other infinity
+ */
+function* searchOpen(
+  { context: { compiled }, to }: ProfileTask,
+  i: number,
+  ends: readonly BoundEndpoint[],
+  holding: (most: number) => FixedParameterSolver,
+) {
+  const walked = new Map<BoundEndpoint, Endpoint>()
+  const turned = new Set<BoundEndpoint>()
   const hasPassed = [FOUND, UNBOUNDED]
   const open = ends.filter(({ end, reason, at, begin }) => {
     const isPast =
@@ -183,33 +216,16 @@ function* searchRemaining(
       !(end[at] / begin > ZERO_TOLERANCE)
     return reason[at] === FAILED || isPast
   })
-  const holding = (most: number, signs?: readonly number[]) =>
-    new FixedParameterSolver(compiled, iterations, columns, starts, i, most, signs)
-  const walked = new Map<BoundEndpoint, Endpoint>()
-  const turned = new Set<BoundEndpoint>()
-  if (open.length > 0) {
-    const held = holding(SCALE_LIMITS[0])
-    for (const [n, end] of (yield* searchEndpoints(held, open)).entries()) {
-      const [side, { point, isThrough }] = [open[n], end]
-      if (recordEndpoint(to, side, end)) walked.set(side, end)
-      const signs = [side.point, point].map((x) => signConstraints(compiled, i, x).join())
-      if (isThrough && signs[0] !== signs[1]) turned.add(side)
-    }
-    held.release()
+  if (open.length === 0) return { walked, turned }
+  const held = holding(SCALE_LIMITS[0])
+  for (const [n, end] of (yield* searchEndpoints(held, open)).entries()) {
+    const [side, { point, isThrough }] = [open[n], end]
+    if (recordEndpoint(to, side, end)) walked.set(side, end)
+    const signs = [side.point, point].map((x) => signConstraints(compiled, i, x).join())
+    if (isThrough && signs[0] !== signs[1]) turned.add(side)
   }
-  // Others that have come back from the other infinity keep their signs no more: the end is that of the valley.
-  const isDoubtful = (side: BoundEndpoint) =>
-    !turned.has(side) && (walked.has(side) || needsVerification(context, side))
-  const doubtful = ends
-    .filter((side) => side.reason[side.at] === FOUND && isDoubtful(side))
-    .map((side) => ({ ...side, value: side.end[side.at], endpoint: walked.get(side) ?? null }))
-  for (const some of groupBy(doubtful, ({ point }) => signConstraints(compiled, i, point).join()).values()) {
-    const signs = signConstraints(compiled, i, some[0].point)
-    const inside = (most: number) => holding(most, signs)
-    for (const [n, end] of (yield* verifyEndpoints(inside, some)).entries()) {
-      if (end !== null) recordEndpoint(to, some[n], end)
-    }
-  }
+  held.release()
+  return { walked, turned }
 }
 
 /** With at most this many degrees of freedom … */
@@ -268,13 +284,12 @@ function canSearch({ compiled, problem: { free }, solved }: ProfileContext, fit:
   return !compiled.isDense && free.length > 1 && isAbove()
 }
 
-/** Two rays for each of some names, how many these are for a fit, and where their ends go. */
+/** Two rays for each of some names, and where their ends go. */
 function traceEndpoints(
-  context: ProfileContext,
+  { context, to, place }: ProfileTask,
   places: readonly number[],
-  to: ProfiledEndpoints,
-  place: (fit: number) => number,
-) {
+  derived: readonly string[],
+): TraceRequest {
   const { problem, solved } = context
   const limits = thresholds(context, to.level)
   const each = 2 * places.length
@@ -290,7 +305,7 @@ function traceEndpoints(
   // What is derived has no bound of its own.
   const distance = ({ i, sign, bound }: { i: number; sign: number; bound: number }, fit: number) =>
     i < 0 ? Infinity : sign * (bound - solved.free[i][fit])
-  const make = (fits: Uint32Array): ProfileTraces => {
+  const makeTrace = (fits: Uint32Array): ProfileTraces => {
     const count = fits.length * each
     const rays = {
       directions: (sides[0].i < 0 ? ['share'] : problem.free).map(() => new Float64Array(count)),
@@ -305,7 +320,7 @@ function traceEndpoints(
     }
     return rays
   }
-  const take = (fits: Uint32Array, ends: TraceEnds) => {
+  const takeEnds = (fits: Uint32Array, ends: TraceEnds) => {
     for (let ray = 0; ray < fits.length * each; ray++) {
       const [fit, side] = [fits[Math.floor(ray / each)], sides[ray % each]]
       const at = place(fit)
@@ -327,7 +342,7 @@ function traceEndpoints(
         )
     }
   }
-  return [each, make, take] as const
+  return { derived, each, makeTrace, takeEnds }
 }
 
 /** What a parameter that varies, or is derived, is where rays have ended. */

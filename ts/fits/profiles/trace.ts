@@ -35,22 +35,24 @@ export interface TraceEnds {
 /** Iterations of a ray at most. */
 export const MAX_ITERATIONS = 400
 
-/**
- * Follows rays, for some fits after the other.
- *
- * @param derived what is to move instead of parameters, if anything
- * @param each how many rays a fit has
- * @param makeTrace the rays of some fits
- * @param takeEnds is given where these have ended, to be read at once
- */
+/** The rays that fits are to have. */
+export interface TraceRequest {
+  /** What is to move instead of parameters, if anything. */
+  readonly derived: readonly string[]
+  /** How many rays a fit has. */
+  readonly each: number
+  /** The rays of some fits. */
+  readonly makeTrace: (fits: Uint32Array) => ProfileTraces
+  /** Is given where these have ended, to be read at once. */
+  readonly takeEnds: (fits: Uint32Array, ends: TraceEnds) => void
+}
+
+/** Follows rays, for some fits after the other. */
 export function* traceProfiles(
   context: Pick<FitContext, 'compiled' | 'columns' | 'starts' | 'solved'>,
   iterations: Iterations,
   fits: Uint32Array,
-  derived: readonly string[],
-  each: number,
-  makeTrace: (fits: Uint32Array) => ProfileTraces,
-  takeEnds: (fits: Uint32Array, ends: TraceEnds) => void,
+  { derived, each, makeTrace, takeEnds }: TraceRequest,
 ): Generator<EngineCall, void> {
   const { compiled, columns, starts, solved } = context
   const programs = loadProfilePrograms(compiled)

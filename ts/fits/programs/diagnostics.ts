@@ -97,12 +97,10 @@ export function compileDiagnostics(
   // As squares of products: there are larger numbers than have a square.
   const inUnits = algebra.inUnits(b, best)
   const lengths = scale.map((d, i) => b.multiply(b.operation('sqrt', d), inUnits[i]))
-  const limits = gainLimit(b, {
-    cost,
-    squaredLength: dot(b, lengths, lengths),
-    exact: b.constant(Math.max(EXACT_FIT_RATIO * EXACT_FIT_RATIO, 4 * tolerance * tolerance)),
-    offset: b.constant(Math.max(OFFSET_TOLERANCE * OFFSET_TOLERANCE, 2 * tolerance)),
-  })
+  const squaredLength = dot(b, lengths, lengths)
+  const exact = b.constant(Math.max(EXACT_FIT_RATIO * EXACT_FIT_RATIO, 4 * tolerance * tolerance))
+  const offset = b.constant(Math.max(OFFSET_TOLERANCE * OFFSET_TOLERANCE, 2 * tolerance))
+  const limits = gainLimit(b, { cost, squaredLength, exact, offset })
 
   const inside = freeDirections(b, problem, best, algebra.gradient(b, sums))
   const held = inside.map((is) => b.subtract(b.one, is))
@@ -137,7 +135,7 @@ export function compileDiagnostics(
   ]
   // As many as there are names: what goes in and what comes out of an iteration has the same places.
   const names = diagnosticNames(problem, algebra, isCloser)
-  const unused = Array.from({ length: names.length - outputs.length }, () => b.zero)
+  const unused = names.slice(outputs.length).map(() => b.zero)
   return compile(graph, [...outputs, ...unused, b.one], names, [])
 }
 

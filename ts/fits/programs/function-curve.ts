@@ -76,7 +76,7 @@ export class FunctionCurve {
   /** How often it has been evaluated at all rows. */
   evaluations = 0
   /** The part of derivatives that is rounding. */
-  readonly rounding: number
+  declare readonly rounding: number
   readonly #problem: Problem
   readonly #functionModel: BoundFunctionModel
   readonly #fixed: readonly number[]

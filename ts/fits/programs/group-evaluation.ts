@@ -10,7 +10,7 @@ import { compile, type Program } from '../../expressions/program.js'
 import type { Problem } from '../problem/problem.js'
 import { type EliminationSize, eliminateLocals } from './elimination.js'
 import { slopeNodes } from './function-curve.js'
-import { dot, product, triangleIndex } from './ldlt.js'
+import { dot, product, triangleIndex, weightedSquares } from './ldlt.js'
 import { clampToBounds, findLinearParameters, freeDirections, numberedNames } from './levenberg-marquardt.js'
 import { sumRows } from './normal-equations.js'
 
@@ -84,87 +84,33 @@ export function compileEvaluation(
   size: EliminationSize,
   { waits, isBounded, second }: EvaluationOptions,
 ): EvaluationProgram {
-  const [{ free, fixed, min, max }] = problems
+  const [{ free, min, max }] = problems
   const { local } = size
   const graph = new Graph()
   const b = new Builder(graph)
-  const lengths = { ...laneFields(size, isBounded), shared: size.shared, delta: size.shared }
-  const names: string[] = []
-  const places: Record<string, number[]> = {}
-  const put = (stem: string, list: readonly string[]) => {
-    places[stem] = list.map((name) => names.push(name) - 1)
-  }
-  for (const [name, length] of Object.entries(lengths)) put(name, numberedNames(name, length))
-  for (const name of broadcastInputs) put(name, numberedNames(name, 1))
-  put('fixed', fixed)
+  const fields = laneFields(size, isBounded)
+  const { names, places } = nameInputs(fields, size, problems[0])
   const read = (name: string) => places[name].map((at) => b.name(names[at]))
-  const [moves, accepted, fresh, first, damping, least] = broadcastInputs.flatMap(read)
-  const [held] = read('held')
-  const either = (is: number, yes: readonly number[], no: readonly number[]) =>
-    yes.map((node, i) => b.select(is, node, no[i]))
-
-  // Where a step begins, and where it leads.
-  const base = either(accepted, read('trial'), read('base'))
-  const scale = either(accepted, read('raised'), read('scale'))
-  const [step, follow, delta] = [read('step'), read('follow'), read('delta')]
-  const trial = base.map((x, i) => {
-    const along = delta.map((d, k) => b.multiply(follow[k * local + i], d))
-    const to = along.reduce((sum, more) => b.subtract(sum, more), b.add(x, step[i]))
-    return b.select(moves, clampToBounds(b, problems[0], i, to), x)
-  })
+  const [first, damping, least, held] = ['first', 'damping', 'least', 'held'].flatMap(read)
+  const { base, scale, trial, delta, fresh } = moveLocals(b, problems[0], local, read)
   const taken = trial.map((x, i) => b.subtract(x, base[i]))
-
-  const point = [...trial, ...read('shared')]
-  const nodeOf = (name: string) => point[free.indexOf(name)] ?? b.name(name)
-  const ofValues = problems.map((problem) => {
-    const [model, ...slopes] = copyNodes(
-      problem.graph,
-      [problem.model, ...slopeNodes(problem)],
-      graph,
-      nodeOf,
-    )
-    return { model, slopes }
-  })
-  const isMany = problems.length > 1
-  // By row that of its value: what others would be there may be no number.
-  const ofRow = (nodes: readonly number[]) =>
-    nodes.reduce((rest, node, k) => b.select(b.operation('equal', b.name(VALUE), b.constant(k)), node, rest))
-  const y = isMany ? RESPONSE : problems[0].y
-  const weight = isMany ? WEIGHT : problems[0].weight
-  const problem = { ...problems[0], graph, y, weight, model: ofRow(ofValues.map(({ model }) => model)) }
-  const slopes = free.map((_, i) => ofRow(ofValues.map(({ slopes }) => slopes[i])))
+  const { problem, slopes } = joinModels(graph, b, problems, [...trial, ...read('shared')])
   const { cost, gradient, matrix } = sumRows(b, problem, slopes, second)
 
-  const all = { right: gradient, matrix }
   const diagonal = free.map((_, i) => matrix[triangleIndex(i, i)])
-  const before = either(
-    fresh,
-    read('scale').map(() => b.zero),
-    scale,
-  )
+  const before = scale.map((d) => b.select(fresh, b.zero, d))
   const raised = before.map((d, i) => b.operation('max', d, diagonal[i]))
-  const isFree = freeDirections(
-    b,
-    { ...problem, min: min.slice(0, local), max: max.slice(0, local) },
-    trial,
-    gradient,
-  ).map((is, i) => {
+  const own = { ...problem, min: min.slice(0, local), max: max.slice(0, local) }
+  const isFree = freeDirections(b, own, trial, gradient).map((is, i) => {
     const isHeld = b.operation('equal', held, b.constant(i + 1))
     const later = waits[i] ? b.multiply(is, b.subtract(b.one, first)) : is
     return b.multiply(later, b.subtract(b.one, isHeld))
   })
-  const left = eliminateLocals(b, size, { ...all, scale: raised, moves: isFree, damping, least })
+  const sums = { right: gradient, matrix, scale: raised, moves: isFree, damping, least }
+  const left = eliminateLocals(b, size, sums)
   const none = [...gradient, ...diagonal].reduce((sum, node) => b.add(sum, b.multiply(node, b.zero)), b.zero)
-  const squares = (scale: readonly number[], x: readonly number[]) =>
-    local === 0
-      ? b.zero
-      : dot(
-          b,
-          scale,
-          x.map((one) => b.multiply(one, one)),
-        )
   const along = [...taken, ...delta]
-  const outputs: Readonly<Record<string, readonly number[]>> = {
+  const outputs: Readonly<Record<LaneField, readonly number[]>> = {
     base,
     scale,
     trial,
@@ -176,24 +122,74 @@ export function compileEvaluation(
     // No number where derivatives are none.
     cost: [b.add(cost, none)],
     decrement: [left.decrement],
-    length: [squares(scale, taken)],
-    size: [squares(raised, trial)],
+    length: [weightedSquares(b, scale, taken)],
+    size: [weightedSquares(b, raised, trial)],
     gain: isBounded ? [predictedGain(b, read('slope'), read('curvature'), along)] : [],
     matrix: left.matrix,
     right: left.right,
     gradient: gradient.slice(local),
     diagonal: diagonal.slice(local),
-    ...(isBounded ? { slope: gradient, curvature: matrix } : { slope: [], curvature: [] }),
+    slope: isBounded ? gradient : [],
+    curvature: isBounded ? matrix : [],
     free: isBounded ? isFree : [],
     held: [held],
   }
-  const rest = names.slice(Object.values(laneFields(size, isBounded)).reduce((sum, more) => sum + more, 0))
-  const results = Object.keys(laneFields(size, isBounded)).flatMap((name) => outputs[name])
+  const results = (Object.keys(fields) as LaneField[]).flatMap((name) => outputs[name])
+  const rest = names.slice(results.length).map((name) => b.name(name))
+  const program = compile(graph, [...results, ...rest, b.zero], names, problem.columns)
+  return { program, fieldOffsets: places as unknown as EvaluationProgram['fieldOffsets'] }
+}
+
+/** The names of parameters, those of lanes first, and by field where these are. */
+function nameInputs(fields: ReturnType<typeof laneFields>, { shared }: EliminationSize, { fixed }: Problem) {
+  const names: string[] = []
+  const places: Record<string, number[]> = {}
+  const put = (stem: string, list: readonly string[]) => {
+    places[stem] = list.map((name) => names.push(name) - 1)
+  }
+  for (const [name, length] of Object.entries({ ...fields, shared, delta: shared }))
+    put(name, numberedNames(name, length))
+  for (const name of broadcastInputs) put(name, numberedNames(name, 1))
+  put('fixed', fixed)
+  return { names, places }
+}
+
+/** Where a step of own parameters begins, and where it leads. */
+function moveLocals(b: Builder, problem: Problem, local: number, read: (name: string) => number[]) {
+  const [moves, accepted, fresh] = ['moves', 'accepted', 'fresh'].flatMap(read)
+  const accept = (now: string, then: string) => {
+    const before = read(then)
+    return read(now).map((node, i) => b.select(accepted, node, before[i]))
+  }
+  const base = accept('trial', 'base')
+  const scale = accept('raised', 'scale')
+  const [step, follow, delta] = [read('step'), read('follow'), read('delta')]
+  const trial = base.map((x, i) => {
+    const along = delta.map((d, k) => b.multiply(follow[k * local + i], d))
+    const to = along.reduce((sum, more) => b.subtract(sum, more), b.add(x, step[i]))
+    return b.select(moves, clampToBounds(b, problem, i, to), x)
+  })
+  return { base, scale, trial, delta, fresh }
+}
+
+/** The models of values as one, and its derivatives by each parameter: in a row those of its value. */
+function joinModels(graph: Graph, b: Builder, problems: readonly Problem[], point: readonly number[]) {
+  const [{ free }] = problems
+  const nodeOf = (name: string) => point[free.indexOf(name)] ?? b.name(name)
+  const ofValues = problems.map((problem) =>
+    copyNodes(problem.graph, [problem.model, ...slopeNodes(problem)], graph, nodeOf),
+  )
+  // What others would be there may be no number.
+  const ofRow = (nodes: readonly number[]) =>
+    nodes.reduce((rest, node, k) => b.select(b.operation('equal', b.name(VALUE), b.constant(k)), node, rest))
+  const isMany = problems.length > 1
+  const y = isMany ? RESPONSE : problems[0].y
+  const weight = isMany ? WEIGHT : problems[0].weight
   const columns = isMany
     ? [...new Set(problems.flatMap((one) => problemColumns(one))), RESPONSE, WEIGHT, VALUE]
     : problems[0].columns
-  const program = compile(graph, [...results, ...rest.map((name) => b.name(name)), b.zero], names, columns)
-  return { program, fieldOffsets: places as unknown as EvaluationProgram['fieldOffsets'] }
+  const [model, ...slopes] = ofValues[0].map((_, i) => ofRow(ofValues.map((nodes) => nodes[i])))
+  return { problem: { ...problems[0], graph, y, weight, columns, model }, slopes }
 }
 
 export const hasBounds = ({ min, max }: Problem) => [...min, ...max].some(Number.isFinite)

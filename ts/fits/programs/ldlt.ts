@@ -66,6 +66,13 @@ export function dot(b: Builder, left: readonly number[], right: readonly number[
   return left.map((x, i) => b.multiply(x, right[i])).reduce((sum, x) => b.add(sum, x))
 }
 
+/** Σ D·x². */
+export function weightedSquares(b: Builder, diagonal: readonly number[], x: readonly number[]): number {
+  if (x.length === 0) return b.zero
+  const squares = x.map((number) => b.multiply(number, number))
+  return dot(b, diagonal, squares)
+}
+
 /** A·x of a symmetric matrix. */
 export function product(b: Builder, matrix: readonly number[], x: readonly number[]): number[] {
   return x.map((_, i) =>

@@ -14,7 +14,7 @@ import { compile, type Program } from '../../expressions/program.js'
 import type { Problem } from '../problem/problem.js'
 import { CONVERGED, NOT_FINITE, STALLED } from '../problem/reasons.js'
 import { slopeNodes } from './function-curve.js'
-import { dot, triangleIndex } from './ldlt.js'
+import { triangleIndex, weightedSquares } from './ldlt.js'
 import type { RowSums, StepEquations } from './step-equations.js'
 
 /** λ at first; where it is 0, a fit starts near its end, and nothing waits. */
@@ -324,13 +324,4 @@ export function freeDirections(
     const sides = [...(min[i] === -Infinity ? [] : [atMin]), ...(max[i] === Infinity ? [] : [atMax])]
     return sides.reduce((free, side) => b.subtract(free, side), b.one)
   })
-}
-
-/** Σ D·x². */
-function weightedSquares(b: Builder, scale: readonly number[], x: readonly number[]): number {
-  return dot(
-    b,
-    scale,
-    x.map((number) => b.multiply(number, number)),
-  )
 }

@@ -29,20 +29,24 @@ export function compensation(
   return first === null ? b.zero : b.negate(dot(b, ratios, others))
 }
 
+interface DerivedPoint {
+  readonly best: readonly number[]
+  /** The diagonal of the matrix of χ². */
+  readonly scale: readonly number[]
+  /** Derivatives of what is derived. */
+  readonly slopes: readonly number[]
+}
+
 /**
  * What is derived moves by the parameter that moves it most, in units of what χ² allows; and that one makes up for what
  * others do to it, so that they go along its level.
  *
- * @param scale the diagonal of the matrix of χ²
- * @param slopes its derivatives
  * @param goesOut whether it is to go on: then nothing moves it that a bound holds
  */
 export function alongDerivedQuantity(
   b: Builder,
   { min, max }: Problem,
-  best: readonly number[],
-  scale: readonly number[],
-  slopes: readonly number[],
+  { best, scale, slopes }: DerivedPoint,
   goesOut: number,
 ): ProfileDirection {
   const scores = slopes.map((slope, i) => {

@@ -29,10 +29,10 @@ const THOROUGH_TOLERANCE = 1e-14
 
 /** Programs that are made once somebody wants them. */
 export class FitPrograms {
-  readonly problem: Problem
-  readonly state: IterationState
+  declare readonly problem: Problem
+  declare readonly state: IterationState
   /** Whether it looks at what the others are in doubt of. */
-  readonly isCloser: boolean
+  declare readonly isCloser: boolean
   readonly #algebra: StepEquations
   readonly #settings: ProgramSettings
   readonly #programs = new Map<string, Program>()
@@ -79,18 +79,18 @@ export class FitPrograms {
 }
 
 export class ModelPrograms {
-  readonly model: string | BoundFunctionModel
-  readonly parameters: readonly Parameter[]
-  readonly problem: Problem
+  declare readonly model: string | BoundFunctionModel
+  declare readonly parameters: readonly Parameter[]
+  declare readonly problem: Problem
   /** The same as steps have it: with logarithms, where some parameters are positive. */
-  readonly problemInSteps: Problem
-  readonly settings: ProgramSettings
+  declare readonly problemInSteps: Problem
+  declare readonly settings: ProgramSettings
   /** Whether steps are no programs: the model is a function, or has too many parameters. */
-  readonly isDense: boolean
+  declare readonly isDense: boolean
   /** Whether the model is linear in some parameters, and not in others. */
-  readonly isPartlyLinear: boolean
+  declare readonly isPartlyLinear: boolean
   /** Whether the tolerance wants all digits that there are. */
-  readonly isThorough: boolean
+  declare readonly isThorough: boolean
   readonly #make: () => FitPrograms
   #normalEquations: FitPrograms | null = null
   #qr: FitPrograms | null = null

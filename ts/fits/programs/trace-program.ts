@@ -14,7 +14,7 @@ import { defineLines, INFINITY } from '../../expressions/lines.js'
 import { compile, type Program } from '../../expressions/program.js'
 import type { Problem } from '../problem/problem.js'
 import { slopeNodes } from './function-curve.js'
-import { dot, triangleIndex } from './ldlt.js'
+import { dot, triangleIndex, weightedSquares } from './ldlt.js'
 import { clampToBounds, freeDirections, numberedNames } from './levenberg-marquardt.js'
 import type { ConditionalMinimum, LocalModel, LocalModelSolver } from './local-model.js'
 import {
@@ -281,134 +281,144 @@ const STATE = [
  * @param derived nodes of what is to move instead of parameters: the sum of its shares
  */
 export function traceStep(problem: Problem, sight: LocalModelSolver, derived: readonly number[]): Program {
-  const { graph, free, fixed, columns, evaluatedExpressions } = problem
-  const { algebra } = sight
+  const { graph, columns, evaluatedExpressions } = problem
   const b = sight.builder(graph)
-  const name = (name: string) => graph.name(name)
-  const known = (stem: string, count: number) => numberedNames(stem, count).map(name)
-  const last = createRecord(STATE, (field) => name(`@${field}`))
-  const size = free.length
+  const last = createRecord(STATE, (field) => graph.name(`@${field}`))
+  const trace: TraceBuilder = { b, problem, sight, last, derived }
+  const trial = judgeTrial(trace)
+  const plan = planStep(trace, trial)
+  const known = { ...last, ...trial.lines, ...plan.lines }
+  const end = ending(b, known)
+  const remembered = memory(b, { ...known, ...end })
+  const outputs = traceOutputs(trace, trial, plan, { ...known, ...remembered })
+  return compile(graph, outputs, traceState(problem, derived.length).names, [
+    ...columns,
+    ...evaluatedExpressions,
+  ])
+}
 
-  const sums = algebra.sums(b, problem, slopeNodes(problem), 'weight')
-  const { matrix, right, cost: newCost, areFinite } = sums
-  const shares = known('share', derived.length)
-  const isDerived = derived.length > 0
-  const slopes = isDerived ? differentiate(graph, dot(b, shares, derived), free, () => false).gradient : []
-  const trial = [free.map(name), right, matrix, [newCost], slopes]
-  const before = [
-    ...[known('best', size), known('right', size), known('matrix', matrix.length)],
-    ...[[last.cost], known('slope', slopes.length)],
+/** What parts of an iteration are made of. */
+interface TraceBuilder {
+  readonly b: Builder
+  readonly problem: Problem
+  readonly sight: LocalModelSolver
+  /** The state, by name. */
+  readonly last: Readonly<Record<(typeof STATE)[number], number>>
+  readonly derived: readonly number[]
+}
+
+const stateNodes = ({ problem: { graph } }: TraceBuilder, stem: string, count: number) =>
+  numberedNames(stem, count).map((name) => graph.name(name))
+
+const selectAll = (b: Builder, is: number, now: readonly number[], then: readonly number[]) =>
+  now.map((node, i) => b.select(is, node, then[i]))
+
+/** A point and what is known there: itself, the sums of steps, χ², and derivatives of what is derived. */
+type TracePlace = readonly [
+  point: readonly number[],
+  right: readonly number[],
+  matrix: readonly number[],
+  cost: readonly number[],
+  slopes: readonly number[],
+]
+
+/** Where the last step has led, and whether that is taken. */
+function judgeTrial(trace: TraceBuilder) {
+  const { b, problem, sight, last, derived } = trace
+  const { graph, free } = problem
+  const sums = sight.algebra.sums(b, problem, slopeNodes(problem), 'weight')
+  const shares = stateNodes(trace, 'share', derived.length)
+  const slopes =
+    derived.length > 0 ? differentiate(graph, dot(b, shares, derived), free, () => false).gradient : []
+  const point = free.map((name) => graph.name(name))
+  const trial: TracePlace = [point, sums.right, sums.matrix, [sums.cost], slopes]
+  const before: TracePlace = [
+    stateNodes(trace, 'best', free.length),
+    stateNodes(trace, 'right', free.length),
+    stateNodes(trace, 'matrix', sums.matrix.length),
+    [last.cost],
+    stateNodes(trace, 'slope', slopes.length),
   ]
-  const select = (is: number, now: readonly number[], then: readonly number[]) =>
-    now.map((node, i) => b.select(is, node, then[i]))
-  const { isTaken, isTrying, isThere } = judgement(b, { ...last, areFinite, newCost })
-  const kept = trial.map((nodes, k) => select(isTaken, nodes, before[k]))
-  const there = trial.map((nodes, k) => select(isThere, nodes, before[k]))
-  const here = { right: there[1], matrix: there[2] }
-  const [best, [costHere], slopesHere] = [there[0], there[3], there[4]]
-  const lengthHere = b.select(isThere, b.add(last.length, last.moved), last.length)
-  const diagonal = algebra.diagonal(b, here)
-  const largest = diagonal.map((d, i) => b.operation('max', d, name(`@scale${i}`)))
-  const sumOfSquares = (x: readonly number[]) =>
-    dot(
-      b,
-      diagonal,
-      x.map((each) => b.multiply(each, each)),
-    )
-  const { noise: newNoise } = roundingNoise(b, { cost: costHere, squares: sumOfSquares(best) })
-  const noDamping = b.constant(sight.noDamping)
-  const { newDamping } = dampingUpdate(b, { ...last, newCost, noDamping, isTaken, isThere })
+  const judged = judgement(b, { ...last, areFinite: sums.areFinite, newCost: sums.cost })
+  const kept = trial.map((nodes, k) => selectAll(b, judged.isTaken, nodes, before[k]))
+  const [best, right, matrix, [costHere], slopesHere] = trial.map((nodes, k) =>
+    selectAll(b, judged.isThere, nodes, before[k]),
+  )
+  const lengthHere = b.select(judged.isThere, b.add(last.length, last.moved), last.length)
+  const lines: Readonly<Record<string, number>> = { ...judged, newCost: sums.cost, costHere, lengthHere }
+  return { shares, before, kept, best, here: { right, matrix }, slopesHere, lines }
+}
 
+/** Where the floor is and the limit, as far as the quadratic model tells, and the step that leads there. */
+function planStep(
+  trace: TraceBuilder,
+  { best, here, slopesHere, lines: judged }: ReturnType<typeof judgeTrial>,
+) {
+  const { b, problem, sight, last, derived } = trace
+  const { algebra } = sight
+  const diagonal = algebra.diagonal(b, here)
+  const largest = diagonal.map((d, i) => b.operation('max', d, problem.graph.name(`@scale${i}`)))
+  const { costHere, isTrying } = judged
+  const { noise: newNoise } = roundingNoise(b, {
+    cost: costHere,
+    squares: weightedSquares(b, diagonal, best),
+  })
+  const { newDamping } = dampingUpdate(b, { ...last, ...judged, noDamping: b.constant(sight.noDamping) })
   const isBelow = b.operation('less', costHere, last.limit)
-  const course = isDerived
-    ? alongDerivedQuantity(b, problem, best, diagonal, slopesHere, isBelow)
-    : alongParameters(b, known('direction', size))
+  const course =
+    derived.length > 0
+      ? alongDerivedQuantity(b, problem, { best, scale: diagonal, slopes: slopesHere }, isBelow)
+      : alongParameters(b, stateNodes(trace, 'direction', best.length))
   const damping = b.select(isTrying, b.zero, newDamping)
   const valley = sight.localModel(b, here, course)
   const moves = followingParameters(b, problem, { best, diagonal, largest, course, valley })
   const floor = valley.conditionalMinimum(moves, damping)
   const { depth, slope, curvature, leastPivot } = floor
   const pivotTolerance = b.constant(sight.leastPivot)
-  const squares = sumOfSquares(course.direction)
-  const { pivot, isLost, isSound } = soundness(b, { leastPivot, curvature, damping, squares, pivotTolerance })
-  const { gap, wanted, newBound, begins, newFar, step } = stride(b, {
-    ...last,
-    costHere,
-    depth,
-    slope,
-    curvature,
-    isTaken,
-    isTrying,
-    isSound,
-    lengthHere,
-  })
-  const next = trialPoint(b, problem, { best, course, floor, isSound, step })
+  const squares = weightedSquares(b, diagonal, course.direction)
+  const sound = soundness(b, { leastPivot, curvature, damping, squares, pivotTolerance })
+  const length = stride(b, { ...last, ...judged, ...sound, depth, slope, curvature })
+  const next = trialPoint(b, problem, { best, course, floor, isSound: sound.isSound, step: length.step })
   const taken = next.map((x, i) => b.subtract(x, best[i]))
   const promise = b.subtract(costHere, algebra.gain(b, here, taken))
-  const { reason, isNear } = ending(b, {
-    ...last,
-    costHere,
-    newNoise,
-    newDamping,
-    depth,
-    slope,
-    curvature,
-    leastPivot,
-    pivot,
-    pivotTolerance,
-    gap,
-    wanted,
-    step,
-    begins,
-    newFar,
-    lengthHere,
-    isBelow,
-    isSound,
+  const lines: Readonly<Record<string, number>> = {
+    ...{ ...sound, ...length, newNoise, newDamping, isBelow, promise },
+    ...{ depth, slope, curvature, leastPivot, pivotTolerance },
     isFixed: course.isFixed,
-    isUnsure: sight.mayDoubt ? isLost : b.zero,
+    isUnsure: sight.mayDoubt ? sound.isLost : b.zero,
     unconstrained: valley.unconstrained,
     undamped: b.constant(sight.undamped),
-  })
-  const remembered = memory(b, {
-    ...last,
-    isTaken,
-    isTrying,
-    isSound,
-    isNear,
-    depth,
-    slope,
-    gap,
-    step,
-    promise,
-    reason,
-    lengthHere,
-    newBound,
-    newDamping,
-    newNoise,
-  })
-  const { isBack, isTwice } = remembered
-  const [marked, earlier] = ['@marked', '@earlier'].map(name)
-  const marks = select(isTwice, [lengthHere, costHere, marked], [last.mark, marked, earlier])
-  const outputs = [
-    ...[...select(isBack, before[0], next), ...fixed.map(name)],
-    ...(isDerived ? shares : course.direction),
+  }
+  return { direction: course.direction, largest, next, lines }
+}
+
+/** What the next iteration remembers, in the order of {@link traceState}, and why the ray ends. */
+function traceOutputs(
+  { b, problem: { graph, fixed }, last }: TraceBuilder,
+  { shares, before, kept }: ReturnType<typeof judgeTrial>,
+  { direction, largest, next }: ReturnType<typeof planStep>,
+  lines: Readonly<Record<string, number>>,
+): number[] {
+  const { isBack, isTwice, lengthHere, costHere } = lines
+  const [marked, earlier] = ['@marked', '@earlier'].map((name) => graph.name(name))
+  const marks = selectAll(b, isTwice, [lengthHere, costHere, marked], [last.mark, marked, earlier])
+  const goBack = (k: number) => selectAll(b, isBack, before[k], kept[k])
+  return [
+    ...[...selectAll(b, isBack, before[0], next), ...fixed.map((name) => graph.name(name))],
+    ...(shares.length > 0 ? shares : direction),
     ...[last.reach, last.least, last.limit],
-    ...[0, 3, 1, 2].flatMap((k) => select(isBack, before[k], kept[k])),
-    remembered.newLength,
-    remembered.newMoved,
-    remembered.keptBound,
-    remembered.keptDamping,
-    remembered.newPromised,
-    remembered.newMissing,
-    remembered.keptNoise,
-    remembered.newTries,
-    ...[newFar, ...largest, ...marks, ...select(isBack, before[4], kept[4])],
-    remembered.newReason,
+    ...[0, 3, 1, 2].flatMap(goBack),
+    lines.newLength,
+    lines.newMoved,
+    lines.keptBound,
+    lines.keptDamping,
+    lines.newPromised,
+    lines.newMissing,
+    lines.keptNoise,
+    lines.newTries,
+    ...[lines.newFar, ...largest, ...marks, ...goBack(4)],
+    lines.newReason,
   ]
-  return compile(graph, outputs, traceState(problem, derived.length).names, [
-    ...columns,
-    ...evaluatedExpressions,
-  ])
 }
 
 interface TracePoint {

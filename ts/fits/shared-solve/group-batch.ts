@@ -1,7 +1,6 @@
 /** Groups that have the same model and parameters: their rows, and looks at all of them at once. */
 
-import type { DataColumn } from '../../many/batch/data.js'
-import { numbersInRun } from '../../many/batch/data.js'
+import { type DataColumn, numbersInRun, rowOffsets } from '../../many/batch/data.js'
 import type { BatchRunner } from '../../many/engines/engines.js'
 import type { EngineCall } from '../../many/engines/execute.js'
 import type { Parameter } from '../problem/parameters.js'
@@ -308,10 +307,7 @@ function findLinear(first: Problem, outputs: readonly GroupOutput[]): readonly b
 /** Rows of several values one behind the other, group by group; 0 in columns that a value has not. */
 function stackOutputs(outputs: readonly GroupOutput[]): Map<string, DataColumn> {
   const count = outputs[0].rows.length
-  const offsets = new Float64Array(count + 1)
-  for (let group = 0; group < count; group++) {
-    offsets[group + 1] = outputs.reduce((end, { rows }) => end + rows[group], offsets[group])
-  }
+  const offsets = rowOffsets(count, (group) => outputs.reduce((sum, { rows }) => sum + rows[group], 0))
   const stack = (compute: (output: GroupOutput, k: number) => DataColumn | number): DataColumn => {
     const numbers = new Float64Array(offsets[count])
     const all = outputs.map(compute)

@@ -9,13 +9,8 @@ import type { profileManyTable } from '../profiles/profile-result.js'
 import { fromInternalInterval } from '../programs/internal-parameters.js'
 import { isExact, sumOfSquares } from '../uncertainty/statistics.js'
 import { studentQuantile } from '../uncertainty/student-t.js'
-import type {
-  ArrowheadPoint,
-  ArrowheadSolver,
-  ArrowheadStop,
-  FixedParameters,
-  SolveMode,
-} from './arrowhead-solver.js'
+import { type ArrowheadStop, descend, WARM_START } from './arrowhead-descent.js'
+import type { ArrowheadPoint, ArrowheadSolver, FixedParameters } from './arrowhead-solver.js'
 import { FREE, type SharedStatistics } from './shared-statistics.js'
 
 export interface SharedProfileOptions extends GivenOf<typeof profileManyTable> {}
@@ -50,81 +45,110 @@ const MAX_NARROWINGS = 60
 const BRACKET_TOLERANCE = 1e-9
 /** A χ² that is lower by this part is another minimum's. */
 const LOWER_MINIMUM_MARGIN = 1e-9
-export const WARM_START: SolveMode = { isWarmStart: true, alternates: false }
+
+/** At which level, and by which errors, a profile ends; and how often the model may be evaluated for a point of it. */
+export interface SharedProfileLimits {
+  readonly level: number
+  readonly isAbsolute: boolean
+  readonly maxIterations: number
+}
 
 export function* profileShared(
   arrow: ArrowheadSolver,
-  { stop, variance, degreesOfFreedom, reason }: SharedStatistics,
-  { fixed, parameter, error, state }: ProfiledParameter,
-  level: number,
-  isAbsolute: boolean,
-  most: number,
+  statistics: SharedStatistics,
+  profiled: ProfiledParameter,
+  { level, isAbsolute, maxIterations }: SharedProfileLimits,
 ): Generator<EngineCall, SharedProfile> {
-  const nothing = (why: ProfileEndReason): SharedProfile => ({
-    low: NaN,
-    high: NaN,
+  const { stop, variance, degreesOfFreedom, reason } = statistics
+  const { fixed, parameter, error, state } = profiled
+  const nothing = (low: number, why: ProfileEndReason): SharedProfile => ({
+    low,
+    high: -low,
     lowReason: why,
     highReason: why,
   })
   const isSomewhere = reason === CONVERGED || reason === SINGULAR
-  if (!isSomewhere || !(variance > 0)) return nothing('unavailable')
-  if (!isAbsolute && isExact(stop.cost, totalSquares(arrow))) return nothing('unavailable')
-  if (state !== FREE || !(error > 0)) {
-    const isHeld = state !== FREE && reason === CONVERGED
-    if (!isHeld) return { low: -Infinity, high: Infinity, lowReason: 'flat', highReason: 'flat' }
-  }
-  const goal = studentQuantile(level, isAbsolute ? Infinity : degreesOfFreedom) * Math.sqrt(variance)
+  if (!isSomewhere || !(variance > 0)) return nothing(NaN, 'unavailable')
+  if (!isAbsolute && isExact(stop.cost, totalSquares(arrow))) return nothing(NaN, 'unavailable')
+  const isHeld = state !== FREE && reason === CONVERGED
+  if ((state !== FREE || !(error > 0)) && !isHeld) return nothing(-Infinity, 'flat')
   const center = readValue(stop.point, fixed)
-  const [min, max] = parameterBounds(arrow, fixed)
   const unit = error > 0 ? error : Math.max(Math.abs(center), 1) * 1e-3
+  const goal = studentQuantile(level, isAbsolute ? Infinity : degreesOfFreedom) * Math.sqrt(variance)
+  const about = { center, unit, goal, length: goal * (unit / Math.sqrt(variance)) }
+  const [min, max] = parameterBounds(arrow, fixed)
+  const low = yield* findEnd(-1, { ...about, bound: min }, heights(arrow, stop, fixed, goal, maxIterations))
+  const high = yield* findEnd(1, { ...about, bound: max }, heights(arrow, stop, fixed, goal, maxIterations))
   const value = fromInternalInterval(parameter)
-
-  /** How high χ² is at a point, as a distance; the last solution there is where the next one starts. */
-  function* side(sign: number): Generator<EngineCall, SharedEndpoint> {
-    const bound = sign < 0 ? min : max
-    let last: ArrowheadStop = stop
-    function* heightAt(x: number): Generator<EngineCall, number | ProfileEndReason> {
-      const there = yield* arrow.solve(writeValue(last.point, fixed, x), most, fixed, WARM_START)
-      if (there.reason !== CONVERGED) return 'failed'
-      if (there.cost < stop.cost * (1 - LOWER_MINIMUM_MARGIN)) return 'lower-minimum'
-      last = there
-      return Math.sqrt(Math.max(0, there.cost - stop.cost)) - goal
-    }
-    let [near, below] = [center, -goal]
-    let far = center
-    let above = -goal
-    for (let k = 0, length = goal * (unit / Math.sqrt(variance)); above < 0; k++, length *= 2) {
-      if (near === bound) return { value: bound, reason: 'bound' }
-      if (k === MAX_DOUBLINGS) return { value: sign * Infinity, reason: 'unbounded' }
-      const next = center + sign * length
-      far = sign * (bound - next) < 0 ? bound : next
-      const height = yield* heightAt(far)
-      if (typeof height === 'string') return { value: NaN, reason: height }
-      if (height < 0) [near, below] = [far, height]
-      above = height
-    }
-    // The Illinois method (Dowell and Jarratt, 1971).
-    for (let k = 0; k < MAX_NARROWINGS && Math.abs(far - near) > BRACKET_TOLERANCE * unit; k++) {
-      const x = near - (below * (far - near)) / (above - below)
-      if (x === near || x === far) break
-      const height = yield* heightAt(x)
-      if (typeof height === 'string') return { value: NaN, reason: height }
-      if (Math.abs(height) <= BRACKET_TOLERANCE * goal) return { value: x, reason: 'found' }
-      if (height < 0) {
-        ;[near, below] = [x, height]
-        above /= 2
-      } else {
-        ;[far, above] = [x, height]
-        below /= 2
-      }
-    }
-    return { value: far, reason: 'found' }
-  }
-  const low = yield* side(-1)
-  const high = yield* side(1)
-  const ends = { low: low.value, high: high.value }
   const finite = (x: number) => (Number.isFinite(x) ? value(x) : parameter.isLogarithmic && x < 0 ? 0 : x)
-  return { low: finite(ends.low), high: finite(ends.high), lowReason: low.reason, highReason: high.reason }
+  return { low: finite(low.value), high: finite(high.value), lowReason: low.reason, highReason: high.reason }
+}
+
+/** How high χ² is at a point, as a distance above the goal; or why that is not known. */
+type Heights = (x: number) => Generator<EngineCall, number | ProfileEndReason>
+
+/** Heights along a profile: the last solution there is where the next one starts. */
+function heights(
+  arrow: ArrowheadSolver,
+  stop: ArrowheadStop,
+  fixed: FixedParameters,
+  goal: number,
+  maxIterations: number,
+): Heights {
+  let last = stop
+  return function* (x) {
+    const there = yield* descend(arrow, writeValue(last.point, fixed, x), maxIterations, fixed, WARM_START)
+    if (there.reason !== CONVERGED) return 'failed'
+    if (there.cost < stop.cost * (1 - LOWER_MINIMUM_MARGIN)) return 'lower-minimum'
+    last = there
+    return Math.sqrt(Math.max(0, there.cost - stop.cost)) - goal
+  }
+}
+
+interface SearchRange {
+  readonly center: number
+  /** The standard error, or what stands for it. */
+  readonly unit: number
+  readonly goal: number
+  /** How far the end is, if the model is linear. */
+  readonly length: number
+  readonly bound: number
+}
+
+/** Goes to a side until χ² is above the limit, and then back to where it meets it. */
+function* findEnd(
+  sign: number,
+  { center, unit, goal, length, bound }: SearchRange,
+  heightAt: Heights,
+): Generator<EngineCall, SharedEndpoint> {
+  let [near, below] = [center, -goal]
+  let [far, above] = [center, -goal]
+  for (let k = 0, distance = length; above < 0; k++, distance *= 2) {
+    if (near === bound) return { value: bound, reason: 'bound' }
+    if (k === MAX_DOUBLINGS) return { value: sign * Infinity, reason: 'unbounded' }
+    const next = center + sign * distance
+    far = sign * (bound - next) < 0 ? bound : next
+    const height = yield* heightAt(far)
+    if (typeof height === 'string') return { value: NaN, reason: height }
+    if (height < 0) [near, below] = [far, height]
+    above = height
+  }
+  // The Illinois method (Dowell and Jarratt, 1971).
+  for (let k = 0; k < MAX_NARROWINGS && Math.abs(far - near) > BRACKET_TOLERANCE * unit; k++) {
+    const x = near - (below * (far - near)) / (above - below)
+    if (x === near || x === far) break
+    const height = yield* heightAt(x)
+    if (typeof height === 'string') return { value: NaN, reason: height }
+    if (Math.abs(height) <= BRACKET_TOLERANCE * goal) return { value: x, reason: 'found' }
+    if (height < 0) {
+      ;[near, below] = [x, height]
+      above /= 2
+    } else {
+      ;[far, above] = [x, height]
+      below /= 2
+    }
+  }
+  return { value: far, reason: 'found' }
 }
 
 /** Σw·y² of all groups. */

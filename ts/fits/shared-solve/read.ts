@@ -3,14 +3,34 @@
 import { hintFor } from '#hints'
 import { OptionError } from '../../core/errors.js'
 import { runToEnd } from '../../core/slices.js'
-import { isObject, isRecord, ownProperties, toBoundedArray } from '../../core/untrusted-input.js'
+import {
+  createRecord,
+  isObject,
+  isRecord,
+  ownProperties,
+  toBoundedArray,
+} from '../../core/untrusted-input.js'
 import { Expression } from '../../expressions/expression.js'
 import { parse } from '../../expressions/parse.js'
-import { checkRows, type DataColumn, numbersInRun, rowsInRun, sharedFirst } from '../../many/batch/data.js'
-import { type FitModel, type Guess, type Remark, readModel } from '../models/model.js'
+import {
+  checkRows,
+  type DataColumn,
+  numbersInRun,
+  rowOffsets,
+  rowsInRun,
+  sharedFirst,
+} from '../../many/batch/data.js'
+import {
+  type BoundRemark,
+  bindRemark,
+  type FitModel,
+  type Guess,
+  type Remark,
+  readModel,
+} from '../models/model.js'
 import { checkCounts, readData } from '../problem/columns.js'
 import type { FitColumn, FitData, FitValues } from '../problem/options.js'
-import { deriveParameters, type FitParameter, type Parameter, readParameters } from '../problem/parameters.js'
+import { type FitParameter, type Parameter, readParameters } from '../problem/parameters.js'
 import { MAX_COMPILED_PARAMETERS } from '../problem/problem.js'
 import { selectRows } from '../problem/row-selection.js'
 import { loadPrograms } from '../programs/program-cache.js'
@@ -60,8 +80,8 @@ export interface ParsedBatch extends GroupBatchInput {
   readonly extraColumns: readonly string[]
   readonly x: string
   readonly droppedRows: number
-  /** By output, what its model says of values, of x and of further columns. */
-  readonly remarks: readonly Pick<ParsedOutput, 'remark' | 'x' | 'extraColumns'>[]
+  /** By output, what its model says of values. */
+  readonly remarks: readonly (BoundRemark | null)[]
   /** By output, how its weights follow from the model; null where they do not. */
   readonly hasModelWeights: readonly (WeightFunction | null)[]
 }
@@ -85,103 +105,107 @@ export function readShared(model: unknown, data: unknown, options: SharedValues)
   const ofModels =
     models.length === 1 && options.modelColumn === undefined ? [] : [options.modelColumn ?? 'modelOf']
   const grouped = readGroups(data, options.group, [...Object.values(options.sharedBy ?? {}), ...ofModels])
-  const count = grouped.labels.length
+  const { columns, labels } = grouped
   const modelOf = selectModel(models, grouped, ofModels[0])
-  const labelsOfColumn = new Map<string, GroupLabel[]>()
-  for (const column of Object.values(options.sharedBy ?? {})) {
-    if (!labelsOfColumn.has(column)) labelsOfColumn.set(column, grouped.labelsOf('sharedBy', column))
-  }
-  const { columns } = grouped
+  const subsets = readSubsets(grouped, options)
   const names = new Set(models.flatMap(({ outputs }) => outputs.flatMap(({ names }) => names)))
   const known = [...names].filter((name) => !columns.has(name))
-  const defaults = Object.assign({}, ...models.map((one) => one.defaults)) as ParsedGroupModel['defaults']
-  const said = readParameters(options.start ?? {}, known, defaults)
-  const taken = [...said.map(({ name }) => name), ...names]
-  const parameters = [...said, ...deriveParameters(options.derive, taken)]
+  const defaults: ParsedGroupModel['defaults'] = Object.assign({}, ...models.map((one) => one.defaults))
+  const parameters = readParameters(options, known, defaults, names)
   const roles = readRoles(options, parameters)
-  checkStarts(parameters, roles, count)
-
+  checkStarts(parameters, roles, labels.length)
   const y = responseColumn(models, columns, options.y)
   checkUnknownColumns(models, columns, y)
-  const places: SharedParameter[] = roles.shared.map((parameter) => ({ parameter, label: null }))
-  const sharedBy = new Map<string, GroupLabel[]>()
-  const placesOf = new Map<string, number | Uint32Array>(roles.shared.map(({ name }, k) => [name, k]))
   const uses = models.map((one) => collectModelNames(one, parameters))
   checkExpressions(parameters, uses)
-  for (const parameter of roles.sharedBy) {
-    const { name } = parameter
-    const labels = labelsOfColumn.get(options.sharedBy?.[name] as string) as GroupLabel[]
-    const own = labels.map((label, group) => (uses[modelOf[group]].has(name) ? label : undefined))
-    const found = [...new Set(own)].filter((label) => label !== undefined)
-    const first = places.length
-    const places_ = new Map(found.map((label, k) => [label, first + k]))
-    placesOf.set(
-      name,
-      Uint32Array.from(own, (label) => places_.get(label as GroupLabel) ?? 0),
-    )
-    // One by one: there may be more labels than a call has arguments.
-    for (const label of found) places.push({ parameter, label })
-    sharedBy.set(name, found)
-  }
-  if (places.length > MAX_SHARED_PARAMETERS) {
-    throw new OptionError(
-      'sharedBy',
-      `at most ${MAX_SHARED_PARAMETERS} values that are shared`,
-      `${places.length}`,
-    )
-  }
-  const [sigmaOf, weightsOf] = (['sigma', 'weights'] as const).map((name) =>
-    readPerModel(name, options[name], models),
-  )
-  checkAllHaveWeights(sigmaOf, weightsOf, models)
+  const placed = placeShared(roles, (name) => {
+    const own = subsets.get(name) as readonly GroupLabel[]
+    return own.map((label, group) => (uses[modelOf[group]].has(name) ? label : undefined))
+  })
+  const weightsOf = readWeights(options, models)
   const batches = models.flatMap((one, m) => {
-    const groups = [...grouped.labels.keys()].filter((group) => modelOf[group] === m)
+    const groups = [...labels.keys()].filter((group) => modelOf[group] === m)
     if (groups.length === 0) return []
-    const compute = (list: readonly Parameter[]) => list.filter(({ name }) => uses[m].has(name))
-    const [own, joint] = [compute(roles.local), compute([...roles.shared, ...roles.sharedBy])]
-    const free = [...own, ...joint]
-    const rest = compute(parameters).filter((parameter) => !free.includes(parameter))
+    const used = (list: readonly Parameter[]) => list.filter(({ name }) => uses[m].has(name))
+    const [local, joint] = [used(roles.local), used([...roles.shared, ...roles.sharedBy])]
+    const free = [...local, ...joint]
+    const all = [...free, ...used(parameters).filter((parameter) => !free.includes(parameter))]
     const read = one.outputs.map((output) =>
-      readOutput(output, output.y ?? (y as string), grouped, [...free, ...rest], {
-        ...options,
-        sigma: sigmaOf(output.y),
-        weights: weightsOf(output.y),
-      }),
+      readOutput(output, output.y ?? (y as string), grouped, all, { ...options, ...weightsOf(output.y) }),
     )
-    const [first] = one.outputs
     return [
       {
+        ...createBatch(one, groups, all, read),
         free,
-        local: own.length,
-        groups,
-        parameters: [...free, ...rest],
-        sharedPlaces: joint.map(({ name }) => placesOf.get(name) as number | Uint32Array),
-        outputs: read.map(({ output }) => output),
-        data: read.map(({ given }) => given),
-        hasModelWeights: read.map(({ weigh }) => weigh),
-        constants: new Map(
-          rest.flatMap(({ name, start }) =>
-            typeof start === 'object' && start !== null ? [[name, start] as const] : [],
-          ),
-        ),
-        guess: one.outputs.length === 1 ? first.guess : undefined,
-        remarks: one.outputs.map(({ remark, x, extraColumns }) => ({ remark, x, extraColumns })),
-        x: first.x,
-        extraColumns: first.extraColumns,
-        droppedRows: groups.reduce(
-          (all, group) => all + read.reduce((sum, { missing }) => sum + missing[group], 0),
-          0,
-        ),
+        local: local.length,
+        sharedPlaces: joint.map(({ name }) => placed.placesOf.get(name) as number | Uint32Array),
       },
     ]
   })
+  const local = roles.local.map(({ name }) => name)
+  return { labels, batches, shared: placed.shared, parameters, local, sharedBy: placed.sharedBy }
+}
+
+/** The label of each group, by the parameter that groups of one label share. */
+function readSubsets(grouped: GroupedData, { sharedBy = {} }: SharedValues): Map<string, GroupLabel[]> {
+  const columns = [...new Set(Object.values(sharedBy))]
+  const labels = createRecord(columns, (column) => grouped.labelsOf('sharedBy', column))
+  return new Map(Object.entries(sharedBy).map(([name, column]) => [name, labels[column]]))
+}
+
+/**
+ * Gives each value that is shared its place: one for each parameter, or for each label of one.
+ *
+ * @param labelsOf by group, the label that its value of a parameter has; undefined where its model has none
+ * @throws OptionError where there are too many
+ */
+function placeShared(roles: ParameterRoles, labelsOf: (name: string) => readonly (GroupLabel | undefined)[]) {
+  const shared: SharedParameter[] = roles.shared.map((parameter) => ({ parameter, label: null }))
+  const placesOf = new Map<string, number | Uint32Array>(roles.shared.map(({ name }, k) => [name, k]))
+  const sharedBy = new Map<string, GroupLabel[]>()
+  for (const parameter of roles.sharedBy) {
+    const labels = labelsOf(parameter.name)
+    const found = [...new Set(labels)].filter((label) => label !== undefined)
+    const places = new Map(found.map((label, k) => [label, shared.length + k]))
+    const ofGroups = Uint32Array.from(labels, (label) => places.get(label as GroupLabel) ?? 0)
+    placesOf.set(parameter.name, ofGroups)
+    // One by one: there may be more labels than a call has arguments.
+    for (const label of found) shared.push({ parameter, label })
+    sharedBy.set(parameter.name, found)
+  }
+  if (shared.length > MAX_SHARED_PARAMETERS) {
+    const expected = `at most ${MAX_SHARED_PARAMETERS} values that are shared`
+    throw new OptionError('sharedBy', expected, `${shared.length}`)
+  }
+  return { shared, placesOf, sharedBy }
+}
+
+/** A family of groups, without its free parameters and where these have their places. */
+function createBatch(
+  { outputs }: ParsedGroupModel,
+  groups: readonly number[],
+  parameters: readonly Parameter[],
+  read: readonly ReturnType<typeof readOutput>[],
+) {
+  const [{ guess, x, extraColumns }] = outputs
+  const constants = parameters.flatMap(({ name, isFixed, start }) =>
+    isFixed && isObject(start) ? [[name, start] as const] : [],
+  )
   return {
-    labels: grouped.labels,
-    batches,
-    shared: places,
+    groups,
     parameters,
-    local: roles.local.map(({ name }) => name),
-    sharedBy,
+    outputs: read.map(({ output }) => output),
+    data: read.map(({ given }) => given),
+    hasModelWeights: read.map(({ weigh }) => weigh),
+    remarks: read.map(({ remark }) => remark),
+    constants: new Map(constants),
+    guess: outputs.length === 1 ? guess : undefined,
+    x,
+    extraColumns,
+    droppedRows: read.reduce(
+      (all, { missing }) => groups.reduce((sum, group) => sum + missing[group], all),
+      0,
+    ),
   }
 }
 
@@ -322,32 +346,29 @@ function checkExpressions(parameters: readonly Parameter[], uses: readonly Reado
 }
 
 /**
- * What each value of models has of σ or weights: of a record its own.
+ * The σ and weights of each value of models: of a record its own.
  *
- * @throws OptionError where a record has another name
+ * @throws OptionError where a record has another name, or only some of the values have any: beside values that have their
+ * σ or weights, one without would count as if it were in the same unit
  */
-function readPerModel(argument: string, given: unknown, models: readonly ParsedGroupModel[]) {
+function readWeights(options: SharedValues, models: readonly ParsedGroupModel[]) {
   const names = models.flatMap(({ outputs }) => outputs.flatMap(({ y }) => y ?? []))
-  if (names.length === 0 || !isRecord(given)) return () => given
-  const own = ownProperties(given)
-  const stranger = Object.keys(own).find((name) => !names.includes(name))
-  if (stranger !== undefined) throw new OptionError(argument, `names among ${names.join(', ')}`, stranger)
-  return (y: string | null) => (y === null ? given : own[y])
-}
-
-/** Beside values that have their σ or weights, one without would count as if it were in the same unit. */
-function checkAllHaveWeights(
-  sigmaOf: (y: string | null) => unknown,
-  weightsOf: (y: string | null) => unknown,
-  models: readonly ParsedGroupModel[],
-): void {
-  const names = models.flatMap(({ outputs }) => outputs.flatMap(({ y }) => y ?? []))
+  const [sigmaOf, weightsOf] = (['sigma', 'weights'] as const).map((argument) => {
+    const given: unknown = options[argument]
+    if (names.length === 0 || !isRecord(given)) return () => given
+    const own = ownProperties(given)
+    const stranger = Object.keys(own).find((name) => !names.includes(name))
+    if (stranger !== undefined) throw new OptionError(argument, `names among ${names.join(', ')}`, stranger)
+    return (y: string | null) => (y === null ? given : own[y])
+  })
+  const open = names.find((name) => sigmaOf(name) === undefined && weightsOf(name) === undefined)
   const isGiven = (compute: (y: string | null) => unknown) =>
     names.some((name) => compute(name) !== undefined)
-  const open = names.find((name) => sigmaOf(name) === undefined && weightsOf(name) === undefined)
-  if (open === undefined || !(isGiven(sigmaOf) || isGiven(weightsOf))) return
-  const expected = `one for each of ${[...new Set(names)].join(', ')}`
-  throw new OptionError(isGiven(sigmaOf) ? 'sigma' : 'weights', expected, `none of ${open}`)
+  if (open !== undefined && (isGiven(sigmaOf) || isGiven(weightsOf))) {
+    const expected = `one for each of ${[...new Set(names)].join(', ')}`
+    throw new OptionError(isGiven(sigmaOf) ? 'sigma' : 'weights', expected, `none of ${open}`)
+  }
+  return (y: string | null) => ({ sigma: sigmaOf(y), weights: weightsOf(y) })
 }
 
 /** The column that models with one value are to meet. */
@@ -383,14 +404,14 @@ function checkUnknownColumns(
 }
 
 function readOutput(
-  { text, names }: ParsedOutput,
+  { text, names, remark, x, extraColumns }: ParsedOutput,
   y: string,
-  { columns: all, lists, labels }: GroupedData,
+  { columns: known, lists, labels }: GroupedData,
   parameters: readonly Parameter[],
   options: Omit<SharedValues, 'sigma' | 'weights'> & { readonly sigma: unknown; readonly weights: unknown },
 ) {
-  if (!all.has(y)) throw new OptionError('data', `a column ${y}`, [...all.keys()].join(', '))
-  const own = Object.fromEntries([...all].filter(([name]) => name === y || names.includes(name)))
+  if (!known.has(y)) throw new OptionError('data', `a column ${y}`, [...known.keys()].join(', '))
+  const own = Object.fromEntries([...known].filter(([name]) => name === y || names.includes(name)))
   const { sigma, weights, missing, loss, lossScale, tolerance = 1e-10, absoluteSigma } = options
   const compute = (argument: string, given: unknown): FitColumn | string | undefined =>
     given === undefined || typeof given === 'string' ? given : lists(argument, given as FitColumn)
@@ -408,11 +429,8 @@ function readOutput(
   }
   checkRows(read.columns, count)
   const byModel = weightExpression(settings)
-  // They are found in rounds, the first of which has none.
-  const ones =
-    byModel === undefined ? [] : [[WEIGHTS, fillOnes(read.columns.get(y) as DataColumn, count)] as const]
-  const columns = sharedFirst(new Map([...read.columns, ...ones]))
-  const weight = byModel === undefined ? read.weight : WEIGHTS
+  const { columns: all, weight } = byModel === undefined ? read : addOnes(read.columns, y, count)
+  const columns = sharedFirst(all)
   const counted = runToEnd(selectRows(columns, weight, count, missing === 'drop'))
   if (loss === 'poisson') runToEnd(checkCounts(y, counted.columns))
   const made = loadPrograms(text, parameters, {
@@ -425,12 +443,8 @@ function readOutput(
     isAbsolute: absoluteSigma ?? loss === 'poisson',
   })
   if (made.isDense) {
-    const count = made.problem.free.length
-    throw new OptionError(
-      'start',
-      `1 to ${MAX_COMPILED_PARAMETERS} parameters that vary, of a group`,
-      `${count}`,
-    )
+    const expected = `1 to ${MAX_COMPILED_PARAMETERS} parameters that vary, of a group`
+    throw new OptionError('start', expected, `${made.problem.free.length}`)
   }
   const output: GroupOutput = {
     compiled: made,
@@ -438,16 +452,23 @@ function readOutput(
     rows: counted.observations,
     isIncomplete: counted.isIncomplete,
   }
+  const beside = [x, y, ...extraColumns]
   const by = typeof sigma === 'string' ? 'sigma' : 'weights'
   const weigh = byModel === undefined ? null : compileWeights(made.problem, byModel, by)
-  return { output, given: columns, missing: counted.droppedRows, weigh }
+  return {
+    output,
+    given: columns,
+    missing: counted.droppedRows,
+    weigh,
+    remark: remark && beside.every((name) => columns.has(name)) ? bindRemark(remark, beside) : null,
+  }
 }
 
-/** A column of 1 with rows as another has them, each group's by themselves. */
-function fillOnes(column: DataColumn, count: number): DataColumn {
-  const offsets = new Float64Array(count + 1)
-  for (let group = 0; group < count; group++) offsets[group + 1] = offsets[group] + rowsInRun(column, group)
-  return { numbers: new Float64Array(offsets[count]).fill(1), offsets }
+/** With weights of 1, where they follow from the model: they are found in rounds, the first of which has none. */
+function addOnes(columns: ReadonlyMap<string, DataColumn>, y: string, count: number) {
+  const offsets = rowOffsets(count, (group) => rowsInRun(columns.get(y) as DataColumn, group))
+  const ones = { numbers: new Float64Array(offsets[count]).fill(1), offsets }
+  return { columns: new Map([...columns, [WEIGHTS, ones]]), weight: WEIGHTS }
 }
 
 /** A group's numbers of a column, as far as they count. */

@@ -13,10 +13,10 @@ import { CONVERGED, hasUsablePoint, MAX_ITERATIONS, NOT_FINITE } from '../proble
 import { hasBounds } from '../programs/group-evaluation.js'
 import { MAX_ROUNDS } from '../solve/model-weights.js'
 import { EQUALITY_RATIO, firstIterations } from '../solve/solver.js'
-import { type ArrowheadPoint, ArrowheadSolver, type ArrowheadStop, NO_FIXED } from './arrowhead-solver.js'
+import { type ArrowheadStop, descend, WARM_START } from './arrowhead-descent.js'
+import { type ArrowheadPoint, ArrowheadSolver, NO_FIXED } from './arrowhead-solver.js'
 import { GroupBatch, type GroupBatchInput, getIndex } from './group-batch.js'
 import { type SharedValues, sharedOptionTable } from './options.js'
-import { WARM_START } from './profile.js'
 import { type ParsedSharedFit, readShared, selectGroupRows, sharedName } from './read.js'
 import { computeStatistics, type InvalidWeight, type SharedStatistics } from './shared-statistics.js'
 import { areWeightsSettled, hasModelWeights, setWeights } from './weights.js'
@@ -87,7 +87,7 @@ export class SharedRun {
     // Starts of several begin once.
     const first =
       isAlone && this.solver.isPartlyLinear ? firstIterations(this.maxIterations) : this.maxIterations
-    const stop = yield* this.solver.solve(start, first)
+    const stop = yield* descend(this.solver, start, first)
     const ended = yield* this.#finish(isAlone ? stop : yield* this.#best(start, stop))
     const again = isAlone && ended.reason !== CONVERGED ? yield* this.#restart(start, ended) : null
     const found = yield* this.#reweight(again ?? ended)
@@ -105,7 +105,7 @@ export class SharedRun {
       if (unweighed !== null) return makeUnusableStatistics(ended, unweighed)
       this.solver.release()
       this.solver = this.createSolver()
-      const stop = yield* this.solver.solve(ended.stop.point, this.maxIterations, NO_FIXED, WARM_START)
+      const stop = yield* descend(this.solver, ended.stop.point, this.maxIterations, NO_FIXED, WARM_START)
       const evaluations = ended.stop.evaluations + stop.evaluations
       const now = yield* this.#finish({ ...stop, evaluations })
       if (areWeightsSettled(this.solver, ended, now, this.#tolerance)) return now
@@ -119,7 +119,7 @@ export class SharedRun {
     let [best, { evaluations }] = [first, first]
     for (let k = 1; k < this.options.multiStart.count; k++) {
       const shared = Float64Array.from(this.#samples, (column) => column[k - 1])
-      const stop = yield* this.solver.solve({ shared, local }, this.maxIterations)
+      const stop = yield* descend(this.solver, { shared, local }, this.maxIterations)
       evaluations += stop.evaluations
       if (stop.cost < best.cost || !Number.isFinite(best.cost)) best = stop
     }
@@ -138,7 +138,7 @@ export class SharedRun {
   ): Generator<EngineCall, SharedStatistics | null> {
     const left = this.maxIterations - stop.evaluations
     if (!this.solver.isPartlyLinear || reason === NOT_FINITE || left <= 0) return null
-    const other = yield* this.solver.solve(start, left, NO_FIXED, { isWarmStart: false, alternates: true })
+    const other = yield* descend(this.solver, start, left, NO_FIXED, { isWarmStart: false, alternates: true })
     const evaluations = stop.evaluations + other.evaluations
     const ended = yield* this.#finish({ ...other, evaluations })
     return ended.reason === CONVERGED && other.cost <= EQUALITY_RATIO * stop.cost ? ended : null

@@ -11,11 +11,12 @@ import {
 } from '../programs/elimination.js'
 import { fromInternalInterval } from '../programs/internal-parameters.js'
 import { invertDense } from '../solve/dense-ldlt.js'
+import { reduceChiSquared } from '../uncertainty/statistics.js'
+import type { ArrowheadStop } from './arrowhead-descent.js'
 import {
   type ArrowheadPoint,
   type ArrowheadSolver,
   type ArrowheadStep,
-  type ArrowheadStop,
   NO_FIXED,
 } from './arrowhead-solver.js'
 import { type GroupBatch, getIndex } from './group-batch.js'
@@ -73,60 +74,31 @@ export function* computeStatistics(
   }
   const step = arrow.lastStep(point.shared, end)
   const eliminated = batches.map((family) => family.eliminated())
-  const { size, factors } = step.dense
-  const stateOf = (moves: number, inverse: number) =>
-    moves === 0 ? AT_BOUND : inverse === 0 ? UNIDENTIFIABLE : FREE
-  const sharedStates = step.moves.map((moves, k) => stateOf(moves, factors[k * size + k]))
-  const localStates = batches.map((family, f) => {
-    const moves = family.read('free')
-    return eliminated[f].inverse.map((inverse, i) => {
-      const states = new Uint8Array(inverse.length)
-      for (let g = 0; g < states.length; g++) {
-        if (inverse[g] === 0) states[g] = stateOf(moves[i]?.[g] ?? 1, 0)
-      }
-      return states
-    })
-  })
-  const count = (compute: (family: GroupBatch, f: number) => number) =>
-    batches.reduce((all, family, f) => all + compute(family, f), 0)
+  const states = parameterStates(batches, step, eliminated)
+  const count = (compute: (family: GroupBatch) => number) =>
+    batches.reduce((all, family) => all + compute(family), 0)
   const observations = count((family) => family.rows.reduce((all, more) => all + more, 0))
-  const countOf = (state: number) => {
-    let all = 0
-    for (const states of [sharedStates, ...localStates.flat()])
-      for (let k = 0; k < states.length; k++) if (states[k] === state) all++
-    return all
-  }
   const varying = arrow.size + count(({ local, groups }) => local * groups.length)
-  const degreesOfFreedom = observations - varying + countOf(AT_BOUND)
-  const variance = isAbsolute ? 1 : degreesOfFreedom > 0 ? cost / degreesOfFreedom : NaN
-  const isKnown = stop.reason !== NOT_FINITE
-  const covariance = invertDense(step.dense).map((c) => (isKnown ? c * variance : NaN))
-  for (let i = 0; i < size; i++) {
-    for (let j = 0; j < size; j++) {
-      if (sharedStates[i] !== FREE || sharedStates[j] !== FREE) covariance[i * size + j] = NaN
-    }
-  }
-  const values = {
-    shared: point.shared.map((x, k) => fromInternalInterval(arrow.shared[k])(x)),
-    local: batches.map(({ free }, f) =>
-      point.local[f].map((x, i) => (free[i].isLogarithmic ? x.map(fromInternalInterval(free[i])) : x)),
-    ),
-  }
+  const degreesOfFreedom = observations - varying + countStates(states, AT_BOUND)
+  const variance = isAbsolute ? 1 : reduceChiSquared(cost, degreesOfFreedom)
+  // Of what has ended where nothing is finite nothing is known.
+  const scale = stop.reason === NOT_FINITE ? NaN : variance
+  const covariance = sharedCovariance(step, states.sharedStates, scale)
+  const values = toExternal(arrow, point)
   const localErrors = batches.map((family, f) =>
-    localVariances(family, eliminated[f], covariance, size, variance).map((errors, i) => {
-      const factors = family.free[i].isLogarithmic ? values.local[f][i] : null
-      const states = localStates[f][i]
-      for (let g = 0; g < errors.length; g++) {
-        const isFree = states[g] === FREE && isKnown
-        errors[g] = isFree ? Math.sqrt(errors[g]) * (factors?.[g] ?? 1) : NaN
-      }
+    localVariances(family, eliminated[f], covariance, scale).map((errors, i) => {
+      const slopes = family.free[i].isLogarithmic ? values.local[f][i] : null
+      const own = states.localStates[f][i]
+      for (let g = 0; g < errors.length; g++)
+        errors[g] = own[g] === FREE ? Math.sqrt(errors[g]) * (slopes?.[g] ?? 1) : NaN
       return errors
     }),
   )
   // The point tells, and not the way to it.
   const isThere = stop.reason === CONVERGED || stop.reason === STALLED
-  const ifThere = countOf(UNIDENTIFIABLE) > 0 ? SINGULAR : CONVERGED
+  const ifThere = countStates(states, UNIDENTIFIABLE) > 0 ? SINGULAR : CONVERGED
   return {
+    ...states,
     stop,
     step,
     eliminated,
@@ -135,12 +107,57 @@ export function* computeStatistics(
     degreesOfFreedom,
     observations,
     covariance,
-    sharedStates,
-    localStates,
     localErrors,
     values,
     invalidWeight: null,
     reason: !isThere ? stop.reason : isMinimum ? ifThere : STALLED,
+  }
+}
+
+type ParameterStates = Pick<SharedStatistics, 'sharedStates' | 'localStates'>
+
+function parameterStates(
+  batches: readonly GroupBatch[],
+  { moves, dense: { factors, size } }: ArrowheadStep,
+  eliminated: SharedStatistics['eliminated'],
+): ParameterStates {
+  const stateOf = (moves: number, inverse: number) =>
+    moves === 0 ? AT_BOUND : inverse === 0 ? UNIDENTIFIABLE : FREE
+  const localStates = batches.map((family, f) => {
+    const free = family.read('free')
+    return eliminated[f].inverse.map((inverse, i) => {
+      const states = new Uint8Array(inverse.length)
+      for (let g = 0; g < states.length; g++) {
+        if (inverse[g] === 0) states[g] = stateOf(free[i]?.[g] ?? 1, 0)
+      }
+      return states
+    })
+  })
+  return { localStates, sharedStates: moves.map((is, k) => stateOf(is, factors[k * size + k])) }
+}
+
+function countStates({ sharedStates, localStates }: ParameterStates, state: number): number {
+  let all = 0
+  for (const states of [sharedStates, ...localStates.flat()])
+    for (let k = 0; k < states.length; k++) if (states[k] === state) all++
+  return all
+}
+
+/** The covariance of shared parameters; NaN where one does not move. */
+function sharedCovariance({ dense }: ArrowheadStep, states: Uint8Array, variance: number): Float64Array {
+  const isFree = (k: number) => states[k] === FREE
+  return invertDense(dense).map((c, at) =>
+    isFree(Math.floor(at / dense.size)) && isFree(at % dense.size) ? c * variance : NaN,
+  )
+}
+
+/** Parameters themselves, where steps have led. */
+function toExternal({ batches, shared }: ArrowheadSolver, point: ArrowheadPoint): ArrowheadPoint {
+  return {
+    shared: point.shared.map((x, k) => fromInternalInterval(shared[k])(x)),
+    local: batches.map(({ free }, f) =>
+      point.local[f].map((x, i) => (free[i].isLogarithmic ? x.map(fromInternalInterval(free[i])) : x)),
+    ),
   }
 }
 
@@ -149,9 +166,9 @@ function localVariances(
   { local, sharedPlaces, groups }: GroupBatch,
   { lower, inverse, coupling }: EliminatedEquations<Float64Array>,
   covariance: Float64Array,
-  size: number,
   variance: number,
 ): Float64Array[] {
+  const size = Math.sqrt(covariance.length)
   return Array.from({ length: local }, (_, i) => {
     // With M the inverse of L: Σ M²/D over the column below the diagonal.
     const all = inverse[i].slice()
@@ -186,39 +203,62 @@ function localVariances(
   })
 }
 
+/** A parameter of a group, where the fit has ended. */
+export interface GroupParameter {
+  readonly value: number
+  readonly state: number
+  /** Its derivative by what steps have of it: their logarithm of it, or itself. */
+  readonly slope: number
+  /** Its index among shared parameters; −1 of the group's own. */
+  readonly sharedIndex: number
+}
+
+/** The parameters of a group, own ones first. */
+export function groupParameters(
+  { free, local, sharedPlaces }: GroupBatch,
+  batch: number,
+  index: number,
+  { values, localStates, sharedStates }: SharedStatistics,
+): GroupParameter[] {
+  return free.map(({ isLogarithmic }, i) => {
+    const sharedIndex = i < local ? -1 : getIndex(sharedPlaces[i - local], index)
+    const value = i < local ? values.local[batch][i][index] : values.shared[sharedIndex]
+    const state = i < local ? localStates[batch][i][index] : sharedStates[sharedIndex]
+    return { value, state, slope: isLogarithmic ? value : 1, sharedIndex }
+  })
+}
+
 /** Covariances of a group's parameters, own ones first; NaN where something is not known. */
-export function covarianceEntry(
+export function groupCovariance(
   family: GroupBatch,
-  f: number,
-  at: number,
-  ended: SharedStatistics,
+  batch: number,
+  index: number,
+  statistics: SharedStatistics,
+  parameters = groupParameters(family, batch, index, statistics),
 ): number[][] {
-  const { step, eliminated, covariance, variance, localStates, sharedStates, values } = ended
-  const { local, shared, sharedPlaces, free } = family
-  const { lower, inverse, coupling } = eliminated[f]
+  const { step, eliminated, covariance, variance } = statistics
+  const { local, shared } = family
+  const { lower, inverse, coupling } = eliminated[batch]
   const { size } = step.dense
-  const one = (column: Float64Array) => column[at]
+  const one = (column: Float64Array) => column[index]
   const factors = { lower: lower.map(one), inverse: inverse.map(one) }
-  const place = sharedPlaces.map((value) => getIndex(value, at))
-  const joint = (k: number, l: number) => covariance[place[k] * size + place[l]]
-  const isFree = (i: number) => (i < local ? localStates[f][i][at] : sharedStates[place[i - local]]) === FREE
-  const known = [...place.keys()].filter((k) => isFree(local + k))
+  const joint = (k: number, l: number) =>
+    covariance[parameters[local + k].sharedIndex * size + parameters[local + l].sharedIndex]
+  const known = Array.from({ length: shared }, (_, k) => k).filter(
+    (k) => parameters[local + k].state === FREE,
+  )
   const inverses = Array.from({ length: local }, (_, i) => {
     const unit = Array.from({ length: local }, (_, j) => Number(i === j))
     return solveEliminated(numberArithmetic, factors, unit).map((x) => x * variance)
   })
   /** How a parameter follows a shared one. */
-  const along = (i: number, k: number) => (i < local ? -coupling[k][i][at] : Number(i - local === k))
-  const factor = free.map(({ isLogarithmic }, i) => {
-    if (!isLogarithmic) return 1
-    return i < local ? values.local[f][i][at] : values.shared[place[i - local]]
-  })
-  return Array.from({ length: local + shared }, (_, i) =>
-    Array.from({ length: local + shared }, (_, j) => {
-      if (!isFree(i) || !isFree(j)) return NaN
+  const along = (i: number, k: number) => (i < local ? -coupling[k][i][index] : Number(i - local === k))
+  return parameters.map((one, i) =>
+    parameters.map((other, j) => {
+      if (one.state !== FREE || other.state !== FREE) return NaN
       let sum = i < local && j < local ? inverses[i][j] : 0
       for (const k of known) for (const l of known) sum += along(i, k) * along(j, l) * joint(k, l)
-      return sum * factor[i] * factor[j]
+      return sum * one.slope * other.slope
     }),
   )
 }

@@ -1,18 +1,19 @@
 /** What the bootstrap says of fits with shared parameters. */
 
-import { ArgumentError } from '../../core/errors.js'
-import { CONVERGED } from '../uncertainty/bootstrap.js'
-import type { Bootstrap, BootstrapMethod } from '../uncertainty/bootstrap-result.js'
+import { checkIndex } from '../../core/errors.js'
+import { mapRecord } from '../../core/untrusted-input.js'
+import { type Bootstrap, type BootstrapMethod, countReplicates } from '../uncertainty/bootstrap-result.js'
 import type { SharedParameterValues } from './parameter-values.js'
 
 /** The bootstrap of a fit with shared parameters: in each refit all groups are drawn, and fitted together. */
 export class SharedBootstrap {
+  // Declared alone: what is assigned has them all.
   /** How many refits were made: 0 where there can be none, and `message` says why. */
-  readonly count: number
+  declare readonly count: number
   /** How many of these have not converged. They are in nothing else that is said here. */
-  readonly failed: number
+  declare readonly failed: number
   /** Why refits have ended: indices into `fitReasons`. */
-  readonly reason: Uint8Array
+  declare readonly reason: Uint8Array
   /** How many groups there are. */
   readonly length: number
   readonly #groupAt: (group: number) => Bootstrap
@@ -29,9 +30,7 @@ export class SharedBootstrap {
     at: (group: number) => Bootstrap,
     gather: (read: (group: number) => Readonly<Record<string, number>>) => SharedParameterValues,
   ) {
-    this.count = reason.includes(0) ? 0 : reason.length
-    this.reason = reason.subarray(0, this.count)
-    this.failed = this.reason.reduce((sum, why) => sum + Number(why !== CONVERGED), 0)
+    Object.assign(this, countReplicates(reason))
     this.length = length
     this.#groupAt = at
     this.#values = gather
@@ -60,10 +59,7 @@ export class SharedBootstrap {
     const ends = Array.from({ length: this.length }, (_, group) =>
       this.#groupAt(group).intervals(level, method),
     )
-    const side = (end: 0 | 1) =>
-      this.#values((group) =>
-        Object.fromEntries(Object.entries(ends[group]).map(([name, values]) => [name, values[end]])),
-      )
+    const side = (end: 0 | 1) => this.#values((group) => mapRecord(ends[group], (values) => values[end]))
     return { low: side(0), high: side(1) }
   }
 
@@ -72,8 +68,7 @@ export class SharedBootstrap {
    * several values, those of the first.
    */
   at(group: number): Bootstrap {
-    if (!Number.isInteger(group) || group < 0 || group >= this.length)
-      throw new ArgumentError('group', `an integer from 0 to ${this.length - 1}`, group)
+    checkIndex('group', group, this.length)
     return this.#groupAt(group)
   }
 }

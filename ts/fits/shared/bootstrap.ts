@@ -3,13 +3,13 @@
 import { OptionError } from '../../core/errors.js'
 import type { Slices } from '../../core/slices.js'
 import { plural } from '../../core/text.js'
-import type { DataColumn } from '../../many/batch/data.js'
+import { type DataColumn, rowOffsets } from '../../many/batch/data.js'
 import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
 import { WordStream } from '../../random/random.js'
 import { CONVERGED } from '../problem/reasons.js'
+import { descend, WARM_START } from '../shared-solve/arrowhead-descent.js'
 import { NO_FIXED } from '../shared-solve/arrowhead-solver.js'
 import type { GroupBatchInput, GroupOutput } from '../shared-solve/group-batch.js'
-import { WARM_START } from '../shared-solve/profile.js'
 import type { SharedRun } from '../shared-solve/run.js'
 import { computeStatistics, type SharedStatistics } from '../shared-solve/shared-statistics.js'
 import {
@@ -59,7 +59,7 @@ export function* runSharedBootstrap(
   const draw = yield* resampleGroups(run.parsed.batches, alone, options)
   for (let replicate = 0; alone.length > 0 && replicate < count; replicate++) {
     const arrow = run.createSolver(draw(replicate))
-    const end = yield* arrow.solve(stop.point, run.maxIterations, NO_FIXED, WARM_START)
+    const end = yield* descend(arrow, stop.point, run.maxIterations, NO_FIXED, WARM_START)
     const { reason: why, values } = yield* computeStatistics(arrow, end, run.isAbsolute, run.options.loss)
     arrow.release()
     reason[replicate] = why
@@ -95,12 +95,12 @@ function* resampleGroups(
       const outputs = family.outputs.map((output, k): GroupOutput => {
         const { columns, compiled, rows } = output
         const names = kind === 'cases' ? [...columns.keys()] : [compiled.problem.y]
-        const offsets = new Float64Array(rows.length + 1)
-        for (let group = 0; group < rows.length; group++) offsets[group + 1] = offsets[group] + rows[group]
+        const offsets = rowOffsets(rows.length, (group) => rows[group])
         const made = new Map<string, DataColumn>(columns)
         for (const name of names) made.set(name, { numbers: new Float64Array(offsets[rows.length]), offsets })
         const to = names.map((name) => (made.get(name) as DataColumn).numbers)
-        for (const group of family.groups) draws[group][k].draw(streams[group], names, to, offsets[group], 1)
+        for (const group of family.groups)
+          draws[group][k].draw(streams[group], { names, to, from: offsets[group], stride: 1 })
         return { ...output, columns: made }
       })
       return { ...family, outputs }

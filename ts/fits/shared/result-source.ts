@@ -11,17 +11,20 @@ export type SingleFitContext = BootstrapSource<string>['context']
 export interface SharedSource {
   readonly run: SharedRun
   readonly statistics: SharedStatistics
-  /** The batch of a group, and its index there. */
-  locate(group: number): readonly [batch: number, index: number]
+  locate(group: number): GroupLocation
   /** Numbers by parameter: of shared ones, and by batch and local parameter a column by group. */
   toValues(shared: ArrayLike<number>, local: readonly (readonly Float64Array[])[]): SharedParameterValues
 }
 
-export interface GroupSource {
+/** The batch of a group, and its index there. */
+export interface GroupLocation {
   readonly run: SharedRun
   readonly statistics: SharedStatistics
   readonly batch: number
   readonly index: number
+}
+
+export interface GroupSource extends GroupLocation {
   /** One for each value of its model. */
   contexts(): SingleFitContext[]
 }

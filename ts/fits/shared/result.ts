@@ -1,23 +1,18 @@
-import { ArgumentError } from '../../core/errors.js'
+import { checkIndex } from '../../core/errors.js'
 import { toPrintable } from '../../core/text.js'
 import { createRecord, mapRecord } from '../../core/untrusted-input.js'
 import type { EngineName } from '../../engines/engine.js'
-import { elementary } from '../../functions/index.js'
-import { numbersInRun } from '../../many/batch/data.js'
-import { readOption } from '../../options/read.js'
-import { probability } from '../problem/confidence-level.js'
 import { type FitReason, fitReasons } from '../problem/reasons.js'
 import type { GroupLabel } from '../shared-solve/groups.js'
 import { sharedName } from '../shared-solve/read.js'
 import type { SharedRun } from '../shared-solve/run.js'
 import { AT_BOUND, type SharedStatistics, UNIDENTIFIABLE } from '../shared-solve/shared-statistics.js'
-import { confidenceQuantile, symmetricInterval } from '../uncertainty/bands.js'
+import { symmetricIntervals } from '../uncertainty/bands.js'
 import { type JointFit, jointFits } from '../uncertainty/joint-fit.js'
+import { informationCriteria, reduceChiSquared } from '../uncertainty/statistics.js'
 import { SharedGroup } from './group.js'
-import type { NamedColumns, SharedParameterValues } from './parameter-values.js'
-import { groupSources, sharedSources } from './result-source.js'
-
-const { log } = elementary('float64')
+import type { SharedParameterValues } from './parameter-values.js'
+import { type GroupLocation, type GroupSource, groupSources, sharedSources } from './result-source.js'
 
 /** A fit of many groups of rows that share parameters. */
 export class SharedFit {
@@ -75,11 +70,10 @@ export class SharedFit {
     this.observations = observations
     this.droppedRows = parsed.batches.reduce((all, { droppedRows }) => all + droppedRows, 0)
     this.degreesOfFreedom = degreesOfFreedom
-    this.reducedChiSquared = degreesOfFreedom > 0 ? stop.cost / degreesOfFreedom : NaN
-    const criterion =
-      run.options.loss === 'poisson' ? stop.cost : observations * log(stop.cost / observations)
-    this.aic = criterion + 2 * (observations - degreesOfFreedom)
-    this.bic = criterion + log(observations) * (observations - degreesOfFreedom)
+    this.reducedChiSquared = reduceChiSquared(stop.cost, degreesOfFreedom)
+    const criteria = informationCriteria(run.options.loss, stop.cost, observations, degreesOfFreedom)
+    this.aic = criteria.aic
+    this.bic = criteria.bic
     this.evaluations = stop.evaluations
     this.reason = fitReasons[ended.reason] as FitReason
     this.engine = choice.engine
@@ -87,7 +81,7 @@ export class SharedFit {
     sharedSources.set(this, {
       run,
       statistics: ended,
-      locate: (group) => this.#locateGroup(group),
+      locate: (group) => this.#locate(group),
       toValues: (shared, local) => this.#toValues(shared, local),
     })
     jointFits.set(this, () => this.#joint())
@@ -147,31 +141,22 @@ export class SharedFit {
   #remark(): string {
     const { parsed, solver } = this.#run
     if (this.reason === 'not-finite') return ''
-    if (parsed.batches.every(({ remarks }) => remarks.every(({ remark }) => remark === undefined))) return ''
+    if (parsed.batches.every(({ remarks }) => remarks.every((remark) => remark === null))) return ''
     for (const [k, label] of this.groups.entries()) {
-      const f = this.#batch[k]
-      const { groups, outputs } = solver.batches[f]
-      const said = parsed.batches[f].remarks.flatMap(({ remark, x, extraColumns }, i) => {
-        const { columns, compiled } = outputs[i]
-        const [first, y, ...rest] = [x, compiled.problem.y, ...extraColumns].map((name) => {
-          const column = columns.get(name)
-          return column && numbersInRun(column, groups[this.#groupAt[k]])
-        })
-        if (!remark || !first || !y || rest.includes(undefined)) return []
-        // Of 100,000 groups values take longer to make than all else.
-        return remark(() => this.at(k).values, first, y, ...(rest as Float64Array[])) || []
-      })
-      if (said.length > 0) return `group ${toPrintable(String(label))}: ${said[0]}`
+      const { remarks } = parsed.batches[this.#batch[k]]
+      const { outputs } = solver.batches[this.#batch[k]]
+      // Of 100,000 groups values take longer to make than all else.
+      const said = remarks.map((remark, i) => remark?.(() => this.at(k).values, outputs[i].columns, k))
+      const first = said.find((text) => text)
+      if (first) return `group ${toPrintable(String(label))}: ${first}`
     }
     return ''
   }
 
   /** A group, by its place in `groups`. */
   at(group: number): SharedGroup {
-    if (!Number.isInteger(group) || group < 0 || group >= this.length)
-      throw new ArgumentError('group', `an integer from 0 to ${this.length - 1}`, group)
-    const [f, at] = this.#locateGroup(group)
-    return new SharedGroup(this.groups[group], this.#run, this.#statistics, f, at)
+    checkIndex('group', group, this.length)
+    return new SharedGroup(this.groups[group], this.#locate(group))
   }
 
   /**
@@ -179,52 +164,43 @@ export class SharedFit {
    * group.
    */
   intervals(level = 0.95): { readonly low: SharedParameterValues; readonly high: SharedParameterValues } {
-    readOption('level', probability, level)
-    const t = confidenceQuantile(this.#run.isAbsolute, this.degreesOfFreedom, level)
-    const { parameters } = this.#run.parsed
-    const positive = new Set(
-      parameters.filter((parameter) => parameter.isLogarithmic).map(({ name }) => name),
-    )
+    const { values, errors, degreesOfFreedom } = this
+    const { isAbsolute, parsed } = this.#run
+    const { parameters } = parsed
+    const interval = symmetricIntervals({ isAbsolute, degreesOfFreedom, parameters }, level)
     const ends = (end: 0 | 1): SharedParameterValues => {
-      const compute = (name: string, x: number, error: number) =>
-        symmetricInterval(x, t * error, positive.has(name))[end]
-      const columns = (values: NamedColumns, errors: NamedColumns) =>
-        mapRecord(values, (column, name) => column.map((x, k) => compute(name, x, errors[name][k])))
-      const { values, errors } = this
+      const columns = (role: 'sharedBy' | 'local') =>
+        mapRecord(values[role], (column, name) =>
+          column.map((x, k) => interval(name, x, errors[role][name][k])[end]),
+        )
       return {
-        shared: mapRecord(values.shared, (x, name) => compute(name, x, errors.shared[name])),
-        sharedBy: columns(values.sharedBy, errors.sharedBy),
-        local: columns(values.local, errors.local),
+        shared: mapRecord(values.shared, (x, name) => interval(name, x, errors.shared[name])[end]),
+        sharedBy: columns('sharedBy'),
+        local: columns('local'),
       }
     }
     return { low: ends(0), high: ends(1) }
   }
 
   #joint(): JointFit {
-    const { observations, degreesOfFreedom, chiSquared, reducedChiSquared, reason, atBound, values } = this
     const groups = this.groups.map((_, k) => {
       const group = this.at(k)
-      return {
-        values: group.values,
-        context: (groupSources.get(group)?.contexts() ?? []).map((context) => ({ context, index: 0 })),
-      }
+      const { contexts } = groupSources.get(group) as GroupSource
+      return { values: group.values, parts: contexts().map((context) => ({ context, index: 0 })) }
     })
+    const { values } = this
     return {
-      observations,
-      degreesOfFreedom,
-      chiSquared,
-      reducedChiSquared,
-      reason,
-      atBound,
+      result: this,
+      parts: groups.flatMap(({ parts }) => parts),
       groups,
-      context: groups.flatMap(({ context }) => context),
       local: new Set(Object.keys(values.local)),
       shared: new Set(Object.keys({ ...values.shared, ...values.sharedBy })),
     }
   }
 
-  #locateGroup(group: number): readonly [family: number, at: number] {
-    return [this.#batch[group], this.#groupAt[group]]
+  #locate(group: number): GroupLocation {
+    const [run, statistics] = [this.#run, this.#statistics]
+    return { run, statistics, batch: this.#batch[group], index: this.#groupAt[group] }
   }
 
   #covariance(i: number, j: number): number {

@@ -3,9 +3,9 @@
 import { numberArithmetic, solveEliminated } from '../programs/elimination.js'
 import { type GroupBatch, getIndex } from '../shared-solve/group-batch.js'
 import type { SharedRun } from '../shared-solve/run.js'
-import { FREE, type SharedStatistics } from '../shared-solve/shared-statistics.js'
+import { FREE, groupParameters, type SharedStatistics } from '../shared-solve/shared-statistics.js'
 import { linearizeCached } from '../uncertainty/linearize.js'
-import type { SingleFitContext } from './result-source.js'
+import type { GroupLocation, SingleFitContext } from './result-source.js'
 
 /** Of a group by parameter, half the derivative of what each row costs. */
 interface ContributionRows {
@@ -25,29 +25,30 @@ export class RowContributions {
 
   /**
    * @param alone groups by themselves, in the order of labels
-   * @param places of these, their families and where they are there
    */
   constructor(
     run: SharedRun,
     ended: SharedStatistics,
     alone: readonly (readonly SingleFitContext[])[],
-    places: readonly (readonly [family: number, at: number])[],
+    locate: (group: number) => GroupLocation,
   ) {
     this.#families = run.solver.batches
     this.#statistics = ended
-    this.#groups = alone.map((values, group) => this.#computeRows(values, ...places[group]))
+    this.#groups = alone.map((values, group) => this.#computeRows(values, locate(group)))
     this.#length = this.#groups.reduce((sum, rows) => sum + parameterCount(rows), 0)
   }
 
-  #computeRows(values: readonly SingleFitContext[], f: number, at: number): ContributionRows {
+  #computeRows(
+    values: readonly SingleFitContext[],
+    { batch: f, index: at }: GroupLocation,
+  ): ContributionRows {
     const family = this.#families[f]
     const lists = values.map((context) => linearizeCached(context, 0))
-    const all = family.free.map((_, i) => {
-      const factor = this.#factor(f, at, i)
-      return Float64Array.from(
+    const all = this.#factors(f, at).map((factor, i) =>
+      Float64Array.from(
         lists.flatMap(({ slope, gradient }) => Array.from(slope, (s, row) => s * gradient[i][row] * factor)),
-      )
-    })
+      ),
+    )
     const { coupling } = this.#statistics.eliminated[f]
     const local = all.slice(0, family.local)
     const shared = all
@@ -58,15 +59,10 @@ export class RowContributions {
     return { local, shared, sharedPlaces: family.sharedPlaces.map((place) => getIndex(place, at)) }
   }
 
-  /** How a parameter of a group goes with what steps have of it; 0 where it does not move. */
-  #factor(f: number, at: number, i: number): number {
-    const { local, free, sharedPlaces } = this.#families[f]
-    const { localStates, sharedStates, values } = this.#statistics
-    const place = i < local ? -1 : getIndex(sharedPlaces[i - local], at)
-    const state = place < 0 ? localStates[f][i][at] : sharedStates[place]
-    if (state !== FREE) return 0
-    if (!free[i].isLogarithmic) return 1
-    return place < 0 ? values.local[f][i][at] : values.shared[place]
+  /** How parameters of a group go with what steps have of them; 0 where one does not move. */
+  #factors(f: number, at: number): number[] {
+    const parameters = groupParameters(this.#families[f], f, at, this.#statistics)
+    return parameters.map(({ state, slope }) => (state === FREE ? slope : 0))
   }
 
   /**
@@ -77,14 +73,15 @@ export class RowContributions {
    */
   contributionsOf(
     group: number,
-    [f, at]: readonly [family: number, at: number],
+    { batch: f, index: at }: GroupLocation,
     slopes: readonly number[],
   ): Float64Array {
     const { local, sharedPlaces } = this.#families[f]
     const { covariance, step, variance, eliminated } = this.#statistics
     const { lower, inverse, coupling } = eliminated[f]
     const { size } = step.dense
-    const s = slopes.map((slope, i) => slope * this.#factor(f, at, i))
+    const factors = this.#factors(f, at)
+    const s = slopes.map((slope, i) => slope * factors[i])
     // How it goes with shared parameters: its own ones follow them.
     const along = sharedPlaces.map((place, k): readonly [number, number] => {
       const ofOwn = coupling[k].reduce((sum, by, i) => sum - s[i] * by[at], s[local + k])

@@ -4,7 +4,7 @@ import type { EngineChoice } from '../../engines/select-engine.js'
 import type { DataColumn } from '../../many/batch/data.js'
 import type { BatchRunner } from '../../many/engines/engines.js'
 import type { EngineCall } from '../../many/engines/execute.js'
-import type { Remark } from '../models/model.js'
+import type { BoundRemark } from '../models/model.js'
 import type { FitMinimum } from '../problem/multi-start.js'
 import type { FitParameter, FitParameters, Parameter } from '../problem/parameters.js'
 import type { Problem } from '../problem/problem.js'
@@ -82,8 +82,8 @@ export interface FitContext {
   readonly weightAt: ((f: number, row: ArrayLike<number>) => number) | null
   /** Of a group that shares parameters with others, what says how large errors are: all of them together. */
   readonly errorScale?: ErrorScale
-  /** What the model says of values, and the columns that it wants for it. */
-  readonly remark: { readonly remark: Remark; readonly columns: readonly string[] } | null
+  /** What the model says of values. */
+  readonly remark: BoundRemark | null
 }
 
 /** Intervals of one fit, by the names of what varies. */
@@ -220,5 +220,17 @@ export function keepFits(context: FitContext, isDone: Uint8Array): FitContext {
   return {
     ...context,
     solved: { ...context.solved, reason: context.solved.reason.map((reason, fit) => reason * isDone[fit]) },
+  }
+}
+
+/** Has fits end as others have, one for each; evaluations stay as they are. */
+export function replaceFits(to: SolvedFits, fits: Uint32Array, from: SolvedFits, others: Uint32Array): void {
+  const columns = ({ free, covariance, errors, cost, atBound, unidentifiable, reason }: SolvedFits) => [
+    ...[...free, ...covariance, ...errors, cost],
+    ...[...atBound, ...unidentifiable, reason],
+  ]
+  const all = columns(from)
+  for (const [k, column] of columns(to).entries()) {
+    for (let n = 0; n < fits.length; n++) column[fits[n]] = all[k][others[n]]
   }
 }

@@ -14,15 +14,20 @@ import { dot } from './householder-qr.js'
 /** Where runs have stopped. */
 export type IterationResults = Pick<BatchResults, 'x' | 'iterations' | 'reason'>
 
+/** Where runs begin, and of which fits they have the data. */
+export interface IterationStart {
+  readonly runs: Uint32Array
+  readonly data: readonly DataColumn[]
+  readonly x: readonly (FloatArray | number)[]
+  readonly maxUpdates: number
+}
+
 /** As `Iterations` has it. What varies comes first in a program's state, and then what is fixed. */
 export function* iterateFunctionModel(
   problem: Problem,
   functionModel: BoundFunctionModel,
   program: Program,
-  runs: Uint32Array,
-  data: readonly DataColumn[],
-  x: readonly (FloatArray | number)[],
-  maxUpdates: number,
+  { runs, data, x, maxUpdates }: IterationStart,
 ): Slices<IterationResults> {
   const { free, fixed, columns, y, min, max } = problem
   const machine = new ProgramRunner(program, 'float64')

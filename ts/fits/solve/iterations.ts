@@ -52,7 +52,7 @@ export class Iterations {
     const { problem } = this.#compiled
     const { functionModel } = problem
     if (functionModel !== null)
-      return yield* iterateFunctionModel(problem, functionModel, program, runs, data, x, maxUpdates)
+      return yield* iterateFunctionModel(problem, functionModel, program, { runs, data, x, maxUpdates })
     const rows = data.length === 0 ? 0 : rowsInRun(data[0], runs[0])
     const threads = estimateWork(program, rows, runs.length) > MIN_ROWS_PER_THREAD ? this.#threads : 1
     const { cohorts, lanes } = cohortCount(runs, data, 8, threads)

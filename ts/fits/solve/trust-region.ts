@@ -390,8 +390,11 @@ class TrustRegionFit {
     const verdict = !isSound || isUnidentifiable.includes(true) ? SINGULAR : atPoint
     const freedom = this.#degreesOfFreedom + isAtBound.filter((is) => is).length
     // Of squares the second derivatives of errors are those of steps.
-    const reduction = this.#problem.loss === 'squared' ? { triangle, places } : null
-    const { covariance, errors } = this.#errors(at, moves, isSound, cost, freedom, reduction)
+    const isSame = this.#problem.loss === 'squared'
+    const ofErrors = !isSound ? null : isSame ? { triangle, places } : this.#reduce(at, moves, 'curvature')
+    // The standard deviation of a row, in units.
+    const ofRows = this.#isAbsolute ? this.#unit : freedom > 0 ? Math.sqrt(cost / freedom) : NaN
+    const { covariance, errors } = this.#errors(ofErrors, ofRows)
     return {
       free,
       cost: cost / this.#unit / this.#unit,
@@ -412,21 +415,13 @@ class TrustRegionFit {
     return reduceToMoving(columns, right, moves)
   }
 
-  #errors(
-    at: PointDerivatives,
-    moves: readonly boolean[],
-    isSound: boolean,
-    cost: number,
-    freedom: number,
-    reduction: ReducedSystem | null,
-  ) {
-    const size = moves.length
+  /** @param system null where nothing is known */
+  #errors(system: ReducedSystem | null, ofRows: number) {
+    const { length: size } = this.#units
     const covariance = new Float64Array(triangleIndex(size, 0)).fill(NaN)
     const errors = new Float64Array(size).fill(NaN)
-    if (!isSound) return { covariance, errors }
-    const { triangle, places } = reduction ?? this.#reduce(at, moves, 'curvature')
-    // The standard deviation of a row, in units.
-    const ofRows = this.#isAbsolute ? this.#unit : freedom > 0 ? Math.sqrt(cost / freedom) : NaN
+    if (system === null) return { covariance, errors }
+    const { triangle, places } = system
     const factor = (i: number) => this.#units[i] * ofRows
     for (const [a, row] of invertUpper(triangle.columns).entries()) {
       const i = places[a]

@@ -1,6 +1,6 @@
 /** What the bootstrap says of fits. */
 
-import { ArgumentError } from '../../core/errors.js'
+import { checkIndex } from '../../core/errors.js'
 import { createRecord, mapRecord } from '../../core/untrusted-input.js'
 import { pickRuns } from '../../many/batch/data.js'
 import { choice, type GivenOf } from '../../options/kinds.js'
@@ -16,15 +16,9 @@ import {
   type ResamplingContext,
   unavailableBecause,
 } from './bootstrap.js'
+import { covarianceEntry, evaluateParameter, parameterPoint } from './estimates.js'
 import { fProbability } from './f-distribution.js'
-import {
-  covarianceEntry,
-  derivedColumn,
-  evaluateModel,
-  linearizeCached,
-  parameterPoint,
-  type RequestedColumns,
-} from './linearize.js'
+import { evaluateModel, linearizeCached, type RequestedColumns } from './linearize.js'
 import { studentQuantile } from './student-t.js'
 
 const methodOption = choice('bca', 'percentile')
@@ -49,16 +43,25 @@ export interface BootstrapSource<Names extends string> {
   readonly contributions?: (slopes: readonly number[]) => ArrayLike<number>
 }
 
+/** How refits of one fit have ended: where one has not been made, none has. */
+export function countReplicates(all: Uint8Array) {
+  const reason = all.subarray(0, all.includes(0) ? 0 : all.length)
+  let failed = 0
+  for (let k = 0; k < reason.length; k++) if (reason[k] !== CONVERGED) failed++
+  return { count: reason.length, failed, reason }
+}
+
 /** The bootstrap of one fit. */
 export class Bootstrap<Names extends string = string> {
+  // Declared alone: what is assigned has them all.
   /** How many refits were made: 0 where there can be none, and `message` says why. */
-  readonly count: number
+  declare readonly count: number
   /** How many of these have not converged. They are in nothing else that is said here. */
-  readonly failed: number
+  declare readonly failed: number
+  /** Why refits have ended: indices into `fitReasons`. */
+  declare readonly reason: Uint8Array
   /** All parameters, by refit; NaN where it has failed. */
   readonly values: Readonly<Record<Names, Float64Array>>
-  /** Why refits have ended: indices into `fitReasons`. */
-  readonly reason: Uint8Array
   readonly #source: BootstrapSource<Names>
   readonly #options: BootstrapValues
   /** Refits that have converged. */
@@ -66,15 +69,11 @@ export class Bootstrap<Names extends string = string> {
 
   /** @internal */
   constructor(original: BootstrapSource<Names>, { values, reason }: Replicates, options: BootstrapValues) {
-    this.count = reason.includes(0) ? 0 : reason.length
-    this.reason = reason.subarray(0, this.count)
+    Object.assign(this, countReplicates(reason))
     this.#source = original
     this.#options = options
-    const good = new Uint32Array(this.count)
-    let length = 0
-    for (let k = 0; k < this.count; k++) if (reason[k] === CONVERGED) good[length++] = k
-    this.#usable = good.subarray(0, length)
-    this.failed = this.count - length
+    this.#usable = new Uint32Array(this.count - this.failed)
+    for (let k = 0, place = 0; k < this.count; k++) if (reason[k] === CONVERGED) this.#usable[place++] = k
     this.values = mapRecord(original.values, (value, name) => {
       if (Object.hasOwn(values, name)) return values[name].subarray(0, this.count)
       return new Float64Array(this.count).map((_, k) => (reason[k] === CONVERGED ? value : NaN))
@@ -120,8 +119,9 @@ export class Bootstrap<Names extends string = string> {
   ): Readonly<Record<Names, readonly [low: number, high: number]>> {
     readOption('level', probability, level)
     readOption('method', methodOption, method)
+    const { context, fit } = this.#source
     return mapRecord(this.values, (column, name) => {
-      const slopes = () => this.#slopes(name)
+      const slopes = () => evaluateParameter(context, name, fit).slice(1)
       return this.#interval(pickRuns(column, this.#usable), this.#source.values[name], slopes, level, method)
     })
   }
@@ -148,15 +148,6 @@ export class Bootstrap<Names extends string = string> {
       ;[low[row], high[row]] = this.#interval(curves, f, () => slopes, level, method)
     }
     return { low, high }
-  }
-
-  /** Of a parameter by those that vary. */
-  #slopes(name: Names): readonly number[] {
-    const { context, fit } = this.#source
-    const { free, derived } = context.problem
-    return derived.has(name)
-      ? derivedColumn(context, name)(fit).slice(1)
-      : free.map((other) => Number(other === name))
   }
 
   /** @param numbers whose order changes */
@@ -266,9 +257,7 @@ export class BootstrapMany<Names extends string = string> {
 
   /** That of one fit. */
   at(fit: number): Bootstrap<Names> {
-    if (!Number.isInteger(fit) || fit < 0 || fit >= this.length) {
-      throw new ArgumentError('fit', `an integer from 0 to ${this.length - 1}`, fit)
-    }
+    checkIndex('fit', fit, this.length)
     return this.#fitAt(fit)
   }
 

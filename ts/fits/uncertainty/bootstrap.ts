@@ -3,7 +3,15 @@
 import { OptionError } from '../../core/errors.js'
 import type { FloatArray } from '../../core/numbers.js'
 import { plural } from '../../core/text.js'
-import { type DataColumn, numbersInRun, pickRuns, putRuns, sharedFirst } from '../../many/batch/data.js'
+import {
+  concatenate,
+  type DataColumn,
+  numbersInRun,
+  pickRuns,
+  putRuns,
+  rowOffsets,
+  sharedFirst,
+} from '../../many/batch/data.js'
 import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
 import { callOptions } from '../../many/options.js'
 import { choice, type GivenOf, integerBetween, type ValuesOf } from '../../options/kinds.js'
@@ -18,6 +26,7 @@ import {
   type SolvedFits,
 } from '../solve/fit-context.js'
 import { linearizeCached } from './linearize.js'
+import { readResponse } from './statistics.js'
 
 const kindName = (value?: number) => integerBetween(0, 0xffff_ffff, value, '2^32 - 1')
 
@@ -165,16 +174,13 @@ function refitDraws(context: FitContext, runs: ReplicateRuns, draws: Resampler) 
   const { columns } = context
   const { fits } = runs
   const isOne = fits[0] === fits[fits.length - 1]
-  const offsets = new Float64Array(fits.length + 1)
-  for (let k = 0; k < fits.length; k++) offsets[k + 1] = offsets[k] + context.observations[fits[k]]
+  const offsets = rowOffsets(fits.length, (k) => context.observations[fits[k]])
   const made = [...columns].map(([name, column]): [string, DataColumn] => {
     if (draws.columns.includes(name)) return [name, new ResampledColumn(draws, name, runs, offsets)]
     // What is the same for all is there once.
     if (isOne || column.offsets === null)
       return [name, { numbers: numbersInRun(column, fits[0]), offsets: null }]
-    const numbers = new Float64Array(offsets[fits.length])
-    for (let k = 0; k < fits.length; k++) numbers.set(numbersInRun(column, fits[k]), offsets[k])
-    return [name, { numbers, offsets }]
+    return [name, concatenate(Array.from(fits, (fit) => numbersInRun(column, fit)))]
   })
   const start = replaceStarts(context, (name) => pickRuns(parameterColumn(context, name), fits))
   return context.warmStart(sharedFirst(new Map(made)), start)
@@ -215,7 +221,7 @@ class ResampledColumn implements DataColumn {
     const { fits, replicates } = this.#runs
     if (this.#target[0] !== to) this.#target = [to]
     // Each column draws its rows anew: that takes less time than to keep them.
-    this.#draws.draw(fits[run], replicates[run], this.#names, this.#target, from, stride)
+    this.#draws.draw(fits[run], replicates[run], { names: this.#names, to: this.#target, from, stride })
   }
 }
 
@@ -236,32 +242,27 @@ class Resampler {
     this.#options = options
   }
 
-  /** Writes the rows of a refit, in some columns, from a place on. */
-  draw(
-    fit: number,
-    replicate: number,
-    names: readonly string[],
-    to: readonly FloatArray[],
-    from: number,
-    stride: number,
-  ): void {
+  /** Writes the rows of a refit. */
+  draw(fit: number, replicate: number, target: DrawTarget): void {
     const { kind, seed, fitOffset } = this.#options
     if (fit !== this.#fit || this.#method === null) this.#method = new resamplers[kind](this.#context, fit)
     this.#fit = fit
     this.#words.seed(seed, (fitOffset + fit) >>> 0, replicate)
-    this.#method.draw(this.#words, names, to, from, stride)
+    this.#method.draw(this.#words, target)
   }
 }
 
 /** Draws refits of one fit: columns that are others than the fit's, by the words of a stream, which goes on. */
 export interface DrawMethod {
-  draw(
-    words: WordStream,
-    names: readonly string[],
-    to: readonly FloatArray[],
-    from: number,
-    stride: number,
-  ): void
+  draw(words: WordStream, target: DrawTarget): void
+}
+
+/** Columns in which rows are written, from a place on. */
+interface DrawTarget {
+  readonly names: readonly string[]
+  readonly to: readonly FloatArray[]
+  readonly from: number
+  readonly stride: number
 }
 
 class Residuals implements DrawMethod {
@@ -283,13 +284,7 @@ class Residuals implements DrawMethod {
     this.#rows = new Uint32Array(rows)
   }
 
-  draw(
-    words: WordStream,
-    _: readonly string[],
-    [to]: readonly FloatArray[],
-    from: number,
-    stride: number,
-  ): void {
+  draw(words: WordStream, { to: [to], from, stride }: DrawTarget): void {
     const rows = this.#rows
     const [curve, deviations, pool] = [this.#curve, this.#deviations, this.#pool]
     words.fill(rows, rows.length)
@@ -308,13 +303,7 @@ class Cases implements DrawMethod {
     this.#rows = new Uint32Array(context.observations[fit])
   }
 
-  draw(
-    words: WordStream,
-    names: readonly string[],
-    to: readonly FloatArray[],
-    from: number,
-    stride: number,
-  ): void {
+  draw(words: WordStream, { names, to, from, stride }: DrawTarget): void {
     const rows = this.#rows
     words.fill(rows, rows.length)
     for (let k = 0; k < names.length; k++) {
@@ -340,13 +329,7 @@ class Parametric implements DrawMethod {
     this.#rows = rows
   }
 
-  draw(
-    words: WordStream,
-    _: readonly string[],
-    [to]: readonly FloatArray[],
-    from: number,
-    stride: number,
-  ): void {
+  draw(words: WordStream, { to: [to], from, stride }: DrawTarget): void {
     const { next } = words
     for (let row = 0; row < this.#rows; row++) to[from + row * stride] = this.#measured(row, next)
   }
@@ -357,12 +340,7 @@ export const resamplers = { residuals: Residuals, cases: Cases, parametric: Para
 
 /** The curve at the rows of a fit that count, what was measured there, and its relative standard deviations. */
 function fittedCurve(context: ResamplingContext, fit: number) {
-  const { problem, columns } = context
-  const y = numbersInRun(columns.get(problem.y) as DataColumn, fit)
-  const weights =
-    problem.weight === null
-      ? new Float64Array(y.length).fill(1)
-      : numbersInRun(columns.get(problem.weight) as DataColumn, fit)
+  const { y, weights = new Float64Array(y.length).fill(1) } = readResponse(context, fit)
   const deviations = weights.map((weight) => 1 / Math.sqrt(weight))
   return { curve: linearizeCached(context, fit).curve, y, weights, deviations, rows: y.length }
 }

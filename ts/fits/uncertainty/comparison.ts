@@ -33,16 +33,21 @@ export interface Comparison {
   readonly message: string
 }
 
-/** What of a fit is compared. */
+/** What is compared: one fit, or many as one. */
 export interface ComparedFit {
+  readonly result: ComparedResult
+  /** The single fits of which it is made. */
+  readonly parts: readonly ComparedPart[]
+}
+
+/** The numbers of a result that comparisons are made of. */
+interface ComparedResult {
   readonly observations: number
   readonly degreesOfFreedom: number
   readonly chiSquared: number
   readonly reducedChiSquared: number
   readonly reason: FitReason
   readonly atBound: readonly string[]
-  /** What it is of: one fit, or many as one. */
-  readonly context: readonly ComparedPart[]
 }
 
 /** A fit's ingredients, and which of the fits there it is. */
@@ -127,9 +132,9 @@ export function orderByModel<T>({
   return fullModel === 'a' ? { full: a, reduced: b } : { full: b, reduced: a }
 }
 
-const parameterCount = ({ observations, degreesOfFreedom }: ComparedFit) => observations - degreesOfFreedom
+const parameterCount = ({ result }: ComparedFit) => result.observations - result.degreesOfFreedom
 
-const isAbsolute = ({ context }: ComparedFit) => context[0].context.isAbsolute
+const isAbsolute = ({ parts }: ComparedFit) => parts[0].context.isAbsolute
 
 export function makePair(a: ComparedFit, b: ComparedFit): ComparedPair {
   const fullModel =
@@ -144,18 +149,18 @@ export function makePair(a: ComparedFit, b: ComparedFit): ComparedPair {
 
 function unavailableReason(pair: ComparedPair): string {
   const { a, b } = pair
-  const [name, fit] = a.reason === 'converged' ? ['b', b] : ['a', a]
-  if (fit.reason !== 'converged') return `${name} has not converged, but is '${fit.reason}'`
+  const [name, { reason }] = a.result.reason === 'converged' ? ['b', b.result] : ['a', a.result]
+  if (reason !== 'converged') return `${name} has not converged, but is '${reason}'`
   if (pair.fullModel === null) {
-    const held = [...a.atBound, ...b.atBound]
+    const held = [...a.result.atBound, ...b.result.atBound]
     const but = held.length === 0 ? '' : `, as ${held.join(', ')} held at a bound`
     return `a and b have equally many parameters that vary${but}: neither has the other in it`
   }
   const { full, reduced } = orderByModel(pair)
   if (isAbsolute(full)) return ''
-  if (full.degreesOfFreedom <= 0) return `${pair.fullModel} leaves no degree of freedom`
-  const squares = full.context.reduce((sum, { context, index }) => sum + sumOfSquares(context, index), 0)
-  if (isExact(reduced.chiSquared, squares)) {
+  if (full.result.degreesOfFreedom <= 0) return `${pair.fullModel} leaves no degree of freedom`
+  const squares = full.parts.reduce((sum, { context, index }) => sum + sumOfSquares(context, index), 0)
+  if (isExact(reduced.result.chiSquared, squares)) {
     return 'the reduced model meets the data exactly: what is left is rounding'
   }
   return ''
@@ -173,14 +178,15 @@ export function comparison(
   const both = [a, b] as const
   const aicc = both.map(computeAicc) as [number, number]
   const [first, second] = [1 / (1 + exp((aicc[0] - aicc[1]) / 2)), 1 / (1 + exp((aicc[1] - aicc[0]) / 2))]
-  const few = both.filter((fit, k) => fit.reason === 'converged' && Number.isNaN(aicc[k])).length
+  const few = both.filter(({ result }, k) => result.reason === 'converged' && Number.isNaN(aicc[k])).length
   const remark = few > 0 ? 'too few rows for AICc' : ''
   const none = { test: null, statistic: NaN, degreesOfFreedom: [NaN, NaN], pValue: NaN } as const
   const rest = { fullModel, aicc, akaikeWeights: [first, second] } as const
   const withMessage = (...said: readonly string[]) => said.filter((text) => text !== '').join('; ')
   if (nest === undefined) return { ...rest, ...none, message: withMessage(pair.unavailableBecause, remark) }
 
-  const { full: more, reduced: less } = orderByModel(pair)
+  const { full, reduced } = orderByModel(pair)
+  const [more, less] = [full.result, reduced.result]
   const gain = less.chiSquared - more.chiSquared
   if (gain < -REDUCTION_TOLERANCE * less.chiSquared) {
     const why = nest.isNested
@@ -196,7 +202,7 @@ export function comparison(
     const why = `${fullModel} ${nest.explanation}: it is not known to be nested; { nested: true } says so`
     return { ...rest, ...none, message: withMessage(why, remark) }
   }
-  const isKnown = isAbsolute(more)
+  const isKnown = isAbsolute(full)
   const above = less.degreesOfFreedom - more.degreesOfFreedom
   const below = isKnown ? Infinity : more.degreesOfFreedom
   const lowered = Math.max(gain, 0)
@@ -214,7 +220,7 @@ export function comparison(
 
 /** AICc: see {@link Comparison}. */
 function computeAicc(fit: ComparedFit): number {
-  const { observations, chiSquared, reason } = fit
+  const { observations, chiSquared, reason } = fit.result
   if (reason !== 'converged' && reason !== 'singular') return NaN
   const count = parameterCount(fit)
   if (isAbsolute(fit)) return chiSquared + 2 * count

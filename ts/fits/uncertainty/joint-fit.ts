@@ -12,7 +12,7 @@ export interface JointFit extends ComparedFit {
 interface JointGroup {
   readonly values: Readonly<Record<string, number>>
   /** By value of its model. */
-  readonly context: readonly ComparedPart[]
+  readonly parts: readonly ComparedPart[]
 }
 
 /** Of results of `fitShared`; nobody who compares no such fits has to have their code. */
@@ -25,14 +25,14 @@ export const jointFits = new WeakMap<object, () => JointFit>()
 export function isNestedIn(fullModel: JointFit, reducedModel: JointFit): boolean {
   /** By parameter and its number here, the number there. */
   const numbers = new Map<string, number>()
-  return fullModel.groups.every(({ values, context }, k) => {
+  return fullModel.groups.every(({ values, parts }, k) => {
     const other = reducedModel.groups[k]
-    if (context.some(({ context }, i) => context.problem.text !== other.context[i].context.problem.text))
+    if (parts.some(({ context }, i) => context.problem.text !== other.parts[i].context.problem.text))
       return false
     return Object.entries(values).every(([name, x]) => {
       if (fullModel.local.has(name)) return true
       const there = other.values[name]
-      if (!fullModel.shared.has(name)) return there === x || !context[0].context.problem.fixed.includes(name)
+      if (!fullModel.shared.has(name)) return there === x || !parts[0].context.problem.fixed.includes(name)
       const key = `${x} ${name}`
       if (!numbers.has(key)) numbers.set(key, there)
       return numbers.get(key) === there

@@ -3,7 +3,6 @@
 import { OptionError } from '../../core/errors.js'
 import { runToEnd } from '../../core/slices.js'
 import { isRecord, ownProperties } from '../../core/untrusted-input.js'
-import { differentiate } from '../../expressions/differentiate.js'
 import { compile } from '../../expressions/program.js'
 import { ProgramRunner } from '../../expressions/run.js'
 import { type DataColumn, numbersInRun, pickRuns, rowsInRun } from '../../many/batch/data.js'
@@ -18,56 +17,16 @@ import {
   modelColumns,
   slopeNodes,
 } from '../programs/function-curve.js'
-import { triangleIndex } from '../programs/ldlt.js'
 import type { FitContext, SolvedFits } from '../solve/fit-context.js'
+import { type EstimateContext, parameterPoint } from './estimates.js'
 
 /** Where a fit has ended, and what is known of it there. */
-type EvaluationContext = Pick<FitContext, 'problem' | 'data' | 'starts'> & {
+interface EvaluationContext extends EstimateContext, Pick<FitContext, 'data'> {
   readonly solved: Pick<SolvedFits, 'free' | 'errors'>
 }
 
 /** The same, and the rows that count. */
 type LinearizationContext = Omit<EvaluationContext, 'data'> & Pick<FitContext, 'columns' | 'observations'>
-
-/** What programs of results take before columns: where a fit has ended, and what is fixed by fit. */
-export function parameterPoint(
-  { problem, solved, starts }: Omit<EvaluationContext, 'data'>,
-  fit: number,
-): number[] {
-  return [...solved.free.map((x) => x[fit]), ...problem.fixed.map((name) => starts.get(name)?.[fit] ?? NaN)]
-}
-
-export function covarianceEntry(
-  { solved }: { readonly solved: Pick<SolvedFits, 'covariance'> },
-  fit: number,
-  i: number,
-  j: number,
-): number {
-  return solved.covariance[triangleIndex(i, j)][fit]
-}
-
-/** What a parameter is that varies or follows from others, by fit, and its derivatives by those that vary. */
-export function derivedColumn(
-  context: Omit<EvaluationContext, 'data'>,
-  name: string,
-): (fit: number) => number[] {
-  const at = derivedValue(context.problem, name)
-  return (fit) => at(parameterPoint(context, fit))
-}
-
-/** The same by a point, behind which is what is fixed by fit. */
-export function derivedValue(
-  { graph, free, fixed, derived }: Problem,
-  name: string,
-): (point: readonly number[]) => number[] {
-  const node = derived.get(name) ?? graph.name(name)
-  const slopes = differentiate(graph, node, free, () => false).gradient
-  const machine = new ProgramRunner(compile(graph, [node, ...slopes], [...free, ...fixed], []), 'float64')
-  return (point) => {
-    machine.run(point, [], 0)
-    return machine.program.outputs.map((slot) => machine.slots[slot])
-  }
-}
 
 /** Numbers by row of those that count. */
 export interface Linearization {
@@ -103,14 +62,7 @@ function linearize(context: LinearizationContext, fit: number): Linearization {
   const more =
     problem.functionModel === null
       ? []
-      : evaluateFunction(
-          context,
-          problem.functionModel,
-          fit,
-          countedColumns(context, fit),
-          point,
-          curve.length,
-        )
+      : evaluateFunction(context, fit, countedColumns(context, fit), point, curve.length)
   const own = [...columns, ...more]
   const slots = machine.program.outputs
   const input = new Float64Array(point.length + own.length)
@@ -129,13 +81,13 @@ const countedColumns = ({ problem, columns }: LinearizationContext, fit: number)
 /** A function at a point, and its derivatives there. */
 function evaluateFunction(
   { problem, solved }: Pick<EvaluationContext, 'problem' | 'solved'>,
-  called: BoundFunctionModel,
   fit: number,
   columns: readonly Float64Array[],
   point: readonly number[],
   rows: number,
 ): Float64Array[] {
   const { free, min, max } = problem
+  const called = problem.functionModel as BoundFunctionModel
   const curve = new FunctionCurve(problem, called, columns, point.slice(free.length), rows)
   const x = Float64Array.from(point.slice(0, free.length))
   const f = curve.value(x)
@@ -190,11 +142,7 @@ export function evaluateModel(
   // Conditions would take it for a number: of a dose that is missing nothing is known.
   const isMissing = (row: number) => data.some((column) => Number.isNaN(column[row]))
   if (problem.functionModel !== null)
-    return {
-      rows,
-      columns,
-      ...evaluateCalledModel(context, problem.functionModel, fit, data, rows, isMissing),
-    }
+    return { rows, columns, ...evaluateCalledModel(context, fit, data, rows, isMissing) }
   const machine = new ProgramRunner(compileModel(problem), 'float64')
   const outputs = (row: number, point: readonly number[]) => {
     if (isMissing(row)) return machine.program.outputs.map(() => NaN)
@@ -207,13 +155,13 @@ export function evaluateModel(
 /** A function is called for all rows at once, when somebody asks for the first one of a point. */
 function evaluateCalledModel(
   context: EvaluationContext,
-  called: BoundFunctionModel,
   fit: number,
   data: readonly Float64Array[],
   rows: number,
   isMissing: (row: number) => boolean,
 ): Pick<ModelEvaluation, 'value' | 'outputs'> {
   const { problem } = context
+  const called = problem.functionModel as BoundFunctionModel
   const known = Uint32Array.from({ length: rows }, (_, row) => row).filter((row) => !isMissing(row))
   const places = new Map(Array.from(known, (row, place) => [row, place]))
   const own = data.map((column) => pickRuns(column, known))
@@ -225,7 +173,7 @@ function evaluateCalledModel(
     )
   })
   const all = memoizeBy((point: readonly number[]) =>
-    evaluateFunction(context, called, fit, own, point, known.length),
+    evaluateFunction(context, fit, own, point, known.length),
   )
   return {
     value: (row, point) => number(values(point), row),

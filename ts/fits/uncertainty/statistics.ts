@@ -1,9 +1,9 @@
 /** What is said of a fit as a whole, by its least χ². */
 
 import { elementary } from '../../functions/index.js'
-import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
-import type { Problem } from '../problem/problem.js'
-import type { FitContext } from '../solve/fit-context.js'
+import { numbersInRun } from '../../many/batch/data.js'
+import type { Loss } from '../problem/loss.js'
+import { computeDegreesOfFreedom, type FitContext } from '../solve/fit-context.js'
 
 export interface Statistics {
   /** χ² by degree of freedom; NaN where there is none. */
@@ -18,33 +18,45 @@ export interface Statistics {
 
 const { log } = elementary('float64')
 
-/**
- * @param ones what a constant is in each row, where y has a covariance
- * @param rows of which the weight is not 0
- * @param degreesOfFreedom how many more these are than parameters that vary and no bound holds
- */
-export function computeStatistics(
-  problem: Problem,
-  columns: ReadonlyMap<string, DataColumn>,
-  ones: Float64Array | null,
-  fit: number,
+/** χ² by degree of freedom; NaN where there is none. */
+export function reduceChiSquared(chiSquared: number, degreesOfFreedom: number): number {
+  return degreesOfFreedom > 0 ? chiSquared / degreesOfFreedom : NaN
+}
+
+export function informationCriteria(
+  loss: Loss,
   chiSquared: number,
-  rows: number,
+  observations: number,
   degreesOfFreedom: number,
-): Statistics {
-  const count = rows - degreesOfFreedom
-  const columnNamed = (name: string | null) => {
-    const column = name === null ? undefined : columns.get(name)
-    return column === undefined ? undefined : numbersInRun(column, fit)
-  }
-  const [y, weights] = [problem.y, problem.weight].map(columnNamed)
-  const criterion = problem.loss === 'poisson' ? chiSquared : rows * log(chiSquared / rows)
+): Pick<Statistics, 'aic' | 'bic'> {
+  const count = observations - degreesOfFreedom
+  const criterion = loss === 'poisson' ? chiSquared : observations * log(chiSquared / observations)
+  return { aic: criterion + 2 * count, bic: criterion + log(observations) * count }
+}
+
+export function computeStatistics(context: FitContext, fit: number): Statistics {
+  const { problem, whitened, observations, solved } = context
+  const chiSquared = solved.cost[fit]
+  const degreesOfFreedom = computeDegreesOfFreedom(context, fit)
+  const { y, weights } = readResponse(context, fit)
+  const variation = totalVariation(y, weights, whitened?.ones)
   return {
-    reducedChiSquared: degreesOfFreedom > 0 ? chiSquared / degreesOfFreedom : NaN,
-    rSquared: 1 - chiSquared / (totalVariation(y as Float64Array, weights, ones) || NaN),
-    aic: criterion + 2 * count,
-    bic: criterion + log(rows) * count,
+    reducedChiSquared: reduceChiSquared(chiSquared, degreesOfFreedom),
+    rSquared: 1 - chiSquared / (variation || NaN),
+    ...informationCriteria(problem.loss, chiSquared, observations[fit], degreesOfFreedom),
   }
+}
+
+/** What a fit is to meet, in rows that count, and the weights of these, if there are any. */
+export function readResponse(
+  { problem, columns }: Pick<FitContext, 'problem' | 'columns'>,
+  fit: number,
+): { readonly y: Float64Array; readonly weights: Float64Array | undefined } {
+  const read = (name: string | null) => {
+    const column = columns.get(name ?? '')
+    return column && numbersInRun(column, fit)
+  }
+  return { y: read(problem.y) as Float64Array, weights: read(problem.weight) }
 }
 
 /** Where residuals are 1e-13 of y, rounding is a hundredth of χ²: of less, digits say nothing. */
@@ -56,38 +68,34 @@ export function isExact(chiSquared: number, squares: number): boolean {
 }
 
 /** Σw·y² of a fit. */
-export function sumOfSquares(
-  { problem, columns }: Pick<FitContext, 'problem' | 'columns'>,
-  fit: number,
-): number {
-  const [y, weights] = [problem.y, problem.weight].map((name) =>
-    name === null ? undefined : numbersInRun(columns.get(name) as DataColumn, fit),
-  )
-  return (y as Float64Array).reduce((sum, x, row) => sum + (weights?.[row] ?? 1) * x * x, 0)
+export function sumOfSquares(context: Pick<FitContext, 'problem' | 'columns'>, fit: number): number {
+  const { y, weights } = readResponse(context, fit)
+  return y.reduce((sum, x, row) => sum + (weights?.[row] ?? 1) * x * x, 0)
 }
 
-/** Σw·(y − ȳ)² with the weighted mean ȳ; no rounding of the mean makes something of what does not vary. */
+/**
+ * Σw·(y − ȳ)² with the weighted mean ȳ; no rounding of the mean makes something of what does not vary.
+ *
+ * @param ones what a constant is in each row, where y has a covariance
+ */
 function totalVariation(
   y: Float64Array,
   weights: Float64Array | undefined,
-  ones: Float64Array | null,
+  ones: Float64Array | undefined,
 ): number {
-  if (ones === null && !varies(y)) return 0
-  let sum = 0
-  let all = 0
-  let squares = 0
-  let rounding = 0
+  if (!ones && !varies(y)) return 0
+  let [sum, all, squares, rounding] = [0, 0, 0, 0]
   for (let row = 0; row < y.length; row++) {
-    const weight = weights === undefined ? 1 : weights[row]
-    const one = ones === null ? 1 : ones[row]
+    const weight = weights?.[row] ?? 1
+    const one = ones?.[row] ?? 1
     sum += weight * one * y[row]
     all += weight * one * one
-    if (ones !== null) rounding += y[row] * y[row] * 1e-26
+    if (ones) rounding += y[row] * y[row] * 1e-26
   }
   const mean = sum / all
   for (let row = 0; row < y.length; row++) {
-    const off = y[row] - mean * (ones === null ? 1 : ones[row])
-    squares += (weights === undefined ? 1 : weights[row]) * off * off
+    const off = y[row] - mean * (ones?.[row] ?? 1)
+    squares += (weights?.[row] ?? 1) * off * off
   }
   return squares > rounding ? squares : 0
 }

@@ -171,6 +171,21 @@ export function numbersInRun({ numbers, offsets }: DataColumn, run: number): Flo
   return offsets === null ? numbers : numbers.subarray(offsets[run], offsets[run + 1])
 }
 
+/** Where the rows of each run begin in a column, and where the last ones end. */
+export function rowOffsets(count: number, rowsOf: (run: number) => number): Float64Array {
+  const offsets = new Float64Array(count + 1)
+  for (let run = 0; run < count; run++) offsets[run + 1] = offsets[run] + rowsOf(run)
+  return offsets
+}
+
+/** A column with a list for each run. */
+export function concatenate(lists: readonly Float64Array[]): DataColumn {
+  const offsets = rowOffsets(lists.length, (run) => lists[run].length)
+  const numbers = new Float64Array(offsets[lists.length])
+  for (const [run, list] of lists.entries()) numbers.set(list, offsets[run])
+  return { numbers, offsets }
+}
+
 /** What errors call a column: names of columns that a user has not named begin with @, and are the option's. */
 export function dataArgument(name: string): string {
   return name.startsWith('@') ? name.slice(1) : `data: ${name}`

@@ -1,0 +1,83 @@
+/** Values, standard errors and covariances of parameters where fits have ended. */
+
+import { createRecord } from '../../core/untrusted-input.js'
+import { differentiate } from '../../expressions/differentiate.js'
+import { compile } from '../../expressions/program.js'
+import { ProgramRunner } from '../../expressions/run.js'
+import type { Problem } from '../problem/problem.js'
+import { memoizeBy } from '../programs/function-curve.js'
+import { triangleIndex } from '../programs/ldlt.js'
+import { type FitContext, type SolvedFits, standardError } from '../solve/fit-context.js'
+
+/** Where fits have ended: parameters that vary, and fixed ones. */
+export interface EstimateContext extends Pick<FitContext, 'problem' | 'starts'> {
+  readonly solved: Pick<SolvedFits, 'free'>
+}
+
+/** Arguments of programs before columns: parameters that vary, then fixed ones. */
+export function parameterPoint({ problem, solved, starts }: EstimateContext, fit: number): number[] {
+  return [...solved.free.map((x) => x[fit]), ...problem.fixed.map((name) => starts.get(name)?.[fit] ?? NaN)]
+}
+
+export function covarianceEntry(
+  { solved }: { readonly solved: Pick<SolvedFits, 'covariance'> },
+  fit: number,
+  i: number,
+  j: number,
+): number {
+  return solved.covariance[triangleIndex(i, j)][fit]
+}
+
+/**
+ * Programs of derived parameters, by name: the value and its derivatives by parameters that vary, at a
+ * {@link parameterPoint}. Compiling them takes longer than a small fit.
+ */
+export const derivedPrograms = memoizeBy(({ graph, free, fixed, derived }: Problem) =>
+  createRecord([...derived.keys()], (name) => {
+    const node = derived.get(name) as number
+    const slopes = differentiate(graph, node, free, () => false).gradient
+    const machine = new ProgramRunner(compile(graph, [node, ...slopes], [...free, ...fixed], []), 'float64')
+    return (point: readonly number[]): number[] => {
+      machine.run(point, [], 0)
+      return machine.program.outputs.map((slot) => machine.slots[slot])
+    }
+  }),
+)
+
+/** The value of a parameter that varies or is derived from others, and its derivatives by those that vary. */
+export function evaluateParameter(context: EstimateContext, name: string, fit: number): number[] {
+  const { free, derived } = context.problem
+  const point = parameterPoint(context, fit)
+  if (derived.has(name)) return derivedPrograms(context.problem)[name](point)
+  return [point[free.indexOf(name)], ...free.map((other) => Number(other === name))]
+}
+
+type ParameterColumns = Readonly<Record<string, Float64Array>>
+
+/** All parameters and their standard errors, a column each, by fit. */
+export function parameterColumns(
+  context: EstimateContext & {
+    readonly parameters: FitContext['parameters']
+    readonly solved: Pick<SolvedFits, 'free' | 'errors' | 'covariance' | 'atBound'>
+  },
+  count: number,
+): { readonly values: ParameterColumns; readonly errors: ParameterColumns } {
+  const { parameters, problem, solved, starts } = context
+  const columns = parameters.map(({ name, expr }): readonly [values: Float64Array, errors: Float64Array] => {
+    const at = problem.free.indexOf(name)
+    if (at >= 0) return [solved.free[at], solved.errors[at]]
+    const errors = new Float64Array(count)
+    if (expr === null) return [starts.get(name) as Float64Array, errors]
+    const values = new Float64Array(count)
+    const compute = derivedPrograms(problem)[name]
+    for (let fit = 0; fit < count; fit++) {
+      const [value, ...slopes] = compute(parameterPoint(context, fit))
+      values[fit] = value
+      errors[fit] = Number.isNaN(value) ? NaN : standardError(solved, fit, slopes)
+    }
+    return [values, errors]
+  })
+  const names = parameters.map(({ name }) => name)
+  const toRecord = (side: 0 | 1) => createRecord(names, (_, k) => columns[k][side])
+  return { values: toRecord(0), errors: toRecord(1) }
+}
