@@ -153,16 +153,18 @@ export class Fit<Names extends string = string> extends FitView<Names> {
     this.#context = ingredients
     this.#rows = rows
     fitSources.set(this, { context: ingredients, index: fit })
-    Object.assign(this, statistics, {
-      droppedRows: all.droppedRows[fit],
-      degreesOfFreedom,
-      evaluations: all.evaluations[fit],
-      atBound: all.free.filter((_, i) => hasBit(solved.atBound, fit, i)),
-      unidentifiable: all.free.filter((_, i) => hasBit(solved.unidentifiable, fit, i)),
-      minima: solved.minima[fit] ?? [],
-      engine: all.engine,
-      engineReasons: all.engineReasons,
-    })
+    this.reducedChiSquared = statistics.reducedChiSquared
+    this.rSquared = statistics.rSquared
+    this.aic = statistics.aic
+    this.bic = statistics.bic
+    this.droppedRows = all.droppedRows[fit]
+    this.degreesOfFreedom = degreesOfFreedom
+    this.evaluations = all.evaluations[fit]
+    this.atBound = all.free.filter((_, i) => hasBit(solved.atBound, fit, i))
+    this.unidentifiable = all.free.filter((_, i) => hasBit(solved.unidentifiable, fit, i))
+    this.minima = solved.minima[fit] ?? []
+    this.engine = all.engine
+    this.engineReasons = all.engineReasons
   }
 
   /** Why it ended as `reason` says, in words, and what has to be known of its numbers; empty if there is nothing. */

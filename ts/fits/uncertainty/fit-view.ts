@@ -33,7 +33,7 @@ type Estimates<Names extends string> = Pick<
 
 /** One fit: by itself, or of a group that shares parameters with others. */
 export abstract class FitView<Names extends string = string> {
-  // Declared alone: the constructor assigns them all, and bundles need not name them again.
+  // Declared alone: the constructor assigns them all.
   /** All parameters, fixed ones and those that follow from others too. */
   declare readonly values: Readonly<Record<Names, number>>
   /** Standard errors: 0 where a parameter is fixed, NaN where a bound holds it or all that it follows from, or nothing is known. */
@@ -50,7 +50,12 @@ export abstract class FitView<Names extends string = string> {
 
   /** @internal */
   constructor(estimates: Estimates<Names>, source: FitViewSource) {
-    Object.assign(this, estimates)
+    this.values = estimates.values
+    this.errors = estimates.errors
+    this.free = estimates.free
+    this.chiSquared = estimates.chiSquared
+    this.observations = estimates.observations
+    this.reason = estimates.reason
     this.#source = source
   }
 
