@@ -1,5 +1,6 @@
 //! From a kernel's number to code for the instruction set at hand: here all kernels and all sets are known.
 
+use crate::SMALL;
 use crate::arena::{ArenaError, LINE, Numbers};
 #[cfg(feature = "equations")]
 use crate::kernel::MAX_SUMS;
@@ -70,11 +71,11 @@ macro_rules! operate {
     };
 }
 
-/// The same of pairs of operations. In WebAssembly bytes count.
+/// The same of pairs of operations.
 #[cfg(feature = "equations")]
 macro_rules! pairs {
     (($vector:ty) $($a:ident $a_all:literal, $b:ident $b_all:literal, $at:literal;)*) => {
-        if cfg!(target_arch = "wasm32") { &[] } else { &[$(Pair::of::<operations::$a, operations::$b>(
+        if SMALL { &[] } else { &[$(Pair::of::<operations::$a, operations::$b>(
             [$a_all, $b_all],
             $at,
             both::<$vector, operations::$a, operations::$b, $a_all, $b_all, $at>,
@@ -130,8 +131,8 @@ macro_rules! code {
                 length: usize,
                 sums: &mut Sums,
             ) {
-                // Most kernels have no such loop, and none has one in WebAssembly.
-                if !K::SUMS.is_empty() && cfg!(not(target_arch = "wasm32")) {
+                // Most kernels have no such loop, and none has one where code is small.
+                if !K::SUMS.is_empty() && !SMALL {
                     unsafe { kernel::pass_summed::<V, K>(streams, row, tensor, length, sums) }
                 }
             }
@@ -145,7 +146,7 @@ macro_rules! code {
                 rows: &[RowAt],
             ) {
                 // As above.
-                if K::BY_ROW && cfg!(not(target_arch = "wasm32")) {
+                if K::BY_ROW && !SMALL {
                     unsafe { kernel::pass_by_row::<V, K>(streams, row, preparation, length, rows) }
                 }
             }

@@ -58,6 +58,9 @@
 //! unsafe { arena.gather(0) }.unwrap();
 //! ```
 
+/// Whether code is small rather than quick: the WebAssembly build is optimized for size, as pages load it.
+pub(crate) const SMALL: bool = cfg!(target_arch = "wasm32");
+
 mod arena;
 mod dispatch;
 mod functions;

@@ -8,6 +8,7 @@ use super::matrices::WorkspaceBytes;
 use super::matrices::{self, Compiled, MatrixKernel};
 use super::pipeline::{Factors, Preparation};
 use super::{Kernel, MAX_STATE, MAX_SUMS, MAX_TENSOR, Output, RowAt, Streams, Sum, Sums};
+use crate::SMALL;
 use crate::arena::Numbers;
 #[cfg(feature = "catalogue")]
 use crate::sums::STRIPES;
@@ -90,8 +91,7 @@ impl Entry {
         let sums_values =
             matches!(K::SUMS, [Sum::Values | Sum::Sizes, ..] | [_, Sum::Values | Sum::Sizes, ..]);
         assert!(cfg!(feature = "catalogue") || !sums_values);
-        // In WebAssembly bytes count.
-        let by_row = if K::BY_ROW && cfg!(not(target_arch = "wasm32")) { Some(by_row) } else { None };
+        let by_row = if K::BY_ROW && !SMALL { Some(by_row) } else { None };
         Self {
             pass: Some(pass),
             #[cfg(not(target_arch = "wasm32"))]

@@ -8,6 +8,7 @@ pub mod pipeline;
 
 use std::ptr;
 
+use crate::SMALL;
 use crate::arena::{Numbers, tables};
 use crate::kernel::lanes::{Lanes, Nothing};
 use crate::kernel::pipeline::{BLOCK, Preparation, PreparationLanes, decayed};
@@ -205,10 +206,10 @@ const fn registers<V: Vector>() -> usize {
     if size_of::<V>() == 64 || cfg!(target_arch = "aarch64") { 32 } else { 16 }
 }
 
-/// Whether a kernel takes four: with more state registers do not suffice, and in WebAssembly bytes count.
+/// Whether a kernel takes four: with more state registers do not suffice.
 const fn takes_four<V: Vector, K: Kernel>() -> bool {
     let is_light = K::State::NAMES.len() <= registers::<V>() / 16;
-    K::DIVIDES && is_light && V::LANES > 1 && cfg!(not(target_arch = "wasm32"))
+    K::DIVIDES && is_light && V::LANES > 1 && !SMALL
 }
 
 /// Whether one vector alone is more than registers hold.
@@ -216,11 +217,11 @@ const fn is_heavy<V: Vector, K: Kernel>() -> bool {
     K::DIVIDES && K::State::NAMES.len() > 3 && registers::<V>() < 32
 }
 
-/// Whether kernel `K` has a loop that decays gradients itself. (In WebAssembly bytes count.)
+/// Whether kernel `K` has a loop that decays gradients itself.
 pub const fn can_decay<K: Kernel>() -> bool {
     let is_alone =
         K::Tensor::NAMES.is_empty() && K::SUMS.is_empty() && matches!(K::OUTPUT, Output::Parameters);
-    is_alone && cfg!(not(target_arch = "wasm32"))
+    is_alone && !SMALL
 }
 
 /// Runs kernel `K` over `length` elements; where it `DECAYS`, λ·θ is added to the gradients before.
@@ -257,10 +258,9 @@ pub unsafe fn pass<V: Vector, K: Kernel, const DECAYS: bool>(
     };
     // A cache line at a time, or two vectors, so that several are in flight.
     let scalar = size_of::<V::Scalar>();
-    // In WebAssembly bytes count: only the shortest loops in float32 gain from it.
+    // Where code is small, only the shortest loops in float32 gain from it.
     let is_short = !K::DIVIDES && K::Tensor::NAMES.is_empty() && K::Row::NAMES.len() <= 3 && scalar == 4;
-    let is_long =
-        if cfg!(target_arch = "wasm32") { is_short } else { !takes_four::<V, K>() && !is_heavy::<V, K>() };
+    let is_long = if SMALL { is_short } else { !takes_four::<V, K>() && !is_heavy::<V, K>() };
     let line = (64 / scalar).max(2 * V::LANES);
     while is_long && at + line <= length {
         for vector in 0..line / V::LANES {

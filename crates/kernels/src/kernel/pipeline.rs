@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 
 use super::Pipeline;
 use super::code::Entry;
+use crate::SMALL;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::arena::LINE;
 use crate::arena::Numbers;
@@ -166,9 +167,9 @@ pub unsafe fn prepare<V: Vector>(
     let (theta, g) = (theta.cast::<V::Scalar>(), g.cast::<V::Scalar>());
     let prepared = prepared.cast::<V::Scalar>();
     let mut at = 0;
-    // Most have a decay alone, and scaling and clipping would take as long as the rest. In WebAssembly bytes count.
+    // Most have a decay alone, and scaling and clipping would take as long as the rest.
     let decays = preparation.only_decays(size_of::<V::Scalar>());
-    while decays && at < length && cfg!(not(target_arch = "wasm32")) {
+    while decays && at < length && !SMALL {
         // SAFETY: as below.
         unsafe { decayed(V::load(g.add(at)), in_lanes.l2, V::load(theta.add(at))).store(prepared.add(at)) };
         at += V::LANES;

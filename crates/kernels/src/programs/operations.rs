@@ -1,5 +1,6 @@
 //! What programs are made of. `ts/expressions/operations.ts` has the same operations, and what they give.
 
+use crate::SMALL;
 use crate::arena::LINE;
 use crate::functions;
 use crate::vector::{Vector, VectorPair, splat};
@@ -50,8 +51,7 @@ pub trait Listed: Operation {
 pub unsafe fn operate<V: Vector, O: Operation>(to: *mut u8, operands: &Operands, length: usize) {
     const { assert!(size_of::<V>() <= LINE) };
     let to = to.cast::<V::Scalar>();
-    // In WebAssembly bytes count.
-    if O::OPERANDS == 4 && operands[0].mask | operands[2].mask == 0 && cfg!(not(target_arch = "wasm32")) {
+    if O::OPERANDS == 4 && operands[0].mask | operands[2].mask == 0 && !SMALL {
         // SAFETY: passed on.
         return unsafe { blend::<V, O>(to, operands, length) };
     }
@@ -209,10 +209,10 @@ macro_rules! operations {
     };
 }
 
-/// For short operations, and for others. WebAssembly's code is to stay small.
-const SHORT: usize = if cfg!(target_arch = "wasm32") { 2 } else { 4 };
+/// For short operations, and for others.
+const SHORT: usize = if SMALL { 2 } else { 4 };
 const LONG: usize = SHORT / 2;
-const FUNCTIONS: usize = if cfg!(target_arch = "wasm32") { 1 } else { 4 };
+const FUNCTIONS: usize = if SMALL { 1 } else { 4 };
 
 operations! {
     [SHORT, false]

@@ -8,6 +8,7 @@
 
 use std::ptr;
 
+use crate::SMALL;
 use crate::arena::{ArenaError, HOLD_PARAMS};
 use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::matrices::{Compiled, Matrices, MatrixKernel, Shape, ThreadTeam, Work};
@@ -472,8 +473,8 @@ unsafe fn move_line<V: Vector, const MOMENTUM: bool>(
     let mut at = 0;
     // SAFETY: passed on.
     unsafe {
-        // Some at a time, so that several are in flight; in WebAssembly bytes count.
-        while at + 4 * V::LANES <= line.length && cfg!(not(target_arch = "wasm32")) {
+        // Some at a time, so that several are in flight.
+        while at + 4 * V::LANES <= line.length && !SMALL {
             for k in 0..4 {
                 move_lanes::<V, MOMENTUM>(line, by, holds, theta, m, at + k * V::LANES, V::LANES);
             }

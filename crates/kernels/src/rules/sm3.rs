@@ -9,6 +9,7 @@
 
 use std::array;
 
+use crate::SMALL;
 use crate::arena::ArenaError;
 use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::matrices::{Compiled, Matrices, MatrixKernel, Shape, ThreadTeam, Work};
@@ -219,8 +220,8 @@ unsafe impl<V: Vector> Work<V> for Covering<V::Scalar> {
                 let line = Line { g, r: of_row, nan: nan_of(of_row), c, found, eps: splat(eps) };
                 let mut most = splat::<V>(0.0);
                 let mut j = 0;
-                // Roots, then divisions, so that their unit does not wait; in WebAssembly bytes count.
-                while j + 4 * V::LANES <= columns && cfg!(not(target_arch = "wasm32")) {
+                // Roots, then divisions, so that their unit does not wait.
+                while j + 4 * V::LANES <= columns && !SMALL {
                     line.cover::<4>(j, V::LANES, &mut most);
                     j += 4 * V::LANES;
                 }

@@ -1,5 +1,6 @@
 //! Segments tensor by tensor: because each tensor has values of its own, lends its gradient, or is summed.
 
+use crate::SMALL;
 use crate::arena::*;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::kernel::MAX_SUMS;
@@ -14,7 +15,7 @@ use crate::sums;
 use crate::sums::STRIPES;
 
 /// Bytes of the longest end of a gradient that is copied: less than a line, or than what has all stripes of sums.
-const END: usize = if cfg!(target_arch = "wasm32") { LINE } else { sums::STRIPES * size_of::<f64>() };
+const END: usize = if SMALL { LINE } else { sums::STRIPES * size_of::<f64>() };
 
 impl Arena {
     /// Runs a segment tensor by tensor: because of what each has of its own, or lends, or sums. Says

@@ -5,6 +5,7 @@ pub mod product;
 
 use std::{array, slice};
 
+use crate::SMALL;
 use crate::vector::{Scalar, Stored, Vector, splat};
 
 pub const STRIPES: usize = 16;
@@ -17,8 +18,7 @@ pub const BLOCK: usize = 1 << 14;
 /// `from` must be readable for `length` numbers.
 #[inline(always)]
 pub unsafe fn of_squares<V: Vector>(from: *const V::Scalar, length: usize) -> f64 {
-    // In WebAssembly bytes count.
-    if cfg!(target_arch = "wasm32") {
+    if SMALL {
         // SAFETY: passed on.
         return of(unsafe { slice::from_raw_parts(from, length) }, |x| x * x);
     }
@@ -151,8 +151,8 @@ pub unsafe fn sum_lines<V: Vector, const N: usize>(
     unsafe {
         for at in (0..length).step_by(STRIPES) {
             let (from, columns, left) = (from.add(at), columns.add(at), length - at);
-            // Whole vectors are loaded without a mask. In WebAssembly bytes count.
-            if left < STRIPES || cfg!(target_arch = "wasm32") {
+            // Whole vectors are loaded without a mask.
+            if left < STRIPES || SMALL {
                 sum_stripes(from, columns, length, left, begins, &mut sums);
             } else {
                 sum_stripes(from, columns, length, STRIPES, begins, &mut sums);

@@ -4,6 +4,7 @@
 use std::array;
 use std::ops::Range;
 
+use crate::SMALL;
 use crate::vector::{Scalar, Stored, Vector, WIDEST, splat};
 
 /// Rows and columns that are computed as one piece of work: whole tiles.
@@ -12,8 +13,8 @@ const BLOCK_COLUMNS: usize = 64;
 /// Terms that are added at a time, so that a panel stays in the first-level cache; the sums are kept in the result
 /// meanwhile.
 const TERMS: usize = 128;
-/// Rows whose sums are in registers at once: as many as these hold. In WebAssembly bytes count.
-const ROWS: usize = if cfg!(target_arch = "wasm32") { 4 } else { 6 };
+/// Rows whose sums are in registers at once: as many as these hold.
+const ROWS: usize = if SMALL { 4 } else { 6 };
 /// Bytes of a panel: of each term as many as four of the widest vectors take.
 pub const PANEL: usize = TERMS * 4 * WIDEST;
 
