@@ -1,6 +1,5 @@
 //! From a kernel's number to code for the instruction set at hand: here all kernels and all sets are known.
 
-use crate::SMALL;
 use crate::arena::{ArenaError, LINE, Numbers};
 #[cfg(feature = "equations")]
 use crate::kernel::MAX_SUMS;
@@ -20,6 +19,7 @@ use crate::stages::plan::CachedArena;
 #[cfg(feature = "catalogue")]
 use crate::stages::row_list;
 use crate::sums;
+use crate::target::SMALL;
 #[cfg(feature = "emulated")]
 use crate::vector::Emulated;
 use crate::vector::{self, Scalar, VectorPair, WIDEST};

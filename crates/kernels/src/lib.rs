@@ -58,19 +58,18 @@
 //! unsafe { arena.gather(0) }.unwrap();
 //! ```
 
-/// Whether code is small rather than quick: the WebAssembly build is optimized for size, as pages load it.
-pub(crate) const SMALL: bool = cfg!(target_arch = "wasm32");
-
 mod arena;
 mod dispatch;
 mod functions;
 mod kernel;
 pub mod manifest;
 pub mod many;
+mod memory;
 mod programs;
 mod rules;
 mod stages;
 mod sums;
+mod target;
 mod vector;
 
 pub use arena::ArenaError;

@@ -8,10 +8,10 @@ use super::matrices::WorkspaceBytes;
 use super::matrices::{self, Compiled, MatrixKernel};
 use super::pipeline::{Factors, Preparation};
 use super::{Kernel, MAX_STATE, MAX_SUMS, MAX_TENSOR, Output, RowAt, Streams, Sum, Sums};
-use crate::SMALL;
 use crate::arena::Numbers;
 #[cfg(feature = "catalogue")]
 use crate::sums::STRIPES;
+use crate::target::SMALL;
 
 pub type Pass = unsafe fn(&Streams, Numbers, &[f64; MAX_TENSOR], usize);
 pub type PassSummed = unsafe fn(&Streams, Numbers, &[f64; MAX_TENSOR], usize, &mut Sums);

@@ -8,11 +8,11 @@ pub mod pipeline;
 
 use std::ptr;
 
-use crate::SMALL;
 use crate::arena::{Numbers, tables};
 use crate::kernel::lanes::{Lanes, Nothing};
 use crate::kernel::pipeline::{BLOCK, Preparation, PreparationLanes, decayed};
 use crate::sums::{STRIPES, Stripes};
+use crate::target::SMALL;
 use crate::vector::{Scalar, Vector, VectorPair, splat};
 
 /// The most arrays of state of a kernel, and the most values that it has by tensor.

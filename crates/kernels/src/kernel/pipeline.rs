@@ -5,11 +5,11 @@ use std::mem::MaybeUninit;
 
 use super::Pipeline;
 use super::code::Entry;
-use crate::SMALL;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::arena::LINE;
 use crate::arena::Numbers;
 use crate::sums::product::PANEL;
+use crate::target::SMALL;
 use crate::vector::{Scalar, Vector, splat};
 
 /// Elements that go through the pipeline at a time, but for programs.

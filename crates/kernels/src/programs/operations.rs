@@ -1,8 +1,8 @@
 //! What programs are made of. `ts/expressions/operations.ts` has the same operations, and what they give.
 
-use crate::SMALL;
 use crate::arena::LINE;
 use crate::functions;
+use crate::target::SMALL;
 use crate::vector::{Vector, VectorPair, splat};
 
 /// An operand: where it is, and whether it has a number for each lane or one for all.

@@ -8,13 +8,13 @@
 
 use std::ptr;
 
-use crate::SMALL;
 use crate::arena::{ArenaError, HOLD_PARAMS};
 use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::matrices::{Compiled, Matrices, MatrixKernel, Shape, ThreadTeam, Work};
 use crate::kernel::pipeline::{Scratch, ZEROES};
 use crate::kernel::{Kernel, Output, Sum};
 use crate::sums::{BLOCK, STRIPES, Stripes, combine, sum_lines};
+use crate::target::SMALL;
 use crate::vector::{Scalar, Vector, splat};
 
 lanes! {

@@ -9,13 +9,13 @@
 
 use std::array;
 
-use crate::SMALL;
 use crate::arena::ArenaError;
 use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::matrices::{Compiled, Matrices, MatrixKernel, Shape, ThreadTeam, Work};
 use crate::kernel::pipeline::Scratch;
 use crate::kernel::{Kernel, Output};
 use crate::sums::{BLOCK, STRIPES};
+use crate::target::SMALL;
 use crate::vector::{Scalar, Stored, Vector, splat};
 
 lanes! {

@@ -1,6 +1,5 @@
 //! Segments tensor by tensor: because each tensor has values of its own, lends its gradient, or is summed.
 
-use crate::SMALL;
 use crate::arena::*;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::kernel::MAX_SUMS;
@@ -13,6 +12,7 @@ use crate::stages::run::{BorrowedGradients, Job};
 use crate::sums;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::sums::STRIPES;
+use crate::target::SMALL;
 
 /// Bytes of the longest end of a gradient that is copied: less than a line, or than what has all stripes of sums.
 const END: usize = if SMALL { LINE } else { sums::STRIPES * size_of::<f64>() };
