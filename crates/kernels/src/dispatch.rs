@@ -465,7 +465,7 @@ impl Arena {
     /// is then unspecified, but nothing outside of them is touched.
     #[inline(always)]
     pub unsafe fn new(base: *mut u8, bytes: usize, set: InstructionSet) -> Result<Self, ArenaError> {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the bytes, and for the instruction set of the code.
         unsafe { Self::read(base, bytes, |size| set.code(size)) }
     }
 }
@@ -481,7 +481,7 @@ impl CachedArena {
         bytes: usize,
         set: InstructionSet,
     ) -> Result<Self, ArenaError> {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the bytes, and for the instruction set of the code.
         unsafe { Self::read(words, base, bytes, |size| set.code(size)) }
     }
 }
@@ -493,7 +493,7 @@ impl Batch {
     /// `base` must be valid for reads and writes of `bytes` bytes for as long as the batch is used, and the
     /// instruction set available.
     pub unsafe fn new(base: *mut u8, bytes: usize, set: InstructionSet) -> Result<Self, ArenaError> {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the bytes, and for the instruction set of the code.
         unsafe { Self::read(base, bytes, |size| (set.code(size), set.many(size))) }
     }
 }

@@ -57,6 +57,7 @@
 //! unsafe { arena.run_range(0, 0, arena.length(), None, &mut scratch) }.unwrap();
 //! unsafe { arena.gather(0) }.unwrap();
 //! ```
+#![deny(clippy::multiple_unsafe_ops_per_block)]
 
 mod arena;
 mod dispatch;

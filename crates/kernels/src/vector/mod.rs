@@ -311,9 +311,10 @@ unsafe fn copy_part<V: Vector>(from: *const V::Scalar, to: *mut V::Scalar, count
     let (mut done, mut width) = (0, V::LANES / 2);
     while width > 0 {
         if count & width != 0 {
-            // SAFETY: bits of `count` that are larger are done, so `done + width` is `count` at most, for which the caller
-            // vouches.
-            let (to, from) = unsafe { (to.add(done), from.add(done)) };
+            // SAFETY: larger bits of `count` are done, so `done + width` is `count` at most, for which the caller vouches.
+            let to = unsafe { to.add(done) };
+            // SAFETY: as above.
+            let from = unsafe { from.add(done) };
             // SAFETY: as above.
             unsafe { to.copy_from_nonoverlapping(from, width) };
             done += width;
@@ -440,7 +441,7 @@ macro_rules! vector {
             #[inline(always)]
             fn $method(self, other: Self) -> Self {
                 // SAFETY: as for the whole type, see the implementation of `Vector`.
-                #[allow(unused_unsafe)]
+                #[allow(unused_unsafe, clippy::multiple_unsafe_ops_per_block)]
                 Self(unsafe { $intrinsic(self.0, other.0) })
             }
         }
