@@ -103,8 +103,8 @@ impl Preparation {
     pub unsafe fn new(row: Numbers) -> Self {
         let Pipeline { scale, limit, l2, .. } = Pipeline::AT;
         // SAFETY: the caller vouches for the pipeline's coefficients, of which `Pipeline::AT` has the places.
-        let [scale, limit, l2] = [scale, limit, l2].map(|k| unsafe { row.get(k) });
-        Self { scale, limit, l2 }
+        let coefficient = |k: usize| unsafe { row.get(k) };
+        Self { scale: coefficient(scale), limit: coefficient(limit), l2: coefficient(l2) }
     }
 
     /// By bits, in one comparison: this is a part of each step. (Twice −0 is 0.)

@@ -256,9 +256,9 @@ impl Run<'_> {
         // SAFETY: as above; there are bounds.
         let [min, max] = unsafe { self.bounds::<T>(p) };
         // SAFETY: each row begins with the pipeline's coefficients.
-        let [scale, l2] = [scale, l2].map(|k| unsafe { row.get(k) });
+        let coefficient = |k: usize| unsafe { row.get(k) };
         // SAFETY: the caller vouches for the run.
-        let pull = sign(scale) * unsafe { self.gradient::<T>(p) }? + l2 * x;
+        let pull = sign(coefficient(scale)) * unsafe { self.gradient::<T>(p) }? + coefficient(l2) * x;
         Ok((pull > 0.0 && x <= min) || (pull < 0.0 && x >= max))
     }
 
@@ -347,8 +347,8 @@ impl Run<'_> {
         let row = self.batch.row(self.update);
         let Pipeline { scale, l2, decay, .. } = Pipeline::AT;
         // SAFETY: each row begins with the pipeline's coefficients.
-        let [scale, l2, decay] = [scale, l2, decay].map(|k| unsafe { row.get(k) });
-        let (sign, decoupled) = (sign(scale), 1.0 - decay);
+        let coefficient = |k: usize| unsafe { row.get(k) };
+        let (l2, decoupled, sign) = (coefficient(l2), 1.0 - coefficient(decay), sign(coefficient(scale)));
         // SAFETY: the caller vouches for the run, here and in all that follows.
         let x = |p: usize| unsafe { self.theta::<T>(p) }.to_f64();
         // SAFETY: as above.

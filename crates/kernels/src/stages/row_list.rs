@@ -150,7 +150,9 @@ impl Arena {
 unsafe fn add<T: Scalar>(to: *mut T, from: *const T, count: usize) {
     for i in 0..count {
         // SAFETY: the caller vouches for `count` numbers of both.
-        let [sum, x] = [to.cast_const(), from].map(|at| unsafe { memory::read(at, i) });
+        let sum = unsafe { memory::read(to, i) };
+        // SAFETY: as above.
+        let x = unsafe { memory::read(from, i) };
         // SAFETY: as above.
         unsafe { memory::write(to, i, sum + x) };
     }
