@@ -223,7 +223,9 @@ impl<'a> Program<'a> {
         let mut k = 1;
         while k < count && !pairs.is_empty() {
             // SAFETY: all `count` steps have just been written.
-            let [one, next] = [k - 1, k].map(|k| unsafe { steps[k].assume_init() });
+            let one = unsafe { steps[k - 1].assume_init() };
+            // SAFETY: as above.
+            let next = unsafe { steps[k].assume_init() };
             let both = one.with(&next, pairs, temporary);
             if both.is_some() {
                 steps[k - 1].write(Step { both, ..one });
