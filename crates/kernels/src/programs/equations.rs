@@ -314,11 +314,15 @@ impl<'a> Program<'a> {
                 if let Some(both) = step.both {
                     // SAFETY: `read` has written all of them, and pairs only those of which there is a next one.
                     let both_steps = [step, unsafe { self.steps[last].assume_init_ref() }];
-                    let to = both_steps.map(|step| self.to(step));
-                    let from = both_steps.map(|step| self.from(step));
                     // SAFETY: the caller vouches for the streams and the instruction set; temporary slots have a block, and
                     // those for all a line.
-                    unsafe { both(to, &from, count) };
+                    unsafe {
+                        both(
+                            both_steps.map(|step| self.to(step)),
+                            &both_steps.map(|step| self.from(step)),
+                            count,
+                        )
+                    };
                 } else {
                     // SAFETY: as above.
                     unsafe { (step.operation)(self.to(step), &self.from(step), count) };
