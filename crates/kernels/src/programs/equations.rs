@@ -12,7 +12,6 @@ use super::{MAX_INSTRUCTIONS, MAX_SLOTS, MAX_TEMPORARIES, Places};
 use crate::arena::{LINE, Numbers};
 use crate::kernel::code::{Entry, Measure, Pass};
 use crate::kernel::{MAX_STATE, MAX_SUMS, MAX_TENSOR, PIPELINE, Streams, Sum};
-use crate::memory;
 use crate::sums::{self, STRIPES};
 use crate::vector::Scalar;
 
@@ -239,7 +238,9 @@ impl<'a> Program<'a> {
         let line = LINE / size_of::<T>();
         let mut put = |slot: &mut MaybeUninit<Operand>, number: f64| {
             // SAFETY: there is a line for each slot that is not temporary, as was asserted above.
-            (0..line).for_each(|k| unsafe { memory::write(next.cast(), k, T::from_f64(number)) });
+            let at = |k: usize| unsafe { next.cast::<T>().add(k) };
+            // SAFETY: as above.
+            (0..line).for_each(|k| unsafe { at(k).write(T::from_f64(number)) });
             slot.write(Operand { at: next, mask: 0 });
             next = next.wrapping_add(LINE);
         };
