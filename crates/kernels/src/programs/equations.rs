@@ -222,9 +222,7 @@ impl<'a> Program<'a> {
         let mut k = 1;
         while k < count && !pairs.is_empty() {
             // SAFETY: all `count` steps have just been written.
-            let one = unsafe { steps[k - 1].assume_init() };
-            // SAFETY: as above.
-            let next = unsafe { steps[k].assume_init() };
+            let [one, next] = [unsafe { steps[k - 1].assume_init() }, unsafe { steps[k].assume_init() }];
             let both = one.with(&next, pairs, temporary);
             if both.is_some() {
                 steps[k - 1].write(Step { both, ..one });
