@@ -317,13 +317,15 @@ impl Batch {
         block.is_short = false;
         for lane in (0..block.count).rev() {
             // SAFETY: as above; `lane` is one of a block.
-            let number = |of: *mut u8| unsafe { memory::read(of.cast::<T>(), lane) }.to_f64();
-            let (largest, sum) = (number(scratch.largest), number(scratch.sum));
+            let largest = unsafe { memory::read(scratch.largest.cast::<T>(), lane) }.to_f64();
+            // SAFETY: as above.
+            let sum = unsafe { memory::read(scratch.sum.cast::<T>(), lane) }.to_f64();
             let is_short = largest <= tolerance * (1.0 + 1e-6);
             if !is_short && sum < f64::INFINITY && !all {
                 continue;
             }
-            let value = Cell::new(values.map(|at| number(at.cast())));
+            // SAFETY: as above.
+            let value = Cell::new(values.map(|at| unsafe { memory::read(at, lane) }.to_f64()));
             let run = Run { batch: self, block, update, lane: first + lane, in_block: lane, value };
             // SAFETY: the caller vouches for the block, of which this is a lane that lives.
             if let Some(reason) = unsafe { run.judge::<T>() }? {

@@ -348,14 +348,14 @@ impl Run<'_> {
         let Pipeline { scale, l2, decay, .. } = Pipeline::AT;
         // SAFETY: each row begins with the pipeline's coefficients.
         let coefficient = |k: usize| unsafe { row.get(k) };
-        let (l2, decoupled, sign) = (coefficient(l2), 1.0 - coefficient(decay), sign(coefficient(scale)));
+        let (l2, decoupled) = (coefficient(l2), 1.0 - coefficient(decay));
+        let sign = sign(coefficient(scale));
         // SAFETY: the caller vouches for the run, here and in all that follows.
         let x = |p: usize| unsafe { self.theta::<T>(p) }.to_f64();
-        // SAFETY: as above.
-        let is_held = |p: usize| unsafe { self.is_held::<T>(p) };
         let finest = |p: usize| tolerance.max(T::EPSILON * x(p).abs());
         let pull = |p: usize, at: f64, g: f64| {
-            let is_still = decoupled * x(p).abs() >= finest(p) || is_held(p)?;
+            // SAFETY: as above.
+            let is_still = decoupled * x(p).abs() >= finest(p) || unsafe { self.is_held::<T>(p) }?;
             Ok(if is_still { 0.0 } else { sign * g + l2 * at })
         };
         // SAFETY: as above.
@@ -365,10 +365,9 @@ impl Run<'_> {
             return Ok(true);
         }
         let direction = |p: usize| self.block.scratch.directions.cast::<f64>().wrapping_add(p);
-        // SAFETY: a scratch has a line of directions for each parameter.
-        let set = |p: usize, x: f64| unsafe { direction(p).write(x) };
         for p in 0..parameters {
-            set(p, if here(p)? > 0.0 { -1.0 } else { 1.0 });
+            // SAFETY: a scratch has a line of directions for each parameter.
+            unsafe { direction(p).write(if here(p)? > 0.0 { -1.0 } else { 1.0 }) };
         }
         let gradient = self.single(&self.batch.gradient)?;
         for _ in 0..PROBES {
@@ -378,7 +377,8 @@ impl Run<'_> {
                 if self.batch.header.bounded != 0 {
                     // SAFETY: as above; there are bounds.
                     let [min, max] = unsafe { self.bounds::<T>(p) };
-                    near = if is_held(p)? { x(p) } else { within(near, min, max) };
+                    // SAFETY: as above.
+                    near = if unsafe { self.is_held::<T>(p) }? { x(p) } else { within(near, min, max) };
                 }
                 // SAFETY: a scratch has a line for each slot of a single run.
                 unsafe { self.near::<T>(p).write(T::from_f64(near)) };
@@ -397,7 +397,8 @@ impl Run<'_> {
                 return Ok(true);
             }
             for p in 0..parameters {
-                set(p, if answer(p)? < 0.0 { -1.0 } else { 1.0 });
+                // SAFETY: a scratch has a line of directions for each parameter.
+                unsafe { direction(p).write(if answer(p)? < 0.0 { -1.0 } else { 1.0 }) };
             }
         }
         Ok(false)
