@@ -57,6 +57,34 @@
 //! unsafe { arena.run_range(0, 0, arena.length(), None, &mut scratch) }.unwrap();
 //! unsafe { arena.gather(0) }.unwrap();
 //! ```
+//!
+//! ## One assumption
+//!
+//! A step may run on another thread (`run_async` of the addon) while JavaScript writes to the arena. Tables, coefficients,
+//! lists of rows and numbers by tensor are read and written atomically. The arrays by element, row and column are
+//! not: parameters, gradients, state and scratch are read by plain loads. Such a race is undefined behavior to Rust, and
+//! this crate takes part in one where JavaScript does write them. It assumes this of the compiler, and nothing more:
+//!
+//! **A racing load gives some bits, and a racing store changes no bytes but its own.**
+//!
+//! LLVM says as much of its own instructions: a plain load that races is no undefined behavior but returns `undef` ("Atomic
+//! Instructions and Concurrency Guide", NotAtomic), and no stores to shared memory are invented. Rust adds to it: it
+//! marks a load of a single number `!noundef`, so that `undef` would be undefined behavior there; it does not mark a load of a vector
+//! (both as of Rust 1.95, `rustc --emit=llvm-ir`). And where arrays are slices (`from_raw_parts`), these are marked too,
+//! as nobody else's. So the assumption holds for instructions that processors have, and is no promise of Rust's.
+//!
+//! Spoiled bits remain numbers. All floats of any bits are valid, and of what arrays have
+//!
+//! - nothing is a length, a pointer, a `bool` or an enum. Comparisons of such numbers choose numbers, or whether a loop
+//!   runs, not where it ends;
+//! - one index is made, in `functions/quarter_turns.rs`: the exponent of a large angle says where in a table of constants
+//!   the digits of 2/π begin. It is made of a copy on the stack, and the access is checked.
+//!
+//! What says where something is, or how long, is read from memory that JavaScript may write once and atomically, and
+//! checked before it is used: in `arena/table.rs` (`Tables`: header, arrays, tensors, segments), in `stages/row_list.rs`
+//! (`List::entry`, again at each use), and in `programs/equations.rs` (`Program::read` and `Program::wanted`, of a row's
+//! program). A [`CachedArena`] has tables of its own, which nobody writes. A [`many::Batch`] is nobody else's memory
+//! while it is used, and its numbers are checked too.
 #![deny(clippy::multiple_unsafe_ops_per_block)]
 
 mod arena;

@@ -238,7 +238,7 @@ impl Decoder {
     /// # Safety
     /// What is packed must not end before this distance.
     unsafe fn distance(&mut self, count: usize) -> usize {
-        // SAFETY: four trees of slots, one of short distances for each slot below 14 (`from − slot + 2^bits` is 128 at most),
+        // SAFETY: four trees of slots, one of short distances for each slot below 14 (places up to `from − slot + 2^bits`, which is 115 at most),
         // and one of low bits have room for all of their nodes; the caller vouches for what is packed.
         unsafe {
             let slot = self.tree(SLOTS + (count - 2).min(3) * 64, 6);
