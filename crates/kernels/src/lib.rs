@@ -68,10 +68,11 @@
 //! **A racing load gives some bits, and a racing store changes no bytes but its own.**
 //!
 //! LLVM says as much of its own instructions: a plain load that races is no undefined behavior but returns `undef` ("Atomic
-//! Instructions and Concurrency Guide", NotAtomic), and no stores to shared memory are invented. Rust adds to it: it
-//! marks a load of a single number `!noundef`, so that `undef` would be undefined behavior there; it does not mark a load of a vector
-//! (both as of Rust 1.95, `rustc --emit=llvm-ir`). And where arrays are slices (`from_raw_parts`), these are marked too,
-//! as nobody else's. So the assumption holds for instructions that processors have, and is no promise of Rust's.
+//! Instructions and Concurrency Guide", NotAtomic), and no stores to shared memory are invented. Rust adds to it: a
+//! load of a single number is marked as one that is never `undef`, which a race would make undefined behavior there too; a
+//! load of a vector has no such mark (both as of Rust 1.95, see `rustc --emit=llvm-ir`). And of arrays that are taken as
+//! slices (`from_raw_parts`) Rust may assume that nobody else writes them. So the assumption is one on the instructions
+//! that come of it, which are plain moves, and no promise of Rust's.
 //!
 //! Spoiled bits remain numbers. All floats of any bits are valid, and of what arrays have
 //!
@@ -80,11 +81,12 @@
 //! - one index is made, in `functions/quarter_turns.rs`: the exponent of a large angle says where in a table of constants
 //!   the digits of 2/π begin. It is made of a copy on the stack, and the access is checked.
 //!
-//! What says where something is, or how long, is read from memory that JavaScript may write once and atomically, and
-//! checked before it is used: in `arena/table.rs` (`Tables`: header, arrays, tensors, segments), in `stages/row_list.rs`
-//! (`List::entry`, again at each use), and in `programs/equations.rs` (`Program::read` and `Program::wanted`, of a row's
-//! program). A [`CachedArena`] has tables of its own, which nobody writes. A [`many::Batch`] is nobody else's memory
-//! while it is used, and its numbers are checked too.
+//! From memory that JavaScript may write, each number that says where something is, how long or how often is read
+//! atomically, and it is the number that was read that is checked and used: in `arena/table.rs` (`Tables`: header, arrays,
+//! tensors, segments), in `stages/row_list.rs` (`Arena::list`, and `List::entry` whenever it reads one), in
+//! `programs/equations.rs` (`Program::read` and `Program::wanted`, of a row's program) and in `rules/muon.rs` (the steps).
+//! A [`CachedArena`] has tables of its own, which nobody writes. A [`many::Batch`] is nobody else's memory while it is
+//! used, and its numbers are checked too.
 #![deny(clippy::multiple_unsafe_ops_per_block)]
 
 mod arena;
