@@ -110,8 +110,8 @@ macro_rules! code {
             const _: () = assert!(size_of::<$f32>() <= WIDEST && size_of::<$f64>() <= WIDEST);
 
             // SAFETY (all of them): whoever makes an `Arena`, a `CachedArena` or a `Batch` vouches that the instruction
-            // set is available (see `new` of each), and each is called with arrays as the one function wants that it calls:
-            // see # Safety there.
+            // set is available (see `new` of each), and each is called with arrays as the one function wants that it
+            // calls: see # Safety there.
             $(#[target_feature(enable = $feature)])?
             unsafe fn run<V: Vector, K: Kernel, const DECAYS: bool>(
                 streams: &Streams,

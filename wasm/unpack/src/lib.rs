@@ -220,8 +220,8 @@ impl Decoder {
     #[inline(never)]
     unsafe fn length(&mut self, at: usize, place: usize) -> usize {
         let short = at + 2 + place * 16;
-        // SAFETY: the caller vouches that these are lengths, of which `LENGTHS_SIZE` has room for all trees, and for what is
-        // packed.
+        // SAFETY: the caller vouches that these are lengths, of which `LENGTHS_SIZE` has room for all trees, and for
+        // what is packed.
         unsafe {
             if !self.bit(at) {
                 2 + self.tree(short, 3)
@@ -238,8 +238,9 @@ impl Decoder {
     /// # Safety
     /// What is packed must not end before this distance.
     unsafe fn distance(&mut self, count: usize) -> usize {
-        // SAFETY: four trees of slots, one of short distances for each slot below 14 (places up to `from − slot + 2^bits`, which is 115 at most),
-        // and one of low bits have room for all of their nodes; the caller vouches for what is packed.
+        // SAFETY: four trees of slots, one of short distances for each slot below 14 (places up to `from − slot +
+        // 2^bits`, which is 115 at most), and one of low bits have room for all of their nodes; the caller vouches for
+        // what is packed.
         unsafe {
             let slot = self.tree(SLOTS + (count - 2).min(3) * 64, 6);
             if slot < 4 {

@@ -126,7 +126,8 @@ impl Batch {
     /// # Safety
     /// Nobody else may use this cohort or this scratch meanwhile.
     pub unsafe fn advance(&self, cohort: usize, scratch: usize) -> Result<(), ArenaError> {
-        // SAFETY: the caller vouches that nobody else uses the cohort and the scratch, with which this thread does all pieces.
+        // SAFETY: the caller vouches that nobody else uses the cohort and the scratch, with which this thread does all
+        // pieces.
         unsafe {
             self.advance_by(cohort, scratch, &|count, piece| {
                 (0..count).for_each(|number| piece(scratch, number));
@@ -213,8 +214,8 @@ impl Batch {
             let now = if self.entry.is_none() && live > BLOCK { CLOSING.min(all - done) } else { all - done };
             // From the last block on: what fills the places of runs that have stopped has had these updates.
             for first in (0..live).step_by(BLOCK).rev() {
-                // SAFETY: `live` was found to be no more than there are lanes, and the caller vouches that nobody else uses the
-                // cohort and the scratch.
+                // SAFETY: `live` was found to be no more than there are lanes, and the caller vouches that nobody else
+                // uses the cohort and the scratch.
                 if !unsafe { self.block::<T>(&cohort, &scratch, first, done..done + now, rows, team)? } {
                     return Ok(false);
                 }
@@ -298,8 +299,8 @@ impl Batch {
             count: block.count,
             tolerance,
         };
-        // SAFETY: `Batch::new` found whole blocks of all of them, and the caller vouches that nobody else uses them; the
-        // instruction set is available.
+        // SAFETY: `Batch::new` found whole blocks of all of them, and the caller vouches that nobody else uses them;
+        // the instruction set is available.
         let found = unsafe { (self.many.moved)(&movement, scratch.largest, scratch.sum) };
         let all = t >= most_updates || block.is_short;
         if !found && !all {

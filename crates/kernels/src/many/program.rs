@@ -298,8 +298,8 @@ impl<'a> Routine<'a> {
             };
             let Step { operation, to, operands, strides } = step;
             if self.slots.lanes == Lanes::Runs {
-                // SAFETY: `look_up` has found the slots, the caller vouches that `count` lanes of them are there, and whoever
-                // made the batch for the instruction set.
+                // SAFETY: `look_up` has found the slots, the caller vouches that `count` lanes of them are there, and
+                // whoever made the batch for the instruction set.
                 unsafe { operation(*to, operands, count) };
             } else {
                 let moved = std::array::from_fn(|k| operands[k].moved(moves(strides[k])));

@@ -237,7 +237,8 @@ impl Run<'_> {
     /// # Safety
     /// As for `theta`; there must be bounds.
     unsafe fn bounds<T: Scalar>(&self, p: usize) -> [f64; 2] {
-        // SAFETY: the caller vouches for the run and the parameter, and that there are bounds, whose planes `Batch::new` found.
+        // SAFETY: the caller vouches for the run and the parameter, and that there are bounds, whose planes
+        // `Batch::new` found.
         [0, 1].map(|side| unsafe { self.block.cohort.bound(p, side, self.lane).cast::<T>().read() }.to_f64())
     }
 

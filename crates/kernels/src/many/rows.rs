@@ -67,7 +67,8 @@ impl Batch {
             let failed = AtomicBool::new(false);
             let some = |thread: usize, number: usize| {
                 let from = all.start + number * together;
-                // SAFETY: the team gives each number to one thread, with a scratch of its own; the caller vouches for the rest.
+                // SAFETY: the team gives each number to one thread, with a scratch of its own; the caller vouches for
+                // the rest.
                 let done = unsafe { work.sum::<T>(thread, all.start, from..all.end.min(from + together)) };
                 if done.is_err() {
                     failed.store(true, Ordering::Relaxed);
@@ -141,8 +142,8 @@ impl Work<'_> {
             // What is no whole block comes first: operations fill up lines, and those lanes have no row.
             if rest > 0 {
                 let row = end - rest;
-                // SAFETY: `Batch::new` found the data, whose columns have all rows, rounded up to whole lines; slots are this
-                // thread's.
+                // SAFETY: `Batch::new` found the data, whose columns have all rows, rounded up to whole lines; slots
+                // are this thread's.
                 unsafe { body.rows(row * size, own + row * size, rest) }?;
                 for k in 0..sums {
                     // SAFETY: a slot is a block, and `rest` less than one.
@@ -159,7 +160,8 @@ impl Work<'_> {
                 let sum = body.sum(k)?.cast::<T>();
                 // SAFETY: a slot of this thread's scratch is a block, which was set to 0 above.
                 let lanes = unsafe { std::slice::from_raw_parts_mut(sum, BLOCK) };
-                // SAFETY: `Batch::new` found the sums of pieces that are there at once, and nobody else does this piece.
+                // SAFETY: `Batch::new` found the sums of pieces that are there at once, and nobody else does this
+                // piece.
                 unsafe { memory::write(self.sums.cast::<T>(), (number - first) * sums + k, halved(lanes)) };
             }
         }

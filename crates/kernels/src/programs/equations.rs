@@ -313,8 +313,8 @@ impl<'a> Program<'a> {
                 if let Some(both) = step.both {
                     // SAFETY: `read` has written all of them, and pairs only those of which there is a next one.
                     let both_steps = [step, unsafe { self.steps[last].assume_init_ref() }];
-                    // SAFETY: the caller vouches for the streams and the instruction set; temporary slots have a block, and
-                    // those for all a line.
+                    // SAFETY: the caller vouches for the streams and the instruction set; temporary slots have a block,
+                    // and those for all a line.
                     unsafe {
                         both(
                             both_steps.map(|step| self.to(step)),

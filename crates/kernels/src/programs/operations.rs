@@ -60,7 +60,8 @@ pub unsafe fn operate<V: Vector, O: Operation>(to: *mut u8, operands: &Operands,
     let mut at = 0;
     while O::IN_FLIGHT >= 4 && at + 4 * V::LANES <= length {
         let operands = from.map(|from| {
-            // SAFETY: the caller vouches for `length` numbers of each operand, of which four vectors are left, or for a line.
+            // SAFETY: the caller vouches for `length` numbers of each operand, of which four vectors are left, or for a
+            // line.
             let first = unsafe { two::<V>(from, 0) };
             // SAFETY: as above.
             VectorPair(first, unsafe { two(from, 2) })
@@ -73,8 +74,8 @@ pub unsafe fn operate<V: Vector, O: Operation>(to: *mut u8, operands: &Operands,
     // What is left of a line is computed too: no other loop is needed where it holds two vectors.
     let is_last = O::IN_FLIGHT >= 2 && 2 * size_of::<V>() <= LINE;
     while O::IN_FLIGHT >= 2 && (at + 2 * V::LANES <= length || is_last && at < length) {
-        // SAFETY: the caller vouches for each operand up to the end of the last line, which is one of two vectors if the last
-        // of them are not all within `length`; or for a line of it.
+        // SAFETY: the caller vouches for each operand up to the end of the last line, which is one of two vectors if
+        // the last of them are not all within `length`; or for a line of it.
         let operands = from.map(|from| unsafe { two::<V>(from, 0) });
         // SAFETY: the caller vouches for as many numbers of the result.
         unsafe { store_at(O::apply(operands), to, at) };
@@ -82,8 +83,8 @@ pub unsafe fn operate<V: Vector, O: Operation>(to: *mut u8, operands: &Operands,
         at += 2 * V::LANES;
     }
     while !is_last && at < length {
-        // SAFETY: the caller vouches for each operand up to the end of the last line, which is one of a vector, or for a line
-        // of it.
+        // SAFETY: the caller vouches for each operand up to the end of the last line, which is one of a vector, or for
+        // a line of it.
         let operands = from.map(|from| unsafe { one::<V>(from, 0) });
         // SAFETY: the caller vouches for as many numbers of the result.
         unsafe { store_at(O::apply(operands), to, at) };

@@ -239,8 +239,9 @@ unsafe fn factored<V: Compiled>(
         rate: 0.0,
         decay: 0.0,
     };
-    // SAFETY: the caller vouches for the matrices, for r, c and m, and for the instruction set; in the scratch there is room
-    // for all else, as was just found. Passes follow one another, and `parts` numbers were written by the one before.
+    // SAFETY: the caller vouches for the matrices, for r, c and m, and for the instruction set; in the scratch there is
+    // room for all else, as was just found. Passes follow one another, and `parts` numbers were written by the one
+    // before.
     unsafe {
         team.run(&factoring);
         factoring.pass = Pass::Factor;

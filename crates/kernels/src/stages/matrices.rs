@@ -66,8 +66,8 @@ impl Arena {
         let run = |found: &MatrixTensor, workers: &mut dyn Workers| {
             // SAFETY: `job` has checked the row, with which all of the pipeline's coefficients are there.
             let row = unsafe { job.row.skip(PIPELINE.len()) };
-            // SAFETY: whoever made the arena vouches for the instruction set, `job` has checked the row, `found` has found
-            // all of it, and the caller vouches that nothing else runs on the arena.
+            // SAFETY: whoever made the arena vouches for the instruction set, `job` has checked the row, `found` has
+            // found all of it, and the caller vouches that nothing else runs on the arena.
             unsafe { compute(found, row, workers) }?;
             if job.around & FLUSH_STATE != 0 {
                 // SAFETY: as above.
@@ -111,7 +111,8 @@ impl Arena {
         let lines = found.lines.iter().zip([rows * count, columns * count]).take(job.entry.lines);
         let elements = found.state.iter().map(|state| (state, length)).take(job.entry.state);
         for (state, length) in elements.chain(lines) {
-            // SAFETY: the caller vouches for the state, `length` numbers each by the shape; the instruction set is available.
+            // SAFETY: the caller vouches for the state, `length` numbers each by the shape; the instruction set is
+            // available.
             unsafe { (self.code.flush)(*state, length) };
         }
     }

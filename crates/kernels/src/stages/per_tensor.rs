@@ -59,8 +59,8 @@ impl Arena {
             if job.sums.is_empty() {
                 let (first, last) = (start.max(tensor.offset), end.min(tensor.offset + tensor.length));
                 let gradient = gradient.map(|at| at.wrapping_add((first - tensor.offset) * self.size()));
-                // SAFETY: the caller vouches that nothing else runs on the range, and for what is lent, which `lent_to` has
-                // found to be as long as its tensor.
+                // SAFETY: the caller vouches that nothing else runs on the range, and for what is lent, which `lent_to`
+                // has found to be as long as its tensor.
                 unsafe { self.part(&job, number, first, last, gradient, scratch) }?;
             } else {
                 // SAFETY: as above.
@@ -125,7 +125,8 @@ impl Arena {
             #[cfg(feature = "equations")]
             if let Some(measure) = job.entry.measure {
                 let values = self.values(job, number)?;
-                // SAFETY: `find` has found the streams, `job` has checked the row, and the instruction set is available.
+                // SAFETY: `find` has found the streams, `job` has checked the row, and the instruction set is
+                // available.
                 let sums = unsafe { measure(&streams, job.row, &values, last - first) };
                 for (k, sum) in sums.into_iter().enumerate().take(job.sums.len()) {
                     set(k, sum);

@@ -83,8 +83,8 @@ impl CachedArena {
         code: impl FnOnce(usize) -> &'static Code,
     ) -> Result<Self, ArenaError> {
         let own = copied(words)?;
-        // SAFETY: the caller vouches for the bytes; the words are kept beside the arena, and what a list holds does not move
-        // with it.
+        // SAFETY: the caller vouches for the bytes; the words are kept beside the arena, and what a list holds does not
+        // move with it.
         let arena = unsafe { Arena::apart(&own, base, bytes, code) }?;
         let mut passes = Vec::new();
         // As many as segments at most; what is too much is given back.
@@ -148,7 +148,8 @@ pub unsafe fn run_planned(passes: &[Planned], scratch: impl Fn() -> *mut Scratch
             unsafe { planned.run_prepared(&scratch) };
         } else {
             let Planned { pass, row, length, streams, .. } = planned;
-            // SAFETY: all of them were checked, the instruction set is the arena's, and the caller vouches for the rest.
+            // SAFETY: all of them were checked, the instruction set is the arena's, and the caller vouches for the
+            // rest.
             unsafe { pass(streams, *row, &[0.0; MAX_TENSOR], *length) }
         }
     }

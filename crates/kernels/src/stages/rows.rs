@@ -121,8 +121,8 @@ impl Arena {
         let begins = |row: usize| (from..to).contains(&(tensor.offset + row * list.length));
         for first in (0..list.length).step_by(pipeline::BLOCK) {
             let columns = [first, pipeline::BLOCK.min(list.length - first)];
-            // SAFETY: `find` has found all rows, it or `lent_to` the gradients of the list, and the caller vouches that nothing
-            // else runs on rows that begin in the range.
+            // SAFETY: `find` has found all rows, it or `lent_to` the gradients of the list, and the caller vouches that
+            // nothing else runs on rows that begin in the range.
             unsafe { self.columns(job, &list, columns, &streams, begins, scratch) }?;
         }
         Ok(())
@@ -174,7 +174,8 @@ impl Arena {
             // What is in the buffer comes first: others may be prepared there.
             if in_buffer.count == most || in_place.count == most {
                 let rows = in_buffer.take();
-                // SAFETY: the caller vouches for the rows, and that nothing else runs on them; these are `most` at most.
+                // SAFETY: the caller vouches for the rows, and that nothing else runs on them; these are `most` at
+                // most.
                 unsafe { self.some_rows(&job, &buffered, count, &buffer, rows, scratch) };
             }
             if in_place.count == most {
@@ -211,8 +212,8 @@ impl Arena {
         let scaled = Preparation { scale: own.scale * job.scale, ..own };
         let preparation = buffer.prepares.then_some(scaled);
         if let Some(by_row) = job.entry.by_row.filter(|_| job.around == 0 || buffer.prepares) {
-            // SAFETY: the caller vouches for the rows, `job` has checked that of coefficients, and the instruction set is
-            // available.
+            // SAFETY: the caller vouches for the rows, `job` has checked that of coefficients, and the instruction set
+            // is available.
             unsafe { by_row(streams, job.row, preparation.as_ref(), whole, rows) };
         } else if let Some(preparation) = preparation {
             let mut prepared = [[0; 2]; SOME];
@@ -314,7 +315,8 @@ impl Arena {
                     unsafe { self.sum_of(list, &named, [column, count], g, buffer) }?;
                     from = buffer;
                 }
-                // SAFETY: these are `count` of the list's gradients, or of the buffer; the instruction set is available.
+                // SAFETY: these are `count` of the list's gradients, or of the buffer; the instruction set is
+                // available.
                 unsafe { (self.code.add_squares)(from, count, at % sums::STRIPES, &mut stripes) };
                 column += count;
             }

@@ -252,8 +252,8 @@ impl Arena {
         }
         let is_there = job.entry.copies && ptr::eq(streams.g, streams.direction);
         if let Some(pass) = job.entry.pass.filter(|_| !is_there) {
-            // SAFETY: the caller vouches for the streams, whoever made the arena for the instruction set, and `job` has checked
-            // the row.
+            // SAFETY: the caller vouches for the streams, whoever made the arena for the instruction set, and `job` has
+            // checked the row.
             unsafe { pass(streams, job.row, values, length) }
         }
     }

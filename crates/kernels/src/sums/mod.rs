@@ -158,7 +158,8 @@ pub unsafe fn sum_lines<V: Vector, const N: usize>(
         let left = length - at;
         // Whole vectors are loaded without a mask.
         if left < STRIPES || SMALL {
-            // SAFETY: the caller vouches for so many columns that are left, and for their sums in whole lines of stripes.
+            // SAFETY: the caller vouches for so many columns that are left, and for their sums in whole lines of
+            // stripes.
             unsafe { sum_stripes(from, columns, length, left, begins, &mut sums) };
         } else {
             // SAFETY: as above; a whole line of stripes is left.

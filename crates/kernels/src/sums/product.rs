@@ -88,8 +88,8 @@ unsafe fn block_by<V: Vector, const N: usize>(
             let count = width.min(right - column);
             let end = if is_symmetric { bottom.min(column + width) } else { bottom };
             if top < end {
-                // SAFETY: the panel has room for so many terms of a whole width, as was asserted, and the caller vouches
-                // for B, which has these terms and columns.
+                // SAFETY: the panel has room for so many terms of a whole width, as was asserted, and the caller
+                // vouches for B, which has these terms and columns.
                 unsafe { pack::<V, N>(product, from, terms, column, count, panel) };
             }
             let mut row = top;

@@ -311,7 +311,8 @@ unsafe fn copy_part<V: Vector>(from: *const V::Scalar, to: *mut V::Scalar, count
     let (mut done, mut width) = (0, V::LANES / 2);
     while width > 0 {
         if count & width != 0 {
-            // SAFETY: larger bits of `count` are done, so `done + width` is `count` at most, for which the caller vouches.
+            // SAFETY: larger bits of `count` are done, so `done + width` is `count` at most, for which the caller
+            // vouches.
             let to = unsafe { to.add(done) };
             // SAFETY: as above.
             let from = unsafe { from.add(done) };
