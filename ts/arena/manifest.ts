@@ -5,10 +5,10 @@ import { wasmModule as catalogue } from '../webassembly/catalogue.js'
 export * from './layout.js'
 
 /** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0xa39c1b23
+export const HASH = 0xbe280167
 
 /** Of what runs equations, as each kernel has one. */
-export const EQUATIONS_SOURCE = 0xe32d7eb6
+export const EQUATIONS_SOURCE = 0x6015c4a5
 
 /** Where the numbers of a batch's header are. */
 export const BATCH = {
@@ -144,7 +144,7 @@ export const OPERATIONS = [
 export const AccumulateKernel = {
   number: 2,
   name: 'Accumulate',
-  source: 0x371ead0c,
+  source: 0x6c30db21,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -154,7 +154,7 @@ export const AccumulateKernel = {
 export const ReleaseKernel = {
   number: 3,
   name: 'Release',
-  source: 0x371ead0c,
+  source: 0x6c30db21,
   state: ['accumulated'],
   row: {},
   tensor: [],
@@ -164,7 +164,7 @@ export const ReleaseKernel = {
 export const AverageKernel = {
   number: 4,
   name: 'Average',
-  source: 0x371ead0c,
+  source: 0x6c30db21,
   state: ['average'],
   row: { weight: 4 },
   tensor: [],
@@ -174,7 +174,7 @@ export const AverageKernel = {
 export const SynchronizeKernel = {
   number: 5,
   name: 'Synchronize',
-  source: 0x371ead0c,
+  source: 0x6c30db21,
   state: ['slow'],
   row: { weight: 4 },
   tensor: [],
@@ -184,7 +184,7 @@ export const SynchronizeKernel = {
 export const GradientDescentKernel = {
   number: 6,
   name: 'GradientDescent',
-  source: 0x6fdecbfc,
+  source: 0xfd99ecf5,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -194,7 +194,7 @@ export const GradientDescentKernel = {
 export const MomentumKernel = {
   number: 7,
   name: 'Momentum',
-  source: 0xdbb55d41,
+  source: 0x79e50ea2,
   state: ['v'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -204,7 +204,7 @@ export const MomentumKernel = {
 export const PointKernel = {
   number: 8,
   name: 'Point',
-  source: 0x99355291,
+  source: 0x835199f2,
   state: ['v', 'point'],
   row: { lr: 4, alpha: 5 },
   tensor: [],
@@ -214,7 +214,7 @@ export const PointKernel = {
 export const NesterovKernel = {
   number: 9,
   name: 'Nesterov',
-  source: 0x99355291,
+  source: 0x835199f2,
   state: ['v'],
   row: { lr: 4, alpha: 5, ahead: 6 },
   tensor: [],
@@ -224,7 +224,7 @@ export const NesterovKernel = {
 export const SgdMomentumKernel = {
   number: 10,
   name: 'SgdMomentum',
-  source: 0x13608b19,
+  source: 0x09151f0a,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -234,7 +234,7 @@ export const SgdMomentumKernel = {
 export const SgdNesterovKernel = {
   number: 11,
   name: 'SgdNesterov',
-  source: 0x13608b19,
+  source: 0x09151f0a,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6 },
   tensor: [],
@@ -244,7 +244,7 @@ export const SgdNesterovKernel = {
 export const AdagradKernel = {
   number: 12,
   name: 'Adagrad',
-  source: 0xf818c050,
+  source: 0xc79983e9,
   state: ['s'],
   row: { lr: 4, c: 5, eps: 6 },
   tensor: [],
@@ -254,7 +254,7 @@ export const AdagradKernel = {
 export const AdamKernel = {
   number: 13,
   name: 'Adam',
-  source: 0x7db25c58,
+  source: 0xe33770a1,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
@@ -264,7 +264,7 @@ export const AdamKernel = {
 export const AmsGradKernel = {
   number: 14,
   name: 'AmsGrad',
-  source: 0x7db25c58,
+  source: 0xe33770a1,
   state: ['m', 'v', 'largest'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, h: 11 },
   tensor: [],
@@ -274,7 +274,7 @@ export const AmsGradKernel = {
 export const RAdamKernel = {
   number: 15,
   name: 'RAdam',
-  source: 0x9598fb98,
+  source: 0x64e60461,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, unrectified: 11 },
   tensor: [],
@@ -284,7 +284,7 @@ export const RAdamKernel = {
 export const CautiousKernel = {
   number: 16,
   name: 'Cautious',
-  source: 0x1ecd9ea9,
+  source: 0xcf353a9a,
   state: [],
   row: {},
   tensor: ['agreeing', 'rate', 'spares'],
@@ -294,7 +294,7 @@ export const CautiousKernel = {
 export const AdaBeliefKernel = {
   number: 582,
   name: 'AdaBelief',
-  source: 0xee0122fc,
+  source: 0x8d90e1f5,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, inner: 11 },
   tensor: [],
@@ -305,7 +305,7 @@ export const AdaBeliefKernel = {
 export const AdadeltaKernel = {
   number: 554,
   name: 'Adadelta',
-  source: 0x0a8dcbb8,
+  source: 0x04532881,
   state: ['v', 'w'],
   row: { lr: 4, rho: 5, oneMinusRho: 6, eps: 7 },
   tensor: [],
@@ -316,7 +316,7 @@ export const AdadeltaKernel = {
 export const AdamPerRowKernel = {
   number: 440,
   name: 'AdamPerRow',
-  source: 0x9243aa10,
+  source: 0x7613fb29,
   state: ['m', 'v', 'w1', 'w2'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
@@ -327,7 +327,7 @@ export const AdamPerRowKernel = {
 export const AdamaxKernel = {
   number: 793,
   name: 'Adamax',
-  source: 0xc50a3306,
+  source: 0xab52922f,
   state: ['m', 'n'],
   row: { c1: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, inside: 8, outside: 9 },
   tensor: [],
@@ -338,7 +338,7 @@ export const AdamaxKernel = {
 export const AdanKernel = {
   number: 841,
   name: 'Adan',
-  source: 0xbdb7ef83,
+  source: 0x2504eb74,
   state: ['m', 'n', 'q', 'previous'],
   row: {
     c1: 4,
@@ -361,7 +361,7 @@ export const AdanKernel = {
 export const AdEmaMixKernel = {
   number: 634,
   name: 'AdEmaMix',
-  source: 0x5741c34b,
+  source: 0x96500fcc,
   state: ['m1', 'm2', 'v'],
   row: {
     c1: 4,
@@ -383,7 +383,7 @@ export const AdEmaMixKernel = {
 export const AdoptKernel = {
   number: 563,
   name: 'Adopt',
-  source: 0x6ca131ff,
+  source: 0xd72ae010,
   state: ['m', 'v'],
   row: { lr: 4, low: 5, high: 6, eps: 7, beta1: 8, oneMinusBeta1: 9, beta2: 10, oneMinusBeta2: 11 },
   tensor: [],
@@ -394,7 +394,7 @@ export const AdoptKernel = {
 export const LaPropKernel = {
   number: 984,
   name: 'LaProp',
-  source: 0x4016afba,
+  source: 0x2891fc83,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, taken1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
@@ -405,7 +405,7 @@ export const LaPropKernel = {
 export const LionKernel = {
   number: 828,
   name: 'Lion',
-  source: 0x76096009,
+  source: 0x0a47807a,
   state: ['m'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
   tensor: [],
@@ -416,7 +416,7 @@ export const LionKernel = {
 export const NAdamKernel = {
   number: 443,
   name: 'NAdam',
-  source: 0xd52f8cbd,
+  source: 0x5247b62e,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10, c0: 11 },
   tensor: [],
@@ -427,7 +427,7 @@ export const NAdamKernel = {
 export const RmsPropKernel = {
   number: 972,
   name: 'RmsProp',
-  source: 0x4faf488a,
+  source: 0xbacfed53,
   state: ['v'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8 },
   tensor: [],
@@ -438,7 +438,7 @@ export const RmsPropKernel = {
 export const RmsPropCenteredKernel = {
   number: 742,
   name: 'RmsPropCentered',
-  source: 0x4faf488a,
+  source: 0xbacfed53,
   state: ['v', 'a'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8 },
   tensor: [],
@@ -449,7 +449,7 @@ export const RmsPropCenteredKernel = {
 export const RmsPropCenteredMomentumKernel = {
   number: 887,
   name: 'RmsPropCenteredMomentum',
-  source: 0x4faf488a,
+  source: 0xbacfed53,
   state: ['v', 'a', 'b'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
   tensor: [],
@@ -460,7 +460,7 @@ export const RmsPropCenteredMomentumKernel = {
 export const RmsPropMomentumKernel = {
   number: 919,
   name: 'RmsPropMomentum',
-  source: 0x4faf488a,
+  source: 0xbacfed53,
   state: ['v', 'b'],
   row: { lr: 4, alpha: 5, oneMinusAlpha: 6, inside: 7, outside: 8, inner: 9, mu: 10 },
   tensor: [],
@@ -471,7 +471,7 @@ export const RmsPropMomentumKernel = {
 export const RpropKernel = {
   number: 688,
   name: 'Rprop',
-  source: 0xfd67919a,
+  source: 0x3505c3e3,
   state: ['before', 'h'],
   row: { first: 4, plus: 5, minus: 6, least: 7, most: 8 },
   tensor: [],
@@ -482,7 +482,7 @@ export const RpropKernel = {
 export const SignSgdKernel = {
   number: 695,
   name: 'SignSgd',
-  source: 0xa7f448b2,
+  source: 0x4c8695cb,
   state: [],
   row: { lr: 4 },
   tensor: [],
@@ -493,7 +493,7 @@ export const SignSgdKernel = {
 export const SignumKernel = {
   number: 723,
   name: 'Signum',
-  source: 0xa7f448b2,
+  source: 0x4c8695cb,
   state: ['m'],
   row: { lr: 4, beta: 5, oneMinusBeta: 6 },
   tensor: [],
@@ -504,7 +504,7 @@ export const SignumKernel = {
 export const YogiKernel = {
   number: 632,
   name: 'Yogi',
-  source: 0x1882e5bb,
+  source: 0x2694107c,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, oneMinusBeta1: 8, beta2: 9, oneMinusBeta2: 10 },
   tensor: [],
@@ -515,7 +515,7 @@ export const YogiKernel = {
 export const FactoredKernel = {
   number: 387,
   name: 'Factored',
-  source: 0xec5a439d,
+  source: 0x36b8828f,
   state: [],
   row: {
     beta2: 4,
@@ -542,7 +542,7 @@ export const FactoredKernel = {
 export const FactoredMomentumKernel = {
   number: 561,
   name: 'FactoredMomentum',
-  source: 0xec5a439d,
+  source: 0x36b8828f,
   state: ['m'],
   row: {
     beta2: 4,
@@ -569,7 +569,7 @@ export const FactoredMomentumKernel = {
 export const NewtonSchulzKernel = {
   number: 501,
   name: 'NewtonSchulz',
-  source: 0xe7c889b3,
+  source: 0x1b0552e4,
   state: [],
   row: {
     oneMinusMu: 4,
@@ -611,7 +611,7 @@ export const NewtonSchulzKernel = {
 export const Sm3CoveredKernel = {
   number: 446,
   name: 'Sm3Covered',
-  source: 0x3d8366e0,
+  source: 0xb16764a6,
   state: [],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],
@@ -624,7 +624,7 @@ export const Sm3CoveredKernel = {
 export const Sm3CoveredMomentumKernel = {
   number: 567,
   name: 'Sm3CoveredMomentum',
-  source: 0x3d8366e0,
+  source: 0xb16764a6,
   state: ['m'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],
@@ -637,7 +637,7 @@ export const Sm3CoveredMomentumKernel = {
 export const UnitwiseKernel = {
   number: 845,
   name: 'Unitwise',
-  source: 0x2d9bc4e7,
+  source: 0x919620a8,
   state: [],
   row: { kappa: 4, eps: 5, centralizes: 6, sigma: 7, seed: 8, t: 9 },
   tensor: [],
@@ -649,7 +649,7 @@ export const UnitwiseKernel = {
 export const UnfactoredKernel = {
   number: 776,
   name: 'Unfactored',
-  source: 0xec5a439d,
+  source: 0x36b8828f,
   state: ['v'],
   row: {
     beta2: 4,
@@ -674,7 +674,7 @@ export const UnfactoredKernel = {
 export const UnfactoredMomentumKernel = {
   number: 857,
   name: 'UnfactoredMomentum',
-  source: 0xec5a439d,
+  source: 0x36b8828f,
   state: ['v', 'm'],
   row: {
     beta2: 4,
@@ -699,7 +699,7 @@ export const UnfactoredMomentumKernel = {
 export const UnfactoredStepKernel = {
   number: 611,
   name: 'UnfactoredStep',
-  source: 0xec5a439d,
+  source: 0x36b8828f,
   state: ['v'],
   row: {
     beta2: 4,
@@ -724,7 +724,7 @@ export const UnfactoredStepKernel = {
 export const LambKernel = {
   number: 594,
   name: 'Lamb',
-  source: 0x8de4720b,
+  source: 0x5a009a0c,
   state: ['m', 'v'],
   row: { c1: 4, c2: 5, eps: 6, beta1: 7, taken1: 8, beta2: 9, oneMinusBeta2: 10, lambda: 11 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -735,7 +735,7 @@ export const LambKernel = {
 export const LarsKernel = {
   number: 371,
   name: 'Lars',
-  source: 0x47342f01,
+  source: 0x7ac65ae2,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -746,7 +746,7 @@ export const LarsKernel = {
 export const LarsNesterovKernel = {
   number: 915,
   name: 'LarsNesterov',
-  source: 0x47342f01,
+  source: 0x7ac65ae2,
   state: ['b'],
   row: { lr: 4, mu: 5, undampened: 6, lambda: 7 },
   tensor: ['parameters', 'direction', 'rate'],
@@ -757,7 +757,7 @@ export const LarsNesterovKernel = {
 export const MarsKernel = {
   number: 784,
   name: 'Mars',
-  source: 0xf93a2e92,
+  source: 0x1b8f282b,
   state: ['previous'],
   row: { ahead: 4 },
   tensor: ['gradients', 'rate'],
@@ -768,7 +768,7 @@ export const MarsKernel = {
 export const MarsAdamWKernel = {
   number: 428,
   name: 'MarsAdamW',
-  source: 0xf93a2e92,
+  source: 0x1b8f282b,
   state: ['previous', 'm', 'v'],
   row: { ahead: 4, c1: 5, c2: 6, eps: 7, beta1: 8, oneMinusBeta1: 9, beta2: 10, oneMinusBeta2: 11 },
   tensor: ['gradients', 'rate'],
@@ -779,7 +779,7 @@ export const MarsAdamWKernel = {
 export const MarsLionKernel = {
   number: 321,
   name: 'MarsLion',
-  source: 0xf93a2e92,
+  source: 0x1b8f282b,
   state: ['previous', 'm'],
   row: { ahead: 4, lr: 5, beta1: 6, oneMinusBeta1: 7 },
   tensor: ['gradients', 'rate'],
@@ -790,7 +790,7 @@ export const MarsLionKernel = {
 export const MuonMomentumKernel = {
   number: 431,
   name: 'MuonMomentum',
-  source: 0xe7c889b3,
+  source: 0x1b0552e4,
   state: ['b'],
   row: {
     oneMinusMu: 4,
@@ -831,7 +831,7 @@ export const MuonMomentumKernel = {
 export const BothNormsKernel = {
   number: 1012,
   name: 'BothNorms',
-  source: 0x7b4dc5e7,
+  source: 0x2f25b3a8,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -842,7 +842,7 @@ export const BothNormsKernel = {
 export const GradientNormKernel = {
   number: 390,
   name: 'GradientNorm',
-  source: 0x7b4dc5e7,
+  source: 0x2f25b3a8,
   state: [],
   row: {},
   tensor: ['gradients', 'rate'],
@@ -853,7 +853,7 @@ export const GradientNormKernel = {
 export const PreparedKernel = {
   number: 745,
   name: 'Prepared',
-  source: 0x7b4dc5e7,
+  source: 0x2f25b3a8,
   state: [],
   row: {},
   tensor: [],
@@ -864,7 +864,7 @@ export const PreparedKernel = {
 export const ScaledKernel = {
   number: 737,
   name: 'Scaled',
-  source: 0x7b4dc5e7,
+  source: 0x2f25b3a8,
   state: [],
   row: {},
   tensor: ['parameters', 'direction', 'rate'],
@@ -875,7 +875,7 @@ export const ScaledKernel = {
 export const NovoGradKernel = {
   number: 408,
   name: 'NovoGrad',
-  source: 0x6f275785,
+  source: 0x82becb26,
   state: ['m'],
   row: { lr: 4, beta1: 5, taken1: 6, lambda: 7 },
   tensor: ['gradients', 'rate', 'v'],
@@ -886,7 +886,7 @@ export const NovoGradKernel = {
 export const ProdigyKernel = {
   number: 729,
   name: 'Prodigy',
-  source: 0x587fe545,
+  source: 0x50686866,
   state: ['s', 'm', 'v'],
   row: { beta1: 4, taken1: 5, beta2: 6, taken2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
   tensor: [],
@@ -897,7 +897,7 @@ export const ProdigyKernel = {
 export const ProdigyMomentsKernel = {
   number: 596,
   name: 'ProdigyMoments',
-  source: 0x587fe545,
+  source: 0x50686866,
   state: ['s', 'm', 'v', 'start'],
   row: { beta1: 4, taken1: 5, beta2: 6, taken2: 7, beta3: 8, pull: 9, rate: 10, eps: 11, shrink: 12 },
   tensor: ['progress', 'path'],
@@ -908,7 +908,7 @@ export const ProdigyMomentsKernel = {
 export const ScheduleFreeAdamKernel = {
   number: 447,
   name: 'ScheduleFreeAdam',
-  source: 0xbb208578,
+  source: 0x325393c1,
   state: ['z', 'v'],
   row: {
     gamma: 4,
@@ -929,7 +929,7 @@ export const ScheduleFreeAdamKernel = {
 export const ScheduleFreeAdamPointKernel = {
   number: 435,
   name: 'ScheduleFreeAdamPoint',
-  source: 0xbb208578,
+  source: 0x325393c1,
   state: ['z', 'v', 'point'],
   row: {
     gamma: 4,
@@ -950,7 +950,7 @@ export const ScheduleFreeAdamPointKernel = {
 export const ScheduleFreePointKernel = {
   number: 630,
   name: 'ScheduleFreePoint',
-  source: 0xbb208578,
+  source: 0x325393c1,
   state: ['z', 'point'],
   row: { gamma: 4, c: 5, oneMinusBeta: 6, lambda: 7 },
   tensor: [],
@@ -961,7 +961,7 @@ export const ScheduleFreePointKernel = {
 export const ScheduleFreeSgdKernel = {
   number: 817,
   name: 'ScheduleFreeSgd',
-  source: 0xbb208578,
+  source: 0x325393c1,
   state: ['z'],
   row: { gamma: 4, c: 5, oneMinusBeta: 6, lambda: 7 },
   tensor: [],
@@ -972,7 +972,7 @@ export const ScheduleFreeSgdKernel = {
 export const Sm3MomentumKernel = {
   number: 612,
   name: 'Sm3Momentum',
-  source: 0x3d8366e0,
+  source: 0xb16764a6,
   state: ['m'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],
@@ -983,7 +983,7 @@ export const Sm3MomentumKernel = {
 export const Sm3SingleKernel = {
   number: 341,
   name: 'Sm3Single',
-  source: 0x3d8366e0,
+  source: 0xb16764a6,
   state: ['v'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],
@@ -994,7 +994,7 @@ export const Sm3SingleKernel = {
 export const Sm3SingleMomentumKernel = {
   number: 459,
   name: 'Sm3SingleMomentum',
-  source: 0x3d8366e0,
+  source: 0xb16764a6,
   state: ['v', 'm'],
   row: { lr: 4, beta1: 5, oneMinusBeta1: 6, eps: 7 },
   tensor: [],
@@ -1005,7 +1005,7 @@ export const Sm3SingleMomentumKernel = {
 export const StableAdamWKernel = {
   number: 792,
   name: 'StableAdamW',
-  source: 0xb9a89b6f,
+  source: 0x63373700,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
   tensor: ['ratios', 'rate', 'decay'],
@@ -1016,7 +1016,7 @@ export const StableAdamWKernel = {
 export const StableMomentsKernel = {
   number: 357,
   name: 'StableMoments',
-  source: 0xb9a89b6f,
+  source: 0x63373700,
   state: ['m', 'v'],
   row: { eps: 4, beta1: 5, oneMinusBeta1: 6, beta2: 7, oneMinusBeta2: 8 },
   tensor: ['ratios', 'rate', 'decay'],

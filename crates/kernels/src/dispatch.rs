@@ -19,6 +19,7 @@ use crate::stages::plan::CachedArena;
 #[cfg(feature = "catalogue")]
 use crate::stages::row_list;
 use crate::sums;
+use crate::target::SMALL;
 #[cfg(feature = "emulated")]
 use crate::vector::Emulated;
 use crate::vector::{self, Scalar, VectorPair, WIDEST};
@@ -70,11 +71,11 @@ macro_rules! operate {
     };
 }
 
-/// The same of pairs of operations. In WebAssembly bytes count.
+/// The same of pairs of operations.
 #[cfg(feature = "equations")]
 macro_rules! pairs {
     (($vector:ty) $($a:ident $a_all:literal, $b:ident $b_all:literal, $at:literal;)*) => {
-        if cfg!(target_arch = "wasm32") { &[] } else { &[$(Pair::of::<operations::$a, operations::$b>(
+        if SMALL { &[] } else { &[$(Pair::of::<operations::$a, operations::$b>(
             [$a_all, $b_all],
             $at,
             both::<$vector, operations::$a, operations::$b, $a_all, $b_all, $at>,
@@ -108,8 +109,9 @@ macro_rules! code {
 
             const _: () = assert!(size_of::<$f32>() <= WIDEST && size_of::<$f64>() <= WIDEST);
 
-            // SAFETY (all of them): called only after `InstructionSet::is_available` said yes, and
-            // with arrays as `pass`, `prepare`, `mask`, `sums` and `Work::piece` want them.
+            // SAFETY (all of them): whoever makes an `Arena`, a `CachedArena` or a `Batch` vouches that the instruction
+            // set is available (see `new` of each), and each is called with arrays as the one function wants that it
+            // calls: see # Safety there.
             $(#[target_feature(enable = $feature)])?
             unsafe fn run<V: Vector, K: Kernel, const DECAYS: bool>(
                 streams: &Streams,
@@ -130,8 +132,8 @@ macro_rules! code {
                 length: usize,
                 sums: &mut Sums,
             ) {
-                // Most kernels have no such loop, and none has one in WebAssembly.
-                if !K::SUMS.is_empty() && cfg!(not(target_arch = "wasm32")) {
+                // Most kernels have no such loop, and none has one where code is small.
+                if !K::SUMS.is_empty() && !SMALL {
                     unsafe { kernel::pass_summed::<V, K>(streams, row, tensor, length, sums) }
                 }
             }
@@ -145,7 +147,7 @@ macro_rules! code {
                 rows: &[RowAt],
             ) {
                 // As above.
-                if K::BY_ROW && cfg!(not(target_arch = "wasm32")) {
+                if K::BY_ROW && !SMALL {
                     unsafe { kernel::pass_by_row::<V, K>(streams, row, preparation, length, rows) }
                 }
             }
@@ -464,7 +466,7 @@ impl Arena {
     /// is then unspecified, but nothing outside of them is touched.
     #[inline(always)]
     pub unsafe fn new(base: *mut u8, bytes: usize, set: InstructionSet) -> Result<Self, ArenaError> {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the bytes, and for the instruction set of the code.
         unsafe { Self::read(base, bytes, |size| set.code(size)) }
     }
 }
@@ -480,7 +482,7 @@ impl CachedArena {
         bytes: usize,
         set: InstructionSet,
     ) -> Result<Self, ArenaError> {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the bytes, and for the instruction set of the code.
         unsafe { Self::read(words, base, bytes, |size| set.code(size)) }
     }
 }
@@ -492,7 +494,7 @@ impl Batch {
     /// `base` must be valid for reads and writes of `bytes` bytes for as long as the batch is used, and the
     /// instruction set available.
     pub unsafe fn new(base: *mut u8, bytes: usize, set: InstructionSet) -> Result<Self, ArenaError> {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the bytes, and for the instruction set of the code.
         unsafe { Self::read(base, bytes, |size| (set.code(size), set.many(size))) }
     }
 }

@@ -57,6 +57,37 @@
 //! unsafe { arena.run_range(0, 0, arena.length(), None, &mut scratch) }.unwrap();
 //! unsafe { arena.gather(0) }.unwrap();
 //! ```
+//!
+//! ## One assumption
+//!
+//! A step may run on another thread (`run_async` of the addon) while JavaScript writes to the arena. Tables, coefficients,
+//! lists of rows and numbers by tensor are read and written atomically. The arrays by element, row and column are
+//! not: parameters, gradients, state and scratch are read by plain loads. Such a race is undefined behavior to Rust, and
+//! this crate takes part in one where JavaScript does write them. It assumes this of the compiler, and nothing more:
+//!
+//! **A racing load gives some bits, and a racing store changes no bytes but its own.**
+//!
+//! LLVM says as much of its own instructions: a plain load that races is no undefined behavior but returns `undef` ("Atomic
+//! Instructions and Concurrency Guide", NotAtomic), and no stores to shared memory are invented. Rust adds to it: a
+//! load of a single number is marked as one that is never `undef`, which a race would make undefined behavior there too; a
+//! load of a vector has no such mark (both as of Rust 1.95, see `rustc --emit=llvm-ir`). And of arrays that are taken as
+//! slices (`from_raw_parts`) Rust may assume that nobody else writes them. So the assumption is one on the instructions
+//! that come of it, which are plain moves, and no promise of Rust's.
+//!
+//! Spoiled bits remain numbers. All floats of any bits are valid, and of what arrays have
+//!
+//! - nothing is a length, a pointer, a `bool` or an enum. Comparisons of such numbers choose numbers, or whether a loop
+//!   runs, not where it ends;
+//! - one index is made, in `functions/quarter_turns.rs`: the exponent of a large angle says where in a table of constants
+//!   the digits of 2/π begin. It is made of a copy on the stack, and the access is checked.
+//!
+//! From memory that JavaScript may write, each number that says where something is, how long or how often is read
+//! atomically, and it is the number that was read that is checked and used: in `arena/table.rs` (`Tables`: header, arrays,
+//! tensors, segments), in `stages/row_list.rs` (`Arena::list`, and `List::entry` whenever it reads one), in
+//! `programs/equations.rs` (`Program::read` and `Program::wanted`, of a row's program) and in `rules/muon.rs` (the steps).
+//! A [`CachedArena`] has tables of its own, which nobody writes. A [`many::Batch`] is nobody else's memory while it is
+//! used, and its numbers are checked too.
+#![deny(clippy::multiple_unsafe_ops_per_block)]
 
 mod arena;
 mod dispatch;
@@ -64,10 +95,12 @@ mod functions;
 mod kernel;
 pub mod manifest;
 pub mod many;
+mod memory;
 mod programs;
 mod rules;
 mod stages;
 mod sums;
+mod target;
 mod vector;
 
 pub use arena::ArenaError;

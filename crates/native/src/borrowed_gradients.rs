@@ -26,7 +26,7 @@ impl BorrowedGradients {
         for value in values {
             let (mut dtype, mut length, mut data) = (-1, 0, ptr::null_mut());
             let (buffer, offset) = (ptr::null_mut(), ptr::null_mut());
-            // SAFETY: passed on; what is not wanted may be null.
+            // SAFETY: the caller vouches that the value is of the call under way; what is not wanted may be null.
             let status = unsafe {
                 sys::napi_get_typedarray_info(env, *value, &mut dtype, &mut length, &mut data, buffer, offset)
             };

@@ -87,7 +87,7 @@ impl Many {
                 let done = POOL.run(self.threads.min(batch.header.scratches), count, piece);
                 done.map_err(|of| panic.set(Some(of))).is_ok()
             };
-            // SAFETY: as below.
+            // SAFETY: there is one cohort, which this call alone uses, and each thread has the scratch of its number.
             let done = unsafe { batch.advance_by(0, 0, &team) };
             return panic.take().map_or(Ok(done.is_ok()), |panic| Err(panic.into()));
         }

@@ -3,6 +3,8 @@
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
+#[cfg(any(debug_assertions, feature = "trial"))]
+use std::thread::{self, ThreadId};
 
 use antigrad_kernels::{Arena, ArenaError, BLOCK, CachedArena, InstructionSet, Scratch, Workers, layout};
 use antigrad_pool::{Panic, Pool};
@@ -20,6 +22,24 @@ thread_local! {
     static SCRATCH: UnsafeCell<Scratch> = const { UnsafeCell::new(Scratch::new()) };
 }
 
+/// The thread of JavaScript that made something. Test builds stop whoever uses that on another one.
+struct Maker(#[cfg(any(debug_assertions, feature = "trial"))] ThreadId);
+
+impl Maker {
+    fn new() -> Self {
+        Self(
+            #[cfg(any(debug_assertions, feature = "trial"))]
+            thread::current().id(),
+        )
+    }
+
+    #[inline(always)]
+    fn check(&self) {
+        #[cfg(any(debug_assertions, feature = "trial"))]
+        assert_eq!(self.0, thread::current().id(), "an arena is used on a thread that did not make it");
+    }
+}
+
 /// An arena, whose bytes belong to JavaScript, and how many threads work on it.
 pub struct Steps {
     pub base: *mut u8,
@@ -29,11 +49,13 @@ pub struct Steps {
     pub memory: Bytes,
     /// Exchanged on JavaScript's thread alone; a call on another one has what it began with.
     kept: UnsafeCell<Arc<CachedArena>>,
+    maker: Maker,
 }
 
-// SAFETY: the facade starts no second call while one is under way; see `run`. `kept` is of one thread.
+// SAFETY: another thread calls `run` alone, with what it was given of `kept`, and the facade starts no second call
+// meanwhile. All else is used on the thread that made it, where `Bytes` are dropped too: `maker` checks it.
 unsafe impl Send for Steps {}
-// SAFETY: as above.
+// SAFETY: as for `Send`.
 unsafe impl Sync for Steps {}
 
 impl Steps {
@@ -47,13 +69,22 @@ impl Steps {
         memory: Bytes,
         words: &[u32],
     ) -> Result<Self, ArenaError> {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the bytes and the instruction set (see # Safety).
         let kept = unsafe { CachedArena::new(words, base, bytes, set) }?;
-        Ok(Self { base, bytes, set, threads, memory, kept: UnsafeCell::new(Arc::new(kept)) })
+        Ok(Self {
+            base,
+            bytes,
+            set,
+            threads,
+            memory,
+            kept: UnsafeCell::new(Arc::new(kept)),
+            maker: Maker::new(),
+        })
     }
 
     /// What is known of the tables. Of JavaScript's thread alone.
     pub fn kept(&self) -> &Arc<CachedArena> {
+        self.maker.check();
         // SAFETY: that thread exchanges it only in `keep`, while nobody has what this returns.
         unsafe { &*self.kept.get() }
     }
@@ -61,13 +92,14 @@ impl Steps {
     /// Takes other tables: all of them, or nothing, and None where they are none. Says whether there is a plan. Of
     /// JavaScript's thread alone.
     pub fn keep(&self, words: &[u32]) -> Option<bool> {
+        self.maker.check();
         if !self.memory.are_there() {
             return None;
         }
         // SAFETY: whoever made this vouches for the bytes and has found the instruction set available.
         let kept = unsafe { CachedArena::new(words, self.base, self.bytes, self.set) }.ok()?;
         let is_planned = self.memory.stay && kept.is_planned() && !self.is_in_pieces(&kept, 0);
-        // SAFETY: as in `kept`.
+        // SAFETY: this is the thread that made it, and no reference that `kept` gave outlives a call.
         unsafe { *self.kept.get() = Arc::new(kept) };
         Some(is_planned)
     }
@@ -161,6 +193,13 @@ impl Steps {
     }
 }
 
+impl Drop for Steps {
+    /// What a call on another thread had goes back to the one that made it.
+    fn drop(&mut self) {
+        self.maker.check();
+    }
+}
+
 /// What is left of a stage that ran in pieces.
 ///
 /// # Safety
@@ -170,9 +209,9 @@ unsafe fn by_row_and_gathered(
     stage: usize,
     borrowed: antigrad_kernels::BorrowedGradients,
 ) -> Result<(), ArenaError> {
-    // SAFETY: passed on.
+    // SAFETY: the caller vouches that nothing else runs on the arena.
     with_scratch(|scratch| unsafe { arena.run_rows(stage, borrowed, scratch) })?;
-    // SAFETY: passed on.
+    // SAFETY: as above.
     unsafe { arena.gather(stage) }
 }
 

@@ -49,7 +49,7 @@ pub fn unpack(packed: usize, to: usize, size: usize) {
 
 impl Decoder {
     /// # Safety
-    /// All that is packed must be at `next`, and nothing else's at `to`.
+    /// All that is packed must be at `next`, a right packing of `size` bytes, for which there is room at `to`.
     unsafe fn run(&mut self, next: *const u8, to: *mut u8, size: usize) {
         (self.next, self.range, self.code) = (next, u32::MAX, 0);
         self.probabilities.fill(1024);
@@ -57,7 +57,8 @@ impl Decoder {
         // The last four distances, less 1.
         let mut distances = [0; 4];
         let mut at = 0;
-        // SAFETY: passed on; what is read has been written.
+        // SAFETY: the caller vouches for the packing and the room: no distance leads before the start of what has been
+        // written, and nothing goes beyond its end.
         unsafe {
             (0..4).for_each(|_| self.shift());
             while at < size {
@@ -108,25 +109,32 @@ impl Decoder {
     }
 
     /// The next byte of the code.
+    ///
+    /// # Safety
+    /// There must be one at `next`.
     unsafe fn shift(&mut self) {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for this byte.
         unsafe {
             self.code = (self.code << 8) | u32::from(self.next.read());
             self.next = self.next.add(1);
         }
     }
 
+    /// # Safety
+    /// As for `shift`, where the range is small.
     unsafe fn normalize(&mut self) {
         if self.range < 1 << 24 {
             self.range <<= 8;
-            // SAFETY: passed on.
+            // SAFETY: the caller vouches for a byte at `next`.
             unsafe { self.shift() };
         }
     }
 
+    /// # Safety
+    /// The place must be below `ALL`, and what is packed not end before this bit.
     #[inline(never)]
     unsafe fn bit(&mut self, at: usize) -> bool {
-        // SAFETY: whatever is packed, places are below `ALL`: each tree has room for all of its nodes.
+        // SAFETY: the caller vouches for the place, and for a byte at `next` where one is wanted.
         unsafe {
             let probability = self.probabilities.get_unchecked_mut(at);
             let bound = (self.range >> 11) * u32::from(*probability);
@@ -145,6 +153,9 @@ impl Decoder {
     }
 
     /// Bits of equal chances.
+    ///
+    /// # Safety
+    /// What is packed must not end before these bits.
     unsafe fn direct(&mut self, count: usize) -> usize {
         (0..count).fold(0, |value, _| {
             self.range >>= 1;
@@ -152,26 +163,32 @@ impl Decoder {
             if is_one {
                 self.code -= self.range;
             }
-            // SAFETY: passed on.
+            // SAFETY: the caller vouches for a byte at `next` where one is wanted.
             unsafe { self.normalize() };
             value * 2 + usize::from(is_one)
         })
     }
 
     /// From the highest bit on.
+    ///
+    /// # Safety
+    /// A tree of so many bits must end below `ALL`, and what is packed not end before them.
     #[inline(never)]
     unsafe fn tree(&mut self, at: usize, bits: usize) -> usize {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the tree, of which `node` is one.
         let node = (0..bits).fold(1, |node, _| node * 2 + usize::from(unsafe { self.bit(at + node) }));
         node - (1 << bits)
     }
 
     /// From the lowest bit on.
+    ///
+    /// # Safety
+    /// As for `tree`.
     #[inline(never)]
     unsafe fn reversed(&mut self, at: usize, bits: usize) -> usize {
         let mut node = 1;
         (0..bits).fold(0, |value, k| {
-            // SAFETY: passed on.
+            // SAFETY: the caller vouches for the tree, of which `node` is one.
             let bit = usize::from(unsafe { self.bit(at + node) });
             node = node * 2 + bit;
             value + (bit << k)
@@ -179,6 +196,9 @@ impl Decoder {
     }
 
     /// After a match the byte that would have gone on with it says more, up to where it differs.
+    ///
+    /// # Safety
+    /// What is packed must not end before this literal.
     unsafe fn literal(&mut self, before: u8, matched: Option<u8>) -> u8 {
         let at = LITERALS + usize::from(before >> 5) * LITERAL;
         let (mut expected, mut mask) = matched.map_or((0, 0), |byte| (usize::from(byte), 256));
@@ -186,7 +206,8 @@ impl Decoder {
         while node < 256 {
             expected *= 2;
             let bit = expected & mask;
-            // SAFETY: passed on.
+            // SAFETY: of eight literals each has places for `node`, below 256, three times: by itself and by either bit
+            // that is expected; the caller vouches for what is packed.
             let is_one = unsafe { self.bit(at + mask + bit + node) };
             node = node * 2 + usize::from(is_one);
             mask &= if is_one { bit } else { !bit };
@@ -194,10 +215,13 @@ impl Decoder {
         node as u8
     }
 
+    /// # Safety
+    /// `at` must be the place of lengths, and what is packed not end before this one.
     #[inline(never)]
     unsafe fn length(&mut self, at: usize, place: usize) -> usize {
         let short = at + 2 + place * 16;
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches that these are lengths, of which `LENGTHS_SIZE` has room for all trees, and for
+        // what is packed.
         unsafe {
             if !self.bit(at) {
                 2 + self.tree(short, 3)
@@ -210,8 +234,13 @@ impl Decoder {
     }
 
     /// Of a match that is no repetition.
+    ///
+    /// # Safety
+    /// What is packed must not end before this distance.
     unsafe fn distance(&mut self, count: usize) -> usize {
-        // SAFETY: passed on.
+        // SAFETY: four trees of slots, one of short distances for each slot below 14 (places up to `from − slot +
+        // 2^bits`, which is 115 at most), and one of low bits have room for all of their nodes; the caller vouches for
+        // what is packed.
         unsafe {
             let slot = self.tree(SLOTS + (count - 2).min(3) * 64, 6);
             if slot < 4 {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use super::layout::*;
 use super::{ArenaError, HASH};
+use crate::memory;
 
 /// No row is longer.
 const MAX_COEFFICIENTS: usize = 1 << 16;
@@ -43,8 +44,8 @@ impl Numbers {
     /// The number at `k` must be within what it was made of.
     #[inline(always)]
     pub unsafe fn get(self, k: usize) -> f64 {
-        // SAFETY: the caller vouches for it; all that reads or writes it here is atomic.
-        f64::from_bits(unsafe { &*self.at.add(k) }.load(Relaxed))
+        // SAFETY: the caller vouches that it is there; all that reads or writes it here is atomic.
+        f64::from_bits(unsafe { memory::get(self.at, k) }.load(Relaxed))
     }
 
     /// Those from number `count` on.
@@ -53,7 +54,7 @@ impl Numbers {
     /// So many must be there.
     pub unsafe fn skip(self, count: usize) -> Self {
         Self {
-            // SAFETY: passed on.
+            // SAFETY: the caller vouches for `count` numbers, so their end is within or behind what it was made of.
             at: unsafe { self.at.add(count) },
             #[cfg(feature = "equations")]
             count: self.count.saturating_sub(count),
@@ -65,7 +66,7 @@ impl Numbers {
     #[inline(always)]
     pub unsafe fn set(self, k: usize, x: f64) {
         // SAFETY: as in `get`.
-        unsafe { &*self.at.add(k) }.store(x.to_bits(), Relaxed);
+        unsafe { memory::get(self.at, k) }.store(x.to_bits(), Relaxed);
     }
 }
 
@@ -101,7 +102,7 @@ impl Tables {
     /// `base` must be valid for reads and writes of `bytes` bytes as long as the tables are used.
     #[inline(always)]
     pub unsafe fn new(base: *const u8, bytes: usize) -> Result<Self, ArenaError> {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for `bytes` bytes, which hold so many words.
         unsafe { Self::read(base.cast(), bytes / 4, base, bytes) }
     }
 
@@ -110,12 +111,12 @@ impl Tables {
     /// # Safety
     /// As for `new`, and the words must stay where they are.
     pub unsafe fn apart(words: &[AtomicU32], base: *const u8, bytes: usize) -> Result<Self, ArenaError> {
-        // SAFETY: passed on.
+        // SAFETY: a slice has all of its words, and the caller vouches for `bytes` bytes at `base`.
         unsafe { Self::read(words.as_ptr(), words.len(), base, bytes) }
     }
 
     /// # Safety
-    /// As above, where `count` words are.
+    /// As for `new`, and `count` words must be at `words` as long as the tables are used.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     unsafe fn read(
@@ -127,8 +128,8 @@ impl Tables {
         if !base.cast::<u64>().is_aligned() || count < Header::SIZE {
             return Err(ArenaError::new(&"it is too short, or not aligned"));
         }
-        // SAFETY: just checked.
-        let header = Header::read(|at| unsafe { &*words.add(at) }.load(Relaxed) as usize);
+        // SAFETY: there are as many words as a header has, as was just checked.
+        let header = Header::read(|at| unsafe { memory::get(words, at) }.load(Relaxed) as usize);
         if header.hash != HASH as usize {
             return Err(ArenaError::new(&"it was made for other kernels"));
         }
@@ -172,7 +173,7 @@ impl Tables {
     #[inline(always)]
     fn word(&self, at: usize) -> usize {
         // SAFETY: all callers stay within the tables, which `new` has found to fit.
-        unsafe { &*self.words.add(at) }.load(Relaxed) as usize
+        unsafe { memory::get(self.words, at) }.load(Relaxed) as usize
     }
 
     #[inline(always)]

@@ -11,6 +11,7 @@ use super::{Kernel, MAX_STATE, MAX_SUMS, MAX_TENSOR, Output, RowAt, Streams, Sum
 use crate::arena::Numbers;
 #[cfg(feature = "catalogue")]
 use crate::sums::STRIPES;
+use crate::target::SMALL;
 
 pub type Pass = unsafe fn(&Streams, Numbers, &[f64; MAX_TENSOR], usize);
 pub type PassSummed = unsafe fn(&Streams, Numbers, &[f64; MAX_TENSOR], usize, &mut Sums);
@@ -90,8 +91,7 @@ impl Entry {
         let sums_values =
             matches!(K::SUMS, [Sum::Values | Sum::Sizes, ..] | [_, Sum::Values | Sum::Sizes, ..]);
         assert!(cfg!(feature = "catalogue") || !sums_values);
-        // In WebAssembly bytes count.
-        let by_row = if K::BY_ROW && cfg!(not(target_arch = "wasm32")) { Some(by_row) } else { None };
+        let by_row = if K::BY_ROW && !SMALL { Some(by_row) } else { None };
         Self {
             pass: Some(pass),
             #[cfg(not(target_arch = "wasm32"))]

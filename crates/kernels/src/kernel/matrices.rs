@@ -61,11 +61,15 @@ impl<S> Matrices<S> {
     /// Σ x² of some numbers, block by block.
     ///
     /// # Safety
-    /// So many must be there.
+    /// `from` must be readable for `length` numbers, and the instruction set of the code available.
     #[inline(never)]
     pub unsafe fn squares(&self, from: *const S, length: usize) -> f64 {
-        // SAFETY: the caller vouches for them.
-        sum_of_blocks(length, |at, count| unsafe { (self.code.squares)(from.add(at).cast(), count) })
+        sum_of_blocks(length, |at, count| {
+            // SAFETY: the caller vouches for `length` numbers, of which `at` is one.
+            let from = unsafe { from.add(at) };
+            // SAFETY: as above, for `count` from there on; the code is of an instruction set that is available.
+            unsafe { (self.code.squares)(from.cast(), count) }
+        })
     }
 
     /// Σ x, or of their bits that a mask leaves.
@@ -74,8 +78,12 @@ impl<S> Matrices<S> {
     /// As for `squares`.
     #[inline(never)]
     pub unsafe fn values(&self, from: *const S, length: usize, mask: u64) -> f64 {
-        // SAFETY: as above.
-        sum_of_blocks(length, |at, count| unsafe { (self.code.values)(from.add(at).cast(), count, mask) })
+        sum_of_blocks(length, |at, count| {
+            // SAFETY: the caller vouches for `length` numbers, of which `at` is one.
+            let from = unsafe { from.add(at) };
+            // SAFETY: as above, for `count` from there on; the code is of an instruction set that is available.
+            unsafe { (self.code.values)(from.cast(), count, mask) }
+        })
     }
 }
 
@@ -151,7 +159,7 @@ unsafe impl<V: Vector> Work<V> for Product<V::Scalar> {
 
     #[inline(always)]
     unsafe fn piece(&self, number: usize, scratch: &mut Scratch) {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the matrices; a scratch has a panel, from a line on.
         unsafe { product::block::<V>(self, number, scratch.panel()) }
     }
 }
@@ -201,7 +209,7 @@ impl<V: Compiled> ThreadTeam<'_, V> {
     pub unsafe fn run<W: Work<V>>(&mut self, work: &W) {
         let shared = Shared(work);
         self.0.run(work.pieces(), &|number, scratch| {
-            // SAFETY: passed on.
+            // SAFETY: the caller vouches for all that the work points to, and for the instruction set.
             unsafe { V::piece(shared.work(), number, scratch) }
         });
     }
@@ -232,7 +240,7 @@ pub type Compute = unsafe fn(&MatrixTensor, Numbers, &mut dyn Workers) -> Result
 /// What [`MatrixKernel::run`] does, given the kernel's own coefficients.
 ///
 /// # Safety
-/// As there; all that was found must be there, and the row have all coefficients.
+/// As there; all that was found must be there, and the row have all coefficients of the kernel, from its beginning on.
 pub unsafe fn compute<V: Compiled, K: MatrixKernel>(
     found: &MatrixTensor,
     row: Numbers,
@@ -242,14 +250,8 @@ pub unsafe fn compute<V: Compiled, K: MatrixKernel>(
     let matrices = Matrices { shape, theta: theta.cast(), g: g.cast(), key, around, scratch, code };
     let state = K::State::each(|k| found.state[k].cast());
     let lines = K::Lines::each(|k| found.lines[k].cast());
-    // SAFETY: passed on.
-    unsafe {
-        K::run(
-            &matrices,
-            &K::Row::each(|k| row.get(k)),
-            state,
-            lines,
-            &mut ThreadTeam::<V>(workers, PhantomData),
-        )
-    }
+    // SAFETY: the caller vouches for all coefficients.
+    let row = K::Row::each(|k| unsafe { row.get(k) });
+    // SAFETY: the caller vouches for all that was found, that nothing else uses it, and for the instruction set.
+    unsafe { K::run(&matrices, &row, state, lines, &mut ThreadTeam::<V>(workers, PhantomData)) }
 }

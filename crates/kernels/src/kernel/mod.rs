@@ -12,7 +12,8 @@ use crate::arena::{Numbers, tables};
 use crate::kernel::lanes::{Lanes, Nothing};
 use crate::kernel::pipeline::{BLOCK, Preparation, PreparationLanes, decayed};
 use crate::sums::{STRIPES, Stripes};
-use crate::vector::{Scalar, Vector, VectorPair, splat};
+use crate::target::SMALL;
+use crate::vector::{Scalar, Vector, VectorPair, load_at, splat};
 
 /// The most arrays of state of a kernel, and the most values that it has by tensor.
 pub const MAX_STATE: usize = 6;
@@ -205,10 +206,10 @@ const fn registers<V: Vector>() -> usize {
     if size_of::<V>() == 64 || cfg!(target_arch = "aarch64") { 32 } else { 16 }
 }
 
-/// Whether a kernel takes four: with more state registers do not suffice, and in WebAssembly bytes count.
+/// Whether a kernel takes four: with more state registers do not suffice.
 const fn takes_four<V: Vector, K: Kernel>() -> bool {
     let is_light = K::State::NAMES.len() <= registers::<V>() / 16;
-    K::DIVIDES && is_light && V::LANES > 1 && cfg!(not(target_arch = "wasm32"))
+    K::DIVIDES && is_light && V::LANES > 1 && !SMALL
 }
 
 /// Whether one vector alone is more than registers hold.
@@ -216,11 +217,11 @@ const fn is_heavy<V: Vector, K: Kernel>() -> bool {
     K::DIVIDES && K::State::NAMES.len() > 3 && registers::<V>() < 32
 }
 
-/// Whether kernel `K` has a loop that decays gradients itself. (In WebAssembly bytes count.)
+/// Whether kernel `K` has a loop that decays gradients itself.
 pub const fn can_decay<K: Kernel>() -> bool {
     let is_alone =
         K::Tensor::NAMES.is_empty() && K::SUMS.is_empty() && matches!(K::OUTPUT, Output::Parameters);
-    is_alone && cfg!(not(target_arch = "wasm32"))
+    is_alone && !SMALL
 }
 
 /// Runs kernel `K` over `length` elements; where it `DECAYS`, λ·θ is added to the gradients before.
@@ -240,13 +241,12 @@ pub unsafe fn pass<V: Vector, K: Kernel, const DECAYS: bool>(
     let streams = *streams;
     let mut at = 0;
     if takes_four::<V, K>() {
-        // SAFETY: the caller vouches for the row, and for the arrays.
-        unsafe {
-            let by = Coefficients::<Four<V>, K>::new(row, tensor);
-            while at + 4 * V::LANES <= length {
-                lanes::<_, _, DECAYS>(&streams, &by, at);
-                at += 4 * V::LANES;
-            }
+        // SAFETY: the caller vouches for the row.
+        let by = unsafe { Coefficients::<Four<V>, K>::new(row, tensor) };
+        while at + 4 * V::LANES <= length {
+            // SAFETY: the caller vouches for `length` numbers of each array.
+            unsafe { lanes::<_, _, DECAYS>(&streams, &by, at) };
+            at += 4 * V::LANES;
         }
     }
     // SAFETY: the caller vouches for the row.
@@ -257,10 +257,9 @@ pub unsafe fn pass<V: Vector, K: Kernel, const DECAYS: bool>(
     };
     // A cache line at a time, or two vectors, so that several are in flight.
     let scalar = size_of::<V::Scalar>();
-    // In WebAssembly bytes count: only the shortest loops in float32 gain from it.
+    // Where code is small, only the shortest loops in float32 gain from it.
     let is_short = !K::DIVIDES && K::Tensor::NAMES.is_empty() && K::Row::NAMES.len() <= 3 && scalar == 4;
-    let is_long =
-        if cfg!(target_arch = "wasm32") { is_short } else { !takes_four::<V, K>() && !is_heavy::<V, K>() };
+    let is_long = if SMALL { is_short } else { !takes_four::<V, K>() && !is_heavy::<V, K>() };
     let line = (64 / scalar).max(2 * V::LANES);
     while is_long && at + line <= length {
         for vector in 0..line / V::LANES {
@@ -295,22 +294,23 @@ pub unsafe fn pass_summed<V: Vector, K: Kernel>(
     if K::SUMS.len() == 2 && registers::<V>() < 32 {
         for at in (0..length).step_by(BLOCK) {
             let count = BLOCK.min(length - at);
-            // SAFETY: passed on.
-            unsafe {
-                if !is_there {
-                    pass::<V, K, false>(&streams.advanced(at * size_of::<V::Scalar>()), row, tensor, count);
+            if !is_there {
+                let block = streams.advanced(at * size_of::<V::Scalar>());
+                // SAFETY: the caller vouches for the row, and for the arrays, of which this is a block.
+                unsafe { pass::<V, K, false>(&block, row, tensor, count) };
+            }
+            for (sum, sums) in K::SUMS.iter().zip(&mut *sums) {
+                let mut stripes = Stripes::<V>::new(sums);
+                let (lines, rest) = (count / STRIPES, count % STRIPES);
+                for line in 0..lines {
+                    // SAFETY: the caller vouches for the arrays, which have this line of stripes.
+                    unsafe { add_one(&streams, *sum, &mut stripes, at + line * STRIPES, STRIPES) };
                 }
-                for (sum, sums) in K::SUMS.iter().zip(&mut *sums) {
-                    let mut stripes = Stripes::<V>::new(sums);
-                    let (lines, rest) = (count / STRIPES, count % STRIPES);
-                    for line in 0..lines {
-                        add_one(&streams, *sum, &mut stripes, at + line * STRIPES, STRIPES);
-                    }
-                    if rest > 0 {
-                        add_one(&streams, *sum, &mut stripes, at + lines * STRIPES, rest);
-                    }
-                    *sums = stripes.to_array();
+                if rest > 0 {
+                    // SAFETY: the caller vouches for the arrays, which have the rest of the block.
+                    unsafe { add_one(&streams, *sum, &mut stripes, at + lines * STRIPES, rest) };
                 }
+                *sums = stripes.to_array();
             }
         }
         return;
@@ -319,27 +319,28 @@ pub unsafe fn pass_summed<V: Vector, K: Kernel>(
     let by = unsafe { Coefficients::<V, K>::new(row, tensor) };
     let mut stripes = [Stripes::<V>::new(&sums[0]), Stripes::<V>::new(&sums[1])];
     let (mut at, mut summed) = (0, 0);
-    // SAFETY: the caller vouches for the arrays up to the end of the last vector.
-    unsafe {
-        while at < length {
-            for k in (0..STRIPES).step_by(V::LANES) {
-                if !is_there && at + k < length {
-                    lanes::<_, _, false>(&streams, &by, at + k);
-                }
-            }
-            at += STRIPES;
-            if at > summed + LAG {
-                add::<V, K>(&streams, &mut stripes, summed, STRIPES);
-                summed += STRIPES;
+    while at < length {
+        for k in (0..STRIPES).step_by(V::LANES) {
+            if !is_there && at + k < length {
+                // SAFETY: the caller vouches for the arrays up to the end of the last vector.
+                unsafe { lanes::<_, _, false>(&streams, &by, at + k) };
             }
         }
-        while summed + STRIPES <= length {
-            add::<V, K>(&streams, &mut stripes, summed, STRIPES);
+        at += STRIPES;
+        if at > summed + LAG {
+            // SAFETY: the caller vouches for `length` numbers; this line of stripes is more than one before their end.
+            unsafe { add::<V, K>(&streams, &mut stripes, summed, STRIPES) };
             summed += STRIPES;
         }
-        if summed < length {
-            add::<V, K>(&streams, &mut stripes, summed, length - summed);
-        }
+    }
+    while summed + STRIPES <= length {
+        // SAFETY: the caller vouches for `length` numbers, which have this line of stripes.
+        unsafe { add::<V, K>(&streams, &mut stripes, summed, STRIPES) };
+        summed += STRIPES;
+    }
+    if summed < length {
+        // SAFETY: the caller vouches for `length` numbers, of which so many are left.
+        unsafe { add::<V, K>(&streams, &mut stripes, summed, length - summed) };
     }
     *sums = [stripes[0].to_array(), stripes[1].to_array()];
 }
@@ -350,7 +351,8 @@ const LAG: usize = 128;
 /// Adds elements from `at` on to their stripes of each sum, of those that are `left`.
 ///
 /// # Safety
-/// As for `pass`; some must be left.
+/// What the kernel sums must be readable for `left` numbers from number `at` on, or for a line of stripes where more are
+/// left.
 #[inline(always)]
 unsafe fn add<V: Vector, K: Kernel>(
     streams: &Streams,
@@ -359,7 +361,7 @@ unsafe fn add<V: Vector, K: Kernel>(
     left: usize,
 ) {
     for (sum, stripes) in K::SUMS.iter().zip(stripes) {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the numbers of each sum.
         unsafe { add_one(streams, *sum, stripes, at, left) };
     }
 }
@@ -378,19 +380,18 @@ unsafe fn add_one<V: Vector>(streams: &Streams, sum: Sum, stripes: &mut Stripes<
     let mut from = from.cast_const().cast::<V::Scalar>().wrapping_add(at);
     // What pads a tensor is not always 0.
     let mut last = [V::Scalar::from_f64(0.0); STRIPES];
-    // SAFETY: passed on.
-    unsafe {
-        if left < STRIPES {
-            last.as_mut_ptr().copy_from_nonoverlapping(from, left);
-            from = last.as_ptr();
-        }
-        for k in (0..STRIPES).step_by(V::LANES) {
-            let x = V::load(from.add(k));
-            match sum {
-                Sum::Values => stripes.add_all(k, x.widen()),
-                Sum::Sizes => stripes.add_all(k, x.abs().widen()),
-                _ => stripes.add(k, x),
-            }
+    if left < STRIPES {
+        // SAFETY: the caller vouches for the numbers that are left, fewer than `last` has.
+        unsafe { last.as_mut_ptr().copy_from_nonoverlapping(from, left) };
+        from = last.as_ptr();
+    }
+    for k in (0..STRIPES).step_by(V::LANES) {
+        // SAFETY: `last` is a line of stripes, and where it is not read, the caller vouches for one.
+        let x = unsafe { load_at::<V>(from, k) };
+        match sum {
+            Sum::Values => stripes.add_all(k, x.widen()),
+            Sum::Sizes => stripes.add_all(k, x.abs().widen()),
+            _ => stripes.add(k, x),
         }
     }
 }
@@ -413,12 +414,11 @@ pub unsafe fn pass_by_row<V: Vector, K: Kernel>(
 ) {
     // SAFETY: the caller vouches for the row.
     let by = unsafe { Coefficients::<V, K>::new(row, &[0.0; MAX_TENSOR]) };
-    // SAFETY: passed on.
-    unsafe {
-        match preparation {
-            None => update_rows(streams, &by, length, rows, None),
-            Some(it) => update_rows(streams, &by, length, rows, Some(&PreparationLanes::new(it))),
-        }
+    match preparation {
+        // SAFETY: the caller vouches for the arrays of each row.
+        None => unsafe { update_rows(streams, &by, length, rows, None) },
+        // SAFETY: as above.
+        Some(it) => unsafe { update_rows(streams, &by, length, rows, Some(&PreparationLanes::new(it))) },
     }
 }
 
@@ -437,15 +437,14 @@ unsafe fn update_rows<V: Vector, K: Kernel>(
         let (own, given) = (streams.advanced(own), streams.advanced(given));
         let streams = Streams { g: given.g, direction: given.direction, ..own };
         for at in (0..length).step_by(V::LANES) {
-            // SAFETY: the caller vouches for the row up to its end.
-            unsafe {
-                let [parameters, given] = load_lanes(&streams, at);
-                let gradient = match preparation {
-                    None => given,
-                    Some(it) => it.apply(given, parameters),
-                };
-                update_lanes(&streams, by, at, parameters, gradient);
-            }
+            // SAFETY: the caller vouches for the row up to its end, which is one of a vector.
+            let [parameters, given] = unsafe { load_lanes(&streams, at) };
+            let gradient = match preparation {
+                None => given,
+                Some(it) => it.apply(given, parameters),
+            };
+            // SAFETY: as above.
+            unsafe { update_lanes(&streams, by, at, parameters, gradient) };
         }
     }
 }
@@ -463,12 +462,11 @@ unsafe fn lanes<V: Vector, K: Kernel, const DECAYS: bool>(
     by: &Coefficients<V, K>,
     at: usize,
 ) {
-    // SAFETY: passed on.
-    unsafe {
-        let [parameters, given] = load_lanes(streams, at);
-        let gradient = if DECAYS { decayed(given, by.l2, parameters) } else { given };
-        update_lanes(streams, by, at, parameters, gradient);
-    }
+    // SAFETY: the caller vouches for a vector of each array.
+    let [parameters, given] = unsafe { load_lanes(streams, at) };
+    let gradient = if DECAYS { decayed(given, by.l2, parameters) } else { given };
+    // SAFETY: as above.
+    unsafe { update_lanes(streams, by, at, parameters, gradient) };
 }
 
 /// Parameters and gradients.
@@ -479,8 +477,10 @@ unsafe fn lanes<V: Vector, K: Kernel, const DECAYS: bool>(
 unsafe fn load_lanes<V: Vector>(streams: &Streams, at: usize) -> [V; 2] {
     let Streams { theta, g, .. } = *streams;
     let (theta, g) = (theta.cast_const().cast::<V::Scalar>(), g.cast::<V::Scalar>());
-    // SAFETY: the caller vouches for these lanes.
-    unsafe { [V::load(theta.wrapping_add(at)), V::load(g.wrapping_add(at))] }
+    // SAFETY: the caller vouches for a vector of each array.
+    let parameters = unsafe { V::load(theta.wrapping_add(at)) };
+    // SAFETY: as above.
+    [parameters, unsafe { V::load(g.wrapping_add(at)) }]
 }
 
 /// # Safety
@@ -496,15 +496,16 @@ unsafe fn update_lanes<V: Vector, K: Kernel>(
     let Streams { theta, direction, state, .. } = *streams;
     let theta = theta.cast::<V::Scalar>().wrapping_add(at);
     let to = |k: usize| state[k].cast::<V::Scalar>().wrapping_add(at);
-    // SAFETY: the caller vouches for these lanes.
-    unsafe {
-        let mut states = K::State::each(|k| V::load(to(k)));
-        let output = K::apply(&by.row, &by.tensor, by.decay, parameters, gradient, &mut states);
-        K::State::visit(&states, |k, x| x.store(to(k)));
-        match K::OUTPUT {
-            Output::Parameters => output.store(theta),
-            Output::Gradients => output.store(direction.cast::<V::Scalar>().wrapping_add(at)),
-            Output::State => {}
-        }
+    // SAFETY: the caller vouches for a vector of each array of state.
+    let mut states = K::State::each(|k| unsafe { V::load(to(k)) });
+    let output = K::apply(&by.row, &by.tensor, by.decay, parameters, gradient, &mut states);
+    // SAFETY: as above.
+    K::State::visit(&states, |k, x| unsafe { x.store(to(k)) });
+    match K::OUTPUT {
+        // SAFETY: the caller vouches for a vector of the parameters.
+        Output::Parameters => unsafe { output.store(theta) },
+        // SAFETY: the caller vouches for a vector of what directions are written to.
+        Output::Gradients => unsafe { output.store(direction.cast::<V::Scalar>().wrapping_add(at)) },
+        Output::State => {}
     }
 }

@@ -9,7 +9,8 @@ use super::code::Entry;
 use crate::arena::LINE;
 use crate::arena::Numbers;
 use crate::sums::product::PANEL;
-use crate::vector::{Scalar, Vector, splat};
+use crate::target::SMALL;
+use crate::vector::{Scalar, Vector, load_at, splat, store_at};
 
 /// Elements that go through the pipeline at a time, but for programs.
 pub const BLOCK: usize = 512;
@@ -101,8 +102,9 @@ impl Preparation {
     #[inline(always)]
     pub unsafe fn new(row: Numbers) -> Self {
         let Pipeline { scale, limit, l2, .. } = Pipeline::AT;
-        // SAFETY: passed on.
-        unsafe { Self { scale: row.get(scale), limit: row.get(limit), l2: row.get(l2) } }
+        // SAFETY: the caller vouches for the pipeline's coefficients, of which `Pipeline::AT` has the places.
+        let coefficient = |k: usize| unsafe { row.get(k) };
+        Self { scale: coefficient(scale), limit: coefficient(limit), l2: coefficient(l2) }
     }
 
     /// By bits, in one comparison: this is a part of each step. (Twice −0 is 0.)
@@ -166,16 +168,24 @@ pub unsafe fn prepare<V: Vector>(
     let (theta, g) = (theta.cast::<V::Scalar>(), g.cast::<V::Scalar>());
     let prepared = prepared.cast::<V::Scalar>();
     let mut at = 0;
-    // Most have a decay alone, and scaling and clipping would take as long as the rest. In WebAssembly bytes count.
+    // Most have a decay alone, and scaling and clipping would take as long as the rest.
     let decays = preparation.only_decays(size_of::<V::Scalar>());
-    while decays && at < length && cfg!(not(target_arch = "wasm32")) {
-        // SAFETY: as below.
-        unsafe { decayed(V::load(g.add(at)), in_lanes.l2, V::load(theta.add(at))).store(prepared.add(at)) };
+    while decays && at < length && !SMALL {
+        // SAFETY: the caller vouches for gradients up to the end of the last vector.
+        let g = unsafe { load_at::<V>(g, at) };
+        // SAFETY: the caller vouches for as many parameters.
+        let theta = unsafe { load_at::<V>(theta, at) };
+        // SAFETY: the caller vouches for so many prepared ones.
+        unsafe { store_at(decayed(g, in_lanes.l2, theta), prepared, at) };
         at += V::LANES;
     }
     while at < length {
-        // SAFETY: the caller vouches for the arrays up to the end of the last vector.
-        unsafe { in_lanes.apply(V::load(g.add(at)), V::load(theta.add(at))).store(prepared.add(at)) };
+        // SAFETY: the caller vouches for gradients up to the end of the last vector.
+        let g = unsafe { load_at::<V>(g, at) };
+        // SAFETY: the caller vouches for as many parameters.
+        let theta = unsafe { load_at::<V>(theta, at) };
+        // SAFETY: the caller vouches for so many prepared ones.
+        unsafe { store_at(in_lanes.apply(g, theta), prepared, at) };
         at += V::LANES;
     }
 }
@@ -208,13 +218,13 @@ pub unsafe fn mask<V: Vector>(
     let (against, neither) = (splat::<V>(factors.against), splat::<V>(factors.neither));
     let mut at = 0;
     while at < length {
-        // SAFETY: the caller vouches for the arrays up to the end of the last vector.
-        unsafe {
-            let u = zero - V::load(negated.add(at));
-            let agreement = u * V::load(g.add(at));
-            let k = agreement.if_greater(zero, one, zero.if_greater(agreement, against, neither));
-            (u * k).store(masked.add(at));
-        }
+        // SAFETY: the caller vouches for both arrays up to the end of the last vector.
+        let u = zero - unsafe { load_at::<V>(negated, at) };
+        // SAFETY: as above.
+        let agreement = u * unsafe { load_at::<V>(g, at) };
+        let k = agreement.if_greater(zero, one, zero.if_greater(agreement, against, neither));
+        // SAFETY: the caller vouches for so many masked ones.
+        unsafe { store_at(u * k, masked, at) };
         at += V::LANES;
     }
 }

@@ -9,11 +9,12 @@ use crate::arena::{ArenaError, LINE};
 use crate::kernel::code::Entry;
 use crate::kernel::pipeline::Preparation;
 use crate::kernel::{MAX_TENSOR, Streams};
+use crate::memory;
 use crate::programs;
 use crate::programs::operations::{Operand, Operate};
 #[cfg(feature = "equations")]
 use crate::programs::pairs::Pair;
-use crate::vector::{Scalar, Vector, splat};
+use crate::vector::{Scalar, Vector, splat, store_at};
 use std::cell::Cell;
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -89,16 +90,17 @@ pub unsafe fn moved<V: Vector>(movement: &Movement, largest: *mut u8, sum: *mut 
         for p in 0..parameters {
             let now = theta.wrapping_add(p * stride).cast::<V::Scalar>().wrapping_add(at);
             let then = before.cast::<V::Scalar>().wrapping_add(p * width::<V::Scalar>() + at);
-            // SAFETY: the caller vouches for these lanes.
-            let change = unsafe { V::load(now) - V::load(then) }.abs();
+            // SAFETY: the caller vouches for whole blocks of the parameters.
+            let now = unsafe { V::load(now) };
+            // SAFETY: as above, of what was before.
+            let change = (now - unsafe { V::load(then) }).abs();
             most = change.if_greater(most, change, most);
             total = total + change;
         }
-        // SAFETY: as above.
-        unsafe {
-            most.store(largest.cast::<V::Scalar>().add(at));
-            total.store(sum.cast::<V::Scalar>().add(at));
-        }
+        // SAFETY: the caller vouches for a whole block of the largest changes.
+        unsafe { store_at(most, largest.cast(), at) };
+        // SAFETY: as above, of the sums.
+        unsafe { store_at(total, sum.cast(), at) };
         at += V::LANES;
         if at <= count {
             least = least.if_greater(most, most, least);
@@ -112,7 +114,8 @@ pub unsafe fn moved<V: Vector>(movement: &Movement, largest: *mut u8, sum: *mut 
         || is_unsound.any_greater(splat(0.0))
         || (whole..count).any(|lane| {
             // SAFETY: just written.
-            let [most, total] = [largest, sum].map(|at| unsafe { at.cast::<V::Scalar>().add(lane).read() });
+            let [most, total] =
+                [largest, sum].map(|at| unsafe { memory::read(at.cast::<V::Scalar>().cast_const(), lane) });
             most.to_f64() < tolerance || total.to_f64().partial_cmp(&f64::INFINITY) != Some(Ordering::Less)
         })
 }
@@ -123,7 +126,8 @@ impl Batch {
     /// # Safety
     /// Nobody else may use this cohort or this scratch meanwhile.
     pub unsafe fn advance(&self, cohort: usize, scratch: usize) -> Result<(), ArenaError> {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches that nobody else uses the cohort and the scratch, with which this thread does all
+        // pieces.
         unsafe {
             self.advance_by(cohort, scratch, &|count, piece| {
                 (0..count).for_each(|number| piece(scratch, number));
@@ -145,7 +149,7 @@ impl Batch {
         part: &Range<usize>,
     ) -> Result<bool, ArenaError> {
         let is_left = Cell::new(false);
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches that nobody else uses the cohort and the scratch, also between parts.
         let done = unsafe {
             self.advance_some(cohort, scratch, part, &|count, piece| {
                 (part.start..part.end.min(count)).for_each(|number| piece(scratch, number));
@@ -159,13 +163,16 @@ impl Batch {
     /// The same by a team, each of whom has a scratch: where lanes are rows it does pieces of them.
     ///
     /// # Safety
-    /// As for `advance`.
+    /// As for `advance`, and nobody else may use the scratches of the team meanwhile, of which each thread has its own.
     pub unsafe fn advance_by(&self, cohort: usize, scratch: usize, team: RowTeam) -> Result<(), ArenaError> {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the cohort, the scratch and the team; these are all rows.
         unsafe { self.advance_some(cohort, scratch, &(0..usize::MAX), team).map(|_| ()) }
     }
 
     /// The same over some rows, unless lanes are rows; says whether these were the last ones.
+    ///
+    /// # Safety
+    /// As for `advance_by`, and between such calls for one update as for `advance_part`.
     unsafe fn advance_some(
         &self,
         cohort: usize,
@@ -176,16 +183,17 @@ impl Batch {
         if cohort >= self.header.cohorts || scratch >= self.header.scratches {
             return Err(ArenaError::new(&"there is no such cohort or scratch"));
         }
-        // SAFETY: passed on.
-        unsafe {
-            if cfg!(feature = "rules") && self.header.size == 4 {
-                self.advance_as::<f32>(cohort, scratch, rows, team)
-            } else {
-                self.advance_as::<f64>(cohort, scratch, rows, team)
-            }
+        if cfg!(feature = "rules") && self.header.size == 4 {
+            // SAFETY: both are there, as was just checked, and the caller vouches that nobody else uses them.
+            unsafe { self.advance_as::<f32>(cohort, scratch, rows, team) }
+        } else {
+            // SAFETY: as above.
+            unsafe { self.advance_as::<f64>(cohort, scratch, rows, team) }
         }
     }
 
+    /// # Safety
+    /// As for `advance_some`; the batch must have this cohort and this scratch, and numbers be `T`.
     unsafe fn advance_as<T: Scalar>(
         &self,
         cohort: usize,
@@ -206,7 +214,8 @@ impl Batch {
             let now = if self.entry.is_none() && live > BLOCK { CLOSING.min(all - done) } else { all - done };
             // From the last block on: what fills the places of runs that have stopped has had these updates.
             for first in (0..live).step_by(BLOCK).rev() {
-                // SAFETY: passed on.
+                // SAFETY: `live` was found to be no more than there are lanes, and the caller vouches that nobody else
+                // uses the cohort and the scratch.
                 if !unsafe { self.block::<T>(&cohort, &scratch, first, done..done + now, rows, team)? } {
                     return Ok(false);
                 }
@@ -219,6 +228,9 @@ impl Batch {
     }
 
     /// Some of the updates at hand of the runs in a block of lanes; says whether all rows are done.
+    ///
+    /// # Safety
+    /// As for `advance_as`; the cohort must have lanes from the first one on that live, no more than it has lanes.
     unsafe fn block<T: Scalar>(
         &self,
         cohort: &Cohort,
@@ -232,171 +244,200 @@ impl Batch {
         let slots = self.block_slots(cohort, scratch, first);
         let gradient = Routine::new(self, &self.gradient, slots)?;
         let mut block = Block { cohort, scratch, gradient: &gradient, first, count: begun, is_short: false };
-        // SAFETY: passed on; these lanes live.
-        unsafe {
-            block.is_short = (first..first + begun).any(|lane| *cohort.short_since(lane) != 0.0);
-            for update in updates {
-                if block.count == 0 {
-                    break;
-                }
-                if self.header.row_lanes == 0 {
-                    if !gradient.run_rows::<T>(block.count, rows)? {
-                        return Ok(false);
-                    }
-                } else {
-                    gradient.head(block.count)?;
-                    self.sum_rows::<T>(&gradient, &slots, cohort.run(first), block.count, scratch, team)?;
-                    gradient.tail(block.count)?;
-                }
-                if cfg!(feature = "rules")
-                    && let Some(entry) = self.entry
-                {
-                    self.step::<T>(&block, entry, update)?;
-                    self.stop::<T>(&mut block, update)?;
-                } else {
-                    self.iterate::<T>(&mut block, update)?;
-                }
+        // SAFETY: these lanes live, and `Batch::new` found since when the steps of each are short.
+        block.is_short = (first..first + begun).any(|lane| unsafe { *cohort.short_since(lane) } != 0.0);
+        for update in updates {
+            if block.count == 0 {
+                break;
             }
-            cohort.close::<T>(first + block.count..first + begun);
+            if self.header.row_lanes == 0 {
+                // SAFETY: `Batch::new` found the slots, and the caller vouches that nobody else uses them.
+                if !unsafe { gradient.run_rows::<T>(block.count, rows) }? {
+                    return Ok(false);
+                }
+            } else {
+                // SAFETY: as above.
+                unsafe { gradient.head(block.count) }?;
+                let numbers = cohort.run(first);
+                // SAFETY: as above, the numbers of these runs too; the caller vouches for the team.
+                unsafe { self.sum_rows::<T>(&gradient, &slots, numbers, block.count, scratch, team) }?;
+                // SAFETY: as above.
+                unsafe { gradient.tail(block.count) }?;
+            }
+            if cfg!(feature = "rules")
+                && let Some(entry) = self.entry
+            {
+                // SAFETY: these lanes live, nobody else uses them, and the gradient's program has just run.
+                unsafe { self.step::<T>(&block, entry, update) }?;
+                // SAFETY: as above.
+                unsafe { self.stop::<T>(&mut block, update) }?;
+            } else {
+                // SAFETY: as above.
+                unsafe { self.iterate::<T>(&mut block, update) }?;
+            }
         }
+        // SAFETY: the cohort has these lanes.
+        unsafe { cohort.close::<T>(first + block.count..first + begun) };
         Ok(true)
     }
 
     /// Writes the results of runs that stop with this update; others of the block take their places.
+    ///
+    /// # Safety
+    /// As for `step`.
     unsafe fn stop<T: Scalar>(&self, block: &mut Block, update: usize) -> Result<(), ArenaError> {
         let Header { parameters, lanes, size, .. } = self.header;
         let Settings { most_updates, exempt, .. } = self.settings;
         let Block { cohort, scratch, first, .. } = *block;
         let t = self.t(update);
         let tolerance = if t > exempt { self.settings.tolerance } else { 0.0 };
-        // SAFETY: passed on.
-        unsafe {
-            let movement = Movement {
-                theta: cohort.theta(0, first),
-                stride: lanes * size + GAP,
-                before: scratch.before,
-                parameters,
-                count: block.count,
-                tolerance,
-            };
-            let found = (self.many.moved)(&movement, scratch.largest, scratch.sum);
-            let all = t >= most_updates || block.is_short;
-            if !found && !all {
-                return Ok(());
+        let movement = Movement {
+            theta: cohort.theta(0, first),
+            stride: lanes * size + GAP,
+            before: scratch.before,
+            parameters,
+            count: block.count,
+            tolerance,
+        };
+        // SAFETY: `Batch::new` found whole blocks of all of them, and the caller vouches that nobody else uses them;
+        // the instruction set is available.
+        let found = unsafe { (self.many.moved)(&movement, scratch.largest, scratch.sum) };
+        let all = t >= most_updates || block.is_short;
+        if !found && !all {
+            return Ok(());
+        }
+        // Where all runs end, their values are computed together.
+        let mut values = None;
+        if t >= most_updates {
+            let slots = self.block_slots(cohort, scratch, first);
+            let value = Routine::new(self, &self.value, Slots { computed: scratch.values, ..slots })?;
+            // SAFETY: as above, of the slots.
+            unsafe { value.run::<T>(block.count) }?;
+            values = Some(value.output(0)?.cast::<T>());
+        }
+        block.is_short = false;
+        for lane in (0..block.count).rev() {
+            // SAFETY: as above; `lane` is one of a block.
+            let largest = unsafe { memory::read(scratch.largest.cast::<T>(), lane) }.to_f64();
+            // SAFETY: as above.
+            let sum = unsafe { memory::read(scratch.sum.cast::<T>(), lane) }.to_f64();
+            let is_short = largest <= tolerance * (1.0 + 1e-6);
+            if !is_short && sum < f64::INFINITY && !all {
+                continue;
             }
-            // Where all runs end, their values are computed together.
-            let mut values = None;
-            if t >= most_updates {
-                let slots = self.block_slots(cohort, scratch, first);
-                let value = Routine::new(self, &self.value, Slots { computed: scratch.values, ..slots })?;
-                value.run::<T>(block.count)?;
-                values = Some(value.output(0)?.cast::<T>());
-            }
-            block.is_short = false;
-            for lane in (0..block.count).rev() {
-                let largest = scratch.largest.cast::<T>().add(lane).read().to_f64();
-                let sum = scratch.sum.cast::<T>().add(lane).read().to_f64();
-                let is_short = largest <= tolerance * (1.0 + 1e-6);
-                if !is_short && sum < f64::INFINITY && !all {
-                    continue;
-                }
-                let value = Cell::new(values.map(|at| at.add(lane).read().to_f64()));
-                let run = Run { batch: self, block, update, lane: first + lane, in_block: lane, value };
-                if let Some(reason) = run.judge::<T>()? {
-                    run.write::<T>(reason)?;
-                    block.count -= 1;
-                    cohort.copy::<T>(first + block.count, first + lane);
-                } else {
-                    block.is_short |= *cohort.short_since(first + lane) != 0.0;
-                }
+            // SAFETY: as above.
+            let value = Cell::new(values.map(|at| unsafe { memory::read(at, lane) }.to_f64()));
+            let run = Run { batch: self, block, update, lane: first + lane, in_block: lane, value };
+            // SAFETY: the caller vouches for the block, of which this is a lane that lives.
+            if let Some(reason) = unsafe { run.judge::<T>() }? {
+                // SAFETY: as above.
+                unsafe { run.write::<T>(reason) }?;
+                block.count -= 1;
+                // SAFETY: the cohort has both lanes.
+                unsafe { cohort.copy::<T>(first + block.count, first + lane) };
+            } else {
+                // SAFETY: `Batch::new` found a number for each lane.
+                block.is_short |= unsafe { *cohort.short_since(first + lane) } != 0.0;
             }
         }
         Ok(())
     }
 
     /// The program's outputs become the parameters, and runs stop that it tells to.
+    ///
+    /// # Safety
+    /// As for `step`.
     unsafe fn iterate<T: Scalar>(&self, block: &mut Block, update: usize) -> Result<(), ArenaError> {
         let Header { parameters, .. } = self.header;
         let Block { cohort, gradient, first, count, .. } = *block;
         let bytes = (count * size_of::<T>()).next_multiple_of(LINE);
-        // SAFETY: passed on.
-        unsafe {
-            for p in 0..parameters {
-                cohort.theta(p, first).copy_from_nonoverlapping(gradient.output(p)?, bytes);
+        for p in 0..parameters {
+            let output = gradient.output(p)?;
+            // SAFETY: `Batch::new` found whole blocks of both, and the caller vouches that nobody else uses them.
+            unsafe { cohort.theta(p, first).copy_from_nonoverlapping(output, bytes) };
+        }
+        let reasons = gradient.output(parameters)?.cast::<T>();
+        let is_last = self.t(update) >= self.settings.most_updates;
+        let mut ended = [(0, 0); BLOCK];
+        let mut number = 0;
+        for lane in 0..count {
+            // SAFETY: as above; `lane` is one of a block.
+            let reason = unsafe { memory::read(reasons, lane) }.to_f64();
+            if reason != 0.0 || is_last {
+                let most = Reason::MaxIterations as u32;
+                ended[number] = (lane, if reason == 0.0 { most } else { reason as u32 });
+                number += 1;
             }
-            let reasons = gradient.output(parameters)?.cast::<T>();
-            let is_last = self.t(update) >= self.settings.most_updates;
-            let mut ended = [(0, 0); BLOCK];
-            let mut number = 0;
-            for lane in 0..count {
-                let reason = reasons.add(lane).read().to_f64();
-                if reason != 0.0 || is_last {
-                    let most = Reason::MaxIterations as u32;
-                    ended[number] = (lane, if reason == 0.0 { most } else { reason as u32 });
-                    number += 1;
-                }
-            }
-            let mut ended = &ended[..number];
-            self.put::<T>(block, ended, self.t(update))?;
-            block.count -= number;
-            // The last ones that go on take the places of the first ones that do not.
-            let mut last = count;
-            while let [(lane, _), others @ ..] = ended {
-                last -= 1;
-                if let [rest @ .., (end, _)] = ended
-                    && *end == last
-                {
-                    ended = rest;
-                } else {
-                    cohort.copy::<T>(first + last, first + lane);
-                    ended = others;
-                }
+        }
+        let mut ended = &ended[..number];
+        // SAFETY: these lanes live, and the caller vouches that nobody else uses them.
+        unsafe { self.put::<T>(block, ended, self.t(update)) }?;
+        block.count -= number;
+        // The last ones that go on take the places of the first ones that do not.
+        let mut last = count;
+        while let [(lane, _), others @ ..] = ended {
+            last -= 1;
+            if let [rest @ .., (end, _)] = ended
+                && *end == last
+            {
+                ended = rest;
+            } else {
+                // SAFETY: the cohort has both lanes.
+                unsafe { cohort.copy::<T>(first + last, first + lane) };
+                ended = others;
             }
         }
         Ok(())
     }
 
     /// The rule, a parameter after the other; what was before is kept.
+    ///
+    /// # Safety
+    /// As for `block`; lanes of the block must live, and the gradient's program have run over them.
     unsafe fn step<T: Scalar>(&self, block: &Block, entry: &Entry, update: usize) -> Result<(), ArenaError> {
         let Header { parameters, flushes, bounded, .. } = self.header;
         let Block { cohort, scratch, gradient, first, count, .. } = *block;
         let (row, t) = (self.row(update), self.t(update));
         let bytes = (count * size_of::<T>()).next_multiple_of(LINE);
         let pass = entry.pass.ok_or(ArenaError::new(&"there is no such kernel"))?;
-        // SAFETY: passed on; `Batch::new` found the rows.
-        unsafe {
-            let preparation = Preparation::new(row);
-            for p in 0..parameters {
-                let theta = cohort.theta(p, first);
-                let before = scratch.before.cast::<T>().wrapping_add(p * width::<T>()).cast::<u8>();
-                before.copy_from_nonoverlapping(theta, bytes);
-                let mut g = gradient.output(p)?;
-                if preparation.is_needed() {
-                    (self.code.prepare)(theta, g, &preparation, scratch.prepared, count);
-                    g = scratch.prepared;
-                }
-                // No rule of one stage leaves a direction, but a number in a header may be any kernel's.
-                let mut streams = Streams { theta, g, direction: scratch.prepared, ..Streams::NOWHERE };
-                for k in 0..entry.state {
-                    streams.state[k] = cohort.state(p, k, first);
-                }
-                pass(&streams, row, &[0.0; MAX_TENSOR], count);
-                if t <= self.settings.delay {
-                    theta.copy_from_nonoverlapping(before, bytes);
-                }
-                if flushes != 0 && (t as u64).is_multiple_of(FLUSHING) {
-                    for (k, state) in streams.state.iter().enumerate().take(entry.state) {
-                        if programs::flushes(entry, row, k) {
-                            (self.code.flush)(*state, count);
-                        }
+        // SAFETY: `Batch::new` found the rows, each with the coefficients of the pipeline and of the kernel.
+        let preparation = unsafe { Preparation::new(row) };
+        for p in 0..parameters {
+            let theta = cohort.theta(p, first);
+            let before = scratch.before.cast::<T>().wrapping_add(p * width::<T>()).cast::<u8>();
+            // SAFETY: `Batch::new` found whole blocks of both, and the caller vouches that nobody else uses them.
+            unsafe { before.copy_from_nonoverlapping(theta, bytes) };
+            let mut g = gradient.output(p)?;
+            if preparation.is_needed() {
+                // SAFETY: as above, of what is prepared too; the instruction set is available.
+                unsafe { (self.code.prepare)(theta, g, &preparation, scratch.prepared, count) };
+                g = scratch.prepared;
+            }
+            // No rule of one stage leaves a direction, but a number in a header may be any kernel's.
+            let mut streams = Streams { theta, g, direction: scratch.prepared, ..Streams::NOWHERE };
+            for k in 0..entry.state {
+                streams.state[k] = cohort.state(p, k, first);
+            }
+            // SAFETY: as above, of the state and the row too.
+            unsafe { pass(&streams, row, &[0.0; MAX_TENSOR], count) };
+            if t <= self.settings.delay {
+                // SAFETY: as above.
+                unsafe { theta.copy_from_nonoverlapping(before, bytes) };
+            }
+            if flushes != 0 && (t as u64).is_multiple_of(FLUSHING) {
+                for (k, state) in streams.state.iter().enumerate().take(entry.state) {
+                    if programs::flushes(entry, row, k) {
+                        // SAFETY: as above.
+                        unsafe { (self.code.flush)(*state, count) };
                     }
                 }
-                if bounded != 0 {
-                    let lanes = |at: *mut u8| Operand { at, mask: usize::MAX };
-                    let [min, max] = [0, 1].map(|side| cohort.bound(p, side, first));
-                    let operands = [theta, min, max, max].map(lanes);
-                    (self.many.clamp)(theta, &operands, count);
-                }
+            }
+            if bounded != 0 {
+                let lanes = |at: *mut u8| Operand { at, mask: usize::MAX };
+                let [min, max] = [0, 1].map(|side| cohort.bound(p, side, first));
+                let operands = [theta, min, max, max].map(lanes);
+                // SAFETY: as above, of the bounds too.
+                unsafe { (self.many.clamp)(theta, &operands, count) };
             }
         }
         Ok(())
@@ -505,19 +546,19 @@ impl Cohort<'_> {
     /// Lanes whose runs have stopped: the last ones that live, behind them, take their places, each once.
     ///
     /// # Safety
-    /// The lanes must be there.
+    /// The lanes must be there, and nobody else use the cohort.
     unsafe fn close<T: Scalar>(&self, lanes: Range<usize>) {
         let live = self.live.get();
         let behind = live - lanes.end;
         for k in 0..lanes.len().min(behind) {
-            // SAFETY: passed on.
+            // SAFETY: the caller vouches for the lanes, and behind them these live.
             unsafe { self.copy::<T>(live - 1 - k, lanes.start + k) };
         }
         self.live.set(live - lanes.len());
     }
 
     /// # Safety
-    /// Both lanes must be there.
+    /// Both lanes must be there, and nobody else use the cohort.
     unsafe fn copy<T: Scalar>(&self, from: usize, to: usize) {
         let Header { size, rows, columns, shared, data_lanes, .. } = self.batch.header;
         if from == to {
@@ -526,18 +567,25 @@ impl Cohort<'_> {
         let step = data_lanes * size;
         let one = |lanes: *mut u8| {
             let lanes = lanes.cast::<T>();
-            // SAFETY: passed on.
-            unsafe { lanes.wrapping_add(to).write(lanes.wrapping_add(from).read()) }
+            // SAFETY: the caller vouches for lane `from`.
+            let number = unsafe { lanes.wrapping_add(from).read() };
+            // SAFETY: the caller vouches for lane `to`.
+            unsafe { lanes.wrapping_add(to).write(number) };
         };
         (0..self.planes()).for_each(|k| one(self.plane(k, 0)));
         // Where lanes are rows, they have their places by run.
         let own = if self.batch.has_own_lanes() { rows * (columns - shared) } else { 0 };
         (0..own).for_each(|k| one(self.data.wrapping_add(k * step)));
-        // SAFETY: passed on.
-        unsafe {
-            (0..Short::SIZE).for_each(|column| *self.short(column, to) = *self.short(column, from));
-            *self.run(to) = *self.run(from);
-        }
+        (0..Short::SIZE).for_each(|column| {
+            // SAFETY: the caller vouches for lane `from`.
+            let number = unsafe { *self.short(column, from) };
+            // SAFETY: the caller vouches for lane `to`.
+            unsafe { *self.short(column, to) = number };
+        });
+        // SAFETY: the caller vouches for lane `from`.
+        let run = unsafe { *self.run(from) };
+        // SAFETY: the caller vouches for lane `to`.
+        unsafe { *self.run(to) = run };
     }
 }
 

@@ -10,6 +10,7 @@ use super::rows::PIECES;
 use crate::arena::{ArenaError, HASH, LINE, Numbers, Tables};
 use crate::kernel::PIPELINE;
 use crate::kernel::code::{Code, Entry};
+use crate::memory;
 
 /// A view of a batch for one call, with the code that runs on it.
 pub struct Batch {
@@ -41,8 +42,8 @@ impl Batch {
         if !base.cast::<u64>().is_aligned() || bytes < Header::SIZE * 4 {
             return Err(ArenaError::new(&"it is too short, or not aligned"));
         }
-        // SAFETY: just checked.
-        let header = Header::read(|at| unsafe { base.cast::<u32>().add(at).read() as usize });
+        // SAFETY: the caller vouches for the bytes, and a header fits, as was just checked.
+        let header = Header::read(|at| unsafe { memory::read(base.cast::<u32>(), at) as usize });
         let Header { parameters, columns, shared, constants, slots, lanes, .. } = header;
         let is_known =
             header.hash == HASH as usize && (header.size == 8 || cfg!(feature = "rules") && header.size == 4);
@@ -83,7 +84,7 @@ impl Batch {
         if header.row_length < row || entry.is_some_and(|entry| entry.tensor > 0) {
             return Err(ArenaError::new(&"the kernel does not fit"));
         }
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the bytes.
         let program = |line: usize, outputs: usize| unsafe { Program::new(base, bytes, line, outputs) };
         let outputs = parameters + usize::from(entry.is_none());
         let (value, gradient) = (program(header.value, 1)?, program(header.gradient, outputs)?);
@@ -117,7 +118,7 @@ impl Batch {
         }
         let settings = batch.place(header.settings).cast::<f64>();
         // SAFETY: just checked; lines are aligned as the base is, and any bytes are float64 numbers.
-        batch.settings = Settings::read(|at| unsafe { settings.add(at).read() });
+        batch.settings = Settings::read(|at| unsafe { memory::read(settings, at) });
         Ok(batch)
     }
 

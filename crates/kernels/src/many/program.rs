@@ -3,6 +3,7 @@
 use super::batch::Batch;
 use super::layout::{Counts, Header, Instruction};
 use crate::arena::{ArenaError, LINE};
+use crate::memory;
 use crate::programs::operations::{Operand, Operands, Operate};
 use crate::vector::Scalar;
 use std::mem::MaybeUninit;
@@ -67,8 +68,8 @@ impl Program {
             return Err(short);
         }
         let words = base.wrapping_add(line * LINE).cast::<u32>();
-        // SAFETY: just checked.
-        let counts = Counts::read(|at| unsafe { words.add(at).read() as usize });
+        // SAFETY: the caller vouches for the bytes, and the counts end within them, as was just checked.
+        let counts = Counts::read(|at| unsafe { memory::read(words, at) as usize });
         let Counts { head, body, tail, sums } = counts;
         let instructions = head as u64 + body as u64 + tail as u64;
         let all =
@@ -101,8 +102,8 @@ impl Program {
 
     /// The word at a place that `new` has found to be there.
     fn word(&self, at: usize) -> usize {
-        // SAFETY: see above.
-        unsafe { self.words.add(at).read() as usize }
+        // SAFETY: whoever made this vouches for the bytes, within which `new` has found all words.
+        unsafe { memory::read(self.words, at) as usize }
     }
 
     fn instruction(&self, number: usize) -> Instruction {
@@ -162,9 +163,10 @@ impl<'a> Routine<'a> {
     /// Runs it over all rows of the data, for some of the lanes.
     ///
     /// # Safety
-    /// Slots must be there for `count` lanes, rounded up to whole lines, and nobody else's.
+    /// Slots must be there for `count` lanes, rounded up to whole lines, and nobody else's; so must a line for each column
+    /// and, where lanes have data of their own, all rows of these.
     pub unsafe fn run<T: Scalar>(&self, count: usize) -> Result<(), ArenaError> {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the slots; these are all rows.
         unsafe { self.run_rows::<T>(count, &(0..usize::MAX)).map(|_| ()) }
     }
 
@@ -176,22 +178,25 @@ impl<'a> Routine<'a> {
     pub unsafe fn run_rows<T: Scalar>(&self, count: usize, rows: &Range<usize>) -> Result<bool, ArenaError> {
         let Counts { head, body, sums, .. } = self.program.counts;
         let all = if body > 0 { self.batch.header.rows } else { 0 };
-        // SAFETY: passed on.
-        unsafe {
-            if rows.start == 0 {
-                for k in 0..sums {
-                    let bytes = (count * size_of::<T>()).next_multiple_of(LINE);
-                    self.target(self.program.sum(k))?.write_bytes(0, bytes);
-                }
-                self.head(count)?;
+        if rows.start == 0 {
+            for k in 0..sums {
+                let bytes = (count * size_of::<T>()).next_multiple_of(LINE);
+                let sum = self.target(self.program.sum(k))?;
+                // SAFETY: the caller vouches for the slot, of which these are whole lines.
+                unsafe { sum.write_bytes(0, bytes) };
             }
-            for row in rows.start..all.min(rows.end) {
-                self.spread::<T>(row);
-                self.each(head..head + body, |stride| row * stride, count)?;
-            }
-            if rows.end >= all {
-                self.tail(count)?;
-            }
+            // SAFETY: the caller vouches for the slots.
+            unsafe { self.head(count) }?;
+        }
+        for row in rows.start..all.min(rows.end) {
+            // SAFETY: the caller vouches for the slots, and the data have this row.
+            unsafe { self.spread::<T>(row) };
+            // SAFETY: as above.
+            unsafe { self.each(head..head + body, |stride| row * stride, count) }?;
+        }
+        if rows.end >= all {
+            // SAFETY: the caller vouches for the slots.
+            unsafe { self.tail(count) }?;
         }
         Ok(rows.end >= all)
     }
@@ -201,7 +206,7 @@ impl<'a> Routine<'a> {
     /// # Safety
     /// As for `run`.
     pub unsafe fn head(&self, count: usize) -> Result<(), ArenaError> {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the slots.
         unsafe { self.each(0..self.program.counts.head, |_| 0, count) }
     }
 
@@ -211,7 +216,7 @@ impl<'a> Routine<'a> {
     /// As for `run`.
     pub unsafe fn tail(&self, count: usize) -> Result<(), ArenaError> {
         let Counts { head, body, tail, .. } = self.program.counts;
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the slots.
         unsafe { self.each(head + body..head + body + tail, |_| 0, count) }
     }
 
@@ -219,11 +224,11 @@ impl<'a> Routine<'a> {
     /// run's own.
     ///
     /// # Safety
-    /// As for `run`.
+    /// As for `run`; of each column there must be `count` numbers from there on, rounded up to whole lines.
     pub unsafe fn rows(&self, shared: usize, own: usize, count: usize) -> Result<(), ArenaError> {
         let Counts { head, body, .. } = self.program.counts;
         let moves = [0, shared, own];
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the slots, and for the rows from there on.
         unsafe { self.each(head..head + body, |stride| moves[stride], count) }
     }
 
@@ -235,7 +240,7 @@ impl<'a> Routine<'a> {
     /// How a slot is used where lanes are rows.
     pub fn mark_of(&self, slot: usize) -> u8 {
         // SAFETY: a scratch has a line for each slot, and all slots are asked by those that have counted them.
-        unsafe { self.slots.columns.add(slot).read() }
+        unsafe { memory::read(self.slots.columns, slot) }
     }
 
     /// Marks slots by how the body uses them.
@@ -250,7 +255,7 @@ impl<'a> Routine<'a> {
             }
             if self.mark_of(slot) != BY_ROW {
                 // SAFETY: as in `mark_of`.
-                unsafe { self.slots.columns.add(slot).write(mark) };
+                unsafe { memory::write(self.slots.columns, slot, mark) };
             }
             Ok(())
         };
@@ -278,7 +283,7 @@ impl<'a> Routine<'a> {
     }
 
     /// # Safety
-    /// As for `run`.
+    /// As for `run`; by what `moves` says operands must be there too.
     unsafe fn each(
         &self,
         numbers: Range<usize>,
@@ -292,14 +297,14 @@ impl<'a> Routine<'a> {
                 None => &self.look_up(number)?,
             };
             let Step { operation, to, operands, strides } = step;
-            // SAFETY: passed on; the instruction set is available.
-            unsafe {
-                if self.slots.lanes == Lanes::Runs {
-                    operation(*to, operands, count);
-                } else {
-                    let moved = std::array::from_fn(|k| operands[k].moved(moves(strides[k])));
-                    operation(*to, &moved, count);
-                }
+            if self.slots.lanes == Lanes::Runs {
+                // SAFETY: `look_up` has found the slots, the caller vouches that `count` lanes of them are there, and
+                // whoever made the batch for the instruction set.
+                unsafe { operation(*to, operands, count) };
+            } else {
+                let moved = std::array::from_fn(|k| operands[k].moved(moves(strides[k])));
+                // SAFETY: as above; the data have the row to which operands are moved.
+                unsafe { operation(*to, &moved, count) };
             }
         }
         Ok(())
@@ -363,7 +368,7 @@ impl<'a> Routine<'a> {
     /// Fills the columns' vectors with a row of data, where all lanes have the same.
     ///
     /// # Safety
-    /// As for `run`.
+    /// As for `run`; the data must have that row.
     unsafe fn spread<T: Scalar>(&self, row: usize) {
         let Header { columns, shared, data, data_lanes, .. } = self.batch.header;
         for column in 0..if self.slots.lanes == Lanes::OwnData { shared } else { columns } {
@@ -374,8 +379,12 @@ impl<'a> Routine<'a> {
                 }
             };
             let to = self.slots.columns.wrapping_add(column * LINE).cast::<T>();
-            // SAFETY: `Batch::new` found the data, and a scratch has a line for each column.
-            unsafe { (0..LINE / size_of::<T>()).for_each(|lane| to.add(lane).write(from.read())) }
+            (0..LINE / size_of::<T>()).for_each(|lane| {
+                // SAFETY: `Batch::new` found the data, and the caller vouches for the row.
+                let number = unsafe { from.read() };
+                // SAFETY: a scratch has a line for each column.
+                unsafe { memory::write(to, lane, number) };
+            });
         }
     }
 }

@@ -6,6 +6,7 @@ use super::layout::{BLOCK, Header, Outcome, Settings, Short};
 use super::program::{Lanes, Program, Routine, Slots};
 use crate::arena::{ArenaError, LINE};
 use crate::kernel::Pipeline;
+use crate::memory;
 use crate::vector::Scalar;
 use std::cell::Cell;
 
@@ -40,31 +41,39 @@ impl Batch {
         let all = cohorts * lanes;
         let mut runs = [0; BLOCK];
         let mut at = self.place(self.header.results);
-        // SAFETY: passed on; the numbers of runs are checked, and `Batch::new` found room for all.
-        unsafe {
-            for (run, (lane, _)) in runs.iter_mut().zip(ended) {
-                *run = *cohort.run(first + lane) as usize;
-                if *run >= all {
-                    return Err(ArenaError::new(&"there is no such run"));
-                }
+        for (run, (lane, _)) in runs.iter_mut().zip(ended) {
+            // SAFETY: the caller vouches for the lane.
+            *run = unsafe { *cohort.run(first + lane) } as usize;
+            if *run >= all {
+                return Err(ArenaError::new(&"there is no such run"));
             }
-            let ended = runs.iter().zip(ended);
-            // Column by column, as these lie so.
-            for p in 0..parameters {
-                let (from, to) = (cohort.theta(p, first).cast::<T>(), at.cast::<T>());
-                ended.clone().for_each(|(run, (lane, _))| to.add(*run).write(from.add(*lane).read()));
-                at = at.wrapping_add(all * size_of::<T>());
-            }
-            let to = at.cast::<f64>().add(Outcome::AT.updates as usize * all);
-            ended.clone().for_each(|(run, _)| to.add(*run).write(updates));
-            let to = at.cast::<f64>().add(Outcome::SIZE * all).cast::<u32>();
-            ended.for_each(|(run, (_, reason))| to.add(*run).write(*reason));
         }
+        let ended = runs.iter().zip(ended);
+        // Column by column, as these lie so.
+        for p in 0..parameters {
+            let (from, to) = (cohort.theta(p, first).cast::<T>(), at.cast::<T>());
+            ended.clone().for_each(|(run, (lane, _))| {
+                // SAFETY: the caller vouches for the lane.
+                let x = unsafe { memory::read(from, *lane) };
+                // SAFETY: the number of the run was checked, and `Batch::new` found room for all.
+                unsafe { memory::write(to, *run, x) };
+            });
+            at = at.wrapping_add(all * size_of::<T>());
+        }
+        // SAFETY: `Batch::new` found columns of an outcome, of all runs each.
+        let to = unsafe { at.cast::<f64>().add(Outcome::AT.updates as usize * all) };
+        // SAFETY: as above; the numbers of runs were checked.
+        ended.clone().for_each(|(run, _)| unsafe { memory::write(to, *run, updates) });
+        // SAFETY: behind these it found a reason for each.
+        let to = unsafe { at.cast::<f64>().add(Outcome::SIZE * all) }.cast::<u32>();
+        // SAFETY: as above; the numbers of runs were checked.
+        ended.for_each(|(run, (_, reason))| unsafe { memory::write(to, *run, *reason) });
         Ok(())
     }
 }
 
-/// A run after an update, whose gradient is still in the slots of its block.
+/// A run after an update, whose gradient is still in the slots of its block. In its cohort, and in its block, it has a lane
+/// that lives: what is unsafe here relies on it, and that nobody else uses the cohort or the scratch.
 pub struct Run<'a> {
     pub batch: &'a Batch,
     pub block: &'a Block<'a>,
@@ -80,50 +89,55 @@ impl Run<'_> {
     /// Why it has stopped, if it has.
     ///
     /// # Safety
-    /// As for `Batch::advance`.
+    /// As for `Batch::advance`; the lanes live, and the gradient is that of the update.
     pub unsafe fn judge<T: Scalar>(&self) -> Result<Option<Reason>, ArenaError> {
         let Settings { tolerance, most_updates, exempt, .. } = self.batch.settings;
         let t = self.t();
-        // SAFETY: passed on.
-        unsafe {
-            let change = self.change::<T>();
-            if change.is_nan() || change == f64::INFINITY {
-                return Ok(Some(Reason::Diverged));
-            }
-            if change < tolerance && t > exempt {
-                return self.when_short::<T>(change);
-            }
-            if t >= most_updates {
-                let is_finite = self.is_finite::<T>()?;
-                return Ok(Some(if is_finite { Reason::MaxIterations } else { Reason::Diverged }));
-            }
-            *self.block.cohort.short_since(self.lane) = 0.0;
+        // SAFETY: the caller vouches for the run.
+        let change = unsafe { self.change::<T>() };
+        if change.is_nan() || change == f64::INFINITY {
+            return Ok(Some(Reason::Diverged));
         }
+        if change < tolerance && t > exempt {
+            // SAFETY: as above.
+            return unsafe { self.when_short::<T>(change) };
+        }
+        if t >= most_updates {
+            // SAFETY: as above.
+            let is_finite = unsafe { self.is_finite::<T>() }?;
+            return Ok(Some(if is_finite { Reason::MaxIterations } else { Reason::Diverged }));
+        }
+        // SAFETY: as above; `Batch::new` found a number for each lane.
+        unsafe { *self.block.cohort.short_since(self.lane) = 0.0 };
         Ok(None)
     }
 
+    /// # Safety
+    /// As for `judge`.
     unsafe fn when_short<T: Scalar>(&self, change: f64) -> Result<Option<Reason>, ArenaError> {
         let t = self.t();
-        // SAFETY: passed on.
-        unsafe {
-            if !self.is_finite::<T>()? {
-                return Ok(Some(Reason::Diverged));
-            }
-            if self.is_at_rest::<T>()? {
-                return Ok(Some(Reason::Converged));
-            }
-            if t >= self.batch.settings.most_updates {
-                return Ok(Some(Reason::MaxIterations));
-            }
-            let norm = self.free_norm::<T>()?;
-            let cohort = self.block.cohort;
-            let began = Short::read(|column| *cohort.short(column, self.lane));
-            if began.since == 0.0 || norm < 0.99 * began.gradient_norm || change > 1.01 * began.change {
-                let begins = Short { change, gradient_norm: norm, since: t };
-                begins.write(|column, x| *cohort.short(column, self.lane) = x);
-            } else if t - began.since >= PATIENCE {
-                return Ok(Some(Reason::Stalled));
-            }
+        // SAFETY: the caller vouches for the run.
+        if !unsafe { self.is_finite::<T>() }? {
+            return Ok(Some(Reason::Diverged));
+        }
+        // SAFETY: as above.
+        if unsafe { self.is_at_rest::<T>() }? {
+            return Ok(Some(Reason::Converged));
+        }
+        if t >= self.batch.settings.most_updates {
+            return Ok(Some(Reason::MaxIterations));
+        }
+        // SAFETY: as above.
+        let norm = unsafe { self.free_norm::<T>() }?;
+        let cohort = self.block.cohort;
+        // SAFETY: as above; `Batch::new` found such numbers for each lane.
+        let began = Short::read(|column| unsafe { *cohort.short(column, self.lane) });
+        if began.since == 0.0 || norm < 0.99 * began.gradient_norm || change > 1.01 * began.change {
+            let begins = Short { change, gradient_norm: norm, since: t };
+            // SAFETY: as above.
+            begins.write(|column, x| unsafe { *cohort.short(column, self.lane) = x });
+        } else if t - began.since >= PATIENCE {
+            return Ok(Some(Reason::Stalled));
         }
         Ok(None)
     }
@@ -133,11 +147,14 @@ impl Run<'_> {
     /// # Safety
     /// As for `judge`.
     pub unsafe fn write<T: Scalar>(&self, reason: Reason) -> Result<(), ArenaError> {
-        // SAFETY: passed on.
-        unsafe {
-            let values = [self.value::<T>()?, self.gradient_norm::<T>()?, self.change::<T>()];
-            self.put::<T>(values, reason as u32)
-        }
+        // SAFETY: the caller vouches for the run.
+        let value = unsafe { self.value::<T>() }?;
+        // SAFETY: as above.
+        let gradient_norm = unsafe { self.gradient_norm::<T>() }?;
+        // SAFETY: as above.
+        let change = unsafe { self.change::<T>() };
+        // SAFETY: as above.
+        unsafe { self.put::<T>([value, gradient_norm, change], reason as u32) }
     }
 
     /// Writes the point, and with it the value, the gradient's norm, the change, and why it has stopped.
@@ -147,23 +164,28 @@ impl Run<'_> {
     unsafe fn put<T: Scalar>(&self, values: [f64; 3], reason: u32) -> Result<(), ArenaError> {
         let Header { parameters, cohorts, lanes, .. } = self.batch.header;
         let runs = cohorts * lanes;
-        // SAFETY: passed on; the number is checked.
-        unsafe {
-            let run = *self.block.cohort.run(self.lane) as usize;
-            if run >= runs {
-                return Err(ArenaError::new(&"there is no such run"));
-            }
-            let mut at = self.batch.place(self.batch.header.results);
-            let numbers = at.wrapping_add(parameters * runs * size_of::<T>()).cast::<f64>();
-            for p in 0..parameters {
-                at.cast::<T>().add(run).write(self.theta::<T>(p));
-                at = at.wrapping_add(runs * size_of::<T>());
-            }
-            let [value, gradient_norm, change] = values;
-            Outcome { value, gradient_norm, change, updates: self.t() }
-                .write(|column, x| numbers.add(column * runs + run).write(x));
-            numbers.add(Outcome::SIZE * runs).cast::<u32>().add(run).write(reason);
+        // SAFETY: the caller vouches for the run.
+        let run = unsafe { *self.block.cohort.run(self.lane) } as usize;
+        if run >= runs {
+            return Err(ArenaError::new(&"there is no such run"));
         }
+        let mut at = self.batch.place(self.batch.header.results);
+        let numbers = at.wrapping_add(parameters * runs * size_of::<T>()).cast::<f64>();
+        for p in 0..parameters {
+            // SAFETY: the caller vouches for the run.
+            let x = unsafe { self.theta::<T>(p) };
+            // SAFETY: the number of the run was checked, and `Batch::new` found room for all.
+            unsafe { memory::write(at.cast(), run, x) };
+            at = at.wrapping_add(runs * size_of::<T>());
+        }
+        let [value, gradient_norm, change] = values;
+        // SAFETY: as above, of columns of an outcome.
+        Outcome { value, gradient_norm, change, updates: self.t() }
+            .write(|column, x| unsafe { memory::write(numbers, column * runs + run, x) });
+        // SAFETY: as above; behind these it found a reason for each.
+        let reasons = unsafe { numbers.add(Outcome::SIZE * runs) }.cast::<u32>();
+        // SAFETY: as above.
+        unsafe { memory::write(reasons, run, reason) };
         Ok(())
     }
 
@@ -171,92 +193,128 @@ impl Run<'_> {
         self.batch.t(self.update)
     }
 
+    /// # Safety
+    /// As for `judge`; `p` must be a parameter.
     unsafe fn theta<T: Scalar>(&self, p: usize) -> T {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the run and the parameter, whose plane `Batch::new` found.
         unsafe { self.block.cohort.theta(p, self.lane).cast::<T>().read() }
     }
 
     /// A derivative at the last update, before clipping and decay.
+    ///
+    /// # Safety
+    /// As for `judge`.
     unsafe fn gradient<T: Scalar>(&self, p: usize) -> Result<f64, ArenaError> {
         let at = self.block.gradient.output(p)?.cast::<T>();
-        // SAFETY: passed on.
-        Ok(unsafe { at.add(self.in_block).read() }.to_f64())
+        // SAFETY: the caller vouches for the run, whose lane in the block is one of the output.
+        Ok(unsafe { memory::read(at, self.in_block) }.to_f64())
     }
 
+    /// # Safety
+    /// As for `judge`.
     unsafe fn gradient_norm<T: Scalar>(&self) -> Result<f64, ArenaError> {
         let parameters = 0..self.batch.header.parameters;
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the run.
         largest(parameters.map(|p| unsafe { self.gradient::<T>(p) }))
     }
 
     /// The same without what a bound holds: as `freeNorm` in `ts/minimize/convergence.ts`.
+    ///
+    /// # Safety
+    /// As for `judge`.
     unsafe fn free_norm<T: Scalar>(&self) -> Result<f64, ArenaError> {
         let parameters = 0..self.batch.header.parameters;
-        // SAFETY: passed on.
-        largest(
-            parameters
-                .map(|p| unsafe { if self.is_held::<T>(p)? { Ok(0.0) } else { self.gradient::<T>(p) } }),
-        )
+        largest(parameters.map(|p| {
+            // SAFETY: the caller vouches for the run.
+            let is_held = unsafe { self.is_held::<T>(p) }?;
+            // SAFETY: as above.
+            if is_held { Ok(0.0) } else { unsafe { self.gradient::<T>(p) } }
+        }))
     }
 
-    /// What a parameter may be; it is known to have bounds.
+    /// What a parameter may be.
+    ///
+    /// # Safety
+    /// As for `theta`; there must be bounds.
     unsafe fn bounds<T: Scalar>(&self, p: usize) -> [f64; 2] {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the run and the parameter, and that there are bounds, whose planes
+        // `Batch::new` found.
         [0, 1].map(|side| unsafe { self.block.cohort.bound(p, side, self.lane).cast::<T>().read() }.to_f64())
     }
 
     /// Whether a parameter is at a bound, and pulled out of its box: as `isHeld` in `ts/minimize/convergence.ts`.
+    ///
+    /// # Safety
+    /// As for `theta`.
     unsafe fn is_held<T: Scalar>(&self, p: usize) -> Result<bool, ArenaError> {
         if self.batch.header.bounded == 0 {
             return Ok(false);
         }
         let row = self.batch.row(self.update);
         let Pipeline { scale, l2, .. } = Pipeline::AT;
-        // SAFETY: passed on; each row begins with the pipeline's coefficients.
-        unsafe {
-            let (x, [min, max]) = (self.theta::<T>(p).to_f64(), self.bounds::<T>(p));
-            let pull = sign(row.get(scale)) * self.gradient::<T>(p)? + row.get(l2) * x;
-            Ok((pull > 0.0 && x <= min) || (pull < 0.0 && x >= max))
-        }
+        // SAFETY: the caller vouches for the run and the parameter.
+        let x = unsafe { self.theta::<T>(p) }.to_f64();
+        // SAFETY: as above; there are bounds.
+        let [min, max] = unsafe { self.bounds::<T>(p) };
+        // SAFETY: each row begins with the pipeline's coefficients.
+        let coefficient = |k: usize| unsafe { row.get(k) };
+        // SAFETY: the caller vouches for the run.
+        let pull = sign(coefficient(scale)) * unsafe { self.gradient::<T>(p) }? + coefficient(l2) * x;
+        Ok((pull > 0.0 && x <= min) || (pull < 0.0 && x >= max))
     }
 
     /// The largest change of a parameter, which is taken in the dtype.
+    ///
+    /// # Safety
+    /// As for `judge`.
     unsafe fn change<T: Scalar>(&self) -> f64 {
         let changes = (0..self.batch.header.parameters).map(|p| {
             let before = self.block.scratch.before.cast::<T>().wrapping_add(p * width::<T>() + self.in_block);
-            // SAFETY: passed on.
-            Ok(unsafe { (self.theta::<T>(p) - before.read()).to_f64() })
+            // SAFETY: the caller vouches for the run.
+            let now = unsafe { self.theta::<T>(p) };
+            // SAFETY: as above; `step` has kept what was before.
+            Ok((now - unsafe { before.read() }).to_f64())
         });
         largest(changes).unwrap_or(f64::NAN)
     }
 
     /// The parameters are known to be finite.
+    ///
+    /// # Safety
+    /// As for `judge`.
     unsafe fn is_finite<T: Scalar>(&self) -> Result<bool, ArenaError> {
-        // SAFETY: passed on.
-        unsafe {
-            let state = |k: usize| {
-                let at = |p: usize| self.block.cohort.state(p, k, self.lane).cast::<T>().read().to_f64();
-                (0..self.batch.header.parameters).all(|p| at(p).is_finite())
-            };
-            Ok(self.value::<T>()?.is_finite()
-                && self.gradient_norm::<T>()?.is_finite()
-                && (0..self.batch.states()).all(state))
-        }
+        let state = |k: usize| {
+            let at = |p: usize| self.block.cohort.state(p, k, self.lane).cast::<T>();
+            // SAFETY: the caller vouches for the run; `Batch::new` found the planes of its state.
+            (0..self.batch.header.parameters).all(|p| unsafe { at(p).read() }.to_f64().is_finite())
+        };
+        // SAFETY: the caller vouches for the run.
+        Ok(unsafe { self.value::<T>() }?.is_finite()
+            // SAFETY: as above.
+            && unsafe { self.gradient_norm::<T>() }?.is_finite()
+            && (0..self.batch.states()).all(state))
     }
 
+    /// # Safety
+    /// As for `judge`.
     unsafe fn value<T: Scalar>(&self) -> Result<f64, ArenaError> {
         if let Some(value) = self.value.get() {
             return Ok(value);
         }
-        // SAFETY: passed on.
-        unsafe {
-            (0..self.batch.header.parameters).for_each(|p| self.near::<T>(p).write(self.theta::<T>(p)));
-            let value = self.single(&self.batch.value)?;
-            value.run::<T>(1)?;
-            let value = value.output(0)?.cast::<T>().read().to_f64();
-            self.value.set(Some(value));
-            Ok(value)
-        }
+        (0..self.batch.header.parameters).for_each(|p| {
+            // SAFETY: the caller vouches for the run.
+            let x = unsafe { self.theta::<T>(p) };
+            // SAFETY: a scratch has a line for each slot of a single run.
+            unsafe { self.near::<T>(p).write(x) };
+        });
+        let value = self.single(&self.batch.value)?;
+        // SAFETY: as above, which is as much as one lane takes.
+        unsafe { value.run::<T>(1) }?;
+        let at = value.output(0)?.cast::<T>();
+        // SAFETY: as above.
+        let value = unsafe { at.read() }.to_f64();
+        self.value.set(Some(value));
+        Ok(value)
     }
 
     /// Where the parameter of a single run is.
@@ -281,51 +339,67 @@ impl Run<'_> {
     }
 
     /// Whether the gradient is as good as zero: see `isAtRest` in `ts/minimize/convergence.ts`.
+    ///
+    /// # Safety
+    /// As for `judge`.
     unsafe fn is_at_rest<T: Scalar>(&self) -> Result<bool, ArenaError> {
         let parameters = self.batch.header.parameters;
         let tolerance = self.batch.settings.tolerance;
         let row = self.batch.row(self.update);
         let Pipeline { scale, l2, decay, .. } = Pipeline::AT;
-        // SAFETY: passed on; each row begins with the pipeline's coefficients.
-        unsafe {
-            let (l2, decoupled) = (row.get(l2), 1.0 - row.get(decay));
-            let sign = sign(row.get(scale));
-            let x = |p: usize| self.theta::<T>(p).to_f64();
-            let finest = |p: usize| tolerance.max(T::EPSILON * x(p).abs());
-            let pull = |p: usize, at: f64, g: f64| {
-                let is_still = decoupled * x(p).abs() >= finest(p) || self.is_held::<T>(p)?;
-                Ok(if is_still { 0.0 } else { sign * g + l2 * at })
+        // SAFETY: each row begins with the pipeline's coefficients.
+        let coefficient = |k: usize| unsafe { row.get(k) };
+        let (l2, decoupled) = (coefficient(l2), 1.0 - coefficient(decay));
+        let sign = sign(coefficient(scale));
+        // SAFETY: the caller vouches for the run, here and in all that follows.
+        let x = |p: usize| unsafe { self.theta::<T>(p) }.to_f64();
+        let finest = |p: usize| tolerance.max(T::EPSILON * x(p).abs());
+        let pull = |p: usize, at: f64, g: f64| {
+            // SAFETY: as above.
+            let is_still = decoupled * x(p).abs() >= finest(p) || unsafe { self.is_held::<T>(p) }?;
+            Ok(if is_still { 0.0 } else { sign * g + l2 * at })
+        };
+        // SAFETY: as above.
+        let here = |p: usize| pull(p, x(p), unsafe { self.gradient::<T>(p) }?);
+        let size = largest((0..parameters).map(here))?;
+        if size == 0.0 {
+            return Ok(true);
+        }
+        let direction = |p: usize| self.block.scratch.directions.cast::<f64>().wrapping_add(p);
+        for p in 0..parameters {
+            // SAFETY: a scratch has a line of directions for each parameter.
+            unsafe { direction(p).write(if here(p)? > 0.0 { -1.0 } else { 1.0 }) };
+        }
+        let gradient = self.single(&self.batch.gradient)?;
+        for _ in 0..PROBES {
+            for p in 0..parameters {
+                // SAFETY: just written.
+                let mut near = x(p) + unsafe { direction(p).read() } * REACH * finest(p);
+                if self.batch.header.bounded != 0 {
+                    // SAFETY: as above; there are bounds.
+                    let [min, max] = unsafe { self.bounds::<T>(p) };
+                    // SAFETY: as above.
+                    near = if unsafe { self.is_held::<T>(p) }? { x(p) } else { within(near, min, max) };
+                }
+                // SAFETY: a scratch has a line for each slot of a single run.
+                unsafe { self.near::<T>(p).write(T::from_f64(near)) };
+            }
+            // SAFETY: as above, which is as much as one lane takes.
+            unsafe { gradient.run::<T>(1) }?;
+            let answer = |p: usize| {
+                let at = gradient.output(p)?.cast::<T>();
+                // SAFETY: as above.
+                let g = unsafe { at.read() }.to_f64();
+                // SAFETY: just written.
+                let near = unsafe { self.near::<T>(p).read() }.to_f64();
+                Ok(pull(p, near, g)? - here(p)?)
             };
-            let here = |p: usize| pull(p, x(p), self.gradient::<T>(p)?);
-            let size = largest((0..parameters).map(here))?;
-            if size == 0.0 {
+            if largest((0..parameters).map(answer))? >= size {
                 return Ok(true);
             }
-            let direction = |p: usize| self.block.scratch.directions.cast::<f64>().wrapping_add(p);
             for p in 0..parameters {
-                direction(p).write(if here(p)? > 0.0 { -1.0 } else { 1.0 });
-            }
-            let gradient = self.single(&self.batch.gradient)?;
-            for _ in 0..PROBES {
-                for p in 0..parameters {
-                    let mut near = x(p) + direction(p).read() * REACH * finest(p);
-                    if self.batch.header.bounded != 0 {
-                        let [min, max] = self.bounds::<T>(p);
-                        near = if self.is_held::<T>(p)? { x(p) } else { within(near, min, max) };
-                    }
-                    self.near::<T>(p).write(T::from_f64(near));
-                }
-                gradient.run::<T>(1)?;
-                let answer = |p: usize| {
-                    let g = gradient.output(p)?.cast::<T>().read().to_f64();
-                    Ok(pull(p, self.near::<T>(p).read().to_f64(), g)? - here(p)?)
-                };
-                if largest((0..parameters).map(answer))? >= size {
-                    return Ok(true);
-                }
-                for p in 0..parameters {
-                    direction(p).write(if answer(p)? < 0.0 { -1.0 } else { 1.0 });
-                }
+                // SAFETY: a scratch has a line of directions for each parameter.
+                unsafe { direction(p).write(if answer(p)? < 0.0 { -1.0 } else { 1.0 }) };
             }
         }
         Ok(false)

@@ -9,6 +9,7 @@ use super::batch::Batch;
 use super::layout::{BLOCK, Header};
 use super::program::{Lanes, Routine, SHARED, Slots};
 use crate::arena::{ArenaError, LINE};
+use crate::memory;
 use crate::vector::Scalar;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,7 +67,8 @@ impl Batch {
             let failed = AtomicBool::new(false);
             let some = |thread: usize, number: usize| {
                 let from = all.start + number * together;
-                // SAFETY: passed on: the team gives each number to one thread.
+                // SAFETY: the team gives each number to one thread, with a scratch of its own; the caller vouches for
+                // the rest.
                 let done = unsafe { work.sum::<T>(thread, all.start, from..all.end.min(from + together)) };
                 if done.is_err() {
                     failed.store(true, Ordering::Relaxed);
@@ -84,8 +86,8 @@ impl Batch {
                     // SAFETY: just written, of pieces whose sums are there at once.
                     let add = |sum: T, piece: usize| sum + unsafe { of(piece).read() };
                     let sum = (0..pieces).fold(T::from_f64(0.0), add);
-                    // SAFETY: passed on.
-                    unsafe { lanes.add(run).write(sum) };
+                    // SAFETY: the caller vouches for the slots of the routine, in which `run` is one of `count` lanes.
+                    unsafe { memory::write(lanes, run, sum) };
                 }
             }
         }
@@ -95,6 +97,9 @@ impl Batch {
 
 impl Work<'_> {
     /// Some pieces of rows; a run's have neighboring numbers.
+    ///
+    /// # Safety
+    /// As for [`Batch::sum_rows`]; nobody else may use the scratch of this thread's number, nor do these pieces.
     unsafe fn sum<T: Scalar>(
         &self,
         thread: usize,
@@ -119,36 +124,45 @@ impl Work<'_> {
         let sums = self.batch.gradient.sums();
         for number in numbers {
             let (lane, piece) = (number / self.pieces, number % self.pieces);
-            // SAFETY: passed on.
-            let run = unsafe { self.numbers.add(lane).read() } as usize;
+            // SAFETY: the caller vouches for the numbers of all runs, of which `lane` is one.
+            let run = unsafe { memory::read(self.numbers, lane) } as usize;
             if columns > shared && run >= data_lanes {
                 return Err(ArenaError::new(&"there is no such run"));
             }
             let own = run * (columns - shared) * row_lanes * size;
-            // SAFETY: passed on; `Batch::new` found the data and the sums of pieces.
-            unsafe {
-                self.spread::<T>(&body, lane, scratch.single);
+            // SAFETY: the caller vouches for what the runs have in their slots, and for this thread's scratch.
+            unsafe { self.spread::<T>(&body, lane, scratch.single) };
+            for k in 0..sums {
+                let sum = body.sum(k)?;
+                // SAFETY: a slot of this thread's scratch is a block.
+                unsafe { sum.write_bytes(0, BLOCK * size_of::<T>()) };
+            }
+            let (begin, end) = (piece * self.size, rows.min((piece + 1) * self.size));
+            let rest = (end - begin) % BLOCK;
+            // What is no whole block comes first: operations fill up lines, and those lanes have no row.
+            if rest > 0 {
+                let row = end - rest;
+                // SAFETY: `Batch::new` found the data, whose columns have all rows, rounded up to whole lines; slots
+                // are this thread's.
+                unsafe { body.rows(row * size, own + row * size, rest) }?;
                 for k in 0..sums {
-                    body.sum(k)?.write_bytes(0, BLOCK * size_of::<T>());
+                    // SAFETY: a slot is a block, and `rest` less than one.
+                    let lanes = unsafe { body.sum(k)?.cast::<T>().add(rest) };
+                    // SAFETY: as above; a block has whole lines.
+                    unsafe { lanes.write_bytes(0, rest.next_multiple_of(LINE / size) - rest) };
                 }
-                let (begin, end) = (piece * self.size, rows.min((piece + 1) * self.size));
-                let rest = (end - begin) % BLOCK;
-                // What is no whole block comes first: operations fill up lines, and those lanes have no row.
-                if rest > 0 {
-                    let row = end - rest;
-                    body.rows(row * size, own + row * size, rest)?;
-                    for k in 0..sums {
-                        let lanes = body.sum(k)?.cast::<T>().add(rest);
-                        lanes.write_bytes(0, rest.next_multiple_of(LINE / size) - rest);
-                    }
-                }
-                for row in (begin..end - rest).step_by(BLOCK) {
-                    body.rows(row * size, own + row * size, BLOCK)?;
-                }
-                for k in 0..sums {
-                    let lanes = std::slice::from_raw_parts_mut(body.sum(k)?.cast::<T>(), BLOCK);
-                    self.sums.cast::<T>().add((number - first) * sums + k).write(halved(lanes));
-                }
+            }
+            for row in (begin..end - rest).step_by(BLOCK) {
+                // SAFETY: `Batch::new` found the data; slots are this thread's, and blocks.
+                unsafe { body.rows(row * size, own + row * size, BLOCK) }?;
+            }
+            for k in 0..sums {
+                let sum = body.sum(k)?.cast::<T>();
+                // SAFETY: a slot of this thread's scratch is a block, which was set to 0 above.
+                let lanes = unsafe { std::slice::from_raw_parts_mut(sum, BLOCK) };
+                // SAFETY: `Batch::new` found the sums of pieces that are there at once, and nobody else does this
+                // piece.
+                unsafe { memory::write(self.sums.cast::<T>(), (number - first) * sums + k, halved(lanes)) };
             }
         }
         Ok(())
@@ -157,7 +171,7 @@ impl Work<'_> {
     /// Writes what rows of a run share as vectors of equal numbers.
     ///
     /// # Safety
-    /// As for [`Batch::sum_rows`].
+    /// As for [`Batch::sum_rows`], and `to` must be this thread's line for each slot.
     unsafe fn spread<T: Scalar>(&self, body: &Routine, lane: usize, to: *mut u8) {
         let Header { parameters, columns, constants, slots, .. } = self.batch.header;
         let inputs = parameters + columns + constants;
@@ -167,11 +181,10 @@ impl Work<'_> {
                 Some(computed) => self.runs.computed.wrapping_add(computed * self.runs.step),
             };
             let line = to.wrapping_add(slot * LINE).cast::<T>();
-            // SAFETY: passed on; a scratch has a line for each slot.
-            unsafe {
-                let number = of_runs.cast::<T>().add(lane).read();
-                (0..LINE / size_of::<T>()).for_each(|k| line.add(k).write(number));
-            }
+            // SAFETY: the caller vouches for the slots of the runs, of which `lane` is one.
+            let number = unsafe { memory::read(of_runs.cast::<T>(), lane) };
+            // SAFETY: the caller vouches for a line of each slot.
+            (0..LINE / size_of::<T>()).for_each(|k| unsafe { memory::write(line, k, number) });
         }
     }
 }

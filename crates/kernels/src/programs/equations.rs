@@ -221,8 +221,8 @@ impl<'a> Program<'a> {
         let mut paired = 0;
         let mut k = 1;
         while k < count && !pairs.is_empty() {
-            // SAFETY: both have just been written.
-            let [one, next] = unsafe { [steps[k - 1].assume_init(), steps[k].assume_init()] };
+            // SAFETY: all `count` steps have just been written.
+            let [one, next] = [unsafe { steps[k - 1].assume_init() }, unsafe { steps[k].assume_init() }];
             let both = one.with(&next, pairs, temporary);
             if both.is_some() {
                 steps[k - 1].write(Step { both, ..one });
@@ -236,7 +236,9 @@ impl<'a> Program<'a> {
         let line = LINE / size_of::<T>();
         let mut put = |slot: &mut MaybeUninit<Operand>, number: f64| {
             // SAFETY: there is a line for each slot that is not temporary, as was asserted above.
-            (0..line).for_each(|k| unsafe { next.cast::<T>().add(k).write(T::from_f64(number)) });
+            let at = |k: usize| unsafe { next.cast::<T>().add(k) };
+            // SAFETY: as above.
+            (0..line).for_each(|k| unsafe { at(k).write(T::from_f64(number)) });
             slot.write(Operand { at: next, mask: 0 });
             next = next.wrapping_add(LINE);
         };
@@ -308,18 +310,21 @@ impl<'a> Program<'a> {
                     let next = |slot: usize| self.slot(slot).at.wrapping_add(AHEAD * bytes + from);
                     (0..self.streams).for_each(|slot| fetch(next(slot), to - from));
                 }
-                // SAFETY: the caller vouches for the streams; temporary slots have a block.
-                unsafe {
-                    if let Some(both) = step.both {
-                        let both_steps = [step, self.steps[last].assume_init_ref()];
+                if let Some(both) = step.both {
+                    // SAFETY: `read` has written all of them, and pairs only those of which there is a next one.
+                    let both_steps = [step, unsafe { self.steps[last].assume_init_ref() }];
+                    // SAFETY: the caller vouches for the streams and the instruction set; temporary slots have a block,
+                    // and those for all a line.
+                    unsafe {
                         both(
                             both_steps.map(|step| self.to(step)),
                             &both_steps.map(|step| self.from(step)),
                             count,
-                        );
-                    } else {
-                        (step.operation)(self.to(step), &self.from(step), count);
-                    }
+                        )
+                    };
+                } else {
+                    // SAFETY: as above.
+                    unsafe { (step.operation)(self.to(step), &self.from(step), count) };
                 }
                 k = last + 1;
             }
@@ -397,7 +402,7 @@ fn fetch(from: *const u8, bytes: usize) {
 /// An update; nothing where the program is none.
 ///
 /// # Safety
-/// As for [`crate::kernel::pass`], but for whole lines.
+/// As for [`crate::kernel::pass`], but for whole lines; and the instruction set of the kind's operations must be available.
 #[inline(never)]
 pub unsafe fn update<T: Scalar>(
     kind: Kind,
@@ -410,7 +415,7 @@ pub unsafe fn update<T: Scalar>(
     let kind = if length < SHORT { Kind { pairs: &[], ..kind } } else { kind };
     let mut room = EquationScratch::new();
     if let Some(mut program) = Program::read::<T>(kind, streams, Words(row), tensor, &mut room) {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the streams and the instruction set; the room is there until this returns.
         unsafe { program.run::<T>(length, |_, _| ()) }
     }
 }
@@ -466,7 +471,7 @@ pub unsafe fn measure<T: Scalar>(
             unsafe { tally(program.slot(*slot).at, count, *what, stripes) }
         }
     };
-    // SAFETY: passed on.
+    // SAFETY: the caller vouches for the streams and the instruction set; the room is there until this returns.
     unsafe { program.run::<T>(length, run) };
     std::array::from_fn(|k| match wanted[k] {
         Some((_, LARGEST)) => stripes[k].into_iter().fold(0.0, larger),

@@ -2,7 +2,9 @@
 
 use crate::arena::LINE;
 use crate::functions;
-use crate::vector::{Vector, VectorPair, splat};
+use crate::memory;
+use crate::target::SMALL;
+use crate::vector::{Vector, VectorPair, splat, store_at};
 
 /// An operand: where it is, and whether it has a number for each lane or one for all.
 #[derive(Clone, Copy)]
@@ -50,30 +52,42 @@ pub trait Listed: Operation {
 pub unsafe fn operate<V: Vector, O: Operation>(to: *mut u8, operands: &Operands, length: usize) {
     const { assert!(size_of::<V>() <= LINE) };
     let to = to.cast::<V::Scalar>();
-    // In WebAssembly bytes count.
-    if O::OPERANDS == 4 && operands[0].mask | operands[2].mask == 0 && cfg!(not(target_arch = "wasm32")) {
-        // SAFETY: passed on.
+    if O::OPERANDS == 4 && operands[0].mask | operands[2].mask == 0 && !SMALL {
+        // SAFETY: the caller vouches for the result and for each operand, four of which there are.
         return unsafe { blend::<V, O>(to, operands, length) };
     }
     let mut from = operands.map(|Operand { at, mask }| OperandWalk { at, step: mask & size_of::<V>() });
     let mut at = 0;
     while O::IN_FLIGHT >= 4 && at + 4 * V::LANES <= length {
-        // SAFETY: the caller vouches for these lanes.
-        unsafe { O::apply(from.map(|from| VectorPair(two::<V>(from, 0), two(from, 2)))).store(to.add(at)) };
+        let operands = from.map(|from| {
+            // SAFETY: the caller vouches for `length` numbers of each operand, of which four vectors are left, or for a
+            // line.
+            let first = unsafe { two::<V>(from, 0) };
+            // SAFETY: as above.
+            VectorPair(first, unsafe { two(from, 2) })
+        });
+        // SAFETY: the caller vouches for as many numbers of the result.
+        unsafe { store_at(O::apply(operands), to, at) };
         from = from.map(|from| from.moved(4));
         at += 4 * V::LANES;
     }
     // What is left of a line is computed too: no other loop is needed where it holds two vectors.
     let is_last = O::IN_FLIGHT >= 2 && 2 * size_of::<V>() <= LINE;
     while O::IN_FLIGHT >= 2 && (at + 2 * V::LANES <= length || is_last && at < length) {
-        // SAFETY: as above.
-        unsafe { O::apply(from.map(|from| two::<V>(from, 0))).store(to.add(at)) };
+        // SAFETY: the caller vouches for each operand up to the end of the last line, which is one of two vectors if
+        // the last of them are not all within `length`; or for a line of it.
+        let operands = from.map(|from| unsafe { two::<V>(from, 0) });
+        // SAFETY: the caller vouches for as many numbers of the result.
+        unsafe { store_at(O::apply(operands), to, at) };
         from = from.map(|from| from.moved(2));
         at += 2 * V::LANES;
     }
     while !is_last && at < length {
-        // SAFETY: as above.
-        unsafe { O::apply(from.map(|from| one::<V>(from, 0))).store(to.add(at)) };
+        // SAFETY: the caller vouches for each operand up to the end of the last line, which is one of a vector, or for
+        // a line of it.
+        let operands = from.map(|from| unsafe { one::<V>(from, 0) });
+        // SAFETY: the caller vouches for as many numbers of the result.
+        unsafe { store_at(O::apply(operands), to, at) };
         from = from.map(|from| from.moved(1));
         at += V::LANES;
     }
@@ -94,17 +108,25 @@ pub fn twos<V: Vector>(length: usize) -> usize {
 #[inline(always)]
 unsafe fn blend<V: Vector, O: Operation>(to: *mut V::Scalar, operands: &Operands, length: usize) {
     let [a, b, c, d] = operands.map(|Operand { at, mask }| OperandWalk { at, step: mask & size_of::<V>() });
-    // SAFETY: passed on, for all of them.
-    unsafe {
-        let (a, c) = (one::<V>(a, 0), one::<V>(c, 0));
-        let twos = twos::<V>(length);
-        for number in 0..twos {
-            let [b, d] = [b, d].map(|from| two::<V>(from, 2 * number));
-            O::apply([VectorPair(a, a), b, VectorPair(c, c), d]).store(to.add(2 * number * V::LANES));
-        }
-        for number in 2 * twos..length.div_ceil(V::LANES) {
-            O::apply([a, one(b, number), c, one(d, number)]).store(to.add(number * V::LANES));
-        }
+    // SAFETY: the caller vouches for a line of it.
+    let a = unsafe { one::<V>(a, 0) };
+    // SAFETY: as above.
+    let c = unsafe { one::<V>(c, 0) };
+    let twos = twos::<V>(length);
+    for number in 0..twos {
+        // SAFETY: the caller vouches for the others up to the end of the last line, and `twos` goes no further.
+        let [b, d] = [b, d].map(|from| unsafe { two::<V>(from, 2 * number) });
+        let result = O::apply([VectorPair(a, a), b, VectorPair(c, c), d]);
+        // SAFETY: the caller vouches for as many numbers of the result.
+        unsafe { store_at(result, to, 2 * number * V::LANES) };
+    }
+    for number in 2 * twos..length.div_ceil(V::LANES) {
+        // SAFETY: as above; the end of a line is one of a vector.
+        let b = unsafe { one(b, number) };
+        // SAFETY: as above.
+        let d = unsafe { one(d, number) };
+        // SAFETY: the caller vouches for as many numbers of the result.
+        unsafe { store_at(O::apply([a, b, c, d]), to, number * V::LANES) };
     }
 }
 
@@ -139,7 +161,7 @@ pub unsafe fn operate_in_float64(to: *mut u8, operands: &Operands, length: usize
         unsafe { operate(results.as_mut_ptr().cast(), &widened, count) };
         for (lane, &result) in results[..lanes].iter().enumerate() {
             // SAFETY: the caller vouches for whole lines.
-            unsafe { to.add(from + lane).write(result as f32) };
+            unsafe { memory::write(to, from + lane, result as f32) };
         }
     }
 }
@@ -159,19 +181,21 @@ impl OperandWalk {
 }
 
 /// # Safety
-/// As for `operate`.
+/// There must be a vector of that number of the operand.
 #[inline(always)]
 unsafe fn one<V: Vector>(from: OperandWalk, number: usize) -> V {
-    // SAFETY: passed on.
+    // SAFETY: the caller vouches for that vector.
     unsafe { V::load(from.moved(number).at.cast()) }
 }
 
 /// # Safety
-/// As for `operate`.
+/// There must be vectors of that number of the operand and of the next one.
 #[inline(always)]
 unsafe fn two<V: Vector>(from: OperandWalk, number: usize) -> VectorPair<V> {
-    // SAFETY: passed on.
-    unsafe { VectorPair(one(from, number), one(from, number + 1)) }
+    // SAFETY: the caller vouches for the first of both vectors.
+    let first = unsafe { one(from, number) };
+    // SAFETY: the caller vouches for the second one.
+    VectorPair(first, unsafe { one(from, number + 1) })
 }
 
 /// The list, in the order of its numbers; each with the names of its operands.
@@ -209,10 +233,10 @@ macro_rules! operations {
     };
 }
 
-/// For short operations, and for others. WebAssembly's code is to stay small.
-const SHORT: usize = if cfg!(target_arch = "wasm32") { 2 } else { 4 };
+/// For short operations, and for others.
+const SHORT: usize = if SMALL { 2 } else { 4 };
 const LONG: usize = SHORT / 2;
-const FUNCTIONS: usize = if cfg!(target_arch = "wasm32") { 1 } else { 4 };
+const FUNCTIONS: usize = if SMALL { 1 } else { 4 };
 
 operations! {
     [SHORT, false]

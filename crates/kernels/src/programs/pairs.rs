@@ -2,7 +2,7 @@
 //! root or a division is computed, the rest of a processor has time for what comes before it or after it.
 
 use super::operations::{Listed, Operands, Operation, twos};
-use crate::vector::{Vector, VectorPair, splat};
+use crate::vector::{Vector, VectorPair, load_at, splat, store_at};
 
 #[derive(Clone, Copy)]
 pub struct Pair {
@@ -74,24 +74,27 @@ pub unsafe fn operate<
     [a, b]: &[Operands; 2],
     length: usize,
 ) {
-    // SAFETY: the caller vouches for these lanes, and for a line of what is for all.
-    unsafe {
-        let [all_a, all_b] = [for_all::<V, A_ALL>(a), for_all::<V, B_ALL>(b)];
-        let two = 2 * V::LANES;
-        let twos = twos::<V>(length);
-        for number in 0..twos {
-            step::<VectorPair<V>, A, B, A_ALL, B_ALL, AT>(to, a, b, twice(all_a), twice(all_b), number * two);
-        }
-        for number in 2 * twos..length.div_ceil(V::LANES) {
-            step::<V, A, B, A_ALL, B_ALL, AT>(to, a, b, all_a, all_b, number * V::LANES);
-        }
+    // SAFETY: the caller vouches for a line of what is for all of the first one.
+    let all_a = unsafe { for_all::<V, A_ALL>(a) };
+    // SAFETY: the caller vouches for a line of what is for all of the second one.
+    let all_b = unsafe { for_all::<V, B_ALL>(b) };
+    let two = 2 * V::LANES;
+    let twos = twos::<V>(length);
+    for number in 0..twos {
+        let (all_a, all_b) = (twice(all_a), twice(all_b));
+        // SAFETY: the caller vouches for all else up to the end of the last line, and `twos` goes no further.
+        unsafe { step::<VectorPair<V>, A, B, A_ALL, B_ALL, AT>(to, a, b, all_a, all_b, number * two) };
+    }
+    for number in 2 * twos..length.div_ceil(V::LANES) {
+        // SAFETY: as above; the end of a line is one of a vector.
+        unsafe { step::<V, A, B, A_ALL, B_ALL, AT>(to, a, b, all_a, all_b, number * V::LANES) };
     }
 }
 
 /// Both of the lanes from number `at` on.
 ///
 /// # Safety
-/// As for `operate`.
+/// As for `operate`; there must be a vector from number `at` on of both results, and of the operands that are not for all.
 #[inline(always)]
 unsafe fn step<V: Vector, A: Operation, B: Operation, const A_ALL: u8, const B_ALL: u8, const AT: usize>(
     to: [*mut u8; 2],
@@ -101,27 +104,28 @@ unsafe fn step<V: Vector, A: Operation, B: Operation, const A_ALL: u8, const B_A
     all_b: [V; 4],
     at: usize,
 ) {
-    // SAFETY: passed on.
-    unsafe {
-        let first = A::apply(lanes::<V, A>(a, all_a, A_ALL, at));
-        let mut operands = lanes::<V, B>(b, all_b, B_ALL | 1 << AT, at);
-        operands[AT] = first;
-        first.store(to[0].cast::<V::Scalar>().add(at));
-        B::apply(operands).store(to[1].cast::<V::Scalar>().add(at));
-    }
+    // SAFETY: the caller vouches for the operands of the first one that are not for all.
+    let first = A::apply(unsafe { lanes::<V, A>(a, all_a, A_ALL, at) });
+    // SAFETY: the caller vouches for those of the second one, but for what the first gives, which is not loaded.
+    let mut operands = unsafe { lanes::<V, B>(b, all_b, B_ALL | 1 << AT, at) };
+    operands[AT] = first;
+    // SAFETY: the caller vouches for both results.
+    unsafe { store_at(first, to[0].cast(), at) };
+    // SAFETY: as above.
+    unsafe { store_at(B::apply(operands), to[1].cast(), at) };
 }
 
 /// The lanes from number `at` on of an operation's operands, but for those that are `known`.
 ///
 /// # Safety
-/// They must be there.
+/// A vector from number `at` on must be there of each operand of the operation that is not `known`.
 #[inline(always)]
 unsafe fn lanes<V: Vector, O: Operation>(operands: &Operands, all: [V; 4], known: u8, at: usize) -> [V; 4] {
     let mut lanes = all;
     for k in 0..O::OPERANDS {
         if known >> k & 1 == 0 {
-            // SAFETY: passed on.
-            lanes[k] = unsafe { V::load(operands[k].at.cast::<V::Scalar>().add(at)) };
+            // SAFETY: the caller vouches for it, as it is not known.
+            lanes[k] = unsafe { load_at(operands[k].at.cast(), at) };
         }
     }
     lanes
@@ -136,7 +140,7 @@ unsafe fn for_all<V: Vector, const ALL: u8>(operands: &Operands) -> [V; 4] {
     let mut all = [splat::<V>(0.0); 4];
     for k in 0..all.len() {
         if ALL >> k & 1 == 1 {
-            // SAFETY: passed on.
+            // SAFETY: the caller vouches for a line of it, which is a vector at least.
             all[k] = unsafe { V::load(operands[k].at.cast()) };
         }
     }

@@ -14,6 +14,7 @@ use crate::kernel::matrices::{Compiled, Matrices, MatrixKernel, Shape, ThreadTea
 use crate::kernel::pipeline::{Scratch, ZEROES};
 use crate::kernel::{Kernel, Output, Sum};
 use crate::sums::{BLOCK, STRIPES, Stripes, combine, sum_lines};
+use crate::target::SMALL;
 use crate::vector::{Scalar, Vector, splat};
 
 lanes! {
@@ -47,7 +48,7 @@ impl MatrixKernel for Factored {
         means: Means<*mut V::Scalar>,
         team: &mut ThreadTeam<V>,
     ) -> Result<(), ArenaError> {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the matrix and what comes with it, and for the instruction set.
         unsafe { factored(matrices, row, None, means, team) }
     }
 }
@@ -67,7 +68,7 @@ impl MatrixKernel for FactoredMomentum {
         means: Means<*mut V::Scalar>,
         team: &mut ThreadTeam<V>,
     ) -> Result<(), ArenaError> {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the matrix and what comes with it, and for the instruction set.
         unsafe { factored(matrices, row, Some(state.m), means, team) }
     }
 }
@@ -238,7 +239,9 @@ unsafe fn factored<V: Compiled>(
         rate: 0.0,
         decay: 0.0,
     };
-    // SAFETY: passed on.
+    // SAFETY: the caller vouches for the matrices, for r, c and m, and for the instruction set; in the scratch there is
+    // room for all else, as was just found. Passes follow one another, and `parts` numbers were written by the one
+    // before.
     unsafe {
         team.run(&factoring);
         factoring.pass = Pass::Factor;
@@ -273,7 +276,7 @@ unsafe impl<V: Vector> Work<V> for Factoring<'_, V::Scalar> {
 
     #[inline(always)]
     unsafe fn piece(&self, number: usize, _: &mut Scratch) {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for all that the work points to; numbers are below `pieces`.
         unsafe {
             match self.pass {
                 Pass::Sum => self.sum_unit::<V>(number),
@@ -288,7 +291,8 @@ unsafe impl<V: Vector> Work<V> for Factoring<'_, V::Scalar> {
 
 impl<S: Scalar> Factoring<'_, S> {
     /// # Safety
-    /// All of it must be there, as for what follows.
+    /// All that it points to must be there: the matrices and `means`, m where it is some, sums and factors of all rows,
+    /// columns and pieces. Unit `unit` must be one of its own, and nobody else do it.
     #[inline(always)]
     unsafe fn sum_unit<V: Vector<Scalar = S>>(&self, unit: usize) {
         let Self { cuts, rows, pieces, .. } = *self;
@@ -321,6 +325,9 @@ impl<S: Scalar> Factoring<'_, S> {
 
     /// Makes of a matrix' sums r and c, and factors of rows and columns whose product is 1/√V̂. (Loops that do one
     /// thing each become vectors.)
+    ///
+    /// # Safety
+    /// As for `sum_unit`, of a matrix.
     #[inline(always)]
     unsafe fn factor(&self, number: usize) {
         let Self { cuts, rows, pieces, row_factors, column_factors, means: Means { r, c }, .. } = *self;
@@ -362,6 +369,9 @@ impl<S: Scalar> Factoring<'_, S> {
     }
 
     /// Sums θ² and U², or moves m and θ.
+    ///
+    /// # Safety
+    /// As for `sum_unit`, of some rows.
     #[inline(always)]
     unsafe fn some_rows<V: Vector<Scalar = S>>(&self, number: usize) {
         let Cuts { height, columns, rows, some, .. } = self.cuts;
@@ -416,10 +426,10 @@ impl<S: Scalar> Line<S> {
     /// U = g·min(row·column, cap) from element `at` on, as far as there are elements `left`. A NaN is taken over.
     ///
     /// # Safety
-    /// So many elements must be there.
+    /// Of the line's gradients and columns `left` elements must be there from `at` on.
     #[inline(always)]
     unsafe fn direction<V: Vector<Scalar = S>>(&self, at: usize, left: usize) -> V {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for `left` elements from there on.
         let [g, column] = [self.g, self.columns].map(|x| unsafe { V::load_some(x.wrapping_add(at), left) });
         g * V::splat(self.cap).min(V::splat(self.row) * column)
     }
@@ -470,10 +480,10 @@ unsafe fn move_line<V: Vector, const MOMENTUM: bool>(
     m: *mut V::Scalar,
 ) {
     let mut at = 0;
-    // SAFETY: passed on.
+    // SAFETY: the caller vouches for the line, and for as many elements of θ and m.
     unsafe {
-        // Some at a time, so that several are in flight; in WebAssembly bytes count.
-        while at + 4 * V::LANES <= line.length && cfg!(not(target_arch = "wasm32")) {
+        // Some at a time, so that several are in flight.
+        while at + 4 * V::LANES <= line.length && !SMALL {
             for k in 0..4 {
                 move_lanes::<V, MOMENTUM>(line, by, holds, theta, m, at + k * V::LANES, V::LANES);
             }

@@ -5,6 +5,8 @@
 //! same equations in the same order.
 
 #![cfg_attr(not(feature = "catalogue"), allow(dead_code))]
+// Equations are to be read beside their papers: where one reads and writes arrays, that is one block.
+#![allow(clippy::multiple_unsafe_ops_per_block)]
 
 use crate::kernel::code;
 

@@ -15,6 +15,7 @@ use crate::kernel::matrices::{Compiled, Matrices, MatrixKernel, Shape, ThreadTea
 use crate::kernel::pipeline::Scratch;
 use crate::kernel::{Kernel, Output};
 use crate::sums::{BLOCK, STRIPES};
+use crate::target::SMALL;
 use crate::vector::{Scalar, Stored, Vector, splat};
 
 lanes! {
@@ -41,7 +42,7 @@ impl MatrixKernel for Sm3Covered {
         largest: Largest<*mut V::Scalar>,
         team: &mut ThreadTeam<V>,
     ) -> Result<(), ArenaError> {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the matrix and what comes with it, and for the instruction set.
         unsafe { covered(matrices, row, largest, team) }
     }
 }
@@ -61,7 +62,7 @@ impl MatrixKernel for Sm3CoveredMomentum {
         largest: Largest<*mut V::Scalar>,
         team: &mut ThreadTeam<V>,
     ) -> Result<(), ArenaError> {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the matrix and what comes with it, and for the instruction set.
         unsafe { covered(matrices, row, largest, team) }
     }
 }
@@ -142,7 +143,8 @@ unsafe fn covered<V: Compiled>(
     if count != 1 {
         return Err(ArenaError::new(&"it is several matrices"));
     }
-    // SAFETY: passed on; there is room for a row of each piece.
+    // SAFETY: the caller vouches for the matrix and for r and c, which have all of its rows and columns, and for the
+    // instruction set; in the scratch there is room for a row of each piece.
     unsafe {
         team.run(&Covering { g: matrices.g, r, c, found, rows, columns, across, some, eps: row.eps });
         for j in 0..columns {
@@ -219,8 +221,8 @@ unsafe impl<V: Vector> Work<V> for Covering<V::Scalar> {
                 let line = Line { g, r: of_row, nan: nan_of(of_row), c, found, eps: splat(eps) };
                 let mut most = splat::<V>(0.0);
                 let mut j = 0;
-                // Roots, then divisions, so that their unit does not wait; in WebAssembly bytes count.
-                while j + 4 * V::LANES <= columns && cfg!(not(target_arch = "wasm32")) {
+                // Roots, then divisions, so that their unit does not wait.
+                while j + 4 * V::LANES <= columns && !SMALL {
                     line.cover::<4>(j, V::LANES, &mut most);
                     j += 4 * V::LANES;
                 }
@@ -249,11 +251,11 @@ impl<V: Vector> Line<V> {
     /// account for the row; of others, which have no gradient, it is no larger than r.
     ///
     /// # Safety
-    /// So many columns must be there, and of `found` whole vectors.
+    /// `count` columns from `j` on must be there, or `N` vectors of them, and of `found` whole vectors.
     #[inline(always)]
     unsafe fn cover<const N: usize>(&self, j: usize, count: usize, most: &mut V) {
         let at = |k: usize| j + k * V::LANES;
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for these columns of g, c and `found`.
         unsafe {
             let g: [V; N] = array::from_fn(|k| V::load_some(self.g.add(at(k)), count));
             let nu = array::from_fn::<V, N, _>(|k| {

@@ -37,7 +37,7 @@ impl MatrixKernel for Unitwise {
     ) -> Result<(), ArenaError> {
         let Row { kappa, eps, sigma, seed, t, .. } = *row;
         let centralizes = row.centralizes > 0.0 && matrices.shape.count > 0;
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the matrix and what comes with it, and for the instruction set.
         unsafe {
             if centralizes || kappa < f64::INFINITY {
                 team.run(&Clipping { matrices, kappa, eps, centralizes });

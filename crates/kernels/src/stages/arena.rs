@@ -19,7 +19,7 @@ pub struct Arena {
 // SAFETY: whoever makes one vouches for the bytes on any thread, and several threads only ever `run` on
 // ranges that do not overlap.
 unsafe impl Sync for Arena {}
-// SAFETY: as above.
+// SAFETY: as for `Sync`.
 unsafe impl Send for Arena {}
 
 impl Arena {
@@ -33,7 +33,7 @@ impl Arena {
         bytes: usize,
         code: impl FnOnce(usize) -> &'static Code,
     ) -> Result<Self, ArenaError> {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the bytes.
         let tables = unsafe { Tables::new(base, bytes) }?;
         Ok(Self { base, bytes, tables, code: code(tables.header.element_size) })
     }
@@ -48,7 +48,7 @@ impl Arena {
         bytes: usize,
         code: impl FnOnce(usize) -> &'static Code,
     ) -> Result<Self, ArenaError> {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the bytes, and that the words stay.
         let tables = unsafe { Tables::apart(words, base, bytes) }?;
         Ok(Self { base, bytes, tables, code: code(tables.header.element_size) })
     }

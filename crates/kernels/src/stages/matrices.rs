@@ -25,7 +25,7 @@ impl Arena {
     ) -> Result<(), ArenaError> {
         self.each_job(stage, from, to, |job, segment| {
             if let Some(compute) = job.entry.compute {
-                // SAFETY: passed on.
+                // SAFETY: the caller vouches that nothing else runs on the arena.
                 unsafe { self.matrices(compute, &job, segment, from, to, workers) }?;
             }
             Ok(true)
@@ -47,7 +47,7 @@ impl Arena {
         to: usize,
         scratch: &mut Scratch,
     ) -> Result<(), ArenaError> {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches that nothing else runs on the arena.
         unsafe { self.matrices(compute, &job, segment, from, to, &mut SingleThread(scratch)) }
     }
 
@@ -63,11 +63,15 @@ impl Arena {
         workers: &mut dyn Workers,
     ) -> Result<(), ArenaError> {
         let end = to.min(segment.offset + segment.length);
-        // SAFETY: the instruction set is available, `job` has checked the row, and all of it was found.
-        let run = |found: &MatrixTensor, workers: &mut dyn Workers| unsafe {
-            compute(found, job.row.skip(PIPELINE.len()), workers)?;
+        let run = |found: &MatrixTensor, workers: &mut dyn Workers| {
+            // SAFETY: `job` has checked the row, with which all of the pipeline's coefficients are there.
+            let row = unsafe { job.row.skip(PIPELINE.len()) };
+            // SAFETY: whoever made the arena vouches for the instruction set, `job` has checked the row, `found` has
+            // found all of it, and the caller vouches that nothing else runs on the arena.
+            unsafe { compute(found, row, workers) }?;
             if job.around & FLUSH_STATE != 0 {
-                self.flush(job, found);
+                // SAFETY: as above.
+                unsafe { self.flush(job, found) };
             }
             Ok(())
         };
@@ -100,14 +104,15 @@ impl Arena {
     }
 
     /// # Safety
-    /// What was found must be there.
+    /// What was found must be there, and nothing else use it.
     unsafe fn flush(&self, job: &Job, found: &MatrixTensor) {
         let Shape { rows, columns, count } = found.matrices.shape;
         let length = rows * columns * count.max(1);
         let lines = found.lines.iter().zip([rows * count, columns * count]).take(job.entry.lines);
         let elements = found.state.iter().map(|state| (state, length)).take(job.entry.state);
         for (state, length) in elements.chain(lines) {
-            // SAFETY: passed on.
+            // SAFETY: the caller vouches for the state, `length` numbers each by the shape; the instruction set is
+            // available.
             unsafe { (self.code.flush)(*state, length) };
         }
     }

@@ -12,16 +12,17 @@ use crate::stages::run::{BorrowedGradients, Job};
 use crate::sums;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::sums::STRIPES;
+use crate::target::SMALL;
 
 /// Bytes of the longest end of a gradient that is copied: less than a line, or than what has all stripes of sums.
-const END: usize = if cfg!(target_arch = "wasm32") { LINE } else { sums::STRIPES * size_of::<f64>() };
+const END: usize = if SMALL { LINE } else { sums::STRIPES * size_of::<f64>() };
 
 impl Arena {
     /// Runs a segment tensor by tensor: because of what each has of its own, or lends, or sums. Says
     /// which tensor comes next.
     ///
     /// # Safety
-    /// As for `run_range`.
+    /// As for `run_passes`.
     #[allow(clippy::too_many_arguments)]
     #[inline(never)] // By value: what lies in memory in one case would do so in each.
     pub(crate) unsafe fn walk(
@@ -55,15 +56,15 @@ impl Arena {
             }
             let gradient =
                 borrowed.map(|borrowed| self.lent_to(number, tensor.length, borrowed)).transpose()?;
-            // SAFETY: passed on.
-            unsafe {
-                if job.sums.is_empty() {
-                    let (first, last) = (start.max(tensor.offset), end.min(tensor.offset + tensor.length));
-                    let gradient = gradient.map(|at| at.wrapping_add((first - tensor.offset) * self.size()));
-                    self.part(&job, number, first, last, gradient, scratch)?;
-                } else {
-                    self.summed(&job, number, &tensor, start, to, gradient, scratch)?;
-                }
+            if job.sums.is_empty() {
+                let (first, last) = (start.max(tensor.offset), end.min(tensor.offset + tensor.length));
+                let gradient = gradient.map(|at| at.wrapping_add((first - tensor.offset) * self.size()));
+                // SAFETY: the caller vouches that nothing else runs on the range, and for what is lent, which `lent_to`
+                // has found to be as long as its tensor.
+                unsafe { self.part(&job, number, first, last, gradient, scratch) }?;
+            } else {
+                // SAFETY: as above.
+                unsafe { self.summed(&job, number, &tensor, start, to, gradient, scratch) }?;
             }
             number += 1;
         }
@@ -73,7 +74,7 @@ impl Arena {
     /// The blocks of a tensor that begin in the range, and the sums over each.
     ///
     /// # Safety
-    /// As for `run_range`.
+    /// As for `run_passes`.
     #[allow(clippy::too_many_arguments)]
     unsafe fn summed(
         &self,
@@ -99,43 +100,56 @@ impl Arena {
             }
             let last = end.min(first + sums::BLOCK);
             let gradient = gradient.map(|at| at.wrapping_add((first - tensor.offset) * self.size()));
-            // SAFETY: passed on; the block is one of those that the array has numbers for.
-            unsafe {
-                #[cfg(not(target_arch = "wasm32"))]
-                if let Some(pass) = job.entry.summed.filter(|_| job.around == 0) {
-                    let mut stripes = [[0.0; STRIPES]; MAX_SUMS];
-                    self.part_by(job, number, first, last, gradient, |streams, length, values| {
-                        pass(streams, job.row, values, length, &mut stripes);
-                    })?;
-                    for (k, stripes) in stripes.into_iter().enumerate().take(job.sums.len()) {
-                        partials.set((tensor.block + block) * MAX_TENSOR + k, sums::combine(stripes));
-                    }
-                    continue;
+            // SAFETY: the block is one of those that the array has numbers for, as was just checked.
+            let set =
+                |k: usize, sum: f64| unsafe { partials.set((tensor.block + block) * MAX_TENSOR + k, sum) };
+            #[cfg(not(target_arch = "wasm32"))]
+            if let Some(pass) = job.entry.summed.filter(|_| job.around == 0) {
+                let mut stripes = [[0.0; STRIPES]; MAX_SUMS];
+                let pass = |streams: &Streams, length: usize, values: &[f64; MAX_TENSOR]| {
+                    // SAFETY: `part_by` has found the streams, `job` has checked the row, and the instruction set is
+                    // available.
+                    unsafe { pass(streams, job.row, values, length, &mut stripes) };
+                };
+                // SAFETY: the caller vouches that nothing else runs on the block, and for what is lent.
+                unsafe { self.part_by(job, number, first, last, gradient, pass) }?;
+                for (k, stripes) in stripes.into_iter().enumerate().take(job.sums.len()) {
+                    set(k, sums::combine(stripes));
                 }
-                self.part(job, number, first, last, gradient, scratch)?;
-                let mut streams = Streams::NOWHERE;
-                self.find(job, first, last, &mut streams)?;
-                #[cfg(feature = "equations")]
-                if let Some(measure) = job.entry.measure {
-                    let sums = measure(&streams, job.row, &self.values(job, number)?, last - first);
-                    for (k, sum) in sums.into_iter().enumerate().take(job.sums.len()) {
-                        partials.set((tensor.block + block) * MAX_TENSOR + k, sum);
-                    }
-                    continue;
+                continue;
+            }
+            // SAFETY: the caller vouches that nothing else runs on the block, and for what is lent.
+            unsafe { self.part(job, number, first, last, gradient, scratch) }?;
+            let mut streams = Streams::NOWHERE;
+            self.find(job, first, last, &mut streams)?;
+            #[cfg(feature = "equations")]
+            if let Some(measure) = job.entry.measure {
+                let values = self.values(job, number)?;
+                // SAFETY: `find` has found the streams, `job` has checked the row, and the instruction set is
+                // available.
+                let sums = unsafe { measure(&streams, job.row, &values, last - first) };
+                for (k, sum) in sums.into_iter().enumerate().take(job.sums.len()) {
+                    set(k, sum);
                 }
-                let source = if job.entry.pass.is_none() { gradient } else { None };
-                for (k, sum) in job.sums.iter().enumerate() {
-                    let [theta, s] = [streams.theta, streams.state[0]].map(<*mut u8>::cast_const);
-                    let count = last - first;
-                    let sum = match sum {
-                        Sum::Parameters => (self.code.squares)(theta, count),
-                        Sum::Gradients => (self.code.squares)(source.unwrap_or(streams.g), count),
-                        Sum::Values => (self.code.values)(streams.g, count, sums::VALUE),
-                        Sum::Sizes => (self.code.values)(s, count, sums::SIZE),
-                        Sum::Nonzero => (self.code.nonzero)(streams.g, count),
-                    };
-                    partials.set((tensor.block + block) * MAX_TENSOR + k, sum);
-                }
+                continue;
+            }
+            let source = if job.entry.pass.is_none() { gradient } else { None };
+            for (k, sum) in job.sums.iter().enumerate() {
+                let [theta, s] = [streams.theta, streams.state[0]].map(<*mut u8>::cast_const);
+                let count = last - first;
+                let sum = match sum {
+                    // SAFETY: `find` has found `count` parameters, and the instruction set is available.
+                    Sum::Parameters => unsafe { (self.code.squares)(theta, count) },
+                    // SAFETY: as above, of gradients; the caller vouches for those that are lent.
+                    Sum::Gradients => unsafe { (self.code.squares)(source.unwrap_or(streams.g), count) },
+                    // SAFETY: as above.
+                    Sum::Values => unsafe { (self.code.values)(streams.g, count, sums::VALUE) },
+                    // SAFETY: as above, of the first array of state, which a kernel with such a sum has.
+                    Sum::Sizes => unsafe { (self.code.values)(s, count, sums::SIZE) },
+                    // SAFETY: as above, of gradients, which are there up to the end of a line.
+                    Sum::Nonzero => unsafe { (self.code.nonzero)(streams.g, count) },
+                };
+                set(k, sum);
             }
         }
         Ok(())
@@ -167,16 +181,17 @@ impl Arena {
                     #[cfg(feature = "equations")]
                     let is_largest =
                         job.entry.program.is_some_and(|program| equations::is_largest(job.row, program, k));
-                    // SAFETY: just checked; `by_tensor` has a number for each tensor.
-                    unsafe {
-                        let part = |block: usize| partials.get((tensor.block + block) * MAX_TENSOR + k);
-                        #[cfg(feature = "equations")]
-                        if is_largest {
-                            by_tensor.set(number, (0..blocks).map(part).fold(0.0, equations::larger));
-                            continue;
-                        }
-                        by_tensor.set(number, (0..blocks).fold(0.0, |total, block| total + part(block)));
+                    // SAFETY: the array has numbers for all of the tensor's blocks, as was just checked.
+                    let part =
+                        |block: usize| unsafe { partials.get((tensor.block + block) * MAX_TENSOR + k) };
+                    // SAFETY: it has a number for each tensor.
+                    let set = |sum: f64| unsafe { by_tensor.set(number, sum) };
+                    #[cfg(feature = "equations")]
+                    if is_largest {
+                        set((0..blocks).map(part).fold(0.0, equations::larger));
+                        continue;
                     }
+                    set((0..blocks).fold(0.0, |total, block| total + part(block)));
                 }
             }
             Ok(true)
@@ -187,7 +202,7 @@ impl Arena {
     /// A part of one tensor, with a gradient of its own or the arena's.
     ///
     /// # Safety
-    /// As for `run_range`; the part must be of that tensor.
+    /// As for `run_passes`; the part must be of that tensor.
     pub(crate) unsafe fn part(
         &self,
         job: &Job,
@@ -202,16 +217,16 @@ impl Arena {
         }
         let mut job = *job;
         if job.around & CLIPPED_PER_TENSOR != 0 {
+            let scales = self.whole(SCALES, Extent::Tensors, self.tables.header.tensors)?;
             // SAFETY: it has a number for each tensor.
-            job.scale =
-                unsafe { self.whole(SCALES, Extent::Tensors, self.tables.header.tensors)?.get(number) };
+            job.scale = unsafe { scales.get(number) };
         }
-        // SAFETY: passed on.
-        unsafe {
-            self.part_by(&job, number, first, last, gradient, |streams, length, values| {
-                self.stretch(&job, streams, length, values, scratch);
-            })
-        }
+        let run = |streams: &Streams, length: usize, values: &[f64; MAX_TENSOR]| {
+            // SAFETY: `part_by` has found the streams, and the kernel has a pass.
+            unsafe { self.stretch(&job, streams, length, values, scratch) };
+        };
+        // SAFETY: the caller vouches that nothing else runs on the part, and for the gradient, if it is lent.
+        unsafe { self.part_by(&job, number, first, last, gradient, run) }
     }
 
     /// The same, by whatever takes some streams and the tensor's values.

@@ -70,7 +70,7 @@ pub struct CachedArena {
 
 // SAFETY: as for `Arena`: whoever makes one vouches for the bytes on any thread. Nothing of it changes.
 unsafe impl Send for CachedArena {}
-// SAFETY: as above.
+// SAFETY: as for `Send`.
 unsafe impl Sync for CachedArena {}
 
 impl CachedArena {
@@ -83,7 +83,8 @@ impl CachedArena {
         code: impl FnOnce(usize) -> &'static Code,
     ) -> Result<Self, ArenaError> {
         let own = copied(words)?;
-        // SAFETY: passed on; what a list holds does not move with it.
+        // SAFETY: the caller vouches for the bytes; the words are kept beside the arena, and what a list holds does not
+        // move with it.
         let arena = unsafe { Arena::apart(&own, base, bytes, code) }?;
         let mut passes = Vec::new();
         // As many as segments at most; what is too much is given back.
@@ -120,7 +121,7 @@ impl CachedArena {
     /// As for `Arena::run`.
     #[inline(always)]
     pub unsafe fn run_planned(&self, scratch: impl Fn() -> *mut Scratch) -> bool {
-        // SAFETY: passed on.
+        // SAFETY: whoever made this vouches for the bytes, and the caller that nothing else runs on them.
         unsafe { run_planned(&self.passes, scratch) };
         self.is_planned()
     }
@@ -143,11 +144,12 @@ pub unsafe fn run_planned(passes: &[Planned], scratch: impl Fn() -> *mut Scratch
     for planned in passes {
         // SAFETY: the row was checked, and is where it was.
         if unsafe { Preparation::new(planned.row) }.is_needed() {
-            // SAFETY: passed on.
+            // SAFETY: the caller vouches for the arena and the scratch.
             unsafe { planned.run_prepared(&scratch) };
         } else {
             let Planned { pass, row, length, streams, .. } = planned;
-            // SAFETY: all of them were checked, the instruction set is the arena's, and the caller vouches for the rest.
+            // SAFETY: all of them were checked, the instruction set is the arena's, and the caller vouches for the
+            // rest.
             unsafe { pass(streams, *row, &[0.0; MAX_TENSOR], *length) }
         }
     }
@@ -168,7 +170,7 @@ impl Planned {
             // SAFETY: as in `run_planned`.
             return unsafe { decayed(&self.streams, self.row, &[0.0; MAX_TENSOR], self.length) };
         }
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches that nothing else uses the scratch.
         let [prepared, _] = unsafe { &mut *scratch() }.blocks();
         #[cfg(not(feature = "equations"))]
         let most = pipeline::BLOCK;
@@ -178,11 +180,10 @@ impl Planned {
             let count = most.min(self.length - done);
             let mut block = self.streams.advanced(done * usize::from(self.size));
             // SAFETY: as in `run_planned`; the buffer holds a block, rounded up to whole vectors.
-            unsafe {
-                (self.prepare)(block.theta, block.g, &preparation, prepared, count);
-                block.g = prepared;
-                (self.pass)(&block, self.row, &[0.0; MAX_TENSOR], count);
-            }
+            unsafe { (self.prepare)(block.theta, block.g, &preparation, prepared, count) };
+            block.g = prepared;
+            // SAFETY: as above.
+            unsafe { (self.pass)(&block, self.row, &[0.0; MAX_TENSOR], count) };
         }
     }
 }

@@ -5,9 +5,10 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use crate::arena::*;
+use crate::memory;
 use crate::stages::arena::Arena;
 use crate::sums::{STRIPES, Stripes};
-use crate::vector::{Scalar, Vector};
+use crate::vector::{Scalar, Vector, load_at};
 
 /// A tensor's list, which JavaScript may write at any time.
 pub struct List {
@@ -48,7 +49,7 @@ impl List {
     fn entry(&self, k: usize) -> Result<[usize; 2], ArenaError> {
         // SAFETY: there is room for as many of each as there are rows, and `count` is no more.
         let [row, place] =
-            array::from_fn(|i| unsafe { &*self.words.add(i * self.rows + k) }.load(Relaxed) as usize);
+            array::from_fn(|i| unsafe { memory::get(self.words, i * self.rows + k) }.load(Relaxed) as usize);
         if row < self.rows && place < self.count {
             Ok([row, place])
         } else {
@@ -109,15 +110,15 @@ impl Arena {
     ) -> Result<(), ArenaError> {
         let at = |place: usize| g.wrapping_add((place * list.length + first) * self.size());
         let Range { start, end } = named.entries;
-        // SAFETY: passed on; entries have places of the list.
-        unsafe {
-            to.copy_from_nonoverlapping(at(named.place), count * self.size());
-            for k in start + 1..end {
-                let [_, place] = list.entry(k)?;
-                match self.size() {
-                    4 => add::<f32>(to.cast(), at(place).cast(), count),
-                    _ => add::<f64>(to.cast(), at(place).cast(), count),
-                }
+        // SAFETY: the caller vouches for the gradients of the list, of which `place` is one, and for room.
+        unsafe { to.copy_from_nonoverlapping(at(named.place), count * self.size()) };
+        for k in start + 1..end {
+            let [_, place] = list.entry(k)?;
+            match self.size() {
+                // SAFETY: as above; `entry` has checked the place.
+                4 => unsafe { add::<f32>(to.cast(), at(place).cast(), count) },
+                // SAFETY: as above.
+                _ => unsafe { add::<f64>(to.cast(), at(place).cast(), count) },
             }
         }
         Ok(())
@@ -136,11 +137,9 @@ impl Arena {
     ) -> Result<(), ArenaError> {
         for k in named.entries.clone() {
             let [_, place] = list.entry(k)?;
-            // SAFETY: passed on.
-            unsafe {
-                g.wrapping_add((place * list.length + first) * self.size())
-                    .write_bytes(0, count * self.size());
-            }
+            let at = g.wrapping_add((place * list.length + first) * self.size());
+            // SAFETY: the caller vouches for the gradients of the list, of which `entry` has found `place` to be one.
+            unsafe { at.write_bytes(0, count * self.size()) };
         }
         Ok(())
     }
@@ -150,8 +149,12 @@ impl Arena {
 /// Both must have so many numbers, and not overlap.
 unsafe fn add<T: Scalar>(to: *mut T, from: *const T, count: usize) {
     for i in 0..count {
-        // SAFETY: the caller vouches for them.
-        unsafe { *to.add(i) = *to.add(i) + *from.add(i) };
+        // SAFETY: the caller vouches for `count` numbers of both.
+        let sum = unsafe { memory::read(to, i) };
+        // SAFETY: as above.
+        let x = unsafe { memory::read(from, i) };
+        // SAFETY: as above.
+        unsafe { memory::write(to, i, sum + x) };
     }
 }
 
@@ -170,8 +173,8 @@ pub unsafe fn add_squares<V: Vector>(
     let lead = ((STRIPES - first) % STRIPES).min(length);
     let end = lead + (length - lead) / STRIPES * STRIPES;
     let one = |stripes: &mut [f64; STRIPES], i: usize| {
-        // SAFETY: the caller vouches for it.
-        let x = unsafe { *from.add(i) }.to_f64();
+        // SAFETY: the caller vouches for `length` numbers, of which this is one.
+        let x = unsafe { memory::read(from, i) }.to_f64();
         stripes[(first + i) % STRIPES] += x * x;
     };
     (0..lead).for_each(|i| one(stripes, i));
@@ -179,8 +182,8 @@ pub unsafe fn add_squares<V: Vector>(
         let mut sums = Stripes::<V>::new(stripes);
         for at in (lead..end).step_by(STRIPES) {
             for k in (0..STRIPES).step_by(V::LANES) {
-                // SAFETY: as above.
-                sums.add(k, unsafe { V::load(from.add(at + k)) });
+                // SAFETY: the caller vouches for `length` numbers, which have this line of stripes.
+                sums.add(k, unsafe { load_at::<V>(from, at + k) });
             }
         }
         *stripes = sums.to_array();

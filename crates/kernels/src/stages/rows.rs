@@ -67,7 +67,7 @@ impl Arena {
     ) -> Result<(), ArenaError> {
         self.each_job(stage, 0, self.length(), |job, segment| {
             if segment.flags & BY_ROW != 0 {
-                // SAFETY: passed on.
+                // SAFETY: the caller vouches that nothing else runs on the arena, and for what is lent.
                 unsafe { self.rows(job, segment, 0, self.length(), borrowed, scratch) }?;
             }
             Ok(true)
@@ -106,20 +106,23 @@ impl Arena {
             }
             if (from..to).contains(&tensor.offset) {
                 let by_tensor = self.by_tensor(&job, 0)?;
-                // SAFETY: it has a number for each tensor; `streams` has what `list` names.
-                unsafe { by_tensor.set(number, self.squares_of_rows(&list, streams.g, scratch)?) };
+                // SAFETY: `find` has found the gradients of all of the tensor, and `lent_to` those that are lent.
+                let squares = unsafe { self.squares_of_rows(&list, streams.g, scratch) }?;
+                // SAFETY: it has a number for each tensor.
+                unsafe { by_tensor.set(number, squares) };
             }
             return Ok(());
         }
         if job.around & CLIPPED_PER_TENSOR != 0 {
+            let scales = self.whole(SCALES, Extent::Tensors, self.tables.header.tensors)?;
             // SAFETY: it has a number for each tensor.
-            job.scale =
-                unsafe { self.whole(SCALES, Extent::Tensors, self.tables.header.tensors)?.get(number) };
+            job.scale = unsafe { scales.get(number) };
         }
         let begins = |row: usize| (from..to).contains(&(tensor.offset + row * list.length));
         for first in (0..list.length).step_by(pipeline::BLOCK) {
             let columns = [first, pipeline::BLOCK.min(list.length - first)];
-            // SAFETY: passed on.
+            // SAFETY: `find` has found all rows, it or `lent_to` the gradients of the list, and the caller vouches that
+            // nothing else runs on rows that begin in the range.
             unsafe { self.columns(job, &list, columns, &streams, begins, scratch) }?;
         }
         Ok(())
@@ -155,32 +158,35 @@ impl Arena {
                 continue;
             }
             let own = named.row * list.length + first;
-            // SAFETY: passed on; rows are within the tensor, and as many as the buffer has room for.
-            unsafe {
-                if named.is_repeated() || zeroes {
-                    let at = in_buffer.count * stride;
-                    self.sum_of(list, &named, columns, streams.g, start.wrapping_add(at * self.size()))?;
-                    in_buffer.push([own, at]);
-                } else {
-                    in_place.push([own, named.given(list) + first]);
-                }
-                if zeroes {
-                    self.zero(list, &named, columns, streams.direction)?;
-                }
-                // What is in the buffer comes first: others may be prepared there.
-                if in_buffer.count == most || in_place.count == most {
-                    self.some_rows(&job, &buffered, count, &buffer, in_buffer.take(), scratch);
-                }
-                if in_place.count == most {
-                    self.some_rows(&job, streams, count, &buffer, in_place.take(), scratch);
-                }
+            if named.is_repeated() || zeroes {
+                let at = in_buffer.count * stride;
+                let to = start.wrapping_add(at * self.size());
+                // SAFETY: the caller vouches for the gradients of the list; the buffer has room for `most` rows.
+                unsafe { self.sum_of(list, &named, columns, streams.g, to) }?;
+                in_buffer.push([own, at]);
+            } else {
+                in_place.push([own, named.given(list) + first]);
+            }
+            if zeroes {
+                // SAFETY: the caller vouches for the gradients of the list.
+                unsafe { self.zero(list, &named, columns, streams.direction) }?;
+            }
+            // What is in the buffer comes first: others may be prepared there.
+            if in_buffer.count == most || in_place.count == most {
+                let rows = in_buffer.take();
+                // SAFETY: the caller vouches for the rows, and that nothing else runs on them; these are `most` at
+                // most.
+                unsafe { self.some_rows(&job, &buffered, count, &buffer, rows, scratch) };
+            }
+            if in_place.count == most {
+                // SAFETY: as above.
+                unsafe { self.some_rows(&job, streams, count, &buffer, in_place.take(), scratch) };
             }
         }
         // SAFETY: as above.
-        unsafe {
-            self.some_rows(&job, &buffered, count, &buffer, in_buffer.take(), scratch);
-            self.some_rows(&job, streams, count, &buffer, in_place.take(), scratch);
-        }
+        unsafe { self.some_rows(&job, &buffered, count, &buffer, in_buffer.take(), scratch) };
+        // SAFETY: as above.
+        unsafe { self.some_rows(&job, streams, count, &buffer, in_place.take(), scratch) };
         Ok(())
     }
 
@@ -201,36 +207,37 @@ impl Arena {
         // What is behind the last whole line of a row is another row's: the rest of it is updated in lines of its own.
         let line = LINE / self.size();
         let whole = length / line * line;
-        // SAFETY: passed on; the instruction set is available, and `job` has checked the row of coefficients.
-        unsafe {
-            let own = Preparation::new(job.row);
-            let scaled = Preparation { scale: own.scale * job.scale, ..own };
-            let preparation = buffer.prepares.then_some(scaled);
-            if let Some(by_row) = job.entry.by_row.filter(|_| job.around == 0 || buffer.prepares) {
-                by_row(streams, job.row, preparation.as_ref(), whole, rows);
-            } else if let Some(preparation) = preparation {
-                let mut prepared = [[0; 2]; SOME];
-                for (k, (row, prepared)) in rows.iter().zip(&mut prepared).enumerate() {
-                    let to = k * buffer.stride;
-                    let Streams { theta, g, .. } = self.row_of(streams, row);
-                    let slot = buffer.start.wrapping_add(to * self.size());
-                    (self.code.prepare)(theta, g, &preparation, slot, whole);
-                    *prepared = [row[0], to];
-                }
-                let streams = Streams { g: buffer.start, ..*streams };
-                self.passes(&Job { around: 0, ..*job }, &streams, whole, &prepared[..rows.len()], scratch);
-            } else {
-                self.passes(job, streams, whole, rows, scratch);
+        // SAFETY: `job` has checked the row of coefficients.
+        let own = unsafe { Preparation::new(job.row) };
+        let scaled = Preparation { scale: own.scale * job.scale, ..own };
+        let preparation = buffer.prepares.then_some(scaled);
+        if let Some(by_row) = job.entry.by_row.filter(|_| job.around == 0 || buffer.prepares) {
+            // SAFETY: the caller vouches for the rows, `job` has checked that of coefficients, and the instruction set
+            // is available.
+            unsafe { by_row(streams, job.row, preparation.as_ref(), whole, rows) };
+        } else if let Some(preparation) = preparation {
+            let mut prepared = [[0; 2]; SOME];
+            for (k, (row, prepared)) in rows.iter().zip(&mut prepared).enumerate() {
+                let to = k * buffer.stride;
+                let Streams { theta, g, .. } = self.row_of(streams, row);
+                let slot = buffer.start.wrapping_add(to * self.size());
+                // SAFETY: the caller vouches for the rows, and that the buffer has room for so many.
+                unsafe { (self.code.prepare)(theta, g, &preparation, slot, whole) };
+                *prepared = [row[0], to];
             }
-            if whole < length {
-                for row in rows {
-                    self.rest(
-                        job,
-                        &self.advanced(&self.row_of(streams, row), whole),
-                        length - whole,
-                        scratch,
-                    );
-                }
+            let streams = Streams { g: buffer.start, ..*streams };
+            let job = Job { around: 0, ..*job };
+            // SAFETY: the caller vouches for the rows; their gradients have just been written to the buffer.
+            unsafe { self.passes(&job, &streams, whole, &prepared[..rows.len()], scratch) };
+        } else {
+            // SAFETY: the caller vouches for the rows.
+            unsafe { self.passes(job, streams, whole, rows, scratch) };
+        }
+        if whole < length {
+            for row in rows {
+                let streams = self.advanced(&self.row_of(streams, row), whole);
+                // SAFETY: the caller vouches for the rows, of which this is what is left behind whole lines.
+                unsafe { self.rest(job, &streams, length - whole, scratch) };
             }
         }
     }
@@ -238,11 +245,9 @@ impl Arena {
     /// # Safety
     /// As for `some_rows`, of rows of whole lines.
     unsafe fn passes(&self, job: &Job, streams: &Streams, length: usize, rows: &[RowAt], scratch: &Scratch) {
-        // SAFETY: passed on.
-        unsafe {
-            for row in rows.iter().filter(|_| length > 0) {
-                self.stretch(job, &self.row_of(streams, row), length, &[0.0; MAX_TENSOR], scratch);
-            }
+        for row in rows.iter().filter(|_| length > 0) {
+            // SAFETY: the caller vouches for `length` numbers of each row, which are whole lines.
+            unsafe { self.stretch(job, &self.row_of(streams, row), length, &[0.0; MAX_TENSOR], scratch) };
         }
     }
 
@@ -260,19 +265,22 @@ impl Arena {
         let mut lines: [Line; 2 + MAX_STATE] = [[0; LINE / 8]; 2 + MAX_STATE];
         let at: [*mut u8; 2 + MAX_STATE] = lines.each_mut().map(|line| line.as_mut_ptr().cast());
         let [theta, g, state @ ..] = at;
-        // SAFETY: passed on; a line has room for it.
-        unsafe {
-            theta.copy_from_nonoverlapping(streams.theta, bytes);
-            g.copy_from_nonoverlapping(streams.g, bytes);
-            for (line, own) in state.iter().zip(streams.state).take(states) {
-                line.copy_from_nonoverlapping(own, bytes);
-            }
-            let in_lines = Streams { theta, g, state, ..*streams };
-            self.stretch(job, &in_lines, length, &[0.0; MAX_TENSOR], scratch);
-            streams.theta.copy_from_nonoverlapping(theta, bytes);
-            for (line, own) in state.iter().zip(streams.state).take(states) {
-                own.copy_from_nonoverlapping(*line, bytes);
-            }
+        // SAFETY: the caller vouches for `length` numbers of the row, less than a line has room for.
+        unsafe { theta.copy_from_nonoverlapping(streams.theta, bytes) };
+        // SAFETY: as above.
+        unsafe { g.copy_from_nonoverlapping(streams.g, bytes) };
+        for (line, own) in state.iter().zip(streams.state).take(states) {
+            // SAFETY: as above.
+            unsafe { line.copy_from_nonoverlapping(own, bytes) };
+        }
+        let in_lines = Streams { theta, g, state, ..*streams };
+        // SAFETY: each stream is a line of its own, and longer than `length` numbers.
+        unsafe { self.stretch(job, &in_lines, length, &[0.0; MAX_TENSOR], scratch) };
+        // SAFETY: the caller vouches for `length` numbers of the row, on which nothing else runs.
+        unsafe { streams.theta.copy_from_nonoverlapping(theta, bytes) };
+        for (line, own) in state.iter().zip(streams.state).take(states) {
+            // SAFETY: as above.
+            unsafe { own.copy_from_nonoverlapping(*line, bytes) };
         }
     }
 
@@ -301,14 +309,15 @@ impl Arena {
                 let left = (list.length - column).min(sums::BLOCK - at % sums::BLOCK);
                 let count = if named.is_repeated() { left.min(pipeline::BLOCK) } else { left };
                 let mut from = g.wrapping_add((named.given(list) + column) * self.size());
-                // SAFETY: passed on; the buffer has room for a block of the pipeline.
-                unsafe {
-                    if named.is_repeated() {
-                        self.sum_of(list, &named, [column, count], g, buffer)?;
-                        from = buffer;
-                    }
-                    (self.code.add_squares)(from, count, at % sums::STRIPES, &mut stripes);
+                if named.is_repeated() {
+                    // SAFETY: the caller vouches for the gradients of the list; the buffer has room for a block of the
+                    // pipeline.
+                    unsafe { self.sum_of(list, &named, [column, count], g, buffer) }?;
+                    from = buffer;
                 }
+                // SAFETY: these are `count` of the list's gradients, or of the buffer; the instruction set is
+                // available.
+                unsafe { (self.code.add_squares)(from, count, at % sums::STRIPES, &mut stripes) };
                 column += count;
             }
         }

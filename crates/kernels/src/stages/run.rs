@@ -52,13 +52,12 @@ impl Arena {
         borrowed: BorrowedGradients,
         scratch: &mut Scratch,
     ) -> Result<(), ArenaError> {
-        // SAFETY: passed on.
-        unsafe {
-            if self.run_range(stage, 0, self.length(), borrowed, scratch)? {
-                self.gather(stage)
-            } else {
-                Ok(())
-            }
+        // SAFETY: the caller vouches that nothing else runs on the arena, and for what is lent.
+        if unsafe { self.run_range(stage, 0, self.length(), borrowed, scratch) }? {
+            // SAFETY: as above.
+            unsafe { self.gather(stage) }
+        } else {
+            Ok(())
         }
     }
 
@@ -66,7 +65,8 @@ impl Arena {
     /// of [`crate::BLOCK`], or the plane's end. Says whether sums by tensor are wanted, which [`Self::gather`] makes.
     ///
     /// # Safety
-    /// As for `run`, but other threads may run the same stage on ranges that do not overlap.
+    /// As for `run`, but other threads may run the same stage on ranges that do not overlap, unless it takes tensors as
+    /// matrices: these share the arena's scratch.
     #[inline(always)]
     pub unsafe fn run_range(
         &self,
@@ -76,14 +76,14 @@ impl Arena {
         borrowed: BorrowedGradients,
         scratch: &mut Scratch,
     ) -> Result<bool, ArenaError> {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches that nothing else runs on the range, and for what is lent.
         unsafe { self.run_stage::<true>(stage, from, to, borrowed, scratch) }
     }
 
     /// The same without what [`Self::run_matrices`] and [`Self::run_rows`] do.
     ///
     /// # Safety
-    /// As for `run_range`.
+    /// As for `run`, but other threads may run the same stage by this function on ranges that do not overlap.
     #[inline(always)]
     pub unsafe fn run_passes(
         &self,
@@ -93,12 +93,12 @@ impl Arena {
         borrowed: BorrowedGradients,
         scratch: &mut Scratch,
     ) -> Result<bool, ArenaError> {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches that nothing else runs on the range, and for what is lent.
         unsafe { self.run_stage::<false>(stage, from, to, borrowed, scratch) }
     }
 
     /// # Safety
-    /// As for `run_range`.
+    /// As for `run_range`; without `MATRICES` as for `run_passes`.
     #[inline(always)]
     unsafe fn run_stage<const MATRICES: bool>(
         &self,
@@ -112,7 +112,7 @@ impl Arena {
             return Err(ArenaError::new(&"a range does not begin or end with a block"));
         }
         if stage > NORM && stage != UNITS {
-            // SAFETY: passed on.
+            // SAFETY: the caller vouches that nothing else runs on the range, and for what is lent.
             return unsafe { self.over_plane(stage, from, to, borrowed, scratch) }.map(|()| false);
         }
         let mut tensor = None;
@@ -121,7 +121,7 @@ impl Arena {
             if let Some(compute) = job.entry.compute {
                 // The core has no such kernels, nor this code.
                 if MATRICES && cfg!(feature = "catalogue") {
-                    // SAFETY: passed on.
+                    // SAFETY: the caller vouches that nothing else runs on the arena where the stage takes matrices.
                     unsafe { self.matrices_alone(compute, job, segment, from, to, scratch) }?;
                 }
                 return Ok(true);
@@ -132,7 +132,7 @@ impl Arena {
                 return Err(ArenaError::new(&"there are no gradients by row"));
                 #[cfg(feature = "catalogue")]
                 if MATRICES {
-                    // SAFETY: passed on.
+                    // SAFETY: the caller vouches that nothing else runs on the range, and for what is lent.
                     unsafe { self.rows(job, segment, from, to, borrowed, scratch) }?;
                 }
                 #[cfg(feature = "catalogue")]
@@ -140,16 +140,15 @@ impl Arena {
             }
             sums |= !job.sums.is_empty();
             let (start, end) = (from.max(segment.offset), to.min(segment.offset + segment.length));
-            // SAFETY: passed on.
-            unsafe {
-                if borrowed.is_some() || job.walks {
-                    let next = self.walk(job, segment, start, end, to, borrowed, scratch, tensor)?;
-                    tensor = Some(next);
-                } else if start < end {
-                    let mut streams = Streams::NOWHERE;
-                    self.find(&job, start, end, &mut streams)?;
-                    self.stretch(&job, &streams, end - start, &[0.0; MAX_TENSOR], scratch);
-                }
+            if borrowed.is_some() || job.walks {
+                // SAFETY: the caller vouches that nothing else runs on the range, and for what is lent.
+                let next = unsafe { self.walk(job, segment, start, end, to, borrowed, scratch, tensor) }?;
+                tensor = Some(next);
+            } else if start < end {
+                let mut streams = Streams::NOWHERE;
+                self.find(&job, start, end, &mut streams)?;
+                // SAFETY: `find` has found the streams, and the caller vouches that nothing else runs on the range.
+                unsafe { self.stretch(&job, &streams, end - start, &[0.0; MAX_TENSOR], scratch) };
             }
             Ok(true)
         })?;
@@ -237,7 +236,7 @@ impl Arena {
     /// Runs a kernel over a stretch, through the pipeline where that is wanted.
     ///
     /// # Safety
-    /// The streams must have `length` numbers, rounded up to a line, and the kernel must have a pass.
+    /// The streams must have `length` numbers, rounded up to a line, and nothing else use them.
     #[inline(always)]
     pub(crate) unsafe fn stretch(
         &self,
@@ -248,12 +247,13 @@ impl Arena {
         scratch: &Scratch,
     ) {
         if job.around != 0 {
-            // SAFETY: passed on.
+            // SAFETY: the caller vouches for the streams.
             return unsafe { self.piped(*job, streams, length, values, scratch) };
         }
         let is_there = job.entry.copies && ptr::eq(streams.g, streams.direction);
         if let Some(pass) = job.entry.pass.filter(|_| !is_there) {
-            // SAFETY: passed on; the instruction set is available, and `job` has checked the row.
+            // SAFETY: the caller vouches for the streams, whoever made the arena for the instruction set, and `job` has
+            // checked the row.
             unsafe { pass(streams, job.row, values, length) }
         }
     }
@@ -290,37 +290,41 @@ impl Arena {
         for done in (0..length).step_by(most) {
             let count = most.min(length - done);
             let mut block = self.advanced(streams, done);
-            // SAFETY: as in `stretch`; the buffers hold a block, rounded up to whole vectors.
-            unsafe {
-                if does(PREPARES) && decayed.is_none() {
-                    (self.code.prepare)(block.theta, block.g, &preparation, prepared, count);
-                    block.g = prepared;
-                }
-                if does(MASKED) {
-                    // d·0 − u is −u.
-                    held.write_bytes(0, self.padded(count) * self.size());
-                    block.theta = held;
-                } else if does(HOLD_PARAMS) {
-                    let padded = self.padded(count);
-                    held.copy_from_nonoverlapping(block.theta, padded * self.size());
-                    block.theta = held;
-                }
-                pass(&block, job.row, values, count);
-                if does(MASKED) {
-                    let against = if does(MASK_TAKES_SIGN) { -1.0 } else { f64::from(does(MASK_KEEPS_ALL)) };
-                    let factors = Factors { against, neither: f64::from(does(MASK_KEEPS_ALL)) };
-                    (self.code.mask)(held, block.g, block.direction, factors, count);
-                }
-                if does(FLUSH_STATE) {
-                    for (k, state) in block.state.iter().enumerate().take(job.entry.state) {
-                        if flushes(job.entry, job.row, k) {
-                            (self.code.flush)(*state, count);
-                        }
+            if does(PREPARES) && decayed.is_none() {
+                // SAFETY: the caller vouches for the streams; the buffer holds a block, rounded up to whole vectors.
+                unsafe { (self.code.prepare)(block.theta, block.g, &preparation, prepared, count) };
+                block.g = prepared;
+            }
+            if does(MASKED) {
+                // d·0 − u is −u.
+                // SAFETY: the buffer holds a block, rounded up to a line.
+                unsafe { held.write_bytes(0, self.padded(count) * self.size()) };
+                block.theta = held;
+            } else if does(HOLD_PARAMS) {
+                let padded = self.padded(count);
+                // SAFETY: as above, and the caller vouches for the streams.
+                unsafe { held.copy_from_nonoverlapping(block.theta, padded * self.size()) };
+                block.theta = held;
+            }
+            // SAFETY: as in `stretch`; buffers that stand for streams hold a block, rounded up to whole vectors.
+            unsafe { pass(&block, job.row, values, count) };
+            if does(MASKED) {
+                let against = if does(MASK_TAKES_SIGN) { -1.0 } else { f64::from(does(MASK_KEEPS_ALL)) };
+                let factors = Factors { against, neither: f64::from(does(MASK_KEEPS_ALL)) };
+                // SAFETY: as above.
+                unsafe { (self.code.mask)(held, block.g, block.direction, factors, count) };
+            }
+            if does(FLUSH_STATE) {
+                for (k, state) in block.state.iter().enumerate().take(job.entry.state) {
+                    if flushes(job.entry, job.row, k) {
+                        // SAFETY: the caller vouches for `count` numbers of each array of state.
+                        unsafe { (self.code.flush)(*state, count) };
                     }
                 }
-                if does(ZEROES) {
-                    block.direction.write_bytes(0, count * self.size());
-                }
+            }
+            if does(ZEROES) {
+                // SAFETY: the caller vouches for `count` gradients of the arena.
+                unsafe { block.direction.write_bytes(0, count * self.size()) };
             }
         }
     }

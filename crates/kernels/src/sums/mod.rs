@@ -5,7 +5,9 @@ pub mod product;
 
 use std::{array, slice};
 
-use crate::vector::{Scalar, Stored, Vector, splat};
+use crate::memory;
+use crate::target::SMALL;
+use crate::vector::{Scalar, Stored, Vector, load_at, splat, store_at};
 
 pub const STRIPES: usize = 16;
 /// Elements of a tensor that are summed on their own; threads may split here.
@@ -17,26 +19,26 @@ pub const BLOCK: usize = 1 << 14;
 /// `from` must be readable for `length` numbers.
 #[inline(always)]
 pub unsafe fn of_squares<V: Vector>(from: *const V::Scalar, length: usize) -> f64 {
-    // In WebAssembly bytes count.
-    if cfg!(target_arch = "wasm32") {
-        // SAFETY: passed on.
+    if SMALL {
+        // SAFETY: the caller vouches for `length` numbers.
         return of(unsafe { slice::from_raw_parts(from, length) }, |x| x * x);
     }
     let mut sums = Stripes::<V>::new(&[0.0; STRIPES]);
     let whole = length - length % STRIPES;
-    // SAFETY: passed on.
-    unsafe {
-        for at in (0..whole).step_by(STRIPES) {
-            for k in (0..STRIPES).step_by(V::LANES) {
-                sums.add(k, V::load(from.add(at + k)));
-            }
-        }
-        let left = length - whole;
+    for at in (0..whole).step_by(STRIPES) {
         for k in (0..STRIPES).step_by(V::LANES) {
-            if k < left {
-                // Where there is nothing, +0 is added to what is no −0.
-                sums.add(k, V::load_some(from.add(whole + k), left - k));
-            }
+            // SAFETY: the caller vouches for `length` numbers, of which these are whole lines of stripes.
+            sums.add(k, unsafe { load_at::<V>(from, at + k) });
+        }
+    }
+    let left = length - whole;
+    for k in (0..STRIPES).step_by(V::LANES) {
+        if k < left {
+            // SAFETY: the caller vouches for `length` numbers, and this one is there.
+            let from = unsafe { from.add(whole + k) };
+            // Where there is nothing, +0 is added to what is no −0.
+            // SAFETY: as above; so many are left from it on.
+            sums.add(k, unsafe { V::load_some(from, left - k) });
         }
     }
     combine(sums.to_array())
@@ -78,7 +80,7 @@ pub unsafe fn of_nonzero<V: Vector>(from: *const u8, length: usize) -> f64 {
     let mut at = 0;
     while at < length {
         // SAFETY: the caller vouches for the array up to the end of the last vector.
-        let x = unsafe { V::load(from.cast::<V::Scalar>().add(at)) };
+        let x = unsafe { load_at::<V>(from.cast(), at) };
         counts = counts + x.if_greater(zero, one, zero.if_greater(x, one, zero));
         at += V::LANES;
     }
@@ -99,15 +101,15 @@ impl<V: Vector> Stripes<V> {
     #[inline(always)]
     pub fn new(sums: &[f64; STRIPES]) -> Self {
         // SAFETY: the last of those that are used ends with the array.
-        Self(array::from_fn(|k| unsafe { V::Wide::load(sums.as_ptr().add(k % Self::USED * V::Wide::LANES)) }))
+        Self(array::from_fn(|k| unsafe { load_at(sums.as_ptr(), k % Self::USED * V::Wide::LANES) }))
     }
 
     #[inline(always)]
     pub fn to_array(self) -> [f64; STRIPES] {
         let mut sums = [0.0; STRIPES];
         for k in 0..Self::USED {
-            // SAFETY: as above.
-            unsafe { self.0[k].store(sums.as_mut_ptr().add(k * V::Wide::LANES)) };
+            // SAFETY: as in `new`.
+            unsafe { store_at(self.0[k], sums.as_mut_ptr(), k * V::Wide::LANES) };
         }
         sums
     }
@@ -137,7 +139,8 @@ fn squares<V: Vector>(x: V) -> [V::Wide; 2] {
 /// that of the first row where `begins`.
 ///
 /// # Safety
-/// There must be `N` rows of `length` numbers to read, and to write as many rows, and columns in whole stripes.
+/// `from` must be readable for `N` rows of `length` numbers, one behind the other, `rows` writable for `N` numbers, and
+/// `columns` readable and writable for `length`, rounded up to whole lines of stripes.
 #[inline(always)]
 pub unsafe fn sum_lines<V: Vector, const N: usize>(
     from: *const V::Scalar,
@@ -147,27 +150,32 @@ pub unsafe fn sum_lines<V: Vector, const N: usize>(
     rows: *mut f64,
 ) {
     let mut sums = [Stripes::<V>::new(&[0.0; STRIPES]); N];
-    // SAFETY: the caller vouches for all of them.
-    unsafe {
-        for at in (0..length).step_by(STRIPES) {
-            let (from, columns, left) = (from.add(at), columns.add(at), length - at);
-            // Whole vectors are loaded without a mask. In WebAssembly bytes count.
-            if left < STRIPES || cfg!(target_arch = "wasm32") {
-                sum_stripes(from, columns, length, left, begins, &mut sums);
-            } else {
-                sum_stripes(from, columns, length, STRIPES, begins, &mut sums);
-            }
+    for at in (0..length).step_by(STRIPES) {
+        // SAFETY: the caller vouches for column `at` of each row.
+        let from = unsafe { from.add(at) };
+        // SAFETY: the caller vouches for the sum of column `at`.
+        let columns = unsafe { columns.add(at) };
+        let left = length - at;
+        // Whole vectors are loaded without a mask.
+        if left < STRIPES || SMALL {
+            // SAFETY: the caller vouches for so many columns that are left, and for their sums in whole lines of
+            // stripes.
+            unsafe { sum_stripes(from, columns, length, left, begins, &mut sums) };
+        } else {
+            // SAFETY: as above; a whole line of stripes is left.
+            unsafe { sum_stripes(from, columns, length, STRIPES, begins, &mut sums) };
         }
-        for (row, sums) in sums.into_iter().enumerate() {
-            rows.add(row).write(combine(sums.to_array()));
-        }
+    }
+    for (row, sums) in sums.into_iter().enumerate() {
+        // SAFETY: the caller vouches for `N` numbers.
+        unsafe { memory::write(rows, row, combine(sums.to_array())) };
     }
 }
 
 /// The same of as many columns as stripes, of which some are `left`.
 ///
 /// # Safety
-/// As for `sum_lines`.
+/// As for `sum_lines`, from the first of these columns on; `left` of them must be there, and the sums of a line of stripes.
 #[inline(always)]
 unsafe fn sum_stripes<V: Vector, const N: usize>(
     from: *const V::Scalar,
@@ -177,21 +185,23 @@ unsafe fn sum_stripes<V: Vector, const N: usize>(
     begins: bool,
     sums: &mut [Stripes<V>; N],
 ) {
-    // SAFETY: passed on.
-    unsafe {
-        let into = columns.cast::<[f64; STRIPES]>();
-        let mut totals = Stripes::<V>::new(if begins { &[0.0; STRIPES] } else { &*into });
-        for (row, sums) in sums.iter_mut().enumerate() {
-            for k in (0..STRIPES).step_by(V::LANES) {
-                if k < left {
-                    let squares = squares(V::load_some(from.add(row * length + k), left - k));
-                    totals.add_all(k, squares);
-                    sums.add_all(k, squares);
-                }
+    let into = columns.cast::<[f64; STRIPES]>();
+    // SAFETY: the caller vouches for the sums of a line of stripes.
+    let mut totals = Stripes::<V>::new(if begins { &[0.0; STRIPES] } else { unsafe { &*into } });
+    for (row, sums) in sums.iter_mut().enumerate() {
+        for k in (0..STRIPES).step_by(V::LANES) {
+            if k < left {
+                // SAFETY: the caller vouches for column `k` of each row, as it is one of those that are left.
+                let from = unsafe { from.add(row * length + k) };
+                // SAFETY: as above, and for those behind it that are left.
+                let squares = squares(unsafe { V::load_some(from, left - k) });
+                totals.add_all(k, squares);
+                sums.add_all(k, squares);
             }
         }
-        *into = totals.to_array();
     }
+    // SAFETY: the caller vouches for the sums of a line of stripes.
+    unsafe { *into = totals.to_array() };
 }
 
 /// The sum of all stripes, by a fixed tree.

@@ -4,7 +4,9 @@
 use std::array;
 use std::ops::Range;
 
-use crate::vector::{Scalar, Stored, Vector, WIDEST, splat};
+use crate::memory;
+use crate::target::SMALL;
+use crate::vector::{Scalar, Stored, Vector, WIDEST, load_at, splat, store_at};
 
 /// Rows and columns that are computed as one piece of work: whole tiles.
 const BLOCK_ROWS: usize = 16 * ROWS;
@@ -12,8 +14,8 @@ const BLOCK_COLUMNS: usize = 64;
 /// Terms that are added at a time, so that a panel stays in the first-level cache; the sums are kept in the result
 /// meanwhile.
 const TERMS: usize = 128;
-/// Rows whose sums are in registers at once: as many as these hold. In WebAssembly bytes count.
-const ROWS: usize = if cfg!(target_arch = "wasm32") { 4 } else { 6 };
+/// Rows whose sums are in registers at once: as many as these hold.
+const ROWS: usize = if SMALL { 4 } else { 6 };
 /// Bytes of a panel: of each term as many as four of the widest vectors take.
 pub const PANEL: usize = TERMS * 4 * WIDEST;
 
@@ -55,16 +57,17 @@ impl<S> Product<S> {
 pub unsafe fn block<V: Vector>(product: &Product<V::Scalar>, number: usize, panel: *mut u8) {
     let panel = panel.cast();
     // As many sums as registers hold.
-    // SAFETY: passed on.
-    unsafe {
-        if size_of::<V>() == 64 {
-            block_by::<V, 4>(product, number, panel)
-        } else {
-            block_by::<V, 2>(product, number, panel)
-        }
+    if size_of::<V>() == 64 {
+        // SAFETY: the caller vouches for the matrices and the panel.
+        unsafe { block_by::<V, 4>(product, number, panel) }
+    } else {
+        // SAFETY: as above.
+        unsafe { block_by::<V, 2>(product, number, panel) }
     }
 }
 
+/// # Safety
+/// As for `block`.
 #[inline(always)]
 unsafe fn block_by<V: Vector, const N: usize>(
     product: &Product<V::Scalar>,
@@ -84,24 +87,25 @@ unsafe fn block_by<V: Vector, const N: usize>(
         while column < right {
             let count = width.min(right - column);
             let end = if is_symmetric { bottom.min(column + width) } else { bottom };
-            // SAFETY: the panel has room for so many terms of a whole width; rows and columns are there.
-            unsafe {
-                if top < end {
-                    pack::<V, N>(product, from, terms, column, count, panel);
-                }
-                let mut row = top;
-                while row < end {
-                    let place = Place { row, rows: ROWS.min(bottom - row), column, columns: count };
-                    tile::<V, N>(product, &place, from, terms, panel);
-                    row += ROWS;
-                }
+            if top < end {
+                // SAFETY: the panel has room for so many terms of a whole width, as was asserted, and the caller
+                // vouches for B, which has these terms and columns.
+                unsafe { pack::<V, N>(product, from, terms, column, count, panel) };
+            }
+            let mut row = top;
+            while row < end {
+                let place = Place { row, rows: ROWS.min(bottom - row), column, columns: count };
+                // SAFETY: `pack` has just written the panel, and the caller vouches for the matrices, which have these
+                // terms, rows and columns.
+                unsafe { tile::<V, N>(product, &place, from, terms, panel) };
+                row += ROWS;
             }
             column += width;
         }
         from += TERMS;
     }
     if is_symmetric {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for C, which has these rows and columns, and as many columns as rows.
         unsafe { mirror(product, top..bottom, left..right, width) };
     }
 }
@@ -115,6 +119,9 @@ struct Place {
 }
 
 /// Writes some terms of B for the columns of a tile side by side; what is missing is 0.
+///
+/// # Safety
+/// B must have these terms and columns, and the panel room for `terms` times `N` vectors.
 #[inline(always)]
 unsafe fn pack<V: Vector, const N: usize>(
     product: &Product<V::Scalar>,
@@ -128,16 +135,19 @@ unsafe fn pack<V: Vector, const N: usize>(
     for k in 0..terms {
         for v in 0..N {
             let first = v * V::LANES;
-            // SAFETY: the caller vouches for both.
-            unsafe {
-                let from = b.wrapping_add(k * product.columns + first);
-                V::load_some(from, columns.saturating_sub(first)).store(panel.add(k * N * V::LANES + first));
-            }
+            let from = b.wrapping_add(k * product.columns + first);
+            // SAFETY: the caller vouches for these columns of B; of those behind them none is read.
+            let lanes = unsafe { V::load_some(from, columns.saturating_sub(first)) };
+            // SAFETY: the caller vouches for the panel.
+            unsafe { store_at(lanes, panel, k * N * V::LANES + first) };
         }
     }
 }
 
 /// Adds some terms to a tile of C, and finishes it once these are the last.
+///
+/// # Safety
+/// A must have these terms of the rows of the tile, C, and D where there is one, the tile, and the panel all terms.
 #[inline(always)]
 unsafe fn tile<V: Vector, const N: usize>(
     product: &Product<V::Scalar>,
@@ -150,46 +160,56 @@ unsafe fn tile<V: Vector, const N: usize>(
     let start = |row: usize| (place.row + row) * columns + place.column;
     // Rows that are missing repeat the last one.
     let row_at = |row: usize| row.min(place.rows - 1);
-    // SAFETY: the caller vouches for all of them.
-    unsafe {
-        let rows: [*const V::Scalar; ROWS] =
-            array::from_fn(|row| a.add((place.row + row_at(row)) * depth + from));
-        let mut sums = [[splat::<V>(0.0); N]; ROWS];
-        if from > 0 {
-            for (row, sums) in sums.iter_mut().enumerate() {
-                for (v, sum) in sums.iter_mut().enumerate() {
-                    let first = v * V::LANES;
-                    let at = c.wrapping_add(start(row_at(row)) + first);
-                    *sum = V::load_some(at, place.columns.saturating_sub(first));
-                }
+    let rows: [*const V::Scalar; ROWS] = array::from_fn(|row| {
+        // SAFETY: the caller vouches for the first of these terms of each row of the tile.
+        unsafe { a.add((place.row + row_at(row)) * depth + from) }
+    });
+    let mut sums = [[splat::<V>(0.0); N]; ROWS];
+    if from > 0 {
+        for (row, sums) in sums.iter_mut().enumerate() {
+            for (v, sum) in sums.iter_mut().enumerate() {
+                let first = v * V::LANES;
+                let at = c.wrapping_add(start(row_at(row)) + first);
+                // SAFETY: the caller vouches for the tile of C; of columns behind it none is read.
+                *sum = unsafe { V::load_some(at, place.columns.saturating_sub(first)) };
             }
         }
-        for k in 0..terms {
-            let b: [V; N] = array::from_fn(|v| V::load(panel.add((k * N + v) * V::LANES)));
-            for (sums, row) in sums.iter_mut().zip(rows) {
-                let x = V::splat(row.add(k).read());
-                for (sum, b) in sums.iter_mut().zip(b) {
-                    *sum = *sum + x * b;
-                }
+    }
+    for k in 0..terms {
+        // SAFETY: the caller vouches for all terms of the panel, `N` vectors each.
+        let b: [V; N] = array::from_fn(|v| unsafe { load_at::<V>(panel, (k * N + v) * V::LANES) });
+        for (sums, row) in sums.iter_mut().zip(rows) {
+            // SAFETY: the caller vouches for these terms of each row of the tile.
+            let x = V::splat(unsafe { memory::read(row, k) });
+            for (sum, b) in sums.iter_mut().zip(b) {
+                *sum = *sum + x * b;
             }
         }
-        // A copy, so that the sums, whose address nobody has, stay in registers above.
-        let done = sums;
-        let sum =
-            |row: usize, j: usize| (&raw const done).cast::<V::Scalar>().wrapping_add(row * N * V::LANES + j);
-        let is_last = from + terms == depth;
-        for row in 0..place.rows {
-            for j in (0..place.columns).step_by(V::LANES) {
-                let (at, left) = (start(row) + j, place.columns - j);
-                let sum = V::load(sum(row, j));
-                let x = if is_last { finished(product, at, left, sum) } else { sum };
-                x.store_some(c.add(at), left);
-            }
+    }
+    // A copy, so that the sums, whose address nobody has, stay in registers above.
+    let done = sums;
+    let sum =
+        |row: usize, j: usize| (&raw const done).cast::<V::Scalar>().wrapping_add(row * N * V::LANES + j);
+    let is_last = from + terms == depth;
+    for row in 0..place.rows {
+        for j in (0..place.columns).step_by(V::LANES) {
+            let (at, left) = (start(row) + j, place.columns - j);
+            // SAFETY: a tile has no more rows than `done`, and no more columns than its `N` vectors.
+            let sum = unsafe { V::load(sum(row, j)) };
+            // SAFETY: the caller vouches for the tile of D, if there is one.
+            let x = if is_last { unsafe { finished(product, at, left, sum) } } else { sum };
+            // SAFETY: the caller vouches for the tile of C.
+            let to = unsafe { c.add(at) };
+            // SAFETY: as above, for so many columns that are left.
+            unsafe { x.store_some(to, left) };
         }
     }
 }
 
 /// Writes some rows and columns of C where they are in the transposed matrix, if no tile is computed there.
+///
+/// # Safety
+/// C must have these rows and columns, and as many columns as rows.
 #[inline(always)]
 unsafe fn mirror<S: Scalar>(product: &Product<S>, rows: Range<usize>, columns: Range<usize>, width: usize) {
     // As many as a line has, so that what is written stays in the cache.
@@ -198,24 +218,28 @@ unsafe fn mirror<S: Scalar>(product: &Product<S>, rows: Range<usize>, columns: R
         for column in columns.clone() {
             let end = column / ROWS * ROWS / width * width;
             for row in top..end.min(top + AT_ONCE).min(rows.end) {
-                // SAFETY: the caller vouches for C.
-                unsafe {
-                    let x = product.c.add(row * product.columns + column).read();
-                    product.c.add(column * product.columns + row).write(x);
-                }
+                // SAFETY: the caller vouches for this row and column of C.
+                let x = unsafe { memory::read(product.c, row * product.columns + column) };
+                // SAFETY: as above, and C is as wide as it is high.
+                unsafe { memory::write(product.c, column * product.columns + row, x) };
             }
         }
     }
 }
 
 /// α·sum + β·d, or the sum, for elements from number `at` on, of which some are `left`.
+///
+/// # Safety
+/// D, if there is one, must have these elements.
 #[inline(always)]
 unsafe fn finished<V: Vector>(product: &Product<V::Scalar>, at: usize, left: usize, sum: V) -> V {
     let Product { d, alpha, beta, is_rounded, .. } = *product;
     let mut x = sum;
     if !d.is_null() {
-        // SAFETY: the caller vouches for D.
-        let d = unsafe { V::load_some(d.add(at), left) };
+        // SAFETY: the caller vouches for these elements of D.
+        let from = unsafe { d.add(at) };
+        // SAFETY: as above, for so many that are left.
+        let d = unsafe { V::load_some(from, left) };
         x = splat::<V>(beta) * d + splat::<V>(alpha) * sum;
     }
     if is_rounded { rounded(x) } else { x }

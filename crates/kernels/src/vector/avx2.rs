@@ -10,8 +10,10 @@ use std::arch::x86_64::*;
 #[inline(always)]
 unsafe fn mask_of(count: usize, bytes: usize) -> __m256i {
     static ENDS: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
-    // SAFETY: of 64 bytes 32 are read, from one of the first 32 on.
-    unsafe { _mm256_loadu_si256(ENDS.as_ptr().byte_add(32 - count * bytes).cast()) }
+    // SAFETY: the caller vouches that the lanes are 32 bytes at most, so this is one of the first 33 of 64.
+    let from = unsafe { ENDS.as_ptr().byte_add(32 - count * bytes) };
+    // SAFETY: from there on there are 32 bytes, and the caller vouches for AVX2.
+    unsafe { _mm256_loadu_si256(from.cast()) }
 }
 
 vector! {

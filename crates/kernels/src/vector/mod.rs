@@ -144,8 +144,13 @@ pub trait Vector:
     /// `from` must be readable for `count` numbers.
     #[inline(always)]
     unsafe fn load_some(from: *const Self::Scalar, count: usize) -> Self {
-        // SAFETY: passed on.
-        unsafe { if count < Self::LANES { load_part(from, count) } else { Self::load(from) } }
+        if count < Self::LANES {
+            // SAFETY: the caller vouches for `count` numbers, and these are not all lanes.
+            unsafe { load_part(from, count) }
+        } else {
+            // SAFETY: the caller vouches for `count` numbers, which are `LANES` at least.
+            unsafe { Self::load(from) }
+        }
     }
 
     /// Stores the first `count` lanes, or all of them.
@@ -154,8 +159,13 @@ pub trait Vector:
     /// `to` must be writable for `count` numbers.
     #[inline(always)]
     unsafe fn store_some(self, to: *mut Self::Scalar, count: usize) {
-        // SAFETY: passed on.
-        unsafe { if count < Self::LANES { store_part(self, to, count) } else { self.store(to) } }
+        if count < Self::LANES {
+            // SAFETY: the caller vouches for `count` numbers, and these are not all lanes.
+            unsafe { store_part(self, to, count) }
+        } else {
+            // SAFETY: the caller vouches for `count` numbers, which are `LANES` at least.
+            unsafe { self.store(to) }
+        }
     }
 
     fn sqrt(self) -> Self;
@@ -231,6 +241,30 @@ pub trait Vector:
     }
 }
 
+/// The lanes from number `at` on.
+///
+/// # Safety
+/// `from` must be readable for `LANES` numbers from number `at` on.
+#[inline(always)]
+pub unsafe fn load_at<V: Vector>(from: *const V::Scalar, at: usize) -> V {
+    // SAFETY: the caller vouches for these lanes.
+    let from = unsafe { from.add(at) };
+    // SAFETY: as above.
+    unsafe { V::load(from) }
+}
+
+/// Stores lanes from number `at` on.
+///
+/// # Safety
+/// `to` must be writable for `LANES` numbers from number `at` on.
+#[inline(always)]
+pub unsafe fn store_at<V: Vector>(vector: V, to: *mut V::Scalar, at: usize) {
+    // SAFETY: the caller vouches for these lanes.
+    let to = unsafe { to.add(at) };
+    // SAFETY: as above.
+    unsafe { vector.store(to) }
+}
+
 /// The same number in each lane, rounded.
 #[inline(always)]
 pub fn splat<V: Vector>(x: f64) -> V {
@@ -253,7 +287,7 @@ pub fn splats<V: Vector, const N: usize>(numbers: [f64; N]) -> [V; N] {
 #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 unsafe fn load_part<V: Vector>(from: *const V::Scalar, count: usize) -> V {
     let mut lanes = Stored::new(splat::<V>(0.0));
-    // SAFETY: passed on.
+    // SAFETY: the caller vouches for `count` numbers at `from`, fewer than lanes, of which `lanes` has all.
     unsafe { copy_part::<V>(from, lanes.as_mut_ptr(), count) };
     lanes.load()
 }
@@ -263,7 +297,7 @@ unsafe fn load_part<V: Vector>(from: *const V::Scalar, count: usize) -> V {
 #[cfg_attr(target_arch = "wasm32", inline(never))]
 #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 unsafe fn store_part<V: Vector>(vector: V, to: *mut V::Scalar, count: usize) {
-    // SAFETY: passed on.
+    // SAFETY: the caller vouches for `count` numbers at `to`, fewer than lanes, of which a stored vector has all.
     unsafe { copy_part::<V>(Stored::new(vector).as_ptr(), to, count) };
 }
 
@@ -271,14 +305,19 @@ unsafe fn store_part<V: Vector>(vector: V, to: *mut V::Scalar, count: usize) {
 /// a vector behind these for all of them: so where vectors are long, `load_some` has a mask.)
 ///
 /// # Safety
-/// So many numbers must be there, fewer than lanes.
+/// `count` numbers must be readable at `from` and writable at `to`; they are fewer than lanes, and do not overlap.
 #[inline(always)]
 unsafe fn copy_part<V: Vector>(from: *const V::Scalar, to: *mut V::Scalar, count: usize) {
     let (mut done, mut width) = (0, V::LANES / 2);
     while width > 0 {
         if count & width != 0 {
-            // SAFETY: the caller vouches for them.
-            unsafe { to.add(done).copy_from_nonoverlapping(from.add(done), width) };
+            // SAFETY: larger bits of `count` are done, so `done + width` is `count` at most, for which the caller
+            // vouches.
+            let to = unsafe { to.add(done) };
+            // SAFETY: as above.
+            let from = unsafe { from.add(done) };
+            // SAFETY: as above.
+            unsafe { to.copy_from_nonoverlapping(from, width) };
             done += width;
         }
         width /= 2;
@@ -313,7 +352,7 @@ macro_rules! vector {
 
         // SAFETY (all of this implementation): the intrinsics need the instruction set of their
         // module. Values are only made by loops that `dispatch` picks after it has found that set.
-        #[allow(unused_unsafe, clippy::undocumented_unsafe_blocks)]
+        #[allow(unused_unsafe, clippy::undocumented_unsafe_blocks, clippy::multiple_unsafe_ops_per_block)]
         impl $crate::vector::Vector for $name {
             type Scalar = $scalar;
             const LANES: usize = $lanes;
@@ -403,7 +442,7 @@ macro_rules! vector {
             #[inline(always)]
             fn $method(self, other: Self) -> Self {
                 // SAFETY: as for the whole type, see the implementation of `Vector`.
-                #[allow(unused_unsafe)]
+                #[allow(unused_unsafe, clippy::multiple_unsafe_ops_per_block)]
                 Self(unsafe { $intrinsic(self.0, other.0) })
             }
         }

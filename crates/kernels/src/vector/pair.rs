@@ -1,6 +1,6 @@
 //! Two vectors as one: while one waits for its results, the other one is computed.
 
-use super::Vector;
+use super::{Vector, load_at, store_at};
 use std::ops::{Add, Div, Mul, Sub};
 
 #[derive(Clone, Copy)]
@@ -44,17 +44,19 @@ impl<V: Vector> Vector for VectorPair<V> {
 
     #[inline(always)]
     unsafe fn load(from: *const V::Scalar) -> Self {
-        // SAFETY: passed on.
-        unsafe { Self(V::load(from), V::load(from.add(V::LANES))) }
+        // SAFETY: the caller vouches for twice as many numbers as one of both takes.
+        let first = unsafe { V::load(from) };
+        // SAFETY: as above.
+        let second = unsafe { load_at(from, V::LANES) };
+        Self(first, second)
     }
 
     #[inline(always)]
     unsafe fn store(self, to: *mut V::Scalar) {
-        // SAFETY: passed on.
-        unsafe {
-            self.0.store(to);
-            self.1.store(to.add(V::LANES));
-        }
+        // SAFETY: the caller vouches for twice as many numbers as one of both takes.
+        unsafe { self.0.store(to) };
+        // SAFETY: as above.
+        unsafe { store_at(self.1, to, V::LANES) };
     }
 
     #[inline(always)]

@@ -38,11 +38,15 @@ vector! {
 #[inline(always)]
 fn select_ps(mask: __m128, yes: __m128, no: __m128) -> __m128 {
     // SAFETY: SSE2 is part of x86-64.
-    unsafe { _mm_or_ps(_mm_and_ps(mask, yes), _mm_andnot_ps(mask, no)) }
+    let [yes, no] = [unsafe { _mm_and_ps(mask, yes) }, unsafe { _mm_andnot_ps(mask, no) }];
+    // SAFETY: as above.
+    unsafe { _mm_or_ps(yes, no) }
 }
 
 #[inline(always)]
 fn select_pd(mask: __m128d, yes: __m128d, no: __m128d) -> __m128d {
     // SAFETY: SSE2 is part of x86-64.
-    unsafe { _mm_or_pd(_mm_and_pd(mask, yes), _mm_andnot_pd(mask, no)) }
+    let [yes, no] = [unsafe { _mm_and_pd(mask, yes) }, unsafe { _mm_andnot_pd(mask, no) }];
+    // SAFETY: as above.
+    unsafe { _mm_or_pd(yes, no) }
 }
