@@ -3,6 +3,7 @@
 import type { Point, View } from 'antigrad'
 import { getMessage } from '../../dist/core/errors.js'
 import { formatCount } from '../../dist/core/text.js'
+import { toFractions } from '../../dist/plots/view.js'
 import { computePlotBox, computePoint, drawAxes } from './contour.js'
 import { formatNumber, formatPoint, h, labeled } from './dom.js'
 import { titles } from './functions.js'
@@ -363,11 +364,10 @@ export class Basins {
     context.beginPath()
     context.rect(box.left, box.top, box.width, box.height)
     context.clip()
-    const [x0, x1, y0, y1] = view
-    const pixel = ([x, y]: Point): Point => [
-      box.left + (box.width * (x - x0)) / (x1 - x0),
-      box.top + (box.height * (y1 - y)) / (y1 - y0),
-    ]
+    const pixel = (point: Point): Point => {
+      const [u, v] = toFractions(point, view)
+      return [box.left + box.width * u, box.top + box.height * (1 - v)]
+    }
     const { text, surface } = theme()
     context.font = '600 13px system-ui, sans-serif'
     context.textAlign = 'center'
@@ -375,13 +375,13 @@ export class Basins {
     const lines = this.#outcomes ? this.#found().slice(0, LINES) : []
     for (const { kind } of lines) {
       const [x, y] = pixel((this.#outcomes as Outcomes).minima[kind - FIRST].point)
-      circle(context, x, y, 9, surface, text, 1.5)
+      circle(context, [x, y], 9, { fill: surface, stroke: text, width: 1.5 })
       context.fillStyle = text
       context.fillText(String(kind - FIRST + 1), x, y + 0.5)
     }
-    const [x, y] = pixel(this.#race.state.start)
-    circle(context, x, y, 12, null, surface, 6)
-    circle(context, x, y, 12, null, text, 2.5)
+    const start = pixel(this.#race.state.start)
+    circle(context, start, 12, { stroke: surface, width: 6 })
+    circle(context, start, 12, { stroke: text, width: 2.5 })
   }
 
   #named(point: Point): string {
@@ -427,18 +427,15 @@ const otherOutcomes: readonly LegendLine[] = [
 
 function circle(
   context: CanvasRenderingContext2D,
-  x: number,
-  y: number,
+  [x, y]: Point,
   radius: number,
-  fill: string | null,
-  stroke: string,
-  width: number,
+  { fill, stroke, width }: { readonly fill?: string; readonly stroke: string; readonly width: number },
 ): void {
   context.beginPath()
   context.arc(x, y, radius, 0, 2 * Math.PI)
   context.lineWidth = width
   context.strokeStyle = stroke
-  if (fill !== null) {
+  if (fill !== undefined) {
     context.fillStyle = fill
     context.fill()
   }
