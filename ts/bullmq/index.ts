@@ -117,14 +117,10 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<P
     given
   checkAddress('url', url)
   const read = readPlan(plan)
-  if (typeof means.store !== 'string') {
-    throw new StoreError(
-      'a queue needs a store that is a folder or s3://bucket/prefix, which processes open by its name',
-    )
-  }
+  const storeName = requireStoreName(means.store)
   await openWorker(read, means)
   signal?.throwIfAborted()
-  const store = toStore(means.store)
+  const store = toStore(storeName)
   const connection = await connect(url, signal)
   const watched = { connection, ...(telemetry && { telemetry }) }
   const name = openQueue(read)
@@ -173,6 +169,14 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<P
     connection.disconnect()
     await within(LEAVING, queue.close())
   }
+}
+
+/** @throws StoreError where a store is none that processes can open */
+function requireStoreName(store: unknown): string {
+  if (typeof store === 'string') return store
+  throw new StoreError(
+    'a queue needs a store that is a folder or s3://bucket/prefix, which processes open by its name',
+  )
 }
 
 /** A lock ends within half of the time; whether one has ended is asked each quarter, and once in a quarter by all workers. */

@@ -85,7 +85,7 @@ function makeClass(tf: TfjsModule): unknown {
 
     readonly #run: VariableRun
     /** What was given to be saved: not wanted any more at the next step. */
-    #lent: readonly NamedTensor[] = []
+    #lent: NamedTensor[] = []
 
     constructor(rule: Rule | CustomRule, options: TfjsOptions = {}) {
       super()
@@ -103,7 +103,6 @@ function makeClass(tf: TfjsModule): unknown {
     applyGradients(given: readonly NamedTensor[] | Readonly<Record<string, TfjsTensor>>): void {
       this.#run.checkPoint('applyGradients')
       const gradients = this.#run.readGradients(given)
-      if (gradients === null) return
       this.dispose()
       this.#run.step(gradients)
     }
@@ -115,9 +114,8 @@ function makeClass(tf: TfjsModule): unknown {
     async getWeights(): Promise<NamedTensor[]> {
       this.#run.checkPoint('getWeights')
       this.dispose()
-      const weights = this.#run.getWeights()
-      this.#lent = weights
-      return weights
+      this.#lent = this.#run.getWeights()
+      return this.#lent
     }
 
     async setWeights(weights: readonly NamedTensor[]): Promise<void> {

@@ -65,13 +65,12 @@ export class VariableRun {
     )
   }
 
-  /** Gradients by what the optimizer calls their variables, which it knows from now on; null where there are none. */
-  readGradients(given: unknown): Tensors | null {
+  /** Gradients by what the optimizer calls their variables, which it knows from now on. */
+  readGradients(given: unknown): Tensors {
     const named = toNamedTensors(given)
     const variables = named.map(({ name }) => variableOf(this.#tf, name))
     for (const [i, gradient] of named.entries()) checkGradient(gradient, variables[i])
     this.#meet(named.map(({ name }, i) => ({ name, variable: variables[i] })))
-    if (this.#optimizer === null) return null
     const gradients: Record<string, Float32Array> = {}
     for (const { name, tensor } of named) {
       // A variable on which the loss does not depend has none.
@@ -82,8 +81,8 @@ export class VariableRun {
 
   /** After {@link readGradients}. */
   step(gradients: Tensors): void {
-    const optimizer = this.#optimizer as InnerOptimizer
-    if (optimizer.step(gradients)) this.#write(optimizer, 'gradientPoint')
+    // Without any variable there is none.
+    if (this.#optimizer?.step(gradients)) this.#write(this.#optimizer, 'gradientPoint')
   }
 
   show(what: VariableContent): void {
