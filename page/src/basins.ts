@@ -161,17 +161,14 @@ export class Basins {
     return { ...entry, options: { ...entry.options, lr } }
   }
 
-  async #begin(entry: RuleEntry): Promise<void> {
-    const { state, landscape } = this.#race as Race
-    const { objective, expression, condition, tolerance, maxIterations, distance } = state
-    const { view, minima } = landscape
+  #showRate(entry: RuleEntry): void {
     const lr = getOption(entry, 'lr')
     this.#rateText.textContent = isSchedule(lr) ? 'a schedule' : formatNumber(Number(lr))
     this.#rate.setAttribute('aria-valuetext', this.#rateText.textContent)
-    const key = JSON.stringify([
-      ...[objective, expression, condition, view, entry, tolerance, maxIterations, distance],
-    ])
-    if (key === this.#key) return
+  }
+
+  /** Ends what another key has begun. */
+  #restart(key: string, entry: RuleEntry): void {
     this.#key = key
     this.#isOver = false
     this.#crew.stop()
@@ -179,6 +176,18 @@ export class Basins {
     this.#status.textContent = ''
     this.#progress.value = 0
     this.#coarse.textContent = ''
+  }
+
+  async #begin(entry: RuleEntry): Promise<void> {
+    const { state, landscape } = this.#race as Race
+    const { objective, expression, condition, tolerance, maxIterations, distance } = state
+    const { view, minima } = landscape
+    this.#showRate(entry)
+    const key = JSON.stringify([
+      ...[objective, expression, condition, view, entry, tolerance, maxIterations, distance],
+    ])
+    if (key === this.#key) return
+    this.#restart(key, entry)
     if (build(entry).clip.norm !== undefined) {
       this.#refuse(`many runs at once can be clipped by value, not by norm, as ${this.#name} is`)
       return
