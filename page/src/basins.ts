@@ -3,6 +3,7 @@
 import type { Point, View } from 'antigrad'
 import { getMessage } from '../../dist/core/errors.js'
 import { formatCount } from '../../dist/core/text.js'
+import { toFractions } from '../../dist/plots/view.js'
 import { computePlotBox, computePoint, drawAxes } from './contour.js'
 import { formatNumber, formatPoint, h, labeled } from './dom.js'
 import { titles } from './functions.js'
@@ -160,17 +161,14 @@ export class Basins {
     return { ...entry, options: { ...entry.options, lr } }
   }
 
-  async #begin(entry: RuleEntry): Promise<void> {
-    const { state, landscape } = this.#race as Race
-    const { objective, expression, condition, tolerance, maxIterations, distance } = state
-    const { view, minima } = landscape
+  #showRate(entry: RuleEntry): void {
     const lr = getOption(entry, 'lr')
     this.#rateText.textContent = isSchedule(lr) ? 'a schedule' : formatNumber(Number(lr))
     this.#rate.setAttribute('aria-valuetext', this.#rateText.textContent)
-    const key = JSON.stringify([
-      ...[objective, expression, condition, view, entry, tolerance, maxIterations, distance],
-    ])
-    if (key === this.#key) return
+  }
+
+  /** Ends what another key has begun. */
+  #restart(key: string, entry: RuleEntry): void {
     this.#key = key
     this.#isOver = false
     this.#crew.stop()
@@ -178,6 +176,18 @@ export class Basins {
     this.#status.textContent = ''
     this.#progress.value = 0
     this.#coarse.textContent = ''
+  }
+
+  async #begin(entry: RuleEntry): Promise<void> {
+    const { state, landscape } = this.#race as Race
+    const { objective, expression, condition, tolerance, maxIterations, distance } = state
+    const { view, minima } = landscape
+    this.#showRate(entry)
+    const key = JSON.stringify([
+      ...[objective, expression, condition, view, entry, tolerance, maxIterations, distance],
+    ])
+    if (key === this.#key) return
+    this.#restart(key, entry)
     if (build(entry).clip.norm !== undefined) {
       this.#refuse(`many runs at once can be clipped by value, not by norm, as ${this.#name} is`)
       return
@@ -363,11 +373,10 @@ export class Basins {
     context.beginPath()
     context.rect(box.left, box.top, box.width, box.height)
     context.clip()
-    const [x0, x1, y0, y1] = view
-    const pixel = ([x, y]: Point): Point => [
-      box.left + (box.width * (x - x0)) / (x1 - x0),
-      box.top + (box.height * (y1 - y)) / (y1 - y0),
-    ]
+    const pixel = (point: Point): Point => {
+      const [u, v] = toFractions(point, view)
+      return [box.left + box.width * u, box.top + box.height * (1 - v)]
+    }
     const { text, surface } = theme()
     context.font = '600 13px system-ui, sans-serif'
     context.textAlign = 'center'
@@ -375,13 +384,13 @@ export class Basins {
     const lines = this.#outcomes ? this.#found().slice(0, LINES) : []
     for (const { kind } of lines) {
       const [x, y] = pixel((this.#outcomes as Outcomes).minima[kind - FIRST].point)
-      circle(context, x, y, 9, surface, text, 1.5)
+      circle(context, [x, y], 9, { fill: surface, stroke: text, width: 1.5 })
       context.fillStyle = text
       context.fillText(String(kind - FIRST + 1), x, y + 0.5)
     }
-    const [x, y] = pixel(this.#race.state.start)
-    circle(context, x, y, 12, null, surface, 6)
-    circle(context, x, y, 12, null, text, 2.5)
+    const start = pixel(this.#race.state.start)
+    circle(context, start, 12, { stroke: surface, width: 6 })
+    circle(context, start, 12, { stroke: text, width: 2.5 })
   }
 
   #named(point: Point): string {
@@ -427,18 +436,15 @@ const otherOutcomes: readonly LegendLine[] = [
 
 function circle(
   context: CanvasRenderingContext2D,
-  x: number,
-  y: number,
+  [x, y]: Point,
   radius: number,
-  fill: string | null,
-  stroke: string,
-  width: number,
+  { fill, stroke, width }: { readonly fill?: string; readonly stroke: string; readonly width: number },
 ): void {
   context.beginPath()
   context.arc(x, y, radius, 0, 2 * Math.PI)
   context.lineWidth = width
   context.strokeStyle = stroke
-  if (fill !== null) {
+  if (fill !== undefined) {
     context.fillStyle = fill
     context.fill()
   }

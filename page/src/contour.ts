@@ -3,6 +3,8 @@
 import type { Point, View } from 'antigrad'
 import { ticks } from 'd3-array'
 import { contours } from 'd3-contour'
+import { type Contour, findContours, starCorners } from '../../dist/plots/contours.js'
+import { axisMarks, toFractions } from '../../dist/plots/view.js'
 import { formatNumber, h, roundForRange } from './dom.js'
 import { countLevels, GRID, type HeightField } from './height-field.js'
 import { placeLabels, shortNames } from './names.js'
@@ -43,6 +45,13 @@ export interface Pull {
 /** How the start was moved: while it is held, let go, by a key, or by a click, which is to run. */
 export type StartMove = 'held' | 'done' | 'key' | 'click'
 
+/** How an arrow is drawn. */
+interface ArrowStyle {
+  readonly color: string
+  readonly width: number
+  readonly dash?: number[]
+}
+
 /** A small picture that is drawn once, and then copied. */
 interface Sprite {
   readonly picture: HTMLCanvasElement
@@ -63,7 +72,7 @@ export class ContourPlot {
   #height = 0
   #ratio = 1
   #terrain: HeightField | null = null
-  #levels: ReturnType<ReturnType<typeof contours>> = []
+  #levels: readonly Contour[] = []
   #race: Race | null = null
   #start: Point = [0, 0]
   /** How many updates of each path are drawn, and how far its dashes have come. */
@@ -116,10 +125,10 @@ export class ContourPlot {
 
   show(terrain: HeightField): void {
     this.#terrain = terrain
-    const heights = Array.from(terrain.heights, (z) => (Number.isNaN(z) ? -1 : z))
+    const heights = terrain.heights.map((z) => (Number.isNaN(z) ? -1 : z))
     const count = countLevels(terrain)
     const thresholds = Array.from({ length: count }, (_, i) => (i + 0.5) / count)
-    this.#levels = contours().size([GRID, GRID]).thresholds(thresholds)(heights)
+    this.#levels = findContours(contours, heights, GRID, thresholds)
     this.#drawGround()
   }
 
@@ -265,15 +274,15 @@ export class ContourPlot {
     const down = direction([-gradient[0], -gradient[1]])
     const flow = velocity && direction(velocity)
     const slope = down && along(down, ARROW.gradient)
-    if (slope) this.#arrow(heads, at, slope, muted, 1.5, [3, 3])
+    if (slope) this.#arrow(heads, at, slope, { color: muted, width: 1.5, dash: [3, 3] })
     const drift = flow && along(flow, ARROW.velocity)
-    if (drift) this.#arrow(heads, at, drift, muted, 1.5, [])
+    if (drift) this.#arrow(heads, at, drift, { color: muted, width: 1.5 })
     if (iterations < racer.made) {
       const next = this.#pixel(racer.pointAt(iterations + 1))
       const by: Point = [next[0] - at[0], next[1] - at[1]]
       const size = Math.hypot(...by)
       const scale = size < ARROW.least ? ARROW.least / size : 1
-      if (size > 0) this.#arrow(heads, at, [by[0] * scale, by[1] * scale], text, 2.5, [])
+      if (size > 0) this.#arrow(heads, at, [by[0] * scale, by[1] * scale], { color: text, width: 2.5 })
     }
   }
 
@@ -281,9 +290,7 @@ export class ContourPlot {
     heads: CanvasRenderingContext2D,
     [x, y]: Point,
     [dx, dy]: Point,
-    color: string,
-    width: number,
-    dash: number[],
+    { color, width, dash = [] }: ArrowStyle,
   ): void {
     const size = Math.hypot(dx, dy)
     const [ux, uy] = [dx / size, dy / size]
@@ -420,13 +427,10 @@ export class ContourPlot {
   }
 
   /** Where a point is in the picture; far outside, where a path has diverged, no farther than canvas can draw. */
-  #pixel([x, y]: Point): Point {
+  #pixel(point: Point): Point {
     const { left, top, width, height } = this.#box
-    const [x0, x1, y0, y1] = this.#view
-    return [
-      within(left + (width * (x - x0)) / (x1 - x0), 1e5),
-      within(top + (height * (y1 - y)) / (y1 - y0), 1e5),
-    ]
+    const [u, v] = toFractions(point, this.#view)
+    return [within(left + width * u, 1e5), within(top + height * (1 - v), 1e5)]
   }
 
   get #view() {
@@ -445,9 +449,9 @@ export class ContourPlot {
     context.fillRect(left, top, width, height)
     context.strokeStyle = colors.contour
     context.lineWidth = 0.6
-    for (const { value, coordinates } of this.#levels) {
+    for (const { value, rings } of this.#levels) {
       context.beginPath()
-      for (const [x, y, isFirst] of generateCorners(this.#box, coordinates)) {
+      for (const [x, y, isFirst] of generateCorners(this.#box, rings)) {
         if (isFirst) context.moveTo(x, y)
         else context.lineTo(x, y)
       }
@@ -559,7 +563,7 @@ function sprite(
 }
 
 /** A frame, and numbers along it. */
-export function drawAxes(context: CanvasRenderingContext2D, box: PlotBox, [x0, x1, y0, y1]: View): void {
+export function drawAxes(context: CanvasRenderingContext2D, box: PlotBox, view: View): void {
   const { left, top, width, height } = box
   const { grid, muted } = theme()
   context.lineWidth = 1
@@ -569,16 +573,16 @@ export function drawAxes(context: CanvasRenderingContext2D, box: PlotBox, [x0, x
   context.font = '12px system-ui, sans-serif'
   context.textAlign = 'center'
   context.textBaseline = 'top'
-  for (const x of ticks(x0, x1, 5)) {
-    const at = left + (width * (x - x0)) / (x1 - x0)
-    if (at > left + width - 12) context.textAlign = 'right'
-    context.fillText(formatNumber(x), Math.min(at, left + width), top + height + 7)
+  const [xs, ys] = axisMarks(ticks, view)
+  for (const { value, at } of xs) {
+    const x = left + width * at
+    if (x > left + width - 12) context.textAlign = 'right'
+    context.fillText(formatNumber(value), Math.min(x, left + width), top + height + 7)
   }
   context.textAlign = 'right'
   context.textBaseline = 'middle'
-  for (const y of ticks(y0, y1, 5)) {
-    const at = top + (height * (y1 - y)) / (y1 - y0)
-    context.fillText(formatNumber(y), left - 6, Math.max(at, top + 6))
+  for (const { value, at } of ys) {
+    context.fillText(formatNumber(value), left - 6, Math.max(top + height * (1 - at), top + 6))
   }
 }
 
@@ -591,16 +595,13 @@ export function computePoint([x0, x1, y0, y1]: View, u: number, v: number): Poin
 
 const fraction = (x: number) => Math.min(1, Math.max(0, x))
 
-/** The corners of a level's rings, in pixels: d3's rows go down from 0 and its cells have centers at half. */
+/** The corners of a level's rings, in pixels. */
 export function* generateCorners(
   { left, top, width, height }: PlotBox,
-  rings: number[][][][],
+  rings: Contour['rings'],
 ): Generator<[x: number, y: number, isFirst: boolean]> {
-  for (const ring of rings.flat()) {
-    for (const [i, [column, row]] of ring.entries()) {
-      const x = left + (width * (column - 0.5)) / (GRID - 1)
-      yield [x, top + height - (height * (row - 0.5)) / (GRID - 1), i === 0]
-    }
+  for (const ring of rings) {
+    for (const [i, [u, v]] of ring.entries()) yield [left + width * u, top + height * (1 - v), i === 0]
   }
 }
 
@@ -610,12 +611,7 @@ export function mixColors(low: string, high: string, part: number): string {
 }
 
 /** A star's corners around a point. */
-export const makeStar = (x: number, y: number): Point[] =>
-  Array.from({ length: 10 }, (_, i) => {
-    const radius = i % 2 === 0 ? 13 : 5.5
-    const angle = (Math.PI * i) / 5
-    return [x + radius * Math.sin(angle), y - radius * Math.cos(angle)]
-  })
+export const makeStar = (x: number, y: number): Point[] => starCorners(x, y, 13, 5.5)
 
 function drawStar(context: CanvasRenderingContext2D, x: number, y: number): void {
   context.beginPath()

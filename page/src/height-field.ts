@@ -1,5 +1,6 @@
 /** A landscape measured on a grid: how high each place is drawn, and at which levels its contours lie. */
 
+import { sampleGrid } from '../../dist/plots/view.js'
 import type { ObjectiveView } from './functions.js'
 
 /** Points of the grid in each direction, odd: a phone's picture is small, and its processor slow. */
@@ -21,15 +22,7 @@ export interface HeightField {
 
 export function sampleHeights(landscape: ObjectiveView): HeightField {
   const { objective, view, minima } = landscape
-  const [x0, x1, y0, y1] = view
-  const values = new Float64Array(GRID * GRID)
-  for (let row = 0; row < GRID; row++) {
-    for (let column = 0; column < GRID; column++) {
-      const x = x0 + ((x1 - x0) * column) / (GRID - 1)
-      const y = y0 + ((y1 - y0) * row) / (GRID - 1)
-      values[row * GRID + column] = objective.value([x, y])
-    }
-  }
+  const values = sampleGrid((point) => objective.value(point), view, GRID)
   const { heightOf, valueAt } = measure(
     values,
     minima.map((minimum) => objective.value(minimum)),

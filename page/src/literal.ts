@@ -17,80 +17,109 @@ const escapes: Readonly<Record<string, string>> = { n: '\n', t: '\t' }
 
 /** @throws Error with a sentence that says where it cannot be read, and what was expected */
 export function readLiteral(text: string): Literal {
-  let at = 0
-  let stepAt = 0
-  /** The next piece, and where it begins and ends. */
-  const peek = () => {
-    TOKEN.lastIndex = at
-    const [whole, token] = TOKEN.exec(text) as RegExpExecArray
-    return { token, from: at + whole.length - token.length, to: at + whole.length }
+  return new LiteralReader(text).read()
+}
+
+const isText = (token: string) => /^['"`]./s.test(token)
+
+class LiteralReader {
+  readonly #text: string
+  #at = 0
+  #stepAt = 0
+
+  constructor(text: string) {
+    this.#text = text
   }
-  const take = (): string => {
-    const { token, to } = peek()
-    at = to
+
+  read(): Literal {
+    this.#skip('export')
+    if (this.#skip('const')) {
+      this.#name()
+      this.#expect('=')
+    }
+    this.#expect('defineRule')
+    this.#expect('(')
+    const name = isText(this.#token)
+      ? this.#string()
+      : this.#fail('the name of the rule, as in defineRule(‘mine’, …)')
+    this.#expect(',')
+    const given = this.#object(0)
+    this.#skip(',')
+    this.#expect(')')
+    this.#skip(';')
+    if (this.#token !== '') this.#fail('the end')
+    return { name, given, stepAt: this.#stepAt }
+  }
+
+  /** The next piece, and where it begins and ends. */
+  #peek() {
+    TOKEN.lastIndex = this.#at
+    const [whole, token] = TOKEN.exec(this.#text) as RegExpExecArray
+    return { token, from: this.#at + whole.length - token.length, to: this.#at + whole.length }
+  }
+
+  get #token(): string {
+    return this.#peek().token
+  }
+
+  #take(): string {
+    const { token, to } = this.#peek()
+    this.#at = to
     return token
   }
-  function fail(expected: string): never {
-    const { token, from } = peek()
-    const received = token === '' ? 'the end' : `“${token.slice(0, 20)}”`
-    throw new Error(`defineRule: ${textPosition(text, from)}: expected ${expected}, got ${received}`)
-  }
-  function expect(token: string): void {
-    if (peek().token !== token) fail(`“${token}”`)
-    take()
-  }
-  const isText = (token: string) => /^['"`]./s.test(token)
 
-  function string(): string {
-    const token = take()
+  /** Takes a token, if it comes next. */
+  #skip(token: string): boolean {
+    const comes = this.#token === token
+    if (comes) this.#take()
+    return comes
+  }
+
+  #expect(token: string): void {
+    if (!this.#skip(token)) this.#fail(`“${token}”`)
+  }
+
+  #fail(expected: string): never {
+    const { token, from } = this.#peek()
+    const received = token === '' ? 'the end' : `“${token.slice(0, 20)}”`
+    throw new Error(`defineRule: ${textPosition(this.#text, from)}: expected ${expected}, got ${received}`)
+  }
+
+  #name(): string {
+    return /^[\p{L}_$]/u.test(this.#token) ? this.#take() : this.#fail('a name')
+  }
+
+  #string(): string {
+    const token = this.#take()
     // A program would put something else into the place of this.
     if (token[0] === '`' && /(?<!\\)\$\{/.test(token)) {
-      at -= token.length
-      fail('a text without places to be filled in')
+      this.#at -= token.length
+      this.#fail('a text without places to be filled in')
     }
     return token.slice(1, -1).replace(/\\([\s\S])/g, (_, letter: string) => escapes[letter] ?? letter)
   }
 
-  function object(depth: number): Record<string, unknown> {
-    if (depth > MAX_DEPTH) fail(`no more than ${MAX_DEPTH} levels`)
+  #object(depth: number): Record<string, unknown> {
+    if (depth > MAX_DEPTH) this.#fail(`no more than ${MAX_DEPTH} levels`)
     const found: Record<string, unknown> = Object.create(null)
-    expect('{')
-    while (peek().token !== '}') {
-      const key = isText(peek().token) ? string() : name()
-      expect(':')
-      if (depth === 0 && key === 'step') stepAt = peek().from + 1
-      found[key] = value(depth)
-      if (peek().token !== '}') expect(',')
+    this.#expect('{')
+    while (this.#token !== '}') {
+      const key = isText(this.#token) ? this.#string() : this.#name()
+      this.#expect(':')
+      if (depth === 0 && key === 'step') this.#stepAt = this.#peek().from + 1
+      found[key] = this.#value(depth)
+      if (this.#token !== '}') this.#expect(',')
     }
-    take()
+    this.#take()
     return found
   }
 
-  const name = () => (/^[\p{L}_$]/u.test(peek().token) ? take() : fail('a name'))
-
-  function value(depth: number): unknown {
-    const { token } = peek()
-    if (token === '{') return object(depth + 1)
-    if (isText(token)) return string()
-    if (token === 'true' || token === 'false') return take() === 'true'
-    if (/^-?[.\d]/.test(token)) return Number(take().replaceAll('_', ''))
-    return fail('a number, true or false, a text or {')
+  #value(depth: number): unknown {
+    const token = this.#token
+    if (token === '{') return this.#object(depth + 1)
+    if (isText(token)) return this.#string()
+    if (token === 'true' || token === 'false') return this.#take() === 'true'
+    if (/^-?[.\d]/.test(token)) return Number(this.#take().replaceAll('_', ''))
+    return this.#fail('a number, true or false, a text or {')
   }
-
-  if (peek().token === 'export') take()
-  if (peek().token === 'const') {
-    take()
-    name()
-    expect('=')
-  }
-  expect('defineRule')
-  expect('(')
-  const called = isText(peek().token) ? string() : fail('the name of the rule, as in defineRule(‘mine’, …)')
-  expect(',')
-  const given = object(0)
-  if (peek().token === ',') take()
-  expect(')')
-  if (peek().token === ';') take()
-  if (peek().token !== '') fail('the end')
-  return { name: called, given, stepAt }
 }

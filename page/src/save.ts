@@ -47,8 +47,8 @@ function makeSvg({
   const path = (corners: Iterable<readonly [number, number, boolean]>) =>
     Array.from(corners, ([x, y, isFirst]) => `${isFirst ? 'M' : 'L'}${at(x)} ${at(y)}`).join('')
   const ground = levels.map(
-    ({ value, coordinates }) =>
-      `<path d="${path(generateCorners(box, coordinates))}" fill="${mixColors(colors.low, colors.high, value)}"/>`,
+    ({ value, rings }) =>
+      `<path d="${path(generateCorners(box, rings))}" fill="${mixColors(colors.low, colors.high, value)}"/>`,
   )
   const stars = terrain.landscape.minima.map(
     (minimum) =>

@@ -23,6 +23,7 @@ import {
 import { Line2 } from 'three/addons/lines/Line2.js'
 import { LineGeometry } from 'three/addons/lines/LineGeometry.js'
 import { LineMaterial } from 'three/addons/lines/LineMaterial.js'
+import { axisMarks, isInside, toFractions } from '../../dist/plots/view.js'
 import { formatNumber } from './dom.js'
 import { GRID, type HeightField } from './height-field.js'
 import type { Race, Racer } from './race.js'
@@ -167,11 +168,9 @@ export class SurfacePlot {
 
   /** Lines around the foot of the surface and upright, and numbers along three of them, which are texts of the page. */
   #showAxes({ landscape, marks }: HeightField): void {
-    const [x0, x1, y0, y1] = landscape.view
     for (const lines of [this.#frame, this.#mast]) if (lines) this.#drop(lines)
     for (const { text } of this.#ticks) text.remove()
     const foot = [-0.5, 0.5].flatMap((a) => [-0.5, 0, a, 0.5, 0, a, a, 0, -0.5, a, 0, 0.5])
-    const along = (x: number, from: number, to: number) => (x - from) / (to - from) - 0.5
     const tick = (place: readonly [number, number, number], name: string, isUpright = false) => {
       const text = document.createElement('span')
       text.className = 'tick'
@@ -180,14 +179,14 @@ export class SurfacePlot {
       this.#canvas.parentElement?.append(text)
       return { text, place: new Vector3(...place), isUpright }
     }
-    const [xs, ys] = [ticks(x0, x1, 5), ticks(y0, y1, 5)]
+    const [xs, ys] = axisMarks(ticks, landscape.view)
     for (const side of [-1, 1]) {
-      for (const x of xs) foot.push(along(x, x0, x1), 0, 0.5 * side, along(x, x0, x1), 0, 0.53 * side)
-      for (const y of ys) foot.push(0.5 * side, 0, -along(y, y0, y1), 0.53 * side, 0, -along(y, y0, y1))
+      for (const { at } of xs) foot.push(at - 0.5, 0, 0.5 * side, at - 0.5, 0, 0.53 * side)
+      for (const { at } of ys) foot.push(0.5 * side, 0, 0.5 - at, 0.53 * side, 0, 0.5 - at)
     }
     this.#ticks = [
-      ...xs.map((x) => tick([along(x, x0, x1), 0, 0.58], formatNumber(x))),
-      ...ys.map((y) => tick([0.58, 0, -along(y, y0, y1)], formatNumber(y))),
+      ...xs.map(({ value, at }) => tick([at - 0.5, 0, 0.58], formatNumber(value))),
+      ...ys.map(({ value, at }) => tick([0.58, 0, 0.5 - at], formatNumber(value))),
       ...[tick([0, 0, 0.68], 'x'), tick([0.68, 0, 0], 'y')],
       // From the corner on, to the left.
       ...marks.map(([value, height]) =>
@@ -309,10 +308,8 @@ export class SurfacePlot {
   /** Where a point is on the surface; null outside of the view. */
   #place(point: Point): SurfacePoint | null {
     const { landscape, heightOf } = this.#terrain as HeightField
-    const [x0, x1, y0, y1] = landscape.view
-    const u = (point[0] - x0) / (x1 - x0)
-    const v = (point[1] - y0) / (y1 - y0)
-    if (!(u >= 0 && u <= 1 && v >= 0 && v <= 1)) return null
+    if (!isInside(point, landscape.view)) return null
+    const [u, v] = toFractions(point, landscape.view)
     const z = heightOf(landscape.objective.value(point))
     return Number.isNaN(z) ? null : [u - 0.5, z * HEIGHT + LIFT, 0.5 - v]
   }

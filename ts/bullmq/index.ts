@@ -117,68 +117,21 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<P
     given
   checkAddress('url', url)
   const read = readPlan(plan)
-  if (typeof means.store !== 'string') {
-    throw new StoreError(
-      'a queue needs a store that is a folder or s3://bucket/prefix, which processes open by its name',
-    )
-  }
+  const storeName = requireStoreName(means.store)
   await openWorker(read, means)
   signal?.throwIfAborted()
-  const store = toStore(means.store)
-  const name = openQueue(read)
+  const store = toStore(storeName)
   const connection = await connect(url, signal)
-  const watched = telemetry && { telemetry }
-  const queue = new Queue<Payload>(name, { connection, ...watched })
+  const watched = { connection, ...(telemetry && { telemetry }) }
+  const name = openQueue(read)
+  const queue = new Queue<Payload>(name, watched)
   const pool = new ProcessPool(hand, { plan: JSON.stringify(read), options: means }, workers)
-  // The first reason counts.
-  let fail = (_: unknown) => {}
-  const failed = new Promise<never>((_, reject) => {
-    fail = reject
-  })
-  failed.catch(() => {})
-  const setAside = async (index: number, message: string) => {
-    if (await store.put(failureName(chunkName(read, index)), toChunkFailure(read, index, message)))
-      onFailed?.(index, message)
-  }
-  // Whoever may write to the Redis is a stranger.
-  const indexIn = (data: unknown) => {
-    const index: unknown = (data as Payload | null)?.index
-    return isIndex(read, index) ? index : null
-  }
-  const compute = async (job: Job<Payload>, token?: string) => {
-    const index = indexIn(job.data)
-    // Not tried again, whatever it says itself of how often: others wait behind it.
-    if (index === null) throw new UnrecoverableError('expected the number of a chunk')
-    try {
-      // Not in the call's brackets: where nobody listens it would not be computed.
-      const outcome = await pool.run(index)
-      onStored?.(index, outcome)
-    } catch (thrown) {
-      if (pool.isEnded) {
-        // No try of the chunk's: it waits for others.
-        await job.moveToWait(token)
-        throw new WaitingError()
-      }
-      if (!(thrown instanceof ChunkError)) fail(thrown)
-      throw thrown
-    }
-  }
-  const running = new Set<Promise<void>>()
-  const follow = (job: Job<Payload>, token?: string) => {
-    const work = compute(job, token)
-    const ended = work.catch(() => {}).finally(() => running.delete(ended))
-    running.add(ended)
-    return work
-  }
-  // A lock ends within half of the time; whether one has ended is asked each quarter, and once in a quarter by all workers.
-  const stalledInterval = Math.ceil(lockSeconds * 250)
-  const worker = new Worker<Payload>(name, follow, {
-    connection,
-    concurrency: workers,
-    lockDuration: 2 * stalledInterval,
-    stalledInterval,
-    maxStalledCount: MAX_STALLS,
+  const { failed, fail } = firstFailure()
+  const work = new QueueWork(read, pool, fail, onStored)
+  const worker = new Worker<Payload>(name, (job, token) => work.follow(job, token), {
     ...watched,
+    concurrency: workers,
+    ...lockOptions(lockSeconds),
   })
   // A Redis that has gone is waited for; the store is what counts.
   worker.on('error', () => {})
@@ -186,8 +139,12 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<P
   connection.on('error', () => {})
   worker.on('failed', (job, { message }) => {
     const isOver = job !== undefined && (job.attemptsMade >= MAX_TRIES || /stalled/.test(message))
-    const index = indexIn(job?.data)
-    if (isOver && !pool.isEnded && index !== null) setAside(index, message).catch(fail)
+    const index = indexIn(read, job?.data)
+    if (!isOver || pool.isEnded || index === null) return
+    store
+      .put(failureName(chunkName(read, index)), toChunkFailure(read, index, message))
+      .then((isNew) => isNew && onFailed?.(index, message))
+      .catch(fail)
   })
   worker.on('stalled', (id) => {
     const index = read.chunks.findIndex((_, index) => jobId(read, index) === id)
@@ -208,9 +165,88 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<P
     const closed = worker.close(true)
     pool.end()
     // Chunks under way are given back, if the Redis answers.
-    await within(LEAVING, Promise.all([closed, ...running]))
+    await within(LEAVING, Promise.all([closed, ...work.running]))
     connection.disconnect()
     await within(LEAVING, queue.close())
+  }
+}
+
+/** @throws StoreError where a store is none that processes can open */
+function requireStoreName(store: unknown): string {
+  if (typeof store === 'string') return store
+  throw new StoreError(
+    'a queue needs a store that is a folder or s3://bucket/prefix, which processes open by its name',
+  )
+}
+
+/** A lock ends within half of the time; whether one has ended is asked each quarter, and once in a quarter by all workers. */
+function lockOptions(lockSeconds: number) {
+  const stalledInterval = Math.ceil(lockSeconds * 250)
+  return { lockDuration: 2 * stalledInterval, stalledInterval, maxStalledCount: MAX_STALLS }
+}
+
+/** A promise that is rejected with the first reason. */
+function firstFailure(): { readonly failed: Promise<never>; readonly fail: (reason: unknown) => void } {
+  let fail = (_: unknown) => {}
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject
+  })
+  failed.catch(() => {})
+  return { failed, fail }
+}
+
+/** The chunk of a job; null where it is none of the plan, as whoever may write to the Redis is a stranger. */
+function indexIn(plan: Plan, data: unknown): number | null {
+  const index: unknown = (data as Payload | null)?.index
+  return isIndex(plan, index) ? index : null
+}
+
+/** Jobs that processes compute, one chunk each. */
+class QueueWork {
+  /** What is under way. */
+  readonly running = new Set<Promise<void>>()
+  readonly #plan: Plan
+  readonly #pool: ProcessPool
+  readonly #fail: (reason: unknown) => void
+  readonly #onStored: ((index: number, outcome: StoreOutcome) => void) | undefined
+
+  /** @param fail ends the run: no chunk is the reason */
+  constructor(
+    plan: Plan,
+    pool: ProcessPool,
+    fail: (reason: unknown) => void,
+    onStored: ((index: number, outcome: StoreOutcome) => void) | undefined,
+  ) {
+    this.#plan = plan
+    this.#pool = pool
+    this.#fail = fail
+    this.#onStored = onStored
+  }
+
+  follow(job: Job<Payload>, token?: string): Promise<void> {
+    const work = this.#compute(job, token)
+    const ended = work.catch(() => {}).finally(() => this.running.delete(ended))
+    this.running.add(ended)
+    return work
+  }
+
+  async #compute(job: Job<Payload>, token?: string): Promise<void> {
+    const index = indexIn(this.#plan, job.data)
+    // Not tried again, whatever it says itself of how often: others wait behind it.
+    if (index === null) throw new UnrecoverableError('expected the number of a chunk')
+    try {
+      // Not in the call's brackets: where nobody listens it would not be computed.
+      const outcome = await this.#pool.run(index)
+      this.#onStored?.(index, outcome)
+    } catch (thrown) {
+      if (this.#pool.isEnded) {
+        // No try of the chunk's: it waits for others.
+        await job.moveToWait(token)
+        throw new WaitingError()
+      }
+      if (!(thrown instanceof ChunkError)) this.#fail(thrown)
+      throw thrown
+    }
   }
 }
 

@@ -47,7 +47,12 @@ function compile(name: string, declared: ResolvedRuleDefinition, text: string): 
   const { options, scalars: starts, state } = declared
   const scalars = new Scalars(name, step, programs, starts, Object.keys(options))
   const row = makeRow(programs, state)
-  const kernels = makeKernels(name, text, programs, Object.keys(state), scalars.names, row.length)
+  const kernels = makeKernels(name, text, programs, {
+    state: Object.keys(state),
+    tensor: scalars.names,
+    // Of all of its numbers, so that rows have room for them.
+    row: { all: row.length - 1 },
+  })
   const constantsAt = row[layout.ROW_POSITIONS.constants] + PIPELINE
   const states = Object.entries(state)
   // Under a name that no rule has, as two may have one name and other equations.
@@ -140,21 +145,16 @@ function makeKernels(
   name: string,
   text: string,
   { stages }: StagePrograms,
-  state: readonly string[],
-  tensor: readonly string[],
-  rowLength: number,
+  shape: Pick<Kernel, 'state' | 'tensor' | 'row'>,
 ): Kernel[] {
   const hash = computeHash(`${EQUATIONS_SOURCE} ${text}`)
   const kinds = [layout.SUMS, layout.SECOND_SUMS].slice(0, stages.length - 1)
   return [...kinds, stages.length > 1 ? layout.UPDATE_PER_TENSOR : layout.UPDATE].map((kind, k) => ({
-    number: layout.kernelNumber(kind, state.length),
+    number: layout.kernelNumber(kind, shape.state.length),
     // Two rules may have one name.
     name: `${name} ${hash.toString(16)}: stage ${k + 1}`,
     source: hash,
-    state,
-    // Of all of its numbers, so that rows have room for them.
-    row: { all: rowLength - 1 },
-    tensor,
+    ...shape,
     sums: [],
     module: wasmModule,
   }))

@@ -66,20 +66,17 @@ export const ALL_LENGTH = ' all length'
 /** @throws EquationError where a line is none, and where it wants what there is not */
 export function readStep(name: string, { options, state, scalars, step }: ResolvedRuleDefinition): RuleStep {
   const graph = new Graph()
-  const text = withoutComments(step).replace(/\ball\.(?=(?:sum|mean|norm|max)\s*\()/g, TOTAL_PREFIX)
   const fail = (at: number, expected: string, received: string) =>
     makeEquationError(name, step, at, expected, received)
-  const own = step.indexOf(TOTAL_MARK)
-  if (own >= 0) throw fail(own, 'another letter', TOTAL_MARK)
+  const text = prepareText(step, fail)
   const leaves = new Map<string, number>()
   const leaf = (name: string) => {
     const node = leaves.get(name) ?? graph.name(name)
     leaves.set(name, node)
     return node
   }
-  const scope = new Map<string, number>()
-  const known = ['theta', 'g', 't', ...Object.keys(options), ...Object.keys(state), ...Object.keys(scalars)]
-  for (const name of known) scope.set(name, leaf(name))
+  const names = [...Object.keys(options), ...Object.keys(state), ...Object.keys(scalars)]
+  const scope = new Map(['theta', 'g', 't', ...names].map((name) => [name, leaf(name)]))
   for (const [name, { start }] of Object.entries(state)) {
     if (start === 'gradient') scope.set(name, applyFirstUpdate(graph, leaf('t'), leaf('g'), leaf(name)))
   }
@@ -90,21 +87,14 @@ export function readStep(name: string, { options, state, scalars, step }: Resolv
   const asWritten = (text: string) => text.replaceAll(TOTAL_PREFIX, 'all.')
   const error = (from: number) => (_: string, at: number, expected: string, received: string) =>
     fail(from + at, asWritten(expected), asWritten(received))
-  const statements = parseStatements(text, fail)
-  if (statements.length > MAX_STATEMENTS)
-    throw fail(statements[MAX_STATEMENTS].at, `at most ${MAX_STATEMENTS} lines`, `${statements.length}`)
+  const statements = readStatements(text, fail)
   const assigned = new Set<string>()
   const used = new Set<string>()
   for (const { target, at, from, to } of statements) {
     checkTarget(target, at, options, fail)
     const resolve = (name: string, within: number) => {
-      const node = scope.get(name)
-      if (node === undefined) {
-        const names = [...scope.keys()]
-        throw fail(from + within, `one of ${names.join(', ')}`, name + (hintFor(name, () => names) ?? ''))
-      }
       used.add(name)
-      return node
+      return scope.get(name) ?? failUnknown(name, from + within, [...scope.keys()], fail)
     }
     const language = { calls, error: error(from) }
     begins = from
@@ -131,17 +121,45 @@ export function readStep(name: string, { options, state, scalars, step }: Resolv
   }
   const { sorts, levels } = classifyNodes(read)
   checkSorts({ ...read, sorts, levels }, statements, fail)
-  for (const [kind, table] of Object.entries({ options, state, scalars })) {
-    const unused = Object.keys(table).find((name) => !used.has(name) && !assigned.has(name))
-    if (unused !== undefined)
-      throw new EquationError(`equations ${name}: ${kind}: ${unused}`, 'a line that uses it', 'none')
-  }
+  checkAllUsed(name, { options, state, scalars }, new Set([...used, ...assigned]))
   return { ...read, sorts, levels }
+}
+
+/** @throws EquationError where nothing uses what was declared */
+function checkAllUsed(
+  rule: string,
+  tables: Readonly<Record<string, object>>,
+  used: ReadonlySet<string>,
+): void {
+  for (const [kind, table] of Object.entries(tables)) {
+    const unused = Object.keys(table).find((name) => !used.has(name))
+    if (unused !== undefined)
+      throw new EquationError(`equations ${rule}: ${kind}: ${unused}`, 'a line that uses it', 'none')
+  }
+}
+
+/** The text of a step without comments, in which sums over all tensors have a mark. */
+function prepareText(step: string, fail: MakeError): string {
+  const own = step.indexOf(TOTAL_MARK)
+  if (own >= 0) throw fail(own, 'another letter', TOTAL_MARK)
+  return withoutComments(step).replace(/\ball\.(?=(?:sum|mean|norm|max)\s*\()/g, TOTAL_PREFIX)
+}
+
+/** @throws EquationError where there are too many */
+function readStatements(text: string, fail: MakeError): Statement[] {
+  const statements = parseStatements(text, fail)
+  if (statements.length > MAX_STATEMENTS)
+    throw fail(statements[MAX_STATEMENTS].at, `at most ${MAX_STATEMENTS} lines`, `${statements.length}`)
+  return statements
 }
 
 /** What begins as the gradient is that at the first update. */
 function applyFirstUpdate(graph: Graph, t: number, first: number, later: number): number {
   return graph.operation('select', graph.operation('equal', t, graph.constant(1)), first, later)
+}
+
+function failUnknown(name: string, at: number, names: readonly string[], fail: MakeError): never {
+  throw fail(at, `one of ${names.join(', ')}`, name + (hintFor(name, () => names) ?? ''))
 }
 
 function checkTarget(target: string, at: number, options: object, fail: MakeError): void {

@@ -258,12 +258,7 @@ export function differentiate(
   isByRow: (node: number) => boolean,
 ): Derivatives {
   const builder = new Builder(graph)
-  const moves = graph.nodes.map(() => false)
-  for (const [number, node] of graph.nodes.entries()) {
-    moves[number] =
-      (node.kind === 'name' && parameters.includes(node.name)) ||
-      graph.operandsOf(number).some((operand) => moves[operand])
-  }
+  const moves = findDependents(graph, parameters)
   // From users that are by row, and from others.
   const byRow = new Map<number, number>()
   const whole = new Map<number, number>()
@@ -313,6 +308,17 @@ export function differentiate(
     value: isByRow(root) ? graph.sum(root) : root,
     gradient: parameters.map((name) => whole.get(graph.name(name)) ?? builder.zero),
   }
+}
+
+/** By node: whether it depends on a parameter. */
+function findDependents(graph: Graph, parameters: readonly string[]): boolean[] {
+  const moves: boolean[] = []
+  for (const [number, node] of graph.nodes.entries()) {
+    moves[number] =
+      (node.kind === 'name' && parameters.includes(node.name)) ||
+      graph.operandsOf(number).some((operand) => moves[operand])
+  }
+  return moves
 }
 
 /**

@@ -45,27 +45,8 @@ export function compile(
   const sections = makeSections(graph, columns)
   const uses = findUses(graph, outputs)
 
-  // All that the graph has, so that its programs have the same.
-  const constants: number[] = []
-  const places = new Map<number, number>()
-  const names = new Map([...parameters, ...columns].map((name, at) => [name, at]))
-  for (const [number, node] of nodes.entries()) {
-    if (node.kind === 'name') {
-      places.set(number, names.get(node.name) as number)
-    } else if (node.kind === 'constant') {
-      places.set(number, parameters.length + columns.length + constants.push(node.value) - 1)
-    }
-  }
-
-  const steps: ProgramStep[] = []
-  for (const [number, node] of nodes.entries()) {
-    if (uses[number] === 0) continue
-    if (node.kind === 'operation')
-      steps.push({ number, code: node.operation, operands: node.operands, section: sections[number] })
-    if (node.kind === 'sum') steps.push({ number, code: 'add', operands: [node.operand, number], section: 1 })
-    if (node.kind === 'end') steps.push({ number, code: 'copy', operands: [node.next], section: 1 })
-  }
-  const some = fused(steps, uses, outputs)
+  const { places, constants } = placeInputs(graph, [...parameters, ...columns])
+  const some = fused(listSteps(graph, sections, uses), uses, outputs)
   const order = [0, 1, 2].flatMap((node) => some.filter(({ section }) => section === node))
 
   const sums = nodes.flatMap(({ kind }, number) =>
@@ -113,6 +94,31 @@ export function compile(
     outputs: results,
     carries: nodes.some(({ kind }, number) => kind === 'carried' && uses[number] > 0),
   }
+}
+
+/** The slots of names and, behind them, of constants: all that the graph has, so that its programs have the same. */
+function placeInputs({ nodes }: Graph, inputs: readonly string[]) {
+  const constants: number[] = []
+  const places = new Map<number, number>()
+  const names = new Map(inputs.map((name, at) => [name, at]))
+  for (const [number, node] of nodes.entries()) {
+    if (node.kind === 'name') places.set(number, names.get(node.name) as number)
+    else if (node.kind === 'constant') places.set(number, inputs.length + constants.push(node.value) - 1)
+  }
+  return { places, constants }
+}
+
+/** A step for each node that is used and computed. */
+function listSteps({ nodes }: Graph, sections: readonly Section[], uses: ArrayLike<number>): ProgramStep[] {
+  const steps: ProgramStep[] = []
+  for (const [number, node] of nodes.entries()) {
+    if (uses[number] === 0) continue
+    if (node.kind === 'operation')
+      steps.push({ number, code: node.operation, operands: node.operands, section: sections[number] })
+    if (node.kind === 'sum') steps.push({ number, code: 'add', operands: [node.operand, number], section: 1 })
+    if (node.kind === 'end') steps.push({ number, code: 'copy', operands: [node.next], section: 1 })
+  }
+  return steps
 }
 
 function makeSections(graph: Graph, columns: readonly string[]): Section[] {

@@ -95,79 +95,91 @@ export const sweepable = Object.values(definitions)
  */
 function prepare(settings: SweepSettings): {
   readonly sets: number
-  /** Runs the sets from `from` on, `to` left out, unless all. */
-  readonly run: (
-    signal: AbortSignal | undefined,
-    onProgress?: (progress: SweepProgress) => void,
-    from?: number,
-    to?: number,
-  ) => AsyncGenerator<SetResult>
+  readonly run: PreparedSweep['run']
 } {
-  const { objective, rule, starts, target, clip, engine, threads, tolerance, maxIterations } = settings
-  const options = Object.entries(settings.options)
-  const sets = countSets(settings)
-  if (sets > MAX_SETS) throw new OptionError('options', `at most ${MAX_SETS} sets`, sets)
-  const count = Object.values(starts)[0].length
-  const limits: MinimizeManyOptions = {
-    tolerance,
-    maxIterations,
-    ...(clip !== undefined && { clip: { value: clip } }),
-    ...(engine !== undefined && { engine }),
-    ...(threads !== undefined && { threads }),
-  }
-  const setOf = (number: number): Rule => {
-    let rest = number
-    const values = options.map(([name]) => [name, undefined as unknown])
-    for (let k = options.length - 1; k >= 0; k--) {
-      const [, all] = options[k]
-      values[k][1] = all[rest % all.length]
-      rest = Math.floor(rest / all.length)
+  const sweep = new PreparedSweep(settings)
+  sweep.check()
+  return { sets: sweep.sets, run: sweep.run.bind(sweep) }
+}
+
+class PreparedSweep {
+  readonly sets: number
+  readonly #settings: SweepSettings
+  readonly #options: readonly (readonly [name: string, values: readonly unknown[]])[]
+  readonly #limits: MinimizeManyOptions
+
+  constructor(settings: SweepSettings) {
+    const { clip, engine, threads, tolerance, maxIterations } = settings
+    this.#settings = settings
+    this.#options = Object.entries(settings.options)
+    this.sets = countSets(settings)
+    if (this.sets > MAX_SETS) throw new OptionError('options', `at most ${MAX_SETS} sets`, this.sets)
+    this.#limits = {
+      tolerance,
+      maxIterations,
+      ...(clip !== undefined && { clip: { value: clip } }),
+      ...(engine !== undefined && { engine }),
+      ...(threads !== undefined && { threads }),
     }
-    return { name: rule, ...Object.fromEntries(values) } as unknown as Rule
   }
-  check()
-  return { sets, run }
 
   /** Each set by itself; whether many runs take a rule depends on no two options, so that values will do. */
-  function check(): void {
-    for (let set = 0; set < sets; set++) resolve(setOf(set))
-    const first = part(0, 1)
-    let stride = sets
-    for (const [, values] of options) {
+  check(): void {
+    for (let set = 0; set < this.sets; set++) resolve(this.#setOf(set))
+    const { objective } = this.#settings
+    const first = this.#part(0, 1)
+    const limits = { ...this.#limits, maxIterations: 0 }
+    let stride = this.sets
+    for (const [, values] of this.#options) {
       stride /= values.length
-      for (let i = 0; i < values.length; i++) {
-        minimizeManySync(objective, first, setOf(i * stride), { ...limits, maxIterations: 0 })
-      }
+      for (let i = 0; i < values.length; i++)
+        minimizeManySync(objective, first, this.#setOf(i * stride), limits)
     }
-    if (options.length === 0) minimizeManySync(objective, first, setOf(0), { ...limits, maxIterations: 0 })
+    if (this.#options.length === 0) minimizeManySync(objective, first, this.#setOf(0), limits)
   }
 
-  function part(from: number, to: number): StartColumns {
-    const columns = Object.entries(starts).map(([name, column]) => [name, column.subarray(from, to)])
-    return Object.fromEntries(columns)
-  }
-
-  async function* run(
+  /** Runs the sets from `from` on, `to` left out, unless all. */
+  async *run(
     signal: AbortSignal | undefined,
     onProgress: (progress: SweepProgress) => void = () => {},
     from = 0,
-    to = sets,
-  ) {
+    to = this.sets,
+  ): AsyncGenerator<SetResult> {
+    const { objective, rule, starts, target } = this.#settings
+    const count = Object.values(starts)[0].length
     const tally = new RunTally(starts, count, target)
     for (let set = from; set < to && !signal?.aborted; set++) {
-      const { name, ...all } = resolve(setOf(set)).rule
+      const { name, ...all } = resolve(this.#setOf(set)).rule
+      const limits = { ...this.#limits, ...(signal && { signal }) }
       tally.clear()
       while (tally.runs < count && !signal?.aborted) {
-        const totalRuns = sets * count
-        onProgress({ sets: set, totalSets: sets, runs: set * count + tally.runs, totalRuns })
-        const now = part(tally.runs, tally.runs + RUNS_PER_CALL)
+        const [runs, totalRuns] = [set * count + tally.runs, this.sets * count]
+        onProgress({ sets: set, totalSets: this.sets, runs, totalRuns })
+        const now = this.#part(tally.runs, tally.runs + RUNS_PER_CALL)
         try {
-          tally.add(await minimizeMany(objective, now, setOf(set), { ...limits, ...(signal && { signal }) }))
+          tally.add(await minimizeMany(objective, now, this.#setOf(set), limits))
         } catch (thrown) {
           if (!signal?.aborted) throw thrown
         }
       }
       if (tally.runs > 0) yield { set, rule, options: all, ...tally.summary() }
     }
+  }
+
+  /** The rule with a set's options. */
+  #setOf(number: number): Rule {
+    let rest = number
+    const values: (readonly [string, unknown])[] = []
+    for (const [name, all] of this.#options.toReversed()) {
+      values.unshift([name, all[rest % all.length]])
+      rest = Math.floor(rest / all.length)
+    }
+    return { name: this.#settings.rule, ...Object.fromEntries(values) } as unknown as Rule
+  }
+
+  /** Starts of some runs. */
+  #part(from: number, to: number): StartColumns {
+    const columns = Object.entries(this.#settings.starts)
+    return Object.fromEntries(columns.map(([name, column]) => [name, column.subarray(from, to)]))
   }
 }

@@ -241,17 +241,13 @@ export class ManyRuns {
     const batch = new Batch(shape, this.#resting)
     this.#resting = batch.region
     this.#batch = batch
-    const starts = ownProperties(use.definition.starts(use.rule as never)) as Record<
-      string,
-      number | 'parameters'
-    >
     const together = areContiguous(runs)
     const points = this.#x.map((column) => pickRuns(column, runs, together))
     yield* batch.fill({
       runs,
       data: this.#data,
       x: points,
-      starts: kernel.state.map((name) => starts[name] ?? 0),
+      starts: stateStarts(use, kernel),
       box: boundsColumns(this.#box, runs),
     })
     if (maxIterations === 0) yield* this.#storePoints(runs, points)
@@ -379,3 +375,12 @@ function copyStarts(argument: string, list: ArrayLike<unknown>): FloatArray {
 
 const findDtype = (columns: readonly ArrayLike<number>[]): 'float32' | 'float64' =>
   columns.every((column) => column instanceof Float32Array) ? 'float32' : 'float64'
+
+/** Where each array of a rule's state starts. */
+function stateStarts(
+  { definition, rule }: CoefficientRows['use'],
+  { state }: Kernel,
+): (number | 'parameters')[] {
+  const starts = ownProperties(definition.starts(rule as never)) as Record<string, number | 'parameters'>
+  return state.map((name) => starts[name] ?? 0)
+}

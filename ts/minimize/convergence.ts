@@ -15,6 +15,13 @@ export interface DecayTerms {
   readonly sign: number
 }
 
+/** What decides whether a point is one of rest, beside the gradient. */
+export interface RestConditions {
+  readonly tolerance: number
+  readonly decay: DecayTerms
+  readonly box: BoundsBox | null
+}
+
 /** How far the gradient may be from vanishing, in tolerances. */
 const MAX_DISTANCE_IN_TOLERANCES = 100
 /** The curvature is sought in so many directions, each time in the one in which it answered most. */
@@ -37,9 +44,7 @@ export function* hasConverged(
   gradient: (x: FloatArray, out: FloatArray) => Slices<void> | undefined,
   x: FloatArray,
   g: FloatArray,
-  tolerance: number,
-  decay: DecayTerms,
-  box: BoundsBox | null,
+  { tolerance, decay, box }: RestConditions,
 ): Slices<boolean> {
   const { l2, decoupled, sign } = decay
   const rounding = epsilon[x.BYTES_PER_ELEMENT]

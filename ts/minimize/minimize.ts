@@ -280,7 +280,11 @@ export class Minimization {
       this.#gradient(x, out)
       return undefined
     }
-    const rests = hasConverged(gradient, this.params, descent.gradsHere(), this.#tolerance, decay, this.#box)
+    const rests = hasConverged(gradient, this.params, descent.gradsHere(), {
+      tolerance: this.#tolerance,
+      decay,
+      box: this.#box,
+    })
     if (runToEnd(rests)) return 'converged'
     if (descent.isStuck) return 'stalled'
     const iterations = this.#iterations

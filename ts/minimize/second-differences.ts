@@ -35,70 +35,105 @@ export function secondDifferences(
   unit: number,
   box: BoundsBox | null,
 ): SecondDifferences {
-  const n = x.length
-  const point = x.slice()
-  const [above, below] = [new Float64Array(n), new Float64Array(n)]
-  const to = (i: number, by: number) => {
-    point[i] = box === null ? x[i] + by : clamp(x[i] + by, box.min[i], box.max[i])
-    return point[i]
-  }
-  const here = value(point)
+  const part = (gradient === undefined ? VALUE_STEP_FRACTION : GRADIENT_STEP_FRACTION) * Math.sqrt(unit)
+  return gradient === undefined
+    ? differencesOfValues(value, new Neighborhood(x, box), part)
+    : differencesOfGradients(gradient, new Neighborhood(x, box), part)
+}
 
+/** A point that is moved along a parameter or two, within bounds, and back. */
+class Neighborhood {
+  readonly point: Float64Array
+  readonly x: Float64Array
+  readonly #box: BoundsBox | null
+
+  constructor(x: Float64Array, box: BoundsBox | null) {
+    this.x = x
+    this.point = x.slice()
+    this.#box = box
+  }
+
+  /** Where the parameter is then. */
+  move(i: number, by: number): number {
+    const to = this.x[i] + by
+    this.point[i] = this.#box === null ? to : clamp(to, this.#box.min[i], this.#box.max[i])
+    return this.point[i]
+  }
+
+  restore(i: number): void {
+    this.point[i] = this.x[i]
+  }
+}
+
+function differencesOfGradients(
+  gradient: GradientFunction,
+  near: Neighborhood,
+  part: number,
+): SecondDifferences {
+  const { x, point } = near
+  const [above, below] = [new Float64Array(x.length), new Float64Array(x.length)]
   /** Of the gradient along a parameter. */
-  const column = (i: number, step: number, gradientFunction: GradientFunction): Float64Array => {
-    const right = to(i, step)
-    gradientFunction(point, above)
-    const left = to(i, -step)
-    gradientFunction(point, below)
-    point[i] = x[i]
+  const column = (i: number, step: number): Float64Array => {
+    const right = near.move(i, step)
+    gradient(point, above)
+    const left = near.move(i, -step)
+    gradient(point, below)
+    near.restore(i)
     return above.map((g, j) => (g - below[j]) / (right - left))
   }
-  /** Of values at both sides: the slope, and the curvature. */
+  const steps = x.map((xi, i) => chooseStep(xi, part, (step) => column(i, step)[i]))
+  const columns = Array.from(x, (_, i) => column(i, steps[i]))
+  const slopes = new Float64Array(x.length)
+  gradient(point, slopes)
+  return {
+    gradient: slopes,
+    hessian: columns.map((seconds, i) => seconds.map((second, j) => (second + columns[j][i]) / 2)),
+  }
+}
+
+function differencesOfValues(value: ValueFunction, near: Neighborhood, part: number): SecondDifferences {
+  const { x, point } = near
+  const here = value(point)
+  /** At both sides: the slope, and the curvature. */
   const along = (i: number, step: number): readonly [slope: number, curvature: number] => {
-    const [right, more] = [to(i, step) - x[i], value(point)]
-    const [left, less] = [x[i] - to(i, -step), value(point)]
-    point[i] = x[i]
+    const [right, more] = [near.move(i, step) - x[i], value(point)]
+    const [left, less] = [x[i] - near.move(i, -step), value(point)]
+    near.restore(i)
     const [up, down] = [(more - here) / right, (here - less) / left]
     return [(more - less) / (right + left), (2 * (up - down)) / (right + left)]
   }
-  const part = gradient === undefined ? VALUE_STEP_FRACTION : GRADIENT_STEP_FRACTION
-  const steps = x.map((xi, i) =>
-    chooseStep(xi, part * Math.sqrt(unit), (step) =>
-      gradient === undefined ? along(i, step)[1] : column(i, step, gradient)[i],
-    ),
-  )
-
-  if (gradient !== undefined) {
-    const columns = Array.from(x, (_, i) => column(i, steps[i], gradient))
-    const slopes = new Float64Array(n)
-    gradient(point, slopes)
-    return {
-      gradient: slopes,
-      hessian: columns.map((seconds, i) => seconds.map((second, j) => (second + columns[j][i]) / 2)),
-    }
-  }
+  const steps = x.map((xi, i) => chooseStep(xi, part, (step) => along(i, step)[1]))
   const sides = Array.from(x, (_, i) => along(i, steps[i]))
-  const mixed = (i: number, j: number): number => {
-    if (i === j) return sides[i][1]
-    const slope = (by: number) => {
-      const right = to(j, steps[j])
-      to(i, by)
-      const more = value(point)
-      const left = to(j, -steps[j])
-      const less = value(point)
-      point[j] = x[j]
-      return (more - less) / (right - left)
-    }
-    const [up, down] = [slope(steps[i]), slope(-steps[i])]
-    const width = to(i, steps[i]) - to(i, -steps[i])
-    point[i] = x[i]
-    return (up - down) / width
-  }
-  const hessian = sides.map(() => new Float64Array(n))
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j <= i; j++) hessian[i][j] = hessian[j][i] = mixed(i, j)
+  const hessian = sides.map(() => new Float64Array(x.length))
+  for (let i = 0; i < x.length; i++) {
+    hessian[i][i] = sides[i][1]
+    for (let j = 0; j < i; j++) hessian[i][j] = hessian[j][i] = mixedDifference(value, near, steps, i, j)
   }
   return { gradient: Float64Array.from(sides, ([slope]) => slope), hessian }
+}
+
+/** The second derivative by two parameters. */
+function mixedDifference(
+  value: ValueFunction,
+  near: Neighborhood,
+  steps: Float64Array,
+  i: number,
+  j: number,
+): number {
+  const { point } = near
+  const slope = (by: number) => {
+    const right = near.move(j, steps[j])
+    near.move(i, by)
+    const more = value(point)
+    const left = near.move(j, -steps[j])
+    const less = value(point)
+    near.restore(j)
+    return (more - less) / (right - left)
+  }
+  const [up, down] = [slope(steps[i]), slope(-steps[i])]
+  const width = near.move(i, steps[i]) - near.move(i, -steps[i])
+  near.restore(i)
+  return (up - down) / width
 }
 
 /** The step that is a part of what its curvature says a standard error is. */

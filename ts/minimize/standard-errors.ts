@@ -97,11 +97,58 @@ export function standardErrors(
     const expected = kind === 'sum-of-squares' ? 'how many squares are added up' : `none with kind: '${kind}'`
     throw new OptionError('observations', expected, observations)
   }
+  const { value, slopes, second, names, at, box } = readPoint(objective, x, bounds)
+  const here = value(at)
+  if (kind !== 'negative-log-likelihood' && here < 0)
+    throw new OptionError('objective: value', `a number ≥ 0 with kind: '${kind}'`, here)
+  const unitOf = (count: number) =>
+    kind === 'negative-log-likelihood'
+      ? 1
+      : kind === 'chi-squared'
+        ? 2
+        : (2 * here) / ((observations as number) - count)
+  // What is not known before it is known what is held: that changes steps hardly.
+  const found = second
+    ? exactHessian(second, slopes ?? ((x, out) => centralDifferences(value, x.slice())(x, out)), at)
+    : secondDifferences(value, slopes, at, positiveUnit(unitOf(at.length)), box)
+  const { gradient: g, hessian } = found
+  const derivatives = second ? 'exact' : slopes ? 'gradient-differences' : 'value-differences'
+  const isHeld = (i: number) =>
+    box !== null && ((g[i] > 0 && at[i] <= box.min[i]) || (g[i] < 0 && at[i] >= box.max[i]))
+  const free = [...at.keys()].filter((i) => !isHeld(i))
+  const known = { hessian, derivatives, atBound: [...at.keys()].filter(isHeld) } as const
+
+  if (![here, ...g, ...hessian.flatMap((row) => [...row])].every(Number.isFinite)) {
+    const message = 'the value or a derivative is not finite'
+    return { ...known, ...noErrors(hessian), reason: 'not-finite', message }
+  }
+  if (kind === 'sum-of-squares' && (observations as number) <= free.length) {
+    const message = `${plural(observations as number, 'observation')}, for ${plural(free.length, 'parameter')}: nothing is left to estimate σ by`
+    return { ...known, ...noErrors(hessian), reason: 'no-degrees-of-freedom', message }
+  }
+  const factored = factorize(
+    free.map((i) => free.map((j) => hessian[i][j])),
+    MIN_PIVOT[derivatives],
+  )
+  if (factored.direction !== null) {
+    const all = Array.from(at, (_, i) => names?.[i] ?? `x[${i}]`)
+    const { direction, isFlat } = factored
+    return { ...known, ...noErrors(hessian), ...explainDirection(direction, isFlat, free, all) }
+  }
+  const isExact = kind === 'sum-of-squares' && here === 0
+  return { ...known, ...computeErrors(factored, found, free, unitOf(free.length), isExact) }
+}
+
+/** The objective in float64 at a point in its bounds, and what is known of its derivatives. */
+function readPoint(
+  objective: TwiceDifferentiable | ((x: ArrayLike<number>) => number),
+  x: ArrayLike<number>,
+  bounds: Bounds | undefined,
+) {
   const { value: given, gradient, hessian, names } = readObjective(objective)
   const second = hessian()
   const at = Float64Array.from(readStart(x))
-  const n = at.length
-  const box = readBounds(bounds, { names, length: n, dtype: 'float64' })
+  const box = readBounds(bounds, { names, length: at.length, dtype: 'float64' })
   if (box !== null) project(at, box)
   // Copies, as whoever is called may write to them.
   const value = (x: ArrayLike<number>) => {
@@ -111,72 +158,64 @@ export function standardErrors(
   }
   const slopes =
     gradient && ((x: Float64Array, out: Float64Array) => requireWritten(gradient, out)(x.slice(), out))
+  return { value, slopes, second, names, at, box }
+}
 
-  const here = value(at)
-  if (kind !== 'negative-log-likelihood' && here < 0)
-    throw new OptionError('objective: value', `a number ≥ 0 with kind: '${kind}'`, here)
-  // What is not known before it is known what is held: that changes steps hardly.
-  const unitOf = (count: number) =>
-    kind === 'negative-log-likelihood'
-      ? 1
-      : kind === 'chi-squared'
-        ? 2
-        : (2 * here) / ((observations as number) - count)
-  const found = second
-    ? exactHessian(second, slopes ?? ((x, out) => centralDifferences(value, x.slice())(x, out)), at)
-    : secondDifferences(value, slopes, at, positiveUnit(unitOf(n)), box)
-  const { gradient: g } = found
-  const derivatives = second ? 'exact' : slopes ? 'gradient-differences' : 'value-differences'
-  const isHeld = (i: number) =>
-    box !== null && ((g[i] > 0 && at[i] <= box.min[i]) || (g[i] < 0 && at[i] >= box.max[i]))
-  const free = [...at.keys()].filter((i) => !isHeld(i))
-  const atBound = [...at.keys()].filter(isHeld)
-  const nothing = () => at.map(() => NaN)
-  const known = { hessian: found.hessian, derivatives, atBound } as const
-  const none = { errors: nothing(), covariance: found.hessian.map(nothing), distance: NaN, direction: null }
-  const nameOf = (i: number) => names?.[i] ?? `x[${i}]`
+/** NaN for what is not known. */
+function noErrors(hessian: readonly Float64Array[]) {
+  const unknown = () => new Float64Array(hessian.length).fill(NaN)
+  return { errors: unknown(), covariance: hessian.map(unknown), distance: NaN, direction: null }
+}
 
-  if (![here, ...g, ...found.hessian.flatMap((row) => [...row])].every(Number.isFinite)) {
-    return { ...known, ...none, reason: 'not-finite', message: 'the value or a derivative is not finite' }
-  }
-  const unit = unitOf(free.length)
-  if (kind === 'sum-of-squares' && (observations as number) <= free.length) {
-    const message = `${plural(observations as number, 'observation')}, for ${plural(free.length, 'parameter')}: nothing is left to estimate σ by`
-    return { ...known, ...none, reason: 'no-degrees-of-freedom', message }
-  }
-  const factored = factorize(
-    free.map((i) => free.map((j) => found.hessian[i][j])),
-    MIN_PIVOT[derivatives],
-  )
-  if (factored.direction !== null) {
-    const direction = new Float64Array(n)
-    for (const [k, part] of factored.direction.entries()) direction[free[k]] = part
-    const reason = factored.isFlat ? 'singular' : 'saddle'
-    const along = describeDirection(direction, nameOf)
-    const message = factored.isFlat
-      ? `the value does not change along ${along}: it does not say where the minimum is`
-      : `the value falls along ${along}, on either side: this is no minimum`
-    return { ...known, ...none, direction, reason, message }
-  }
-  const step = factored.solve(free.map((i) => g[i]))
-  const distance = Math.sqrt(
-    Math.max(
-      0,
-      free.reduce((sum, i, k) => sum + g[i] * step[k], 0),
-    ) / (unit || 1),
-  )
-  const covariance = found.hessian.map(nothing)
+/** Of a Hessian that is not positive definite: along which parameters. */
+function explainDirection(
+  parts: readonly number[],
+  isFlat: boolean,
+  free: readonly number[],
+  names: readonly string[],
+): Pick<StandardErrors, 'direction' | 'reason' | 'message'> {
+  const direction = new Float64Array(names.length)
+  for (const [k, part] of parts.entries()) direction[free[k]] = part
+  const along = describeDirection(direction, (i) => names[i])
+  return isFlat
+    ? {
+        direction,
+        reason: 'singular',
+        message: `the value does not change along ${along}: it does not say where the minimum is`,
+      }
+    : {
+        direction,
+        reason: 'saddle',
+        message: `the value falls along ${along}, on either side: this is no minimum`,
+      }
+}
+
+/**
+ * Of a Hessian that is positive definite.
+ *
+ * @param unit twice by how much the value grows within a standard error
+ * @param isExact whether the value is the least that there can be
+ */
+function computeErrors(
+  { solve }: Factorization,
+  { gradient, hessian }: SecondDifferences,
+  free: readonly number[],
+  unit: number,
+  isExact: boolean,
+): Pick<StandardErrors, 'errors' | 'covariance' | 'distance' | 'direction' | 'reason' | 'message'> {
+  const step = solve(free.map((i) => gradient[i]))
+  const decrease = free.reduce((sum, i, k) => sum + gradient[i] * step[k], 0)
+  const distance = Math.sqrt(Math.max(0, decrease) / (unit || 1))
+  const { errors, covariance } = noErrors(hessian)
   for (const [k, i] of free.entries()) {
-    const ofUnit = factored.solve(free.map((_, l) => (l === k ? 1 : 0)))
+    const ofUnit = solve(free.map((_, l) => (l === k ? 1 : 0)))
     for (const [l, j] of free.entries()) covariance[i][j] = unit * ofUnit[l]
+    errors[i] = Math.sqrt(covariance[i][i])
   }
-  const errors = at.map((_, i) => Math.sqrt(covariance[i][i]))
-  const isNear = distance <= MAX_DISTANCE_IN_ERRORS || (kind === 'sum-of-squares' && here === 0)
-  const message = isNear
-    ? ''
-    : `the minimum is ${Number(distance.toPrecision(3))} standard errors away: minimize further`
-  const reason = isNear ? 'minimum' : 'not-at-minimum'
-  return { ...known, errors, covariance, distance, direction: null, reason, message }
+  const known = { errors, covariance, distance, direction: null }
+  if (distance <= MAX_DISTANCE_IN_ERRORS || isExact) return { ...known, reason: 'minimum', message: '' }
+  const message = `the minimum is ${Number(distance.toPrecision(3))} standard errors away: minimize further`
+  return { ...known, reason: 'not-at-minimum', message }
 }
 
 function exactHessian(

@@ -30,69 +30,91 @@ const MAX_DEPTH = 50
  * @throws OptionError where there is none, or a schedule refuses what it is given
  */
 export function parseSchedule(text: string, what: string): Scheduled {
-  const tokens = [...text.matchAll(/\s*([\w.$]+(?:(?<=\d[eE])[-+]\d+)?|'[^']*'|"[^"]*"|\S|$)/g)]
-  let next = 0
-  const peek = () => tokens[next][1]
-  const take = () => (next < tokens.length - 1 ? tokens[next++][1] : peek())
+  const reader = new ScheduleReader(text, what)
+  const schedule = readSchedule(what, reader.value(0), FINITE)
+  reader.end()
+  evaluateSchedule(schedule, 0)
+  return schedule
+}
 
-  function fail(expected: string, hint = ''): never {
-    const { index } = tokens[next]
-    throw new OptionError(what, `${expected} at character ${index + 1}`, peek() || 'the end', hint)
+class ScheduleReader {
+  readonly #what: string
+  readonly #tokens: readonly RegExpExecArray[]
+  #next = 0
+
+  constructor(text: string, what: string) {
+    this.#what = what
+    this.#tokens = [...text.matchAll(/\s*([\w.$]+(?:(?<=\d[eE])[-+]\d+)?|'[^']*'|"[^"]*"|\S|$)/g)]
   }
 
-  function expect(token: string): void {
-    if (peek() !== token) fail(`“${token}”`)
-    take()
-  }
-
-  /** What is between brackets, with commas in between; one at the end does no harm. */
-  function list<T>(end: string, item: () => T): T[] {
-    const items: T[] = []
-    while (peek() !== end) {
-      items.push(item())
-      if (peek() !== end) expect(',')
-    }
-    take()
-    return items
-  }
-
-  function value(depth: number): unknown {
-    if (depth === MAX_DEPTH) fail(`no more than ${MAX_DEPTH} levels`)
-    const inner = () => value(depth + 1)
+  value(depth: number): unknown {
+    if (depth === MAX_DEPTH) this.#fail(`no more than ${MAX_DEPTH} levels`)
+    const inner = () => this.value(depth + 1)
     const entry = (): [string, unknown] => {
-      const key = /^['"]|^\w/.test(peek()) ? take().replace(/^['"]|['"]$/g, '') : fail('a name')
-      expect(':')
+      const key = /^['"]|^\w/.test(this.#token)
+        ? this.#take().replace(/^['"]|['"]$/g, '')
+        : this.#fail('a name')
+      this.#expect(':')
       return [key, inner()]
     }
-    const token = peek()
-    if (/^['"]./.test(token)) return take().slice(1, -1)
-    if (/^[-\d.]/.test(token)) return number()
-    if (Object.hasOwn(words, token)) return words[take()]
-    if (token === '[') return take() && list(']', inner)
-    if (token === '{') return take() && Object.fromEntries(list('}', entry))
+    const token = this.#token
+    if (/^['"]./.test(token)) return this.#take().slice(1, -1)
+    if (/^[-\d.]/.test(token)) return this.#number()
+    if (Object.hasOwn(words, token)) return words[this.#take()]
+    if (token === '[') return this.#take() && this.#list(']', inner)
+    if (token === '{') return this.#take() && Object.fromEntries(this.#list('}', entry))
     if (!Object.hasOwn(makers, token)) {
       const names = Object.keys(makers)
       const hint = hintFor(token, () => names)
-      return fail(`a number or one of ${names.join(', ')}`, hint)
+      return this.#fail(`a number or one of ${names.join(', ')}`, hint)
     }
-    take()
-    expect('(')
-    return makers[token](...list(')', inner))
+    this.#take()
+    this.#expect('(')
+    return makers[token](...this.#list(')', inner))
   }
 
-  function number(): number {
-    const sign = peek() === '-' ? -1 : 1
-    const at = next
-    if (sign === -1) take()
-    const digits = take()
+  /** Nothing may follow. */
+  end(): void {
+    if (this.#token !== '') this.#fail('the end')
+  }
+
+  get #token(): string {
+    return this.#tokens[this.#next][1]
+  }
+
+  #take(): string {
+    return this.#next < this.#tokens.length - 1 ? this.#tokens[this.#next++][1] : this.#token
+  }
+
+  #fail(expected: string, hint = ''): never {
+    const { index } = this.#tokens[this.#next]
+    throw new OptionError(this.#what, `${expected} at character ${index + 1}`, this.#token || 'the end', hint)
+  }
+
+  #expect(token: string): void {
+    if (this.#token !== token) this.#fail(`“${token}”`)
+    this.#take()
+  }
+
+  /** What is between brackets, with commas in between; one at the end does no harm. */
+  #list<T>(end: string, item: () => T): T[] {
+    const items: T[] = []
+    while (this.#token !== end) {
+      items.push(item())
+      if (this.#token !== end) this.#expect(',')
+    }
+    this.#take()
+    return items
+  }
+
+  #number(): number {
+    const sign = this.#token === '-' ? -1 : 1
+    const at = this.#next
+    if (sign === -1) this.#take()
+    const digits = this.#take()
     const x = Number(digits.replace(/(?<=\d)_(?=\d)/g, ''))
     if (digits !== '' && Number.isFinite(x)) return sign * x
-    next = at
-    return fail('a number')
+    this.#next = at
+    return this.#fail('a number')
   }
-
-  const schedule = readSchedule(what, value(0), FINITE)
-  if (peek() !== '') fail('the end')
-  evaluateSchedule(schedule, 0)
-  return schedule
 }

@@ -50,6 +50,7 @@ const MAIN = 300
 const GAP = 22
 const BELOW = 100
 const BOTTOM = 40
+const RESIDUALS_TOP = TOP + MAIN + GAP
 const HEIGHT = TOP + MAIN + GAP + BELOW + BOTTOM
 
 export class FitPlot {
@@ -77,44 +78,33 @@ export class FitPlot {
   }
 }
 
-function draw({ titles, log, x, y, sigma, others, fitted }: FitPlotData, width: number): SVGElement {
-  const { text, muted, grid, surface, racers } = theme()
-  const [ofData, ofModel] = racers
-  const curve = fitted?.curve ?? null
+/** The axes of a plot: those of the data, and that of the residuals beneath. */
+interface PlotAxes {
+  readonly across: PlotAxis
+  readonly up: PlotAxis
+  readonly below: PlotAxis
+}
+
+function computeAxes({ log, x, y, sigma, others, fitted }: FitPlotData, width: number): PlotAxes {
   const [scaleX, scaleY] = [log.x, log.y].map(getScale)
-  const across = axis(
-    padded(
-      span([x, ...others.map((curve) => curve.x)].flatMap((curve) => Array.from(curve, scaleX.position))),
-      0.03,
-    ),
-    LEFT,
-    width - RIGHT,
-    scaleX,
-  )
-  const all = [heights(y, sigma, curve, scaleY)]
+  const xs = [x, ...others.map((other) => other.x)].flatMap((values) => Array.from(values, scaleX.position))
+  const all = [heights(y, sigma, fitted?.curve ?? null, scaleY)]
   for (const other of others) all.push(heights(other.y, undefined, other.fitted?.curve ?? null, scaleY))
-  const up = axis(padded(span(all.flat()), 0.06), TOP + MAIN, TOP, scaleY)
-  const top = TOP + MAIN + GAP
   const largest = Math.max(...[...span(fitted?.residuals ?? [])].map(Math.abs)) || 1
-  const below = axis(padded([-largest, largest], 0.08), top + BELOW, top, getScale(false))
+  return {
+    across: axis(padded(span(xs), 0.03), LEFT, width - RIGHT, scaleX),
+    up: axis(padded(span(all.flat()), 0.06), TOP + MAIN, TOP, scaleY),
+    below: axis(padded([-largest, largest], 0.08), RESIDUALS_TOP + BELOW, RESIDUALS_TOP, getScale(false)),
+  }
+}
+
+function draw(data: FitPlotData, width: number): SVGElement {
+  const { titles, x, fitted } = data
+  const { text, muted, grid, surface, racers } = theme()
+  const axes = computeAxes(data, width)
+  const { across, up, below } = axes
   const clip = uniqueId('clip')
   const upTo = width - RIGHT - LEFT
-  const dots = (values: ArrayLike<number>, axis: PlotAxis, color: string, size: number) =>
-    s('path', {
-      d: points(x, values, across, axis),
-      stroke: color,
-      fill: 'none',
-      'stroke-width': size,
-      'stroke-linecap': 'round',
-    })
-  const line = (fittedCurve: FittedCurve) =>
-    s('path', {
-      d: path(fittedCurve.x, fittedCurve.y, across, up),
-      fill: 'none',
-      stroke: ofModel,
-      'stroke-width': 2,
-    })
-  const bars = sigma && bar(x, y, sigma, across, up)
   return s(
     'svg',
     {
@@ -135,38 +125,68 @@ function draw({ titles, log, x, y, sigma, others, fitted }: FitPlotData, width: 
     s(
       'g',
       { 'clip-path': `url(#${clip})` },
-      ...others.flatMap((other) => [
-        s('path', {
-          d: points(other.x, other.y, across, up),
-          stroke: muted,
-          fill: 'none',
-          class: 'other',
-          'stroke-width': 4,
-          'stroke-opacity': 0.5,
-          'stroke-linecap': 'butt',
-        }),
-        ...(other.fitted?.curve
-          ? [
-              s('path', {
-                d: path(other.fitted.curve.x, other.fitted.curve.y, across, up),
-                stroke: muted,
-                fill: 'none',
-              }),
-            ]
-          : []),
-      ]),
-      ...(curve ? [s('path', { d: band(curve, across, up), fill: ofModel, 'fill-opacity': 0.22 })] : []),
-      ...(bars ? [s('path', { d: bars, stroke: ofData, fill: 'none' })] : []),
-      dots(y, up, ofData, 6),
-      ...(curve ? [line(curve)] : []),
-      ...(fitted && !curve ? [dots(fitted.values, up, ofModel, 4)] : []),
+      ...data.others.flatMap((other) => drawOther(other, axes)),
+      ...drawFit(data, axes),
     ),
-    ...(fitted ? [dots(fitted.residuals, below, ofData, 5)] : []),
+    ...(fitted ? [dots(x, fitted.residuals, [across, below], { color: racers[0], size: 5 })] : []),
     s('text', { x: (LEFT + width - RIGHT) / 2, y: HEIGHT - 6, 'text-anchor': 'middle' }, titles.x),
     sideways(titles.y, TOP + MAIN / 2),
-    sideways('residuals', top + BELOW / 2),
+    sideways('residuals', RESIDUALS_TOP + BELOW / 2),
   )
 }
+
+/** Points and curve of a group that is not shown. */
+function drawOther({ x, y, fitted }: FitPlotData['others'][number], { across, up }: PlotAxes): SVGElement[] {
+  const { muted } = theme()
+  const marks = s('path', {
+    d: points(x, y, across, up),
+    stroke: muted,
+    fill: 'none',
+    class: 'other',
+    'stroke-width': 4,
+    'stroke-opacity': 0.5,
+    'stroke-linecap': 'butt',
+  })
+  const curve = fitted?.curve
+  return curve
+    ? [marks, s('path', { d: path(curve.x, curve.y, across, up), stroke: muted, fill: 'none' })]
+    : [marks]
+}
+
+/** Points with their bars, and the curve in its band, or where there is none the model's values. */
+function drawFit({ x, y, sigma, fitted }: FitPlotData, { across, up }: PlotAxes): SVGElement[] {
+  const [ofData, ofModel] = theme().racers
+  const curve = fitted?.curve ?? null
+  const bars = sigma && bar(x, y, sigma, across, up)
+  const line = (fittedCurve: FittedCurve) =>
+    s('path', {
+      d: path(fittedCurve.x, fittedCurve.y, across, up),
+      fill: 'none',
+      stroke: ofModel,
+      'stroke-width': 2,
+    })
+  return [
+    ...(curve ? [s('path', { d: band(curve, across, up), fill: ofModel, 'fill-opacity': 0.22 })] : []),
+    ...(bars ? [s('path', { d: bars, stroke: ofData, fill: 'none' })] : []),
+    dots(x, y, [across, up], { color: ofData, size: 6 }),
+    ...(curve ? [line(curve)] : []),
+    ...(fitted && !curve ? [dots(x, fitted.values, [across, up], { color: ofModel, size: 4 })] : []),
+  ]
+}
+
+const dots = (
+  x: ArrayLike<number>,
+  values: ArrayLike<number>,
+  [across, up]: readonly [PlotAxis, PlotAxis],
+  { color, size }: { readonly color: string; readonly size: number },
+) =>
+  s('path', {
+    d: points(x, values, across, up),
+    stroke: color,
+    fill: 'none',
+    'stroke-width': size,
+    'stroke-linecap': 'round',
+  })
 
 function label(
   { x: nameOfX, y }: FitPlotData['titles'],

@@ -141,6 +141,65 @@ export async function planFits(
   const given = readOptions('options', options, planOptions)
   const { chunkSeconds, chunkSize: size, onProgress, name: named = file } = given
   const read = readFits(asked)
+  const { found, source, bytes, header, boundaries } = await scanTable(file, read.columns, given)
+  const { format, groups } = found
+  const how = source === undefined ? { format } : { columns: source.columns }
+  const table = { group: given.group, drop: given.dropInvalid, ...how }
+  const specification = { kind: 'fits', asked, table } as const
+  const stretches = (begin: number, end: number) =>
+    source === undefined
+      ? ([
+          [0, header],
+          [begin, end],
+        ] as const)
+      : byteRangesOfRows(source.columns, begin, end)
+  const each =
+    size === undefined
+      ? await measureSeconds(groups.length, async (count) => {
+          const { to, end } = boundaries.find(({ to }) => to >= count) as ChunkBoundary
+          onProgress?.('groups measured', to)
+          const parts = await readRanges(file, stretches(header, end))
+          await fitLines(specification, read, displayName(file), parts, { threads: 1 })
+          return to
+        })
+      : undefined
+  const most = Math.max(size ?? chunkSizeFor(chunkSeconds, each), Math.ceil(groups.length / MAX_CHUNKS))
+  const enough = source === undefined ? MAX_COLUMN_BYTES : MAX_COLUMN_BYTES / rowBytes(source.columns)
+  const cut = cutIntoChunks(boundaries, most, header, enough)
+  const chunks =
+    source === undefined
+      ? await hashChunks(file, header, cut)
+      : await hashColumnChunks(file, source.columns, cut)
+  const data = { file: named, bytes, header, ...(source !== undefined && { rows: source.rows }) }
+  const plan = readPlan({ ...begun, specification, data, chunks })
+  return { plan, items: groups.length, seconds: each && each * groups.length, table: found }
+}
+
+/** A table that was read once, for where its groups are. */
+interface TableScan {
+  readonly found: Table
+  /** Columns of a safetensors file. */
+  readonly source: Awaited<ReturnType<typeof findColumns>> | undefined
+  readonly bytes: number
+  /** Bytes before the first row of a text. */
+  readonly header: number
+  readonly boundaries: readonly ChunkBoundary[]
+}
+
+async function scanTable(
+  file: string,
+  columns: TableRequest['columns'],
+  {
+    group,
+    delimiter,
+    decimal,
+    comment,
+    dropInvalid,
+    onProgress,
+  }: Pick<PlanFitsOptions, 'group' | 'delimiter' | 'decimal' | 'comment' | 'onProgress'> & {
+    readonly dropInvalid: boolean
+  },
+): Promise<TableScan> {
   // Of each group, bytes (of columns: rows) before its first row and before its last.
   const firsts: number[] = []
   const lasts: number[] = []
@@ -153,12 +212,12 @@ export async function planFits(
   }
   const request: TableRequest = {
     name: displayName(file),
-    columns: read.columns,
-    group: { option: '--group', column: given.group },
-    delimiter: given.delimiter,
-    decimal: given.decimal,
-    comment: given.comment,
-    dropsInvalid: given.dropInvalid,
+    columns,
+    group: { option: '--group', column: group },
+    delimiter,
+    decimal,
+    comment,
+    dropsInvalid: dropInvalid,
     onProgress: (rows) => onProgress?.('rows read', rows),
     onRow(group, begin) {
       if (group === firsts.length) firsts.push(begin)
@@ -170,59 +229,25 @@ export async function planFits(
     source === undefined
       ? await readCsv(Readable.from(counted()), request)
       : await toTable(readBlocks(file, source), source.columns, request)
-  const { format, groups } = found
-  if (groups.length === 0) throw new DataError(`${displayName(file)}: no row is left to be fitted`)
-  const how = source === undefined ? { format } : { columns: source.columns }
-  const table = { group: given.group, drop: given.dropInvalid, ...how }
-  const header = source === undefined ? firsts[0] : 0
-  // Where a chunk may begin: no row of a group before it comes later.
-  const borders: ChunkBoundary[] = []
+  const count = found.groups.length
+  if (count === 0) throw new DataError(`${displayName(file)}: no row is left to be fitted`)
+  const boundaries = findBoundaries(firsts, lasts, { to: count, end: source?.rows ?? bytes })
+  return { found, source, bytes: source?.bytes ?? bytes, header: source ? 0 : firsts[0], boundaries }
+}
+
+/** Where a chunk may begin: no row of a group before it comes later. */
+function findBoundaries(
+  firsts: readonly number[],
+  lasts: readonly number[],
+  end: ChunkBoundary,
+): ChunkBoundary[] {
+  const boundaries: ChunkBoundary[] = []
   let last = 0
   for (const [k, first] of firsts.entries()) {
-    if (k > 0 && last < first) borders.push({ to: k, end: first })
+    if (k > 0 && last < first) boundaries.push({ to: k, end: first })
     last = Math.max(last, lasts[k])
   }
-  borders.push({ to: groups.length, end: source?.rows ?? bytes })
-  const data =
-    source === undefined
-      ? { file: named, bytes, header }
-      : { file: named, bytes: source.bytes, header, rows: source.rows }
-  const stretches = (begin: number, end: number) =>
-    source === undefined
-      ? ([
-          [0, header],
-          [begin, end],
-        ] as const)
-      : byteRangesOfRows(source.columns, begin, end)
-  const draft = (chunks: readonly PlanChunk[]) => ({
-    ...begun,
-    specification: { kind: 'fits', asked, table },
-    data,
-    chunks,
-  })
-  const each =
-    size === undefined
-      ? await measureSeconds(groups.length, async (count) => {
-          const { to, end } = borders.find(({ to }) => to >= count) as ChunkBoundary
-          onProgress?.('groups measured', to)
-          const parts = await readRanges(file, stretches(header, end))
-          await fitLines({ kind: 'fits', asked, table }, read, displayName(file), parts, { threads: 1 })
-          return to
-        })
-      : undefined
-  const most = Math.max(size ?? chunkSizeFor(chunkSeconds, each), Math.ceil(groups.length / MAX_CHUNKS))
-  const cut = cutIntoChunks(
-    borders,
-    most,
-    header,
-    source === undefined ? MAX_COLUMN_BYTES : MAX_COLUMN_BYTES / rowBytes(source.columns),
-  )
-  const chunks =
-    source === undefined
-      ? await hashChunks(file, header, cut)
-      : await hashColumnChunks(file, source.columns, cut)
-  const plan = readPlan(draft(chunks))
-  return { plan, items: groups.length, seconds: each && each * groups.length, table: found }
+  return [...boundaries, end]
 }
 
 /** @param each seconds of one */

@@ -32,31 +32,57 @@ export const isBucket = (store: string) => /^s3:/i.test(store)
  * @throws StoreError where it is none
  */
 export function bucketStore(address: string): Store {
-  const [, bucket, rest] = /^s3:\/\/([a-z\d][a-z\d.-]{1,61}[a-z\d])(?:\/(.*))?$/.exec(address) ?? []
-  // Not shown: it may have what somebody took for a place of credentials.
-  if (bucket === undefined) {
-    throw new StoreError(
-      'expected a store as s3://bucket/prefix, the bucket 3 to 63 of a-z, 0-9, . and -; credentials come from the environment',
-    )
+  const objects = new BucketObjects(address)
+  const { location } = objects
+  return {
+    location,
+    put: (name, bytes) => objects.put(name, bytes),
+    remove: (name) => objects.remove(name),
+    names: () => objects.names(),
+    read: (name) => objects.read(name),
+    async check() {
+      const name = `aside-${randomBytes(8).toString('hex')}`
+      try {
+        const isNew = await objects.put(name, new Uint8Array(1))
+        if (isNew && !(await objects.put(name, new Uint8Array(1)))) return
+      } finally {
+        await objects.remove(name).catch(() => {})
+      }
+      throw new StoreError(`${location}: it writes over what is there, as it knows no If-None-Match`)
+    },
+    async rename(name, to) {
+      await objects.copy(name, to)
+      await objects.remove(name)
+    },
   }
-  const prefix = (rest ?? '').replace(/^\/+/, '').replace(/([^/])\/*$/, '$1/')
-  const location = toPrintable(`s3://${bucket}/${prefix}`)
-  const at = (name: string) => ({ Bucket: bucket, Key: prefix + name })
-  let opened: Promise<readonly [Sdk, Client]> | undefined
-  const call = async <T>(work: (client: Client, sdk: Sdk) => Promise<T>): Promise<T> => {
-    try {
-      opened ??= open()
-      const [sdk, client] = await opened
-      return await work(client, sdk)
-    } catch (thrown) {
-      throw thrown instanceof StoreError ? thrown : new StoreError(`${location}: ${describeFailure(thrown)}`)
+}
+
+/** The objects at an address. */
+class BucketObjects {
+  readonly location: string
+  readonly #bucket: string
+  readonly #prefix: string
+  #opened: Promise<readonly [Sdk, Client]> | undefined
+
+  /** @throws StoreError where the address is none */
+  constructor(address: string) {
+    const [, bucket, rest] = /^s3:\/\/([a-z\d][a-z\d.-]{1,61}[a-z\d])(?:\/(.*))?$/.exec(address) ?? []
+    // Not shown: it may have what somebody took for a place of credentials.
+    if (bucket === undefined) {
+      throw new StoreError(
+        'expected a store as s3://bucket/prefix, the bucket 3 to 63 of a-z, 0-9, . and -; credentials come from the environment',
+      )
     }
+    this.#bucket = bucket
+    this.#prefix = (rest ?? '').replace(/^\/+/, '').replace(/([^/])\/*$/, '$1/')
+    this.location = toPrintable(`s3://${bucket}/${this.#prefix}`)
   }
-  const put = (name: string, bytes: Uint8Array) =>
-    call(async (client, { PutObjectCommand }) => {
+
+  put(name: string, bytes: Uint8Array): Promise<boolean> {
+    return this.#call(async (client, { PutObjectCommand }) => {
       for (let turn = 0, wait = FIRST_DELAY_MS; ; turn++, wait *= 2) {
         try {
-          await client.send(new PutObjectCommand({ ...at(name), Body: bytes, IfNoneMatch: '*' }))
+          await client.send(new PutObjectCommand({ ...this.#at(name), Body: bytes, IfNoneMatch: '*' }))
           return true
         } catch (thrown) {
           const status = httpStatus(thrown)
@@ -67,50 +93,59 @@ export function bucketStore(address: string): Store {
         }
       }
     })
-  const remove = (name: string) =>
-    call(async (client, { DeleteObjectCommand }) => {
-      await client.send(new DeleteObjectCommand(at(name)))
-    })
-  return {
-    location,
-    put,
-    remove,
-    async check() {
-      const name = `aside-${randomBytes(8).toString('hex')}`
-      try {
-        const isNew = await put(name, new Uint8Array(1))
-        if (isNew && !(await put(name, new Uint8Array(1)))) return
-      } finally {
-        await remove(name).catch(() => {})
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#call((client, { DeleteObjectCommand }) =>
+      client.send(new DeleteObjectCommand(this.#at(name))),
+    )
+  }
+
+  names(): Promise<Map<string, number>> {
+    return this.#call(async (client, { paginateListObjectsV2 }) => {
+      const names = new Map<string, number>()
+      const asked = { Bucket: this.#bucket, Prefix: this.#prefix }
+      for await (const { Contents = [] } of paginateListObjectsV2({ client }, asked)) {
+        for (const { Key = '', LastModified } of Contents)
+          names.set(Key.slice(this.#prefix.length), LastModified?.getTime() ?? 0)
       }
-      throw new StoreError(`${location}: it writes over what is there, as it knows no If-None-Match`)
-    },
-    names: () =>
-      call(async (client, { paginateListObjectsV2 }) => {
-        const names = new Map<string, number>()
-        const asked = { Bucket: bucket, Prefix: prefix }
-        for await (const { Contents = [] } of paginateListObjectsV2({ client }, asked)) {
-          for (const { Key = '', LastModified } of Contents)
-            names.set(Key.slice(prefix.length), LastModified?.getTime() ?? 0)
-        }
-        return names
+      return names
+    })
+  }
+
+  read(name: string): Promise<Uint8Array | undefined> {
+    return this.#call((client, { GetObjectCommand }) =>
+      orMissing(async () => {
+        const { Body } = await client.send(new GetObjectCommand(this.#at(name)))
+        return await Body?.transformToByteArray()
       }),
-    read: (name) =>
-      call((client, { GetObjectCommand }) =>
-        orMissing(async () => {
-          const { Body } = await client.send(new GetObjectCommand(at(name)))
-          return await Body?.transformToByteArray()
-        }),
-      ),
-    async rename(name, to) {
-      await call((client, { CopyObjectCommand }) =>
-        orMissing(async () => {
-          const source = encodeURIComponent(`${bucket}/${prefix}${name}`)
-          await client.send(new CopyObjectCommand({ ...at(to), CopySource: source }))
-        }),
-      )
-      await remove(name)
-    },
+    )
+  }
+
+  /** An object that is missing is not copied. */
+  async copy(name: string, to: string): Promise<void> {
+    await this.#call((client, { CopyObjectCommand }) =>
+      orMissing(async () => {
+        const source = encodeURIComponent(`${this.#bucket}/${this.#prefix}${name}`)
+        await client.send(new CopyObjectCommand({ ...this.#at(to), CopySource: source }))
+      }),
+    )
+  }
+
+  #at(name: string) {
+    return { Bucket: this.#bucket, Key: this.#prefix + name }
+  }
+
+  async #call<T>(work: (client: Client, sdk: Sdk) => Promise<T>): Promise<T> {
+    try {
+      this.#opened ??= open()
+      const [sdk, client] = await this.#opened
+      return await work(client, sdk)
+    } catch (thrown) {
+      throw thrown instanceof StoreError
+        ? thrown
+        : new StoreError(`${this.location}: ${describeFailure(thrown)}`)
+    }
   }
 }
 

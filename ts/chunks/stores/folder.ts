@@ -34,43 +34,23 @@ export function folderStore(folder: string): Store {
       throw thrown instanceof StoreError ? thrown : new StoreError(`${location}: ${getMessage(thrown)}`)
     }
   }
-  const aside = async (bytes: Uint8Array) => {
-    await makeFolder(join(folder, QUARANTINE))
-    const path = join(folder, QUARANTINE, `${hostname()}-${process.pid}-${randomBytes(8).toString('hex')}`)
-    try {
-      await write(path, bytes)
-    } catch (thrown) {
-      await unlink(path).catch(() => {})
-      throw thrown
-    }
-    return path
-  }
   return {
     location,
     check: () =>
       explained(async () => {
-        const first = await aside(new Uint8Array(4096))
+        const first = await writeAside(folder, new Uint8Array(4096))
         // By the clock that gives files their times, so that a machine whose own is wrong removes nobody's.
         const now = await modificationTime(first)
         await unlink(first)
         await removeOld(join(folder, QUARANTINE), now)
       }),
-    names: () =>
-      explained(async () => {
-        const names = new Map<string, number>()
-        for (const part of (await listFolder(folder)).filter((name) => name.length === PREFIX_DIGITS)) {
-          const inside = await listFolder(join(folder, part))
-          const times = await Promise.all(inside.map((name) => modificationTime(join(folder, part, name))))
-          for (const [k, name] of inside.entries()) names.set(name, times[k])
-        }
-        return names
-      }),
+    names: () => explained(() => listNames(folder)),
     read: (name) => explained(() => orMissing(() => readFile(pathOf(name)))),
     put: (name, bytes) =>
       explained(async () => {
         const path = pathOf(name)
         await makeFolder(join(path, '..'))
-        const temporary = await aside(bytes)
+        const temporary = await writeAside(folder, bytes)
         try {
           const isNew = await linkFile(temporary, path, bytes)
           if (isNew) await syncFolder(join(path, '..'))
@@ -88,6 +68,30 @@ export function folderStore(folder: string): Store {
         await orMissing(() => unlink(pathOf(name)))
       }),
   }
+}
+
+/** Names of results, and when they came, in milliseconds. */
+async function listNames(folder: string): Promise<Map<string, number>> {
+  const names = new Map<string, number>()
+  for (const part of (await listFolder(folder)).filter((name) => name.length === PREFIX_DIGITS)) {
+    const inside = await listFolder(join(folder, part))
+    const times = await Promise.all(inside.map((name) => modificationTime(join(folder, part, name))))
+    for (const [k, name] of inside.entries()) names.set(name, times[k])
+  }
+  return names
+}
+
+/** Where bytes were written that have no name yet. */
+async function writeAside(folder: string, bytes: Uint8Array): Promise<string> {
+  await makeFolder(join(folder, QUARANTINE))
+  const path = join(folder, QUARANTINE, `${hostname()}-${process.pid}-${randomBytes(8).toString('hex')}`)
+  try {
+    await write(path, bytes)
+  } catch (thrown) {
+    await unlink(path).catch(() => {})
+    throw thrown
+  }
+  return path
 }
 
 /** Gives what was written its name; false where that is another's. */

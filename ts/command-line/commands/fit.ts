@@ -7,7 +7,7 @@ import { formatCount, toKebabCase, toPrintable } from '../../core/text.js'
 import { omitUndefined } from '../../core/untrusted-input.js'
 import { engineNames } from '../../engines/select-engine.js'
 import { profile } from '../../fits/analysis/profile.js'
-import { FitManyResult } from '../../fits/fit/result.js'
+import { type Fit, FitManyResult } from '../../fits/fit/result.js'
 import { losses } from '../../fits/problem/loss.js'
 import { fitReasons } from '../../fits/problem/reasons.js'
 import { SharedFit } from '../../fits/shared/result.js'
@@ -188,7 +188,7 @@ engine cannot run, ${STOPPED} after Ctrl-C, where fits that are done are not los
 
 async function run(file: string, options: FitCommandOptions, command: Command): Promise<void> {
   checkGiven(command, '--model <model>', options.model)
-  const { group, delimiter, decimal, comment, dropInvalid, json } = options
+  const { group, delimiter, decimal, comment, dropInvalid } = options
   if (options.shared !== undefined) checkShared(options)
   const read = readFits(options)
   const { model, other, x, columns } = read
@@ -215,21 +215,38 @@ async function run(file: string, options: FitCommandOptions, command: Command): 
   const source = { ...table, covariance: await readCovariance(options) }
   const found = await fitTable(source, model, x, options, options)
   const done = [...table.groups.keys()].filter((k) => fitReasons[found.reason[k]] !== null)
-  const isProfiled = options.profile === true
   const isStopped = done.length < table.groups.length
   const fits = done.map((k) => found.at(k))
   const groups = done.map((k) => table.groups[k])
   if (isStopped) {
-    const all =
-      table.groups.length === 1 ? 'the fit was' : `all ${formatCount(table.groups.length)} fits were`
-    say(
-      `stopped before ${all} done${done.length === 0 ? '' : `: those of ${formatCount(done.length)} groups follow`}`,
-    )
-    process.exitCode = STOPPED
+    reportStop(done.length, table.groups.length)
     if (done.length === 0) return
   }
   const beside = isStopped ? undefined : await fitsBeside(source, found, read, options)
   if (isStopped && other !== undefined) say('--compare is left out')
+  await printFits(fits, groups, beside, options)
+  if (fits.length > 0)
+    draw?.now({ ...table, groups, columns: table.columns.map((values) => done.map((k) => values[k])) }, fits)
+  const failed = fits.filter(({ reason }) => reason !== 'converged').length
+  if (failed === 0) return
+  say(`${formatCount(failed)} of ${formatCount(fits.length)} fits did not converge`)
+  process.exitCode ??= NOT_CONVERGED
+}
+
+function reportStop(done: number, total: number): void {
+  const all = total === 1 ? 'the fit was' : `all ${formatCount(total)} fits were`
+  say(`stopped before ${all} done${done === 0 ? '' : `: those of ${formatCount(done)} groups follow`}`)
+  process.exitCode = STOPPED
+}
+
+/** @param beside of each fit, how `--compare` compares with it */
+async function printFits(
+  fits: readonly Fit[],
+  groups: readonly string[],
+  beside: readonly ModelComparison[] | undefined,
+  { group, json, profile, correlations }: FitCommandOptions,
+): Promise<void> {
+  const isProfiled = profile === true
   if (json) {
     for (const [k, fit] of fits.entries()) {
       await print(`${toJson(fit, group === undefined ? undefined : groups[k], isProfiled, beside?.[k])}\n`)
@@ -237,16 +254,10 @@ async function run(file: string, options: FitCommandOptions, command: Command): 
   } else if (fits.length > 0) {
     const text =
       group === undefined
-        ? describeFit(fits[0], isProfiled, options.correlations === true, beside?.[0])
+        ? describeFit(fits[0], isProfiled, correlations === true, beside?.[0])
         : describeGroups(group, groups, fits, isProfiled, beside)
     await print(`${text}\n`)
   }
-  if (fits.length > 0)
-    draw?.now({ ...table, groups, columns: table.columns.map((values) => done.map((k) => values[k])) }, fits)
-  const failed = fits.filter(({ reason }) => reason !== 'converged').length
-  if (failed === 0) return
-  say(`${formatCount(failed)} of ${formatCount(fits.length)} fits did not converge`)
-  process.exitCode ??= NOT_CONVERGED
 }
 
 /** A file as messages have it. */

@@ -15,11 +15,13 @@ import {
   OptionError,
   openWorker,
   type Plan,
+  type PlanStatus,
   ProcessPool,
   parseShard,
   readPlan,
   runPool,
   type Shard,
+  type Store,
   type StoreOutcome,
   shardIndices,
   surveyStore,
@@ -130,107 +132,162 @@ async function run(file: string, options: RunCommandOptions): Promise<void> {
   }
 }
 
-async function compute(
-  plan: Plan,
-  { plan: text, options: worker }: WorkerInit,
-  pool: ProcessPool,
-  options: RunCommandOptions,
-): Promise<void> {
-  const { retryFailed, json } = options
-  const queue = options.queue === undefined ? undefined : await openQueue(options.queue)
-  await openWorker(text, worker)
-  const store = toStore(options.store)
-  const all = shardIndices(plan, options.shard)
-  const before = await surveyStore(plan, store, all)
-  if (retryFailed)
-    for (const { index } of before.failed) await store.remove(failureName(chunkName(plan, index)))
-  const again = retryFailed ? before.failed.map(({ index }) => index) : []
-  const aside = retryFailed ? [] : before.failed.map(({ index }) => index)
-  const missing = [...before.missing, ...again].sort((a, b) => a - b)
-  const stop = new AbortController()
-  // Only once: whoever presses it again has it end at once.
-  const end = () => stop.abort()
-  process.once('SIGINT', end)
-  const began = performance.now()
-  let [done, disputes] = [0, before.conflicts.length]
-  const tell = (index: number, outcome: StoreOutcome | 'set aside') => {
-    const seconds = (performance.now() - began) / 1000
-    const left = missing.length - done
-    if (json) {
-      const rate = done / seconds
+/** The chunks that a run is asked for, as it finds them in the store. */
+interface RunScope {
+  readonly store: Store
+  readonly plan: Plan
+  /** How many there are. */
+  readonly total: number
+  /** How many are in the store. */
+  readonly completed: number
+  readonly missing: readonly number[]
+}
+
+/** Says how far a run is, and counts what becomes of its chunks. */
+class RunReport {
+  /** Chunks that were set aside. */
+  aside: readonly number[]
+  conflicts: number
+  done = 0
+  readonly #scope: RunScope
+  readonly #isJson: boolean
+  readonly #began = performance.now()
+
+  constructor(scope: RunScope, aside: readonly number[], conflicts: number, isJson: boolean) {
+    this.#scope = scope
+    this.aside = aside
+    this.conflicts = conflicts
+    this.#isJson = isJson
+  }
+
+  readonly onStored = (index: number, outcome: StoreOutcome): void => {
+    this.done++
+    if (outcome === 'conflict') {
+      this.conflicts++
+      say(`chunk ${index} has results that differ: both are kept, and merge says whose they are`)
+    }
+    this.#tell(index, outcome)
+  }
+
+  readonly onFailed = (index: number, message: string): void => {
+    this.aside = [...this.aside, index]
+    say(`chunk ${index} is set aside after ${MAX_TRIES} tries: ${message}`)
+    this.#tell(index, 'set aside')
+  }
+
+  #tell(index: number, outcome: StoreOutcome | 'set aside'): void {
+    const { completed, total, missing } = this.#scope
+    const seconds = (performance.now() - this.#began) / 1000
+    const left = missing.length - this.done
+    if (this.#isJson) {
+      const rate = this.done / seconds
       const line = {
         chunk: index,
         outcome,
-        completed: before.completed.length + done,
-        total: all.length,
+        completed: completed + this.done,
+        total,
         perSecond: rate,
         seconds: left / rate,
       }
       process.stdout.write(`${JSON.stringify(line)}\n`)
     }
-    showProgress(describeRate('chunks', done, missing.length, seconds))
+    showProgress(describeRate('chunks', this.done, missing.length, seconds))
   }
-  const onStored = (index: number, kept: StoreOutcome) => {
-    done++
-    if (kept === 'conflict') {
-      disputes++
-      say(`chunk ${index} has results that differ: both are kept, and merge says whose they are`)
-    }
-    tell(index, kept)
+}
+
+async function compute(
+  plan: Plan,
+  worker: WorkerInit,
+  pool: ProcessPool,
+  options: RunCommandOptions,
+): Promise<void> {
+  const { retryFailed, json } = options
+  const queue = options.queue === undefined ? undefined : await openQueue(options.queue)
+  await openWorker(worker.plan, worker.options)
+  const store = toStore(options.store)
+  const all = shardIndices(plan, options.shard)
+  const before = await surveyStore(plan, store, all)
+  const failed = before.failed.map(({ index }) => index)
+  if (retryFailed) for (const index of failed) await store.remove(failureName(chunkName(plan, index)))
+  const scope: RunScope = {
+    store,
+    plan,
+    total: all.length,
+    completed: before.completed.length,
+    missing: [...before.missing, ...(retryFailed ? failed : [])].sort((a, b) => a - b),
   }
-  const onFailed = (index: number, message: string) => {
-    aside.push(index)
-    say(`chunk ${index} is set aside after ${MAX_TRIES} tries: ${message}`)
-    tell(index, 'set aside')
-  }
+  const report = new RunReport(scope, retryFailed ? [] : failed, before.conflicts.length, json ?? false)
+  const stop = new AbortController()
+  // Only once: whoever presses it again has it end at once.
+  const end = () => stop.abort()
+  process.once('SIGINT', end)
   let whole: number | undefined
   try {
-    if (queue === undefined) {
-      await runPool({
-        pool,
-        indices: missing,
-        signal: stop.signal,
-        onStored,
-        async onFailed(index, message) {
-          await store.put(failureName(chunkName(plan, index)), toChunkFailure(plan, index, message))
-          onFailed(index, message)
-        },
-      })
-    } else {
-      const found = await queue(text, {
-        ...worker,
-        workers: pool.size,
-        signal: stop.signal,
-        onStored,
-        onFailed,
-        onStalled: (index) => say(`chunk ${index} has lost its worker: another one computes it`),
-      })
-      // Also what others have done.
-      whole = found.completed.length
-      aside.splice(0, aside.length, ...found.failed.map(({ index }) => index))
-      disputes = found.conflicts.length
-    }
+    if (queue === undefined) await computeMissing(scope, pool, stop.signal, report)
+    else whole = await computeQueued(queue, worker, pool.size, stop.signal, report)
   } catch (thrown) {
     if (!stop.signal.aborted) throw thrown
   } finally {
     process.off('SIGINT', end)
     showProgress('')
   }
-  whole ??= before.completed.length + done
+  whole ??= scope.completed + report.done
+  const progress = `${formatCount(whole)} of ${formatCount(scope.total)} chunks`
   if (stop.signal.aborted) {
-    say(
-      `stopped after ${formatCount(whole)} of ${formatCount(all.length)} chunks; it goes on with: ${commandLine()}`,
-    )
+    say(`stopped after ${progress}; it goes on with: ${commandLine()}`)
     process.exitCode = STOPPED
     return
   }
-  if (!json) await print(`${formatCount(whole)} of ${formatCount(all.length)} chunks are done\n`)
+  if (!json) await print(`${progress} are done\n`)
+  const { aside, conflicts } = report
   if (aside.length > 0) say(`${formatCount(aside.length)} were set aside; --retry-failed tries them again`)
-  if (aside.length > 0 || disputes > 0) process.exitCode = TROUBLE
+  if (aside.length > 0 || conflicts > 0) process.exitCode = TROUBLE
 }
 
+/** Computes chunks by itself. */
+async function computeMissing(
+  { store, plan, missing }: RunScope,
+  pool: ProcessPool,
+  signal: AbortSignal,
+  { onStored, onFailed }: RunReport,
+): Promise<void> {
+  await runPool({
+    pool,
+    indices: missing,
+    signal,
+    onStored,
+    async onFailed(index, message) {
+      await store.put(failureName(chunkName(plan, index)), toChunkFailure(plan, index, message))
+      onFailed(index, message)
+    },
+  })
+}
+
+/** Computes chunks beside others; how many are done then, also by them. */
+async function computeQueued(
+  queue: QueueRunner,
+  { plan, options }: WorkerInit,
+  workers: number,
+  signal: AbortSignal,
+  report: RunReport,
+): Promise<number> {
+  const found = await queue(plan, {
+    ...options,
+    workers,
+    signal,
+    onStored: report.onStored,
+    onFailed: report.onFailed,
+    onStalled: (index) => say(`chunk ${index} has lost its worker: another one computes it`),
+  })
+  report.aside = found.failed.map(({ index }) => index)
+  report.conflicts = found.conflicts.length
+  return found.completed.length
+}
+
+type QueueRunner = (plan: string, options: Omit<QueueOptions, 'url'>) => Promise<PlanStatus>
+
 /** Runs chunks beside others, by the queue at an address. */
-async function openQueue(given: string) {
+async function openQueue(given: string): Promise<QueueRunner> {
   const url = given.startsWith('env:') ? process.env[given.slice(4)] : given
   if (!url) throw new OptionError('--queue', 'an address, or env:NAME of a variable that has it', given)
   checkAddress('--queue', url)
@@ -238,7 +295,7 @@ async function openQueue(given: string) {
     const [why] = getMessage(thrown).split('\n')
     throw new AntigradError(`--queue needs two packages: npm install bullmq ioredis (${why})`)
   })
-  return (text: string, options: Omit<QueueOptions, 'url'>) => runQueued(text, { ...options, url })
+  return (plan, options) => runQueued(plan, { ...options, url })
 }
 
 /** Where the data are: a plan names them from its own folder on. */

@@ -2,6 +2,8 @@
 
 import { ticks } from 'd3-array'
 import { contours } from 'd3-contour'
+import { findContours } from '../../plots/contours.js'
+import { axisMarks } from '../../plots/view.js'
 import type { Landscape } from './landscape.js'
 import { heightColor, label, type Panel } from './panel.js'
 import { type Polyline, pathData, px, simplify } from './polyline.js'
@@ -18,30 +20,28 @@ export interface Frame {
 
 export function contour(landscape: Landscape, { left, top, size }: Frame): Panel {
   const { view, levels, height } = landscape
-  const [x0, x1, y0, y1] = view
   const bottom = top + size
-  // A grid's point is in the middle of a cell there, and the first cell begins at 0.
-  const share = (cells: number) => (cells - 0.5) / (SIZE - 1)
   const atX = (u: number) => left + size * u
   const atY = (v: number) => bottom - size * v
 
-  const found = contours().size([SIZE, SIZE]).thresholds(levels.map(height))([...landscape.grid(SIZE)])
-  const bands = found.map(({ value, coordinates }) => {
-    const rings = coordinates.flat().map((ring) =>
+  const found = findContours(contours, landscape.grid(SIZE), SIZE, levels.map(height))
+  const bands = found.map(({ value, rings }) => {
+    const lines = rings.map((ring) =>
       simplify(
-        ring.flatMap(([x, y]) => [atX(share(x)), atY(share(y))]),
+        ring.flatMap(([u, v]) => [atX(u), atY(v)]),
         1,
       ),
     )
-    return `<path fill="${heightColor(value, landscape)}" d="${pathData(rings)}"/>`
+    return `<path fill="${heightColor(value, landscape)}" d="${pathData(lines)}"/>`
   })
-  const xTicks = ticks(x0, x1, 5).map((x) => {
-    const at = px(atX((x - x0) / (x1 - x0)))
-    return `<path d="M${at} ${bottom}v5"/><text x="${at}" y="${bottom + 18}" text-anchor="middle">${label(x)}</text>`
+  const [xs, ys] = axisMarks(ticks, view)
+  const xTicks = xs.map(({ value, at: u }) => {
+    const at = px(atX(u))
+    return `<path d="M${at} ${bottom}v5"/><text x="${at}" y="${bottom + 18}" text-anchor="middle">${label(value)}</text>`
   })
-  const yTicks = ticks(y0, y1, 5).map((y) => {
-    const at = atY((y - y0) / (y1 - y0))
-    return `<path d="M${left} ${px(at)}h-5"/><text x="${left - 8}" y="${px(at + 4)}" text-anchor="end">${label(y)}</text>`
+  const yTicks = ys.map(({ value, at: v }) => {
+    const at = atY(v)
+    return `<path d="M${left} ${px(at)}h-5"/><text x="${left - 8}" y="${px(at + 4)}" text-anchor="end">${label(value)}</text>`
   })
   const frame = `x="${left}" y="${top}" width="${size}" height="${size}"`
   return {

@@ -15,6 +15,8 @@ const RIGHT = 800
 /** Top and height of the upper panel and the lower one. */
 const CURVES = [62, 300] as const
 const RESIDUALS = [404, 120] as const
+/** Where they end. */
+const [UPPER, LOWER] = [CURVES, RESIDUALS].map(([top, height]) => top + height)
 const LEGEND = 596
 const ROW = 18
 
@@ -52,6 +54,8 @@ export interface Titles {
 }
 
 type AxisRange = readonly [low: number, high: number]
+/** From numbers to pixels. */
+type AxisPosition = (x: number) => number
 
 interface FitCurve {
   readonly x: readonly number[]
@@ -60,19 +64,22 @@ interface FitCurve {
   readonly high: Float64Array
 }
 
+/** Where numbers of the upper panel are. */
+interface FitView {
+  readonly x: AxisRange
+  readonly scaleX: AxisScale
+  readonly atX: AxisPosition
+  readonly atY: AxisPosition
+}
+
 /** @throws AntigradError where numbers are too far apart to be drawn */
 export function drawFits(all: readonly DrawnGroup[], titles: Titles): string {
   const [scaleX, scaleY] = [titles.logX, titles.logY].map(getScale)
   const x = widened(computeRange(all.flatMap((drawn) => computeRange(drawn.x.map(scaleX.position)))), 0.02)
   const curves = all.map((drawn) => computeCurve(drawn, titles.column, scaleX))
   const y = computeView(all, curves, scaleY)
-  const residuals = all.map(({ fit }) => fit.residuals)
-  const [least, greatest] = computeRange(residuals.flatMap(computeRange))
-  const most = Math.max(0, -least, greatest)
-  const off = widened([-most, most], 0.05)
-  const [upper, lower] = [CURVES, RESIDUALS].map(([top, height]) => top + height)
-  const [atX, atY] = [axis(x, LEFT, RIGHT, scaleX), axis(y, upper, CURVES[0], scaleY)]
-  const atOff = axis(off, lower, RESIDUALS[0], getScale(false))
+  const [atX, atY] = [axis(x, LEFT, RIGHT, scaleX), axis(y, UPPER, CURVES[0], scaleY)]
+  const view = { x, scaleX, atX, atY }
   const legend = all.map(entry)
   const height = LEGEND + ROW * legend.length
   const title = escapeXml(titles.title)
@@ -81,102 +88,122 @@ export function drawFits(all: readonly DrawnGroup[], titles: Titles): string {
 <rect width="${WIDTH}" height="${height}" rx="6" fill="#fff"/>
 <text x="${LEFT}" y="26" font-size="15" font-weight="bold">${title}</text>
 <g id="fit">
-${frame(CURVES, titles.y, ticksOf(y, atY, 7, scaleY))}
-${curves.map((curve, i) => band(curve, i)).join('\n')}
-${all.map((drawn, i) => bars(drawn, i)).join('\n')}
-${all.map((drawn, i) => points(drawn, drawn.y, atY, i)).join('\n')}
-${curves.map((curve, i) => line(curve, i)).join('\n')}
+${frame(view, CURVES, titles.y, ticksOf(y, atY, 7, scaleY))}
+${curves.map((curve, i) => band(view, curve, i)).join('\n')}
+${all.map((drawn, i) => bars(view, drawn, i)).join('\n')}
+${all.map((drawn, i) => points(drawn, drawn.y, [atX, atY], i)).join('\n')}
+${curves.map((curve, i) => line(view, curve, i)).join('\n')}
 </g>
-<g id="residuals">
-${frame(RESIDUALS, 'residuals', ticksOf(off, atOff, 3, getScale(false)))}
-<path stroke="#555" d="M${LEFT} ${px(atOff(0))}H${RIGHT}"/>
-${all.map((drawn, i) => points(drawn, residuals[i], atOff, i)).join('\n')}
-</g>
-<text x="${(LEFT + RIGHT) / 2}" y="${lower + 38}" text-anchor="middle" font-style="italic">${escapeXml(titles.x)}</text>
+${drawResiduals(all, view)}
+<text x="${(LEFT + RIGHT) / 2}" y="${LOWER + 38}" text-anchor="middle" font-style="italic">${escapeXml(titles.x)}</text>
 <g id="legend">${legend.join('')}</g>
 </svg>
 `
+}
 
-  function frame([top, height]: readonly [number, number], name: string, yTicks: string): string {
-    const bottom = top + height
-    const marks = scaleX
-      .ticks(x[0], x[1], 8)
-      .map(
-        (tick) =>
-          `<path d="M${px(atX(tick))} ${bottom}v5"/><text x="${px(atX(tick))}" y="${bottom + 18}" text-anchor="middle">${label(tick)}</text>`,
-      )
-    return `<text x="${LEFT}" y="${top - 6}">${escapeXml(name)}</text>
+/** The lower panel, with 0 in its middle. */
+function drawResiduals(all: readonly DrawnGroup[], view: FitView): string {
+  const residuals = all.map(({ fit }) => fit.residuals)
+  const [least, greatest] = computeRange(residuals.flatMap(computeRange))
+  const most = Math.max(0, -least, greatest)
+  const range = widened([-most, most], 0.05)
+  const at = axis(range, LOWER, RESIDUALS[0], getScale(false))
+  return `<g id="residuals">
+${frame(view, RESIDUALS, 'residuals', ticksOf(range, at, 3, getScale(false)))}
+<path stroke="#555" d="M${LEFT} ${px(at(0))}H${RIGHT}"/>
+${all.map((drawn, i) => points(drawn, residuals[i], [view.atX, at], i)).join('\n')}
+</g>`
+}
+
+function frame(
+  { x, atX, scaleX }: FitView,
+  [top, height]: readonly [number, number],
+  name: string,
+  yTicks: string,
+): string {
+  const bottom = top + height
+  const marks = scaleX
+    .ticks(x[0], x[1], 8)
+    .map(
+      (tick) =>
+        `<path d="M${px(atX(tick))} ${bottom}v5"/><text x="${px(atX(tick))}" y="${bottom + 18}" text-anchor="middle">${label(tick)}</text>`,
+    )
+  return `<text x="${LEFT}" y="${top - 6}">${escapeXml(name)}</text>
 <g stroke="#555" fill="none"><rect x="${LEFT}" y="${top}" width="${RIGHT - LEFT}" height="${height}"/></g>
 <g class="axes" stroke="#555" fill="#222">${(marks.join('') + yTicks).replaceAll('<text', '<text stroke="none"')}</g>`
-  }
+}
 
-  function ticksOf(range: AxisRange, at: (y: number) => number, count: number, scale: AxisScale): string {
-    const marks = scale
-      .ticks(range[0], range[1], count)
-      .map(
-        (tick) =>
-          `<path d="M${LEFT} ${px(at(tick))}h-5"/><path stroke-opacity=".15" d="M${LEFT} ${px(at(tick))}H${RIGHT}"/><text x="${LEFT - 8}" y="${px(at(tick) + 4)}" text-anchor="end">${label(tick)}</text>`,
-      )
-    return marks.join('')
-  }
-
-  /** Dots, as ends of lines of no length; of those in one pixel the first. */
-  function points(drawn: DrawnGroup, y: ArrayLike<number>, at: (y: number) => number, i: number): string {
-    const places = drawn.x.flatMap((x, row) =>
-      Number.isFinite(at(y[row]) + atX(x)) ? [`M${Math.round(atX(x))} ${Math.round(at(y[row]))}h0`] : [],
+function ticksOf(range: AxisRange, at: AxisPosition, count: number, scale: AxisScale): string {
+  const marks = scale
+    .ticks(range[0], range[1], count)
+    .map(
+      (tick) =>
+        `<path d="M${LEFT} ${px(at(tick))}h-5"/><path stroke-opacity=".15" d="M${LEFT} ${px(at(tick))}H${RIGHT}"/><text x="${LEFT - 8}" y="${px(at(tick) + 4)}" text-anchor="end">${label(tick)}</text>`,
     )
-    const d = [...new Set(places)].join('')
-    return `<path class="data" stroke="${getColor(i)}" stroke-width="4.4" stroke-linecap="round" stroke-opacity=".6" d="${d}"/>`
-  }
+  return marks.join('')
+}
 
-  /** A standard deviation to either side; what is not above 0 has an end at the frame on a logarithmic axis. */
-  function bars({ x, y, bars }: DrawnGroup, i: number): string {
-    if (bars === null) return ''
-    const within = (value: number) => {
-      const at = atY(value)
-      return Math.round(Number.isNaN(at) ? upper : Math.min(upper, Math.max(CURVES[0], at)))
-    }
-    const places = x.flatMap((x, row) =>
-      Number.isFinite(atX(x) + atY(y[row]))
-        ? [`M${Math.round(atX(x))} ${within(y[row] - bars[row])}V${within(y[row] + bars[row])}`]
-        : [],
-    )
-    return `<path class="bars" stroke="${getColor(i)}" stroke-opacity=".6" d="${[...new Set(places)].join('')}"/>`
-  }
+/** Dots, as ends of lines of no length; of those in one pixel the first. */
+function points(
+  drawn: DrawnGroup,
+  y: ArrayLike<number>,
+  [atX, at]: readonly [AxisPosition, AxisPosition],
+  i: number,
+): string {
+  const places = drawn.x.flatMap((x, row) =>
+    Number.isFinite(at(y[row]) + atX(x)) ? [`M${Math.round(atX(x))} ${Math.round(at(y[row]))}h0`] : [],
+  )
+  const d = [...new Set(places)].join('')
+  return `<path class="data" stroke="${getColor(i)}" stroke-width="4.4" stroke-linecap="round" stroke-opacity=".6" d="${d}"/>`
+}
 
-  function line({ x, f }: FitCurve, i: number): string {
-    const known = stretches(x.map((_, k) => Number.isFinite(atY(f[k]))))
-    const paths = known.map((own) => own.flatMap((k) => [atX(x[k]), atY(f[k])]))
-    const seen = paths
-      .flatMap((path) => clip(path, [LEFT, RIGHT, CURVES[0], upper]))
-      .map((part) => simplify(part, 1))
-    return `<path class="curve" fill="none" ${lineStyle(i)} stroke-width="1.8" stroke-linejoin="round" d="${pathData(seen)}"/>`
+/** A standard deviation to either side; what is not above 0 has an end at the frame on a logarithmic axis. */
+function bars({ atX, atY }: FitView, { x, y, bars }: DrawnGroup, i: number): string {
+  if (bars === null) return ''
+  const within = (value: number) => {
+    const at = atY(value)
+    return Math.round(Number.isNaN(at) ? UPPER : Math.min(UPPER, Math.max(CURVES[0], at)))
   }
+  const places = x.flatMap((x, row) =>
+    Number.isFinite(atX(x) + atY(y[row]))
+      ? [`M${Math.round(atX(x))} ${within(y[row] - bars[row])}V${within(y[row] + bars[row])}`]
+      : [],
+  )
+  return `<path class="bars" stroke="${getColor(i)}" stroke-opacity=".6" d="${[...new Set(places)].join('')}"/>`
+}
 
-  /** A shape for each stretch in which both ends are known. */
-  function band({ x, low, high }: FitCurve, i: number): string {
-    // What is below 0 is beneath a logarithmic axis.
-    const at = (k: number, y: number) => {
-      const place = atY(y)
-      return [atX(x[k]), Number.isNaN(place) ? upper : Math.min(upper, Math.max(CURVES[0], place))]
-    }
-    const shapes = stretches(x.map((_, k) => Number.isFinite(low[k]) && Number.isFinite(high[k]))).map(
-      (own) => [...own.flatMap((k) => at(k, high[k])), ...own.reverse().flatMap((k) => at(k, low[k]))],
-    )
-    const d = shapes.map((shape) => `${pathData([shape])}Z`).join('')
-    return `<path class="band" fill="${getColor(i)}" fill-opacity=".16" d="${d}"/>`
-  }
+function line({ atX, atY }: FitView, { x, f }: FitCurve, i: number): string {
+  const known = stretches(x.map((_, k) => Number.isFinite(atY(f[k]))))
+  const paths = known.map((own) => own.flatMap((k) => [atX(x[k]), atY(f[k])]))
+  const seen = paths
+    .flatMap((path) => clip(path, [LEFT, RIGHT, CURVES[0], UPPER]))
+    .map((part) => simplify(part, 1))
+  return `<path class="curve" fill="none" ${lineStyle(i)} stroke-width="1.8" stroke-linejoin="round" d="${pathData(seen)}"/>`
+}
 
-  function entry({ name, fit }: DrawnGroup, i: number): string {
-    const y = LEGEND + ROW * i
-    const values = Object.entries(fit.values).map(([name, x]) => {
-      const error = fit.errors[name]
-      return `${name} = ${short(x)}${error === 0 ? '' : ` ± ${short(error)}`}`
-    })
-    const words = [...(name === '' ? [] : [name]), ...values].join(', ')
-    const end = fit.reason === 'converged' ? '' : ` (${fit.reason})`
-    return `<path ${lineStyle(i)} stroke-width="1.8" d="M${LEFT} ${y - 4.5}h30"/><text x="${LEFT + 40}" y="${y}">${escapeXml(shortened(words) + end)}</text>`
+/** A shape for each stretch in which both ends are known. */
+function band({ atX, atY }: FitView, { x, low, high }: FitCurve, i: number): string {
+  // What is below 0 is beneath a logarithmic axis.
+  const at = (k: number, y: number) => {
+    const place = atY(y)
+    return [atX(x[k]), Number.isNaN(place) ? UPPER : Math.min(UPPER, Math.max(CURVES[0], place))]
   }
+  const shapes = stretches(x.map((_, k) => Number.isFinite(low[k]) && Number.isFinite(high[k]))).map(
+    (own) => [...own.flatMap((k) => at(k, high[k])), ...own.reverse().flatMap((k) => at(k, low[k]))],
+  )
+  const d = shapes.map((shape) => `${pathData([shape])}Z`).join('')
+  return `<path class="band" fill="${getColor(i)}" fill-opacity=".16" d="${d}"/>`
+}
+
+function entry({ name, fit }: DrawnGroup, i: number): string {
+  const y = LEGEND + ROW * i
+  const values = Object.entries(fit.values).map(([name, x]) => {
+    const error = fit.errors[name]
+    return `${name} = ${short(x)}${error === 0 ? '' : ` ± ${short(error)}`}`
+  })
+  const words = [...(name === '' ? [] : [name]), ...values].join(', ')
+  const end = fit.reason === 'converged' ? '' : ` (${fit.reason})`
+  return `<path ${lineStyle(i)} stroke-width="1.8" d="M${LEFT} ${y - 4.5}h30"/><text x="${LEFT + 40}" y="${y}">${escapeXml(shortened(words) + end)}</text>`
 }
 
 /** What there is room for. */
@@ -221,7 +248,7 @@ function widened([low, high]: AxisRange, share: number): AxisRange {
 }
 
 /** From numbers to pixels. */
-function axis([low, high]: AxisRange, from: number, to: number, scale: AxisScale): (x: number) => number {
+function axis([low, high]: AxisRange, from: number, to: number, scale: AxisScale): AxisPosition {
   return (x) => from + ((to - from) * (scale.position(x) - low)) / (high - low)
 }
 

@@ -3,6 +3,7 @@
 import { extent } from 'd3-array'
 import { OptionError } from '../../core/errors.js'
 import type { Point, TestObjective, View } from '../../objectives/index.js'
+import { isInside, sampleGrid } from '../../plots/view.js'
 
 export interface Landscape {
   readonly view: View
@@ -34,7 +35,7 @@ const SIZE = 241
 export function landscape(objective: TestObjective, shown: Point = objective.start): Landscape {
   const minima = objective.minima(2).map(([x, y]): Point => [x, y])
   const view = widened(objective.view, shown)
-  const values = sample(objective, view, SIZE)
+  const values = sampleGrid(objective.value, view, SIZE)
   const base = minima.length > 0 ? objective.value(minima[0]) : 0
   const [low, high] = (extent(values) as [number, number]).map((value) => value - base)
   const largest = Math.max(high, -low)
@@ -58,20 +59,10 @@ export function landscape(objective: TestObjective, shown: Point = objective.sta
       .map((above) => base + above)
       .sort((a, b) => a - b),
     height,
-    grid: (size) => sample(objective, view, size).map(height),
+    grid: (size) => sampleGrid(objective.value, view, size).map(height),
     heights: [height(low + base), height(high + base)],
   }
 }
-
-function sample({ value }: TestObjective, [x0, x1, y0, y1]: View, size: number): Float64Array {
-  const at = (from: number, to: number, i: number) => from + ((to - from) * i) / (size - 1)
-  return Float64Array.from({ length: size * size }, (_, i) =>
-    value([at(x0, x1, i % size), at(y0, y1, Math.floor(i / size))]),
-  )
-}
-
-export const isInside = ([x, y]: Point, [x0, x1, y0, y1]: View): boolean =>
-  x >= x0 && x <= x1 && y >= y0 && y <= y1
 
 /** The view, or the smallest around it and the point with some room at the edge. */
 function widened(view: View, [x, y]: Point): View {

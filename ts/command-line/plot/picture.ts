@@ -2,8 +2,10 @@
 
 import type { MinimizeReason } from '../../minimize/reasons.js'
 import type { Point, TestObjective } from '../../objectives/index.js'
+import { starCorners } from '../../plots/contours.js'
+import { isInside, toFractions } from '../../plots/view.js'
 import { contour } from './contour.js'
-import { isInside, type Landscape, landscape } from './landscape.js'
+import { type Landscape, landscape } from './landscape.js'
 import { label, type Panel, type ScreenPoint } from './panel.js'
 import { clip, type Polyline, pathData, px, simplify, withoutRepeats } from './polyline.js'
 import { surface } from './surface.js'
@@ -102,9 +104,8 @@ ${this.#legend()}
 `
   }
 
-  #share([x, y]: Point): Point {
-    const [x0, x1, y0, y1] = this.#landscape.view
-    return [(x - x0) / (x1 - x0), (y - y0) / (y1 - y0)]
+  #share(point: Point): Point {
+    return toFractions(point, this.#landscape.view)
   }
 
   #draw(panel: Panel, number: number): string {
@@ -182,10 +183,6 @@ function ring({ x, y }: Pick<ScreenPoint, 'x' | 'y'>): string {
 
 /** A minimum: a star of five points. */
 function star({ x, y }: Pick<ScreenPoint, 'x' | 'y'>): string {
-  const corners = Array.from({ length: 10 }, (_, i) => {
-    const radius = i % 2 === 0 ? 9 : 3.6
-    const angle = (Math.PI * i) / 5
-    return `${px(x + radius * Math.sin(angle))} ${px(y - radius * Math.cos(angle))}`
-  })
+  const corners = starCorners(x, y, 9, 3.6).map((corner) => corner.map(px).join(' '))
   return `<path class="minimum" fill="#ffb000" stroke="#222" stroke-width="1" d="M${corners.join(' ')}z"/>`
 }

@@ -43,6 +43,23 @@ export function wrapLines(options: Readonly<Record<string, readonly unknown[]>>,
   return Object.entries(options).reduce((n, [name, { length }]) => (name === along ? n : n * length), 1)
 }
 
+/** What all panels have in common. */
+interface SweepPlot {
+  readonly along: string
+  readonly lines: readonly SweepLine[]
+  readonly x: SweepAxis
+  /** Whether lines join their points: between words there is nothing. */
+  readonly isContinuous: boolean
+}
+
+/** A panel's place from above, its title, its upright axis, and what it shows of a set. */
+interface SweepPanel {
+  readonly number: number
+  readonly name: string
+  readonly y: SweepAxis
+  readonly measure: (set: SetResult) => number | null
+}
+
 /**
  * @param title what ran, for people
  * @param options values by option, of which `along` has several
@@ -54,14 +71,25 @@ export function drawSweep(
   along: string,
 ): string {
   const others = Object.keys(options).filter((name) => name !== along && options[name].length > 1)
-  const lines = group(results, others)
-  const x = isNumeric(options[along]) ? numberAxis(options[along]) : wordAxis(options[along])
+  const values = options[along]
+  const isContinuous = isNumeric(values)
+  const lines = group(results, others, orderOf(along, values))
+  const plot = { along, lines, x: isNumeric(values) ? numberAxis(values) : wordAxis(values), isContinuous }
   const medians = results.flatMap(({ medianIterations }) => medianIterations ?? [])
   const hasTarget = results.some(({ reached }) => reached !== null)
-  const share = { at: (value: unknown) => value as number, ticks: shareTicks }
-  const panels = [
-    panel(0, hasTarget ? 'reached the target' : 'converged', share, formatShare),
-    panel(1, 'updates, median of those that converged', logAxis(medians), (set) => set.medianIterations),
+  const panels: SweepPanel[] = [
+    {
+      number: 0,
+      name: hasTarget ? 'reached the target' : 'converged',
+      y: { at: (value) => value as number, ticks: shareTicks },
+      measure: formatShare,
+    },
+    {
+      number: 1,
+      name: 'updates, median of those that converged',
+      y: logAxis(medians),
+      measure: (set) => set.medianIterations,
+    },
   ]
   const legend = lines.length > 1 ? lines.map(entry) : []
   const height = LEGEND + ROW * legend.length
@@ -69,49 +97,30 @@ export function drawSweep(
 <title id="title">${escapeXml(title)}: shares and updates over ${along}</title>
 <rect width="${WIDTH}" height="${height}" rx="6" fill="#fff"/>
 <text x="${LEFT}" y="26" font-size="15" font-weight="bold">${escapeXml(title)}</text>
-${panels.join('\n')}
+${panels.map((panel) => drawPanel(plot, panel)).join('\n')}
 <text x="${(LEFT + RIGHT) / 2}" y="${TOPS[1] + HEIGHT + 38}" text-anchor="middle" font-style="italic">${along}</text>
 <g id="legend">${legend.join('')}</g>
 </svg>
 `
+}
 
-  function panel(
-    number: number,
-    name: string,
-    y: SweepAxis,
-    measure: (set: SetResult) => number | null,
-  ): string {
-    const top = TOPS[number]
-    const bottom = top + HEIGHT
-    const atX = (share: number) => LEFT + 14 + (RIGHT - LEFT - 28) * share
-    const atY = (share: number) => bottom - 8 - (HEIGHT - 16) * share
-    const xTicks = x.ticks.map(
-      ([at, text]) =>
-        `<path d="M${px(atX(at))} ${bottom}v5"/><text x="${px(atX(at))}" y="${bottom + 18}" text-anchor="middle">${escapeXml(text)}</text>`,
-    )
-    const yTicks = y.ticks.map(
-      ([at, text]) =>
-        `<path d="M${LEFT} ${px(atY(at))}h-5"/><path stroke-opacity=".15" d="M${LEFT} ${px(atY(at))}H${RIGHT}"/><text x="${LEFT - 8}" y="${px(atY(at) + 4)}" text-anchor="end">${text}</text>`,
-    )
-    const drawn = lines.map(({ name, sets }, i) => {
-      const parts: number[][] = [[]]
-      for (const set of sets) {
-        const value = measure(set)
-        // Where none converged there is a gap.
-        if (value === null) parts.push([])
-        else parts[parts.length - 1].push(atX(x.at(set.options[along])), atY(y.at(value)))
-      }
-      const seen = parts.filter(({ length }) => length > 0)
-      // Between words there is nothing: they have dots alone.
-      const marks = sets.length > 60 ? seen.filter(({ length }) => length === 2) : seen
-      const dots = marks.flatMap((part) =>
-        part.flatMap((at, k) =>
-          k % 2 === 0 ? [`<circle cx="${px(at)}" cy="${px(part[k + 1])}" r="2.4" fill="#fff"/>`] : [],
-        ),
-      )
-      return `<g data-line="${escapeXml(name)}" ${lineStyle(i)} stroke-width="1.6">${isNumeric(options[along]) ? `<path d="${pathData(seen)}"/>` : ''}${dots.join('')}</g>`
-    })
-    return `<g id="panel${number}">
+const atX = (share: number) => LEFT + 14 + (RIGHT - LEFT - 28) * share
+
+function drawPanel(plot: SweepPlot, panel: SweepPanel): string {
+  const { number, name, y } = panel
+  const top = TOPS[number]
+  const bottom = top + HEIGHT
+  const atY = (share: number) => bottom - 8 - (HEIGHT - 16) * share
+  const xTicks = plot.x.ticks.map(
+    ([at, text]) =>
+      `<path d="M${px(atX(at))} ${bottom}v5"/><text x="${px(atX(at))}" y="${bottom + 18}" text-anchor="middle">${escapeXml(text)}</text>`,
+  )
+  const yTicks = y.ticks.map(
+    ([at, text]) =>
+      `<path d="M${LEFT} ${px(atY(at))}h-5"/><path stroke-opacity=".15" d="M${LEFT} ${px(atY(at))}H${RIGHT}"/><text x="${LEFT - 8}" y="${px(atY(at) + 4)}" text-anchor="end">${text}</text>`,
+  )
+  const drawn = plot.lines.map((line, i) => drawLine(plot, panel, line, { i, atY }))
+  return `<g id="panel${number}">
 <text x="${LEFT}" y="${top - 8}">${name}</text>
 <g stroke="#555" fill="none"><rect x="${LEFT}" y="${top}" width="${RIGHT - LEFT}" height="${HEIGHT}"/></g>
 <g class="axes" stroke="#555" fill="#222">${[...xTicks, ...yTicks].join('').replaceAll('<text', '<text stroke="none"')}</g>
@@ -119,27 +128,57 @@ ${panels.join('\n')}
 ${drawn.reverse().join('\n')}
 </g>
 </g>`
-  }
+}
 
-  function entry({ name }: SweepLine, i: number): string {
-    const y = LEGEND + ROW * i
-    return `<path ${lineStyle(i)} stroke-width="1.6" d="M${LEFT} ${y - 4.5}h30"/><text x="${LEFT + 40}" y="${y}">${escapeXml(name)}</text>`
+function drawLine(
+  { along, x, isContinuous }: SweepPlot,
+  { y, measure }: SweepPanel,
+  { name, sets }: SweepLine,
+  { i, atY }: { readonly i: number; readonly atY: (share: number) => number },
+): string {
+  const parts: number[][] = [[]]
+  for (const set of sets) {
+    const value = measure(set)
+    // Where none converged there is a gap.
+    if (value === null) parts.push([])
+    else parts[parts.length - 1].push(atX(x.at(set.options[along])), atY(y.at(value)))
   }
+  const seen = parts.filter(({ length }) => length > 0)
+  const marks = sets.length > 60 ? seen.filter(({ length }) => length === 2) : seen
+  const dots = marks.flatMap((part) =>
+    part.flatMap((at, k) =>
+      k % 2 === 0 ? [`<circle cx="${px(at)}" cy="${px(part[k + 1])}" r="2.4" fill="#fff"/>`] : [],
+    ),
+  )
+  return `<g data-line="${escapeXml(name)}" ${lineStyle(i)} stroke-width="1.6">${isContinuous ? `<path d="${pathData(seen)}"/>` : ''}${dots.join('')}</g>`
+}
 
-  /** Lines in the order in which their first sets come, each from left to right. */
-  function group(sets: readonly SetResult[], by: readonly string[]): SweepLine[] {
-    const found = new Map<string, SetResult[]>()
-    for (const set of sets) {
-      const name = by.map((option) => `${option} ${set.options[option]}`).join(', ')
-      const line = found.get(name)
-      if (line === undefined) found.set(name, [set])
-      else line.push(set)
-    }
-    const order = new Map(options[along].map((value, i) => [value, i]))
-    const place = ({ options: own }: SetResult) =>
-      isNumeric(options[along]) ? (own[along] as number) : (order.get(own[along]) ?? 0)
-    return [...found].map(([name, line]) => ({ name, sets: line.sort((a, b) => place(a) - place(b)) }))
+function entry({ name }: SweepLine, i: number): string {
+  const y = LEGEND + ROW * i
+  return `<path ${lineStyle(i)} stroke-width="1.6" d="M${LEFT} ${y - 4.5}h30"/><text x="${LEFT + 40}" y="${y}">${escapeXml(name)}</text>`
+}
+
+/** Where a set stands on the axis: numbers by their size, words in their order. */
+function orderOf(along: string, values: readonly unknown[]): (set: SetResult) => number {
+  if (isNumeric(values)) return ({ options }) => options[along] as number
+  const order = new Map(values.map((value, i) => [value, i]))
+  return ({ options }) => order.get(options[along]) ?? 0
+}
+
+/** Lines in the order in which their first sets come, each from left to right. */
+function group(
+  sets: readonly SetResult[],
+  by: readonly string[],
+  place: (set: SetResult) => number,
+): SweepLine[] {
+  const found = new Map<string, SetResult[]>()
+  for (const set of sets) {
+    const name = by.map((option) => `${option} ${set.options[option]}`).join(', ')
+    const line = found.get(name)
+    if (line === undefined) found.set(name, [set])
+    else line.push(set)
   }
+  return [...found].map(([name, line]) => ({ name, sets: line.sort((a, b) => place(a) - place(b)) }))
 }
 
 const shareTicks = [0, 0.25, 0.5, 0.75, 1].map((share) => [share, `${100 * share} %`] as const)

@@ -105,14 +105,8 @@ export function checkpoints(directory: string | URL, options: CheckpointsOptions
 
   return {
     async save(optimizer, given = {}) {
-      const { step, metrics } = readOptions('options', given, saveOptions)
-      const count = step ?? (optimizer as { updates?: number })?.updates
-      if (!isStep(count)) throw new OptionError('step', 'an integer ≥ 0', count)
-      const texts = new Map([
-        [STEP, `${count}`],
-        [METRICS, toText(readMetrics(metrics), [])],
-      ])
-      const writing = beginWrite(optimizer, { metadata: Object.fromEntries(texts) })
+      const { count, metadata } = describeCheckpoint(optimizer, given)
+      const writing = beginWrite(optimizer, { metadata })
       const done = before.then(() => write(writing, count))
       before = done.catch(() => {})
       return done
@@ -138,6 +132,14 @@ export function checkpoints(directory: string | URL, options: CheckpointsOptions
       }
     },
   }
+}
+
+/** What is written beside a run. */
+function describeCheckpoint(optimizer: Saveable, given: CheckpointOptions) {
+  const { step, metrics } = readOptions('options', given, saveOptions)
+  const count = step ?? (optimizer as { updates?: number })?.updates
+  if (!isStep(count)) throw new OptionError('step', 'an integer ≥ 0', count)
+  return { count, metadata: { [STEP]: `${count}`, [METRICS]: toText(readMetrics(metrics), []) } }
 }
 
 const fileNumber = (name: string) => Number(FILE_NAME.exec(name)?.[1])

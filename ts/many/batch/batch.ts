@@ -97,80 +97,22 @@ export class Batch {
 
   /** @param left a region that another batch needs no more */
   constructor(shape: BatchShape, left?: Region) {
-    const { dtype, value, gradient, kernel, columns, shared, rows, cohorts, lanes, updates, scratches } =
-      shape
-    const size = dtype === 'float32' ? 4 : 8
-    const vector = LINE / size
-    const each = Math.ceil(shape.runs / cohorts)
-    const inVectors = (lanes: number) => Math.ceil(lanes / vector) * vector
-    const rowLanes = kernel === null && isRowParallel(gradient, rows) ? inVectors(rows) : 0
-    const inLanes = inVectors(each)
-    // Rows that begin in one set of the cache would push each other out.
-    const apart = (inLanes * size) % CACHE_SET_BYTES === 0 ? vector : 0
-    const dataLanes = rowLanes > 0 ? cohorts * each : inLanes + apart
-    const parameters = value.parameters.length
-    const slots = Math.max(value.slots, gradient.slots)
-    const rowLength = 1 + Math.max(PIPELINE - 1, ...Object.values(kernel?.row ?? {}))
-    const constants = value.constants.length
-    const planes = planeCount(shape)
-    const cohortBytes = lanes * (planes * size + MIN_LANE_BYTES) + planes * GAP_OF_RUNS
-    const words = { value: programWords(value), gradient: programWords(gradient) }
-    // First what each call has anew, then what cohorts have in common, and then what is theirs.
-    const lengths: Record<string, number> = {
-      settings: countEntries(BATCH_SETTINGS) * 8,
-      coefficients: updates * rowLength * 8,
-      value: words.value.length * 4,
-      gradient: words.gradient.length * 4,
-      constantValues: constants * LINE,
-      data: shared * (rowLanes || rows) * size,
-      live: cohorts * 4,
-      laneData: (columns - shared) * size * dataLanes * (rowLanes || rows * cohorts),
-      planes: cohorts * cohortBytes,
-      results: cohorts * lanes * (parameters * size + MIN_RESULT_BYTES),
-      scratch:
-        scratches *
-        ((2 * slots + parameters + 3) * (BLOCK_OF_RUNS * size + GAP_OF_RUNS) +
-          (2 * slots + parameters) * LINE),
-      pieces: rowLanes > 0 ? scratches * PIECES * gradient.sums.length * size : 0,
-    }
-    const places: Record<string, number> = {}
-    let line = Math.ceil((countEntries(BATCH) * 4) / LINE)
-    for (const [name, length] of Object.entries(lengths)) {
-      places[name] = line
-      line += Math.ceil(length / LINE)
-    }
+    const { header, places, lengths, words, perRun, bytes } = computeLayout(shape)
+    const { dataLanes, rowLanes, rowLength, constants } = header
     this.shape = shape
-    this.perRun = each
+    this.perRun = perRun
     this.#dataLanes = dataLanes
     this.#rowLanes = rowLanes
     this.#places = places
     this.#lengths = lengths
     this.rowLength = rowLength
-    this.region = left !== undefined && left.byteLength >= line * LINE ? left : allocateAlone(line * LINE)
+    this.region = left !== undefined && left.byteLength >= bytes ? left : allocateAlone(bytes)
     const { buffer, byteOffset } = this.region
     this.#header = new Uint32Array(buffer, byteOffset, countEntries(BATCH))
-    this.counts = new Uint32Array(buffer, this.#offsetOf('live'), cohorts)
-    this.coefficients = new Float64Array(buffer, this.#offsetOf('coefficients'), updates * rowLength)
-    const header = {
-      hash: HASH,
-      size,
-      parameters,
-      columns,
-      shared,
-      constants,
-      slots,
-      rows,
-      dataLanes,
-      rowLanes,
-      kernel: kernel?.number ?? NO_KERNEL,
-      cohorts,
-      lanes,
-      rowLength,
-      scratches,
-      bounded: Number(shape.isBounded),
-      ...places,
-    }
-    for (const [name, number] of Object.entries(header)) this.set(name as keyof typeof BATCH, number)
+    this.counts = new Uint32Array(buffer, this.#offsetOf('live'), shape.cohorts)
+    this.coefficients = new Float64Array(buffer, this.#offsetOf('coefficients'), shape.updates * rowLength)
+    for (const [name, number] of Object.entries({ ...header, ...places }))
+      this.set(name as keyof typeof BATCH, number)
     new Uint32Array(buffer, this.#offsetOf('value')).set(words.value)
     new Uint32Array(buffer, this.#offsetOf('gradient')).set(words.gradient)
     const { tolerance, maxUpdates, exempt, delay } = shape
@@ -178,8 +120,10 @@ export class Batch {
     this.#settings.set(
       toOrderedArray(BATCH_SETTINGS, { tolerance, mostUpdates: maxUpdates, exempt, delay, done: 0 }),
     )
+    const vector = LINE / header.size
     const values = this.#numbers(this.#offsetOf('constantValues'), constants * vector)
-    for (const [k, constant] of value.constants.entries()) values.fill(constant, k * vector, (k + 1) * vector)
+    for (const [k, constant] of shape.value.constants.entries())
+      values.fill(constant, k * vector, (k + 1) * vector)
   }
 
   /** Whether another one would look alike: it can take its place, with views that take as long to make as few runs do. */
@@ -376,6 +320,75 @@ export class Batch {
       ? new Float32Array(buffer, at, length)
       : new Float64Array(buffer, at, length)
   }
+}
+
+/** Arrays one after the other behind the header, each from a line on; how many lines there are. */
+function placeArrays(lengths: Readonly<Record<string, number>>) {
+  const places: Record<string, number> = {}
+  let lines = Math.ceil((countEntries(BATCH) * 4) / LINE)
+  for (const [name, length] of Object.entries(lengths)) {
+    places[name] = lines
+    lines += Math.ceil(length / LINE)
+  }
+  return { places, lines }
+}
+
+/** Where everything of a batch lies: its header, and each array's line and bytes. */
+function computeLayout(shape: BatchShape) {
+  const { dtype, value, gradient, kernel, columns, shared, rows, cohorts, lanes, updates, scratches } = shape
+  const size = dtype === 'float32' ? 4 : 8
+  const vector = LINE / size
+  const each = Math.ceil(shape.runs / cohorts)
+  const inVectors = (lanes: number) => Math.ceil(lanes / vector) * vector
+  const rowLanes = kernel === null && isRowParallel(gradient, rows) ? inVectors(rows) : 0
+  const inLanes = inVectors(each)
+  // Rows that begin in one set of the cache would push each other out.
+  const apart = (inLanes * size) % CACHE_SET_BYTES === 0 ? vector : 0
+  const dataLanes = rowLanes > 0 ? cohorts * each : inLanes + apart
+  const parameters = value.parameters.length
+  const slots = Math.max(value.slots, gradient.slots)
+  const rowLength = 1 + Math.max(PIPELINE - 1, ...Object.values(kernel?.row ?? {}))
+  const constants = value.constants.length
+  const planes = planeCount(shape)
+  const cohortBytes = lanes * (planes * size + MIN_LANE_BYTES) + planes * GAP_OF_RUNS
+  const words = { value: programWords(value), gradient: programWords(gradient) }
+  // First what each call has anew, then what cohorts have in common, and then what is theirs.
+  const lengths: Record<string, number> = {
+    settings: countEntries(BATCH_SETTINGS) * 8,
+    coefficients: updates * rowLength * 8,
+    value: words.value.length * 4,
+    gradient: words.gradient.length * 4,
+    constantValues: constants * LINE,
+    data: shared * (rowLanes || rows) * size,
+    live: cohorts * 4,
+    laneData: (columns - shared) * size * dataLanes * (rowLanes || rows * cohorts),
+    planes: cohorts * cohortBytes,
+    results: cohorts * lanes * (parameters * size + MIN_RESULT_BYTES),
+    scratch:
+      scratches *
+      ((2 * slots + parameters + 3) * (BLOCK_OF_RUNS * size + GAP_OF_RUNS) + (2 * slots + parameters) * LINE),
+    pieces: rowLanes > 0 ? scratches * PIECES * gradient.sums.length * size : 0,
+  }
+  const { places, lines } = placeArrays(lengths)
+  const header = {
+    hash: HASH,
+    size,
+    parameters,
+    columns,
+    shared,
+    constants,
+    slots,
+    rows,
+    dataLanes,
+    rowLanes,
+    kernel: kernel?.number ?? NO_KERNEL,
+    cohorts,
+    lanes,
+    rowLength,
+    scratches,
+    bounded: Number(shape.isBounded),
+  }
+  return { header, places, lengths, words, perRun: each, bytes: lines * LINE }
 }
 
 /** How many numbers a lane has. */

@@ -65,61 +65,84 @@ export async function execute<T>(
   const timer = tell && setInterval(report, PROGRESS_INTERVAL_MS)
   // Several calls may be under way of one result.
   const runner = choice.runner.withoutWorkers?.() ?? choice.runner
-  // What the call has done before it came here has no turn yet.
-  let began = -Infinity
-  let hasFailed = false
-  const underWay = new Set<Promise<void>>()
-  const turn = async () => {
-    await nextTurn()
-    began = performance.now()
-    stop.signal.throwIfAborted()
-  }
-  // An abort counts at each pause, also without a turn of the loop: how fast a machine is decides on nothing.
-  const pause = () => {
-    stop.signal.throwIfAborted()
-    return performance.now() - began > MIN_TURN_MS ? turn() : undefined
-  }
-  const make = async (call: Batch | readonly Generator<EngineCall, void>[]): Promise<void> => {
-    if (isList(call)) {
-      await Promise.all(call.map(follow))
-      return
-    }
-    const work = runner.advanceAsync(call, pause)
-    underWay.add(work)
-    await orAbort(work, stop.signal)
-    underWay.delete(work)
-    stop.signal.throwIfAborted()
-  }
-  const follow = async <T>(calls: Generator<EngineCall, T>): Promise<T> => {
-    try {
-      for (;;) {
-        const { done, value } = calls.next()
-        if (done) return value
-        const waiting = value === undefined ? pause() : make(value)
-        if (waiting) await waiting
-        // Nobody waits any more for what went beside it.
-        if (hasFailed) return new Promise(() => {})
-      }
-    } catch (thrown) {
-      hasFailed = true
-      throw thrown
-    }
-  }
+  const execution = new Execution(runner, stop.signal)
   try {
-    return await follow(calls)
+    return await execution.follow(calls)
   } catch (thrown) {
-    // An engine may still be at work; where it fails it has spoiled the memory, and where it has paused it has not.
-    const ends = Array.from(underWay, (work) =>
-      work.catch((failed) => {
-        if (failed !== stop.signal.reason) throw failed
-      }),
-    )
-    Promise.all(ends).then(release, () => {})
+    execution.whenEnded().then(release, () => {})
     throw thrown
   } finally {
     clearInterval(timer)
     signal?.removeEventListener('abort', abort)
     runner.release?.()
+  }
+}
+
+/** Calls of one result. */
+class Execution {
+  readonly #runner: BatchRunner
+  readonly #signal: AbortSignal
+  /** What the call has done before it came here has no turn yet. */
+  #began = -Infinity
+  #hasFailed = false
+  readonly #underWay = new Set<Promise<void>>()
+
+  constructor(runner: BatchRunner, signal: AbortSignal) {
+    this.#runner = runner
+    this.#signal = signal
+  }
+
+  async follow<T>(calls: Generator<EngineCall, T>): Promise<T> {
+    try {
+      for (;;) {
+        const { done, value } = calls.next()
+        if (done) return value
+        const waiting = value === undefined ? this.#pause() : this.#make(value)
+        if (waiting) await waiting
+        // Nobody waits any more for what went beside it.
+        if (this.#hasFailed) return new Promise(() => {})
+      }
+    } catch (thrown) {
+      this.#hasFailed = true
+      throw thrown
+    }
+  }
+
+  /**
+   * When engines have ended what they were at: where one fails then it has spoiled the memory, and where it has paused
+   * it has not.
+   */
+  async whenEnded(): Promise<void> {
+    const ends = Array.from(this.#underWay, (work) =>
+      work.catch((failed) => {
+        if (failed !== this.#signal.reason) throw failed
+      }),
+    )
+    await Promise.all(ends)
+  }
+
+  async #make(call: Batch | readonly Generator<EngineCall, void>[]): Promise<void> {
+    if (isList(call)) {
+      await Promise.all(call.map((calls) => this.follow(calls)))
+      return
+    }
+    const work = this.#runner.advanceAsync(call, this.#pause)
+    this.#underWay.add(work)
+    await orAbort(work, this.#signal)
+    this.#underWay.delete(work)
+    this.#signal.throwIfAborted()
+  }
+
+  /** An abort counts at each pause, also without a turn of the loop: how fast a machine is decides on nothing. */
+  readonly #pause = (): Promise<void> | undefined => {
+    this.#signal.throwIfAborted()
+    return performance.now() - this.#began > MIN_TURN_MS ? this.#turn() : undefined
+  }
+
+  async #turn(): Promise<void> {
+    await nextTurn()
+    this.#began = performance.now()
+    this.#signal.throwIfAborted()
   }
 }
 

@@ -158,7 +158,7 @@ function* update(batch: Batch, kernel: Kernel): Slices<void> {
       decoupled: 1 - coefficients[PIPELINE_DECAY],
       sign: coefficients[PIPELINE_SCALE] < 0 ? -1 : 1,
     }
-    if (yield* hasConverged(gradientAt, theta, g, tolerance, decay, box)) return CONVERGED
+    if (yield* hasConverged(gradientAt, theta, g, { tolerance, decay, box })) return CONVERGED
     if (t >= maxUpdates) return MAX_ITERATIONS
     const norm = freeNorm(theta, g, decay, box)
     const { since, change: changeThen, gradientNorm: normThen } = BATCH_SHORT

@@ -1,0 +1,43 @@
+/** Contours of heights on a grid, and stars at minima: their corners, whatever draws them. */
+
+/** What is used of d3-contour's generator. */
+interface ContourGenerator {
+  size(size: [number, number]): this
+  thresholds(levels: number[]): (heights: number[]) => { value: number; coordinates: number[][][][] }[]
+}
+
+type Corner = readonly [u: number, v: number]
+
+/** All places above a level: rings, of which inner ones are holes. */
+export interface Contour {
+  readonly value: number
+  /** Corners as fractions of the grid's width and height, from its first point on. */
+  readonly rings: readonly (readonly Corner[])[]
+}
+
+/**
+ * @param contours d3-contour's, which is no part of the library
+ * @param heights row by row, of `size` × `size` points
+ */
+export function findContours(
+  contours: () => ContourGenerator,
+  heights: ArrayLike<number>,
+  size: number,
+  levels: number[],
+): Contour[] {
+  // A grid's point is in the middle of a cell there, and the first cell begins at 0.
+  const fraction = (cells: number) => (cells - 0.5) / (size - 1)
+  const found = contours().size([size, size]).thresholds(levels)(Array.from(heights))
+  return found.map(({ value, coordinates }) => ({
+    value,
+    rings: coordinates.flat().map((ring) => ring.map(([x, y]): Corner => [fraction(x), fraction(y)])),
+  }))
+}
+
+/** The ten corners of a star of five points. */
+export const starCorners = (x: number, y: number, outer: number, inner: number): [number, number][] =>
+  Array.from({ length: 10 }, (_, i) => {
+    const radius = i % 2 === 0 ? outer : inner
+    const angle = (Math.PI * i) / 5
+    return [x + radius * Math.sin(angle), y - radius * Math.cos(angle)]
+  })

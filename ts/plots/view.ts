@@ -1,0 +1,39 @@
+/** A view of a function of two variables: fractions of its width and height, its grid, and marks on its axes. */
+
+import type { Point, View } from '../objectives/index.js'
+
+/** Where a point is, from the lower left: 0 to 1 inside. */
+export function toFractions([x, y]: Point, [x0, x1, y0, y1]: View): Point {
+  return [(x - x0) / (x1 - x0), (y - y0) / (y1 - y0)]
+}
+
+export const isInside = ([x, y]: Point, [x0, x1, y0, y1]: View): boolean =>
+  x >= x0 && x <= x1 && y >= y0 && y <= y1
+
+/** Values row by row, x the faster, at `size` × `size` points, the view's edges included. */
+export function sampleGrid(value: (point: Point) => number, view: View, size: number): Float64Array {
+  const [x0, x1, y0, y1] = view
+  const at = (from: number, to: number, i: number) => from + ((to - from) * i) / (size - 1)
+  const values = new Float64Array(size * size)
+  for (let row = 0; row < size; row++) {
+    const y = at(y0, y1, row)
+    for (let column = 0; column < size; column++) values[row * size + column] = value([at(x0, x1, column), y])
+  }
+  return values
+}
+
+/** A number that is marked on an axis, and where, as a fraction of it. */
+export interface AxisMark {
+  readonly value: number
+  readonly at: number
+}
+
+/** Those of x and of y. */
+export function axisMarks(
+  ticks: (low: number, high: number, count: number) => number[],
+  [x0, x1, y0, y1]: View,
+): readonly [x: readonly AxisMark[], y: readonly AxisMark[]] {
+  const along = (from: number, to: number) =>
+    ticks(from, to, 5).map((value) => ({ value, at: (value - from) / (to - from) }))
+  return [along(x0, x1), along(y0, y1)]
+}

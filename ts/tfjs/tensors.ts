@@ -1,0 +1,60 @@
+/** Tensors and variables of TensorFlow.js: read, written and validated. */
+
+import { TensorError } from '../core/errors.js'
+import { isObject } from '../core/untrusted-input.js'
+import type { NamedTensor, TfjsModule, TfjsTensor, Variable } from './types.js'
+
+export interface NamedVariable {
+  readonly name: string
+  readonly variable: Variable
+}
+
+/** Good until TensorFlow.js does something else: the backend in WebAssembly copies nothing then. */
+export function valuesOf(tf: TfjsModule, tensor: TfjsTensor): Float32Array {
+  return tf.backend().typedArrayFromHeap?.(tensor) ?? (tensor.dataSync() as Float32Array)
+}
+
+/**
+ * Always a new tensor: kernels keep what they have made of the weights of one, such as packed matrices, and users
+ * keep what `dataSync` gave them.
+ */
+export function assign(tf: TfjsModule, variable: Variable, values: Float32Array): void {
+  const isCopied = tf.backend().typedArrayFromHeap !== undefined
+  const tensor = tf.tensor(isCopied ? values : values.slice(), variable.shape, 'float32')
+  variable.assign(tensor)
+  tensor.dispose()
+}
+
+/** @throws TensorError where there is none of that name, or not in float32 */
+export function variableOf(tf: TfjsModule, name: string): Variable {
+  const variable = tf.engine().registeredVariables[name]
+  if (variable === undefined) throw new TensorError(name, 'the name of a variable', 'one that there is not')
+  if (variable.dtype === 'float32') return variable
+  throw new TensorError(name, 'a variable in float32', `one in ${variable.dtype}`)
+}
+
+export function toNamedTensors(given: unknown): readonly NamedTensor[] {
+  if (Array.isArray(given)) return given
+  if (isObject(given)) return Object.entries(given).map(([name, tensor]) => ({ name, tensor }))
+  throw new TensorError('gradients', 'tensors by name, or a list of them with names', given)
+}
+
+export const toRecord = <T>(
+  variables: readonly NamedVariable[],
+  compute: (variable: Variable) => T,
+): Record<string, T> => Object.fromEntries(variables.map(({ name, variable }) => [name, compute(variable)]))
+
+export function checkShape(name: string, { shape }: Variable, expected: readonly number[]): void {
+  if (`${shape}` !== `${expected}`)
+    throw new TensorError(name, `the shape [${expected}]`, `a variable of the shape [${shape}]`)
+}
+
+/** A gradient has as many numbers as its variable, in float32; a variable on which the loss does not depend has none. */
+export function checkGradient({ name, tensor }: NamedTensor, { size }: Variable): void {
+  if (!tensor || (tensor.size === size && tensor.dtype === 'float32')) return
+  throw new TensorError(
+    name,
+    `a gradient of ${size} numbers in float32`,
+    `one of ${tensor.size} in ${tensor.dtype}`,
+  )
+}
