@@ -3,7 +3,7 @@
 import type { Point, View } from 'antigrad'
 import { ticks } from 'd3-array'
 import { contours } from 'd3-contour'
-import { type Contour, findContours, starCorners } from '../../dist/plots/contours.js'
+import { type ContourLevel, findContours, starCorners } from '../../dist/plots/contours.js'
 import { axisMarks, toFractions } from '../../dist/plots/view.js'
 import { formatNumber, h, roundForRange } from './dom.js'
 import { countLevels, GRID, type HeightField } from './height-field.js'
@@ -72,7 +72,7 @@ export class ContourPlot {
   #height = 0
   #ratio = 1
   #terrain: HeightField | null = null
-  #levels: readonly Contour[] = []
+  #levels: readonly ContourLevel[] = []
   #race: Race | null = null
   #start: Point = [0, 0]
   /** How many updates of each path are drawn, and how far its dashes have come. */
@@ -598,7 +598,7 @@ const fraction = (x: number) => Math.min(1, Math.max(0, x))
 /** The corners of a level's rings, in pixels. */
 export function* generateCorners(
   { left, top, width, height }: PlotBox,
-  rings: Contour['rings'],
+  rings: ContourLevel['rings'],
 ): Generator<[x: number, y: number, isFirst: boolean]> {
   for (const ring of rings) {
     for (const [i, [u, v]] of ring.entries()) yield [left + width * u, top + height * (1 - v), i === 0]

@@ -9,7 +9,7 @@ interface ContourGenerator {
 type Corner = readonly [u: number, v: number]
 
 /** All places above a level: rings, of which inner ones are holes. */
-export interface Contour {
+export interface ContourLevel {
   readonly value: number
   /** Corners as fractions of the grid's width and height, from its first point on. */
   readonly rings: readonly (readonly Corner[])[]
@@ -24,7 +24,7 @@ export function findContours(
   heights: ArrayLike<number>,
   size: number,
   levels: number[],
-): Contour[] {
+): ContourLevel[] {
   // A grid's point is in the middle of a cell there, and the first cell begins at 0.
   const fraction = (cells: number) => (cells - 0.5) / (size - 1)
   const found = contours().size([size, size]).thresholds(levels)(Array.from(heights))
