@@ -59,11 +59,12 @@ export default defineConfig({
   test: {
     globalSetup: 'test/shared-setup.ts',
     projects: [
-      project('package', folders, alone, workers, 0),
+      // The page imports internals beside the package.
+      project('package', folders, alone, workers, 0, modules),
       project('typescript', ['test/**/*.test.ts'], [...folders, ...alone, ...ofInternals], workers, 0),
       project('modules', [...ofInternals, ...ofBoth], undefined, workers, 0, modules),
       // Afterwards, one by one.
-      project('alone', alone, undefined, 1, 1),
+      project('alone', alone, undefined, 1, 1, modules),
     ],
   },
 })

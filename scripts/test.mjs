@@ -40,6 +40,13 @@ const typescript = [
     name: 'Rust lint for WebAssembly',
     command: ['cargo', 'clippy', ...wasm, '--features', 'antigrad-wasm/equations', '--', '-D', 'warnings'],
   },
+  {
+    name: 'Rust lint of the module of fits',
+    command: [
+      ...['cargo', 'clippy', ...wasm, '--no-default-features', '--features', 'antigrad-wasm/batches'],
+      ...['--', '-D', 'warnings'],
+    ],
+  },
   { name: 'TypeScript format and lint', command: [bin('biome'), 'ci'] },
   { name: 'spelling', command: [bin('cspell'), 'lint', '--no-progress'] },
   { name: 'types of the tests', command: [bin('tsc'), '--noEmit', '-p', 'tsconfig.test.json'] },

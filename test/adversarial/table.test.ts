@@ -220,8 +220,10 @@ test('the table has every function that a user can call', () => {
   }
   for (const [name, make] of Object.entries(subjects)) {
     const subject = make()
-    const prototype = Object.getPrototypeOf(subject)
-    methods(`${name}#`, prototype === Object.prototype ? subject : prototype)
+    let prototype = Object.getPrototypeOf(subject)
+    if (prototype === Object.prototype) methods(`${name}#`, subject)
+    for (; prototype !== Object.prototype; prototype = Object.getPrototypeOf(prototype))
+      methods(`${name}#`, prototype)
   }
   // Internal.
   found.delete('Expression#programs')

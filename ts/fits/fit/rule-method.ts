@@ -1,5 +1,6 @@
 /** A first-order rule as the option `method` of fits. */
 
+import { isRecord } from '../../core/untrusted-input.js'
 import { Expression } from '../../expressions/expression.js'
 import { type DataColumn, numbersInRun, rowsInRun } from '../../many/batch/data.js'
 import type { EngineCall } from '../../many/engines/execute.js'
@@ -19,13 +20,16 @@ const reasons = minimizeReasons.map((reason) =>
 )
 
 class RuleMethod extends FitMethod {
-  readonly rule: Rule
-  readonly module = wasmModule
+  readonly #rule: Rule
 
   constructor(rule: Rule) {
     super()
-    this.rule = rule
+    this.#rule = rule
     Object.freeze(this)
+  }
+
+  get module() {
+    return wasmModule
   }
 
   *minimize(request: MethodRequest): Generator<EngineCall, StoppedRuns> {
@@ -45,7 +49,7 @@ class RuleMethod extends FitMethod {
     )
     const named = columns.map((name, k) => [name, ofRuns(data[k])] as const)
     const starts = Object.fromEntries(free.map((name, i) => [name, request.starts[i]]))
-    const many = new ManyRuns(objective, starts, this.rule, {
+    const many = new ManyRuns(objective, starts, this.#rule, {
       ...options,
       data: Object.fromEntries([...named, ...constants]),
       dtype: 'float64',
@@ -67,6 +71,8 @@ class RuleMethod extends FitMethod {
  * fit(model, data, { start, method: ruleMethod(adam({ lr: 0.05 })) })
  */
 export function ruleMethod(rule: Rule): FitMethod {
-  readOptionSets(rule, {}, 1)
-  return new RuleMethod(rule)
+  // Read once: it counts what getters return now.
+  const own = isRecord(rule) ? { ...rule } : rule
+  readOptionSets(own, {}, 1)
+  return new RuleMethod(own)
 }
