@@ -438,7 +438,10 @@ test('what is refused before anything is called', () => {
   const refused = (options: object, words: string | RegExp, given: object = data): void =>
     expect(() => fitOne(never as never, given as never, { start, ...options } as never)).toThrow(words)
   refused({ engine: 'native' }, 'engine: expected \'typescript\', as the model is a function, got "native"')
-  refused({ method: antigrad.adam() }, 'method: expected none, as the model is a function')
+  refused(
+    { method: antigrad.ruleMethod(antigrad.adam()) },
+    'method: expected none, as the model is a function',
+  )
   refused(
     { covariance: y.map((_, i) => y.map((_, j) => Number(i === j))) },
     'covariance: expected none of a function',

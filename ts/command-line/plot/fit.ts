@@ -65,7 +65,7 @@ interface FitCurve {
 }
 
 /** Where numbers of the upper panel are. */
-interface FitView {
+interface FitPlotView {
   readonly x: AxisRange
   readonly scaleX: AxisScale
   readonly atX: AxisPosition
@@ -102,7 +102,7 @@ ${drawResiduals(all, view)}
 }
 
 /** The lower panel, with 0 in its middle. */
-function drawResiduals(all: readonly DrawnGroup[], view: FitView): string {
+function drawResiduals(all: readonly DrawnGroup[], view: FitPlotView): string {
   const residuals = all.map(({ fit }) => fit.residuals)
   const [least, greatest] = computeRange(residuals.flatMap(computeRange))
   const most = Math.max(0, -least, greatest)
@@ -116,7 +116,7 @@ ${all.map((drawn, i) => points(drawn, residuals[i], [view.atX, at], i)).join('\n
 }
 
 function frame(
-  { x, atX, scaleX }: FitView,
+  { x, atX, scaleX }: FitPlotView,
   [top, height]: readonly [number, number],
   name: string,
   yTicks: string,
@@ -158,7 +158,7 @@ function points(
 }
 
 /** A standard deviation to either side; what is not above 0 has an end at the frame on a logarithmic axis. */
-function bars({ atX, atY }: FitView, { x, y, bars }: DrawnGroup, i: number): string {
+function bars({ atX, atY }: FitPlotView, { x, y, bars }: DrawnGroup, i: number): string {
   if (bars === null) return ''
   const within = (value: number) => {
     const at = atY(value)
@@ -172,7 +172,7 @@ function bars({ atX, atY }: FitView, { x, y, bars }: DrawnGroup, i: number): str
   return `<path class="bars" stroke="${getColor(i)}" stroke-opacity=".6" d="${[...new Set(places)].join('')}"/>`
 }
 
-function line({ atX, atY }: FitView, { x, f }: FitCurve, i: number): string {
+function line({ atX, atY }: FitPlotView, { x, f }: FitCurve, i: number): string {
   const known = stretches(x.map((_, k) => Number.isFinite(atY(f[k]))))
   const paths = known.map((own) => own.flatMap((k) => [atX(x[k]), atY(f[k])]))
   const seen = paths
@@ -182,7 +182,7 @@ function line({ atX, atY }: FitView, { x, f }: FitCurve, i: number): string {
 }
 
 /** A shape for each stretch in which both ends are known. */
-function band({ atX, atY }: FitView, { x, low, high }: FitCurve, i: number): string {
+function band({ atX, atY }: FitPlotView, { x, low, high }: FitCurve, i: number): string {
   // What is below 0 is beneath a logarithmic axis.
   const at = (k: number, y: number) => {
     const place = atY(y)
