@@ -44,7 +44,7 @@ export interface BootstrapSource<Names extends string> {
 }
 
 /** How refits of one fit have ended: where one has not been made, none has. */
-export function countReplicates(all: Uint8Array) {
+export function countReplicates(all: Uint8Array): Pick<Bootstrap, 'count' | 'failed' | 'reason'> {
   const reason = all.subarray(0, all.includes(0) ? 0 : all.length)
   let failed = 0
   for (let k = 0; k < reason.length; k++) if (reason[k] !== CONVERGED) failed++
