@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { basename, dirname, join, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseTriple } from '@napi-rs/cli'
 import { build } from 'esbuild'
@@ -91,11 +91,13 @@ const node = { bundle: true, platform: 'node', target: 'node20', logLevel: 'warn
 
 /** Modules that serve for others too: one is in each file that has all of the library. */
 const larger = { core: 'equations', catalogue: 'equations', fits: 'many' }
+const withLarger = (module) =>
+  module.replace(/\bwebassembly\/(core|catalogue|fits)\.js$/, (_, name) => `webassembly/${larger[name]}.js`)
 const oneModule = {
   name: 'one module',
   setup: ({ onResolve, resolve }) =>
     onResolve({ filter: /\/webassembly\/(core|catalogue|fits)\.js$/ }, ({ path, kind, resolveDir }) =>
-      resolve(`${process.cwd()}/dist/webassembly/${larger[basename(path, '.js')]}.js`, { kind, resolveDir }),
+      resolve(withLarger(path), { kind, resolveDir }),
     ),
 }
 
@@ -148,8 +150,7 @@ const fromLibraries = (folder, isOwn, replace = () => undefined) => ({
   name: 'libraries',
   setup: ({ onResolve, onLoad }) => {
     onResolve({ filter: /^[.#]/, namespace: 'file' }, ({ path, importer, resolveDir }) => {
-      const found = relative('dist', imports[path]?.node ?? join(resolveDir, path))
-      const module = found === 'webassembly/fits.js' ? 'webassembly/many.js' : found
+      const module = withLarger(relative('dist', imports[path]?.node ?? join(resolveDir, path)))
       if (importer.includes('node_modules') || isOwn(module)) return undefined
       const other = replace(module)
       if (other !== undefined) return other

@@ -1,4 +1,4 @@
-/** EngineCalls of a compiled engine on the main thread, cut so short that the event loop need not wait long. */
+/** Calls of a compiled engine on the main thread, cut so short that the event loop need not wait long. */
 
 import { BLOCK_OF_RUNS, PIECES } from '../../arena/manifest.js'
 import type { Slices } from '../../core/slices.js'
@@ -15,7 +15,7 @@ const OPERATIONS_PER_SLICE = 2.5e5
 /** Milliseconds an operation of programs, as measured. */
 const paces = new WeakMap<Program, number>()
 
-/** EngineCalls of an engine. */
+/** How an engine is called. */
 interface EngineCalls {
   /** Makes the updates at hand. */
   advance(batch: Batch): void
