@@ -18,6 +18,8 @@ export const keywords = {
     'autograd automatic differentiation jax.grad vmap asteval ExpressionModel multistart MLSL basinhopping',
   sweep: 'hyperparameter search grid search random search brute Optuna Ray Tune',
   fits: 'curve_fit least_squares leastsq popt pcov absolute_sigma max_nfev x_scale lmfit Model Parameters minimize report_fit redchi chisqr nvarys nfree ndata varys Minimizer guess make_params nan_policy active_mask df_resid nobs f_scale soft_l1 method lm trf dogbox',
+  'fits-models':
+    'lmfit GaussianModel LorentzianModel VoigtModel PseudoVoigtModel ExponentialModel guess make_params EC50 IC50 4PL 5PL drc dose-response curve enzyme kinetics baseline peak fitting',
   'fits-errors':
     'conf_interval conf_interval2d profile likelihood MINOS minos mncontour eval_uncertainty stderr bootstrap confidence band prediction interval nuisance parameters',
   'fits-functions': 'jac Dfun diff_step epsfcn finite differences num_derivative 2-point 3-point',

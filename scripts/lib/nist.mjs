@@ -66,7 +66,7 @@ export function fitProblem(antigrad, problem, start, options) {
 
 export const tolerances = [undefined, 1e-14]
 
-/** The section of docs/fits.md that has the table. */
+/** The heading of the section of docs/fits-method.md that contains the table. */
 export const problemsHeading = '## Certified problems'
 
 /** The table there. */

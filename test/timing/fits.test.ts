@@ -138,7 +138,7 @@ test.each<Timed>([
     (x, fit) => x * (x - fit) + 0.1 * next(),
     1.4,
   ],
-])('a guess of %s takes the µs that docs/fits.md says', (_, model, x, of, microseconds) => {
+])('a guess of %s takes at most the time that docs/fits-models.md states', (_, model, x, of, microseconds) => {
   const count = 4000
   const y = Array.from({ length: count }, (_, fit) => x.map((at) => of(at, fit / count)))
   const start = Object.fromEntries(
