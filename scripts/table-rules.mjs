@@ -49,9 +49,9 @@ script(async () => {
     const found = await measure(objective, name)
     const median = ({ updates }) => updates[updates.length >> 1]
     const [best] = found.sort((a, b) => b.updates.length - a.updates.length || median(a) - median(b))
-    if (best.updates.length === 0) return `| \`${name}\` | – | 0 % | – |`
+    if (best.updates.length === 0) return `| \`${name}\` | – | 0% | – |`
     const share = Math.round((100 * best.updates.length) / count)
-    return `| \`${name}\` | ${best.lr} | ${share} % | ${median(best)} |`
+    return `| \`${name}\` | ${best.lr} | ${share}% | ${median(best)} |`
   }
 
   const sections = []
@@ -66,22 +66,33 @@ script(async () => {
     say(objective.name)
   }
   const range = `${rates.slice(0, 3).join(', ')}, … ${rates.at(-1)}`
-  const text = `# Rules on the test functions
+  const text = `# Update rules on the test functions
 
-How every rule that \`minimizeMany\` takes does on every test function in two dimensions that has a minimum.
-\`npm run table:rules\` runs it all and writes this page; its numbers are the same on every machine.
+These tables show how well each rule that \`minimizeMany\` accepts minimizes each two-dimensional test function
+that has a minimum. \`npm run table:rules\` writes this page; its numbers are the same on every machine.
+[\`antigrad sweep\`](sweep.md) compares options in a similar way:
 
-Each rule has ${rates.length} learning rates, ${range}, and its defaults else. With each rate it
-starts from the same ${count} points, Sobol's of seed ${seed} in the function's \`view\`, in float64, and makes at
-most ${maxIterations} updates. A start *arrives* if its run comes within ${near} of a global minimum and stays
-there to the end; its updates are those until it is there for good, as every tenth point shows it. The best
-rate is the one with which most starts arrive, and of those the one with the least median of their updates.
+\`\`\`sh
+antigrad sweep --function rosenbrock --rule adam --lr 0.1,0.3,1,3 --starts 64 --max-iterations 2000
+\`\`\`
 
-So a table tells how well a rule does when its rate is known, and the same everywhere. It does not tell how
-hard a rate is to find, nor what a schedule would do: rules that divide by the gradient's size keep jumping
-about a minimum as far as their rate reaches, and arrive only with a small one. \`adamw\` decays by default,
-which moves minima that are not at 0; the first updates of \`radam\` are not adapted, so that a large rate
-throws it far away. Where there are many minima a table tells more of the starts than of the rules.
+| per rule and function | |
+|---|---|
+| learning rates | ${rates.length}: ${range}; all other options have their defaults |
+| starts | ${count} points per learning rate: Sobol's sequence with seed ${seed} in the function's \`view\`, in float64 |
+| updates | at most ${maxIterations} per start |
+| a start *arrives* | if its run comes within ${near} of a global minimum and stays there to the end |
+| updates of a start | until the run stays there for good, checked at every tenth update |
+| best learning rate | the one with the most arriving starts, then with the lowest median of their updates |
+
+The tables show how well a rule performs if its learning rate is known, not how hard the rate is to find or
+what a schedule would change:
+
+- Rules that divide by the gradient's size oscillate around a minimum with an amplitude proportional to the
+  learning rate. They arrive only with a small rate.
+- \`adamw\` decays its parameters by default, which moves minima that are not at 0.
+- The first updates of \`radam\` are not adapted, so a large rate throws it far away.
+- With many local minima, a table depends more on the starts than on the rules.
 
 ${sections.join('\n')}`
   writeFileSync(join(root, 'docs/objectives.md'), text)
