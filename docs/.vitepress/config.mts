@@ -8,7 +8,7 @@ const { ruleNames } = await import(new URL('./rules.mjs', import.meta.url).href)
 
 /** Every page of docs/, by what a reader wants; a page that is in no list is an error. */
 const sections: Readonly<Record<string, readonly string[]>> = {
-  Begin: ['start', 'which', 'coming-from', 'recipes'],
+  Begin: ['start', 'which', 'coming-from', 'recipes', 'not-here'],
   Optimizers: ['optimizer', 'models', 'rows', 'schedules', 'rules', 'equations'],
   'Functions to minimize': ['minimize', 'objectives', 'expressions', 'sweep'],
   Fits: [
@@ -21,9 +21,10 @@ const sections: Readonly<Record<string, readonly string[]>> = {
     'fits-command-line',
     'fits-method',
   ],
-  Engines: ['engines', 'numerics', 'threads', 'everywhere', 'performance', 'rivals', 'how-it-works'],
+  Engines: ['engines', 'threads', 'everywhere', 'rivals'],
   'Many machines': ['chunks', 'chunks-engines'],
-  'At work': ['command-line', 'page', 'files', 'tfjs', 'errors', 'reliability', 'releasing'],
+  'At work': ['command-line', 'page', 'files', 'tfjs', 'errors'],
+  'How it is made': ['how-it-works', 'numerics', 'performance', 'reliability', 'releasing'],
 }
 
 const { keywords }: { keywords: Readonly<Record<string, string>> } = await import(

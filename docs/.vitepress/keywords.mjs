@@ -1,5 +1,7 @@
 /** Names that torch.optim, Optax, SciPy, lmfit and NLopt use, per page: the search finds the page by them, too. */
 export const keywords = {
+  'not-here':
+    'L-BFGS-B constraints SLSQP trust-constr linprog integer programming CMA-ES Nelder-Mead ODR orthogonal distance regression ODE solve_ivp GPU CUDA autograd mixed precision AMP GradScaler early stopping callbacks hooks newton_krylov fsolve root Hessian-free K-FAC Shampoo MCMC emcee',
   start: 'getting started tutorial optim.SGD zero_grad backward',
   optimizer:
     'torch.optim.Optimizer step zero_grad param_groups add_param_group apply_updates closure set_to_none retain_grad clip_grad_norm_ clip_grad_value_ clip_by_global_norm adaptive_grad_clip gradient accumulation MultiSteps apply_if_finite',
