@@ -52,8 +52,8 @@ const positive = { positive: true } as const
 /**
  * Enzyme kinetics with an inhibitor: vmax·x/(km·(1 + i/ki) + x·(1 + i/(alpha·ki))) for the kind 'mixed'. The
  * data have two columns, the substrate concentration x ≥ 0 and the inhibitor concentration i ≥ 0. The kind
- * 'competitive' omits the factor of x, and 'uncompetitive' the factor of km; 'noncompetitive' sets alpha to
- * 1. km and ki are concentrations. km, ki and alpha are positive.
+ * 'competitive' omits the factor of x, and 'uncompetitive' the factor of km. The kind 'noncompetitive' sets
+ * alpha to 1. The parameters km and ki are concentrations. All of km, ki and alpha are positive.
  */
 export function inhibition(options: InhibitionOptions = {}): FitModel<'vmax' | 'km' | 'ki' | 'alpha'> {
   const { kind, inhibitor, ...rest } = readOptions('options', options, table)
@@ -122,8 +122,8 @@ function* guess(
 }
 
 /**
- * Substrate inhibition vmax·x/(km + x + x²/ki), for x ≥ 0 (Haldane, 1930). km and ki are positive and in the
- * unit of x. The rate has its maximum at x = √(km·ki).
+ * Substrate inhibition vmax·x/(km + x + x²/ki), for x ≥ 0 (Haldane, 1930). Both km and ki are positive and in
+ * the unit of x. The rate has its maximum at x = √(km·ki).
  */
 export function substrateInhibition(options: ModelOptions = {}): FitModel<'vmax' | 'km' | 'ki'> {
   return define(
@@ -151,8 +151,8 @@ export function substrateInhibition(options: ModelOptions = {}): FitModel<'vmax'
 /**
  * Rate in the presence of a tight-binding inhibitor: v0·(e − x − ki + √((e − x − ki)² + 4·e·ki))/(2·e)
  * (Morrison, 1969). The inhibitor concentration is x ≥ 0, and the enzyme concentration is e. Binding to the
- * enzyme consumes part of the inhibitor. ki is the apparent inhibition constant. e and ki are positive and in
- * the unit of x. A known e can be fixed: `start: { e: { start: 2, fixed: true } }`.
+ * enzyme consumes part of the inhibitor. The parameter ki is the apparent inhibition constant. Both e and ki
+ * are positive and in the unit of x. A known e can be fixed: `start: { e: { start: 2, fixed: true } }`.
  */
 export function tightBinding(options: ModelOptions = {}): FitModel<'v0' | 'e' | 'ki'> {
   return define(
