@@ -1,4 +1,39 @@
-/** What `antigrad/fit` exports. */
+/**
+ * Nonlinear least squares: fits a model to data, with standard errors, confidence intervals and bands.
+ *
+ * ```ts
+ * import { expression } from 'antigrad'
+ * import { fit } from 'antigrad/fit'
+ *
+ * const t = [0, 1, 2, 3, 4, 5]
+ * const y = [5, 3.1, 2, 1.6, 1.2, 1.1]
+ * const found = fit(expression('a*exp(-b*t) + c'), { t, y }, { start: { a: 1, b: 1, c: 0 } })
+ * found.values.b // 0.639…
+ * found.errors.b // 0.035…
+ * found.intervals(0.95).b // [low, high]
+ * ```
+ *
+ * `fit` runs one fit, `fitMany` thousands of independent fits, and `fitShared` fits groups that share
+ * parameters. `profile`, `contour`, `bootstrap` and `compare` analyze the results. A model is an
+ * `expression`, one of the built-in `models`, or a JavaScript function.
+ *
+ * A fit passes through the following folders of the source:
+ *
+ * 1. `problem` reads the options, the parameters and the data columns. It drops unused rows and turns the
+ *   model into an expression graph.
+ * 2. `models` contains the built-in models. They guess the starting values that `start` omits.
+ * 3. `programs` compiles the graph to programs: one Levenberg-Marquardt step, the covariance, and profile
+ *   traces.
+ * 4. `solve` runs these programs for batches of fits on an engine. Ill-conditioned fits are repeated with QR.
+ *   Function models and models with more than 16 free parameters are solved one at a time by a dense
+ *   trust-region method.
+ * 5. `uncertainty` and `profiles` compute statistics, bands, bootstrap replicates and profile likelihoods
+ *   from the solved fits.
+ * 6. `fit` starts the run and assembles the result. It also repeats the run for model-based weights and for a
+ *   covariance of y.
+ * 7. `shared-solve` and `shared` do the same for fits with shared parameters.
+ * 8. `analysis` contains the functions that take a result.
+ */
 
 export { bootstrap, bootstrapSync } from './analysis/bootstrap.js'
 export { type CompareOptions, type Comparison, compare } from './analysis/compare.js'

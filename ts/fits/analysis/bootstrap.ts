@@ -1,4 +1,4 @@
-/** `bootstrap`: errors, intervals and bands by fitting resampled data. */
+/** `bootstrap`: standard errors, intervals and bands from fits of resampled data. */
 
 import { mapRecord } from '../../core/untrusted-input.js'
 import { CallProgress, executeSync } from '../../many/engines/execute.js'
@@ -23,11 +23,13 @@ import { type Computation, checkResult, run, runSync } from './computation.js'
 import { prepareSharedBootstrap } from './shared-bootstrap.js'
 
 /**
- * Fits resampled data again and again, for errors, intervals and bands that do not take the model for linear. A fit of a
- * batch gets the numbers that it has in the bootstrap of the batch.
+ * Bootstraps one fit: refits resampled data to get standard errors, intervals and bands that do not assume a
+ * linear model. `bootstrap(result.at(i))` draws the same random numbers as `bootstrap(result)` draws for fit
+ * i.
  *
- * @param found what `fit` returns
- * @throws OptionError if an option is out of its range, or residuals of a fit of counts are to be resampled
+ * @param found a result of `fit`
+ * @param options number of replicates, resampling method, seed and confidence level
+ * @throws OptionError if an option is out of its range, or if residuals of a Poisson fit are to be resampled
  * @example
  * const { errors } = bootstrap(found, { count: 2000, seed: 1 })
  */
@@ -36,22 +38,23 @@ export function bootstrap<Names extends string>(
   options?: BootstrapOptions,
 ): Bootstrap<Names>
 /**
- * The bootstrap of each fit: thousands of refits side by side, with the same bits on every engine and number of threads.
- * The event loop stays free where the native engine runs.
+ * Bootstraps each fit of a batch. Thousands of replicates run side by side, with the same bits on every
+ * engine and number of threads. The native engine does not block the event loop.
  *
- * @param found what `fitMany` returns
- * @throws (rejects with) OptionError as for a single fit, or if there would be more than 2²⁷ numbers; the signal's reason
+ * @param found a result of `fitMany`
+ * @throws (rejects with) OptionError as for a single fit, or if the replicates would need more than 2²⁷
+ * numbers; the signal's reason if the call is aborted
  */
 export function bootstrap<Names extends string>(
   found: FitManyResult<Names>,
   options?: BootstrapManyOptions,
 ): Promise<BootstrapMany<Names>>
 /**
- * The bootstrap of a fit of many groups: rows or residuals are resampled within each group, and all groups are fitted
- * together again. Random numbers depend on the seed, the group and the refit.
+ * Bootstraps a fit with shared parameters. Rows or residuals are resampled within each group, and all groups
+ * are refitted together. The random numbers depend only on the seed, the group and the replicate.
  *
- * @param found what `fitShared` returns
- * @throws (rejects with) OptionError as for many fits; the signal's reason
+ * @param found a result of `fitShared`
+ * @throws (rejects with) OptionError as for `fitMany`; the signal's reason if the call is aborted
  */
 export function bootstrap(found: SharedFit, options?: BootstrapManyOptions): Promise<SharedBootstrap>
 export function bootstrap(
@@ -71,7 +74,7 @@ export function bootstrap(
   return new Bootstrap({ context, fit: index, values: (found as Fit).values }, refits, read)
 }
 
-/** `bootstrap` of a result of `fitMany` or `fitShared`, without a promise. */
+/** Synchronous version of {@link bootstrap} for results of `fitMany` and `fitShared`. */
 export function bootstrapSync<Names extends string>(
   found: FitManyResult<Names>,
   options?: BootstrapManyOptions,

@@ -1,4 +1,4 @@
-/** Whether data want the full model of two models. */
+/** `compare`: model comparison by F test, likelihood-ratio test and AICc. */
 
 import { ArgumentError } from '../../core/errors.js'
 import { createRecord, isObject } from '../../core/untrusted-input.js'
@@ -27,33 +27,41 @@ import { reduceChiSquared } from '../uncertainty/statistics.js'
 export type { Comparison }
 
 const table = {
-  /** Says that the full model has the reduced model in it, which is found out otherwise; false. */
+  /**
+   * Whether the reduced model is known to be nested in the full model. Default false: nesting is tested with
+   * a fit.
+   */
   nested: flag(false),
 }
 
 export interface CompareOptions extends GivenOf<typeof table> {}
 
-/** A curve is met where what is left is no more than this part of what its own fit leaves. */
+/**
+ * Fraction of the reduced model's χ². A full model that is fitted to the reduced model's curve reproduces the
+ * curve if the remaining χ² is at most this fraction.
+ */
 const EQUALITY_TOLERANCE = 1e-6
 const NOT_NESTED = "has not met the other one's curve"
 
 /**
- * Compares two models by fits of the same data: by the F test, or where σ is known by the likelihood ratio, if one of
- * them is nested in the other; and by AICc in any case. That it is nested is known where the full model meets
- * the curve of the reduced model, to which it is fitted; or where you say so.
+ * Compares two models that were fitted to the same data. AICc is always computed. If one model is nested in
+ * the other, an F test is computed too, or a likelihood-ratio test if σ is known. To test nesting, the full
+ * model is fitted to the curve of the reduced model, which it must reproduce. The option `nested` overrides
+ * this test.
  *
- * @param b a fit of the same numbers y with the same weights and loss, which is not robust; of `fitMany` as many
- * @throws ArgumentError where fits cannot be compared
+ * @param a a result of `fit`
+ * @param b another result of `fit` with the same y, weights and loss, which must not be robust
+ * @throws ArgumentError if the fits cannot be compared
  * @example
  * const { pValue, aicc, message } = compare(fit(models.fourPL(), data), fit(models.fivePL(), data))
  */
 export function compare(a: Fit, b: Fit, options?: CompareOptions): Comparison
-/** Of each fit of a result with the one in the same place of the other. */
+/** Compares each fit of one batch with the fit of the same index in another batch of equal length. */
 export function compare(a: FitManyResult, b: FitManyResult, options?: CompareOptions): Comparison[]
 /**
- * Compares fits of all groups together, with different parameters shared, or with none shared (`fitMany`). The reduced
- * model is nested in the full model if the model functions are the same, and each parameter that the full model shares is
- * shared in the reduced model too.
+ * Compares fits of all groups together, with different shared parameters, or with independent groups
+ * (`fitMany`). The reduced model is nested in the full model under two conditions. Both use the same model
+ * function, and the reduced model shares every parameter that the full model shares.
  *
  * @example
  * compare(await fitShared(model, data, { shared: ['top', 'bottom'] }), await fitMany(model, data)) // worth it?
@@ -93,7 +101,7 @@ function compareAll(a: readonly Fit[], b: readonly Fit[], isNested: boolean): Co
   const toCompared = (fit: Fit): ComparedFit => ({ result: fit, parts: [getSource(fit)] })
   const pairs = a.map((fit, k) => makePair(toCompared(fit), toCompared(b[k])))
   const nests: NestingCheck[] = []
-  // Of a call, all fits of one side have one model.
+  // All fits of one result have the same model.
   for (const side of ['a', 'b'] as const) {
     const some = [...pairs.keys()].filter(
       (k) => pairs[k].fullModel === side && pairs[k].unavailableBecause === '',
@@ -104,7 +112,7 @@ function compareAll(a: readonly Fit[], b: readonly Fit[], isNested: boolean): Co
   return pairs.map((pair, k) => comparison(pair, nests[k], isNested))
 }
 
-/** All groups of a result; nothing where it is none that has groups. */
+/** All groups of a result as one joint fit. Undefined if the value is not a result with groups. */
 function findJointFit(given: unknown): JointFit | undefined {
   if (!isFitManyResult(given)) return isObject(given) ? jointFits.get(given)?.() : undefined
   const fits = toFits(given)
@@ -148,14 +156,17 @@ function compareJointFits(a: JointFit, b: JointFit, isNested: boolean): Comparis
   )
 }
 
-/** Fits the full model to the curves of the reduced model: from where it is, and from where they have the same names. */
+/**
+ * Fits the full model to the curves of the reduced model. It starts once at its own solution, and once with
+ * the values of equally named parameters of the reduced model.
+ */
 function checkNesting(pairs: readonly { readonly full: Fit; readonly reduced: Fit }[]): NestingCheck[] {
   if (pairs.length === 0) return []
   const { context: given } = getSource(pairs[0].full)
   const context = given.whitened?.plain ?? given
   const { problem, dropsInvalid, choice } = context
   const { functionModel } = problem
-  // Of residuals nobody knows the curve.
+  // A residual model has no curve.
   if (functionModel?.kind === 'residuals')
     return pairs.map(() => ({ isNested: false, explanation: NOT_NESTED, atBound: [] }))
   const twice = <T>(make: (pair: (typeof pairs)[number], isOther: boolean) => T) =>
@@ -171,7 +182,7 @@ function checkNesting(pairs: readonly { readonly full: Fit; readonly reduced: Fi
     }),
   )
   const met = fitManySync(
-    // Any model: its names are not known here.
+    // The cast accepts any model, because parameter names are unknown here.
     (functionModel?.model ?? expression(problem.text)) as Expression,
     { ...createRecord(named, column), [problem.y]: curves },
     {

@@ -1,4 +1,4 @@
-/** Computations from the result of a fit, with a promise and without. */
+/** Computations on the result of a fit, synchronous or asynchronous. */
 
 import { ArgumentError } from '../../core/errors.js'
 import { isObject } from '../../core/untrusted-input.js'
@@ -7,12 +7,12 @@ import type { BatchRunner } from '../../many/engines/engines.js'
 import { type CallProgress, type EngineCall, execute, executeSync } from '../../many/engines/execute.js'
 
 export interface Computation<T> {
-  /** The engine that made the fits. */
+  /** The engine that ran the fits. */
   readonly choice: EngineChoice<BatchRunner>
   readonly calls: Generator<EngineCall, T>
-  /** Frees what the calls use, once they have ended or have been aborted. */
+  /** Frees resources of the calls after they have ended or have been aborted. */
   readonly release?: () => void
-  /** What `onProgress` is told, if there is one. */
+  /** Progress reports for `onProgress`, if the computation supports them. */
   readonly progress?: CallProgress
 }
 
@@ -31,7 +31,7 @@ export function runSync<T>({ choice, calls, release }: Computation<T>): T {
   return result
 }
 
-/** @throws ArgumentError if it is no result of one of these kinds */
+/** @throws ArgumentError if the value is not a result of one of these kinds */
 export function checkResult(
   found: unknown,
   expected: string,

@@ -15,13 +15,16 @@ import { type FitSource, fitSources } from '../solve/result-source.js'
 import { checkResult } from './computation.js'
 
 /**
- * Traces the boundary of the joint confidence region of two parameters: where χ², while all others follow, has risen to
- * what the level says for both at once. That is F(2, n), or Δχ² of two degrees of freedom if σ is known. The points lie on
- * rays around the fit, one on each; for derived quantities they are those at which lines from outside touch the region.
+ * Traces the boundary of the joint confidence region of two parameters. On the boundary, χ², minimized over
+ * all other parameters, has reached the threshold of the level for both parameters jointly. The threshold is
+ * an F(2, n) quantile with n degrees of freedom, or a χ² quantile with two degrees of freedom if σ is known.
+ * The points lie on rays from the estimate, one point per ray. For derived quantities, each point is where a
+ * tangent line touches the region.
  *
- * @param found what `fit` returns
- * @param a @param b parameters that vary, or that are derived from these
- * @throws OptionError if one is none of these, both are one, or an option is out of its range
+ * @param found a result of `fit`
+ * @param a @param b names of two different free parameters or derived quantities
+ * @throws OptionError if a name is neither free nor derived, if both names are equal, or if an option is out
+ * of its range
  * @example
  * const { points, message } = contour(found, 'a', 'b', { level: 0.9 })
  */

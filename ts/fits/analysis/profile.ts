@@ -32,13 +32,14 @@ type Profiles<Name extends string> = Readonly<Record<Name, Profile>>
 type ManyProfiles<Name extends string> = Readonly<Record<Name, ProfileColumns>>
 
 /**
- * Computes profile intervals: how far each parameter can go, while all others follow, until χ² has risen by what the level
- * allows. That is F(1, n)·χ²/n if σ is unknown (`conf_interval` of lmfit) and Δχ² if it is known (MINOS). They are not
- * symmetric, and hold where the model is not linear within the errors.
+ * Computes profile-likelihood intervals. An endpoint is the value of a parameter at which χ², minimized over
+ * all other parameters, has risen to the threshold of the level. The rise is F(1, n)·χ²/n with n degrees of
+ * freedom if σ is unknown (lmfit's `conf_interval`), and a χ² quantile if σ is known (MINOS). The intervals
+ * need not be symmetric, and they remain valid if the model is nonlinear within the standard errors.
  *
- * @param found what `fit` returns
- * @param names parameters that vary, or that are derived from these; by default all of them
- * @throws OptionError if a name is none of these, or the level is not between 0 and 1
+ * @param found a result of `fit`
+ * @param names names of free parameters or derived quantities; default: all of them
+ * @throws OptionError if a name is neither free nor derived, or if the level is not between 0 and 1
  * @example
  * const { low, high } = profile(found, ['b']).b
  */
@@ -48,11 +49,11 @@ export function profile<Names extends string, Name extends Names = Names>(
   options?: ProfileOptions,
 ): Profiles<Name>
 /**
- * Computes the profile intervals of each fit, thousands side by side: columns by fit, and why each endpoint is where it
- * is. The event loop stays free where the native engine runs.
+ * Computes the profile intervals of each fit of a batch. Thousands of profiles run side by side. The result
+ * has columns by fit, with the reason of each endpoint. The native engine does not block the event loop.
  *
- * @param found what `fitMany` returns
- * @throws (rejects with) OptionError as for a single fit; the signal's reason
+ * @param found a result of `fitMany`
+ * @throws (rejects with) OptionError as for a single fit; the signal's reason if the call is aborted
  */
 export function profile<Names extends string, Name extends Names = Names>(
   found: FitManyResult<Names>,
@@ -60,11 +61,14 @@ export function profile<Names extends string, Name extends Names = Names>(
   options?: ProfileManyOptions,
 ): Promise<ManyProfiles<Name>>
 /**
- * Computes the profile interval of one parameter of a fit of many groups, while all parameters of all groups follow.
+ * Computes the profile interval of one parameter of a fit with shared parameters. χ² is minimized over all
+ * other parameters of all groups.
  *
- * @param found what `fitShared` returns, for a parameter in its `shared`; or one of its groups, for one in its `free`
- * @throws (rejects with) OptionError if the name is none of these, or the level is not between 0 and 1; the signal's
- * reason
+ * @param found a result of `fitShared`, for a name in its `shared`; or one of its groups, for a name in the
+ * group's `free`
+ * @param name name of the parameter
+ * @throws (rejects with) OptionError if the name is unknown, or if the level is not between 0 and 1; the
+ * signal's reason if the call is aborted
  */
 export function profile(
   found: SharedFit | SharedGroup,
@@ -87,7 +91,7 @@ export function profile(
   return toRecord(endpoints, (k) => createProfile(context, endpoints, k, index))
 }
 
-/** `profile` of a result of `fitMany` or `fitShared`, without a promise. */
+/** Synchronous version of {@link profile} for results of `fitMany` and `fitShared`, and for groups. */
 export function profileSync<Names extends string, Name extends Names = Names>(
   found: FitManyResult<Names>,
   names?: Name | readonly Name[],
@@ -167,7 +171,7 @@ function findGroupParameter(group: SharedGroup, source: GroupSource, name: unkno
   }
 }
 
-/** A shared parameter, by its index among these. */
+/** The shared parameter at an index among the shared parameters. */
 function toProfiled(
   { parsed }: SharedRun,
   { covariance, step, sharedStates }: SharedStatistics,

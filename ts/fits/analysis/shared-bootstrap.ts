@@ -1,4 +1,4 @@
-/** The bootstrap of a fit of many groups. */
+/** The bootstrap of a fit with shared parameters. */
 
 import { CallProgress, type EngineCall } from '../../many/engines/execute.js'
 import { checkRefits, runSharedBootstrap, type SharedReplicates } from '../shared/bootstrap.js'
@@ -43,7 +43,7 @@ interface ResampledFit {
   readonly found: SharedFit
   readonly source: SharedSource
   readonly options: BootstrapManyValues
-  /** Groups as if they were fitted alone; none where nothing can be resampled. */
+  /** Contexts of the groups as independent fits. Empty if nothing can be resampled. */
   readonly alone: readonly (readonly SingleFitContext[])[]
   getContexts(group: number): SingleFitContext[]
 }
@@ -66,7 +66,7 @@ function createResult(resampled: ResampledFit, replicates: SharedReplicates): Sh
   return new SharedBootstrap(replicates.reason, length, at, (read) => gatherGroups(source, length, read))
 }
 
-/** Parameters of one group by refit, and what is derived from them. */
+/** Parameters and derived quantities of one group, by replicate. */
 function collectValues(
   { run, locate }: SharedSource,
   { reason, shared, local }: SharedReplicates,
@@ -88,7 +88,7 @@ function collectValues(
   return Object.fromEntries([...free, ...derived])
 }
 
-/** Numbers that groups have for their parameters, by parameter. */
+/** Values that groups report for their parameters, collected by parameter. */
 function gatherGroups(
   { run, locate, toValues }: SharedSource,
   length: number,

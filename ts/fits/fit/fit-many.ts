@@ -18,16 +18,18 @@ import { FitRun } from './run.js'
 import { WhitenedFit } from './whitening.js'
 
 /**
- * Fits a model to many sets of data at once by least squares, with the Levenberg-Marquardt method in float64: the
- * same bits, fit by fit, on every engine and number of threads. Once data are copied, the event loop gets its
- * turn after 50 ms at the latest, also while starts are guessed by models of ours.
+ * Fits a model to many data sets at once by nonlinear least squares. The method is Levenberg-Marquardt in
+ * float64. Each fit has the same bits on every engine and number of threads. Once the data are copied, the
+ * call yields to the event loop at least every 50 ms, also while built-in models guess starting values.
  *
- * @param model an `expression`, whose names are parameters or columns, or one of `models`; or a function, which runs in
- * JavaScript: see {@link FunctionModel}
- * @param data columns of numbers, for all fits, or a list for each fit, also of its own length; null and NaN are
- * missing: see the option `missing`; copied
- * @throws (rejects with) OptionError before the first iteration; the signal's reason. A fit that cannot be done throws
- * nothing, but has a reason.
+ * @param model an `expression`, whose names are parameters or columns; one of the built-in `models`; or a
+ * function, which runs in JavaScript (see {@link FunctionModel})
+ * @param data columns by name: an array of numbers for all fits, or an array per fit, whose lengths may
+ * differ between fits. Null and NaN mark missing numbers (see the option `missing`). The data are copied.
+ * @param options starting values, weights, loss, tolerance, engine and other settings
+ * @returns a promise of the results, with one column per quantity and one number per fit
+ * @throws (rejects with) OptionError before the first iteration if an argument is invalid; the signal's
+ * reason if the call is aborted. A fit that fails throws nothing, and its `reason` says why.
  * @example
  * const { values, errors } = await fitMany(expression('a*exp(-b*t) + c'), { t, y }, { start: { a: 1, b: 1, c: 0 } })
  */
@@ -41,7 +43,10 @@ export function fitMany<
   data: D,
   options?: FitManyOptions<Start & OnlyParameters<Names, D, Start>, Derive>,
 ): Promise<FitManyResult<ParametersOf<Names, D, Start, Derive>>>
-/** With a function as model: its parameters are those of `start`, and what it throws is passed on. */
+/**
+ * The model is a function. Its parameters are the names in `start`, and exceptions that it throws are passed
+ * on.
+ */
 export function fitMany<
   D extends FitData,
   const Start extends FitParameters,
@@ -63,7 +68,7 @@ export async function fitMany(
   return fits.result()
 }
 
-/** `fitMany` without a promise. */
+/** Synchronous version of {@link fitMany}. */
 export function fitManySync<
   Names extends string,
   D extends FitData,
@@ -74,7 +79,10 @@ export function fitManySync<
   data: D,
   options?: FitManyOptions<Start & OnlyParameters<Names, D, Start>, Derive>,
 ): FitManyResult<ParametersOf<Names, D, Start, Derive>>
-/** With a function as model: its parameters are those of `start`, and what it throws is passed on. */
+/**
+ * The model is a function. Its parameters are the names in `start`, and exceptions that it throws are passed
+ * on.
+ */
 export function fitManySync<
   D extends FitData,
   const Start extends FitParameters,
@@ -90,8 +98,9 @@ export function fitManySync(model: AnyModel, data: FitData, options: object = {}
 }
 
 /**
- * One fit: see {@link fitMany}.
+ * Fits a model to one data set by nonlinear least squares. It takes the same arguments as {@link fitMany}.
  *
+ * @throws OptionError if an argument is invalid. A fit that fails throws nothing, and its `reason` says why.
  * @example
  * const { values, errors, rSquared } = fit(expression('a*exp(-b*t) + c'), { t, y }, { start: { a: 1, b: 1, c: 0 } })
  */
@@ -105,7 +114,10 @@ export function fit<
   data: D,
   options?: FitOptions<Start & OnlyParameters<Names, D, Start>, Derive>,
 ): Fit<ParametersOf<Names, D, Start, Derive>>
-/** With a function as model: its parameters are those of `start`, and what it throws is passed on. */
+/**
+ * The model is a function. Its parameters are the names in `start`, and exceptions that it throws are passed
+ * on.
+ */
 export function fit<
   D extends FitData,
   const Start extends FitParameters,
@@ -137,7 +149,7 @@ function createRun(
   return fits
 }
 
-/** Fits that are not begun. */
+/** Validates the arguments and creates the run, without starting it. */
 export function createFits(
   model: AnyModel,
   data: FitData,

@@ -1,6 +1,6 @@
 /**
- * Weights that are made of the model, as 1/f² is: fits with the weights that the last ones have found, until these
- * settle (iteratively reweighted least squares). Each round is an ordinary fit, in which weights are numbers.
+ * Model-based weights such as 1/f², by iteratively reweighted least squares. Each round is an ordinary fit
+ * whose weights are computed from the previous round. Rounds end when the parameters have settled.
  */
 
 import { pauseAfterNumbers, ROWS_PER_SLICE, runToEnd, type Slices } from '../../core/slices.js'
@@ -33,9 +33,9 @@ import { evaluateModel } from '../uncertainty/linearize.js'
 import { FitManyResult } from './result.js'
 import type { FitRun } from './run.js'
 
-/** Fits under way, as `Fits` are. */
+/** A run of fits with model-based weights. It has the interface of {@link FitRun}. */
 export class IterativeReweighting {
-  // Declared alone, as bundles need not name them again.
+  // `declare` emits no fields, which keeps bundles small.
   declare readonly choice: FitRun['choice']
   declare readonly options: FitValues
   declare readonly progress: CallProgress
@@ -46,7 +46,7 @@ export class IterativeReweighting {
   readonly #failedFits = new Map<number, NonFinite>()
   #lastRun: FitContext | undefined
 
-  /** @param first the fits without weights, which are not begun */
+  /** @param first the fits without weights, not started yet */
   constructor(first: FitRun) {
     this.#first = first
     this.choice = first.choice
@@ -57,7 +57,7 @@ export class IterativeReweighting {
     this.#weightFunction = compileWeights(first.problem, weightExpression(options) as string, option)
   }
 
-  /** The first fits', whose results later rounds replace. */
+  /** Context of the first, unweighted run. Later rounds replace its results. */
   get #context(): FitContext {
     this.#firstContext ??= this.#first.ingredients()
     return this.#firstContext
@@ -93,7 +93,7 @@ export class IterativeReweighting {
     this.#first.release()
   }
 
-  /** What can be said where it has been stopped: nothing, as a round does not say whether it is the last. */
+  /** Context of an aborted run. It contains no fits, because no round is known to be the last one. */
   done(): FitContext {
     return keepFits(this.#context, new Uint8Array(this.#context.observations.length))
   }
@@ -120,7 +120,10 @@ export class IterativeReweighting {
     })
   }
 
-  /** Sets weights of fits at their points. Gives the fits that have some: the others end here. */
+  /**
+   * Computes the weights of fits at their current points. Returns the fits whose weights are valid. Fits with
+   * an invalid weight end here.
+   */
   *#weigh(fits: readonly number[]): Slices<number[]> {
     const weighed: number[] = []
     const isPauseDue = pauseAfterNumbers()
@@ -131,7 +134,7 @@ export class IterativeReweighting {
     return weighed
   }
 
-  /** Of a fit at its point. Gives false where one is not finite and above 0: the fit ends there. */
+  /** Computes the weights of one fit. Returns false, and ends the fit, if a weight is not finite and > 0. */
   *#setWeights(fit: number): Slices<boolean> {
     const { data, problem, solved } = this.#context
     const y = numbersInRun(data.get(problem.y) as DataColumn, fit)
@@ -160,7 +163,7 @@ export class IterativeReweighting {
     this.#context.solved.reason[fit] = fitReasons.indexOf(reason)
   }
 
-  /** Of the rows that count, as each round has them. */
+  /** Columns of some fits, reduced to the rows in use, with the current weights. */
   *#selectColumns(fits: readonly number[]): Slices<Map<string, DataColumn>> {
     const selected = new Map<string, DataColumn>()
     for (const [name, column] of this.#context.columns) {
@@ -195,7 +198,10 @@ export class IterativeReweighting {
   }
 }
 
-/** Whether a round has changed nothing, beside standard errors as a step beside them would be. */
+/**
+ * Whether a round changed each parameter by no more than a converged step would, relative to its standard
+ * error.
+ */
 function hasConverged(
   before: SolvedFits,
   fit: number,

@@ -1,4 +1,4 @@
-/** The options of `fit` and `fitMany`. */
+/** Options of `fit` and `fitMany`. */
 
 import type { Option, ValuesOf } from '../../options/kinds.js'
 import { type CommonFitOptions, commonOptionTable } from '../problem/options.js'
@@ -8,13 +8,16 @@ import { type IntervalMethod, intervalMethod } from '../solve/interval-method.js
 
 export interface FitManyOptions<Start = FitParameters, Derive = FitDerivedQuantities>
   extends CommonFitOptions<Start, Derive> {
-  /** How `intervals()` of results are computed: `profileIntervals()`; by default they are value ± t·error. */
+  /**
+   * Method of `intervals()` on the results: `profileIntervals()`. Without this option, intervals are value ±
+   * t·error.
+   */
   readonly intervals?: IntervalMethod
-  /** A first-order rule instead of Levenberg-Marquardt: `ruleMethod(adam({ lr: 0.05 }))`. */
+  /** First-order rule that replaces Levenberg-Marquardt, as in `ruleMethod(adam({ lr: 0.05 }))`. */
   readonly method?: FitMethod
 }
 
-/** As for `fitMany`, without what only a promise has. */
+/** Options of `fit`: all options of `fitMany` except `signal`, `onProgress`, `threads` and `workers`. */
 export type FitOptions<Start = FitParameters, Derive = FitDerivedQuantities> = Omit<
   FitManyOptions<Start, Derive>,
   'signal' | 'onProgress' | 'threads' | 'workers'
@@ -26,5 +29,5 @@ export const fitOptionTable = {
   method: fitMethod,
 } satisfies Record<keyof FitManyOptions, Option>
 
-/** The options as they were read. */
+/** The options after validation. */
 export type FitManyValues = ValuesOf<typeof fitOptionTable>

@@ -16,28 +16,34 @@ import { computeStatistics, type Statistics, varies } from '../uncertainty/stati
 
 type OutputColumns<Names extends string = string> = Readonly<Record<Names, Float64Array>>
 
-/** Where fits ended, a column each, by fit. */
+/** Results of `fitMany`. Each quantity is a column with one number per fit. */
 export class FitManyResult<Names extends string = string> {
-  // Declared alone, as in FitView.
-  /** All parameters, fixed ones and those that follow from others too. */
+  // `declare` emits no fields, as in FitView.
+  /** Estimates of all parameters, including fixed ones, and of derived quantities. */
   declare readonly values: OutputColumns<Names>
-  /** Their standard errors: 0 where a parameter is fixed, NaN where a bound holds it or nothing is known of it. */
+  /**
+   * Standard errors. They are 0 for a fixed parameter, and NaN for a parameter at a bound or an
+   * unidentifiable parameter.
+   */
   declare readonly errors: OutputColumns<Names>
-  /** The least sum of what rows cost: of w·(f − y)², of a loss, or a deviance. */
+  /** Minimum of the sum of the row costs: w·(f − y)², a robust loss, or a deviance. */
   declare readonly chiSquared: Float64Array
-  /** Rows of data that count: those whose weight is not 0 and that are not left out. */
+  /** Number of rows in use, that is, rows with a nonzero weight that were not dropped. */
   declare readonly observations: Uint32Array
-  /** Rows with a weight that are left out because something is missing, with the option `missing`. */
+  /**
+   * Number of rows dropped by the option `missing` because a number is missing. Rows of weight 0 are not
+   * counted.
+   */
   declare readonly droppedRows: Uint32Array
-  /** How often the model has been evaluated. */
+  /** Number of model evaluations over all rows. */
   declare readonly evaluations: Uint32Array
-  /** Indices into `fitReasons`. */
+  /** Reasons why the fits ended, as indices into `fitReasons`. */
   declare readonly reason: Uint8Array
-  /** Parameters that vary, in the order of covariances. */
+  /** Names of the free parameters, in the order of the rows and columns of covariances. */
   declare readonly free: readonly Names[]
-  /** What ran. */
+  /** The engine that ran the fits. */
   declare readonly engine: EngineName
-  /** Why this engine, and why not another. */
+  /** Reasons for the choice of the engine. */
   declare readonly engineReasons: readonly string[]
   readonly #context: FitContext
 
@@ -59,32 +65,35 @@ export class FitManyResult<Names extends string = string> {
     })
   }
 
-  /** How many fits there are. */
+  /** Number of fits. */
   get length(): number {
     return this.observations.length
   }
 
-  /** χ² by degree of freedom; NaN where there is none. */
+  /** χ² divided by the degrees of freedom. NaN without degrees of freedom. */
   get reducedChiSquared(): Float64Array {
     return this.#statistic('reducedChiSquared')
   }
 
-  /** 1 − χ²/Σw·(y − ȳ)², the part of the variance that the model explains; NaN where y does not vary. */
+  /** Coefficient of determination, 1 − χ²/Σw·(y − ȳ)². NaN if y is constant. */
   get rSquared(): Float64Array {
     return this.#statistic('rSquared')
   }
 
-  /** n·log(χ²/n) + 2·p, as lmfit has it; of a deviance χ² + 2·p. What a bound holds is not counted in p. */
+  /**
+   * Akaike information criterion: n·log(χ²/n) + 2·p as in lmfit, or χ² + 2·p for a deviance. Here n counts
+   * the observations, and p the free parameters that are not at a bound.
+   */
   get aic(): Float64Array {
     return this.#statistic('aic')
   }
 
-  /** The same with log(n)·p. */
+  /** Bayesian information criterion: that of Akaike with log(n)·p instead of 2·p. */
   get bic(): Float64Array {
     return this.#statistic('bic')
   }
 
-  /** One of the fits, with all that can be said of it. */
+  /** The full result of one fit. `fit` is its index. */
   at(fit: number): Fit<Names> {
     checkIndex('fit', fit, this.length)
     return new Fit(this, fit, this.#context)
@@ -95,34 +104,43 @@ export class FitManyResult<Names extends string = string> {
   }
 }
 
-/** One fit. */
+/** The result of one fit. */
 export class Fit<Names extends string = string> extends FitView<Names> {
-  // Declared alone, as in FitView.
+  // `declare` emits no fields, as in FitView.
   declare readonly reducedChiSquared: number
   declare readonly rSquared: number
   declare readonly aic: number
   declare readonly bic: number
-  /** Rows with a weight that are left out because something is missing, with the option `missing`. */
+  /**
+   * Number of rows dropped by the option `missing` because a number is missing. Rows of weight 0 are not
+   * counted.
+   */
   declare readonly droppedRows: number
-  /** How many more rows count than there are parameters that vary and no bound holds. */
+  /** Number of observations minus the number of free parameters that are not at a bound. */
   declare readonly degreesOfFreedom: number
   declare readonly evaluations: number
   /**
-   * Those of `free` that a bound holds, as χ² would be less beyond it. All else is that of a fit in which they are fixed
-   * there: degrees of freedom, errors, bands; their own errors are NaN.
+   * Names of the free parameters that ended at a bound, beyond which χ² would be smaller. Their errors are
+   * NaN. Degrees of freedom, other errors and bands are computed as if these parameters were fixed at the
+   * bound.
    */
   declare readonly atBound: readonly Names[]
-  /** Those on which the model no longer depends where the fit has ended: their errors are NaN, and it is 'singular'. */
+  /**
+   * Names of the free parameters on which the model no longer depends at the solution. Their errors are NaN,
+   * and the reason is 'singular'.
+   */
   declare readonly unidentifiable: readonly Names[]
-  /** The minima at which the starts of `multiStart` have ended, the best one first. */
+  /** Distinct minima that the starts of `multiStart` reached, sorted by χ². Empty without `multiStart`. */
   declare readonly minima: readonly FitMinimum[]
-  /** What ran. */
+  /** The engine that ran the fit. */
   declare readonly engine: EngineName
-  /** Why this engine, and why not another. */
+  /** Reasons for the choice of the engine. */
   declare readonly engineReasons: readonly string[]
   readonly #fit: number
   readonly #context: FitContext
-  /** The same of rows as they were given: they are others where y has a covariance. */
+  /**
+   * Context of the original rows. It differs from `#context` if y has a covariance, which whitens the rows.
+   */
   readonly #rows: FitContext
 
   /** @internal */
@@ -167,7 +185,7 @@ export class Fit<Names extends string = string> extends FitView<Names> {
     this.engineReasons = all.engineReasons
   }
 
-  /** Why it ended as `reason` says, in words, and what has to be known of its numbers; empty if there is nothing. */
+  /** Explanation of `reason`, and warnings about the results. Empty after an unremarkable fit. */
   get message(): string {
     const { data, columns, problem, parameters, isByRule, isAbsolute } = this.#rows
     const y = numbersInRun(columns.get(problem.y) as DataColumn, this.#fit)
@@ -184,7 +202,7 @@ export class Fit<Names extends string = string> extends FitView<Names> {
     return [said, this.#remark()].filter((text) => text !== '').join('; ')
   }
 
-  /** What the model says of its values. */
+  /** The model's own remark about the estimates. */
   #remark(): string {
     const { remark, columns } = this.#rows
     if (remark === null || this.reason === 'not-finite' || this.reason === 'too-few-points') return ''
@@ -192,8 +210,9 @@ export class Fit<Names extends string = string> extends FitView<Names> {
   }
 
   /**
-   * Of a fit that is 'not-finite', the first row and column, the model or a derivative there, or the parameter whose
-   * start is not finite; null where all are, and sums of them are not, or steps have led there.
+   * Source of a 'not-finite' result: the first row and column, model value, derivative or weight that is not
+   * finite, or the parameter whose start is not finite. Null for other reasons, or if only a sum or a later
+   * step overflowed.
    */
   get nonFinite(): NonFinite | null {
     if (this.reason !== 'not-finite') return null

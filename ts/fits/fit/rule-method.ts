@@ -1,4 +1,4 @@
-/** A first-order rule as the option `method` of fits. */
+/** First-order rules as the option `method` of fits. */
 
 import { isRecord } from '../../core/untrusted-input.js'
 import { Expression } from '../../expressions/expression.js'
@@ -14,7 +14,7 @@ import { fitReasons } from '../problem/reasons.js'
 import { FitMethod, type MethodRequest } from '../solve/fit-method.js'
 import type { StoppedRuns } from '../solve/solver.js'
 
-/** The reasons of fits, by the numbers of those of many runs. */
+/** Index into `fitReasons` for each index into `minimizeReasons`. */
 const reasons = minimizeReasons.map((reason) =>
   fitReasons.indexOf(reason === 'diverged' ? 'not-finite' : reason),
 )
@@ -42,7 +42,7 @@ class RuleMethod extends FitMethod {
     })
     const ofRuns = (column: DataColumn) =>
       column.offsets === null ? column.numbers : Array.from(runs, (fit) => numbersInRun(column, fit))
-    // Parameters that do not vary are columns of equal numbers.
+    // Fixed parameters become constant columns.
     const rows = rowsInRun(data[0], runs[0])
     const constants = fixed.map(
       (name, i) => [name, Array.from(request.fixed[i], (x) => new Float64Array(rows).fill(x))] as const,
@@ -62,16 +62,16 @@ class RuleMethod extends FitMethod {
 }
 
 /**
- * Has `fit` and `fitMany` minimize by a first-order rule instead of Levenberg-Marquardt, with the tolerance and the number
- * of iterations that `minimizeMany` has by default.
+ * Lets `fit` and `fitMany` minimize with a first-order rule instead of Levenberg-Marquardt. Unless
+ * `tolerance` and `maxIterations` are set, the defaults of `minimizeMany` apply.
  *
- * @param rule such as `adam({ lr: 0.05 })`; any rule that `minimizeMany` takes
- * @throws OptionError if it is no rule, or if `minimizeMany` does not take it
+ * @param rule a rule that `minimizeMany` accepts, such as `adam({ lr: 0.05 })`
+ * @throws OptionError if the value is not a rule, or if `minimizeMany` does not accept the rule
  * @example
  * fit(model, data, { start, method: ruleMethod(adam({ lr: 0.05 })) })
  */
 export function ruleMethod(rule: Rule): FitMethod {
-  // Read once: it counts what getters return now.
+  // The rule is copied now, because its getters may return other values later.
   const own = isRecord(rule) ? { ...rule } : rule
   readOptionSets(own, {}, 1)
   return new RuleMethod(own)

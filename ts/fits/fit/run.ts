@@ -1,4 +1,4 @@
-/** Fits under way. */
+/** Runs the fits of one call of `fit` or `fitMany`. */
 
 import { OptionError } from '../../core/errors.js'
 import { type FloatArray, smallestNormal } from '../../core/numbers.js'
@@ -59,34 +59,37 @@ import { WarmStartedFits } from '../solve/warm-started-fits.js'
 import { type FitManyValues, fitOptionTable } from './options.js'
 import { FitManyResult } from './result.js'
 
-/** Runs in the first batch, which is small so that progress is reported early. */
+/** Number of runs in the first batch. It is small, to report progress early. */
 const FIRST_RUNS = 64
-/** How many times as many runs each next batch has. */
+/** Growth factor of the batch sizes. */
 const RUN_GROWTH = 8
-/** Runs at a time, by thread: one of two batches is not long in the way of the other. */
+/**
+ * Maximum number of runs per batch and thread. Small batches keep one of two concurrent batches from delaying
+ * the other.
+ */
 const RUNS_PER_THREAD = 1024
 const TOO_FEW_POINTS = fitReasons.indexOf('too-few-points')
-/** So often a fit begins again in a lower valley. */
+/** Maximum number of restarts of a fit from lower minima. */
 const MAX_RESTARTS = 8
 
-/** Who fits batches, one after the other. */
+/** Solves batches one after the other. */
 interface BatchWorker {
   readonly iterations: Iterations
   readonly solver: Solver | TrustRegionSolver
 }
 
-/** Intervals that are computed with the fits. */
+/** Intervals that are computed together with the fits. */
 interface PendingIntervals {
   readonly method: IntervalMethod
   readonly columns: ProfiledEndpoints
 }
 
-/** @throws OptionError where something is given that has no meaning here */
+/** @throws OptionError if an option is set that does not apply */
 function refuseOption(option: string, given: unknown, expected: string): void {
   if (given !== undefined) throw new OptionError(option, expected, given)
 }
 
-/** What runs functions. */
+/** Selects the TypeScript engine, which alone can run functions. */
 function forceTypeScript(options: FitManyValues): EngineChoice<BatchRunner> {
   const why = 'the model is a function'
   if (options.engine !== 'typescript') refuseOption('engine', options.engine, `'typescript', as ${why}`)
@@ -96,39 +99,42 @@ function forceTypeScript(options: FitManyValues): EngineChoice<BatchRunner> {
 }
 
 export class FitRun {
-  // Declared alone, as bundles need not name them again.
+  // `declare` emits no fields, which keeps bundles small.
   declare readonly choice: EngineChoice<BatchRunner>
   declare readonly options: FitManyValues
   declare progress: CallProgress
   readonly #compiled: ModelPrograms
-  /** Two batches may be under way: one is made ready, or taken over, while the engine's threads are at work on the other. */
+  /**
+   * One worker, or two: while the engine's threads run one batch, the other batch is prepared or its results
+   * are collected.
+   */
   #workers: readonly BatchWorker[] = []
   readonly #data: ReadonlyMap<string, DataColumn>
-  /** The same, weights before y. */
+  /** The same columns with the weights before y. */
   readonly #ordered: ReadonlyMap<string, DataColumn>
   #selected: RowSelection | undefined
   readonly #parameters: readonly Parameter[]
-  /** Where each parameter starts, by fit; NaN where it has not been guessed yet. */
+  /** Starting values of each parameter, by fit. NaN until the model has guessed them. */
   readonly #starts: ReadonlyMap<string, Float64Array>
-  /** Parameters that are guessed, if there are some. */
+  /** Parameters whose starting values the model guesses. */
   readonly #open: readonly Parameter[]
   readonly #guess: Guess | undefined
   readonly #remark: FitContext['remark']
-  /** The columns that guesses get. */
+  /** Names of the columns that the guess function receives. */
   readonly #followers: readonly string[]
   readonly #count: number
   readonly #samples: readonly Float64Array[]
   readonly #model: BoundFunctionModel | FitModel
   #made: SolvedFits | undefined
   readonly #intervals: PendingIntervals | undefined
-  /** Whether they start where others have ended that are much like them. */
+  /** Whether each fit starts near its solution, as a bootstrap fit does. */
   readonly #isWarmStart: boolean
   #hasReported = false
   #done = 0
-  /** 1 for each fit that has got all that it will. */
+  /** 1 for each fit that is complete. */
   readonly #isDone: Uint8Array
 
-  /** @param read what data have, where they are ours */
+  /** @param read columns that are already validated, if the run refits internal data */
   constructor(model: unknown, data: FitData, given: object, read?: ParsedData) {
     const options = readOptions('options', given, fitOptionTable)
     this.options = options
@@ -150,7 +156,7 @@ export class FitRun {
     checkRows(columns, this.#count)
     this.#data = columns
     this.#ordered = weight === null ? columns : orderWeightsFirst(columns, y)
-    // What has been bound already is so to all data.
+    // A bound model keeps the data columns that it was bound to.
     const bound =
       functionModel instanceof BoundFunctionModel
         ? functionModel
@@ -178,7 +184,7 @@ export class FitRun {
 
   #compile(model: string | BoundFunctionModel, y: string, weight: string | null): ModelPrograms {
     const { loss, lossScale: scale, tolerance } = this.options
-    // Differences of order 1 have half of the digits.
+    // First-order differences have only half of the digits.
     const isRough = typeof model === 'object' && model.jacobian === undefined && model.differences.order === 1
     return loadPrograms(model, this.#parameters, {
       columns: [...this.#ordered.keys()],
@@ -191,7 +197,10 @@ export class FitRun {
     })
   }
 
-  /** With weights by the model or a covariance, fits are not final here: their intervals are computed on demand. */
+  /**
+   * Intervals to compute with the fits. Under model-based weights or a covariance, this run is not the last
+   * one, and intervals are computed on demand.
+   */
   #pendingIntervals(): PendingIntervals | undefined {
     const { sigma, weights, covariance, intervals: method } = this.options
     const isFinal = covariance === undefined && [sigma, weights].every((given) => typeof given !== 'string')
@@ -200,12 +209,12 @@ export class FitRun {
       : undefined
   }
 
-  /** The rows that count. */
+  /** The rows in use. */
   get #selection(): RowSelection {
     return this.#selected ?? runToEnd(this.#select())
   }
 
-  /** @throws OptionError if a row that counts has a count < 0, for the Poisson loss */
+  /** @throws OptionError if the loss is Poisson and a row in use has a count < 0 */
   *#select(): Slices<RowSelection> {
     const { y, weight, loss } = this.problem
     const drops = this.options.missing === 'drop'
@@ -215,7 +224,10 @@ export class FitRun {
     return selection
   }
 
-  /** Not made before the first fits have ended: then the engine is at work on others, and memory is slow to come. */
+  /**
+   * The columns for results, allocated after the first batch. The engine then already runs another batch,
+   * which hides the time for the allocation.
+   */
   get #found(): SolvedFits {
     this.#made ??= this.#markTooFewPoints()
     return this.#made
@@ -227,7 +239,7 @@ export class FitRun {
     const words = Array.from({ length: Math.ceil(size / 32) })
     const make = () => new Float64Array(count).fill(NaN)
     const { observations } = this.#selection
-    // Of those that are not begun.
+    // Reasons of the fits that cannot run: too few points or a missing number.
     const reason = new Uint8Array(count)
     for (let fit = 0; fit < count; fit++) reason[fit] = observations[fit] < size ? TOO_FEW_POINTS : NOT_FINITE
     return {
@@ -258,7 +270,7 @@ export class FitRun {
     return column
   }
 
-  /** Guesses where fits start, as far as nobody has said it. */
+  /** Guesses the starting values that the user omitted. */
   *#initialize(fits: Uint32Array): Slices<void> {
     if (this.#open.length === 0) return
     const guess = this.#guess as Guess
@@ -271,7 +283,7 @@ export class FitRun {
       const steps = guess(numbersInRun(x, fit), numbersInRun(y, fit), ...beside)
       let step = steps.next()
       for (; !step.done; step = steps.next()) {
-        // Its fit may be the only one.
+        // Progress is reported before the first fit ends, because there may be only one fit.
         if (!this.#hasReported) this.#reportProgress()
         yield
       }
@@ -288,19 +300,19 @@ export class FitRun {
     this.progress.advance(this.#done)
   }
 
-  /** Leaves reports to fits of which these are a part. */
+  /** Transfers the progress reports to the caller, whose computation this run is a part of. */
   takeProgress(): CallProgress {
     const { progress } = this
     this.progress = new CallProgress(undefined)
     return progress
   }
 
-  /** Gives memory back, which no engine may have any more. */
+  /** Frees the engine's memory, which must no longer be in use. */
   release(): void {
     for (const { iterations } of this.#workers) iterations.release()
   }
 
-  /** @param sideBySide whether several calls may be made at once */
+  /** @param sideBySide whether two batches may run concurrently */
   *calls(sideBySide = false): Generator<EngineCall> {
     const { columns } = yield* this.#select()
     const [fits, others] = this.#sortByCost()
@@ -311,14 +323,15 @@ export class FitRun {
     const parts = this.#partition(data, fits)
     if (this.#workers.length === 1) yield* this.#fit(parts, data, this.#workers[0])
     else yield this.#workers.map((hand) => this.#fit(parts, data, hand))
-    // What cannot be fitted is told of with where it would start.
+    // The results of fits that cannot run contain their starting values.
     yield* this.#initialize(others)
   }
 
   #workersFor(areTwo: boolean): BatchWorker[] {
     const { engine, runner } = this.choice
     const { threads } = runner
-    // The addon's threads serve one of both: the other one runs on a thread of its own, and together they have them all.
+    // The addon's thread pool runs one batch at a time. The other batch runs on one thread of its own, and
+    // both together use all threads.
     const each = engine === 'native' ? [threads - 1, 1] : [threads, threads]
     return (areTwo && threads > 1 ? each : [threads]).map((some) => {
       const iterations = new Iterations(this.#compiled, some)
@@ -332,12 +345,15 @@ export class FitRun {
     })
   }
 
-  /** Runs of the first batch. */
+  /** Number of runs in the first batch. */
   get #first(): number {
     return this.#isWarmStart ? MAX_RUNS : FIRST_RUNS
   }
 
-  /** Fits of a batch, one part after the other: first a few, and then each hand gets as many as the other. */
+  /**
+   * Splits the fits into batches. The first batches are small, and the remaining fits are divided evenly
+   * among the workers.
+   */
   *#partition(data: readonly DataColumn[], fits: Uint32Array): Generator<Uint32Array, void> {
     const { count } = this.options.multiStart
     const hands = this.#workers.length
@@ -358,7 +374,7 @@ export class FitRun {
     }
   }
 
-  /** Fits what there is, until nothing is left. */
+  /** Solves batches until none is left. */
   *#fit(
     parts: Iterable<Uint32Array>,
     data: readonly DataColumn[],
@@ -375,7 +391,7 @@ export class FitRun {
     }
   }
 
-  /** What can be fitted, and what cannot. */
+  /** Separates the fits that can run from the fits with too few rows or a missing number. */
   #sortByCost(): readonly [Uint32Array, Uint32Array] {
     const size = this.problem.free.length
     const { observations, isIncomplete } = this.#selection
@@ -395,7 +411,7 @@ export class FitRun {
     { solver }: BatchWorker,
   ): Generator<EngineCall> {
     const { count } = this.options.multiStart
-    // The runs of a fit, one from each start, are neighbors.
+    // The runs of one fit, one per start, are adjacent.
     const runs = new Uint32Array(fits.length * count)
     const degreesOfFreedom = new Float64Array(runs.length)
     const { observations } = this.#selection
@@ -426,7 +442,10 @@ export class FitRun {
     }
   }
 
-  /** Computes intervals, and on request begins again where a profile falls below its fit. */
+  /**
+   * Computes the intervals. If the interval method allows restarts, a fit restarts from a lower minimum that
+   * its profile found.
+   */
   *#computeIntervals(
     fits: Uint32Array,
     data: readonly DataColumn[],
@@ -467,7 +486,7 @@ export class FitRun {
     return this.options.absoluteSigma ?? this.options.loss === 'poisson'
   }
 
-  /** Where runs of fits start: from the fit's own start, and from samples. */
+  /** Starting points of runs: the fit's own start, and the samples of `multiStart`. */
   #startsOf(starts: Float64Array, name: string, runs: Uint32Array): Float64Array {
     const at = this.problem.free.indexOf(name)
     const own = pickRuns(starts, runs)
@@ -487,7 +506,7 @@ export class FitRun {
     return { problem: this.problem, problemInSteps, runs, data, starts, fixed, options }
   }
 
-  /** The best run of each fit; all are told in its minima. */
+  /** Index of the best run of each fit. All runs are recorded in `minima`. */
   #keepBest(fits: Uint32Array, { free: x, cost, errors }: SolverResult): Uint32Array {
     const { count } = this.options.multiStart
     const { free } = this.problem
@@ -503,18 +522,18 @@ export class FitRun {
     })
   }
 
-  /** Whoever knows what its parameters are called says so. */
+  /** Result of the run. The caller supplies the parameter names as a type. */
   result<Names extends string>(): FitManyResult<Names> {
     this.release()
     return new FitManyResult<Names>(this.ingredients())
   }
 
-  /** What can be said where they have been stopped: of those that are not done, the reason is none. */
+  /** Context of an aborted run. Unfinished fits have reason 0. */
   done(): FitContext {
     return keepFits(this.ingredients(), this.#isDone)
   }
 
-  /** What the result is made of, as far as it has been found. */
+  /** Everything found so far, from which results are made. */
   ingredients(): FitContext {
     const { columns, observations, droppedRows } = this.#selection
     return {
@@ -548,7 +567,10 @@ export class FitRun {
     return new FitRun(this.#model, {}, { ...same, start }, { columns, y: this.problem.y, weight })
   }
 
-  /** To read and to compile nothing anew takes a third less than `again`, where the same programs will do. */
+  /**
+   * Fits the same programs to other columns. Reusing the programs takes a third less time than `#refitFrom`,
+   * which reads and compiles again.
+   */
   #warmStartFrom(columns: ReadonlyMap<string, DataColumn>, start: FitParameters): PendingFits {
     const parameters = this.#parameters
     const { method, maxIterations = 1000 } = this.options

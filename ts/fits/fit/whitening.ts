@@ -1,6 +1,7 @@
 /**
- * A covariance of y, as of numbers that share an error: with C = L·Lᵀ (Cholesky) rows of L⁻¹·(y − f) are independent, and
- * a fit to L⁻¹·y is an ordinary one. Its model is the sum of f over all rows, each times a number of L⁻¹.
+ * Fits with a covariance C of y, by whitening. If C = L·Lᵀ (Cholesky), the rows of L⁻¹·(y − f) are
+ * independent and have unit variance. The fit of L⁻¹·y is therefore an ordinary fit. Its model is the sum of
+ * f over all rows, each multiplied by an element of L⁻¹.
  */
 
 import { OptionError } from '../../core/errors.js'
@@ -22,25 +23,30 @@ import {
 import { FitManyResult } from './result.js'
 import { FitRun } from './run.js'
 
-/** More would make programs of tens of thousands of operations. */
+/** Maximum number of rows. More rows would compile to programs of tens of thousands of operations. */
 const MAX_ROWS = 512
-/** Beside the diagonal, what is rounding: of a difference between both sides, and of a pivot. */
+/**
+ * Relative rounding error that is accepted in the symmetry of the covariance and in the pivots of its
+ * factorization.
+ */
 const SYMMETRY_TOLERANCE = 1e-12
 
-/** Fits under way, as `Fits` are. */
+/** A run of fits with a covariance of y. It has the interface of {@link FitRun}. */
 export class WhitenedFit {
-  // Declared alone, as bundles need not name them again.
+  // `declare` emits no fields, which keeps bundles small.
   declare readonly choice: FitRun['choice']
   declare readonly options: FitValues
   declare readonly progress: CallProgress
   readonly #first: FitRun
   readonly #context: FitContext
   readonly #covariance: readonly Float64Array[]
-  /** L⁻¹, by columns. */
+  /** Columns of L⁻¹. */
   readonly #inverse: readonly Float64Array[]
   #lastRun: FitRun | undefined
 
-  /** @param first the fits as if rows were independent, which are not begun: where these end others start */
+  /**
+   * @param first the fits with independent rows, not started yet; the whitened fits start at their solutions
+   */
   constructor(first: FitRun) {
     this.#first = first
     this.#context = first.ingredients()
@@ -91,7 +97,7 @@ export class WhitenedFit {
     this.#lastRun?.release()
   }
 
-  /** What can be said where it has been stopped: nothing, as all fits end with it. */
+  /** Context of an aborted run. It contains no fits, because all fits end together. */
   done(): FitContext {
     return keepFits(this.#context, new Uint8Array(this.#context.observations.length))
   }
@@ -105,13 +111,13 @@ export class WhitenedFit {
       whitened: {
         covariance: this.#covariance,
         ones: this.#multiply(this.#inverse.map(() => 1)),
-        // What errors there are where nobody has measured, no covariance says.
+        // The covariance does not define the error of a new observation.
         plain: { ...this.#context, solved: last.solved, weightAt: () => NaN },
       },
     })
   }
 
-  /** Fits of L⁻¹·y, from where those without a covariance have ended. */
+  /** Creates the fits of L⁻¹·y, which start at the solutions of the first run. */
   #whitenedModel(): FitRun {
     const { problem, data: given, observations, parameters } = this.#context
     const columns = modelColumns(problem)
@@ -127,7 +133,7 @@ export class WhitenedFit {
     }
     const start: Record<string, FitParameter> = {
       ...replaceStarts(this.#context, (name) => {
-        // Those that are nowhere keep the reason that they have.
+        // Fits without a usable point start at a placeholder. Their results come from the first run.
         return Array.from(parameterColumn(this.#context, name), (x) => (Number.isFinite(x) ? x : 1))
       }),
     } as Record<string, FitParameter>
@@ -151,7 +157,7 @@ export class WhitenedFit {
     })
   }
 
-  /** L⁻¹ times a column. */
+  /** Product of L⁻¹ and a column. */
   #multiply(numbers: ArrayLike<number>): Float64Array {
     return this.#inverse.reduce((sum, column, j) => {
       for (let i = j; i < sum.length; i++) sum[i] += column[i] * numbers[j]
@@ -160,14 +166,14 @@ export class WhitenedFit {
   }
 }
 
-/** What sets names apart from all others. */
+/** A run of underscores that no name contains, to build unique names. */
 function separator(texts: readonly string[]): string {
   let apart = '__'
   while (texts.some((text) => text.includes(apart))) apart += '_'
   return apart
 }
 
-/** A copy of a symmetric matrix. */
+/** Copies and validates a symmetric matrix. */
 function readCovariance(given: unknown): Float64Array[] {
   const expected = `a list of lists, as many as rows and at most ${MAX_ROWS}`
   const rows = toBoundedArray(given, MAX_ROWS)?.map((row) => toFloat64Array(row))
@@ -188,7 +194,7 @@ function readCovariance(given: unknown): Float64Array[] {
   return matrix
 }
 
-/** L of L·Lᵀ, by rows. */
+/** Cholesky factor L of a matrix L·Lᵀ, by rows. */
 function cholesky(matrix: readonly Float64Array[]): Float64Array[] {
   const lower = matrix.map((row) => new Float64Array(row.length))
   for (const [i, row] of matrix.entries()) {
@@ -207,7 +213,7 @@ function cholesky(matrix: readonly Float64Array[]): Float64Array[] {
   return lower
 }
 
-/** L⁻¹ times a column. */
+/** Solves L·z = x in place by forward substitution. */
 function solveLower(lower: readonly Float64Array[], x: Float64Array): Float64Array {
   for (let i = 0; i < x.length; i++) {
     for (let k = 0; k < i; k++) x[i] -= lower[i][k] * x[k]

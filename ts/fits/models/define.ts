@@ -1,4 +1,4 @@
-/** What models have in common: their options, and the name of their column. */
+/** Common parts of the built-in models: options, the column name, and the origin of x. */
 
 import { OptionError } from '../../core/errors.js'
 import { runToEnd } from '../../core/slices.js'
@@ -8,23 +8,23 @@ import { readOptions } from '../../options/read.js'
 import { column, finiteRows } from './linear-least-squares.js'
 import { type FitModel, type Guess, type ModelOptions, slicedGuesses } from './model.js'
 
-/** Options of every model. */
+/** Options of every built-in model. */
 export const commonOptions = {
-  /** The name of its column; x. */
+  /** Name of the independent variable's column. Default 'x'. */
   x: option<string, string>('a name', 'x', isName),
 }
 
-/** Options of models by x − origin. */
+/** Options of models that can replace x by x − origin. */
 export interface OriginOptions extends ModelOptions {
   /**
-   * From where x counts: a number, or 'auto', where each fit has one of its own data. It is a constant of the fit, called
-   * `origin` in its values; without it x counts from 0, and nothing is called so. For years and timestamps, whose powers are
-   * all alike.
+   * Origin of x: a number, or 'auto' for an origin from each fit's own data. The result contains it as the
+   * fixed parameter `origin`. Default: no origin, and no such parameter. An origin avoids ill-conditioned
+   * powers of years and timestamps.
    */
   readonly origin?: number | 'auto' | undefined
 }
 
-/** Options of every model that may have an origin. */
+/** Options of every built-in model that can have an origin. */
 export const originOptions = {
   ...commonOptions,
   origin: optional(
@@ -37,9 +37,9 @@ export const originOptions = {
 }
 
 /**
- * A model by x, or by x − origin if that is among its options.
+ * Defines a model of x, or of x − origin if the options contain an origin.
  *
- * @param part where the origin is that is found, from 0 at the first x to 1 at the last
+ * @param part position of an automatic origin, from 0 at the first x to 1 at the last x
  */
 export function defineByOrigin<Names extends string>(
   options: OriginOptions,
@@ -66,9 +66,9 @@ export function defineByOrigin<Names extends string>(
 }
 
 /**
- * A model as it is given to users.
+ * Creates a model.
  *
- * @param write its text, with a name for its column
+ * @param write the model's expression, as a function of the column name
  */
 export function define<Names extends string>(
   options: ModelOptions,
@@ -79,7 +79,7 @@ export function define<Names extends string>(
 ): FitModel<Names> {
   const { x } = readOptions('options', options, commonOptions)
   const text = write(x)
-  // No parameter is called x.
+  // No parameter has the name x.
   const names = [...new Expression(write('x')).names.filter((name) => name !== 'x'), ...extraColumns]
   if (names.includes(x)) throw new OptionError('x', `another name than ${[...new Set(names)].join(', ')}`, x)
   const guess: FitModel['guess'] = (...data) => runToEnd(guessInSlices(...data))

@@ -6,8 +6,9 @@ import type { FitModel, GuessArguments } from './model.js'
 import { CandidateShapes, centerColumn, columnMean, type DrawnShapes } from './shapes.js'
 
 /**
- * amplitude·e^(−rate·x) + offset. The rate is by unit of x, 1/τ of a decay, and below 0 where y runs away. With an `origin`,
- * which is the first x unless it is given, x − origin stands for x, and the amplitude is that at the origin.
+ * Exponential amplitude·e^(−rate·x) + offset. The rate has the unit 1/x. It equals 1/τ of a decay, and is
+ * negative for growth. An `origin` replaces x by x − origin, and the amplitude is then the value at the
+ * origin. The origin 'auto' is the first x.
  */
 export function exponential(
   options: OriginOptions = {},
@@ -15,17 +16,17 @@ export function exponential(
   return defineByOrigin(options, 0, (x) => `amplitude*exp(-rate*${x}) + offset`, guess)
 }
 
-/** From one rate to the next they double, from this part of 1/range on. */
+/** Smallest candidate rate, as a multiple of 1/range. Each further candidate doubles it. */
 const MIN_RATE = 0.25
 const MAX_DOUBLINGS = 24
-/** Closer rates by the best one of these: about 2^(−½) to 2^½. */
+/** Factors that refine the best candidate rate: about 2^(−½) to 2^½. */
 const REFINEMENT_FACTORS = [0.71, 0.77, 0.84, 0.92, 1, 1.09, 1.19, 1.3, 1.41]
-/** Amplitudes where x is 0 are this many times those of the data at most, or less by it. */
+/** Maximum ratio between the amplitude at x = 0 and the amplitude in the data, in either direction. */
 const MAX_ABSCISSA = 1e200
 
 const shapes = /* @__PURE__ */ new CandidateShapes((at) => {
   const { x } = at
-  // Where e^(−rate·x) is 1 instead: at the end from where it falls.
+  // x at which the candidate curve is scaled to 1: the first x of a decay, the last x of growth.
   const end = (rate: number) => x[rate > 0 ? 0 : x.length - 1]
   const scale = (rate: number) => exp(rate * end(rate))
   const isNear = (rate: number) => {
@@ -34,7 +35,8 @@ const shapes = /* @__PURE__ */ new CandidateShapes((at) => {
   }
   const rates = candidateRates(at).filter(isNear)
   const count = rates.length
-  // Closer ones come behind all of these, half of them slower than each, and half faster.
+  // The refined rates follow all coarse rates. Half of each refined set is slower than its coarse rate, and
+  // half is faster.
   const rateOf = (k: number) => {
     if (k < count) return rates[k]
     const closer = (k - count) % REFINEMENT_FACTORS.length
@@ -48,7 +50,8 @@ const shapes = /* @__PURE__ */ new CandidateShapes((at) => {
     drawCandidate(k, on, begin, from, to) {
       const count = to - from
       const rate = rateOf(k)
-      // Most of the first ones are twice the one before: then curves are squares, and few need powers of e.
+      // Most coarse rates are twice their predecessor. Their curves are squares of the previous curve, which
+      // saves calls of exp.
       if (isDoubled(rates, k)) {
         for (let row = 0; row < count; row++) {
           powers[row] *= powers[row]
@@ -69,14 +72,14 @@ function* guess(...[xs, ys]: GuessArguments) {
   const rows = sortedRows(xs, ys) ?? (yield* finiteRows(xs, ys))
   const drawn = shapes.drawn(rows)
   const { rates, rateOf, scale, isNear } = drawn.grid
-  // So far from 0 no amplitude is a number.
+  // The amplitude at x = 0 would overflow for every rate.
   if (rates.length === 0) return { amplitude: 0, rate: 1 / rows.range, offset: rows.y[0] }
   const mean = columnMean(rows.y)
   const rest = centerColumn(rows.y, mean)
   if (!drawn.multiply(rest)) yield* drawn.multiplyInSlices(rest)
   const best = drawn.best(rest)
   const first = rates.length + best * REFINEMENT_FACTORS.length
-  // From there to where it does not get better any more.
+  // Climbs from the interpolated rate until the fit stops improving.
   let chosen = best
   let next = first + interpolatePeak(drawn, best)
   for (const by of [1, -1]) {
@@ -92,7 +95,10 @@ function* guess(...[xs, ys]: GuessArguments) {
   return { amplitude: factor * scale(rate), rate, offset: mean + offset }
 }
 
-/** Where, of closer ones, a parabola through the gains of a rate, half of it and twice it has its top. */
+/**
+ * Index among the refined rates at the maximum of a parabola. The parabola passes through the gains at a
+ * coarse rate, at half of it and at twice it.
+ */
 function interpolatePeak(drawn: DrawnShapes<{ readonly rates: readonly number[] }>, best: number): number {
   const { rates } = drawn.grid
   const middle = REFINEMENT_FACTORS.length >> 1
@@ -100,17 +106,17 @@ function interpolatePeak(drawn: DrawnShapes<{ readonly rates: readonly number[] 
   const here = drawn.gain(best)
   const below = here - drawn.gain(best - 1)
   const above = here - drawn.gain(best + 1)
-  // Both are 0 where all are alike.
+  // Both differences are 0 if all three gains are equal.
   return below + above > 0 ? middle + Math.round((middle * (below - above)) / (below + above)) : middle
 }
 
 const isDoubled = (rates: readonly number[], k: number) =>
   k > 0 && k < rates.length && rates[k] === 2 * rates[k - 1]
 
-/** Up to those that are over from one x to the next. */
+/** Candidate rates, up to the rate at which the curve decays between neighboring x. */
 function candidateRates({ x, range }: Omit<SortedRows, 'y'>): number[] {
   const last = x.length - 1
-  // The next ones that are others, from both ends.
+  // The nearest distinct x at either end.
   let [second, other] = [1, last - 1]
   while (second <= last && x[second] === x[0]) second++
   while (other >= 0 && x[other] === x[last]) other--

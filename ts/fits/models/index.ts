@@ -1,4 +1,4 @@
-/** Models with names, whose parameters are guessed from the data. */
+/** The built-in models, which guess their starting values from the data. */
 
 import { exponential } from './exponential.js'
 import { inhibition, substrateInhibition, tightBinding } from './inhibition.js'
@@ -20,9 +20,10 @@ import { fivePL, fourPL, hill, logistic } from './sigmoids.js'
 import { sinusoid } from './sinusoid.js'
 
 /**
- * Functions that make models, for `fit` and `fitMany`: docs/fits.md has a table of them.
+ * Functions that create models for `fit` and `fitMany`. The page docs/models.md lists them.
  *
- * @throws OptionError where an option is unknown or out of its range, or the column has no name of its own
+ * @throws OptionError if an option is unknown or out of its range, or if the column name equals a parameter
+ * name
  * @example
  * const { values } = fit(models.gaussian(), { x, y })
  */
@@ -49,5 +50,5 @@ export const models = /* @__PURE__ */ registerMakers({
   sinusoid,
 } as const)
 
-/** The name of a model. */
+/** Name of a built-in model. */
 export type ModelName = keyof typeof models

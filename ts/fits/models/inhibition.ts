@@ -1,4 +1,4 @@
-/** Rates of enzymes that something inhibits: another substance, or the substrate itself. */
+/** Enzyme kinetics with an inhibitor, or with substrate inhibition. */
 
 import { OptionError } from '../../core/errors.js'
 import { type Slices, sortInSlices } from '../../core/slices.js'
@@ -9,7 +9,9 @@ import { commonOptions, define } from './define.js'
 import { column, finiteRows, rowsWhere, selectBest } from './linear-least-squares.js'
 import type { FitModel, GuessArguments, ModelOptions } from './model.js'
 
-/** By what an inhibitor at the concentration i multiplies km, and the substrate beside it. */
+/**
+ * Factors of km and of the substrate concentration x in the denominator, at the inhibitor concentration i.
+ */
 const kinds = {
   competitive: { names: ['vmax', 'km', 'ki'], km: (i: string) => `(1 + ${i}/ki)`, x: () => '' },
   uncompetitive: { names: ['vmax', 'km', 'ki'], km: () => '', x: (i: string) => `(1 + ${i}/ki)` },
@@ -25,32 +27,33 @@ const kinds = {
   },
 } as const
 
-/** How an inhibitor acts. */
+/** Type of enzyme inhibition. */
 export type InhibitionKind = keyof typeof kinds
 
 const inhibitionTable = {
-  /** 'competitive', 'uncompetitive', 'noncompetitive' or 'mixed'; 'mixed'. */
+  /** Type of inhibition: 'competitive', 'uncompetitive', 'noncompetitive' or 'mixed'. Default 'mixed'. */
   kind: keyOption<InhibitionKind, 'mixed'>(kinds, 'mixed'),
-  /** The name of the column of the inhibitor's concentrations; i. */
+  /** Name of the column of inhibitor concentrations. Default 'i'. */
   inhibitor: option<string, string>('a name', 'i', isName),
 }
 
 const table = { ...commonOptions, ...inhibitionTable }
 
-// Editors do not show comments on what a spread brings.
+// Editors do not show comments on fields from a spread, so the interface repeats the options.
 export interface InhibitionOptions extends ModelOptions {
-  /** 'competitive', 'uncompetitive', 'noncompetitive' or 'mixed'; 'mixed'. */
+  /** Type of inhibition: 'competitive', 'uncompetitive', 'noncompetitive' or 'mixed'. Default 'mixed'. */
   readonly kind?: InhibitionKind
-  /** The name of the column of the inhibitor's concentrations; i. */
+  /** Name of the column of inhibitor concentrations. Default 'i'. */
   readonly inhibitor?: string
 }
 
 const positive = { positive: true } as const
 
 /**
- * vmax·x/(km·(1 + i/ki) + x·(1 + i/(alpha·ki))), for concentrations x ≥ 0 of the substrate and i ≥ 0 of the inhibitor,
- * two columns: 'mixed'. Without the second bracket it is 'competitive', without the first one 'uncompetitive', and where
- * alpha is 1 'noncompetitive'. km and ki are concentrations, above 0 as alpha is.
+ * Enzyme kinetics with an inhibitor: vmax·x/(km·(1 + i/ki) + x·(1 + i/(alpha·ki))) for the kind 'mixed'. The
+ * data have two columns, the substrate concentration x ≥ 0 and the inhibitor concentration i ≥ 0. The kind
+ * 'competitive' omits the factor of x, and 'uncompetitive' the factor of km. The kind 'noncompetitive' sets
+ * alpha to 1. The parameters km and ki are concentrations. All of km, ki and alpha are positive.
  */
 export function inhibition(options: InhibitionOptions = {}): FitModel<'vmax' | 'km' | 'ki' | 'alpha'> {
   const { kind, inhibitor, ...rest } = readOptions('options', options, table)
@@ -77,9 +80,9 @@ export function inhibition(options: InhibitionOptions = {}): FitModel<'vmax' | '
   )
 }
 
-/** km and ki are sought among these multiples of the largest concentration. */
+/** Candidates for km and ki, as multiples of the largest concentration. */
 const CONSTANT_RATIOS = [1 / 256, 1 / 64, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4]
-/** Values of alpha that are tried. */
+/** Candidates for alpha. */
 const ALPHAS = [1, 0.25, 4]
 
 function* guess(
@@ -119,8 +122,8 @@ function* guess(
 }
 
 /**
- * vmax·x/(km + x + x²/ki), for x ≥ 0: the substrate inhibits its own enzyme (Haldane, 1930). km and ki, in units of x, are
- * above 0; the rate is highest at √(km·ki).
+ * Substrate inhibition vmax·x/(km + x + x²/ki), for x ≥ 0 (Haldane, 1930). Both km and ki are positive and in
+ * the unit of x. The rate has its maximum at x = √(km·ki).
  */
 export function substrateInhibition(options: ModelOptions = {}): FitModel<'vmax' | 'km' | 'ki'> {
   return define(
@@ -146,9 +149,10 @@ export function substrateInhibition(options: ModelOptions = {}): FitModel<'vmax'
 }
 
 /**
- * The rate v0·(e − x − ki + √((e − x − ki)² + 4·e·ki))/(2·e) beside an inhibitor of the concentration x ≥ 0 that binds so
- * tightly that the enzyme, of the concentration e, uses up a part of it (Morrison, 1969). ki is the apparent one; both are in
- * units of x and above 0. Where e is known it is fixed: `start: { e: { start: 2, fixed: true } }`.
+ * Rate in the presence of a tight-binding inhibitor: v0·(e − x − ki + √((e − x − ki)² + 4·e·ki))/(2·e)
+ * (Morrison, 1969). The inhibitor concentration is x ≥ 0, and the enzyme concentration is e. Binding to the
+ * enzyme consumes part of the inhibitor. The parameter ki is the apparent inhibition constant. Both e and ki
+ * are positive and in the unit of x. A known e can be fixed: `start: { e: { start: 2, fixed: true } }`.
  */
 export function tightBinding(options: ModelOptions = {}): FitModel<'v0' | 'e' | 'ki'> {
   return define(
@@ -156,7 +160,7 @@ export function tightBinding(options: ModelOptions = {}): FitModel<'v0' | 'e' | 
     (x) => {
       const free = `(e - ${x} - ki)`
       const root = `sqrt(${free}^2 + 4*e*ki)`
-      // Of both the one in which nothing is lost.
+      // The expression uses whichever of two equivalent forms avoids cancellation.
       return `${free} > 0 ? v0*(${free} + ${root})/(2*e) : v0*2*ki/(${root} - ${free})`
     },
     guessTight,

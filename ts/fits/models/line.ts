@@ -3,7 +3,10 @@ import { finiteRows, sortedRows } from './linear-least-squares.js'
 import type { FitModel } from './model.js'
 import { PolynomialFit } from './polynomial.js'
 
-/** slope·x + intercept; or slope·(x − origin) + intercept, whose origin is in the middle unless it is given. */
+/**
+ * Straight line slope·x + intercept. An `origin` replaces x by x − origin. The origin 'auto' is the middle of
+ * the x range.
+ */
 export function line(options: OriginOptions = {}): FitModel<'slope' | 'intercept' | 'origin'> {
   const squares = new PolynomialFit(1)
   return defineByOrigin(

@@ -1,20 +1,20 @@
-/** Rows of data for guesses, and linear least squares; all of it in slices. */
+/** Sorted rows for guesses, and linear least squares. All long computations run in slices. */
 
 import { ROWS_PER_SLICE, type Slices, sortInSlices, visitInSlices } from '../../core/slices.js'
 
 export interface SortedRows {
-  /** Finite numbers, in ascending order. */
+  /** Finite numbers in ascending order. */
   readonly x: Float64Array
   readonly y: Float64Array
-  /** From the first x to the last; where that is 0, the size of x, or 1. */
+  /** Difference of the last and the first x. If it is 0, |x|, or 1 if x is 0 too. */
   readonly range: number
 }
 
 /**
- * The rows of finite numbers, by x and then by y, so that no guess depends on their order; one of zeros where there
- * are none. Nobody may write there.
+ * Finite rows, sorted by x and then by y. Guesses therefore do not depend on the order of the rows. If no row
+ * is finite, the result is one row of zeros. The arrays are read-only.
  *
- * @param isIn which x a model has a use for
+ * @param isIn whether the model can use an x
  */
 export function* finiteRows(
   x: ArrayLike<number>,
@@ -34,7 +34,10 @@ export function* finiteRows(
   return { ...found, range: computeRange(found.x) }
 }
 
-/** The same at once, where there is nothing to be done, as for most fits; undefined where there is. */
+/**
+ * Fast path of `finiteRows` for short data that are finite and sorted already, as in most fits. Undefined for
+ * other data.
+ */
 export function sortedRows(
   x: ArrayLike<number>,
   y: ArrayLike<number>,
@@ -54,7 +57,7 @@ function computeRange(x: Float64Array): number {
   return last - x[0] || Math.abs(last) || 1
 }
 
-/** Whether some rows count, and none comes before the one in front of it. */
+/** Whether all rows are usable, and each row is in order after the previous one. */
 function isInOrder(
   x: ArrayLike<number>,
   y: ArrayLike<number>,
@@ -64,25 +67,28 @@ function isInOrder(
 ): boolean {
   for (let row = from; row < to; row++) {
     const [here, value] = [x[row], y[row]]
-    // What is not finite is no difference either.
+    // An infinite or NaN value minus itself is NaN.
     if (!(here - here === 0 && value - value === 0) || (isIn !== undefined && !isIn(here))) return false
     if (row > 0 && (x[row - 1] > here || (x[row - 1] === here && y[row - 1] > value))) return false
   }
   return true
 }
 
-/** The rows that count, in order. */
+/** Indices of the usable rows, in order. */
 function* iterateInOrder(x: ArrayLike<number>, y: ArrayLike<number>, isIn?: (x: number) => boolean) {
   const isOne = (row: number) =>
     Number.isFinite(x[row]) && Number.isFinite(y[row]) && (isIn === undefined || isIn(x[row]))
   return yield* sortInSlices(yield* rowsWhere(x.length, isOne), (a, b) => x[a] - x[b] || y[a] - y[b])
 }
 
-/** Bytes from which short columns are taken one by one: to make many small arrays takes longer than to fill them. */
+/**
+ * Size of the buffer from which short columns are allocated, in bytes. Allocating many small arrays takes
+ * longer than filling them.
+ */
 const MAX_POOLED_LENGTH = 1 << 16
 let pool = { buffer: new ArrayBuffer(0), used: 0 }
 
-/** A new column. */
+/** A new column of zeros. */
 export function zeros(length: number): Float64Array {
   const bytes = 8 * length
   if (bytes > MAX_POOLED_LENGTH / 16) return new Float64Array(length)
@@ -93,7 +99,7 @@ export function zeros(length: number): Float64Array {
   return made
 }
 
-/** Whether a column is there, and has the same numbers. */
+/** Whether a column exists and equals another column. */
 export function areSame(a: Float64Array | undefined, b: Float64Array): a is Float64Array {
   if (a === undefined || a.length !== b.length) return false
   for (let row = 0; row < a.length; row++) if (a[row] !== b[row]) return false
@@ -107,7 +113,7 @@ export function copyOfArray(numbers: Float64Array): Float64Array {
   return made
 }
 
-/** The rows of which something holds. */
+/** Indices of the rows that satisfy a condition. */
 export function* rowsWhere(length: number, holds: (row: number) => boolean): Slices<Uint32Array> {
   const rows = new Uint32Array(length)
   let count = 0
@@ -117,7 +123,7 @@ export function* rowsWhere(length: number, holds: (row: number) => boolean): Sli
   return count === length ? rows : rows.subarray(0, count)
 }
 
-/** A column by what it is in each row. */
+/** A column computed row by row. */
 export function* column(length: number, valueAt: (row: number) => number): Slices<Float64Array> {
   const made = zeros(length)
   yield* visitInSlices(length, (from, to) => {
@@ -126,7 +132,7 @@ export function* column(length: number, valueAt: (row: number) => number): Slice
   return made
 }
 
-/** The first of ascending numbers of which something holds, as of all after it; how many there are if of none. */
+/** Index of the first ascending number that satisfies a monotone condition, or the length if none does. */
 export function firstWhere(x: Float64Array, holds: (x: number) => boolean): number {
   let [low, high] = [0, x.length]
   while (low < high) {
@@ -137,19 +143,21 @@ export function firstWhere(x: Float64Array, holds: (x: number) => boolean): numb
   return low
 }
 
-/** What is left of a column is rounding, if its square is less than this part of the column's. */
+/**
+ * A column is linearly dependent if its remaining square is less than this fraction of its original square.
+ */
 const DEPENDENCE_TOLERANCE = 1e-20
 
-/** Columns, each without what those before it make up. They serve many y. */
+/** Orthogonalized columns, which can be fitted to many y. */
 export interface OrthogonalColumns {
   readonly columns: readonly Float64Array[]
-  /** Σ c² of each; 0 where those before make it up. */
+  /** Σ c² of each column, or 0 if it is linearly dependent on the previous columns. */
   readonly squares: readonly number[]
-  /** What each has of those behind it. */
+  /** Coefficients of each column in the columns after it. */
   readonly shares: readonly (readonly number[])[]
 }
 
-/** By modified Gram-Schmidt. Overwrites columns, but for the first. */
+/** Orthogonalizes columns by modified Gram-Schmidt. Overwrites all columns except the first. */
 export function* orthogonal(columns: readonly Float64Array[]): Slices<OrthogonalColumns> {
   const squares: number[] = []
   const shares: number[][] = []
@@ -169,8 +177,8 @@ export function* orthogonal(columns: readonly Float64Array[]): Slices<Orthogonal
 }
 
 /**
- * The coefficients by which columns, as they were given, meet y with the least squares; of one that those before make up
- * it is 0. Overwrites y by residuals.
+ * Least-squares coefficients of the original columns for y. The coefficient of a linearly dependent column is
+ * 0. Overwrites y with the residuals.
  */
 export function* projectOnto(
   { columns, squares, shares }: OrthogonalColumns,
@@ -187,39 +195,44 @@ export function* projectOnto(
   return coefficients
 }
 
-/** The same, where columns serve this y alone. */
+/** Least-squares coefficients of columns that are used for this y only. Overwrites the columns and y. */
 export function* project(columns: readonly Float64Array[], y: Float64Array): Slices<number[]> {
   return yield* projectOnto(yield* orthogonal(columns), y)
 }
 
-/** Takes out of numbers what a column, whose square is given, has of them. */
+/** Subtracts the projection onto a column with the given square, and returns its coefficient. */
 function remove(column: Float64Array, square: number, from: Float64Array): number {
   const share = dot(column, from) / square
   for (let row = 0; row < from.length; row++) from[row] -= share * column[row]
   return share
 }
 
-/** A sum, and Σ a·b over some rows. */
+/** Adds Σ a·b over some rows to a sum. */
 function dot(a: Float64Array, b: Float64Array, sum = 0, from = 0, to = a.length): number {
   for (let row = from; row < to; row++) sum += a[row] * b[row]
   return sum
 }
 
-/** A difference of costs that is less than this part of Σ (y − ȳ)² may be rounding. */
+/** Differences of costs below this fraction of Σ (y − ȳ)² can be due to rounding. */
 export const TIE_TOLERANCE = 1e-12
 
-/** What is looked for: a shape, of which y is made with factors. */
+/** A search among candidates, each of which is a linear combination of columns. */
 export interface CandidateSearch<T> {
   readonly candidates: Iterable<T>
-  /** How many columns a shape has. */
+  /** Number of columns per candidate. */
   readonly count: number
-  /** Overwrites some rows of the columns; it is asked for all of a candidate, in order, before the next one. */
+  /**
+   * Overwrites some rows of the columns. It is called for all rows of a candidate, in order, before the next
+   * candidate.
+   */
   readonly fill: (candidate: T, columns: readonly Float64Array[], from: number, to: number) => void
-  /** Whether there is a constant too, whose coefficient is the first. */
+  /** Whether the fit includes a constant, whose coefficient comes first. */
   readonly hasOffset: boolean
 }
 
-/** The candidate that meets y best; of those that do so equally well the first one, which is there in any case. */
+/**
+ * The candidate with the best least-squares fit to y. Among equally good candidates, the first one is chosen.
+ */
 export function* selectBest<T>(y: Float64Array, { candidates, count, fill, hasOffset }: CandidateSearch<T>) {
   const make = () => Array.from({ length: count }, () => zeros(y.length))
   const [columns, kept] = [make(), make()]
@@ -251,15 +264,17 @@ export function* selectBest<T>(y: Float64Array, { candidates, count, fill, hasOf
   return { candidate: best as T, coefficients: yield* project([...offset, ...kept], copyOfArray(y)) }
 }
 
-/** By how much columns lower Σ y². Normal equations are good enough to choose by, and many times faster. */
+/**
+ * Reduction of Σ y² by columns. Normal equations are accurate enough for a comparison, and many times faster.
+ */
 class GainSums {
   readonly #columns: readonly Float64Array[]
   readonly #y: Float64Array
   readonly #isCentered: boolean
-  /** By column. */
+  /** Sum of each column. */
   readonly #sums: number[]
   readonly #parts: number[]
-  /** By column with each up to itself, and with y. */
+  /** Products of each column with the previous columns, with itself, and with y. */
   readonly #products: number[]
   readonly #factors: number[]
 
@@ -275,7 +290,7 @@ class GainSums {
     this.#factors = zeros(length * (length + 1))
   }
 
-  /** Takes some rows with it. */
+  /** Adds some rows to the sums. */
   add(from: number, to: number): void {
     const columns = this.#columns
     const products = this.#products
@@ -292,7 +307,7 @@ class GainSums {
     }
   }
 
-  /** What it is by these rows; begins anew. */
+  /** The reduction over the added rows. Resets the sums. */
   take(): number {
     const [sums, parts, products, factors] = [this.#sums, this.#parts, this.#products, this.#factors]
     const { length } = sums
@@ -303,7 +318,7 @@ class GainSums {
         const other = j * (length + 1)
         let left = products[row + j] - (sums[k] * sums[j]) / this.#y.length
         for (let i = 0; i < j; i++) left -= factors[row + i] * factors[other + i]
-        // Infinite for a column that those before make up: it has no part in anything.
+        // An infinite factor removes a linearly dependent column.
         if (j < k) factors[row + j] = left / factors[other + j]
         else factors[row + k] = left > TIE_TOLERANCE * products[row + k] ? Math.sqrt(left) : Infinity
       }

@@ -3,14 +3,17 @@ import { finiteRows, sortedRows } from './linear-least-squares.js'
 import type { FitModel, GuessArguments, ModelOptions } from './model.js'
 import { CandidateShapes } from './shapes.js'
 
-/** vmax·x/(km + x), for x ≥ 0: vmax in units of y, and km, where half of it is reached, in those of x. */
+/**
+ * Michaelis-Menten kinetics vmax·x/(km + x), for x ≥ 0. vmax has the unit of y. The parameter km, in the unit
+ * of x, is the x at which half of vmax is reached.
+ */
 export function michaelisMenten(options: ModelOptions = {}): FitModel<'vmax' | 'km'> {
   return define(options, (x) => `vmax*${x}/(km + ${x})`, guess)
 }
 
-/** km is sought among powers of 2, from this fraction of the largest x … */
+/** Smallest candidate for km, as a fraction of the largest x. Each further candidate doubles it. */
 const MIN_RATIO = 1 / 4096
-/** … to this multiple of it. */
+/** Largest candidate for km, as a multiple of the largest x. */
 const MAX_RATIO = 4
 
 const shapes = /* @__PURE__ */ new CandidateShapes(({ x, range }) => {

@@ -1,4 +1,7 @@
-/** What a model is, beside its expression. */
+/**
+ * Built-in and custom models: an expression with parameter defaults and a function that guesses starting
+ * values.
+ */
 
 import { OptionError } from '../../core/errors.js'
 import type { Slices } from '../../core/slices.js'
@@ -8,58 +11,61 @@ import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import { type FunctionModelSpec, readFunctionModel } from '../problem/function-model.js'
 import type { FitParameter } from '../problem/parameters.js'
 
-/** Not there at run time: what a model's type knows of its parameters. */
+/** Type-level parameter names of a model. The property does not exist at run time. */
 declare const names: unique symbol
 
-/** A model whose parameters can be guessed: see `models`. */
+/** A model that guesses its starting values. The functions in `models` create such models. */
 export interface FitModel<Names extends string = string> {
   readonly [names]?: Names
-  /** An expression of its parameters and its column. */
+  /** Expression of the parameters and the columns. */
   readonly text: string
-  /** The name of its column. */
+  /** Name of the independent variable's column. */
   readonly x: string
-  /** What its parameters may be. */
+  /** Bounds and fixed values of the parameters. */
   readonly parameters: Readonly<Record<string, FitParameter>>
-  /** Where they start, by name, for some data, in any order of rows; what is no number is not among them. */
+  /**
+   * Guesses the starting values for one data set, whose rows may be in any order. The arrays contain no
+   * missing numbers.
+   */
   readonly guess?: (
     x: ArrayLike<number>,
     y: ArrayLike<number>,
     ...others: ArrayLike<number>[]
   ) => Readonly<Record<string, number>>
-  /** Names of further columns, which its guess gets behind y. */
+  /** Names of further columns, which `guess` receives after y. */
   readonly extraColumns?: readonly string[]
 }
 
-/** Options of every model. */
+/** Options of every built-in model. */
 export interface ModelOptions {
-  /** The name of its column; x. */
+  /** Name of the independent variable's column. Default 'x'. */
   readonly x?: string
 }
 
 export type GuessAtOnce = NonNullable<FitModel['guess']>
-/** What guesses are made of: x and y. */
+/** Arguments of a guess function: x, y and the extra columns. */
 export type GuessArguments = Parameters<GuessAtOnce>
 
-/** A guess that may pause. */
+/** A guess function that can pause between slices of work. */
 export type Guess<Names extends string = string> = (
   ...data: GuessArguments
 ) => Slices<Readonly<Record<Names, number>>>
 
-/** The guesses of models of ours in slices. A user's own is one slice. */
+/** Sliced guess functions of the built-in models. A guess function of a custom model runs as one slice. */
 export const slicedGuesses = new WeakMap<GuessAtOnce, Guess>()
 
-/** What models of ours say of values that were found, by their guesses; empty where there is nothing. */
+/** A model's remark on the estimates of a fit, by the model's guess function. Empty without a remark. */
 export type Remark = (values: () => Readonly<Record<string, number>>, ...data: GuessArguments) => string
 export const remarks = new WeakMap<GuessAtOnce, Remark>()
 
-/** A remark on the values of a fit, by its index in columns. */
+/** A remark on the estimates of a fit. `fit` is the index of the fit in the columns. */
 export type BoundRemark = (
   values: () => Readonly<Record<string, number>>,
   columns: ReadonlyMap<string, DataColumn>,
   fit: number,
 ) => string
 
-/** @param names of the columns that a remark is on: x, y and others */
+/** @param names names of the columns that the remark needs: x, y and the extra columns */
 export function bindRemark(remark: Remark, names: readonly string[]): BoundRemark {
   return (values, columns, fit) => {
     const [x, y, ...others] = names.map((name) => numbersInRun(columns.get(name) as DataColumn, fit))
@@ -67,7 +73,10 @@ export function bindRemark(remark: Remark, names: readonly string[]): BoundRemar
   }
 }
 
-/** What makes models, and is none: it is told from functions that are models. */
+/**
+ * The functions of `models`, which create models. They are registered to tell them from functions that are
+ * models.
+ */
 const modelMakers = new WeakSet<object>()
 
 export function registerMakers<Makers extends Readonly<Record<string, object>>>(all: Makers): Makers {
@@ -75,18 +84,19 @@ export function registerMakers<Makers extends Readonly<Record<string, object>>>(
   return all
 }
 
-/** A model that was read: what it does not have it says. */
+/** A validated model, with defaults for omitted fields. */
 type ParsedModel = Required<Omit<FitModel, 'guess' | typeof names>> & {
   readonly guess: Guess | undefined
   readonly remark: Remark | undefined
-  /** The function, if it is one. */
+  /** The function model, if the model is a function. */
   readonly functionModel: FunctionModelSpec | undefined
 }
 
 /**
- * A copy of what a user gave as a model, so that each field is read once.
+ * Copies and validates a user's model. Each field is read once.
  *
- * @param hasStart whether parameters have a start, as those of functions need; undefined where functions are no models
+ * @param hasStart whether the call has the option `start`, which a function model needs. Undefined if
+ * functions are not accepted
  */
 export function readModel(given: unknown, hasStart?: boolean): ParsedModel {
   const plain = {

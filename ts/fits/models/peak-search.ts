@@ -1,4 +1,4 @@
-/** Where peaks are, and what is under them. */
+/** Guesses the positions of peaks and the baseline under them. */
 
 import { ROWS_PER_SLICE, type Slices, sortInSlices, visitInSlices } from '../../core/slices.js'
 import {
@@ -15,17 +15,18 @@ import type { PeakForm, PeakPosition } from './peak-shapes.js'
 import { polynomialColumns } from './polynomial.js'
 
 interface FoundPeaks {
-  /** The parameters of each peak, from left to right. */
+  /** Parameters of each peak, from left to right. */
   readonly peaks: readonly (readonly number[])[]
-  /** Of the ground, by powers of x. */
+  /** Baseline coefficients of the powers of x. */
   readonly coefficients: readonly number[]
 }
 
 /**
- * Peaks one after the other, each where most is left, for several levels that the ground may have. Where more is left
- * than noise, they are moved in turn, and those that matter least are tried elsewhere.
+ * Finds peaks one after the other, each at the largest remaining residual, for several levels of the
+ * baseline. If the residuals exceed the noise, the peaks are moved in turn, and the least important peaks are
+ * tried elsewhere.
  *
- * @param terms how many coefficients the ground has, up to 3
+ * @param terms number of baseline coefficients, up to 3
  */
 export function* findPeaks(
   rows: SortedRows,
@@ -63,14 +64,15 @@ export function* findPeaks(
   }
 }
 
-/** A row stands out from this fraction of the highest row on. */
+/** Minimum height of the rows of an isolated peak, as a fraction of the highest row. */
 const CLEAR_FRACTION = 0.3
-/** How many rows have to. */
+/** Minimum number of such rows. */
 const MIN_CLEAR_ROWS = 4
 
 /**
- * The parameters of a peak that stands alone, by the parabola that rows about the highest one make: a step or two from where its
- * fit ends. Null where they make none, as beside noise, at an edge, or between rows that are far apart.
+ * Parameters of an isolated peak, from a parabola through the transformed rows near the maximum. The fit
+ * converges from there in a step or two. Null if the rows do not form a parabola, for example at an edge, in
+ * noise, or with sparse rows.
  */
 function isolatedPeak({ x, y }: SortedRows, { parabola, values }: PeakForm): readonly number[] | null {
   if (parabola === undefined || y.length > ROWS_PER_SLICE) return null
@@ -81,7 +83,7 @@ function isolatedPeak({ x, y }: SortedRows, { parabola, values }: PeakForm): rea
   while (last < y.length - 1 && y[last + 1] / y[top] > CLEAR_FRACTION) last++
   if (last - first + 1 < MIN_CLEAR_ROWS) return null
   const width = x[last] - x[first]
-  // Σ w·uᵏ, and Σ w·uᵏ·q: the parabola is q = a + b·u + c·u².
+  // Sums Σ w·uᵏ and Σ w·uᵏ·q of the parabola q = a + b·u + c·u².
   let [w0, w1, w2, w3, w4, q0, q1, q2] = [0, 0, 0, 0, 0, 0, 0, 0]
   for (let row = first; row <= last; row++) {
     const u = (x[row] - x[top]) / width
@@ -112,7 +114,7 @@ function isolatedPeak({ x, y }: SortedRows, { parabola, values }: PeakForm): rea
   return isClear ? values(height * y[top], x[top] + width * center, width * sigma) : null
 }
 
-/** What y is beside the ground, for each ground that may be. */
+/** y minus each candidate baseline. */
 function* noiseLevels(y: Float64Array, under: readonly Float64Array[]): Slices<readonly Float64Array[]> {
   if (under.length === 0) return [y]
   const levels: Float64Array[] = []
@@ -129,11 +131,14 @@ function* noiseLevels(y: Float64Array, under: readonly Float64Array[]): Slices<r
   return levels
 }
 
-/** What rows above a ground count beside those below it: it is under peaks, among them, or above those that go down. */
+/**
+ * Weights of rows above the baseline relative to rows below it. The three baselines lie below positive peaks,
+ * in the middle, and above negative peaks.
+ */
 const QUANTILES = [0.02, 0.5, 0.98]
 const MAX_ROUNDS = 12
 
-/** By asymmetric least squares (Newey and Powell, 1987). */
+/** Baseline by asymmetric least squares (Newey and Powell, 1987). Returns y minus the baseline. */
 function* baselineBelow(y: Float64Array, under: readonly Float64Array[], part: number): Slices<Float64Array> {
   const [above, below] = [Math.sqrt(part), Math.sqrt(1 - part)]
   let left = copyOfArray(y)
@@ -151,7 +156,7 @@ function* baselineBelow(y: Float64Array, under: readonly Float64Array[], part: n
   return left
 }
 
-/** Some rows of a peak of the height 1. */
+/** Writes some rows of a peak of height 1. */
 function draw(
   { center, sigma, form }: PeakPosition,
   x: Float64Array,
@@ -162,13 +167,13 @@ function draw(
   for (let row = from; row < to; row++) on[row] = form.valueAt((x[row] - center) / sigma)
 }
 
-/** What does not change while peaks are looked for. */
+/** Data that stay constant during the search. */
 interface SearchContext {
   readonly rows: SortedRows
   readonly forms: readonly PeakForm[]
-  /** Columns of the ground. */
+  /** Columns of the baseline. */
   readonly baseline: readonly Float64Array[]
-  /** Its standard deviation. */
+  /** Standard deviation of the noise. */
   readonly noise: number
 }
 
@@ -187,11 +192,11 @@ function* search(about: SearchContext, level: Float64Array, count: number): Slic
   }
 }
 
-/** The peak that is farthest from 0. */
+/** The peak at the largest absolute residual. */
 function* findHighest({ rows: { x, range }, forms, noise }: SearchContext, rest: Float64Array) {
   let smooth = rest
   let top = yield* farthest(smooth)
-  // A mean of some rows tells a peak from noise.
+  // A moving mean separates a peak from noise.
   for (
     let reach = 1;
     reach <= MAX_WIDTH && noise > MIN_CONTRAST * Math.abs(smooth[top]) * Math.sqrt(reach);
@@ -205,9 +210,9 @@ function* findHighest({ rows: { x, range }, forms, noise }: SearchContext, rest:
   return yield* refine(x, rest, places, WIDTHS, CENTER_SHIFT)
 }
 
-/** Noise is small enough beside a peak once it is below this fraction of it. */
+/** Noise below this fraction of a peak needs no smoothing. */
 const MIN_CONTRAST = 0.07
-/** Rows on each side in a moving mean, at most. */
+/** Maximum number of rows on each side in a moving mean. */
 const MAX_WIDTH = 4
 
 function meanNear(y: Float64Array, row: number, reach: number): number {
@@ -228,7 +233,10 @@ function* farthest(y: Float64Array): Slices<number> {
 const WIDTHS = [1, 0.7, 1.4, 2]
 const CENTER_SHIFT = 0.4
 
-/** A peak like one that noise may have made narrow: the best one by the rows about it. */
+/**
+ * The best-fitting peak with a similar center and width, by the rows around it. Noise may have made the first
+ * estimate too narrow.
+ */
 function* refine(
   x: Float64Array,
   y: Float64Array,
@@ -250,7 +258,10 @@ function* refine(
   return yield* bestPosition(x, y, from, to, candidates)
 }
 
-/** The place whose peak lowers Σ y² of some rows most; of those that do so equally well the first one. */
+/**
+ * The position whose peak reduces Σ y² of some rows most, and the peak's height. Among equally good
+ * positions, the first one is chosen.
+ */
 function* bestPosition(
   x: Float64Array,
   y: Float64Array,
@@ -289,7 +300,9 @@ function* bestPosition(
   return best
 }
 
-/** From a peak to where it has half the height, on the side where that is nearer: the other may have another peak. */
+/**
+ * Distance from a maximum to half of its height, on the nearer side. The other side may contain another peak.
+ */
 function measureHalfWidth({ x, y, range }: SortedRows, top: number): number {
   const half = y[top] / 2
   const isAbove = (row: number) => (half < 0 ? y[row] < half : y[row] > half)
@@ -304,11 +317,11 @@ function measureHalfWidth({ x, y, range }: SortedRows, top: number): number {
   return least < Infinity ? least : range / 2
 }
 
-/** Peaks with the coefficients that suit them best, those of the ground first. */
+/** Peaks with their least-squares coefficients. The baseline's coefficients come first. */
 interface FittedPeaks {
   readonly positions: readonly PeakPosition[]
   readonly coefficients: readonly number[]
-  /** The sum of squares that is left. */
+  /** Sum of squared residuals. */
   readonly residuals: number
 }
 
@@ -335,14 +348,14 @@ function* solve(
 
 const squares = (rest: Float64Array) => rest.reduce((sum, r) => sum + r * r, 0)
 
-/** By what widths change when peaks are moved in turn: by this much, then half of it. */
+/** Relative change of the widths in the first round of moves. Each further round halves it. */
 const INITIAL_STEP = 0.25
-/** The residual is noise if it is at most this many times what noise leaves … */
+/** Residuals count as noise if their sum of squares is at most this multiple of the noise estimate … */
 const MIN_GAIN = 1.5
-/** … or at most this fraction of what there was before. */
+/** … or at most this fraction of the sum of squares around the baseline alone. */
 const SMALL_GAIN = 0.01
 const MIN_STEP = 0.04
-/** A place that leaves more than this part is no better one. */
+/** A peak that is tried elsewhere must reduce the sum of squares below this fraction. */
 const IMPROVEMENT_RATIO = 0.99
 
 function* improvePeaks(about: SearchContext, first: FittedPeaks): Slices<FittedPeaks> {
@@ -356,7 +369,7 @@ function* improvePeaks(about: SearchContext, first: FittedPeaks): Slices<FittedP
   let best = yield* settle(first.positions)
   for (let isBetter = true; isBetter && best.residuals > enough; ) {
     isBetter = false
-    // Those that matter least.
+    // The two least important peaks.
     for (const k of rankByArea(best, baseline.length).slice(0, 2)) {
       const others = best.positions.filter((_, j) => j !== k)
       const { place } = yield* findHighest(about, (yield* solve(rows, baseline, others)).rest)
@@ -370,7 +383,10 @@ function* improvePeaks(about: SearchContext, first: FittedPeaks): Slices<FittedP
   return best
 }
 
-/** Each peak in turn where what the others leave wants it, as long as that makes less be left. */
+/**
+ * Moves each peak in turn to fit the residuals that the other peaks leave. A round is kept only if the sum of
+ * squares decreases.
+ */
 function* movePeaks(
   rows: SortedRows,
   under: readonly Float64Array[],
@@ -398,16 +414,16 @@ function* movePeaks(
   return best
 }
 
-/** The standard deviation of noise, by second differences, of which the middle one is that of noise alone. */
+/** Standard deviation of the noise, from the median of the absolute second differences. */
 function* estimateNoise(y: Float64Array): Slices<number> {
   if (y.length < 3) return 0
   const differences = yield* column(y.length - 2, (row) => Math.abs(y[row] - 2 * y[row + 1] + y[row + 2]))
   const inOrder = yield* sortInSlices(differences)
-  // Of normal noise: 0.6745·√6 standard deviations.
+  // The median is 0.6745·√6 standard deviations for normal noise.
   return inOrder[inOrder.length >> 1] / 1.6522
 }
 
-/** Peaks by how much more would be left without them, the least first. */
+/** Indices of the peaks in ascending order of the increase in residuals that their removal causes. */
 function rankByArea({ columns, coefficients, positions }: PeakSolution, terms: number): number[] {
   const inverse = inverseGram(columns)
   const worth = positions.map((_, k) => {
@@ -417,7 +433,7 @@ function rankByArea({ columns, coefficients, positions }: PeakSolution, terms: n
   return [...worth.keys()].sort((a, b) => worth[a] - worth[b])
 }
 
-/** The diagonal of the inverse of products of columns; infinite for one that others make up. */
+/** Diagonal of the inverse Gram matrix of the columns. Infinite for a linearly dependent column. */
 function inverseGram(columns: readonly Float64Array[]): number[] {
   const n = columns.length
   const a = columns.map((one) => columns.map((other) => one.reduce((sum, x, row) => sum + x * other[row], 0)))

@@ -1,41 +1,41 @@
-/** Shapes of peaks: their texts, and what guesses draw. */
+/** Peak shapes: their expressions, bounds and derived quantities, and the curves that guesses use. */
 
 import { erfc, erfcx } from '../../functions/erf.js'
 import { faddeeva } from '../../functions/faddeeva.js'
 import { exp, log } from '../../functions/index.js'
 import type { FitParameter } from '../problem/parameters.js'
 
-/** Where a peak is: its highest point, and the scale of its form. */
+/** Position of a peak: its maximum, its width scale, and its form. */
 export interface PeakPosition {
   readonly center: number
   readonly sigma: number
-  /** Of those of its shape. */
+  /** One of the forms of the shape. */
   readonly form: PeakForm
 }
 
-/** What a guess draws, of one width and height: a shape whose other parameters have been chosen. */
+/** A peak of height 1 and width scale 1, for guesses. The shape's other parameters have fixed values. */
 export interface PeakForm {
-  /** 1 where u is 0, which is the highest point. */
+  /** Value at u = (x − center)/sigma, which has its maximum 1 at u = 0. */
   readonly valueAt: (u: number) => number
-  /** How many sigma there are to half the height, on the side where that is nearer. */
+  /** Distance from the maximum to half of it, in units of sigma, on the nearer side. */
   readonly halfWidth: number
-  /** A peak's parameters, in the order of the shape's names. */
+  /** Parameters of a peak, in the order of the shape's names. */
   readonly values: (height: number, center: number, sigma: number) => readonly number[]
-  /** What makes a parabola of it, if something does. */
+  /** Transformation that turns the peak into a parabola, if one exists. */
   readonly parabola?: ParabolaTransform
 }
 
-/** A function of y, which is in parts of the highest, by which a peak is a parabola that opens upwards. */
+/** A function of y, relative to the maximum, that turns a peak into an upward parabola. */
 interface ParabolaTransform {
   readonly transform: (y: number) => number
-  /** The square of its slope's reciprocal: what an error of y counts there. */
+  /** Weight of a transformed row: the inverse square of the transformation's slope. */
   readonly weight: (y: number) => number
-  /** Of the parabola's least value, and its bend: half of the second derivative. */
+  /** Height and sigma of the peak, from the parabola's minimum and its half second derivative (`bend`). */
   readonly height: (least: number) => number
   readonly sigma: (least: number, bend: number) => number
 }
 
-/** Caruana's (1986), with the weights of Guo (2011). */
+/** Caruana's logarithmic transformation (1986), with Guo's weights (2011). */
 const logarithmicParabola: ParabolaTransform = {
   transform: (y) => -log(y),
   weight: (y) => y * y,
@@ -52,11 +52,14 @@ const reciprocalParabola: ParabolaTransform = {
 
 export interface PeakShapeDefinition {
   readonly names: readonly string[]
-  /** By u = (x − center)/sigma, and names of its parameters. */
+  /** Expression of u = (x − center)/sigma and the parameter names. */
   readonly text: (u: string, ...names: readonly string[]) => string
   readonly forms: readonly PeakForm[]
   readonly bounds: Readonly<Record<string, FitParameter>>
-  /** What follows from its parameters, by names of these: the width at half the height, and of height and area the other one. */
+  /**
+   * Derived quantities as expressions of the parameter names: the full width at half maximum, the mean, and
+   * the area or height, whichever is not a parameter.
+   */
   readonly derived: (...names: readonly string[]) => Readonly<Record<string, string>>
 }
 
@@ -77,7 +80,10 @@ const symmetricShape = (
 const ROOT_HALF = Math.SQRT1_2
 const ROOT_2_PI = 2.5066282746310002
 
-/** An exponential with τ = ratio·σ behind a Gaussian; where it is highest, and how high, for σ = 1 and the area 1. */
+/**
+ * A Gaussian convolved with an exponential of τ = ratio·σ. `mode` and `height` describe its maximum for σ = 1
+ * and area 1.
+ */
 function exponentialTail(ratio: number, mode: number, height: number, halfWidth: number): PeakForm {
   const k = 1 / ratio
   return {
@@ -91,7 +97,7 @@ function exponentialTail(ratio: number, mode: number, height: number, halfWidth:
   }
 }
 
-/** To the right where gamma is above 0. */
+/** A skew normal peak. It is skewed to the right if gamma > 0. */
 function skewNormal(gamma: number, mode: number, height: number, halfWidth: number): PeakForm {
   return {
     valueAt(v) {
@@ -103,7 +109,7 @@ function skewNormal(gamma: number, mode: number, height: number, halfWidth: numb
   }
 }
 
-/** A Gaussian of which each part is a Lorentzian, whose gamma is so many of its sigma. */
+/** A Gaussian convolved with a Lorentzian (Voigt). The Lorentzian has gamma = ratio·sigma. */
 function broadenedShape(ratio: number, halfWidth: number): PeakForm {
   const y = ratio * ROOT_HALF
   const height = faddeeva(0, y)
@@ -149,7 +155,7 @@ export const shapes = {
     text: (u, area, _center, sigma, gamma) => `${area}/${sigma}*voigt(${u}, 1, ${gamma}/${sigma})`,
     forms: [broadenedShape(1, 1.80057), broadenedShape(0.2, 1.28774), broadenedShape(4, 4.34196)],
     bounds: { sigma: { positive: true }, gamma: { min: 0 } },
-    // To .03 % (Olivero and Longbothum, 1977).
+    // Accurate to 0.03% (Olivero and Longbothum, 1977).
     derived: (area, _center, sigma, gamma) => ({
       fwhm: `1.0692*${gamma} + sqrt(0.8664*${gamma}^2 + 8*log(2)*${sigma}^2)`,
       height: `${area}*voigt(0, ${sigma}, ${gamma})`,
@@ -159,7 +165,7 @@ export const shapes = {
     names: ['area', 'center', 'sigma', 'tau'],
     text: (u, area, _center, sigma, tau) => {
       const z = `((${sigma}/${tau} - ${u})/sqrt(2))`
-      // Each of both is finite where the other one overflows.
+      // Each of the two forms is finite when the other form overflows.
       return (
         `${area}/(2*${tau})*(${z} > 0 ? exp(-${u}^2/2)*erfcx(max(${z}, 0)) : ` +
         `exp(min(${sigma}/${tau}*(${sigma}/(2*${tau}) - ${u}), 0))*erfc(${z}))`
@@ -190,7 +196,7 @@ export const shapes = {
   },
 } as const satisfies Record<string, PeakShapeDefinition>
 
-/** A shape of peaks. */
+/** Name of a peak shape. */
 export type PeakShape = keyof typeof shapes
-/** What its parameters are called. */
+/** Parameter names of a peak shape. */
 export type PeakParameterNames<S extends PeakShape> = (typeof shapes)[S]['names'][number]

@@ -1,4 +1,4 @@
-/** Peaks, with something under them or without it. */
+/** Peak models, with or without a baseline. */
 
 import { finite, type GivenOf, integerBetween, keyOption } from '../../options/kinds.js'
 import { readOption, readOptions } from '../../options/read.js'
@@ -11,48 +11,51 @@ import { findPeaks } from './peak-search.js'
 import { type PeakParameterNames, type PeakShape, type PeakShapeDefinition, shapes } from './peak-shapes.js'
 import { horner } from './polynomial.js'
 
-/** A model of peaks, and what follows from their parameters, as texts for the option `derive`: `fwhm`, `height` or `area`. */
+/**
+ * A peak model. `derived` contains expressions for the option `derive`: `fwhm`, `height`, `area` or `mean`.
+ */
 type PeakModel<Names extends string> = FitModel<Names> & {
   readonly derived: Readonly<Record<string, string>>
 }
 
 /**
- * height·e^(−((x − center)/sigma)²/2): sigma is the standard deviation, in units of x, and the area
- * height·sigma·√(2π). The sign of sigma means nothing.
+ * Gaussian peak height·e^(−((x − center)/sigma)²/2). sigma is the standard deviation, in the unit of x. The
+ * area is height·sigma·√(2π). The sign of sigma has no effect.
  */
 export function gaussian(options: ModelOptions = {}): PeakModel<PeakParameterNames<'gaussian'>> {
   return singlePeak(options, 'gaussian')
 }
 
 /**
- * height/(1 + ((x − center)/sigma)²): sigma is half the width at half the height, in units of x, and the area
- * height·sigma·π. The sign of sigma means nothing.
+ * Lorentzian peak height/(1 + ((x − center)/sigma)²). sigma is the half width at half maximum, in the unit of
+ * x. The area is height·sigma·π. The sign of sigma has no effect.
  */
 export function lorentzian(options: ModelOptions = {}): PeakModel<PeakParameterNames<'lorentzian'>> {
   return singlePeak(options, 'lorentzian')
 }
 
 /**
- * height·(fraction·L + (1 − fraction)·G): a Lorentzian and a Gaussian of the same center, height and width at half
- * the height, which is 2·sigma, in units of x. The fraction is from 0 to 1.
+ * Pseudo-Voigt peak height·(fraction·L + (1 − fraction)·G), with a Lorentzian L and a Gaussian G of equal
+ * center, height and full width at half maximum. Its full width at half maximum is 2·sigma, in the unit of x.
+ * The fraction is between 0 and 1.
  */
 export function pseudoVoigt(options: ModelOptions = {}): PeakModel<PeakParameterNames<'pseudoVoigt'>> {
   return singlePeak(options, 'pseudoVoigt')
 }
 
 /**
- * The Voigt profile of spectroscopy: a Gaussian of `area`, `center` and `sigma`, of which each part is a Lorentzian with gamma as
- * half its width at half the height. sigma is above 0 and gamma not below it, both in units of x. lmfit's gamma is sigma, where
- * it is not given.
+ * Voigt profile: a Gaussian of `area`, `center` and `sigma`, convolved with a Lorentzian of half width
+ * `gamma` at half maximum. Both sigma > 0 and gamma ≥ 0 are in the unit of x. In lmfit, gamma equals sigma
+ * unless it is set.
  */
 export function voigt(options: ModelOptions = {}): PeakModel<PeakParameterNames<'voigt'>> {
   return singlePeak(options, 'voigt')
 }
 
 /**
- * The exponentially modified Gaussian of chromatography: a Gaussian of `area`, `center` and `sigma`, whose parts come
- * later, by tau on average. sigma and tau are in units of x and above 0; the mean is center + tau, the variance
- * sigma² + tau². lmfit's gamma is 1/tau.
+ * Exponentially modified Gaussian of chromatography: a Gaussian of `area`, `center` and `sigma`, convolved
+ * with an exponential decay of mean tau. Both sigma and tau are positive and in the unit of x. The mean is
+ * center + tau, and the variance sigma² + tau². lmfit's gamma is 1/tau.
  */
 export function exponentialGaussian(
   options: ModelOptions = {},
@@ -61,14 +64,15 @@ export function exponentialGaussian(
 }
 
 /**
- * The skew normal distribution times `area`: area/(sigma·√(2π))·e^(−u²/2)·(1 + erf(gamma·u/√2)), u = (x − center)/sigma. It
- * leans to the right where gamma is above 0, and is a Gaussian where that is 0. sigma is above 0, in units of x.
+ * Skew normal distribution times `area`: area/(sigma·√(2π))·e^(−u²/2)·(1 + erf(gamma·u/√2)), with u = (x −
+ * center)/sigma. The peak is skewed to the right if gamma > 0, and is a Gaussian if gamma = 0. The width
+ * sigma is positive and in the unit of x.
  */
 export function skewedGaussian(options: ModelOptions = {}): PeakModel<PeakParameterNames<'skewedGaussian'>> {
   return singlePeak(options, 'skewedGaussian')
 }
 
-/** What is under peaks, by the names of its coefficients. */
+/** Parameter names of each baseline, in ascending powers of x. */
 const baselines = {
   none: [],
   constant: ['offset'],
@@ -76,30 +80,31 @@ const baselines = {
   quadratic: ['offset', 'slope', 'curvature'],
 } as const
 
-/** What is under peaks. */
+/** Type of baseline under the peaks. */
 export type PeakBaseline = keyof typeof baselines
 
 const peaksTable = {
-  /** How many peaks there are, from 1 on: all parameters are 256 at most; 2. */
+  /** Number of peaks, at least 1. The model can have at most 256 parameters. Default 2. */
   count: finite(2),
-  /** 'gaussian' */
+  /** Shape of the peaks. Default 'gaussian'. */
   shape: keyOption<PeakShape, 'gaussian'>(shapes, 'gaussian'),
-  /** What is under them: 'none', 'constant', 'line' or 'quadratic'; 'constant'. */
+  /** Baseline under the peaks: 'none', 'constant', 'line' or 'quadratic'. Default 'constant'. */
   baseline: keyOption<PeakBaseline, 'constant'>(baselines, 'constant'),
 }
 
 const table = { ...commonOptions, ...peaksTable }
 
-// Editors do not show comments on what a spread brings.
+// Editors do not show comments on fields from a spread. The interface therefore extends the table without the
+// spread.
 export interface PeaksOptions extends ModelOptions, GivenOf<typeof peaksTable> {}
 
 type NumberedParameter = `${PeakParameterNames<PeakShape>}${number}`
 type BaselineNames = (typeof baselines)['quadratic'][number]
 
 /**
- * The sum of peaks of one shape, and the ground under them: height1, center1, sigma1 (and fraction1), height2, …, and
- * offset + slope·x + curvature·x² as far as there is a ground. They are numbered from left to right where they are
- * guessed.
+ * Sum of peaks of one shape on a baseline. The parameters are height1, center1, sigma1 (and fraction1),
+ * height2, …, or area1 instead of height1 for some shapes. The baseline is offset + slope·x + curvature·x²,
+ * up to its degree. Guesses number the peaks from left to right.
  */
 export function peaks(options: PeaksOptions = {}): PeakModel<NumberedParameter | BaselineNames> {
   const { count, shape, baseline, ...rest } = readOptions('options', options, table)

@@ -18,19 +18,20 @@ import {
 import type { FitModel } from './model.js'
 
 const polynomialTable = {
-  /** The highest power of x, an integer from 0 to 15; 2. */
+  /** Degree of the polynomial, an integer from 0 to 15. Default 2. */
   degree: integerBetween(0, MAX_COMPILED_PARAMETERS - 1, 2),
 }
 
 const table = { ...originOptions, ...polynomialTable }
 
-// Editors do not show comments on what a spread brings.
+// Editors do not show comments on fields from a spread. The interface therefore extends the table without the
+// spread.
 export interface PolynomialOptions extends OriginOptions, GivenOf<typeof polynomialTable> {}
 
 /**
- * c0 + c1·x + c2·x² + … up to the degree. Where x is far from 0 beside its range, or the degree is high, powers of x
- * are alike, and a fit has few digits or is 'singular': with an `origin`, which is in the middle unless it is given,
- * x − origin stands for x.
+ * Polynomial c0 + c1·x + c2·x² + … up to the degree. Powers of x are nearly collinear if x is far from 0
+ * relative to its range, or if the degree is high. The fit then loses digits or ends as 'singular'. An
+ * `origin` replaces x by x − origin. The origin 'auto' is the middle of the x range.
  */
 export function polynomial(options: PolynomialOptions = {}): FitModel<`c${number}` | 'origin'> {
   const { degree, ...rest } = readOptions('options', options, table)
@@ -39,7 +40,7 @@ export function polynomial(options: PolynomialOptions = {}): FitModel<`c${number
   return defineByOrigin<`c${number}`>(
     rest,
     0.5,
-    // By Horner's rule; a constant names its column too.
+    // Horner's rule. A constant still needs the column name in its expression.
     (x) => (degree === 0 ? `c0 + 0*${x}` : horner(names, x).join(' + ')),
     function* (x, y) {
       const c = yield* squares.coefficients(sortedRows(x, y) ?? (yield* finiteRows(x, y)))
@@ -48,7 +49,7 @@ export function polynomial(options: PolynomialOptions = {}): FitModel<`c${number
   )
 }
 
-/** A polynomial by the names of its coefficients, as terms of a sum. */
+/** Terms of a polynomial in Horner form, from the names of its coefficients. */
 export const horner = ([c, ...rest]: readonly string[], x: string): string[] =>
   c === undefined
     ? []
@@ -56,10 +57,13 @@ export const horner = ([c, ...rest]: readonly string[], x: string): string[] =>
       ? [c, ...rest.map((b) => `${b}*${x}`)]
       : [c, `${x}*(${horner(rest, x).join(' + ')})`]
 
-/** For c0, c1, … of polynomials that meet y best: by powers of t = (x − middle)/range, which are less alike. */
+/**
+ * Least-squares coefficients c0, c1, … of polynomials. The fit uses powers of t = (x − middle)/range, which
+ * are better conditioned than powers of x.
+ */
 export class PolynomialFit {
   readonly #degree: number
-  /** What follows from the last x, if that was short. */
+  /** Cached columns for the last x, if they were short. */
   #last:
     | (PolynomialColumns & { readonly x: Float64Array; readonly orthogonal: OrthogonalColumns })
     | undefined
@@ -76,7 +80,7 @@ export class PolynomialFit {
   *#columnsAt(x: Float64Array, range: number) {
     const { columns, inX } = yield* polynomialColumns({ x, range }, this.#degree)
     const made = { x, columns, inX, orthogonal: yield* orthogonal(columns) }
-    // What users have they may change.
+    // The cache copies x, because users can change their array.
     if (x.length <= ROWS_PER_SLICE) this.#last = { ...made, x: copyOfArray(x) }
     return made
   }
@@ -84,11 +88,11 @@ export class PolynomialFit {
 
 interface PolynomialColumns {
   readonly columns: readonly Float64Array[]
-  /** What coefficients by powers of t are by powers of x. */
+  /** Converts coefficients of powers of t to coefficients of powers of x. */
   readonly inX: (byT: readonly number[]) => number[]
 }
 
-/** Powers of t, from 1 on. */
+/** Columns of the powers of t, starting with t⁰ = 1. */
 export function* polynomialColumns(
   { x, range }: Omit<SortedRows, 'y'>,
   degree: number,
@@ -100,7 +104,7 @@ export function* polynomialColumns(
     const last = columns[k - 1]
     columns.push(yield* column(x.length, (row) => last[row] * t[row]))
   }
-  // Horner's rule for t as a polynomial of x.
+  // Horner's rule, with t as a polynomial of x.
   const inX = (byT: readonly number[]) => {
     const c: number[] = []
     for (let k = byT.length - 1; k >= 0; k--) {

@@ -4,15 +4,15 @@ import { define } from './define.js'
 import { finiteRows, sortedRows, TIE_TOLERANCE, zeros } from './linear-least-squares.js'
 import type { FitModel, GuessArguments, ModelOptions } from './model.js'
 
-/** amplitude·x^exponent, for x > 0, or x ≥ 0 where the exponent is above 0. */
+/** Power law amplitude·x^exponent, for x > 0, or for x ≥ 0 if the exponent is positive. */
 export function power(options: ModelOptions = {}): FitModel<'amplitude' | 'exponent'> {
   return define(options, (x) => `amplitude*${x}^exponent`, guess)
 }
 
-/** Where x is 0, a power that is not above 0 is none. */
+/** Minimum exponent of the guess if x contains 0, because 0 has no power with a negative exponent. */
 const MIN_EXPONENT_AT_0 = 0.125
 
-/** A line through logarithms, whose weights y² make up for what these do to noise. */
+/** Fits a line to the logarithms. The weights y² compensate for the effect of the logarithm on the noise. */
 function* guess(...[xs, ys]: GuessArguments) {
   const isIn = (at: number) => at >= 0
   const { x, y } = sortedRows(xs, ys, isIn) ?? (yield* finiteRows(xs, ys, isIn))
@@ -34,7 +34,7 @@ function* guess(...[xs, ys]: GuessArguments) {
   return { amplitude: square > 0 && square < Infinity ? product / square : 0, exponent }
 }
 
-/** Of log |y| by log x, where there are both; 0 where x tells nothing. */
+/** Weighted slope of log |y| against log x, over rows in which both exist. 0 if x does not vary. */
 function* logSlope(x: Float64Array, y: Float64Array, sign: number): Slices<number> {
   const [u, v] = [zeros(x.length), zeros(x.length)]
   let [weight, sumU, sumV, all] = [0, 0, 0, 0]
@@ -60,7 +60,7 @@ function* logSlope(x: Float64Array, y: Float64Array, sign: number): Slices<numbe
       product += w * off * (v[row] - sumV / weight)
     }
   })
-  // Where squares are no numbers, nor is what would follow.
+  // If the sums overflow, the comparison is false and the slope is 0.
   return square > TIE_TOLERANCE * all ? product / square : 0
 }
 

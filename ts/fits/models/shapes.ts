@@ -1,23 +1,26 @@
-/** Curves with a factor, and maybe a constant, of which guesses choose one. What x alone decides is kept for the next fit. */
+/**
+ * Candidate curves for guesses. Each curve is fitted to y with a factor and an optional constant. Results
+ * that depend only on x are cached for the next fit.
+ */
 
 import { ROWS_PER_SLICE, type Slices } from '../../core/slices.js'
 import { areSame, copyOfArray, type SortedRows, TIE_TOLERANCE, zeros } from './linear-least-squares.js'
 
-/** What may be chosen from, at some x. */
+/** Set of candidate curves for given x. */
 export interface CandidateSet<T> {
-  /** What is known of them. */
+  /** Description of the candidates, such as their rates or frequencies. */
   readonly grid: T
-  /** How many there are, and more of them that only `meet` draws. */
+  /** Number of candidates, and number of refined candidates that only explicit calls of `multiply` draw. */
   readonly count: number
   readonly more: number
   /**
-   * Some rows of one; `on` has them from a place on. The first ones are asked for in order, of one slice after the other,
-   * so that each may be made of the one before.
+   * Writes some rows of a candidate to `on`, starting at the index `at`. The first candidates are drawn in
+   * order, one slice of rows after the other. Each curve can therefore be computed from the previous one.
    */
   readonly drawCandidate: (candidate: number, on: Float64Array, at: number, from: number, to: number) => void
 }
 
-/** A curve's factor by which it meets y best, and the constant beside it. */
+/** Least-squares factor of a curve, and the constant. */
 export interface LeastSquaresMatch {
   readonly offset: number
   readonly factor: number
@@ -25,34 +28,34 @@ export interface LeastSquaresMatch {
 
 type RowsWithoutResponse = Omit<SortedRows, 'y'>
 
-/** So many numbers of curves are kept. */
+/** Maximum number of curve values that are cached. */
 const MAX_CACHED_NUMBERS = 1 << 15
 
-/** Those of a model. */
+/** Candidate curves of a model, cached for the last x. */
 export class CandidateShapes<T, About extends RowsWithoutResponse = RowsWithoutResponse> {
   readonly #prepare: (about: About) => CandidateSet<T>
   readonly #isCentered: boolean
   #last: DrawnShapes<T> | null = null
 
   /**
-   * @param prepare by what is known of rows, which is to follow from their x
-   * @param isCentered whether there is a constant beside the curve: then it meets y without its mean
+   * @param prepare creates the candidate set for given rows, and depends only on their x
+   * @param isCentered whether the fit includes a constant. If it does, callers pass y without its mean
    */
   constructor(prepare: (about: About) => CandidateSet<T>, isCentered: boolean) {
     this.#prepare = prepare
     this.#isCentered = isCentered
   }
 
-  /** What is kept, if it is at this x; it is there until others are asked for at another one. */
+  /** The cached curves if they belong to this x. They stay valid until another x is requested. */
   cached(x: Float64Array): DrawnShapes<T> | undefined {
     return this.#last?.isAt(x) ? this.#last : undefined
   }
 
-  /** At the x of some rows. */
+  /** The candidate curves for the x of some rows. */
   drawn(about: About): DrawnShapes<T> {
     const kept = this.cached(about.x)
     if (kept) return kept
-    // What users have they may change.
+    // The cache copies x, because users can change their array.
     const x = about.x.length <= MAX_CACHED_NUMBERS ? copyOfArray(about.x) : about.x
     const drawn = new DrawnShapes(x, this.#prepare({ ...about, x }), this.#isCentered, this.#last)
     if (drawn.isCached) this.#last = drawn
@@ -66,23 +69,23 @@ export class DrawnShapes<T> {
   readonly #x: Float64Array
   readonly #candidates: CandidateSet<T>
   readonly #isCentered: boolean
-  /** All curves where they are kept, or else a slice of one. */
+  /** All curves if they are cached, else one slice of one curve. */
   readonly #curves: Float64Array
-  /** By curve Σ c², Σ c, and Σ c·y of the last y. */
+  /** Sums Σ c², Σ c, and Σ c·y with the last y, per curve. */
   readonly squares: Float64Array
   readonly sums: Float64Array
   readonly products: Float64Array
-  /** By curve what is left of Σ c², NaN where it is not known yet: see `#left`. */
+  /** Centered Σ c² per curve, or NaN if `#remainder` has not computed it yet. */
   readonly #remainders: Float64Array
-  /** By curve whether it is there already. */
+  /** Whether each curve has been drawn. */
   readonly #isThere: Uint8Array
-  /** By curve the last climb that has multiplied it, in numbers from 1 on. */
+  /** Number of the last climb that multiplied each curve, counted from 1. */
   readonly #match: Uint32Array
   #turn = 0
-  /** Curves that are multiplied at once. */
+  /** Indices of the curves to multiply together. */
   readonly #some: Uint32Array
 
-  /** @param last whose memory it may take over */
+  /** @param last previous curves, whose memory can be reused */
   constructor(
     x: Float64Array,
     candidates: CandidateSet<T>,
@@ -122,7 +125,10 @@ export class DrawnShapes<T> {
     return areSame(this.#x, x)
   }
 
-  /** Multiplies with y, some curves or all that are chosen from; false where that takes slices. */
+  /**
+   * Computes Σ c·y for a range of curves, by default for all candidates. Returns false if the curves are not
+   * cached and the work must run in slices.
+   */
   multiply(y: Float64Array, first = 0, end = this.#candidates.count): boolean {
     if (!this.isCached) return false
     const some = this.#some
@@ -131,7 +137,7 @@ export class DrawnShapes<T> {
     return true
   }
 
-  /** The same of those in `#some`, so many. */
+  /** Computes Σ c·y for the first `count` curves in `#some`. */
   #multiply(y: Float64Array, count: number): void {
     const some = this.#some
     for (let i = 0; i < count; i++) {
@@ -162,9 +168,9 @@ export class DrawnShapes<T> {
   }
 
   /**
-   * The candidate that lowers Σ y² most; of those that do so equally well the first one.
+   * The candidate that reduces Σ y² most. Among equally good candidates, the first one is chosen.
    *
-   * @param y what was multiplied
+   * @param y column of the last call of `multiply`
    */
   best(y: Float64Array): number {
     const margin = rowMargin(y)
@@ -180,11 +186,11 @@ export class DrawnShapes<T> {
   }
 
   /**
-   * One that lowers Σ y² as much as all beside it, or more: few are multiplied, where curves beside each other are alike. Null
-   * where that takes slices.
+   * A candidate that reduces Σ y² at least as much as all its neighbors. Few curves are multiplied, because
+   * neighboring curves are similar. Null if the curves are not cached.
    *
-   * @param first the best one of these is where it begins
-   * @param beside others, by candidate
+   * @param first candidates of which the best one starts the search
+   * @param beside returns the neighbors of a candidate
    */
   climb(y: Float64Array, first: Uint32Array, beside: (k: number) => Uint32Array): number | null {
     if (!this.isCached) return null
@@ -213,20 +219,23 @@ export class DrawnShapes<T> {
     return best
   }
 
-  /** By how much one lowers Σ y². */
+  /** Reduction of Σ y² by a candidate. */
   gain(k: number): number {
     const left = this.#remainder(k)
     return left > 0 ? (this.products[k] * this.products[k]) / left : 0
   }
 
-  /** How one meets y. */
+  /** Least-squares fit of a candidate to y. */
   match(k: number): LeastSquaresMatch {
     const left = this.#remainder(k)
     const factor = left > 0 ? this.products[k] / left : 0
     return { factor, offset: this.#isCentered ? -factor * (this.sums[k] / this.#x.length) : 0 }
   }
 
-  /** Σ c² without what a constant makes up: that has no part in anything, and what is next to nothing is 0. */
+  /**
+   * Σ c² after centering, if the fit includes a constant. It is 0 if only rounding remains, and the curve
+   * then contributes nothing.
+   */
   #remainder(k: number): number {
     const known = this.#remainders[k]
     if (!Number.isNaN(known)) return known
@@ -252,7 +261,7 @@ export class DrawnShapes<T> {
     this.#isThere[k] = 1
   }
 }
-/** Σ c·y of some curves, so many. Four sums side by side are quicker than one. */
+/** Computes Σ c·y for `count` curves. Four sums at a time are faster than one. */
 function multiply(
   curves: Float64Array,
   y: Float64Array,
@@ -291,14 +300,14 @@ function multiply(
   }
 }
 
-/** A difference of gains that may be rounding. */
+/** Difference of two gains that can be due to rounding. */
 function rowMargin(y: Float64Array): number {
   let square = 0
   for (let row = 0; row < y.length; row++) square += y[row] * y[row]
   return TIE_TOLERANCE * square
 }
 
-/** y without its mean. */
+/** y minus its mean. */
 export function centerColumn(y: Float64Array, mean: number): Float64Array {
   const rest = zeros(y.length)
   for (let row = 0; row < y.length; row++) rest[row] = y[row] - mean

@@ -1,4 +1,4 @@
-/** Curves that go from one level to another: the logistic function of x, or of log x for doses. */
+/** Sigmoid models between two levels: the logistic function of x, or of log x for doses. */
 
 import { ROWS_PER_SLICE, type Slices } from '../../core/slices.js'
 import { exp, pow } from '../../functions/index.js'
@@ -18,30 +18,36 @@ import {
 } from './model.js'
 import { CandidateShapes, centerColumn, columnMean, type LeastSquaresMatch } from './shapes.js'
 
-/** 1/(1 + e^(−t)), in a form without overflow. */
+/** 1/(1 + e^(−t)), written without overflow. */
 const sigmoid = (t: string) => `(0.5 + 0.5*tanh(0.5*${t}))`
 
 type DoseParameters = 'bottom' | 'top' | 'ec50' | 'slope'
 
-/** amplitude/(1 + e^(−rate·(x − center))): growth toward the amplitude, or where the rate is below 0 decline. */
+/**
+ * Logistic growth amplitude/(1 + e^(−rate·(x − center))). The curve rises to the amplitude if rate > 0, and
+ * falls from it if rate < 0.
+ */
 export function logistic(options: ModelOptions = {}): FitModel<'amplitude' | 'rate' | 'center'> {
   return define(options, (x) => `amplitude*${sigmoid(`rate*(${x} - center)`)}`, guessLogistic)
 }
 
 /**
- * vmax·xⁿ/(kⁿ + xⁿ), for doses x ≥ 0; at k, in units of x, half of vmax is reached. Where n is below 0 it falls
- * from vmax to 0.
+ * Hill equation vmax·xⁿ/(kⁿ + xⁿ), for doses x ≥ 0. k, in the unit of x, is the dose at half of vmax. If n <
+ * 0, the curve falls from vmax to 0.
  */
 export function hill(options: ModelOptions = {}): FitModel<'vmax' | 'k' | 'n'> {
   return defineDoseModel(
     options,
-    // What has no logarithm is the dose 0.
+    // The dose 0 has no logarithm.
     (x) => `${x} > 0 ? vmax*${sigmoid(`n*log(${x}/k)`)} : n > 0 ? 0 : vmax`,
     guessHill,
   )
 }
 
-/** Says how many doses are below 0, as their logarithms may be, which nobody would see in the curve. */
+/**
+ * Defines a model whose fits warn about negative doses. The curve treats them as 0, although they may be
+ * logarithms.
+ */
 function defineDoseModel<Names extends string>(...given: Parameters<typeof define<Names>>): FitModel<Names> {
   const model = define(...given)
   remarks.set(model.guess as GuessAtOnce, (_, x) => {
@@ -52,17 +58,21 @@ function defineDoseModel<Names extends string>(...given: Parameters<typeof defin
   return model
 }
 
-/** Options of curves of doses. */
+/** Options of dose-response models. */
 export interface DoseOptions extends ModelOptions {
-  /** Whether log10 of the half-way dose is fitted, as `logEC50`, instead of `ec50`; false. */
+  /**
+   * Whether the fit uses the parameter `logEC50`, log10 of the half-maximal dose, instead of `ec50`. Default
+   * false.
+   */
   readonly logEC50?: boolean
 }
 
 const table = { ...commonOptions, logEC50: flag(false) }
 
 /**
- * bottom + (top − bottom)/(1 + (ec50/x)^slope), for doses x ≥ 0; at ec50, in units of x, the curve is half-way. Where
- * the slope is below 0 it falls from top to bottom. With `logEC50` ec50 is 10^logEC50.
+ * Four-parameter logistic bottom + (top − bottom)/(1 + (ec50/x)^slope), for doses x ≥ 0. ec50, in the unit of
+ * x, is the half-maximal dose. If slope < 0, the curve falls from top to bottom. The option `logEC50`
+ * replaces ec50 by 10^logEC50.
  */
 export function fourPL(options: DoseOptions = {}): FitModel<DoseParameters | 'logEC50'> {
   const { logEC50, ...rest } = readOptions('options', options, table)
@@ -75,9 +85,9 @@ export function fourPL(options: DoseOptions = {}): FitModel<DoseParameters | 'lo
 }
 
 /**
- * bottom + (top − bottom)/(1 + (ec50/x)^slope)^asymmetry, for doses x ≥ 0. The curve is half-way at
- * ec50/(2^(1/asymmetry) − 1)^(1/slope), which is ec50 where the asymmetry is 1. With `logEC50` the parameter is log10 of
- * the dose at which it is half-way, whatever the asymmetry.
+ * Five-parameter logistic bottom + (top − bottom)/(1 + (ec50/x)^slope)^asymmetry, for doses x ≥ 0. The
+ * half-maximal dose is ec50/(2^(1/asymmetry) − 1)^(1/slope), which equals ec50 if the asymmetry is 1. The
+ * option `logEC50` replaces ec50 by log10 of the half-maximal dose, whatever the asymmetry.
  */
 export function fivePL(options: DoseOptions = {}): FitModel<DoseParameters | 'asymmetry' | 'logEC50'> {
   type SigmoidParameter = DoseParameters | 'asymmetry' | 'logEC50'
@@ -96,7 +106,7 @@ export function fivePL(options: DoseOptions = {}): FitModel<DoseParameters | 'as
   )
 }
 
-/** A guess with log10 of the dose at which the curve is half-way, instead of its ec50. */
+/** Replaces ec50 in a guess by log10 of the half-maximal dose. */
 function guessLogarithms<Names extends string>(guess: Guess): Guess<Names> {
   return function* (...data) {
     const { ec50, ...others } = yield* guess(...data)
@@ -106,27 +116,30 @@ function guessLogarithms<Names extends string>(guess: Guess): Guess<Names> {
   }
 }
 
-/** Curves p^asymmetry, where p is 1/(1 + v), or 1 − 1/(1 + v) by the sign, and v = ratio·(odds·factor)^(2^doublings). */
+/**
+ * A family of candidate curves p^asymmetry. p is 1/(1 + v) or, for the sign −1, 1 − 1/(1 + v), with v =
+ * ratio·(odds·factor)^(2^doublings).
+ */
 interface SigmoidFamily {
   readonly sign: 1 | -1
-  /** 1, ½ or 2 */
+  /** Exponent of the curve: 1, ½ or 2. */
   readonly asymmetry: number
   readonly ratio: number
 }
 
 const CENTER_COUNT = 13
 const sigmoidFamily = (sign: 1 | -1, asymmetry: number): SigmoidFamily => {
-  // Centers are where the curve is half-way.
+  // The centers are half-maximal positions.
   return { sign, asymmetry, ratio: asymmetry === 1 ? 1 : pow(halfMaximumOdds(asymmetry), sign) }
 }
 
-/** Where 1/(1 + v)^asymmetry is ½. */
+/** v at which 1/(1 + v)^asymmetry is ½. */
 const halfMaximumOdds = (asymmetry: number) => pow(2, 1 / asymmetry) - 1
 
-/** Curves of a slope and a center. */
+/** Grid of candidate centers. */
 interface GridPositions {
   readonly centers: readonly number[]
-  /** v of a row for the first center, and what it is multiplied by for each. */
+  /** v of a row for the first center. `factors` multiplies it for each center. */
   readonly odds: (x: number) => number
   readonly factors: readonly number[]
 }
@@ -135,21 +148,21 @@ interface ShapeGridOptions {
   readonly positions: (at: Omit<SortedRows, 'y'>) => GridPositions
   readonly signs: readonly (1 | -1)[]
   readonly asymmetries: readonly number[]
-  /** How often slopes are doubled. */
+  /** Number of doublings of the smallest slope. */
   readonly most: number
   readonly isCentered: boolean
 }
 
-/** What suits y best, and how it meets it. */
+/** The best candidate, and its least-squares fit to y. */
 interface GridChoice extends LeastSquaresMatch {
   readonly family: SigmoidFamily
   readonly doublings: number
   readonly center: number
-  /** Which of a grid it is, families left out. */
+  /** Index of the slope and center in the grid, the same for all families. */
   readonly step: number
 }
 
-/** All slopes, each twice the one before, with all centers, of some families. */
+/** Grid of candidate curves: all slopes, each twice the previous one, with all centers and families. */
 class SigmoidGrid {
   readonly #shapes: CandidateShapes<{
     readonly families: readonly SigmoidFamily[]
@@ -157,7 +170,7 @@ class SigmoidGrid {
   }>
   readonly #count: number
   readonly #slopes: number
-  /** Every second center and slope. */
+  /** Candidates with every second center and every second slope. */
   readonly #coarse: Uint32Array
   readonly #neighborShapes = new Map<number, Uint32Array>()
 
@@ -175,7 +188,7 @@ class SigmoidGrid {
       const { centers, odds, factors } = positions(rows)
       const ofFirst = zeros(Math.min(x.length, ROWS_PER_SLICE))
       const powers = zeros(ofFirst.length)
-      // What is there already.
+      // Block of rows and index of the slope and center that the buffers contain.
       let [first, step] = [-1, -1]
       return {
         grid: { families, centers },
@@ -206,9 +219,9 @@ class SigmoidGrid {
   }
 
   /**
-   * The best one; of grids that are kept one that is better than all beside it.
+   * The best candidate. Cached grids are searched locally: the result is better than all its neighbors.
    *
-   * @param near where it is looked for, if it is known
+   * @param near index of a slope and center at which the search starts, if known
    */
   *best(rows: SortedRows, y: Float64Array, near?: number): Slices<GridChoice> {
     const drawn = this.#shapes.drawn(rows)
@@ -226,7 +239,7 @@ class SigmoidGrid {
     return { family: families[best % this.#count], doublings, center, step, offset, factor }
   }
 
-  /** A center and a slope more or less. */
+  /** Candidates whose center and slope differ by at most one step. */
   #neighbors(k: number): Uint32Array {
     const step = Math.floor(k / this.#count)
     const own = step % this.#slopes
@@ -238,7 +251,7 @@ class SigmoidGrid {
     return found
   }
 
-  /** Those of which something holds, of all families. */
+  /** Candidates that satisfy a condition, of all families. */
   #where(holds: (center: number, doublings: number) => boolean): Uint32Array {
     const found: number[] = []
     for (let step = 0; step < CENTER_COUNT * this.#slopes; step++) {
@@ -250,7 +263,7 @@ class SigmoidGrid {
   }
 }
 
-/** Rows of curves of a family. */
+/** Writes rows of a candidate curve of a family. */
 function draw(family: SigmoidFamily, powers: Float64Array, on: Float64Array, at: number, rows: number): void {
   const { sign, asymmetry, ratio } = family
   for (let row = 0; row < rows; row++) {
@@ -260,14 +273,14 @@ function draw(family: SigmoidFamily, powers: Float64Array, on: Float64Array, at:
   }
 }
 
-/** The least rate that is tried, times the range of x. */
+/** Smallest candidate rate, times the range of x. */
 const MIN_STEEPNESS = 2
-/** How often it is doubled. */
+/** Number of doublings of the smallest rate. */
 const STEEPNESS_FACTOR = 6
 
 const growthGrid = /* @__PURE__ */ new SigmoidGrid({
   positions({ x, range }) {
-    // Growth may have just begun, or be over nearly.
+    // The center may lie outside the data, if growth has just begun or is nearly complete.
     const centers = Array.from({ length: CENTER_COUNT }, (_, j) => x[0] + range * (j / 8 - 0.25))
     return {
       centers,
@@ -291,10 +304,10 @@ function* guessLogistic(...[xs, ys]: GuessArguments) {
   }
 }
 
-/** Slopes are ½, 1, 2, 4 and 8. */
+/** Number of doublings of the smallest slope. The slopes are ½, 1, 2, 4 and 8. */
 const DOSE_STEEPNESS_FACTOR = 4
 
-/** Centers in a geometric sequence over the doses above 0. */
+/** Candidate centers in a geometric sequence over the positive doses. */
 function dosePositions({ x }: Pick<SortedRows, 'x'>): GridPositions {
   const first = firstWhere(x, (at) => at > 0)
   const [low, high] = first === x.length ? [1, 1] : [x[first], x[x.length - 1]]
@@ -329,7 +342,7 @@ function* guessFourPL(...[xs, ys]: GuessArguments) {
   const { doublings, center, factor, offset } = yield* symmetricDoses.best(rows, centerColumn(rows.y, mean))
   const low = mean + offset
   const slope = powerOfTwo(doublings - 1)
-  // Upside down they are the same.
+  // A falling symmetric curve equals a rising one with a negative factor.
   const isFalling = factor < 0
   return {
     bottom: isFalling ? low + factor : low,
@@ -343,7 +356,7 @@ function* guessFivePL(...[xs, ys]: GuessArguments) {
   const rows = sortedRows(xs, ys) ?? (yield* finiteRows(xs, ys))
   const mean = columnMean(rows.y)
   const rest = centerColumn(rows.y, mean)
-  // Symmetric curves tell which way it goes, and where it is looked for.
+  // The fit of a symmetric curve determines the direction and the start of the search.
   const either = yield* symmetricDoses.best(rows, rest)
   const grid = either.factor < 0 ? fallingDoses : risingDoses
   const { family, doublings, center, factor, offset } = yield* grid.best(rows, rest, either.step)

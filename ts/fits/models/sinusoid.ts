@@ -24,15 +24,19 @@ const table = {
 }
 
 export interface SinusoidOptions extends OriginOptions {
-  /** The least frequency and the most, in periods by unit of x: where it is looked for, and its bounds. */
+  /**
+   * Range of the frequency, in periods per unit of x. The guess searches this range, and the fit uses it as
+   * bounds.
+   */
   readonly frequency?: FrequencyBand
 }
 
 /**
- * amplitude·sin(2π·frequency·x + phase) + offset: the frequency in periods by unit of x, the phase, between −π and π
- * where it is guessed, in radians. Unless its range is given, frequencies are guessed up to half of one by the usual step of
- * x, and to 2048 periods in all. The fit's `message` says where another frequency is as good or nearly so. With an `origin`,
- * in the middle unless it is given, x − origin stands for x.
+ * Sinusoid amplitude·sin(2π·frequency·x + phase) + offset. The frequency is in periods per unit of x. The
+ * phase is in radians, and its guess lies between −π and π. Without the option `frequency`, the guess tries
+ * frequencies up to 1/(2·median spacing of x), and up to 2048 periods in the range of x. The fit's `message`
+ * reports another frequency that fits equally well or nearly so. An `origin` replaces x by x − origin. The
+ * origin 'auto' is the middle of the x range.
  */
 export function sinusoid(
   options: SinusoidOptions = {},
@@ -50,13 +54,18 @@ export function sinusoid(
 }
 
 const PI = 4 * atan(1)
-/** Frequencies by 1/range: a sinusoid between two of them is in the reach of both. */
+/**
+ * Number of candidate frequencies per 1/range. A fit from either neighboring candidate then converges to a
+ * frequency between them.
+ */
 const OVERSAMPLING = 4
 const MAX_FREQUENCIES = 8192
-/** Where the range is given. */
+/** Maximum number of candidate frequencies if the user sets the range. */
 const MAX_FREQUENCIES_IN_BAND = 1 << 17
 
-/** The periodogram of Lomb (1976) with a constant, by least squares: x may be spaced as it likes. */
+/**
+ * Guess from the Lomb periodogram (1976) with a constant, by least squares. The spacing of x is arbitrary.
+ */
 function makeGuess(band: FrequencyBand | undefined): Guess<'amplitude' | 'frequency' | 'phase' | 'offset'> {
   const waves = createWaves()
   return function* (xs, ys) {
@@ -68,7 +77,7 @@ function makeGuess(band: FrequencyBand | undefined): Guess<'amplitude' | 'freque
     if (!drawn.multiply(rest)) yield* drawn.multiplyInSlices(rest)
     const { candidate, a, b, offset } = bestPair(drawn, rest)
     const frequency = candidate * drawn.grid.step
-    // sin(ω·(x − x₀) + φ₀): back to x = 0.
+    // Converts the phase from x − x₀ back to x.
     const turns = frequency * rows.x[0]
     const shift = 2 * PI * (turns - Math.round(turns))
     const [c, s] = [cos(shift), sin(shift)]
@@ -81,7 +90,10 @@ function makeGuess(band: FrequencyBand | undefined): Guess<'amplitude' | 'freque
   }
 }
 
-/** The wave a·sin + b·cos + offset that lowers Σ y² most, of those that do so equally well the slowest, by normal equations. */
+/**
+ * The wave a·sin + b·cos + offset that reduces Σ y² most, by normal equations. Among equally good waves, the
+ * slowest one is chosen.
+ */
 function bestPair(
   { grid: { first, count, crosses }, squares, sums, products }: DrawnShapes<WaveGrid>,
   y: Float64Array,
@@ -95,7 +107,7 @@ function bestPair(
     const [i, j] = [2 * k, 2 * k + 1]
     const [s, c] = [sums[i], sums[j]]
     const p = squares[i] - (s * s) / n
-    // What a constant makes up, or the sine and a constant, has no part in anything.
+    // A column that is linearly dependent on the previous columns contributes nothing.
     const isSine = p > TIE_TOLERANCE * squares[i]
     const share = isSine ? (crosses[k] - (s * c) / n) / p : 0
     const q = squares[j] - (c * c) / n - share * share * p
@@ -113,7 +125,7 @@ function bestPair(
   return best
 }
 
-/** Of the step between frequencies: the first of them, and how many there are. */
+/** First multiple of the frequency step, and the number of candidates. */
 function* frequencyMultiples(
   { x, range }: SortedRows,
   band: FrequencyBand | undefined,
@@ -127,7 +139,7 @@ function* frequencyMultiples(
   return [1, Math.min(MAX_FREQUENCIES, Math.max(1, Math.round(1 / (2 * usual * step))))]
 }
 
-/** Multiples of a frequency at which there are waves, and Σ sin·cos of each. */
+/** Candidate frequencies as multiples of a step, with Σ sin·cos for each. */
 interface WaveGrid {
   readonly step: number
   readonly first: number
@@ -135,7 +147,9 @@ interface WaveGrid {
   readonly crosses: Float64Array
 }
 
-/** Sines and cosines of ω·(x − x₀) in turns, each a turn further than the one before. */
+/**
+ * Columns of sin and cos of ω·(x − x₀), alternating. Each pair follows from the previous pair by a rotation.
+ */
 function createWaves() {
   type WaveRows = Omit<SortedRows, 'y'> & { readonly multiples: readonly [number, number] }
   return new CandidateShapes<WaveGrid, WaveRows>(({ x, range, multiples: [first, count] }) => {
@@ -175,14 +189,17 @@ function createWaves() {
   }, true)
 }
 
-/** Δχ² by χ²/ν within which another frequency is nearly as good: three standard errors. */
+/**
+ * Another frequency is nearly as good if its χ² exceeds the minimum by at most this multiple of χ²/ν (three
+ * standard errors).
+ */
 const CLOSE_RATIO = 9
-/** Most other frequencies that are examined closer: the best ones. */
+/** Maximum number of competing frequencies that are refined. */
 const MAX_CONTENDERS = 3
-/** At how many places each of them. */
+/** Number of steps to each side of a competing frequency in its refinement. */
 const MAX_POSITIONS = 16
 
-/** What has to be known of other frequencies; empty if nothing. */
+/** Warnings about competing frequencies. Empty without a warning. */
 function contendersNear(
   found: number,
   xs: ArrayLike<number>,
@@ -231,7 +248,7 @@ function contendersNear(
   return words.join('; ')
 }
 
-/** By how much a wave of a frequency makes Σ (y − ȳ)² less. */
+/** Reduction of Σ (y − ȳ)² by a wave of a frequency. */
 function computeGain(frequency: number, x: Float64Array, centered: Float64Array): number {
   let [s, c, ss, cc, sc, sy, cy] = [0, 0, 0, 0, 0, 0, 0]
   for (let row = 0; row < x.length; row++) {
@@ -249,12 +266,12 @@ function computeGain(frequency: number, x: Float64Array, centered: Float64Array)
   const n = x.length
   const [p, q, r] = [ss - (s * s) / n, cc - (c * c) / n, sc - (s * c) / n]
   const determinant = p * q - r * r
-  // Where one of both says nothing new, the other one alone.
+  // If the two columns are linearly dependent, the larger one is used alone.
   if (determinant > 1e-12 * p * q) return (sy * sy * q - 2 * sy * cy * r + cy * cy * p) / determinant
   return p > q ? (sy * sy) / p : q > 0 ? (cy * cy) / q : 0
 }
 
-/** The middle one of those between numbers that are not the same. */
+/** Median gap between distinct values of x. */
 function* medianGap(x: Float64Array): Slices<number | undefined> {
   const gaps = zeros(x.length)
   let count = 0
@@ -265,7 +282,7 @@ function* medianGap(x: Float64Array): Slices<number | undefined> {
   return inOrder[count >> 1]
 }
 
-/** The angle of a point from the direction of its first coordinate, from −π to π. */
+/** Angle of a point (x, y), from −π to π. */
 function angle(x: number, y: number): number {
   if (x === 0) return y === 0 ? 0 : y < 0 ? -PI / 2 : PI / 2
   const half = atan(y / x)

@@ -1,4 +1,4 @@
-/** Columns of data: those of the model, the one that it is to meet, and weights. */
+/** Reads the data columns: the model's columns, the response and the weights. */
 
 import { OptionError } from '../../core/errors.js'
 import { isCount } from '../../core/numbers.js'
@@ -10,26 +10,26 @@ import { addRowColumns, type FunctionModelSpec, ZEROS } from './function-model.j
 import type { FitValues } from './options.js'
 import type { Parameter } from './parameters.js'
 
-/** Name of the column of standard deviations, which no column of a user can have. */
+/** Name of the internal column of standard deviations. User columns cannot have this name. */
 const SIGMA = '@sigma'
-/** The same for weights. */
+/** Name of the internal column of weights. User columns cannot have this name. */
 const WEIGHTS = '@weights'
 
 export const isWeight = (name: string) => name === SIGMA || name === WEIGHTS
 
-/** Columns that were read: those that all fits share come first. */
+/** Validated data columns. Columns that all fits share come first. */
 export interface ParsedData {
   readonly columns: ReadonlyMap<string, DataColumn>
-  /** The names of the one to meet, and of weights if there are some. */
+  /** Name of the response column. `weight` is the name of the weight column, or null without weights. */
   readonly y: string
   readonly weight: string | null
 }
 
 /**
- * The columns of data: those of the model, the one to meet, and weights.
+ * Reads and validates the data columns: the model's columns, the response and the weights.
  *
- * @param asked names that the model has, or a function, which gets all others
- * @param localColumns columns by the model's own names, which its options may change
+ * @param asked names that the model uses, or a function model, which receives all columns except the response
+ * @param localColumns default column names of a built-in model, which its options can rename
  */
 export function readData(
   asked: readonly string[] | FunctionModelSpec,
@@ -66,7 +66,10 @@ export function readData(
   return { columns: sharedFirst(all), y, weight: weight === null ? null : named }
 }
 
-/** Weights before the one to meet, which alone is another in refits: for programs, which want first what all share. */
+/**
+ * Orders the weights before the response, because only the response changes in bootstrap fits. Shared columns
+ * come first, as programs require.
+ */
 export function orderWeightsFirst(
   columns: ReadonlyMap<string, DataColumn>,
   y: string,
@@ -75,7 +78,7 @@ export function orderWeightsFirst(
   return sharedFirst(new Map([...others, [y, columns.get(y) as DataColumn]]))
 }
 
-/** The name of the column to meet. */
+/** Name of the response column. */
 function readY(
   names: readonly string[],
   columns: ReadonlyMap<string, unknown>,
@@ -88,7 +91,7 @@ function readY(
     throw new OptionError('y', `a column: ${[...columns.keys()].join(', ')}`, given ?? y)
   }
   if (names.includes(y)) throw new OptionError('y', 'a column that the model does not use', y)
-  // Such names are those of the program's state.
+  // Names that begin with @ are reserved for the program state.
   if (y.startsWith('@')) throw new OptionError('y', 'a name that does not begin with @', y)
   const stranger = others.find((name) => name !== y)
   if (stranger !== undefined) {
@@ -102,7 +105,7 @@ function readY(
   return y
 }
 
-/** Numbers at which a model is asked for: of what is missing, nothing is known. */
+/** Numbers at which the model is to be evaluated. Null becomes NaN. */
 export function readNumbers(argument: string, given: unknown): ArrayLike<number> {
   const numbers = toFloat64Array(given, true)
   if (numbers !== undefined) return numbers
@@ -117,15 +120,15 @@ export function readNumbers(argument: string, given: unknown): ArrayLike<number>
   return copy
 }
 
-/** @param drops whether rows are left out whose weight is missing */
+/** @param drops whether rows without a weight are dropped */
 function readWeights(sigma: unknown, weights: unknown, drops: boolean): DataColumn | null {
   if (sigma !== undefined && weights !== undefined) {
     throw new OptionError('weights', 'none beside sigma', weights)
   }
-  // Those by the model are found in rounds.
+  // Model-based weights are computed later, by iterative reweighting.
   if (typeof sigma === 'string' || typeof weights === 'string') return null
   const isMissing = (x: number) => drops && Number.isNaN(x)
-  // In loops, which take a fraction of what methods of a million numbers do.
+  // Loops are several times faster than array methods for a million numbers.
   if (weights !== undefined) {
     const column = readColumn('weights', weights, drops)
     const { numbers } = column
@@ -143,7 +146,7 @@ function readWeights(sigma: unknown, weights: unknown, drops: boolean): DataColu
     const s = numbers[row]
     const w = 1 / (s * s)
     numbers[row] = w
-    // Where its square is 0 or ∞, a row would be all there is, or left out.
+    // If s² is 0 or infinite, the row would dominate the fit or be ignored.
     if (!(s > 0 && w > 0 && w < Infinity) && !isMissing(s))
       throw new OptionError('sigma', 'finite numbers > 0, whose squares are so too', s)
   }
@@ -158,7 +161,7 @@ export function* checkCounts(y: string, columns: ReadonlyMap<string, DataColumn>
   })
 }
 
-/** How many fits there are: as many as columns or starts have lists or numbers. */
+/** Number of fits, from the per-fit columns and per-fit starts. All of them must agree. */
 export function countFits(
   columns: ReadonlyMap<string, DataColumn>,
   parameters: readonly Parameter[],

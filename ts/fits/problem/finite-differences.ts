@@ -1,14 +1,18 @@
-/** Derivatives by differences: of what can only be evaluated. */
+/** Finite-difference derivatives of function models. */
 
 import type { Slices } from '../../core/slices.js'
 import { type GivenOf, integerBetween, optional, positive, type ValuesOf } from '../../options/kinds.js'
 
 export const finiteDifferences = {
-  /** 1, a pass over the rows for each parameter, or 2, two of them; 1. */
+  /**
+   * Order of accuracy: 1 (forward differences, one evaluation per parameter) or 2 (central differences, two
+   * evaluations per parameter). Default 1.
+   */
   order: integerBetween(1, 2, 1),
   /**
-   * By which part of itself a parameter is moved, or of how far it has to go to change the curve by the residuals, if that
-   * is more; ε^½ of order 1 and ε^⅓ of order 2, with ε = 2⁻⁵².
+   * Relative step. A parameter is displaced by `step` times the larger of two sizes: its absolute value, and
+   * the change that would alter the curve by as much as the residuals. Default ε^½ for order 1 and ε^⅓ for
+   * order 2, with ε = 2⁻⁵².
    */
   step: optional(positive()),
 }
@@ -16,35 +20,36 @@ export const finiteDifferences = {
 export interface FiniteDifferences extends GivenOf<typeof finiteDifferences> {}
 export type FiniteDifferenceValues = ValuesOf<typeof finiteDifferences>
 
-/** ε^½ and ε^⅓ */
+/** Default relative steps for the orders 1 and 2: ε^½ and ε^⅓. */
 const RELATIVE_STEPS = [1.4901161193847656e-8, 6.055454452393343e-6]
-/** What is left of the digits of derivatives. */
+/** Relative errors of the derivatives for the orders 1 and 2. */
 const RELATIVE_ERRORS = [1e-9, 1e-12]
 
-/** Parts of a derivative that are rounding. */
+/** Relative rounding error of a finite-difference derivative. */
 export const getRelativeError = ({ order }: FiniteDifferenceValues) => RELATIVE_ERRORS[order - 1]
 
-/** Where derivatives are wanted, and what may be evaluated. */
+/** The point at which derivatives are estimated, with the bounds of the parameters. */
 export interface DifferencePoint {
   readonly x: Float64Array
-  /** What it is there. */
+  /** Values of the function at `x`. */
   readonly f: Float64Array
   readonly min: readonly number[]
   readonly max: readonly number[]
-  /** How large each parameter is, at least. */
+  /** Minimum magnitude of each parameter for the choice of the step. */
   readonly sizes: ArrayLike<number>
 }
 
-/** By what a parameter was moved, and what it came to. */
+/** Function values at a displaced point, and the exact displacement of the parameter. */
 interface DisplacedPoint {
   readonly displacement: number
   readonly f: Float64Array
 }
 
 /**
- * Derivatives by each parameter, by row, in arrays that `evaluate` gives, which nobody else has;
- * what that is given is overwritten. Nothing is evaluated outside of the bounds; where one side has no finite numbers
- * the other one is tried.
+ * Estimates the derivatives with respect to each parameter, one array per parameter with one value per row.
+ * `evaluate` must return a new array on each call, because the derivatives are written into these arrays. No
+ * point outside the bounds is evaluated. If the differences toward one side are not finite, the other side is
+ * tried.
  */
 export function* estimateDerivatives(
   evaluate: (x: Float64Array) => Float64Array,
@@ -66,7 +71,7 @@ export function* estimateDerivatives(
     const sides: number[] = []
     if (at + size >= min[i] && at + size <= max[i]) sides.push(size)
     if (at - size >= min[i] && at - size <= max[i]) sides.push(-size)
-    // Between bounds that are so near to each other it goes to the farther one.
+    // If the bounds leave no room for a full step, step to the farther bound.
     const [up, down] = [max[i] - at, min[i] - at]
     if (sides.length === 0 && up > down) sides.push(up > -down ? up : down)
     let found: Float64Array | undefined
@@ -80,7 +85,7 @@ export function* estimateDerivatives(
       if (areFinite(found)) sides.length = 0
     }
     for (const side of sides) {
-      // Half as far, so that a second order is left of one side too.
+      // Two one-sided differences, over half and full steps, are extrapolated to order 2.
       const nearPoint = moved(i, order === 2 ? side / 2 : side)
       yield
       found = nearPoint.f

@@ -1,48 +1,65 @@
-/** Models that are functions: what users give. */
+/** Models that are JavaScript functions. */
 
 import { OptionError } from '../../core/errors.js'
 import { isObject, readMember } from '../../core/untrusted-input.js'
 import type { DataColumn } from '../../many/batch/data.js'
 import type { FiniteDifferenceValues } from './finite-differences.js'
 
-/** Parameters by name, all that `start` has. It is frozen. */
+/** Parameter values by name, with every parameter in `start`. The object is frozen. */
 export type ParameterValues<Names extends string = string> = Readonly<Record<Names, number>>
 
-/** A fit's columns by name, as they were given; NaN where a number is missing. They are copies. */
+/** The data columns of one fit by name, as copies. NaN marks a missing number. */
 export type DataColumns<Columns extends string = string> = Readonly<Record<Columns, Float64Array>>
 
-/** A model by its value in a row: of one column x its number there, of several a frozen record of these. */
+/**
+ * A model as a function of one row. `x` is a number if the data have one column besides the response, and a
+ * frozen object of numbers by column name if they have several.
+ */
 export type RowFunction<Names extends string = string, X = unknown> = (
   p: ParameterValues<Names>,
   x: X,
 ) => number
 
-/** Writes derivatives by each parameter that varies to the array of its name, one for each row. */
+/**
+ * Writes the derivatives with respect to each free parameter to the array of that name, one value per row.
+ */
 type Jacobian<Names extends string, Columns extends string> = (
   p: ParameterValues<Names>,
   out: Readonly<Record<Names, Float64Array>>,
   columns: DataColumns<Columns>,
 ) => void
 
-/** A model that gives all rows at once, as what integrates equations does. */
+/** A model that computes all rows at once, for example by integrating differential equations. */
 export interface CurveModel<Names extends string = string, Columns extends string = string> {
-  /** Writes the model's values to `out`, one for each row of the data. */
+  /** Writes the model values to `out`, one per row of the data. */
   curve(p: ParameterValues<Names>, out: Float64Array, columns: DataColumns<Columns>): void
-  /** Derivatives of the curve, which are checked once; without it they are differences. */
+  /**
+   * Derivatives of the curve. They are compared once with finite differences, which are used if `jacobian` is
+   * omitted.
+   */
   jacobian?: Jacobian<Names, Columns>
 }
 
-/** What is to be small, row by row, as for `least_squares` of SciPy. There is no column y then. */
+/**
+ * A model that computes the residuals of all rows, as in SciPy's `least_squares`. The data have no response
+ * column.
+ */
 export interface ResidualModel<Names extends string = string, Columns extends string = string> {
-  /** How many residuals there are, where the data have no columns. */
+  /** Number of residuals. Required if the data have no columns, and invalid otherwise. */
   readonly observations?: number
-  /** Writes the residuals to `out`. */
+  /** Writes the residuals to `out`, one per row. */
   residuals(p: ParameterValues<Names>, out: Float64Array, columns: DataColumns<Columns>): void
-  /** Derivatives of the residuals, which are checked once; without it they are differences. */
+  /**
+   * Derivatives of the residuals. They are compared once with finite differences, which are used if
+   * `jacobian` is omitted.
+   */
   jacobian?: Jacobian<Names, Columns>
 }
 
-/** What a row function is given beside parameters: the number in a row of its only column, or a record of them all. */
+/**
+ * Second argument of a row function: a number if there is one column besides the response, else an object of
+ * numbers.
+ */
 export type RowArgument<Data, Y> = string extends keyof Data
   ? number
   : [Exclude<keyof Data, Y>] extends [never]
@@ -53,7 +70,7 @@ export type RowArgument<Data, Y> = string extends keyof Data
 
 type IsOne<Names, Each = Names> = Names extends Names ? ([Each] extends [Names] ? true : false) : never
 
-/** A function as a model. */
+/** A function model: a function of one row, of all rows (`curve`), or of all residuals (`residuals`). */
 export type FunctionModel<Names extends string = string, X = unknown, Columns extends string = string> =
   | RowFunction<Names, X>
   | CurveModel<Names, Columns>
@@ -61,19 +78,19 @@ export type FunctionModel<Names extends string = string, X = unknown, Columns ex
 
 export type ModelFunction = (...given: readonly unknown[]) => unknown
 
-/** A function model as it was read. */
+/** A validated function model. */
 export interface FunctionModelSpec {
   readonly model: object
   readonly kind: 'row' | 'curve' | 'residuals'
   readonly call: ModelFunction
   readonly jacobian: ModelFunction | undefined
-  /** How many rows there are, where no column says it. */
+  /** Number of rows if the data have no columns. */
   readonly observations: number | undefined
 }
 
-/** The same with the data that it is called with. */
+/** A function model together with its data columns. */
 export class BoundFunctionModel implements FunctionModelSpec {
-  // Declared alone: what is assigned has them all.
+  // Object.assign sets these fields in the constructor, and `declare` emits no code for them.
   declare readonly model: FunctionModelSpec['model']
   declare readonly kind: FunctionModelSpec['kind']
   declare readonly call: ModelFunction
@@ -82,7 +99,7 @@ export class BoundFunctionModel implements FunctionModelSpec {
   declare readonly differences: FiniteDifferenceValues
   /** All rows of all columns. */
   declare readonly data: ReadonlyMap<string, DataColumn>
-  /** Whether its derivatives have been looked at. */
+  /** Whether the user's derivatives have been compared with finite differences. */
   isChecked = false
 
   constructor(
@@ -94,12 +111,12 @@ export class BoundFunctionModel implements FunctionModelSpec {
   }
 }
 
-/** Column of a model that returns all rows at once: the indices of the rows. */
+/** Internal column of row indices, for models that compute all rows at once. */
 export const ROWS = '@rows'
-/** … and what its residuals are compared with. */
+/** Internal response column of zeros, for residual models. */
 export const ZEROS = '@zeros'
 
-/** What a user gave as a function; undefined for what is none. */
+/** Reads a function model. Returns undefined if the value is not a function model. */
 export function readFunctionModel(model: unknown): FunctionModelSpec | undefined {
   if (typeof model === 'function')
     return { model, kind: 'row', call: model as ModelFunction, jacobian: undefined, observations: undefined }
@@ -122,12 +139,12 @@ export function readFunctionModel(model: unknown): FunctionModelSpec | undefined
   return { model, kind, call: call as ModelFunction, jacobian, observations }
 }
 
-/** Longer lists of residuals would not find memory. */
+/** Maximum number of residuals. Larger arrays would exhaust memory. */
 const MAX_OBSERVATIONS = 1 << 27
 
 /**
- * Columns with those that only we have: numbers of rows through all fits, so that a row which is drawn again, or follows one
- * that is left out, is known; and what residuals are to be.
+ * Adds the internal columns. Row indices run through all fits. They identify a row even after resampling or
+ * after rows were dropped. Residual models also get a response of zeros.
  */
 export function addRowColumns(
   { kind, observations = 0 }: FunctionModelSpec,

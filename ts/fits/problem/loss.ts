@@ -1,22 +1,22 @@
-/** What a row of data costs, by how far the model is from it. */
+/** Loss functions: the cost of a row as a function of its residual. */
 
 import { Builder } from '../../expressions/differentiate.js'
 import type { Graph } from '../../expressions/graph.js'
 import { defineLines, INFINITY } from '../../expressions/lines.js'
 
-/** Nodes of a row. The cost's derivative by the model is twice the slope. */
+/** Graph nodes for one row. The derivative of the cost with respect to the model value is twice `slope`. */
 export interface LossTerms {
   readonly cost: number
   readonly slope: number
-  /** What steps take for half the second derivative: a weight (iteratively reweighted least squares). */
+  /** Weight that a step uses as half the second derivative (iteratively reweighted least squares). */
   readonly weight: number
-  /** What errors take for it; not below 0. */
+  /** Half the second derivative that standard errors use, at least 0. */
   readonly curvature: number
-  /** The slope by the weight: how far the model is from what was measured, in the unit. */
+  /** Residual f − y, multiplied by the unit of the residuals. It equals `slope / weight`. */
   readonly residual: number
 }
 
-/** A row: the model there, what was measured, their difference and the one at which a loss bends in a unit, and its weight. */
+/** Graph nodes of a row: its residual, model value, response, weight, and the loss scale in the same unit. */
 export interface LossRow {
   readonly residual: number
   readonly model: number
@@ -27,10 +27,13 @@ export interface LossRow {
 
 type MakeTerms = (b: Builder, row: LossRow) => Omit<LossTerms, 'residual'>
 
-/** Curvatures of robust losses do not fall below it: with 0 nothing would be known of a parameter. */
+/** Lower limit of ρ′ + 2·z·ρ″ for robust losses. A limit of 0 would let a parameter lose all curvature. */
 const MIN_RESIDUAL = Number.EPSILON
 
-/** A loss c²·ρ(z) of z = w·(f − y)²/c²; the lines give ρ, its derivative ρ′, and ρ′ + 2·z·ρ″. */
+/**
+ * Robust loss c²·ρ(z) with z = w·(f − y)²/c². The text defines `value` ρ, `first` ρ′, and `second` ρ′ +
+ * 2·z·ρ″.
+ */
 function robustLoss(text: string): MakeTerms {
   const rho = defineLines(text)
   return (b, { residual, weight, scale }) => {
@@ -58,8 +61,9 @@ const deviance = defineLines(
 )
 
 /**
- * By name. The robust ones are those of `scipy.optimize.least_squares`, whose second derivatives (Triggs and others,
- * 2000) errors have. Steps that had them would be lost far from the data, where these are 0 or less.
+ * Losses by name. The robust losses are defined as in `scipy.optimize.least_squares`. Their exact second
+ * derivatives (Triggs et al., 2000) enter only the standard errors. Steps omit them, because they can be
+ * negative far from the data.
  */
 export const losses = {
   /** w·(f − y)² */
@@ -86,21 +90,21 @@ export const losses = {
     first = 1/(1 + z)
     second = (1 - z)*first/(1 + z)
   `),
-  /** The deviance of counts y, 2·w·(f − y + y·log(y/f)); infinite where the model is not above 0. */
+  /** Deviance of counts y, 2·w·(f − y + y·log(y/f)). Infinite if f ≤ 0. */
   poisson: (b, { model, y, weight }) => {
     const { cost, slope, curvature } = deviance(b, { model, y, weight })
     return { cost, slope, weight: curvature, curvature }
   },
 } as const satisfies Record<string, MakeTerms>
 
-/** See {@link losses}. */
+/** Name of a loss. See {@link losses}. */
 export type Loss = keyof typeof losses
 
-/** What a row's cost is made of: nodes and names in a graph. */
+/** Graph, nodes and column names from which the cost of a row is built. */
 export interface LossInputs {
   readonly graph: Graph
   readonly model: number
-  /** The column that the model is to meet, and weights of rows if there are some. */
+  /** Name of the response column. `weight` is the name of the weight column, or null without weights. */
   readonly y: string
   readonly weight: string | null
   readonly loss: Loss
@@ -108,9 +112,10 @@ export interface LossInputs {
 }
 
 /**
- * What a row of a problem costs, as nodes of its graph.
+ * Cost of a row of a problem, as nodes of its graph.
  *
- * @param unit by what residuals are multiplied, and costs by its square; 1 where costs are no sums of squares
+ * @param unit factor of the residuals; the cost is multiplied by its square. Omitted for losses that are not
+ * sums of squares
  */
 export function lossTerms(
   { graph, model, y: name, weight: by, loss, scale }: LossInputs,

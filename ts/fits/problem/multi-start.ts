@@ -1,4 +1,4 @@
-/** Fits from several starts, and the minima that they end at. */
+/** Multi-start fits: starting points, and the distinct minima that they reach. */
 
 import { OptionError } from '../../core/errors.js'
 import { type GivenOf, integerBetween, keyOption, type ValuesOf } from '../../options/kinds.js'
@@ -8,31 +8,31 @@ import type { Problem } from './problem.js'
 const samplers = { latinHypercube: latinHypercubeStarts, sobol: sobolStarts, uniform: uniformStarts }
 
 export const multiStart = {
-  /** How many starts each fit has, its own one with them. */
+  /** Number of starting points per fit, from 1 to 4096, including the fit's own start. */
   count: integerBetween(1, 4096),
-  /** How they are spread over the box of the parameters' bounds; 'latinHypercube'. */
+  /** Sampling of the box between all `min` and `max`. Default 'latinHypercube'. */
   sample: keyOption<keyof typeof samplers, 'latinHypercube'>(samplers, 'latinHypercube'),
-  /** An integer from 0 to 2³² − 1; 0. */
+  /** Seed of the sampler, an integer from 0 to 2³² − 1. Default 0. */
   seed: integerBetween(0, 0xffff_ffff, 0, '2^32 - 1'),
 }
 
 export interface MultiStart extends GivenOf<typeof multiStart> {}
 
-/** A point at which some of a fit's starts end. */
+/** A local minimum that at least one start of a fit reached. */
 export interface FitMinimum {
-  /** Of the parameters that vary. */
+  /** Values of the free parameters by name. */
   readonly values: Readonly<Record<string, number>>
   readonly chiSquared: number
-  /** How many starts end there. */
+  /** Number of starts that reached this minimum. */
   readonly starts: number
 }
 
 /**
- * Starts beside each fit's own, a column for each parameter that varies.
+ * Additional starting points, one column per free parameter. The fit's own start is not among them.
  *
- * @param problem as users have it
- * @param steps as steps have it, and these columns do
- * @throws OptionError where a parameter has no bounds
+ * @param problem the problem with the user's parameters
+ * @param steps the problem with internal (log-transformed) parameters, which the returned columns use
+ * @throws OptionError if a free parameter lacks a finite `min` or `max`
  */
 export function sampleStarts(
   problem: Pick<Problem, 'min' | 'max'>,
@@ -54,18 +54,21 @@ export function sampleStarts(
   return free.map((name) => columns[name])
 }
 
-/** Ends are the same minimum where no parameter differs by more than this part of itself, or of its error. */
+/**
+ * Two endpoints are the same minimum if each parameter agrees within this fraction of its value, or within
+ * `DISTANCE_IN_ERRORS` standard errors.
+ */
 const RELATIVE_DISTANCE = 1e-4
 const DISTANCE_IN_ERRORS = 1e-2
 
-/** An end: its point, its χ², and the errors of its point. */
+/** Endpoint of one start: the parameters, their standard errors and χ². */
 export interface LocalFit {
   readonly x: readonly number[]
   readonly errors: readonly number[]
   readonly chiSquared: number
 }
 
-/** Ends as minima, the best one first; those whose χ² is no number are none. */
+/** Distinct minima, sorted by χ². Endpoints with an infinite or NaN χ² are ignored. */
 export function distinctMinima(free: readonly string[], ends: readonly LocalFit[]): FitMinimum[] {
   const found: { end: LocalFit; starts: number }[] = []
   const finite = ends.filter(({ chiSquared }) => chiSquared < Infinity)

@@ -20,82 +20,105 @@ import { type MultiStart, multiStart } from './multi-start.js'
 import { derivedOption, type FitDerivedQuantities, type FitParameters } from './parameters.js'
 
 /**
- * Columns of data by name: numbers for all fits, or a list for each; all of a fit's columns have one length. What is
- * missing is null or NaN.
+ * Data columns by name: one array for all fits, or an array per fit. All columns of a fit have the same
+ * length. Null and NaN mark missing numbers.
  */
 export type FitData = Readonly<Record<string, FitColumn>>
 
-/** A column: numbers, or a list of these for each fit. */
+/** A data column: one array of numbers for all fits, or an array of such arrays with one per fit. */
 export type FitColumn = ArrayLike<number | null> | readonly ArrayLike<number | null>[]
 
-/** Options of `fit` and `fitMany` whose code every fit has. */
+/** Options that `fit`, `fitMany` and `fitShared` have in common. */
 export interface CommonFitOptions<Start = FitParameters, Derive = FitDerivedQuantities> {
   /**
-   * Where parameters start, and what they may be, by name: all of them, or for a model of ours those that are not to
-   * be guessed.
+   * Starting values and bounds of the parameters by name. Every parameter of an expression or a function
+   * needs a starting value. Built-in models guess the parameters that are omitted.
    */
   readonly start?: Start
   /**
-   * What is wanted beside the parameters, by them, as in `{ ec90: 'ec50 * 9^(1/slope)' }`: values, errors and intervals
-   * have it too.
+   * Derived quantities: expressions of the parameters by name, as in `{ ec90: 'ec50 * 9^(1/slope)' }`.
+   * `values`, `errors` and `intervals()` include them.
    */
   readonly derive?: Derive
-  /** The column that the model is to meet: y, or else the only one that the model has no name for. */
+  /** Name of the response column. Default: the only column that the model does not use, else `y`. */
   readonly y?: string
   /**
-   * Standard deviations of the measured numbers: for all rows, or for each fit's; or how they follow from the model's
-   * value f and columns, as a text: `'0.05*f'`.
+   * Standard deviations of the response: an array for all fits, or an array per fit. A string such as
+   * `'0.05*f'` is an expression of the model value f and the columns. Numbers must be finite and > 0.
+   * Default: equal weights.
    */
   readonly sigma?: FitColumn | string
   /**
-   * Weights of the squared residuals, instead of `sigma`: 1/σ² is the same. 0 leaves a row out, whatever it holds.
-   * A text, as `'1/f^2'`, says how they follow from the model's value f and columns: they are those of where the fit ends.
+   * Weights of the squared residuals, as an alternative to `sigma`. Weights 1/σ² are equivalent to `sigma`.
+   * Numbers must be finite and ≥ 0. A row of weight 0 is ignored, even if it contains NaN. A string such as
+   * `'1/f^2'` is an expression of the model value f and the columns, evaluated at the solution (iteratively
+   * reweighted least squares).
    */
   readonly weights?: FitColumn | string
   /**
-   * The covariance of y, where errors of its rows are shared, as a matrix of at most 512 rows, instead of both: as in
-   * SciPy it is a relative one, unless `absoluteSigma`.
+   * Covariance matrix of y for correlated errors, instead of `sigma` and `weights`: at most 512 × 512,
+   * symmetric and positive definite. The matrix is relative, as in SciPy, unless `absoluteSigma` is true.
    */
   readonly covariance?: readonly ArrayLike<number>[]
   /**
-   * 'drop' leaves out rows in which something is null or NaN: a column, σ or a weight; `droppedRows` of the result counts
-   * them. Otherwise a fit that has such a row ends as 'not-finite', and σ and weights must be numbers.
+   * 'drop' ignores rows in which a column, σ or weight is null or NaN, and counts them in `droppedRows`.
+   * Without this option, a fit with a missing number ends as 'not-finite', and a missing σ or weight is an
+   * error.
    */
   readonly missing?: 'drop'
-  /** Whether `sigma` is known, and errors do not depend on how well the model fits; true for counts, else false. */
+  /**
+   * Whether standard errors use `sigma` as given, instead of scaling it by the reduced χ². Default: true for
+   * the loss 'poisson', else false.
+   */
   readonly absoluteSigma?: boolean
-  /** 'squared', the robust 'huber', 'softL1' and 'cauchy', or 'poisson' for counts; 'squared'. */
+  /**
+   * Loss function: 'squared', the robust 'huber', 'softL1' and 'cauchy', or 'poisson' for counts. Default
+   * 'squared'.
+   */
   readonly loss?: Loss
-  /** The residual, in units of σ, beyond which a robust loss takes rows for outliers; 1. */
+  /**
+   * Residual, in units of σ, beyond which a robust loss treats a row as an outlier. Must be > 0. Default 1.
+   */
   readonly lossScale?: number
   /**
-   * A fit has converged where the step that would solve the linearized problem would lower χ² by no more than this
-   * part of it, or is no longer than this part of the parameters; 1e-10. From 1e-14 on all digits are sought.
+   * Convergence tolerance. A fit has converged if the next linearized step would reduce χ² by at most this
+   * fraction. It has also converged if that step is at most this fraction of the parameters. Default 1e-10,
+   * or 1e-8 for a function model with first-order differences. A tolerance of 1e-14 or less refines the
+   * solution to all digits.
    */
   readonly tolerance?: number
   /**
-   * Of a function without a jacobian: the order of its differences, or `{ order, step }`; 1, which is a pass over the rows
-   * for each parameter that varies.
+   * Finite differences of a function model without `jacobian`: the order 1 or 2, or `{ order, step }`.
+   * Default 1, which evaluates the model once per free parameter.
    */
   readonly finiteDifferences?: number | FiniteDifferences
-  /** Evaluations at most, of which what loses digits by normal equations may have a quarter more; 1000. */
+  /**
+   * Maximum number of model evaluations per start. Fits that lose digits with normal equations may use 25%
+   * more. Default 1000.
+   */
   readonly maxIterations?: number
   /**
-   * Starts each fit from so many points, the first one its own start, the others in the box of all `min` and `max`,
-   * and keeps the best end; `minima` tells of all. One number, or how they are made; 1.
+   * Number of starting points per fit, or `{ count, sample, seed }`. The first point is the fit's own start,
+   * the others are sampled between the finite `min` and `max` of all free parameters. The fit keeps the best
+   * minimum, and `minima` lists all of them. Default 1.
    */
   readonly multiStart?: number | MultiStart
-  /** Forces an engine: by default the first of native, WebAssembly and TypeScript that there is. */
+  /** Engine to use. Default: the first available of native, WebAssembly and TypeScript. */
   readonly engine?: EngineName
-  /** Forces an instruction set of the native engine. */
+  /** Instruction set of the native engine, such as 'avx2'. Default: the best that the processor supports. */
   readonly instructionSet?: string
-  /** On how many threads the native engine runs, or how many workers; by default on all cores. No bit depends on it. */
+  /**
+   * Number of threads of the native engine, or of workers. Default: all cores. Results do not depend on it.
+   */
   readonly threads?: number
-  /** Has the WebAssembly engine run on workers, in browsers: what `workers()` gives. */
+  /** Workers for the WebAssembly engine in browsers, as returned by `workers()`. */
   readonly workers?: WorkerPlacement
-  /** Ends the call: the promise is rejected with the signal's reason. */
+  /** Signal that aborts the call. The promise is rejected with the signal's reason. */
   readonly signal?: AbortSignal
-  /** Called with how many fits have ended, of how many: at least four times a second, and at the end. */
+  /**
+   * Progress callback with the numbers of completed and of all fits. Called at least four times per second,
+   * and at the end.
+   */
   readonly onProgress?: (done: number, total: number) => void
 }
 
@@ -117,5 +140,5 @@ export const commonOptionTable = {
   ...callOptions,
 } satisfies Record<keyof CommonFitOptions, Option>
 
-/** These options as they were read. */
+/** The options after validation. */
 export type FitValues = ValuesOf<typeof commonOptionTable>

@@ -1,4 +1,4 @@
-/** Parameters of a fit, as users give them. */
+/** Reads the parameters of a fit: starting values, bounds and expressions. */
 
 import { hintFor } from '#hints'
 import { OptionError } from '../../core/errors.js'
@@ -10,36 +10,49 @@ import { checkName } from '../../expressions/names.js'
 import { customOption, flag, type Option, option, optional } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 
-/** A parameter of a fit: where it starts, what it may be, or what it is instead. */
+/** A parameter of a fit: its start, bounds and transformation, or the expression that defines it. */
 export interface FitParameter {
-  /** A number for all fits, or one for each. It is moved into its bounds. */
+  /**
+   * Starting value: a number for all fits, or an array with one number per fit. It is moved into the bounds.
+   */
   readonly start?: number | ArrayLike<number>
-  /** What it may be at least; −∞. */
+  /** Lower bound, inclusive. Default −∞. */
   readonly min?: number
-  /** What it may be at most; ∞. */
+  /** Upper bound, inclusive. Default ∞. */
   readonly max?: number
-  /** Keeps it above 0: it is fitted as its logarithm, and its interval is that of the logarithm. */
+  /**
+   * Whether the parameter is kept above 0. The fit uses its logarithm, and its interval is computed on the
+   * log scale.
+   */
   readonly positive?: boolean
-  /** Keeps it where it starts. */
+  /** Whether the parameter stays at its starting value. */
   readonly fixed?: boolean
-  /** What it is by other parameters, as in `'2 * a'`; it has no start then. */
+  /**
+   * Expression of other parameters that defines this parameter, as in `'2 * a'`. It cannot be combined with
+   * other fields.
+   */
   readonly expr?: string
 }
 
-/** Parameters by name: where they start, or all about them. */
+/**
+ * Parameters by name: a starting value, an array with one starting value per fit, or a {@link FitParameter}.
+ */
 export type FitParameters = Readonly<Record<string, number | ArrayLike<number> | FitParameter>>
 
-/** Texts of parameters, by names of their own. */
+/** Derived quantities by name, as expressions of the parameters. */
 export type FitDerivedQuantities = Readonly<Record<string, string>>
 
-/** The names of a fit's parameters: of the model but for columns, those that only others are made of, and derived. */
+/**
+ * Parameter names of a fit: names in the model that are not columns, names in `start`, and derived
+ * quantities.
+ */
 export type ParametersOf<Names extends string, Data, Start, Derive> =
   | NamesBeside<Names | KeysOf<Start>, Data>
   | KeysOf<Derive>
 
 type KeysOf<Start> = Start extends unknown ? keyof Start & string : never
 
-/** Refuses parameters that neither the model nor a text of others has. */
+/** Rejects names in `start` that neither the model nor another parameter's expression uses. */
 export type OnlyParameters<Names extends string, Data, Start> = OnlyNames<
   NamesBeside<Names, Data> | NamesInTexts<Start>,
   Start
@@ -53,15 +66,15 @@ type NamesInTexts<Start, Entry = Start[keyof Start]> = Entry extends {
 
 export interface Parameter {
   readonly name: string
-  /** Null where it is to be guessed. */
+  /** Starting value, or one per fit. Null if the model guesses it. */
   readonly start: number | Float64Array | null
   readonly min: number
   readonly max: number
   readonly isFixed: boolean
-  /** Whether its logarithm is what varies; `min` is 0 then, if not more. */
+  /** Whether the fit uses the parameter's logarithm. `min` is then at least 0. */
   readonly isLogarithmic: boolean
   readonly expr: string | null
-  /** Whether it is none, but follows from those that are, and the model does not know it. */
+  /** Whether this is a derived quantity, which the model does not use. */
   readonly isDerived: boolean
 }
 
@@ -79,9 +92,11 @@ const parameterFields = {
 } satisfies Record<keyof FitParameter, Option>
 
 /**
- * @param known names that there may be, in order; those without an entry are to be guessed
- * @param defaults what a model says of its parameters
- * @param taken other names, which nothing that is derived may have
+ * Reads `start` and `derive`.
+ *
+ * @param known parameter names in order; the model guesses a parameter without an entry in `start`
+ * @param defaults parameter defaults of a built-in model
+ * @param taken column names, which a derived quantity cannot have
  */
 export function readParameters(
   { start, derive }: { readonly start?: unknown; readonly derive: FitDerivedQuantities },
@@ -108,7 +123,7 @@ function readStarts(
   if (!isRecord(given)) throw new OptionError('start', 'an object', given)
   const entries = new Map(Object.entries(given as FitParameters))
   const names = [...known]
-  // A parameter that only others are made of.
+  // A parameter that only other parameters' expressions use.
   for (const [name, entry] of entries) {
     if (names.includes(name)) continue
     checkName('start', name)
@@ -148,7 +163,7 @@ function readParameter(name: string, entry: unknown, defaults: FitParameter): Pa
     throw new OptionError(argument, 'min ≤ max', `${min} and ${max}`)
   }
   if (expr === undefined) {
-    // What is a constant of a model may be guessed, too.
+    // A parameter that a built-in model fixes can still be guessed.
     if (fixed && start === null && !(model.fixed && given.fixed === undefined)) {
       throw new OptionError(`${argument}: start`, 'a number, as it is fixed', undefined)
     }
@@ -192,7 +207,7 @@ function expressionParameter(name: string, expr: string, isDerived: boolean): Pa
   }
 }
 
-/** A copy of the option `derive`. */
+/** Copies and validates the option `derive`. */
 export const derivedOption = customOption<FitDerivedQuantities, FitDerivedQuantities>((argument, given) => {
   if (!isRecord(given)) throw new OptionError(argument, 'an object of texts', given)
   const texts = Object.entries(given)

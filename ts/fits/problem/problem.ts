@@ -1,4 +1,4 @@
-/** A model with its parameters and columns, as nodes of one graph. */
+/** A fit problem: the model, its parameters and its columns as nodes of one expression graph. */
 
 import { OptionError } from '../../core/errors.js'
 import { Graph } from '../../expressions/graph.js'
@@ -9,35 +9,41 @@ import type { BoundFunctionModel } from './function-model.js'
 import type { LossInputs } from './loss.js'
 import type { Parameter } from './parameters.js'
 
-/** What is fitted: nodes of a graph, in which parameters and columns are names. */
+/** A fit problem as graph nodes. Free parameters, per-fit constants and columns are names in the graph. */
 export interface Problem extends LossInputs {
-  /** The model's, in which what is fixed has its name; empty of a function. */
+  /** Source text of the model. Fixed parameters keep their names in it. Empty for a function model. */
   readonly text: string
-  /** The function, if the model is one: the nodes of what it is called with, by name, and names of its value and derivatives. */
+  /**
+   * The function model, or null. `values` maps its parameters to graph nodes. `evaluatedExpressions` names
+   * its value and its derivatives.
+   */
   readonly functionModel: BoundFunctionModel | null
   readonly values: ReadonlyMap<string, number>
   readonly evaluatedExpressions: readonly string[]
-  /** Parameters that vary, and what each may be. */
+  /** Names of the free parameters, with their bounds in `min` and `max`. */
   readonly free: readonly string[]
   readonly min: readonly number[]
   readonly max: readonly number[]
-  /** Whether it is a logarithm that varies. */
+  /** Whether the name of each free parameter stands for its logarithm. */
   readonly isLogarithm: readonly boolean[]
-  /** Names that have a number for each fit, and keep it. */
+  /** Fixed parameters that have one value per fit. */
   readonly fixed: readonly string[]
-  /** Parameters that follow from others: their nodes. */
+  /** Graph nodes of the parameters that are defined by expressions. */
   readonly derived: ReadonlyMap<string, number>
-  /** Columns of data: those of the model, the one that it is to meet, and weights. */
+  /** Names of the data columns: the model's columns, the response and the weights. */
   readonly columns: readonly string[]
 }
 
-/** More would make programs of thousands of operations: such fits are done one by one. */
+/**
+ * Maximum number of free parameters for compiled programs, which would otherwise have thousands of
+ * operations. Fits with more parameters are solved one at a time.
+ */
 export const MAX_COMPILED_PARAMETERS = 16
 export const MAX_PARAMETERS = 256
-/** With more of them there are no profiles: these are programs. */
+/** Maximum number of free parameters for profiles, which need compiled programs. */
 export const MAX_PROFILED_PARAMETERS = 32
 
-/** @throws OptionError where there are too many */
+/** @throws OptionError if the problem has too many free parameters for profiles */
 export function checkProfiled(argument: string, { free }: Problem): void {
   if (free.length <= MAX_PROFILED_PARAMETERS) return
   throw new OptionError(
@@ -47,13 +53,14 @@ export function checkProfiled(argument: string, { free }: Problem): void {
   )
 }
 
-/** A name that no user's text can have. */
+/** Name of a function model's value, which user expressions cannot contain. */
 const VALUE = '@value'
 
 /**
- * @param model a text, or a function
- * @param inLogarithms whether names of positive parameters that vary stand for their logarithms, as they do for steps; for
- * all else they stand for themselves
+ * Builds the graph of a problem.
+ *
+ * @param model source text of an expression, or a function model
+ * @param inLogarithms whether the names of positive free parameters stand for their logarithms, as in steps
  */
 export function makeProblem(
   model: string | BoundFunctionModel,
@@ -81,7 +88,7 @@ export function makeProblem(
   const limits = (end: 'min' | 'max') =>
     free.map((parameter, i) => (isLogarithm[i] ? log(Math.max(parameter[end], 0)) : parameter[end]))
   const { columns, y, weight, loss, scale } = data
-  // Without spreads, of which each would make a hidden class of its own.
+  // Written out without spreads: each spread would create another hidden class.
   return {
     text,
     graph,
@@ -104,9 +111,9 @@ export function makeProblem(
 }
 
 /**
- * Nodes of parameters by name, undefined for those that stand for themselves.
+ * Resolver of parameter names to graph nodes. It returns undefined for a name that stands for itself.
  *
- * @param derived gets the nodes of those that follow from others
+ * @param derived receives the nodes of the parameters that are defined by expressions
  */
 function parameterResolver(
   graph: Graph,
@@ -139,12 +146,12 @@ function parameterResolver(
   return resolve
 }
 
-/** Operations that want what is above 0. */
+/** Operations whose argument must be positive. */
 const logarithmFunctions: readonly Operation[] = ['log', 'log2', 'log10']
 
 /**
- * Parameters that vary and that a model can only have above 0: factors of what has a logarithm, or a power that is no
- * number, as ec50 in (ec50/x)^slope.
+ * Free parameters for which the model is undefined at 0 and below. They are factors of a logarithm's
+ * argument, or of the base of a power with a variable exponent, such as ec50 in (ec50/x)^slope.
  */
 export function scaleParameters({ graph, model, free }: Problem): string[] {
   const scales = new Set<string>()

@@ -1,4 +1,7 @@
-/** Why fits have stopped, by the numbers in `reason`; the first is of none. */
+/**
+ * Reasons why a fit ended. `reason` of a result is an index into this array. Index 0 means that the fit is
+ * unfinished.
+ */
 export const fitReasons = [
   null,
   'converged',
@@ -11,22 +14,25 @@ export const fitReasons = [
 
 export type FitReason = Exclude<(typeof fitReasons)[number], null>
 
-/** Whether a fit has ended somewhere, from where another may start. */
+/** Whether a fit ended at a usable point, from which another fit can start. */
 export function hasUsablePoint(reason: number): boolean {
   const known: readonly (FitReason | null)[] = ['converged', 'stalled', 'max-iterations', 'singular']
   return known.includes(fitReasons[reason])
 }
 
-/** What programs return if the QR program has to take over. */
+/** Program status: the fit must be repeated with QR. */
 export const NEEDS_QR = 0
-// Their reasons to stop.
+// Program status when a fit has ended, equal to the index in `fitReasons`.
 export const CONVERGED = 1
 export const STALLED = 2
 export const MAX_ITERATIONS = 3
 export const NOT_FINITE = 4
 export const SINGULAR = 5
 
-/** Why the ends of profiles are where they are, by the numbers in `reason`; the first is of none. */
+/**
+ * Reasons for the position of a profile endpoint. Results store indices into this array. Index 0 means that
+ * the profile is unfinished.
+ */
 export const profileEndReasons = [
   null,
   'found',

@@ -1,4 +1,4 @@
-/** Which rows of data count: those of weight 0 do not, and on request those that miss something. */
+/** Selects the rows in use. Rows of weight 0 are ignored, and, on request, rows with missing numbers. */
 
 import { pauseAfterNumbers, type Slices, someInSlices, visitInSlices } from '../../core/slices.js'
 import {
@@ -11,26 +11,27 @@ import {
 } from '../../many/batch/data.js'
 
 export interface RowSelection {
-  /** Of the rows that count. */
+  /** The columns, reduced to the rows in use. */
   readonly columns: ReadonlyMap<string, DataColumn>
-  /** How many these are, by fit. */
+  /** Number of rows in use, per fit. */
   readonly observations: Uint32Array
-  /** How many have a weight and miss something, and are left out. */
+  /** Number of rows dropped because a number is missing, per fit. Rows of weight 0 are not counted. */
   readonly droppedRows: Uint32Array
-  /** Whether a row that counts misses something. */
+  /** Whether a row in use has a missing number, per fit. */
   readonly isIncomplete: readonly boolean[]
 }
 
-/** The role of a row in a fit. */
+/** Role of a row in a fit: in use, with a missing number, or of weight 0. */
 export const COUNTS = 0
 export const MISSING = 1
 export const WEIGHTLESS = 2
 
 /**
- * The role of each row of a fit. Column by column, a million rows take a fraction of the time.
+ * Computes the role of each row of a fit. It scans column by column, which is several times faster for a
+ * million rows.
  *
- * @param columns the fit's rows of columns
- * @param weights the fit's rows of weights, if it has weights
+ * @param columns the fit's part of each column
+ * @param weights the fit's part of the weights, if there are weights
  */
 export function* readRoles(
   columns: readonly Float64Array[],
@@ -48,10 +49,10 @@ export function* readRoles(
 }
 
 /**
- * Leaves rows out. What is left lies side by side, so that nothing of the others is ever computed.
+ * Removes unused rows. The remaining rows are contiguous, so the unused rows cost no computation.
  *
- * @param weight the name of the column of weights
- * @param drops whether rows that miss something are left out
+ * @param weight name of the weight column
+ * @param drops whether rows with missing numbers are dropped
  */
 export function* selectRows(
   columns: ReadonlyMap<string, DataColumn>,
@@ -72,7 +73,7 @@ export function* selectRows(
   for (const column of all) if (yield* hasNaNs(column.numbers)) hasGaps.push(column)
   if (hasGaps.length === 0 && !hasZero) return unchanged
 
-  // Where only what fits share has gaps, all leave out the same.
+  // If only shared columns have gaps, all fits drop the same rows.
   const isSame = [...hasGaps, ...(hasZero ? [weights] : [])].every(({ offsets }) => offsets === null)
   const kept: Uint32Array[] = []
   const isPauseDue = pauseAfterNumbers()
@@ -102,7 +103,7 @@ export function* selectRows(
   return { ...unchanged, columns: compacted, observations: counts }
 }
 
-/** The rows of a fit that are kept, and how many miss something. */
+/** Indices of the rows that a fit keeps, and the number of rows with missing numbers. */
 function* selectByRole(roles: Uint8Array, drops: boolean): Slices<{ rows: Uint32Array; missing: number }> {
   const rows = new Uint32Array(roles.length)
   let [length, missing] = [0, 0]
@@ -121,7 +122,7 @@ const hasZeros = (numbers: Float64Array) =>
 const hasNaNs = (numbers: Float64Array) =>
   someInSlices(numbers.length, (from, to) => containsNaN(numbers, from, to))
 
-/** A list for each fit of its rows that are kept. */
+/** A column with the kept rows of each fit. */
 function* compactColumn(
   column: DataColumn,
   count: number,

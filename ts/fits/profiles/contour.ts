@@ -1,4 +1,7 @@
-/** Contours: where χ² has risen to a limit, by two parameters, while all others follow. */
+/**
+ * Contours: curves in the plane of two parameters, on which χ², minimized over all other parameters, equals a
+ * threshold.
+ */
 
 import { OptionError } from '../../core/errors.js'
 import { createRecord } from '../../core/untrusted-input.js'
@@ -21,30 +24,35 @@ import { type TraceEnds, traceProfiles } from './trace.js'
 
 const { cos, sin, log, pow } = elementary('float64')
 
-/** A direction that leads nowhere. */
+/** Placeholder for a direction of 0. It does not move the parameter noticeably. */
 const UNKNOWN_POINT = Number.MIN_VALUE
 
 export const contourTable = {
-  /** The probability that both are inside, between 0 and 1; 0.95. */
+  /** Joint confidence level of both parameters, between 0 and 1. Default 0.95. */
   level: probability,
-  /** How many points it has, from 4 to 4096; 64. */
+  /** Number of points, from 4 to 4096. Default 64. */
   points: integerBetween(4, 4096, 64),
 }
 
 export interface ContourOptions extends GivenOf<typeof contourTable> {}
 
-/** A contour: points around the fit, and why each is where it is. */
+/** A contour: points around the estimate, with the reason for the position of each point. */
 export interface Contour<Names extends string = string> {
-  /** Of the two parameters: ±∞ where there is no end, NaN where none is known. */
+  /**
+   * Coordinates of the points by parameter name: ±∞ if the region is unbounded, NaN if a point is unknown.
+   */
   readonly points: Readonly<Record<Names, Float64Array>>
   readonly reasons: readonly ProfileEndReason[]
-  /** What has to be known of the points, in words; empty if there is nothing. */
+  /** Warnings about the points. Empty without warnings. */
   readonly message: string
-  /** A point of another valley where χ² is less than at the fit; null if none was met. */
+  /**
+   * A point at which χ² is less than at the fit, with the values of all free parameters. Null if the contour
+   * found none.
+   */
   readonly lowerMinimum: Readonly<{ values: Readonly<Record<string, number>>; chiSquared: number }> | null
 }
 
-/** Names of two parameters that vary, or of what follows from these. */
+/** Validates the names of two free or derived parameters. */
 export function readPair(
   a: unknown,
   b: unknown,
@@ -63,7 +71,7 @@ export function readPair(
   return [a, b]
 }
 
-/** Traces the contour from a fit: see {@link contourRays}. */
+/** Traces a contour around a fit. See {@link contourRays}. */
 export function* traceContour(
   context: FitContext,
   fit: number,
@@ -109,11 +117,11 @@ export function* traceContour(
 }
 
 /**
- * Rays to all sides, which are evenly spread where the model is linear within the errors: the contour is an ellipse
- * there, and they go to where its angles are equal. Where something is derived, they are to where a sum of both has its
- * end, which is on the contour too: the line along which the sum is the same touches it there.
+ * Directions of the traces. For a model that is linear within the standard errors, the contour is an ellipse,
+ * and the points are evenly spaced in its angle. For derived quantities, each trace maximizes a weighted sum
+ * of both. Its end also lies on the contour, because the line of constant sum is tangent there.
  *
- * @param own what both are, and their derivatives
+ * @param own values of both parameters, followed by their derivatives
  */
 function contourRays(
   context: FitContext,
@@ -142,10 +150,13 @@ function contourRays(
   return { outwards, directions, reach, derived: [] }
 }
 
-/** Of a root of the covariance, its lower triangle: first, across and second. */
+/** Lower triangle of the Cholesky factor of both parameters' covariance. */
 type ContourScales = readonly [first: number, across: number, second: number]
 
-/** To where angles of the ellipse are equal. None may be 0: it would follow the other one. */
+/**
+ * Directions at equal angles of the ellipse. No component may be 0, because the trace would then optimize
+ * that parameter.
+ */
 function straightDirections([first, across, second]: ContourScales, count: number): Float64Array[] {
   return circleDirections(count, (x, y) => [
     first * x || UNKNOWN_POINT,
@@ -153,7 +164,7 @@ function straightDirections([first, across, second]: ContourScales, count: numbe
   ])
 }
 
-/** Shares of a sum that has its end there. */
+/** Weights of the sum that each trace maximizes. */
 function tangentDirections([first, across, second]: ContourScales, count: number): Float64Array[] {
   return circleDirections(count, (x, y) => [(x - (across / second) * y) / first, y / second])
 }
@@ -169,7 +180,7 @@ function circleDirections(
   return [0, 1].map((side) => Float64Array.from(all, (both) => both[side]))
 }
 
-/** @param own what both are, and their derivatives */
+/** @param own values of both parameters, followed by their derivatives */
 function contourScales(
   { solved }: FitContext,
   fit: number,
@@ -185,12 +196,12 @@ function contourScales(
   const across = ab / first
   const second = Math.sqrt(bb - across * across)
   if (first > 0 && second > 0) return [first, across, second]
-  // Without errors: as far as they are large.
+  // Without standard errors, the scale is the magnitude of the estimates.
   const [x, y] = own.map(([value]) => Math.abs(value) || 1)
   return [aa > 0 ? first : x, 0, bb > 0 ? Math.sqrt(bb) : y]
 }
 
-/** By F(2, n), or Δχ² of two degrees of freedom where σ is known: both have a formula. */
+/** Threshold of χ² by F(2, n), or by χ²(2) if σ is known. Both have a closed form. */
 function contourThreshold(context: FitContext, fit: number, level: number): number {
   const cost = context.solved.cost[fit]
   return context.isAbsolute

@@ -1,6 +1,7 @@
 /**
- * Ends of profiles that rays have not found: fits with the parameter held, further and further out. Each begins where the
- * last one has ended, so what others must do there, as to grow without limit, is found step by step.
+ * Finds the profile endpoints that tracing missed. The profiled parameter is fixed at values farther and
+ * farther from the estimate, and the other parameters are refitted at each value. Every fit is warm-started
+ * from the previous one, so nuisance parameters that diverge along the way are tracked step by step.
  */
 
 import { exp, log } from '../../functions/index.js'
@@ -13,26 +14,29 @@ import type { ProfileContext } from '../solve/fit-context.js'
 import type { Iterations } from '../solve/iterations.js'
 import { Solver, type SolverResult } from '../solve/solver.js'
 
-/** What an end is to be found of. */
+/** Search for one endpoint of one fit's profile. */
 export interface EndpointSearch {
   readonly fit: number
   readonly sign: number
-  /** Where the parameter is at the fit, its error there, and its bound on this side. */
+  /** Estimate of the profiled parameter, its standard error, and its bound on this side. */
   readonly begin: number
   readonly error: number
   readonly bound: number
-  /** χ² at the fit and at the end, and where parameters that vary are at the fit. */
+  /** χ² at the fit, the threshold for χ², and the free parameters at the fit. */
   readonly minimum: number
   readonly threshold: number
   readonly point: readonly number[]
   readonly errors: readonly number[]
-  /** Where a ray has ended beyond 0, which is the end if nothing is special about 0; NaN to go on there. */
+  /**
+   * Endpoint of a trace beyond 0, which is valid unless something special happens at 0. NaN to continue the
+   * search beyond 0.
+   */
   readonly passed: number
-  /** Where it goes on from, if not from the fit: below the limit. */
+  /** Point below the threshold at which the search resumes. Default: the fit. */
   readonly searchStart?: SearchStart
 }
 
-/** Where a fit with the parameter held has ended. */
+/** Solution of a fit with the profiled parameter fixed. */
 export interface ConstrainedFit {
   readonly point: readonly number[]
   readonly chiSquared: number
@@ -43,81 +47,91 @@ export interface SearchStart extends ConstrainedFit {
 }
 
 export interface Endpoint {
-  /** As `profileEndReasons` numbers it, or {@link BEYOND_BOUND}. */
+  /** Index into `profileEndReasons`, or {@link BEYOND_BOUND}. */
   readonly reason: number
   readonly value: number
   readonly point: readonly number[]
   readonly chiSquared: number
-  /** Where χ² leaps over the limit there, as it seems from before: a place a little further out. */
+  /** If χ² seems to jump over the threshold at the endpoint, a value a little farther out. */
   readonly skippedValue?: number
-  /** Whether others have gone through infinity, as the parameter went through 0. */
+  /** Whether nuisance parameters passed through infinity while the profiled parameter passed through 0. */
   readonly isThrough: boolean
 }
 
-/** Why a walk ends that has come past 0 and is not to go on. */
+/** Internal reason: the search passed 0, and the trace's endpoint beyond 0 remains valid. */
 export const BEYOND_BOUND = 0
-/** … and why at 0, beyond which χ² is above the limit, and has leapt there. */
+/** Internal reason: χ² jumps above the threshold at 0. */
 const LEAPT = -1
-/** Most fits of one search for an endpoint. */
+/** Maximum number of fits in one search. */
 const MAX_FITS = 80
 const MAX_EVALUATIONS_PER_FIT = 200
-/** An end is found where χ² is off from the limit by no more than this part of its rise. */
+/** Tolerance of an endpoint: the difference of χ² from the threshold, as a fraction of the rise. */
 const THRESHOLD_TOLERANCE = 1e-9
-/** χ² that is less than at the fit, by this part of the rise, is another valley's. */
+/** Fraction of the rise by which χ² must fall below the fit's χ² to count as a lower minimum. */
 export const LOWER_MINIMUM_MARGIN = 1e-4
-/** Places that differ by this part are one: χ² leaps there. */
+/** Relative width of a bracket below which χ² counts as jumping over the threshold. */
 const MIN_BRACKET_RATIO = 1e-9
-/** How much further out is a little, where it is looked at. */
+/** Relative distance beyond a jump at which the jump is verified. */
 const JUMP_TOLERANCE = 1e-2
-/** Most points that are tried between one inside and one outside. */
+/** Maximum number of points that narrow a bracket before the outer point is refitted. */
 const MAX_TRIES = 14
-/** If χ² is still this far off then, the outer point is fitted again from a nearer one. */
+/**
+ * If χ² is still this far from the threshold, as a fraction of the rise, the outer point is refitted from a
+ * nearer point.
+ */
 const ROUGH_TOLERANCE = 1e-2
-/** How often that is done. */
+/** Maximum number of such refits. */
 const MAX_RETURNS = 2
-/** What a step does to χ² that is so small a part of the rise is nothing. */
+/** Fraction of the rise below which a change of χ² counts as none. */
 const PLATEAU_TOLERANCE = 1e-6
-/** Where a step changes χ² by less than this part of what the one before did, all that are to come may be summed up. */
+/**
+ * If each step changes χ² by less than this fraction of the previous change, all further changes are
+ * extrapolated as a geometric series.
+ */
 const PLATEAU_RATIO = 0.8
-/** Nothing counts as converged before this many standard errors, or factors of e. */
+/** Minimum distance for a plateau, in standard errors or factors of e. */
 const MAX_LOG_STEP = 8
-/** Nothing counts as close to 0 before this many factors of e. */
+/** Number of factors of e after which a parameter counts as close to 0. */
 const MAX_STEPS_TO_ZERO = 11
-/** Others that run have begun to after so many factors of e. */
+/** Number of factors of e after which the search looks for diverging nuisance parameters. */
 const BEGUN = 4
-/** How far a search goes on a logarithmic scale, in factors of e. */
+/** Maximum distance of a search on a logarithmic scale, in factors of e … */
 const MAX_LOG_RATIO = 600
-/** … and on a linear one, in standard errors. */
+/** … and on a linear scale, in standard errors. */
 const MAX_STANDARD_ERRORS = 1e15
-/** Another parameter runs to infinity as this one does to 0 if it grows by such a power of it at least. */
+/**
+ * A nuisance parameter diverges as the profiled parameter goes to 0, if it grows at least by this power of
+ * the ratio.
+ */
 const MIN_RUN_FRACTION = 0.25
 
-/** A place on a walk. */
+/** A position of a search. */
 interface SearchPosition {
-  /** How far it is, as the walk counts. */
+  /** Distance from the estimate on the scale of the search. */
   readonly t: number
   readonly chiSquared: number
   readonly point: readonly number[]
 }
 
 /**
- * The walk to one end. It goes by the parameter's logarithm where that is above 0, and on the way to 0. Others that grow as
- * its reciprocal there, as those of a decay do where it becomes a line, come back from the other infinity beyond 0.
+ * Brackets one endpoint. The search steps in the logarithm of a positive parameter, and also on the way to 0.
+ * Nuisance parameters may grow like the reciprocal of the profiled parameter, as in a decay that becomes a
+ * line. Beyond 0, they return from the opposite infinity.
  */
 class BracketingSearch {
   readonly side: EndpointSearch
-  /** By parameter, whether it stays above 0, and whether this one does. */
+  /** Whether each parameter must be positive, and whether the profiled parameter must. */
   readonly #scales: readonly boolean[]
   readonly #isScale: boolean
   #byLogarithm: boolean
-  /** What linear distances are counted from: where the parameter is at the fit, or 0 once others have run there. */
+  /** Origin of linear distances: the estimate, or 0 after nuisance parameters diverged there. */
   #origin: number
   #running: readonly boolean[] = []
-  /** χ² as far from 0 as the fit, or its error, on both sides, and just beyond 0. */
+  /** χ² at the fit's distance from 0 (or its standard error) on both sides of 0, and just beyond 0. */
   #looks: number[] = []
-  /** Whether the curves beyond 0 are the same by other names: it ends there, if it comes so far. */
+  /** Whether the curves beyond 0 equal the curves before 0. The search then ends at 0. */
   #isSame = false
-  /** Places below the limit, each further than the one before. */
+  /** Positions below the threshold, in ascending distance. */
   #positions: SearchPosition[]
   #beyond: SearchPosition | null = null
   #step: number
@@ -153,7 +167,7 @@ class BracketingSearch {
     return this.#positions[this.#positions.length - 1]
   }
 
-  /** Where the parameter is held next, and where others begin there. */
+  /** Next value of the profiled parameter, and the starting point of the other parameters. */
   get next(): { readonly value: number; readonly point: readonly number[] } {
     const { begin, point } = this.side
     const isFar = this.#isLooking && this.#looks.length < 2
@@ -174,7 +188,7 @@ class BracketingSearch {
     return Math.min(next, most)
   }
 
-  /** Whether others run, and it is not known yet how the model goes on beyond 0. */
+  /** Whether nuisance parameters diverge, and the model's behavior beyond 0 is still unknown. */
   get #isLooking(): boolean {
     return this.#byLogarithm && this.#running.includes(true)
   }
@@ -201,7 +215,7 @@ class BracketingSearch {
     return sign > 0 ? Math.min(value, bound) : Math.max(value, bound)
   }
 
-  /** By chords of √(χ² − least), of which every third is a half. */
+  /** Position inside the bracket, by the chord of √(χ² − minimum). Every third step bisects. */
   #between(beyond: SearchPosition): number {
     const { t, chiSquared } = this.last
     const middle = t + (beyond.t - t) / 2
@@ -215,7 +229,7 @@ class BracketingSearch {
     return chord > t && chord < beyond.t ? chord : middle
   }
 
-  /** Takes what a fit has found. */
+  /** Processes the fit at the next position. */
   addPosition(stop: ConstrainedFit): void {
     const { bound, sign } = this.side
     const place = { ...stop, t: this.#ahead }
@@ -240,7 +254,7 @@ class BracketingSearch {
     this.end = { reason: isBound ? BOUND : why, value: ends.get(why) ?? NaN, ...end, isThrough }
   }
 
-  /** Why the walk ends with a place, or null. */
+  /** Reason for which the search ends at a position, or null. */
   #checkPlateau(place: SearchPosition): number | null {
     const { minimum, threshold, bound, sign, error, begin, passed } = this.side
     const rise = threshold - minimum
@@ -270,14 +284,14 @@ class BracketingSearch {
       return null
     }
     if (!isNear) return null
-    // Nothing is special about 0.
+    // Nothing special happens at 0.
     this.#byLogarithm = false
     this.#positions = [{ ...place, t: Math.abs(value - begin) }]
     this.#step = this.last.t
     return Number.isNaN(passed) ? null : BEYOND_BOUND
   }
 
-  /** How it goes on once others run, by what χ² is beyond 0. */
+  /** Decides how to continue after nuisance parameters diverged, by the χ² beyond 0. */
   #looked({ chiSquared, point }: ConstrainedFit): number | null {
     const { minimum, threshold } = this.side
     if (this.#looks.length < 2) {
@@ -289,7 +303,7 @@ class BracketingSearch {
     this.#isSame = Math.abs(other - one) <= PLATEAU_TOLERANCE * rise
     const hasLeapt = chiSquared > threshold && chiSquared - this.last.chiSquared > ROUGH_TOLERANCE * rise
     if (this.#isSame || hasLeapt) {
-      // From nearer to 0 it may be no leap.
+      // The jump may vanish closer to 0.
       this.#running = []
       if (this.last.t < MAX_STEPS_TO_ZERO) return null
       return this.#isSame || chiSquared === Infinity ? DOMAIN_LIMIT : LEAPT
@@ -302,7 +316,10 @@ class BracketingSearch {
     return this.#checkPlateau({ t: this.#ahead, chiSquared, point })
   }
 
-  /** Between two places: the end is close, or the one beyond was not seen well from afar. */
+  /**
+   * Narrows the bracket. Detects a jump of χ² over the threshold, and refits an outer point that was fitted
+   * from too far away.
+   */
   #nextInside(beyond: SearchPosition, rise: number): number | null {
     this.#tries++
     const width = beyond.t - this.last.t
@@ -320,7 +337,7 @@ class BracketingSearch {
     return null
   }
 
-  /** Whether all steps to come, each twice as long, leave χ² below the limit. */
+  /** Whether χ² stays below the threshold for all further steps, each twice as long. */
   #isAtRest(rise: number): boolean {
     const places = this.#positions.slice(-4)
     if (places.length < 4 || !(this.last.t > MAX_LOG_STEP * this.#unit)) return false
@@ -337,7 +354,7 @@ class BracketingSearch {
     return unit > 0 && unit < Infinity ? unit : 0
   }
 
-  /** Which others grow as this one goes to 0. */
+  /** Whether each parameter grows as the profiled parameter goes to 0. */
   #runsAway(): boolean[] {
     const { t, point } = this.last
     const [first] = this.#positions
@@ -349,7 +366,7 @@ class BracketingSearch {
   }
 }
 
-/** Fits of a problem with one of its parameters held. */
+/** Solves fits in which one parameter is fixed. */
 export class FixedParameterSolver {
   readonly compiled: ModelPrograms
   readonly #fixed: ModelPrograms
@@ -361,9 +378,9 @@ export class FixedParameterSolver {
   readonly maxIterations: number
 
   /**
-   * @param parameter its place among those that vary
-   * @param most what is above 0 is so large at most, and so small
-   * @param signs those that others are to keep, 0 for any
+   * @param parameter index of the fixed parameter among the free parameters
+   * @param most upper limit of positive parameters; its reciprocal is the lower limit
+   * @param signs signs that the other parameters must keep; 0 for any sign
    */
   constructor(
     { compiled, columns, starts }: Pick<ProfileContext, 'compiled' | 'columns' | 'starts'>,
@@ -386,7 +403,7 @@ export class FixedParameterSolver {
     this.parameter = parameter
   }
 
-  /** The least χ² that others come to from some points, by run. */
+  /** Minimizes χ² over the other parameters, for each run from its starting point. */
   *solve(
     fits: Uint32Array,
     values: Float64Array,
@@ -453,13 +470,13 @@ export class FixedParameterSolver {
     })
   }
 
-  /** Gives memory back, which no engine may have any more. */
+  /** Frees the engine's memory, which must no longer be in use. */
   release(): void {
     this.#iterations.release()
   }
 }
 
-/** Walks to ends of a parameter's profile. */
+/** Searches for endpoints of a parameter's profile. */
 export function* searchEndpoints(
   solver: FixedParameterSolver,
   sides: readonly EndpointSearch[],

@@ -1,6 +1,8 @@
 /**
- * Whether an end of a profile is the end: others may meet the data better there than those do that have been followed
- * from the fit, as where χ² has several valleys. So they are fitted from elsewhere, too.
+ * Verifies the endpoints of profile-likelihood intervals. A trace follows one local minimum over the nuisance
+ * parameters. If χ² has several minima, another one may already lie below the threshold at that endpoint.
+ * Doubtful endpoints are therefore refitted from several starting points, and the search resumes from any fit
+ * that lies below the threshold.
  */
 
 import { exp } from '../../functions/index.js'
@@ -19,36 +21,40 @@ import {
   searchEndpoints,
 } from './endpoint-search.js'
 
-/** Starting points from which an endpoint is verified. */
+/** Number of sampled starting points per endpoint. */
 const START_COUNT = 24
-/** Most rounds, as a better endpoint is verified again. */
+/** Maximum number of rounds: a new endpoint is verified again. */
 const MAX_ROUNDS = 4
-/** Positive parameters start within this power of e of the fitted value. */
+/** Positive parameters start within this power of e of the estimate … */
 const WIDE_FACTOR = 8
-/** The same for other parameters in which the model is not linear. */
+/** … and other nonlinear parameters within this power. */
 const NARROW_FACTOR = 4
-/** χ² that is below the limit by less than this part of the rise is as good as there. */
+/** Fraction of the rise by which χ² must be below the threshold to count as lower … */
 const RELATIVE_TOLERANCE = 1e-6
-/** … or this part, where others would go on, were there larger numbers. */
+/** … or this fraction, if positive parameters are at a scale limit. */
 const MIN_IMPROVEMENT = 3e-6
-/** What is above 0 is so large at most, and so small, where another parameter is held; and where that is not enough. */
+/**
+ * Upper limits of positive parameters, whose reciprocals are the lower limits. A larger limit is used only if
+ * the fit reaches the previous one.
+ */
 export const SCALE_LIMITS = [1e60, 1e90, 1e135, 1e200, 1e300] as const
-/** What is so many times as large as at the fit is too large. */
+/** A linear parameter this many times as large as at the fit has lost its digits. */
 const LARGE_VALUE = 1e11
 const FAILED_ENDPOINT: Endpoint = { reason: FAILED, value: NaN, chiSquared: NaN, point: [], isThrough: false }
 
-/** An end that may be none. */
+/** An endpoint to verify. */
 export interface EndpointCandidate extends EndpointSearch {
   readonly value: number
-  /** How a walk has found it, if one has. */
+  /** The endpoint that a search found, or null. */
   readonly endpoint: Endpoint | null
 }
 
 /**
- * Goes on from ends where others meet the data better from elsewhere, until they do so nowhere.
+ * Verifies endpoints. If a fit at an endpoint lies below the threshold, the search resumes from that fit.
  *
- * @param makeSolver makes fits with the parameter held, and with numbers that are so large at most
- * @returns null for those that remain
+ * @param makeSolver creates a solver with the profiled parameter fixed and with a scale limit for positive
+ * parameters
+ * @returns the new endpoint of each candidate, or null if the candidate remains
  */
 export function* verifyEndpoints(
   makeSolver: (most: number) => FixedParameterSolver,
@@ -105,7 +111,10 @@ export function* verifyEndpoints(
   return ends
 }
 
-/** Goes on where others would do so, were there larger numbers: with these, until they change nothing, or are the last. */
+/**
+ * Repeats searches that stopped at a scale limit with larger limits, until χ² no longer changes or the last
+ * limit is reached.
+ */
 function* searchWithinScaleLimits(
   makeSolver: (most: number) => FixedParameterSolver,
   sides: readonly EndpointCandidate[],
@@ -143,9 +152,9 @@ function* searchWithinScaleLimits(
 const thresholdRise = ({ threshold, minimum }: EndpointSearch) => threshold - minimum
 
 /**
- * Whether an end is one, by fits with the parameter held there; or from where it goes on.
+ * Classifies an endpoint by fits with the parameter fixed there.
  *
- * @param end as a walk has found it, if one has
+ * @param end the endpoint that a search found, or null
  */
 function classifyEndpoint(
   solver: FixedParameterSolver,
@@ -155,7 +164,7 @@ function classifyEndpoint(
 ): EndpointVerdict {
   const { threshold } = side
   const slack = RELATIVE_TOLERANCE * thresholdRise(side)
-  // What is very steep has been left a little below the limit.
+  // A search may have left a very steep χ² slightly below the threshold.
   const below = Math.min(threshold, end?.chiSquared ?? threshold) - slack
   const lower = stops.filter(({ chiSquared }) => chiSquared < below)
   const sound = lower.filter(({ point }) => !isDominatedByNoise(solver, side, point))
@@ -171,7 +180,10 @@ function classifyEndpoint(
     : { status: 'wall', stop }
 }
 
-/** What is to be said of an end: it is one, goes on from a place, is nothing, was not met, or others would go on. */
+/**
+ * Verdict on an endpoint. It is valid ('found'), below the threshold ('lower'), wrong ('failed'), not reached
+ * by any fit ('unseen'), or limited by the scale of a positive parameter ('wall').
+ */
 interface EndpointVerdict {
   readonly status: 'found' | 'lower' | 'failed' | 'unseen' | 'wall'
   readonly stop: ConstrainedFit
@@ -180,7 +192,7 @@ interface EndpointVerdict {
 const lowestFit = (stops: readonly ConstrainedFit[]) =>
   stops.reduce((best, stop) => (stop.chiSquared < best.chiSquared ? stop : best))
 
-/** Whether what the model is linear in is so large that its terms have no digits left. */
+/** Whether a linear parameter is so large that its terms have no digits left. */
 function isDominatedByNoise(
   { compiled, parameter }: FixedParameterSolver,
   { point, errors }: EndpointSearch,
@@ -195,7 +207,7 @@ function isDominatedByNoise(
   })
 }
 
-/** Whether others would go on, were there larger numbers. */
+/** Whether a positive parameter is at its scale limit. */
 function isAtScaleLimit(
   { compiled, parameter, maxIterations }: FixedParameterSolver,
   there: readonly number[],
@@ -207,7 +219,10 @@ function isAtScaleLimit(
   )
 }
 
-/** Signs of others that the model is not linear in: beyond 0 they may be the same curves by other names. */
+/**
+ * Signs that nonlinear nuisance parameters must keep. Parameters of the opposite sign may describe the same
+ * curves again.
+ */
 export function signConstraints(compiled: ModelPrograms, i: number, point: readonly number[]): number[] {
   const { free } = compiled.problem
   const { scales } = loadProfilePrograms(compiled)
@@ -215,11 +230,11 @@ export function signConstraints(compiled: ModelPrograms, i: number, point: reado
   return point.map((x, j) => (isOf(j) ? Math.sign(x) : 0))
 }
 
-/** Whether the model is not linear in a parameter. */
+/** Whether a parameter enters the model nonlinearly. */
 export const isNonlinear = (compiled: ModelPrograms, j: number) =>
   !compiled.isPartlyLinear || loadProfilePrograms(compiled).isNonlinear(j)
 
-/** Points about that of a fit. */
+/** Function that returns the sampled starting points around the point of a fit. */
 function startOffsets({
   compiled,
   parameter,

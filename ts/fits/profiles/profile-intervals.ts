@@ -11,9 +11,12 @@ import { emptyProfiles, profileParameters } from './profile.js'
 import { createProfiles, profileNames, toRecord } from './profile-result.js'
 
 const table = {
-  /** The level of the intervals that are computed with the fits; others are computed on demand. 0.95. */
+  /**
+   * Level of the intervals that are computed together with the fits. Other levels are computed on demand.
+   * Default 0.95.
+   */
   level: probability,
-  /** Whether a fit begins again where χ² falls below it along its profile; false. */
+  /** Whether a fit restarts from a lower minimum that its profile found. Default false. */
   restart: flag(false),
 }
 
@@ -44,9 +47,11 @@ class ProfileIntervals extends IntervalMethod {
 }
 
 /**
- * Has `fit` and `fitMany` compute profile intervals with the fits, and `intervals()` return them: they hold where the model
- * is not linear within the errors, and value ± t·error does not.
+ * Lets `fit` and `fitMany` compute profile intervals with the fits. The method `intervals()` of the results
+ * returns them. Profile intervals remain valid if the model is nonlinear within the standard errors, unlike
+ * value ± t·error.
  *
+ * @param options `level`, between 0 and 1, and `restart`
  * @throws OptionError if the level is not between 0 and 1
  * @example
  * fit(model, data, { start, intervals: profileIntervals({ level: 0.99 }) }).intervals(0.99)

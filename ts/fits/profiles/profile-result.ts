@@ -1,4 +1,4 @@
-/** Profiles as users are given them. */
+/** Results of `profile`. */
 
 import { OptionError } from '../../core/errors.js'
 import { createRecord, toBoundedArray } from '../../core/untrusted-input.js'
@@ -14,30 +14,30 @@ import { Iterations } from '../solve/iterations.js'
 import { emptyProfiles, profileParameters, unavailableBecause } from './profile.js'
 
 export const profileTable = {
-  /** The probability, between 0 and 1; 0.95. */
+  /** Confidence level, between 0 and 1. Default 0.95. */
   level: probability,
 }
 
 export const profileManyTable = {
   ...profileTable,
-  /** Ends the call: the promise is rejected with the signal's reason. */
+  /** Signal that aborts the call. The promise is rejected with the signal's reason. */
   signal: callOptions.signal,
 }
 
 export interface ProfileOptions extends GivenOf<typeof profileTable> {}
 export interface ProfileManyOptions extends GivenOf<typeof profileManyTable> {}
 
-/** Ends of a parameter's profiles, by fit. */
+/** Profile intervals of one parameter, by fit. */
 export interface ProfileColumns {
-  /** −∞ or ∞ where there is no end, NaN where none is known. */
+  /** Endpoints: −∞ or ∞ if the interval is unbounded, NaN if the endpoint is unknown. */
   readonly low: Float64Array
   readonly high: Float64Array
-  /** Indices into `profileEndReasons`. */
+  /** Reasons for the endpoints, as indices into `profileEndReasons`. */
   readonly lowReason: Uint8Array
   readonly highReason: Uint8Array
 }
 
-/** Profiles of one fit, or of all; those that have been made already are taken. */
+/** Profiles of one fit, or of all fits. Profiles that were computed with the fits are reused. */
 export function* createProfiles(
   context: FitContext,
   fit: number | undefined,
@@ -68,7 +68,7 @@ export function* createProfiles(
   return made
 }
 
-/** A record by the names of what was profiled. */
+/** An object with one property per profiled parameter. */
 export function toRecord<Name extends string, T>(
   { names }: ProfiledEndpoints,
   create: (k: number) => T,
@@ -76,14 +76,14 @@ export function toRecord<Name extends string, T>(
   return createRecord(names as readonly string[] as readonly Name[], (_, k) => create(k))
 }
 
-/** Names of parameters that vary, and of what follows from them. */
+/** Names of the free parameters, and of derived parameters that depend on them. */
 export function varyingNames({ graph, free, derived }: Problem): string[] {
   const varies = (node: number) =>
     differentiate(graph, node, free, () => false).gradient.some((slope) => graph.constantAt(slope) !== 0)
   return [...free, ...[...derived].filter(([, node]) => varies(node)).map(([name]) => name)]
 }
 
-/** Names of what varies; all unless some are given, or one. */
+/** Validates the names to profile: one name, an array of names, or undefined for all. */
 export function profileNames(given: unknown, problem: Problem): string[] {
   checkProfiled('names', problem)
   const known = varyingNames(problem)
@@ -97,20 +97,23 @@ export function profileNames(given: unknown, problem: Problem): string[] {
   })
 }
 
-/** A parameter's profile: an interval, and why it ends where it does. */
+/** Profile interval of one parameter, with the reasons for its endpoints. */
 export interface Profile {
-  /** −∞ or ∞ where there is no end, NaN where none is known. */
+  /** Endpoints: −∞ or ∞ if the interval is unbounded, NaN if the endpoint is unknown. */
   readonly low: number
   readonly high: number
   readonly lowReason: ProfileEndReason
   readonly highReason: ProfileEndReason
-  /** What has to be known of the ends, in words; empty if there is nothing. */
+  /** Warnings about the endpoints. Empty without warnings. */
   readonly message: string
-  /** A point of another valley, with all parameters that vary, where χ² is less than at the fit; null if none was met. */
+  /**
+   * A point at which χ² is less than at the fit, with the values of all free parameters. Null if the profile
+   * found none.
+   */
   readonly lowerMinimum: Readonly<{ values: Readonly<Record<string, number>>; chiSquared: number }> | null
 }
 
-/** What each end is called, and where it may be. */
+/** Name and side of an endpoint, for messages. */
 interface ProfileSide {
   readonly name: string
   readonly side: 'lower' | 'upper'
@@ -137,9 +140,9 @@ const reasonTexts: Readonly<Record<ProfileEndReason, (profileSide: ProfileSide) 
 }
 
 /**
- * One of a fit's profiles.
+ * The profile of one parameter of a fit.
  *
- * @param k its place in the columns
+ * @param k index of the parameter in the columns
  */
 export function createProfile(
   context: FitContext,
@@ -167,7 +170,7 @@ export function createProfile(
   }
 }
 
-/** A lower minimum by names; null where none was met. */
+/** A lower minimum with named values. Null if the profile found none. */
 export function toLowerMinimum(
   { free }: Problem,
   lower: LowerMinimumColumns | undefined,

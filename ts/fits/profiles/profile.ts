@@ -1,12 +1,14 @@
 /**
- * Profile likelihood: how far each parameter can go, while all others follow, until χ² has risen to a limit.
+ * Profile likelihood: how far each parameter can move until χ², minimized over all other parameters, reaches
+ * a threshold.
  *
- * Endpoints are found in three ways. Each was left out as a trial:
- * - Traces (`trace.ts`) follow all profiles at once, in lanes. Without them profiles take 6 to 28 times as long.
- * - A search with the parameter held (`endpoint-search.ts`) takes over if a trace fails. Traces alone miss 30 of 9,000
- *   endpoints.
- * - Refits from other starts (`endpoint-verification.ts`) verify the endpoints of poor data. Without them endpoints of
- *   dose-response data are wrong by up to 20%.
+ * Endpoints are found in three ways. Trials without each of them show its effect:
+ * - Traces (`trace.ts`) follow all profiles at once, in lanes. Without them, profiles take 6 to 28 times as
+ *   long.
+ * - A search with the parameter fixed (`endpoint-search.ts`) takes over if a trace fails. Traces alone miss
+ *   30 of 9,000 endpoints.
+ * - Refits from other starting points (`endpoint-verification.ts`) verify the endpoints of poor data. Without
+ *   them, endpoints of dose-response data are wrong by up to 20%.
  */
 
 import { groupBy } from '../../core/group-by.js'
@@ -50,7 +52,7 @@ import {
 import { isNonlinear, SCALE_LIMITS, signConstraints, verifyEndpoints } from './endpoint-verification.js'
 import { type ProfileTraces, type TraceEnds, type TraceRequest, traceProfiles } from './trace.js'
 
-/** Of fits that have not been looked at. */
+/** Columns for profiles that have not been computed. */
 export function emptyProfiles(names: readonly string[], level: number, count: number): ProfiledEndpoints {
   const ends = () => names.map(() => new Float64Array(count).fill(NaN))
   const reasons = () => names.map(() => new Uint8Array(count).fill(UNAVAILABLE))
@@ -65,13 +67,13 @@ export function emptyProfiles(names: readonly string[], level: number, count: nu
   }
 }
 
-/** Fits at a time: what is looked up and written down for them takes a few milliseconds of this thread. */
+/** Number of fits per batch. The work for them on this thread takes a few milliseconds. */
 const FITS = 256
 
-/** Squares below it have lost digits: 2⁻⁹⁵⁰. */
+/** Sums of squares below this limit have lost digits: 2⁻⁹⁵⁰. */
 const MIN_SQUARE_ROOT = 1.0507614211323843e-286
 
-/** Why there is nothing from which χ² could rise to a limit, in words; undefined if there is. */
+/** Explanation why a fit has no profile. Undefined if it has one. */
 export function unavailableBecause(context: ProfileContext, fit: number): string | undefined {
   const reason = fitReasons[context.solved.reason[fit]]
   if (reason !== 'converged' && reason !== 'singular') return `the fit is '${reason}'`
@@ -85,9 +87,9 @@ export function unavailableBecause(context: ProfileContext, fit: number): string
 }
 
 /**
- * Profiles parameters of fits, or what is derived from them.
+ * Profiles free parameters or derived quantities of fits.
  *
- * @param place where a fit is in these columns
+ * @param place index of a fit in the columns of `to`
  */
 export function* profileParameters(
   context: ProfileContext,
@@ -108,7 +110,7 @@ export function* profileParameters(
   }
 }
 
-/** Fits whose profiles are made, and where these go. */
+/** Fits to profile, and the columns for the results. */
 interface ProfileTask {
   readonly context: ProfileContext
   readonly iterations: Iterations
@@ -130,10 +132,10 @@ function* profileSome(task: ProfileTask): Generator<EngineCall, void> {
     yield* traceProfiles(context, iterations, fits, traceEndpoints(task, [k], [to.names[k]]))
 }
 
-/** What is so small a part of what it was is 0. */
+/** Fraction of the estimate below which a value counts as 0. */
 const ZERO_TOLERANCE = 1e-5
 
-/** An end of a parameter's profile of a fit, and where it stands. */
+/** An endpoint of one fit's profile, and its place in the columns. */
 interface BoundEndpoint extends EndpointSearch {
   readonly end: Float64Array
   readonly reason: Uint8Array
@@ -141,9 +143,9 @@ interface BoundEndpoint extends EndpointSearch {
 }
 
 /**
- * Goes on to a parameter's ends that rays have not found; and looks again at those that have gone past 0, where they may
- * have leapt over a place at which others are infinite, or the model ends. Then all that are found are looked at from
- * elsewhere.
+ * Searches for the endpoints of a parameter that tracing missed. It also repeats traces that passed 0,
+ * because they may have jumped over a point at which nuisance parameters are infinite or the model ends. All
+ * doubtful endpoints are then verified.
  */
 function* searchRemaining(task: ProfileTask, k: number): Generator<EngineCall, void> {
   const { context, iterations, to } = task
@@ -153,7 +155,8 @@ function* searchRemaining(task: ProfileTask, k: number): Generator<EngineCall, v
   const holding = (most: number, signs?: readonly number[]) =>
     new FixedParameterSolver(context, iterations, i, most, signs)
   const { walked, turned } = yield* searchOpen(task, i, ends, holding)
-  // Others that have come back from the other infinity keep their signs no more: the end is that of the valley.
+  // If nuisance parameters returned from the opposite infinity, their signs have changed. The endpoint of the
+  // local minimum is kept.
   const isDoubtful = (side: BoundEndpoint) =>
     !turned.has(side) && (walked.has(side) || needsVerification(context, side))
   const doubtful = ends
@@ -168,7 +171,7 @@ function* searchRemaining(task: ProfileTask, k: number): Generator<EngineCall, v
   }
 }
 
-/** Both ends of a parameter's profile, of each fit that can be searched. */
+/** Both endpoints of a parameter's profile, for each fit that can be searched. */
 function collectEndpoints({ context, fits, to, place }: ProfileTask, k: number, i: number): BoundEndpoint[] {
   const { problem, solved } = context
   const limits = thresholds(context, to.level)
@@ -196,9 +199,10 @@ function collectEndpoints({ context, fits, to, place }: ProfileTask, k: number, 
 }
 
 /**
- * Searches for the ends that rays have not found, or have gone past 0 for.
+ * Searches for the endpoints that tracing missed, or that lie beyond 0.
  *
- * @returns ends that have been found, and those on whose way others have come back from the other infinity
+ * @returns the endpoints found, and the endpoints on whose way nuisance parameters returned from the opposite
+ * infinity
  */
 function* searchOpen(
   { context: { compiled }, to }: ProfileTask,
@@ -228,12 +232,18 @@ function* searchOpen(
   return { walked, turned }
 }
 
-/** With at most this many degrees of freedom … */
+/** Maximum degrees of freedom of a fit whose endpoints are verified … */
 const MAX_VERIFIED_DEGREES = 6
-/** … and an interval this wide relative to the value, χ² often has several minima. */
+/**
+ * … if the Wald half width of a nonlinear parameter is at least this fraction of its value. χ² then often has
+ * several minima.
+ */
 const MAX_RELATIVE_HALF_WIDTH = 0.5
 
-/** Whether a ray may have ended where others meet the data better from elsewhere. */
+/**
+ * Whether the endpoint of a trace needs verification, because χ² may have another minimum below the threshold
+ * there.
+ */
 function needsVerification(
   context: ProfileContext,
   { fit, threshold, minimum, point, errors }: BoundEndpoint,
@@ -248,7 +258,7 @@ function needsVerification(
   )
 }
 
-/** Writes down what has been found; whether it says anything. */
+/** Stores an endpoint. Returns false if the trace's endpoint remains valid. */
 function recordEndpoint(
   to: ProfiledEndpoints,
   { end, reason, at }: BoundEndpoint,
@@ -261,7 +271,7 @@ function recordEndpoint(
   return true
 }
 
-/** Keeps the lowest point that is below a fit. */
+/** Stores a lower minimum, if it is the lowest one so far. */
 function recordLowerMinimum(
   to: ProfiledEndpoints,
   at: number,
@@ -272,19 +282,21 @@ function recordLowerMinimum(
   if (known === undefined || chiSquared < known.chiSquared) to.lowerMinimum[at] = { x, chiSquared }
 }
 
-/** Whether a parameter has come so far that it may be taken for endless, by its errors. */
+/**
+ * Whether a parameter is so far from the estimate, in standard errors, that its interval may be unbounded.
+ */
 function isFarFromFit({ solved }: ProfileContext, fit: number, i: number, x: number): boolean {
   return !(Math.abs(x - solved.free[i][fit]) < MIN_UNBOUNDED_DISTANCE * solved.errors[i][fit])
 }
 
-/** Whether ends are searched for with the parameter held. */
+/** Whether the profiles of a fit can be searched with the parameter fixed. */
 function canSearch({ compiled, problem: { free }, solved }: ProfileContext, fit: number): boolean {
   const { scales } = loadProfilePrograms(compiled)
   const isAbove = () => free.every((name, j) => !scales.has(name) || solved.free[j][fit] > 0)
   return !compiled.isDense && free.length > 1 && isAbove()
 }
 
-/** Two rays for each of some names, and where their ends go. */
+/** Two traces for each profiled name, and the columns that receive their ends. */
 function traceEndpoints(
   { context, to, place }: ProfileTask,
   places: readonly number[],
@@ -302,7 +314,7 @@ function traceEndpoints(
       { ...side, sign: 1, bound: max ?? Infinity, end: to.high[k], reason: to.highReason[k] },
     ]
   })
-  // What is derived has no bound of its own.
+  // Derived quantities have no bounds of their own.
   const distance = ({ i, sign, bound }: { i: number; sign: number; bound: number }, fit: number) =>
     i < 0 ? Infinity : sign * (bound - solved.free[i][fit])
   const makeTrace = (fits: Uint32Array): ProfileTraces => {
@@ -345,7 +357,7 @@ function traceEndpoints(
   return { derived, each, makeTrace, takeEnds }
 }
 
-/** What a parameter that varies, or is derived, is where rays have ended. */
+/** Function that computes a free or derived parameter at the end of a trace. */
 export function compileValues({ problem, starts }: ProfileContext, name: string) {
   const { graph, free, fixed, derived } = problem
   const node = derived.get(name)
@@ -359,16 +371,17 @@ export function compileValues({ problem, starts }: ProfileContext, name: string)
   }
 }
 
-/** Nothing is endless that has come no more errors far. */
+/** Minimum distance, in standard errors, of a trace that counts as unbounded. */
 const MIN_UNBOUNDED_DISTANCE = 1e3
-/** So many times as far as a parabola would be, χ² may have come to rest … */
+/** At this multiple of the distance that a parabola predicts, χ² may have reached a plateau … */
 const SETTLED_RATIO = 8
-/** … where twice as far has brought it no nearer to the limit than this part. */
+/** … if doubling the distance has closed at most this fraction of the gap to the threshold. */
 const PLATEAU_RATIO = 1 / 64
 
 /**
- * Why a ray of a fit has ended, as a number of `profileEndReasons`. What the fit determines is not flat, but so like others that
- * no digit tells them apart.
+ * Reason for which a trace ended, as an index into `profileEndReasons`. If a converged fit has a flat
+ * profile, the parameter is ill-conditioned rather than undetermined. Its derivatives are then nearly
+ * collinear with the derivatives by other parameters.
  */
 export function endpointReason(
   { solved }: ProfileContext,
@@ -395,14 +408,17 @@ export function endpointReason(
   }
 }
 
-/** Whether χ² has come to rest below the limit, where no numbers lead on. */
+/** Whether χ² has reached a plateau below the threshold. */
 function hasSettled({ cost, earlier, threshold, length, far }: TraceEnds, ray: number): boolean {
   const isFar = length[ray] >= (SETTLED_RATIO / MAX_DISTANCE) * far[ray]
   const gap = threshold[ray] - cost[ray]
   return isFar && gap > 0 && cost[ray] - earlier[ray] <= PLATEAU_RATIO * gap
 }
 
-/** χ² at which a parameter's profile ends, by fit: by F(1, n) = t², or by Δχ² where σ is known. */
+/**
+ * Threshold of χ² by fit: χ²·(1 + F/n) with the quantile F(1, n) = t², or χ² plus a quantile of χ²(1) if σ is
+ * known.
+ */
 function thresholds(context: ProfileContext, level: number): (fit: number) => number {
   const quantiles = new Map<number, number>()
   const squareOf = (freedom: number) => {

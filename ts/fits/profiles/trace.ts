@@ -1,4 +1,4 @@
-/** Rays from the points of fits, many at once: see trace-program.ts. */
+/** Traces profiles from the solutions of fits, many at once. See trace-program.ts. */
 
 import type { FloatArray } from '../../core/numbers.js'
 import { groupByRows, pickRuns, putRuns } from '../../many/batch/data.js'
@@ -9,45 +9,45 @@ import { NEEDS_QR, traceState } from '../programs/trace-program.js'
 import type { FitContext } from '../solve/fit-context.js'
 import { type Iterations, MAX_RUNS } from '../solve/iterations.js'
 
-/** Columns by ray; the rays of a fit are neighbors. */
+/** Traces, one column per quantity. The traces of a fit are adjacent. */
 export interface ProfileTraces {
-  /** Where to, by parameter that varies; or shares of what is derived. */
+  /** Direction of each trace, by free parameter, or by derived quantity. */
   readonly directions: readonly Float64Array[]
-  /** How many of these steps it may make at most. */
+  /** Maximum number of direction vectors that a trace can advance. */
   readonly reach: Float64Array
-  /** The χ² at which it ends. */
+  /** χ² at which a trace ends. */
   readonly threshold: Float64Array
 }
 
 export interface TraceEnds {
   readonly point: readonly FloatArray[]
   readonly cost: FloatArray
-  /** As trace-program.ts numbers them. */
+  /** Reasons as trace-program.ts defines them. */
   readonly reason: ArrayLike<number>
-  /** How far they have come, how far is far, and χ² when they had come half or a quarter as far. */
+  /** Distance of the trace, its reference distance, and χ² at a half or a quarter of the distance. */
   readonly length: FloatArray
   readonly far: FloatArray
   readonly earlier: FloatArray
-  /** As it was given. */
+  /** The threshold from the request. */
   readonly threshold: FloatArray
 }
 
-/** Iterations of a ray at most. */
+/** Maximum number of iterations per trace. */
 export const MAX_ITERATIONS = 400
 
-/** The rays that fits are to have. */
+/** The traces that fits need. */
 export interface TraceRequest {
-  /** What is to move instead of parameters, if anything. */
+  /** Names of the derived quantities to profile. Empty for parameters. */
   readonly derived: readonly string[]
-  /** How many rays a fit has. */
+  /** Number of traces per fit. */
   readonly each: number
-  /** The rays of some fits. */
+  /** Creates the traces of some fits. */
   readonly makeTrace: (fits: Uint32Array) => ProfileTraces
-  /** Is given where these have ended, to be read at once. */
+  /** Receives the ends of these traces, which are valid only during the call. */
   readonly takeEnds: (fits: Uint32Array, ends: TraceEnds) => void
 }
 
-/** Follows rays, for some fits after the other. */
+/** Traces profiles of fits, batch after batch. */
 export function* traceProfiles(
   context: Pick<FitContext, 'compiled' | 'columns' | 'starts' | 'solved'>,
   iterations: Iterations,

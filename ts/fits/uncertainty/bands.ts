@@ -1,4 +1,4 @@
-/** Intervals and bands about where a fit has ended, by derivatives (the delta method). */
+/** Intervals of parameters and bands of the curve, by the delta method. */
 
 import { exp } from '../../functions/index.js'
 import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
@@ -12,35 +12,37 @@ import { evaluateModel, type RequestedColumns } from './linearize.js'
 import { studentQuantile } from './student-t.js'
 
 export const bandTable = {
-  /** The probability, between 0 and 1; 0.95. */
+  /** Confidence level, between 0 and 1. Default 0.95. */
   level: probability,
-  /** Of the curve ('confidence'), or of what would be measured there ('prediction'); 'confidence'. */
+  /**
+   * Kind of band: 'confidence' for the curve, or 'prediction' for a new observation. Default 'confidence'.
+   */
   kind: choice('confidence', 'prediction'),
 }
 
 export interface BandOptions extends GivenOf<typeof bandTable> {}
 
-/** What bands are made of. */
+/** Data for bands. */
 export type BandContext = Pick<FitContext, 'problem' | 'data' | 'starts' | 'weightAt'> & {
   readonly solved: Pick<SolvedFits, 'free' | 'covariance' | 'errors' | 'atBound'>
 }
 
-/** A fit that predicts, by its index among those of its context. */
+/** A fit that predicts, identified by its index in a context. */
 export interface Predictor {
   readonly context: BandContext
   readonly index: number
 }
 
-/** How errors of parameters are distributed. */
+/** Distribution of the parameters' errors. */
 export interface ErrorDistribution {
   readonly isAbsolute: boolean
   readonly degreesOfFreedom: number
-  /** That of a row of the weight 1: 1 where σ is known. */
+  /** Variance of a row of weight 1. It is 1 if σ is known. */
   readonly variance: number
   readonly parameters: readonly Parameter[]
 }
 
-/** Student's t, or that of the normal distribution where σ is known; NaN without a degree of freedom. */
+/** Quantile of Student's t, or of the normal distribution if σ is known. NaN without degrees of freedom. */
 function confidenceQuantile(
   { isAbsolute, degreesOfFreedom }: Omit<ErrorDistribution, 'variance'>,
   level: number,
@@ -50,7 +52,8 @@ function confidenceQuantile(
 }
 
 /**
- * Intervals of parameters by their names, values and standard errors: of a positive one those of its logarithm.
+ * Function that computes the confidence interval of a parameter from its name, value and standard error. A
+ * positive parameter has the interval of its logarithm.
  *
  * @throws OptionError if the level is not between 0 and 1
  */
@@ -69,14 +72,14 @@ export function symmetricIntervals(
   }
 }
 
-/** The model at columns, or at the rows that were given. */
+/** Values of the model at given columns, or at the rows of the data. */
 export function predictColumns({ context, index }: Predictor, at: RequestedColumns): Float64Array {
   const { rows, value } = evaluateModel(context, index, at)
   const point = parameterPoint(context, index)
   return Float64Array.from({ length: rows }, (_, row) => value(row, point))
 }
 
-/** The ends of a band about it. */
+/** Lower and upper limits of the band around the model. */
 export function computeBand(
   { context, index: fit }: Predictor,
   at: RequestedColumns,
@@ -88,10 +91,10 @@ export function computeBand(
   const isOwn = at === undefined && problem.weight !== null
   const weights = isOwn ? numbersInRun(data.get(problem.weight as string) as DataColumn, fit) : null
   const point = parameterPoint(context, fit)
-  // Of a row that has no weight: 1.
+  // Rows without a weight have weight 1.
   const weightOf = (row: number, f: number, columns: readonly number[]) =>
     weights?.[row] ?? weightAt?.(f, columns) ?? 1
-  // Of a row of which nothing is known, half is NaN.
+  // The half width of a row with a missing number is NaN.
   const { rows, columns, outputs } = evaluateModel(context, fit, at)
   const middle = new Float64Array(rows)
   const half = middle.map((_, row) => {

@@ -1,4 +1,4 @@
-/** What the bootstrap says of fits. */
+/** Results of the bootstrap. */
 
 import { checkIndex } from '../../core/errors.js'
 import { createRecord, mapRecord } from '../../core/untrusted-input.js'
@@ -22,28 +22,31 @@ import { evaluateModel, linearizeCached, type RequestedColumns } from './lineari
 import { studentQuantile } from './student-t.js'
 
 const methodOption = choice('bca', 'percentile')
-/** How ends of intervals are made of refits. */
+/** Method that computes interval endpoints from the replicates. */
 export type BootstrapMethod = 'bca' | 'percentile'
 
 const bandOptionTable = {
-  /** The probability, between 0 and 1, row by row; 0.95. */
+  /** Confidence level per row, between 0 and 1. Default 0.95. */
   level: probability,
-  /** 'bca', corrected for bias and skewness, or 'percentile'; 'bca'. */
+  /** Interval method: 'bca', corrected for bias and skewness, or 'percentile'. Default 'bca'. */
   method: methodOption,
 }
 
 export interface BootstrapBandOptions extends GivenOf<typeof bandOptionTable> {}
 
-/** A fit, for those who make it again. */
+/** The original fit of a bootstrap. */
 export interface BootstrapSource<Names extends string> {
   readonly context: ResamplingContext & BandContext & { readonly whitened: FitContext['whitened'] }
   readonly fit: number
   readonly values: Readonly<Record<Names, number>>
-  /** What rows contribute to what has some slopes by parameters; those of the fit unless others count too. */
+  /**
+   * Contributions of the rows to a quantity with given derivatives by the parameters. Default: the
+   * contributions of this fit's rows.
+   */
   readonly contributions?: (slopes: readonly number[]) => ArrayLike<number>
 }
 
-/** How refits of one fit have ended: where one has not been made, none has. */
+/** Counts how the replicates of one fit ended. If one replicate was not run, none was. */
 export function countReplicates(all: Uint8Array): Pick<Bootstrap, 'count' | 'failed' | 'reason'> {
   const reason = all.subarray(0, all.includes(0) ? 0 : all.length)
   let failed = 0
@@ -53,18 +56,18 @@ export function countReplicates(all: Uint8Array): Pick<Bootstrap, 'count' | 'fai
 
 /** The bootstrap of one fit. */
 export class Bootstrap<Names extends string = string> {
-  // Declared alone: what is assigned has them all.
-  /** How many refits were made: 0 where there can be none, and `message` says why. */
+  // Object.assign sets the next three fields in the constructor, and `declare` emits no code for them.
+  /** Number of replicates. 0 if the fit cannot be resampled, and `message` then explains why. */
   declare readonly count: number
-  /** How many of these have not converged. They are in nothing else that is said here. */
+  /** Number of replicates that have not converged. Errors, intervals and bands ignore them. */
   declare readonly failed: number
-  /** Why refits have ended: indices into `fitReasons`. */
+  /** Reasons why the replicates ended, as indices into `fitReasons`. */
   declare readonly reason: Uint8Array
-  /** All parameters, by refit; NaN where it has failed. */
+  /** Values of all parameters, one per replicate. NaN if the replicate failed. */
   readonly values: Readonly<Record<Names, Float64Array>>
   readonly #source: BootstrapSource<Names>
   readonly #options: BootstrapValues
-  /** Refits that have converged. */
+  /** Indices of the converged replicates. */
   readonly #usable: Uint32Array
 
   /** @internal */
@@ -80,7 +83,7 @@ export class Bootstrap<Names extends string = string> {
     })
   }
 
-  /** Standard errors: the standard deviations of the refits. */
+  /** Standard errors: the standard deviations of the converged replicates. */
   get errors(): Readonly<Record<Names, number>> {
     return mapRecord(this.values, (column) => {
       const some = pickRuns(column, this.#usable)
@@ -90,13 +93,13 @@ export class Bootstrap<Names extends string = string> {
     })
   }
 
-  /** By what the mean of the refits is off from the fit. */
+  /** Difference between the mean of the converged replicates and the estimate. */
   get bias(): Readonly<Record<Names, number>> {
     const { values } = this.#source
     return mapRecord(this.values, (column, name) => average(pickRuns(column, this.#usable)) - values[name])
   }
 
-  /** What has to be known of its numbers, in words; empty if there is nothing. */
+  /** Warnings about the results. Empty without warnings. */
   get message(): string {
     const { context, fit } = this.#source
     if (this.count === 0) return `no refits: ${unavailableBecause(context, fit, this.#options)}`
@@ -109,9 +112,14 @@ export class Bootstrap<Names extends string = string> {
   }
 
   /**
-   * Within which each parameter is with a probability, by quantiles of the refits: those of (1 ± level)/2
-   * ('percentile'), or others that correct for bias and skewness ('bca', Efron, 1987). NaN where fewer than two refits
-   * have converged, or, with 'bca', all of them lie on one side of the fit.
+   * Confidence intervals of all parameters, from quantiles of the replicates. 'percentile' uses the quantiles
+   * (1 ± level)/2. 'bca' corrects the quantiles for bias and skewness (Efron, 1987). An interval is NaN if
+   * fewer than two replicates converged. A 'bca' interval is also NaN if all replicates lie on one side of
+   * the estimate.
+   *
+   * @param level confidence level between 0 and 1; default 0.95
+   * @param method 'bca' or 'percentile'; default 'bca'
+   * @throws OptionError if the level or the method is invalid
    */
   intervals(
     level = 0.95,
@@ -126,7 +134,12 @@ export class Bootstrap<Names extends string = string> {
     })
   }
 
-  /** Such intervals of the curve, row by row: `at` is as for `predict`. @throws as `predict` does */
+  /**
+   * Confidence band of the curve: an interval for each row.
+   *
+   * @param at columns of the model, as for `predict`
+   * @throws OptionError if `at` or an option is invalid
+   */
   band(
     at?: RequestedColumns,
     options: BootstrapBandOptions = {},
@@ -150,7 +163,7 @@ export class Bootstrap<Names extends string = string> {
     return { low, high }
   }
 
-  /** @param numbers whose order changes */
+  /** @param numbers values of the replicates; their order changes */
   #interval(
     numbers: Float64Array,
     value: number,
@@ -164,14 +177,14 @@ export class Bootstrap<Names extends string = string> {
     return [sampleQuantile(numbers, low), sampleQuantile(numbers, high)]
   }
 
-  /** Which quantiles of the refits are the ends (Efron, 1987). */
+  /** Probabilities of the two quantiles of the replicates that are the endpoints (Efron, 1987). */
   #bcaInterval(
     numbers: Float64Array,
     value: number,
     slopes: readonly number[],
     level: number,
   ): readonly number[] {
-    // A refit that is the same lies half below.
+    // A replicate that equals the estimate counts half.
     const below = numbers.reduce((sum, x) => sum + (x < value ? 1 : x === value ? 0.5 : 0), 0)
     if (below === 0 || below === numbers.length) return [NaN, NaN]
     const bias = normalQuantile(below / numbers.length)
@@ -185,8 +198,9 @@ export class Bootstrap<Names extends string = string> {
   }
 
   /**
-   * How fast the standard error changes with the value: a sixth of the skewness of what rows contribute to it, by the
-   * derivatives (the infinitesimal jackknife). Normal errors have none.
+   * Acceleration: the rate at which the standard error changes with the value. It is a sixth of the skewness
+   * of the rows' contributions, from the derivatives (infinitesimal jackknife). Normal errors have no
+   * skewness.
    */
   #acceleration(slopes: readonly number[]): number {
     const { context, contributions } = this.#source
@@ -213,7 +227,7 @@ export class Bootstrap<Names extends string = string> {
     )
     return slope.map((total, row) => {
       const along = weights.reduce((sum, weight, i) => (isFree[i] ? sum + weight * gradient[i][row] : sum), 0)
-      // What lowers a row's cost raises the value.
+      // A negative slope of a row's cost raises the value.
       return -total * along
     })
   }
@@ -221,11 +235,11 @@ export class Bootstrap<Names extends string = string> {
 
 /** The bootstrap of many fits. */
 export class BootstrapMany<Names extends string = string> {
-  /** How many refits each fit has. */
+  /** Number of replicates per fit. */
   readonly count: number
-  /** How many of these have not converged, by fit; all, where none could be made. */
+  /** Number of replicates that have not converged, per fit. All of them, if the fit cannot be resampled. */
   readonly failed: Uint32Array
-  /** How many fits there are. */
+  /** Number of fits. */
   readonly length: number
   readonly #fitAt: (fit: number) => Bootstrap<Names>
 
@@ -237,13 +251,16 @@ export class BootstrapMany<Names extends string = string> {
     this.failed = Uint32Array.from(this.#mapFits((fit) => (fit.count === 0 ? count : fit.failed)))
   }
 
-  /** Standard errors, by fit. */
+  /** Standard errors of all parameters, one value per fit. */
   get errors(): Readonly<Record<Names, Float64Array>> {
     const each = this.#mapFits(({ errors }) => errors)
     return this.#toColumns((name) => Float64Array.from(each, (errors) => errors[name]))
   }
 
-  /** Intervals as those of one fit: columns of their ends, by fit. */
+  /**
+   * Confidence intervals of all parameters, with columns of the endpoints by fit. See {@link
+   * Bootstrap.intervals}.
+   */
   intervals(
     level = 0.95,
     method: BootstrapMethod = 'bca',
@@ -255,13 +272,13 @@ export class BootstrapMany<Names extends string = string> {
     }))
   }
 
-  /** That of one fit. */
+  /** The bootstrap of one fit. `fit` is its index. */
   at(fit: number): Bootstrap<Names> {
     checkIndex('fit', fit, this.length)
     return this.#fitAt(fit)
   }
 
-  /** One by one, as all of them would take much memory. */
+  /** Computes a value per fit, one fit at a time, because the results of all fits would take much memory. */
   #mapFits<T>(read: (fit: Bootstrap<Names>) => T): T[] {
     return Array.from({ length: this.length }, (_, fit) => read(this.#fitAt(fit)))
   }
@@ -273,20 +290,20 @@ export class BootstrapMany<Names extends string = string> {
 
 const average = (numbers: Float64Array) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length
 
-/** Between neighbors by a straight line, as NumPy has it. Changes the order of the numbers. */
+/** Quantile of a sample with linear interpolation, as in NumPy. Changes the order of the numbers. */
 function sampleQuantile(numbers: Float64Array, part: number): number {
   if (Number.isNaN(part)) return NaN
   const at = part * (numbers.length - 1)
   const place = Math.floor(at)
   const below = selectNth(numbers, place)
   if (at === place) return below
-  // What is not smaller lies behind it now.
+  // After the selection, all later numbers are at least as large.
   let above = numbers[place + 1]
   for (let k = place + 2; k < numbers.length; k++) if (numbers[k] < above) above = numbers[k]
   return below + (above - below) * (at - place)
 }
 
-/** The number that a place would have, if they were sorted (Hoare, 1961): quicker than to sort them. */
+/** Number at an index of the sorted array, by quickselect (Hoare, 1961), which is faster than sorting. */
 function selectNth(numbers: Float64Array, place: number): number {
   for (let [from, to] = [0, numbers.length - 1]; from < to; ) {
     const pivot = numbers[place]
@@ -305,6 +322,6 @@ function selectNth(numbers: Float64Array, place: number): number {
   return numbers[place]
 }
 
-/** P(Z < z), and the z of such a probability. */
+/** Normal distribution: P(Z < z), and its inverse. */
 const normalProbability = (z: number) => (1 + Math.sign(z) * fProbability(z * z, Infinity)) / 2
 const normalQuantile = (p: number) => Math.sign(p - 0.5) * studentQuantile(Math.abs(2 * p - 1), Infinity)

@@ -1,4 +1,4 @@
-/** The bootstrap (Efron, 1979): fits again to data that might as well have been measured. */
+/** The bootstrap (Efron, 1979): refits of resampled data. */
 
 import { OptionError } from '../../core/errors.js'
 import type { FloatArray } from '../../core/numbers.js'
@@ -32,27 +32,31 @@ const kindName = (value?: number) => integerBetween(0, 0xffff_ffff, value, '2^32
 
 export const bootstrapTable = {
   /**
-   * Where data come from: the curve and residuals drawn from those of the fit ('residuals'), rows drawn from those of
-   * the data ('cases'), or the curve and normal errors, or Poisson's where the loss is that of counts ('parametric');
-   * 'residuals'.
+   * Resampling method. The method 'residuals' adds resampled residuals to the fitted curve. The method
+   * 'cases' resamples rows. The method 'parametric' adds normal errors to the fitted curve, or draws Poisson
+   * counts for the loss 'poisson'. Default 'residuals'.
    */
   kind: choice('residuals', 'cases', 'parametric'),
-  /** How often each fit is made again, from 1 to 1,000,000; 1000. */
+  /** Number of replicates per fit, from 1 to 1,000,000. Default 1000. */
   count: integerBetween(1, 1_000_000, 1000),
-  /** An integer from 0 to 2³² − 1; 0. */
+  /** Seed of the random numbers, an integer from 0 to 2³² − 1. Default 0. */
   seed: kindName(0),
   /**
-   * The number of the first fit, 0. Numbers are drawn by seed, fit and refit, so that a part of a batch that is computed
-   * by itself gets those of the whole if it says where it begins.
+   * Index of the first fit, an integer from 0 to 2³² − 1. Default 0. The random numbers depend on the seed,
+   * the index of the fit and the replicate. A part of a batch therefore reproduces the replicates of the
+   * whole batch.
    */
   fitOffset: kindName(0),
 }
 
 export const bootstrapManyTable = {
   ...bootstrapTable,
-  /** Ends the call: the promise is rejected with the signal's reason. */
+  /** Signal that aborts the call. The promise is rejected with the signal's reason. */
   signal: callOptions.signal,
-  /** Called with how many refits have ended, of how many: at least four times a second, and at the end. */
+  /**
+   * Progress callback with the numbers of completed and of all replicates. Called at least four times per
+   * second, and at the end.
+   */
   onProgress: callOptions.onProgress,
 }
 
@@ -61,31 +65,34 @@ export interface BootstrapManyOptions extends GivenOf<typeof bootstrapManyTable>
 export type BootstrapValues = ValuesOf<typeof bootstrapTable>
 export type BootstrapManyValues = ValuesOf<typeof bootstrapManyTable>
 
-/** Refits at a time, and numbers of their data, so that the event loop does not wait long for them. */
+/**
+ * Maximum number of replicates per batch, and of values in their data. The limits keep the event loop
+ * responsive.
+ */
 const MAX_RUNS = 8192
 const MAX_NUMBERS = 1 << 22
-/** The longest vector of runs takes as long as one. */
+/** Minimum number of replicates per batch. A full vector of replicates takes no longer than a single one. */
 const MIN_VECTOR = 8
-/** So many numbers all refits may have: 1 GiB. */
+/** Maximum number of values that all replicates of a call can have: 1 GiB. */
 export const MAX_REPLICATES = 134_217_728
 
-/** What refits are drawn from: fits, or groups of one. */
+/** Data to resample: fits, or groups of a fit with shared parameters. */
 export type ResamplingContext = Pick<
   FitContext,
   'problem' | 'columns' | 'observations' | 'starts' | 'isAbsolute' | 'errorScale'
 > & { readonly solved: Pick<SolvedFits, 'free' | 'errors' | 'cost' | 'atBound' | 'reason'> }
 
-/** What refits have come to, those of a fit side by side. */
+/** Results of replicates. The replicates of one fit are adjacent. */
 export interface Replicates {
-  /** Of parameters that vary or follow from others; NaN where a refit has failed, or was not made. */
+  /** Values of the free and derived parameters. NaN if a replicate failed or was not run. */
   readonly values: Readonly<Record<string, Float64Array>>
-  /** 0 where it was not made. */
+  /** Indices into `fitReasons`. 0 if a replicate was not run. */
   readonly reason: Uint8Array
 }
 
 export const CONVERGED = fitReasons.indexOf('converged')
 
-/** Why a fit cannot be made again, in words; empty where it can. */
+/** Explanation why a fit cannot be resampled. Empty if it can. */
 export function unavailableBecause(
   context: ResamplingContext,
   fit: number,
@@ -98,7 +105,10 @@ export function unavailableBecause(
     : ''
 }
 
-/** @throws OptionError where these fits cannot be made again so, or not so often */
+/**
+ * @throws OptionError if the resampling method does not suit the loss, or if the replicates need too much
+ * memory
+ */
 export function checkBootstrap(context: FitContext, fits: number, { kind, count }: BootstrapValues): void {
   if (kind === 'residuals' && context.problem.loss === 'poisson') {
     throw new OptionError('kind', "'cases' or 'parametric', of counts", kind)
@@ -115,7 +125,7 @@ export function checkBootstrap(context: FitContext, fits: number, { kind, count 
 
 const isVarying = ({ isFixed, expr }: FitContext['parameters'][number]) => !isFixed || expr !== null
 
-/** Makes some fits again; all calls are of the engine that made them. */
+/** Resamples and refits some fits. All calls are for the engine that ran the original fits. */
 export function* runBootstrap(
   context: FitContext,
   fits: readonly number[],
@@ -164,7 +174,7 @@ export function* runBootstrap(
   return { values, reason }
 }
 
-/** Which refits of which fits, by run. */
+/** Fit and replicate of each run. */
 interface ReplicateRuns {
   readonly fits: Uint32Array
   readonly replicates: Uint32Array
@@ -177,7 +187,7 @@ function refitDraws(context: FitContext, runs: ReplicateRuns, draws: Resampler) 
   const offsets = rowOffsets(fits.length, (k) => context.observations[fits[k]])
   const made = [...columns].map(([name, column]): [string, DataColumn] => {
     if (draws.columns.includes(name)) return [name, new ResampledColumn(draws, name, runs, offsets)]
-    // What is the same for all is there once.
+    // A column that all runs share is stored once.
     if (isOne || column.offsets === null)
       return [name, { numbers: numbersInRun(column, fits[0]), offsets: null }]
     return [name, concatenate(Array.from(fits, (fit) => numbersInRun(column, fit)))]
@@ -186,13 +196,16 @@ function refitDraws(context: FitContext, runs: ReplicateRuns, draws: Resampler) 
   return context.warmStart(sharedFirst(new Map(made)), start)
 }
 
-/** A column of refits. Programs take a few of them at a time, and hardly anybody wants all, one behind the other. */
+/**
+ * A resampled column. Programs request the rows of a few replicates at a time, so the whole column is rarely
+ * needed.
+ */
 class ResampledColumn implements DataColumn {
   readonly offsets: Float64Array
   readonly #draws: Resampler
   readonly #names: readonly string[]
   readonly #runs: ReplicateRuns
-  /** Where it was written last. */
+  /** The array written last, in the form that `draw` expects. */
   #target: readonly FloatArray[] = []
   #all: Float64Array | null = null
 
@@ -220,19 +233,19 @@ class ResampledColumn implements DataColumn {
     }
     const { fits, replicates } = this.#runs
     if (this.#target[0] !== to) this.#target = [to]
-    // Each column draws its rows anew: that takes less time than to keep them.
+    // Each column draws its rows again, because that is faster than storing them.
     this.#draws.draw(fits[run], replicates[run], { names: this.#names, to: this.#target, from, stride })
   }
 }
 
-/** Draws refits. */
+/** Draws the data of replicates. */
 class Resampler {
-  /** Columns that are others than the fit's. */
+  /** Names of the columns that resampling changes. */
   readonly columns: readonly string[]
   readonly #context: FitContext
   readonly #options: BootstrapValues
   readonly #words = new WordStream()
-  /** Those of a fit come one after the other. */
+  /** Index of the fit that `#method` belongs to. Replicates of a fit follow each other. */
   #fit = -1
   #method: DrawMethod | null = null
 
@@ -242,7 +255,7 @@ class Resampler {
     this.#options = options
   }
 
-  /** Writes the rows of a refit. */
+  /** Writes the rows of one replicate. */
   draw(fit: number, replicate: number, target: DrawTarget): void {
     const { kind, seed, fitOffset } = this.#options
     if (fit !== this.#fit || this.#method === null) this.#method = new resamplers[kind](this.#context, fit)
@@ -252,12 +265,12 @@ class Resampler {
   }
 }
 
-/** Draws refits of one fit: columns that are others than the fit's, by the words of a stream, which goes on. */
+/** Resampling method for one fit. Successive calls draw from the same random stream. */
 export interface DrawMethod {
   draw(words: WordStream, target: DrawTarget): void
 }
 
-/** Columns in which rows are written, from a place on. */
+/** Arrays that receive the rows, starting at an index. */
 interface DrawTarget {
   readonly names: readonly string[]
   readonly to: readonly FloatArray[]
@@ -275,7 +288,7 @@ class Residuals implements DrawMethod {
     const { curve, y, deviations, rows } = fittedCurve(context, fit)
     const residuals = y.map((measured, row) => (measured - curve[row]) / deviations[row])
     const mean = residuals.reduce((sum, residual) => sum + residual, 0) / rows
-    // Fits lie closer to the data than the truth does.
+    // Scales up the residuals, because a fit lies closer to the data than the true curve does.
     const whole = computeErrorScale(context, fit)
     const larger = Math.sqrt(whole.observations / whole.degreesOfFreedom)
     this.#pool = residuals.map((residual) => (residual - mean) * larger)
@@ -320,7 +333,7 @@ class Parametric implements DrawMethod {
 
   constructor(context: ResamplingContext, fit: number) {
     const { curve, weights, deviations, rows } = fittedCurve(context, fit)
-    // A row of the weight w is as many counts of the same mean.
+    // A row of weight w stands for w counts with the same mean.
     const count = (row: number, next: () => number) => poisson(curve[row] * weights[row], next) / weights[row]
     const whole = computeErrorScale(context, fit)
     const size = context.isAbsolute ? 1 : Math.sqrt(whole.cost / whole.degreesOfFreedom)
@@ -335,10 +348,10 @@ class Parametric implements DrawMethod {
   }
 }
 
-/** By the kind of refits. */
+/** Resampling methods by the option `kind`. */
 export const resamplers = { residuals: Residuals, cases: Cases, parametric: Parametric }
 
-/** The curve at the rows of a fit that count, what was measured there, and its relative standard deviations. */
+/** Fitted curve at the rows in use, with the response, the weights, and the relative standard deviations. */
 function fittedCurve(context: ResamplingContext, fit: number) {
   const { y, weights = new Float64Array(y.length).fill(1) } = readResponse(context, fit)
   const deviations = weights.map((weight) => 1 / Math.sqrt(weight))

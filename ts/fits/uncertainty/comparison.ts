@@ -1,4 +1,4 @@
-/** What is said of two models by what their fits to the same data leave. */
+/** Compares two models by the fits of both to the same data. */
 
 import { ArgumentError } from '../../core/errors.js'
 import { elementary } from '../../functions/index.js'
@@ -10,37 +10,48 @@ import { isExact, sumOfSquares } from './statistics.js'
 
 const { exp, log } = elementary('float64')
 
-/** Two fits of the same data, a and b, beside each other. */
+/** Comparison of two fits, a and b, of the same data. */
 export interface Comparison {
-  /** Which of both has more parameters that vary and no bound holds; null where they have equally many. */
+  /** The fit with more free parameters that are not at a bound. Null if both have the same number. */
   readonly fullModel: 'a' | 'b' | null
-  /** 'F' where σ is estimated, 'likelihood-ratio' where it is known or rows are counts; null where there is none. */
+  /**
+   * Type of test: 'F' if σ is estimated, 'likelihood-ratio' if σ is known or the data are counts. Null
+   * without a test.
+   */
   readonly test: 'F' | 'likelihood-ratio' | null
-  /** F; or by how much the full model lowers χ². NaN without a test, as all of it. */
+  /**
+   * Test statistic: F, or the reduction of χ² by the full model. This field, `degreesOfFreedom` and `pValue`
+   * are NaN without a test.
+   */
   readonly statistic: number
-  /** How many parameters the full model has more; and degrees of freedom that it leaves, or ∞ where σ is known. */
+  /**
+   * Degrees of freedom of the test. The first is the number of additional parameters in the full model. The
+   * second is the full model's degrees of freedom, or ∞ if σ is known.
+   */
   readonly degreesOfFreedom: readonly [above: number, below: number]
-  /** The probability of such a statistic, or a larger one, where the reduced model is true. */
+  /** Probability of a statistic at least this large if the reduced model is true. */
   readonly pValue: number
   /**
-   * Of a and b: n·log(χ²/n) + 2·k + 2·k·(k + 1)/(n − k − 1), where k counts parameters and σ; χ² + 2·k without σ where
-   * that is known, or rows are counts. The lower one is to be preferred. What a bound holds is not counted.
+   * Corrected Akaike information criterion (AICc) of a and b. The model with the lower value is preferable.
+   * If σ is estimated, AICc is n·log(χ²/n) + 2·k + 2·k·(k + 1)/(n − k − 1), and k counts the parameters and
+   * σ. If σ is known or the data are counts, AICc is χ² + 2·k, and k counts the parameters only. Parameters
+   * at a bound are not counted.
    */
   readonly aicc: readonly [a: number, b: number]
-  /** Akaike's weights: how likely each of both is the better one; their sum is 1. */
+  /** Akaike weights of a and b: the probabilities that each model is the better one. Their sum is 1. */
   readonly akaikeWeights: readonly [a: number, b: number]
-  /** Why there is no test, and what has to be known of these numbers; empty if there is nothing. */
+  /** Reason for a missing test, and warnings about the results. Empty without either. */
   readonly message: string
 }
 
-/** What is compared: one fit, or many as one. */
+/** A fit to compare: a single fit, or many fits as one. */
 export interface ComparedFit {
   readonly result: ComparedResult
-  /** The single fits of which it is made. */
+  /** The single fits that it consists of. */
   readonly parts: readonly ComparedPart[]
 }
 
-/** The numbers of a result that comparisons are made of. */
+/** Results that a comparison needs. */
 interface ComparedResult {
   readonly observations: number
   readonly degreesOfFreedom: number
@@ -50,7 +61,7 @@ interface ComparedResult {
   readonly atBound: readonly string[]
 }
 
-/** A fit's ingredients, and which of the fits there it is. */
+/** Context of a fit, and its index in this context. */
 export interface ComparedPart {
   readonly context: Pick<FitContext, 'problem' | 'columns' | 'isAbsolute'>
   readonly index: number
@@ -61,20 +72,20 @@ export interface ComparedPair {
   readonly a: ComparedFit
   readonly b: ComparedFit
   readonly fullModel: Comparison['fullModel']
-  /** Why there is no test, as far as fits by themselves tell; else empty. */
+  /** Reason why the two fits cannot be tested, apart from nesting. Empty if they can. */
   readonly unavailableBecause: string
 }
 
-/** Whether the full model has the reduced model in it. */
+/** Whether the reduced model is nested in the full model. */
 export interface NestingCheck {
   readonly isNested: boolean
-  /** What is said where it is not known. */
+  /** Text for the message if nesting is unknown. */
   readonly explanation: string
-  /** Parameters that are at a bound there. */
+  /** Names of parameters that reach a bound when the full model is fitted to the reduced model's curve. */
   readonly atBound: readonly string[]
 }
 
-/** @throws ArgumentError where two fits are not of the same rows, or do not measure alike how well they are met */
+/** @throws ArgumentError if two fits have different rows, or different measures of goodness of fit */
 export function checkComparable(a: ComparedPart, b: ComparedPart, where: string): void {
   const [one, other] = [selectData(a), selectData(b)]
   for (const [name, { loss }] of [['a', one] as const, ['b', other] as const]) {
@@ -109,7 +120,7 @@ export function checkComparable(a: ComparedPart, b: ComparedPart, where: string)
   }
 }
 
-/** What a fit is of: rows that count. */
+/** Data of a fit, in the rows in use. */
 function selectData({ context, index }: ComparedPart) {
   const { y, weight, loss } = context.problem
   const columns = new Map([...context.columns].map(([name, column]) => [name, numbersInRun(column, index)]))
@@ -166,7 +177,7 @@ function unavailableReason(pair: ComparedPair): string {
   return ''
 }
 
-/** The part of χ² that the limit of a fit may leave. */
+/** Fraction of χ² that incomplete convergence of a fit may leave. */
 const REDUCTION_TOLERANCE = 1e-8
 
 export function comparison(
@@ -218,7 +229,7 @@ export function comparison(
   }
 }
 
-/** AICc: see {@link Comparison}. */
+/** AICc of a fit. See {@link Comparison.aicc}. */
 function computeAicc(fit: ComparedFit): number {
   const { observations, chiSquared, reason } = fit.result
   if (reason !== 'converged' && reason !== 'singular') return NaN

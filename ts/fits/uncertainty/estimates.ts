@@ -1,4 +1,4 @@
-/** Values, standard errors and covariances of parameters where fits have ended. */
+/** Estimates, standard errors and covariances of parameters. */
 
 import { createRecord } from '../../core/untrusted-input.js'
 import { differentiate } from '../../expressions/differentiate.js'
@@ -9,12 +9,12 @@ import { memoizeBy } from '../programs/function-curve.js'
 import { triangleIndex } from '../programs/ldlt.js'
 import { type FitContext, type SolvedFits, standardError } from '../solve/fit-context.js'
 
-/** Where fits have ended: parameters that vary, and fixed ones. */
+/** Estimates of fits: free parameters and fixed parameters. */
 export interface EstimateContext extends Pick<FitContext, 'problem' | 'starts'> {
   readonly solved: Pick<SolvedFits, 'free'>
 }
 
-/** Arguments of programs before columns: parameters that vary, then fixed ones. */
+/** Inputs of a program before the columns: free parameters, then fixed parameters. */
 export function parameterPoint({ problem, solved, starts }: EstimateContext, fit: number): number[] {
   return [...solved.free.map((x) => x[fit]), ...problem.fixed.map((name) => starts.get(name)?.[fit] ?? NaN)]
 }
@@ -29,8 +29,9 @@ export function covarianceEntry(
 }
 
 /**
- * Programs of derived parameters, by name: the value and its derivatives by parameters that vary, at a
- * {@link parameterPoint}. Compiling them takes longer than a small fit.
+ * Programs of derived quantities, by name. Each computes the value and its derivatives with respect to the
+ * free parameters at a {@link parameterPoint}. Compiling them takes longer than a small fit, so they are
+ * cached.
  */
 export const derivedPrograms = memoizeBy(({ graph, free, fixed, derived }: Problem) =>
   createRecord([...derived.keys()], (name) => {
@@ -44,7 +45,7 @@ export const derivedPrograms = memoizeBy(({ graph, free, fixed, derived }: Probl
   }),
 )
 
-/** The value of a parameter that varies or is derived from others, and its derivatives by those that vary. */
+/** Value of a free or derived parameter, and its derivatives with respect to the free parameters. */
 export function evaluateParameter(context: EstimateContext, name: string, fit: number): number[] {
   const { free, derived } = context.problem
   const point = parameterPoint(context, fit)
@@ -54,7 +55,7 @@ export function evaluateParameter(context: EstimateContext, name: string, fit: n
 
 type ParameterColumns = Readonly<Record<string, Float64Array>>
 
-/** All parameters and their standard errors, a column each, by fit. */
+/** Estimates and standard errors of all parameters, one column per parameter with one value per fit. */
 export function parameterColumns(
   context: EstimateContext & {
     readonly parameters: FitContext['parameters']

@@ -1,33 +1,34 @@
 /**
- * Fisher's F distribution, and with ∞ degrees of freedom below the χ² distribution divided by those above. Tails are
- * sums and fractions of positive terms, so that they have their digits however small they are.
+ * Fisher's F distribution. For infinite denominator degrees of freedom, it is the χ² distribution divided by
+ * the numerator degrees of freedom. Tails are sums and continued fractions of positive terms, so even tiny
+ * tails are accurate.
  */
 
 import { elementary } from '../../functions/index.js'
 
 const { exp, log } = elementary('float64')
 
-/** From this F on the tail for one degree of freedom comes from a continued fraction. */
+/** F at and above which the tail for one degree of freedom comes from a continued fraction. */
 const TAIL_START = 4
-/** Pairs of terms of that continued fraction. */
+/** Number of pairs of terms in this continued fraction. */
 const MAX_TERMS = 64
-/** Γ(a + ½)/Γ(a)/√a comes from its series from this a on. */
+/** Γ(a + ½)/Γ(a)/√a comes from its asymptotic series if a is at least this large. */
 const ASYMPTOTIC_START = 64
-/** Coefficients of that series in powers of 1/a. */
+/** Coefficients of this series in powers of 1/a. */
 const RATIO_SERIES = [1, -1 / 8, 1 / 128, 5 / 1024, -21 / 32768, -399 / 262144, 869 / 4194304]
 
 /**
- * P(F > f): what the tail has.
+ * Survival function P(F > f), accurate in the tail.
  *
- * @param numerator degrees of freedom of the numerator, whole and ≥ 1
- * @param denominator those of the denominator, whole and ≥ 1; with ∞ it is P(χ² > above·f)
+ * @param numerator numerator degrees of freedom, an integer ≥ 1
+ * @param denominator denominator degrees of freedom, an integer ≥ 1; ∞ computes P(χ² > numerator·f)
  */
 export function fSurvival(f: number, numerator: number, denominator: number): number {
   if (!(f > 0)) return f <= 0 ? 1 : NaN
   const { half, far, power, root } = computeSeries(f, numerator, denominator)
   if (half === Infinity) return 0
   const isOdd = numerator % 2 === 1
-  // Terms x^a·y^b/(b·B(a, b)), by which P grows with b = above/2 (Abramowitz and Stegun, 26.5.16).
+  // Terms x^a·y^b/(b·B(a, b)), by which P grows with b = numerator/2 (Abramowitz and Stegun, 26.5.16).
   let term = isOdd ? root : power
   let sum = isOdd ? survivalOfOne(f * numerator, denominator) : power
   for (let b = isOdd ? 0.5 : 0; b < numerator / 2; b++) {
@@ -37,15 +38,15 @@ export function fSurvival(f: number, numerator: number, denominator: number): nu
   return sum
 }
 
-/** P(|T| > t) by f = t² of Student's distribution, or of the normal one. */
+/** P(|T| > t) for f = t², with Student's or the normal distribution. */
 function survivalOfOne(f: number, below: number): number {
   return f < TAIL_START ? 1 - fProbability(f, below) : continuedFraction(f, below)
 }
 
 /**
- * P(|T| < t) by f = t² of Student's distribution.
+ * P(|T| < t) for f = t² with Student's distribution.
  *
- * @param below degrees of freedom; with ∞ the distribution is the normal one
+ * @param below degrees of freedom; ∞ selects the normal distribution
  */
 export function fProbability(f: number, below: number): number {
   if (f >= TAIL_START) return 1 - continuedFraction(f, below)
@@ -59,7 +60,7 @@ export function fProbability(f: number, below: number): number {
   return sum
 }
 
-/** That of |T| at t. */
+/** Density of |T| at t. */
 export function density(t: number, below: number): number {
   return computeSeries(t * t, 1, below).root / t
 }
@@ -78,18 +79,21 @@ function continuedFraction(f: number, below: number): number {
   return root / (2 * far) / rest
 }
 
-/** With a = below/2, x = 1/(1 + above·f/below) and y = 1 − x: above·f/2, a·y, x^a, and x^a·√y/(½·B(a, ½)). */
+/**
+ * The quantities above·f/2, a·y, x^a, and x^a·√y/(½·B(a, ½)), with a = below/2, x = 1/(1 + above·f/below) and
+ * y = 1 − x.
+ */
 function computeSeries(f: number, above: number, below: number) {
   const half = (above * f) / 2
   const ratio = (above * f) / below
   const far = half / (1 + ratio)
-  // log(1 + ratio)/ratio: what rounding takes from 1 + ratio, it takes from both (Kahan).
+  // log(1 + ratio)/ratio. Using the rounded sum in both places cancels its rounding error (Kahan).
   const sum = 1 + ratio
   const power = exp(-half * (sum === 1 ? 1 : log(sum) / (sum - 1)))
   return { half, far, power, root: 2 * power * Math.sqrt(far / Math.PI) * gammaRatio(below / 2) }
 }
 
-/** Γ(a + ½)/Γ(a)/√a. */
+/** The ratio Γ(a + ½)/Γ(a)/√a. */
 function gammaRatio(a: number): number {
   if (a < ASYMPTOTIC_START) return (gammaRatio(a + 1) * Math.sqrt((a + 1) * a)) / (a + 0.5)
   return RATIO_SERIES.reduceRight((sum, coefficient) => sum / a + coefficient, 0)

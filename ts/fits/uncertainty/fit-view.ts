@@ -1,4 +1,4 @@
-/** The results that single fits and groups of shared fits have in common. */
+/** Results that single fits and groups of shared fits have in common. */
 
 import { mapRecord } from '../../core/untrusted-input.js'
 import { concatenate, type DataColumn, numbersInRun } from '../../many/batch/data.js'
@@ -16,13 +16,13 @@ import {
 } from './bands.js'
 import type { RequestedColumns } from './linearize.js'
 
-/** What intervals, bands and predictions are computed from. */
+/** Data for intervals, bands and predictions. */
 interface FitViewSource {
   readonly covariance: () => number[][]
   readonly distribution: ErrorDistribution
-  /** One for each value of the model. */
+  /** One predictor per value of the model. */
   readonly parts: () => readonly Predictor[]
-  /** Intervals of another method, by the names that it has some for. */
+  /** Intervals by another method, for the names that it supports. */
   readonly computeIntervals?: (level: number) => ReturnType<FitView['intervals']> | undefined
 }
 
@@ -31,20 +31,26 @@ type Estimates<Names extends string> = Pick<
   'values' | 'errors' | 'free' | 'chiSquared' | 'observations' | 'reason'
 >
 
-/** One fit: by itself, or of a group that shares parameters with others. */
+/** Result of one fit, or of one group of a fit with shared parameters. */
 export abstract class FitView<Names extends string = string> {
-  // Declared alone: the constructor assigns them all.
-  /** All parameters, fixed ones and those that follow from others too. */
+  // The constructor assigns the fields, and `declare` emits no code for them.
+  /** Estimates of all parameters, including fixed ones, and of derived quantities. */
   declare readonly values: Readonly<Record<Names, number>>
-  /** Standard errors: 0 where a parameter is fixed, NaN where a bound holds it or all that it follows from, or nothing is known. */
+  /**
+   * Standard errors. They are 0 for a fixed parameter, and NaN for a parameter at a bound or an
+   * unidentifiable parameter. A derived quantity has NaN if all its parameters have it.
+   */
   declare readonly errors: Readonly<Record<Names, number>>
-  /** Parameters that vary, in the order of covariances; of a group its own, and then shared ones. */
+  /**
+   * Names of the free parameters, in the order of the covariance. Local parameters of a group precede shared
+   * ones.
+   */
   declare readonly free: readonly Names[]
-  /** The least sum of what rows cost. */
+  /** Minimum of the sum of the row costs: w·(f − y)², a robust loss, or a deviance. */
   declare readonly chiSquared: number
-  /** Rows of data that count: those whose weight is not 0 and that are not left out. */
+  /** Number of rows in use, that is, rows with a nonzero weight that were not dropped. */
   declare readonly observations: number
-  /** Why the fit has ended; of a group, that of all groups. */
+  /** Reason why the fit ended. All groups of a fit with shared parameters have the same reason. */
   declare readonly reason: FitReason
   readonly #source: FitViewSource
 
@@ -59,7 +65,7 @@ export abstract class FitView<Names extends string = string> {
     this.#source = source
   }
 
-  /** By rows and columns, of the parameters in `free`. */
+  /** Covariance matrix of the parameters in `free`, as an array of rows. */
   get covariance(): number[][] {
     return this.#source.covariance()
   }
@@ -69,8 +75,8 @@ export abstract class FitView<Names extends string = string> {
   }
 
   /**
-   * y − f by row, without weights. All rows that were given have their place, those of weight 0 too; where y or a column
-   * of the model is missing it is NaN. Of several values one list is behind the other.
+   * Residuals y − f of all rows, without weights, including dropped rows and rows of weight 0. NaN if y or a
+   * column of the model is missing. The residuals of several model values are concatenated.
    */
   get residuals(): Float64Array {
     const measured = this.#source.parts().map(({ context, index }) => {
@@ -81,10 +87,11 @@ export abstract class FitView<Names extends string = string> {
   }
 
   /**
-   * Confidence intervals of all parameters: value ± t·error, with Student's t, or with the normal distribution's if σ is
-   * known; of a positive parameter those of its logarithm. Of a group, t has the degrees of freedom of all groups
-   * together. With the option `intervals: profileIntervals()` they are profile intervals.
+   * Confidence intervals of all parameters: value ± t·error with Student's t, or with normal quantiles if σ
+   * is known. A positive parameter has the interval of its logarithm. A group uses the degrees of freedom of
+   * all groups together. The option `intervals: profileIntervals()` selects profile intervals instead.
    *
+   * @param level confidence level between 0 and 1; default 0.95
    * @throws OptionError if the level is not between 0 and 1
    */
   intervals(level = 0.95): Readonly<Record<Names, readonly [low: number, high: number]>> {
@@ -97,19 +104,24 @@ export abstract class FitView<Names extends string = string> {
   }
 
   /**
-   * The model.
+   * Values of the model at the estimates.
    *
-   * @param at columns of the model, of one length, null and NaN where one is missing; by default those that were
-   * given, with rows that are left out. Of several values one list is behind the other.
-   * @throws OptionError where it is none, or one is missing or no numbers
+   * @param at columns of the model, all of one length, in which null and NaN mark missing numbers. Default:
+   * the columns of the data, including dropped rows. The predictions of several model values are
+   * concatenated.
+   * @throws OptionError if `at` is not an object of columns, or if a column is missing or invalid
    */
   predict(at?: RequestedColumns): Float64Array {
     return join(this.#source.parts().map((part) => predictColumns(part, at)))
   }
 
   /**
-   * Lower and upper ends of a band about `predict(at)`, by the derivatives of the model (the delta method). Of a group,
-   * what all groups tell of shared parameters is in it.
+   * Lower and upper limits of a band around `predict(at)`, by the delta method. In a fit with shared
+   * parameters, the band uses the joint covariance of all groups.
+   *
+   * @param at columns of the model, as for `predict`
+   * @param options level and kind of the band
+   * @throws OptionError if `at` or an option is invalid
    */
   band(
     at?: RequestedColumns,

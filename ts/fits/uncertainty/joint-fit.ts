@@ -1,29 +1,30 @@
-/** Fits of many groups as one, to be compared as one. */
+/** Fits of many groups as one joint fit, for model comparison. */
 
 import type { ComparedFit, ComparedPart } from './comparison.js'
 
 export interface JointFit extends ComparedFit {
   readonly groups: readonly JointGroup[]
-  /** Parameters that each group has for itself, and those that several groups have one number of. */
+  /** Names of the local parameters, with one value per group, and of the shared parameters. */
   readonly local: ReadonlySet<string>
   readonly shared: ReadonlySet<string>
 }
 
 interface JointGroup {
   readonly values: Readonly<Record<string, number>>
-  /** By value of its model. */
+  /** One part per value of the model. */
   readonly parts: readonly ComparedPart[]
 }
 
-/** Of results of `fitShared`; nobody who compares no such fits has to have their code. */
+/** Joint fits of `fitShared` results. The map spares other comparisons the code of shared fits. */
 export const jointFits = new WeakMap<object, () => JointFit>()
 
 /**
- * Whether one could have all numbers of the other: it has the same models, and where several of its groups have one number
- * of a parameter they have one there too. A group's own number can be any.
+ * Whether the full model can reproduce any parameter values of the reduced model. Both must have the same
+ * models. Groups that share a parameter value in the full model must share it in the reduced model too. Local
+ * parameters can have any value.
  */
 export function isNestedIn(fullModel: JointFit, reducedModel: JointFit): boolean {
-  /** By parameter and its number here, the number there. */
+  /** Value of the reduced model, by the name and value of a shared parameter of the full model. */
   const numbers = new Map<string, number>()
   return fullModel.groups.every(({ values, parts }, k) => {
     const other = reducedModel.groups[k]

@@ -1,4 +1,4 @@
-/** The model about where a fit has ended, row by row. */
+/** Evaluates a model, and its derivatives, at the estimates. */
 
 import { OptionError } from '../../core/errors.js'
 import { runToEnd } from '../../core/slices.js'
@@ -20,29 +20,29 @@ import {
 import type { FitContext, SolvedFits } from '../solve/fit-context.js'
 import { type EstimateContext, parameterPoint } from './estimates.js'
 
-/** Where a fit has ended, and what is known of it there. */
+/** Estimates of a fit, with the data of its model. */
 interface EvaluationContext extends EstimateContext, Pick<FitContext, 'data'> {
   readonly solved: Pick<SolvedFits, 'free' | 'errors'>
 }
 
-/** The same, and the rows that count. */
+/** Estimates of a fit, with the rows in use. */
 type LinearizationContext = Omit<EvaluationContext, 'data'> & Pick<FitContext, 'columns' | 'observations'>
 
-/** Numbers by row of those that count. */
+/** The linearized model: one value per row in use. */
 export interface Linearization {
   readonly curve: Float64Array
-  /** Half the derivative of what a row costs by the model there. */
+  /** Half the derivative of the row's cost with respect to the model value. */
   readonly slope: Float64Array
-  /** Derivatives of the model, by parameter that varies. */
+  /** Derivatives of the model with respect to each free parameter. */
   readonly gradient: readonly Float64Array[]
 }
 
-/** Of the fit that was asked for last: refits and what is said of them want the same. */
+/** Cache for the last fit, which the bootstrap and its results share. */
 const getCache = memoizeBy((_: LinearizationContext): { fit: number; linear?: Linearization } => ({
   fit: -1,
 }))
 
-/** @returns what is kept, and not to be written to */
+/** @returns the cached linearization, which is read-only */
 export function linearizeCached(context: LinearizationContext, fit: number): Linearization {
   const last = getCache(context)
   if (last.fit !== fit || last.linear === undefined) last.linear = linearize(context, fit)
@@ -78,7 +78,7 @@ function linearize(context: LinearizationContext, fit: number): Linearization {
 const countedColumns = ({ problem, columns }: LinearizationContext, fit: number) =>
   modelColumns(problem).map((name) => numbersInRun(columns.get(name) as DataColumn, fit))
 
-/** A function at a point, and its derivatives there. */
+/** Values of a function model at a point, and its derivatives there. */
 function evaluateFunction(
   { problem, solved }: Pick<EvaluationContext, 'problem' | 'solved'>,
   fit: number,
@@ -101,21 +101,23 @@ const compileRows = memoizeBy((problem: Problem) => {
   return compile(graph, outputs, [...free, ...fixed, ...columns, ...evaluatedExpressions], [])
 })
 
-/** Columns of the model that somebody asks for. */
+/** Columns at which the user requests predictions. */
 export type RequestedColumns = Readonly<Record<string, ArrayLike<number>>> | undefined
 
-/** The model at some rows, NaN where a number is missing. */
+/** The model at some rows. Values are NaN for a row with a missing number. */
 export interface ModelEvaluation {
   readonly rows: number
   readonly columns: (row: number) => readonly number[]
-  /** The model at a point, and with its derivatives. */
+  /** `value` computes the model at a point, and `outputs` also computes its derivatives. */
   readonly value: (row: number, point: readonly number[]) => number
   readonly outputs: (row: number, point: readonly number[]) => readonly number[]
 }
 
 /**
- * @param at columns; by default those that the fit was given, with rows that are left out
- * @throws OptionError where it is none, or one is missing or no numbers
+ * Prepares the evaluation of a fit's model.
+ *
+ * @param at columns of the model; default: the columns of the data, including dropped rows
+ * @throws OptionError if `at` is not an object of columns, or if a column is missing or invalid
  */
 export function evaluateModel(
   context: EvaluationContext,
@@ -139,7 +141,7 @@ export function evaluateModel(
   if (other >= 0)
     throw new OptionError(`at: ${names[other]}`, `${rows} rows, as before`, `${data[other].length} rows`)
   const columns = (row: number) => data.map((column) => column[row])
-  // Conditions would take it for a number: of a dose that is missing nothing is known.
+  // A condition in the model would treat NaN as a number, so rows with a missing number are excluded here.
   const isMissing = (row: number) => data.some((column) => Number.isNaN(column[row]))
   if (problem.functionModel !== null)
     return { rows, columns, ...evaluateCalledModel(context, fit, data, rows, isMissing) }
@@ -152,7 +154,7 @@ export function evaluateModel(
   return { rows, columns, outputs, value: (row, point) => outputs(row, point)[0] }
 }
 
-/** A function is called for all rows at once, when somebody asks for the first one of a point. */
+/** Evaluates a function model. The first request for a row of a point computes all rows of that point. */
 function evaluateCalledModel(
   context: EvaluationContext,
   fit: number,

@@ -1,4 +1,4 @@
-/** What is said of a fit as a whole, by its least χ². */
+/** Goodness-of-fit statistics. */
 
 import { elementary } from '../../functions/index.js'
 import { numbersInRun } from '../../many/batch/data.js'
@@ -6,19 +6,22 @@ import type { Loss } from '../problem/loss.js'
 import { computeDegreesOfFreedom, type FitContext } from '../solve/fit-context.js'
 
 export interface Statistics {
-  /** χ² by degree of freedom; NaN where there is none. */
+  /** χ² divided by the degrees of freedom. NaN without degrees of freedom. */
   readonly reducedChiSquared: number
-  /** 1 − χ²/Σw·(y − ȳ)², the part of the variance that the model explains; NaN where y does not vary. */
+  /** Coefficient of determination, 1 − χ²/Σw·(y − ȳ)². NaN if y is constant. */
   readonly rSquared: number
-  /** n·log(χ²/n) + 2·p, as lmfit has it; of a deviance χ² + 2·p. What a bound holds is not counted in p. */
+  /**
+   * Akaike information criterion: n·log(χ²/n) + 2·p as in lmfit, or χ² + 2·p for a deviance. Here n counts
+   * the observations, and p the free parameters that are not at a bound.
+   */
   readonly aic: number
-  /** The same with log(n)·p. */
+  /** Bayesian information criterion: that of Akaike with log(n)·p instead of 2·p. */
   readonly bic: number
 }
 
 const { log } = elementary('float64')
 
-/** χ² by degree of freedom; NaN where there is none. */
+/** χ² divided by the degrees of freedom. NaN without degrees of freedom. */
 export function reduceChiSquared(chiSquared: number, degreesOfFreedom: number): number {
   return degreesOfFreedom > 0 ? chiSquared / degreesOfFreedom : NaN
 }
@@ -47,7 +50,7 @@ export function computeStatistics(context: FitContext, fit: number): Statistics 
   }
 }
 
-/** What a fit is to meet, in rows that count, and the weights of these, if there are any. */
+/** Response in the rows in use, and the weights of these rows. */
 export function readResponse(
   { problem, columns }: Pick<FitContext, 'problem' | 'columns'>,
   fit: number,
@@ -59,10 +62,13 @@ export function readResponse(
   return { y: read(problem.y) as Float64Array, weights: read(problem.weight) }
 }
 
-/** Where residuals are 1e-13 of y, rounding is a hundredth of χ²: of less, digits say nothing. */
+/**
+ * If residuals are 1e-13 of y, rounding errors are about 1% of χ². Below this ratio, χ² has no correct
+ * digits.
+ */
 const MAX_EXACT_RESIDUAL = 1e-26
 
-/** Whether χ² of a fit is no more of Σw·y² than rounding leaves. */
+/** Whether χ² of a fit is at most the part of Σw·y² that rounding leaves. */
 export function isExact(chiSquared: number, squares: number): boolean {
   return chiSquared <= MAX_EXACT_RESIDUAL * squares
 }
@@ -74,9 +80,10 @@ export function sumOfSquares(context: Pick<FitContext, 'problem' | 'columns'>, f
 }
 
 /**
- * Σw·(y − ȳ)² with the weighted mean ȳ; no rounding of the mean makes something of what does not vary.
+ * Σw·(y − ȳ)² with the weighted mean ȳ. The result is exactly 0 if y is constant, despite rounding of the
+ * mean.
  *
- * @param ones what a constant is in each row, where y has a covariance
+ * @param ones whitened column of ones, if y has a covariance
  */
 function totalVariation(
   y: Float64Array,
@@ -100,7 +107,7 @@ function totalVariation(
   return squares > rounding ? squares : 0
 }
 
-/** Whether a column has two numbers that differ. */
+/** Whether a column contains two different numbers. */
 export function varies(y: Float64Array): boolean {
   return y.some((value) => value !== y[0])
 }
