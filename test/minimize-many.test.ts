@@ -489,16 +489,16 @@ describe('bounds', () => {
   test.each([
     [3, /bounds: expected \[min, max\] of x, y, got 3/],
     [{ z: [0, 1] }, /bounds: expected names among x, y, got "z"/],
-    [[[0, 1]], /bounds: expected 2, one for each parameter, got "1"/],
+    [[[0, 1]], /bounds: expected 2 entries, one per parameter, got "1"/],
     [{ x: [0, 1, 2] }, /bounds: x: expected \[min, max\] or \{ min, max \}/],
     [{ x: 1 }, /bounds: x: expected \[min, max\]/],
     [{ x: { least: 1 } }, /bounds: x: expected .*, got "least"/],
-    [{ x: [NaN, 1] }, /bounds: x: min: expected a number, or one for each run, got NaN/],
+    [{ x: [NaN, 1] }, /bounds: x: min: expected a number, or one per run, got NaN/],
     [{ x: { max: '1' } }, /bounds: x: max: expected a number/],
     [{ x: [1, 0] }, /bounds: x: expected numbers with min ≤ max in float64, got "1 and 0"/],
     [{ x: [Infinity, Infinity] }, /bounds: x: expected numbers with min ≤ max/],
-    [{ x: { max: [1, 2, 3] } }, /bounds: x: max: expected a number, or 2, as there are runs/],
-    [{ x: { max: [1, NaN] } }, /bounds: x: max: expected a number, or one for each run/],
+    [{ x: { max: [1, 2, 3] } }, /bounds: x: max: expected a number, or one per run \(2\)/],
+    [{ x: { max: [1, NaN] } }, /bounds: x: max: expected a number, or one per run/],
     [{ x: [0.5, [1, 0]] }, /bounds: x: expected numbers with min ≤ max in float64, got "0.5 and 0"/],
   ])('bad ones %#', (bounds, message) => {
     const call = () => minimizeManySync(valley, [1, 2, 3, 4], adam(), { bounds } as never)
@@ -731,7 +731,7 @@ test.each([
     [1],
     adam(),
     { data: { t: [1], u: [1, 2] } },
-    /data: u: expected 1 rows, as before/,
+    /data: u: expected 1 rows per column/,
   ],
   [
     product,
