@@ -678,11 +678,11 @@ const product = expression('x + t*u')
 
 test.each([
   [valley.text, { x: [1], y: [1] }, adam(), {}, /objective: expected an expression/],
-  [valley, { x: [1] }, adam(), {}, /starts: y: expected a list of numbers/],
+  [valley, { x: [1] }, adam(), {}, /starts: y: expected an array, Float32Array or Float64Array of numbers/],
   [valley, { x: [1], y: [1], z: [1] }, adam(), {}, /starts: expected columns x, y, got "z"/],
   [valley, { x: [1], y: [1, 2] }, adam(), {}, /starts: y: expected 1 numbers/],
   [valley, { x: [], y: [] }, adam(), {}, /starts: x: expected 1 numbers/],
-  [valley, [1, 2, 3], adam(), {}, /starts: expected 2 numbers a run: x, y/],
+  [valley, [1, 2, 3], adam(), {}, /starts: expected 2 numbers per run: x, y/],
   [valley, null, adam(), {}, /starts: expected columns x, y/],
   [valley, [1, 2], lamb(), {}, /rule: expected an elementwise rule of one stage/],
   [valley, [1, 2], nesterov({ form: 'shifted' }), {}, /rule: expected an elementwise rule of one stage/],
@@ -703,7 +703,7 @@ test.each([
     [1],
     adam(),
     { data: { t: [[1], [2]] } },
-    /data: t: expected 1 lists, as there are runs/,
+    /data: t: expected 1 arrays, one per run/,
   ],
   [
     expression('x + t'),
@@ -724,7 +724,7 @@ test.each([
     [1, 2],
     adam(),
     { data: { t: [[1], 2] } },
-    /data: t\[1\]: expected a list of numbers/,
+    /data: t\[1\]: expected an array, Float32Array or Float64Array of numbers/,
   ],
   [
     expression('x + t*u'),
@@ -738,7 +738,7 @@ test.each([
     [1, 2],
     adam(),
     { data: { t: [1], u: [[1], [1, 2]] } },
-    /data: u: expected 1 rows in run 1, as before/,
+    /data: u: expected 1 rows per column in run 1/,
   ],
 ])('bad arguments %#', (objective, starts, rule, options, message) => {
   const call = () => minimizeManySync(objective as never, starts as never, rule as never, options as never)
