@@ -297,10 +297,10 @@ describe('refuses', () => {
     const returning = { value: waves.value, gradient: () => [1, 2] }
     expect(refused(returning, [1, 2])).toEqual([
       'objective: gradient',
-      expect.stringContaining('got a call that left out[0] and returned something instead'),
+      expect.stringContaining('got a call that did not set out[0] but returned an object'),
     ])
     const short = single(Math.sin, Math.cos)
-    expect(refused(short, Float32Array.of(1, 2))[1]).toContain('left out[1]')
+    expect(refused(short, Float32Array.of(1, 2))[1]).toContain('did not set out[1]')
   })
 
   test('a value that is no number', () => {
@@ -316,7 +316,7 @@ describe('refuses', () => {
     }
     const message = (name: string) => [
       `objective: ${name}`,
-      `objective: ${name}: expected x to be left as it is, got a call that set x[1]`,
+      `objective: ${name}: expected x to stay unchanged, got a call that set x[1]`,
     ]
     expect(refused({ ...waves, value: change }, [1, 2])).toEqual(message('value'))
     const gradient: Whole['gradient'] = (x, out) => {

@@ -301,8 +301,8 @@ describe('rows of data', () => {
   test.each([
     [{ t, y: [1] }, /data: y: expected 4 rows/],
     [{ t, q: y }, /data: expected columns among a, b, t, c, y, got "q"/],
-    [{ t: 'text' }, /data: t: expected a list of numbers/],
-    [{ t: [1, '2'] }, /data: t: expected a list of numbers/],
+    [{ t: 'text' }, /data: t: expected an array, Float32Array or Float64Array of numbers/],
+    [{ t: [1, '2'] }, /data: t: expected an array, Float32Array or Float64Array of numbers/],
     [null, /data: expected an object/],
   ])('%j is refused', (data, message) => {
     expect(() => f.with(data as never)).toThrow(message)

@@ -631,7 +631,7 @@ describe('the table', () => {
     expect(head).toBe('the g rows a ± b ± c ± χ² R² reason')
     expect(a).toMatch(/^A 35 (\S+ ){8}converged$/)
     expect(b).toMatch(/^B 25 (\S+ ){8}converged$/)
-    const why = 'too-few-points: 1 row, for 3 parameters that vary'
+    const why = 'too-few-points: 1 row for 3 free parameters'
     expect([c, end]).toEqual([`C," 1 ${'– '.repeat(8)}${why}`, ''])
   })
 
@@ -648,7 +648,7 @@ describe('the table', () => {
     expect(constant.stdout).toMatch(/\n *b +\S+ +– +– +–\n/)
     expect(constant.stdout).toContain('R² –')
     expect(constant.stdout).toContain('\nthe data do not determine b; ')
-    expect(constant.stdout).toContain('y does not vary: there is no R²\n')
+    expect(constant.stdout).toContain('y is constant: R² is undefined\n')
     const held = run(`decay.csv --x t ${STARTS} --max a=2`)
     expect(held.stdout).toMatch(/\n *a +2 +at bound +– +–\n/)
     expect(held.stdout).toContain('\na held at a bound, and counted as fixed\n')

@@ -298,7 +298,7 @@ describe('as minimize has it', () => {
     'no option %s',
     (name) => {
       const run = (value: unknown) => minimize(bowl(), [1, 2], lbfgs(), { [name]: value } as Anything)
-      expect(refusal(() => run([[0, 1]]), 'options').message).toMatch(/where a method runs instead of a rule/)
+      expect(refusal(() => run([[0, 1]]), 'options').message).toMatch(/others need a rule, not a method/)
       expect(run(undefined).reason).toBe('converged')
     },
   )

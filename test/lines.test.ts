@@ -54,7 +54,7 @@ describe('lines', () => {
 
   test('of a name that nothing defines, or of a wrong text, throw', () => {
     const write = (text: string) => () => defineLines(text)(new Builder(new Graph()), {})
-    expect(write('a = b + 1')).toThrow('a line uses b, which nothing defines')
+    expect(write('a = b + 1')).toThrow('a line uses b, which is not defined')
     expect(write('a = 1 +')).toThrow(/expected a number, a name or \(/)
   })
 })

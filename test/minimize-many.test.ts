@@ -489,16 +489,16 @@ describe('bounds', () => {
   test.each([
     [3, /bounds: expected \[min, max\] of x, y, got 3/],
     [{ z: [0, 1] }, /bounds: expected names among x, y, got "z"/],
-    [[[0, 1]], /bounds: expected 2, one for each parameter, got "1"/],
+    [[[0, 1]], /bounds: expected 2 entries, one per parameter, got "1"/],
     [{ x: [0, 1, 2] }, /bounds: x: expected \[min, max\] or \{ min, max \}/],
     [{ x: 1 }, /bounds: x: expected \[min, max\]/],
     [{ x: { least: 1 } }, /bounds: x: expected .*, got "least"/],
-    [{ x: [NaN, 1] }, /bounds: x: min: expected a number, or one for each run, got NaN/],
+    [{ x: [NaN, 1] }, /bounds: x: min: expected a number, or one per run, got NaN/],
     [{ x: { max: '1' } }, /bounds: x: max: expected a number/],
     [{ x: [1, 0] }, /bounds: x: expected numbers with min ≤ max in float64, got "1 and 0"/],
     [{ x: [Infinity, Infinity] }, /bounds: x: expected numbers with min ≤ max/],
-    [{ x: { max: [1, 2, 3] } }, /bounds: x: max: expected a number, or 2, as there are runs/],
-    [{ x: { max: [1, NaN] } }, /bounds: x: max: expected a number, or one for each run/],
+    [{ x: { max: [1, 2, 3] } }, /bounds: x: max: expected a number, or one per run \(2\)/],
+    [{ x: { max: [1, NaN] } }, /bounds: x: max: expected a number, or one per run/],
     [{ x: [0.5, [1, 0]] }, /bounds: x: expected numbers with min ≤ max in float64, got "0.5 and 0"/],
   ])('bad ones %#', (bounds, message) => {
     const call = () => minimizeManySync(valley, [1, 2, 3, 4], adam(), { bounds } as never)
@@ -678,11 +678,11 @@ const product = expression('x + t*u')
 
 test.each([
   [valley.text, { x: [1], y: [1] }, adam(), {}, /objective: expected an expression/],
-  [valley, { x: [1] }, adam(), {}, /starts: y: expected a list of numbers/],
+  [valley, { x: [1] }, adam(), {}, /starts: y: expected an array, Float32Array or Float64Array of numbers/],
   [valley, { x: [1], y: [1], z: [1] }, adam(), {}, /starts: expected columns x, y, got "z"/],
   [valley, { x: [1], y: [1, 2] }, adam(), {}, /starts: y: expected 1 numbers/],
   [valley, { x: [], y: [] }, adam(), {}, /starts: x: expected 1 numbers/],
-  [valley, [1, 2, 3], adam(), {}, /starts: expected 2 numbers a run: x, y/],
+  [valley, [1, 2, 3], adam(), {}, /starts: expected 2 numbers per run: x, y/],
   [valley, null, adam(), {}, /starts: expected columns x, y/],
   [valley, [1, 2], lamb(), {}, /rule: expected an elementwise rule of one stage/],
   [valley, [1, 2], nesterov({ form: 'shifted' }), {}, /rule: expected an elementwise rule of one stage/],
@@ -703,7 +703,7 @@ test.each([
     [1],
     adam(),
     { data: { t: [[1], [2]] } },
-    /data: t: expected 1 lists, as there are runs/,
+    /data: t: expected 1 arrays, one per run/,
   ],
   [
     expression('x + t'),
@@ -724,21 +724,21 @@ test.each([
     [1, 2],
     adam(),
     { data: { t: [[1], 2] } },
-    /data: t\[1\]: expected a list of numbers/,
+    /data: t\[1\]: expected an array, Float32Array or Float64Array of numbers/,
   ],
   [
     expression('x + t*u'),
     [1],
     adam(),
     { data: { t: [1], u: [1, 2] } },
-    /data: u: expected 1 rows, as before/,
+    /data: u: expected 1 rows per column/,
   ],
   [
     product,
     [1, 2],
     adam(),
     { data: { t: [1], u: [[1], [1, 2]] } },
-    /data: u: expected 1 rows in run 1, as before/,
+    /data: u: expected 1 rows per column in run 1/,
   ],
 ])('bad arguments %#', (objective, starts, rule, options, message) => {
   const call = () => minimizeManySync(objective as never, starts as never, rule as never, options as never)

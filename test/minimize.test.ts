@@ -343,7 +343,7 @@ describe('bounds', () => {
 
   test.each([
     [{ x: [0, 1] }, /bounds: expected a list with \[min, max\] for each parameter/],
-    [[[0, 1]], /bounds: expected 2, one for each parameter/],
+    [[[0, 1]], /bounds: expected 2 entries, one per parameter/],
     [
       [
         [0, 1],

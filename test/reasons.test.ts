@@ -277,10 +277,10 @@ describe('a gradient that does not fill out', () => {
     minimize({ value, gradient } as Objective, Array(size).fill(3), adam(), { dtype, maxIterations: 200 })
 
   test.each(dtypes)('is an error, %s', (dtype) => {
-    const message = 'objective: gradient: expected all of out to be filled, got a call that left out'
+    const message = 'objective: gradient: expected all of out to be filled, got a call that did not set out'
     expect(() => run(() => {}, dtype)).toThrow(`${message}[0]`)
     const returns = (x: ArrayLike<number>) => [2 * x[0], 2 * x[1]]
-    expect(() => run(returns, dtype)).toThrow(`${message}[0] and returned something instead`)
+    expect(() => run(returns, dtype)).toThrow(`${message}[0] but returned an object`)
     const half = (x: ArrayLike<number>, out: Float64Array) => out.set([2 * x[0]])
     expect(() => run(half, dtype)).toThrow(`${message}[1]`)
     let calls = 0
@@ -293,7 +293,7 @@ describe('a gradient that does not fill out', () => {
 
   test('nothing has changed then', () => {
     const minimization = new Minimization({ value, gradient: () => {} }, [3, 3], adam())
-    expect(() => minimization.step()).toThrow('left out[0]')
+    expect(() => minimization.step()).toThrow('did not set out[0]')
     expect(minimization).toMatchObject({ iterations: 0, reason: null, maxChange: NaN })
     expect([...minimization.params]).toEqual([3, 3])
   })
@@ -312,6 +312,6 @@ describe('a gradient that does not fill out', () => {
     const returning = (x: ArrayLike<number>) => [2 * x[0], 2 * x[1]]
     // @ts-expect-error It fills nothing.
     const objective: Objective = { value, gradient: returning }
-    expect(() => minimize(objective, [1, 1], adam())).toThrow('returned something instead')
+    expect(() => minimize(objective, [1, 1], adam())).toThrow('but returned an object')
   })
 })

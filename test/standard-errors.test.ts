@@ -146,7 +146,7 @@ describe('there are no errors', () => {
       expect(Math.max(Math.abs(x), Math.abs(y))).toBe(1)
     }
     const { message } = errorsOf('x^2 - y^2', [0, 0])[0]
-    expect(message).toBe('the value falls along y, on either side: this is no minimum')
+    expect(message).toBe('the value falls on both sides along y: this is no minimum')
   })
 
   test('along what the value does not depend on, or only together', () => {
@@ -155,7 +155,7 @@ describe('there are no errors', () => {
       expect(direction?.[1] as number).toBeCloseTo(0.5, 3)
     }
     const [{ message }] = errorsOf('(x - 2*y)^2/2', [2, 1])
-    expect(message).toBe('the value does not change along x + 0.5·y: it does not say where the minimum is')
+    expect(message).toBe('the value does not change along x + 0.5·y: the minimum is not unique')
     expect(errorsOf('x^2 + 0*y', [0, 7]).map(({ reason }) => reason)).toEqual([
       'singular',
       'singular',
@@ -174,7 +174,7 @@ describe('there are no errors', () => {
     const { reason, message } = standardErrors(squares, [1, 1], { kind: 'sum-of-squares', observations: 2 })
     expect([reason, message]).toEqual([
       'no-degrees-of-freedom',
-      '2 observations, for 2 parameters: nothing is left to estimate σ by',
+      '2 observations for 2 parameters: no degrees of freedom to estimate σ',
     ])
   })
 
@@ -206,7 +206,7 @@ describe('standardErrors refuse', () => {
   test.each<[object, RegExp]>([
     [{}, /^kind: expected one of negative-log-likelihood, chi-squared, sum-of-squares/],
     [{ kind: 'chi' }, /^kind: expected one of/],
-    [{ kind: 'sum-of-squares' }, /^observations: expected how many squares are added up, got undefined/],
+    [{ kind: 'sum-of-squares' }, /^observations: expected the count of squares, got undefined/],
     [
       { kind: 'chi-squared', observations: 5 },
       /^observations: expected none with kind: 'chi-squared', got 5/,

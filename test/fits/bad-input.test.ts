@@ -508,8 +508,8 @@ test('a first list that is much longer than the others asks for no memory that n
 test('a start beyond a bound begins at it, and the message says so, of the fit that had it', () => {
   const beyond = { ...start, a: { start: 12, max: 9 }, b: { start: [1, 5], min: 0, max: 2 } }
   const fits = fitManySync(decay, { t, y: [y, y] }, { start: beyond })
-  expect(fits.at(0).message).toBe('a = 12 to start with, beyond a bound: begun at it')
-  expect(fits.at(1).message).toBe('a = 12, b = 5 to start with, beyond a bound: begun at it')
+  expect(fits.at(0).message).toBe('start a = 12 is out of bounds: moved to the bound')
+  expect(fits.at(1).message).toBe('start a = 12, b = 5 is out of bounds: moved to the bound')
   const within = { ...start, a: { start: 9, max: 9 }, b: { start: [1, 2], min: 0, max: 2 } }
   const others = fitManySync(decay, { t, y: [y, y] }, { start: within })
   expect([others.at(0).message, others.at(1).message]).toEqual(['', ''])

@@ -392,7 +392,7 @@ describe('what a function does', () => {
     [
       'rows that are sent away',
       { residuals: (_: Decay, out: Float64Array) => void structuredClone(out, { transfer: [out.buffer] }) },
-      'model: residuals: expected a function that leaves its array where it is',
+      'model: residuals: expected a function that keeps its array',
     ],
     ['no function', { curve: 1 }, 'model: curve: expected a function, got 1'],
     [

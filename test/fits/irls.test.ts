@@ -166,7 +166,7 @@ describe('weights by the model', () => {
     expect([zero.reason, zero.values.a, zero.chiSquared]).toEqual(['not-finite', Number.NaN, Number.NaN])
     expect(zero.nonFinite).toEqual({ row: 0, source: 'weight', name: null, value: Infinity })
     expect(zero.message).toBe(
-      'row 0, where t = 0: the weight by the model is Infinity, and has to be finite and above 0',
+      'row 0, where t = 0: the model-based weight is Infinity, but must be finite and above 0',
     )
     const below = fitOne(decay, data, { start, weights: '1/(f - 50)' })
     expect([below.reason, below.nonFinite?.source]).toEqual(['not-finite', 'weight'])
@@ -207,7 +207,7 @@ describe('weights by the model refuse', () => {
   test.each<[object, RegExp]>([
     [{ weights: '1/a' }, /^weights: expected an expression of f, t, got "a"/],
     [{ sigma: '0.1*y' }, /^sigma: expected an expression of f, t, got "y"/],
-    [{ weights: '1/f', loss: 'poisson' }, /^weights: expected none by the model, of counts/],
+    [{ weights: '1/f', loss: 'poisson' }, /^weights: expected no expression for counts/],
     [{ weights: '1/f', sigma: t.map(() => 1) }, /^weights: expected none beside sigma/],
   ])('%j', (options, message) => {
     expect(of(options)).toThrow(OptionError)

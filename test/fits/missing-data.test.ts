@@ -105,7 +105,7 @@ describe.each(cases)('%s', (_, options) => {
     for (const fit of both) {
       expect(found(fit)).toBe(found(alone))
       expect(fit.droppedRows).toBe(3)
-      expect(fit.message).toContain('3 rows left out, as something is missing')
+      expect(fit.message).toContain('3 rows with missing values left out')
     }
     // One misses y, one its weight, and one has no weight, and so misses nothing.
     const mixed = one({ t, y: spoiled(y, [null, 1, null]) }, { weights })
@@ -279,7 +279,7 @@ describe('a fit that is not finite says where', () => {
       'counts that the model does not allow',
       fitOne(expression('a - b*t'), { t, y: t.map((_, k) => k) }, { start: { a: 1, b: 1 }, loss: 'poisson' }),
       { row: 3, source: 'model', name: null, value: 0 },
-      'row 3, where t = 1: the model is 0 where the fit starts, and counts want it above 0',
+      'row 3, where t = 1: the model is 0 where the fit starts, but must be above 0 for counts',
     ],
     [
       'a guess',
@@ -291,7 +291,7 @@ describe('a fit that is not finite says where', () => {
       'sums',
       fitOne(expression('c + 0*t'), { t, y: t.map(() => 1.5e308) }, { start: { c: -1.5e308 } }),
       null,
-      'squares or derivatives add up to more than a number can be; multiply the data by a power of 10',
+      'sums of squares or derivatives overflow; multiply the data by a power of 10',
     ],
     [
       'a row behind some that are left out',
@@ -301,13 +301,13 @@ describe('a fit that is not finite says where', () => {
         { start, missing: 'drop', weights: t.map((_, row) => (row === 3 ? 0 : 1)) },
       ),
       { row: 6, source: 'model', name: null, value: Infinity },
-      'row 6, where t = -1000000000: the model is Infinity where the fit starts; 1 row left out, as something is missing',
+      'row 6, where t = -1000000000: the model is Infinity where the fit starts; 1 row with missing values left out',
     ],
     [
       'steps of a rule',
       fitOne(decay, { t, y }, { start, method: ruleMethod(adam({ lr: 1e9 })) }),
       null,
-      'steps have led to where χ² is not finite',
+      'χ² became infinite or NaN during the fit',
     ],
   ])('%s', (_, fit, where, message) => {
     expect(fit.reason).toBe('not-finite')
@@ -321,16 +321,16 @@ describe('in words', () => {
     [fitOne(decay, { t, y }, { start }), ''],
     [
       fitOne(decay, { t, y: t.map(() => 2) }, { start }),
-      'the data do not determine b; the data are met exactly: AIC and BIC are no finite numbers; y does not vary: there is no R²',
+      'the data do not determine b; the model fits the data exactly: AIC and BIC are not finite; y is constant: R² is undefined',
     ],
     [
       fitOne(decay, { t, y }, { start: { ...start, a: { start: 1, max: 2 } } }),
       'a held at a bound, and counted as fixed',
     ],
-    [fitOne(decay, { t: [1, 2], y: [1, 2] }, { start }), '2 rows, for 3 parameters that vary'],
+    [fitOne(decay, { t: [1, 2], y: [1, 2] }, { start }), '2 rows for 3 free parameters'],
     [
       fitOne(decay, { t: t.slice(0, 3), y: y.slice(0, 3) }, { start }),
-      'the data are met exactly: AIC and BIC are no finite numbers; no degree of freedom is left for errors',
+      'the model fits the data exactly: AIC and BIC are not finite; no degree of freedom is left for errors',
     ],
     [
       fitOne(expression('a*b*t'), { t, y }, { start: { a: 1, b: 1 } }),

@@ -424,7 +424,7 @@ test('names and levels that make no sense', () => {
   const withIntervals = (intervals: unknown) => () =>
     fitted(cases[0], 'known', { intervals: intervals as never })
   for (const wrong of ['profile', { level: 0.9 }, 3, new Proxy(profileIntervals(), {})])
-    expect(withIntervals(wrong)).toThrow(/intervals: expected what profileIntervals\(\) returns/)
+    expect(withIntervals(wrong)).toThrow(/intervals: expected a result of profileIntervals\(\)/)
   expect(() => profileIntervals({ level: 2 })).toThrow(/level.*between 0 and 1/)
   expect(() => profileIntervals({ levle: 0.9 } as never)).toThrow(/levle/)
 })

@@ -405,7 +405,7 @@ test('weights by the model that are none are told of, and rows that miss somethi
   }
   const found = fitSharedSync(decay, data, { shared: ['k'], start, weights: '1/(f - 3)' })
   expect(found.reason).toBe('not-finite')
-  expect(found.message).toMatch(/^the weight by the model is -.*, as in group 0$/)
+  expect(found.message).toMatch(/^the model-based weight is -.* in group 0$/)
   expect([found.errors.shared.k, found.errors.local.a[1]]).toEqual([NaN, NaN])
   expect(() => fitSharedSync(decay, data, { shared: ['k'], start, weights: '1/q' })).toThrow(/weights.*f, x/)
   expect(() => fitSharedSync(decay, data, { shared: ['k'], start, sigma: 'f', loss: 'poisson' })).toThrow(
@@ -502,7 +502,7 @@ test('a dose that is missing is none of 0, though a condition would take it for 
   const found = fitSharedSync(model, { x: dose, y }, options)
   expect([found.reason, found.message]).toEqual([
     'not-finite',
-    'χ² or a derivative is not finite where the fit starts, as in group 1',
+    'χ² or a derivative is not finite where the fit starts, in group 1',
   ])
   expect(fitOne(model, { x: dose[1], y: y[1] }, { y: 'y' }).reason).toBe('not-finite')
   expect(fitSharedSync(model, { x: dose, y }, { ...options, missing: 'drop' }).observations).toBe(14)
@@ -625,7 +625,7 @@ test('more groups than a call has arguments: words about what is not finite, and
   const each = { ...data, y: many(() => [1, 2]), plate: many((k) => k) }
   const options = { shared: [], sharedBy: { k: 'plate' }, start: { a: 1, k: 1 } }
   expect(() => fitSharedSync(expression('a + k*x'), each, options)).toThrow(
-    'sharedBy: expected at most 1024 values that are shared, got "200000"',
+    'sharedBy: expected at most 1024 shared values, got "200000"',
   )
 })
 
@@ -647,23 +647,23 @@ describe('what makes no sense is refused before anything is done', () => {
   const options = { group: 'g', shared: ['k'], start }
   test.each<[string, unknown, object, object]>([
     ['shared: expected names among a, k, c, got "q"', decay, data, { ...options, shared: ['q'] }],
-    ['local: expected none that shared has too, got "k"', decay, data, { ...options, local: ['k'] }],
-    ['local: expected all that are not shared: c too', decay, data, { ...options, local: ['a'] }],
+    ['local: expected none that is also in shared, got "k"', decay, data, { ...options, local: ['k'] }],
+    ['local: expected c too, because it is not shared', decay, data, { ...options, local: ['a'] }],
     ['shared: expected each name once, got "k"', decay, data, { ...options, shared: ['k', 'k'] }],
     ['shared: expected at least one parameter that varies', decay, data, { ...options, shared: [] }],
     ['group: expected a column: x, y, g', decay, data, { ...options, group: 'h' }],
-    ['data: g[1]: expected a text or a number', decay, { ...data, g: ['a', null, 'b', 'b'] }, options],
-    ['data: y: expected 4 rows, as g has, got "3 rows"', decay, { ...data, y: [1, 2, 3] }, options],
+    ['data: g[1]: expected a string or a number', decay, { ...data, g: ['a', null, 'b', 'b'] }, options],
+    ['data: y: expected 4 rows, like g, got "3 rows"', decay, { ...data, y: [1, 2, 3] }, options],
     ['data: expected columns among', decay, { ...data, z: [1, 2, 3, 4] }, { ...options, y: 'y' }],
     ['sharedBy: expected a column', decay, data, { ...options, shared: [], sharedBy: { k: 'plate' } }],
     [
-      'data: plate[1]: expected one label for each g',
+      'data: plate[1]: expected one label per g',
       decay,
       { ...data, plate: [1, 2, 3, 3] },
       { ...options, shared: [], sharedBy: { k: 'plate' } },
     ],
     [
-      'start: k: expected a number, as it is shared',
+      'start: k: expected one number (it is shared)',
       decay,
       data,
       { ...options, start: { ...start, k: [1, 2] } },
@@ -698,13 +698,13 @@ describe('what makes no sense is refused before anything is done', () => {
       { ...options, sigma: { left: data.x.map(() => 1), rihgt: data.x.map(() => 1) } },
     ],
     [
-      'sigma: expected one for each of left, right, got "none of right"',
+      'sigma: expected values for all of left, right, got "none for right"',
       { left: decay, right: decay },
       { x: data.x, left: data.y, right: data.y, g: data.g },
       { ...options, sigma: { left: data.x.map(() => 1) } },
     ],
     [
-      'data: g[1]: expected a number, as that label is above, got "1"',
+      'data: g[1]: expected a number, like this label above, got "1"',
       decay,
       { ...data, g: data.g.map((_, row) => (row === 1 ? '1' : 1)) },
       options,

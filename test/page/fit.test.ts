@@ -556,7 +556,7 @@ describe('a model', () => {
     await data(page).fill('t,y\n0,2\n1,2\n2,2\n3,2\n4,2\n5,2\n')
     await typed(page).fill('a*exp(-b*t) + c')
     await page.getByText('the data do not determine b').waitFor()
-    await page.getByText('y does not vary: there is no R²').waitFor()
+    await page.getByText('y is constant: R² is undefined').waitFor()
     await page.getByText('not determined by the data').waitFor()
   })
 })

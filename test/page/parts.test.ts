@@ -104,7 +104,7 @@ describe('expressions', () => {
       }
     }
     const error = told(parseObjective) as Error
-    expect(error.message).toMatch(/expected at most (200 levels of brackets and signs|20000 characters)/)
+    expect(error.message).toMatch(/expected at most (200 nested levels|20000 characters)/)
     expect(error.message).toBe((told(expression) as Error).message)
   })
 })

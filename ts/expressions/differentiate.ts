@@ -1,11 +1,14 @@
-/** Derivatives by reverse accumulation (Linnainmaa, 1970), as more nodes of the same graph. */
+/** Derivatives by reverse accumulation (Linnainmaa, 1970), as further nodes of the same graph. */
 
 import { OptionError } from '../core/errors.js'
 import { SQRT_PI } from '../functions/faddeeva.js'
 import type { Graph } from './graph.js'
 import type { Operation } from './operations.js'
 
-/** What each operand's derivative is, given the operation's: d, its operands and itself, y. Null where there is none. */
+/**
+ * Returns the derivative with respect to each operand, from the derivative d of the operation, its operands and its
+ * value y; null if there is none.
+ */
 type DerivativeRule = (
   b: Builder,
   d: number,
@@ -48,7 +51,7 @@ const derivativeRules: Readonly<Record<Operation, DerivativeRule>> = {
   tan: (b, d, _, y) => [b.multiply(d, b.add(b.one, b.multiply(y, y)))],
   tanh: (b, d, _, y) => [b.multiply(d, b.subtract(b.one, b.multiply(y, y)))],
   atan: (b, d, [x]) => [b.divide(d, b.add(b.one, b.multiply(x, x)))],
-  // x⁰ is 1 for every x, and where x or the power is 0, its exponent has no slope (as Torch and JAX have it).
+  // x⁰ is 1 for every x. If x or the power is 0, the derivative with respect to the exponent is 0, as in Torch and JAX.
   pow: (b, d, [x, y], power) => {
     const byBase = b.multiply(d, b.multiply(y, b.operation('pow', x, b.subtract(y, b.one))))
     const byExponent = b.multiply(d, b.multiply(power, b.operation('log', x)))
@@ -67,7 +70,7 @@ const derivativeRules: Readonly<Record<Operation, DerivativeRule>> = {
   cbrt: (b, d, _, y) => [b.divide(d, b.multiply(b.constant(3), b.multiply(y, y)))],
   asin: (b, d, [x]) => [b.divide(d, complementaryRoot(b, x))],
   acos: (b, d, [x]) => [b.negate(b.divide(d, complementaryRoot(b, x)))],
-  // x/(x² + y²) and −y/(x² + y²), without squares that are too large or too small.
+  // x/(x² + y²) and −y/(x² + y²), without squares that underflow or overflow.
   atan2: (b, d, [y, x]) => {
     const isFlat = b.operation('less', b.operation('abs', y), b.operation('abs', x))
     const [longer, shorter] = [b.select(isFlat, x, y), b.select(isFlat, y, x)]
@@ -83,14 +86,14 @@ const derivativeRules: Readonly<Record<Operation, DerivativeRule>> = {
   erfcx: (b, d, [x], y) => {
     const product = b.multiply(b.constant(2), b.multiply(x, y))
     const near = b.subtract(product, b.constant(ERF_SLOPE_AT_0))
-    // From there on, where the terms are the same, that is the slope of 1/(√π·x).
+    // For larger x the two terms cancel, so the derivative of 1/(√π·x) is used.
     const isFar = b.operation('less', b.constant(1e8), x)
     return [b.multiply(d, b.select(isFar, b.negate(b.divide(y, x)), near))]
   },
   erfSlope: (b, d, [x], y) => [b.multiply(d, b.multiply(b.constant(-2), b.multiply(x, y)))],
   normpdf: (b, d, [x], y) => [b.negate(b.multiply(d, b.multiply(x, y)))],
   normcdf: (b, d, [x]) => [b.multiply(d, b.operation('normpdf', x))],
-  // One by the density, which has lost bits where the quantile is far: the tail is p itself.
+  // 1/density would lose bits for distant quantiles. The ratio erfcx/tail does not, because the tail is p itself.
   norminv: (b, d, [p], z) => {
     const size = b.multiply(b.constant(Math.SQRT1_2), b.operation('abs', z))
     const ratio = b.multiply(b.constant(SQRT_HALF_PI), b.operation('erfcx', size))
@@ -128,25 +131,25 @@ const derivativeRules: Readonly<Record<Operation, DerivativeRule>> = {
 const ERF_SLOPE_AT_0 = 1.1283791670955126
 const SQRT_HALF_PI = 1.2533141373155003
 
-/** √(1 − x²), of factors that are exact where it is small. */
+/** √(1 − x²), as a product of factors that are exact if they are small. */
 const complementaryRoot = (b: Builder, x: number): number =>
   b.operation('sqrt', b.multiply(b.subtract(b.one, x), b.add(b.one, x)))
 
-/** NaN below the least argument that a function has. */
+/** NaN for arguments below the lower end of the domain. */
 const restrictDomain = (b: Builder, least: number, x: number, share: number): number =>
   b.select(b.operation('less', x, least), b.constant(NaN), share)
 
-/** When each operand counts, for operations that choose one of them. */
+/** Conditions under which each operand counts, for operations that select an operand. */
 const choices: { readonly [O in Operation]?: (b: Builder, operands: readonly number[]) => number[] } = {
   min: (b, [x, y]) => b.eitherWay(b.operation('less', x, y)),
   max: (b, [x, y]) => b.eitherWay(b.operation('less', y, x)),
   select: (b, [condition]) => [condition, ...b.eitherWay(condition)],
 }
 
-/** A derivative of 0 stays 0 there, whatever the operands are. */
+/** Operations whose derivatives are 0 if the incoming derivative is 0, whatever the operands are. */
 const keepsZero: readonly Operation[] = ['add', 'subtract', 'negate', 'abs', 'min', 'max', 'select']
 
-/** Makes nodes. Factors of 1 are left out and signs moved outwards, neither of which changes a bit. */
+/** Creates nodes. Factors of 1 are omitted and signs are moved outwards; neither changes a bit of the result. */
 export class Builder {
   readonly zero: number
   readonly one: number
@@ -166,7 +169,7 @@ export class Builder {
     return this.#graph.constant(value)
   }
 
-  /** A constant's value; undefined for other nodes. */
+  /** The value of a constant; undefined for other nodes. */
   constantAt(number: number): number | undefined {
     return this.#graph.constantAt(number)
   }
@@ -189,7 +192,7 @@ export class Builder {
     return (node === undefined) === (ofToo === undefined) ? product : this.negate(product)
   }
 
-  /** Over the rows; a sign is outside. */
+  /** Sum over the rows. A sign is moved out of the sum. */
   sum(a: number): number {
     const node = this.#negated(a)
     return node === undefined ? this.#graph.sum(a) : this.negate(this.#graph.sum(node))
@@ -199,7 +202,7 @@ export class Builder {
     return this.#graph.name(name)
   }
 
-  /** What is carried from row to row. */
+  /** A new value that is carried from row to row. */
   carried(): number {
     return this.#graph.carried()
   }
@@ -219,7 +222,7 @@ export class Builder {
     return this.#negated(a) ?? this.operation('negate', a)
   }
 
-  /** What a node is the negative of, if that is what it is. */
+  /** The operand of a negation; undefined for other nodes. */
   #negated(number: number): number | undefined {
     const node = this.#graph.nodes[number]
     return node.kind === 'operation' && node.operation === 'negate' ? node.operands[0] : undefined
@@ -231,25 +234,25 @@ export class Builder {
     return this.operation('select', condition, yes, no)
   }
 
-  /** A condition, and that it is not so. */
+  /** A condition and its negation. */
   eitherWay(condition: number): number[] {
     return [condition, this.subtract(this.one, condition)]
   }
 }
 
 export interface Derivatives {
-  /** The node of the value: the root, or its sum over rows. */
+  /** Node of the value: the root, or its sum over the rows. */
   readonly value: number
-  /** Those of its derivatives, by parameter. */
+  /** Nodes of the derivatives, per parameter. */
   readonly gradient: readonly number[]
 }
 
 /**
- * The derivatives of the root by parameters. Where rows of data are summed, so are they: what rows have in common
- * is not done by row.
+ * Derivatives of the root with respect to the parameters. If the root depends on rows of data, it and its derivatives
+ * are summed over the rows. Parts that do not depend on the row are computed only once.
  *
- * The order is part of the result: nodes are visited from the last to the first, and what reaches one from its
- * users is added up in that order, within a row and then over rows.
+ * The order of additions is part of the result. Nodes are visited from the last to the first. The contributions from a
+ * node's users are added in that order, within a row and then over the rows.
  */
 export function differentiate(
   graph: Graph,
@@ -259,10 +262,11 @@ export function differentiate(
 ): Derivatives {
   const builder = new Builder(graph)
   const moves = findDependents(graph, parameters)
-  // From users that are by row, and from others.
+  // Derivatives from users that depend on the row, and from all others.
   const byRow = new Map<number, number>()
   const whole = new Map<number, number>()
-  // When a node counts: null for always. What is not chosen may be infinite or NaN, and changes nothing.
+  // Condition under which a node counts; null for always. An operand that is not selected may be infinite or NaN
+  // without an effect.
   const guards = new Map<number, number | null>()
   const add = (number: number, d: number, isFromRow: boolean, guard: number | null) => {
     const to = isFromRow ? byRow : whole
@@ -310,7 +314,7 @@ export function differentiate(
   }
 }
 
-/** By node: whether it depends on a parameter. */
+/** Whether each node depends on a parameter. */
 function findDependents(graph: Graph, parameters: readonly string[]): boolean[] {
   const moves: boolean[] = []
   for (const [number, node] of graph.nodes.entries()) {
@@ -324,7 +328,7 @@ function findDependents(graph: Graph, parameters: readonly string[]): boolean[] 
 /**
  * The lower triangle of the root's second derivatives, by rows.
  *
- * @param isByRow whether they are summed over rows of data
+ * @param isByRow whether the derivatives are summed over rows of data
  */
 export function secondDerivatives(
   graph: Graph,

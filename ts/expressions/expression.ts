@@ -8,26 +8,26 @@ import { type ParsedExpression, parse } from './parse.js'
 import { compile, type Program } from './program.js'
 import { ProgramRunner } from './run.js'
 
-/** Columns of numbers by name, all of one length. */
+/** Columns of numbers by name, all with the same length. */
 export type Data = Readonly<Record<string, ArrayLike<number>>>
 
-/** The programs of an expression with some of its names as columns. */
+/** The programs of an expression, with some of its names as columns. */
 export interface ExpressionPrograms {
   readonly parameters: readonly string[]
   readonly value: Program
-  /** Its outputs are the derivatives, by parameter. */
+  /** A program with one output per parameter. */
   readonly gradient: Program
-  /** Made when it is asked for: the lower triangle of the second derivatives, by rows. */
+  /** Compiles the lower triangle of the second derivatives, by rows, on demand. */
   readonly hessian: () => Program
 }
 
-/** A function of named numbers, with its exact gradient: see {@link expression}. */
+/** A function of named numbers with its exact gradient: see {@link expression}. */
 export class Expression<Names extends string = string> {
-  /** As it was given. */
+  /** Text of the expression, unchanged. */
   readonly text: string
-  /** All names, in the order in which they first appear. */
+  /** All names, in order of first appearance. */
   readonly names: readonly Names[]
-  /** The same: without data all are parameters. */
+  /** Names of the parameters. Without data, all names are parameters. */
   readonly parameters: readonly Names[]
   readonly #parsed: ParsedExpression
   readonly #programs = new Map<string, ExpressionPrograms>()
@@ -42,30 +42,34 @@ export class Expression<Names extends string = string> {
     this.#bound = new BoundExpression(this, {})
   }
 
-  /** The value at a point, all names being parameters in the order of `names`; in float32 if x is a Float32Array. */
+  /**
+   * The value at a point. All names are parameters, in the order of `names`. A Float32Array is evaluated in float32.
+   */
   value(x: ArrayLike<number>): number {
     return this.#bound.value(x)
   }
 
-  /** Writes the gradient at a point, as `value` takes it, to `out`. */
+  /** Writes the gradient at a point x, in the order of `names`, to `out`. */
   gradient(x: ArrayLike<number>, out: FloatArray): void {
     this.#bound.gradient(x, out)
   }
 
-  /** Writes the second derivatives at a point, as `value` takes it, to `out`: a matrix, row by row. */
+  /** Writes the matrix of second derivatives at a point x to `out`, by rows. */
   hessian(x: ArrayLike<number>, out: FloatArray): void {
     this.#bound.hessian(x, out)
   }
 
   /**
-   * An objective for `minimize`: the expression summed over rows of data. Names that data have are columns, the
-   * others are parameters.
+   * Creates an objective for `minimize`: the expression summed over rows of data. Names that occur in the data are
+   * columns, all others are parameters.
    *
    * @param data columns of equal length; copied
-   * @throws OptionError where a column is none, has another length than the first, or is not in the expression
+   * @throws OptionError if a column is not an array of numbers, differs in length from the first one, or does not occur
+   * in the expression
    */
   with<N extends string, D extends Data>(
-    // So, as a method of `Names` would make an expression of some names another type than one of any.
+    // A `this` parameter, because a method that depends on `Names` would make expressions of known names incompatible
+    // with those of any names.
     this: Expression<N>,
     data: D & OnlyNames<N, D>,
   ): BoundExpression<NamesBeside<N, D>> {
@@ -111,7 +115,7 @@ export class Expression<Names extends string = string> {
   }
 }
 
-/** Whether a text is one name, and none that expressions have themselves. */
+/** Whether a text is a single name that is not reserved. */
 export function isName(text: unknown): boolean {
   if (typeof text !== 'string') return false
   try {
@@ -121,9 +125,9 @@ export function isName(text: unknown): boolean {
   }
 }
 
-/** An expression with its data: an objective of its parameters. */
+/** An expression with its data: an objective in its parameters. */
 export class BoundExpression<Names extends string = string> {
-  /** The names that are parameters, in the order in which x has them. */
+  /** Names of the parameters, in the order of x. */
   readonly parameters: readonly Names[]
   readonly #programs: ExpressionPrograms
   readonly #data: readonly Float64Array[]
@@ -135,7 +139,7 @@ export class BoundExpression<Names extends string = string> {
     const [first] = columns.values()
     for (const [name, { length }] of columns) {
       if (length === first.length) continue
-      throw new OptionError(`data: ${name}`, `${first.length} rows, as before`, `${length} rows`)
+      throw new OptionError(`data: ${name}`, `${first.length} rows per column`, `${length} rows`)
     }
     this.#data = [...columns.values()]
     this.#rows = this.#data[0]?.length ?? 0
@@ -144,23 +148,23 @@ export class BoundExpression<Names extends string = string> {
   }
 
   /**
-   * The value at a point, a number for each of `parameters`; in float32 if x is a Float32Array.
+   * The value at a point x, with one number per parameter. A Float32Array is evaluated in float32.
    *
-   * @throws ArgumentError where these are no numbers, or not so many
+   * @throws ArgumentError if x has the wrong length or contains other values than numbers
    */
   value(x: ArrayLike<number>): number {
     const machine = this.#run('value', x)
     return machine.slots[machine.program.outputs[0]]
   }
 
-  /** Writes the gradient at a point, as `value` takes it, to `out`. */
+  /** Writes the gradient at a point x to `out`, in the order of `parameters`. */
   gradient(x: ArrayLike<number>, out: FloatArray): void {
     const machine = this.#run('gradient', x)
     if (!isObject(out)) throw new ArgumentError('out', 'an array', out)
     for (const [i, slot] of machine.program.outputs.entries()) out[i] = machine.slots[slot]
   }
 
-  /** Writes the second derivatives at a point, as `value` takes it, to `out`: a matrix, row by row. */
+  /** Writes the matrix of second derivatives at a point x to `out`, by rows. */
   hessian(x: ArrayLike<number>, out: FloatArray): void {
     const machine = this.#run('hessian', x)
     if (!isObject(out)) throw new ArgumentError('out', 'an array', out)
@@ -197,14 +201,14 @@ export class BoundExpression<Names extends string = string> {
   }
 }
 
-/** A copy. */
+/** Copies a column. */
 function readNumbers(argument: string, column: unknown): Float64Array {
   const numbers = toFloat64Array(column)
   if (numbers !== undefined) return numbers
-  throw new OptionError(argument, 'a list of numbers, a Float32Array or a Float64Array', column)
+  throw new OptionError(argument, 'an array, Float32Array or Float64Array of numbers', column)
 }
 
-/** What columns are read as, in the order of the expression's names. */
+/** Reads the columns of data, in the order of the expression's names. */
 export function readColumns<Column>(
   expression: Expression,
   data: unknown,
@@ -227,20 +231,20 @@ export function readColumns<Column>(
 }
 
 /**
- * A function of named numbers from its text: `+ − * / ^`, brackets, comparisons, `&& || !`, `condition ? a : b`,
- * `pi` or `π` and the functions `sqrt exp log sin cos tan tanh atan abs min max pow`; and where a bracket follows,
- * `expm1 log1p log2 log10 sinh cosh cbrt asin acos atan2 floor sign erf erfc erfcx normpdf normcdf norminv gamma
- * lgamma digamma trigamma voigt`. −x^2 is −(x²), and 2^3^2 is 2⁹;
- * whole powers up to 64 are products. What is no name of a function or of π is a parameter, or a column of data; `e` is
- * one too, and e^x is written exp(x).
+ * Creates a function of named numbers from its text. The text may contain `+ − * / ^`, parentheses, comparisons, `&& ||
+ * !`, `condition ? a : b`, `pi` or `π`, and the functions `sqrt exp log sin cos tan tanh atan abs min max pow`. The
+ * following names are functions only before a parenthesis: `expm1 log1p log2 log10 sinh cosh cbrt asin acos atan2 floor
+ * sign erf erfc erfcx normpdf normcdf norminv gamma lgamma digamma trigamma voigt`.
  *
- * @throws ExpressionError where the text is none, with the place, and for signs such as × or ² with what to write instead
- * @example
- * minimize(expression('(1 - x)^2 + 100*(y - x^2)^2'), [-1.5, 2], adam({ lr: 1e-2 }))
- * @example
- * minimize(expression('(a*exp(-b*t) + c - y)^2').with({ t, y }), [1, 1, 0], adam())
+ * −x^2 is −(x²), and 2^3^2 is 2⁹. Integer powers up to 64 are products. Every other name is a parameter or a column of
+ * data. This includes `e`; write e^x as exp(x).
+ *
+ * @throws ExpressionError if the text is invalid. The error has the position and, for characters such as × or ², the
+ * valid spelling.
+ * @example minimize(expression('(1 - x)^2 + 100*(y - x^2)^2'), [-1.5, 2], adam({ lr: 1e-2 }))
+ * @example minimize(expression('(a*exp(-b*t) + c - y)^2').with({ t, y }), [1, 1, 0], adam())
  */
 export function expression<Text extends string>(text: Text): Expression<NamesOf<Text>> {
-  if (typeof text !== 'string') throw new OptionError('expression', 'a text', text)
+  if (typeof text !== 'string') throw new OptionError('expression', 'a string', text)
   return new Expression(text)
 }

@@ -1,4 +1,4 @@
-/** An expression as a graph in which equal subexpressions are one node; operands come before what uses them. */
+/** An expression as a graph. Equal subexpressions share one node, and operands precede the nodes that use them. */
 
 import { type Operation, toScalarOperation } from './operations.js'
 
@@ -7,19 +7,22 @@ export type Node =
   | { readonly kind: 'name'; readonly name: string }
   /** The sum over the rows of the data. */
   | { readonly kind: 'sum'; readonly operand: number }
-  /** What the rows before have left, 0 at the first one; and what all rows have, where `next` is what a row leaves. */
+  /**
+   * A value that is carried from row to row, 0 at the first row; and its final value, where `next` is the value that a
+   * row leaves.
+   */
   | { readonly kind: 'carried'; readonly index: number }
   | { readonly kind: 'end'; readonly operand: number; readonly next: number }
   | { readonly kind: 'operation'; readonly operation: Operation; readonly operands: readonly number[] }
 
-/** Whose operands may change places without a change of bits. */
+/** Operations whose operands can be exchanged without changing a bit of the result. */
 export const symmetric: ReadonlySet<Operation> = new Set(['add', 'multiply', 'equal'])
 
 export class Graph {
   readonly nodes: Node[] = []
   readonly #numbers = new Map<string, number>()
 
-  /** As it is written; −0 is not 0. */
+  /** A constant. −0 and 0 are distinct. */
   constant(value: number): number {
     return this.#number(`${Object.is(value, -0) ? '-0' : value}`, { kind: 'constant', value })
   }
@@ -32,25 +35,25 @@ export class Graph {
     return this.#number(`sum ${operand}`, { kind: 'sum', operand })
   }
 
-  /** Something new that is carried from row to row; {@link end} says how. */
+  /** A new value that is carried from row to row; {@link end} defines its update. */
   carried(): number {
     const index = this.nodes.length
     return this.#number(`carried ${index}`, { kind: 'carried', index })
   }
 
-  /** What is left after all rows. It is made after all nodes that use what is carried. */
+  /** The value that is left after all rows. It must be created after all nodes that use the carried value. */
   end(operand: number, next: number): number {
     return this.#number(`end ${operand} ${next}`, { kind: 'end', operand, next })
   }
 
-  /** A node for an operation; a constant where all operands are, computed in float64. */
+  /** A node for an operation. If all operands are constants, the result is a constant computed in float64. */
   operation(operation: Operation, ...operands: number[]): number {
     if (operands.every((number) => this.nodes[number].kind === 'constant')) {
       const values = operands.map((number) => this.constantAt(number) as number)
       return this.constant(toScalarOperation(operation, 'float64')(...values))
     }
     const [a, b] = operands
-    // Only what has the same bits.
+    // Only bit-identical simplifications are allowed.
     if (operation === 'add' && a === b) return this.operation('multiply', this.constant(2), a)
     if (operation === 'subtract' && this.#negated(a) === b)
       return this.operation('multiply', this.constant(-2), b)
@@ -58,13 +61,13 @@ export class Graph {
     return this.#number(`${operation} ${operands}`, { kind: 'operation', operation, operands })
   }
 
-  /** A constant's value; undefined for other nodes. */
+  /** The value of a constant; undefined for other nodes. */
   constantAt(number: number): number | undefined {
     const node = this.nodes[number]
     return node.kind === 'constant' ? node.value : undefined
   }
 
-  /** The numbers of the nodes that a node is made of. */
+  /** Indices of a node's operands. */
   operandsOf(number: number): readonly number[] {
     const node = this.nodes[number]
     if (node.kind === 'operation') return node.operands
@@ -72,7 +75,7 @@ export class Graph {
     return node.kind === 'sum' ? [node.operand] : []
   }
 
-  /** What a node is the negative of. */
+  /** The operand of a negation; undefined for other nodes. */
   #negated(number: number): number | undefined {
     const node = this.nodes[number]
     return node.kind === 'operation' && node.operation === 'negate' ? node.operands[0] : undefined

@@ -1,35 +1,35 @@
-/** Programs as named lines, so that their algebra reads like the paper that it is from. */
+/** Programs written as named lines, so that their algebra reads like the paper that it comes from. */
 
 import { ExpressionError } from '../core/errors.js'
 import type { Builder } from './differentiate.js'
 import { Graph, type Node } from './graph.js'
 import { callable, type Language, parse } from './parse.js'
 
-/** The language of expressions, in which a number is also a condition: false if it is 0. */
+/** The language of expressions, extended so that numbers are conditions: 0 is false. */
 const language: Language = {
   calls: callable,
   areNumbersConditions: true,
   error: (text, at, expected, received) => new ExpressionError(text, at, expected, received),
 }
 
-/** For lines, in which it has a name. */
+/** Infinity as a named constant of lines. */
 export const INFINITY = Infinity
 
 /** Nodes by name. */
 type NamedNodes = Readonly<Record<string, number>>
 
 /**
- * Defines lines such as `gain = (before - cost)/predicted`. A line may use the names of lines above it, constants, and
- * names that are passed when the lines are written to a program. What does not begin with a name and `=` goes on with the
- * line above it; `#` begins a comment.
+ * Defines lines such as `gain = (before - cost)/predicted`. A line may use the names of earlier lines, constants, and
+ * names that the caller supplies. Text that does not begin with a name and `=` continues the previous line. `#` begins
+ * a comment.
  *
- * @returns what adds the lines to a program: it takes the nodes of names, and returns those of lines
+ * @returns a function that adds the lines to a program: it takes nodes by name, and returns the nodes of the lines
  */
 export function defineLines(
   text: string,
   constants: Readonly<Record<string, number>> = {},
 ): (b: Builder, names: NamedNodes) => NamedNodes {
-  // The text is parsed once, and not before it is used.
+  // The text is parsed only once, on first use.
   let template: LineTemplate | undefined
   return (b, names) => {
     template ??= parseLines(text, constants)
@@ -39,7 +39,7 @@ export function defineLines(
 
 interface LineTemplate {
   readonly nodes: readonly Node[]
-  /** The node of each line in them. */
+  /** The node of each line. */
   readonly lines: ReadonlyMap<string, number>
 }
 
@@ -67,12 +67,12 @@ function writeNode(b: Builder, node: Node, written: readonly number[], names: Na
   if (node.kind === 'constant') return b.constant(node.value)
   if (node.kind === 'name') {
     if (Object.hasOwn(names, node.name)) return names[node.name]
-    throw new TypeError(`a line uses ${node.name}, which nothing defines`)
+    throw new TypeError(`a line uses ${node.name}, which is not defined`)
   }
   if (node.kind !== 'operation') throw new TypeError(`a line has a ${node.kind}`)
   const operands = node.operands.map((operand) => written[operand])
   const [x, y, z] = operands
-  // The builder leaves out what constants decide.
+  // The builder simplifies operations on constants.
   switch (node.operation) {
     case 'add':
       return b.add(x, y)

@@ -1,8 +1,8 @@
-/** The names in a text, and what becomes of them, as TypeScript's types see it. */
+/** The names in an expression literal, as TypeScript types. */
 
 import type { constants, functionNames, functions } from './names.js'
 
-/** What stands between names: blanks and the signs of expressions. */
+/** Characters between names: spaces and the operators of expressions. */
 type Separators = [
   ...[
     ' ',
@@ -35,7 +35,10 @@ type Separators = [
   ...['\ufeff', '+', '-', '*', '/', '^', '(', ')', '<', '>', '=', '!', '?', ':', ',', '&', '|'],
 ]
 
-/** The parts of a text about a sign; any text where there are 400 of it, as TypeScript gives up at a thousand. */
+/**
+ * Splits a string literal at a character. With 400 or more occurrences the result is `string`, because TypeScript
+ * limits recursion to a thousand levels.
+ */
 type Split<T, Sign extends string, Found = never, Count extends 0[] = []> = Count['length'] extends 400
   ? string
   : T extends `${infer Part}${Sign}${infer Rest}`
@@ -46,10 +49,10 @@ type SplitByAll<T, Signs> = Signs extends [infer Sign extends string, ...infer O
   ? SplitByAll<T extends unknown ? Split<T, Sign> : never, Others>
   : T
 
-/** How numbers begin, so that the e of 1e-3 is no name. */
+/** First characters of numbers, so that the e of 1e-3 is not a name. */
 type Digit = '0' | '1' | '2' | '3' | '4' | '5' | '6' | '7' | '8' | '9' | '.'
 
-/** Any text where a part is not known to its end, as in `a${string}`. */
+/** The name in a part of the literal; `string` if the part is not a full literal, as in `a${string}`. */
 type NameIn<Part> = Part extends
   | ''
   | `${Digit}${string}`
@@ -60,32 +63,34 @@ type NameIn<Part> = Part extends
     ? string
     : Part & string
 
-/** The functions in a text that a bracket follows; among the names that it may have. */
+/** The function names that a parenthesis follows. */
 type CalledIn<Text, Name extends string> = Name extends unknown
   ? Text extends `${'' | `${string}${Separators[number]}`}${Name}${'' | ' '}(${string}`
     ? Name
     : never
   : never
 
-/** The names in a text but for functions. */
+/** The names in a text, without functions. */
 type TextWithout<Text, Names extends string> = Exclude<
   Names,
   CalledIn<Text, Extract<Names, (typeof functionNames)[number]>>
 >
 
-/** The names in an expression's text, where that is one literal; else any. */
+/** The names in an expression's text if its type is a single literal; otherwise `string`. */
 export type NamesOf<Text extends string, All = Text> = Text extends unknown
   ? [All] extends [Text]
     ? TextWithout<Text, NameIn<SplitByAll<Text, Separators>>>
     : string
   : never
 
-/** Those that are parameters beside columns of data; any where it is not known which these are. */
+/** The names that are parameters, given the columns of data; `string` if either set of names is unknown. */
 export type NamesBeside<Names extends string, Columns> = string extends Names | keyof Columns
   ? string
   : Exclude<Names, keyof Columns>
 
-/** Refuses what is called otherwise, where it is known what there is: not in lists, or records of any names. */
+/**
+ * Rejects unknown property names if both sets of names are known. Arrays, and records of arbitrary names, are accepted.
+ */
 export type OnlyNames<Names, Given> = Given extends unknown
   ? string extends Names | keyof Given
     ? unknown

@@ -1,14 +1,14 @@
-/** What a name is, which names are numbers, and the signs that people write where a text wants others. */
+/** Syntax of names, the names of functions and constants, and suggestions for invalid characters. */
 
 import { OptionError } from '../core/errors.js'
 
-/** Digits, letters and signs above the line: they are powers, no part of a name. */
+/** Superscript digits, letters and operators. They denote powers and are not part of a name. */
 const SUPERSCRIPTS = '⁰¹²³⁴-⁹⁺⁻⁽⁾ʰ-ʸˡ-ˣᴬ-ᵡᶛ-ᶿⁱⁿ'
 
-/** A name as a part of a regular expression: letters of any alphabet, digits, also below the line, and _. */
+/** A name as a part of a regular expression: letters of any alphabet, digits, subscript digits and `_`. */
 export const NAME = `(?![${SUPERSCRIPTS}])[\\p{L}_](?:(?![${SUPERSCRIPTS}])[\\p{L}\\p{Nd}\\p{Nl}₀-₉_])*`
 
-/** Names of functions, and of nothing else. */
+/** Reserved names of functions. */
 export const functions = [
   'sqrt',
   'exp',
@@ -24,24 +24,24 @@ export const functions = [
   'pow',
 ] as const
 
-/** Names of functions where a bracket follows, and else names as others: `gamma` is the name of many a parameter. */
+/** Names that are functions before a parenthesis, and ordinary names elsewhere: `gamma` is a common parameter name. */
 export const functionNames = [
   ...(['expm1', 'log1p', 'log2', 'log10', 'sinh', 'cosh', 'cbrt', 'asin', 'acos', 'atan2'] as const),
   ...(['floor', 'sign', 'erf', 'erfc', 'erfcx', 'normpdf', 'normcdf', 'norminv'] as const),
   ...(['gamma', 'lgamma', 'digamma', 'trigamma', 'voigt'] as const),
 ] as const
 
-/** How to write what other languages have by these names. */
+/** Replacements for function names from other languages. */
 export const foreign: Readonly<Record<string, string>> = {
   ln: 'log, the natural logarithm',
   sqr: 'x^2 for a square, or sqrt(x) for a root',
   square: 'x^2 for a square, or sqrt(x) for a root',
 }
 
-/** Names that are numbers. */
+/** Names of numbers. */
 export const constants = { pi: Math.PI, π: Math.PI } as const
 
-/** @throws OptionError for the name of a parameter or a column that is the one of a number */
+/** @throws OptionError if the name of a parameter or a column is also the name of a number */
 export function checkName(argument: string, name: string): void {
   if (!Object.hasOwn(constants, name)) return
   throw new OptionError(
@@ -51,7 +51,7 @@ export function checkName(argument: string, name: string): void {
   )
 }
 
-/** What stands for signs that are no others in a small form. */
+/** Replacements for characters that Unicode normalization does not map to ASCII. */
 const spellings: Readonly<Record<string, string>> = {
   '×': '*',
   '·': '*',
@@ -77,10 +77,10 @@ const spellings: Readonly<Record<string, string>> = {
 }
 
 const SUPERSCRIPT_PATTERN = new RegExp(`[${SUPERSCRIPTS}]+`, 'uy')
-/** All that is in ASCII but blanks, and the point, which would be a part of an ellipsis. */
+/** Printable ASCII except for spaces and the dot, which could be part of an ellipsis. */
 const PLAIN = /^[!-\-/-~]+$/
 
-/** A sign that a text may not have, and how to write what it means, if that is known. */
+/** An invalid character of an expression, and a valid spelling of its meaning if there is one. */
 export function suggestName(text: string, at: number): { readonly sign: string; readonly spelling?: string } {
   SUPERSCRIPT_PATTERN.lastIndex = at
   const raised = SUPERSCRIPT_PATTERN.exec(text)?.[0]

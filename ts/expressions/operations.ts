@@ -1,11 +1,11 @@
-/** What expressions are made of: each operation's operands, and what it computes. */
+/** The operations of expressions and programs: their operand counts, and what they compute. */
 
 import { type Dtype, type Round, rounding, signum } from '../core/numbers.js'
 import { elementary } from '../functions/index.js'
 
 type Elementary = ReturnType<typeof elementary>
 
-/** How many operands an operation has, and what it computes; f rounds to the dtype. */
+/** Operand count and implementation of each operation; f rounds to the dtype. */
 type Operations<More extends readonly unknown[] = []> = Record<
   string,
   readonly [number, (f: Round, functions: Elementary) => (...operands: number[]) => number, ...More]
@@ -13,27 +13,27 @@ type Operations<More extends readonly unknown[] = []> = Record<
 
 const over = (f: Round, a: number, b: number) => (b === 0 ? 0 : f(a / b))
 
-/** What expressions have. */
+/** Operations of expressions. */
 const expressionOperations = {
   add: [2, (f) => (a, b) => f(a + b)],
   subtract: [2, (f) => (a, b) => f(a - b)],
   multiply: [2, (f) => (a, b) => f(a * b)],
   divide: [2, (f) => (a, b) => f(a / b)],
-  /** What equations of rules have: 0 where the divisor is. */
+  /** Division in the equations of rules: 0 if the divisor is 0. */
   over: [2, (f) => (a, b) => over(f, a, b)],
   negate: [1, () => (a) => -a],
   abs: [1, () => (a) => Math.abs(a)],
   sqrt: [1, (f) => (a) => f(Math.sqrt(a))],
-  /** The second where they are equal; NaN where one is. */
+  /** The second operand if both are equal; NaN if either is NaN. */
   min: [2, () => (a, b) => (a < b || Number.isNaN(a) ? a : b)],
   max: [2, () => (a, b) => (a > b || Number.isNaN(a) ? a : b)],
-  /** Conditions are 1 or 0; with a NaN only `equal` and these are 0. */
+  /** Conditions are 1 or 0. Comparisons with NaN are 0. */
   less: [2, () => (a, b) => (a < b ? 1 : 0)],
   lessOrEqual: [2, () => (a, b) => (a <= b ? 1 : 0)],
   equal: [2, () => (a, b) => (a === b ? 1 : 0)],
-  /** b where a is not 0, else c. */
+  /** b if a is not 0, otherwise c. */
   select: [3, () => (a, b, c) => (a !== 0 ? b : c)],
-  /** 1 or −1; zeros and NaN are their own sign. */
+  /** 1 or −1; zeros and NaN are returned unchanged. */
   sign: [1, () => signum],
   floor: [1, () => Math.floor],
   exp: [1, (_, { exp }) => exp],
@@ -64,18 +64,19 @@ const expressionOperations = {
   lgamma: [1, (_, { lgamma }) => lgamma],
   digamma: [1, (_, { digamma }) => digamma],
   trigamma: [1, (_, { trigamma }) => trigamma],
-  /** What only derivatives have: the slopes of erf and of trigamma. */
+  /** Derivatives of erf and of trigamma. Only derivatives use these operations. */
   erfSlope: [1, (_, { erfSlope }) => erfSlope],
   tetragamma: [1, (_, { tetragamma }) => tetragamma],
   voigt: [3, (_, { voigt }) => voigt],
-  /** What its derivatives are made of. */
+  /** Parts of the derivatives of voigt. */
   faddeevaByX: [2, (_, { faddeevaByX }) => faddeevaByX],
   faddeevaByY: [2, (_, { faddeevaByY }) => faddeevaByY],
 } as const satisfies Operations
 
 /**
- * What only programs have: several at once, each result rounded, where `From` takes it from the last operand; and copies. Each
- * has its shape, in which numbers are its operands.
+ * Operations of programs only: fused operations, with each intermediate result rounded, and copies. In names with
+ * `From`, the result is subtracted from the last operand. Each fused operation has its tree, in which numbers are
+ * operand indices.
  */
 const programOperations = {
   blendSquare: [
@@ -133,17 +134,17 @@ const programOperations = {
   subtractAdd: [3, (f) => (a, b, c) => f(f(a - b) + c), ['add', ['subtract', 0, 1], 2]],
   subtractSubtract: [3, (f) => (a, b, c) => f(f(a - b) - c), ['subtract', ['subtract', 0, 1], 2]],
   subtractMultiply: [3, (f) => (a, b, c) => f(f(a - b) * c), ['multiply', ['subtract', 0, 1], 2]],
-  /** The second where either is NaN. */
+  /** The second operand if either is NaN. */
   larger: [2, () => (a, b) => (a > b ? a : b), ['select', ['less', 1, 0], 0, 1]],
   copy: [1, () => (a) => a],
 } as const satisfies Operations<[ReductionTree?]>
 
-/** An operation of others, or of operands by number. */
+/** A tree of operations and operand indices. */
 export type ReductionTree = readonly [Operation, ...(ReductionTree | number)[]]
 
 export const operations = { ...expressionOperations, ...programOperations }
 
-/** Those that do what several do, and how. */
+/** The fused operations with their trees. */
 export const shapes: readonly (readonly [Code, ReductionTree])[] = Object.entries(programOperations).flatMap(
   ([code, [, , shape]]) => (shape === undefined ? [] : [[code as Code, shape]]),
 )
@@ -153,7 +154,7 @@ export type Code = keyof typeof operations
 
 const elementaries = { float32: elementary('float32'), float64: elementary('float64') }
 
-/** What an operation computes, each result rounded to the dtype. */
+/** The implementation of an operation, with each result rounded to the dtype. */
 export function toScalarOperation(operation: Code, dtype: Dtype): (...operands: number[]) => number {
   const [, make] = operations[operation]
   return make(rounding[dtype], elementaries[dtype]) as (...operands: number[]) => number

@@ -1,4 +1,4 @@
-/** From text to a graph. */
+/** Parses expressions to graphs. */
 
 import { hintFor } from '#hints'
 import { ExpressionError } from '../core/errors.js'
@@ -6,18 +6,18 @@ import { Graph } from './graph.js'
 import { constants, foreign, functionNames, functions, NAME, suggestName } from './names.js'
 import { type Operation, operations } from './operations.js'
 
-/** Beyond these an expression is refused, so that what is hostile costs no time. */
+/** Limits of an expression, so that malicious input costs little time. */
 const MAX_TEXT_LENGTH = 20_000
 const MAX_NAMES = 1000
 const MAX_DEPTH = 200
-/** Whole powers up to this one are products. */
+/** Integer powers up to this exponent become products. */
 const MAX_UNROLLED_POWER = 64
 
 const NUMBER = String.raw`(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?`
 const OPERATOR_PATTERN = String.raw`\*\*|[<>=!]=|&&|\|\||[-+*/^()<>!?:,]`
 const TOKEN = new RegExp(`\\s*(?:(${NUMBER})|(${NAME})|(${OPERATOR_PATTERN})|$)`, 'uy')
 
-/** Of operators between two operands: how strongly they bind, and what they do. */
+/** Binary operators: their precedence, the kind of their operands, and the kind of their result. */
 const infix: Readonly<Record<string, readonly [binding: number, takes: OperatorKind, gives: OperatorKind]>> =
   {
     '||': [2, 'condition', 'condition'],
@@ -35,17 +35,17 @@ const infix: Readonly<Record<string, readonly [binding: number, takes: OperatorK
   }
 const CONDITIONAL = 1
 const COMPARISON = 4
-/** A sign binds more strongly than a product, and less than a power: −x² is −(x²). */
+/** A unary sign has a higher precedence than a product, but a lower one than a power: −x² is −(x²). */
 const UNARY_PRECEDENCE = 7
 
-/** What can be called, by name. */
+/** Functions of expressions, by name. */
 export const callable: Calls = Object.fromEntries(
   [...functions, ...functionNames].map((name) => [name, single(name)]),
 )
 
 export type Calls = Readonly<Record<string, Callable>>
 
-/** What is called: of how many operands, at most so many, and what it makes of them. */
+/** A function: its smallest and largest operand counts, and a factory for its node. */
 interface Callable {
   readonly count: number
   readonly most?: number
@@ -62,7 +62,7 @@ export function single(name: Operation): Callable {
 
 type OperatorKind = 'number' | 'condition'
 
-/** A node, and where its text began. */
+/** A parsed node, and the position of its text. */
 interface ParsedPart {
   readonly node: number
   readonly kind: OperatorKind
@@ -78,17 +78,17 @@ interface Token {
 export interface ParsedExpression {
   readonly graph: Graph
   readonly root: number
-  /** In the order in which they first appear. */
+  /** Names in order of first appearance. */
   readonly names: readonly string[]
 }
 
-/** What a name stands for, if it is not itself; and where in the text it is. */
+/** Resolves a name at a position to a node; undefined if the name stands for itself. */
 export type Resolve = (name: string, at: number) => number | undefined
 
-/** What a text may call, and how it is said where it is none. */
+/** The functions of a language, and its error for invalid text. */
 export interface Language {
   readonly calls: Calls
-  /** Whether a number is a condition, false if it is 0, and a condition a number. */
+  /** Whether numbers and conditions are interchangeable; 0 is false. */
   readonly areNumbersConditions?: boolean
   readonly error: (text: string, at: number, expected: string, received: string) => Error
 }
@@ -99,8 +99,8 @@ const expressionOperations: Language = {
 }
 
 /**
- * @param graph to which the nodes are added
- * @throws ExpressionError where the text is no expression, or too large a one
+ * @param graph graph that receives the nodes
+ * @throws ExpressionError if the text is not a valid expression, or too large
  */
 export function parse(
   text: string,
@@ -116,7 +116,7 @@ export function parse(
   return { graph, root, names: [...parser.names] }
 }
 
-/** Operator precedence by recursion (Pratt, 1973). */
+/** An operator-precedence parser by recursive descent (Pratt, 1973). */
 class Parser {
   readonly graph: Graph
   readonly names = new Set<string>()
@@ -140,9 +140,9 @@ class Parser {
     return this.#as('number', part)
   }
 
-  /** What binds more strongly than the operator before it. */
+  /** Parses an operand and all operators with a higher precedence than `binding`. */
   #part(binding: number): ParsedPart {
-    if (++this.#depth > MAX_DEPTH) throw this.#error(`at most ${MAX_DEPTH} levels of brackets and signs`)
+    if (++this.#depth > MAX_DEPTH) throw this.#error(`at most ${MAX_DEPTH} nested levels`)
     let left = this.#operand()
     for (;;) {
       const { text } = this.#token
@@ -210,7 +210,7 @@ class Parser {
     return { node: this.graph.operation('select', condition, yes, no), kind: 'number', at: left.at }
   }
 
-  /** A number, a name, a call, brackets or a sign, and the power that it is raised to. */
+  /** Parses a number, a name, a call, a parenthesis or a unary operator, with its exponent. */
   #operand(): ParsedPart {
     const token = this.#next()
     const { at, text } = token
@@ -223,13 +223,13 @@ class Parser {
     }
     const base = this.#atom(token)
     if (this.#token.text !== '^' && this.#token.text !== '**') return base
-    // It would be a parameter, where nearly everybody means the number.
+    // `e` would be a parameter, although nearly everybody means the number.
     if (text === 'e') {
-      const wanted = 'exp(…) for a power of the number e, or pow(e, …) for one of a parameter'
+      const wanted = 'exp(…) for a power of the number e, or pow(e, …) if e is a parameter'
       throw this.#error(wanted, { ...token, text: `e${this.#token.text}` })
     }
     this.#next()
-    // To the right first: 2^3^2 is 2^9.
+    // Powers are right-associative: 2^3^2 is 2^9.
     const exponent = this.#as('number', this.#part(UNARY_PRECEDENCE - 1))
     return { node: power(this.graph, this.#as('number', base), exponent), kind: 'number', at }
   }
@@ -308,7 +308,9 @@ class Parser {
   }
 }
 
-/** Whole powers are products: by squaring, from the lowest binary digit of the exponent on. */
+/**
+ * A power node. Integer powers become products by repeated squaring, from the lowest binary digit of the exponent on.
+ */
 function power(graph: Graph, base: number, exponent: number): number {
   const n = graph.constantAt(exponent)
   if (n === undefined || !Number.isInteger(n) || n === 0 || Math.abs(n) > MAX_UNROLLED_POWER) {

@@ -1,4 +1,4 @@
-/** A graph as a straight line of instructions on numbered slots, which an engine runs for many points at once. */
+/** Compiles a graph to a sequence of instructions on numbered slots, which an engine runs for many points at once. */
 
 import type { Graph } from './graph.js'
 import {
@@ -14,27 +14,27 @@ import {
 } from './steps.js'
 
 /**
- * Slots are numbered: parameters, columns of data, constants, and then what is computed. Before the rows the
- * `head` runs, then for each row the `body`, which adds to sums, and then the `tail`.
+ * A compiled program. Its slots are numbered in the order of parameters, data columns, constants, and computed values.
+ * `head` runs once before the rows, `body` runs for each row and adds to the sums, and `tail` runs after the rows.
  */
 export interface Program {
   readonly parameters: readonly string[]
   readonly columns: readonly string[]
   readonly constants: readonly number[]
-  /** How many slots there are. */
+  /** Count of slots. */
   readonly slots: number
   readonly head: readonly Instruction[]
   readonly body: readonly Instruction[]
   readonly tail: readonly Instruction[]
-  /** Slots of sums, which are 0 at first. */
+  /** Slots of the sums, which start at 0. */
   readonly sums: readonly number[]
-  /** The slots of what was wanted: all are computed, none is a parameter's. */
+  /** Slots of the outputs. All outputs are computed; none is a parameter's slot. */
   readonly outputs: readonly number[]
-  /** Whether a row needs more of those before than their sums. */
+  /** Whether rows depend on earlier rows through more than sums. */
   readonly carries: boolean
 }
 
-/** The program of some nodes. */
+/** Compiles the given output nodes. */
 export function compile(
   graph: Graph,
   outputs: readonly number[],
@@ -55,14 +55,14 @@ export function compile(
   const slots = new Slots(parameters.length + columns.length + constants.length)
   const lastUse = lastUses(order, outputs)
   for (const sum of sums) places.set(sum, slots.take())
-  // The next row needs it where it is.
+  // The next row reads the value from this slot.
   for (const [number, node] of nodes.entries()) {
     if (node.kind !== 'end' || uses[number] === 0) continue
     places.set(number, places.get(node.operand) as number)
     const isOver = (step: number) => order[step].number === node.next && order[step].section === 1
     const end = lastUse.get(node.operand)
     lastUse.delete(node.operand)
-    // What takes its place does so at once, if nothing else looks at it afterwards.
+    // The next value may overwrite the carried one at once, if nothing reads the carried value afterwards.
     if (end === undefined || !isOver(end) || places.has(node.next)) continue
     places.set(node.next, places.get(node.operand) as number)
     lastUse.delete(node.next)
@@ -96,7 +96,10 @@ export function compile(
   }
 }
 
-/** The slots of names and, behind them, of constants: all that the graph has, so that its programs have the same. */
+/**
+ * Slots of the names, followed by those of the constants. All constants of the graph get a slot, so that its programs
+ * share one layout.
+ */
 function placeInputs({ nodes }: Graph, inputs: readonly string[]) {
   const constants: number[] = []
   const places = new Map<number, number>()

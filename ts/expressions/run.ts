@@ -1,4 +1,4 @@
-/** Programs in TypeScript: the readable reference of what engines do with them. */
+/** Runs programs in TypeScript: the readable reference implementation of what engines do. */
 
 import { BLOCK_OF_RUNS, MAX_PIECES, MIN_BLOCKS, OPERATIONS } from '../arena/manifest.js'
 import type { FloatArray } from '../core/numbers.js'
@@ -7,15 +7,15 @@ import { toScalarOperation } from './operations.js'
 import type { Program } from './program.js'
 import type { Instruction } from './steps.js'
 
-/** Operations between two pauses: about a millisecond. */
+/** Operations between two pauses, which take about a millisecond. */
 export const OPERATIONS_OF_SLICE = 1 << 15
 
 type RoundedOperation = (a: number, b: number, c: number, d: number) => number
 
-/** What operations do, by their codes. */
+/** Implementations of the operations, by code. */
 const scalarOperations: { float32?: readonly RoundedOperation[]; float64?: readonly RoundedOperation[] } = {}
 
-/** A program for numbers of one dtype, and the slots that it runs on. */
+/** A program for one dtype, with the slots that it runs on. */
 export class ProgramRunner {
   readonly program: Program
   readonly slots: FloatArray
@@ -30,7 +30,10 @@ export class ProgramRunner {
     this.#scalars = scalarOperations[dtype]
   }
 
-  /** Runs over all rows of the data, whose columns come in the program's order; the slots have the outputs. */
+  /**
+   * Runs the program over all rows of the data. Columns are in the program's order. Afterwards the slots hold the
+   * outputs.
+   */
   run(x: ArrayLike<number>, data: readonly ArrayLike<number>[], rows: number): void {
     const { slots, program } = this
     this.#begin(x)
@@ -39,7 +42,7 @@ export class ProgramRunner {
     this.#execute(program.tail)
   }
 
-  /** The same with pauses, also where rows are lanes. */
+  /** Runs the program with pauses, row-parallel or not. */
   *runInSlices(
     x: ArrayLike<number>,
     data: readonly ArrayLike<number>[],
@@ -60,7 +63,7 @@ export class ProgramRunner {
     }
   }
 
-  /** The same where rows are lanes, with the sums of crates/kernels/src/many/rows.rs. */
+  /** Runs the program row-parallel. The sums have the same order as in crates/kernels/src/many/rows.rs. */
   runInLanes(x: ArrayLike<number>, data: readonly ArrayLike<number>[], rows: number): void {
     runToEnd(this.#inLanes(x, data, rows))
   }
@@ -82,7 +85,7 @@ export class ProgramRunner {
         for (let k = 0; k < sums.length; k++) lanes[k][lane] = slots[sums[k]]
       }
       const end = Math.min(rows, begin + size)
-      // What is no whole block comes first.
+      // The rows of an incomplete block come first.
       const rest = (end - begin) % BLOCK_OF_RUNS
       for (let lane = 0; lane < rest; lane++) visit(end - rest + lane, lane)
       for (let row = begin; row < end - rest; row++) {
@@ -116,7 +119,7 @@ export class ProgramRunner {
   #execute(instructions: readonly Instruction[]): void {
     const slots = this.slots
     const scalars = this.#scalars
-    // By index: to take an instruction apart would take longer than to execute it.
+    // Elements are read by index, because destructuring an instruction would take longer than executing it.
     for (let k = 0; k < instructions.length; k++) {
       const one = instructions[k]
       slots[one[1]] = scalars[one[0]](slots[one[2]], slots[one[3]], slots[one[4]], slots[one[5]])
@@ -124,13 +127,13 @@ export class ProgramRunner {
   }
 }
 
-/** Rows that are summed before others, where rows are lanes: by their number alone. */
+/** Rows per partial sum in a row-parallel run. The number depends only on the count of rows. */
 export function rowsOfPiece(rows: number): number {
   const blocks = Math.ceil(rows / BLOCK_OF_RUNS)
   return BLOCK_OF_RUNS * Math.max(MIN_BLOCKS, Math.ceil(blocks / MAX_PIECES))
 }
 
-/** The sum of lanes, of which the second half is added to the first until there is one. */
+/** Sums lanes by adding the second half to the first until one is left. */
 function sumByHalves(lanes: FloatArray): number {
   for (let half = lanes.length / 2; half >= 1; half /= 2) {
     for (let k = 0; k < half; k++) lanes[k] += lanes[half + k]

@@ -1,24 +1,27 @@
-/** What programs of all kinds are made of: steps that compute nodes of a graph, and the slots where their results go. */
+/** Steps that compute the nodes of a graph, and slots for their results. All kinds of programs are built from them. */
 
 import { OPERATIONS } from '../arena/manifest.js'
 import { type Graph, symmetric } from './graph.js'
 import { type Code, type ReductionTree, shapes } from './operations.js'
 
-/** What is done with slots: operation, where to, and four operands, of which as many count as it has. */
+/**
+ * An instruction: operation code, result slot, and four operand slots, of which the operation reads as many as it
+ * needs.
+ */
 export type Instruction = readonly [code: number, to: number, a: number, b: number, c: number, d: number]
 
-/** When a node is computed: 0 before the rows of data, 1 at each, 2 after them. */
+/** When a node is computed: 0 before the rows of data, 1 at each row, 2 after the rows. */
 export type Section = 0 | 1 | 2
 
 export interface ProgramStep {
-  /** The node that it computes. */
+  /** Index of the node that the step computes. */
   readonly number: number
   readonly code: Code
   readonly operands: readonly number[]
   readonly section: Section
 }
 
-/** How often each node is used, by `wanted` and what these are made of; 0 for all else. */
+/** Use counts of all nodes, by the wanted nodes and by the operands of used nodes; 0 for unused nodes. */
 export function findUses(graph: Graph, wanted: readonly number[]): number[] {
   const uses = graph.nodes.map(() => 0)
   for (const node of wanted) uses[node]++
@@ -29,8 +32,8 @@ export function findUses(graph: Graph, wanted: readonly number[]): number[] {
 }
 
 /**
- * Steps that are a shape, with inner ones whose results nobody else needs in that section, become one, so that all of
- * them read and write as little as can be; in the order of their nodes, as steps are given.
+ * Fuses steps to match the tree of a fused operation, if no other step of the section needs the inner results. The
+ * choice minimizes the reads and writes. Steps keep the order of their nodes.
  */
 export function fused(
   steps: readonly ProgramStep[],
@@ -45,7 +48,7 @@ export function fused(
     const { number, section } = step
     const innerAt = (node: number) => {
       const inner = own[node]
-      // A sum is an operand of the step that adds to it.
+      // A sum is an operand of the step that adds to it, so it is not an inner step.
       return node !== number && uses[node] === 1 && inner?.section === section ? inner : undefined
     }
     let least = Infinity
@@ -74,15 +77,15 @@ export function fused(
   return found.reverse()
 }
 
-/** What a step takes beside the reading of an operand: to write its result, and to begin. */
+/** Cost of a step without its operand reads: one write and the start. */
 const OWN_COST = 2
 
-/** Shapes by the operation that comes last. */
+/** Operation trees by their outermost operation. */
 const listShapes = new Map<Code, typeof shapes>(
   shapes.map(([, [last]]) => [last, shapes.filter(([, shape]) => shape[0] === last)]),
 )
 
-/** The nodes that a shape's numbers stand for; undefined where a step is not of that shape. */
+/** The nodes that a tree's operand indices stand for; undefined if a step does not match the tree. */
 function collectOperands(
   shape: ReductionTree,
   step: ProgramStep | undefined,
@@ -121,14 +124,14 @@ function matchOperands(
   return all
 }
 
-/** At which step each node is used for the last time; never, for what is `kept` to the end. */
+/** Last step that uses each node. Nodes that are `kept` to the end have no entry. */
 export function lastUses(order: readonly ProgramStep[], kept: readonly number[]): Map<number, number> {
   const lastUse = new Map<number, number>()
   const sections = new Map(order.map(({ number, section }) => [number, section]))
   const endOfBody = order.findLastIndex(({ section }) => section === 1)
   for (const [step, { operands, section }] of order.entries()) {
     for (const operand of operands) {
-      // The next row needs it again.
+      // The next row needs the node again.
       const isKept = sections.get(operand) === 0 && section === 1
       lastUse.set(operand, isKept ? endOfBody : step)
     }
@@ -137,7 +140,7 @@ export function lastUses(order: readonly ProgramStep[], kept: readonly number[])
   return lastUse
 }
 
-/** Numbers of slots, from a first one on, that are used again once they are free. */
+/** A counter of slots that reuses free ones. */
 export class Slots {
   count: number
   readonly #first: number
@@ -157,7 +160,7 @@ export class Slots {
   }
 }
 
-/** Steps as instructions: each result goes where `places` has its node already, or else to a slot that is free. */
+/** Converts steps to instructions. A result goes to the slot that `places` has for its node, or to a free slot. */
 export function placeSteps(
   order: readonly ProgramStep[],
   lastUse: ReadonlyMap<number, number>,
@@ -166,7 +169,7 @@ export function placeSteps(
 ): Instruction[] {
   return order.map(({ number, code, operands }, step) => {
     const from = operands.map((operand) => places.get(operand) as number)
-    // What ends here may be where the result goes: an element is read before it is written.
+    // The result may take the slot of an operand that ends here, because each element is read before it is written.
     for (const operand of new Set(operands)) {
       if (lastUse.get(operand) === step) slots.free(places.get(operand) as number)
     }
@@ -176,7 +179,7 @@ export function placeSteps(
   })
 }
 
-/** Engines know operations by their places in the manifest. */
+/** Operation codes: positions in the manifest. */
 const numbers = new Map<string, number>(OPERATIONS.map((code, number) => [code, number]))
 
 export function instruction(code: Code, to: number, operands: readonly number[]): Instruction {

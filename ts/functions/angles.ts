@@ -1,13 +1,16 @@
-/** Angles in float64: all are arctangents of a quotient of sums of two numbers. */
+/**
+ * Inverse trigonometric functions in float64. Each angle is the arctangent of a quotient, whose numerator and
+ * denominator are sums of two numbers.
+ */
 
 import { atans } from './atan.js'
 import { numbers, powerOfTwo } from './numbers.js'
 
-/** π in two parts. */
+/** π as a sum of two numbers. */
 const PI = Math.PI
 const PI_LOW = 1.2246467991473532e-16
 
-/** From where on products would be too large or too small, and by what sides are multiplied there. */
+/** Limits beyond which products overflow or underflow, and the scale factors used there. */
 const LARGE = powerOfTwo(900)
 const SMALLER = powerOfTwo(-64)
 const SMALL = powerOfTwo(-900)
@@ -16,7 +19,10 @@ const LARGER = powerOfTwo(600)
 const { sumError, productError } = numbers.float64
 const { bases, nearestTo: roundToNearest, restOf: remainder } = atans.float64
 
-/** atan((n + nLow)/(d + dLow)), or π less that; sides are at least 0, of ordinary size, and not both 0. */
+/**
+ * atan((n + nLow)/(d + dLow)), or π minus this angle if it is obtuse. Both sides are ≥ 0, of ordinary size, and not
+ * both 0.
+ */
 function computeAngle(n: number, nLow: number, d: number, dLow: number, isObtuse: boolean): number {
   const quotient = n / d
   const at = roundToNearest(quotient)
@@ -30,7 +36,7 @@ function computeAngle(n: number, nLow: number, d: number, dLow: number, isObtuse
   const product = u * denominator
   const missing = numerator - product - productError(u, denominator, product)
   const low = (missing + (numeratorLow - u * denominatorLow)) / denominator
-  // Where all is so small, the product's error is none.
+  // With such small quotients, the product error underflows and is ignored.
   const rest = u + (remainder(u, at) + (quotient < SMALL ? 0 : low))
   const base = bases[at]
   if (!isObtuse) return base + rest
@@ -55,7 +61,7 @@ export function atan2(y: number, x: number): number {
   return isNegative(y) ? -angle : angle
 }
 
-/** √(1 − x²) as a sum of two. */
+/** Computes √(1 − x²) as a sum of two numbers. */
 const side = new Float64Array(2)
 function otherSide(x: number): void {
   const square = x * x

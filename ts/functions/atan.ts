@@ -1,7 +1,7 @@
 import { numbers } from './numbers.js'
 import { type PerDtype, single, twice } from './twice.js'
 
-/** (atan u/u − 1)/u² by powers of u², where |u| ≤ 7/16. */
+/** (atan u/u − 1)/u² in powers of u², for |u| ≤ 7/16. */
 const REST: PerDtype<readonly number[]> = {
   float32: single(-0.33333302, 0.19997692, -0.14228854, 0.10486302, -0.058094807),
   float64: [
@@ -11,7 +11,7 @@ const REST: PerDtype<readonly number[]> = {
   ],
 }
 
-/** The arctangents of 0, ½, 1, 1½ and ∞ in two parts. */
+/** The arctangents of 0, ½, 1, 1½ and ∞ as sums of two numbers. */
 const BASES: PerDtype<readonly number[]> = {
   float32: single(0, 0.4636476, 0.7853982, 0.98279375, 1.5707964),
   float64: [0, 0.4636476090008061, Math.PI / 4, 0.982793723247329, Math.PI / 2],
@@ -25,19 +25,19 @@ export const atans = twice((f, dtype) => {
   const { polynomial } = numbers[dtype]
   const [coefficients, bases, lowBases] = [REST[dtype], BASES[dtype], LOW_BASES[dtype]]
 
-  /** Which of the numbers c, of which `bases` has the arctangents, is near. */
+  /** Index of the base c that is close to a number; `bases` holds the arctangents of all c. */
   const nearestTo = (size: number): number =>
     size > 2.4375 ? 4 : size > 1.1875 ? 3 : size > 0.6875 ? 2 : size > 0.4375 ? 1 : 0
 
-  /** What is missing of atan c + atan u in the sum of its base and u. */
+  /** Remainder of atan c + atan u, after subtracting the base and u. */
   function restOf(u: number, at: number): number {
     const z = f(u * u)
     return f(f(f(u * z) * polynomial(z, coefficients)) + lowBases[at])
   }
 
   /**
-   * The arctangent: with the nearest c it is atan c + atan u, u = (|x| − c)/(1 + c·|x|), where u is −1/|x| when c is
-   * ∞, as in fdlibm (Sun, 1993).
+   * The arctangent as atan c + atan u, where c is the closest base and u = (|x| − c)/(1 + c·|x|). If c is ∞, u is
+   * −1/|x|. The method is that of fdlibm (Sun, 1993).
    */
   function atan(x: number): number {
     const size = Math.abs(x)

@@ -2,15 +2,16 @@ import { numbers, powerOfTwo, split } from './numbers.js'
 
 /** The high word of √½. */
 const SQRT_HALF = 0x3fe6a09e
-/** ∛v to within 1/240 of it, where √½/2 ≤ v < 4·√½. */
+/** Coefficients of ∛v with a relative error below 1/240, for √½/2 ≤ v < 4·√½. */
 const START = [0.462375, 0.824363, -0.384512, 0.111827, -0.0130433]
 
 const { nearest, polynomial, upperHalf } = numbers.float64
 const fraction = new Float64Array(1)
 
 /**
- * The cube root. x = 8ᵍ·v, and from a polynomial each of two steps (Halley, 1694) has three times as many digits of
- * ∛v as before. Before the second one they are made so few that their square is exact.
+ * The cube root of x = 8ᵍ·v. A polynomial gives the first approximation of ∛v. Each of two steps (Halley, 1694) triples
+ * its correct digits. Before the second step, the approximation is rounded to half its bits, so that its square is
+ * exact.
  */
 export function cbrt(x: number): number {
   const size = Math.abs(x)

@@ -5,13 +5,13 @@ import { log } from './log.js'
 import { numbers, powerOfTwo } from './numbers.js'
 import { timesExp } from './times-exp.js'
 
-/** erf x/x − 1 by powers of x², where |x| ≤ ½. */
+/** erf x/x − 1 in powers of x², for |x| ≤ ½. */
 const NEAR = [
   0.12837916709551256, -0.37612638903183476, 0.11283791670925353, -0.026866170632887862,
   0.0052239773730202894, -0.000854829775356591, 0.00012053335118804519, -1.4845849113417844e-5,
   1.4725863920718225e-6,
 ]
-/** (1 + 2·x)·erfcx x by powers of t = (x − 4)/(x + 4), the first of which is a sum of two. */
+/** (1 + 2·x)·erfcx x in powers of t = (x − 4)/(x + 4). The first coefficient is a sum of two numbers. */
 const FIRST = 1.2329951186255526
 const FIRST_LOW = -4.49117030140039e-17
 const OTHERS = [
@@ -22,32 +22,32 @@ const OTHERS = [
   7.74606863568198e-8, 1.1025271999000152e-7, -2.05545313698593e-8, -1.4806988146925795e-8,
   3.1672611119361695e-9, 1.825695118953907e-9, -2.655726616312575e-10, -1.4311318470928162e-10,
 ]
-/** About the slope of that in t, for what is lost where t is rounded. */
+/** Approximate derivative of this series with respect to t, to correct the rounding error of t. */
 const SLOPE_IN_T = [-0.138, 0.204, 0.0875, -1.06, 0.871]
-/** 2/√π and 1/√(2π) in two parts. */
+/** 2/√π and 1/√(2π) as sums of two numbers. */
 const SLOPE = [1.1283791670955126, 1.533545961316588e-17] as const
 const DENSITY = [0.3989422804014327, -2.49232720227773e-17] as const
 
-/** √½ in two parts, √2 and √(2π). */
+/** √½ as a sum of two numbers, √2 and √(2π). */
 const SQRT_HALF = Math.SQRT1_2
 const SQRT_HALF_LOW = -4.833646656726457e-17
 const SQRT_2 = Math.SQRT2
 const SQRT_2_PI = 2.5066282746310007
-/** The quantile of ½ + q is about q times this of q², where |q| ≤ ¼. */
+/** The quantile of ½ + q is approximately q times this polynomial in q², for |q| ≤ ¼. */
 const CENTRAL = [2.50662877, 2.624542, 5.8217263, 13.5699777, 81.3715204]
-/** That of 1 − e^(−r²/2) is about r less this of (r − 4)/(r + 4). */
+/** The quantile of 1 − e^(−r²/2) is approximately r minus this polynomial in (r − 4)/(r + 4). */
 const FROM_TAIL = [
   0.598807444, -0.747168671, 0.342674856, -0.260779912, 0.170138596, -0.139203352, 0.103093158, -0.108170692,
   0.105151859, -0.0574536022,
 ]
-/** Below it, 2⁻⁹⁰⁰, products lose bits. */
+/** Below this limit, 2⁻⁹⁰⁰, products lose bits. */
 const SMALL = powerOfTwo(-900)
 const LARGER = powerOfTwo(200)
 
-/** Beyond it e^(−x²) is 0, beyond the other e^(−x²/2). */
+/** Limits beyond which e^(−x²), and e^(−x²/2), are 0. */
 const FAR = 28
 const FAR_FROM_MEAN = 40
-/** From here on, 2⁶⁰, quotients are exact enough. */
+/** Above this limit, 2⁶⁰, plain quotients are exact enough. */
 const LARGE = powerOfTwo(60)
 
 const { sumError, productError, polynomial, scale } = numbers.float64
@@ -56,8 +56,8 @@ const power = new Float64Array(2)
 const tail = new Float64Array(2)
 
 /**
- * erfcx = e^(x²)·erfc of x + xLow ≥ 0 as a sum of two: (1 + 2·x)·erfcx x hardly changes, and is smooth in
- * (x − 4)/(x + 4) (Shepherd and Laframboise, 1981).
+ * erfcx = e^(x²)·erfc of x + xLow ≥ 0, as a sum of two numbers. The function (1 + 2·x)·erfcx x varies little and is
+ * smooth in (x − 4)/(x + 4) (Shepherd and Laframboise, 1981).
  */
 function scaledTail(x: number, xLow: number, to: Float64Array): void {
   const [below, above] = [x - 4, x + 4]
@@ -75,7 +75,7 @@ function scaledTail(x: number, xLow: number, to: Float64Array): void {
   to[1] = d > LARGE ? 0 : 0.5 * (missing / d)
 }
 
-/** e^(−x²)·(factor + factorLow), or e^(−x²/2) for a half, where x is not far. */
+/** e^(−x²)·(factor + factorLow), or with e^(−x²/2) if `half` is ½. x must not be far from 0. */
 function bell(x: number, half: number, factor: number, factorLow: number, k: number): number {
   const square = x * x
   return timesExp(-half * square, -half * productError(x, x, square), factor, factorLow, k)
@@ -108,7 +108,7 @@ export function erfc(x: number): number {
   return x < 0 ? 2 - value : value
 }
 
-/** e^(x²)·erfc x; below 0 it is 2·e^(x²) − erfcx(−x). */
+/** e^(x²)·erfc x. For x < 0 it is computed as 2·e^(x²) − erfcx(−x). */
 export function erfcx(x: number): number {
   const size = Math.abs(x)
   scaledTail(size, 0, tail)
@@ -122,7 +122,7 @@ export function erfcx(x: number): number {
   return scale(sum + (sumError(double, -other, sum) + 2 * power[1]), k)
 }
 
-/** The slope of erf, 2/√π·e^(−x²). */
+/** The derivative of erf: 2/√π·e^(−x²). */
 export function erfSlope(x: number): number {
   return bell(bounded(Math.abs(x), FAR), 1, SLOPE[0], SLOPE[1], 0)
 }
@@ -132,20 +132,20 @@ export function normpdf(x: number): number {
   return bell(bounded(Math.abs(x), FAR_FROM_MEAN), 0.5, DENSITY[0], DENSITY[1], 0)
 }
 
-/** x/√2 as a sum of two. */
+/** Computes x/√2 as a sum of two numbers. */
 const quotient = new Float64Array(2)
 function divideBySqrt2(x: number): void {
   quotient[0] = x * SQRT_HALF
   quotient[1] = productError(x, SQRT_HALF, quotient[0]) + x * SQRT_HALF_LOW
 }
 
-/** The scaled tail of x/√2, which the normal distribution has. */
+/** Computes the scaled tail of x/√2, which the normal distribution uses. */
 function scaledNormalTail(size: number): void {
   divideBySqrt2(size)
   scaledTail(quotient[0], quotient[1], tail)
 }
 
-/** Its distribution function, ½·erfc(−x/√2). */
+/** The distribution function of the standard normal distribution, ½·erfc(−x/√2). */
 export function normcdf(x: number): number {
   const size = bounded(Math.abs(x), FAR_FROM_MEAN)
   scaledNormalTail(size)
@@ -154,8 +154,8 @@ export function normcdf(x: number): number {
 }
 
 /**
- * The quantile of the standard normal distribution: from an approximation to seven digits one step (Halley, 1694),
- * for which the differences are taken of sums of two.
+ * The quantile function of the standard normal distribution. An approximation with seven correct digits is refined by
+ * one step (Halley, 1694). Differences are computed from sums of two numbers.
  */
 export function norminv(p: number): number {
   if (!(p > 0 && p < 1)) return p === 0 ? -Infinity : p === 1 ? Infinity : NaN

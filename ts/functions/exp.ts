@@ -1,7 +1,7 @@
 import { LN2_HIGH, LN2_LOW, numbers } from './numbers.js'
 import { type PerDtype, single, twice } from './twice.js'
 
-/** (eʳ − 1 − r)/r² where |r| ≤ ½·log 2. */
+/** (eʳ − 1 − r)/r² for |r| ≤ ½·log 2. */
 const REST: PerDtype<readonly number[]> = {
   float32: single(0.4999999, 0.1666652, 0.04166908, 0.008368776, 0.0013780454),
   float64: [
@@ -11,7 +11,7 @@ const REST: PerDtype<readonly number[]> = {
   ],
 }
 
-/** Beyond these the scaling gives 0 and ∞. */
+/** Arguments beyond these limits give 0 and ∞ after scaling. */
 const LOW: PerDtype<number> = { float32: -104, float64: -746 }
 const HIGH: PerDtype<number> = { float32: 89, float64: 710 }
 
@@ -27,14 +27,14 @@ export const exps = twice((f, dtype) => {
     return expOfSum(x, 0)
   }
 
-  /** e^(x + tail) for |tail| ≪ 1. A NaN passes. */
+  /** e^(x + tail) for |tail| ≪ 1. NaN is returned unchanged. */
   function expOfSum(x: number, tail: number): number {
     const k = expInParts(x > high ? high : x < low ? low : x, tail, parts)
     return scale(f(1 + f(parts[0] + parts[1])), k)
   }
 
   /**
-   * e^(x + tail) = 2ᵏ·(1 + p₀ + p₁), where k·log 2 is taken away in two parts (Cody and Waite, 1980, ch. 6).
+   * e^(x + tail) = 2ᵏ·(1 + p₀ + p₁). k·log 2 is subtracted as a sum of two numbers (Cody and Waite, 1980, ch. 6).
    *
    * @returns k
    */
@@ -49,7 +49,7 @@ export const exps = twice((f, dtype) => {
   }
 
   /**
-   * e^(x + tail) = 2ᵏ·(p₀ + p₁), the former as close to the sum as it can be.
+   * e^(x + tail) = 2ᵏ·(p₀ + p₁), where p₀ is the sum rounded to a number.
    *
    * @returns k
    */

@@ -1,10 +1,10 @@
 /**
- * The Faddeeva function w(z) = e^(−z²)·erfc(−i·z) of z = x + i·y with y ≥ 0 in float64: its real part, of which Voigt
- * profiles are made, and that one's slopes.
+ * The Faddeeva function w(z) = e^(−z²)·erfc(−i·z) for z = x + i·y with y ≥ 0, in float64: its real part, which defines
+ * the Voigt profile, and the derivatives of the real part.
  *
- * w is i/π·∫ e^(−t²)/(z − t): by the trapezoidal rule, on that of two grids which is farther from x, and with what the
- * pole near the axis adds (Hunter and Regan, 1972; Al Azah and Chandler-Wilde, 2021). For the real part all terms of the
- * sum have one sign, so that no digit is lost, however small y is.
+ * w is i/π·∫ e^(−t²)/(z − t). The integral is computed by the trapezoidal rule, on whichever of two grids is farther
+ * from x, plus the contribution of the pole close to the axis (Hunter and Regan, 1972; Al Azah and Chandler-Wilde,
+ * 2021). For the real part all terms of the sum have the same sign. Therefore no digits cancel, however small y is.
  */
 
 import { exp } from './exp.js'
@@ -12,20 +12,23 @@ import { numbers, powerOfTwo } from './numbers.js'
 import { timesExp } from './times-exp.js'
 import { trigonometric } from './trigonometric.js'
 
-/** Between two points of a grid, with so few bits that all of these are exact; and half of that, and 1 by it. */
+/**
+ * The grid spacing, half of it, and the reciprocal of the half. The spacing has so few bits that all grid points are
+ * exact.
+ */
 const STEP = 0.51171875
 const HALF = 0.255859375
 const BY_HALF = 3.9083969465648853
 /** 2π/STEP. */
 const TURN = 12.278591134641024
-/** Beyond these the pole adds nothing. */
+/** Limits beyond which the pole contributes nothing. */
 const FAR_X = 28
 const FAR_Y = 6.140625
-/** From here on, 2³⁰, w is i/(√π·z). */
+/** Above this limit, 2³⁰, w is i/(√π·z). */
 const FAR = powerOfTwo(30)
 const BY_SQRT_PI = 0.5641895835477563
 export const SQRT_PI = 1.772453850905516
-/** STEP/π·e^(−t²) for t = (k + ½)·STEP, and for k·STEP, of which the first one counts half. */
+/** STEP/π·e^(−t²) for t = (k + ½)·STEP, and for t = k·STEP with half the weight at k = 0. */
 const WEIGHTS = [
   [0.1525635532838091, 0.08144256853530582],
   [0.09036609067492044, 0.12535994919222884],
@@ -47,8 +50,8 @@ const { nearest, productError } = numbers.float64
 const { sin, cos } = trigonometric.float64
 
 /**
- * 2·e^(−z²)·q/(1 + q) and its logarithmic slope, both real and imaginary, where q is e^(2π·i·z/STEP), or −q on the
- * other grid, as its real part is above 0; and which grid it is, 0 or 1.
+ * 2·e^(−z²)·q/(1 + q) and its logarithmic derivative, each as real and imaginary part, followed by the index of the
+ * grid, 0 or 1. q is e^(2π·i·z/STEP), or its negative on the other grid, so that its real part is positive.
  */
 const pole = new Float64Array(5)
 function findPole(x: number, y: number): void {
@@ -70,10 +73,10 @@ function findPole(x: number, y: number): void {
   pole[4] = halves % 2
 }
 
-/** What a term is, of x − t, x + t and 1 by their squares' sums with y². */
+/** A term of the sum over a grid, as a function of x − t, x + t, their scaled reciprocal squares and y². */
 type Term = (a: number, b: number, p: number, q: number, square: number) => number
 
-/** Σ of a grid's weights times terms. */
+/** Weighted sum of terms over a grid. */
 function sumOfGrid(x: number, y: number, term: Term): number {
   const square = y * y
   const isOdd = pole[4] === 1
@@ -89,7 +92,7 @@ function sumOfGrid(x: number, y: number, term: Term): number {
   return sum
 }
 
-/** x and y ≥ 0 by the larger one, the sum of these squares, and the larger one. */
+/** x and y ≥ 0 divided by the larger of them, the sum of the squares of both quotients, and the larger one. */
 const far = { a: 0, b: 0, square: 0, larger: 0 }
 function isFar(x: number, y: number): boolean {
   const u = x > Number.MAX_VALUE ? Number.MAX_VALUE : x
@@ -102,13 +105,13 @@ function isFar(x: number, y: number): boolean {
   return true
 }
 
-/** The Voigt profile of area 1, Re w(z)/(σ·√(2π)) of z = (x + i·γ)/(σ·√2); NaN where γ is below 0. */
+/** The Voigt profile with area 1: Re w(z)/(σ·√(2π)) for z = (x + i·γ)/(σ·√2). It is NaN for γ < 0. */
 export function voigt(x: number, sigma: number, gamma: number): number {
   const scale = sigma * Math.SQRT2
   return faddeeva(x / scale, gamma / scale) / (scale * SQRT_PI)
 }
 
-/** The real part of w(x + i·y); NaN where y is below 0. */
+/** The real part of w(x + i·y); NaN for y < 0. */
 export function faddeeva(re: number, y: number): number {
   if (y < 0) return NaN
   const x = Math.abs(re)
@@ -117,7 +120,7 @@ export function faddeeva(re: number, y: number): number {
   return y * sumOfGrid(x, y, (_a, _b, p, q) => p + q) + pole[0]
 }
 
-/** Its slope by x. */
+/** The derivative of the real part with respect to x. */
 export function faddeevaByX(re: number, y: number): number {
   if (y < 0) return NaN
   const x = Math.abs(re)
@@ -133,7 +136,7 @@ function nearByX(x: number, y: number): number {
   return -2 * (y * sum) + (pole[0] * pole[2] - pole[1] * pole[3])
 }
 
-/** Its slope by y. */
+/** The derivative of the real part with respect to y. */
 export function faddeevaByY(re: number, y: number): number {
   if (y < 0) return NaN
   const x = Math.abs(re)

@@ -1,4 +1,4 @@
-/** The gamma function, its logarithm and that one's derivatives, in float64. */
+/** The gamma function, its logarithm, and the derivatives of the logarithm, in float64. */
 
 import { numbers, powerOfTwo } from './numbers.js'
 import { pows } from './pow.js'
@@ -6,7 +6,7 @@ import { timesExp } from './times-exp.js'
 import { trigonometric } from './trigonometric.js'
 
 /**
- * By powers of z = 1/y² ≤ 1/100: y·(log Γ(y) − (y − ½)·log y + y − ½·log(2π)), y²·(log y − 1/(2·y) − ψ(y)),
+ * Series in powers of z = 1/y² ≤ 1/100: y·(log Γ(y) − (y − ½)·log y + y − ½·log(2π)), y²·(log y − 1/(2·y) − ψ(y)),
  * y³·(ψ′(y) − 1/y − ½·z) and y⁴·(ψ″(y) + z + 1/y³).
  */
 const LOG_GAMMA = [
@@ -25,7 +25,10 @@ const TETRAGAMMA = [
   -0.5, 0.16666666666663907, -0.16666666660850787, 0.29999995311642275, -0.8333146767338117,
   3.2864100489397026, -17.000828243028916, 87.33130215111366,
 ]
-/** log Γ(1 + t)/t and log Γ(2 + t)/t by powers of t, where |t| ≤ 1/16: the first in two parts, and the others. */
+/**
+ * Series of log Γ(1 + t)/t and log Γ(2 + t)/t in powers of t, for |t| ≤ 1/16. The first coefficient of each is a sum of
+ * two numbers.
+ */
 const FIRST_1 = -0.5772156649015329
 const NEAR_1 = [
   0.8224670334241132, -0.40068563438653393, 0.27058080842778687, -0.20738555102125417, 0.16955717699051812,
@@ -43,19 +46,19 @@ const NEAR = 0.0625
 
 const PI = Math.PI
 const PI_LOW = 1.2246467991473532e-16
-/** ½·log(2π) in two parts. */
+/** ½·log(2π) as a sum of two numbers. */
 const HALF_LOG = 0.9189385332046728
 const HALF_LOG_LOW = -3.8782941580672414e-17
 
-/** Below this, ten more is what series are for. */
+/** Arguments below this limit are shifted by 10 into the range of the series. */
 const SHIFT = 10
-/** x·(x + 9) and these are the products of x + j and x + 9 − j. */
+/** x·(x + 9) plus these numbers are the products of x + j and x + 9 − j. */
 const PRODUCTS = [0, 8, 14, 18, 20]
-/** Below it, 2⁻⁶⁰, only the pole at 0 is seen. */
+/** Below this limit, 2⁻⁶⁰, only the pole at 0 matters. */
 const TINY = powerOfTwo(-60)
-/** Beyond it Γ(x) is above all numbers, and Γ(−x) is 0. */
+/** Above this limit Γ(x) overflows, and Γ(−x) is 0. */
 const FAR = 200
-/** From where on products would be too large, and what they are multiplied by there. */
+/** Limit above which products overflow, and the scale factors used there. */
 const LARGE = powerOfTwo(500)
 const SMALLER = powerOfTwo(-600)
 const LARGER = powerOfTwo(600)
@@ -64,14 +67,14 @@ const { sumError, productError, polynomial } = numbers.float64
 const { logInTwo } = pows.float64
 const { inTwo: splitInTwo } = trigonometric.float64
 
-/** Sums of two numbers; what is computed next is in them. */
+/** Sums of two numbers that hold intermediate results. */
 const log = new Float64Array(2)
 const stirling = new Float64Array(2)
 const factor = new Float64Array(2)
 const quotient = new Float64Array(2)
 const total = new Float64Array(2)
 
-/** n/d of sums of two. */
+/** n/d, where n and d are sums of two numbers. */
 function divide(n: number, nLow: number, d: number, dLow: number): void {
   const q = n / d
   const product = q * d
@@ -80,20 +83,20 @@ function divide(n: number, nLow: number, d: number, dLow: number): void {
   quotient[1] = missing / d
 }
 
-/** A sum of two is added to the total. */
+/** Adds a sum of two numbers to the total. */
 function add(a: number, aLow: number): void {
   const sum = total[0] + a
   total[1] += sumError(total[0], a, sum) + aLow
   total[0] = sum
 }
 
-/** log(y + yLow) as a sum of two. */
+/** log(y + yLow) as a sum of two numbers. */
 function logOfSum(y: number, yLow: number): void {
   logInTwo(y, log)
   log[1] += yLow / y
 }
 
-/** log Γ(y + yLow) for y ≥ 10 as a sum of two (Stirling's series), multiplied by a scale. */
+/** log Γ(y + yLow)·scale for y ≥ 10 as a sum of two numbers, by Stirling's series. */
 function logGamma(y: number, yLow: number, scale: number): void {
   logOfSum(y, yLow)
   const scaled = y * scale
@@ -108,7 +111,7 @@ function logGamma(y: number, yLow: number, scale: number): void {
   stirling[1] = lost + (productLow + rest * scale)
 }
 
-/** What Γ(x) is beside e^±log Γ(y), without its sign, as a sum of two: for x > 0 one by a product. */
+/** Computes |Γ(x)| divided by e^±log Γ(y), as a sum of two numbers. For x > 0 it is the reciprocal of a product. */
 function computeFactor(x: number, size: number): void {
   factor[0] = 1
   factor[1] = 0
@@ -135,14 +138,14 @@ function computeFactor(x: number, size: number): void {
   }
 }
 
-/** The factor is multiplied by a sum of two. */
+/** Multiplies the factor by a sum of two numbers. */
 function times(a: number, aLow: number): void {
   const product = factor[0] * a
   factor[1] = productError(factor[0], a, product) + (factor[0] * aLow + factor[1] * a)
   factor[0] = product
 }
 
-/** The size of sin πx, and cos πx·sgn sin πx, as sums of two, for x ≥ 0. */
+/** |sin πx| and cos πx·sgn(sin πx) as sums of two numbers, for x ≥ 0. */
 const sine = new Float64Array(2)
 const cosine = new Float64Array(2)
 function computeSine(x: number): void {
@@ -160,10 +163,10 @@ function computeSine(x: number): void {
   }
 }
 
-/** Whether a number x ≤ 0 is a pole. */
+/** Whether x is a pole: 0 or a negative integer. */
 const isPole = (x: number): boolean => x <= 0 && Math.floor(x) === x
 
-/** The gamma function: NaN at integers below 0. */
+/** The gamma function; NaN at negative integers. */
 export function gamma(x: number): number {
   const size = Math.abs(x)
   if (size < TINY) return 1 / x
@@ -180,7 +183,7 @@ export function gamma(x: number): number {
   return x > 0 || floor !== 2 * Math.floor(floor / 2) ? value : -value
 }
 
-/** The logarithm of the gamma function's size: ∞ at 0 and at integers below. */
+/** The logarithm of |Γ(x)|; ∞ at 0 and at negative integers. */
 export function lgamma(x: number): number {
   const size = Math.abs(x)
   if (!(size < Infinity)) return size
@@ -209,7 +212,7 @@ export function lgamma(x: number): number {
   return (total[0] + total[1]) * (isLarge ? LARGER : 1)
 }
 
-/** The sums of 1/(x + j), or their squares, j from 0 to 9, are added to the total with a sign; x below 10. */
+/** Adds the signed sum of 1/(x + j), or of its squares, for j from 0 to 9 to the total; x is below 10. */
 function addReciprocals(x: number, power: 1 | 2, sign: number): void {
   const d = x + 9
   const s = x * d
@@ -219,7 +222,7 @@ function addReciprocals(x: number, power: 1 | 2, sign: number): void {
   for (const product of PRODUCTS) {
     const q = s + product
     const qLow = sumError(s, product, q) + sLow
-    // 1/u + 1/v = (u + v)/(u·v), and the sum of the squares is that one's square, less 2/(u·v).
+    // 1/u + 1/v = (u + v)/(u·v). The sum of the squares is the square of this sum minus 2/(u·v).
     divide(both, bothLow, q, qLow)
     const [sum, low] = quotient
     if (power === 1) {
@@ -233,7 +236,7 @@ function addReciprocals(x: number, power: 1 | 2, sign: number): void {
   }
 }
 
-/** The digamma function, the slope of log Γ: NaN at integers below 0. */
+/** The digamma function, the derivative of log Γ; NaN at negative integers. */
 export function digamma(x: number): number {
   const size = Math.abs(x)
   if (size < TINY) return -1 / x
@@ -259,7 +262,7 @@ export function digamma(x: number): number {
   return total[0] + total[1]
 }
 
-/** The slope of digamma. */
+/** The trigamma function, the derivative of digamma. */
 export function trigamma(x: number): number {
   const size = Math.abs(x)
   if (size < TINY) return (1 / x) * (1 / x)
@@ -287,14 +290,14 @@ export function trigamma(x: number): number {
   return total[0] + total[1]
 }
 
-/** The square of the quotient is added to the total. */
+/** Adds the square of the quotient to the total. */
 function addSquare(): void {
   const [root, low] = quotient
   const square = root * root
   add(square, productError(root, root, square) + 2 * (root * low))
 }
 
-/** The slope of trigamma, to a few units in the last place. */
+/** The derivative of trigamma, to a few units in the last place. */
 export function tetragamma(x: number): number {
   const size = Math.abs(x)
   if (size < TINY) return -2 / x / x / x

@@ -1,14 +1,14 @@
-/** eˣ − 1, hyperbolic sines and cosines in float64, of eˣ as a sum of two numbers. */
+/** eˣ − 1 and the hyperbolic sine and cosine in float64, computed from eˣ as a sum of two numbers. */
 
 import { exps } from './exp.js'
 import { numbers, powerOfTwo } from './numbers.js'
 
-/** Between these a quarter of eˣ can be computed; beyond, all results are what they are there. */
+/** Range in which a quarter of eˣ can be computed. Beyond it, all results equal those at the limits. */
 const LOW = -40
 const HIGH = 710.6
-/** Below it, x is the result. */
+/** Below this limit the result is x. */
 const TINY = powerOfTwo(-54)
-/** From here on, e⁻ˣ is nothing beside eˣ. */
+/** Above this limit e⁻ˣ is negligible relative to eˣ. */
 const FAR = 40
 
 const { sumError, productError } = numbers.float64
@@ -16,7 +16,7 @@ const { expInParts } = exps.float64
 const parts = new Float64Array(2)
 const quarter = new Float64Array(2)
 
-/** eˣ/4 − less as a sum of two: a quarter, as eˣ itself may be above all numbers where sinh x is not. */
+/** eˣ/4 − less as a sum of two numbers. It is a quarter, because eˣ may overflow although sinh x does not. */
 function quarterOfExp(x: number, less: number): void {
   const k = expInParts(x > HIGH ? HIGH : x < LOW ? LOW : x, 0, parts)
   const factor = powerOfTwo(k - 2)
@@ -36,7 +36,7 @@ export function expm1(x: number): number {
   return 4 * quarter[0]
 }
 
-/** The hyperbolic sine: with q = (eˣ − 1)/4 it is 2·(q + q/(1 + 4·q)). */
+/** The hyperbolic sine: 2·(q + q/(1 + 4·q)) with q = (eˣ − 1)/4. */
 export function sinh(x: number): number {
   const size = Math.abs(x)
   if (size < TINY) return x
@@ -52,7 +52,7 @@ export function sinh(x: number): number {
   return x < 0 ? -2 * value : 2 * value
 }
 
-/** The hyperbolic cosine: with q = eˣ/4 it is 2·(q + 1/(16·q)). */
+/** The hyperbolic cosine: 2·(q + 1/(16·q)) with q = eˣ/4. */
 export function cosh(x: number): number {
   quarterOfExp(Math.abs(x), 0)
   const [q, qLow] = quarter

@@ -1,7 +1,8 @@
 /**
- * Elementary functions with the same bits in every JavaScript engine, which `Math` does not promise: from + − × ÷,
- * comparisons and the bits of numbers. Those by name are in float64. crates/kernels/src/functions has the twins, in
- * the same order of operations. Errors are the largest seen, as docs/numerics.md says; the constants come from
+ * Elementary functions with bit-identical results in every JavaScript engine, which `Math` does not guarantee. They are
+ * composed of + − × ÷ √, comparisons and operations on the bits of numbers. The functions exported by name compute in
+ * float64. crates/kernels/src/functions implements the same functions in Rust, with the same order of operations.
+ * Stated errors are the largest observed ones, as described in docs/numerics.md. The constants come from
  * scripts/coefficients.py.
  */
 
@@ -27,7 +28,7 @@ export { pow } from './pow.js'
 export { tanh } from './tanh.js'
 export { cos, sin, tan } from './trigonometric.js'
 
-/** What is computed in float64 for both dtypes, and for float32 rounded once. */
+/** Functions that are computed in float64 for both dtypes. For float32 the result is rounded once. */
 const float64Functions = {
   expm1,
   log1p,
@@ -56,7 +57,7 @@ const float64Functions = {
   faddeevaByY,
 }
 
-/** Those of a dtype, in which arguments have to be. */
+/** The functions for a dtype. Their arguments must have this dtype. */
 export const elementary = (dtype: Dtype) => ({
   sin: trigonometric[dtype].sin,
   cos: trigonometric[dtype].cos,

@@ -4,7 +4,7 @@ import { type PerDtype, single, twice } from './twice.js'
 /** The high word of √½. */
 const SQRT_HALF = 0x3fe6a09e
 
-/** (log((1 + s)/(1 − s))/s − 2)/s² by powers of s², where (1 + s)/(1 − s) is between √½ and √2. */
+/** (log((1 + s)/(1 − s))/s − 2)/s² in powers of s², for (1 + s)/(1 − s) between √½ and √2. */
 const REST: PerDtype<readonly number[]> = {
   float32: single(0.66666776, 0.39977622, 0.29869792),
   float64: [
@@ -16,8 +16,8 @@ const REST: PerDtype<readonly number[]> = {
 const fraction = new Float64Array(1)
 
 /**
- * The natural logarithm: −∞ of zeros, NaN of what is below. For x = 2ᵏ·(1 + f) it is k·log 2 + log(1 + f), where
- * with s = f/(2 + f) the latter is f − (f²/2 − s·(f²/2 + s²·REST)), as in fdlibm (Sun, 1993): f is exact and leads.
+ * The natural logarithm: −∞ for zeros, NaN for negative arguments. For x = 2ᵏ·(1 + f) it is k·log 2 + log(1 + f). With
+ * s = f/(2 + f), log(1 + f) is f − (f²/2 − s·(f²/2 + s²·REST)), as in fdlibm (Sun, 1993). The leading term f is exact.
  */
 export const logs = twice((f, dtype) => {
   const { polynomial } = numbers[dtype]

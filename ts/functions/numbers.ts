@@ -1,14 +1,14 @@
-/** What the functions share: exponents, exact errors of sums and products, polynomials, log 2. */
+/** Operations that the functions share: exponents, exact errors of sums and products, polynomials, log 2. */
 
 import { type PerDtype, twice } from './twice.js'
 
 const floats = new Float64Array(1)
 const words = new Int32Array(floats.buffer)
 floats[0] = 1
-/** Where sign and exponent are; the order of bytes is the machine's. */
+/** Index of the word with sign and exponent. It depends on the byte order of the machine. */
 const HIGH = words[1] === 0 ? 0 : 1
 
-/** So few bits that its product with an exponent is exact; the rest is LN2_LOW. */
+/** The upper part of log 2 has so few bits that its product with an exponent is exact; LN2_LOW is the rest. */
 export const LN2_HIGH: PerDtype<number> = { float32: Math.fround(0.69314575), float64: 0.6931471805598903 }
 export const LN2_LOW: PerDtype<number> = {
   float32: Math.fround(1.4286068e-6),
@@ -16,10 +16,10 @@ export const LN2_LOW: PerDtype<number> = {
 }
 
 /**
- * x = 2ᵏ·m for finite x > 0, with c ≤ m < 2·c, where of c the high word is given. Exact, so that it serves float32
- * as well.
+ * Splits a finite x > 0 exactly into 2ᵏ·m with c ≤ m < 2·c. The caller passes the high word of c. The function also
+ * serves float32.
  *
- * @param m gets m
+ * @param m receives m
  * @returns k
  */
 export function split(x: number, highOfC: number, m: Float64Array): number {
@@ -43,24 +43,27 @@ export const numbers = twice((f, dtype) => {
   const TO_WHOLE = 1.5 * { float32: 8388608, float64: 4503599627370496 }[dtype]
   const UPPER = { float32: 4097, float64: 134217729 }[dtype]
 
-  /** x·2ᵏ for |k| ≤ 2044, or 252 in float32, rounded where it is subnormal: the first product is exact. */
+  /**
+   * x·2ᵏ for |k| ≤ 2044, or 252 in float32. Subnormal results are rounded only once, because the first product is
+   * exact.
+   */
   function scale(x: number, k: number): number {
     const half = k >> 1
     return f(x * powerOfTwo(half) * powerOfTwo(k - half))
   }
 
-  /** The nearest integer, halves to even, for |x| ≤ 2⁵¹, or 2²² in float32. */
+  /** The nearest integer, with halves to even, for |x| ≤ 2⁵¹, or 2²² in float32. */
   function nearest(x: number): number {
     return f(f(x + TO_WHOLE) - TO_WHOLE)
   }
 
-  /** What rounding took from sum = a + b (Knuth, 1969, section 4.2.2). */
+  /** Rounding error of sum = a + b (Knuth, 1969, section 4.2.2). */
   function sumError(a: number, b: number, sum: number): number {
     const ofB = f(sum - a)
     return f(f(a - f(sum - ofB)) + f(b - ofB))
   }
 
-  /** What rounding took from product = a·b (Dekker, 1971); |a| and |b| below 2⁹⁹⁶, or 2¹¹⁵ in float32. */
+  /** Rounding error of product = a·b (Dekker, 1971), for |a| and |b| below 2⁹⁹⁶, or 2¹¹⁵ in float32. */
   function productError(a: number, b: number, product: number): number {
     const aHigh = upperHalf(a)
     const bHigh = upperHalf(b)
@@ -69,13 +72,13 @@ export const numbers = twice((f, dtype) => {
     return f(f(f(f(f(aHigh * bHigh) - product) + f(aHigh * bLow)) + f(aLow * bHigh)) + f(aLow * bLow))
   }
 
-  /** The upper 26 bits, or 12 in float32 (Veltkamp, 1968). */
+  /** The upper 26 bits of x, or 12 in float32 (Veltkamp, 1968). */
   function upperHalf(x: number): number {
     const wide = f(x * UPPER)
     return f(wide - f(wide - x))
   }
 
-  /** Σᵢ cᵢ·xⁱ: pairs, which do not wait for each other, and then Horner's rule in x². */
+  /** Σᵢ cᵢ·xⁱ. Pairs of terms are computed independently, and combined by Horner's rule in x². */
   function polynomial(x: number, c: readonly number[]): number {
     const square = f(x * x)
     let i = c.length & 1 ? c.length - 1 : c.length - 2

@@ -5,7 +5,7 @@ import { type PerDtype, single, twice } from './twice.js'
 /** The high word of √¾. */
 const SQRT_3_4 = 0x3febb67a
 const SQRT_3_2 = 1.224744871391589
-/** log 1.5 and 2/3 in two parts; the first of the former has as many bits below 1 as that of log 2. */
+/** log 1.5 and 2/3 as sums of two numbers. The upper part of log 1.5 has as many fractional bits as that of log 2. */
 const LOG_HIGH: PerDtype<number> = { float32: Math.fround(0.40545654), float64: 0.4054651081080465 }
 const LOG_LOW: PerDtype<number> = { float32: Math.fround(8.565139e-6), float64: 1.1790280407716567e-13 }
 const TWO_THIRDS = 0.6666666666666666
@@ -14,12 +14,12 @@ const TWO_THIRDS_LOW: PerDtype<number> = {
   float64: 3.700743415417188e-17,
 }
 
-/** The largest number below 1 is 0 to this power, so a larger one changes nothing. */
+/** The largest number below 1 is 0 to this power, so larger exponents change nothing. */
 const MAX_EXPONENT: PerDtype<number> = { float32: 1e10, float64: 1e20 }
-/** Where e to this power is 0 or ∞. */
+/** e to this power is 0 or ∞. */
 const OUT_OF_RANGE: PerDtype<number> = { float32: 110, float64: 750 }
 
-/** (log((1 + s)/(1 − s))/s − 2 − ⅔·s²)/s⁴ by powers of s², where (1 + s)/(1 − s) is between √⅔ and √1.5. */
+/** (log((1 + s)/(1 − s))/s − 2 − ⅔·s²)/s⁴ in powers of s², for (1 + s)/(1 − s) between √⅔ and √1.5. */
 const REST: PerDtype<readonly number[]> = {
   float32: single(0.3999899, 0.28890058),
   float64: [
@@ -32,8 +32,8 @@ const fraction = new Float64Array(1)
 const logs = new Float64Array(2)
 
 /**
- * Special values are those of C99, annex F: so 1 is 1 to any power, NaN as well, and (−1)^±∞ is 1, where
- * `Math.pow` has NaN.
+ * Powers with the special values of C99, annex F. Therefore 1 to any power is 1, even to NaN, and (−1)^±∞ is 1, while
+ * `Math.pow` returns NaN.
  */
 export const pows = twice((f, dtype) => {
   const { polynomial, productError } = numbers[dtype]
@@ -67,8 +67,9 @@ export const pows = twice((f, dtype) => {
   }
 
   /**
-   * log x of finite x > 0 as a sum of two, with about 15 bits more than a number holds: log x = k·log 2 + log b +
-   * log(m/b), b 1 or 1.5 as in fdlibm, and the leading terms of the last are sums of two numbers (Dekker, 1971).
+   * log x for finite x > 0 as a sum of two numbers, with about 15 bits more than one number holds. It is k·log 2 + log
+   * b + log(m/b), where b is 1 or 1.5 as in fdlibm. The leading terms of log(m/b) are sums of two numbers (Dekker,
+   * 1971).
    */
   function logInTwo(x: number, to: Float64Array): void {
     const k = split(x, SQRT_3_4, fraction)
@@ -76,7 +77,7 @@ export const pows = twice((f, dtype) => {
     const isUpper = m > sqrt3By2
     const b = isUpper ? 1.5 : 1
 
-    // s + sLow = (m − b)/(m + b)
+    // s + sLow = (m − b)/(m + b).
     const difference = f(m - b)
     const sum = f(m + b)
     const sumLow = f(m - f(sum - b))
@@ -94,7 +95,7 @@ export const pows = twice((f, dtype) => {
     const w = f(third + rest)
     const wLow = f(rest - f(w - third))
 
-    // log x = (k·log 2 + log b) + 2·s + s·w, the largest first: each sum's error is exact.
+    // log x = (k·log 2 + log b) + 2·s + s·w, largest terms first, so that the error of each sum is exact.
     const cubic = f(s * w)
     const cubicLow = f(productError(s, w, cubic) + f(f(s * wLow) + f(sLow * w)))
     const whole = f(f(k * ln2High) + (isUpper ? logHigh : 0))

@@ -2,19 +2,22 @@ import { numbers, split } from './numbers.js'
 import { type PerDtype, single, twice } from './twice.js'
 
 const TWO_BY_PI = 0.6366197723675814
-/** π/2 in four parts; the first three have so few bits that a multiple up to 2²⁰, in float32 2¹¹, is exact. */
+/**
+ * π/2 as a sum of four numbers. The first three have so few bits that their multiples up to 2²⁰, or 2¹¹ in float32, are
+ * exact.
+ */
 const PARTS: PerDtype<readonly number[]> = {
   float32: single(1.5705566, 0.00023967028, 1.5890691e-8, 2.563344e-12),
   float64: [1.5707963267341256, 6.077100506303966e-11, 2.0222662487111665e-21, 8.4784276603689e-32],
 }
-/** These times π/2, rounded down. */
+/** Largest multiples (2²⁰, or 2¹¹ in float32) times π/2, rounded down. */
 const MEDIUM: PerDtype<number> = { float32: 3216, float64: 1647099 }
 
-/** π/2 in two parts. */
+/** π/2 as a sum of two numbers. */
 const HALF_PI = Math.PI / 2
 const HALF_PI_LOW = 6.123233995736766e-17
 
-/** A digit is 24 bits. */
+/** Each digit has 24 bits. */
 const BASE = 16777216
 /** The first 50 digits of 2/π, after three zeros. */
 const TWO_BY_PI_DIGITS = [
@@ -35,8 +38,8 @@ const product = new Float64Array(8)
 const { productError, scale } = numbers.float64
 
 /**
- * How many quarter turns are nearest to x, modulo 4, and what remains, |r| ≤ π/4, as a sum of two: r[0] to
- * within half an ulp and r[1].
+ * Count of quarter turns closest to x, modulo 4. The remainder |r| ≤ π/4 is written as a sum of two numbers: r[0],
+ * correct to half an ulp, and r[1].
  */
 export const quarterTurns = twice((f, dtype) => {
   const { nearest, sumError } = numbers[dtype]
@@ -44,7 +47,7 @@ export const quarterTurns = twice((f, dtype) => {
   const medium = MEDIUM[dtype]
   const twoByPi = f(TWO_BY_PI)
 
-  /** x − k·π/2, where all but the last product is exact (Cody and Waite, 1980, ch. 8). */
+  /** Computes x − k·π/2. All products but the last one are exact (Cody and Waite, 1980, ch. 8). */
   function subtractTurns(x: number, r: Float64Array): number {
     const k = nearest(f(x * twoByPi))
     const one = f(x - f(k * first))
@@ -59,7 +62,7 @@ export const quarterTurns = twice((f, dtype) => {
 
   return (x: number, r: Float64Array): number => {
     const size = Math.abs(x)
-    // Of an infinity this makes NaN.
+    // An infinite x gives NaN here.
     if (!(size > medium && size < Infinity)) return subtractTurns(x, r)
     const turns = multiplyByDigits(size, r)
     const sign = x > 0 ? 1 : -1
@@ -71,11 +74,12 @@ export const quarterTurns = twice((f, dtype) => {
 })
 
 /**
- * x·2/π by long multiplication, and its fraction times π/2 (Payne and Hanek, 1983). It begins with the digits that
- * matter modulo 4; of the fraction 144 bits are kept, as numbers come as close to a multiple of π/2 as 2⁻⁶¹.
+ * Computes x·2/π by long multiplication, and its fraction times π/2 (Payne and Hanek, 1983). The multiplication begins
+ * with the digits that matter modulo 4. It keeps 144 bits of the fraction, because a number can be as close as 2⁻⁶¹ to
+ * a multiple of π/2.
  */
 function multiplyByDigits(x: number, r: Float64Array): number {
-  // x = 2^(24·shift)·Σ factorₐ·BASEᵃ
+  // x = 2^(24·shift)·Σ factorₐ·BASEᵃ.
   const k = split(x, ONE, fraction)
   const shift = Math.floor((k - 52) / 24)
   let rest = scale(fraction[0], k - 24 * shift)

@@ -2,7 +2,7 @@ import { exps } from './exp.js'
 import { numbers, powerOfTwo } from './numbers.js'
 import { type PerDtype, single, twice } from './twice.js'
 
-/** (tanh x/x − 1)/x² by powers of x², where |x| ≤ ⅝. */
+/** (tanh x/x − 1)/x² in powers of x², for |x| ≤ ⅝. */
 const REST: PerDtype<readonly number[]> = {
   float32: single(-0.3333328, 0.13331431, -0.053738844, 0.020636441, -0.005702218),
   float64: [
@@ -12,10 +12,13 @@ const REST: PerDtype<readonly number[]> = {
   ],
 }
 
-/** From here on it is 1. */
+/** Above this limit tanh x is 1. */
 const ONE: PerDtype<number> = { float32: 10, float64: 20 }
 
-/** The hyperbolic tangent: a polynomial near 0, else 1 − 2/(e^(2·|x|) + 1), as Cody and Waite (1980, ch. 13). */
+/**
+ * The hyperbolic tangent: a polynomial close to 0, otherwise 1 − 2/(e^(2·|x|) + 1), as in Cody and Waite (1980, ch.
+ * 13).
+ */
 export const tanhs = twice((f, dtype) => {
   const { polynomial } = numbers[dtype]
   const { expInTwo } = exps[dtype]
@@ -35,7 +38,8 @@ export const tanhs = twice((f, dtype) => {
     const power = f(high * factor)
     const d = f(power + 1)
     const t = f(2 / d)
-    // What rounding took from d, which 1/d = t/2 turns into what t has too much; and from the difference.
+    // The rounding error of d makes t too large by `excess`, which follows from 1/d = t/2. The rounding error of 1 − t
+    // is added as well.
     const lost = f(f(1 - f(d - power)) + f(low * factor))
     const excess = f(f(t * t) * f(0.5 * lost))
     const difference = f(1 - t)

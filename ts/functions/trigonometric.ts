@@ -2,7 +2,7 @@ import { numbers } from './numbers.js'
 import { quarterTurns } from './quarter-turns.js'
 import { type PerDtype, single, twice } from './twice.js'
 
-/** (sin r/r − 1)/r² and (cos r − 1 + r²/2)/r⁴ by powers of r², where |r| ≤ π/4. */
+/** (sin r/r − 1)/r² and (cos r − 1 + r²/2)/r⁴ in powers of r², for |r| ≤ π/4. */
 const SIN: PerDtype<readonly number[]> = {
   float32: single(-0.16666655, 0.008332177, -0.0001951719),
   float64: [
@@ -18,7 +18,7 @@ const COS: PerDtype<readonly number[]> = {
   ],
 }
 
-/** x less a multiple of π/2, its sine and its cosine, each as a sum of two. */
+/** x minus a multiple of π/2, its sine and its cosine, each as a sum of two numbers. */
 const r = new Float64Array(2)
 const s = new Float64Array(2)
 const c = new Float64Array(2)
@@ -31,7 +31,7 @@ export const trigonometric = twice((f, dtype) => {
 
   /** The sine of any finite x in radians. */
   function sin(x: number): number {
-    // For −0, which the reduction does not keep.
+    // −0 is returned directly, because the reduction loses its sign.
     return x === 0 ? x : sinOfTurns(turnsOf(x, r))
   }
 
@@ -41,7 +41,7 @@ export const trigonometric = twice((f, dtype) => {
   }
 
   /**
-   * The tangent of any finite x in radians: the sine and the cosine of r are sums of two numbers, and so is their
+   * The tangent of any finite x in radians. The sine and the cosine of r are sums of two numbers, and so is their
    * quotient.
    */
   function tan(x: number): number {
@@ -78,7 +78,7 @@ export const trigonometric = twice((f, dtype) => {
     s[1] = f(f(f(high * z) * polynomial(z, sines)) + f(low * f(1 - f(0.5 * z))))
   }
 
-  /** 1 − z/2 leads; what its rounding takes is given back. */
+  /** The cosine. Its leading term is 1 − z/2, whose rounding error is added to the other terms. */
   function cosOfR(high: number, low: number): void {
     const z = f(high * high)
     const half = f(0.5 * z)
@@ -86,7 +86,7 @@ export const trigonometric = twice((f, dtype) => {
     c[1] = f(f(f(1 - c[0]) - half) + f(f(f(z * z) * polynomial(z, cosines)) - f(high * low)))
   }
 
-  /** The sine and the cosine of high + low as sums of two. */
+  /** The sine and the cosine of high + low as sums of two numbers. */
   function inTwo(high: number, low: number): readonly [sin: Float64Array, cos: Float64Array] {
     sinOfR(high, low)
     cosOfR(high, low)
@@ -97,7 +97,7 @@ export const trigonometric = twice((f, dtype) => {
     return both
   }
 
-  /** The same sum, the first as close to it as can be. */
+  /** Normalizes a sum of two numbers, so that the first one is the rounded sum. */
   function normalize(pair: Float64Array): void {
     const sum = f(pair[0] + pair[1])
     pair[1] = f(pair[1] - f(sum - pair[0]))

@@ -1,4 +1,4 @@
-/** Options of rules that differ by run. */
+/** Options of rules that differ between runs. */
 
 import { OptionError } from '../core/errors.js'
 import { type Slices, visitInSlices } from '../core/slices.js'
@@ -13,9 +13,9 @@ export interface OptionSet {
 }
 
 /**
- * Runs by their options, in order. What is given is read and copied at once, and the runs are sorted in slices.
+ * Groups the runs by their options, in order. The arguments are read and copied at once; the runs are sorted in slices.
  *
- * @throws OptionError where options or the rule are wrong; of those that differ by run, the slices do
+ * @throws OptionError if the options or the rule are invalid. The slices throw it for options that differ between runs.
  */
 export function readOptionSets(
   rule: Rule | CustomRule,
@@ -23,12 +23,12 @@ export function readOptionSets(
   count: number,
 ): Slices<OptionSet[]> {
   if (perRun !== undefined && !isRecord(perRun)) {
-    throw new OptionError('perRun', 'options by name, with a number for each run', perRun)
+    throw new OptionError('perRun', 'options by name, with a number per run', perRun)
   }
   const columns = Object.entries(perRun ?? {}).map(([name, column]) => {
     const numbers = toFloat64Array(column)
     if (numbers?.length === count) return [name, numbers] as const
-    throw new OptionError(`perRun: ${name}`, `${count} numbers, as there are runs`, numbers?.length ?? column)
+    throw new OptionError(`perRun: ${name}`, `${count} numbers, one per run`, numbers?.length ?? column)
   })
   const given = isObject(rule) ? ownProperties(rule) : rule
   const resolved = (run: number) => {

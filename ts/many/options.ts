@@ -18,44 +18,49 @@ import { WorkerPlacement } from './engines/engines.js'
 
 export interface MinimizeManyOptions<D = PerRunData> {
   /**
-   * Columns of data, whose rows are summed; the expression's other names are parameters. A list of columns, one for
-   * each run, gives each run its own, also of its own length.
+   * Columns of data, over whose rows the expression is summed. All other names of the expression are parameters. An
+   * array of columns, one per run, gives each run its own data, which may also differ in length.
    */
   readonly data?: D
-  /** Options of the rule that differ by run: a number for each. */
+  /** Options of the rule that differ between runs: one number per run. */
   readonly perRun?: Readonly<Record<string, ArrayLike<number>>>
-  /** As for `minimize`, by name or in the order of parameters; numbers, or lists with one for each run. */
+  /**
+   * Bounds as for `minimize`, by name or in the order of the parameters: numbers, or arrays with one number per run.
+   */
   readonly bounds?: Bounds<PerRunLimit>
-  /** As for `minimize`; 1e-9. */
+  /** Convergence tolerance as for `minimize`; default 1e-9. */
   readonly tolerance?: number
-  /** As for `minimize`; 10,000. */
+  /** Most updates per run, as for `minimize`; default 10,000. */
   readonly maxIterations?: number
   /**
-   * Keeps the start of each run, and its point after each so many updates, in the result's `paths`. They may come to
-   * 2²⁷ numbers in all, at `maxIterations`; while they are put in order there are two of each.
+   * Interval of recording. The result's `paths` keep the start of each run, and its point after each interval. All
+   * points, at `maxIterations` updates, may have up to 2²⁷ numbers. While they are sorted, they take twice the memory.
    */
   readonly recordEvery?: number
-  /** In which everything is computed; that of the starts, and float64 for plain numbers. */
+  /** Dtype of the computation; by default the dtype of the starts, or float64 for plain numbers. */
   readonly dtype?: 'float32' | 'float64'
-  /** Clips each element of gradients. */
+  /** Clips each element of the gradients. */
   readonly clip?: { readonly value?: number }
-  /** Forces an engine: by default the first of native, WebAssembly and TypeScript that there is. */
+  /** Forces an engine; by default the first available one of native, WebAssembly and TypeScript. */
   readonly engine?: EngineName
   /** Forces an instruction set of the native engine. */
   readonly instructionSet?: string
-  /** On how many threads the native engine runs, or how many workers; by default on all cores. No bit depends on it. */
+  /**
+   * Count of threads of the native engine, or of workers; by default the count of cores. The results do not depend on
+   * it.
+   */
   readonly threads?: number
-  /** Has the WebAssembly engine run on workers, in browsers: what `workers()` gives. */
+  /** Runs the WebAssembly engine on workers, in browsers: the result of `workers()`. */
   readonly workers?: WorkerPlacement
-  /** Ends the call: the promise is rejected with the signal's reason. */
+  /** Aborts the call: the promise is rejected with the signal's reason. */
   readonly signal?: AbortSignal
-  /** Called with how many runs have ended, of how many: at least four times a second, and at the end. */
+  /** Called with the count of runs that have ended, and the total: at least four times per second, and at the end. */
   readonly onProgress?: (done: number, total: number) => void
 }
 
 const isSignal = (x: unknown) => isObject(x) && typeof (x as AbortSignal).throwIfAborted === 'function'
 
-/** What all calls of many runs have. */
+/** Options that all calls with many runs share. */
 export const callOptions = {
   engine: passThrough<EngineName>(),
   instructionSet: passThrough<string>(),
@@ -80,5 +85,5 @@ export const optionTable = {
   ...callOptions,
 } satisfies Record<keyof MinimizeManyOptions, Option>
 
-/** The options as they were read. */
+/** The options after reading. */
 export type ManyValues = ValuesOf<typeof optionTable>

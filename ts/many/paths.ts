@@ -1,4 +1,4 @@
-/** Points that runs have come through. */
+/** Records points along the paths of runs. */
 
 import { OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
@@ -6,10 +6,10 @@ import { type Slices, visitInSlices } from '../core/slices.js'
 import type { Batch } from './batch/batch.js'
 import type { Paths } from './result.js'
 
-/** So many numbers all points may have: 1 GiB in float64. */
+/** Most numbers in all recorded points: 1 GiB in float64. */
 const MAX_RECORDED = 134_217_728
 
-/** The points of runs that live after an update. */
+/** Points of the running runs after an update. */
 interface PathSnapshot {
   readonly points: number
   readonly runs: Uint32Array
@@ -25,17 +25,20 @@ export class Recorder {
   readonly every: number
   readonly #snapshots: PathSnapshot[] = []
 
-  /** @throws OptionError where there might be too many points */
+  /** @throws OptionError if there might be too many points */
   constructor(every: number, runs: number, parameters: number, maxIterations: number) {
     const numbers = runs * parameters * (Math.floor(maxIterations / every) + 1)
     if (numbers > MAX_RECORDED) {
-      const expected = `at most ${MAX_RECORDED} numbers in all points of ${runs} runs with ${maxIterations} updates`
+      const expected = `at most ${MAX_RECORDED} numbers in all points of ${runs} runs with ${maxIterations} updates (use a larger interval)`
       throw new OptionError('recordEvery', expected, `${every}, for ${numbers}`)
     }
     this.every = every
   }
 
-  /** Takes over where runs of a batch are, which have had so many updates; by `runs` their numbers. */
+  /**
+   * Records the points of a batch after the given count of updates. `runs` maps positions in the batch to indices of
+   * runs.
+   */
   *record(batch: Batch, runs: Uint32Array, updates: number): Slices<void> {
     if (updates % this.every !== 0) return
     for (const cohort of batch.cohorts()) {
@@ -50,7 +53,7 @@ export class Recorder {
     }
   }
 
-  /** All points, from where runs began to where they have ended. */
+  /** Combines all points, from the starts of the runs to their ends. */
   *paths(names: readonly string[], starts: readonly FloatArray[], { x, iterations }: RunEnds): Slices<Paths> {
     const { every } = this
     const offsets = new Uint32Array(iterations.length + 1)
@@ -65,7 +68,7 @@ export class Recorder {
     for (const [p, column] of points.entries()) {
       yield* visitInSlices(iterations.length, (from, to) => {
         for (let run = from; run < to; run++) {
-          // Who ends is in no snapshot.
+          // No snapshot contains the end point of a run.
           if (iterations[run] % every === 0) column[offsets[run + 1] - 1] = x[p][run]
           column[offsets[run]] = starts[p][run]
         }

@@ -1,32 +1,35 @@
 import type { FloatArray } from '../core/numbers.js'
 import type { EngineName } from '../engines/engine.js'
 
-/** Points of each run: the start, and those after each so many updates. The last one is there if it is one of these. */
+/**
+ * Points of each run: its start, and its point after every `recordEvery` updates. The end point is included only if it
+ * is one of them.
+ */
 export interface Paths<Names extends string = string> {
   /** Run i has the points from `offsets[i]` to `offsets[i + 1]`. */
   readonly offsets: Uint32Array
-  /** Run after run, by parameter, in the dtype. */
+  /** Points by parameter, one run after the other, in the dtype of the runs. */
   readonly x: Readonly<Record<Names, FloatArray>>
 }
 
-/** Where runs ended, a column each, by run. */
+/** Results of all runs: one column per quantity, one element per run. */
 export interface MinimizeManyResult<Names extends string = string> {
-  /** The last points, by parameter, in the dtype. */
+  /** End points by parameter, in the dtype of the runs. */
   readonly x: Readonly<Record<Names, FloatArray>>
-  /** The objective there. */
+  /** Values of the objective at the end points. */
   readonly value: Float64Array
-  /** The largest |gᵢ| at the last update, before clipping and decay; at a bound it need not be small. */
+  /** Largest |gᵢ| at the last update, before clipping and decay. At a bound it need not be small. */
   readonly gradientNorm: Float64Array
-  /** The largest change of a parameter in the last update. */
+  /** Largest change of a parameter in the last update. */
   readonly maxChange: Float64Array
-  /** Updates of each run; there may be more than 32 bits count. */
+  /** Count of updates of each run. It may exceed 32 bits. */
   readonly iterations: Float64Array
-  /** Indices into `reasons`. */
+  /** Indices into `minimizeReasons`. */
   readonly reason: Uint8Array
-  /** Points on the way, if `recordEvery` asked for them. */
+  /** Recorded points, if `recordEvery` is set. */
   readonly paths: Paths<Names> | null
-  /** What ran. */
+  /** Name of the engine that ran. */
   readonly engine: EngineName
-  /** Why this engine, and why not another. */
+  /** Reasons for the choice of the engine. */
   readonly engineReasons: readonly string[]
 }

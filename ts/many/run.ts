@@ -1,4 +1,4 @@
-/** Runs under way. */
+/** Reads the arguments of `minimizeMany`, forms batches, and collects the results. */
 
 import type { Kernel } from '../arena/kernel.js'
 import type { Region } from '../arena/memory.js'
@@ -43,7 +43,7 @@ import { type ManyValues, optionTable } from './options.js'
 import { Recorder } from './paths.js'
 import type { MinimizeManyResult, Paths } from './result.js'
 
-/** What a run comes to. */
+/** Results of the runs as columns. */
 interface FoundRuns extends Omit<MinimizeManyResult, 'engine' | 'engineReasons' | 'paths' | 'x' | 'reason'> {
   readonly x: readonly FloatArray[]
   readonly reason: NumberArray
@@ -67,31 +67,31 @@ const NO_RESULTS: FoundRuns = {
   reason: NO_VALUES,
 }
 
-/** Updates a call. */
+/** Updates per engine call. */
 const UPDATES_PER_CALL = 256
-/** Values that are computed between two pauses. */
+/** Count of values that are computed between two pauses. */
 const VALUES_PER_SLICE = 1024
 
 export class ManyRuns {
   readonly choice: EngineChoice<BatchRunner>
   readonly #programs: ExpressionPrograms
   readonly #data: readonly DataColumn[]
-  /** Starting points, in the box. */
+  /** Starting points within the bounds. */
   readonly #x: readonly FloatArray[]
   readonly #given: StartValues
   #placed = 0
   readonly #box: BoundsBox<number | FloatArray> | null
   readonly #count: number
-  /** Runs that have the same options: their numbers, in order. */
+  /** Runs with the same options: their indices in order. */
   readonly #sets: Slices<OptionSet[]>
   readonly options: ManyValues
   readonly #dtype: 'float32' | 'float64'
   readonly #recorder: Recorder | null
   #result: FoundRuns = NO_RESULTS
   #paths: Paths | null = null
-  /** What the last batch has left. */
+  /** Memory of the previous batch, for reuse. */
   #resting: Region | undefined
-  /** Runs that have ended with their batches, and the batch at hand. */
+  /** Count of runs in finished batches, and the current batch. */
   #done = 0
   #batch: Batch | undefined
 
@@ -136,7 +136,7 @@ export class ManyRuns {
     return this.#dtype === 'float32' ? new Float32Array(length) : new Float64Array(length)
   }
 
-  /** Rounds the starts of some more runs to the dtype, and moves them into the box. */
+  /** Rounds the starts of the next runs to the dtype, and moves them into the bounds. */
   #place(runs: number): void {
     const box = this.#box
     const end = Math.min(this.#given.count, this.#placed + runs)
@@ -150,7 +150,7 @@ export class ManyRuns {
     this.#placed = end
   }
 
-  /** Batches that are to be advanced, one behind the other; what a call has ended is in the result then. */
+  /** Yields batches to advance, one after the other. After each call the result contains the runs that have ended. */
   *calls(): Generator<EngineCall> {
     yield* this.#begin()
     const sets = yield* this.#sets
@@ -172,14 +172,14 @@ export class ManyRuns {
       this.#paths = yield* this.#recorder.paths(this.#programs.parameters, starts, this.#result)
   }
 
-  /** Reports how many runs have ended. */
+  /** Reports the count of runs that have ended. */
   tell(): void {
     const batch = this.#batch
     const ended = batch === undefined ? 0 : batch.shape.runs - batch.live
     this.options.onProgress?.(this.#done + ended, this.#count)
   }
 
-  /** Places the starts, and makes room for results. */
+  /** Places the starts, and allocates the results. */
   *#begin(): Slices<void> {
     const { parameters } = this.#programs
     const count = this.#count
@@ -265,7 +265,7 @@ export class ManyRuns {
     if (maxIterations > 0) this.#takeResults(runs, batch.results())
   }
 
-  /** Takes over what runs have come to. */
+  /** Copies the results of finished runs. */
   #takeResults(runs: Uint32Array, found: FoundRuns): void {
     const to = this.#result
     const together = areContiguous(runs)
@@ -274,7 +274,7 @@ export class ManyRuns {
       putRuns(to[name], runs, found[name], together)
   }
 
-  /** Without an update they end where they start. */
+  /** Stores the starting points as results, if no update is allowed. */
   *#storePoints(runs: Uint32Array, points: readonly FloatArray[]): Slices<void> {
     const machine = new ProgramRunner(this.#programs.value, this.#dtype)
     const value = new Float64Array(runs.length)
@@ -306,7 +306,7 @@ export class ManyRuns {
   }
 }
 
-/** The bounds of some runs, in their order. */
+/** Bounds of some runs, in their order. */
 function boundsColumns(
   box: BoundsBox<number | FloatArray> | null,
   runs: Uint32Array,
@@ -323,7 +323,7 @@ function readStarts(starts: Starts, parameters: readonly string[]): StartValues 
     const flat = starts as ArrayLike<number>
     const count = flat.length / parameters.length
     if (!Number.isInteger(count) || count === 0) {
-      const expected = `${parameters.length} numbers a run: ${parameters.join(', ')}`
+      const expected = `${parameters.length} numbers per run: ${parameters.join(', ')}`
       throw new OptionError('starts', expected, `${flat.length} numbers`)
     }
     const list = copyStarts('starts', flat)
@@ -339,7 +339,7 @@ function readStarts(starts: Starts, parameters: readonly string[]): StartValues 
   const columns = parameters.map((name) => {
     const column = given[name]
     if (!isFloatArray(column) && !Array.isArray(column)) {
-      throw new OptionError(`starts: ${name}`, 'a list of numbers, a Float32Array or a Float64Array', column)
+      throw new OptionError(`starts: ${name}`, 'an array, Float32Array or Float64Array of numbers', column)
     }
     return copyStarts(`starts: ${name}`, column)
   })
@@ -357,7 +357,7 @@ function readStarts(starts: Starts, parameters: readonly string[]): StartValues 
   return { columns: all, count: first.length, dtype: findDtype(columns) }
 }
 
-/** Copies a list at once, as the user may change it while the runs go on. */
+/** Copies an array at once, because the user may change it while the runs continue. */
 function copyStarts(argument: string, list: ArrayLike<unknown>): FloatArray {
   if (isFloatArray(list)) return copyArray(list)
   const { length } = list
@@ -366,7 +366,7 @@ function copyStarts(argument: string, list: ArrayLike<unknown>): FloatArray {
     if (typeof x !== 'number') throw new OptionError(`${argument}[${i}]`, 'a number', x)
     return x
   }
-  // Before memory is taken: an array of holes may claim any length.
+  // The first element is read before memory is allocated, because a sparse array can have any length.
   if (length > 0) read(0)
   const copy = withMemoryError(8 * length, () => new Float64Array(length))
   for (let i = 0; i < length; i++) copy[i] = read(i)
@@ -376,7 +376,7 @@ function copyStarts(argument: string, list: ArrayLike<unknown>): FloatArray {
 const findDtype = (columns: readonly ArrayLike<number>[]): 'float32' | 'float64' =>
   columns.every((column) => column instanceof Float32Array) ? 'float32' : 'float64'
 
-/** Where each array of a rule's state starts. */
+/** Initial value of each array of the rule's state. */
 function stateStarts(
   { definition, rule }: CoefficientRows['use'],
   { state }: Kernel,

@@ -1,44 +1,46 @@
-/** Whether steps are short because there is nowhere to go. */
+/** Decides whether steps are short because the run has reached a minimum. */
 
 import type { FloatArray } from '../core/numbers.js'
 import { largest } from '../core/numbers.js'
 import type { Slices } from '../core/slices.js'
 import { type BoundsBox, clamp } from '../objectives/bounds.js'
 
-/** What pulls at the parameters beside the gradient. */
+/** Weight decay, which pulls at the parameters in addition to the gradient. */
 export interface DecayTerms {
-  /** λ of a decay that is added to the gradient. */
+  /** λ of weight decay that is added to the gradient. */
   readonly l2: number
-  /** The part of a parameter that a step takes off without the gradient: η·λ, or 0. */
+  /** Fraction by which decoupled weight decay shrinks a parameter per step: η·λ, or 0. */
   readonly decoupled: number
-  /** −1 to climb. */
+  /** −1 to maximize, otherwise 1. */
   readonly sign: number
 }
 
-/** What decides whether a point is one of rest, beside the gradient. */
+/** Further conditions of convergence, in addition to the gradient. */
 export interface RestConditions {
   readonly tolerance: number
   readonly decay: DecayTerms
   readonly box: BoundsBox | null
 }
 
-/** How far the gradient may be from vanishing, in tolerances. */
+/** Largest distance of a vanishing gradient, in tolerances. */
 const MAX_DISTANCE_IN_TOLERANCES = 100
-/** The curvature is sought in so many directions, each time in the one in which it answered most. */
+/**
+ * Count of directions in which curvature is probed. Each direction follows the strongest response of the previous one.
+ */
 const PROBE_COUNT = 3
-/** So many short steps in a row, on which nothing changes, are no accident. */
+/** Length of a series of short steps without change after which a run has stalled. */
 export const PATIENCE = 100
 const epsilon = { 4: 1.1920928955078125e-7, 8: 2.220446049250313e-16 } as Readonly<Record<number, number>>
 
 /**
- * Whether the gradient is as good as zero for steps of the tolerance: it changes by as much as there
- * is of it within 100 tolerances of x, or 100 roundings of x where those are larger. So it does not
- * matter how the objective is scaled, which rule runs, or what made its steps short.
+ * Whether the gradient is negligible for steps of the size of the tolerance. It is, if within 100 tolerances of x it
+ * changes by as much as its own size. Rounding errors of x replace the tolerance if they are larger. The result does
+ * not depend on the scale of the objective, on the rule, or on the cause of short steps.
  *
- * With bounds, what points out of the box at its border counts as 0, and points nearby are in the box.
+ * With bounds, a component that points out of the box at its border counts as 0, and the points nearby lie in the box.
  *
- * @param gradient as of an objective, or in slices
- * @param g the gradient at x, or no more than a tolerance away
+ * @param gradient the objective's gradient, computed at once or in slices
+ * @param g the gradient at x, or at most one tolerance away
  */
 export function* hasConverged(
   gradient: (x: FloatArray, out: FloatArray) => Slices<void> | undefined,
@@ -50,7 +52,8 @@ export function* hasConverged(
   const rounding = epsilon[x.BYTES_PER_ELEMENT]
   const finest = Float64Array.from(x, (xi) => Math.max(tolerance, rounding * Math.abs(xi)))
   const held = Array.from(x, (_, i) => isAtBound(x, g, i, decay, box))
-  // Where the decay alone would be a step, and there is none, the gradient holds it: that is its rest.
+  // If decoupled decay alone would move a parameter and it does not move, the gradient balances the decay. This is the
+  // parameter's equilibrium.
   const pull = (at: FloatArray, gAt: FloatArray, i: number) =>
     decoupled * Math.abs(x[i]) >= finest[i] || held[i] ? 0 : sign * gAt[i] + l2 * at[i]
   const pulls = Float64Array.from(g, (_, i) => pull(x, g, i))
@@ -73,7 +76,7 @@ export function* hasConverged(
   return false
 }
 
-/** Whether a parameter is at a bound, and pulled out of its box. */
+/** Whether a parameter is at a bound and is pulled out of the box. */
 function isAtBound(
   x: FloatArray,
   g: FloatArray,
@@ -86,7 +89,7 @@ function isAtBound(
   return (pull > 0 && x[i] <= box.min[i]) || (pull < 0 && x[i] >= box.max[i])
 }
 
-/** The largest |gᵢ| of parameters that no bound holds. */
+/** Largest |gᵢ| of the parameters that are not at a bound. */
 export function freeNorm(x: FloatArray, g: FloatArray, decay: DecayTerms, box: BoundsBox | null): number {
   return box === null ? largest(g) : largest(g.map((gi, i) => (isAtBound(x, g, i, decay, box) ? 0 : gi)))
 }

@@ -7,19 +7,19 @@ import { search, type Trial } from './line-search.js'
 import { type Descent, type MinimizationProblem, method } from './method.js'
 
 const options = {
-  /** m ≥ 1: of how many steps it remembers the change of the gradient; two arrays each */
+  /** m ≥ 1: count of past steps whose gradient changes are kept, with two arrays each; default 10 */
   history: integerAtLeast(1, 10),
-  /** c1 in (0, c2): how much of what the slope promises a step has to gain */
+  /** c1 in (0, c2): fraction of the decrease predicted by the slope that a step must achieve */
   c1: fraction(1e-4),
-  /** c2 in (c1, 1): to which part of itself a step has to flatten the slope */
+  /** c2 in (c1, 1): fraction of its initial value to which a step must reduce the slope */
   c2: fraction(0.9),
-  /** ≥ 1: points that one line search may try */
+  /** ≥ 1: most points per line search */
   maxLineSearch: integerAtLeast(1, 25),
 }
 
 type LbfgsValues = ValuesOf<typeof options>
 
-/** L-BFGS's description; see {@link lbfgs}. */
+/** Description of L-BFGS; see {@link lbfgs}. */
 export interface Lbfgs extends LbfgsValues {
   readonly method: 'lbfgs'
 }
@@ -35,7 +35,7 @@ interface LineTrial extends Trial {
   readonly grads: FloatArray
 }
 
-/** A step s, by which the gradient changed by y. */
+/** A step s, and the change y of the gradient along it. */
 interface CorrectionPair {
   readonly s: Float64Array
   readonly y: Float64Array
@@ -43,11 +43,11 @@ interface CorrectionPair {
   readonly rho: number
 }
 
-/** At the first of so many gradients it is checked that they fill `out`. */
+/** Interval of the check that gradients fill `out`. */
 const CHECKED_GRADIENTS = 32
-/** Values and slopes that differ by so many roundings may be the same. */
+/** Values and slopes may be equal if they differ by at most this many rounding errors. */
 const ROUNDING_FACTOR = 100
-/** So many steps in a row that neither value nor gradient was worth are noise. */
+/** After this many consecutive steps that improve neither the value nor the gradient, only noise is left. */
 const MAX_IDLE_UPDATES = 10
 const epsilon = { 4: 1.1920928955078125e-7, 8: 2.220446049250313e-16 } as Readonly<Record<number, number>>
 
@@ -60,14 +60,14 @@ class LbfgsDescent implements Descent {
   isStuck = false
   readonly #problem: MinimizationProblem
   readonly #values: LbfgsValues
-  /** The newest first. */
+  /** Correction pairs, newest first. */
   readonly #pairs: CorrectionPair[] = []
-  /** Where a line search asks. */
+  /** Point at which a line search evaluates. */
   readonly #point: FloatArray
   #direction: Float64Array
   #value: number | undefined
   #asked = 0
-  /** The least value so far, and the least gradient. */
+  /** Lowest value so far, and smallest gradient. */
   #least = Infinity
   #flattest = Infinity
   #idle = 0
@@ -84,7 +84,7 @@ class LbfgsDescent implements Descent {
   update(): number | undefined {
     const start = this.#start()
     const { value, slope } = start
-    // Also where the gradient is 0 or NaN.
+    // This also ends the run if the gradient is 0 or NaN.
     if (!(slope < 0 && Number.isFinite(value))) return this.#end(undefined)
     const { c1, c2, maxLineSearch } = this.#values
     const found = search(start, (t) => this.#ask(t), {
@@ -109,7 +109,7 @@ class LbfgsDescent implements Descent {
     return { l2: 0, decoupled: 0, sign: 1 }
   }
 
-  /** Where a line begins; it is chosen here. */
+  /** Chooses the direction of the next line search, and returns its start. */
   #start(): LineTrial {
     if (this.#value === undefined) {
       const { value, grads } = this.#ask(0)
@@ -119,7 +119,7 @@ class LbfgsDescent implements Descent {
     const { grads } = this
     this.#direction = this.#descent()
     let slope = dot(grads, this.#direction)
-    // What is remembered does not lead down: it is of no use here.
+    // The correction pairs do not give a descent direction, so they are discarded.
     if (!(slope < 0)) {
       this.#pairs.length = 0
       this.#direction = this.#descent()
@@ -128,7 +128,7 @@ class LbfgsDescent implements Descent {
     return { t: 0, value: this.#value, slope, grads }
   }
 
-  /** −H·g by the two loops over what is remembered; at first −g/Σ|gᵢ|. */
+  /** −H·g by the two-loop recursion over the correction pairs; −g/Σ|gᵢ| without pairs. */
   #descent(): Float64Array {
     const { grads } = this
     const d = new Float64Array(grads.length)
@@ -171,11 +171,11 @@ class LbfgsDescent implements Descent {
     return { t, value: isUsable ? found : Infinity, slope, grads }
   }
 
-  /** Goes to where the search led, and remembers the step. */
+  /** Moves to the result of the line search, and stores the step. */
   #move(start: LineTrial, { t, value, grads }: LineTrial): number | undefined {
     const point = this.#pointAt(t)
     const s = difference(point, this.params)
-    // In vain: once more without what is remembered, if that is not what it was.
+    // The search failed. It is repeated without the correction pairs, if there are any.
     if (t === 0 || largest(s) === 0) {
       if (this.#pairs.length === 0) return this.#end(start.value)
       this.#pairs.length = 0
@@ -195,18 +195,18 @@ class LbfgsDescent implements Descent {
     this.#idle = value < this.#least || size < this.#flattest ? 0 : this.#idle + 1
     this.#least = Math.min(this.#least, value)
     this.#flattest = Math.min(this.#flattest, size)
-    // Without a least value there is nowhere to go either.
+    // If the value is −∞, the run ends as well.
     return this.#idle === MAX_IDLE_UPDATES || value === -Infinity ? this.#end(value) : value
   }
 
-  /** Stays here for good. */
+  /** Ends the run at the current point. */
   #end(value: number | undefined): number | undefined {
     this.isStuck = true
     return value
   }
 }
 
-/** Σ aᵢ·bᵢ, from the first to the last, in float64. */
+/** Σ aᵢ·bᵢ in order, in float64. */
 function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let sum = 0
   for (let i = 0; i < a.length; i++) sum += a[i] * b[i]
@@ -226,19 +226,18 @@ function add(a: Float64Array, factor: number, b: Float64Array): void {
 }
 
 /**
- * L-BFGS, a quasi-Newton method for {@link minimize}: d = −H·g, where H is made of the last `history` steps s and
- * changes of the gradient y in two loops, and θ ← θ + t·d by a line search for the strong Wolfe conditions. (Liu and
- * Nocedal, 1989; Nocedal and Wright, 2006, algorithms 7.4 and 7.5.) As `torch.optim.LBFGS` with `line_search_fn:
- * 'strong_wolfe'`, but that the first step is −g/Σ|gᵢ| however short g is, so that a factor of the objective
- * changes nothing.
+ * L-BFGS, a quasi-Newton method for {@link minimize}. The direction is d = −H·g. The two-loop recursion forms H from
+ * the last `history` steps s and gradient changes y. The update is θ ← θ + t·d, where a line search satisfies the
+ * strong Wolfe conditions (Liu and Nocedal, 1989; Nocedal and Wright, 2006, algorithms 7.4 and 7.5). It follows
+ * `torch.optim.LBFGS` with `line_search_fn: 'strong_wolfe'`, except that the first step is −g/Σ|gᵢ| however short g is.
+ * Therefore scaling the objective does not change the path.
  *
- * It is no rule: a line search asks for values, which an `Optimizer` never sees. It takes smooth functions whose
- * gradient has no noise in it, needs no learning rate, and mostly far fewer gradients than a rule. It runs in
- * TypeScript, in float64 but for the parameters and gradients, with the same bits everywhere.
+ * L-BFGS is not an update rule, because a line search needs values, which an `Optimizer` does not receive. It requires
+ * a smooth function with an exact gradient. It needs no learning rate, and usually far fewer gradients than a rule. It
+ * runs in TypeScript, in float64 except for parameters and gradients, with bit-identical results everywhere.
  *
- * @throws OptionError where an option is unknown or out of its range
- * @example
- * minimize(rosenbrock(), [-1.5, 2], lbfgs())
+ * @throws OptionError if an option is unknown or out of its range
+ * @example minimize(rosenbrock(), [-1.5, 2], lbfgs())
  */
 export const lbfgs: (options?: Partial<LbfgsValues>) => Lbfgs = method({
   name: 'lbfgs',

@@ -1,42 +1,43 @@
-/** A search along a line for a step that fulfills Wolfe's conditions. */
+/** A line search for a step that satisfies the strong Wolfe conditions. */
 
-/** The function along a line, at t: its value, and its slope there. */
+/** Value and slope of the function along a line, at t. */
 export interface Trial {
   readonly t: number
-  /** Infinity where value or gradient is not finite, which is as too far; −Infinity stays. */
+  /** Infinity if the value or the gradient is not finite, which counts as too long a step. −Infinity is kept. */
   readonly value: number
   readonly slope: number
 }
 
 export interface LineSearchLimits {
-  /** How much of what the slope promises the value has to fall by. */
+  /** Fraction of the predicted decrease that the value must achieve. */
   readonly c1: number
-  /** To which part of itself the slope has to flatten. */
+  /** Fraction of its initial value to which the slope must fall. */
   readonly c2: number
-  /** Trials at most. */
+  /** Limit of trials. */
   readonly maxTrials: number
-  /** By how much values may differ by rounding alone. */
+  /** Difference of values that may be rounding error. */
   readonly noise: number
-  /** Ends of a bracket that are so close are one. */
+  /** Width below which a bracket is closed. */
   readonly closest: number
 }
 
-/** A longer step is between so many times what the last one added, and so many times all of it. */
+/** Limits of the next longer step: as multiples of the last extension, and of the whole step. */
 const MIN_GROWTH = 0.01
 const MAX_GROWTH = 10
-/** A trial in the outer parts of a bracket, for the second time, is moved to their border. */
+/** The second consecutive trial in the outer parts of a bracket is moved to their inner border. */
 const BRACKET_MARGIN = 0.1
 
 /**
- * The first trial that is low and flat enough: F(t) ≤ F(0) + c1·t·F'(0) and |F'(t)| ≤ c2·|F'(0)|, the strong
- * Wolfe conditions. (Nocedal and Wright, 2006, algorithms 3.5 and 3.6, with the cubic of (3.59); growth and margins
- * as in Torch's `strong_wolfe`.) Where there is none, the lowest one, which is `start` if none is lower.
+ * Returns the first trial that satisfies the strong Wolfe conditions F(t) ≤ F(0) + c1·t·F'(0) and |F'(t)| ≤ c2·|F'(0)|.
+ * The search follows Nocedal and Wright (2006), algorithms 3.5 and 3.6, with the cubic of (3.59). Growth and margins
+ * are those of Torch's `strong_wolfe`. If no trial satisfies the conditions, the lowest one is returned, which is
+ * `start` if none is lower.
  *
- * Near a minimum values differ by rounding alone. There a value that is F(0) but for the noise will do, and
+ * Close to a minimum, values differ only by rounding. Then a value that equals F(0) within the noise is accepted, and
  * slopes decide (Hager and Zhang, 2005, section 2).
  *
- * @param start that of t = 0, where the slope is < 0
- * @param at tries a t > 0
+ * @param start the trial at t = 0, with a slope < 0
+ * @param at evaluates a trial at t > 0
  */
 export function search<T extends Trial>(start: T, at: (t: number) => T, limits: LineSearchLimits): T {
   const { c1, c2, maxTrials, noise, closest } = limits
@@ -48,7 +49,7 @@ export function search<T extends Trial>(start: T, at: (t: number) => T, limits: 
   let trial = at(1)
   let high: T | undefined
   let trials = 1
-  // Longer steps, until one is too long: between it and the last one is what is sought.
+  // Longer steps are tried until one is too long. A suitable step then lies between it and the previous one.
   while (high === undefined) {
     if (trial.value === -Infinity) return trial
     if (!isLow(trial) || trial.value > low.value + noise) high = trial
@@ -62,7 +63,7 @@ export function search<T extends Trial>(start: T, at: (t: number) => T, limits: 
       trial = at(t)
     }
   }
-  // The lower end is low and leads into the bracket, which becomes smaller.
+  // The lower end satisfies the first condition, and its slope leads into the bracket, which shrinks.
   let wasOuter = false
   while (trials++ < maxTrials && Math.abs(high.t - low.t) >= closest) {
     const [from, to] = low.t < high.t ? [low.t, high.t] : [high.t, low.t]
@@ -86,8 +87,8 @@ export function search<T extends Trial>(start: T, at: (t: number) => T, limits: 
 }
 
 /**
- * Where the cubic with these two values and slopes is lowest, within two bounds; their middle where it has no
- * such place, or a number is not finite.
+ * Minimum of the cubic with the given values and slopes, within two limits. The middle of the limits is returned if the
+ * cubic has no minimum, or if a value is not finite.
  */
 function minimizeCubic(a: Trial, b: Trial, from: number, to: number): number {
   const [left, right] = a.t <= b.t ? [a, b] : [b, a]

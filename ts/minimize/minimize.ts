@@ -25,80 +25,82 @@ import { begin, type Descent, isMethod, type Method } from './method.js'
 import type { MinimizeReason } from './reasons.js'
 import { RuleDescent } from './rule-method.js'
 
-/** How long to minimize and from which dtype, beside the options of an `Optimizer`. */
+/** Options of a minimization: stopping criteria, dtype and bounds, in addition to some options of an `Optimizer`. */
 export interface MinimizeOptions
   extends Pick<OptimizerOptions, 'clip' | 'engine' | 'instructionSet' | 'threads'> {
-  /** Stop when the largest |θ_{t+1} − θ_t| is below this, at rest; 1e-9. With 0 it never is. */
+  /**
+   * Convergence tolerance: the run stops if no parameter changes by this much in an update, and the gradient is small;
+   * default 1e-9. With 0 it never stops this way.
+   */
   readonly tolerance?: number
-  /** Stop after this many updates; 10,000. */
+  /** Most updates; default 10,000. */
   readonly maxIterations?: number
-  /** The dtype when x is a plain list of numbers; float64. */
+  /** Dtype of the run if x is a plain array of numbers; default float64. */
   readonly dtype?: 'float32' | 'float64'
   /**
-   * From which number to which each parameter may go, in the order of x or by name where the objective has
-   * `parameters`, as expressions do. x at first, and after each update, is moved to the nearest point within;
-   * elsewhere the objective is never asked.
+   * Lower and upper bound of each parameter, in the order of x, or by name if the objective has `parameters`, as
+   * expressions do. The start and the result of each update are moved to the closest point within the bounds. The
+   * objective is never evaluated outside of them.
    */
   readonly bounds?: Bounds
   /**
-   * Called after each update with the live parameters and the number of updates; `true` stops. An
-   * update that was not finite ends the run without a call.
+   * Called after each update with the live parameters and the count of updates. Returning `true` stops the run. An
+   * update that is not finite ends the run without a call.
    */
   readonly callback?: (x: FloatArray, iteration: number) => boolean | void
 }
 
-/** The options that go with a method too, which runs in TypeScript and without bounds. */
+/** Options for a method, which runs in TypeScript and without bounds. */
 export type MethodOptions = Pick<MinimizeOptions, keyof typeof methodOptions>
 
-/** How often an objective was asked for its value and for its gradient. Central differences are values. */
+/** Counts of value and gradient evaluations. Central differences count as values. */
 export interface Evaluations {
   readonly values: number
   readonly gradients: number
 }
 
-/** Where a minimization ended, and why. */
+/** Result of a minimization. */
 export interface MinimizeResult {
   /** The last point, in the dtype of the run. */
   readonly x: FloatArray
-  /** The objective there. */
+  /** Value of the objective at x. */
   readonly value: number
   /**
-   * The largest |gᵢ| at the last update, before clipping and decay; NaN if there was none, or one is. At a bound
-   * it need not be small.
+   * Largest |gᵢ| at the last update, before clipping and decay; NaN without updates, or if an element is NaN. At a
+   * bound it need not be small.
    */
   readonly gradientNorm: number
-  /** How many updates were made. */
+  /** Count of updates. */
   readonly iterations: number
-  /** How often the objective was asked. */
+  /** Counts of evaluations of the objective. */
   readonly evaluations: Evaluations
-  /** Why it stopped; see {@link MinimizeReason}. */
+  /** Reason for which the run stopped; see {@link MinimizeReason}. */
   readonly reason: MinimizeReason
-  /** The largest |θ_{t+1} − θ_t| of the last update, within bounds; NaN if there was none. */
+  /** Largest |θ_{t+1} − θ_t| of the last update, after applying bounds; NaN without updates. */
   readonly maxChange: number
-  /** Whether the objective gave its gradient or differences stood in for it. */
+  /** Whether the gradient is the objective's own, or computed by central differences. */
   readonly gradientSource: 'analytic' | 'central-differences'
-  /** What ran. */
+  /** Name of the engine that ran. */
   readonly engine: EngineName
-  /** Why this engine, and why not another. */
+  /** Reasons for the choice of the engine. */
   readonly engineReasons: readonly string[]
 }
 
 /**
- * Minimizes a function from a starting point by a rule, or by a method such as `lbfgs()`.
+ * Minimizes a function from a starting point by an update rule, or by a method such as `lbfgs()`.
  *
- * The stopping rule is the essay's: the largest absolute change of a parameter in an update is
- * below the tolerance. It is not tested while a delayed start or a warm-up lasts, and does not count
- * where steps are short for another reason than a small gradient; to see that, the gradient is also
- * taken at up to three points nearby.
+ * A run converges if the largest absolute change of a parameter in an update is below the tolerance. This criterion is
+ * not tested during a delayed start or a warm-up. It does not count if steps are short for another reason than a small
+ * gradient. To tell these cases apart, the gradient is also evaluated at up to three points nearby.
  *
- * @param objective `{ value, gradient }`, or a function of x alone: then, and where `gradient` is
- * missing, central differences with step ∛ε·max(1, |xᵢ|) stand in (2n values an update)
- * @param x where to start, of any length ≥ 1; copied. A typed array keeps its dtype.
- * @param rule such as `adam({ lr: 1e-2 })`, or a method, `lbfgs()`, which takes no `bounds`, `clip` and engines
- * @throws OptionError, TensorError or EngineError as `new Optimizer` does, before the first update;
- * OptionError where the gradient does not fill all of `out`
- * @example
- * minimize(rosenbrock(), [-1.5, 2], adam({ lr: 1e-2 }), { tolerance: 1e-9, maxIterations: 50_000 })
+ * @param objective `{ value, gradient }`, or a function of x alone. Without a gradient, central differences with step
+ * ∛ε·max(1, |xᵢ|) are used (2n values per update).
+ * @param x starting point of any length ≥ 1; copied. A typed array keeps its dtype.
+ * @param rule an update rule such as `adam({ lr: 1e-2 })`, or the method `lbfgs()`, which accepts no `bounds`, `clip`
+ * or engine options
+ * @throws OptionError, TensorError or EngineError like `new Optimizer`, before the first update; OptionError if the
+ * gradient does not fill all of `out`
+ * @example minimize(rosenbrock(), [-1.5, 2], adam({ lr: 1e-2 }), { tolerance: 1e-9, maxIterations: 50_000 })
  */
 export function minimize(
   objective: Objective | ((x: ArrayLike<number>) => number),
@@ -128,22 +130,20 @@ export function minimize(
 }
 
 /**
- * What {@link minimize} does, one update at a time: for a picture, or for whoever wants to stop and
- * go on. It takes the same arguments and visits the same points.
+ * Performs {@link minimize} one update at a time, for animations, or to pause and resume a run. It takes the same
+ * arguments and visits the same points.
  *
- * @example
- * const minimization = new Minimization(rosenbrock(), [-1.5, 2], adam({ lr: 1e-2 }))
- * while (minimization.step()) console.log(minimization.params)
- * console.log(minimization.reason)
+ * @example const minimization = new Minimization(rosenbrock(), [-1.5, 2], adam({ lr: 1e-2 })) while
+ * (minimization.step()) console.log(minimization.params) console.log(minimization.reason)
  */
 export class Minimization {
-  /** Where it is: live parameters, to be read. */
+  /** Current point: the live parameters, read-only. */
   readonly params: FloatArray
-  /** Whether the objective gave its gradient or differences stand in for it. */
+  /** Whether the gradient is the objective's own, or computed by central differences. */
   readonly gradientSource: MinimizeResult['gradientSource']
-  /** What runs. */
+  /** Name of the engine that runs. */
   readonly engine: EngineName
-  /** Why this engine, and why not another. */
+  /** Reasons for the choice of the engine. */
   readonly engineReasons: readonly string[]
 
   readonly #descent: Descent
@@ -159,12 +159,12 @@ export class Minimization {
   #iterations = 0
   #change = NaN
   #reason: MinimizeReason | null = null
-  /** The objective at the parameters, where it is known. */
+  /** Value of the objective at the current parameters, if it is known. */
   #valueHere: number | undefined
-  /** Since when steps have been short although the gradient is not small; null where they are not. */
+  /** Update since which steps have been short although the gradient is not small; null if they are not short. */
   #shortSince: { iterations: number; change: number; gradientNorm: number } | null = null
 
-  /** The arguments of {@link minimize}, whose errors it throws. */
+  /** Takes the arguments of {@link minimize} and throws the same errors. */
   constructor(
     objective: Objective | ((x: ArrayLike<number>) => number),
     x: ArrayLike<number>,
@@ -223,37 +223,39 @@ export class Minimization {
     if (maxIterations === 0) this.#reason = 'max-iterations'
   }
 
-  /** The objective at `params`. */
+  /** Value of the objective at `params`. */
   get value(): number {
     return this.#valueHere ?? this.#value(this.params)
   }
 
-  /** The largest |gᵢ| at the last update, before clipping and decay; NaN before the first, or if one is. */
+  /**
+   * Largest |gᵢ| at the last update, before clipping and decay; NaN before the first update, or if an element is NaN.
+   */
   get gradientNorm(): number {
     return this.#iterations === 0 ? NaN : largest(this.#descent.grads)
   }
 
-  /** How many updates were made. */
+  /** Count of updates. */
   get iterations(): number {
     return this.#iterations
   }
 
-  /** How often the objective was asked so far. */
+  /** Counts of evaluations of the objective so far. */
   get evaluations(): Evaluations {
     return { ...this.#evaluations }
   }
 
-  /** The largest |θ_{t+1} − θ_t| of the last update; NaN before the first. */
+  /** Largest |θ_{t+1} − θ_t| of the last update; NaN before the first one. */
   get maxChange(): number {
     return this.#change
   }
 
-  /** Why it has stopped; null while it has not. */
+  /** Reason for which the run stopped; null while it runs. */
   get reason(): MinimizeReason | null {
     return this.#reason
   }
 
-  /** One update, unless it has stopped; `false` when it has. */
+  /** Performs one update, unless the run has stopped. Returns `false` once the run has stopped. */
   step(): boolean {
     if (this.#reason !== null) return false
     const descent = this.#descent
@@ -271,7 +273,7 @@ export class Minimization {
     return this.#reason === null
   }
 
-  /** What a step below the tolerance means. */
+  /** Decides whether the run ends after a step below the tolerance. */
   #whenShort(change: number): MinimizeReason | null {
     if (!this.#isFinite()) return 'diverged'
     const descent = this.#descent
@@ -298,14 +300,14 @@ export class Minimization {
     return null
   }
 
-  /** Whether value, gradient and state are; the parameters are known to be. */
+  /** Whether the value, the gradient and the state are finite. The parameters are already known to be. */
   #isFinite(): boolean {
     this.#valueHere ??= this.#value(this.params)
     return [this.#valueHere, this.gradientNorm, ...this.#descent.state().map(largest)].every(Number.isFinite)
   }
 }
 
-/** When runs end. */
+/** Stopping criteria of runs. */
 export const stoppingOptions = { tolerance: nonNegative(1e-9), maxIterations: integerAtLeast(0, 10_000) }
 
 const methodOptions = {
@@ -323,19 +325,22 @@ const table = {
   threads: passThrough(),
 } satisfies Record<keyof MinimizeOptions, Option>
 
-/** @throws OptionError where these are no options, or one is unknown, not for a method, or not what it has to be */
+/** @throws OptionError if the options are not an object, or if one is unknown, invalid, or unavailable for a method */
 function readOptions(given: object, isForMethod: boolean): ValuesOf<typeof table> {
   if (!isForMethod) return readOptionsOf('options', given, table)
-  // Others may be there, undefined.
+  // Options with the value undefined are accepted under any name.
   const others = createRecord(Object.keys(given ?? {}), () => passThrough())
   const options = readOptionsOf('options', given, { ...others, ...table })
   const stranger = Object.keys(omitUndefined(options)).find((name) => !Object.hasOwn(methodOptions, name))
   if (stranger === undefined) return options
   const names = Object.keys(methodOptions).join(', ')
-  throw new OptionError('options', `one of ${names} where a method runs instead of a rule`, stranger)
+  throw new OptionError('options', `one of ${names} (others need a rule, not a method)`, stranger)
 }
 
-/** The largest |xᵢ − beforeᵢ|, NaN if one is, in the dtype, as many runs at once do it; `before` becomes x. */
+/**
+ * Largest |xᵢ − beforeᵢ|, computed in the dtype like in batches of many runs; NaN if an element is NaN. Afterwards
+ * `before` equals x.
+ */
 function largestChange(x: FloatArray, before: FloatArray, isSingle: boolean): number {
   let largest = 0
   for (let i = 0; i < x.length; i++) {

@@ -1,18 +1,18 @@
 /**
- * Why a minimization stopped:
- * - 'converged': no parameter changed by the tolerance, and that is because the gradient is small:
- *   it vanishes, as far as its change nearby shows, within 100 tolerances. All is finite. A component
- *   that pulls a parameter at its bound out of its bounds counts as 0.
- * - 'stalled': no parameter changed by the tolerance, in 100 updates, and the gradient is not small:
- *   the learning rate is (scheduled to be) too low, or the steps are lost in rounding, or a rule such
- *   as Adam divides by the memory of steeper places, or memory presses a parameter against its bound
- * - 'max-iterations': it was still moving after the last update
+ * Reason for which a minimization stopped:
+ * - 'converged': no parameter changed by the tolerance, because the gradient is small. Judged by its change nearby, the
+ *   gradient vanishes within 100 tolerances of the point. All values are finite. A gradient component that pushes a
+ *   parameter out of its bounds counts as 0.
+ * - 'stalled': no parameter changed by the tolerance in 100 updates, although the gradient is not small. Possible
+ *   causes: the (scheduled) learning rate is too low, steps are lost in rounding, a rule such as Adam still divides by
+ *   earlier, larger gradients, or its momentum pushes a parameter against its bound
+ * - 'max-iterations': the parameters were still moving after the last update
  * - 'diverged': a parameter, the value, the gradient or the rule's state is infinite or NaN
- * - 'callback': the callback said so
+ * - 'callback': the callback returned true
  */
 export type MinimizeReason = 'converged' | 'stalled' | 'max-iterations' | 'diverged' | 'callback'
 
-/** Reasons of the runs of many, by the numbers in their `reason`; the first is of a run that has none. */
+/** Reasons of many runs, indexed by their `reason`. Index 0 stands for an unfinished run. */
 export const minimizeReasons = [
   null,
   'converged',

@@ -1,4 +1,4 @@
-/** Minimizing by a rule, which an optimizer runs. */
+/** Minimization by an update rule, run by an optimizer. */
 
 import { copyArray } from '../core/copy.js'
 import type { FloatArray } from '../core/numbers.js'
@@ -13,7 +13,7 @@ import { warmupSteps } from '../schedules/schedule.js'
 import type { DecayTerms } from './convergence.js'
 import type { Descent, MinimizationProblem } from './method.js'
 
-/** At the first of so many updates it is checked that the gradient fills `out`: at each one it would show. */
+/** Interval of the check that the gradient fills `out`. A check in every update would take noticeable time. */
 const CHECKED_UPDATES = 32
 
 export class RuleDescent implements Descent {
@@ -24,14 +24,14 @@ export class RuleDescent implements Descent {
   readonly exempt: number
   readonly isStuck = false
   readonly #optimizer: Optimizer<FloatArray, Rule | CustomRule>
-  /** Where the optimizer wants its gradients, unless that is `grads`. */
+  /** Gradient array of the optimizer, if it differs from `grads`. */
   readonly #handedOver: FloatArray | null
   readonly #gradient: MinimizationProblem['gradient']
   readonly #fillingGradient: MinimizationProblem['gradient']
   readonly #box: BoundsBox | null
-  /** Where the next gradient is wanted: the same views at each call, and for most rules the parameters. */
+  /** Point of the next gradient: the same views at each call, and for most rules the parameters. */
   readonly #point: FloatArray
-  /** The same; of bounded parameters a copy in the box, unless it is them. */
+  /** The same point within the bounds: a copy if parameters are bounded and the point is not the parameters. */
   readonly #pointInside: FloatArray
   #updates = 0
 
@@ -48,7 +48,7 @@ export class RuleDescent implements Descent {
     this.engine = optimizer.engine
     this.engineReasons = optimizer.engineReasons
     this.params = optimizer.params
-    // A stage may leave something else where the gradient was, for the next one.
+    // A stage may overwrite the gradient with its output for the next stage.
     const hasStages = definition.stages(checked as never).length > 1
     const { grads } = optimizer
     this.grads = hasStages ? grads.slice() : grads
@@ -96,7 +96,7 @@ export class RuleDescent implements Descent {
     const { rule, definition } = resolve(this.#optimizer.rule)
     const numbers = (makeRuleSchedule(definition, rule)?.at(this.#updates - 1) ?? rule) as never
     const sign = rule.maximize === true ? -1 : 1
-    // One that is cautious never pulls against the gradient.
+    // Cautious weight decay never pulls against the gradient.
     const decoupled =
       Object.hasOwn(rule, 'cautiousWeightDecay') && rule.cautiousWeightDecay
         ? 0

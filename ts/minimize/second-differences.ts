@@ -1,4 +1,7 @@
-/** Second derivatives by differences, in steps that are parts of standard errors: those are what lengths mean here. */
+/**
+ * Second derivatives by finite differences. The steps are fractions of standard errors, the natural lengths at a
+ * minimum.
+ */
 
 import { type BoundsBox, clamp } from '../objectives/bounds.js'
 
@@ -7,15 +10,18 @@ export type GradientFunction = (x: Float64Array, out: Float64Array) => void
 
 /** Step for differences of gradients, as a fraction of a standard error. */
 const GRADIENT_STEP_FRACTION = 1e-4
-/** The same for second differences of values, which lose twice as many digits. */
+/**
+ * Step for second differences of values, as a fraction of a standard error. It is longer, because they lose twice as
+ * many digits.
+ */
 const VALUE_STEP_FRACTION = 5e-3
 /** The first step, relative to the parameter. */
 const FIRST_STEP = 1e-3
-/** The least one, relative to the parameter: below it rounding of the parameter dominates. */
+/** The smallest step, relative to the parameter. Below it, rounding of the parameter dominates. */
 const MIN_STEP = 1e-11
 /** Most steps that are tried. */
 const MAX_TRIALS = 40
-/** Factor from one trial step to the next where nothing is known yet. */
+/** Factor from one trial step to the next while nothing is known yet. */
 const STEP_FACTOR = 16
 
 export interface SecondDifferences {
@@ -24,9 +30,10 @@ export interface SecondDifferences {
 }
 
 /**
- * Central differences of a gradient, or where there is none of values; next to a bound they are of one side.
+ * Computes central differences of the gradient if there is one, otherwise of the values. Next to a bound the
+ * differences are one-sided.
  *
- * @param unit twice by how much the value grows within a standard error: of −log L it is 1
+ * @param unit twice the increase of the value within one standard error: 1 for −log L
  */
 export function secondDifferences(
   value: ValueFunction,
@@ -41,7 +48,7 @@ export function secondDifferences(
     : differencesOfGradients(gradient, new Neighborhood(x, box), part)
 }
 
-/** A point that is moved along a parameter or two, within bounds, and back. */
+/** A point that is moved along one or two parameters within bounds, and back. */
 class Neighborhood {
   readonly point: Float64Array
   readonly x: Float64Array
@@ -53,7 +60,7 @@ class Neighborhood {
     this.#box = box
   }
 
-  /** Where the parameter is then. */
+  /** Moves a parameter. Returns its new value. */
   move(i: number, by: number): number {
     const to = this.x[i] + by
     this.point[i] = this.#box === null ? to : clamp(to, this.#box.min[i], this.#box.max[i])
@@ -72,7 +79,7 @@ function differencesOfGradients(
 ): SecondDifferences {
   const { x, point } = near
   const [above, below] = [new Float64Array(x.length), new Float64Array(x.length)]
-  /** Of the gradient along a parameter. */
+  /** Differences of the gradient along a parameter. */
   const column = (i: number, step: number): Float64Array => {
     const right = near.move(i, step)
     gradient(point, above)
@@ -94,7 +101,7 @@ function differencesOfGradients(
 function differencesOfValues(value: ValueFunction, near: Neighborhood, part: number): SecondDifferences {
   const { x, point } = near
   const here = value(point)
-  /** At both sides: the slope, and the curvature. */
+  /** Slope and curvature from values on both sides. */
   const along = (i: number, step: number): readonly [slope: number, curvature: number] => {
     const [right, more] = [near.move(i, step) - x[i], value(point)]
     const [left, less] = [x[i] - near.move(i, -step), value(point)]
@@ -112,7 +119,7 @@ function differencesOfValues(value: ValueFunction, near: Neighborhood, part: num
   return { gradient: Float64Array.from(sides, ([slope]) => slope), hessian }
 }
 
-/** The second derivative by two parameters. */
+/** The mixed second derivative with respect to two parameters. */
 function mixedDifference(
   value: ValueFunction,
   near: Neighborhood,
@@ -136,12 +143,13 @@ function mixedDifference(
   return (up - down) / width
 }
 
-/** The step that is a part of what its curvature says a standard error is. */
+/** Chooses the step as a fraction of the standard error that the curvature implies. */
 function chooseStep(x: number, part: number, curvatureOf: (step: number) => number): number {
   let step = FIRST_STEP * (Math.abs(x) || 1)
   for (let trial = 0; trial < MAX_TRIALS; trial++) {
     const curvature = Math.abs(curvatureOf(step))
-    // Where it is not finite, a step has left where the function is; where it is 0, it has seen nothing.
+    // An infinite curvature means that the step has left the function's domain. A curvature of 0 means that the step
+    // was too short to have an effect.
     const wanted = !(curvature < Infinity)
       ? step / STEP_FACTOR
       : curvature === 0

@@ -1,4 +1,4 @@
-/** How well the value of a function says where its minimum is. */
+/** Standard errors of the parameters at a minimum, from the curvature of the function. */
 
 import { OptionError } from '../core/errors.js'
 import { plural } from '../core/text.js'
@@ -14,21 +14,21 @@ const kinds = ['negative-log-likelihood', 'chi-squared', 'sum-of-squares'] as co
 
 const table = {
   /**
-   * What the objective is: −log L; χ², Σ((y − f)/σ)² with known σ; or Σ(y − f)², of which σ is estimated. It has to be
-   * given, as errors depend on it.
+   * Kind of the objective: −log L; χ² = Σ((y − f)/σ)² with known σ; or Σ(y − f)² with estimated σ. The option is
+   * required, because the standard errors depend on it.
    */
   kind: option<(typeof kinds)[number], undefined>(`one of ${kinds.join(', ')}`, undefined, (x) =>
     kinds.includes(x as never),
   ),
-  /** Of a sum of squares, how many squares there are. */
+  /** Count of observations in a sum of squares. */
   observations: optional(integerAtLeast(1)),
-  /** Those that `minimize` had: what a bound holds counts as fixed. */
+  /** Bounds that were passed to `minimize`. Parameters at a bound count as fixed. */
   bounds: passThrough<Bounds>(),
 }
 
 export interface StandardErrorsOptions extends GivenOf<typeof table> {}
 
-/** Why there are errors, or none. */
+/** Result of the computation, or the reason why there are no standard errors. */
 export type StandardErrorsReason =
   | 'minimum'
   | 'not-at-minimum'
@@ -38,54 +38,57 @@ export type StandardErrorsReason =
   | 'no-degrees-of-freedom'
 
 export interface StandardErrors {
-  /** By parameter; NaN where a bound holds it, and all of them where there are none. */
+  /** Standard errors by parameter; NaN for a parameter at a bound, and for all parameters if there are none. */
   readonly errors: Float64Array
-  /** By rows and columns; NaN where errors are. */
+  /** Covariance matrix as an array of rows; NaN where the standard errors are NaN. */
   readonly covariance: readonly Float64Array[]
-  /** The second derivatives. */
+  /** Matrix of second derivatives. */
   readonly hessian: readonly Float64Array[]
-  /** Whether they are those of the objective itself, or differences. */
+  /** Whether the second derivatives are exact, or computed by differences of gradients or values. */
   readonly derivatives: 'exact' | 'gradient-differences' | 'value-differences'
-  /** The number of parameters that a bound holds, from 0, which count as fixed. */
+  /** Indices of the parameters at a bound, which count as fixed. */
   readonly atBound: readonly number[]
-  /** How far the minimum of the parabola is that has these derivatives, in standard errors; 0 at a minimum. */
+  /** Distance to the minimum of the quadratic approximation, in standard errors; 0 at a minimum. */
   readonly distance: number
   /**
-   * A direction, whose largest part is 1, along which the value does not grow: null at a minimum, and where nothing is
-   * known.
+   * A direction along which the value does not grow, scaled to a largest component of 1; null at a minimum, and if
+   * nothing is known.
    */
   readonly direction: Float64Array | null
   /**
-   * - 'minimum': the Hessian is positive definite, and the minimum within a hundredth of a standard error
-   * - 'not-at-minimum': it is further away; errors are those of where the parabola is
-   * - 'singular': along a direction there is no curvature but rounding, so parameters are known only together, or not at all
-   * - 'saddle': along a direction the value has a maximum; there are no errors
+   * - 'minimum': the Hessian is positive definite, and the minimum is within a hundredth of a standard error
+   * - 'not-at-minimum': the minimum is farther away; the standard errors are those of the quadratic approximation
+   * - 'singular': along a direction the curvature is only rounding error, so some parameters are known only jointly, or
+   *   not at all
+   * - 'saddle': along a direction the value has a maximum, so there are no standard errors
    * - 'not-finite': the value, a first or a second derivative is infinite or NaN
-   * - 'no-degrees-of-freedom': a sum of squares has no more observations than parameters, so that σ cannot be estimated
+   * - 'no-degrees-of-freedom': a sum of squares has no more observations than parameters, so σ cannot be estimated
    */
   readonly reason: StandardErrorsReason
-  /** In words, with parameters by name where the objective has `parameters`, else by number; empty of 'minimum'. */
+  /**
+   * Explanation in words, with parameters by name if the objective has `parameters`, otherwise by index; empty for
+   * 'minimum'.
+   */
   readonly message: string
 }
 
-/** What has no more digits than rounding leaves, of a matrix whose diagonal is 1; by how derivatives are made. */
+/** A smaller pivot is rounding error, for a matrix with a diagonal of 1, per kind of derivatives. */
 const MIN_PIVOT = { exact: 1e-13, 'gradient-differences': 1e-7, 'value-differences': 1e-4 }
-/** Standard errors from a minimum that are none. */
+/** Distances from the minimum up to this limit, in standard errors, count as 0. */
 const MAX_DISTANCE_IN_ERRORS = 0.01
 
 /**
- * Standard errors of what `minimize` has found, from the second derivatives of the objective there: the roots of the
- * diagonal of H⁻¹ for −log L, of 2·H⁻¹ for χ², and of 2·H⁻¹·S/(n − p) for a sum of squares S. Those of an
- * `expression` are exact, as are those of an objective with `hessian(x, out)`, which fills n·n numbers row by row.
- * Else they are differences of its gradient, to about eight digits, or of its values, to about six.
+ * Computes standard errors at a point that `minimize` returned, from the second derivatives H of the objective. They
+ * are the square roots of the diagonal of H⁻¹ for −log L, of 2·H⁻¹ for χ², and of 2·H⁻¹·S/(n − p) for a sum of squares
+ * S. The derivatives are exact for an `expression`, and for an objective with `hessian(x, out)`, which fills n·n
+ * numbers by rows. Otherwise they are differences of the gradient, correct to about eight digits, or of the values,
+ * correct to about six.
  *
- * @param objective the one that was minimized
- * @param x where, as in the result's `x`; copied; all is float64
- * @throws OptionError for what cannot be used; where the Hessian is not positive definite, the `reason` says so
- * @example
- * const objective = expression('(y - a*exp(-b*t))^2').with({ t, y })
- * const { x } = minimize(objective, [1, 1], lbfgs())
- * const { errors, reason } = standardErrors(objective, x, { kind: 'sum-of-squares', observations: t.length })
+ * @param objective the minimized objective
+ * @param x the point, as in the result's `x`; copied and converted to float64
+ * @throws OptionError for invalid arguments. If the Hessian is not positive definite, `reason` says so.
+ * @example const objective = expression('(y - a*exp(-b*t))^2').with({ t, y }) const { x } = minimize(objective, [1, 1],
+ * lbfgs()) const { errors, reason } = standardErrors(objective, x, { kind: 'sum-of-squares', observations: t.length })
  */
 export function standardErrors(
   objective: TwiceDifferentiable | ((x: ArrayLike<number>) => number),
@@ -94,7 +97,7 @@ export function standardErrors(
 ): StandardErrors {
   const { kind, observations, bounds } = readOptions('options', options, table)
   if ((observations !== undefined) !== (kind === 'sum-of-squares')) {
-    const expected = kind === 'sum-of-squares' ? 'how many squares are added up' : `none with kind: '${kind}'`
+    const expected = kind === 'sum-of-squares' ? 'the count of squares' : `none with kind: '${kind}'`
     throw new OptionError('observations', expected, observations)
   }
   const { value, slopes, second, names, at, box } = readPoint(objective, x, bounds)
@@ -107,7 +110,7 @@ export function standardErrors(
       : kind === 'chi-squared'
         ? 2
         : (2 * here) / ((observations as number) - count)
-  // What is not known before it is known what is held: that changes steps hardly.
+  // This unit ignores parameters at bounds, which are not known yet. That hardly affects the steps.
   const found = second
     ? exactHessian(second, slopes ?? ((x, out) => centralDifferences(value, x.slice())(x, out)), at)
     : secondDifferences(value, slopes, at, positiveUnit(unitOf(at.length)), box)
@@ -123,7 +126,7 @@ export function standardErrors(
     return { ...known, ...noErrors(hessian), reason: 'not-finite', message }
   }
   if (kind === 'sum-of-squares' && (observations as number) <= free.length) {
-    const message = `${plural(observations as number, 'observation')}, for ${plural(free.length, 'parameter')}: nothing is left to estimate σ by`
+    const message = `${plural(observations as number, 'observation')} for ${plural(free.length, 'parameter')}: no degrees of freedom to estimate σ`
     return { ...known, ...noErrors(hessian), reason: 'no-degrees-of-freedom', message }
   }
   const factored = factorize(
@@ -139,7 +142,7 @@ export function standardErrors(
   return { ...known, ...computeErrors(factored, found, free, unitOf(free.length), isExact) }
 }
 
-/** The objective in float64 at a point in its bounds, and what is known of its derivatives. */
+/** The objective in float64, its available derivatives, and the point moved into its bounds. */
 function readPoint(
   objective: TwiceDifferentiable | ((x: ArrayLike<number>) => number),
   x: ArrayLike<number>,
@@ -150,7 +153,7 @@ function readPoint(
   const at = Float64Array.from(readStart(x))
   const box = readBounds(bounds, { names, length: at.length, dtype: 'float64' })
   if (box !== null) project(at, box)
-  // Copies, as whoever is called may write to them.
+  // The functions receive copies, because they may write to their arguments.
   const value = (x: ArrayLike<number>) => {
     const result: unknown = given(Float64Array.from(x))
     if (typeof result !== 'number') throw new OptionError('objective: value', 'a number', result)
@@ -161,13 +164,13 @@ function readPoint(
   return { value, slopes, second, names, at, box }
 }
 
-/** NaN for what is not known. */
+/** NaN results for unknown standard errors. */
 function noErrors(hessian: readonly Float64Array[]) {
   const unknown = () => new Float64Array(hessian.length).fill(NaN)
   return { errors: unknown(), covariance: hessian.map(unknown), distance: NaN, direction: null }
 }
 
-/** Of a Hessian that is not positive definite: along which parameters. */
+/** Explains a Hessian that is not positive definite: names the parameters along the direction. */
 function explainDirection(
   parts: readonly number[],
   isFlat: boolean,
@@ -181,20 +184,20 @@ function explainDirection(
     ? {
         direction,
         reason: 'singular',
-        message: `the value does not change along ${along}: it does not say where the minimum is`,
+        message: `the value does not change along ${along}: the minimum is not unique`,
       }
     : {
         direction,
         reason: 'saddle',
-        message: `the value falls along ${along}, on either side: this is no minimum`,
+        message: `the value falls on both sides along ${along}: this is no minimum`,
       }
 }
 
 /**
- * Of a Hessian that is positive definite.
+ * Computes standard errors from a positive definite Hessian.
  *
- * @param unit twice by how much the value grows within a standard error
- * @param isExact whether the value is the least that there can be
+ * @param unit twice the increase of the value within one standard error
+ * @param isExact whether the value is the smallest possible one
  */
 function computeErrors(
   { solve }: Factorization,
@@ -231,12 +234,12 @@ function exactHessian(
   return { gradient, hessian: Array.from(at, (_, i) => all.slice(i * n, i * n + n)) }
 }
 
-/** Of steps, which want a length that is one. */
+/** A positive, finite unit for steps; 1 if the unit is not usable. */
 function positiveUnit(unit: number): number {
   return unit > 0 && unit < Infinity ? unit : 1
 }
 
-/** A matrix that is positive definite, or a direction that shows why it is not. */
+/** The factors of a positive definite matrix, or a direction that shows that it is not positive definite. */
 interface Factorization {
   readonly solve: (right: readonly number[]) => number[]
   /** v with vᵀ·H·v ≤ 0. */
@@ -244,19 +247,19 @@ interface Factorization {
   readonly isFlat: boolean
 }
 
-/** L·D·Lᵀ of a matrix that is scaled to a diagonal of 1. */
+/** Factors L·D·Lᵀ of a matrix, scaled to a diagonal of 1. */
 function factorize(matrix: readonly (readonly number[])[], least: number): Factorization {
   const scales = matrix.map((row, i) => (row[i] === 0 ? 1 : 1 / Math.sqrt(Math.abs(row[i]))))
   const lower: number[][] = []
   const diagonal: number[] = []
-  /** Lᵀ·x = right, of the first rows. */
+  /** Solves Lᵀ·x = right for the first rows. */
   const back = (right: number[]) => {
     for (let i = right.length - 1; i >= 0; i--)
       for (let k = i + 1; k < right.length; k++) right[i] -= lower[k][i] * right[k]
     return right
   }
   for (const [i, row] of matrix.entries()) {
-    // L·D of this row.
+    // Row i of L·D.
     const scaled: number[] = []
     const own: number[] = []
     lower.push(own)
@@ -284,7 +287,7 @@ function factorize(matrix: readonly (readonly number[])[], least: number): Facto
   return { solve, direction: null, isFlat: false }
 }
 
-/** The parts of a direction that count, by name. */
+/** Describes the largest components of a direction by name. */
 function describeDirection(direction: Float64Array, nameOf: (i: number) => string): string {
   const order = [...direction.keys()].sort((i, j) => Math.abs(direction[j]) - Math.abs(direction[i]))
   const parts = order.filter((i) => Math.abs(direction[i]) >= 1e-3).slice(0, 4)

@@ -2,10 +2,10 @@ import { cos, exp, sin } from '../functions/index.js'
 import type { TestObjective } from './objective.js'
 
 /**
- * Ackley's function in n dimensions (Ackley, 1987; Surjanovic and Bingham, 2013):
- * F(x) = 20 + e − 20·exp(−0.2·√(Σᵢ xᵢ²/n)) − exp(Σᵢ cos(2π·xᵢ)/n). A funnel, almost flat far away,
- * with a local minimum near every point of integers. The global one is 0 at 0, the tip of a
- * cone: its slope does not vanish on the way there. At 0 itself the gradient is given as 0.
+ * Ackley's function in n dimensions (Ackley, 1987; Surjanovic and Bingham, 2013): F(x) = 20 + e − 20·exp(−0.2·√(Σᵢ
+ * xᵢ²/n)) − exp(Σᵢ cos(2π·xᵢ)/n). It is a funnel, almost flat far from the origin, with a local minimum near every
+ * point of integers. The global minimum is 0 at 0, the tip of a cone, so the gradient does not vanish on the way there.
+ * At 0 itself the gradient is defined as 0.
  */
 export function ackley(): TestObjective {
   return {
@@ -28,7 +28,7 @@ export function ackley(): TestObjective {
   }
 }
 
-/** √ of the mean of xᵢ², and the mean of cos(2π·xᵢ). */
+/** The root mean square of xᵢ, and the mean of cos(2π·xᵢ). */
 function means(x: ArrayLike<number>) {
   let [squares, cosines] = [0, 0]
   for (let i = 0; i < x.length; i++) {

@@ -1,4 +1,4 @@
-/** What `minimize` and `checkGradient` are given. */
+/** Reads the arguments of `minimize` and `checkGradient`. */
 
 import { OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
@@ -7,16 +7,16 @@ import { isObject, ownProperties, readMember, toFloat64Array } from '../core/unt
 import type { Objective } from './objective.js'
 
 /**
- * An objective's functions, each read once and bound to it.
+ * The functions of an objective, each read once and bound to the objective.
  *
- * @throws OptionError where it is none, or async; the value, where a call gives a promise
+ * @throws OptionError if the objective is invalid or async; a call of `value` throws if it returns a promise
  */
 export function readObjective(objective: unknown): {
   readonly value: Objective['value']
   readonly gradient: Objective['gradient'] | undefined
-  /** Second derivatives, as expressions have them; read when they are asked for. */
+  /** Second derivatives, which expressions have; read on demand. */
   readonly hessian: () => Objective['gradient'] | undefined
-  /** What its parameters are called, if it says so, as expressions do. */
+  /** Names of the parameters if the objective has them, as expressions do. */
   readonly names: readonly string[] | null
 } {
   const given = typeof objective === 'function' ? ownProperties({ value: objective }) : objective
@@ -48,26 +48,26 @@ export function readObjective(objective: unknown): {
   }
 }
 
-/** What comes of an async function, also where a compiler has made another one of it. */
+/** Whether a value is a promise, including promises of compiled async functions. */
 export function isPromise(given: unknown): boolean {
   return isObject(given) && typeof readMember(given, 'then') === 'function'
 }
 
-/** Before it is called. */
+/** Rejects async functions before they are called. */
 function refuseAsync(argument: string, given: unknown): void {
   if (Object.prototype.toString.call(given) !== '[object AsyncFunction]') return
-  throw new OptionError(argument, 'a function that is done when it returns', 'an async function')
+  throw new OptionError(argument, 'a synchronous function', 'an async function')
 }
 
 /**
- * A point as a typed array: the same one, or a list's numbers in float64.
+ * A starting point as a typed array: the same array, or a float64 copy of an array of numbers.
  *
- * @throws OptionError where it is none
+ * @throws OptionError if the point is not a non-empty array of numbers
  */
 export function readStart(x: unknown): FloatArray {
   const read = isFloatArray(x) ? x : toFloat64Array(x)
   if (read === undefined || readLength(read) === 0) {
-    throw new OptionError('x', 'a list of numbers, a Float32Array or a Float64Array, not empty', x)
+    throw new OptionError('x', 'a non-empty array, Float32Array or Float64Array of numbers', x)
   }
   return read
 }

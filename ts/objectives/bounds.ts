@@ -1,4 +1,4 @@
-/** Boxes that parameters stay in. */
+/** Bounds of parameters. */
 
 import { OptionError } from '../core/errors.js'
 import { type FloatArray, rounding } from '../core/numbers.js'
@@ -7,48 +7,48 @@ import { isObject, isRecord } from '../core/untrusted-input.js'
 import { passThrough } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 
-/** From which number to which a parameter may go; −∞ and ∞ where it is not said. */
+/** Lower and upper bound of a parameter; −∞ and ∞ by default. */
 export type Bound<Limit = number> =
   | readonly [min: Limit, max: Limit]
   | { readonly min?: Limit; readonly max?: Limit }
 
-/** By a parameter's name, or a list in the order of parameters. */
+/** Bounds by parameter name, or as an array in the order of the parameters. */
 export type Bounds<Limit = number> =
   | Readonly<Record<string, Bound<Limit>>>
   | readonly (Bound<Limit> | null | undefined)[]
 
-/** A number for all runs, or one for each. */
+/** A number for all runs, or one number per run. */
 export type PerRunLimit = number | ArrayLike<number>
 
-/** What each parameter may be at least, and at most, in the dtype. */
+/** Lower and upper bounds of all parameters, in the dtype of the run. */
 export interface BoundsBox<Limit = number> {
   readonly min: ArrayLike<Limit>
   readonly max: ArrayLike<Limit>
 }
 
-/** The number in the box that is nearest; NaN stays NaN. */
+/** The number in the range that is closest to x; NaN stays NaN. */
 export function clamp(x: number, min: number, max: number): number {
   return x < min ? min : x > max ? max : x
 }
 
-/** Moves a point into the box. */
+/** Moves a point to the closest point within the bounds. */
 export function project(x: FloatArray, { min, max }: BoundsBox): void {
   for (let i = 0; i < x.length; i++) x[i] = clamp(x[i], min[i], max[i])
 }
 
 interface BoundsContext {
-  /** Names of parameters, if they have any, and how many there are. */
+  /** Names of the parameters, if they have any, and their count. */
   readonly names: readonly string[] | null
   readonly length: number
   readonly dtype: 'float32' | 'float64'
-  /** For how many runs limits may differ. */
+  /** Count of runs, if bounds may differ per run. */
   readonly runs?: number
 }
 
 /**
- * What a user gave as bounds; null where nothing is bounded.
+ * Reads the user's bounds; null if no parameter is bounded.
  *
- * @throws OptionError where they are none
+ * @throws OptionError if the bounds are invalid
  */
 export function readBounds(
   bounds: unknown,
@@ -83,7 +83,7 @@ export function readBounds(bounds: unknown, reading: BoundsContext): BoundsBox<n
   return isBounded ? box : null
 }
 
-/** A run's. */
+/** The bound of one run. */
 export function selectLimit(limit: number | FloatArray, run: number): number {
   return typeof limit === 'number' ? limit : limit[run]
 }
@@ -91,13 +91,12 @@ export function selectLimit(limit: number | FloatArray, run: number): number {
 function listEntries(bounds: unknown, { names, length }: BoundsContext): [number, string, unknown][] {
   const isList = Array.isArray(bounds)
   if (!isList && (!isRecord(bounds) || names === null)) {
-    const by =
-      names === null ? 'a list with [min, max] for each parameter' : `[min, max] of ${names.join(', ')}`
+    const by = names === null ? 'an array of [min, max] per parameter' : `[min, max] for ${names.join(', ')}`
     throw new OptionError('bounds', by, bounds)
   }
   if (isList) {
     if (bounds.length !== length)
-      throw new OptionError('bounds', `${length}, one for each parameter`, `${bounds.length}`)
+      throw new OptionError('bounds', `${length} entries, one per parameter`, `${bounds.length}`)
     const entries = Array.from(bounds, (bound, i): [number, string, unknown] => [
       i,
       names?.[i] ?? `${i}`,
@@ -127,17 +126,17 @@ function readBound(argument: string, bound: unknown): { min: unknown; max: unkno
   return { min, max }
 }
 
-/** A copy, rounded to the dtype. */
+/** Copies a bound, rounded to the dtype. */
 function readLimit(argument: string, limit: unknown, { dtype, runs }: BoundsContext): number | FloatArray {
   if (typeof limit === 'number' && !Number.isNaN(limit)) return rounding[dtype](limit)
   if (runs !== undefined && (isFloatArray(limit) || Array.isArray(limit))) {
     if (limit.length !== runs) {
-      throw new OptionError(argument, `a number, or ${runs}, as there are runs`, `${limit.length} numbers`)
+      throw new OptionError(argument, `a number, or one per run (${runs})`, `${limit.length} numbers`)
     }
     const isNumbers = Array.from(limit as ArrayLike<unknown>).every(
       (x) => typeof x === 'number' && !Number.isNaN(x),
     )
     if (isNumbers) return dtype === 'float32' ? Float32Array.from(limit) : Float64Array.from(limit)
   }
-  throw new OptionError(argument, runs === undefined ? 'a number' : 'a number, or one for each run', limit)
+  throw new OptionError(argument, runs === undefined ? 'a number' : 'a number, or one per run', limit)
 }

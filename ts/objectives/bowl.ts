@@ -3,18 +3,18 @@ import { readOptions } from '../options/read.js'
 import type { TestObjective } from './objective.js'
 
 const table = {
-  /** ≥ 1: the largest curvature by the smallest; 100 */
+  /** ratio of the largest to the smallest curvature, ≥ 1; default 100 */
   condition: atLeast(1, 100),
 }
 
-/** See {@link bowl}. */
+/** Options of {@link bowl}. */
 export interface BowlOptions extends GivenOf<typeof table> {}
 
 /**
- * A quadratic bowl F(x) = ½·Σ cᵢ·xᵢ² whose curvatures rise evenly from 1 to `condition`, so that
- * its Hessian has this condition number. The minimum is 0 at 0.
+ * The quadratic bowl F(x) = ½·Σ cᵢ·xᵢ². Its curvatures rise linearly from 1 to `condition`, which is therefore the
+ * condition number of its Hessian. The minimum is 0 at 0.
  *
- * @throws OptionError where `condition` is not a finite number ≥ 1, or an option has another name
+ * @throws OptionError if `condition` is not a finite number ≥ 1, or if an option is unknown
  */
 export function bowl(options: BowlOptions = {}): TestObjective {
   const { condition } = readOptions('bowl: options', options, table)

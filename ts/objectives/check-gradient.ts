@@ -8,55 +8,57 @@ import { centralDifferences, requireWritten } from './gradient.js'
 import type { Objective } from './index.js'
 
 const table = {
-  /** Of the larger of both numbers, ≥ 0; 1e-5, or 1e-2 in float32. */
+  /** Relative tolerance, as a fraction of the larger of both values, ≥ 0; default 1e-5, or 1e-2 in float32. */
   rtol: optional(nonNegative()),
-  /** ≥ 0; 1e-8·max(1, |F(x)|), or 1e-3·max(1, |F(x)|) in float32: as much as differences may be rounded. */
+  /**
+   * Absolute tolerance, ≥ 0; default 1e-8·max(1, |F(x)|), or 1e-3·max(1, |F(x)|) in float32. The default covers the
+   * rounding error of the differences.
+   */
   atol: optional(nonNegative()),
-  /** h in xᵢ ± h·max(1, |xᵢ|), > 0; ∛ε of the dtype: 6.1e-6, or 4.9e-3 in float32. */
+  /** Step h of the differences at xᵢ ± h·max(1, |xᵢ|), > 0; default ∛ε of the dtype: 6.1e-6, or 4.9e-3 in float32. */
   step: optional(positive()),
 }
 
-/** How far a gradient may be from differences, and how those are taken. */
+/** Tolerances of the comparison, and the step of the differences. */
 export interface CheckGradientOptions extends GivenOf<typeof table> {}
 
-/** A gradient beside differences, at the element that is furthest from its tolerance. */
+/** Comparison of a gradient with differences, at the element that deviates most relative to its tolerance. */
 export interface GradientCheck {
-  /** Whether all elements are within their tolerance, and everything is finite. */
+  /** Whether all elements are within their tolerance, and all values are finite. */
   readonly ok: boolean
-  /** How many elements are not. */
+  /** Count of elements that are not within their tolerance. */
   readonly failures: number
   /** The objective at x. */
   readonly value: number
-  /** The element with the largest |analytic − numeric|/(atol + rtol·max(|analytic|, |numeric|)). */
+  /** Index of the element with the largest |analytic − numeric|/(atol + rtol·max(|analytic|, |numeric|)). */
   readonly index: number
-  /** What the gradient has there. */
+  /** The element of the gradient. */
   readonly analytic: number
-  /** What central differences have there. */
+  /** The element of the central differences. */
   readonly numeric: number
-  /** |analytic − numeric|; Infinity where one is not finite. */
+  /** |analytic − numeric|; Infinity if either is not finite. */
   readonly absoluteError: number
-  /** That by the larger one's absolute value; 0 where both are 0. */
+  /** Absolute error divided by the larger absolute value; 0 if both values are 0. */
   readonly relativeError: number
 }
 
-/** By bytes of an element. */
+/** Default tolerances by bytes per element. */
 const tolerances = { 4: { rtol: 1e-2, atol: 1e-3 }, 8: { rtol: 1e-5, atol: 1e-8 } } as Readonly<
   Record<number, { readonly rtol: number; readonly atol: number }>
 >
 
 /**
- * Compares a gradient with central differences, element by element: |analytic − numeric| ≤ atol +
- * rtol·max(|analytic|, |numeric|). It takes 2n + 1 values.
+ * Compares a gradient with central differences, element by element: |analytic − numeric| ≤ atol + rtol·max(|analytic|,
+ * |numeric|). The check takes 2n + 1 evaluations of the value.
  *
- * Check in float64 where you can: in float32 the differences, too, are that coarse, and an element below
- * atol is not seen. At a kink, as ReLU has one at 0, differences are between both slopes, and do not fit.
+ * Check in float64 if possible. In float32 the differences are coarse too, and elements below atol are not checked. At
+ * a kink, such as that of ReLU at 0, central differences lie between both one-sided derivatives and do not match.
  *
  * @param objective `{ value, gradient }`, as for `minimize`
- * @param x where, copied: a Float32Array, at which all is float32, or a Float64Array or list of numbers
- * @throws OptionError for what cannot be used; where the value is no number, the gradient does not fill all of
- * `out`, or one of them changes x. What they throw themselves is passed on.
- * @example
- * const { ok, index, analytic, numeric } = checkGradient(objective, [0.5, -1])
+ * @param x the point, copied. A Float32Array selects float32; a Float64Array or an array of numbers selects float64.
+ * @throws OptionError for invalid arguments; if the value is not a number, if the gradient does not fill all of `out`,
+ * or if either function changes x. Errors of the functions themselves are passed on.
+ * @example const { ok, index, analytic, numeric } = checkGradient(objective, [0.5, -1])
  */
 export function checkGradient(
   objective: Required<Objective>,
@@ -103,7 +105,7 @@ function compare(analytic: FloatArray, numeric: FloatArray, rtol: number, atol: 
     const a = analytic[index]
     const n = numeric[index]
     const size = Math.max(Math.abs(a), Math.abs(n))
-    // size is NaN where one of them is.
+    // size is NaN if either value is NaN.
     const areFinite = size < Infinity
     const absoluteError = areFinite ? Math.abs(a - n) : Infinity
     const relativeError = !areFinite ? Infinity : size === 0 ? 0 : absoluteError / size
@@ -116,9 +118,8 @@ function compare(analytic: FloatArray, numeric: FloatArray, rtol: number, atol: 
   return { failures, ...worst }
 }
 
-/** @throws OptionError where a call has changed the point that it was given */
+/** @throws OptionError if a call has changed its point */
 function checkKept(name: string, point: FloatArray, x: FloatArray): void {
   const i = point.findIndex((xi, i) => !Object.is(xi, x[i]))
-  if (i !== -1)
-    throw new OptionError(`objective: ${name}`, 'x to be left as it is', `a call that set x[${i}]`)
+  if (i !== -1) throw new OptionError(`objective: ${name}`, 'x to stay unchanged', `a call that set x[${i}]`)
 }

@@ -1,10 +1,10 @@
 import { planar, type TestObjective } from './objective.js'
 
 /**
- * Goldstein and Price's function in two dimensions (Goldstein and Price, 1971; Surjanovic and Bingham,
- * 2013). With u = x + y and v = 2·x − 3·y it is a product of two quartics,
- * F = (1 + (u + 1)²·(19 − 14·u + 3·u²))·(30 + v²·(18 − 16·v + 3·v²)), as which it is computed. From 3
- * at (0, −1), the global minimum, to 10⁶ in view; three other minima are local.
+ * Goldstein and Price's function in two dimensions (Goldstein and Price, 1971; Surjanovic and Bingham, 2013). With u =
+ * x + y and v = 2·x − 3·y it is a product of two quartics: F = (1 + (u + 1)²·(19 − 14·u + 3·u²))·(30 + v²·(18 − 16·v +
+ * 3·v²)). It is computed in this form. Within its view the function ranges from 3 at (0, −1), the global minimum, to 1
+ * million. It has three other, local minima.
  */
 export function goldsteinPrice(): TestObjective {
   const left = (u: number) => 1 + (u + 1) * (u + 1) * (19 - 14 * u + 3 * u * u)
@@ -15,7 +15,7 @@ export function goldsteinPrice(): TestObjective {
     gradient: (x, y) => {
       const u = x + y
       const v = 2 * x - 3 * y
-      // The quartics' slopes have whole roots.
+      // The derivatives of the quartics have integer roots.
       const byU = 12 * (u + 1) * (u - 1) * (u - 2) * right(v)
       const byV = left(u) * (12 * v * (v - 1) * (v - 3))
       return [byU + 2 * byV, byU - 3 * byV]

@@ -7,10 +7,10 @@ import { isPromise } from './arguments.js'
 import { type BoundsBox, clamp } from './bounds.js'
 import type { Objective } from './objective.js'
 
-/** A NaN that no computation gives: two of these words in float64, one in float32. */
+/** A NaN that no computation returns. It consists of two of these words in float64, and of one in float32. */
 const UNWRITTEN = 0x7ff8dead
 
-/** A gradient that throws an OptionError where it does not write all of `out`. */
+/** Wraps a gradient so that it throws an OptionError if it does not write all of `out`. */
 export function requireWritten(
   gradient: Required<Objective>['gradient'],
   out: FloatArray,
@@ -26,25 +26,25 @@ export function requireWritten(
     }
     for (let i = 0; i < out.length; i++) {
       if (!Number.isNaN(out[i]) || words[size * i] !== UNWRITTEN) continue
-      const instead = isObject(returned) ? ' and returned something instead' : ''
+      const instead = isObject(returned) ? ' but returned an object' : ''
       throw new OptionError(
         `objective: ${name}`,
         'all of out to be filled',
-        `a call that left out[${i}]${instead}`,
+        `a call that did not set out[${i}]${instead}`,
       )
     }
   }
 }
 
 /**
- * ∛ε by bytes of an element, to which a central difference's errors are balanced; constants, as engines differ
- * in cbrt.
+ * ∛ε by bytes per element, which balances the two errors of a central difference. The values are constants, because
+ * engines differ in cbrt.
  */
 const RELATIVE_STEP = { 4: 4.921566601151848e-3, 8: 6.055454452393343e-6 } as Readonly<Record<number, number>>
 
 /**
- * The gradient by central differences; `point`, as long as x, is overwritten: it is where values are taken. Next
- * to a bound they are of one side.
+ * The gradient by central differences. `point` is a work array of the length of x, and is overwritten. Next to a bound
+ * the differences are one-sided.
  */
 export function centralDifferences(
   value: (x: ArrayLike<number>) => number,
@@ -58,7 +58,7 @@ export function centralDifferences(
     for (let i = 0; i < point.length; i++) {
       const center = point[i]
       const step = factor * Math.max(1, Math.abs(center))
-      // What is really added or taken away is rounded.
+      // The actual difference is used, because adding the step to x rounds it.
       point[i] = inBox(center + step, i)
       const right = point[i]
       const above = value(point)

@@ -1,9 +1,8 @@
 import { planar, type TestObjective } from './objective.js'
 
 /**
- * Himmelblau's function in two dimensions (Himmelblau, 1972):
- * F(x, y) = (x² + y − 11)² + (x + y² − 7)². It is 0 at four points, of which (3, 2) is one and the
- * others are rounded.
+ * Himmelblau's function in two dimensions (Himmelblau, 1972): F(x, y) = (x² + y − 11)² + (x + y² − 7)². It is 0 at four
+ * points: (3, 2), and three whose coordinates are rounded here.
  */
 export function himmelblau(): TestObjective {
   return planar({

@@ -1,4 +1,4 @@
-/** Functions to try optimizers on, with their gradients. */
+/** Test functions for optimizers, with their gradients. */
 
 import { ackley } from './ackley.js'
 import { beale } from './beale.js'
@@ -51,5 +51,5 @@ export const objectives = {
   bowl,
 } as const
 
-/** A test objective's name. */
+/** Name of a test objective. */
 export type ObjectiveName = keyof typeof objectives

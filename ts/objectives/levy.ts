@@ -2,9 +2,9 @@ import { cos, sin } from '../functions/index.js'
 import type { TestObjective } from './objective.js'
 
 /**
- * Levy's function in n dimensions (Levy and Montalvo, 1985; number 13 in two, Surjanovic and Bingham,
- * 2013): with wᵢ = 1 + (xᵢ − 1)/4, F(x) = sin²(π·w₁) + Σᵢ (wᵢ − 1)²·(1 + 10·sin²(π·wᵢ + 1)), i < n,
- * + (wₙ − 1)²·(1 + sin²(2π·wₙ)). Valleys side by side; its global minimum is 0 at (1, …, 1).
+ * Levy's function in n dimensions (Levy and Montalvo, 1985; in two dimensions number 13 of Surjanovic and Bingham,
+ * 2013). With wᵢ = 1 + (xᵢ − 1)/4 it is F(x) = sin²(π·w₁) + Σᵢ (wᵢ − 1)²·(1 + 10·sin²(π·wᵢ + 1)) + (wₙ − 1)²·(1 +
+ * sin²(2π·wₙ)), with the sum over i < n. It has parallel valleys. The global minimum is 0 at (1, …, 1).
  */
 export function levy(): TestObjective {
   return {
@@ -26,7 +26,7 @@ export function levy(): TestObjective {
     },
     gradient(x, out) {
       const last = x.length - 1
-      // By w, of which x is four times as much.
+      // The derivative with respect to wᵢ is divided by 4, because xᵢ changes four times as much.
       for (let i = 0; i <= last; i++) {
         const away = (x[i] - 1) / 4
         const [depth, rate, phase] = i < last ? [10, Math.PI, 1] : [1, 2 * Math.PI, 0]

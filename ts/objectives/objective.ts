@@ -2,37 +2,37 @@ import { TensorError } from '../core/errors.js'
 import { isObject } from '../core/untrusted-input.js'
 
 /**
- * Something to be minimized: F(x), and its gradient, which fills all of `out`, as long as x, and
- * returns nothing (`void` alone would let it return its array). Neither may keep or change x, which is
- * the optimizer's own memory.
+ * A function to minimize: the value F(x), and its gradient. The gradient fills all of `out`, an array as long as x, and
+ * returns nothing. (A return type of `void` alone would allow returning the array.) Neither function may keep or change
+ * x, which is the optimizer's own memory.
  */
 export interface Objective {
   value(x: ArrayLike<number>): number
   gradient?(x: ArrayLike<number>, out: { [i: number]: number }): void | undefined
 }
 
-/** An objective that may also have its second derivatives. */
+/** An objective that may also have second derivatives. */
 export interface TwiceDifferentiable extends Objective {
-  /** Fills `out` with all of them, row by row, as long as x times x; as `gradient` otherwise. */
+  /** Fills `out`, an array of length n·n, with the second derivatives by rows. Otherwise it is like `gradient`. */
   hessian?(x: ArrayLike<number>, out: { [i: number]: number }): void | undefined
 }
 
-/** An objective whose answer is known, and how to look at it in two dimensions. */
+/** An objective with known minima, and a view for plots in two dimensions. */
 export interface TestObjective extends Required<Objective> {
-  /** Its key in `objectives`. */
+  /** Key of the objective in `objectives`. */
   readonly name: string
-  /** Where the global minima are in n dimensions; none where there is none, or none is known. */
+  /** Global minima in n dimensions; empty if there is none, or none is known. */
   minima(dimensions: number): readonly Float64Array[]
-  /** A point from which the way down is worth seeing. */
+  /** A starting point whose path to the minimum is worth plotting. */
   readonly start: Point
-  /** What a picture should show: x from the first to the second number, y from the third to the fourth. */
+  /** Range of a plot: x from the first to the second number, y from the third to the fourth. */
   readonly view: View
 }
 
 export type Point = readonly [x: number, y: number]
 export type View = readonly [x0: number, x1: number, y0: number, y1: number]
 
-/** An objective in two dimensions and no others. */
+/** An objective that is defined in two dimensions only. */
 interface Planar {
   readonly name: string
   readonly value: (x: number, y: number) => number
@@ -42,7 +42,7 @@ interface Planar {
   readonly view: View
 }
 
-/** @throws TensorError (when called) where x has not two elements */
+/** @throws TensorError (when called) if x does not have two elements */
 export function planar({ name, value, gradient, minima, start, view }: Planar): TestObjective {
   const check = (x: ArrayLike<number>) => {
     if (x?.length === 2 && typeof x[0] === 'number' && typeof x[1] === 'number') return

@@ -2,9 +2,8 @@ import { cos, sin } from '../functions/index.js'
 import type { TestObjective } from './objective.js'
 
 /**
- * Rastrigin's function in n dimensions (Rastrigin, 1974; Mühlenbein, Schomisch and Born, 1991):
- * F(x) = Σᵢ 10 + xᵢ² − 10·cos(2π·xᵢ). A local minimum near every point of integers; the
- * global one is 0 at 0.
+ * Rastrigin's function in n dimensions (Rastrigin, 1974; Mühlenbein, Schomisch and Born, 1991): F(x) = Σᵢ 10 + xᵢ² −
+ * 10·cos(2π·xᵢ). It has a local minimum near every point of integers. The global minimum is 0 at 0.
  */
 export function rastrigin(): TestObjective {
   return {

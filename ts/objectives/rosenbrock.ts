@@ -3,21 +3,21 @@ import { readOptions } from '../options/read.js'
 import type { TestObjective } from './objective.js'
 
 const table = {
-  /** where the minimum is; 1 */
+  /** position of the minimum; default 1 */
   a: finite(1),
-  /** how steep the walls of the valley are; 100. There is a minimum where it is ≥ 0 */
+  /** steepness of the valley's walls; default 100. A minimum exists if b ≥ 0 */
   b: finite(100),
 }
 
-/** See {@link rosenbrock}. */
+/** Options of {@link rosenbrock}. */
 export interface RosenbrockOptions extends GivenOf<typeof table> {}
 
 /**
- * Rosenbrock's function in n ≥ 2 dimensions (Rosenbrock, 1960), as a sum over neighbors:
- * F(x) = Σᵢ (a − xᵢ)² + b·(xᵢ₊₁ − xᵢ²)². In two dimensions its only minimum is 0 at (a, a²); in
- * more, with a = 1, 0 at (1, …, 1).
+ * Rosenbrock's function in n ≥ 2 dimensions (Rosenbrock, 1960), as a sum over neighbors: F(x) = Σᵢ (a − xᵢ)² + b·(xᵢ₊₁
+ * − xᵢ²)². In two dimensions its only minimum is 0 at (a, a²). In more dimensions, with a = 1, a minimum is 0 at (1, …,
+ * 1).
  *
- * @throws OptionError where one is not, or has another name
+ * @throws OptionError if an option is not a finite number, or is unknown
  */
 export function rosenbrock(options: RosenbrockOptions = {}): TestObjective {
   const { a, b } = readOptions('rosenbrock: options', options, table)
@@ -46,7 +46,7 @@ export function rosenbrock(options: RosenbrockOptions = {}): TestObjective {
     minima(dimensions) {
       if (b < 0) return []
       if (dimensions === 2) return [Float64Array.of(a, a * a)]
-      // Elsewhere a is not its own square, and no formula is known.
+      // In more dimensions the minimum is known only if a is its own square.
       return a === 1 || a === 0 ? [new Float64Array(dimensions).fill(a)] : []
     },
   }

@@ -1,8 +1,8 @@
 import { planar, type TestObjective } from './objective.js'
 
 /**
- * The saddle F(x, y) = x² − y² in two dimensions: flat at 0, and without a minimum. Whoever starts
- * close to y = 0 comes to rest there for a while, or for good on it.
+ * The saddle F(x, y) = x² − y² in two dimensions. Its gradient is 0 at the origin, but it has no minimum. A start close
+ * to y = 0 stays near the origin for a while; a start on y = 0 stays there for good.
  */
 export function saddle(): TestObjective {
   return planar({

@@ -1,12 +1,11 @@
 import type { TestObjective } from './objective.js'
 
-/** Where x⁴ − 16·x² + 5·x is least: 4·x³ − 32·x + 5 = 0, rounded. */
+/** Minimum of x⁴ − 16·x² + 5·x: the root of 4·x³ − 32·x + 5 = 0, rounded. */
 const LOWEST = -2.903534027771177
 
 /**
- * Styblinski and Tang's function in n dimensions (Styblinski and Tang, 1990):
- * F(x) = ½·Σᵢ xᵢ⁴ − 16·xᵢ² + 5·xᵢ. 2ⁿ minima; the global one is about −39.166·n, where all xᵢ are
- * −2.9035…
+ * Styblinski and Tang's function in n dimensions (Styblinski and Tang, 1990): F(x) = ½·Σᵢ xᵢ⁴ − 16·xᵢ² + 5·xᵢ. It has
+ * 2ⁿ minima. The global minimum is about −39.166·n, where all xᵢ are −2.9035…
  */
 export function styblinskiTang(): TestObjective {
   return {

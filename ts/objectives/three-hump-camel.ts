@@ -1,9 +1,9 @@
 import { planar, type TestObjective } from './objective.js'
 
 /**
- * The three-hump camel in two dimensions (as Jamil and Yang, 2013, function 29, and Surjanovic and
- * Bingham, 2013, have it): F(x, y) = 2·x² − 1.05·x⁴ + x⁶/6 + x·y + y². Its global minimum is 0 at 0,
- * between two that are local, about ±(1.75, −0.87).
+ * The three-hump camel function in two dimensions (Jamil and Yang, 2013, function 29; Surjanovic and Bingham, 2013):
+ * F(x, y) = 2·x² − 1.05·x⁴ + x⁶/6 + x·y + y². The global minimum is 0 at 0, between two local minima at about ±(1.75,
+ * −0.87).
  */
 export function threeHumpCamel(): TestObjective {
   return planar({

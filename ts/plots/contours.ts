@@ -1,6 +1,6 @@
-/** Contours of heights on a grid, and stars at minima: their corners, whatever draws them. */
+/** Contours of heights on a grid, and star markers at minima. The module computes corners for any renderer. */
 
-/** What is used of d3-contour's generator. */
+/** The used part of d3-contour's generator. */
 interface ContourGenerator {
   size(size: [number, number]): this
   thresholds(levels: number[]): (heights: number[]) => { value: number; coordinates: number[][][][] }[]
@@ -8,16 +8,16 @@ interface ContourGenerator {
 
 type Corner = readonly [u: number, v: number]
 
-/** All places above a level: rings, of which inner ones are holes. */
+/** The region above a level, as rings. Inner rings are holes. */
 export interface ContourLevel {
   readonly value: number
-  /** Corners as fractions of the grid's width and height, from its first point on. */
+  /** Corners as fractions of the grid's width and height, from its first point. */
   readonly rings: readonly (readonly Corner[])[]
 }
 
 /**
- * @param contours d3-contour's, which is no part of the library
- * @param heights row by row, of `size` × `size` points
+ * @param contours d3-contour's generator, which is not a part of the library
+ * @param heights heights at `size` × `size` points, by rows
  */
 export function findContours(
   contours: () => ContourGenerator,
@@ -25,7 +25,7 @@ export function findContours(
   size: number,
   levels: number[],
 ): ContourLevel[] {
-  // A grid's point is in the middle of a cell there, and the first cell begins at 0.
+  // d3-contour places each grid point in the middle of a cell, and the first cell begins at 0.
   const fraction = (cells: number) => (cells - 0.5) / (size - 1)
   const found = contours().size([size, size]).thresholds(levels)(Array.from(heights))
   return found.map(({ value, coordinates }) => ({
@@ -34,7 +34,7 @@ export function findContours(
   }))
 }
 
-/** The ten corners of a star of five points. */
+/** The ten corners of a five-pointed star. */
 export const starCorners = (x: number, y: number, outer: number, inner: number): [number, number][] =>
   Array.from({ length: 10 }, (_, i) => {
     const radius = i % 2 === 0 ? outer : inner

@@ -1,4 +1,4 @@
-/** What is said of fits that have stopped, as a program. */
+/** Compiles the diagnostics of stopped fits to a program. */
 
 import { Builder } from '../../expressions/differentiate.js'
 import { defineLines, INFINITY } from '../../expressions/lines.js'
@@ -10,21 +10,33 @@ import { clampToBounds, freeDirections, numberedNames } from './levenberg-marqua
 import type { StepEquations } from './step-equations.js'
 
 /**
- * Where the next step would be larger than this part of a standard error, and than the tolerance allows, a fit has
- * not converged …
+ * A fit has not converged if the next step would be longer than this fraction of a standard error, and longer than the
+ * tolerance allows.
  */
 export const OFFSET_TOLERANCE = 1e-3
-/** … unless the data are met so well that it is less than this part of the parameters, or than the tolerance. */
+/**
+ * A fit has nevertheless converged if the next step is shorter than this fraction of the parameters, or than the
+ * tolerance. This applies to data that the model fits almost exactly.
+ */
 export const EXACT_FIT_RATIO = 1e-9
-/** What the last step leaves of a cost is none, if it is less than this part: but for rounding, data are met exactly. */
+/**
+ * A cost that the last step reduces to less than this fraction counts as 0: except for rounding, the model fits the
+ * data exactly.
+ */
 const MIN_RELATIVE_GRADIENT = 1e-9
-/** Of a diagonal of JᵀWJ that has been larger so many times, nothing is left but what a step has not quite reached. */
+/**
+ * A diagonal element of JᵀWJ below this fraction of its largest value has faded: only the incompleteness of the last
+ * step keeps it above 0.
+ */
 export const FADED_RATIO = 1e-12
 
-/** How much the last step may still gain, where the parameters have a length. */
+/**
+ * Upper limit of the gain that the last step may still promise, relative to the cost and to the length of the
+ * parameters.
+ */
 const gainLimit = defineLines(
   `
-  # Squares that are too large for a number say nothing.
+  # Overflowing squares carry no information.
   least = exact*squaredLength
   limit = max(offset*cost, least)
   isInRange = limit < INFINITY
@@ -32,19 +44,19 @@ const gainLimit = defineLines(
   { INFINITY },
 )
 
-/** The verdict on the point, and what the last step leaves of the cost. */
+/** The reason of the fit, and the cost after its last step. */
 const conclusion = defineLines(
   `
   isSound = pivotTolerance < leastPivot
   isOff = limit < reduction
-  # A step that is not so short would have to be looked at: it may lead away.
+  # A longer step would need an evaluation, because it may diverge.
   isClose = isSound && reduction <= max(2*tolerance*cost, least)
   rest = cost - reduction
   isLeft = MIN_RELATIVE_GRADIENT*cost < rest
   lowered = isClose ? (isLeft ? rest : 0) : cost
   left = isInRange ? lowered : NOT_A_NUMBER
 
-  # Without a degree of freedom it is NaN, and not ∞ where some rounding is left.
+  # NaN if no degrees of freedom are left, even if rounding leaves a residual.
   scaled = freedom ? left/freedom : NOT_A_NUMBER
   atPoint = isOff ? STALLED : CONVERGED
   ifSound = isSound ? (isVague ? SINGULAR : atPoint) : whenBelowMin
@@ -54,8 +66,9 @@ const conclusion = defineLines(
 )
 
 /**
- * The names of what {@link compileDiagnostics} reads: the best point, cost, gradient, matrix, and degrees of freedom where all
- * vary; where it looks closer, also the largest diagonal of the matrix so far, and where parameters started; units.
+ * Input names of {@link compileDiagnostics}, in order: the best point, its cost, gradient and matrix, and the degrees
+ * of freedom if all parameters are free. The refined check also reads the largest diagonal of the matrix so far and the
+ * starting values. The scaling units come last.
  */
 function diagnosticNames({ free }: Problem, algebra: StepEquations, isCloser: boolean): readonly string[] {
   const size = free.length
@@ -71,12 +84,12 @@ function diagnosticNames({ free }: Problem, algebra: StepEquations, isCloser: bo
 }
 
 /**
- * What is said of a fit that has stopped. Its outputs are the point and the cost, the covariance's lower triangle,
- * a verdict on the point, which parameters a bound holds (as bits), and 1, as it does not go on. A closer look also tells
- * of which parameters the data say nothing (as bits), and whether squares may have been lost as too small.
+ * Compiles the diagnostics of a stopped fit. The outputs are the point, the cost, the lower triangle of the covariance,
+ * the reason, the parameters at a bound (as bits), and 1 to end the program. The refined check also returns the
+ * unidentifiable parameters (as bits), the standard errors, and the gain that is left.
  *
- * Where a fit has converged, the step without λ that is left is taken, and the cost lowered by what it gains: it is
- * so short that no evaluation could tell the difference. What a bound holds counts as fixed there.
+ * If a fit has converged, the undamped step that is left is taken, and the cost is lowered by its predicted gain. The
+ * step is so short that no evaluation could show the difference. Parameters at a bound count as fixed.
  */
 export function compileDiagnostics(
   problem: Problem,
@@ -94,7 +107,7 @@ export function compileDiagnostics(
   const scale = algebra.diagonal(b, sums)
   const [cost, freedom] = [graph.name('@cost'), graph.name('@freedom')]
 
-  // As squares of products: there are larger numbers than have a square.
+  // Squares of products are used, because the squares of large numbers overflow.
   const inUnits = algebra.inUnits(b, best)
   const lengths = scale.map((d, i) => b.multiply(b.operation('sqrt', d), inUnits[i]))
   const squaredLength = dot(b, lengths, lengths)
@@ -133,7 +146,7 @@ export function compileDiagnostics(
     ...[verdict, packBits(b, held)],
     ...(isCloser ? [packBits(b, vague), ...errors.map((error, i) => ifKnown(error, i)), reduction] : []),
   ]
-  // As many as there are names: what goes in and what comes out of an iteration has the same places.
+  // Padding: an iteration has as many outputs as inputs, plus the reason.
   const names = diagnosticNames(problem, algebra, isCloser)
   const unused = names.slice(outputs.length).map(() => b.zero)
   return compile(graph, [...outputs, ...unused, b.one], names, [])
@@ -147,10 +160,11 @@ interface DiagnosticPoint {
 }
 
 /**
- * Whether the model no longer depends on a parameter, as on b in a·exp(−b·t) + c where a is 0: to move it by itself, or
- * by where it started, makes no difference, though it has made one on the way.
+ * Whether the model no longer depends on a parameter that it depended on earlier in the fit. An example is b in
+ * a·exp(−b·t) + c after a has become 0. Such a parameter changes the cost by at most `least` if it moves by its own
+ * value, or by its starting value.
  *
- * @param least what makes a difference
+ * @param least smallest change of the cost that counts
  */
 function findFadingParameters(
   b: Builder,
@@ -166,7 +180,7 @@ function findFadingParameters(
   })
 }
 
-/** Conditions as the bits of a number. */
+/** Packs conditions into the bits of one number. */
 function packBits(b: Builder, conditions: readonly number[]): number {
   return conditions.map((is, i) => b.multiply(b.constant(1 << i), is)).reduce((sum, bit) => b.add(sum, bit))
 }

@@ -1,41 +1,45 @@
 /**
- * The arrow of normal equations: each group has own parameters, and all have shared ones. With A, B and C the blocks of
- * JᵀWJ + λ·D of a group, own by own, shared by own and shared by shared, its own parameters leave the equations of the
- * shared ones C − B·A⁻¹·Bᵀ, which are added up over the groups (a Schur complement). Here they are nodes of a graph.
+ * Eliminates the local parameters from the bordered (arrowhead) normal equations of a shared fit. Let A, B and C be the
+ * blocks of JᵀWJ + λ·D of one group: local by local, shared by local, and shared by shared. Eliminating the local
+ * parameters leaves C − B·A⁻¹·Bᵀ for the shared ones (a Schur complement). These matrices are summed over the groups.
+ * Here the equations are nodes of a graph.
  */
 
 import type { Builder } from '../../expressions/differentiate.js'
 import { dot, triangle, triangleIndex } from './ldlt.js'
 
-/** How many parameters of either kind a group has. */
+/** Counts of the local and the shared parameters of a group. */
 export interface EliminationSize {
   readonly local: number
   readonly shared: number
 }
 
-/** A group's equations, own parameters first: half the gradient, the lower triangle of JᵀWJ, and D of own ones. */
+/**
+ * The equations of one group, local parameters first: half the gradient, the lower triangle of JᵀWJ, and D of the local
+ * parameters.
+ */
 interface BorderedEquations {
   readonly right: readonly number[]
   readonly matrix: readonly number[]
   readonly scale: readonly number[]
-  /** 1 for each own parameter that may move, 0 for others. */
+  /** 1 for each local parameter that may move, 0 for a fixed one. */
   readonly moves: readonly number[]
   readonly damping: number
-  /** A pivot, beside D, below which a parameter is not determined, and does not move. */
+  /** Smallest usable pivot, relative to D. A parameter with a smaller pivot is undetermined and does not move. */
   readonly least: number
 }
 
-/** A as L·D·Lᵀ, and what it makes of the right side and of B: −A⁻¹·g, and A⁻¹·Bᵀ by shared parameters. */
+/** The factors L·D·Lᵀ of A, the local step −A⁻¹·g, and A⁻¹·Bᵀ per shared parameter. */
 export interface EliminatedEquations<T> {
-  /** Below the diagonal. */
+  /** Elements of L below the diagonal. */
   readonly lower: readonly T[]
-  /** 1/D; 0 of what does not move. */
+  /** 1/D; 0 for a parameter that does not move. */
   readonly inverse: readonly T[]
   readonly step: readonly T[]
   readonly coupling: readonly (readonly T[])[]
 }
 
-/** Where (i, j) is below the diagonal of a matrix. */
+/** Index of (i, j) in an array of the elements below the diagonal. */
 export const belowDiagonal = (i: number, j: number) => triangleIndex(i - 1, j)
 
 export function eliminateLocals(
@@ -46,7 +50,7 @@ export function eliminateLocals(
   const lower: number[] = []
   const inverse: number[] = []
   for (let i = 0; i < local; i++) {
-    // L·D of this row.
+    // Row i of L·D.
     const scaled: number[] = []
     for (let j = 0; j <= i; j++) {
       const node = matrix[triangleIndex(i, j)]
@@ -69,7 +73,7 @@ export function eliminateLocals(
     inverse,
     step,
     follow,
-    /** What own parameters leave of the equations of shared ones. */
+    /** Equations of the shared parameters after elimination of the local ones. */
     matrix: triangle(shared, (k, l) => less(matrix[triangleIndex(local + k, local + l)], k, follow[l])),
     right: follow.map((_, k) =>
       less(
@@ -78,15 +82,15 @@ export function eliminateLocals(
         step.map((x) => b.negate(x)),
       ),
     ),
-    /** −gᵀδ of own parameters, while shared ones stay. */
+    /** −gᵀδ of the local parameters if the shared ones do not move. */
     decrement: local === 0 ? b.zero : b.negate(dot(b, right.slice(0, local), step)),
   }
 }
 
-/** What solutions are made by: of numbers, or of nodes. */
+/** Arithmetic of a triangular solve, on numbers or on graph nodes. */
 interface Arithmetic {
   lessProduct(a: number, b: number, c: number): number
-  /** What does not move stays 0. */
+  /** Product with an inverse pivot; 0 for a parameter that does not move. */
   timesInverse(a: number, inverse: number): number
 }
 
@@ -100,7 +104,7 @@ export const numberArithmetic: Arithmetic = {
   timesInverse: (x, inverse) => (inverse === 0 ? 0 : x * inverse),
 }
 
-/** L·D·Lᵀ·x = right. */
+/** Solves L·D·Lᵀ·x = right. */
 export function solveEliminated(
   { lessProduct, timesInverse }: Arithmetic,
   { lower, inverse }: Pick<EliminatedEquations<number>, 'lower' | 'inverse'>,

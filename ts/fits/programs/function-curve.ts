@@ -1,4 +1,4 @@
-/** A model that is a function at the rows of a fit, and the programs of one that is an expression. */
+/** Evaluates a model that is a function at the rows of a fit, and compiles the programs of expression models. */
 
 import { OptionError } from '../../core/errors.js'
 import type { Slices } from '../../core/slices.js'
@@ -17,12 +17,12 @@ import {
 import { type BoundFunctionModel, type ModelFunction, ROWS } from '../problem/function-model.js'
 import type { Problem } from '../problem/problem.js'
 
-/** Columns that the model has, in the order of programs. */
+/** Columns that the model reads, in the order in which programs take them. */
 export function modelColumns({ columns, y, weight }: Problem): string[] {
   return columns.filter((name) => name !== y && name !== weight)
 }
 
-/** The same thing each time. */
+/** Memoizes a function by the identity of its argument. */
 export function memoizeBy<K extends object, T>(make: (key: K) => T): (key: K) => T {
   const kept = new WeakMap<K, T>()
   return (key) => {
@@ -32,7 +32,10 @@ export function memoizeBy<K extends object, T>(make: (key: K) => T): (key: K) =>
   }
 }
 
-/** The derivatives of the model in a row, by parameter that varies; of a function names of what it will be. */
+/**
+ * Nodes of the derivatives of the model in a row, one per free parameter. For a function model, names stand for these
+ * derivatives.
+ */
 export function slopeNodes({ graph, model, free, evaluatedExpressions }: Problem): readonly number[] {
   if (evaluatedExpressions.length > 0) return evaluatedExpressions.slice(1).map((name) => graph.name(name))
   return differentiate(graph, model, free, () => false).gradient
@@ -40,12 +43,15 @@ export function slopeNodes({ graph, model, free, evaluatedExpressions }: Problem
 
 const parameterNames = (problem: Problem) => [...problem.free, ...problem.fixed, ...modelColumns(problem)]
 
-/** The model and its derivatives, of a point and then a row of its columns. */
+/** Compiles the model and its derivatives as a function of the parameters, followed by one row of columns. */
 export const compileModel = memoizeBy((problem: Problem) => {
   return compile(problem.graph, [problem.model, ...slopeNodes(problem)], parameterNames(problem), [])
 })
 
-/** Of all that a function is given by each parameter that varies, as far as it depends on it. */
+/**
+ * Compiles the chain rule: derivatives of each argument of a model function with respect to the free parameters that it
+ * depends on.
+ */
 const compileChainRule = memoizeBy(({ graph, free, fixed, values }: Problem) => {
   const links = [...values].flatMap(([name, node]) =>
     differentiate(graph, node, free, () => false).gradient.flatMap((slope, i) =>
@@ -65,32 +71,32 @@ const compilePoint = memoizeBy(({ graph, free, fixed, values }: Problem) =>
   compile(graph, [...values.values()], [...free, ...fixed], []),
 )
 
-/** Largest relative difference between right derivatives and finite differences. */
+/** Largest relative difference between correct derivatives and finite differences. */
 const EQUALITY_TOLERANCE = 1e-3
-/** Allowed difference beside it, as a fraction of |curve / parameter|. */
+/** Additional absolute difference that is allowed, as a fraction of |curve / parameter|. */
 const ROUNDING = 1e-8
 const CENTRAL_DIFFERENCES: FiniteDifferenceValues = { order: 2, step: undefined }
 
-/** A function by the parameters that vary. */
+/** A model function, as a function of the free parameters. */
 export class FunctionCurve {
-  /** How often it has been evaluated at all rows. */
+  /** Count of evaluations at all rows. */
   evaluations = 0
-  /** The part of derivatives that is rounding. */
+  /** Relative rounding error of the derivatives. */
   declare readonly rounding: number
   readonly #problem: Problem
   readonly #functionModel: BoundFunctionModel
   readonly #fixed: readonly number[]
   readonly #names: readonly string[]
   readonly #machine: ProgramRunner
-  /** What it is given: parameters that vary, and those that do not. */
+  /** Input of the program: free parameters, then fixed ones. */
   readonly #input: Float64Array
   readonly #point: Readonly<Record<string, number>>
   readonly #rows: RowEvaluator
 
   /**
-   * @param columns rows of those that the model has
-   * @param fixed what parameters are that have a number for each fit
-   * @param rows how many there are, also of a model without columns
+   * @param columns the model's columns, at the rows of the fit
+   * @param fixed values of the parameters that are fixed per fit
+   * @param rows count of rows, which a model without columns needs too
    */
   constructor(
     problem: Problem,
@@ -124,7 +130,7 @@ export class FunctionCurve {
     return this.value(x)
   }
 
-  /** Its derivatives by each parameter. */
+  /** Derivatives of the model at all rows, one array per free parameter. */
   *slopes(around: DifferencePoint): Slices<Float64Array[]> {
     const at = (x: Float64Array) => this.value(x)
     const { jacobian, differences } = this.#functionModel
@@ -145,7 +151,7 @@ export class FunctionCurve {
     return slopes
   }
 
-  /** @throws OptionError where derivatives are others than differences */
+  /** @throws OptionError if the derivatives differ from finite differences */
   #check(
     { x, f, sizes }: DifferencePoint,
     slopes: readonly Float64Array[],
@@ -160,7 +166,7 @@ export class FunctionCurve {
       )
       if (row < 0) continue
       const name = this.#problem.free[i]
-      const expected = `${found[i][row]} by ${name} in row ${row}, as differences have it`
+      const expected = `${found[i][row]} by ${name} in row ${row} (finite differences)`
       throw new OptionError('model: jacobian', expected, slope[row])
     }
   }
@@ -170,14 +176,15 @@ export class FunctionCurve {
     const input = this.#input
     for (let i = 0; i < x.length; i++) input[i] = x[i]
     this.#machine.run(input, [], 0)
-    // Of one form, so that functions find in it what they did before; no name leads elsewhere, as all are its own.
+    // All points share one hidden class, so that the model function stays optimized. Each name is an own property, so
+    // prototypes play no part.
     const point = { ...this.#point }
     for (let k = 0; k < this.#names.length; k++) point[this.#names[k]] = slots[program.outputs[k]]
     return Object.freeze(point)
   }
 }
 
-/** How functions are called. */
+/** Evaluates the model and its Jacobian at all rows. */
 interface RowEvaluator {
   curve(p: object): Float64Array
   jacobian(
@@ -211,7 +218,7 @@ function evaluateRowByRow(
   }
 }
 
-/** @param rows numbers of those that are wanted, all of one fit */
+/** @param rows indices of the rows to return, all from one fit */
 function evaluateAllRows({ call, kind, data }: BoundFunctionModel, rows: Float64Array): RowEvaluator {
   const numbers = data.get(ROWS) as DataColumn
   const { offsets } = numbers
@@ -222,13 +229,9 @@ function evaluateAllRows({ call, kind, data }: BoundFunctionModel, rows: Float64
     createRecord(own, (name) => numbersInRun(data.get(name) as DataColumn, fit).slice()),
   )
   const wanted = (name: string, out: Float64Array) => {
-    // It may have been sent away.
+    // The function may have transferred the array's buffer to another thread.
     if (out.length === count) return Float64Array.from(rows, (row) => out[row - first])
-    throw new OptionError(
-      `model: ${name}`,
-      'a function that leaves its array where it is',
-      'one without memory',
-    )
+    throw new OptionError(`model: ${name}`, 'a function that keeps its array', 'a detached array')
   }
   const make = () => new Float64Array(count).fill(NaN)
   const say = (name: string, said: unknown) => {
@@ -249,7 +252,9 @@ function evaluateAllRows({ call, kind, data }: BoundFunctionModel, rows: Float64
   }
 }
 
-/** What a promise would come to nobody waits for. */
+/**
+ * Describes an invalid return value. A rejection of a returned promise is ignored, because nothing awaits the promise.
+ */
 function describeRefusal(argument: string, expected: string, said: unknown): OptionError {
   if (!(said instanceof Promise)) return new OptionError(argument, expected, said)
   said.catch(() => {})

@@ -1,9 +1,10 @@
 /**
- * Steps by QR: rotations of rows, one after the other, into a triangle (Givens, 1958), without roots (Gentleman, 1973).
- * No digit is lost by squares, whatever the condition; a row takes two to three times as long as by normal equations.
+ * Steps by QR. Givens rotations add one row after the other to a triangle (Givens, 1958), without square roots
+ * (Gentleman, 1973). Because no products of derivatives are summed, full precision is kept at any condition number. A
+ * row takes two to three times as long as with normal equations.
  *
- * It computes in units, powers of 2 by which residuals, and derivatives by each parameter, become about 1: so no square
- * is too small or too large for a number.
+ * All values are scaled by powers of 2 that bring the residuals, and the derivatives with respect to each parameter, to
+ * about 1. Therefore no square underflows or overflows.
  */
 
 import { Builder } from '../../expressions/differentiate.js'
@@ -15,10 +16,13 @@ import { SINGULAR } from '../problem/reasons.js'
 import { triangle, triangleIndex } from './ldlt.js'
 import type { DampingPoint, RowSums, SolvedEquations, StepEquations } from './step-equations.js'
 
-/** D, R and θ of W^½·J = Q·D^½·R and W^½·r = Q·D^½·θ + …: D is the matrix's diagonal, and R has ones there. */
+/**
+ * D, R and θ in W^½·J = Q·D^½·R and W^½·r = Q·D^½·θ + …. The matrix holds D on its diagonal, because the diagonal of R
+ * is 1.
+ */
 type TriangularSystem = RowSums
 
-/** What is smaller beside 1 is nothing: of its square no digit would be left. */
+/** Smallest usable pivot. The square of a smaller value would lose all digits. */
 const MIN_PIVOT = 1e-250
 
 export const givensQr: StepEquations = {
@@ -79,7 +83,7 @@ export const givensQr: StepEquations = {
 
 export const UNIT = '@unit'
 
-/** Makes nodes of what has no units: all are 1. */
+/** A builder without scaling: all units are 1. */
 class UnscaledProblem extends Builder {
   override name(name: string): number {
     return name.startsWith(UNIT) ? this.one : super.name(name)
@@ -88,29 +92,29 @@ class UnscaledProblem extends Builder {
 
 export const createUnscaled = (graph: Graph): Builder => new UnscaledProblem(graph)
 
-/** Costs of the Poisson loss are no squares, and have no unit. */
+/** Loss terms in scaled units. The costs of the Poisson loss are not squares and are not scaled. */
 export function divideByUnit(b: Builder, problem: Problem) {
   return lossTerms(problem, problem.loss === 'poisson' ? undefined : b.name(UNIT))
 }
 
 const matrixEntry = (matrix: readonly number[], k: number, j: number) => matrix[triangleIndex(k, j)]
-/** R, where k ≤ j. */
+/** Element (k, j) of R, for k ≤ j. */
 const triangleEntry = (b: Builder, matrix: readonly number[], k: number, j: number) =>
   k === j ? b.one : matrixEntry(matrix, k, j)
 
-/** R, by rows. */
+/** R as an array of rows. */
 export function triangleRows(b: Builder, matrix: readonly number[], size: number): number[][] {
   return Array.from({ length: size }, (_, k) =>
     Array.from({ length: size }, (_, j) => (j < k ? b.zero : triangleEntry(b, matrix, k, j))),
   )
 }
 
-/** D. */
+/** The diagonal matrix D. */
 export function triangleDiagonal(matrix: readonly number[], size: number): number[] {
   return Array.from({ length: size }, (_, k) => matrixEntry(matrix, k, k))
 }
 
-/** A row, of a weight, taken into a triangle; z is its right side. */
+/** Rotates a weighted row into a triangle; z is the right-hand side of the row. */
 export function rotateRow(
   b: Builder,
   { right, matrix }: TriangularSystem,
@@ -130,7 +134,7 @@ export function rotateRow(
     const keep = b.select(isThere, b.divide(d, sum), b.one)
     const turn = b.select(isThere, b.divide(weighted, sum), b.zero)
     all[triangleIndex(k, k)] = b.select(isThere, sum, d)
-    /** Of R or θ, and what the row has there: both as they are afterwards. */
+    /** Returns a rotated element of R or θ, and the rotated entry of the row. */
     const turned = (node: number, entry: number) => {
       const left = b.multiply(x[k], node)
       const kept = b.multiply(keep, node)
@@ -205,7 +209,7 @@ function solveEquations(b: Builder, point: DampingPoint, damping: number): Solve
     reduction: gains.map((x, i) => b.add(x, b.add(lengths[i], lengths[i]))).reduce((sum, x) => b.add(sum, x)),
     leastPivot: pivots.reduce((least, pivot) => b.operation('min', least, pivot)),
     covariance(variance) {
-      // R⁻¹ by columns, which end at the diagonal.
+      // Columns of R⁻¹, which end at the diagonal.
       const columns = scales.map((_, j) => solveTriangle(b, free.matrix, unit(j)))
       const ds = scales.map((_, k) =>
         b.select(matrixEntry(free.matrix, k, k), matrixEntry(free.matrix, k, k), b.one),
@@ -220,7 +224,7 @@ function solveEquations(b: Builder, point: DampingPoint, damping: number): Solve
           .map((column, k) => b.divide(b.multiply(column[i], column[j]), ds[i + k]))
           .reduce((sum, x) => b.add(sum, x)),
       )
-      // There are smaller and larger errors than have a square.
+      // Standard errors are computed apart, because their squares may underflow or overflow.
       return {
         all: triangle(size, (i, j) =>
           b.multiply(inverse[triangleIndex(i, j)], b.multiply(factors[i], factors[j])),
@@ -233,7 +237,7 @@ function solveEquations(b: Builder, point: DampingPoint, damping: number): Solve
   }
 }
 
-/** With rows that stand for λ·D. */
+/** Adds the rows that represent λ·D to a triangle. */
 export function addDamping(
   b: Builder,
   free: TriangularSystem,
@@ -247,7 +251,7 @@ export function addDamping(
   }, free)
 }
 
-/** The triangle of what may move: rows whose other entries are 0 make a new one. */
+/** The triangle of the parameters that may move, recomputed from rows whose other entries are 0. */
 function withoutFixed(b: Builder, { right, matrix, moves }: DampingPoint): TriangularSystem {
   const rows = triangleRows(b, matrix, right.length)
   return triangularize(
@@ -258,12 +262,12 @@ function withoutFixed(b: Builder, { right, matrix, moves }: DampingPoint): Trian
   )
 }
 
-/** A row of what may move. */
+/** A row, with 0 for the parameters that do not move. */
 export function keepMoving(b: Builder, row: readonly number[], moves: readonly number[]): number[] {
   return row.map((x, i) => (x === b.zero ? x : b.multiply(moves[i], x)))
 }
 
-/** That of some rows with their right sides and weights. */
+/** Computes the triangle of the given rows, right-hand sides and weights. */
 export function triangularize(
   b: Builder,
   rows: readonly (readonly number[])[],
@@ -275,12 +279,13 @@ export function triangularize(
   return rows.reduce<TriangularSystem>((all, row, k) => rotateRow(b, all, row, right[k], weights[k]), nothing)
 }
 
-/** What is met to so small a part, 2⁻⁶⁰, is met exactly. */
+/** A residual below this fraction of y, 2⁻⁶⁰, counts as 0. */
 const SPLIT_EPSILON = 8.673617379884035e-19
 
 /**
- * A program that measures what units are made of: the largest residual, and the largest derivatives by each parameter,
- * times the roots of weights. Its parameters are those that vary, what is fixed, and the units.
+ * Compiles a program that measures the scaling units. They are derived from the largest residual and the largest
+ * derivatives with respect to each parameter, both times the square roots of the weights. The inputs are the free
+ * parameters, the fixed ones, and the units.
  */
 export function compileScales(problem: Problem, slopes: readonly number[]): Program {
   const { graph, model, free, fixed, columns, y, weight } = problem
@@ -298,7 +303,7 @@ export function compileScales(problem: Problem, slopes: readonly number[]): Prog
   return compile(graph, [...kept.map((name) => b.name(name)), ...largest, b.one], names, columns)
 }
 
-/** The power of 2 by which a number is between 1 and 2; 1 where there is none. */
+/** The power of 2 that scales x into [1, 2); 1 if x is not positive and finite. */
 export function powerOfTwoUnit(x: number): number {
   if (!(x > 0 && x < Infinity)) return 1
   const exponent = toBits(x) >>> 20
@@ -308,7 +313,7 @@ export function powerOfTwoUnit(x: number): number {
 const number = new Float64Array(1)
 const numberWords = new DataView(number.buffer)
 
-/** The upper 32 bits. */
+/** The upper 32 bits of a number. */
 function toBits(x: number): number {
   numberWords.setFloat64(0, x)
   return numberWords.getUint32(0)

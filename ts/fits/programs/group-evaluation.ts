@@ -1,7 +1,7 @@
 /**
- * A look at a point as a program: what a group's rows cost there, and its equations with own parameters eliminated, in
- * one pass. Where own parameters are, and the step that leads on, stays in the group's lane, so that little has to be
- * told of it.
+ * Compiles the evaluation of one group at a trial point. A single pass over the rows gives the cost and the normal
+ * equations with the local parameters eliminated. The local parameters and their next step stay in the group's lane
+ * between calls. Therefore only the shared parameters and a few scalars are sent.
  */
 
 import { Builder } from '../../expressions/differentiate.js'
@@ -14,25 +14,28 @@ import { dot, product, triangleIndex, weightedSquares } from './ldlt.js'
 import { clampToBounds, findLinearParameters, freeDirections, numberedNames } from './levenberg-marquardt.js'
 import { sumRows } from './normal-equations.js'
 
-/** Column of a family with several values: which value a row belongs to. */
+/** Column with the index of the output that a row belongs to, for models with several outputs. */
 export const VALUE = '@value'
-/** … the observation. */
+/** Column with the observations of models with several outputs. */
 export const RESPONSE = '@y'
-/** … and its weight. */
+/** Column with the weights of models with several outputs. */
 export const WEIGHT = '@weight'
 
-/** What is told of all groups before a look, beside shared parameters; names that no user's text can have. */
+/**
+ * Scalars that are sent to all groups before an evaluation, in addition to the shared parameters. Users' expressions
+ * cannot contain these names.
+ */
 export const broadcastInputs = ['moves', 'accepted', 'fresh', 'first', 'damping', 'least'] as const
 
-/** What a look needs to know. */
+/** Inputs of an evaluation. */
 export interface EvaluationInput extends Readonly<Record<(typeof broadcastInputs)[number], number>> {
-  /** By how much shared parameters are other than where the step began, in their places. */
+  /** Difference of each shared parameter from its value at the start of the step. */
   readonly delta: Float64Array
 }
 
-/** What a lane keeps, by name: how many numbers. */
+/** Fields that a lane keeps, with the count of numbers in each. */
 const laneFields = ({ local, shared }: EliminationSize, isBounded: boolean) => ({
-  /** Where a step began, and D there; where it has led, and D there. */
+  /** Local parameters and D at the start of the step (`base`, `scale`), and at the trial point (`trial`, `raised`). */
   base: local,
   scale: local,
   trial: local,
@@ -41,7 +44,7 @@ const laneFields = ({ local, shared }: EliminationSize, isBounded: boolean) => (
   follow: local * shared,
   lower: (local * (local - 1)) / 2,
   inverse: local,
-  // Sums over all groups are made of these.
+  // The following fields are summed over all groups.
   cost: 1,
   decrement: 1,
   length: 1,
@@ -51,12 +54,12 @@ const laneFields = ({ local, shared }: EliminationSize, isBounded: boolean) => (
   right: shared,
   gradient: shared,
   diagonal: shared,
-  /** Of all parameters, for what a step gains that a bound has cut. */
+  /** Gradient and matrix of all parameters, for the predicted gain of a step that a bound cuts short. */
   slope: isBounded ? local + shared : 0,
   curvature: isBounded ? triangleIndex(local + shared, 0) : 0,
-  /** Whether own parameters may move. */
+  /** Whether each local parameter may move. */
   free: isBounded ? local : 0,
-  /** 1 + the own parameter that is held where it is; 0 for none. */
+  /** 1 + index of the local parameter that is fixed; 0 if all are free. */
   held: 1,
 })
 
@@ -64,21 +67,24 @@ export type LaneField = keyof ReturnType<typeof laneFields>
 
 export interface EvaluationProgram {
   readonly program: Program
-  /** Places of what lanes keep among its parameters; of shared ones, by how much they moved, what is told, constants. */
+  /**
+   * Input positions of each lane field, of the shared parameters and their change, of the broadcast scalars, and of the
+   * constants.
+   */
   readonly fieldOffsets: Readonly<
     Record<LaneField | 'shared' | 'delta' | 'fixed' | (typeof broadcastInputs)[number], readonly number[]>
   >
 }
 
 export interface EvaluationOptions {
-  /** Which parameters wait for the others at first. */
+  /** Whether each parameter waits in the first step, because the model is nonlinear in it and linear in others. */
   readonly waits: readonly boolean[]
-  /** Whether steps may be cut. */
+  /** Whether bounds can cut a step short. */
   readonly isBounded: boolean
   readonly second: 'weight' | 'curvature'
 }
 
-/** @param problems by value; more than one have rows one behind the other */
+/** @param problems one problem per output of the model; the rows of several outputs are concatenated */
 export function compileEvaluation(
   problems: readonly Problem[],
   size: EliminationSize,
@@ -119,7 +125,7 @@ export function compileEvaluation(
     follow: left.follow.flat(),
     lower: left.lower,
     inverse: left.inverse,
-    // No number where derivatives are none.
+    // NaN if a derivative is NaN or infinite.
     cost: [b.add(cost, none)],
     decrement: [left.decrement],
     length: [weightedSquares(b, scale, taken)],
@@ -140,7 +146,7 @@ export function compileEvaluation(
   return { program, fieldOffsets: places as unknown as EvaluationProgram['fieldOffsets'] }
 }
 
-/** The names of parameters, those of lanes first, and by field where these are. */
+/** Names of all inputs, lane fields first, and their positions per field. */
 function nameInputs(fields: ReturnType<typeof laneFields>, { shared }: EliminationSize, { fixed }: Problem) {
   const names: string[] = []
   const places: Record<string, number[]> = {}
@@ -154,7 +160,7 @@ function nameInputs(fields: ReturnType<typeof laneFields>, { shared }: Eliminati
   return { names, places }
 }
 
-/** Where a step of own parameters begins, and where it leads. */
+/** Start of the local step, and its trial point. */
 function moveLocals(b: Builder, problem: Problem, local: number, read: (name: string) => number[]) {
   const [moves, accepted, fresh] = ['moves', 'accepted', 'fresh'].flatMap(read)
   const accept = (now: string, then: string) => {
@@ -172,14 +178,17 @@ function moveLocals(b: Builder, problem: Problem, local: number, read: (name: st
   return { base, scale, trial, delta, fresh }
 }
 
-/** The models of values as one, and its derivatives by each parameter: in a row those of its value. */
+/**
+ * Merges the outputs of a model into one model with its derivatives. In each row they are those of the row's own
+ * output.
+ */
 function joinModels(graph: Graph, b: Builder, problems: readonly Problem[], point: readonly number[]) {
   const [{ free }] = problems
   const nodeOf = (name: string) => point[free.indexOf(name)] ?? b.name(name)
   const ofValues = problems.map((problem) =>
     copyNodes(problem.graph, [problem.model, ...slopeNodes(problem)], graph, nodeOf),
   )
-  // What others would be there may be no number.
+  // The other outputs may be NaN in this row, so they are not multiplied by 0.
   const ofRow = (nodes: readonly number[]) =>
     nodes.reduce((rest, node, k) => b.select(b.operation('equal', b.name(VALUE), b.constant(k)), node, rest))
   const isMany = problems.length > 1
@@ -194,11 +203,11 @@ function joinModels(graph: Graph, b: Builder, problems: readonly Problem[], poin
 
 export const hasBounds = ({ min, max }: Problem) => [...min, ...max].some(Number.isFinite)
 
-/** Columns of a model, without what it is to meet. */
+/** Columns of a model, without its response and weights. */
 export const problemColumns = ({ columns, y, weight }: Problem) =>
   columns.filter((name) => name !== y && name !== weight)
 
-/** Which parameters wait for those that the model is linear in, in all of its values. */
+/** Whether the model is nonlinear in each parameter, in at least one of its outputs, and linear in others. */
 export function linearParameters(problems: readonly Problem[]): boolean[] {
   const lists = problems.map((problem) =>
     findLinearParameters(problem.graph, slopeNodes(problem), problem.free),
@@ -206,7 +215,7 @@ export function linearParameters(problems: readonly Problem[]): boolean[] {
   return lists[0].map((_, i) => lists.some((list) => list[i]))
 }
 
-/** What a step lowers the cost by, if the model is linear. */
+/** Predicted gain of a step, for a linear model. */
 function predictedGain(
   b: Builder,
   right: readonly number[],
@@ -217,7 +226,7 @@ function predictedGain(
   return b.negate(b.add(b.add(slope, slope), dot(b, taken, product(b, matrix, taken))))
 }
 
-/** Nodes of one graph in another, in which names may be something else. */
+/** Copies nodes to another graph, in which names may stand for other nodes. */
 function copyNodes(
   from: Graph,
   roots: readonly number[],

@@ -1,16 +1,19 @@
-/** Positive parameters: steps have their logarithms, and all else has themselves. */
+/** Conversion between internal and external parameters. Positive parameters are internally logarithms. */
 
 import type { FloatArray } from '../../core/numbers.js'
 import { exp, log } from '../../functions/index.js'
 import type { Parameter } from '../problem/parameters.js'
 import { triangleIndex } from './ldlt.js'
 
-/** Where steps start, by where a parameter does. */
+/** Internal starting values, from the external ones. */
 export function toInternal({ isLogarithmic }: Parameter, starts: Float64Array): Float64Array {
   return isLogarithmic ? starts.map(log) : starts
 }
 
-/** What a parameter is where steps have led; rounding neither leaves a bound, nor comes off it. */
+/**
+ * Converts an internal value to the external parameter. A value at a bound is returned exactly, and rounding never
+ * leaves the bounds.
+ */
 export function fromInternalInterval({ isLogarithmic, min, max }: Parameter): (x: number) => number {
   if (!isLogarithmic) return (x) => x
   const [low, high] = [log(min), log(max)]
@@ -18,9 +21,9 @@ export function fromInternalInterval({ isLogarithmic, min, max }: Parameter): (x
 }
 
 /**
- * Writes points, covariances and errors of parameters over those of steps.
+ * Converts points, covariances and standard errors from internal to external parameters, in place.
  *
- * @param free parameters that vary, in the order of `points`
+ * @param free free parameters, in the order of `points`
  * @param covariance the lower triangle
  */
 export function fromInternal(
@@ -36,7 +39,8 @@ export function fromInternal(
       const value = compute(x)
       points[i][run] = value
       errors[i][run] *= value
-      // The derivative of a parameter by its logarithm is the parameter: twice on the diagonal.
+      // The derivative of a parameter with respect to its logarithm is the parameter. A diagonal element is therefore
+      // multiplied twice.
       for (let j = 0; j < free.length; j++) covariance[triangleIndex(i, j)][run] *= value
       covariance[triangleIndex(i, i)][run] *= value
     }

@@ -1,4 +1,7 @@
-/** Symmetric equations as nodes of a graph: L·D·Lᵀ without roots or pivots, in one order for all engines. */
+/**
+ * Symmetric linear equations as nodes of a graph: L·D·Lᵀ without square roots or pivoting. All engines use the same
+ * order of operations.
+ */
 
 import type { Builder } from '../../expressions/differentiate.js'
 
@@ -7,25 +10,25 @@ export function triangle<T>(size: number, make: (i: number, j: number) => T): T[
   return Array.from({ length: size }, (_, i) => Array.from({ length: i + 1 }, (_, j) => make(i, j))).flat()
 }
 
-/** Where (i, j) is in a lower triangle, whichever side of the diagonal it is on. */
+/** Index of the symmetric elements (i, j) and (j, i) in a lower triangle. */
 export function triangleIndex(i: number, j: number): number {
   return i < j ? triangleIndex(j, i) : (i * (i + 1)) / 2 + j
 }
 
-/** A matrix as L·D·Lᵀ: the lower triangle of L, whose diagonal is not looked at, D, and 1/D. */
+/** The factors L·D·Lᵀ of a matrix: the lower triangle of L, whose diagonal is unused, D, and 1/D. */
 export interface LdltFactors {
   readonly lower: readonly number[]
   readonly diagonal: readonly number[]
   readonly inverse: readonly number[]
 }
 
-/** @param matrix the nodes of its lower triangle */
+/** @param matrix nodes of the lower triangle */
 export function factorize(b: Builder, matrix: readonly number[], size: number): LdltFactors {
   const lower: number[] = []
   const diagonal: number[] = []
   const inverse: number[] = []
   for (let i = 0; i < size; i++) {
-    // L·D of this row.
+    // Row i of L·D.
     const scaled: number[] = []
     for (let j = 0; j <= i; j++) {
       let rest = matrix[triangleIndex(i, j)]
@@ -39,7 +42,7 @@ export function factorize(b: Builder, matrix: readonly number[], size: number): 
   return { lower, diagonal, inverse }
 }
 
-/** The solution x of L·D·Lᵀ·x = right. */
+/** Solves L·D·Lᵀ·x = right for x. */
 export function solve(b: Builder, { lower, inverse }: LdltFactors, right: readonly number[]): number[] {
   const size = right.length
   const x = [...right]
@@ -73,7 +76,7 @@ export function weightedSquares(b: Builder, diagonal: readonly number[], x: read
   return dot(b, diagonal, squares)
 }
 
-/** A·x of a symmetric matrix. */
+/** A·x for a symmetric matrix A. */
 export function product(b: Builder, matrix: readonly number[], x: readonly number[]): number[] {
   return x.map((_, i) =>
     dot(
@@ -84,7 +87,7 @@ export function product(b: Builder, matrix: readonly number[], x: readonly numbe
   )
 }
 
-/** Correlations of covariances, by rows and columns. */
+/** The correlation matrix of a covariance matrix, as an array of rows. */
 export function correlationMatrix(covariance: readonly (readonly number[])[]): number[][] {
   const deviations = covariance.map((row, i) => Math.sqrt(row[i]))
   return covariance.map((row, i) => row.map((c, j) => (i === j ? 1 : c / (deviations[i] * deviations[j]))))

@@ -1,10 +1,10 @@
 /**
- * Levenberg-Marquardt as a program: an iteration is a straight line of operations, which engines run for many fits
- * at once. What it reads is what it has left: see {@link IterationState}.
+ * Levenberg-Marquardt, compiled to a program. One iteration is a sequence of operations without branches, which engines
+ * run for many fits at once. Its outputs are its next inputs: see {@link IterationState}.
  *
- * With r the residuals and J their derivatives, δ solves (JᵀWJ + λ·D)·δ = −JᵀWr (Marquardt, 1963), where D is the
- * largest diagonal of JᵀWJ so far (Moré, 1978). λ follows the ratio of what a step has gained to what was predicted
- * (Nielsen, 1999). At a bound that it would leave, a parameter is held.
+ * Let r be the residuals and J their derivatives. The step δ solves (JᵀWJ + λ·D)·δ = −JᵀWr (Marquardt, 1963), where D
+ * is the largest diagonal of JᵀWJ so far (Moré, 1978). λ follows the ratio of the actual gain to the predicted one
+ * (Nielsen, 1999). A parameter that would leave its range is held at the bound.
  */
 
 import { Builder } from '../../expressions/differentiate.js'
@@ -17,31 +17,34 @@ import { slopeNodes } from './function-curve.js'
 import { triangleIndex, weightedSquares } from './ldlt.js'
 import type { RowSums, StepEquations } from './step-equations.js'
 
-/** λ at first; where it is 0, a fit starts near its end, and nothing waits. */
+/** Initial λ of a cold start. A warm start begins with λ = 0, and then no parameter waits. */
 const FIRST_DAMPING = 1e-3
-/** λ where some parameters wait: what hardly differs from others does not move much then. */
+/** λ while the nonlinear parameters wait. It limits the movement of linear parameters that are nearly collinear. */
 const ISOLATION_RATIO = 0.1
-/** A λ that is so small beside the least pivot hardly changes a step. */
+/** A λ below this fraction of the least pivot hardly changes a step. */
 const NEGLIGIBLE_DAMPING = 0.01
-/** So often a small step with λ is followed by one without it. */
+/**
+ * Most undamped confirmations of small damped steps. After that, a fit whose small step still needs damping has
+ * stalled.
+ */
 const MIN_CONFIRMATIONS = 4
 /**
- * What the step after the last one would still gain is at most this part of what the last one may. (The last one is
- * taken without another look: see `summary`.)
+ * Fraction of the tolerance that limits the gain of the step after the last one. The last step is taken without another
+ * evaluation: see {@link FitPrograms.summary}.
  */
 const REST_TOLERANCE = 1e-6
 const MIN_REST_TOLERANCE = 1e-17
-/** A gain that is so small a part of the cost is lost in its rounding. */
+/** A gain below this fraction of the cost is lost in the rounding error of the cost. */
 const NEGLIGIBLE_STEP = 1e-15
-/** A cost that is larger by no more than this part may be less, but for rounding. */
+/** Relative increase of the cost that may be a rounding error. */
 const ROUNDING_ERROR = 1e-13
 
-/** What a fit remembers from iteration to iteration, by name; in order these are the program's parameters. */
+/** State of a fit between iterations. The names, in this order, are the program's inputs. */
 export interface IterationState {
   readonly names: readonly string[]
-  /** What each is at first; null for where parameters start, what is fixed, and units. */
+  /** Initial value of each input; null for starting values, fixed parameters and units, which the caller supplies. */
   readonly starts: readonly (number | null)[]
-  /** Where in it are the best point, Σ of costs there, the sums of steps, and the largest diagonal so far. */
+  /** Positions of the best point, its cost, the row sums of the step, the largest diagonal so far, and λ. */
   readonly best: readonly number[]
   readonly cost: number
   readonly right: readonly number[]
@@ -50,7 +53,7 @@ export interface IterationState {
   readonly damping: number
 }
 
-/** Names that no user's text can have. */
+/** Input names that users' expressions cannot contain. */
 export const numberedNames = (name: string, count: number) =>
   Array.from({ length: count }, (_, i) => `@${name}${i}`)
 
@@ -84,23 +87,23 @@ export function iterationState({ free, fixed }: Problem, algebra: StepEquations)
   }
 }
 
-/** How a step is made. */
+/** Options of a step. */
 export interface IterationMode {
   readonly algebra: StepEquations
-  /** What stands for second derivatives: that of steps, or that of errors. */
+  /** Second derivatives of the loss: those for steps, or those for standard errors. */
   readonly second: 'weight' | 'curvature'
   /**
-   * Whether parameters that the model is linear in are solved for after each step, by another evaluation (variable
-   * projection; Ruhe and Wedin, 1980). It leads out of valleys in which they change by orders of magnitude.
+   * Whether another evaluation solves for the linear parameters after each step (variable projection; Ruhe and Wedin,
+   * 1980). This helps if these parameters change by orders of magnitude along a curved valley of the cost.
    */
   readonly alternates: boolean
 }
 
-/** Whether the point to which the last step has led is better than the best so far. */
+/** Whether the trial point of the last step is better than the best point so far. */
 const acceptance = defineLines(
   `
   isFirst = before == INFINITY
-  # A confirming step may not lower the cost, but for rounding.
+  # Rounding may raise the cost of a confirming step.
   limit = isConfirming ? before*(1 + ROUNDING_ERROR) : before
   isLess = areFinite ? cost < limit : 0
   isBetter = isTurn ? 0 : isLess
@@ -108,7 +111,7 @@ const acceptance = defineLines(
   { INFINITY, ROUNDING_ERROR },
 )
 
-/** λ and the factor by which it grows, from the ratio of the gain to its prediction (Nielsen, 1999). */
+/** λ and its growth factor, from the ratio of the gain to the prediction (Nielsen, 1999). */
 const dampingUpdate = defineLines(`
   gain = (before - cost)/predicted
   miss = 2*gain - 1
@@ -121,19 +124,19 @@ const dampingUpdate = defineLines(`
   newGrowth = isKept ? growth : nextGrowth
 `)
 
-/** Why the fit stops, or 0. */
+/** The reason for which the fit stops, or 0. */
 const convergence = defineLines(
   `
-  # The step is small beside the parameters, or its gain beside the cost.
+  # A short step relative to the parameters, or a small gain relative to cost.
   isShort = stepSize <= tolerance*tolerance*bestSize
   isSmall = isReliable ? max(reduction <= tolerance*cost, isShort) : 0
 
-  # What steps after this one would still gain, if each is smaller by the same factor.
+  # Gain of all later steps, if each shrinks by the same factor.
   isSmaller = isBetter && reduction < predicted
   rest = reduction*(isSmaller ? reduction/predicted : 1)
   isLast = isShort || rest <= restTolerance*cost || reduction <= NEGLIGIBLE_STEP*cost
 
-  # With damping any step becomes small: only one almost without it tells.
+  # Damping makes any step small, so only nearly undamped ones count.
   isUndamped = damping <= NEGLIGIBLE_DAMPING*leastPivot
   isTired = MIN_CONFIRMATIONS <= confirmations
   wantsUndamped = isSmall && !isUndamped
@@ -145,7 +148,7 @@ const convergence = defineLines(
   { CONVERGED, INFINITY, MIN_CONFIRMATIONS, NEGLIGIBLE_DAMPING, NEGLIGIBLE_STEP, NOT_FINITE, STALLED },
 )
 
-/** An iteration: outputs are the state that follows, and why the fit stops, or 0. */
+/** Compiles one iteration. The outputs are the next state, and the reason for which the fit stops, or 0. */
 export function compileIteration(
   problem: Problem,
   state: IterationState,
@@ -163,13 +166,13 @@ export function compileIteration(
 
   const slopes = slopeNodes(problem)
   const sums = algebra.sums(b, problem, slopes, second)
-  // What the model is linear in finds its scale first: else the first step may lead the rest to nowhere.
+  // The linear parameters find their scale first. Otherwise the first step may send the nonlinear ones far away.
   const waits = findLinearParameters(graph, slopes, free)
   const isPartly = waits.includes(true)
-  // At a turn only linear parameters are still out of place, so that costs are not compared.
+  // At a turn only the linear parameters are still to be solved for, so costs are not compared.
   const hasTurns = alternates && isPartly
   const isTurn = hasTurns ? b.multiply(sums.areFinite, name('@turn')) : b.zero
-  // A small step is followed by another one, for the last digits, which costs do not show.
+  // A second step follows a small one, to find the last digits, which costs do not show.
   const isConfirming = alternates ? b.zero : name('@turn')
   const { isFirst, isBetter } = acceptance(b, {
     before,
@@ -202,12 +205,12 @@ export function compileIteration(
 
   const isAfar = b.select(lastDamping, isFirst, b.zero)
   const later = b.subtract(b.one, hasTurns ? b.operation('max', isAfar, isTurn) : isAfar)
-  // From where the next step goes.
+  // Selects the values at the start of the next step.
   const from = (there: readonly number[], here: readonly number[]) =>
     there.map((node, i) => b.select(isTurn, here[i], node))
   const at = from(best, free.map(name))
   const ofStep = { right: from(right, sums.right), matrix: from(matrix, sums.matrix) }
-  // D may not outlast what made it large where the linear ones, and with them all others, change by orders of magnitude.
+  // If linear parameters change by orders of magnitude, an old maximum of the diagonal would damp all others too much.
   const scale = hasTurns ? algebra.diagonal(b, ofStep) : largest
   const moves = freeDirections(b, problem, at, algebra.gradient(b, ofStep)).map((is, i) =>
     waits[i] ? b.multiply(is, later) : is,
@@ -253,7 +256,10 @@ export function compileIteration(
   return compile(graph, outputs, state.names, columns)
 }
 
-/** Which parameters wait for the others: those that the model is not linear in, if there are both. */
+/**
+ * Whether each parameter waits for the linear ones: true for the nonlinear parameters of a model that is linear in
+ * others.
+ */
 export function findLinearParameters(
   graph: Graph,
   slopes: readonly number[],
@@ -299,13 +305,13 @@ function computeStep(
   return { delta, reduction, trial, predicted, isSound, leastPivot }
 }
 
-/** Moved to where a parameter may be. */
+/** Clamps a parameter to its bounds. */
 export function clampToBounds(b: Builder, { min, max }: Problem, i: number, x: number): number {
   const above = min[i] === -Infinity ? x : b.operation('max', x, b.constant(min[i]))
   return max[i] === Infinity ? above : b.operation('min', above, b.constant(max[i]))
 }
 
-/** 1, or 0 where a parameter is at a bound that it would leave. */
+/** 1 for each parameter that may move; 0 for a parameter at a bound that it would leave. */
 export function freeDirections(
   b: Builder,
   { min, max }: Problem,

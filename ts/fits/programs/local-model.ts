@@ -1,6 +1,7 @@
 /**
- * χ² about a point, while some parameters go on and others follow: where the valley's floor is, by its quadratic model.
- * It is found by normal equations, or by rotations where these lose too many digits.
+ * Quadratic model of χ² around a point, as a function of the step along the profiled direction. It yields the
+ * conditional minimum over the nuisance parameters. The model is solved by normal equations, or by Givens QR if those
+ * lose too many digits.
  */
 
 import { Builder } from '../../expressions/differentiate.js'
@@ -21,37 +22,40 @@ import type { ProfileDirection } from './profile-direction.js'
 import type { RowSums, StepEquations } from './step-equations.js'
 
 export interface LocalModel {
-  /** Half the gradient of χ² by others, with all that a course makes up for, and the diagonal of its matrix. */
+  /**
+   * Half the gradient of χ² with respect to the nuisance parameters, and the diagonal of its matrix. The compensation
+   * along a derived quantity is included.
+   */
   readonly gradient: readonly number[]
   readonly scale: readonly number[]
-  /** By what χ² rises with a step of 1 if nothing follows, without slope: dᵀ·A·d. */
+  /** Curvature of χ² along the profile if no nuisance parameter follows: dᵀ·A·d. */
   readonly unconstrained: number
   conditionalMinimum(moves: readonly number[], damping: number): ConditionalMinimum
 }
 
 export interface ConditionalMinimum {
-  /** What others do to come to the floor, and to stay there by a step of 1. */
+  /** Step of the nuisance parameters to the conditional minimum, and their change per unit step along the profile. */
   readonly toMinimum: readonly number[]
   readonly alongProfile: readonly number[]
-  /** At a step of t, χ² there is cost − depth + 2·slope·t + curvature·t². */
+  /** χ² at the conditional minimum after a step of t is cost − depth + 2·slope·t + curvature·t². */
   readonly depth: number
   readonly slope: number
   readonly curvature: number
-  /** Of the matrix of others, scaled so that its diagonal is 1. */
+  /** Least pivot of the nuisance parameters' matrix, scaled to a diagonal of 1. */
   readonly leastPivot: number
 }
 
-/** How a ray knows χ². */
+/** A method that builds and solves the local model. */
 export interface LocalModelSolver {
   readonly algebra: StepEquations
   builder(graph: Graph): Builder
   localModel(b: Builder, sums: RowSums, course: ProfileDirection): LocalModel
-  /** A pivot that is mostly rounding. */
+  /** A smaller pivot is mostly rounding error. */
   readonly leastPivot: number
-  /** λ that is none, and that does as none. */
+  /** λ below `noDamping` becomes 0. λ up to `undamped` has a negligible effect. */
   readonly noDamping: number
   readonly undamped: number
-  /** Whether another one sees more where a pivot is less. */
+  /** Whether QR sees more if a pivot is too small. */
   readonly mayDoubt: boolean
 }
 
@@ -99,7 +103,7 @@ interface ReducedEquations {
   readonly ahead: readonly number[]
 }
 
-/** Gradient and matrix along the level of what is derived: see {@link ProfileDirection}. */
+/** Gradient and matrix along the level set of the derived quantity: see {@link ProfileDirection}. */
 function followDirection(
   b: Builder,
   { gradient, matrix, ahead }: ReducedEquations,
@@ -124,7 +128,7 @@ function followDirection(
 export const byQr: LocalModelSolver = {
   algebra: givensQr,
   builder: createUnscaled,
-  // With all digits, and not half of them.
+  // QR has full precision, normal equations only half of it.
   leastPivot: givensQr.leastPivot,
   noDamping: 1e-26,
   undamped: 1e-12,
@@ -155,7 +159,7 @@ export const byQr: LocalModelSolver = {
       unconstrained: products(ahead, ahead),
       conditionalMinimum(moves, damping) {
         const size = right.length
-        // The course is a column behind those of others: what they leave of it is the last row.
+        // The profiled direction is appended as a last column. After elimination, its remainder is the last row.
         const joined = level.map((row, k) => [...keepMoving(b, row, moves), ahead[k]])
         const scales = scale.map((d) => b.select(d, d, b.one))
         const damped = addDamping(b, triangularize(b, joined, right, weights), scales, moves, damping)

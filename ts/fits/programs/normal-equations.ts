@@ -1,4 +1,4 @@
-/** Steps by normal equations: sums of products of derivatives. They are quick, and lose half of the digits. */
+/** Steps by normal equations: sums of products of derivatives. They are fast, but lose half of the digits. */
 
 import type { Builder } from '../../expressions/differentiate.js'
 import { lossTerms } from '../problem/loss.js'
@@ -17,7 +17,7 @@ export const squares: StepEquations = {
   inUnits: (_, x) => x,
   cost: (_, cost) => cost,
 
-  /** Half the gradient is in `right`, and JᵀWJ in `matrix`. */
+  /** `right` is half the gradient, and `matrix` is JᵀWJ. */
   sums(b, problem, slopes, second) {
     const { cost, gradient: right, matrix } = sumRows(b, problem, slopes, second)
     const trace = diagonal(right, matrix).reduce((sum, x) => b.add(sum, x))
@@ -40,7 +40,7 @@ export const squares: StepEquations = {
 const diagonal = (right: readonly number[], matrix: readonly number[]) =>
   right.map((_, i) => matrix[triangleIndex(i, i)])
 
-/** Sums over the rows at a point: costs, half their gradient, JᵀWJ. */
+/** Sums over the rows at a point: the cost, half its gradient, and JᵀWJ. */
 export function sumRows(
   b: Builder,
   problem: Problem,
@@ -56,7 +56,9 @@ export function sumRows(
   }
 }
 
-/** JᵀWJ + λ·D, scaled so that D is 1, in factors; and the right side. What may not move is left out. */
+/**
+ * Factors JᵀWJ + λ·D, scaled so that D is 1, and scales the right-hand side. Parameters that may not move are excluded.
+ */
 export function normalEquations(
   b: Builder,
   { gradient, matrix, scale, moves }: Omit<DampingPoint, 'right'> & { readonly gradient: readonly number[] },

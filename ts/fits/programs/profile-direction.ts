@@ -1,26 +1,29 @@
-/** How a ray goes on from a point: by parameters themselves, or by what is derived from them. */
+/** Direction of a profile trace at a point: along parameters, or along a derived quantity. */
 
 import type { Builder } from '../../expressions/differentiate.js'
 import type { Problem } from '../problem/problem.js'
 import { dot } from './ldlt.js'
 
 export interface ProfileDirection {
-  /** What parameters do that do not follow, by a step of 1: 0 for others. */
+  /** Change of each profiled parameter per unit step; 0 for nuisance parameters. */
   readonly direction: readonly number[]
-  /** 1 for the parameter that makes up for what others do to what is derived; null where nothing is. */
+  /**
+   * 1 for the parameter that compensates the others, to keep the derived quantity constant; null if parameters are
+   * profiled.
+   */
   readonly first: readonly number[] | null
-  /** By how much it does, for each. */
+  /** Change of that parameter per unit change of each other one, with the opposite sign. */
   readonly ratios: readonly number[]
-  /** Whether bounds hold all that could move. */
+  /** Whether all parameters that could move are at their bounds. */
   readonly isFixed: number
 }
 
-/** Some parameters move by themselves. */
+/** A direction along fixed shares of some parameters. */
 export function alongParameters(b: Builder, direction: readonly number[]): ProfileDirection {
   return { direction, first: null, ratios: [], isFixed: b.zero }
 }
 
-/** What those that do not follow make up for, where others move. */
+/** Compensating change of the profiled parameter, for the changes of the nuisance parameters. */
 export function compensation(
   b: Builder,
   { first, ratios }: ProfileDirection,
@@ -33,15 +36,16 @@ interface DerivedPoint {
   readonly best: readonly number[]
   /** The diagonal of the matrix of χ². */
   readonly scale: readonly number[]
-  /** Derivatives of what is derived. */
+  /** Derivatives of the derived quantity. */
   readonly slopes: readonly number[]
 }
 
 /**
- * What is derived moves by the parameter that moves it most, in units of what χ² allows; and that one makes up for what
- * others do to it, so that they go along its level.
+ * A direction along a derived quantity. The parameter that changes the quantity most, relative to the increase of χ²,
+ * moves it. The same parameter compensates the effect of the nuisance parameters, which therefore move along the
+ * quantity's level set.
  *
- * @param goesOut whether it is to go on: then nothing moves it that a bound holds
+ * @param goesOut whether the step leads outwards, so that a parameter at a bound cannot move the quantity
  */
 export function alongDerivedQuantity(
   b: Builder,

@@ -1,4 +1,4 @@
-/** The programs of profiles: steps along a profile, and fits with a parameter held. */
+/** Programs of profiles: trace steps, and fits with one parameter fixed. */
 
 import type { Program } from '../../expressions/program.js'
 import { scaleParameters } from '../problem/problem.js'
@@ -8,9 +8,9 @@ import { byNormalEquations, byQr } from './local-model.js'
 import { ModelPrograms } from './program-cache.js'
 import { traceStep } from './trace-program.js'
 
-/** Compiled once each, on demand. Fits do without them. */
+/** Compiles each profile program once, on demand. Fits without profiles need none of them. */
 export class ProfilePrograms {
-  /** Parameters that vary above 0, as the user says or the model requires. */
+  /** Free parameters that are positive, by the user's choice or because the model requires it. */
   readonly scales: ReadonlySet<string>
   readonly #compiled: ModelPrograms
   #linear: readonly boolean[] | null = null
@@ -24,7 +24,7 @@ export class ProfilePrograms {
     this.#compiled = compiled
   }
 
-  /** Whether a parameter that varies is above 0, or the model is linear in others and not in it. */
+  /** Whether a free parameter is positive, or is nonlinear in a model that is linear in others. */
   isNonlinear(i: number): boolean {
     const { problem } = this.#compiled
     this.#linear ??= findLinearParameters(problem.graph, slopeNodes(problem), problem.free)
@@ -32,10 +32,10 @@ export class ProfilePrograms {
   }
 
   /**
-   * A step from a fit's point to where χ² has risen to a limit, along parameters or derived quantities.
+   * Compiles a trace step from the fit towards the threshold of χ², along parameters or derived quantities.
    *
-   * @param isAccurate whether it works by rotations, which lose fewer digits than normal equations
-   * @param derived names of derived quantities, or of parameters that vary
+   * @param isAccurate whether the step uses QR, which loses fewer digits than normal equations
+   * @param derived names of derived quantities, or of free parameters
    */
   trace(isAccurate: boolean, derived: readonly string[]): Program {
     const key = [isAccurate, ...derived].join()
@@ -50,10 +50,10 @@ export class ProfilePrograms {
   }
 
   /**
-   * Programs of fits in which one parameter is held, by fit, and steps are those of the logarithms of {@link scales}.
+   * Programs of fits in which one parameter is fixed per fit. Steps use the logarithms of {@link scales}.
    *
-   * @param most the limit of scales: they lie between it and its reciprocal
-   * @param signs by parameter that varies, the sign that it has to keep; 0 for any
+   * @param most upper limit of positive parameters; the lower limit is its reciprocal
+   * @param signs sign that each free parameter must keep; 0 for any sign
    */
   withFixedParameter(name: string, most: number, signs: readonly number[]): ModelPrograms {
     const key = [name, most, ...signs].join()

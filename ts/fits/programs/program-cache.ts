@@ -1,4 +1,4 @@
-/** The programs of a problem. To make them takes longer than a fit, so the last ones are kept. */
+/** The compiled programs of a problem. Compilation takes longer than a fit, so the last few problems are cached. */
 
 import type { Program } from '../../expressions/program.js'
 import type { BoundFunctionModel } from '../problem/function-model.js'
@@ -17,21 +17,21 @@ import {
 import { squares } from './normal-equations.js'
 import type { StepEquations } from './step-equations.js'
 
-/** What programs depend on, beside the model and its parameters. */
+/** Settings that programs depend on, in addition to the model and its parameters. */
 export interface ProgramSettings extends Pick<Problem, 'columns' | 'y' | 'weight' | 'loss' | 'scale'> {
   readonly tolerance: number
   readonly isAbsolute: boolean
 }
 
 const MAX_CACHED = 8
-/** At such a tolerance all digits are wanted. */
+/** Up to this tolerance, fits are refined to full precision. */
 const THOROUGH_TOLERANCE = 1e-14
 
-/** Programs that are made once somebody wants them. */
+/** Programs of one solution method, compiled on demand. */
 export class FitPrograms {
   declare readonly problem: Problem
   declare readonly state: IterationState
-  /** Whether it looks at what the others are in doubt of. */
+  /** Whether the diagnostics include the refined checks. */
   declare readonly isCloser: boolean
   readonly #algebra: StepEquations
   readonly #settings: ProgramSettings
@@ -49,7 +49,7 @@ export class FitPrograms {
     return this.#iteration(this.#settings.tolerance, 'weight')
   }
 
-  /** An iteration with second derivatives as errors have them. */
+  /** An iteration with the second derivatives of standard errors. */
   get last(): Program {
     return this.#iteration(0, 'curvature')
   }
@@ -61,7 +61,7 @@ export class FitPrograms {
     )
   }
 
-  /** What measures units. */
+  /** The program that measures the scaling units. */
   get measuring(): Program {
     return this.#once('measuring', () => compileScales(this.problem, slopeNodes(this.problem)))
   }
@@ -82,14 +82,14 @@ export class ModelPrograms {
   declare readonly model: string | BoundFunctionModel
   declare readonly parameters: readonly Parameter[]
   declare readonly problem: Problem
-  /** The same as steps have it: with logarithms, where some parameters are positive. */
+  /** The problem in internal parameters: logarithms replace positive parameters. */
   declare readonly problemInSteps: Problem
   declare readonly settings: ProgramSettings
-  /** Whether steps are no programs: the model is a function, or has too many parameters. */
+  /** Whether array code makes the steps instead of programs: the model is a function, or has too many parameters. */
   declare readonly isDense: boolean
-  /** Whether the model is linear in some parameters, and not in others. */
+  /** Whether the model is linear in some parameters, and nonlinear in others. */
   declare readonly isPartlyLinear: boolean
-  /** Whether the tolerance wants all digits that there are. */
+  /** Whether the tolerance demands full precision. */
   declare readonly isThorough: boolean
   readonly #make: () => FitPrograms
   #normalEquations: FitPrograms | null = null
@@ -112,30 +112,30 @@ export class ModelPrograms {
     this.isDense = functionModel !== null || free.length > MAX_COMPILED_PARAMETERS
     this.isPartlyLinear =
       !this.isDense && findLinearParameters(graph, slopeNodes(this.problemInSteps), free).includes(true)
-    // In a graph of its own: it has many nodes.
+    // QR programs have many nodes, so they use a separate graph.
     this.#make = () => new FitPrograms(makeSteps(), givensQr, settings, true)
   }
 
-  /** The problem in a graph of its own, for programs that have many nodes. */
+  /** A copy of the problem in a separate graph, for programs with many nodes. */
   copyProblem(): Problem {
     const { tolerance, isAbsolute, ...data } = this.settings
     return makeProblem(this.model, this.parameters, data, false)
   }
 
-  /** What nearly all fits are done by. */
+  /** Programs for nearly all fits. */
   get byNormalEquations(): FitPrograms {
     this.#normalEquations ??= new FitPrograms(this.problemInSteps, squares, this.settings, false)
     return this.#normalEquations
   }
 
-  /** For those that lose digits by squares, or have not arrived. */
+  /** Programs for fits that lose digits with normal equations, or have not converged. */
   get byQr(): FitPrograms {
     this.#qr ??= this.#make()
     return this.#qr
   }
 }
 
-/** By what they are made of; the one that was used last is the last one. */
+/** Cached problems by the inputs of their programs, least recently used first. */
 const cachedPrograms = new Map<string, ModelPrograms>()
 
 export function loadPrograms(
@@ -143,9 +143,9 @@ export function loadPrograms(
   parameters: readonly Parameter[],
   settings: ProgramSettings,
 ): ModelPrograms {
-  // Functions are not compared; to compile them is quick.
+  // Functions cannot be compared, and they compile quickly.
   if (typeof model !== 'string') return new ModelPrograms(model, parameters, settings)
-  // Where parameters start is in no program, unless they stay there.
+  // Starting values are not part of the programs, unless the parameter is fixed.
   const parts = parameters.flatMap((parameter) => {
     const { start, isFixed } = parameter
     const kept = !isFixed ? null : typeof start === 'number' ? start : 'by fit'

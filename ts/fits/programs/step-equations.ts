@@ -1,62 +1,73 @@
-/** What a step of a fit is made of: sums over the rows of data at a point, and equations that these give. */
+/** The parts of a fit step: sums over the rows of data at a point, and the equations built from them. */
 
 import type { Builder } from '../../expressions/differentiate.js'
 import type { Problem } from '../problem/problem.js'
 
-/** Nodes of sums over rows, in a form that only an {@link StepEquations} knows: as many as parameters, and a triangle. */
+/** Nodes of sums over rows, in a form that only its {@link StepEquations} can read: one vector and one triangle. */
 export interface RowSums {
   readonly right: readonly number[]
   readonly matrix: readonly number[]
 }
 
 export interface DampingPoint extends RowSums {
-  /** D by which steps are damped. */
+  /** D, the scale of the damping. */
   readonly scale: readonly number[]
-  /** 1 for each parameter that may move, 0 for others. */
+  /** 1 for each parameter that may move, 0 for a fixed one. */
   readonly moves: readonly number[]
 }
 
-/** With r the residuals and J their derivatives: (JᵀWJ + λ·D)·δ = −JᵀWr for what may move. */
+/**
+ * Solution of (JᵀWJ + λ·D)·δ = −JᵀWr for the parameters that may move. r are the residuals, and J their derivatives.
+ */
 export interface SolvedEquations {
   readonly delta: readonly number[]
-  /** What the step lowers the cost by, if the model is linear. */
+  /** Predicted gain of the step, for a linear model. */
   readonly reduction: number
-  /** Of the matrix, scaled so that D is 1. */
+  /** Least pivot of the matrix, scaled so that D is 1. */
   readonly leastPivot: number
-  /** The lower triangle of the inverse without λ, times the variance of a row, null for 1; the roots of its diagonal. */
+  /**
+   * The lower triangle of the inverse without λ, times the variance of a row (null for 1), and the square roots of its
+   * diagonal.
+   */
   covariance(variance: number | null): { readonly all: number[]; readonly errors: number[] }
 }
 
-/** A point's sums, and what it costs. */
+/** The sums at a point, and its cost. */
 export interface SummedRows extends RowSums {
   readonly cost: number
-  /** 1 where the derivatives are finite in all rows, else 0. */
+  /** 1 if the derivatives are finite in all rows, otherwise 0. */
   readonly areFinite: number
 }
 
 export interface StepEquations {
-  /** A pivot below which errors have too few digits, and what is said of a fit then. */
+  /**
+   * With a pivot below `leastPivot`, standard errors have too few digits, and the fit ends with the reason
+   * `whenBelowMin`.
+   */
   readonly leastPivot: number
   readonly whenBelowMin: number
-  /** One below which a step leads anywhere. */
+  /** With a pivot below this value, the direction of a step is arbitrary. */
   readonly singularPivot: number
-  /** λ at least. */
+  /** Smallest λ. */
   readonly minPivot: number
-  /** A step without λ that has failed is followed by one with so much at least. */
+  /** Smallest λ after an undamped step has failed. */
   readonly retryDamping: number
-  /** Names of units in which it computes; parameters of programs that stay as they are. */
+  /** Names of the scaling units. They are program inputs that never change. */
   units(size: number): readonly string[]
-  /** @param slopes derivatives of the model in a row; @param second what stands for second ones */
+  /**
+   * @param slopes derivatives of the model in a row
+   * @param second second derivatives of the loss: those for steps, or those for standard errors
+   */
   sums(b: Builder, problem: Problem, slopes: readonly number[], second: 'weight' | 'curvature'): SummedRows
-  /** Parameters in their units. */
+  /** Parameters in scaled units. */
   inUnits(b: Builder, x: readonly number[]): readonly number[]
-  /** A cost out of its unit. */
+  /** A cost, converted back from scaled units. */
   cost(b: Builder, cost: number): number
-  /** Half the cost's. */
+  /** Half the gradient of the cost. */
   gradient(b: Builder, sums: RowSums): readonly number[]
-  /** That of JᵀWJ. */
+  /** The diagonal of JᵀWJ. */
   diagonal(b: Builder, sums: RowSums): readonly number[]
-  /** What a step lowers the cost by, if the model is linear. */
+  /** Predicted gain of a step, for a linear model. */
   gain(b: Builder, sums: RowSums, taken: readonly number[]): number
   equations(b: Builder, point: DampingPoint, damping: number): SolvedEquations
 }

@@ -1,11 +1,12 @@
 /**
- * Along a ray from a fit's point, as a program: how far some parameters can move in a direction, while all others are
- * where they meet the data best, until χ² has risen to a limit. What it reads is what it has left, as in
- * levenberg-marquardt.ts.
+ * One iteration of profile tracing, compiled to a program whose outputs are its next inputs (see
+ * levenberg-marquardt.ts). Starting at the fit, it moves some parameters along a given direction and re-optimizes all
+ * others, until χ² reaches the threshold.
  *
- * The quadratic model of χ² says where the valley's floor reaches the limit (Venzon and Moolgavkar, 1988); the step
- * goes there, within what steps have been good for, with others damped as a fit's steps are. It is taken unless χ² is
- * above what the model had promised. So one evaluation moves along the valley, and back to its floor.
+ * A quadratic model of χ² predicts where the conditional minimum reaches the threshold (Venzon and Moolgavkar, 1988).
+ * The step goes there, limited by the current step bound, with Levenberg-Marquardt damping on the other parameters. It
+ * is accepted unless χ² clearly exceeds the prediction. One evaluation thus advances along the profile and also
+ * restores the conditional minimum.
  */
 
 import { createRecord } from '../../core/untrusted-input.js'
@@ -24,73 +25,82 @@ import {
   type ProfileDirection,
 } from './profile-direction.js'
 
-// Why a trace ends.
+// Reasons for which a trace ends.
 export const REACHED = 1
 export const BOUNDED = 2
-/** It has had enough iterations. */
+/** The limit of iterations is reached. */
 export const ITERATION_LIMIT = 3
 export const NOT_FINITE = 4
 export const TRACE_FLAT = 5
 export const TRACE_LOWER_MINIMUM = 6
 export const ALL_AT_BOUNDS = 7
 export const TRACE_UNBOUNDED = 8
-/** Digits are lost: the trace has to be repeated by rotations. */
+/** Digits are lost: the trace has to be repeated with QR. */
 export const NEEDS_QR = 9
 
-/** Parts of the rise of χ² that may be missing, along the ray and down to the valley's floor, before the last step. */
+/**
+ * Allowed errors of the endpoint before the last step, as fractions of the rise of χ²: along the trace, and down to the
+ * conditional minimum.
+ */
 const THRESHOLD_TOLERANCE = 1e-5
 const DEPTH_TOLERANCE = 1e-7
-/** χ² that is less than at the fit, by this part of the rise, is another valley's. */
+/** If χ² falls below the fit by this fraction of the rise, the trace has reached another minimum. */
 const LOWER_MINIMUM_MARGIN = 1e-4
-/** A step is taken where χ² is above its promise by no more than this part of what is missing, or rounding. */
+/**
+ * A step is accepted if χ² exceeds its prediction by at most this fraction of the remaining distance, or by rounding
+ * error.
+ */
 const MAX_OFFSET = 0.5
 /** Relative rounding error of χ². */
 const ROUNDING = 1e-13
 /** Relative rounding error of the values whose differences are residuals: 2·ε. */
 const CANCELLATION_ERROR = 4.440892098500626e-16
-/** Where it may be so many times the rise, χ² tells no end. */
+/** If the rounding error may exceed this multiple of the rise, χ² determines no endpoint. */
 const NOISE_FACTOR = 4
-/** The prediction was good if χ² misses it by no more than this fraction of the remaining distance. */
+/** A prediction is good if χ² misses it by no more than this fraction of the remaining distance. */
 const GOOD_AGREEMENT = 0.1
-/** λ is multiplied by this factor then. */
+/** λ is multiplied by this factor after a good prediction. */
 const DAMPING_RELIEF = 0.1
-/** A step that is longer than this part of the way before may leap over something. */
+/** A step longer than this fraction of the previous distance may jump over something. */
 const JUMP_FRACTION = 0.5
-/** So often others may go on from a bad step before it is given up. */
+/** Most retries of the nuisance parameters after a bad step, before it is rejected. */
 const MAX_TRIES = 2
-/** The next step is this many times as long as an accepted one … */
+/** The next step is at most this many times as long as an accepted one. */
 const STEP_GROWTH = 4
-/** … or this fraction of a rejected one … */
+/** The next step is at most this fraction of a rejected one. */
 const STEP_REDUCTION = 0.25
-/** … or this fraction of an accepted one where the curve turns. */
+/** The next step is at most this fraction of an accepted one if the direction reverses. */
 const BACKTRACK_FRACTION = 0.5
-/** A part of the length: 2⁻²⁰. */
+/** Shortest step, as a fraction of the distance from the fit: 2⁻²⁰. */
 const MIN_STEP = 9.5367431640625e-7
-/** λ after a rejected step, at least. */
+/** Smallest λ after a rejected step. */
 const INITIAL_DAMPING = 1e-3
-/** λ for a matrix without a sound pivot, at least. */
+/** Smallest λ for a matrix without a sound pivot. */
 const MIN_DAMPING = 1e-10
-/** What is left of a diagonal of the matrix where a parameter has faded; and of χ² by it, in parts of the rise. */
+/**
+ * A parameter has faded if its diagonal element falls below this fraction of its maximum, and if the parameter
+ * contributes less than `IDLE_RATIO` of the rise to χ².
+ */
 const FADED_RATIO = 1e-8
 const IDLE_RATIO = 1e-10
-/** Rays are followed so many times as far as a parabola would be. */
+/** Traces stop at this multiple of the distance that a parabola would predict. */
 export const MAX_DISTANCE = 1e7
 
 /**
- * What a ray remembers, by name, and what each is at first; null for what it is given, in that order.
+ * The state of a trace: its names in order, and its initial values. The caller supplies a value for each null.
  *
- * @param derived of how many a sum is to move instead of parameters
+ * @param derived count of derived quantities whose weighted sum is profiled instead of parameters
  */
 export function traceState({ free, fixed }: Problem, derived: number) {
   const size = free.length
   const parts: readonly (readonly [readonly string[], number | null])[] = [
     [free, null],
     [fixed, null],
-    // Where to: by parameter, 0 for those that go with the valley; or how much of each that is derived is to grow.
+    // Direction per parameter, 0 for nuisance parameters; or the weight of each derived quantity.
     [derived > 0 ? numberedNames('share', derived) : numberedNames('direction', size), null],
-    // How far it can go at most.
+    // Largest distance that bounds allow.
     [['@reach'], null],
-    // χ² at the fit, and the limit.
+    // χ² at the fit, and the threshold.
     [['@least'], null],
     [['@limit'], null],
     [numberedNames('best', size), NaN],
@@ -103,12 +113,12 @@ export function traceState({ free, fixed }: Problem, derived: number) {
     [['@damping'], 0],
     [['@promised'], Infinity],
     [['@missing'], 0],
-    // What rounding may do to χ².
+    // Rounding error of χ².
     [['@noise'], 0],
     [['@tries'], 0],
     [['@far'], Infinity],
     [numberedNames('scale', size), 0],
-    // How far it had come when it had last come twice as far, and χ² then and before.
+    // Distance at its last doubling, χ² there, and χ² at the doubling before.
     [['@mark'], 0],
     [['@marked'], NaN],
     [['@earlier'], NaN],
@@ -120,7 +130,7 @@ export function traceState({ free, fixed }: Problem, derived: number) {
   }
 }
 
-/** What rounding may do to χ²: residuals are differences, and terms of the model may cancel. */
+/** Rounding error of χ²: residuals are differences, and terms of the model may cancel. */
 const roundingNoise = defineLines(
   `
   residual = sqrt(cost)
@@ -130,14 +140,14 @@ const roundingNoise = defineLines(
   { CANCELLATION_ERROR, ROUNDING },
 )
 
-/** Whether the last step is taken, or the other parameters may first go on from where it has led. */
+/** Whether the last step is accepted, or whether the other parameters may first be re-optimized at its trial point. */
 const judgement = defineLines(
   `
   isNumber = areFinite && newCost < INFINITY
   isFirst = cost == INFINITY
   most = max(promised + (MAX_OFFSET*missing + noise), cost)
   isTaken = isNumber && (isFirst ? 1 : newCost <= most)
-  # Behind a pole in which they are linear, others may find the floor yet.
+  # Beyond a pole, linear parameters may still find a minimum.
   mayTry = tries < MAX_TRIES && (moved ? 1 : 0)
   isTrying = isNumber && !isTaken && mayTry
   isThere = isTaken + isTrying
@@ -145,7 +155,7 @@ const judgement = defineLines(
   { INFINITY, MAX_OFFSET, MAX_TRIES },
 )
 
-/** λ falls if χ² is as promised, and rises if it hardly is, or is not. */
+/** λ falls if χ² agrees with the prediction, and rises if it hardly does or does not. */
 const dampingUpdate = defineLines(
   `
   isGood = newCost <= promised + (GOOD_AGREEMENT*missing + noise)
@@ -158,22 +168,22 @@ const dampingUpdate = defineLines(
   { DAMPING_RELIEF, GOOD_AGREEMENT, INITIAL_DAMPING },
 )
 
-/** Whether pivots tell anything, with λ, and whether they would without it. */
+/** Whether the pivots are reliable with λ, and whether they would be without it. */
 const soundness = defineLines(`
   pivot = max(leastPivot - damping, pivotTolerance)
   isLost = pivot <= pivotTolerance || curvature <= pivotTolerance*squares
   isSound = pivotTolerance < leastPivot
 `)
 
-/** How far to go: to the limit, but not further than steps have been good for, nor than the reach. */
+/** Length of the step: to the threshold, but limited by the step bound and by the reach. */
 const stride = defineLines(
   `
   gap = limit - (costHere - depth)
   root = sqrt(max(slope*slope + curvature*gap, 0))
-  # Beyond a summit above the limit only the way back is known.
+  # Beyond a maximum above the threshold, only the way back is known.
   wanted = 0 < slope + root ? gap/(slope + root) : (0 < gap ? INFINITY : -INFINITY)
 
-  # Without a last step nothing is known of steps.
+  # The first step has no bound from a previous one.
   went = abs(moved)
   size = max(went, MIN_STEP*lengthHere)
   isTurning = wanted*moved < 0
@@ -188,7 +198,7 @@ const stride = defineLines(
   { BACKTRACK_FRACTION, INFINITY, MAX_DISTANCE, MIN_STEP, STEP_GROWTH, STEP_REDUCTION },
 )
 
-/** Why the trace ends here, or 0; and whether it would, if λ were small. */
+/** The reason for which the trace ends here, or 0, and whether it would end if λ were small. */
 const ending = defineLines(
   `
   rise = limit - least
@@ -196,14 +206,14 @@ const ending = defineLines(
   isAtLimit = abs(gap) <= max(THRESHOLD_TOLERANCE*rise, newNoise)
   isNear = isSound && step == wanted && (isAtLimit && depth <= depthTolerance)
 
-  # With λ the floor is nearer than it seems, by what λ is beside the least pivot.
+  # λ makes the depth look smaller, by at most leastPivot/pivot.
   slight = pivot <= pivotTolerance ? MIN_DAMPING : undamped
   isUndamped = newDamping <= slight || depth*leastPivot/pivot <= depthTolerance
   isNoisy = begins && NOISE_FACTOR*rise <= newNoise
-  # χ² rises by so little of what it would if others stayed, or by λ.
+  # Flat: the curvature is rounding error or an effect of λ.
   little = (pivotTolerance + 4*newDamping)*unconstrained
   isFlat = begins && curvature <= little && slope*slope <= little*rise
-  # Where the model hardly changes any more, the trace is as good as there.
+  # Far out the model hardly changes: the trace counts as unbounded.
   isBeyond = newFar <= max(lengthHere, wanted)
 
   reason = costHere == INFINITY ? NOT_FINITE
@@ -234,13 +244,13 @@ const ending = defineLines(
   },
 )
 
-/** What the next iteration remembers of the step. */
+/** State of the next iteration. */
 const memory = defineLines(
   `
-  # χ² falls behind a pole or a pass that a long step has leapt over: the trace goes back, and steps are shorter.
+  # A long step has crossed a pole or pass if χ² falls beyond it: return and take shorter steps.
   isLong = JUMP_FRACTION*length < moved
   isBack = isTaken && (isLong && (isSound && slope < 0))
-  # While others try, what is known of the step remains.
+  # While the others are retried, the step's state remains.
   stays = isTrying || isBack
   newLength = stays ? length : lengthHere
   newMoved = isBack ? 0 : stays ? moved : step
@@ -257,7 +267,7 @@ const memory = defineLines(
   { JUMP_FRACTION, MIN_DAMPING, STEP_REDUCTION },
 )
 
-/** The state of a trace that lines use, without the sign in front of their names in the program. */
+/** Fields of the state that the lines use. In the program their names begin with `@`. */
 const STATE = [
   'bound',
   'cost',
@@ -276,9 +286,9 @@ const STATE = [
 ] as const
 
 /**
- * An iteration: outputs are what it remembers, and why the ray ends, or 0.
+ * Compiles one iteration. The outputs are the next state, and the reason for which the trace ends, or 0.
  *
- * @param derived nodes of what is to move instead of parameters: the sum of its shares
+ * @param derived nodes of the derived quantities whose weighted sum is profiled instead of parameters
  */
 export function traceStep(problem: Problem, sight: LocalModelSolver, derived: readonly number[]): Program {
   const { graph, columns, evaluatedExpressions } = problem
@@ -297,12 +307,12 @@ export function traceStep(problem: Problem, sight: LocalModelSolver, derived: re
   ])
 }
 
-/** What parts of an iteration are made of. */
+/** Inputs that all parts of an iteration share. */
 interface TraceBuilder {
   readonly b: Builder
   readonly problem: Problem
   readonly sight: LocalModelSolver
-  /** The state, by name. */
+  /** Nodes of the state, by name. */
   readonly last: Readonly<Record<(typeof STATE)[number], number>>
   readonly derived: readonly number[]
 }
@@ -313,7 +323,7 @@ const stateNodes = ({ problem: { graph } }: TraceBuilder, stem: string, count: n
 const selectAll = (b: Builder, is: number, now: readonly number[], then: readonly number[]) =>
   now.map((node, i) => b.select(is, node, then[i]))
 
-/** A point and what is known there: itself, the sums of steps, χ², and derivatives of what is derived. */
+/** A point, its row sums, its χ², and the derivatives of the derived quantities there. */
 type TracePlace = readonly [
   point: readonly number[],
   right: readonly number[],
@@ -322,7 +332,7 @@ type TracePlace = readonly [
   slopes: readonly number[],
 ]
 
-/** Where the last step has led, and whether that is taken. */
+/** Evaluates the trial point of the last step, and decides whether to accept it. */
 function judgeTrial(trace: TraceBuilder) {
   const { b, problem, sight, last, derived } = trace
   const { graph, free } = problem
@@ -349,7 +359,7 @@ function judgeTrial(trace: TraceBuilder) {
   return { shares, before, kept, best, here: { right, matrix }, slopesHere, lines }
 }
 
-/** Where the floor is and the limit, as far as the quadratic model tells, and the step that leads there. */
+/** Predicts the conditional minimum and the threshold by the quadratic model, and plans the step that leads there. */
 function planStep(
   trace: TraceBuilder,
   { best, here, slopesHere, lines: judged }: ReturnType<typeof judgeTrial>,
@@ -392,7 +402,7 @@ function planStep(
   return { direction: course.direction, largest, next, lines }
 }
 
-/** What the next iteration remembers, in the order of {@link traceState}, and why the ray ends. */
+/** The state of the next iteration, in the order of {@link traceState}, and the reason for which the trace ends. */
 function traceOutputs(
   { b, problem: { graph, fixed }, last }: TraceBuilder,
   { shares, before, kept }: ReturnType<typeof judgeTrial>,
@@ -429,7 +439,7 @@ interface TracePoint {
   readonly valley: LocalModel
 }
 
-/** 1 for each parameter that goes with the valley, 0 for others. */
+/** 1 for each nuisance parameter that follows, 0 for a parameter that stays. */
 function followingParameters(
   b: Builder,
   problem: Problem,
@@ -438,7 +448,7 @@ function followingParameters(
   const { graph } = problem
   const rise = b.subtract(graph.name('@limit'), graph.name('@least'))
   return freeDirections(b, problem, best, valley.gradient).map((is, i) => {
-    // What has run so far that nothing depends on it any more stays.
+    // A parameter stays if it has moved so far that the model no longer depends on it.
     const isFaded = b.operation('lessOrEqual', diagonal[i], b.multiply(b.constant(FADED_RATIO), largest[i]))
     const square = b.multiply(diagonal[i], b.multiply(best[i], best[i]))
     const isIdle = b.operation('lessOrEqual', square, b.multiply(b.constant(IDLE_RATIO), rise))
@@ -455,7 +465,7 @@ interface TrialStep {
   readonly step: number
 }
 
-/** The point that is tried next. */
+/** The next trial point. */
 function trialPoint(b: Builder, problem: Problem, { best, course, floor, isSound, step }: TrialStep) {
   const { toMinimum, alongProfile } = floor
   const { direction, isFixed } = course

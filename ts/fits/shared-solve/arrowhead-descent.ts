@@ -1,6 +1,6 @@
 /**
- * Levenberg-Marquardt for groups that share parameters: as ../programs/levenberg-marquardt.ts has it for a single fit, but
- * that all groups move together, and one λ damps them.
+ * Levenberg-Marquardt for groups that share parameters. It follows ../programs/levenberg-marquardt.ts, which solves
+ * single fits, but all groups move together and share one λ.
  */
 
 import type { EngineCall } from '../../many/engines/execute.js'
@@ -17,21 +17,21 @@ import {
 } from './arrowhead-solver.js'
 import type { EvaluationTotals } from './group-batch.js'
 
-/** Where all have ended. */
+/** The end point of a descent. */
 export interface ArrowheadStop {
   readonly point: ArrowheadPoint
   readonly cost: number
   readonly reason: number
   readonly evaluations: number
-  /** What the last look has told, where it was without λ and by what errors are made of. */
+  /** Totals of the last evaluation, if it was undamped and used the second derivatives of standard errors. */
   readonly end: EvaluationTotals | null
 }
 
-/** How steps are made. */
+/** Options of a descent. */
 export interface SolveMode {
-  /** Whether they start near their end. */
+  /** Whether the start is close to the minimum. */
   readonly isWarmStart: boolean
-  /** Whether what models are linear in is solved for after each step, as in ../programs/levenberg-marquardt.ts. */
+  /** Whether the linear parameters are solved for after each step, as in ../programs/levenberg-marquardt.ts. */
   readonly alternates: boolean
 }
 
@@ -39,28 +39,31 @@ const COLD_START: SolveMode = { isWarmStart: false, alternates: false }
 export const WARM_START: SolveMode = { isWarmStart: true, alternates: false }
 
 const FIRST_DAMPING = 1e-3
-/** λ of what models are linear in, where nothing else moves. */
+/** λ of the linear parameters while no other parameter moves. */
 const NEGLIGIBLE_GAIN = 1e-14
-/** λ where some parameters wait: what hardly differs from others does not move much then. */
+/** λ while some parameters wait. It limits the movement of linear parameters that are nearly collinear. */
 const ISOLATION_RATIO = 0.1
-/** A step without λ that has failed is followed by one with so much at least. */
+/** Smallest λ after an undamped step has failed. */
 const RETRY_DAMPING = 1e-6
 const MAX_DAMPING = 1e16
-/** Beside what was predicted, a gain above which λ becomes a third; each look is made as if that were so. */
+/**
+ * If the gain exceeds this fraction of the prediction, λ is divided by 3. Each evaluation assumes that this will
+ * happen.
+ */
 const GOOD_AGREEMENT = 0.5
-/** So often steps are tried without λ that do not lower the cost. */
+/** Most undamped retries that do not lower the cost. */
 const MIN_CONFIRMATIONS = 4
-/** A part of the tolerance: a step that gains so little, beside what errors are made of, is the last one. */
+/** Fraction of the tolerance. A step whose gain is below it, relative to the variance of a row, is the last one. */
 const LAST_STEP_TOLERANCE = 1e-4
 const MIN_DECREMENT = 1e-15
 /** A relative gain this small is lost in the rounding of the cost. */
 const NEGLIGIBLE_STEP = 1e-14
 /** Largest relative rounding error of the cost. */
 const ROUNDING_ERROR = 1e-12
-/** So many steps are made that only lower what is lost in rounding. */
+/** Most steps whose gain is lost in rounding. */
 const MAX_POLISHES = 8
 
-/** @param maxIterations looks */
+/** @param maxIterations limit of evaluations */
 export function descend(
   arrow: ArrowheadSolver,
   start: ArrowheadPoint,
@@ -75,22 +78,22 @@ class ArrowheadDescent {
   readonly #arrow: ArrowheadSolver
   readonly #held: FixedParameters
   readonly #alternates: boolean
-  /** Gains, beside the cost, that are small, and that are none. */
+  /** Relative gains that count as small, and as zero. */
   readonly #small: number
   readonly #least: number
-  /** The best point so far, what it costs, and the largest diagonal of shared parameters. */
+  /** The best point so far, its totals, and the largest diagonal of the shared parameters. */
   #shared: Float64Array
   #local: ArrowheadPoint['local']
   #now!: EvaluationTotals
   #scale!: Float64Array
-  /** What models are linear in finds its scale first: else the first step may lead the rest to nowhere. */
+  /** The linear parameters find their scale first. Otherwise the first step may send the nonlinear ones far away. */
   #isFirst: boolean
   #damping: number
   #growth = 2
   #evaluations = 0
   #confirmations = 0
   #polishes = 0
-  /** What the last step was to gain. */
+  /** Predicted gain of the last step. */
   #lastDecrement = 0
 
   constructor(arrow: ArrowheadSolver, held: FixedParameters, mode: SolveMode, start: ArrowheadPoint) {
@@ -102,7 +105,8 @@ class ArrowheadDescent {
     this.#shared = start.shared
     this.#local = start.local
     this.#isFirst = arrow.isPartlyLinear && !mode.isWarmStart
-    // In turns they are solved for at once: damped, those that hardly differ would not find it.
+    // With alternating steps, the linear parameters are solved for at once. Damping would stop nearly collinear ones
+    // short of their solution.
     const waiting = mode.alternates ? NEGLIGIBLE_GAIN : ISOLATION_RATIO
     this.#damping = this.#isFirst ? waiting : FIRST_DAMPING
   }
@@ -116,7 +120,7 @@ class ArrowheadDescent {
       const step = yield* this.#nextStep()
       if (step === null) return this.#stop(STALLED)
       const { decrement } = step
-      // So small a step needs no look at where it leads, as of a single fit.
+      // Such a short step needs no evaluation at its end, as in single fits.
       if (this.#damping === 0 && decrement * this.#arrow.degreesOfFreedom <= this.#least * this.#now.cost) {
         const point = this.#arrow.movedDistance(this.#shared, step)
         return { ...this.#stop(CONVERGED), point, cost: this.#now.cost - decrement, end: this.#now }
@@ -127,28 +131,33 @@ class ArrowheadDescent {
     return this.#stop(MAX_ITERATIONS)
   }
 
-  /** A step; null where too many small ones have had λ. */
+  /** The next step; null after too many small damped steps. */
   *#nextStep(): Generator<EngineCall, ArrowheadStep | null> {
     const step = this.#step()
-    // With damping any step becomes small: only one without it tells.
+    // Damping makes any step small, so only an undamped one counts.
     const isDoubtful = this.#damping > 0 && !this.#isFirst
     if (!isDoubtful || !(step.decrement <= this.#small * this.#now.cost)) return step
     if (this.#confirmations++ >= MIN_CONFIRMATIONS) return null
     this.#damping = 0
-    // What D was large by may be gone: beside it nothing here would count as determined.
+    // D may still contain old large values, relative to which no parameter would count as determined.
     this.#now = yield* this.#evaluate(this.#shared, this.#input(0, 0, false))
     this.#scale = this.#now.diagonal
     return this.#step()
   }
 
-  /** Takes a step if it lowers the cost. @returns why it was the last one, or 0 */
+  /**
+   * Accepts a step if it lowers the cost.
+   *
+   * @returns the reason to stop, or 0
+   */
   *#tryStep(step: ArrowheadStep): Generator<EngineCall, number> {
     const { cost } = this.#now
     const { decrement } = step
     const damping = this.#damping
-    // Of such a step the cost can no longer tell.
+    // The gain of such a step is lost in the rounding of the cost.
     const isPolish = damping === 0 && decrement <= NEGLIGIBLE_STEP * cost
-    // As if it succeeds, and the next one gains less by as much as this one; where not, there is another look.
+    // The evaluation assumes that the step succeeds, and that the next gain shrinks by the same factor. If this is
+    // wrong, the point is evaluated again.
     const isNearEnd = decrement * Math.min(1, decrement / this.#lastDecrement) <= this.#small * cost
     const next = this.#isFirst ? FIRST_DAMPING : isNearEnd ? 0 : damping / 3
     const turns = this.#alternates && !this.#isFirst
@@ -180,7 +189,7 @@ class ArrowheadDescent {
     return 0
   }
 
-  /** @returns whether the look at the new point was made with the λ that follows */
+  /** @returns whether the new point was evaluated with the λ that follows */
   #accept(ratio: number, next: number): boolean {
     if (this.#alternates) this.#local = this.#arrow.readLocals()
     const { diagonal } = this.#now

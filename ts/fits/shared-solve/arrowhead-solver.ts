@@ -1,4 +1,4 @@
-/** Groups that share parameters as one system: looks at all of them, and the steps that follow. */
+/** Groups that share parameters as one bordered (arrowhead) system: joint evaluations, and the steps that follow. */
 
 import { log } from '../../functions/index.js'
 import type { EngineCall } from '../../many/engines/execute.js'
@@ -8,67 +8,67 @@ import type { EvaluationInput } from '../programs/group-evaluation.js'
 import { type DenseFactors, factorizeDense, solveDense } from '../solve/dense-ldlt.js'
 import { type EvaluationTotals, type GroupBatch, type LocalIndex, makeTotals } from './group-batch.js'
 
-/** Where parameters are: those that are shared, and own ones by family. */
+/** Values of the shared parameters, and of the local ones per batch. */
 export interface ArrowheadPoint {
   readonly shared: Float64Array
   readonly local: readonly (readonly Float64Array[])[]
 }
 
-/** A parameter that stays where it is: a shared one, or an own one of a group. */
+/** A parameter that stays fixed: a shared one, or a local one of one group. */
 export interface FixedParameters {
   readonly shared: number | null
   readonly local: LocalIndex | null
 }
 
-/** All vary. */
+/** No parameter is fixed. */
 export const NO_FIXED: FixedParameters = { shared: null, local: null }
 
-/** How a step is made. */
+/** Options of a step. */
 interface ArrowheadStepOptions {
-  /** The diagonal D, and λ beside it. */
+  /** The diagonal D, and λ, its factor. */
   readonly scale: Float64Array
   readonly damping: number
   readonly held: FixedParameters
-  /** Whether those that models are not linear in wait. */
+  /** Whether parameters in which the models are nonlinear wait. */
   readonly isFirst: boolean
-  /** Below this pivot a direction is none. */
+  /** Smallest pivot of a usable direction. */
   readonly least?: number
 }
 
-/** What is left to shared parameters, and the step that they take. */
+/** The reduced system of the shared parameters, and their step. */
 export interface ArrowheadStep {
   readonly dense: DenseFactors
   readonly shared: Float64Array
-  /** Whether they may move. */
+  /** Whether each shared parameter may move. */
   readonly moves: Uint8Array
-  /** −gᵀδ of all: what a step without λ lowers the cost by, if the model is linear. */
+  /** −gᵀδ of all parameters: the gain of an undamped step, for a linear model. */
   readonly decrement: number
 }
 
 /** Below this pivot, relative to the diagonal, the direction of a step is arbitrary. */
 export const SINGULAR_PIVOT = 1e-12
-/** Below this one standard errors would have fewer than seven digits. */
+/** Below this pivot, standard errors would have fewer than seven digits. */
 export const IDENTIFIABLE_PIVOT = 1e-9
 
-/** A look at where all are, by which errors are told. */
+/** Inputs of an evaluation at the current point, for standard errors. */
 const STATIONARY_INPUT = { moves: 0, fresh: 1, first: 0, damping: 0, least: IDENTIFIABLE_PIVOT }
 
 export class ArrowheadSolver {
   readonly batches: readonly GroupBatch[]
-  /** Parameters that are shared, in their places, and how many these are. */
+  /** The shared parameters, and their count. */
   readonly shared: readonly Parameter[]
   readonly size: number
-  /** What these may be. */
+  /** Bounds of the shared parameters. */
   readonly min: Float64Array
   readonly max: Float64Array
   readonly tolerance: number
   readonly isBounded: boolean
   readonly degreesOfFreedom: number
-  /** Which shared parameters wait for those that models are linear in. */
+  /** Whether each shared parameter waits for the parameters in which the models are linear. */
   readonly #linear: Uint8Array
-  /** Whether models are linear in some parameters, and not in others. */
+  /** Whether the models are linear in some parameters, and nonlinear in others. */
   readonly isPartlyLinear: boolean
-  /** Whether all are where the last look has been: else they are where its step began. */
+  /** Whether the current point is the last trial point. Otherwise it is the start of the last step. */
   #isThere = false
 
   constructor(families: readonly GroupBatch[], shared: readonly Parameter[], tolerance: number) {
@@ -97,7 +97,7 @@ export class ArrowheadSolver {
     this.isPartlyLinear = families.some(({ linear }) => linear.includes(true))
   }
 
-  /** Puts own parameters somewhere, from where looks and steps go on. */
+  /** Sets the local parameters. Later evaluations and steps start from this point. */
   setPoint(own: ArrowheadPoint['local'], held: FixedParameters, second: 'weight' | 'curvature'): void {
     for (const [f, family] of this.batches.entries()) {
       family.setPoint(own[f], held.local?.batch === f ? held.local : null, second)
@@ -105,7 +105,7 @@ export class ArrowheadSolver {
     this.#isThere = false
   }
 
-  /** Looks at where a step leads, or at where all are. */
+  /** Evaluates the trial point of a step, or the current point. */
   *evaluate(
     shared: Float64Array,
     ask: Omit<EvaluationInput, 'accepted' | 'delta'>,
@@ -118,37 +118,37 @@ export class ArrowheadSolver {
     return totals
   }
 
-  /** A look at the end. */
+  /** Evaluates the current point for standard errors. */
   *evaluateAtEnd(shared: Float64Array): Generator<EngineCall, EvaluationTotals> {
     return yield* this.evaluate(shared, STATIONARY_INPUT)
   }
 
-  /** Has steps go on from where the last one began. */
+  /** Returns to the start of the last step. */
   stepBack(): void {
     this.#isThere = false
   }
 
-  /** Where own parameters are. */
+  /** Current values of the local parameters. */
   readLocals(): Float64Array[][] {
     return this.batches.map((family) => family.read(this.#isThere ? 'trial' : 'base'))
   }
 
-  /** Where a step leads shared parameters, inside of bounds, and by how much. */
+  /** Shared parameters after a step, clamped to their bounds, and their change. */
   stepAlong(at: Float64Array, { shared: step }: ArrowheadStep): [to: Float64Array, delta: Float64Array] {
     const to = at.map((x, k) => Math.min(Math.max(x + step[k], this.min[k]), this.max[k]))
     return [to, to.map((x, k) => x - at[k])]
   }
 
-  /** Where a step leads from where all are. */
+  /** All parameters after a step from the current point. */
   movedDistance(at: Float64Array, step: ArrowheadStep): ArrowheadPoint {
     const [shared, delta] = this.stepAlong(at, step)
     return { shared, local: this.batches.map((family) => family.movedDistance(delta)) }
   }
 
   /**
-   * Whether what a step without λ still gains is as good as none, as `summary` has it.
+   * Whether the remaining gain of an undamped step is negligible, by the criterion of diagnostics.ts.
    *
-   * @param end what a look there has told
+   * @param end totals of an evaluation at this point
    */
   isMinimum(shared: Float64Array, end: EvaluationTotals, gain: number): boolean {
     const size = end.size + weightedStep(end.diagonal, shared)
@@ -157,7 +157,7 @@ export class ArrowheadSolver {
     return gain <= Math.max(part * end.cost, exact * size)
   }
 
-  /** The step that is left where all are. */
+  /** The undamped step that is left at the current point. */
   lastStep(shared: Float64Array, end: EvaluationTotals): ArrowheadStep {
     const least = IDENTIFIABLE_PIVOT
     return this.step(shared, end, { scale: end.diagonal, damping: 0, held: NO_FIXED, isFirst: false, least })
@@ -184,7 +184,7 @@ export class ArrowheadSolver {
     return { dense, shared: step, moves, decrement: decrement + ofShared }
   }
 
-  /** Gives memory back, which no engine may have any more. */
+  /** Returns the memory. No engine may still use it. */
   release(): void {
     for (const family of this.batches) family.release()
   }

@@ -1,4 +1,4 @@
-/** Groups that have the same model and parameters: their rows, and looks at all of them at once. */
+/** Batches of groups that have the same model and parameters: their rows, and evaluations of all of them at once. */
 
 import { type DataColumn, numbersInRun, rowOffsets } from '../../many/batch/data.js'
 import type { BatchRunner } from '../../many/engines/engines.js'
@@ -24,39 +24,41 @@ import { GroupLanes, type GroupRange } from '../solve/group-lanes.js'
 
 type SecondDerivative = 'weight' | 'curvature'
 
-/** What a model is compared with: columns of the rows that count, and how many of these each group has. */
+/** One output of a model: the columns of the rows in use, and the count of these rows per group. */
 export interface GroupOutput {
   readonly compiled: ModelPrograms
   readonly columns: ReadonlyMap<string, DataColumn>
   readonly rows: Uint32Array
-  /** Whether a row that counts misses something, by group. */
+  /** Whether a row in use has a missing value, per group. */
   readonly isIncomplete: readonly boolean[]
 }
 
 export interface GroupBatchInput {
-  /** Own parameters that vary, and then shared ones. */
+  /** Free parameters, local ones first, then shared ones. */
   readonly free: readonly Parameter[]
   readonly local: number
-  /** Of each shared parameter, where it is among all that are shared: one place, or one for each group. */
+  /** Index of each shared parameter among all shared ones: one index for all groups, or one per group. */
   readonly sharedPlaces: readonly (number | Uint32Array)[]
-  /** The numbers of its groups. */
+  /** Indices of the groups in the batch. */
   readonly groups: readonly number[]
-  /** What it is to meet: more than one, where a model has several values. */
+  /** Outputs of the model. */
   readonly outputs: readonly GroupOutput[]
-  /** Constants by group, by name. */
+  /** Values of the fixed parameters per group, by name. */
   readonly constants: ReadonlyMap<string, Float64Array>
 }
 
-/** What all groups have together; that of shared parameters by place, matrices in the lower triangle of rows. */
+/**
+ * Totals over all groups. Arrays are indexed by shared parameter. Matrices are stored by rows, in the lower triangle.
+ */
 export interface EvaluationTotals {
   cost: number
-  /** −gᵀδ of own parameters. */
+  /** −gᵀδ of the local parameters. */
   decrement: number
-  /** Σ D·δ² and Σ D·x² of own parameters, and what the step was to gain. */
+  /** Σ D·δ² and Σ D·x² of the local parameters, and the predicted gain of the step. */
   length: number
   size: number
   gain: number
-  /** What own parameters have left of the equations of shared ones. */
+  /** Equations of the shared parameters after elimination of the local ones. */
   readonly matrix: Float64Array
   readonly right: Float64Array
   /** Half the gradient, and the diagonal of JᵀWJ. */
@@ -69,7 +71,10 @@ export function makeTotals(size: number): EvaluationTotals {
   return { cost: 0, decrement: 0, length: 0, size: 0, gain: 0, matrix, right, gradient, diagonal }
 }
 
-/** Looks by the first of their problems, for both kinds of second derivatives: to make them takes longer than to fit. */
+/**
+ * Evaluation programs by the first problem of a batch, for both kinds of second derivatives. Compiling a program takes
+ * longer than a fit.
+ */
 const evaluationPrograms = new WeakMap<
   Problem,
   Map<string, { readonly problems: readonly Problem[]; readonly look: EvaluationProgram }>
@@ -97,28 +102,28 @@ export class GroupBatch implements EliminationSize {
   readonly local: number
   readonly shared: number
   readonly sharedPlaces: readonly (number | Uint32Array)[]
-  /** Numbers of groups, in the order of all columns: those with equally many rows side by side. */
+  /** Indices of the groups, in the order of all columns. Groups with equal row counts are adjacent. */
   readonly groups: Uint32Array
-  /** As steps have it. */
+  /** The problem in internal parameters. */
   readonly problem: Problem
   readonly outputs: readonly GroupOutput[]
   readonly rows: Uint32Array
-  /** Which parameters wait for those that the model is linear in. */
+  /** Whether the model is nonlinear in each parameter and linear in others, so that the parameter waits. */
   readonly linear: readonly boolean[]
   readonly isBounded: boolean
   readonly #ranges: readonly GroupRange[]
   readonly #fixed: readonly Float64Array[]
-  /** Places of groups of which nothing can be said: something is missing. */
+  /** Indices in the batch of groups with missing values. Such groups have no result. */
   readonly #incomplete: readonly number[]
   readonly #runner: BatchRunner
   readonly #lanes = new Map<
     SecondDerivative,
     { readonly lanes: GroupLanes; readonly look: EvaluationProgram }
   >()
-  /** Where lanes have been told to be. */
+  /** Second derivatives that the lanes currently use. */
   #second: SecondDerivative = 'weight'
 
-  /** @param isBounded whether parameters of any family have bounds */
+  /** @param isBounded whether parameters of any batch have bounds */
   constructor(
     { free, local, sharedPlaces, groups, outputs, constants }: GroupBatchInput,
     isBounded: boolean,
@@ -160,7 +165,7 @@ export class GroupBatch implements EliminationSize {
     this.#fixed = this.problem.fixed.map((name) => this.readParameter(constants.get(name) as Float64Array))
   }
 
-  /** A column in the order of its own. */
+  /** A column over all groups, reordered to the batch's own order. */
   readParameter<T extends Float64Array | Uint32Array>(column: T): T {
     const to = new (column.constructor as new (length: number) => T)(this.groups.length)
     for (let at = 0; at < to.length; at++) to[at] = column[this.groups[at]]
@@ -168,9 +173,9 @@ export class GroupBatch implements EliminationSize {
   }
 
   /**
-   * Puts own parameters somewhere, from where looks and steps go on.
+   * Sets the local parameters. Later evaluations and steps start from this point.
    *
-   * @param held one of them that stays where it is, in the group at a place
+   * @param held a local parameter of one group that stays fixed
    */
   setPoint(
     own: readonly Float64Array[],
@@ -185,7 +190,7 @@ export class GroupBatch implements EliminationSize {
     lanes.write(look.fieldOffsets.held[0], none)
   }
 
-  /** Looks at all groups, and adds what they have to totals. */
+  /** Evaluates all groups, and adds their results to the totals. */
   *evaluate(shared: Float64Array, ask: EvaluationInput, to: EvaluationTotals): Generator<EngineCall> {
     const { lanes, look } = this.#loadLanes(this.#second)
     const { fieldOffsets } = look
@@ -200,7 +205,7 @@ export class GroupBatch implements EliminationSize {
     }
     for (const name of broadcastInputs) lanes.write(fieldOffsets[name][0], ask[name])
     yield* lanes.run()
-    // Conditions of a model would take what is missing for a number.
+    // A condition in the model could turn a missing value into a number.
     to.cost += this.#incomplete.length > 0 ? NaN : lanes.sum(fieldOffsets.cost[0])
     for (const name of ['decrement', 'length', 'size', 'gain'] as const)
       for (const at of fieldOffsets[name]) to[name] += lanes.sum(at)
@@ -222,7 +227,7 @@ export class GroupBatch implements EliminationSize {
     }
   }
 
-  /** What lanes have of the last look, as columns. */
+  /** A field of the lanes after the last evaluation, as columns. */
   read(name: LaneField): Float64Array[] {
     const { lanes, look } = this.#loadLanes(this.#second)
     return look.fieldOffsets[name].map((parameter) =>
@@ -230,7 +235,7 @@ export class GroupBatch implements EliminationSize {
     )
   }
 
-  /** Where the step that the last look has told of leads. */
+  /** Local parameters after the step that the last evaluation computed. */
   movedDistance(delta: Float64Array): Float64Array[] {
     const { min, max } = this.problem
     const { step, coupling } = this.eliminated()
@@ -245,7 +250,7 @@ export class GroupBatch implements EliminationSize {
     })
   }
 
-  /** What each group costs. */
+  /** Cost of each group. */
   costs(): Float64Array {
     const [cost] = this.read('cost')
     for (const at of this.#incomplete) cost[at] = NaN
@@ -284,14 +289,14 @@ export class GroupBatch implements EliminationSize {
   }
 }
 
-/** An own parameter of a group, by its place in a family. */
+/** A local parameter of one group, by batch, parameter and index in the batch. */
 export interface LocalIndex {
   readonly batch: number
   readonly parameter: number
   readonly index: number
 }
 
-/** Where a group has its place. */
+/** Index of a shared parameter for a group. */
 export const getIndex = (place: number | Uint32Array, group: number) =>
   typeof place === 'number' ? place : place[group]
 
@@ -304,7 +309,7 @@ function findLinear(first: Problem, outputs: readonly GroupOutput[]): readonly b
   return known
 }
 
-/** Rows of several values one behind the other, group by group; 0 in columns that a value has not. */
+/** Concatenates the rows of several outputs, group by group. Columns that an output lacks are 0. */
 function stackOutputs(outputs: readonly GroupOutput[]): Map<string, DataColumn> {
   const count = outputs[0].rows.length
   const offsets = rowOffsets(count, (group) => outputs.reduce((sum, { rows }) => sum + rows[group], 0))

@@ -1,26 +1,26 @@
-/** Rows of groups: from columns with one of labels, or as a list for each group. */
+/** Rows of groups: columns with a column of labels, or one array per group. */
 
 import { OptionError } from '../../core/errors.js'
 import { isRecord, ownProperties, toFloat64Array } from '../../core/untrusted-input.js'
 import { checkName } from '../../expressions/names.js'
 import type { FitColumn } from '../problem/options.js'
 
-/** What a group is called. */
+/** Label of a group. */
 export type GroupLabel = string | number
 
-/** Columns with a list for each group, or numbers for all. */
+/** Columns with one array per group, or numbers for all groups. */
 export interface GroupedData {
   readonly labels: readonly GroupLabel[]
   readonly columns: ReadonlyMap<string, unknown>
-  /** The same of numbers that are no column of the data, as σ. */
+  /** Groups an array of numbers that is not a column of the data, such as σ. */
   readonly lists: (argument: string, given: FitColumn) => FitColumn
-  /** Labels of a column, of which each group has one. */
+  /** Labels of a column that has one label per group. */
   readonly labelsOf: (option: string, name: string) => GroupLabel[]
 }
 
 /**
- * @param group the column of labels; undefined where columns are lists by group
- * @param labelColumns other columns of labels
+ * @param group the column of labels; undefined if columns are arrays per group
+ * @param labelColumns further columns of labels
  */
 export function readGroups(
   data: unknown,
@@ -55,12 +55,12 @@ function groupByLabels(
   ofLabels: readonly string[],
 ): GroupedData {
   const given = takeColumn(columns, 'group', group)
-  // Before anything is read of lists that may be long.
+  // Lengths are checked before any long array is read.
   const { length } = isList(given) ? (given as ArrayLike<unknown>) : []
   const other = [...columns].find(([, column]) => isList(column) && (column as unknown[]).length !== length)
   if (other !== undefined) {
     const rows = (other[1] as unknown[]).length
-    throw new OptionError(`data: ${other[0]}`, `${length} rows, as ${group} has`, `${rows} rows`)
+    throw new OptionError(`data: ${other[0]}`, `${length} rows, like ${group}`, `${rows} rows`)
   }
   const values = readLabels(`data: ${group}`, given)
   if (values.length === 0) throw new OptionError(`data: ${group}`, 'at least one row', 'none')
@@ -80,9 +80,9 @@ function groupByLabels(
   for (const [row, place] of rows.entries()) order[next[place]++] = row
   const lists = (argument: string, given: unknown) => {
     const numbers = toFloat64Array(given, true)
-    if (numbers === undefined) throw new OptionError(argument, 'a list of numbers, one for each row', given)
+    if (numbers === undefined) throw new OptionError(argument, 'an array of one number per row', given)
     if (numbers.length !== rows.length)
-      throw new OptionError(argument, `${rows.length} rows, as ${group} has`, `${numbers.length} rows`)
+      throw new OptionError(argument, `${rows.length} rows, like ${group}`, `${numbers.length} rows`)
     const sorted = Float64Array.from(order, (row) => numbers[row])
     return labels.map((_, k) => sorted.subarray(ends[k], ends[k + 1]))
   }
@@ -95,11 +95,11 @@ function groupByLabels(
     labelsOf: (option, name) => {
       const own = readLabels(`data: ${name}`, takeColumn(columns, option, name))
       if (own.length !== rows.length)
-        throw new OptionError(`data: ${name}`, `${rows.length} rows, as ${group} has`, `${own.length} rows`)
+        throw new OptionError(`data: ${name}`, `${rows.length} rows, like ${group}`, `${own.length} rows`)
       const found = labels.map((_, k) => own[order[ends[k]]])
       const other = own.findIndex((label, row) => label !== found[rows[row]])
       if (other >= 0) {
-        const expected = `one label for each ${group}, as ${found[rows[other]]} for ${values[other]}`
+        const expected = `one label per ${group}, like ${found[rows[other]]} for ${values[other]}`
         throw new OptionError(`data: ${name}[${other}]`, expected, own[other])
       }
       return found
@@ -117,27 +117,27 @@ function takeColumn(columns: Map<string, unknown>, option: string, name: string)
 }
 
 function readLabels(argument: string, given: unknown): GroupLabel[] {
-  if (!isList(given)) throw new OptionError(argument, 'a list of texts or numbers', given)
+  if (!isList(given)) throw new OptionError(argument, 'an array of strings or numbers', given)
   const list = given as ArrayLike<unknown>
   const labels: GroupLabel[] = []
   for (let row = 0; row < list.length; row++) {
     const label = list[row]
     const isLabel = typeof label === 'string' || (typeof label === 'number' && !Number.isNaN(label))
-    if (!isLabel) throw new OptionError(`${argument}[${row}]`, 'a text or a number', label)
+    if (!isLabel) throw new OptionError(`${argument}[${row}]`, 'a string or a number', label)
     labels.push(label as GroupLabel)
   }
   if (labels.some((label) => typeof label !== typeof labels[0])) checkNames(argument, labels)
   return labels
 }
 
-/** Results and tables have labels by name. */
+/** Results and tables use labels as names, so 1 and '1' cannot both occur. */
 function checkNames(argument: string, labels: readonly GroupLabel[]): void {
   const named = new Map<string, GroupLabel>()
   for (const [row, label] of labels.entries()) {
     const other = named.get(`${label}`)
     if (other !== undefined && typeof other !== typeof label) {
-      const kind = typeof other === 'number' ? 'a number' : 'a text'
-      throw new OptionError(`${argument}[${row}]`, `${kind}, as that label is above`, label)
+      const kind = typeof other === 'number' ? 'a number' : 'a string'
+      throw new OptionError(`${argument}[${row}]`, `${kind}, like this label above`, label)
     }
     named.set(`${label}`, label)
   }

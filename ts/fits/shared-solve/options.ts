@@ -11,7 +11,7 @@ import {
 import type { MultiStart } from '../problem/multi-start.js'
 import { type CommonFitOptions, commonOptionTable, type FitColumn } from '../problem/options.js'
 
-/** What is as in `fitMany`. */
+/** Options that `fitShared` has in common with `fitMany`. */
 type CommonOptions = Pick<
   CommonFitOptions,
   | 'start'
@@ -32,29 +32,29 @@ type CommonOptions = Pick<
 
 export interface SharedOptions extends CommonOptions {
   /**
-   * The column of the data, of texts or numbers, that says which group a row belongs to. Without it columns are lists for
-   * each group, or numbers for all.
+   * Column of strings or numbers that labels the group of each row. Without it, columns are one array per group, or
+   * numbers for all groups.
    */
   readonly group?: string
   /** Parameters that have one value for all groups. */
   readonly shared?: readonly string[]
-  /** Parameters that each group has for itself; those that are named nowhere else. */
+  /** Parameters that are local to each group; by default all that no other option names. */
   readonly local?: readonly string[]
   /**
-   * Parameters that have one value for each label of a column, as in `{ slope: 'plate' }`: all groups of a plate share its
-   * slope. Without `group` the column has a label for each group.
+   * Parameters that have one value per label of a column. For example, with `{ slope: 'plate' }` all groups of a plate
+   * share its slope. Without `group`, the column has one label per group.
    */
   readonly sharedBy?: Readonly<Record<string, string>>
-  /** Of several models, the column that says which one a group has, by its index; modelOf. */
+  /** Column with the index of each group's model, if there are several models; 'modelOf' by default. */
   readonly modelColumn?: string
   /**
-   * From how many points to start, or `{ count, sample, seed }`: its own one and others, in which what is shared is spread
-   * over its bounds; the best end is the result; 1.
+   * Count of starting points, or `{ count, sample, seed }`; 1 by default. The first point is the usual start. Further
+   * points spread the shared parameters over their bounds. The best fit is the result.
    */
   readonly multiStart?: number | MultiStart
   /**
-   * Standard deviations of the measured numbers; of a model with several values a column for each. A text says as in
-   * `fit` how they follow from the model's value.
+   * Standard deviations of the response; for a model with several outputs, an object with one column per response. A
+   * string is an expression of the model's value, as in `fit`.
    */
   readonly sigma?: FitColumn | string | Readonly<Record<string, FitColumn | string>>
   /** Weights of the squared residuals, instead of `sigma`. */
@@ -65,7 +65,7 @@ const nameOption = option<string, undefined>('a name', undefined, (x) => typeof 
 
 const namesOption = customOption<readonly string[]>((argument, given) => {
   const list = toBoundedArray(given)
-  if (list === undefined) throw new OptionError(argument, 'a list of names', given)
+  if (list === undefined) throw new OptionError(argument, 'an array of names', given)
   const seen = new Set<string>()
   for (const [k, one] of list.entries()) {
     if (typeof one !== 'string') throw new OptionError(`${argument}[${k}]`, 'a name', one)
@@ -76,7 +76,7 @@ const namesOption = customOption<readonly string[]>((argument, given) => {
 })
 
 const columnsByName = customOption<Readonly<Record<string, string>>>((argument, given) => {
-  if (!isRecord(given)) throw new OptionError(argument, 'columns by parameter', given)
+  if (!isRecord(given)) throw new OptionError(argument, 'an object of column names', given)
   const entries = Object.entries(given)
   for (const [parameter, column] of entries) {
     if (typeof column !== 'string')

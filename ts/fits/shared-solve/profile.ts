@@ -1,4 +1,4 @@
-/** Profiles of a parameter that groups share, or that one has for itself, while all others follow. */
+/** Profile likelihood of a shared parameter, or of a local one in one group, with all other parameters re-optimized. */
 
 import type { EngineCall } from '../../many/engines/execute.js'
 import type { GivenOf } from '../../options/kinds.js'
@@ -15,16 +15,16 @@ import { FREE, type SharedStatistics } from './shared-statistics.js'
 
 export interface SharedProfileOptions extends GivenOf<typeof profileManyTable> {}
 
-/** A parameter's profile: an interval, and why it ends where it does. */
+/** Profile interval of a parameter, and the reason at each endpoint. */
 export interface SharedProfile {
-  /** −∞ or ∞ where there is no end, NaN where none is known. */
+  /** Lower endpoint. Endpoints are ±∞ if the interval is unbounded, and NaN if they are unknown. */
   readonly low: number
   readonly high: number
   readonly lowReason: ProfileEndReason
   readonly highReason: ProfileEndReason
 }
 
-/** What is profiled: where it is, its step's standard error, and whether it may move. */
+/** The profiled parameter: its location, the standard error of its internal value, and its state. */
 export interface ProfiledParameter {
   readonly fixed: FixedParameters
   readonly parameter: Parameter
@@ -37,16 +37,16 @@ interface SharedEndpoint {
   readonly reason: ProfileEndReason
 }
 
-/** How often the distance is doubled before there is no end. */
+/** Most doublings of the distance before the interval counts as unbounded. */
 const MAX_DOUBLINGS = 40
 /** Most solutions once an endpoint is bracketed. */
 const MAX_NARROWINGS = 60
 /** The bracket is narrow enough at this fraction of the standard error. */
 const BRACKET_TOLERANCE = 1e-9
-/** A χ² that is lower by this part is another minimum's. */
+/** If χ² falls below the fit by this fraction, the trace has reached another minimum. */
 const LOWER_MINIMUM_MARGIN = 1e-9
 
-/** At which level, and by which errors, a profile ends; and how often the model may be evaluated for a point of it. */
+/** Confidence level and error scale of a profile, and the limit of evaluations per profile point. */
 export interface SharedProfileLimits {
   readonly level: number
   readonly isAbsolute: boolean
@@ -84,10 +84,10 @@ export function* profileShared(
   return { low: finite(low.value), high: finite(high.value), lowReason: low.reason, highReason: high.reason }
 }
 
-/** How high χ² is at a point, as a distance above the goal; or why that is not known. */
+/** Signed distance of a point from the threshold, as a difference of √(rise of χ²); or the reason why it is unknown. */
 type Heights = (x: number) => Generator<EngineCall, number | ProfileEndReason>
 
-/** Heights along a profile: the last solution there is where the next one starts. */
+/** Heights along a profile. Each solution is warm-started from the previous one. */
 function heights(
   arrow: ArrowheadSolver,
   stop: ArrowheadStop,
@@ -107,15 +107,15 @@ function heights(
 
 interface SearchRange {
   readonly center: number
-  /** The standard error, or what stands for it. */
+  /** The standard error, or a substitute. */
   readonly unit: number
   readonly goal: number
-  /** How far the end is, if the model is linear. */
+  /** Distance of the endpoint, for a linear model. */
   readonly length: number
   readonly bound: number
 }
 
-/** Goes to a side until χ² is above the limit, and then back to where it meets it. */
+/** Moves outwards until χ² exceeds the threshold, then narrows the bracket. */
 function* findEnd(
   sign: number,
   { center, unit, goal, length, bound }: SearchRange,
@@ -151,7 +151,7 @@ function* findEnd(
   return { value: far, reason: 'found' }
 }
 
-/** Σw·y² of all groups. */
+/** Σw·y² over all groups. */
 function totalSquares({ batches }: ArrowheadSolver): number {
   let sum = 0
   for (const { outputs, groups } of batches) {

@@ -1,4 +1,4 @@
-/** What is fitted with shared parameters: models, their data, and who has which parameter. */
+/** Reads the inputs of a shared fit: models, their data, and the role of each parameter. */
 
 import { hintFor } from '#hints'
 import { OptionError } from '../../core/errors.js'
@@ -39,28 +39,28 @@ import type { GroupBatchInput, GroupOutput } from './group-batch.js'
 import { type GroupedData, type GroupLabel, readGroups } from './groups.js'
 import type { SharedValues } from './options.js'
 
-/** A model for all groups, or several values by the columns that these are to meet, or a list of such models. */
+/** A model for all groups, an object of outputs by response column, or an array of such models. */
 export type SharedModel = SingleModel | readonly SingleModel[]
 type SingleModel = Expression | FitModel | Readonly<Record<string, Expression | FitModel>>
 
-/** A parameter that is shared by all groups, or by those of a label. */
+/** A parameter that is shared by all groups, or by the groups of one label. */
 export interface SharedParameter {
   readonly parameter: Parameter
   readonly label: GroupLabel | null
 }
 
-/** As in `k`, or `k[label]` of a subset. */
+/** Name of a shared parameter: `k`, or `k[label]` for a subset. */
 export const sharedName = ({ parameter, label }: SharedParameter) =>
   label === null ? parameter.name : `${parameter.name}[${label}]`
 
-/** A model's values as they were read; y is null where there is one, and no name for it. */
+/** An output of a model as it was read. `y` is null if the output is unnamed. */
 interface ParsedOutput {
   readonly y: string | null
   readonly text: string
   readonly names: readonly string[]
   readonly guess: Guess | undefined
   readonly remark: Remark | undefined
-  /** Further columns that it gets. */
+  /** Further columns that the guess reads. */
   readonly extraColumns: readonly string[]
   readonly x: string
 }
@@ -70,19 +70,19 @@ interface ParsedGroupModel {
   readonly defaults: Readonly<Record<string, FitParameter>>
 }
 
-/** A family, and what else has to be known of it. */
+/** A batch of groups with its further properties. */
 export interface ParsedBatch extends GroupBatchInput {
   readonly parameters: readonly Parameter[]
-  /** Columns as they were given, by output. */
+  /** Columns as passed by the user, per output. */
   readonly data: readonly ReadonlyMap<string, DataColumn>[]
   readonly guess: Guess | undefined
-  /** Further columns that it gets. */
+  /** Further columns that the guess reads. */
   readonly extraColumns: readonly string[]
   readonly x: string
   readonly droppedRows: number
-  /** By output, what its model says of values. */
+  /** Remarks of the model on its values, per output. */
   readonly remarks: readonly (BoundRemark | null)[]
-  /** By output, how its weights follow from the model; null where they do not. */
+  /** Weight function of each output; null if its weights do not depend on the model. */
   readonly hasModelWeights: readonly (WeightFunction | null)[]
 }
 
@@ -91,13 +91,13 @@ export interface ParsedSharedFit {
   readonly batches: readonly ParsedBatch[]
   readonly shared: readonly SharedParameter[]
   readonly parameters: readonly Parameter[]
-  /** Names of parameters that groups have for themselves. */
+  /** Names of the local parameters. */
   readonly local: readonly string[]
   /** Labels of subsets, by parameter. */
   readonly sharedBy: ReadonlyMap<string, readonly GroupLabel[]>
 }
 
-/** Beyond it the equations of shared parameters, which are dense, take more time than all else. */
+/** With more shared parameters, solving their dense equations would dominate the run time. */
 const MAX_SHARED_PARAMETERS = 1024
 
 export function readShared(model: unknown, data: unknown, options: SharedValues): ParsedSharedFit {
@@ -146,7 +146,7 @@ export function readShared(model: unknown, data: unknown, options: SharedValues)
   return { labels, batches, shared: placed.shared, parameters, local, sharedBy: placed.sharedBy }
 }
 
-/** The label of each group, by the parameter that groups of one label share. */
+/** Label of each group, by the parameter that groups of one label share. */
 function readSubsets(grouped: GroupedData, { sharedBy = {} }: SharedValues): Map<string, GroupLabel[]> {
   const columns = [...new Set(Object.values(sharedBy))]
   const labels = createRecord(columns, (column) => grouped.labelsOf('sharedBy', column))
@@ -154,10 +154,10 @@ function readSubsets(grouped: GroupedData, { sharedBy = {} }: SharedValues): Map
 }
 
 /**
- * Gives each value that is shared its place: one for each parameter, or for each label of one.
+ * Assigns an index to each shared value: one per parameter, or one per label of a parameter.
  *
- * @param labelsOf by group, the label that its value of a parameter has; undefined where its model has none
- * @throws OptionError where there are too many
+ * @param labelsOf label of each group for a parameter; undefined if the model of a group lacks the parameter
+ * @throws OptionError if there are too many shared values
  */
 function placeShared(roles: ParameterRoles, labelsOf: (name: string) => readonly (GroupLabel | undefined)[]) {
   const shared: SharedParameter[] = roles.shared.map((parameter) => ({ parameter, label: null }))
@@ -169,18 +169,18 @@ function placeShared(roles: ParameterRoles, labelsOf: (name: string) => readonly
     const places = new Map(found.map((label, k) => [label, shared.length + k]))
     const ofGroups = Uint32Array.from(labels, (label) => places.get(label as GroupLabel) ?? 0)
     placesOf.set(parameter.name, ofGroups)
-    // One by one: there may be more labels than a call has arguments.
+    // Values are pushed one at a time, because there may be more labels than a call can have arguments.
     for (const label of found) shared.push({ parameter, label })
     sharedBy.set(parameter.name, found)
   }
   if (shared.length > MAX_SHARED_PARAMETERS) {
-    const expected = `at most ${MAX_SHARED_PARAMETERS} values that are shared`
+    const expected = `at most ${MAX_SHARED_PARAMETERS} shared values`
     throw new OptionError('sharedBy', expected, `${shared.length}`)
   }
   return { shared, placesOf, sharedBy }
 }
 
-/** A family of groups, without its free parameters and where these have their places. */
+/** A batch of groups, without its free parameters and their indices. */
 function createBatch(
   { outputs }: ParsedGroupModel,
   groups: readonly number[],
@@ -222,7 +222,7 @@ function readOne(argument: string, given: unknown): ParsedGroupModel {
   const entries: (readonly [string | null, unknown])[] = isOne
     ? [[null, given]]
     : Object.entries(ownProperties(given as object))
-  if (entries.length === 0) throw new OptionError(argument, 'at least one value', 'none')
+  if (entries.length === 0) throw new OptionError(argument, 'at least one output', 'none')
   const defaults: Record<string, FitParameter> = {}
   const outputs = entries.map(([y, one]) => {
     if (y !== null && !isObject(one)) throw new OptionError(`${argument}: ${y}`, 'an expression', one)
@@ -272,15 +272,15 @@ function readRoles(
           hintFor(name, () => names),
         )
       }
-      if (parameter.expr !== null) throw new OptionError(role, 'none that follows from others', name)
+      if (parameter.expr !== null) throw new OptionError(role, 'parameters without expr', name)
       const other = roleOf.get(name)
-      if (other !== undefined) throw new OptionError(role, `none that ${other} has too`, name)
+      if (other !== undefined) throw new OptionError(role, `none that is also in ${other}`, name)
       roleOf.set(name, role)
     }
   }
   const open = parameters.find(({ name, expr }) => expr === null && !roleOf.has(name))
   if (local !== undefined && open !== undefined && !open.isFixed)
-    throw new OptionError('local', `all that are not shared: ${open.name} too`, local.join(', '))
+    throw new OptionError('local', `${open.name} too, because it is not shared`, local.join(', '))
   const compute = (role: string) =>
     parameters.filter(
       ({ name, isFixed, expr }) => !isFixed && expr === null && (roleOf.get(name) ?? 'local') === role,
@@ -295,7 +295,7 @@ function readRoles(
   if (roles.shared.length + roles.sharedBy.length === 0)
     throw new OptionError(
       'shared',
-      'at least one parameter that varies; without any, see fitMany',
+      'at least one free parameter (use fitMany if there is none)',
       shared.join(', '),
     )
   return roles
@@ -310,13 +310,13 @@ function checkStarts(
     const { name, start } = parameter
     if (typeof start !== 'object' || start === null) continue
     if (shared.includes(parameter) || sharedBy.includes(parameter))
-      throw new OptionError(`start: ${name}`, 'a number, as it is shared', `${start.length} numbers`)
+      throw new OptionError(`start: ${name}`, 'one number (it is shared)', `${start.length} numbers`)
     if (start.length !== count)
-      throw new OptionError(`start: ${name}`, `a number, or ${count}, as there are groups`, `${start.length}`)
+      throw new OptionError(`start: ${name}`, `a number, or one per group (${count})`, `${start.length}`)
   }
 }
 
-/** The names that a model has, and those that its parameters are made of. */
+/** Names in a model, and in the expressions that define its parameters. */
 function collectModelNames({ outputs }: ParsedGroupModel, parameters: readonly Parameter[]): Set<string> {
   const used = new Set<string>()
   const add = (name: string) => {
@@ -326,7 +326,8 @@ function collectModelNames({ outputs }: ParsedGroupModel, parameters: readonly P
     for (const other of typeof expr === 'string' ? parse(expr).names : []) add(other)
   }
   for (const { names } of outputs) for (const name of names) add(name)
-  // What is derived belongs to each model that has all that it is made of, derived ones too, in any order.
+  // A derived quantity belongs to each model that has all of its parameters, including other derived quantities in any
+  // order.
   for (let before = -1; before < used.size; ) {
     before = used.size
     for (const { name, expr, isDerived } of parameters) {
@@ -336,7 +337,7 @@ function collectModelNames({ outputs }: ParsedGroupModel, parameters: readonly P
   return used
 }
 
-/** @throws OptionError where something follows from others that no model has together */
+/** @throws OptionError if an expression combines parameters that no model has together */
 function checkExpressions(parameters: readonly Parameter[], uses: readonly ReadonlySet<string>[]): void {
   for (const { name, expr, isDerived } of parameters) {
     if (expr === null || uses.some((used) => used.has(name))) continue
@@ -346,10 +347,10 @@ function checkExpressions(parameters: readonly Parameter[], uses: readonly Reado
 }
 
 /**
- * The σ and weights of each value of models: of a record its own.
+ * σ and weights of each output. An object holds one entry per output.
  *
- * @throws OptionError where a record has another name, or only some of the values have any: beside values that have their
- * σ or weights, one without would count as if it were in the same unit
+ * @throws OptionError if the object has an unknown name, or if only some of the outputs have σ or weights. An output
+ * without them would be weighted as if it had the same unit.
  */
 function readWeights(options: SharedValues, models: readonly ParsedGroupModel[]) {
   const names = models.flatMap(({ outputs }) => outputs.flatMap(({ y }) => y ?? []))
@@ -365,13 +366,13 @@ function readWeights(options: SharedValues, models: readonly ParsedGroupModel[])
   const isGiven = (compute: (y: string | null) => unknown) =>
     names.some((name) => compute(name) !== undefined)
   if (open !== undefined && (isGiven(sigmaOf) || isGiven(weightsOf))) {
-    const expected = `one for each of ${[...new Set(names)].join(', ')}`
-    throw new OptionError(isGiven(sigmaOf) ? 'sigma' : 'weights', expected, `none of ${open}`)
+    const expected = `values for all of ${[...new Set(names)].join(', ')}`
+    throw new OptionError(isGiven(sigmaOf) ? 'sigma' : 'weights', expected, `none for ${open}`)
   }
   return (y: string | null) => ({ sigma: sigmaOf(y), weights: weightsOf(y) })
 }
 
-/** The column that models with one value are to meet. */
+/** The response column of models with one unnamed output. */
 function responseColumn(
   models: readonly ParsedGroupModel[],
   columns: ReadonlyMap<string, unknown>,
@@ -379,7 +380,7 @@ function responseColumn(
 ): string | null {
   const outputs = models.flatMap((one) => one.outputs)
   if (outputs.every(({ y }) => y !== null)) {
-    if (given !== undefined) throw new OptionError('y', 'none beside a model by columns', given)
+    if (given !== undefined) throw new OptionError('y', 'undefined: the model names its columns', given)
     return null
   }
   const used = outputs.flatMap(({ names, y }) => (y === null ? names : [...names, y]))
@@ -425,7 +426,7 @@ function readOutput(
   const count = labels.length
   for (const [name, { offsets }] of read.columns) {
     if (offsets !== null && offsets.length - 1 !== count)
-      throw new OptionError(`data: ${name}`, `${count} lists, as there are groups`, `${offsets.length - 1}`)
+      throw new OptionError(`data: ${name}`, `${count} arrays, one per group`, `${offsets.length - 1}`)
   }
   checkRows(read.columns, count)
   const byModel = weightExpression(settings)
@@ -443,7 +444,7 @@ function readOutput(
     isAbsolute: absoluteSigma ?? loss === 'poisson',
   })
   if (made.isDense) {
-    const expected = `1 to ${MAX_COMPILED_PARAMETERS} parameters that vary, of a group`
+    const expected = `1 to ${MAX_COMPILED_PARAMETERS} free parameters per group`
     throw new OptionError('start', expected, `${made.problem.free.length}`)
   }
   const output: GroupOutput = {
@@ -464,14 +465,14 @@ function readOutput(
   }
 }
 
-/** With weights of 1, where they follow from the model: they are found in rounds, the first of which has none. */
+/** Adds weights of 1 to the columns, if weights depend on the model. The first round of fits uses these. */
 function addOnes(columns: ReadonlyMap<string, DataColumn>, y: string, count: number) {
   const offsets = rowOffsets(count, (group) => rowsInRun(columns.get(y) as DataColumn, group))
   const ones = { numbers: new Float64Array(offsets[count]).fill(1), offsets }
   return { columns: new Map([...columns, [WEIGHTS, ones]]), weight: WEIGHTS }
 }
 
-/** A group's numbers of a column, as far as they count. */
+/** A group's values of a column, at the rows in use. */
 export function selectGroupRows({ columns, rows }: GroupOutput, name: string, group: number): Float64Array {
   const column = columns.get(name) as DataColumn
   return rowsInRun(column, group) === rows[group] ? numbersInRun(column, group) : new Float64Array(0)

@@ -1,4 +1,4 @@
-/** Fits with shared parameters under way. */
+/** Runs fits with shared parameters. */
 
 import { OptionError } from '../../core/errors.js'
 import type { EngineChoice } from '../../engines/select-engine.js'
@@ -26,11 +26,11 @@ export class SharedRun {
   readonly options: SharedValues
   readonly progress: CallProgress
   readonly parsed: ParsedSharedFit
-  /** Of weights by the model, that of the last round. */
+  /** The solver of the last round, if weights depend on the model. */
   solver: ArrowheadSolver
   readonly isAbsolute: boolean
   readonly #tolerance: number
-  /** Other starts of what is shared, a column for each. */
+  /** Additional starting points of the shared parameters, one column each. */
   readonly #samples: readonly Float64Array[]
 
   constructor(model: unknown, data: unknown, given: object) {
@@ -47,12 +47,12 @@ export class SharedRun {
         (guess !== undefined && [x, ...extraColumns].every((name) => columns[0].has(name)))
       )
         continue
-      throw new OptionError(`start: ${open.name}`, 'a number, or one for each group', undefined)
+      throw new OptionError(`start: ${open.name}`, 'a number, or one per group', undefined)
     }
     const origin = this.parsed.batches
       .flatMap(({ parameters }) => parameters)
       .find(({ isFixed, expr, start }) => isFixed && expr === null && start === null)
-    // One of each group's own data would be another for each.
+    // The origin of x that each group's data suggest would differ from group to group.
     if (origin !== undefined) throw new OptionError(`start: ${origin.name}`, 'a number', undefined)
     this.choice = selectRunner({ ...this.options, workers: undefined }, wasmModule)
     this.#tolerance = tolerance
@@ -67,7 +67,10 @@ export class SharedRun {
     )
   }
 
-  /** One by itself, as profiles want it: two may be under way at once; or of other data. */
+  /**
+   * Creates a separate solver. Profiles need one each, because two may run at once; the bootstrap needs one for other
+   * data.
+   */
   createSolver(values: readonly GroupBatchInput[] = this.parsed.batches): ArrowheadSolver {
     const isBounded = values.some(({ outputs }) => hasBounds(outputs[0].compiled.problemInSteps))
     const { runner } = this.choice
@@ -84,7 +87,7 @@ export class SharedRun {
     const start = yield* this.#start()
     const { multiStart } = this.options
     const isAlone = multiStart.count === 1
-    // Starts of several begin once.
+    // With several starting points, no fit is restarted.
     const first =
       isAlone && this.solver.isPartlyLinear ? firstIterations(this.maxIterations) : this.maxIterations
     const stop = yield* descend(this.solver, start, first)
@@ -95,7 +98,7 @@ export class SharedRun {
     return found
   }
 
-  /** Where weights are made of the model, fits with those that the last one has found, until these settle. */
+  /** Refits with model-based weights from the previous fit, until the weights settle. */
   *#reweight(first: SharedStatistics): Generator<EngineCall, SharedStatistics> {
     const { batches } = this.parsed
     let ended = first
@@ -114,7 +117,7 @@ export class SharedRun {
     return hasModelWeights(batches) ? { ...ended, reason: MAX_ITERATIONS } : ended
   }
 
-  /** The best end of all starts, where lanes are put then. */
+  /** The best of all starts. The lanes are set to its point. */
   *#best({ local }: ArrowheadPoint, first: ArrowheadStop): Generator<EngineCall, ArrowheadStop> {
     let [best, { evaluations }] = [first, first]
     for (let k = 1; k < this.options.multiStart.count; k++) {
@@ -131,7 +134,7 @@ export class SharedRun {
     return yield* computeStatistics(this.solver, stop, this.isAbsolute, this.options.loss)
   }
 
-  /** From the start again, with turns, as `Solver` has it; null where that is no better. */
+  /** Restarts from the starting point with alternating steps, as `Solver` does; null if the result is no better. */
   *#restart(
     start: ArrowheadPoint,
     { reason, stop }: SharedStatistics,
@@ -148,7 +151,7 @@ export class SharedRun {
     this.solver.release()
   }
 
-  /** Where steps start: as it was said, or guessed group by group; what is shared at the median of guesses. */
+  /** Starting values: the user's, or guesses per group. A shared parameter starts at the median of its guesses. */
   *#start(): Generator<EngineCall, ArrowheadPoint> {
     const { batches: read, shared } = this.parsed
     const guesses = shared.map((): number[] => [])
@@ -191,7 +194,7 @@ export class SharedRun {
   }
 }
 
-/** Of what has ended where a weight is none, nothing is known. */
+/** The statistics of a fit with an invalid weight: nothing is known. */
 function makeUnusableStatistics(ended: SharedStatistics, invalidWeight: InvalidWeight): SharedStatistics {
   const none = (numbers: Float64Array) => numbers.map(() => NaN)
   const localErrors = ended.localErrors.map((columns) => columns.map(none))
@@ -205,7 +208,7 @@ function makeUnusableStatistics(ended: SharedStatistics, invalidWeight: InvalidW
   }
 }
 
-/** Inside of its bounds, and as steps have it; in place. */
+/** Clamps a column to its bounds and converts it to internal values, in place. */
 function toInternalColumn({ min, max, isLogarithmic }: Parameter, column: Float64Array): Float64Array {
   for (let at = 0; at < column.length; at++) {
     const x = column[at]
@@ -216,7 +219,7 @@ function toInternalColumn({ min, max, isLogarithmic }: Parameter, column: Float6
   return column
 }
 
-/** The lower one of two in the middle. */
+/** The median; the lower one of two middle values. */
 function median(numbers: readonly number[]): number {
   const sorted = Float64Array.from(numbers).sort()
   return sorted[(sorted.length - 1) >> 1]

@@ -1,4 +1,4 @@
-/** What is said of where groups have ended: errors, covariances, degrees of freedom. */
+/** Statistics at the end point of a shared fit: standard errors, covariances, degrees of freedom. */
 
 import type { EngineCall } from '../../many/engines/execute.js'
 import type { Loss } from '../problem/loss.js'
@@ -21,12 +21,12 @@ import {
 } from './arrowhead-solver.js'
 import { type GroupBatch, getIndex } from './group-batch.js'
 
-// The state of a parameter at the end of a fit.
+// State of a parameter at the end of a fit.
 export const FREE = 0
 export const AT_BOUND = 1
 export const UNIDENTIFIABLE = 2
 
-/** A weight that is not finite and above 0, and the group that has it. */
+/** A weight that is not positive and finite, and its group. */
 export interface InvalidWeight {
   readonly group: number
   readonly value: number
@@ -35,23 +35,23 @@ export interface InvalidWeight {
 export interface SharedStatistics {
   readonly stop: ArrowheadStop
   readonly step: ArrowheadStep
-  /** By family, what own parameters are eliminated by, and what each group costs. */
+  /** Per batch, the factors that eliminate the local parameters, and the cost of each group. */
   readonly eliminated: readonly EliminatedEquations<Float64Array>[]
   readonly costs: readonly Float64Array[]
-  /** What a row's variance is taken for; NaN without a degree of freedom. */
+  /** Estimated variance of a row; NaN without degrees of freedom. */
   readonly variance: number
   readonly degreesOfFreedom: number
   readonly observations: number
   readonly reason: number
   readonly invalidWeight: InvalidWeight | null
-  /** Of shared parameters, as steps have them, by rows and columns; times the variance. */
+  /** Covariance of the shared parameters in internal values, by rows and columns, including the variance factor. */
   readonly covariance: Float64Array
   readonly sharedStates: Uint8Array
-  /** By family, a column by own parameter. */
+  /** Per batch, one column per local parameter. */
   readonly localStates: readonly (readonly Uint8Array[])[]
-  /** The same of errors; of parameters themselves. */
+  /** Standard errors of the local parameters, as external values, in the same layout. */
   readonly localErrors: readonly (readonly Float64Array[])[]
-  /** Points of parameters themselves. */
+  /** The end point as external values. */
   readonly values: ArrowheadPoint
 }
 
@@ -63,7 +63,7 @@ export function* computeStatistics(
 ): Generator<EngineCall, SharedStatistics> {
   const { batches } = arrow
   const { point, cost } = stop
-  // Robust losses have other second derivatives for errors than for steps.
+  // Robust losses use other second derivatives for standard errors than for steps.
   const isSame = loss === 'squared' || loss === 'poisson' || stop.reason === NOT_FINITE
   let end = stop.end ?? (yield* arrow.evaluateAtEnd(point.shared))
   const costs = batches.map((family) => family.costs())
@@ -81,7 +81,7 @@ export function* computeStatistics(
   const varying = arrow.size + count(({ local, groups }) => local * groups.length)
   const degreesOfFreedom = observations - varying + countStates(states, AT_BOUND)
   const variance = isAbsolute ? 1 : reduceChiSquared(cost, degreesOfFreedom)
-  // Of what has ended where nothing is finite nothing is known.
+  // A point at which nothing is finite has no statistics.
   const scale = stop.reason === NOT_FINITE ? NaN : variance
   const covariance = sharedCovariance(step, states.sharedStates, scale)
   const values = toExternal(arrow, point)
@@ -94,7 +94,7 @@ export function* computeStatistics(
       return errors
     }),
   )
-  // The point tells, and not the way to it.
+  // The reason depends on the point, not on the path to it.
   const isThere = stop.reason === CONVERGED || stop.reason === STALLED
   const ifThere = countStates(states, UNIDENTIFIABLE) > 0 ? SINGULAR : CONVERGED
   return {
@@ -143,7 +143,7 @@ function countStates({ sharedStates, localStates }: ParameterStates, state: numb
   return all
 }
 
-/** The covariance of shared parameters; NaN where one does not move. */
+/** Covariance of the shared parameters; NaN for a parameter that does not move. */
 function sharedCovariance({ dense }: ArrowheadStep, states: Uint8Array, variance: number): Float64Array {
   const isFree = (k: number) => states[k] === FREE
   return invertDense(dense).map((c, at) =>
@@ -151,7 +151,7 @@ function sharedCovariance({ dense }: ArrowheadStep, states: Uint8Array, variance
   )
 }
 
-/** Parameters themselves, where steps have led. */
+/** Converts a point from internal to external values. */
 function toExternal({ batches, shared }: ArrowheadSolver, point: ArrowheadPoint): ArrowheadPoint {
   return {
     shared: point.shared.map((x, k) => fromInternalInterval(shared[k])(x)),
@@ -161,7 +161,10 @@ function toExternal({ batches, shared }: ArrowheadSolver, point: ArrowheadPoint)
   }
 }
 
-/** A⁻¹ + F·Σ·Fᵀ on the diagonal, where F is how own parameters follow shared ones and Σ the covariance of these. */
+/**
+ * Diagonal of A⁻¹ + F·Σ·Fᵀ. F are the derivatives of the local parameters with respect to the shared ones, and Σ is the
+ * covariance of the shared ones.
+ */
 function localVariances(
   { local, sharedPlaces, groups }: GroupBatch,
   { lower, inverse, coupling }: EliminatedEquations<Float64Array>,
@@ -170,7 +173,7 @@ function localVariances(
 ): Float64Array[] {
   const size = Math.sqrt(covariance.length)
   return Array.from({ length: local }, (_, i) => {
-    // With M the inverse of L: Σ M²/D over the column below the diagonal.
+    // Σ M²/D over the column below the diagonal, where M is the inverse of L.
     const all = inverse[i].slice()
     const column: Float64Array[] = []
     for (let j = i + 1; j < local; j++) {
@@ -203,17 +206,17 @@ function localVariances(
   })
 }
 
-/** A parameter of a group, where the fit has ended. */
+/** A parameter of a group at the end point of the fit. */
 export interface GroupParameter {
   readonly value: number
   readonly state: number
-  /** Its derivative by what steps have of it: their logarithm of it, or itself. */
+  /** Derivative with respect to the internal value, which is the parameter or its logarithm. */
   readonly slope: number
-  /** Its index among shared parameters; −1 of the group's own. */
+  /** Index among the shared parameters; −1 for a local one. */
   readonly sharedIndex: number
 }
 
-/** The parameters of a group, own ones first. */
+/** The parameters of a group, local ones first. */
 export function groupParameters(
   { free, local, sharedPlaces }: GroupBatch,
   batch: number,
@@ -228,7 +231,7 @@ export function groupParameters(
   })
 }
 
-/** Covariances of a group's parameters, own ones first; NaN where something is not known. */
+/** Covariance of a group's parameters, local ones first; NaN if an element is unknown. */
 export function groupCovariance(
   family: GroupBatch,
   batch: number,
@@ -251,7 +254,7 @@ export function groupCovariance(
     const unit = Array.from({ length: local }, (_, j) => Number(i === j))
     return solveEliminated(numberArithmetic, factors, unit).map((x) => x * variance)
   })
-  /** How a parameter follows a shared one. */
+  /** Derivative of a parameter with respect to a shared one. */
   const along = (i: number, k: number) => (i < local ? -coupling[k][i][index] : Number(i - local === k))
   return parameters.map((one, i) =>
     parameters.map((other, j) => {

@@ -1,4 +1,4 @@
-/** Weights by the model, of groups that share parameters. */
+/** Model-based weights of groups that share parameters. */
 
 import { pauseAfterNumbers, type Slices } from '../../core/slices.js'
 import { ProgramRunner } from '../../expressions/run.js'
@@ -10,11 +10,11 @@ import { type GroupBatch, getIndex } from './group-batch.js'
 import type { ParsedBatch } from './read.js'
 import type { InvalidWeight, SharedStatistics } from './shared-statistics.js'
 
-/** Whether some weights are made of the model. */
+/** Whether some weights depend on the model. */
 export const hasModelWeights = (families: readonly ParsedBatch[]) =>
   families.some(({ hasModelWeights }) => hasModelWeights.some((weigh) => weigh !== null))
 
-/** Writes weights where all have ended, unless one is none, which is told. */
+/** Writes the weights at the end point of a round. Returns the first invalid weight, or null. */
 export function* setWeights(
   read: readonly ParsedBatch[],
   families: readonly GroupBatch[],
@@ -55,7 +55,7 @@ export function* setWeights(
   return null
 }
 
-/** Whether a round has moved nothing, beside standard errors. */
+/** Whether a round has changed no parameter, relative to its standard error. */
 export function areWeightsSettled(
   arrow: ArrowheadSolver,
   before: SharedStatistics,

@@ -1,28 +1,28 @@
-/** What the bootstrap says of fits with shared parameters. */
+/** Bootstrap results of fits with shared parameters. */
 
 import { checkIndex } from '../../core/errors.js'
 import { mapRecord } from '../../core/untrusted-input.js'
 import { type Bootstrap, type BootstrapMethod, countReplicates } from '../uncertainty/bootstrap-result.js'
 import type { SharedParameterValues } from './parameter-values.js'
 
-/** The bootstrap of a fit with shared parameters: in each refit all groups are drawn, and fitted together. */
+/** Bootstrap of a fit with shared parameters. Each replicate resamples all groups and fits them together. */
 export class SharedBootstrap {
-  // Declared alone: what is assigned has them all.
-  /** How many refits were made: 0 where there can be none, and `message` says why. */
+  // The field types are declared separately, because Object.assign sets the fields.
+  /** Count of replicates. It is 0 if the bootstrap is impossible; `message` gives the reason. */
   declare readonly count: number
-  /** How many of these have not converged. They are in nothing else that is said here. */
+  /** Count of replicates that did not converge. All other results exclude them. */
   declare readonly failed: number
-  /** Why refits have ended: indices into `fitReasons`. */
+  /** End reason of each replicate: an index into `fitReasons`. */
   declare readonly reason: Uint8Array
-  /** How many groups there are. */
+  /** Count of groups. */
   readonly length: number
   readonly #groupAt: (group: number) => Bootstrap
   readonly #values: (compute: (group: number) => Readonly<Record<string, number>>) => SharedParameterValues
 
   /**
    * @internal
-   * @param at that of a group
-   * @param gather what groups say of their parameters, in the places of these
+   * @param at returns the bootstrap of a group
+   * @param gather collects per-group values into the shape of {@link SharedParameterValues}
    */
   constructor(
     reason: Uint8Array,
@@ -36,22 +36,22 @@ export class SharedBootstrap {
     this.#values = gather
   }
 
-  /** Standard errors: the standard deviations of the refits. */
+  /** Standard errors: the standard deviations of the replicates. */
   get errors(): SharedParameterValues {
     return this.#values((group) => this.#groupAt(group).errors)
   }
 
-  /** By what the mean of the refits is off from the fit. */
+  /** Mean of the replicates minus the fit. */
   get bias(): SharedParameterValues {
     return this.#values((group) => this.#groupAt(group).bias)
   }
 
-  /** What has to be known of its numbers, in words; empty if there is nothing. */
+  /** Notes on the results, in words; empty if there are none. */
   get message(): string {
     return this.#groupAt(0).message
   }
 
-  /** Intervals as those of one fit: lower and upper ends. */
+  /** Confidence intervals of all parameters, computed as for a single fit: lower and upper endpoints. */
   intervals(
     level = 0.95,
     method: BootstrapMethod = 'bca',
@@ -64,8 +64,10 @@ export class SharedBootstrap {
   }
 
   /**
-   * That of a group, by its place in `groups`: its own parameters and shared ones, by refit, and bands; of a model with
-   * several values, those of the first.
+   * Bootstrap of one group: replicates of its local and shared parameters, and bands. If the model has several outputs,
+   * bands are those of the first one.
+   *
+   * @param group index into `groups`
    */
   at(group: number): Bootstrap {
     checkIndex('group', group, this.length)

@@ -1,4 +1,4 @@
-/** The bootstrap of fits with shared parameters: all groups are drawn and fitted again, as one fit. */
+/** The bootstrap of fits with shared parameters: each replicate resamples all groups and fits them together. */
 
 import { OptionError } from '../../core/errors.js'
 import type { Slices } from '../../core/slices.js'
@@ -20,27 +20,30 @@ import {
 } from '../uncertainty/bootstrap.js'
 import type { SingleFitContext } from './result-source.js'
 
-/** What refits have come to: a column by shared parameter; by family and own parameter, those of a group side by side. */
+/**
+ * Replicates of all parameters. `shared` has one column per shared parameter; `local` has one per batch and local
+ * parameter, with the replicates of a group adjacent.
+ */
 export interface SharedReplicates {
   readonly reason: Uint8Array
   readonly shared: readonly Float64Array[]
   readonly local: readonly (readonly Float64Array[])[]
 }
 
-/** @throws OptionError where these cannot be made again so, or not so often */
+/** @throws OptionError if the fit cannot be resampled by this method, or not so many times */
 export function checkRefits(
   { parsed, solver, options }: SharedRun,
   { kind, count }: BootstrapManyValues,
 ): void {
   if (kind === 'residuals' && options.loss === 'poisson')
-    throw new OptionError('kind', "'cases' or 'parametric', of counts", kind)
+    throw new OptionError('kind', "'cases' or 'parametric' for counts", kind)
   const numbers = solver.batches.reduce((sum, { local, groups }) => sum + local * groups.length, solver.size)
   const most = Math.floor(MAX_REPLICATES / numbers)
   const name = `${plural(parsed.labels.length, 'group')} with ${plural(numbers, 'parameter')}`
-  if (count > most) throw new OptionError('count', `at most ${most}, of ${name}`, count)
+  if (count > most) throw new OptionError('count', `at most ${most} for ${name}`, count)
 }
 
-/** @param alone groups by themselves, in the order of labels; none where nothing can be drawn */
+/** @param alone contexts of the groups as single fits, in the order of labels; empty if nothing can be resampled */
 export function* runSharedBootstrap(
   run: SharedRun,
   { stop }: SharedStatistics,
@@ -77,7 +80,7 @@ export function* runSharedBootstrap(
   return { reason, shared, local }
 }
 
-/** The families of a refit: rows are drawn group by group, from a stream for each. */
+/** Returns a function that resamples all batches for a replicate. Each group has its own random stream. */
 function* resampleGroups(
   families: readonly GroupBatchInput[],
   alone: readonly (readonly SingleFitContext[])[],

@@ -6,22 +6,22 @@ import type { SharedModel } from '../shared-solve/read.js'
 import { SharedRun } from '../shared-solve/run.js'
 import { SharedFit } from './result.js'
 
-/** Columns of numbers, and of labels. */
+/** Columns of numbers and of labels. */
 export type SharedData = Readonly<Record<string, FitData[string] | readonly GroupLabel[]>>
 
 /**
- * Fits groups of rows that share parameters, as one least-squares problem: some parameters have one value for all groups,
- * or for all of a subset, and others each group has for itself. The Levenberg-Marquardt method takes own parameters out of
- * the equations group by group, so that time and memory grow with the number of groups and no faster. The same bits on
- * every engine and number of threads; the event loop stays free where the native engine runs.
+ * Fits groups of rows that share parameters, as one least-squares problem. A parameter is shared by all groups, shared
+ * by the groups of one label, or local to each group. The Levenberg-Marquardt method eliminates the local parameters
+ * group by group. Time and memory therefore grow linearly with the number of groups. The results are bit-identical on
+ * every engine and with any number of threads. The native engine does not block the event loop.
  *
- * @param model an `expression` or one of `models`; a record of such by the columns that they are to meet, for a model with
- * several values; or a list of models, of which the data's column `modelColumn` says by its index which one a group has
- * @param data columns, with one that says to which group a row belongs, as the option `group` names it; or without it a
- * list for each group, or numbers for all
+ * @param model an `expression` or one of `models`; for several outputs, an object of such models by response column; or
+ * an array of models, from which the data column `modelColumn` selects one per group by its index
+ * @param data columns, including the one that the option `group` names, which labels the group of each row; without
+ * `group`, each column is an array per group, or one array of numbers for all groups
  * @throws (rejects with) OptionError before the first iteration; the signal's reason
- * @example
- * const { values, errors } = await fitShared(models.fourPL(), { x, y, curve }, { group: 'curve', shared: ['top', 'bottom'] })
+ * @example const { values, errors } = await fitShared(models.fourPL(), { x, y, curve }, { group: 'curve', shared:
+ * ['top', 'bottom'] })
  */
 export async function fitShared(
   model: SharedModel,
@@ -35,7 +35,7 @@ export async function fitShared(
   return new SharedFit(run, ended)
 }
 
-/** `fitShared` without a promise. */
+/** Synchronous version of `fitShared`. */
 export function fitSharedSync(model: SharedModel, data: SharedData, options: SharedOptions): SharedFit {
   const run = new SharedRun(model, data, options)
   const ended = executeSync(run.choice, run.calls())

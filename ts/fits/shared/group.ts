@@ -50,18 +50,18 @@ export class SharedGroup extends FitView {
     groupSources.set(this, { ...location, contexts })
   }
 
-  /** Parameters in `free` that a bound holds. */
+  /** Parameters in `free` that ended at a bound. */
   get atBound(): string[] {
     return this.free.filter((_, i) => this.#states[i] === AT_BOUND)
   }
 
-  /** Those that the data do not determine. */
+  /** Parameters in `free` that the data do not determine. */
   get unidentifiable(): string[] {
     return this.free.filter((_, i) => this.#states[i] === UNIDENTIFIABLE)
   }
 }
 
-/** Where a group has ended, as single fits have it: columns of one fit. */
+/** The solution of a group in the form of a single fit: columns of one fit. */
 function solveGroup({ run, statistics, batch, index }: GroupLocation) {
   const family = run.solver.batches[batch]
   const group = family.groups[index]
@@ -71,7 +71,7 @@ function solveGroup({ run, statistics, batch, index }: GroupLocation) {
   const fixed = run.parsed.batches[batch].parameters.slice(found.length)
   return {
     states: found.map(({ state }) => state),
-    /** What fixed parameters are. */
+    /** Values of the fixed parameters. */
     starts: new Map(
       fixed.flatMap(({ name, start, expr }) =>
         expr === null ? [[name, one(isObject(start) ? start[group] : (start as number))] as const] : [],
@@ -88,7 +88,7 @@ function solveGroup({ run, statistics, batch, index }: GroupLocation) {
   }
 }
 
-/** A group as if it were fitted alone, by each of the values of its model. */
+/** The group as single fits, one per output of its model. */
 function toSingleFits(
   { run, statistics, batch, index }: GroupLocation,
   { solved, starts }: ReturnType<typeof solveGroup>,

@@ -1,13 +1,15 @@
-/** Numbers of all parameters of a fit with shared ones. */
+/** Values of all parameters of a fit with shared parameters. */
 
 type NamedColumns = Readonly<Record<string, Float64Array>>
 
-/** Numbers of all parameters. */
+/** One number per parameter of a fit with shared parameters. */
 export interface SharedParameterValues {
-  /** Of parameters that all groups share. */
+  /** Parameters that all groups share. */
   readonly shared: Readonly<Record<string, number>>
-  /** Of those that groups of a label share, in the order of `sharedBy`. */
+  /** Parameters that the groups of a label share, in the order of `sharedBy`. */
   readonly sharedBy: NamedColumns
-  /** Of those that each group has for itself, in the order of `groups`; NaN where a group's model has none such. */
+  /**
+   * Parameters that are local to each group, in the order of `groups`; NaN if the model of a group lacks the parameter.
+   */
   readonly local: NamedColumns
 }

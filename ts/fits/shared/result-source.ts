@@ -1,22 +1,25 @@
-/** What results of `fitShared` and their groups are made of, for functions that take a result. */
+/** Sources of `fitShared` results and of their groups, for functions that take a result. */
 
 import type { SharedRun } from '../shared-solve/run.js'
 import type { SharedStatistics } from '../shared-solve/shared-statistics.js'
 import type { BootstrapSource } from '../uncertainty/bootstrap-result.js'
 import type { SharedParameterValues } from './parameter-values.js'
 
-/** A group as if it were fitted alone, by one of the values of its model. */
+/** A group as a single fit, for one output of its model. */
 export type SingleFitContext = BootstrapSource<string>['context']
 
 export interface SharedSource {
   readonly run: SharedRun
   readonly statistics: SharedStatistics
   locate(group: number): GroupLocation
-  /** Numbers by parameter: of shared ones, and by batch and local parameter a column by group. */
+  /**
+   * Converts arrays to named values: numbers of the shared parameters, and columns over groups, per batch and local
+   * parameter.
+   */
   toValues(shared: ArrayLike<number>, local: readonly (readonly Float64Array[])[]): SharedParameterValues
 }
 
-/** The batch of a group, and its index there. */
+/** The batch of a group, and the group's index in the batch. */
 export interface GroupLocation {
   readonly run: SharedRun
   readonly statistics: SharedStatistics
@@ -25,7 +28,7 @@ export interface GroupLocation {
 }
 
 export interface GroupSource extends GroupLocation {
-  /** One for each value of its model. */
+  /** Single-fit contexts, one per output of the model. */
   contexts(): SingleFitContext[]
 }
 

@@ -14,25 +14,25 @@ import { SharedGroup } from './group.js'
 import type { SharedParameterValues } from './parameter-values.js'
 import { type GroupLocation, type GroupSource, groupSources, sharedSources } from './result-source.js'
 
-/** A fit of many groups of rows that share parameters. */
+/** Result of a fit in which groups of rows share parameters. */
 export class SharedFit {
-  /** What groups are called, in the order in which they came. */
+  /** Labels of the groups, in order of appearance. */
   readonly groups: readonly GroupLabel[]
-  /** Labels of subsets, by parameter. */
+  /** Labels of the subsets that share a value, by parameter. */
   readonly subsetLabels: Readonly<Record<string, readonly GroupLabel[]>>
   readonly values: SharedParameterValues
-  /** Standard errors: NaN where a bound holds a parameter, or nothing is known of it. */
+  /** Standard errors; NaN for a parameter at a bound or an unidentifiable one. */
   readonly errors: SharedParameterValues
-  /** The least sum of what rows cost, of all groups. */
+  /** Minimized sum of the row losses of all groups. */
   readonly chiSquared: number
   readonly reducedChiSquared: number
   readonly aic: number
   readonly bic: number
-  /** Rows that count. */
+  /** Count of rows in use. */
   readonly observations: number
-  /** Rows that are left out because something is missing. */
+  /** Count of rows that were dropped because a value is missing. */
   readonly droppedRows: number
-  /** How many more rows count than there are parameters that vary and no bound holds. */
+  /** Observations minus free parameters that are not at a bound. */
   readonly degreesOfFreedom: number
   readonly evaluations: number
   readonly reason: FitReason
@@ -40,13 +40,13 @@ export class SharedFit {
   readonly engineReasons: readonly string[]
   readonly #run: SharedRun
   readonly #statistics: SharedStatistics
-  /** Of each group, its family and its place there: columns, as a pair for each takes longer to make. */
+  /** Batch of each group, and index in the batch. Two columns are faster to build than one pair per group. */
   readonly #batch: Uint32Array
   readonly #groupAt: Uint32Array
 
   /**
    * @internal
-   * @param labels what groups are called, where data do not say it
+   * @param labels labels of the groups, if the data have none
    */
   constructor(run: SharedRun, ended: SharedStatistics, labels: readonly GroupLabel[] = run.parsed.labels) {
     this.#run = run
@@ -87,33 +87,38 @@ export class SharedFit {
     jointFits.set(this, () => this.#joint())
   }
 
-  /** How many groups there are. */
+  /** Count of groups. */
   get length(): number {
     return this.groups.length
   }
 
-  /** Names of shared parameters in the order of `covariance`, with a label in brackets where it is of a subset. */
+  /**
+   * Names of the shared parameters, in the order of `covariance`. A parameter of a subset is followed by its label in
+   * brackets.
+   */
   get shared(): string[] {
     return this.#run.parsed.shared.map(sharedName)
   }
 
-  /** Of shared parameters, by rows and columns. */
+  /** Covariance matrix of the shared parameters, as an array of rows. */
   get covariance(): number[][] {
     const { shared } = this.#run.parsed
     return shared.map((_, i) => shared.map((_, j) => this.#covariance(i, j)))
   }
 
-  /** Parameters that a bound holds: all else is that of a fit in which they are fixed there. */
+  /** Parameters that ended at a bound. All other results are those of a fit in which these parameters are fixed. */
   get atBound(): string[] {
     return this.#namesInState(AT_BOUND)
   }
 
-  /** Parameters that the data do not determine; the fit is 'singular' then, and they stay where they are. */
+  /**
+   * Parameters that the data do not determine. The reason is then 'singular', and these parameters keep their values.
+   */
   get unidentifiable(): string[] {
     return this.#namesInState(UNIDENTIFIABLE)
   }
 
-  /** Why it ended as `reason` says, in words; empty if it has converged and nothing has to be said. */
+  /** Explanation of `reason` and notes on the results; empty after convergence without notes. */
   get message(): string {
     const [held, open] = [this.atBound, this.unidentifiable]
     const list = (names: readonly string[]) => {
@@ -121,15 +126,15 @@ export class SharedFit {
       return names.length <= 5 ? first : `${first} and ${names.length - 5} more`
     }
     const words: Readonly<Record<string, string>> = {
-      stalled: 'no step makes χ² less, but this is no minimum; other starts or bounds may help',
-      'max-iterations': 'not at a minimum within the limit of evaluations; other starts may help',
+      stalled: 'no step lowers χ², but this is no minimum; try other starts or bounds',
+      'max-iterations': 'no minimum within the limit of evaluations; try other starts',
       'not-finite': this.#nonFinite(),
       singular: `the data do not determine ${list(open)}`,
     }
     return [
       words[this.reason] ?? '',
       held.length > 0 ? `${list(held)} held at a bound, and counted as fixed` : '',
-      this.droppedRows > 0 ? `${this.droppedRows} rows left out, as something is missing` : '',
+      this.droppedRows > 0 ? `${this.droppedRows} rows with missing values left out` : '',
       this.degreesOfFreedom <= 0 && !this.#run.isAbsolute ? 'no degree of freedom is left for errors' : '',
       this.#remark(),
     ]
@@ -137,7 +142,7 @@ export class SharedFit {
       .join('; ')
   }
 
-  /** What the model says of the first group of which it says anything. */
+  /** First remark that a model makes on a group, with the label of the group. */
   #remark(): string {
     const { parsed, solver } = this.#run
     if (this.reason === 'not-finite') return ''
@@ -145,7 +150,7 @@ export class SharedFit {
     for (const [k, label] of this.groups.entries()) {
       const { remarks } = parsed.batches[this.#batch[k]]
       const { outputs } = solver.batches[this.#batch[k]]
-      // Of 100,000 groups values take longer to make than all else.
+      // With 100,000 groups, computing the values would dominate the run time, so remarks request them on demand.
       const said = remarks.map((remark, i) => remark?.(() => this.at(k).values, outputs[i].columns, k))
       const first = said.find((text) => text)
       if (first) return `group ${toPrintable(String(label))}: ${first}`
@@ -153,15 +158,19 @@ export class SharedFit {
     return ''
   }
 
-  /** A group, by its place in `groups`. */
+  /**
+   * Result of one group.
+   *
+   * @param group index into `groups`
+   */
   at(group: number): SharedGroup {
     checkIndex('group', group, this.length)
     return new SharedGroup(this.groups[group], this.#locate(group))
   }
 
   /**
-   * Within which parameters are with a probability: lower and upper ends, as {@link SharedGroup.intervals} has them of a
-   * group.
+   * Confidence intervals of all parameters at the given level, computed as by {@link SharedGroup.intervals}: lower and
+   * upper endpoints.
    */
   intervals(level = 0.95): { readonly low: SharedParameterValues; readonly high: SharedParameterValues } {
     const { values, errors, degreesOfFreedom } = this
@@ -254,13 +263,13 @@ export class SharedFit {
     const { invalidWeight } = this.#statistics
     const called = (group: number) => toPrintable(`${this.groups[group]}`)
     if (invalidWeight !== null)
-      return `the weight by the model is ${invalidWeight.value}, as in group ${called(invalidWeight.group)}`
+      return `the model-based weight is ${invalidWeight.value} in group ${called(invalidWeight.group)}`
     const { batches } = this.#run.solver
     const groups = batches.flatMap(({ groups }, f) =>
       [...groups].filter((_, at) => !Number.isFinite(this.#statistics.costs[f][at])),
     )
     const first = groups.reduce((first, group) => Math.min(first, group), Infinity)
-    const where = groups.length === 0 ? '' : `, as in group ${called(first)}`
+    const where = groups.length === 0 ? '' : `, in group ${called(first)}`
     return `χ² or a derivative is not finite where the fit starts${where}`
   }
 }

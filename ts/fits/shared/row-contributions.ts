@@ -1,4 +1,4 @@
-/** What rows of all groups contribute to a group's parameters, as intervals of the bootstrap want it. */
+/** Contributions of all groups' rows to the parameters of one group, for bootstrap intervals. */
 
 import { numberArithmetic, solveEliminated } from '../programs/elimination.js'
 import { type GroupBatch, getIndex } from '../shared-solve/group-batch.js'
@@ -7,25 +7,23 @@ import { FREE, groupParameters, type SharedStatistics } from '../shared-solve/sh
 import { linearizeCached } from '../uncertainty/linearize.js'
 import type { GroupLocation, SingleFitContext } from './result-source.js'
 
-/** Of a group by parameter, half the derivative of what each row costs. */
+/** Half the derivative of each row's loss with respect to the parameters of the row's group. */
 interface ContributionRows {
   readonly local: readonly Float64Array[]
-  /** By shared ones, while own ones follow. */
+  /** Derivatives with respect to the shared parameters, with the local ones eliminated. */
   readonly shared: readonly Float64Array[]
-  /** Which these are among all that are shared. */
+  /** Index of each of these parameters among all shared ones. */
   readonly sharedPlaces: readonly number[]
 }
 
 export class RowContributions {
   readonly #families: readonly GroupBatch[]
   readonly #statistics: SharedStatistics
-  /** By group, in the order of labels; and how many rows there are. */
+  /** Contributions per group, in the order of labels, and the total count of rows. */
   readonly #groups: readonly ContributionRows[]
   readonly #length: number
 
-  /**
-   * @param alone groups by themselves, in the order of labels
-   */
+  /** @param alone contexts of the groups as single fits, in the order of labels */
   constructor(
     run: SharedRun,
     ended: SharedStatistics,
@@ -59,17 +57,19 @@ export class RowContributions {
     return { local, shared, sharedPlaces: family.sharedPlaces.map((place) => getIndex(place, at)) }
   }
 
-  /** How parameters of a group go with what steps have of them; 0 where one does not move. */
+  /**
+   * Derivatives of a group's parameters with respect to their internal values; 0 for a parameter that does not move.
+   */
   #factors(f: number, at: number): number[] {
     const parameters = groupParameters(this.#families[f], f, at, this.#statistics)
     return parameters.map(({ state, slope }) => (state === FREE ? slope : 0))
   }
 
   /**
-   * By how much what is made of a group's parameters moves with each row.
+   * Influence of each row on a quantity that is derived from a group's parameters.
    *
-   * @param group its number among labels
-   * @param slopes of what is made, by the group's parameters, own ones first
+   * @param group index of the group's label
+   * @param slopes derivatives of the quantity with respect to the group's parameters, local ones first
    */
   contributionsOf(
     group: number,
@@ -82,7 +82,7 @@ export class RowContributions {
     const { size } = step.dense
     const factors = this.#factors(f, at)
     const s = slopes.map((slope, i) => slope * factors[i])
-    // How it goes with shared parameters: its own ones follow them.
+    // Derivatives with respect to the shared parameters, which the local ones follow.
     const along = sharedPlaces.map((place, k): readonly [number, number] => {
       const ofOwn = coupling[k].reduce((sum, by, i) => sum - s[i] * by[at], s[local + k])
       return [getIndex(place, at), ofOwn]

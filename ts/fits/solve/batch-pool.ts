@@ -1,4 +1,4 @@
-/** What small batches of fits have left, for those that come. */
+/** A pool of small batches, whose memory later fits reuse. */
 
 import type { Program } from '../../expressions/program.js'
 import type { Batch, BatchShape } from '../../many/batch/batch.js'
@@ -6,15 +6,21 @@ import { type DataColumn, sharedColumns } from '../../many/batch/data.js'
 
 /** Largest batch that is kept for reuse. */
 const MAX_BATCH_BYTES = 1 << 24
-/** Largest total of all that are kept. */
+/** Largest total size of the pool. */
 const MAX_POOL_BYTES = 1 << 26
-/** Of all problems: browsers allow about a hundred memories, and whoever keeps a result keeps its programs. */
+/**
+ * Most batches in the pool, over all problems. Browsers allow about a hundred memories, and each kept result keeps its
+ * programs.
+ */
 const MAX_BATCHES = 16
 
-/** With their programs, of which several calls may have been under way; the one that was left last is the last one. */
+/**
+ * Batches with their programs, least recently released first. Several may belong to one program if calls ran
+ * concurrently.
+ */
 const pool = new Map<Batch, Program>()
 
-/** Who takes it has it alone. */
+/** Takes a batch of a program from the pool. The caller then owns it exclusively. */
 export function acquire(program: Program): Batch | undefined {
   let found: Batch | undefined
   for (const [batch, own] of pool) if (own === program) found = batch
@@ -22,7 +28,7 @@ export function acquire(program: Program): Batch | undefined {
   return found
 }
 
-/** Gives back what nobody reads any more. */
+/** Returns a batch that is no longer read to the pool. */
 export function release(program: Program, batch: Batch): void {
   if (batch.region.byteLength > MAX_BATCH_BYTES) return
   pool.set(batch, program)
@@ -37,12 +43,15 @@ export function release(program: Program, batch: Batch): void {
 
 interface ProgramBatch
   extends Pick<BatchShape, 'rows' | 'cohorts' | 'lanes' | 'updates' | 'maxUpdates' | 'scratches'> {
-  /** The fits whose data they have. */
+  /** Indices of the fits whose data each run uses. */
   readonly runs: Uint32Array
   readonly data: readonly DataColumn[]
 }
 
-/** The shape of a batch of fits by a program. Without spreads, each of which would make a hidden class of its own. */
+/**
+ * The shape of a batch that runs a program. The object is written without spreads, because each spread would create
+ * another hidden class.
+ */
 export function programShape(program: Program, batch: ProgramBatch): BatchShape {
   const { runs, data, rows, cohorts, lanes, updates, maxUpdates, scratches } = batch
   return {

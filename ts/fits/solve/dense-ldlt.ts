@@ -1,14 +1,17 @@
-/** Symmetric equations of shared parameters: L·D·Lᵀ without pivots, of numbers in the lower triangle of a matrix. */
+/**
+ * L·D·Lᵀ without pivoting, for the symmetric equations of the shared parameters. Numbers are stored in the lower
+ * triangle of a matrix.
+ */
 
-/** L below the diagonal and 1/D on it; 0 there of what does not move, or is not determined. */
+/** L below the diagonal, and 1/D on it. 1/D is 0 for a parameter that does not move or is undetermined. */
 export interface DenseFactors {
   readonly size: number
   readonly factors: Float64Array
 }
 
 /**
- * @param matrix by rows, of which the lower triangle counts
- * @param scale the diagonal beside which pivots are judged, and λ·D is added
+ * @param matrix stored by rows; only the lower triangle is used
+ * @param scale the diagonal D of λ·D; pivots are compared with it
  */
 export function factorizeDense(
   matrix: Float64Array,
@@ -33,7 +36,7 @@ export function factorizeDense(
   return { size, factors }
 }
 
-/** The solution, in place. */
+/** Solves the equations in place. */
 export function solveDense({ size, factors }: DenseFactors, x: Float64Array): Float64Array {
   for (let i = 0; i < size; i++) for (let k = 0; k < i; k++) x[i] -= factors[i * size + k] * x[k]
   for (let i = size - 1; i >= 0; i--) {
@@ -44,7 +47,7 @@ export function solveDense({ size, factors }: DenseFactors, x: Float64Array): Fl
   return x
 }
 
-/** The inverse, whole; rows and columns of what does not move are 0. */
+/** The full inverse; rows and columns of parameters that do not move are 0. */
 export function invertDense(dense: DenseFactors): Float64Array {
   const { size } = dense
   const inverse = new Float64Array(size * size)

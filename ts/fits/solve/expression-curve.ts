@@ -1,4 +1,4 @@
-/** A model that is an expression at the rows of a fit: a program whose runs are the rows. */
+/** Evaluates an expression model at the rows of a fit, by a program that treats each row as a run. */
 
 import { BLOCK_OF_RUNS } from '../../arena/manifest.js'
 import { compile, type Program } from '../../expressions/program.js'
@@ -8,15 +8,15 @@ import type { Problem } from '../problem/problem.js'
 import { memoizeBy, modelColumns, slopeNodes } from '../programs/function-curve.js'
 import type { Iterations } from './iterations.js'
 
-/** Numbers that the program's parameters have at a time. */
+/** Most numbers that the program's parameters hold at once. */
 const MAX_NUMBERS = 1 << 20
 
-/** Of a row's columns and a point: the model, and derivatives. */
+/** Compiles the model and its derivatives, as a function of a row's columns and the parameters. */
 function compileRows(problem: Problem, slopes: readonly number[]): Program {
   const { graph, model, free, fixed } = problem
   const names = [...modelColumns(problem), ...free, ...fixed, '@unused']
   const wanted = [model, ...slopes]
-  // As many as there are names, and that it is over.
+  // Padding: one output per name, and 1 to end the program.
   const unused = names.slice(wanted.length).map(() => graph.constant(0))
   return compile(graph, [...wanted, ...unused, graph.constant(1)], names, [])
 }
@@ -25,9 +25,9 @@ const compileValue = memoizeBy((problem: Problem) => compileRows(problem, []))
 const compileDerivatives = memoizeBy((problem: Problem) => compileRows(problem, slopeNodes(problem)))
 
 export class ExpressionCurve {
-  /** How often it has been evaluated at all rows. */
+  /** Count of evaluations at all rows. */
   evaluations = 0
-  /** The part of derivatives that is rounding. */
+  /** Relative rounding error of the derivatives. */
   readonly rounding = 0
   readonly #problem: Problem
   readonly #iterations: Iterations
@@ -36,9 +36,9 @@ export class ExpressionCurve {
   readonly #rows: number
 
   /**
-   * @param columns rows of those that the model has
-   * @param fixed what parameters are that have a number for each fit
-   * @param rows how many there are, also of a model without columns
+   * @param columns the model's columns, at the rows of the fit
+   * @param fixed values of the parameters that are fixed per fit
+   * @param rows count of rows, which a model without columns needs too
    */
   constructor(
     problem: Problem,
@@ -59,7 +59,7 @@ export class ExpressionCurve {
     return (yield* this.#run(compileValue(this.#problem), x, 1))[0]
   }
 
-  /** Its derivatives by each parameter. */
+  /** Derivatives of the model at all rows, one array per free parameter. */
   *slopes({ x }: Pick<DifferencePoint, 'x'>): Generator<EngineCall, Float64Array[]> {
     return (yield* this.#run(compileDerivatives(this.#problem), x, 1 + x.length)).slice(1)
   }
@@ -72,7 +72,7 @@ export class ExpressionCurve {
     const size = Math.ceil(rows / Math.ceil(rows / most))
     const runs = Uint32Array.from({ length: size }, (_, row) => row)
     for (let from = 0; from < rows; from += size) {
-      // The last ones may overlap with those before: they have the same numbers then.
+      // The last block may overlap with the previous one; both compute the same values there.
       const first = Math.min(from, rows - size)
       const own = this.#columns.map((column) => column.subarray(first, first + size))
       const ended = yield* this.#iterations.run(program, runs, [], [...own, ...x, ...this.#fixed, 0], 1)

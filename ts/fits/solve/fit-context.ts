@@ -1,4 +1,4 @@
-/** What has been found of fits, from which results are made. */
+/** The solved fits and their context, from which results are built. */
 
 import type { EngineChoice } from '../../engines/select-engine.js'
 import type { DataColumn } from '../../many/batch/data.js'
@@ -12,31 +12,31 @@ import { triangleIndex } from '../programs/ldlt.js'
 import type { ModelPrograms } from '../programs/program-cache.js'
 import type { NonFinite } from './message.js'
 
-/** What fits come to, a column each, by fit; parameters that vary in the problem's order. */
+/** Results of the fits: columns over fits. Free parameters are in the problem's order. */
 export interface SolvedFits {
   readonly free: readonly Float64Array[]
   /** The lower triangle. */
   readonly covariance: readonly Float64Array[]
-  /** The roots of its diagonal, also where their squares are too small or too large for a number. */
+  /** Square roots of the covariance's diagonal. They are accurate even if their squares underflow or overflow. */
   readonly errors: readonly Float64Array[]
   readonly cost: Float64Array
-  /** Which parameters a bound holds, and of which the data say nothing: bits, in the same order, in words of 32. */
+  /** Parameters at a bound, and unidentifiable parameters: bits in the same order, in words of 32. */
   readonly atBound: readonly Uint32Array[]
   readonly unidentifiable: readonly Uint32Array[]
   readonly evaluations: Uint32Array
   readonly reason: Uint8Array
-  /** Of fits with several starts. */
+  /** Minima of fits with several starting points. */
   readonly minima: (readonly FitMinimum[] | undefined)[]
 }
 
-/** A point of another valley that is lower than the fit's. */
+/** A point of another minimum that is lower than the fit. */
 export interface LowerMinimumColumns {
-  /** Parameters that vary, in the problem's order. */
+  /** Free parameters, in the problem's order. */
   readonly x: readonly number[]
   readonly chiSquared: number
 }
 
-/** Ends of profiles of fits, a column each, by name. */
+/** Profile endpoints of the fits: columns over fits, per name. */
 export interface ProfiledEndpoints {
   readonly names: readonly string[]
   readonly level: number
@@ -44,81 +44,86 @@ export interface ProfiledEndpoints {
   readonly high: readonly Float64Array[]
   readonly lowReason: readonly Uint8Array[]
   readonly highReason: readonly Uint8Array[]
-  /** By fit: the lowest one that was met, if any. */
+  /** The lowest minimum found below each fit, if any. */
   readonly lowerMinimum: (LowerMinimumColumns | undefined)[]
 }
 
-/** What a result is made of. */
+/** Everything that a result is built from. */
 export interface FitContext {
   readonly compiled: ModelPrograms
   readonly problem: Problem
   readonly parameters: readonly Parameter[]
-  /** What fixed parameters are, by fit. */
+  /** Values of the fixed parameters, per fit. */
   readonly starts: ReadonlyMap<string, Float64Array>
   readonly observations: Uint32Array
   readonly droppedRows: Uint32Array
-  /** Of the rows that count, and of all that were given. */
+  /** Columns of the rows in use, and the columns as the user passed them. */
   readonly columns: ReadonlyMap<string, DataColumn>
   readonly data: ReadonlyMap<string, DataColumn>
-  /** Whether rows that miss something are left out. */
+  /** Whether rows with missing values are dropped. */
   readonly dropsInvalid: boolean
-  /** Whether a first-order rule has made the steps. */
+  /** Whether a first-order update rule made the steps. */
   readonly isByRule: boolean
   readonly solved: SolvedFits
   readonly choice: EngineChoice<BatchRunner>
   readonly isAbsolute: boolean
-  /** What the option `intervals` computes; without it intervals are value ± t·error. */
+  /** Implementation of the option `intervals`; undefined for value ± t·error. */
   readonly computeIntervals: ComputeIntervals | undefined
-  /** Endpoints of profiles that were computed with the fits. */
+  /** Profile endpoints that were computed together with the fits. */
   readonly profiled: ProfiledEndpoints | undefined
   readonly refit: RefitFactory
-  /** The same near where these have ended, of which no more is said than that. */
+  /** Makes warm-started fits, which report only their end points. */
   readonly warmStart: RefitFactory
-  /** Where a weight by the model is not finite and above 0, by fit. */
+  /** First weight per fit that depends on the model and is not positive and finite. */
   readonly invalidWeights: ReadonlyMap<number, NonFinite>
-  /** Where y has a covariance, all else is of L⁻¹·y. */
+  /** Whitened columns, if y has a covariance; all other columns then refer to L⁻¹·y. */
   readonly whitened: WhiteningColumns | null
-  /** Of weights by the model, that of a row which none has been given, by the model's value there. */
+  /**
+   * Model-based weight of a row without a weight of its own, from the model's value there; null if weights do not
+   * depend on the model.
+   */
   readonly weightAt: ((f: number, row: ArrayLike<number>) => number) | null
-  /** Of a group that shares parameters with others, what says how large errors are: all of them together. */
+  /** Error scale of all groups together, for a group of a shared fit. */
   readonly errorScale?: ErrorScale
-  /** What the model says of values. */
+  /** Remarks of the model on its values. */
   readonly remark: BoundRemark | null
 }
 
-/** Intervals of one fit, by the names of what varies. */
+/** Computes intervals of one fit, by name of the free parameter. */
 export type ComputeIntervals = (
   context: FitContext,
   fit: number,
   level: number,
 ) => Readonly<Record<string, readonly [low: number, high: number]>>
 
-/** What profiles are computed from. */
+/** The context that profiles are computed from. */
 export type ProfileContext = Pick<
   FitContext,
   'compiled' | 'problem' | 'columns' | 'starts' | 'observations' | 'solved' | 'isAbsolute'
 >
 
-/** What says how large errors are. */
+/** Quantities that determine the scale of standard errors. */
 export interface ErrorScale {
   readonly observations: number
   readonly cost: number
   readonly degreesOfFreedom: number
 }
 
-/** What a covariance of y has made others. */
+/** Columns of fits in which y has a covariance. */
 export interface WhiteningColumns {
   readonly covariance: readonly Float64Array[]
-  /** L⁻¹ times 1 in each row. */
+  /** L⁻¹ times a column of 1. */
   readonly ones: Float64Array
-  /** The same fits as rows were given. */
+  /** The same fits with the rows as the user passed them. */
   readonly plain: FitContext
 }
 
-/** Makes fits of the same model, in the same way, of other columns of the same names, from other starts. */
+/**
+ * Creates fits of the same model with the same settings, for other columns of the same names and other starting values.
+ */
 export type RefitFactory = (columns: ReadonlyMap<string, DataColumn>, start: FitParameters) => PendingFits
 
-/** Fits that are under way. */
+/** Fits that have not finished yet. */
 export interface PendingFits {
   calls(): Generator<EngineCall>
   result(): {
@@ -128,8 +133,9 @@ export interface PendingFits {
 }
 
 /**
- * The variance of what has some slopes by the parameters that vary, or its covariance with another. What has no slope has
- * no part, even where its variance is not known, and neither has what a bound holds: it counts as fixed.
+ * Variance of a quantity with the given derivatives with respect to the free parameters; or its covariance with another
+ * quantity. Parameters with a derivative of 0 contribute nothing, even if their variance is unknown. Parameters at a
+ * bound count as fixed.
  */
 export function getVariance(
   { covariance, atBound }: Pick<SolvedFits, 'covariance' | 'atBound'>,
@@ -147,7 +153,7 @@ export function getVariance(
   return sum
 }
 
-/** The standard error of what has some slopes; NaN where bounds hold all that it depends on. */
+/** Standard error of a quantity with the given derivatives; NaN if it depends only on parameters at bounds. */
 export function standardError(
   found: Pick<SolvedFits, 'covariance' | 'atBound'>,
   fit: number,
@@ -161,7 +167,7 @@ export function standardError(
 export const hasBit = (words: readonly Uint32Array[], fit: number, i: number) =>
   ((words[i >> 5][fit] >> (i & 31)) & 1) === 1
 
-/** How many more rows a fit has than parameters that vary and no bound holds. */
+/** Observations of a fit, minus its free parameters that are not at a bound. */
 export function computeDegreesOfFreedom(
   {
     problem,
@@ -189,9 +195,9 @@ export function computeErrorScale(
 }
 
 /**
- * The parameters of these fits with other starts, for {@link RefitFactory}.
+ * The parameters of the fits with other starting values, for {@link RefitFactory}.
  *
- * @param startsOf of a parameter where each fit starts, of those that are fixed too
+ * @param startsOf starting value per fit, for a parameter that may be fixed
  */
 export function replaceStarts(
   { parameters }: FitContext,
@@ -201,7 +207,7 @@ export function replaceStarts(
   return Object.fromEntries(
     own.map(({ name, start, min, max, isFixed, isLogarithmic, expr }): [string, FitParameter] => {
       if (expr !== null) return [name, { expr }]
-      // What is a number in programs stays one.
+      // A constant of the compiled programs stays the same constant.
       const isSame = isFixed && typeof start === 'number'
       const point = isSame ? start : startsOf(name, isFixed)
       return [name, { start: point, min, max, positive: isLogarithmic, fixed: isFixed }]
@@ -209,13 +215,13 @@ export function replaceStarts(
   )
 }
 
-/** By fit, where a parameter is that follows from no others. */
+/** Values of a parameter per fit, unless an expression defines it. */
 export function parameterColumn({ problem, solved, starts }: FitContext, name: string): Float64Array {
   const at = problem.free.indexOf(name)
   return at < 0 ? (starts.get(name) as Float64Array) : solved.free[at]
 }
 
-/** Those that are not done have no reason. */
+/** Sets the reason of unfinished fits to 0. */
 export function keepFits(context: FitContext, isDone: Uint8Array): FitContext {
   return {
     ...context,
@@ -223,7 +229,7 @@ export function keepFits(context: FitContext, isDone: Uint8Array): FitContext {
   }
 }
 
-/** Has fits end as others have, one for each; evaluations stay as they are. */
+/** Copies the results of other fits, except for their evaluations. */
 export function replaceFits(to: SolvedFits, fits: Uint32Array, from: SolvedFits, others: Uint32Array): void {
   const columns = ({ free, covariance, errors, cost, atBound, unidentifiable, reason }: SolvedFits) => [
     ...[...free, ...covariance, ...errors, cost],

@@ -8,10 +8,10 @@ import type { WasmModule } from '../../webassembly/module.js'
 import type { Problem } from '../problem/problem.js'
 import type { SolverBatch, StoppedRuns } from './solver.js'
 
-/** Fits to minimize. */
+/** A request to minimize fits. */
 export interface MethodRequest extends Pick<SolverBatch, 'runs' | 'data' | 'starts' | 'fixed'> {
   readonly problem: Problem
-  /** The same problem with the parameters that a solver steps through. */
+  /** The same problem in internal parameters, through which a solver steps. */
   readonly problemInSteps: Problem
   readonly options: {
     readonly engine: EngineName
@@ -23,13 +23,13 @@ export interface MethodRequest extends Pick<SolverBatch, 'runs' | 'data' | 'star
 }
 
 /**
- * What minimizes instead of Levenberg-Marquardt: what `ruleMethod()` returns. It brings its code, which fits do not load
- * without it.
+ * Minimization method instead of Levenberg-Marquardt: the object that `ruleMethod()` returns. The object carries its
+ * code, so that fits do not load the code otherwise.
  */
 export abstract class FitMethod {
   readonly #isOurs = true
 
-  /** @internal Whether it is one, and no proxy of one. */
+  /** @internal Whether the object is a real instance, not a proxy of one. */
   static has(given: object): given is FitMethod {
     return #isOurs in given
   }
@@ -42,7 +42,7 @@ export abstract class FitMethod {
 }
 
 export const fitMethod = option<FitMethod | undefined, undefined>(
-  'what ruleMethod() returns',
+  'a result of ruleMethod()',
   undefined,
   (x) => x === undefined || (isObject(x) && FitMethod.has(x)),
 )

@@ -1,4 +1,6 @@
-/** Programs that read what a function gives, iterated run by run: before each iteration it is called. */
+/**
+ * Iterates programs that read the values of a model function, run by run. The function is called before each iteration.
+ */
 
 import type { FloatArray } from '../../core/numbers.js'
 import type { Slices } from '../../core/slices.js'
@@ -11,10 +13,10 @@ import type { Problem } from '../problem/problem.js'
 import { FunctionCurve, modelColumns } from '../programs/function-curve.js'
 import { dot } from './householder-qr.js'
 
-/** Where runs have stopped. */
+/** End points of the runs. */
 export type IterationResults = Pick<BatchResults, 'x' | 'iterations' | 'reason'>
 
-/** Where runs begin, and of which fits they have the data. */
+/** Starting points of the runs, and the fits whose data they use. */
 export interface IterationStart {
   readonly runs: Uint32Array
   readonly data: readonly DataColumn[]
@@ -22,7 +24,10 @@ export interface IterationStart {
   readonly maxUpdates: number
 }
 
-/** As `Iterations` has it. What varies comes first in a program's state, and then what is fixed. */
+/**
+ * Iterates a program for a model function, like `Iterations.run`. The program's state begins with the free parameters,
+ * followed by the fixed ones.
+ */
 export function* iterateFunctionModel(
   problem: Problem,
   functionModel: BoundFunctionModel,

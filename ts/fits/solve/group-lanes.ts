@@ -1,4 +1,7 @@
-/** Groups in lanes: their data and what they keep stay where they are, while a program runs over them again and again. */
+/**
+ * Group-parallel batches, one SIMD lane per group. The groups' data and fields stay in memory while a program runs over
+ * them repeatedly.
+ */
 
 import type { FloatArray } from '../../core/numbers.js'
 import { runToEnd } from '../../core/slices.js'
@@ -10,18 +13,18 @@ import type { BatchRunner } from '../../many/engines/engines.js'
 import type { EngineCall } from '../../many/engines/execute.js'
 import { acquire, programShape, release } from './batch-pool.js'
 
-/** Groups at a time; data of their own make it fewer. */
+/** Most groups per batch, before their data are counted. */
 const MAX_GROUPS = 1 << 17
 
-/** Neighbors in a family, whose data have equally many rows. */
+/** Adjacent groups of a batch whose data have equal row counts. */
 export interface GroupRange {
-  /** Numbers of groups, and the place of the first one in columns. */
+  /** Indices of the groups, and the position of the first one in the batch's columns. */
   readonly groups: Uint32Array
   readonly firstRow: number
   readonly rows: number
 }
 
-/** A cohort of a batch: parameters of its lanes, which are neighbors. */
+/** A cohort of a batch: the parameters of its lanes, which are adjacent groups. */
 interface ResidentPart {
   readonly planes: readonly FloatArray[]
   readonly firstGroup: number
@@ -90,7 +93,7 @@ export class GroupLanes {
     return { batch, parts }
   }
 
-  /** Runs the program once over all. */
+  /** Runs the program once over all groups. */
   *run(): Generator<EngineCall> {
     for (const { batch } of this.#batches) {
       batch.done = 0
@@ -98,7 +101,7 @@ export class GroupLanes {
     }
   }
 
-  /** Tells all lanes a parameter: one number, or the column's. */
+  /** Writes a parameter of all lanes: one number for all, or a column. */
   write(parameter: number, numbers: number | Float64Array): void {
     for (const { parts } of this.#batches) {
       for (const { planes, firstGroup, end } of parts) {
@@ -108,7 +111,7 @@ export class GroupLanes {
     }
   }
 
-  /** A parameter that has one number for each place, of the places that lanes have. */
+  /** Writes a parameter of all lanes from an array that is indexed by each group's place. */
   scatterTo(parameter: number, places: Uint32Array, numbers: Float64Array): void {
     for (const { parts } of this.#batches) {
       for (const { planes, firstGroup, end } of parts) {
@@ -118,7 +121,7 @@ export class GroupLanes {
     }
   }
 
-  /** A parameter of all lanes, to a column. */
+  /** Reads a parameter of all lanes into a column. */
   read(parameter: number, to: Float64Array): Float64Array {
     for (const { parts } of this.#batches) {
       for (const { planes, firstGroup, end } of parts)
@@ -127,11 +130,11 @@ export class GroupLanes {
     return to
   }
 
-  /** The sum of a parameter over all lanes, in an order that hangs on nothing but the groups. */
+  /** Sum of a parameter over all lanes. The order of the additions depends only on the groups. */
   sum(parameter: number): number {
     let all = 0
     for (const { parts } of this.#batches) {
-      // Four sums side by side, of every fourth group: one alone would wait for each addition.
+      // Each of four sums adds every fourth group, because a single sum would wait for each addition.
       const sums = new Float64Array(4)
       for (const { planes, firstGroup, end } of parts) {
         const plane = planes[parameter]
@@ -152,7 +155,7 @@ export class GroupLanes {
     return all
   }
 
-  /** Adds a parameter of each lane to where its group has its place. */
+  /** Adds a parameter of each lane to the array element that belongs to its group. */
   scatter(parameter: number, to: Float64Array, place: (group: number) => number): void {
     for (const { parts } of this.#batches) {
       for (const { planes, firstGroup, end } of parts) {
@@ -162,7 +165,7 @@ export class GroupLanes {
     }
   }
 
-  /** Gives memory back, which no engine may have any more. */
+  /** Returns the memory. No engine may still use it. */
   release(): void {
     for (const { batch } of this.#batches) release(this.#program, batch)
   }

@@ -1,28 +1,29 @@
 /**
- * Dense least squares: a matrix of columns as Q·R by reflections (Householder, 1958) with pivots, and steps within a radius
- * (Moré, 1978), as MINPACK has them. No digit is lost by squares. All sums are in one order.
+ * Dense least squares, as in MINPACK: Householder QR of a matrix of columns, with column pivoting (Householder, 1958),
+ * and steps within a trust-region radius (Moré, 1978). No products of columns are summed, so full precision is kept.
+ * All sums have a fixed order.
  */
 
-/** R and Qᵀ·b of a matrix and a right side. */
+/** R and Qᵀ·b of a matrix and a right-hand side. */
 export interface PivotedTriangle {
-  /** R by columns, each to its diagonal; where a column had nothing of its own that is 0. */
+  /** R by columns, each up to its diagonal element, which is 0 if the column depends on previous ones. */
   readonly columns: readonly Float64Array[]
-  /** Qᵀ·b, as far as R goes. */
+  /** Qᵀ·b, as many elements as R has rows. */
   readonly right: Float64Array
-  /** Which column of the matrix each one is: the largest rest comes first. */
+  /** Index of each column in the original matrix. The column with the largest remainder comes first. */
   readonly pivots: readonly number[]
 }
 
-/** What `Float64Array.from` makes takes ten times as long. */
+/** Fills a new array. `Float64Array.from` with a callback takes ten times as long. */
 export function fillArray(length: number, valueAt: (k: number) => number): Float64Array {
   const made = new Float64Array(length)
   for (let k = 0; k < length; k++) made[k] = valueAt(k)
   return made
 }
 
-/** Four sums side by side are quicker than one. */
+/** Dot product with four partial sums, which are faster than a single one. */
 export function dot(a: Float64Array, b: Float64Array, from = 0): number {
-  // As a list they would be made anew each time.
+  // Separate variables, because an array would be allocated in each call.
   let s = 0
   let t = 0
   let u = 0
@@ -38,15 +39,15 @@ export function dot(a: Float64Array, b: Float64Array, from = 0): number {
   return s + t + (u + v)
 }
 
-/** A rest whose square has fallen to this part of the column's is computed anew. */
+/** If a remainder's squared length falls below this fraction of the column's, it is recomputed. */
 const NORM_UPDATE_TOLERANCE = 1e-14
 
-/** From this many rows per column on, a first reduction without pivots pays. */
+/** From this ratio of rows to columns, a first reduction without pivoting pays off. */
 const TALL_RATIO = 2
-/** Its result is enough if each column has at least this fraction of its own. */
+/** The unpivoted result is final if each column's remainder exceeds this fraction of its length. */
 const LEADING_TOLERANCE = 1e-3
 
-/** Overwrites the columns, which have at least as many rows as there are of them, and b. */
+/** Triangularizes a matrix with at least as many rows as columns. The columns and b are overwritten. */
 export function triangularize(columns: readonly Float64Array[], b: Float64Array): PivotedTriangle {
   const size = columns.length
   if (b.length < TALL_RATIO * size) return triangularizeWithPivots(columns, b)
@@ -105,7 +106,10 @@ function swap(list: unknown[], a: number, b: number): void {
   list[b] = first
 }
 
-/** Makes of a column, from row k on, what reflects it onto that row; gives what it comes to there with the sign changed. */
+/**
+ * Turns a column, from row k on, into the Householder vector that reflects it onto row k. Returns the reflected element
+ * with its sign changed.
+ */
 function makeReflection(v: Float64Array, k: number): number {
   const length = Math.sqrt(dot(v, v, k))
   if (!(length > 0)) return 0
@@ -115,15 +119,18 @@ function makeReflection(v: Float64Array, k: number): number {
   return norm
 }
 
-/** Reflections that are applied to others at once, so that these are read once. */
+/** Reflections that are applied as one block, so that each column is read only once per block. */
 const BLOCK_COLUMNS = 4
 
-/** Columns of as many rows as there are of them, with the same RᵀR. Overwrites all; of b the first rows count. */
+/**
+ * Reduces a matrix to a square one with the same RᵀR. All columns are overwritten; only the first elements of b are
+ * valid afterwards.
+ */
 function reduceRows(columns: readonly Float64Array[], b: Float64Array): Float64Array[] {
   const [size, rows] = [columns.length, b.length]
   const none = new Float64Array(rows)
   const v = Array.from({ length: BLOCK_COLUMNS }, () => new Float64Array(rows))
-  // Below it what they have in common, and on the diagonal 1 by what divides.
+  // Dot products of the reflection vectors below the diagonal, and the inverse divisors on it.
   const gram = new Float64Array(BLOCK_COLUMNS * BLOCK_COLUMNS)
   for (let k = 0; k < size; k += BLOCK_COLUMNS) {
     for (let i = 0; i < BLOCK_COLUMNS; i++) {
@@ -147,7 +154,7 @@ function reduceRows(columns: readonly Float64Array[], b: Float64Array): Float64A
   return columns.map((column, k) => column.slice(0, size).fill(0, k + 1))
 }
 
-/** Four reflections of two columns, one after the other, from row k on. */
+/** Applies four successive reflections to two columns, from row k on. */
 function reflectByFour(
   [v, w, p, q]: readonly Float64Array[],
   gram: Float64Array,
@@ -198,13 +205,13 @@ function reflectByFour(
   }
 }
 
-/** x − v·(vᵀx)/v[k], of rows from k on. */
+/** x − v·(vᵀx)/v[k], from row k on. */
 function reflect(v: Float64Array, x: Float64Array, k: number): void {
   const share = dot(v, x, k) / v[k]
   for (let row = k; row < v.length; row++) x[row] -= share * v[row]
 }
 
-/** The same of two side by side, which takes a quarter less: v is read once. */
+/** Reflects two columns at once. This takes a quarter less time, because v is read only once. */
 function reflectTwo(v: Float64Array, x: Float64Array, y: Float64Array, k: number): void {
   const { length } = v
   let s = 0
@@ -216,7 +223,7 @@ function reflectTwo(v: Float64Array, x: Float64Array, y: Float64Array, k: number
   let c = 0
   let d = 0
   let row = k
-  // In the order of `dot`.
+  // The sums have the same order as in `dot`.
   for (; row + 3 < length; row += 4) {
     const first = v[row]
     const second = v[row + 1]
@@ -243,7 +250,7 @@ function reflectTwo(v: Float64Array, x: Float64Array, y: Float64Array, k: number
   }
 }
 
-/** R·x = b from the end; what has no diagonal, and all after it, is 0. */
+/** Solves R·x = b by back substitution. From the first zero diagonal element on, x is 0. */
 export function solveUpper(columns: readonly Float64Array[], b: Float64Array): Float64Array {
   const x = b.slice()
   const rank = numericalRank(columns)
@@ -261,7 +268,7 @@ function numericalRank(columns: readonly Float64Array[]): number {
   return rank
 }
 
-/** Rᵀ·x = b. */
+/** Solves Rᵀ·x = b. */
 function solveTransposed(columns: readonly Float64Array[], b: Float64Array): Float64Array {
   const x = b.slice()
   for (let k = 0; k < columns.length; k++) {
@@ -282,7 +289,7 @@ export function multiplyUpper(columns: readonly Float64Array[], x: ArrayLike<num
   return product
 }
 
-/** (RᵀR)⁻¹ where R has a full rank, by rows. */
+/** (RᵀR)⁻¹ by rows, for an R of full rank. */
 export function invertUpper(columns: readonly Float64Array[]): Float64Array[] {
   const size = columns.length
   // R⁻¹ by rows.
@@ -296,7 +303,7 @@ export function invertUpper(columns: readonly Float64Array[]): Float64Array[] {
   return rows.map((row, i) => fillArray(size, (j) => dot(row, rows[j], Math.max(i, j))))
 }
 
-/** The triangle of R with rows of a diagonal below it, by rotations (Givens, 1958). */
+/** Triangularizes R with the rows of a diagonal matrix below it, by Givens rotations (Givens, 1958). */
 function eliminateDiagonal(
   { columns, right }: PivotedTriangle,
   diagonal: Float64Array,
@@ -328,21 +335,21 @@ function eliminateDiagonal(
 
 /** Largest relative difference between a step's length and the radius. */
 const RADIUS_TOLERANCE = 0.1
-/** Most iterations to find such a step. */
+/** Most iterations to find a step of that length. */
 const MAX_TRIES = 10
 
-/** A step, in the order of pivots, and the λ that it has. */
+/** A step in pivot order, and its λ. */
 export interface DampedStep {
   readonly step: Float64Array
   readonly damping: number
 }
 
 /**
- * The step −x that solves (RᵀR + λ·D²)·x = Rᵀ·b, where λ is 0 if D·x is no longer than the radius, or else makes it about
- * as long.
+ * The step −x that solves (RᵀR + λ·D²)·x = Rᵀ·b. λ is 0 if D·x is then no longer than the radius. Otherwise λ makes D·x
+ * about as long as the radius.
  *
- * @param scale D, in the order of pivots
- * @param damping the last λ
+ * @param scale D, in pivot order
+ * @param damping λ of the previous step
  */
 export function stepWithin(
   system: PivotedTriangle,
@@ -392,7 +399,7 @@ export function stepWithin(
 
 const negate = (x: Float64Array) => fillArray(x.length, (k) => -x[k])
 
-/** ‖D·x‖ */
+/** ‖D·x‖. */
 export function scaledLength(x: Float64Array, scale: Float64Array): number {
   const scaled = fillArray(x.length, (k) => x[k] * scale[k])
   return Math.sqrt(dot(scaled, scaled))

@@ -8,19 +8,19 @@ import type { ComputeIntervals, ProfileContext, ProfiledEndpoints } from './fit-
 import type { Iterations } from './iterations.js'
 
 /**
- * How `intervals()` of results are computed, if they are not value ± t·error: what `profileIntervals()` returns. It brings
- * its code, which fits do not load without it.
+ * Method of a result's `intervals()` instead of value ± t·error: the object that `profileIntervals()` returns. The
+ * object carries its code, so that fits do not load the code otherwise.
  */
 export abstract class IntervalMethod {
   readonly #isOurs = true
-  /** The level of the intervals that are computed with the fits. */
+  /** Confidence level of the intervals that are computed together with the fits. */
   abstract readonly level: number
-  /** Whether a fit begins again where χ² falls below it along a profile. */
+  /** Whether a fit restarts if χ² falls below its minimum along a profile. */
   abstract readonly restart: boolean
   /** @internal */
   abstract readonly compute: ComputeIntervals
 
-  /** @internal Whether it is one, and no proxy of one. */
+  /** @internal Whether the object is a real instance, not a proxy of one. */
   static has(given: object): given is IntervalMethod {
     return #isOurs in given
   }
@@ -38,7 +38,7 @@ export abstract class IntervalMethod {
 }
 
 export const intervalMethod = option<IntervalMethod | undefined, undefined>(
-  'what profileIntervals() returns',
+  'a result of profileIntervals()',
   undefined,
   (x) => x === undefined || (isObject(x) && IntervalMethod.has(x)),
 )

@@ -1,4 +1,4 @@
-/** Programs that are iterated for many fits at once, until each stops. */
+/** Iterates programs for many fits at once, until each fit stops. */
 
 import type { FloatArray } from '../../core/numbers.js'
 import type { Program } from '../../expressions/program.js'
@@ -11,36 +11,36 @@ import type { ModelPrograms } from '../programs/program-cache.js'
 import { acquire, programShape, release } from './batch-pool.js'
 import { type IterationResults, iterateFunctionModel } from './function-model-iterations.js'
 
-/** Iterations a call: nearly all runs have ended then. */
+/** Iterations per engine call. Nearly all runs end within one call. */
 const UPDATES_PER_CALL = 64
-/** Operations of an update that one thread has done before another one is there. */
+/** Work below which a single thread finishes before a second one could start. */
 const MIN_ROWS_PER_THREAD = 1 << 18
-/** Runs at a time: their memory, which the next ones take over, stays in the caches. */
+/** Runs per batch. Its memory is reused for the next batch, and stays in the CPU caches. */
 export const MAX_RUNS = 8192
 
 export class Iterations {
   readonly #compiled: ModelPrograms
-  /** On how many threads it runs. */
+  /** Count of threads. */
   readonly #threads: number
-  /** The last one of each program. */
+  /** The last batch of each program. */
   readonly #batches = new Map<Program, Batch>()
 
-  /** @param threads of the runner's, as many as it may take */
+  /** @param threads largest count of threads that the runner may use */
   constructor(compiled: ModelPrograms, threads: number) {
     this.#compiled = compiled
     this.#threads = threads
   }
 
-  /** On as many threads, for other programs. */
+  /** The same settings for other programs. */
   forPrograms(compiled: ModelPrograms): Iterations {
     return new Iterations(compiled, this.#threads)
   }
 
   /**
-   * From some points on, as many as there are runs. Gives where each stops, until the program runs again. (A function as
-   * model is called for each.)
+   * Iterates a program from the given points, one per run. The results are valid until the program runs again. A model
+   * function is iterated run by run.
    *
-   * @param runs the fits whose data they have; these have equally many rows
+   * @param runs indices of the fits whose data each run uses; all have the same count of rows
    */
   *run(
     program: Program,
@@ -57,7 +57,7 @@ export class Iterations {
     const threads = estimateWork(program, rows, runs.length) > MIN_ROWS_PER_THREAD ? this.#threads : 1
     const { cohorts, lanes } = cohortCount(runs, data, 8, threads)
     const updates = updatesPerCall(program, rows, runs.length, Math.min(UPDATES_PER_CALL, maxUpdates))
-    // One scratch for each thread that has something to do.
+    // One scratch area per thread that has work.
     const pieces = isRowParallel(program, rows) ? Math.ceil((runs.length * rows) / rowsOfPiece(rows)) : 1
     const scratches = Math.min(threads, Math.max(cohorts, pieces))
     const shape = programShape(program, { runs, data, rows, cohorts, lanes, updates, maxUpdates, scratches })
@@ -73,7 +73,7 @@ export class Iterations {
     return batch.results()
   }
 
-  /** Gives memory back, which no engine may have any more. */
+  /** Returns the memory. No engine may still use it. */
   release(): void {
     for (const [program, batch] of this.#batches) release(program, batch)
     this.#batches.clear()

@@ -1,4 +1,4 @@
-/** Why a fit has ended as it has, in words; and what was not finite where it began. */
+/** Messages that explain why a fit ended, and the search for non-finite values at its start. */
 
 import { runToEnd } from '../../core/slices.js'
 import { plural } from '../../core/text.js'
@@ -7,35 +7,35 @@ import type { Problem } from '../problem/problem.js'
 import type { FitReason } from '../problem/reasons.js'
 import { MISSING, readRoles, WEIGHTLESS } from '../problem/row-selection.js'
 
-/** What was not finite where a fit began. */
+/** The first value that was not finite at the start of a fit. */
 export interface NonFinite {
-  /** The first such row, from 0, where all that were given are counted; null of a start. */
+  /** Index of the row, from 0, among all rows that the user passed; null for a starting value. */
   readonly row: number | null
   /**
-   * A number of the data; the model there, or its derivative by a parameter; where a parameter starts; or a weight by the
-   * model, where a round of fits has ended.
+   * Source of the value: a number of the data, the model, a derivative of the model, a starting value, or a model-based
+   * weight at the end of a round.
    */
   readonly source: 'column' | 'model' | 'derivative' | 'start' | 'weight'
-  /** Of the column, or of the parameter; null of the model. */
+  /** Name of the column or of the parameter; null for the model. */
   readonly name: string | null
   readonly value: number
 }
 
-/** What a fit was given. */
+/** Inputs of the search. */
 export interface NonFiniteContext {
   readonly problem: Problem
-  /** All rows of its columns. */
+  /** All rows of the fit's columns. */
   readonly columns: ReadonlyMap<string, DataColumn>
   readonly fit: number
-  /** Where parameters started. */
+  /** Starting values of the parameters. */
   readonly starts: ReadonlyMap<string, Float64Array>
-  /** Whether rows that miss something are left out. */
+  /** Whether rows with missing values are dropped. */
   readonly dropsInvalid: boolean
-  /** The model and its derivatives at a row. */
+  /** Returns the model and its derivatives at a row. */
   readonly evaluate: (row: number) => readonly number[]
 }
 
-/** The first thing that is not finite where a fit begins; null if all are, and only sums are not. */
+/** Finds the first value that is not finite at the start of a fit; null if only sums of values overflow. */
 export function findNonFinite({
   problem,
   columns,
@@ -73,7 +73,7 @@ export function findNonFinite({
   return null
 }
 
-/** What the words are made of; a fit has all of it. */
+/** Properties of a fit that messages use. */
 interface FitOutcome {
   readonly reason: FitReason
   readonly observations: number
@@ -87,14 +87,14 @@ interface FitOutcome {
   readonly nonFinite: NonFinite | null
 }
 
-/** What is known of a fit beside itself. */
+/** Further properties that messages use. */
 export interface MessageContext {
-  /** The model's columns and what they are in a row. */
+  /** Returns the model's columns and their values at a row. */
   readonly index: (row: number) => readonly (readonly [name: string, value: number])[]
   readonly isByRule: boolean
   readonly isAbsolute: boolean
   readonly varies: boolean
-  /** Parameters that were to start beyond a bound, and where they were to. */
+  /** Parameters whose starting value was beyond a bound, and this value. */
   readonly moved: readonly (readonly [name: string, start: number])[]
 }
 
@@ -103,22 +103,22 @@ const joinNames = (names: readonly string[]) => names.join(', ')
 const reasonTexts: Readonly<Record<FitReason, (fit: FitOutcome, about: MessageContext) => string>> = {
   converged: () => '',
   stalled: () =>
-    'no step makes χ² less, but this is no minimum, or that is nowhere; other starts or bounds may help',
-  'max-iterations': () => 'not at a minimum within the limit of evaluations; other starts may help',
+    'no step lowers χ², but this is no minimum, or it is at infinity; try other starts or bounds',
+  'max-iterations': () => 'no minimum within the limit of evaluations; try other starts',
   'not-finite': ({ nonFinite }, about) => describeNonFinite(nonFinite, about),
   singular: ({ unidentifiable }) =>
     unidentifiable.length > 0
       ? `the data do not determine ${joinNames(unidentifiable)}`
       : 'the data determine some parameters only together; fix some of them',
   'too-few-points': ({ observations, free }) =>
-    `${plural(observations, 'row')}, for ${plural(free.length, 'parameter')} that vary`,
+    `${plural(observations, 'row')} for ${plural(free.length, 'free parameter')}`,
 }
 
 function describeNonFinite(found: NonFinite | null, { index, isByRule }: MessageContext): string {
   if (found === null) {
     return isByRule
-      ? 'steps have led to where χ² is not finite'
-      : 'squares or derivatives add up to more than a number can be; multiply the data by a power of 10'
+      ? 'χ² became infinite or NaN during the fit'
+      : 'sums of squares or derivatives overflow; multiply the data by a power of 10'
   }
   const { row, source, name, value } = found
   if (row === null) return `${name} starts at ${value}`
@@ -126,13 +126,13 @@ function describeNonFinite(found: NonFinite | null, { index, isByRule }: Message
   const there = `row ${row}${where.length === 0 || source === 'column' ? '' : `, where ${joinNames(where)}`}`
   if (source === 'column') return `${there}: ${name} is ${value}`
   if (source === 'weight')
-    return `${there}: the weight by the model is ${value}, and has to be finite and above 0`
+    return `${there}: the model-based weight is ${value}, but must be finite and above 0`
   const origin = source === 'model' ? 'the model' : `the derivative by ${name}`
-  const but = Number.isFinite(value) ? ', and counts want it above 0' : ''
+  const but = Number.isFinite(value) ? ', but must be above 0 for counts' : ''
   return `${there}: ${origin} is ${value} where the fit starts${but}`
 }
 
-/** Why a fit ended, unless it has converged, and what has to be known of its numbers. */
+/** Explains why a fit did not converge, and adds notes on its results. */
 export function describeFit(fit: FitOutcome, about: MessageContext): string {
   const { reason, free, errors, atBound, chiSquared, degreesOfFreedom, droppedRows } = fit
   const isPoint = reason === 'converged' || reason === 'singular'
@@ -140,17 +140,17 @@ export function describeFit(fit: FitOutcome, about: MessageContext): string {
   const remarks = [
     [
       about.moved.length > 0,
-      `${joinNames(about.moved.map(([name, start]) => `${name} = ${start}`))} to start with, beyond a bound: begun at it`,
+      `start ${joinNames(about.moved.map(([name, start]) => `${name} = ${start}`))} is out of bounds: moved to the bound`,
     ],
     [atBound.length > 0, `${joinNames(atBound)} held at a bound, and counted as fixed`],
-    [isPoint && isExact, 'the data are met exactly: AIC and BIC are no finite numbers'],
+    [isPoint && isExact, 'the model fits the data exactly: AIC and BIC are not finite'],
     [
       isPoint && (chiSquared === Infinity || (chiSquared === 0 && !isExact)),
-      'χ² and covariances are squares, and no numbers here: multiply the data by a power of 10 for them',
+      'χ² and covariances are out of range: multiply the data by a power of 10',
     ],
     [isPoint && degreesOfFreedom <= 0 && !about.isAbsolute, 'no degree of freedom is left for errors'],
-    [isPoint && !about.varies, 'y does not vary: there is no R²'],
-    [droppedRows > 0, `${plural(droppedRows, 'row')} left out, as something is missing`],
+    [isPoint && !about.varies, 'y is constant: R² is undefined'],
+    [droppedRows > 0, `${plural(droppedRows, 'row')} with missing values left out`],
   ] as const
   const said = remarks.filter(([is]) => is).map(([, text]) => text)
   return [reasonTexts[reason](fit, about), ...said].filter((text) => text !== '').join('; ')

@@ -1,4 +1,4 @@
-/** Weights that are made of the model, as 1/f² is. */
+/** Weights that depend on the model, such as 1/f². */
 
 import { OptionError } from '../../core/errors.js'
 import { Graph } from '../../expressions/graph.js'
@@ -9,16 +9,16 @@ import type { FitValues } from '../problem/options.js'
 import type { Problem } from '../problem/problem.js'
 import { modelColumns } from '../programs/function-curve.js'
 
-/** The model's value in a text of weights. */
+/** Name of the model's value in an expression for weights. */
 const MODEL_VALUE = 'f'
-/** A column that no user's text can have. */
+/** A column name that users' expressions cannot contain. */
 export const WEIGHTS = '@weights'
-/** Rounds at most; they are fewer than ten where numbers are within a third of the model. */
+/** Most rounds. Fewer than ten suffice if the data are within a third of the model. */
 export const MAX_ROUNDS = 100
-/** Of a parameter, what is no change but rounding. */
+/** A relative change of a parameter below this value is rounding error. */
 const WEIGHT_TOLERANCE = 1e-13
 
-/** The text by which weights are made, if that is what these options want. */
+/** The expression for weights in the options `sigma` and `weights`, if either is a string. */
 export function weightExpression({
   sigma,
   weights,
@@ -26,12 +26,12 @@ export function weightExpression({
   return [sigma, weights].find((given) => typeof given === 'string')
 }
 
-/** A weight: of the model's value, and a row of its columns. */
+/** Computes a weight from the model's value and a row of its columns. */
 export type WeightFunction = (f: number, row: ArrayLike<number>) => number
 
-/** @throws OptionError where the text has other names than f and columns; ExpressionError where it is none */
+/** @throws OptionError if the expression uses names other than f and columns; ExpressionError if it is invalid */
 export function compileWeights(problem: Problem, text: string, option: 'sigma' | 'weights'): WeightFunction {
-  if (problem.loss === 'poisson') throw new OptionError(option, 'none by the model, of counts', text)
+  if (problem.loss === 'poisson') throw new OptionError(option, 'no expression for counts', text)
   const graph = new Graph()
   const columns = modelColumns(problem)
   const { root, names } = parse(text, graph)
@@ -47,9 +47,9 @@ export function compileWeights(problem: Problem, text: string, option: 'sigma' |
   }
 }
 
-/** Whether a round has moved a parameter no more than a step beside its standard error would. */
+/** Whether a round moved a parameter by no more than the tolerance, relative to its standard error. */
 export function isSettledWeight(before: number, now: number, variance: number, tolerance: number): boolean {
-  // Of what no error is known, the change is beside the parameter.
+  // Without a standard error, the change is compared with the parameter itself.
   const limit = Number.isNaN(variance)
     ? Math.sqrt(tolerance) * Math.abs(now)
     : Math.sqrt(tolerance * variance)

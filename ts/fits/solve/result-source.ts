@@ -2,12 +2,12 @@
 
 import type { FitContext } from './fit-context.js'
 
-/** A solved fit, and its index among those that were solved with it. */
+/** A solved fit: its context, and its index there. */
 export interface FitSource {
   readonly context: FitContext
   readonly index: number
 }
 
-// A proxy of a result has no entry, as it has no private fields.
+// A proxy of a result has no entry, just as it has no private fields.
 export const fitSources = new WeakMap<object, FitSource>()
 export const fitManySources = new WeakMap<object, FitContext>()

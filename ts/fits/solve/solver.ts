@@ -1,4 +1,4 @@
-/** How runs of fits are solved: the quick way first, and what loses digits by it or has not arrived by a sure one. */
+/** Solves runs of fits: by normal equations first, then by QR if those lose digits or do not converge. */
 
 import type { FloatArray } from '../../core/numbers.js'
 import { type DataColumn, pickRuns, putRuns } from '../../many/batch/data.js'
@@ -9,34 +9,34 @@ import { triangleIndex } from '../programs/ldlt.js'
 import type { FitPrograms, ModelPrograms } from '../programs/program-cache.js'
 import type { Iterations } from './iterations.js'
 
-/** Runs whose data have equally many rows. */
+/** Runs whose data have equal row counts. */
 export interface SolverBatch {
-  /** The fits whose data they have. */
+  /** Indices of the fits whose data each run uses. */
   readonly runs: Uint32Array
   readonly data: readonly DataColumn[]
-  /** Columns of where parameters start, and of what is fixed. */
+  /** Columns of starting values, and of fixed parameters. */
   readonly starts: readonly FloatArray[]
   readonly fixed: readonly FloatArray[]
-  /** Rows that are more than parameters that vary. */
+  /** Observations minus free parameters. */
   readonly degreesOfFreedom: FloatArray
 }
 
-/** Where a method has led runs, by parameter that varies. */
+/** End points of another method, with one column per free parameter. */
 export interface StoppedRuns {
   readonly best: readonly FloatArray[]
   readonly iterations: ArrayLike<number>
   readonly reason: ArrayLike<number>
 }
 
-/** From where on a program is iterated. */
+/** Starting point of a program's iterations. */
 interface RunStart {
   readonly free: readonly FloatArray[]
   readonly units: readonly FloatArray[]
-  /** What a state has elsewhere than its starts say. */
+  /** Values of the state that differ from its initial ones, by position. */
   readonly fixedValues: ReadonlyMap<number, FloatArray | number>
 }
 
-/** Columns of what has been found. */
+/** Results of the runs: columns over runs. */
 export interface SolverResult {
   readonly free: readonly FloatArray[]
   readonly cost: FloatArray
@@ -48,34 +48,34 @@ export interface SolverResult {
   readonly atBound: readonly FloatArray[]
   readonly unidentifiable: readonly FloatArray[]
   readonly evaluations: Float64Array
-  /** What a step would still gain, where it has been looked closer. */
+  /** Gain of the step that is left, after a refined check. */
   readonly remaining: FloatArray
-  /** Where steps have stopped; diagonals of JᵀWJ there, and the largest ones on the way. */
+  /** The points at which the steps stopped, the diagonals of JᵀWJ there, and their largest values on the way. */
   readonly stopped: readonly FloatArray[]
   readonly diagonal: readonly FloatArray[]
   readonly largest: readonly FloatArray[]
 }
 
-/** So many evaluations a fit has before another way is tried, unless half of those that it may have are more. */
+/** Evaluations before the second method takes over. At least half of the limit is used. */
 const FIRST_ITERATIONS = 100
-/** What only has to find its last digits has so many at least. */
+/** Fewest evaluations of a fit that is only refined to its last digits. */
 const POLISHING_ITERATIONS = 16
-/** A λ that is less than the least one, and not 0. */
+/** Initial λ of a QR refinement: positive, but below the smallest λ. */
 const MIN_COST = 1e-300
-/** Most times a solver starts again with new scales. */
+/** Most restarts of the refinement with new scales. */
 const MAX_ROUNDS = 3
-/** … which it does if a scale has changed by this factor: 2¹⁰⁰. */
+/** The refinement restarts if a scale has changed by more than this factor: 2¹⁰⁰. */
 const MAX_SCALE_RATIO = 1.2676506002282294e30
-/** Steps by which what has converged finds its last digits. */
+/** Most steps that refine a converged fit to its last digits. */
 const MAX_POLISHES = 3
-/** A χ² that is larger by no more than this factor may be of the same minimum. */
+/** A χ² within this factor may belong to the same minimum. */
 export const EQUALITY_RATIO = 1 + 1e-6
-/** Of a diagonal of JᵀWJ that has been larger so many times, nothing may be left but what a step has not quite reached. */
+/** A diagonal element of JᵀWJ below this fraction of its largest value may have faded. */
 const FADED_RATIO = 1e-12
-/** 2⁻¹⁰¹⁰. Sums of squares below it may have lost digits, as these are near the least numbers that there are. */
+/** 2⁻¹⁰¹⁰. Smaller sums of squares may have lost digits near the underflow limit. */
 const MIN_DIAGONAL = 9.113902524445497e-305
 
-/** Evaluations of the first way, of all that there are. */
+/** Evaluations of the first method, out of a total. */
 export const firstIterations = (most: number) =>
   Math.max(Math.min(most, FIRST_ITERATIONS), Math.ceil(most / 2))
 
@@ -89,11 +89,11 @@ export class Solver {
   }
 
   /**
-   * By Levenberg-Marquardt.
+   * Solves runs by Levenberg-Marquardt.
    *
-   * @param maxIterations evaluations of a run, of which what loses digits by squares may have a quarter more
-   * @param mayRestart where it has not arrived
-   * @param isWarmStart whether it starts near its end
+   * @param maxIterations evaluations per run; a run that loses digits with normal equations may use a quarter more
+   * @param mayRestart whether a run that has not converged is solved again by QR
+   * @param isWarmStart whether the runs start close to their minima
    */
   *solve(
     some: SolverBatch,
@@ -106,7 +106,7 @@ export class Solver {
     const fixedValues = new Map(isWarmStart ? [[byNormalEquations.state.damping, 0]] : [])
     const from = { free: some.starts, units: [], fixedValues }
     const solved = yield* this.#iterateBy(byNormalEquations, some, from, first)
-    // What has had all evaluations that it may have is only looked at.
+    // A run that has used all its evaluations is only diagnosed.
     const isSpent = (reason: number) => first === maxIterations && reason === MAX_ITERATIONS
     yield* this.#diagnoseByQr(solved, some, indicesWhere(solved.reason, isSpent))
     const isFaint = hasFadedParameter(solved)
@@ -126,7 +126,7 @@ export class Solver {
     return solved
   }
 
-  /** Goes on from where runs have stopped, by what loses no digits; again where the units are others now. */
+  /** Continues runs by QR from the points at which they stopped, and restarts if the scaling units have changed. */
   *#refine(
     solved: SolverResult,
     some: SolverBatch,
@@ -153,7 +153,7 @@ export class Solver {
     }
   }
 
-  /** What is said of where another method has led runs. */
+  /** Diagnoses the end points of another method. */
   *diagnose(some: SolverBatch, stops: StoppedRuns): Generator<EngineCall, SolverResult> {
     const seen = yield* this.#diagnose(this.#compiled.byNormalEquations, some, stops, [], null)
     const isFaint = hasFadedParameter(seen)
@@ -162,7 +162,7 @@ export class Solver {
     return seen
   }
 
-  /** Looks at some of what has been solved by what loses no digits. */
+  /** Diagnoses some of the solved runs by QR. */
   *#diagnoseByQr(solved: SolverResult, some: SolverBatch, doubtful: Uint32Array): Generator<EngineCall> {
     if (doubtful.length === 0) return
     const few = selectRuns(some, doubtful)
@@ -175,7 +175,7 @@ export class Solver {
     merge(solved, yield* this.#diagnose(this.#compiled.byQr, few, stops, units, null), doubtful, () => true)
   }
 
-  /** Units of residuals, and of each parameter's derivatives, at points. */
+  /** Scaling units of the residuals, and of the derivatives with respect to each parameter, at the given points. */
   *#units(
     { runs, data, fixed }: SolverBatch,
     free: readonly FloatArray[],
@@ -210,7 +210,7 @@ export class Solver {
     return yield* this.#diagnose(programs, some, stops, from.units, x)
   }
 
-  /** What is said of where runs have stopped, of a program all that it has left. */
+  /** Diagnoses stopped runs, from the end state of a program if there is one. */
   *#diagnose(
     programs: FitPrograms,
     some: SolverBatch,
@@ -220,7 +220,7 @@ export class Solver {
   ): Generator<EngineCall, SolverResult> {
     const { problem, state, last, isCloser } = programs
     const { runs, data, fixed } = some
-    // One more look, where steps have not seen what errors are made of.
+    // If steps use other second derivatives than standard errors, the end points are evaluated once more.
     const isKnown = ended !== null && (problem.loss === 'squared' || problem.loss === 'poisson')
     const rest = [...fixed, ...units]
     const starts = state.starts.slice(best.length + rest.length) as readonly number[]
@@ -231,7 +231,7 @@ export class Solver {
     for (let run = 0; run < runs.length; run++) evaluations[run] = iterations[run]
     const largest = state.scale.map((at) => (isCloser ? (ended ?? x)[at].slice() : (ended ?? x)[at]))
     const solved = { ...(yield* this.#runDiagnostics(programs, some, x, largest, units)), evaluations }
-    // The step that is left has not been looked at: where parameters hardly differ in what they do, it may lead far away.
+    // The step that is left has not been evaluated. If parameters are nearly collinear, it may lead far away.
     const isOpen = new Uint8Array(runs.length).fill(isCloser ? 1 : 0)
     let before = solved.remaining
     for (let k = 0; k < MAX_POLISHES && isOpen.includes(1); k++) {
@@ -256,7 +256,7 @@ export class Solver {
     return solved
   }
 
-  /** What a summary says of points, by what an iteration there has left. */
+  /** Runs the diagnostics on the state that an iteration has left. */
   *#runDiagnostics(
     { problem: { free }, state, summary, isCloser }: FitPrograms,
     { runs, starts, degreesOfFreedom }: SolverBatch,
@@ -266,7 +266,7 @@ export class Solver {
   ): Generator<EngineCall, Diagnostics> {
     const point = [...state.best, state.cost, ...state.right, ...state.matrix].map((at) => x[at])
     const inputs = [...point, degreesOfFreedom, ...(isCloser ? [...largest, ...starts] : []), ...units]
-    // Where programs run again, what they have said is copied: other runs will be there.
+    // The refined check runs its programs again, so results are copied before other runs overwrite them.
     const own = (column: FloatArray) => (isCloser ? column.slice() : column)
     const [stopped, diagonal] = [state.best, free.map((_, i) => state.matrix[triangleIndex(i, i)])].map(
       (places) => places.map((at) => own(x[at])),
@@ -298,7 +298,7 @@ function squareRoots(squares: FloatArray): Float64Array {
   return found
 }
 
-/** Whether sums of squares are so small that they may have lost digits, or nothing is left of one: by run. */
+/** Whether a run's sums of squares are so small that digits may be lost, or one of its diagonal elements has faded. */
 function hasFadedParameter({ cost, diagonal, largest }: SolverResult): Uint8Array {
   const is = new Uint8Array(cost.length)
   for (let run = 0; run < is.length; run++) if (cost[run] < MIN_DIAGONAL) is[run] = 1
@@ -310,10 +310,10 @@ function hasFadedParameter({ cost, diagonal, largest }: SolverResult): Uint8Arra
   return is
 }
 
-/** Whether squares in one unit may be no numbers in the other. */
+/** Whether squares in one unit may underflow or overflow in the other. */
 const isFar = (a: number, b: number) => a > MAX_SCALE_RATIO * b || b > MAX_SCALE_RATIO * a
 
-/** Diagonals in a unit, as far as they are numbers. */
+/** Diagonals in scaled units; 0 if they overflow. */
 function scaleDiagonal(diagonal: FloatArray, unit: FloatArray): FloatArray {
   return diagonal.map((d, run) => {
     const scaled = d * unit[run] * unit[run]
@@ -321,7 +321,7 @@ function scaleDiagonal(diagonal: FloatArray, unit: FloatArray): FloatArray {
   })
 }
 
-/** Takes over what others have found, as far as it is better; their evaluations count in any case. */
+/** Copies the better results of a second solution. The evaluations are added in any case. */
 function merge(
   into: SolverResult,
   from: SolverResult,
@@ -335,7 +335,7 @@ function merge(
 
 type Diagnostics = Omit<SolverResult, 'evaluations'>
 
-/** Takes over what is said of some runs. */
+/** Copies the results of some runs. */
 function copyResults(into: Diagnostics, from: Diagnostics, runs: Uint32Array, at = runs): void {
   const columns = ({
     free,
@@ -367,7 +367,7 @@ function selectRuns(
   }
 }
 
-/** Where something is so. */
+/** Indices of the elements that satisfy a condition. */
 function indicesWhere(column: FloatArray | Uint32Array, is: (x: number, k: number) => boolean): Uint32Array {
   const found: number[] = []
   for (let k = 0; k < column.length; k++) if (is(column[k], k)) found.push(k)

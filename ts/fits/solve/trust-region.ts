@@ -1,9 +1,9 @@
 /**
- * Levenberg-Marquardt by whole arrays, one fit at a time: for models that are functions, and for more parameters than
- * programs take. Steps are those of MINPACK (Moré, 1978), within a radius that follows what steps have been good for. At a
- * bound that it would leave, a parameter is held.
+ * Levenberg-Marquardt with whole arrays, one fit at a time, for function models and for more parameters than compiled
+ * programs allow. The steps are those of MINPACK (Moré, 1978), within a trust region whose radius follows the success
+ * of previous steps. A parameter that would leave its range is held at the bound.
  *
- * It computes in units, as givens-qr.ts does: so no square is too small or too large for a number.
+ * All values are scaled as in givens-qr.ts, so no square underflows or overflows.
  */
 
 import { Graph } from '../../expressions/graph.js'
@@ -36,13 +36,13 @@ import {
 import type { Iterations } from './iterations.js'
 import type { SolverBatch, SolverResult, StoppedRuns } from './solver.js'
 
-/** The first radius, in lengths of the parameters. */
+/** Initial radius, as a multiple of the scaled length of the parameters. */
 const INITIAL_RADIUS = 100
-/** A step is taken where it gains this part of what was predicted. */
+/** A step is accepted if its gain exceeds this fraction of the prediction. */
 const MIN_ACCEPTED_RATIO = 1e-4
-/** Of a column, what is no more than rounding of exact derivatives. */
+/** Relative rounding error of exact derivatives. A smaller remainder of a column is noise. */
 const MIN_ROUNDING = 1e-14
-/** Words of bits. */
+/** Bits per word. */
 const BITS_PER_WORD = 32
 
 export class TrustRegionSolver {
@@ -58,7 +58,7 @@ export class TrustRegionSolver {
     return yield* this.#mapRuns(some, (fit, x) => fit.solve(x, most))
   }
 
-  /** What is said of where another method has led runs. */
+  /** Diagnoses the end points of another method. */
   *diagnose(
     some: SolverBatch,
     { best, iterations, reason }: StoppedRuns,
@@ -113,7 +113,7 @@ export class TrustRegionSolver {
   }
 }
 
-/** What has been found of a run. */
+/** Results of one run. */
 interface FitEnd {
   readonly free: Float64Array
   readonly covariance: Float64Array
@@ -124,25 +124,25 @@ interface FitEnd {
   readonly reason: number
 }
 
-/** A point, and what it costs in units. */
+/** A point, and its cost in scaled units. */
 interface TrialPoint {
   readonly x: Float64Array
   readonly f: Float64Array
   readonly cost: number
 }
 
-/** R of parameters that may move, and which these are, in the order of pivots. */
+/** R of the parameters that may move, and their indices in pivot order. */
 interface ReducedSystem {
   readonly triangle: PivotedTriangle
   readonly places: readonly number[]
 }
 
-/** What is known about a point. */
+/** Derivatives at a point, and the reduced system. */
 interface PointDerivatives extends TrialPoint, ReducedSystem {
-  /** Of W^½·J in units, by parameter that varies, with the weights of steps: lengths of columns. */
+  /** Lengths of the columns of W^½·J in scaled units, per free parameter, with the weights of steps. */
   readonly lengths: readonly number[]
   readonly moves: readonly boolean[]
-  /** J */
+  /** The Jacobian J. */
   readonly slopes: readonly Float64Array[]
 }
 
@@ -154,12 +154,12 @@ class TrustRegionFit {
   readonly #isAbsolute: boolean
   readonly #degreesOfFreedom: number
   readonly #start: Float64Array
-  /** By which residuals, and derivatives by each parameter, are multiplied. */
+  /** Scaling units: the factors of the residuals, and of the derivatives with respect to each parameter. */
   #unit = 1
   #units: readonly number[] = []
-  /** The largest lengths of columns so far: D. */
+  /** D: the largest length of each column so far. */
   readonly #scale: Float64Array
-  /** How large parameters are at least, for differences. */
+  /** Smallest magnitude of each parameter, for finite differences. */
   readonly #sizes: Float64Array
 
   constructor(
@@ -188,7 +188,7 @@ class TrustRegionFit {
     this.#degreesOfFreedom = degreesOfFreedom[run]
     this.#start = Float64Array.from(starts, (start) => start[run])
     this.#scale = new Float64Array(starts.length)
-    // Of a logarithm 1 is a factor of e.
+    // A change of 1 in a logarithm is a factor of e.
     this.#sizes = Float64Array.from(problemInSteps.isLogarithm, Number)
   }
 
@@ -232,7 +232,7 @@ class TrustRegionFit {
         yield
         const point = { x, f, cost: this.#costs.costAt(f, this.#unit) }
         const along = multiplyUpper(triangle.columns, taken)
-        // Of the linear model: half the derivative at first, and what the step gains in all.
+        // Half the initial derivative of the linear model along the step, and its total gain.
         const slope = dot(along, triangle.right)
         const predicted = -(2 * slope + dot(along, along))
         const actual = point.cost < 100 * at.cost ? at.cost - point.cost : -at.cost
@@ -250,7 +250,7 @@ class TrustRegionFit {
         if (ratio >= MIN_ACCEPTED_RATIO) next = yield* this.#slopesAt(point)
         if (next === undefined && ratio >= MIN_ACCEPTED_RATIO) radius = 0.1 * Math.min(radius, length)
         isFirst = false
-        // What is left is rounding, unless a bound was in the way.
+        // No gain is left but rounding, unless a bound was in the way.
         const isOver =
           radius <= tolerance * this.#stepLength(at.x) || Math.abs(predicted) <= EPSILON * at.cost
         if (next === undefined && isOver) return this.#describeEnd(at, STALLED)
@@ -259,7 +259,7 @@ class TrustRegionFit {
     }
   }
 
-  /** Where it starts; undefined where that is not finite. */
+  /** Evaluates the starting point; undefined if its cost is not finite. */
   *#initialize(x: Float64Array): Generator<EngineCall, TrialPoint | undefined> {
     const f = yield* this.#curve.evaluate(x)
     this.#unit = this.#costs.unitFor(f)
@@ -267,7 +267,7 @@ class TrustRegionFit {
     return cost < Infinity ? { x, f, cost } : undefined
   }
 
-  /** Undefined where derivatives are not finite. */
+  /** Evaluates the derivatives at a point; undefined if they are not finite. */
   *#slopesAt(point: TrialPoint): Generator<EngineCall, PointDerivatives | undefined> {
     const { x, f, cost } = point
     const { min, max } = this.#problem
@@ -287,7 +287,7 @@ class TrustRegionFit {
       const length = lengths[i]
       this.#scale[i] = Math.max(this.#scale[i], length)
       if (this.#problem.isLogarithm[i] || !(length > 0)) continue
-      // Far from the data it is no measure of steps.
+      // Far from the data, this length is no measure of a step.
       const most = 10 * Math.max(Math.abs(x[i]), Math.abs(this.#start[i])) || Infinity
       this.#sizes[i] = Math.min((Math.sqrt(cost) / length) * this.#units[i], most)
     }
@@ -295,7 +295,7 @@ class TrustRegionFit {
       const gradient = dot(column, right)
       return lengths[i] > 0 && !this.#leavesBox(x, i, -gradient)
     })
-    // Where others go on, it may be driven out all the same.
+    // If other parameters continue, a held parameter may still be driven out of its range.
     for (;;) {
       const { triangle, places } = reduceToMoving(columns, right, moves)
       const step = solveUpper(triangle.columns, triangle.right)
@@ -306,13 +306,13 @@ class TrustRegionFit {
     }
   }
 
-  /** Whether a parameter that is at a bound would leave it. */
+  /** Whether a parameter at a bound would leave its range. */
   #leavesBox(x: Float64Array, i: number, by: number): boolean {
     const { min, max } = this.#problem
     return (x[i] <= min[i] && by < 0) || (x[i] >= max[i] && by > 0)
   }
 
-  /** W^½·J and the right side in units, by a weight of the rows. */
+  /** W^½·J and the right-hand side in scaled units, with one kind of row weights. */
   #weighted(f: Float64Array, slopes: readonly Float64Array[], second: 'weight' | 'curvature') {
     const { roots, right } = this.#costs.weights(f, this.#unit, second)
     const unit = this.#unit
@@ -335,13 +335,13 @@ class TrustRegionFit {
     return to
   }
 
-  /** ‖D·x‖ in units. */
+  /** ‖D·x‖ in scaled units. */
   #stepLength(x: Float64Array): number {
     const parts = fillArray(x.length, (i) => x[i] / this.#units[i])
     return scaledLength(parts, this.#scale)
   }
 
-  /** How many columns have more of their own than rounding. */
+  /** Count of columns whose remainder is more than rounding error. */
   #numericalRank({
     triangle,
     places,
@@ -354,7 +354,7 @@ class TrustRegionFit {
     return none < 0 ? places.length : none
   }
 
-  /** Gains that are as good as none: beside the parameters, and beside what is left too. */
+  /** Gains that count as zero: relative to the parameters (`least`), and relative to the cost as well (`most`). */
   #radiusLimit({ x, lengths, cost }: PointDerivatives) {
     const parts = fillArray(x.length, (i) => (x[i] / this.#units[i]) * lengths[i])
     const exact = Math.max(EXACT_FIT_RATIO * EXACT_FIT_RATIO, 4 * this.#tolerance * this.#tolerance)
@@ -365,13 +365,16 @@ class TrustRegionFit {
     }
   }
 
-  /** What is said of where steps have stopped; the step that is left is taken where it is so short that no evaluation tells. */
+  /**
+   * Describes the end point. The step that is left is taken if it is so short that no evaluation could show the
+   * difference.
+   */
   #describeEnd(at: PointDerivatives, reason: number): FitEnd {
     const { x, lengths } = at
     const { least, most } = this.#radiusLimit(at)
     const { min, max } = this.#problem
     const isUnidentifiable = lengths.map((length, i) => {
-      // Where there is no other place, differences tell nothing.
+      // If the bounds are equal, finite differences are impossible and say nothing.
       if (min[i] === max[i]) return false
       const size = Math.max(Math.abs(x[i]), Math.abs(this.#start[i])) / this.#units[i]
       const part = length * size
@@ -389,10 +392,10 @@ class TrustRegionFit {
     const atPoint = gain <= most ? CONVERGED : STALLED
     const verdict = !isSound || isUnidentifiable.includes(true) ? SINGULAR : atPoint
     const freedom = this.#degreesOfFreedom + isAtBound.filter((is) => is).length
-    // Of squares the second derivatives of errors are those of steps.
+    // For the squared loss, steps and standard errors use the same second derivatives.
     const isSame = this.#problem.loss === 'squared'
     const ofErrors = !isSound ? null : isSame ? { triangle, places } : this.#reduce(at, moves, 'curvature')
-    // The standard deviation of a row, in units.
+    // Standard deviation of a row, in scaled units.
     const ofRows = this.#isAbsolute ? this.#unit : freedom > 0 ? Math.sqrt(cost / freedom) : NaN
     const { covariance, errors } = this.#errors(ofErrors, ofRows)
     return {
@@ -415,7 +418,7 @@ class TrustRegionFit {
     return reduceToMoving(columns, right, moves)
   }
 
-  /** @param system null where nothing is known */
+  /** @param system null if nothing is known */
   #errors(system: ReducedSystem | null, ofRows: number) {
     const { length: size } = this.#units
     const covariance = new Float64Array(triangleIndex(size, 0)).fill(NaN)
@@ -433,7 +436,7 @@ class TrustRegionFit {
     return { covariance, errors }
   }
 
-  /** Of a fit that cannot begin. */
+  /** Result of a fit whose start is not finite. */
   #noUsablePoint(x: Float64Array): FitEnd {
     const none = (count: number) => new Float64Array(count).fill(NaN)
     const words = packBits(Array.from(x, () => false))
@@ -451,7 +454,7 @@ class TrustRegionFit {
 
 const EPSILON = Number.EPSILON
 
-/** R of those columns that may move; overwrites all. */
+/** R of the columns that may move. All columns are overwritten. */
 function reduceToMoving(
   columns: readonly Float64Array[],
   right: Float64Array,
@@ -465,20 +468,20 @@ function reduceToMoving(
   return { triangle, places: triangle.pivots.map((k) => own[k]) }
 }
 
-/** Conditions as bits of words. */
+/** Packs conditions into bits of words. */
 function packBits(conditions: readonly boolean[]): number[] {
   const words = new Array<number>(Math.ceil(conditions.length / BITS_PER_WORD)).fill(0)
   for (const [i, is] of conditions.entries()) if (is) words[i >> 5] = (words[i >> 5] | (1 << (i & 31))) >>> 0
   return words
 }
 
-/** What rows cost, by how far a curve is from them. */
+/** Computes the losses of the rows from the values of a curve. */
 class CostEvaluator {
   readonly #problem: Problem
   readonly #y: Float64Array
   readonly #weight: Float64Array | null
   readonly #machine: ProgramRunner | null
-  /** √ of weights, where these are all that rows have. */
+  /** Square roots of the weights, for losses without further row weights. */
   readonly #roots: Float64Array
 
   constructor(problem: Problem, y: Float64Array, weight: Float64Array | null) {
@@ -490,7 +493,7 @@ class CostEvaluator {
     for (let row = 0; row < y.length; row++) this.#roots[row] = weight === null ? 1 : Math.sqrt(weight[row])
   }
 
-  /** A power of 2 by which residuals become about 1. */
+  /** The power of 2 that scales the largest residual to about 1. */
   unitFor(f: Float64Array): number {
     if (this.#problem.loss === 'poisson') return 1
     let most = 0
@@ -501,7 +504,7 @@ class CostEvaluator {
     return powerOfTwoUnit(most)
   }
 
-  /** Σ of what rows cost, by the unit's square; ∞ where that is no number. */
+  /** Sum of the row losses in squared units; ∞ if it is not a number. */
   costAt(f: Float64Array, unit: number): number {
     let sum = 0
     for (let row = 0; row < f.length; row++) {
@@ -514,7 +517,7 @@ class CostEvaluator {
     return sum < Infinity ? sum : Infinity
   }
 
-  /** By row √ of half the second derivative, and the first one by it. */
+  /** Per row, the square root of half the second derivative, and the first derivative divided by it. */
   weights(f: Float64Array, unit: number, second: 'weight' | 'curvature') {
     const right = zeros(f.length)
     const machine = this.#machine
@@ -540,7 +543,10 @@ class CostEvaluator {
   }
 }
 
-/** Of a row: what it costs, half the derivative, and half the second ones of steps and errors. */
+/**
+ * Compiles the loss of a row, half its first derivative, and half its second derivatives for steps and for standard
+ * errors.
+ */
 function compileLoss({ loss, scale }: Problem): ProgramRunner {
   const graph = new Graph()
   const [model, , , unit] = ['f', 'y', 'w', 'unit'].map((name) => graph.name(name))

@@ -1,4 +1,4 @@
-/** Fits near others, to other data of equal form: no more is said of them than where they end. */
+/** Fits that start near the minimum of a previous fit, to data of the same shape. They report only their end points. */
 
 import type { FloatArray } from '../../core/numbers.js'
 import { type DataColumn, groupByRows, pickRuns, putRuns, rowsInRun } from '../../many/batch/data.js'
@@ -11,14 +11,14 @@ import type { PendingFits } from './fit-context.js'
 import { Iterations, MAX_RUNS } from './iterations.js'
 import { Solver } from './solver.js'
 
-/** What they are made of. */
+/** Inputs of warm-started fits. */
 export interface WarmStartOptions {
   readonly compiled: ModelPrograms
   readonly parameters: readonly Parameter[]
   readonly threads: number
-  /** In the order of the problem's. */
+  /** Columns in the order of the problem's. */
   readonly columns: ReadonlyMap<string, DataColumn>
-  /** Where parameters start, by fit, in their bounds. */
+  /** Starting values per fit, inside of the bounds. */
   readonly starts: ReadonlyMap<string, FloatArray>
   readonly count: number
   readonly maxIterations: number

@@ -1,4 +1,4 @@
-/** A batch of runs in memory, as crates/kernels/src/many/layout.rs describes it. */
+/** Memory of a batch of runs, in the layout of crates/kernels/src/many/layout.rs. */
 
 import type { Kernel } from '../../arena/kernel.js'
 import {
@@ -28,11 +28,14 @@ export interface BatchShape {
   readonly dtype: 'float32' | 'float64'
   readonly value: Program
   readonly gradient: Program
-  /** The rule's; null where the gradient's program gives the next parameters itself, and whether a run stops. */
+  /**
+   * Kernel of the rule. It is null if the gradient's program itself returns the next parameters and whether the run
+   * stops.
+   */
   readonly kernel: Kernel | null
-  /** How many runs are in it. */
+  /** Count of the runs in the batch. */
   readonly runs: number
-  /** Columns of data, how many of them all runs share, and as many rows as each of its runs has. */
+  /** Count of data columns, of shared columns, and of rows per run. */
   readonly columns: number
   readonly shared: number
   readonly rows: number
@@ -46,11 +49,11 @@ export interface BatchShape {
   readonly scratches: number
   /** Whether parameters have bounds. */
   readonly isBounded: boolean
-  /** Whether somebody reads its cohorts after each call, and not its results alone. */
+  /** Whether the cohorts are read after each call, in addition to the results. */
   readonly isRecorded?: boolean
 }
 
-/** Where runs have ended, a column each. */
+/** Results of the runs, one column per quantity. */
 export interface BatchResults {
   readonly x: readonly FloatArray[]
   readonly value: Float64Array
@@ -60,20 +63,22 @@ export interface BatchResults {
   readonly reason: Uint32Array
 }
 
-/** How many numbers a table has. */
+/** Count of the entries in a table. */
 const countEntries = (table: Readonly<Record<string, number>>) => Object.keys(table).length
 
-/** A table's numbers in the order of their places. */
+/** Numbers of a table in the order of its indices. */
 const toOrderedArray = <T extends string>(table: Readonly<Record<T, number>>, numbers: Record<T, number>) =>
   Object.keys(table).map((name) => numbers[name as T])
 
-/** Bytes a lane beside its numbers, and of a result beside its point: float64 numbers, and a word. */
+/** Bytes per lane, and per result, in addition to the numbers of a point: float64 numbers and a word. */
 const MIN_LANE_BYTES = countEntries(BATCH_SHORT) * 8 + 4
 const MIN_RESULT_BYTES = countEntries(BATCH_OUTCOME) * 8 + 4
-/** What is so many bytes apart is in one set of the first-level cache. */
+/** Addresses at this distance fall into the same set of the first-level cache. */
 const CACHE_SET_BYTES = 4096
 
-/** Its places begin at multiples of a line; all that is written is read by the engine. */
+/**
+ * A batch in memory. Its arrays begin at multiples of a cache line, and the engine reads everything that is written.
+ */
 export class Batch {
   readonly region: Region
   readonly rowLength: number
@@ -81,21 +86,21 @@ export class Batch {
   readonly shape: BatchShape
   readonly #header: Uint32Array
   readonly #settings: Float64Array
-  /** How many runs of each cohort live. */
+  /** Count of running runs in each cohort. */
   readonly counts: Uint32Array
-  /** Runs of a cohort; the last ones may have fewer. */
+  /** Runs per cohort; the last cohorts may have fewer. */
   readonly perRun: number
-  /** Where each array begins, in lines, and its bytes. */
+  /** Start of each array in lines, and its length in bytes. */
   readonly #places: Readonly<Record<string, number>>
   readonly #lengths: Readonly<Record<string, number>>
-  /** Numbers of a column that differs by run in each row: one for each run of a cohort, and what pads a vector. */
+  /** Numbers per row of a column that differs between runs: one per run of a cohort, plus padding to whole vectors. */
   readonly #dataLanes: number
-  /** Where lanes are rows: numbers of a column, with what pads a vector; else 0. */
+  /** Numbers per column in row-parallel batches, including padding to whole vectors; otherwise 0. */
   readonly #rowLanes: number
   #cohorts: readonly Cohort[] | undefined
   #results: BatchResults | undefined
 
-  /** @param left a region that another batch needs no more */
+  /** @param left memory of another batch that is no longer needed */
   constructor(shape: BatchShape, left?: Region) {
     const { header, places, lengths, words, perRun, bytes } = computeLayout(shape)
     const { dataLanes, rowLanes, rowLength, constants } = header
@@ -126,7 +131,10 @@ export class Batch {
       values.fill(constant, k * vector, (k + 1) * vector)
   }
 
-  /** Whether another one would look alike: it can take its place, with views that take as long to make as few runs do. */
+  /**
+   * Whether a batch of another shape would have the same layout, so that this one can be reused. Creating the views of
+   * a batch takes as long as a few runs.
+   */
   isLike(shape: BatchShape): boolean {
     return (Object.keys(shape) as (keyof BatchShape)[]).every((name) => shape[name] === this.shape[name])
   }
@@ -135,7 +143,7 @@ export class Batch {
     this.#header[BATCH[name]] = number
   }
 
-  /** Updates that all runs have had: more than 32 bits count. */
+  /** Count of updates that all runs have had. It may exceed 32 bits. */
   get done(): number {
     return this.#settings[BATCH_SETTINGS.done]
   }
@@ -144,13 +152,13 @@ export class Batch {
     this.#settings[BATCH_SETTINGS.done] = updates
   }
 
-  /** Goes on behind updates that have been made: the coefficients of the next ones come first. */
+  /** Skips completed updates: the coefficients of the next updates move to the front. */
   skip(updates: number): void {
     this.done += updates
     this.coefficients.copyWithin(0, updates * this.rowLength)
   }
 
-  /** Does something while the runs of one cohort alone live. */
+  /** Calls a function while only the runs of one cohort count as running. */
   only(cohort: number, act: (batch: this) => void): void {
     const { counts } = this
     const all = counts.slice()
@@ -161,32 +169,32 @@ export class Batch {
     counts.set(all)
   }
 
-  /** How many are to be made now. */
+  /** Count of updates in the next call. */
   get updates(): number {
     return this.#header[BATCH.updates]
   }
 
-  /** Whether subnormal numbers of the state become 0 now and then. */
+  /** Whether subnormal numbers in the state are set to 0 at intervals. */
   get flushes(): boolean {
     return this.#header[BATCH.flushes] !== 0
   }
 
-  /** Whether some data differ by run. */
+  /** Whether some data differ between runs. */
   get isByRun(): boolean {
     return this.shape.columns > this.shape.shared
   }
 
-  /** Whether lanes are rows. */
+  /** Whether the batch is row-parallel. */
   get isByRows(): boolean {
     return this.#rowLanes > 0
   }
 
-  /** How many runs live. */
+  /** Count of running runs. */
   get live(): number {
     return this.counts.reduce((sum, live) => sum + live, 0)
   }
 
-  /** Puts its runs into its cohorts, a number each from 0 on. */
+  /** Assigns the runs to cohorts, with indices from 0 on. */
   *fill(beginning: RunInit): Slices<void> {
     const { runs, data } = beginning
     const { rows, shared } = this.shape
@@ -248,13 +256,13 @@ export class Batch {
     })
   }
 
-  /** Its bytes in front of an array. */
+  /** Bytes of the batch before an array. */
   before(array: 'value' | 'laneData'): Uint8Array {
     const { buffer, byteOffset } = this.region
     return new Uint8Array(buffer, byteOffset, this.#places[array] * LINE)
   }
 
-  /** The bytes of a cohort's data, and of its lanes. */
+  /** Bytes of a cohort's data, and of its lanes. */
   bytesOf(cohort: number): Uint8Array[] {
     return ['laneData', 'planes'].map((array) => {
       const bytes = this.#lengths[array] / this.shape.cohorts
@@ -262,7 +270,7 @@ export class Batch {
     })
   }
 
-  /** Views of the results, by run. */
+  /** Views of the results, indexed by run. */
   results(): BatchResults {
     this.#results ??= this.#viewResults()
     return this.#results
@@ -287,7 +295,7 @@ export class Batch {
     }
   }
 
-  /** Takes over data where lanes are rows: column by column, and of their own run by run. */
+  /** Copies the data of a row-parallel batch: shared columns one after the other, then the other columns run by run. */
   *#fillRows(data: readonly DataColumn[], runs: Uint32Array): Slices<void> {
     const { shared } = this.shape
     const [common, own] = [this.#shared, this.#perRunColumns]
@@ -299,12 +307,12 @@ export class Batch {
     }
   }
 
-  /** Data that all runs share: row by row, in it column by column. */
+  /** Data that all runs share: row by row, and within a row column by column. */
   get #shared(): FloatArray {
     return this.#numbers(this.#offsetOf('data'), this.shape.shared * (this.#rowLanes || this.shape.rows))
   }
 
-  /** Data of their own of all runs, where lanes are rows: run by run, in it column by column. */
+  /** Data that differ between runs, in row-parallel batches: run by run, and within a run column by column. */
   get #perRunColumns(): FloatArray {
     const { columns, shared } = this.shape
     return this.#numbers(this.#offsetOf('laneData'), (columns - shared) * this.#dataLanes * this.#rowLanes)
@@ -322,7 +330,7 @@ export class Batch {
   }
 }
 
-/** Arrays one after the other behind the header, each from a line on; how many lines there are. */
+/** Places arrays after the header, each at the start of a line. Returns the places and the count of lines. */
 function placeArrays(lengths: Readonly<Record<string, number>>) {
   const places: Record<string, number> = {}
   let lines = Math.ceil((countEntries(BATCH) * 4) / LINE)
@@ -333,7 +341,7 @@ function placeArrays(lengths: Readonly<Record<string, number>>) {
   return { places, lines }
 }
 
-/** Where everything of a batch lies: its header, and each array's line and bytes. */
+/** Computes the layout of a batch: its header, and the line and length of each array. */
 function computeLayout(shape: BatchShape) {
   const { dtype, value, gradient, kernel, columns, shared, rows, cohorts, lanes, updates, scratches } = shape
   const size = dtype === 'float32' ? 4 : 8
@@ -342,7 +350,7 @@ function computeLayout(shape: BatchShape) {
   const inVectors = (lanes: number) => Math.ceil(lanes / vector) * vector
   const rowLanes = kernel === null && isRowParallel(gradient, rows) ? inVectors(rows) : 0
   const inLanes = inVectors(each)
-  // Rows that begin in one set of the cache would push each other out.
+  // Padding keeps rows from starting in the same cache set, where they would evict each other.
   const apart = (inLanes * size) % CACHE_SET_BYTES === 0 ? vector : 0
   const dataLanes = rowLanes > 0 ? cohorts * each : inLanes + apart
   const parameters = value.parameters.length
@@ -352,7 +360,7 @@ function computeLayout(shape: BatchShape) {
   const planes = planeCount(shape)
   const cohortBytes = lanes * (planes * size + MIN_LANE_BYTES) + planes * GAP_OF_RUNS
   const words = { value: programWords(value), gradient: programWords(gradient) }
-  // First what each call has anew, then what cohorts have in common, and then what is theirs.
+  // The order is: data that each call replaces, data that cohorts share, data of the cohorts.
   const lengths: Record<string, number> = {
     settings: countEntries(BATCH_SETTINGS) * 8,
     coefficients: updates * rowLength * 8,
@@ -391,14 +399,14 @@ function computeLayout(shape: BatchShape) {
   return { header, places, lengths, words, perRun: each, bytes: lines * LINE }
 }
 
-/** How many numbers a lane has. */
+/** Count of arrays with one number per lane. */
 function planeCount({ value, kernel, isBounded }: BatchShape): number {
   return value.parameters.length * (1 + (kernel?.state.length ?? 0) + (isBounded ? 2 : 0))
 }
 
 const wordsByProgram = new WeakMap<Program, Uint32Array>()
 
-/** A program as words. */
+/** A program as 32-bit words. */
 function programWords(program: Program): Uint32Array {
   const { head, body, tail, sums, outputs } = program
   const before = wordsByProgram.get(program)

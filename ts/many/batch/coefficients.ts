@@ -1,4 +1,4 @@
-/** A rule's coefficients, update by update, as an optimizer's cohort has them. */
+/** Coefficients of a rule, update by update, as in the cohorts of an optimizer. */
 
 import type { Dtype } from '../../core/numbers.js'
 import { RuleInUse } from '../../rules/active-rule.js'
@@ -12,7 +12,7 @@ export class CoefficientRows {
   #clock: CounterOf<CounterFields>
   #next: CounterOf<CounterFields>
 
-  /** @param limit the largest absolute value of an element of a gradient */
+  /** @param limit largest absolute value of a gradient element */
   constructor(resolved: ResolvedRule, limit: number, dtype: Dtype) {
     this.use = new RuleInUse(resolved)
     this.#limit = limit
@@ -21,7 +21,7 @@ export class CoefficientRows {
     this.#next = { ...this.#clock }
   }
 
-  /** Writes those of the next updates, one behind the other. */
+  /** Writes the coefficients of the next updates, one row after the other. */
   write(to: Float64Array, updates: number, length: number): void {
     const { use } = this
     for (let k = 0; k < updates; k++) {

@@ -1,4 +1,4 @@
-/** A cohort of a batch: runs that have had the same updates, a lane each. */
+/** A cohort of a batch: runs with the same count of updates, one per lane. */
 
 import { BATCH_SHORT } from '../../arena/manifest.js'
 import type { FloatArray } from '../../core/numbers.js'
@@ -6,44 +6,47 @@ import { type Slices, visitInSlices } from '../../core/slices.js'
 import { type BoundsBox, selectLimit } from '../../objectives/bounds.js'
 import type { DataColumn } from './data.js'
 
-/** What it consists of, in the memory of its batch. */
+/** Arrays of a cohort, in the memory of its batch. */
 interface CohortLayout {
-  /** How many live. */
+  /** Count of running runs. */
   readonly count: Uint32Array
-  /** Parameters, state by parameter, and bounds by parameter if there are some. */
+  /** One array per parameter, then the state by parameter, then the bounds by parameter if there are any. */
   readonly planes: readonly FloatArray[]
-  /** Columns in the order of BATCH_SHORT: since when its steps are short. */
+  /** Columns in the order of BATCH_SHORT, which track short steps. */
   readonly short: readonly Float64Array[]
   readonly runs: Uint32Array
-  /** Data that all share: row by row, in it column by column. */
+  /** Data that all runs share: row by row, and within a row column by column. */
   readonly shared: FloatArray
-  /** Data of its runs: row by row, in it column by column, in that lane by lane. Where lanes are rows: see `Batch`. */
+  /**
+   * Data of the cohort's runs: row by row, then column by column, then lane by lane. For row-parallel batches see
+   * `Batch`.
+   */
   readonly data: FloatArray
 }
 
 interface CohortCounts {
   readonly parameters: number
-  /** Arrays of state. */
+  /** Count of the state arrays. */
   readonly states: number
   readonly rows: number
-  /** Of data: all, and those that differ by run. */
+  /** Count of all data columns, and of those that differ between runs. */
   readonly columns: number
   readonly byRun: number
-  /** Numbers of these in each row. */
+  /** Numbers per row of a column that differs between runs. */
   readonly dataLanes: number
-  /** Where lanes are rows: from a column to the next one; else 0. */
+  /** Distance from one column to the next in row-parallel batches; otherwise 0. */
   readonly rowLanes: number
 }
 
-/** How runs begin. */
+/** Initial values of the runs. */
 export interface RunInit {
-  /** Their numbers in all data. */
+  /** Indices of the runs in all data. */
   readonly runs: Uint32Array
-  /** In the order of the programs' columns: those that all runs share come first. */
+  /** Columns in the order of the programs. Shared columns come first. */
   readonly data: readonly DataColumn[]
-  /** A column for each parameter, or a number for all. */
+  /** One column per parameter, or a number for all runs. */
   readonly x: readonly (FloatArray | number)[]
-  /** What state begins from; the kernel's arrays in order. */
+  /** Initial values of the state, in the order of the kernel's arrays. */
   readonly starts: readonly (number | 'parameters')[]
   readonly box: BoundsBox<number | FloatArray> | null
 }
@@ -53,7 +56,7 @@ const LANES_PER_PASS = 16
 export class Cohort {
   readonly #layout: CohortLayout
   readonly #counts: CohortCounts
-  /** The least and the greatest number that each parameter may be, if there are some. */
+  /** Lower and upper bounds of each parameter, if there are any. */
   readonly #bounds: readonly FloatArray[]
 
   constructor(parts: CohortLayout, counts: CohortCounts) {
@@ -66,20 +69,20 @@ export class Cohort {
     return this.#layout.count[0]
   }
 
-  /** The numbers of its runs, of which the first ones live. */
+  /** Indices of the cohort's runs. The running ones come first. */
   get runs(): Uint32Array {
     return this.#layout.runs
   }
 
-  /** A parameter of its runs. */
+  /** Values of a parameter, one per lane. */
   theta(p: number): FloatArray {
     return this.#layout.planes[p]
   }
 
-  /** Puts runs into its lanes, from a first number on. */
+  /** Assigns runs to the lanes, from a first index on. */
   fill(first: number, live: number, { x, starts, box }: RunInit): void {
     const { planes, short, runs, count } = this.#layout
-    // Vectors are whole.
+    // Incomplete vectors are filled up.
     const filled = Math.ceil(live / LANES_PER_PASS) * LANES_PER_PASS
     for (const [p, column] of x.entries()) {
       const theta = planes[p]
@@ -103,11 +106,11 @@ export class Cohort {
     count[0] = live
   }
 
-  /** Takes over data of its lanes' runs, columns that differ by run. */
+  /** Copies the data of the lanes' runs, for columns that differ between runs. */
   *fillData(columns: readonly DataColumn[], runs: ArrayLike<number>): Slices<void> {
     const { data } = this.#layout
     const { rows, dataLanes } = this.#counts
-    // By a few lanes at once, so that what is read and written stays in the first-level cache.
+    // A few lanes are copied at once, so that the data stay in the first-level cache.
     const from = new Uint32Array(LANES_PER_PASS)
     for (let first = 0; first < runs.length; first += LANES_PER_PASS) {
       const count = Math.min(runs.length - first, LANES_PER_PASS)
@@ -134,7 +137,7 @@ export class Cohort {
     }
   }
 
-  /** Reads a lane's parameters and arrays of state, and since when its steps are short, by BATCH_SHORT. */
+  /** Reads the parameters and the state of a lane. Returns the lane's BATCH_SHORT fields. */
   read(lane: number, theta: FloatArray, states: readonly FloatArray[]): Float64Array {
     this.#visitState(theta, states, (array, i, plane) => {
       array[i] = plane[lane]
@@ -142,14 +145,14 @@ export class Cohort {
     return Float64Array.from(this.#layout.short, (column) => column[lane])
   }
 
-  /** A lane's bounds; null if there are none. */
+  /** Bounds of a lane; null if there are none. */
   box(lane: number): BoundsBox | null {
     if (this.#bounds.length === 0) return null
     const limits = this.#bounds.map((plane) => plane[lane])
     return { min: limits.filter((_, k) => k % 2 === 0), max: limits.filter((_, k) => k % 2 === 1) }
   }
 
-  /** A lane's data, by column. */
+  /** Data of a lane, by column. */
   data(lane: number): readonly FloatArray[] {
     const { data, shared } = this.#layout
     const { rows, columns, byRun, dataLanes, rowLanes } = this.#counts
@@ -178,14 +181,14 @@ export class Cohort {
     for (const [k, column] of this.#layout.short.entries()) column[lane] = firstUpdate[k]
   }
 
-  /** The last one takes its place. */
+  /** Removes a lane. The last lane takes its place. */
   remove(lane: number): void {
     const { count, planes, short, runs, data } = this.#layout
     const last = this.live - 1
     for (const column of [...planes, ...short, runs]) column[lane] = column[last]
     count[0] = last
     const { dataLanes, rowLanes } = this.#counts
-    // Where lanes are rows, they have their places by run.
+    // Row-parallel data are stored by run and need not move.
     for (let from = 0; from < data.length && rowLanes === 0; from += dataLanes) {
       data[from + lane] = data[from + last]
     }

@@ -1,4 +1,4 @@
-/** Data of many runs: the same for all, or for each its own. */
+/** Data of many runs: shared by all runs, or separate for each run. */
 
 import { OptionError } from '../../core/errors.js'
 import type { FloatArray } from '../../core/numbers.js'
@@ -6,34 +6,37 @@ import { isDetached, isFloatArray, readLength } from '../../core/typed-arrays.js
 import { isObject, toFloat64Array } from '../../core/untrusted-input.js'
 import { type Expression, readColumns } from '../../expressions/expression.js'
 
-/** Where runs start: a column for each parameter, or all parameters of the first run, of the second, … */
+/**
+ * Starting points of the runs: one column per parameter, or all parameters of the first run, then of the second, and so
+ * on.
+ */
 export type Starts = Readonly<Record<string, ArrayLike<number>>> | FloatArray | readonly number[]
 
-/** Columns by name: numbers for all runs, or a list for each run; all of a run's columns have one length. */
+/** Columns by name: numbers for all runs, or one array per run. All columns of a run have the same length. */
 export type PerRunData = Readonly<Record<string, ArrayLike<number> | readonly ArrayLike<number>[]>>
 
 export interface DataColumn {
   readonly numbers: Float64Array
-  /** Where each run's begin, and the end; null if all runs have the same. */
+  /** Offset of each run's rows, and of the end; null if all runs share the numbers. */
   readonly offsets: Float64Array | null
-  /** How many rows each run has, if it is known that all have equally many. */
+  /** Rows per run, if all runs are known to have the same count. */
   readonly perRun?: number | undefined
-  /** Where numbers are made as they are wanted: writes those of a run, each so many places behind the one before. */
+  /** Generates the numbers of a run on demand, and writes them with the given stride. */
   write?(run: number, to: FloatArray, from: number, stride: number): void
 }
 
-/** Copies of the columns, in the order of the expression's names. */
+/** Copies the columns, in the order of the expression's names. */
 export function readPerRunData(expression: Expression, data: PerRunData): Map<string, DataColumn> {
   return readColumns(expression, data, readColumn)
 }
 
-/** A copy of numbers for all runs, or of a list for each; of what is missing, if null is taken for that. */
+/** Copies numbers for all runs, or one array per run. With `takesNull`, null stands for a missing value. */
 export function readColumn(argument: string, column: unknown, takesNull = false): DataColumn {
   const shared = toFloat64Array(column, takesNull)
   if (shared !== undefined) return { numbers: shared, offsets: null }
   if (!Array.isArray(column)) refuseColumn(argument, column, takesNull)
   const { length: count } = column
-  // A list of holes may be billions long: there is room for what has been read, and as much again.
+  // A sparse array may claim billions of elements. Memory therefore grows only with the elements read so far.
   let offsets: Float64Array = new Float64Array(Math.min(count, MIN_GROWTH) + 1)
   const lists = new ListBuffer()
   let isEven = true
@@ -41,7 +44,7 @@ export function readColumn(argument: string, column: unknown, takesNull = false)
     if (!lists.add(column[run], takesNull)) refuseColumn(argument, column, takesNull)
     if (run + 1 === offsets.length) offsets = enlarge(offsets, Math.min(count, 2 * run) + 1)
     offsets[run + 1] = lists.length
-    // The others are as long, most of the time.
+    // The other arrays usually have the same length.
     if (run === 0) lists.expect(count * lists.length)
     else isEven &&= lists.length - offsets[run] === offsets[1]
   }
@@ -49,9 +52,9 @@ export function readColumn(argument: string, column: unknown, takesNull = false)
   return { numbers: lists.numbers(), offsets, perRun }
 }
 
-/** @throws OptionError, which says which number, or which list, is none */
+/** @throws OptionError for the first invalid number or array */
 function refuseColumn(argument: string, column: unknown, takesNull: boolean): never {
-  const expected = 'a list of numbers, a Float32Array or a Float64Array'
+  const expected = 'an array, Float32Array or Float64Array of numbers'
   if (Array.isArray(column)) {
     if (!isObject(column.find((x) => x !== null))) checkNumbers(argument, column, takesNull)
     for (let run = 0; run < column.length; run++) {
@@ -61,10 +64,10 @@ function refuseColumn(argument: string, column: unknown, takesNull: boolean): ne
         throw new OptionError(`${argument}[${run}]`, expected, list)
     }
   }
-  throw new OptionError(argument, `${expected}, or one of these for each run`, column)
+  throw new OptionError(argument, `${expected}, or one of these per run`, column)
 }
 
-/** Lists that are made room for before there is one. */
+/** Offsets that are allocated before any array is read. */
 const MIN_GROWTH = 1 << 16
 
 function enlarge(numbers: Float64Array, length: number): Float64Array {
@@ -73,15 +76,15 @@ function enlarge(numbers: Float64Array, length: number): Float64Array {
   return more
 }
 
-/** Most numbers that memory is allocated for before they have arrived … */
+/** Most numbers for which memory is allocated before they arrive, unless `GROWTH_FACTOR` allows more. */
 const MAX_EXPECTED_LENGTH = 1 << 21
-/** … unless this many times those that have arrived is more. */
+/** Memory may be allocated for this multiple of the numbers that have arrived. */
 const GROWTH_FACTOR = 4
 
-/** Copies of lists, one behind the other. */
+/** Concatenates copies of arrays. */
 class ListBuffer {
   length = 0
-  /** How many numbers there may be in all. */
+  /** Expected total count of numbers. */
   #expected = 0
   #numbers: Float64Array = new Float64Array(64)
 
@@ -90,7 +93,7 @@ class ListBuffer {
     if (length > this.#numbers.length) this.#grow(this.length)
   }
 
-  /** False where it is no list of numbers. */
+  /** Appends an array. Returns false if it is not an array of numbers. */
   add(list: unknown, takesNull: boolean): boolean {
     if (isFloatArray(list)) {
       if (isDetached(list)) return false
@@ -122,7 +125,7 @@ class ListBuffer {
 }
 
 export function containsNaN(numbers: Float64Array, from = 0, end = numbers.length): boolean {
-  // Of NaN and ∞ no multiple is 0: to add is quicker than to ask each number.
+  // A multiple of NaN or ∞ by 0 is not 0. Adding is faster than testing each number.
   let [a, b] = [0, 0]
   let k = from
   for (; k + 1 < end; k += 2) {
@@ -133,7 +136,7 @@ export function containsNaN(numbers: Float64Array, from = 0, end = numbers.lengt
   return a + b !== 0 && numbers.subarray(from, end).includes(NaN)
 }
 
-/** @throws OptionError where a list of numbers has something else */
+/** @throws OptionError if an element is not a number */
 function checkNumbers(argument: string, list: ArrayLike<unknown>, takesNull = false): void {
   if (isFloatArray(list)) return
   for (let i = 0; i < list.length; i++) {
@@ -143,42 +146,42 @@ function checkNumbers(argument: string, list: ArrayLike<unknown>, takesNull = fa
   }
 }
 
-/** Columns in the order that batches want: those that all runs share come first. */
+/** Columns in the order of batches: shared columns come first. */
 export function sharedFirst(columns: ReadonlyMap<string, DataColumn>): Map<string, DataColumn> {
   const isShared = ([, { offsets }]: readonly [string, DataColumn]) => offsets === null
   const entries = [...columns]
   return new Map([...entries.filter(isShared), ...entries.filter((entry) => !isShared(entry))])
 }
 
-/** How many columns all runs share. */
+/** Count of the shared columns. */
 export function sharedColumns(columns: readonly DataColumn[]): number {
   return columns.filter(({ offsets }) => offsets === null).length
 }
 
-/** How many rows of a column each run has, where it is known that all have equally many. */
+/** Rows of a column per run, if all runs are known to have the same count. */
 export function rowsPerRun({ numbers, offsets, perRun }: DataColumn): number | undefined {
   return offsets === null ? numbers.length : perRun
 }
 
-/** How many rows of a column a run has. */
+/** Rows of a column in a run. */
 export function rowsInRun(column: DataColumn, run: number): number {
   const { offsets } = column
   return offsets === null ? column.numbers.length : offsets[run + 1] - offsets[run]
 }
 
-/** A run's rows of a column: a view. */
+/** A view of a run's rows in a column. */
 export function numbersInRun({ numbers, offsets }: DataColumn, run: number): Float64Array {
   return offsets === null ? numbers : numbers.subarray(offsets[run], offsets[run + 1])
 }
 
-/** Where the rows of each run begin in a column, and where the last ones end. */
+/** Offset of each run's rows in a column, and of the end. */
 export function rowOffsets(count: number, rowsOf: (run: number) => number): Float64Array {
   const offsets = new Float64Array(count + 1)
   for (let run = 0; run < count; run++) offsets[run + 1] = offsets[run] + rowsOf(run)
   return offsets
 }
 
-/** A column with a list for each run. */
+/** Concatenates one array per run into a column. */
 export function concatenate(lists: readonly Float64Array[]): DataColumn {
   const offsets = rowOffsets(lists.length, (run) => lists[run].length)
   const numbers = new Float64Array(offsets[lists.length])
@@ -186,19 +189,19 @@ export function concatenate(lists: readonly Float64Array[]): DataColumn {
   return { numbers, offsets }
 }
 
-/** What errors call a column: names of columns that a user has not named begin with @, and are the option's. */
+/** Name of a column in error messages. Names that begin with `@` are internal; the rest is the name of the option. */
 export function dataArgument(name: string): string {
   return name.startsWith('@') ? name.slice(1) : `data: ${name}`
 }
 
-/** @throws OptionError where a run's columns have not one length, or no rows */
+/** @throws OptionError if the columns of a run differ in length or have no rows */
 export function checkRows(columns: ReadonlyMap<string, DataColumn>, runs: number): void {
   const [first] = columns.values()
   for (const [name, column] of columns) {
     const argument = dataArgument(name)
     const { offsets } = column
     if (offsets !== null && offsets.length - 1 !== runs) {
-      throw new OptionError(argument, `${runs} lists, as there are runs`, `${offsets.length - 1}`)
+      throw new OptionError(argument, `${runs} arrays, one per run`, `${offsets.length - 1}`)
     }
     const isShared = offsets === null && first.offsets === null
     const isEven = [column, first].every((one) => rowsPerRun(one) !== undefined)
@@ -208,13 +211,13 @@ export function checkRows(columns: ReadonlyMap<string, DataColumn>, runs: number
       if (rows === expected && rows > 0) continue
       const name = isShared ? '' : ` in run ${run}`
       if (rows !== expected)
-        throw new OptionError(argument, `${expected} rows${name}, as before`, `${rows} rows`)
+        throw new OptionError(argument, `${expected} rows per column${name}`, `${rows} rows`)
       throw new OptionError(argument, `at least one row${name}`, 'none')
     }
   }
 }
 
-/** Runs with equally many rows, in order. */
+/** Groups runs with equal row counts, in order. */
 export function groupByRows(columns: readonly DataColumn[], runs: Uint32Array): Uint32Array[] {
   const column = columns.find(({ offsets }) => offsets !== null)
   if (column === undefined || rowsPerRun(column) !== undefined) return [runs]
@@ -232,10 +235,10 @@ export function groupByRows(columns: readonly DataColumn[], runs: Uint32Array): 
 
 export type NumberArray = FloatArray | Uint8Array | Uint32Array
 
-/** From so many runs on it is worth a look whether they can be copied at once. */
+/** Fewest runs for which checking whether they can be copied at once is worthwhile. */
 const MIN_TOGETHER = 64
 
-/** Whether they are many, and neighbors in order. */
+/** Whether the runs are numerous and consecutive. */
 export function areContiguous(runs: Uint32Array): boolean {
   if (runs.length < MIN_TOGETHER) return false
   const [first] = runs
@@ -243,7 +246,7 @@ export function areContiguous(runs: Uint32Array): boolean {
   return true
 }
 
-/** Of some runs, in their order; of one also several times. */
+/** Picks the values of some runs, in their order. Runs may repeat. */
 export function pickRuns<Column extends FloatArray | Uint32Array>(
   column: Column,
   runs: Uint32Array,
@@ -255,7 +258,7 @@ export function pickRuns<Column extends FloatArray | Uint32Array>(
   return picked
 }
 
-/** Puts numbers to where runs have theirs. */
+/** Stores numbers at the positions of the given runs. */
 export function putRuns(
   column: NumberArray,
   runs: Uint32Array,

@@ -1,25 +1,28 @@
-/** How runs are put into batches, and batches into cohorts. */
+/** Divides runs into batches, and batches into cohorts. */
 
 import { BLOCK_OF_RUNS, LINE } from '../../arena/manifest.js'
 import type { Program } from '../../expressions/program.js'
 import { type DataColumn, rowsInRun } from './data.js'
 
-/** At most so many runs are in memory at once, beside starts and results. */
+/** Most runs in memory at once, apart from starts and results. */
 const MAX_RUNS = 1 << 16
 const MAX_LANES = 4096
-/** Data of runs of their own take at most so many bytes in a batch, and in a cohort, unless one vector of runs does. */
+/**
+ * Most bytes of data that differ between runs, per batch and per cohort, unless a single vector of runs exceeds the
+ * limit.
+ */
 const MAX_DATA_BYTES = 1 << 26
 const CACHE_BYTES = 1 << 19
-/** Operations on numbers that a call may take, some hundredths of a second. */
+/** Most operations per call, which take some hundredths of a second. */
 const MAX_WORK = 4e8
 
-/** Bytes that data of a run's own take. */
+/** Bytes of the data that belong to a single run. */
 function dataBytes(data: readonly DataColumn[], run: number, size: number): number {
   const byRun = data.filter(({ offsets }) => offsets !== null)
   return byRun.length === 0 ? 0 : byRun.length * rowsInRun(byRun[0], run) * size
 }
 
-/** How many runs are in a batch, whose data have as many rows as this run's; `size` is a number's, in bytes. */
+/** Count of runs per batch whose data have as many rows as this run. `size` is the size of a number in bytes. */
 export function runsPerBatch(
   data: readonly DataColumn[],
   run: number,
@@ -29,7 +32,7 @@ export function runsPerBatch(
   return Math.max(LINE / size, Math.min(maxRuns, Math.floor(MAX_DATA_BYTES / dataBytes(data, run, size))))
 }
 
-/** The cohorts of a batch, and the lanes of each. */
+/** Count of the cohorts in a batch, and of the lanes per cohort. */
 export function cohortCount(
   runs: Uint32Array,
   data: readonly DataColumn[],
@@ -38,23 +41,26 @@ export function cohortCount(
 ): { readonly cohorts: number; readonly lanes: number } {
   const cached = Math.floor(CACHE_BYTES / dataBytes(data, runs[0], size) / BLOCK_OF_RUNS) * BLOCK_OF_RUNS
   const most = Math.max(BLOCK_OF_RUNS, Math.min(MAX_LANES, cached))
-  // As many for each thread.
+  // Each thread gets the same count of cohorts.
   const all = threads * Math.ceil(runs.length / threads / most)
   const lanes = Math.ceil(runs.length / all / BLOCK_OF_RUNS) * BLOCK_OF_RUNS
   return { cohorts: Math.ceil(runs.length / lanes), lanes }
 }
 
-/** Whether rows are lanes: so many, of which no row needs the ones before. The order of sums follows from it. */
+/**
+ * Whether execution is row-parallel. This requires enough rows, and rows that do not depend on earlier ones. The order
+ * of sums depends on it.
+ */
 export function isRowParallel({ carries }: Program, rows: number): boolean {
   return rows >= BLOCK_OF_RUNS && !carries
 }
 
-/** Operations on numbers of an update by a program; a vector takes as long with one run. */
+/** Estimated operations of an update. A vector takes the same time with a single run. */
 export function estimateWork({ head, body, tail }: Program, rows: number, runs: number): number {
   return (head.length + tail.length + body.length * rows + 16) * Math.max(runs, LINE / 8)
 }
 
-/** How many updates by a program a call may make. */
+/** Count of updates per call. */
 export function updatesPerCall(program: Program, rows: number, runs: number, maxUpdates: number): number {
   return Math.max(1, Math.min(maxUpdates, Math.floor(MAX_WORK / estimateWork(program, rows, runs))))
 }

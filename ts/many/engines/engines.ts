@@ -1,4 +1,4 @@
-/** What advances batches on each engine. */
+/** Runners that advance batches, one per engine. */
 
 import { loadOrThrow } from '#native'
 import { hasWebAssembly, NO_WEBASSEMBLY } from '../../arena/memory.js'
@@ -12,30 +12,30 @@ import type { Batch } from '../batch/batch.js'
 import { advanceInSlices } from './slices.js'
 import { advanceInTypeScript } from './typescript.js'
 
-/** A promise where the event loop is to have its turn. @throws the reason where nobody waits any more */
+/** Returns a promise if the event loop should get a turn. @throws the abort reason once the call was aborted */
 export type Pause = () => Promise<void> | undefined
 
 export interface BatchRunner {
-  /** On how many threads it runs. */
+  /** Count of threads. */
   readonly threads: number
-  /** Makes the updates at hand of a batch. */
+  /** Performs the pending updates of a batch. */
   advance(batch: Batch): void
   /**
-   * The same, while the event loop goes on: on other threads, or else in turn with it. What is told of the updates at hand
-   * may be others afterwards.
+   * Performs the pending updates while the event loop continues: on other threads, or in slices. The pending updates of
+   * the batch may be changed afterwards.
    */
   advanceAsync(batch: Batch, pause: Pause): Promise<void>
-  /** One for a call by itself, where `leave` would take from other calls what they have. */
+  /** A runner for a single call, whose `release` does not affect other calls. */
   withoutWorkers?(): BatchRunner
-  /** Is told that nobody waits for a batch any more. */
+  /** Called when no batch is needed any more. */
   release?(): void
 }
 
-/** What `workers()` gives, with which its code comes. */
+/** Result of `workers()`, which carries the code of workers. */
 export abstract class WorkerPlacement {
-  /** Where they have their code from, if it is not the one that they bring. */
+  /** URL of the worker code, if the inlined code is not used. */
   abstract readonly url: string | undefined
-  /** The same choice, on workers as far as its engine can. */
+  /** The same engine choice, run on workers if its engine can. */
   abstract share(
     choice: EngineChoice<BatchRunner>,
     threads: number | undefined,
@@ -63,7 +63,8 @@ const runnerFactories: Readonly<
     }
   },
   wasm(_, module) {
-    // All that a batch needs: under a strict content policy WebKit compiles, and refuses instances.
+    // This tests all that a batch needs: under a strict content security policy, WebKit compiles modules but refuses
+    // instances.
     if (!started.has(module))
       start<ModuleExports>(compile(module), new WebAssembly.Memory({ initial: 1, maximum: 1, shared: false }))
     started.add(module)
@@ -74,10 +75,10 @@ const runnerFactories: Readonly<
 }
 
 /**
- * Begins on the engine that was asked for, or else on the first that can.
+ * Selects the requested engine, or the first available one.
  *
- * @param module for the engine wasm: that of many runs or, which is smaller, that of fits
- * @throws EngineError where one was asked for that cannot run here
+ * @param module the WebAssembly module for the engine wasm: that of many runs, or the smaller one of fits
+ * @throws EngineError if the requested engine is not available
  */
 export function selectRunner(
   options: Parameters<typeof readEngineRequest>[0] & { readonly workers?: WorkerPlacement | undefined },
@@ -107,14 +108,16 @@ function createRunner(advance: BatchRunner['advance'], slices: (batch: Batch) =>
   }
 }
 
-/** What the module of many runs exports. */
+/** Exports of the WebAssembly module for many runs. */
 interface ModuleExports {
   advance(address: number, bytes: number): number
   advance_part(address: number, bytes: number, from: number, to: number): number
   hash(): number
 }
 
-/** Modules that have started: they are not tried again, as that takes a memory, of which browsers allow few. */
+/**
+ * Modules that have started. They are not tested again, because a test takes a memory, and browsers allow only a few.
+ */
 const started = new Set<WasmModule>()
 
 const instances = new WeakMap<WebAssembly.Memory, ModuleExports>()
@@ -140,7 +143,7 @@ function call(
 ): number {
   const owner = memory as WebAssembly.Memory
   const exports = instances.get(owner) ?? start<ModuleExports>(compile(module), owner)
-  // It is kept if the call returns: otherwise it has lost its place on its own stack.
+  // The instance is kept only if the call returns. Otherwise its stack pointer is lost.
   instances.delete(owner)
   try {
     const outcome = make(exports, byteOffset, byteLength)
@@ -155,8 +158,8 @@ export function engineFailure(engine: EngineName, reason: string): EngineError {
   return new EngineError(engine, [reason], 'has failed, and these runs are lost')
 }
 
-/** @throws EngineError or MemoryError where an engine has not done what it should */
+/** @throws EngineError or MemoryError if an engine call failed */
 export function checkOutcome(outcome: boolean | string, byteLength: number): void {
   if (typeof outcome === 'string') throw engineFailure('native', outcome)
-  if (!outcome) throw new MemoryError(byteLength, 'somebody has written to the memory of many runs')
+  if (!outcome) throw new MemoryError(byteLength, 'the memory of many runs was overwritten')
 }

@@ -1,4 +1,4 @@
-/** Who has engines do what many runs and fits call for. */
+/** Runs the batches that many runs or fits request on an engine, asynchronously or synchronously. */
 
 import { nextTurn, orAbort } from '../../core/event-loop.js'
 import type { EngineChoice } from '../../engines/select-engine.js'
@@ -6,17 +6,17 @@ import type { Batch } from '../batch/batch.js'
 import type { BatchRunner } from './engines.js'
 
 /**
- * What is called for: that an engine advances a batch; nothing, where the event loop may have its turn; or that several
- * make their calls side by side, so that one is made ready while an engine is at work for another.
+ * A request: advance a batch; give the event loop a turn (undefined); or follow several generators concurrently, so
+ * that one is prepared while an engine works for another.
  */
 export type EngineCall = Batch | undefined | readonly Generator<EngineCall, void>[]
 
-/** A turn of the event loop ends when it has taken this long. */
+/** A turn of the event loop ends after this time. */
 const MIN_TURN_MS = 5
-/** Progress is reported again after this time. */
+/** Interval of progress reports. */
 const PROGRESS_INTERVAL_MS = 200
 
-/** How far a call is: reported when that changes, and again by `execute` as long as it does not. */
+/** Progress of a call. It is reported when it changes, and repeatedly by `execute` while it does not. */
 export class CallProgress {
   total = 0
   readonly #report: ((done: number, total: number) => void) | undefined
@@ -31,18 +31,18 @@ export class CallProgress {
     this.#report?.(done, this.total)
   }
 
-  /** For `execute`; undefined if nobody asks. */
+  /** A function that `execute` calls to repeat the report; undefined if no report is requested. */
   get repeat(): (() => void) | undefined {
     return this.#report && (() => this.advance(this.#done))
   }
 }
 
 /**
- * Makes calls one by one, and leaves the event loop free.
+ * Performs requests one after the other without blocking the event loop.
  *
- * @param release gives memory back where the work has failed: no engine has it any more
- * @param tell reports progress; is called every so often, also while nothing else has
- * @throws (rejects with) the signal's reason; what `tell` throws
+ * @param release returns memory after a failure, once no engine uses it
+ * @param tell reports progress; called at regular intervals, even while nothing else happens
+ * @throws (rejects with) the signal's reason; any error of `tell`
  */
 export async function execute<T>(
   choice: EngineChoice<BatchRunner>,
@@ -63,7 +63,7 @@ export async function execute<T>(
     }
   }
   const timer = tell && setInterval(report, PROGRESS_INTERVAL_MS)
-  // Several calls may be under way of one result.
+  // Several calls of one result may run concurrently.
   const runner = choice.runner.withoutWorkers?.() ?? choice.runner
   const execution = new Execution(runner, stop.signal)
   try {
@@ -78,11 +78,11 @@ export async function execute<T>(
   }
 }
 
-/** Calls of one result. */
+/** The requests of one call. */
 class Execution {
   readonly #runner: BatchRunner
   readonly #signal: AbortSignal
-  /** What the call has done before it came here has no turn yet. */
+  /** Work that was done before the call has had no turn of the event loop yet. */
   #began = -Infinity
   #hasFailed = false
   readonly #underWay = new Set<Promise<void>>()
@@ -99,7 +99,7 @@ class Execution {
         if (done) return value
         const waiting = value === undefined ? this.#pause() : this.#make(value)
         if (waiting) await waiting
-        // Nobody waits any more for what went beside it.
+        // After a failure, the result of concurrent requests is no longer needed.
         if (this.#hasFailed) return new Promise(() => {})
       }
     } catch (thrown) {
@@ -109,8 +109,8 @@ class Execution {
   }
 
   /**
-   * When engines have ended what they were at: where one fails then it has spoiled the memory, and where it has paused
-   * it has not.
+   * Waits until the engines have finished their current work. A failure at that point has corrupted the memory; a pause
+   * has not.
    */
   async whenEnded(): Promise<void> {
     const ends = Array.from(this.#underWay, (work) =>
@@ -133,7 +133,10 @@ class Execution {
     this.#signal.throwIfAborted()
   }
 
-  /** An abort counts at each pause, also without a turn of the loop: how fast a machine is decides on nothing. */
+  /**
+   * An abort takes effect at each pause, even without a turn of the event loop. The outcome therefore does not depend
+   * on the speed of the machine.
+   */
   readonly #pause = (): Promise<void> | undefined => {
     this.#signal.throwIfAborted()
     return performance.now() - this.#began > MIN_TURN_MS ? this.#turn() : undefined
@@ -148,7 +151,7 @@ class Execution {
 
 const isList = (call: EngineCall): call is readonly Generator<EngineCall, void>[] => Array.isArray(call)
 
-/** The same without a promise. */
+/** Performs requests synchronously. */
 export function executeSync<T>(choice: EngineChoice<BatchRunner>, calls: Generator<EngineCall, T>): T {
   for (;;) {
     const { done, value } = calls.next()

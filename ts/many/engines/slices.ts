@@ -1,4 +1,4 @@
-/** Calls of a compiled engine on the main thread, cut so short that the event loop need not wait long. */
+/** Runs a compiled engine on the main thread in short calls, so that the event loop is not blocked for long. */
 
 import { BLOCK_OF_RUNS, PIECES } from '../../arena/manifest.js'
 import type { Slices } from '../../core/slices.js'
@@ -7,26 +7,29 @@ import { rowsOfPiece } from '../../expressions/run.js'
 import type { Batch } from '../batch/batch.js'
 import { estimateWork } from '../batch/layout.js'
 
-/** How long a slice should take. */
+/** Target duration of a slice. */
 const TARGET_SLICE_MS = 8
-/** Operations that are assumed to take as long, before any have been timed. */
+/** Operations per slice that are assumed before any slice has been timed. */
 const OPERATIONS_PER_SLICE = 2.5e5
 
-/** Milliseconds an operation of programs, as measured. */
+/** Measured milliseconds per operation, by program. */
 const paces = new WeakMap<Program, number>()
 
-/** How an engine is called. */
+/** Calls of an engine. */
 interface EngineCalls {
-  /** Makes the updates at hand. */
+  /** Performs the pending updates. */
   advance(batch: Batch): void
   /**
-   * Does the part of one update that `from` and `to` bound, after all before it: rows, or pieces of rows if lanes are rows.
-   * The last part makes the update. Says whether parts are left.
+   * Performs the part of one update from `from` to `to`, after all earlier parts. Parts are counted in rows, or in
+   * blocks of rows if the batch is row-parallel. The last part completes the update. Returns whether parts are left.
    */
   advancePart(batch: Batch, from: number, to: number): boolean
 }
 
-/** Advances cohorts one by one, by as many updates at a time, or as many rows of one, as take some milliseconds. */
+/**
+ * Advances the cohorts one by one. A slice performs as many updates, or as many rows of one update, as take a few
+ * milliseconds.
+ */
 export function* advanceInSlices(batch: Batch, { advance, advancePart }: EngineCalls): Slices<void> {
   const { counts, shape, updates: all } = batch
   const { gradient, rows } = shape
@@ -54,7 +57,7 @@ export function* advanceInSlices(batch: Batch, { advance, advancePart }: EngineC
       }
       const began = performance.now()
       batch.only(cohort, advance)
-      // Where most runs have stopped nobody knows when.
+      // If most runs have stopped, the time of the updates is not known.
       if (2 * counts[cohort] >= live) notePace(gradient, began, updates * work)
       yield
     }
@@ -64,11 +67,14 @@ export function* advanceInSlices(batch: Batch, { advance, advancePart }: EngineC
 
 const getPace = (program: Program) => paces.get(program) ?? TARGET_SLICE_MS / OPERATIONS_PER_SLICE
 
-/** How often a slice has time for something. */
+/** Count of work units that fit into a slice. */
 const countPerSlice = (program: Program, work: number) =>
   Math.floor(TARGET_SLICE_MS / (getPace(program) * work))
 
-/** A clock may be coarse, so no slice is more than twice as long as the one before. */
+/**
+ * Updates the pace. Clocks may be coarse, so the pace is at most halved, and no slice is more than twice as long as the
+ * previous one.
+ */
 function notePace(program: Program, began: number, work: number): void {
   paces.set(program, Math.max((performance.now() - began) / work, getPace(program) / 2))
 }

@@ -1,4 +1,4 @@
-/** A batch in TypeScript, run by run: the readable twin of crates/kernels/src/many. */
+/** Advances a batch in TypeScript, run by run: the readable counterpart of crates/kernels/src/many. */
 
 import { getLoop, type Kernel, Row } from '../../arena/kernel.js'
 import {
@@ -26,11 +26,11 @@ export function advanceInTypeScript(batch: Batch): Slices<void> {
   return kernel === null ? iterate(batch) : update(batch, kernel)
 }
 
-/** Counts operations. */
+/** A counter of operations. */
 class Spending {
   #spent = 0
 
-  /** Whether so many more are enough for a slice. */
+  /** Adds operations. Returns whether a slice is complete. */
   isDue(operations: number): boolean {
     this.#spent += operations
     if (this.#spent < OPERATIONS_OF_SLICE) return false
@@ -39,13 +39,13 @@ class Spending {
   }
 }
 
-/** Operations of a run's update that are none of a program's. */
+/** Operations per update outside of the program. */
 const OTHERS = 64
 
 const countOperations = ({ head, body, tail }: Program, rows: number) =>
   OTHERS + head.length + tail.length + body.length * rows
 
-/** The program's outputs become the parameters, and runs stop that it tells to. */
+/** Iterates a program: its outputs become the next parameters, and its last output stops runs. */
 function* iterate(batch: Batch): Slices<void> {
   const { shape, done, updates, isByRun, isByRows } = batch
   const { gradient, dtype, rows, maxUpdates } = shape
@@ -119,7 +119,7 @@ function* update(batch: Batch, kernel: Kernel): Slices<void> {
     readGradient(out)
   }
 
-  /** With the gradient. */
+  /** Performs an update from the gradient g. */
   const step = (t: number, coefficients: Float64Array, box: BoundsBox | null) => {
     before.set(theta)
     row.coefficients = coefficients
@@ -142,7 +142,7 @@ function* update(batch: Batch, kernel: Kernel): Slices<void> {
     return numbers.every(Number.isFinite)
   }
 
-  /** Why a run has stopped, 0 while it has not; `began` is since when its steps are short. */
+  /** Returns the reason to stop a run, or 0. `began` tracks since when its steps have been short. */
   function* judge(
     t: number,
     change: number,

@@ -1,54 +1,54 @@
 /**
- * What a worker runs: batches of many runs, all in a memory of its own. It knows no rule. Who asks is workers.ts, which
- * has this as a text; it is a file of the package, too.
+ * Code of a worker, which advances batches of many runs in a memory of its own. It contains no update rules. workers.ts
+ * sends it messages, and contains it as a string. The package also has it as a file.
  */
 
 import { version } from '../../core/package.js'
 
-/** Bytes of a batch: from which one on, and how many. */
+/** A range of bytes in a batch: offset and length. */
 export type ByteRange = readonly [at: number, bytes: number]
 
-/** With what it begins; it answers with an empty answer, or with why it cannot. */
+/** The first message to a worker. The reply is empty, or has the reason of a failure. */
 export interface BatchWorkerInit {
   readonly module: WebAssembly.Module
-  /** Bytes of its memory that are the module's. */
+  /** Bytes at the start of its memory that belong to the module. */
   readonly reserved: number
 }
 
-/** A batch, and what is told of it. */
+/** A new batch and its layout. */
 export interface NewBatch {
   readonly bytes: number
-  /** How many runs of each cohort live; of those that others have, none. */
+  /** Count of running runs in each cohort; 0 for cohorts of other workers. */
   readonly counts: ByteRange
-  /** What is read after each call beside these, and what once none of its runs lives. */
+  /** Ranges that are read after each call, and ranges that are read once all runs have ended. */
   readonly read: readonly ByteRange[]
   readonly results: readonly ByteRange[]
 }
 
-/** A call. */
+/** A request to advance a batch. */
 export interface Task {
   readonly batch: number
-  /** With the first one. */
+  /** Layout of the batch, sent with its first task. */
   readonly about?: NewBatch
   readonly written: readonly ByteRange[]
-  /** What is written, end to end; what is read comes back in it, if there is room. */
+  /** The written ranges, concatenated. The reply reuses the buffer if it is large enough. */
   readonly buffer: ArrayBuffer
 }
 
-/** That a batch is not gone on with. */
+/** A message that a batch is no longer needed. */
 export interface ReleaseBatch {
   readonly released: number
 }
 
 export interface WorkerReply {
-  /** How many live, what was to be read, and the results if none of the runs lives: end to end. */
+  /** The counts of running runs, the ranges to read, and the results once all runs have ended, concatenated. */
   readonly buffer: ArrayBuffer
   readonly isOver: boolean
-  /** Whether the batch was one. */
+  /** Whether the batch was valid. */
   readonly isDone: boolean
-  /** Why there is none. */
+  /** Reason of a failure. */
   readonly failed?: string
-  /** Whether that is for want of memory. */
+  /** Whether the failure is a lack of memory. */
   readonly isFull?: boolean
 }
 
@@ -56,7 +56,7 @@ interface Exports {
   advance(address: number, bytes: number): number
 }
 
-/** A batch where it lies. */
+/** A batch in the worker's memory. */
 interface StoredBatch extends NewBatch {
   readonly batch: number
   readonly address: number
@@ -66,9 +66,9 @@ const PAGE_BYTES = 65536
 
 let begun: BatchWorkerInit
 let memory: WebAssembly.Memory
-/** Those of an instance, unless it has lost its place on its own stack in a call that has not returned. */
+/** Exports of the instance; undefined after a call that did not return, because its stack pointer is lost. */
 let exports: Exports | undefined
-/** In the order of their addresses. */
+/** Batches in the order of their addresses. */
 const residentBatches: StoredBatch[] = []
 
 const handleMessage = (reply: Partial<WorkerReply>) => {
@@ -79,12 +79,12 @@ const handleMessage = (reply: Partial<WorkerReply>) => {
 const instantiate = () => {
   const { module, reserved } = begun
   const [{ module: name }] = WebAssembly.Module.imports(module)
-  // A module takes what it does not initialize for zeros.
+  // The module expects uninitialized memory to be zero.
   new Uint8Array(memory.buffer, 0, reserved).fill(0)
   return new WebAssembly.Instance(module, { [name]: { memory } }).exports as unknown as Exports
 }
 
-/** Puts a batch into the first gap that is large enough. */
+/** Places a batch in the first gap that is large enough. */
 function holdBatch(batch: number, about: NewBatch): StoredBatch {
   let address = begun.reserved
   let k = 0
@@ -151,5 +151,5 @@ globalThis.onmessage = ({ data }: MessageEvent<BatchWorkerInit | Task | ReleaseB
   }
 }
 globalThis.onmessageerror = () => handleMessage({ failed: 'the module does not arrive' })
-// By which it is known to be ours.
+// The version identifies the worker as one of this package.
 postMessage(version)

@@ -1,4 +1,4 @@
-/** Workers, on which batches of many runs are advanced; each has a memory of its own, and all go by messages. */
+/** Workers that advance batches of many runs. Each has a memory of its own and communicates by messages. */
 
 import { RESERVED_BYTES } from '../../arena/memory.js'
 import { withMemoryError } from '../../core/copy.js'
@@ -21,18 +21,18 @@ import {
 import type { BatchWorkerInit, ByteRange, ReleaseBatch, Task, WorkerReply } from './worker.js'
 import { text } from './worker-text.js'
 
-/** Milliseconds in which a worker has to begin, and for how long those stay that nobody wants. */
+/** Milliseconds within which a worker must start, and milliseconds after which an idle worker ends. */
 const REPLY_TIMEOUT_MS = 10_000
 const IDLE_TIMEOUT_MS = 2_000
-/** Buffers that are kept for each worker: two batches of a call may be under way. */
+/** Buffers that are kept per worker. Two batches of a call may be in progress. */
 const MAX_SPARE_BUFFERS = 2
-/** Operations on numbers of a call, half a millisecond or so, that are not worth messages. */
+/** Fewest operations of a call, about half a millisecond, that are worth sending messages for. */
 const MIN_SHARED_WORK = 1e6
 
 export interface WorkersOptions {
   /**
-   * Where `antigrad/dist/browser/worker.js` is served, as pages want it whose content security policy refuses workers from `blob:`.
-   * Unless given, workers have their code from the library.
+   * URL of `antigrad/dist/browser/worker.js`, for pages whose content security policy forbids workers from `blob:`. By
+   * default the library's inlined code is used.
    */
   readonly url?: string | URL
 }
@@ -44,20 +44,19 @@ const optionTable = {
 } satisfies Record<keyof WorkersOptions, Option>
 
 /**
- * For the option `workers` of `minimizeMany` and `fitMany`: in browsers they run on all cores then, or on as many as
- * `threads` says, without a bit that differs. Workers start with the first call that wants them, and end two seconds
- * after the last one. Where none starts, the call goes on without, and its `engineReasons` say why. Natively, and
- * in calls without a promise, it means nothing.
+ * The value of the option `workers` of `minimizeMany` and `fitMany`. In browsers, runs then use all cores, or `threads`
+ * workers, with bit-identical results. Workers start with the first call that needs them, and end two seconds after the
+ * last one. If no worker starts, the call continues without them, and its `engineReasons` say why. The option has no
+ * effect with the native engine or in synchronous calls.
  *
- * @throws OptionError where an option is unknown, or the address is none
- * @example
- * await minimizeMany(f, starts, adam(), { workers: workers() })
+ * @throws OptionError if an option is unknown or the URL is invalid
+ * @example await minimizeMany(f, starts, adam(), { workers: workers() })
  */
 export function workers(options: WorkersOptions = {}): Workers {
   return new ImportedWorkers(readOptions('workers: options', options, optionTable))
 }
 
-/** See {@link workers}. */
+/** Result of {@link workers}. */
 export interface Workers extends Shared {}
 
 class ImportedWorkers extends Shared {
@@ -76,8 +75,8 @@ class ImportedWorkers extends Shared {
   ): EngineChoice<BatchRunner> {
     const { engine, runner } = choice
     const reasons = [...choice.reasons]
-    if (engine !== 'wasm') reasons.push(`workers: the engine ${engine} runs on none`)
-    else if (typeof Worker !== 'function') reasons.push('workers: there are none here')
+    if (engine !== 'wasm') reasons.push(`workers: unused by the engine ${engine}`)
+    else if (typeof Worker !== 'function') reasons.push('workers: not available here')
     else
       return {
         engine,
@@ -90,20 +89,20 @@ class ImportedWorkers extends Shared {
 
 const coreCount = () => Math.min(globalThis.navigator?.hardwareConcurrency || 1, 32)
 
-/** Where the library's own text is; for good, as it is short. */
+/** URL of the inlined code. It is never revoked, because the code is short. */
 let inlineWorkerUrl: string | undefined
 
-/** A worker, from its start on. */
+/** A worker and its message queue. */
 class WorkerThread {
-  /** Batches that it has. */
+  /** Count of batches that the worker has. */
   load = 0
-  /** Buffers that came back, the largest last. */
+  /** Returned buffers, largest last. */
   readonly #spare: ArrayBuffer[] = []
   isDead = false
-  /** @throws (rejects with) Error where it is not ours, or cannot run the module */
+  /** @throws (rejects with) Error if the code is not this package's worker, or cannot run the module */
   readonly isReady: Promise<this>
   readonly #worker: Worker
-  /** Who waits for answers, which come in the order of questions. */
+  /** Pending replies, in the order of the requests. */
   readonly #waiting: { resolve(answer: never): void; reject(reason: Error): void }[] = []
 
   constructor(given: string | undefined, module: WasmModule) {
@@ -113,11 +112,11 @@ class WorkerThread {
     this.#worker.onmessageerror = () => this.end('its answer does not arrive')
     this.#worker.onerror = (event) => {
       event.preventDefault()
-      const isRefused = `${given ?? 'what is inlined'} does not load, as under some content security policies`
+      const isRefused = `${given ?? 'the inlined code'} does not load; a content security policy may forbid it`
       this.end(event.message || isRefused)
     }
     this.isReady = this.#start(module)
-    // Who wants it hears of it.
+    // Callers that wait for the worker receive the error.
     this.isReady.catch(() => {})
   }
 
@@ -143,16 +142,16 @@ class WorkerThread {
   }
 
   /**
-   * A buffer of so many bytes, or more: one that came back, as new ones cost more than what is written.
+   * Takes a returned buffer with at least this many bytes, because allocating a new one costs more than filling it.
    *
-   * @throws MemoryError where there is none
+   * @throws MemoryError if no memory is available
    */
   take(bytes: number): ArrayBuffer {
     const k = this.#spare.findIndex(({ byteLength }) => byteLength >= bytes)
     return k < 0 ? withMemoryError(bytes, () => new ArrayBuffer(bytes)) : this.#spare.splice(k, 1)[0]
   }
 
-  /** A buffer that came back: the largest ones are kept. */
+  /** Returns a buffer. The largest ones are kept. */
   give(buffer: ArrayBuffer): void {
     this.#spare.push(buffer)
     this.#spare.sort((a, b) => a.byteLength - b.byteLength)
@@ -175,14 +174,14 @@ class WorkerThread {
   }
 }
 
-/** Workers whose code is at one address, with one module: all calls share them. */
+/** Workers with the same code URL and module, shared by all calls. */
 class WorkerPool {
   readonly #url: string | undefined
   readonly #module: WasmModule
   #threads: WorkerThread[] = []
   #users = 0
   #timer: ReturnType<typeof setTimeout> | undefined
-  /** Why none starts, until all have left. */
+  /** The reason why no worker starts, until all calls have left the pool. */
   #failed: Error | undefined
 
   constructor(url: string | undefined, module: WasmModule) {
@@ -199,14 +198,15 @@ class WorkerPool {
     if (--this.#users > 0) return
     this.#timer = setTimeout(() => {
       this.#failed = undefined
-      for (const hand of this.#threads.splice(0)) hand.end('nobody wants it')
+      for (const hand of this.#threads.splice(0)) hand.end('it is idle')
     }, IDLE_TIMEOUT_MS)
   }
 
   /**
-   * So many that have begun and have the least to do, or fewer where others cannot; of `most`.
+   * Returns `count` ready workers with the least load, or fewer if some cannot start. The pool has at most `most`
+   * workers.
    *
-   * @throws (rejects with) Error where none can
+   * @throws (rejects with) Error if no worker can start
    */
   async threadsFor(count: number, most: number): Promise<WorkerThread[]> {
     if (this.#failed) throw this.#failed
@@ -233,18 +233,20 @@ function getPool(url: string | undefined, module: WasmModule): WorkerPool {
   return pool
 }
 
-/** What a worker has of a batch. */
+/** The part of a batch that a worker has. */
 interface BatchShare {
   readonly thread: WorkerThread
   readonly batch: number
-  /** Its cohorts, what of them is read after each call, and what once none of their runs lives. */
+  /**
+   * Indices of its cohorts, ranges that are read after each call, and ranges that are read once all runs have ended.
+   */
   readonly cohorts: readonly number[]
   readonly read: readonly Uint8Array[]
   readonly results: readonly Uint8Array[]
   isOver: boolean
 }
 
-/** How many batches there have been: each is known by its number. */
+/** Count of batches so far, from which each batch gets its number. */
 let batches = 0
 
 class WorkerRunner implements BatchRunner {
@@ -252,10 +254,10 @@ class WorkerRunner implements BatchRunner {
   readonly #fallback: BatchRunner
   readonly #pool: WorkerPool
   readonly #reasons: string[]
-  /** What workers have of its batches; null while it is no user of the pool. */
+  /** Shares of the runner's batches; null while the runner is not a user of the pool. */
   #shares: Map<Batch, readonly BatchShare[]> | null = null
 
-  /** @param without what runs where no worker starts */
+  /** @param without the runner that is used if no worker starts */
   constructor(without: BatchRunner, pool: WorkerPool, threads: number, reasons: string[]) {
     this.#fallback = without
     this.#pool = pool
@@ -281,7 +283,7 @@ class WorkerRunner implements BatchRunner {
     const shares = before ?? (await this.#assign(batch))
     if (this.#shares !== all) {
       for (const share of shares) endShare(share)
-      throw new Error('nobody waits for it any more')
+      throw new Error('the call has ended')
     }
     all.set(batch, shares)
     if (shares.length === 0) return this.#fallback.advanceAsync(batch, pause)
@@ -299,7 +301,7 @@ class WorkerRunner implements BatchRunner {
     this.#pool.release()
   }
 
-  /** Gives cohorts to workers; to none where none starts, or messages would take as long as the call. */
+  /** Assigns cohorts to workers. No worker is used if none starts, or if messages would take as long as the call. */
   async #assign(batch: Batch): Promise<readonly BatchShare[]> {
     const { gradient, rows, runs } = batch.shape
     if (estimateWork(gradient, rows, runs) * batch.updates < MIN_SHARED_WORK) return []
@@ -317,7 +319,7 @@ class WorkerRunner implements BatchRunner {
   }
 }
 
-/** Deals the cohorts to the workers in turn: neighbors may end at about the same time. */
+/** Deals the cohorts to the workers in turn, because adjacent cohorts may end at about the same time. */
 function createShare(
   batch: Batch,
   thread: WorkerThread,
@@ -383,7 +385,7 @@ async function advanceShare(share: BatchShare, batch: Batch, isNew: boolean): Pr
   if (isOver) endShare(share)
 }
 
-/** Once: an answer may come when nobody waits for it any more. */
+/** Ends a share once. A reply may arrive after the call has ended. */
 function endShare(share: BatchShare): void {
   if (share.isOver) return
   share.isOver = true
