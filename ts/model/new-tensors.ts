@@ -1,4 +1,4 @@
-/** How tensors come to an optimizer: what they are given, and which rule each gets. */
+/** Preparation of new tensors: validation, and assignment of rules. */
 
 import { SLOW } from '../arena/manifest.js'
 import { OptionError, TensorError } from '../core/errors.js'
@@ -10,12 +10,12 @@ import { Tensor } from './partition.js'
 import type { RestoredTensor } from './restored-tensor.js'
 
 /**
- * Gives each new tensor its rule; what comes back adds them. Code of the user's runs here: getters of
- * shapes, functions that match.
+ * Assigns a rule to each new tensor. The returned function adds the tensors. User code may run here: getters of shapes,
+ * and match functions.
  *
- * @param flat the new tensors by themselves
- * @param restored what a saved run says of each, instead of shapes and groups
- * @throws TensorError for names and shapes, OptionError for groups
+ * @param flat the new tensors alone
+ * @param restored the tensors of a saved run, which replace shapes and groups
+ * @throws TensorError for invalid names or shapes, OptionError for invalid groups
  */
 export function prepareTensors(
   model: Model,
@@ -46,7 +46,7 @@ export function prepareTensors(
     const { resolved, isFrozen, groups: numbers } = saved ?? groups.assign(base, described)
     return new Tensor(described, model.used(resolved), isFrozen, numbers)
   })
-  // Where none of these has one, others may.
+  // If no new tensor has a shape, an existing one may.
   const shapeless = groups.shapeless(base, tensors) && groups.shapeless(base, [...model.tensors, ...tensors])
   if (shapeless !== undefined) throw new TensorError('shapes', shapesExpected(shapeless), undefined)
   if (model.settings.planes.includes(SLOW)) {
@@ -57,7 +57,7 @@ export function prepareTensors(
     if (free !== undefined) throw new OptionError('lookahead', expected, free.definition.name)
   }
   tensors.forEach(({ name, length }, number) => {
-    // What matched may have run anything.
+    // A match function may have run arbitrary code.
     const isThere = readLength(values[number]) === length && !isDetached(values[number])
     if (!isThere) throw new TensorError(`params.${name}`, 'a tensor with its memory', 'a detached one')
   })
