@@ -1,4 +1,4 @@
-/** What is asked, as it comes from a file: a stranger's. */
+/** Validation of requests from files, which are untrusted. */
 
 import { toKebabCase } from '../core/text.js'
 import { isRecord, toBoundedArray } from '../core/untrusted-input.js'
@@ -22,12 +22,12 @@ import { MAX_ITERATIONS } from './limits.js'
 import { type SweepRequest, sweepable } from './sweep.js'
 import { MAX_STARTS, samples } from './sweep-input.js'
 
-/** Longest text, in characters. */
+/** The maximum length of a string, in characters. */
 const MAX_TEXT_LENGTH = 100_000
-/** Most entries of a record or list. */
+/** The maximum number of entries of an object or array. */
 const MAX_ENTRIES = 10_000
 
-/** A text that is not endless. */
+/** A string of limited length. */
 export const text = () =>
   option<string, undefined>('a text', undefined, (x) => typeof x === 'string' && x.length <= MAX_TEXT_LENGTH)
 
@@ -103,14 +103,18 @@ const sweep = {
   maxIterations: integerBetween(0, MAX_ITERATIONS, 10_000),
 } satisfies Record<keyof SweepRequest, Option>
 
-/** What fits are asked as a user gives it; what is left out is as it is on the command line. */
+/** A request for fits as a user writes it. Omitted options have the defaults of the command line. */
 export type FitsRequestInput = Pick<FitsRequest, 'model'> & Partial<FitsRequest>
 export type SweepRequestInput = Partial<SweepRequest>
 
-/** @throws OptionError where it is not what fits can be asked */
+/**
+ * @throws OptionError if the request for fits is invalid
+ */
 export const readFitsRequest = (what: string, given: unknown): FitsRequest =>
   readOptions(what, given, fits) as FitsRequest
 
-/** @throws OptionError where it is not what a sweep can be asked */
+/**
+ * @throws OptionError if the request for a sweep is invalid
+ */
 export const readSweepRequest = (what: string, given: unknown): SweepRequest =>
   readOptions(what, given, sweep) as SweepRequest

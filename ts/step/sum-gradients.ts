@@ -1,4 +1,4 @@
-/** Gradients of several workers, added in one order whoever comes first. */
+/** Sums of gradients from several workers, added in an order that does not depend on arrival. */
 
 import { copyArray } from '../core/copy.js'
 import { TensorError } from '../core/errors.js'
@@ -8,34 +8,34 @@ import { getTypeName, isDetached, isFloatArray, readLength } from '../core/typed
 import { toBoundedArray } from '../core/untrusted-input.js'
 import { addedByRow, SparseRows, sparseRows } from './rows.js'
 
-/** What each part has at one place, which is nothing in some. */
+/** The nodes of all parts at one path, some of which may be missing. */
 interface GradientNode {
   readonly nodes: readonly unknown[]
-  /** The first part that has something there. */
+  /** The index of the first part with a node here. */
   readonly first: number
   readonly refuse: (part: number, expected: string, received?: unknown) => never
 }
 
-/** The largest number that a row can have. */
+/** The largest valid row index. */
 const MAX_ROW_INDEX = 0xffffffff
 
 /**
- * The sum of gradients that several workers have computed, for one {@link Optimizer.step}. Its bits depend on the list
- * alone: put each part at its worker's number, not where it comes first.
+ * Adds the gradients that several workers have computed, for one {@link Optimizer.step}. The result depends only on the
+ * order of the list, so store each part at its worker's index rather than in order of arrival.
  *
- * Neighbors are added, then the sums of neighbors: ((0 + 1) + (2 + 3)) + 4, each rounded in the dtype. What a part does
- * not have adds nothing. Gradients by {@link sparseRows} stay such: of each row that some part has the sum, in ascending order.
- * Nothing given is changed or kept.
+ * Neighbors are added first, and then sums of neighbors: ((0 + 1) + (2 + 3)) + 4. Each sum is rounded to the dtype.
+ * Missing gradients add nothing. Gradients by {@link sparseRows} remain sparse: the result contains each row of any
+ * part once, in ascending order. The arguments are neither changed nor kept.
  *
- * @param parts the gradients of each worker in the shape of the parameters: arrays, what `sparseRows` gave, lists and records
- * of them; null or missing where a worker has none of a tensor, but no worker without any
- * @returns arrays of their own; null where no part has a gradient
- * @throws TensorError where parts differ in shape, dtype or length, a tensor's are rows in one and an array in another,
- * or what is there is no gradient
+ * @param parts the gradients of each worker in the structure of the parameters: arrays, results of `sparseRows`, and
+ * nested arrays and objects of them. A tensor's gradient can be null or missing, but each worker needs a part.
+ * @returns new arrays; null for a tensor without any gradient
+ * @throws TensorError if parts differ in structure, dtype or length, if a tensor's gradient is sparse in one part and
+ * an array in another, or if a value is not a gradient
  * @example
  * const parts = new Array(workers.length)
  * workers[w].on('message', ({ indices, values }) => { parts[w] = { embed: sparseRows(indices, values) } })
- * // When all are there:
+ * // After all messages have arrived:
  * optimizer.step(sumGradients(parts))
  */
 export function sumGradients<G extends object>(parts: readonly G[]): G {
@@ -52,7 +52,7 @@ export function sumGradients<G extends object>(parts: readonly G[]): G {
 
 const isMissing = (node: unknown): node is null | undefined => node === undefined || node === null
 
-/** Nothing of the user's runs between an array's check and its sum. */
+/** No user code runs between the check of an array and its sum. */
 function addGradients(
   nodes: readonly unknown[],
   seen: readonly Set<unknown>[],
@@ -73,7 +73,7 @@ function addGradients(
     refuse(first, `a Float32Array or Float64Array, rows, or a list or record of them${shapeHint(given)}`)
   }
   if (depth === MAX_DEPTH) refuse(first, `nesting up to ${MAX_DEPTH} deep`)
-  // What is there twice may be there 2¹⁰⁰ times.
+  // Repeated objects could be nested to represent 2¹⁰⁰ tensors.
   nodes.forEach((node, k) => {
     if (seen[k].has(node)) refuse(k, 'a tree', 'a cycle, or one list or record twice')
     if (!isMissing(node)) seen[k].add(node)
@@ -173,13 +173,13 @@ function sumSparseRows({ nodes, first, refuse }: GradientNode): SparseRows {
   return sparseRows(sum.indices, sum.values)
 }
 
-/** Each row once: what is of one row is added up in the order given. */
+/** Merges repeated rows, and adds their gradients in the order of the list. */
 function mergeRepeatedRows({ indices, values }: SparseSum, columns: number): SparseSum {
   const { places, sums } = addedByRow({ indices, count: indices.length, values }, columns)
   return { indices: Uint32Array.from(places.keys()), values: sums }
 }
 
-/** Rows in ascending order. */
+/** Sorts rows in ascending order. */
 function sortRows({ indices, values }: SparseSum, columns: number): SparseSum {
   const order = indices.map((_, k) => k).sort((a, b) => indices[a] - indices[b])
   const sorted = copyArray(values)
@@ -199,7 +199,10 @@ function concatenate(a: SparseSum, b: SparseSum): SparseSum {
   return { indices: joined(a.indices, b.indices), values: joined(a.values, b.values) }
 }
 
-/** ((0 + 1) + (2 + 3)) + 4: so the sum of the first 2ᵏ is a part of the whole, as if somebody had added it before. */
+/**
+ * Adds in pairs, ((0 + 1) + (2 + 3)) + 4. The sum of the first 2ᵏ parts is thus one intermediate sum, and can be
+ * computed in advance.
+ */
 function sumInPairs<T>(parts: readonly (T | undefined)[], add: (a: T, b: T) => T): T | undefined {
   if (parts.length === 1) return parts[0]
   let half = 1
