@@ -282,8 +282,8 @@ export class Optimizer<
   /** Builds the error for gradients that were not computed at `gradientPoint()`. */
   #blind(call: string): OptionError {
     const { name } = this.#model.live.find(({ use }) => use.definition.wantsPoint)?.use.definition ?? {}
-    const expected = `a call of gradientPoint() since the last update, where ${name} wants its gradients`
-    return new OptionError(call, expected, 'one from elsewhere')
+    const expected = `gradients at gradientPoint(), called since the last update, for ${name}`
+    return new OptionError(call, expected, 'a gradient at other points')
   }
 
   #ask(given: unknown, scheduled: readonly RuleInUse[]): StepGradients {
@@ -396,7 +396,7 @@ export class Optimizer<
     const [groups, addTensors] = this.#guarded(() => {
       const { groups: given, shapes } = readOptions('options', options, placementOptions)
       if (this.#groups === null && given === Groups.none) {
-        const expected = 'those of the saved run again, or []: one with a function was not saved'
+        const expected = 'the groups of the saved run, or [] (groups with functions are not saved)'
         throw new OptionError('add: groups', expected, undefined)
       }
       const groups = (this.#groups ?? Groups.none).and(given)

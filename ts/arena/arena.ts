@@ -265,20 +265,20 @@ export class Arena {
   checkUsable(): void {
     if (this.#failure !== null) throw this.fail(...this.#failure)
     if (!this.isDetached) return
-    const received = 'a detached array'
-    throw new TensorError('optimizer', 'an arena with its memory', received)
+    const received = 'a detached one'
+    throw new TensorError('optimizer', 'an attached arena', received)
   }
 
   /** Builds the error for tables that this class did not write. */
   broken(): TensorError {
     this.checkUsable()
-    return new TensorError('optimizer', 'an arena that nothing else writes to', 'one that was overwritten')
+    return new TensorError('optimizer', 'an intact arena', 'an overwritten one')
   }
 
   /** Records that an engine failed, after which the contents are undefined, and builds the error. */
   fail(engine: string, reason: string): EngineError {
     this.#failure = [engine, reason]
-    return new EngineError(engine, [reason], 'has failed, and this optimizer is broken')
+    return new EngineError(engine, [reason], 'has failed, and this optimizer is unusable')
   }
 
   /**

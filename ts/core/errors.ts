@@ -81,7 +81,7 @@ export class EngineError extends AntigradError {
   declare readonly engine: string
   declare readonly reasons: readonly string[]
 
-  constructor(engine: string, reasons: readonly string[], what = 'was asked for but cannot run') {
+  constructor(engine: string, reasons: readonly string[], what = 'was requested but cannot run') {
     super(`the engine ${engine} ${what}: ${reasons.join('; ')}`)
     this.engine = engine
     this.reasons = reasons
@@ -137,8 +137,8 @@ export class CheckpointError extends AntigradError {
           `${truncate(tensor ?? 'optimizer')}: expected ${expected}, got ${received}`,
       )
     const others = differences.length - lines.length
-    if (others > 0) lines.push(`and ${others} others in differences`)
-    super(`what was saved does not fit:\n${lines.join('\n')}`)
+    if (others > 0) lines.push(`and ${others} more in differences`)
+    super(`the saved run does not fit:\n${lines.join('\n')}`)
     this.differences = differences
   }
 }

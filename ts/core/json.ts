@@ -18,7 +18,7 @@ export interface Nesting {
  * @throws SyntaxError if the string is not JSON or exceeds the nesting limits; nothing is parsed then
  */
 export function parseJson(text: string, nesting: Nesting, reviver?: Reviver): unknown {
-  if (isOther(text, nesting)) throw new SyntaxError('nested otherwise')
+  if (isOther(text, nesting)) throw new SyntaxError('invalid nesting')
   return JSON.parse(text, reviver)
 }
 

@@ -130,33 +130,37 @@ export function flatten(parameters: unknown): Flat {
   const walk = (node: unknown, path: string, depth: number): Shape => {
     const name = describePath(path)
     if (isFloatArray(node)) {
-      if (isDetached(node)) throw new TensorError(name, 'a tensor with its memory', 'a detached one')
+      if (isDetached(node)) throw new TensorError(name, 'an attached tensor', 'a detached one')
       const [first] = values
       if (first !== undefined && getTypeName(node) !== getTypeName(first)) {
-        throw new TensorError(name, `a ${getTypeName(first)}, as ${names[0]}: one dtype an optimizer`, node)
+        throw new TensorError(
+          name,
+          `a ${getTypeName(first)} like ${names[0]} (one dtype per optimizer)`,
+          node,
+        )
       }
       const twin = numbers.get(node)
       if (twin !== undefined) {
-        throw new TensorError(name, 'an array of its own, or a copy', `a second use of ${names[twin]}`)
+        throw new TensorError(name, 'a separate array, or a copy', `a second use of ${names[twin]}`)
       }
-      if (taken.has(path)) throw new TensorError(name, 'one tensor of that name', 'a second one')
+      if (taken.has(path)) throw new TensorError(name, 'a unique tensor name', 'a duplicate')
       taken.add(path)
       numbers.set(node, values.length)
       names.push(path)
       return values.push(node) - 1
     }
     if (!isNestedParams(node) || hasValues(node)) {
-      const expected = 'a Float32Array or Float64Array, or a list or record of them'
+      const expected = 'a Float32Array or Float64Array, or an array or object of them'
       throw new TensorError(name, expected + shapeHint(node), node)
     }
-    if (seen.has(node)) throw new TensorError(name, 'a tree', 'a cycle, or one list or record twice')
+    if (seen.has(node)) throw new TensorError(name, 'a tree', 'a cycle, or a repeated array or object')
     seen.add(node)
-    if (depth === MAX_DEPTH) throw new TensorError(name, `nesting up to ${MAX_DEPTH} deep`, node)
+    if (depth === MAX_DEPTH) throw new TensorError(name, `nesting up to ${MAX_DEPTH} levels`, node)
     const inner = (key: string | number) => (path === '' ? `${key}` : `${path}.${key}`)
     if (Array.isArray(node)) {
       const children = toBoundedArray(node)
       if (children !== undefined) return children.map((child, i) => walk(child, inner(i), depth + 1))
-      throw new TensorError(name, `a list of at most ${MAX_LIST_LENGTH.toLocaleString('en')}`, node)
+      throw new TensorError(name, `at most ${MAX_LIST_LENGTH.toLocaleString('en')} elements`, node)
     }
     return new Map(Object.entries(node).map(([key, child]) => [key, walk(child, inner(key), depth + 1)]))
   }
@@ -178,8 +182,8 @@ export function collectNames(shape: Shape, old?: Shape, path = ''): [number: num
     old !== undefined &&
     (typeof old === 'number' || isTensor || Array.isArray(old) !== Array.isArray(shape))
   ) {
-    const expected = typeof old === 'number' ? 'one tensor of that name' : 'what goes on with what is there'
-    throw new TensorError(describePath(path), expected, isTensor ? 'a tensor' : 'a list or record')
+    const expected = typeof old === 'number' ? 'a unique tensor name' : 'the existing structure'
+    throw new TensorError(describePath(path), expected, isTensor ? 'a tensor' : 'an array or object')
   }
   if (isTensor) return [[shape, path]]
   const inner = (key: string | number) => (path === '' ? `${key}` : `${path}.${key}`)
@@ -236,12 +240,12 @@ export function readShapes(
     throw new TensorError(path, expectedDimensions(length), describeShape(shapes))
   }
   if (!isNestedParams(shapes) || Array.isArray(shape) !== Array.isArray(shapes)) {
-    throw new TensorError(path, `a ${Array.isArray(shape) ? 'list' : 'record'} of shapes`, shapes)
+    throw new TensorError(path, `an ${Array.isArray(shape) ? 'array' : 'object'} of shapes`, shapes)
   }
   const children = Array.isArray(shape) ? new Map(shape.map((child, i) => [`${i}`, child])) : shape
   for (const [key, child] of Object.entries(shapes)) {
     const place = (children as ReadonlyMap<string, Shape>).get(key)
-    if (place === undefined) throw new TensorError(path, 'only the names of parameters', key)
+    if (place === undefined) throw new TensorError(path, 'a parameter name', key)
     for (const pair of readShapes(place, child, lengthOf, `${path}.${key}`)) found.set(...pair)
   }
   return found
@@ -258,12 +262,12 @@ export function readDimensions(given: unknown, length: number): readonly number[
 }
 
 export const expectedDimensions = (length: number) =>
-  `a list of up to ${MAX_DIMENSIONS} integers whose product is ${length}`
+  `an array of up to ${MAX_DIMENSIONS} integers whose product is ${length}`
 
 /** Formats dimensions for a message. */
 function describeShape(dimensions: unknown): unknown {
   if (!Array.isArray(dimensions)) return dimensions
-  return `a list: [${joinFirst(dimensions, (n) => (typeof n === 'number' ? n : typeof n))}]`
+  return `an array: [${joinFirst(dimensions, (n) => (typeof n === 'number' ? n : typeof n))}]`
 }
 
 /**

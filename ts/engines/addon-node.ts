@@ -54,9 +54,9 @@ export function loadAddon(): LoadedAddon {
   else if (manifest.version === version) {
     const addon = load(name, name)
     if (addon) return { addon, reasons }
-  } else reasons.push(`${name} is of version ${manifest.version}, but antigrad is of ${version}`)
+  } else reasons.push(`${name} has version ${manifest.version}, but antigrad has ${version}`)
   return none(
-    `\`npm install --include=optional\` here brings the addon; a bundle needs ${fileName} beside it`,
+    `\`npm install --include=optional\` here installs the addon; a bundle needs ${fileName} next to it`,
   )
 }
 

@@ -12,7 +12,7 @@ export { environmentVariable } from './environment.js'
 // Elementary functions split the bytes of numbers, and tables and saved runs use one byte order. (No browser runs on a
 // big-endian processor.)
 if (endianness() === 'BE') {
-  const what = 'and all others want a little-endian processor'
+  const what = 'and all others need a little-endian processor'
   throw new EngineError('typescript', ['this one is big-endian'], what)
 }
 
@@ -38,7 +38,7 @@ function tryLoad(): LoadedAddon {
   try {
     const { addon, reasons } = loadAddon()
     if (addon === null || addon.hash?.() === HASH) return { addon, reasons }
-    return { addon: null, reasons: [...reasons, 'the addon is of another version: its kernels differ'] }
+    return { addon: null, reasons: [...reasons, 'the addon has another version: its kernels differ'] }
   } catch (thrown) {
     return { addon: null, reasons: [getMessage(thrown)] }
   }

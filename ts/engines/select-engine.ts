@@ -35,7 +35,7 @@ export function readEngineRequest(options: {
   const instructionSet = options.instructionSet as string | undefined
   if (instructionSet !== undefined) {
     if (options.engine !== 'native') {
-      throw new OptionError('instructionSet', "nothing without engine: 'native'", instructionSet)
+      throw new OptionError('instructionSet', "no value without engine: 'native'", instructionSet)
     }
     checkInstructionSet(instructionSet)
   }
@@ -95,7 +95,7 @@ export function selectEngine<R>(
   if (requested !== null) {
     const { name, source } = requested
     try {
-      return { engine: name, runner: begin(name, forced), reasons: [`${source} asked for it`] }
+      return { engine: name, runner: begin(name, forced), reasons: [`requested by ${source}`] }
     } catch (thrown) {
       throw new EngineError(name, [getMessage(thrown)])
     }

@@ -99,13 +99,13 @@ export function read(reader: ShapeReader, given: unknown, found: unknown[], path
   }
   if (isList(reader)) {
     if (!Array.isArray(given) || given.length !== reader.length) {
-      throw new TensorError(path, `a list of ${reader.length} gradients`, given)
+      throw new TensorError(path, `an array of ${reader.length} gradients`, given)
     }
     for (let i = 0; i < reader.length; i++) readChild(reader[i] as ShapeReader, given[i], found, path, i)
     return
   }
   if (Array.isArray(given) || !isNestedParams(given))
-    throw new TensorError(path, 'a record of gradients', given)
+    throw new TensorError(path, 'an object of gradients', given)
   const record = given as Record<string, unknown>
   const keys = Object.keys(record)
   let k = 0
@@ -132,7 +132,7 @@ function findChild(
 ): ShapeReader {
   const place = names[guess] === key ? guess : places.get(key)
   if (place !== undefined) return children[place]
-  throw new TensorError(path, `only the names of parameters: ${joinFirst(names)}`, key)
+  throw new TensorError(path, `a parameter name: ${joinFirst(names)}`, key)
 }
 
 /** Reads a child. The path is only built if needed, because there can be thousands of tensors. */

@@ -74,7 +74,7 @@ export const registerUnitwiseKernel = () => registerModule((Kernel as { readonly
 
 adaptive.unit = optional(choice('row'))
 clipOptions.centralized = optional(
-  option<true, undefined>('what centralized() gives', undefined, (x) => x === true),
+  option<true, undefined>('the result of centralized()', undefined, (x) => x === true),
 )
 
 importedClips.write = (row, { adaptive, centralized, noise }, scale, t, tensors) => {

@@ -89,7 +89,7 @@ function checkComparable({ compare, sigma, weights, loss }: FitsRequest): void {
       text,
     )
   if (loss === 'squared' || loss === 'poisson') return
-  throw new OptionError('--compare', 'the loss squared or poisson: no other is a likelihood', loss)
+  throw new OptionError('--compare', 'the loss squared or poisson (other losses are not likelihoods)', loss)
 }
 
 /** Whether the value names a column; a formula of the model's value starts with =. */

@@ -71,7 +71,7 @@ export function readModel(options: ModelSelection): ModelInput {
   }
   for (const name of positive) tell(name, { positive: true })
   for (const [name, text] of Object.entries(expr)) {
-    if (entries.has(name)) throw new OptionError('--expr', `nothing else that is said of ${name}`, name)
+    if (entries.has(name)) throw new OptionError('--expr', `no other option for ${name}`, name)
     tell(name, { expr: text })
   }
   // Parameters that only occur in expressions of other parameters need a starting value, too.
@@ -82,7 +82,7 @@ export function readModel(options: ModelSelection): ModelInput {
   })
   const defaultedStarts = ours === undefined ? open : []
   const still = open.find((name) => entries.get(name)?.fixed)
-  if (still !== undefined) throw new OptionError('--fixed', `where ${still} stays, as in ${still}=0`, still)
+  if (still !== undefined) throw new OptionError('--fixed', `a value for ${still}, such as ${still}=0`, still)
   for (const name of defaultedStarts) tell(name, { start: DEFAULT_START })
   return { model, text: model.text, names, x, defaultedStarts, start: Object.fromEntries(entries) }
 }
@@ -193,7 +193,7 @@ export function parseList<Value>(
   return Object.fromEntries(entries)
 }
 
-const LIST_PATTERN = 'a list as in a=1,b=0.5'
+const LIST_PATTERN = 'a list such as a=1,b=0.5'
 
 /** A parser of numbers by name. */
 export function parseNumbers(option: string): (text: string) => NumbersByName {
@@ -209,5 +209,5 @@ export function parseFixed(text: string): Record<string, number | null> {
 function parseNumber(option: string, text: string | undefined): number {
   const x = parseValue(text ?? '')
   if (Number.isFinite(x)) return x as number
-  throw new OptionError(option, LIST_PATTERN, text ?? 'no number')
+  throw new OptionError(option, LIST_PATTERN, text ?? 'a missing number')
 }

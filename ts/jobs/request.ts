@@ -29,14 +29,18 @@ const MAX_ENTRIES = 10_000
 
 /** A string of limited length. */
 export const text = () =>
-  option<string, undefined>('a text', undefined, (x) => typeof x === 'string' && x.length <= MAX_TEXT_LENGTH)
+  option<string, undefined>(
+    'a string',
+    undefined,
+    (x) => typeof x === 'string' && x.length <= MAX_TEXT_LENGTH,
+  )
 
 const list = <T>(kind: Option<T>) =>
   customOption<readonly T[]>((what, given) =>
     toBoundedArray(given, MAX_ENTRIES)?.map((one, k) => readOption(`${what}[${k}]`, kind, one)),
   )
 
-const nonEmptyList = <T>(kind: Option<T>) => ({ ...list(kind), expected: 'a list' }) as Option<readonly T[]>
+const nonEmptyList = <T>(kind: Option<T>) => ({ ...list(kind), expected: 'an array' }) as Option<readonly T[]>
 
 const record = <T>(kind: Option<T>) =>
   ({
@@ -58,7 +62,7 @@ const range = customOption<readonly [number, number]>((what, given) => {
 })
 
 const value = option<unknown, undefined>(
-  'a finite number, a text, true, false or null',
+  'a finite number, a string, true, false or null',
   undefined,
   (x) => x === null || typeof x === 'boolean' || Number.isFinite(x) || text().accepts(x),
 )

@@ -68,7 +68,7 @@ export function readInput(options: SweepInputOptions): SweepInput {
 }
 
 function readBox({ names }: Expression, own: Box, given: Box = {}): Box {
-  if (names.length === 0) throw new OptionError('--expression', 'a text with parameters', 'a constant')
+  if (names.length === 0) throw new OptionError('--expression', 'an expression with parameters', 'a constant')
   const box = { ...own, ...given }
   const stranger = Object.keys(box).find((name) => !names.includes(name))
   if (stranger !== undefined) throw new OptionError('--box', `ranges of ${names.join(', ')}`, stranger)

@@ -3,7 +3,7 @@
 import { OptionError } from '../core/errors.js'
 import { exp, log } from '../functions/index.js'
 
-const EXPECTED_VALUES = 'values as in 0.1,0.2, 0..1:lin:11 or 1e-4..1:log:100'
+const EXPECTED_VALUES = 'values such as 0.1,0.2, 0..1:lin:11 or 1e-4..1:log:100'
 
 /** The maximum number of values of one option. */
 const MAX_VALUES = 10_000

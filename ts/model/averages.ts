@@ -78,7 +78,7 @@ export function swa(options: Partial<Omit<Swa, 'average'>> = {}): Swa {
 export function readAverage(what: string, given: unknown): Average {
   const { average, ...rest } = ownProperties(isObject(given) ? given : {})
   if (average !== 'ema' && average !== 'swa') {
-    throw new OptionError(what, 'ema(), swa(), or what they return', given)
+    throw new OptionError(what, 'a result of ema() or swa()', given)
   }
   return Object.freeze({ average, ...readOptions(what, rest, tables[average]) }) as Average
 }

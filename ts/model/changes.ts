@@ -24,8 +24,8 @@ export function selectTensors(call: string, given: unknown, model: Model): Tenso
   const tensors = model.all()
   const picked = tensors.filter((tensor) => matches(match, tensor))
   if (picked.length > 0) return picked
-  const expected = `what picks some of ${joinFirst(tensors, ({ name }) => name)}`
-  throw new TensorError(`${call}: match`, expected, typeof given === 'string' ? given : 'none of them')
+  const expected = `a match for some of ${joinFirst(tensors, ({ name }) => name)}`
+  throw new TensorError(`${call}: match`, expected, typeof given === 'string' ? given : 'a match for none')
 }
 
 /**
@@ -77,7 +77,7 @@ export function setSelected(model: Model, picked: readonly Tensor[], given: obje
 function changedRule(use: RuleInUse, options: object): AnyRule {
   const rule = changeRule(use.definition, use.rule, options)
   if (use.keepsState(rule)) return rule
-  const expected = `options under which ${rule.name} keeps the same arrays of state`
+  const expected = `options that keep the state arrays of ${rule.name}`
   throw new OptionError('set: options', expected, options)
 }
 

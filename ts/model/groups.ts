@@ -85,7 +85,7 @@ export class Groups {
    */
   static read(what: string, given: unknown): Groups {
     const list = toBoundedArray(given)
-    if (list === undefined) throw new OptionError(what, 'a list of groups', given)
+    if (list === undefined) throw new OptionError(what, 'an array of groups', given)
     return new Groups(list.map((group, k) => read(group, `${what}[${k}]`)))
   }
 
@@ -172,7 +172,7 @@ export class Groups {
 
 /** The expected value in an error about missing shapes of a matrix rule. */
 export const shapesExpected = (rule: string) =>
-  `the dimensions of tensors, of at least one for ${rule}, which is for matrices`
+  `dimensions of at least one tensor for ${rule}, a rule for matrices`
 
 /**
  * Overrides a rule's options with those of a group. A `weightDecay` of 0 is allowed for rules without weight decay.
@@ -282,7 +282,7 @@ export function layerDecay(
   decay: number,
 ): { readonly match: Match; readonly lrScale: number }[] {
   const list = toBoundedArray(layers)
-  if (list === undefined) throw new OptionError('layerDecay: layers', 'a list of matches', layers)
+  if (list === undefined) throw new OptionError('layerDecay: layers', 'an array of matches', layers)
   readOption('layerDecay: decay', positiveFraction(), decay)
   let lrScale = 1
   const groups: { match: Match; lrScale: number }[] = []

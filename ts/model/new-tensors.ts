@@ -26,7 +26,7 @@ export function prepareTensors(
 ): () => void {
   const { values, dtype } = flat
   if (dtype !== model.settings.dtype) {
-    throw new TensorError('params', `tensors of ${model.settings.dtype}, as the others`, `some of ${dtype}`)
+    throw new TensorError('params', `${model.settings.dtype} tensors like the others`, `a ${dtype} tensor`)
   }
   const dimensions = readShapes(flat.shape, shapes, (number) => readLength(values[number]))
   const names: string[] = []
@@ -35,7 +35,7 @@ export function prepareTensors(
     model.tensors.length === 0 ? undefined : model.shape,
   )) {
     if (model.named(name) !== undefined)
-      throw new TensorError(`params.${name}`, 'one tensor of that name', 'a second one')
+      throw new TensorError(`params.${name}`, 'a unique tensor name', 'a duplicate')
     names[number] = name
   }
   const base = model.base.resolved
@@ -53,13 +53,13 @@ export function prepareTensors(
     const free = [model.base, ...tensors.map(({ use }) => use)].find(
       ({ definition }) => definition.wantsPoint,
     )
-    const expected = 'not to be beside a rule that averages already'
+    const expected = 'a rule without averaging'
     if (free !== undefined) throw new OptionError('lookahead', expected, free.definition.name)
   }
   tensors.forEach(({ name, length }, number) => {
     // A match function may have run arbitrary code.
     const isThere = readLength(values[number]) === length && !isDetached(values[number])
-    if (!isThere) throw new TensorError(`params.${name}`, 'a tensor with its memory', 'a detached one')
+    if (!isThere) throw new TensorError(`params.${name}`, 'an attached tensor', 'a detached one')
   })
   const begun = new Map(tensors.map((tensor, i) => [tensor, [values[i]]]))
   return () => model.add(tensors, begun, flat.shape)

@@ -87,11 +87,7 @@ const stepOptions = {
   average: nullable(customOption(readAverage)),
   lookahead: nullable(nestedOptions(lookahead)),
   onNonFinite: choice('propagate', 'skip', 'throw'),
-  maxConsecutiveSkips: option<number, number>(
-    "an integer ≥ 0, beside onNonFinite: 'skip'",
-    Infinity,
-    isCount,
-  ),
+  maxConsecutiveSkips: option<number, number>("an integer ≥ 0, with onNonFinite: 'skip'", Infinity, isCount),
   recordNorms: flag(false),
 }
 

@@ -53,7 +53,7 @@ export function readMatch(what: string, given: unknown, depth = 0, lists = new S
     const { maxRank, ...unknown } = ownProperties(given)
     if (isCount(maxRank) && Object.keys(unknown).length === 0) return Object.freeze({ maxRank })
   }
-  throw new OptionError(what, 'a pattern, { maxRank }, a function, or a list of these', given)
+  throw new OptionError(what, 'a pattern, { maxRank }, a function, or an array of these', given)
 }
 
 /**
@@ -71,7 +71,7 @@ export function matches(match: Match, tensor: TensorDescription): boolean {
   }
   if (isList(match)) return match.some((one) => matches(one, tensor))
   if (tensor.shape !== undefined) return tensor.shape.length <= match.maxRank
-  const expected = `the shape of ${tensor.name} ([${tensor.length}] for one dimension), as a group asks for its rank`
+  const expected = `the shape of ${tensor.name} for maxRank ([${tensor.length}] for one dimension)`
   throw new TensorError('shapes', expected, undefined)
 }
 

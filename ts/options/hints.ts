@@ -38,7 +38,7 @@ const otherCalls: ReadonlyMap<string, string> = new Map([
 ])
 
 function constructorHint(name: string): [string, string] {
-  return [name, `new Optimizer(params, rule, { ${name} }), where restore(saved) goes on with another run`]
+  return [name, `new Optimizer(params, rule, { ${name} }), whose restore(saved) continues a saved run`]
 }
 
 /** The minimum similarity of a suggested name, from 0 to 1. */

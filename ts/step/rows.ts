@@ -109,7 +109,7 @@ export type SparseRowsFor<R> =
  * optimizer.step({ embed: sparseRows([3, 14], gradients) })
  */
 export function sparseRows<T extends FloatArray>(indices: RowIndices, values: T): SparseRows<T> {
-  const expected = 'a list or a typed array of integers from 0 on'
+  const expected = 'an array or typed array of integers ≥ 0'
   const isTyped = ArrayBuffer.isView(indices) && lengthOfIntegers(indices) !== undefined
   const listed = isTyped ? [] : toBoundedArray(indices)
   if (listed === undefined) throw new TensorError('sparseRows: indices', expected, indices)
@@ -160,8 +160,8 @@ function getReading(tensor: Tensor): Reading {
   if (known !== undefined) return known
   const { name, shape, length, part, place } = tensor
   if (shape === undefined || shape.length < 2 || length === 0) {
-    const expected = 'rows of a tensor whose shape has two dimensions and more'
-    throw new TensorError(gradientPath(name), expected, 'rows of another one')
+    const expected = 'sparse rows of a tensor with at least two dimensions in shapes'
+    throw new TensorError(gradientPath(name), expected, 'a tensor without rows')
   }
   const [rows] = shape
   const list = part.arena.list(place)
@@ -193,7 +193,7 @@ importedRows.read = (given, number, model) => {
   if (state.use !== tensor.use) {
     const what = unsupportedReason(tensor.use, settings.clip)
     if (what !== undefined)
-      throw new OptionError(name, `all gradients, as there are no rows ${what}`, 'some rows')
+      throw new OptionError(name, `a complete gradient (rows are not supported ${what})`, 'a sparse gradient')
     state.use = tensor.use
   }
   const { indices, count, values } = read
@@ -235,11 +235,11 @@ function unsupportedReason(
   limits: TensorLimits,
 ): string | undefined {
   const { name, takesRows } = definition
-  if (!takesRows) return `of ${name}: its update of a row depends on the others, or on each step`
-  if (flags !== 0 || stages.length > 1) return `of ${name} where it is cautious`
+  if (!takesRows) return `by ${name}, whose row updates depend on other rows or on every step`
+  if (flags !== 0 || stages.length > 1) return `by ${name} if it is cautious`
   const clips = clipFlags(clip ?? limits)
-  if ((clips & PER_UNIT) !== 0) return 'where gradients are centralized, clipped by unit, or get noise'
-  if ((clips & NEEDS_PARAM_NORM) !== 0) return 'where gradients are clipped by the norm of all parameters'
+  if ((clips & PER_UNIT) !== 0) return 'if gradients are centralized, clipped by unit, or get noise'
+  if ((clips & NEEDS_PARAM_NORM) !== 0) return 'if gradients are clipped by the norm of all parameters'
   return undefined
 }
 

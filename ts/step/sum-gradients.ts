@@ -41,10 +41,10 @@ const MAX_ROW_INDEX = 0xffffffff
 export function sumGradients<G extends object>(parts: readonly G[]): G {
   const given = toBoundedArray(parts)
   if (given === undefined || given.length === 0) {
-    throw new TensorError('sumGradients: parts', 'a list of the gradients of at least one worker', parts)
+    throw new TensorError('sumGradients: parts', 'an array of gradients from at least one worker', parts)
   }
   given.forEach((part, k) => {
-    if (isMissing(part)) throw new TensorError(`sumGradients: parts.${k}`, 'gradients of each worker', part)
+    if (isMissing(part)) throw new TensorError(`sumGradients: parts.${k}`, 'gradients from each worker', part)
   })
   const seen = given.map(() => new Set<unknown>())
   return addGradients(given, seen, '', 0) as G
@@ -70,12 +70,15 @@ function addGradients(
   if (SparseRows.parts(given) !== null) return sumSparseRows(place)
   const isList = Array.isArray(given)
   if (!isNestedParams(given) || (!isList && shapeHint(given) !== '')) {
-    refuse(first, `a Float32Array or Float64Array, rows, or a list or record of them${shapeHint(given)}`)
+    refuse(
+      first,
+      `a Float32Array or Float64Array, sparse rows, or an array or object of them${shapeHint(given)}`,
+    )
   }
-  if (depth === MAX_DEPTH) refuse(first, `nesting up to ${MAX_DEPTH} deep`)
+  if (depth === MAX_DEPTH) refuse(first, `nesting up to ${MAX_DEPTH} levels`)
   // Repeated objects could be nested to represent 2¹⁰⁰ tensors.
   nodes.forEach((node, k) => {
-    if (seen[k].has(node)) refuse(k, 'a tree', 'a cycle, or one list or record twice')
+    if (seen[k].has(node)) refuse(k, 'a tree', 'a cycle, or a repeated array or object')
     if (!isMissing(node)) seen[k].add(node)
   })
   const inner = (children: readonly unknown[], key: string | number) =>
@@ -92,7 +95,10 @@ function sumLists({ nodes, first, refuse }: GradientNode, inner: SumChild): unkn
     const list = toBoundedArray(node)
     length ??= list?.length
     if (list === undefined || list.length !== length) {
-      return refuse(k, length === undefined ? 'a shorter list' : `a list of ${length}, as parts.${first} has`)
+      return refuse(
+        k,
+        length === undefined ? 'a shorter array' : `an array of length ${length} like parts.${first}`,
+      )
     }
     return list
   })
@@ -108,7 +114,7 @@ function sumObjects({ nodes, first, refuse }: GradientNode, inner: SumChild): un
   const byName = new Map<string, unknown[]>()
   nodes.forEach((node, k) => {
     if (isMissing(node)) return
-    if (Array.isArray(node) || !isNestedParams(node)) refuse(k, `a record, as parts.${first} has`)
+    if (Array.isArray(node) || !isNestedParams(node)) refuse(k, `an object like parts.${first}`)
     for (const [name, child] of Object.entries(node as object)) {
       if (!byName.has(name)) byName.set(name, new Array(nodes.length).fill(undefined))
       ;(byName.get(name) as unknown[])[k] = child
@@ -124,9 +130,9 @@ function sumArrays({ nodes, first, refuse }: GradientNode, given: FloatArray): F
   const arrays = nodes.map((node, k) => {
     if (isMissing(node)) return undefined
     if (getTypeName(node) !== type || readLength(node as FloatArray) !== length) {
-      return refuse(k, `a ${type} of length ${length}, as parts.${first} has`)
+      return refuse(k, `a ${type} of length ${length} like parts.${first}`)
     }
-    return isDetached(node as FloatArray) ? refuse(k, 'one with its memory', 'a detached one') : node
+    return isDetached(node as FloatArray) ? refuse(k, 'an attached array', 'a detached one') : node
   }) as (FloatArray | undefined)[]
   const sum = sumInPairs(arrays, (a, b) => {
     const both = copyArray(a)
@@ -146,7 +152,7 @@ function sumSparseRows({ nodes, first, refuse }: GradientNode): SparseRows {
   let type: string | undefined
   const parts = nodes.map((node, k): SparseSum | undefined => {
     if (isMissing(node)) return undefined
-    const read = SparseRows.parts(node) ?? refuse(k, `rows, as parts.${first} has`)
+    const read = SparseRows.parts(node) ?? refuse(k, `sparse rows like parts.${first}`)
     const { indices: given, count, values } = read
     const indices = new Uint32Array(count)
     for (let i = 0; i < indices.length; i++) {
@@ -155,11 +161,11 @@ function sumSparseRows({ nodes, first, refuse }: GradientNode): SparseRows {
       indices[i] = index
     }
     type ??= getTypeName(values)
-    if (getTypeName(values) !== type) return refuse(k, `a ${type}, as parts.${first} has`, values)
+    if (getTypeName(values) !== type) return refuse(k, `a ${type} like parts.${first}`, values)
     const length = readLength(values)
     if (count > 0) columns ??= length / count
     if (isDetached(values) || !Number.isInteger(columns ?? 0) || length !== count * (columns ?? 0)) {
-      const whole = Number.isInteger(columns) ? `${columns} columns, as others` : 'equally many columns'
+      const whole = Number.isInteger(columns) ? `${columns} columns like the others` : 'equally many columns'
       return refuse(k, `values of ${count} rows of ${whole}`, values)
     }
     return { indices, values }

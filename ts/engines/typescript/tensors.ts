@@ -1,6 +1,6 @@
 /**
- * Runs segments tensor by tensor, for kernels with values or sums per tensor. The Rust counterpart is in
- * crates/kernels/src/stages.
+ * Runs segments tensor by tensor, for kernels with values or sums per tensor. The Rust counterpart is
+ * crates/kernels/src/stages/per_tensor.rs.
  */
 
 import type { Arena } from '../../arena/arena.js'
