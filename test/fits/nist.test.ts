@@ -1,4 +1,4 @@
-/** Fits of NIST's certified problems, by the digits that they reach; and their table, which must be true. */
+/** Fits of NIST's certified problems: the number of correct digits, and the table in the docs. */
 
 import { readFileSync } from 'node:fs'
 import * as core from 'antigrad'
@@ -22,13 +22,13 @@ interface Least {
   readonly chiSquared: number
 }
 
-/** Digits that every problem reaches, at the default tolerance and at 1e-14. */
+/** The digits that every problem must reach, at the default tolerance and at 1e-14. */
 const least: readonly [number | undefined, Least][] = [
   [undefined, { values: 6, errors: 5.5, chiSquared: 10 }],
   [1e-14, { values: 7.3, errors: 7, chiSquared: 10 }],
 ]
 
-/** Those that reach fewer, for reasons of their own: docs/fits.md. */
+/** Problems with fewer digits, which docs/fits.md explains. */
 const exceptions: Readonly<Record<string, readonly Partial<Least>[]>> = {
   ENSO: [{}, { values: 6.8 }],
   Lanczos1: [
@@ -39,7 +39,7 @@ const exceptions: Readonly<Record<string, readonly Partial<Least>[]>> = {
 
 const starts = problemNames.flatMap((name) => [0, 1].map((start) => [name, start + 1] as const))
 
-test('all 27 problems are there, with as many rows as their files say', () => {
+test('all 27 problems are present, with the row counts of their files', () => {
   expect(problemNames).toHaveLength(27)
   for (const name of problemNames) {
     const text = readFileSync(new URL(`../data/nist/${name}.dat`, import.meta.url), 'utf8')
@@ -53,7 +53,7 @@ test('all 27 problems are there, with as many rows as their files say', () => {
   }
 })
 
-test.each(starts)('%s from start %d', (name, start) => {
+test.each(starts)('%s reaches its digits from start %d', (name, start) => {
   for (const [at, [tolerance, all]] of least.entries()) {
     const { found, ...digits } = fitProblem(antigrad, readProblem(name), start - 1, { tolerance })
     expect(found.reason).toBe('converged')
@@ -81,7 +81,7 @@ test.each(['Misra1a', 'Gauss1', 'MGH09', 'MGH10', 'MGH17', 'ENSO', 'Hahn1', 'Nel
   },
 )
 
-test('the table in docs/fits.md is what npm run table:nist writes', () => {
+test('the table in docs/fits.md equals the output of npm run table:nist', () => {
   const page = readFileSync(new URL('../../docs/fits.md', import.meta.url), 'utf8')
   const section = page.slice(page.indexOf(problemsHeading))
   expect(
