@@ -187,7 +187,7 @@ function tryOut(work, registry, version, next) {
   writeFileSync(file, readFileSync(file, 'utf8').replace(`"version": "${next}"`, `"version": "${version}"`))
   const said = report(mixed)
   expect('npm', "refuses another version's addon", said, { native: false, wasm: true })
-  if (!said.reasons[0].includes(`is of version ${version}, but antigrad is of ${next}`))
+  if (!said.reasons[0].includes(`has version ${version}, but antigrad has ${next}`))
     throw new Failure(said.reasons[0])
 }
 

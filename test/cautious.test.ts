@@ -191,7 +191,7 @@ test('one direction at a time', () => {
       const change = { cautious: false, grams: false, cautiousWeightDecay: false, ...other }
       const isSame = JSON.stringify(given) === JSON.stringify(other)
       if (isSame) optimizer.set(change)
-      else expect(() => optimizer.set(change)).toThrow(/set: options: expected options under which/)
+      else expect(() => optimizer.set(change)).toThrow(/set: options: expected options that keep the state/)
     }
   }
   // This one is only a number of the second stage's.

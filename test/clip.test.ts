@@ -430,7 +430,7 @@ describe('is refused', () => {
     [
       'what is not centralized',
       { centralized: false },
-      'clip: centralized: expected what centralized() gives, got false',
+      'clip: centralized: expected the result of centralized(), got false',
     ],
     [
       'another unit',

@@ -28,7 +28,7 @@ const missing = expect.stringMatching(/^native: antigrad-.* is not installed/)
 const refused = 'wasm: the module does not compile: forbidden here'
 
 test.each(engineNames)('%s, which an option asked for', async (engine) => {
-  const reasons = { engine, engineReasons: ['the option engine asked for it'] }
+  const reasons = { engine, engineReasons: ['requested by the option engine'] }
   const rule = adam({ lr: 0.1 })
   expect(minimize(valley, [1, 2], rule, { engine, maxIterations: 3 })).toMatchObject(reasons)
   expect(minimizeManySync(valley, [1, 2], rule, { engine })).toMatchObject(reasons)
@@ -41,10 +41,10 @@ test.each(engineNames)('%s, which an option asked for', async (engine) => {
 })
 
 test.each(engineNames)('%s, which the environment asked for', (engine) => {
-  const asked = 'the environment variable ANTIGRAD_ENGINE asked for it'
+  const asked = 'requested by the environment variable ANTIGRAD_ENGINE'
   expect(
     inChild(`${said} return [said(), said({ engine: 'typescript' })]`, { env: { ANTIGRAD_ENGINE: engine } }),
-  ).toEqual([thrice(engine, asked), thrice('typescript', 'the option engine asked for it')])
+  ).toEqual([thrice(engine, asked), thrice('typescript', 'requested by the option engine')])
 })
 
 test('by default native runs many runs and fits', () => {
@@ -60,7 +60,7 @@ test('a missing addon and refused WebAssembly are explained', () => {
     const forced = "return ['native', 'wasm'].map((engine) => thrownBy(() => said({ engine })))"
     const message = (engine: string, reason: string) => ({
       ...{ is: 'EngineError', engine },
-      message: expect.stringMatching(`^the engine ${engine} was asked for but cannot run: .*${reason}`),
+      message: expect.stringMatching(`^the engine ${engine} was requested but cannot run: .*${reason}`),
     })
     expect(inChild(said + forced, { folder, before: noModules })).toMatchObject([
       message('native', 'is not installed'),
@@ -84,6 +84,6 @@ test('a big-endian processor is refused in words, when the package is loaded', (
   const before = `(await import('node:os')).default.endianness = () => 'BE'
     ;(await import('node:module')).syncBuiltinESMExports()`
   expect(() => inChild('return antigrad.engines()', { before })).toThrow(
-    /EngineError: the engine typescript and all others want a little-endian processor: this one is big-endian/,
+    /EngineError: the engine typescript and all others need a little-endian processor: this one is big-endian/,
   )
 })

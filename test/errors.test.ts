@@ -153,8 +153,8 @@ describe('parameters', () => {
     ['a cycle', cycle, 'params.1'],
     ['one list twice', { a: shared, b: shared }, 'params.b'],
     ['one array twice', { a: f32, b: [f32] }, 'params.b.0', 'a second use of a'],
-    ['a dotted name twice', { 'a.b': f32, a: { b: f32.slice() } }, 'params.a.b', 'a second one'],
-    ['a number for a name twice', { 'a.0': f32, a: [f32.slice()] }, 'params.a.0', 'a second one'],
+    ['a dotted name twice', { 'a.b': f32, a: { b: f32.slice() } }, 'params.a.b', 'a duplicate'],
+    ['a number for a name twice', { 'a.0': f32, a: [f32.slice()] }, 'params.a.0', 'a duplicate'],
     ["TensorFlow's", { w: f32, b: { dataSync: () => f32, shape: [2] } }, 'params.b'],
     ['a list a hundred thousand deep', nest(100_000), `params${'.0'.repeat(100)}`],
     ['a proxy of an array', { w: new Proxy(f32, {}) }, 'params.w.0', '1'],
@@ -172,14 +172,14 @@ describe('parameters', () => {
       TensorError,
     )
     expect(error.message).toBe(
-      'params.deep.b: expected a Float32Array, as w: one dtype an optimizer, got a Float64Array of length 1',
+      'params.deep.b: expected a Float32Array, like w (one dtype per optimizer), got a Float64Array of length 1',
     )
   })
 
   test('a message says how to make an array of numbers, or of what holds them', () => {
     const tensor = { dataSync: () => f32 }
     const hint = (type: string) => ` (${type}.from(list) makes one)`
-    const wanted = 'a Float32Array or Float64Array, or a list or record of them'
+    const wanted = 'a Float32Array or Float64Array, or an array or object of them'
     const expected = (params: unknown) =>
       refusal(() => new Optimizer(params as Anything, adam()), TensorError).expected
     expect(expected({ w: [1, 2] })).toBe(wanted + hint('Float64Array'))
@@ -686,7 +686,7 @@ describe('engines that cannot load', () => {
         engine: 'native',
         reasons: [expect.stringContaining('is not installed')],
         message: expect.stringMatching(
-          /^the engine native was asked for but cannot run: antigrad-.* is not installed/,
+          /^the engine native was requested but cannot run: antigrad-.* is not installed/,
         ),
       }
       expect(inChild(force, { folder })).toMatchObject(missing)

@@ -55,7 +55,7 @@ const prepared = `
   }
   const isAllGood = ({ params }) => params.w.every((x) => x === 0)`
 
-const failed = (engine: string, why: RegExp, what = 'this optimizer is broken') => ({
+const failed = (engine: string, why: RegExp, what = 'this optimizer is unusable') => ({
   is: 'EngineError',
   antigrad: true,
   engine,

@@ -92,7 +92,7 @@ describe('a record', () => {
     const { e, ...rest } = full() as Anything
     expect(e).toBeDefined()
     expect(stepped(trap(), 1)).toBe(stepped(rest, 1))
-    expect(() => stepped(Object.assign(trap(), { zzz: null }))).toThrow(/names of parameters: b, .*got "zzz"/)
+    expect(() => stepped(Object.assign(trap(), { zzz: null }))).toThrow(/a parameter name: b, .*got "zzz"/)
   })
 
   test('a proxy is asked for each name, in whatever order it lists them', () => {

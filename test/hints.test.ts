@@ -114,7 +114,7 @@ describe('what was meant', () => {
     const options = (list ?? '').split(', ')
     expect(options).toContain('clip')
     for (const name of options) {
-      const said = ` (${name} is for new Optimizer(params, rule, { ${name} }), where restore(saved) goes on with another run)`
+      const said = ` (${name} is for new Optimizer(params, rule, { ${name} }), whose restore(saved) continues a saved run)`
       expect(messageOf(() => optimizer.set(any({ [name]: {} })))).toContain(said)
       if (['engine', 'instructionSet', 'threads'].includes(name)) continue
       expect(messageOf(() => Optimizer.load(optimizer.save(), any({ [name]: {} })))).toContain(said)

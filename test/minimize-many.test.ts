@@ -750,9 +750,9 @@ test.each([
   [{ engine: 'native', instructionSet: 'sse9' }, /^instructionSet: expected one of scalar, .*, got "sse9"/],
   [
     { engine: 'wasm', instructionSet: 'simd128' },
-    /^instructionSet: expected nothing without engine: 'native'/,
+    /^instructionSet: expected no value without engine: 'native'/,
   ],
-  [{ instructionSet: 'scalar' }, /^instructionSet: expected nothing without engine: 'native'/],
+  [{ instructionSet: 'scalar' }, /^instructionSet: expected no value without engine: 'native'/],
 ] as const)('an instruction set that cannot be %#', (options, message) => {
   expect(() => minimizeManySync(valley, [1, 2], adam(), options)).toThrow(message)
   expect(() => minimizeManySync(valley, [1, 2], adam(), options)).toThrow(OptionError)

@@ -544,14 +544,14 @@ describe('the choice of engine', () => {
 
   test.each(engineNames)('%s by option and by environment', (engine) => {
     const optimizer = new Optimizer(ones(), adam(), { engine })
-    expect([optimizer.engine, ...optimizer.engineReasons]).toEqual([engine, 'the option engine asked for it'])
+    expect([optimizer.engine, ...optimizer.engineReasons]).toEqual([engine, 'requested by the option engine'])
     const body = `${make} return [make(3), make(100000), make(3, { engine: 'typescript' })].map(
       ({ engine, engineReasons }) => [engine, ...engineReasons])`
-    const reason = 'the environment variable ANTIGRAD_ENGINE asked for it'
+    const reason = 'requested by the environment variable ANTIGRAD_ENGINE'
     expect(inChild(body, { env: { ANTIGRAD_ENGINE: engine } })).toEqual([
       [engine, reason],
       [engine, reason],
-      ['typescript', 'the option engine asked for it'],
+      ['typescript', 'requested by the option engine'],
     ])
   })
 

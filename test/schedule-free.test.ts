@@ -74,8 +74,8 @@ const ones = () => new Float64Array(3).fill(1)
 const expectBlind = (step: () => unknown) => {
   expect(step).toThrow(OptionError)
   expect(step).toThrow(
-    'step: expected a call of gradientPoint() since the last update, where scheduleFreeSgd wants its ' +
-      'gradients, got one from elsewhere',
+    'step: expected gradients at gradientPoint(), called since the last update, for scheduleFreeSgd, ' +
+      'got a gradient at other points',
   )
 }
 
@@ -84,7 +84,9 @@ describe('a step without a look at gradientPoint()', () => {
     const optimizer = new Optimizer(ones(), free)
     expectBlind(() => optimizer.step(ones()))
     expectBlind(() => optimizer.step())
-    await expect(optimizer.stepAsync(ones())).rejects.toThrow('stepAsync: expected a call')
+    await expect(optimizer.stepAsync(ones())).rejects.toThrow(
+      'stepAsync: expected gradients at gradientPoint()',
+    )
     expect([...optimizer.params, ...optimizer.state.z, optimizer.updates]).toEqual([1, 1, 1, 1, 1, 1, 0])
     optimizer.gradientPoint()
     expect(await optimizer.stepAsync(ones())).toBe(true)
@@ -226,7 +228,9 @@ test('what would move the average alone is refused', () => {
   const delayed = { name: 'delayedStart', updates: 3, rule: free } as never
   expect(() => new Optimizer(ones(), delayed)).toThrow(OptionError)
   const lookahead = { steps: 2, alpha: 0.5 }
-  expect(() => new Optimizer(ones(), free, { lookahead })).toThrow('lookahead: expected not to be beside')
+  expect(() => new Optimizer(ones(), free, { lookahead })).toThrow(
+    'lookahead: expected a rule without averaging',
+  )
   const optimizer = new Optimizer({ a: ones() }, adam(), { lookahead })
   const groups = [{ match: 'b', rule: free }]
   expect(() => optimizer.add({ b: ones() }, { groups } as never)).toThrow('got "scheduleFreeSgd"')

@@ -247,14 +247,14 @@ describe('what is no list of gradients is an error', () => {
     return [inner, inner]
   }
   const bad: [name: string, parts: () => Anything, RegExp][] = [
-    ['nothing', () => undefined, /^sumGradients: parts: expected a list of the gradients of at least one/],
+    ['nothing', () => undefined, /^sumGradients: parts: expected an array of gradients from at least one/],
     ['no worker', () => [], /^sumGradients: parts: /],
     ['no list', () => ({ 0: f(1), length: 1 }), /^sumGradients: parts: /],
     ['too many', () => new Array(2 ** 32 - 1), /^sumGradients: parts: /],
     [
       'one that has not come',
       () => Object.assign(new Array(2), { 1: f(1) }),
-      /^sumGradients: parts.0: expected gradients of each/,
+      /^sumGradients: parts.0: expected gradients from each/,
     ],
     ['null', () => [null], /^sumGradients: parts.0: /],
     ['a number', () => [{ w: 7 }], /^sumGradients: parts.0.w: expected a Float32Array .*makes one/],
@@ -264,9 +264,9 @@ describe('what is no list of gradients is an error', () => {
     [
       'a clone of rows',
       () => [{ e: structuredClone(some(1)) }, { e: some(1) }],
-      /parts.1.e: expected a record/,
+      /parts.1.e: expected an object/,
     ],
-    ['lengths', () => [{ w: f(1) }, {}, { w: f(1, 2) }], /parts.2.w: .* length 1, as parts.0 has, got .* 2/],
+    ['lengths', () => [{ w: f(1) }, {}, { w: f(1, 2) }], /parts.2.w: .* length 1 like parts.0, got .* 2/],
     [
       'dtypes',
       () => [f(1), Float64Array.of(1)],
@@ -278,20 +278,32 @@ describe('what is no list of gradients is an error', () => {
       () => [f(1, 2), detached()],
       /^sumGradients: parts.1: expected a Float32Array of len/,
     ],
-    ['lists', () => [[f(1)], [f(1), f(2)]], /^sumGradients: parts.1: expected a list of 1, as parts.0 has/],
-    ['a list and a record', () => [[f(1)], { 0: f(1) }], /^sumGradients: parts.1: expected a list of 1/],
-    ['a record and a list', () => [{ 0: f(1) }, [f(1)]], /^sumGradients: parts.1: expected a record/],
-    ['a record and an array', () => [{ a: { b: f(1) } }, { a: f(1) }], /parts.1.a: expected a record, as/],
-    ['a cycle', () => [cyclic], /parts.0.again: expected a tree, got a cycle, or one list or record twice/],
+    [
+      'lists',
+      () => [[f(1)], [f(1), f(2)]],
+      /^sumGradients: parts.1: expected an array of length 1 like parts.0/,
+    ],
+    [
+      'a list and a record',
+      () => [[f(1)], { 0: f(1) }],
+      /^sumGradients: parts.1: expected an array of length 1/,
+    ],
+    ['a record and a list', () => [{ 0: f(1) }, [f(1)]], /^sumGradients: parts.1: expected an object/],
+    ['a record and an array', () => [{ a: { b: f(1) } }, { a: f(1) }], /parts.1.a: expected an object like/],
+    ['a cycle', () => [cyclic], /parts.0.again: expected a tree, got a cycle, or a repeated array or object/],
     ['lists that are there 2⁹⁰ times', () => [doubled(90)], /expected a tree/],
-    ['a deep one', () => [nested(101)], /expected nesting up to 100 deep/],
+    ['a deep one', () => [nested(101)], /expected nesting up to 100 levels/],
     ['a map', () => [new Map([['w', f(1)]])], /^sumGradients: parts.0: .*got a Map/],
     [
       'array and rows',
       () => [{ e: f(1, 2) }, { e: some(1) }],
       /parts.1.e: expected a Float32Array .*got a Rows/,
     ],
-    ['rows and array', () => [{ e: some(1) }, { e: f(1, 2) }], /parts.1.e: expected rows, as parts.0 has/],
+    [
+      'rows and array',
+      () => [{ e: some(1) }, { e: f(1, 2) }],
+      /parts.1.e: expected sparse rows like parts.0/,
+    ],
     [
       'rows of another dtype',
       () => [some(1), sparseRows([1], new Float64Array(2))],

@@ -1,9 +1,10 @@
-// Bundlers order modules by these lines. With these first, the text of the WebAssembly module comes before all code,
-// in which gzip then finds repetitions within its window of 32 KiB: 300 bytes of a page with one rule.
+// Bundlers order modules by these lines. The engines come first, so the text of the WebAssembly module precedes all
+// code. Gzip then finds repetitions in the code within its window of 32 KiB, which saves 300 bytes of a page with one
+// rule.
 
 export { engines } from './engines/index.js'
 
-// Errors and rules next.
+// Errors and rules follow.
 
 export {
   AntigradError,
@@ -21,7 +22,7 @@ export {
 } from './core/errors.js'
 export * from './rules/index.js'
 
-// All others, in alphabetical order.
+// The remaining modules, in alphabetical order.
 
 export type { SavedRun, SavedTensor, Structure } from './checkpoint/write.js'
 export type { Gradients, MergedParams, Params, Shapes, Tree, Views } from './core/tensors.js'

@@ -41,44 +41,43 @@ import { makeReport, type OptimizerReport, StepReport } from './step/report.js'
 import type { SparseRowsFor } from './step/rows.js'
 import { Steps } from './step/step.js'
 
-/** A type that is not inferred from here. (TypeScript has NoInfer since 5.4.) */
+/** Excludes a use of a type parameter from inference. (TypeScript has a built-in NoInfer since 5.4.) */
 type NoInfer<T> = [T][T extends unknown ? 0 : never]
 
 type CachedView = 'params' | 'grads' | 'state' | 'average' | 'point'
 
-/** How a saved run is read. */
+/** Options for reading a saved run. */
 export interface RestoreOptions {
   /**
-   * Is told where equations have changed since, before anything else has; console.warn by default. What it
-   * throws ends the call.
+   * Receives a warning if equations have changed since the run was saved. The callback runs before anything is
+   * restored; an exception that it throws ends the call. The default is `console.warn`.
    */
   readonly onWarning?: (message: string) => void
   /**
-   * What tensors are called by now: new names by old ones, or a function of each old name. Two that get one name, or
-   * an old name that was not saved, are an OptionError; so is a name that `load` would have to put into other lists
-   * and records.
+   * New names of tensors: an object or Map from saved names to new names, or a function of each saved name. A new name
+   * that two tensors share and an old name that was not saved are OptionErrors. So is a name that would make `load` put
+   * a tensor into a different array or object.
    */
   readonly rename?:
     | Readonly<Record<string, string>>
     | ReadonlyMap<string, string>
     | ((name: string) => string)
-  /** Functions of rules that nothing else in the program calls, which a bundle leaves out then: `[adamw]`. */
+  /** Rule functions that a bundle would leave out because the program never calls them, for example `[adamw]`. */
   readonly rules?: readonly ((...options: never) => Rule | CustomRule)[]
-  /** The same of schedules: `[cosine]`. */
+  /** Schedule functions that a bundle would leave out, for example `[cosine]`. */
   readonly schedules?: readonly ((...options: never) => Schedule)[]
 }
 
-/** Where a saved run goes on, and how it is read. */
+/** Where a saved run continues, and options for reading it. */
 export interface LoadOptions
   extends RestoreOptions,
     Pick<OptimizerOptions, 'engine' | 'instructionSet' | 'threads'> {}
 
 /**
- * Updates parameters by a rule, in place.
+ * Updates parameters in place by an update rule.
  *
- * The values that are passed in are **copied**: read and write the live views `params`, not your own
- * array. Parameters, gradients and state lie in memory that the garbage collector frees with the
- * optimizer and its views.
+ * The optimizer **copies** the arrays that you pass in. Read and write the live views in `params`, not your own arrays.
+ * Parameters, gradients and state share memory that is garbage-collected with the optimizer and its views.
  *
  * @example
  * const optimizer = new Optimizer({ weight, bias }, adamw({ lr: 1e-3 }), { groups: [noDecay()], shapes })
@@ -93,20 +92,20 @@ export class Optimizer<
   readonly #model: Model
   readonly #steps: Steps
   readonly #around: StepOptions
-  /** Null where some could not be saved. */
+  /** Null if some groups of a loaded run could not be saved. */
   #groups: Groups | null
   #isBusy = false
   readonly #last: StepReport
-  /** What was made of the model, and of which version of it. */
+  /** Cached views, and the version of the model that they were made for. */
   #made: Partial<Record<CachedView, unknown>> = ownProperties({})
   #madeOf = -1
 
   /**
-   * @param params one Float32Array or Float64Array, or lists and records of them, nested up to 100
-   * deep, of one dtype, each array and each dotted name once; copied
-   * @param rule such as `adam({ lr: 1e-3 })`; its options are checked again
-   * @throws TensorError for parameters and shapes, OptionError for options or the rule, EngineError where an
-   * engine was asked for that cannot run here, MemoryError where there is no memory
+   * @param params one Float32Array or Float64Array, or arrays and objects of them, nested up to 100 levels. All tensors
+   * have one dtype, and each array and each dotted name occurs once. The values are copied.
+   * @param rule an update rule, such as `adam({ lr: 1e-3 })`; its options are validated again
+   * @throws TensorError for invalid parameters or shapes, OptionError for invalid options or an invalid rule,
+   * EngineError if the requested engine cannot run here, MemoryError if memory cannot be allocated
    */
   constructor(params: P & Params, rule: R, options?: OptimizerOptions<NoInfer<P>, NoInfer<R>, N>)
   constructor(params: P & Tree<P>, rule: R, options?: OptimizerOptions<NoInfer<P>, NoInfer<R>, N>)
@@ -138,26 +137,26 @@ export class Optimizer<
   }
 
   /**
-   * Live views of the parameters, in the shape that was passed in. Their buffer has more in it, other
-   * optimizers too, and structuredClone and postMessage copy all of it: give them `view.slice()`. Views
-   * stay good for life, but those of a tensor that `appendRows` or `unfreeze` has moved: NaN is in them then, and
-   * the new ones are here.
+   * Live views of the parameters, in the structure that was passed in. Their buffer also contains other data, even
+   * other optimizers. `structuredClone` and `postMessage` copy the whole buffer, so pass them `view.slice()`. Views
+   * stay valid for the optimizer's lifetime, unless `appendRows` or `unfreeze` moves their tensor. Old views of a moved
+   * tensor contain NaN, and this property returns the new ones.
    */
   get params(): Views<P> {
     return this.#make('params', () => this.#model.views((tensor) => tensor.view(PARAMETERS))) as Views<P>
   }
 
   /**
-   * Live views of the gradients, for `step()` without an argument, in the same buffer as `params`. After
-   * a step their values are unspecified, unless `zeroGrads` has set them to 0.
+   * Live views of the gradients, for `step()` without an argument. They share a buffer with `params`. After a step
+   * their values are unspecified, unless the option `zeroGrads` sets them to 0.
    */
   get grads(): Views<P> {
     return this.#make('grads', () => this.#model.views((tensor) => tensor.view(GRADIENTS))) as Views<P>
   }
 
   /**
-   * Live views of the state by tensor, in the shape of the parameters and the same buffer, and its
-   * count of updates. A frozen tensor has none.
+   * Live views of each tensor's state and its update count, in the structure of the parameters. The views share a
+   * buffer with `params`. A frozen tensor has no state.
    */
   get state(): States<P, R | RuleByName<N>> {
     this.#checkFree('state')
@@ -165,9 +164,9 @@ export class Optimizer<
   }
 
   /**
-   * Live views of the averages that the option `average` keeps, in the shape of the parameters.
+   * Live views of the averages that the option `average` maintains, in the structure of the parameters.
    *
-   * @throws OptionError without that option
+   * @throws OptionError if the optimizer was created without the option `average`
    */
   get average(): Views<P> {
     if (this.#around.average === null)
@@ -175,67 +174,70 @@ export class Optimizer<
     return this.#make('average', () => this.#model.views((tensor) => tensor.view(AVERAGE))) as Views<P>
   }
 
-  /** What is known of the last step: the norm before clipping, what was skipped and why. Live. */
+  /** Live report of the last step: the gradient norm before clipping, which update was skipped, and the reason. */
   get lastStep(): StepReport {
     return this.#last
   }
 
-  /** The rule of tensors that no group gives another one, with what `set` has changed. */
+  /** The rule of all tensors to which no group assigns another rule, including changes by `set`. */
   get rule(): R {
     return this.#model.base.value as R
   }
 
-  /** How many steps have updated something: the t that schedules see at the next one. */
+  /** The number of steps that have updated a tensor. Schedules receive it as t at the next step. */
   get updates(): number {
     return this.#steps.progress.updates
   }
 
-  /** What runs: 'native', 'wasm' or 'typescript', of tensors that came first. The same bits in each. */
+  /** The engine that updates the first tensors: 'native', 'wasm' or 'typescript'. All engines compute the same bits. */
   get engine(): EngineName {
     return this.#model.parts[0].choice.engine
   }
 
-  /** Why this engine, and why not another. */
+  /** Reasons for the choice of engine, and why other engines were rejected. */
   get engineReasons(): readonly string[] {
     return this.#model.parts[0].choice.reasons
   }
 
-  /** On how many threads a step runs. */
+  /** The number of threads that a step uses. */
   get threads(): number {
     return Math.max(...this.#model.parts.map(({ runner }) => runner.threads))
   }
 
-  /** How many bytes parameters, gradients and state take, with tables and padding. */
+  /** Memory in bytes of parameters, gradients and state, including tables and padding. */
   get bytes(): number {
     return this.#model.parts.reduce((sum, { arena }) => sum + arena.region.byteLength, 0)
   }
 
-  /** For each tensor its rule, its learning rate, its count of updates and its groups; and what matched nothing. */
+  /**
+   * Reports the rule, learning rate, update count and groups of each tensor, and the groups and tensors without a
+   * match.
+   */
   report(): OptimizerReport {
     return makeReport(this.#steps.progress, this.#groups)
   }
 
   /**
-   * One update, in place.
+   * Performs one update, in place.
    *
-   * @param gradients in the shape of the parameters, which are not changed and not kept. A tensor whose
-   * gradient is missing or null is skipped, and its count of updates stands still; what `sparseRows` gives moves these
-   * rows alone. Without an
-   * argument the gradients are those in `grads`, and nothing is copied.
-   * @returns whether it has updated something: not without any gradient, not before the last of the batches
-   * of `accumulate`, and not where `onNonFinite` skipped it; `lastStep.reason` says why
-   * @throws TensorError where a gradient's name, type or length is not its tensor's; OptionError
-   * where a schedule gives a value out of its option's range, and where a rule wants its gradient elsewhere
-   * than at `params` and nobody has called `gradientPoint()` since the last update; NonFiniteError as `onNonFinite` says;
-   * BusyError where a getter or a schedule of yours calls this optimizer meanwhile. Nothing has changed then.
-   * EngineError where the engine itself has failed, which is a mistake of ours: this optimizer is broken from then
-   * on, and all that changes or saves it throws the same. Others go on.
+   * @param gradients gradients in the structure of the parameters. The arrays are neither changed nor kept. A tensor
+   * whose gradient is missing or null is skipped, and its update count stays the same. A gradient from `sparseRows`
+   * updates only the listed rows. If the argument is omitted, the step uses the gradients in `grads` and copies
+   * nothing.
+   * @returns Whether the step updated a tensor. It did not if all gradients were missing, if further batches of
+   * `accumulate` are due, or if `onNonFinite` skipped the update. `lastStep.reason` names the reason.
+   * @throws TensorError if a gradient has a wrong name, type or length. OptionError if a schedule returns a value
+   * outside its option's range, or if a rule needs gradients at `gradientPoint()` and that method was not called since
+   * the last update. NonFiniteError according to `onNonFinite`. BusyError if a getter or schedule calls this optimizer
+   * during the step. The optimizer is unchanged after these errors. EngineError if the engine itself failed, which is a
+   * bug in antigrad. This optimizer is then unusable, and every call that changes or saves it throws the same error;
+   * other optimizers still work.
    */
   step(gradients?: Gradients<P, SparseRowsFor<R | RuleByName<N>>>): boolean {
     const steps = this.#steps
     const goesStraight = steps.straight !== null && !this.#isBusy
     if (goesStraight && (gradients === undefined || steps.take(gradients))) return steps.runStraight()
-    // Nothing has changed since the last step: there is nothing to be asked but the gradients.
+    // Nothing has changed since the last step, so only the gradients need checks.
     const present = goesStraight
       ? this.#ask(gradients, this.#model.scheduled)
       : this.#begin('step', gradients)
@@ -243,16 +245,16 @@ export class Optimizer<
   }
 
   /**
-   * One update off the main thread: the same bits as `step`, and the event loop stays free.
+   * Performs one update off the main thread. It computes the same bits as `step`, and the event loop stays free.
    *
-   * Gradients that are passed in are copied before this returns, so you may reuse or transfer them
-   * at once. Until the promise resolves, `params` and `grads` may be read (what is seen is partly
-   * updated) but not written. Without the addon, or where the arena is not in a WebAssembly memory, it
-   * runs in slices on the main thread.
+   * Gradients passed as the argument are copied before this method returns, so you can reuse or transfer their arrays
+   * at once. Until the promise resolves, `params` and `grads` can be read (the values are partly updated) but not
+   * written. The update runs in slices on the main thread if the addon is missing or the arena is outside WebAssembly
+   * memory.
    *
-   * @returns as `step`
-   * @throws (rejects with) what `step` throws, and BusyError while another stepAsync is under way;
-   * so do `step`, `set`, `state`, `save` and all others that change something meanwhile
+   * @returns the same value as `step`
+   * @throws The promise rejects with the errors of `step`, and with BusyError if another `stepAsync` is in progress.
+   * Until it settles, `step`, `set`, `state`, `save` and all methods that change the optimizer throw BusyError.
    */
   async stepAsync(gradients?: Gradients<P, SparseRowsFor<R | RuleByName<N>>>): Promise<boolean> {
     const present = this.#begin('stepAsync', gradients)
@@ -265,7 +267,7 @@ export class Optimizer<
     }
   }
 
-  /** All of a step in which code of the user's runs: afterwards gradients are checked, schedules evaluated. */
+  /** Runs the part of a step that can execute user code: reads and checks gradients and evaluates schedules. */
   #begin(call: string, given: unknown): StepGradients {
     this.#checkFree(call)
     this.#model.settle()
@@ -273,20 +275,20 @@ export class Optimizer<
     if (live.length === 0) return NO_GRADIENTS
     if (this.#model.wantsPoint && !this.#steps.progress.hasLooked && call !== 'gradientPoint')
       throw this.#blind(call)
-    // Apart, so that the compiler has room for the rest of a step.
+    // A separate method, so that the compiler can inline the rest of a step.
     return given === undefined && scheduled.length === 0 ? ALL_GRADIENTS : this.#ask(given, scheduled)
   }
 
-  /** Why there is no step of a gradient that was taken elsewhere. */
+  /** Builds the error for gradients that were not computed at `gradientPoint()`. */
   #blind(call: string): OptionError {
     const { name } = this.#model.live.find(({ use }) => use.definition.wantsPoint)?.use.definition ?? {}
-    const expected = `a call of gradientPoint() since the last update, where ${name} wants its gradients`
-    return new OptionError(call, expected, 'one from elsewhere')
+    const expected = `gradients at gradientPoint(), called since the last update, for ${name}`
+    return new OptionError(call, expected, 'a gradient at other points')
   }
 
   #ask(given: unknown, scheduled: readonly RuleInUse[]): StepGradients {
     let present = ALL_GRADIENTS
-    // Neither a getter nor a schedule may step, or change, what is being stepped.
+    // A getter or schedule must not step or change this optimizer while gradients are being read.
     this.#isBusy = true
     try {
       if (given !== undefined) {
@@ -295,7 +297,7 @@ export class Optimizer<
       }
       if (scheduled.length > 0) {
         this.#model.evaluate(this.#steps.progress.updates)
-        // It may have run anything.
+        // The schedule may have run arbitrary code, such as detaching a gradient.
         if (present !== ALL_GRADIENTS) check(present as unknown[], this.#model)
       }
     } finally {
@@ -323,15 +325,15 @@ export class Optimizer<
   }
 
   /**
-   * Changes options for the steps to come. `set({ lr: 1e-4 })` is of the optimizer's rule: of all tensors and
-   * those that are to come, but what groups gave them stays, a rule or options of their own, and an
-   * `lrScale` goes on to multiply. With a match it is of some tensors that there are, whatever groups
-   * say, as in `set('**.bias', { lr: 1e-5 })`. What is said last wins.
+   * Changes options for future steps. `set({ lr: 1e-4 })` changes the optimizer's own rule, and so applies to all
+   * current and future tensors. Rules and options assigned by groups stay, and an `lrScale` still multiplies the
+   * learning rate. With a match, as in `set('**.bias', { lr: 1e-5 })`, the call changes the matching current tensors,
+   * whatever their groups say. The latest call wins.
    *
-   * @throws OptionError where an option is unknown to one of these rules, out of its range, or would change
-   * which arrays of state or kernels there are or what state starts from (amsgrad, cautious, grams, momentum
-   * from or to 0, Nesterov's form, initialAccumulator), or the match is none; TensorError where it picks no
-   * tensor; BusyError in the middle of a step. Nothing has changed then.
+   * @throws OptionError if an option is unknown to one of these rules, is out of range, or would change the state
+   * arrays, the kernels or the initial state (amsgrad, cautious, grams, momentum from or to 0, Nesterov's form,
+   * initialAccumulator), or if the match is invalid. TensorError if the match selects no tensor. BusyError during a
+   * step. The optimizer is unchanged after these errors.
    */
   set(options: OptionsOf<R>): void
   set(match: Match, options: OptionsOf<R | RuleByName<N>>): void
@@ -344,16 +346,15 @@ export class Optimizer<
       if (given.length === 1) return setAll(model, given[0] as object)
       return setSelected(model, selectTensors('set', given[0], model), given[1] as object)
     })()
-    // Other numbers alone leave nothing to be asked.
+    // A change of values alone needs no new checks.
     if (model.version === version && model.isPlain) this.#steps.straight = straight
   }
 
   /**
-   * Freezes tensors: they are not updated and have no part in norms, and their state is dropped. (To
-   * pause one and keep its state, leave out its gradient.)
+   * Freezes tensors: they are no longer updated, do not count in norms, and lose their state. (To pause a tensor and
+   * keep its state, leave out its gradient.)
    *
-   * @throws OptionError where it is no match; TensorError where it picks none; BusyError in the middle
-   * of a step
+   * @throws OptionError if the match is invalid, TensorError if it selects no tensor, BusyError during a step
    */
   freeze(match: Match): void {
     this.#checkFree('freeze')
@@ -361,11 +362,11 @@ export class Optimizer<
   }
 
   /**
-   * Updates tensors again, with the state of new ones. Those that were never updated are moved, as
-   * there is room for their state then: take their views from `params` again.
+   * Unfreezes tensors: they are updated again and start with a new tensor's state. A tensor that was never updated
+   * moves, because it has no room for its state. Read the views of moved tensors from `params` again.
    *
-   * @throws OptionError where it is no match; TensorError where it picks none; MemoryError; BusyError in
-   * the middle of a step
+   * @throws OptionError if the match is invalid, TensorError if it selects no tensor, MemoryError if memory cannot be
+   * allocated, BusyError during a step
    */
   unfreeze(match: Match): void {
     this.#checkFree('unfreeze')
@@ -373,13 +374,14 @@ export class Optimizer<
   }
 
   /**
-   * Adds tensors: records are merged with those of the parameters, and lists go on. All views stay good.
-   * They get the rule as `set` has left it and what groups say, and begin at update 0; schedules go on.
+   * Adds tensors: objects are merged with those of the parameters, and arrays are appended. All views stay valid. New
+   * tensors use the current rule, including changes by `set`, and the options of their groups. They start at update 0,
+   * while schedules continue.
    *
-   * @param options their `shapes`, and `groups` behind those that there are, for these and later ones
-   * @returns this optimizer, typed with them
-   * @throws as the constructor; TensorError where a name is taken; BusyError in the middle of a step.
-   * Nothing has changed then.
+   * @param options `shapes` of the new tensors, and `groups` to append for these and later tensors
+   * @returns this optimizer, with a type that includes the new tensors
+   * @throws the errors of the constructor, TensorError if a name exists already, BusyError during a step. The optimizer
+   * is unchanged after these errors.
    */
   add<const Q>(
     params: Q & Params,
@@ -394,7 +396,7 @@ export class Optimizer<
     const [groups, addTensors] = this.#guarded(() => {
       const { groups: given, shapes } = readOptions('options', options, placementOptions)
       if (this.#groups === null && given === Groups.none) {
-        const expected = 'those of the saved run again, or []: one with a function was not saved'
+        const expected = 'the groups of the saved run, or [] (groups with functions are not saved)'
         throw new OptionError('add: groups', expected, undefined)
       }
       const groups = (this.#groups ?? Groups.none).and(given)
@@ -406,14 +408,14 @@ export class Optimizer<
   }
 
   /**
-   * Puts rows behind those of a tensor whose shape is known, for instance of an embedding. What was there
-   * stays, with its state and count of updates; the state of new rows is a new tensor's. The tensor
-   * moves: take its views from `params` again, as old ones have NaN in them.
+   * Appends rows to a tensor with a known shape, for example an embedding. Existing rows keep their values, state and
+   * update count; new rows start with a new tensor's state. The tensor moves and its old views are filled with NaN, so
+   * read its views from `params` again.
    *
    * @param name the tensor's dotted name
-   * @param rows the new rows one after the other, of the optimizer's dtype
-   * @throws TensorError where there is no such tensor or its shape or the rows do not fit; MemoryError;
-   * BusyError in the middle of a step
+   * @param rows the values of the new rows in row-major order, in the optimizer's dtype
+   * @throws TensorError if the tensor does not exist, or if its shape or the rows do not fit; MemoryError if memory
+   * cannot be allocated; BusyError during a step
    */
   appendRows(name: string, rows: Float32Array | Float64Array): void {
     this.#checkFree('appendRows')
@@ -421,9 +423,9 @@ export class Optimizer<
   }
 
   /**
-   * The points at which the rules want the next gradients, in the shape of the parameters: for
-   * Nesterov's shifted form θ + α·v and for Schedule-Free rules y, computed at each call into views that
-   * stay the same; for any other rule those of `params`.
+   * The points at which the next gradients are to be computed, in the structure of the parameters: θ + α·v for
+   * Nesterov's shifted form, y for Schedule-Free rules, and `params` for all other rules. Each call recomputes the
+   * points into the same views.
    */
   gradientPoint(): Views<P> {
     this.#checkFree('gradientPoint')
@@ -437,28 +439,30 @@ export class Optimizer<
   }
 
   /**
-   * All of a run that it takes to go on to the same bits, on any engine: one plain object of typed arrays and
-   * what JSON knows, all copied, which structuredClone, postMessage and IndexedDB take, and v8.serialize for a
-   * file. Gradients in `grads` are not part of it, and neither are the engine and the number of threads.
+   * Returns everything that a run needs to continue with the same bits on any engine: one plain object of typed arrays
+   * and JSON values. All arrays are copied. The object can be passed to structuredClone, postMessage and IndexedDB, and
+   * written to a file with v8.serialize. It contains neither the gradients in `grads`, nor the engine, nor the number
+   * of threads.
    *
-   * @throws OptionError where a rule has a function for a schedule: it names the option; MemoryError where there
-   * is none for copies; BusyError in the middle of a step. The optimizer goes on then.
+   * @throws OptionError if a rule has a function as a schedule (the message names the option), MemoryError if the
+   * copies cannot be allocated, BusyError during a step. The optimizer stays usable.
    */
   save(): SavedRun
-  // What antigrad/files calls: it keeps views, and watches arenas.
+  // `antigrad/files` passes its own copy function, which keeps views and watches the arenas for writes.
   save(keep: CopyArray = copyArray): SavedRun {
     this.#checkFree('save')
     return save(this.#steps.progress, this.#groups, keep)
   }
 
   /**
-   * An optimizer that goes on where {@link save} was called, with the options that it had. Whoever knows what
-   * was saved says so by its types: of the parameters, of the rule, and of other rules in groups.
+   * Creates an optimizer that continues where {@link save} was called, with the saved options. Type arguments state
+   * what was saved: the type of the parameters, of the rule, and of the other rules in groups.
    *
-   * @param saved what `save` returned, or a structured clone of it; copied
-   * @param options where it runs, which is not saved, and how it is read: with `rename`, tensors have other names
-   * @throws CheckpointError where it is not what `save` returns; OptionError where a rule or a schedule in it is not
-   * imported, with what would import it; else as the constructor
+   * @param saved the object that `save` returned, or a structured clone of it; copied
+   * @param options the engine and threads, which are not saved, and reading options such as `rename` for new tensor
+   * names
+   * @throws CheckpointError if `saved` is not a saved run, OptionError if a saved rule or schedule is not imported (the
+   * message names the import), and the errors of the constructor
    * @example
    * const optimizer = Optimizer.load<typeof params, AdamW>(structuredClone(saved), { rules: [adamw] })
    */
@@ -478,18 +482,19 @@ export class Optimizer<
   }
 
   /**
-   * Goes back, or on, to a saved run of these tensors: parameters, state, counts, averages, options of rules,
-   * and what is frozen. What the optimizer does around its rules (clip, onNonFinite) stays as it is.
+   * Restores a saved run of the same tensors: parameters, state, counts, averages, options of rules, and which tensors
+   * are frozen. The optimizer's own options, such as clip and onNonFinite, stay.
    *
-   * @param options `partial: true` takes what fits where something does not; others as for `load`
-   * @returns the differences that were left out; none unless partial
-   * @throws CheckpointError with all differences of names, shapes, dtypes and rules; BusyError in the middle of
-   * a step. Nothing has changed then.
+   * @param options `partial: true` restores the tensors that fit and skips the others; the other options are those of
+   * `load`
+   * @returns the differences that were skipped; empty unless `partial` is true
+   * @throws CheckpointError with all differences of names, shapes, dtypes and rules; BusyError during a step. The
+   * optimizer is unchanged after these errors.
    */
   restore(
     saved: SavedRun,
     options: {
-      /** Takes what fits where something does not; false by default. */
+      /** Whether to restore the tensors that fit and skip the others; false by default. */
       readonly partial?: boolean
     } & RestoreOptions = {},
   ): readonly CheckpointDifference[] {
@@ -509,9 +514,9 @@ export class Optimizer<
   }
 
   /**
-   * Not to be called: `JSON.stringify(optimizer)` would write something that cannot be read again.
+   * Always throws, because `JSON.stringify(optimizer)` would write an object that cannot be loaded again.
    *
-   * @throws OptionError, always: it says what to write instead
+   * @throws OptionError, always; the message names the alternative
    */
   toJSON(): never {
     throw new OptionError(
@@ -521,7 +526,7 @@ export class Optimizer<
     )
   }
 
-  /** Neither in the middle of a step, nor an `ArrayBuffer` that is another's by now, nor broken. */
+  /** Checks that no step is in progress, no arena is detached, and no engine has failed. */
   #checkFree(call: string): void {
     this.#steps.straight = null
     if (this.#isBusy) throw new BusyError(call)
@@ -533,7 +538,7 @@ export class Optimizer<
     for (const { arena } of this.#model.parts) arena.checkUsable()
   }
 
-  /** Runs what may run code of the user's, which must not change what is looked at. */
+  /** Runs work that may call user code, which must not change this optimizer meanwhile. */
   #guarded<T>(work: () => T): T {
     this.#isBusy = true
     try {
@@ -544,7 +549,7 @@ export class Optimizer<
     }
   }
 
-  /** The same as before unless the model has changed. */
+  /** Returns the cached views, or makes them again if the model has changed. */
   #make(name: CachedView, make: () => unknown): unknown {
     if (this.#madeOf !== this.#model.version) {
       this.#made = ownProperties({})
@@ -560,7 +565,7 @@ const reading = {
     console.warn(message),
   ),
   rename: passThrough(),
-  // To name them is what imports them.
+  // Passing `rules` and `schedules` is enough: naming the functions imports them.
   rules: passThrough(),
   schedules: passThrough(),
 }

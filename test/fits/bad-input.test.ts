@@ -1,4 +1,4 @@
-/** Calls that cannot be meant, each with the error that names what is wrong; and what is no error. */
+/** Invalid calls, each with the error that names the invalid argument, and unusual calls that are no error. */
 
 import {
   type AntigradError,
@@ -35,20 +35,20 @@ interface Call {
   options?: unknown
 }
 
-/** An array whose memory is another's. */
+/** An array whose memory was transferred. */
 function detached(): Float64Array {
   const numbers = new Float64Array(6)
   structuredClone(numbers, { transfer: [numbers.buffer] })
   return numbers
 }
 
-/** Options beside a good start. */
+/** Options together with a valid start. */
 const by = (options: object): Call => ({ options: { start, ...options } })
-/** An entry of a, beside good ones. */
+/** An entry for a, together with valid entries. */
 const a = (entry: unknown): Call => ({ options: { start: { ...start, a: entry } } })
 const of = (columns: unknown, options: object = { start }): Call => ({ data: columns, options })
 
-/** What is called; the argument that the error names; its class if it is not OptionError. */
+/** The call, the argument that the error names, and the error class if it is not OptionError. */
 type Wrong = readonly [title: string, call: Call, argument: string, wanted?: Class]
 
 const wrong: readonly Wrong[] = [
@@ -228,18 +228,18 @@ const wrong: readonly Wrong[] = [
   ['an expr of a column', a({ expr: 'b + t' }), 'start: a: expr'],
 ]
 
-/** All arguments; what a call does not have is good. */
+/** All arguments of a call; missing ones are replaced by valid ones. */
 function argumentsOf(call: Call): [Anything, Anything, Anything] {
   const { model, data: columns, options } = { model: decay, data, options: { start }, ...call } as Anything
   return [model, columns, options]
 }
 
-test('a method that is no rule of many runs is refused by ruleMethod', () => {
+test('refuses methods other than rules for batches, through ruleMethod', () => {
   expect(() => ruleMethod(adam as never)).toThrow('rule')
   expect(() => ruleMethod(lamb())).toThrow('rule')
 })
 
-test('there are more than 60 kinds, no two of one name', () => {
+test('covers more than 60 invalid calls with unique names', () => {
   expect(wrong.length).toBeGreaterThan(60)
   expect(new Set(wrong.map(([title]) => title)).size).toBe(wrong.length)
 })
@@ -250,7 +250,7 @@ function expectError(error: unknown, argument: string, Wanted: Class): void {
   if (error instanceof ArgumentError) expect(error.message).toContain(`${error.argument}: expected `)
 }
 
-/** What a call throws. */
+/** The exception of a call. */
 function thrown(call: () => unknown): unknown {
   try {
     call()
@@ -287,7 +287,7 @@ for (const [title, call, argument, Wanted = OptionError] of wrong) {
   })
 }
 
-describe('an error of the caller', () => {
+describe('an exception in user code', () => {
   const mine = new RangeError('mine')
   const failing = (field: string, beside: object) =>
     Object.defineProperty({ ...beside }, field, {
@@ -311,12 +311,12 @@ describe('an error of the caller', () => {
       },
       { start },
     ],
-  ])('%s comes through', async (_, columns, options) => {
+  ])('passes through: %s', async (_, columns, options) => {
     expect(thrown(() => fitManySync(decay, columns as Anything, options as Anything))).toBe(mine)
     await expect(fitMany(decay, columns as Anything, options as Anything)).rejects.toBe(mine)
   })
 
-  test('of a guess comes through', () => {
+  test('passes through from a guess', () => {
     const guess = () => thrownBy(mine)
     const model = { text: 'a*t', x: 't', parameters: {}, guess }
     expect(thrown(() => fitOne(model, data))).toBe(mine)
@@ -327,7 +327,7 @@ function thrownBy(error: Error): never {
   throw error
 }
 
-test('options, starts and what is said of parameters are read once', () => {
+test('reads options, starts and parameter entries once', () => {
   const reads = new Map<string, number>()
   const watched = <T extends object>(name: string, object: T): T =>
     new Proxy(object, {
@@ -347,7 +347,7 @@ test('options, starts and what is said of parameters are read once', () => {
   expect([...reads].filter(([, count]) => count > 1)).toEqual([])
 })
 
-test('what a call was given is as it was', () => {
+test('leaves the arguments of a call unchanged', () => {
   const given = {
     data: { t: [...t], y: Float64Array.from(y) },
     options: { start: { ...start, a: [1] }, weights: [...y] },
@@ -357,14 +357,14 @@ test('what a call was given is as it was', () => {
   expect(given).toEqual(copy)
 })
 
-test('frozen data and options will do', () => {
+test('accepts frozen data and options', () => {
   const frozen = Object.freeze({ start: Object.freeze({ ...start, a: Object.freeze({ start: 1 }) }) })
   expect(
     fitOne(decay, Object.freeze({ t: Object.freeze([...t]), y: Object.freeze([...y]) }), frozen).reason,
   ).toBe('converged')
 })
 
-describe('is no error, but has a reason', () => {
+describe('a fit with difficult input', () => {
   const good = fitOne(decay, data, { start })
   const odd: readonly (readonly [title: string, column: Anything, reason: string])[] = [
     ['a row that is NaN', y.map((x, k) => (k === 2 ? NaN : x)), 'not-finite'],
@@ -373,7 +373,7 @@ describe('is no error, but has a reason', () => {
     ['one row', y.slice(0, 1), 'too-few-points'],
   ]
 
-  test.each(odd)('%s', (_, column, reason) => {
+  test.each(odd)('ends with a reason: %s', (_, column, reason) => {
     const own = [y, column, y]
     const many = fitManySync(decay, { t: own.map(({ length }) => t.slice(0, length)), y: own }, { start })
     expect(Array.from(many.reason, (k) => fitReasons[k])).toEqual(['converged', reason, 'converged'])
@@ -385,7 +385,7 @@ describe('is no error, but has a reason', () => {
     for (const said of [many.chiSquared, many.rSquared, many.aic]) expect(said[1]).toBeNaN()
   })
 
-  test('a row whose square is infinite disturbs no other fit, and is no error', () => {
+  test('reports an infinite square without affecting other fits of the batch', () => {
     const wild = y.map((x, k) => (k === 2 ? 1e200 : x))
     const many = fitManySync(decay, { t, y: [y, wild, y] }, { start })
     expect([many.reason[0], many.reason[2]].map((k) => fitReasons[k])).toEqual(['converged', 'converged'])
@@ -395,7 +395,7 @@ describe('is no error, but has a reason', () => {
     expect(many.chiSquared[1]).toBe(Infinity)
   })
 
-  test('some starts that are not finite', () => {
+  test('reports fits whose starting values are not finite', () => {
     const from = {
       start: { ...start, b: { start: 1, min: -400, max: 400 }, a: { start: 1, min: -9, max: 9 } },
     }
@@ -410,31 +410,31 @@ describe('is no error, but has a reason', () => {
     expect(one.chiSquared).toBe(costs[0])
   })
 
-  test('what a loose tolerance wants is enough', () => {
+  test('converges under a loose tolerance', () => {
     for (const tolerance of [1e-1, 1e-2, 1e-4]) {
       expect(fitOne(decay, data, { start, tolerance }).reason).toBe('converged')
     }
   })
 
-  test('a model that is not finite where it starts', () => {
+  test('reports a model that is not finite at the start', () => {
     const many = fitManySync(expression('a*log(b + t) + c'), { t, y }, { start: { ...start, b: [-5, 1] } })
     expect(fitReasons[many.reason[0]]).toBe('not-finite')
     expect(fitReasons[many.reason[1]]).not.toBe('not-finite')
   })
 
-  test('parameters that the data do not tell apart', () => {
+  test('reports parameters that the data cannot distinguish', () => {
     const one = fitOne(expression('(a + d)*exp(-b*t) + c'), data, { start: { ...start, d: 1 } })
     expect(one.reason).toBe('singular')
     expect([one.errors.a, one.errors.d]).toEqual([NaN, NaN])
   })
 
-  test('a parameter that the model does not need', () => {
+  test('reports a parameter without influence on the model', () => {
     expect(fitOne(expression('a*exp(-b*t) + c + 0*d'), data, { start: { ...start, d: 1 } }).reason).toBe(
       'singular',
     )
   })
 
-  test('as many rows as parameters: values, but no errors', () => {
+  test('returns values without errors for as many rows as parameters', () => {
     const one = fitOne(decay, { t: t.slice(0, 3), y: y.slice(0, 3) }, { start })
     expect(one.reason).toBe('converged')
     expect(one.degreesOfFreedom).toBe(0)
@@ -442,16 +442,16 @@ describe('is no error, but has a reason', () => {
     expect([one.reducedChiSquared, ...Object.values(one.intervals()).flat()].every(Number.isNaN)).toBe(true)
   })
 
-  test('weights that leave too few rows', () => {
+  test('reports too few rows after exclusion by weights', () => {
     expect(fitOne(decay, data, { start, weights: [1, 1, 0, 0, 0, 0] }).reason).toBe('too-few-points')
   })
 
-  test('too few iterations', () => {
+  test('reports the iteration limit', () => {
     expect(fitOne(decay, data, { start, maxIterations: 2 }).reason).toBe('max-iterations')
   })
 })
 
-describe('what a result refuses', () => {
+describe('a fit result', () => {
   const options: FitManyOptions = { start }
   const many = fitManySync(decay, { t, y: [y, y] }, options)
   const one = many.at(0) as Anything
@@ -468,11 +468,11 @@ describe('what a result refuses', () => {
     ['an unknown kind of band', () => one.band(undefined, { kind: 'both' }), 'kind'],
     ['no column of the model', () => one.predict({}), 'at'],
     ['a column of another name', () => one.band({ x: t }), 'at'],
-  ])('%s', (_, call, argument) => {
+  ])('refuses invalid arguments: %s', (_, call, argument) => {
     expectError(thrown(call), argument, ArgumentError)
   })
 
-  test('columns of different lengths', () => {
+  test('refuses columns of different lengths', () => {
     const two = fitOne(
       expression('a*u + b*v'),
       { u: t, v: y, y: [5, 4, 3, 2, 1, 0] },
@@ -486,12 +486,12 @@ describe('what a result refuses', () => {
   })
 })
 
-test('a first list that is much longer than the others asks for no memory that nobody needs', () => {
+test('allocates no excess memory if the first array is much longer than the others', () => {
   const [count, long] = [20_000, 5000]
   const list = (length: number) => Float64Array.from({ length }, (_, k) => k + 1)
   const columns = ['x', 'y'].map(() => Array.from({ length: count }, (_, fit) => list(fit === 0 ? long : 2)))
   let most = 0
-  // Looked at in the middle of what is copied.
+  // Memory is measured in the middle of the copy.
   Object.defineProperty(columns[0], count / 2, {
     get() {
       most = process.memoryUsage().arrayBuffers
@@ -505,7 +505,7 @@ test('a first list that is much longer than the others asks for no memory that n
   expect(most - before).toBeLessThan(64 * 1024 * 1024)
 })
 
-test('a start beyond a bound begins at it, and the message says so, of the fit that had it', () => {
+test('moves a start to its bound, and names the affected fit in the message', () => {
   const beyond = { ...start, a: { start: 12, max: 9 }, b: { start: [1, 5], min: 0, max: 2 } }
   const fits = fitManySync(decay, { t, y: [y, y] }, { start: beyond })
   expect(fits.at(0).message).toBe('start a = 12 is out of bounds: moved to the bound')

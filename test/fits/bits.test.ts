@@ -1,7 +1,7 @@
 /**
- * What fits find, to the bit, and in how many evaluations: thresholds and orders that no tolerance of a test would see
- * stay what they are until somebody means to change them. ANTIGRAD_WRITE=1 writes test/data/fit-bits.json anew, and
- * CHANGELOG.md should say why.
+ * The exact bits of fits and their numbers of evaluations. Changes of thresholds and orders that are below every
+ * tolerance become visible here. ANTIGRAD_WRITE=1 rewrites test/data/fit-bits.json, and CHANGELOG.md should explain the
+ * change.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -24,7 +24,10 @@ interface Found {
   readonly reason: unknown
 }
 
-/** The reason, the number of evaluations, χ², and a hash of all numbers: of many fits both numbers are sums. */
+/**
+ * The reason, the number of evaluations, χ², and a hash of all numbers. For several fits, the numbers of evaluations
+ * and χ² are summed.
+ */
 function told({ values, errors, covariance, chiSquared, evaluations, reason }: Found): string {
   const numbers = (x: unknown): number[] =>
     typeof x === 'number' ? [x] : typeof x === 'object' ? Object.values(x ?? {}).flatMap(numbers) : []
@@ -88,7 +91,7 @@ Object.assign(cases, {
   'many, a parameter that does nothing': () =>
     fitManySync(expression('a*exp(-b*t) + 0*c'), { t, y: ys }, { start } as never),
   'many, bounds from below': many({ start: { a: 1, b: { start: 3, min: 2.5 }, c: { start: 1, min: 0.3 } } }),
-  // Where constants decide: each of these ends elsewhere, or after as many evaluations more, with another one.
+  // Cases in which thresholds decide. With other thresholds they end elsewhere, or need more evaluations.
   'alone at first': () =>
     fitOne(expression('a*t/(b + t)'), { t, y: ys[3] }, { y: 'y', start: { a: 1, b: 50 } }),
   'tired of what hardly differs': () =>
@@ -126,6 +129,8 @@ if (process.env.ANTIGRAD_WRITE) {
 }
 const expected: Record<string, string> = JSON.parse(readFileSync(file, 'utf8'))
 
-test('of all that are there', () => expect(Object.keys(cases)).toEqual(Object.keys(expected)))
+test('records every case', () => expect(Object.keys(cases)).toEqual(Object.keys(expected)))
 
-test.each(Object.keys(cases))('%s', (name) => expect(told(cases[name]())).toBe(expected[name]))
+test.each(Object.keys(cases))('keeps the bits of %s', (name) =>
+  expect(told(cases[name]())).toBe(expected[name]),
+)

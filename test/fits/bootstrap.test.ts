@@ -1,4 +1,4 @@
-/** The bootstrap of fits: what is drawn, what is counted, and what is said of it. */
+/** The bootstrap of fits: resampling, counts of failures, and results. */
 
 import { expression, OptionError } from 'antigrad'
 import {
@@ -22,7 +22,7 @@ const decay = expression('a*exp(-b*t) + c')
 const start = { a: 1, b: 1, c: 0 }
 const kinds = ['residuals', 'cases', 'parametric'] as const
 
-/** Nearly normal numbers. */
+/** Approximately normal numbers. */
 const noise = (next: () => number) => Array.from({ length: 12 }, next).reduce((sum, x) => sum + x, -6)
 const dataOf = (seed: number, rows: number, size = 0.1) => {
   const next = random(seed)
@@ -44,29 +44,26 @@ test.each<[string, FitManyOptions]>([
   ['weights', { sigma: Array.from({ length: 25 }, (_, k) => 0.1 + k / 50) }],
   ['a loss', { loss: 'huber', lossScale: 0.05 }],
   ['few iterations', { maxIterations: 4 }],
-])(
-  'whatever order columns have, and whether refits need programs of their own, the same: %s',
-  (_, options) => {
-    const { t, y } = dataOf(5, 25)
-    for (const kind of kinds) {
-      const [a, b] = [
-        { t, y },
-        { y, t },
-      ].map((data) => fitOne(decay, data, { start, ...options }))
-      expect(all(bootstrap(a, { kind, count: 50 }))).toBe(all(bootstrap(b, { kind, count: 50 })))
-    }
-  },
-)
+])('ignores the order of columns: %s', (_, options) => {
+  const { t, y } = dataOf(5, 25)
+  for (const kind of kinds) {
+    const [a, b] = [
+      { t, y },
+      { y, t },
+    ].map((data) => fitOne(decay, data, { start, ...options }))
+    expect(all(bootstrap(a, { kind, count: 50 }))).toBe(all(bootstrap(b, { kind, count: 50 })))
+  }
+})
 
-describe('numbers are drawn by seed, fit and refit', () => {
-  // Columns of the fits' own, and of different lengths; one cannot be fitted.
+describe('random draws depend only on seed, fit and replicate', () => {
+  // Each fit has its own columns, of different lengths; one fit is impossible.
   const lengths = [20, 9, 20, 13, 2, 20]
   const each = lengths.map((rows, i) => dataOf(i, rows))
   const data = { t: each.map(({ t }) => t), y: each.map(({ y }) => y) }
   const sigma = each.map(({ t }) => t.map((at) => 0.1 + at / 50))
   const many = fitManySync(decay, data, { start, sigma })
 
-  test.each(kinds)('%s: on every engine, instruction set and number of threads the same', (kind) => {
+  test.each(kinds)('%s: agree on every engine, instruction set and number of threads', (kind) => {
     const ways = waysToRun(1, 3)
     const told = ways.map((way) => {
       const result = bootstrapSync(fitManySync(decay, data, { start, sigma, ...way }), { kind, count: 40 })
@@ -85,7 +82,7 @@ describe('numbers are drawn by seed, fit and refit', () => {
     expect(new Set(told).size).toBe(1)
   })
 
-  test.each(kinds)('%s: by a promise, of a fit alone, and of a part of a batch the same', async (kind) => {
+  test.each(kinds)('%s: agree for a promise, a single fit and a part of a batch', async (kind) => {
     const options = { kind, count: 30, seed: 7 }
     const whole = bootstrapSync(many, options)
     const fits = lengths.map((_, i) => all(whole.at(i)))
@@ -99,29 +96,33 @@ describe('numbers are drawn by seed, fit and refit', () => {
     expect(all(bootstrap(other.at(1), { ...options, fitOffset: 2 }))).toBe(fits[3])
   })
 
-  test.each(kinds)('%s: more refits begin with the same ones; other seeds and fits have others', (kind) => {
-    const found = one()
-    const [few, more] = [10, 25].map((count) => bootstrap(found, { kind, count }).values)
-    expect(inBits(few.a)).toBe(inBits(more.a.slice(0, 10)))
-    expect(new Set(more.a).size).toBe(25)
-    for (const other of [{ seed: 1 }, { fitOffset: 1 }]) {
-      const { a } = bootstrap(found, { kind, count: 10, ...other }).values
-      expect(Array.from(a).filter((x) => few.a.includes(x))).toEqual([])
-    }
-  })
+  test.each(kinds)(
+    '%s: stay the same when more replicates are added, and differ between seeds and fits',
+    (kind) => {
+      const found = one()
+      const [few, more] = [10, 25].map((count) => bootstrap(found, { kind, count }).values)
+      expect(inBits(few.a)).toBe(inBits(more.a.slice(0, 10)))
+      expect(new Set(more.a).size).toBe(25)
+      for (const other of [{ seed: 1 }, { fitOffset: 1 }]) {
+        const { a } = bootstrap(found, { kind, count: 10, ...other }).values
+        expect(Array.from(a).filter((x) => few.a.includes(x))).toEqual([])
+      }
+    },
+  )
 
-  // What has been published with a seed must come out again: these are of the version before they were drawn in place.
+  // Replicates published with a seed must be reproducible. These values come from the version before resampling in
+  // place.
   test.each<[BootstrapOptions['kind'] & string, readonly number[]]>([
     ['residuals', [0.5829688698028276, 0.7215430765545249, 0.7878563472661139]],
     ['cases', [0.8980425199179785, 0.7930804033131864, 0.7167113000214063]],
     ['parametric', [0.9006427619911412, 0.7076680360246215, 0.6920847687881954]],
-  ])('%s: those of earlier versions', (kind, expected) => {
+  ])('%s: agree with earlier versions', (kind, expected) => {
     const data = { t: [0, 0.5, 1, 2, 3, 4, 6], y: [5.1, 3.7, 3, 2.1, 1.4, 1.3, 1] }
     const { values } = bootstrap(fitOne(decay, data, { start }), { kind, count: 40, seed: 3 })
     expect(Array.from(values.b.slice(37))).toEqual(expected)
   })
 
-  test('of few rows and of very many in one batch take the memory of these rows', () => {
+  test('need memory for the rows in use if short and very long fits share a batch', () => {
     const [short, long] = [dataOf(1, 9), dataOf(2, 150_000)]
     const two = fitManySync(decay, { t: [short.t, long.t], y: [short.y, long.y] }, { start })
     const before = process.memoryUsage().arrayBuffers
@@ -134,7 +135,7 @@ describe('numbers are drawn by seed, fit and refit', () => {
     expect(most).toBeLessThan(110e6)
   })
 
-  test('in more than one batch of refits, as in one', () => {
+  test('agree across one or more batches of replicates', () => {
     const found = one({}, 6)
     const { values, count } = bootstrap(found, { kind: 'cases', count: 20_000 })
     expect(count).toBe(20_000)
@@ -144,9 +145,9 @@ describe('numbers are drawn by seed, fit and refit', () => {
   })
 })
 
-describe('a refit is a fit', () => {
-  test('to rows of the data, where cases are drawn', () => {
-    // Of one row twice or the other, of two: four pairs, which a line through 0 tells apart.
+describe('a bootstrap replicate', () => {
+  test('is a fit to resampled rows for the kind `cases`', () => {
+    // Two rows can be drawn in four pairs, which a line through 0 distinguishes.
     const data = { x: [1, 2], y: [3, 10] }
     const found = fitOne(expression('a*x'), data, { start: { a: 1 } })
     const { values } = bootstrap(found, { kind: 'cases', count: 200 })
@@ -157,12 +158,12 @@ describe('a refit is a fit', () => {
     expect(both).toBeLessThan(130)
   })
 
-  test('to the curve and residuals, centered and as large as errors are', () => {
+  test('is a fit to the curve plus residuals that are centered and scaled to the errors', () => {
     const found = fitOne(models.line(), { x: [0, 1, 2, 3], y: [0, 1.5, 1.5, 3] })
     const pool = Array.from(found.residuals, (r) => r * Math.sqrt(4 / 2))
     const { values } = bootstrap(found, { count: 400 })
     const curve = found.predict()
-    // The y of a line through four points has four unknown draws: all means of them are of the pool.
+    // The y of a line through four points determines the four unknown draws. All their means must come from the pool.
     const means = new Set<string>()
     for (let k = 0; k < 4 ** 4; k++) {
       const drawn = [0, 1, 2, 3].map((row) => curve[row] + pool[Math.floor(k / 4 ** row) % 4])
@@ -172,7 +173,7 @@ describe('a refit is a fit', () => {
     for (const slope of values.slope) expect(means).toContain((slope + 0).toFixed(9))
   })
 
-  test('to residuals whose mean is 0, also of a model without an offset', () => {
+  test('uses residuals with mean 0, even for models without an offset', () => {
     const found = fitOne(expression('a*x'), { x: [1, 2, 4], y: [2, 3, 4] }, { start: { a: 1 } })
     const mean = found.residuals.reduce((sum, r) => sum + r / 3, 0)
     const pool = Array.from(found.residuals, (r) => (r - mean) * Math.sqrt(3 / 2))
@@ -184,25 +185,30 @@ describe('a refit is a fit', () => {
     expect(new Set(Array.from(a, (value) => value.toFixed(9)))).toEqual(new Set(possible))
   })
 
-  test.each([...kinds, 'counts'] as const)('%s: of a straight line has the errors of theory', (kind) => {
-    const next = random(3)
-    const x = Array.from({ length: 60 }, (_, k) => k / 10)
-    const isCounts = kind === 'counts'
-    const y = x.map((at) => (isCounts ? Math.round(8 + 5 * at + 3 * noise(next)) : 2 * at + 1 + noise(next)))
-    const found = fitOne(models.line(), { x, y }, isCounts ? { loss: 'poisson' } : {})
-    const { errors, bias, failed } = bootstrap(found, {
-      ...{ kind: isCounts ? 'parametric' : kind, count: 20_000, seed: 1 },
-    })
-    expect(failed).toBe(0)
-    for (const name of ['slope', 'intercept'] as const) {
-      // Cases do not take all errors for the same: they may differ by their own spread.
-      const off = kind === 'cases' ? 0.25 : 0.02
-      expect(Math.abs(errors[name] / found.errors[name] - 1)).toBeLessThan(off)
-      expect(Math.abs(bias[name])).toBeLessThan(0.05 * errors[name])
-    }
-  })
+  test.each([...kinds, 'counts'] as const)(
+    '%s: reproduces the theoretical errors of a straight line',
+    (kind) => {
+      const next = random(3)
+      const x = Array.from({ length: 60 }, (_, k) => k / 10)
+      const isCounts = kind === 'counts'
+      const y = x.map((at) =>
+        isCounts ? Math.round(8 + 5 * at + 3 * noise(next)) : 2 * at + 1 + noise(next),
+      )
+      const found = fitOne(models.line(), { x, y }, isCounts ? { loss: 'poisson' } : {})
+      const { errors, bias, failed } = bootstrap(found, {
+        ...{ kind: isCounts ? 'parametric' : kind, count: 20_000, seed: 1 },
+      })
+      expect(failed).toBe(0)
+      for (const name of ['slope', 'intercept'] as const) {
+        // Resampled cases do not assume equal errors, so their spread may differ.
+        const off = kind === 'cases' ? 0.25 : 0.02
+        expect(Math.abs(errors[name] / found.errors[name] - 1)).toBeLessThan(off)
+        expect(Math.abs(bias[name])).toBeLessThan(0.05 * errors[name])
+      }
+    },
+  )
 
-  test('with weights by the model, which stay as they are, and with a covariance', () => {
+  test('keeps weights that depend on the model, and a covariance', () => {
     const { t, y } = dataOf(2, 30)
     const by = fitOne(decay, { t, y }, { start, weights: '1/f^2' })
     const weights = by.predict().map((f) => 1 / (f * f))
@@ -224,7 +230,7 @@ describe('a refit is a fit', () => {
       expect(errors[name] / correlated.errors[name]).toBeCloseTo(1, 1)
   })
 
-  test('with σ, weights and rows that are left out', () => {
+  test('respects σ, weights and dropped rows', () => {
     const { t, y } = dataOf(2, 30)
     const gaps = y.map((value, k) => (k % 7 === 3 ? NaN : value))
     const keep = (column: readonly number[]) => column.filter((_, k) => k % 7 !== 3)
@@ -240,7 +246,7 @@ describe('a refit is a fit', () => {
     }
   })
 
-  test('within its bounds; a parameter that a bound holds', () => {
+  test('respects bounds, including active ones', () => {
     const found = one({ start: { a: 1, b: { start: 1, min: 0.9 }, c: { start: 0, fixed: true } } })
     expect(found.atBound).toEqual(['b'])
     const refits = bootstrap(found, { count: 300 })
@@ -251,7 +257,7 @@ describe('a refit is a fit', () => {
     expect(refits.errors.c).toBe(0)
   })
 
-  test('with what is fixed by fit, and what follows from others', () => {
+  test('respects values fixed per fit, and derived parameters', () => {
     const { t, y } = dataOf(2, 30)
     const many = fitManySync(
       decay,
@@ -272,7 +278,7 @@ describe('a refit is a fit', () => {
   }
 })
 
-describe('intervals', () => {
+describe('bootstrap intervals', () => {
   const erf = (x: number) => {
     let [sum, term] = [x, x]
     for (let k = 1; k < 200; k++) {
@@ -297,14 +303,14 @@ describe('intervals', () => {
     return sorted[k] + (at - k) * (sorted[k + 1] - sorted[k])
   }
 
-  test('by percentiles are those of the refits', () => {
+  test('by percentiles are percentiles of the replicates', () => {
     const refits = bootstrap(one(), { count: 333 })
     const { a } = refits.intervals(0.9, 'percentile')
     expect(a[0]).toBeCloseTo(quantile(refits.values.a, 0.05), 12)
     expect(a[1]).toBeCloseTo(quantile(refits.values.a, 0.95), 12)
   })
 
-  test('corrected for bias and skewness are those of the jackknife, nearly', () => {
+  test('corrected for bias and skewness agree approximately with the jackknife', () => {
     const data = dataOf(9, 30, 0.4)
     const found = fitOne(decay, data, { start })
     const refits = bootstrap(found, { kind: 'cases', count: 4000 })
@@ -329,7 +335,7 @@ describe('intervals', () => {
     }
   })
 
-  test('are those of scipy.stats.bootstrap', () => {
+  test('agree with scipy.stats.bootstrap', () => {
     const y = [
       4.0856, 0.730639, 1.8487, 1.16991, 1.08841, 1.05674, 0.502154, 0.839013, 0.600689, 2.32495, 0.702698,
       0.512849, 0.469868, 0.366715, 0.286174, 0.322667, 0.391343, 0.271757, 0.369119, 0.219966, 0.212596,
@@ -337,7 +343,7 @@ describe('intervals', () => {
     ]
     const x = y.map((_, k) => k / 8)
     const refits = bootstrap(fitOne(models.line(), { x, y }), { kind: 'cases', count: 40_000 })
-    // Of 200,000 pairs, with SciPy 1.17, which leaves out row after row.
+    // Computed with SciPy 1.17 from 200,000 replicates; SciPy leaves out one row after the other.
     const golden = { percentile: [-1.04235, -0.31286], bca: [-1.2146, -0.35665] } as const
     for (const method of ['percentile', 'bca'] as const) {
       const { slope } = refits.intervals(0.95, method)
@@ -347,7 +353,7 @@ describe('intervals', () => {
     expect(refits.errors.slope).toBeCloseTo(0.1973, 2)
   })
 
-  test('of normal errors have no acceleration', () => {
+  test('have no acceleration for normal errors', () => {
     const found = fitOne(decay, dataOf(9, 30, 0.4), { start })
     const refits = bootstrap(found, { kind: 'parametric', count: 2000 })
     const good = refits.values.b.filter((x) => !Number.isNaN(x))
@@ -357,7 +363,7 @@ describe('intervals', () => {
     expect(refits.intervals().b[1]).toBeCloseTo(high, 7)
   })
 
-  test('have no ends where all refits lie on one side, but for percentiles', () => {
+  test('are NaN if all replicates lie on one side of the estimate, except for percentiles', () => {
     const found = one()
     let sided = 0
     for (let seed = 0; seed < 20; seed++) {
@@ -374,7 +380,7 @@ describe('intervals', () => {
     expect(sided).toBeLessThan(17)
   })
 
-  test('cover the truth about as often as they say', () => {
+  test('cover the truth about as often as their level', () => {
     const count = 400
     const sets = Array.from({ length: count }, (_, seed) => dataOf(seed, 25, 0.3))
     const many = fitManySync(decay, { t: sets[0].t, y: sets.map(({ y }) => y) }, { start })
@@ -390,7 +396,7 @@ describe('intervals', () => {
     }
   })
 
-  test('of the curve are bands, also of what follows', () => {
+  test('of the curve form a band, also for derived quantities', () => {
     const found = one()
     const refits = bootstrap(found, { kind: 'parametric', count: 3000 })
     const [band, wald] = [refits.band({ t: [0, 1, 4] }), found.band({ t: [0, 1, 4] })]
@@ -399,7 +405,7 @@ describe('intervals', () => {
       expect(Math.abs(band.low[k] - wald.low[k])).toBeLessThan(0.1 * width)
       expect(Math.abs(band.high[k] - wald.high[k])).toBeLessThan(0.1 * width)
     }
-    // Where t is 0 the curve is a + c.
+    // The curve is a + c at t = 0.
     const sums = refits.values.a.map((a, k) => a + refits.values.c[k])
     const narrow = refits.band({ t: [0] }, { level: 0.5, method: 'percentile' })
     expect(narrow.low[0]).toBeCloseTo(quantile(sums, 0.25), 9)
@@ -408,9 +414,9 @@ describe('intervals', () => {
   })
 })
 
-describe('what fails is counted', () => {
-  test('of refits: they are in nothing else', () => {
-    // Most pairs of rows do not have the one that tells the slope.
+describe('failed replicates', () => {
+  test('are counted, and excluded from all results', () => {
+    // Most pairs of rows lack the only row that determines the slope.
     const data = { x: [0, 0, 0, 1], y: [0.1, -0.1, 0.05, 2] }
     const refits = bootstrap(fitOne(models.line(), data), { kind: 'cases', count: 1000 })
     expect(refits.failed).toBeGreaterThan(200)
@@ -425,7 +431,7 @@ describe('what fails is counted', () => {
   test.each([
     ['a fit that has not converged', { maxIterations: 2 }, 25, 'the fit itself has not converged'],
     ['a fit without a degree of freedom', {}, 3, 'no degree of freedom is left for errors'],
-  ] as const)('of %s there are no refits, and all is NaN', (_, options, rows, why) => {
+  ] as const)('leave all results NaN for %s', (_, options, rows, why) => {
     const refits = bootstrap(one(options, rows), { count: 10 })
     expect(refits.message).toBe(`no refits: ${why}`)
     expect([refits.count, refits.failed, refits.values.a.length, refits.reason.length]).toEqual([0, 0, 0, 0])
@@ -434,7 +440,7 @@ describe('what fails is counted', () => {
     )
   })
 
-  test('of a batch, fit by fit', async () => {
+  test('are counted per fit of a batch', async () => {
     const { t, y } = dataOf(1, 20)
     const many = fitManySync(decay, { t, y: [y, y.map(() => NaN), y] }, { start })
     const seen: number[][] = []
@@ -446,7 +452,7 @@ describe('what fails is counted', () => {
   })
 })
 
-describe('what cannot be meant', () => {
+describe('invalid bootstrap calls', () => {
   const found = one()
   const many = fitManySync(decay, dataOf(5, 25), { start })
   const wrong: readonly (readonly [unknown, string])[] = [
@@ -458,7 +464,7 @@ describe('what cannot be meant', () => {
     [{ fitOffset: -1 }, 'fitOffset'],
     [{ cuont: 5 }, 'options'],
   ]
-  test.each(wrong)('%j is refused', async (options, argument) => {
+  test.each(wrong)('are refused: %j', async (options, argument) => {
     const isRight = (error: unknown) => error instanceof OptionError && error.argument === argument
     const caught = (call: () => unknown) => {
       try {
@@ -472,7 +478,7 @@ describe('what cannot be meant', () => {
     await expect(bootstrap(many, options as BootstrapOptions)).rejects.toSatisfy(isRight)
   })
 
-  test('residuals of counts, levels, methods, fits that are none', () => {
+  test('include residuals of counts, invalid levels and methods, and values that are not fits', () => {
     const counts = fitOne(models.line(), { x: [0, 1, 2, 3], y: [3, 5, 9, 9] }, { loss: 'poisson' })
     expect(() => bootstrap(counts)).toThrow(/^kind: expected 'cases' or 'parametric', of counts/)
     const refits = bootstrap(found, { count: 5 })
@@ -483,7 +489,7 @@ describe('what cannot be meant', () => {
     expect(() => bootstrapSync(many, { count: 5 }).at(1)).toThrow(/^fit: expected an integer from 0 to 0/)
   })
 
-  test('more numbers than there is memory for', () => {
+  test('include requests that exceed the memory', () => {
     const y = Array.from({ length: 2000 }, () => dataOf(5, 9).y)
     const wide = fitManySync(decay, { t: dataOf(5, 9).t, y }, { start })
     expect(() => bootstrapSync(wide, { count: 100_000 })).toThrow(
@@ -491,7 +497,7 @@ describe('what cannot be meant', () => {
     )
   })
 
-  test('a signal ends it, before and in the middle', async () => {
+  test('end on a signal, before or during the work', async () => {
     const y = Array.from({ length: 40 }, (_, i) => dataOf(i, 20).y)
     const wide = await fitMany(decay, { t: dataOf(0, 20).t, y }, { start })
     const before: BootstrapManyOptions = { signal: AbortSignal.abort(new Error('never')) }

@@ -1,4 +1,4 @@
-/** Two models beside each other: the F test, the likelihood ratio, AICc, and what is refused. */
+/** Comparison of two models: the F test, the likelihood-ratio test, AICc, and refused comparisons. */
 
 import { ArgumentError, expression, OptionError } from 'antigrad'
 import {
@@ -30,7 +30,7 @@ const twoExponentials = expression('a*exp(-b*t) + c*exp(-d*t)')
 const two = fitOne(twoExponentials, { t, y: decays }, { start: { a: 4, b: 1, c: 2, d: 0.3 } })
 
 describe('compare', () => {
-  test('has the F test and AICc of linear models to twelve digits', () => {
+  test('computes the F test and AICc of linear models to twelve digits', () => {
     const { fullModel, test, statistic, degreesOfFreedom, pValue, aicc, akaikeWeights, message } = compare(
       line,
       parabola,
@@ -44,7 +44,7 @@ describe('compare', () => {
     expect(akaikeWeights[1] / akaikeWeights[0]).toBeCloseTo(Math.exp((aicc[0] - aicc[1]) / 2), 6)
   })
 
-  test('says the same of b and a, but for their places', () => {
+  test('returns the same result with the models exchanged', () => {
     const [there, back] = [compare(line, parabola), compare(parabola, line)]
     expect(back).toEqual({
       ...there,
@@ -54,7 +54,7 @@ describe('compare', () => {
     })
   })
 
-  test('takes the likelihood ratio where σ is known', () => {
+  test('uses the likelihood ratio if σ is known', () => {
     const known = { sigma: x.map(() => 0.3), absoluteSigma: true }
     const [a, b] = [models.line(), models.polynomial({ degree: 2 })].map((of) => fitOne(of, { x, y }, known))
     const { test, statistic, degreesOfFreedom, pValue, aicc } = compare(a, b)
@@ -65,7 +65,7 @@ describe('compare', () => {
     expect(aicc[1]).toBeCloseTo(9.632323232323232, 11)
   })
 
-  test('takes the deviance of counts for it', () => {
+  test('uses the deviance for counts', () => {
     const counts = [3, 5, 4, 9, 8, 14, 15, 21, 30, 33]
     const options = { loss: 'poisson' as const, start: { a: 4, b: 0.1 } }
     const flat = fitOne(expression('a'), { y: counts }, { ...options, start: { a: 4 } })
@@ -76,14 +76,14 @@ describe('compare', () => {
     expect(pValue).toBe(fSurvival(statistic, 1, Infinity))
   })
 
-  test('finds out that one exponential is nested in two, and a line in none of them but in the limit', () => {
+  test('detects that one exponential is nested in two, and that a line is nested only in the limit', () => {
     const { test, degreesOfFreedom, pValue, message } = compare(one, two)
     expect([test, degreesOfFreedom, message]).toEqual(['F', [2, 26], ''])
     expect(pValue).toBeLessThan(1e-15)
     expect(pValue).toBe(fSurvival(((one.chiSquared - two.chiSquared) * 26) / (2 * two.chiSquared), 2, 26))
   })
 
-  test('refuses to test what is not nested, unless one says that it is', () => {
+  test('refuses to test models that are not nested, unless the caller declares them nested', () => {
     const gaussian = fitOne(models.gaussian({ x: 't' }), {
       t,
       y: noisy((at) => Math.exp(-((at - 3) ** 2)), 8),
@@ -99,14 +99,14 @@ describe('compare', () => {
     const better = expression('h*exp(-((t - c)/s)^2/2) + a + b*t')
     const within = fitOne(better, data, { start: { h: 1, c: 3, s: 0.7, a: 0, b: 0 } })
     expect(compare(peak, within).test).toBe('F')
-    // A sum of waves with a free frequency meets these data better, and has no peak in it.
+    // A sum of waves with a free frequency fits these data better, although it contains no peak.
     const line = fitOne(models.line({ x: 't' }), data)
     const waving = fitOne(waves, data, { start: { a: 0, b: 1, c: 1, d: 1, e: 1 } })
     expect(compare(line, waving).message).toMatch(/nested: true/)
     expect(compare(line, waving, { nested: true }).test).toBe('F')
   })
 
-  test('of a true reduced model has p that are evenly spread', () => {
+  test('yields uniformly distributed p-values for a true reduced model', () => {
     const count = 1000
     const sets = Array.from({ length: count }, (_, k) => noisy((at) => 4 * Math.exp(-at) + 1, 100 + k))
     const start = { a: 4, b: 1, c: 1, s: 0 }
@@ -119,11 +119,11 @@ describe('compare', () => {
       const part = all.filter(({ pValue }) => pValue < level).length / count
       expect(Math.abs(part - level)).toBeLessThan(4 * Math.sqrt((level * (1 - level)) / count))
     }
-    // Side by side they are what they are alone.
+    // Fits in a batch have the results of single fits.
     expect(inBits(all[17])).toEqual(inBits(compare(simple.at(17), full.at(17))))
   })
 
-  test('has the same bits on every engine', () => {
+  test('computes the same bits on every engine', () => {
     const results = (['native', 'wasm', 'typescript'] as const).map((engine) => {
       const of = (start: object) =>
         fitOne(twoExponentials, { t, y: decays }, { start, engine } as never) as Fit
@@ -135,7 +135,7 @@ describe('compare', () => {
   })
 })
 
-test('compare takes derived, positive and fixed parameters', () => {
+test('compare accepts derived, positive and fixed parameters', () => {
   const of = (d: object) =>
     fitOne(twoExponentials, { t, y: decays }, {
       ...{ derive: { half: 'log(2)/b' } },
@@ -146,8 +146,8 @@ test('compare takes derived, positive and fixed parameters', () => {
   expect(pValue).toBeLessThan(1e-9)
 })
 
-describe('compare has no test', () => {
-  test('of equally many parameters, but AICc', () => {
+describe('compare reports no test', () => {
+  test('but AICc for models with equally many parameters', () => {
     const data = { t, y: decays }
     const straight = compare(fitOne(models.line({ x: 't' }), data), one)
     expect([straight.fullModel, straight.test, straight.statistic]).toEqual([null, null, Number.NaN])
@@ -157,7 +157,7 @@ describe('compare has no test', () => {
     expect(straight.akaikeWeights[1]).toBeGreaterThan(0.999)
   })
 
-  test('of a fit that has not converged', () => {
+  test('for a fit that has not converged', () => {
     const early = fitOne(
       twoExponentials,
       { t, y: decays },
@@ -168,7 +168,7 @@ describe('compare has no test', () => {
     expect([Number.isFinite(aicc[0]), aicc[1]]).toEqual([true, Number.NaN])
   })
 
-  test('of a reduced model that meets the data but for rounding', () => {
+  test('for a reduced model whose residuals are rounding errors', () => {
     const exact = { x, y: x.map((at) => 3 * at + 0.1) }
     const { test, message } = compare(
       fitOne(models.line(), exact),
@@ -180,7 +180,7 @@ describe('compare has no test', () => {
     ])
   })
 
-  test('of a full model that leaves no degree of freedom, nor AICc of so few rows', () => {
+  test('for a full model without degrees of freedom, and no AICc for so few rows', () => {
     const few = { x: [0, 1, 2], y: [1, 2, 4] }
     const { test, message } = compare(
       fitOne(models.line(), few),
@@ -189,7 +189,7 @@ describe('compare has no test', () => {
     expect([test, message]).toEqual([null, 'b leaves no degree of freedom; too few rows for AICc'])
   })
 
-  test('of a full model that is in another valley', () => {
+  test('for a full model in another local minimum', () => {
     const valley = noisy((at) => Math.sin(3 * at), 5)
     const data = { t, y: valley }
     const simple = fitOne(expression('sin(w*t)'), data, { start: { w: 3 } })
@@ -199,7 +199,7 @@ describe('compare has no test', () => {
     expect(message).toMatch(/^b has more parameters and a larger χ²/)
   })
 
-  test('but one with a remark where the reduced model is at a bound of the full model', () => {
+  test('except with a remark, if the reduced model lies at a bound of the full model', () => {
     const model = expression('a*exp(-b*t) + c')
     const start = { a: 4, b: 1, c: { start: 1, min: 0 } }
     const data = { t, y: noisy((at) => 4 * Math.exp(-at) + 1, 2) }
@@ -227,7 +227,7 @@ describe('compare of groups', () => {
   ]
   const own = fitManySync(model, data)
 
-  test('is the F test of all of them, beside none that share and beside fewer', () => {
+  test('computes the F test over all groups, for local, shared and partly shared parameters', () => {
     for (const [reduced, full, above, chiSquared, below] of [
       [plateaus, own, 10, own.chiSquared.reduce((sum, x) => sum + x), 24],
       [three, plateaus, 5, plateaus.chiSquared, plateaus.degreesOfFreedom],
@@ -247,8 +247,9 @@ describe('compare of groups', () => {
     }
   })
 
-  test('sees what one has in common that the other one has not', () => {
-    // It has more parameters, but one top for all, of which plateaus has one too; and one ec50, of which it has six.
+  test('distinguishes which parameters the two models share', () => {
+    // This model has more parameters, but a single top for all groups, as `plateaus` has. It has one ec50 where
+    // `plateaus` has six.
     const subsets = fitSharedSync(
       model,
       { ...data, half: [0, 0, 0, 1, 1, 1] },
@@ -270,7 +271,7 @@ describe('compare of groups', () => {
       degreesOfFreedom: [1, plates.degreesOfFreedom],
     })
     expect(compare(plates, plateaus)).toMatchObject({ fullModel: 'b', test: 'F', message: '' })
-    // The two tops of a full model could not be the one of a reduced model the other way round.
+    // In reverse, the single top of a reduced model cannot contain the two tops of a full model.
     const odd = fitSharedSync(model, { ...data, odd: [0, 1, 0, 1, 0, 1] }, { sharedBy: { slope: 'odd' } })
     const { test: none, message } = compare(plates, odd)
     expect([none, message]).toEqual([
@@ -294,7 +295,7 @@ describe('compare of groups', () => {
       () =>
         compare(plateaus, fitManySync(model, { ...data, y: ys.map((y, k) => (k === 1 ? y.with(2, 7) : y)) })),
     ],
-  ])('refuses others: %s', (message, call) => {
+  ])('refuses invalid arguments: %s', (message, call) => {
     expect(call).toThrow(message)
   })
 })
@@ -329,7 +330,7 @@ describe('compare refuses', () => {
     if (typeof b === 'object') expect(refusal(line, b)).not.toBe('nothing')
   })
 
-  test('results of other lengths, and options that there are not', () => {
+  test('results of different lengths, and unknown options', () => {
     const of = (count: number) => fitManySync(models.line(), { x, y: Array.from({ length: count }, () => y) })
     expect(() => compare(of(2), of(3))).toThrow('b: expected 2 fits, as a has, got "3 fits"')
     expect(() => compare(line, parabola, { nest: true } as object)).toThrow(OptionError)

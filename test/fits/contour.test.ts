@@ -1,4 +1,6 @@
-/** Contours: χ² on them is what the level says; ellipses of what is linear; bounds, and ends that are not there. */
+/**
+ * Contours: χ² along them has the value of the level. Linear models have ellipses. Contours end at bounds, or are open.
+ */
 
 import { engines, expression } from 'antigrad'
 import { contour, type FitOptions, fit as fitOne } from 'antigrad/fit'
@@ -13,23 +15,26 @@ const start = { a: 4, k: 0.5, c: 1 }
 const decay = (options: FitOptions = {}) => fitOne(model, { x, y }, { start, sigma, ...options })
 
 describe.each([
-  // χ²·(1 − level)^(−2/n), and χ² − 2·log(1 − level).
+  // The thresholds χ²·(1 − level)^(−2/n) and χ² − 2·log(1 − level).
   ['unknown', false, (chiSquared: number, level: number) => chiSquared * (1 - level) ** (-2 / 6)],
   ['known', true, (chiSquared: number, level: number) => chiSquared - 2 * Math.log(1 - level)],
-] as const)('σ is %s', (_, absoluteSigma, limit) => {
-  test.each([0.5, 0.95, 0.999])('χ² of a fit with both fixed on it is what the level %d says', (level) => {
-    const found = decay({ absoluteSigma })
-    const { points, reasons, message, lowerMinimum } = contour(found, 'k', 'a', { level, points: 16 })
-    expect([new Set(reasons), message, lowerMinimum]).toEqual([new Set(['found']), '', null])
-    for (let k = 0; k < 16; k++) {
-      const at = { a: { start: points.a[k], fixed: true }, k: { start: points.k[k], fixed: true }, c: 1 }
-      const { chiSquared } = decay({ absoluteSigma, start: at, tolerance: 1e-14 })
-      expect(chiSquared / limit(found.chiSquared, level)).toBeCloseTo(1, 9)
-    }
-  })
+] as const)('with σ %s', (_, absoluteSigma, limit) => {
+  test.each([0.5, 0.95, 0.999])(
+    'a fit with both parameters fixed on the contour has the χ² of the level %d',
+    (level) => {
+      const found = decay({ absoluteSigma })
+      const { points, reasons, message, lowerMinimum } = contour(found, 'k', 'a', { level, points: 16 })
+      expect([new Set(reasons), message, lowerMinimum]).toEqual([new Set(['found']), '', null])
+      for (let k = 0; k < 16; k++) {
+        const at = { a: { start: points.a[k], fixed: true }, k: { start: points.k[k], fixed: true }, c: 1 }
+        const { chiSquared } = decay({ absoluteSigma, start: at, tolerance: 1e-14 })
+        expect(chiSquared / limit(found.chiSquared, level)).toBeCloseTo(1, 9)
+      }
+    },
+  )
 })
 
-test('of a line it is an ellipse, by equal angles', () => {
+test('the contour of a line is an ellipse, sampled at equal angles', () => {
   const found = fitOne(expression('a + b*x'), { x, y }, { start: { a: 0, b: 0 }, sigma, absoluteSigma: true })
   const { points } = contour(found, 'a', 'b', { level: 0.6, points: 7 })
   const [[aa, ab], [, bb]] = found.covariance
@@ -44,7 +49,7 @@ test('of a line it is an ellipse, by equal angles', () => {
   }
 })
 
-test('what is uncorrelated has its rays along the axes', () => {
+test('the rays of uncorrelated parameters lie along the axes', () => {
   const even = [-2, -1, 0, 1, 2]
   const found = fitOne(
     expression('a + b*x'),
@@ -57,7 +62,7 @@ test('what is uncorrelated has its rays along the axes', () => {
   for (const k of [1, 3]) expect(points.a[k]).toBeCloseTo(found.values.a, 12)
 })
 
-test('ends at bounds, and nowhere', () => {
+test('a contour ends at bounds, or is unbounded', () => {
   const rise = { x: x.slice(1, 8), y: [0.45, 0.9, 1.3, 1.65, 2.2, 2.4, 2.9] }
   const kinetics = expression('vmax*x/(km + x)')
   const far = contour(fitOne(kinetics, rise, { start: { vmax: 10, km: 20 } }), 'vmax', 'km')
@@ -74,13 +79,13 @@ test('ends at bounds, and nowhere', () => {
   expect(near.message).toMatch(/^of 64 points \d+ are at a bound, with χ² below the limit up to there$/)
 })
 
-test('of a line over timestamps it is the ellipse that it is over their differences', () => {
+test('the contour of a line over timestamps equals that over their differences', () => {
   const since = 1.7e12
   const times = x.map((at) => since + 1000 * at)
   const late = fitOne(expression('a + b*t'), { t: times, y }, { start: { a: 0, b: 0 }, sigma })
   const { points, reasons } = contour(late, 'a', 'b', { points: 16 })
   expect(new Set(reasons)).toEqual(new Set(['found']))
-  // χ² of a line is a parabola: in differences from the middle it is exact.
+  // χ² of a line is a quadratic function, which is exact in differences from the middle.
   const middle = since + 4000
   const near = fitOne(
     expression('a + b*t'),
@@ -91,14 +96,14 @@ test('of a line over timestamps it is the ellipse that it is over their differen
   const weight = 100
   for (let k = 0; k < 16; k++) {
     const db = points.b[k] - near.values.b
-    // As far as a is a number: 7e-6 of its errors.
+    // a is rounded to 7e-6 of its error.
     const da = points.a[k] + points.b[k] * middle - near.values.a
     const rise = times.reduce((sum, at) => sum + weight * (da + db * (at - middle)) ** 2, 0)
     expect(rise / limit).toBeCloseTo(1, 4)
   }
 })
 
-test('of what is derived, χ² of a model in which it is a parameter is what the level says', () => {
+test('a contour of derived quantities has the χ² of a model with these quantities as parameters', () => {
   const derive = { half: 'log(2)/k', top: 'a + c' }
   const found = decay({ derive })
   const limit = found.chiSquared * 0.05 ** (-2 / 6)
@@ -133,7 +138,7 @@ test('of what is derived, χ² of a model in which it is a parameter is what the
   }
 })
 
-test('of what is derived of a line, it is an ellipse by equal angles', () => {
+test('the contour of quantities derived from a line is an ellipse, sampled at equal angles', () => {
   const options = { start: { a: 0, b: 0 }, sigma, absoluteSigma: true }
   const found = fitOne(expression('a + b*x'), { x, y }, { ...options, derive: { sum: 'a + b' } })
   const same = fitOne(expression('sum - b + b*x'), { x, y }, { ...options, start: { sum: 0, b: 0 } })
@@ -143,7 +148,7 @@ test('of what is derived of a line, it is an ellipse by equal angles', () => {
   }
 })
 
-test('of a fit that has none', () => {
+test('a fit without degrees of freedom has no contour', () => {
   const exact = fitOne(expression('a + b*x'), { x: [0, 1], y: [1, 2] }, { start: { a: 0, b: 0 } })
   const { points, reasons, message } = contour(exact, 'a', 'b', { points: 4 })
   expect(Array.from(points.a)).toEqual([NaN, NaN, NaN, NaN])
@@ -151,7 +156,7 @@ test('of a fit that has none', () => {
   expect(message).toBe('no contour: no degree of freedom is left')
 })
 
-test('has the same bits on every engine and instruction set', () => {
+test('contours have the same bits on every engine and instruction set', () => {
   const first = inBits(contour(decay(), 'a', 'k'))
   for (const instructionSet of engines().native.instructionSets) {
     expect(inBits(contour(decay({ engine: 'native', instructionSet }), 'a', 'k'))).toEqual(first)
@@ -161,7 +166,7 @@ test('has the same bits on every engine and instruction set', () => {
   }
 })
 
-test('names and options that make no sense', () => {
+test('contour refuses invalid names and options', () => {
   const found = decay()
   expect(() => contour(found, 'a', 'a')).toThrow(/b: expected another one than a/)
   expect(() => contour(found, 'z' as never, 'a')).toThrow(/a: expected a parameter that varies: a, k, c/)

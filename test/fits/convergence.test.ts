@@ -1,4 +1,7 @@
-/** NIST's certified problems from 200 random starts each: how many arrive, and whether what converges is at a minimum. */
+/**
+ * NIST's certified problems from 200 random starts each: how many fits reach the certified values, and whether
+ * converged fits are at a minimum.
+ */
 
 import { expression } from 'antigrad'
 import { fitManySync, fitReasons } from 'antigrad/fit'
@@ -7,16 +10,19 @@ import { problemNames, readProblem } from '../../scripts/lib/nist.mjs'
 import { random } from '../helpers.js'
 
 const STARTS = 200
-/** Each parameter is so many times what is certified, or less, or as small a part. */
+/** Each start is the certified value times a random factor between 1/FACTOR and FACTOR. */
 const FACTOR = 3
-/** A χ² that is larger by this part is another minimum's. */
+/** If χ² is larger by this relative amount, the fit is in another minimum. */
 const SAME = 1e-6
-/** Of Lanczos1, which is met but for rounding. */
+/** The limit for Lanczos1, whose residuals are rounding errors. */
 const EXACT = 1e-20
-/** At a minimum no derivative is along the residuals: the cosine between them, at most a tenth of what docs/fits.md allows. */
+/**
+ * The limit for the cosine between residuals and derivatives, which is 0 at a minimum. It is a tenth of the limit in
+ * docs/fits.md.
+ */
 const COSINE = 1e-4
 
-/** How many arrive at what is certified, at least: no fewer than have ever done so. */
+/** The minimum number of fits that reach the certified values, as measured so far. */
 const least: Readonly<Record<string, number>> = {
   ...{ Bennett5: 200, BoxBOD: 200, Chwirut1: 200, Chwirut2: 200, DanWood: 200, ENSO: 16, Eckerle4: 28 },
   ...{ Gauss1: 31, Gauss2: 14, Gauss3: 19, Hahn1: 168, Kirby2: 200, Lanczos1: 150, Lanczos2: 150 },
@@ -24,7 +30,7 @@ const least: Readonly<Record<string, number>> = {
   ...{ Misra1d: 200, Nelson: 200, Rat42: 200, Rat43: 200, Roszman1: 195, Thurber: 107 },
 }
 
-test.each(problemNames)('%s', (name) => {
+test.each(problemNames)('reaches a minimum: %s', (name) => {
   const { model, data, parameters, values: certified, chiSquared } = readProblem(name)
   const next = random(28 + problemNames.indexOf(name))
   const start = Object.fromEntries(parameters.map((of) => [of, new Float64Array(STARTS)]))

@@ -1,6 +1,6 @@
 /**
- * How often profiles have the truth in them: the short form of `npm run bench:coverage`. A truth is inside where χ² of
- * a fit in which the parameter stays at it is below the limit, which needs no profile.
+ * Coverage of profile intervals: the short form of `npm run bench:coverage`. A truth lies inside an interval if χ² of a
+ * fit with the parameter fixed at the truth is below the threshold, which needs no profile.
  */
 
 import { expression } from 'antigrad'
@@ -17,7 +17,7 @@ import {
 } from '../../bench/lib/coverage.mjs'
 
 const SETS = 400
-/** χ² of one degree of freedom at 95 %, and F(1, n) by n. */
+/** The 95% quantile of χ² with one degree of freedom, and of F(1, n) by n. */
 const RISE = 3.841458820694124
 const F: Readonly<Record<number, number>> = {
   6: 5.987377607273699,
@@ -25,11 +25,11 @@ const F: Readonly<Record<number, number>> = {
   14: 4.600109936669422,
 }
 
-describe.each(cases)('$name', (one) => {
+describe.each(cases)('coverage of $name', (one) => {
   const y = simulate(one, SETS)
   const ours = fitted(one, y)
 
-  test('profiles have the truth inside where fits at the truth say so', () => {
+  test('profiles contain the truth if and only if fits at the truth are below the threshold', () => {
     const { model, of, x, isKnown } = one
     const truth: Readonly<Record<string, number>> = one.truth
     const sigma = sigmaOf(one)
@@ -48,10 +48,10 @@ describe.each(cases)('$name', (one) => {
     expect(others).toBeLessThanOrEqual(1)
   })
 
-  test('nine of ten and more have it, also where intervals by errors have not', () => {
+  test('profiles cover the truth in at least nine of ten sets, even if Wald intervals do not', () => {
     const { wald, profile, failed } = coverageOf(one, ours)
     expect(failed).toBeLessThan(SETS / 50)
-    // Three standard deviations of 400 draws.
+    // Three standard deviations for 400 draws.
     expect(Math.abs(profile - 0.95)).toBeLessThan(3 * Math.sqrt((0.95 * 0.05) / SETS))
     if (['km', 'b1', 'ec50'].includes(one.of)) expect(wald).toBeLessThan(profile - 0.02)
   })

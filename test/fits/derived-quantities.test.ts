@@ -1,4 +1,4 @@
-/** What is derived of parameters: values, errors, intervals, refits. */
+/** Derived quantities: values, errors, intervals and replicates. */
 
 import { type AntigradError, expression, OptionError } from 'antigrad'
 import { bootstrap, bootstrapSync, fitManySync, fit as fitOne, fitSharedSync, models } from 'antigrad/fit'
@@ -18,9 +18,9 @@ const start = { bottom: 1, top: 100, ec50: 5, slope: 1 }
 const derive = { ec90: 'ec50*9^(1/slope)', window: 'top - bottom', double: '2*ec90', two: '2' } as const
 const options = { start, derive, tolerance: 1e-13 }
 
-describe('what is derived', () => {
+describe('a derived quantity', () => {
   test('has the error of a fit in which it is a parameter', () => {
-    // ec50 by ec90.
+    // ec50 is expressed by ec90.
     const other = expression('bottom + (top - bottom)/(1 + (ec90/9^(1/slope)/x)^slope)')
     fc.assert(
       fc.property(fc.nat(1e6), (seed) => {
@@ -44,7 +44,7 @@ describe('what is derived', () => {
     )
   })
 
-  test('follows covariances; may follow from what is derived, and from nothing', () => {
+  test('uses the covariances, and may depend on other derived quantities or on nothing', () => {
     const { values, errors, covariance, free } = fitOne(hill, { x: dose, y: curve(1) }, options)
     const [top, bottom] = [free.indexOf('top'), free.indexOf('bottom')]
     const variance = covariance[top][top] + covariance[bottom][bottom] - 2 * covariance[top][bottom]
@@ -68,7 +68,7 @@ describe('what is derived', () => {
     expect(inBits(fitOne(hill, { x: dose, y }, options).covariance)).toBe(inBits(plain.covariance))
   })
 
-  test('is there for each fit of many, also of fixed, following and held parameters, and guessed ones', () => {
+  test('is reported for each fit of a batch, also with fixed, derived, bounded and guessed parameters', () => {
     const ys = [1, 2, 3].map(curve)
     const many = fitManySync(
       models.fourPL(),
@@ -90,15 +90,15 @@ describe('what is derived', () => {
       const one = many.at(i)
       expect(one.values.sum).toBe(one.values.top + one.values.ec50)
       expect(one.errors.ec90).toBe(errors.ec90[i])
-      // What a bound holds counts as fixed.
+      // A parameter at a bound counts as fixed.
       if (one.atBound.includes('ec50')) expect(one.errors.sum).toBe(one.errors.top)
-      // Of what follows from nothing else nothing is known.
+      // The error is unknown if the quantity depends only on a parameter at a bound.
       expect(Number.isNaN(one.errors.twice)).toBe(one.atBound.includes('ec50'))
     }
     expect([0, 1, 2].some((i) => many.at(i).atBound.includes('ec50'))).toBe(true)
   })
 
-  test('has refits and their intervals', () => {
+  test('has bootstrap replicates and their intervals', () => {
     const found = fitOne(hill, { x: dose, y: curve(4) }, options)
     const refits = bootstrap(found, { count: 400 })
     const { ec90, ec50, slope, double } = refits.values
@@ -110,12 +110,12 @@ describe('what is derived', () => {
     const [low, high] = refits.intervals().ec90
     expect(low).toBeLessThan(found.values.ec90)
     expect(high).toBeGreaterThan(found.values.ec90)
-    // Corrected as its factor is.
+    // The bias correction is that of the parameter, times the factor.
     expect(refits.intervals().double).toEqual([2 * low, 2 * high])
     expect(refits.intervals().two).toEqual([2, 2])
   })
 
-  test('that is no number there is NaN, and so is its error', () => {
+  test('is NaN with error NaN if it is not a number at the estimate', () => {
     const { values, errors, intervals } = fitOne(
       models.line(),
       { x: [0, 1, 2], y: [3, 2, 1.1] },
@@ -127,7 +127,7 @@ describe('what is derived', () => {
     expect(typeof intervals).toBe('function')
   })
 
-  test('that is no number has the error NaN in a group of a shared fit too', () => {
+  test('has the error NaN in a group of a shared fit if it is not a number there', () => {
     const data = { x: dose, y: [curve(1), curve(2)] }
     const derived = { none: 'sqrt(-1)', negative: 'sqrt(-top)', two: '2' }
     const found = fitSharedSync(hill, data, { shared: ['bottom'], start, derive: derived })
@@ -138,7 +138,7 @@ describe('what is derived', () => {
   })
 })
 
-describe('what cannot be meant', () => {
+describe('an invalid derived quantity', () => {
   const refused = (derive: unknown) => {
     try {
       fitOne(hill, { x: dose, y: curve(1) }, { start, derive: derive as Anything })
@@ -169,17 +169,17 @@ describe('what cannot be meant', () => {
     ['a name of ours', { '@best0': 'top' }, /^derive: expected names, got/],
     ['a function', { exp: 'top' }, /^derive: expected names, got/],
     ['a number', { π: 'top' }, /^derive: expected another name than π/],
-  ])('%s', (_, derive, message) => {
+  ])('is refused: %s', (_, derive, message) => {
     const error = refused(derive)
     expect(error).toBeInstanceOf(OptionError)
     expect(error?.message).toMatch(message)
   })
 
-  test('a text that is none names the place in it', () => {
+  test('is reported with the position of the syntax error', () => {
     expect(refused({ a: 'ec50*(' })?.name).toBe('ExpressionError')
   })
 
-  test('a name that every object has is one', () => {
+  test('can have a name that every object inherits', () => {
     const derive = { constructor: '2*top', ['__proto__']: 'top', toString: 'top' } as Record<string, string>
     const { values, intervals } = fitOne(hill, { x: dose, y: curve(1) }, { start, derive })
     const { top } = values
@@ -191,7 +191,7 @@ describe('what cannot be meant', () => {
     expect(typeof intervals).toBe('function')
   })
 
-  test('it is read once, and a copy', () => {
+  test('is read once and copied', () => {
     let reads = 0
     const derive = {
       get a() {

@@ -1,4 +1,4 @@
-/** Profiles of curves of few doses and much noise, where an end may be nowhere, or where others are infinite. */
+/** Profiles of curves with few doses and much noise. Endpoints may not exist, and nuisance parameters may diverge. */
 
 import { readFileSync } from 'node:fs'
 import { expression } from 'antigrad'
@@ -22,23 +22,23 @@ interface Doses {
   readonly y: readonly number[]
   readonly sigma: number
   readonly isKnown: boolean
-  /** The least χ². */
+  /** The smallest χ². */
   readonly chiSquared?: number
-  /** Null where there is none. */
+  /** Null if the endpoint does not exist. */
   readonly ends: Readonly<Record<(typeof names)[number], readonly (number | null)[]>>
 }
 
 /**
- * SciPy's brentq over the least χ² from grids of slopes and centers, with powers of x as limits; slopes keep their sign.
- * Of the last eight sets rays end where others meet the data better from elsewhere.
+ * Endpoints by SciPy's brentq over the smallest χ² from grids of slopes and centers, bounded by powers of x; slopes
+ * keep their sign. In the last eight sets, tracing ends where a better fit exists elsewhere.
  */
 const readSets = (name: string): Doses[] =>
   JSON.parse(readFileSync(new URL(`../data/${name}.json`, import.meta.url), 'utf8'))
 const sets = readSets('doses')
-/** 60 further sets: doses.py says how their endpoints were found. */
+/** 60 further sets; doses.py describes how their endpoints were computed. */
 const moreSets = readSets('doses-more')
 
-/** SciPy's least χ² is .08 just below the dose 5, and 5.4 just above it; the limit is .6. */
+/** SciPy's smallest χ² is 0.08 just below the dose 5 and 5.4 just above it; the threshold is 0.6. */
 const stepped: Omit<Doses, 'ends'> = {
   x: [0.1, 1, 5, 20, 100],
   y: [-16.55879832715154, -12.62150539286251, 61.8118322622422, 86.13567548242165, 85.99174857880173],
@@ -46,7 +46,7 @@ const stepped: Omit<Doses, 'ends'> = {
   isKnown: false,
 }
 
-/** By the sum of twelve. */
+/** Approximately normal numbers, each a sum of twelve uniform numbers. */
 function normals(seed: number) {
   let state = seed
   const uniform = () => {
@@ -59,8 +59,8 @@ function normals(seed: number) {
 const fitted = ({ x, y, sigma, isKnown }: Omit<Doses, 'ends'>, options = {}) =>
   fitOne(models.fourPL(), { x, y }, { sigma: x.map(() => sigma), absoluteSigma: isKnown, ...options })
 
-describe('four parameters of few doses', () => {
-  /** The endpoints that are not those of a search, as 'name side reason'. */
+describe('four-parameter curves with few doses', () => {
+  /** The endpoints that differ from those of the search, as 'name side reason'. */
   function wrongEnds(doses: Doses): string[] {
     const found = fitted(doses)
     const { values } = found
@@ -83,24 +83,24 @@ describe('four parameters of few doses', () => {
     })
   }
 
-  test.each(sets)('endpoints are those of a search, set %#', (doses) => {
+  test.each(sets)('have the endpoints of a grid search, set %#', (doses) => {
     expect(wrongEnds(doses)).toEqual([])
   })
 
-  // In these three sets a curve meets the data better whose ec50 is 1e-36: it is not found from 24 starts.
+  // In these three sets, a curve with an ec50 of 1e-36 fits better. It is not found from 24 starts.
   const missed: Readonly<Record<number, string>> = {
     40: 'top low failed',
     41: 'top low found',
     56: 'top low found',
   }
   test.each(moreSets.map((doses, k) => ({ k, doses })))(
-    'endpoints are those of SciPy over the whole plane of slope and ec50, set $k',
+    "have SciPy's endpoints over the whole plane of slope and ec50, set $k",
     ({ k, doses }) => {
       expect(wrongEnds(doses)).toEqual(k in missed ? [missed[k]] : [])
     },
   )
 
-  test('an end may be where χ² leaps: at a dose that no curve meets half-way', () => {
+  test('can have an endpoint where χ² jumps, at a dose that no curve passes halfway', () => {
     const { ec50 } = profile(fitted(stepped), 'ec50')
     expect([ec50.highReason, ec50.high]).toEqual(['found', expect.closeTo(5, 6)])
     const at = (half: number) => {
@@ -116,7 +116,7 @@ describe('four parameters of few doses', () => {
     expect(at(5.01)).toBeGreaterThan(limit)
   })
 
-  test('an edge is told in words', () => {
+  test("explain an endpoint at the limit of the model's domain", () => {
     const edges = sets.slice(0, 3).flatMap((doses) => names.map((name) => profile(fitted(doses), name)[name]))
     const { message } = edges.find(({ lowReason }) => lowReason === 'domain-limit') as (typeof edges)[number]
     expect(message).toMatch(
@@ -128,7 +128,7 @@ describe('four parameters of few doses', () => {
     [[0.03, 0.1, 0.3, 1, 3, 10, 30, 100], 15],
     [[0.1, 0.5, 2, 8, 32, 100], 15],
     [[0.1, 1, 5, 20, 100], 10],
-  ])('of 30 sets of the doses %j hardly an end is not found', (x, noise) => {
+  ])('have almost no missing endpoints in 30 sets of the doses %j', (x, noise) => {
     const normal = normals(11)
     const y = Array.from({ length: 30 }, () =>
       x.map((dose) => 5 + 90 / (1 + (5 / dose) ** 1.2) + noise * normal()),
@@ -146,7 +146,7 @@ describe('four parameters of few doses', () => {
     }
   })
 
-  test('they have the same bits on every engine and instruction set', () => {
+  test('have the same bits on every engine and instruction set', () => {
     for (const doses of sets.slice(3, 5)) {
       const [first, ...others] = waysToRun().map((options) => inBits(profile(fitted(doses, options))))
       for (const other of others) expect(other).toEqual(first)
@@ -154,7 +154,7 @@ describe('four parameters of few doses', () => {
   })
 })
 
-test('a rate may pass 0, where nothing is special about it', () => {
+test('the profile of a rate passes 0 if the model is regular there', () => {
   const x = [0, 1, 2, 3, 4, 5, 6, 7]
   const y = [1.1, 0.8, 1.2, 0.9, 1, 1.15, 0.8, 1.05]
   const { low, high, lowReason } = profile(

@@ -1,4 +1,4 @@
-/** Fits on all engines, instruction sets and threads; asynchronous ones; memory. */
+/** Fits on all engines, instruction sets and threads; asynchronous fits; memory. */
 
 import { execFileSync } from 'node:child_process'
 import { engines, expression, gradientDescent, type PerRunData } from 'antigrad'
@@ -18,7 +18,7 @@ import { waysToRun } from '../support.js'
 const decay = expression('a*exp(-b*t) + c')
 const start = { a: 1, b: 1, c: 0 }
 
-/** Fits of different lengths, some of which cannot be done. */
+/** Fits of different lengths, some of which are impossible. */
 const lengths = [20, 2, 9, 40, 20, 20, 7, 3, 20, 40, 9, 20, 20, 20, 20, 20, 33, 20, 5, 20]
 const next = random(1)
 const t = lengths.map((rows) => Array.from({ length: rows }, () => 5 * next()))
@@ -30,10 +30,10 @@ const y = t.map((column, i) => {
 })
 t[12].fill(1)
 
-/** Every engine with each way in which it can run. */
+/** Every engine in each of its modes. */
 const ways: readonly FitManyOptions[] = waysToRun(1, 2, 3)
 
-/** All that is found, to the bit. */
+/** All results, to the bit. */
 const all = (result: FitManyResult) => {
   const { values, errors, chiSquared, observations, evaluations, reason, rSquared, bic } = result
   const fits = Array.from(reason, (_, i) => result.at(i))
@@ -78,11 +78,11 @@ const cases: readonly (readonly [string, FitManyOptions])[] = [
   ],
 ]
 
-test('every engine is there to be compared', () => {
+test('every engine is available for comparison', () => {
   expect(engines()).toMatchObject({ wasm: { available: true }, native: { available: true } })
 })
 
-describe.each(cases)('%s', (name, options) => {
+describe.each(cases)('the fit of %s', (name, options) => {
   test('has the same bits on every engine, instruction set and number of threads', () => {
     const results = ways.map((way) => fitManySync(decay, { t, y }, { ...options, ...way }))
     const [first] = results
@@ -101,7 +101,7 @@ describe.each(cases)('%s', (name, options) => {
   })
 })
 
-test('counts have the same bits everywhere', () => {
+test('fits of counts have the same bits everywhere', () => {
   const counts = y.map((column) =>
     column.map((value) => (Number.isNaN(value) ? 3 : Math.max(0, Math.round(20 * value)))),
   )
@@ -110,8 +110,8 @@ test('counts have the same bits everywhere', () => {
   expect(new Set(results).size).toBe(1)
 })
 
-// So many that the longest vectors, four of which are computed together, are full.
-describe('waves, of many fits', () => {
+// Enough fits to fill the longest vectors, four of which are computed together.
+describe('a large batch of waves', () => {
   const [manyT, manyY] = [t, y].map((columns) => [columns, columns, columns, columns].flat())
 
   test.each([
@@ -120,7 +120,7 @@ describe('waves, of many fits', () => {
       'a rate that diverges',
       { start: { a: 1, b: 1, c: 0 }, method: ruleMethod(gradientDescent({ lr: 2 })), maxIterations: 40 },
     ],
-  ] satisfies [string, FitManyOptions][])('have the same bits everywhere: %s', (_, options) => {
+  ] satisfies [string, FitManyOptions][])('has the same bits everywhere: %s', (_, options) => {
     for (const name of ['sin', 'cos', 'tan']) {
       const wave = expression(`a*${name}(b*t) + c`)
       const data = { t: manyT, y: manyY }
@@ -130,13 +130,13 @@ describe('waves, of many fits', () => {
   })
 })
 
-describe('a call under way', () => {
-  // More than one batch: of data for all, a batch has 65,536 fits.
+describe('an asynchronous call', () => {
+  // More than one batch: with shared data, a batch has 65,536 fits.
   const count = 150_000
   const few = { t: [0, 1, 2, 3, 4], y: [3, 2, 1.4, 1.2, 1.05] }
   const starts = () => ({ a: Float64Array.from({ length: count }, (_, i) => 1 + i / count), b: 1, c: 0 })
 
-  test('tells how far it is, and rises to all', async () => {
+  test('reports its progress up to the total number of fits', async () => {
     const seen: number[][] = []
     await fitMany(decay, few, { start: starts(), onProgress: (...how) => seen.push(how) })
     expect(seen.length).toBeGreaterThanOrEqual(3)
@@ -145,14 +145,14 @@ describe('a call under way', () => {
     expect(seen.at(-1)).toEqual([count, count])
   })
 
-  test('of fits of different lengths tells of those that cannot be done too', async () => {
+  test('includes impossible fits of different lengths in its progress', async () => {
     const seen: number[] = []
     await fitMany(decay, { t, y }, { start, onProgress: (done) => seen.push(done) })
     expect(seen[0]).toBeGreaterThan(1)
     expect(seen.at(-1)).toBe(lengths.length)
   })
 
-  test.each(['native', 'wasm'] as const)('can be ended in the middle: %s', async (engine) => {
+  test.each(['native', 'wasm'] as const)('can be aborted halfway: %s', async (engine) => {
     const reason = new Error('enough')
     const controller = new AbortController()
     const seen: number[] = []
@@ -167,7 +167,7 @@ describe('a call under way', () => {
     expect(seen[0]).toBeLessThan(count)
   })
 
-  test('does not begin where the signal has been aborted', async () => {
+  test('does not start if the signal is already aborted', async () => {
     const seen: number[] = []
     const signal = AbortSignal.abort(new Error('never'))
     await expect(
@@ -176,14 +176,14 @@ describe('a call under way', () => {
     expect(seen).toEqual([])
   })
 
-  test('is ended by an error of onProgress, with that error', async () => {
+  test('ends with an error that onProgress throws', async () => {
     const failing = () => {
       throw new RangeError('mine')
     }
     await expect(fitMany(decay, few, { start: starts(), onProgress: failing })).rejects.toThrow('mine')
   })
 
-  test('gives its memory back when it is ended', async () => {
+  test('releases its memory when it is aborted', async () => {
     const { Memory } = WebAssembly
     let made = 0
     WebAssembly.Memory = new Proxy(Memory, {
@@ -199,7 +199,7 @@ describe('a call under way', () => {
         const call = fitMany(decay, data, { start, engine: 'wasm', signal: controller.signal })
         controller.abort(new Error('newer'))
         await expect(call).rejects.toThrow('newer')
-        // What was under way ends.
+        // Work in progress ends first.
         await new Promise((resolve) => setImmediate(resolve))
       }
     } finally {
@@ -216,7 +216,7 @@ describe('a call under way', () => {
     expect(turns).toBeGreaterThan(0)
   })
 
-  test('does not see what becomes of its data and options', async () => {
+  test('ignores later changes of its data and options', async () => {
     const make = () => ({
       data: {
         t: t.map((column) => Float64Array.from(column)),
@@ -240,7 +240,7 @@ describe('a call under way', () => {
     expect(all(await promise)).toBe(wanted)
   })
 
-  test('may run beside another one', async () => {
+  test('can run next to another call', async () => {
     const one: PerRunData = { t, y }
     const other: PerRunData = { t, y: y.map((column) => column.map((value) => 2 * value)) }
     const both = await Promise.all([fitMany(decay, one, { start }), fitMany(decay, other, { start })])
@@ -248,8 +248,8 @@ describe('a call under way', () => {
   })
 })
 
-test('memory does not grow with the number of fits, beyond what goes in and comes out', () => {
-  // The most that a process of its own has had; either number fills a batch.
+test('memory grows with the number of fits only by their inputs and results', () => {
+  // The peak memory of a separate process. Both counts fill a batch.
   const program = (count: number) => `
     import { fitManySync } from ${JSON.stringify(new URL('../../dist/fits/index.js', import.meta.url))}
     import { expression } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url))}
@@ -265,20 +265,21 @@ test('memory does not grow with the number of fits, beyond what goes in and come
   }
   const [few, many] = [100_000, 400_000]
   const bytes = (peak(many) - peak(few)) / (many - few)
-  // 88 come out of each fit and 24 go in, of which there are copies: 300 to 440 in all. With all fits in one batch it is 940.
+  // Each fit has 88 bytes of results and 24 bytes of inputs, both with copies: 300 to 440 in total. With all fits in
+  // one batch it would be 940.
   expect(bytes).toBeLessThan(650)
 })
 
-test.skipIf(!engines().native.available)('of two batches side by side one leaves the other a thread', () => {
+test.skipIf(!engines().native.available)('one of two concurrent batches leaves a thread to the other', () => {
   const t = [0, 1, 2, 3]
   const y = Array.from({ length: 5000 }, (_, fit) => t.map((at) => 2 * Math.exp(-at) + 1 + fit / 1e4))
   const fits = new FitRun(expression('a*exp(-b*t) + c'), { t, y }, { start, engine: 'native', threads: 3 })
-  // Behind the pauses in which rows are selected.
+  // After the pauses for row selection.
   let sideBySide: unknown
   for (sideBySide of fits.calls(true)) if (sideBySide !== undefined) break
   if (!Array.isArray(sideBySide)) throw new Error('there is one')
   const most = sideBySide.map((calls) => {
-    // Of all its batches.
+    // The threads of all its batches.
     let threads = 0
     for (const call of calls) {
       if (call === undefined) continue
@@ -287,11 +288,11 @@ test.skipIf(!engines().native.available)('of two batches side by side one leaves
     }
     return threads
   })
-  // The first one has had all of them here.
+  // The first batch received all threads here.
   expect(most).toEqual([2, 0])
 })
 
-test('memory that batches have left serves those that come, also where two are under way at once', async () => {
+test('memory of finished batches is reused, also by two concurrent calls', async () => {
   const { Memory } = WebAssembly
   let made = 0
   WebAssembly.Memory = new Proxy(Memory, {
@@ -308,7 +309,7 @@ test('memory that batches have left serves those that come, also where two are u
     const before = made
     expect(before).toBeGreaterThan(0)
     for (let k = 0; k < 5; k++) await fitted()
-    // One of both may still need more than it has left.
+    // One of the two calls may need more than is left over.
     expect(made - before).toBeLessThan(5)
   } finally {
     WebAssembly.Memory = Memory

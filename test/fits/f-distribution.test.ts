@@ -1,4 +1,7 @@
-/** Fisher's, Student's, the normal and the χ² distribution beside 60 digits of mpmath (betainc and gammainc). */
+/**
+ * Fisher's F, Student's t, the normal and the χ² distribution, compared with 60 digits of mpmath (betainc and
+ * gammainc).
+ */
 
 import { expression } from 'antigrad'
 import { fit as fitOne } from 'antigrad/fit'
@@ -6,7 +9,7 @@ import { describe, expect, test } from 'vitest'
 import { fProbability, fSurvival } from '../../dist/fits/uncertainty/f-distribution.js'
 import { studentQuantile } from '../../dist/fits/uncertainty/student-t.js'
 
-/** P(F > f): f, degrees of freedom above and below, and what it is; P(χ² > above·f) where below is ∞. */
+/** P(F > f) for f and both degrees of freedom; if the denominator is ∞, P(χ² > numerator·f). */
 const tails = [
   [0.001, 1, 1, 0.9798750216963559],
   [2.5, 1, 1, 0.3590170359713761],
@@ -30,14 +33,14 @@ const tails = [
   [1.5, 16, Infinity, 0.08950449684017583],
 ] as const
 
-describe('a tail', () => {
-  test('has at least twelve digits, however small it is', () => {
+describe('a tail probability', () => {
+  test('has at least twelve digits, even if it is tiny', () => {
     for (const [f, above, below, p] of tails) {
       expect(Math.abs(fSurvival(f, above, below) / p - 1), `${f} ${above} ${below}`).toBeLessThan(2e-13)
     }
   })
 
-  test('is all at 0, nothing at infinity, and falls in between', () => {
+  test('is 1 at 0, 0 at infinity, and decreases in between', () => {
     for (const above of [1, 2, 5, 16]) {
       for (const below of [1, 2, 31, 1e6, Infinity]) {
         expect([-1, 0, Infinity].map((f) => fSurvival(f, above, below))).toEqual([1, 1, 0])
@@ -52,7 +55,7 @@ describe('a tail', () => {
     }
   })
 
-  test('of one degree of freedom is what is not inside', () => {
+  test('of one degree of freedom is the complement of the central probability', () => {
     for (const f of [1e-9, 0.1, 3.9, 4, 4.1, 30]) {
       for (const below of [1, 4, 2000, Infinity]) {
         expect(fProbability(f, below) + fSurvival(f, 1, below)).toBeCloseTo(1, 14)
@@ -61,14 +64,14 @@ describe('a tail', () => {
   })
 })
 
-describe('the t of a level', () => {
-  test('has all digits, also where there are more than 1000 degrees of freedom', () => {
+describe('the quantile of t', () => {
+  test('has full precision, even for more than 1000 degrees of freedom', () => {
     expect(studentQuantile(0.95, 1001)).toBeCloseTo(1.96233670528088, 13)
     expect(studentQuantile(0.999, 5000)).toBeCloseTo(3.2924737233708514, 13)
     expect(studentQuantile(0.95, Infinity)).toBeCloseTo(1.9599639845400543, 13)
   })
 
-  test('is what intervals have', () => {
+  test('is used by intervals', () => {
     const x = Array.from({ length: 1002 }, (_, k) => k)
     const y = x.map((at) => 2 * at + (at % 2))
     const found = fitOne(expression('a*x'), { x, y }, { start: { a: 1 } })

@@ -1,4 +1,4 @@
-/** Functions as models: the same as expressions give, what they may do in the middle of a fit, and what is refused. */
+/** Functions as models: agreement with expressions, side effects during a fit, and refused calls. */
 
 import * as core from 'antigrad'
 import { expression } from 'antigrad'
@@ -50,7 +50,7 @@ const residuals: ResidualModel<Names, 't' | 'y'> = {
   },
 }
 
-/** Values within a part of their errors, errors and χ² within a part of themselves. */
+/** Compares values relative to their errors, and errors and χ² relative to their size. */
 function expectSame(found: Fit, wanted: Fit, part = 1e-5): void {
   expect(found.reason).toBe(wanted.reason)
   for (const name of wanted.free) {
@@ -61,7 +61,7 @@ function expectSame(found: Fit, wanted: Fit, part = 1e-5): void {
   expect(Math.abs(found.chiSquared / wanted.chiSquared - 1)).toBeLessThan(1e-8)
 }
 
-describe('what an expression gives', () => {
+describe('a function model agrees with an expression', () => {
   const derive = { half: 'log(2)/b' }
   const wanted = fitOne(text, data, { start, derive })
   const forms = {
@@ -77,7 +77,7 @@ describe('what an expression gives', () => {
     }),
   }
 
-  test.each(Object.entries(forms))('%s', (name, found) => {
+  test.each(Object.entries(forms))('as %s', (name, found) => {
     expectSame(found, wanted)
     expect(found.values.half).toBeCloseTo(wanted.values.half, 7)
     expect(found.errors.half).toBeCloseTo(wanted.errors.half, 6)
@@ -98,13 +98,13 @@ describe('what an expression gives', () => {
     expect(points[0]).toBeCloseTo(contour(wanted, 'a', 'b', { points: 4 }).points.a[0], 5)
   })
 
-  test('a jacobian takes fewer evaluations', () => {
+  test('in fewer evaluations with a jacobian', () => {
     const count = (name: keyof typeof forms) => forms[name].evaluations
     expect(count('with a jacobian')).toBeLessThan(count('a function of all rows') / 2)
     expect(count('a function of a row')).toBe(count('a function of all rows'))
   })
 
-  test('the curve, its band, and residuals', () => {
+  test('in the curve, its band and the residuals', () => {
     const found = forms['a function of a row']
     expect(found.predict({ t: [0, null as never, 2.5] })[1]).toBeNaN()
     for (const at of [undefined, { t: [0, 2.5] }]) {
@@ -123,7 +123,7 @@ describe('what an expression gives', () => {
   })
 })
 
-describe('what fits may have', () => {
+describe('a fit of a function supports', () => {
   const sigma = [1, 2, 1, 0.5, 1, 3]
   const cases = {
     'weights and bounds': { start: { ...start, b: { start: 1, min: 0.7 } }, sigma },
@@ -159,7 +159,7 @@ describe('what fits may have', () => {
     }
   })
 
-  test('rows that are left out, for all forms', () => {
+  test('dropped rows, in all forms', () => {
     const gappy = { t: [...t, 6, 7], y: [...y, Number.NaN, 1e9] }
     const options = { start, missing: 'drop', weights: [1, 1, 1, 1, 1, 1, 1, 0] } as const
     const wanted = fitOne(text, data, { start })
@@ -176,7 +176,7 @@ describe('what fits may have', () => {
     }
   })
 
-  test('a row of several columns, and a y of another name', () => {
+  test('rows with several columns, and a response under another name', () => {
     const both = { u: [1, 2, 3, 4, 5], v: [2, 1, 4, 3, 6], z: [5, 5.1, 11, 11.2, 16.9] }
     const model = (
       p: { readonly k: number; readonly l: number },
@@ -187,7 +187,7 @@ describe('what fits may have', () => {
     expect(found.predict({ u: [1], v: [1] })[0]).toBeCloseTo(found.values.k + found.values.l)
   })
 
-  test('a row without columns', () => {
+  test('rows without columns', () => {
     const found = fitOne((p) => p.a, { y }, { start: { a: 0 } })
     expect([found.reason, found.message]).toEqual(['converged', ''])
     const wanted = fitOne(expression('a'), { y }, { start: { a: 0 } })
@@ -206,7 +206,7 @@ describe('what fits may have', () => {
     )
   })
 
-  test.each([0, 1e-9])('bounds that are %f apart hold a parameter', (width) => {
+  test.each([0, 1e-9])('bounds at a distance of %f, with the parameter reported as at its bound', (width) => {
     const found = fitOne(decay, data, { start: { ...start, c: { start: 0.2, min: 0.2, max: 0.2 + width } } })
     const wanted = fitOne(text, data, { start: { ...start, c: { start: 0.2, min: 0.2, max: 0.2 + width } } })
     expect([found.reason, found.atBound, found.unidentifiable]).toEqual([wanted.reason, wanted.atBound, []])
@@ -227,7 +227,7 @@ describe('what fits may have', () => {
     expect(found.values.y).toBeCloseTo(1, 6)
   })
 
-  test('two models are compared', () => {
+  test('comparisons of two models', () => {
     const line = (p: { readonly a: number; readonly c: number }, x: number) => p.a + p.c * x
     const {
       fullModel,
@@ -242,13 +242,13 @@ describe('what fits may have', () => {
   })
 })
 
-describe('many fits', () => {
+describe('a batch of function models', () => {
   const own = { t: [t, t.slice(0, 5), t], y: [y, y.slice(0, 5), [Number.NaN, ...y.slice(1)]] }
 
   test.each([
     ['a row', decay],
     ['all rows', curve],
-  ] as const)('of %s, one by one', async (_, model) => {
+  ] as const)('is fitted one by one, as %s', async (_, model) => {
     const all = await fitMany<typeof own, typeof start>(model as never, own, { start })
     expect(Array.from(all.reason, (code) => fitReasons[code])).toEqual([
       'converged',
@@ -266,7 +266,7 @@ describe('many fits', () => {
     ).toEqual(Array.from(all.values.b))
   })
 
-  test('the event loop has its turn, and a signal ends them', async () => {
+  test('yields to the event loop, and ends on a signal', async () => {
     const slow = (p: Decay, x: number) => {
       const end = performance.now() + 0.1
       while (performance.now() < end);
@@ -280,12 +280,13 @@ describe('many fits', () => {
     const many = Array.from({ length: 50 }, () => y)
     await expect(fitMany(slow, { t, y: many }, { start, signal: stop.signal })).rejects.toThrow('enough')
     clearInterval(timer)
-    // It ends at the third, or where the timer comes once more before it has its own turn; all would be thousands.
+    // The fit ends at the third turn, or if the timer fires again before that turn. A complete batch would take
+    // thousands.
     expect(turns).toBeLessThan(10)
   })
 })
 
-test("of NIST's 54 starts all but one arrive, with as many digits as differences have", () => {
+test("all but one of NIST's 54 starts converge, with the digits of finite differences", () => {
   const ends = problemNames.flatMap((name) => {
     const problem = readProblem(name)
     const columns = Object.keys(problem.data).filter((column) => column !== 'y')
@@ -307,13 +308,13 @@ test("of NIST's 54 starts all but one arrive, with as many digits as differences
     expect(values, name).toBeGreaterThan(3)
     expect(chiSquared, name).toBeGreaterThan(7)
   }
-  // SciPy's curve_fit (MINPACK, forward differences) has 47.5.
+  // The mean number of evaluations of SciPy's curve_fit (MINPACK, forward differences) is 47.5.
   const counts = ends.map(({ found }) => found.evaluations).sort((a, b) => a - b)
   expect((counts[26] + counts[27]) / 2).toBeLessThanOrEqual(52)
 })
 
-describe('what a function does', () => {
-  test('what it throws is passed on, wherever it is, and nothing has changed', () => {
+describe('a user function', () => {
+  test('can throw anywhere; the exception passes through, and nothing has changed', () => {
     const [ownT, ownY] = [Float64Array.from(t), Float64Array.from(y)]
     for (const calls of [1, 7, 30, 100]) {
       let left = calls
@@ -328,7 +329,7 @@ describe('what a function does', () => {
     expect([Array.from(ownT), Array.from(ownY), start]).toEqual([t, y, { a: 1, b: 1, c: 0 }])
   })
 
-  test('a fit in the middle of a fit, of the same model too', () => {
+  test('can run another fit, even of the same model', () => {
     let depth = 0
     const inner: Fit[] = []
     const model = (p: Decay, x: number) => {
@@ -345,7 +346,7 @@ describe('what a function does', () => {
     expect(inner[0].values).toEqual(wanted.values)
   })
 
-  test('it may keep what it is given, and change nothing', () => {
+  test('can keep its arguments but not change them', () => {
     const points: Decay[] = []
     const outs: Float64Array[] = []
     const found = fitOne(
@@ -354,7 +355,7 @@ describe('what a function does', () => {
           expect(() => Object.assign(p, { a: 7 })).toThrow(TypeError)
           expect(() => Object.assign(columns, { t: [] })).toThrow(TypeError)
           for (const [row, x] of t.entries()) out[row] = decay(p, x)
-          // What it was given before is its own.
+          // Each call has its own output array.
           for (const old of outs) old.fill(1e9)
           columns.y.fill(1e9)
           outs.push(out)
@@ -369,7 +370,7 @@ describe('what a function does', () => {
     for (const row of found.residuals) expect(Math.abs(row)).toBeLessThan(1)
   })
 
-  test('numbers that are not finite: where it begins words, and on the way another step', () => {
+  test('can return NaN: an error message at the start, a shorter step later', () => {
     const lost = fitOne((p: Decay, x: number) => (x === 3 ? Number.NaN : decay(p, x)), data, { start })
     expect(lost.reason).toBe('not-finite')
     expect(lost.message).toBe('row 3, where t = 3: the model is NaN where the fit starts')
@@ -401,11 +402,11 @@ describe('what a function does', () => {
       'model: observations: expected none, as the data have rows, got 3',
     ],
   ]
-  test.each(cases)('%s', (_, model, words) => {
+  test.each(cases)('is refused if it returns invalid results: %s', (_, model, words) => {
     expect(() => fitOne(model as never, data, { start })).toThrow(words)
   })
 
-  test('a wrong derivative is told of, once', () => {
+  test('is reported once if its derivative is wrong', () => {
     const wrong = {
       ...curve,
       jacobian(p: Decay, out: Readonly<Record<Names, Float64Array>>) {
@@ -425,13 +426,13 @@ describe('what a function does', () => {
       },
     }
     const found = fitOne(right, data, { start })
-    // Seven passes more than one for each point.
+    // The check takes seven more passes than the number of points.
     expect(found.evaluations).toBeLessThan(calls + 10)
     expect(profile(found, 'b').b.lowReason).toBe('found')
   })
 })
 
-test('what is refused before anything is called', () => {
+test('invalid function models are refused before any call', () => {
   const never = () => {
     throw new Error('called')
   }

@@ -1,4 +1,4 @@
-/** Fits where normal equations lose digits, against what is known of them from arithmetic of 60 to 110 digits. */
+/** Fits whose normal equations lose digits, compared with results in 60- to 110-digit arithmetic. */
 
 import { readFileSync } from 'node:fs'
 import { expression } from 'antigrad'
@@ -16,9 +16,9 @@ interface Hard {
   readonly start: Readonly<Record<string, number>>
   readonly values: Readonly<Record<string, number>>
   readonly errors: Readonly<Record<string, number>>
-  /** Those of known σ, of linear models. */
+  /** Errors of linear models with known σ. */
   readonly errorsKnownSigma?: Readonly<Record<string, number>>
-  /** Relative errors that QR in float64 reaches. */
+  /** Relative errors of a QR solution in float64. */
   readonly reached: {
     readonly values: number
     readonly inErrors: number
@@ -31,9 +31,9 @@ const { cases } = JSON.parse(readFileSync(new URL('../data/fits-hard.json', impo
   readonly cases: readonly Hard[]
 }
 
-/** A condition beyond which float64 leaves no digits. */
+/** The condition number beyond which float64 leaves no digits. */
 const HOPELESS = 1e14
-/** So many times what QR reaches, with other roundings, may be reached here. */
+/** The allowed factor over the errors of QR, because rounding differs. */
 const ALLOWED = 30
 
 const isLinear = ({ errorsKnownSigma }: Hard) => errorsKnownSigma !== undefined
@@ -62,7 +62,7 @@ function expectDigits(hard: Hard, options: FitOptions): void {
   expect(off(one.values, values), 'values').toBeLessThanOrEqual(most)
   const inErrors = Object.entries(values).map(([name, x]) => Math.abs(one.values[name] - x) / errors[name])
   expect(Math.max(...inErrors), 'values in errors').toBeLessThanOrEqual(ALLOWED * reached.inErrors)
-  // Those of data that are met to 1e-8 have fewer digits.
+  // Errors have fewer digits if the data are fitted to 1e-8.
   const mostOfErrors = Math.max(most, ALLOWED * reached.errors)
   expect(off(one.errors, errors), 'errors').toBeLessThanOrEqual(mostOfErrors)
   if (errorsKnownSigma === undefined) return
@@ -70,26 +70,26 @@ function expectDigits(hard: Hard, options: FitOptions): void {
   expect(off(known.errors, errorsKnownSigma), 'errors of known σ').toBeLessThanOrEqual(mostOfErrors)
 }
 
-test.each(cases.filter(isLinear))('$name: all digits at the default tolerance', (hard) => {
+test.each(cases.filter(isLinear))('$name: has all digits at the default tolerance', (hard) => {
   expectDigits(hard, {})
 })
 
-test.each(cases)('$name: all digits at 1e-14', (hard) => expectDigits(hard, { tolerance: 1e-14 }))
+test.each(cases)('$name: has all digits at 1e-14', (hard) => expectDigits(hard, { tolerance: 1e-14 }))
 
 test.each(cases.filter((hard) => !isLinear(hard)))(
-  '$name: all digits of values at the default tolerance, and most of errors',
+  '$name: has all digits of the values at the default tolerance, and most digits of the errors',
   (hard) => {
     const one = fitted(hard, {})
     expect(one.reason).toBe('converged')
     const most = ALLOWED * Math.max(hard.reached.values, 2.2e-16 * hard.reached.condition)
     expect(off(one.values, hard.values)).toBeLessThanOrEqual(most)
-    // These are of the last point but one.
+    // The errors belong to the point before the last one.
     expect(off(one.errors, hard.errors)).toBeLessThan(1e-7)
   },
 )
 
-/** What a line through the parameter's estimate says: of linear models profiles are value ± t·error. */
-test.each(cases.filter(isLinear))('$name: profiles are those of linear theory', (hard) => {
+/** For linear models, profile intervals are value ± t·error. */
+test.each(cases.filter(isLinear))('$name: has the profiles of linear theory', (hard) => {
   for (const absoluteSigma of [false, true]) {
     const one = fitted(hard, { absoluteSigma })
     const profiles = profile(one)
@@ -112,7 +112,7 @@ test.each(cases.filter(isLinear))('$name: profiles are those of linear theory', 
   }
 })
 
-test('has the same bits on every engine and instruction set', () => {
+test('ill-conditioned fits have the same bits on every engine and instruction set', () => {
   for (const hard of cases) {
     const all = variants.map(({ name: _, ...options }) => {
       const { values, errors, covariance, chiSquared, evaluations, reason } = fitted(hard, options)

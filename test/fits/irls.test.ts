@@ -1,4 +1,4 @@
-/** Weights by the model: what they settle at, their errors, and what is refused. */
+/** Weights that depend on the model: fixed points, errors, and refused calls. */
 
 import { ArgumentError, ExpressionError, expression, OptionError } from 'antigrad'
 import { compare, fitMany, fitManySync, fit as fitOne, models } from 'antigrad/fit'
@@ -8,7 +8,7 @@ import { inBits, random } from '../helpers.js'
 const t = Array.from({ length: 30 }, (_, k) => k / 4)
 const decay = expression('a*exp(-b*t) + c')
 const start = { a: 80, b: 0.8, c: 1 }
-/** Numbers with a standard deviation of a tenth of what they should be. */
+/** Numbers whose standard deviation is a tenth of their expected value. */
 const measured = (seed: number) => {
   const next = random(seed)
   const noise = () => (next() + next() + next() + next() - 2) * Math.sqrt(3)
@@ -17,7 +17,7 @@ const measured = (seed: number) => {
 const y = measured(1)
 const data = { t, y }
 
-/** The same by fits with numbers, round after round. */
+/** The same iteration by separate fits with numeric weights. */
 function byHand(weigh: (f: number, t: number) => number, rounds: number) {
   let weights = t.map(() => 1)
   let found = fitOne(decay, data, { start, weights, tolerance: 1e-14 })
@@ -34,7 +34,7 @@ describe('weights by the model', () => {
     ['1/f', (f) => 1 / f],
     ['1/(4 + (0.1*f)^2)', (f) => 1 / (4 + (0.1 * f) ** 2)],
     ['t < 3 ? 1 : 1/(t*f)', (f, t) => (t < 3 ? 1 : 1 / (t * f))],
-  ])('%s are those of where the fit ends', (weights, weigh) => {
+  ])('equal the weights at the final point: %s', (weights, weigh) => {
     const found = fitOne(decay, data, { start, weights, tolerance: 1e-14 })
     const other = byHand(weigh, 60)
     expect(found.reason).toBe('converged')
@@ -47,7 +47,7 @@ describe('weights by the model', () => {
     expect(found.aic).toBeCloseTo(other.aic, 6)
   })
 
-  test('as σ are 1/σ²: parts that are estimated, or known', () => {
+  test('given as σ equal 1/σ², with estimated or known scale', () => {
     const weights = fitOne(decay, data, { start, weights: '1/f^2' })
     const sigma = fitOne(decay, data, { start, sigma: '0.1*f' })
     const known = fitOne(decay, data, { start, sigma: '0.1*f', absoluteSigma: true })
@@ -59,7 +59,7 @@ describe('weights by the model', () => {
     expect(sigma.chiSquared / weights.chiSquared).toBeCloseTo(100, 8)
   })
 
-  test('that are a constant change nothing', () => {
+  test('that are constant change nothing', () => {
     const plain = fitOne(decay, data, { start, weights: t.map(() => 4), tolerance: 1e-14 })
     const same = fitOne(decay, data, { start, weights: '4', tolerance: 1e-14 })
     expect(same.values.b / plain.values.b).toBeCloseTo(1, 10)
@@ -67,7 +67,7 @@ describe('weights by the model', () => {
     expect(same.chiSquared / plain.chiSquared).toBeCloseTo(1, 12)
   })
 
-  test('have errors that are those of repeated measurements, where those without are five times as far off', () => {
+  test('have the errors of repeated measurements; without weights the errors are five times off', () => {
     const sets = Array.from({ length: 1500 }, (_, k) => measured(10 + k))
     const found = fitManySync(decay, { t, y: sets }, { start, weights: '1/f^2' })
     const plain = fitManySync(decay, { t, y: sets }, { start })
@@ -86,7 +86,7 @@ describe('weights by the model', () => {
     }
   })
 
-  test('of many fits are what each has alone, in every engine and with a promise', async () => {
+  test('of a batch equal those of single fits, on every engine and with a promise', async () => {
     const sets = Array.from({ length: 20 }, (_, k) => measured(30 + k).slice(0, 20 + (k % 3)))
     const options = { start, weights: '1/f^2' } as const
     const all = { t: sets.map(({ length }) => t.slice(0, length)), y: sets }
@@ -102,7 +102,7 @@ describe('weights by the model', () => {
     }
   })
 
-  test('leave out rows that miss something', () => {
+  test('ignore rows with missing values', () => {
     const gaps = { t: [...t, 3, Number.NaN], y: [...y, null, 4] }
     const found = fitOne(decay, gaps, { start, weights: '1/f^2', missing: 'drop' })
     const whole = fitOne(decay, data, { start, weights: '1/f^2' })
@@ -111,18 +111,18 @@ describe('weights by the model', () => {
     expect(found.residuals.length).toBe(32)
   })
 
-  test('make what would be measured wider where the model is larger', () => {
+  test('widen prediction bands where the model is large', () => {
     const found = fitOne(decay, data, { start, weights: '1/f^2' })
     const { low, high } = found.band({ t: [0, 7] }, { kind: 'prediction' })
     const { low: own, high: ownHigh } = found.band(undefined, { kind: 'prediction' })
     expect((high[0] - low[0]) / (high[1] - low[1])).toBeGreaterThan(20)
     expect(high[0] - low[0]).toBeCloseTo(ownHigh[0] - own[0], 4)
-    // 2·t·10 % of 100, about.
+    // About 2·t·10% of 100.
     expect(high[0] - low[0]).toBeGreaterThan(35)
     expect(high[0] - low[0]).toBeLessThan(50)
   })
 
-  test('go with models that guess, fixed parameters, bounds, several starts and robust losses', () => {
+  test('work with guesses, fixed parameters, bounds, several starts and robust losses', () => {
     const guessed = fitOne(models.exponential({ x: 't' }), data, { weights: '1/f^2' })
     const plain = fitOne(decay, data, { start, weights: '1/f^2' })
     expect(guessed.values.rate / plain.values.b).toBeCloseTo(1, 5)
@@ -157,7 +157,7 @@ describe('weights by the model', () => {
     expect(follows.values.c * (1 + follows.values.b)).toBeCloseTo(plain.values.c, 3)
   })
 
-  test('are told of where they are none', () => {
+  test('are reported if they are not finite', () => {
     const zero = fitOne(
       expression('a*t'),
       { t: [0, 1, 2], y: [0, 1, 2.2] },
@@ -179,21 +179,21 @@ describe('weights by the model', () => {
           [1, -2, 1],
         ],
       },
-      // It starts where it ends, so that f is 0, and not nearly.
+      // The start is the solution, so that f is exactly 0.
       { start: { a: [1, 0] }, sigma: 'f' },
     )
     expect(Array.from(both.reason)).toEqual([1, 4])
     expect(both.at(0).message).toBe('')
   })
 
-  test('that do not settle end where there are rounds no more', () => {
-    // Each round leads to the other one's weights.
+  test('that do not settle end at the limit of rounds', () => {
+    // Each round leads to the weights of the other round.
     const weights = 'f < 2 ? (x > 0 ? 9 : 1) : (x > 0 ? 1 : 9)'
     const flips = fitOne(expression('a + 0*x'), { x: [0, 1, 2], y: [1, 3, 3] }, { start: { a: 2 }, weights })
     expect([flips.reason, flips.evaluations > 50]).toEqual(['max-iterations', true])
   })
 
-  test('go with what has few rows or numbers that are none as other fits do', () => {
+  test('report too few rows and NaN values like other fits', () => {
     const few = fitOne(decay, { t: [0, 1], y: [1, 2] }, { start, weights: '1/f^2' })
     expect(few.reason).toBe('too-few-points')
     const gap = fitOne(decay, { t, y: y.with(3, Number.NaN) }, { start, weights: '1/f^2' })
@@ -214,7 +214,7 @@ describe('weights by the model refuse', () => {
     expect(of(options)).toThrow(message)
   })
 
-  test('texts that are no expressions, and to be compared', () => {
+  test('invalid expressions, and comparisons', () => {
     expect(of({ weights: '1/' })).toThrow(ExpressionError)
     expect(of({ sigma: '' })).toThrow(ExpressionError)
     const a = fitOne(models.line({ x: 't' }), data)

@@ -1,4 +1,4 @@
-/** Linear least squares, by which guesses choose among shapes. */
+/** Linear least squares, by which guesses select among shapes. */
 
 import { models } from 'antigrad/fit'
 import fc from 'fast-check'
@@ -19,7 +19,7 @@ const constant = new Float64Array(rows).fill(1)
 const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, x, row) => sum + x * b[row], 0)
 const copies = (columns: readonly Float64Array[]) => columns.map((column) => column.slice())
 
-/** Σ of squares of what is left of y. */
+/** Σ of squared residuals. */
 function restOf(columns: readonly Float64Array[], y: Float64Array) {
   const rest = y.slice()
   const coefficients = project(copies(columns), rest)
@@ -27,7 +27,7 @@ function restOf(columns: readonly Float64Array[], y: Float64Array) {
 }
 
 describe('project', () => {
-  test('leaves of y what is orthogonal to all columns, and gives the coefficients of the others', () => {
+  test('returns residuals orthogonal to all columns, and the coefficients', () => {
     const check = (seed: number, count: number) => {
       const columns = Array.from({ length: count }, (_, k) => column(seed + k))
       const y = column(seed + count)
@@ -41,7 +41,7 @@ describe('project', () => {
     fc.assert(fc.property(fc.integer({ min: 0, max: 1e6 }), fc.integer({ min: 0, max: 8 }), check))
   })
 
-  test('what others make up already has the coefficient 0', () => {
+  test('returns the coefficient 0 for a linearly dependent column', () => {
     const a = column(1)
     const sum = a.map((x) => 3 * x + 1)
     expect(restOf([constant, a, sum], column(2)).coefficients[2]).toBe(0)
@@ -52,7 +52,7 @@ describe('project', () => {
 describe.each([true, false])('bestOf, offset: %s', (hasOffset) => {
   const offset = hasOffset ? [constant] : []
 
-  test('chooses what leaves least', () => {
+  test('selects the candidate with the smallest residual', () => {
     const check = (seed: number, count: number, level: number) => {
       const candidates = Array.from({ length: 6 }, (_, i) =>
         Array.from({ length: count }, (_, k) => column(seed + 10 * i + k).map((x) => x + level)),
@@ -71,7 +71,7 @@ describe.each([true, false])('bestOf, offset: %s', (hasOffset) => {
     fc.assert(fc.property(seed, fc.integer({ min: 1, max: 3 }), fc.constantFrom(0, 1, 20), check))
   })
 
-  test('of those that are equal takes the first, and there is one in any case', () => {
+  test('selects the first of equal candidates, and always selects one', () => {
     const candidates = [1, 2, -3]
     const fill = (factor: number, [to]: readonly Float64Array[]) => to.set(column(5).map((x) => factor * x))
     for (const y of [column(6), column(5), constant, new Float64Array(rows)]) {
@@ -80,7 +80,7 @@ describe.each([true, false])('bestOf, offset: %s', (hasOffset) => {
   })
 })
 
-test('rows are finite and sorted, and there is one', () => {
+test('finiteRows returns sorted finite rows, at least one', () => {
   const { x, y, range } = finiteRows([3, NaN, 1, 1, 2], [1, 1, 5, 4, Infinity])
   expect([x, y, range]).toEqual([Float64Array.of(1, 1, 3), Float64Array.of(4, 5, 1), 2])
   expect(finiteRows([NaN], [1])).toEqual({ x: Float64Array.of(0), y: Float64Array.of(0), range: 1 })
@@ -88,7 +88,7 @@ test('rows are finite and sorted, and there is one', () => {
   expect(finiteRows([-1, 2, 3], [1, 1, 1], (at) => at > 0).x).toEqual(Float64Array.of(2, 3))
 })
 
-test('what is longer than a slice is sorted as at once, and what is equal stays in its order', () => {
+test('sorting in slices equals sorting at once, and is stable', () => {
   const check = (seed: number, length: number) => {
     const keys = noise(seed, length, 'float64').map((x) => Math.round(20 * x))
     const places = Uint32Array.from({ length }, (_, place) => place)
@@ -107,7 +107,7 @@ test('what is longer than a slice is sorted as at once, and what is equal stays 
     check(length, length)
 })
 
-test('guesses by more rows than a slice are those of the sums at once', () => {
+test('guesses over several slices equal those of sums computed at once', () => {
   const length = 2 * ROWS_PER_SLICE + 5
   const x = Array.from({ length }, (_, row) => row / length)
   const { slope, intercept } =

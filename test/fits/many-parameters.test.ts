@@ -1,11 +1,11 @@
-/** More parameters than programs have: one fit at a time, by whole arrays. */
+/** Fits with more parameters than programs support, which run one at a time on whole arrays. */
 
 import { expression } from 'antigrad'
 import { bootstrap, contour, fitMany, fit as fitOne, profile, type ResidualModel } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { random } from '../helpers.js'
 
-/** A sum of so many peaks with known centers and widths, and a slope. */
+/** A sum of `count` peaks with known centers and widths, and a slope. */
 function peaks(count: number, isLinear: boolean) {
   const next = random(5)
   const x = Array.from({ length: 8 * count }, (_, row) => row / 4)
@@ -24,8 +24,8 @@ function peaks(count: number, isLinear: boolean) {
   return { x, y, text: `${texts.join(' + ')} + slope*x`, start, centers, heights }
 }
 
-describe('an expression', () => {
-  test('of 17 gives what one of 16 and a fixed one give', () => {
+describe('an expression with many parameters', () => {
+  test('gives the same fit with 17 parameters as with 16 and a fixed one', () => {
     const { x, y, text, start } = peaks(8, false)
     const found = fitOne(expression(text), { x, y }, { start })
     expect([found.reason, found.free.length]).toEqual(['converged', 17])
@@ -48,9 +48,9 @@ describe('an expression', () => {
     expect(bootstrap(found, { count: 5 }).failed).toBe(0)
   })
 
-  test('of 17 has the same bits on every engine and on any number of threads', () => {
+  test('has the same bits with 17 parameters on every engine and any number of threads', () => {
     const { x, y, text, start } = peaks(8, false)
-    // Rows enough for two threads, and for more than one part.
+    // Enough rows for two threads, and for more than one chunk.
     const repeated = (numbers: readonly number[]) => Array.from({ length: 600 }, () => numbers).flat()
     for (const data of [
       { x, y },
@@ -71,7 +71,7 @@ describe('an expression', () => {
     }
   }, 60_000)
 
-  test('of 256, some at bounds, whose names are told', () => {
+  test('is fitted with 256 parameters, and names those at bounds', () => {
     const { x, y, text, start } = peaks(255, true)
     const bounds = { h40: { start: 1, max: 0.5 }, h200: { start: 1, min: 3 } }
     const found = fitOne(expression(text), { x, y }, { start: { ...start, ...bounds } as never })
@@ -87,7 +87,7 @@ describe('an expression', () => {
     expect(() => contour(found, 'h1', 'h2')).toThrow('at most 32')
   }, 120_000)
 
-  test('many sets, one after the other', async () => {
+  test('is fitted to many data sets, one after the other', async () => {
     const { x, y, text, start, heights } = peaks(16, true)
     const others = y.map((value) => 2 * value)
     const all = await fitMany(expression(text), { x, y: [y, others] }, { start: start as never })
@@ -98,7 +98,7 @@ describe('an expression', () => {
     }
   })
 
-  test('what the data do not determine', () => {
+  test('reports parameters that the data do not determine', () => {
     const { x, y, text, start } = peaks(16, true)
     const unseen = fitOne(
       expression(`${text} + 0*nothing`),
@@ -113,7 +113,7 @@ describe('an expression', () => {
   })
 })
 
-test.each([1e-300, 1e300])('data as small or large as %d', (unit) => {
+test.each([1e-300, 1e300])('data of magnitude %d are fitted with many parameters', (unit) => {
   const t = [0, 1, 2, 3, 4, 5]
   const y = [5, 3.1, 2, 1.6, 1.2, 1.1]
   const model = (p: { readonly a: number; readonly b: number; readonly c: number }, x: number) =>
@@ -129,7 +129,7 @@ test.each([1e-300, 1e300])('data as small or large as %d', (unit) => {
   expect(found.errors.a / unit).toBeCloseTo(plain.errors.a, 5)
 })
 
-test('a function of 40 parameters', () => {
+test('a function of 40 parameters is fitted', () => {
   const size = 40
   const chain: ResidualModel = {
     observations: 2 * size - 1,

@@ -1,4 +1,4 @@
-/** Rows that are left out, numbers that are missing, and what reasons say in words. */
+/** Dropped rows, missing values, and messages that explain them. */
 
 import { adam, engines, expression, OptionError } from 'antigrad'
 import {
@@ -23,7 +23,7 @@ const t = Array.from({ length: 15 }, (_, k) => k / 3)
 const curve = () => t.map((at) => 3 * Math.exp(-0.7 * at) + 1 + 0.05 * (next() - 0.5))
 const y = curve()
 
-/** All that does not depend on the places of rows, to the bit. */
+/** All results that do not depend on row positions, to the bit. */
 const found = (fit: Fit) => {
   const {
     values,
@@ -52,7 +52,7 @@ const found = (fit: Fit) => {
   return inBits({ ...said, minima: fit.minima, intervals: fit.intervals(), band: fit.band({ t: [0, 2] }) })
 }
 
-/** Which rows go, and what is there instead. */
+/** The rows to exclude, and their replaced values. */
 const out = [2, 3, 9]
 const odd = [NaN, null, Infinity]
 const stays = (_: unknown, row: number) => !out.includes(row)
@@ -75,11 +75,11 @@ const cases: readonly (readonly [string, FitOptions])[] = [
   ['a first-order rule', { start, method: ruleMethod(adam({ lr: 0.05 })), maxIterations: 500 }],
 ]
 
-describe.each(cases)('%s', (_, options) => {
+describe.each(cases)('missing data of %s', (_, options) => {
   const left = { t: t.filter(stays), y: y.filter(stays) }
   const alone = fitOne(decay, left, options)
 
-  test('rows of weight 0 are left out whatever they hold, to the bit', () => {
+  test('rows of weight 0 are excluded whatever they contain, to the bit', () => {
     const weights = t.map((_, row) => (out.includes(row) ? 0 : 1))
     for (const data of [
       { t, y: spoiled(y) },
@@ -92,7 +92,7 @@ describe.each(cases)('%s', (_, options) => {
     }
   })
 
-  test("missing: 'drop' leaves out rows that miss something, and counts them", () => {
+  test("missing: 'drop' excludes rows with missing values, and counts them", () => {
     const gaps = [NaN, null, null]
     const one = (data: FitData, more: FitOptions = {}) =>
       fitOne(decay, data, { ...options, missing: 'drop', ...more })
@@ -107,13 +107,13 @@ describe.each(cases)('%s', (_, options) => {
       expect(fit.droppedRows).toBe(3)
       expect(fit.message).toContain('3 rows with missing values left out')
     }
-    // One misses y, one its weight, and one has no weight, and so misses nothing.
+    // One row lacks y, and one lacks its weight. Another has weight 0, and so lacks nothing.
     const mixed = one({ t, y: spoiled(y, [null, 1, null]) }, { weights })
     expect(found(mixed)).toBe(found(alone))
     expect([mixed.observations, mixed.droppedRows]).toEqual([12, 2])
   })
 
-  test('without it such a fit is not finite, whatever the model does with a NaN', () => {
+  test('without the option the fit is not finite, however the model treats NaN', () => {
     for (const data of [
       { t, y: spoiled(y, [null, 1, 1]) },
       { t: spoiled(t, [NaN, 1, 1]), y },
@@ -126,7 +126,7 @@ describe.each(cases)('%s', (_, options) => {
   })
 })
 
-test('a dose that is missing is no dose of 0', () => {
+test('a missing dose is not a dose of 0', () => {
   const x = [0, null, 1, 2, 4, 8, 16, 32]
   const y = [0, 3, 1, 2, 3, 4, 5, 5.5]
   const one = fitOne(models.hill(), { x, y })
@@ -138,7 +138,7 @@ test('a dose that is missing is no dose of 0', () => {
   expect(Array.from(dropped.residuals, Number.isNaN)).toEqual(x.map((_, row) => row === 1))
 })
 
-test('residuals, curve and bands keep the places of rows', () => {
+test('residuals, curve and bands keep the positions of the rows', () => {
   const weights = t.map((_, row) => (row === 4 ? 0 : 1))
   const one = fitOne(
     decay,
@@ -155,7 +155,7 @@ test('residuals, curve and bands keep the places of rows', () => {
   expect(residuals[4]).toBe(y[4] - curve[4])
 })
 
-test('guesses do not see rows that are left out', () => {
+test('guesses ignore dropped rows', () => {
   const seen: number[][] = []
   const model = {
     text: 'a*x + b',
@@ -181,7 +181,7 @@ test('guesses do not see rows that are left out', () => {
   ])
 })
 
-describe('many fits', () => {
+describe('a batch with missing data', () => {
   const count = 24
   const wells = Array.from({ length: count }, () =>
     curve().map((value) => (next() < 0.15 ? (next() < 0.5 ? null : NaN) : value)),
@@ -209,7 +209,7 @@ describe('many fits', () => {
       'by a first-order rule',
       { missing: 'drop', method: ruleMethod(adam({ lr: 0.05 })), maxIterations: 200 },
     ],
-  ])('%s are each the fit alone, on every engine and instruction set', (_, options) => {
+  ])('equals single fits on every engine and instruction set: %s', (_, options) => {
     const many = fitManySync(decay, { t, y: wells }, { start, ...options })
     for (const [i, column] of wells.entries()) {
       const own = options.weights === weights ? { weights: weights[i] } : {}
@@ -229,7 +229,7 @@ describe('many fits', () => {
     for (const engine of ['wasm', 'typescript'] as const) expect(all({ ...options, engine })).toBe(first)
   })
 
-  test('of which all share the rows that are left out are those without these', () => {
+  test('with common dropped rows equals a batch without these rows', () => {
     const full = wells.map((column) => column.map((value) => value ?? 1).map((value) => value || 1))
     const left = (column: readonly number[]) => column.filter((_, row) => shared[row] > 0)
     const one = fitManySync(decay, { t, y: full }, { start, weights: shared })
@@ -237,7 +237,7 @@ describe('many fits', () => {
     for (let i = 0; i < count; i++) expect(found(one.at(i))).toBe(found(other.at(i)))
   })
 
-  test('by a promise are the same', async () => {
+  test('has the same results by a promise', async () => {
     const many = await fitMany(decay, { t, y: wells }, { start, missing: 'drop' })
     expect(Array.from(many.reason, (_, i) => found(many.at(i)))).toEqual(
       wells.map((column) => found(fitOne(decay, { t, y: column }, { start, missing: 'drop' }))),
@@ -245,7 +245,7 @@ describe('many fits', () => {
   })
 })
 
-describe('a fit that is not finite says where', () => {
+describe('a fit that is not finite names the location', () => {
   test.each<[string, Fit, object | null, string]>([
     [
       'an infinite y',
@@ -309,14 +309,14 @@ describe('a fit that is not finite says where', () => {
       null,
       'χ² became infinite or NaN during the fit',
     ],
-  ])('%s', (_, fit, where, message) => {
+  ])('as: %s', (_, fit, where, message) => {
     expect(fit.reason).toBe('not-finite')
     expect(fit.nonFinite).toEqual(where)
     expect(fit.message).toBe(message)
   })
 })
 
-describe('in words', () => {
+describe('a message names the location', () => {
   test.each<[Fit, string]>([
     [fitOne(decay, { t, y }, { start }), ''],
     [
@@ -336,20 +336,20 @@ describe('in words', () => {
       fitOne(expression('a*b*t'), { t, y }, { start: { a: 1, b: 1 } }),
       'the data determine some parameters only together; fix some of them',
     ],
-  ])('%#: %s', (fit, message) => {
+  ])('of %#: %s', (fit, message) => {
     expect(fit.message).toBe(message)
     expect(fit.nonFinite).toBe(null)
   })
 })
 
-describe('numbers whose squares are no numbers', () => {
+describe('data whose squares overflow or underflow', () => {
   const steep = t.map((at, k) => 3 * Math.exp(-0.5 * at) + 1 + 0.01 * Math.sin(7 * k))
   const straight = t.map((at, k) => 2 * at + 1 + 0.1 * Math.sin(7 * k))
   const line = expression('a*t + c')
 
   const alike = fitOne(decay, { t, y: steep }, { start, tolerance: 1e-14 })
   const asStraight = fitOne(line, { t, y: straight }, { start: { a: 1, c: 0 } })
-  /** The largest relative difference of values and errors from those in other units. */
+  /** The largest relative difference of values and errors, in the units of the data. */
   const off = (one: Fit, other: Fit, units: Readonly<Record<string, number>>) =>
     Math.max(
       ...one.free.flatMap((name) => [
@@ -361,7 +361,7 @@ describe('numbers whose squares are no numbers', () => {
   test.each([
     1e-300, 1e-200, 1e-170, 1e-160, 1e-156, 1e-155, 1e-153, 1e-148, 1e-140, 1e-120, 1, 1e100, 1e140, 1e150,
     1e155, 1e160, 1e200, 1e300,
-  ])('%d are in range, as they have a unit', (k) => {
+  ])('are rescaled at the magnitude %d', (k) => {
     const curve = fitOne(decay, { t, y: steep.map((value) => value * k) }, { start: { a: k, b: 1, c: 0 } })
     expect(curve.reason).toBe('converged')
     expect(off(curve, alike, { a: k, b: 1, c: k })).toBeLessThan(1e-6)
@@ -375,14 +375,14 @@ describe('numbers whose squares are no numbers', () => {
     expect(Math.abs(guessed.values.rate - alike.values.b)).toBeLessThan(1e-6 * alike.errors.b)
   })
 
-  test.each([1e-200, 1e200])('%d: χ² is no number, and the message says so', (k) => {
+  test.each([1e-200, 1e200])('are reported at %d, because χ² is not a number', (k) => {
     const one = fitOne(line, { t, y: straight.map((value) => value * k) }, { start: { a: 1, c: 0 } })
     expect(one.chiSquared).toBe(k < 1 ? 0 : Infinity)
     expect(one.message).toContain('multiply the data by a power of 10')
     expect(one.message).not.toContain('exactly')
   })
 
-  test('data that are met exactly, or are all 0, are no smaller for it', () => {
+  test('need no rescaling if the fit is exact or all values are 0', () => {
     expect(fitOne(line, { t, y: t }, { start: { a: 1, c: 0 } })).toMatchObject({
       reason: 'converged',
       chiSquared: 0,
@@ -390,7 +390,7 @@ describe('numbers whose squares are no numbers', () => {
     expect(fitOne(line, { t, y: t.map(() => 0) }, { start: { a: 0, c: 0 } }).reason).toBe('converged')
   })
 
-  test.each([1e-170, 1e170])('a σ of %d is refused', (sigma) => {
+  test.each([1e-170, 1e170])('are refused as σ = %d', (sigma) => {
     expect(() => fitOne(decay, { t, y }, { start, sigma: t.map(() => sigma) })).toThrow(OptionError)
   })
 })
@@ -408,6 +408,6 @@ test.each([
     { start, missing: 'drop', sigma: t.map((_, k) => (k ? -1 : null)) },
     'sigma',
   ],
-])('%s is refused', (_, data, options, argument) => {
+])('invalid missing data are refused: %s', (_, data, options, argument) => {
   expect(() => fitOne(decay, data as never, options as never)).toThrow(expect.objectContaining({ argument }))
 })

@@ -1,4 +1,4 @@
-/** What models may be told beside their column: an origin, a range of frequencies, log10 of a dose, an inhibitor. */
+/** Options of models: an origin, a frequency range, log10 of a dose, an inhibitor. */
 
 import { OptionError } from 'antigrad'
 import { bootstrap, fitManySync, fit as fitOne, fitSharedSync, models, profile } from 'antigrad/fit'
@@ -18,7 +18,7 @@ describe('an origin', () => {
   const stamps = evenly(50, 1.7e12, 1.7e12 + 1e8)
   const parabola = stamps.map((_, i) => 3 + 0.04 * i + 0.0004 * i ** 2 + 0.01 * normal())
 
-  test('of a decay is the first year: a constant, which all that comes later knows', () => {
+  test('of a decay is the first year, and derived quantities can use it', () => {
     const found = fitOne(
       models.exponential({ origin: 'auto' }),
       { x: years, y: decay },
@@ -34,11 +34,11 @@ describe('an origin', () => {
     expect(found.predict({ x: [2010] })[0]).toBeCloseTo(at, 12)
     expect(profile(found, 'rate').rate.lowReason).toBe('found')
     expect(Object.values(bootstrap(found, { count: 20 }).errors).every(Number.isFinite)).toBe(true)
-    // Without one the amplitude is that of the year 0.
+    // Without an origin, the amplitude refers to the year 0.
     expect(fitOne(models.exponential(), { x: years, y: decay }).values.amplitude).toBeGreaterThan(1e170)
   })
 
-  test('of a parabola of milliseconds is in the middle: all digits are there', () => {
+  test('of a parabola over milliseconds lies in the middle, so that no digits are lost', () => {
     const far = fitOne(models.polynomial({ origin: 'auto' }), { x: stamps, y: parabola })
     const here = fitOne(models.polynomial(), { x: stamps.map((x) => x - far.values.origin), y: parabola })
     expect([far.reason, far.values.origin]).toEqual(['converged', 1.7e12 + 5e7])
@@ -48,7 +48,7 @@ describe('an origin', () => {
     }
   })
 
-  test('is one of each fit, or the same number in all', () => {
+  test('is one per fit, or a common number', () => {
     const data = { x: [years, years.map((x) => x + 1000)], y: [decay, decay] }
     const own = fitManySync(models.line({ origin: 'auto' }), data).values
     expect([...own.origin]).toEqual([2013, 3013])
@@ -56,7 +56,7 @@ describe('an origin', () => {
     expect([...fitManySync(models.line({ origin: 1990 }), data).values.origin]).toEqual([1990, 1990])
   })
 
-  test('of groups that share parameters is a number', () => {
+  test('of groups with shared parameters is a number', () => {
     const data = { x: years, y: decay, group: years.map((_, row) => row % 2) }
     const options = { group: 'group', shared: ['slope'] } as const
     expect(() => fitSharedSync(models.line({ origin: 'auto' }), data, options)).toThrow(OptionError)
@@ -64,12 +64,12 @@ describe('an origin', () => {
   })
 })
 
-describe('a range of frequencies', () => {
+describe('a frequency range', () => {
   const x = evenly(40, 0, 39)
   const wave = (frequency: number) =>
     x.map((at) => Math.sin(2 * Math.PI * frequency * at + 0.3) + 0.05 * normal())
 
-  test('says where to look, and that another one is as good', () => {
+  test('limits the search, and reports an equally good frequency in it', () => {
     const y = wave(0.8)
     const high = fitOne(models.sinusoid({ frequency: [0.6, 1] }), { x, y })
     near(high.values.frequency, 0.8, high.errors.frequency)
@@ -78,7 +78,7 @@ describe('a range of frequencies', () => {
     expect(both.message).toMatch(/^the frequency (0\.8|0\.2)\d* is as good or nearly so$/)
   })
 
-  test('above half of one by the usual step, of rows that are where they like', () => {
+  test('finds frequencies above half of the usual sampling rate, for irregular rows', () => {
     const at = Array.from({ length: 60 }, () => 10 * next())
     const y = at.map((x) => Math.sin(2 * Math.PI * 7.3 * x) + 0.1 * normal())
     const found = fitOne(models.sinusoid({ frequency: [5, 10], origin: 'auto' }), { x: at, y })
@@ -86,7 +86,7 @@ describe('a range of frequencies', () => {
     expect([found.reason, found.message]).toEqual(['converged', ''])
   })
 
-  test('a fit that ends at a wrong frequency says so', () => {
+  test('leads to a message if the fit ends at a wrong frequency', () => {
     const y = wave(0.13)
     const found = fitOne(models.sinusoid(), { x, y }, { start: { frequency: 0.3 } })
     expect(found.reason).toBe('converged')
@@ -102,22 +102,25 @@ test.each([
   ['fourPL', models.fourPL()],
   ['fivePL', models.fivePL({ logEC50: true })],
   ['hill', models.hill()],
-] as const)('doses below 0, as logarithms are, count as 0, and %s says so', (_, model) => {
-  const x = [-1, -0.5, 0, 0.1, 0.5, 1, 3, 10, 30]
-  const y = x.map((dose, k) => 90 / (1 + (1 / Math.max(dose, 1e-9)) ** 1.2) + 3 * Math.sin(9 * k))
-  const words = '2 rows have doses below 0, which count as 0: are they logarithms?'
-  expect(fitOne(model, { x, y }).message).toContain(words)
-  expect(fitManySync(model, { x, y: [y, y] }).at(1).message).toContain(words)
-  expect(fitOne(model, { x: x.slice(1), y: y.slice(1) }).message).toContain('1 row has a dose below 0')
-  expect(fitOne(model, { x: x.map(Math.abs), y }).message).not.toContain('below 0')
-  const shared = [fitOne(model, { x, y }).free[0]]
-  const together = (...of: number[][]) =>
-    fitSharedSync(model, { x: of, y: of.map(() => y) }, { shared }).message
-  expect(together(x.map(Math.abs), x)).toContain(`group 1: ${words}`)
-  expect(together(x.map(Math.abs), x.map(Math.abs))).not.toContain('below 0')
-})
+] as const)(
+  'doses below 0, which may be logarithms, count as 0, and the message of %s says so',
+  (_, model) => {
+    const x = [-1, -0.5, 0, 0.1, 0.5, 1, 3, 10, 30]
+    const y = x.map((dose, k) => 90 / (1 + (1 / Math.max(dose, 1e-9)) ** 1.2) + 3 * Math.sin(9 * k))
+    const words = '2 rows have doses below 0, which count as 0: are they logarithms?'
+    expect(fitOne(model, { x, y }).message).toContain(words)
+    expect(fitManySync(model, { x, y: [y, y] }).at(1).message).toContain(words)
+    expect(fitOne(model, { x: x.slice(1), y: y.slice(1) }).message).toContain('1 row has a dose below 0')
+    expect(fitOne(model, { x: x.map(Math.abs), y }).message).not.toContain('below 0')
+    const shared = [fitOne(model, { x, y }).free[0]]
+    const together = (...of: number[][]) =>
+      fitSharedSync(model, { x: of, y: of.map(() => y) }, { shared }).message
+    expect(together(x.map(Math.abs), x)).toContain(`group 1: ${words}`)
+    expect(together(x.map(Math.abs), x.map(Math.abs))).not.toContain('below 0')
+  },
+)
 
-test('log10 of a dose is that at which the curve is half-way, whatever the asymmetry', () => {
+test('logEC50 is the log10 of the dose at half height, for any asymmetry', () => {
   const x = [0, ...evenly(16, -3, 2).map((at) => 10 ** at)]
   const y = x.map(
     (dose) => 1 + 4 / (1 + (2 ** (1 / 0.6) - 1) * (0.2 / dose) ** 1.3) ** 0.6 + 0.005 * normal(),
@@ -164,7 +167,7 @@ test.each([
   expect(() => fitOne(model, { s: data.s, v: data.v }, { y: 'v' })).toThrow(OptionError)
 })
 
-test('a column by another name than the model has: the error says which is missing, not what may be one', () => {
+test('an unknown column name leads to an error that names the missing column', () => {
   const t = [0, 1, 2, 3]
   const y = [4, 2.6, 1.8, 1.2]
   const missing =
@@ -174,11 +177,11 @@ test('a column by another name than the model has: the error says which is missi
   expect(() => fitOne(models.line(), { t, y })).toThrow(missing)
   expect(() => fitOne(inhibition, { x: t, t, y })).toThrow(missing)
   expect(fitOne(models.exponential({ x: 't' }), { t, y }).reason).toBe('converged')
-  // What is beside them is a stranger, as ever.
+  // Additional columns are unknown, as for every model.
   expect(() => fitOne(models.line(), { x: t, y, q: y })).toThrow('expected columns among')
 })
 
-test('one sigma for all rows is a text', () => {
+test('a common sigma is a string', () => {
   const data = { x: [0, 1, 2, 3], y: [1, 3.1, 4.8, 7.2] }
   const one = fitOne(models.line(), data, { sigma: '0.1', absoluteSigma: true })
   const all = fitOne(models.line(), data, { sigma: [0.1, 0.1, 0.1, 0.1], absoluteSigma: true })

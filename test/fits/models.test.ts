@@ -1,4 +1,4 @@
-/** The models that fits bring: what they compute, what they guess, and where fits from there end. */
+/** The built-in models: their formulas, their guesses, and fits that start at the guesses. */
 
 import { readFileSync } from 'node:fs'
 import { expression, OptionError } from 'antigrad'
@@ -11,20 +11,20 @@ type Point = Readonly<Record<string, number>>
 
 interface Case {
   readonly model: (x: string) => FitModel
-  /** The formula, written once more, with what `Math` has. */
+  /** The formula, written independently with `Math`. */
   readonly formula: (x: number, p: Point) => number
-  /** Points and parameters as users have them. */
+  /** Realistic points and parameters. */
   readonly make: (draw: Draw) => { readonly x: number[]; readonly p: Point }
-  /** By which a parameter is multiplied where x is, and y. */
+  /** The factors of the parameters if x and y are rescaled. */
   readonly units: (x: number, y: number, p: Point) => Point
-  /** The largest noise, as part of the range of y; 0.05. */
+  /** The maximum noise relative to the range of y; 0.05 by default. */
   readonly noise?: number
 }
 
 /** Random numbers. */
 interface Draw {
   uniform(low: number, high: number): number
-  /** Of any size between. */
+  /** A number of random magnitude in the range. */
   size(low: number, high: number): number
   sign(): number
   normal(): number
@@ -42,7 +42,7 @@ function drawing(seed: number): Draw {
 
 const evenly = (count: number, low: number, high: number) =>
   Array.from({ length: count }, (_, i) => low + ((high - low) * i) / (count - 1))
-/** Doses, and the one of 0. */
+/** Doses, including 0. */
 const doses = (count: number, low: number, high: number) => [
   0,
   ...evenly(count, Math.log(low), Math.log(high)).map(Math.exp),
@@ -87,7 +87,10 @@ const grounds = {
 }
 type Ground = keyof typeof grounds
 
-/** @param areAnywhere whether they are anywhere, but 1.5 times the sum of their sigma apart; else there is room for each */
+/**
+ * @param areAnywhere whether peaks are at least 1.5 times the sum of their sigmas apart, at any position; otherwise
+ * each has its own interval
+ */
 function severalPeaks(
   count: number,
   shape: PeakShape,
@@ -122,11 +125,11 @@ function severalPeaks(
           .every((k) => p[`center${k}`] - p[`center${k - 1}`] > 1.5 * (p[`sigma${k}`] + p[`sigma${k - 1}`]))
       let p = draw()
       while (areAnywhere && !isWithRoom(p)) p = draw()
-      // The slope is that of up to twice the highest peak on each half.
+      // The slope reaches up to twice the height of the highest peak per half range.
       const others = under.map((name, k) => [name, (scale * uniform(-1, 1) * (k > 0 ? 2 : 1)) / range ** k])
       return { x: evenly(50 * count + 10, -range, range), p: { ...p, ...Object.fromEntries(others) } }
     },
-    // Of a range that the ground may make four times as large as peaks do.
+    // The baseline may enlarge the range to four times that of the peaks.
     ...(under.length > 1 && { noise: 0.02 }),
     units: (x, y) => ({
       ...each((k) => ({ [`height${k}`]: y, [`center${k}`]: x, [`sigma${k}`]: x })),
@@ -229,7 +232,7 @@ const cases: Readonly<Record<string, Case>> = {
       return { x: doses(48, range / 1e5, range), p: { ...p, asymmetry: size(0.5, 2) } }
     },
     units: (x, y) => ({ bottom: y, top: y, ec50: x, slope: 1, asymmetry: 1 }),
-    // Five parameters of a smooth step: with more noise nothing is known of the last.
+    // A smooth step with five parameters: with more noise the last one is undetermined.
     noise: 0.02,
   },
   michaelisMenten: {
@@ -254,7 +257,7 @@ const cases: Readonly<Record<string, Case>> = {
   },
   tightBinding: {
     model: (x) => models.tightBinding({ x }),
-    // As Morrison has it.
+    // Morrison's formula.
     formula: (x, p) => {
       const sum = p.e + x + p.ki
       return p.v0 * (1 - (sum - Math.sqrt(sum ** 2 - 4 * p.e * x)) / (2 * p.e))
@@ -282,7 +285,7 @@ const cases: Readonly<Record<string, Case>> = {
   'peaks: three on a parabola': severalPeaks(3, 'gaussian', 'quadratic'),
   exponentialGaussian: {
     model: (x) => models.exponentialGaussian({ x }),
-    // As lmfit has it: by gamma = 1/tau, and with overflow far away.
+    // lmfit's formula, with gamma = 1/tau and overflow far away.
     formula: (x, p) => {
       const [gamma, z] = [1 / p.tau, (p.center - x) / p.sigma + p.sigma / p.tau]
       const exponent = gamma * (p.center - x + (gamma * p.sigma ** 2) / 2)
@@ -299,7 +302,7 @@ const cases: Readonly<Record<string, Case>> = {
   },
   voigt: {
     model: (x) => models.voigt({ x }),
-    // A Gaussian of which each part is a Lorentzian, by the trapezoidal rule.
+    // A convolution of a Gaussian with a Lorentzian, by the trapezoidal rule.
     formula: (x, p) => {
       let sum = 0
       for (let t = -8; t <= 8; t += 1 / 64) {
@@ -354,7 +357,7 @@ const all = Object.entries(cases)
 
 const SETS = process.env.ANTIGRAD_TEST_LARGE ? 1000 : 200
 
-/** Data of a case with noise of 1 to 5 % of their range. */
+/** Data of a case with noise of 1% to 5% of their range. */
 function measured({ make, formula, noise = 0.05 }: Case, draw: Draw) {
   const { x, p } = make(draw)
   const exact = x.map((at) => formula(at, p))
@@ -364,16 +367,16 @@ function measured({ make, formula, noise = 0.05 }: Case, draw: Draw) {
 
 test('each model has a case', () => {
   const used = all.map(([name]) => name.split(/[ :]/)[0])
-  // It has two columns: model-options.test.ts.
+  // Inhibition has two columns; model-options.test.ts tests it.
   expect([...new Set([...used, 'inhibition'])].sort()).toEqual(Object.keys(models).sort())
 })
 
-describe.each(all)('%s', (_, own) => {
+describe.each(all)('the model %s', (_, own) => {
   const model = own.model('x')
   const f = expression(model.text)
   const value = (x: number, p: Point) => f.value(f.names.map((name) => (name === 'x' ? x : p[name])))
 
-  test('is its formula', () => {
+  test('computes its formula', () => {
     const draw = drawing(1)
     for (let k = 0; k < 50; k++) {
       const { x, p } = own.make(draw)
@@ -389,9 +392,9 @@ describe.each(all)('%s', (_, own) => {
     for (let k = 0; k < 50; k++) {
       const { x, p } = own.make(draw)
       for (const at of [x[0], 0, 1e6 * x[x.length - 1]]) {
-        // A power below 0 is none at 0.
+        // A negative power is undefined at 0.
         if (at === 0 && p.exponent < 0) continue
-        // Growth without end.
+        // Unlimited growth overflows.
         if (at > 1e6 && p.rate < 0) continue
         const bound = f.with({ x: [at] })
         const out = new Float64Array(bound.parameters.length)
@@ -403,7 +406,7 @@ describe.each(all)('%s', (_, own) => {
     }
   })
 
-  test(`noisy data are fitted from the guess as from the truth, at least 99 % of ${SETS}`, () => {
+  test(`converges from the guess to the fit from the truth in at least 99% of ${SETS} noisy sets`, () => {
     const draw = drawing(3)
     const sets = Array.from({ length: SETS }, () => measured(own, draw))
     const data = { x: sets.map(({ x }) => x), y: sets.map(({ y }) => y) }
@@ -417,7 +420,7 @@ describe.each(all)('%s', (_, own) => {
       names.every((name) => {
         const off = found.values[name][fit] - truth[name][fit]
         const turns = name === 'phase' ? Math.round(off / (2 * Math.PI)) : 0
-        // At a bound nothing is known of the error.
+        // The error is unknown at a bound.
         const error = found.errors[name][fit]
         return Number.isNaN(error) || Math.abs(off - 2 * Math.PI * turns) < 6 * error
       }) &&
@@ -426,7 +429,7 @@ describe.each(all)('%s', (_, own) => {
     expect(missed.length, JSON.stringify(missed.slice(0, 3))).toBeLessThanOrEqual(SETS / 100)
   })
 
-  test('the guess has the units of the data', () => {
+  test('has guesses in the units of the data', () => {
     const draw = drawing(4)
     for (let k = 0; k < 20; k++) {
       const { x, y } = measured(own, draw)
@@ -441,7 +444,7 @@ describe.each(all)('%s', (_, own) => {
           x.map((at) => at * sx),
           y.map((at) => at * sy),
         )
-        // Upside down these are not the same with other factors.
+        // Inverted curves are not the same curves with other factors.
         if (sy < 0 && ('bottom' in before || 'phase' in before)) continue
         const units = own.units(sx, sy, before)
         for (const name of Object.keys(before)) {
@@ -452,7 +455,7 @@ describe.each(all)('%s', (_, own) => {
     }
   })
 
-  test('the guess has the same bits whatever was guessed before, at other x or in an array that has changed since', () => {
+  test('has guesses that do not depend on previous guesses, other x or later changes of arrays', () => {
     const draw = drawing(5)
     const x = Float64Array.from(measured(own, draw).x)
     const y = Float64Array.from(measured(own, draw).y)
@@ -467,7 +470,7 @@ describe.each(all)('%s', (_, own) => {
     }
   })
 
-  test('the guess has the same bits in any order of rows, and with rows that are no numbers', () => {
+  test('has guesses that do not depend on the order of rows or on invalid rows', () => {
     fc.assert(
       fc.property(rows, fc.infiniteStream(fc.nat()), (given, keys) => {
         const wanted = guessOf(
@@ -490,7 +493,7 @@ describe.each(all)('%s', (_, own) => {
     )
   })
 
-  test('the guess is finite for any data, however few', () => {
+  test('has finite guesses for any data, however few', () => {
     const areFinite = (x: number[], y: number[]) => {
       const guess = guessOf(model, x, y)
       expect(Object.keys(guess).sort()).toEqual(f.names.filter((name) => name !== 'x').sort())
@@ -517,7 +520,7 @@ describe.each(all)('%s', (_, own) => {
     areFinite([NaN], [3])
   })
 
-  test('as many rows as parameters are enough to begin', () => {
+  test('can be guessed from as many rows as parameters', () => {
     const draw = drawing(5)
     const sets = Array.from({ length: 20 }, () => {
       const { x, p } = own.make(draw)
@@ -533,7 +536,7 @@ describe.each(all)('%s', (_, own) => {
     }
   })
 
-  test('its column may have any name but that of a parameter', () => {
+  test('accepts any column name except those of its parameters', () => {
     expect(own.model('zeit_1').text).toBe(model.text.replace(/\bx\b/g, 'zeit_1'))
     expect(own.model('zeit_1').x).toBe('zeit_1')
     for (const x of [
@@ -551,7 +554,7 @@ describe.each(all)('%s', (_, own) => {
   })
 })
 
-/** From few to some rows of numbers of any kind, without subnormal ones. */
+/** Arrays of a few to several numbers of any kind, without subnormal ones. */
 const number = fc.double({ min: -1e6, max: 1e6, noNaN: true }).map((x) => (Math.abs(x) < 1e-6 ? 0 : x))
 const rows = fc.array(fc.tuple(fc.oneof(number, fc.integer({ min: -3, max: 9 })), number), {
   minLength: 1,
@@ -563,7 +566,7 @@ function guessOf({ guess }: FitModel, x: ArrayLike<number>, y: ArrayLike<number>
 }
 
 test.each([1.5, -1.5])(
-  'a guess of logEC50 is where an asymmetric curve is half-way, with slope %d',
+  'a guess of logEC50 is the dose at half height of an asymmetric curve, with slope %d',
   (steep) => {
     const x = evenly(25, -2, 2).map((log) => 10 ** log)
     const y = x.map((dose) => 1 + 4 * (1 + (0.7 / dose) ** steep) ** -0.5)
@@ -574,7 +577,7 @@ test.each([1.5, -1.5])(
   },
 )
 
-describe('what is refused', () => {
+describe('an invalid model option', () => {
   const build = models as unknown as Record<string, (options?: unknown) => FitModel>
   test.each([
     ['polynomial', { degree: -1 }, 'degree: expected an integer from 0 to 15, got -1'],
@@ -621,7 +624,7 @@ describe('what is refused', () => {
     ['inhibition', { x: 'i' }, 'x: expected another name than vmax, km, i, ki, alpha, got "i"'],
     ['line', { x: 'slope' }, 'x: expected another name than slope, intercept, got "slope"'],
     ['line', { x: 'sin' }, 'x: expected a name, got "sin"'],
-  ])('%s(%o)', (name, options, message) => {
+  ])('is refused: %s(%o)', (name, options, message) => {
     expect(() => build[name](options)).toThrow(OptionError)
     expect(() => build[name](options)).toThrow(message)
   })
@@ -630,11 +633,11 @@ describe('what is refused', () => {
 const exact: readonly { model: keyof typeof models; p: Point; x: number[]; y: number[] }[] = JSON.parse(
   readFileSync(new URL('../data/models.json', import.meta.url), 'utf8'),
 )
-test.each(exact)('$model is exact near and far: $p', ({ model, p, x, y }) => {
+test.each(exact)('$model is accurate near and far: $p', ({ model, p, x, y }) => {
   const f = expression(models[model]().text)
   for (const [row, at] of x.entries()) {
     const value = f.value(f.names.map((name) => (name === 'x' ? at : p[name])))
-    // Powers of e have the error of their exponents, which is the larger, the smaller they are.
+    // Powers of e have the error of their exponents, which grows as the power decreases.
     const digits = 1e-15 * (4 - Math.log(Math.max(Math.abs(y[row]), 1e-308)))
     expect(Math.abs(value - y[row]), `${at}: ${value}, not ${y[row]}`).toBeLessThanOrEqual(
       digits * Math.abs(y[row]) + 1e-307,
@@ -642,20 +645,20 @@ test.each(exact)('$model is exact near and far: $p', ({ model, p, x, y }) => {
   }
 })
 
-test('what is given is not guessed', () => {
+test('start values replace guesses', () => {
   const x = evenly(60, -3, 3)
   const y = x.map((at, row) => 2 * parts.gaussian(at / 0.7) + (row % 2) * 1e-3)
   const found = fitOne(models.pseudoVoigt(), { x, y }, { start: { center: { start: 0.1, fixed: true } } })
   expect(found.values.center).toBe(0.1)
 })
 
-test.each([-0.3, 1.3])('a fraction stays one, where %d would be better', (better) => {
+test.each([-0.3, 1.3])('a fraction stays in [0, 1] if %d would fit better', (better) => {
   const x = evenly(60, -3, 3)
   const y = x.map((at) => parts.pseudoVoigt(at / 0.7, better))
   expect(fitOne(models.pseudoVoigt(), { x, y }).values.fraction).toBe(better < 0 ? 0 : 1)
 })
 
-describe('what follows from a peak', () => {
+describe('quantities derived from a peak', () => {
   const x = Array.from({ length: 401 }, (_, row) => (row - 200) / 20)
   const p = { height: 3, area: 5, center: 0.3, sigma: 0.8, fraction: 0.4, gamma: 0.6, tau: 0.9 }
 
@@ -666,7 +669,7 @@ describe('what follows from a peak', () => {
     'voigt',
     'exponentialGaussian',
     'skewedGaussian',
-  ] as const)('%s: width, height and area are those of its curve, with errors', (shape) => {
+  ] as const)('%s: width, height and area agree with the curve and have errors', (shape) => {
     const model = models[shape]()
     const f = expression(model.text)
     const names = f.names.filter((name) => name !== 'x') as (keyof typeof p)[]
@@ -676,7 +679,7 @@ describe('what follows from a peak', () => {
     const { derived = {} } = model
     const { values, errors } = fitOne(model, { x, y }, { start, derive: derived })
     const all: Record<string, number> = { ...values }
-    // Of what falls off as a Lorentzian there is a thousandth more.
+    // A Lorentzian tail contains another thousandth.
     const to = 'mean' in derived ? 40 : 'area' in derived ? 800 : 0
     let [area, moment] = [0, 0]
     for (let t = -to; t <= to; t += 0.05) {
@@ -695,7 +698,7 @@ describe('what follows from a peak', () => {
       expect((errors as Record<string, number>)[name]).toBeGreaterThan(0)
   })
 
-  test('of several has their numbers', () => {
+  test('of several peaks are numbered', () => {
     const { derived } = models.peaks({ count: 3, shape: 'voigt', baseline: 'line' })
     expect(Object.keys(derived)).toEqual(['fwhm1', 'height1', 'fwhm2', 'height2', 'fwhm3', 'height3'])
     expect(derived.height2).toBe('area2*voigt(0, sigma2, gamma2)')

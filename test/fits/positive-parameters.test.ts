@@ -24,7 +24,7 @@ const check = (hold: (seed: number) => void, numRuns = 40) =>
   fc.assert(fc.property(seeds, hold), { numRuns, seed: 5 })
 
 describe('a positive parameter', () => {
-  test('takes the steps of a model with its logarithm, to the bit', () => {
+  test('takes the steps of a model of its logarithm, to the bit', () => {
     const other = expression('exp(a)*exp(-exp(b)*t) + c')
     check((seed) => {
       const one = fitOne(decay, dataOf(seed), { start })
@@ -48,7 +48,7 @@ describe('a positive parameter', () => {
     })
   })
 
-  test('ends where any other does, with its errors, covariances, order, bands and refits', () => {
+  test('reaches the same solution as a plain parameter, with its errors, covariances, order, bands and replicates', () => {
     check((seed) => {
       const one = tight(seed)
       const other = tight(seed, { start: { a: 1, b: 1, c: 0 } })
@@ -101,7 +101,7 @@ describe('a positive parameter', () => {
     return { values, errors, reason, intervals: (level: number): Anything => fit.intervals(level) }
   }
 
-  test('stays within its other bounds, which are included, and may be held there', () => {
+  test('stays within its other bounds, which are inclusive, and can end at them', () => {
     const { t, y } = dataOf(7)
     const { b } = tight(7).values
     for (const [min, max, held] of [
@@ -115,7 +115,7 @@ describe('a positive parameter', () => {
     }
   })
 
-  test('is held by just the bound, whatever its logarithm is rounded to', () => {
+  test('ends exactly at a bound, however its logarithm is rounded', () => {
     for (let k = 0; k < 20; k++) {
       const { t, y } = dataOf(7)
       const min = 1.5 + k / 7
@@ -124,7 +124,7 @@ describe('a positive parameter', () => {
     }
   })
 
-  test('may be fixed, by fit too, and others may follow from it', () => {
+  test('can be fixed, also per fit, and used in expressions of other parameters', () => {
     const { t, y } = dataOf(7)
     const one = fitOne(
       decay,
@@ -141,7 +141,7 @@ describe('a positive parameter', () => {
     expect([one.values.b, one.errors.b]).toEqual([0.8, 0])
     expect(one.intervals().b).toEqual([0.8, 0.8])
     expect(one.values.a).toBe(2 * one.values.k)
-    // The root of a variance, and an error that has its factor: the last bit may differ.
+    // The error is the root of a variance times a factor, so the last bit may differ.
     expect(Math.abs(one.errors.a / (2 * one.errors.k) - 1)).toBeLessThan(4e-16)
     const many = fitManySync(
       decay,
@@ -158,7 +158,7 @@ describe('a positive parameter', () => {
     expect(many.at(1).values.a).toBeCloseTo(one.values.a, 4)
   })
 
-  test('that is guessed starts from its size, where the guess is below 0', () => {
+  test('starts at the absolute value of a negative guess', () => {
     const x = [0, 1, 2, 3, 4, 5, 6, 7]
     const y = x.map((at) => 2 * Math.exp(0.4 * at) + 1)
     const free = fitOne(models.exponential(), { x, y })
@@ -174,7 +174,7 @@ describe('a positive parameter', () => {
     expect(down.reason).toBe('converged')
   })
 
-  test('is spread as its logarithm by multiStart', () => {
+  test('is spread by its logarithm in multiStart', () => {
     const { t, y } = dataOf(7)
     const box = { min: 1e-6, max: 1e6, positive: true }
     const found = fitOne(
@@ -196,7 +196,7 @@ describe('a positive parameter', () => {
   })
 
   test.each([{ method: ruleMethod(adam({ lr: 0.05 })) }, { loss: 'huber' }] as FitOptions[])(
-    'with %j',
+    'works with %j',
     (options) => {
       const one = tight(7, { ...options, ...(options.method ? { tolerance: 1e-9 } : {}) })
       const other = tight(7, { loss: options.loss ?? 'squared', start: { a: 1, b: 1, c: 0 } })
@@ -206,7 +206,7 @@ describe('a positive parameter', () => {
   )
 })
 
-describe('what cannot be meant', () => {
+describe('an invalid positive parameter', () => {
   test.each<[string, object, RegExp]>([
     ['a start of 0', { start: 0 }, /^start: b: start: expected numbers > 0, as it is positive, got 0/],
     ['a start below 0', { start: -2 }, /^start: b: start: expected numbers > 0, as it is positive, got -2/],
@@ -224,7 +224,7 @@ describe('what cannot be meant', () => {
     ['a minimum above the maximum', { start: 1, min: 3, max: 2 }, /^start: b: expected min ≤ max/],
     ['an expr', { expr: '2*a' }, /^start: b: expected nothing beside expr, got "positive"/],
     ['no flag', { start: 1, positive: 1 }, /^start: b: positive: expected true or false, got 1/],
-  ])('%s', (_, entry, message) => {
+  ])('is refused: %s', (_, entry, message) => {
     let error: unknown
     try {
       fitOne(decay, dataOf(1), { start: { ...start, b: { positive: true, ...entry } as Anything } })
@@ -235,7 +235,7 @@ describe('what cannot be meant', () => {
     expect((error as AntigradError).message).toMatch(message)
   })
 
-  test('multiStart with a box down to 0', () => {
+  test('is refused in a multiStart box that includes 0', () => {
     const box = { start: 1, min: 0, max: 9 }
     expect(() =>
       fitOne(decay, dataOf(1), { start: { a: box, b: { ...box, positive: true }, c: box }, multiStart: 4 }),

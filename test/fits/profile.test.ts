@@ -1,4 +1,4 @@
-/** Profiles against ends in 40 digits; what ends there are not, and why; the same bits everywhere. */
+/** Profiles compared with endpoints in 40 digits, missing endpoints and their reasons, and bit identity. */
 
 import { readFileSync } from 'node:fs'
 import { expression } from 'antigrad'
@@ -27,23 +27,23 @@ interface Golden {
   readonly start: Readonly<Record<string, number>>
   readonly bounds?: Readonly<Record<string, readonly [number | null, number | null]>>
   readonly values: Readonly<Record<string, number>>
-  /** By parameter, whether σ is known, and level: the ends; null where there is none. */
+  /** Endpoints by parameter, known or unknown σ, and level; null if an endpoint does not exist. */
   readonly ends: Readonly<Record<string, Record<Kind, readonly (readonly [number | null, number | null])[]>>>
-  /** Why there is none, by `parameter.kind.level.side`. */
+  /** Why an endpoint does not exist, by `parameter.kind.level.side`. */
   readonly marks?: Readonly<Record<string, 'none' | 'bound'>>
-  /** Ends of a valley beside a lower one: not to be tested. */
+  /** Endpoints of a local minimum next to a lower one, which are not tested. */
   readonly ambiguous?: readonly string[]
 }
 
 const kinds = ['unknown', 'known'] as const
 type Kind = (typeof kinds)[number]
 
-/** SciPy's least squares and brentq, polished in 40 digits; lmfit and MINOS agree. */
+/** Endpoints by SciPy's least squares and brentq, refined in 40 digits; lmfit and MINOS agree. */
 const { levels, cases } = JSON.parse(
   readFileSync(new URL('../data/profiles.json', import.meta.url), 'utf8'),
 ) as { readonly levels: readonly number[]; readonly cases: readonly Golden[] }
 
-/** What these have is so uncertain in its own derivatives that ten digits are not to be had. */
+/** The derivatives of these models are too inaccurate for ten digits. */
 const loose = ['NIST Thurber', 'NIST Kirby2']
 
 function fitted(golden: Golden, kind: Kind, options: FitOptions = {}): Fit {
@@ -64,7 +64,7 @@ function fitted(golden: Golden, kind: Kind, options: FitOptions = {}): Fit {
   )
 }
 
-/** Each end of a case: its key, what it should be, and what a profile says. */
+/** Each endpoint of a case: its key, the expected value, and the profile's value. */
 function* endsOf(golden: Golden, options: FitOptions = {}) {
   for (const kind of kinds) {
     const found = fitted(golden, kind, options)
@@ -85,8 +85,8 @@ function* endsOf(golden: Golden, options: FitOptions = {}) {
 
 const reasonOf = { none: 'unbounded', bound: 'bound' } as const
 
-describe('ends are those of 40 digits', () => {
-  test('of 34 cases, 856 ends and 24 that are bounds or nowhere', () => {
+describe('endpoints agree with 40-digit arithmetic', () => {
+  test('in 34 cases with 856 endpoints, 24 of which are bounds or missing', () => {
     const ends = cases.flatMap((golden) => [...endsOf(golden)])
     expect(cases).toHaveLength(34)
     expect(ends.filter(({ mark }) => mark === undefined).length).toBeGreaterThan(830)
@@ -117,8 +117,8 @@ test('profiles have the same bits on every engine and instruction set', () => {
 const x = [0, 1, 2, 3, 4, 5, 6, 7]
 const y = [1, 3.1, 4.9, 7.2, 8.8, 11.1, 13, 15.1]
 
-describe('ends that are not there', () => {
-  test('flat: others make up for what a parameter does', () => {
+describe('a missing endpoint', () => {
+  test('is `flat` if other parameters compensate for the profiled one', () => {
     const found = fitOne(expression('a*b*d*x + c'), { x, y }, { start: { a: 1, b: 1, c: 0, d: 1 } })
     expect(found.reason).toBe('singular')
     const { a, b, c, d } = profile(found)
@@ -126,20 +126,20 @@ describe('ends that are not there', () => {
       expect([low, high, lowReason, highReason]).toEqual([-Infinity, Infinity, 'flat', 'flat'])
     }
     expect(a.message).toBe('the data do not determine a: others make up for it')
-    // As if all but one were fixed.
+    // The other factors act as if they were fixed.
     const one = fitOne(expression('a*x + c'), { x, y }, { start: { a: 1, c: 0 } })
     const { low, high } = profile(
       fitOne(expression('a*b*x + c'), { x, y }, { start: { a: 1, b: 1, c: 0 } }),
     ).c
     const scale = (15 - one.degreesOfFreedom) / 15
     expect(scale).toBeGreaterThan(0)
-    // With one degree of freedom less, they are a little wider.
+    // The interval is slightly wider, with one degree of freedom less.
     expect([c.lowReason, c.highReason]).toEqual(['found', 'found'])
     expect(low).toBeLessThan(profile(one).c.low)
     expect(high).toBeGreaterThan(profile(one).c.high)
   })
 
-  test('ill-conditioned is not flat: a line over timestamps has the interval that it has over their differences', () => {
+  test('is not `flat` for ill-conditioned data: a line over timestamps has the interval over their differences', () => {
     const times = Array.from({ length: 41 }, (_, k) => 1.7e12 + 1000 * k)
     const values = times.map((_, k) => 2 + 0.003 * k + 0.01 * (((k * 37) % 11) - 5))
     const found = fitOne(
@@ -151,7 +151,7 @@ describe('ends that are not there', () => {
     const { slope, intercept } = profile(found)
     expect([slope.lowReason, slope.highReason, slope.message]).toEqual(['found', 'found', ''])
     expect([intercept.lowReason, intercept.highReason]).toEqual(['found', 'found'])
-    // Less its middle, a line has Student's interval.
+    // Relative to its middle, a line has Student's interval.
     const centered = times.map((time) => time - 1.7e12 - 20_000)
     const near = fitOne(
       expression('slope*x + level'),
@@ -166,7 +166,7 @@ describe('ends that are not there', () => {
     expect(Math.abs(slope.high - high) / half).toBeLessThan(1e-6)
   })
 
-  test('at the bound that holds a parameter, on one side', () => {
+  test('is at the bound on one side, if the parameter is at that bound', () => {
     const fall = [3, 2, 1.3, 0.8, 0.4, 0.3, 0.1]
     const start = { a: 3, k: 0.4, c: { start: 0.5, min: 0.2 } }
     const found = fitOne(expression('a*exp(-k*x) + c'), { x: x.slice(0, 7), y: fall }, { start })
@@ -174,17 +174,17 @@ describe('ends that are not there', () => {
     const { c } = profile(found)
     expect(c).toMatchObject({ low: 0.2, lowReason: 'bound', highReason: 'found' })
     expect(c.message).toBe('the lower end of c is 0.2, at a bound: χ² stays below the limit up to there')
-    // χ² at the end, the others free, is what the level says.
+    // With the other parameters free, χ² at the endpoint has the value of the level.
     const beyond = fitOne(
       expression('a*exp(-k*x) + c'),
       { x: x.slice(0, 7), y: fall },
       { start: { ...start, c: { start: c.high, fixed: true } }, tolerance: 1e-14 },
     )
-    // t of five degrees of freedom, as the bound counts as fixed.
+    // The t quantile for five degrees of freedom, because the parameter at the bound counts as fixed.
     expect(beyond.chiSquared / found.chiSquared).toBeCloseTo(1 + 2.570581835636314 ** 2 / 5, 6)
   })
 
-  test.each([1e-170, 1e170])('squares of %d are no numbers', (unit) => {
+  test.each([1e-170, 1e170])('is reported for data whose squares are out of range: %d', (unit) => {
     const small = y.map((value) => value * unit)
     const found = fitOne(expression('a + b*x'), { x, y: small }, { start: { a: unit, b: unit } })
     const { b } = profile(found)
@@ -196,7 +196,7 @@ describe('ends that are not there', () => {
     ['too few', [1, 2], {}, "the fit is 'too-few-points'"],
     ['no freedom', [1, 2, 4], {}, 'no degree of freedom is left'],
     ['exact', [1, 2, 4, 7], {}, 'the data are met, but for rounding'],
-  ])('%s', (_, y, options, words) => {
+  ])('is reported: %s', (_, y, options, words) => {
     const model = expression('a + b*x + c*x^2')
     const found = fitOne(model, { x: x.slice(0, y.length), y }, { start: { a: 0, b: 0, c: 0 }, ...options })
     expect(profile(found).b).toEqual({
@@ -205,7 +205,7 @@ describe('ends that are not there', () => {
     })
   })
 
-  test('endless: a steep curve is a step, and χ² rests until numbers end', () => {
+  test('is `unbounded` for a steep curve, whose χ² stays constant up to the largest numbers', () => {
     const dose = [0.03, 0.1, 0.3, 1, 3, 10, 30, 100]
     const response = [0.5, 7.9, 11.5, 46.4, 84.4, 95.2, 87.4, 98.3]
     const model = expression('bottom + (top - bottom)/(1 + (ec50/x)^slope)')
@@ -216,8 +216,8 @@ describe('ends that are not there', () => {
     expect([ec50.lowReason, ec50.highReason]).toEqual(['found', 'found'])
   })
 
-  test('numbers that are no more', () => {
-    // Beyond 1 there is no root, and χ² is below the limit up to there.
+  test('is `failed` if the model is NaN beyond it', () => {
+    // Beyond 1 the root does not exist, and χ² is below the threshold up to there.
     const weak = [1, 1.1, 0.95, 1.05, 1.12, 0.98, 1.1, 1.05]
     const found = fitOne(expression('b + sqrt(1 - a)*x'), { x, y: weak }, { start: { a: 0.99, b: 1 } })
     const { a, b } = profile(found)
@@ -227,7 +227,7 @@ describe('ends that are not there', () => {
   })
 })
 
-test('a step does not leap over a pole, whatever the error', () => {
+test('a step does not cross a pole, whatever the error', () => {
   const times = [1, 2, 3, 4, 5]
   const rise = [
     1.9818185854961032, 3.426244935760481, 4.8349854570602755, 7.956674999917259, 8.540500923004702,
@@ -240,7 +240,7 @@ test('a step does not leap over a pole, whatever the error', () => {
   expect(found.errors.b1).toBeGreaterThan(10 * found.values.b1)
   const { b1 } = profile(found)
   expect([b1.lowReason, b1.highReason]).toEqual(['found', 'unbounded'])
-  // χ² there is the limit; below 0 it would be less again.
+  // χ² equals the threshold at the endpoint; below 0 it would decrease again.
   const held = fitOne(
     expression('b1*(1 - exp(-b2*x))'),
     { x: times, y: rise },
@@ -250,13 +250,13 @@ test('a step does not leap over a pole, whatever the error', () => {
   expect(held.chiSquared - found.chiSquared).toBeCloseTo(3.841458820694124, 6)
 })
 
-describe('another valley', () => {
+describe('a lower local minimum', () => {
   const t = Array.from({ length: 12 }, (_, row) => row)
   const wave = t.map((t, row) => 2 * Math.sin(0.4 * Math.PI * t + 0.4) + 0.5 * (((row * 37) % 11) / 11 - 0.5))
   const model = expression('a*sin(6.283185307179586*f*t) + b*cos(6.283185307179586*f*t)')
   const start = { a: 0.1, b: 0.1, f: 0.1 }
 
-  test('that is lower than the fit is told of, with where it is', () => {
+  test('is reported with its position', () => {
     const found = fitOne(model, { t, y: wave }, { start })
     const { f } = profile(found)
     expect(found.reason).toBe('converged')
@@ -266,19 +266,19 @@ describe('another valley', () => {
     expect(Object.keys(f.lowerMinimum?.values ?? {}).sort()).toEqual(['a', 'b', 'f'])
   })
 
-  test('is where a fit begins again, on request', () => {
+  test('can become the new fit, with the option `restart`', () => {
     const plain = fitOne(model, { t, y: wave }, { start, intervals: profileIntervals() })
     expect(plain.chiSquared).toBeGreaterThan(20)
     expect(plain.intervals().f).toEqual([NaN, NaN])
     const found = fitOne(model, { t, y: wave }, { start, intervals: profileIntervals({ restart: true }) })
     expect(found.chiSquared).toBeLessThan(0.3)
-    // Below 0 it means the same.
+    // A negative frequency describes the same curve.
     expect(Math.abs(found.values.f)).toBeCloseTo(0.2013, 3)
     const [low, high] = found.intervals().f
     expect(low).toBeLessThan(found.values.f)
     expect(high).toBeGreaterThan(found.values.f)
     expect(profile(found).f.lowerMinimum).toBeNull()
-    // Others have the same bits as without it.
+    // Other parameters have the same bits without the option.
     const both = fitManySync(
       model,
       { t, y: [wave, wave] },
@@ -297,11 +297,11 @@ test.each([
   ['softL1', [9.8, 6.2, 3.9, 5.1, 1.7, 1.1, 0.4, 0.5]],
   ['cauchy', [9.8, 6.2, 3.9, 5.1, 1.7, 1.1, 0.4, 0.5]],
   ['poisson', [11, 5, 4, 2, 0, 1, 1, 0]],
-] as const)('where it ends, a fit costs what the level says, of the loss %s', (loss, y) => {
+] as const)('a fit at the endpoint has the cost of the level, for the loss %s', (loss, y) => {
   const model = expression('a*exp(-k*x)')
   const data = { x: [...x], y: [...y] }
   const found = fitOne(model, data, { start: { a: 10, k: 0.5 }, loss, lossScale: 0.3 })
-  // t of six degrees of freedom, and the normal distribution's.
+  // The t quantile for six degrees of freedom, and the normal quantile.
   const limit =
     loss === 'poisson'
       ? found.chiSquared + 3.841458820694124
@@ -314,7 +314,7 @@ test.each([
   }
 })
 
-test('what follows from parameters has the ends of a model in which it is one', () => {
+test('a derived parameter has the endpoints of a model with it as a parameter', () => {
   const [golden] = cases
   const derive = { half: 'log(2)/k', sum: 'a + c', ratio: 'c/a', fixed: '2 + 1' }
   const profiles = profile(fitted(golden, 'unknown', { derive }))
@@ -333,7 +333,7 @@ test('what follows from parameters has the ends of a model in which it is one', 
   }
 })
 
-describe('many fits', () => {
+describe('profiles of a batch', () => {
   const model = expression('a*exp(-b*t) + c')
   const next = random(3)
   const lengths = [20, 2, 9, 40, 20, 7, 3, 20]
@@ -342,7 +342,7 @@ describe('many fits', () => {
   const start = { a: 1, b: 1, c: 0 }
   const options = { start, derive: { half: 'log(2)/b' } }
 
-  test('have the profiles of each, with the fits or afterwards, on every engine and number of threads', async () => {
+  test('equal single profiles, with the fits or afterwards, on every engine and number of threads', async () => {
     const first = fitManySync(model, { t, y }, options)
     const columns = profileSync(first)
     expect(Object.keys(columns)).toEqual(['a', 'b', 'c', 'half'])
@@ -367,7 +367,7 @@ describe('many fits', () => {
     }
   })
 
-  test('are intervals, at any level, of what does not vary too', async () => {
+  test('serve as intervals at any level, also for derived quantities', async () => {
     const found = await fitMany(
       model,
       { t, y },
@@ -381,7 +381,7 @@ describe('many fits', () => {
     }
   })
 
-  test('whose weights come from the model have the profiles of these weights', () => {
+  test('with weights from the model use these weights', () => {
     const own = { x: t[0], y: y[0] }
     const model = expression('a*exp(-b*x) + c')
     const found = fitOne(model, own, { start, weights: '1/f^2', intervals: profileIntervals() })
@@ -392,7 +392,7 @@ describe('many fits', () => {
     expect(high).toBeCloseTo(same.high, 7)
   })
 
-  test('of positive parameters do not go below 0', () => {
+  test('of positive parameters stay above 0', () => {
     const flat = [1, 1.02, 0.97, 1.01, 1.03, 0.98, 1.02, 0.99]
     const found = fitOne(
       expression('a*exp(-b*x)'),
@@ -403,7 +403,7 @@ describe('many fits', () => {
     expect([b.low, b.lowReason]).toEqual([0, 'bound'])
   })
 
-  test('end at a signal', async () => {
+  test('end on a signal', async () => {
     const found = await fitMany(model, { t, y }, options)
     await expect(profile(found, 'a', { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow(
       'enough',
@@ -412,7 +412,7 @@ describe('many fits', () => {
   })
 })
 
-test('names and levels that make no sense', () => {
+test('profile refuses invalid names and levels', () => {
   const found = fitted(cases[0], 'known')
   expect(Object.keys(profile(found, 'k'))).toEqual(['k'])
   expect(Object.keys(profile(found, ['c', 'a']))).toEqual(['c', 'a'])

@@ -1,4 +1,4 @@
-/** What must be true of any fit, on random data. */
+/** Properties of every fit, on random data. */
 
 import { adam, expression } from 'antigrad'
 import {
@@ -20,7 +20,7 @@ import { inBits, random } from '../helpers.js'
 const decay = expression('a*exp(-b*t) + c')
 const start = { a: 1, b: 1, c: 0 }
 
-/** Rows on a curve of its own, and noise. */
+/** Rows of a random curve with noise. */
 const dataOf = (seed: number, rows: number, size = 0.02) => {
   const next = random(seed)
   const [a, b, c] = [1 + 3 * next(), 0.3 + next(), next()]
@@ -38,23 +38,23 @@ const check = <T>(arbitrary: fc.Arbitrary<T>, hold: (value: T) => void, numRuns 
 const tight = (of: Data, options: FitOptions = {}) =>
   fitOne(decay, of, { start, tolerance: 1e-14, ...options })
 
-/** All that is found, to the bit. */
+/** All results, to the bit. */
 const found = ({ values, errors, covariance, chiSquared, evaluations, reason }: Fit) =>
   inBits({ values, errors, covariance, chiSquared, evaluations, reason })
-/** The same without the number of evaluations, in which rounding shows. */
+/** Results without the number of evaluations, which depends on rounding. */
 const apart = (one: Fit, other: Fit) =>
   Math.max(...one.free.map((name) => Math.abs(one.values[name] - other.values[name]) / other.errors[name]))
 const all = ({ values, errors, chiSquared, evaluations, reason }: FitManyResult) =>
   inBits({ values, errors, chiSquared, evaluations, reason })
 
-/** Numbers that are the same but for rounding. */
+/** Compares numbers up to rounding. */
 function expectClose(numbers: readonly number[], others: readonly number[], part: number): void {
   for (const [i, x] of numbers.entries())
     expect(Math.abs(x - others[i])).toBeLessThanOrEqual(part * Math.abs(others[i]))
 }
 
 describe('data', () => {
-  test('in another order of rows give the same but for rounding', () => {
+  test('in another order of rows give the same fit up to rounding', () => {
     check(fc.tuple(data, seed), ([of, s]) => {
       const next = random(s)
       const order = of.t.map((_, k) => [next(), k]).sort(([a], [b]) => a - b)
@@ -66,7 +66,7 @@ describe('data', () => {
     })
   })
 
-  test('in other units give the same in these units, to the bit where they differ by powers of 2', () => {
+  test('in other units give the same fit in these units, to the bit if the units differ by powers of 2', () => {
     check(
       fc.tuple(data, fc.integer({ min: -20, max: 20 }), fc.integer({ min: -20, max: 20 })),
       ([of, i, j]) => {
@@ -87,7 +87,7 @@ describe('data', () => {
     )
   })
 
-  test('in other units give the same but for rounding', () => {
+  test('in other units give the same fit up to rounding', () => {
     const unit = fc.double({ min: 1e-6, max: 1e6, noNaN: true })
     check(fc.tuple(data, unit, unit), ([of, ky, kt]) => {
       const scaled = { t: of.t.map((t) => t * kt), y: of.y.map((y) => y * ky) }
@@ -103,7 +103,7 @@ describe('data', () => {
     })
   })
 
-  test('of whole weights are those of repeated rows; errors have their own degrees of freedom', () => {
+  test('with integer weights give the fit of repeated rows, except for the degrees of freedom', () => {
     check(fc.tuple(data, seed), ([of, s]) => {
       const next = random(s)
       const weights = of.t.map(() => 1 + Math.floor(4 * next()))
@@ -123,7 +123,7 @@ describe('data', () => {
     })
   })
 
-  test('of weight 0 are left out, to the bit', () => {
+  test('of weight 0 are dropped, to the bit', () => {
     check(fc.tuple(data, seed), ([of, s]) => {
       const next = random(s)
       const weights = of.t.map((_, k) => (k < 6 || next() < 0.6 ? 1 : 0))
@@ -135,7 +135,7 @@ describe('data', () => {
     })
   })
 
-  test('with sigma are those with weights 1/σ², to the bit', () => {
+  test('with sigma give the fit with weights 1/σ², to the bit', () => {
     check(fc.tuple(data, seed), ([of, s]) => {
       const next = random(s)
       const sigma = of.t.map(() => 0.1 + next())
@@ -146,7 +146,7 @@ describe('data', () => {
 })
 
 describe('parameters', () => {
-  test('that are fixed are numbers in the model, to the bit', () => {
+  test('that are fixed equal numbers in the model, to the bit', () => {
     check(fc.tuple(data, fc.double({ min: -0.5, max: 1, noNaN: true })), ([of, c]) => {
       const one = tight(of, { start: { ...start, c: { start: c, fixed: true } } })
       const other = fitOne(expression(`a*exp(-b*t) + (${c})`), of, {
@@ -160,7 +160,7 @@ describe('parameters', () => {
     })
   })
 
-  test('that are fixed by fit give what one fixed number does, but for rounding', () => {
+  test('that are fixed per fit equal common fixed parameters, up to rounding', () => {
     const offsets = [-0.2, 0, 0.1, 0.4]
     const of = dataOf(3, 30)
     const many = fitManySync(decay, of, {
@@ -174,7 +174,7 @@ describe('parameters', () => {
     }
   })
 
-  test('that follow from others are put into the model, to the bit; errors follow too', () => {
+  test('defined by expressions equal a model with the expressions inserted, to the bit, and have errors', () => {
     check(data, (of) => {
       const one = tight(of, { start: { a: 1, b: 1, c: { expr: 'a/4 + b^2' } } })
       const other = fitOne(expression('a*exp(-b*t) + (a/4 + b^2)'), of, {
@@ -191,7 +191,7 @@ describe('parameters', () => {
     })
   })
 
-  test('within bounds meet the conditions of Karush, Kuhn and Tucker', () => {
+  test('within bounds satisfy the Karush-Kuhn-Tucker conditions', () => {
     let held = 0
     const ends = fc.tuple(
       fc.double({ min: 0.2, max: 3, noNaN: true }),
@@ -207,7 +207,7 @@ describe('parameters', () => {
         )
         const one = tight(of, { start: bounded })
         const x = names.map((name) => one.values[name])
-        // Its names are a, b and c, in this order.
+        // The names of the expression are a, b and c, in this order.
         const sum = expression('(a*exp(-b*t) + c - y)^2').with(of)
         const slopes = new Float64Array(3)
         sum.gradient(x, slopes)
@@ -215,7 +215,7 @@ describe('parameters', () => {
           const [low, high] = box[i]
           expect(x[i]).toBeGreaterThanOrEqual(low)
           expect(x[i]).toBeLessThanOrEqual(high)
-          // The derivatives by a parameter are at most this long: |slope| / (2·length·√cost) is a cosine.
+          // The length of a derivative is bounded, so |slope| / (2·length·√cost) is a cosine.
           const columns = {
             a: (t: number) => Math.exp(-x[1] * t),
             b: (t: number) => -x[0] * t * Math.exp(-x[1] * t),
@@ -240,7 +240,7 @@ describe('parameters', () => {
     expect(held).toBeGreaterThan(75)
   })
 
-  test('that a bound holds leave the others as if they were fixed there', () => {
+  test('at a bound leave the other values as if they were fixed there', () => {
     check(data, (of) => {
       const free = tight(of)
       const max = free.values.a - 3 * free.errors.a
@@ -257,7 +257,7 @@ describe('parameters', () => {
     })
   })
 
-  test('that a bound holds leave all else as if they were fixed there', () => {
+  test('at a bound leave all other results as if they were fixed there', () => {
     const losses = ['squared', 'huber', 'softL1', 'cauchy'] as const
     let compared = 0
     check(
@@ -266,7 +266,7 @@ describe('parameters', () => {
         const sigma = of.t.map((_, k) => 0.02 + 0.001 * k)
         const options: FitOptions = { loss, sigma, absoluteSigma: isKnown }
         const free = tight(of, { ...options, start })
-        // Far enough from where the others are.
+        // The bound is far enough from the free estimate.
         const bound = free.values.c + (isAbove ? -0.3 : 0.3)
         const box = isAbove ? { max: bound } : { min: bound }
         const d = { expr: 'a/4 + c' }
@@ -293,7 +293,7 @@ describe('parameters', () => {
             ...fit.covariance.slice(0, 2).flatMap((row) => row.slice(0, 2)),
           ]
         }
-        // A robust loss has the errors of the point at which it ends, which is not the same to the last digits.
+        // The errors of a robust loss belong to its final point, which differs in the last digits.
         expectClose(about(held), about(fixed), 1e-4)
       },
       100,
@@ -301,7 +301,7 @@ describe('parameters', () => {
     expect(compared).toBeGreaterThan(90)
   })
 
-  test('that are all held leave as many degrees of freedom as there are rows', () => {
+  test('that are all at bounds leave as many degrees of freedom as rows', () => {
     const of = dataOf(1, 12)
     const one = tight(of, {
       start: { a: { start: 9, min: 9 }, b: { start: 0.1, max: 0.1 }, c: { start: 9, min: 9 } },
@@ -314,7 +314,7 @@ describe('parameters', () => {
     expect(one.reducedChiSquared).toBe(one.chiSquared / 12)
   })
 
-  test('as many as there are rows, of which a bound holds one, have errors', () => {
+  test('as many as rows have errors if one of them is at a bound', () => {
     const [t, y] = [
       [0, 1, 2],
       [3, 1.5, 1.2],
@@ -326,7 +326,7 @@ describe('parameters', () => {
   })
 })
 
-/** Of a closed form, or as tables have them. */
+/** Quantiles by closed forms, or from tables. */
 test.each([
   [1, 0.9, Math.tan(0.45 * Math.PI)],
   [1, 0.95, 12.7062],
@@ -338,24 +338,27 @@ test.each([
   [1500, 0.95, 1.96154],
   [Infinity, 0.95, 1.959964],
   [Infinity, 1 - 1e-7, 5.326724],
-])('with %d degrees of freedom intervals of %d are %d errors to either side', (freedom, level, wanted) => {
-  const absoluteSigma = freedom === Infinity
-  const x = Array.from({ length: absoluteSigma ? 9 : freedom + 2 }, (_, k) => k)
-  const y = x.map((at) => at + (at % 2))
-  const line = fitOne(
-    models.line(),
-    { x, y },
-    { absoluteSigma, ...(absoluteSigma && { sigma: x.map(() => 1) }) },
-  )
-  for (const name of ['slope', 'intercept'] as const) {
-    const [low, high] = line.intervals(level)[name]
-    const { [name]: value } = line.values
-    for (const side of [value - low, high - value])
-      expect(side / line.errors[name] / wanted).toBeCloseTo(1, 5)
-  }
-})
+])(
+  'with %d degrees of freedom, intervals of level %d extend %d errors to both sides',
+  (freedom, level, wanted) => {
+    const absoluteSigma = freedom === Infinity
+    const x = Array.from({ length: absoluteSigma ? 9 : freedom + 2 }, (_, k) => k)
+    const y = x.map((at) => at + (at % 2))
+    const line = fitOne(
+      models.line(),
+      { x, y },
+      { absoluteSigma, ...(absoluteSigma && { sigma: x.map(() => 1) }) },
+    )
+    for (const name of ['slope', 'intercept'] as const) {
+      const [low, high] = line.intervals(level)[name]
+      const { [name]: value } = line.values
+      for (const side of [value - low, high - value])
+        expect(side / line.errors[name] / wanted).toBeCloseTo(1, 5)
+    }
+  },
+)
 
-describe('what the data do not determine', () => {
+describe('parameters that the data do not determine', () => {
   const x = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
   const constant = (y: number, options: FitOptions) =>
     fitOne(decay, { t: x, y: x.map(() => y) }, { start, ...options })
@@ -371,7 +374,7 @@ describe('what the data do not determine', () => {
     [2, { start: { a: 1e-8, b: 1, c: 2 } }],
     [2, { start: { a: 0, b: 1, c: 1 } }],
     [2, { weights: x.map((k) => k + 1) }],
-  ])('a constant y of %d, %j: no error of the rate', (y, options) => {
+  ])('include the rate if y is constant: %d, %j', (y, options) => {
     const one = constant(y, options)
     expect([one.reason, one.unidentifiable, one.errors.b]).toEqual(['singular', ['b'], NaN])
     expectClose([one.values.c], [y], 1e-12)
@@ -384,7 +387,7 @@ describe('what the data do not determine', () => {
     expect(one.rSquared).toBeNaN()
   })
 
-  test('a rate of 0 is determined, and so is a slope of 0', () => {
+  test('do not include a rate of 0 or a slope of 0', () => {
     const y = x.map(() => 2)
     const line = fitOne(expression('a*t + c'), { t: x, y }, { start: { a: 0, c: 0 } })
     const growth = fitOne(expression('c*exp(b*t)'), { t: x, y }, { start: { c: 1, b: 1 } })
@@ -395,7 +398,7 @@ describe('what the data do not determine', () => {
     }
   })
 
-  test('a constant y of our own models', () => {
+  test('are reported for a constant y with built-in models', () => {
     const t = x.map((k) => k + 1)
     const { errors, reason, unidentifiable } = fitOne(models.fourPL({ x: 't' }), { t, y: t.map(() => 2) }, {})
     expect([reason, unidentifiable]).toEqual(['singular', ['slope', 'ec50']])
@@ -403,12 +406,12 @@ describe('what the data do not determine', () => {
   })
 })
 
-describe('many fits', () => {
+describe('a batch of fits', () => {
   const ragged = Array.from({ length: 40 }, (_, i) => dataOf(i + 1, 5 + ((i * 7) % 30)))
   const columns = { t: ragged.map(({ t }) => t), y: ragged.map(({ y }) => y) }
   const starts = { a: ragged.map((_, i) => 1 + i / 40), b: 1, c: 0 }
 
-  test('of different lengths are each the fit alone, to the bit', () => {
+  test('of different lengths equals single fits, to the bit', () => {
     const many = fitManySync(decay, columns, { start: starts })
     for (const [i, of] of ragged.entries()) {
       expect(found(many.at(i)), `fit ${i}`).toBe(
@@ -417,7 +420,7 @@ describe('many fits', () => {
     }
   })
 
-  test('do not depend on their order', () => {
+  test('does not depend on the order of the fits', () => {
     const reversed = { t: columns.t.toReversed(), y: columns.y.toReversed() }
     const [one, other] = [
       fitManySync(decay, columns, { start: starts }),
@@ -426,7 +429,7 @@ describe('many fits', () => {
     for (let i = 0; i < 40; i++) expect(found(one.at(i))).toBe(found(other.at(39 - i)))
   })
 
-  test('that cannot be done have a reason, and the others their bits', () => {
+  test('reports reasons for impossible fits, and does not change the bits of the others', () => {
     const good = dataOf(1, 20)
     const broken: readonly (readonly [Data, string])[] = [
       [{ t: good.t.slice(0, 2), y: good.y.slice(0, 2) }, 'too-few-points'],
@@ -446,7 +449,7 @@ describe('many fits', () => {
 })
 
 describe('several starts', () => {
-  // Many a false minimum, by frequency.
+  // The frequency leads to many local minima.
   const wave = expression('a*sin(w*t + p)')
   const next = random(5)
   const t = Array.from({ length: 60 }, (_, k) => k / 10)
@@ -458,7 +461,7 @@ describe('several starts', () => {
   }
 
   test.each(['latinHypercube', 'sobol', 'uniform'] as const)(
-    'of %s find the best minimum and tell of others',
+    'of %s find the best minimum and report the others',
     (sample) => {
       const alone = fitOne(wave, { t, y }, { start: box })
       const one = fitOne(wave, { t, y }, { start: box, multiStart: { count: 50, sample, seed: 1 } })
@@ -470,7 +473,7 @@ describe('several starts', () => {
       expect(one.minima[0].values).toEqual(one.values)
       const costs = one.minima.map(({ chiSquared }) => chiSquared)
       expect(costs).toEqual([...costs].sort((a, b) => a - b))
-      // The first start is the fit's own: its end is one of them.
+      // The first start is the fit's own, so its solution is among the minima.
       const own = one.minima.filter(
         ({ values }) => Math.abs(values.w - alone.values.w) < 1e-3 * alone.values.w,
       )
@@ -478,7 +481,7 @@ describe('several starts', () => {
     },
   )
 
-  test('are the same for each of many fits as for one alone, to the bit', () => {
+  test('give the same results in a batch as for a single fit, to the bit', () => {
     const other = y.map((value, k) => value * 0.9 + Math.cos(k))
     const options = { start: box, multiStart: 20 }
     const many = fitManySync(wave, { t, y: [y, other, y] }, options)
@@ -491,7 +494,7 @@ describe('several starts', () => {
 })
 
 test.each(['squared', 'huber', 'softL1', 'cauchy'] as const)(
-  "adam ends at Levenberg-Marquardt's minimum of %s",
+  "adam reaches Levenberg-Marquardt's minimum of %s",
   (loss) => {
     const of = dataOf(11, 30, 0.1)
     const options: FitManyOptions = { start, loss, lossScale: 0.05 }
@@ -506,7 +509,7 @@ test.each(['squared', 'huber', 'softL1', 'cauchy'] as const)(
   },
 )
 
-test('results of many fits are those of each, as columns', () => {
+test('results of a batch are the columns of single results', () => {
   const of = [dataOf(1, 20), dataOf(2, 20), dataOf(3, 20)]
   const many = fitManySync(decay, { t: of.map(({ t }) => t), y: of.map(({ y }) => y) }, { start })
   expect(many.length).toBe(3)

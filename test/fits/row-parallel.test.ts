@@ -1,4 +1,4 @@
-/** Fits with so many rows that these are lanes: the same bits everywhere, alone and among others. */
+/** Fits with so many rows that rows become lanes. Their bits are the same everywhere, alone and in batches. */
 
 import { expression } from 'antigrad'
 import {
@@ -16,7 +16,7 @@ import { waysToRun } from '../support.js'
 
 const decay = expression('a*exp(-b*t) + c')
 const start = { a: 1, b: 1, c: 0 }
-/** Blocks have 256 rows, and pieces 16 blocks. */
+/** A block has 256 rows, and a chunk 16 blocks. */
 const lengths = [256, 255, 257, 300, 4096, 4097, 9001, 300, 511, 20_000]
 const next = random(29)
 const t = lengths.map((rows) => Float64Array.from({ length: rows }, () => 5 * next()))
@@ -36,14 +36,14 @@ const cases: readonly (readonly [string, FitManyOptions])[] = [
   ['profiled', { start, intervals: profileIntervals() }],
 ]
 
-describe.each(cases)('%s', (_, options) => {
+describe.each(cases)('long fits of %s', (_, options) => {
   test('have the same bits on every engine, instruction set and number of threads', () => {
     const results = ways.map((way) => all(fitManySync(decay, { t, y }, { ...options, ...way })))
     expect(new Set(results).size).toBe(1)
   })
 })
 
-test('have the same bits alone, by a promise, and of data that all share', async () => {
+test('long fits have the same bits alone, by a promise, and with shared data', async () => {
   const many = fitManySync(decay, { t, y }, { start })
   expect(all(await fitMany(decay, { t, y }, { start }))).toBe(all(many))
   for (const [i, own] of t.entries()) {
@@ -57,8 +57,8 @@ test('have the same bits alone, by a promise, and of data that all share', async
   expect(shared.values.a[2]).toBe(many.values.a[6])
 })
 
-test('find what sums row by row find, to all but the last digits', () => {
-  // 255 rows are summed one by one.
+test('long fits agree with row-by-row sums to all but the last digits', () => {
+  // 255 rows are summed row by row.
   const rows = (count: number) => ({ x: t[6].slice(0, count), y: y[6].slice(0, count) })
   const model = models.exponential()
   const weights = Float64Array.from({ length: 256 }, (_, k) => (k < 255 ? 1 : 1e-12))
@@ -67,7 +67,7 @@ test('find what sums row by row find, to all but the last digits', () => {
     expect(more.values[name] / few.values[name]).toBeCloseTo(1, 9)
 })
 
-test('of rows with something that is not finite are told of', () => {
+test('long fits report rows that are not finite', () => {
   for (const at of [0, 255, 256, 4095, 4096, 8999, 9000]) {
     const spoiled = y[6].slice()
     spoiled[at] = Infinity

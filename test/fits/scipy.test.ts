@@ -1,4 +1,4 @@
-/** Random fits against SciPy: values, covariance and χ² of 200 problems of nine kinds. */
+/** Random fits compared with SciPy: values, covariance and χ² of 200 problems of nine kinds. */
 
 import { readFileSync } from 'node:fs'
 import { expression } from 'antigrad'
@@ -25,9 +25,9 @@ const { problems } = JSON.parse(readFileSync(new URL('../data/fits.json', import
 const kinds = [...new Set(problems.map(({ kind }) => kind))]
 
 /**
- * How far a fit may be from SciPy's: values in standard errors, covariances as parts of both errors, χ² as part of
- * itself. At the default tolerance the worst are about 1e-5, 5e-5 and 3e-11, at 1e-14 1e-7, 4e-7 and 1e-14, which is as
- * near as SciPy itself comes.
+ * Allowed distances from SciPy: values in standard errors, covariances relative to both errors, and relative χ². At the
+ * default tolerance the largest distances are about 1e-5, 5e-5 and 3e-11. At 1e-14 they are 1e-7, 4e-7 and 1e-14, about
+ * the accuracy of SciPy itself.
  */
 const distances = [
   [1e-10, { values: 5e-5, covariance: 2e-4, chiSquared: 1e-10 }],
@@ -42,7 +42,7 @@ test('there are 200 problems of nine kinds, at least ten of each', () => {
 })
 
 describe.each(distances)('at a tolerance of %d', (tolerance, most) => {
-  test.each(kinds)('%s', (kind) => {
+  test.each(kinds)('agrees with SciPy: %s', (kind) => {
     for (const golden of problems.filter((one) => one.kind === kind)) {
       const { model, data, start, options, free, values, covariance, chiSquared } = golden
       const found = fitOne(expression(model), data, { y: 'y', start, tolerance, ...options })

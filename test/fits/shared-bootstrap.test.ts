@@ -1,4 +1,4 @@
-/** The bootstrap of fits with shared parameters: as that of a single fit, where there is one group. */
+/** The bootstrap of fits with shared parameters, which for a single group equals that of a plain fit. */
 
 import { type EngineName, engines, expression } from 'antigrad'
 import {
@@ -16,7 +16,7 @@ const decay = expression('a*exp(-k*x) + c')
 const start = { a: 4, c: 0.5, k: 1 }
 const kinds = ['residuals', 'cases', 'parametric'] as const
 
-/** Decays of the same rate. */
+/** Decays with a common rate. */
 function decays(groups: number, rows: number, seed = 1) {
   const next = random(seed)
   const x = Array.from({ length: rows }, (_, row) => (6 * row) / rows)
@@ -27,7 +27,7 @@ function decays(groups: number, rows: number, seed = 1) {
   return { x, y }
 }
 
-/** The largest difference of columns, in units; what is NaN in one is so in both. */
+/** The largest difference of columns, in units; NaN must match NaN. */
 function farthest(ours: ArrayLike<number>, theirs: ArrayLike<number>, unit: number): number {
   expect(ours.length).toBe(theirs.length)
   return Array.from(ours).reduce((most, x, k) => {
@@ -36,8 +36,8 @@ function farthest(ours: ArrayLike<number>, theirs: ArrayLike<number>, unit: numb
   }, 0)
 }
 
-describe.each(kinds)('%s', (kind) => {
-  test('one group has the refits of an ordinary fit, and their intervals and bands', () => {
+describe.each(kinds)('shared bootstrap of %s', (kind) => {
+  test('a single group has the replicates of a plain fit, and its intervals and bands', () => {
     const { x, y } = decays(1, 14)
     const given = { a: { start: 4, positive: true }, c: 0.5, k: 1 }
     const derive = { half: 'log(2)/k' }
@@ -67,7 +67,7 @@ describe.each(kinds)('%s', (kind) => {
     expect(all.bias.shared.k).toBe(ours.bias.k)
   })
 
-  test('all engines draw and fit the same bits, with a promise too; each refit has its own numbers', async () => {
+  test('engines and promises draw and fit the same bits, and each replicate has its own draws', async () => {
     const { x, y } = decays(5, 9, 3)
     const of = (more: Partial<SharedOptions>) =>
       fitSharedSync(decay, { x, y }, { shared: ['k'], start, ...more })
@@ -83,7 +83,7 @@ describe.each(kinds)('%s', (kind) => {
       const [first, ...others] = [...all, promised].map((one) => numbers(one.at(group)))
       for (const other of others) expect(other).toEqual(first)
     }
-    // Fewer are the first ones of more.
+    // Fewer replicates are the first ones of a longer run.
     const fewer = bootstrapSync(of({}), { kind, count: 2, seed: 2 })
     const values = (one: typeof fewer) => Array.from(one.at(3).values.a)
     expect(values(fewer)).toEqual(values(promised).slice(0, 2))
@@ -91,7 +91,7 @@ describe.each(kinds)('%s', (kind) => {
     expect(values(bootstrapSync(of({}), { kind, count: 2, seed: 3 }))).not.toEqual(values(fewer))
   })
 
-  test('errors and intervals of linear models are those of the covariance', () => {
+  test('errors and intervals of linear models agree with the covariance', () => {
     const line = expression('a*x + b')
     const x = Array.from({ length: 30 }, (_, row) => row / 10)
     const next = random(5)
@@ -112,7 +112,7 @@ describe.each(kinds)('%s', (kind) => {
   })
 })
 
-test('what is skewed has intervals corrected by all rows, as the fit of columns of 0 and 1 has them', () => {
+test('skewed parameters have intervals corrected over all rows, like a plain fit with indicator columns', () => {
   const { x, y } = decays(3, 12, 9)
   const is = [0, 1, 2].map((k) => y.flatMap((column, other) => column.map(() => Number(k === other))))
   const sum = (name: string) => [0, 1, 2].map((k) => `${name}${k}*g${k}`).join(' + ')
@@ -124,7 +124,7 @@ test('what is skewed has intervals corrected by all rows, as the fit of columns 
   const found = fitSharedSync(decay, { x, y }, { shared: ['k'], start })
   const options = { count: 3000, seed: 1 } as const
   const [golden, ours] = [bootstrap(one, options), bootstrapSync(found, options)]
-  /** By what both ends of 'bca' are off those of 'percentile', in errors: what bias and skewness make. */
+  /** The distance of the 'bca' endpoints from the 'percentile' endpoints in errors, due to bias and skewness. */
   const off = (of: { intervals: typeof golden.intervals }, name: string) => {
     const [bca, plain] = (['bca', 'percentile'] as const).map((method) => of.intervals(0.9, method))
     return [0, 1].map((end) => (bca[name as 'k'][end] - plain[name as 'k'][end]) / one.errors[name as 'k'])
@@ -142,7 +142,7 @@ test('what is skewed has intervals corrected by all rows, as the fit of columns 
   }
 })
 
-test('a shared parameter has one interval, whichever group is asked: rows of all groups make it', () => {
+test('a shared parameter has one interval in all groups, because the rows of all groups determine it', () => {
   const { x, y } = decays(3, 12, 4)
   const outlying = y.map((of, k) => of.map((at, row) => (k === 0 && row === 3 ? at + 2 : at)))
   const all = bootstrapSync(fitSharedSync(decay, { x, y: outlying }, { shared: ['k'], start }), {
@@ -153,7 +153,7 @@ test('a shared parameter has one interval, whichever group is asked: rows of all
   expect(all.at(0).intervals(0.9, 'percentile').k).not.toEqual(first)
 })
 
-test('where nothing can be drawn there are no refits, and it says why', () => {
+test('a fit without possible replicates reports the reason', () => {
   const x = [0, 1, 2, 3]
   const flat = fitSharedSync(
     decay,
@@ -182,7 +182,7 @@ test('where nothing can be drawn there are no refits, and it says why', () => {
   expect(() => bootstrapSync(counts, { kind: 'cases', count: 1_000_000_0 })).toThrow(/count/)
 })
 
-test('a signal ends it, and progress is told', async () => {
+test('a shared bootstrap ends on a signal, and reports progress', async () => {
   const { x, y } = decays(3, 9)
   const found = fitSharedSync(decay, { x, y }, { shared: ['k'], start })
   const stop = new AbortController()
@@ -196,7 +196,7 @@ test('a signal ends it, and progress is told', async () => {
     },
   })
   await expect(refits).rejects.toThrow('enough')
-  // Each may be told again, and so may 0, if they take long.
+  // Progress can be reported twice, and can be 0, if the machine is slow.
   expect([...new Set(told)].filter((done) => done > 0).slice(0, 3)).toEqual([1, 2, 3])
   expect(told.length).toBeLessThan(2000)
 })

@@ -1,4 +1,4 @@
-/** Fits with shared parameters: against SciPy, and what they promise. */
+/** Fits with shared parameters, compared with SciPy, and their documented properties. */
 
 import { readFileSync } from 'node:fs'
 import { engines, expression } from 'antigrad'
@@ -17,7 +17,7 @@ import { describe, expect, test } from 'vitest'
 import { inBits, random } from '../helpers.js'
 
 type Columns = Readonly<Record<string, readonly (number | null)[]>>
-/** Of several models a record for each group, else a list by group of each parameter. */
+/** Local parameters: an object per group for several models, otherwise an array over groups per parameter. */
 type Own<T> = Readonly<Record<string, T>> | readonly Readonly<Record<string, number | null>>[]
 
 interface Numbers<T> {
@@ -50,7 +50,7 @@ const { cases } = JSON.parse(readFileSync(new URL('../data/fits-shared.json', im
   readonly cases: readonly Golden[]
 }
 
-/** Where parameters of a golden case start, and what they may be. */
+/** Starting values and bounds of a golden case. */
 function startOf({ start, bounds = {} }: Golden): Required<SharedOptions>['start'] {
   const own = Array.isArray(start.own) ? Object.assign({}, ...start.own) : start.own
   return Object.fromEntries(
@@ -72,14 +72,14 @@ function fitted(golden: Golden, more: Partial<SharedOptions> = {}): SharedFit {
   })
 }
 
-/** Golden numbers of own parameters, as columns by group; NaN where there is none. */
+/** Golden values of local parameters as columns over groups; NaN if a value is missing. */
 function columnsOf(own: Own<readonly (number | null)[]>, sets: number): Columns {
   if (!Array.isArray(own)) return own as Columns
   const names = [...new Set(own.flatMap((one) => Object.keys(one)))]
   return Object.fromEntries(names.map((name) => [name, Array.from({ length: sets }, (_, k) => own[k][name])]))
 }
 
-/** The largest difference, in units of each number's own; where golden has null, ours has to be NaN. */
+/** The largest difference, each in its own unit. Golden nulls must match NaN. */
 function farthest(
   ours: ArrayLike<number>,
   golden: readonly (number | null | undefined)[],
@@ -95,12 +95,12 @@ function farthest(
   }, 0)
 }
 
-describe.each(cases.map((golden) => [golden.name, golden] as const))('%s', (_, golden) => {
+describe.each(cases.map((golden) => [golden.name, golden] as const))('shared fits of %s', (_, golden) => {
   const { sets, shared } = golden
   test.each([
     ['errors', 'errors', false],
     ['errors of known σ', 'errorsKnownSigma', true],
-  ] as const)('values, %s, covariance and χ² are those of SciPy', (_, of, absoluteSigma) => {
+  ] as const)("have SciPy's values, %s, covariance and χ²", (_, of, absoluteSigma) => {
     const found = fitted(golden, { absoluteSigma })
     expect(found.reason, found.message).toBe('converged')
     expect(found.degreesOfFreedom).toBe(golden.dof)
@@ -118,7 +118,7 @@ describe.each(cases.map((golden) => [golden.name, golden] as const))('%s', (_, g
     ] as unknown as [Float64Array, Float64Array, number[], (number | null)[]][]
     for (const [values, errors, goldenValues, goldenErrors] of pairs) {
       const error = (k: number) => goldenErrors[k] ?? Math.abs(goldenValues[k]) * 1e-10 + 1e-300
-      // A value at a bound is the bound.
+      // A value at a bound equals the bound.
       expect(
         farthest(
           values,
@@ -144,7 +144,7 @@ describe.each(cases.map((golden) => [golden.name, golden] as const))('%s', (_, g
   })
 })
 
-/** Decays of one rate: rows in turn, so that groups are not side by side. */
+/** Decays with a common rate. Rows of different groups alternate. */
 function decays(groups: number, rows: number, seed = 3) {
   const next = random(seed)
   const of = Array.from({ length: groups }, () => ({ a: 2 + 6 * next(), c: next() }))
@@ -161,7 +161,7 @@ function decays(groups: number, rows: number, seed = 3) {
 const decay = expression('a*exp(-k*x) + c')
 const start = { a: 4, c: 0, k: 1 }
 
-test('one group is an ordinary fit', () => {
+test('a single group equals a plain fit', () => {
   const { x, y } = decays(1, 20)
   const one = fitOne(decay, { x, y }, { start, tolerance: 1e-14 })
   const found = fitSharedSync(decay, { x: [x], y: [y] }, { shared: ['k'], start })
@@ -177,7 +177,7 @@ test('one group is an ordinary fit', () => {
   }
 })
 
-test('a column of labels and lists by group are the same; the promise too', async () => {
+test('a label column and arrays per group give the same fit, also by a promise', async () => {
   const data = decays(5, 9)
   const long = fitSharedSync(decay, data, { group: 'group', shared: ['k'], start })
   const lists = (column: readonly number[]) =>
@@ -191,7 +191,7 @@ test('a column of labels and lists by group are the same; the promise too', asyn
   expect(inBits(promised.values)).toEqual(inBits(long.values))
 })
 
-test('engines and numbers of threads agree in every bit', () => {
+test('shared fits have the same bits on every engine and number of threads', () => {
   const data = decays(700, 7)
   const of = (more: object) => {
     const { values, errors, covariance, chiSquared } = fitSharedSync(decay, data, {
@@ -208,7 +208,7 @@ test('engines and numbers of threads agree in every bit', () => {
   }
 })
 
-describe('beside an ordinary fit, in which groups are told apart by columns of 0 and 1', () => {
+describe('a shared fit equals a plain fit with indicator columns', () => {
   const groups = ['A', 'B', 'C', 'D']
   const data = decays(4, 12, 5)
   const labels = data.group.map((label) => groups[Number(label.slice(1))])
@@ -327,7 +327,7 @@ describe('beside an ordinary fit, in which groups are told apart by columns of 0
     }
   })
 
-  test('a parameter by subset', async () => {
+  test('with a parameter per subset', async () => {
     const isLeft = plate.map((of) => Number(of === 'left'))
     const text = `${of('a')}*exp(-(kL*left + kR*(1 - left))*x) + c`
     const one = fitOne(
@@ -363,7 +363,7 @@ describe('beside an ordinary fit, in which groups are told apart by columns of 0
     )
   })
 
-  test('several values of one model', () => {
+  test('with several responses of one model', () => {
     const slope = x.map((at, row) => at * 0.5 + labels[row].charCodeAt(0) / 100)
     const stacked = (a: readonly number[], b: readonly number[]) => [...a, ...b]
     const zeros = x.map(() => 0)
@@ -395,7 +395,7 @@ describe('beside an ordinary fit, in which groups are told apart by columns of 0
   })
 })
 
-test('weights by the model that are none are told of, and rows that miss something have none', () => {
+test('weights by the model are reported if they are not finite, and are NaN for dropped rows', () => {
   const data = {
     x: [0, 1, 2, 3],
     y: [
@@ -426,7 +426,7 @@ test('weights by the model that are none are told of, and rows that miss somethi
   expect(Number.isNaN(low[4])).toBe(false)
 })
 
-test('fixed parameters, those that follow from others, and what is derived', () => {
+test('fixed parameters, derived parameters and derived quantities are supported', () => {
   const { x, y } = decays(1, 20)
   const of = { a: 4, k: 1, c: { start: 0.6, fixed: true }, half: { expr: 'log(2)/k' } }
   const text = 'a*2^(-x/half) + c'
@@ -453,9 +453,9 @@ test('fixed parameters, those that follow from others, and what is derived', () 
   }
 })
 
-test('a group that does not determine its parameters is told of, and spoils no other', () => {
+test('a group that does not determine its parameters is reported, and affects no other group', () => {
   const { x, y, group } = decays(6, 8)
-  // No slope by c nor a is there: a group of one row has two parameters.
+  // c and a determine no slope: a group with one row has two parameters.
   const keep = group.map((label, row) => label !== 'g3' || x[row] === 0)
   const of = <T>(column: readonly T[]) => column.filter((_, row) => keep[row])
   const options = { group: 'g', shared: ['k'], start }
@@ -470,7 +470,7 @@ test('a group that does not determine its parameters is told of, and spoils no o
   expect(found.errors.local.c[3]).toBeNaN()
 })
 
-test('guesses of our models: each group its own, and what is shared at their median', () => {
+test('built-in models guess local parameters per group, and shared parameters by the median', () => {
   const next = random(8)
   const x = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100]
   const y = Array.from({ length: 9 }, (_, k) =>
@@ -482,7 +482,7 @@ test('guesses of our models: each group its own, and what is shared at their med
   expect(found.values.shared.top).toBeGreaterThan(98)
 })
 
-test('what is missing is left out on request', () => {
+test('rows with missing values are dropped on request', () => {
   const { x, y, group } = decays(5, 9)
   const gappy = y.map((number, row) => (row === 7 ? null : number))
   const options = { group: 'g', shared: ['k'], start }
@@ -492,7 +492,7 @@ test('what is missing is left out on request', () => {
   expect([found.reason, found.droppedRows, found.observations]).toEqual(['converged', 1, 44])
 })
 
-test('a dose that is missing is none of 0, though a condition would take it for that', () => {
+test('a missing dose is not a dose of 0, even if a condition treats it that way', () => {
   const next = random(8)
   const x = [0.01, 0.1, 1, 10, 100]
   const y = [1, 2, 3].map((k) => x.map((at) => 2 + 98 / (1 + k / at) + next()))
@@ -508,14 +508,14 @@ test('a dose that is missing is none of 0, though a condition would take it for 
   expect(fitSharedSync(model, { x: dose, y }, { ...options, missing: 'drop' }).observations).toBe(14)
 })
 
-test('what is derived may come before what it is made of', () => {
+test('derived quantities can be listed before the quantities they use', () => {
   const { x, y } = decays(1, 20)
   const derive = { twice: '2*half', half: 'log(2)/k' }
   const { values } = fitSharedSync(decay, { x: [x], y: [y] }, { shared: ['k'], start, derive }).at(0)
   expect(values.twice).toBeCloseTo((2 * Math.log(2)) / values.k, 10)
 })
 
-test('data that a curve meets exactly', () => {
+test('a curve can fit the data exactly', () => {
   const x = [0, 1, 2, 3, 4]
   const y = [3, 5].map((a) => x.map((at) => a * Math.exp(-0.7 * at) + 1))
   const found = fitSharedSync(decay, { x, y }, { shared: ['k'], start })
@@ -530,13 +530,13 @@ test('data that a curve meets exactly', () => {
   expect([lowReason, highReason]).toEqual(['unavailable', 'unavailable'])
 })
 
-test('from a far start it is at a minimum, or says that it is not', () => {
+test('from a distant start, the fit reaches a minimum or reports that it did not', () => {
   const x = [0, 1, 2, 3, 4, 5, 6, 7]
   const next = random(5)
   const y = [2, 4, 7].map((a) => x.map((at) => a * (at + 1) ** -1.2 + 0.05 * (next() - 0.5)))
   const power = expression('a*(x + 1)^n')
   const near = fitSharedSync(power, { x, y }, { shared: ['n'], start: { a: 1, n: 1 } })
-  // Derivatives there are 10⁹ times as large as at the minimum, which is found all the same.
+  // Derivatives there are 1e9 times larger than at the minimum, which is reached nevertheless.
   const far = fitSharedSync(power, { x, y }, { shared: ['n'], start: { a: 1, n: 20 } })
   expect([far.reason, far.message]).toEqual(['converged', ''])
   expect(far.chiSquared / near.chiSquared).toBeCloseTo(1, 8)
@@ -546,7 +546,7 @@ test('from a far start it is at a minimum, or says that it is not', () => {
   }
 })
 
-test('from a start on the wrong side it begins again, as a single fit does', () => {
+test('from a start with the wrong sign, the fit restarts like a plain fit', () => {
   const { x, y, group } = decays(8, 12)
   const near = fitSharedSync(decay, { x, y, g: group }, { group: 'g', shared: ['k'], start })
   for (const k of [-3, -1, -0.5, 20]) {
@@ -564,7 +564,7 @@ test('from a start on the wrong side it begins again, as a single fit does', () 
   expect(reason).toBe('max-iterations')
 })
 
-test.each([10, 100, 1000])('from x that is %d and more it finds what it finds from 0', (origin) => {
+test.each([10, 100, 1000])('x from %d on gives the same fit as x from 0 on', (origin) => {
   const [at, next] = [Array.from({ length: 25 }, (_, row) => row / 6), random(7)]
   const y = Array.from({ length: 6 }, () => {
     const [a, b] = [1 + next(), 0.5 + next()]
@@ -585,7 +585,7 @@ test.each([10, 100, 1000])('from x that is %d and more it finds what it finds fr
   expect(far.errors.local.b[4] / near.errors.local.b[4]).toBeCloseTo(1, 5)
 })
 
-test('of several starts the best end is the result', () => {
+test('the best of several starts is the result', () => {
   const x = Array.from({ length: 40 }, (_, k) => k / 10)
   const next = random(11)
   const y = [2, 3, 1].map((a) => x.map((at) => a * Math.sin(7 * at) + 0.1 * (next() - 0.5)))
@@ -603,7 +603,7 @@ test('of several starts the best end is the result', () => {
   )
 })
 
-test('steps that bounds of one model cut are judged by what all models gain', () => {
+test('steps that the bounds of one model cut are judged by the gain of all models', () => {
   const x = [0, 1, 2, 3, 4, 5]
   const next = random(9)
   const of = (f: (at: number) => number) => x.map((at) => f(at) + 0.05 * (next() - 0.5))
@@ -616,7 +616,7 @@ test('steps that bounds of one model cut are judged by what all models gain', ()
   expect([found.reason, found.atBound]).toEqual(['converged', ['c[0]']])
 })
 
-test('more groups than a call has arguments: words about what is not finite, and labels of a subset', () => {
+test('more groups than a call can have arguments are supported in messages and subset labels', () => {
   const groups = 200_000
   const many = <T>(of: (k: number) => T) => Array.from({ length: groups }, (_, k) => of(k))
   const data = { x: [0, 1], y: many(() => [NaN, NaN]) }
@@ -629,7 +629,7 @@ test('more groups than a call has arguments: words about what is not finite, and
   )
 })
 
-test('ten thousand groups are fitted, as each by itself where the rate is known', () => {
+test('ten thousand groups equal separate fits if the rate is known', () => {
   const { x, y, group } = decays(10_000, 6)
   const found = fitSharedSync(decay, { x, y, g: group }, { group: 'g', shared: ['k'], start })
   expect(found.reason).toBe('converged')
@@ -642,7 +642,7 @@ test('ten thousand groups are fitted, as each by itself where the rate is known'
   expect(found.values.local.a[777]).toBeCloseTo(own.values.a[0], 7)
 })
 
-describe('what makes no sense is refused before anything is done', () => {
+describe('invalid shared fits are refused before any work', () => {
   const data = { x: [0, 1, 2, 3], y: [4, 3, 2, 1], g: ['a', 'a', 'b', 'b'] }
   const options = { group: 'g', shared: ['k'], start }
   test.each<[string, unknown, object, object]>([

@@ -1,4 +1,4 @@
-/** A covariance of y: generalized least squares beside 40 digits of mpmath, and what is refused. */
+/** A covariance of y: generalized least squares compared with 40 digits of mpmath, and refused calls. */
 
 import { ArgumentError, expression, OptionError } from 'antigrad'
 import {
@@ -16,13 +16,13 @@ import { inBits, random } from '../helpers.js'
 const n = 12
 const t = Array.from({ length: n }, (_, k) => k / 2)
 const y = t.map((at, k) => 4 * Math.exp(-at) + 1 + 0.1 * Math.sin(k * 77.7))
-/** What neighbors share, and what all do. */
+/** A correlation between neighbors, plus a common part. */
 const covariance = t.map((_, i) => t.map((_, j) => 0.01 * 0.6 ** Math.abs(i - j) + 0.02))
 const decay = expression('a*exp(-b*t) + c')
 const start = { a: 3, b: 0.8, c: 0.5 }
 
 describe('a covariance of y', () => {
-  test('gives what 40 digits give: a line', () => {
+  test('agrees with 40-digit arithmetic for a line', () => {
     const { values, errors, chiSquared, rSquared, degreesOfFreedom, observations } = fitOne(
       models.line({ x: 't' }),
       { t, y },
@@ -37,7 +37,7 @@ describe('a covariance of y', () => {
     expect([degreesOfFreedom, observations]).toEqual([10, 12])
   })
 
-  test('and a curve, of known errors', () => {
+  test('agrees with 40-digit arithmetic for a curve with known errors', () => {
     const options = { start, covariance, absoluteSigma: true, tolerance: 1e-14 }
     const { values, errors, chiSquared, reason } = fitOne(decay, { t, y }, options)
     expect(reason).toBe('converged')
@@ -50,7 +50,7 @@ describe('a covariance of y', () => {
     expect(chiSquared).toBeCloseTo(18.94099202442795, 9)
   })
 
-  test('that is diagonal is σ', () => {
+  test('that is diagonal equals σ', () => {
     const sigma = t.map((at) => 0.1 + at / 20)
     const diagonal = sigma.map((s, i) => sigma.map((_, j) => (i === j ? s * s : 0)))
     const tolerance = 1e-14
@@ -65,7 +65,7 @@ describe('a covariance of y', () => {
     }
   })
 
-  test('leaves curves, residuals and bands in rows as they were given', () => {
+  test('leaves curves, residuals and bands in the units of the rows', () => {
     const found = fitOne(decay, { t, y }, { start, covariance, derive: { half: 'log(2)/b' } })
     const { a, b, c } = found.values
     expect(Object.keys(found.values)).toEqual(['a', 'b', 'c', 'half'])
@@ -78,7 +78,7 @@ describe('a covariance of y', () => {
     expect(found.errors.half / found.values.half).toBeCloseTo(found.errors.b / b, 12)
   })
 
-  test('has errors, profiles, refits and tests that hold, of many fits at once', () => {
+  test('gives correct errors, profiles, replicates and tests of a batch', () => {
     const lower = covariance.map(() => new Float64Array(n))
     for (let i = 0; i < n; i++) {
       for (let j = 0; j <= i; j++) {
@@ -125,7 +125,7 @@ describe('a covariance of y', () => {
     expect(all[2]).toBe(all[0])
   })
 
-  test('takes names as they come', () => {
+  test('accepts any parameter and column names', () => {
     const names = expression('w__0*exp(-1e-1*t__1*e) + pi')
     const found = fitOne(names, { e: t, y }, { start: { w__0: 3, t__1: 5 }, covariance })
     const plain = fitOne(expression('a*exp(-0.1*b*t) + pi'), { t, y }, { start: { a: 3, b: 5 }, covariance })
@@ -135,7 +135,7 @@ describe('a covariance of y', () => {
     expect(derived.values.t__3).toBe(2 * derived.values.b)
   })
 
-  test('tells of fits that are none as others do', () => {
+  test('reports failed fits like other fits', () => {
     const sets = [y, y.with(2, Number.NaN), y]
     const found = fitManySync(decay, { t, y: sets }, { start, covariance })
     expect(Array.from(found.reason)).toEqual([1, 4, 1])
@@ -198,14 +198,14 @@ describe('a covariance is refused', () => {
     expect(with_(given)).toThrow(message)
   })
 
-  test('beside σ, weights, counts, rows that may miss something, and rules', () => {
+  test('with σ, weights, counts, missing rows or rules', () => {
     expect(with_(covariance, { sigma: y })).toThrow('sigma: expected none beside a covariance')
     expect(with_(covariance, { weights: '1/f' })).toThrow('weights: expected none beside a covariance')
     expect(with_(covariance, { loss: 'poisson' })).toThrow('loss: expected none beside a covariance')
     expect(with_(covariance, { missing: 'drop' })).toThrow('missing: expected none beside a covariance')
   })
 
-  test('where fits are compared that have not the same', () => {
+  test('in comparisons of fits with different covariances', () => {
     const one = fitOne(models.line({ x: 't' }), { t, y }, { covariance })
     const other = fitOne(
       decay,

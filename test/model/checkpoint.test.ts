@@ -150,7 +150,7 @@ test('a version that is not known and what is no save are refused with a sentenc
       () => optimizer.restore(given as SavedRun),
     ]) {
       expect(call).toThrow(CheckpointError)
-      expect(call).toThrow(`what was saved does not fit:\n${sentence}`)
+      expect(call).toThrow(`the saved run does not fit:\n${sentence}`)
     }
   }
   expect(inBits(optimizer.save())).toBe(before)

@@ -158,7 +158,7 @@ describe.each(Object.entries(bundlers))('%s', (_, [bundle, name, entry = 'progra
       engine: 'wasm',
       reasons: [
         `${addonPackage} is not installed`,
-        `\`npm install --include=optional\` here brings the addon; a bundle needs ${addonName} beside it`,
+        `\`npm install --include=optional\` here installs the addon; a bundle needs ${addonName} next to it`,
       ],
     })
   })

@@ -250,7 +250,7 @@ describe('without it', () => {
 
   test.each([
     ['nothing.node', /^ANTIGRAD_ADDON=nothing\.node does not load: /],
-    ['package.json', /^the addon is of another version: its kernels differ$/],
+    ['package.json', /^the addon has another version: its kernels differ$/],
   ])('ANTIGRAD_ADDON=%s', (ANTIGRAD_ADDON, reason) => {
     // Nothing stands in for what was asked for, though native/ has one.
     const { available, reasons } = inChild('return antigrad.engines().native', {
@@ -278,6 +278,6 @@ describe('without it', () => {
       manifest.version = '0.0.9'
       return addon
     }
-    withoutNative(await damaged(older), /^antigrad-.* is of version 0\.0\.9, but antigrad is of \d/)
+    withoutNative(await damaged(older), /^antigrad-.* has version 0\.0\.9, but antigrad has \d/)
   })
 })

@@ -1,7 +1,7 @@
 /**
- * One stretch of memory of an optimizer: tables that describe it, and then arrays. The parameters and
- * their gradients come first, then sums by tensor, and then each family's arrays of state.
- * crates/kernels/src/arena/layout.rs says what each field means, and table.rs beside it reads them.
+ * An arena is a block of memory that belongs to one optimizer: tables that describe it, followed by arrays. The arrays
+ * begin with the parameters and their gradients. Sums per tensor come next, and then the state arrays of each family.
+ * crates/kernels/src/arena/layout.rs defines each field, and table.rs next to it reads the fields.
  */
 
 import { EngineError, TensorError } from '../core/errors.js'
@@ -10,27 +10,27 @@ import * as layout from './layout.js'
 import { HASH } from './manifest.js'
 import { allocate, type Region } from './memory.js'
 
-// For the engines: in a bundle this file comes before theirs then, where gzip makes 100 bytes less of it.
+// Re-exported for the engines. This places the file before theirs in a bundle, which saves 100 bytes after gzip.
 export { allocate, RESERVED_BYTES, type Region } from './memory.js'
 
-/** Addresses that agree modulo this look alike to a processor's load and store units. */
+/** Load and store units of processors cannot tell addresses apart that are equal modulo this period. */
 const ADDRESS_PERIOD = 4096
-/** Arrays that every arena has. */
+/** The number of arrays that every arena has. */
 const COMMON_ARRAY_COUNT = layout.ROW_LISTS + 1
-/** The most passes that a plan has room for: where there are more, what it saves of each is little beside the rest. */
+/** The maximum number of passes in a plan. With more passes, the saving per pass is negligible. */
 const MAX_PLANNED_PASSES = 16
-/** The most coefficients of stages that are no rule's, the pipeline's aside. */
+/** The maximum number of coefficients of stages outside the rule, without those of the pipeline. */
 const MAX_PLANE_COEFFICIENTS = 6
 
-/** Tensors that lie side by side and have the same arrays. */
+/** Adjacent tensors that have the same state arrays. */
 export interface Family {
   readonly tensors: number
-  /** The names of its arrays of state, and of what it has by tensor. */
+  /** The names of the state arrays, and of the arrays with one value per tensor. */
   readonly state: readonly string[]
   readonly byTensor: readonly string[]
-  /** How many of the last arrays of state have numbers by row, and by column; none by default. */
+  /** The number of trailing state arrays that have values per row or per column; 0 by default. */
   readonly lines?: number
-  /** The most coefficients of its kernels, the pipeline's aside. */
+  /** The largest number of coefficients of its kernels, without those of the pipeline. */
   readonly coefficients: number
 }
 
@@ -40,62 +40,68 @@ interface ArrayEntry {
   readonly byteOffset: number
   readonly first: number
   readonly length: number
-  /** Whether it has numbers by row (0) or by column (1). */
+  /** Whether the array has values per row (0) or per column (1). */
   readonly line: number | undefined
 }
 
-/** What is no matrix, as one. */
+/** The matrix dimensions of a tensor that is not a matrix. */
 export const NO_MATRIX: Matrix = [0, 0, 0]
 
 export class Arena {
   readonly region: Region
   readonly dtype: Dtype
-  /** How many elements each tensor has, and where it lies in the plane. */
+  /** The number of elements of each tensor, and its offset in the plane. */
   readonly lengths: number[]
   readonly offsets: number[]
-  /** What each is as matrices; zeros for those that are none. */
+  /** The matrix dimensions of each tensor; zeros for a tensor that is not a matrix. */
   readonly matrices: Matrix[]
-  /** How many rows it has in which it may be centralized or clipped; 0, the default, where it is no matrix. */
+  /**
+   * The number of rows in which each tensor can be centralized or clipped; 0, the default, for a tensor that is not a
+   * matrix.
+   */
   readonly units: number[]
-  /** The first tensor that is not there yet, and where it would lie. */
+  /** The index and the offset of the next tensor to be added. */
   #next = 0
   #end = 0
   #block = 0
   #list = 0
-  /** Where each one's list of rows begins. */
+  /** The offset of each tensor's row list. */
   readonly #lists: number[] = []
-  /** Where their own numbers begin in arrays by row, and by column. */
+  /** The offset of each tensor's values in the arrays per row and per column. */
   readonly #lines: (readonly [number, number])[] = []
-  /** Elements of a plane, padding included. */
+  /** The number of elements in a plane, including padding. */
   readonly length: number
-  /** For each family the number of its first array. */
+  /** The index of each family's first state array. */
   readonly firstArrays: readonly number[]
-  /** The tables, as 32-bit words, which nobody else gets; and where an engine reads them that cannot read them here. */
+  /**
+   * The tables as 32-bit words, to which no other code has access, and their copy in the arena for engines that cannot
+   * read them here.
+   */
   readonly words: Uint32Array
   readonly #written: Uint32Array
   /** Counts changes of the tables. */
   version = 0
-  /** Where there is room for an engine's plan of so many passes. */
+  /** The position of an engine's plan, and the number of passes that it can contain. */
   readonly plan: number
   readonly planned: number
-  /** Bytes of an element. */
+  /** Bytes per element. */
   readonly #size: number
   readonly #arrays: readonly ArrayEntry[]
   readonly #firstTensor: number
   readonly #firstSegment: number
   readonly #firstRow: number
   readonly #rowLength: number
-  /** Which engine has failed in the middle of it, and how. */
+  /** The engine that failed while using this arena, and its error message. */
   #failure: readonly [engine: string, reason: string] | null = null
 
   /**
-   * An arena, all zero, for tensors of these lengths, of which the families come one after the other.
+   * Allocates an arena, filled with zeros, for tensors of these lengths. The families are stored one after the other.
    *
-   * @param planes which of the arrays ACCUMULATED, AVERAGE and SLOW it has; none by default
-   * @param matrices what tensors are as matrices; null for those that are none
-   * @param room how many bytes SCRATCH has
-   * @param units how many rows each has; 0 for those that are no matrices
-   * @param spare how many lines are left for tensors to come, which have the arrays of the last family
+   * @param planes the optional arrays to include: ACCUMULATED, AVERAGE and SLOW; none by default
+   * @param matrices the matrix dimensions of each tensor; null if it is not a matrix
+   * @param room the size of SCRATCH in bytes
+   * @param units the number of rows of each tensor; 0 if it is not a matrix
+   * @param spare the number of spare lines for later tensors, which use the arrays of the last family
    */
   constructor(
     dtype: Dtype,
@@ -115,7 +121,7 @@ export class Arena {
     const blockCount = lengths.reduce((sum, n) => sum + countBlocks(n), spare)
     this.length = length
     const all = Array.from({ length: count })
-    // What is not there yet lies behind all else.
+    // Tensors that do not exist yet are placed behind all others.
     this.offsets = all.map(() => length)
     this.lengths = all.map(() => 0)
     this.matrices = all.map(() => NO_MATRIX)
@@ -205,7 +211,7 @@ export class Arena {
     for (let i = this.#next; i < count; i++) words[this.tensorAt(i) + layout.TENSOR_OFFSET] = length
   }
 
-  /** Whether others find room behind those that are there. */
+  /** Whether further tensors fit behind the existing ones. */
   hasRoom(tensors: readonly { readonly length: number; readonly units: number }[]): boolean {
     const end = tensors.reduce((end, { length }) => end + this.#padded(length), this.#end)
     const listed = tensors.reduce((listed, { units }) => listed + listLength(units), this.#list)
@@ -216,12 +222,12 @@ export class Arena {
     )
   }
 
-  /** A length, filled up to a whole line. */
+  /** The length, rounded up to whole lines. */
   #padded(length: number): number {
     return roundUp(length, layout.LINE / this.#size)
   }
 
-  /** Puts a tensor there; one of a family that has numbers by row or by column is none to come. */
+  /** Appends a tensor. Later tensors never belong to a family with values per row or per column. */
   add(length: number, matrix: Matrix, units: number): void {
     const i = this.#next++
     const [[rows, columns], [firstRow, firstColumn]] = [matrix, this.#lines[i] ?? NO_MATRIX]
@@ -248,43 +254,43 @@ export class Arena {
     this.version++
   }
 
-  /** Whether it was an `ArrayBuffer` and somebody has transferred it. */
+  /** Whether the arena is an `ArrayBuffer` that was transferred. */
   get isDetached(): boolean {
     return this.#written.length === 0
   }
 
   /**
-   * @throws TensorError where it is detached; EngineError where an engine has failed in the middle of it
+   * @throws TensorError if the arena is detached, EngineError if an engine failed while using it
    */
   checkUsable(): void {
     if (this.#failure !== null) throw this.fail(...this.#failure)
     if (!this.isDetached) return
-    const received = 'a detached array'
-    throw new TensorError('optimizer', 'an arena with its memory', received)
+    const received = 'a detached one'
+    throw new TensorError('optimizer', 'an attached arena', received)
   }
 
-  /** What is wrong where an engine has found tables that this class did not write. */
+  /** Builds the error for tables that this class did not write. */
   broken(): TensorError {
     this.checkUsable()
-    return new TensorError('optimizer', 'an arena that nothing else writes to', 'one that was overwritten')
+    return new TensorError('optimizer', 'an intact arena', 'an overwritten one')
   }
 
-  /** What is wrong where an engine has failed itself: from now on nobody can tell what is in here. */
+  /** Records that an engine failed, after which the contents are undefined, and builds the error. */
   fail(engine: string, reason: string): EngineError {
     this.#failure = [engine, reason]
-    return new EngineError(engine, [reason], 'has failed, and this optimizer is broken')
+    return new EngineError(engine, [reason], 'has failed, and this optimizer is unusable')
   }
 
   /**
-   * A whole array of elements, padding included, each at its place in the plane: where a family begins in
-   * the middle of it, what comes before is another array's.
+   * A whole array of elements, including padding, indexed by offset in the plane. If the family begins in the middle of
+   * the plane, earlier elements belong to other arrays.
    */
   elements(array: number): FloatArray {
     const { byteOffset, first, length } = this.#arrays[array]
     return this.#floats(byteOffset - first * this.#size, first + length)
   }
 
-  /** A tensor's part of an array of elements, or of what it has by row or by column. */
+  /** A tensor's part of an array with values per element, per row or per column. */
   view(array: number, tensor: number): FloatArray {
     const { byteOffset, first, line } = this.#arrays[array]
     if (line !== undefined) {
@@ -300,26 +306,26 @@ export class Arena {
     return new Typed(buffer, start + byteOffset, length)
   }
 
-  /** An array of float64 numbers: by tensor, or by block. */
+  /** A float64 array with values per tensor or per block. */
   numbers(array: number): Float64Array {
     const { byteOffset, length } = this.#arrays[array]
     return new Float64Array(this.region.buffer, this.region.byteOffset + byteOffset, length)
   }
 
-  /** The list of a tensor's rows that have gradients: how many, their numbers, and which gradient each has. */
+  /** The list of a tensor's rows with gradients: their count, their indices, and the index of each row's gradient. */
   list(tensor: number): Uint32Array {
     const at = this.#arrays[layout.ROW_LISTS].byteOffset + this.#lists[tensor] * 4
     const { buffer, byteOffset } = this.region
     return new Uint32Array(buffer, byteOffset + at, listLength(this.units[tensor]))
   }
 
-  /** Row `number` of coefficients: there are as many as tensors, and behind them the plane's. */
+  /** A row of coefficients. The arena has one row per tensor, and the last row belongs to the plane. */
   row(number: number): Float64Array {
     const at = (this.#firstRow + number * this.#rowLength * 2) * 4
     return new Float64Array(this.region.buffer, this.region.byteOffset + at, this.#rowLength)
   }
 
-  /** Writes the tables into the arena itself. */
+  /** Copies the tables into the arena's memory. */
   writeTables(): void {
     this.#written.set(this.words)
   }
@@ -330,22 +336,22 @@ export class Arena {
     this.version++
   }
 
-  /** Says whether passes over the plane leave a tensor out; none stays by default. */
+  /** Sets whether passes over the plane skip a tensor; by default they skip none. */
   setStays(tensor: number, stays: boolean): void {
     this.#set(this.tensorAt(tensor) + layout.TENSOR_FLAGS, stays ? layout.EXCLUDED : 0)
   }
 
-  /** Where a tensor begins among the words. */
+  /** The index of a tensor's first word. */
   tensorAt(number: number): number {
     return this.#firstTensor + number * layout.TENSOR
   }
 
-  /** Where a segment begins. */
+  /** The index of a segment's first word. */
   segmentAt(number: number): number {
     return this.#firstSegment + number * layout.SEGMENT
   }
 
-  /** The key of a tensor's name, for its noise. */
+  /** Sets the hash of a tensor's name, which seeds its noise. */
   setKey(tensor: number, key: number): void {
     this.#set(this.tensorAt(tensor) + layout.TENSOR_KEY, key)
   }
@@ -363,8 +369,9 @@ export class Arena {
   }
 
   /**
-   * Makes segment `number` of the tensors from `first` to `last`, whose state begins with array `array`, and
-   * what they have by tensor with `byTensor`; `kernels` has a number by stage, 0 or a hole for none.
+   * Writes a segment of the tensors from `first` to `last`. `array` is the index of their first state array, and
+   * `byTensor` that of their first array with values per tensor. `kernels` lists a kernel per stage; 0 or a hole means
+   * no kernel.
    */
   setSegment(
     number: number,
@@ -389,18 +396,18 @@ export class Arena {
     words[at + layout.SEGMENT_LATE_KERNELS] = kernels[2] | (kernels[3] << 16)
   }
 
-  /** Gives a segment other flags; what it is goes on to be so. */
+  /** Changes a segment's flags, except BY_ROW. */
   setFlags(segment: number, flags: number): void {
     const at = this.segmentAt(segment) + layout.SEGMENT_FLAGS
     this.#set(at, flags | (this.words[at] & layout.BY_ROW))
   }
 }
 
-/** Words of the list of so many rows, and those that a line has that is spare. */
+/** The number of words in a row list, and the number of words reserved per spare line. */
 const listLength = (units: number): number => (units > 0 ? 1 + 2 * units : 0)
 const SPARE_LIST = 8
 
-/** Extents of arrays whose numbers are of the dtype. */
+/** The extents of arrays whose elements have the arena's dtype. */
 const elementExtents: readonly number[] = [layout.ELEMENTS, layout.BY_LINE]
 
 const countBlocks = (length: number): number => Math.ceil(length / layout.BLOCK)
@@ -409,7 +416,10 @@ const roundUp = (x: number, multiple: number): number => Math.ceil(x / multiple)
 
 const modulo = (x: number, period: number): number => ((x % period) + period) % period
 
-/** By how much the starts of planes are moved apart, so that they do not collide; 0 where all is small. */
+/**
+ * The distance between the start addresses of planes modulo the period, so that they do not collide; 0 for small
+ * arenas.
+ */
 function staggered(bytes: number, planes: number): number {
   return bytes * planes <= ADDRESS_PERIOD ? 0 : roundUp(ADDRESS_PERIOD / planes, layout.LINE)
 }

@@ -1,13 +1,13 @@
-/** Where in an arena's tables a range begins. */
+/** Binary searches in the tables of an arena. */
 
 import type { Arena } from './arena.js'
 
-/** The first tensor that ends behind the element at `at`; tensors are in the order of their places. */
+/** The first tensor that ends after the element at `at`; tensors are sorted by offset. */
 export function tensorEndingAfter({ offsets, lengths }: Arena, at: number): number {
   return partitionPoint(lengths.length, (i) => offsets[i] + lengths[i] <= at)
 }
 
-/** The first number for which `isBefore` is false. */
+/** The first index for which `isBefore` is false. */
 export function partitionPoint(count: number, isBefore: (number: number) => boolean): number {
   let [low, high] = [0, count]
   while (low < high) {

@@ -1,35 +1,38 @@
-/** Kernels: their descriptions, and their loops in TypeScript. */
+/** Descriptions of kernels, and their loops in TypeScript. */
 
 import { type Dtype, type FloatArray, type Matrix, type Round, rounding } from '../core/numbers.js'
 import type { Sum } from '../core/sums.js'
 import type { WasmModule } from '../webassembly/module.js'
 import { PIPELINE_DECAY } from './manifest.js'
 
-/** A kernel as the manifest describes it. */
+/** A kernel as described in the manifest. */
 export interface Kernel {
   readonly number: number
   readonly name: string
-  /** A hash of its equations in Rust, and of what all rules share: another one may compute other bits. */
+  /**
+   * A hash of the kernel's equations in Rust and of the code that all rules share. A kernel with another hash may
+   * compute other bits.
+   */
   readonly source: number
-  /** The names of its arrays of state. */
+  /** The names of the state arrays. */
   readonly state: readonly string[]
-  /** Where in a row each of its coefficients stands. */
+  /** The position of each coefficient in a row. */
   readonly row: Readonly<Record<string, number>>
-  /** The names of what it has by tensor. */
+  /** The names of the values per tensor. */
   readonly tensor: readonly string[]
-  /** What is summed by tensor after a pass, into the first of these. */
+  /** The sums per tensor that are computed after a pass, and stored in the first values per tensor. */
   readonly sums: readonly Sum[]
-  /** Whether it takes each tensor whole, as matrices; its loop is told of these. */
+  /** Whether the kernel processes whole tensors as matrices. Its loop receives their dimensions. */
   readonly isMatrix?: true
-  /** Of such a kernel, the names of its arrays of state by row and by column, behind the others. */
+  /** For a matrix kernel, the names of the state arrays per row and per column, which come after the others. */
   readonly lines?: readonly string[]
-  /** The WebAssembly module that has it; left out where the core's has. */
+  /** The WebAssembly module that contains the kernel; omitted if the core module does. */
   readonly module?: WasmModule
 }
 
 /**
- * A kernel's loop over the elements from … to − 1. State and coefficients, in the dtype, come by name;
- * what a stage leaves for the next one goes to `direction`.
+ * A kernel's loop over the elements from `from` to `to` − 1. State and coefficients are passed by name, in the dtype. A
+ * stage passes results to the next stage in `direction`.
  */
 export type LoopOf<K extends Kernel> = (
   theta: FloatArray,
@@ -45,16 +48,15 @@ export type LoopOf<K extends Kernel> = (
 /** The loop of any kernel. */
 export type Loop = LoopOf<Kernel>
 
-/** What makes a kernel's loop, once for each dtype. */
+/** Factories for a kernel's loop, one per dtype. */
 export interface LoopFactories<L> {
   readonly float32: (f: Round) => L
   readonly float64: (f: Round) => L
 }
 
 /**
- * A loop for both dtypes. A JavaScript compiler specializes a function by the types that it has met,
- * and one that has met both dtypes is nine times as slow: so the build writes the text of `make` a
- * second time, as `again`.
+ * A loop for both dtypes. JavaScript compilers specialize a function by the types that it has seen, and a function that
+ * has seen both dtypes is nine times slower. The build therefore writes the source of `make` a second time, as `again`.
  */
 export function twice<K extends Kernel, L = LoopOf<K>>(
   make: (f: Round) => L,
@@ -63,7 +65,7 @@ export function twice<K extends Kernel, L = LoopOf<K>>(
   return { float32: make, float64: again }
 }
 
-/** How many bytes a kernel computes in for a tensor that it takes as matrices. */
+/** The scratch memory in bytes that a kernel needs for a tensor of these matrix dimensions. */
 export type ScratchBytes = (matrix: Matrix, dtype: Dtype) => number
 
 interface KernelRegistration {
@@ -75,12 +77,12 @@ interface KernelRegistration {
 const kernels = new Map<number, KernelRegistration>()
 const loops = { float32: new Map<number, unknown>(), float64: new Map<number, unknown>() }
 
-/** Makes a kernel's loops known, and gives back its description. */
+/** Registers a kernel's loops, and returns its description. */
 export function kernel<const K extends Kernel>(description: K, made: LoopFactories<LoopOf<K>>): K {
   return register(description, made, () => 0)
 }
 
-/** The same of a kernel whose loops are of another kind. */
+/** Registers a kernel whose loops have another signature. */
 export function register<const K extends Kernel>(
   description: K,
   made: LoopFactories<unknown>,
@@ -92,7 +94,7 @@ export function register<const K extends Kernel>(
 
 const getRegistration = (number: number) => kernels.get(number) as KernelRegistration
 
-/** How many bytes it computes in. */
+/** The scratch memory of a kernel in bytes. */
 export function scratchBytes({ number }: Kernel, matrix: Matrix, dtype: Dtype): number {
   return getRegistration(number).bytes(matrix, dtype)
 }
@@ -102,7 +104,7 @@ export function getKernel(number: number): Kernel {
   return getRegistration(number).description
 }
 
-/** The loop of a kernel whose rule was imported; made once, so that the compiler sees few functions. */
+/** The loop of a kernel whose rule was imported. It is created once, so that the compiler sees few functions. */
 export function getLoop<L = Loop>(number: number, dtype: Dtype): L {
   let loop = loops[dtype].get(number)
   if (loop === undefined) {
@@ -112,7 +114,9 @@ export function getLoop<L = Loop>(number: number, dtype: Dtype): L {
   return loop as L
 }
 
-/** A kernel's coefficients by name, rounded to the dtype, from where they lie at the moment. */
+/**
+ * A kernel's coefficients by name, rounded to the dtype. The values are read from the current array of coefficients.
+ */
 export class Row {
   coefficients!: Float64Array
   readonly byName = this as unknown as Readonly<Record<string, number>>
@@ -121,7 +125,10 @@ export class Row {
 
   static readonly #made = { float32: new Map<Kernel, typeof Row>(), float64: new Map<Kernel, typeof Row>() }
 
-  /** A class for each kernel: to write a property by a name that varies is slow, and getters become inline. */
+  /**
+   * Creates a row. Each kernel has its own class, because getters are inlined and writing properties by a variable name
+   * is slow.
+   */
   static create(kernel: Kernel, dtype: Dtype): Row {
     let Named = Row.#made[dtype].get(kernel)
     if (Named === undefined) {

@@ -1,6 +1,6 @@
 /**
- * Kernels that take each tensor whole, as matrices; crates/kernels/src/kernel/matrices.rs and stages/matrices.rs are
- * the twins. This comes with the rules that have such kernels: a page without them has none of it.
+ * Kernels that process whole tensors as matrices. Their Rust counterparts are crates/kernels/src/kernel/matrices.rs and
+ * stages/matrices.rs. Rules with such kernels import this file, so pages without these rules do not load it.
  */
 
 import { type Dtype, type FloatArray, flush, type Matrix, smallestNormal } from '../core/numbers.js'
@@ -19,50 +19,50 @@ import {
   UNITS,
 } from './manifest.js'
 
-/** The names of a kernel's state by row and by column. */
+/** The names of a kernel's state arrays per row and per column. */
 type LineStateNames<K> = K extends { readonly lines: readonly (infer N extends string)[] } ? N : never
 
-/** A tensor as matrices, one behind the other; each array is the tensor's own. */
+/** A tensor as consecutive matrices. Each array covers this tensor alone. */
 export interface MatrixTensor<K extends Kernel> {
   readonly shape: Matrix
   readonly theta: FloatArray
-  /** The gradient, and the direction that a stage leaves for the next one. */
+  /** The gradient, or the direction that a stage passes to the next stage. */
   readonly g: FloatArray
   readonly state: { readonly [N in K['state'][number] | LineStateNames<K>]: FloatArray }
-  /** Of the tensor's name, where noise is added. */
+  /** The hash of the tensor's name, which seeds its noise. */
   readonly key: number
-  /** What the pipeline would do around a pass: parameters stay, and gradients become 0. */
+  /** Flags for work that the pipeline does around a pass: keep the parameters unchanged, and set the gradients to 0. */
   readonly holds: boolean
   readonly zeroes: boolean
 }
 
-/** What a kernel computes in for a tensor: how many numbers by name, of the tensor's dtype or of float64. */
+/** The scratch arrays that a kernel needs for a tensor: their lengths by name, in the tensor's dtype or in float64. */
 export type ScratchSizes = (shape: Matrix) => Readonly<Record<string, number | { readonly float64: number }>>
 
-/** The loop of such a kernel. Coefficients are not rounded. */
+/** The loop of a matrix kernel. Its coefficients are not rounded. */
 export type MatrixLoopOf<K extends Kernel, S extends ScratchSizes> = (
   tensor: MatrixTensor<K>,
   row: { readonly [N in keyof K['row']]: number },
   scratch: { readonly [N in keyof ReturnType<S>]: FloatArray },
 ) => void
 
-/** What a stage is told of the segment at hand. */
+/** The current segment, as a stage receives it. */
 export interface MatrixSegment {
   readonly stage: number
-  /** Whether it is the rule's last stage. */
+  /** Whether this is the rule's last stage. */
   readonly isLast: boolean
   readonly row: Row
-  /** Those of its flags that mean something in this stage. */
+  /** The flags that apply to this stage. */
   readonly flags: number
 }
 
-/** Runs a stage of the tensors that begin among the elements from … to − 1. */
+/** Runs a stage on the tensors that begin among the elements from `from` to `to` − 1. */
 export type MatrixStage = (segment: MatrixSegment, from: number, to: number) => void
 
-/** How it is made for state that begins with an array, by the kernel's number. */
+/** Factories of stages by kernel number, for state that begins at a given array. */
 export const matrixStages = new Map<number, (arena: Arena, array: number) => MatrixStage>()
 
-/** Makes the loops of such a kernel known, and what it computes in; gives back its description. */
+/** Registers a matrix kernel's loops and scratch sizes, and returns its description. */
 export function matrixKernel<const K extends Kernel, S extends ScratchSizes>(
   description: K,
   made: LoopFactories<MatrixLoopOf<NoInfer<K>, NoInfer<S>>>,
@@ -72,12 +72,12 @@ export function matrixKernel<const K extends Kernel, S extends ScratchSizes>(
   return register(description, made, (shape, dtype) => layOutScratch(scratch(shape), dtype).bytes)
 }
 
-/** Its stage on an arena, of tensors whose state begins with array number `array`. */
+/** Makes a kernel's stage for tensors whose state begins at array `array`. */
 function makeStage(arena: Arena, array: number, kernel: Kernel, scratch: ScratchSizes): MatrixStage {
   const { lengths, offsets, words, dtype } = arena
   const loop = getLoop<MatrixLoopOf<Kernel, ScratchSizes>>(kernel.number, dtype)
   const names = [...kernel.state, ...(kernel.lines ?? [])]
-  // Each is made once: views take as long to make as a small matrix takes.
+  // The arguments are cached per tensor, because creating views takes as long as processing a small matrix.
   const known: Parameters<typeof loop>[] = []
 
   const make = (i: number, { stage, row }: MatrixSegment): Parameters<typeof loop> => {
@@ -102,13 +102,13 @@ function makeStage(arena: Arena, array: number, kernel: Kernel, scratch: Scratch
   }
 }
 
-/** Rows, columns, and 0 for a tensor that is no matrix, which is one row. */
+/** Rows, columns and count of a tensor's units. A tensor that is not a matrix becomes one row, with count 0. */
 function unitsMatrix(units: number, length: number): Matrix {
   const rows = Math.max(units, 1)
   return [rows, length / rows, Math.min(units, 1)]
 }
 
-/** Where in the array SCRATCH each begins, in bytes, and how many all are; each begins with a line. */
+/** The byte offsets of the scratch arrays in SCRATCH, and their total size. Each array begins on a line. */
 function layOutScratch(wanted: ReturnType<ScratchSizes>, dtype: Dtype) {
   let bytes = 0
   const places = Object.entries(wanted).map(([name, count]) => {

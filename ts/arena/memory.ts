@@ -1,59 +1,58 @@
 /**
- * Where arenas live: in a `WebAssembly.Memory` that never grows, so that views stay good for life,
- * and that nobody holds but its arenas, so that the garbage collector frees it.
+ * Memory of arenas. An arena lives in a `WebAssembly.Memory` that never grows, so that views stay valid. Only arenas
+ * reference the memory, so the garbage collector can free it.
  *
- * Runtimes allow few live memories (browsers about a hundred), so small arenas share slabs: memories
- * that are filled from the front, never reused and collected with their last tenant. Once many
- * memories are alive, large arenas share larger slabs. Where no memory can be had, an arena is an
- * `ArrayBuffer`.
+ * Runtimes limit the number of live memories (browsers to about a hundred), so small arenas share memories, called
+ * slabs. A slab is filled from the front, never reused, and collected after its last arena. Once many memories are
+ * alive, large arenas share larger slabs. If no WebAssembly memory is available, an arena is an `ArrayBuffer`.
  */
 
 import { getMessage, MemoryError } from '../core/errors.js'
 
-/** Bytes at the start of each memory that belong to the module: 32 KiB of stack, see .cargo/config.toml, and data. */
+/** Bytes at the start of each memory that the module uses: 32 KiB of stack (see .cargo/config.toml), and data. */
 export const RESERVED_BYTES = 65536
 const PAGE = 65536
 const FIRST_SLAB_BYTES = 1 << 16
-/** The largest slab, a quarter of which is an arena that has a memory of its own. */
+/** The maximum slab size. Arenas of a quarter of this size or more have their own memory. */
 const MAX_SLAB_BYTES = 1 << 22
-/** From this many live memories on, slabs grow to 16 times the size. */
+/** The number of live memories from which slabs can be 16 times larger. */
 const MIN_MANY_MEMORIES = 32
 const MAX_SLAB_BYTES_WITH_MANY = 1 << 26
-/** What 32-bit addresses can reach, less a page. */
+/** The range of 32-bit addresses, minus one page. */
 const MAX_MEMORY_BYTES = 65535 * PAGE
 const ALIGNMENT = 64
 export const NO_WEBASSEMBLY = 'there is no WebAssembly here'
-/** What the arena's header can count. */
+/** The largest plane length that the arena's header can store. */
 const MAX_PLANE_LENGTH = 0xffffffff
 
-/** A stretch of a buffer that is an arena's alone. */
+/** A part of a buffer that belongs to one arena. */
 export interface Region {
   readonly buffer: ArrayBuffer
   readonly byteOffset: number
   readonly byteLength: number
-  /** The memory that the buffer belongs to; null for a plain `ArrayBuffer`. */
+  /** The memory that owns the buffer; null for a plain `ArrayBuffer`. */
   readonly memory: WebAssembly.Memory | null
-  /** Why it is a plain `ArrayBuffer`; null if it is not. */
+  /** The reason for using a plain `ArrayBuffer`; null for a WebAssembly memory. */
   readonly reason: string | null
 }
 
-/** What comes with the engine that can ask for huge pages: it is told of a large memory that is one arena's alone. */
+/** Hook for the engine that can request huge pages. It receives each large memory that belongs to a single arena. */
 export const importedAdvice: { give?: (memory: WebAssembly.Memory) => void } = {}
 
-/** Bytes from which on an arena's memory is to have huge pages: two of these. */
+/** The minimum size in bytes for huge pages: two of them. */
 const MIN_HUGE_PAGE_BYTES = 1 << 22
 
-/** How many memories are alive, as far as the garbage collector has told. */
+/** The number of live memories, as far as the garbage collector has reported. */
 let memories = 0
 const collected = new FinalizationRegistry(() => memories--)
 
-/** The slab that is being filled. Full ones are held by their tenants alone. */
+/** The current slab. Full slabs are referenced by their arenas only. */
 let slab = { memory: null as WebAssembly.Memory | null, next: 0, end: 0, size: FIRST_SLAB_BYTES / 2 }
 
 /**
- * A zeroed region, aligned to 64 bytes within its buffer.
+ * Allocates a zeroed region, aligned to 64 bytes within its buffer.
  *
- * @throws MemoryError where the runtime can hold it in neither way
+ * @throws MemoryError if neither kind of memory can be allocated
  */
 export function allocate(byteLength: number, planeLength: number): Region {
   if (planeLength > MAX_PLANE_LENGTH)
@@ -92,10 +91,10 @@ export function allocate(byteLength: number, planeLength: number): Region {
 }
 
 /**
- * A zeroed region in a memory that nobody else has; see {@link allocate}. It is an `ArrayBuffer` only where there is no
- * WebAssembly: the engines that want a memory do not begin there.
+ * Allocates a zeroed region in a memory of its own; see {@link allocate}. It is an `ArrayBuffer` only if WebAssembly is
+ * missing, because the engines that need a memory cannot start there.
  *
- * @throws MemoryError where there is none
+ * @throws MemoryError if the memory cannot be allocated
  */
 export function allocateAlone(byteLength: number): Region {
   const hasMemories = hasWebAssembly()
@@ -112,7 +111,7 @@ export function allocateAlone(byteLength: number): Region {
   }
 }
 
-/** Not in `node --jitless`, for example. */
+/** WebAssembly is missing, for example, in `node --jitless`. */
 export const hasWebAssembly = () => typeof WebAssembly !== 'undefined'
 
 function allocateBuffer(byteLength: number, reason: string): Region {
@@ -125,10 +124,10 @@ function makeRegion(memory: WebAssembly.Memory, byteOffset: number, byteLength: 
 
 function fixedMemory(bytes: number): WebAssembly.Memory & { readonly buffer: ArrayBuffer } {
   const pages = Math.ceil(bytes / PAGE)
-  // What somebody has put on every object is not asked.
+  // All options are set, so that nothing is read from Object.prototype.
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: false })
   memories++
-  // Views outlive the memory's own object.
+  // Registers the buffer, because views can outlive the memory object.
   collected.register(memory.buffer, undefined)
   return memory as WebAssembly.Memory & { readonly buffer: ArrayBuffer }
 }

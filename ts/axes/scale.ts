@@ -1,17 +1,17 @@
-/** Axes of numbers or of their logarithms: where a number is on them, and which are marked. */
+/** Linear and logarithmic axes: positions of numbers, and tick values. */
 
 import { exp, log } from '../functions/index.js'
 
 export interface AxisScale {
-  /** Where a number is; NaN where it has no logarithm. */
+  /** The position of a number on the axis; NaN if its logarithm does not exist. */
   position(x: number): number
-  /** What is there. */
+  /** The number at a position. */
   invert(place: number): number
-  /** Numbers that are marked between two places, so many or thereabouts. */
+  /** About `count` tick values between two positions. */
   ticks(low: number, high: number, count: number): number[]
 }
 
-/** Round numbers between two, so many or thereabouts: those of d3. */
+/** Returns about `count` round numbers between two numbers, as d3's ticks do. */
 type Ticks = AxisScale['ticks']
 
 const linear = (ticks: Ticks): AxisScale => ({ position: (x) => x, invert: (x) => x, ticks })

@@ -1,4 +1,6 @@
-/** Where a typed array lies; apart, so that what only names types does without. */
+/**
+ * Reads the buffer and offset of typed arrays. The file is separate so that bundles that only read type names omit it.
+ */
 
 import { getter } from './typed-arrays.js'
 

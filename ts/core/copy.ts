@@ -3,9 +3,9 @@ import type { FloatArray } from './numbers.js'
 import { getTypeName } from './typed-arrays.js'
 
 /**
- * Not by `slice`, which a subclass may have replaced.
+ * Copies an array with a constructor, because a subclass may have replaced `slice`.
  *
- * @throws MemoryError where there is none for it
+ * @throws MemoryError if the copy cannot be allocated
  */
 export function copyArray(array: FloatArray): FloatArray {
   try {
@@ -16,16 +16,15 @@ export function copyArray(array: FloatArray): FloatArray {
 }
 
 /**
- * What `make` allocates, of so many bytes in all.
+ * Runs an allocation of `bytes` bytes in total, and turns its RangeError into a MemoryError.
  *
- * @throws MemoryError where there is none for it
+ * @throws MemoryError if the memory cannot be allocated
  */
 export function withMemoryError<T>(bytes: number, make: () => T): T {
   try {
     return make()
   } catch (thrown) {
-    // The stack's end is a RangeError, too.
-    // (No regular expression: at the stack's end it cannot be compiled.)
+    // A stack overflow is a RangeError, too. (A regular expression cannot be compiled when the stack is full.)
     if (!(thrown instanceof RangeError) || thrown.message.includes('call stack')) throw thrown
     throw new MemoryError(bytes, thrown.message, 'runs')
   }

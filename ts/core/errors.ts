@@ -3,16 +3,16 @@ import { getTypeName, readLength } from './typed-arrays.js'
 import { isObject } from './untrusted-input.js'
 
 /**
- * Every error that antigrad throws on purpose. A call that throws one has changed nothing (but where an engine
- * itself has failed; see {@link EngineError}).
+ * Base class of all errors that antigrad throws on purpose. A call that throws one has changed nothing, unless an
+ * engine itself failed; see {@link EngineError}.
  */
 export class AntigradError extends Error {
   override name = 'AntigradError'
 }
 
-// Fields are declared alone below: constructors set them, and bundles need not say it twice.
+// `declare` emits no code for the fields below. Constructors assign them, so bundles stay smaller.
 
-/** An argument that cannot be used: says which, what was expected and what came. */
+/** An invalid argument. The message names the argument, the expected value and the received value. */
 export class ArgumentError extends AntigradError {
   override name = 'ArgumentError'
   declare readonly argument: string
@@ -28,7 +28,9 @@ export class ArgumentError extends AntigradError {
   }
 }
 
-/** @throws ArgumentError if it is no index of so many things */
+/**
+ * @throws ArgumentError if `index` is not an index of an array of this length
+ */
 export function checkIndex(argument: string, index: number, length: number): void {
   if (!Number.isInteger(index) || index < 0 || index >= length)
     throw new ArgumentError(argument, `an integer from 0 to ${length - 1}`, index)
@@ -39,12 +41,15 @@ export class OptionError extends ArgumentError {
   override name = 'OptionError'
 }
 
-/** A tensor or gradient of the wrong name, type, dtype or length, or whose memory is detached. */
+/** A tensor or gradient of the wrong name, type, dtype or length, or with detached memory. */
 export class TensorError extends ArgumentError {
   override name = 'TensorError'
 }
 
-/** Equations that are none, or whose numbers cannot be; `position` counts characters from 0, where a text is meant. */
+/**
+ * Invalid equations, or equations with impossible values. `position` counts characters from 0 and is undefined if the
+ * error is not in a string.
+ */
 export class EquationError extends AntigradError {
   override name = 'EquationError'
   declare readonly position: number | undefined
@@ -55,7 +60,7 @@ export class EquationError extends AntigradError {
   }
 }
 
-/** A text that is no expression; `position` counts its characters from 0. */
+/** A string that is not a valid expression; `position` counts its characters from 0. */
 export class ExpressionError extends AntigradError {
   override name = 'ExpressionError'
   declare readonly position: number
@@ -68,15 +73,15 @@ export class ExpressionError extends AntigradError {
 }
 
 /**
- * The engine that was asked for cannot run here; or it has failed in the middle of a call, which is a mistake of
- * ours, and what it was working on is broken. `reasons` says why.
+ * The requested engine cannot run here, or an engine failed during a call. Such a failure is a bug in antigrad, and the
+ * object that the engine worked on is unusable. `reasons` explains the error.
  */
 export class EngineError extends AntigradError {
   override name = 'EngineError'
   declare readonly engine: string
   declare readonly reasons: readonly string[]
 
-  constructor(engine: string, reasons: readonly string[], what = 'was asked for but cannot run') {
+  constructor(engine: string, reasons: readonly string[], what = 'was requested but cannot run') {
     super(`the engine ${engine} ${what}: ${reasons.join('; ')}`)
     this.engine = engine
     this.reasons = reasons
@@ -84,7 +89,7 @@ export class EngineError extends AntigradError {
 }
 
 /**
- * The optimizer is in the middle of a step: wait for the promise of `stepAsync`, and do not call it from a
+ * A step of this optimizer is in progress. Await the promise of `stepAsync`, and do not call the optimizer from a
  * getter or a schedule that a step reads.
  */
 export class BusyError extends AntigradError {
@@ -95,10 +100,10 @@ export class BusyError extends AntigradError {
   }
 }
 
-/** Gradients are infinite or NaN, and `onNonFinite` or `maxConsecutiveSkips` wanted an error then. */
+/** Gradients are infinite or NaN, and `onNonFinite` or `maxConsecutiveSkips` requests an error. */
 export class NonFiniteError extends AntigradError {
   override name = 'NonFiniteError'
-  /** The names of the tensors whose gradients are. */
+  /** The names of the tensors with non-finite gradients. */
   declare readonly tensors: readonly string[]
 
   constructor(tensors: readonly string[], skips: number) {
@@ -108,18 +113,18 @@ export class NonFiniteError extends AntigradError {
   }
 }
 
-/** What a saved run has that an optimizer has otherwise. */
+/** A difference between a saved run and an optimizer. */
 export interface CheckpointDifference {
-  /** The tensor's name; null for what is the whole optimizer's. */
+  /** The tensor's name; null if the difference concerns the whole optimizer. */
   readonly tensor: string | null
   readonly expected: string
   readonly received: string
 }
 
-/** How many differences a message says. */
+/** The number of differences that a message lists. */
 const MAX_SHOWN = 50
 
-/** A saved run that does not fit an optimizer: `differences` are all of them. */
+/** A saved run that does not fit an optimizer. `differences` lists all differences. */
 export class CheckpointError extends AntigradError {
   override name = 'CheckpointError'
   declare readonly differences: readonly CheckpointDifference[]
@@ -132,13 +137,13 @@ export class CheckpointError extends AntigradError {
           `${truncate(tensor ?? 'optimizer')}: expected ${expected}, got ${received}`,
       )
     const others = differences.length - lines.length
-    if (others > 0) lines.push(`and ${others} others in differences`)
-    super(`what was saved does not fit:\n${lines.join('\n')}`)
+    if (others > 0) lines.push(`and ${others} more in differences`)
+    super(`the saved run does not fit:\n${lines.join('\n')}`)
     this.differences = differences
   }
 }
 
-/** This runtime cannot hold an arena, or a copy, of that size. */
+/** The runtime cannot allocate an arena, or a copy, of this size. */
 export class MemoryError extends AntigradError {
   override name = 'MemoryError'
   declare readonly bytes: number
@@ -149,22 +154,22 @@ export class MemoryError extends AntigradError {
   }
 }
 
-/** The beginning of what somebody wrote, where it is long. */
+/** Shortens a long string for a message. */
 export const truncate = (text: string): string => (text.length > 100 ? `${text.slice(0, 100)}…` : text)
 
-/** Of many the first ones. */
+/** Joins the first eight elements of a list. */
 export function joinFirst<T>(list: readonly T[], textOf: (one: T) => unknown = String): string {
   return list.slice(0, 8).map(textOf).join(', ') + (list.length > 8 ? ', …' : '')
 }
 
-/** A value in a message: never the whole of a large one. */
+/** Formats a value for a message, and truncates large values. */
 export const shown = (value: unknown): string => truncate(describeValue(value))
 
 function describeValue(value: unknown): string {
   if (typeof value === 'string')
     return /^(an?|one) /.test(value) ? value : JSON.stringify(value.slice(0, 101))
   if (typeof value === 'function') return 'a function'
-  // Digits of a long one take longer than anything else here.
+  // Formatting the digits of a huge bigint would be slow.
   if (typeof value === 'bigint') return value === BigInt.asIntN(64, value) ? `${value}n` : 'a long bigint'
   if (!isObject(value)) return String(value)
   const array = getTypeName(value)
@@ -176,7 +181,7 @@ function describeValue(value: unknown): string {
   return array === undefined ? name : `${name} of length ${readLength(value as FloatArray)}`
 }
 
-/** The message of whatever was thrown. */
+/** The message of any thrown value. */
 export function getMessage(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown)
 }

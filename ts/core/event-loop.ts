@@ -1,10 +1,10 @@
-/** Resolves when the event loop has been round. */
+/** Resolves after one turn of the event loop. */
 export function nextTurn(): Promise<void> {
   return new Promise<void>((resolve) => {
     if (typeof setImmediate === 'function') {
       setImmediate(resolve)
     } else {
-      // Not setTimeout: browsers stretch it to 4 ms when it is nested.
+      // Browsers delay nested timeouts by 4 ms, so this avoids setTimeout.
       const { port1, port2 } = new MessageChannel()
       port1.onmessage = () => {
         port1.close()
@@ -15,7 +15,7 @@ export function nextTurn(): Promise<void> {
   })
 }
 
-/** What work comes to, unless a signal is aborted before; the work itself goes on then. */
+/** Returns the result of `work`, or rejects as soon as the signal is aborted. The work itself is not stopped. */
 export async function orAbort<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work
   let stop = () => {}

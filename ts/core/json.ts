@@ -1,25 +1,28 @@
-/** JSON of strangers: nested deeper than it can be right, it would take memory, or stack, without end. */
+/**
+ * JSON from untrusted sources. Excessive nesting would exhaust memory or the stack, so the depth is checked before
+ * parsing.
+ */
 
 type Reviver = (key: string, value: unknown) => unknown
 
-/** How lists and objects are nested. */
+/** Limits on the nesting of arrays and objects. */
 export interface Nesting {
   readonly deepest: number
-  /** Whether each is a property of an object, and none stands in a list. */
+  /** Whether every nested value must be a property of an object, so that arrays contain none. */
   readonly areNamed?: boolean
 }
 
 /**
  * Parses JSON.
  *
- * @throws SyntaxError if it is no JSON, or nested otherwise: nothing is parsed then
+ * @throws SyntaxError if the string is not JSON or exceeds the nesting limits; nothing is parsed then
  */
 export function parseJson(text: string, nesting: Nesting, reviver?: Reviver): unknown {
-  if (isOther(text, nesting)) throw new SyntaxError('nested otherwise')
+  if (isOther(text, nesting)) throw new SyntaxError('invalid nesting')
   return JSON.parse(text, reviver)
 }
 
-/** Where a string ends that begins there, in JSON: at its second quote; -1 if it has none. */
+/** The index of the closing quote of the JSON string that begins at `start`; -1 if the string is not closed. */
 export function endOfString(text: string, start: number): number {
   let at = start
   do at = text.indexOf('"', at + 1)
@@ -27,7 +30,7 @@ export function endOfString(text: string, start: number): number {
   return at
 }
 
-/** Whether a quote belongs to its string: an odd number of backslashes is in front of it. */
+/** Whether the quote at `at` is escaped, that is, preceded by an odd number of backslashes. */
 function isEscaped(text: string, at: number): boolean {
   let first = at
   while (text[first - 1] === '\\') first--
@@ -39,10 +42,13 @@ const COLON = 0x3a
 const OPEN = 0x5b
 const CLOSE = 0x5d
 const SPACE = 0x20
-/** Braces are brackets with this bit. */
+/** A bracket code with this bit set is the code of the brace. */
 const BRACE = 0x20
 
-/** Reads brackets outside of strings, up to the first that no such text has, or a string without an end. */
+/**
+ * Whether the nesting exceeds its limits. Scans brackets outside strings up to the first violation or an unclosed
+ * string.
+ */
 function isOther(text: string, { deepest, areNamed = false }: Nesting): boolean {
   let depth = 0
   let before = COLON

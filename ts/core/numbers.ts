@@ -1,23 +1,23 @@
-/** Numbers and arrays of them: the two dtypes, rounding, sizes. */
+/** Numbers and float arrays: the two dtypes, rounding, sizes. */
 
 export type FloatArray = Float32Array | Float64Array
 
 export type Dtype = 'float32' | 'float64'
 
-/** Smaller numbers have fewer bits: they are subnormal. 2⁻¹²⁶ and 2⁻¹⁰²². */
+/** The smallest normal numbers, 2⁻¹²⁶ and 2⁻¹⁰²². Smaller numbers are subnormal and have fewer significant bits. */
 export const smallestNormal: Readonly<Record<Dtype, number>> = {
   float32: 1.1754943508222875e-38,
   float64: 2.2250738585072014e-308,
 }
 
-/** Sets subnormal numbers of an array of state to +0; crates/kernels/src/kernel/pipeline.rs says why. */
+/** Sets subnormal numbers of a state array to +0; crates/kernels/src/kernel/pipeline.rs explains why. */
 export function flush(array: FloatArray, from: number, to: number, minNormal: number): void {
   for (let i = from; i < to; i++) {
     if (Math.abs(array[i]) < minNormal && array[i] !== 0) array[i] = 0
   }
 }
 
-/** Rounds to the dtype: `Math.fround` or nothing. Written after each operation. */
+/** Rounds to the dtype: `Math.fround` for float32, identity for float64. Kernels apply it after each operation. */
 export type Round = (x: number) => number
 
 export const rounding: Readonly<Record<Dtype, Round>> = {
@@ -25,20 +25,20 @@ export const rounding: Readonly<Record<Dtype, Round>> = {
   float64: (x) => x,
 }
 
-/** 1 or −1; zeros and NaN are their own sign. */
+/** The sign 1 or −1; zeros and NaN are returned unchanged. */
 export const signum = (x: number): number => (x > 0 ? 1 : x < 0 ? -1 : x)
 
-/** The largest |xᵢ|, NaN if one is. */
+/** The largest |xᵢ|; NaN if an element is NaN. */
 export function largest(x: FloatArray): number {
   let size = 0
   for (let i = 0; i < x.length; i++) size = Math.max(size, Math.abs(x[i]))
   return size
 }
 
-/** Rows and columns of each of the matrices that a tensor is, and how many these are. */
+/** A tensor as a stack of matrices: rows and columns of each matrix, and the number of matrices. */
 export type Matrix = readonly [rows: number, columns: number, count: number]
 
-/** An integer that is at least `least`. */
+/** Whether `n` is an integer that is at least `min`. */
 export const isCount = (n: unknown, min = 0): n is number => Number.isInteger(n) && (n as number) >= min
 
 export const isPositive = (x: unknown): x is number => typeof x === 'number' && x > 0 && x < Infinity

@@ -1,12 +1,12 @@
-/** Work in slices, so that the event loop may have its turn in between. */
+/** Work in slices, so that the event loop can run between them. */
 
-/** Work that may pause wherever it yields. */
+/** A generator that can pause at every `yield`. */
 export type Slices<T> = Generator<undefined, T>
 
-/** Numbers in a slice: a fraction of a millisecond. */
+/** Array elements per slice: a fraction of a millisecond of work. */
 export const ROWS_PER_SLICE = 1 << 14
 
-/** Visits so many numbers, slice by slice. */
+/** Visits the range from 0 to `length`, slice by slice. */
 export function* visitInSlices(length: number, visit: (from: number, to: number) => void): Slices<void> {
   for (let from = 0; from < length; from += ROWS_PER_SLICE) {
     if (from > 0) yield
@@ -14,7 +14,7 @@ export function* visitInSlices(length: number, visit: (from: number, to: number)
   }
 }
 
-/** Whether a condition holds in one of the slices; those behind it are not visited. */
+/** Whether the condition holds in any slice; later slices are not visited. */
 export function* someInSlices(length: number, holds: (from: number, to: number) => boolean): Slices<boolean> {
   for (let from = 0; from < length; from += ROWS_PER_SLICE) {
     if (from > 0) yield
@@ -23,7 +23,7 @@ export function* someInSlices(length: number, holds: (from: number, to: number) 
   return false
 }
 
-/** Whether a pause is due, after so many numbers more. */
+/** Returns a function that adds up counts and reports whether a pause is due. */
 export function pauseAfterNumbers(): (count: number) => boolean {
   let sum = 0
   return (count) => {
@@ -34,7 +34,7 @@ export function pauseAfterNumbers(): (count: number) => boolean {
   }
 }
 
-/** Does work without a pause. */
+/** Runs the work without pauses. */
 export function runToEnd<T>(work: Slices<T>): T {
   for (;;) {
     const { done, value } = work.next()
@@ -43,10 +43,10 @@ export function runToEnd<T>(work: Slices<T>): T {
 }
 
 /**
- * Sorts numbers: within slices, and then twice as many at a time. May overwrite those given; what is equal stays in
- * its order.
+ * Sorts an array stably, with pauses: first each slice, then by merging runs that double in size. It may overwrite
+ * `numbers`.
  *
- * @param compare numbers in ascending order, −0 before 0, unless it is given
+ * @param compare the comparison; by default ascending, with −0 before 0
  */
 export function* sortInSlices<T extends Float64Array | Uint32Array>(
   numbers: T,

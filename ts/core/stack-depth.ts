@@ -1,24 +1,27 @@
-/** How deep calls go that each take sixteen words of the stack or more: in all more than what a step calls. */
+/**
+ * Depth of nested calls to test. Each call takes at least sixteen words of stack, so the test needs more stack than any
+ * step.
+ */
 const RESERVED_CALLS = 32
 
-// Half of the words are arguments: those take less time than what a call has of its own, or than an array's.
+// Half of the words are arguments, because passing arguments is faster than local variables or arrays.
 const probeStack = (calls: number, _a: 0, _b: 0, _c: 0, _d: 0, _e: 0, _f: 0, _g: 0, _h: 0): number =>
   calls === 0 ? 0 : probeStack(calls - 1, 0, 0, 0, 0, 0, 0, 0, 0) + 1
 
 /**
- * Says whether the stack is all but full before anything has changed, as nothing can be undone later.
+ * Checks that enough stack is left before anything changes, because a partial change cannot be undone.
  *
- * @throws RangeError where it is
+ * @throws RangeError if the stack is almost full
  */
 export function checkStack(): void {
   probeStack(RESERVED_CALLS, 0, 0, 0, 0, 0, 0, 0, 0)
 }
 
 /**
- * The same further in, where of what is called for one element after the other some call more: half as much, as nobody
- * may be stopped here who has passed the other.
+ * Checks the stack within code that runs per element and may call further functions. It tests half the depth, so a
+ * caller that has passed {@link checkStack} never fails here.
  *
- * @throws RangeError where it is
+ * @throws RangeError if the stack is almost full
  */
 export function checkStackWithin(): void {
   probeStack(RESERVED_CALLS / 2, 0, 0, 0, 0, 0, 0, 0, 0)

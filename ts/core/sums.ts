@@ -1,16 +1,16 @@
-/** Sums in the one order that crates/kernels/src/sums/mod.rs states. */
+/** Sums in the fixed order that crates/kernels/src/sums/mod.rs defines. */
 
 import type { FloatArray } from './numbers.js'
 
 /**
- * Σ θ², Σ u² or Σ u of the direction u, Σ |s| of the first array of state, or how many elements of u are
- * above 0 or below.
+ * Σ θ² of the parameters, Σ u² or Σ u of the direction u, Σ |s| of the first state array s, or the count of nonzero
+ * elements of u.
  */
 export type Sum = 'parameters' | 'gradients' | 'values' | 'sizes' | 'nonzero'
 
 export const STRIPES = 16
 
-/** What a number adds to a sum. */
+/** The term that a number contributes to a sum. */
 function computeTerm(kind: Sum, x: number): number {
   if (kind === 'values') return x
   if (kind === 'sizes') return Math.abs(x)
@@ -18,7 +18,7 @@ function computeTerm(kind: Sum, x: number): number {
   return x * x
 }
 
-/** Σ x², Σ x, Σ |x| or Σ [|x| > 0] of a block, or of rows of so many columns, in which stripes begin anew. */
+/** Σ x², Σ x, Σ |x| or Σ [|x| > 0] of a block. The stripes restart at each row of `columns` elements. */
 export function sumColumn(kind: Sum, values: FloatArray, columns = STRIPES): number {
   const sums = new Float64Array(STRIPES)
   for (let i = 0; i < values.length; i++) {

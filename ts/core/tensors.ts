@@ -1,4 +1,6 @@
-/** Parameters as users shape them, a typed array, a list or a nested record, and as a flat list. */
+/**
+ * Conversion between parameters as users structure them (a typed array, an array or nested objects) and a flat list.
+ */
 
 import { joinFirst, TensorError } from './errors.js'
 import type { FloatArray } from './numbers.js'
@@ -6,26 +8,26 @@ import { isCount } from './numbers.js'
 import { getTypeName, isDetached, isFloatArray } from './typed-arrays.js'
 import { isObject, MAX_LIST_LENGTH, toBoundedArray } from './untrusted-input.js'
 
-/** How many lists and records may lie in one another: no more than any stack holds. */
+/** The maximum nesting depth of arrays and objects, small enough for any stack. */
 export const MAX_DEPTH = 100
 
-/** One typed array, or lists and records of them, nested up to 100 deep. */
+/** One typed array, or arrays and objects of them, nested up to 100 levels. */
 export type Params = FloatArray | readonly Params[] | { readonly [name: string]: Params }
 
-// TypeScript 5.7 made typed arrays generic. Before, this is Float32Array, and since then it is
-// Float32Array<ArrayBuffer>: so declarations need to name neither.
+// TypeScript 5.7 made typed arrays generic. These types resolve to Float32Array before 5.7 and to
+// Float32Array<ArrayBuffer> since, so declarations need to name neither.
 type View32 = ReturnType<typeof Float32Array.of>
 type View64 = ReturnType<typeof Float64Array.of>
 
-/** Methods of a class are on its prototype, which is not looked at. */
+/** Class methods lie on the prototype, which is not read. */
 type AnyFunction = (...args: never) => unknown
 
-// Lists of any length are written as `E[]`, which TypeScript leaves alone until somebody asks. It would map them at once,
-// and without an end where `P` may be any parameters.
+// Arrays of unknown length are compared as `E[]`, which TypeScript maps lazily. It would otherwise map them at once,
+// and without end if `P` can be any parameters.
 
 /**
- * What `P` has to be so that it can be parameters. Interfaces and classes are no {@link Params},
- * for which TypeScript wants an index signature.
+ * The type that `P` must have to be valid parameters. Interfaces and classes are not assignable to {@link Params},
+ * because TypeScript requires an index signature there.
  */
 export type Tree<P> = P extends FloatArray
   ? P
@@ -39,7 +41,7 @@ export type Tree<P> = P extends FloatArray
         : { readonly [K in keyof P as P[K] extends AnyFunction ? never : K]: Tree<P[K]> }
       : never
 
-/** The same shape with a live view for each tensor; `view.slice()` is a copy with a buffer of its own. */
+/** The same structure with a live view per tensor; `view.slice()` copies a view into a buffer of its own. */
 export type Views<P> = P extends Float32Array
   ? View32
   : P extends Float64Array
@@ -51,8 +53,8 @@ export type Views<P> = P extends Float32Array
       : { readonly [K in keyof P as P[K] extends AnyFunction ? never : K]: Views<P[K]> }
 
 /**
- * Gradients in the shape of the parameters. A tensor whose gradient is missing or null is skipped,
- * and its count of updates stands still. `S` is what else a tensor's may be.
+ * Gradients in the structure of the parameters. A tensor whose gradient is missing or null is skipped, and its update
+ * count stays the same. `S` is a further type that a tensor's gradient can have.
  */
 export type Gradients<P, S = never> = P | Views<P> | WithSparse<P, S>
 
@@ -71,7 +73,7 @@ type WithSparse<P, S> = P extends Float32Array
             | undefined
         }
 
-/** Parameters beside others that were added: records are merged, and lists go on. */
+/** Parameters merged with added ones: objects are merged, and arrays are appended. */
 export type MergedParams<P, Q> = P extends FloatArray
   ? P
   : P extends readonly unknown[]
@@ -88,7 +90,7 @@ export type MergedParams<P, Q> = P extends FloatArray
             : never
       }
 
-/** The dimensions of tensors, in the shape of the parameters; what is left out has none that are known. */
+/** The dimensions of tensors, in the structure of the parameters. The shape of an omitted tensor is unknown. */
 export type Shapes<P> = unknown extends P
   ? // biome-ignore lint/suspicious/noExplicitAny: whose shape nobody knows must fit what has one
     any
@@ -100,7 +102,7 @@ export type Shapes<P> = unknown extends P
         : { readonly [K in keyof P]?: Shapes<P[K]> | undefined }
       : { readonly [K in keyof P as P[K] extends AnyFunction ? never : K]?: Shapes<P[K]> | undefined }
 
-/** The shape of some parameters: a tensor's number in the flat list, or what it is nested in. */
+/** The structure of parameters: a tensor's index in the flat list, or a nested array or Map. */
 export type Shape = number | readonly Shape[] | ReadonlyMap<string, Shape>
 
 export interface Flat {
@@ -113,11 +115,11 @@ export interface Flat {
 const describePath = (path: string) => (path === '' ? 'params' : `params.${path}`)
 
 /**
- * The tensors in the order of the list or of the record's keys.
+ * Flattens parameters into a list of tensors, in the order of array indices or object keys.
  *
- * @throws TensorError where there is none, one is not a Float32Array or Float64Array or is
- * detached, dtypes are mixed, or two have one name, as 'a.b' and b in a; for a cycle, or one array,
- * list or record twice: what was one would be two
+ * @throws TensorError if there is no tensor, a value is not a Float32Array or Float64Array or is detached, dtypes are
+ * mixed, or two tensors have the same name, such as 'a.b' and b in a. Cycles and repeated arrays or objects are errors
+ * too, because their copies would diverge.
  */
 export function flatten(parameters: unknown): Flat {
   const names: string[] = []
@@ -128,33 +130,37 @@ export function flatten(parameters: unknown): Flat {
   const walk = (node: unknown, path: string, depth: number): Shape => {
     const name = describePath(path)
     if (isFloatArray(node)) {
-      if (isDetached(node)) throw new TensorError(name, 'a tensor with its memory', 'a detached one')
+      if (isDetached(node)) throw new TensorError(name, 'an attached tensor', 'a detached one')
       const [first] = values
       if (first !== undefined && getTypeName(node) !== getTypeName(first)) {
-        throw new TensorError(name, `a ${getTypeName(first)}, as ${names[0]}: one dtype an optimizer`, node)
+        throw new TensorError(
+          name,
+          `a ${getTypeName(first)} like ${names[0]} (one dtype per optimizer)`,
+          node,
+        )
       }
       const twin = numbers.get(node)
       if (twin !== undefined) {
-        throw new TensorError(name, 'an array of its own, or a copy', `a second use of ${names[twin]}`)
+        throw new TensorError(name, 'a separate array, or a copy', `a second use of ${names[twin]}`)
       }
-      if (taken.has(path)) throw new TensorError(name, 'one tensor of that name', 'a second one')
+      if (taken.has(path)) throw new TensorError(name, 'a unique tensor name', 'a duplicate')
       taken.add(path)
       numbers.set(node, values.length)
       names.push(path)
       return values.push(node) - 1
     }
     if (!isNestedParams(node) || hasValues(node)) {
-      const expected = 'a Float32Array or Float64Array, or a list or record of them'
+      const expected = 'a Float32Array or Float64Array, or an array or object of them'
       throw new TensorError(name, expected + shapeHint(node), node)
     }
-    if (seen.has(node)) throw new TensorError(name, 'a tree', 'a cycle, or one list or record twice')
+    if (seen.has(node)) throw new TensorError(name, 'a tree', 'a cycle, or a repeated array or object')
     seen.add(node)
-    if (depth === MAX_DEPTH) throw new TensorError(name, `nesting up to ${MAX_DEPTH} deep`, node)
+    if (depth === MAX_DEPTH) throw new TensorError(name, `nesting up to ${MAX_DEPTH} levels`, node)
     const inner = (key: string | number) => (path === '' ? `${key}` : `${path}.${key}`)
     if (Array.isArray(node)) {
       const children = toBoundedArray(node)
       if (children !== undefined) return children.map((child, i) => walk(child, inner(i), depth + 1))
-      throw new TensorError(name, `a list of at most ${MAX_LIST_LENGTH.toLocaleString('en')}`, node)
+      throw new TensorError(name, `at most ${MAX_LIST_LENGTH.toLocaleString('en')} elements`, node)
     }
     return new Map(Object.entries(node).map(([key, child]) => [key, walk(child, inner(key), depth + 1)]))
   }
@@ -165,10 +171,10 @@ export function flatten(parameters: unknown): Flat {
 }
 
 /**
- * The dotted names of tensors by number, in the order of the shape, where records are merged with old ones and lists
- * go on.
+ * The dotted names of tensors by index, in the order of the structure. Names of appended array elements continue after
+ * the old ones.
  *
- * @throws TensorError where something of that name is there
+ * @throws TensorError if the name of a tensor exists already
  */
 export function collectNames(shape: Shape, old?: Shape, path = ''): [number: number, name: string][] {
   const isTensor = typeof shape === 'number'
@@ -176,8 +182,8 @@ export function collectNames(shape: Shape, old?: Shape, path = ''): [number: num
     old !== undefined &&
     (typeof old === 'number' || isTensor || Array.isArray(old) !== Array.isArray(shape))
   ) {
-    const expected = typeof old === 'number' ? 'one tensor of that name' : 'what goes on with what is there'
-    throw new TensorError(describePath(path), expected, isTensor ? 'a tensor' : 'a list or record')
+    const expected = typeof old === 'number' ? 'a unique tensor name' : 'the existing structure'
+    throw new TensorError(describePath(path), expected, isTensor ? 'a tensor' : 'an array or object')
   }
   if (isTensor) return [[shape, path]]
   const inner = (key: string | number) => (path === '' ? `${key}` : `${path}.${key}`)
@@ -191,7 +197,7 @@ export function collectNames(shape: Shape, old?: Shape, path = ''): [number: num
   )
 }
 
-/** Puts a shape beside one that it goes on with. */
+/** Merges an added structure into an existing one, in place. */
 export function join(old: Shape, added: Shape): void {
   if (Array.isArray(old)) {
     for (const child of added as readonly Shape[]) old.push(child)
@@ -205,7 +211,7 @@ export function join(old: Shape, added: Shape): void {
   }
 }
 
-/** The same shape with other numbers. */
+/** The same structure with new tensor indices. */
 export function renumberShape(shape: Shape, newIndexOf: (number: number) => number): Shape {
   if (typeof shape === 'number') return newIndexOf(shape)
   if (Array.isArray(shape)) return shape.map((child) => renumberShape(child, newIndexOf))
@@ -214,10 +220,10 @@ export function renumberShape(shape: Shape, newIndexOf: (number: number) => numb
 }
 
 /**
- * The dimensions of tensors as the user says them, in the shape of the parameters, each read once; undefined
- * for those of which nothing is said.
+ * Reads the user's dimensions of tensors, in the structure of the parameters. Each property is read once. The result
+ * omits tensors without dimensions.
  *
- * @throws TensorError where a name does not exist, or dimensions do not make the tensor's length
+ * @throws TensorError if a name does not exist, or if the product of the dimensions is not the tensor's length
  */
 export function readShapes(
   shape: Shape,
@@ -234,21 +240,21 @@ export function readShapes(
     throw new TensorError(path, expectedDimensions(length), describeShape(shapes))
   }
   if (!isNestedParams(shapes) || Array.isArray(shape) !== Array.isArray(shapes)) {
-    throw new TensorError(path, `a ${Array.isArray(shape) ? 'list' : 'record'} of shapes`, shapes)
+    throw new TensorError(path, `an ${Array.isArray(shape) ? 'array' : 'object'} of shapes`, shapes)
   }
   const children = Array.isArray(shape) ? new Map(shape.map((child, i) => [`${i}`, child])) : shape
   for (const [key, child] of Object.entries(shapes)) {
     const place = (children as ReadonlyMap<string, Shape>).get(key)
-    if (place === undefined) throw new TensorError(path, 'only the names of parameters', key)
+    if (place === undefined) throw new TensorError(path, 'a parameter name', key)
     for (const pair of readShapes(place, child, lengthOf, `${path}.${key}`)) found.set(...pair)
   }
   return found
 }
 
-/** How many dimensions a tensor may have. */
+/** The maximum number of dimensions of a tensor. */
 const MAX_DIMENSIONS = 100
 
-/** The dimensions of a tensor, each read once; undefined for what is none, or of another length. */
+/** Reads the dimensions of a tensor, each once; undefined if they are invalid or do not match the length. */
 export function readDimensions(given: unknown, length: number): readonly number[] | undefined {
   const dimensions = toBoundedArray(given, MAX_DIMENSIONS)
   const product = dimensions?.reduce<number>((product, n) => product * (isCount(n) ? n : NaN), 1)
@@ -256,15 +262,17 @@ export function readDimensions(given: unknown, length: number): readonly number[
 }
 
 export const expectedDimensions = (length: number) =>
-  `a list of up to ${MAX_DIMENSIONS} integers whose product is ${length}`
+  `an array of up to ${MAX_DIMENSIONS} integers whose product is ${length}`
 
-/** Dimensions as they are written. */
+/** Formats dimensions for a message. */
 function describeShape(dimensions: unknown): unknown {
   if (!Array.isArray(dimensions)) return dimensions
-  return `a list: [${joinFirst(dimensions, (n) => (typeof n === 'number' ? n : typeof n))}]`
+  return `an array: [${joinFirst(dimensions, (n) => (typeof n === 'number' ? n : typeof n))}]`
 }
 
-/** The shape with `leaf(number)` for each tensor, in lists and records that are frozen, or what `made` makes of them. */
+/**
+ * Rebuilds the structure with `leaf(number)` for each tensor. Arrays and objects are frozen, or converted by `cache`.
+ */
 export function unflatten(
   shape: Shape,
   leaf: (number: number) => unknown,
@@ -278,15 +286,17 @@ export function unflatten(
   return cache(record)
 }
 
-/** Not by assignment where every object has something of that name, as of __proto__. */
+/**
+ * Sets a property. If every object inherits the name, as with __proto__, the property is defined instead of assigned.
+ */
 export function setOwn<T>(record: Record<string, T>, key: string, value: T): void {
   if (!(key in record)) record[key] = value
   else Object.defineProperty(record, key, { value, enumerable: true, writable: true, configurable: true })
 }
 
 /**
- * The tensors in the order of their names, a list's by index: whatever the order of a record's keys, as
- * JSON may change it.
+ * The tensors sorted by name, and within arrays by index. The order of object keys does not matter, because JSON may
+ * change it.
  */
 export function sortByName(shape: Shape): number[] {
   if (typeof shape === 'number') return [shape]
@@ -295,19 +305,22 @@ export function sortByName(shape: Shape): number[] {
   return children.sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, child]) => sortByName(child))
 }
 
-/** TensorFlow.js's tensors and their like: their numbers are elsewhere. */
+/** Whether the object is a tensor of TensorFlow.js or a similar library, which stores its values elsewhere. */
 function hasValues(node: unknown): boolean {
   return typeof (node as { dataSync?: unknown } | null)?.dataSync === 'function'
 }
 
-/** How to make a typed array of what came. */
+/** A hint on how to convert the value to a typed array. */
 export function shapeHint(value: unknown, type = 'Float64Array'): string {
   if (hasValues(value)) return ' (dataSync() gives the numbers of such a tensor)'
   const isNumber = typeof value === 'number' || (Array.isArray(value) && typeof value[0] === 'number')
   return isNumber ? ` (${type}.from(list) makes one)` : ''
 }
 
-/** A list or a record. Maps, promises and their like look like records without names, and are mistakes. */
+/**
+ * Whether the value is a nested array or plain object. Maps and promises look like objects without keys, so passing
+ * them is a mistake.
+ */
 export function isNestedParams(node: unknown): node is object {
   if (!isObject(node) || ArrayBuffer.isView(node) || node instanceof String) return false
   for (const key in node) if (Object.hasOwn(node, key)) return true

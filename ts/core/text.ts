@@ -1,20 +1,20 @@
-/** Texts of files, which are a stranger's, in messages and tables. */
+/** Formatting of untrusted text, such as file contents, for messages and tables. */
 
-/** Characters of a text that are shown. */
+/** The maximum number of characters that are shown of a string. */
 const MAX_PRINTED_LENGTH = 40
-/** Names of columns that are listed. */
+/** The maximum number of column names that are listed. */
 const MAX_LISTED_NAMES = 20
 
-/** Without what would steer a terminal, and not the whole of a long text. */
+/** Shortens a long string and replaces control characters, which could steer a terminal. */
 export function toPrintable(text: string): string {
   const short = text.length > MAX_PRINTED_LENGTH ? `${text.slice(0, MAX_PRINTED_LENGTH - 1)}…` : text
   return withoutControls(short)
 }
 
-/** Without characters that would steer a terminal. */
+/** Replaces control characters, which could steer a terminal. */
 export const withoutControls = (text: string): string => text.replace(/\p{Cc}/gu, '�')
 
-/** An address as messages have it: neither a user and a password nor a query, which may be a signature. */
+/** An address for messages, without user name, password and query, which may be a signature. */
 export function withoutCredentials(address: string): string {
   if (!URL.canParse(address)) return address.replace(/:\/\/.*$/s, '://…')
   const { protocol, host, pathname } = new URL(address)
@@ -23,7 +23,7 @@ export function withoutCredentials(address: string): string {
 
 export const quote = (text: string): string => `"${toPrintable(text)}"`
 
-/** Names in a sentence; of many the first ones. */
+/** Quotes and joins names for a sentence; a long list is shortened. */
 export function listNames(names: readonly string[]): string {
   const more = names.length - MAX_LISTED_NAMES
   return (
@@ -32,12 +32,12 @@ export function listNames(names: readonly string[]): string {
   )
 }
 
-/** A count, with commas between thousands. */
+/** Formats a count with commas between thousands. */
 export function formatCount(count: number): string {
   return `${count}`.replace(/\B(?=(\d{3})+$)/g, ',')
 }
 
-/** A count and the noun for it: 1 row, 2 rows. */
+/** A count with its noun: 1 row, 2 rows. */
 export function plural(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`
 }

@@ -1,18 +1,18 @@
 /**
- * What a typed array is, whatever a subclass says that it is: these getters read what the runtime
- * itself goes by, of any realm, and find nothing in a proxy.
+ * The true type and length of typed arrays, whatever a subclass claims. The getters read the internal slots, work
+ * across realms and reject proxies.
  */
 
 import type { FloatArray } from './numbers.js'
 
 const prototype = Object.getPrototypeOf(Float32Array.prototype)
-/** What reads a property of any typed array. */
+/** The prototype getter that reads a property of any typed array. */
 export const getter = (name: string | symbol) =>
   Object.getOwnPropertyDescriptor(prototype, name)?.get as () => unknown
 const getType = getter(Symbol.toStringTag)
 const getLength = getter('length')
 
-/** 'Float32Array' and so on; undefined for what is no typed array. */
+/** The type name, such as 'Float32Array'; undefined if the value is not a typed array. */
 export function getTypeName(value: unknown): string | undefined {
   return getType.call(value) as string | undefined
 }
@@ -27,8 +27,7 @@ export function isFloatArray(value: unknown): value is FloatArray {
 }
 
 /**
- * Whether the memory was transferred away or has shrunk below the array. (`ArrayBuffer.detached` is
- * missing in Node 20.)
+ * Whether the memory was transferred, or has shrunk below the array. (`ArrayBuffer.detached` is missing in Node 20.)
  */
 export function isDetached(array: ArrayBufferView): boolean {
   if (readLength(array)) return false

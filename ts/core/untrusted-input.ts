@@ -1,4 +1,4 @@
-/** What is in objects that somebody gave: each thing is read once, and no list is walked to its end in good faith. */
+/** Safe reads of user-supplied objects: each property is read once, and array lengths are bounded. */
 
 import { isDetached, isFloatArray } from './typed-arrays.js'
 
@@ -6,7 +6,7 @@ export function isObject(value: unknown): value is object {
   return value !== null && typeof value === 'object'
 }
 
-/** A record of what each name has. */
+/** Builds an object with a computed value for each name. */
 export function createRecord<T, Names extends string = string>(
   names: readonly Names[],
   compute: (name: Names, k: number) => T,
@@ -14,7 +14,7 @@ export function createRecord<T, Names extends string = string>(
   return Object.fromEntries(names.map((name, k) => [name, compute(name, k)])) as Record<Names, T>
 }
 
-/** A record of the same names. */
+/** Builds an object with the same names and converted values. */
 export function mapRecord<T, U, Names extends string = string>(
   record: Readonly<Record<Names, T>>,
   to: (value: T, name: Names) => U,
@@ -22,7 +22,7 @@ export function mapRecord<T, U, Names extends string = string>(
   return createRecord(Object.keys(record) as Names[], (name) => to(record[name], name))
 }
 
-/** Without what is undefined. */
+/** The object without its undefined properties. */
 export function omitUndefined<T>(record: Readonly<Record<string, T | undefined>>): Record<string, T> {
   return Object.fromEntries(
     Object.entries(record).filter((entry): entry is [string, T] => entry[1] !== undefined),
@@ -30,29 +30,29 @@ export function omitUndefined<T>(record: Readonly<Record<string, T | undefined>>
 }
 
 /**
- * Own properties, each read once: what somebody has put on every object is none of them. A list, a typed array or a
- * String has the one property 0 here, which no reader knows: it may be billions long.
+ * The own properties of an object, each read once; properties of Object.prototype are not included. Arrays, typed
+ * arrays and Strings may have billions of elements, so they yield a single property 0, which no reader accepts.
  */
 export function ownProperties(value: object): Record<string, unknown> {
   return { __proto__: null, ...(isArrayLike(value) ? [0] : value) }
 }
 
-/** Whether what is in it has numbers for names. */
+/** Whether the object has indexed elements. */
 export function isArrayLike(value: object): boolean {
   return Array.isArray(value) || ArrayBuffer.isView(value) || value instanceof String
 }
 
-/** Whether it is an object with names: what has numbers for them may be billions long. */
+/** Whether the value is an object with named properties and without indexed elements. */
 export function isRecord(value: unknown): value is object {
   return isObject(value) && !isArrayLike(value)
 }
 
-/** How long a list may be of which nothing else is known. */
+/** The default limit on the length of an array. */
 export const MAX_LIST_LENGTH = 1_000_000
 
 /**
- * The elements of a list, each read once; undefined for what is none, or longer than it may be. A list of 2³² − 1 holes
- * takes 600 bytes where it was saved, so its length is asked before anything else.
+ * The elements of an array, each read once; undefined if the value is not an array or is too long. An array of 2³² − 1
+ * holes serializes to 600 bytes, so the length is checked first.
  */
 export function toBoundedArray(value: unknown, longest = MAX_LIST_LENGTH): unknown[] | undefined {
   if (!Array.isArray(value)) return undefined
@@ -63,20 +63,20 @@ export function toBoundedArray(value: unknown, longest = MAX_LIST_LENGTH): unkno
   return list
 }
 
-/** Numbers of a list that there is room for before they have been read. */
+/** The initial capacity for an array's numbers, before any are read. */
 const MIN_ROOM = 1 << 16
 
 /**
- * A copy of numbers, each read once; undefined for what is no list of them. The first hole ends it, however many there
- * are.
+ * Copies an array of numbers, reading each element once; undefined if the value is not an array of numbers. The first
+ * hole ends the read, so long sparse arrays cost nothing.
  *
- * @param takesNull whether null is one, which is missing: NaN
+ * @param takesNull whether null counts as a missing value, NaN
  */
 export function toFloat64Array(value: unknown, takesNull = false): Float64Array | undefined {
   if (isFloatArray(value)) return isDetached(value) ? undefined : new Float64Array(value)
   if (!Array.isArray(value)) return undefined
   const { length } = value
-  // Holes take no memory: there is room for what has been read, and four times as much.
+  // Holes take no memory, so a sparse array may claim any length. The capacity grows fourfold as numbers are read.
   let numbers = new Float64Array(Math.min(length, MIN_ROOM))
   for (let i = 0; i < length; i++) {
     const x: unknown = value[i]
@@ -91,7 +91,7 @@ export function toFloat64Array(value: unknown, takesNull = false): Float64Array 
   return numbers
 }
 
-/** What an object with behavior has, itself or of its class, and not only as every object has it. */
+/** Reads a property of an object or its class; undefined if the property is only inherited from Object.prototype. */
 export function readMember(given: object, name: string): unknown {
   const value = (given as Readonly<Record<string, unknown>>)[name]
   return value === (Object.prototype as unknown as Readonly<Record<string, unknown>>)[name]

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-// Not by the name `createRequire`: bundles often have one already, and webpack would look into its argument.
+// The default import avoids the name `createRequire`, which bundles often define already and whose argument webpack
+// analyzes.
 import nodeModule from 'node:module'
 import { resolve } from 'node:path'
 import { getMessage } from '../core/errors.js'
@@ -8,20 +9,21 @@ import type { Addon, LoadedAddon } from './addon.js'
 import { environmentVariable } from './environment.js'
 
 /**
- * The addon that ANTIGRAD_ADDON names; else the one that was built here, the one beside the bundle that this
- * is a part of, or the package for this platform.
+ * Loads the addon that ANTIGRAD_ADDON names. Otherwise loads the local build, the addon next to the bundle of this
+ * file, or the package for this platform.
  */
 export function loadAddon(): LoadedAddon {
   const reasons: string[] = []
   const none = (reason: string): LoadedAddon => ({ addon: null, reasons: [...reasons, reason] })
   const { createRequire } = nodeModule
-  // This file or its bundle, by the name that its format has. What bundlers make of both may be no path at all.
+  // The location of this file or its bundle, by the name that the module format provides. Bundlers may replace both
+  // names by something that is not a path.
   const require =
     tryFind(() => createRequire(__filename)) ??
     tryFind(() => createRequire(import.meta.url)) ??
     createRequire(process.argv[1] ?? process.execPath)
 
-  /** Tries one file; null if that fails. */
+  /** Tries to load one file; null if that fails. */
   const load = (request: string, name: string): Addon | null => {
     try {
       const file = require.resolve(request)
@@ -52,13 +54,13 @@ export function loadAddon(): LoadedAddon {
   else if (manifest.version === version) {
     const addon = load(name, name)
     if (addon) return { addon, reasons }
-  } else reasons.push(`${name} is of version ${manifest.version}, but antigrad is of ${version}`)
+  } else reasons.push(`${name} has version ${manifest.version}, but antigrad has ${version}`)
   return none(
-    `\`npm install --include=optional\` here brings the addon; a bundle needs ${fileName} beside it`,
+    `\`npm install --include=optional\` here installs the addon; a bundle needs ${fileName} next to it`,
   )
 }
 
-/** What `find` gives, or null where it throws because there is nothing. */
+/** Returns the result of `find`, or null if it throws. */
 function tryFind<T>(find: () => T): T | null {
   try {
     return find()
@@ -67,21 +69,21 @@ function tryFind<T>(find: () => T): T | null {
   }
 }
 
-/** As the addon's package is named: system, processor and C library. */
+/** The platform part of the addon's package name: system, processor and C library. */
 function thisPlatform(): string {
   const { platform, arch } = process
   if (platform === 'win32') return `${platform}-${arch}-msvc`
   if (platform !== 'linux') return `${platform}-${arch}`
-  // What this process has in memory decides: a machine may have both libraries.
+  // The libraries loaded into this process decide, because a machine may have both.
   const maps = tryFind(() => readFileSync('/proc/self/maps', 'utf8'))
   return `${platform}-${arch}-${maps?.includes('/ld-musl-') ? 'musl' : 'gnu'}`
 }
 
-/** Why loading it would end the process (a system maps files that were cut short, and faults later), or null. */
+/** Why loading the file would end the process, or null. (A system maps truncated files and faults later.) */
 function findDamage(file: Buffer): string | null {
   const isElf = file.length >= 64 && file.readUInt32BE(0) === 0x7f454c46
   if (!isElf) return null
-  // The table of sections is what linkers write last: its offset, entries and their size.
+  // Linkers write the section table last. Its offset, entry count and entry size imply the file's length.
   const length = Number(file.readBigUInt64LE(40)) + file.readUInt16LE(60) * file.readUInt16LE(58)
   return file.length < length ? `its addon has ${file.length} bytes instead of ${length}` : null
 }

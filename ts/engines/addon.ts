@@ -1,11 +1,11 @@
-/** What JavaScript knows of crates/native. */
+/** Declarations for crates/native. */
 
 import type { BorrowedGradients } from './engine.js'
 
-/** Whether a call has done its work; or what Rust said where it failed, after which nobody knows what is done. */
+/** Whether a call succeeded, or Rust's message if it failed. After a failure the memory is in an unknown state. */
 export type CallOutcome = boolean | string
 
-/** Runs a stage of the arena that it was made for; with gradients that are lent, if it can. Without any: as planned. */
+/** Runs a stage on the attached arena, with borrowed gradients if possible. Without arguments it runs the plan. */
 export interface RunStage {
   (stage?: number, ...gradients: BorrowedGradients): CallOutcome
   /** The arena, for the addon's other functions. */
@@ -14,9 +14,11 @@ export interface RunStage {
 
 type ArenaOwner = WebAssembly.Memory | ArrayBuffer
 
-/** What crates/native exports. */
+/** The exports of crates/native. */
 export interface Addon {
-  /** @param owner a memory must not grow; a buffer is looked at in each call, as it may be transferred */
+  /**
+   * @param owner a memory that never grows, or a buffer, which each call checks because it may be transferred
+   */
   attach(
     owner: ArenaOwner,
     byteOffset: number,
@@ -25,12 +27,12 @@ export interface Addon {
     threads: number,
     instructionSet?: string,
   ): RunStage
-  /** Takes other tables. Says whether stage 0 is planned; null where they are none. */
+  /** Copies new tables. Returns whether stage 0 is planned; null if the tables are invalid. */
   keep(handle: object, tables: Uint32Array): boolean | null
   runRange(handle: object, stage: number, from: number, to: number): CallOutcome
   gather(handle: object, stage: number): CallOutcome
   runAsync(handle: object, stage: number): Promise<CallOutcome>
-  /** Asks for huge pages, before anything is written. Says whether the system has taken it. */
+  /** Requests huge pages, before anything is written. Returns whether the system accepted the request. */
   advise(memory: WebAssembly.Memory): boolean
   cores(): number
   instructionSets(): string[]
@@ -45,7 +47,7 @@ export interface Addon {
   hash(): number
 }
 
-/** The addon, or why there is none. */
+/** The addon, or the reasons why it is missing. */
 export interface LoadedAddon {
   readonly addon: Addon | null
   readonly reasons: readonly string[]

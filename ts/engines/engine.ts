@@ -1,58 +1,58 @@
 import type { Arena } from '../arena/arena.js'
 import type { FloatArray } from '../core/numbers.js'
 
-/** Rust as a Node addon, Rust as WebAssembly, or TypeScript: the same bits in each. */
+/** Rust as a Node addon, Rust as WebAssembly, or TypeScript; all compute the same bits. */
 export type EngineName = 'native' | 'wasm' | 'typescript'
 
 /** Gradients by tensor, in the caller's memory. */
 export type BorrowedGradients = readonly (FloatArray | undefined)[]
 
-/** Runs stages on one arena, whose tables, coefficients and gradients lie ready in it. */
+/** Runs stages on one arena, which must contain current tables, coefficients and gradients. */
 export interface Runner {
   /** Runs a stage over the whole arena. */
   run(stage: number): void
   /**
-   * The same over the elements from … to of the plane, both multiples of BLOCK or the plane's end; what
-   * the stage sums by tensor is there after `gather`.
+   * Runs a stage over the elements from `from` to `to` of the plane. Both are multiples of BLOCK or the plane's end.
+   * Sums per tensor are available after `gather`.
    */
   runRange(stage: number, from: number, to: number): void
   gather(stage: number): void
   /**
-   * `run` with gradients that lie elsewhere, where the engine can read them there and it is worth it;
-   * false, and nothing is done, if they overlap the arena.
+   * Like `run`, with gradients outside the arena; present if the engine supports it and it is faster than a copy.
+   * Returns false, without any work, if the gradients overlap the arena.
    */
   readonly runBorrowed?: ((stage: number, gradients: BorrowedGradients) => boolean) | undefined
-  /** `run` off the main thread, where the engine can; the arena must be left alone meanwhile. */
+  /** `run` off the main thread, if the engine supports it; the arena must not be used meanwhile. */
   readonly runAsync?: ((stage: number) => Promise<void>) | undefined
-  /** On how many threads it runs. */
+  /** The number of threads that it uses. */
   readonly threads: number
 }
 
-/** What the user has fixed of how an engine runs. */
+/** Engine settings that the user has fixed. */
 export interface EngineSettings {
-  /** One of the report's instruction sets; the best one by default. */
+  /** An instruction set of the report; the best one by default. */
   readonly instructionSet?: string | undefined
-  /** How many threads; by size by default. */
+  /** The number of threads; by size by default. */
   readonly threads?: number | undefined
 }
 
-/** What an engine can do here. */
+/** The capabilities of an engine in this runtime. */
 export interface EngineReport {
   readonly available: boolean
-  /** Why it is not available: what was tried, in order, and how each try failed. */
+  /** Why the engine is not available: each attempt in order, with its error. */
   readonly reasons: readonly string[]
-  /** The instruction sets that it can use here, best last. */
+  /** The usable instruction sets, from worst to best. */
   readonly instructionSets: readonly string[]
-  /** How many threads it can run at once. */
+  /** The maximum number of threads. */
   readonly threads: number
 }
 
 export interface Engine {
   readonly name: EngineName
   /**
-   * Makes an arena ready.
+   * Attaches to an arena.
    *
-   * @throws Error where the engine cannot run this arena
+   * @throws Error if the engine cannot run this arena
    */
   attach(arena: Arena, forced: EngineSettings): Runner
 }

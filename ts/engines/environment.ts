@@ -1,4 +1,4 @@
-/** An environment variable that is not empty. What may not be read, as in Deno without --allow-env, counts as unset. */
+/** A non-empty environment variable. Variables that may not be read, as in Deno without --allow-env, count as unset. */
 export function environmentVariable(name: string): string | undefined {
   try {
     return process.env[name] || undefined

@@ -1,7 +1,7 @@
 /** The engines that run an arena. */
 
-// biome-ignore-all assist/source/organizeImports: in a bundle the module's bytes come before all code then. In the
-// middle they would keep gzip from finding in what follows what came before, which costs 600 bytes.
+// biome-ignore-all assist/source/organizeImports: in a bundle, the bytes of the module then precede all code. Between
+// other code they would keep gzip from finding repetitions across them, which costs 600 bytes.
 import { report as reportWasm, wasm } from './wasm.js'
 import type { Arena } from '../arena/arena.js'
 import { type EngineRequest, type EngineChoice, selectEngine } from './select-engine.js'
@@ -11,12 +11,12 @@ import { typescript } from './typescript.js'
 
 const allEngines: Readonly<Record<EngineName, Engine>> = { native, wasm, typescript }
 
-/** From this many parameters on, a native call's higher cost is paid back by its wider vectors. */
+/** The parameter count from which the native engine's wider vectors outweigh its higher cost per call. */
 const MIN_NATIVE_PARAMETERS = 128
 
 /**
- * For each engine whether it loaded, its instruction sets, and why not. The first call loads them.
- * The one in TypeScript is always available.
+ * Reports for each engine whether it is available, why not, and its instruction sets. The first call loads the engines.
+ * The TypeScript engine is always available.
  */
 export function engines(): Readonly<Record<EngineName, EngineReport>> {
   return {
@@ -27,9 +27,9 @@ export function engines(): Readonly<Record<EngineName, EngineReport>> {
 }
 
 /**
- * Attaches an arena to the engine that was asked for, or else to the best one for its size.
+ * Attaches an arena to the requested engine, or to the best one for its size.
  *
- * @throws EngineError where an engine was asked for and cannot run here
+ * @throws EngineError if the requested engine cannot run here
  */
 export function attach(arena: Arena, asked: EngineRequest): EngineChoice<Runner> {
   const isLarge = arena.length >= MIN_NATIVE_PARAMETERS

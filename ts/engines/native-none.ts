@@ -3,12 +3,14 @@ import type { Engine, EngineReport } from './engine.js'
 
 const reason = 'a native addon needs Node, Bun or Deno'
 
-/** @throws Error with the reason, always */
+/**
+ * @throws Error, always, with the reason
+ */
 const fail = (): never => {
   throw new Error(reason)
 }
 
-/** Outside of Node there is none: so the engine takes nothing of a page's bundle. */
+/** The native engine outside Node. It is a stub, so that it adds nothing to a page's bundle. */
 export const native: Engine = { name: 'native', attach: fail }
 
 export const report = (): EngineReport => ({
@@ -18,10 +20,10 @@ export const report = (): EngineReport => ({
   threads: 0,
 })
 
-/** What is wrong is said when the engine is asked for. */
+/** The request for the engine reports the error. */
 export function checkInstructionSet(_name: string): void {}
 
 export const loadOrThrow: () => Addon = fail
 
-/** There is no environment either. */
+/** Pages have no environment variables. */
 export const environmentVariable = (_name: string): string | undefined => undefined

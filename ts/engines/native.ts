@@ -9,60 +9,63 @@ import type { Engine, EngineReport, EngineSettings, Runner } from './engine.js'
 
 export { environmentVariable } from './environment.js'
 
-// Functions take numbers apart, and tables and saved runs have bytes in one order. (Browsers run on no such processor.)
+// Elementary functions split the bytes of numbers, and tables and saved runs use one byte order. (No browser runs on a
+// big-endian processor.)
 if (endianness() === 'BE') {
-  const what = 'and all others want a little-endian processor'
+  const what = 'and all others need a little-endian processor'
   throw new EngineError('typescript', ['this one is big-endian'], what)
 }
 
 let loaded: LoadedAddon | undefined
 
-/** The addon, or why there is none. */
+/** The addon, or the reasons why it is missing; loaded once. */
 export function load(): LoadedAddon {
   loaded ??= tryLoad()
   return loaded
 }
 
-/** @throws Error with the reasons where there is none */
+/**
+ * @throws Error with the reasons if the addon is missing
+ */
 export function loadOrThrow(): Addon {
   const { addon, reasons } = load()
   if (addon === null) throw new Error(reasons.join('; '))
   return addon
 }
 
-/** A report of what is wrong must not be what goes wrong. */
+/** Loads the addon. It never throws, so that reports always work. */
 function tryLoad(): LoadedAddon {
   try {
     const { addon, reasons } = loadAddon()
     if (addon === null || addon.hash?.() === HASH) return { addon, reasons }
-    return { addon: null, reasons: [...reasons, 'the addon is of another version: its kernels differ'] }
+    return { addon: null, reasons: [...reasons, 'the addon has another version: its kernels differ'] }
   } catch (thrown) {
     return { addon: null, reasons: [getMessage(thrown)] }
   }
 }
 
-// The engine in WebAssembly gains most.
+// The WebAssembly engine gains the most from huge pages.
 importedAdvice.give = (memory) => {
   try {
     load().addon?.advise(memory)
   } catch {
-    // It is advice.
+    // Huge pages are optional, so errors are ignored.
   }
 }
 
-/** Bytes of an arena that are worth a thread: below two of these, waking one costs what it saves. */
+/** Arena bytes per thread. Below twice this size, waking a second thread costs as much as it saves. */
 const BYTES_PER_THREAD = 1 << 22
 
-/** Numbers for what takes tensors as matrices, from which on a step takes so long that all threads are worth it. */
+/** The scratch elements of matrix kernels from which a step is long enough to use all threads. */
 const MIN_MATRIX_ELEMENTS_FOR_THREADS = 3 * 128 * 128
 
-/** Elements a tensor, on average, from which on reading its gradient in place saves time over a copy. */
+/** The average tensor length from which reading gradients in place is faster than a copy. */
 const MIN_BORROWED_LENGTH = 256
 
-/** They are the arguments of a call, and those have a limit. */
+/** Borrowed gradients are passed as arguments of a call, whose number is limited. */
 const MAX_BORROWED_TENSORS = 1 << 14
 
-/** What it can do here. */
+/** The capabilities of the native engine in this process. */
 export function report(): EngineReport {
   const { addon, reasons } = load()
   return {
@@ -73,15 +76,17 @@ export function report(): EngineReport {
   }
 }
 
-/** @throws OptionError where it is none that can be used here */
+/**
+ * @throws OptionError if the instruction set is not available
+ */
 export function checkInstructionSet(name: string): void {
   const { available, instructionSets } = report()
-  // Where there is no addon, that is what is wrong, and said when it is asked for.
+  // A missing addon is reported when the engine is requested.
   if (available && !instructionSets.includes(name))
     throw new OptionError('instructionSet', `one of ${instructionSets.join(', ')}`, name)
 }
 
-/** Rust in Node, compiled for each instruction set of the processor; the best one is picked. */
+/** Rust in Node, compiled for each instruction set; the best one that the processor supports is used. */
 export const native: Engine = {
   name: 'native',
   attach(arena: Arena, forced: EngineSettings) {
@@ -89,7 +94,7 @@ export const native: Engine = {
     const isLong = arena.elements(SCRATCH).length >= MIN_MATRIX_ELEMENTS_FOR_THREADS
     const worthwhile = isLong ? Infinity : Math.max(1, Math.floor(arena.region.byteLength / BYTES_PER_THREAD))
     const threads = forced.threads ?? (worthwhile === 1 ? 1 : Math.min(worthwhile, addon.cores()))
-    // Not as a typed array: Node 20 has none above 4 GiB.
+    // The buffer is passed instead of a typed array, because Node 20 cannot create one above 4 GiB.
     const { buffer, byteOffset, byteLength, memory } = arena.region
     const run = addon.attach(
       memory ?? buffer,
@@ -112,7 +117,7 @@ class NativeRunner implements Runner {
   readonly #arena: Arena
   readonly #addon: Addon
   readonly #run: RunStage
-  /** Of which version of the tables the addon knows, and whether it has planned stage 0. */
+  /** The version of the tables that the addon has copied, and whether it has planned stage 0. */
   #version = -1
   #isPlanned = false
 
@@ -124,13 +129,13 @@ class NativeRunner implements Runner {
     this.runBorrowed = isLendable
       ? (stage, gradients) => this.#isDone(this.#bound(stage, ...gradients))
       : undefined
-    // A plain ArrayBuffer may be transferred and freed at any time: it is not left to another thread.
+    // A plain ArrayBuffer can be transferred and freed at any time, so it is never passed to another thread.
     if (arena.region.memory !== null) {
       this.runAsync = async (stage) => this.#check(await addon.runAsync(this.#bound.handle, stage))
     }
   }
 
-  /** The function, once the addon has the tables as they are now. */
+  /** The addon's function, after it has received the current tables. */
   get #bound(): RunStage {
     const { version, words } = this.#arena
     if (this.#version !== version) {

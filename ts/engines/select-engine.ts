@@ -1,4 +1,4 @@
-/** Which engine runs: the one that was asked for, or else the first that can; and why. */
+/** Selects the requested engine, or the first one that works, and records the reasons. */
 
 import { checkInstructionSet, environmentVariable } from '#native'
 import { EngineError, getMessage, OptionError } from '../core/errors.js'
@@ -8,23 +8,23 @@ export const engineNames: readonly EngineName[] = ['native', 'wasm', 'typescript
 
 const MAX_THREADS = 256
 
-/** An engine that was asked for, and by what. */
+/** A requested engine, and the source of the request. */
 export interface RequestedEngine {
   readonly name: EngineName
   readonly source: string
 }
 
-/** What the user has fixed of engines, checked. */
+/** Validated engine settings of the user. */
 export interface EngineRequest {
-  /** Null if any engine will do. */
+  /** Null if any engine is acceptable. */
   readonly requested: RequestedEngine | null
   readonly forced: EngineSettings
 }
 
 /**
- * What was asked for, by options or else by environment variables.
+ * Reads the requested engine from options or environment variables.
  *
- * @throws OptionError where one of them is not what it has to be
+ * @throws OptionError if one of them is invalid
  */
 export function readEngineRequest(options: {
   readonly engine?: unknown
@@ -35,14 +35,14 @@ export function readEngineRequest(options: {
   const instructionSet = options.instructionSet as string | undefined
   if (instructionSet !== undefined) {
     if (options.engine !== 'native') {
-      throw new OptionError('instructionSet', "nothing without engine: 'native'", instructionSet)
+      throw new OptionError('instructionSet', "no value without engine: 'native'", instructionSet)
     }
     checkInstructionSet(instructionSet)
   }
   return { requested, forced: { instructionSet, threads: requestedThreads(options.threads) } }
 }
 
-/** The engine that was asked for, by option or else by the environment variable. */
+/** The engine requested by the option or else by the environment variable. */
 export function requestedEngine(option: unknown): RequestedEngine | null {
   const [name, by] = readOptionOrVariable(option, 'the option engine', 'ANTIGRAD_ENGINE')
   if (name === undefined) return null
@@ -52,7 +52,7 @@ export function requestedEngine(option: unknown): RequestedEngine | null {
   return { name: name as EngineName, source: by }
 }
 
-/** The number of threads that was asked for, by option or else by the environment variable. */
+/** The number of threads requested by the option or else by the environment variable. */
 export function requestedThreads(option: unknown): number | undefined {
   const [given, by] = readOptionOrVariable(option, 'threads', 'ANTIGRAD_THREADS')
   const threads = option === undefined && given !== undefined ? Number(given) : given
@@ -63,7 +63,7 @@ export function requestedThreads(option: unknown): number | undefined {
   return threads as number
 }
 
-/** What was given, and by what. An empty variable is none. */
+/** The value and its source. An empty variable counts as unset. */
 function readOptionOrVariable(option: unknown, name: string, other: string): [given: unknown, by: string] {
   return option === undefined
     ? [environmentVariable(other), `the environment variable ${other}`]
@@ -72,18 +72,19 @@ function readOptionOrVariable(option: unknown, name: string, other: string): [gi
 
 export interface EngineChoice<R> {
   readonly engine: EngineName
-  /** What runs on it. */
+  /** The object that runs on the engine. */
   readonly runner: R
-  /** Why this one, in the order in which engines were considered. */
+  /** Why this engine was chosen, in the order in which engines were considered. */
   readonly reasons: readonly string[]
 }
 
 /**
- * Begins on the engine that was asked for, or else on the first that can; TypeScript is the last one.
+ * Starts the requested engine, or the first one that works. TypeScript is the last resort.
  *
- * @param begin what it throws is why an engine cannot run
- * @param order of the others, and why it is theirs
- * @throws EngineError where an engine was asked for and cannot run here
+ * @param begin starts an engine; its exception is the reason why the engine cannot run
+ * @param order the other engines in order of preference
+ * @param why the reason for this order
+ * @throws EngineError if the requested engine cannot run here
  */
 export function selectEngine<R>(
   { requested, forced }: EngineRequest,
@@ -94,7 +95,7 @@ export function selectEngine<R>(
   if (requested !== null) {
     const { name, source } = requested
     try {
-      return { engine: name, runner: begin(name, forced), reasons: [`${source} asked for it`] }
+      return { engine: name, runner: begin(name, forced), reasons: [`requested by ${source}`] }
     } catch (thrown) {
       throw new EngineError(name, [getMessage(thrown)])
     }

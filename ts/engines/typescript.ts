@@ -1,4 +1,4 @@
-/** The readable reference, and the last resort where WebAssembly is forbidden. */
+/** The TypeScript engine: a readable reference, and the last resort if WebAssembly is forbidden. */
 
 import type { Arena } from '../arena/arena.js'
 import { BY_ROW, CLIPPED_PER_TENSOR, NORM, UNITS } from '../arena/manifest.js'
@@ -31,7 +31,7 @@ export const typescript: Engine = {
     }
 
     const gatherOne: typeof tensors.gather = (job, from, to) => {
-      // Of listed rows there is the sum at once.
+      // The sum over listed rows is complete after the stage itself.
       if ((job.flags & BY_ROW) === 0) tensors.gather(job, from, to)
     }
 

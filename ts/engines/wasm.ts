@@ -7,7 +7,7 @@ import { getMessage } from '../core/errors.js'
 import { registeredModule, decodeModule, type WasmModule } from '../webassembly/module.js'
 import type { Engine, EngineReport, Runner } from './engine.js'
 
-/** What the crate in wasm/ exports. */
+/** The exports of the crate in wasm/. */
 interface ArenaExports {
   run(address: number, bytes: number, stage: number, from: number, to: number): number
   gather(address: number, bytes: number, stage: number): number
@@ -16,12 +16,12 @@ interface ArenaExports {
   hash(): number
 }
 
-/** The core's, or the catalogue's once a rule has brought it. */
+/** The core module, or the larger one that a rule has registered. */
 const currentModule = () => registeredModule ?? core
 
 const instances = new WeakMap<WebAssembly.Memory, Instance>()
 
-/** The module's instance of a memory, for as long as the memory lives. */
+/** The module's instance for a memory, which lives as long as the memory. */
 class Instance {
   #exports: ArenaExports | undefined
   #source: WasmModule | undefined
@@ -33,9 +33,8 @@ class Instance {
   }
 
   /**
-   * Hands out the exports until they are given back. Where a call has not returned (the stack overflowed, or
-   * it trapped) they have lost their place on their own stack, and are replaced; and so they are where a rule
-   * has brought a module of more kernels meanwhile.
+   * Hands out the exports until `release`. If a call did not return (stack overflow or trap), its exports have lost
+   * their stack position and are replaced. They are also replaced if a rule has registered a larger module meanwhile.
    */
   acquire(): ArenaExports {
     const isCurrent = this.#source === currentModule()
@@ -50,9 +49,9 @@ class Instance {
 
   #instantiate(): ArenaExports {
     const source = currentModule()
-    // Before anything is changed: it may not compile.
+    // Compilation comes before any change, because it may fail.
     const module = compile(source)
-    // What another instance has left: a module takes what it does not initialize for zeros.
+    // A module assumes that memory outside its data is zero, so the leftovers of the previous instance are erased.
     if (this.#source !== undefined) new Uint8Array(this.#memory.buffer, 0, RESERVED_BYTES).fill(0)
     const exports = start<ArenaExports>(module, this.#memory)
     this.#source = source
@@ -60,18 +59,18 @@ class Instance {
   }
 }
 
-/** What every module exports. */
+/** The exports that every module has. */
 interface HashedExports {
   hash(): number
 }
 
-/** Modules that have been compiled, or why they cannot be. */
+/** Compiled modules, or the error of a module that does not compile. */
 const compiled = new Map<WasmModule, WebAssembly.Module | Error>()
 
 /**
- * Compiles synchronously, and once: modules are small, and so the whole API can be synchronous.
+ * Compiles a module once and synchronously. Modules are small, so the whole API can be synchronous.
  *
- * @throws Error where it does not compile
+ * @throws Error if the module does not compile
  */
 export function compile(source: WasmModule): WebAssembly.Module {
   let module = compiled.get(source)
@@ -88,12 +87,12 @@ export function compile(source: WasmModule): WebAssembly.Module {
 }
 
 /**
- * A module's exports on a memory.
+ * Instantiates a module on a memory and returns its exports.
  *
- * @throws Error where it does not start, or was built from other sources
+ * @throws Error if the module does not start, or was built from other sources
  */
 export function start<E extends HashedExports>(module: WebAssembly.Module, memory: WebAssembly.Memory): E {
-  // As wasm-bindgen names it: the file that it makes beside the module, which nobody needs.
+  // The import name that wasm-bindgen generates for its JavaScript file, which is not needed.
   const imports = { './antigrad_wasm_bg.js': { memory } }
   let exports: E
   try {
@@ -105,15 +104,15 @@ export function start<E extends HashedExports>(module: WebAssembly.Module, memor
   return exports
 }
 
-/** Whether the module has trapped, and not the stack ended. */
+/** Whether the module trapped, rather than overflowed the stack. */
 export function isTrap(thrown: unknown): thrown is WebAssembly.RuntimeError {
   return thrown instanceof WebAssembly.RuntimeError
 }
 
 /**
- * The instance of a region's memory.
+ * The instance for a region's memory.
  *
- * @throws Error where the module cannot run on this region
+ * @throws Error if the module cannot run on this region
  */
 function getInstance({ memory, reason }: Region): Instance {
   if (memory === null) throw new Error(`the arena is not in a WebAssembly memory: ${reason}`)
@@ -122,7 +121,7 @@ function getInstance({ memory, reason }: Region): Instance {
   return instance
 }
 
-/** How many plans there were: each is known by its number, so that no other is taken for it. */
+/** The number of plans so far. Each plan has a unique number, so that it is never confused with another. */
 let plans = 0
 
 class WasmRunner implements Runner {
@@ -131,7 +130,10 @@ class WasmRunner implements Runner {
   readonly #instance: Instance
   readonly #address: number
   readonly #bytes: number
-  /** The plan of stage 0: where it is, which it is (0 for none), who has made it, and of which tables. */
+  /**
+   * The plan of stage 0: its address, its number (0 if there is none), the exports that made it, and the version of the
+   * tables.
+   */
   readonly #plan: number
   #number = 0
   #planner: ArenaExports | undefined
@@ -149,7 +151,7 @@ class WasmRunner implements Runner {
     if (stage !== 0 || !this.#runAgain()) this.runRange(stage, 0, this.#arena.length)
   }
 
-  /** Runs what the call before has run, if that was of the same tables and all is known of it. */
+  /** Repeats the previous call by its plan. Returns false if the tables have changed or there is no plan. */
   #runAgain(): boolean {
     const { version, planned } = this.#arena
     if (this.#version !== version) return false
@@ -185,7 +187,7 @@ class WasmRunner implements Runner {
     }
   }
 
-  /** The exports, once the memory has the tables as they are now. */
+  /** The exports, after the current tables have been written to the memory. */
   #take(): ArenaExports {
     if (this.#version !== this.#arena.version) {
       this.#arena.writeTables()
@@ -205,10 +207,10 @@ class WasmRunner implements Runner {
   }
 }
 
-/** What it can do here. */
+/** The capabilities of the WebAssembly engine in this runtime. */
 export function report(): EngineReport {
   try {
-    // All that an optimizer needs: under a strict content policy WebKit compiles, and refuses instances.
+    // Creates an instance, because WebKit under a strict content policy compiles modules but refuses instances.
     getInstance(allocate(0, 0))
     return { available: true, reasons: [], instructionSets: ['simd128'], threads: 1 }
   } catch (thrown) {
@@ -216,5 +218,5 @@ export function report(): EngineReport {
   }
 }
 
-/** The same Rust as WebAssembly with 128-bit vectors. */
+/** The Rust kernels as WebAssembly with 128-bit vectors. */
 export const wasm: Engine = { name: 'wasm', attach: (arena) => new WasmRunner(arena) }

@@ -1,4 +1,4 @@
-/** How gradients are clipped, before the rule sees them and before decay. */
+/** Gradient clipping, which happens before weight decay and before the rule reads the gradients. */
 
 import type { Arena } from '../arena/arena.js'
 import { CLIPPED_PER_TENSOR, NEEDS_PARAM_NORM, PER_UNIT } from '../arena/manifest.js'
@@ -6,55 +6,58 @@ import { omitUndefined, ownProperties } from '../core/untrusted-input.js'
 import { type Option, option, optional, positive } from '../options/kinds.js'
 import { nestedOptions, readOptions } from '../options/read.js'
 
-/** The noise of each element has the variance η/(1+t)^γ. */
+/** Gradient noise. Each element's noise has the variance η/(1+t)^γ. */
 export interface Noise {
   /** η ≥ 0; 0.01 by default */
   readonly eta: number
-  /** γ ≥ 0, 0.55 by default; 0 is for noise that stays */
+  /** γ ≥ 0; 0.55 by default. With 0 the variance is constant. */
   readonly gamma: number
-  /** an integer from 0 to 2⁵³ − 1; 0 by default */
+  /** An integer from 0 to 2⁵³ − 1; 0 by default. */
   readonly seed: number
 }
 
-/** How each row of a matrix is clipped. */
+/** Clipping of each row of a matrix. */
 export interface Unitwise {
   readonly unit: 'row'
-  /** κ > 0: the largest ratio of norms */
+  /** κ > 0: the maximum ratio of norms */
   readonly factor: number
-  /** ε > 0: what the norm of parameters is at least; 1e-3 by default */
+  /** ε > 0: the lower bound of the parameter norm; 1e-3 by default */
   readonly eps: number
 }
 
-/** Clips the gradient of each tensor by itself; where several are given, by the lowest. */
+/** Clips the gradient of each tensor on its own. If several limits are set, the lowest one applies. */
 export interface TensorClip {
-  /** The largest norm of a tensor's gradient, > 0: where ‖g‖ is larger, g ← g·(tensorNorm/‖g‖). */
+  /** The maximum norm of a tensor's gradient, > 0. If ‖g‖ is larger, g ← g·(tensorNorm/‖g‖). */
   readonly tensorNorm?: number
-  /** The largest root mean square of its elements, > 0: g ← g/max(1, RMS(g)/rms), Optax's clip_by_block_rms. */
+  /** The maximum root mean square of a gradient, > 0: g ← g/max(1, RMS(g)/rms), like Optax's clip_by_block_rms. */
   readonly rms?: number
   /**
-   * The largest ratio of norms κ > 0 (AGC; Brock, De, Smith and Simonyan, 2021, with whole tensors as units):
-   * where ‖g‖ is larger than κ·max(‖θ‖, ε), it is made that; `{ factor: κ, eps: ε }` with ε > 0, 1e-3 by default.
-   * `unitwise({ factor: κ })` takes the rows of matrices as units.
+   * The maximum ratio of norms κ > 0 (AGC; Brock, De, Smith and Simonyan, 2021, with whole tensors as units). If ‖g‖
+   * exceeds κ·max(‖θ‖, ε), g is scaled down to that norm. Use `{ factor: κ, eps: ε }` to set ε > 0, 1e-3 by default.
+   * `unitwise({ factor: κ })` clips each row of a matrix instead.
    */
   readonly adaptive?: number | { readonly factor: number; readonly eps?: number } | Unitwise
-  /** Takes its mean from each row of a matrix before: `centralized()` (Yong, Huang, Hua and Zhang, 2020). */
+  /** Subtracts the mean of each row from the gradient first: `centralized()` (Yong, Huang, Hua and Zhang, 2020). */
   readonly centralized?: true
-  /** Adds noise to it then, before all other clips: `noise()` (Neelakantan et al., 2015). */
+  /**
+   * Adds noise to the gradient, after `centralized` and before the clips per tensor: `noise()` (Neelakantan et al.,
+   * 2015).
+   */
   readonly noise?: Noise
 }
 
-/** By unit and tensor first, then by the global norm of what is left, then by value. */
+/** Clips in this order: by unit and tensor, by the global norm of the result, and by value. */
 export interface Clip extends TensorClip {
   /**
-   * The largest global norm, > 0; none by default: where ‖g‖ over all tensors of a step is larger,
-   * g ← g·(norm/‖g‖), as in Optax (Pascanu, Mikolov and Bengio, 2013, algorithm 1).
+   * The maximum global norm, > 0; unlimited by default. If ‖g‖ over all tensors of a step is larger, g ← g·(norm/‖g‖),
+   * as in Optax (Pascanu, Mikolov and Bengio, 2013, algorithm 1).
    */
   readonly norm?: number
-  /** The largest absolute value of an element, > 0; none by default. */
+  /** The maximum absolute value of an element, > 0; unlimited by default. */
   readonly value?: number
 }
 
-/** The limits that there are. */
+/** The limits per tensor that are set. */
 export interface TensorLimits {
   readonly tensorNorm?: number
   readonly rms?: number
@@ -63,21 +66,21 @@ export interface TensorLimits {
   readonly noise?: Noise
 }
 
-/** Infinite where there are none. */
+/** The limits of a clip; infinite if they are not set. */
 export interface ClipLimits {
   readonly norm: number
   readonly value: number
   readonly byTensor: TensorLimits
 }
 
-/** A tensor in its arena. */
+/** A tensor and its location in an arena. */
 export interface PlacedTensor {
   readonly name: string
   readonly place: number
   readonly part: { readonly arena: Arena }
 }
 
-/** What brings its kind with the import of a function. */
+/** A placeholder for options that work after the import of the named functions. */
 const missingImport = optional<never>(option('unitwise(), centralized() or noise()', undefined, () => false))
 
 export const adaptive = {
@@ -86,7 +89,7 @@ export const adaptive = {
   unit: missingImport as Option<'row' | undefined>,
 }
 
-/** Options of clips; what comes with an import is put in by that. */
+/** Options of clips. Imported functions replace their placeholders. */
 export const clipOptions = {
   norm: positive(Infinity),
   value: positive(Infinity),
@@ -97,9 +100,12 @@ export const clipOptions = {
   noise: missingImport as Option<Noise | undefined>,
 }
 
-/** What comes with an import: the stage UNITS. */
+/** Functions of the stage UNITS, which imports provide. */
 export const importedClips: {
-  /** Writes coefficients, for gradients of tensors after t updates that `scale` is still to be applied to. */
+  /**
+   * Writes the coefficients for gradients of tensors after t updates; `scale` is a gradient factor that is applied
+   * later.
+   */
   write?: (
     row: Float64Array,
     limits: TensorLimits,
@@ -109,26 +115,28 @@ export const importedClips: {
   ) => void
 } = {}
 
-/** @throws OptionError where it is none */
+/**
+ * @throws OptionError if the clip is invalid
+ */
 export function readClip(what: string, given: unknown): ClipLimits {
   const { norm, value, ...byTensor } = readOptions(what, given, clipOptions)
   return { norm, value, byTensor: readLimits(byTensor) }
 }
 
-/** What a group has of its own. @throws OptionError where it is none */
+/** Reads the clip of a group. @throws OptionError if the clip is invalid */
 export function readTensorClip(what: string, given: unknown): TensorLimits {
   const { norm: _norm, value: _value, ...byTensor } = clipOptions
   return readLimits(readOptions(what, given, byTensor))
 }
 
-/** What was not given is not looked for elsewhere either. */
+/** An object without prototype, so that missing limits are not inherited. */
 const readLimits = (limits: Readonly<Record<string, unknown>>): TensorLimits =>
   Object.freeze(ownProperties(omitUndefined(limits)))
 
-/** Of most optimizers. */
+/** The limits of optimizers without clipping. */
 export const NO_LIMITS = readClip('', {})
 
-/** The flags of segments that are centralized, get noise, or are clipped by unit or tensor by tensor. */
+/** Segment flags for tensors that are clipped on their own, clipped by unit, centralized, or get noise. */
 export function clipFlags({ tensorNorm, rms, adaptive, centralized, noise }: TensorLimits): number {
   const byUnit = adaptive?.unit !== undefined
   const weighs = adaptive !== undefined && !byUnit ? CLIPPED_PER_TENSOR | NEEDS_PARAM_NORM : 0
@@ -136,7 +144,7 @@ export function clipFlags({ tensorNorm, rms, adaptive, centralized, noise }: Ten
   return weighs | clips | (byUnit || centralized || noise ? PER_UNIT : 0)
 }
 
-/** The largest norm of a gradient of `length` elements, beside Σ θ² of the parameters; NaN where that is. */
+/** The maximum norm of a gradient of `length` elements; `squares` is Σ θ² of the parameters. NaN if Σ θ² is NaN. */
 export function normLimit(
   { tensorNorm = Infinity, rms, adaptive }: TensorLimits,
   length: number,

@@ -1,4 +1,4 @@
-/** Noise on gradients; crates/kernels/src/rules/noise.rs states it. */
+/** Gradient noise; crates/kernels/src/rules/noise.rs defines it. */
 
 import { computeHash } from '../core/hash.js'
 import { log } from '../functions/log.js'
@@ -16,7 +16,7 @@ const TURN = 2 * Math.PI * UNIT
 const words = new Uint32Array(4)
 const numbers = new Float64Array(4)
 
-/** The upper word of a product of two. */
+/** The upper 32 bits of a product of two 32-bit words. */
 function upperWord(a: number, b: number): number {
   const lower = (a & 0xffff) * (b & 0xffff)
   // (2¹⁶ − 1)² + 2¹⁶ − 1 is below 2³².
@@ -25,7 +25,7 @@ function upperWord(a: number, b: number): number {
   return ((a >>> 16) * (b >>> 16) + (middle >>> 16) + (other >>> 16)) | 0
 }
 
-/** Philox 4×32-10 of a counter and a key, into `words`. */
+/** Computes Philox 4×32-10 of a counter and a key into `words`. */
 function philox(a: number, b: number, c: number, d: number, k: number, l: number): void {
   for (let round = 0; round < 10; round++) {
     const first = upperWord(a, 0xd2511f53)
@@ -72,20 +72,20 @@ const fields = {
 function read(what: string, given: unknown): Noise {
   const { seed, ...rest } = readOptions(what, given, fields)
   registerUnitwiseKernel()
-  // Not −0.
+  // Adding 0 turns −0 into 0.
   return Object.freeze({ ...rest, seed: seed + 0 })
 }
 
 clipOptions.noise = optional(customOption(read))
 
 /**
- * For `clip: { noise: noise({ eta: 0.01 }) }`: adds noise to gradients (Neelakantan et al., 2015), g ← g + N(0, σ²),
- * σ² = η/(1+t)^γ, as Optax's add_noise does. t counts a tensor's updates from 0. It comes after `centralized` and clips
- * by unit, and before those by norm and by value, which so limit what the rule gets.
+ * Adds noise to gradients, for `clip: { noise: noise({ eta: 0.01 }) }` (Neelakantan et al., 2015): g ← g + N(0, σ²), σ²
+ * = η/(1+t)^γ, like Optax's add_noise. t counts a tensor's updates from 0. Noise is added after `centralized` and
+ * clipping by unit. Clips by norm and by value follow, and so limit the noisy gradient.
  *
- * Its bits depend on the seed, t, the tensor's name and the element's place in it, and on nothing else.
+ * The bits depend only on the seed, t, the tensor's name and the element's index in the tensor.
  *
- * @throws OptionError where one is unknown or not what it has to be
+ * @throws OptionError if an option is unknown or invalid
  */
 export function noise(options: Partial<Noise> = {}): Noise {
   return read('noise', options)

@@ -1,12 +1,15 @@
-/** Norms where sums of squares overflow. They are rare: here, in one language, and in plain loops. */
+/** Norms of gradients whose sums of squares overflow. They are rare, so plain loops in TypeScript suffice. */
 
 import type { FloatArray } from '../core/numbers.js'
 import { largest } from '../core/numbers.js'
 
-/** The 2-norm of all together, though squares overflow; NaN if an element is, else infinite if one is. */
+/**
+ * The 2-norm of all arrays together, without overflow of squares. NaN if an element is NaN, otherwise infinite if an
+ * element is infinite.
+ */
 export function safeNorm(arrays: readonly FloatArray[]): number {
   let most = 0
-  // Not with `...`: there may be more than a stack holds.
+  // Spread arguments could exceed the stack.
   for (const array of arrays) most = Math.max(most, largest(array))
   if (!(most > 0 && most < Infinity)) return most
   let sum = 0

@@ -1,4 +1,4 @@
-/** Gradients as users hand them over: read once, then checked, and only then used. */
+/** Reads the user's gradients: each property is read once, validated, and only then used. */
 
 import { readBuffer, readByteOffset } from '../core/buffers.js'
 import { copyArray } from '../core/copy.js'
@@ -8,13 +8,13 @@ import { isNestedParams, type Shape, shapeHint } from '../core/tensors.js'
 import { getTypeName, isDetached, isFloatArray, readLength } from '../core/typed-arrays.js'
 import type { TensorLimits } from './clip.js'
 
-/** Gradients of some rows of a tensor, read and checked. */
+/** A validated gradient of some rows of a tensor. */
 export class RowGradient {
-  /** What was given, to be read again where code of the user's has run since. */
+  /** The user's object, which is read again if user code has run since. */
   readonly given: unknown
-  /** One row behind the other, one for each entry of the list: a row that is listed again gets the sum. */
+  /** One row of values per entry of the list. The values of repeated rows are added up. */
   readonly values: FloatArray
-  /** How many numbers `values` has. */
+  /** The number of elements of `values`. */
   readonly length: number
 
   constructor(given: unknown, values: FloatArray) {
@@ -24,25 +24,28 @@ export class RowGradient {
   }
 }
 
-/** What comes with the import of `sparseRows`; `model` is the optimizer's. */
+/** Functions for sparse gradients, which the import of `sparseRows` provides; `model` is the optimizer's model. */
 export const importedRows: {
-  /** Null where it is none. @throws TensorError or OptionError where they are not right for tensor `number` */
+  /**
+   * Reads a sparse gradient; null if the value is not one. @throws TensorError or OptionError if it does not fit tensor
+   * `number`
+   */
   read?: (given: unknown, number: number, model: object) => RowGradient | null
-  /** Gradients to be lent, and those of rows as arrays; null where these are few. */
+  /** The gradients to lend, with sparse gradients as arrays; null if the sparse gradients are short. */
   lent?: (gradients: StepGradients) => DenseGradients | null
-  /** The gradients of a tensor's rows, each row once, of `given`, which has one for each entry of the list. */
+  /** Adds up repeated rows of a tensor's gradient. `given` has one row of values per entry of the list. */
   summed?: (tensor: object, given: RowGradient | FloatArray) => FloatArray
-  /** Which rows of a tensor have gradients in the step that begins, none twice. */
+  /** The distinct rows of a tensor with gradients in the current step. */
   listed?: (tensor: object) => Uint32Array
-  /** Puts gradients, some of which are of rows, into the tensors' arenas. */
+  /** Copies gradients, some of which are sparse, into the tensors' arenas. */
   put?: (gradients: StepGradients, model: object) => void
-  /** Puts the gradients of rows where these are in a tensor, all others 0, for a batch that is accumulated. */
+  /** Expands a sparse gradient for accumulation: listed rows get their gradients, and all other rows 0. */
   spread?: (tensor: object, own: FloatArray) => void
-  /** The gradients of those rows again, of all batches. */
+  /** Collects the accumulated gradients of these rows. */
   collect?: (tensor: object, rows: readonly number[], own: FloatArray) => RowGradient
   /**
-   * The rows that a saved run says of a tensor of that shape, in order; undefined where that is no list of them, or its
-   * rule or its clips have none.
+   * The sorted row list of a saved run for a tensor of this shape; undefined if the list is invalid, or if the rule or
+   * the clips do not support sparse gradients.
    */
   gathered?: (
     given: unknown,
@@ -52,16 +55,19 @@ export const importedRows: {
   ) => readonly number[] | undefined
 } = {}
 
-/** The gradients of a step by tensor, undefined for those that are skipped. */
+/** The gradients of a step by tensor; undefined for skipped tensors. */
 export type StepGradients = readonly (FloatArray | RowGradient | undefined)[]
-/** Those that are of all elements. */
+/** Gradients without sparse ones. */
 export type DenseGradients = readonly (FloatArray | undefined)[]
-/** A step with the gradients of the arena. */
+/** A step with all gradients in the arena. */
 export const ALL_GRADIENTS: StepGradients = []
 /** A step without any gradient. */
 export const NO_GRADIENTS: StepGradients = []
 
-/** A shape as steps read it; a record has its names in order beside them, as to compare takes less than to look up. */
+/**
+ * A structure prepared for reading. The keys of an object are stored in order, because comparing is faster than looking
+ * up.
+ */
 export type ShapeReader = number | readonly ShapeReader[] | ObjectShapeReader
 
 interface ObjectShapeReader {
@@ -80,10 +86,10 @@ export function makeReader(shape: Shape): ShapeReader {
 }
 
 /**
- * What was given for each tensor, in the shape's order. All code of the user's that is in the way, getters
- * and proxies, runs here.
+ * Collects the user's value for each tensor, in the order of the structure. User code such as getters and proxies runs
+ * here.
  *
- * @throws TensorError where a name does not exist, or what is in a list's or record's place is none
+ * @throws TensorError if a name does not exist, or if an array or object of gradients is expected and missing
  */
 export function read(reader: ShapeReader, given: unknown, found: unknown[], path = 'gradients'): void {
   if (given === null || given === undefined) return
@@ -93,23 +99,23 @@ export function read(reader: ShapeReader, given: unknown, found: unknown[], path
   }
   if (isList(reader)) {
     if (!Array.isArray(given) || given.length !== reader.length) {
-      throw new TensorError(path, `a list of ${reader.length} gradients`, given)
+      throw new TensorError(path, `an array of ${reader.length} gradients`, given)
     }
     for (let i = 0; i < reader.length; i++) readChild(reader[i] as ShapeReader, given[i], found, path, i)
     return
   }
   if (Array.isArray(given) || !isNestedParams(given))
-    throw new TensorError(path, 'a record of gradients', given)
+    throw new TensorError(path, 'an object of gradients', given)
   const record = given as Record<string, unknown>
   const keys = Object.keys(record)
   let k = 0
-  // In such a loop the compiler knows where values are. What is inherited comes last, and is not looked at.
+  // In a for-in loop, the compiler knows where the values are. Inherited keys come last and end the loop.
   for (const key in record) {
     if (key !== keys[k]) break
     const child = findChild(reader, key, k++, path)
     readChild(child, record[key], found, path, key)
   }
-  // What getters have deleted, or hidden, meanwhile.
+  // The remaining keys, which getters have deleted or hidden meanwhile.
   for (; k < keys.length; k++) {
     const child = findChild(reader, keys[k], k, path)
     readChild(child, record[keys[k]], found, path, keys[k])
@@ -126,10 +132,10 @@ function findChild(
 ): ShapeReader {
   const place = names[guess] === key ? guess : places.get(key)
   if (place !== undefined) return children[place]
-  throw new TensorError(path, `only the names of parameters: ${joinFirst(names)}`, key)
+  throw new TensorError(path, `a parameter name: ${joinFirst(names)}`, key)
 }
 
-/** A path is only made where it may be needed: there can be thousands of tensors. */
+/** Reads a child. The path is only built if needed, because there can be thousands of tensors. */
 function readChild(
   reader: ShapeReader,
   given: unknown,
@@ -141,28 +147,29 @@ function readChild(
   else read(reader, given, found, `${path}.${key}`)
 }
 
-/** Copies what is the one gradient of the only tensor; false, and nothing is done, where it is none. */
+/** Copies a gradient that is a single array. Returns false, without a copy, if the value is not a matching gradient. */
 export function takeSingle(given: unknown, own: FloatArray): boolean {
   if (!hasShape(given, getTypeName(own), own.length)) return false
-  // `set` copies also what overlaps.
+  // `set` handles overlapping memory.
   if (isElsewhere(given, own)) copyElements(given, own)
   else own.set(given)
   return true
 }
 
-/** Whose gradients they are. */
+/** The tensors that the gradients belong to. */
 interface GradientOwner {
   readonly gradients: readonly FloatArray[]
   readonly tensors: readonly { readonly name: string }[]
-  /** In the order in which the user gave them. */
+  /** Tensors in the user's order. */
   all(): readonly { readonly number: number }[]
 }
 
 /**
- * Checks what was read against the arena's own gradients, and reads those of rows; nothing of the user's runs here.
+ * Validates the collected values against the arena's gradients, and reads sparse gradients. No user code runs here.
  *
- * @returns whether there are some of rows
- * @throws TensorError where a gradient's type or length is not its tensor's: of the first such one that the user gave
+ * @returns whether some gradients are sparse
+ * @throws TensorError if a gradient's type or length is not its tensor's; it names the first such gradient in the
+ * user's order
  */
 export function check(found: unknown[], model: GradientOwner): boolean {
   const type = getTypeName(model.gradients[0])
@@ -170,7 +177,8 @@ export function check(found: unknown[], model: GradientOwner): boolean {
   try {
     for (let i = 0; i < found.length; i++) if (isRowGradient(found, i, type, model)) isByRow = true
   } catch (error) {
-    // Numbers are in the order of memory, which is another one in a run that was loaded.
+    // Indices follow the order in memory, which differs in a loaded run, so the tensors are checked again in the user's
+    // order.
     for (const tensor of model.all()) isRowGradient(found, tensor.number, type, model)
     throw error
   }
@@ -191,7 +199,7 @@ function isRowGradient(found: unknown[], i: number, type: string | undefined, mo
   throw new TensorError(gradientPath(model.tensors[i].name), expected, detached ? 'a detached one' : gradient)
 }
 
-/** What messages call the gradient of a tensor. */
+/** The name of a tensor's gradient in messages. */
 export const gradientPath = (name: string): string => (name === '' ? 'gradients' : `gradients.${name}`)
 
 function hasShape(gradient: unknown, type: string | undefined, length: number): gradient is FloatArray {
@@ -199,18 +207,18 @@ function hasShape(gradient: unknown, type: string | undefined, length: number): 
   return length > 0 || !isDetached(gradient as FloatArray)
 }
 
-/** Up to so many elements a loop takes less time than the call of `set`. */
+/** The maximum length up to which a loop is faster than a call of `set`. */
 const MAX_LOOP_COPY = 12
 
-/** So many are shorter than the tables in front of an arena's arrays. */
+/** Arrays of this length are shorter than the tables in front of an arena's arrays. */
 const MAX_LENGTH_BELOW_TABLES = 32
 
-/** The memories of arenas, one after the other. */
+/** The memories of the arenas. */
 export type ArenaBuffers = readonly {
   readonly arena: { readonly region: { readonly buffer: ArrayBufferLike } }
 }[]
 
-/** Copies gradients into the arenas' own, also where they are some of these in another order. */
+/** Copies gradients into the arenas, even if some of them are arena gradients in a different order. */
 export function copy(gradients: DenseGradients, own: readonly FloatArray[], arenas: ArenaBuffers): void {
   const apart = areElsewhere(gradients, own)
     ? gradients
@@ -236,13 +244,13 @@ function areElsewhere(gradients: DenseGradients, own: readonly FloatArray[]): bo
 }
 
 /**
- * Whether it is surely not in an arena's array: a short one at the start of its buffer. To ask for a buffer is slow, and
- * makes one where a short array had none.
+ * Whether the array is certainly outside the arena's arrays: it is short, and begins at the start of its buffer.
+ * Reading `buffer` is slow, and allocates a buffer for a short array.
  */
 const isElsewhere = (gradient: FloatArray, { length }: FloatArray): boolean =>
   length <= MAX_LENGTH_BELOW_TABLES && readByteOffset(gradient) === 0
 
-/** The gradient, or a copy where it is in an arena's memory; undefined where it is in its place. */
+/** The gradient, or a copy if it lies in an arena's memory; undefined if it already lies in its own place. */
 function copyIfInArena(
   gradient: FloatArray | undefined,
   own: FloatArray,
@@ -255,7 +263,7 @@ function copyIfInArena(
   return isInPlace ? undefined : copyArray(gradient)
 }
 
-/** Whether it is the memory of one of these. */
+/** Whether the buffer is the memory of one of the arenas. */
 export function isArenaBuffer(buffer: ArrayBufferLike, arenas: ArenaBuffers): boolean {
   for (let p = 0; p < arenas.length; p++) if (arenas[p].arena.region.buffer === buffer) return true
   return false

@@ -1,4 +1,4 @@
-/** Gradients centralized and clipped by unit, and noise; crates/kernels/src/rules has unitwise.rs and noise.rs. */
+/** Centralization, clipping by unit and noise; crates/kernels/src/rules contains unitwise.rs and noise.rs. */
 
 import { twice } from '../arena/kernel.js'
 import { BLOCK, UnitwiseKernel } from '../arena/manifest.js'
@@ -12,23 +12,23 @@ import type { Noise } from './clip.js'
 import { adaptive, clipOptions, importedClips, type Unitwise } from './clip.js'
 import { safeNorm } from './norms.js'
 
-/** Σx or Σx², in the one order. */
+/** Σx or Σx² in the fixed order of sums. */
 function sum(kind: 'values' | 'gradients', values: FloatArray): number {
   let total = 0
   for (let at = 0; at < values.length; at += BLOCK) total += sumColumn(kind, values.subarray(at, at + BLOCK))
   return total
 }
 
-/** √Σx², also where a square is too large for a number. */
+/** √Σx², computed without overflow of squares. */
 function norm(values: FloatArray): number {
   const total = sum('gradients', values)
   return total === Infinity ? safeNorm([values]) : Math.sqrt(total)
 }
 
-/** What noise.ts brings. */
+/** The functions that noise.ts provides. */
 export interface NoiseSource {
   readonly numbers: Float64Array
-  /** Makes the four of a counter. */
+  /** Computes the four normal variates of a counter. */
   draw(counter: number, key: number, t: number, seed: number): void
   noiseSigma(noise: Noise, t: number): number
   key(name: string): number
@@ -40,7 +40,7 @@ export function registerNoiseSource(given: NoiseSource): void {
   source = given
 }
 
-/** What it computes in. */
+/** The kernel needs no scratch memory. */
 const makeEmptyScratch = () => ({})
 
 const UnitwiseLoop = twice(
@@ -54,7 +54,7 @@ const UnitwiseLoop = twice(
         }
         if (kappa === Infinity) continue
         const [ofTheta, ofG] = [theta, g].map((values) => norm(values.subarray(start, end)))
-        // A NaN is taken over, and is no limit.
+        // A NaN norm of θ makes the limit NaN, which does not clip.
         const limit = kappa * (eps > ofTheta ? eps : ofTheta)
         if (!(ofG > limit)) continue
         const factor = f(limit / ofG)
@@ -74,7 +74,7 @@ export const registerUnitwiseKernel = () => registerModule((Kernel as { readonly
 
 adaptive.unit = optional(choice('row'))
 clipOptions.centralized = optional(
-  option<true, undefined>('what centralized() gives', undefined, (x) => x === true),
+  option<true, undefined>('the result of centralized()', undefined, (x) => x === true),
 )
 
 importedClips.write = (row, { adaptive, centralized, noise }, scale, t, tensors) => {
@@ -91,11 +91,11 @@ importedClips.write = (row, { adaptive, centralized, noise }, scale, t, tensors)
 }
 
 /**
- * For `clip: { adaptive: unitwise({ factor: 0.01 }) }`: AGC (Brock, De, Smith and Simonyan, 2021), whose units are
- * the rows of a matrix: what a tensor's `shapes` have for its first dimension, each by all others, as timm has it.
- * Where ‖g‖ of a row is larger than κ·max(‖θ‖, ε), it is made that. Other tensors are one unit each.
+ * Clips each row of a matrix, for `clip: { adaptive: unitwise({ factor: 0.01 }) }`: AGC (Brock, De, Smith and Simonyan,
+ * 2021). The units are rows along the first dimension in `shapes`, each with all other dimensions, as in timm. If ‖g‖
+ * of a row exceeds κ·max(‖θ‖, ε), g is scaled down to that norm. Other tensors are one unit each.
  *
- * @throws OptionError where one is unknown or not what it has to be
+ * @throws OptionError if an option is unknown or invalid
  */
 export function unitwise(options: Pick<Unitwise, 'factor'> & Partial<Pick<Unitwise, 'eps'>>): Unitwise {
   const { unit: _, ...table } = adaptive
@@ -105,8 +105,8 @@ export function unitwise(options: Pick<Unitwise, 'factor'> & Partial<Pick<Unitwi
 }
 
 /**
- * For `clip: { centralized: centralized() }`: gradients whose mean is 0 by row (Yong, Huang, Hua and Zhang, 2020),
- * g ← g − mean(g), before all else. Rows are those of `unitwise`; tensors that are no matrices stay as they are.
+ * Centers gradients, for `clip: { centralized: centralized() }`: g ← g − mean(g) in each row, before all other clips
+ * (Yong, Huang, Hua and Zhang, 2020). Rows are those of `unitwise`; tensors that are not matrices are unchanged.
  */
 export function centralized(): true {
   registerUnitwiseKernel()

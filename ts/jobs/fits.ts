@@ -1,4 +1,4 @@
-/** Fits of a table: what is asked, and the fits that it makes. */
+/** Fits of a table: requests, and the fits that they produce. */
 
 import { OptionError } from '../core/errors.js'
 import { toCamelCase } from '../core/text.js'
@@ -16,7 +16,7 @@ import { execute } from '../many/engines/execute.js'
 import type { ColumnRequest, Table } from '../tables/read-csv.js'
 import { type ModelInput, type ModelSelection, readModel, readModels } from './model.js'
 
-/** What is asked of fits, by the names of the command line's options; none of it says where they run. */
+/** A request for fits, with the option names of the command line. It does not say where the fits run. */
 export interface FitsRequest extends ModelSelection {
   readonly y: string
   readonly sigma?: string | undefined
@@ -32,35 +32,37 @@ export interface FitsRequest extends ModelSelection {
   readonly maxIterations: number
 }
 
-/** Where something runs; no bit depends on it. */
+/** Where the work runs; the results are bit-identical. */
 export interface ExecutionOptions {
   readonly engine?: EngineName | undefined
   readonly threads?: number | undefined
 }
 
-/** The models of fits, and the columns that they want. */
+/** The models of a request, and the columns that they need. */
 export interface ResolvedFits {
   readonly model: ModelInput
   readonly other: ModelInput | undefined
-  /** Columns of both models, each of them once. */
+  /** The distinct columns of both models. */
   readonly x: readonly string[]
-  /** In the order in which they are read: the models', y, and σ or weights. */
+  /** Columns in reading order: the columns of the models, y, and σ or weights. */
   readonly columns: readonly ColumnRequest[]
 }
 
-/** A fit's comparison with one of another model, and the equations of both. */
+/** The comparison of a fit with a fit of another model, and the equations of both. */
 export interface ModelComparison {
   readonly comparison: Comparison
   readonly fit: Fit
   readonly texts: readonly [string, string]
 }
 
-/** The columns of a table, which begin with those of models. */
+/** The columns of a table, starting with the columns of the models. */
 export type FitColumns = Pick<Table, 'columns'> & {
   readonly covariance?: readonly ArrayLike<number>[] | undefined
 }
 
-/** @throws OptionError, ExpressionError where what is asked makes no sense */
+/**
+ * @throws OptionError, ExpressionError if the request is invalid
+ */
 export function readFits(asked: FitsRequest): ResolvedFits {
   const [model, other] = asked.compare === undefined ? [readModel(asked)] : readModels(asked, asked.compare)
   checkComparable(asked)
@@ -76,7 +78,7 @@ function requestColumns(x: readonly string[], { y, sigma, weights, loss }: FitsR
   return wanted
 }
 
-/** What fits cannot be compared by is told of before they are made. */
+/** Rejects requests that cannot be compared, before any fit runs. */
 function checkComparable({ compare, sigma, weights, loss }: FitsRequest): void {
   if (compare === undefined) return
   const text = [sigma, weights].find((given) => given !== undefined && !isColumn(given))
@@ -87,21 +89,21 @@ function checkComparable({ compare, sigma, weights, loss }: FitsRequest): void {
       text,
     )
   if (loss === 'squared' || loss === 'poisson') return
-  throw new OptionError('--compare', 'the loss squared or poisson: no other is a likelihood', loss)
+  throw new OptionError('--compare', 'the loss squared or poisson (other losses are not likelihoods)', loss)
 }
 
-/** What follows from the model's value is a text after =. */
+/** Whether the value names a column; a formula of the model's value starts with =. */
 export function isColumn(given: string | undefined): given is string {
   return given?.startsWith('=') === false
 }
 
-/** What calls of fits have beside what is asked. */
+/** Options of a call, in addition to the request. */
 export interface FitCallOptions extends ExecutionOptions {
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
 
-/** Fits of a table with one of the models, not begun. */
+/** Creates the fits of a table with one model, without starting them. */
 export function startFits(
   source: FitColumns,
   model: ModelInput,
@@ -111,7 +113,7 @@ export function startFits(
 ) {
   const { multiStart, derive, profile } = asked
   const { columns, covariance } = source
-  // The one fit of all rows has columns, and not lists of one: copies are smaller.
+  // A single fit passes plain columns instead of lists of one column, because copies are smaller.
   const given = columns.map((lists) => (lists.length === 1 ? lists[0] : lists))
   const { data, settings } = makeFitSettings(given, x, model, asked, call)
   return createFits(model.model, data as PerRunData, {
@@ -121,7 +123,7 @@ export function startFits(
   })
 }
 
-/** The data and options of fits, by a table's columns, of which the first are x. */
+/** The data and options of fits. The first columns belong to the model. */
 export function makeFitSettings(
   given: readonly (Float64Array | readonly Float64Array[])[],
   x: readonly string[],
@@ -130,7 +132,7 @@ export function makeFitSettings(
   { engine, threads, signal }: FitCallOptions,
 ) {
   const { tolerance, maxIterations, lossScale, absoluteSigma } = asked
-  // Whatever the file calls it: a name that the model has not.
+  // The name of the response: y, with underscores appended until the model does not use the name.
   let y = 'y'
   while (model.names.includes(y)) y += '_'
   const ofModel = Object.keys(model.x).map((name) => [name, given[x.indexOf(model.x[name])]] as const)
@@ -149,7 +151,7 @@ export function makeFitSettings(
   return { data: Object.fromEntries(own), settings }
 }
 
-/** The fits of both models beside each other; undefined where those of the other one were not all done. */
+/** Compares the fits of both models; undefined if a fit of the second model is unfinished. */
 export function compareModels(
   found: FitManyResult,
   others: FitManyResult,
@@ -160,9 +162,9 @@ export function compareModels(
 }
 
 /**
- * The fits of a table, group by group, as lines of JSON.
+ * Runs the fits of a table, one per group, and returns lines of JSON.
  *
- * @throws (rejects with) OptionError where the data will not do; the signal's reason
+ * @throws The promise rejects with OptionError if the data are invalid, or with the signal's reason.
  */
 export async function fitsAsJsonLines(
   { columns, groups }: Pick<Table, 'columns' | 'groups'>,
@@ -181,10 +183,10 @@ export async function fitsAsJsonLines(
   return groups.map((group, k) => toJson(found.at(k), group, asked.profile === true, beside?.[k]))
 }
 
-/** What is derived is the first model's. */
+/** Derived quantities belong to the first model only. */
 export const withoutDerived = ({ derive: _, ...rest }: FitsRequest): FitsRequest => rest
 
-/** What a line of JSON has of a fit, and what of one of another model. */
+/** The fields of a fit in a line of JSON, and the fields of the compared model's fit. */
 const FIT_FIELDS = [
   ...(['reason', 'message', 'values', 'errors', 'free', 'atBound', 'unidentifiable', 'covariance'] as const),
   ...(['chiSquared', 'reducedChiSquared', 'rSquared', 'aic', 'bic'] as const),
@@ -199,7 +201,7 @@ const COMPARED_FIELDS = [
   'reason',
 ] as const
 
-/** A fit's line of JSON; what is no number is null. */
+/** A fit as a line of JSON; numbers that are not finite become null. */
 export function toJson(
   fit: Fit,
   group: string | undefined,

@@ -1,2 +1,2 @@
-/** Updates and evaluations of a run at most, where the command line or a plan asks for it. */
+/** The maximum number of updates or evaluations per run, for the command line and plans. */
 export const MAX_ITERATIONS = 10_000_000

@@ -1,4 +1,4 @@
-/** The model of a fit, and what is known of its parameters, from the command line's options. */
+/** Builds the model of a fit and the options of its parameters from the options of the command line. */
 
 import { closestMatch } from 'leven'
 import { OptionError } from '../core/errors.js'
@@ -11,7 +11,7 @@ import { parseValue } from './values.js'
 
 export const modelNames = Object.keys(models) as ModelName[]
 
-/** Where parameters of an expression start unless it is said. */
+/** The default starting value of an expression's parameters. */
 const DEFAULT_START = 1
 
 export type NumbersByName = Readonly<Record<string, number>>
@@ -19,32 +19,34 @@ type ColumnNames = Readonly<Record<string, string>>
 
 export interface ModelSelection {
   readonly model: string
-  /** Columns by the model's names for them; x. */
+  /** Columns by the model's names for them; x by default. */
   readonly x?: ColumnNames
   readonly start?: NumbersByName
   readonly min?: NumbersByName
   readonly max?: NumbersByName
-  /** Null where a parameter stays at its start. */
+  /** Null if a parameter is fixed at its starting value. */
   readonly fixed?: Readonly<Record<string, number | null>>
-  /** Texts by the names of parameters that follow from others. */
+  /** Expressions of derived parameters, by parameter name. */
   readonly expr?: ColumnNames
   readonly positive?: readonly string[]
 }
 
 export interface ModelInput {
   readonly model: Expression | FitModel
-  /** Its equation. */
+  /** The model's equation. */
   readonly text: string
-  /** All its names. */
+  /** All names in the model. */
   readonly names: readonly string[]
   /** Columns by the model's names for them. */
   readonly x: ColumnNames
   readonly start: Readonly<Record<string, FitParameter>>
-  /** Parameters that start at 1, because nobody says where. */
+  /** Parameters that start at the default value of 1, because no value was set. */
   readonly defaultedStarts: readonly string[]
 }
 
-/** @throws OptionError where options do not fit the model; ExpressionError where the text is no expression */
+/**
+ * @throws OptionError if options do not fit the model; ExpressionError if an expression is invalid
+ */
 export function readModel(options: ModelSelection): ModelInput {
   const { start = {}, min = {}, max = {}, fixed = {}, expr = {}, positive = [] } = options
   const ours = parseModelName(options.model)
@@ -69,10 +71,10 @@ export function readModel(options: ModelSelection): ModelInput {
   }
   for (const name of positive) tell(name, { positive: true })
   for (const [name, text] of Object.entries(expr)) {
-    if (entries.has(name)) throw new OptionError('--expr', `nothing else that is said of ${name}`, name)
+    if (entries.has(name)) throw new OptionError('--expr', `no other option for ${name}`, name)
     tell(name, { expr: text })
   }
-  // Parameters that only others are made of start somewhere too.
+  // Parameters that only occur in expressions of other parameters need a starting value, too.
   const known = [...names, ...Object.values(expr).flatMap((text) => expression(text).names)]
   const open = [...new Set(known)].filter((name) => {
     const entry = entries.get(name)
@@ -80,15 +82,15 @@ export function readModel(options: ModelSelection): ModelInput {
   })
   const defaultedStarts = ours === undefined ? open : []
   const still = open.find((name) => entries.get(name)?.fixed)
-  if (still !== undefined) throw new OptionError('--fixed', `where ${still} stays, as in ${still}=0`, still)
+  if (still !== undefined) throw new OptionError('--fixed', `a value for ${still}, such as ${still}=0`, still)
   for (const name of defaultedStarts) tell(name, { start: DEFAULT_START })
   return { model, text: model.text, names, x, defaultedStarts, start: Object.fromEntries(entries) }
 }
 
 /**
- * Two models beside each other: what is said of parameters and columns is said to whichever has them.
+ * Reads two models to compare. Each option applies to every model that uses the name.
  *
- * @throws as `readModel` does; OptionError where neither has a name
+ * @throws the errors of `readModel`, and OptionError if neither model uses a name
  */
 export function readModels(options: ModelSelection, other: string): readonly [ModelInput, ModelInput] {
   const texts = [options.model, other]
@@ -121,10 +123,10 @@ export function readModels(options: ModelSelection, other: string): readonly [Mo
   return [first, second]
 }
 
-/** Names in a model, and in what its parameters follow from. */
+/** The names in a model, including the expressions of its parameters. */
 function findUsedNames(text: string, expr: ColumnNames): Set<string> {
   const used = new Set(expression(parseModelName(text)?.text ?? text).names)
-  // A set goes on to what is added meanwhile.
+  // Iteration over a set includes names that are added meanwhile.
   for (const name of used) {
     if (!Object.hasOwn(expr, name)) continue
     for (const other of expression(expr[name]).names) used.add(other)
@@ -132,7 +134,7 @@ function findUsedNames(text: string, expr: ColumnNames): Set<string> {
   return used
 }
 
-/** The columns of a model of ours: one that it does not name is its x, which has another name in the file. */
+/** The columns of a built-in model. A single unknown name is the file's name for its column x. */
 function modelColumns({ x, extraColumns = [] }: FitModel, given: ColumnNames): ColumnNames {
   const columns = Object.fromEntries(extraColumns.map((name) => [name, name]))
   for (const [name, column] of Object.entries(given)) {
@@ -143,8 +145,8 @@ function modelColumns({ x, extraColumns = [] }: FitModel, given: ColumnNames): C
 }
 
 /**
- * One of our models, as in `gaussian`, or with options, as in `polynomial(degree=3)` or `sinusoid(frequency=[0.1,2])`;
- * `four-p-l` is `fourPL` too.
+ * A built-in model, such as `gaussian`, or one with options, such as `polynomial(degree=3)` or
+ * `sinusoid(frequency=[0.1,2])`. `four-p-l` is `fourPL`, too.
  */
 function parseModelName(text: string): FitModel | undefined {
   const [, given, options] = /^\s*([a-z][a-z\d-]*)\s*(?:\((.*)\))?\s*$/i.exec(text) ?? []
@@ -153,7 +155,7 @@ function parseModelName(text: string): FitModel | undefined {
   const name = modelNames.find((name) => name === spelled)
   if (name === undefined) {
     const closest = closestMatch(spelled, modelNames, { maxDistance: 2 })
-    // With brackets it is a call in an expression.
+    // A name with parentheses is a function call in an expression.
     if (closest === undefined || options !== undefined || spelled.length < 4) return undefined
     throw new OptionError(
       '--model',
@@ -170,16 +172,16 @@ function parseModelName(text: string): FitModel | undefined {
 }
 
 /**
- * Values by name, as in a=1,b=0.5.
+ * Parses values by name, such as a=1,b=0.5.
  *
- * @param read gets what stands after =, if there is one
+ * @param read converts the string after =; undefined if there is none
  */
 export function parseList<Value>(
   option: string,
   text: string,
   read: (value: string | undefined) => Value,
 ): Record<string, Value> {
-  // A list in brackets is one value.
+  // An array in square brackets is one value.
   const entries = text.split(/,(?![^[]*\])/).map((item) => {
     const [, name, value] = /^\s*([^=]+?)\s*(?:=(.*))?$/.exec(item) ?? []
     if (name === undefined) throw new OptionError(option, LIST_PATTERN, text)
@@ -191,15 +193,15 @@ export function parseList<Value>(
   return Object.fromEntries(entries)
 }
 
-const LIST_PATTERN = 'a list as in a=1,b=0.5'
+const LIST_PATTERN = 'a list such as a=1,b=0.5'
 
-/** Numbers by name. */
+/** A parser of numbers by name. */
 export function parseNumbers(option: string): (text: string) => NumbersByName {
   const read = (value: string | undefined) => parseNumber(option, value)
   return (text) => parseList(option, text, read)
 }
 
-/** Names of parameters that stay, and where unless it is where they start. */
+/** Parses names of fixed parameters, optionally with their values. */
 export function parseFixed(text: string): Record<string, number | null> {
   return parseList('--fixed', text, (value) => (value === undefined ? null : parseNumber('--fixed', value)))
 }
@@ -207,5 +209,5 @@ export function parseFixed(text: string): Record<string, number | null> {
 function parseNumber(option: string, text: string | undefined): number {
   const x = parseValue(text ?? '')
   if (Number.isFinite(x)) return x as number
-  throw new OptionError(option, LIST_PATTERN, text ?? 'no number')
+  throw new OptionError(option, LIST_PATTERN, text ?? 'a missing number')
 }

@@ -1,8 +1,8 @@
-/** The test objectives in two dimensions as expressions, for many runs at once. */
+/** The two-dimensional test objectives as expressions, for batches of runs. */
 
 import type { ObjectiveName } from '../objectives/index.js'
 
-/** Texts in x and y: the objectives' equations, in the order of operations that their files have. */
+/** Expressions in x and y, with the order of operations of the objectives' files. */
 const texts: Readonly<Record<ObjectiveName, string>> = {
   rosenbrock: '(1 - x)^2 + 100*(y - x^2)^2',
   beale: '(1.5 - x + x*y)^2 + (2.25 - x + x*y*y)^2 + (2.625 - x + x*y*y*y)^2',
@@ -10,7 +10,7 @@ const texts: Readonly<Record<ObjectiveName, string>> = {
   booth: '(x + 2*y - 7)^2 + (2*x + y - 5)^2',
   rastrigin: '(10 + x^2 - 10*cos(2*pi*x)) + (10 + y^2 - 10*cos(2*pi*y))',
   styblinskiTang: '((x^4 - 16*x^2 + 5*x) + (y^4 - 16*y^2 + 5*y))/2',
-  // Where the root is of 0, its slope would be infinite.
+  // The slope of the root would be infinite at 0.
   ackley:
     '20 - 20*exp(-0.2*((x^2 + y^2)/2 == 0 ? 0 : sqrt((x^2 + y^2)/2)))' +
     ' + (exp(1) - exp((cos(2*pi*x) + cos(2*pi*y))/2))',
@@ -27,7 +27,9 @@ const texts: Readonly<Record<ObjectiveName, string>> = {
   bowl: '(x^2 + condition*y^2)/2',
 }
 
-/** @param condition of the bowl's curvatures */
+/**
+ * @param condition the ratio of the bowl's curvatures
+ */
 export function objectiveText(name: ObjectiveName, condition = 100): string {
   return texts[name].replace('condition', `${condition}`)
 }

@@ -1,4 +1,4 @@
-/** What is asked, as it comes from a file: a stranger's. */
+/** Validation of requests from files, which are untrusted. */
 
 import { toKebabCase } from '../core/text.js'
 import { isRecord, toBoundedArray } from '../core/untrusted-input.js'
@@ -22,21 +22,25 @@ import { MAX_ITERATIONS } from './limits.js'
 import { type SweepRequest, sweepable } from './sweep.js'
 import { MAX_STARTS, samples } from './sweep-input.js'
 
-/** Longest text, in characters. */
+/** The maximum length of a string, in characters. */
 const MAX_TEXT_LENGTH = 100_000
-/** Most entries of a record or list. */
+/** The maximum number of entries of an object or array. */
 const MAX_ENTRIES = 10_000
 
-/** A text that is not endless. */
+/** A string of limited length. */
 export const text = () =>
-  option<string, undefined>('a text', undefined, (x) => typeof x === 'string' && x.length <= MAX_TEXT_LENGTH)
+  option<string, undefined>(
+    'a string',
+    undefined,
+    (x) => typeof x === 'string' && x.length <= MAX_TEXT_LENGTH,
+  )
 
 const list = <T>(kind: Option<T>) =>
   customOption<readonly T[]>((what, given) =>
     toBoundedArray(given, MAX_ENTRIES)?.map((one, k) => readOption(`${what}[${k}]`, kind, one)),
   )
 
-const nonEmptyList = <T>(kind: Option<T>) => ({ ...list(kind), expected: 'a list' }) as Option<readonly T[]>
+const nonEmptyList = <T>(kind: Option<T>) => ({ ...list(kind), expected: 'an array' }) as Option<readonly T[]>
 
 const record = <T>(kind: Option<T>) =>
   ({
@@ -58,7 +62,7 @@ const range = customOption<readonly [number, number]>((what, given) => {
 })
 
 const value = option<unknown, undefined>(
-  'a finite number, a text, true, false or null',
+  'a finite number, a string, true, false or null',
   undefined,
   (x) => x === null || typeof x === 'boolean' || Number.isFinite(x) || text().accepts(x),
 )
@@ -103,14 +107,18 @@ const sweep = {
   maxIterations: integerBetween(0, MAX_ITERATIONS, 10_000),
 } satisfies Record<keyof SweepRequest, Option>
 
-/** What fits are asked as a user gives it; what is left out is as it is on the command line. */
+/** A request for fits as a user writes it. Omitted options have the defaults of the command line. */
 export type FitsRequestInput = Pick<FitsRequest, 'model'> & Partial<FitsRequest>
 export type SweepRequestInput = Partial<SweepRequest>
 
-/** @throws OptionError where it is not what fits can be asked */
+/**
+ * @throws OptionError if the request for fits is invalid
+ */
 export const readFitsRequest = (what: string, given: unknown): FitsRequest =>
   readOptions(what, given, fits) as FitsRequest
 
-/** @throws OptionError where it is not what a sweep can be asked */
+/**
+ * @throws OptionError if the request for a sweep is invalid
+ */
 export const readSweepRequest = (what: string, given: unknown): SweepRequest =>
   readOptions(what, given, sweep) as SweepRequest

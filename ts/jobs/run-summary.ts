@@ -1,4 +1,4 @@
-/** What becomes of the runs of one option set. */
+/** Summary of the runs of one option set. */
 
 import type { MinimizeManyResult } from '../many/result.js'
 import { type MinimizeReason, minimizeReasons } from '../minimize/reasons.js'
@@ -6,24 +6,24 @@ import type { StartColumns } from '../random/starts.js'
 
 type RunEnding = Exclude<MinimizeReason, 'callback'>
 
-/** A point by parameter. */
+/** A point, by parameter name. */
 export type NamedPoint = Readonly<Record<string, number>>
 
 export interface RunSummary {
   readonly runs: number
-  /** How many runs ended in each way. */
+  /** The number of runs per ending. */
   readonly endings: Readonly<Record<RunEnding, number>>
-  /** How many came to the target or below; null without a target. */
+  /** The number of runs that reached the target or a lower value; null without a target. */
   readonly reached: number | null
-  /** F at its lowest, where that was and from where; null where all runs diverged. */
+  /** The lowest value of F, with its point and its starting point; null if all runs diverged. */
   readonly best: { readonly value: number; readonly x: NamedPoint; readonly from: NamedPoint } | null
-  /** Of all runs; one that diverged counts as ∞. */
+  /** The median of F over all runs; a diverged run counts as ∞. */
   readonly medianValue: number
-  /** Updates of those that converged; null where none did. */
+  /** The median number of updates of converged runs; null if no run converged. */
   readonly medianIterations: number | null
 }
 
-/** Adds up runs that come in parts. Its memory, 12 bytes a run, serves for one set after the other. */
+/** Accumulates the results of runs in parts. Its memory, 12 bytes per run, is reused for the next set. */
 export class RunTally {
   readonly #starts: StartColumns
   readonly #target: number | undefined
@@ -52,7 +52,7 @@ export class RunTally {
     this.#endings = emptyEndings()
   }
 
-  /** Adds the runs from the next starts. */
+  /** Adds the runs of the next starting points. */
   add({ x, value, iterations, reason }: MinimizeManyResult): void {
     let best = this.#best?.value ?? Infinity
     let bestRun = -1
@@ -97,7 +97,7 @@ const emptyEndings = (): Record<RunEnding, number> => ({
   diverged: 0,
 })
 
-/** The median of numbers of which none is NaN; they are sorted in place. */
+/** The median of numbers without NaN; it sorts them in place. */
 function median(numbers: Float64Array | Uint32Array): number {
   const { length } = numbers.sort()
   const middle = numbers[length >> 1]

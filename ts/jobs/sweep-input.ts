@@ -1,4 +1,4 @@
-/** What a sweep is of: the function, its box and the starts in it, from the command line's options. */
+/** The function of a sweep, its box and its starting points, from the options of the command line. */
 
 import { OptionError } from '../core/errors.js'
 import { toCamelCase, toTitle } from '../core/text.js'
@@ -14,10 +14,10 @@ import {
 } from '../random/starts.js'
 import { objectiveText } from './objective-texts.js'
 
-/** Starts at most: in memory are all of them. */
+/** The maximum number of starting points, which are all kept in memory. */
 export const MAX_STARTS = 10_000_000
 
-/** How far above a function's least value is good enough, unless `--target` says it. */
+/** The default distance of the target from the function's minimum. */
 const TARGET_MARGIN = 1e-6
 
 export const samples = ['sobol', 'latin-hypercube', 'uniform', 'grid'] as const
@@ -36,13 +36,15 @@ export interface SweepInputOptions {
 
 export interface SweepInput {
   readonly objective: Expression
-  /** The function's name, for people. */
+  /** The function's display name. */
   readonly title: string
   readonly starts: StartColumns
   readonly target: number | undefined
 }
 
-/** @throws OptionError where options do not fit each other; ExpressionError where the text is no expression */
+/**
+ * @throws OptionError if options contradict each other; ExpressionError if the expression is invalid
+ */
 export function readInput(options: SweepInputOptions): SweepInput {
   const { condition, expression: text } = options
   const name = options.function ?? 'rosenbrock'
@@ -66,7 +68,7 @@ export function readInput(options: SweepInputOptions): SweepInput {
 }
 
 function readBox({ names }: Expression, own: Box, given: Box = {}): Box {
-  if (names.length === 0) throw new OptionError('--expression', 'a text with parameters', 'a constant')
+  if (names.length === 0) throw new OptionError('--expression', 'an expression with parameters', 'a constant')
   const box = { ...own, ...given }
   const stranger = Object.keys(box).find((name) => !names.includes(name))
   if (stranger !== undefined) throw new OptionError('--box', `ranges of ${names.join(', ')}`, stranger)

@@ -1,4 +1,4 @@
-/** Sweeps: every set of options from every start. */
+/** Sweeps: runs of every option set from every starting point. */
 
 import { OptionError } from '../core/errors.js'
 import type { EngineName } from '../engines/engine.js'
@@ -14,10 +14,10 @@ import { readInput, type SweepInputOptions } from './sweep-input.js'
 
 export type RuleName = BuiltInRule['name']
 
-/** What is asked of a sweep, by the names of the command line's options; none of it says where it runs. */
+/** A request for a sweep, with the option names of the command line. It does not say where the sweep runs. */
 export interface SweepRequest extends SweepInputOptions {
   readonly rule: RuleName
-  /** Values by option; every combination is a set. */
+  /** Values per option; every combination is an option set. */
   readonly options: Readonly<Record<string, readonly unknown[]>>
   readonly tolerance: number
   readonly maxIterations: number
@@ -25,9 +25,9 @@ export interface SweepRequest extends SweepInputOptions {
 }
 
 /**
- * A sweep that is not begun; see {@link prepare}.
+ * Prepares a sweep without starting it; see {@link prepare}.
  *
- * @throws OptionError, ExpressionError, EngineError where it makes no sense or cannot run
+ * @throws OptionError, ExpressionError, EngineError if the request is invalid or cannot run
  */
 export function startSweep(asked: SweepRequest, { engine, threads }: ExecutionOptions) {
   const { rule, options, tolerance, maxIterations, clip } = asked
@@ -40,10 +40,10 @@ export function startSweep(asked: SweepRequest, { engine, threads }: ExecutionOp
 interface SweepSettings {
   readonly objective: Expression
   readonly rule: RuleName
-  /** Values by option; every combination is a set. */
+  /** Values per option; every combination is an option set. */
   readonly options: Readonly<Record<string, readonly unknown[]>>
   readonly starts: StartColumns
-  /** F that is good enough, for `reached`. */
+  /** The value of F that counts as reached. */
   readonly target: number | undefined
   readonly tolerance: number
   readonly maxIterations: number
@@ -52,12 +52,12 @@ interface SweepSettings {
   readonly threads: number | undefined
 }
 
-/** How a set of options did. */
+/** The results of an option set. */
 export interface SetResult extends RunSummary {
-  /** Its number, from 0 on: the last option changes first. */
+  /** Index of the set, starting at 0; the last option varies fastest. */
   readonly set: number
   readonly rule: RuleName
-  /** All of the rule's options. */
+  /** All options of the rule. */
   readonly options: Readonly<Record<string, unknown>>
 }
 
@@ -68,17 +68,17 @@ export interface SweepProgress {
   readonly totalRuns: number
 }
 
-/** Sets at most. */
+/** The maximum number of option sets. */
 const MAX_SETS = 1_000_000
 
-/** How many sets of options there are. */
+/** The number of option sets. */
 export const countSets = ({ options }: Pick<SweepRequest, 'options'>): number =>
   Object.values(options).reduce((product, values) => product * values.length, 1)
 
-/** Runs a call: enough for all cores. What a call has not finished when it is stopped is lost. */
+/** Runs per call, enough for all cores. Cancellation discards the runs of the current call. */
 const RUNS_PER_CALL = 1 << 14
 
-/** Rules that many runs at once take, at least with their defaults. */
+/** Rules that batches of runs support, at least with default options. */
 export const sweepable = Object.values(definitions)
   .filter(({ stages, point, defaults }) => {
     const [first, ...others] = stages(defaults as never)
@@ -87,11 +87,11 @@ export const sweepable = Object.values(definitions)
   .map(({ name }) => name as RuleName)
 
 /**
- * Checks all sets, and gives what makes them run, one after the other. In memory are the starts, 12 bytes a run of one
- * set, and one call of 16,384 runs; a set's result is the taker's.
+ * Validates all option sets, and returns a generator that runs them one after the other. Memory contains the starting
+ * points, 12 bytes per run of one set, and one call of 16,384 runs; results are passed to the caller.
  *
- * @throws OptionError where a set of options is none of the rule, or one that many runs do not take; EngineError where
- * the engine cannot run
+ * @throws OptionError if an option set is invalid or not supported for batches of runs; EngineError if the engine
+ * cannot run
  */
 function prepare(settings: SweepSettings): {
   readonly sets: number
@@ -123,7 +123,7 @@ class PreparedSweep {
     }
   }
 
-  /** Each set by itself; whether many runs take a rule depends on no two options, so that values will do. */
+  /** Validates each set. Batch support never depends on two options together, so it is tested once per value. */
   check(): void {
     for (let set = 0; set < this.sets; set++) resolve(this.#setOf(set))
     const { objective } = this.#settings
@@ -138,7 +138,7 @@ class PreparedSweep {
     if (this.#options.length === 0) minimizeManySync(objective, first, this.#setOf(0), limits)
   }
 
-  /** Runs the sets from `from` on, `to` left out, unless all. */
+  /** Runs the sets from `from` to `to` − 1; all sets by default. */
   async *run(
     signal: AbortSignal | undefined,
     onProgress: (progress: SweepProgress) => void = () => {},
@@ -177,7 +177,7 @@ class PreparedSweep {
     return { name: this.#settings.rule, ...Object.fromEntries(values) } as unknown as Rule
   }
 
-  /** Starts of some runs. */
+  /** The starting points of some runs. */
   #part(from: number, to: number): StartColumns {
     const columns = Object.entries(this.#settings.starts)
     return Object.fromEntries(columns.map(([name, column]) => [name, column.subarray(from, to)]))

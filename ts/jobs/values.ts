@@ -1,14 +1,14 @@
-/** Values of an option, as the command line has them: a list of values and ranges. */
+/** Parses the values of an option on the command line: a list of values and ranges. */
 
 import { OptionError } from '../core/errors.js'
 import { exp, log } from '../functions/index.js'
 
-const EXPECTED_VALUES = 'values as in 0.1,0.2, 0..1:lin:11 or 1e-4..1:log:100'
+const EXPECTED_VALUES = 'values such as 0.1,0.2, 0..1:lin:11 or 1e-4..1:log:100'
 
-/** Values of one option at most. */
+/** The maximum number of values of one option. */
 const MAX_VALUES = 10_000
 
-/** A number, a boolean or null where it reads as one, else the text; the rule says whether it will do. */
+/** Converts a string to a number, boolean or null if possible; the rule validates the value. */
 export function parseValue(text: string): unknown {
   if (text === 'true' || text === 'false') return text === 'true'
   if (text === 'null') return null
@@ -16,10 +16,10 @@ export function parseValue(text: string): unknown {
 }
 
 /**
- * The values that a text such as `1e-4..1:log:100` or `0.9,0.99` stands for, each once, in its order.
+ * Expands a string such as `1e-4..1:log:100` or `0.9,0.99` into distinct values, in order.
  *
- * @param option whose they are
- * @throws OptionError where it is no list of values and ranges
+ * @param option the option's name, for messages
+ * @throws OptionError if the string is not a list of values and ranges
  */
 export function parseValues(option: string, text: string): unknown[] {
   const values = new Set(
@@ -45,7 +45,7 @@ function range(option: string, item: string): number[] {
     throw new OptionError(option, `a range of 2 to ${MAX_VALUES} values`, item)
   }
   const last = (count as number) - 1
-  // Short numbers, so that somebody can type one again: 0.001 is 0.001.
+  // Few digits, so that a user can type a value again: 0.001 is 0.001.
   const digits = isLog && Math.abs(log(high) - log(low)) / last > 1e-3 ? 6 : 12
   return Array.from({ length: last + 1 }, (_, i) => {
     if (i === 0 || i === last) return i === 0 ? low : high

@@ -1,4 +1,4 @@
-/** What is kept beside the parameters: their averages, and the slow weights of lookahead. */
+/** Averages of the parameters, and the slow weights of lookahead. */
 
 import { OptionError } from '../core/errors.js'
 import { isObject, ownProperties } from '../core/untrusted-input.js'
@@ -10,14 +10,14 @@ import type { AverageProgress } from './partition.js'
 const emas = {
   /** β in [0, 1). */
   decay: fraction(0.999),
-  /** Whether the first parameters have no part in it. */
+  /** Whether the average excludes the initial parameters. */
   corrected: flag(false),
 }
 
 const swas = {
-  /** The optimizer's updates before the first that may count, ≥ 0. */
+  /** The update of the optimizer after which averaging begins, ≥ 0. */
   start: integerAtLeast(0, 0),
-  /** From one update that counts to the next, ≥ 1. */
+  /** The number of updates between two averaged points, ≥ 1. */
   every: integerAtLeast(1, 1),
 }
 
@@ -28,33 +28,33 @@ export interface Ema extends ValuesOf<typeof emas> {
   readonly average: 'ema'
 }
 
-/** A plain mean; see {@link swa}. */
+/** An arithmetic mean; see {@link swa}. */
 export interface Swa extends ValuesOf<typeof swas> {
   readonly average: 'swa'
 }
 
-/** What the option `average` keeps: what `ema` or `swa` returns. */
+/** The value of the option `average`: the result of `ema` or `swa`. */
 export type Average = Ema | Swa
 
 export const lookahead = {
-  /** Fast updates between two synchronizations, ≥ 1; 6. */
+  /** Fast updates between two synchronizations, ≥ 1; 6 by default. */
   steps: integerAtLeast(1, 6),
-  /** How far the slow weights go toward the fast ones, in (0, 1]; 0.5. */
+  /** Step size of the slow weights toward the fast weights, in (0, 1]; 0.5 by default. */
   alpha: positiveFraction(0.5),
 }
 
-/** Slow weights beside the parameters; see the option `lookahead`. */
+/** Settings of the slow weights; see the option `lookahead`. */
 export interface Lookahead extends Partial<ValuesOf<typeof lookahead>> {}
 
 /**
- * An exponential moving average of the parameters, for `average`: after each update e ← e + (1−β)·(θ − e),
- * from the first parameters on, as timm and Torch's AveragedModel have it. With `corrected` it is of
- * visited points alone, as Adam's m̂: the weight is (1−β)/(1−βᵗ) then, and the first update gives θ.
- * (Polyak and Juditsky, 1992)
+ * An exponential moving average of the parameters, for the option `average`. After each update e ← e + (1−β)·(θ − e),
+ * starting at the initial parameters, as in timm and PyTorch's AveragedModel. With `corrected`, only visited points
+ * count, as in Adam's m̂: the weight is (1−β)/(1−βᵗ), and the average after the first update is θ. (Polyak and
+ * Juditsky, 1992)
  *
- * @param decay β in [0, 1); 0.999
+ * @param decay β in [0, 1); 0.999 by default
  * @param options `corrected`, false by default
- * @throws OptionError where an option is unknown or out of its range
+ * @throws OptionError if an option is unknown or out of range
  */
 export function ema(decay: number = emas.decay.default, options: Partial<Pick<Ema, 'corrected'>> = {}): Ema {
   const { corrected } = readOptions('ema: options', options, { corrected: emas.corrected })
@@ -62,28 +62,30 @@ export function ema(decay: number = emas.decay.default, options: Partial<Pick<Em
 }
 
 /**
- * The mean of the parameters after updates start + every, start + 2·every, …, for `average`. Until the
- * first of them it holds the first parameters. (Izmailov et al., 2018)
+ * The mean of the parameters after the updates start + every, start + 2·every, …, for the option `average`. Before the
+ * first of these updates, it equals the initial parameters. (Izmailov et al., 2018)
  *
- * @param options `start` ≥ 0, by default 0, and `every` ≥ 1, by default 1: both count the optimizer's updates
- * @throws OptionError where an option is unknown or out of its range
+ * @param options `start` ≥ 0, 0 by default, and `every` ≥ 1, 1 by default, in updates of the optimizer
+ * @throws OptionError if an option is unknown or out of range
  */
 export function swa(options: Partial<Omit<Swa, 'average'>> = {}): Swa {
   return Object.freeze({ average: 'swa', ...readOptions('swa: options', options, swas) })
 }
 
-/** @throws OptionError where it is none */
+/**
+ * @throws OptionError if the value is not an average
+ */
 export function readAverage(what: string, given: unknown): Average {
   const { average, ...rest } = ownProperties(isObject(given) ? given : {})
   if (average !== 'ema' && average !== 'swa') {
-    throw new OptionError(what, 'ema(), swa(), or what they return', given)
+    throw new OptionError(what, 'a result of ema() or swa()', given)
   }
   return Object.freeze({ average, ...readOptions(what, rest, tables[average]) }) as Average
 }
 
 /**
- * The weight w of e ← e + w·(θ − e) after update `updates` of the optimizer, and what has been averaged
- * then; null where the average does not change.
+ * The weight w of e ← e + w·(θ − e) after update `updates` of the optimizer, and the new progress of the average; null
+ * if the average does not change.
  */
 export function averageWeight(
   average: Average,
@@ -98,6 +100,6 @@ export function averageWeight(
   const { decay, corrected } = average
   const left = product * decay
   const weight = corrected ? (1 - decay) / (1 - left) : 1 - decay
-  // Where no trace of it is left in 1 − x it stays: subnormal numbers are slow.
+  // Once the product no longer affects 1 − x, it is set to 0, because subnormal numbers are slow.
   return { weight, averaged: { count: nextCount(count), product: left < 1e-300 ? 0 : left } }
 }

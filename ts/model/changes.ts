@@ -1,4 +1,4 @@
-/** Changes of what there is: options, what is frozen, how many rows a tensor has. */
+/** Changes of an optimizer: options of rules, and the number of rows of a tensor. */
 
 import { joinFirst, OptionError, TensorError } from '../core/errors.js'
 import { getTypeName, isDetached, isFloatArray, readLength } from '../core/typed-arrays.js'
@@ -12,31 +12,31 @@ import type { Tensor } from './partition.js'
 import { exactName, matches, readMatch } from './patterns.js'
 
 /**
- * The tensors that are picked. Functions of the user may run.
+ * Selects the tensors of a match. This may call user functions.
  *
- * @throws OptionError where it is no match, TensorError where it picks none
+ * @throws OptionError if the match is invalid, TensorError if it selects no tensor
  */
 export function selectTensors(call: string, given: unknown, model: Model): Tensor[] {
   const match = readMatch(`${call}: match`, given)
-  // The name of one, of maybe thousands that are picked one by one.
+  // A shortcut for exact names, because thousands of calls may each name one tensor.
   const named = model.named(exactName(match) as string)
   if (named !== undefined) return [named]
   const tensors = model.all()
   const picked = tensors.filter((tensor) => matches(match, tensor))
   if (picked.length > 0) return picked
-  const expected = `what picks some of ${joinFirst(tensors, ({ name }) => name)}`
-  throw new TensorError(`${call}: match`, expected, typeof given === 'string' ? given : 'none of them')
+  const expected = `a match for some of ${joinFirst(tensors, ({ name }) => name)}`
+  throw new TensorError(`${call}: match`, expected, typeof given === 'string' ? given : 'a match for none')
 }
 
 /**
- * Changes options of the optimizer's rule, and so of all tensors but where groups gave options of their own; what
- * comes back does it.
+ * Changes options of the optimizer's rule for all tensors, except options that groups set. The returned function
+ * applies the change.
  *
- * @throws OptionError where one is unknown, out of its range, or would change which state there is
+ * @throws OptionError if an option is unknown, out of range, or would change the state arrays
  */
 export function setAll(model: Model, given: object): () => void {
   const { base, uses } = model
-  // Each getter runs once.
+  // Reads each property once, so that getters run once.
   const options = uses.length > 1 && isObject(given) ? ownProperties(given) : given
   const after = changedRule(base, options)
   const rules = new Map([[base, after]])
@@ -52,7 +52,7 @@ export function setAll(model: Model, given: object): () => void {
     for (const [use, rule] of rules) use.change(rule)
     model.settle()
     if (uses.some((use) => use !== base && use.definition.estimateShared)) {
-      // Those that have become alike are one: what tensors share they share with all of them, as in a run that is loaded.
+      // Rules with equal options are merged. Their tensors then share one estimate, as in a loaded run.
       model.restart(uses)
       for (const tensor of model.tensors) tensor.part.assign(tensor, model.used(tensor.use.resolved))
       model.update()
@@ -61,7 +61,7 @@ export function setAll(model: Model, given: object): () => void {
   }
 }
 
-/** Changes options of some tensors, whatever groups say; otherwise as above. */
+/** Changes options of the selected tensors, whatever their groups set; otherwise like {@link setAll}. */
 export function setSelected(model: Model, picked: readonly Tensor[], given: object): () => void {
   const before = [...new Set(picked.map(({ use }) => use))]
   const options = before.length > 1 && isObject(given) ? ownProperties(given) : given
@@ -69,7 +69,7 @@ export function setSelected(model: Model, picked: readonly Tensor[], given: obje
   return () => {
     for (const tensor of picked) tensor.part.assign(tensor, model.used(after.get(tensor.use) as ResolvedRule))
     model.update()
-    // A rule that no tensor has any more must not be found again: what its tensors shared is out of date.
+    // Rules without tensors must not be found again, because their shared estimate is outdated.
     if (before.some((use) => use.definition.estimateShared)) model.reschedule()
   }
 }
@@ -77,14 +77,14 @@ export function setSelected(model: Model, picked: readonly Tensor[], given: obje
 function changedRule(use: RuleInUse, options: object): AnyRule {
   const rule = changeRule(use.definition, use.rule, options)
   if (use.keepsState(rule)) return rule
-  const expected = `options under which ${rule.name} keeps the same arrays of state`
+  const expected = `options that keep the state arrays of ${rule.name}`
   throw new OptionError('set: options', expected, options)
 }
 
 /**
- * Puts rows behind those of a tensor; what comes back does it.
+ * Appends rows to a tensor. The returned function applies the change.
  *
- * @throws TensorError where there is no such tensor, or its shape or the rows do not allow it; MemoryError
+ * @throws TensorError if the tensor does not exist, or if its shape or the rows do not fit; MemoryError
  */
 export function appendTensorRows(model: Model, name: unknown, rows: unknown): () => void {
   const tensor = typeof name === 'string' ? model.named(name) : undefined

@@ -1,6 +1,6 @@
 /**
- * Which tensors are updated alike: those that have the same rule and have had the same updates are a
- * cohort, with one clock and one row of coefficients.
+ * Cohorts: tensors that are updated alike. Tensors with the same rule and the same update counts form a cohort, which
+ * has one clock and one row of coefficients.
  */
 
 import type { Arena } from '../arena/arena.js'
@@ -12,20 +12,20 @@ import type { RuleInUse } from '../rules/active-rule.js'
 import type { CounterFields, CounterOf, SharedMember } from '../rules/define.js'
 
 /**
- * After so many updates of a tensor each, subnormal numbers of its state become +0. A pass over the
- * state costs as much as a part of an update; so rarely, it costs next to nothing.
+ * Updates of a tensor between flushes of its subnormal state values to +0. Such a pass costs about as much as part of
+ * an update, so a rare flush costs almost nothing.
  */
 export const FLUSH_INTERVAL = 256
 
-/** What has been counted of a tensor's updates. */
+/** The counters of a tensor's updates. */
 export type UpdateCounter = CounterOf<CounterFields>
 
-/** What a tensor has in a step: no gradient, one of all its elements, or of some rows. */
+/** The gradient of a tensor in a step: absent, complete, or of some rows. */
 export const ABSENT_GRADIENT = 0
 export const WHOLE_GRADIENT = 1
 export const ROW_GRADIENT = 2
 
-/** What each tensor has. */
+/** Returns the kind of gradient per tensor. */
 export type GradientPresence = (
   tensor: number,
 ) => typeof ABSENT_GRADIENT | typeof WHOLE_GRADIENT | typeof ROW_GRADIENT
@@ -33,48 +33,48 @@ export type GradientPresence = (
 interface RuleCohort {
   readonly use: RuleInUse
   clock: UpdateCounter
-  /** The clock of the update under way, which becomes the clock once it is done. */
+  /** The clock of the current update, which replaces `clock` when the update is complete. */
   next: UpdateCounter
   segments: number[]
-  /** Its tensors that are updated, by number. */
+  /** The indices of the tensors that are updated. */
   tensors: number[]
-  /** The number of its row, and the row itself. */
+  /** The index of the coefficient row, and the row itself. */
   row: number
   numbers: Float64Array
-  /** What its row and segments have been told; they are told again only when it changes. */
+  /** The state that the row and the segments were last written for; they are rewritten only if it changes. */
   version: number
   scale: number
   flags: number
-  /** The update, from 1, at which its flags may be other ones. */
+  /** The next update, counted from 1, at which the flags may change. */
   due: number
-  /** The flags that its segments have at every update. */
+  /** The flags that the segments have in every update. */
   readonly always: number
 }
 
-/** The number after a count, up to 2⁵³ − 1: from there on it would stay, or not be a count that is read again. */
+/** The next count. It stops at 2⁵³ − 1, beyond which an addition of 1 is lost and a saved count is invalid. */
 export const nextCount = (count: number): number => (count < Number.MAX_SAFE_INTEGER ? count + 1 : count)
 
 export class Cohorts {
-  /** How many stages a step has. */
+  /** The number of stages of a step. */
   stages = 0
   readonly #arena: Arena
-  /** As many as cohorts have needed so far. */
+  /** Coefficient rows, created when first needed. */
   readonly #rows: Float64Array[] = []
   readonly #limit: number
   readonly #clip: TensorLimits
   readonly #firstArrays: readonly number[]
-  /** By tensor; null for one that is never updated. */
+  /** The cohort of each tensor; null for a tensor that is never updated. */
   readonly #cohortOf: (RuleCohort | null)[] = []
-  /** What the tensors have that the segments at hand are of; null where they have to be made anew. */
+  /** The kind of gradient of each tensor that the current segments were made for; null if they must be rebuilt. */
   #laidOut: readonly number[] | null = null
-  /** Whether they are of all of all that are updated, as they are in most runs for good. */
+  /** Whether the segments cover all updated tensors completely, which stays true in most runs. */
   #isComplete = false
   #active: RuleCohort[] = []
 
   /**
-   * @param firstArrays the number of each tensor's first array of state
-   * @param limit the largest absolute value of an element of a gradient
-   * @param clip how each tensor is clipped by itself, where groups do not say
+   * @param firstArrays the index of each tensor's first state array
+   * @param limit the maximum absolute value of a gradient element
+   * @param clip the default clipping per tensor, unless groups set another one
    */
   constructor(arena: Arena, firstArrays: readonly number[], limit: number, clip: TensorLimits = {}) {
     this.#arena = arena
@@ -83,7 +83,7 @@ export class Cohorts {
     this.#firstArrays = firstArrays
   }
 
-  /** A cohort with this clock. */
+  /** Creates a cohort with this clock. */
   #cohort(use: RuleInUse, clock: UpdateCounter): RuleCohort {
     const always = use.flags | clipFlags(use.clip ?? this.#clip)
     return {
@@ -102,10 +102,7 @@ export class Cohorts {
     }
   }
 
-  /**
-   * Puts a tensor among those of a rule and a time, by default the beginning; with null it is updated no
-   * more.
-   */
+  /** Assigns a tensor to a rule, with the clock `time` or a new clock. With null, the tensor is no longer updated. */
   assign(tensor: number, use: RuleInUse | null, time?: Readonly<UpdateCounter>): void {
     this.#laidOut = null
     this.#isComplete = false
@@ -115,39 +112,39 @@ export class Cohorts {
     }
     if (time !== undefined) use.adopt(time)
     const clock = copyCounter(use, time)
-    // Most often it is a neighbor's. What is like one that is farther away joins it once there are segments.
+    // Usually the neighbor's cohort matches. Matching cohorts farther away are joined when segments are made.
     const neighbor = this.#cohortOf[tensor - 1]
     const isLike = neighbor?.use === use && hasSameCounts(neighbor.clock, clock)
     this.#cohortOf[tensor] = isLike ? neighbor : this.#cohort(use, clock)
     this.stages = Math.max(this.stages, use.stages.length)
   }
 
-  /** How many updates a tensor has had. */
+  /** The number of updates of a tensor. */
   updatesOf(tensor: number): number {
     return this.#cohortOf[tensor]?.clock.t ?? 0
   }
 
-  /** A copy of a tensor's clock; undefined for one that is never updated. */
+  /** A copy of a tensor's clock; undefined for a tensor that is never updated. */
   clockOf(tensor: number): UpdateCounter | undefined {
     const cohort = this.#cohortOf[tensor]
     return cohort === null ? undefined : { ...cohort.clock }
   }
 
-  /** Whether no segment is at hand. */
+  /** Whether there is no segment. */
   get isEmpty(): boolean {
     return this.#active.length === 0
   }
 
   /**
-   * Makes the segments of the tensors that are present, unless they are at hand: neighbors of one cohort are
-   * one. Those that are left out keep their clock, and the others of their cohort get a copy of it.
+   * Builds the segments of the present tensors, unless they are current. Neighbors of one cohort form one segment.
+   * Absent tensors keep the cohort's clock, and the others continue with a copy of it.
    */
   layOut(presence: GradientPresence | null): void {
-    // Functions that remember variables are apart, as they make every call slower.
+    // A separate method, because functions with closures slow down every call.
     if (presence !== null || !this.#isComplete) this.#layOut(presence)
   }
 
-  /** Makes one cohort of those that are alike. */
+  /** Merges cohorts that have the same rule and equal counts. */
   #join(): void {
     const cohorts = new Set(this.#cohortOf.filter((cohort) => cohort !== null))
     const joined = new Map<RuleCohort | null, RuleCohort>()
@@ -155,7 +152,7 @@ export class Cohorts {
       cohorts,
       ({ use, clock }) => `${use.number} ${Object.values(clock)}`,
     ).values()) {
-      // −0 reads as 0 does.
+      // −0 and 0 have the same key.
       for (const cohort of alike)
         joined.set(cohort, hasSameCounts(alike[0].clock, cohort.clock) ? alike[0] : cohort)
     }
@@ -222,7 +219,9 @@ export class Cohorts {
     this.#isComplete = left.size === 0 && !laidOut.includes(ROW_GRADIENT)
   }
 
-  /** Writes the coefficients of the next update; `scale` is the gradients' factor. No clock has moved yet. */
+  /**
+   * Writes the coefficients of the next update; `scale` is the factor of the gradients. The clocks advance in `commit`.
+   */
   prepare(scale: number): void {
     const active = this.#active
     for (let c = 0; c < active.length; c++) {
@@ -241,7 +240,10 @@ export class Cohorts {
     }
   }
 
-  /** Flags a cohort for update t, and says when to look again. Apart from `prepare`, which is faster without a loop. */
+  /**
+   * Sets a cohort's flags for update t, and the next update at which they may change. `prepare` is faster without this
+   * loop.
+   */
   #flagFor(cohort: RuleCohort, t: number): void {
     const { use, always } = cohort
     const isFlushing = t % FLUSH_INTERVAL === 0 && use.flushes(this.#arena.dtype)
@@ -250,7 +252,7 @@ export class Cohorts {
     cohort.due = flags === always ? (Math.floor(t / FLUSH_INTERVAL) + 1) * FLUSH_INTERVAL : t + 1
   }
 
-  /** Writes the coefficients of the stage UNITS; `tensors` are all in the arena. */
+  /** Writes the coefficients of the stage UNITS; `tensors` lists the arena's tensors. */
   prepareUnits(scale: number, tensors: readonly (PlacedTensor | null)[]): void {
     for (const cohort of this.#active) {
       const placed = cohort.tensors.map((i) => tensors[i] as PlacedTensor)
@@ -265,13 +267,13 @@ export class Cohorts {
     cohort.flags = flags
   }
 
-  /** Makes what some tensors have by tensor ready for the stage after `stage`. */
+  /** Prepares the values per tensor for the stage after `stage`. */
   between(stage: number): void {
     const { lengths, matrices } = this.#arena
     for (const { use, tensors, next } of this.#active) {
       const { between } = use.definition
       if (between === undefined || stage + 1 >= use.stages.length || tensors.length === 0) continue
-      // A part's tensors of one rule have theirs in the same arrays.
+      // Tensors of a partition with the same rule use the same arrays.
       const first = this.#firstArrays[tensors[0]] + use.state.length
       const arrays = createRecord(use.byTensor, (_, k) => this.#arena.numbers(first + k))
       for (const i of tensors)
@@ -279,7 +281,7 @@ export class Cohorts {
     }
   }
 
-  /** A tensor as rules see it that measure all of theirs together. */
+  /** A tensor as seen by rules that combine sums over all of their tensors. */
   member(tensor: number): SharedMember {
     const cohort = this.#cohortOf[tensor] as RuleCohort
     const { use, clock, next, numbers } = cohort
@@ -297,7 +299,7 @@ export class Cohorts {
     }
   }
 
-  /** The update is done: clocks move. */
+  /** Completes the update by advancing the clocks. */
   commit(): void {
     const active = this.#active
     for (let c = 0; c < active.length; c++) {
@@ -308,7 +310,7 @@ export class Cohorts {
     }
   }
 
-  /** Writes the coefficients for the points where the next gradients are wanted. */
+  /** Writes the coefficients for `gradientPoint`. */
   preparePoint(): void {
     for (const cohort of this.#active) {
       if (cohort.use.point === undefined) continue
@@ -320,7 +322,10 @@ export class Cohorts {
 
 const NO_ROW = new Float64Array()
 
-/** A clock of its own, which shows the time of another one or the beginning. All are alike for the compiler. */
+/**
+ * Copies a clock, or makes a new one. All clocks of a rule have the same properties, so that the compiler optimizes
+ * access.
+ */
 const copyCounter = (use: RuleInUse, time?: Readonly<UpdateCounter>): UpdateCounter =>
   Object.assign({ t: 0, ...use.definition.clock, ...use.shared }, time)
 

@@ -1,4 +1,4 @@
-/** Groups: which tensors have another rule, other options, or are frozen. */
+/** Groups: tensors with their own options, another rule, or no updates. */
 
 import { hintFor } from '#hints'
 import { OptionError } from '../core/errors.js'
@@ -21,17 +21,20 @@ import { readSchedule, type Scheduled, scaled } from '../schedules/schedule.js'
 import { exactName, type Match, matches, readMatch, type TensorDescription } from './patterns.js'
 
 /**
- * What some tensors have of their own: options of their rule, another rule, a factor of their learning
- * rate, or that they are frozen. Where groups contradict one another, later ones win.
+ * Settings for some tensors: options of their rule, another rule, a learning-rate factor, or freezing. If groups
+ * conflict, later groups win.
  */
 export type Group<R = Rule, N extends Rule['name'] = Rule['name']> = {
-  /** Which tensors: a pattern on dotted names such as `'**.bias'`, or what {@link Match} says else. */
+  /** The tensors of the group: a pattern on dotted names such as `'**.bias'`, or another {@link Match}. */
   readonly match: Match
-  /** They are not updated, have no state and no part in norms, until they are unfrozen; false by default. */
+  /**
+   * Whether the tensors are frozen: not updated, without state and excluded from norms, until `unfreeze`. False by
+   * default.
+   */
   readonly frozen?: boolean | undefined
-  /** Multiplies the rule's lr, whatever it is, until `set` gives it another one. > 0; 1 by default. */
+  /** Multiplies the rule's lr until `set` assigns another value. > 0; 1 by default. */
   readonly lrScale?: number | undefined
-  /** Clips each of them by itself so, instead of as the optimizer's `clip` says; `{}` does not. */
+  /** Clipping of each tensor on its own, in place of the optimizer's `clip`; `{}` turns it off. */
   readonly clip?: TensorClip | undefined
 } & (
   | ({ readonly rule?: undefined } & OptionsOf<R | RuleByName<N>>)
@@ -39,7 +42,7 @@ export type Group<R = Rule, N extends Rule['name'] = Rule['name']> = {
   | { readonly rule: CustomRule }
 )
 
-/** A group, each property read once. */
+/** A group after reading each property once. */
 interface ResolvedGroup {
   readonly match: Match
   readonly frozen: boolean | undefined
@@ -47,27 +50,29 @@ interface ResolvedGroup {
   readonly clip: TensorLimits | undefined
   readonly resolved: ResolvedRule | undefined
   readonly options: Readonly<Record<string, unknown>>
-  /** The group as it can be saved. */
+  /** The group in a form that can be saved. */
   readonly plain: object
 }
 
 type RuleDefinitionHolder = Pick<ResolvedRule, 'definition'>
 
-/** What a tensor gets. */
+/** The rule, the frozen state and the groups that a tensor receives. */
 export interface Assignment {
   readonly resolved: ResolvedRule
   readonly isFrozen: boolean
-  /** The numbers of the groups that it matches. */
+  /** Indices of the groups that match the tensor. */
   readonly groups: readonly number[]
 }
 
 export class Groups {
   readonly #list: readonly ResolvedGroup[]
-  /** By the numbers of groups, as most tensors match the same; for one base. */
+  /**
+   * Resolved rules by group indices, because most tensors match the same groups. The cache is valid for one base rule.
+   */
   readonly #resolved = new Map<string, ResolvedRule>()
   #base: ResolvedRule | undefined
 
-  /** Their numbers by the one name that they match; by undefined those of which nobody knows that. */
+  /** Group indices by the exact name that a group matches. Groups with other matches are listed under undefined. */
   readonly #byName: ReadonlyMap<string | undefined, readonly number[]>
 
   private constructor(list: readonly ResolvedGroup[]) {
@@ -75,16 +80,18 @@ export class Groups {
     this.#byName = groupBy(list.keys(), (k) => exactName(list[k].match))
   }
 
-  /** @throws OptionError where a group is none */
+  /**
+   * @throws OptionError if a group is invalid
+   */
   static read(what: string, given: unknown): Groups {
     const list = toBoundedArray(given)
-    if (list === undefined) throw new OptionError(what, 'a list of groups', given)
+    if (list === undefined) throw new OptionError(what, 'an array of groups', given)
     return new Groups(list.map((group, k) => read(group, `${what}[${k}]`)))
   }
 
   static readonly none = new Groups([])
 
-  /** These, and then others. */
+  /** These groups, followed by others. */
   and(others: Groups): Groups {
     return others.#list.length === 0 ? this : new Groups([...this.#list, ...others.#list])
   }
@@ -93,15 +100,15 @@ export class Groups {
     return this.#list.map(({ match }) => match)
   }
 
-  /** As they can be saved. */
+  /** The groups in a form that can be saved. */
   get plain(): readonly object[] {
     return this.#list.map(({ plain }) => plain)
   }
 
   /**
-   * What a tensor gets. Functions of the user may run.
+   * The rule, the frozen state and the groups of a tensor. This may call user functions.
    *
-   * @throws OptionError where a rule does not have an option, TensorError where a rank is unknown
+   * @throws OptionError if a rule does not have an option, TensorError if a required rank is unknown
    */
   assign(base: ResolvedRule, tensor: TensorDescription): Assignment {
     let isFrozen = false
@@ -121,10 +128,7 @@ export class Groups {
     return { resolved, isFrozen, groups: Object.freeze(groups) }
   }
 
-  /**
-   * The name of a rule for matrices alone, where none of the tensors that are meant to have it has a shape;
-   * undefined where there is no such rule.
-   */
+  /** The name of a matrix rule for which no tensor has a known shape; undefined if there is no such rule. */
   shapeless(
     base: ResolvedRule,
     tensors: Iterable<
@@ -139,7 +143,7 @@ export class Groups {
     return [...found].find(([, hasShape]) => !hasShape)?.[0].name
   }
 
-  /** The rule that a tensor would have if it had any shape; undefined where its groups are not known. */
+  /** The rule that a tensor would have if its shape were known; undefined if its groups are unknown. */
   #meant(base: ResolvedRule, groups: readonly number[]): ResolvedRule | undefined {
     if (groups.some((k) => k >= this.#list.length)) return undefined
     return groups.flatMap((k) => this.#list[k].resolved ?? []).at(-1) ?? base
@@ -166,14 +170,14 @@ export class Groups {
   }
 }
 
-/** What is wanted of those who name such a rule. */
+/** The expected value in an error about missing shapes of a matrix rule. */
 export const shapesExpected = (rule: string) =>
-  `the dimensions of tensors, of at least one for ${rule}, which is for matrices`
+  `dimensions of at least one tensor for ${rule}, a rule for matrices`
 
 /**
- * A rule with options that a group gives.
+ * Overrides a rule's options with those of a group. A `weightDecay` of 0 is allowed for rules without weight decay.
  *
- * @throws OptionError where the rule does not have one; a decay of 0 is what those have that do not decay
+ * @throws OptionError if the rule does not have an option
  */
 function overlayOptions(resolved: ResolvedRule, options: object, what: string, tensor: string): ResolvedRule {
   const { definition, rule, groupOptions } = resolved
@@ -220,7 +224,10 @@ function read(given: unknown, what: string): ResolvedGroup {
   return { ...rest, resolved, options, plain }
 }
 
-/** A rule that the group does not match yet may have it; what no rule has, or accepts, is a mistake. */
+/**
+ * Reads an option of a group. The option may belong to a rule that the group does not match yet, but an option that no
+ * imported rule accepts is an error.
+ */
 function readOfRules(what: string, key: string, given: unknown): unknown {
   const known = importedDefinitions().flatMap(({ options }) =>
     Object.hasOwn(options, key) ? [options[key]] : [],
@@ -243,14 +250,14 @@ function readOfRules(what: string, key: string, given: unknown): unknown {
   if (!known.some(({ schedulable }) => schedulable)) {
     throw new OptionError(`${what}: ${key}`, expected, given)
   }
-  // Read once; which of its numbers are accepted, each rule says.
+  // The schedule is read once; each rule validates its values later.
   return readSchedule(`${what}: ${key}`, given, { expected, accepts: (x) => isObject && Number.isFinite(x) })
 }
 
 /**
- * The habit of timm: no weight decay for biases and for tensors of one dimension (norms' scales, too); and
- * for what is named besides, as Keras' exclude_from_weight_decay. `shapes` must say how many
- * dimensions those have that are not called bias.
+ * A group without weight decay, as in timm: it matches biases, tensors of at most one dimension (including scales of
+ * normalization layers) and further matches, like Keras' exclude_from_weight_decay. `shapes` must list the dimensions
+ * of tensors that are not named bias.
  *
  * @example
  * new Optimizer(params, adamw({ lr: 1e-3 }), { shapes, groups: [noDecay('embed')] })
@@ -260,21 +267,22 @@ export function noDecay(...also: readonly Match[]): { readonly match: Match; rea
 }
 
 /**
- * Learning rates that fall from the last layer to the first, as timm's layer_decay: the last one has the
- * rule's, and each one before it `decay` times that of the next. (Clark et al., 2020; Bao et al., 2021)
+ * Groups whose learning rates decrease from the last layer to the first, like timm's layer_decay. The last layer uses
+ * the rule's learning rate, and each earlier layer uses `decay` times that of the next. (Clark et al., 2020; Bao et
+ * al., 2021)
  *
- * @param layers what matches each layer, from the input to the output
- * @param decay in (0, 1], for instance 0.75
- * @throws OptionError where decay is out of its range or a layer is no match
+ * @param layers a match for each layer, from input to output
+ * @param decay a factor in (0, 1], for example 0.75
+ * @throws OptionError if decay is out of range or a layer is not a valid match
  * @example
- * groups: [...layerwise(['embed', 'blocks.0.**', 'blocks.1.**', 'head'], 0.75), noDecay()]
+ * groups: [...layerDecay(['embed', 'blocks.0.**', 'blocks.1.**', 'head'], 0.75), noDecay()]
  */
 export function layerDecay(
   layers: readonly Match[],
   decay: number,
 ): { readonly match: Match; readonly lrScale: number }[] {
   const list = toBoundedArray(layers)
-  if (list === undefined) throw new OptionError('layerDecay: layers', 'a list of matches', layers)
+  if (list === undefined) throw new OptionError('layerDecay: layers', 'an array of matches', layers)
   readOption('layerDecay: decay', positiveFraction(), decay)
   let lrScale = 1
   const groups: { match: Match; lrScale: number }[] = []

@@ -1,4 +1,4 @@
-/** The tensors of an optimizer: in which parts they lie, and in which shape the user sees them. */
+/** The tensors of an optimizer: their partitions in memory, and their structure as the user sees it. */
 
 import { CLIPPED_PER_TENSOR, GRADIENTS, PARAMETERS, PER_UNIT } from '../arena/manifest.js'
 import { groupBy } from '../core/group-by.js'
@@ -18,45 +18,45 @@ import {
   type TensorValues,
 } from './partition.js'
 
-/** Lines of memory that a part leaves for tensors to come: more of them save nothing. */
+/** Minimum and maximum number of spare lines that a partition reserves for later tensors; more lines save nothing. */
 const MIN_SPARE_LINES = 64
 const MAX_SPARE_LINES = 4096
 
 export class Model {
   readonly settings: PartitionSettings
-  /** The rule of tensors that no group gives another one. */
+  /** The rule of all tensors to which no group assigns another rule. */
   base: RuleInUse
   parts: Partition[] = []
-  /** By number, which each keeps for good. */
+  /** Tensors by their index, which never changes. */
   tensors: Tensor[] = []
   gradients: FloatArray[] = []
-  /** By number in the user's shape. */
+  /** The user's structure, with tensor indices as leaves. */
   shape: Shape = []
   #reader: ShapeReader | null = null
-  // What follows from these, once `settle` was called.
-  /** Those that are not frozen, in the order of names in which their parts of a norm are added up. */
+  // Derived values, which `settle` computes.
+  /** Unfrozen tensors in the order of their names, in which their squared norms are added. */
   live: Tensor[] = []
-  /** The rules that have schedules to evaluate. */
+  /** The rules with schedules to evaluate. */
   scheduled: RuleInUse[] = []
-  /** Whether a step without a look at the points is an error. */
+  /** Whether a step requires a call of `gradientPoint` first. */
   wantsPoint = false
-  /** Whether some tensor is clipped by itself, and whether the norm is wanted, for that or anything else. */
+  /** Whether a tensor is clipped on its own, and whether gradient norms are measured for this or another purpose. */
   clips = false
-  /** Whether some is clipped by unit. */
+  /** Whether a tensor is clipped per unit. */
   clipsUnits = false
   measures = false
-  /** How many stages the longest of the rules has. */
+  /** The largest number of stages of any rule. */
   stages = 0
-  /** Counts changes of what lies where. */
+  /** Counts changes of the tensors' locations and rules. */
   version = 0
   #isSettled = false
   #uses: RuleInUse[] | null = null
-  /** These and those that no tensor has any more, to find one; null where they say other things by now. */
+  /** An index of current and former rules, for lookup; null if rules have changed since. */
   #found: Uses | null = null
   readonly #byName = new Map<string, Tensor>()
-  /** All numbers in the order of names; null where tensors have come since. */
+  /** All tensor indices in the order of names; null if tensors were added since. */
   #order: readonly number[] | null = null
-  /** By kind of tensors, the last part that was made for some that came later. */
+  /** The last partition for later tensors, per kind of tensor. */
   readonly #open = new Map<string, Partition>()
 
   constructor(base: RuleInUse, settings: PartitionSettings) {
@@ -65,13 +65,13 @@ export class Model {
   }
 
   /**
-   * Adds tensors of these rules; `shape` is theirs, in which their numbers are places in the list.
+   * Adds tensors whose rules are assigned; the leaves of `shape` are indices into the list.
    *
-   * @throws EngineError or MemoryError; nothing has changed then
+   * @throws EngineError or MemoryError; the model is unchanged then
    */
   add(tensors: readonly Tensor[], values: TensorValues, shape: Shape): void {
     this.#house(tensors, values)
-    // Gradients that are lent to an engine are in the order of its arena.
+    // Gradients that are lent to an engine follow the order of its arena.
     const isFirst = this.tensors.length === 0
     const ordered = isFirst ? (this.parts[0].tensors as Tensor[]) : tensors
     for (const tensor of ordered) {
@@ -88,9 +88,9 @@ export class Model {
   }
 
   /**
-   * Gives a tensor rows behind its own. Its views are other ones then, and the old ones NaN.
+   * Appends rows to a tensor. The tensor receives new views, and its old views are filled with NaN.
    *
-   * @throws EngineError or MemoryError; nothing has changed then
+   * @throws EngineError or MemoryError; the model is unchanged then
    */
   appendRows(tensor: Tensor, shape: readonly number[], rows: FloatArray): void {
     const { name, length, use, isFrozen, groups } = tensor
@@ -105,9 +105,9 @@ export class Model {
   }
 
   /**
-   * Thaws those that are frozen. What was never updated moves, as there is no room for its state.
+   * Unfreezes tensors. A tensor that was never updated moves, because it has no room for state.
    *
-   * @throws EngineError or MemoryError; nothing has changed then
+   * @throws EngineError or MemoryError; the model is unchanged then
    */
   unfreeze(tensors: readonly Tensor[]): void {
     const frozen = tensors.filter(({ isFrozen }) => isFrozen)
@@ -120,15 +120,16 @@ export class Model {
     this.update()
   }
 
-  /** Finds room for tensors: where others of their kind came before, or in parts of their own. */
+  /** Places tensors in an open partition of their kind, or in new partitions. */
   #house(tensors: readonly Tensor[], values: TensorValues): void {
     const isFirst = this.parts.length === 0
     const taken = [...groupBy(tensors, isFirst ? () => '' : partitionKey)].map(([kind, alike]) => {
       const last = this.#open.get(kind)
-      // Later it would have averages of its own for each that comes.
+      // After the first average, new tensors would need progress of their own.
       const open = last?.averaged.count === 0 ? last : undefined
       if (open?.takes(alike)) return () => open.take(alike, values)
-      // The first have what they need; from the second call on, tensors that come one by one are to be in few parts.
+      // The first tensors reserve no spare lines. From the second call on, spare lines keep the number of partitions
+      // low if tensors are added one by one.
       const isOpen = open !== undefined && !areMatrices(alike[0])
       const spare = isOpen ? Math.min(MIN_SPARE_LINES + 2 * open.arena.lengths.length, MAX_SPARE_LINES) : 0
       const part = new Partition(alike, values, this.settings, spare)
@@ -141,7 +142,7 @@ export class Model {
     for (const take of taken) take()
   }
 
-  /** Tensors become others with the same numbers, with rows behind those that they have. */
+  /** Replaces tensors by new ones with the same index, and appends rows to their values. */
   #move(moves: ReadonlyMap<Tensor, Tensor>, rows: readonly FloatArray[]): void {
     if (moves.size === 0) return
     const pairs = [...moves]
@@ -173,34 +174,37 @@ export class Model {
     this.gradients[tensor.number] = tensor.view(GRADIENTS)
   }
 
-  /** What follows from the tensors' rules and from which of them are frozen has to be found again. */
+  /** Marks derived values as outdated, after rules or frozen tensors have changed. */
   update(): void {
     this.#isSettled = false
     this.#uses = null
     this.version++
   }
 
-  /** The rules of all, once each, the base first. */
+  /** The distinct rules of all tensors, starting with the base rule. */
   get uses(): readonly RuleInUse[] {
     this.#uses ??= [...new Set([this.base, ...this.tensors.map(({ use }) => use)])]
     return this.#uses
   }
 
-  /** Finds these from now on. */
+  /** Rebuilds the index of rules. */
   restart(uses: readonly RuleInUse[]): void {
     this.#found = new Map()
     for (const use of uses) findOrAddRule(use.resolved, this.#found, use)
   }
 
-  /** One of these that says the same, or a new one. */
+  /** Finds an equal rule, or registers a new one. */
   used(resolved: ResolvedRule): RuleInUse {
-    // Most often it is this one.
+    // Usually the rule is the base rule.
     if (resolved === this.base.resolved) return this.base
     if (this.#found === null) this.restart(this.uses)
     return findOrAddRule(resolved, this.#found as Uses)
   }
 
-  /** Finds it: not at each change, as there may be thousands in a row. */
+  /**
+   * Computes derived values. It runs per step rather than per change, because thousands of changes may follow one
+   * another.
+   */
   settle(): void {
     if (this.#isSettled) return
     this.#isSettled = true
@@ -216,9 +220,9 @@ export class Model {
   }
 
   /**
-   * Evaluates the schedules at update t, from 0. Functions of the user may run, unless `isPlain`.
+   * Evaluates the schedules at update t, counted from 0. This calls user functions, unless `isPlain`.
    *
-   * @throws OptionError where one gives a value out of its option's range, and whatever a function throws
+   * @throws OptionError if a schedule returns a value outside its option's range, and any exception of a user function
    */
   evaluate(t: number): void {
     const { scheduled } = this
@@ -230,14 +234,14 @@ export class Model {
     if (isOver) this.reschedule()
   }
 
-  /** Whether no function of the user's is among the schedules. */
+  /** Whether no schedule is a user function. */
   get isPlain(): boolean {
     const { scheduled } = this
     for (let k = 0; k < scheduled.length; k++) if (!scheduled[k].isPlain) return false
     return true
   }
 
-  /** Finds out which rules have schedules, where they have changed. */
+  /** Collects the rules with schedules after a change. */
   reschedule(): void {
     this.#found = null
     if (this.scheduled.length === 0 && !this.uses.some(({ isScheduled }) => isScheduled)) return
@@ -245,7 +249,7 @@ export class Model {
     this.scheduled = [...uses].filter(({ isScheduled }) => isScheduled)
   }
 
-  /** What reads gradients of that shape. */
+  /** The reader of gradients in this structure. */
   get reader(): ShapeReader {
     this.#reader ??= makeReader(this.shape)
     return this.#reader
@@ -255,14 +259,17 @@ export class Model {
     return this.#byName.get(name)
   }
 
-  /** In the order of the user's shape, which a saved run keeps; that of places it may not. */
+  /**
+   * Tensors in the order of the user's structure, which a saved run preserves. Their indices may differ in a loaded
+   * run.
+   */
   all(): Tensor[] {
     const found: Tensor[] = []
     this.views((tensor) => found.push(tensor))
     return found
   }
 
-  /** In the user's shape. */
+  /** Maps tensors into the user's structure. */
   views(viewOf: (tensor: Tensor) => unknown): unknown {
     return unflatten(this.shape, (number) => viewOf(this.tensors[number]))
   }

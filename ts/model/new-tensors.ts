@@ -1,4 +1,4 @@
-/** How tensors come to an optimizer: what they are given, and which rule each gets. */
+/** Preparation of new tensors: validation, and assignment of rules. */
 
 import { SLOW } from '../arena/manifest.js'
 import { OptionError, TensorError } from '../core/errors.js'
@@ -10,12 +10,12 @@ import { Tensor } from './partition.js'
 import type { RestoredTensor } from './restored-tensor.js'
 
 /**
- * Gives each new tensor its rule; what comes back adds them. Code of the user's runs here: getters of
- * shapes, functions that match.
+ * Assigns a rule to each new tensor. The returned function adds the tensors. User code may run here: getters of shapes,
+ * and match functions.
  *
- * @param flat the new tensors by themselves
- * @param restored what a saved run says of each, instead of shapes and groups
- * @throws TensorError for names and shapes, OptionError for groups
+ * @param flat the new tensors alone
+ * @param restored the tensors of a saved run, which replace shapes and groups
+ * @throws TensorError for invalid names or shapes, OptionError for invalid groups
  */
 export function prepareTensors(
   model: Model,
@@ -26,7 +26,7 @@ export function prepareTensors(
 ): () => void {
   const { values, dtype } = flat
   if (dtype !== model.settings.dtype) {
-    throw new TensorError('params', `tensors of ${model.settings.dtype}, as the others`, `some of ${dtype}`)
+    throw new TensorError('params', `${model.settings.dtype} tensors like the others`, `a ${dtype} tensor`)
   }
   const dimensions = readShapes(flat.shape, shapes, (number) => readLength(values[number]))
   const names: string[] = []
@@ -35,7 +35,7 @@ export function prepareTensors(
     model.tensors.length === 0 ? undefined : model.shape,
   )) {
     if (model.named(name) !== undefined)
-      throw new TensorError(`params.${name}`, 'one tensor of that name', 'a second one')
+      throw new TensorError(`params.${name}`, 'a unique tensor name', 'a duplicate')
     names[number] = name
   }
   const base = model.base.resolved
@@ -46,20 +46,20 @@ export function prepareTensors(
     const { resolved, isFrozen, groups: numbers } = saved ?? groups.assign(base, described)
     return new Tensor(described, model.used(resolved), isFrozen, numbers)
   })
-  // Where none of these has one, others may.
+  // If no new tensor has a shape, an existing one may.
   const shapeless = groups.shapeless(base, tensors) && groups.shapeless(base, [...model.tensors, ...tensors])
   if (shapeless !== undefined) throw new TensorError('shapes', shapesExpected(shapeless), undefined)
   if (model.settings.planes.includes(SLOW)) {
     const free = [model.base, ...tensors.map(({ use }) => use)].find(
       ({ definition }) => definition.wantsPoint,
     )
-    const expected = 'not to be beside a rule that averages already'
+    const expected = 'a rule without averaging'
     if (free !== undefined) throw new OptionError('lookahead', expected, free.definition.name)
   }
   tensors.forEach(({ name, length }, number) => {
-    // What matched may have run anything.
+    // A match function may have run arbitrary code.
     const isThere = readLength(values[number]) === length && !isDetached(values[number])
-    if (!isThere) throw new TensorError(`params.${name}`, 'a tensor with its memory', 'a detached one')
+    if (!isThere) throw new TensorError(`params.${name}`, 'an attached tensor', 'a detached one')
   })
   const begun = new Map(tensors.map((tensor, i) => [tensor, [values[i]]]))
   return () => model.add(tensors, begun, flat.shape)

@@ -1,4 +1,4 @@
-/** What an optimizer does around its rule, and where. */
+/** Options of an optimizer: the work around its rule, and where it runs. */
 
 import { OptionError } from '../core/errors.js'
 import { isCount } from '../core/numbers.js'
@@ -25,54 +25,57 @@ import { type Group, Groups } from './groups.js'
 import type { RestoredTensor } from './restored-tensor.js'
 
 const accumulation = {
-  /** How many calls of `step` make one update, ≥ 1. */
+  /** The number of calls of `step` per update, ≥ 1. */
   batches: integerAtLeast(1),
-  /** What the rule gets of their gradients: the mean by default. */
+  /** The combination of the batches' gradients: the mean by default. */
   reduce: choice('mean', 'sum'),
 }
 
-/** Gradients of several batches as one. */
+/** Accumulation of the gradients of several batches. */
 export interface Accumulation extends GivenOf<typeof accumulation> {}
 
-/** What an optimizer does around its rule, and where. */
+/** Options of an optimizer: the work around its rule, and where it runs. */
 export interface OptimizerOptions<P = unknown, R = Rule, N extends Rule['name'] = never> {
-  /** Which tensors have other options, another rule, or are frozen; later groups win. */
+  /** Tensors with other options, another rule, or no updates; later groups win. */
   readonly groups?: readonly Group<R, N>[]
-  /** Dimensions of tensors, in the shape of the parameters, such as `{ body: { weight: [512, 256] } }`. */
+  /** Dimensions of tensors, in the structure of the parameters, such as `{ body: { weight: [512, 256] } }`. */
   readonly shapes?: Shapes<P>
-  /** Clips gradients, by tensor, by their common norm and by value; not by default. */
+  /** Clips gradients per tensor, by their global norm and by value; off by default. */
   readonly clip?: Clip
   /** Sets `grads` to zero in the pass that updates; false by default. */
   readonly zeroGrads?: boolean
   /**
-   * So many calls of `step` make one update, of the mean of their gradients; the others return false. A
-   * tensor without a gradient in one of them counts as having 0 there, and without one in any is skipped.
+   * The number of `step` calls per update. The update uses the mean of their gradients, and earlier calls return false.
+   * A tensor without a gradient in one batch counts as 0 there; a tensor without any gradient is skipped.
    */
   readonly accumulate?: number | Accumulation
-  /** Keeps an average of the parameters in `optimizer.average`: `ema()` or `swa()`. */
+  /** Maintains an average of the parameters in `optimizer.average`: `ema()` or `swa()`. */
   readonly average?: Average
   /**
-   * After every `steps` updates: slow ← slow + α·(θ − slow), θ ← slow. The slow weights begin as the
-   * parameters; the rule's state runs on. (Zhang, Lucas, Ba and Hinton, 2019)
+   * After every `steps` updates: slow ← slow + α·(θ − slow), θ ← slow. The slow weights start at the parameters, and
+   * the rule's state is kept. (Zhang, Lucas, Ba and Hinton, 2019)
    */
   readonly lookahead?: Lookahead
   /**
-   * What becomes of a step whose gradients are not all finite: 'propagate' (nobody looks, as looking
-   * costs a pass over the gradients), 'skip' (nothing changes, and no clock advances) or 'throw' (a
-   * NonFiniteError). With `accumulate` it is each batch that is looked at.
+   * Handling of gradients that are not finite: 'propagate' (no check, because a check costs a pass over the gradients),
+   * 'skip' (nothing changes, and no clock advances) or 'throw' (NonFiniteError). With `accumulate`, each batch is
+   * checked.
    */
   readonly onNonFinite?: 'propagate' | 'skip' | 'throw'
-  /** After so many skipped steps in a row the next is a NonFiniteError; ≥ 0, no limit by default. */
+  /**
+   * The number of consecutive skipped steps after which the next one throws a NonFiniteError; ≥ 0, unlimited by
+   * default.
+   */
   readonly maxConsecutiveSkips?: number
-  /** Measures the norm of each tensor's gradient for `optimizer.lastStep`; false by default, as it costs a pass. */
+  /** Records the gradient norm of each tensor in `optimizer.lastStep`. False by default, because it costs a pass. */
   readonly recordNorms?: boolean
-  /** Forces an engine. By default the size decides; ANTIGRAD_ENGINE in the environment forces too. */
+  /** Forces an engine. By default the size decides; the environment variable ANTIGRAD_ENGINE also forces one. */
   readonly engine?: EngineName
   /** Forces an instruction set of the native engine (see `engines()`); the best one by default. */
   readonly instructionSet?: string
   /**
-   * On how many threads the native engine runs, 1 to 256. By default the size decides, up to the
-   * number of cores; ANTIGRAD_THREADS in the environment fixes it too. No bit depends on it.
+   * The number of threads of the native engine, 1 to 256. By default the size decides, up to the number of cores; the
+   * environment variable ANTIGRAD_THREADS also sets it. Results are bit-identical for any number.
    */
   readonly threads?: number
 }
@@ -84,21 +87,17 @@ const stepOptions = {
   average: nullable(customOption(readAverage)),
   lookahead: nullable(nestedOptions(lookahead)),
   onNonFinite: choice('propagate', 'skip', 'throw'),
-  maxConsecutiveSkips: option<number, number>(
-    "an integer ≥ 0, beside onNonFinite: 'skip'",
-    Infinity,
-    isCount,
-  ),
+  maxConsecutiveSkips: option<number, number>("an integer ≥ 0, with onNonFinite: 'skip'", Infinity, isCount),
   recordNorms: flag(false),
 }
 
-/** Which tensors there are, and what they are. */
+/** Options that describe the tensors. */
 export const placementOptions = {
   groups: customOption(Groups.read, Groups.none),
   shapes: passThrough(),
 }
 
-/** What runs it. */
+/** Options that choose the engine. */
 export const engineOptions = {
   engine: passThrough<EngineName>(),
   instructionSet: passThrough<string>(),
@@ -110,17 +109,20 @@ const optimizerOptions = { ...placementOptions, ...stepOptions, ...engineOptions
   Option
 >
 
-/** What is done around the rule at each step. */
+/** Options for the work around the rule in each step. */
 export interface StepOptions extends ValuesOf<typeof stepOptions> {}
 
-/** The options with their defaults; a class, so that what a user gives is not taken for checked. */
+/**
+ * Validated options with defaults. It is a class, so that an object from the user is never mistaken for validated
+ * options.
+ */
 export class ResolvedOptions {
   readonly around!: StepOptions
-  /** Null where those of a saved run are not known. */
+  /** Null if the groups of a saved run are unknown. */
   readonly groups!: Groups | null
   readonly shapes: unknown
   readonly asked!: EngineRequest
-  /** What a saved run says of its tensors. */
+  /** The tensors of a saved run. */
   readonly restored: ReadonlyMap<string, RestoredTensor> | undefined
 
   constructor(options: Omit<ResolvedOptions, 'restored'> & Partial<Pick<ResolvedOptions, 'restored'>>) {
@@ -128,7 +130,9 @@ export class ResolvedOptions {
   }
 }
 
-/** @throws OptionError where one is unknown, or not what it has to be */
+/**
+ * @throws OptionError if an option is unknown or invalid
+ */
 export function checkOptions(options: unknown): ResolvedOptions {
   const { groups, shapes, engine, instructionSet, threads, ...rest } = readOptions(
     'options',
@@ -143,7 +147,7 @@ export function checkOptions(options: unknown): ResolvedOptions {
   })
 }
 
-/** What a saved run did. @throws OptionError where one is unknown, or not what it has to be */
+/** Reads the step options of a saved run. @throws OptionError if an option is unknown or invalid */
 export function readStepOptions(given: object): StepOptions {
   return checkStepOptions(readOptions('options', given, stepOptions))
 }

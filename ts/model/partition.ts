@@ -1,4 +1,4 @@
-/** Tensors that lie in one arena, and stay there. */
+/** Partitions: tensors that share an arena for their lifetime. */
 
 import { Arena, type Family, NO_MATRIX } from '../arena/arena.js'
 import { scratchBytes } from '../arena/kernel.js'
@@ -25,7 +25,7 @@ import { isMatrix } from '../rules/resolve.js'
 import { Cohorts, type UpdateCounter } from './cohorts.js'
 import type { TensorDescription } from './patterns.js'
 
-/** Nothing of a tensor, all of it, or these of its rows, in order. */
+/** The accumulated part of a tensor: nothing, everything, or a sorted list of rows. */
 export type AccumulatedRows = boolean | readonly number[]
 
 /** A tensor of an optimizer. */
@@ -35,18 +35,18 @@ export class Tensor implements TensorDescription {
   readonly length!: number
   use!: RuleInUse
   isFrozen!: boolean
-  /** The numbers of the groups that it matches. */
+  /** Indices of the groups that match the tensor. */
   readonly groups!: readonly number[]
-  /** What the batches that are being accumulated had a gradient for. */
+  /** The part for which accumulated batches had a gradient. */
   gathered: AccumulatedRows = false
-  /** Where it is: in which part, and at which place there. */
+  /** The tensor's location: its partition and its index there. */
   part!: Partition
   place = 0
-  /** Whether there is room for its state, also where it is frozen. */
+  /** Whether the partition has room for its state, even if the tensor is frozen. */
   hasRoom = false
-  /** Its place among the optimizer's, for good. */
+  /** The tensor's permanent index in the optimizer. */
   number = 0
-  /** What its average has been told. */
+  /** The progress of its average. */
   averaged: AverageProgress = { count: 0, product: 1 }
 
   constructor(described: TensorDescription, use: RuleInUse, isFrozen: boolean, groups: readonly number[]) {
@@ -58,14 +58,14 @@ export class Tensor implements TensorDescription {
     return this.part.arena.view(array, this.place)
   }
 
-  /** Its state by name; nothing where it is frozen. */
+  /** State arrays by name; empty if the tensor is frozen. */
   get state(): Readonly<Record<string, FloatArray>> {
     if (this.isFrozen) return {}
     const first = this.part.firstArrays[this.place]
     return createRecord(this.use.state, (_, k) => this.view(first + k))
   }
 
-  /** What its rule has by tensor, by name: arrays in which `place` is its own. */
+  /** Values per tensor by name: arrays in which the element at `place` belongs to this tensor. */
   get byTensor(): Readonly<Record<string, Float64Array>> {
     if (this.isFrozen) return {}
     const first = this.part.firstArrays[this.place] + this.use.state.length
@@ -77,34 +77,34 @@ export class Tensor implements TensorDescription {
     return this.part.cohorts.updatesOf(this.place)
   }
 
-  /** Drops the gradients of batches so far: nothing else would, before they are part of an update. */
+  /** Discards accumulated gradients, which would otherwise remain until the next update. */
   forgetBatches(): void {
     this.gathered = false
     if (this.part.has(ACCUMULATED)) this.view(ACCUMULATED).fill(0)
   }
 
-  /** Makes another array of the parameters' kind equal to them. */
+  /** Copies the parameters into another array of the same extent. */
   follow(array: number): void {
     this.view(array).set(this.view(PARAMETERS))
   }
 }
 
-/** What all parts of an optimizer have in common. */
+/** Settings that all partitions of an optimizer share. */
 export interface PartitionSettings {
   readonly dtype: Dtype
-  /** The largest absolute value of an element of a gradient. */
+  /** The maximum absolute value of a gradient element. */
   readonly limit: number
-  /** How each tensor is clipped by itself, where groups do not say. */
+  /** The default clipping per tensor, unless groups set another one. */
   readonly clip: TensorLimits
   readonly zeroGrads: boolean
-  /** Whether the norm of the gradients is wanted. */
+  /** Whether gradient norms are measured. */
   readonly measures: boolean
-  /** The arrays beside the parameters that are wanted, by number. */
+  /** The indices of the optional arrays, such as averages. */
   readonly planes: readonly number[]
   readonly asked: EngineRequest
 }
 
-/** How often an average has been told of parameters, and what of it that has left. */
+/** The number of averaged points, and the weight of the initial parameters. */
 export interface AverageProgress {
   count: number
   /** ∏β so far. */
@@ -116,28 +116,28 @@ export class Partition {
   readonly choice: EngineChoice<Runner>
   readonly runner: Runner
   readonly cohorts: Cohorts
-  /** In the arena's order; null where one has moved away. */
+  /** Tensors in the arena's order; null for a tensor that has moved away. */
   readonly tensors: (Tensor | null)[] = []
-  /** How many have not. */
+  /** The number of tensors that have not moved away. */
   count = 0
-  /** Whether its tensors have their places for numbers. */
+  /** Whether the tensors' indices equal their places. */
   isFirst = false
-  /** The number of each one's first array of state. */
+  /** The index of each tensor's first state array. */
   readonly firstArrays: readonly number[]
-  /** Σ g², Σ θ² and factors of the gradients by tensor. */
+  /** Σ g², Σ θ² and gradient factors per tensor. */
   readonly squares: Float64Array
   readonly parameterSquares: Float64Array
   readonly scales: Float64Array
   /** The coefficients of passes over the plane. */
   readonly planeRow: Float64Array
   readonly #settings: PartitionSettings
-  /** What the average of those has been told that it was made with. */
+  /** The progress that the averages of these tensors share. */
   readonly averaged: AverageProgress = { count: 0, product: 1 }
 
   /**
-   * @param values what each begins with, in pieces
-   * @param spare how many lines are left for tensors of the last one's kind
-   * @throws EngineError or MemoryError as a new optimizer does
+   * @param values the initial values of each tensor, in pieces
+   * @param spare the number of spare lines for tensors of the last tensor's kind
+   * @throws EngineError or MemoryError, like the constructor of the optimizer
    */
   constructor(tensors: readonly Tensor[], values: TensorValues, settings: PartitionSettings, spare = 0) {
     const { dtype, limit, clip, zeroGrads, planes, asked } = settings
@@ -173,7 +173,7 @@ export class Partition {
     for (const tensor of sorted) this.#begin(tensor, values)
   }
 
-  /** The next of its tensors begins. */
+  /** Initializes the next tensor. */
   #begin(tensor: Tensor, values: TensorValues): void {
     const place = this.tensors.push(tensor) - 1
     this.count++
@@ -192,7 +192,7 @@ export class Partition {
     if (!tensor.isFrozen) begin(tensor, true)
   }
 
-  /** Whether tensors of the last one's kind find room behind it. */
+  /** Whether further tensors of the last tensor's kind fit behind it. */
   takes(tensors: readonly Tensor[]): boolean {
     const sizes = tensors.map((tensor) => ({ length: tensor.length, units: countUnits(tensor) }))
     return this.count > 0 && this.arena.hasRoom(sizes)
@@ -206,7 +206,7 @@ export class Partition {
     }
   }
 
-  /** Whether it has an array beside the parameters. */
+  /** Whether the arena has this optional array. */
   has(plane: number): boolean {
     return this.#settings.planes.includes(plane)
   }
@@ -218,7 +218,7 @@ export class Partition {
     this.cohorts.assign(tensor.place, null)
   }
 
-  /** Its state is as a new tensor's then. */
+  /** Unfreezes a tensor and resets its state. */
   unfreeze(tensor: Tensor): void {
     tensor.isFrozen = false
     this.arena.setStays(tensor.place, false)
@@ -226,7 +226,7 @@ export class Partition {
     begin(tensor, false)
   }
 
-  /** Gives it another rule with the same state. What all share comes along. */
+  /** Assigns another rule with the same state arrays. Values that tensors share are carried over. */
   assign(tensor: Tensor, use: RuleInUse): void {
     use.adopt(tensor.use.shared)
     if (!tensor.isFrozen) this.cohorts.assign(tensor.place, use, this.cohorts.clockOf(tensor.place))
@@ -237,14 +237,14 @@ export class Partition {
     this.cohorts.assign(place, use, clock)
   }
 
-  /** Leaves all tensors but these out of passes over the plane; without any, all that are frozen. */
+  /** Restricts passes over the plane to these tensors; null means all unfrozen tensors. */
   only(tensors: ReadonlySet<Tensor> | null): void {
     this.tensors.forEach((tensor, place) => {
       this.arena.setStays(place, tensor === null || tensor.isFrozen || tensors?.has(tensor) === false)
     })
   }
 
-  /** What is left where a tensor was is NaN, for whoever goes on to read it. */
+  /** Removes a tensor that has moved, and fills its old views with NaN. */
   leave(place: number): void {
     for (const array of [PARAMETERS, GRADIENTS, ...this.#settings.planes])
       this.arena.view(array, place).fill(NaN)
@@ -255,49 +255,49 @@ export class Partition {
   }
 }
 
-/** What tensors begin with, in pieces. */
+/** Initial values of tensors, in pieces. */
 export type TensorValues = ReadonlyMap<Tensor, readonly FloatArray[]>
 
-/** Tensors of one kind may come into one part one after the other, unless their rule takes them as matrices. */
+/** The kind of a tensor. Tensors of one kind can be added to one partition later, unless their rule uses matrices. */
 export const partitionKey = (tensor: Tensor): string =>
   `${tensor.use.definition.coefficientCount} ${arrayKey(tensor)}`
 
 export const areMatrices = ({ use }: Tensor): boolean => use.stages.some(({ isMatrix }) => isMatrix)
 
-/** How many rows it has in which its gradient may be centralized or clipped. */
+/** The number of rows in which the gradient can be centralized or clipped. */
 const countUnits = ({ shape, length }: Tensor): number => (isMatrix(shape) && length ? shape[0] : 0)
 
-/** The arrays that there are of a tensor. */
+/** The state arrays of a tensor. */
 function selectArrays({ use, isFrozen }: Tensor): Pick<Family, 'state' | 'byTensor' | 'lines'> {
   const { state, byTensor, lines } = use
   return isFrozen ? { state: [], byTensor: [], lines: 0 } : { state, byTensor, lines: lines.length }
 }
 
-/** Tensors with the same may lie in the same arrays. */
+/** A key that is equal for tensors that can share arrays. */
 function arrayKey(tensor: Tensor): string {
   const { state, byTensor } = selectArrays(tensor)
   return `${state} ${byTensor}`
 }
 
-/** Bytes that rules compute in for a tensor that they take as matrices. */
+/** Scratch bytes that matrix rules need for a tensor. */
 function roomFor({ use, isFrozen, length }: Tensor, matrix: Matrix | null, dtype: Dtype): number {
   if (isFrozen || matrix === null || length === 0) return 0
   return Math.max(...use.stages.map((stage) => scratchBytes(stage, matrix, dtype)))
 }
 
-/** Tensors by what state they have, each of these by rule: so segments are few. */
+/** Sorts tensors by state arrays, and then by rule, to keep the number of segments low. */
 const groupIntoFamilies = (tensors: readonly Tensor[]): Tensor[][] =>
   [...groupBy(tensors, arrayKey).values()].map((family) =>
     [...groupBy(family, ({ isFrozen, use }) => isFrozen || use).values()].flat(),
   )
 
-/** Writes the state that a new tensor has. */
+/** Writes the initial state of a new tensor. */
 function begin(tensor: Tensor, isZero: boolean): void {
   const { definition, rule } = tensor.use
   const starts = ownProperties(definition.starts(rule as never))
   tensor.use.state.forEach((name, k) => {
     const start = starts[name] ?? 0
-    // Memory that nobody has touched costs nothing.
+    // Untouched memory costs nothing, so zeros are not written.
     if (start === 0 && isZero) return
     const state = tensor.view(tensor.part.firstArrays[tensor.place] + k)
     if (start === 'parameters') state.set(tensor.view(PARAMETERS))

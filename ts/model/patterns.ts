@@ -1,26 +1,26 @@
-/** Which tensors are meant. */
+/** Matches: patterns and functions that select tensors. */
 
 import { OptionError, TensorError } from '../core/errors.js'
 import { isCount } from '../core/numbers.js'
 import { isObject, ownProperties, toBoundedArray } from '../core/untrusted-input.js'
 
-/** A tensor as a function that picks some sees it. */
+/** A tensor as a match function receives it. */
 export interface TensorDescription {
-  /** Dotted, as 'body.weight' or 'layers.0.bias'; '' for parameters that are one array. */
+  /** The dotted name, such as 'body.weight' or 'layers.0.bias'; '' for parameters that are a single array. */
   readonly name: string
-  /** As `shapes` says; undefined where it says nothing. */
+  /** The dimensions from `shapes`; undefined if they are unknown. */
   readonly shape: readonly number[] | undefined
-  /** How many elements it has. */
+  /** The number of elements. */
   readonly length: number
 }
 
 /**
- * Picks tensors:
- * - a pattern on their dotted names: `*` stands for anything but a dot, `**` for anything; as a whole
- *   part, `**.bias` also is `bias`
- * - `{ maxRank }`: those with at most so many dimensions, of which `shapes` must say how many there are
+ * Selects tensors:
+ * - a pattern on their dotted names: `*` matches any characters except dots, `**` matches any characters; as a whole
+ *   part, `**.bias` also matches `bias`
+ * - `{ maxRank }`: tensors with at most this number of dimensions, whose dimensions `shapes` must list
  * - a function of the tensor
- * - a list: what any of these picks
+ * - an array: tensors that any of its elements selects
  */
 export type Match =
   | string
@@ -28,20 +28,20 @@ export type Match =
   | ((tensor: TensorDescription) => boolean)
   | readonly Match[]
 
-/** Picks no tensor. */
+/** A match that selects no tensor. */
 const NO_DIMENSIONS: Match = Object.freeze([])
 
-/** How deep lists may be nested. */
+/** The maximum nesting depth of arrays. */
 const MAX_DEPTH = 10
 
 /**
- * What was given as a match, each property read once: a frozen copy.
+ * Reads a match and returns a frozen copy. Each property is read once.
  *
- * @throws OptionError where it is none
+ * @throws OptionError if the match is invalid
  */
 export function readMatch(what: string, given: unknown, depth = 0, lists = new Set<unknown>()): Match {
   if (typeof given === 'string' || typeof given === 'function') return given as Match
-  // A list that has been looked at picks no more the second time: it would take forever, many in one another.
+  // A repeated array selects nothing new. Skipping it avoids exponential time for nested arrays.
   if (lists.has(given)) return NO_DIMENSIONS
   const elements = depth < MAX_DEPTH ? toBoundedArray(given) : undefined
   if (elements !== undefined) {
@@ -53,14 +53,13 @@ export function readMatch(what: string, given: unknown, depth = 0, lists = new S
     const { maxRank, ...unknown } = ownProperties(given)
     if (isCount(maxRank) && Object.keys(unknown).length === 0) return Object.freeze({ maxRank })
   }
-  throw new OptionError(what, 'a pattern, { maxRank }, a function, or a list of these', given)
+  throw new OptionError(what, 'a pattern, { maxRank }, a function, or an array of these', given)
 }
 
 /**
- * Whether a tensor is picked. Functions of the user may run.
+ * Whether a match selects a tensor. This may call user functions.
  *
- * @throws TensorError where its rank is asked for and unknown; OptionError where a function does not say
- * true or false
+ * @throws TensorError if a required rank is unknown, OptionError if a match function does not return a boolean
  */
 export function matches(match: Match, tensor: TensorDescription): boolean {
   if (typeof match === 'string') return matchesPattern(match, tensor.name)
@@ -72,44 +71,45 @@ export function matches(match: Match, tensor: TensorDescription): boolean {
   }
   if (isList(match)) return match.some((one) => matches(one, tensor))
   if (tensor.shape !== undefined) return tensor.shape.length <= match.maxRank
-  const expected = `the shape of ${tensor.name} ([${tensor.length}] for one dimension), as a group asks for its rank`
+  const expected = `the shape of ${tensor.name} for maxRank ([${tensor.length}] for one dimension)`
   throw new TensorError('shapes', expected, undefined)
 }
 
 const isList = (match: Match): match is readonly Match[] => Array.isArray(match)
 
-/** The one name that is picked, where there is no other. */
+/** The exact name that a match selects; undefined if it can select other names. */
 export const exactName = (match: Match): string | undefined =>
   typeof match === 'string' && !match.includes('*') ? match : undefined
 
 /**
- * In time proportional to the sum of both lengths. (Only a stretch of a pattern from one `**` to the next with both dots
- * and stars in it may have to be tried at each part of the name.)
+ * Matches a name against a pattern in time proportional to the sum of both lengths. (Only a section between two `**`
+ * that contains both dots and stars may be tried at each part of the name.)
  */
 export function matchesPattern(pattern: string, name: string): boolean {
-  // With a dot in front of both, `**.` is a whole part wherever it follows one.
+  // With a leading dot on both strings, `**.` always follows a dot and is a whole part.
   const text = `.${name}`
   const pieces = `.${pattern}`.split(/(\*\*\.?|\*)/)
-  /** The last piece behind `**` so far, where it was found; where what came of the pattern so far ends, and the next dot. */
+  /** The last matched piece after a `**` and its start, the end of the match so far, and the next dot. */
   let [anchor, start, end, dot] = [0, 0, 0, -1]
   for (let k = 0; k < pieces.length; k += 2) {
     const stars = pieces[k - 1] ?? ''
     const isAny = stars[1] !== undefined
     const piece = stars.slice(2) + pieces[k]
-    // Not at each star again, as far as to the end of the name.
+    // Searches for the next dot once, instead of once per star up to the end of the name.
     if (dot < end) dot = text.indexOf('.', end)
     if (dot < 0) dot = text.length
-    /** From where to where it may begin; the last one ends where the name does. */
+    /** The range of possible starts; the last piece must end at the end of the name. */
     const from = pieces[k + 1] ? end : Math.max(end, text.length - piece.length)
     const to = stars ? (isAny ? Infinity : dot) : end
     const at = text.slice(0, to + piece.length).indexOf(piece, from)
     if (at >= from) {
       if (isAny) [anchor, start] = [k, at]
       end = at + piece.length
-      // As a whole part, `**.` may be nothing: the dot in front of it is the one that it ends with.
+      // As a whole part, `**.` can match nothing. The dot in front of it is then the dot that it ends with.
       if (pieces[k + 1] === '**.' && pieces[k].endsWith('.')) end--
     } else {
-      // The first place for what follows a `**` is the best one in its part of the name: the next one is in another.
+      // The first match after a `**` is the best one within its part of the name, so the search continues in the next
+      // part.
       end = text.indexOf('.', start) + 1
       if (anchor === 0 || isAny || end === 0) return false
       k = anchor - 2

@@ -3,10 +3,10 @@ import type { Views } from '../core/tensors.js'
 import type { StateOf } from '../rules/rule.js'
 import type { Model } from './model.js'
 
-/** A tensor's state: live views, and how many updates it has had. */
+/** A tensor's state: live views, and its update count. */
 export type TensorState<R, T> = { readonly updates: number } & StateOf<R, T>
 
-/** The state of each tensor, in the shape of the parameters. */
+/** The state of each tensor, in the structure of the parameters. */
 export type States<P, R> = P extends FloatArray
   ? TensorState<R, Views<P>>
   : P extends readonly (infer E)[]
@@ -15,7 +15,7 @@ export type States<P, R> = P extends FloatArray
       : { readonly [K in keyof P]: States<P[K], R> }
     : { readonly [K in keyof P as K & keyof Views<P>]: States<P[K], R> }
 
-/** Live views of the state of each tensor; a frozen one has none. */
+/** Live views of each tensor's state; empty for a frozen tensor. */
 export function collectStates(model: Model): unknown {
   return model.views((tensor) =>
     Object.freeze({

@@ -1,9 +1,9 @@
 /**
- * What was meant by a name that no option has. Node has it, and bundles for development; those for production say which
- * names there are, and are smaller.
+ * Suggestions for unknown option names. Node and development bundles include them. Production bundles omit them to stay
+ * small, and their messages only list the valid names.
  */
 
-/** What other libraries call options, without signs and capitals, where it is not like our name. */
+/** Names that other libraries use for options, in lower case and without punctuation, if they do not resemble ours. */
 const foreignNames: ReadonlyMap<string, string> = new Map([
   ['learningrate', 'lr'],
   ['decay', 'alpha'],
@@ -27,7 +27,7 @@ const foreignNames: ReadonlyMap<string, string> = new Map([
   ['θ', 'theta'],
 ])
 
-/** What other calls do. */
+/** Options that belong to a different call. */
 const otherCalls: ReadonlyMap<string, string> = new Map([
   ...['groups', 'shapes', 'clip', 'zeroGrads', 'accumulate', 'average', 'lookahead'].map(constructorHint),
   ...['onNonFinite', 'maxConsecutiveSkips', 'recordNorms', 'engine', 'instructionSet', 'threads'].map(
@@ -38,15 +38,15 @@ const otherCalls: ReadonlyMap<string, string> = new Map([
 ])
 
 function constructorHint(name: string): [string, string] {
-  return [name, `new Optimizer(params, rule, { ${name} }), where restore(saved) goes on with another run`]
+  return [name, `new Optimizer(params, rule, { ${name} }), whose restore(saved) continues a saved run`]
 }
 
-/** How alike names have to be, from 0 to 1. */
+/** The minimum similarity of a suggested name, from 0 to 1. */
 const MIN_SIMILARITY = 0.4
-/** Characters of a name that are looked at. */
+/** The number of characters of a name that are compared. */
 const MAX_COMPARED_LENGTH = 40
 
-/** In brackets, behind what came; nothing where nothing is like it. */
+/** A suggestion in parentheses, to append to a message; empty if no name is similar. */
 export function hintFor(given: unknown, namesOf: () => readonly string[]): string {
   if (typeof given !== 'string') return ''
   const names = [...new Set(namesOf())]
@@ -67,7 +67,7 @@ const normalizeName = (name: string) =>
     .toLowerCase()
     .replace(/[^\p{L}\p{N}]/gu, '')
 
-/** The part of pairs of neighboring letters that both have (Dice, 1945). */
+/** The share of adjacent letter pairs that two names have in common (Dice, 1945). */
 function similarity(a: string, b: string): number {
   const both = [...a.slice(1)].filter((letter, i) => b.includes(a[i] + letter)).length
   return a === b ? 1 : (2 * both) / (a.length + b.length - 2)

@@ -1,41 +1,45 @@
-/** Kinds of options: what they may be, in words and as a test, and what they are unless given. */
+/** Kinds of options: the allowed range, in words and as a test, and the default. */
 
 import { type Dtype, isCount, isNonNegative, isPositive } from '../core/numbers.js'
 
-/** An option: what it may be, in words and as a test, and what it is unless given. */
+/** An option: its allowed range, in words and as a test, and its default. */
 export interface Option<T = unknown, D extends T | undefined = T | undefined> {
   readonly expected: string
-  /** Whether a value is one as it stands. */
+  /** Whether a value is valid without conversion. */
   readonly accepts: (value: unknown) => boolean
-  /** Undefined where it has to be given, or may be left out. */
+  /** Undefined if the option is required or can be omitted. */
   readonly default: D
-  /** Whether it may also be a schedule or a function of t, whose numbers are accepted one by one. */
+  /** Whether the option also accepts a schedule or a function of t, whose values are validated one by one. */
   readonly schedulable: boolean
-  /** Reads what does not stand as it is, an object for instance, once; undefined where it is not accepted. */
+  /** Converts a value that is not valid as it is, such as an object; undefined if there is no conversion. */
   readonly read: ReadOption<T> | undefined
 }
 
-/** Gives a copy of what was given; `context` is what those who read a table know besides. */
+/**
+ * Returns a validated copy of the value, or undefined. `context` passes further data from the caller of `readOptions`.
+ */
 export type ReadOption<T> = (what: string, given: unknown, ...context: never[]) => T | undefined
 
 /** Options by name, in the order in which messages list them. */
 export type OptionTable = Readonly<Record<string, Option>>
 
-/** The values of options, as whoever reads them has them. */
+/** The option values after reading. */
 export type ValuesOf<O> = { readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never }
 
-/** The options as a user gives them, but for some that come in another way. */
+/** The options object that a user passes, without the names in `But`. */
 export type GivenOf<O, But = never> = {
   readonly [K in keyof O as K extends But ? never : RequiredOr<O[K], never, K>]?: ValuesOf<O>[K] | undefined
 } & { readonly [K in keyof O as K extends But ? never : RequiredOr<O[K], K, never>]: ValuesOf<O>[K] }
 
-/** Whether it has to be given. */
+/** Selects a type by whether the option is required. */
 type RequiredOr<O, Yes, No> = O extends Option<infer T, undefined> ? (undefined extends T ? No : Yes) : No
 
-/** The same type, which TypeScript infers from arguments alone: an option without a default is one in every table. */
+/**
+ * The same type, inferred from arguments alone. Without it, TypeScript would infer a missing default from the table.
+ */
 export type Exactly<D> = [D][D extends unknown ? 0 : never]
 
-// Functions, as a bundle leaves those out that it does not use.
+// Kinds are functions, so that bundles omit unused ones.
 
 export function option<T, D extends T | undefined>(
   expected: string,
@@ -46,7 +50,7 @@ export function option<T, D extends T | undefined>(
   return { expected, accepts, default: value as D, schedulable: false, read }
 }
 
-/** What a function reads, which says itself what it has to be. */
+/** An option whose `read` function validates the value and throws its own error. */
 export function customOption<T, D extends T | undefined = undefined>(
   read: ReadOption<T>,
   value?: D,
@@ -54,24 +58,24 @@ export function customOption<T, D extends T | undefined = undefined>(
   return option('', value, () => false, read)
 }
 
-/** What is read elsewhere, by those who know more. */
+/** An option that the caller validates later. */
 export function passThrough<T>(): Option<T | undefined, undefined> {
   return option('', undefined, () => true)
 }
 
-/** The same, which may be left out. */
+/** The same option, which can be omitted. */
 export function optional<T>(kind: Option<T>): Option<T | undefined, undefined> {
   const accepts = (x: unknown) => x === undefined || kind.accepts(x)
   return { ...kind, accepts, default: undefined }
 }
 
-/** The same, or null. */
+/** The same option, which can also be null. */
 export function nullable<T>(kind: Option<T>, value: T | null = null): Option<T | null, T | null> {
   const accepts = (x: unknown) => x === null || kind.accepts(x)
   return { ...kind, expected: `${kind.expected}, or null`, accepts, default: value }
 }
 
-/** Makes a kind of numbers, with the number that it is unless given. */
+/** A function that makes a numeric option with an optional default. */
 export type NumberOption = (value?: number) => Option<number>
 
 type Default<T> = T | undefined
@@ -109,14 +113,14 @@ export function fraction<D extends Default<number> = undefined>(value?: D): Opti
   return number('a number in [0, 1)', value, (x) => x >= 0 && x < 1)
 }
 
-/** A part of something that may be all of it, and not nothing. */
+/** A number above 0 and at most 1. */
 export function positiveFraction<D extends Default<number> = undefined>(
   value?: D,
 ): Option<number, Exactly<D>> {
   return number('a number in (0, 1]', value, (x) => x > 0 && x <= 1)
 }
 
-/** The same, which may be nothing. */
+/** A number from 0 to 1. */
 export function unitInterval<D extends Default<number> = undefined>(value?: D): Option<number, Exactly<D>> {
   return number('a number in [0, 1]', value, (x) => x >= 0 && x <= 1)
 }
@@ -128,7 +132,9 @@ export function integerAtLeast<D extends Default<number> = undefined>(
   return option(`an integer ≥ ${least}`, value, (x) => isCount(x, least))
 }
 
-/** @param words the largest one, as messages write it */
+/**
+ * @param words the upper limit as messages write it
+ */
 export function integerBetween<D extends Default<number> = undefined>(
   least: number,
   most: number,
@@ -142,13 +148,13 @@ export function flag<D extends Default<boolean> = undefined>(value?: D): Option<
   return option('true or false', value, (x) => typeof x === 'boolean')
 }
 
-/** One of some words; the first by default. */
+/** One of several strings; the first one is the default. */
 export function choice<const T extends string>(...words: readonly [T, ...T[]]): Option<T, T> {
   const expected = words.map((word) => `'${word}'`).join(' or ')
   return option<T, T>(expected, words[0], (x) => words.includes(x as T))
 }
 
-/** One of a record's names. */
+/** One of the keys of an object. */
 export function keyOption<T extends string, D extends Default<T>>(
   record: Readonly<Record<T, unknown>>,
   value: D,
@@ -157,12 +163,12 @@ export function keyOption<T extends string, D extends Default<T>>(
   return option(`one of ${names.join(', ')}`, value, (x) => names.includes(x as T))
 }
 
-/** A dtype, where none is taken unless given. */
+/** A dtype; undefined by default. */
 export function dtype(): Option<Dtype | undefined, undefined> {
   return optional(choice('float32', 'float64'))
 }
 
-/** A function of the user's. */
+/** A callback function. */
 export function callback<F, D extends F | undefined = undefined>(value?: D): Option<F, Exactly<D>> {
   return option('a function', value, (x) => typeof x === 'function')
 }

@@ -8,13 +8,13 @@ import { customOption, type Option, type OptionTable, type ValuesOf } from './ki
 type OptionValues = Record<string, unknown>
 
 /**
- * Options as a user gives them, with what stands where nothing was given: own properties, each read once, and none
- * but those of the table.
+ * Reads an options object and fills in defaults. Only own properties count, each is read once, and names outside the
+ * table are errors.
  *
- * @param what the argument, for messages; where it ends in `options`, these are named without that word
- * @param expected what it has to be, unless an object with these
- * @param context what else their kinds want to know
- * @throws OptionError where it is no object, has another name, or an option is not what it has to be
+ * @param what the argument, for messages; if it ends in `options`, the option names appear without that word
+ * @param expected the expected value in words; by default an object with the names of the table
+ * @param context further arguments for the `read` functions of the options
+ * @throws OptionError if the value is not an object, or an option is unknown or invalid
  */
 export function readOptions<O extends OptionTable>(
   what: string,
@@ -33,14 +33,14 @@ export function readOptions<O extends OptionTable>(
 
 const defaults = new WeakMap<OptionTable, Readonly<OptionValues>>()
 
-/** What is unless something is given, for each name. */
+/** The default of each option; cached per table. */
 export function makeDefaults(table: OptionTable): Readonly<OptionValues> {
   const known = defaults.get(table) ?? mapRecord(table, (option) => option.default)
   defaults.set(table, known)
   return known
 }
 
-/** Writes the options that are given over others. */
+/** Reads the options that are set, and writes them over the values. */
 export function overlay(
   values: OptionValues,
   what: string,
@@ -52,7 +52,7 @@ export function overlay(
   if (!isObject(given)) {
     throw new OptionError(what, expected ?? `{ ${Object.keys(table).join(', ')} }`, given)
   }
-  // A list may be billions long.
+  // An array may have billions of elements.
   for (const name of isArrayLike(given) ? ['0'] : Object.keys(given)) {
     if (!Object.hasOwn(table, name)) {
       const names = Object.keys(table)
@@ -80,7 +80,7 @@ function read(
   return readOption(place + name, option, given, ...context)
 }
 
-/** One value, as it is kept. @throws OptionError where it is not what it has to be */
+/** Validates one value and returns it, or its converted copy. @throws OptionError if the value is invalid */
 export function readOption<T>(what: string, option: Option<T>, given: unknown, ...context: unknown[]): T {
   if (option.accepts(given)) return given as T
   const copy = option.read?.(what, given, ...(context as never[]))
@@ -89,10 +89,10 @@ export function readOption<T>(what: string, option: Option<T>, given: unknown, .
 }
 
 /**
- * An object with options of its own.
+ * An option that is itself an object of options.
  *
- * @param short the option that a number stands for
- * @param unless what it is unless given, as a user would give it
+ * @param short the nested option that a plain number sets
+ * @param unless the default, in the form that a user would write
  */
 export function nestedOptions<O extends OptionTable, D extends number | object | undefined = undefined>(
   table: O,

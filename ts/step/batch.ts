@@ -1,11 +1,14 @@
-/** Gradients of several batches as one. */
+/** Accumulation of the gradients of several batches. */
 
 import { ACCUMULATE, NORM, RELEASE } from '../arena/manifest.js'
 import { ALL_GRADIENTS, importedRows, RowGradient, type StepGradients } from '../gradients/read.js'
 import { areFinite, gradientNorm } from './norms.js'
 import { makeStage, type Phase, type Progress } from './progress.js'
 
-/** Takes up a batch, and ends the step unless it was the last one; nothing where each is an update. */
+/**
+ * The phases that accumulate a batch. They end the step unless the batch is the last one. Empty if each batch is an
+ * update.
+ */
 export function accumulateBatch({ model, around }: Progress): readonly Phase[] {
   const { batches } = around.accumulate
   if (batches === 1) return []
@@ -48,7 +51,7 @@ export function accumulateBatch({ model, around }: Progress): readonly Phase[] {
   return around.onNonFinite === 'propagate' ? [takeUp, count] : [look, judge, takeUp, count]
 }
 
-/** What tensors have gradients of some batch for, in the arenas. */
+/** The accumulated gradients in the arenas; undefined for tensors without a gradient in any batch. */
 function releasedTensors(progress: Progress): StepGradients {
   const { live, tensors, gradients } = progress.model
   const isAll = live.every(({ gathered }) => gathered === true)

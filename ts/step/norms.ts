@@ -1,4 +1,4 @@
-/** Norms of gradients, and what is done because of them. */
+/** Gradient norms: clipping, and checks for non-finite gradients. */
 
 import { NonFiniteError } from '../core/errors.js'
 import { type FloatArray, largest } from '../core/numbers.js'
@@ -9,11 +9,14 @@ import type { Model } from '../model/model.js'
 import type { StepOptions } from '../model/options.js'
 import type { Phase, Progress } from './progress.js'
 
-/** Whether other clips want to know what those by unit have left. */
+/** Whether other clips need the norms that remain after clipping by unit. */
 export const clipsAfterUnits = ({ clips }: Model, { clip }: StepOptions): boolean =>
   clips || clip.norm < Infinity
 
-/** Takes the norm of the gradients, once the engine has written the sums; or finds a reason for no update. */
+/**
+ * Computes the gradient norm from the engine's sums. It ends the step if the gradients are not finite and the options
+ * say so.
+ */
 export const checkGradients: Phase = (progress) => {
   progress.norm = gradientNorm(progress) * progress.scale
   progress.isMeasured = true
@@ -21,7 +24,7 @@ export const checkGradients: Phase = (progress) => {
   return null
 }
 
-/** The norm of gradients whose squares have been summed, before `scale`. */
+/** The gradient norm from the engine's sums of squares, without the factor `scale`. */
 export function gradientNorm(progress: Progress): number {
   let sum = 0
   const live = progress.presentTensors()
@@ -30,13 +33,17 @@ export function gradientNorm(progress: Progress): number {
     sum += part.squares[place]
   }
   if (sum < Infinity) return Math.sqrt(sum)
-  // A square may overflow where its number is finite. By now they are here, and later they may not be.
+  // The square of a finite number may overflow, so the norm is computed again. The gradients are available now, but may
+  // be overwritten later.
   const gradients = collectGradients(progress)
   progress.large = new Map(live.map((tensor, k) => [tensor, normOfArrays([gradients[k]])]))
   return normOfArrays(gradients)
 }
 
-/** Where they lie outside of the arenas, they are read there: others of the user's may have been written to. */
+/**
+ * The gradients of a step, read from the caller's arrays if they are not in the arenas. Accumulation may have changed
+ * the arenas' gradients.
+ */
 function collectGradients(progress: Progress): FloatArray[] {
   const { outside, present, model } = progress
   return progress.presentTensors().map((tensor) => {
@@ -47,7 +54,7 @@ function collectGradients(progress: Progress): FloatArray[] {
   })
 }
 
-/** The factor of the gradients, of which units have been clipped. */
+/** The gradient factor of the global norm clip, after clipping by unit and by tensor. */
 export function clipFactor(progress: Progress): number {
   const { scale, before, large, model, around } = progress
   const most = around.clip.norm
@@ -62,7 +69,10 @@ export function clipFactor(progress: Progress): number {
   return clipped <= most || most === Infinity ? scale : scale * (most / clipped)
 }
 
-/** Writes the factors of tensors that are clipped by themselves; the norm of all gradients, times those. */
+/**
+ * Writes the gradient factors of tensors that are clipped on their own, and returns the global norm after this
+ * clipping.
+ */
 function clipByTensor(progress: Progress): number {
   const { large, scale, model } = progress
   let sum = 0
@@ -79,7 +89,7 @@ function clipByTensor(progress: Progress): number {
   return sum < Infinity ? Math.sqrt(sum) : normOfArrays([Float64Array.from(norms)])
 }
 
-/** Whether all gradients are finite; otherwise what was asked for is done about it. */
+/** Whether all gradients are finite. If not, this skips the step or throws, as `onNonFinite` says. */
 export function areFinite(progress: Progress, norm: number): boolean {
   if (norm < Infinity) return true
   const gradients = collectGradients(progress)

@@ -1,6 +1,6 @@
 /**
- * A step as a sequence of phases, which make numbers, and of the stages that an engine runs in between. It is the same
- * whether the engine runs them at once, off the main thread, or in slices.
+ * The phases of a step. A phase computes values on the main thread, and the engine runs stages between the phases. The
+ * sequence is the same whether the engine runs at once, off the main thread, or in slices.
  */
 
 import { NORM, UNITS } from '../arena/manifest.js'
@@ -14,28 +14,28 @@ import { checkGradients, clipFactor, clipsAfterUnits } from './norms.js'
 import { postUpdatePhases } from './post-update.js'
 import { makeStage, type Phase, type Progress, type Stage } from './progress.js'
 
-/** The phases of a step of a model as it is now. */
+/** The phases of a step for the current model. */
 export function makePhases(progress: Progress): readonly Phase[] {
   return [...accumulateBatch(progress), ...update(progress), ...postUpdatePhases(progress)]
 }
 
-/** What is left of a step where nothing has changed since the one before: no question. */
+/** The stages of a step that needs no checks, because nothing has changed since the previous step. */
 export interface FastPath {
-  /** The gradient in the arena, where there is one tensor and no other shape, and the engine wants it there. */
+  /** The gradient array in the arena, if the model is a single array and the engine reads gradients there. */
   readonly only: FloatArray | null
-  /** What sums squares, where the norm is wanted. */
+  /** The stage that sums squares; null if no norm is needed. */
   readonly norm: Stage | null
   readonly first: Stage
-  /** What comes between the first stage and `commit`, and afterwards; null where there is neither, as most often. */
+  /** Phases between the first stage and `commit`, and after `commit`. Null if both are empty, as in most models. */
   readonly more: { readonly between: readonly Phase[]; readonly afterwards: readonly Phase[] } | null
 }
 
-/** The same for steps with all gradients; null where something is to be asked at each step. */
+/** The fast path for steps with all gradients; null if each step needs checks. */
 export function makeFastPath(progress: Progress): FastPath | null {
   const { model, around } = progress
   const { measures, clipsUnits, wantsPoint, parts } = model
   const asks = clipsUnits || wantsPoint || around.accumulate.batches > 1
-  // An `ArrayBuffer` may be transferred at any time.
+  // An `ArrayBuffer` can be transferred at any time.
   const stays = parts.every(({ arena }) => arena.region.memory !== null)
   if (asks || !stays) return null
   const more = { between: followingStages(model), afterwards: postUpdatePhases(progress) }
@@ -48,7 +48,7 @@ export function makeFastPath(progress: Progress): FastPath | null {
 
 function update({ model, around }: Progress): readonly Phase[] {
   const { batches, reduce } = around.accumulate
-  /** The factor of what has been accumulated. */
+  /** The factor of the accumulated sum. */
   const share = reduce === 'mean' ? 1 / batches : 1
   const norm = model.measures ? makeStage(model.parts, NORM) : null
   const begin: Phase = (progress) => {
@@ -71,7 +71,7 @@ function update({ model, around }: Progress): readonly Phase[] {
   ]
 }
 
-/** Writes the coefficients of an update of gradients with this factor. */
+/** Writes the coefficients of an update whose gradients are multiplied by `scale`. */
 export function prepare(parts: readonly Partition[], scale: number): void {
   for (let p = 0; p < parts.length; p++) parts[p].cohorts.prepare(scale)
 }
@@ -80,12 +80,12 @@ export function prepare(parts: readonly Partition[], scale: number): void {
 const followingStages = (model: Model): readonly Phase[] =>
   Array.from({ length: model.stages - 1 }, (_, k) => betweenStages(model, k))
 
-/** Clips by unit, and sums the squares of what is left where other clips want to know it. */
+/** Clips by unit, and sums the squares of the result if other clips need them. */
 function unitPhases(model: Model, measuresAgain: boolean): readonly Phase[] {
   const units = makeStage(model.parts, UNITS)
   const again = makeStage(model.parts, NORM)
   const clipUnits: Phase = (progress) => {
-    // They are changed where they are, which may be the user's memory.
+    // Clipping overwrites the gradients, which may lie in the user's memory, so they are copied first.
     progress.takeIn()
     if (measuresAgain) progress.before = model.parts.map(({ squares }) => squares.slice())
     for (const { cohorts, tensors } of model.parts) cohorts.prepareUnits(progress.scale, tensors)
@@ -94,11 +94,11 @@ function unitPhases(model: Model, measuresAgain: boolean): readonly Phase[] {
   return measuresAgain ? [clipUnits, () => again] : [clipUnits]
 }
 
-/** Makes what rules want to know between a stage and the next. */
+/** Prepares the values that rules need between two stages. */
 function betweenStages(model: Model, stage: number): Phase {
   const next = makeStage(model.parts, stage + 1)
   return (progress) => {
-    // The first stage has left something else where gradients were.
+    // The first stage has overwritten the gradients with the direction.
     progress.outside = ALL_GRADIENTS
     if (stage === 0) estimateShared(model)
     for (const { cohorts } of model.parts) cohorts.between(stage)

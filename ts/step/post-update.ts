@@ -1,4 +1,4 @@
-/** What follows an update: lookahead and averages. */
+/** Phases after an update: lookahead and averages. */
 
 import { AVERAGE, AVERAGING, PIPELINE, SYNCHRONIZE } from '../arena/manifest.js'
 import { groupBy } from '../core/group-by.js'
@@ -6,7 +6,7 @@ import { averageWeight } from '../model/averages.js'
 import type { AverageProgress, Partition, Tensor } from '../model/partition.js'
 import { makeStage, type Phase, type Progress } from './progress.js'
 
-/** Lookahead first: what is averaged is what the user sees. */
+/** Lookahead runs before averaging, so that the average is taken over the parameters that the user sees. */
 export function postUpdatePhases({ model, around }: Progress): readonly Phase[] {
   const { average, lookahead } = around
   const phases: Phase[] = []
@@ -26,7 +26,7 @@ export function postUpdatePhases({ model, around }: Progress): readonly Phase[] 
       if (next === null) return null
       Object.assign(averaged, next.averaged)
       if (next.weight === 1) {
-        // e + (θ − e) is not θ to the last bit.
+        // e + (θ − e) may differ from θ in the last bit, so a weight of 1 copies the parameters.
         for (const tensor of tensors ?? part.tensors) if (tensor?.isFrozen === false) tensor.follow(AVERAGE)
         return null
       }
@@ -46,7 +46,10 @@ export function postUpdatePhases({ model, around }: Progress): readonly Phase[] 
 
 type AverageGroup = readonly [part: Partition, averaged: AverageProgress, tensors: ReadonlySet<Tensor> | null]
 
-/** A part's tensors by what their averages have been told, which those of the same share from now on; null for all. */
+/**
+ * Groups a partition's tensors by the progress of their averages; each group shares one progress object. `tensors` is
+ * null if all tensors are alike.
+ */
 function groupByAverage(part: Partition): readonly AverageGroup[] {
   const present = part.tensors.filter((tensor) => tensor !== null)
   const alike = groupBy(present, ({ averaged: { count, product } }) => `${count} ${product}`)

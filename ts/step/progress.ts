@@ -1,4 +1,4 @@
-/** How far an optimizer is, and what its step under way, or its last one, has found. */
+/** The progress of an optimizer, and the findings of its current or last step. */
 
 import {
   ALL_GRADIENTS,
@@ -14,11 +14,11 @@ import type { Model } from '../model/model.js'
 import type { StepOptions } from '../model/options.js'
 import type { Partition, Tensor } from '../model/partition.js'
 
-/** What an engine has to run, and on which parts. */
+/** A stage for an engine to run, and its partitions. */
 export interface Stage {
   readonly number: number
   readonly parts: readonly Partition[]
-  /** Whether it is a pass over all elements, and not over the segments that are laid out. */
+  /** Whether the stage is a pass over all elements, rather than over the current segments. */
   readonly isPass: boolean
 }
 
@@ -29,14 +29,14 @@ export const makeStage = (parts: readonly Partition[], number: number, isPass = 
 })
 
 /**
- * Makes the numbers for the next stage, which it returns; null where there is nothing to run. A step ends where there
- * is a `reason` for no update.
+ * Computes the values of the next stage and returns that stage; null if there is nothing to run. Setting `reason` ends
+ * the step without an update.
  */
 export type Phase = (progress: Progress) => Stage | null
 
 /**
- * Why a step has updated nothing: no tensor had a gradient, a batch of `accumulate` was added up that was not
- * the last, or gradients were not finite with `onNonFinite: 'skip'`.
+ * Why a step updated nothing: no tensor had a gradient, the batch of `accumulate` was not the last one, or gradients
+ * were not finite with `onNonFinite: 'skip'`.
  */
 export type SkipReason = 'no gradient' | 'accumulating' | 'non-finite'
 
@@ -45,35 +45,38 @@ const NO_LISTENER: readonly string[] = []
 export class Progress {
   readonly model: Model
   readonly around: StepOptions
-  /** How many updates there were. */
+  /** The number of updates. */
   updates = 0
-  /** Batches that have been accumulated for the next one. */
+  /** The number of batches accumulated for the next update. */
   batches = 0
-  /** Whether the points were written since the last update. */
+  /** Whether the gradient points were written since the last update. */
   hasLooked = false
-  /** Steps that were skipped in a row. */
+  /** The number of consecutive skipped steps. */
   skips = 0
-  /** Why it updated nothing; null where it did. */
+  /** Why the step updated nothing; null if it made an update. */
   reason: SkipReason | null = null
-  /** Which tensors had gradients; and which were updated then, as they may move or be frozen. */
+  /** The gradients of the step, and the unfrozen tensors at that time, which may move or be frozen later. */
   present: StepGradients = NO_GRADIENTS
   live: readonly Tensor[] = []
-  /** The gradients that are not in the arenas yet, but where they were given; ALL where they are. */
+  /** The gradients that still lie in the caller's memory; ALL_GRADIENTS if they are in the arenas. */
   outside: StepGradients = ALL_GRADIENTS
-  /** Whether some of the gradients that were given are of rows. */
+  /** Whether some of the gradients are row gradients. */
   isByRow = false
-  /** The norm of its gradients before clipping, NaN where nobody wanted it. */
+  /** The gradient norm before clipping; NaN if it was not measured. */
   norm = NaN
-  /** Whether sums of squares are at hand, and the factor of gradients before clipping. */
+  /** Whether the sums of squares are valid, and the gradient factor before clipping. */
   isMeasured = false
   scale = 1
-  /** Norms by tensor where squares are too large for sums. */
+  /** Norms of individual tensors; set if squares overflow the sums. */
   large: ReadonlyMap<Tensor, number> | null = null
-  /** Sums of squares by part before clips by unit, where others measure what these leave. */
+  /** The sums of squares per partition before clipping by unit, if later clips measure the gradients again. */
   before: readonly Float64Array[] | null = null
-  /** The names of tensors whose gradients were not finite. */
+  /** The names of tensors with non-finite gradients. */
   nonFinite = NO_LISTENER
-  /** Keeps what is there, while a file is written, before calls that may change it and updates by these gradients. */
+  /**
+   * Preserves data that a running file write needs. It is called before changes, and before updates with these
+   * gradients.
+   */
   declare keep?: (change: string | StepGradients) => void
 
   constructor(model: Model, around: StepOptions) {
@@ -81,16 +84,16 @@ export class Progress {
     this.around = around
   }
 
-  /** Forgets what the step before has found. */
+  /** Resets the findings of the previous step. */
   begin(present: StepGradients): void {
     this.present = present
     this.live = this.model.live
     this.reason = null
-    // Most steps leave nothing else behind.
+    // Most steps leave no other findings.
     if (this.model.measures || this.isMeasured) this.forget()
   }
 
-  /** Forgets what has been measured. */
+  /** Resets the measurements. */
   forget(): void {
     this.norm = NaN
     this.isMeasured = false
@@ -99,7 +102,7 @@ export class Progress {
     this.nonFinite = NO_LISTENER
   }
 
-  /** The same, and makes segments of the tensors that have gradients. */
+  /** Resets the findings, and builds segments of the tensors with gradients. */
   layOut(present: StepGradients): void {
     this.begin(present)
     if (!this.hasAll(present)) {
@@ -110,7 +113,7 @@ export class Progress {
     for (let p = 0; p < parts.length; p++) parts[p].cohorts.layOut(null)
   }
 
-  /** Whether each tensor that is updated has its gradient, and all of it. */
+  /** Whether every unfrozen tensor has a complete gradient. */
   hasAll(present: StepGradients): boolean {
     if (present === ALL_GRADIENTS) return true
     if (this.isByRow) return false
@@ -119,7 +122,7 @@ export class Progress {
     return true
   }
 
-  /** Apart, as functions that remember variables make every call slower. */
+  /** A separate method, because functions with closures slow down every call. */
   #layOutSome(present: StepGradients): void {
     for (const { cohorts, tensors } of this.model.parts) {
       cohorts.layOut((place) => {
@@ -133,20 +136,20 @@ export class Progress {
     }
   }
 
-  /** The tensors that had gradients. */
+  /** The unfrozen tensors with gradients. */
   presentTensors(): readonly Tensor[] {
     const { present, live } = this
     return present === ALL_GRADIENTS ? live : live.filter(({ number }) => present[number] !== undefined)
   }
 
-  /** An update has been made. */
+  /** Counts an update. */
   count(): void {
     this.updates = nextCount(this.updates)
     this.hasLooked = false
     this.skips = 0
   }
 
-  /** Copies what lies outside into the arenas. */
+  /** Copies the gradients from the caller's memory into the arenas. */
   takeIn(): void {
     const { outside, model } = this
     this.outside = ALL_GRADIENTS

@@ -1,4 +1,4 @@
-/** What can be asked of the last step, and of each tensor. */
+/** Reports about the last step and about each tensor. */
 
 import type { EngineName } from '../engines/engine.js'
 import type { Groups } from '../model/groups.js'
@@ -7,7 +7,7 @@ import type { Rule } from '../rules/definitions.js'
 import { compile, type Scheduled } from '../schedules/schedule.js'
 import type { Progress, SkipReason } from './progress.js'
 
-/** The last call of `step` or `stepAsync`, live: nothing here costs anything until it is read. */
+/** A live report of the last call of `step` or `stepAsync`. Values are computed when they are read. */
 export class StepReport {
   readonly #step: Progress
 
@@ -16,14 +16,14 @@ export class StepReport {
   }
 
   /**
-   * The norm of all gradients before clipping; NaN where nothing needed it: it is there with any `clip` but `value`,
-   * `recordNorms` or `onNonFinite`.
+   * The norm of all gradients before clipping. It is measured with any `clip` other than `value`, `recordNorms` or
+   * `onNonFinite`; otherwise NaN.
    */
   get norm(): number {
     return this.#step.norm
   }
 
-  /** The norms of the gradients by tensor's name, before clipping; empty where `norm` is NaN for want of use. */
+  /** The gradient norm of each tensor by name, before clipping; empty if the step measured no norms. */
   get norms(): Readonly<Record<string, number>> {
     if (!this.#step.isMeasured) return {}
     const { scale, large } = this.#step
@@ -34,68 +34,72 @@ export class StepReport {
     return Object.fromEntries(entries)
   }
 
-  /** Why nothing was updated; null where something was, or before the first step. */
+  /** Why nothing was updated; null after an update and before the first step. */
   get reason(): SkipReason | null {
     return this.#step.reason
   }
 
-  /** The names of tensors that were not updated, frozen ones aside: because they had no gradient, or all. */
+  /**
+   * The names of unfrozen tensors that were not updated, because they had no gradient or the whole step was skipped.
+   */
   get skipped(): readonly string[] {
     const updated = new Set(this.#step.reason === null ? this.#step.presentTensors() : [])
     return this.#step.live.filter((tensor) => !updated.has(tensor)).map(({ name }) => name)
   }
 
-  /** The names of tensors whose gradients were not finite, as far as `onNonFinite` looked. */
+  /** The names of tensors with non-finite gradients, if `onNonFinite` checks for them. */
   get nonFinite(): readonly string[] {
     return this.#step.nonFinite
   }
 
-  /** How many steps have been skipped in a row because of that. */
+  /** The number of consecutive steps that were skipped because of non-finite gradients. */
   get consecutiveSkips(): number {
     return this.#step.skips
   }
 
   /**
-   * The learning rate of the rule that the optimizer was made with, whether or not some tensor has it: that of the last
-   * update, or of the first before there was one; NaN where it has none. `report()` has each tensor's.
+   * The learning rate of the optimizer's own rule, even if no tensor uses the rule. It is the value at the last update,
+   * or at the first update if there was none yet; NaN if the rule has no learning rate. `report()` lists the learning
+   * rate of each tensor.
    */
   get lr(): number {
     return getLearningRate(this.#step, this.#step.model.base) ?? NaN
   }
 }
 
-/** What an optimizer does with a tensor. */
+/** A tensor as the optimizer treats it. */
 export interface TensorReport {
   readonly name: string
-  /** As `shapes` said it; null where it did not. */
+  /** The dimensions from `shapes`; null if they are unknown. */
   readonly shape: readonly number[] | null
   readonly length: number
   readonly rule: Rule
-  /** How many updates it has had. */
+  /** The number of updates of the tensor. */
   readonly updates: number
   readonly frozen: boolean
-  /** The numbers of the groups that it matched when it came. */
+  /** Indices of the groups that matched the tensor when it was added. */
   readonly groups: readonly number[]
   readonly engine: EngineName
   /**
-   * Its learning rate η, by the options that it has now: a schedule's at the last update, as Torch's `get_last_lr` before
-   * `scheduler.step()`, and before the first that of the first. Null where it is frozen, or its rule has none.
+   * The learning rate η under the current options. For a schedule it is the value at the last update, like PyTorch's
+   * `get_last_lr` before `scheduler.step()`, or at the first update if there was none yet. Null if the tensor is frozen
+   * or its rule has no learning rate.
    */
   readonly lr: number | null
 }
 
-/** What an optimizer does with which tensors. */
+/** A report of all tensors and groups of an optimizer. */
 export interface OptimizerReport {
   readonly tensors: readonly TensorReport[]
   /** The names of tensors that no group matched. */
   readonly unmatchedTensors: readonly string[]
-  /** The numbers of groups that matched no tensor. */
+  /** Indices of groups that matched no tensor. */
   readonly unusedGroups: readonly number[]
 }
 
 /**
- * What a rule has for η at the last update; null where it has none. Where that is not at hand, as before the first one
- * and for a rule that no tensor has, a function of the user's may be called.
+ * A rule's learning rate at the last update; null if the rule has none. A user's schedule function may be called if the
+ * value is not cached: before the first update, and for rules without tensors.
  */
 function getLearningRate({ updates }: Progress, { rule, numbers, evaluated }: RuleInUse): number | null {
   if (!Object.hasOwn(rule, 'lr')) return null

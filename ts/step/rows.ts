@@ -1,4 +1,4 @@
-/** Gradients of some rows of a tensor, as an embedding has them: only these rows move. */
+/** Sparse gradients: gradients of some rows of a tensor, such as an embedding. Only these rows are updated. */
 
 import { NEEDS_PARAM_NORM, PER_UNIT } from '../arena/manifest.js'
 import { readBuffer, readByteOffset } from '../core/buffers.js'
@@ -28,7 +28,7 @@ import type { DelayedStart } from '../rules/rule.js'
 import { wasmModule as catalogue } from '../webassembly/catalogue.js'
 import { registerModule } from '../webassembly/module.js'
 
-/** Numbers of rows: integers from 0 on. */
+/** Row indices: integers ≥ 0. */
 export type RowIndices =
   | readonly number[]
   | Int8Array
@@ -41,7 +41,7 @@ export type RowIndices =
   | BigInt64Array
   | BigUint64Array
 
-/** What gradients by row are made of. */
+/** The indices and values of a sparse gradient. */
 interface RowParts {
   readonly indices: ArrayLike<number | bigint>
   readonly count: number
@@ -49,35 +49,35 @@ interface RowParts {
 }
 
 /**
- * What {@link sparseRows} gives: the gradients of some rows of a tensor, in the place of all of it. No clone is one: send
- * `{ indices, values }` to a worker or a process, and call `sparseRows` there.
+ * A sparse gradient, as {@link sparseRows} returns it: the gradients of some rows, in place of a complete gradient.
+ * Structured clones are not valid. Send `{ indices, values }` to a worker or process and call `sparseRows` there.
  */
 export class SparseRows<T extends FloatArray = FloatArray> {
   readonly #indices: ArrayLike<number | bigint>
   readonly #values: T
 
-  /** Not to be called: `sparseRows` makes them. */
+  /** For internal use; call `sparseRows` instead. */
   constructor(indices: ArrayLike<number | bigint>, values: T) {
     this.#indices = indices
     this.#values = values
   }
 
-  /** Which rows: the typed array that was given, or a copy of the list. */
+  /** The row indices: the user's typed array, or a copy of the user's array. */
   get indices(): RowIndices {
     return (Array.isArray(this.#indices) ? this.#indices.slice() : this.#indices) as RowIndices
   }
 
-  /** Their gradients, one behind the other: the array that was given. */
+  /** The gradients of the rows in the order of `indices`: the user's array. */
   get values(): T {
     return this.#values
   }
 
-  /** So that it is not taken for a record of no gradients. */
+  /** Distinguishes the object from a plain object without gradients. */
   get [Symbol.toStringTag](): string {
     return 'Rows'
   }
 
-  /** What it was made of; a subclass of typed arrays has no say in how many indices there are. */
+  /** Returns the parts. The index count is the true length, which a subclass of a typed array cannot override. */
   static parts(given: unknown): RowParts | null {
     if (typeof given !== 'object' || given === null || !(#indices in given)) return null
     const indices = given.#indices
@@ -86,7 +86,7 @@ export class SparseRows<T extends FloatArray = FloatArray> {
   }
 }
 
-/** What a tensor's gradient may be beside an array, under some rule. */
+/** The sparse gradient type, if the rule supports it. */
 export type SparseRowsFor<R> =
   R extends DelayedStart<infer Inner>
     ? SparseRowsFor<Inner>
@@ -95,21 +95,21 @@ export type SparseRowsFor<R> =
       : never
 
 /**
- * Gradients of some rows of a tensor, for {@link Optimizer.step}: `step({ embed: sparseRows(indices, values), body })`. The
- * other rows stay as they are, state included, and cost nothing.
+ * A sparse gradient for {@link Optimizer.step}: `step({ embed: sparseRows(indices, values), body })`. All other rows
+ * keep their values and state, and cost nothing.
  *
- * A row that is named more than once gets the sum, in the order given, and one update. Arrays are not copied: they are
- * read, and `indices` checked, at the step.
+ * A row that is listed several times receives one update with the sum of its gradients, added in the order of the list.
+ * The arrays are not copied: the step reads them and validates `indices`.
  *
- * @param indices which rows: of a tensor whose shape is known, by its first dimension
- * @param values their gradients, one behind the other, in the optimizer's dtype
- * @throws TensorError where these are no indices or no values
+ * @param indices row indices along the first dimension of a tensor whose shape is known
+ * @param values the gradients of these rows in row-major order, in the optimizer's dtype
+ * @throws TensorError if the indices or values have a wrong type
  * @example
  * const optimizer = new Optimizer({ embed }, adam(), { shapes: { embed: [20_000, 32] } })
  * optimizer.step({ embed: sparseRows([3, 14], gradients) })
  */
 export function sparseRows<T extends FloatArray>(indices: RowIndices, values: T): SparseRows<T> {
-  const expected = 'a list or a typed array of integers from 0 on'
+  const expected = 'an array or typed array of integers ≥ 0'
   const isTyped = ArrayBuffer.isView(indices) && lengthOfIntegers(indices) !== undefined
   const listed = isTyped ? [] : toBoundedArray(indices)
   if (listed === undefined) throw new TensorError('sparseRows: indices', expected, indices)
@@ -123,40 +123,45 @@ export function sparseRows<T extends FloatArray>(indices: RowIndices, values: T)
 
 const isIndex = (index: unknown): boolean => Number.isSafeInteger(index) && (index as number) >= 0
 
-/** How many integers a typed array has; undefined for other kinds. */
+/** The length of a typed array of integers; undefined for other typed arrays. */
 function lengthOfIntegers(given: ArrayBufferView): number | undefined {
   const type = getTypeName(given)
   return type !== undefined && !type.startsWith('Float') ? readLength(given) : undefined
 }
 
-/** What there is of a tensor to read its rows with. */
+/** The buffers for reading sparse gradients of a tensor. */
 interface Reading {
-  /** The rule of which is known that it takes rows. */
+  /** The last rule that was found to support sparse gradients. */
   use: RuleInUse | null
   readonly rows: number
   readonly columns: number
-  /** How many rows are listed, in the arena: nobody else sees the list, so it is written before it is checked. */
+  /**
+   * The number of listed rows, stored in the arena. No other code uses the list, so it is written before it is
+   * validated.
+   */
   readonly listed: Uint32Array
-  /** Which rows these are, and which of the gradients each has: room for all. */
+  /** The listed row indices, and the index of each entry's gradient; both have room for all rows. */
   readonly numbers: Uint32Array
   readonly places: Uint32Array
-  /** How many of the first places are 0, 1, 2 and so on, as they are but where a list was put in order. */
+  /** The number of leading places that are 0, 1, 2, …; sorting a list resets it. */
   inOrder: number
-  /** For each row the number of the reading that has met it last. */
+  /** The number of the reading in which each row last occurred. */
   readonly met: Uint32Array
   readings: number
 }
 
 const reading = new WeakMap<Tensor, Reading>()
 
-/** @throws TensorError where the tensor has no rows */
+/**
+ * @throws TensorError if the tensor has no rows
+ */
 function getReading(tensor: Tensor): Reading {
   const known = reading.get(tensor)
   if (known !== undefined) return known
   const { name, shape, length, part, place } = tensor
   if (shape === undefined || shape.length < 2 || length === 0) {
-    const expected = 'rows of a tensor whose shape has two dimensions and more'
-    throw new TensorError(gradientPath(name), expected, 'rows of another one')
+    const expected = 'sparse rows of a tensor with at least two dimensions in shapes'
+    throw new TensorError(gradientPath(name), expected, 'a tensor without rows')
   }
   const [rows] = shape
   const list = part.arena.list(place)
@@ -188,7 +193,7 @@ importedRows.read = (given, number, model) => {
   if (state.use !== tensor.use) {
     const what = unsupportedReason(tensor.use, settings.clip)
     if (what !== undefined)
-      throw new OptionError(name, `all gradients, as there are no rows ${what}`, 'some rows')
+      throw new OptionError(name, `a complete gradient (rows are not supported ${what})`, 'a sparse gradient')
     state.use = tensor.use
   }
   const { indices, count, values } = read
@@ -197,11 +202,11 @@ importedRows.read = (given, number, model) => {
     const kind = `a ${getTypeName(gradients[0])} of length ${length}`
     throw new TensorError(name, `values of ${count} rows of ${state.columns}: ${kind}`, values)
   }
-  // Rows that are there more than once may be more than there is room for: those are added up here.
+  // A list with repeated rows may be longer than the buffers. Its repeated rows are added up here.
   const numbers = count > state.rows ? new Uint32Array(count) : state.numbers
   if (isWords(indices)) numbers.set(indices)
   else for (let k = 0; k < count; k++) numbers[k] = toWord(indices[k])
-  // A norm wants rows in order: whether one is there twice is all the same then.
+  // Norms require sorted rows, and repeated rows do not matter for sorting.
   const order = measures
     ? countInOrder(numbers, count, state, name, indices)
     : findOrder(numbers, count, state, name, indices)
@@ -215,7 +220,7 @@ importedRows.read = (given, number, model) => {
   return new RowGradient(given, listed)
 }
 
-/** A copy where they lie elsewhere in an arena, in which they would be written to before they are read. */
+/** Copies values that overlap another part of an arena, which would be overwritten before they are read. */
 function copyIfOverlapping(values: FloatArray, own: FloatArray, parts: ArenaBuffers): FloatArray {
   const buffer = readBuffer(values)
   return !isArenaBuffer(buffer, parts) || isInPlace(values, own) ? values : copyArray(values)
@@ -224,34 +229,34 @@ function copyIfOverlapping(values: FloatArray, own: FloatArray, parts: ArenaBuff
 const isInPlace = (values: FloatArray, own: FloatArray): boolean =>
   readBuffer(values) === own.buffer && readByteOffset(values) === own.byteOffset
 
-/** Of what there are no rows, as gradients of tensors that are updated and clipped so; undefined where there are some. */
+/** Why a tensor cannot have sparse gradients under its rule and clips; undefined if it can. */
 function unsupportedReason(
   { definition, stages, flags, clip }: RuleInUse,
   limits: TensorLimits,
 ): string | undefined {
   const { name, takesRows } = definition
-  if (!takesRows) return `of ${name}: its update of a row depends on the others, or on each step`
-  if (flags !== 0 || stages.length > 1) return `of ${name} where it is cautious`
+  if (!takesRows) return `by ${name}, whose row updates depend on other rows or on every step`
+  if (flags !== 0 || stages.length > 1) return `by ${name} if it is cautious`
   const clips = clipFlags(clip ?? limits)
-  if ((clips & PER_UNIT) !== 0) return 'where gradients are centralized, clipped by unit, or get noise'
-  if ((clips & NEEDS_PARAM_NORM) !== 0) return 'where gradients are clipped by the norm of all parameters'
+  if ((clips & PER_UNIT) !== 0) return 'if gradients are centralized, clipped by unit, or get noise'
+  if ((clips & NEEDS_PARAM_NORM) !== 0) return 'if gradients are clipped by the norm of all parameters'
   return undefined
 }
 
-/** Rows in order, each once; each once; and some more than once. */
+/** The order of a list: sorted without repeats, unsorted without repeats, or with repeats. */
 const SORTED = 0
 const ONCE = 1
 const MANY = 2
 
-/** Whether a copy into words keeps what they are; of negative ones it makes numbers that no row has. */
+/** Whether the indices can be copied into 32-bit words. Negative indices then become invalid row indices. */
 const isWords = (indices: object): indices is ArrayLike<number> =>
   ArrayBuffer.isView(indices) && !getTypeName(indices)?.startsWith('Big')
 
-/** An index as 32 bits; one that no row has where it does not fit. */
+/** An index as 32 bits; an invalid row index if it does not fit. */
 const toWord = (index: number | bigint): number =>
   index >= 0 && index <= 0xffff_ffff ? Number(index) : 0xffff_ffff
 
-/** Checks the rows' numbers, and says in which order they are; `given` is what they were. */
+/** Validates row indices and determines their order. `given` holds the original indices for error messages. */
 function findOrder(
   numbers: Uint32Array,
   count: number,
@@ -277,7 +282,10 @@ function findOrder(
   return isSorted ? SORTED : isUnique ? ONCE : MANY
 }
 
-/** The same if lists out of order are sorted in any case: repeats do not matter then. Counts the digits for the sort. */
+/**
+ * Validates row indices if unsorted lists are sorted anyway, so that repeats do not matter. It also counts the digits
+ * for the sort.
+ */
 function countInOrder(
   numbers: Uint32Array,
   count: number,
@@ -302,13 +310,16 @@ function countInOrder(
 const outOfRange = (name: string, rows: number, index: number | bigint): TensorError =>
   new TensorError(name, `indices from 0 to ${rows - 1}`, index)
 
-/** Lists as many of `numbers`, each with the gradient in its place. */
+/** Lists the first `count` of `numbers`, each with the gradient at the same position. */
 function list(count: number, state: Reading): void {
   for (; state.inOrder < count; state.inOrder++) state.places[state.inOrder] = state.inOrder
   state.listed[0] = count
 }
 
-/** Each row once, in the order in which they are first named, and the sums of what is of each, in the order given, in the dtype. */
+/**
+ * Merges repeated rows: distinct rows in the order of their first occurrence, and the sum of each row's gradients,
+ * added in list order in the dtype.
+ */
 export function addedByRow(
   { indices, count, values }: RowParts,
   columns: number,
@@ -326,29 +337,29 @@ export function addedByRow(
   return { places, sums: sums.subarray(0, places.size * columns) }
 }
 
-/** The same of rows that are more than the tensor has, which are listed then. */
+/** Merges a list that is longer than the tensor's row count, and stores the distinct rows. */
 function merged(parts: RowParts, state: Reading): FloatArray {
   const { places, sums } = addedByRow(parts, state.columns)
   state.numbers.set([...places.keys()])
   return sums
 }
 
-/** Bits of a digit by which rows are sorted, and the largest digit. */
+/** The bits per digit of the radix sort, and the largest digit. */
 const DIGIT_BITS = 8
 const MAX_DIGIT = (1 << DIGIT_BITS) - 1
-/** How many entries have each digit, of two that are next to each other; then where entries that have it go. */
+/** The number of entries per digit, for two adjacent digits; later the next position of entries with that digit. */
 const lowStarts = new Int32Array(MAX_DIGIT + 1)
 const highStarts = new Int32Array(MAX_DIGIT + 1)
 
-/** Rows, and the place of the gradient of each, between the two digits. */
+/** Rows and their gradient indices between the passes of the two digits. */
 let spareRows = new Uint32Array(0)
 let sparePlaces = new Uint32Array(0)
 
 /**
- * Lists as many of `numbers` in the order of rows, each with the gradient in its place; entries of one row keep their
- * order. This is a radix sort: by one digit after the other, the lowest one first, and two in one round.
+ * Sorts the first `count` of `numbers` by row, together with their gradient indices, and keeps the order of equal rows.
+ * This is a radix sort from the lowest digit, with two digits per round.
  *
- * @param isCounted whether the lowest two have been counted
+ * @param isCounted whether the two lowest digits have been counted
  */
 function sort(count: number, state: Reading, isCounted: boolean): void {
   state.listed[0] = count
@@ -375,7 +386,7 @@ function countDigits(count: number, { numbers }: Reading, shift: number): void {
   }
 }
 
-/** Moves entries into the order of the two digits at `shift`, which have been counted. */
+/** Sorts entries by the two digits at `shift`, which have been counted. */
 function sortByDigits(count: number, { numbers, places }: Reading, shift: number): void {
   const [rows, placesBetween] = [spareRows, sparePlaces]
   let [low, high] = [0, 0]
@@ -401,8 +412,8 @@ function sortByDigits(count: number, { numbers, places }: Reading, shift: number
 }
 
 /**
- * Adds up the gradients of each listed row, in the order of the list. `at` gets the row, and how many rows come before it,
- * and says where its sum begins. Returns how many rows are listed.
+ * Adds up the gradients of each listed row, in list order. `at` receives the row and the number of preceding rows, and
+ * returns the position of the sum. Returns the number of distinct rows.
  */
 function addUp(
   values: FloatArray,
@@ -445,7 +456,7 @@ importedRows.put = (gradients: StepGradients, model) => {
   }
 }
 
-/** Numbers of a gradient of rows from which on to lend it takes less than a copy. */
+/** The number of elements of a sparse gradient from which lending is faster than copying. */
 const LENT_FROM = 4096
 
 importedRows.lent = (gradients) => {
@@ -473,7 +484,7 @@ importedRows.collect = (tensor, rows, own) => {
   const state = getReading(tensor as Tensor)
   const { columns } = state
   rows.forEach((row, place) => {
-    // In order: none is written to before it is read.
+    // Rows are copied in ascending order, so no row is overwritten before it is read.
     own.copyWithin(place * columns, row * columns, (row + 1) * columns)
   })
   state.numbers.set(rows)

@@ -1,17 +1,17 @@
-/** A stage in slices on the main thread, where an engine cannot run it on another one. */
+/** Stages in slices on the main thread, for engines that cannot use another thread. */
 
 import type { Arena } from '../arena/arena.js'
 import { BLOCK } from '../arena/manifest.js'
 import { nextTurn } from '../core/event-loop.js'
 import type { Runner } from '../engines/engine.js'
 
-/** Elements a slice: a fraction of a millisecond in WebAssembly. */
+/** Elements per slice: a fraction of a millisecond in WebAssembly. */
 const SLICE_ELEMENTS = 8 * BLOCK
 
 /**
- * The same bits, but other tasks of the event loop get their turn in between.
+ * Runs a stage in slices. It computes the same bits, and other tasks of the event loop run between the slices.
  *
- * @throws (rejects with) TensorError where somebody has transferred the arena's buffer meanwhile
+ * @throws The promise rejects with TensorError if the arena's buffer is transferred meanwhile.
  */
 export async function runInSlices(arena: Arena, runner: Runner, stage: number): Promise<void> {
   for (let from = 0; from < arena.length; from += SLICE_ELEMENTS) {

@@ -1,4 +1,29 @@
-/** Steps: the phases of one in order, and the engine's stages between them. */
+/**
+ * Runs the steps of an optimizer. A step is a sequence of *phases* with *stages* between them. A phase is a function
+ * that computes a few values on the main thread, such as norms, clip factors and the coefficients of the rule. It
+ * returns the stage that the engine must run next, or null. A stage is a pass over array elements, such as a sum of
+ * squares or an update. The work that grows with the number of parameters is left to stages.
+ *
+ * The sequence depends on the model and the options. It is rebuilt only if the model changes, and has three parts:
+ * - batch.ts accumulates gradients, and ends the step unless the batch is the last one.
+ * - phases.ts performs the update. It builds segments, measures norms, checks and clips gradients (norms.ts), writes
+ *   the coefficients, runs the stages of the rule, and advances the clocks.
+ * - post-update.ts synchronizes the slow weights of lookahead, and updates averages.
+ *
+ * A phase that finds a reason not to update sets `progress.reason`, which ends the step before any clock has advanced.
+ *
+ * Example: `step` with Adam and `clip: { norm: 1 }` has four phases and two stages.
+ *
+ *   begin           builds segments of the tensors       → stage NORM sums g² per tensor
+ *   checkGradients  adds the sums in the order of names  → no stage
+ *   scaled          writes the factor and coefficients   → stage 0 updates θ, m and v
+ *   commit          advances the clocks                  → no stage
+ *
+ * There are three ways to run a sequence. `run` runs each stage at once. `runAsync` runs stages off the main thread or
+ * in slices. `runStraight` is a fast path that skips the layout of segments. It is used if nothing has changed since the
+ * previous step and no user code can run. `run` reads gradients in the caller's memory if the engine can borrow them.
+ * Otherwise gradients are first copied into the arenas.
+ */
 
 import { POINT } from '../arena/manifest.js'
 import { checkStack } from '../core/stack-depth.js'
@@ -17,20 +42,20 @@ import { commit, type FastPath, makeFastPath, makePhases, moveClocks, prepare } 
 import { type Phase, Progress, type Stage } from './progress.js'
 import { runInSlices } from './slices.js'
 
-/** Phases of a step of one stage, before which clocks have not moved and after which nothing follows. */
+/** The number of phases of a step with a single stage. Its clocks advance after the stage, and nothing follows. */
 const MIN_PHASES = 3
 
 export class Steps {
   readonly progress: Progress
   readonly #model: Model
-  /** The phases, and of which version of the model they are. */
+  /** The phases, and the version of the model that they were made for. */
   #sequence: readonly Phase[] = []
   #version = -1
-  /** Those of a step that asks nothing; null where each step has to ask something. */
+  /** The fast path for this version of the model; null if each step needs checks. */
   #short: FastPath | null = null
   /**
-   * The same where the next step may go straight: nothing has changed since the last one, no function of the user's
-   * runs, and no file is being written. Whoever may change something makes it null.
+   * The fast path if the next step can use it: nothing has changed since the last step, no user function runs, and no
+   * file is being written. Code that may change the optimizer sets it to null.
    */
   straight: FastPath | null = null
 
@@ -39,7 +64,7 @@ export class Steps {
     this.#model = model
   }
 
-  /** One update, unless it says why not. Where it throws, no clock has moved. */
+  /** Performs one update, or sets the reason for no update. If it throws, no clock has advanced. */
   run(given: StepGradients): boolean {
     const { progress } = this
     const straight = this.straight
@@ -55,15 +80,17 @@ export class Steps {
     return true
   }
 
-  /** Whether the next step may go straight with this gradient, which is the only one and is in the arena now. */
+  /**
+   * Copies a gradient that is a single array into the arena, if the fast path allows it, and returns whether it did.
+   */
   take(given: unknown): boolean {
     const only = this.straight?.only ?? null
     return only !== null && takeSingle(given, only)
   }
 
   /**
-   * One update by the gradients in the arenas, where it may go straight. Few words: a step of two parameters takes
-   * half as long where the compiler has room for all of it in one.
+   * Performs one update with the gradients in the arenas, on the fast path. The method is short so that the compiler
+   * can inline all of it, which halves the time of a step with two parameters.
    */
   runStraight(): boolean {
     const straight = this.straight as FastPath
@@ -73,7 +100,7 @@ export class Steps {
       this.#model.evaluate(progress.updates)
       return this.#runStraight(straight)
     }
-    // What throws may have changed more.
+    // After an exception, the optimizer may have changed further.
     this.straight = null
     const { parts } = straight.first
     prepare(parts, 1)
@@ -85,7 +112,7 @@ export class Steps {
   }
 
   #runStraight(straight: FastPath): boolean {
-    // A stack that ends in what follows would leave it undone.
+    // A stack overflow in the following phases would leave the update incomplete.
     if (straight.more !== null) checkStack()
     const { progress } = this
     this.straight = null
@@ -106,7 +133,7 @@ export class Steps {
     return true
   }
 
-  /** The same off the main thread, or in slices. Gradients are copied before this returns. */
+  /** Performs one update off the main thread, or in slices. Gradients are copied before this returns. */
   async runAsync(given: StepGradients): Promise<boolean> {
     const { progress } = this
     const sequence = this.#begin(given)
@@ -126,7 +153,7 @@ export class Steps {
       this.#short = makeFastPath(progress)
       this.#version = this.#model.version
     }
-    // Not where there is but one stage.
+    // The check is unnecessary for a single stage.
     if (this.#sequence.length > MIN_PHASES) checkStack()
     progress.present = given
     progress.outside = given
@@ -134,7 +161,7 @@ export class Steps {
     return this.#sequence
   }
 
-  /** Writes the points where rules want the next gradients into their state. */
+  /** Writes the points at which rules need the next gradients into their state. */
   writePoints(): void {
     this.progress.layOut(ALL_GRADIENTS)
     for (const { cohorts, runner } of this.#model.parts) {
@@ -144,7 +171,7 @@ export class Steps {
     this.progress.hasLooked = true
   }
 
-  /** Nothing has a gradient. */
+  /** Handles a step without any gradient. */
   pass(): false {
     this.straight = null
     this.progress.begin(NO_GRADIENTS)
@@ -153,7 +180,7 @@ export class Steps {
   }
 }
 
-/** Runs phases, with the engine's stages between them, until there is a reason for no update. */
+/** Runs phases and the engine's stages between them, until there is a reason for no update. */
 function runAll(phases: readonly Phase[], progress: Progress): void {
   for (let k = 0; k < phases.length; k++) {
     const stage = phases[k](progress)
@@ -162,7 +189,9 @@ function runAll(phases: readonly Phase[], progress: Progress): void {
   }
 }
 
-/** Runs a stage, with gradients where they are if the engine can read them there, and else in the arena. */
+/**
+ * Runs a stage. Gradients are read in the caller's memory if the engine can, and otherwise copied into the arena first.
+ */
 function run(stage: Stage, progress: Progress): void {
   const { number, parts, isPass } = stage
   if (progress.outside !== ALL_GRADIENTS && runWithGradients(stage, progress)) return
@@ -172,7 +201,10 @@ function run(stage: Stage, progress: Progress): void {
   }
 }
 
-/** Whether the stage has run with the gradients where they are; now they are in the arena otherwise. */
+/**
+ * Runs the stage with gradients in the caller's memory and returns true. If that is impossible, copies them into the
+ * arenas and returns false.
+ */
 function runWithGradients({ number, parts, isPass }: Stage, progress: Progress): boolean {
   const [part] = parts
   const { outside, isByRow } = progress

@@ -1,4 +1,4 @@
-/** Gradients of several workers, added in one order whoever comes first. */
+/** Sums of gradients from several workers, added in an order that does not depend on arrival. */
 
 import { copyArray } from '../core/copy.js'
 import { TensorError } from '../core/errors.js'
@@ -8,43 +8,43 @@ import { getTypeName, isDetached, isFloatArray, readLength } from '../core/typed
 import { toBoundedArray } from '../core/untrusted-input.js'
 import { addedByRow, SparseRows, sparseRows } from './rows.js'
 
-/** What each part has at one place, which is nothing in some. */
+/** The nodes of all parts at one path, some of which may be missing. */
 interface GradientNode {
   readonly nodes: readonly unknown[]
-  /** The first part that has something there. */
+  /** The index of the first part with a node here. */
   readonly first: number
   readonly refuse: (part: number, expected: string, received?: unknown) => never
 }
 
-/** The largest number that a row can have. */
+/** The largest valid row index. */
 const MAX_ROW_INDEX = 0xffffffff
 
 /**
- * The sum of gradients that several workers have computed, for one {@link Optimizer.step}. Its bits depend on the list
- * alone: put each part at its worker's number, not where it comes first.
+ * Adds the gradients that several workers have computed, for one {@link Optimizer.step}. The result depends only on the
+ * order of the list, so store each part at its worker's index rather than in order of arrival.
  *
- * Neighbors are added, then the sums of neighbors: ((0 + 1) + (2 + 3)) + 4, each rounded in the dtype. What a part does
- * not have adds nothing. Gradients by {@link sparseRows} stay such: of each row that some part has the sum, in ascending order.
- * Nothing given is changed or kept.
+ * Neighbors are added first, and then sums of neighbors: ((0 + 1) + (2 + 3)) + 4. Each sum is rounded to the dtype.
+ * Missing gradients add nothing. Gradients by {@link sparseRows} remain sparse: the result contains each row of any
+ * part once, in ascending order. The arguments are neither changed nor kept.
  *
- * @param parts the gradients of each worker in the shape of the parameters: arrays, what `sparseRows` gave, lists and records
- * of them; null or missing where a worker has none of a tensor, but no worker without any
- * @returns arrays of their own; null where no part has a gradient
- * @throws TensorError where parts differ in shape, dtype or length, a tensor's are rows in one and an array in another,
- * or what is there is no gradient
+ * @param parts the gradients of each worker in the structure of the parameters: arrays, results of `sparseRows`, and
+ * nested arrays and objects of them. A tensor's gradient can be null or missing, but each worker needs a part.
+ * @returns new arrays; null for a tensor without any gradient
+ * @throws TensorError if parts differ in structure, dtype or length, if a tensor's gradient is sparse in one part and
+ * an array in another, or if a value is not a gradient
  * @example
  * const parts = new Array(workers.length)
  * workers[w].on('message', ({ indices, values }) => { parts[w] = { embed: sparseRows(indices, values) } })
- * // When all are there:
+ * // After all messages have arrived:
  * optimizer.step(sumGradients(parts))
  */
 export function sumGradients<G extends object>(parts: readonly G[]): G {
   const given = toBoundedArray(parts)
   if (given === undefined || given.length === 0) {
-    throw new TensorError('sumGradients: parts', 'a list of the gradients of at least one worker', parts)
+    throw new TensorError('sumGradients: parts', 'an array of gradients from at least one worker', parts)
   }
   given.forEach((part, k) => {
-    if (isMissing(part)) throw new TensorError(`sumGradients: parts.${k}`, 'gradients of each worker', part)
+    if (isMissing(part)) throw new TensorError(`sumGradients: parts.${k}`, 'gradients from each worker', part)
   })
   const seen = given.map(() => new Set<unknown>())
   return addGradients(given, seen, '', 0) as G
@@ -52,7 +52,7 @@ export function sumGradients<G extends object>(parts: readonly G[]): G {
 
 const isMissing = (node: unknown): node is null | undefined => node === undefined || node === null
 
-/** Nothing of the user's runs between an array's check and its sum. */
+/** No user code runs between the check of an array and its sum. */
 function addGradients(
   nodes: readonly unknown[],
   seen: readonly Set<unknown>[],
@@ -70,12 +70,15 @@ function addGradients(
   if (SparseRows.parts(given) !== null) return sumSparseRows(place)
   const isList = Array.isArray(given)
   if (!isNestedParams(given) || (!isList && shapeHint(given) !== '')) {
-    refuse(first, `a Float32Array or Float64Array, rows, or a list or record of them${shapeHint(given)}`)
+    refuse(
+      first,
+      `a Float32Array or Float64Array, sparse rows, or an array or object of them${shapeHint(given)}`,
+    )
   }
-  if (depth === MAX_DEPTH) refuse(first, `nesting up to ${MAX_DEPTH} deep`)
-  // What is there twice may be there 2¹⁰⁰ times.
+  if (depth === MAX_DEPTH) refuse(first, `nesting up to ${MAX_DEPTH} levels`)
+  // Repeated objects could be nested to represent 2¹⁰⁰ tensors.
   nodes.forEach((node, k) => {
-    if (seen[k].has(node)) refuse(k, 'a tree', 'a cycle, or one list or record twice')
+    if (seen[k].has(node)) refuse(k, 'a tree', 'a cycle, or a repeated array or object')
     if (!isMissing(node)) seen[k].add(node)
   })
   const inner = (children: readonly unknown[], key: string | number) =>
@@ -92,7 +95,10 @@ function sumLists({ nodes, first, refuse }: GradientNode, inner: SumChild): unkn
     const list = toBoundedArray(node)
     length ??= list?.length
     if (list === undefined || list.length !== length) {
-      return refuse(k, length === undefined ? 'a shorter list' : `a list of ${length}, as parts.${first} has`)
+      return refuse(
+        k,
+        length === undefined ? 'a shorter array' : `an array of length ${length} like parts.${first}`,
+      )
     }
     return list
   })
@@ -108,7 +114,7 @@ function sumObjects({ nodes, first, refuse }: GradientNode, inner: SumChild): un
   const byName = new Map<string, unknown[]>()
   nodes.forEach((node, k) => {
     if (isMissing(node)) return
-    if (Array.isArray(node) || !isNestedParams(node)) refuse(k, `a record, as parts.${first} has`)
+    if (Array.isArray(node) || !isNestedParams(node)) refuse(k, `an object like parts.${first}`)
     for (const [name, child] of Object.entries(node as object)) {
       if (!byName.has(name)) byName.set(name, new Array(nodes.length).fill(undefined))
       ;(byName.get(name) as unknown[])[k] = child
@@ -124,9 +130,9 @@ function sumArrays({ nodes, first, refuse }: GradientNode, given: FloatArray): F
   const arrays = nodes.map((node, k) => {
     if (isMissing(node)) return undefined
     if (getTypeName(node) !== type || readLength(node as FloatArray) !== length) {
-      return refuse(k, `a ${type} of length ${length}, as parts.${first} has`)
+      return refuse(k, `a ${type} of length ${length} like parts.${first}`)
     }
-    return isDetached(node as FloatArray) ? refuse(k, 'one with its memory', 'a detached one') : node
+    return isDetached(node as FloatArray) ? refuse(k, 'an attached array', 'a detached one') : node
   }) as (FloatArray | undefined)[]
   const sum = sumInPairs(arrays, (a, b) => {
     const both = copyArray(a)
@@ -146,7 +152,7 @@ function sumSparseRows({ nodes, first, refuse }: GradientNode): SparseRows {
   let type: string | undefined
   const parts = nodes.map((node, k): SparseSum | undefined => {
     if (isMissing(node)) return undefined
-    const read = SparseRows.parts(node) ?? refuse(k, `rows, as parts.${first} has`)
+    const read = SparseRows.parts(node) ?? refuse(k, `sparse rows like parts.${first}`)
     const { indices: given, count, values } = read
     const indices = new Uint32Array(count)
     for (let i = 0; i < indices.length; i++) {
@@ -155,11 +161,11 @@ function sumSparseRows({ nodes, first, refuse }: GradientNode): SparseRows {
       indices[i] = index
     }
     type ??= getTypeName(values)
-    if (getTypeName(values) !== type) return refuse(k, `a ${type}, as parts.${first} has`, values)
+    if (getTypeName(values) !== type) return refuse(k, `a ${type} like parts.${first}`, values)
     const length = readLength(values)
     if (count > 0) columns ??= length / count
     if (isDetached(values) || !Number.isInteger(columns ?? 0) || length !== count * (columns ?? 0)) {
-      const whole = Number.isInteger(columns) ? `${columns} columns, as others` : 'equally many columns'
+      const whole = Number.isInteger(columns) ? `${columns} columns like the others` : 'equally many columns'
       return refuse(k, `values of ${count} rows of ${whole}`, values)
     }
     return { indices, values }
@@ -173,13 +179,13 @@ function sumSparseRows({ nodes, first, refuse }: GradientNode): SparseRows {
   return sparseRows(sum.indices, sum.values)
 }
 
-/** Each row once: what is of one row is added up in the order given. */
+/** Merges repeated rows, and adds their gradients in the order of the list. */
 function mergeRepeatedRows({ indices, values }: SparseSum, columns: number): SparseSum {
   const { places, sums } = addedByRow({ indices, count: indices.length, values }, columns)
   return { indices: Uint32Array.from(places.keys()), values: sums }
 }
 
-/** Rows in ascending order. */
+/** Sorts rows in ascending order. */
 function sortRows({ indices, values }: SparseSum, columns: number): SparseSum {
   const order = indices.map((_, k) => k).sort((a, b) => indices[a] - indices[b])
   const sorted = copyArray(values)
@@ -199,7 +205,10 @@ function concatenate(a: SparseSum, b: SparseSum): SparseSum {
   return { indices: joined(a.indices, b.indices), values: joined(a.values, b.values) }
 }
 
-/** ((0 + 1) + (2 + 3)) + 4: so the sum of the first 2ᵏ is a part of the whole, as if somebody had added it before. */
+/**
+ * Adds in pairs, ((0 + 1) + (2 + 3)) + 4. The sum of the first 2ᵏ parts is thus one intermediate sum, and can be
+ * computed in advance.
+ */
 function sumInPairs<T>(parts: readonly (T | undefined)[], add: (a: T, b: T) => T): T | undefined {
   if (parts.length === 1) return parts[0]
   let half = 1

@@ -1,24 +1,27 @@
-/** Which WebAssembly module there is. Some are large, so what needs more than the core brings one along. */
+/**
+ * The registry of the WebAssembly module to use. Some modules are large, so code that needs more than the core
+ * registers its own module.
+ */
 
-/** As scripts/setup.mjs writes it. */
+/** A module in the form that scripts/setup.mjs writes. */
 export interface WasmModule {
   readonly text: string
-  /** Makes bytes of the text, where these are packed. */
+  /** Decodes the text into bytes; present only for packed modules. */
   readonly unpack?: (text: string) => ArrayBuffer
-  /** Itself, of that which has all that others have. */
+  /** The module itself, if it contains everything that the other modules contain. */
   readonly most?: WasmModule
 }
 
-/** Of that many first characters each is a byte of its own; the others are the first of two. */
+/** The number of characters that encode a byte on their own. All others begin a pair of characters. */
 const SINGLE_BYTE_CHARACTERS = 81
-/** Added to bytes, so that 253, with which vector instructions begin, is among the first. */
+/** A shift that places 253, the first byte of vector instructions, among the single-character bytes. */
 const BYTE_SHIFT = 3
 
 /**
- * Its bytes. Gzip makes of the form that is read here what it makes of them as they are, and 8 % less than of hexadecimal
+ * Decodes a module into bytes. Gzip compresses this encoding as well as the raw bytes, and 8% better than hexadecimal
  * digits.
  *
- * @throws Error where they cannot be unpacked here
+ * @throws Error if a packed module cannot be unpacked
  */
 export function decodeModule({ text, unpack }: WasmModule): ArrayBuffer {
   if (unpack) return unpack(text)
@@ -35,15 +38,20 @@ export function decodeModule({ text, unpack }: WasmModule): ArrayBuffer {
   return bytes.buffer.slice(0, length)
 }
 
-/** Its place among the characters from ( to ~ without <, \\ and `, which cannot stand everywhere, less what was added. */
+/**
+ * The index of a character in the alphabet from ( to ~ without <, \\ and `, which some contexts do not allow, minus the
+ * shift.
+ */
 function characterIndex(code: number): number {
   return code - (40 + BYTE_SHIFT) - Number(code > 60) - Number(code > 92) - Number(code > 96)
 }
 
-/** The module that was brought, if one was. */
+/** The registered module, if any. */
 export let registeredModule: WasmModule | undefined
 
-/** Makes a module known that has the core's kernels and more; that which has all stays. */
+/**
+ * Registers a module that contains the core's kernels and more. A module that contains everything is never replaced.
+ */
 export function registerModule(module: WasmModule): void {
   registeredModule = registeredModule?.most ?? module
 }

@@ -1,6 +1,6 @@
 /**
- * Passes over all tensors of an arena, whatever segments there are: gradients are accumulated,
- * parameters averaged, and set back to slow ones (lookahead). crates/kernels/src/stages/plane.rs is the twin.
+ * Passes over all tensors of an arena, regardless of segments: accumulation of gradients, averaging of parameters, and
+ * lookahead. The Rust counterpart is crates/kernels/src/stages/plane.rs.
  */
 
 import type { Arena } from '../../arena/arena.js'
@@ -46,7 +46,7 @@ const SynchronizeLoop = twice<typeof layout.SynchronizeKernel>(
     },
 )
 
-/** From the stage ACCUMULATE on: the array that each updates, and its kernel. */
+/** The updated array and the kernel of each stage, starting at ACCUMULATE. */
 const passes = [
   { array: layout.ACCUMULATED, kernel: kernel(layout.AccumulateKernel, AccumulateLoop) },
   { array: layout.ACCUMULATED, kernel: kernel(layout.ReleaseKernel, ReleaseLoop) },
@@ -54,7 +54,7 @@ const passes = [
   { array: layout.SLOW, kernel: kernel(layout.SynchronizeKernel, SynchronizeLoop) },
 ]
 
-/** Runs a stage over the elements from … to − 1 of all tensors that do not stay. */
+/** Runs a stage over the elements from `from` to `to` − 1 of all tensors that are not excluded. */
 export function makePlanePass(arena: Arena): (stage: number, from: number, to: number) => void {
   const { dtype, lengths, offsets, words } = arena
   const theta = arena.elements(layout.PARAMETERS)
@@ -68,7 +68,7 @@ export function makePlanePass(arena: Arena): (stage: number, from: number, to: n
   })
   return (stage, from, to) => {
     const job = jobs[stage - layout.ACCUMULATE]
-    // Before anything is changed, and even where all stays.
+    // The check precedes any change, and also applies if all tensors are excluded.
     if (job === undefined || job.updated.length < arena.length) throw arena.broken()
     const { state, row, loop } = job
     for (let i = 0; i < lengths.length && offsets[i] < to; i++) {

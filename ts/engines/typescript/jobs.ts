@@ -1,4 +1,4 @@
-/** From segments to what a stage does with them; crates/kernels/src/stages/run.rs is the twin. */
+/** Converts segments into jobs of a stage. The Rust counterpart is crates/kernels/src/stages/run.rs. */
 
 import type { Arena } from '../../arena/arena.js'
 import { partitionPoint } from '../../arena/find.js'
@@ -38,25 +38,25 @@ import type { FloatArray } from '../../core/numbers.js'
 import type { Sum } from '../../core/sums.js'
 import { createRecord } from '../../core/untrusted-input.js'
 
-/** A stage of a segment: its loop, and what that is given. */
+/** A stage of a segment: its loop and the loop's arguments. */
 export interface SegmentJob extends MatrixSegment {
-  /** The same key, the same job. */
+  /** Jobs with equal keys are identical. */
   readonly key: number
-  /** Undefined where only sums are wanted. */
+  /** Undefined if the stage only computes sums. */
   readonly loop: Loop | undefined
   readonly state: Readonly<Record<string, FloatArray>>
-  /** What there is by tensor, by name. */
+  /** Values per tensor, by name. */
   readonly byTensor: readonly (readonly [name: string, numbers: Float64Array])[]
-  /** What is summed into the first of these, and of which array. */
+  /** The sums to store in the first values per tensor, and the arrays to sum. */
   readonly sums: readonly (readonly [kind: Sum, source: FloatArray])[]
-  /** Instead of all that: how it takes each tensor as matrices. */
+  /** The stage of a matrix kernel, which replaces the loop. */
   readonly ofMatrices: MatrixStage | undefined
-  /** The flags that mean something here, and which of them the segment at hand has. */
+  /** The flags that apply to this stage, and those of the current segment. */
   readonly heeded: number
   flags: number
 }
 
-/** The stage that is no pass, but sums the squares of gradients, and of parameters too where that is wanted. */
+/** A stage without a loop, which sums the squares of gradients, and of parameters if needed. */
 const sumsOnly = (...sums: Sum[]): Kernel => ({
   number: SUM_SQUARES,
   name: '',
@@ -69,10 +69,10 @@ const sumsOnly = (...sums: Sum[]): Kernel => ({
 const squares = sumsOnly('gradients')
 const bothSquares = sumsOnly('gradients', 'parameters')
 
-/** What comes with the import of `sparseRows`: runs a segment that is one tensor, of which some rows have gradients. */
+/** Runs a segment with sparse gradients, which is a single tensor; the import of `sparseRows` provides it. */
 export const rowRunner: { run?: (arena: Arena, job: SegmentJob, from: number, to: number) => void } = {}
 
-/** Calls `visit` for each segment that has the stage, with what of it is in the range. */
+/** Calls `visit` for each segment that has the stage, with the segment's part of the range. */
 type ForEachJob = (
   stage: number,
   from: number,
@@ -80,13 +80,16 @@ type ForEachJob = (
   visit: (job: SegmentJob, from: number, to: number) => void,
 ) => void
 
-/** What a stage is beside itself: the rule's last one, one that masks its direction, or a norm of parameters too. */
+/**
+ * Variants of a stage: the last stage of the rule, a stage that masks its direction, and a norm stage that also sums
+ * parameters.
+ */
 const PLAIN_STAGE = 0
 const LAST_STAGE = 1
 const MASKED_STAGE = 2
 const PARAM_NORM_STAGE = 3
 
-/** The flags that then mean something. */
+/** The flags that apply to each variant. */
 const heededFlags = [0, HOLD_PARAMS | FLUSH_STATE, MASKED | MASK_TAKES_SIGN | MASK_KEEPS_ALL | FLUSH_STATE, 0]
 
 export function makeForEachJob(arena: Arena): ForEachJob {
@@ -95,10 +98,10 @@ export function makeForEachJob(arena: Arena): ForEachJob {
   const g = arena.elements(GRADIENTS)
   const rows = lengths.map((_, i) => arena.row(i))
   const jobs = new Map<number, SegmentJob>()
-  /** The job of most steps. */
+  /** The job of the previous call, which most calls use again. */
   let latest: SegmentJob | undefined
 
-  /** A segment's kernel in a stage; 0 for none. */
+  /** The kernel of a segment in a stage; 0 for none. */
   const kernelAt = (at: number, stage: number): number => {
     if (stage === NORM) return squares.number
     if (stage === UNITS) return (words[at + SEGMENT_FLAGS] & PER_UNIT) !== 0 ? PER_UNIT_KERNEL : 0
@@ -119,7 +122,7 @@ export function makeForEachJob(arena: Arena): ForEachJob {
     if (number === 0) return undefined
     const flags = words[at + SEGMENT_FLAGS]
     const form = formOf(stage, at, flags)
-    // Not one that another array's kernel has, however large the number is.
+    // The key is unique for every kernel and array, even for large array indices.
     const key = ((words[at + SEGMENT_ARRAY] * 0x10000 + number) * 16 + stage) * 4 + form
     if (latest?.key !== key) latest = jobs.get(key) ?? makeJob(key, stage, at, number, form)
     const row = rows[words[at + SEGMENT_ROW]]

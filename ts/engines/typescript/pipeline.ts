@@ -1,4 +1,7 @@
-/** What surrounds every elementwise loop, and knows none; crates/kernels/src/kernel/pipeline.rs is the twin. */
+/**
+ * The pipeline around every elementwise loop, independent of the rule. The Rust counterpart is
+ * crates/kernels/src/kernel/pipeline.rs.
+ */
 
 import type { Arena } from '../../arena/arena.js'
 import {
@@ -16,15 +19,15 @@ import {
 import { type FloatArray, flush, type Round, rounding, smallestNormal } from '../../core/numbers.js'
 import type { SegmentJob } from './jobs.js'
 
-/** What there is of a tensor, by name. */
+/** A tensor's own values, by name. */
 export type TensorScalars = Readonly<Record<string, number>>
 
-/** What there is by tensor where there is nothing. */
+/** The values of a tensor whose kernel has none. */
 export const NO_SCALARS: TensorScalars = {}
 
 /**
- * Runs a stage over the elements from … to − 1, which are of one segment; with numbers of their tensor, and its factor
- * of the gradients, they are of one tensor.
+ * Runs a stage over the elements from `from` to `to` − 1 of one segment. If `tensor` and `factor` are set, the elements
+ * belong to one tensor, and `factor` multiplies its gradients.
  */
 export type SegmentPass = (
   job: SegmentJob,
@@ -37,19 +40,19 @@ export type SegmentPass = (
 export const makePass = (arena: Arena): SegmentPass =>
   makePassOver(arena, arena.elements(PARAMETERS), arena.elements(GRADIENTS))
 
-/** The same over arrays in their place. */
+/** Makes the same pass over the given arrays. */
 export function makePassOver(arena: Arena, theta: FloatArray, g: FloatArray): SegmentPass {
   const f = rounding[arena.dtype]
   const least = smallestNormal[arena.dtype]
-  // All that a step needs is made here: one that runs out of memory must not do so in the middle.
+  // All buffers are allocated here, so that a step cannot run out of memory halfway.
   const [prepared, held] = [g.slice(), theta.slice()]
 
-  /** The gradients as the first stage gets them: prepared ← clamp(scale·g), then prepared ← prepared + λ·θ. */
+  /** The gradients for the first stage: prepared ← clamp(scale·g), then prepared ← prepared + λ·θ. */
   const prepare = (coefficients: Float64Array, factor: number, from: number, to: number): FloatArray => {
     const scale = f(coefficients[PIPELINE_SCALE] * factor)
     const limit = f(coefficients[PIPELINE_LIMIT])
     const l2 = f(coefficients[PIPELINE_L2])
-    // Not −limit: both ends of a limit that is rounded to 0 are +0.
+    // −limit would be −0 for a limit rounded to 0; both bounds must then be +0.
     const low = 0 - limit
     for (let i = from; i < to; i++) {
       const scaled = f(scale * g[i])
@@ -66,7 +69,7 @@ export function makePassOver(arena: Arena, theta: FloatArray, g: FloatArray): Se
     const masks = (flags & MASKED) !== 0
     const holds = (flags & HOLD_PARAMS) !== 0
     if (holds) held.set(theta.subarray(from, to), from)
-    // d·0 − u is −u.
+    // With θ = 0, d·0 − u is −u.
     if (masks) held.fill(0, from, to)
     loop?.(holds || masks ? held : theta, gradient, state, row.byName, from, to, tensor, g)
     if (masks) mask(held, gradient, g, flags, from, to, f)
@@ -75,7 +78,7 @@ export function makePassOver(arena: Arena, theta: FloatArray, g: FloatArray): Se
   }
 }
 
-/** Whether gradients are wanted as they are. */
+/** Whether the gradients are used unchanged. */
 function isPlain(coefficients: Float64Array, factor: number): boolean {
   return (
     coefficients[PIPELINE_SCALE] * factor === 1 &&
@@ -84,7 +87,10 @@ function isPlain(coefficients: Float64Array, factor: number): boolean {
   )
 }
 
-/** masked ← u·k, k by the agreement u·g, of 0 − u; pipeline.rs says what becomes of NaN. */
+/**
+ * masked ← u·k, where k depends on the sign of u·g and `negated` holds 0 − u. pipeline.rs describes the treatment of
+ * NaN.
+ */
 function mask(
   negated: FloatArray,
   g: FloatArray,

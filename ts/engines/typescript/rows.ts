@@ -1,4 +1,4 @@
-/** Gradients of some rows of a tensor; crates/kernels/src/stages/rows.rs is the twin. */
+/** Sparse gradients of a tensor. The Rust counterpart is crates/kernels/src/stages/rows.rs. */
 
 import type { Arena } from '../../arena/arena.js'
 import { tensorEndingAfter } from '../../arena/find.js'
@@ -9,7 +9,7 @@ import { mapRecord } from '../../core/untrusted-input.js'
 import type { SegmentJob } from './jobs.js'
 import { makePassOver, NO_SCALARS } from './pipeline.js'
 
-/** A row, and the gradients of the neighboring entries that name it: its own is their sum, in their order. */
+/** A row and the gradients of the adjacent entries that list it. The row's gradient is their sum, in this order. */
 interface SparseRow {
   readonly row: number
   readonly entries: FloatArray[]
@@ -37,17 +37,17 @@ export function runRows(arena: Arena, job: SegmentJob, from: number, to: number)
   }
 }
 
-/** The rows in the order of the list. */
+/** The distinct rows in the order of the list. */
 function collectRows(arena: Arena, i: number, columns: number): readonly SparseRow[] {
   const [list, { [i]: units }] = [arena.list(i), arena.units]
   const [count] = list
-  // The list has room for all rows: only its entries are read.
+  // Only the first `count` entries of the list are valid.
   if (count > units) throw arena.broken()
   const g = arena.elements(GRADIENTS).subarray(arena.offsets[i])
   const named: SparseRow[] = []
   for (let k = 0; k < count; k++) {
     const [row, place] = [list[1 + k], list[1 + units + k]]
-    // Somebody has written over it.
+    // The list was overwritten by other code.
     if (row >= units || place >= count) throw arena.broken()
     const entry = g.subarray(place * columns, (place + 1) * columns)
     const last = named.at(-1)
@@ -57,19 +57,19 @@ function collectRows(arena: Arena, i: number, columns: number): readonly SparseR
   return named
 }
 
-/** Gradients as one, each sum rounded. */
+/** Adds up gradients, rounding each sum to the dtype. */
 function addedUp([first, ...others]: readonly FloatArray[]): FloatArray {
   const sum = others.length > 0 ? first.slice() : first
   for (const other of others) for (let j = 0; j < sum.length; j++) sum[j] += other[j]
   return sum
 }
 
-/** Σ g², block by block, as it is summed where all other rows are 0. Rows are in order. */
+/** Σ g² in the block order of a complete gradient whose other rows are 0. The rows must be sorted. */
 function sumRowSquares(named: readonly SparseRow[], columns: number): number {
   const stripes = new Float64Array(STRIPES)
   let [total, block] = [0, 0]
   const end = () => {
-    // Each is the only number of its stripe.
+    // Each stripe now holds a single value, so the order is fixed.
     total += sumColumn('values', stripes)
     stripes.fill(0)
   }

@@ -1,6 +1,6 @@
 /**
- * Segments tensor by tensor, because each has numbers of its own or is summed; crates/kernels/src/stages/walk.rs is the
- * twin.
+ * Runs segments tensor by tensor, for kernels with values or sums per tensor. The Rust counterpart is
+ * crates/kernels/src/stages/per_tensor.rs.
  */
 
 import type { Arena } from '../../arena/arena.js'
@@ -18,7 +18,7 @@ export function makeTensorPass(arena: Arena, pass: SegmentPass) {
   const partials = arena.numbers(PARTIALS)
   const firstBlock = (i: number) => arena.words[arena.tensorAt(i) + TENSOR_BLOCK]
 
-  /** The blocks of tensor `i` that begin in the range, and the sums over each. */
+  /** Runs the blocks of tensor `i` that begin in the range, and computes their sums. */
   const sum = (
     job: SegmentJob,
     i: number,
@@ -51,7 +51,7 @@ export function makeTensorPass(arena: Arena, pass: SegmentPass) {
       }
     },
 
-    /** Adds up what was summed by block, in order. */
+    /** Adds up the sums of the blocks, in order. */
     gather({ sums, byTensor }: SegmentJob, from: number, to: number): void {
       if (sums.length === 0) return
       for (let i = tensorEndingAfter(arena, from); i < lengths.length && offsets[i] < to; i++) {
