@@ -125,11 +125,11 @@ describe('a data server', () => {
 
 describe('addresses', () => {
   test.each([
-    ['http://', 'http://…: expected an address, as https://host/file'],
-    ['https://me:secret@', 'https://…: expected an address, as https://host/file'],
+    ['http://', 'http://…: expected a URL such as https://host/file'],
+    ['https://me:secret@', 'https://…: expected a URL such as https://host/file'],
     [
       'http://me:secret@127.0.0.1:1/x?key=secret',
-      'http://127.0.0.1:1/x: expected an address without a user and a password',
+      'http://127.0.0.1:1/x: expected a URL without a user name and a password',
     ],
   ])('%s is refused, without what is secret', (address, message) => {
     const refused = { status: 2, stdout: '', stderr: `antigrad: ${message}\n` }
