@@ -468,7 +468,7 @@ describe('rows that are no numbers', () => {
       'antigrad: holes.csv: line 6: the y is "Infinity", no number: the row was dropped',
       'antigrad: holes.csv: line 8: the y is empty: the row was dropped',
       'antigrad: holes.csv: line 9: the y is empty: the row was dropped',
-      'antigrad: holes.csv: and 4 more: 9 of 12 rows are left out',
+      'antigrad: holes.csv: and 4 more: 9 of 12 rows were dropped',
     ])
     const { values } = fitOne(models.line(), { x: [1, 2, 3], y: [2, 4, 7] })
     expect({ status, ...JSON.parse(stdout) }).toMatchObject({ status: 0, values, observations: 3 })

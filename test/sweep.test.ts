@@ -299,7 +299,7 @@ describe('the table', () => {
       .stdout.split('\n')
       .slice(1, 3)
     for (const row of rows) {
-      const [converged, stalled, unfinished, diverged] = [...row.matchAll(/([\d.]+) %/g)].map(([, x]) => +x)
+      const [converged, stalled, unfinished, diverged] = [...row.matchAll(/([\d.]+)%/g)].map(([, x]) => +x)
       expect(10 * (converged + stalled + unfinished + diverged), row).toBeCloseTo(1000, 9)
       expect(unfinished, row).toBeGreaterThan(0)
     }
