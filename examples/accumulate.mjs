@@ -1,5 +1,5 @@
 // @ts-check
-// node examples/accumulate.mjs: four batches of 25 images make one update, that of one batch of 100.
+// node examples/accumulate.mjs: gradient accumulation. Four batches of 25 images make the same update as one of 100.
 import { adamw, Optimizer } from 'antigrad'
 import { Generator, mnist } from './data.mjs'
 import { Network } from './network.mjs'
@@ -7,7 +7,7 @@ import { Network } from './network.mjs'
 const data = mnist('train', 2000)
 const network = new Network(784, 32, 10)
 
-/** @param {number} size of a batch @param {number} accumulate batches to an update */
+/** @param {number} size images per batch @param {number} accumulate batches per update */
 function train(size, accumulate) {
   const generator = new Generator(1)
   const params = network.init(() => generator.next())
@@ -15,7 +15,7 @@ function train(size, accumulate) {
   const order = Uint32Array.from(data.labels, (_, i) => i)
   for (let at = 0; at < order.length; at += size) {
     network.loss(optimizer.params, optimizer.grads, data, order.subarray(at, at + size))
-    optimizer.step() // is true at every fourth, where the mean of four gradients has been taken
+    optimizer.step() // returns true when it has updated: after every fourth batch, with the mean of four gradients
   }
   console.log(`${order.length / size} batches of ${size}: ${optimizer.updates} updates`)
   return optimizer.params
@@ -23,5 +23,5 @@ function train(size, accumulate) {
 
 const [small, large] = [train(25, 4), train(100, 1)]
 const differences = small.hidden.weight.map((w, i) => Math.abs(w - large.hidden.weight[i]))
-console.log(`largest difference of a weight ${Math.max(...differences)}`)
+console.log(`largest difference between weights: ${Math.max(...differences)}`)
 console.log(`accuracy ${network.accuracy(small, mnist('t10k', 1000))}`)

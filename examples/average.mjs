@@ -1,6 +1,6 @@
 // @ts-check
-// node examples/average.mjs: a rate that stays high trains fast and rests nowhere; an average of the parameters,
-// which is kept beside them, is what is evaluated.
+// node examples/average.mjs: a constant high learning rate trains fast but does not converge. An exponential moving
+// average of the parameters is therefore used for evaluation.
 import { ema, Optimizer, sgd } from 'antigrad'
 import { Generator, mnist, shuffled } from './data.mjs'
 import { Network } from './network.mjs'
@@ -20,5 +20,5 @@ for (let epoch = 1; epoch <= EPOCHS; epoch++) {
   }
   const last = network.accuracy(optimizer.params, test)
   const average = network.accuracy(optimizer.average, test)
-  console.log(`epoch ${epoch}: accuracy ${last} of the last parameters, ${average} of their average`)
+  console.log(`epoch ${epoch}: accuracy ${last} with the last parameters, ${average} with their average`)
 }

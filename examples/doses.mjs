@@ -1,9 +1,9 @@
-// A drug in two compartments, given in doses, fitted to concentrations in plasma: the model integrates its equations from
-// dose to dose and from sample to sample. (The numbers are made up.)
+// A two-compartment drug model with several doses is fitted to concentrations in plasma. The model integrates its
+// differential equations from dose to dose and from sample to sample. (The data are synthetic.)
 import { fit } from 'antigrad/fit'
 import { rungeKutta } from './runge-kutta.mjs'
 
-/** Milligrams at hours. */
+/** Doses: time in hours, amount in milligrams. */
 const doses = [
   { at: 0, amount: 100 },
   { at: 12, amount: 50 },
@@ -14,7 +14,7 @@ const plasma = [7.52, 5.98, 4.26, 2.92, 2.16, 1.68, 5.49, 3.86, 2.37, 1.79, 5.37
 
 const model = {
   curve(p, out, { hour }) {
-    // Amounts in plasma and in tissue.
+    // The state consists of the amounts in plasma (central) and in tissue.
     const slopes = (_, [central, tissue]) => {
       const across = p.kIn * central - p.kOut * tissue
       return [-p.k * central - across, across]
@@ -51,6 +51,6 @@ const found = fit(
 const intervals = found.intervals()
 for (const [name, value] of Object.entries(found.values)) {
   const ends = intervals[name].map((end) => end.toPrecision(3)).join(' to ')
-  console.log(`${name.padEnd(10)} ${value.toPrecision(3)}  95 %: ${ends}`)
+  console.log(`${name.padEnd(10)} ${value.toPrecision(3)}  95%: ${ends}`)
 }
 console.log(`${found.reason}, after ${found.evaluations} evaluations`)

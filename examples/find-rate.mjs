@@ -1,6 +1,6 @@
 // @ts-check
-// node examples/find-rate.mjs: a learning rate, by the range test of Smith (2017). The rate grows by the same factor
-// with each batch; where the smoothed loss falls fastest, or a tenth of where it turns up, is a good one.
+// node examples/find-rate.mjs: finds a learning rate by the range test of Smith (2017). The learning rate grows by a
+// constant factor per batch. A tenth of the rate at which the smoothed loss starts to rise is a good choice.
 import { adam, exponential, Optimizer } from 'antigrad'
 import { Generator, mnist, shuffled } from './data.mjs'
 import { Network } from './network.mjs'
@@ -25,4 +25,6 @@ for (let at = 0; at < IMAGES; at += BATCH) {
   if (optimizer.updates % 12 === 0) console.log(found.rate.toExponential(1), found.loss.toFixed(2))
   if (found.loss > 4 * best.loss) break
 }
-console.log(`the loss turns up at ${best.rate.toExponential(1)}: take ${(best.rate / 10).toExponential(1)}`)
+console.log(
+  `the loss starts to rise at ${best.rate.toExponential(1)}: use ${(best.rate / 10).toExponential(1)}`,
+)

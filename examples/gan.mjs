@@ -1,16 +1,16 @@
 // @ts-check
-// node examples/gan.mjs: two optimizers in turn. A generator a·z + b learns to look like a normal distribution of
-// mean 3 and deviation .5, of which it hears nothing but what a discriminator σ(u·x + v·x² + w) makes of its fakes.
+// node examples/gan.mjs: two optimizers in turn. A generator a·z + b learns to imitate a normal distribution with mean
+// 3 and standard deviation 0.5. Its only signal is the output of a discriminator σ(u·x + v·x² + w).
 import { adam, adamw, ema, Optimizer } from 'antigrad'
 import { Generator } from './data.mjs'
 
 const [STEPS, BATCH, MEAN, DEVIATION] = [6000, 64, 3, 0.5]
 const random = new Generator(1)
-/** Box and Muller's */
+/** A standard normal variate, by the method of Box and Muller. */
 const normal = () => Math.sqrt(-2 * Math.log(1 - random.next())) * Math.cos(2 * Math.PI * random.next())
 
-// Each has its own parameters, rule and state. Together they go round in circles, which decay makes narrower, and
-// the average is what lies within.
+// Each optimizer has its own parameters, rule and state. Together they oscillate around the solution. Weight decay
+// damps the oscillation, and the average of the parameters lies close to the solution.
 const start = { a: Float64Array.of(1), b: Float64Array.of(0) }
 const generator = new Optimizer(start, adam({ lr: 2e-3, beta1: 0.5 }), { average: ema(0.999) })
 const rule = adamw({ lr: 1e-2, beta1: 0.5, weightDecay: 0.5 })
@@ -21,7 +21,7 @@ const { uvw } = discriminator.params
 const real = (x) => 1 / (1 + Math.exp(-(uvw[0] * x + uvw[1] * x * x + uvw[2])))
 
 for (let step = 1; step <= STEPS; step++) {
-  // The discriminator descends −log D(real) − log(1 − D(fake)), and the generator stays.
+  // The discriminator minimizes −log D(real) − log(1 − D(fake)) while the generator is constant.
   discriminator.grads.uvw.fill(0)
   for (let i = 0; i < BATCH; i++) {
     const [x, fake] = [MEAN + DEVIATION * normal(), a[0] * normal() + b[0]]
@@ -32,7 +32,7 @@ for (let step = 1; step <= STEPS; step++) {
   }
   discriminator.step()
 
-  // The generator descends −log D(fake), and the discriminator stays.
+  // The generator minimizes −log D(fake) while the discriminator is constant.
   generator.grads.a[0] = generator.grads.b[0] = 0
   for (let i = 0; i < BATCH; i++) {
     const z = normal()

@@ -1,6 +1,6 @@
 // @ts-check
-// node examples/jax.mjs: the loss is written in jax-js, which derives it; the rule, its schedule and its state are
-// antigrad's. Parameters go there as a copy, and gradients come back as arrays.
+// node examples/jax.mjs: jax-js computes the loss and its gradient, antigrad applies the update rule and its schedule.
+// Parameters are copied to jax-js, and gradients return as arrays.
 import { init, jit, nn, numpy as np, valueAndGrad } from '@jax-js/jax'
 import { adamw, cosine, Optimizer } from 'antigrad'
 import { Generator, mnist, shuffled } from './data.mjs'
@@ -10,14 +10,14 @@ await init('wasm')
 const [EPOCHS, IMAGES, BATCH] = [3, 3000, 50]
 const [train, test] = [mnist('train', IMAGES), mnist('t10k', 1000)]
 const generator = new Generator(1)
-const network = new Network(784, 32, 10) // its first weights, and its accuracy
+const network = new Network(784, 32, 10) // provides the initial weights and the accuracy
 const steps = (EPOCHS * IMAGES) / BATCH
 const optimizer = new Optimizer(
   network.init(() => generator.next()),
   adamw({ lr: cosine(3e-3, { steps }) }),
 )
 
-/** What jax-js is given is used up; `ref` is another hold of it. @typedef {import('@jax-js/jax').Array} Tensor */
+/** jax-js consumes its arguments; `ref` returns another reference. @typedef {import('@jax-js/jax').Array} Tensor */
 const lossAndGrad = jit(
   valueAndGrad(
     (

@@ -1,7 +1,7 @@
 // @ts-check
-// A function for AWS Lambda, or what else calls a handler: one file by esbuild, no node_modules beside it.
+// A function for AWS Lambda or a similar service. esbuild bundles it into one file, which needs no node_modules.
 //   esbuild examples/lambda.mjs --bundle --platform=node --format=esm --outfile=lambda/index.mjs
-//   cp node_modules/antigrad-linux-x64-gnu/antigrad.linux-x64-gnu.node lambda/   (without it WebAssembly computes)
+//   cp node_modules/antigrad-linux-x64-gnu/antigrad.linux-x64-gnu.node lambda/   (without it, WebAssembly is used)
 import { AntigradError, engines, expression } from 'antigrad'
 import { fit } from 'antigrad/fit'
 

@@ -1,6 +1,6 @@
 // @ts-check
-// node examples/lora.mjs: a trained network meets pictures that are upside down. Its weights are frozen: no optimizer
-// knows them. An adapter of rank 8 (Hu et al., 2021) learns, and W + down·up is what the network uses.
+// node examples/lora.mjs: adapts a trained network to images that are upside down. The network's weights are frozen: no
+// optimizer contains them. An adapter of rank 8 (Hu et al., 2021) is trained, and the network uses W + down·up.
 import { createHash } from 'node:crypto'
 import { adam, Optimizer } from 'antigrad'
 import { Generator, mnist, shuffled } from './data.mjs'
@@ -11,7 +11,7 @@ const generator = new Generator(1)
 const random = () => generator.next()
 const network = new Network(INPUTS, HIDDEN, 10)
 const [upright, test] = [mnist('train', IMAGES), mnist('t10k', 1000)]
-/** By half a circle, and the last picture first. @param {import('./data.mjs').Data} data */
+/** Rotates all images by 180° and reverses their order. @param {import('./data.mjs').Data} data */
 const turn = ({ images, labels }) => ({
   images: Uint8Array.from(images).reverse(),
   labels: Uint8Array.from(labels).reverse(),
@@ -26,7 +26,7 @@ function fourEpochs(learn) {
   }
 }
 
-// What somebody else has trained.
+// Pre-training of the base network.
 const whole = new Optimizer(network.init(random), adam({ lr: 3e-3 }))
 fourEpochs((batch) => {
   network.loss(whole.params, whole.grads, upright, batch)
@@ -35,9 +35,9 @@ fourEpochs((batch) => {
 const { params: base, grads: dense } = whole
 const hash = () => createHash('sha256').update(base.hidden.weight).update(base.output.weight).digest('hex')
 const before = hash()
-console.log(`the base: ${network.accuracy(base, test)} upright, ${network.accuracy(base, turnedTest)} turned`)
+console.log(`base: ${network.accuracy(base, test)} upright, ${network.accuracy(base, turnedTest)} turned`)
 
-// up begins at 0, and so the adapted network as the base.
+// `up` starts at 0, so the adapted network initially equals the base.
 const start = { down: new Float32Array(INPUTS * RANK), up: new Float32Array(RANK * HIDDEN) }
 start.down.forEach((_, i) => {
   start.down[i] = (random() - 0.5) / 8
@@ -45,9 +45,9 @@ start.down.forEach((_, i) => {
 const adapter = new Optimizer(start, adam({ lr: 5e-3 }))
 const { down, up } = adapter.params
 const adapted = { ...base, hidden: { ...base.hidden, weight: base.hidden.weight.slice() } }
-console.log(`the adapter: ${down.length + up.length} numbers beside ${base.hidden.weight.length}`)
+console.log(`adapter: ${down.length + up.length} parameters instead of ${base.hidden.weight.length}`)
 
-/** Calls with the places in W, down and up of each product. @param {(w: number, d: number, u: number) => void} each */
+/** Calls `each` with indices in W, down and up per product. @param {(w: number, d: number, u: number) => void} each */
 function products(each) {
   for (let i = 0; i < INPUTS; i++)
     for (let r = 0; r < RANK; r++)
@@ -76,4 +76,4 @@ fourEpochs((batch) => {
 })
 merge()
 console.log(`with the adapter: ${network.accuracy(adapted, turnedTest)} turned`)
-console.log(`the base is as it was: ${hash() === before}`)
+console.log(`the base is unchanged: ${hash() === before}`)

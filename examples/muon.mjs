@@ -1,5 +1,5 @@
 // @ts-check
-// node examples/muon.mjs: Muon for the first layer's matrix, AdamW for the rest, without decay of biases.
+// node examples/muon.mjs: Muon for the first layer's matrix, AdamW for all other tensors, no weight decay of biases.
 import { adamw, cosine, muon, noDecay, Optimizer } from 'antigrad'
 import { Generator, mnist, shuffled } from './data.mjs'
 import { Network } from './network.mjs'

@@ -2,7 +2,7 @@
 // A classifier with one hidden layer (ReLU) and softmax, forward and backward by hand.
 
 /**
- * A weight has a row for each input. Float32Arrays are trained; in Float64Arrays the gradient can be checked.
+ * A weight matrix has one row per input. Training uses Float32Array. Float64Array is for checking the gradient.
  *
  * @template {Float32Array | Float64Array} [A=Float32Array]
  * @typedef {{ weight: A, bias: A }} Layer
@@ -27,7 +27,7 @@ export class Network {
     this.p = new Float64Array(outputs)
   }
 
-  /** Weights as He et al. (2015) start them, and biases of 0. @param {() => number} random in [0, 1) */
+  /** Initializes weights by He et al. (2015), and biases with 0. @param {() => number} random uniform in [0, 1) */
   init(random) {
     /** @param {{ weight: number[], bias: number[] }} shapes @returns {Layer} */
     const layer = ({ weight: [inputs, outputs], bias }) => ({
@@ -38,7 +38,7 @@ export class Network {
   }
 
   /**
-   * Leaves ReLU(x·W + b) in `h` and the classes' probabilities in `p`.
+   * Computes ReLU(x·W + b) into `h` and the probabilities of the classes into `p`.
    *
    * @param {Params<any>} params @param {Uint8Array} image
    */
@@ -55,7 +55,7 @@ export class Network {
   }
 
   /**
-   * The mean cross-entropy of some images; its gradient becomes what is in `grads`.
+   * Computes the mean cross-entropy of some images, and writes its gradient to `grads`.
    *
    * @param {Params<any>} params @param {Params<any>} grads @param {Data} data @param {ArrayLike<number>} batch
    */
@@ -70,7 +70,7 @@ export class Network {
       const label = data.labels[batch[n]]
       this.forward(params, image(data, batch[n], this.inputs))
       loss -= Math.log(p[label]) / batch.length
-      // p becomes the gradient of the logits, and dh that of x·W + b.
+      // `p` becomes the gradient with respect to the logits, `dh` the gradient with respect to x·W + b.
       p[label] -= 1
       for (let k = 0; k < p.length; k++) p[k] /= batch.length
       backward(h, p, grads.output)
@@ -84,7 +84,7 @@ export class Network {
     return loss
   }
 
-  /** The part of images whose likeliest class is right. @param {Params<any>} params @param {Data} data */
+  /** The fraction of images whose most probable class is correct. @param {Params<any>} params @param {Data} data */
   accuracy(params, data) {
     let right = 0
     data.labels.forEach((label, n) => {
@@ -102,12 +102,12 @@ const image = ({ images }, n, size) => images.subarray(n * size, (n + 1) * size)
 function affine(x, { weight, bias }, y) {
   y.set(bias)
   for (let i = 0, row = 0; i < x.length; i++, row += y.length) {
-    // Most pixels are 0, and half of the hidden units.
+    // Most pixels and about half of the hidden units are 0.
     if (x[i] !== 0) for (let j = 0; j < y.length; j++) y[j] += x[i] * weight[row + j]
   }
 }
 
-/** Adds to a layer's gradient. @param {Float64Array} x @param {Float64Array} dy @param {Layer<any>} grads */
+/** Adds one image's gradient. @param {Float64Array} x @param {Float64Array} dy @param {Layer<any>} grads */
 function backward(x, dy, { weight, bias }) {
   for (let j = 0; j < dy.length; j++) bias[j] += dy[j]
   for (let i = 0, row = 0; i < x.length; i++, row += dy.length) {

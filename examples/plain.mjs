@@ -1,5 +1,5 @@
 // @ts-check
-// node examples/plain.mjs: a small network learns digits by Adam.
+// node examples/plain.mjs: trains a small network on digits with Adam.
 import { adam, Optimizer } from 'antigrad'
 import { Generator, mnist, shuffled } from './data.mjs'
 import { Network } from './network.mjs'
@@ -16,7 +16,7 @@ for (let epoch = 1; epoch <= EPOCHS; epoch++) {
   let loss = 0
   for (let at = 0; at < IMAGES; at += BATCH) {
     const batch = order.subarray(at, at + BATCH)
-    // It reads the parameters where they are, and writes the gradient where step() finds it.
+    // The network reads the optimizer's parameters and writes the gradient to the array that step() uses.
     loss += (network.loss(optimizer.params, optimizer.grads, train, batch) * BATCH) / IMAGES
     optimizer.step()
   }

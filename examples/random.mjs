@@ -1,7 +1,7 @@
 // @ts-check
-// Random numbers whose state can be saved; in pages too.
+// A random number generator whose state can be saved. It also runs in browsers.
 
-/** Numbers in [0, 1) (mulberry32); `state` is all that it remembers. */
+/** Uniform random numbers in [0, 1) by mulberry32; `state` is its complete state. */
 export class Generator {
   /** @param {number} state */
   constructor(state) {
@@ -16,7 +16,7 @@ export class Generator {
   }
 }
 
-/** 0 to n − 1 in random order (Fisher and Yates). @param {number} n @param {Generator} generator */
+/** Returns 0 to n − 1 in random order (Fisher–Yates shuffle). @param {number} n @param {Generator} generator */
 export function shuffled(n, generator) {
   const order = Uint32Array.from({ length: n }, (_, i) => i)
   for (let i = n - 1; i > 0; i--) {

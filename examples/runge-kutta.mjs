@@ -1,10 +1,10 @@
-// Ordinary differential equations by the method of Runge (1895) and Kutta (1901), of order 4.
+// Integrates ordinary differential equations by the fourth-order method of Runge (1895) and Kutta (1901).
 
 /**
- * Where a state goes.
+ * Integrates a state from time `from` to time `to`.
  *
- * @param slopes its derivatives, by time and state
- * @param steps how many there are, all of one length: so a fit's curve is smooth in its parameters
+ * @param slopes function of time and state that returns the derivatives of the state
+ * @param steps number of steps of equal length, which make a fitted curve a smooth function of its parameters
  */
 export function rungeKutta(slopes, from, to, state, steps) {
   const h = (to - from) / steps

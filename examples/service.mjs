@@ -1,6 +1,6 @@
 // @ts-check
-// node examples/service.mjs: a service that fits 1,000 dose-response curves a request, and answers others meanwhile.
-// With --port=8080 it stays, for POST of { "dose": [[…], …], "response": [[…], …] }.
+// node examples/service.mjs: a service that fits 1,000 dose-response curves per request and stays responsive meanwhile.
+// With --port=8080 it keeps running and accepts POST requests with { "dose": [[…], …], "response": [[…], …] }.
 import { createServer } from 'node:http'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
@@ -8,9 +8,9 @@ import { AntigradError } from 'antigrad'
 import { fitMany, models } from 'antigrad/fit'
 
 const { values: flags } = parseArgs({ options: { port: { type: 'string' } } })
-const LARGEST = 4e6 // characters of a request
-const MOST = 10_000 // curves of a request: what is done with them on this thread takes some hundredths of a second
-const LONGEST = 10_000 // milliseconds of an answer
+const LARGEST = 4e6 // maximum number of characters per request
+const MOST = 10_000 // maximum number of curves per request; their preparation blocks this thread for about 10 to 50 ms
+const LONGEST = 10_000 // maximum milliseconds per request
 
 /** @param {import('node:http').IncomingMessage} request */
 async function read(request) {
@@ -26,7 +26,7 @@ async function read(request) {
 
 const server = createServer(async (request, response) => {
   if (request.method !== 'POST') return response.end('well\n')
-  // Fits are made on other threads and in pieces, and end where nobody waits for them any more.
+  // Fits run on other threads in pieces. They are aborted if the client disconnects.
   const stop = new AbortController()
   response.on('close', () => response.writableFinished || stop.abort())
   const late = setTimeout(() => stop.abort(), LONGEST)
@@ -42,9 +42,9 @@ const server = createServer(async (request, response) => {
     response.setHeader('Content-Type', 'application/json').end(JSON.stringify(answer))
   } catch (thrown) {
     if (response.destroyed) return
-    if (stop.signal.aborted) return response.writeHead(503).end('this takes too long\n')
+    if (stop.signal.aborted) return response.writeHead(503).end('the request took too long\n')
     const isTheirs = thrown instanceof AntigradError || thrown instanceof SyntaxError
-    response.writeHead(isTheirs ? 400 : 500).end(isTheirs ? `${thrown.message}\n` : 'a fault of ours\n')
+    response.writeHead(isTheirs ? 400 : 500).end(isTheirs ? `${thrown.message}\n` : 'internal error\n')
   } finally {
     clearTimeout(late)
   }
@@ -52,7 +52,7 @@ const server = createServer(async (request, response) => {
 await new Promise((resolve) => server.listen(Number(flags.port ?? 0), '127.0.0.1', () => resolve(null)))
 const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
 const address = `http://127.0.0.1:${port}`
-if (flags.port) console.log(`listens on ${address}`)
+if (flags.port) console.log(`listening on ${address}`)
 else await tryIt().finally(() => server.close())
 
 async function tryIt() {
@@ -69,9 +69,9 @@ async function tryIt() {
   ])
   delay.disable()
   const converged = fits.filter((/** @type {any} */ fit) => fit.reason === 'converged').length
-  console.log(`${converged} of ${fits.length} converged; the first: EC50 ${fits[0].ec50} ± ${fits[0].error}`)
-  console.log(`another request was answered meanwhile: ${other.trim()}`)
-  console.log(`this thread was never away for more than ${(delay.max / 1e6).toFixed(0)} ms`)
+  console.log(`${converged} of ${fits.length} fits converged; first EC50: ${fits[0].ec50} ± ${fits[0].error}`)
+  console.log(`another request was answered in the meantime: ${other.trim()}`)
+  console.log(`longest blocking of this thread: ${(delay.max / 1e6).toFixed(0)} ms`)
   const wrong = await fetch(address, { method: 'POST', body: '{ "dose": [[1]], "response": [["one"]] }' })
   console.log(`${wrong.status}: ${(await wrong.text()).trim()}`)
   const many = JSON.stringify({ dose: Array(MOST + 1).fill([1]), response: Array(MOST + 1).fill([1]) })

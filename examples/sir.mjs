@@ -1,5 +1,5 @@
-// An epidemic by ordinary differential equations, fitted: boys in bed in an English boarding school, January and
-// February 1978 (British Medical Journal, 4 March 1978). `fit` takes the function that integrates them as its model.
+// An epidemic model of ordinary differential equations is fitted to the number of boys confined to bed in an English
+// boarding school in January and February 1978 (British Medical Journal, 4 March 1978). The model integrates them.
 import { fit, profile } from 'antigrad/fit'
 import { rungeKutta } from './runge-kutta.mjs'
 
@@ -7,7 +7,7 @@ const boys = 763
 const day = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]
 const inBed = [3, 8, 26, 76, 225, 298, 258, 233, 189, 128, 68, 29, 14, 4]
 
-/** Susceptible and infected; the others have recovered. */
+/** The SIR model. Its state consists of the susceptible and the infected; all others have recovered. */
 const model = {
   curve(p, out, { day }) {
     const slopes = (_, [s, i]) => [(-p.beta * s * i) / boys, (p.beta * s * i) / boys - p.gamma * i]
@@ -36,7 +36,7 @@ const profiles = profile(found)
 for (const [name, value] of Object.entries(found.values)) {
   const { low, high } = profiles[name]
   console.log(
-    `${name.padEnd(12)} ${value.toPrecision(4)}  95 %: ${low.toPrecision(4)} to ${high.toPrecision(4)}`,
+    `${name.padEnd(12)} ${value.toPrecision(4)}  95%: ${low.toPrecision(4)} to ${high.toPrecision(4)}`,
   )
 }
 console.log(`${found.reason}, after ${found.evaluations} evaluations`)

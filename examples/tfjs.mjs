@@ -1,13 +1,13 @@
 // @ts-check
-// node examples/tfjs.mjs: MNIST by TensorFlow.js, whose model takes AdamW with groups, a schedule and an average from
-// antigrad. Run it again with more epochs, and it goes on where it was.
+// node examples/tfjs.mjs: trains a TensorFlow.js model on MNIST with antigrad's AdamW, with groups, a schedule and an
+// average of the parameters. A second run with more epochs resumes the first.
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { deserialize, serialize } from 'node:v8'
-// Or '@tensorflow/tfjs', which has these three.
+// '@tensorflow/tfjs' also works: it contains these three packages.
 import * as tf from '@tensorflow/tfjs-core'
 import * as layers from '@tensorflow/tfjs-layers'
 import '@tensorflow/tfjs-backend-cpu'
@@ -28,7 +28,7 @@ const epochs = Number(values.epochs)
 tf.enableProdMode()
 assert(await tf.setBackend(values.backend), '--backend is wasm or cpu')
 
-// Before a model is loaded that was saved with such an optimizer.
+// The class must exist before loading a model that was saved with such an optimizer.
 const TfjsOptimizer = optimizerClass(tf)
 
 const file = values.checkpoint
@@ -42,14 +42,14 @@ for (let done = epoch; done < epochs; done++) {
     shuffle: false,
     verbose: 0,
   })
-  // The average is what is tested; training goes on from the parameters themselves.
+  // The test uses the average. Training continues with the parameters themselves.
   optimizer.show('average')
   const [, accuracy] = /** @type {import('@tensorflow/tfjs-core').Scalar[]} */ (
     model.evaluate(test.images, test.labels)
   ).map((scalar) => tf.tidy(() => scalar.dataSync()[0]))
   optimizer.show('gradientPoint')
   console.log(
-    `epoch ${done + 1}: loss ${Number(history.loss[0]).toFixed(4)}, ${(100 * accuracy).toFixed(1)} % right`,
+    `epoch ${done + 1}: loss ${Number(history.loss[0]).toFixed(4)}, accuracy ${(100 * accuracy).toFixed(1)}%`,
   )
   await save(done + 1)
 }
@@ -96,7 +96,7 @@ async function save(epoch) {
 
 async function resume() {
   const { epoch, artifacts } = deserialize(readFileSync(file))
-  console.log(`goes on after epoch ${epoch} of ${file}`)
+  console.log(`resuming after epoch ${epoch} from ${file}`)
   return { epoch, model: await layers.loadLayersModel({ load: async () => artifacts }) }
 }
 

@@ -1,6 +1,6 @@
 // @ts-check
-// node examples/torch-port.mjs: a script of Torch, line by line. Each line that begins with "py" is Torch's, and what
-// stands for it follows.
+// node examples/torch-port.mjs: a PyTorch script, ported line by line. Each line that begins with "py" is PyTorch code,
+// followed by the equivalent code with antigrad.
 // py: import torch; from torch import nn
 import { Optimizer, sgd, step } from 'antigrad'
 
@@ -42,7 +42,7 @@ for (let i = 0; i < 300; i++) {
     layer.bias.fill(0)
   }
   // py: loss = ((model(x) - y)**2).mean()
-  // py: loss.backward()   (what Torch derives is by hand here, or by a library that does: jax-js, tfjs)
+  // py: loss.backward()   (replaced by hand-written gradients here; jax-js or tfjs can compute them, too)
   let loss = 0
   for (let n = 0; n < x.length; n++) {
     let out = last.bias[0]

@@ -1,5 +1,5 @@
 // @ts-check
-// npm run example:mnist: trains a small network on MNIST. Kill it, and run it again: it goes on.
+// npm run example:mnist: trains a small network on MNIST. If it is killed, the next run resumes it.
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
@@ -22,9 +22,12 @@ const file = values.checkpoint
 const epochs = Number(values.epochs)
 const [train, test] = [mnist('train', Number(values.train)), mnist('t10k', Number(values.test))]
 const trained = train.labels.length
-assert(epochs > 0 && trained > 0 && test.labels.length > 0, '--epochs, --train and --test are numbers > 0')
+assert(
+  epochs > 0 && trained > 0 && test.labels.length > 0,
+  '--epochs, --train and --test must be numbers > 0',
+)
 
-const [MICRO_BATCH, BATCHES] = [50, 2] // so many images a call of step, and calls an update
+const [MICRO_BATCH, BATCHES] = [50, 2] // images per call of step, and calls per update
 const updates = Math.ceil((epochs * trained) / (MICRO_BATCH * BATCHES))
 const lr = warmup(cosine(6e-3, { steps: updates }), { steps: Math.ceil(updates / 10) })
 
@@ -46,9 +49,9 @@ function start() {
 /** @returns {{ epoch: number, optimizer: ReturnType<typeof start> }} */
 function resume() {
   const { settings: theirs, epoch, state, saved } = deserialize(readFileSync(file))
-  assert.deepEqual(theirs, settings, `${file} is another run's: remove it`)
+  assert.deepEqual(theirs, settings, `${file} belongs to another run: remove it`)
   generator.state = state
-  console.log(`goes on after epoch ${epoch} of ${file}`)
+  console.log(`resuming after epoch ${epoch} from ${file}`)
   return { epoch, optimizer: Optimizer.load(saved) }
 }
 
@@ -63,11 +66,12 @@ while (epoch < epochs) {
   }
   epoch++
   const checkpoint = { settings, epoch, state: generator.state, saved: optimizer.save() }
-  // Whoever kills this finds the old file or the new one, and never half of one.
+  // The rename is atomic: if the process is killed, the file is either the old or the new checkpoint, never half of
+  // one.
   writeFileSync(`${file}.new`, serialize(checkpoint), { flush: true })
   renameSync(`${file}.new`, file)
   const accuracy = (100 * network.accuracy(optimizer.average, test)).toFixed(2)
-  console.log(`epoch ${epoch}: loss ${loss.toFixed(4)}, ${accuracy} % of test images right by the average`)
+  console.log(`epoch ${epoch}: loss ${loss.toFixed(4)}, test accuracy ${accuracy}% with the average`)
 }
 
 const hash = createHash('sha256')

@@ -1,6 +1,6 @@
 // @ts-check
-// npm run example:words: word vectors of the King James Bible, by skip-grams with negative samples (Mikolov et al.,
-// 2013). A batch names some hundred of the thousands of rows, and only these are updated.
+// npm run example:words: word vectors of the King James Bible, by skip-grams with negative sampling (Mikolov et al.,
+// 2013). A batch refers to a few hundred of the thousands of rows, and only these rows are updated.
 import { createHash } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { parseArgs } from 'node:util'
@@ -19,7 +19,7 @@ const verses = Object.values(bible)
   .slice(0, Number(flags.verses))
   .map((verse) => verse.toLowerCase().match(/[a-z]+/g) ?? [])
 
-// Words from the most frequent on; rare ones are left out.
+// Words sorted by frequency, without rare words.
 /** @type {Map<string, number>} */
 const counts = new Map()
 for (const verse of verses) for (const word of verse) counts.set(word, (counts.get(word) ?? 0) + 1)
@@ -30,7 +30,7 @@ const frequencies = words.map((word) => Number(counts.get(word)))
 const total = frequencies.reduce((a, b) => a + b, 0)
 
 const generator = new Generator(1)
-// As in the paper: words are drawn by frequency to the ¾, and frequent ones are left out now and then.
+// As in the paper, negative samples are drawn in proportion to frequency^0.75, and frequent words are subsampled.
 const draws = Uint16Array.from(frequencies.flatMap((n, i) => new Array(Math.ceil(n ** 0.75)).fill(i)))
 const draw = () => draws[Math.floor(generator.next() * draws.length)]
 const kept = frequencies.map((n) => Math.sqrt((1e-3 * total) / n))
@@ -43,12 +43,12 @@ const optimizer = new Optimizer(
 )
 const { params } = optimizer
 
-// One pair a row: a row that a batch names several times gets the sum.
+// One row per pair. The gradients of a row that occurs several times in a batch are summed.
 const [of, near] = [new Uint16Array(BATCH), new Uint16Array(BATCH * (1 + NEGATIVES))]
 const [dWord, dContext] = [new Float32Array(BATCH * SIZE), new Float32Array(near.length * SIZE)]
 let [filled, loss, pairs] = [0, 0, 0]
 
-/** Puts the gradient of −log σ(w·c) − Σ log σ(−w·n) into the batch. @param {number} word @param {number} context */
+/** Adds the gradient of −log σ(w·c) − Σ log σ(−w·n) to the batch. @param {number} word @param {number} context */
 function learn(word, context) {
   const to = filled * SIZE
   of[filled] = word
@@ -92,7 +92,7 @@ for (let epoch = 0; epoch < epochs; epoch++) {
   console.log(`epoch ${epoch + 1}: ${pairs} pairs, loss ${(loss / pairs).toFixed(3)}`)
 }
 
-/** The words whose vectors have the least angles to a word's. @param {string} word */
+/** The words whose vectors have the smallest angles to the vector of a word. @param {string} word */
 function nearest(word) {
   const of = (/** @type {number} */ i) => params.word.subarray(i * SIZE, (i + 1) * SIZE)
   const dot = (/** @type {Float32Array} */ a, /** @type {Float32Array} */ b) =>

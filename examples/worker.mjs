@@ -1,6 +1,6 @@
 // @ts-check
-// node examples/worker.mjs: training in a worker, while this thread stays free. What save() gives goes from one to
-// the other by a message, in the middle of a run, and the run goes on here to the same bits.
+// node examples/worker.mjs: trains in a worker while this thread stays free. In the middle of the run, the worker sends
+// the result of save() to this thread, which resumes the run with bit-identical results.
 import { isMainThread, parentPort, Worker } from 'node:worker_threads'
 import { adamw, cosine, Optimizer } from 'antigrad'
 import { Generator, mnist } from './data.mjs'
@@ -16,7 +16,7 @@ function start() {
   return new Optimizer(params, adamw({ lr: cosine(3e-3, { steps: STEPS }) }))
 }
 
-/** Trains up to an update. @param {ReturnType<typeof start>} optimizer @param {number} updates */
+/** Trains until the given number of updates. @param {ReturnType<typeof start>} optimizer @param {number} updates */
 function learn(optimizer, updates) {
   while (optimizer.updates < updates) {
     const at = (optimizer.updates * BATCH) % IMAGES
@@ -36,8 +36,8 @@ if (isMainThread) {
   const resumed = learn(Optimizer.load(saved), STEPS)
   const alone = learn(start(), STEPS)
   const same = resumed.params.hidden.weight.every((w, i) => Object.is(w, alone.params.hidden.weight[i]))
-  console.log(`this thread ticked ${ticks} times meanwhile`)
-  console.log(`from update ${saved.updates} on here, to the bits of a run that stayed: ${same}`)
+  console.log(`clock ticks of this thread during training: ${ticks}`)
+  console.log(`resumed after update ${saved.updates}; bit-identical to an uninterrupted run: ${same}`)
   console.log(`accuracy ${network.accuracy(resumed.params, mnist('t10k', 1000))}`)
 } else {
   parentPort?.postMessage(learn(start(), STEPS / 2).save())

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type Plugin, type Rolldown } from 'vite'
 
-/** The equations of the rules, as their sources state them. */
+/** A virtual module with the equations of the rules, which are read from the rules' sources. */
 const equations = {
   name: 'equations',
   resolveId: (id: string) => (id === 'virtual:equations' ? '\0equations' : null),
@@ -14,7 +14,7 @@ const equations = {
   },
 }
 
-/** What the main part needs is asked for as the page is read, and not first once the part that loads it runs. */
+/** Preloads the main module and its imports with the page, before the start module runs and requests them. */
 const early: Plugin = {
   name: 'early',
   transformIndexHtml: {
@@ -37,14 +37,15 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 export default defineConfig(({ mode }) => ({
   root: here('.'),
-  // Relative addresses: the files work from any folder of any host.
+  // Relative URLs work in any folder of any host.
   base: './',
-  // The page runs what the set-up built, as a user's bundler would find it.
+  // The page uses the built package, as a user's bundler would.
   resolve: {
     alias: [
       { find: 'antigrad/fit', replacement: here('../dist/fits/index.js') },
       { find: 'antigrad', replacement: here('../dist/index.js') },
-      // The race has all rules, and with them the catalogue's module, which serves for the core's.
+      // The race uses all rules. Their WebAssembly module (the catalogue) also contains the core, so the core's is
+      // omitted.
       ...(mode === 'fit'
         ? []
         : [{ find: /.*\/webassembly\/core\.js$/, replacement: here('../dist/webassembly/catalogue.js') }]),
@@ -57,13 +58,13 @@ export default defineConfig(({ mode }) => ({
     modulePreload: { polyfill: false },
     rolldownOptions: {
       input: here(mode === 'fit' ? 'fit.html' : 'index.html'),
-      // Whose they are is to be seen, where they lie side by side.
+      // The prefix distinguishes the chunks of the two pages, which share a folder.
       output: { chunkFileNames: `assets/${mode === 'fit' ? 'fit-' : ''}[name]-[hash].js` },
     },
   },
-  // What it loads late is in pieces of their own.
+  // ES modules allow workers to load chunks on demand.
   worker: { format: 'es' },
-  // What is loaded late: else the first visit in development would load the page twice.
+  // Modules loaded on demand are listed here. Otherwise the first visit in development would load the page twice.
   optimizeDeps: { include: ['three', 'mathjs/number'] },
   server: { host: '127.0.0.1' },
   preview: { host: '127.0.0.1' },

@@ -84,7 +84,7 @@ async function begun(page) {
   await page.waitForFunction((updates) => Number(document.querySelector('.timeline').max) >= updates, UPDATES)
   await page.locator('.timeline').fill(String(UPDATES))
   await page.evaluate(() => document.activeElement.blur())
-  await page.getByText('with its numbers').waitFor()
+  await page.getByText('with its values').waitFor()
 }
 
 /** With the 128 colors that suit it best: a third of the size, and no difference that the eye sees. */

@@ -229,7 +229,7 @@ describe.skipIf(!isThere)('workers', () => {
     expect(await merged(store)).toBe(direct)
     for (const telemetry of [null, 7, {}, { tracer: 1 }]) {
       const run = runQueued(plan, { store, url: socket, telemetry: telemetry as never })
-      await expect(run).rejects.toThrow(/^telemetry: expected what BullMQ takes, as new BullMQOtel\(\), got /)
+      await expect(run).rejects.toThrow(/^telemetry: expected a BullMQ telemetry object, such as new BullMQOtel\(\), got /)
     }
   })
 
@@ -310,7 +310,7 @@ describe.skipIf(!isThere)('workers', () => {
     const url = 'redis://someone:secret@127.0.0.1:1'
     const thrown = await runQueued(plan, { store: newStore(), url }).catch((thrown) => thrown)
     expect(thrown).toBeInstanceOf(AntigradError)
-    expect(thrown.message).toMatch(/^no Redis answers at the address of the queue: /)
+    expect(thrown.message).toMatch(/^no Redis server answers at the URL of the queue: /)
     expect(thrown.message).not.toMatch(/secret|someone/)
   })
 })

@@ -238,7 +238,7 @@ describe.skipIf(!isThere)('a store in a bucket', () => {
     expect(await refused(storeResult(store, name, result))).toMatch(/\(status 500\)$/)
     always = 'unconditional'
     expect(await refused(store.check())).toMatch(
-      /: it writes over what is there, as it knows no If-None-Match$/,
+      /: the service overwrites existing objects \(it does not support If-None-Match\)$/,
     )
     always = 'none'
     expect(await refused(bucketStore('s3://nobodys-bucket').check())).toMatch(/NoSuchBucket \(status 404\)$/)
@@ -251,7 +251,7 @@ describe.skipIf(!isThere)('a store in a bucket', () => {
 
   test('is one of those that workers of a queue take', async () => {
     const url = 'redis://127.0.0.1:1'
-    await expect(runQueued(plan, { store: newStore(), url })).rejects.toThrow(/no Redis answers/)
+    await expect(runQueued(plan, { store: newStore(), url })).rejects.toThrow(/no Redis server answers/)
   })
 
   test.skipIf(!hasRedis)(
@@ -284,7 +284,7 @@ test.each(['s3://', 's3:/x', 's3://A/b', 's3://me:secret@bucket/x', 's3://bucket
     const thrown = await status(plan, { store }).catch((thrown) => thrown)
     expect(thrown).toBeInstanceOf(StoreError)
     expect(thrown.message).toBe(
-      'expected a store as s3://bucket/prefix, the bucket 3 to 63 of a-z, 0-9, . and -; credentials come from the environment',
+      'expected a store such as s3://bucket/prefix, with a bucket name of 3 to 63 characters a-z, 0-9, . and -; credentials come from the environment',
     )
   },
 )

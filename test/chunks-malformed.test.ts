@@ -125,11 +125,11 @@ describe('a data server', () => {
 
 describe('addresses', () => {
   test.each([
-    ['http://', 'http://…: expected an address, as https://host/file'],
-    ['https://me:secret@', 'https://…: expected an address, as https://host/file'],
+    ['http://', 'http://…: expected a URL such as https://host/file'],
+    ['https://me:secret@', 'https://…: expected a URL such as https://host/file'],
     [
       'http://me:secret@127.0.0.1:1/x?key=secret',
-      'http://127.0.0.1:1/x: expected an address without a user and a password',
+      'http://127.0.0.1:1/x: expected a URL without a user name and a password',
     ],
   ])('%s is refused, without what is secret', (address, message) => {
     const refused = { status: 2, stdout: '', stderr: `antigrad: ${message}\n` }
@@ -144,7 +144,7 @@ describe('addresses', () => {
     const { status, stderr } = run('run', 'sweep.json', '--store', 's', '--data', 'https://h/x?key=secret')
     expect({ status, stderr }).toEqual({
       status: 2,
-      stderr: 'antigrad: --data: expected none, as the plan has none, got "https://h/x"\n',
+      stderr: 'antigrad: --data: expected no value (the plan has no data), got "https://h/x"\n',
     })
   })
 
@@ -184,8 +184,8 @@ describe('addresses', () => {
       return (await ended).replaceAll(address, 'http://host')
     })
     expect(said).toBe(
-      'antigrad: stopped after 0 of 3 chunks; it goes on with: antigrad run plan.json --store stopped --workers 1 ' +
-        '--data=http://host/a/b (its addresses without credentials)\n',
+      'antigrad: stopped after 0 of 3 chunks; resume with: antigrad run plan.json --store stopped --workers 1 ' +
+        '--data=http://host/a/b (without the credentials of its URLs)\n',
     )
   })
 })
@@ -212,7 +212,7 @@ describe('control characters', () => {
     const controls = /[^\P{Cc}\n]/u
     for (const command of ['status', 'merge', 'run']) {
       const { stdout, stderr } = run(command, 'plan.json', '--store', store)
-      expect(stdout + stderr).toMatch(/node�|set aside/)
+      expect(stdout + stderr).toMatch(/node�|failed/)
       expect(stdout + stderr).not.toMatch(controls)
     }
     const { conflicts, failed } = await status(plan, { store })

@@ -232,7 +232,9 @@ describe('columns', () => {
     expect(refused(safetensors(others))).toMatch(
       /--y: expected a tensor of some.safetensors: "note", "well", "t", got "y"/,
     )
-    expect(refused(safetensors({ ...all, y: F64([1]) }))).toMatch(/expected \d+ numbers, as those before/)
+    expect(refused(safetensors({ ...all, y: F64([1]) }))).toMatch(
+      /expected \d+ values, as in the columns before/,
+    )
     expect(refused(safetensors({ ...all, well: F64(rows.map(({ well }) => well)) }))).toMatch(
       /--group: expected one of .*I64.*, got "well of F64"/,
     )

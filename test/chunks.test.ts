@@ -156,7 +156,7 @@ describe('the command line', () => {
     for (const plan of ['wells.csv', 'same.csv']) {
       const told = run(...FIT, '--plan', plan)
       expect(told).toMatchObject({ status: 2, stdout: '' })
-      expect(told.stderr).toMatch(/^antigrad: --plan: expected another file than .*wells\.csv, which is read/)
+      expect(told.stderr).toMatch(/^antigrad: --plan: expected a file other than .*wells\.csv \(the input\)/)
     }
     expect(readFileSync(at('wells.csv')).equals(table)).toBe(true)
     printed(...FIT, '--plan', 'whole.json', '--chunk-size', '20')
@@ -184,14 +184,14 @@ describe('the command line', () => {
     const store = newStore()
     const { status, stdout, stderr } = run('run', 'poisoned.json', '--store', store, '--workers', '1')
     expect({ status, stdout }).toEqual({ status: 1, stdout: '3 of 4 chunks are done\n' })
-    expect(stderr).toMatch(/chunk 2 is set aside after 3 tries: .*wells.csv: bytes \d+ to \d+ are not those/)
+    expect(stderr).toMatch(/chunk 2 failed after 3 tries: .*wells.csv: bytes \d+ to \d+ differ from the data/)
     const [mark] = filesIn(store).filter((file) => file.endsWith('.failed'))
     expect(JSON.parse(readFileSync(mark, 'utf8'))).toMatchObject({
       index: 2,
       specification: JSON.parse(JSON.stringify(plan.specification)),
     })
     expect(run('run', 'poisoned.json', '--store', store).status).toBe(1)
-    expect(run('merge', 'poisoned.json', '--store', store).stderr).toMatch(/chunk 2 was set aside/)
+    expect(run('merge', 'poisoned.json', '--store', store).stderr).toMatch(/chunk 2 failed/)
     expect(run('status', 'poisoned.json', '--store', store, '--missing')).toMatchObject({
       status: 1,
       stdout: '',
@@ -199,14 +199,14 @@ describe('the command line', () => {
   })
 
   test.each([
-    [[...FIT.slice(0, 6), '--plan', 'x.json'], /--plan: expected --group too/],
-    [[...FIT, '--plan', 'x.json', '--plot', 'x.svg'], /--plot: expected none beside --plan/],
+    [[...FIT.slice(0, 6), '--plan', 'x.json'], /--plan: expected --group as well/],
+    [[...FIT, '--plan', 'x.json', '--plot', 'x.svg'], /--plot: expected no value with --plan/],
     [['run', 'none.json', '--store', 's'], /none.json: ENOENT/],
     [['run', 'plan.json', '--store', 'wells.csv'], /wells.csv: /],
-    [['run', 'plan.json', '--store', 's', '--shard', '3/3'], /k\/n, as in 0\/1000/],
+    [['run', 'plan.json', '--store', 's', '--shard', '3/3'], /k\/n, such as 0\/1000/],
     [
       ['run', 'plan.json', '--store', 's', '--queue', 'env:ANTIGRAD_NONE'],
-      /--queue: expected an address, or env:NAME of a variable that has it, got "env:ANTIGRAD_NONE"/,
+      /--queue: expected a URL, or env:NAME with the URL in an environment variable, got "env:ANTIGRAD_NONE"/,
     ],
     [
       ['run', 'plan.json', '--store', 's', '--queue', 'https://me:secret@host:6379'],
@@ -378,7 +378,7 @@ describe('a store', () => {
     const rejected = expect(merged(plan, store)).rejects
     await rejected.toThrow(StoreError)
     await expect(merged(plan, store)).rejects.toThrow(
-      / chunk 0 has results that differ, by .* \(.*antigrad 0\.1\.0\) and by node-7 \(native avx2, antigrad 0\.1\.0\)/,
+      / chunk 0 has conflicting results, by .* \(.*antigrad 0\.1\.0\) and by node-7 \(native avx2, antigrad 0\.1\.0\)/,
     )
   })
 
@@ -411,7 +411,7 @@ describe('a store', () => {
     const before = await status(plan, { store })
     expect([before.completed.length, before.corrupted.length, before.missing.length]).toEqual([0, 3, 4])
     await expect(merged(plan, store)).rejects.toThrow(
-      /results are damaged of chunks .*; 1 of 4 results are missing/,
+      /corrupted results of chunks .*; 1 of 4 results are missing/,
     )
     await runChunks(plan, { store })
     expect(await merged(plan, store)).toBe(direct)

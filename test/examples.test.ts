@@ -69,7 +69,7 @@ describe('train.mjs', () => {
     writeFileSync(join(folder, 'killed.new'), 'half of')
     const second = await train('killed', 'typescript', 5)
     expect([second.signal, epochs(second)[0]]).toEqual(['SIGKILL', epochs(first).length + 1])
-    expect(second.lines[0]).toMatch(/^goes on after epoch \d of /)
+    expect(second.lines[0]).toMatch(/^resuming after epoch \d from /)
     const last = await train('killed', 'native')
     expect(epochs(last).at(-1)).toBe(10)
     expect(last.lines.slice(-2)).toEqual(whole.lines.slice(-2))
@@ -78,7 +78,7 @@ describe('train.mjs', () => {
   test('does not go on with other settings', async () => {
     expect(await train('short', 'native', undefined, 1)).toMatchObject({ status: 0 })
     const { status, errors } = await train('short', 'native', undefined, 2)
-    expect([status, errors]).toEqual([1, expect.stringContaining('is another run')])
+    expect([status, errors]).toEqual([1, expect.stringContaining('belongs to another run')])
   })
 })
 

@@ -212,7 +212,7 @@ describe('JSON lines', () => {
     expect(head.split(/ +/)).toEqual(['g', 'rows', 'c', 'from', 'to', 'χ²'])
     expect(first.split(/ +/).slice(3, 5).map(Number)).toEqual([low, high].map(digits))
     expect(run(args).stdout).toMatch(
-      /^shared +value +error +95 % *\na +\S+ +\S+ +\S+ +\S+\nb\[P 1\] +\S+ +\S+ +\S+ +\S+\nb\[P 2\] /,
+      /^shared +value +error +95% *\na +\S+ +\S+ +\S+ +\S+\nb\[P 1\] +\S+ +\S+ +\S+ +\S+\nb\[P 2\] /,
     )
   })
 
@@ -463,12 +463,12 @@ describe('rows that are no numbers', () => {
       ...{ env, cwd: folder, encoding: 'utf8' },
     })
     expect(stderr.trimEnd().split('\n')).toEqual([
-      'antigrad: holes.csv: line 3: x is "NaN", no number: the row is left out',
-      'antigrad: holes.csv: line 5: x is empty: the row is left out',
-      'antigrad: holes.csv: line 6: the y is "Infinity", no number: the row is left out',
-      'antigrad: holes.csv: line 8: the y is empty: the row is left out',
-      'antigrad: holes.csv: line 9: the y is empty: the row is left out',
-      'antigrad: holes.csv: and 4 more: 9 of 12 rows are left out',
+      'antigrad: holes.csv: line 3: x is "NaN", no number: the row was dropped',
+      'antigrad: holes.csv: line 5: x is empty: the row was dropped',
+      'antigrad: holes.csv: line 6: the y is "Infinity", no number: the row was dropped',
+      'antigrad: holes.csv: line 8: the y is empty: the row was dropped',
+      'antigrad: holes.csv: line 9: the y is empty: the row was dropped',
+      'antigrad: holes.csv: and 4 more: 9 of 12 rows were dropped',
     ])
     const { values } = fitOne(models.line(), { x: [1, 2, 3], y: [2, 4, 7] })
     expect({ status, ...JSON.parse(stdout) }).toMatchObject({ status: 0, values, observations: 3 })
@@ -497,14 +497,14 @@ describe('rows that are no numbers', () => {
     const { stdout, stderr } = run(`some.csv --drop-invalid ${args}`, model)
     expect(stdout).not.toBe('')
     const said = stderr.split('\n').filter((line) => line.includes('some.csv'))
-    expect(said).toEqual(told.map((reason) => `antigrad: some.csv: ${reason}: the row is left out`))
+    expect(said).toEqual(told.map((reason) => `antigrad: some.csv: ${reason}: the row was dropped`))
   })
 
   test('where none is left there is no fit', () => {
     write('some.csv', 'x,y\na,1\nb,2\n')
     const { status, stdout, stderr } = run('some.csv --drop-invalid', 'line')
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
-    expect(stderr).toMatch(/line 2: .*\n.*line 3: .*\nantigrad: some.csv: no row is left to be fitted\n$/)
+    expect(stderr).toMatch(/line 2: .*\n.*line 3: .*\nantigrad: some.csv: there are no rows left to fit\n$/)
   })
 })
 
@@ -553,11 +553,11 @@ describe('what makes no sense: status 2, one line on stderr, nothing on stdout',
     ['decay.csv --x =t', MODEL, 'Expected a name, or name=column'],
     ['decay.csv --x t --y z', MODEL, '--y: expected a column of decay.csv: "t", "y", "g", got "z"'],
     ['decay.csv --x t --group z', MODEL, '--group: expected a column'],
-    ['decay.csv --x t --shared b', MODEL, '--shared: expected --group too'],
+    ['decay.csv --x t --shared b', MODEL, '--shared: expected --group as well'],
     [
       'decay.csv --x t --group g --shared b --correlations',
       MODEL,
-      '--correlations: expected none beside --shared',
+      '--correlations: expected no value with --shared',
     ],
     ['decay.csv --x t --group g --shared b:nobody', MODEL, '--shared: expected a column of decay.csv'],
     ['decay.csv --x t --group g --shared b:t', MODEL, '--shared: expected one t in all rows of A'],
@@ -574,14 +574,18 @@ describe('what makes no sense: status 2, one line on stderr, nothing on stdout',
     ['decay.csv --x t --loss-scale 0', MODEL, 'Expected a number > 0'],
     [`decay.csv --x t ${STARTS} --max-iterations 0`, MODEL, 'maxIterations: expected an integer ≥ 1'],
     ['decay.csv --x t --engine gpu', MODEL, 'native, wasm, typescript'],
-    ['decay.csv --x t --delimiter ,,', MODEL, 'Expected a character, or tab'],
+    ['decay.csv --x t --delimiter ,,', MODEL, 'Expected a single character, or tab'],
     ['decay.csv --x t --decimal ;', MODEL, 'Allowed choices are ., ,'],
     ['decay.csv --x t --plot fit.jpg', MODEL, 'ends in .svg or .png'],
-    ['decay.csv --x t --x b --plot fit.svg', MODEL, '--plot: expected one column --x to draw over, got 2'],
+    [
+      'decay.csv --x t --x b --plot fit.svg',
+      MODEL,
+      '--plot: expected exactly one --x column (the horizontal axis), got 2',
+    ],
     [
       'decay.csv --x t --group y --plot fit.svg',
       MODEL,
-      '--plot: expected at most 24 groups in a picture, got 60',
+      '--plot: expected at most 24 groups in a plot, got 60',
     ],
   ])('%s %s', (args, model, message) => {
     const { status, stdout, stderr } = run(args, model)
@@ -597,7 +601,7 @@ describe('the table', () => {
     const { status, stdout, stderr } = run('decay.csv --x t --start b=1 --fixed c=0.5')
     expect({ status, stderr }).toEqual({
       status: 0,
-      stderr: 'antigrad: a starts at 1, as --start does not say otherwise\n',
+      stderr: 'antigrad: a starts at 1 by default (--start sets other values)\n',
     })
     const found = fitOne(
       expression(MODEL),
@@ -611,7 +615,7 @@ describe('the table', () => {
       return [name, short(values[name], 8), short(errors[name], 3), ...ends].join(' ')
     }
     const text = stdout.split('\n').map((line) => line.trim().replace(/ +/g, ' '))
-    expect(text.slice(0, 5)).toEqual(['value error 95 % from to', row('a'), row('b'), 'c 0.5 fixed', ''])
+    expect(text.slice(0, 5)).toEqual(['value error 95% from to', row('a'), row('b'), 'c 0.5 fixed', ''])
     expect(text[5]).toContain(`χ² ${short(chiSquared)}, `)
     expect(text[5]).toContain(`R² ${short(rSquared)}, `)
     expect(text.slice(6)).toEqual([`60 rows, 2 parameters; converged after ${evaluations} evaluations`, ''])
@@ -735,7 +739,7 @@ describe('what follows from the fit', () => {
     const { status, stderr } = run(`decay.csv --x t --expr c=a/d --start a=1,b=1`)
     expect({ status, stderr }).toEqual({
       status: 0,
-      stderr: 'antigrad: d starts at 1, as --start does not say otherwise\n',
+      stderr: 'antigrad: d starts at 1 by default (--start sets other values)\n',
     })
   })
 
@@ -862,7 +866,7 @@ describe('Ctrl-C', () => {
       .map((line) => JSON.parse(line))
     expect(status).toBe(130)
     expect(stderr).toBe(
-      `antigrad: stopped before all 4,000 fits were done: those of ${found.length.toLocaleString('en')} groups follow\n`,
+      `antigrad: stopped before all 4,000 fits were done: the fits of ${found.length.toLocaleString('en')} groups follow\n`,
     )
     expect(found.length).toBeLessThan(4000)
     const other = fitOne(expression(MODEL), { t, y }, { start, tolerance: 1e-10 })
@@ -989,7 +993,7 @@ describe('the picture', () => {
     const { status, stderr } = run('doses.csv --sigma s --log-x --log-y --plot doses.svg', 'four-p-l')
     expect({ status, stderr }).toEqual({
       status: 0,
-      stderr: 'antigrad: --log-x: 1 number is not above 0, and not drawn\n',
+      stderr: 'antigrad: --log-x: 1 value is not positive and cannot be drawn\n',
     })
     const elements = elementsOf(readFileSync(join(folder, 'doses.svg'), 'utf8'))
     const marks = (anchor: string) =>
@@ -1035,7 +1039,7 @@ describe('the picture', () => {
     const { status: refused, stderr: why } = run('below.csv --log-x --plot below.svg', 'line')
     expect([refused, why]).toEqual([
       2,
-      'antigrad: --log-x: expected some number above 0 to be drawn, got "none"\n',
+      'antigrad: --log-x: expected at least one positive value to draw, got "none"\n',
     ])
   })
 
@@ -1089,7 +1093,7 @@ describe('the picture', () => {
     write('huge.csv', 'x,y\n-1e308,1\n0,2\n1e308,3\n')
     const { status, stderr } = run('huge.csv --plot huge.svg', 'line')
     expect(status).toBe(2)
-    expect(stderr).toContain('numbers from -1e+308 to 1e+308 are too far apart to be drawn')
+    expect(stderr).toContain('numbers from -1e+308 to 1e+308 are too far apart to draw')
     expect(existsSync(join(folder, 'huge.svg'))).toBe(false)
   })
 

@@ -346,7 +346,7 @@ describe('runs that go wrong', () => {
 
   test('one that leaves for good is said to be out of view', () => {
     const all = texts(parse(plotted('--rule adam --function saddle --max-iterations 100')))
-    expect(all).toContain('still moving, out of view')
+    expect(all).toContain('not converged, out of view')
   })
 
   test('one that gets nowhere is said to have stalled', () => {
@@ -372,7 +372,7 @@ describe('runs that go wrong', () => {
   test('a run without an update, or that stands still, is a picture too', () => {
     const root = parse(plotted('--rule adam --start 1,1 --max-iterations 5'))
     expect(texts(root)).toContain('converged, F = 0')
-    expect(texts(parse(plotted('--rule adam --max-iterations 0')))).toContain('still moving, F = 12.5')
+    expect(texts(parse(plotted('--rule adam --max-iterations 0')))).toContain('not converged, F = 12.5')
   })
 })
 
@@ -642,10 +642,10 @@ describe('what makes no sense: status 2, one line on stderr, no file, and nothin
     ['plot -o', 'argument missing'],
     ['plot -o a.gif', 'a name that ends in .svg or .png'],
     ['plot -o svg', 'a name that ends in .svg or .png'],
-    ['plot -o nowhere/a.svg', 'There is no folder nowhere.'],
-    ['plot -o file/a.svg', 'There is no folder file.'],
-    ['plot -o folder.svg', 'It is a folder.'],
-    ['plot -o a.svg/', 'It is a folder.'],
+    ['plot -o nowhere/a.svg', 'The folder nowhere does not exist.'],
+    ['plot -o file/a.svg', 'The folder file does not exist.'],
+    ['plot -o folder.svg', 'The path is a folder.'],
+    ['plot -o a.svg/', 'The path is a folder.'],
     ['plot -o a.svg bogus', 'too many arguments'],
     ['plot -o a.svg --function sphere', 'styblinski-tang'],
     ['plot -o a.svg --rule bogus', 'nesterov-shifted'],
@@ -692,7 +692,7 @@ describe('what makes no sense: status 2, one line on stderr, no file, and nothin
   // A race looks at its engines first, which compiles.
   test.each([
     ['race --plot a.gif', 'a name that ends in .svg or .png'],
-    ['race --plot nowhere/a.png', 'There is no folder nowhere.'],
+    ['race --plot nowhere/a.png', 'The folder nowhere does not exist.'],
     ['race --plot a.svg --start 1e200,0', 'start: expected a point around which the function can be drawn'],
     ['race --plot a.svg --rule adam --lr -1', 'adam: lr: expected a finite number ≥ 0'],
   ])('antigrad %s', (args, expected) => {

@@ -56,7 +56,7 @@ test('lora.mjs: an adapter learns beside a base that stays', () => {
   expect(turned).toBeLessThan(0.4)
   expect(numbers).toBeLessThan(beside / 3)
   expect(numbersIn(adapted)[0]).toBeGreaterThan(0.8)
-  expect(same).toBe('the base is as it was: true')
+  expect(same).toBe('the base is unchanged: true')
 })
 
 test('average.mjs: the average is better than the last parameters after each epoch', () => {
@@ -99,14 +99,14 @@ test('jax.mjs: gradients of jax-js train as those by hand do', () => {
 test('worker.mjs: this thread stays free, and the run goes on here to the same bits', () => {
   const [ticks, same, accuracy] = linesOf('worker.mjs')
   expect(numbersIn(ticks)[0]).toBeGreaterThan(5)
-  expect(same).toBe('from update 90 on here, to the bits of a run that stayed: true')
+  expect(same).toBe('resumed after update 90; bit-identical to an uninterrupted run: true')
   expect(numbersIn(accuracy)[0]).toBeGreaterThan(0.8)
 })
 
 test('service.mjs: 1,000 curves a request, and another is answered meanwhile', () => {
   const [fits, other, away, wrong, many] = linesOf('service.mjs')
-  expect(fits).toMatch(/^1000 of 1000 converged; the first: EC50 0\.45\d* ± 0\.0\d+$/)
-  expect(other).toBe('another request was answered meanwhile: well')
+  expect(fits).toMatch(/^1000 of 1000 fits converged; first EC50: 0\.45\d* ± 0\.0\d+$/)
+  expect(other).toBe('another request was answered in the meantime: well')
   expect(numbersIn(away)[0]).toBeLessThan(1000)
   expect(wrong).toMatch(/^400: data: y\[0\]\[0\]: expected a number, got "one"$/)
   expect(many).toBe('400: expected at most 10000 curves, got 10001')

@@ -1,8 +1,8 @@
-/** What pages do with their address. */
+/** Functions for the page's address, which both pages share. */
 
 import { h } from './dom.js'
 
-/** What could not be used of the address. */
+/** Shows the invalid parts of the address. */
 export function showProblems(problems: readonly string[]): void {
   const box = document.getElementById('problems') as HTMLElement
   box.hidden = problems.length === 0
@@ -16,31 +16,33 @@ export function showProblems(problems: readonly string[]): void {
   )
 }
 
-/** Copies the link to what an address describes, and says so. */
+/** Copies the link for a hash, and returns a sentence on the outcome. */
 export async function copyLink(hash: string, what: string): Promise<string> {
   history.replaceState(null, '', `#${hash}`)
   try {
     await navigator.clipboard.writeText(location.href)
     return `The link to this ${what} is copied.`
   } catch {
-    return 'The browser does not allow copying: take the link from the address bar.'
+    return 'The browser does not allow copying: copy the link from the address bar.'
   }
 }
 
 let remembering: ReturnType<typeof setTimeout> | undefined
 
-/** Writes the state into the address, not at every move: browsers refuse that. */
+/** Writes the state into the address after a delay, because browsers limit the rate of such changes. */
 export function remember(hash: () => string): void {
   clearTimeout(remembering)
   remembering = setTimeout(() => history.replaceState(null, '', `#${hash()}`), 150)
 }
 
-/** Tells of each other address that is gone to. By then the page may have written its own over it. */
+/**
+ * Calls `show` for each new address. The event's URL is used, because the page may have overwritten the address bar.
+ */
 export function onOtherAddress(show: (hash: string) => void): void {
   addEventListener('hashchange', ({ newURL }) => show(new URL(newURL).hash))
 }
 
-/** A part of it as text; as it is where it is no code. */
+/** Decodes a part of an address; a part that is not valid percent-encoding is returned unchanged. */
 export function decodePart(text: string): string {
   try {
     return decodeURIComponent(text)

@@ -1,4 +1,4 @@
-/** Runs pieces of a picture of basins, beside the page. */
+/** A worker that computes pieces of a basin plot. */
 
 import {
   expression,
@@ -13,10 +13,10 @@ import { CONVERGED, DIVERGED, type OutcomePoints, UNFINISHED } from './outcomes.
 import { build, CUSTOM, type RuleEntry } from './rules.js'
 import { readSchedules } from './schedules.js'
 
-/** What all pieces of a picture have in common. */
+/** The properties that all pieces of a plot share. */
 export interface OutcomeTask {
   readonly text: string
-  /** Built here, since a rule alone does not bring what it is made of. */
+  /** The entry, from which the worker builds the rule: a rule cannot be sent to a worker completely. */
   readonly entry: RuleEntry
   readonly options: MinimizeManyOptions
 }
@@ -37,7 +37,7 @@ readSchedules()
 
 let stop = new AbortController()
 
-// A new order, or none, ends the one at hand.
+// A new job, or null, aborts the current one.
 addEventListener('message', async ({ data }: MessageEvent<OutcomeJob | null>) => {
   stop.abort()
   if (data === null) return

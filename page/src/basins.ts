@@ -1,4 +1,4 @@
-/** The picture of basins: which minimum a rule reaches from each start in view; loaded when it is opened. */
+/** The basin plot: the minimum that a rule reaches from each starting point in view. It is loaded on demand. */
 
 import type { Point, View } from 'antigrad'
 import { getMessage } from '../../dist/core/errors.js'
@@ -24,14 +24,14 @@ import { stateObjectiveText } from './texts.js'
 import { theme } from './theme.js'
 import { WorkerPool } from './worker-pool.js'
 
-/** Minima that have a line of their own, and a number on the map. */
+/** Maximum number of minima with a row in the table and a number on the map. */
 const LINES = 12
 const SLIDER = { min: '-5', max: '1', step: '0.02' }
 const engines: Readonly<Record<string, string>> = { wasm: 'WebAssembly', typescript: 'TypeScript' }
 const percent = (part: number) =>
   part > 0 && part < 0.001
-    ? 'below 0.1 %'
-    : `${(100 * part).toLocaleString('en', { maximumFractionDigits: 1 })} %`
+    ? 'below 0.1%'
+    : `${(100 * part).toLocaleString('en', { maximumFractionDigits: 1 })}%`
 
 export class Basins {
   readonly #racer = h('select')
@@ -49,29 +49,29 @@ export class Basins {
   readonly #pixels = new ImageData(SIDE, SIDE)
   readonly #crew = new WorkerPool()
   #race: Race | null = null
-  /** The racer whose basins are shown. */
+  /** Index of the racer whose basins are displayed. */
   #number = 0
-  /** What is drawn or about to be; another one begins anew. */
+  /** Key of the current plot. A plot with another key starts over. */
   #key = ''
   #isOver = false
   #name = ''
   #outcomes: Outcomes | null = null
   #begun = 0
-  /** The minima of a function in a view. */
+  /** The minima that a scouting run has found for a function in a view. */
   #scouted: { readonly place: string; readonly minima: readonly Point[] } = { place: '', minima: [] }
   #isWaiting = false
 
   /**
-   * @param onMove is told from where to race
-   * @param onEntries is told of another learning rate
+   * @param onMove called with a new starting point for the race
+   * @param onEntries called with the entries when the learning rate changes
    */
   constructor(
     frame: HTMLElement,
     onMove: (start: Point) => void,
     onEntries: (entries: readonly RuleEntry[]) => void,
   ) {
-    this.#progress.setAttribute('aria-label', 'Progress of the basins')
-    const heads = ['Ends at', 'F there', 'Share of starts'].map((text) => h('th', { scope: 'col' }, text))
+    this.#progress.setAttribute('aria-label', 'Basin plot progress')
+    const heads = ['End point', 'F', 'Share of starts'].map((text) => h('th', { scope: 'col' }, text))
     const table = h('table', {}, this.#scale, h('thead', {}, h('tr', {}, ...heads)), this.#rows)
     frame.replaceChildren(
       h(
@@ -89,22 +89,18 @@ export class Basins {
         h(
           'figure',
           {},
-          h('figcaption', {}, 'Each start in the color of its minimum: click to race from there'),
+          h('figcaption', {}, 'Each starting point has the color of its minimum; click to race from there'),
           this.#map,
           this.#readout,
         ),
-        h(
-          'div',
-          { className: 'found', tabIndex: 0, role: 'region', 'aria-label': 'Minima that were found' },
-          table,
-        ),
+        h('div', { className: 'found', tabIndex: 0, role: 'region', 'aria-label': 'Minima found' }, table),
       ),
     )
     this.#racer.addEventListener('change', () => {
       this.#number = this.#racer.selectedIndex
       if (this.#race) this.show(this.#race)
     })
-    // The picture follows at once; the race, when the slider is let go.
+    // The plot follows the slider at once. The race restarts when the slider is released.
     this.#rate.addEventListener('input', () => void this.#begin(this.#changed()))
     this.#rate.addEventListener('change', () => {
       const { entries } = (this.#race as Race).state
@@ -124,7 +120,7 @@ export class Basins {
     new ResizeObserver(() => this.#drawMarks()).observe(this.#map)
   }
 
-  /** Of a race's state; begins anew where something has changed but the start. */
+  /** Displays the basins of a race; starts over if anything except the starting point has changed. */
   show(race: Race): void {
     this.#race = race
     const { entries } = race.state
@@ -142,13 +138,13 @@ export class Basins {
     void this.#begin(entry)
   }
 
-  /** Ends what is not finished; `show` begins it anew. */
+  /** Stops an unfinished plot; `show` starts it again. */
   stop(): void {
     this.#crew.stop()
     if (!this.#isOver) this.#key = ''
   }
 
-  /** In other colors. */
+  /** Redraws after a change of theme. */
   redraw(): void {
     if (this.#outcomes) this.#draw()
     this.#drawMarks()
@@ -167,7 +163,7 @@ export class Basins {
     this.#rate.setAttribute('aria-valuetext', this.#rateText.textContent)
   }
 
-  /** Ends what another key has begun. */
+  /** Stops the plot of another key. */
   #restart(key: string, entry: RuleEntry): void {
     this.#key = key
     this.#isOver = false
@@ -189,7 +185,7 @@ export class Basins {
     if (key === this.#key) return
     this.#restart(key, entry)
     if (build(entry).clip.norm !== undefined) {
-      this.#refuse(`many runs at once can be clipped by value, not by norm, as ${this.#name} is`)
+      this.#refuse(`basins support clipping by value, not by norm, which ${this.#name} uses`)
       return
     }
     let text: string
@@ -204,7 +200,7 @@ export class Basins {
     const failed = (message: string, isOfRule: boolean) =>
       this.#refuse(
         isOfRule
-          ? `many runs at once are for elementwise rules of one stage, and ${this.#name} is none`
+          ? `basins support only elementwise rules of one stage, and ${this.#name} is not one`
           : message,
       )
     const run = (known: readonly Point[]) => {
@@ -212,7 +208,7 @@ export class Basins {
       this.#crew.start({ text, entry, options: { tolerance, maxIterations } }, view, {
         found: (piece, ends) => {
           outcomes.take(piece, ends)
-          // Until now the old picture stands.
+          // The previous plot stays visible until the first piece of the new one arrives.
           this.#outcomes = outcomes
           this.#wake()
         },
@@ -225,8 +221,8 @@ export class Basins {
       run(this.#scouted.minima)
       return
     }
-    // The coarsest picture of a rule that comes to rest: minima keep their colors whichever rule is shown,
-    // and those that go round one for ever are at it.
+    // A coarse scouting plot with a rule that converges finds the minima first. Their colors are then the same for all
+    // rules, and runs that circle a minimum forever can be assigned to it.
     const scouted = new Outcomes(view, minima, distance)
     this.#crew.start({ text, entry: scout(view), options: { maxIterations: 3000 } }, view, {
       found: (piece, ends) => {
@@ -245,10 +241,10 @@ export class Basins {
     const workers = this.#crew.size === 1 ? 'a worker' : `${this.#crew.size} workers`
     this.#status.textContent =
       `Done: ${formatCount(SIDE * SIDE)} starts of ${this.#name} in ${seconds} s, ` +
-      `by ${engines[engine] ?? engine} in ${workers}.${this.#unfinished()}`
+      `on ${engines[engine] ?? engine} in ${workers}.${this.#unfinished()}`
   }
 
-  /** What it means where many have not converged. */
+  /** A hint if many runs have not converged. */
   #unfinished(): string {
     const { counts, done } = this.#outcomes as Outcomes
     const part = counts[UNFINISHED] / done
@@ -256,7 +252,7 @@ export class Basins {
     const { maxIterations, distance } = (this.#race as Race).state
     return (
       ` ${percent(part)} have not converged: after ${formatCount(maxIterations)} updates they still move, and no minimum is within ` +
-      `${formatNumber(distance)}. A larger rate, more updates or a greater distance would let them converge.`
+      `${formatNumber(distance)}. A larger learning rate, more updates or a larger success radius may help.`
     )
   }
 
@@ -290,8 +286,8 @@ export class Basins {
     this.#coarse.textContent = `${formatCount(done)} starts`
     this.#scale.textContent =
       slow > fast
-        ? `Strong after ${formatCount(fast)} updates or fewer, faint after ${formatCount(slow)} or more`
-        : `All by ${formatCount(fast)} updates`
+        ? `Strong color: at most ${formatCount(fast)} updates; faint color: at least ${formatCount(slow)}`
+        : `All runs end after ${formatCount(fast)} updates`
     const found = this.#found()
     this.#rows.replaceChildren(...this.#lines(found))
     const shares = [...found.slice(0, LINES), ...otherOutcomes].map(({ kind, title }) => {
@@ -306,7 +302,7 @@ export class Basins {
     this.#read()
   }
 
-  /** Minima, those that most starts reach first. */
+  /** The minima, sorted by the number of starting points that reach them. */
   #found(): LegendLine[] {
     const { minima, counts } = this.#outcomes as Outcomes
     return minima
@@ -333,7 +329,7 @@ export class Basins {
     const others = found.slice(LINES)
     if (others.length > 0) {
       const count = others.reduce((sum, { kind }) => sum + counts[kind], 0)
-      lines.push(row('', `${others.length} others`, '', count))
+      lines.push(row('', `${others.length} other minima`, '', count))
     }
     for (const { kind, title = '' } of otherOutcomes) {
       if (counts[kind] > 0) lines.push(row(this.#patch(kind), title, '', counts[kind]))
@@ -341,7 +337,7 @@ export class Basins {
     return lines
   }
 
-  /** How an outcome is drawn, from fast to slow. */
+  /** A sample of an outcome's colors, from fast to slow. */
   #patch(kind: number): HTMLCanvasElement {
     const [width, height] = [40, 16]
     const canvas = h('canvas', { className: 'swatch', width, height, 'aria-hidden': 'true' })
@@ -358,7 +354,7 @@ export class Basins {
     return canvas
   }
 
-  /** Axes, the minima by number, and the race's start. */
+  /** Draws the axes, the numbers of the minima and the starting point of the race. */
   #drawMarks(): void {
     const { clientWidth, clientHeight } = this.#map
     if (!this.#race || clientWidth === 0) return
@@ -397,7 +393,7 @@ export class Basins {
     return formatPoint((this.#race as Race).landscape.view, point)
   }
 
-  /** Says what becomes of a start; of the race's own where none is pointed at. */
+  /** Describes the outcome of a starting point, by default of the race's. */
   #read(point: Point | null = null): void {
     const outcomes = this.#outcomes
     const { state, landscape } = this.#race as Race
@@ -412,17 +408,17 @@ export class Basins {
     const what =
       kind >= FIRST
         ? `reaches minimum ${kind - FIRST + 1}, ${this.#named(outcomes.minima[kind - FIRST].point)}, and stops ${after}`
-        : { [DIVERGED]: `diverges ${after}`, [CONVERGED]: `comes to rest at ${end} ${after}` }[kind]
-    this.#readout.textContent = `From ${this.#named(from)} it ${what ?? `is still at ${end} ${after}`}.`
+        : { [DIVERGED]: `diverges ${after}`, [CONVERGED]: `converges to ${end} ${after}` }[kind]
+    this.#readout.textContent = `From ${this.#named(from)} the run ${what ?? `is still at ${end} ${after}`}.`
   }
 }
 
-/** Its steps are small in the view. */
+/** The scouting rule: Adam with steps that are small in the view. */
 function scout([x0, x1, y0, y1]: View): RuleEntry {
   return { rule: 'adam', options: { lr: Math.min(x1 - x0, y1 - y0) / 500 } }
 }
 
-/** A line of the table; a minimum is named by where it is. */
+/** A row of the table. Minima have no title: they are named by their position. */
 interface LegendLine {
   readonly kind: number
   readonly title?: string

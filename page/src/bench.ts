@@ -1,4 +1,4 @@
-/** The tab that times the engines. */
+/** The tab that measures the engines. */
 
 import { type EngineName, engines, type Rule } from 'antigrad'
 import uPlot from 'uplot'
@@ -14,10 +14,10 @@ const titles: Readonly<Record<SubjectName, string>> = {
   native: 'Rust as a Node addon',
   wasm: 'Rust as WebAssembly',
   typescript: 'TypeScript',
-  loop: 'a plain loop',
+  loop: 'plain JavaScript loop',
 }
 
-/** Sizes of which a step is told as well: there most of it is the call. */
+/** Up to this size, the table also shows the time per step, which consists mostly of the call's overhead. */
 const SMALL = 1000
 
 export class Bench {
@@ -33,16 +33,16 @@ export class Bench {
     className: 'report',
     tabIndex: 0,
     role: 'region',
-    'aria-label': 'Report of the engines',
+    'aria-label': 'Engine report',
   })
   #plot: uPlot | null = null
   #found: readonly Measurement[] = []
-  /** Whether what was found is of matrices. */
+  /** Whether the measurements are of matrix parameters. */
   #areMatrices = false
   #stop = new AbortController()
 
   constructor() {
-    this.#progress.setAttribute('aria-label', 'Progress of the measurement')
+    this.#progress.setAttribute('aria-label', 'Measurement progress')
     const controls = h(
       'div',
       { className: 'row controls' },
@@ -54,19 +54,19 @@ export class Bench {
     this.element = h(
       'div',
       { className: 'bench' },
-      h('h2', {}, 'The engines in this browser'),
+      h('h2', {}, 'Engines in this browser'),
       h(
         'p',
         { className: 'hint' },
-        'How long an update takes, with the gradient in place, in float32: the median of nine rounds, in ' +
-          'which the engines take turns. All engines give the same bits. For gradientDescent, momentum and adam ' +
-          'there is a loop as a program without a library has it, which promises no bits. ' +
-          `${matrixRules.join(', ')}: parameters are a square matrix.`,
+        'Time per update in float32, without the computation of the gradient: the median of nine rounds in ' +
+          'which the engines take turns. All engines compute the same bits. For gradientDescent, momentum and adam ' +
+          'there is also a plain JavaScript loop, whose bits may differ. ' +
+          `The parameters of ${matrixRules.join(', ')} are a square matrix.`,
       ),
       controls,
       this.#status,
       h('div', { className: 'columns' }, h('figure', {}, this.#chart), this.#results),
-      h('h2', {}, 'What runs here'),
+      h('h2', {}, 'Available engines'),
       this.#report,
     )
     this.#run.addEventListener('click', () => void this.#measure())
@@ -74,7 +74,7 @@ export class Bench {
     new ResizeObserver(() => this.#plot?.setSize(this.#size)).observe(this.#chart)
   }
 
-  /** When the tab is first seen: the report loads the engines. */
+  /** Shows the engine report when the tab is first opened, because the report loads the engines. */
   open(): void {
     if (this.#report.childElementCount > 0) return
     const rows = Object.entries(engines()).map(([name, { available, reasons, instructionSets }]) =>
@@ -82,11 +82,11 @@ export class Bench {
         'tr',
         {},
         h('th', { scope: 'row' }, titles[name as EngineName]),
-        h('td', {}, available ? 'runs' : 'does not run'),
+        h('td', {}, available ? 'available' : 'unavailable'),
         h('td', {}, reasons.join('; ') || instructionSets.join(', ') || 'portable'),
       ),
     )
-    const heads = ['Engine', 'Here', 'How, or why not'].map((text) => h('th', { scope: 'col' }, text))
+    const heads = ['Engine', 'Status', 'Details'].map((text) => h('th', { scope: 'col' }, text))
     this.#report.append(
       h('table', {}, h('thead', {}, h('tr', {}, ...heads)), h('tbody', {}, ...rows)),
       h('p', { className: 'hint' }, `${navigator.userAgent}, ${navigator.hardwareConcurrency} threads`),
@@ -123,7 +123,7 @@ export class Bench {
         ? 'Canceled.'
         : `Done: ${rule} on ${runs.map((name) => titles[name]).join(' and ')}.`
     } catch (thrown) {
-      this.#status.textContent = `It failed: ${getMessage(thrown)}.`
+      this.#status.textContent = `The measurement failed: ${getMessage(thrown)}.`
     }
     this.#run.disabled = false
     this.#cancel.disabled = true
@@ -172,12 +172,12 @@ export class Bench {
         ? [
             table('Nanoseconds per parameter', all, (size) => size),
             table(
-              'Nanoseconds a step',
+              'Nanoseconds per step',
               all.filter((size) => size <= SMALL),
               () => 1,
             ),
           ]
-        : [h('p', { className: 'hint' }, 'Nothing measured yet: it takes a few seconds.')]),
+        : [h('p', { className: 'hint' }, 'No measurements yet: press Measure, and wait a few seconds.')]),
     )
     this.#plot?.destroy()
     const series = names.map((name) => all.map((size) => at(name, size, size)))

@@ -1,4 +1,4 @@
-/** The map: contours, the minima as stars, the racers' paths and names, and the start, which can be dragged. */
+/** The map: contours, minima as stars, the paths and names of the racers, and the draggable starting point. */
 
 import type { Point, View } from 'antigrad'
 import { ticks } from 'd3-array'
@@ -12,22 +12,22 @@ import type { Race, Racer } from './race.js'
 import { drawMark, getStyle, theme } from './theme.js'
 
 const MARGIN = { left: 38, right: 8, top: 8, bottom: 24 }
-/** Pixels by which a pointer that is held moves before it drags. */
+/** Number of pixels that a pressed pointer must move before a drag begins. */
 const STILL = 4
 const LABEL = { font: '600 12px system-ui, sans-serif', height: 16, edge: 3 }
 /**
- * Memory of the processor's: a browser without a graphics card, which emulates one, draws these few lines at half the
- * pace else (WebKit: 55 frames a second, not 20 to 37).
+ * Keeps the canvas in main memory. Browsers that emulate a graphics card otherwise draw these few lines at half the
+ * speed (WebKit: 20 to 37 instead of 55 frames per second).
  */
 const PLAIN = { willReadFrequently: true } as const
 const readableContext = (canvas: HTMLCanvasElement) =>
   canvas.getContext('2d', PLAIN) as CanvasRenderingContext2D
-/** Half the side of a mark with its edge. */
+/** Half the side length of a mark including its outline. */
 const MARK_RADIUS = 11
-/** Pixels of the arrows that have no scale. */
+/** Lengths in pixels of the arrows that show only a direction, and the minimum length of a step's arrow. */
 const ARROW = { gradient: 46, velocity: 34, least: 12 }
 
-/** Where in an element of some size a view is drawn. */
+/** The box of the plot in an element of the given size. */
 export const computePlotBox = (width: number, height: number) => ({
   left: MARGIN.left,
   top: MARGIN.top,
@@ -36,23 +36,23 @@ export const computePlotBox = (width: number, height: number) => ({
 })
 export type PlotBox = ReturnType<typeof computePlotBox>
 
-/** A point, and what pulls it: the slope there, the velocity before, the step that follows. */
+/** The gradient at a point, and the velocity of the rule before the next step. */
 export interface Pull {
   readonly gradient: Point
   readonly velocity: Point | null
 }
 
-/** How the start was moved: while it is held, let go, by a key, or by a click, which is to run. */
+/** How the start was moved: by a drag in progress, a finished drag, a key, or a click (which also plays the race). */
 export type StartMove = 'held' | 'done' | 'key' | 'click'
 
-/** How an arrow is drawn. */
+/** The style of an arrow. */
 interface ArrowStyle {
   readonly color: string
   readonly width: number
   readonly dash?: number[]
 }
 
-/** A small picture that is drawn once, and then copied. */
+/** A small image that is drawn once and then copied. */
 interface Sprite {
   readonly picture: HTMLCanvasElement
   readonly width: number
@@ -61,11 +61,11 @@ interface Sprite {
 
 export class ContourPlot {
   readonly element: HTMLElement
-  /** What is seen: the paths' layer with points and names on it. */
+  /** The visible canvas: the layer of paths, with points and names on top. */
   readonly #picture = h('canvas', { 'aria-hidden': 'true' })
-  /** The ground with the paths on it, which only grow. */
+  /** The static background and the paths, which only grow. */
   readonly #paths = h('canvas')
-  /** What never moves: contours, minima, axes. */
+  /** The static background: contours, minima and axes. */
   readonly #ground = h('canvas')
   readonly #handle = h('div', { className: 'handle', tabIndex: 0, role: 'slider' })
   #width = 0
@@ -75,41 +75,38 @@ export class ContourPlot {
   #levels: readonly ContourLevel[] = []
   #race: Race | null = null
   #start: Point = [0, 0]
-  /** How many updates of each path are drawn, and how far its dashes have come. */
+  /** Number of drawn updates of each path, and the current position in its dash pattern. */
   #drawn: { iterations: number; length: number }[] = []
   #marks: Sprite[] = []
   #labels: Sprite[] = []
-  /** Where each name stands, seen from its point. */
+  /** Position of each name relative to its point. */
   #offsets: (readonly [number, number] | null)[] = []
-  /** What of the picture is not as the paths' layer has it. */
+  /** Regions in which the visible canvas differs from the layer of paths. */
   #dirty: PlotBox[] = []
   #pulls: readonly (Pull | null)[] = []
-  /** Whether nothing is drawn yet of a race. */
+  /** Whether nothing of the current race has been drawn. */
   #isFresh = true
 
-  /** @param onMove is told where the start is moved to, and how */
+  /** @param onMove called with the new start, and how it was moved */
   constructor(onMove: (start: Point, how: StartMove) => void) {
-    this.#handle.setAttribute(
-      'aria-label',
-      'Start of the race: arrow keys move it, with Shift in small steps',
-    )
+    this.#handle.setAttribute('aria-label', 'Starting point: arrow keys move it, with Shift in small steps')
     this.element = h('div', { className: 'plot contour' }, this.#picture, this.#handle)
     new ResizeObserver(() => this.resize()).observe(this.element)
     this.#listen(onMove)
   }
 
-  /** Width by height of the picture. */
+  /** Aspect ratio (width divided by height) of the plot. */
   get aspect(): number {
     const { width, height } = computePlotBox(this.element.clientWidth, this.element.clientHeight)
     return width / height
   }
 
-  /** What is seen, in pixels. */
+  /** The visible canvas. */
   get picture(): HTMLCanvasElement {
     return this.#picture
   }
 
-  /** For a picture that is saved: what there is, and where in pixels. */
+  /** Everything that a saved plot contains, with positions in pixels. */
   get drawing() {
     return {
       width: this.#width,
@@ -132,7 +129,7 @@ export class ContourPlot {
     this.#drawGround()
   }
 
-  /** A new race: its paths begin; `anew` where more may be new than its start. */
+  /** Starts the paths of a new race; `anew` means that more than the start may have changed. */
   begin(race: Race, anew = true): void {
     this.#race = race
     this.#start = race.state.start
@@ -143,14 +140,14 @@ export class ContourPlot {
     this.update()
   }
 
-  /** Arrows at the points, by racer; none while it moves. */
+  /** Draws arrows at the racers' points; an empty array removes them. */
   pull(pulls: readonly (Pull | null)[]): void {
     if (pulls.length === 0 && this.#pulls.length === 0) return
     this.#pulls = pulls
     this.#drawHeads()
   }
 
-  /** Draws what has been raced since the last call; all of it where the time went back. */
+  /** Draws the updates since the last call, or all updates if the displayed position has moved back. */
   update(): void {
     const race = this.#race
     if (!race || this.#width === 0) return
@@ -184,7 +181,7 @@ export class ContourPlot {
     for (let i = drawn.iterations + 1; i <= iterations; i++) {
       const next = this.#pixel(racer.pointAt(i))
       const by = Math.hypot(next[0] - last[0], next[1] - last[1])
-      // What is less than a quarter of a pixel waits for the next.
+      // Moves of less than a quarter of a pixel are merged with the next one.
       if (by < 0.25 && i < iterations) continue
       paths.lineTo(...next)
       drawn.length += by
@@ -240,7 +237,7 @@ export class ContourPlot {
     heads.restore()
   }
 
-  /** A line from a point to its name, where that is not beside it. */
+  /** Draws a line from a point to its name if the name is not next to the point. */
   #lead(heads: CanvasRenderingContext2D, number: number, [x, y]: Point, [left, top]: Point): void {
     const { width, height } = this.#labels[number]
     const to: Point = [Math.min(left + width, Math.max(left, x)), Math.min(top + height, Math.max(top, y))]
@@ -254,7 +251,7 @@ export class ContourPlot {
     this.#soil([x, y], to)
   }
 
-  /** The slope downwards and the velocity, by their directions; the step, as long as it is. */
+  /** Draws the directions of the negative gradient and of the velocity, and the next step in its true length. */
   #drawPull(heads: CanvasRenderingContext2D, racer: Racer, at: Point, { gradient, velocity }: Pull): void {
     const { text, muted } = theme()
     const { iterations } = racer
@@ -322,7 +319,7 @@ export class ContourPlot {
     this.#dirty.push({ left: x - 1, top: y - 1, width: width + 2, height: height + 2 })
   }
 
-  /** Takes over from the paths' layer what has changed, and no more: browsers show anew what was touched. */
+  /** Restores only the changed regions from the layer of paths, because browsers repaint every touched region. */
   #mend(context: CanvasRenderingContext2D): void {
     const whole = { left: 0, top: 0, width: this.#width, height: this.#height }
     for (const rect of this.#dirty) {
@@ -359,7 +356,7 @@ export class ContourPlot {
     this.redraw()
   }
 
-  /** Everything anew, as after a change of size or colors. */
+  /** Redraws everything, for example after a change of size or colors. */
   redraw(): void {
     this.#drawGround()
     if (!this.#race) return
@@ -379,7 +376,7 @@ export class ContourPlot {
     this.#dirty = [{ left: 0, top: 0, width: this.#width, height: this.#height }]
   }
 
-  /** Marks and names, which are copied at each frame: texts are slow to draw. */
+  /** Draws marks and names once. Each frame copies them, because drawing text is slow. */
   #makeSprites(): void {
     const { racers } = this.#race as Race
     const names = shortNames(racers.map(({ name }) => name))
@@ -426,7 +423,7 @@ export class ContourPlot {
     context.clip()
   }
 
-  /** Where a point is in the picture; far outside, where a path has diverged, no farther than canvas can draw. */
+  /** Position of a point in pixels. Positions of diverged paths are limited to the range that a canvas can draw. */
   #pixel(point: Point): Point {
     const { left, top, width, height } = this.#box
     const [u, v] = toFractions(point, this.#view)
@@ -473,7 +470,7 @@ export class ContourPlot {
     const [x0, x1] = this.#view
     const [x, y] = this.#pixel(start)
     const { left, top, width, height } = this.#box
-    // A start out of view waits at the edge, where it can be taken.
+    // The handle of a start outside the view is placed at the edge, where it can be dragged.
     const at = [Math.min(left + width, Math.max(left, x)), Math.min(top + height, Math.max(top, y))]
     this.#handle.style.transform = `translate(${at[0]}px, ${at[1]}px)`
     const bounds: Record<string, string> = {
@@ -502,7 +499,7 @@ export class ContourPlot {
     element.addEventListener('pointerdown', (event) => {
       isDragged = false
       const isHandle = event.target === handle
-      // A finger beside the ring scrolls the page.
+      // A touch outside the ring scrolls the page.
       if (event.pointerType === 'touch' && !isHandle) return
       from = [event.clientX, event.clientY]
       element.setPointerCapture(event.pointerId)
@@ -521,7 +518,7 @@ export class ContourPlot {
     element.addEventListener('pointercancel', () => {
       from = null
     })
-    // What was no drag brings the start there, and runs.
+    // A click without a drag moves the start and plays the race.
     element.addEventListener('click', (event) => {
       if (!isDragged) onMove(event.target === handle ? this.#start : pointed(event), 'click')
     })
@@ -531,7 +528,7 @@ export class ContourPlot {
       event.preventDefault()
       const [x0, x1, y0, y1] = this.#view
       const part = event.shiftKey ? 0.0025 : 0.025
-      // Keys may come faster than frames, in which the race begins anew.
+      // Key presses may arrive faster than frames, so the start is updated here and not by the next frame.
       const [x, y] = this.#start
       this.#start = [
         Math.min(x1, Math.max(x0, roundForRange(x + by[0] * part * (x1 - x0), x1 - x0))),
@@ -562,7 +559,7 @@ function sprite(
   return { picture, width: picture.width / ratio, height: picture.height / ratio }
 }
 
-/** A frame, and numbers along it. */
+/** Draws a frame with numbers along its axes. */
 export function drawAxes(context: CanvasRenderingContext2D, box: PlotBox, view: View): void {
   const { left, top, width, height } = box
   const { grid, muted } = theme()
@@ -587,7 +584,7 @@ export function drawAxes(context: CanvasRenderingContext2D, box: PlotBox, view: 
 }
 
 const within = (x: number, limit: number) => (Number.isNaN(x) ? limit : Math.min(limit, Math.max(-limit, x)))
-/** The point at so much of a view's width, and of its height from above. */
+/** The point at the given fractions of a view's width and of its height, measured from the top. */
 export function computePoint([x0, x1, y0, y1]: View, u: number, v: number): Point {
   const [x, y] = [x0 + fraction(u) * (x1 - x0), y1 - fraction(v) * (y1 - y0)]
   return [roundForRange(x, x1 - x0), roundForRange(y, y1 - y0)]
@@ -595,7 +592,7 @@ export function computePoint([x0, x1, y0, y1]: View, u: number, v: number): Poin
 
 const fraction = (x: number) => Math.min(1, Math.max(0, x))
 
-/** The corners of a level's rings, in pixels. */
+/** Yields the corners of a level's rings, in pixels. */
 export function* generateCorners(
   { left, top, width, height }: PlotBox,
   rings: ContourLevel['rings'],
@@ -610,7 +607,7 @@ export function mixColors(low: string, high: string, part: number): string {
   return `rgb(${from.map((x, i) => Math.round(x + part * (to[i] - x))).join(' ')})`
 }
 
-/** A star's corners around a point. */
+/** The corners of a star around a point. */
 export const makeStar = (x: number, y: number): Point[] => starCorners(x, y, 13, 5.5)
 
 function drawStar(context: CanvasRenderingContext2D, x: number, y: number): void {

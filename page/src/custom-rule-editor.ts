@@ -1,14 +1,14 @@
-/** Where the equations of a rule of one's own are typed. */
+/** The text field for the equations of a custom rule. */
 
 import { getMessage } from '../../dist/core/errors.js'
 import { h, uniqueId } from './dom.js'
 import { CUSTOM, fields, type RuleEntry, readCustomRule } from './rules.js'
 import { MAX_EQUATIONS_LENGTH } from './state.js'
 
-/** Milliseconds of a pause in typing. */
+/** Milliseconds without a keystroke after which the text is read. */
 const PAUSE = 400
 
-/** A field for the equations; `onText` is told of those that can be read. */
+/** Makes a field for the equations. `onText` is called with every valid rule. */
 export function makeEditor(
   entry: RuleEntry,
   number: number,
@@ -19,7 +19,7 @@ export function makeEditor(
   const about = h(
     'p',
     { className: 'help', id: uniqueId('help') },
-    'As a program has it: options, state by element, scalars by tensor, and the lines of a step, in which theta is the parameter, g the gradient and t the update.',
+    'The syntax is that of code: options, state per element, scalars per tensor, and the lines of a step, in which theta is the parameter, g the gradient and t the update count.',
   )
   field.value = entry.equations ?? ''
   field.rows = Math.min(16, field.value.split('\n').length + 1)
@@ -35,7 +35,7 @@ export function makeEditor(
     try {
       last = keeping(last, equations)
     } catch (thrown) {
-      return fail(`${getMessage(thrown)}. The race goes on with what could be read.`)
+      return fail(`${getMessage(thrown)}. The race continues with the last valid text.`)
     }
     fail('')
     onText(last)
@@ -58,7 +58,7 @@ export function makeEditor(
   return h('div', { className: 'own' }, field, message, about, more)
 }
 
-/** The same rule by other equations: options that are still there, and still in their range, stay. */
+/** The rule with new equations. It keeps the options that still exist and whose values are still valid. */
 function keeping({ options }: RuleEntry, equations: string): RuleEntry {
   const { definition } = readCustomRule({ equations })
   const names = new Set(fields({ rule: CUSTOM, equations }).map(({ name }) => name))

@@ -1,4 +1,4 @@
-/** Rules of the visitor's own, as the equations of a paper; loaded where there is one. */
+/** Custom rules, which the user types as equations. This module is loaded on demand. */
 
 import { defineRule, EquationError, type EquationRule } from 'antigrad'
 import { getMessage } from '../../dist/core/errors.js'
@@ -10,17 +10,17 @@ import { TIGER } from './scenes.js'
 import { MAX_EQUATIONS_LENGTH } from './state.js'
 import { textPosition } from './text-position.js'
 
-/** What there is to begin with. */
+/** The first custom rule that the page offers. */
 export const initialEntry: RuleEntry = { rule: CUSTOM, options: {}, equations: TIGER }
 
-/** By its text: races ask for a rule again and again. */
+/** Cache of rules by their text, because every race reads its rules again. */
 const known = new Map<string, CustomRuleEntry>()
 const MAX_CACHED_RULES = 64
 
-/** From now on equations are known. */
+/** Enables custom rules on the page. */
 export const readEquations = () => setCustomRuleReader(makeCustomRule)
 
-/** @throws Error with the line and the character that cannot be read, and what was expected there */
+/** @throws Error with the position of the syntax error and what was expected there */
 function makeCustomRule(text: string): CustomRuleEntry {
   const found = known.get(text) ?? read(text)
   known.delete(text)
@@ -35,11 +35,13 @@ function read(text: string): CustomRuleEntry {
   const { name, given, stepAt } = readLiteral(text)
   const taken = extraNames.find((name) => Object.hasOwn(Object(given.options), name))
   if (taken !== undefined)
-    throw new Error(`defineRule: options: expected another name than ${taken}, which any rule has here`)
+    throw new Error(
+      `defineRule: options: expected a name other than ${taken}, which is an option of every rule on this page`,
+    )
   try {
     const make = defineRule(name, given as never) as (options?: object) => EquationRule
     const definition = definitionNamed(name, make())
-    if (!definition) throw new Error('defineRule: there is no such rule')
+    if (!definition) throw new Error('defineRule: the rule does not exist')
     const { equations: declared } = make()
     const program = `defineRule(${JSON.stringify(name)}, ${JSON.stringify(declared)})`
     const first = Object.entries(declared.state).filter(([, { start }]) => start === 'gradient')
@@ -53,16 +55,16 @@ function read(text: string): CustomRuleEntry {
   } catch (thrown) {
     const position = thrown instanceof EquationError ? thrown.position : undefined
     if (position === undefined) throw thrown
-    // In the step; here all of the text is counted.
+    // The position counts from the start of the step. The message counts from the start of the whole text.
     const place = textPosition(text, stepAt + position)
     throw new Error(getMessage(thrown).replace(/line \d+, character \d+/, place))
   }
 }
 
-/** The lines of its step, on one line each. */
+/** The statements of the step, one line each. */
 function splitStepLines(step: string): CustomRuleEntry['lines'] {
   const clean = withoutComments(step)
-  // It was read before.
+  // The step has already been validated, so this error cannot occur.
   const statements = parseStatements(clean, () => new Error('defineRule: no line') as never)
   return statements.map(({ target, from, to }) => {
     const right = clean.slice(from, to).replace(/\s+/g, ' ').trim()

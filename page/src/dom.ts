@@ -1,11 +1,11 @@
-/** Elements in one call. */
+/** Helpers that create elements and format numbers. */
 
 import type { Point, View } from 'antigrad'
 
 type Child = Node | string
 type Props<E> = Partial<Omit<E, 'style' | 'children'>> & { readonly [attribute: `aria-${string}`]: string }
 
-/** An element with properties (and `aria-…` attributes) and children. */
+/** Creates an element with properties (and `aria-…` attributes) and children. */
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   props: Props<HTMLElementTagNameMap[K]> & { readonly role?: string; readonly for?: string } = {},
@@ -23,19 +23,19 @@ export function h<K extends keyof HTMLElementTagNameMap>(
 let ids = 0
 export const uniqueId = (stem: string) => `${stem}-${++ids}`
 
-/** A control with its label in front. */
+/** A control with a label in front of it. */
 export function labeled<E extends HTMLElement>(label: string, control: E): HTMLLabelElement {
   return h('label', { className: 'field' }, h('span', {}, label), control)
 }
 
-/** A control with its label, and beneath it what it is, for everybody to read. */
+/** A control with a label and a visible help text below it. */
 export function explainedField(label: string, control: HTMLElement, help: string, ...others: string[]) {
   const words = h('small', { className: 'help', id: uniqueId('help') }, help)
   control.setAttribute('aria-describedby', [words.id, ...others].join(' '))
   return h('div', { className: 'option' }, labeled(label, control), words)
 }
 
-/** A select of value → text. */
+/** A select element; `options` maps values to texts. */
 export function select(options: Readonly<Record<string, string>>, value: string): HTMLSelectElement {
   const element = h(
     'select',
@@ -46,7 +46,7 @@ export function select(options: Readonly<Record<string, string>>, value: string)
   return element
 }
 
-/** A number as people read it. */
+/** Formats a number with up to `digits` significant digits. */
 export function formatNumber(x: number, digits = 4): string {
   if (!Number.isFinite(x)) return Number.isNaN(x) ? 'NaN' : x > 0 ? '∞' : '−∞'
   const size = Math.abs(x)
@@ -57,18 +57,18 @@ export function formatNumber(x: number, digits = 4): string {
   return text.replaceAll('-', '−')
 }
 
-/** As many decimals as a drag can mean: a short address, and a start that can be told. */
+/** Rounds to about a thousandth of a range, which keeps addresses short. A drag is not more precise than that. */
 export function roundForRange(x: number, range: number): number {
   const unit = 10 ** Math.floor(Math.log10(range) - 3)
   return Number((Math.round(x / unit) * unit).toPrecision(12))
 }
 
-/** A point in as many digits as can be seen in a view. */
+/** Formats a point with as many digits as are visible in a view. */
 export function formatPoint([x0, x1, y0, y1]: View, [x, y]: Point): string {
   return `(${formatNumber(roundForRange(x, x1 - x0))}, ${formatNumber(roundForRange(y, y1 - y0))})`
 }
 
-/** A number as people read it, down to the second digit of its error; 12 digits at most. */
+/** Formats a number down to the second significant digit of its error, with at most 12 digits. */
 export function formatWithError(x: number, error: number): string {
   if (!(error > 0 && error < Infinity) || !Number.isFinite(x)) return formatNumber(x, 7)
   const last = Number(error.toExponential(1).split('e')[1]) - 1
@@ -82,15 +82,15 @@ export function formatWithError(x: number, error: number): string {
 }
 
 /**
- * The next number below with one digit. uPlot goes on for ever with a logarithmic scale that begins at 0.096: its
- * steps would miss 0.1.
+ * Rounds down to one significant digit. uPlot loops forever on a logarithmic scale that begins at a value such as
+ * 0.096, because its steps miss 0.1.
  */
 export function digitBelow(x: number): number {
   const unit = 10 ** Math.floor(Math.log10(x))
   return Number((Math.max(1, Math.floor(x / unit)) * unit).toPrecision(1))
 }
 
-/** Saves a text, or what is none, as a file. */
+/** Saves content as a file. */
 export function download(name: string, type: string, content: BlobPart): void {
   const url = URL.createObjectURL(new Blob([content], { type }))
   h('a', { href: url, download: name }).click()

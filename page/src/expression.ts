@@ -1,4 +1,4 @@
-/** A function that the visitor types, with its derivatives; loaded when it is first needed. */
+/** Custom functions and their derivatives. This module is loaded on demand. */
 
 import { expression, type Objective } from 'antigrad'
 import {
@@ -57,7 +57,7 @@ const operators = {
   unaryPlusDependencies,
 }
 const constants = { piDependencies, eDependencies }
-/** What is in the derivatives of tan and tanh. */
+/** Functions that occur in the derivatives of tan and tanh. */
 const derived = { secDependencies, sechDependencies }
 const math = create({
   parseDependencies,
@@ -77,13 +77,13 @@ const symbolNames = ['x', 'y', ...names(constants)]
 type ExpressionNode = MathNode
 
 /**
- * The objective that an expression in x and y describes, such as `(1 - x)^2 + 100 (y - x^2)^2`.
+ * Converts an expression in x and y, such as `(1 - x)^2 + 100 (y - x^2)^2`, to an objective.
  *
- * @throws Error with a sentence where it cannot be understood
+ * @throws Error with a sentence if the expression is invalid
  */
 export function parseObjective(text: string): Required<Objective> {
   const node = parseAndCheck(text)
-  // Unsimplified: simplifying may divide all by x where only abs(x) has to.
+  // Derivatives are not simplified, because simplification may divide the whole expression by x if it contains abs(x).
   const [dx, dy] = ['x', 'y'].map((name) => math.derivative(node, name, { simplify: false }).compile())
   const value = node.compile()
   const scope = new Map<string, number>()
@@ -102,13 +102,13 @@ export function parseObjective(text: string): Required<Objective> {
 }
 
 /**
- * The same function in the library's own notation, of both x and y.
+ * Converts an expression to the library's notation. The result contains both x and y.
  *
- * @throws Error with a sentence where it cannot be understood
+ * @throws Error with a sentence if the expression is invalid
  */
 export function textForLibrary(text: string): string {
   const written = rewrite(parseAndCheck(text))
-  // What is missing has the derivative 0, and decays where others do.
+  // A missing variable is added with factor 0, so that it remains a parameter, for example for weight decay.
   const missing = ['x', 'y'].filter((name) => !new RegExp(`\\b${name}\\b`).test(written))
   return [written, ...missing.map((name) => `0*${name}`)].join(' + ')
 }
@@ -136,12 +136,12 @@ const signs: Readonly<Record<string, string>> = {
   unaryPlus: '+',
 }
 
-/** Brackets in each other that the library's expressions may not have. */
+/** Nesting depth of parentheses that the library's expressions do not allow. */
 const MAX_DEPTH = 200
 
 function parseAndCheck(text: string): ExpressionNode {
   if (text.trim() === '') throw new Error('Enter a function of x and y.')
-  // The library says where that is, and what is allowed.
+  // The library's error contains the position and the limit.
   if (parenthesisDepth(text) >= MAX_DEPTH) expression(text)
   try {
     const node = parse(text)
@@ -168,7 +168,7 @@ function parse(text: string): ExpressionNode {
   } catch (thrown) {
     if (thrown instanceof RangeError) throw thrown
     const { message } = thrown as Error
-    throw new Error(`This cannot be read: ${message.replace(/ \(char (\d+)\)/, ' at character $1')}.`)
+    throw new Error(`The expression is invalid: ${message.replace(/ \(char (\d+)\)/, ' at character $1')}.`)
   }
 }
 
@@ -177,31 +177,31 @@ function check(node: ExpressionNode, _path: string, parent: ExpressionNode | nul
   const { isParenthesisNode, isConstantNode } = node as unknown as Record<string, boolean>
   if (isParenthesisNode || (isConstantNode && typeof value === 'number')) return
   if (type === 'SymbolNode') {
-    // The name of a function is a symbol too.
+    // mathjs represents the name of a called function as a symbol, too.
     if (parent?.type === 'FunctionNode' && (parent as ExpressionNode & { fn: ExpressionNode }).fn === node)
       return
     if (symbolNames.includes(name)) return
     const isFunction = functionNames.includes(name)
     throw new Error(
       isFunction
-        ? `“${name}” needs an argument, as in ${name}(x).`
-        : `“${name}” is not known: there are ${symbolNames.join(', ')}, and functions such as exp(x).`,
+        ? `“${name}” needs an argument, such as ${name}(x).`
+        : `Unknown name “${name}”: use ${symbolNames.join(', ')}, or functions such as exp(x).`,
     )
   }
   if (type === 'FunctionNode') {
     const called = String((fn as { name?: string }).name ?? fn)
     if (!functionNames.includes(called)) {
-      throw new Error(`The function “${called}” is not known: there are ${functionNames.join(', ')}.`)
+      throw new Error(`Unknown function “${called}”: use ${functionNames.join(', ')}.`)
     }
     const { length } = args as unknown[]
-    if (length !== 1) throw new Error(`“${called}” takes one argument, and got ${length}.`)
+    if (length !== 1) throw new Error(`“${called}” takes one argument, got ${length}.`)
     return
   }
   if (type === 'OperatorNode' && operatorNames.includes(fn as string)) return
   const what =
     type === 'OperatorNode' ? `The operator “${(node as ExpressionNode & { op: string }).op}”` : kinds[type]
   throw new Error(
-    `${what ?? 'Something in it'} has no place here: only + − * / ^, parentheses and functions do.`,
+    `${what ?? 'Part of the expression'} is not supported: use + − * / ^, parentheses and functions.`,
   )
 }
 
@@ -212,5 +212,5 @@ const kinds: Readonly<Record<string, string>> = {
   BlockNode: 'A “;”',
   ConditionalNode: 'A “?”',
   RelationalNode: 'A comparison',
-  ConstantNode: 'A text, or a word such as true,',
+  ConstantNode: 'A string, or a word such as true,',
 }

@@ -1,13 +1,13 @@
-/** What can be raced on: the library's test objectives, and the visitor's own. */
+/** The functions of the race: the library's test objectives and custom functions. */
 
 import { type Objective, type ObjectiveName, objectives, type Point, type View } from 'antigrad'
 import type { RaceState } from './state.js'
 
-/** A function with all that the pictures need. */
+/** A function with everything that the plots need. */
 export interface ObjectiveView {
   readonly objective: Required<Objective>
   readonly view: View
-  /** The global minima, where they are known. */
+  /** The global minima; empty if they are unknown. */
   readonly minima: readonly Point[]
   readonly formula: string
 }
@@ -27,7 +27,7 @@ export const titles: Readonly<Record<RaceState['objective'], string>> = {
   mccormick: 'McCormick',
   saddle: 'Saddle',
   bowl: 'Bowl',
-  own: 'Your own…',
+  own: 'Custom…',
 }
 
 const formulas: Readonly<Record<ObjectiveName, string>> = {
@@ -47,7 +47,7 @@ const formulas: Readonly<Record<ObjectiveName, string>> = {
   bowl: '½·(x² + c·y²), c the condition number',
 }
 
-/** @throws Error with a sentence where the visitor's own function cannot be understood */
+/** @throws Error with a sentence if a custom function is invalid */
 export async function makeLandscape(state: RaceState): Promise<ObjectiveView> {
   if (state.objective === 'own') {
     const { parseObjective } = await import('./expression.js')
@@ -62,7 +62,7 @@ export async function makeLandscape(state: RaceState): Promise<ObjectiveView> {
   return { objective, view, minima, formula: formulas[state.objective] }
 }
 
-/** The view, wider or higher until a unit is as long along x as along y in a picture of such an aspect. */
+/** Enlarges the view so that x and y have the same scale in a plot with this aspect ratio. */
 export function equalView([x0, x1, y0, y1]: View, aspect: number): View {
   const [width, height] = [Math.max(x1 - x0, (y1 - y0) * aspect), Math.max(y1 - y0, (x1 - x0) / aspect)]
   const [x, y] = [(x0 + x1) / 2, (y0 + y1) / 2]

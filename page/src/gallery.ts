@@ -1,11 +1,11 @@
-/** The scenes as links, and what to see in the one that is chosen. */
+/** The scenes as links, and the description of the chosen scene. */
 
 import { h } from './dom.js'
 import { type Scene, scenes } from './scenes.js'
 import { fromHash, toHash } from './state.js'
 
 export class Gallery {
-  /** The scene that is shown, while nothing of it was changed. */
+  /** The displayed scene; null once the user has changed anything. */
   chosen: Scene | null = null
   readonly #links = scenes.map((scene) =>
     h('a', { href: `#${scene.hash}`, textContent: scene.title, title: scene.says.join(' ') }),
@@ -25,13 +25,13 @@ export class Gallery {
       else link.removeAttribute('aria-current')
     }
     this.#says.textContent =
-      this.chosen?.says.join(' ') ?? 'Choose a scene, or make your own: click into the picture, and drag.'
+      this.chosen?.says.join(' ') ?? 'Choose a scene, or create your own: click on the map, or drag the ring.'
   }
 }
 
 const texts = new Map<Scene, string>()
 
-/** A scene's address as the page writes it. A schedule can be read only once its part is there. */
+/** A scene's address in the page's own form. It is cached once the modules that parse its parts are loaded. */
 function writtenAddress(scene: Scene): string {
   let text = texts.get(scene)
   if (text === undefined) {

@@ -1,22 +1,22 @@
-/** A landscape measured on a grid: how high each place is drawn, and at which levels its contours lie. */
+/** A function sampled on a grid: heights for drawing, and contour levels. */
 
 import { sampleGrid } from '../../dist/plots/view.js'
 import type { ObjectiveView } from './functions.js'
 
-/** Points of the grid in each direction, odd: a phone's picture is small, and its processor slow. */
+/** Grid points per side, an odd number. Phones use fewer, because their plots are small and their processors slow. */
 export const GRID = globalThis.matchMedia?.('(max-width: 600px)').matches ? 121 : 217
-/** Contours at most, and at least. */
+/** Maximum and minimum number of contours. */
 const LEVELS = { most: 26, least: 6 }
-/** The part of the view that two contours are apart, where the slope is steeper than in three quarters of it. */
+/** Distance between contours at the 75th percentile of the slopes, as a fraction of the view. */
 const APART = 0.0102
 
-/** The pictures' measure of a value, from 0, the lowest in view, to 1, the highest. */
+/** Heights for drawing, from 0 for the lowest value in view to 1 for the highest. */
 export interface HeightField {
   readonly landscape: ObjectiveView
-  /** Heights by row from y0 up, of GRID × GRID places. */
+  /** Heights at GRID × GRID points, row by row from y0 up. */
   readonly heights: Float64Array
   readonly heightOf: (value: number) => number
-  /** Values to be written beside heights, with few digits, and the heights. */
+  /** Rounded values for axis labels, with their heights. */
   readonly marks: readonly (readonly [value: number, height: number])[]
 }
 
@@ -30,9 +30,9 @@ export function sampleHeights(landscape: ObjectiveView): HeightField {
   return { landscape, heights: values.map(heightOf), heightOf, marks: computeMarks(heightOf, valueAt) }
 }
 
-/** About so many values along the heights. */
+/** Approximate number of axis labels. */
 const MARKS = 5
-/** How far a mark may be from where it should be, as a part of the way to the next one. */
+/** Maximum displacement of a label by rounding, as a fraction of the distance between labels. */
 const ASIDE = 0.25
 
 function computeMarks(
@@ -43,7 +43,7 @@ function computeMarks(
   for (let i = 0; i < MARKS; i++) {
     const height = i / (MARKS - 1)
     const value = valueAt(height)
-    // What is beyond an end is drawn at it, and has a value that is not there.
+    // Values outside the range would be drawn at its ends, so they are no valid labels.
     const isThere = (x: number) => x >= valueAt(0) && x <= valueAt(1)
     const isNear = (x: number) => isThere(x) && Math.abs(heightOf(x) - height) * (MARKS - 1) <= ASIDE
     const found = [1, 2, 3].map((digits) => Number(value.toPrecision(digits))).find(isNear) ?? value
@@ -52,7 +52,9 @@ function computeMarks(
   return marks.filter(([value], i) => i === 0 || value !== marks[i - 1][0])
 }
 
-/** Logarithmic above the minimum, or linear where that would tell nothing, as at a saddle; and the way back. */
+/**
+ * The scale of heights and its inverse: logarithmic above the minimum, or linear if that shows more, as at a saddle.
+ */
 function measure(
   values: Float64Array,
   least: readonly number[],
@@ -65,7 +67,7 @@ function measure(
   const range = quantile(1) - floor
   if (!(range > 0)) return flat
   const isEven = least.length === 0 && range < 8 * (quantile(0.5) - floor)
-  // Where the logarithm begins: below most of the view, above the minimum's own immediate surroundings.
+  // The value at which the scale becomes logarithmic: lower than most of the view, but above the bottom of the minimum.
   const unit = isEven ? Infinity : Math.max(quantile(0.06) - floor, range * 1e-6)
   const whole = Math.log1p(range / unit)
   const heightOf = (value: number) => {
@@ -79,7 +81,7 @@ function measure(
   }
 }
 
-/** As many contours as can be told apart: a function with many hills has few. */
+/** The number of distinguishable contours. A function with many hills gets few. */
 export function countLevels({ heights }: HeightField): number {
   const slopes = new Float64Array((GRID - 1) * (GRID - 1))
   for (let row = 0; row < GRID - 1; row++) {

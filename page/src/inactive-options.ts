@@ -1,14 +1,14 @@
-/** Which options change anything here: each is changed, and the points of some updates compared. */
+/** Finds options without effect: changes each option and compares the points of some updates. */
 
 import { Minimization } from 'antigrad'
 import { getMessage } from '../../dist/core/errors.js'
 import { makeClip, type Race } from './race.js'
 import { build, fields, getOption, type OptionField, type OptionValue, type RuleEntry } from './rules.js'
 
-/** Updates that are compared; warm-ups and rectifications are over by then. */
+/** Number of compared updates. Typical warm-ups and RAdam's rectification end earlier. */
 const UPDATES = 60
 
-/** Why an option is without effect in a race, by its name; those that have one are not there. */
+/** The options without effect in a race, with the reason for each. */
 export function withoutEffect(entry: RuleEntry, race: Race): Map<string, string> {
   const usual = computePath(entry, race)
   const found = new Map<string, string>()
@@ -26,13 +26,13 @@ export function withoutEffect(entry: RuleEntry, race: Race): Map<string, string>
       }
     })
     if (changes) continue
-    const said = isTried ? `it changes no bit of the first ${UPDATES} updates here` : refusal
+    const said = isTried ? `it changes no bit of the first ${UPDATES} updates` : refusal
     if (said !== '') found.set(field.name, said)
   }
   return found
 }
 
-/** Other values for an option: the first that is allowed tells whether it matters. */
+/** Other values of an option. Values that the rule refuses are skipped. */
 function otherValues({ kind, choices }: OptionField, value: OptionValue): OptionValue[] {
   if (kind === 'flag') return [value !== true]
   if (kind === 'choice') return choices.filter((choice) => choice !== value)

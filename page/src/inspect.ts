@@ -1,4 +1,4 @@
-/** One update explained: the slope, the state and the step of a racer in numbers, in the equations of its rule. */
+/** Explains one update: the equations of the rule, with the values of gradient, state and step. */
 
 import { equations } from 'virtual:equations'
 import { Optimizer, type Point } from 'antigrad'
@@ -20,21 +20,21 @@ import {
 import { formula, line as lineOf, symbols } from './substitute.js'
 import { swatch } from './theme.js'
 
-/** Updates that may be made again to see a velocity: more would be felt. */
+/** Maximum number of updates that are replayed to reconstruct a rule's state. More would make the page slow. */
 const MAX_REPLAYED_UPDATES = 40_000
 
-/** A rule's state, by name: two numbers each, but for what tensors have as a whole. */
+/** A rule's state by name: two values per state array, or fewer for state per tensor. */
 type RuleState = Readonly<Record<string, readonly number[]>>
 
-/** What is known of the update that follows a point. */
+/** The update that follows a point. */
 interface ReplayedUpdate {
   readonly before: RuleState
   readonly after: RuleState
-  /** The gradient that the rule gets, with noise and clips. */
+  /** The gradient that the rule receives, including noise and clipping. */
   readonly gradient: Point
   readonly theta: Point
   readonly next: Point
-  /** What a rule of one's own has by tensor. */
+  /** Scalars per tensor of a custom rule. */
   readonly scalars: Readonly<Record<'before' | 'after', Readonly<Record<string, number>>>>
 }
 
@@ -42,7 +42,7 @@ export class Inspector {
   readonly #choice = h('select')
   readonly #patch = h('span')
   readonly #body = h('div', { className: 'update' })
-  /** To the rule's page of the docs, where these lie beside this page. */
+  /** Link to the rule's page in the docs; hidden if the page is built without the docs. */
   readonly #more = h('a', { hidden: import.meta.env.VITE_DOCS === undefined })
   #race: Race | null = null
   #number = 0
@@ -59,7 +59,7 @@ export class Inspector {
     )
   }
 
-  /** Explains the update that comes next of one racer; @returns what pulls each of them */
+  /** Explains the next update of the selected racer; @returns gradient and velocity of each racer */
   show(race: Race): (Pull | null)[] {
     this.#race = race
     const names = race.racers.map(({ name }) => name)
@@ -79,10 +79,10 @@ export class Inspector {
   }
 }
 
-/** Of the docs, for what is no rule of the library. */
+/** Pages of the docs for racers that are not rules of the library. */
 const pages: Readonly<Record<string, string>> = { [METHOD]: 'minimize', [CUSTOM]: 'equations' }
 
-/** Where a rule keeps the mean of its gradients, or of its steps: what carries it on. */
+/** Names of state arrays that hold a mean of gradients or steps, which is the rule's velocity. */
 const carriers = ['b', 'm', 'v'] as const
 
 function computePull(racer: Racer, { landscape }: Race, update: ReplayedUpdate | null): Pull | null {
@@ -92,14 +92,14 @@ function computePull(racer: Racer, { landscape }: Race, update: ReplayedUpdate |
   landscape.objective.gradient(at, out)
   const gradient: Point = [out[0], out[1]]
   const name = carriers.find((carrier) => update?.before[carrier]?.length === 2)
-  // v is a mean of squares where there is m, or no direction at all.
+  // Only momentum and nesterov store a velocity as v. In other rules v is a mean of squares.
   const isStep = name === 'v' && ['momentum', 'nesterov'].includes(racer.entry.rule)
   if (!update || !name || (name === 'v' && !isStep)) return { gradient, velocity: null }
   const [x, y] = update.before[name]
   return { gradient, velocity: isStep ? [x, y] : [-x, -y] }
 }
 
-/** The update after the one that is looked at, made again by an optimizer of its own; null where there is none. */
+/** Replays the race to the update after the displayed one; null if there is no such update. */
 function replayUpdate(racer: Racer, { state, landscape }: Race): ReplayedUpdate | null {
   const { entry, iterations, made } = racer
   if (entry.rule === METHOD || iterations >= made || iterations > MAX_REPLAYED_UPDATES) return null
@@ -114,7 +114,7 @@ function replayUpdate(racer: Racer, { state, landscape }: Race): ReplayedUpdate 
   return { before, after: readState(optimizer), gradient, theta, next, scalars }
 }
 
-/** What is saved of a tensor beside its state. */
+/** The saved scalars of a tensor: its update counter and scalars per tensor. */
 function readScalars(optimizer: Optimizer<Float64Array>, { rule }: RuleEntry): Record<string, number> {
   if (rule !== CUSTOM) return {}
   const { clock, byTensor } = optimizer.save().tensors[''] as unknown as Record<
@@ -147,15 +147,15 @@ function explain({ entry, iterations, made, reason }: Racer, update: ReplayedUpd
       h(
         'p',
         { className: 'hint' },
-        'L-BFGS is no rule with an equation for each number: it searches along a line.',
+        'L-BFGS has no equation per parameter: it computes a direction and searches along that line.',
       ),
     ]
   }
   if (!update) {
     const why =
       iterations >= made && reason !== null
-        ? 'It has stopped: there is no update to explain.'
-        : 'Too far on to be explained.'
+        ? 'The optimizer has stopped, so there is no update to explain.'
+        : 'This update is too late in the race to be explained.'
     return [h('p', { className: 'hint' }, why)]
   }
   const note = entry.rule === CUSTOM ? '' : chosen(entry).note
@@ -170,7 +170,7 @@ function explain({ entry, iterations, made, reason }: Racer, update: ReplayedUpd
     ),
   )
   const heads = ['Equation', 'x', 'y'].map((text) => h('th', { scope: 'col' }, text))
-  const caption = h('caption', {}, `Update ${formatCount(iterations + 1)}, with its numbers`)
+  const caption = h('caption', {}, `Update ${formatCount(iterations + 1)} with its values`)
   const move = [0, 1].map((i) => formatNumber(update.next[i] - update.theta[i], 3)).join(', ')
   return [
     h(
@@ -182,10 +182,10 @@ function explain({ entry, iterations, made, reason }: Racer, update: ReplayedUpd
   ]
 }
 
-/** An equation, and the same with the numbers of x and of y. */
+/** An equation, and the same equation with the values of x and of y. */
 type EquationLine = readonly [equation: string, x: string, y: string]
 
-/** The states that have a number for each parameter. */
+/** Names of the states with one value per parameter. */
 const parameterStateNames = (state: RuleState) =>
   Object.keys(state).filter((name) => state[name].length === 2)
 
@@ -207,8 +207,8 @@ function libraryLines(
 }
 
 /**
- * In a line a name stands for what was assigned to it last: at first what it was before the update, and at last what it is
- * after. What it is in between, and names of lines alone, nobody has kept.
+ * The lines of a custom rule with values. A name stands for the value last assigned to it: first its value before the
+ * update, after its last assignment its value after the update. Intermediate values are unknown and stay names.
  */
 function ownLines(
   entry: RuleEntry,
@@ -244,7 +244,7 @@ function ownLines(
   })
 }
 
-/** The factor d of decoupled decay, where no schedule is in it. */
+/** The factor d of decoupled weight decay, unless it depends on a schedule. */
 function decayFactor(entry: RuleEntry): { d?: number } {
   const { rule } = build(entry)
   const plain = 'rule' in rule ? rule.rule : rule
@@ -252,7 +252,7 @@ function decayFactor(entry: RuleEntry): { d?: number } {
   return { d: definitions[plain.name as keyof typeof definitions].decay(plain as never) }
 }
 
-/** A rule's equations under an entry's options, pass by pass, and what its coefficients are. */
+/** The equations of a rule for an entry's options, one per pass, and the definition of its coefficients. */
 function chosen(entry: RuleEntry): { lines: string[]; note: string } {
   const { equations: all, coefficients = '' } = equations[entry.rule]
   const holds = (text: string) => {

@@ -1,13 +1,13 @@
-/** What is loaded only where it is wanted. */
+/** Modules that are loaded on demand. */
 
 import { isSchedule } from './rules.js'
 
-/** Loads what reads schedules, if a text has some. */
+/** Loads the parser of schedules if the value is a schedule. */
 export async function loadSchedules(text: unknown): Promise<void> {
   if (isSchedule(text)) (await import('./schedules.js')).readSchedules()
 }
 
-/** Loads what reads rules of one's own. */
+/** Loads the parser of custom rules. */
 export async function loadCustomRules(): Promise<typeof import('./custom-rule.js')> {
   const part = await import('./custom-rule.js')
   part.readEquations()

@@ -1,21 +1,21 @@
-/** Equations as a program has them, read without running it: `defineRule('tiger', { options: { lr: 0.001 }, step: '…' })`. */
+/** Parses a call such as `defineRule('tiger', { options: { lr: 0.001 }, step: '…' })` without executing it. */
 
 import { textPosition } from './text-position.js'
 
-/** What was read, and where the text of its step begins. */
+/** The parsed call, and the position at which the text of its step begins. */
 export interface Literal {
   readonly name: string
   readonly given: Readonly<Record<string, unknown>>
   readonly stepAt: number
 }
 
-/** How deep objects may be in each other. */
+/** Maximum nesting depth of objects. */
 const MAX_DEPTH = 8
 const TOKEN =
   /\s*(?:(?:\/\/[^\n]*|\/\*[\s\S]*?\*\/)\s*)*(-?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[\p{L}_$][\p{L}\p{N}_$]*|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`|[\s\S]|$)/uy
 const escapes: Readonly<Record<string, string>> = { n: '\n', t: '\t' }
 
-/** @throws Error with a sentence that says where it cannot be read, and what was expected */
+/** @throws Error with the position of the syntax error and what was expected there */
 export function readLiteral(text: string): Literal {
   return new LiteralReader(text).read()
 }
@@ -41,7 +41,7 @@ class LiteralReader {
     this.#expect('(')
     const name = isText(this.#token)
       ? this.#string()
-      : this.#fail('the name of the rule, as in defineRule(‘mine’, …)')
+      : this.#fail('the name of the rule, such as defineRule(‘mine’, …)')
     this.#expect(',')
     const given = this.#object(0)
     this.#skip(',')
@@ -51,7 +51,7 @@ class LiteralReader {
     return { name, given, stepAt: this.#stepAt }
   }
 
-  /** The next piece, and where it begins and ends. */
+  /** The next token, and its position. */
   #peek() {
     TOKEN.lastIndex = this.#at
     const [whole, token] = TOKEN.exec(this.#text) as RegExpExecArray
@@ -68,7 +68,7 @@ class LiteralReader {
     return token
   }
 
-  /** Takes a token, if it comes next. */
+  /** Consumes a token if it comes next. */
   #skip(token: string): boolean {
     const comes = this.#token === token
     if (comes) this.#take()
@@ -91,10 +91,10 @@ class LiteralReader {
 
   #string(): string {
     const token = this.#take()
-    // A program would put something else into the place of this.
+    // JavaScript would evaluate such a placeholder, so it is refused.
     if (token[0] === '`' && /(?<!\\)\$\{/.test(token)) {
       this.#at -= token.length
-      this.#fail('a text without places to be filled in')
+      this.#fail('a string without placeholders')
     }
     return token.slice(1, -1).replace(/\\([\s\S])/g, (_, letter: string) => escapes[letter] ?? letter)
   }
@@ -120,6 +120,6 @@ class LiteralReader {
     if (isText(token)) return this.#string()
     if (token === 'true' || token === 'false') return this.#take() === 'true'
     if (/^-?[.\d]/.test(token)) return Number(this.#take().replaceAll('_', ''))
-    return this.#fail('a number, true or false, a text or {')
+    return this.#fail('a number, true or false, a string or {')
   }
 }

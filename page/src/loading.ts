@@ -1,9 +1,9 @@
-/** Runs a page's main part, and says it if that fails: not every browser reports a module that throws. */
+/** Runs a page's main module and shows an error if it fails, because not every browser reports module errors. */
 
 try {
   Intl.getCanonicalLocales(navigator.language)
 } catch {
-  // 'C' in WebKit under the plain locale of containers: formats of numbers throw at such a language.
+  // In containers with the plain locale, WebKit reports the language 'C', with which number formats throw.
   Object.defineProperty(navigator, 'language', { value: 'en' })
 }
 

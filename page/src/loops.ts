@@ -1,4 +1,4 @@
-/** Loops as a program without a library has them: what the engines are measured against. */
+/** Plain JavaScript loops, with which the engines are compared. */
 
 import type { Rule } from 'antigrad'
 
@@ -35,5 +35,5 @@ const loops: Readonly<Partial<Record<Rule['name'], PlainLoop>>> = {
   },
 }
 
-/** A step of a rule by a plain loop; undefined where none is written. */
+/** The plain loop of a rule; undefined if there is none. */
 export const makePlainLoop = (rule: Rule) => loops[rule.name] as PlainLoop | undefined

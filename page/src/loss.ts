@@ -1,4 +1,4 @@
-/** The objective against the number of updates. */
+/** The chart of the objective over the updates. */
 
 import uPlot from 'uplot'
 import { formatCount } from '../../dist/core/text.js'
@@ -7,7 +7,7 @@ import { formatNumber } from './dom.js'
 import type { Race } from './race.js'
 import { getStyle, theme } from './theme.js'
 
-/** Places along the axis; of more a screen shows nothing. */
+/** Maximum number of points per curve, which is about the resolution of the chart. */
 const SAMPLES = 400
 
 export class LossPlot {
@@ -15,10 +15,10 @@ export class LossPlot {
   readonly #caption: HTMLElement
   #plot: uPlot | null = null
   #race: Race | null = null
-  /** What of it is drawn, and above which value. */
+  /** Displayed position on the timeline, and the value that is subtracted from F. */
   #at = -1
   #least: number | null = null
-  /** What a chart depends on beside its numbers. */
+  /** Key of the properties that require a new chart, such as the number of racers. */
   #kind = ''
 
   constructor(element: HTMLElement, caption: HTMLElement) {
@@ -31,14 +31,14 @@ export class LossPlot {
     return { width: this.element.clientWidth, height: this.element.clientHeight }
   }
 
-  /** A new race. */
+  /** Displays a new race. */
   begin(race: Race): void {
     this.#race = race
     this.#at = -1
     this.#least = leastValue(race)
     this.#caption.textContent = lossTitle(race)
     const kind = [race.racers.length, this.#least === null, theme().isDark].join()
-    // The numbers come with the next update.
+    // The chart is reused. Its data come with the next update.
     if (kind === this.#kind) return
     this.#kind = kind
     this.#plot?.destroy()
@@ -46,10 +46,10 @@ export class LossPlot {
     this.#plot = new uPlot(plotOptions(race, highest, this.#size), this.#data(), this.element)
   }
 
-  /** Follows, if it can be seen and anything is new. */
+  /** Updates the chart if the displayed position has changed. */
   update(): void {
     const race = this.#race as Race
-    // The lowest is known once all have ended: then the scale is another.
+    // Without a known minimum, the lowest value is known only after the race, which changes the scale.
     if (this.#least !== leastValue(race)) this.begin(race)
     if (this.#at === race.time) return
     this.#plot?.setData(this.#data())
@@ -65,7 +65,7 @@ export class LossPlot {
       at.map((t) => {
         if (t > racer.reach) return null
         const above = racer.values[racer.iterationsAt(t)] - (least ?? 0)
-        // A logarithm has no 0; what is not finite has no place.
+        // The logarithmic scale cannot show 0, and no scale can show values that are not finite.
         return Number.isFinite(above) && (least === null || above > 0) ? above : null
       }),
     )
@@ -74,8 +74,8 @@ export class LossPlot {
 }
 
 /**
- * The least value where a minimum is known, or else the lowest that was seen: then what is above it can be drawn on a
- * logarithmic scale. Null while nobody knows how low it goes.
+ * The value that is subtracted from F for the logarithmic scale: the minimum of F if it is known, otherwise the lowest
+ * value of all racers. Null while that value is unknown.
  */
 function leastValue(race: Race): number | null {
   const { minima, objective } = race.landscape
@@ -84,12 +84,13 @@ function leastValue(race: Race): number | null {
 
 function lossTitle(race: Race): string {
   const least = leastValue(race)
-  if (least === null) return 'F, no minimum known: linear about 0, else logarithmic'
-  if (race.landscape.minima.length === 0) return `F − (${formatNumber(least)}), the lowest seen, logarithmic`
-  return least === 0 ? 'F, logarithmic' : `F − (${formatNumber(least)}), its least value, logarithmic`
+  if (least === null) return 'F (unknown minimum), linear near 0, otherwise logarithmic scale'
+  if (race.landscape.minima.length === 0)
+    return `F − (${formatNumber(least)}), the lowest value found, logarithmic scale`
+  return least === 0 ? 'F, logarithmic scale' : `F − (${formatNumber(least)}), its minimum, logarithmic scale`
 }
 
-/** How far above the start a path that diverges is followed. */
+/** Upper limit of the chart for diverging paths, as a multiple of the value at the start. */
 const HIGHEST = 1e4
 const LOWEST = 1e-24
 
@@ -152,10 +153,10 @@ function plotOptions(
   }
 }
 
-/** uPlot would leave labels out. */
+/** Keeps all tick labels; by default uPlot omits some of them. */
 const all = (_: uPlot, splits: number[]) => splits
 
-/** At most seven powers of ten. */
+/** Tick positions: at most seven powers of ten. */
 function decades(_: uPlot, __: number, from: number, to: number): number[] {
   const [first, last] = [Math.ceil(Math.log10(from) - 1e-9), Math.floor(Math.log10(to) + 1e-9)]
   const step = Math.max(1, Math.ceil((last - first) / 6))
@@ -163,7 +164,7 @@ function decades(_: uPlot, __: number, from: number, to: number): number[] {
   return Array.from({ length: count }, (_, i) => Number(`1e${last - i * step}`)).reverse()
 }
 
-/** A tick's label: whole powers of ten as such. */
+/** The label of a tick; integer powers of ten are written with an exponent. */
 function power(y: number): string {
   const exponent = Math.log10(Math.abs(y))
   if (y === 0 || !Number.isInteger(Number(exponent.toFixed(9)))) return formatNumber(y, 2)

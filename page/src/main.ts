@@ -1,4 +1,4 @@
-/** The page: one state, one race at a time, and everything that shows it. */
+/** The race page: one state, one race at a time, and everything that displays it. */
 
 import type { Point } from 'antigrad'
 import { getMessage } from '../../dist/core/errors.js'
@@ -23,18 +23,18 @@ import { fromHash, initial, type RaceState, toHash } from './state.js'
 import type { SurfacePlot } from './surface.js'
 import { isStill, onThemeChange } from './theme.js'
 
-/** Milliseconds of a frame that updates may take; the rest is for drawing. */
+/** Milliseconds per frame for updates; the rest of the frame is for drawing. */
 const BUDGET = 6
-/** How often the table and the chart follow: numbers that change faster cannot be read. */
+/** Milliseconds between refreshes of the table and the chart. Values that change faster cannot be read. */
 const CALM = 200
-/** Milliseconds without motion after which the update that is looked at is explained. */
+/** Milliseconds without motion after which the displayed update is explained. */
 const STILL = 140
 
-/** The race whose basins are shown unless another one was chosen. */
+/** The race whose basins are shown if the user has not changed the initial race. */
 const BASINS =
   'f=himmelblau&from=-1,-0.5&adam=lr:0.3&gradientDescent=lr:0.01&momentum=lr:0.01&rmsprop=lr:0.05'
 
-const speeds = Object.fromEntries([6, 30, 120, 600, 3000].map((n) => [n, `${n} a second`]))
+const speeds = Object.fromEntries([6, 30, 120, 600, 3000].map((n) => [n, `${n} per second`]))
 
 const element = (id: string) => document.getElementById(id) as HTMLElement
 
@@ -60,7 +60,7 @@ const timeline = h('input', {
   step: '1',
   value: '0',
 })
-timeline.setAttribute('aria-label', 'Update that is looked at')
+timeline.setAttribute('aria-label', 'Displayed update')
 const turning = h('input', { type: 'checkbox', checked: !isStill.matches })
 const arrows = h('input', { type: 'checkbox', checked: true })
 const share = h('button', { type: 'button', textContent: 'Copy the link' })
@@ -72,14 +72,17 @@ const count = h('output', { className: 'count' })
 const status = h('p', { className: 'status', role: 'status' })
 const lossCaption = h('span')
 const basinsFrame = h('div', { className: 'basins' })
-const inspectFrame = h('section', { className: 'inspect', 'aria-label': 'The update that is looked at' })
+const inspectFrame = h('section', {
+  className: 'inspect',
+  'aria-label': 'Explanation of the displayed update',
+})
 const makeDrawer = (summary: string, ...content: Node[]) =>
   h('details', { className: 'drawer' }, h('summary', {}, summary), ...content)
 const surfaceDrawer = makeDrawer(
-  'Surface: the same in space',
-  h('figure', {}, labeled('turn', turning), surfaceFrame),
+  'Surface (3D view)',
+  h('figure', {}, labeled('rotation', turning), surfaceFrame),
 )
-const drawer = makeDrawer('Basins: which minimum each start reaches', basinsFrame)
+const drawer = makeDrawer('Basins: the minimum that each start reaches', basinsFrame)
 surfaceDrawer.id = 'surface'
 drawer.id = 'basins'
 
@@ -94,10 +97,10 @@ let basins: Basins | null = null
 let bench: Bench | null = null
 let inspector: Inspector | null = null
 let isPlaying = false
-/** Whether all of the race is shown, as far as it is made. */
+/** Whether the whole race is displayed, as far as it has been computed. */
 let isWhole = false
 let isHeld = false
-/** Updates that the speed has earned and that are not made yet. */
+/** Fractional number of updates that are due but not displayed yet. */
 let owed = 0
 let lastFrame = 0
 let lastCalm = 0
@@ -107,26 +110,26 @@ let longest = 0
 let isWaiting = false
 let wanted: { start: Point; how: StartMove } | null = null
 let loads = 0
-/** How often the address has been changed from outside. */
+/** Number of address changes by the user. */
 let changes = 0
 let explaining: ReturnType<typeof setTimeout> | undefined
 let following: ReturnType<typeof setTimeout> | undefined
 
-/** Another race, with the forms for it. */
+/** Loads another race and rebuilds the forms. */
 async function show(other: RaceState): Promise<void> {
   optimizers.show(other.entries)
   setPlaying(false)
   await load(other)
 }
 
-/** What the address says; where a part of the page for it cannot be loaded, that is one of the problems. */
+/** Reads the address. A module that cannot be loaded is reported as one of the problems. */
 async function readAddress(hash: string): Promise<ReturnType<typeof fromHash>> {
   const hasOwn = hash.includes('equations=')
   await Promise.allSettled([loadSchedules(decodePart(hash)), ...(hasOwn ? [loadCustomRules()] : [])])
   return fromHash(hash)
 }
 
-/** Begins the race that a state describes; else says why it cannot, and the old one stays. */
+/** Starts the race of a state. If that fails, shows the reason, and the previous race stays. */
 async function load(changed: RaceState, whole = false): Promise<string> {
   const load = ++loads
   const { objective, condition, expression, view, equal } = changed
@@ -149,7 +152,7 @@ async function load(changed: RaceState, whole = false): Promise<string> {
     }
     race = begun
   } catch (thrown) {
-    // The form keeps what was typed, for it to be mended.
+    // The form keeps the invalid input, so that the user can correct it.
     settings.show(changed)
     const message = getMessage(thrown)
     settings.fail(message)
@@ -170,7 +173,7 @@ function keepAddress(): void {
   gallery.show(toHash(state))
 }
 
-/** Everything shows the race from its start. */
+/** Displays the race from its start in all views. */
 function begin(anew = true): void {
   owed = 0
   contour.begin(race, anew)
@@ -178,7 +181,7 @@ function begin(anew = true): void {
   loss?.begin(race)
   canvas.setAttribute(
     'aria-label',
-    `${titles[state.objective]} as a surface, with the paths on it; arrow keys turn it`,
+    `${titles[state.objective]} as a surface with the paths on it; arrow keys rotate it`,
   )
   status.textContent = ''
   showBasins()
@@ -186,7 +189,7 @@ function begin(anew = true): void {
   wake()
 }
 
-/** A start that the next frame takes over: pointers and keys move it more often than can be shown. */
+/** Stores a new start for the next frame, because pointers and keys move it more often than frames are drawn. */
 function move(start: Point, how: StartMove = 'click'): void {
   wanted = { start, how }
   wake()
@@ -210,7 +213,7 @@ function showNumbers(anew = false): void {
   count.textContent = text
 }
 
-/** Draws what has changed. */
+/** Redraws the changes. */
 function refresh(): void {
   contour.update()
   if (surfaceDrawer.open) surface?.update()
@@ -225,7 +228,7 @@ function refresh(): void {
   if (!isPlaying) explaining = setTimeout(explain, STILL)
 }
 
-/** Says of the update that is looked at why each point goes where it goes. */
+/** Explains the displayed update. */
 async function explain(): Promise<void> {
   if (isPlaying || isHeld) return
   try {
@@ -274,7 +277,7 @@ function drawSurface(now: number): void {
   lastPicture = now
 }
 
-/** A new start: while it is held all of each path is there at once. */
+/** Applies a new start. While the user holds it, complete paths are displayed at once. */
 function take({ start, how }: { start: Point; how: StartMove }): void {
   wanted = null
   state = { ...state, start }
@@ -290,7 +293,7 @@ function take({ start, how }: { start: Point; how: StartMove }): void {
   setPlaying(how === 'click')
   refresh()
   keepAddress()
-  // Keys have no end as a pointer's drag has.
+  // A drag ends with a pointer event. Key presses end after a pause.
   clearTimeout(letGo)
   if (how === 'key') {
     letGo = setTimeout(() => {
@@ -327,7 +330,7 @@ async function open(tab: 'race' | 'bench'): Promise<void> {
     return wake()
   }
   setPlaying(false)
-  // What is timed has the processors for itself.
+  // Basins must not disturb the measurements of the engines.
   basins?.stop()
   try {
     const { Bench } = await import('./bench.js')
@@ -342,7 +345,7 @@ async function open(tab: 'race' | 'bench'): Promise<void> {
   }
 }
 
-/** The chart follows what can be played with. */
+/** Adds the chart after the race can be played. */
 async function addLoss(): Promise<void> {
   try {
     const { LossPlot } = await import('./loss.js')
@@ -381,7 +384,7 @@ function showBasins(): void {
 
 async function openBasins(): Promise<void> {
   if (!drawer.open) return basins?.stop()
-  // The usual function has one minimum, and its basins one color: another one shows what they are.
+  // The initial function has only one minimum, hence one basin. A function with four minima shows what basins are.
   if (toHash(state) === toHash(initial)) await show(fromHash(BASINS).state)
   try {
     const { Basins } = await import('./basins.js')
@@ -396,12 +399,12 @@ async function openBasins(): Promise<void> {
   }
 }
 
-/** Saves by a part of the page that few need; where it is missing, that is said. */
+/** Saves with a module that is loaded on demand, and shows an error if that fails. */
 async function saving(how: (part: typeof import('./save.js')) => unknown): Promise<void> {
   try {
     await how(await import('./save.js'))
   } catch (thrown) {
-    status.textContent = `It could not be saved: ${getMessage(thrown)}.`
+    status.textContent = `The file could not be saved: ${getMessage(thrown)}.`
   }
 }
 
@@ -456,12 +459,12 @@ for (const name of ['race', 'bench'] as const) {
 onOtherAddress(async (hash) => {
   const turn = ++changes
   const read = await readAddress(hash)
-  // Another one was followed since.
+  // The user has followed another link in the meantime.
   if (turn !== changes) return
   problems = read.problems
   showProblems(problems)
   await show(read.state)
-  // Whoever follows a scene's link wants to see it.
+  // A scene plays at once when the user follows its link.
   if (gallery.chosen && !isStill.matches) setPlaying(true)
 })
 onThemeChange(() => {
@@ -489,7 +492,7 @@ element('race').append(
         h(
           'span',
           { className: 'spread' },
-          h('span', {}, 'Click to start there, or drag the ring'),
+          h('span', {}, 'Click to start a race there, or drag the ring'),
           labeled('arrows', arrows),
         ),
         contour.element,
@@ -512,7 +515,7 @@ element('race').append(
   h('div', { className: 'row' }, share, save, saveSvg, savePng, program),
 )
 
-/** The race of the address. */
+/** Shows the race that the address describes. */
 export async function start(): Promise<void> {
   ;({ state, problems } = await readAddress(location.hash))
   optimizers.show(state.entries)
@@ -522,7 +525,7 @@ export async function start(): Promise<void> {
     await load({ ...state, objective: initial.objective, start: initial.start })
   }
   showProblems(problems)
-  // On a phone the chart takes as long as the race: first it is drawn, and can be played.
+  // On a phone the chart takes as long as the race, so the page first draws the race and lets the user play it.
   await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)))
   await addLoss()
 }

@@ -1,4 +1,4 @@
-/** The microbenchmark: how long an update in place takes, by engine and size, in this browser. */
+/** The microbenchmark: the time per update, by engine and size, in this browser. */
 
 import { type EngineName, Optimizer, type Rule } from 'antigrad'
 import { makePlainLoop } from './loops.js'
@@ -9,33 +9,33 @@ export type SubjectName = EngineName | 'loop'
 export interface Measurement {
   readonly engine: SubjectName
   readonly size: number
-  /** The median of the rounds. */
+  /** Median of the rounds. */
   readonly nanosecondsPerStep: number
 }
 
 const VECTORS = [10, 100, 1_000, 10_000, 100_000, 1_000_000]
-/** Rows of square matrices: products of larger ones take TypeScript seconds. */
+/** Side lengths of the square matrices. Products of larger matrices take seconds in TypeScript. */
 const SIDES = [4, 10, 32, 100, 200]
 
-/** How many parameters are timed, one after the other. */
+/** The numbers of parameters that are measured. */
 export const selectSizes = (areMatrices: boolean): readonly number[] =>
   areMatrices ? SIDES.map((side) => side * side) : VECTORS
 
-/** Milliseconds of a round at least. */
+/** Minimum duration of a round in milliseconds. */
 const ROUND = 5
-/** Clocks tick at 0.1 ms, at 1 ms, or at 16.7 ms where fingerprints are resisted; some jitter by a tick. */
+/** Minimum number of clock ticks per round. Browser clocks tick every 0.1, 1 or 16.7 ms and may jitter by a tick. */
 const TICKS = 6
 const ROUNDS = 9
-/** Rounds for JavaScript's compiler, at the start of each size; the last one tells how fast it then is. */
+/** Warm-up rounds per size for JavaScript's compiler. The last one determines the batch size. */
 const WARM_UP = 3
-/** How often a round looks at the clock. */
+/** Approximate number of clock readings per round. */
 const CHECKS = 50
 
 /**
- * Times `step()` with the gradient in place, float32, in rounds in which the engines take turns.
+ * Measures `step()` in float32, without the computation of the gradient, in rounds in which the engines take turns.
  *
- * @param areMatrices whether parameters are a square matrix; else they are a vector
- * @param onProgress is told the part that is done, from 0 to 1
+ * @param areMatrices whether the parameters are a square matrix instead of a vector
+ * @param onProgress called with the completed fraction, from 0 to 1
  */
 export async function measure(
   rule: Rule,
@@ -103,7 +103,7 @@ function loop(size: number, rule: Rule): Stepping {
   }
 }
 
-/** Milliseconds of a step, from one tick of the clock to another one; it looks at it after every batch. */
+/** Measures the milliseconds per step from one clock tick to another. The clock is read after every batch. */
 function timed(stepping: Stepping, batch: number, length: number) {
   const start = nextTick()
   let steps = 0
@@ -116,7 +116,7 @@ function timed(stepping: Stepping, batch: number, length: number) {
   return { steps, milliseconds: (now - start) / steps }
 }
 
-/** Waits until the clock shows another time. */
+/** Waits for the next tick of the clock. */
 function nextTick(): number {
   const before = performance.now()
   let now = before
@@ -124,12 +124,12 @@ function nextTick(): number {
   return now
 }
 
-/** How far the clock moves at once: the median, as the system may interrupt. */
+/** Resolution of the clock. The median excludes interruptions by the system. */
 function tick(): number {
   const times = Array.from({ length: 8 }, nextTick)
   const ticks = times.slice(1).map((time, i) => time - times[i])
   return ticks.sort((a, b) => a - b)[ticks.length >> 1]
 }
 
-/** Lets the page breathe. */
+/** Lets the browser handle events. */
 const pause = () => new Promise<void>((resolve) => setTimeout(resolve))

@@ -1,4 +1,4 @@
-/** Names beside points, without overlap. */
+/** Places labels next to points without overlap. */
 
 export interface LabelRect {
   readonly left: number
@@ -7,7 +7,7 @@ export interface LabelRect {
   readonly height: number
 }
 
-/** What is to be named: a point, the size of its name, and where the name stood before, from the point. */
+/** A point, the size of its label, and the label's previous position relative to the point. */
 export interface LabeledPoint {
   readonly x: number
   readonly y: number
@@ -22,13 +22,13 @@ const overlap = (a: LabelRect, b: LabelRect) =>
   a.top < b.top + b.height &&
   b.top < a.top + a.height
 
-/** From the point to its mark's edge, and to names that lines lead to. */
+/** Candidate distances of labels from their points. Farther labels are connected by a line. */
 const RINGS = [10, 22, 36, 52, 70, 90, 112, 136, 162, 190]
 const ANGLES = 16
 
 /**
- * Where each name goes, as its left upper corner: in the box, off all points and other names, as near as it can; null
- * where there is no room. Where it was before, seen from its point, it stays if it can.
+ * Computes the upper left corner of each label: inside the box, clear of all points and other labels, as close to the
+ * point as possible. Labels keep their previous relative position if it is free. Null if there is no room.
  */
 export function placeLabels(
   names: readonly LabeledPoint[],
@@ -58,14 +58,14 @@ function candidates(x: number, y: number, width: number, height: number): (reado
   return RINGS.flatMap((radius) =>
     Array.from({ length: ANGLES }, (_, i) => {
       const angle = (2 * Math.PI * i) / ANGLES
-      // The name's nearest side touches the ring.
+      // The nearest side of the label touches the ring.
       const [dx, dy] = [Math.cos(angle), -Math.sin(angle)]
       return [x + radius * dx + (dx - 1) * (width / 2), y + radius * dy + (dy - 1) * (height / 2)] as const
     }),
   )
 }
 
-/** Short names that tell racers apart: the rule's, with all of it where several have one rule. */
+/** Short distinct names of racers: the rule's name, or the full name if several racers have the same rule. */
 export function shortNames(names: readonly string[]): string[] {
   const rules = names.map((name) => name.split(' ')[0])
   return names.map((name, i) => (rules.filter((rule) => rule === rules[i]).length > 1 ? name : rules[i]))

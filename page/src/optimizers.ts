@@ -1,4 +1,4 @@
-/** The list of racers, with a form for each one's options. */
+/** The list of optimizers, with a form for the options of each. */
 
 import { getMessage } from '../../dist/core/errors.js'
 import { explainedField, formatNumber, h, labeled, select, uniqueId } from './dom.js'
@@ -25,7 +25,7 @@ import { swatch } from './theme.js'
 export class Optimizers {
   readonly #list = h('ol', { className: 'entries' })
   readonly #add = h('button', { type: 'button', textContent: 'Add an optimizer' })
-  readonly #write = h('button', { type: 'button', textContent: 'Write a rule of your own' })
+  readonly #write = h('button', { type: 'button', textContent: 'Write a custom rule' })
   readonly #message = h('p', { className: 'error', role: 'alert' })
   readonly element = h(
     'section',
@@ -42,8 +42,8 @@ export class Optimizers {
   readonly #race: () => Race
 
   /**
-   * @param onChange is told of other entries, and whether a slider is moved just now
-   * @param race the one under way
+   * @param onChange called with changed entries, and whether a slider is being moved
+   * @param race returns the current race
    */
   constructor(onChange: (entries: readonly RuleEntry[], isSliding?: boolean) => void, race: () => Race) {
     this.#onChange = onChange
@@ -57,7 +57,7 @@ export class Optimizers {
     this.#write.addEventListener('click', () => void this.#own(this.#entries.length, this.#message))
   }
 
-  /** Puts a rule of one's own in a place. */
+  /** Puts a custom rule into the list. */
   async #own(number: number, message: HTMLElement): Promise<void> {
     const before = this.#entries
     try {
@@ -108,7 +108,7 @@ export class Optimizers {
     return row
   }
 
-  /** Sliders, and all options with what they are. */
+  /** Creates the sliders, and all options with their help texts. */
   #controls(number: number, message: HTMLElement, isOpen = false): HTMLElement[] {
     const all = fields(this.#entries[number])
     if (all.length === 0) return []
@@ -118,7 +118,7 @@ export class Optimizers {
     let others = all
     if (all[0].slides === 'rate') {
       others = all.slice(1)
-      // Its field is beside the slider.
+      // The field of the learning rate stands next to its slider.
       rate = this.#control(number, all[0], message)
       const words = `${getLabel(all[0])}: ${helpOf(all[0])}`
       options.append(h('small', { className: 'help', id: uniqueId('help') }, words))
@@ -128,7 +128,7 @@ export class Optimizers {
       .filter(({ slides }) => slides !== null)
       .map((field) => this.#slider(number, field, message, field === all[0] ? rate : null))
     const more = h('details', { open: isOpen }, h('summary', {}, 'Options'), options)
-    // Most are never opened, and a phone is slow to make so many fields.
+    // The fields are created on demand, because most forms stay closed and phones create fields slowly.
     const fill = () => {
       const made = others.map((field) =>
         explainedField(getLabel(field), this.#control(number, field, message), helpOf(field), message.id),
@@ -144,7 +144,7 @@ export class Optimizers {
     return [h('div', { className: 'sliders' }, ...sliders), more]
   }
 
-  /** The field for the equations of one's own, above its options, which follow from them. */
+  /** Adds the field for the equations of a custom rule, above the options that they define. */
   async #edit(number: number, controls: HTMLElement, message: HTMLElement): Promise<void> {
     const { makeEditor } = await import('./custom-rule-editor.js')
     const editor = makeEditor(this.#entries[number], number, (changed) => {
@@ -157,7 +157,7 @@ export class Optimizers {
     controls.before(editor)
   }
 
-  /** A slider beside an option's field or value, on a logarithmic scale; the paths follow while it moves. */
+  /** A logarithmic slider next to an option's field or value. The paths are updated while it moves. */
   #slider(number: number, option: OptionField, message: HTMLElement, field: HTMLElement | null): HTMLElement {
     const { name, slides } = option
     const scale = slides === 'rate' ? rates : carries
@@ -184,12 +184,12 @@ export class Optimizers {
       this.#refresh(number)
       this.#onChange(this.#entries, true)
     })
-    // The field has a label of its own.
+    // The field already has a label.
     if (field) return h('div', { className: 'slider rate' }, slider, labeled(label, field))
     return h('label', { className: 'slider' }, h('span', {}, label), slider, value)
   }
 
-  /** Grays the options that change nothing here, and says why. */
+  /** Grays out the options without effect in the current race, and shows the reasons. */
   async #gray(number: number, more: HTMLDetailsElement): Promise<void> {
     if (!more.open) return
     const { withoutEffect } = await import('./inactive-options.js')
@@ -222,7 +222,7 @@ export class Optimizers {
     control.dataset.option = name
     const refuse = (thrown: unknown) => {
       const now = shownValue(getOption(this.#entries[number], name))
-      message.textContent = `${getMessage(thrown)}. The race goes on with ${now}.`
+      message.textContent = `${getMessage(thrown)}. The race continues with ${now}.`
       control.setAttribute('aria-invalid', 'true')
     }
     const take = (given: OptionValue) => {
@@ -241,13 +241,13 @@ export class Optimizers {
     control.addEventListener('change', () => {
       const given = kind === 'flag' ? (control as HTMLInputElement).checked : parsed(control.value, field)
       if (!isSchedule(given)) return take(given)
-      // Meanwhile the row may be another optimizer's.
+      // While the parser loads, the row may have been removed.
       loadSchedules(given).then(() => control.isConnected && take(given), refuse)
     })
     return control
   }
 
-  /** What is not given may depend on what is: ε on the form. */
+  /** Refreshes all controls, because defaults can depend on other options (for example ε on `form`). */
   #refresh(number: number): void {
     const row = this.#list.children[number]
     void this.#draw(number, row)
@@ -268,7 +268,7 @@ export class Optimizers {
     }
   }
 
-  /** Pictures of the schedules, beneath the options. */
+  /** Draws the schedules below the options. */
   async #draw(number: number, row: Element): Promise<void> {
     const found = collectSchedules(this.#entries[number])
     const frame = row.querySelector('.schedules') as Element
@@ -278,7 +278,7 @@ export class Optimizers {
   }
 }
 
-/** Places of a slider as values: of three digits at most. */
+/** Converts slider positions to values of at most three digits, and back. */
 interface SliderScale {
   readonly from: number
   readonly to: number
@@ -293,7 +293,7 @@ const rates: SliderScale = {
   place: (value) => Math.log10(value),
 }
 
-/** By what is lost in an update, from all of it to a thousandth. */
+/** Logarithmic scale of 1 − value, the fraction that is lost per update, from 1 to a thousandth. */
 const carries: SliderScale = {
   from: 0,
   to: 3,
@@ -310,7 +310,7 @@ function slide(slider: HTMLInputElement, output: HTMLElement, value: OptionValue
   slider.setAttribute('aria-valuetext', text)
 }
 
-/** A schedule has a line of its own. */
+/** Gives a field with a schedule a line of its own. */
 function grow(control: HTMLInputElement): void {
   control.classList.toggle('long', isSchedule(control.value))
 }
@@ -319,14 +319,14 @@ const getLabel = ({ name }: OptionField) => labels[name] ?? name
 
 const shownValue = (value: unknown) => (typeof value === 'number' ? formatNumber(value) : String(value))
 
-/** What in the list is no rule's name. */
-const titles: Readonly<Record<string, string>> = { own: 'your own…' }
+/** List entries that are not names of rules. */
+const titles: Readonly<Record<string, string>> = { own: 'custom…' }
 
-/** Names that the library does not have, or that are worth a word. */
+/** Labels of options whose names are unclear or are not options of the library. */
 const labels: Readonly<Record<string, string>> = {
   lr: 'rate',
-  warmup: 'warm-up, updates',
-  delay: 'delayed start, updates',
-  clipNorm: 'clip by norm, 0 not',
-  clipValue: 'clip by value, 0 not',
+  warmup: 'warm-up updates',
+  delay: 'delay in updates',
+  clipNorm: 'norm clipping',
+  clipValue: 'value clipping',
 }

@@ -1,34 +1,34 @@
-/** Where runs from all over a view end: which minimum each reaches, how soon, and in which color that is. */
+/** The outcomes of runs from all starting points in a view: minimum reached, number of updates, and color. */
 
 import type { Point, View } from 'antigrad'
 import type { Theme } from './palette.js'
 
-/** Starts in each direction. */
+/** Number of starting points per side. */
 export const SIDE = 500
-/** Strides through the grid of starts, coarse to fine: a rough picture is there at once. */
+/** Strides through the grid of starting points, coarse to fine, so that a rough plot appears at once. */
 const STRIDES = [16, 8, 4, 2, 1]
-/** Runs in a piece: they end within a second, long as they may be. */
+/** Number of runs per piece. Even long runs of this number end within a second. */
 const PIECE = 8192
-/** So many minima are told apart; more would not be seen. */
+/** Maximum number of distinguished minima; more would not be visible. */
 const MAX_MINIMA = 200
-/** What is at rest this near to a minimum, in sides of the view, is in it. */
+/** Maximum distance of a converged run from its minimum, as a fraction of the view's side. */
 const SUCCESS_RADIUS = 1e-3
 
-// The outcome of a start. CONVERGED is at rest at none of the listed minima; these are numbered from FIRST on.
+// The outcome of a start. CONVERGED means converged to none of the listed minima, which are numbered from FIRST on.
 export const NONE = 0
 export const DIVERGED = 1
 export const UNFINISHED = 2
 export const CONVERGED = 3
 export const FIRST = 4
 
-/** Starts that are run together: the coarsest ones first. */
+/** Starting points that are run together. */
 export interface OutcomePiece {
   readonly stride: number
-  /** Their numbers, by row from above. */
+  /** Indices of the starting points, row by row from the top. */
   readonly starts: Uint32Array<ArrayBuffer>
 }
 
-/** Every start, once. */
+/** Divides all starting points into pieces, coarsest stride first. */
 export const cut = (): OutcomePiece[] =>
   STRIDES.flatMap((stride, turn) => {
     const starts: number[] = []
@@ -46,20 +46,20 @@ export const cut = (): OutcomePiece[] =>
     }))
   })
 
-/** Where a start is: in the middle of its pixel. */
+/** Position of a starting point: the center of its pixel. */
 export function computeStart([x0, x1, y0, y1]: View, start: number): Point {
   const [column, row] = [start % SIDE, Math.floor(start / SIDE)]
   return [x0 + ((x1 - x0) * (column + 0.5)) / SIDE, y1 - ((y1 - y0) * (row + 0.5)) / SIDE]
 }
 
-/** The start whose pixel a point is in; null outside of the view. */
+/** The starting point whose pixel contains a point; null outside the view. */
 export function startNear([x0, x1, y0, y1]: View, [x, y]: Point): number | null {
   const column = Math.floor((SIDE * (x - x0)) / (x1 - x0))
   const row = Math.floor((SIDE * (y1 - y)) / (y1 - y0))
   return column >= 0 && column < SIDE && row >= 0 && row < SIDE ? row * SIDE + column : null
 }
 
-/** Ends of runs, a column each. */
+/** End points of runs, as columns. */
 export interface OutcomePoints {
   readonly x: ArrayLike<number>
   readonly y: ArrayLike<number>
@@ -73,19 +73,19 @@ export interface KnownMinimum {
   readonly color: number
 }
 
-/** The racers' colors but for text's own, those first that differ most. */
+/** Indices of the racers' colors, without the color of text; the most distinct colors come first. */
 const COLORS = [0, 1, 2, 5, 7, 6, 3]
 
 export class Outcomes {
   readonly minima: KnownMinimum[] = []
   readonly kinds = new Uint8Array(SIDE * SIDE)
   readonly iterations = new Uint32Array(SIDE * SIDE)
-  /** The start whose outcome a pixel shows. */
+  /** The starting point whose outcome each pixel shows. */
   readonly shown = new Uint32Array(SIDE * SIDE)
-  /** How many starts have each outcome. */
+  /** Number of starting points per outcome. */
   readonly counts = new Uint32Array(FIRST + MAX_MINIMA)
   done = 0
-  /** The strongest color is for as few updates, the faintest for as many. */
+  /** Numbers of updates that get the strongest (`fast`) and the faintest color (`slow`). */
   fast = 1
   slow = 1
   readonly #x = new Float64Array(SIDE * SIDE)
@@ -95,8 +95,8 @@ export class Outcomes {
   readonly #rest: number
 
   /**
-   * @param known minima that are known beforehand
-   * @param distance from a minimum, within which a run has arrived though it goes on
+   * @param known minima that are known in advance
+   * @param distance radius around a minimum within which an unfinished run counts as arrived
    */
   constructor(view: View, known: readonly Point[], distance: number) {
     const [x0, x1, y0, y1] = view
@@ -110,7 +110,7 @@ export class Outcomes {
     return [this.#x[start], this.#y[start]]
   }
 
-  /** Takes over how a piece ended; pieces come in their order, so that minima are found in one order. */
+  /** Adds the outcomes of a piece. Pieces arrive in order, so that minima are always numbered in the same order. */
   take({ stride, starts }: OutcomePiece, { x, y, iterations, kinds }: OutcomePoints): void {
     const known = this.minima.length
     for (const [k, start] of starts.entries()) {
@@ -120,7 +120,7 @@ export class Outcomes {
       const kind = this.#reached([x[k], y[k]], kinds[k])
       this.kinds[start] = kind
       this.counts[kind]++
-      // Where no finer start is known yet, it stands for its surroundings.
+      // Until finer starting points are done, this one also colors the pixels around it.
       const [column, row] = [start % SIDE, Math.floor(start / SIDE)]
       const right = Math.min(SIDE, column + stride)
       for (let at = row; at < Math.min(SIDE, row + stride); at++) {
@@ -132,7 +132,7 @@ export class Outcomes {
     this.done += starts.length
   }
 
-  /** From 1 for the fastest to 0 for the slowest, by the logarithm. */
+  /** Speed on a logarithmic scale, from 1 for the fastest to 0 for the slowest runs. */
   speed(iterations: number): number {
     const part = Math.log(iterations / this.fast) / Math.log(this.slow / this.fast)
     return this.slow > this.fast ? 1 - Math.min(1, Math.max(0, part)) : 1
@@ -157,7 +157,7 @@ export class Outcomes {
     return nearest
   }
 
-  /** A new minimum gets the color whose nearest holder is farthest away. */
+  /** Adds a minimum. It gets the color whose nearest use is farthest away. */
   #add(point: Point): number {
     const [x0, x1, y0, y1] = this.#view
     const room = COLORS.map(() => Infinity)
@@ -168,7 +168,7 @@ export class Outcomes {
     return this.minima.push({ point, color: room.indexOf(Math.max(...room)) }) - 1
   }
 
-  /** What had not arrived may be at a minimum that has been found since. */
+  /** Reassigns unfinished runs, which may be close to a minimum that was found later. */
   #revise(): void {
     for (const [start, kind] of this.kinds.entries()) {
       if (kind !== UNFINISHED) continue
@@ -179,7 +179,7 @@ export class Outcomes {
     }
   }
 
-  /** The coarsest picture decides what is fast, so that colors stay as they are from then on. */
+  /** The first piece determines the range of speeds, so that colors do not change later. */
   #measure(starts: Uint32Array): void {
     const sorted = this.iterations.filter((_, start) => this.kinds[start] >= CONVERGED).sort()
     if (sorted.length === 0 || starts.length === 0) return
@@ -189,10 +189,10 @@ export class Outcomes {
   }
 }
 
-/** How much of a color is left where it is faintest. */
+/** Strength of the faintest color. */
 const FAINTEST = 0.3
 
-/** Colors of pixels, as words of an image's data. */
+/** Makes a function that computes the color of a pixel as a 32-bit word of image data. */
 export function painter(outcomes: Outcomes, theme: Theme) {
   const channels = (hex: string) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16))
   const [surface, text, muted, grid] = [theme.surface, theme.text, theme.muted, theme.grid].map(channels)
@@ -200,7 +200,7 @@ export function painter(outcomes: Outcomes, theme: Theme) {
   const word = ([r, g, b]: readonly number[]) => (0xff000000 | (b << 16) | (g << 8) | r) >>> 0
   const mixed = (color: readonly number[], part: number) =>
     word(color.map((c, i) => Math.round(surface[i] + part * (c - surface[i]))))
-  // Speeds in 256 steps: a mixture for each pixel would take longer than the picture may.
+  // Speeds are quantized to 256 steps, because mixing a color per pixel would be too slow.
   const shades = colors.map((color) =>
     Uint32Array.from({ length: 256 }, (_, i) => mixed(color, FAINTEST + ((1 - FAINTEST) * i) / 255)),
   )

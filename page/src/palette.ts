@@ -1,9 +1,9 @@
-/** The colors themselves. */
+/** The colors of the light and the dark theme. */
 
 export interface Theme {
   readonly isDark: boolean
   readonly racers: readonly string[]
-  /** The lowest and the highest places of the picture. */
+  /** Colors of the lowest and the highest values on the map. */
   readonly low: string
   readonly high: string
   readonly contour: string
@@ -14,8 +14,8 @@ export interface Theme {
   readonly star: string
 }
 
-// Okabe and Ito's colors (2008), which most color-blind people tell apart; the light ones are
-// darkened until they stand out from white by 3 : 1, and the dark ones lightened against black.
+// Colors of Okabe and Ito (2008), which most color-blind people can distinguish. In the light theme they are darkened
+// to a contrast of 3 : 1 against white, in the dark theme they are lightened to 3 : 1 against black.
 export const light: Theme = {
   isDark: false,
   racers: ['#0072b2', '#d55e00', '#007a58', '#3b9bd9', '#000000', '#b8478c', '#6b4fbb', '#a87400'],
@@ -42,5 +42,5 @@ export const dark: Theme = {
   star: '#ffb000',
 }
 
-/** By turns; whoever shares one has another color. */
+/** Line dashes, which are used in turn. Racers with the same dashes have different colors. */
 export const dashes: readonly (readonly number[])[] = [[], [9, 4], [2, 4], [10, 4, 2, 4]]

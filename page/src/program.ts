@@ -1,10 +1,10 @@
-/** A program in TypeScript that makes a race. */
+/** Writes a TypeScript program that reproduces a race. */
 
 import { build, CUSTOM, describeEntry, METHOD, type RuleEntry, readCustomRule } from './rules.js'
 import type { RaceState } from './state.js'
 import { stateObjectiveText } from './texts.js'
 
-/** The same runs by the library alone: `node race.ts` prints where each has ended. */
+/** Writes a program with the same runs that uses only the library. `node race.ts` prints the end of each run. */
 export async function writeProgram(state: RaceState): Promise<string> {
   const { objective, condition, start, tolerance, maxIterations, noise } = state
   const made = state.entries.map((entry) => ({ name: describeEntry(entry), ...written(entry, noise) }))
@@ -34,7 +34,7 @@ ${lines.join('\n')}
 `
 }
 
-/** An entry as a program has it. */
+/** The code of an entry: its rule, its clipping and its imports. */
 function written(entry: RuleEntry, noise: number): { rule: string; clip: string; uses: string[] } {
   const { rule } = build(entry)
   const name = entry.rule === CUSTOM ? 'defineRule' : entry.rule
@@ -48,7 +48,7 @@ function written(entry: RuleEntry, noise: number): { rule: string; clip: string;
   } = entry.options as Record<string, never>
   if (name === METHOD) return { rule: `${name}(${literal(own)})`, clip: '{}', uses: [name] }
   const simple = 'rule' in rule ? (rule.rule as { lr: unknown }) : (rule as { lr: unknown })
-  // A schedule is plain data, so that what is built says all of it.
+  // Schedules are plain data, so the options of the built rule can be written as JSON.
   const options = Object.fromEntries(
     Object.keys({ ...own, ...(warmup > 0 && { lr: 0 }) }).map((key) => [key, (simple as never)[key]]),
   )

@@ -1,7 +1,7 @@
 /**
- * The race: each racer is the library's own `Minimization`, and keeps every point that it has visited. It is made
- * ahead, and looked at along a line of time: the updates of a rule, and the gradients of a method, which may ask for
- * several in one update.
+ * The race: each racer is a `Minimization` of the library and stores every visited point. Races are computed ahead and
+ * displayed along a timeline. The timeline counts updates of rules, and gradients of a method (L-BFGS), which may need
+ * several gradients per update.
  */
 
 import { Minimization, type MinimizeReason, noise, type Point } from 'antigrad'
@@ -10,7 +10,7 @@ import type { ObjectiveView } from './functions.js'
 import { build, describeEntry, type RuleEntry } from './rules.js'
 import type { RaceState } from './state.js'
 
-/** How gradients are clipped for an entry, and the noise that all of a race have. */
+/** The clipping of an entry's gradients, combined with the noise of the race. */
 export function makeClip(entry: RuleEntry, sigma: number) {
   const { clip } = build(entry)
   return sigma > 0 ? { ...clip, noise: noise({ eta: sigma * sigma, gamma: 0 }) } : clip
@@ -18,24 +18,26 @@ export function makeClip(entry: RuleEntry, sigma: number) {
 
 export class Racer {
   readonly name: string
-  /** x and y of the start and of every point after it; exactly what the library computed. */
+  /** x and y of the start and of every later point, exactly as the library computed them. */
   points = new Float64Array(256)
-  /** The objective there. */
+  /** The value of the objective at each point. */
   values = new Float64Array(128)
-  /** How many updates are made. */
+  /** Number of computed updates. */
   made = 0
-  /** Where on the line of time it is looked at. */
+  /** Displayed position on the timeline. */
   time = 0
   error = ''
-  /** The largest component of the gradient where it has stopped. */
+  /** Largest absolute component of the gradient at the last point. */
   gradientNorm = NaN
   readonly engine: string
   readonly entry: RuleEntry
-  /** How many gradients a method had asked for by each of its updates; null of a rule, which asks for one. */
+  /**
+   * Number of gradients that a method has evaluated up to each update; null for rules, which evaluate one per update.
+   */
   readonly #asked: number[] | null
-  /** Why it has stopped; null while it has not. */
+  /** Why the run ended; null while it is running. */
   #ended: MinimizeReason | 'error' | null = null
-  /** The first update after which it was within the distance; null while it never was. */
+  /** First update after which the racer was within the success radius; null if none. */
   #reached: number | null = null
   readonly #run: Minimization
   readonly #landscape: ObjectiveView
@@ -84,14 +86,14 @@ export class Racer {
     if (this.#reached === null && this.distanceAt(at) <= this.#distance) this.#reached = at
   }
 
-  /** The lowest value that was seen. */
+  /** Lowest value of all points. */
   get lowest(): number {
     let lowest = Infinity
     for (let i = 0; i <= this.made; i++) if (this.values[i] < lowest) lowest = this.values[i]
     return lowest
   }
 
-  /** Whether it has left for where numbers end. */
+  /** Whether the run has diverged. */
   get isEndless(): boolean {
     return this.#ended === 'diverged'
   }
@@ -100,17 +102,17 @@ export class Racer {
     return this.#ended !== null
   }
 
-  /** The time of its last update. */
+  /** Timeline position of the last update. */
   get reach(): number {
     return this.timeOf(this.made)
   }
 
-  /** When an update was made. */
+  /** Timeline position of an update. */
   timeOf(iteration: number): number {
     return this.#asked?.[iteration] ?? iteration
   }
 
-  /** The updates made by a time. */
+  /** Number of updates up to a timeline position. */
   iterationsAt(time: number): number {
     if (!this.#asked) return Math.min(time, this.made)
     let at = Math.min(time, this.made)
@@ -118,17 +120,17 @@ export class Racer {
     return at
   }
 
-  /** The updates made by now. */
+  /** Number of updates up to the displayed position. */
   get iterations(): number {
     return this.iterationsAt(this.time)
   }
 
-  /** Why it has stopped by now. */
+  /** Why the run ended; null if it has not ended at the displayed position. */
   get reason(): MinimizeReason | 'error' | null {
     return this.time >= this.reach ? this.#ended : null
   }
 
-  /** When it has arrived, if that was by now. */
+  /** Timeline position at which the racer arrived; null if it has not arrived at the displayed position. */
   get arrivedAt(): number | null {
     const at = this.#reached === null ? Infinity : this.timeOf(this.#reached)
     return at <= this.time ? at : null
@@ -138,7 +140,7 @@ export class Racer {
     return [this.points[2 * iteration], this.points[2 * iteration + 1]]
   }
 
-  /** From the nearest minimum; NaN where none is known. */
+  /** Distance to the nearest minimum; NaN if no minimum is known. */
   distanceAt(iteration: number): number {
     const [x, y] = this.pointAt(iteration)
     let least = Infinity
@@ -155,9 +157,9 @@ function doubled(array: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
 
 export class Race {
   readonly racers: readonly Racer[]
-  /** Where it is looked at. */
+  /** Displayed position on the timeline. */
   time = 0
-  /** How far it is made: those that have stopped aside, all have come there. */
+  /** Timeline position up to which all racers that are still running have been computed. */
   made = 0
 
   readonly state: RaceState
@@ -178,7 +180,7 @@ export class Race {
     return this.isMade && this.time >= this.made
   }
 
-  /** The lowest value of all, once all have ended and where none has gone down for ever. */
+  /** Lowest value of all racers; null while racers are running, or if a racer has diverged. */
   get lowest(): number | null {
     if (this.#lowest === undefined && this.isMade) {
       const lowest = Math.min(...this.racers.map(({ lowest }) => lowest))
@@ -187,7 +189,7 @@ export class Race {
     return this.#lowest ?? null
   }
 
-  /** Makes it up to a time, as much of that as fits into the milliseconds. */
+  /** Computes the race up to a timeline position, but stops after the given milliseconds. */
   make(until: number, milliseconds: number): void {
     const end = performance.now() + milliseconds
     while (this.made < until && !this.isMade) {
@@ -199,19 +201,19 @@ export class Race {
     }
   }
 
-  /** Looks at a time, or as far as it is made. */
+  /** Displays a timeline position, at most the last computed one. */
   seek(time: number): void {
     this.time = Math.max(0, Math.min(time, this.made))
     for (const racer of this.racers) racer.time = this.time
   }
 
-  /** Goes on by up to `count`, as far as fits into the time. */
+  /** Advances the displayed position by up to `count` updates, as far as they can be computed in the given time. */
   advance(count: number, milliseconds: number): void {
     this.make(this.time + count, milliseconds)
     this.seek(this.time + count)
   }
 
-  /** Those that arrived, by when; then the rest, by how near (or how low) they are. */
+  /** Racers that arrived, in order of arrival, followed by the others in order of distance, or of value. */
   ranking(): Racer[] {
     const isKnown = this.landscape.minima.length > 0
     const measure = (racer: Racer) => {
@@ -225,7 +227,7 @@ export class Race {
     })
   }
 
-  /** Every point of every racer, to its end, in numbers that read back as the same bits. */
+  /** All points of all racers as CSV. The values can be read back bit for bit. */
   toCsv(): string {
     this.make(Infinity, Infinity)
     const lines = this.racers.flatMap((racer, number) =>

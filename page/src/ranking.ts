@@ -1,4 +1,4 @@
-/** The table: who arrived when, and why each has stopped. */
+/** The ranking table: when each racer arrived, and why it stopped. */
 
 import { formatCount } from '../../dist/core/text.js'
 import { formatNumber, h } from './dom.js'
@@ -13,7 +13,7 @@ export class Ranking {
   #last = ''
 
   constructor() {
-    const heads = ['Optimizer', 'Updates', 'Distance', 'F', 'State'].map((text) =>
+    const heads = ['Optimizer', 'Updates', 'Distance', 'F', 'Status'].map((text) =>
       h('th', { scope: 'col' }, text),
     )
     heads.splice(1, 0, this.#reached)
@@ -55,7 +55,7 @@ function row(racer: Racer, number: number): HTMLTableRowElement {
   return h('tr', {}, h('td'), name, h('td'), h('td'), h('td'), h('td'), h('td', { className: 'why' }))
 }
 
-/** The texts of a row's cells; null for the name, which stays. */
+/** The texts of a row's cells; null for the name, which does not change. */
 function formatCells(racer: Racer, place: number, race: Race): (string | null)[] {
   const { arrivedAt, iterations } = racer
   const isKnown = race.landscape.minima.length > 0

@@ -1,4 +1,4 @@
-/** The library's rules as a form sees them: everything is asked of their own definitions. */
+/** Descriptions of the library's rules for forms, which are derived from the rules' definitions. */
 
 import {
   type BuiltInRule,
@@ -23,31 +23,33 @@ export type RuleName = BuiltInRule['name']
 export type OptionValue = number | boolean | string | null
 
 export const allRuleNames = Object.keys(definitions) as RuleName[]
-/** Those that work by rows and columns, where parameters are a matrix. */
+/** Rules for matrix parameters. */
 export const matrixRules = allRuleNames.filter((name) => definitions[name].fallback !== undefined)
-/** Those whose parameters may be a point, as in the race, or a vector. */
+/** Rules for vector parameters, which can take part in the race. */
 export const ruleNames = allRuleNames.filter((name) => !definitions[name].wantsShapes)
-/** The method that races beside them: by its gradients, as it asks for several in one update. */
+/** The method that also takes part in the race. Its timeline counts gradients, because an update may need several. */
 export const METHOD = 'lbfgs'
-/** What the visitor writes, as its equations. */
+/** The name of custom rules. */
 export const CUSTOM = 'own'
 export type RacerName = RuleName | typeof METHOD | typeof CUSTOM
 export const racerNames: readonly RacerName[] = [...ruleNames, METHOD, CUSTOM]
 
-/** Why one of the others is not offered; undefined for what is offered, or no rule. */
+/** Why a rule is not available; undefined if the rule is available or does not exist. */
 export function whyNot(name: string): string | undefined {
   const isKnown = Object.hasOwn(definitions, name) && definitions[name as RuleName].wantsShapes
-  return isKnown ? `${name} is not offered: it is for matrices, and parameters are a vector here.` : undefined
+  return isKnown
+    ? `${name} is not available: it needs matrix parameters, but the parameters here are a vector.`
+    : undefined
 }
 export const notOffered = Object.keys(definitions)
   .flatMap((name) => whyNot(name) ?? [])
   .join(' ')
 
-/** One of the racers: a rule (or the method) and what of it is not as the library has it. */
+/** One of the racers: a rule (or the method) and the options that differ from the library's defaults. */
 export interface RuleEntry {
   readonly rule: RacerName
   readonly options: Readonly<Record<string, OptionValue>>
-  /** Of a rule of one's own: the text that says it. */
+  /** The text of a custom rule. */
   readonly equations?: string
 }
 
@@ -56,26 +58,26 @@ export interface OptionField {
   readonly name: string
   readonly kind: 'number' | 'flag' | 'choice'
   readonly choices: readonly string[]
-  /** Whether it may be a schedule, as a text. */
+  /** Whether the option can be a schedule, given as text. */
   readonly schedulable: boolean
-  /** What its comment says, or else what is expected. */
+  /** The option's documentation, or the description of its valid values. */
   readonly help: string
-  /** How a slider beside it moves, if it has one: by its logarithm, or by what is lost in an update. */
+  /** The scale of the option's slider, if it has one: logarithmic in the value (`rate`) or in 1 − value (`carry`). */
   readonly slides: 'rate' | 'carry' | null
 }
 
 const updates = { ...integerAtLeast(0), expected: 'an integer of updates ≥ 0' }
 
-/** What there is to say of these, which no declaration has. */
+/** Help texts of options that have no declaration. */
 const explained: Readonly<Record<string, string>> = {
-  warmup: 'for so many updates the rate rises from 0 in equal steps; 0: at once',
-  delay: 'whoever is delayed stands still for so many updates; 0: not at all',
-  clipNorm: 'a gradient that is longer is shortened to this; 0: none is',
-  maximize: 'climbs instead',
-  clipValue: 'each component of the gradient is kept within ± this; 0: none is',
+  warmup: 'number of updates in which the learning rate rises linearly from 0; 0 means no warm-up',
+  delay: 'number of updates before the optimizer starts to move; 0 means no delay',
+  clipNorm: 'largest norm of the gradient, to which longer gradients are scaled; 0 means no clipping',
+  maximize: 'maximizes the function instead of minimizing it',
+  clipValue: 'largest absolute value of each gradient component; 0 means no clipping',
 }
 
-/** What may stand around any rule, beside its own options; 0 is without. */
+/** Options that the page adds to every rule; 0 disables them. */
 const extras: Readonly<Record<string, RuleOption>> = {
   warmup: updates,
   delay: updates,
@@ -85,15 +87,15 @@ const extras: Readonly<Record<string, RuleOption>> = {
 
 export const extraNames: readonly string[] = Object.keys(extras)
 
-/** The options that say how much of its motion a rule keeps: the first that it has gets a slider. */
+/** Momentum-like options. The first one that a rule has gets a slider. */
 const carrying = ['momentum', 'beta1', 'decay', 'rho', 'beta']
 
-/** All options of a rule; the learning rate is the first. The method needs none. */
+/** All options of a rule, the learning rate first. The method has none. */
 export function fields(entry: Pick<RuleEntry, 'rule' | 'equations'>): OptionField[] {
   const { rule } = entry
   if (rule === METHOD) return []
   const { options: own, defaults } = getDefinition(entry)
-  // A rule has no control, nor have its equations.
+  // Options whose values are objects, such as rules or equations, have no control.
   const isPlain = ([name]: [string, RuleOption]) => {
     const value: unknown = defaults[name as 'name']
     return typeof value !== 'object' || value === null
@@ -120,13 +122,13 @@ function makeSliders(
 ): OptionField['slides'] {
   if (name === 'lr') return 'rate'
   if (name === carries) return 'carry'
-  // Those of one's own are to be played with.
+  // All numeric options of a custom rule get sliders.
   if (rule !== CUSTOM || typeof option.default !== 'number' || Object.hasOwn(extras, name)) return null
   if (!option.accepts(1)) return 'carry'
   return option.default >= 1e-5 && option.default <= 10 ? 'rate' : null
 }
 
-/** The value that an option has in an entry, given or by default. */
+/** The value of an option in an entry, or its default. */
 export function getOption(entry: RuleEntry, name: string): OptionValue {
   if (Object.hasOwn(extras, name) || Object.hasOwn(entry.options, name)) return entry.options[name] ?? 0
   if (entry.rule === METHOD) return 0
@@ -134,9 +136,9 @@ export function getOption(entry: RuleEntry, name: string): OptionValue {
 }
 
 /**
- * The rule, and how its gradients are clipped.
+ * Builds the rule of an entry and the clipping of its gradients.
  *
- * @throws OptionError where an option is unknown or out of its range
+ * @throws OptionError if an option is unknown or out of range
  */
 export function build(entry: RuleEntry): { rule: Rule | CustomRule | Lbfgs; clip: Clip } {
   if (entry.rule === METHOD) return { rule: lbfgs(entry.options), clip: {} }
@@ -153,26 +155,26 @@ export function build(entry: RuleEntry): { rule: Rule | CustomRule | Lbfgs; clip
   }
 }
 
-/** Whether a value is a schedule's text, and not a number's or a word. */
+/** Whether a value is the text of a schedule, not a number or a word. */
 export const isSchedule = (value: unknown): value is string => typeof value === 'string' && /[({]/.test(value)
 
 let read = (_text: string, what: string): Scheduled => {
   throw new Error(`${what}: the part of the page that reads schedules could not be loaded`)
 }
 
-/** Says how schedules are read: schedules.ts does, which is loaded where there are some. */
+/** Sets the parser of schedules, which is loaded on demand (see schedules.ts). */
 export function setScheduleParser(parser: typeof read): void {
   read = parser
 }
 
-/** A rule of one's own. */
+/** A parsed custom rule. */
 export interface CustomRuleEntry {
   readonly definition: Definition
-  /** Its step, each `name = …`. */
+  /** The lines of its step, each of the form `name = …`. */
   readonly lines: readonly { readonly target: string; readonly line: string }[]
-  /** The states that begin as the first gradient. */
+  /** Names of the states that start as the first gradient. */
   readonly first: readonly string[]
-  /** It as a program has it, whatever it was typed as: nobody's text becomes code. */
+  /** Code that defines the rule. It is generated from the parsed rule, so that untrusted text never becomes code. */
   readonly program: string
   make(options: object): BuiltInRule
 }
@@ -181,12 +183,12 @@ let readOwn = (_text: string): CustomRuleEntry => {
   throw new Error('own: the part of the page that reads equations could not be loaded')
 }
 
-/** Says how equations are read: custom-rule.ts does, which is loaded where there are some. */
+/** Sets the reader of custom rules, which is loaded on demand (see custom-rule.ts). */
 export function setCustomRuleReader(reader: typeof readOwn): void {
   readOwn = reader
 }
 
-/** @throws Error with a sentence where its equations cannot be read */
+/** @throws Error with a sentence if the equations are invalid */
 export const readCustomRule = ({ equations = '' }: Pick<RuleEntry, 'equations'>): CustomRuleEntry =>
   readOwn(equations)
 
@@ -207,7 +209,7 @@ function make(entry: Pick<RuleEntry, 'rule' | 'equations'>, options: object): Bu
   return maker(Object.fromEntries(given))
 }
 
-/** The options whose values are schedules, a warm-up's too. */
+/** The options whose values are schedules, including warm-ups. */
 export function collectSchedules(entry: RuleEntry): [name: string, schedule: Scheduled][] {
   const { rule } = build(entry)
   if ('method' in rule) return []
@@ -217,18 +219,18 @@ export function collectSchedules(entry: RuleEntry): [name: string, schedule: Sch
   )
 }
 
-/** The rule with the learning rate that suits Rosenbrock's function, as `antigrad race` has it. */
+/** The rule with a learning rate that suits Rosenbrock's function, as in `antigrad race`. */
 export function suggested(rule: RacerName): RuleEntry {
   if (rule === METHOD) return { rule, options: {} }
   const found = enter().find((entry) => entry.rule.name === rule)
   return { rule, options: { lr: (found?.rule as { lr: number } | undefined)?.lr ?? 1e-3 } }
 }
 
-/** What a rule is called. */
+/** The name of an entry's rule. */
 export const getTitle = (entry: RuleEntry): string =>
   entry.rule === METHOD ? METHOD : getDefinition(entry).name
 
-/** What to call an entry: its rule, and its options but for those that are as the library has them. */
+/** The name of an entry: its rule and the options that differ from the library's defaults. */
 export function describeEntry(entry: RuleEntry): string {
   const rest = Object.entries(entry.options).filter(([name]) => name !== 'lr')
   const said = rest.map(([name, value]) => (value === true ? name : `${name} ${summarizeOptions(value)}`))

@@ -1,4 +1,4 @@
-/** What is taken away: the picture, and a program that makes the same race. */
+/** Saves the map as a picture and the race as a program. */
 
 import { type ContourPlot, generateCorners, makeStar, mixColors } from './contour.js'
 import { download } from './dom.js'
@@ -7,12 +7,12 @@ import { writeProgram } from './program.js'
 import type { RaceState } from './state.js'
 import { getStyle, theme } from './theme.js'
 
-/** The map as it is seen, in lines of any size. */
+/** Saves the displayed map as SVG. */
 export function saveSvg(drawing: ContourPlot['drawing']): void {
   download('race.svg', 'image/svg+xml', makeSvg(drawing))
 }
 
-/** The map as it is seen, in pixels. */
+/** Saves the displayed map as PNG. */
 export async function savePng(picture: HTMLCanvasElement): Promise<void> {
   const canvas = document.createElement('canvas')
   canvas.width = picture.width
@@ -22,7 +22,7 @@ export async function savePng(picture: HTMLCanvasElement): Promise<void> {
   context.fillRect(0, 0, canvas.width, canvas.height)
   context.drawImage(picture, 0, 0)
   const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'))
-  if (!blob) throw new Error('the browser makes no PNG')
+  if (!blob) throw new Error('the browser cannot create a PNG')
   download('race.png', 'image/png', blob)
 }
 

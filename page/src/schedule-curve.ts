@@ -1,9 +1,11 @@
-/** A schedule's values as a line, for pictures of any size. */
+/** A schedule's values as a polyline of any size. */
 
 import { compile, type Scheduled } from '../../dist/schedules/schedule.js'
 import { countUpdates } from '../../dist/schedules/text.js'
 
-/** Over the updates until they stay: the points of an SVG's polyline, the least and the largest, and the last update. */
+/**
+ * Points of an SVG polyline over the updates until the schedule is constant, with its extreme values and last update.
+ */
 export function computeScheduleCurve(schedule: Scheduled, [width, height, edge]: readonly number[]) {
   const last = countUpdates([schedule]) - 1
   const at = compile(schedule)

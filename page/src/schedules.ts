@@ -1,4 +1,4 @@
-/** Schedules as they are typed, and small pictures of them; loaded where there are some. */
+/** The parser of typed schedules, and small plots of them. This module is loaded on demand. */
 
 import { formatCount } from '../../dist/core/text.js'
 import type { Scheduled } from '../../dist/schedules/schedule.js'
@@ -7,14 +7,14 @@ import { formatNumber, h } from './dom.js'
 import { setScheduleParser } from './rules.js'
 import { computeScheduleCurve } from './schedule-curve.js'
 
-/** From now on texts of schedules are known. */
+/** Enables schedules on the page. */
 export const readSchedules = () => setScheduleParser(parseSchedule)
 
-/** Width, height and edge. */
+/** Width, height and vertical margin. */
 const SIZE = [240, 48, 2] as const
 const SVG = 'http://www.w3.org/2000/svg'
 
-/** An option's values over the updates until they stay. */
+/** A plot of an option's values over the updates until they are constant. */
 export function makeCurvePicture(option: string, schedule: Scheduled): HTMLElement {
   const { points, low, high, last } = computeScheduleCurve(schedule, SIZE)
   const line = document.createElementNS(SVG, 'polyline')

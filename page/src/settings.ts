@@ -1,11 +1,11 @@
-/** What is raced on, from where, and when it is over. */
+/** The controls for the function, the starting point and the stopping criteria. */
 
 import { objectives, type Point, type View } from 'antigrad'
 import { explainedField, formatNumber, h, labeled, select, uniqueId } from './dom.js'
 import { titles } from './functions.js'
 import { isView, numerics, type RaceState } from './state.js'
 
-/** The place of no noise at the left end of its slider. */
+/** The slider position that means no noise, at the left end. */
 const NO_NOISE = -2.02
 
 export class Settings {
@@ -19,7 +19,7 @@ export class Settings {
   readonly #noiseHelp = h(
     'small',
     { className: 'help', id: uniqueId('help') },
-    'noise: σ of the normal noise that is added to each component of each gradient, the same for all',
+    'noise: standard deviation of the normal noise in each gradient component, the same for all optimizers',
   )
   readonly #noiseText = h('output', { className: 'count' })
   readonly #onlyOwn: HTMLElement
@@ -42,8 +42,8 @@ export class Settings {
       h(
         'div',
         { className: 'options' },
-        this.#number('x', 'start x', 'where all begin; the ring in the picture'),
-        this.#number('y', 'y', 'where all begin; the ring in the picture'),
+        this.#number('x', 'start x', 'x coordinate of the starting point (the ring on the map)'),
+        this.#number('y', 'y', 'y coordinate of the starting point (the ring on the map)'),
         this.#number(
           'distance',
           'success radius',
@@ -52,13 +52,13 @@ export class Settings {
         this.#number(
           'tolerance',
           'convergence tolerance',
-          'a run converges if no coordinate moves this far in an update; 0: never',
+          'a run converges when every coordinate moves less than this in an update; 0 means never',
         ),
-        this.#number('maxIterations', 'max. updates', 'an optimizer stops after so many'),
+        this.#number('maxIterations', 'max. updates', 'number of updates after which an optimizer stops'),
         explainedField(
           'equal axes',
           this.#equal,
-          'a unit is as long along x as along y: then steps of gradient descent are upright on contours',
+          'x and y have the same scale, so that steps of gradient descent are perpendicular to the contours',
         ),
         this.#noiseHelp,
       ),
@@ -76,7 +76,7 @@ export class Settings {
       this.#message,
       more,
     )
-    this.element.setAttribute('aria-label', 'Function and start')
+    this.element.setAttribute('aria-label', 'Function and starting point')
     this.#function.addEventListener('change', () => {
       const objective = this.#function.value as RaceState['objective']
       const start = objective === 'own' ? this.#state.start : objectives[objective]().start
@@ -109,7 +109,7 @@ export class Settings {
     this.#formula.hidden = this.#state.objective === 'own'
   }
 
-  /** What cannot be done, or '' if all is well. */
+  /** Shows an error; '' removes it. */
   fail(message: string): void {
     this.#message.textContent = message
     if (message !== '' && this.#state.objective === 'own')
@@ -117,7 +117,7 @@ export class Settings {
     else this.#expression.removeAttribute('aria-invalid')
   }
 
-  /** On a logarithmic scale, with none at its left end; the paths follow while it moves. */
+  /** A logarithmic slider with “none” at its left end. The paths are updated while it moves. */
   #noiseSlider(): HTMLLabelElement {
     this.#noise.setAttribute('aria-label', 'Noise in the gradients')
     this.#noise.setAttribute('aria-describedby', this.#noiseHelp.id)
@@ -150,7 +150,7 @@ function getNumber(state: RaceState, name: string): number {
   return state[name as keyof typeof numerics]
 }
 
-/** The state with that number, or what was expected instead. */
+/** The state with the new number, or a description of the valid numbers. */
 function setNumber(state: RaceState, name: string, value: number): RaceState | string {
   if (name === 'x' || name === 'y') {
     if (!Number.isFinite(value)) return 'a finite number'

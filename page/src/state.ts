@@ -1,4 +1,4 @@
-/** What is raced, and its place in the page's address: a race is shared by its link. */
+/** The state of a race, and its encoding in the page's address, so that a link can share it. */
 
 import { type ObjectiveName, objectives, type Point, type View } from 'antigrad'
 import { getMessage } from '../../dist/core/errors.js'
@@ -17,28 +17,28 @@ import {
 } from './rules.js'
 
 export interface RaceState {
-  /** A test objective of the library, or the visitor's own. */
+  /** Name of a test objective of the library, or `own` for a custom function. */
   readonly objective: ObjectiveName | 'own'
   readonly expression: string
   readonly condition: number
-  /** Of the visitor's own function. */
+  /** View of a custom function. */
   readonly view: View
   readonly start: Point
   readonly entries: readonly RuleEntry[]
   readonly tolerance: number
   readonly maxIterations: number
-  /** From a minimum: whoever is this close has arrived. */
+  /** Success radius: the distance to a minimum within which a racer has arrived. */
   readonly distance: number
-  /** The standard deviation of what is added to each component of the gradients. */
+  /** Standard deviation of the noise in each gradient component. */
   readonly noise: number
-  /** 1 where a unit is as long along x as along y in the picture, else 0. */
+  /** 1 if x and y have the same scale on the map, otherwise 0. */
   readonly equal: number
 }
 
-/** More would be a tangle, and too many colors to tell apart. */
+/** Maximum number of optimizers. More paths and colors could not be distinguished. */
 export const MAX_ENTRIES = 12
 export const MAX_ITERATIONS = 200_000
-/** Characters of equations: a link has to hold them. */
+/** Maximum length of equations in characters, because links contain them. */
 export const MAX_EQUATIONS_LENGTH = 4000
 
 export const initial: RaceState = {
@@ -58,7 +58,7 @@ export const initial: RaceState = {
   equal: 0,
 }
 
-/** One number, or one that is refused with a reason. */
+/** The valid range of a number, and its description. */
 interface Numeric {
   readonly accepts: (x: number) => boolean
   readonly expected: string
@@ -79,7 +79,7 @@ export const numerics = {
   equal: { accepts: (x) => x === 0 || x === 1, expected: '0 or 1' },
 } satisfies Record<string, Numeric>
 
-/** `f=rosenbrock&from=-1.5,2&adam=lr:0.1&momentum=lr:0.001,momentum:0.95`; equations stand before their rule */
+/** `f=rosenbrock&from=-1.5,2&adam=lr:0.1&momentum=lr:0.001,momentum:0.95`; equations precede their rule. */
 export function toHash(state: RaceState): string {
   const parts = [`f=${state.objective}`]
   if (state.objective === 'own') {
@@ -102,13 +102,13 @@ export function toHash(state: RaceState): string {
   return parts.join('&')
 }
 
-/** The state that an address has; what cannot be used of it is left out, and `problems` says so. */
+/** Reads the state from an address. Invalid parts are ignored and reported in `problems`. */
 export function fromHash(hash: string): { state: RaceState; problems: string[] } {
   const problems: string[] = []
   const state: { -readonly [K in keyof RaceState]: RaceState[K] } = { ...initial }
   const entries: RuleEntry[] = []
   let isStartGiven = false
-  // Of all rules of one's own that follow.
+  // The equations of all custom rules that follow.
   let equations = ''
   const refuse = (what: string, expected: string) => void problems.push(`${what}: expected ${expected}.`)
 
@@ -123,12 +123,12 @@ export function fromHash(hash: string): { state: RaceState; problems: string[] }
     } else if (key === 'from') {
       const numbers = parseNumbers(text, 2)
       if (numbers) state.start = numbers as unknown as Point
-      else refuse(`The start “${text}”`, 'two finite numbers, as in -1.5,2')
+      else refuse(`The start “${text}”`, 'two finite numbers, such as -1.5,2')
       isStartGiven = numbers !== null
     } else if (key === 'view') {
       const view = parseNumbers(text, 4) as View | null
       if (view && isView(view)) state.view = view
-      else refuse(`The view “${text}”`, 'x from, x to, y from, y to, as in -3,3,-3,3')
+      else refuse(`The view “${text}”`, 'x from, x to, y from, y to, such as -3,3,-3,3')
     } else if (Object.hasOwn(numerics, key)) {
       const name = key as keyof typeof numerics
       if (text !== '' && numerics[name].accepts(Number(text))) state[name] = Number(text)
@@ -180,7 +180,7 @@ function parseOptions(text: string): Record<string, OptionValue> {
   )
 }
 
-/** What stands between commas, but for those in brackets: a schedule has some. */
+/** Splits at commas outside of parentheses, brackets and braces, because schedules contain commas. */
 function splitAtCommas(text: string): string[] {
   const parts = ['']
   let depth = 0
@@ -192,7 +192,7 @@ function splitAtCommas(text: string): string[] {
   return parts.filter(Boolean)
 }
 
-/** What a form's field says, as the option's value. */
+/** Converts the text of a form field to the option's value. */
 export function parsed(text: string, { kind, schedulable }: OptionField): OptionValue {
   if (kind !== 'number' || (schedulable && isSchedule(text))) return text.trim()
   return text.trim() === 'null' ? null : text.trim() === '' ? NaN : Number(text)

@@ -1,9 +1,9 @@
-/** Numbers in the place of an equation's symbols. */
+/** Substitutes values for the symbols of equations. */
 
 import { formatNumber } from './dom.js'
 import type { OptionValue } from './rules.js'
 
-/** How options are written in equations. */
+/** Symbols of options in equations. */
 const written: Readonly<Record<string, string>> = {
   lr: 'η',
   momentum: 'α',
@@ -16,7 +16,7 @@ const written: Readonly<Record<string, string>> = {
   rho: 'ρ',
 }
 
-/** The numbers of a rule's options by their symbols; `momentum` is μ to some rules. */
+/** Values of a rule's options by symbol. In some rules `momentum` has the symbol μ. */
 export function symbols(given: (name: string) => OptionValue | undefined): Record<string, number> {
   const found: Record<string, number> = {}
   for (const [name, symbol] of Object.entries(written)) {
@@ -28,7 +28,7 @@ export function symbols(given: (name: string) => OptionValue | undefined): Recor
   return found
 }
 
-/** An equation with numbers for the symbols that are known; others stay. A prime may be ' or ’. */
+/** Substitutes values for known symbols in an equation; unknown symbols stay. A prime may be ' or ’. */
 export function formula(equation: string, numbers: Readonly<Record<string, number>>): string {
   return equation
     .replace(/[A-Za-zα-ωΑ-Ωθ]+[₀-₉]*['’]?/gu, (symbol) => {
@@ -40,7 +40,7 @@ export function formula(equation: string, numbers: Readonly<Record<string, numbe
     .replace(/^\((\S+)\)/, '$1')
 }
 
-/** The same of a line of a program; a name has digits too. */
+/** Substitutes values for known names in a line of code; names may contain digits. */
 export function line(text: string, numbers: Readonly<Record<string, number>>): string {
   return text.replace(/(?<![.\d])[\p{L}_][\p{L}\p{N}_]*/gu, (name) => {
     if (!Object.hasOwn(numbers, name)) return name

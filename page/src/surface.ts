@@ -1,4 +1,4 @@
-/** The same landscape as a surface in space, with the same paths on it; it turns by itself or by hand. */
+/** The function as a 3D surface with the racers' paths. It rotates automatically or by hand. */
 
 import type { Point } from 'antigrad'
 import { ticks } from 'd3-array'
@@ -29,48 +29,48 @@ import { GRID, type HeightField } from './height-field.js'
 import type { Race, Racer } from './race.js'
 import { getStyle, theme } from './theme.js'
 
-/** Places of the drawn surface in each direction: each second one of the grid, so that steep valleys have no teeth. */
+/** Vertices per side of the drawn surface: every second grid point, so that steep valleys do not look jagged. */
 const SIDE = (GRID + 1) / 2
-/** Pieces of a path at most; a race that is longer keeps its beginning and moves its head. */
+/** Maximum number of segments per path. Longer paths keep their beginning, and only their end point moves on. */
 const PIECES = 2000
-/** Of the width: what moved less needs no piece of its own. */
+/** Minimum length of a segment, as a fraction of the surface's width. */
 const FINEST = 0.005
-/** The same where the processor draws, as pieces cost it most. */
+/** Minimum length of a segment if the processor draws, for which segments are expensive. */
 const FINEST_SLOW = 0.015
-/** Pictures from which it is told how long one takes. */
+/** Number of frames whose drawing time is measured. */
 const MEASURED = 4
-/** Milliseconds of a plain picture up to which there are finer ones, of four times the pixels. */
+/** Maximum drawing time of a plain frame, in milliseconds, up to which frames get four times the pixels. */
 const QUICK = 4
-/** Pixels for one of the screen, each way, which make edges smooth. */
+/** Rendered pixels per screen pixel and direction, for smooth edges. */
 const FINER = 2
-/** Milliseconds after which the frame that follows a picture is late: one and a half of those that most screens have. */
+/** Milliseconds after which the frame after a drawing counts as late: one and a half frames of a typical screen. */
 const LATE = 25
-/** Milliseconds between pictures at least, where they are slow. */
+/** Minimum milliseconds between frames if drawing is slow. */
 const SLOW = 80
 const HEIGHT = 0.55
-/** The height that the camera looks at. */
+/** Height of the point that the camera looks at. */
 const MIDDLE = 0.17
-/** Above the surface, so that it does not hide the path. */
+/** Distance of paths above the surface, so that it does not hide them. */
 const LIFT = 0.012
-/** Of F's numbers: at the foot are those of x or y. */
+/** Minimum height of the labels of F. The labels of x and y are below it. */
 const LOWEST = 0.05
-/** Radians a second. */
+/** Speed of rotation in radians per second. */
 const PACE = 0.25
 
 type SurfacePoint = readonly [x: number, y: number, z: number]
 
-/** A tick's number beside the surface, and where it belongs. */
+/** A tick label next to the surface, and its position in space. */
 interface Tick {
   readonly text: HTMLElement
   readonly place: Vector3
-  /** Whether it is along F, whose axis stands at the corner that is farthest to the left. */
+  /** Whether the label belongs to the axis of F, which stands at the leftmost corner. */
   readonly isUpright: boolean
 }
 
-/** One racer's line and ball. */
+/** The line and the ball of a racer. */
 interface Trail {
   readonly line: Line2
-  /** The same line where the surface hides it, faintly. */
+  /** The parts of the line behind the surface, drawn faintly. */
   readonly hidden: Line2
   readonly ball: Mesh
   readonly ends: Float32Array
@@ -80,10 +80,10 @@ interface Trail {
 }
 
 export class SurfacePlot {
-  /** Whether the processor seems to draw: then fewer and plainer pictures have to do. */
+  /** Whether the processor seems to draw. Frames are then fewer and plainer. */
   #isSlow = true
   #isMeasured = false
-  /** Milliseconds that the page waited for a frame after each of the last pictures. */
+  /** Milliseconds that the page waited for a frame after each of the last drawings. */
   #waits: number[] = []
   readonly #canvas: HTMLCanvasElement
   readonly #renderer: WebGLRenderer
@@ -101,19 +101,19 @@ export class SurfacePlot {
   #trails: Trail[] = []
   #azimuth = -0.3
   #elevation = 0.75
-  /** Whether something has changed since it was drawn. */
+  /** Whether something has changed since the last drawing. */
   isStale = true
   readonly #onStale: () => void
 
   /**
-   * @param onStale is told where it is to be drawn though nothing has moved: it was turned by hand, or has another size
-   * @throws Error where there is no WebGL
+   * @param onStale called when the surface must be redrawn because the user rotated it or its size changed
+   * @throws Error if WebGL 2 is not available
    */
   constructor(canvas: HTMLCanvasElement, onStale: () => void) {
     this.#canvas = canvas
     this.#onStale = onStale
-    // Chromium without a graphics card cuts off the wrong end of a canvas that is partly out of sight,
-    // unless the buffer is kept.
+    // Without a graphics card, Chromium clips the wrong end of a partly visible canvas unless the drawing buffer is
+    // preserved.
     const context = canvas.getContext('webgl2', { antialias: false, preserveDrawingBuffer: true })
     if (!context) throw new Error('WebGL 2 is missing')
     this.#renderer = new WebGLRenderer({ canvas, context })
@@ -124,12 +124,12 @@ export class SurfacePlot {
     this.#listen()
   }
 
-  /** Milliseconds to leave between pictures, so that the rest of the page stays smooth. */
+  /** Milliseconds to wait between drawings, so that the rest of the page stays smooth. */
   get rest(): number {
     return this.#isSlow ? Math.max(SLOW, 3 * median(this.#waits)) : 0
   }
 
-  /** Is told the longest time between frames since the last picture. */
+  /** Records the longest time between frames since the last drawing. */
   waited(milliseconds: number): void {
     this.#waits = [...this.#waits.slice(-4), milliseconds]
     if (this.#isSlow || this.#waits.length < 5 || median(this.#waits) < LATE) return
@@ -166,7 +166,7 @@ export class SurfacePlot {
     this.isStale = true
   }
 
-  /** Lines around the foot of the surface and upright, and numbers along three of them, which are texts of the page. */
+  /** Creates the lines around the base and the vertical axis, and their labels, which are HTML elements. */
   #showAxes({ landscape, marks }: HeightField): void {
     for (const lines of [this.#frame, this.#mast]) if (lines) this.#drop(lines)
     for (const { text } of this.#ticks) text.remove()
@@ -188,7 +188,7 @@ export class SurfacePlot {
       ...xs.map(({ value, at }) => tick([at - 0.5, 0, 0.58], formatNumber(value))),
       ...ys.map(({ value, at }) => tick([0.58, 0, 0.5 - at], formatNumber(value))),
       ...[tick([0, 0, 0.68], 'x'), tick([0.68, 0, 0], 'y')],
-      // From the corner on, to the left.
+      // The labels of F stand to the left of the corner.
       ...marks.map(([value, height]) =>
         tick([0.07, Math.max(LOWEST, height * HEIGHT), 0], formatNumber(value, 3), true),
       ),
@@ -202,14 +202,14 @@ export class SurfacePlot {
     this.#scene.add(this.#frame, this.#mast)
   }
 
-  /** The numbers follow as it turns, on the sides that are near. */
+  /** Moves the labels to the near sides when the surface rotates. */
   #placeTicks(): void {
     const { clientWidth, clientHeight } = this.#canvas
     const { x: eyeX, z: eyeZ } = this.#camera.position
     for (const { text, place, isUpright } of this.#ticks) {
       if (isUpright && this.#mast) this.#seen.copy(place).applyMatrix4(this.#mast.matrixWorld)
       else this.#seen.copy(place)
-      // What lies beyond an edge of the foot belongs to that edge.
+      // A label beyond an edge of the base belongs to that edge.
       if (place.x > 0.5 && eyeX < 0) this.#seen.x = -place.x
       if (place.z > 0.5 && eyeZ < 0) this.#seen.z = -place.z
       const { x, y } = this.#seen.project(this.#camera)
@@ -217,7 +217,7 @@ export class SurfacePlot {
     }
   }
 
-  /** A new race; `anew` where more may be new than its start. */
+  /** Displays a new race; `anew` means that more than the start may have changed. */
   begin(race: Race, anew = true): void {
     this.#race = race
     if (!anew) {
@@ -233,7 +233,7 @@ export class SurfacePlot {
     this.update()
   }
 
-  /** Takes over what has been raced since the last call. */
+  /** Extends the paths by the updates since the last call. */
   update(): void {
     for (const [i, racer] of this.#race?.racers.entries() ?? []) this.#extend(this.#trails[i], racer)
     this.isStale = true
@@ -244,7 +244,7 @@ export class SurfacePlot {
     if (this.#race) this.begin(this.#race)
   }
 
-  /** Draws if anything has changed; `seconds` is how long it turned meanwhile. */
+  /** Draws if anything has changed. @param seconds duration of the rotation since the last drawing */
   render(seconds: number): void {
     if (seconds === 0 && !this.isStale) return
     this.isStale = false
@@ -254,7 +254,7 @@ export class SurfacePlot {
     const away = 2.3 / Math.min(1, this.#camera.aspect * 0.74)
     this.#camera.position.set(away * flat * x, away * Math.sin(this.#elevation) + MIDDLE, away * flat * z)
     this.#camera.lookAt(0, MIDDLE, 0)
-    // As seen from there, (z, −x) is to the right.
+    // Seen from the camera, (z, −x) points to the right.
     this.#mast?.position.set(z > 0 ? -0.5 : 0.5, 0, x > 0 ? 0.5 : -0.5)
     this.#mast?.rotation.set(0, this.#azimuth + Math.PI, 0)
     this.#renderer.render(this.#scene, this.#camera)
@@ -262,7 +262,9 @@ export class SurfacePlot {
     if (!this.#isMeasured) this.#measure()
   }
 
-  /** Times pictures, as browsers hide the name of what draws; the first one has waited for its compiler. */
+  /**
+   * Measures drawing times, because browsers hide the renderer's name. The first drawing includes shader compilation.
+   */
   #measure(): void {
     const gl = this.#renderer.getContext()
     const pixel = new Uint8Array(4)
@@ -283,7 +285,7 @@ export class SurfacePlot {
     for (; trail.seen <= racer.iterations; trail.seen++) {
       const place = this.#place(racer.pointAt(trail.seen))
       if (!place || !trail.last || trail.pieces === PIECES) {
-        // Outside of the view the path is broken off.
+        // The path is interrupted outside the view.
         trail.last = place
         continue
       }
@@ -305,7 +307,7 @@ export class SurfacePlot {
     if (head) trail.ball.position.set(...head)
   }
 
-  /** Where a point is on the surface; null outside of the view. */
+  /** Position of a point on the surface; null outside the view. */
   #place(point: Point): SurfacePoint | null {
     const { landscape, heightOf } = this.#terrain as HeightField
     if (!isInside(point, landscape.view)) return null
@@ -341,7 +343,7 @@ export class SurfacePlot {
   }
 }
 
-/** Lines, each from three numbers to three. */
+/** Line segments. Each one takes six numbers: the coordinates of its two ends. */
 function segments(ends: readonly number[]): LineSegments {
   const geometry = new BufferGeometry()
   geometry.setAttribute('position', new BufferAttribute(Float32Array.from(ends), 3))
@@ -365,7 +367,7 @@ function makeTrail(number: number): Trail {
   const line = new Line2(geometry, new LineMaterial({ color, linewidth: 2.5 }))
   const faint = new LineMaterial({ color, linewidth: 2.5, transparent: true, opacity: 0.3, depthTest: false })
   const hidden = new Line2(geometry, faint)
-  // Their bounds would be those of the pieces that are not there yet.
+  // Culling is off, because the bounds do not cover segments that are added later.
   line.frustumCulled = hidden.frustumCulled = false
   const ball = new Mesh(new SphereGeometry(0.018, 16, 12), new MeshBasicMaterial({ color }))
   return { line, hidden, ball, ends: data.array, pieces: 0, seen: 0, last: null }
@@ -374,7 +376,7 @@ function makeTrail(number: number): Trail {
 function makeGround({ heights }: HeightField): BufferGeometry {
   const { low, high, isDark } = theme()
   const top = new Color(high)
-  // Else the lowest places would be of the page's own color.
+  // Without this mix, the lowest parts would have the color of the page.
   const bottom = new Color(low).lerp(top, isDark ? 0.15 : 0.35)
   const positions = new Float32Array(3 * SIDE * SIDE)
   const colors = new Float32Array(3 * SIDE * SIDE)

@@ -1,4 +1,4 @@
-/** Places in a text, as people count them: from 1. */
+/** Positions in a text as line and character, counted from 1. */
 
 export function textPosition(text: string, at: number): string {
   const lines = text.slice(0, at).split('\n')

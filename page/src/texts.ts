@@ -1,9 +1,9 @@
-/** The functions as texts, which many runs at once take. */
+/** The text of the race's function for `minimizeMany`. */
 
 import { objectiveText as textOfObjective } from '../../dist/jobs/objective-texts.js'
 import type { RaceState } from './state.js'
 
-/** @throws Error with a sentence where the visitor's own function cannot be understood */
+/** @throws Error with a sentence if a custom function is invalid */
 export async function stateObjectiveText({ objective, expression, condition }: RaceState): Promise<string> {
   if (objective !== 'own') return textOfObjective(objective, condition)
   const { textForLibrary } = await import('./expression.js')

@@ -1,4 +1,4 @@
-/** Colors, dashes and marks, in light and in dark. */
+/** Colors, dashes and marks in the light and the dark theme. */
 
 import { h } from './dom.js'
 import { dark, dashes, light, type Theme } from './palette.js'
@@ -9,7 +9,7 @@ export const isStill = matchMedia('(prefers-reduced-motion: reduce)')
 export const theme = (): Theme => (isDark.matches ? dark : light)
 export const onThemeChange = (listener: () => void) => isDark.addEventListener('change', listener)
 
-/** How a racer is drawn; the second eight have the first eight's colors with other dashes and marks. */
+/** The style of a racer. From the ninth racer on, colors repeat with other dashes and marks. */
 export function getStyle(number: number): { color: string; dash: readonly number[]; mark: number } {
   const { racers } = theme()
   const turn = Math.floor(number / racers.length)
@@ -22,7 +22,7 @@ export function getStyle(number: number): { color: string; dash: readonly number
 
 const MARKS = 5
 
-/** Draws a racer's mark: a circle, square, triangle, diamond, or triangle upside down. */
+/** Draws a racer's mark: a circle, square, triangle, diamond, or inverted triangle. */
 export function drawMark(
   context: CanvasRenderingContext2D,
   number: number,
@@ -53,7 +53,7 @@ export function drawMark(
   context.fill()
 }
 
-/** A racer's line and mark, as in the pictures. */
+/** A sample of a racer's line and mark, as in the plots. */
 export function swatch(number: number): HTMLCanvasElement {
   const canvas = h('canvas', { className: 'swatch', width: 80, height: 32, 'aria-hidden': 'true' })
   const context = canvas.getContext('2d') as CanvasRenderingContext2D

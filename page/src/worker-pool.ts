@@ -1,25 +1,25 @@
-/** Workers that run the pieces of a picture. */
+/** A pool of workers that compute the pieces of a basin plot. */
 
 import type { Point, View } from 'antigrad'
 import type { OutcomeJob, OutcomeReply, OutcomeTask } from './basins-worker.js'
 import { computeStart, cut, type OutcomePiece, type OutcomePoints } from './outcomes.js'
 
-/** What a picture's pieces come to. */
+/** Callbacks for the results of a basin plot. */
 export interface OutcomeListener {
-  /** In the order of the pieces. */
+  /** Called in the order of the pieces. */
   found(piece: OutcomePiece, ends: OutcomePoints): void
   done(engine: string): void
-  /** @param isOfRule whether it is the rule that cannot be run */
+  /** @param isOfRule whether the error is an unsupported rule */
   failed(message: string, isOfRule: boolean): void
 }
 
-/** The page needs a processor too, and more workers than a few make it no faster. */
+/** Maximum number of workers. The page itself needs a core, and more workers hardly help. */
 const MAX_WORKERS = 4
 
 export class WorkerPool {
   readonly #workers: Worker[]
   readonly #pieces = cut()
-  /** A new picture has a new number: answers to an old one are late. */
+  /** Number of the current plot. Replies for earlier plots are ignored. */
   #job = 0
   #order: Omit<OutcomeJob, 'piece' | 'x' | 'y'> | null = null
   #view: View = [0, 1, 0, 1]
@@ -27,7 +27,7 @@ export class WorkerPool {
   #taken = 0
   readonly #waiting = new Map<number, OutcomePoints>()
   #listener: OutcomeListener | null = null
-  /** Why no worker will answer any more. */
+  /** Why the workers no longer reply; '' if they work. */
   #broken = ''
 
   constructor() {
@@ -47,7 +47,7 @@ export class WorkerPool {
     return this.#workers.length
   }
 
-  /** Begins a picture; one that is not finished ends. */
+  /** Starts a plot and ends an unfinished one. */
   start(task: OutcomeTask, view: View, listener: OutcomeListener): void {
     this.#order = { ...task, job: ++this.#job }
     this.#view = view

@@ -236,7 +236,7 @@ describe('in Chromium', () => {
     const shares = Object.fromEntries((await legend(page)).map(([name, , share]) => [name, share]))
     const share = (which: number) => {
       const part = nearest.filter((number) => number === which).length / ALL
-      return `${(100 * part).toLocaleString('en', { maximumFractionDigits: 1 })} %`
+      return `${(100 * part).toLocaleString('en', { maximumFractionDigits: 1 })}%`
     }
     expect(shares).toEqual({
       '1: (3, 2)': share(0),
@@ -323,7 +323,7 @@ describe('in Chromium', () => {
     const page = await open('f=booth&from=-7,-4&maxIterations=2000&momentum=lr:0.01')
     await done(page, 'momentum 0.01')
     expect(await page.locator('.basins .hint').textContent()).toMatch(
-      /^From \(−7, −4\) it reaches minimum 1, \(1, 3\), and stops after \d+ updates\.$/,
+      /^From \(−7, −4\) the run reaches minimum 1, \(1, 3\), and stops after \d+ updates\.$/,
     )
     const box = await page.locator('.picture').boundingBox()
     if (!box) throw new Error('The picture is not there')
@@ -351,15 +351,15 @@ describe('in Chromium', () => {
     )
     const of = page.locator('.basins select')
     const says = (text: string) => expect.poll(() => status(page).textContent()).toContain(text)
-    await says('No basins: many runs at once are for elementwise rules of one stage, and lamb 0.01 is none.')
+    await says('No basins: basins support only elementwise rules of one stage, and lamb 0.01 is not one.')
     await of.selectOption({ index: 1 })
-    await says('No basins: many runs at once can be clipped by value, not by norm')
+    await says('No basins: basins support clipping by value, not by norm')
     await of.selectOption({ index: 2 })
-    await says('elementwise rules of one stage, and nesterov 0.001 form shifted is none.')
+    await says('elementwise rules of one stage, and nesterov 0.001 form shifted is not one.')
     await of.selectOption({ index: 3 })
     await done(page, 'adam 0.5')
     await page.locator('.entries .remove').last().click()
-    await says('nesterov 0.001 form shifted is none.')
+    await says('nesterov 0.001 form shifted is not one.')
   })
 
   test('who goes round a minimum for ever is at it, whether it is known or not', async () => {

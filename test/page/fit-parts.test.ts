@@ -72,10 +72,10 @@ describe('rows', () => {
     expect([...x]).toEqual([1, 5, 6, 9])
     expect([...y]).toEqual([2, 6, 7, 10])
     expect(leftOut).toEqual([
-      'Line 3: “x” in t is no number.',
-      'Line 4: what is missing in y is no number.',
+      'Line 3: “x” in t is not a number.',
+      'Line 4: an empty cell in y is not a number.',
       'Line 7 has more cells than the first row.',
-      'Line 8: “NaN” in y is no number.',
+      'Line 8: “NaN” in y is not a number.',
     ])
   })
 
@@ -101,8 +101,8 @@ describe('rows', () => {
   })
 
   test('only for columns that are used', () => {
-    expect(of({ sigma: 's' }).leftOut).toContain('Line 5: s is not above 0.')
-    expect(of({ sigma: 's' }).leftOut).toContain('Line 6: “n/a” in s is no number.')
+    expect(of({ sigma: 's' }).leftOut).toContain('Line 5: s is not positive.')
+    expect(of({ sigma: 's' }).leftOut).toContain('Line 6: “n/a” in s is not a number.')
     expect([...of({ expression: 'a*t + b*s' }).data.s]).toEqual([1, 0, 2])
     expect([...of({ x: 's', expression: 'a*s' }).x]).toEqual([1, 1, 0, 2])
   })
@@ -123,7 +123,7 @@ describe('weights, losses and what is derived', () => {
     expect(of({})).toEqual({ options: {}, leftOut: [] })
     expect(of({ weights: 'w' })).toEqual({
       options: { weights: new Float64Array([1, 0, 2]) },
-      leftOut: ['Line 3: w is below 0.'],
+      leftOut: ['Line 3: w is negative.'],
     })
     expect(of({ weights: '1/f^2', loss: 'cauchy' }).options).toEqual({ weights: '1/f^2', loss: 'cauchy' })
     expect(of({ derive: ' half = log(2)/b ; tau=1/b;', profile: true }).options).toEqual({
@@ -166,7 +166,7 @@ describe('weights, losses and what is derived', () => {
 
   test('that cannot be read are told of', () => {
     expect(() => of({ derive: 'half; q = 1' })).toThrow(
-      'Derived: expected as in half = log(2)/b, got “half”.',
+      'Derived quantities: expected a definition such as half = log(2)/b, got “half”.',
     )
     expect(fromHash('#loss=big').problems).toEqual([
       'The loss “big”: expected squared, huber, softL1, cauchy, poisson.',

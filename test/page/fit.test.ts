@@ -64,7 +64,7 @@ function ofTwo() {
   return { t, rows }
 }
 
-const data = (page: Page) => page.getByLabel('Data: type, paste')
+const data = (page: Page) => page.getByLabel('Data (type, paste')
 const typed = (page: Page) => page.getByLabel('f =')
 const chosen = (page: Page, name: string) => page.getByRole('combobox', { name, exact: true })
 const hashOf = (page: Page) => decodeURIComponent(new URL(page.url()).hash)
@@ -110,7 +110,7 @@ async function seen(page: Page): Promise<ReturnType<typeof told>> {
       .getByRole('region', { name, exact: true })
       .locator('tbody tr')
       .evaluateAll((rows) => rows.map((row) => [...row.children].map(({ textContent }) => textContent ?? '')))
-  const whole = (await cells('The fit')).map(([, text]) => text)
+  const whole = (await cells('Fit statistics')).map(([, text]) => text)
   return {
     parameters: (await cells('Parameters')).map((row) => row.slice(0, 3)),
     whole: whole.slice(0, -1),
@@ -189,7 +189,7 @@ describe('what is pasted', () => {
       expect(Math.abs(y - below[0] - scale * (r[i] - r[0]))).toBeLessThan(0.6)
 
     await page.getByLabel('prediction band').check()
-    await page.getByText('95 % prediction band').waitFor()
+    await page.getByText('95% prediction band').waitFor()
     const wide = expected.band({ t }, { kind: 'prediction' })
     const other = await drawn(page)
     expect(off(other, other.band, [...wide.low, ...wide.high.reverse()])).toBeLessThan(0.3)
@@ -199,8 +199,8 @@ describe('what is pasted', () => {
     const page = await open()
     await chosen(page, 'weights').selectOption('1/f')
     await chosen(page, 'loss').selectOption('softL1')
-    await page.getByLabel('derived').fill('half = log(2)/b')
-    await page.getByLabel('intervals by profile').check()
+    await page.getByLabel('derived quantities').fill('half = log(2)/b')
+    await page.getByLabel('profile-likelihood intervals').check()
     const options = {
       ...{
         start: { a: 1, b: 1, c: 1 },
@@ -243,7 +243,7 @@ describe('what is pasted', () => {
     const file = JSON.parse(await saved(page, 'Save the result'))
     expect([file.weights, file.loss, file.derive]).toEqual(['1/f', 'softL1', options.derive])
     expect(file.values).toEqual(JSON.parse(JSON.stringify(expected.values)))
-    await page.getByLabel('derived').fill('half = log(2)/q')
+    await page.getByLabel('derived quantities').fill('half = log(2)/q')
     await page.getByText('derive: half: expected parameters among a, b, c').waitFor()
   })
 
@@ -300,7 +300,9 @@ describe('what is pasted', () => {
     await expect.poll(() => chosen(page, 'x').inputValue()).toBe('dose')
     expect(await chosen(page, 'y').inputValue()).toBe('response')
     await page.getByLabel('log x').check()
-    await page.getByText('1 of the points is not on a logarithmic axis.').waitFor()
+    await page
+      .getByText('1 of the points is not positive and cannot be drawn on a logarithmic axis.')
+      .waitFor()
     await data(page).fill(
       ['plate,dose,response', ...rows.map(([plate, dose, y]) => [plate, dose - 0.1, y].join())].join('\n'),
     )
@@ -362,7 +364,7 @@ describe('what is pasted', () => {
     const { curve, band } = await drawn(page)
     expect(placesIn(curve).length).toBeGreaterThan(100)
     expect(band).not.toBe('')
-    await page.getByLabel('intervals by profile').check()
+    await page.getByLabel('profile-likelihood intervals').check()
     const { low, high } = profileSync(bob, 'a')
     await expect
       .poll(async () => (await seen(page)).parameters[0][2])
@@ -424,10 +426,10 @@ describe('what is pasted', () => {
     const lines = example().split('\n')
     const broken = [...lines.slice(0, 5), 'soon,1', '3,', ...lines.slice(5), '1,2,3']
     await paste(page, broken.join('\n'))
-    await page.getByText('40 rows, 3 rows left out').waitFor()
+    await page.getByText('40 rows, 3 rows dropped').waitFor()
     expect(await page.locator('.data li').allTextContents()).toEqual([
-      'Line 6: “soon” in t is no number.',
-      'Line 7: what is missing in y is no number.',
+      'Line 6: “soon” in t is not a number.',
+      'Line 7: an empty cell in y is not a number.',
       'Line 44 has more cells than the first row.',
     ])
     await expectFit(page, fitInNode(expression('a*exp(-b*t) + c'), decay(), { start: { a: 1, b: 1, c: 1 } }))
@@ -436,13 +438,13 @@ describe('what is pasted', () => {
   test('may be no table: the page says so, and goes on with the next', async () => {
     const page = await open()
     await data(page).fill('hello')
-    await page.getByText('Expected a table with two columns of numbers or more, got none.').waitFor()
+    await page.getByText('Expected a table with at least two numeric columns, got none.').waitFor()
     expect(await data(page).getAttribute('aria-invalid')).toBe('true')
     expect(await page.locator('.curve svg').count()).toBe(0)
     expect(await button(page, 'Save the result').isDisabled()).toBe(true)
     await data(page).fill('t,y\n1,2\n2,3')
     await page.getByText('Too few points').waitFor()
-    await button(page, 'The example').click()
+    await button(page, 'Load the example').click()
     await page.getByText('Converged').waitFor()
     expect(await data(page).getAttribute('aria-invalid')).toBe(null)
   })
@@ -477,12 +479,12 @@ describe('a file', () => {
     const page = await open('model=line')
     const choose = (name: string, text: string, encoding: BufferEncoding = 'utf8') =>
       page
-        .getByLabel('or open')
+        .getByLabel('file', { exact: true })
         .setInputFiles({ name, mimeType: 'text/csv', buffer: Buffer.from(text, encoding) })
     await choose('some.csv', csv)
     await expectFit(page, fitInNode(models.line(), columns))
     await choose('large.csv', 'x,y\n'.repeat(550_000))
-    await page.getByText('large.csv has 3 MB: expected at most 2.').waitFor()
+    await page.getByText('large.csv has 3 MB: expected at most 2 MB.').waitFor()
     await expectFit(page, fitInNode(models.line(), columns))
     await choose('latin1.csv', 'x,y (µM)\n1,2\n2,3\n', 'latin1')
     await page.getByText('latin1.csv: expected text in UTF-8, got the byte 0xB5 at offset 5;').waitFor()
@@ -502,7 +504,7 @@ describe('a model', () => {
     await typed(page).fill('a*exp(-b*t')
     await page.getByText('at character 11').waitFor()
     await typed(page).fill('a + y')
-    await page.getByText('The model has “y” in it, which it is to meet.').waitFor()
+    await page.getByText('The model contains “y”, the dependent variable.').waitFor()
     await typed(page).fill('a*exp(-b*t)')
     await expectFit(page, fitInNode(expression('a*exp(-b*t)'), decay(), { start: { a: 1, b: 1 } }))
     expect(await typed(page).getAttribute('aria-invalid')).toBe(null)
@@ -518,7 +520,7 @@ describe('a model', () => {
 
   test('without σ has a sum of squares, and with it χ²', async () => {
     const page = await open('model=line')
-    const whole = page.getByRole('region', { name: 'The fit', exact: true })
+    const whole = page.getByRole('region', { name: 'Fit statistics', exact: true })
     await data(page).fill('x,y,s\n1,2,1\n2,4.1,1\n3,6,2\n4,8.2,1')
     await whole.getByText('Residual sum of squares').waitFor()
     expect(await whole.getByText('χ²').count()).toBe(0)
@@ -538,7 +540,7 @@ describe('a model', () => {
       [3, 4, 8.1, 9, 7],
     ] as const
     await expectFit(page, fitInNode(expression('a*u + b*v'), { u, v, y }, { start: { a: 1, b: 1 } }))
-    await page.getByText('Data, what the model says of them, and residuals').waitFor()
+    await page.getByText('Data, model values, and residuals').waitFor()
     await typed(page).fill('a')
     await page.getByText('y = a, with no column and the parameter a').waitFor()
     await expectFit(page, fitInNode(expression('a'), { y }, { start: { a: 1 } }))
@@ -557,7 +559,7 @@ describe('a model', () => {
     await typed(page).fill('a*exp(-b*t) + c')
     await page.getByText('the data do not determine b').waitFor()
     await page.getByText('y is constant: R² is undefined').waitFor()
-    await page.getByText('not determined by the data').waitFor()
+    await page.getByText('not identifiable from the data').waitFor()
   })
 })
 
@@ -577,7 +579,7 @@ describe('parameters', () => {
     expect(expected.values.a).toBe(2.4)
     await expect
       .poll(async () => (await seen(page)).parameters)
-      .toEqual([['a', '2.4, held at a bound', '–'], told(expected).parameters[1], ['c', '0.4', '–']])
+      .toEqual([['a', '2.4, at bound', '–'], told(expected).parameters[1], ['c', '0.4', '–']])
     await expect.poll(() => hashOf(page)).toContain('start.a=2&max.a=2.4')
   })
 
@@ -585,7 +587,7 @@ describe('parameters', () => {
     const page = await open()
     const start = page.getByLabel('b: start')
     await start.fill('much')
-    await page.getByText('b: start: expected a finite number or nothing, got “much”.').waitFor()
+    await page.getByText('b: start: expected a finite number or an empty field, got “much”.').waitFor()
     expect(await start.getAttribute('aria-invalid')).toBe('true')
     await page.getByLabel('a: min').fill('3')
     await page.getByLabel('a: max').fill('2')
@@ -665,7 +667,7 @@ describe('what comes of it', () => {
       ...{ model: 'a*exp(-b*t) + c', x: 't', y: 'y', engine: 'wasm', intervals: expected.intervals() },
       start: { a: { start: 1 }, b: { start: 1 }, c: { start: 0.5 } },
     })
-    const svg = await saved(page, 'Save the picture')
+    const svg = await saved(page, 'Save the plot')
     expect(svg).toMatch(
       /^<svg xmlns="http:\/\/www.w3.org\/2000\/svg".*40 points of y against t, the fitted curve/,
     )
@@ -770,7 +772,7 @@ describe('for everybody', () => {
 
   test('the race is a link away, and back', async () => {
     const { page, errors } = await visit({ ...site, address: `${site.address}fit.html` }, '')
-    await page.getByRole('link', { name: 'The race' }).click()
+    await page.getByRole('link', { name: 'Optimizer race' }).click()
     await page.locator('.ranking tbody tr').first().waitFor()
     await page.getByRole('link', { name: 'Fit your data' }).click()
     await page.getByText('Converged').waitFor()

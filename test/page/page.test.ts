@@ -48,7 +48,7 @@ async function open(hash: string, options?: PageOptions): Promise<Page> {
 const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true })
 const handle = (page: Page) => page.locator('.handle')
 const settings = (page: Page) => page.getByText('Start and stopping criteria').click()
-const openSurface = (page: Page) => page.getByText('Surface: the same in space').click()
+const openSurface = (page: Page) => page.getByText('Surface (3D view)').click()
 const hashOf = (page: Page) => new URL(page.url()).hash
 
 /** Races to the end. */
@@ -113,8 +113,8 @@ describe('a race', () => {
     await page.getByLabel('start x').press('Enter')
     const first = page.locator('.entries li').first()
     await first.getByText('Options').click()
-    await first.getByLabel('clip by value, 0 not').fill('0.5')
-    await first.getByLabel('clip by value, 0 not').press('Enter')
+    await first.getByLabel('value clipping').fill('0.5')
+    await first.getByLabel('value clipping').press('Enter')
     await button(page, 'Copy the link').click()
     await page.getByText('The link to this race is copied').waitFor()
     const link = await page.evaluate(() => navigator.clipboard.readText())
@@ -157,11 +157,11 @@ describe('a race', () => {
     expect(arrived[0]).toBeLessThan(arrived[1])
     const states = Object.fromEntries(rows.map(([, name, , , , , state]) => [name, state]))
     expect(states).toMatchObject({
-      'adam 0.1': 'at rest: moved less than 1e−7',
+      'adam 0.1': 'converged: moved less than 1e−7',
       'sgd 0.001': 'stopped at the limit of 3,000',
       'gradientDescent 1e+300': 'diverged: no longer a finite number',
       'momentum 0.05': 'diverged: no longer a finite number',
-      'adagrad 1e-9': 'stalled: steps below 1e−7, though the slope is 155',
+      'adagrad 1e-9': 'stalled: steps below 1e−7, although the gradient is 155',
     })
     // The map shows the start, whatever has become of the rest.
     expect(await handle(page).isVisible()).toBe(true)
@@ -191,7 +191,7 @@ describe('the picture', () => {
     // Still held, and not played: yet the end is there.
     await expect
       .poll(() => page.locator('.ranking tbody td.why').allTextContents())
-      .toEqual([expect.stringMatching(/at rest|limit/), expect.stringMatching(/at rest|limit/)])
+      .toEqual([expect.stringMatching(/converged|limit/), expect.stringMatching(/converged|limit/)])
     expect(await button(page, 'Play').isVisible()).toBe(true)
     await page.mouse.up()
     await over(page)
@@ -205,7 +205,7 @@ describe('the picture', () => {
     await timeline.fill('30')
     expect(await count(page)).toBe('30 updates')
     const cells = () => page.locator('.equations code').allTextContents()
-    await page.getByText('Update 31, with its numbers').waitFor()
+    await page.getByText('Update 31 with its values').waitFor()
     const [first, x] = await cells()
     expect(first).toBe("v' = α·v − η·g")
     const [left, alpha, v, , g] = [...x.matchAll(/[−\d.e]+/g)]
@@ -215,7 +215,7 @@ describe('the picture', () => {
     expect(left).toBeCloseTo(0.9 * v - 0.02 * g, 2)
     await timeline.fill('5')
     expect(await count(page)).toBe('5 updates')
-    await page.getByText('Update 6, with its numbers').waitFor()
+    await page.getByText('Update 6 with its values').waitFor()
     await page.getByLabel('Update of').selectOption('adam 0.5')
     await expect.poll(async () => (await cells())[0]).toContain("m' = β₁·m + (1−β₁)·g")
   })
@@ -235,7 +235,7 @@ describe('the picture', () => {
 
   test('a scene by keyboard alone, with its end announced', async () => {
     const page = await open('f=booth&adam=lr:0.5')
-    const link = page.getByRole('link', { name: 'Too large a rate' })
+    const link = page.getByRole('link', { name: 'Too large a learning rate' })
     for (let i = 0; i < 20 && !(await link.evaluate((it) => it === document.activeElement)); i++)
       await page.keyboard.press('Tab')
     await page.keyboard.press('Enter')
@@ -246,12 +246,12 @@ describe('the picture', () => {
     await over(page)
     expect(await page.locator('.stage .status').getAttribute('role')).toBe('status')
     expect(await page.locator('.stage .status').textContent()).toMatch(
-      /^The race is over: 2 of 3 arrived, gradientDescent 0.19 first, after \d+ updates\.$/,
+      /^The race is over: 2 of 3 optimizers arrived, gradientDescent 0.19 first, after \d+ updates\.$/,
     )
     await page.locator('.timeline').focus()
     await page.keyboard.press('Home')
     expect(await page.locator('.timeline').getAttribute('aria-valuetext')).toBe('0 updates')
-    await page.getByText('Update 1, with its numbers').waitFor()
+    await page.getByText('Update 1 with its values').waitFor()
   })
 
   test('basins open where they are worth a look, unless a race was chosen', async () => {
@@ -310,7 +310,7 @@ describe('the picture', () => {
     await page.getByText('No chart: a part of the page could not be loaded').waitFor()
     await page.getByText('No equations: a part of the page could not be loaded').waitFor()
     await button(page, 'Save as PNG').click()
-    await page.getByText('It could not be saved').waitFor()
+    await page.getByText('The file could not be saved').waitFor()
     await page.getByRole('tab', { name: 'Engines' }).click()
     await page.getByText('No engines: a part of the page could not be loaded').waitFor()
     await page.close()
@@ -344,7 +344,7 @@ describe('a schedule', () => {
     const page = await open('f=booth&adam=lr:0.5')
     await lr(page).fill('cosine(1, { steps: 9 }')
     await lr(page).press('Enter')
-    const refusal = 'adam: lr: expected “,” at character 23, got "the end". The race goes on with 0.5.'
+    const refusal = 'adam: lr: expected “,” at character 23, got "the end". The race continues with 0.5.'
     await page.getByText(refusal).waitFor()
     expect(await lr(page).getAttribute('aria-invalid')).toBe('true')
     expect(hashOf(page)).toContain('adam=lr:0.5')
@@ -371,7 +371,7 @@ describe("the visitor's own function", () => {
     await expect.poll(() => hashOf(page)).toContain('expression=')
     await field.fill('(x - 1)^2 + exq(y)')
     await field.press('Enter')
-    await page.getByText('The function “exq” is not known').waitFor()
+    await page.getByText('Unknown function “exq”').waitFor()
     expect(await field.getAttribute('aria-invalid')).toBe('true')
     await field.fill('(x - 1)^2 + y^2')
     await field.press('Enter')
@@ -384,7 +384,7 @@ describe("the visitor's own function", () => {
 
 describe('a rule of one’s own', () => {
   const field = (page: Page) => page.getByLabel('Equations of optimizer 1')
-  const scene = scenes.find(({ title }) => title === 'A rule of your own')?.hash ?? ''
+  const scene = scenes.find(({ title }) => title === 'Custom rule')?.hash ?? ''
 
   test('is typed, raced as in Node, explained, mended, slid, shared and saved', async () => {
     const page = await open('f=booth&from=-7,-4&maxIterations=200&adam=lr:0.5')
@@ -412,7 +412,7 @@ describe('a rule of one’s own', () => {
     await page.getByLabel('mu of optimizer 1').fill('1')
     await expect.poll(() => hashOf(page)).toContain('own=mu:0.9')
     await page.locator('.timeline').fill('3')
-    await page.getByText('Update 4, with its numbers').waitFor()
+    await page.getByText('Update 4 with its values').waitFor()
     const lines = page.locator('.equations code')
     const [first, x] = await lines.allTextContents()
     expect([first, x]).toEqual(['n = n + 1', '4 = 3 + 1'])
@@ -430,7 +430,7 @@ describe('a rule of one’s own', () => {
       button(other, 'Save the program').click(),
     ])
     expect(readFileSync(await download.path(), 'utf8')).toContain('defineRule("ball", {"options":{"lr":')
-    await button(other, 'Write a rule of your own').click()
+    await button(other, 'Write a custom rule').click()
     await other.getByLabel('Equations of optimizer 2').waitFor()
     await other.getByRole('link', { name: 'A ravine' }).click()
     await expect.poll(() => field(other).count()).toBe(0)
@@ -449,14 +449,14 @@ describe('a rule of one’s own', () => {
       await route.continue()
     })
     await page.getByRole('combobox', { name: 'Function', exact: true }).selectOption('bowl')
-    await page.getByRole('link', { name: 'A rule of your own' }).click()
+    await page.getByRole('link', { name: 'Custom rule' }).click()
     await field(page).waitFor()
     const other = await open('f=booth&adam=lr:0.5')
     await other.route(/custom-rule-.*\.js$/, async (route) => {
       await new Promise((resolve) => setTimeout(resolve, 1000))
       await route.continue()
     })
-    await other.getByRole('link', { name: 'A rule of your own' }).click()
+    await other.getByRole('link', { name: 'Custom rule' }).click()
     await other.getByRole('link', { name: 'A ravine' }).click()
     await other.waitForTimeout(2500)
     expect(await other.locator('[aria-current="true"]').textContent()).toBe('A ravine')
@@ -497,7 +497,7 @@ describe('the address', () => {
 
   test('a function in it that cannot be read is said, and the usual one is there', async () => {
     const page = await open('f=own&expression=sin(x&adam=lr:0.1')
-    await page.getByText('This cannot be read').first().waitFor()
+    await page.getByText('The expression is invalid').first().waitFor()
     await button(page, 'Step').click()
     expect(await page.locator('.transport output').textContent()).toBe('1 update')
   })
@@ -538,7 +538,7 @@ describe('by keyboard alone', () => {
     await tabTo(isFocused('[data-option="lr"]'))
     await page.keyboard.type('7')
     await page.keyboard.press('Enter')
-    await tabTo(async () => (await focused()) === 'Surface: the same in space')
+    await tabTo(async () => (await focused()) === 'Surface (3D view)')
     await page.keyboard.press('Enter')
     // It comes when its drawer is opened.
     await page.locator('.surface canvas[data-engine]').waitFor()
@@ -574,9 +574,9 @@ describe('the engines', () => {
     await report.first().waitFor()
     const progress = () => page.locator('progress').evaluate(({ value }: HTMLProgressElement) => value)
     expect(await report.locator('td:nth-child(2)').allTextContents()).toEqual([
-      'does not run',
-      'runs',
-      'runs',
+      'unavailable',
+      'available',
+      'available',
     ])
     // By the page itself, at the first progress: all may be measured before somebody's click comes.
     await page.locator('progress').evaluate((progress) => {
@@ -676,7 +676,7 @@ describe('for everybody', () => {
   test('nothing moves by itself where motion is to be reduced', async () => {
     const page = await open('', { reducedMotion: 'reduce' })
     await openSurface(page)
-    const turn = page.getByRole('checkbox', { name: 'turn' })
+    const turn = page.getByRole('checkbox', { name: 'rotation' })
     expect(await turn.isChecked()).toBe(false)
     await page.locator('.surface canvas[data-engine]').waitFor()
     const isStill = () =>
@@ -691,7 +691,7 @@ describe('for everybody', () => {
     const viewport = { width: 360, height: 480 }
     const moving = await open('', { reducedMotion: 'no-preference', viewport })
     await openSurface(moving)
-    expect(await moving.getByRole('checkbox', { name: 'turn' }).isChecked()).toBe(true)
+    expect(await moving.getByRole('checkbox', { name: 'rotation' }).isChecked()).toBe(true)
   })
 
   test('basins that are missing are said, and the race goes on', async () => {

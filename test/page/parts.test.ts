@@ -70,22 +70,22 @@ describe('expressions', () => {
 
   test.each([
     ['', 'Enter a function'],
-    ['x +', 'This cannot be read: Unexpected end of expression at character 4.'],
-    ['sin(x', 'This cannot be read: '],
-    ['x + z', '“z” is not known: there are x, y, pi, e, and functions such as exp(x).'],
-    ['sin', '“sin” needs an argument, as in sin(x).'],
-    ['foo(x)', 'The function “foo” is not known: there are sqrt, exp, '],
-    ['log(x, 2)', '“log” takes one argument, and got 2.'],
-    ['x = 2', 'A “=” has no place here'],
-    ['f(x) = 2', 'A “=” has no place here'],
-    ['[x, y]', 'A list has no place here'],
-    ['x > y', 'The operator “>” has no place here'],
-    ['x!', 'The operator “!” has no place here'],
-    ['x ? y : 1', 'A “?” has no place here'],
-    ['x; y', 'A “;” has no place here'],
+    ['x +', 'The expression is invalid: Unexpected end of expression at character 4.'],
+    ['sin(x', 'The expression is invalid: '],
+    ['x + z', 'Unknown name “z”: use x, y, pi, e, or functions such as exp(x).'],
+    ['sin', '“sin” needs an argument, such as sin(x).'],
+    ['foo(x)', 'Unknown function “foo”: use sqrt, exp, '],
+    ['log(x, 2)', '“log” takes one argument, got 2.'],
+    ['x = 2', 'A “=” is not supported'],
+    ['f(x) = 2', 'A “=” is not supported'],
+    ['[x, y]', 'A list is not supported'],
+    ['x > y', 'The operator “>” is not supported'],
+    ['x!', 'The operator “!” is not supported'],
+    ['x ? y : 1', 'A “?” is not supported'],
+    ['x; y', 'A “;” is not supported'],
     ['"x"', 'A text'],
-    ['x.constructor', 'has no place here'],
-    ['x["constructor"]', 'has no place here'],
+    ['x.constructor', 'is not supported'],
+    ['x["constructor"]', 'is not supported'],
   ])('what is wrong with “%s”', (text, message) => {
     expect(() => parseObjective(text)).toThrow(message)
   })
@@ -282,7 +282,7 @@ describe('rules of one’s own', () => {
     ],
     [
       `defineRule("x", { step: \`$${'{g}'}\` })`,
-      `defineRule: line 1, character 25: expected a text without places to be filled in, got “\`$${'{g}'}\`”.`,
+      `defineRule: line 1, character 25: expected a string without placeholders, got “\`$${'{g}'}\`”.`,
     ],
     [
       "defineRule('x', { step: 'theta = g' }) + 1",
@@ -290,7 +290,7 @@ describe('rules of one’s own', () => {
     ],
     [
       "defineRule('x', { step: alert(1) })",
-      'defineRule: line 1, character 25: expected a number, true or false, a text or {, got “alert”.',
+      'defineRule: line 1, character 25: expected a number, true or false, a string or {, got “alert”.',
     ],
     [
       "defineRule('adam', { step: 'theta = g' })",
@@ -298,7 +298,7 @@ describe('rules of one’s own', () => {
     ],
     [
       "defineRule('x', { options: { delay: 1 }, step: 'theta = delay*g' })",
-      'defineRule: options: expected another name than delay, which any rule has here.',
+      'defineRule: options: expected a name other than delay, which is an option of every rule on this page.',
     ],
     [
       "defineRule('x', {\n  // a comment\n  step: `a = g\n    theta = b`,\n})",
@@ -344,7 +344,9 @@ test('every option has a sentence that says what it is', () => {
 test('rules for matrices alone are not offered, and a link that has one says why', () => {
   expect(ruleNames).toEqual(expect.arrayContaining(['adafactor', 'sm3']))
   expect(ruleNames).not.toContain('muon')
-  expect(notOffered).toBe('muon is not offered: it is for matrices, and parameters are a vector here.')
+  expect(notOffered).toBe(
+    'muon is not available: it needs matrix parameters, but the parameters here are a vector.',
+  )
   const { state, problems } = fromHash('f=rosenbrock&adam=lr:0.1&muon=lr:0.1')
   expect(problems).toEqual([notOffered])
   expect(state.entries).toEqual([{ rule: 'adam', options: { lr: 0.1 } }])
@@ -652,7 +654,7 @@ describe('a race is made ahead, and looked at along its time', () => {
     expect(noisy.racers[0].pointAt(1)).not.toEqual(quiet.racers[0].pointAt(1))
   })
 
-  test('“nobody came” is said only where somebody could', async () => {
+  test('“no optimizer came” is said only where an optimizer could', async () => {
     const over = async (changed: Partial<RaceState>) => {
       const all = { ...state, ...changed }
       const race = new Race(all, await makeLandscape(all))
@@ -661,11 +663,11 @@ describe('a race is made ahead, and looked at along its time', () => {
       return describeOutcome(race)
     }
     expect(await over({ maxIterations: 2, entries: [suggested('gradientDescent')] })).toBe(
-      'The race is over: nobody came within 0.01 of a minimum.',
+      'The race is over: no optimizer came within 0.01 of a minimum.',
     )
     const own = { objective: 'own', expression: '(x - 1)^2 + y^2', start: [2, 1] } as const
     expect(await over({ ...own, entries: [{ rule: 'gradientDescent', options: { lr: 0.3 } }] })).toBe(
-      'The race is over: no minimum is known here; gradientDescent 0.3 came lowest, 1.6e−19 at (1, 0).',
+      'The race is over: the minimum is unknown; gradientDescent 0.3 reached the lowest value, 1.6e−19 at (1, 0).',
     )
   })
 })
@@ -690,7 +692,7 @@ describe('options without effect', () => {
       expect(idle.has(name), name).toBe(false)
     const amsgrad = { rule: 'adam', options: { lr: 0.1, amsgrad: true } } as const
     expect(withoutEffect(amsgrad, race).has('amsgradMoment')).toBe(false)
-    expect(idle.get('amsgradMoment')).toMatch(/^it changes no bit of the first 60 updates here$/)
+    expect(idle.get('amsgradMoment')).toMatch(/^it changes no bit of the first 60 updates$/)
   })
 })
 

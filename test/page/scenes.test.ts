@@ -53,8 +53,8 @@ describe('what the sentences say is so', () => {
     expect(descent).toBeLessThan(Infinity)
   })
 
-  test('Too large a rate', async () => {
-    const race = await raced('Too large a rate')
+  test('Too large a learning rate', async () => {
+    const race = await raced('Too large a learning rate')
     const [usual, large, tooLarge] = reachedAt(race)
     expect(usual).toBeLessThan(Infinity)
     expect(large).toBeLessThan(Infinity)
@@ -101,8 +101,8 @@ describe('what the sentences say is so', () => {
     expect(Math.abs(out[1])).toBeLessThan(1e-3)
   })
 
-  test('Noise and averages', async () => {
-    const race = await raced('Noise and averages')
+  test('Noise and averaging', async () => {
+    const race = await raced('Noise and averaging')
     const apart = (number: number) => {
       const path = pathOf(race, number).slice(-500)
       return Math.sqrt(path.reduce((sum, [x, y]) => sum + x * x + y * y, 0) / path.length)
@@ -132,8 +132,8 @@ describe('what the sentences say is so', () => {
     expect(race.racers[0].reach).toBeGreaterThan(race.racers[0].made)
   })
 
-  test('A rule of your own', async () => {
-    const race = await raced('A rule of your own')
+  test('Custom rule', async () => {
+    const race = await raced('Custom rule')
     const [own, descent] = race.state.entries
     expect([
       own.rule,

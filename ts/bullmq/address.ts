@@ -1,12 +1,12 @@
-/** Addresses of a Redis. */
+/** Validation of Redis URLs. */
 
 import { OptionError } from '../chunks/internal.js'
 
 /**
- * What has another scheme would be taken for the path of a socket.
+ * Checks the URL of a Redis server. Without this check, ioredis would take a URL with another scheme for a socket path.
  *
- * @param name of the option that has it
- * @throws OptionError where it is no address, without who may use it
+ * @param name name of the option that holds the URL
+ * @throws OptionError if the URL is invalid; its message contains no credentials
  */
 export function checkAddress(name: string, url: string): void {
   const [, scheme] = /^([a-z][a-z\d+.-]*:\/\/)/i.exec(url) ?? []

@@ -1,6 +1,6 @@
 /**
- * Chunks by a queue of BullMQ, on a Redis of the user's: `antigrad/bullmq`. The queue is a hint, and the store the truth:
- * whatever is lost of the queue is put into it again, as long as the store lacks results.
+ * `antigrad/bullmq`: computes chunks from a BullMQ queue on the user's Redis server. Only the store decides which
+ * chunks are done. Jobs that get lost are added to the queue again while the store lacks their results.
  */
 
 import { type Job, Queue, type Telemetry, UnrecoverableError, WaitingError, Worker } from 'bullmq'
@@ -42,30 +42,32 @@ import {
 import { checkAddress } from './address.js'
 
 export interface QueueOptions extends WorkerOptions {
-  /** Of a Redis, as redis://user:password@host:6379/0, by TLS rediss://, or the path of its socket. */
+  /**
+   * URL of the Redis server, such as redis://user:password@host:6379/0 (rediss:// for TLS), or the path of its socket.
+   */
   readonly url: string
-  /** Processes that compute; 1. */
+  /** Number of worker processes. Default 1. */
   readonly workers?: number | undefined
-  /** Chunks that are in the queue at once, and wait; 1,000. */
+  /** Maximum number of chunks that wait in the queue. Default 1,000. */
   readonly window?: number | undefined
-  /** Seconds after which at the latest a worker that does not say that it lives has lost its chunk to others; 30. */
+  /** Seconds after which the chunk of an unresponsive worker goes to another worker at the latest. Default 30. */
   readonly lockSeconds?: number | undefined
-  /** Gets spans and metrics of the queue, as `new BullMQOtel()` of bullmq-otel passes them on to OpenTelemetry. */
+  /** Receives spans and metrics of the queue, such as `new BullMQOtel()` of bullmq-otel for OpenTelemetry. */
   readonly telemetry?: Telemetry | undefined
-  /** Ends it: what is under way goes to others at once. */
+  /** Aborts the run. Chunks in progress return to the queue at once. */
   readonly signal?: AbortSignal | undefined
-  /** Called after each chunk that these workers have computed. */
+  /** Called after each chunk that these workers compute. */
   readonly onStored?: ((index: number, outcome: StoreOutcome) => void) | undefined
-  /** Called where a chunk was set aside after three tries. */
+  /** Called when a chunk has failed three times. */
   readonly onFailed?: ((index: number, message: string) => void) | undefined
-  /** Called where a chunk has lost its worker, and waits for another one. */
+  /** Called when a chunk has lost its worker and waits for another one. */
   readonly onStalled?: ((index: number) => void) | undefined
 }
 
 const queued = {
   ...workerOptions,
   url: option<string, undefined>(
-    'an address, as redis://host:6379',
+    'a URL such as redis://host:6379',
     undefined,
     (x) => typeof x === 'string' && x !== '',
   ),
@@ -73,7 +75,7 @@ const queued = {
   window: integerAtLeast(1, 1000),
   lockSeconds: positive(30),
   telemetry: option<Telemetry | undefined, undefined>(
-    'what BullMQ takes, as new BullMQOtel()',
+    'a BullMQ telemetry object, such as new BullMQOtel()',
     undefined,
     (x) => x === undefined || (isObject(x) && isObject((x as Partial<Telemetry>).tracer)),
   ),
@@ -83,7 +85,7 @@ const queued = {
   onStalled: optional(callback<(index: number) => void>()),
 }
 
-/** How often a worker may be lost over a chunk that is not the reason: BullMQ's own limit is 1. */
+/** How many workers a chunk may lose for reasons other than the chunk itself. BullMQ's default limit is 1. */
 const MAX_STALLS = 50
 
 /** The first interval between polls of the queue. It doubles while nothing changes. */
@@ -91,10 +93,10 @@ const MIN_POLL_MILLISECONDS = 200
 /** The longest interval between polls. */
 const MAX_POLL_MILLISECONDS = 10_000
 
-/** Milliseconds that a Redis has at the end to answer. */
+/** Milliseconds that the Redis server has to answer when a run ends. */
 const LEAVING = 2000
 
-/** What goes through the queue: no data, no results. */
+/** The content of a job. Neither data nor results pass through the queue. */
 interface Payload {
   readonly index: number
 }
@@ -102,14 +104,14 @@ interface Payload {
 const hand = new URL('../chunks/worker-process.js', import.meta.url)
 
 /**
- * Computes chunks of a plan beside others who do the same, until the store has all results. Anyone may come and go: each
- * puts into the queue what the store lacks, and BullMQ gives a chunk whose worker is lost to another one. Chunks are
- * computed in processes of their own, so locks are renewed on every engine.
+ * Computes the chunks of a plan together with other runs, until the store contains all results. Runs can join and leave
+ * at any time: each run adds the missing chunks to the queue, and BullMQ reassigns a chunk whose worker is lost. Chunks
+ * are computed in separate processes, so that this process can renew the locks with every engine.
  *
- * @param plan as `readPlan` takes it
- * @returns what is in the store then
- * @throws (rejects with) OptionError, EngineError, DataError, StoreError as `openWorker` does; AntigradError where there is no
- * Redis at the beginning: later it is waited for; the signal's reason
+ * @param plan a plan, as JSON text or as the parsed object (see `readPlan`)
+ * @returns the status of the plan when all results are in the store
+ * @throws (rejects with) OptionError, EngineError, DataError, StoreError (see `openWorker`); AntigradError if no Redis
+ * server answers at the start (later the run waits for it); the reason of the signal
  */
 export async function runQueued(plan: unknown, options: QueueOptions): Promise<PlanStatus> {
   const given = readOptions('options', options, queued)
@@ -133,7 +135,7 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<P
     concurrency: workers,
     ...lockOptions(lockSeconds),
   })
-  // A Redis that has gone is waited for; the store is what counts.
+  // If the Redis server disappears, the clients reconnect. The results are safe in the store.
   worker.on('error', () => {})
   queue.on('error', () => {})
   connection.on('error', () => {})
@@ -160,32 +162,32 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<P
     return await Promise.race([failed, complete({ plan: read, store, queue, window, worker, failed })])
   } finally {
     signal?.removeEventListener('abort', stop)
-    // For whatever else goes on, it is over.
+    // This stops all other loops of the run.
     fail(new AntigradError('the run has ended'))
     const closed = worker.close(true)
     pool.end()
-    // Chunks under way are given back, if the Redis answers.
+    // Chunks in progress return to the queue, if the Redis server answers.
     await within(LEAVING, Promise.all([closed, ...work.running]))
     connection.disconnect()
     await within(LEAVING, queue.close())
   }
 }
 
-/** @throws StoreError where a store is none that processes can open */
+/** @throws StoreError if worker processes cannot open the store by its name */
 function requireStoreName(store: unknown): string {
   if (typeof store === 'string') return store
   throw new StoreError(
-    'a queue needs a store that is a folder or s3://bucket/prefix, which processes open by its name',
+    'a queue needs a store that worker processes can open by its name: a folder or s3://bucket/prefix',
   )
 }
 
-/** A lock ends within half of the time; whether one has ended is asked each quarter, and once in a quarter by all workers. */
+/** Locks expire after half of `lockSeconds`. The workers look for expired locks once per quarter of `lockSeconds`. */
 function lockOptions(lockSeconds: number) {
   const stalledInterval = Math.ceil(lockSeconds * 250)
   return { lockDuration: 2 * stalledInterval, stalledInterval, maxStalledCount: MAX_STALLS }
 }
 
-/** A promise that is rejected with the first reason. */
+/** A promise that rejects with the first reason passed to `fail`. */
 function firstFailure(): { readonly failed: Promise<never>; readonly fail: (reason: unknown) => void } {
   let fail = (_: unknown) => {}
   const failed = new Promise<never>((_, reject) => {
@@ -195,22 +197,22 @@ function firstFailure(): { readonly failed: Promise<never>; readonly fail: (reas
   return { failed, fail }
 }
 
-/** The chunk of a job; null where it is none of the plan, as whoever may write to the Redis is a stranger. */
+/** The chunk index of a job, or null if it is not a chunk of the plan. Data in Redis are untrusted. */
 function indexIn(plan: Plan, data: unknown): number | null {
   const index: unknown = (data as Payload | null)?.index
   return isIndex(plan, index) ? index : null
 }
 
-/** Jobs that processes compute, one chunk each. */
+/** Computes jobs, one chunk each, in a process pool. */
 class QueueWork {
-  /** What is under way. */
+  /** Jobs in progress. */
   readonly running = new Set<Promise<void>>()
   readonly #plan: Plan
   readonly #pool: ProcessPool
   readonly #fail: (reason: unknown) => void
   readonly #onStored: ((index: number, outcome: StoreOutcome) => void) | undefined
 
-  /** @param fail ends the run: no chunk is the reason */
+  /** @param fail ends the run because of an error that no chunk has caused */
   constructor(
     plan: Plan,
     pool: ProcessPool,
@@ -232,15 +234,15 @@ class QueueWork {
 
   async #compute(job: Job<Payload>, token?: string): Promise<void> {
     const index = indexIn(this.#plan, job.data)
-    // Not tried again, whatever it says itself of how often: others wait behind it.
-    if (index === null) throw new UnrecoverableError('expected the number of a chunk')
+    // UnrecoverableError prevents retries, whatever number of attempts the untrusted job asks for.
+    if (index === null) throw new UnrecoverableError('expected the index of a chunk')
     try {
-      // Not in the call's brackets: where nobody listens it would not be computed.
+      // Not inside the call's parentheses: without a callback the optional call would skip the computation.
       const outcome = await this.#pool.run(index)
       this.#onStored?.(index, outcome)
     } catch (thrown) {
       if (this.#pool.isEnded) {
-        // No try of the chunk's: it waits for others.
+        // The run has ended, so this does not count as a failed attempt: the job returns to the queue.
         await job.moveToWait(token)
         throw new WaitingError()
       }
@@ -250,23 +252,23 @@ class QueueWork {
   }
 }
 
-/** The queue of a plan: of another plan no chunk comes. */
+/** The name of the plan's queue. Every plan has its own queue. */
 function openQueue(plan: Plan): string {
   return `antigrad-${sha256(JSON.stringify(plan)).slice(0, 16)}`
 }
 
-/** What keeps a queue full. */
+/** The objects that are needed to keep a queue filled. */
 interface Filling {
   readonly plan: Plan
   readonly store: Store
   readonly queue: Queue<Payload>
   readonly window: number
   readonly worker: Worker<Payload>
-  /** Rejects where the run ends: nothing is waited for any longer. */
+  /** Rejects when the run ends, which stops all waiting. */
   readonly failed: Promise<never>
 }
 
-/** Sees to it that all results are there, and whole. */
+/** Keeps computing until the store contains all results, undamaged. */
 async function complete(filling: Filling): Promise<PlanStatus> {
   const { plan, store } = filling
   for (;;) {
@@ -281,7 +283,7 @@ async function complete(filling: Filling): Promise<PlanStatus> {
   }
 }
 
-/** Keeps the queue full of what the store lacks, until that is nothing. */
+/** Keeps the queue filled with missing chunks until the store contains a result or a failure for every chunk. */
 async function fill({ plan, store, queue, window, worker, failed }: Filling): Promise<void> {
   let open = [...plan.chunks.keys()]
   let wait = MIN_POLL_MILLISECONDS
@@ -294,7 +296,7 @@ async function fill({ plan, store, queue, window, worker, failed }: Filling): Pr
     })
     if (open.length === 0) return
     wait = open.length < before ? MIN_POLL_MILLISECONDS : Math.min(2 * wait, MAX_POLL_MILLISECONDS)
-    // While there is no Redis this waits, and results may come from elsewhere.
+    // Without a Redis server this waits, and other runs may still add results to the store.
     const adding = add(plan, queue, open, window).catch(() => {})
     await within(MAX_POLL_MILLISECONDS, Promise.race([failed, adding]))
     if (await isDrainedWithin(wait, worker, failed)) wait = MIN_POLL_MILLISECONDS
@@ -315,7 +317,8 @@ async function add(
   const jobs = open.slice(0, window).map((index) => ({
     name: 'chunk',
     data: { index },
-    // An id that is there already is left alone, also one that failed: those are removed.
+    // BullMQ ignores a job whose id it already has. Finished and failed jobs are removed, so that they can be added
+    // again.
     opts: {
       jobId: jobId(plan, index),
       attempts: MAX_TRIES,
@@ -326,10 +329,10 @@ async function add(
   await queue.addBulk(jobs)
 }
 
-/** A connection that waits for its Redis, if it is there at the beginning. */
+/** A connection that reconnects automatically, once the Redis server has answered for the first time. */
 async function connect(url: string, signal: AbortSignal | undefined): Promise<Redis> {
   const first = new Redis(url, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 })
-  // It says more than the promise does.
+  // The error event carries a more detailed message than the promise.
   let reason = ''
   first.on('error', ({ message }) => {
     reason = message
@@ -342,14 +345,16 @@ async function connect(url: string, signal: AbortSignal | undefined): Promise<Re
   } catch (thrown) {
     signal?.throwIfAborted()
     const message = reason || (thrown as Error).message
-    throw new AntigradError(`no Redis answers at the address of the queue: ${message.replaceAll(url, '…')}`)
+    throw new AntigradError(
+      `no Redis server answers at the URL of the queue: ${message.replaceAll(url, '…')}`,
+    )
   } finally {
     first.disconnect()
   }
   return new Redis(url, { maxRetriesPerRequest: null })
 }
 
-/** Whether the queue is empty before some time is over. */
+/** Whether the queue becomes empty within some time. */
 async function isDrainedWithin(
   milliseconds: number,
   worker: Worker<Payload>,
@@ -373,7 +378,7 @@ async function isDrainedWithin(
   return isDrained
 }
 
-/** Waits for work, but no longer than that. */
+/** Waits for work, but not longer than the given time. */
 async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const over = new Promise<void>((resolve) => {

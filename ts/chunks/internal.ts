@@ -1,4 +1,4 @@
-/** What a queue of ours, commands and processes need of chunks, and users do not: see scripts/build-ts.mjs. */
+/** Internal exports for `antigrad/bullmq`, the command line and worker processes (see scripts/build-ts.mjs). */
 
 export { AntigradError, getMessage, OptionError } from '../core/errors.js'
 export { orAbort } from '../core/event-loop.js'

@@ -1,4 +1,4 @@
-/** A process that computes chunks for another one, and ends with it. */
+/** A worker process. It computes chunks for its parent process and ends with it. */
 
 import {
   type ChunkReply,
@@ -9,10 +9,10 @@ import {
   type WorkerInit,
 } from './library.js'
 
-// Where who has started it was killed, nobody is told.
+// The callback ignores errors: if the parent process was killed, there is nobody to reply to.
 const answer = (said: ChunkReply) => process.send?.(said, undefined, undefined, () => {})
 
-// Who has started it decides, also where both hear of Ctrl-C.
+// Ctrl-C reaches both processes, and the parent process decides when to end.
 process.on('SIGINT', () => {})
 process.on('disconnect', () => process.exit())
 

@@ -5,10 +5,10 @@ import { toPrintable } from '../core/text.js'
 import type { Sink } from '../files/sources/sources.js'
 
 /**
- * Writes a file aside and gives it its name when all of it is on the disk: what was there stays unless all goes well.
- * A pipe or a device gets what comes.
+ * Writes a temporary file and renames it once it is complete on disk. If anything fails, an existing file stays
+ * unchanged. Pipes and devices are written directly.
  *
- * @throws (rejects with) AntigradError where it cannot be written; what the parts throw
+ * @throws (rejects with) AntigradError if the file cannot be written; any error that `parts` throws
  */
 export async function writeAtomically(
   path: string,
@@ -41,9 +41,9 @@ async function openStream(path: string): Promise<Sink> {
   return { write: (bytes) => file.writeFile(bytes), finish: close, abort: close }
 }
 
-/** @throws (rejects with) OptionError where what is written would take the place of what is read */
+/** @throws (rejects with) OptionError if the output file is the input file, also under another name (a hard link) */
 export async function checkElsewhere(option: string, path: string, read: string): Promise<void> {
   const [to, from] = await Promise.all([path, read].map((path) => stat(path).catch(() => undefined)))
   if (to === undefined || from === undefined || to.dev !== from.dev || to.ino !== from.ino) return
-  throw new OptionError(option, `another file than ${toPrintable(read)}, which is read`, path)
+  throw new OptionError(option, `a file other than ${toPrintable(read)} (the input)`, path)
 }

@@ -4,7 +4,7 @@ import { version } from '../core/package.js'
 import { MISUSE, say, showProgress } from './terminal.js'
 
 interface CommandEntry {
-  /** Follows the name in the help. */
+  /** Arguments after the command's name in the help. */
   readonly usage: string
   readonly summary: string
   /** Loads the function that adds description, arguments, options and action. */
@@ -15,58 +15,58 @@ interface CommandEntry {
 const commands: Readonly<Record<string, CommandEntry>> = {
   doctor: {
     usage: '[options]',
-    summary: 'show what runs here and why the rest does not, and whether all engines give the same bits',
+    summary: 'show the available engines, why others are unavailable, and whether all compute the same bits',
     load: async () => (await import('./commands/doctor.js')).configureDoctor,
   },
   race: {
     usage: '[options]',
-    summary: "let the rules minimize Rosenbrock's function on each engine",
+    summary: "minimize Rosenbrock's function with each rule on each engine",
     load: async () => (await import('./commands/race.js')).configureRace,
   },
   plot: {
     usage: '[options]',
-    summary: 'draw the paths that rules take down a function, or schedules, as SVG or PNG',
+    summary: 'draw the paths of rules on a function, or the values of schedules, as SVG or PNG',
     load: async () => (await import('./commands/plot.js')).configurePlot,
   },
   sweep: {
     usage: '[options]',
-    summary: 'run a rule with many options from many starts, and say which options do best',
+    summary: 'run a rule with many sets of options from many starting points, and compare the sets',
     load: async () => (await import('./commands/sweep.js')).configureSweep,
   },
   fit: {
     usage: '[options] <file>',
-    summary: 'fit a model to columns of a table by least squares, also to each group of its rows',
+    summary: 'fit a model to columns of a table by least squares, also separately per group of rows',
     load: async () => (await import('./commands/fit.js')).configureFit,
   },
   run: {
     usage: '[options] <plan>',
-    summary: 'compute the chunks of a plan that are not in the store yet, on all cores',
+    summary: 'compute the chunks of a plan that its store does not contain yet, on all cores',
     load: async () => (await import('./commands/run.js')).configureRun,
   },
   status: {
     usage: '[options] <plan>',
-    summary: 'say how far a plan is, by what is in the store',
+    summary: 'show the progress of a plan from the results in its store',
     load: async () => (await import('./commands/status.js')).configureStatus,
   },
   merge: {
     usage: '[options] <plan>',
-    summary: 'write all results of a plan as one process would have',
+    summary: 'write all results of a plan, byte for byte as one process would',
     load: async () => (await import('./commands/status.js')).configureMerge,
   },
   rules: {
     usage: '[options] [rule...]',
-    summary: 'list the rules with their options and defaults',
+    summary: 'list the update rules with their options and defaults',
     load: async () => (await import('./commands/rules.js')).configureRules,
   },
   completion: {
     usage: '<shell>',
-    summary: 'print what makes a shell complete commands and options',
+    summary: 'print a shell script that completes commands and options',
     load: async () => (await import('./commands/completion.js')).configureCompletion,
   },
 }
 
 const program = new Command('antigrad')
-  .description('First-order optimizers, with the same bits on every engine.')
+  .description('First-order optimizers with the same bits on every engine.')
   .version(version)
   .exitOverride()
   // Commander puts its suggestions on a second line.
@@ -75,14 +75,14 @@ const program = new Command('antigrad')
     subcommandTerm: (command) => `${command.name()} ${commands[command.name()]?.usage ?? '[command]'}`,
   })
 
-// Only the commands that the arguments name are loaded: the help has names and summaries, but completion needs all.
+// Only the commands named in the arguments are loaded. The help needs their summaries alone, completion needs them all.
 const needsAll = process.argv.includes('completion')
 for (const [name, { summary, load }] of Object.entries(commands)) {
   const command = program.command(name).summary(summary)
   if (needsAll || process.argv.includes(name)) (await load())(command)
 }
 
-/** Says what the library found wrong; throws what is no error of it. */
+/** Prints the message of an error that antigrad raised; rethrows every other exception. */
 async function sayOf(thrown: unknown): Promise<void> {
   const { AntigradError } = await import('../core/errors.js')
   if (!(thrown instanceof AntigradError)) throw thrown
@@ -90,7 +90,7 @@ async function sayOf(thrown: unknown): Promise<void> {
   say(thrown.message.replace(SCHEDULES, ''))
 }
 
-// Whoever reads may have had enough, as in `antigrad race | head`.
+// A closed pipe (EPIPE) is no error: in `antigrad race | head` the reader stops early.
 let isTold = false
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE' || isTold) return

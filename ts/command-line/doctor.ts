@@ -1,4 +1,4 @@
-/** What a bug report needs: what runs here, why the rest does not, and whether bits are the same. */
+/** The facts for a bug report: available engines, why others are unavailable, and whether results are bit-identical. */
 
 import { readFileSync } from 'node:fs'
 import { arch, cpus, platform, release } from 'node:os'
@@ -12,7 +12,7 @@ import type { OptimizerOptions } from '../model/options.js'
 import { Optimizer } from '../optimizer.js'
 import { enter } from './race.js'
 
-/** How a rule came out on an engine where it differs from TypeScript. */
+/** A rule whose result on an engine differs from the TypeScript engine. */
 export interface EngineDifference {
   readonly rule: string
   readonly dtype: Dtype
@@ -20,16 +20,17 @@ export interface EngineDifference {
 }
 
 export interface Diagnosis {
-  /** Of Node, or of what stands in for it, and of its JavaScript engine. */
+  /** Versions of Node, Deno or Bun, and of the JavaScript engine. */
   readonly runtime: string
   readonly platform: string
   readonly processor: string
   readonly memory: string
   readonly environment: string
-  /** What is wrong with it: an optimizer refuses to be made then. */
+  /** Invalid environment variables; each of them makes the `Optimizer` constructor throw. */
   readonly problems: readonly string[]
-  /** The rules of the self-test, and what they ran on beside TypeScript. */
+  /** Number of rules in the self-test. */
   readonly rules: number
+  /** Engines that the self-test compares with the TypeScript engine. */
   readonly compared: readonly string[]
   readonly differences: readonly EngineDifference[]
 }
@@ -50,20 +51,20 @@ export function diagnose(): Diagnosis {
   }
 }
 
-/** What the system gives to memories for which they are asked for. */
+/** Describes which memory gets transparent huge pages from the system. */
 function hugePages(): string {
   try {
     const modes = readFileSync('/sys/kernel/mm/transparent_hugepage/enabled', 'utf8')
     const [, mode] = /\[(\w+)\]/.exec(modes) ?? []
-    const [asked, notLoaded] = ['for arenas of 4 MiB and more', 'for nothing, as there is no addon']
+    const [asked, notLoaded] = ['for arenas of 4 MiB and more', 'unused (the addon is not available)']
     if (mode === 'madvise') return engines().native.available ? asked : notLoaded
-    return mode === 'always' ? 'for all' : 'for nothing: the system has switched them off'
+    return mode === 'always' ? 'for all memory' : 'disabled by the system'
   } catch {
     return 'unknown'
   }
 }
 
-/** What a reader of an environment variable, which has no option to go by, throws. */
+/** The message that a reader of an environment variable throws if no option overrides the variable. */
 function findProblem(read: (option: undefined) => unknown): string[] {
   try {
     read(undefined)
@@ -73,14 +74,14 @@ function findProblem(read: (option: undefined) => unknown): string[] {
   }
 }
 
-/** Several vectors of each width, and a remainder. */
+/** Several vectors of each width, plus a remainder. */
 const LENGTH = 77
 const STEPS = 5
 
-/** Every rule of the race for a few steps, on every engine at every instruction set. */
+/** Runs every rule of the race for a few steps on every engine and instruction set. */
 function selfTest() {
   const report = engines()
-  // A number that nobody can use must not keep the test from running.
+  // An invalid ANTIGRAD_THREADS must not stop the self-test.
   const common = findProblem(requestedThreads).length > 0 ? { threads: 1 } : {}
   const others: OptimizerOptions[] = report.native.instructionSets.map((instructionSet) => ({
     engine: 'native',

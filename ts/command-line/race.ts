@@ -1,6 +1,6 @@
 /**
- * The race: each rule of the founding essay minimizes Rosenbrock's function on each engine, and
- * every engine must visit the very same points.
+ * The race: each rule of the founding essay minimizes Rosenbrock's function on each engine. All engines must visit
+ * bit-identical points.
  */
 
 import { OptionError } from '../core/errors.js'
@@ -27,7 +27,7 @@ import { sgd } from '../rules/sgd.js'
 import { signSgd } from '../rules/sign-sgd.js'
 import { isWarmup, warmup } from '../schedules/warmup.js'
 
-/** A rule with the options that suit this function. */
+/** A rule with options that suit Rosenbrock's function. */
 interface Entrant {
   readonly name: string
   readonly rule: (options: object) => BuiltInRule
@@ -38,7 +38,7 @@ interface Entrant {
 
 const entrants: readonly Entrant[] = [
   { name: 'gradient-descent', rule: gradientDescent, options: { lr: 1e-3 } },
-  // Its steps have one length: larger ones are stuck earlier, smaller ones are still on their way.
+  // signSGD has steps of constant length. Longer steps oscillate farther from the minimum, shorter ones do not arrive.
   { name: 'sign-sgd', rule: signSgd, options: { lr: 1e-4 } },
   { name: 'momentum', rule: momentum, options: { lr: 1e-3 } },
   { name: 'nesterov', rule: nesterov, options: { lr: 1e-3 } },
@@ -47,17 +47,17 @@ const entrants: readonly Entrant[] = [
   { name: 'sgd-nesterov', rule: sgd, options: { lr: 1e-3, momentum: 0.9, nesterov: true } },
   { name: 'adagrad-essay', rule: adagrad, options: { lr: 3e-3, form: 'essay' } },
   { name: 'adagrad', rule: adagrad, options: { lr: 0.5 } },
-  // RMSProp's steps do not shrink with the gradient: no learning rate lets it settle.
+  // RMSProp's steps do not shrink with the gradient, so it does not converge with any learning rate.
   { name: 'rmsprop-essay', rule: rmsprop, options: { lr: 1e-3, form: 'essay' } },
   { name: 'rmsprop', rule: rmsprop, options: { lr: 1e-3 } },
   { name: 'rmsprop-momentum', rule: rmsprop, options: { lr: 1e-3, momentum: 0.9 } },
   { name: 'adam-essay', rule: adam, options: { lr: 0.1, eps: 0 } },
   { name: 'adam', rule: adam, options: { lr: 0.1 } },
   { name: 'adam-l2', rule: adam, options: { lr: 0.1, weightDecay: 1e-4 } },
-  // With more decay, or larger steps, decay and gradient chase each other around the minimum.
+  // With more weight decay or longer steps, decay and gradient cause oscillations around the minimum.
   { name: 'adamw', rule: adamw, options: { lr: 3e-4, weightDecay: 1e-4 } },
   { name: 'amsgrad', rule: adam, options: { lr: 0.1, amsgrad: true } },
-  // The first, unrectified steps are as long as the gradient, which is steep here.
+  // RAdam's first steps are not rectified. They are proportional to the gradient, which is large at the start.
   { name: 'radam', rule: radam, options: { lr: 2e-3 } },
   { name: 'delayed-start', rule: adam, options: { lr: 0.1 }, delay: 10 },
   { name: 'warm-up', rule: adam, options: { lr: warmup(0.1, { steps: 100 }) } },
@@ -67,7 +67,7 @@ const entrants: readonly Entrant[] = [
 
 export const entrantNames: readonly string[] = entrants.map(({ name }) => name)
 
-/** A rule as it runs, and how its gradients are clipped. */
+/** A configured rule, and the clipping of its gradients. */
 export interface RaceEntry {
   readonly name: string
   readonly rule: Rule
@@ -75,10 +75,10 @@ export interface RaceEntry {
 }
 
 /**
- * Entrants by name, in the list's order.
+ * Configures the named rules, in the order of `entrants`.
  *
- * @param overrides options that replace those of each of them
- * @throws OptionError where a rule has no option of that name or not that value
+ * @param overrides options that replace the options of every rule
+ * @throws OptionError if a rule does not have an option or does not accept its value
  */
 export function enter(names = entrantNames, overrides: RaceRunSettings['overrides'] = {}): RaceEntry[] {
   return entrants
@@ -100,9 +100,9 @@ export const ruleOptions: ReadonlyMap<string, ReadonlyMap<string, Option>> = (()
 export interface RaceRunSettings {
   /** Names of entrants. */
   readonly rules: readonly string[]
-  /** Options that replace those of each of these rules. A warm-up stays one, to the new value. */
+  /** Options that replace the options of every rule. A warm-up stays a warm-up, to the new learning rate. */
   readonly overrides: Readonly<Record<string, unknown>>
-  /** The engines to race on; all are compared to the first. */
+  /** The engines of the race. All are compared with the first. */
   readonly engines: readonly EngineName[]
   readonly start: readonly [number, number]
   readonly dtype: 'float32' | 'float64'
@@ -110,17 +110,17 @@ export interface RaceRunSettings {
   readonly maxIterations: number
 }
 
-/** How a rule did on one engine. */
+/** The result of a rule on one engine. */
 export interface Lap {
-  /** One `gradientPoint()` and `step()` with the gradient in place; the objective is not in it. */
+  /** Time of one `gradientPoint()` and `step()`, without the evaluation of the gradient. */
   readonly nanosecondsPerUpdate: number
   readonly iterations: number
   readonly reason: MinimizeReason
-  /** The first update after which a parameter's bits were not the first engine's; null if none. */
+  /** First update after which the parameters differ from the first engine's in any bit; null if there is none. */
   readonly differsAt: number | null
 }
 
-/** An entry, for people and JSON. */
+/** The description of a race entry in tables and JSON. */
 export interface EngineProfile {
   readonly name: string
   readonly rule: BuiltInRule['name']
@@ -136,15 +136,15 @@ export function profile({ name, rule, clip }: RaceEntry): EngineProfile {
   return { name, rule: ruleName as BuiltInRule['name'], options, delayedStart: delay, clip }
 }
 
-/** How a rule did, on the first engine where engines differ. */
+/** The result of a rule. If the engines differ, it is the result of the first engine. */
 export interface Finish extends EngineProfile {
   readonly iterations: number
   readonly reason: MinimizeReason
   readonly x: readonly [number, number]
   readonly value: number
-  /** From the minimum, (1, 1). */
+  /** Euclidean distance from the minimum, (1, 1). */
   readonly distance: number
-  /** Whether all engines gave the same bits after every update; a NaN is any NaN. */
+  /** Whether the parameters of all engines were bit-identical after every update; all NaN values count as equal. */
   readonly sameBits: boolean
   readonly engines: Readonly<Partial<Record<EngineName, Lap>>>
 }
@@ -154,10 +154,11 @@ const objective = rosenbrock()
 /**
  * Runs the race.
  *
- * @param onProgress is told what runs next
- * @param onFinish is shown each path on the first engine, x and y in turn, from the start on; it is not kept
- * @throws OptionError where a rule has no option of that name or not that value, or
- * `maxIterations` is too large; EngineError where an engine cannot run
+ * @param onProgress called with the name of the next rule
+ * @param onFinish called with each path on the first engine (alternating x and y, from the starting point on), whose
+ * memory the next rule reuses
+ * @throws OptionError if a rule does not have an option or does not accept its value, or if `maxIterations` is too
+ * large; EngineError if an engine cannot run
  */
 export function race(
   settings: RaceRunSettings,
@@ -165,11 +166,11 @@ export function race(
   onFinish: (finish: Finish, path: Float64Array) => void = () => {},
 ): Finish[] {
   const { rules, overrides, maxIterations } = settings
-  // The whole path is kept, for the engines to be compared at every update: 16 bytes for each.
+  // The whole path stays in memory (16 bytes per update), so that engines can be compared at every update.
   if (!(maxIterations <= MAX_ITERATIONS)) {
     throw new OptionError('maxIterations', `at most ${MAX_ITERATIONS}`, maxIterations)
   }
-  // All are made before the first one runs, so that a bad option is found at once.
+  // All rules are configured before the first run, so that an invalid option fails at once.
   const entries = enter(rules, overrides)
   const path = new Float64Array(2 * (maxIterations + 1))
   return entries.map((entry, i) => {
@@ -182,7 +183,7 @@ export function race(
 
 function make({ rule, options, delay }: Entrant, overrides: RaceRunSettings['overrides']): Rule {
   const changed = { ...options, ...overrides }
-  // Before any of it goes into a schedule, so that an error names the number.
+  // The rule validates plain numbers before they become part of a schedule, so that an error names the number.
   rule(changed)
   for (const [name, own] of Object.entries(options)) {
     const value = overrides[name]
@@ -204,7 +205,7 @@ function run(entry: RaceEntry, settings: RaceRunSettings, path: Float64Array): F
     }
     const limits = { tolerance, maxIterations, dtype }
     const result = minimize(objective, start, rule, { ...limits, clip, engine, callback: visit })
-    // A last point that is not finite is not shown to the callback.
+    // The callback does not see a last point that is not finite.
     if (result.iterations > 0) visit(result.x, result.iterations)
     return { ...result, differsAt: differsAt as number | null }
   })
@@ -229,12 +230,12 @@ function run(entry: RaceEntry, settings: RaceRunSettings, path: Float64Array): F
   }
 }
 
-/** The first rounds are for JavaScript's compiler and do not count. */
+/** Rounds for JavaScript's compiler to warm up, which do not count. */
 const WARM_UP = 5
 const ROUNDS = 15
 const UPDATES = 4000
 
-/** Nanoseconds an update on each engine: the median of rounds, in which the engines take turns. */
+/** Nanoseconds per update on each engine: the median over rounds in which the engines take turns. */
 function timed(rule: Rule, clip: Clip, { engines, start: from, dtype }: RaceRunSettings): number[] {
   const optimizers = engines.map((engine) => {
     const start = dtype === 'float32' ? Float32Array.from(from) : Float64Array.from(from)

@@ -1,4 +1,4 @@
-/** The command line's answers as text. */
+/** The results of commands as text. */
 
 import type { EngineName, EngineReport } from '../engines/engine.js'
 import { definitions } from '../rules/definitions.js'
@@ -6,7 +6,7 @@ import { isWarmup } from '../schedules/warmup.js'
 import type { Diagnosis } from './doctor.js'
 import type { EngineProfile, Finish } from './race.js'
 
-/** A table of columns and nothing else, for terminals, `less` and `grep`. */
+/** A table of aligned columns without borders, which suits terminals, `less` and `grep`. */
 export function columns(rows: readonly (readonly string[])[], rightAligned: readonly number[] = []): string {
   const lines = rows.flatMap((row) => {
     const parts = row.map((cell) => cell.split('\n'))
@@ -26,7 +26,7 @@ export function columns(rows: readonly (readonly string[])[], rightAligned: read
 
 const WIDE = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/gu
 
-/** Places in a terminal, in which some scripts take two for a character. */
+/** Width in terminal cells: Chinese, Japanese and Korean characters take two cells each. */
 function widthOf(text: string): number {
   return [...text].length + (text.match(WIDE)?.length ?? 0)
 }
@@ -49,23 +49,26 @@ export function describeRace(finishes: readonly Finish[], raced: readonly Engine
   const apart = finishes.filter(({ sameBits }) => !sameBits).map(({ name }) => name)
   const verdict =
     raced.length === 1
-      ? 'One engine ran: there is nothing to compare it to.'
+      ? 'Only one engine ran, so there is nothing to compare it with.'
       : apart.length > 0
         ? `${raced.join(', ')}: NOT the same bits in ${apart.join(', ')}.`
         : `${raced.join(', ')}: the same bits after every one of ${updates} updates.`
   return `${columns([head, ...rows], numbers)}
 
 ${verdict}
-Times are of one update, point() and step() with the gradient in place, without the objective.`
+Times are per update: gradientPoint() and step(), without the evaluation of the gradient.`
 }
 
-/** The learning rate and what is not as the rule has it by default. */
+/** The learning rate and all options that differ from the rule's defaults. */
 export function describeOptions({ rule, options, clip, delayedStart }: EngineProfile): string {
   const defaults = definitions[rule].defaults as Readonly<Record<string, unknown>>
   const told = Object.entries(options)
     .filter(([name, value]) => name === 'lr' || value !== defaults[name])
-    .map(([name, value]) => `${name} ${isWarmup(value) ? `${value.value} within ${value.steps}` : value}`)
-  if (delayedStart > 0) told.push(`${delayedStart} late`)
+    .map(
+      ([name, value]) =>
+        `${name} ${isWarmup(value) ? `${value.value} after ${value.steps} warm-up steps` : value}`,
+    )
+  if (delayedStart > 0) told.push(`delayed by ${delayedStart}`)
   return [...told, ...Object.entries(clip).map(([kind, limit]) => `clip ${kind} ${limit}`)].join(', ')
 }
 
@@ -78,7 +81,7 @@ export function describeDiagnosis(
   const environment = [diagnosis.environment, ...diagnosis.problems].join('; ')
   const verdict =
     compared.length === 0
-      ? 'there is nothing to compare TypeScript to'
+      ? 'no other engine to compare TypeScript with'
       : differences.length === 0
         ? `the same bits as TypeScript, in ${rules} rules × 2 dtypes, on ${compared.join(', ')}`
         : differences.map(({ rule, dtype, engine }) => `${rule} DIFFERS in ${dtype} on ${engine}`).join('\n')

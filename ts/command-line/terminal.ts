@@ -1,12 +1,13 @@
-/** Exit statuses, and lines for a terminal. It imports nothing, so that `antigrad --help` loads no library. */
+/** Exit statuses and terminal output. This file imports nothing, so that `antigrad --help` loads no library. */
 
-/** Exit statuses: engines disagree; the command line is invalid, or what it asks for cannot be done. */
+/** Exit status if engines disagree. */
 export const DISAGREEMENT = 1
+/** Exit status if the command line is invalid or the command cannot be executed. */
 export const MISUSE = 2
-/** As shells have it: 128 and the number of SIGINT. */
+/** Exit status after Ctrl-C, as in shells: 128 plus the number of SIGINT. */
 export const STOPPED = 130
 
-/** Texts of strangers do not steer a terminal; lines and tabs are ours. */
+/** Control characters, which untrusted text could use to manipulate a terminal. Line feeds and tabs are allowed. */
 const steered = /[^\P{Cc}\n\t]/gu
 
 export const say = (line: string) => process.stderr.write(`antigrad: ${line.replace(steered, '�')}\n`)
@@ -15,7 +16,7 @@ export function showProgress(what: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${what}`)
 }
 
-/** Says how far something is, but not all the time. */
+/** Makes a function that shows progress at most every 100 ms. */
 export function reporter<Given extends unknown[]>(
   describe: (seconds: number, ...given: Given) => string,
 ): (...given: Given) => void {
@@ -29,7 +30,7 @@ export function reporter<Given extends unknown[]>(
   }
 }
 
-/** Waits until it is written, so that what nobody reads does not pile up; false where it cannot be. */
+/** Prints text and waits until it is written, so that unread output does not accumulate. False if writing fails. */
 export function print(text: string | Uint8Array): Promise<boolean> {
   const shown = process.stdout.isTTY ? Buffer.from(text).toString().replace(steered, '�') : text
   return new Promise((resolve) => {

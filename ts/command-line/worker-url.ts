@@ -1,2 +1,2 @@
-/** What processes run that compute chunks: as seen from here, and from the one file that the build makes of commands. */
+/** URL of the script that worker processes run. It is valid relative to this file and to the bundled command line. */
 export const hand = new URL('../chunks/worker-process.js', import.meta.url)

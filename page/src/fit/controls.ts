@@ -1,4 +1,4 @@
-/** Which model is fitted, and to which columns. */
+/** The controls that choose the model and the columns of the fit. */
 
 import { losses } from '../../../dist/fits/problem/loss.js'
 import { h, labeled, select, uniqueId } from '../dom.js'
@@ -11,7 +11,7 @@ type SelectOptions = readonly (readonly [value: string, text: string])[]
 export class Controls {
   readonly element: HTMLElement
   readonly #model = select(
-    { ...Object.fromEntries(modelNames.map((name) => [name, name])), own: 'my own' },
+    { ...Object.fromEntries(modelNames.map((name) => [name, name])), own: 'custom' },
     'own',
   )
   readonly #expression = h('input', { type: 'text', size: 34, spellcheck: false, autocomplete: 'off' })
@@ -30,7 +30,7 @@ export class Controls {
 
   constructor(onChange: (changed: Partial<FitPageState>) => void) {
     const { x, y, sigma, weights, group } = this.#columns
-    this.#derive.placeholder = 'as in half = log(2)/b'
+    this.#derive.placeholder = 'half = log(2)/b'
     this.#expression.setAttribute('aria-describedby', this.#message.id)
     this.element = h(
       'section',
@@ -45,11 +45,11 @@ export class Controls {
         labeled('loss', this.#loss),
         labeled('group', group),
       ),
-      h('div', { className: 'row' }, labeled('derived', this.#derive)),
+      h('div', { className: 'row' }, labeled('derived quantities', this.#derive)),
       this.#formula,
       this.#message,
     )
-    // What was said of a model's parameters is not meant for another's.
+    // The settings of parameters belong to the previous model, so a new model starts without them.
     this.#model.addEventListener('change', () =>
       onChange({ model: this.#model.value as FitPageState['model'], parameters: {} }),
     )
@@ -62,7 +62,7 @@ export class Controls {
     this.#absolute.addEventListener('change', () => onChange({ absoluteSigma: this.#absolute.checked }))
   }
 
-  /** @param missing names of columns that the table does not have: nothing is chosen in their places */
+  /** @param missing names of columns that the table lacks; their controls show no choice */
   show(
     { columns, all }: DataTable,
     chosen: ChosenColumns,
@@ -92,13 +92,13 @@ export class Controls {
     if (this.#expression !== document.activeElement) this.#expression.value = state.expression
   }
 
-  /** What is fitted, in words; null where that cannot be understood. */
+  /** Describes the fit in a sentence; null clears the sentence if the model is invalid. */
   describe(task: FitTask | null): void {
     this.#formula.textContent = task === null ? '' : describeTask(task)
     if (task !== null && this.#expression.disabled) this.#expression.value = task.text
   }
 
-  /** Why there is no fit, or '' if there is one. */
+  /** Shows why there is no fit; '' if there is a fit. */
   fail(sentence: string): void {
     this.#message.textContent = sentence
     if (sentence !== '' && !this.#expression.disabled) this.#expression.setAttribute('aria-invalid', 'true')
@@ -106,7 +106,7 @@ export class Controls {
   }
 }
 
-/** Options are made anew only where they are others: somebody may have them open. */
+/** Replaces the options only if they have changed, because the user may have the list open. */
 function fill(control: HTMLSelectElement, options: SelectOptions, value: string): void {
   const key = JSON.stringify(options)
   if (control.dataset.options !== key) {

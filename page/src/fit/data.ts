@@ -1,4 +1,4 @@
-/** The table as it is pasted, typed, opened or dropped, and which of its rows count. */
+/** Input of the table by pasting, typing, opening or dropping, with a report of the dropped rows. */
 
 import { getMessage } from '../../../dist/core/errors.js'
 import { formatCount } from '../../../dist/core/text.js'
@@ -8,15 +8,15 @@ import { example } from './example.js'
 import { type DataTable, readTable } from './table.js'
 import type { TaskRows } from './task.js'
 
-/** More than a text field should have to hold. */
+/** Maximum length of a file, which keeps the text field responsive. */
 const MAX_TEXT_LENGTH = 2_000_000
-/** So many of the lines that are left out are said. */
+/** Maximum number of dropped lines that the page lists. */
 const MAX_REPORTED_LINES = 8
 
 export class DataInput {
   readonly element: HTMLElement
   #table: DataTable | null = null
-  /** Whether the text is another one since it was read. */
+  /** Whether the text has changed since it was parsed. */
   #isStale = true
   #isAsking = false
   readonly #text = h('textarea', { spellcheck: false, autocomplete: 'off', id: uniqueId('data') })
@@ -25,19 +25,19 @@ export class DataInput {
   readonly #leftOut = h('ul')
   readonly #onChange: (isTyped: boolean) => void
 
-  /** @param onChange gets whether somebody is typing */
+  /** @param onChange receives whether the user is typing */
   constructor(onChange: (isTyped: boolean) => void) {
     this.#onChange = onChange
     const file = h('input', { type: 'file', accept: '.csv,.tsv,.txt,.dat,text/*' })
-    const usual = h('button', { type: 'button', textContent: 'The example' })
+    const usual = h('button', { type: 'button', textContent: 'Load the example' })
     this.#text.setAttribute('aria-describedby', this.#message.id)
     this.element = h(
       'section',
       { className: 'data', 'aria-label': 'Data' },
-      h('label', { for: this.#text.id }, 'Data: type, paste, or drop a file anywhere'),
+      h('label', { for: this.#text.id }, 'Data (type, paste, or drop a file anywhere)'),
       this.#text,
       this.#message,
-      h('div', { className: 'row' }, labeled('or open', file), usual),
+      h('div', { className: 'row' }, labeled('file', file), usual),
       this.#count,
       this.#leftOut,
     )
@@ -55,7 +55,7 @@ export class DataInput {
     })
   }
 
-  /** Asks for another table, or no longer. */
+  /** Asks for another table; '' removes the request. */
   ask(sentence: string): void {
     if (sentence !== '' || this.#isAsking) this.#message.textContent = sentence
     this.#isAsking = sentence !== ''
@@ -65,11 +65,11 @@ export class DataInput {
     this.#take(example())
   }
 
-  /** How many rows count, and which do not; null where there is no table. */
+  /** Shows the number of used rows and the dropped lines; null if there is no table. */
   show(rows: TaskRows | null): void {
     const count = (total: number) => `${formatCount(total)} ${total === 1 ? 'row' : 'rows'}`
     const lines = rows?.leftOut ?? []
-    const left = lines.length === 0 ? '' : `, ${count(lines.length)} left out`
+    const left = lines.length === 0 ? '' : `, ${count(lines.length)} dropped`
     this.#count.textContent = rows === null ? '' : `${count(rows.x.length)}${left}`
     const more = lines.length - MAX_REPORTED_LINES
     this.#leftOut.replaceChildren(
@@ -78,7 +78,7 @@ export class DataInput {
     )
   }
 
-  /** Null where there is none, which is said. */
+  /** The table, or null if the text is not a table. A message then gives the reason. */
   get table(): DataTable | null {
     if (this.#isStale) this.#read()
     return this.#table
@@ -99,7 +99,7 @@ export class DataInput {
     if (file === undefined) return
     if (file.size > MAX_TEXT_LENGTH) {
       const size = `${file.name} has ${Math.ceil(file.size / 1e6)} MB`
-      return this.#complain(`${size}: expected at most ${MAX_TEXT_LENGTH / 1e6}.`)
+      return this.#complain(`${size}: expected at most ${MAX_TEXT_LENGTH / 1e6} MB.`)
     }
     const bytes = new Uint8Array(await file.arrayBuffer())
     try {

@@ -1,11 +1,11 @@
-/** What the page shows of a fit: of one by itself, or of a group that shares parameters with others. */
+/** The fits that the page shows: a separate fit, or a group of a fit with shared parameters. */
 
 import type { Fit, SharedFit } from 'antigrad/fit'
 
-/** What is said of a fit as a whole. */
+/** The fit that the summary describes. */
 export type WholeFit = Fit | SharedFit
 
-/** A group, as a fit by itself would say it. */
+/** A group of a shared fit, with the interface of a separate fit. */
 export interface GroupFit
   extends Pick<
     Fit,
@@ -24,9 +24,9 @@ export interface GroupFit
     | 'predict'
     | 'band'
   > {
-  /** The fit of all groups. */
+  /** The shared fit of all groups. */
   readonly all: SharedFit
-  /** Why intervals by profile have not two ends, in words. */
+  /** Sentences that explain missing endpoints of profile intervals. */
   readonly ends: readonly string[]
 }
 

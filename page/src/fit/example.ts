@@ -1,4 +1,4 @@
-/** What there is to fit before somebody brings something: a decay, measured with errors of 0.12. */
+/** The example data, which the page shows first: an exponential decay with noise of standard deviation 0.12. */
 
 export function example(): string {
   let seed = 2023
@@ -6,7 +6,7 @@ export function example(): string {
     seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0
     return seed / 2 ** 32
   }
-  // Twelve uniform numbers have the variance 1 together, and look normal.
+  // The sum of twelve uniform numbers has variance 1 and is nearly normal.
   const noise = () => Array.from({ length: 12 }, uniform).reduce((sum, u) => sum + u, -6)
   const row = (t: number) => `${t},${(2.5 * Math.exp(-0.6 * t) + 0.4 + 0.12 * noise()).toFixed(3)}`
   return ['t,y', ...Array.from({ length: 40 }, (_, i) => row(i / 4))].join('\n')

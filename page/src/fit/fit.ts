@@ -1,4 +1,4 @@
-/** The page of fits: a table, a model, and at once what comes of them. */
+/** The curve-fitting page: a table and a model, which are fitted after every change. */
 
 import { expression } from 'antigrad'
 import { type FitManyOptions, fitMany } from 'antigrad/fit'
@@ -29,13 +29,13 @@ import {
   type TaskRows,
 } from './task.js'
 
-/** Milliseconds after which a fit that is under way is said to be so. */
+/** Milliseconds after which the page shows that a fit is running. */
 const PATIENCE = 300
-/** Milliseconds without a key after which somebody has typed what they wanted to. */
+/** Milliseconds without a keystroke after which typing counts as finished. */
 const TYPING = 200
-/** Places of the curve. */
+/** Number of points of the curve. */
 const SAMPLES = 301
-/** Groups that are drawn beside the one that is looked at. */
+/** Maximum number of groups that are drawn in addition to the selected group. */
 const MAX_OTHER_GROUPS = 23
 
 const data = new DataInput(plan)
@@ -52,24 +52,24 @@ const groups = new GroupTable((name) => {
   shownGroup = name
   plan(false)
 })
-/** The group that is looked at; the first one unless there is one of this name. */
+/** Name of the selected group. If no group has this name, the first group is selected. */
 let shownGroup = ''
 const caption = h('span')
 const status = h('p', { className: 'status', role: 'status' })
-/** What copying has come to: a place of its own, as a fit that ends then would overwrite it. */
+/** Outcome of copying the link. It is separate from the status, which a finished fit overwrites. */
 const copied = h('span', { role: 'status' })
 const share = h('button', { type: 'button', textContent: 'Copy the link' })
 const save = h('button', { type: 'button', textContent: 'Save the result' })
-const picture = h('button', { type: 'button', textContent: 'Save the picture' })
+const picture = h('button', { type: 'button', textContent: 'Save the plot' })
 
 let { state, problems } = fromHash(location.hash)
-/** Whether columns that the state names are those of a link, whose table is still to come. */
+/** Whether the state comes from a link whose table the user has not provided yet. */
 let isAwaited = true
-/** The column that x was, by which a visitor's model may go. */
+/** Name of the previous x column, which a custom model may still contain. */
 let formerX = ''
 let fit: ShownFit | null = null
 let fits: readonly ShownFit[] = []
-/** What is saved with it. */
+/** The description of the fit, which is saved with it. */
 let about: Readonly<Record<string, unknown>> = {}
 let milliseconds = 0
 let stop = new AbortController()
@@ -83,7 +83,7 @@ function change(changed: Partial<FitPageState>): void {
   plan(document.activeElement instanceof HTMLInputElement && document.activeElement.type === 'text')
 }
 
-/** A fit in the next frame, of what there is then: after a key, of what has been typed. */
+/** Schedules a fit for the next animation frame, or, while the user is typing, for the next pause. */
 function plan(isTyped: boolean): void {
   stop.abort()
   clearTimeout(typing)
@@ -95,7 +95,7 @@ function plan(isTyped: boolean): void {
   else next()
 }
 
-/** Fits anew, and shows what comes of it; a fit that is under way ends. */
+/** Aborts a running fit, fits again and shows the result. */
 async function update(): Promise<void> {
   stop.abort()
   stop = new AbortController()
@@ -112,7 +112,7 @@ async function update(): Promise<void> {
   const chosen = choose(table, state)
   if (!isAwaited) follow(table, chosen)
   controls.show(table, chosen, state, isAwaited ? names : [])
-  // Where errors differ from row to row nobody knows them in between.
+  // If the rows have individual errors, the error of a new observation is unknown, so there is no prediction band.
   prediction.disabled = hasOwnErrors(chosen)
   ;[logX.checked, logY.checked, profile.checked] = [state.logX, state.logY, state.profile]
   prediction.checked = computeBand(chosen) === 'prediction'
@@ -127,7 +127,9 @@ async function update(): Promise<void> {
     parameters.show(isAwaited ? { ...task, parameters: own } : task, state)
   }
   data.ask(
-    isAwaited ? `This link comes without its data: paste, drop or open a table with ${quoted(names)}.` : '',
+    isAwaited
+      ? `This link does not contain its data: paste, drop or open a table with ${quoted(names)}.`
+      : '',
   )
   if (isAwaited) {
     controls.describe(null)
@@ -161,7 +163,7 @@ function nothing(): void {
   conclude(null, null, '')
 }
 
-/** Another table does not have the columns that were chosen in the last one. */
+/** Resets the column choices that the new table does not contain. */
 const withoutColumns = (names: readonly string[]) =>
   Object.fromEntries(
     (['x', 'y', 'sigma', 'weights', 'group'] as const)
@@ -172,7 +174,7 @@ const withoutColumns = (names: readonly string[]) =>
 const quoted = (names: readonly string[]) =>
   `the ${names.length === 1 ? 'column' : 'columns'} ${names.map((name) => `“${name}”`).join(', ')}`
 
-/** The fits of all groups at once; null, and why, if there are none. */
+/** Fits all groups; null if that fails, after showing the reason. */
 async function fitGroups(
   task: FitTask,
   rows: TaskRows,
@@ -185,7 +187,7 @@ async function fitGroups(
   }, PATIENCE)
   try {
     if (all.every(({ rows }) => rows.x.length === 0))
-      throw new Error('No row has a number in every column that is used.')
+      throw new Error('No row has numbers in all used columns.')
     const errors = columnsByName(all, ({ sigma, weights }) => ({
       ...(sigma && { sigma }),
       ...(weights && { weights }),
@@ -198,7 +200,7 @@ async function fitGroups(
       joint && together
         ? await joint.fitTogether(task, rows, { ...together, shared }, options, signal)
         : await fitSeparately(task, all, { ...options, signal })
-    // Of another one is what is said and saved by now.
+    // If the fit was aborted, the shown and saved values already belong to another fit.
     if (signal.aborted) return null
     milliseconds = performance.now() - begin
     const [x, y, sigma] = [task.x, task.y, task.sigma].map((column) => column?.title)
@@ -229,7 +231,7 @@ async function fitSeparately(
   return all.map((_, k) => result.at(k))
 }
 
-/** Another table may have another name for x: the visitor's model goes with it. */
+/** Renames x in a custom model if the x column of a new table has another name. */
 function follow({ columns }: DataTable, { x: { name } }: ChosenColumns): void {
   const former = formerX
   formerX = name
@@ -258,7 +260,7 @@ function draw(task: FitTask | ChosenColumns, all: readonly RowGroup[], at: numbe
   }))
   const { x, y, sigma, fitted } = pictures[at] ?? { x: [], y: [], sigma: undefined, fitted: null }
   const others = pictures.filter((_, k) => k !== at).slice(0, MAX_OTHER_GROUPS)
-  const what = fitted?.curve ? `curve, 95 % ${computeBand(task)} band` : 'what the model says of them'
+  const what = fitted?.curve ? `curve, 95% ${computeBand(task)} band` : 'model values'
   caption.textContent = fitted === null ? 'Data' : `Data, ${what}, and residuals`
   plot.show({ titles, log, x, y, sigma, others, fitted })
 }
@@ -268,13 +270,13 @@ function computeFitted(
   x: Float64Array,
   found: ShownFit | undefined,
 ): FittedData | null {
-  // One that was not begun has no numbers.
+  // A fit that did not start has no parameter values.
   if (!found?.free.every((name) => Number.isFinite(found.values[name]))) return null
   const curve = 'isCurve' in task && task.isCurve ? computeCurve(task, x, found) : null
   return { curve, residuals: found.residuals, values: found.predict() }
 }
 
-/** Where errors differ from row to row as a column says. */
+/** Whether a column gives individual errors or weights of the rows. */
 const hasOwnErrors = ({ sigma, weights }: ChosenColumns) => sigma !== null || weights !== null
 
 const computeBand = (chosen: ChosenColumns) => (hasOwnErrors(chosen) ? 'confidence' : state.band)
@@ -290,19 +292,21 @@ function computeCurve(task: FitTask, values: Float64Array, found: ShownFit): Fit
   return { x: at, y: found.predict(columns), ...found.band(columns, { kind: computeBand(task) }) }
 }
 
-/** What logarithmic axes do not show. */
+/** Counts the points that a logarithmic axis cannot show. */
 function describeHiddenRows(rows: TaskRows | undefined): string {
   const isOff = (values: Float64Array | undefined, isLog: boolean, row: number) =>
     isLog && !((values?.[row] ?? NaN) > 0)
   const count = rows?.x.filter(
     (_, row) => isOff(rows.x, state.logX, row) || isOff(rows.y, state.logY, row),
   ).length
-  return count ? `${count} of the points ${count === 1 ? 'is' : 'are'} not on a logarithmic axis.` : ''
+  return count
+    ? `${count} of the points ${count === 1 ? 'is' : 'are'} not positive and cannot be drawn on a logarithmic axis.`
+    : ''
 }
 
 /**
- * @param group whose fit it is, where there are several
- * @param besides what is said of the picture
+ * @param group name of the fitted group, if there are several
+ * @param besides remark on the plot
  */
 function conclude(found: ShownFit | null, group: string | null, besides: string): void {
   fit = found
@@ -370,14 +374,14 @@ element.append(
     groups.element,
     status,
     parameters.element,
-    h('div', { className: 'row' }, labeled('intervals by profile', profile)),
+    h('div', { className: 'row' }, labeled('profile-likelihood intervals', profile)),
     correlations.element,
     h('div', { className: 'row' }, share, save, picture, copied),
   ),
   summary.element,
 )
 
-/** The fit of the address. */
+/** Shows the fit that the address describes. */
 export async function start(): Promise<void> {
   showProblems(problems)
   data.begin()

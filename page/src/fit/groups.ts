@@ -1,4 +1,4 @@
-/** Rows of each value of a column as fits by themselves: a table of them, one of which is looked at. */
+/** Groups of rows with the same label, and the table of their fits, in which the user selects one. */
 
 import { formatCount } from '../../../dist/core/text.js'
 import { formatNumber, h } from '../dom.js'
@@ -11,7 +11,7 @@ export interface RowGroup {
   readonly rows: TaskRows
 }
 
-/** In the order in which they first come; one without a name where there is no column. */
+/** Groups rows by label, in order of first appearance. Without labels, all rows form one unnamed group. */
 export function groupRows(rows: TaskRows, texts: readonly string[] | undefined): RowGroup[] {
   if (texts === undefined) return [{ name: '', rows }]
   const places = new Map<string, number[]>()
@@ -55,7 +55,7 @@ export class GroupTable {
     )
   }
 
-  /** @param fits of each group, or none where there is no fit */
+  /** @param fits the fit of each group; empty if there is no fit */
   show(groups: readonly RowGroup[], fits: readonly ShownFit[], chosen: string): void {
     this.element.hidden = groups.length < 2 || fits.length === 0
     if (this.element.hidden) return
@@ -87,7 +87,7 @@ export class GroupTable {
       Number.isNaN(fit.chiSquared) ? '–' : formatNumber(fit.chiSquared, 6),
       fit.reason === 'converged' ? '' : fit.reason,
     ]
-    const label = h('label', {}, choice, ` ${name === '' ? '(nothing)' : name}`)
+    const label = h('label', {}, choice, ` ${name === '' ? '(empty)' : name}`)
     return h('tr', {}, h('th', { scope: 'row' }, label), ...texts.map((text) => h('td', {}, text)))
   }
 }

@@ -1,4 +1,4 @@
-/** The table of parameters: where they start and what they may be, and what they are. */
+/** The table of parameters: settings such as starting values and bounds, and the fitted values. */
 
 import { formatNumber, formatWithError, h, uniqueId } from '../dom.js'
 import type { ShownFit } from './displayed-fit.js'
@@ -28,7 +28,7 @@ export class ParameterTable {
   readonly element: HTMLElement
   readonly #caption = h('caption', {}, 'Parameters')
   readonly #body = h('tbody')
-  /** What is derived from parameters. */
+  /** Rows of derived quantities. */
   readonly #derived = h('tbody')
   readonly #message = h('p', { className: 'error', id: uniqueId('message'), role: 'alert' })
   readonly #rows = new Map<string, ParameterRow>()
@@ -36,7 +36,7 @@ export class ParameterTable {
 
   constructor(onChange: (name: string, entry: ParameterEntry) => void) {
     this.#onChange = onChange
-    const heads = ['Parameter', 'Value ± standard error', '95 % interval', ...Object.values(titles)]
+    const heads = ['Parameter', 'Value ± standard error', '95% interval', ...Object.values(titles)]
     const table = h(
       'table',
       {},
@@ -53,7 +53,7 @@ export class ParameterTable {
     )
   }
 
-  /** Rows stay while names do: somebody may be typing in one. */
+  /** Keeps the rows as long as the names stay the same, because the user may be typing in one. */
   show({ parameters, defaults, guessed }: FitTask, state: FitPageState): void {
     this.#message.textContent = ''
     if (parameters.join() !== [...this.#rows.keys()].join()) {
@@ -79,17 +79,17 @@ export class ParameterTable {
       }
       if (expr !== document.activeElement) expr.value = entry.expr ?? ''
       for (const check of checks) boxes[check].checked = entry[check] === true
-      // What follows from others has nothing beside it.
+      // A parameter defined by an expression has no other settings.
       for (const input of [...Object.values(inputs), ...Object.values(boxes)])
         input.disabled = Boolean(entry.expr)
       if (state.group === '') boxes.shared.disabled = true
     }
   }
 
-  /** @param group whose they are, where there are several */
+  /** @param group name of the fitted group, if there are several */
   result(fit: ShownFit | null, group: string | null): void {
     this.#caption.textContent =
-      group === null ? 'Parameters' : `Parameters of ${group === '' ? '(nothing)' : group}`
+      group === null ? 'Parameters' : `Parameters of ${group === '' ? '(empty)' : group}`
     const intervals = fit?.intervals()
     for (const [name, { value, interval }] of this.#rows) {
       value.textContent = fit ? formatEstimate(fit, name) : '–'
@@ -123,8 +123,8 @@ export class ParameterTable {
       }),
     ) as ParameterRow['checks']
     const expr = h('input', { type: 'text', size: 9, spellcheck: false, autocomplete: 'off' })
-    expr.placeholder = 'as in 2*a'
-    expr.setAttribute('aria-label', `${name}: follows as`)
+    expr.placeholder = '2*a'
+    expr.setAttribute('aria-label', `${name}: expression`)
     expr.addEventListener('input', () => this.#read(name))
     const [value, interval] = [h('td'), h('td')]
     const element = h(
@@ -148,7 +148,7 @@ export class ParameterTable {
       const number = parseNumber(value)
       if (number !== undefined) entry[field] = number
       else if (value.trim() !== '') {
-        this.#message.textContent = `${name}: ${field}: expected a finite number or nothing, got “${value}”.`
+        this.#message.textContent = `${name}: ${field}: expected a finite number or an empty field, got “${value}”.`
         inputs[field].setAttribute('aria-invalid', 'true')
         return
       }
@@ -168,17 +168,17 @@ function formatInterval(
   return ends.map((end) => formatWithError(end, errors[name])).join(' to ')
 }
 
-/** Two digits of the error, and of the value what is above them. */
+/** The value and its standard error, rounded to the second significant digit of the error. */
 export function formatEstimate(
   { values, errors, free, atBound, unidentifiable }: ShownFit,
   name: string,
 ): string {
   const value = formatNumber(values[name], 7)
   if (!free.includes(name) && errors[name] === 0) return value
-  if (atBound.includes(name)) return `${value}, held at a bound`
-  if (unidentifiable.includes(name)) return `${value}, not determined by the data`
+  if (atBound.includes(name)) return `${value}, at bound`
+  if (unidentifiable.includes(name)) return `${value}, not identifiable from the data`
   const error = errors[name]
   return Number.isFinite(error)
     ? `${formatWithError(values[name], error)} ± ${formatWithError(error, error)}`
-    : `${value}, no error known`
+    : `${value}, no standard error`
 }

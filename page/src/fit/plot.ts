@@ -1,4 +1,4 @@
-/** Points, curve and band, and the residuals beneath, as SVG: what is seen is what is saved. */
+/** Points, curve, band and a lower panel of residuals as SVG. The displayed plot is identical to the saved one. */
 
 import { extent, ticks } from 'd3-array'
 import { type AxisScale, makeScales } from '../../../dist/axes/scale.js'
@@ -7,20 +7,20 @@ import { theme } from '../theme.js'
 
 export interface FitPlotData {
   readonly titles: { readonly x: string; readonly y: string }
-  /** Whether axes have logarithms. */
+  /** Whether the axes are logarithmic. */
   readonly log: { readonly x: boolean; readonly y: boolean }
   readonly x: ArrayLike<number>
   readonly y: ArrayLike<number>
   readonly sigma: ArrayLike<number> | undefined
-  /** Of the other groups. */
+  /** Data and fits of the other groups. */
   readonly others: readonly Pick<FitPlotData, 'x' | 'y' | 'fitted'>[]
-  /** Null where there is no fit. */
+  /** Null if there is no fit. */
   readonly fitted: FittedData | null
 }
 
 export interface FittedData {
   readonly residuals: ArrayLike<number>
-  /** Null where the model has other columns than x: then there are its values by row. */
+  /** Null if the model depends on columns other than x. The plot then shows the model's values per row. */
   readonly curve: FittedCurve | null
   readonly values: ArrayLike<number>
 }
@@ -35,11 +35,11 @@ export interface FittedCurve {
 export const getScale = makeScales(ticks)
 
 interface PlotAxis {
-  /** Places, which are numbers or their logarithms. */
+  /** Ends of the axis: values, or their logarithms on a logarithmic axis. */
   readonly from: number
   readonly to: number
   readonly scale: AxisScale
-  /** Of a number; NaN where it has no place. */
+  /** Position of a value in pixels; NaN if the axis cannot show the value. */
   place(value: number): number
 }
 
@@ -78,7 +78,7 @@ export class FitPlot {
   }
 }
 
-/** The axes of a plot: those of the data, and that of the residuals beneath. */
+/** The axes of the data (`across`, `up`) and of the residuals (`below`). */
 interface PlotAxes {
   readonly across: PlotAxis
   readonly up: PlotAxis
@@ -135,7 +135,7 @@ function draw(data: FitPlotData, width: number): SVGElement {
   )
 }
 
-/** Points and curve of a group that is not shown. */
+/** Points and curve of a group that is not selected, in gray. */
 function drawOther({ x, y, fitted }: FitPlotData['others'][number], { across, up }: PlotAxes): SVGElement[] {
   const { muted } = theme()
   const marks = s('path', {
@@ -153,7 +153,7 @@ function drawOther({ x, y, fitted }: FitPlotData['others'][number], { across, up
     : [marks]
 }
 
-/** Points with their bars, and the curve in its band, or where there is none the model's values. */
+/** Points with error bars, and the curve with its band, or the model's values if there is no curve. */
 function drawFit({ x, y, sigma, fitted }: FitPlotData, { across, up }: PlotAxes): SVGElement[] {
   const [ofData, ofModel] = theme().racers
   const curve = fitted?.curve ?? null
@@ -195,7 +195,7 @@ function label(
 ): string {
   const what = `${length} points of ${y} against ${nameOfX}`
   if (!fitted) return `${what}, without a fit`
-  return `${what}, ${fitted.curve ? 'the fitted curve in its band' : 'the values of the model'}, and the residuals beneath`
+  return `${what}, with ${fitted.curve ? 'the fitted curve and its band' : 'the values of the model'}, and residuals below`
 }
 
 const NS = 'http://www.w3.org/2000/svg'
@@ -211,7 +211,7 @@ function s(
   return element
 }
 
-/** Attributes of pixels; what is far off stays where SVG can draw it. */
+/** A pixel coordinate for an attribute, limited to the range that SVG can draw. */
 const px = (x: number) => Math.round(10 * Math.min(1e5, Math.max(-1e5, x))) / 10
 
 function axis([from, to]: readonly [number, number], start: number, end: number, scale: AxisScale): PlotAxis {
@@ -233,7 +233,7 @@ function padded([from, to]: readonly [number, number], part: number): [number, n
   return [from - room, to + room]
 }
 
-/** Of the data, and of a curve as far as it leaves the data something to see. */
+/** The vertical range of the data and of the curve. The curve extends the range by at most half of it on each side. */
 function heights(
   y: ArrayLike<number>,
   sigma: ArrayLike<number> | undefined,
@@ -290,7 +290,7 @@ function frame(
 const sideways = (text: string, y: number) =>
   s('text', { transform: `translate(14 ${y}) rotate(-90)`, 'text-anchor': 'middle' }, text)
 
-/** Dots, each place once: of more a screen shows nothing. */
+/** Dots as an SVG path. Each pixel position is drawn once. */
 function points(x: ArrayLike<number>, y: ArrayLike<number>, across: PlotAxis, up: PlotAxis): string {
   const places = new Set<string>()
   for (let i = 0; i < x.length; i++) {
@@ -300,7 +300,7 @@ function points(x: ArrayLike<number>, y: ArrayLike<number>, across: PlotAxis, up
   return [...places].join('')
 }
 
-/** Of a bar or a band: what has no logarithm is far below. */
+/** Position of the end of an error bar or band. Values without a logarithm are placed far below the plot. */
 function endOn(up: PlotAxis, value: number): number {
   const top = up.place(value)
   return px(Number.isNaN(top) ? 1e5 : top)
@@ -320,7 +320,7 @@ function bar(
   }).join('')
 }
 
-/** A line, which has gaps where there is no number. */
+/** A line as an SVG path, with gaps at values that are not finite. */
 function path(x: ArrayLike<number>, y: ArrayLike<number>, across: PlotAxis, up: PlotAxis): string {
   let isOpen = false
   return Array.from(x, (at, i) => {

@@ -1,20 +1,20 @@
-/** All groups as one fit, in which they share parameters; loaded where somebody wants it. */
+/** One fit of all groups with shared parameters. This module is loaded on demand. */
 
 import { type FitOptions, fitShared, profile, type SharedFit } from 'antigrad/fit'
 import type { GroupFit } from './displayed-fit.js'
 import type { FitTask, TaskRows } from './task.js'
 
-/** Which groups there are, by row, and which of them is looked at. */
+/** The group label of each row, the shared parameters, and the index of the selected group. */
 export interface SharedGroups {
   readonly labels: readonly string[]
   readonly shared: readonly string[]
   readonly at: number
 }
 
-/** So many groups have their intervals by profile. */
+/** Maximum number of groups for which all profile intervals are computed. */
 const MAX_PROFILED_GROUPS = 100
 
-/** @throws (rejects with) what fitShared throws; the signal's reason */
+/** @throws (rejects with) the errors of `fitShared`; the reason of the signal */
 export async function fitTogether(
   { model, columns, names }: FitTask,
   { data, sigma, weights }: TaskRows,
@@ -22,7 +22,7 @@ export async function fitTogether(
   { intervals, weights: byModel, ...options }: FitOptions,
   signal: AbortSignal,
 ): Promise<GroupFit[]> {
-  // Whatever the table calls it: a name that nothing else has.
+  // The column of labels gets a name that no column or parameter has.
   let group = 'group'
   while ([...columns, ...Object.values(names), ...Object.keys(options.start ?? {})].includes(group))
     group += '_'
@@ -44,7 +44,7 @@ export async function fitTogether(
   )
   const found = all.groups.map((_, k) => selectGroup(all, k))
   if (intervals === undefined) return found
-  // Of many groups, those of the one that is looked at.
+  // If there are too many groups, only the selected group gets profile intervals.
   const some = found.length <= MAX_PROFILED_GROUPS ? found.keys() : [at]
   for (const k of some) found[k] = await addProfiles(all, k, found[k], signal)
   return found
@@ -74,7 +74,7 @@ function selectGroup(all: SharedFit, k: number): GroupFit {
   }
 }
 
-/** With intervals by profile of what varies in a group, while all others follow. */
+/** Adds profile intervals of the group's free parameters. All other parameters are refitted along each profile. */
 async function addProfiles(
   all: SharedFit,
   k: number,
@@ -91,7 +91,7 @@ async function addProfiles(
       ['lower', lowReason],
       ['upper', highReason],
     ])
-      if (reason !== 'found') said.push(`The ${side} end of ${name}: ${reason}.`)
+      if (reason !== 'found') said.push(`The ${side} endpoint of ${name}: ${reason}.`)
   }
   return {
     ...found,

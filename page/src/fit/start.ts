@@ -1,4 +1,4 @@
-/** Loads the page of fits. */
+/** Loads the curve-fitting page. */
 
 import '../style.css'
 import './fit.css'

@@ -1,4 +1,4 @@
-/** What is fitted to the data, and its place in the page's address. The data have none: they stay in the browser. */
+/** The settings of the fit, and their encoding in the page's address. The address does not contain the data. */
 
 import {
   type BandOptions,
@@ -11,36 +11,36 @@ import {
 import { losses } from '../../../dist/fits/problem/loss.js'
 import { decodePart } from '../address.js'
 
-/** Models of the library with one column: the page has a field for no other. */
+/** The library's models of one independent variable. The page has no controls for further columns. */
 export const modelNames = (Object.keys(models) as ModelName[]).filter(
   (name) => (models[name] as () => FitModel)().extraColumns === undefined,
 )
 
-/** What a visitor says of a parameter. */
+/** The user's settings of a parameter. */
 export type ParameterEntry = Omit<FitParameter, 'start'> & {
   readonly start?: number
-  /** Whether it has one value for all groups. */
+  /** Whether all groups share one value of the parameter. */
   readonly shared?: boolean
 }
 
 export interface FitPageState {
-  /** A model of the library, or the visitor's own. */
+  /** Name of a built-in model, or `own` for a custom expression. */
   readonly model: ModelName | 'own'
   readonly expression: string
-  /** Names of columns; '' for the first one, and for the second. */
+  /** Names of columns; '' means the first column for x and the second column for y. */
   readonly x: string
   readonly y: string
-  /** '' for none. */
+  /** Name of a column; '' for none. */
   readonly sigma: string
   readonly absoluteSigma: boolean
-  /** A column, or '1/f' or '1/f^2' of the model's value; '' for none. */
+  /** Name of a column, or '1/f' or '1/f^2' for weights by the model's value; '' for none. */
   readonly weights: string
   readonly loss: Loss
-  /** The column each of whose values is a fit; '' for none. */
+  /** Name of the column of group labels; '' for none. */
   readonly group: string
-  /** Whether intervals are those of profiles. */
+  /** Whether intervals are profile-likelihood intervals. */
   readonly profile: boolean
-  /** As in `half = log(2)/b; tau = 1/b`. */
+  /** Derived quantities, such as `half = log(2)/b; tau = 1/b`. */
   readonly derive: string
   readonly logX: boolean
   readonly logY: boolean
@@ -88,7 +88,7 @@ export function toHash(state: FitPageState): string {
   return parts.join('&')
 }
 
-/** The state that an address has; what cannot be used of it is left out, and `problems` says so. */
+/** Reads the state from an address. Invalid parts are ignored and reported in `problems`. */
 export function fromHash(hash: string): { state: FitPageState; problems: string[] } {
   const problems: string[] = []
   const state: { -readonly [K in keyof FitPageState]: FitPageState[K] } = { ...initial }
@@ -127,7 +127,7 @@ export function fromHash(hash: string): { state: FitPageState; problems: string[
     } else {
       refuse(
         `“${key}”`,
-        `model, expression, ${[...texts, ...flags].join(', ')}, loss, band, or as start.a, min.a, max.a, positive.a, fixed.a, shared.a, expr.a`,
+        `model, expression, ${[...texts, ...flags].join(', ')}, loss, band, or a name such as start.a, min.a, max.a, positive.a, fixed.a, shared.a, expr.a`,
       )
     }
   }

@@ -1,4 +1,4 @@
-/** What is said of a fit as a whole. */
+/** The statistics of a fit, its end reason, and its JSON file. */
 
 import { type FitReason, profile } from 'antigrad/fit'
 import { formatCount } from '../../../dist/core/text.js'
@@ -14,7 +14,7 @@ const reasons: Readonly<Record<FitReason, string>> = {
   'too-few-points': 'Too few points',
 }
 
-/** Why it has stopped, in words. */
+/** A sentence on why the fit stopped. */
 export const describeReason = ({ reason, evaluations, message }: WholeFit): string =>
   `${reasons[reason]}, after ${evaluations} ${evaluations === 1 ? 'evaluation' : 'evaluations'}${message && `: ${message}`}.`
 
@@ -23,15 +23,15 @@ export class FitSummary {
   readonly #body = h('tbody')
 
   constructor() {
-    const table = h('table', {}, h('caption', {}, 'The fit'), this.#body)
+    const table = h('table', {}, h('caption', {}, 'Fit statistics'), this.#body)
     this.element = h(
       'div',
-      { className: 'found', tabIndex: 0, role: 'region', 'aria-label': 'The fit' },
+      { className: 'found', tabIndex: 0, role: 'region', 'aria-label': 'Fit statistics' },
       table,
     )
   }
 
-  /** @param hasSigma whether rows have errors: without them a sum of squares is no χ² */
+  /** @param hasSigma whether σ or weights are given; without them, the sum of squares is not called χ² */
   show(fit: WholeFit | null, milliseconds: number, hasSigma: boolean): void {
     this.element.hidden = fit === null
     if (fit === null) return
@@ -59,7 +59,7 @@ export class FitSummary {
   }
 }
 
-/** How much parameters are known together; of one alone there is nothing. */
+/** The correlation matrix of the parameters, which is hidden if there is only one free parameter. */
 export class Correlations {
   readonly element: HTMLElement
   readonly #table = h('table')
@@ -90,14 +90,14 @@ export class Correlations {
 
 const formatOr = (x: number, digits = 3) => (Number.isNaN(x) ? '–' : formatNumber(x, digits))
 
-/** Why intervals by profile have not two ends, in words. */
+/** Sentences that explain missing endpoints of profile intervals. */
 export const describeEndpoints = (found: ShownFit): string[] => {
   if ('all' in found) return [...found.ends]
   const said = Object.values(profile(found)).map(({ message }) => message)
   return [...new Set(said)].filter((message) => message !== '').map((message) => `${message}.`)
 }
 
-/** A fit as a file: numbers read back as the same bits. */
+/** A fit as JSON. Its numbers can be read back bit for bit. */
 export function toJson(
   fit: ShownFit,
   about: Readonly<Record<string, unknown>>,

@@ -1,27 +1,27 @@
-/** Tables of numbers as people have them, with names or without. */
+/** Reader of pasted tables of numbers, with or without a header. */
 
 import { expression } from 'antigrad'
 import { findFormat, numberReader } from '../../../dist/tables/format.js'
 import { Splitter } from '../../../dist/tables/split.js'
 
 export interface TableColumn {
-  /** As expressions may have it. */
+  /** Name of the column in expressions. */
   readonly name: string
-  /** As the table has it. */
+  /** Name of the column in the table. */
   readonly title: string
-  /** NaN where there is none. */
+  /** Values of the cells; NaN if a cell is not a number. */
   readonly numbers: Float64Array
   readonly texts: readonly string[]
 }
 
 export interface DataTable {
-  /** Those with a number in them. */
+  /** The columns that contain numbers. */
   readonly columns: readonly TableColumn[]
-  /** All of them, as their rows may be told apart by any. */
+  /** All columns. Any of them can contain group labels. */
   readonly all: readonly TableColumn[]
-  /** The line of each row, from 1. */
+  /** The line number of each row, counted from 1. */
   readonly lines: readonly number[]
-  /** Whether a row has more cells than the first one, so that none can be trusted. */
+  /** Whether a row has more cells than the first row, which makes all its cells unreliable. */
   readonly isTooLong: readonly boolean[]
 }
 
@@ -30,7 +30,7 @@ interface TableRow {
   readonly cells: readonly string[]
 }
 
-/** @throws Error with a sentence where there are no two columns of numbers */
+/** @throws Error with a sentence if the text has fewer than two numeric columns */
 export function readTable(text: string): DataTable {
   const { rows, toNumber } = split(text)
   const isHeader = rows.length > 0 && rows[0].cells.every((cell) => Number.isNaN(toNumber(cell)))
@@ -46,13 +46,13 @@ export function readTable(text: string): DataTable {
   const columns = all.filter(({ numbers }) => numbers.some((x) => !Number.isNaN(x)))
   if (columns.length < 2) {
     const found = columns.length === 0 ? 'none' : `only “${columns[0].title}”`
-    throw new Error(`Expected a table with two columns of numbers or more, got ${found}.`)
+    throw new Error(`Expected a table with at least two numeric columns, got ${found}.`)
   }
   const isTooLong = rows.map(({ cells }) => cells.slice(width).some((cell) => cell !== ''))
   return { columns, all, lines: rows.map(({ line }) => line), isTooLong }
 }
 
-/** Rows without blank lines and comments, and what a cell is as a number: as `antigrad fit` reads them. */
+/** Splits text into rows like `antigrad fit`, without blank lines and comments, and returns its parser of numbers. */
 function split(given: string): { rows: TableRow[]; toNumber: (cell: string) => number } {
   const text = given.replace(/^\uFEFF/, '')
   const format = findFormat(text, {})
@@ -67,14 +67,14 @@ function split(given: string): { rows: TableRow[]; toNumber: (cell: string) => n
   return { rows, toNumber: numberReader(format) }
 }
 
-/** A name that an expression can have, and that no other column has. */
+/** A unique name for a column that is valid in expressions. */
 function columnName(title: string, number: number, taken: readonly string[]): string {
   const plain = title.replace(/[^\p{L}\p{Nd}\p{Nl}₀-₉_]+/gu, '_').replace(/^_+|_+$/g, '')
   const candidates = [plain, `${plain}_${number + 1}`, `column${number + 1}`, `column_${number + 1}`]
   return candidates.find((name) => isName(name) && !taken.includes(name)) as string
 }
 
-/** Neither a function nor π. */
+/** Whether the text is a variable's name in expressions, not the name of a function or constant. */
 function isName(text: string): boolean {
   try {
     return expression(text).names[0] === text

@@ -1,4 +1,4 @@
-/** From a table and what is to be fitted to what the library takes. */
+/** Converts a table and the page's state to the arguments of the library's fits. */
 
 import { type Expression, expression } from 'antigrad'
 import {
@@ -12,36 +12,37 @@ import {
 import type { FitPageState, ParameterEntry } from './state.js'
 import type { DataTable, TableColumn } from './table.js'
 
-/** Where a parameter of a visitor's own model starts if nothing is said. */
+/** Default starting value of the parameters of a custom model. */
 export const START = 1
 
 export interface ChosenColumns {
   readonly x: TableColumn
   readonly y: TableColumn
   readonly sigma: TableColumn | null
-  /** None beside σ. */
+  /** Null if σ is chosen. */
   readonly weights: TableColumn | null
 }
 
-/** Weights by the model that may be chosen. */
+/** The model-based weights that the page offers. */
 export const modelWeights = ['1/f', '1/f^2']
 
 export interface FitTask extends ChosenColumns {
   readonly model: Expression | FitModel
   readonly text: string
   readonly parameters: readonly string[]
-  /** Those of them whose starts are guessed, unless they are said. */
+  /** The parameters whose starting values are guessed if the user sets none. */
   readonly guessed: readonly string[]
-  /** What the model says of its parameters. */
+  /** The model's default settings of its parameters. */
   readonly defaults: Readonly<Record<string, ParameterEntry>>
-  /** What stands for x, and for y. */
+  /** Names of x and y in the model and its data. */
   readonly names: { readonly x: string; readonly y: string }
-  /** Columns in the model; whether x is the only one, so that there is a curve. */
+  /** The columns in the model. */
   readonly columns: readonly string[]
+  /** Whether x is the only column in the model, so that a curve can be drawn. */
   readonly isCurve: boolean
 }
 
-/** Columns that a state names, and a table does not have. */
+/** Names of the chosen columns that the table lacks. */
 export function missing(
   { columns, all }: DataTable,
   { x, y, sigma, weights, group }: FitPageState,
@@ -52,7 +53,7 @@ export function missing(
   return [...numbers, ...[group].filter(isNone(all))]
 }
 
-/** Those that a state names, or else the first ones; what tells groups apart is neither x nor y, if there are others. */
+/** The chosen columns, or the first ones by default. The column of group labels is not used as x or y if avoidable. */
 export function choose({ columns }: DataTable, state: FitPageState): ChosenColumns {
   const named = (name: string, values = columns) => values.find((column) => column.name === name)
   const others = columns.filter(({ name }) => name !== state.group)
@@ -64,12 +65,12 @@ export function choose({ columns }: DataTable, state: FitPageState): ChosenColum
   return { x, y, sigma, weights: (sigma === null ? named(state.weights) : null) ?? null }
 }
 
-/** @throws Error with a sentence where the model cannot be read, or is about y itself */
+/** @throws Error with a sentence if the model is invalid or contains y */
 export function makeTask(table: DataTable, chosen: ChosenColumns, state: FitPageState): FitTask {
   const { x, y } = chosen
   if (state.model !== 'own') {
     const make = (options: ModelOptions) => models[state.model as keyof typeof models](options)
-    // A column may have a parameter's name.
+    // A column may have the same name as a parameter of the model.
     const parameters = expression(make({}).text).names.filter((name) => name !== 'x')
     const free = (name: string, other: string) => (parameters.includes(name) ? other : name)
     const names = { x: free(x.name, 'x'), y: free(y.name, 'y') }
@@ -91,7 +92,7 @@ export function makeTask(table: DataTable, chosen: ChosenColumns, state: FitPage
   const model = expression(state.expression)
   const isColumn = (name: string) => table.columns.some((column) => column.name === name)
   const columns = model.names.filter(isColumn)
-  if (columns.includes(y.name)) throw new Error(`The model has “${y.name}” in it, which it is to meet.`)
+  if (columns.includes(y.name)) throw new Error(`The model contains “${y.name}”, the dependent variable.`)
   return {
     ...chosen,
     model,
@@ -108,10 +109,10 @@ export function makeTask(table: DataTable, chosen: ChosenColumns, state: FitPage
   }
 }
 
-/** With those that only others follow from. */
+/** Adds the parameters that occur only in the expressions of other parameters. */
 function addDependents(parameters: readonly string[], state: FitPageState): string[] {
   const all = new Set(parameters)
-  // A set goes on to what is added meanwhile.
+  // The iteration includes names that are added during the loop.
   for (const name of all) {
     const { expr } = state.parameters[name] ?? {}
     if (expr) for (const other of expression(expr).names) all.add(other)
@@ -125,13 +126,13 @@ export interface TaskRows {
   readonly weights: Float64Array | undefined
   readonly x: Float64Array
   readonly y: Float64Array
-  /** Which rows of the table these are. */
+  /** Indices of the used rows in the table. */
   readonly kept: readonly number[]
-  /** Why a row is left out, by line. */
+  /** Sentences that explain why lines were dropped. */
   readonly leftOut: readonly string[]
 }
 
-/** Rows that have a number in every column that is used. */
+/** Selects the rows with numbers in all used columns. */
 export function selectRows(
   { columns, lines, isTooLong }: DataTable,
   chosen: ChosenColumns,
@@ -146,10 +147,10 @@ export function selectRows(
     const missing = used.find(({ numbers }) => !Number.isFinite(numbers[row]))
     if (isTooLong[row]) leftOut.push(`Line ${line} has more cells than the first row.`)
     else if (missing)
-      leftOut.push(`Line ${line}: ${said(missing.texts[row])} in ${missing.title} is no number.`)
-    else if (sigma && !(sigma.numbers[row] > 0)) leftOut.push(`Line ${line}: ${sigma.title} is not above 0.`)
+      leftOut.push(`Line ${line}: ${said(missing.texts[row])} in ${missing.title} is not a number.`)
+    else if (sigma && !(sigma.numbers[row] > 0)) leftOut.push(`Line ${line}: ${sigma.title} is not positive.`)
     else if (weights && !(weights.numbers[row] >= 0))
-      leftOut.push(`Line ${line}: ${weights.title} is below 0.`)
+      leftOut.push(`Line ${line}: ${weights.title} is negative.`)
     else kept.push(row)
   }
   const compute = ({ numbers }: TableColumn) => Float64Array.from(kept, (row) => numbers[row])
@@ -172,7 +173,7 @@ export function selectRows(
 }
 
 const said = (text: string) =>
-  text === '' ? 'what is missing' : `“${text.length > 40 ? `${text.slice(0, 40)}…` : text}”`
+  text === '' ? 'an empty cell' : `“${text.length > 40 ? `${text.slice(0, 40)}…` : text}”`
 
 /** Parameters that all groups share. */
 export function sharedParameters(
@@ -186,7 +187,7 @@ export function sharedParameters(
   })
 }
 
-/** Options of the library for a state. */
+/** The options of the library's fit functions for a state. */
 export function fitOptions(
   task: FitTask,
   state: FitPageState,
@@ -212,20 +213,22 @@ export function fitOptions(
   }
 }
 
-/** @throws Error with a sentence where a part is not as in half = log(2)/b */
+/** @throws Error with a sentence if a part is not of the form `half = log(2)/b` */
 function parseDerived(text: string): Record<string, string> {
   const parts = text.split(';').filter((part) => part.trim() !== '')
   return Object.fromEntries(
     parts.map((part) => {
       const [, name, value] = /^\s*([^=\s]+)\s*=(.+)$/s.exec(part) ?? []
       if (name === undefined)
-        throw new Error(`Derived: expected as in half = log(2)/b, got “${part.trim()}”.`)
+        throw new Error(
+          `Derived quantities: expected a definition such as half = log(2)/b, got “${part.trim()}”.`,
+        )
       return [name, value.trim()]
     }),
   )
 }
 
-/** Columns by name: of one group its numbers, of many a list of them. */
+/** Columns by name: an array of values for one group, an array of arrays for several groups. */
 export function columnsByName(
   all: readonly { readonly rows: TaskRows }[],
   columnsOf: (rows: TaskRows) => Readonly<Record<string, Float64Array>>,

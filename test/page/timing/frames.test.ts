@@ -25,7 +25,7 @@ describe('in Chromium', () => {
       }
     })
     await page.reload()
-    await page.getByText('Surface: the same in space').click()
+    await page.getByText('Surface (3D view)').click()
     await page.locator('.surface canvas[data-engine]').waitFor()
     await page.waitForTimeout(1000)
     const found = await page.evaluate<{ frames: number; pictures: number }>(frames)

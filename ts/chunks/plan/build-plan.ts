@@ -1,4 +1,4 @@
-/** Plans are made: where data may be cut, how long things take, and so how many make a chunk. */
+/** Builds plans: finds where data can be cut, measures the computing time, and chooses the chunk size. */
 
 import { Readable } from 'node:stream'
 import { version } from '../../core/package.js'
@@ -40,35 +40,35 @@ import {
 import { findColumns, hasColumns, readBlocks, readRanges, toTable } from './read-columns.js'
 
 export interface PlanSweepOptions {
-  /** How long a chunk takes on a core of this machine, about; 5. */
+  /** Approximate computing time of a chunk on one core of this machine, in seconds. Default 5. */
   readonly chunkSeconds?: number | undefined
-  /** How many groups or sets a chunk has, instead: nothing is measured then. */
+  /** Number of groups or sets per chunk. It replaces `chunkSeconds`, and no time is measured. */
   readonly chunkSize?: number | undefined
-  /** Called now and then with what is done, and how many. */
+  /** Called occasionally with the name and the count of the processed items. */
   readonly onProgress?: ((what: string, done: number) => void) | undefined
 }
 
 export interface PlanFitsOptions extends PlanSweepOptions {
-  /** The column by whose labels rows are fitted, each by itself. */
+  /** The column of group labels. Each group is fitted separately. */
   readonly group: string
-  /** Leaves out rows in which a number is missing; false. */
+  /** Whether rows with invalid or missing numbers are dropped. Default false. */
   readonly dropInvalid?: boolean | undefined
-  /** Between cells; found in the file. */
+  /** Field delimiter. Default: detected. */
   readonly delimiter?: string | undefined
-  /** Found in the file. */
+  /** Decimal sign. Default: detected. */
   readonly decimal?: Decimal | undefined
-  /** What lines begin with that are no rows; #. */
+  /** Comment prefix: lines that begin with it are skipped. Default `#`. */
   readonly comment?: string | undefined
-  /** How the plan names the file; as it is given. */
+  /** Name of the file in the plan. Default: the `file` argument. */
   readonly name?: string | undefined
 }
 
-/** A plan, and what is known of it besides. */
+/** A plan with its size and its estimated computing time. */
 export interface PlannedWork {
   readonly plan: Plan
-  /** Groups or sets. */
+  /** Number of groups or sets. */
   readonly items: number
-  /** Seconds on one core of this machine; undefined where nobody has measured. */
+  /** Estimated seconds on one core of this machine; undefined if no time was measured. */
   readonly seconds: number | undefined
 }
 
@@ -88,19 +88,19 @@ const planOptions = {
   ...sizeOptions,
 } satisfies Record<keyof PlanFitsOptions, Option>
 
-/** Bytes of a chunk's rows from which on it ends. */
+/** Number of bytes at which a chunk ends. */
 const MAX_COLUMN_BYTES = 1 << 26
 
-/** Seconds that a measurement takes at least. */
+/** Minimum duration of a time measurement. */
 const MIN_MEASURED_SECONDS = 0.5
 
 const begun = { format: PLAN_FORMAT, version, kernels: kernelHash }
 
 /**
- * A plan of a sweep, whose chunks are stretches of its sets.
+ * Plans a sweep. Each chunk is a range of consecutive option sets.
  *
- * @param given what `antigrad sweep` takes, by the names of its options
- * @throws (rejects with) OptionError, ExpressionError, EngineError where the sweep makes no sense or cannot run
+ * @param given the options of `antigrad sweep`, by their names
+ * @throws (rejects with) OptionError, ExpressionError if the sweep is invalid; EngineError if no engine can run it
  */
 export async function planSweep(
   given: SweepRequestInput,
@@ -125,12 +125,13 @@ export async function planSweep(
 }
 
 /**
- * A plan of the fits of a table, group by group: CSV, NDJSON, or the columns of a safetensors file. It is read twice, and
- * never kept.
+ * Plans the fits of a table (CSV, NDJSON, or the columns of a safetensors file), one fit per group. The file is read
+ * twice and never held in memory.
  *
- * @param file a path, or an address that gives ranges
- * @param wanted what `antigrad fit` takes, by the names of its options
- * @throws (rejects with) OptionError, ExpressionError; AntigradError where the file is no table, or not one of groups
+ * @param file a path, or a URL that supports range requests
+ * @param wanted the options of `antigrad fit`, by their names
+ * @throws (rejects with) OptionError, ExpressionError; AntigradError if the file is not a table with the columns of the
+ * fits and of the groups
  */
 export async function planFits(
   file: string,
@@ -175,13 +176,13 @@ export async function planFits(
   return { plan, items: groups.length, seconds: each && each * groups.length, table: found }
 }
 
-/** A table that was read once, for where its groups are. */
+/** The result of the first pass over a table, which locates its groups. */
 interface TableScan {
   readonly found: Table
-  /** Columns of a safetensors file. */
+  /** The columns of a safetensors file; undefined for text. */
   readonly source: Awaited<ReturnType<typeof findColumns>> | undefined
   readonly bytes: number
-  /** Bytes before the first row of a text. */
+  /** Number of bytes before the first row of a text. */
   readonly header: number
   readonly boundaries: readonly ChunkBoundary[]
 }
@@ -200,7 +201,7 @@ async function scanTable(
     readonly dropInvalid: boolean
   },
 ): Promise<TableScan> {
-  // Of each group, bytes (of columns: rows) before its first row and before its last.
+  // Offsets of each group's first and last row: in bytes for text, in rows for binary columns.
   const firsts: number[] = []
   const lasts: number[] = []
   let bytes = 0
@@ -230,12 +231,12 @@ async function scanTable(
       ? await readCsv(Readable.from(counted()), request)
       : await toTable(readBlocks(file, source), source.columns, request)
   const count = found.groups.length
-  if (count === 0) throw new DataError(`${displayName(file)}: no row is left to be fitted`)
+  if (count === 0) throw new DataError(`${displayName(file)}: there are no rows left to fit`)
   const boundaries = findBoundaries(firsts, lasts, { to: count, end: source?.rows ?? bytes })
   return { found, source, bytes: source?.bytes ?? bytes, header: source ? 0 : firsts[0], boundaries }
 }
 
-/** Where a chunk may begin: no row of a group before it comes later. */
+/** The boundaries at which the file can be cut: no group has rows on both sides of a boundary. */
 function findBoundaries(
   firsts: readonly number[],
   lasts: readonly number[],
@@ -250,12 +251,12 @@ function findBoundaries(
   return [...boundaries, end]
 }
 
-/** @param each seconds of one */
+/** @param each seconds per item */
 function chunkSizeFor(seconds: number, each: number | undefined): number {
   return Math.max(1, Math.floor(seconds / (each as number)))
 }
 
-/** Seconds of one, by runs of more and more, of which the first ones also compile. */
+/** Measures the seconds per item with growing numbers of items, because the first runs include compilation. */
 async function measureSeconds(all: number, run: (count: number) => Promise<number>): Promise<number> {
   for (let count = 1; ; ) {
     const began = performance.now()
@@ -274,7 +275,7 @@ async function measureSeconds(all: number, run: (count: number) => Promise<numbe
 
 type ChunkBoundary = Pick<PlanChunk, 'to'> & { readonly end: number }
 
-/** Borders at which chunks end: at the first one from which on there is enough. */
+/** Chooses the boundaries at which chunks end: the first boundary at which a chunk has enough items or bytes. */
 function cutIntoChunks(
   borders: readonly ChunkBoundary[],
   most: number,
@@ -291,7 +292,7 @@ function cutIntoChunks(
   return cut
 }
 
-/** The same of columns. */
+/** Chunks of binary columns with the hashes of their bytes. */
 async function hashColumnChunks(
   file: string,
   columns: readonly BinaryColumn[],
@@ -310,7 +311,7 @@ async function hashColumnChunks(
   return chunks
 }
 
-/** Chunks with the hashes of their bytes; the file is read once more. */
+/** Chunks of a text with the hashes of their bytes. This is the second pass over the file. */
 async function hashChunks(file: string, header: number, cut: readonly ChunkBoundary[]): Promise<PlanChunk[]> {
   const chunks: PlanChunk[] = []
   const head = await readPart(file, 0, header)
@@ -328,7 +329,6 @@ async function hashChunks(file: string, header: number, cut: readonly ChunkBound
     }
     at += part.length
   }
-  if (chunks.length < cut.length)
-    throw new DataError(`${displayName(file)} has become shorter while it was read`)
+  if (chunks.length < cut.length) throw new DataError(`${displayName(file)} became shorter while it was read`)
   return chunks
 }

@@ -1,11 +1,11 @@
-/** Binary columns: where their numbers are in a file. */
+/** Binary columns, and the positions of their values in a file. */
 
 import { BITS, findReader } from '../../files/format/dtypes.js'
 
-/** A column, and where its numbers begin in the file. */
+/** A column and the offset of its values in the file. */
 export interface BinaryColumn {
   readonly name: string
-  /** The format's name of it, such as F64. */
+  /** Name of the dtype in the safetensors format, such as F64. */
   readonly dtype: string
   readonly from: number
 }
@@ -15,17 +15,17 @@ export interface ColumnTable {
   readonly columns: readonly BinaryColumn[]
 }
 
-/** Those of which cells can be made. */
+/** The dtypes that can be read as table cells. */
 export const DTYPES = Object.keys(BITS).filter((dtype) => findReader(dtype) !== undefined)
 
-/** Bytes of a number. */
+/** Number of bytes per value. */
 export const sizeOfDtype = (dtype: string) => BITS[dtype] / 8
 
-/** Bytes of a row. */
+/** Number of bytes per row. */
 export const rowBytes = (columns: readonly BinaryColumn[]) =>
   columns.reduce((sum, { dtype }) => sum + sizeOfDtype(dtype), 0)
 
-/** Where the bytes of some rows are, column by column. */
+/** The byte ranges of some rows, one range per column. */
 export const byteRangesOfRows = (columns: readonly BinaryColumn[], begin: number, end: number) =>
   columns.map(({ dtype, from }) => {
     const size = sizeOfDtype(dtype)

@@ -1,4 +1,4 @@
-/** A chunk's bytes: the lines that one process would write. */
+/** Computes the bytes of a chunk, which are the lines that a single process would print for it. */
 
 import { Readable } from 'node:stream'
 import {
@@ -15,10 +15,14 @@ import { DataError } from './errors.js'
 import { chunkRange, type FitsSpecification, type Plan, type PlanData, type Specification } from './plan.js'
 import { toTable } from './read-columns.js'
 
-/** @param file where the data are, if there are some */
+/** Computes the result of the chunk with this index. */
 export type Compute = (index: number, signal?: AbortSignal) => Promise<Uint8Array>
 
-/** What computes chunks of a plan; what all of them have in common is made once. */
+/**
+ * Makes a function that computes chunks of a plan. Work that all chunks share is done once.
+ *
+ * @param file location of the data, if the plan has data
+ */
 export function createCompute(plan: Plan, file: string | undefined, execution: ExecutionOptions): Compute {
   const { specification } = plan
   const lines =
@@ -46,15 +50,15 @@ function groupLines(
     const lines = await fitLines(specification, read, displayName(file), parts, { ...means, signal })
     if (lines.length === to - from) return lines
     throw new DataError(
-      `${displayName(file)}: chunk ${index} has ${lines.length} groups, and ${to - from} in the plan`,
+      `${displayName(file)}: chunk ${index} has ${lines.length} groups, but ${to - from} in the plan`,
     )
   }
 }
 
 /**
- * The lines of what is in a table's header and some of its rows, or in parts of its columns.
+ * Fits the groups in a table's header and some of its rows, or in parts of its columns. Returns one line per group.
  *
- * @param name of the file, for people
+ * @param name name of the file in messages
  */
 export async function fitLines(
   { asked, table }: FitsSpecification,

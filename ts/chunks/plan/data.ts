@@ -1,4 +1,4 @@
-/** Bytes of data that a plan refers to: a file, or an address that gives ranges. */
+/** Reads the data that a plan refers to: a file, or a URL that supports range requests. */
 
 import { createReadStream } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
@@ -11,12 +11,12 @@ import { chunkBytes, chunkRange, type Plan, type PlanData } from './plan.js'
 
 export const isUrl = (file: string) => /^https?:\/\//i.test(file)
 
-/** A path or an address as messages have it. */
+/** A path or URL for messages, without credentials. */
 export const displayName = (file: string): string =>
   toPrintable(isUrl(file) ? withoutCredentials(file) : file)
 
 /**
- * Sees to it that the data are there, and as many as the plan says.
+ * Checks that the data exist and have the size that the plan states.
  *
  * @throws (rejects with) DataError
  */
@@ -24,7 +24,7 @@ export async function checkData({ bytes }: PlanData, file: string): Promise<void
   const there = await dataSize(file)
   if (there === bytes) return
   throw new DataError(
-    `${displayName(file)}: expected ${bytes} bytes as the plan says, got ${there}: not the same data`,
+    `${displayName(file)}: expected ${bytes} bytes as the plan says, got ${there} (not the same data)`,
   )
 }
 
@@ -46,33 +46,33 @@ async function urlSize(address: string): Promise<number> {
   await response.body?.cancel()
   const [, size] = /\/(\d+)$/.exec(response.headers.get('content-range') ?? '') ?? []
   if (size !== undefined) return Number(size)
-  throw new DataError(`${displayName(address)}: expected how many bytes there are, in content-range`)
+  throw new DataError(`${displayName(address)}: expected a content-range header with the total size`)
 }
 
 /**
- * The bytes of a chunk, which are those that the plan was made of: its header and rows, or its part of each column.
+ * Reads the bytes of a chunk: the header and its rows, or its part of each column.
  *
- * @throws (rejects with) DataError where they are not
+ * @throws (rejects with) DataError if the bytes differ from those that the plan was made from
  */
 export async function readChunkData(plan: Plan, index: number, file: string): Promise<readonly Uint8Array[]> {
   const parts: Uint8Array[] = []
   for (const [begin, end] of chunkBytes(plan, index)) parts.push(await readPart(file, begin, end))
-  // Before anything is read in them: what others have is nobody's business.
+  // The hash is checked before the bytes are parsed, so that no message can quote bytes of an unrelated file.
   if (sha256(...parts) === plan.chunks[index].sha256) return parts
   const { begin, end } = chunkRange(plan, index)
   const what = plan.data?.rows === undefined ? 'bytes' : 'rows'
   throw new DataError(
-    `${displayName(file)}: ${what} ${begin} to ${end} are not those that the plan was made of`,
+    `${displayName(file)}: ${what} ${begin} to ${end} differ from the data that the plan was made from`,
   )
 }
 
 export async function readPart(file: string, begin: number, end: number): Promise<Uint8Array> {
-  // There is no such range.
+  // An HTTP range request cannot be empty.
   if (begin === end) return new Uint8Array(0)
   return (await isUrl(file)) ? readUrl(file, begin, end) : readFile(file, begin, end)
 }
 
-/** All of it, as it streams by. */
+/** Streams the whole file. */
 export async function openStream(file: string): Promise<Readable> {
   if (!isUrl(file)) return createReadStream(file)
   const size = await urlSize(file)
@@ -82,13 +82,13 @@ export async function openStream(file: string): Promise<Readable> {
   throw new DataError(`${displayName(file)}: status ${response.status}`)
 }
 
-/** What a server sends, which is as much as it said: more ends the request. */
+/** Streams the body of a response and checks that it has exactly `size` bytes. A longer body cancels the request. */
 async function* readBody({ body }: Response, address: string, size: number): AsyncGenerator<Uint8Array> {
   let length = 0
   try {
     for await (const part of (body ?? []) as AsyncIterable<Uint8Array>) {
       length += part.length
-      // Whatever leaves this loop cancels the request.
+      // Leaving this loop early cancels the request.
       if (length > size) break
       yield part
     }
@@ -125,15 +125,15 @@ async function readUrl(address: string, begin: number, end: number): Promise<Uin
   return bytes
 }
 
-/** How often an address is asked: a connection that was kept may be one that its server has closed meanwhile. */
+/** Maximum number of requests for a range: the server may have closed a kept-alive connection. */
 const MAX_TRIES = 3
 
 async function requestRange(address: string, range?: string, triesLeft = MAX_TRIES): Promise<Response> {
   if (!URL.canParse(address))
-    throw new DataError(`${displayName(address)}: expected an address, as https://host/file`)
+    throw new DataError(`${displayName(address)}: expected a URL such as https://host/file`)
   const { username, password } = new URL(address)
   if (username !== '' || password !== '')
-    throw new DataError(`${displayName(address)}: expected an address without a user and a password`)
+    throw new DataError(`${displayName(address)}: expected a URL without a user name and a password`)
   try {
     return await fetch(address, { headers: range === undefined ? {} : { range } })
   } catch (thrown) {
@@ -142,11 +142,11 @@ async function requestRange(address: string, range?: string, triesLeft = MAX_TRI
   }
 }
 
-/** Not fetch's own message: it names the whole address, and who may see it. */
+/** Does not use the message of `fetch`, which contains the whole URL with its credentials. */
 const connectionError = (address: string, thrown: unknown) =>
   new DataError(`${displayName(address)}: ${getMessage((thrown as Error).cause ?? 'no answer')}`)
 
-/** What an address has there; no more, as memory is for one chunk. */
+/** Requests a byte range. Any other response is refused, because memory is reserved for one chunk only. */
 async function readAnswer(address: string, begin: number, end: number): Promise<Response> {
   const response = await requestRange(address, `bytes=${begin}-${end - 1}`)
   const [, from, to] = /^bytes (\d+)-(\d+)\//.exec(response.headers.get('content-range') ?? '') ?? []

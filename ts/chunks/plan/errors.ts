@@ -1,11 +1,11 @@
 import { AntigradError } from '../../core/errors.js'
 
-/** A store cannot be read or written, or what is in it is not one result for each chunk. */
+/** A result store cannot be read or written, or does not contain exactly one valid result per chunk. */
 export class StoreError extends AntigradError {
   override name = 'StoreError'
 }
 
-/** The data are not there, or not those that the plan was made of. */
+/** The data of a plan are missing, or differ from the data that the plan was made from. */
 export class DataError extends AntigradError {
   override name = 'DataError'
 }

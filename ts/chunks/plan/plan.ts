@@ -1,4 +1,4 @@
-/** What a plan is, and its reader, for which every plan is a stranger's. */
+/** The types of plans, and their reader, which treats every plan as untrusted input. */
 
 import { HASH } from '../../arena/manifest.js'
 import { OptionError } from '../../core/errors.js'
@@ -15,43 +15,43 @@ import { type ColumnRequest, collectColumnNames } from '../../tables/read-csv.js
 import { type BinaryColumn, byteRangesOfRows, DTYPES, rowBytes } from './columns.js'
 import { sha256 } from './hash.js'
 
-/** How the table of fits is read. */
+/** How the table of the fits is read. */
 export interface PlanTable {
-  /** The column by whose labels rows are fitted. */
+  /** The column of group labels. */
   readonly group: string
-  /** Whether rows are left out in which a number is missing. */
+  /** Whether rows with invalid or missing numbers are dropped. */
   readonly drop: boolean
-  /** Of text. */
+  /** Text format; absent for binary columns. */
   readonly format?: Format | undefined
-  /** Of binary columns: those of the fits and that of the groups. */
+  /** Binary columns of the fits and of the groups; absent for text. */
   readonly columns?: readonly BinaryColumn[] | undefined
 }
 
-/** What is computed; no bit of it depends on where. */
+/** The computation. Its results are bit-identical on every machine. */
 export type Specification =
   | { readonly kind: 'fits'; readonly asked: FitsRequest; readonly table: PlanTable }
   | { readonly kind: 'sweep'; readonly asked: SweepRequest }
 
 export type FitsSpecification = Extract<Specification, { kind: 'fits' }>
 
-/** Data by reference. */
+/** A reference to the data of a plan. */
 export interface PlanData {
-  /** A path, from the plan's folder on, or an address. */
+  /** A path relative to the plan's folder, or a URL. */
   readonly file: string
   readonly bytes: number
-  /** Bytes before the first row, which are the header of text. */
+  /** Number of bytes before the first row: the header of a text. */
   readonly header: number
-  /** Of binary columns. */
+  /** Number of rows; only for binary columns. */
   readonly rows?: number | undefined
 }
 
-/** A stretch of groups or sets of options, from where the last chunk ends. */
+/** A range of groups or option sets, which begins at the end of the previous chunk. */
 export interface PlanChunk {
-  /** The number of the first one behind it. */
+  /** Index of the first group or set after this chunk. */
   readonly to: number
-  /** Where its rows end in the data: a byte, or a row of binary columns. */
+  /** End of the chunk's rows in the data: a byte offset, or a row index for binary columns. */
   readonly end?: number | undefined
-  /** Of its bytes: the header's and its rows', or those of its part of each column. */
+  /** SHA-256 of the chunk's data: the header and the chunk's rows, or its part of each column. */
   readonly sha256?: string | undefined
 }
 
@@ -60,7 +60,7 @@ export const PLAN_FORMAT = 2
 
 export interface Plan {
   readonly format: typeof PLAN_FORMAT
-  /** The package that made it, and a hash of the kernels' sources: no other one computes it. */
+  /** Package version and hash of the kernels' sources. Only an equal package can compute the plan. */
   readonly version: string
   readonly kernels: string
   readonly specification: Specification
@@ -68,10 +68,10 @@ export interface Plan {
   readonly chunks: readonly PlanChunk[]
 }
 
-/** Chunks at most. */
+/** Maximum number of chunks in a plan. */
 export const MAX_CHUNKS = 1_000_000
 
-/** Bytes of a chunk's data at most: a worker holds them in memory. */
+/** Maximum number of bytes of a chunk's data, which a worker holds in memory. */
 export const MAX_PLAN_BYTES = 1 << 28
 
 export const kernelHash = HASH.toString(16).padStart(8, '0')
@@ -138,9 +138,9 @@ const plan = {
 } satisfies Record<keyof Plan, Option>
 
 /**
- * Reads a plan, as text or as what JSON makes of it, and checks all of it but the data.
+ * Reads a plan, as JSON text or as the parsed object, and validates everything except the data.
  *
- * @throws OptionError, ExpressionError where it is none, or asks for what makes no sense
+ * @throws OptionError, ExpressionError if the plan or its specification is invalid
  */
 export function readPlan(given: unknown): Plan {
   const all = readOptions('plan', typeof given === 'string' ? parsePlan(given) : given, plan)
@@ -149,7 +149,11 @@ export function readPlan(given: unknown): Plan {
   if (source && source.header >= source.bytes)
     throw new OptionError('plan: data: header', 'less than bytes', source.header)
   if ((specification.kind === 'fits') !== (source !== undefined)) {
-    throw new OptionError('plan: data', specification.kind === 'fits' ? 'those of the fits' : 'none', source)
+    throw new OptionError(
+      'plan: data',
+      specification.kind === 'fits' ? 'the data of the fits' : 'none',
+      source,
+    )
   }
   if (specification.kind === 'fits') checkTable(specification, source as PlanData)
   const chunks = readChunks(all.chunks, source, specification)
@@ -172,18 +176,18 @@ function readSpecification(given: unknown): Specification {
   readOption(`${what}: kind`, choice('fits', 'sweep'), kind)
   if (kind === 'fits') {
     const read = readFitsRequest(`${what}: asked`, asked)
-    // What makes no sense is refused by whoever reads it, not by each chunk.
+    // An invalid request fails when the plan is read, not in every chunk.
     const { columns } = readFits(read)
     return { kind, asked: read, table: readTable(`${what}: table`, table, columns) }
   }
-  if (table !== undefined) throw new OptionError(`${what}: table`, 'none, as a sweep has no data', table)
+  if (table !== undefined) throw new OptionError(`${what}: table`, 'none (a sweep has no data)', table)
   return { kind: 'sweep', asked: readSweepRequest(`${what}: asked`, asked) }
 }
 
 function readTable(what: string, given: unknown, wanted: readonly ColumnRequest[]): PlanTable {
   const { columns: list, ...table } = readOptions(what, given, tableRequest)
   if ((list === undefined) === (table.format === undefined))
-    throw new OptionError(what, 'either a format of text or columns', given)
+    throw new OptionError(what, 'either a text format or columns', given)
   if (list === undefined) return table
   const names = collectColumnNames({ columns: wanted, group: { option: '--group', column: table.group } })
   const columns = (toBoundedArray(list, names.length) ?? []).map((one, k) =>
@@ -191,15 +195,19 @@ function readTable(what: string, given: unknown, wanted: readonly ColumnRequest[
   )
   if (columns.length === names.length && columns.every(({ name }, k) => name === names[k]))
     return { ...table, columns }
-  throw new OptionError(`${what}: columns`, `those of the fits: ${listNames(names)}`, list)
+  throw new OptionError(`${what}: columns`, `the columns of the fits: ${listNames(names)}`, list)
 }
 
-/** Whether what is asked of the data can be in them. */
+/** @throws OptionError if the data are too short for the table that the plan describes */
 function checkTable({ table: { columns } }: FitsSpecification, { bytes, header, rows }: PlanData): void {
   if ((columns !== undefined) !== (rows !== undefined))
-    throw new OptionError('plan: data: rows', columns === undefined ? 'none' : 'those of the columns', rows)
+    throw new OptionError(
+      'plan: data: rows',
+      columns === undefined ? 'none' : 'the number of rows of the columns',
+      rows,
+    )
   if (columns === undefined || rows === undefined) return
-  if (header !== 0) throw new OptionError('plan: data: header', '0, as columns have none', header)
+  if (header !== 0) throw new OptionError('plan: data: header', '0 (columns have no header)', header)
   if (byteRangesOfRows(columns, 0, rows).some(([, end]) => end > bytes))
     throw new OptionError('plan: data: rows', `columns that end before ${bytes} bytes do`, rows)
 }
@@ -230,7 +238,7 @@ function readChunks(given: unknown, source: PlanData | undefined, specification:
   })
 }
 
-/** Whether the last chunk ends where all does. */
+/** @throws OptionError if the last chunk does not end at the end of the data or of the sets */
 function checkEnd({ to, end }: PlanChunk, specification: Specification, source: PlanData | undefined): void {
   const { kind, asked } = specification
   const [last] = specifiedExtent(specification, source)
@@ -240,7 +248,7 @@ function checkEnd({ to, end }: PlanChunk, specification: Specification, source: 
   if (to !== sets) throw new OptionError('plan: chunks', `an end at ${sets}, the number of sets`, to)
 }
 
-/** Where data end, in what chunks' ends are, and how many bytes one of these has. */
+/** The end of the data, in the unit of the chunks' ends (bytes or rows), and the number of bytes per unit. */
 function specifiedExtent(
   specification: Specification,
   source: PlanData | undefined,
@@ -250,7 +258,7 @@ function specifiedExtent(
   return columns === undefined ? [source.bytes, 1] : [source.rows as number, rowBytes(columns)]
 }
 
-/** Where the bytes of a chunk are in the data. */
+/** The byte ranges of a chunk in the data. */
 export function chunkBytes(plan: Plan, index: number): readonly (readonly [number, number])[] {
   const { begin, end } = chunkRange(plan, index)
   const { columns } = (plan.specification as FitsSpecification).table
@@ -262,7 +270,9 @@ export function chunkBytes(plan: Plan, index: number): readonly (readonly [numbe
     : byteRangesOfRows(columns, begin, end)
 }
 
-/** The stretch of a chunk, of groups or sets and of bytes behind the header. */
+/**
+ * The range of a chunk: its groups or sets (`from`, `to`), and its part of the data behind the header (`begin`, `end`).
+ */
 export function chunkRange({ chunks, data }: Plan, index: number) {
   const before = chunks[index - 1]
   return {
@@ -274,8 +284,8 @@ export function chunkRange({ chunks, data }: Plan, index: number) {
 }
 
 /**
- * The name of a chunk: SHA-256 of all that its bytes depend on. Never of the instruction set, the engine, the threads or
- * where the data are.
+ * The name of a chunk: SHA-256 of all inputs of its result. The instruction set, the engine, the number of threads and
+ * the location of the data are not inputs.
  */
 export function chunkName(plan: Plan, index: number): string {
   const { from, to } = chunkRange(plan, index)
@@ -284,7 +294,9 @@ export function chunkName(plan: Plan, index: number): string {
 
 const planTexts = new WeakMap<Plan, string>()
 
-/** What all chunks have in common. The reader has put names of ours in order; that of the user's has a meaning. */
+/**
+ * The hashed text that all chunks share. `readPlan` has ordered our property names; the order of the user's matters.
+ */
 function planText(plan: Plan): string {
   const { version, kernels, specification } = plan
   const known = planTexts.get(plan) ?? JSON.stringify({ version, kernels, specification })
@@ -292,24 +304,24 @@ function planText(plan: Plan): string {
   return known
 }
 
-/** @throws OptionError where another version of the package made it */
+/** @throws OptionError if another version of the package made the plan */
 export function checkVersion(plan: Plan): void {
   if (plan.version !== version)
-    throw new OptionError('plan: version', `that of this package, ${version}`, plan.version)
+    throw new OptionError('plan: version', `the version of this package, ${version}`, plan.version)
   if (plan.kernels !== kernelHash) {
     throw new OptionError(
       'plan: kernels',
-      `those of this package, ${kernelHash}: the other one computes otherwise`,
+      `the hash of this package, ${kernelHash} (other kernels compute other results)`,
       plan.kernels,
     )
   }
 }
 
-/** Whether there is such a chunk. */
+/** Whether the value is the index of a chunk. */
 export const isIndex = ({ chunks }: Plan, index: unknown): index is number =>
   Number.isInteger(index) && (index as number) >= 0 && (index as number) < chunks.length
 
-/** @throws OptionError where there is no such chunk */
+/** @throws OptionError if the value is not the index of a chunk */
 export function checkIndex(plan: Plan, index: unknown): asserts index is number {
   const expected = `an integer from 0 to ${plan.chunks.length - 1}`
   readOption(

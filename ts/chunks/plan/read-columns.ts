@@ -1,4 +1,4 @@
-/** Tables of binary columns: tensors of one dimension in a safetensors file. Only the columns that are wanted are read. */
+/** Tables of binary columns: one-dimensional tensors in a safetensors file. Only the requested columns are read. */
 
 import { AntigradError, getMessage, OptionError } from '../../core/errors.js'
 import { listNames, toPrintable, withoutCredentials } from '../../core/text.js'
@@ -17,18 +17,18 @@ import { type BinaryColumn, byteRangesOfRows, type ColumnTable, DTYPES, sizeOfDt
 import { dataSize, displayName, isUrl, readPart } from './data.js'
 import { DataError } from './errors.js'
 
-/** Rows that are read at once. */
+/** Number of rows per read. */
 const BLOCK_ROWS = 1 << 16
 
-/** By its name, of an address without what asks. */
+/** Whether the file's name, or the path of its URL, ends in .safetensors. */
 export const hasColumns = (file: string) =>
   /\.safetensors$/i.test(isUrl(file) ? withoutCredentials(file) : file)
 
 /**
  * Finds columns in a file.
  *
- * @throws (rejects with) DataError where it is no safetensors file; OptionError where it has not these columns, or they have
- * not as many numbers
+ * @throws (rejects with) DataError if the file is not a safetensors file; OptionError if a column is missing, or if the
+ * columns differ in length
  */
 export async function findColumns(
   file: string,
@@ -48,12 +48,16 @@ export async function findColumns(
         column,
       )
     if (info.shape.length !== 1)
-      throw new OptionError(option, 'a tensor of one dimension', `${column} of shape [${info.shape}]`)
+      throw new OptionError(option, 'a one-dimensional tensor', `${column} of shape [${info.shape}]`)
     if (!dtypes.includes(info.dtype))
       throw new OptionError(option, `one of ${listNames(dtypes)}`, `${column} of ${info.dtype}`)
     rows ??= info.shape[0]
     if (info.shape[0] !== rows)
-      throw new OptionError(option, `${rows} numbers, as those before`, `${info.shape[0]} of ${column}`)
+      throw new OptionError(
+        option,
+        `${rows} values, as in the columns before`,
+        `${info.shape[0]} of ${column}`,
+      )
     return { name: column, dtype: info.dtype, from: from + info.begin }
   }
   const whole = DTYPES.filter((dtype) => /^[IU]|BOOL/.test(dtype))
@@ -79,7 +83,7 @@ async function readHeader(
   }
 }
 
-/** All rows, some at a time: the bytes of each column. */
+/** Yields all rows in blocks: the bytes of each column. */
 export async function* readBlocks(
   file: string,
   { rows, columns }: ColumnTable,
@@ -98,7 +102,7 @@ export async function readRanges(
   return parts
 }
 
-/** The table that columns are, as one of text is. @throws AntigradError where numbers are not as they have to be */
+/** Converts binary columns to a table, with the checks that text gets. @throws AntigradError if a value is invalid */
 export async function toTable(
   blocks: AsyncIterable<readonly Uint8Array[]> | Iterable<readonly Uint8Array[]>,
   columns: readonly BinaryColumn[],

@@ -1,11 +1,11 @@
-/** Shards: many chunks for one task of a scheduler. */
+/** Shards: sets of chunks, one set per task of a scheduler. */
 
 import { OptionError } from '../../core/errors.js'
 import { isCount } from '../../core/numbers.js'
 import { integerAtLeast } from '../../options/kinds.js'
 import { nestedOptions } from '../../options/read.js'
 
-/** Of chunks those whose number has the remainder `k`, from 0 on, by `n`. */
+/** The chunks whose index has remainder `index` (from 0 on) modulo `count`. */
 export interface Shard {
   readonly index: number
   readonly count: number
@@ -13,7 +13,7 @@ export interface Shard {
 
 const shardKind = nestedOptions({ index: integerAtLeast(0), count: integerAtLeast(1) })
 
-/** @throws OptionError where it is none, also where `k` is none of `n` */
+/** @throws OptionError if the value is not a valid shard, also if `index` is not below `count` */
 export function readShard(given: unknown): Shard {
   const shard = given === undefined ? { index: 0, count: 1 } : (shardKind.read?.('shard', given) as Shard)
   if (shard.index >= shard.count)
@@ -21,18 +21,18 @@ export function readShard(given: unknown): Shard {
   return shard
 }
 
-/** A shard as in 17/1000. */
+/** Parses a shard such as `17/1000`. */
 export function parseShard(text: string): Shard {
   const [k, n] = /^\d+\/\d+$/.test(text) ? text.split('/').map(Number) : []
   if (isCount(n, 1) && isCount(k, 0) && k < n) return { index: k, count: n }
-  throw new OptionError('--shard', 'k/n, as in 0/1000 to 999/1000', text)
+  throw new OptionError('--shard', 'k/n, such as 0/1000 to 999/1000', text)
 }
 
-/** The shards that have some of these chunks, in order. */
+/** The sorted indices of the shards that contain these chunks. */
 export const splitIntoShards = (indices: readonly number[], count: number): number[] =>
   [...new Set(indices.map((index) => index % count))].sort((a, b) => a - b)
 
-/** Numbers in order as a list of ranges, as in 3,17-20. */
+/** Formats sorted numbers as ranges, such as `3,17-20`. */
 export function formatRanges(numbers: readonly number[]): string {
   const parts: string[] = []
   for (let i = 0; i < numbers.length; ) {

@@ -1,4 +1,4 @@
-/** All results, one behind the other. */
+/** Concatenates all results of a plan. */
 
 import { readOptions } from '../../options/read.js'
 import { StoreError } from '../plan/errors.js'
@@ -9,9 +9,9 @@ import { type Provenance, type Store, unseal } from '../stores/store.js'
 import { type StoreOptions, shardIndices, storeOptions, toStore } from './run.js'
 
 /**
- * How far a plan is, by what is in a store.
+ * Determines the progress of a plan from the results in a store.
  *
- * @throws (rejects with) OptionError; StoreError where it cannot be read
+ * @throws (rejects with) OptionError; StoreError if the store cannot be read
  */
 export async function status(plan: unknown, options: StoreOptions): Promise<PlanStatus> {
   const read = readPlan(plan)
@@ -20,9 +20,11 @@ export async function status(plan: unknown, options: StoreOptions): Promise<Plan
 }
 
 /**
- * The bytes that one process would have written, chunk by chunk. Whether all results are there is found out before the first.
+ * Yields, chunk by chunk, the bytes that a single process would write. All results are checked before the first chunk
+ * is yielded.
  *
- * @throws (rejects with) OptionError; StoreError where some are missing, damaged or in dispute, which it names
+ * @throws (rejects with) OptionError; StoreError if results are missing, corrupted or conflicting; its message names
+ * the chunks
  * @example
  * for await (const bytes of merge(plan, { store: 'results/' })) await file.write(bytes)
  */
@@ -39,10 +41,12 @@ async function readChunk(plan: Plan, store: Store, index: number): Promise<Uint8
   const there = await store.read(name)
   const result = there && unseal(name, there)
   if (result) return result.bytes
-  throw new StoreError(`${store.location}: the result of chunk ${index} has gone or is damaged since`)
+  throw new StoreError(
+    `${store.location}: the result of chunk ${index} has disappeared or become corrupted since it was checked`,
+  )
 }
 
-/** @throws StoreError that says what is not as it has to be */
+/** @throws StoreError that lists missing, corrupted, conflicting and failed chunks */
 function checkComplete(
   { location }: Store,
   { total, missing, corrupted, conflicts, failed }: PlanStatus,
@@ -50,23 +54,23 @@ function checkComplete(
   const problems: string[] = []
   for (const { index, producedBy } of conflicts.slice(0, MAX_SHOWN)) {
     problems.push(
-      `chunk ${index} has results that differ, by ${producedBy.map(describeProvenance).join(' and by ')}`,
+      `chunk ${index} has conflicting results, by ${producedBy.map(describeProvenance).join(' and by ')}`,
     )
   }
   if (conflicts.length > MAX_SHOWN)
-    problems.push(`${conflicts.length - MAX_SHOWN} other chunks are in dispute`)
+    problems.push(`${conflicts.length - MAX_SHOWN} more chunks have conflicting results`)
   for (const { index, message } of failed.slice(0, MAX_SHOWN)) {
-    problems.push(`chunk ${index} was set aside: ${message}`)
+    problems.push(`chunk ${index} failed: ${message}`)
   }
-  if (failed.length > MAX_SHOWN) problems.push(`${failed.length - MAX_SHOWN} others were set aside`)
-  if (corrupted.length > 0) problems.push(`results are damaged of chunks ${shorten(formatRanges(corrupted))}`)
+  if (failed.length > MAX_SHOWN) problems.push(`${failed.length - MAX_SHOWN} more chunks failed`)
+  if (corrupted.length > 0) problems.push(`corrupted results of chunks ${shorten(formatRanges(corrupted))}`)
   const gone = missing.filter((index) => !corrupted.includes(index))
   if (gone.length > 0)
     problems.push(`${gone.length} of ${total} results are missing: ${shorten(formatRanges(gone))}`)
   if (problems.length > 0) throw new StoreError(`${location}: ${problems.join('; ')}`)
 }
 
-/** Chunks that a message describes by more than their number. */
+/** Maximum number of chunks that a message describes in detail. */
 const MAX_SHOWN = 5
 /** Longest list in a message, in characters. */
 const MAX_MESSAGE_LENGTH = 200
@@ -74,6 +78,6 @@ const MAX_MESSAGE_LENGTH = 200
 const shorten = (text: string) =>
   text.length > MAX_MESSAGE_LENGTH ? `${text.slice(0, MAX_MESSAGE_LENGTH)}…` : text
 
-/** As in `node-7 (native avx2, antigrad 0.1.0)`. */
+/** Formats the producer of a result, such as `node-7 (native avx2, antigrad 0.1.0)`. */
 export const describeProvenance = ({ host, engine, instructionSet, version }: Provenance): string =>
   `${host} (${[engine, instructionSet].filter(Boolean).join(' ')}, antigrad ${version})`

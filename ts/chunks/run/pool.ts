@@ -1,4 +1,4 @@
-/** All cores of this machine: processes, each of which computes a chunk after the other. */
+/** A process pool for all cores of the machine. Each process computes one chunk at a time. */
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { AntigradError } from '../../core/errors.js'
@@ -7,35 +7,35 @@ import { StoreError } from '../plan/errors.js'
 import type { StoreOutcome } from '../stores/store.js'
 import type { WorkerOptions } from './run.js'
 
-/** How often a chunk is tried: what kills its worker, or fails, is set aside then. */
+/** Maximum number of tries per chunk. A chunk that fails or kills its worker this often counts as failed. */
 export const MAX_TRIES = 3
 
-/** A chunk has failed; others may not. */
+/** A single chunk has failed; other chunks may succeed. */
 export class ChunkError extends AntigradError {
   override name = 'ChunkError'
 }
 
-/** What a process is told first: a plan and its means. Then come numbers of chunks, one after the other. */
+/** The first message to a worker process: the plan and the options. All further messages are chunk indices. */
 export interface WorkerInit {
   readonly plan: string
   readonly options: WorkerOptions
 }
 
-/** What it answers: that it waits, and what has become of the last chunk. */
+/** The reply of a worker process when it is ready for a chunk: the outcome or the error of the previous message. */
 export interface ChunkReply {
   readonly outcome?: StoreOutcome
   readonly failed?: string
-  /** Whether no other chunk can be stored either. */
+  /** Whether the error concerns the store, so that no other chunk can be stored either. */
   readonly isStore?: boolean
 }
 
-/** A process, from its start on. */
+/** A worker process of the pool. */
 class WorkerProcess {
   isDead = false
-  /** @throws (rejects with) AntigradError where it does not begin */
+  /** Resolves when the process is ready. @throws (rejects with) AntigradError if the process does not start */
   readonly begun: Promise<unknown>
   readonly #process: ChildProcess
-  /** Who waits for an answer. */
+  /** The pending request. */
   #waiting: { resolve(kept: StoreOutcome | undefined): void; reject(reason: Error): void } | undefined
 
   constructor(file: URL, beginning: WorkerInit) {
@@ -49,9 +49,9 @@ class WorkerProcess {
     this.#process.on('error', ({ message }) => this.#end(message))
     this.begun = this.#request(beginning).catch(({ message }) => {
       this.end()
-      throw new AntigradError(`a worker does not begin: ${message}`)
+      throw new AntigradError(`a worker does not start: ${message}`)
     })
-    // Whoever has a chunk for it is told.
+    // Prevents an unhandled rejection. `run` reports the error.
     this.begun.catch(() => {})
   }
 
@@ -60,7 +60,7 @@ class WorkerProcess {
     return this.#request(index) as Promise<StoreOutcome>
   }
 
-  /** What it is at is lost, and nothing else. */
+  /** Kills the process. Only its current chunk is lost. */
   end(): void {
     this.#process.kill('SIGKILL')
   }
@@ -68,7 +68,7 @@ class WorkerProcess {
   #request(what: WorkerInit | number): Promise<StoreOutcome | undefined> {
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject }
-      // Where it has ended meanwhile, that is told too.
+      // The process may have ended since the last request.
       if (this.isDead) this.#end('its worker has ended')
       else this.#process.send(what, () => {})
     })
@@ -87,12 +87,12 @@ export class ProcessPool {
   readonly #processes: (WorkerProcess | undefined)[]
   readonly #idle: number[]
   readonly #waiting: ((place: number) => void)[] = []
-  /** Nothing that fails afterwards is a chunk's fault. */
+  /** Whether the pool has ended. Errors after that are not caused by a chunk. */
   isEnded = false
 
   /**
-   * @param file what processes run: `worker-process.js`
-   * @param size processes at most; they start when they are wanted
+   * @param file URL of the script that the processes run (`worker-process.js`)
+   * @param size maximum number of processes; they start on demand
    */
   constructor(file: URL, beginning: WorkerInit, size: number) {
     this.size = size
@@ -102,16 +102,16 @@ export class ProcessPool {
     this.#idle = [...this.#processes.keys()]
   }
 
-  /** Has all processes begin, beside whatever is done meanwhile. */
+  /** Starts all processes in the background. */
   start(): void {
     for (const place of this.#idle) this.#processes[place] = new WorkerProcess(this.#file, this.#init)
   }
 
   /**
-   * Has a chunk computed and stored by whoever is idle. One that has died is replaced.
+   * Computes and stores a chunk in an idle process. A process that has died is replaced.
    *
-   * @throws (rejects with) ChunkError where the chunk fails; StoreError where nothing can be stored; AntigradError where no
-   * process begins
+   * @throws (rejects with) ChunkError if the chunk fails; StoreError if nothing can be stored; AntigradError if no
+   * process starts
    */
   async run(index: number): Promise<StoreOutcome> {
     const place = this.#idle.shift() ?? (await new Promise<number>((resolve) => this.#waiting.push(resolve)))
@@ -136,19 +136,20 @@ export class ProcessPool {
 }
 
 export interface PoolJob {
-  /** Ended afterwards. */
+  /** The pool, which ends with the job. */
   readonly pool: ProcessPool
   readonly indices: readonly number[]
   readonly signal: AbortSignal
   onStored(index: number, kept: StoreOutcome): void
-  /** After three tries. */
+  /** Called after a chunk's third failure. */
   onFailed(index: number, message: string): Promise<void>
 }
 
 /**
- * Has all chunks computed, each at most three times.
+ * Computes all chunks, with at most three tries per chunk.
  *
- * @throws (rejects with) StoreError where nothing can be stored; AntigradError where no process begins; the signal's reason
+ * @throws (rejects with) StoreError if nothing can be stored; AntigradError if no process starts; the reason of the
+ * signal
  */
 export async function runPool({ pool, indices, signal, onStored, onFailed }: PoolJob): Promise<void> {
   const queue = [...indices]

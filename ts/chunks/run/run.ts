@@ -1,4 +1,4 @@
-/** Workers: chunks are computed and put into a store. */
+/** Workers, which compute chunks and store the results. */
 
 import { hostname } from 'node:os'
 import { OptionError } from '../../core/errors.js'
@@ -22,23 +22,23 @@ import { surveyStore } from '../stores/status.js'
 import { type Provenance, type Store, type StoreOutcome, storeResult, unseal } from '../stores/store.js'
 
 export interface StoreOptions {
-  /** A folder, or s3://bucket/prefix, or what has the methods of a {@link Store}. */
+  /** Result store: a folder, s3://bucket/prefix, or an object with the methods of a {@link Store}. */
   readonly store: string | Store
 }
 
 export interface WorkerOptions extends StoreOptions {
-  /** Where the data are, unless they are where the plan says: a path or an address that gives ranges. */
+  /** Location of the data, if not the one in the plan: a path, or a URL that supports range requests. */
   readonly data?: string | undefined
-  /** Forces an engine. */
+  /** Engine to run on. Default: the first available engine. */
   readonly engine?: EngineName | undefined
-  /** On how many threads a chunk is computed: 1, as there are as many workers as cores. */
+  /** Number of threads per chunk. Default 1, because usually one worker runs per core. */
   readonly threads?: number | undefined
 }
 
 export interface RunOptions extends WorkerOptions {
-  /** Chunks whose number has the remainder `k` by `n`; all. */
+  /** The shard to compute: chunks whose index has remainder `index` modulo `count`. Default: all chunks. */
   readonly shard?: Shard | undefined
-  /** Ends it: what is under way is not stored. */
+  /** Aborts the run. The current chunk is not stored. */
   readonly signal?: AbortSignal | undefined
   /** Called after each chunk. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
@@ -76,10 +76,10 @@ export function toStore(store: string | Store): Store {
   return isBucket(store) ? bucketStore(store) : folderStore(store)
 }
 
-/** What has become of a chunk. */
+/** The outcome of a chunk. */
 export interface ChunkResult {
   readonly index: number
-  /** Of its result in the store. */
+  /** Name of the chunk's result in the store. */
   readonly name: string
   readonly outcome: StoreOutcome
 }
@@ -87,16 +87,17 @@ export interface ChunkResult {
 export interface ChunkWorker {
   readonly plan: Plan
   readonly producedBy: Provenance
-  /** @throws (rejects with) DataError, StoreError; the signal's reason */
+  /** Computes and stores one chunk. @throws (rejects with) DataError, StoreError; the reason of the signal */
   run(index: number, signal?: AbortSignal): Promise<ChunkResult>
 }
 
 /**
- * What computes chunks of a plan, one by one: models are read and starts are drawn once.
+ * Opens a worker that computes chunks of a plan one by one. Models are compiled and starting points are drawn only
+ * once.
  *
- * @param plan as `readPlan` takes it
- * @throws (rejects with) OptionError where the plan is none, or another version's; EngineError; DataError where the data are
- * not there; StoreError where nothing can be written
+ * @param plan a plan, as JSON text or as the parsed object (see `readPlan`)
+ * @throws (rejects with) OptionError if the plan is invalid or belongs to another version of the package; EngineError
+ * if the engine cannot run; DataError if the data are missing; StoreError if the store cannot be written
  */
 export async function openWorker(plan: unknown, options: WorkerOptions): Promise<ChunkWorker> {
   const read = readPlan(plan)
@@ -111,7 +112,7 @@ export async function openWorker(plan: unknown, options: WorkerOptions): Promise
   }
   const file = data ?? read.data?.file
   if (read.data !== undefined) await checkData(read.data, file as string)
-  else if (data !== undefined) throw new OptionError('data', 'none, as the plan has none', displayName(data))
+  else if (data !== undefined) throw new OptionError('data', 'none (the plan has no data)', displayName(data))
   const to = toStore(store)
   await to.check()
   const compute = createCompute(read, file, { engine, threads })
@@ -133,9 +134,9 @@ export async function openWorker(plan: unknown, options: WorkerOptions): Promise
 }
 
 /**
- * Computes one chunk of a plan and stores it, unless it is there.
+ * Computes one chunk of a plan and stores it, unless the store already contains it.
  *
- * @throws (rejects with) as `openWorker` does; OptionError where there is no such chunk
+ * @throws (rejects with) the errors of `openWorker`; OptionError if the plan has no chunk with this index
  * @example
  * await runChunk(await readFile('plan.json', 'utf8'), Number(process.env.SLURM_ARRAY_TASK_ID), { store: 'results/' })
  */
@@ -145,9 +146,9 @@ export async function runChunk(plan: unknown, index: number, options: WorkerOpti
 }
 
 /**
- * Computes all chunks of a plan that are not there, or those of a shard, one after the other.
+ * Computes all missing chunks of a plan, or of a shard, one after the other.
  *
- * @throws (rejects with) as `openWorker` does; the signal's reason
+ * @throws (rejects with) the errors of `openWorker`; the reason of the signal
  */
 export async function runChunks(plan: unknown, options: RunOptions): Promise<ChunkResult[]> {
   const { shard, signal, onProgress, ...rest } = readOptions('options', options, runOptions)
@@ -163,7 +164,7 @@ export async function runChunks(plan: unknown, options: RunOptions): Promise<Chu
   return ran
 }
 
-/** The numbers of a plan's chunks, or of those of a shard. */
+/** The indices of all chunks of a plan, or of a shard. */
 export function shardIndices({ chunks }: Plan, shard: unknown): number[] {
   const { index, count } = readShard(shard)
   return Array.from(
@@ -172,7 +173,7 @@ export function shardIndices({ chunks }: Plan, shard: unknown): number[] {
   )
 }
 
-/** What is kept of a chunk that was set aside, for whoever looks for the reason. */
+/** The record of a failed chunk: the error message, and all inputs that are needed to reproduce it. */
 export function toChunkFailure(plan: Plan, index: number, message: string): Uint8Array {
   const { specification, chunks, version, kernels } = plan
   const where = { index, chunk: chunks[index], before: chunks[index - 1] }

@@ -1,4 +1,4 @@
-/** A store that is a bucket of S3, or of what speaks as S3 does, with writes that are refused where there is an object. */
+/** A store in a bucket of S3 or of an S3-compatible service that supports conditional writes (If-None-Match). */
 
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -7,15 +7,15 @@ import { toPrintable } from '../../core/text.js'
 import { StoreError } from '../plan/errors.js'
 import type { Store } from './store.js'
 
-/** Loaded where it is used: bundlers are not to look for it, as not everybody has it. */
+/** Name of the SDK. The package is optional, so bundlers must not resolve it: it is imported at run time. */
 const PACKAGE = '@aws-sdk/client-s3'
 type Sdk = typeof import('@aws-sdk/client-s3')
 type Client = InstanceType<Sdk['S3Client']>
 
-/** Milliseconds for a connection, and for an answer. */
+/** Timeouts of a connection and of a reply. */
 const CONNECT_TIMEOUT_MS = 10_000
 const REPLY_TIMEOUT_MS = 60_000
-/** Most tries of a write that conflicts with the write of another process. */
+/** Maximum number of retries of a write that conflicts with the write of another process. */
 const MAX_TRIES = 6
 /** Delay before the second try. */
 const FIRST_DELAY_MS = 50
@@ -23,13 +23,13 @@ const FIRST_DELAY_MS = 50
 export const isBucket = (store: string) => /^s3:/i.test(store)
 
 /**
- * Results as objects of a bucket.
+ * A store whose results are objects in a bucket.
  *
- * The client reads credentials, region and address as all of Amazon's tools do: from the environment, from files, from the
- * machine's role. An object is written if there is none of its name, and what is there is never written over.
+ * The client reads credentials, region and endpoint like all AWS tools: from the environment, configuration files or
+ * the role of the machine. Existing objects are never overwritten.
  *
  * @param address s3://bucket/prefix
- * @throws StoreError where it is none
+ * @throws StoreError if the address is invalid
  */
 export function bucketStore(address: string): Store {
   const objects = new BucketObjects(address)
@@ -48,7 +48,9 @@ export function bucketStore(address: string): Store {
       } finally {
         await objects.remove(name).catch(() => {})
       }
-      throw new StoreError(`${location}: it writes over what is there, as it knows no If-None-Match`)
+      throw new StoreError(
+        `${location}: the service overwrites existing objects (it does not support If-None-Match)`,
+      )
     },
     async rename(name, to) {
       await objects.copy(name, to)
@@ -57,20 +59,20 @@ export function bucketStore(address: string): Store {
   }
 }
 
-/** The objects at an address. */
+/** The objects below an address. */
 class BucketObjects {
   readonly location: string
   readonly #bucket: string
   readonly #prefix: string
   #opened: Promise<readonly [Sdk, Client]> | undefined
 
-  /** @throws StoreError where the address is none */
+  /** @throws StoreError if the address is invalid */
   constructor(address: string) {
     const [, bucket, rest] = /^s3:\/\/([a-z\d][a-z\d.-]{1,61}[a-z\d])(?:\/(.*))?$/.exec(address) ?? []
-    // Not shown: it may have what somebody took for a place of credentials.
+    // The message does not quote the address, because it may contain credentials by mistake.
     if (bucket === undefined) {
       throw new StoreError(
-        'expected a store as s3://bucket/prefix, the bucket 3 to 63 of a-z, 0-9, . and -; credentials come from the environment',
+        'expected a store such as s3://bucket/prefix, with a bucket name of 3 to 63 characters a-z, 0-9, . and -; credentials come from the environment',
       )
     }
     this.#bucket = bucket
@@ -87,7 +89,7 @@ class BucketObjects {
         } catch (thrown) {
           const status = httpStatus(thrown)
           if (status === 412) return false
-          // Somebody else is at it: what comes of that is asked again.
+          // Status 409: another process is writing the same object. Its outcome is known after a delay.
           if (status !== 409 || turn === MAX_TRIES) throw thrown
           await pause(wait)
         }
@@ -122,7 +124,7 @@ class BucketObjects {
     )
   }
 
-  /** An object that is missing is not copied. */
+  /** Copies an object; a missing object is ignored. */
   async copy(name: string, to: string): Promise<void> {
     await this.#call((client, { CopyObjectCommand }) =>
       orMissing(async () => {
@@ -157,9 +159,9 @@ async function open(): Promise<readonly [Sdk, Client]> {
   })
   const { AWS_ENDPOINT_URL_S3: own, AWS_ENDPOINT_URL: any, AWS_REGION: region } = process.env
   const client = new sdk.S3Client({
-    // Others than Amazon have buckets in the path, and no regions.
+    // S3-compatible services put the bucket into the path and have no regions.
     ...((own ?? any) && { forcePathStyle: true, region: region ?? 'us-east-1' }),
-    // Results have their own, and not everybody knows Amazon's newer ones.
+    // Results have their own checksums, and some S3-compatible services do not support the newer AWS checksums.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: {
@@ -174,7 +176,7 @@ async function open(): Promise<readonly [Sdk, Client]> {
 const httpStatus = (thrown: unknown) =>
   (thrown as { readonly $metadata?: { readonly httpStatusCode?: number } }).$metadata?.httpStatusCode
 
-/** What a server says may have anything in it, so of an answer there is its name and status. */
+/** Describes a failure by the name and status of the reply. The text of the reply is untrusted and is not shown. */
 function describeFailure(thrown: unknown): string {
   const status = httpStatus(thrown)
   return status === undefined

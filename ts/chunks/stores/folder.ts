@@ -1,4 +1,4 @@
-/** A store that is a folder, on a disk of this machine or one that many share. */
+/** A store in a folder on a local or shared disk. */
 
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
@@ -10,19 +10,20 @@ import { toPrintable } from '../../core/text.js'
 import { StoreError } from '../plan/errors.js'
 import type { Store } from './store.js'
 
-/** Digits of a name by which results are in folders, so that none has a million. */
+/** Leading digits of a name that form its subfolder, so that no folder contains a million files. */
 const PREFIX_DIGITS = 2
-/** Where what is under way lies; those of workers that died are removed after a day. */
+/** Subfolder for temporary files. Files of workers that died are removed after a day. */
 const QUARANTINE = 'aside'
 const DAY_MS = 86_400_000
 
 const errorCode = (thrown: unknown) => (thrown as NodeJS.ErrnoException).code
 
 /**
- * Results in files of a folder, which is made where there is none.
+ * A store whose results are files in a folder, which is created if it does not exist.
  *
- * A file is written aside, synced and linked to its name, so that under a name there is all of a result or nothing, also on
- * NFS. Where there are no links it is made under its name, and known to be damaged until all of it is there.
+ * A result is written to a temporary file, synced and hard-linked to its name, so that a name always has a complete
+ * result, also on NFS. On file systems without hard links, the result is written under its name. Its checksum marks it
+ * as corrupted until it is complete.
  */
 export function folderStore(folder: string): Store {
   const pathOf = (name: string) => join(folder, name.slice(0, PREFIX_DIGITS), name)
@@ -39,7 +40,8 @@ export function folderStore(folder: string): Store {
     check: () =>
       explained(async () => {
         const first = await writeAside(folder, new Uint8Array(4096))
-        // By the clock that gives files their times, so that a machine whose own is wrong removes nobody's.
+        // The time of a new file comes from the file server's clock, so a machine with a wrong clock removes no new
+        // files.
         const now = await modificationTime(first)
         await unlink(first)
         await removeOld(join(folder, QUARANTINE), now)
@@ -70,7 +72,7 @@ export function folderStore(folder: string): Store {
   }
 }
 
-/** Names of results, and when they came, in milliseconds. */
+/** Names of results, with their modification times in milliseconds. */
 async function listNames(folder: string): Promise<Map<string, number>> {
   const names = new Map<string, number>()
   for (const part of (await listFolder(folder)).filter((name) => name.length === PREFIX_DIGITS)) {
@@ -81,7 +83,7 @@ async function listNames(folder: string): Promise<Map<string, number>> {
   return names
 }
 
-/** Where bytes were written that have no name yet. */
+/** Writes bytes to a new temporary file and returns its path. */
 async function writeAside(folder: string, bytes: Uint8Array): Promise<string> {
   await makeFolder(join(folder, QUARANTINE))
   const path = join(folder, QUARANTINE, `${hostname()}-${process.pid}-${randomBytes(8).toString('hex')}`)
@@ -94,21 +96,21 @@ async function writeAside(folder: string, bytes: Uint8Array): Promise<string> {
   return path
 }
 
-/** Gives what was written its name; false where that is another's. */
+/** Links a temporary file to its name. Returns false if a file with this name already exists. */
 async function linkFile(temporary: string, path: string, bytes: Uint8Array): Promise<boolean> {
   try {
     await link(temporary, path)
     return true
   } catch (thrown) {
-    // NFS asks again where an answer was lost, and the second time it is there.
+    // After a lost reply, NFS repeats the request, which then fails although the first one has created the link.
     if ((await stat(temporary)).nlink === 2) return true
     if (errorCode(thrown) === 'EEXIST') return false
-    // Other troubles, as a full disk, are found again.
+    // Other errors, such as a full disk, occur again in this write.
     return await writeExclusively(path, bytes)
   }
 }
 
-/** Where there are no links. */
+/** Writes a result directly under its name, for file systems without hard links. */
 async function writeExclusively(path: string, bytes: Uint8Array): Promise<boolean> {
   try {
     await write(path, bytes)
@@ -120,7 +122,7 @@ async function writeExclusively(path: string, bytes: Uint8Array): Promise<boolea
   }
 }
 
-/** A file that is new, and on the disk. */
+/** Creates a new file and syncs it to disk. */
 async function write(path: string, bytes: Uint8Array): Promise<void> {
   const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL)
   try {
@@ -136,7 +138,7 @@ async function makeFolder(folder: string): Promise<void> {
   if (first !== undefined) await syncFolder(join(first, '..'))
 }
 
-/** So that a name outlives the machine's power; where folders cannot be opened, as on Windows, it does by itself. */
+/** Syncs a folder, so that a new name survives a power failure. Windows cannot open folders and needs no sync. */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder).catch(() => null)
   await handle?.sync().catch(() => {})

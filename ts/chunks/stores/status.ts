@@ -1,4 +1,4 @@
-/** What is in a store of a plan's chunks. */
+/** The status of a plan's chunks in a store. */
 
 import { withoutControls } from '../../core/text.js'
 import { chunkName, type Plan } from '../plan/plan.js'
@@ -6,7 +6,7 @@ import { failureName, type Provenance, parseStoreName, type Store, unseal } from
 
 export interface Conflict {
   readonly index: number
-  /** Who has made each of its results. */
+  /** The producer of each conflicting result. */
   readonly producedBy: readonly Provenance[]
 }
 
@@ -16,23 +16,23 @@ export interface Failure {
 }
 
 export interface PlanStatus {
-  /** Of how many chunks. */
+  /** Number of chunks. */
   readonly total: number
   readonly completed: readonly number[]
-  /** Those without a whole result: damaged ones are among them, those that were set aside are not. */
+  /** Chunks without a valid result, including corrupted ones but without failed ones. */
   readonly missing: readonly number[]
   readonly corrupted: readonly number[]
   readonly conflicts: readonly Conflict[]
-  /** Set aside after three tries. */
+  /** Chunks that failed three times. */
   readonly failed: readonly Failure[]
-  /** When results came, in milliseconds, in order. */
+  /** Sorted times at which results were stored, in milliseconds. */
   readonly times: readonly number[]
 }
 
-/** Reads at once. */
+/** Maximum number of concurrent reads. */
 const MAX_CONCURRENT_READS = 16
 
-/** Looks at every byte of the results. */
+/** Determines the status of chunks by reading and verifying every result. */
 export async function surveyStore(plan: Plan, store: Store, indices: readonly number[]): Promise<PlanStatus> {
   const names = await store.names()
   const disputed = new Map<string, string[]>()
@@ -85,6 +85,6 @@ function failureMessage(mark: Uint8Array): string {
   try {
     return withoutControls(String(JSON.parse(Buffer.from(mark).toString()).message).slice(0, 500))
   } catch {
-    return 'nobody knows why'
+    return 'unknown reason'
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Stores of results: what is in one is the truth. A result has a name and is written once; what another one would be is
- * compared.
+ * Result stores. The store is the only record of what has been computed. A result is written once, under the hash of
+ * its inputs. A second result with the same name is compared with the first and never overwrites it.
  */
 
 import { shown, truncate } from '../../core/errors.js'
@@ -9,28 +9,28 @@ import { isRecord } from '../../core/untrusted-input.js'
 import { StoreError } from '../plan/errors.js'
 import { sha256 } from '../plan/hash.js'
 
-/** Where results lie: files of a folder, or objects elsewhere. Names have letters, digits, dots and -. */
+/** A result store, such as a folder or a bucket. Names consist of letters, digits, dots and hyphens. */
 export interface Store {
-  /** For messages. */
+  /** Location of the store in messages. */
   readonly location: string
-  /** Sees to it that something can be written. @throws (rejects with) StoreError */
+  /** Checks that the store can be written. @throws (rejects with) StoreError */
   check(): Promise<void>
-  /** All names, and when they came, in milliseconds. */
+  /** All names, with the times at which they were stored, in milliseconds. */
   names(): Promise<ReadonlyMap<string, number>>
-  /** Undefined where there is none. */
+  /** The bytes under a name; undefined if the name does not exist. */
   read(name: string): Promise<Uint8Array | undefined>
-  /** Writes what has no such name yet, all of it or nothing; false where there is one. */
+  /** Writes bytes under a new name atomically. Returns false if the name already exists. */
   put(name: string, bytes: Uint8Array): Promise<boolean>
-  /** Gives it another name. */
+  /** Renames an entry. */
   rename(name: string, to: string): Promise<void>
   remove(name: string): Promise<void>
 }
 
-/** Who has made a result. */
+/** The host, engine and package version that produced a result. */
 export interface Provenance {
   readonly host: string
   readonly engine: string
-  /** Empty where the engine has none. */
+  /** Instruction set; empty if the engine has none. */
   readonly instructionSet: string
   readonly version: string
 }
@@ -40,7 +40,7 @@ export interface SealedResult {
   readonly producedBy: Provenance
 }
 
-/** What has become of a result: the first one; one that was there; or one that has other bytes. */
+/** Outcome of storing a result: it was new, an equal result existed, or a result with other bytes existed. */
 export type StoreOutcome = 'stored' | 'duplicate' | 'conflict'
 
 /** The version of the format of results in stores. Other versions are not read. */
@@ -52,7 +52,7 @@ const SUFFIX_DIGITS = 16
 
 export const failureName = (name: string) => name + FAILED
 
-/** What a name in a store is of. */
+/** The chunk and the kind of a name in a store; null for foreign names. */
 export function parseStoreName(
   name: string,
 ): { readonly chunk: string; readonly kind: 'result' | 'conflict' | 'failed' } | null {
@@ -63,7 +63,7 @@ export function parseStoreName(
   return more.startsWith(CONFLICT) ? { chunk, kind: 'conflict' } : null
 }
 
-/** A result as it lies in a store: its bytes, a line that says of what and by whom, and one with the hash of all before. */
+/** The stored form of a result: its bytes, a line with the chunk and the producer, and a line with the hash of both. */
 export function seal(chunk: string, { bytes, producedBy }: SealedResult): Uint8Array {
   const line = `\n${JSON.stringify({ format: STORE_FORMAT, chunk, bytes: bytes.length, producedBy })}\n`
   return Buffer.concat([bytes, Buffer.from(`${line}${sha256(bytes, line)}\n`)])
@@ -84,7 +84,7 @@ export function unseal(chunk: string, sealed: Uint8Array): SealedResult | null {
   const { format, chunk: name, bytes, producedBy } = said as Readonly<Record<string, unknown>>
   if (format !== STORE_FORMAT)
     throw new StoreError(
-      `${truncate(chunk)}: expected a result of version ${STORE_FORMAT} of the format, the only one that this release reads, got ${shown(format)}`,
+      `${truncate(chunk)}: expected a result in format version ${STORE_FORMAT} (this release reads no other), got ${shown(format)}`,
     )
   if (from < 0 || name !== chunk || bytes !== from || !isRecord(producedBy)) return null
   const word = (name: string) =>
@@ -108,25 +108,25 @@ function parseSeal(text: string): unknown {
   }
 }
 
-/** Sets aside what is damaged, so that the chunk is missing. */
+/** Quarantines a corrupted result under another name, so that the chunk counts as missing. */
 export const discard = (store: Store, chunk: string, damaged: Uint8Array): Promise<void> =>
   store.rename(chunk, `${chunk}${CORRUPTED}${sha256(damaged).slice(0, SUFFIX_DIGITS)}`)
 
-/** Turns in which others may be in the way. */
+/** Maximum number of attempts to store a result while other workers change the same name. */
 const MAX_TRIES = 5
 
 /**
- * Puts a result where it belongs. One that is there and damaged is set aside; one that is there and has other bytes stays, and
- * so does this one, beside it.
+ * Stores a result. An existing corrupted result is quarantined. An existing result with other bytes is kept, and the
+ * new result is stored next to it as a conflict.
  *
- * @throws (rejects with) StoreError where it cannot be written
+ * @throws (rejects with) StoreError if the store cannot be written
  */
 export async function storeResult(store: Store, chunk: string, result: SealedResult): Promise<StoreOutcome> {
   const sealed = seal(chunk, result)
   for (let turn = 0; turn < MAX_TRIES; turn++) {
     if (await store.put(chunk, sealed)) return 'stored'
     const there = await store.read(chunk)
-    // Somebody has set it aside meanwhile.
+    // Another worker has quarantined it in the meantime.
     if (there === undefined) continue
     const other = unseal(chunk, there)
     if (other === null) {
@@ -138,5 +138,5 @@ export async function storeResult(store: Store, chunk: string, result: SealedRes
       return 'conflict'
     }
   }
-  throw new StoreError(`${store.location}: ${chunk} is there, and damaged, again and again`)
+  throw new StoreError(`${store.location}: ${chunk} was corrupted again after each attempt`)
 }

@@ -1,7 +1,7 @@
 import { Argument, type Command } from 'commander'
 import { print } from '../terminal.js'
 
-/** What may follow each command: its options, and what these and its arguments may be. */
+/** The words that may follow a command: its options, and the choices of its options and arguments. */
 const collectWords = ({ options, registeredArguments }: Command): string[] => [
   ...options.flatMap(({ long, short }) => [long, short].filter((flag) => typeof flag === 'string')),
   ...[...options, ...registeredArguments].flatMap(({ argChoices }) => argChoices ?? []),
@@ -33,14 +33,12 @@ complete -c antigrad -n '__fish_seen_subcommand_from ${name}' -a '${words}'\n`
 
 export function configureCompletion(command: Command): void {
   command
-    .description(
-      'Prints a script, after which bash, zsh or fish complete commands, options and their values.',
-    )
+    .description('Prints a script that lets bash, zsh or fish complete commands, options and their values.')
     .addArgument(new Argument('<shell>').choices(Object.keys(shells)))
     .addHelpText(
       'after',
       `
-  source <(antigrad completion bash) # in ~/.bashrc; zsh alike, in ~/.zshrc
+  source <(antigrad completion bash) # in ~/.bashrc; for zsh the same with zsh, in ~/.zshrc
   antigrad completion fish > ~/.config/fish/completions/antigrad.fish`,
     )
     .action(async (shell: string) => {

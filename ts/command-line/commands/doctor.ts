@@ -8,10 +8,10 @@ import { DISAGREEMENT } from '../terminal.js'
 export function configureDoctor(command: Command): void {
   command
     .description(
-      'Shows what a bug report needs: versions, the machine, which engines run here, with which instruction ' +
-        'sets, why others do not, and whether each rule gives the same bits on all of them.',
+      'Shows the facts for a bug report: versions, the machine, the available engines with their instruction ' +
+        'sets, why other engines are unavailable, and whether each rule computes the same bits on all engines.',
     )
-    .option('--json', 'print JSON and nothing else')
+    .option('--json', 'print only JSON')
     .addHelpText(
       'after',
       `

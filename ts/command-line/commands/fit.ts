@@ -50,10 +50,10 @@ import {
 } from './plan.js'
 import { checkGiven, choice, makeParser, parseFile, parseMaxIterations, parseTolerance } from './shared.js'
 
-/** A fit has not converged. */
+/** Exit status if a fit has not converged. */
 const NOT_CONVERGED = 1
 
-/** Parameters that all groups share, and columns whose labels others are shared by. */
+/** Parameters with one value for all groups (`all`), and parameters with one value per label of a column. */
 interface Sharing {
   readonly all: readonly string[]
   readonly sharedBy: Readonly<Record<string, string>>
@@ -77,102 +77,120 @@ interface FitCommandOptions extends FitsRequest, ExecutionOptions, PlanOptions {
 export function configureFit(command: Command): void {
   command
     .description(
-      'Fits a model to columns of a table with the Levenberg-Marquardt method, and gives the parameters with ' +
+      'Fits a model to columns of a table with the Levenberg-Marquardt method, and prints the parameters with ' +
         'their standard errors. A table is CSV (the field delimiter and the decimal sign are ' +
         'detected), NDJSON, or a .safetensors file whose tensors are columns.',
     )
-    .argument('<file>', 'CSV with a header, or NDJSON, of which - is standard input; or .safetensors')
+    .argument(
+      '<file>',
+      'a table: CSV with a header, NDJSON or .safetensors; - reads CSV or NDJSON from standard input',
+    )
     .option(
       '--model <model>',
-      `an expression as in 'a*exp(-b*t) + c', or a model whose starts are guessed: ${modelNames.join(', ')}`,
+      `an expression such as 'a*exp(-b*t) + c', or a built-in model that guesses its starting values: ${modelNames.join(', ')}`,
     )
     .option(
       '--x <name>',
-      'a column in the model, or as in t="time (s)" one with another name; once for each (default: "x")',
+      'an independent variable; t="time (s)" reads the variable t from the column "time (s)"; repeatable (default: "x")',
       collectColumn,
     )
     .option('--y <column>', 'the dependent variable (response)', 'y')
     .addOption(
       new Option(
         '--sigma <column>',
-        "standard deviations of y; or as in '=0.1*f' how they follow from the model's value f and --x",
+        "column of the standard deviations of y, or a formula of the model's value f and --x, such as '=0.1*f'",
       ).conflicts('weights'),
     )
-    .option('--weights <column>', "weights of the squared residuals, such as 1/σ²; or as in '=1/f^2'")
+    .option(
+      '--weights <column>',
+      "column of the weights of the squared residuals (such as 1/σ²), or a formula such as '=1/f^2'",
+    )
     .addOption(
       new Option(
         '--covariance <file>',
-        'the covariance of y, as a table of numbers without a header, instead of both',
+        'covariance matrix of y, a table of numbers without a header; replaces --sigma and --weights',
       ).conflicts(['sigma', 'weights', 'dropInvalid']),
     )
-    .option('--absolute-sigma', 'errors do not depend on how well the model fits: σ is known')
-    .option('--group <column>', 'fit the rows of each value in this column by themselves')
+    .option('--absolute-sigma', 'take σ as known: standard errors do not depend on how well the model fits')
+    .option('--group <column>', 'column of group labels; each group is fitted separately')
     .option(
       '--shared <list>',
-      'fit all groups at once: these parameters have one value for all, as in top,bottom, or as in slope:plate one ' +
-        'for each label of a column, and others one for each group',
+      'fit all groups at once with shared parameters: top,bottom have one value for all groups, slope:plate has one ' +
+        'value per label of the column plate; all other parameters have one value per group',
       parseSharing,
     )
-    .option('--start <list>', 'where parameters start, as in a=1,b=0.5 (default: 1)', parseNumbers('--start'))
+    .option(
+      '--start <list>',
+      'starting values of parameters, such as a=1,b=0.5 (default: 1)',
+      parseNumbers('--start'),
+    )
     .option('--min <list>', 'lower bounds of parameters', parseNumbers('--min'))
     .option('--max <list>', 'upper bounds of parameters', parseNumbers('--max'))
-    .option('--fixed <list>', 'fixed parameters, as in c=0, or b at its start', parseFixed)
-    .option('--positive <list>', 'positive parameters, fitted as logarithms, as in a,b', parseNames)
+    .option(
+      '--fixed <list>',
+      'fixed parameters, such as c=0; a name alone (b) fixes the parameter at its starting value',
+      parseFixed,
+    )
+    .option(
+      '--positive <list>',
+      'positive parameters, such as a,b; they are fitted as logarithms',
+      parseNames,
+    )
     .option(
       '--expr <name=text>',
-      'a parameter defined by an expression, as in c=2*a; once for each',
+      'a parameter defined by an expression, such as c=2*a; repeatable',
       collectText,
     )
-    .option('--derive <name=text>', "a derived quantity, as in 'half=log(2)/b'; once for each", collectText)
-    .option(
-      '--compare <model>',
-      'fit this model too, and tell which of the two the data support: F test and AICc',
-    )
-    .option('--profile', 'intervals by profile likelihood, instead of value ± t·error')
+    .option('--derive <name=text>', "a derived quantity, such as 'half=log(2)/b'; repeatable", collectText)
+    .option('--compare <model>', 'also fit this model, and compare the two models by F test and AICc')
+    .option('--profile', 'print profile-likelihood intervals instead of value ± t·error')
     .addOption(
-      choice('--loss <name>', 'of residuals', Object.keys(losses).map(toKebabCase)).default('squared'),
+      choice('--loss <name>', 'loss function of the residuals', Object.keys(losses).map(toKebabCase)).default(
+        'squared',
+      ),
     )
     .option(
       '--loss-scale <number>',
-      'the residual, in units of σ, at which a loss becomes robust (default: 1)',
+      'residual, in units of σ, at which a robust loss departs from the square (default: 1)',
       parseScale,
     )
     .option(
       '--multi-start <count>',
-      'number of starting points between min and max',
+      'number of starting points between --min and --max',
       makeParser(integerBetween(1, 4096)),
     )
     .option(
       '--tolerance <number>',
-      'the part of χ² or of the parameters that is small enough',
+      'relative change of χ² or of the parameters that counts as converged',
       parseTolerance,
       1e-10,
     )
     .option('--max-iterations <number>', 'maximum number of evaluations', parseMaxIterations, 1000)
-    .addOption(choice('--engine <name>', 'on this engine', engineNames))
-    .option('--threads <number>', 'on so many threads', makeParser(integerBetween(1, 256)))
+    .addOption(choice('--engine <name>', 'engine to run on', engineNames))
+    .option('--threads <number>', 'number of threads', makeParser(integerBetween(1, 256)))
     .option(
       '--delimiter <character>',
-      'field delimiter, or tab (default: that of tab ; blank , by which most cells are numbers)',
+      'field delimiter, or tab (default: whichever of tab, semicolon, space and comma makes most cells numbers)',
       parseDelimiter,
     )
     .addOption(
-      choice('--decimal <sign>', 'in numbers; the other one is between thousands (default: as they show)', [
-        '.',
-        ',',
-      ]),
+      choice(
+        '--decimal <sign>',
+        'decimal sign of the numbers; the other sign separates thousands (default: detected)',
+        ['.', ','],
+      ),
     )
     .option('--comment <text>', 'comment prefix: lines that begin with it are skipped', '#')
     .option('--drop-invalid', 'drop rows in which a used column has no valid number, and report them')
-    .option('--json', 'print JSON, a line a fit')
-    .option('--correlations', 'print those of the parameters below the table')
+    .option('--json', 'print JSON, one line per fit')
+    .option('--correlations', 'print the correlations of the parameters below the table')
     .option(
       '--plot <file>',
-      'draw data, curve, its 95 % band and residuals, into this .svg or .png',
+      'draw data, curve, 95% confidence band and residuals into this .svg or .png file',
       parseFile,
     )
-    .option('--log-x', 'a logarithmic axis of x in the picture')
-    .option('--log-y', 'a logarithmic axis of y in the picture')
+    .option('--log-x', 'draw a logarithmic x axis')
+    .option('--log-y', 'draw a logarithmic y axis')
   addPlanOptions(command, 'groups')
     .addHelpText(
       'after',
@@ -181,7 +199,7 @@ export function configureFit(command: Command): void {
   antigrad fit wells.csv --model 'vmax*s/(km + s)' --x s --y rate --group well --min vmax=0,km=0 --json
 
 Exit status: ${NOT_CONVERGED} if a fit has not converged, ${MISUSE} if the command line is invalid, the file cannot be read or an
-engine cannot run, ${STOPPED} after Ctrl-C, where fits that are done are not lost.`,
+engine cannot run, ${STOPPED} after Ctrl-C (fits that are done by then are printed).`,
     )
     .action(run)
 }
@@ -208,7 +226,7 @@ async function run(file: string, options: FitCommandOptions, command: Command): 
   })
   showProgress('')
   reportDroppedRows(name, table)
-  if (table.groups.length === 0) throw new AntigradError(`${name}: no row is left to be fitted`)
+  if (table.groups.length === 0) throw new AntigradError(`${name}: there are no rows left to fit`)
   draw?.check(table)
   reportDefaultedStarts(read)
   if (options.shared !== undefined) return fitTogether(table, model, options, draw)
@@ -223,7 +241,7 @@ async function run(file: string, options: FitCommandOptions, command: Command): 
     if (done.length === 0) return
   }
   const beside = isStopped ? undefined : await fitsBeside(source, found, read, options)
-  if (isStopped && other !== undefined) say('--compare is left out')
+  if (isStopped && other !== undefined) say('the comparison (--compare) was skipped')
   await printFits(fits, groups, beside, options)
   if (fits.length > 0)
     draw?.now({ ...table, groups, columns: table.columns.map((values) => done.map((k) => values[k])) }, fits)
@@ -235,11 +253,11 @@ async function run(file: string, options: FitCommandOptions, command: Command): 
 
 function reportStop(done: number, total: number): void {
   const all = total === 1 ? 'the fit was' : `all ${formatCount(total)} fits were`
-  say(`stopped before ${all} done${done === 0 ? '' : `: those of ${formatCount(done)} groups follow`}`)
+  say(`stopped before ${all} done${done === 0 ? '' : `: the fits of ${formatCount(done)} groups follow`}`)
   process.exitCode = STOPPED
 }
 
-/** @param beside of each fit, how `--compare` compares with it */
+/** @param beside the comparison with the `--compare` model, per fit */
 async function printFits(
   fits: readonly Fit[],
   groups: readonly string[],
@@ -260,7 +278,7 @@ async function printFits(
   }
 }
 
-/** A file as messages have it. */
+/** The file's name in messages: URLs appear without credentials. */
 const named = (file: string) => (isUrl(file) ? displayName(file) : file)
 
 async function readTable(file: string, request: TableRequest): Promise<Table> {
@@ -273,7 +291,7 @@ function reportDefaultedStarts({ model, other }: ResolvedFits): void {
   const unsaid = [...new Set([...model.defaultedStarts, ...(other?.defaultedStarts ?? [])])]
   if (unsaid.length === 0) return
   say(
-    `${unsaid.join(', ')} ${unsaid.length === 1 ? 'starts' : 'start'} at 1, as --start does not say otherwise`,
+    `${unsaid.join(', ')} ${unsaid.length === 1 ? 'starts' : 'start'} at 1 by default (--start sets other values)`,
   )
 }
 
@@ -281,20 +299,20 @@ function reportDroppedRows(
   name: string,
   { leftOut, rows, reasons }: Pick<Table, 'leftOut' | 'rows' | 'reasons'>,
 ): void {
-  for (const reason of reasons) say(`${name}: ${reason}: the row is left out`)
+  for (const reason of reasons) say(`${name}: ${reason}: the row was dropped`)
   if (leftOut > reasons.length) {
     const more = formatCount(leftOut - reasons.length)
-    say(`${name}: and ${more} more: ${formatCount(leftOut)} of ${formatCount(rows)} rows are left out`)
+    say(`${name}: and ${more} more: ${formatCount(leftOut)} of ${formatCount(rows)} rows were dropped`)
   }
 }
 
-/** Numbers of the file given as --covariance. */
+/** The matrix in the `--covariance` file. */
 async function readCovariance({ covariance: file, delimiter, decimal, comment }: FitCommandOptions) {
   if (file === undefined) return undefined
   return await readMatrix(await openStream(file), named(file), { delimiter, decimal, comment })
 }
 
-/** What `--shared` fits is one fit, and a covariance one matrix: neither has parts. */
+/** Options that exclude `--plan`. A shared fit and a covariance matrix cannot be divided into chunks. */
 const UNPLANNED_OPTIONS = [
   'shared',
   'covariance',
@@ -306,12 +324,13 @@ const UNPLANNED_OPTIONS = [
   'threads',
 ] as const
 
-/** Writes a plan of chunks, each of which has some of the groups. */
+/** Writes a plan that divides the groups into chunks. */
 async function writeChunkPlan(file: string, plan: string, options: FitCommandOptions): Promise<void> {
   const { group, delimiter, decimal, comment, dropInvalid } = options
   checkPlanOptions(options, UNPLANNED_OPTIONS)
-  if (group === undefined) throw new OptionError('--plan', '--group too, as chunks are of groups', plan)
-  if (file === '-') throw new OptionError('--plan', 'a file, which workers read again', 'standard input')
+  if (group === undefined)
+    throw new OptionError('--plan', '--group as well (a plan divides the groups into chunks)', plan)
+  if (file === '-') throw new OptionError('--plan', 'a file that workers can read again', 'standard input')
   await checkElsewhere('--plan', plan, file)
   const made = await planFits(file, readRequest(options), {
     ...readSizing(options),
@@ -328,7 +347,7 @@ async function writeChunkPlan(file: string, plan: string, options: FitCommandOpt
   await writePlan(plan, made, 'groups')
 }
 
-/** What is asked of fits, and nothing of how it is shown. */
+/** The options that determine the fits, without the options of their presentation. */
 function readRequest(options: FitCommandOptions): FitsRequest {
   const { model, x, start, min, max, fixed, expr, positive, y, sigma, weights, absoluteSigma } = options
   const { loss, lossScale, compare, derive, profile, multiStart, tolerance, maxIterations } = options
@@ -350,7 +369,7 @@ function readRequest(options: FitCommandOptions): FitsRequest {
   }
 }
 
-/** All fits at once; after Ctrl-C those that were done have a reason. */
+/** Runs all fits as one batch. After Ctrl-C only the fits that were done have a reason. */
 async function fitTable(
   source: FitColumns,
   model: ModelInput,
@@ -370,11 +389,11 @@ async function fitTable(
     await execute(fits.choice, fits.calls(), stop.signal, () => fits.release())
     return true
   })
-  // An engine may be at work still: its memory is left alone.
+  // After Ctrl-C an engine may still be running, so its memory must not be released.
   return isDone ? fits.result() : new FitManyResult(fits.done())
 }
 
-/** The fits of the other model, beside those that were found. */
+/** Fits the `--compare` model and compares it with the given fits; undefined if Ctrl-C stopped it. */
 async function fitsBeside(
   source: FitColumns,
   found: FitManyResult,
@@ -385,17 +404,17 @@ async function fitsBeside(
   const others = await fitTable(source, other, x, withoutDerived(options), options)
   const beside = compareModels(found, others, [model.text, other.text])
   if (beside !== undefined) return beside
-  say('stopped before --compare was done: it is left out')
+  say('stopped during --compare: the comparison was skipped')
   process.exitCode = STOPPED
   return undefined
 }
 
-/** Columns whose labels parameters are shared by, each once. */
+/** The distinct columns whose labels share parameters. */
 function columnsOfSubsets({ shared }: FitCommandOptions): string[] {
   return [...new Set(Object.values(shared?.sharedBy ?? {}))]
 }
 
-/** One fit of all groups, with parameters that they share; after Ctrl-C nothing is known of it. */
+/** Runs one fit of all groups with shared parameters. After Ctrl-C there is no result. */
 async function fitTogether(
   table: Table,
   model: ModelInput,
@@ -409,7 +428,7 @@ async function fitTogether(
     ...options,
     signal: stop.signal,
   })
-  // Whatever the file calls them, as y.
+  // The columns are renamed, so that their names in the file cannot collide with other data.
   const columns = columnsOfSubsets(options)
   const nameOf = (column: string) => `${settings.y}_by${columns.indexOf(column)}`
   const labels = columns.map((column, k) => [nameOf(column), table.labels[k]] as const)
@@ -445,7 +464,7 @@ async function fitTogether(
   process.exitCode ??= NOT_CONVERGED
 }
 
-/** Those of what is shared, and of each group's own parameters, while all others follow. */
+/** Profiles of the shared parameters and of each group's local parameters. */
 async function computeProfiles(found: SharedFit, signal: AbortSignal): Promise<SharedProfiles> {
   const shared: SharedProfiles['shared'] = new Map()
   for (const name of found.shared) shared.set(name, await profile(found, name, { signal }))
@@ -464,20 +483,20 @@ async function computeProfiles(found: SharedFit, signal: AbortSignal): Promise<S
   return { shared, local }
 }
 
-/** @throws OptionError where others do not go with --shared */
+/** @throws OptionError if an option cannot be combined with --shared */
 function checkShared(options: FitCommandOptions): void {
   const { group, correlations, compare, covariance } = options
   if (group === undefined)
-    throw new OptionError('--shared', '--group too, which says what shares them', 'none')
+    throw new OptionError('--shared', '--group as well (its groups share the parameters)', 'none')
   const others = { correlations, compare, covariance }
   for (const [name, value] of Object.entries(others)) {
-    if (value !== undefined) throw new OptionError(`--${toKebabCase(name)}`, 'none beside --shared', value)
+    if (value !== undefined) throw new OptionError(`--${toKebabCase(name)}`, 'no value with --shared', value)
   }
 }
 
-/** What work comes to, unless Ctrl-C stops it. */
+/** Runs the work and returns its result, or undefined if Ctrl-C stops it. */
 async function untilStopped<T>(stop: AbortController, work: () => Promise<T>): Promise<T | undefined> {
-  // Only once: whoever presses it again has it end at once.
+  // Only the first Ctrl-C is handled: a second one ends the process at once.
   const end = () => stop.abort()
   process.once('SIGINT', end)
   try {
@@ -491,7 +510,7 @@ async function untilStopped<T>(stop: AbortController, work: () => Promise<T>): P
   }
 }
 
-/** What draws fits into a file; what keeps it from that is found out as early as it can be. */
+/** Prepares drawing fits into a file. Obstacles are reported before any fit runs. */
 async function drawing(
   output: string,
   model: ModelInput,
@@ -502,7 +521,7 @@ async function drawing(
   if (column === undefined || others.length > 0) {
     throw new OptionError(
       '--plot',
-      'one column --x to draw over',
+      'exactly one --x column (the horizontal axis)',
       column === undefined ? 0 : others.length + 1,
     )
   }
@@ -511,7 +530,7 @@ async function drawing(
   return {
     check({ groups, columns }: Table): void {
       if (groups.length > MAX_FITS) {
-        throw new OptionError('--plot', `at most ${MAX_FITS} groups in a picture`, groups.length)
+        throw new OptionError('--plot', `at most ${MAX_FITS} groups in a plot`, groups.length)
       }
       for (const [is, option, lists] of [
         [logX, '--log-x', columns[0]],
@@ -523,10 +542,10 @@ async function drawing(
         )
         if (is !== true || below === 0) continue
         if (lists.every((list) => list.every((x) => x <= 0))) {
-          throw new OptionError(option, 'some number above 0 to be drawn', 'none')
+          throw new OptionError(option, 'at least one positive value to draw', 'none')
         }
         say(
-          `${option}: ${formatCount(below)} ${below === 1 ? 'number is' : 'numbers are'} not above 0, and not drawn`,
+          `${option}: ${formatCount(below)} ${below === 1 ? 'value is' : 'values are'} not positive and cannot be drawn`,
         )
       }
     },
@@ -557,7 +576,7 @@ function collectColumn(text: string, before: Record<string, string> = {}): Recor
   return { ...before, [name]: column ?? name }
 }
 
-/** A text by the name before the first =, which expressions may have too. */
+/** Adds the text behind the first `=` under the name in front of it; an expression may contain further `=`. */
 function collectText(text: string, before: Record<string, string> = {}): Record<string, string> {
   const [, name, value] = /^\s*([^=\s]+)\s*=(.*)$/s.exec(text) ?? []
   if (name === undefined) throw new InvalidArgumentError('Expected name=expression.')
@@ -565,7 +584,7 @@ function collectText(text: string, before: Record<string, string> = {}): Record<
   return { ...before, [name]: value }
 }
 
-/** Names, of which those with a column behind them are shared by its labels. */
+/** Parses names; a name with `:column` is shared by the labels of that column. */
 function parseSharing(text: string): Sharing {
   const parts = parseNames(text).map((part) => part.split(/:(.*)/s))
   const subsets = parts.filter(([, column]) => column !== undefined)
@@ -590,5 +609,5 @@ function parseScale(text: string): number {
 function parseDelimiter(text: string): string {
   if (text === 'tab' || text === '\\t') return '\t'
   if (/^[^"\r\n]$/u.test(text)) return text
-  throw new InvalidArgumentError('Expected a character, or tab.')
+  throw new InvalidArgumentError('Expected a single character, or tab.')
 }

@@ -1,4 +1,4 @@
-/** What `fit --plan` and `sweep --plan` have in common. */
+/** Options and output that `fit --plan` and `sweep --plan` share. */
 
 import { availableParallelism } from 'node:os'
 import { relative, resolve } from 'node:path'
@@ -19,26 +19,26 @@ export interface PlanOptions {
   readonly chunkSize?: number
 }
 
-/** @param items what a chunk has several of */
+/** @param items plural name of a chunk's items, such as `groups` */
 export function addPlanOptions(command: Command, items: string): Command {
   return command
     .option(
       '--plan <file>',
-      'write a plan of chunks into this file instead, for antigrad run on many machines',
+      'write a plan of chunks to this file instead of computing; antigrad run computes it on many machines',
     )
     .option('--chunk-seconds <number>', 'seconds of work per chunk on one core', makeParser(positive()), 5)
     .option(
       '--chunk-size <count>',
-      `number of ${items} per chunk, instead`,
+      `number of ${items} per chunk, instead of --chunk-seconds`,
       makeParser(integerBetween(1, 1e9)),
     )
 }
 
-/** @throws OptionError where one of these options is given too: a plan's results are lines of JSON */
+/** @throws OptionError if one of these options is given: the results of a plan are always lines of JSON */
 export function checkPlanOptions(options: object, others: readonly string[]): void {
   for (const name of others) {
     const value = (options as Readonly<Record<string, unknown>>)[name]
-    if (value !== undefined) throw new OptionError(`--${toKebabCase(name)}`, 'none beside --plan', value)
+    if (value !== undefined) throw new OptionError(`--${toKebabCase(name)}`, 'no value with --plan', value)
   }
 }
 
@@ -47,12 +47,12 @@ export function readSizing({ chunkSeconds, chunkSize }: PlanOptions): PlanSweepO
   return { chunkSeconds, chunkSize, onProgress }
 }
 
-/** How a plan names a file: from its own folder on. */
+/** The file's path as a plan stores it: relative to the folder of the plan. */
 export function planTitle(plan: string, file: string): string {
   return isUrl(file) ? file : relative(resolve(plan, '..'), resolve(file))
 }
 
-/** Writes the plan, and says what it comes to. */
+/** Writes the plan and prints its number of chunks, bytes of data and estimated time. */
 export async function writePlan(
   file: string,
   { plan, items, seconds }: PlannedWork,
@@ -68,7 +68,7 @@ export async function writePlan(
     ...(seconds === undefined
       ? []
       : [
-          `about ${formatDuration(seconds)} on one core, ${formatDuration(seconds / cores)} on the ${cores} here`,
+          `about ${formatDuration(seconds)} on one core, ${formatDuration(seconds / cores)} on the ${cores} cores of this machine`,
         ]),
   ]
   await print(`${parts.join(', ')}\n`)

@@ -12,13 +12,13 @@ import { MISUSE, print, showProgress } from '../terminal.js'
 import { addRunOptions, parsePoint, runOptions, runSettings } from './runs.js'
 import { checkGiven, choice, makeParser, parseFile } from './shared.js'
 
-/** Rules to be drawn unless others are asked for. */
+/** Rules that are drawn by default. */
 const PLOTTED_RULES = ['gradient-descent', 'momentum', 'adagrad', 'rmsprop', 'adam', 'radam']
 
-/** The name of standard output. */
+/** The file name that means standard output. */
 const STDOUT = '-'
 
-/** Updates at most in a picture of schedules. */
+/** Maximum number of updates in a plot of schedules. */
 const MAX_UPDATES = 1_000_000
 
 function addSchedule(text: string, before: readonly NamedSchedule[] = []): NamedSchedule[] {
@@ -32,38 +32,39 @@ function addSchedule(text: string, before: readonly NamedSchedule[] = []): Named
 export function configurePlot(command: Command): void {
   command
     .description(
-      "Each rule minimizes a function of two variables; the picture has the function's contours at " +
-        'logarithmic levels and its surface, with the paths on both. PNG needs the package @resvg/resvg-js.',
+      'Draws the paths on which rules minimize a function of two variables, both on its contours (at ' +
+        'logarithmic levels) and on its surface. PNG needs the package @resvg/resvg-js.',
     )
     .option(
       '-o, --output <file>',
-      'the plot: a name that ends in .svg or .png, or - for SVG on standard output',
+      'output file: a name that ends in .svg or .png, or - for SVG on standard output',
       (text) => (text === STDOUT ? text : parseFile(text)),
     )
     .addOption(
-      choice('--function <name>', 'what to minimize', Object.keys(objectives).map(toKebabCase)).default(
+      choice('--function <name>', 'function to minimize', Object.keys(objectives).map(toKebabCase)).default(
         'rosenbrock',
       ),
     )
-    .option('--condition <number>', "of the bowl's curvatures (default: 100)", parseValue)
-    .option('--start <x,y>', 'where to start (default: a point that suits the function)', parsePoint)
-    .addOption(choice('--rule <name...>', 'these rules', entrantNames).default(PLOTTED_RULES))
+    .option('--condition <number>', "ratio of the bowl's curvatures (default: 100)", parseValue)
+    .option('--start <x,y>', 'starting point (default: a point that suits the function)', parsePoint)
+    .addOption(choice('--rule <name...>', 'rules to draw', entrantNames).default(PLOTTED_RULES))
     .addOption(
-      new Option('--schedule <text...>', 'draw these schedules instead, as a program or JSON has them')
+      new Option('--schedule <text...>', 'draw these schedules instead, written as in code or as JSON')
         .argParser(addSchedule)
         .conflicts(['function', 'condition', 'start', 'rule', ...runOptions, ...ruleOptions.keys()]),
     )
     .option(
       '--updates <number>',
-      'of schedules (default: until they stay, else 1000)',
+      'number of updates of schedules (default: until they are constant, else 1000)',
       makeParser(integerBetween(2, MAX_UPDATES)),
     )
   addRunOptions(command)
   command.addHelpText(
     'after',
     `
-Stars are minima, the ring is the start; dots are after 1, 10, 100, … updates. Paths that lie on each other
-have different widths. The rules' own options are those of \`antigrad race\`, which suit Rosenbrock's function.
+Stars mark minima, a ring marks the starting point, and dots mark the points after 1, 10, 100, … updates.
+Paths that coincide have different widths. The default options of the rules are those of \`antigrad race\`,
+which suit Rosenbrock's function.
 
   antigrad plot --rule adam adagrad --function himmelblau --start 0,-4 -o himmelblau.svg
   antigrad plot --schedule 'warmup(cosine(1e-3, { steps: 1000 }), { steps: 100 })' -o rate.svg
@@ -112,6 +113,6 @@ async function drawing(
   await write(drawSchedules(schedules, updates ?? Math.min(MAX_UPDATES, last)))
 }
 
-/** Writes SVG to a file, or to standard output. */
+/** Makes a function that writes SVG to a file or to standard output. */
 const makeWriter = async (output: string): Promise<(svg: string) => unknown> =>
   output === STDOUT ? print : await writer(output)

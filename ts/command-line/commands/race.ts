@@ -14,15 +14,15 @@ import { choice, parseFile } from './shared.js'
 export function configureRace(command: Command): void {
   command
     .description(
-      'Each rule minimizes (1 − x)² + 100·(y − x²)² on each engine that is available, or on the one in the ' +
-        'environment variable ANTIGRAD_ENGINE, until no parameter changes by as much as the tolerance. ' +
-        'The parameters of all engines are compared, bit by bit, after every update.',
+      'Minimizes (1 − x)² + 100·(y − x²)² with each rule on each available engine, or on the engine in the ' +
+        'environment variable ANTIGRAD_ENGINE, until every parameter changes by less than the tolerance. ' +
+        'Compares the parameters of all engines bit by bit after every update.',
     )
-    .option('--start <x,y>', 'where to start', parsePoint, [-1.5, 2])
-    .addOption(choice('--rule <name...>', 'only these rules', entrantNames))
-    .addOption(choice('--engine <name...>', 'only these engines', engineNames))
-    .option('--json', 'print JSON and nothing else')
-    .option('--plot <file>', 'draw the paths too, into this .svg or .png', parseFile)
+    .option('--start <x,y>', 'starting point', parsePoint, [-1.5, 2])
+    .addOption(choice('--rule <name...>', 'rules to run (default: all)', entrantNames))
+    .addOption(choice('--engine <name...>', 'engines to run on (default: all)', engineNames))
+    .option('--json', 'print only JSON')
+    .option('--plot <file>', 'also draw the paths into this .svg or .png file', parseFile)
   addRunOptions(command)
   command.addHelpText(
     'after',
@@ -69,7 +69,7 @@ Exit status: ${DISAGREEMENT} if engines disagree, ${MISUSE} if the command line 
   })
 }
 
-/** The engines that were asked for, or all that are available. */
+/** The requested engines, or all available ones by default. */
 function chooseEngines(
   asked: readonly EngineName[] | undefined,
   report: Readonly<Record<EngineName, EngineReport>>,

@@ -10,10 +10,10 @@ const names = Object.keys(definitions)
 export function configureRules(command: Command): void {
   command
     .description(
-      'Lists all rules with their options and defaults, or says what the options of some rules are.',
+      'Lists all update rules with their options and defaults, or describes the options of the given rules.',
     )
-    .addArgument(new Argument('[rule...]', 'such as adamw').argParser(parseRule))
-    .option('--json', 'print JSON and nothing else')
+    .addArgument(new Argument('[rule...]', 'rules to describe, such as adamw').argParser(parseRule))
+    .option('--json', 'print only JSON')
     .addHelpText(
       'after',
       `
@@ -21,7 +21,7 @@ export function configureRules(command: Command): void {
   antigrad rules adamw lion
   antigrad rules --json | jq .adam.lr
 
-Exit status: ${MISUSE} if there is no such rule.`,
+Exit status: ${MISUSE} if a rule does not exist.`,
     )
     .action(async (given: readonly string[], { json }: { readonly json?: boolean }) => {
       const chosen = given.length === 0 ? names : given
@@ -42,7 +42,7 @@ function parseRule(name: string, previous: readonly string[] = []): readonly str
 
 const listOptions = (name: string) => Object.entries(definitions[name as keyof typeof definitions].options)
 
-/** What it has to be is said where the comment on it does not. */
+/** The JSON description of a rule's options; `expected` holds the valid values. */
 const described = (name: string) =>
   Object.fromEntries(
     listOptions(name).map(([option, { default: value, expected, schedulable }]) => [
@@ -53,7 +53,7 @@ const described = (name: string) =>
 
 const wordsOn = (name: string, option: string) => (documentation[name]?.[option] ?? '').replaceAll('`', '')
 
-/** A rule that is another one's default by its name alone: it has a table of its own. */
+/** A default value as text. A rule as a default appears by name alone, because it has its own table. */
 function shown(value: unknown): string {
   if (value === undefined) return ''
   const { name } = Object(value) as { name?: unknown }

@@ -39,7 +39,7 @@ import { MISUSE, print, STOPPED, say, showProgress } from '../terminal.js'
 import { hand } from '../worker-url.js'
 import { choice, makeParser } from './shared.js'
 
-/** A chunk was set aside, or has results that differ. */
+/** Exit status if a chunk failed or has conflicting results. */
 const TROUBLE = 1
 
 interface RunCommandOptions {
@@ -57,34 +57,42 @@ interface RunCommandOptions {
 export function configureRun(command: Command): void {
   command
     .description(
-      'Computes chunks of a plan, as fit --plan and sweep --plan write them, and puts results into a store. It may be ended ' +
-        'at any moment and started again, on any number of machines at once: what is in the store is done.',
+      'Computes the chunks of a plan, which fit --plan or sweep --plan wrote, and stores their results. It can be stopped ' +
+        'at any moment and started again, and it can run on many machines at once: chunks in the store are done.',
     )
-    .argument('<plan>', 'a file')
+    .argument('<plan>', 'plan file')
     .requiredOption(
       '--store <place>',
-      'where results lie: a folder, made if it does not exist, or s3://bucket/prefix',
+      'result store: a folder, which is created if it does not exist, or s3://bucket/prefix',
     )
-    .option('--shard <k/n>', 'only chunks whose number has the remainder k by n, as in 0/1000', readShard)
+    .option(
+      '--shard <k/n>',
+      'compute only chunks whose index has remainder k modulo n, such as 0/1000',
+      readShard,
+    )
     .addOption(
       new Option(
         '--queue <url>',
-        'beside others by a queue of BullMQ, at a Redis, as redis://host:6379; or env:NAME, where an environment variable has it',
+        'share the chunks with other workers through a BullMQ queue on a Redis server, such as redis://host:6379; env:NAME reads the URL from an environment variable',
       ).conflicts(['shard', 'retryFailed']),
     )
     .option(
       '--workers <count>',
-      'processes at once (default: as many as cores)',
+      'number of worker processes (default: number of cores)',
       makeParser(integerBetween(1, 1024)),
     )
-    .option('--threads <count>', 'of each of them (default: 1)', makeParser(integerBetween(1, 256)))
-    .addOption(choice('--engine <name>', 'on this engine', engineNames))
+    .option(
+      '--threads <count>',
+      'number of threads per worker (default: 1)',
+      makeParser(integerBetween(1, 256)),
+    )
+    .addOption(choice('--engine <name>', 'engine to run on', engineNames))
     .option(
       '--data <file>',
-      'where the data are, if not where the plan says: a path, or an address that gives ranges',
+      'location of the data, if not the one in the plan: a path, or a URL that supports range requests',
     )
     .option('--retry-failed', `retry chunks that failed ${MAX_TRIES} times`)
-    .option('--json', 'print a line of JSON for each chunk')
+    .option('--json', 'print one line of JSON per chunk')
     .addHelpText(
       'after',
       `
@@ -92,8 +100,8 @@ export function configureRun(command: Command): void {
   antigrad run plan.json --store results/
   antigrad run plan.json --store results/ --shard $SLURM_ARRAY_TASK_ID/1000
 
-Exit status: ${TROUBLE} if chunks were set aside or have results that differ, ${MISUSE} if the command line is invalid, or the plan,
-the data or the store will not do, ${STOPPED} after Ctrl-C.`,
+Exit status: ${TROUBLE} if chunks failed or have conflicting results, ${MISUSE} if the command line is invalid, or the plan,
+the data or the store cannot be used, ${STOPPED} after Ctrl-C.`,
     )
     .action(run)
 }
@@ -106,7 +114,7 @@ function readShard(text: string): Shard {
   }
 }
 
-/** @throws AntigradError where the file cannot be read; as `readPlan` does */
+/** @throws AntigradError if the file cannot be read, or if it is not a valid plan (see `readPlan`) */
 export async function readPlanFile(file: string): Promise<{ readonly plan: Plan; readonly text: string }> {
   const text = await readFile(file)
     .then(decodeUtf8)
@@ -123,7 +131,7 @@ async function run(file: string, options: RunCommandOptions): Promise<void> {
   const data = locateData(file, plan, options.data)
   const beginning = { plan: text, options: { store, ...means, ...(data !== undefined && { data }) } }
   const pool = new ProcessPool(hand, beginning, Math.min(workers, shardIndices(plan, shard).length))
-  // Beside what follows, which finds what is wrong with any of it.
+  // The processes start while the plan, the data and the store are being checked.
   if (queue === undefined) pool.start()
   try {
     await compute(plan, beginning, pool, options)
@@ -132,20 +140,20 @@ async function run(file: string, options: RunCommandOptions): Promise<void> {
   }
 }
 
-/** The chunks that a run is asked for, as it finds them in the store. */
+/** The chunks of a run, and their status in the store when the run starts. */
 interface RunScope {
   readonly store: Store
   readonly plan: Plan
-  /** How many there are. */
+  /** Number of chunks of the run. */
   readonly total: number
-  /** How many are in the store. */
+  /** Number of chunks in the store. */
   readonly completed: number
   readonly missing: readonly number[]
 }
 
-/** Says how far a run is, and counts what becomes of its chunks. */
+/** Reports the progress of a run and counts the outcomes of its chunks. */
 class RunReport {
-  /** Chunks that were set aside. */
+  /** Indices of the chunks that failed. */
   aside: readonly number[]
   conflicts: number
   done = 0
@@ -164,14 +172,14 @@ class RunReport {
     this.done++
     if (outcome === 'conflict') {
       this.conflicts++
-      say(`chunk ${index} has results that differ: both are kept, and merge says whose they are`)
+      say(`chunk ${index} has conflicting results: the store keeps both, and merge names their workers`)
     }
     this.#tell(index, outcome)
   }
 
   readonly onFailed = (index: number, message: string): void => {
     this.aside = [...this.aside, index]
-    say(`chunk ${index} is set aside after ${MAX_TRIES} tries: ${message}`)
+    say(`chunk ${index} failed after ${MAX_TRIES} tries: ${message}`)
     this.#tell(index, 'set aside')
   }
 
@@ -218,7 +226,7 @@ async function compute(
   }
   const report = new RunReport(scope, retryFailed ? [] : failed, before.conflicts.length, json ?? false)
   const stop = new AbortController()
-  // Only once: whoever presses it again has it end at once.
+  // Only the first Ctrl-C is handled: a second one ends the process at once.
   const end = () => stop.abort()
   process.once('SIGINT', end)
   let whole: number | undefined
@@ -234,17 +242,17 @@ async function compute(
   whole ??= scope.completed + report.done
   const progress = `${formatCount(whole)} of ${formatCount(scope.total)} chunks`
   if (stop.signal.aborted) {
-    say(`stopped after ${progress}; it goes on with: ${commandLine()}`)
+    say(`stopped after ${progress}; resume with: ${commandLine()}`)
     process.exitCode = STOPPED
     return
   }
   if (!json) await print(`${progress} are done\n`)
   const { aside, conflicts } = report
-  if (aside.length > 0) say(`${formatCount(aside.length)} were set aside; --retry-failed tries them again`)
+  if (aside.length > 0) say(`failed chunks: ${formatCount(aside.length)}; --retry-failed retries them`)
   if (aside.length > 0 || conflicts > 0) process.exitCode = TROUBLE
 }
 
-/** Computes chunks by itself. */
+/** Computes the missing chunks without a queue. */
 async function computeMissing(
   { store, plan, missing }: RunScope,
   pool: ProcessPool,
@@ -263,7 +271,7 @@ async function computeMissing(
   })
 }
 
-/** Computes chunks beside others; how many are done then, also by them. */
+/** Computes chunks from a queue that other workers share. Returns the number of completed chunks of all workers. */
 async function computeQueued(
   queue: QueueRunner,
   { plan, options }: WorkerInit,
@@ -277,7 +285,7 @@ async function computeQueued(
     signal,
     onStored: report.onStored,
     onFailed: report.onFailed,
-    onStalled: (index) => say(`chunk ${index} has lost its worker: another one computes it`),
+    onStalled: (index) => say(`chunk ${index} lost its worker: another worker computes it`),
   })
   report.aside = found.failed.map(({ index }) => index)
   report.conflicts = found.conflicts.length
@@ -286,10 +294,11 @@ async function computeQueued(
 
 type QueueRunner = (plan: string, options: Omit<QueueOptions, 'url'>) => Promise<PlanStatus>
 
-/** Runs chunks beside others, by the queue at an address. */
+/** Prepares computing chunks from the queue at a URL. */
 async function openQueue(given: string): Promise<QueueRunner> {
   const url = given.startsWith('env:') ? process.env[given.slice(4)] : given
-  if (!url) throw new OptionError('--queue', 'an address, or env:NAME of a variable that has it', given)
+  if (!url)
+    throw new OptionError('--queue', 'a URL, or env:NAME with the URL in an environment variable', given)
   checkAddress('--queue', url)
   const { runQueued } = await import('../../bullmq/index.js').catch((thrown) => {
     const [why] = getMessage(thrown).split('\n')
@@ -298,21 +307,21 @@ async function openQueue(given: string): Promise<QueueRunner> {
   return (plan, options) => runQueued(plan, { ...options, url })
 }
 
-/** Where the data are: a plan names them from its own folder on. */
+/** The location of the data. A plan stores it relative to its own folder. */
 function locateData(file: string, { data }: Plan, given: string | undefined): string | undefined {
   if (given !== undefined && data === undefined)
-    throw new OptionError('--data', 'none, as the plan has none', displayName(given))
+    throw new OptionError('--data', 'no value (the plan has no data)', displayName(given))
   if (given !== undefined || data === undefined) return given
   return isUrl(data.file) ? data.file : resolve(file, '..', data.file)
 }
 
-/** This command, for a shell; its addresses without credentials. */
+/** This command as shell input, with the credentials of its URLs removed. */
 function commandLine(): string {
   const quoted = (word: string) =>
     /^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
   const words = process.argv.slice(2)
   const printed = words.map((word) => word.replace(/[a-z][a-z\d+.-]*:\/\/.*$/is, withoutCredentials))
   const isWhole = words.every((word, k) => word === printed[k])
-  const note = isWhole ? '' : ' (its addresses without credentials)'
+  const note = isWhole ? '' : ' (without the credentials of its URLs)'
   return ['antigrad', ...printed].map(quoted).join(' ') + note
 }

@@ -1,4 +1,4 @@
-/** What `race` and `plot` have in common: options of the runs. */
+/** Options of runs, which `race` and `plot` share. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { toKebabCase } from '../../core/text.js'
@@ -6,18 +6,25 @@ import { parseValue } from '../../jobs/values.js'
 import { entrantNames, type RaceRunSettings, ruleOptions } from '../race.js'
 import { describeOption, parseMaxIterations, parseTolerance } from './shared.js'
 
-/** Those that say how a rule runs, beside its own. */
+/** Names of the run options that do not belong to a rule. */
 export const runOptions = ['dtype', 'tolerance', 'maxIterations'] as const
 
-/** What `race` and `plot` have in common. */
+/** Adds the options that `race` and `plot` share. */
 export function addRunOptions(command: Command): void {
   command
     .addOption(
-      new Option('--dtype <dtype>', 'of the parameters').choices(['float64', 'float32']).default('float64'),
+      new Option('--dtype <dtype>', 'dtype of the parameters')
+        .choices(['float64', 'float32'])
+        .default('float64'),
     )
-    .option('--tolerance <number>', 'the change that is small enough to stop', parseTolerance, 1e-9)
-    .option('--max-iterations <number>', 'updates at most', parseMaxIterations, 50_000)
-    .optionsGroup('Options of rules (all chosen rules must have them):')
+    .option(
+      '--tolerance <number>',
+      'a run stops when every parameter changes by less than this',
+      parseTolerance,
+      1e-9,
+    )
+    .option('--max-iterations <number>', 'maximum number of updates', parseMaxIterations, 50_000)
+    .optionsGroup('Options of rules (every chosen rule must have them):')
   for (const [name, rules] of ruleOptions) {
     const isSwitch = [...rules.values()].every(({ accepts }) => accepts(true))
     const option = new Option(
@@ -30,7 +37,7 @@ export function addRunOptions(command: Command): void {
 
 type RunSettings = Omit<RaceRunSettings, 'engines' | 'start'>
 
-/** The settings that `race` and `plot` have in common. */
+/** The settings that `race` and `plot` share. */
 export function runSettings({ rule, dtype, tolerance, maxIterations, ...others }: Record<string, unknown>) {
   const overrides = Object.fromEntries(Object.entries(others).filter(([name]) => ruleOptions.has(name)))
   return { rules: rule ?? entrantNames, overrides, dtype, tolerance, maxIterations } as RunSettings

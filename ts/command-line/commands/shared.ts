@@ -8,7 +8,7 @@ import { integerBetween, type Option as Kind, nonNegative } from '../../options/
 import { documentation } from '../../rules/documentation.js'
 import { obstacle } from '../plot/file.js'
 
-/** An option that is one of some names, or several; where a name is misspelled, the closest one is named. */
+/** An option whose values are names from a list. The error for a misspelled name suggests the closest one. */
 export function choice(flags: string, description: string, names: readonly string[]): Option {
   const option = new Option(flags, description).choices(names)
   const { parseArg } = option
@@ -19,12 +19,12 @@ export function choice(flags: string, description: string, names: readonly strin
   })
 }
 
-/** Refuses a call without an option. (Commander would before it names one that is misspelled.) */
+/** Fails without a required option. (Commander's own check would hide its message about a misspelled option.) */
 export function checkGiven(command: Command, flags: string, value: unknown): void {
   if (value === undefined) command.error(`error: required option '${flags}' not specified`)
 }
 
-/** What the option is in each rule; those in which it is the same are named together. */
+/** Describes the option per rule; rules with the same description are listed together. */
 export function describeOption(name: string, rules: readonly string[]): string {
   const byText = new Map<string, string[]>()
   for (const rule of rules) {
@@ -40,7 +40,7 @@ export function parseFile(text: string): string {
   throw new InvalidArgumentError(problem)
 }
 
-/** A parser of a kind of values, which refuses others in the words that the library has for it. */
+/** Makes a parser of a kind of values, whose error message is the library's own. */
 export function makeParser<T>({ accepts, expected }: Kind<T>): (text: string) => T {
   return (text) => {
     const value = parseValue(text)

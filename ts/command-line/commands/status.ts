@@ -16,10 +16,10 @@ import { MISUSE, print, say } from '../terminal.js'
 import { readPlanFile } from './run.js'
 import { makeParser } from './shared.js'
 
-/** Not all results are there, or some differ. */
+/** Exit status if results are missing or conflicting. */
 const INCOMPLETE = 1
 
-/** Seconds of which a rate is told. */
+/** Length of the time window of the printed rate, in seconds. */
 const WINDOW = 600
 
 interface StatusCommandOptions {
@@ -32,18 +32,15 @@ interface StatusCommandOptions {
 export function configureStatus(command: Command): void {
   command
     .description(
-      'Reads all results of a plan that are in a store, by whomever they were made, and says how many chunks are done, damaged, ' +
-        'in dispute or set aside, and how fast more come.',
+      'Reads all results of a plan in a store, from all workers, and shows how many chunks are done, corrupted, ' +
+        'conflicting or failed, and how fast new results arrive.',
     )
-    .argument('<plan>', 'a file')
-    .requiredOption('--store <place>', 'where results lie: a folder, or s3://bucket/prefix')
-    .option(
-      '--missing',
-      'print the numbers of what is not done, as --array=3,17-20 for sbatch, and nothing else',
-    )
+    .argument('<plan>', 'plan file')
+    .requiredOption('--store <place>', 'result store: a folder, or s3://bucket/prefix')
+    .option('--missing', 'print only the indices of missing chunks, as --array=3,17-20 for sbatch')
     .option(
       '--shards <n>',
-      'with --missing: the numbers of shards of --shard k/n',
+      'with --missing: print the indices k of the shards (--shard k/n) with missing chunks',
       makeParser(integerAtLeast(1)),
     )
     .option('--json', 'print JSON')
@@ -73,7 +70,7 @@ async function run(file: string, { store, missing, shards, json }: StatusCommand
   )
 }
 
-/** Results a second, of the last ten minutes in which some came. */
+/** Results per second, over the ten minutes before the latest result. */
 function computeRate(times: readonly number[]): number {
   const last = times[times.length - 1] ?? 0
   const recent = times.filter((time) => time >= last - WINDOW * 1000)
@@ -90,11 +87,11 @@ function describe({ total, completed, missing, corrupted, conflicts, failed, tim
   return [
     `${formatCount(completed.length)} of ${formatCount(total)} chunks are done${speed}`,
     ...(missing.length > 0 ? [`missing: ${formatRanges(missing)}`] : []),
-    ...(corrupted.length > 0 ? [`of them damaged: ${formatRanges(corrupted)}`] : []),
-    ...failed.map(({ index, message }) => `chunk ${index} was set aside: ${message}`),
+    ...(corrupted.length > 0 ? [`corrupted (included in missing): ${formatRanges(corrupted)}`] : []),
+    ...failed.map(({ index, message }) => `chunk ${index} failed: ${message}`),
     ...conflicts.map(
       ({ index, producedBy }) =>
-        `chunk ${index} has results that differ, by ${producedBy.map(describeProvenance).join(' and by ')}`,
+        `chunk ${index} has conflicting results, by ${producedBy.map(describeProvenance).join(' and by ')}`,
     ),
   ].join('\n')
 }
@@ -102,15 +99,15 @@ function describe({ total, completed, missing, corrupted, conflicts, failed, tim
 export function configureMerge(command: Command): void {
   command
     .description(
-      'Writes the results of a plan one behind the other: the lines of JSON that fit --json or sweep --json would have printed, ' +
-        'byte for byte. Where a result is missing, damaged or in dispute, it says which one, and writes nothing.',
+      'Writes all results of a plan in order: the lines of JSON that fit --json or sweep --json would print, byte for ' +
+        'byte. If a result is missing, corrupted or conflicting, it names the chunk and writes nothing.',
     )
-    .argument('<plan>', 'a file')
-    .requiredOption('--store <place>', 'where results lie: a folder, or s3://bucket/prefix')
-    .option('-o, --output <file>', 'into this file; to the standard output by default')
+    .argument('<plan>', 'plan file')
+    .requiredOption('--store <place>', 'result store: a folder, or s3://bucket/prefix')
+    .option('-o, --output <file>', 'output file (default: standard output)')
     .addHelpText(
       'after',
-      `\nExit status: ${INCOMPLETE} unless all results are there, ${MISUSE} if the command line is invalid.`,
+      `\nExit status: ${INCOMPLETE} if results are missing or conflicting, ${MISUSE} if the command line is invalid.`,
     )
     .action(async (file: string, { store, output }: { readonly store: string; readonly output?: string }) => {
       const { text } = await readPlanFile(file)

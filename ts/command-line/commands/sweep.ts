@@ -49,56 +49,67 @@ type OptionLists = Readonly<Record<string, readonly unknown[]>>
 export function configureSweep(command: Command): void {
   command
     .description(
-      'Minimizes a function with every set of options from every start. An option of the rule may be a list of ' +
-        'values and ranges: 0.9,0.99 or 0..1:lin:11 or 1e-4..1:log:100, both ends included. The result is a ' +
-        'line a set: how many runs converged, stalled, reached the limit of updates and diverged, the best and the ' +
-        'median value, the median ' +
-        'number of updates of those that converged.',
+      'Minimizes a function with every combination of option values (a set) from every starting point. An option ' +
+        'of the rule takes a list of values and ranges: 0.9,0.99 or 0..1:lin:11 or 1e-4..1:log:100, both ends ' +
+        'included. The result is one line per set: how many runs converged, stalled, reached the limit of updates ' +
+        'and diverged, the best and the median value, and the ' +
+        'median number of updates of the converged runs.',
     )
     .addOption(
-      choice('--function <name>', 'what to minimize', Object.keys(objectives).map(toKebabCase)).conflicts(
+      choice('--function <name>', 'function to minimize', Object.keys(objectives).map(toKebabCase)).conflicts(
         'expression',
       ),
     )
-    .option('--expression <text>', "what to minimize, as in '(1 - x)^2 + 100*(y - x^2)^2'")
-    .option('--condition <number>', "of the bowl's curvatures (default: 100)", parseValue)
+    .option('--expression <text>', "expression to minimize, such as '(1 - x)^2 + 100*(y - x^2)^2'")
+    .option('--condition <number>', "ratio of the bowl's curvatures (default: 100)", parseValue)
     .option(
       '--box <ranges>',
-      'where starts are, as in x=-2:2,y=-1:3 (default: what suits the function)',
+      'ranges of the starting points, such as x=-2:2,y=-1:3 (default: ranges that suit the function)',
       parseBox,
     )
-    .addOption(choice('--rule <name>', 'the rule', sweepable.map(toKebabCase)).default('adam'))
+    .addOption(choice('--rule <name>', 'update rule', sweepable.map(toKebabCase)).default('adam'))
     .option(
       '--starts <count>',
-      'how many, for sobol best a power of two; of a grid, on each axis (default: 1024; of a grid 32)',
+      'number of starting points, ideally a power of two for sobol; per axis for grid (default: 1024, grid: 32)',
       makeParser(integerBetween(1, MAX_STARTS)),
     )
-    .addOption(new Option('--sample <kind>', 'how starts are chosen').choices(samples).default('sobol'))
+    .addOption(
+      new Option('--sample <kind>', 'sampling method of the starting points')
+        .choices(samples)
+        .default('sobol'),
+    )
     .option(
       '--seed <number>',
-      'of the starts (default: 0; a Sobol sequence is not moved)',
+      'seed of the starting points (default: 0; without a seed, a Sobol sequence is not shifted)',
       makeParser(integerBetween(0, 0xffff_ffff)),
     )
     .option(
       '--target <value>',
-      "a run that ends there or below has reached it (default: a function's least value + 1e-6)",
+      "a run that ends at or below this value has reached the target (default: the function's minimum + 1e-6)",
       makeParser(finite()),
     )
     .addOption(
-      new Option('--dtype <dtype>', 'of the parameters').choices(['float64', 'float32']).default('float64'),
+      new Option('--dtype <dtype>', 'dtype of the parameters')
+        .choices(['float64', 'float32'])
+        .default('float64'),
     )
-    .option('--tolerance <number>', 'the change that is small enough to stop', parseTolerance, 1e-9)
-    .option('--max-iterations <number>', 'updates at most', parseMaxIterations, 10_000)
-    .option('--clip <limit>', 'clips each element of gradients', makeParser(finite()))
-    .addOption(choice('--engine <name>', 'on this engine', engineNames))
-    .option('--threads <number>', 'on so many threads', makeParser(integerBetween(1, 256)))
-    .option('--json', 'print JSON, a line a set, as sets end')
-    .option('-o, --output <file>', 'draw the result too, into this .svg or .png', parseFile)
+    .option(
+      '--tolerance <number>',
+      'a run stops when every parameter changes by less than this',
+      parseTolerance,
+      1e-9,
+    )
+    .option('--max-iterations <number>', 'maximum number of updates', parseMaxIterations, 10_000)
+    .option('--clip <limit>', 'limit to which each gradient element is clipped', makeParser(finite()))
+    .addOption(choice('--engine <name>', 'engine to run on', engineNames))
+    .option('--threads <number>', 'number of threads', makeParser(integerBetween(1, 256)))
+    .option('--json', 'print JSON, one line per set, as soon as the set is done')
+    .option('-o, --output <file>', 'also draw the result into this .svg or .png file', parseFile)
   addPlanOptions(command, 'sets')
-  command.optionsGroup('Options of rules, as lists and ranges:')
+  command.optionsGroup('Options of the rule, as lists and ranges:')
   for (const [name, rules] of ruleOptions) {
     const having = sweepable.filter((rule) => rules.has(rule))
-    // What no run of many can have.
+    // minimizeMany supports none of these three options.
     if (having.length === 0 || ['cautious', 'grams', 'cautiousWeightDecay'].includes(name)) continue
     const option = new Option(`--${toKebabCase(name)} <values>`, describeOption(name, having))
     command.addOption(option.argParser((text) => parseValues(`--${toKebabCase(name)}`, text)))
@@ -109,7 +120,7 @@ export function configureSweep(command: Command): void {
   antigrad sweep --function rosenbrock --rule adam --lr 1e-4..1:log:100 --starts 1024
   antigrad sweep --expression 'x^4 - x^2 + y^2' --box x=-2:2,y=-1:1 --rule momentum --momentum 0.5,0.9 -o sweep.svg
 
-Ctrl-C ends it with the sets that are done, and the runs of the next one as far as they are.
+Ctrl-C ends the sweep and prints the completed sets, and the completed runs of the current set.
 
 Exit status: ${MISUSE} if the command line is invalid or an engine cannot run, ${STOPPED} after Ctrl-C.`,
   )
@@ -134,12 +145,12 @@ async function run(options: SweepCommandOptions): Promise<void> {
 
   const stop = new AbortController()
   let isInterrupted = false
-  // Only once: whoever presses it again has it end at once.
+  // Only the first Ctrl-C is handled: a second one ends the process at once.
   process.once('SIGINT', () => {
     isInterrupted = true
     stop.abort()
   })
-  // Whoever reads has had enough.
+  // The reader of standard output has closed the pipe.
   process.stdout.once('error', () => stop.abort())
   const onProgress = reporter((seconds, progress: SweepProgress) => describeProgress(progress, seconds))
   const results: SetResult[] = []
@@ -157,7 +168,7 @@ async function run(options: SweepCommandOptions): Promise<void> {
   process.exitCode = STOPPED
 }
 
-/** What is asked of it beside the rule. */
+/** The options of the sweep itself, without the options of the rule. */
 function readInput(options: SweepCommandOptions) {
   const { function: name, expression, condition, box, target, starts, sample, seed, dtype } = options
   const { tolerance, maxIterations, clip } = options
@@ -177,21 +188,21 @@ function readInput(options: SweepCommandOptions) {
   }
 }
 
-/** Names of options of which there is more than one value. */
+/** Names of the options with more than one value. */
 function sweptNames(values: OptionLists): string[] {
   return Object.keys(values).filter((name) => values[name].length > 1)
 }
 
-/** What draws the results into a file; what keeps it from that is found out before anything runs. */
+/** Prepares drawing the results into a file. Obstacles are reported before anything runs. */
 async function drawing(output: string, title: string, values: OptionLists) {
   const write = await writer(output)
   const { alongAxis, drawSweep, wrapLines, MAX_LINES } = await import('../plot/sweep.js')
   const along = alongAxis(values)
   if (along === undefined)
-    throw new OptionError('--output', 'an option with several values to draw over', 'none')
+    throw new OptionError('--output', 'an option with several values (for the horizontal axis)', 'none')
   const lines = wrapLines(values, along)
   if (lines > MAX_LINES) {
-    const expected = `at most ${MAX_LINES} sets of options beside --${toKebabCase(along)} in a picture`
+    const expected = `at most ${MAX_LINES} combinations of the options other than --${toKebabCase(along)} in a plot`
     throw new OptionError('--output', expected, lines)
   }
   return (results: readonly SetResult[]) => write(drawSweep(title, results, values, along))
@@ -204,7 +215,7 @@ function whereItStopped(last: SetResult | undefined, sets: number, count: number
   return `stopped after ${done} of ${sets} option sets${rest}`
 }
 
-/** Ranges by parameter, as in x=-2:2,y=-1:3. */
+/** Parses ranges of parameters, such as `x=-2:2,y=-1:3`. */
 function parseBox(text: string): Box {
   const ranges = text.split(',').map((item) => {
     const parts = /^\s*([^=:]+?)\s*=([^:]+):([^:]+)$/.exec(item)
@@ -215,7 +226,7 @@ function parseBox(text: string): Box {
     return [parts[1], [low, high] as [number, number]] as const
   })
   if (new Set(ranges.map(([name]) => name)).size < ranges.length) {
-    throw new InvalidArgumentError('Expected one range of a parameter.')
+    throw new InvalidArgumentError('Expected one range per parameter.')
   }
   return Object.fromEntries(ranges)
 }

@@ -1,4 +1,4 @@
-/** What is said of a fit with shared parameters: tables, and JSON. */
+/** The results of a fit with shared parameters as tables and as JSON. */
 
 import { plural, toPrintable } from '../../core/text.js'
 import type { SharedFit } from '../../fits/shared/result.js'
@@ -6,13 +6,13 @@ import type { SharedProfile } from '../../fits/shared-solve/profile.js'
 import { columns } from '../report.js'
 import { short } from './describe.js'
 
-/** By name of what is shared, in the order of a fit's `shared`; by group those of its own parameters. */
+/** Profiles of shared parameters by name, in the order of the fit's `shared`, and of local parameters per group. */
 export interface SharedProfiles {
   readonly shared: Map<string, SharedProfile>
   readonly local: readonly ReadonlyMap<string, SharedProfile>[]
 }
 
-/** What is shared, by name: its value and its error. */
+/** The value and the standard error of each shared parameter, by name. */
 function collectShared({
   values,
   errors,
@@ -29,7 +29,7 @@ function collectShared({
   return new Map(shared.map((name) => [name, all.get(name) as readonly [number, number]]))
 }
 
-/** Shared parameters, then a line for each group, and what holds of all. */
+/** A table of the shared parameters, a table with one line per group, and the statistics of the whole fit. */
 export function describeShared(by: string, fit: SharedFit, profiles?: SharedProfiles): string {
   const { values, errors } = fit
   const held = new Set(fit.atBound)
@@ -41,7 +41,7 @@ export function describeShared(by: string, fit: SharedFit, profiles?: SharedProf
   })
   const names = Object.keys(values.local)
   const first = fit.at(0)
-  // What follows from others; what is fixed is said by those who have fixed it.
+  // Parameters defined by expressions, and derived quantities. Fixed parameters are omitted: the user chose their values.
   const rest = Object.keys(first.values).filter(
     (name) => !first.free.includes(name) && first.errors[name] !== 0,
   )
@@ -72,7 +72,7 @@ export function describeShared(by: string, fit: SharedFit, profiles?: SharedProf
     ['BIC', fit.bic],
   ] as const
   return [
-    columns([['shared', 'value', 'error', ...(profiles ? ['95 %', ''] : [])], ...shared], [1, 2, 3, 4]),
+    columns([['shared', 'value', 'error', ...(profiles ? ['95%', ''] : [])], ...shared], [1, 2, 3, 4]),
     '',
     columns(
       [[toPrintable(by), 'rows', ...heads, 'χ²'], ...lines],
@@ -85,7 +85,7 @@ export function describeShared(by: string, fit: SharedFit, profiles?: SharedProf
   ].join('\n')
 }
 
-/** A line of what all share, and one for each group; what is no number is null. */
+/** One line of JSON for the shared results and one per group. NaN and infinities become null. */
 export function* sharedInJson(fit: SharedFit, profiles?: SharedProfiles): Generator<string> {
   const { reason, message, shared, covariance, atBound, unidentifiable } = fit
   const all = [...collectShared(fit)]

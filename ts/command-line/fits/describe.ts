@@ -1,4 +1,4 @@
-/** What is said of fits: tables. */
+/** The results of fits as tables. */
 
 import { plural, toPrintable } from '../../core/text.js'
 import type { Comparison } from '../../fits/analysis/compare.js'
@@ -7,7 +7,7 @@ import type { Fit } from '../../fits/fit/result.js'
 import type { ModelComparison } from '../../jobs/fits.js'
 import { columns } from '../report.js'
 
-/** A fit: values and errors, and below what holds of it as a whole. */
+/** A table of parameter values and standard errors, followed by the statistics of the whole fit. */
 export function describeFit(
   fit: Fit,
   isProfiled: boolean,
@@ -32,7 +32,7 @@ export function describeFit(
   )
   const several = minima.length > 1 ? [`${minima.length} minima: ${ends.join('; ')}`] : []
   return [
-    columns([['', 'value', 'error', '95 % from', 'to'], ...rows], [1, 2, 3, 4]),
+    columns([['', 'value', 'error', '95% from', 'to'], ...rows], [1, 2, 3, 4]),
     '',
     quality.map(([name, x]) => `${name} ${short(x)}`).join(', '),
     ...several,
@@ -44,7 +44,7 @@ export function describeFit(
   ].join('\n')
 }
 
-/** Both models, and what tells between them. */
+/** A table of both models, and the test that compares them. */
 function compared(fit: Fit, { comparison, fit: other, texts }: ModelComparison): string[] {
   const { aicc, akaikeWeights, message } = comparison
   const rows = [fit, other].map((each, k) => [
@@ -87,13 +87,13 @@ function correlated({ free, correlation }: Fit): string[] {
   ]
 }
 
-/** Why intervals by profile have not two ends. */
+/** Why profile intervals lack an endpoint. */
 function endsInWords(fit: Fit): string[] {
   const messages = Object.values(profile(fit)).map(({ message }) => message)
   return [...new Set(messages)].filter((message) => message !== '')
 }
 
-/** A line for each group. */
+/** A table with one line per group. */
 export function describeGroups(
   by: string,
   groups: readonly string[],
@@ -125,14 +125,14 @@ export function describeGroups(
     ...(beside ? differences(beside[k].comparison) : []),
     [fit.reason, fit.message, beside?.[k].comparison.message].filter(Boolean).join(': '),
   ])
-  // Names are to the left, and so is the reason.
+  // The group names and the reasons are left-aligned.
   const numbers = head.map((_, i) => i).slice(1, -1)
   return columns([head, ...lines], numbers)
 }
 
 const differences = ({ pValue, aicc: [a, b] }: Comparison) => [short(pValue, 3), short(b - a)]
 
-/** 0 is the error of what is fixed. */
+/** The standard error as text. Fixed parameters have the error 0. */
 function formatError({ errors, atBound }: Fit, name: string): string {
   if (atBound.includes(name)) return 'at bound'
   return errors[name] === 0 ? 'fixed' : short(errors[name], 3)

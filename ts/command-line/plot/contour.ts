@@ -1,4 +1,4 @@
-/** The objective from above: filled contours at many levels, with axes. */
+/** The objective seen from above: filled contours at many levels, with axes. */
 
 import { ticks } from 'd3-array'
 import { contours } from 'd3-contour'
@@ -8,10 +8,10 @@ import type { Landscape } from './landscape.js'
 import { heightColor, label, type Panel } from './panel.js'
 import { type Polyline, pathData, px, simplify } from './polyline.js'
 
-/** The grid on which contours are found; between its points they are straight. */
+/** Points per side of the contour grid. Contours are linear between grid points. */
 const SIZE = 361
 
-/** The square on which it is drawn, in pixels. */
+/** The square of the contour plot, in pixels. */
 export interface Frame {
   readonly left: number
   readonly top: number

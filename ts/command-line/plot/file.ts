@@ -1,25 +1,25 @@
-/** Pictures as files: SVG, or PNG by a library that is installed if it is wanted. */
+/** Writes plots to files: SVG, or PNG with an optional library. */
 
 import { accessSync, constants, type Stats, statSync, writeFileSync } from 'node:fs'
 import { dirname, extname } from 'node:path'
 import { AntigradError, getMessage } from '../../core/errors.js'
 
-/** Pixels of a PNG to one of the SVG's. */
+/** PNG pixels per SVG pixel. */
 const ZOOM = 2
 
-/** What keeps a picture from being written to this file, or null: nothing is opened to find out. */
+/** The reason why a plot cannot be written to this file, or null. The check opens no file. */
 export function obstacle(file: string): string | null {
   if (!['.svg', '.png'].includes(extname(file).toLowerCase()))
     return 'Expected a name that ends in .svg or .png.'
   const folder = dirname(file)
-  if (!stat(folder)?.isDirectory()) return `There is no folder ${folder}.`
+  if (!stat(folder)?.isDirectory()) return `The folder ${folder} does not exist.`
   const found = stat(file)
-  if (found?.isDirectory() || /[/\\]$/.test(file)) return 'It is a folder.'
+  if (found?.isDirectory() || /[/\\]$/.test(file)) return 'The path is a folder.'
   try {
     accessSync(found ? file : folder, constants.W_OK)
     return null
   } catch (error) {
-    return `It cannot be written: ${getMessage(error)}.`
+    return `The file cannot be written: ${getMessage(error)}.`
   }
 }
 
@@ -32,10 +32,9 @@ function stat(path: string): Stats | undefined {
 }
 
 /**
- * What writes SVG to this file, in the format that its name asks for.
+ * Makes a function that writes SVG to this file, converted to PNG if the file's name ends in .png.
  *
- * @throws AntigradError where that is PNG and the library is missing; when called, where the file
- * cannot be written
+ * @throws AntigradError if the PNG library is missing. The returned function throws it if the file cannot be written.
  */
 export async function writer(file: string): Promise<(svg: string) => void> {
   const convert = extname(file).toLowerCase() === '.png' ? await rasterizer() : (svg: string) => svg
@@ -52,12 +51,12 @@ export async function writer(file: string): Promise<(svg: string) => void> {
 async function rasterizer(): Promise<(svg: string) => Buffer> {
   const { Resvg } = await import('@resvg/resvg-js').catch((error) => {
     throw new AntigradError(
-      `PNG needs the package @resvg/resvg-js: npm install @resvg/resvg-js, or ask for SVG (${getMessage(error).split('\n')[0]})`,
+      `PNG needs the package @resvg/resvg-js: npm install @resvg/resvg-js, or choose .svg (${getMessage(error).split('\n')[0]})`,
     )
   })
-  // Without fonts text would be left out in silence.
+  // Without fonts, resvg would silently omit all text.
   const text = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text y="9">F</text></svg>'
   if (!new Resvg(text).getBBox())
-    throw new AntigradError('PNG needs a font, and none is installed: ask for SVG')
+    throw new AntigradError('PNG needs a font, but none is installed: install one, or choose .svg')
   return (svg) => new Resvg(svg, { fitTo: { mode: 'zoom', value: ZOOM } }).render().asPng()
 }

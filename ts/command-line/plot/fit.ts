@@ -1,4 +1,4 @@
-/** Fits as SVG: data, curves with their confidence bands, and beneath what is left of the data. */
+/** Fits as SVG: data, curves with their confidence bands, and a lower panel of residuals. */
 
 import { ticks } from 'd3-array'
 import { type AxisScale, makeScales } from '../../axes/scale.js'
@@ -15,25 +15,25 @@ const RIGHT = 800
 /** Top and height of the upper panel and the lower one. */
 const CURVES = [62, 300] as const
 const RESIDUALS = [404, 120] as const
-/** Where they end. */
+/** Bottom of the upper and of the lower panel. */
 const [UPPER, LOWER] = [CURVES, RESIDUALS].map(([top, height]) => top + height)
 const LEGEND = 596
 const ROW = 18
 
 const getScale = makeScales(ticks)
 
-/** Points of a curve. */
+/** Number of points per curve. */
 const POINTS = 600
 
-/** Fits that can be told apart. */
+/** Number of distinguishable line styles. */
 export const MAX_FITS = COLORS.length * DASHES.length
 
-/** What is drawn of a fit, or of a group of one. */
+/** The properties of a fit, or of a group of a shared fit, that the plot uses. */
 export type DrawableFit = Pick<Fit, 'values' | 'errors' | 'reason' | 'residuals' | 'predict' | 'band'>
 
 /** A fit with its data. */
 export interface DrawnGroup {
-  /** For people; it may be empty. */
+  /** Label in the legend; it may be empty. */
   readonly name: string
   readonly x: readonly number[]
   readonly y: readonly number[]
@@ -42,19 +42,19 @@ export interface DrawnGroup {
   readonly fit: DrawableFit
 }
 
-/** Names of the picture and its axes; `column` is the model's own name for x. */
+/** Titles of the plot and of its axes. `column` is the name of x in the model. */
 export interface Titles {
   readonly title: string
   readonly x: string
   readonly y: string
   readonly column: string
-  /** Whether axes have logarithms. */
+  /** Whether the axes are logarithmic. */
   readonly logX: boolean
   readonly logY: boolean
 }
 
 type AxisRange = readonly [low: number, high: number]
-/** From numbers to pixels. */
+/** Maps values to pixels. */
 type AxisPosition = (x: number) => number
 
 interface FitCurve {
@@ -64,7 +64,7 @@ interface FitCurve {
   readonly high: Float64Array
 }
 
-/** Where numbers of the upper panel are. */
+/** The axes of the upper panel. */
 interface FitPlotView {
   readonly x: AxisRange
   readonly scaleX: AxisScale
@@ -72,7 +72,7 @@ interface FitPlotView {
   readonly atY: AxisPosition
 }
 
-/** @throws AntigradError where numbers are too far apart to be drawn */
+/** @throws AntigradError if values are too far apart to draw */
 export function drawFits(all: readonly DrawnGroup[], titles: Titles): string {
   const [scaleX, scaleY] = [titles.logX, titles.logY].map(getScale)
   const x = widened(computeRange(all.flatMap((drawn) => computeRange(drawn.x.map(scaleX.position)))), 0.02)
@@ -84,7 +84,7 @@ export function drawFits(all: readonly DrawnGroup[], titles: Titles): string {
   const height = LEGEND + ROW * legend.length
   const title = escapeXml(titles.title)
   return `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="title" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="${FONTS}" font-size="12" fill="#222">
-<title id="title">${title}: data, fit with its 95 % confidence band, and residuals</title>
+<title id="title">${title}: data, fit with its 95% confidence band, and residuals</title>
 <rect width="${WIDTH}" height="${height}" rx="6" fill="#fff"/>
 <text x="${LEFT}" y="26" font-size="15" font-weight="bold">${title}</text>
 <g id="fit">
@@ -101,7 +101,7 @@ ${drawResiduals(all, view)}
 `
 }
 
-/** The lower panel, with 0 in its middle. */
+/** The lower panel; residual 0 lies in its middle. */
 function drawResiduals(all: readonly DrawnGroup[], view: FitPlotView): string {
   const residuals = all.map(({ fit }) => fit.residuals)
   const [least, greatest] = computeRange(residuals.flatMap(computeRange))
@@ -143,7 +143,7 @@ function ticksOf(range: AxisRange, at: AxisPosition, count: number, scale: AxisS
   return marks.join('')
 }
 
-/** Dots, as ends of lines of no length; of those in one pixel the first. */
+/** Dots, drawn as the round caps of zero-length lines; one dot per pixel. */
 function points(
   drawn: DrawnGroup,
   y: ArrayLike<number>,
@@ -157,7 +157,7 @@ function points(
   return `<path class="data" stroke="${getColor(i)}" stroke-width="4.4" stroke-linecap="round" stroke-opacity=".6" d="${d}"/>`
 }
 
-/** A standard deviation to either side; what is not above 0 has an end at the frame on a logarithmic axis. */
+/** Error bars of one standard deviation. On a logarithmic axis, ends at or below 0 are drawn at the frame. */
 function bars({ atX, atY }: FitPlotView, { x, y, bars }: DrawnGroup, i: number): string {
   if (bars === null) return ''
   const within = (value: number) => {
@@ -181,9 +181,9 @@ function line({ atX, atY }: FitPlotView, { x, f }: FitCurve, i: number): string 
   return `<path class="curve" fill="none" ${lineStyle(i)} stroke-width="1.8" stroke-linejoin="round" d="${pathData(seen)}"/>`
 }
 
-/** A shape for each stretch in which both ends are known. */
+/** The confidence band: one polygon per range of x in which both limits are finite. */
 function band({ atX, atY }: FitPlotView, { x, low, high }: FitCurve, i: number): string {
-  // What is below 0 is beneath a logarithmic axis.
+  // Values at or below 0 lie below a logarithmic axis.
   const at = (k: number, y: number) => {
     const place = atY(y)
     return [atX(x[k]), Number.isNaN(place) ? UPPER : Math.min(UPPER, Math.max(CURVES[0], place))]
@@ -206,26 +206,26 @@ function entry({ name, fit }: DrawnGroup, i: number): string {
   return `<path ${lineStyle(i)} stroke-width="1.8" d="M${LEFT} ${y - 4.5}h30"/><text x="${LEFT + 40}" y="${y}">${escapeXml(shortened(words) + end)}</text>`
 }
 
-/** What there is room for. */
+/** Truncates text to the available width. */
 const shortened = (text: string) => (text.length > 110 ? `${text.slice(0, 109)}…` : text)
 const getColor = (i: number) => COLORS[i % COLORS.length]
 const short = (x: number) => (Number.isNaN(x) ? '–' : label(Number(x.toPrecision(4))))
 
-/** The model over the range of a fit's data. */
+/** The model's curve over the range of the data. */
 function computeCurve({ x, fit }: DrawnGroup, column: string, scale: AxisScale): FitCurve {
   const [low, high] = computeRange(x.map(scale.position))
   const at = Array.from({ length: POINTS }, (_, k) => scale.invert(low + ((high - low) * k) / (POINTS - 1)))
   return { x: at, f: fit.predict({ [column]: at }), ...fit.band({ [column]: at }) }
 }
 
-/** The least and the largest of what is finite. */
+/** The smallest and the largest finite value. */
 function computeRange(numbers: Iterable<number>): AxisRange {
   let [low, high] = [Infinity, -Infinity]
   for (const x of numbers) if (Number.isFinite(x)) [low, high] = [Math.min(low, x), Math.max(high, x)]
   return [low, high]
 }
 
-/** The data, and of curves as much again at most. */
+/** The vertical range: all data and error bars, and curves up to one data range beyond them. */
 function computeView(all: readonly DrawnGroup[], curves: readonly FitCurve[], scale: AxisScale): AxisRange {
   const ends = ({ y, bars }: DrawnGroup) =>
     bars ? y.flatMap((at, row) => [at - bars[row], at + bars[row]]) : y
@@ -240,19 +240,19 @@ function computeView(all: readonly DrawnGroup[], curves: readonly FitCurve[], sc
   )
 }
 
-/** With some room on both sides, also where there is but one number. */
+/** The range with a margin on both sides, also if it is a single value. */
 function widened([low, high]: AxisRange, share: number): AxisRange {
   const room = high > low ? share * (high - low) : Math.abs(low) / 10 || 1
   if (Number.isFinite(high - low + 2 * room)) return [low - room, high + room]
-  throw new AntigradError(`numbers from ${low} to ${high} are too far apart to be drawn`)
+  throw new AntigradError(`numbers from ${low} to ${high} are too far apart to draw`)
 }
 
-/** From numbers to pixels. */
+/** Maps values to pixels. */
 function axis([low, high]: AxisRange, from: number, to: number, scale: AxisScale): AxisPosition {
   return (x) => from + ((to - from) * (scale.position(x) - low)) / (high - low)
 }
 
-/** Neighbors of which something holds. */
+/** Runs of consecutive indices at which the condition holds. */
 function stretches(holds: readonly boolean[]): number[][] {
   const found: number[][] = []
   holds.forEach((does, k) => {

@@ -1,4 +1,4 @@
-/** What there is to see of an objective in two dimensions: heights on a grid, and levels. */
+/** The drawable form of a two-dimensional objective: heights on a grid, and contour levels. */
 
 import { extent } from 'd3-array'
 import { OptionError } from '../../core/errors.js'
@@ -8,29 +8,29 @@ import { isInside, sampleGrid } from '../../plots/view.js'
 export interface Landscape {
   readonly view: View
   readonly minima: readonly Point[]
-  /** F's value where height is 0: the minimum, or 0 where there is none. */
+  /** The value of F at height 0: the minimum of F, or 0 if F has no minimum. */
   readonly base: number
-  /** Values of F at equal steps of its logarithm from the base; below it too if F goes there. */
+  /** Values of F at equal logarithmic distances from `base`; also below it if F has values there. */
   readonly levels: readonly number[]
-  /** F on a scale that is logarithmic but close to the base: 0 there, 1 at the largest |F − base|. */
+  /** F on a scale that is linear near `base` and logarithmic beyond: 0 at `base`, 1 at the largest |F − base|. */
   height(value: number): number
-  /** Heights row by row, x the faster, at `size` × `size` points, the view's edges included. */
+  /** Heights at `size` × `size` points including the edges of the view, in row-major order (x varies fastest). */
   grid(size: number): Float64Array
-  /** The least and the largest height in the view. */
+  /** The smallest and the largest height in the view. */
   readonly heights: readonly [number, number]
 }
 
-/** Levels reach down to this part of the largest value. */
+/** The lowest level, as a fraction of the largest value. */
 const DEPTH = 1e-4
 const LEVELS = 25
-/** Heights are logarithmic down to this part of it: a surface with all of the depth is a chasm. */
+/** The fraction of the largest value below which heights become linear. Otherwise the surface would be a deep chasm. */
 const KNEE = 1e-2
-/** Enough for the extremes. */
+/** Points per side of the grid on which the extreme values are searched. */
 const SIZE = 241
 
 /**
- * An objective as seen from its `view`, which is made as large as it must be for a point, usually
- * where paths start, to be in it.
+ * The landscape of an objective in its `view`, which is enlarged if necessary to contain a point, usually the start of
+ * the paths.
  */
 export function landscape(objective: TestObjective, shown: Point = objective.start): Landscape {
   const minima = objective.minima(2).map(([x, y]): Point => [x, y])
@@ -43,7 +43,7 @@ export function landscape(objective: TestObjective, shown: Point = objective.sta
     throw new OptionError('start', 'a point around which the function can be drawn', shown.join(','))
   }
   const ups = Array.from({ length: LEVELS }, (_, i) => largest * DEPTH ** (1 - i / LEVELS))
-  // Without a bottom to look at, fewer do, on both sides.
+  // If F goes below the base, fewer levels are enough, on both sides of the base.
   const all = low < 0 ? ups.filter((up) => up > KNEE * largest).flatMap((up) => [-up, up]) : ups
   const knee = KNEE * largest
   const height = (value: number) => {
@@ -64,7 +64,7 @@ export function landscape(objective: TestObjective, shown: Point = objective.sta
   }
 }
 
-/** The view, or the smallest around it and the point with some room at the edge. */
+/** The view, enlarged just enough to contain the point with a margin. */
 function widened(view: View, [x, y]: Point): View {
   if (isInside([x, y], view)) return view
   const [x0, x1, y0, y1] = view

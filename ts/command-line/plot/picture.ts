@@ -1,4 +1,4 @@
-/** Paths on an objective's contour and on its surface, as SVG. */
+/** Paths of rules on the contours and on the surface of an objective, as SVG. */
 
 import type { MinimizeReason } from '../../minimize/reasons.js'
 import type { Point, TestObjective } from '../../objectives/index.js'
@@ -10,23 +10,23 @@ import { label, type Panel, type ScreenPoint } from './panel.js'
 import { clip, type Polyline, pathData, px, simplify, withoutRepeats } from './polyline.js'
 import { surface } from './surface.js'
 
-/** A run of a rule. */
+/** A run of a rule, as input of the plot. */
 export interface DrawnRun {
   readonly name: string
-  /** The rule's options, for people. */
+  /** The rule's options as text for the legend. */
   readonly options: string
   readonly iterations: number
   readonly reason: MinimizeReason
-  /** F where it ended. */
+  /** F at the last point. */
   readonly value: number
-  /** x and y in turn: the start, then where each update led. It is not kept. */
+  /** The starting point and the point after each update, alternating x and y. The plot does not keep the array. */
   readonly path: Polyline
 }
 
-/** What is drawn of a run. */
+/** The drawable form of a run. */
 interface Track extends Omit<DrawnRun, 'path'> {
   readonly lines: readonly { seen: Polyline[]; hidden: Polyline[] }[]
-  /** Places after 1, 10, 100, … updates, a list a panel. */
+  /** Positions after 1, 10, 100, … updates, one array per panel. */
   readonly dots: readonly ScreenPoint[][]
   readonly leaves: boolean
 }
@@ -36,21 +36,21 @@ const FRAME = { left: 54, top: 48, size: 340 }
 const LEGEND = 450
 const ROW = 20
 
-/** Without quotes, after which resvg finds none but the first. */
+/** Font names without quotes: after a quoted name, resvg ignores all further names. */
 export const FONTS = 'Arial, Liberation Sans, DejaVu Sans, sans-serif'
 
-/** Colors that the color-blind can tell apart (Okabe and Ito, 2008), those first that stand out on blue. */
+/** Colors for color-blind readers (Okabe and Ito, 2008). The colors that stand out on blue come first. */
 export const COLORS = ['#d55e00', '#000000', '#009e73', '#cc79a7', '#0072b2', '#e69f00', '#56b4e9', '#f0e442']
-/** More runs than colors get them once more, dashed. */
+/** If there are more runs than colors, the colors repeat with dashed lines. */
 export const DASHES = ['', ' stroke-dasharray="7 3"', ' stroke-dasharray="2 2"']
 
 export const lineStyle = (i: number) =>
   `stroke="${COLORS[i % COLORS.length]}"${DASHES[Math.floor(i / COLORS.length) % DASHES.length]}`
 
-/** Lower ones are wider, so that paths that coincide, as in a valley, are all seen. */
+/** Paths that are drawn first are wider, so that all paths are visible if they coincide, for example in a valley. */
 const lineWidth = (i: number, count: number) => px(1.4 + (4 * i) / Math.max(5, count - 1))
 
-/** An objective's picture, to which runs are added. */
+/** A plot of an objective to which runs can be added. */
 export class PathPlot {
   readonly #landscape: Landscape
   readonly #panels: readonly Panel[]
@@ -58,7 +58,7 @@ export class PathPlot {
   readonly #title: string
   readonly #tracks: Track[] = []
 
-  /** @throws OptionError where the start is too far off for anything to be drawn */
+  /** @throws OptionError if the starting point is too far away for the objective to be drawn */
   constructor(title: string, objective: TestObjective, start: Point) {
     this.#title = `${title}, from (${start.map(label).join(', ')})`
     this.#start = start
@@ -88,7 +88,7 @@ export class PathPlot {
     })
   }
 
-  /** The picture as SVG: the same bytes for the same runs. */
+  /** The plot as SVG. Equal runs produce identical bytes. */
   toSvg(): string {
     const rows = this.#tracks.length
     const height = LEGEND + ROW * (rows + 1) + 14
@@ -109,7 +109,7 @@ ${this.#legend()}
   }
 
   #draw(panel: Panel, number: number): string {
-    // The first run is drawn last: on top of the others.
+    // The first run is drawn last, on top of all other runs.
     const paths = this.#tracks.map(({ name, lines, dots }, i) => {
       const { seen, hidden } = lines[number]
       const d = pathData(seen)
@@ -153,17 +153,17 @@ ${minima.map((minimum) => star(panel.place(this.#share(minimum)))).join('\n')}
       key.push(`${star({ x: 470, y: 24 })}<text x="484" y="28">minimum</text>`)
     return `<g id="legend">
 ${key.join('\n')}
-<g fill="#666">${row(0, ['rule', 'updates', 'where it ended', 'options'], 'normal')}</g>
+<g fill="#666">${row(0, ['rule', 'updates', 'result', 'options'], 'normal')}</g>
 ${rows.join('\n')}
 </g>`
   }
 }
 
-/** Why a run ended, in the legend's words. */
+/** Texts of the legend for the reasons why a run ended. */
 const endings = {
   converged: 'converged',
   stalled: 'stalled',
-  'max-iterations': 'still moving',
+  'max-iterations': 'not converged',
   callback: 'stopped',
 } as const
 
@@ -176,12 +176,12 @@ function ending({ iterations, reason, value, leaves }: Track): string {
   return `${endings[reason]}, ${where}`
 }
 
-/** Where paths start. */
+/** The marker of the starting point: a ring. */
 function ring({ x, y }: Pick<ScreenPoint, 'x' | 'y'>): string {
   return `<circle class="start" cx="${px(x)}" cy="${px(y)}" r="4.5" fill="#fff" stroke="#222" stroke-width="1.5"/>`
 }
 
-/** A minimum: a star of five points. */
+/** The marker of a minimum: a five-pointed star. */
 function star({ x, y }: Pick<ScreenPoint, 'x' | 'y'>): string {
   const corners = starCorners(x, y, 9, 3.6).map((corner) => corner.map(px).join(' '))
   return `<path class="minimum" fill="#ffb000" stroke="#222" stroke-width="1" d="M${corners.join(' ')}z"/>`

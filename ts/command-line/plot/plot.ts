@@ -1,4 +1,4 @@
-/** `antigrad plot`: runs rules on a function of two variables and draws where they went. */
+/** `antigrad plot`: runs rules on a function of two variables and draws their paths. */
 
 import { OptionError } from '../../core/errors.js'
 import { MAX_ITERATIONS } from '../../jobs/limits.js'
@@ -10,18 +10,17 @@ import { PathPlot } from './picture.js'
 
 export interface PlotSettings extends Omit<RaceSettings, 'engines'> {
   readonly objective: TestObjective
-  /** The objective's name, for people. */
+  /** The objective's name in the title. */
   readonly title: string
   readonly start: Point
 }
 
 /**
- * The picture of each rule's path, as SVG. Which engine runs is the optimizer's choice: the path is
- * the same.
+ * Draws the path of each rule as SVG. The optimizer chooses the engine, because every engine takes the same path.
  *
- * @param onProgress is told what runs next
- * @throws OptionError where a rule has no option of that name or not that value, `maxIterations` is
- * too large, or the start is too far off to be drawn: before anything runs
+ * @param onProgress called with the name of the next rule
+ * @throws OptionError before anything runs: if a rule does not have an option or does not accept its value, if
+ * `maxIterations` is too large, or if the starting point is too far away to be drawn
  */
 export function plot(settings: PlotSettings, onProgress: (what: string) => void = () => {}): string {
   const { objective, title, start, rules, overrides, dtype, tolerance, maxIterations } = settings

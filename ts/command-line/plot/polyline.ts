@@ -1,20 +1,20 @@
-/** Polylines for pictures: lists of x and y in turn, clipped, thinned and written. */
+/** Clipping, simplifying and writing of polylines, which are arrays of alternating x and y. */
 
 import type { View } from '../../objectives/index.js'
 
-/** x and y in turn. */
+/** Alternating x and y. */
 export type Polyline = ArrayLike<number>
 
 /**
- * The parts of a path that lie in a rectangle (Liang and Barsky, 1984). A point that is not finite,
- * or too far for arithmetic, ends a part.
+ * Clips a path to a rectangle (Liang and Barsky, 1984) and returns its visible parts. A point that is not finite or
+ * causes an overflow ends a part.
  */
 export function clip(path: Polyline, [x0, x1, y0, y1]: View): number[][] {
   const parts: number[][] = []
   let part: number[] | null = null
   for (let i = 2; i < path.length; i += 2) {
     const [ax, ay, dx, dy] = [path[i - 2], path[i - 1], path[i] - path[i - 2], path[i + 1] - path[i - 1]]
-    // From which share of this segment on, and up to which, it is inside.
+    // The fractions of this segment at which it enters and leaves the rectangle.
     let [enters, leaves] = [0, 1]
     for (const [distance, speed] of [
       [ax - x0, dx],
@@ -31,7 +31,7 @@ export function clip(path: Polyline, [x0, x1, y0, y1]: View): number[][] {
       part = null
       continue
     }
-    // Rounding must not leave the rectangle again: an end may be 1e16 away.
+    // Clamp the result: a segment's end may be 1e16 away, and rounding could place the point outside the rectangle.
     const at = (share: number) => [
       Math.min(x1, Math.max(x0, ax * (1 - share) + path[i] * share)),
       Math.min(y1, Math.max(y0, ay * (1 - share) + path[i + 1] * share)),
@@ -47,19 +47,19 @@ export function clip(path: Polyline, [x0, x1, y0, y1]: View): number[][] {
 }
 
 /**
- * How far, in pixels, what is drawn may be from what is meant: with rounding below a quarter of one on
- * the contour, and on the surface, where lines are thinned once more, below a half.
+ * Tolerances of `simplify`, in pixels. Including rounding, drawn lines deviate by less than a quarter of a pixel on the
+ * contour. On the surface, where lines are simplified twice, they deviate by less than half a pixel.
  */
 const NEAR = 0.05
 const FLAT = 0.12
 
-/** How many points one segment may stand for, which bounds the time. */
+/** Maximum number of points that one segment replaces, which bounds the running time. */
 const WINDOW = 500
 
 /**
- * Fewer points for the same line: none that was there is farther from it than `NEAR + FLAT` pixels.
+ * Simplifies a line: every removed point lies within `NEAR + FLAT` pixels of the result.
  *
- * @param scale pixels to a unit of the line
+ * @param scale pixels per unit of the line
  */
 export function simplify(line: Polyline, scale: number): number[] {
   const points = withoutNeighbors(line, NEAR / scale)
@@ -74,7 +74,7 @@ export function simplify(line: Polyline, scale: number): number[] {
   return kept
 }
 
-/** Without the points that are close to the last one kept; the very last one stays. */
+/** Removes points that are close to the previous remaining point; the last point stays. */
 function withoutNeighbors(line: Polyline, near: number): number[] {
   const kept = [line[0], line[1]]
   for (let i = 2; i < line.length; i += 2) {
@@ -84,7 +84,7 @@ function withoutNeighbors(line: Polyline, near: number): number[] {
   return kept
 }
 
-/** Whether all points between two are close to the segment that joins these. */
+/** Whether all points between two points are close to the segment that joins the two. */
 function isFlat(points: readonly number[], from: number, to: number, flat: number): boolean {
   const [ax, ay, dx, dy] = [
     points[from],
@@ -102,10 +102,10 @@ function isFlat(points: readonly number[], from: number, to: number, flat: numbe
 }
 
 /**
- * Lines without the segments that were there before, in either direction and to a tenth of a pixel:
- * a path that goes to and fro for ever has few.
+ * Removes repeated segments, in either direction and rounded to a tenth of a pixel. An endlessly oscillating path keeps
+ * few segments.
  *
- * @param scale pixels to a unit of the lines
+ * @param scale pixels per unit of the lines
  */
 export function withoutRepeats(lines: readonly Polyline[], scale: number): number[][] {
   const seen = new Set<string>()
@@ -129,10 +129,10 @@ export function withoutRepeats(lines: readonly Polyline[], scale: number): numbe
   })
 }
 
-/** A number of pixels, to a tenth. */
+/** A pixel coordinate, rounded to a tenth. */
 export const px = (x: number): string => `${Math.round(x * 10) / 10}`
 
-/** Polylines as an SVG path's `d`. */
+/** Polylines as the `d` attribute of an SVG path. */
 export function pathData(lines: readonly Polyline[]): string {
   const write = (line: Polyline) => `M${Array.from(line, px).join(' ')}`
   return lines.map(write).join('')

@@ -1,21 +1,21 @@
-/** A surface seen from a side, from far away: where its points are in the picture, and which it hides itself. */
+/** Parallel projection of the surface: the positions of its points in the plot, and whether the surface hides them. */
 
 import type { Point } from '../../objectives/index.js'
 import type { Landscape } from './landscape.js'
 import type { ScreenPoint } from './panel.js'
 
-/** Points of the grid along a side. */
+/** Grid points per side of the surface. */
 export const SIZE = 41
-/** Where the viewer is: turned from straight ahead, and above the horizon. */
+/** Direction of the viewer: rotation about the vertical axis, and elevation above the horizon. */
 const TURN = (26 * Math.PI) / 180
 const ELEVATION = (57 * Math.PI) / 180
 const [SIN, COS] = [Math.sin(TURN), Math.cos(TURN)]
-/** The height of the highest point, where a side is 1. */
+/** Height of the highest point, in units of the surface's side length. */
 const TALL = 0.45
 
-/** Points of the floor come as fractions u and v of the view. */
+/** Projects points (u, v), given as fractions of the view. */
 export class Projection {
-  /** Heights row by row. */
+  /** Heights in row-major order. */
   readonly grid: Float64Array
   readonly #low: number
   readonly #high: number
@@ -23,8 +23,8 @@ export class Projection {
   readonly #scale: number
 
   /**
-   * @param center where the middle of the floor is drawn, in pixels
-   * @param scale pixels to a side
+   * @param center position of the middle of the floor, in pixels
+   * @param scale side length in pixels
    */
   constructor(landscape: Landscape, center: Point, scale: number) {
     this.grid = landscape.grid(SIZE)
@@ -33,12 +33,12 @@ export class Projection {
     this.#scale = scale
   }
 
-  /** How far a height of the landscape is above the floor, where a side is 1. */
+  /** Converts a height of the landscape to a height above the floor, in units of the side length. */
   raise(height: number): number {
     return (TALL * (height - this.#low)) / (this.#high - this.#low)
   }
 
-  /** Where a point is drawn that is so far above the floor. */
+  /** Projects the point (u, v) at height w above the floor to pixels. */
   project(u: number, v: number, w: number): Point {
     const [right, away] = [(u - 0.5) * COS + (v - 0.5) * SIN, (v - 0.5) * COS - (u - 0.5) * SIN]
     return [
@@ -47,18 +47,18 @@ export class Projection {
     ]
   }
 
-  /** Where a point of the surface is drawn. */
+  /** Projects a point of the surface to pixels. */
   place(u: number, v: number): ScreenPoint {
     const w = this.#heightAt(u, v)
     const [x, y] = this.project(u, v, w)
     return { x, y, isHidden: this.#isHidden(u, v, w) }
   }
 
-  /** The surface as it is drawn: straight between the grid's points. */
+  /** Height of the drawn surface: bilinear interpolation between grid points. */
   #heightAt(u: number, v: number): number {
     const { grid } = this
     const [x, y] = [u * (SIZE - 1), v * (SIZE - 1)]
-    // On the edge, or past it by rounding, the cell is the last one.
+    // A point on the edge, or just beyond it by rounding, belongs to the last cell.
     const [i, j] = [x, y].map((at) => Math.max(0, Math.min(SIZE - 2, Math.floor(at))))
     const row = (j: number) => grid[j * SIZE + i] * (1 - (x - i)) + grid[j * SIZE + i + 1] * (x - i)
     return this.raise(row(j) * (1 - (y - j)) + row(j + 1) * (y - j))

@@ -1,4 +1,4 @@
-/** Schedules as SVG: their values over the updates. */
+/** Schedules as SVG: their values as functions of the update. */
 
 import { ticks } from 'd3-array'
 import { OptionError } from '../../core/errors.js'
@@ -16,15 +16,15 @@ const BOTTOM = 284
 const LEGEND = 350
 const ROW = 18
 
-/** A schedule, and what to call it. */
+/** A schedule and its text in the legend. */
 export interface NamedSchedule {
   readonly text: string
   readonly schedule: Scheduled
 }
 
 /**
- * @param updates how many there are: t goes from 0 to one less
- * @throws OptionError where a value is not finite
+ * @param updates number of updates: t goes from 0 to `updates − 1`
+ * @throws OptionError if a value is not finite
  */
 export function drawSchedules(all: readonly NamedSchedule[], updates: number): string {
   const values = all.map((named) => evaluateValues(named, updates))
@@ -67,7 +67,7 @@ ${lines.reverse().join('\n')}
 `
 }
 
-/** @throws OptionError where one of them is not finite */
+/** @throws OptionError if a value is not finite */
 function evaluateValues({ text, schedule }: NamedSchedule, updates: number): Float64Array {
   const at = compile(schedule)
   return Float64Array.from({ length: updates }, (_, t) => {
@@ -77,5 +77,5 @@ function evaluateValues({ text, schedule }: NamedSchedule, updates: number): Flo
   })
 }
 
-/** What there is room for. */
+/** Truncates text to the available width. */
 const shortened = (text: string) => (text.length > 100 ? `${text.slice(0, 99)}…` : text)

@@ -1,4 +1,4 @@
-/** The objective as a surface seen from a side: nearer cells are drawn over farther ones. */
+/** The objective as a surface in parallel projection. Nearer cells are drawn over farther cells. */
 
 import { ticks } from 'd3-array'
 import type { Point } from '../../objectives/index.js'
@@ -10,23 +10,23 @@ import { Projection, SIZE } from './projection.js'
 
 const SHADES = 40
 
-/** A polygon as SVG writes it most briefly; corners are in tenths of a pixel. */
+/** A polygon in the shortest SVG notation; corners are in tenths of a pixel. */
 function outline(corners: readonly number[][]): string {
   const steps = corners.slice(1).flatMap(([x, y], i) => [x - corners[i][0], y - corners[i][1]])
   const text = steps.map((step) => `${step / 10}`.replace(/^(-?)0\./, '$1.')).join(' ')
   return `M${corners[0].map((x) => x / 10).join(' ')}l${text.replaceAll(' -', '-')}z`
 }
 
-/** Whether a cell shows its upper side. */
+/** Whether the upper side of a cell faces the viewer. */
 const isFront = ([[ax, ay], [bx, by], [cx, cy], [dx, dy]]: readonly number[][]) =>
   (cx - ax) * (dy - by) < (cy - ay) * (dx - bx)
 
-/** What may be marked on the axis of F, as a distance from its base: the first where there is room. */
+/** Candidate marks on the axis of F, as distances from its base. Earlier candidates win if marks overlap. */
 const MARKS = [0, ...Array.from({ length: 24 }, (_, i) => [10 ** (12 - i), -(10 ** (12 - i))]).flat()]
 
 /**
- * @param center where the middle of the floor is drawn, in pixels
- * @param scale pixels to a side
+ * @param center position of the middle of the floor, in pixels
+ * @param scale side length of the surface in pixels
  */
 export function surface(landscape: Landscape, center: Point, scale: number): Panel {
   const projection = new Projection(landscape, center, scale)
@@ -43,7 +43,7 @@ export function surface(landscape: Landscape, center: Point, scale: number): Pan
   }
 }
 
-/** A path's part laid on the surface, in pieces that are seen or hidden as a whole. */
+/** Drapes a part of a path over the surface and splits it into pieces that are entirely visible or entirely hidden. */
 function drape(part: Polyline, projection: Projection): { line: number[]; isHidden: boolean }[] {
   const pieces: { line: number[]; isHidden: boolean }[] = []
   const add = (u: number, v: number) => {
@@ -61,7 +61,7 @@ function drape(part: Polyline, projection: Projection): { line: number[]; isHidd
   return pieces
 }
 
-/** The surface's cells, far ones first; neighbors of one color are one path. */
+/** The cells of the surface, farthest first. Consecutive cells of the same color form one path. */
 function drawCells(landscape: Landscape, projection: Projection): string {
   const { grid } = projection
   const [low, high] = landscape.heights
@@ -80,7 +80,7 @@ function drawCells(landscape: Landscape, projection: Projection): string {
       if (itsColor !== color) found.push(`${color && '"/>\n'}<path fill="${itsColor}" d="`)
       color = itsColor
       const corners = [at(i, j), at(i + 1, j), at(i + 1, j + 1), at(i, j + 1)]
-      // In one path, polygons of both directions would cut holes into each other.
+      // Within one path, polygons of opposite orientation would cut holes into each other.
       found.push(outline(isFront(corners) ? corners : corners.reverse()))
     }
   }
@@ -93,7 +93,7 @@ const text = ([x, y]: Point, what: string, more = '') =>
   `<text x="${px(x)}" y="${px(y + 4)}" text-anchor="middle"${more}>${what}</text>`
 const line = (from: Point, to: Point) => `<path d="M${[...from, ...to].map(px).join(' ')}"/>`
 
-/** Along the two near edges of the floor, and up at the left. */
+/** Axes along the two near edges of the floor, and the vertical axis at the left. */
 function drawAxes(landscape: Landscape, projection: Projection): string {
   const project = projection.project.bind(projection)
   const [xs, ys] = axisMarks(ticks, landscape.view)

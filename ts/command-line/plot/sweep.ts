@@ -1,4 +1,4 @@
-/** A sweep as SVG: over an option, the share of runs that did what was wanted, and how many updates they took. */
+/** A sweep as SVG: the fraction of successful runs and their median updates, as functions of an option. */
 
 import { ticks } from 'd3-array'
 import type { SetResult } from '../../jobs/sweep.js'
@@ -15,22 +15,22 @@ const HEIGHT = 200
 const LEGEND = 576
 const ROW = 18
 
-/** Lines that can be told apart. */
+/** Number of distinguishable line styles. */
 export const MAX_LINES = COLORS.length * DASHES.length
 
-/** Where a value is on an axis, from 0 to 1, and where its labels are. */
+/** An axis: maps values to positions from 0 to 1, and holds the positions and texts of its ticks. */
 interface SweepAxis {
   readonly at: (value: unknown) => number
   readonly ticks: readonly (readonly [at: number, text: string])[]
 }
 
-/** A line: the sets in which all options but the one along the axis are the same. */
+/** A line of the plot: the sets that differ only in the option on the horizontal axis. */
 interface SweepLine {
   readonly name: string
   readonly sets: readonly SetResult[]
 }
 
-/** The option that goes along the axis: the one with most values, of those that are numbers if there is one. */
+/** The option on the horizontal axis: the one with the most values; numeric options take precedence. */
 export function alongAxis(options: Readonly<Record<string, readonly unknown[]>>): string | undefined {
   const swept = Object.entries(options).filter(([, values]) => values.length > 1)
   const numeric = swept.filter(([, values]) => isNumeric(values))
@@ -38,21 +38,21 @@ export function alongAxis(options: Readonly<Record<string, readonly unknown[]>>)
   return all.sort(([, a], [, b]) => b.length - a.length)[0]?.[0]
 }
 
-/** How many lines a picture of these options has. */
+/** Number of lines in a plot of these options. */
 export function wrapLines(options: Readonly<Record<string, readonly unknown[]>>, along: string): number {
   return Object.entries(options).reduce((n, [name, { length }]) => (name === along ? n : n * length), 1)
 }
 
-/** What all panels have in common. */
+/** The properties that all panels share. */
 interface SweepPlot {
   readonly along: string
   readonly lines: readonly SweepLine[]
   readonly x: SweepAxis
-  /** Whether lines join their points: between words there is nothing. */
+  /** Whether lines join their points, which only makes sense on a numeric axis. */
   readonly isContinuous: boolean
 }
 
-/** A panel's place from above, its title, its upright axis, and what it shows of a set. */
+/** A panel: its position from the top, its title, its vertical axis and the quantity that it shows per set. */
 interface SweepPanel {
   readonly number: number
   readonly name: string
@@ -61,8 +61,8 @@ interface SweepPanel {
 }
 
 /**
- * @param title what ran, for people
- * @param options values by option, of which `along` has several
+ * @param title description of the sweep
+ * @param options values by option; `along` has several values
  */
 export function drawSweep(
   title: string,
@@ -86,7 +86,7 @@ export function drawSweep(
     },
     {
       number: 1,
-      name: 'updates, median of those that converged',
+      name: 'median updates of the converged runs',
       y: logAxis(medians),
       measure: (set) => set.medianIterations,
     },
@@ -94,7 +94,7 @@ export function drawSweep(
   const legend = lines.length > 1 ? lines.map(entry) : []
   const height = LEGEND + ROW * legend.length
   return `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="title" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="${FONTS}" font-size="12" fill="#222">
-<title id="title">${escapeXml(title)}: shares and updates over ${along}</title>
+<title id="title">${escapeXml(title)}: fraction of successful runs and median updates over ${along}</title>
 <rect width="${WIDTH}" height="${height}" rx="6" fill="#fff"/>
 <text x="${LEFT}" y="26" font-size="15" font-weight="bold">${escapeXml(title)}</text>
 ${panels.map((panel) => drawPanel(plot, panel)).join('\n')}
@@ -139,7 +139,7 @@ function drawLine(
   const parts: number[][] = [[]]
   for (const set of sets) {
     const value = measure(set)
-    // Where none converged there is a gap.
+    // A set without converged runs leaves a gap in the line.
     if (value === null) parts.push([])
     else parts[parts.length - 1].push(atX(x.at(set.options[along])), atY(y.at(value)))
   }
@@ -158,14 +158,14 @@ function entry({ name }: SweepLine, i: number): string {
   return `<path ${lineStyle(i)} stroke-width="1.6" d="M${LEFT} ${y - 4.5}h30"/><text x="${LEFT + 40}" y="${y}">${escapeXml(name)}</text>`
 }
 
-/** Where a set stands on the axis: numbers by their size, words in their order. */
+/** Sort key of a set along the axis: numbers sort by value, words by their order in the option. */
 function orderOf(along: string, values: readonly unknown[]): (set: SetResult) => number {
   if (isNumeric(values)) return ({ options }) => options[along] as number
   const order = new Map(values.map((value, i) => [value, i]))
   return ({ options }) => order.get(options[along]) ?? 0
 }
 
-/** Lines in the order in which their first sets come, each from left to right. */
+/** Groups sets into lines, in the order of the lines' first sets. The sets of a line are sorted from left to right. */
 function group(
   sets: readonly SetResult[],
   by: readonly string[],
@@ -181,13 +181,13 @@ function group(
   return [...found].map(([name, line]) => ({ name, sets: line.sort((a, b) => place(a) - place(b)) }))
 }
 
-const shareTicks = [0, 0.25, 0.5, 0.75, 1].map((share) => [share, `${100 * share} %`] as const)
+const shareTicks = [0, 0.25, 0.5, 0.75, 1].map((share) => [share, `${100 * share}%`] as const)
 
 function isNumeric(values: readonly unknown[]): values is readonly number[] {
   return values.every((value) => typeof value === 'number')
 }
 
-/** Logarithmic where values are positive and far apart. */
+/** A numeric axis, which is logarithmic if the values are positive and span a factor of at least 30. */
 function numberAxis(values: readonly number[]): SweepAxis {
   const [low, high] = [Math.min(...values), Math.max(...values)]
   if (low > 0 && high / low >= 30) return logAxis(values)
@@ -198,7 +198,7 @@ function numberAxis(values: readonly number[]): SweepAxis {
 function logAxis(values: readonly number[]): SweepAxis {
   const positive = values.map((value) => Math.max(1e-300, value))
   const [low, high] = positive.length === 0 ? [1, 10] : [Math.min(...positive), Math.max(...positive)]
-  // Not narrower than a factor of two, so that equal values are not a slope.
+  // The axis spans at least a factor of two, so that tiny differences do not look like a slope.
   const [from, to] = [Math.log10(low), Math.max(Math.log10(high), Math.log10(2 * low))]
   const at = (value: unknown) => (Math.log10(value as number) - from) / (to - from)
   const steps = to - from < 2.5 ? [1, 2, 5] : [1]
@@ -211,7 +211,7 @@ function logAxis(values: readonly number[]): SweepAxis {
   return { at, ticks: marks.map((mark) => [at(mark), label(mark)] as const) }
 }
 
-/** Words stand side by side. */
+/** An axis of equally spaced words. */
 function wordAxis(values: readonly unknown[]): SweepAxis {
   const at = (value: unknown) => (values.indexOf(value) + 0.5) / values.length
   return { at, ticks: values.map((value) => [at(value), `${value}`] as const) }

@@ -1,15 +1,15 @@
-/** A sweep's results as a table. */
+/** The results of a sweep as a table. */
 
 import type { SetResult } from '../../jobs/sweep.js'
 import { columns } from '../report.js'
 
-/** The endings of runs, in the order of columns. */
+/** The reasons why runs end, in the order of the columns. */
 const ENDINGS = ['converged', 'stalled', 'max-iterations', 'diverged'] as const
 
 /**
- * A line a set, and which one did best.
+ * A table with one line per set, followed by the best set.
  *
- * @param swept names of options of which there is more than one value
+ * @param swept names of the options with more than one value
  */
 export function describeSweep(results: readonly SetResult[], swept: readonly string[]): string {
   const hasTarget = results.some(({ reached }) => reached !== null)
@@ -32,12 +32,12 @@ export function describeSweep(results: readonly SetResult[], swept: readonly str
   return `${columns([head, ...rows], all)}${winner === null ? '' : `\n\n${describeWinner(winner, swept)}`}`
 }
 
-/** The share of a set's runs that did what was wanted: reached the target, or else converged. */
+/** The fraction of successful runs of a set: runs that reached the target, or that converged if there is no target. */
 export function formatShare({ runs, reached, endings }: SetResult): number {
   return (reached ?? endings.converged) / runs
 }
 
-/** Of the sets with the largest share the one with the fewest updates, then with the lowest median of F. */
+/** The best set: largest fraction of successful runs, then fewest median updates, then lowest median of F. */
 function describeBest(results: readonly SetResult[]): SetResult | null {
   const updates = ({ medianIterations }: SetResult) => medianIterations ?? Infinity
   const isBetter = (a: SetResult, b: SetResult) => {
@@ -59,15 +59,15 @@ function describeWinner(winner: SetResult, swept: readonly string[]): string {
       ? `${percentages(ENDINGS.map((ending) => endings[ending]))[0]} converged`
       : `${formatPercentage(reached, runs)} reached the target`
   const updates =
-    medianIterations === null ? [] : [`${medianIterations} updates (median of those that converged)`]
+    medianIterations === null ? [] : [`${medianIterations} updates (median of the converged runs)`]
   const at = Object.entries(best?.x ?? {}).map(([name, x]) => `${name} = ${Number(x.toPrecision(6))}`)
   const lowest = best === null ? [] : [`F = ${short(best.value)} at ${at.join(', ')}`]
   return `Best: ${told.join(', ')}: ${[share, ...updates, ...lowest].join('; ')}`
 }
 
 /**
- * Percentages of counts, to a tenth, by largest remainders: they add up to 100, and those of counts above 0 are at least
- * 0.1.
+ * Percentages of counts, rounded to a tenth by the largest-remainder method. They add up to 100, and every positive
+ * count has at least 0.1%.
  */
 export function percentages(counts: readonly number[]): string[] {
   const total = counts.reduce((sum, count) => sum + count, 0)
@@ -77,12 +77,12 @@ export function percentages(counts: readonly number[]): string[] {
   let rest = 1000 - tenths.reduce((sum, count) => sum + count, 0)
   for (; rest > 0; rest--) tenths[largest(tenths, (k) => -excess(k))]++
   for (; rest < 0; rest++) tenths[largest(tenths, (k) => (tenths[k] > 1 ? excess(k) : -Infinity))]--
-  return tenths.map((count) => `${count / 10} %`)
+  return tenths.map((count) => `${count / 10}%`)
 }
 
 const formatPercentage = (count: number, total: number) => percentages([count, total - count])[0]
 
-/** The place where a number is largest; of several the first. */
+/** The index with the largest computed value; the first such index if several are equal. */
 function largest(list: readonly number[], compute: (k: number) => number): number {
   return list.reduce((best, _, k) => (compute(k) > compute(best) ? k : best), 0)
 }

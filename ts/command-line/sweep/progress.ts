@@ -1,9 +1,9 @@
-/** How far a sweep is, in words. */
+/** The progress of a sweep as text. */
 
 import { formatCount } from '../../core/text.js'
 import type { SweepProgress } from '../../jobs/sweep.js'
 
-/** @param seconds since it began */
+/** @param seconds time since the sweep started */
 export function describeProgress(
   { sets, totalSets, runs, totalRuns }: SweepProgress,
   seconds: number,
@@ -11,7 +11,7 @@ export function describeProgress(
   return `${sets} of ${totalSets} option sets, ${describeRate('runs', runs, totalRuns, seconds)}`
 }
 
-/** @param what is done, for people */
+/** @param what plural name of the counted items, such as `fits` */
 export function describeRate(what: string, done: number, total: number, seconds: number): string {
   const share = `${formatCount(done)} of ${formatCount(total)} ${what}`
   if (done === 0 || seconds <= 0) return share
@@ -19,7 +19,7 @@ export function describeRate(what: string, done: number, total: number, seconds:
   return `${share}, ${formatCount(Math.round(done / seconds))} ${what}/s, ${formatDuration(left)} left`
 }
 
-/** Minutes and seconds, or hours, minutes and seconds. */
+/** A duration as mm:ss, or as h:mm:ss from one hour on. */
 export function formatDuration(seconds: number): string {
   const whole = Math.ceil(seconds)
   const parts = [Math.floor(whole / 60) % 60, whole % 60].map((part) => `${part}`.padStart(2, '0'))
