@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { blocksOf, checkWords, problemsOf, sentencesOf, wordsIn } from '../scripts/lib/words.mjs'
 
-// The prose of the project reads at once: each sentence has a subject, at most 30 words, and nouns instead of pronouns
-// that point back. scripts/lib/words.mjs has the list of openings and phrases.
+// The prose of the project reads at once. Each sentence has a subject and at most 30 words, and repeats a noun instead
+// of pointing back to it. The list of forbidden openings and phrases is in scripts/lib/words.mjs.
 
 const problemsIn = (text: string) => problemsOf(text).map(({ problem }) => problem)
 
