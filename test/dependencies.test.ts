@@ -1,4 +1,4 @@
-/** Each dependency has its reason in CONTRIBUTING.md, and what has one there is a dependency. */
+/** The table in contributing/dependencies.md lists each dependency with its purpose, and nothing else. */
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ function crates(manifest: string): string[] {
   return names.filter((name) => !name.startsWith('antigrad-'))
 }
 
-test('CONTRIBUTING.md says of each dependency what it is for', () => {
+test('contributing/dependencies.md gives the purpose of each dependency', () => {
   const { dependencies, devDependencies, peerDependencies, optionalDependencies } = JSON.parse(
     read('package.json'),
   )
@@ -27,8 +27,7 @@ test('CONTRIBUTING.md says of each dependency what it is for', () => {
     'wasm/unpack',
   ]
   const theirs = folders.flatMap((folder) => crates(read(folder, 'Cargo.toml')))
-  const [, section] = read('CONTRIBUTING.md').split('\n## What it depends on\n')
-  const rows = [...section.split('\n## ')[0].matchAll(/^\| (`.*?) \|/gm)]
+  const rows = [...read('contributing', 'dependencies.md').matchAll(/^\| (`.*?) \|/gm)]
   const said = rows.flatMap(([, names]) => [...names.matchAll(/`(.+?)`/g)].map(([, name]) => name))
   expect(theirs).toContain('napi')
   expect(said.toSorted()).toEqual([...new Set([...Object.keys(ours), ...theirs])].sort())

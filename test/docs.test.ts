@@ -1,4 +1,4 @@
-/** Docs that run: CONTRIBUTING's worked rule, applied to a copy of the tree, and samples of other pages. */
+/** Docs that run: the worked rule in contributing/extending.md, applied to a copy of the tree, and samples of pages. */
 
 import { type SpawnOptions, spawnSync } from 'node:child_process'
 import {
@@ -68,7 +68,7 @@ function apply(folder: string, { file, language, text }: Block): void {
   writeFileSync(join(folder, file), parts.join(`\n${side('+')}`).slice(1))
 }
 
-describe("CONTRIBUTING's worked rule", () => {
+describe('the worked rule in contributing/extending.md', () => {
   let folder: string
   let changed: string[]
   // The engines at hand were built from other kernels than the copy's.
@@ -88,11 +88,13 @@ describe("CONTRIBUTING's worked rule", () => {
       recursive: true,
       filter: (source) => !left.includes(source.split('/').at(-1) ?? ''),
     })
-    symlinkSync(join(home, 'node_modules'), join(folder, 'node_modules'))
-    const section = read(home, 'CONTRIBUTING.md')
+    for (const modules of ['node_modules', 'test/types/oldest/node_modules'])
+      symlinkSync(join(home, modules), join(folder, modules))
+    const section = read(home, 'contributing/extending.md')
       .split(/^## /m)
       .find((text) => text.startsWith('A new rule'))
-    const blocks = blocksOf(section ?? '')
+    // The commands in blocks for a shell are run below.
+    const blocks = blocksOf(section ?? '').filter(({ language }) => language !== 'sh')
     for (const block of blocks) apply(folder, block)
     changed = [...new Set(blocks.map(({ file }) => file))]
     expect(run('npm', 'run', 'manifest')).toBe('')
@@ -129,6 +131,13 @@ describe("CONTRIBUTING's worked rule", () => {
     expect(node(...biome, ...sources)).toBe('')
   })
 
+  test('is in docs/api.txt once npm run api has written it', () => {
+    expect(vitest('test/api.test.ts')).toContain('docs/api.txt')
+    expect(run('npm', 'run', 'api')).toBe('')
+    expect(read(folder, 'docs/api.txt')).toMatch(/^qhm: /m)
+    expect(vitest('test/api.test.ts')).toBe('')
+  })
+
   test('steps as it should', () => {
     const script = `
       import { Optimizer, qhm } from './dist/index.js'
@@ -154,6 +163,11 @@ describe("CONTRIBUTING's worked rule", () => {
 const pages = ['README.md', ...readdirSync(join(home, 'docs')).map((file) => `docs/${file}`)].filter((file) =>
   file.endsWith('.md'),
 )
+/** Text for contributors. */
+const guides = [
+  'CONTRIBUTING.md',
+  ...readdirSync(join(home, 'contributing')).map((file) => `contributing/${file}`),
+]
 const samples = pages
   .map((page) => ({
     page,
@@ -204,7 +218,7 @@ test('what a page shows as TypeScript is run: fragments are JavaScript, and few'
 })
 
 test('text in docs is wrapped at 110 columns, but for tables and code', () => {
-  const long = pages.flatMap((file) => {
+  const long = [...pages, ...guides].flatMap((file) => {
     const text = withoutCode(read(home, file))
     return text.split('\n').filter((line) => line.length > 110 && !line.startsWith('|'))
   })
@@ -215,7 +229,7 @@ test('the README has at most 180 lines', () => {
   expect(read(home, 'README.md').trimEnd().split('\n').length).toBeLessThanOrEqual(180)
 })
 
-test.each([...pages, 'CONTRIBUTING.md', 'PROGRAMS.md', 'SECURITY.md', 'CHANGELOG.md', 'examples/README.md'])(
+test.each([...pages, ...guides, 'SECURITY.md', 'CHANGELOG.md', 'examples/README.md'])(
   'links of %s lead to files and headings that are there',
   (page) => {
     const links = [...withoutCode(read(home, page)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link)

@@ -2,11 +2,11 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
-// The tables in CONTRIBUTING.md are the architecture: a module imports only from those above it.
+// The tables in contributing/structure.md are the architecture: a module imports only from the modules above it.
 
 const home = join(import.meta.dirname, '..')
 const kernels = 'crates/kernels/src'
-const tables = readFileSync(join(home, 'CONTRIBUTING.md'), 'utf8')
+const tables = readFileSync(join(home, 'contributing/structure.md'), 'utf8')
 
 const filesIn = (path: string): string[] =>
   statSync(join(home, path)).isDirectory()

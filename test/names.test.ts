@@ -4,7 +4,7 @@ import { basename, join } from 'node:path'
 import { parseSync } from 'oxc-parser'
 import { describe, expect, test } from 'vitest'
 
-// Names follow CONTRIBUTING.md ("Names"): types and files are nouns, constants say what they limit.
+// Names follow CONTRIBUTING.md ("Style"): types and files are nouns, constants say what they limit.
 
 const home = join(import.meta.dirname, '..')
 const tracked = execFileSync(

@@ -121,7 +121,7 @@ export default defineConfig({
           searchOptions: {
             // Guides before the reference and what is for maintainers. (It is written into the page: it uses nothing else.)
             boostDocument: (id: string) =>
-              /docs\/api|CHANGELOG|CONTRIBUTING|SECURITY|releasing/.test(id) ? 0.1 : 1,
+              /docs\/api|CHANGELOG|contributing|SECURITY|releasing/i.test(id) ? 0.1 : 1,
           },
         },
       },
