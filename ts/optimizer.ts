@@ -46,6 +46,12 @@ type NoInfer<T> = [T][T extends unknown ? 0 : never]
 
 type CachedView = 'params' | 'grads' | 'state' | 'average' | 'point'
 
+/** Saves a run as `save` does, with a copier of one's own: for `antigrad/files`, which copies arrays when they change. */
+export let saveWith: <P, R extends Rule | CustomRule, N extends Rule['name']>(
+  optimizer: Optimizer<P, R, N>,
+  copy: CopyArray,
+) => SavedRun
+
 /** How a saved run is read. */
 export interface RestoreOptions {
   /**
@@ -444,11 +450,15 @@ export class Optimizer<
    * @throws OptionError where a rule has a function for a schedule: it names the option; MemoryError where there
    * is none for copies; BusyError in the middle of a step. The optimizer goes on then.
    */
-  save(): SavedRun
-  // What antigrad/files calls: it keeps views, and watches arenas.
-  save(keep: CopyArray = copyArray): SavedRun {
-    this.#checkFree('save')
-    return save(this.#steps.progress, this.#groups, keep)
+  save(): SavedRun {
+    return saveWith(this, copyArray)
+  }
+
+  static {
+    saveWith = (optimizer, copy) => {
+      optimizer.#checkFree('save')
+      return save(optimizer.#steps.progress, optimizer.#groups, copy)
+    }
   }
 
   /**

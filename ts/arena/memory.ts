@@ -9,6 +9,7 @@
  */
 
 import { getMessage, MemoryError } from '../core/errors.js'
+import { extensions } from '../extensions.js'
 
 /** Bytes at the start of each memory that belong to the module: 32 KiB of stack, see .cargo/config.toml, and data. */
 export const RESERVED_BYTES = 65536
@@ -37,9 +38,6 @@ export interface Region {
   readonly reason: string | null
 }
 
-/** What comes with the engine that can ask for huge pages: it is told of a large memory that is one arena's alone. */
-export const importedAdvice: { give?: (memory: WebAssembly.Memory) => void } = {}
-
 /** Bytes from which on an arena's memory is to have huge pages: two of these. */
 const MIN_HUGE_PAGE_BYTES = 1 << 22
 
@@ -65,7 +63,7 @@ export function allocate(byteLength: number, planeLength: number): Region {
     const largest = memories < MIN_MANY_MEMORIES ? MAX_SLAB_BYTES : MAX_SLAB_BYTES_WITH_MANY
     if (rounded >= largest / 4) {
       const memory = fixedMemory(RESERVED_BYTES + rounded)
-      if (rounded >= MIN_HUGE_PAGE_BYTES) importedAdvice.give?.(memory)
+      if (rounded >= MIN_HUGE_PAGE_BYTES) extensions.adviseMemory?.(memory)
       return makeRegion(memory, RESERVED_BYTES, byteLength)
     }
     if (slab.memory === null || slab.next + rounded > slab.end) {
@@ -105,7 +103,7 @@ export function allocateAlone(byteLength: number): Region {
   try {
     if (!hasMemories) return allocateBuffer(byteLength, NO_WEBASSEMBLY)
     const memory = fixedMemory(RESERVED_BYTES + byteLength)
-    if (byteLength >= MIN_HUGE_PAGE_BYTES) importedAdvice.give?.(memory)
+    if (byteLength >= MIN_HUGE_PAGE_BYTES) extensions.adviseMemory?.(memory)
     return makeRegion(memory, RESERVED_BYTES, byteLength)
   } catch (thrown) {
     throw new MemoryError(byteLength, getMessage(thrown))

@@ -97,18 +97,6 @@ export const clipOptions = {
   noise: missingImport as Option<Noise | undefined>,
 }
 
-/** What comes with an import: the stage UNITS. */
-export const importedClips: {
-  /** Writes coefficients, for gradients of tensors after t updates that `scale` is still to be applied to. */
-  write?: (
-    row: Float64Array,
-    limits: TensorLimits,
-    scale: number,
-    t: number,
-    tensors: readonly PlacedTensor[],
-  ) => void
-} = {}
-
 /** @throws OptionError where it is none */
 export function readClip(what: string, given: unknown): ClipLimits {
   const { norm, value, ...byTensor } = readOptions(what, given, clipOptions)

@@ -6,7 +6,7 @@ import { joinFirst, TensorError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
 import { isNestedParams, type Shape, shapeHint } from '../core/tensors.js'
 import { getTypeName, isDetached, isFloatArray, readLength } from '../core/typed-arrays.js'
-import type { TensorLimits } from './clip.js'
+import { extensions, type Model } from '../extensions.js'
 
 /** Gradients of some rows of a tensor, read and checked. */
 export class RowGradient {
@@ -23,34 +23,6 @@ export class RowGradient {
     this.length = readLength(values)
   }
 }
-
-/** What comes with the import of `sparseRows`; `model` is the optimizer's. */
-export const importedRows: {
-  /** Null where it is none. @throws TensorError or OptionError where they are not right for tensor `number` */
-  read?: (given: unknown, number: number, model: object) => RowGradient | null
-  /** Gradients to be lent, and those of rows as arrays; null where these are few. */
-  lent?: (gradients: StepGradients) => DenseGradients | null
-  /** The gradients of a tensor's rows, each row once, of `given`, which has one for each entry of the list. */
-  summed?: (tensor: object, given: RowGradient | FloatArray) => FloatArray
-  /** Which rows of a tensor have gradients in the step that begins, none twice. */
-  listed?: (tensor: object) => Uint32Array
-  /** Puts gradients, some of which are of rows, into the tensors' arenas. */
-  put?: (gradients: StepGradients, model: object) => void
-  /** Puts the gradients of rows where these are in a tensor, all others 0, for a batch that is accumulated. */
-  spread?: (tensor: object, own: FloatArray) => void
-  /** The gradients of those rows again, of all batches. */
-  collect?: (tensor: object, rows: readonly number[], own: FloatArray) => RowGradient
-  /**
-   * The rows that a saved run says of a tensor of that shape, in order; undefined where that is no list of them, or its
-   * rule or its clips have none.
-   */
-  gathered?: (
-    given: unknown,
-    shape: readonly number[] | undefined,
-    use: object,
-    clip: TensorLimits,
-  ) => readonly number[] | undefined
-} = {}
 
 /** The gradients of a step by tensor, undefined for those that are skipped. */
 export type StepGradients = readonly (FloatArray | RowGradient | undefined)[]
@@ -150,21 +122,13 @@ export function takeSingle(given: unknown, own: FloatArray): boolean {
   return true
 }
 
-/** Whose gradients they are. */
-interface GradientOwner {
-  readonly gradients: readonly FloatArray[]
-  readonly tensors: readonly { readonly name: string }[]
-  /** In the order in which the user gave them. */
-  all(): readonly { readonly number: number }[]
-}
-
 /**
  * Checks what was read against the arena's own gradients, and reads those of rows; nothing of the user's runs here.
  *
  * @returns whether there are some of rows
  * @throws TensorError where a gradient's type or length is not its tensor's: of the first such one that the user gave
  */
-export function check(found: unknown[], model: GradientOwner): boolean {
+export function check(found: unknown[], model: Model): boolean {
   const type = getTypeName(model.gradients[0])
   let isByRow = false
   try {
@@ -177,11 +141,11 @@ export function check(found: unknown[], model: GradientOwner): boolean {
   return isByRow
 }
 
-function isRowGradient(found: unknown[], i: number, type: string | undefined, model: GradientOwner): boolean {
+function isRowGradient(found: unknown[], i: number, type: string | undefined, model: Model): boolean {
   const gradient = found[i]
   const { length } = model.gradients[i]
   if (gradient === undefined || hasShape(gradient, type, length)) return false
-  const byRow = importedRows.read?.(gradient instanceof RowGradient ? gradient.given : gradient, i, model)
+  const byRow = extensions.rows?.read(gradient instanceof RowGradient ? gradient.given : gradient, i, model)
   if (byRow) {
     found[i] = byRow
     return true

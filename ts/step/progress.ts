@@ -1,10 +1,10 @@
 /** How far an optimizer is, and what its step under way, or its last one, has found. */
 
+import { extensions } from '../extensions.js'
 import {
   ALL_GRADIENTS,
   copy,
   type DenseGradients,
-  importedRows,
   NO_GRADIENTS,
   RowGradient,
   type StepGradients,
@@ -151,7 +151,7 @@ export class Progress {
     const { outside, model } = this
     this.outside = ALL_GRADIENTS
     if (outside === ALL_GRADIENTS) return
-    if (this.isByRow) importedRows.put?.(outside, model)
+    if (this.isByRow) extensions.rows?.copyToArena(outside, model)
     else copy(outside as DenseGradients, model.gradients, model.parts)
   }
 

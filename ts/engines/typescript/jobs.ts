@@ -69,9 +69,6 @@ const sumsOnly = (...sums: Sum[]): Kernel => ({
 const squares = sumsOnly('gradients')
 const bothSquares = sumsOnly('gradients', 'parameters')
 
-/** What comes with the import of `sparseRows`: runs a segment that is one tensor, of which some rows have gradients. */
-export const rowRunner: { run?: (arena: Arena, job: SegmentJob, from: number, to: number) => void } = {}
-
 /** Calls `visit` for each segment that has the stage, with what of it is in the range. */
 type ForEachJob = (
   stage: number,
