@@ -241,12 +241,14 @@ const wasm = built({
   },
 })
 
-// Bundles have the core as text: its loops are as long as they are written.
+// Loops stay as long as they are written: bundles carry modules as text. The catalogue's were 1 to 4% slower.
 const flags = ['unroll-runtime', 'enable-load-pre'].map((flag) => `"-Cllvm-args=-${flag}=0"`)
-/** What cargo is told of a module. */
-const ways = {
-  core: ['--config', `target.wasm32-unknown-unknown.rustflags=[${flags}]`],
-  fits: ['--no-default-features', '--features', 'batches'],
+const short = ['--config', `target.wasm32-unknown-unknown.rustflags=[${flags}]`]
+/** Cargo's arguments per module; the others are features. */
+const cargoArguments = {
+  core: short,
+  many: ['--features', 'many', ...short],
+  fits: ['--no-default-features', '--features', 'batches', ...short],
   unpack: ['--config', 'profile.release.opt-level="z"'],
 }
 
@@ -260,7 +262,7 @@ async function makeWasmModule(name) {
       ...['build', isUnpacker ? 'wasm/unpack' : 'wasm', '--release', '--target', 'web', '--no-opt'],
       ...['--out-dir', at(folder)],
       // Force leaves out a check that only a standard library from rustup passes.
-      ...['--mode', 'force', ...args, ...(ways[name] ?? ['--features', name])],
+      ...['--mode', 'force', ...args, ...(cargoArguments[name] ?? ['--features', name])],
     ],
     {
       label: 'wasm-pack',

@@ -46,6 +46,12 @@ type NoInfer<T> = [T][T extends unknown ? 0 : never]
 
 type CachedView = 'params' | 'grads' | 'state' | 'average' | 'point'
 
+/** Saves a run with another copy function: `antigrad/files` copies an array only when the array is about to change. */
+export let saveWith: <P, R extends Rule | CustomRule, N extends Rule['name']>(
+  optimizer: Optimizer<P, R, N>,
+  copy: CopyArray,
+) => SavedRun
+
 /** Options for reading a saved run. */
 export interface RestoreOptions {
   /**
@@ -447,11 +453,15 @@ export class Optimizer<
    * @throws OptionError if a rule has a function as a schedule (the message names the option), MemoryError if the
    * copies cannot be allocated, BusyError during a step. The optimizer stays usable.
    */
-  save(): SavedRun
-  // `antigrad/files` passes its own copy function, which keeps views and watches the arenas for writes.
-  save(keep: CopyArray = copyArray): SavedRun {
-    this.#checkFree('save')
-    return save(this.#steps.progress, this.#groups, keep)
+  save(): SavedRun {
+    return saveWith(this, copyArray)
+  }
+
+  static {
+    saveWith = (optimizer, copy) => {
+      optimizer.#checkFree('save')
+      return save(optimizer.#steps.progress, optimizer.#groups, copy)
+    }
   }
 
   /**

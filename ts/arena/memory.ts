@@ -8,6 +8,7 @@
  */
 
 import { getMessage, MemoryError } from '../core/errors.js'
+import { extensions } from '../extensions.js'
 
 /** Bytes at the start of each memory that the module uses: 32 KiB of stack (see .cargo/config.toml), and data. */
 export const RESERVED_BYTES = 65536
@@ -36,9 +37,6 @@ export interface Region {
   readonly reason: string | null
 }
 
-/** Hook for the engine that can request huge pages. It receives each large memory that belongs to a single arena. */
-export const importedAdvice: { give?: (memory: WebAssembly.Memory) => void } = {}
-
 /** The minimum size in bytes for huge pages: two of them. */
 const MIN_HUGE_PAGE_BYTES = 1 << 22
 
@@ -64,7 +62,7 @@ export function allocate(byteLength: number, planeLength: number): Region {
     const largest = memories < MIN_MANY_MEMORIES ? MAX_SLAB_BYTES : MAX_SLAB_BYTES_WITH_MANY
     if (rounded >= largest / 4) {
       const memory = fixedMemory(RESERVED_BYTES + rounded)
-      if (rounded >= MIN_HUGE_PAGE_BYTES) importedAdvice.give?.(memory)
+      if (rounded >= MIN_HUGE_PAGE_BYTES) extensions.adviseMemory?.(memory)
       return makeRegion(memory, RESERVED_BYTES, byteLength)
     }
     if (slab.memory === null || slab.next + rounded > slab.end) {
@@ -104,7 +102,7 @@ export function allocateAlone(byteLength: number): Region {
   try {
     if (!hasMemories) return allocateBuffer(byteLength, NO_WEBASSEMBLY)
     const memory = fixedMemory(RESERVED_BYTES + byteLength)
-    if (byteLength >= MIN_HUGE_PAGE_BYTES) importedAdvice.give?.(memory)
+    if (byteLength >= MIN_HUGE_PAGE_BYTES) extensions.adviseMemory?.(memory)
     return makeRegion(memory, RESERVED_BYTES, byteLength)
   } catch (thrown) {
     throw new MemoryError(byteLength, getMessage(thrown))

@@ -13,8 +13,8 @@ import {
   ownProperties,
   toBoundedArray,
 } from '../core/untrusted-input.js'
+import { extensions } from '../extensions.js'
 import { readTensorClip } from '../gradients/clip.js'
-import { importedRows } from '../gradients/read.js'
 import type { UpdateCounter } from '../model/cohorts.js'
 import { Groups, shapesExpected } from '../model/groups.js'
 import { readStepOptions, type StepOptions } from '../model/options.js'
@@ -198,7 +198,7 @@ function readTensor(
     arrays,
     gathered:
       accumulated !== null &&
-      (importedRows.gathered?.(accumulated.present, shape, use, around.clip.byTensor) ??
+      (extensions.rows?.readSaved(accumulated.present, shape, use, around.clip.byTensor) ??
         boolean(accumulated.present, name, 'accumulated: present')),
   }
 }

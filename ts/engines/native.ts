@@ -1,8 +1,8 @@
 import { endianness } from 'node:os'
 import type { Arena } from '../arena/arena.js'
 import { HASH, SCRATCH } from '../arena/manifest.js'
-import { importedAdvice } from '../arena/memory.js'
 import { EngineError, getMessage, OptionError } from '../core/errors.js'
+import { extensions } from '../extensions.js'
 import type { Addon, CallOutcome, LoadedAddon, RunStage } from './addon.js'
 import { loadAddon } from './addon-node.js'
 import type { Engine, EngineReport, EngineSettings, Runner } from './engine.js'
@@ -45,7 +45,7 @@ function tryLoad(): LoadedAddon {
 }
 
 // The WebAssembly engine gains the most from huge pages.
-importedAdvice.give = (memory) => {
+extensions.adviseMemory = (memory) => {
   try {
     load().addon?.advise(memory)
   } catch {

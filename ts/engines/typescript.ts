@@ -2,9 +2,10 @@
 
 import type { Arena } from '../arena/arena.js'
 import { BY_ROW, CLIPPED_PER_TENSOR, NORM, UNITS } from '../arena/manifest.js'
+import { extensions } from '../extensions.js'
 import type { Engine } from './engine.js'
 import { makePlanePass } from './typescript/all-tensors.js'
-import { makeForEachJob, rowRunner } from './typescript/jobs.js'
+import { makeForEachJob } from './typescript/jobs.js'
 import { makePass } from './typescript/pipeline.js'
 import { makeTensorPass } from './typescript/tensors.js'
 
@@ -22,7 +23,7 @@ export const typescript: Engine = {
         return
       }
       forEachJob(stage, from, to, (job, first, last) => {
-        if ((job.flags & BY_ROW) !== 0) rowRunner.run?.(arena, job, first, last)
+        if ((job.flags & BY_ROW) !== 0) extensions.rows?.runSegment(arena, job, first, last)
         else if (job.ofMatrices !== undefined) job.ofMatrices(job, first, last)
         else if (job.byTensor.length > 0 || (job.flags & CLIPPED_PER_TENSOR) !== 0)
           tensors.run(job, first, last)

@@ -1,6 +1,6 @@
 /** Rules of one's own, written as their equations. */
 
-import { definitionFinders } from '../rules/define.js'
+import { extensions } from '../extensions.js'
 import type { EquationRule, OptionValue, RuleDefinition } from '../rules/equation-rule.js'
 import { describeRuleOptions as describeOptions } from '../rules/rule.js'
 import { readDeclaration } from './declaration.js'
@@ -15,7 +15,7 @@ export type EquationOptions<E extends RuleDefinition> = {
 }
 
 registerKernels()
-definitionFinders.get = (name, options) => {
+extensions.defineFromEquations = (name, options) => {
   // Not what somebody has put on every object.
   const isOwn = options !== undefined && Object.hasOwn(options, 'equations')
   const { equations } = isOwn ? (options as { equations?: unknown }) : { equations: undefined }

@@ -100,21 +100,6 @@ export const clipOptions = {
   noise: missingImport as Option<Noise | undefined>,
 }
 
-/** Functions of the stage UNITS, which imports provide. */
-export const importedClips: {
-  /**
-   * Writes the coefficients for gradients of tensors after t updates; `scale` is a gradient factor that is applied
-   * later.
-   */
-  write?: (
-    row: Float64Array,
-    limits: TensorLimits,
-    scale: number,
-    t: number,
-    tensors: readonly PlacedTensor[],
-  ) => void
-} = {}
-
 /**
  * @throws OptionError if the clip is invalid
  */

@@ -1,13 +1,14 @@
 /** Gradient noise; crates/kernels/src/rules/noise.rs defines it. */
 
 import { computeHash } from '../core/hash.js'
+import { extensions } from '../extensions.js'
 import { log } from '../functions/log.js'
 import { pow } from '../functions/pow.js'
 import { cos, sin } from '../functions/trigonometric.js'
 import { customOption, nonNegative, option, optional } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import { clipOptions, type Noise } from './clip.js'
-import { registerNoiseSource, registerUnitwiseKernel } from './unitwise.js'
+import { registerUnitwiseKernel } from './unitwise.js'
 
 /** 2⁻³². */
 const UNIT = 1 / 4294967296
@@ -57,7 +58,7 @@ function draw(counter: number, key: number, t: number, seed: number): void {
 
 const noiseSigma = ({ eta, gamma }: Noise, t: number) => Math.sqrt(eta / pow(1 + t, gamma))
 
-registerNoiseSource({ numbers, draw, noiseSigma, key: computeHash })
+extensions.noise = { numbers, draw, noiseSigma, key: computeHash }
 
 const fields = {
   eta: nonNegative(0.01),

@@ -6,7 +6,7 @@ import { joinFirst, TensorError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
 import { isNestedParams, type Shape, shapeHint } from '../core/tensors.js'
 import { getTypeName, isDetached, isFloatArray, readLength } from '../core/typed-arrays.js'
-import type { TensorLimits } from './clip.js'
+import { extensions, type Model } from '../extensions.js'
 
 /** A validated gradient of some rows of a tensor. */
 export class RowGradient {
@@ -23,37 +23,6 @@ export class RowGradient {
     this.length = readLength(values)
   }
 }
-
-/** Functions for sparse gradients, which the import of `sparseRows` provides; `model` is the optimizer's model. */
-export const importedRows: {
-  /**
-   * Reads a sparse gradient; null if the value is not one. @throws TensorError or OptionError if it does not fit tensor
-   * `number`
-   */
-  read?: (given: unknown, number: number, model: object) => RowGradient | null
-  /** The gradients to lend, with sparse gradients as arrays; null if the sparse gradients are short. */
-  lent?: (gradients: StepGradients) => DenseGradients | null
-  /** Adds up repeated rows of a tensor's gradient. `given` has one row of values per entry of the list. */
-  summed?: (tensor: object, given: RowGradient | FloatArray) => FloatArray
-  /** The distinct rows of a tensor with gradients in the current step. */
-  listed?: (tensor: object) => Uint32Array
-  /** Copies gradients, some of which are sparse, into the tensors' arenas. */
-  put?: (gradients: StepGradients, model: object) => void
-  /** Expands a sparse gradient for accumulation: listed rows get their gradients, and all other rows 0. */
-  spread?: (tensor: object, own: FloatArray) => void
-  /** Collects the accumulated gradients of these rows. */
-  collect?: (tensor: object, rows: readonly number[], own: FloatArray) => RowGradient
-  /**
-   * The sorted row list of a saved run for a tensor of this shape; undefined if the list is invalid, or if the rule or
-   * the clips do not support sparse gradients.
-   */
-  gathered?: (
-    given: unknown,
-    shape: readonly number[] | undefined,
-    use: object,
-    clip: TensorLimits,
-  ) => readonly number[] | undefined
-} = {}
 
 /** The gradients of a step by tensor; undefined for skipped tensors. */
 export type StepGradients = readonly (FloatArray | RowGradient | undefined)[]
@@ -156,14 +125,6 @@ export function takeSingle(given: unknown, own: FloatArray): boolean {
   return true
 }
 
-/** The tensors that the gradients belong to. */
-interface GradientOwner {
-  readonly gradients: readonly FloatArray[]
-  readonly tensors: readonly { readonly name: string }[]
-  /** Tensors in the user's order. */
-  all(): readonly { readonly number: number }[]
-}
-
 /**
  * Validates the collected values against the arena's gradients, and reads sparse gradients. No user code runs here.
  *
@@ -171,7 +132,7 @@ interface GradientOwner {
  * @throws TensorError if a gradient's type or length is not its tensor's; it names the first such gradient in the
  * user's order
  */
-export function check(found: unknown[], model: GradientOwner): boolean {
+export function check(found: unknown[], model: Model): boolean {
   const type = getTypeName(model.gradients[0])
   let isByRow = false
   try {
@@ -185,11 +146,11 @@ export function check(found: unknown[], model: GradientOwner): boolean {
   return isByRow
 }
 
-function isRowGradient(found: unknown[], i: number, type: string | undefined, model: GradientOwner): boolean {
+function isRowGradient(found: unknown[], i: number, type: string | undefined, model: Model): boolean {
   const gradient = found[i]
   const { length } = model.gradients[i]
   if (gradient === undefined || hasShape(gradient, type, length)) return false
-  const byRow = importedRows.read?.(gradient instanceof RowGradient ? gradient.given : gradient, i, model)
+  const byRow = extensions.rows?.read(gradient instanceof RowGradient ? gradient.given : gradient, i, model)
   if (byRow) {
     found[i] = byRow
     return true

@@ -5,11 +5,12 @@ import { BLOCK, UnitwiseKernel } from '../arena/manifest.js'
 import { type MatrixLoopOf, matrixKernel } from '../arena/matrices.js'
 import type { FloatArray } from '../core/numbers.js'
 import { sumColumn } from '../core/sums.js'
+import { extensions } from '../extensions.js'
 import { choice, option, optional } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import { registerModule, type WasmModule } from '../webassembly/module.js'
 import type { Noise } from './clip.js'
-import { adaptive, clipOptions, importedClips, type Unitwise } from './clip.js'
+import { adaptive, clipOptions, type Unitwise } from './clip.js'
 import { safeNorm } from './norms.js'
 
 /** Σx or Σx² in the fixed order of sums. */
@@ -34,12 +35,6 @@ export interface NoiseSource {
   key(name: string): number
 }
 
-let source: NoiseSource | undefined
-
-export function registerNoiseSource(given: NoiseSource): void {
-  source = given
-}
-
 /** The kernel needs no scratch memory. */
 const makeEmptyScratch = () => ({})
 
@@ -60,6 +55,7 @@ const UnitwiseLoop = twice(
         const factor = f(limit / ofG)
         for (let i = start; i < end; i++) g[i] = f(g[i] * factor)
       }
+      const source = extensions.noise
       if (!(sigma > 0) || source === undefined) return
       for (let i = 0; i < g.length; i += 4) {
         source.draw(i / 4, key, t, seed)
@@ -77,12 +73,13 @@ clipOptions.centralized = optional(
   option<true, undefined>('the result of centralized()', undefined, (x) => x === true),
 )
 
-importedClips.write = (row, { adaptive, centralized, noise }, scale, t, tensors) => {
+extensions.writeUnitClips = (row, { adaptive, centralized, noise }, scale, t, tensors) => {
   const places = UnitwiseKernel.row
   row[places.kappa] = adaptive?.unit === undefined ? Infinity : adaptive.factor / scale
   row[places.eps] = adaptive?.eps ?? 0
   row[places.centralizes] = centralized === undefined ? 0 : 1
   row[places.sigma] = 0
+  const source = extensions.noise
   if (noise === undefined || source === undefined) return
   row[places.sigma] = source.noiseSigma(noise, t) / scale
   row[places.seed] = noise.seed

@@ -7,7 +7,8 @@ import type { Arena } from '../arena/arena.js'
 import { BY_ROW, FLUSH_STATE, HOLD_PARAMS } from '../arena/manifest.js'
 import { groupBy } from '../core/group-by.js'
 import { createRecord } from '../core/untrusted-input.js'
-import { clipFlags, importedClips, type PlacedTensor, type TensorLimits } from '../gradients/clip.js'
+import { extensions } from '../extensions.js'
+import { clipFlags, type PlacedTensor, type TensorLimits } from '../gradients/clip.js'
 import type { RuleInUse } from '../rules/active-rule.js'
 import type { CounterFields, CounterOf, SharedMember } from '../rules/define.js'
 
@@ -257,7 +258,7 @@ export class Cohorts {
     for (const cohort of this.#active) {
       const placed = cohort.tensors.map((i) => tensors[i] as PlacedTensor)
       const { use, clock, numbers } = cohort
-      importedClips.write?.(numbers, use.clip ?? this.#clip, scale, clock.t, placed)
+      extensions.writeUnitClips?.(numbers, use.clip ?? this.#clip, scale, clock.t, placed)
       cohort.version = -1
     }
   }

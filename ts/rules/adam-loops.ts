@@ -3,6 +3,7 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { AdamKernel, type AdamPerRowKernel, AmsGradKernel } from '../arena/manifest.js'
 import { OptionError } from '../core/errors.js'
+import { extensions } from '../extensions.js'
 import type { CounterOf } from './define.js'
 import { type Betas, flushTrace, type products } from './moments.js'
 
@@ -41,9 +42,6 @@ const AmsGradLoop = twice<typeof AmsGradKernel>(
     },
 )
 
-/** The kernel of `perRow`, which comes with the import of `sparseRows`. */
-export const importedPerRow: { kernel?: typeof AdamPerRowKernel } = {}
-
 interface AdamForms {
   readonly amsgrad: boolean
   readonly perRow: boolean
@@ -58,7 +56,7 @@ export const kernels = [
 ] as never as AdamKernels
 
 export const stages = ({ amsgrad, perRow }: AdamForms): AdamKernels[number][] => [
-  amsgrad ? AmsGradKernel : perRow ? (importedPerRow.kernel as AdamKernels[2]) : AdamKernel,
+  amsgrad ? AmsGradKernel : perRow ? (extensions.rows?.adamKernel as AdamKernels[2]) : AdamKernel,
 ]
 
 /** As `multiplyBetas`; but products are 0, and correct nothing, where rows have their own. (A call more costs 5 ns.) */
@@ -73,6 +71,6 @@ export function advance(
 
 /** @throws OptionError where there is no kernel for it */
 export function check({ amsgrad, perRow }: AdamForms): void {
-  if (perRow && (amsgrad || importedPerRow.kernel === undefined))
+  if (perRow && (amsgrad || extensions.rows === undefined))
     throw new OptionError('perRow', 'rows to be imported, and no amsgrad', perRow)
 }

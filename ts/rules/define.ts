@@ -3,6 +3,7 @@
 import type { Kernel } from '../arena/kernel.js'
 import { PIPELINE } from '../arena/manifest.js'
 import type { Dtype } from '../core/numbers.js'
+import { extensions } from '../extensions.js'
 import type { OptionTable, ValuesOf } from '../options/kinds.js'
 import { makeDefaults } from '../options/read.js'
 import type { NumbersOf } from '../schedules/option.js'
@@ -181,12 +182,9 @@ export function define<
   return definition
 }
 
-/** What finds rules that bring their equations with them, among their options, where that is imported. */
-export const definitionFinders: { get?: (name: string, options?: object) => Definition | undefined } = {}
-
 /** The rule of that name, if it was imported, or comes with its equations. */
 export function definitionNamed(name: string, options?: object): Definition | undefined {
-  return definitions.get(name) ?? definitionFinders.get?.(name, options)
+  return definitions.get(name) ?? extensions.defineFromEquations?.(name, options)
 }
 
 /** The rules that were imported, whatever the order in which they were. */

@@ -1,7 +1,8 @@
 /** Accumulation of the gradients of several batches. */
 
 import { ACCUMULATE, NORM, RELEASE } from '../arena/manifest.js'
-import { ALL_GRADIENTS, importedRows, RowGradient, type StepGradients } from '../gradients/read.js'
+import { extensions } from '../extensions.js'
+import { ALL_GRADIENTS, RowGradient, type StepGradients } from '../gradients/read.js'
 import { areFinite, gradientNorm } from './norms.js'
 import { makeStage, type Phase, type Progress } from './progress.js'
 
@@ -32,7 +33,7 @@ export function accumulateBatch({ model, around }: Progress): readonly Phase[] {
     for (const tensor of model.live) {
       const { [tensor.number]: given } = present
       const own = model.gradients[tensor.number]
-      if (given instanceof RowGradient) importedRows.spread?.(tensor, own)
+      if (given instanceof RowGradient) extensions.rows?.scatter(tensor, own)
       else if (present === ALL_GRADIENTS || given !== undefined) tensor.gathered = true
       else own.fill(0)
     }
@@ -60,7 +61,7 @@ function releasedTensors(progress: Progress): StepGradients {
     : tensors.map((tensor, number) => {
         const { gathered } = tensor
         if (typeof gathered === 'boolean') return gathered ? gradients[number] : undefined
-        return importedRows.collect?.(tensor, gathered, gradients[number])
+        return extensions.rows?.gather(tensor, gathered, gradients[number])
       })
   progress.isByRow = present.some((gradient) => gradient instanceof RowGradient)
   for (const tensor of live) tensor.gathered = false

@@ -2,9 +2,10 @@
 
 import { NonFiniteError } from '../core/errors.js'
 import { type FloatArray, largest } from '../core/numbers.js'
+import { extensions } from '../extensions.js'
 import { normLimit } from '../gradients/clip.js'
 import { safeNorm as normOfArrays } from '../gradients/norms.js'
-import { importedRows, RowGradient } from '../gradients/read.js'
+import { RowGradient } from '../gradients/read.js'
 import type { Model } from '../model/model.js'
 import type { StepOptions } from '../model/options.js'
 import type { Phase, Progress } from './progress.js'
@@ -50,7 +51,7 @@ function collectGradients(progress: Progress): FloatArray[] {
     const { number } = tensor
     const given = outside[number] ?? model.gradients[number]
     const isByRow = present[number] instanceof RowGradient
-    return (isByRow ? importedRows.summed?.(tensor, given) : given) as FloatArray
+    return (isByRow ? extensions.rows?.sum(tensor, given) : given) as FloatArray
   })
 }
 

@@ -1,10 +1,10 @@
 /** The progress of an optimizer, and the findings of its current or last step. */
 
+import { extensions } from '../extensions.js'
 import {
   ALL_GRADIENTS,
   copy,
   type DenseGradients,
-  importedRows,
   NO_GRADIENTS,
   RowGradient,
   type StepGradients,
@@ -154,7 +154,7 @@ export class Progress {
     const { outside, model } = this
     this.outside = ALL_GRADIENTS
     if (outside === ALL_GRADIENTS) return
-    if (this.isByRow) importedRows.put?.(outside, model)
+    if (this.isByRow) extensions.rows?.copyToArena(outside, model)
     else copy(outside as DenseGradients, model.gradients, model.parts)
   }
 

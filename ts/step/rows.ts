@@ -7,14 +7,14 @@ import { OptionError, TensorError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
 import { getTypeName, isFloatArray, readLength } from '../core/typed-arrays.js'
 import { toBoundedArray } from '../core/untrusted-input.js'
-import { rowRunner } from '../engines/typescript/jobs.js'
 import { runRows } from '../engines/typescript/rows.js'
+import { extensions } from '../extensions.js'
 import { clipFlags, type TensorLimits } from '../gradients/clip.js'
 import {
   type ArenaBuffers,
   copy,
+  type DenseGradients,
   gradientPath,
-  importedRows,
   isArenaBuffer,
   RowGradient,
   type StepGradients,
@@ -22,7 +22,6 @@ import {
 import type { Model } from '../model/model.js'
 import type { Tensor } from '../model/partition.js'
 import type { RuleInUse } from '../rules/active-rule.js'
-import { importedPerRow } from '../rules/adam-loops.js'
 import { AdamPerRow } from '../rules/adam-per-row.js'
 import type { DelayedStart } from '../rules/rule.js'
 import { wasmModule as catalogue } from '../webassembly/catalogue.js'
@@ -180,13 +179,10 @@ function getReading(tensor: Tensor): Reading {
   return made
 }
 
-registerModule(catalogue)
-importedPerRow.kernel = AdamPerRow
-
-importedRows.read = (given, number, model) => {
-  const read = SparseRows.parts(given)
-  if (read === null) return null
-  const { tensors, gradients, settings, measures, parts } = model as Model
+function read(given: unknown, number: number, model: Model): RowGradient | null {
+  const sparse = SparseRows.parts(given)
+  if (sparse === null) return null
+  const { tensors, gradients, settings, measures, parts } = model
   const tensor = tensors[number]
   const name = gradientPath(tensor.name)
   const state = getReading(tensor)
@@ -196,7 +192,7 @@ importedRows.read = (given, number, model) => {
       throw new OptionError(name, `a complete gradient (rows are not supported ${what})`, 'a sparse gradient')
     state.use = tensor.use
   }
-  const { indices, count, values } = read
+  const { indices, count, values } = sparse
   const length = count * state.columns
   if (getTypeName(values) !== getTypeName(gradients[0]) || readLength(values) !== length) {
     const kind = `a ${getTypeName(gradients[0])} of length ${length}`
@@ -433,21 +429,20 @@ function addUp(
   return count
 }
 
-importedRows.summed = (tensor, given) => {
-  const state = reading.get(tensor as Tensor) as Reading
+function sum(tensor: Tensor, given: RowGradient | FloatArray): FloatArray {
+  const state = reading.get(tensor) as Reading
   const values = given instanceof RowGradient ? given.values : given
   const sums = copyArray(values).subarray(0, state.listed[0] * state.columns)
   const count = addUp(values, state, sums, (_, before) => before * state.columns)
   return sums.subarray(0, count * state.columns)
 }
 
-importedRows.listed = (tensor) => {
-  const { listed, numbers } = reading.get(tensor as Tensor) as Reading
+function listed(tensor: Tensor): Uint32Array {
+  const { listed, numbers } = reading.get(tensor) as Reading
   return numbers.slice(0, listed[0]).filter((row, k, all) => k === 0 || row !== all[k - 1])
 }
 
-importedRows.put = (gradients: StepGradients, model) => {
-  const { gradients: own, parts } = model as Model
+function copyToArena(gradients: StepGradients, { gradients: own, parts }: Model): void {
   const whole = gradients.map((gradient) => (gradient instanceof RowGradient ? undefined : gradient))
   copy(whole, own, parts)
   for (let i = 0; i < gradients.length; i++) {
@@ -459,15 +454,14 @@ importedRows.put = (gradients: StepGradients, model) => {
 /** The number of elements of a sparse gradient from which lending is faster than copying. */
 const LENT_FROM = 4096
 
-importedRows.lent = (gradients) => {
+function lend(gradients: StepGradients): DenseGradients | null {
   const isLong = gradients.some((gradient) => gradient instanceof RowGradient && gradient.length >= LENT_FROM)
   return isLong
     ? gradients.map((gradient) => (gradient instanceof RowGradient ? gradient.values : gradient))
     : null
 }
 
-importedRows.spread = (given, own) => {
-  const tensor = given as Tensor
+function scatter(tensor: Tensor, own: FloatArray): void {
   const state = reading.get(tensor) as Reading
   const { listed, columns } = state
   const values = own.slice(0, listed[0] * columns)
@@ -480,8 +474,8 @@ importedRows.spread = (given, own) => {
   if (tensor.gathered !== true) tensor.gathered = [...rows].sort((a, b) => a - b)
 }
 
-importedRows.collect = (tensor, rows, own) => {
-  const state = getReading(tensor as Tensor)
+function gather(tensor: Tensor, rows: readonly number[], own: FloatArray): RowGradient {
+  const state = getReading(tensor)
   const { columns } = state
   rows.forEach((row, place) => {
     // Rows are copied in ascending order, so no row is overwritten before it is read.
@@ -492,16 +486,31 @@ importedRows.collect = (tensor, rows, own) => {
   return new RowGradient(null, own.subarray(0, rows.length * columns))
 }
 
-importedRows.gathered = (given, shape, use, clip) => {
+function readSaved(
+  given: unknown,
+  shape: readonly number[] | undefined,
+  use: RuleInUse,
+  clip: TensorLimits,
+): readonly number[] | undefined {
   const list = toBoundedArray(given)
   const isRow = (row: unknown) => isIndex(row) && shape !== undefined && (row as number) < shape[0]
   const isOrdered = list?.every(
     (row, k) => isRow(row) && (k === 0 || (row as number) > (list[k - 1] as number)),
   )
   const areThere = isOrdered && shape !== undefined && shape.length > 1
-  return areThere && unsupportedReason(use as RuleInUse, clip) === undefined
-    ? (list as readonly number[])
-    : undefined
+  return areThere && unsupportedReason(use, clip) === undefined ? (list as readonly number[]) : undefined
 }
 
-rowRunner.run = runRows
+registerModule(catalogue)
+extensions.rows = {
+  adamKernel: AdamPerRow,
+  read,
+  lend,
+  sum,
+  listed,
+  copyToArena,
+  scatter,
+  gather,
+  readSaved,
+  runSegment: runRows,
+}

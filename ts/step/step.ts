@@ -28,13 +28,8 @@
 import { POINT } from '../arena/manifest.js'
 import { checkStack } from '../core/stack-depth.js'
 import type { BorrowedGradients } from '../engines/engine.js'
-import {
-  ALL_GRADIENTS,
-  importedRows,
-  NO_GRADIENTS,
-  type StepGradients,
-  takeSingle,
-} from '../gradients/read.js'
+import { extensions } from '../extensions.js'
+import { ALL_GRADIENTS, NO_GRADIENTS, type StepGradients, takeSingle } from '../gradients/read.js'
 import type { Model } from '../model/model.js'
 import type { StepOptions } from '../model/options.js'
 import { checkGradients, clipFactor } from './norms.js'
@@ -208,7 +203,7 @@ function run(stage: Stage, progress: Progress): void {
 function runWithGradients({ number, parts, isPass }: Stage, progress: Progress): boolean {
   const [part] = parts
   const { outside, isByRow } = progress
-  const lent = isByRow ? !isPass && importedRows.lent?.(outside) : outside
+  const lent = isByRow ? !isPass && extensions.rows?.lend(outside) : outside
   const isLendable = lent && parts.length === 1 && part.isFirst
   if (isLendable && part.runner.runBorrowed?.(number, lent as BorrowedGradients)) return true
   progress.takeIn()

@@ -69,9 +69,6 @@ const sumsOnly = (...sums: Sum[]): Kernel => ({
 const squares = sumsOnly('gradients')
 const bothSquares = sumsOnly('gradients', 'parameters')
 
-/** Runs a segment with sparse gradients, which is a single tensor; the import of `sparseRows` provides it. */
-export const rowRunner: { run?: (arena: Arena, job: SegmentJob, from: number, to: number) => void } = {}
-
 /** Calls `visit` for each segment that has the stage, with the segment's part of the range. */
 type ForEachJob = (
   stage: number,

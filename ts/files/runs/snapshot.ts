@@ -3,10 +3,11 @@
 import type { CopyArray, SavedRun } from '../../checkpoint/write.js'
 import { OptionError } from '../../core/errors.js'
 import type { FloatArray } from '../../core/numbers.js'
-import { ALL_GRADIENTS, importedRows, RowGradient, type StepGradients } from '../../gradients/read.js'
+import { extensions } from '../../extensions.js'
+import { ALL_GRADIENTS, RowGradient, type StepGradients } from '../../gradients/read.js'
 import { averageWeight } from '../../model/averages.js'
 import type { Tensor } from '../../model/partition.js'
-import { Optimizer } from '../../optimizer.js'
+import { Optimizer, saveWith } from '../../optimizer.js'
 import type { Progress } from '../../step/progress.js'
 import { PendingWrite } from './pending-write.js'
 
@@ -59,7 +60,7 @@ export class RunSnapshot {
       found = progress
       return view
     }
-    this.saved = (optimizer as unknown as { save(keep: CopyArray): SavedRun }).save(keep)
+    this.saved = saveWith(optimizer, keep)
     this.#progress = found as unknown as Progress
     subscribe(this.#progress, this.#keep)
   }
@@ -125,5 +126,5 @@ function findChangedRows(gradients: StepGradients, { length }: FloatArray, tenso
   const gradient = gradients === ALL_GRADIENTS ? undefined : gradients[tensor.number]
   if (!(gradient instanceof RowGradient)) return gradients === ALL_GRADIENTS || gradient !== undefined
   const rows = tensor.shape?.[0]
-  return length === tensor.length || length === rows ? (importedRows.listed?.(tensor) ?? true) : true
+  return length === tensor.length || length === rows ? (extensions.rows?.listed(tensor) ?? true) : true
 }
