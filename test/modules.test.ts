@@ -33,7 +33,12 @@ function importsOfRust(_: string, source: string): string[] {
 }
 
 describe.each([
-  { folder: 'ts', root: 'index.ts', importsOf: importsOfTypeScript, independent: ['webassembly'] },
+  {
+    folder: 'ts',
+    root: 'index.ts',
+    importsOf: importsOfTypeScript,
+    independent: ['extensions.ts', 'webassembly'],
+  },
   { folder: kernels, root: 'lib.rs', importsOf: importsOfRust, independent: ['target.rs', 'memory.rs'] },
 ])('$folder', ({ folder, root, importsOf, independent }) => {
   const rows = tables.matchAll(new RegExp(`^\\| \`${folder}/([\\w./-]+)\` \\|`, 'gm'))
@@ -59,4 +64,20 @@ describe.each([
     const below = imports.filter(({ to }) => !allowed.includes(moduleOf(to)))
     expect(below.map(({ file, to }) => `${file} → ${to}`)).toEqual([])
   })
+})
+
+test('the table in ts/extensions.ts lists all extensions with their modules', () => {
+  const read = (file: string) => readFileSync(join(home, file), 'utf8')
+  const listed = [...read('ts/extensions.ts').matchAll(/^ \* \| `(\w+)` \| `(ts\/.*?)`/gm)].map(
+    ([, name, file]) => `${name} in ${file}`,
+  )
+  const declared = filesIn('ts').flatMap((file) => {
+    const [, members = ''] =
+      /^declare module '.*extensions\.js' \{\n {2}interface Extensions \{\n([\s\S]*?)\n {2}\}/m.exec(
+        read(file),
+      ) ?? []
+    return [...members.matchAll(/^ {4}(\w+)[:(]/gm)].map(([, name]) => `${name} in ${file}`)
+  })
+  expect(declared.length).toBeGreaterThan(3)
+  expect(listed.sort()).toEqual(declared.sort())
 })

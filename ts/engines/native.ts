@@ -44,6 +44,13 @@ function tryLoad(): LoadedAddon {
   }
 }
 
+declare module '../extensions.js' {
+  interface Extensions {
+    /** Asks the system for huge pages for a large memory that belongs to a single arena. */
+    adviseMemory(memory: WebAssembly.Memory): void
+  }
+}
+
 // The WebAssembly engine gains the most from huge pages.
 extensions.adviseMemory = (memory) => {
   try {

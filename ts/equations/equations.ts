@@ -1,6 +1,7 @@
 /** Rules of one's own, written as their equations. */
 
 import { extensions } from '../extensions.js'
+import type { Definition } from '../rules/define.js'
 import type { EquationRule, OptionValue, RuleDefinition } from '../rules/equation-rule.js'
 import { describeRuleOptions as describeOptions } from '../rules/rule.js'
 import { readDeclaration } from './declaration.js'
@@ -15,6 +16,13 @@ export type EquationOptions<E extends RuleDefinition> = {
 }
 
 registerKernels()
+declare module '../extensions.js' {
+  interface Extensions {
+    /** Finds a rule whose options carry its equations. */
+    defineFromEquations(name: string, options?: object): Definition | undefined
+  }
+}
+
 extensions.defineFromEquations = (name, options) => {
   // Not what somebody has put on every object.
   const isOwn = options !== undefined && Object.hasOwn(options, 'equations')

@@ -58,6 +58,21 @@ function draw(counter: number, key: number, t: number, seed: number): void {
 
 const noiseSigma = ({ eta, gamma }: Noise, t: number) => Math.sqrt(eta / pow(1 + t, gamma))
 
+/** The functions that noise.ts provides. */
+interface NoiseSource {
+  readonly numbers: Float64Array
+  /** Computes the four normal variates of a counter. */
+  draw(counter: number, key: number, t: number, seed: number): void
+  noiseSigma(noise: Noise, t: number): number
+  key(name: string): number
+}
+
+declare module '../extensions.js' {
+  interface Extensions {
+    noise: NoiseSource
+  }
+}
+
 extensions.noise = { numbers, draw, noiseSigma, key: computeHash }
 
 const fields = {

@@ -6,7 +6,7 @@ import { joinFirst, TensorError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
 import { isNestedParams, type Shape, shapeHint } from '../core/tensors.js'
 import { getTypeName, isDetached, isFloatArray, readLength } from '../core/typed-arrays.js'
-import { extensions, type Model } from '../extensions.js'
+import { extensions } from '../extensions.js'
 
 /** A validated gradient of some rows of a tensor. */
 export class RowGradient {
@@ -125,6 +125,14 @@ export function takeSingle(given: unknown, own: FloatArray): boolean {
   return true
 }
 
+/** The tensors that the gradients belong to. */
+export interface GradientOwner {
+  readonly gradients: readonly FloatArray[]
+  readonly tensors: readonly { readonly name: string }[]
+  /** Tensors in the user's order. */
+  all(): readonly { readonly number: number }[]
+}
+
 /**
  * Validates the collected values against the arena's gradients, and reads sparse gradients. No user code runs here.
  *
@@ -132,7 +140,7 @@ export function takeSingle(given: unknown, own: FloatArray): boolean {
  * @throws TensorError if a gradient's type or length is not its tensor's; it names the first such gradient in the
  * user's order
  */
-export function check(found: unknown[], model: Model): boolean {
+export function check(found: unknown[], model: GradientOwner): boolean {
   const type = getTypeName(model.gradients[0])
   let isByRow = false
   try {
@@ -146,7 +154,7 @@ export function check(found: unknown[], model: Model): boolean {
   return isByRow
 }
 
-function isRowGradient(found: unknown[], i: number, type: string | undefined, model: Model): boolean {
+function isRowGradient(found: unknown[], i: number, type: string | undefined, model: GradientOwner): boolean {
   const gradient = found[i]
   const { length } = model.gradients[i]
   if (gradient === undefined || hasShape(gradient, type, length)) return false

@@ -9,8 +9,7 @@ import { extensions } from '../extensions.js'
 import { choice, option, optional } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import { registerModule, type WasmModule } from '../webassembly/module.js'
-import type { Noise } from './clip.js'
-import { adaptive, clipOptions, type Unitwise } from './clip.js'
+import { adaptive, clipOptions, type PlacedTensor, type TensorLimits, type Unitwise } from './clip.js'
 import { safeNorm } from './norms.js'
 
 /** Σx or Σx² in the fixed order of sums. */
@@ -24,15 +23,6 @@ function sum(kind: 'values' | 'gradients', values: FloatArray): number {
 function norm(values: FloatArray): number {
   const total = sum('gradients', values)
   return total === Infinity ? safeNorm([values]) : Math.sqrt(total)
-}
-
-/** The functions that noise.ts provides. */
-export interface NoiseSource {
-  readonly numbers: Float64Array
-  /** Computes the four normal variates of a counter. */
-  draw(counter: number, key: number, t: number, seed: number): void
-  noiseSigma(noise: Noise, t: number): number
-  key(name: string): number
 }
 
 /** The kernel needs no scratch memory. */
@@ -72,6 +62,22 @@ adaptive.unit = optional(choice('row'))
 clipOptions.centralized = optional(
   option<true, undefined>('the result of centralized()', undefined, (x) => x === true),
 )
+
+declare module '../extensions.js' {
+  interface Extensions {
+    /**
+     * Writes the coefficients of the stage UNITS after t updates, for gradients that are still to be multiplied by
+     * `scale`.
+     */
+    writeUnitClips(
+      row: Float64Array,
+      limits: TensorLimits,
+      scale: number,
+      t: number,
+      tensors: readonly PlacedTensor[],
+    ): void
+  }
+}
 
 extensions.writeUnitClips = (row, { adaptive, centralized, noise }, scale, t, tensors) => {
   const places = UnitwiseKernel.row

@@ -14,6 +14,7 @@ import {
   type ArenaBuffers,
   copy,
   type DenseGradients,
+  type GradientOwner,
   gradientPath,
   isArenaBuffer,
   RowGradient,
@@ -499,6 +500,44 @@ function readSaved(
   )
   const areThere = isOrdered && shape !== undefined && shape.length > 1
   return areThere && unsupportedReason(use, clip) === undefined ? (list as readonly number[]) : undefined
+}
+
+/** Sparse gradients. */
+interface RowExtension {
+  /** Adam with a clock per row. */
+  readonly adamKernel: typeof AdamPerRow
+  /**
+   * @returns the checked gradient of the tensor with that index; null if `value` is no sparse gradient
+   * @throws TensorError or OptionError if the gradient does not fit the tensor
+   */
+  read(value: unknown, index: number, model: GradientOwner): RowGradient | null
+  /** Returns gradients that an engine may borrow, sparse ones as plain arrays; null if copying them is faster. */
+  lend(gradients: StepGradients): DenseGradients | null
+  /** Adds up the values of rows that are listed more than once; returns one row of values per distinct row. */
+  sum(tensor: Tensor, gradient: RowGradient | FloatArray): FloatArray
+  /** Returns the distinct rows of a tensor that have gradients in the current step. */
+  listed(tensor: Tensor): Uint32Array
+  /** Copies dense and sparse gradients into the tensors' arenas. */
+  copyToArena(gradients: StepGradients, model: Model): void
+  /** Scatters a sparse gradient over the tensor's dense one, which is 0 elsewhere, to accumulate a batch. */
+  scatter(tensor: Tensor, gradient: FloatArray): void
+  /** Gathers rows of an accumulated dense gradient into a sparse one. */
+  gather(tensor: Tensor, rows: readonly number[], gradient: FloatArray): RowGradient
+  /** Reads the accumulated rows of a saved tensor; undefined if they are invalid or its rule or clips take no rows. */
+  readSaved(
+    value: unknown,
+    shape: readonly number[] | undefined,
+    use: RuleInUse,
+    clip: TensorLimits,
+  ): readonly number[] | undefined
+  /** Runs, in the TypeScript engine, a segment whose tensor has a sparse gradient. */
+  runSegment: typeof runRows
+}
+
+declare module '../extensions.js' {
+  interface Extensions {
+    rows: RowExtension
+  }
 }
 
 registerModule(catalogue)
