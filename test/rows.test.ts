@@ -703,7 +703,7 @@ describe('around it', () => {
       }
     }
     expect(() => optimizer.step({ before: sparseRows([1], Float32Array.of(1)) })).toThrow(
-      /^gradients.before: expected rows of a tensor whose shape has two dimensions/,
+      /^gradients.before: expected sparse rows of a tensor with at least two dimensions/,
     )
     expect(() => optimizer.step(sparseRows([1], four()) as Anything)).toThrow(TensorError)
   })

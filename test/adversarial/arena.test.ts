@@ -1,4 +1,4 @@
-/** What an enemy, or a mistake, can do from JavaScript: it may spoil numbers, but never leaves the arena. */
+/** Attacks and mistakes from JavaScript: they may corrupt numbers, but never reach memory outside the arena. */
 
 import { adamw, Optimizer, sgd } from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -10,8 +10,8 @@ import { decodeModule } from '../../dist/webassembly/module.js'
 import { inChildOfModules, noWasmMemory } from '../children.js'
 import { bits, engineNames, noise } from '../helpers.js'
 
-describe('whatever is written to the arena', () => {
-  /** By words: behind the header come ten arrays, the tensors, and as many segments. */
+describe('arbitrary writes to an arena', () => {
+  /** Indices of words: the header is followed by ten arrays, the tensors, and as many segments. */
   const arrays = Array.from({ length: layout.ROW_LISTS + 1 }, (_, k) => layout.HEADER + k * layout.ARRAY)
   const TENSOR_AT = layout.HEADER + arrays.length * layout.ARRAY
   const segmentAt = (tensors: number) => TENSOR_AT + tensors * layout.TENSOR
@@ -24,7 +24,7 @@ describe('whatever is written to the arena', () => {
     ...[TENSOR_AT + layout.TENSOR_OFFSET, segmentAt(1) + layout.SEGMENT_OFFSET],
   ]
 
-  /** Bytes all over an optimizer's arena, while a step is under way; the child must end in peace. */
+  /** Overwrites an optimizer's whole arena during a step; the child process must end normally. */
   test.each([
     ['zeros', 'words.fill(0)'],
     ['ones', 'words.fill(0xffffffff)'],
@@ -40,7 +40,7 @@ describe('whatever is written to the arena', () => {
          for (const at of [${places}]) words[at] = k & 2 ? 0x10000 : kept[at]
        }`,
     ],
-  ])('natively, during stepAsync: %s', (_, write) => {
+  ])('are harmless natively, during stepAsync: %s', (_, write) => {
     const body = `
       const ends = []
       for (const clip of [{}, { norm: 1 }]) {
@@ -77,11 +77,13 @@ describe('whatever is written to the arena', () => {
     ['the offset of a segment', SEGMENT_AT + layout.SEGMENT_OFFSET, 0xfffffff0],
   ]
 
-  describe.each(engineNames)('%s', (engine) => {
-    // WebAssembly reads tables in its memory; the others have their own, and nobody can write there.
+  describe.each(engineNames)('on the %s engine', (engine) => {
+    // WebAssembly reads tables in its memory. The other engines keep copies that cannot be overwritten.
     const expected = engine === 'wasm' ? ['refused', 'unchanged'] : ['done', 'as ever']
-    test.each(corruptions)(`%s is ${expected[0]} by step and by stepAsync, and soon`, (_, at, value) => {
-      const body = `${made(engine)}
+    test.each(corruptions)(
+      `%s: are ${expected[0]} by step and by stepAsync, within a short time`,
+      (_, at, value) => {
+        const body = `${made(engine)}
         const ends = []
         for (const call of ['step', 'stepAsync']) {
           const [optimizer, twin] = [make(), make()]
@@ -100,18 +102,19 @@ describe('whatever is written to the arena', () => {
           ends.push(isLike(before) ? 'unchanged' : isLike(twin.params) ? 'as ever' : 'changed')
         }
         return ends`
-      expect(inChildOfModules(body, { flags: ['--max-old-space-size=256'], timeout: 20_000 })).toEqual([
-        ...expected,
-        ...expected,
-      ])
-    })
+        expect(inChildOfModules(body, { flags: ['--max-old-space-size=256'], timeout: 20_000 })).toEqual([
+          ...expected,
+          ...expected,
+        ])
+      },
+    )
 
     test.each([
       ['the count of segments', layout.HEADER_SEGMENTS, 0xffffffff],
       ['the length of a tensor', TENSOR_AT + layout.TENSOR_LENGTH, 0xffffffff],
       ['the offset of a tensor', TENSOR_AT + layout.TENSOR_OFFSET, 0xfffffff0],
       ['everything', 0, 0xffffffff],
-    ])('%s may be overwritten in the middle of stepAsync', (_, at, value) => {
+    ])('%s: may happen in the middle of stepAsync', (_, at, value) => {
       const body = `${made(engine)}
         const optimizer = make()
         const neighbor = make()
@@ -130,12 +133,12 @@ describe('whatever is written to the arena', () => {
   })
 })
 
-test('in WebAssembly, what is written to an arena cannot lead into another one', () => {
+test('a WebAssembly arena never gives access to another arena, whatever is written to it', () => {
   const make = () => new Optimizer(new Float32Array(64).fill(1), sgd({ lr: 1 }), { engine: 'wasm' })
   const [victim, attacker] = [make(), make()]
   const { buffer, byteOffset } = attacker.params
   expect(buffer).toBe(victim.params.buffer)
-  // Whatever the library keeps before the planes, made to speak of the other arena.
+  // The library's data in front of the planes, changed to refer to the other arena.
   const own = new Uint32Array(buffer as ArrayBuffer, byteOffset - 256, 64)
   const distance = byteOffset - victim.params.byteOffset
   victim.grads.fill(1)
@@ -153,7 +156,7 @@ test('in WebAssembly, what is written to an arena cannot lead into another one',
   expect(victim.params.every((x) => x === 1)).toBe(true)
 })
 
-test('in WebAssembly, what is written over what a step has found harms its memory alone', () => {
+test('a WebAssembly memory is the only victim if the data of a running step are overwritten', () => {
   const body = `
     const victim = new antigrad.Optimizer(new Float32Array(1 << 20).fill(1), antigrad.sgd(), { engine: 'wasm' })
     const ends = new Set()
@@ -175,18 +178,18 @@ test('in WebAssembly, what is written over what a step has found harms its memor
   expect(inChildOfModules(body)).toEqual([['EngineError', 'done'], true])
 })
 
-describe('a stack that overflows in WebAssembly', () => {
+describe('a stack overflow in WebAssembly', () => {
   const make = (options: object) =>
     new Optimizer(noise(1, 600, 'float32'), adamw({ lr: 0.1 }), { engine: 'wasm', ...options })
 
   test.each([{}, { clip: { value: 0.5 } }, { clip: { norm: 1 } }])(
-    'ends no optimizer, of this memory or of another one: %j',
+    'leaves all optimizers usable, in this memory and in others: %j',
     (options) => {
       const [wanting, neighbor, expected] = [make(options), make(options), make(options)]
       expect(wanting.params.buffer).toBe(neighbor.params.buffer)
       const gradient = noise(2, 600, 'float32')
       const step = wanting.step as (...all: unknown[]) => void
-      /** A step with so many words less of the stack, which arguments that nobody reads take. */
+      /** A step with the stack reduced by `words` words, which unused arguments occupy. */
       const fits = (words: number) => {
         try {
           step.apply(wanting, [gradient, ...Array(words)])
@@ -202,7 +205,7 @@ describe('a stack that overflows in WebAssembly', () => {
         if (fits(words)) most = words
         else least = words
       }
-      // Somewhere here the stack is just enough for what is in JavaScript.
+      // In this range the stack is just sufficient for the JavaScript part.
       for (let words = most; words < most + 500; words++) fits(words)
       const fresh = make(options)
       for (let t = 0; t < 3; t++) for (const one of [neighbor, fresh, expected]) one.step(gradient)
@@ -214,7 +217,7 @@ describe('a stack that overflows in WebAssembly', () => {
 })
 
 test.each(Object.entries({ core, catalogue }))(
-  'the module %s has room for its stack and data in what is kept free',
+  'the module %s fits its stack and data into the reserved bytes',
   (_, source) => {
     const module = new WebAssembly.Module(decodeModule(source))
     const memory = new WebAssembly.Memory({
@@ -229,7 +232,7 @@ test.each(Object.entries({ core, catalogue }))(
   },
 )
 
-/** For a child: the addon as the package has loaded it, and arenas for it. */
+/** For a child process: the addon as the package has loaded it, and arenas for it. */
 const addonInChild = `
   antigrad.engines()
   const { createRequire } = await import('node:module')
@@ -249,8 +252,8 @@ const addonInChild = `
     try { return await call() } catch (error) { return error.message }
   }`
 
-describe('the addon alone', () => {
-  test('its function keeps the arena, and cannot be made to lose it', () => {
+describe('the addon without the library', () => {
+  test('keeps the arena alive through its function', () => {
     const body = `${addonInChild}
       const step = attached(made())
       const lost = ['handle', 'owner', 'bytes'].filter((name) => Object.hasOwn(step, name)).filter((name) =>
@@ -259,7 +262,7 @@ describe('the addon alone', () => {
     expect(inChildOfModules(body)).toEqual(['object', []])
   })
 
-  test('a handle whose arena was collected does nothing', () => {
+  test('does nothing for a handle whose arena was collected', () => {
     const body = `${addonInChild}
       const family = { tensors: 1, state: [], byTensor: [], coefficients: 1 }
       const make = () => attached(new Arena('float32', [3_000_000], [family])).handle
@@ -294,7 +297,7 @@ describe('the addon alone', () => {
     expect(inChildOfModules(body, { before: noWasmMemory })).toEqual([all(true), all(false), refused])
   })
 
-  test('refuses odd arguments, and allocates nothing by their leave', () => {
+  test('refuses invalid arguments without allocations', () => {
     const body = `${addonInChild}
       const { region, words } = made()
       const { buffer, byteOffset, byteLength } = region
@@ -327,7 +330,7 @@ describe('the addon alone', () => {
   })
 })
 
-test('an ArrayBuffer that was transferred is an error, though built-ins tell otherwise', () => {
+test('a transferred ArrayBuffer is an error, even if built-ins were replaced', () => {
   const body = `
     const optimizer = new antigrad.Optimizer(new Float32Array(1e5), antigrad.adam(), { engine: 'native' })
     optimizer.step()
@@ -341,8 +344,8 @@ test('an ArrayBuffer that was transferred is an error, though built-ins tell oth
   expect(inChildOfModules(body, { before: noWasmMemory })).toEqual(['TensorError'])
 })
 
-describe.runIf(process.platform === 'linux')('threads without anything to do', () => {
-  test('are not started: with three pieces there are two helpers at most', () => {
+describe.runIf(process.platform === 'linux')('idle threads', () => {
+  test('are not started: three pieces use at most two helpers', () => {
     const body = `
       const { readdirSync, readFileSync } = await import('node:fs')
       const optimizer = new antigrad.Optimizer(new Float32Array(3 * 2 ** 15), antigrad.sgd(), { engine: 'native', threads: 256 })
@@ -354,8 +357,8 @@ describe.runIf(process.platform === 'linux')('threads without anything to do', (
   })
 })
 
-/** Takes 7 GiB for some seconds. */
-test.runIf(process.env.ANTIGRAD_TEST_LARGE)('above 4 GiB there is the native engine', () => {
+/** Takes 7 GiB for several seconds. */
+test.runIf(process.env.ANTIGRAD_TEST_LARGE)('the native engine runs arenas above 4 GiB', () => {
   const body = `
     const length = 2 ** 29 + 2 ** 20
     const optimizer = new antigrad.Optimizer(new Float32Array(length), antigrad.gradientDescent({ lr: 1 }), { engine: 'native' })

@@ -1,8 +1,8 @@
-/** Arguments with marks at the places where something hostile may stand, and kinds of what belongs there. */
+/** Arguments with marks at the places that accept hostile values, and the kinds of values that belong there. */
 
 import type { Anything } from './subject.js'
 
-/** Whether a value may be right at a place, as the call says then. What cannot be must be refused. */
+/** Whether a value can be valid at a place, according to the docs of the call. Any other value must be refused. */
 export type Kind = (value: Anything, title: string, good: Anything) => boolean
 
 class Mark {
@@ -18,13 +18,13 @@ class Mark {
 }
 
 /**
- * A place, and what stands there unless it is attacked, which may have places in it.
+ * A place with its valid value, which may contain further places.
  *
- * @param name what messages call it, unless that is where it lies; null where they call it otherwise each time
+ * @param name the name in messages, unless it is the path; null if the name differs between messages
  */
 export const at = (kind: Kind, good: unknown, name?: string | null): Anything => new Mark(kind, good, name)
 
-/** The same at all places of plain data, whose messages have other names; the kind goes by where a place is. */
+/** Marks all places of plain data whose messages use other names. The kind depends on the path. */
 export function everywhere(
   kindAt: (path: readonly string[]) => Kind,
   good: unknown,
@@ -41,11 +41,11 @@ export interface Place {
   readonly good: unknown
 }
 
-/** All places in arguments by name; `says` comes before them in messages. */
+/** All places in the arguments by name; `says` precedes the names in messages. */
 export function placesOf(args: Readonly<Record<string, unknown>>, says = ''): Place[] {
   const start = says === '' ? '' : `${says}: `
   return Object.entries(args).flatMap(([key, node]) => {
-    // Options are known by their own names.
+    // Messages name options without the word `options`.
     const inside = key === 'options' ? start : `${start}${key}: `
     return places(node, [key], start + key, inside)
   })
@@ -66,10 +66,10 @@ function places(node: unknown, path: string[], name: string | null, inside: stri
   })
 }
 
-/** How the property at a path is defined. */
+/** A path and the property definition that replaces it. */
 export type Attack = readonly [path: readonly string[], property: PropertyDescriptor]
 
-/** Fresh arguments without marks; with an attack, something else stands at its path. */
+/** Builds fresh arguments without marks. In an attack, the value at its path is replaced. */
 export function build(node: unknown, attack?: Attack): Anything {
   if (node instanceof Mark) return build(node.good, attack)
   if (ArrayBuffer.isView(node)) return (node as Float32Array).slice()
@@ -85,7 +85,7 @@ export function build(node: unknown, attack?: Attack): Anything {
   )
 }
 
-/** A copy with other values; that at `defined` is the property itself. */
+/** A copy with mapped values; the property at `defined` is replaced. */
 function mapped<T extends object>(
   node: T,
   of: (inner: unknown, key: string) => unknown,
@@ -104,7 +104,7 @@ function mapped<T extends object>(
   return copy
 }
 
-/** Lists and records of no class. */
+/** Whether the value is an array or a plain object. */
 export function isPlain(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false
   const prototype = Object.getPrototypeOf(value)
@@ -137,12 +137,12 @@ export const word =
 export const callback: Kind = (x) => typeof x === 'function'
 export const no: Kind = () => false
 export const any: Kind = () => true
-/** Right are those of these titles. */
+/** Accepts values with these titles. */
 export const only =
   (...titles: readonly string[]): Kind =>
   (_, title) =>
     titles.includes(title)
-/** Right is what one of the kinds takes. */
+/** Accepts the values of any of the kinds. */
 export const or =
   (...kinds: readonly Kind[]): Kind =>
   (...given) =>
@@ -150,14 +150,14 @@ export const or =
 export const optional = (kind: Kind) => or(word(undefined), kind)
 export const orNull = (kind: Kind) => or(word(undefined, null), kind)
 export const scheduled = (kind: Kind) => or(optional(kind), callback)
-/** Something with names. */
+/** An object with names. */
 export const names: Kind = (x) =>
   typeof x === 'object' && x !== null && !Array.isArray(x) && !ArrayBuffer.isView(x) && !(x instanceof String)
-/** What has no names of its own is a record without anything. */
+/** An object without own names counts as empty. */
 export const record: Kind = (x, ...rest) =>
   x === undefined || (names(x, ...rest) && Object.keys(x).length === 0)
 export const tensor: Kind = (x) => x instanceof Float32Array || x instanceof Float64Array
-/** Parameters, of which some may be missing. */
+/** Parameters, some of which may be missing. */
 export const tensors = or(tensor, record, only('an empty list', 'a list of it'))
 export const numbers = or(tensor, (x) => Array.isArray(x) && typeof x[0] === 'number')
 export const match: Kind = (x, title, ...rest) =>

@@ -1,4 +1,4 @@
-/** Every public call, with the places of its arguments: what belongs there, and what messages call it. */
+/** Every public call with the places of its arguments: valid values, and the names in messages. */
 
 import * as core from 'antigrad'
 import { adam, expression, Minimization, objectives } from 'antigrad'
@@ -41,17 +41,19 @@ import { type Anything, everything, gradients, rich, underWay } from './subject.
 const antigrad = { ...core, ...fits }
 
 export interface Call {
-  /** Exports, as in 'minimize', 'models.line' and 'Optimizer.load', or methods of a subject, as in 'Optimizer#step'. */
+  /**
+   * Exports, such as 'minimize', 'models.line' and 'Optimizer.load', or methods of a subject, such as 'Optimizer#step'.
+   */
   readonly of: readonly string[]
-  /** By name, in their order. */
+  /** Arguments by name, in order. */
   readonly args: Readonly<Record<string, Anything>>
-  /** What messages begin with. */
+  /** The beginning of all messages. */
   readonly says: string
-  /** Where a method has another subject than its class has in all other calls. */
+  /** A subject other than the usual one of the class. */
   readonly subject?: () => Anything
 }
 
-/** What methods are called on. */
+/** The objects on which methods are called. */
 export const subjects: Readonly<Record<string, () => Anything>> = {
   Optimizer: underWay,
   Minimization: () => new Minimization(objectives.bowl(), [1, 2], adam()),
@@ -78,18 +80,18 @@ export const subjects: Readonly<Record<string, () => Anything>> = {
   TestObjective: () => objectives.beale(),
 }
 
-/** All of a subject that a call might change. */
+/** Everything in a subject that a call might change. */
 export const seen = (subject: Anything): string =>
   subject instanceof antigrad.Optimizer ? everything(subject) : inBits(subject)
 
-/** What becomes of it. */
+/** The result of further use of the subject. */
 export function afterwards(subject: Anything): string {
   if (subject instanceof antigrad.Optimizer)
     for (let k = 0; k < 4; k++) subject.step(subject.params as Anything)
   return seen(subject)
 }
 
-/** One of `of`, for a subject and arguments. */
+/** Calls one of the functions in `of` with a subject and arguments. */
 export function run(name: string, subject: Anything, args: readonly unknown[]): unknown {
   const method = name.split('#')[1]
   if (method !== undefined) return subject[method](...args)
@@ -103,17 +105,17 @@ const calls: Call[] = []
 const add = (of: string, says: string, args: Call['args'], subject?: Call['subject']) =>
   calls.push({ of: of.split(' '), args, says, ...(subject && { subject }) })
 
-// Rules: each option as its declaration has it, in the function, in `set` and in a rule as data.
+// Rules: each declared option, in the function, in `set`, and in a rule as data.
 
 for (const { name, options } of Object.values(definitions)) {
   const ofRule = Object.fromEntries(
     Object.entries(options).map(([key, { accepts, read, schedulable, default: good }]) => {
-      // What two options say together, or a reader, the call decides.
+      // Conflicts between options, and options with a reader, are decided by the call.
       const kind: Kind = (x) => x === undefined || accepts(x) || (read !== undefined && typeof x === 'object')
       return [key, at(schedulable ? or(kind, callback) : kind, good)]
     }),
   )
-  // As other systems have it.
+  // Presets of other systems.
   const presets = Object.keys((antigrad as Anything)[name]).map((preset) => `${name}.${preset}`)
   add([name, ...presets].join(' '), name, { options: at(record, ofRule) })
 }
@@ -124,7 +126,7 @@ const ofAdam = {
   beta2: at(scheduled(fraction), 0.999, 'adam: beta2'),
   amsgrad: at(optional(flag), false, 'adam: amsgrad'),
 }
-/** Whose inner rule has another name. */
+/** The inner rule has another name. */
 const aRule = only('rules, 100,000 deep')
 const rule = at(aRule, ofAdam, 'rule')
 add('delayedStart', 'delayedStart', {
@@ -254,7 +256,7 @@ add('TestObjective#value', 'beale', { x: point })
 add('TestObjective#gradient', 'beale', { x: point, out: [0, 0] })
 add('TestObjective#minima', 'beale', { dimensions: at(any, 2) })
 
-// What stands beside rules
+// Options outside rules
 
 const noises = {
   eta: at(optional(from(0)), 0.01),
@@ -335,7 +337,7 @@ add('checkGradient', '', {
   }),
 })
 
-// Many runs
+// Batches of runs
 
 const signal = at(optional(no), undefined)
 const workers = at(optional(no), undefined)
@@ -374,7 +376,7 @@ add('uniformStarts latinHypercubeStarts sobolStarts', '', {
 
 const t = [0, 1, 2, 3, 4, 5]
 const y = [5, 3.2, 2.3, 1.7, 1.4, 1.2]
-/** Numbers, or a list of them for each fit. */
+/** Numbers, or an array of them per fit. */
 const ofEach = (good: number[]) =>
   at(
     or(
@@ -517,7 +519,7 @@ add('Bootstrap#band', '', {
   at: columns,
   options: at(record, { level: at(optional(anyNumber), 0.9), method: byMethod }),
 })
-/** Of the one parameter: its name, or a list of no more. */
+/** The name of the only parameter, or an array of such names. */
 const ofIts: Kind = (x) =>
   x === undefined || x === 'a' || (Array.isArray(x) && (x.length === 0 || (x.length === 1 && x[0] === 'a')))
 add('profile', '', {
@@ -713,10 +715,10 @@ add('Optimizer#toJSON', '', {})
 
 // Saved runs
 
-/** What no place of a save takes. */
+/** Values that no place of a save accepts. */
 const small: Kind = (x, title) =>
   !/holes|deep|times/.test(title) && !ArrayBuffer.isView(x) && !(x instanceof String)
-/** Where values belong that are no options: another type is wrong, and so are numbers that count nothing. */
+/** Places of values that are not options. Other types and invalid counts are refused. */
 const own: Kind = (x, title, good) => {
   if (good === null) return small(x, title, good)
   if (ArrayBuffer.isView(good)) return x instanceof Float32Array && x.length === (good as Anything).length
@@ -725,7 +727,7 @@ const own: Kind = (x, title, good) => {
   if (typeof good === 'number') return from(0)(x, title, good)
   return typeof good === 'string' ? x === good : typeof x === typeof good
 }
-/** What a rule has measured may be any number. */
+/** Values that a rule has measured can be any number. */
 const measured = ['byTensor', 'd', 'dMax', 'numerator']
 const counts = ['version', 'updates', 'batches', 'count', 't']
 const counted: Kind = (x, title, good) =>
@@ -736,7 +738,7 @@ const parts = Object.entries(rest).map(([key, part]) => {
   const kindAt = (path: readonly string[]) => {
     if (path.some((name) => settings.includes(name))) return small
     if (path.some((name) => measured.includes(name))) return or(anyNumber, own)
-    // Or rows.
+    // A list of rows is accepted, too.
     if (path.at(-1) === 'present')
       return or(own, only('an empty list', 'a list of one number', 'a proxy of a list'))
     return counts.includes(path.at(-1) ?? '') ? counted : own

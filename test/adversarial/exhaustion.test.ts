@@ -1,6 +1,6 @@
 /**
- * Rows, plans, equations, files, plans of chunks, fits and what is asked of them (profiles, contours, refits, what is derived, comparisons), where memory
- * or the stack ends: an error, and nothing lost.
+ * Memory or stack exhaustion during calls with sparse rows, plans, equations, files, chunks, fits, profiles, contours,
+ * replicates, derived quantities and comparisons. The call must end with an error, and nothing may be lost.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -11,7 +11,7 @@ import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { home, inChild } from '../children.js'
 
-/** For a child: what calls are made of, and a text of all bits of anything. */
+/** For a child process: ingredients of the calls, and a string of all bits of any value. */
 const prepared = `
   const { readPlan } = await import(new URL('chunks/load.mjs', antigradUrl))
   const { adam, bootstrap, bootstrapSync, compare, contour, defineRule, expression, fit, fitManySync, minimizeManySync, models, Optimizer, profile, profileIntervals, profileSync, sparseRows } = antigrad
@@ -73,7 +73,7 @@ const prepared = `
     'many runs': () => minimizeManySync(objective, { x: [0, 1, 2], y: [1, 1, 1] }, adam(), { maxIterations: 9 }).value,
   }`
 
-/** What fits are asked for. */
+/** Requests to fits. */
 const made = `
   globalThis.found = fit(model, { t, y }, { start, derive })
   globalThis.line = fit(models.line({ x: 't' }), { t, y })
@@ -95,12 +95,12 @@ const names = [
   ...['bootstrap', 'bootstraps', 'compare', 'many runs', 'equations', 'runs by equations', 'plan of chunks'],
 ]
 /**
- * It has no arrays of its own to allocate. Near the stack's end V8 ends the process where it compiles a regular
- * expression, of which its reader has some.
+ * Calls that allocate no arrays. Near the stack limit, V8 terminates the process if it must compile a regular
+ * expression, and the reader of plans uses some.
  */
 const plain = ['plan of chunks']
 
-/** Before the package is there: each allocation in turn ends in an error, and all behind it. */
+/** Runs before the package is loaded. Each allocation in turn fails, together with all later ones. */
 const limits = `
   let left = Infinity
   const limited = (where, name) => {
@@ -116,7 +116,7 @@ const limits = `
     limited(globalThis, name)
   limited(WebAssembly, 'Memory')`
 
-test('memory that ends at any allocation of a call ends that call, and nothing else', () => {
+test('memory exhaustion at any allocation ends that call, and nothing else', () => {
   const body = `${prepared}
     ${made}
     const wrong = []
@@ -145,7 +145,7 @@ test('memory that ends at any allocation of a call ends that call, and nothing e
   for (const name of names) if (!plain.includes(name)) expect(counts[name], name).toBeGreaterThan(0)
 }, 320_000)
 
-test('memory or a stack that ends while a file is written or read ends that, and the file stays as it was', () => {
+test('memory or stack exhaustion during file access ends the access and leaves the file unchanged', () => {
   const folder = mkdtempSync(join(tmpdir(), 'antigrad-exhausted-'))
   const body = `${prepared}
     const { readdirSync, readFileSync } = await import('node:fs')
@@ -204,7 +204,7 @@ test('memory or a stack that ends while a file is written or read ends that, and
   for (const name of ['write', 'read']) expect(counts[name], name).toBeGreaterThan(0)
 })
 
-test("near the stack's end a call is done, or ends in the stack's error, and is itself again", () => {
+test('near the stack limit a call succeeds or throws the stack error, and works again later', () => {
   const body = `${prepared}
     ${made}
     const wrong = []
@@ -240,7 +240,7 @@ test("near the stack's end a call is done, or ends in the stack's error, and is 
   expect(counts.done).toBeGreaterThan(names.length)
 }, 320_000)
 
-/** A Node under `ulimit -v`, in kB. */
+/** Runs Node under `ulimit -v`, in kB. */
 function limited(kilobytes: number, body: string) {
   const script = `
     const antigradUrl = ${JSON.stringify(pathToFileURL(`${home}dist/node/load.mjs`).href)}
@@ -263,9 +263,9 @@ function limited(kilobytes: number, body: string) {
   return JSON.parse(stdout)
 }
 
-describe.skipIf(process.platform !== 'linux')('little memory', () => {
-  // A memory of WebAssembly takes 10 GB of addresses, and fits want one.
-  test('under a limit of addresses steps go on, and what there is no room for ends in a typed error', () => {
+describe.skipIf(process.platform !== 'linux')('with little memory', () => {
+  // A WebAssembly memory reserves 10 GB of addresses, and fits need one.
+  test('steps continue under an address limit, and failed allocations are typed errors', () => {
     const body = `
       globalThis.engineNames = ['native', 'typescript']
       ${prepared}
@@ -299,7 +299,7 @@ describe.skipIf(process.platform !== 'linux')('little memory', () => {
     expect(ends).toEqual(['typed', 'typed', 'typed'])
   })
 
-  test('a heap of 24 MB is enough for fits of 50,000 rows, and what is asked of them', () => {
+  test('a heap of 24 MB suffices for fits of 50,000 rows and their analyses', () => {
     const body = `
       const { bootstrap, compare, expression, fit, models, profile } = antigrad
       const n = 50_000

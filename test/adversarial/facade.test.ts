@@ -1,4 +1,4 @@
-/** What an enemy, or an unlucky program, has tried on the part that users call. */
+/** Attacks and unlucky programs against the public API. */
 
 import {
   adam,
@@ -18,14 +18,14 @@ import { describe, expect, test } from 'vitest'
 import { inChild } from '../children.js'
 import { engineNames, inBits, noise, snapshot } from '../helpers.js'
 
-describe('schedules', () => {
+describe('a schedule', () => {
   const deep = (depth: number): Schedule => {
     let schedule: Schedule = { schedule: 'warmup', value: 1, steps: 1, from: null }
     for (let i = 1; i < depth; i++) schedule = { schedule: 'warmup', value: schedule, steps: 1, from: null }
     return schedule
   }
 
-  test('a hundred within one another, but not a hundred thousand', () => {
+  test('can be nested a hundred times, but not a hundred thousand times', () => {
     expect(() => adam({ lr: deep(100) })).not.toThrow()
     for (const depth of [101, 100_000]) {
       expect(() => adam({ lr: deep(depth) })).toThrow(OptionError)
@@ -35,7 +35,7 @@ describe('schedules', () => {
     }
   })
 
-  test('one that is changed after the rule was made', () => {
+  test('does not change if its object is changed after the rule was created', () => {
     const inner = { schedule: 'warmup', value: 1, steps: 4, from: null as number | null } as const
     const outer = { ...inner, value: inner as Schedule }
     const rule = gradientDescent({ lr: outer })
@@ -49,7 +49,7 @@ describe('schedules', () => {
     expect(Object.isFrozen(warm.value)).toBe(true)
   })
 
-  test('a function that gives a schedule', () => {
+  test('is not accepted as the result of a function', () => {
     const rule = gradientDescent({ lr: (() => warmup(1, { steps: 4 })) as unknown as () => number })
     const optimizer = new Optimizer(Float32Array.of(1), rule)
     expect(() => optimizer.step(Float32Array.of(1))).toThrow(
@@ -58,7 +58,7 @@ describe('schedules', () => {
   })
 })
 
-test('a function that somebody has put on every object', () => {
+test('functions on Object.prototype are ignored', () => {
   const body = `
     const params = { w: Float32Array.of(1, 2), list: [Float32Array.of(3)] }
     const rules = [antigrad.adam({ lr: antigrad.warmup(1, { steps: 2 }) }), antigrad.adagrad({ form: 'essay' }),
@@ -78,7 +78,7 @@ test('a function that somebody has put on every object', () => {
   expect(inChild(body, { before: polluted })).toEqual(inChild(body))
 })
 
-describe.each(engineNames)('%s: gradients that change after they were checked', (engine) => {
+describe.each(engineNames)('%s: gradients that change after their check', (engine) => {
   const length = 300
   const make = (rule: Rule = momentum({ lr: 1 })) => {
     const params = { a: new Float32Array(length), b: new Float32Array(length) }
@@ -90,7 +90,7 @@ describe.each(engineNames)('%s: gradients that change after they were checked', 
   const transfer = (array: Float32Array<ArrayBuffer>) =>
     structuredClone(array.buffer, { transfer: [array.buffer] })
 
-  /** Node 20 has resizable buffers, of which TypeScript's ES2023 knows nothing. */
+  /** Node 20 supports resizable buffers, which TypeScript's ES2023 types lack. */
   const Resizable = ArrayBuffer as unknown as new (
     length: number,
     options: { maxByteLength: number },
@@ -103,7 +103,7 @@ describe.each(engineNames)('%s: gradients that change after they were checked', 
       () => new Float32Array(new Resizable(4 * length, { maxByteLength: 4 * length })),
       ({ buffer }: Float32Array) => (buffer as InstanceType<typeof Resizable>).resize(4),
     ],
-  ] as const)('%s by a getter, or by a schedule', (_, gradient, spoil) => {
+  ] as const)('are errors in %s by a getter or a schedule', (_, gradient, spoil) => {
     const optimizer = make()
     const before = snapshot(optimizer)
     const a = gradient()
@@ -131,7 +131,7 @@ describe.each(engineNames)('%s: gradients that change after they were checked', 
     expect(snapshot({ params, state, updates: scheduled.updates, rule: 0, grads: 0 })).toBe(untouched)
   })
 
-  test('the same in stepAsync', async () => {
+  test('are errors in stepAsync', async () => {
     const optimizer = make()
     const a = new Float32Array(length)
     const gradients = {
@@ -148,7 +148,7 @@ describe.each(engineNames)('%s: gradients that change after they were checked', 
 
 describe.each(engineNames)('%s: gradients that are views of the optimizer', (engine) => {
   const lengths = [3, 300]
-  test.each(lengths)("in one another's place, %i each", async (length) => {
+  test.each(lengths)("may be passed in each other's place, %i elements each", async (length) => {
     const noise32 = (seed: number) => noise(seed, length, 'float32') as Float32Array
     const make = () => {
       const params = { a: noise32(1), b: noise32(2) }
@@ -176,8 +176,8 @@ describe.each(engineNames)('%s: gradients that are views of the optimizer', (eng
   })
 })
 
-describe('point', () => {
-  test.each(engineNames)('%s: a schedule that steps is an error, and changes nothing', (engine) => {
+describe('gradientPoint', () => {
+  test.each(engineNames)('%s: refuses a schedule that steps, and changes nothing', (engine) => {
     const optimizer: Optimizer<Float32Array[]> = new Optimizer(
       [Float32Array.of(1), Float32Array.of(2)],
       nesterov({
@@ -204,13 +204,13 @@ describe('point', () => {
     expect(point).toEqual(expected)
   })
 
-  test('one that throws leaves zeroGrads on', () => {
+  test('keeps zeroGrads if it throws', () => {
     const optimizer = new Optimizer(new Float32Array(300_000), nesterov({ form: 'shifted' }), {
       engine: 'wasm',
       zeroGrads: true,
     })
     optimizer.gradientPoint()
-    // An arena of this size has a memory of its own, in which it begins here.
+    // An arena of this size has its own memory, in which it begins here.
     const header = new Uint32Array(optimizer.params.buffer, 65_536, 10)
     const whole = header.slice()
     header.fill(0xffffffff)
@@ -222,8 +222,8 @@ describe('point', () => {
   })
 })
 
-describe('a step that throws counts nothing', () => {
-  test('the TypeScript engine allocates nothing in the middle of it', () => {
+describe('a step that throws is not counted', () => {
+  test('because the TypeScript engine allocates nothing during the update', () => {
     const body = `
       const optimizer = new antigrad.Optimizer(Float32Array.of(1, 2), antigrad.adam({ weightDecay: 0.1 }),
         { engine: 'typescript' })
@@ -235,7 +235,7 @@ describe('a step that throws counts nothing', () => {
     expect(inChild(body)).toEqual({ message: null, updates: 1, ofTensor: 1 })
   })
 
-  test("many gradients are too many arguments near the stack's end", () => {
+  test('even if the number of gradients overflows the stack as arguments', () => {
     const body = `
       const tensors = Array.from({ length: 10000 }, () => new Float32Array(256))
       const optimizer = new antigrad.Optimizer(tensors, antigrad.gradientDescent(), { engine: 'native' })
@@ -261,7 +261,7 @@ describe('a step that throws counts nothing', () => {
 
 describe('many tensors', () => {
   test.each(['wasm', 'typescript'] as const)(
-    'stepAsync in slices takes a time that grows as they do, %s',
+    'take time proportional to their number in stepAsync in slices, %s',
     async (engine) => {
       const time = async (count: number) => {
         const gradients = Array.from({ length: count }, () => Float32Array.of(1))

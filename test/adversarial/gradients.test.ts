@@ -1,4 +1,6 @@
-/** Gradients that somebody writes to once `stepAsync` has them, and views of the optimizer that trade places. */
+/**
+ * Gradients that are overwritten after `stepAsync` has received them, and views of the optimizer in exchanged places.
+ */
 
 import { adam, ema, Optimizer, type OptimizerOptions } from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -10,7 +12,7 @@ const make = (engine: (typeof engineNames)[number], options: OptimizerOptions = 
   return new Optimizer(params, adam({ lr: 0.1 }), { engine, average: ema(0.5), ...(options as object) })
 }
 
-/** Without `grads`, whose values are unspecified after a step. */
+/** Excludes `grads`, whose values are unspecified after a step. */
 const seen = (optimizer: Anything) =>
   inBits([
     optimizer.save(),
@@ -20,7 +22,7 @@ const seen = (optimizer: Anything) =>
     optimizer.lastStep.nonFinite,
   ])
 
-describe.each(engineNames)('%s', (engine) => {
+describe.each(engineNames)('gradients on %s', (engine) => {
   const ways: [string, OptimizerOptions][] = [
     ['skip', { onNonFinite: 'skip' }],
     ['throw', { onNonFinite: 'throw' }],
@@ -29,7 +31,7 @@ describe.each(engineNames)('%s', (engine) => {
     ['batches', { accumulate: 2, clip: { norm: 1 } }],
   ]
 
-  test.each(ways)('%s: stepAsync goes by the gradients as they were at the call', async (_, options) => {
+  test.each(ways)('%s: stepAsync uses their values at the time of the call', async (_, options) => {
     for (const value of [NaN, Infinity, 1e30]) {
       const [optimizer, expected] = [make(engine, options), make(engine, options)]
       for (let k = 0; k < 4; k++) {
@@ -51,7 +53,7 @@ describe.each(engineNames)('%s', (engine) => {
     }
   })
 
-  test.each(ways)("%s: the optimizer's own gradients, each for the other tensor", async (_, options) => {
+  test.each(ways)("%s: may be the optimizer's own, each for the other tensor", async (_, options) => {
     const run = async (copies: boolean, step: 'step' | 'stepAsync') => {
       const optimizer = make(engine, options)
       for (let k = 0; k < 4; k++) {
@@ -66,7 +68,7 @@ describe.each(engineNames)('%s', (engine) => {
     for (const step of ['step', 'stepAsync'] as const) expect(await run(false, step)).toBe(expected)
   })
 
-  test('a subclass in the same memory cannot have itself copied its own way', () => {
+  test('cannot override how they are copied, as a subclass in the same memory', () => {
     class Lying extends Float32Array {
       override slice(): Anything {
         throw new EvalError('mine')

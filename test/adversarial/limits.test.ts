@@ -1,4 +1,4 @@
-/** Where memory or the stack ends; and memory that is somebody else's too. */
+/** Memory and stack limits, and memory that other objects share. */
 
 import { adam, Optimizer } from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -6,7 +6,7 @@ import { inChild } from '../children.js'
 import { engineNames, inBits } from '../helpers.js'
 import { type Anything, everything, gradients, refusal, underWay } from './subject.js'
 
-/** For a child: an optimizer with tensors of which each needs memory of its own, and what can be seen of it. */
+/** For a child process: an optimizer whose tensors need memory of their own, and its visible state. */
 const large = (engine: string) => `
   const { createHash } = await import('node:crypto')
   const length = 300_000
@@ -21,7 +21,7 @@ const large = (engine: string) => `
   const seen = (optimizer) => JSON.stringify([optimizer.save(), optimizer.report()], (_, value) =>
     ArrayBuffer.isView(value) ? createHash('sha1').update(value).digest('hex') : value)`
 
-describe.each(engineNames)('%s: no memory', (engine) => {
+describe.each(engineNames)('%s: memory exhaustion', (engine) => {
   const calls = {
     add: 'optimizer.add({ z: params.w, y: params.cold }, { shapes: { z: [length], y: [length] } })',
     appendRows: "optimizer.appendRows('w', params.w)",
@@ -29,8 +29,8 @@ describe.each(engineNames)('%s: no memory', (engine) => {
     restore: 'optimizer.restore(saved)',
     load: `antigrad.Optimizer.load(saved, { engine: '${engine}' })`,
   }
-  // In a child each: where many memories are alive, arenas share larger ones.
-  test.each(Object.entries(calls))('for %s leaves all as it was', (name, call) => {
+  // Each case runs in a child process, because large arenas share memories once many memories are alive.
+  test.each(Object.entries(calls))('in %s leaves everything unchanged', (name, call) => {
     const before = `
       let left = Infinity
       for (const [where, name] of [[WebAssembly, 'Memory'], [globalThis, 'ArrayBuffer']]) {
@@ -60,14 +60,16 @@ describe.each(engineNames)('%s: no memory', (engine) => {
       })`
     const [first, ...others] = inChild(body, { before }) as unknown[]
     expect(first).toEqual(['MemoryError', true, true])
-    // A second allocation may not be asked for.
+    // A second allocation may be unnecessary.
     for (const other of others) if (other !== null) expect(other).toEqual(first)
   })
 })
 
-test.each(engineNames)('%s: no memory for copies ends save() or restore(), and nothing else', (engine) => {
-  // Views need none.
-  const stub = `
+test.each(engineNames)(
+  '%s: memory exhaustion during copies ends save() or restore(), and nothing else',
+  (engine) => {
+    // Views need no memory.
+    const stub = `
     let left = Infinity
     for (const name of ['Float32Array', 'Float64Array']) {
       globalThis[name] = class extends globalThis[name] {
@@ -78,7 +80,7 @@ test.each(engineNames)('%s: no memory for copies ends save() or restore(), and n
         }
       }
     }`
-  const body = `${stub}
+    const body = `${stub}
     ${large(engine)}
     const [optimizer, untouched] = [make(), make()]
     // What lies in the optimizer's own memory is copied before it is written.
@@ -94,17 +96,18 @@ test.each(engineNames)('%s: no memory for copies ends save() or restore(), and n
       }))
     for (const each of [optimizer, untouched]) each.step(params)
     return [errors, seen(optimizer) === seen(untouched)]`
-  const [errors, goesOn] = inChild(body, { timeout: 60_000 }) as [unknown[][], boolean]
-  expect(goesOn).toBe(true)
-  const message = 'no memory for a copy of 1200000 bytes: Array buffer allocation failed'
-  for (const error of errors.flat()) expect(error).toEqual(['MemoryError', 1_200_000, message, true])
-})
+    const [errors, goesOn] = inChild(body, { timeout: 60_000 }) as [unknown[][], boolean]
+    expect(goesOn).toBe(true)
+    const message = 'no memory for a copy of 1200000 bytes: Array buffer allocation failed'
+    for (const error of errors.flat()) expect(error).toEqual(['MemoryError', 1_200_000, message, true])
+  },
+)
 
 /**
- * Expects that near the stack's end a call is done or has changed nothing, and that there is a depth for either. Frames
- * that lead there have words `from` so many on `by` so many, and with each are `tries` optimizers at most.
+ * Expects that a call near the stack limit succeeds or changes nothing, and that both happen at some depth. The frames
+ * up to the limit have `from` words, increased by `by`, with at most `tries` optimizers each.
  *
- * @param body declares `make` of an optimizer, `call` of it, and `seen` of it as text
+ * @param body declares `make` of an optimizer, `call` of it, and `seen` of it as a string
  */
 function expectWhole(body: string, { from, by, tries }: { from: number; by: number; tries: number }): void {
   const { thrown, done, half } = inChild(`${body}
@@ -140,7 +143,7 @@ function expectWhole(body: string, { from, by, tries }: { from: number; by: numb
   expect(half).toBe(0)
 }
 
-describe.each(engineNames)("%s: near the stack's end", (engine) => {
+describe.each(engineNames)('%s: near the stack limit', (engine) => {
   const calls = {
     step: 'optimizer.step(params)',
     freeze: "optimizer.freeze('t2*')",
@@ -151,7 +154,7 @@ describe.each(engineNames)("%s: near the stack's end", (engine) => {
     save: 'optimizer.save()',
     restore: 'optimizer.restore(saved)',
   }
-  test.each(Object.entries(calls))('%s is done, or has changed nothing', (_, call) => {
+  test.each(Object.entries(calls))('%s succeeds or changes nothing', (_, call) => {
     const body = `
       const names = Array.from({ length: 12 }, (_, i) => 't' + i)
       const params = Object.fromEntries(names.map((name, i) => [name, Float32Array.of(i, 1, 2, 3)]))
@@ -176,7 +179,7 @@ describe.each(engineNames)("%s: near the stack's end", (engine) => {
   })
 })
 
-describe.each(engineNames)("%s: a step near the stack's end", (engine) => {
+describe.each(engineNames)('%s: a step near the stack limit', (engine) => {
   const sums = '{ scalars: { q: 1 }, step: "q = q/2 + norm(g); theta = theta - g/q" }'
   const depth = `{ state: { m: 0 }, step: 'm = m + norminv(abs(g)) + digamma(9*g) + g^g; theta = theta - m' }`
   const rules = {
@@ -186,7 +189,7 @@ describe.each(engineNames)("%s: a step near the stack's end", (engine) => {
     'equations with sums': `defineRule('attacked', ${sums})()`,
     'equations with functions': `defineRule('attacked', ${depth})()`,
   }
-  test.each(Object.entries(rules))('%s: it is done, or has changed nothing', (_, rule) => {
+  test.each(Object.entries(rules))('%s: succeeds or changes nothing', (_, rule) => {
     const body = `
       const params = { a: Float32Array.from({ length: 40 }, (_, i) => Math.sin(i)), b: Float32Array.of(1, 2, 3, 4) }
       // Functions call few others for the first elements.
@@ -205,10 +208,10 @@ describe.each(engineNames)("%s: a step near the stack's end", (engine) => {
   })
 })
 
-describe.each(engineNames)('%s: memory of others', (engine) => {
+describe.each(engineNames)('%s: memory of other objects', (engine) => {
   const Resizable = ArrayBuffer as Anything
 
-  test('parameters and rows in shared, resizable and tracked memory are copied', () => {
+  test('is copied for parameters and rows in shared, resizable and tracked buffers', () => {
     const values = Float32Array.of(1, 2, 3, 4)
     const tracking = new Resizable(16, { maxByteLength: 64 })
     const arrays = [new SharedArrayBuffer(16), new Resizable(16, { maxByteLength: 64 }), tracking].map(
@@ -238,7 +241,7 @@ describe.each(engineNames)('%s: memory of others', (engine) => {
 
   const everything2 = (optimizer: Anything) => inBits([optimizer.save(), optimizer.report()])
 
-  test('rows that lie about themselves', () => {
+  test('is safe if rows report a wrong length', () => {
     class Lying extends Float32Array {
       override get length() {
         return 1
@@ -258,7 +261,7 @@ describe.each(engineNames)('%s: memory of others', (engine) => {
     expect(optimizer.report().tensors[0]).toMatchObject({ length: 10, shape: [5, 2] })
   })
 
-  test("rows, tensors and gradients that are the optimizer's own views", () => {
+  test("may be the optimizer's own views as rows, tensors and gradients", () => {
     const run = (copy: (view: Anything) => Anything) => {
       const optimizer: Anything = underWay(engine)
       const { cold } = optimizer.params
@@ -281,7 +284,7 @@ describe.each(engineNames)('%s: memory of others', (engine) => {
     expect(run((view) => view)).toBe(run((view) => view.slice()))
   })
 
-  test('views of before a move are NaN, and do nothing to what has moved', () => {
+  test('does not include views from before a move, which are NaN and have no effect', () => {
     const [optimizer, untouched] = [underWay(engine), underWay(engine)]
     const old = [optimizer.params.w, optimizer.average.w, optimizer.grads.w]
     for (const each of [optimizer, untouched]) each.appendRows('w', Float32Array.of(1, 2))

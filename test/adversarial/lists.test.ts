@@ -1,4 +1,4 @@
-/** What an enemy has tried with lists, prototypes and results: what is large, shared or changed later. */
+/** Attacks with arrays, prototypes and results: large, shared and later modified values. */
 
 import { adam, adamw, ema, layerDecay, type Match, noDecay, Optimizer, sgd } from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -8,11 +8,11 @@ import { type Anything, everything, later, refusal, shapes, underWay } from './s
 
 const numbers = () => Float32Array.of(1, 2)
 
-describe('matches', () => {
+describe('a match', () => {
   const unused = (match: Match) =>
     new Optimizer({ w: numbers() }, sgd(), { groups: [{ match, frozen: true }] }).report().unusedGroups
 
-  test('lists within one another, each many times', () => {
+  test('can consist of nested arrays that are repeated many times', () => {
     for (const [pattern, expected] of [
       ['w', []],
       ['v', [0]],
@@ -26,7 +26,7 @@ describe('matches', () => {
     refusal(() => unused(deep), 'groups[0]: match')
   })
 
-  test('one that is changed after it was given, or that says another thing when asked again', () => {
+  test('is read once, and does not change later', () => {
     const match: Match[] = ['w']
     const group = { match, frozen: true }
     const optimizer = new Optimizer({ w: numbers() }, sgd(), { groups: [group] })
@@ -44,7 +44,7 @@ describe('matches', () => {
     expect(reads).toBe(1)
   })
 
-  test('a long name and a long pattern', () => {
+  test('handles long names and long patterns', () => {
     const name = 'a'.repeat(200_000)
     const make = (match: Match) =>
       new Optimizer({ [name]: numbers() }, sgd(), { groups: [{ match, frozen: true }] })
@@ -54,10 +54,10 @@ describe('matches', () => {
   })
 })
 
-test('more tensors than a call takes arguments', () => {
+test('more tensors than a call can have arguments are supported', () => {
   const many = () => Array.from({ length: 150_000 }, () => Float64Array.of(1))
   const optimizer = new Optimizer(many(), sgd({ lr: 1 }), { clip: { norm: 1 }, engine: 'typescript' })
-  // Its square overflows.
+  // The square overflows.
   optimizer.step(many().map(() => Float64Array.of(1e200)))
   expect(optimizer.lastStep.norm / (1e200 * Math.sqrt(150_000))).toBeCloseTo(1, 6)
   optimizer.add(many())
@@ -69,7 +69,7 @@ test('more tensors than a call takes arguments', () => {
   expect(optimizer.params[2][0]).toBeCloseTo(-1 / Math.sqrt(150_000), 3)
 })
 
-test('groups whose values no rule accepts, though they match nothing yet', () => {
+test('group values that no rule accepts are errors, even if the group matches nothing yet', () => {
   const make = (group: object) =>
     new Optimizer({ w: numbers() }, sgd(), { groups: [{ match: 'none', ...group }] })
   refusal(() => make({ eps: NaN }), 'groups[0]: eps')
@@ -79,19 +79,19 @@ test('groups whose values no rule accepts, though they match nothing yet', () =>
     () => make({ lr: { schedule: 'warmup', value: NaN, steps: 1, from: null } }),
     'groups[0]: lr: warmup: value',
   )
-  // Each is some rule's.
+  // Each value belongs to some rule.
   for (const form of ['torch', 'optax', 'essay']) make({ form })
   make({ lr: () => 1, weightDecay: { schedule: 'warmup', value: 1, steps: 1, from: null } })
 })
 
-test('options of averages that are not theirs', () => {
+test('options of other averages are errors', () => {
   refusal(() => ema(0.5, { decay: 0.1 } as Anything), 'ema: options')
   refusal(() => ema(0.5, { average: 'swa', start: 0, every: 1 } as Anything), 'ema: options')
   const mixed: Anything = { ...ema(0.5), start: 3 }
   refusal(() => new Optimizer(numbers(), sgd(), { average: mixed }), 'average')
 })
 
-test('what somebody has put on every object is no option', () => {
+test('properties of Object.prototype are not options', () => {
   const body = `
     const { Optimizer, adam, adamw, ema, swa, noDecay, layerDecay } = antigrad
     const params = { w: Float32Array.of(1, 2), bias: Float32Array.of(3) }
@@ -147,8 +147,8 @@ test('what somebody has put on every object is no option', () => {
   expect(inChild(body, { before: polluted })).toEqual(inChild(body))
 })
 
-describe('results', () => {
-  /** Writes over all that can be written to, deeply. */
+describe('the result of a call', () => {
+  /** Overwrites everything that is writable, recursively. */
   function spoil(value: Anything): void {
     if (typeof value !== 'object' || value === null) return
     if (ArrayBuffer.isView(value)) return void (value as Float32Array).fill(77)
@@ -165,7 +165,7 @@ describe('results', () => {
     ['report()', (optimizer: Anything) => optimizer.report()],
     ['last.norms', (optimizer: Anything) => optimizer.lastStep.norms],
     ['last.skipped', (optimizer: Anything) => optimizer.lastStep.skipped],
-  ])('%s is not the optimizer', (_, resultOf) => {
+  ])('does not give access to the optimizer: %s', (_, resultOf) => {
     const [optimizer, untouched] = [underWay(), underWay()]
     const before = everything(optimizer)
     spoil(resultOf(optimizer))
@@ -173,7 +173,7 @@ describe('results', () => {
     expect(later(optimizer)).toBe(later(untouched))
   })
 
-  test('save() stays as it was while the optimizer goes on', () => {
+  test('of save() stays unchanged while the optimizer continues', () => {
     const optimizer = underWay()
     const saved = optimizer.save()
     const before = inBits(saved)
@@ -184,7 +184,7 @@ describe('results', () => {
     expect(inBits(saved)).toBe(before)
   })
 
-  test('a run that was loaded or restored does not hang on what it was loaded from', () => {
+  test('of load() or restore() is independent of the saved object', () => {
     const saved = underWay().save()
     const loaded = [Optimizer.load(saved) as unknown as ReturnType<typeof underWay>, underWay()]
     loaded[1].restore(saved)
@@ -194,7 +194,7 @@ describe('results', () => {
     for (const each of loaded) expect(later(each)).toBe(later(underWay()))
   })
 
-  test('noDecay and layerDecay make groups anew', () => {
+  test('of noDecay and layerDecay is a new object each time', () => {
     const [first] = layerDecay(['w'], 0.5)
     expect(Object.isFrozen(first) || first !== layerDecay(['w'], 0.5)[0]).toBe(true)
     const group = noDecay()
@@ -207,8 +207,8 @@ describe('results', () => {
   })
 })
 
-describe.each(engineNames)('%s: tensors that matches are asked about', (engine) => {
-  test('what a match is told is frozen, and changes nothing', () => {
+describe.each(engineNames)('%s: a tensor description for a match function', (engine) => {
+  test('is frozen, and has no effect on the optimizer', () => {
     const [optimizer, untouched] = [underWay(engine), underWay(engine)]
     const told: Anything[] = []
     for (const each of [optimizer, untouched])
@@ -220,7 +220,7 @@ describe.each(engineNames)('%s: tensors that matches are asked about', (engine) 
     expect(later(optimizer)).toBe(later(untouched))
   })
 
-  test('tensors that go away while they are matched', () => {
+  test('may belong to a tensor that disappears during matching', () => {
     const optimizer = underWay(engine)
     const before = everything(optimizer)
     const z = Float32Array.of(1, 2)

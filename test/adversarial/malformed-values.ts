@@ -1,12 +1,12 @@
-/** What may come in place of any argument: one value of each class that has broken a reader somewhere, or might. */
+/** Replacements for any argument: one value of each class that has broken, or might break, a reader. */
 
-/** The most elements that a list can have, of which holes take no memory. */
+/** The maximum length of an array, whose holes take no memory. */
 const LONGEST = 2 ** 32 - 1
 
 const cycle: unknown[] = ['w']
 cycle.push(cycle)
 
-/** Something in something in something … */
+/** Nests a value many times. */
 const nest = (depth: number, core: unknown, around: (inner: unknown) => unknown): unknown => {
   let node = core
   for (let k = 0; k < depth; k++) node = around(node)
@@ -28,7 +28,7 @@ class Lying extends Float32Array {
 const detached = Float32Array.of(1)
 structuredClone(null, { transfer: [detached.buffer] })
 
-/** Polite outside, and so many names that only a list of the known ones keeps them out. */
+/** An object with valid names plus many unknown ones, which only a list of known names can detect. */
 const strange = { batches: 2, steps: 2, maxRank: 1, match: 'w', average: 'swa', lr: 1, value: 1, start: 1 }
 
 const letters = 'n'.repeat(1e5)
@@ -43,7 +43,7 @@ const rules = nest(100_000, null, (rule) => ({ name: 'delayedStart', updates: 1,
 const numbers = [NaN, Infinity, -Infinity, -1, -0, 0, 5e-324, 0.5, 1, 1.5, 2 ** 32, 2 ** 53, 1e300]
 const texts = ['', 'x', '1', 'constructor', '__proto__']
 
-/** By title; what is small is made anew each time. */
+/** Values by title; small ones are created again each time. */
 const values: Readonly<Record<string, () => unknown>> = {
   ...Object.fromEntries(
     [undefined, null, true, false, ...numbers].map((x) => [Object.is(x, -0) ? '-0' : `${x}`, () => x]),
@@ -87,7 +87,7 @@ const values: Readonly<Record<string, () => unknown>> = {
   'an ArrayBuffer': () => new ArrayBuffer(8),
 }
 
-/** What the good value becomes. */
+/** Modifications of the valid value. */
 const changed: Readonly<Record<string, (good: unknown) => unknown>> = {
   'its text': (good) => (typeof good === 'number' ? `${good}` : 'w'),
   'a list of it': (good) => [good],
@@ -100,7 +100,7 @@ const changed: Readonly<Record<string, (good: unknown) => unknown>> = {
   'holes with its names': (good) => Object.assign(Array(LONGEST), good),
 }
 
-/** By title, what may come where `good` should. */
+/** Hostile replacements of `good`, by title. */
 export function* hostile(good: unknown): Generator<readonly [title: string, value: unknown]> {
   for (const [title, make] of Object.entries(values)) yield [title, make()]
   for (const [title, change] of Object.entries(changed)) yield [title, change(good)]

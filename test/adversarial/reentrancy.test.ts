@@ -1,4 +1,4 @@
-/** Code of the user's that calls back in the middle of a call, and what is called while `stepAsync` is under way. */
+/** User code that calls back during a call, and calls during `stepAsync`. */
 
 import { BusyError, NonFiniteError, Optimizer, sgd } from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -12,7 +12,7 @@ const methods = calls.flatMap(({ of, args }) =>
   of.filter((name) => name.startsWith('Optimizer#')).map((name) => [name, args] as const),
 )
 
-/** Everything that changes something, or looks at what is being changed. */
+/** All calls that change something, or read what is being changed. */
 const inner: readonly (readonly [name: string, call: (optimizer: Anything) => unknown])[] = [
   ...methods
     .filter(([name]) => !/#(report|toJSON|stepAsync|restore)$/.test(name))
@@ -27,7 +27,7 @@ const inner: readonly (readonly [name: string, call: (optimizer: Anything) => un
   ['state', (optimizer) => optimizer.state],
 ]
 
-/** What runs when a getter is read that has the right value, or a match is asked. */
+/** Hooks for user code: a getter with the correct value, or a match function. */
 const ways: readonly (readonly [name: string, way: (optimizer: Anything, run: () => void) => unknown])[] = [
   ...methods
     .filter(([name]) => /#(step|set|freeze|unfreeze|add)$/.test(name))
@@ -62,13 +62,13 @@ const after =
     return value
   }
 
-describe.each(engineNames)('%s: in the middle of', (engine) => {
-  test.each(ways)('%s', (_, way) => {
+describe.each(engineNames)('%s: a call in the middle of', (engine) => {
+  test.each(ways)('%s is refused', (_, way) => {
     for (const [name, call] of inner) {
       const [optimizer, untouched] = [underWay(engine), underWay(engine)]
       const before = everything(optimizer)
       let ran = 0
-      // What is thrown out of it ends the call, and nothing has happened.
+      // If the exception escapes, it ends the call, and nothing has changed.
       expect(
         () =>
           way(optimizer, () => {
@@ -85,7 +85,7 @@ describe.each(engineNames)('%s: in the middle of', (engine) => {
       expect(ran).toBe(1)
       expect(everything(optimizer)).toBe(before)
       expect(later(optimizer)).toBe(later(untouched))
-      // Where it is caught, the call goes on as if nobody had tried.
+      // If it is caught, the call continues as if nothing had happened.
       const [tried, quiet] = [underWay(engine), underWay(engine)]
       way(tried, () => expect(() => call(tried), name).toThrow(BusyError))
       way(quiet, () => {})
@@ -93,7 +93,7 @@ describe.each(engineNames)('%s: in the middle of', (engine) => {
     }
   })
 
-  test('a schedule', () => {
+  test('a schedule is refused', () => {
     let code = () => {}
     const options: Anything = { accumulate: 1, onNonFinite: 'propagate', maxConsecutiveSkips: undefined }
     const [optimizer, untouched] = [underWay(engine, options), underWay(engine, options)]
@@ -103,7 +103,7 @@ describe.each(engineNames)('%s: in the middle of', (engine) => {
     for (const [name, call] of inner) {
       code = () => call(optimizer)
       expect(() => optimizer.step(gradients()), name).toThrow(BusyError)
-      // A report may ask the schedule too.
+      // A report may call the schedule, too.
       code = () => {}
       expect(states()).toBe(before)
     }
@@ -111,13 +111,13 @@ describe.each(engineNames)('%s: in the middle of', (engine) => {
     expect(inBits([optimizer.params, optimizer.average])).toBe(inBits([untouched.params, untouched.average]))
   })
 
-  test('stepAsync: nothing else is done, and it ends as it would have', async () => {
+  test('stepAsync is refused, and the step ends normally', async () => {
     const [optimizer, untouched] = [underWay(engine), underWay(engine)]
     for (let k = 0; k < 4; k++) {
       const step = optimizer.stepAsync(gradients())
       for (const [name, call] of inner) expect(() => call(optimizer), name).toThrow(BusyError)
       await expect(optimizer.stepAsync(gradients())).rejects.toThrow(BusyError)
-      // These may be read.
+      // These properties can be read.
       optimizer.report()
       optimizer.average
       expect(optimizer.lastStep.consecutiveSkips).toBe(0)
@@ -129,7 +129,7 @@ describe.each(engineNames)('%s: in the middle of', (engine) => {
     expect(later(optimizer)).toBe(later(untouched))
   })
 
-  test('an accumulation: a stepAsync that is refused changes nothing', async () => {
+  test('an accumulation is refused, and changes nothing', async () => {
     const options: Anything = { onNonFinite: 'throw', maxConsecutiveSkips: undefined }
     const [optimizer, untouched] = [underWay(engine, options), underWay(engine, options)]
     const state = () => inBits([optimizer.save(), optimizer.report()])
@@ -147,7 +147,7 @@ describe.each(engineNames)('%s: in the middle of', (engine) => {
 })
 
 test.each([...inner, ['stepAsync()', (optimizer: Anything) => optimizer.stepAsync()] as const])(
-  'a getter cannot call %s in the middle of a step that is like the one before',
+  'a getter cannot call %s during a step on the fast path',
   async (_, call) => {
     const optimizer = new Optimizer({ w: Float64Array.of(1) }, sgd({ lr: 0.25 }))
     for (let k = 0; k < 3; k++) optimizer.step({ w: Float64Array.of(1) })
@@ -170,7 +170,7 @@ test.each([...inner, ['stepAsync()', (optimizer: Anything) => optimizer.stepAsyn
   },
 )
 
-test('an optimizer with nothing to update is not left busy', async () => {
+test('an optimizer without updates does not remain busy', async () => {
   const optimizer = new Optimizer({ w: Float32Array.of(1) }, sgd())
   optimizer.freeze('**')
   expect(await optimizer.stepAsync({ w: Float32Array.of(1) })).toBe(false)

@@ -1,4 +1,4 @@
-/** What an enemy has tried with saved runs. */
+/** Attacks with saved runs. */
 
 import { AntigradError, adam, BusyError, CheckpointError, Optimizer } from 'antigrad'
 import fc from 'fast-check'
@@ -33,7 +33,7 @@ const fields = [
   ),
 ]
 
-test.each(fields)('without %s', (_, path) => {
+test.each(fields)('a saved run without %s is refused', (_, path) => {
   refused(
     changed((saved) => {
       const [record, key] = at(saved, path)
@@ -42,7 +42,7 @@ test.each(fields)('without %s', (_, path) => {
   )
 })
 
-describe('structures', () => {
+describe('a saved structure', () => {
   test.each([
     ['a cycle', (saved: Anything) => (saved.structure.body.list[0] = saved.structure)],
     ['a name twice', (saved: Anything) => (saved.structure.more = 'w')],
@@ -56,8 +56,8 @@ describe('structures', () => {
       (saved: Anything) => (saved.tensors.cold.params = saved.tensors['body.b'].params),
     ],
     ['__proto__ in place of one', (saved: Anything) => (saved.tensors = JSON.parse('{ "__proto__": {} }'))],
-  ])('%s', (name, change) => {
-    // `restore` copies what it is given, so one array may be two tensors' there.
+  ])('is refused: %s', (name, change) => {
+    // `restore` copies its input, so one array may serve two tensors.
     if (name === 'an array for two tensors') refusal(() => load(changed(change)))
     else if (name === 'no tensor') {
       refusal(() => load(changed(change)))
@@ -65,7 +65,7 @@ describe('structures', () => {
     } else refused(changed(change))
   })
 
-  test('a hundred thousand deep, or many times the same', () => {
+  test('is refused if it is nested a hundred thousand times, or repeated many times', () => {
     let deep: Anything = 'w'
     for (let k = 0; k < 100_000; k++) deep = [deep]
     let wide: Anything = []
@@ -86,7 +86,7 @@ describe('structures', () => {
       refused(changed(change))
   })
 
-  test('as deep as parameters may be, and no deeper', () => {
+  test('can be nested as deeply as parameters, but no deeper', () => {
     const nested = (levels: number, inner: Anything) => {
       let all = { w: inner }
       for (let k = 1; k < levels; k++) all = { a: all } as Anything
@@ -99,7 +99,7 @@ describe('structures', () => {
     expect(refusal(() => load({ ...saved, ...deeper }))).toBeInstanceOf(CheckpointError)
   })
 
-  test('a tensor called __proto__, and a long list of differences', () => {
+  test('can contain a tensor named __proto__, and leads to a bounded list of differences', () => {
     const params = JSON.parse('{ "__proto__": [0], "constructor": [0] }', (_, inner) =>
       Array.isArray(inner) ? Float32Array.of(1) : inner,
     )
@@ -144,7 +144,7 @@ test.each([
       saved.tensors.w.groups = Object.assign([null], { map: () => [0] })
     },
   ],
-])('%s', (_, change) => {
+])('a saved run is refused: %s', (_, change) => {
   refused(changed(change))
 })
 
@@ -177,7 +177,7 @@ const odd = fc.oneof(
   fc.anything(),
 )
 
-test('any place with anything in it: refused, or a run that goes on', () => {
+test('a saved run with any value at any place is refused, or continues', () => {
   const all = places(whole).filter(({ length }) => length > 0)
   fc.assert(
     fc.property(fc.constantFrom(...all), odd, fc.boolean(), (path, value, isGone) => {
@@ -200,7 +200,7 @@ test('any place with anything in it: refused, or a run that goes on', () => {
           expect(everything(optimizer)).toBe(before)
           continue
         }
-        // A function may have become an option, and it gives what it likes.
+        // An option may have become a function, which returns arbitrary values.
         try {
           for (let k = 0; k < 2; k++) went.step()
           load(went.save())
@@ -213,7 +213,7 @@ test('any place with anything in it: refused, or a run that goes on', () => {
   )
 })
 
-describe('arrays', () => {
+describe('saved arrays', () => {
   class Lying extends Float32Array {
     override get length() {
       return 1
@@ -245,7 +245,7 @@ describe('arrays', () => {
         return resizable
       },
     ],
-  ])('%s are copied', (_, made) => {
+  ])('are copied: %s', (_, made) => {
     const saved = changed(({ tensors }) => {
       for (const tensor of Object.values<Anything>(tensors)) {
         tensor.params = made(tensor.params)
@@ -268,7 +268,7 @@ describe('arrays', () => {
     ],
     ['shrunk', (array: Float32Array) => (array.buffer as Anything).resize(4)],
   ] as const
-  describe.each(spoilers)('%s', (_, spoil) => {
+  describe.each(spoilers)('changed by %s', (_, spoil) => {
     const prepared = () =>
       changed(({ tensors }) => {
         const resizable = new Float32Array(new Resizable(24, { maxByteLength: 24 }))
@@ -276,7 +276,7 @@ describe('arrays', () => {
         tensors.w.slow = resizable
       })
 
-    test('before, by a getter behind it, or by a warning', () => {
+    test('are refused if a later getter or a warning changes them', () => {
       const before = prepared()
       spoil(before.tensors.w.slow)
       refused(before, 'slow')
@@ -302,7 +302,7 @@ describe('arrays', () => {
     })
   })
 
-  test.each(engineNames)("%s: the optimizer's own views, of one another", (engine) => {
+  test.each(engineNames)("may be the optimizer's own views in exchanged places: %s", (engine) => {
     const optimizer = underWay(engine)
     const copied = underWay(engine)
     const swapped = (copy: (view: Anything) => Anything) =>
@@ -314,7 +314,7 @@ describe('arrays', () => {
         tensors.w.state.v = copy(state.w.m)
         tensors.cold.params = copy(params.body.b)
         tensors['body.b'].params = copy(params.cold)
-        // It thaws, and so moves.
+        // The tensor is unfrozen, and so moves.
         tensors.cold = { ...tensors.cold, frozen: false, clock: tensors.w.clock }
         tensors.cold.state = { m: copy(params.cold), v: copy(params.body.b) }
       })
@@ -325,10 +325,10 @@ describe('arrays', () => {
   })
 })
 
-describe('warnings', () => {
+describe('a warning callback', () => {
   const old = () => ({ ...underWay().save(), equations: {} })
 
-  test('what they throw ends the call before anything has happened', () => {
+  test('ends the call before any change if it throws', () => {
     const onWarning = () => {
       throw new EvalError('mine')
     }
@@ -343,7 +343,7 @@ describe('warnings', () => {
   })
 })
 
-test('a name of a million letters is not all of a message', () => {
+test('messages truncate a name of a million letters', () => {
   const name = 'n'.repeat(1e6)
   const saved: Anything = new Optimizer({ [name]: Float32Array.of(1) }, adam()).save()
   for (const change of ['rule', 'own', 'lrScale', 'clip', 'groups', 'params', 'state', 'shape', 'clock']) {

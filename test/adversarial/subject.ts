@@ -1,4 +1,4 @@
-/** An optimizer with all that it can have around its rule, and what a call may not change in it. */
+/** An optimizer with all options around its rule, and the checks of what a call must not change. */
 
 import {
   AntigradError,
@@ -21,7 +21,7 @@ import {
 import { expect } from 'vitest'
 import { type engineNames, inBits } from '../helpers.js'
 
-/** Calls may get anything here. */
+/** Arguments of any type. */
 // biome-ignore lint/suspicious/noExplicitAny: what the types forbid is what is tested
 export type Anything = any
 
@@ -33,7 +33,7 @@ export const gradients = () => ({
 
 export const shapes = { w: [3, 2], body: { b: [2], list: [[1]] }, cold: [2] }
 
-/** In the middle of a run: one batch is accumulated for the third update, tensors have different clocks. */
+/** An optimizer in the middle of a run: one batch of the third update is accumulated, and clocks differ. */
 export function underWay(engine?: (typeof engineNames)[number], options: OptimizerOptions = {}) {
   const params = {
     w: Float32Array.of(1, -0, 3, 4, 5, 6),
@@ -66,7 +66,7 @@ export type UnderWay = ReturnType<typeof underWay>
 
 type Seen = 'lastStep' | 'params' | 'average' | 'grads' | 'save' | 'report'
 
-/** All that is in an optimizer, to the bit. */
+/** All contents of an optimizer, to the bit. */
 export function everything(optimizer: Pick<Optimizer, Seen>): string {
   const { norm, norms, reason, skipped, consecutiveSkips, lr } = optimizer.lastStep
   const { params, average, grads } = optimizer
@@ -74,13 +74,13 @@ export function everything(optimizer: Pick<Optimizer, Seen>): string {
   return inBits({ saved: optimizer.save(), report: optimizer.report(), last, params, average, grads })
 }
 
-/** The next steps of an optimizer under way, and what becomes of them. */
+/** The result of further steps of an optimizer. */
 export function later(optimizer: UnderWay): string {
   for (let k = 0; k < 4; k++) optimizer.step(gradients())
   return everything(optimizer)
 }
 
-/** What was thrown, once it is known to be one of ours and complete. */
+/** Returns the exception after checking that it is a complete error of the library. */
 export function refusal(call: () => unknown, argument?: string): AntigradError {
   try {
     call()
@@ -100,7 +100,7 @@ export function refusal(call: () => unknown, argument?: string): AntigradError {
   throw new Error('nothing was thrown')
 }
 
-/** The call throws one of our errors and changes nothing: not now, and not what later steps do. */
+/** Expects that the call throws an error of the library and changes nothing, including later steps. */
 export function changesNothing(call: (optimizer: UnderWay) => unknown, argument?: string): AntigradError {
   const [optimizer, untouched] = [underWay(), underWay()]
   const before = everything(optimizer)
@@ -112,14 +112,14 @@ export function changesNothing(call: (optimizer: UnderWay) => unknown, argument?
 
 export const load = (saved: Anything): UnderWay => Optimizer.load(saved) as unknown as UnderWay
 
-/** A save that something was done to. */
+/** A modified save. */
 export function changed(change: (saved: Anything) => unknown): Anything {
   const saved = underWay().save()
   change(saved)
   return saved
 }
 
-/** Neither `load` nor `restore` takes it, both name what is wrong, and the true one is taken then. */
+/** Expects that `load` and `restore` refuse the save and name the error, and then accept the original. */
 export function refused(saved: Anything, argument?: string): void {
   const error = refusal(() => load(saved), argument)
   expect(changesNothing((optimizer) => optimizer.restore(saved), argument).message).toBe(error.message)
@@ -131,19 +131,19 @@ export function refused(saved: Anything, argument?: string): void {
   expect(later(optimizer)).toBe(later(load(saved2)))
 }
 
-/** All places in a save. */
+/** All paths in a save. */
 export function places(value: Anything, path: string[] = []): string[][] {
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return [path]
   return [path, ...Object.keys(value).flatMap((key) => places(value[key], [...path, key]))]
 }
 
-/** The record that has the last of the names, and that name. */
+/** The object that contains the last name of the path, and that name. */
 export const at = (saved: Anything, path: readonly string[]): [Anything, string] => [
   path.slice(0, -1).reduce((inner, name) => inner[name], saved),
   path.at(-1) as string,
 ]
 
-/** An optimizer whose save has all that one can have: schedules with lists, a rule in a rule, matches, sums … */
+/** An optimizer whose save contains everything possible: schedules with lists, nested rules, matches, sums … */
 export function rich() {
   const params = {
     w: Float32Array.of(1, 2, 3, 4, 5, 6),

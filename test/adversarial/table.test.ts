@@ -1,6 +1,6 @@
 /**
- * Each public call by each of its places by each hostile value: an error of ours that names the place, or a success
- * where the place takes the value. Whatever was refused has changed nothing, took no time and no memory.
+ * Each public call with each hostile value at each place. The outcome is a library error that names the place, or a
+ * success if the value is valid there. A refused call changes nothing and takes little time and memory.
  */
 
 import { getHeapStatistics } from 'node:v8'
@@ -41,13 +41,13 @@ async function outcomeOf(call: () => unknown): Promise<Outcome> {
   return { error, value, seconds: (user + system) / 1e6, megabytes: (allocated() - before) / 2 ** 20 }
 }
 
-/** Bytes. `process.memoryUsage` also asks what is resident, which takes longer than most calls. */
+/** Allocated bytes. `process.memoryUsage` also reads the resident size, which takes longer than most calls. */
 function allocated(): number {
   const { used_heap_size, external_memory } = getHeapStatistics()
   return used_heap_size + external_memory
 }
 
-/** What is wrong about an outcome; null where nothing is. */
+/** The complaint about an outcome; null if it is correct. */
 function complaint({ error }: Outcome, { name }: Place, mayBeRight: boolean): string | null {
   if (error === null) return mayBeRight ? null : 'was taken'
   if (!(error instanceof AntigradError)) return `threw ${error}`
@@ -58,14 +58,14 @@ function complaint({ error }: Outcome, { name }: Place, mayBeRight: boolean): st
   // A hint may follow.
   if (!message.startsWith(`${argument}: expected ${expected}, got ${received}`)) return `says ${message}`
   if (mayBeRight || name === null) return null
-  // Or a place in it.
+  // The error may name a part of the place.
   const isNamed = argument === name || [': ', '[', '.'].some((next) => argument.startsWith(name + next))
   return isNamed ? null : `is named ${argument}: ${message}`
 }
 
 /**
- * Of a call with hundreds of places each place has some of the values, the next place the next ones: all of them by all
- * take minutes, and have a command of their own.
+ * In a call with hundreds of places, each place receives some of the values, and the next place the next ones. The full
+ * product takes minutes and has a separate command.
  */
 const turnsOf = (places: readonly Place[]) =>
   process.env.ANTIGRAD_TEST_LARGE === '1' ? 1 : Math.ceil(places.length / 60)
@@ -76,7 +76,7 @@ test.each(calls.map((call) => [title(call), call] as const))('%s', async (_, cal
   const wrong: string[] = []
   const messages = new Map<string, string>()
   for (const name of call.of) {
-    // Of what all refuse, one has it all.
+    // A single subject receives all calls that must be refused.
     const steadfast = subjectOf(call, name)
     const before = seen(steadfast)
     const places = placesOf(call.args, call.says)
@@ -96,10 +96,10 @@ test.each(calls.map((call) => [title(call), call] as const))('%s', async (_, cal
           return outcomeOf(() => run(name, subject, args))
         }
         let outcome = await attempt()
-        // The first time it may have been compiled.
+        // The first call may include compilation.
         if (!mayBeRight && isDear(outcome)) outcome = await attempt()
         const { error, seconds, megabytes } = outcome
-        // What is right may take what its size takes.
+        // Valid values may take the time that their size requires.
         if (!mayBeRight && isDear(outcome)) tell(`took ${seconds} s and ${megabytes} MB`)
         const said = complaint(outcome, place, mayBeRight)
         if (said !== null) tell(said)
@@ -118,14 +118,14 @@ test.each(calls.map((call) => [title(call), call] as const))('%s', async (_, cal
   expect(wrong.slice(0, 100)).toEqual([])
 })
 
-/** What a call gives and does where nobody attacks it. */
+/** The result and the effects of a call without an attack. */
 async function ordinary(call: Call, name: string, args: readonly unknown[]): Promise<string> {
   const subject = subjectOf(call, name)
   const { error, value } = await outcomeOf(() => run(name, subject, args))
   return `${error} ${seen(value)} ${seen(subject)}`
 }
 
-/** Whether a call returns a promise: `profile` and `bootstrap` do for all results but those of `fit`. */
+/** Whether a call returns a promise: `profile` and `bootstrap` do so for all results except those of `fit`. */
 const givesPromise = (name: string, call: Call) =>
   /Async|Many$|fitShared$/.test(name) ||
   (/^(profile|bootstrap)$/.test(name) && (argsOf(call)[0] as object).constructor.name !== 'Fit')
@@ -136,7 +136,7 @@ describe.each(each)('%s', (_, name, call) => {
   const inside = all.filter((_, number) => number % turnsOf(all) === 0)
   const getter = (path: readonly string[], get: () => unknown) => argsOf(call, [path, { get }])
 
-  test('reads each property once, and what its getter throws is thrown as it is', async () => {
+  test('reads each property once, and passes on exceptions of its getter', async () => {
     const expected = await ordinary(call, name, argsOf(call))
     const wrong: unknown[] = []
     const subject = subjectOf(call, name)
@@ -164,18 +164,18 @@ describe.each(each)('%s', (_, name, call) => {
     expect(afterwards(subject)).toBe(afterwards(subjectOf(call, name)))
   })
 
-  test('leaves arguments as they are, and takes frozen ones', async () => {
+  test('does not change its arguments, and accepts frozen ones', async () => {
     const args = argsOf(call)
     const copy = inBits(args)
     const expected = await ordinary(call, name, args)
-    // What derivatives are written to is the caller's.
+    // Output arrays of derivatives belong to the caller.
     if (!/#(gradient|hessian)$/.test(name)) {
       expect(inBits(args)).toBe(copy)
       expect(await ordinary(call, name, frozen(args))).toBe(expected)
     }
   })
 
-  test.skipIf(givesPromise(name, call))('sees nothing of what somebody has put on every object', async () => {
+  test.skipIf(givesPromise(name, call))('ignores properties of Object.prototype', async () => {
     const expected = await ordinary(call, name, argsOf(call))
     const [subject, args] = [subjectOf(call, name), argsOf(call)]
     const polluted = new Set(
@@ -202,7 +202,7 @@ function frozen<T>(value: T): T {
   return value
 }
 
-test('the table has every function that a user can call', () => {
+test('the table contains every public function', () => {
   const named = new Set(calls.flatMap(({ of }) => of))
   const found = new Set<string>()
   const isCallable = (x: unknown) => typeof x === 'function'
@@ -215,7 +215,7 @@ test('the table has every function that a user can call', () => {
     if (value === AntigradError || value.prototype instanceof AntigradError) continue
     if (isCallable(value)) found.add(name)
     if (/^class\b/.test(String(value))) methods(`${name}.`, value)
-    // The objectives are exports too.
+    // The objectives are exports, too.
     else if (name !== 'objectives') methods(`${name}.`, value)
   }
   for (const [name, make] of Object.entries(subjects)) {

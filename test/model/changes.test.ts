@@ -1,4 +1,4 @@
-/** What changes while a model runs: tensors freeze, unfreeze, gain rows and join, with numbers known beforehand. */
+/** Changes of a model during a run: tensors are frozen, unfrozen, extended and added, with results computed by hand. */
 
 import { adagrad, adam, ema, gradientDescent, momentum, Optimizer, sgd } from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -9,7 +9,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
   describe.each(dtypes)('%s', (dtype) => {
     const of = (...values: number[]) => array(dtype, values)
 
-    test('a frozen tensor stays, has no state and no part in the norm; unfrozen, it begins anew', () => {
+    test('keeps a frozen tensor without state and outside norms, and restarts it after unfreeze', () => {
       const params = { a: of(1, 2), b: of(3) }
       const optimizer = new Optimizer(params, momentum({ lr: 1, momentum: 0.5 }), {
         recordNorms: true,
@@ -29,7 +29,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       expect(optimizer.lastStep).toMatchObject({ norm: 5, norms: { a: 5 }, skipped: [] })
 
       optimizer.unfreeze('b')
-      // It had room for its state: views stay good.
+      // The tensor had room for its state, so its views stay valid.
       expect(optimizer.params.b).toEqual(b)
       expect([...optimizer.state.b.v]).toEqual([0])
       optimizer.step(g)
@@ -38,7 +38,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       expect(optimizer.lastStep.norm).toBe(13)
     })
 
-    test('one that was frozen from the beginning moves when it is unfrozen', () => {
+    test('moves an initially frozen tensor when it is unfrozen', () => {
       const optimizer = new Optimizer({ a: of(1), b: of(2) }, adam({ lr: 1 }), {
         ...{ groups: [{ match: 'b', frozen: true }], average: ema(0.5), ...engine },
       })
@@ -58,7 +58,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       expect(optimizer.average.b[0]).toBeCloseTo(1.5, 6)
     })
 
-    test('with all frozen a step does nothing', () => {
+    test('does nothing in a step with all tensors frozen', () => {
       const optimizer = new Optimizer([of(1), of(2)], sgd({ lr: 1 }), engine)
       optimizer.freeze('*')
       expect(optimizer.step([of(1), of(1)])).toBe(false)
@@ -68,7 +68,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       expect(optimizer.params.flatMap((view) => [...view])).toEqual([1, 2])
     })
 
-    test('grow keeps what was there, with its state and count, and begins new rows', () => {
+    test('appends rows, keeping values, state and count, and starts the new rows', () => {
       const params = { table: of(1, 2, 3, 4), w: of(5) }
       const optimizer = new Optimizer(params, adagrad({ lr: 1, initialAccumulator: 4, eps: 0 }), {
         ...{ shapes: { table: [2, 2] }, average: ema(0.5), lookahead: { steps: 9 }, ...engine },
@@ -98,7 +98,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       expect([optimizer.state.table.updates, optimizer.params.w[0]]).toEqual([2, 5])
     })
 
-    test('what is added begins at update 0, with the rule as set has left it, and old views stay good', () => {
+    test('starts added tensors at update 0 with the rule as set has changed it, and keeps old views valid', () => {
       const optimizer = new Optimizer({ a: of(1), inner: { b: of(2) } }, gradientDescent({ lr: 1 }), {
         ...{ groups: [{ match: '**.bias', lr: 0.25 }], recordNorms: true, ...engine },
       })
@@ -126,7 +126,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       expect(more.updates).toBe(2)
     })
 
-    test('a list goes on, and a name that is taken is an error that changes nothing', () => {
+    test('appends to arrays, and refuses an existing name without changes', () => {
       const optimizer = new Optimizer([of(1)], gradientDescent({ lr: 1 }), engine)
       const two = optimizer.add([of(2), of(3)])
       two.step([null, of(1), of(1)])
@@ -138,7 +138,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     })
   })
 
-  test('bytes grow with what is added', () => {
+  test('counts added tensors in bytes', () => {
     const optimizer = new Optimizer({ a: new Float64Array(1000) }, adam(), engine)
     const before = optimizer.bytes
     // Parameters, gradients, m and v.

@@ -1,6 +1,6 @@
 /**
- * Saved runs from files: `data/checkpoint-<version>.json` has one per dtype, saved in the middle of a run, and the result
- * 40 steps later. For a new version of the format, write a new file and remove the old one:
+ * Saved runs from files. `data/checkpoint-<version>.json` contains one run per dtype, saved halfway, and its result 40
+ * steps later. For a new version of the format, write a new file and remove the old one:
  * ANTIGRAD_WRITE_CHECKPOINT=1 npx vitest run test/model/checkpoint.test.ts
  */
 
@@ -16,10 +16,10 @@ const VERSION = 3
 const [SAVED, END] = [33, 73]
 const file = new URL(`../data/checkpoint-${VERSION}.json`, import.meta.url)
 
-/** By dtype, as `encode` has them. */
+/** Encoded runs by dtype. */
 type Checkpoints = Readonly<Record<Dtype, { readonly saved: object; readonly end: object }>>
 
-/** Parameters and averages, which have all else in them by then. */
+/** Parameters and averages, which depend on everything else by then. */
 const endOf = (optimizer: { save(): SavedRun }): object =>
   Object.entries(optimizer.save().tensors).map(([name, { params, average }]) => [
     name,
@@ -45,35 +45,38 @@ if (process.env.ANTIGRAD_WRITE_CHECKPOINT && !existsSync(file)) {
 const checkpoints: Checkpoints = JSON.parse(readFileSync(file, 'utf8'))
 const savedOf = (dtype: Dtype) => decode(JSON.stringify(checkpoints[dtype].saved))
 
-/** Changed comments or names change hashes, too; whether equations are other ones, the bits tell. */
+/** Changed comments or names change hashes, too. The bits show whether the equations are different. */
 const onWarning = () => {}
 
 describe.each(variants)('$name', ({ name: _, ...engine }) => {
-  test.each(dtypes)('a loaded checkpoint continues to the bits of its file, %s', (dtype) => {
+  test.each(dtypes)('continues a loaded checkpoint to the bits of its file, %s', (dtype) => {
     const optimizer = Optimizer.load(savedOf(dtype), { ...engine, onWarning })
     expect(optimizer.engine).toBe(engine.engine)
     goOn(optimizer as never, SAVED, END)
     expect(endOf(optimizer)).toEqual(checkpoints[dtype].end)
   })
 
-  test.each(dtypes)('so does one that is restored into an optimizer like it, %s', (dtype) => {
-    const optimizer = longRun(dtype, engine as never)
-    expect(optimizer.restore(savedOf(dtype), { onWarning })).toEqual([])
-    goOn(optimizer, SAVED, END)
-    expect(endOf(optimizer)).toEqual(checkpoints[dtype].end)
-  })
+  test.each(dtypes)(
+    'continues a checkpoint restored into an equal optimizer to the same bits, %s',
+    (dtype) => {
+      const optimizer = longRun(dtype, engine as never)
+      expect(optimizer.restore(savedOf(dtype), { onWarning })).toEqual([])
+      goOn(optimizer, SAVED, END)
+      expect(endOf(optimizer)).toEqual(checkpoints[dtype].end)
+    },
+  )
 })
 
 test.each(dtypes)('a saved run has the format of its version, %s', (dtype) => {
   const saved = inTheMiddle(dtype).save()
   expect(saved.version).toBe(VERSION)
-  // Hashes of equations may change without the format. Options that are added later have to be left out here, if they
-  // have their defaults.
+  // Hashes of equations may change without the format. Options that are added later must be removed here if they have
+  // their defaults.
   const format = (text: string) => ({ ...JSON.parse(text), equations: {} })
   expect(format(encode(saved))).toEqual(format(JSON.stringify(checkpoints[dtype].saved)))
 })
 
-test('the checkpoint is in the middle of things, and small', () => {
+test('the checkpoint was saved halfway, and is small', () => {
   expect(readFileSync(file).length).toBeLessThan(20_000)
   for (const dtype of dtypes) {
     const { version, batches, updates, tensors } = savedOf(dtype)
@@ -94,7 +97,7 @@ const saved = (): SavedRun => {
   return structuredClone(optimizer.save())
 }
 
-test('equations that have changed since are told, and the run goes on', () => {
+test('changed equations lead to a warning, and the run continues', () => {
   const told: string[] = []
   const onWarning = (message: string) => told.push(message)
   Optimizer.load(saved(), { onWarning })
@@ -120,7 +123,7 @@ test('equations that have changed since are told, and the run goes on', () => {
   expect(inBits(optimizer.save().equations)).toBe(inBits(before.equations))
 })
 
-/** The same with other arrays of state. */
+/** A saved run with other state arrays. */
 function withState(change: (state: SavedRun['tensors'][string]['state']) => object) {
   const whole = saved()
   return {
@@ -129,7 +132,7 @@ function withState(change: (state: SavedRun['tensors'][string]['state']) => obje
   }
 }
 
-test('a version that is not known and what is no save are refused with a sentence', () => {
+test('an unknown version and an object that is not a saved run are refused with a message', () => {
   const optimizer = Optimizer.load(saved())
   const before = inBits(optimizer.save())
   const cases: [unknown, string][] = [

@@ -1,4 +1,4 @@
-/** Which tensors are meant, what groups give them, and what the report says of it. */
+/** Matches of tensors, settings by groups, and the report about them. */
 
 import {
   adam,
@@ -30,7 +30,7 @@ const network = () => ({
   bias: one(),
 })
 
-/** What a match picks, as a group of its own sees it. */
+/** The names that a match selects, in a group of its own. */
 function picked(match: Match, params: Readonly<Record<string, unknown>> = network()): string[] {
   const optimizer = new Optimizer(params as never, base(), { groups: [{ match, lr: 0.5 }] } as never)
   return optimizer
@@ -39,7 +39,7 @@ function picked(match: Match, params: Readonly<Record<string, unknown>> = networ
     .map(({ name }) => name)
 }
 
-describe('patterns', () => {
+describe('a match', () => {
   const biases = [
     ...['blocks.0.attention.bias', 'blocks.0.norm.bias', 'blocks.1.attention.bias', 'blocks.1.norm.bias'],
     ...['head.bias', 'bias'],
@@ -81,11 +81,11 @@ describe('patterns', () => {
     [[], []],
     [({ name }) => name.startsWith('head'), ['head.weight', 'head.bias']],
     [[({ length }) => length > 1, 'embed'], ['embed']],
-  ])('%s', (match, names) => {
+  ])('selects names: %s', (match, names) => {
     expect(picked(match)).toEqual(names)
   })
 
-  test('nothing else has a meaning, and names may have anything in them', () => {
+  test('treats only stars as special characters, and accepts any name', () => {
     const params = { 'a[0]': one(), 'a+': one(), aa: one(), 'x.y': one(), '^': one(), 'line\nbreak': one() }
     expect(picked('a[0]', params)).toEqual(['a[0]'])
     expect(picked('a+', params)).toEqual(['a+'])
@@ -95,7 +95,7 @@ describe('patterns', () => {
     expect(picked('line*', params)).toEqual(['line\nbreak'])
   })
 
-  test('one array has the empty name, and a list the names 0, 1, …', () => {
+  test('uses an empty name for a single array, and indices for an array of tensors', () => {
     const match = (params: unknown, match: Match) => picked(match, params as never)
     expect(match(one(), '')).toEqual([''])
     expect(match(one(), '**')).toEqual([''])
@@ -103,7 +103,7 @@ describe('patterns', () => {
     expect(match([one(), [one()]], '**.0')).toEqual(['0', '1.0'])
   })
 
-  test('maxRank goes by shapes', () => {
+  test('with maxRank selects by the shapes', () => {
     const params = { scalar: one(), vector: new Float64Array(6), matrix: new Float64Array(6) }
     const shapes = { scalar: [], vector: [6], matrix: [2, 3] }
     const ranks = [0, 1, 2].map((maxRank) =>
@@ -117,14 +117,14 @@ describe('patterns', () => {
   })
 })
 
-test('patterns pick what regular expressions do', () => {
+test('patterns select the same names as regular expressions', () => {
   const next = random(7)
   const draw = (signs: readonly string[], longest: number) =>
     Array.from(
       { length: 1 + Math.floor(longest * next()) },
       () => signs[Math.floor(signs.length * next())],
     ).join('')
-  /** As `Match` says it: `**.` may be nothing where it is a whole part. */
+  /** The documented meaning of a pattern; `**.` can match nothing if it is a whole part. */
   const toRegExp = (pattern: string) => {
     const parts = pattern.match(/(?<![^.])\*\*\.|\*\*|\*|[^*]+/g) ?? []
     const texts = parts.map(
@@ -135,7 +135,7 @@ test('patterns pick what regular expressions do', () => {
   const drawn = Array.from({ length: 3000 }, () =>
     draw(['a', 'b', '.', '.', '*', '**', '**.', 'a*', '.b'], 9),
   )
-  // Of two in a row one at least is a part.
+  // One of two adjacent `**.` would be a whole part.
   const patterns = drawn.filter((pattern) => !pattern.includes('**.**.'))
   const names = Array.from({ length: 60 }, () => draw(['a', 'b', '.', 'a.b'], 8))
   for (const pattern of patterns) {
@@ -154,7 +154,7 @@ const optionsOf = (
       .tensors.map(({ name, rule }) => [name, (rule as unknown as Record<string, unknown>)[option]]),
   )
 
-test('noDecay: biases, what has one dimension, and what is named', () => {
+test('noDecay matches biases, one-dimensional tensors, and further matches', () => {
   const params = { embed: one(), norm: { scale: one() }, head: { weight: one(), bias: one() } }
   const shapes = { embed: [1, 1], norm: { scale: [1] }, head: { weight: [1, 1] } }
   const decays = (...groups: ReturnType<typeof noDecay>[]) =>
@@ -164,7 +164,7 @@ test('noDecay: biases, what has one dimension, and what is named', () => {
   expect(decays(noDecay('embed'))).toMatchObject({ embed: 0, 'norm.scale': 0, 'head.weight': 0.1 })
 })
 
-test('layerDecay: the last layer has the rate of the rule, each before it decay times the next', () => {
+test('layerDecay keeps the rate of the last layer, and multiplies it by decay for each earlier layer', () => {
   const params = { embed: one(), blocks: [{ w: one() }, { w: one() }], head: one(), other: one() }
   const groups = layerDecay(['embed', 'blocks.0.**', 'blocks.1.**', 'head'], 0.5)
   const optimizer = new Optimizer(params, adam({ lr: 0.8 }), { groups })
@@ -173,7 +173,7 @@ test('layerDecay: the last layer has the rate of the rule, each before it decay 
 })
 
 describe.each(variants)('$name', ({ name: _, ...engine }) => {
-  test('later groups win, option by option; another rule forgets what was before it', () => {
+  test('lets later groups win per option, and resets options if a group sets another rule', () => {
     const params = { a: one(), b: one(), c: one(), d: one() }
     const optimizer = new Optimizer(params, sgd({ lr: 1, weightDecay: 0.25 }), {
       groups: [
@@ -186,7 +186,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     })
     const g = { a: one(), b: one(), c: one(), d: one() }
     for (let t = 0; t < 2; t++) optimizer.step(g)
-    // a: θ ← θ − ½(1 + θ/4), twice; c: v = 1, then 1.5, if momentum sums.
+    // a: θ ← θ − ½(1 + θ/4), twice; c: v = 1, then 1.5 with momentum.
     const [first, second] = [1 - 0.5 * 1.25, 1 - 0.5 * 1.25 - 0.5 * (1 + 0.375 / 4)]
     expect(first).toBe(0.375)
     expect(optimizer.params.a[0]).toBe(second)
@@ -196,7 +196,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     expect(optimizer.report().tensors.map(({ rule }) => rule.name)).toEqual(['sgd', 'sgd', 'momentum', 'sgd'])
   })
 
-  test('set(match) changes those that are there, and set all of them and those to come', () => {
+  test('changes current tensors by set(match), and all current and future tensors by set', () => {
     const params = { w: one(), bias: one() }
     const optimizer = new Optimizer(params, gradientDescent({ lr: 1 }), engine)
     optimizer.set('**.bias', { lr: 0.25 })
@@ -215,7 +215,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     expect(more.rule).toEqual(gradientDescent({ lr: 0.5 }))
   })
 
-  test('the report: tensors in their order, what matched nothing, and which groups did', () => {
+  test('reports tensors in their order, their groups, and groups and tensors without a match', () => {
     const params = { z: new Float64Array(6), a: { w: one() }, f: one() }
     const optimizer = new Optimizer(params, adam({ lr: 1 }), {
       shapes: { z: [2, 3] },

@@ -1,4 +1,4 @@
-/** Tensors of other rules or options have nothing to do with each other, whatever of them is missing. */
+/** Tensors with different rules or options do not affect each other, whichever gradients are missing. */
 
 import { Optimizer } from 'antigrad'
 import { expect, test } from 'vitest'
@@ -8,7 +8,7 @@ import { cases } from '../cases.js'
 const LENGTH = 12
 
 test.each(cases.flatMap(({ name, rule }) => dtypes.map((dtype) => ({ name, rule, dtype }))))(
-  '$name, $dtype: a tensor moves as if it were alone',
+  '$name, $dtype: updates each tensor as if it were alone',
   ({ rule, dtype }) => {
     const make = (names: readonly string[]) =>
       new Optimizer(Object.fromEntries(names.map((name, i) => [name, values(dtype, i)])), rule, {

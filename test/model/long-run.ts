@@ -1,6 +1,6 @@
 /**
- * A run with all that a save has to keep; `checkpoint.test.ts` and `package/hops.test.ts` go on with it, in browsers
- * too.
+ * A run with everything that a save must contain. `checkpoint.test.ts` and `package/hops.test.ts` continue it, also in
+ * browsers.
  */
 
 import {
@@ -19,7 +19,7 @@ import {
 import { type Dtype, noise } from '../helpers.js'
 import { BATCHES, goOn, type Run } from './resume.js'
 
-/** What a program must bring along that only loads the run: a bundle leaves out what it does not use. */
+/** The functions that a program must import if it only loads the run, because bundles leave out unused functions. */
 export const brought = [adamw, delayedStart, nesterov, radam, rmsprop, sgd, warmup]
 
 interface Forced {
@@ -28,7 +28,7 @@ interface Forced {
   readonly threads?: number
 }
 
-/** Several rules, clocks that differ, a tensor that has grown, one that came later and one that is frozen. */
+/** A run with several rules, different clocks, an extended tensor, an added tensor and a frozen tensor. */
 export function longRun(dtype: Dtype, forced: Forced): Run {
   const of = (length: number, seed: number) => noise(seed, length, dtype)
   const params = {

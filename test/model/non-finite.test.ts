@@ -1,4 +1,4 @@
-/** Gradients that are not finite: what `onNonFinite` and `maxConsecutiveSkips` do, and what is finite after all. */
+/** Gradients that are not finite: `onNonFinite`, `maxConsecutiveSkips`, and large gradients that are finite. */
 
 import { adam, ema, gradientDescent, NonFiniteError, Optimizer, warmup } from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -13,7 +13,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     const bad = { a: of(1, 1, 1), b: of(Infinity) }
     const known = (optimizer: { save(): unknown }) => inBits(optimizer.save())
 
-    test("'propagate', the default, lets them in", () => {
+    test("applies them by default ('propagate')", () => {
       const optimizer = new Optimizer(start(), gradientDescent({ lr: 1 }), engine)
       expect(optimizer.step({ a: of(NaN, 0, Infinity), b: of(1) })).toBe(true)
       expect([...optimizer.params.a]).toEqual([NaN, 2, -Infinity])
@@ -22,7 +22,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     })
 
     test.each(['step', 'stepAsync'] as const)(
-      "'skip' moves nothing, schedules included: %s",
+      "changes nothing under 'skip', including schedules: %s",
       async (call) => {
         const rule = adam({ lr: warmup(0.1, { steps: 5 }) })
         const options = {
@@ -49,7 +49,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       },
     )
 
-    test('last says which tensors were not finite and how many steps in a row were skipped', () => {
+    test('reports the tensors and the number of consecutive skips in lastStep', () => {
       const optimizer = new Optimizer(start(), gradientDescent(), { onNonFinite: 'skip', ...engine })
       optimizer.step(bad)
       expect(optimizer.lastStep).toMatchObject({
@@ -69,7 +69,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       })
     })
 
-    test('a frozen tensor and one without a gradient are not looked at', () => {
+    test('ignores frozen tensors and tensors without a gradient', () => {
       const groups = [{ match: 'b', frozen: true }]
       const optimizer = new Optimizer(start(), gradientDescent(), { onNonFinite: 'throw', groups, ...engine })
       expect(optimizer.step(bad)).toBe(true)
@@ -78,7 +78,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       expect(optimizer.step()).toBe(true)
     })
 
-    test("'throw' names the tensors, and nothing has changed", async () => {
+    test("names the tensors under 'throw', and changes nothing", async () => {
       const optimizer = new Optimizer(start(), adam(), { onNonFinite: 'throw', accumulate: 2, ...engine })
       optimizer.step(good)
       const before = known(optimizer)
@@ -89,7 +89,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       expect(optimizer.step(good)).toBe(true)
     })
 
-    test('maxConsecutiveSkips: the step after so many in a row throws, and a good one ends the row', () => {
+    test('throws after maxConsecutiveSkips skipped steps, and restarts the count after a good step', () => {
       const options = { onNonFinite: 'skip', maxConsecutiveSkips: 2, ...engine } as const
       const optimizer = new Optimizer(start(), gradientDescent(), options)
       for (const gradients of [bad, bad, good, bad, bad]) optimizer.step(gradients)
@@ -98,13 +98,13 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       expect(() => optimizer.step(bad)).toThrow(new NonFiniteError(['b'], 2))
       expect(() => optimizer.step(bad)).toThrow(message)
       expect(known(optimizer)).toBe(before)
-      // The row is saved with the run.
+      // The count is saved with the run.
       expect(() => Optimizer.load<typeof good>(optimizer.save(), engine).step(bad)).toThrow(message)
       expect(optimizer.step(good)).toBe(true)
       expect(optimizer.step(bad)).toBe(false)
     })
 
-    test('with accumulate it is each batch: a bad one is as if it had not come', () => {
+    test('treats a bad batch of accumulate as if it had not been passed', () => {
       const make = () =>
         new Optimizer(start(), gradientDescent({ lr: 1 }), {
           accumulate: { batches: 3, reduce: 'sum' },
@@ -117,7 +117,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     })
   })
 
-  test('squares overflow where gradients of 1e200 do not: the norm is right, and clips', () => {
+  test('computes and clips the norm of gradients of 1e200, whose squares overflow', () => {
     const start = { a: Float64Array.of(0, 0), b: Float64Array.of(0) }
     const g = { a: Float64Array.of(3e200, -4e200), b: Float64Array.of(12e200) }
     for (const accumulate of [1, 2]) {

@@ -1,4 +1,4 @@
-/** Saved runs whose tensors have other names by now. */
+/** Saved runs whose tensors have been renamed. */
 
 import {
   AntigradError,
@@ -34,7 +34,7 @@ const first = () => ({
 const gradients = (params: Record<string, Float32Array>, k: number) =>
   Object.fromEntries(Object.keys(params).map((name, i) => [name, params[name].map((x) => x + k + i)]))
 
-/** As tfjs does: each process counts its layers on from where it is. */
+/** Renames as in TensorFlow.js, where each process continues counting its layers. */
 const renamed = (name: string) => name.replace('dense_1', 'dense_7')
 const byName = { 'dense_1/kernel': 'dense_7/kernel', 'dense_1/bias': 'dense_7/bias' }
 
@@ -48,7 +48,7 @@ function inTheMiddle() {
   return optimizer
 }
 
-/** All that is saved of tensors, in the order of their names. */
+/** The saved tensors in the order of their names. */
 const tensorsOf = ({ tensors }: SavedRun, to = (name: string) => name) =>
   Object.fromEntries(Object.entries(tensors).map(([name, saved]) => [to(name), saved]))
 
@@ -56,8 +56,8 @@ describe.each([
   ['a function', renamed],
   ['an object', byName],
   ['a Map', new Map(Object.entries(byName))],
-])('by %s', (_, rename) => {
-  test('load goes on to the same bits', () => {
+])('renaming by %s', (_, rename) => {
+  test('continues to the same bits after load', () => {
     const before = inTheMiddle()
     const after = Optimizer.load<Record<string, Float32Array>>(before.save(), { rename })
     expect(Object.keys(after.params)).toEqual(['dense_7/kernel', 'dense_7/bias', 'last/kernel'])
@@ -71,7 +71,7 @@ describe.each([
     )
   })
 
-  test('restore goes back to it', () => {
+  test('continues to the same bits after restore', () => {
     const before = inTheMiddle()
     const params = Object.fromEntries(
       Object.entries(first()).map(([name, values]) => [renamed(name), new Float32Array(values.length)]),
@@ -87,7 +87,7 @@ describe.each([
   })
 })
 
-test('lists and records stay, and their keys become others', () => {
+test('renaming keeps arrays and objects, and changes their keys', () => {
   const params = { body: { w: f32(1), deep: [f32(2), { 'x.y': f32(3) }] }, head: f32(4), none: {} }
   const saved = new Optimizer(params, adam()).save()
   const load = (rename: (name: string) => string) =>
@@ -106,7 +106,7 @@ test('lists and records stay, and their keys become others', () => {
   ]
   for (const rename of elsewhere)
     expect(() => load(rename)).toThrow(/^rename: .*: expected a name in the same lists and records, got /)
-  // Restored, they lie where they do by now.
+  // Restored tensors have the structure of the current optimizer.
   const flat = { w: f32(0), 'deep.0': f32(0), 'deep.1.x.y': f32(0), head: f32(0) }
   const after = new Optimizer(flat, adam())
   expect(after.restore(saved, { rename: elsewhere[4] })).toEqual([])
@@ -115,7 +115,7 @@ test('lists and records stay, and their keys become others', () => {
   expect(Optimizer.load(one, { rename: {} }).params).toEqual(f32(1, 2))
 })
 
-test('what gives two tensors one name, names nobody, or is no name is an error, and nothing has changed', () => {
+test('duplicate, unknown and invalid names are errors, and nothing changes', () => {
   const optimizer = inTheMiddle()
   const saved = optimizer.save()
   const before = structuredClone(saved)
@@ -149,7 +149,7 @@ test('what gives two tensors one name, names nobody, or is no name is an error, 
   expect(optimizer.save()).toEqual(before)
 })
 
-test('names that every object has are names like others', () => {
+test('names that every object inherits are ordinary names', () => {
   const params = Object.fromEntries([
     ['__proto__', f32(1)],
     ['constructor', f32(2)],
@@ -162,7 +162,7 @@ test('names that every object has are names like others', () => {
   ])
 })
 
-test('load and restore take what a bundle would leave out', () => {
+test('load and restore accept functions that a bundle would leave out', () => {
   const optimizer = inTheMiddle()
   const options = { rules: [adamw, muon], schedules: [cosine] }
   expect(Optimizer.load(optimizer.save(), options).updates).toBe(5)

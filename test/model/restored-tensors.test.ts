@@ -1,4 +1,4 @@
-/** What a saved run leaves behind where it is put over an optimizer that there is. */
+/** Restoring a saved run into an existing optimizer. */
 
 import { adam, CheckpointError, ema, lion, muon, Optimizer, type Rule, sgd } from 'antigrad'
 import { expect, test } from 'vitest'
@@ -6,7 +6,7 @@ import { fromText, toText } from '../../dist/checkpoint/text.js'
 
 const f64 = (...values: number[]) => Float64Array.from(values)
 
-test('steps that were skipped in a row are counted on', () => {
+test('restores the number of consecutive skips', () => {
   const optimizer = new Optimizer({ a: f64(1) }, adam(), { onNonFinite: 'skip' })
   optimizer.step({ a: f64(NaN) })
   const saved = optimizer.save()
@@ -17,14 +17,14 @@ test('steps that were skipped in a row are counted on', () => {
   expect(optimizer.lastStep.consecutiveSkips).toBe(2)
 })
 
-test('another rule of the optimizer is told of, also where all tensors have their own', () => {
+test('reports a different rule of the optimizer, even if all tensors have rules of their own', () => {
   const make = (rule: Rule) => new Optimizer({ a: f64(1) }, rule, { groups: [{ match: 'a', rule: adam() }] })
   expect(() => make(lion()).restore(make(sgd()).save())).toThrow(
     /\noptimizer: expected the rule lion with m state, got the rule sgd with no state/,
   )
 })
 
-test('what is frozen stays so where its state does not fit', () => {
+test('keeps a tensor frozen if its state does not fit', () => {
   const make = (rule: Rule, groups: { match: string; frozen: boolean }[]) =>
     new Optimizer({ a: f64(1), b: f64(2) }, rule, { groups })
   const optimizer = make(lion(), [{ match: 'b', frozen: true }])
@@ -34,7 +34,7 @@ test('what is frozen stays so where its state does not fit', () => {
   expect(optimizer.params.b).toEqual(f64(2))
 })
 
-test('a shape that is none of a matrix is refused for a rule of matrices', () => {
+test('refuses a shape that is not a matrix for a matrix rule', () => {
   const saved = structuredClone(
     new Optimizer({ a: new Float64Array(4) }, muon(), { shapes: { a: [2, 2] } }).save(),
   )
@@ -45,7 +45,7 @@ test('a shape that is none of a matrix is refused for a rule of matrices', () =>
   )
 })
 
-test('what an average has left is a product of rates: it is in [0, 1]', () => {
+test("requires the average's product of rates to lie in [0, 1]", () => {
   const saved = () => structuredClone(new Optimizer({ a: f64(1) }, adam(), { average: ema(0.9) }).save())
   const load = (product: number) => {
     const given = saved()
@@ -56,7 +56,7 @@ test('what an average has left is a product of rates: it is in [0, 1]', () => {
   for (const product of [-0.5, 1.5, NaN]) expect(() => load(product)).toThrow(/a number in \[0, 1\]/)
 })
 
-test('a text has each number, also those that JSON has not, and all else as it is', () => {
+test('encodes all numbers, including those that JSON lacks, and keeps everything else', () => {
   const all = { numbers: [0, -0, 1, -1, NaN, Infinity, -Infinity, 5e-324], name: 'a', is: true, none: null }
   expect(fromText(toText(all, []), [])).toEqual(all)
 })

@@ -1,23 +1,25 @@
-/** How runs go on elsewhere: saves as text, and steps from there. Imports nothing of what is tested. */
+/**
+ * Resumes runs in another process or runtime: saves as strings, and further steps. This file imports nothing of the
+ * tested code.
+ */
 
 import type { Optimizer, Rule, SavedRun } from 'antigrad'
 import { arrayOf, type FloatArray, noise, withOneNaN } from '../bits.js'
 
 export type Run = Optimizer<unknown, Rule, never>
 
-/** Batches that make an update. */
+/** The number of batches per update. */
 export const BATCHES = 2
 
 /**
- * Steps from one number to another. Gradients pull toward 0 and are noisy; now and then one is missing, or
- * not finite.
+ * Steps from one index to another. The gradients pull toward 0 and are noisy. Some of them are missing or not finite.
  */
 export function goOn(optimizer: Run, from: number, to: number): void {
   for (let t = from; t < to; t++) {
     let tensor = 0
     const gradientOf = (theta: FloatArray): FloatArray | null => {
       tensor++
-      // In one batch of an update, or in both.
+      // Missing in one batch of an update, or in both.
       if ((t * 7 + tensor) % 11 === 0 || (Math.floor(t / BATCHES) + tensor) % 9 === 0) return null
       const g = noise(
         1000 * t + tensor,
@@ -40,8 +42,8 @@ function mapped(node: unknown, leaf: (view: FloatArray) => unknown): unknown {
 }
 
 /**
- * A saved run as JSON, with each array as its bytes in hexadecimal digits. Every NaN has the same: which bits it has
- * is not promised, and JavaScriptCore drops its sign.
+ * A saved run as JSON, with each array as hexadecimal bytes. All NaNs are written alike: their bits are unspecified,
+ * and JavaScriptCore drops their sign.
  */
 export function encode(saved: SavedRun): string {
   return JSON.stringify(saved, (_, value) => {

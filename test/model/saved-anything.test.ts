@@ -1,4 +1,4 @@
-/** Whatever state a run can get to: what `save` returns is read again, and goes on to the same bits. */
+/** A saved run can be read again in any state that a run can reach, and continues to the same bits. */
 
 import * as antigrad from 'antigrad'
 import { ema, Optimizer, type Rule, swa } from 'antigrad'
@@ -17,12 +17,12 @@ const strange = fc.constantFrom(Infinity, -Infinity, NaN, 0, -0, 1, -1, 1e-320, 
 const four = fc.array(strange, { minLength: 4, maxLength: 4 })
 const LAST = Number.MAX_SAFE_INTEGER
 
-describe.each(rules)('%s', (name, make) => {
+describe.each(rules)('saved runs of %s', (name, make) => {
   const { options } = definitions[name as keyof typeof definitions]
   const rates = 'lr' in options ? [undefined, 1e-300, 1e30, 1e154, Number.MAX_VALUE] : [undefined]
   const wantsPoint = definitions[name as keyof typeof definitions].wantsPoint
 
-  test('any values, rates and counts', () => {
+  test('survive any values, rates and counts', () => {
     fc.assert(
       fc.property(
         four,

@@ -1,6 +1,6 @@
 /**
- * What happens around a rule, against loops of a few lines: batches as one, averages, lookahead, and what is
- * known of a step.
+ * Options of a step compared with loops of a few lines: accumulation, averages, lookahead, and the report of the last
+ * step.
  */
 
 import { adam, ema, gradientDescent, Optimizer, type OptimizerOptions, sgd, swa, warmup } from 'antigrad'
@@ -12,15 +12,15 @@ const LENGTH = 21
 const STEPS = 12
 
 describe.each(variants)('$name', ({ name: _, ...engine }) => {
-  /** Numbers with few digits, so that sums and means of a power of 2 are exact. */
+  /** Numbers with few digits, so that sums and means over powers of 2 are exact. */
   const short = (dtype: Dtype, seed: number) => noise(seed, LENGTH, dtype).map((x) => Math.round(x * 32) / 32)
 
-  describe.each(dtypes)('accumulate, %s', (dtype) => {
+  describe.each(dtypes)('accumulate on %s', (dtype) => {
     const zero = array(dtype, LENGTH)
     const start = () => ({ a: short(dtype, 1), b: short(dtype, 2) })
     const gradientsOf = (t: number) => ({ a: short(dtype, 10 + t), b: short(dtype, 50 + t) })
 
-    test.each(['mean', 'sum'] as const)('is a step with the %s of the gradients', (reduce) => {
+    test.each(['mean', 'sum'] as const)('equals a step with the %s of the gradients', (reduce) => {
       const batches = 4
       const one = new Optimizer(start(), adam({ lr: 0.1 }), engine)
       const many = new Optimizer(start(), adam({ lr: 0.1 }), { accumulate: { batches, reduce }, ...engine })
@@ -47,7 +47,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       expect(many.state).toEqual(one.state)
     })
 
-    test('a plain number of batches takes the mean, in three parts too, and measures what the rule gets', () => {
+    test('takes the mean for a plain number of batches, in three parts too, and measures the mean', () => {
       const optimizer = new Optimizer(array(dtype, [1, 2]), gradientDescent({ lr: 0.5 }), {
         accumulate: 3,
         recordNorms: true,
@@ -59,7 +59,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       expect(optimizer.lastStep.norms['']).toBeCloseTo(Math.hypot(2, 4), 6)
     })
 
-    test('what was accumulated for a tensor goes with freezing it', () => {
+    test('discards accumulated gradients when a tensor is frozen', () => {
       const options = { accumulate: { batches: 2, reduce: 'sum' }, ...engine } as const
       const optimizer = new Optimizer({ a: zero, b: zero.slice() }, gradientDescent({ lr: 1 }), options)
       const of = (g: number) => ({ a: zero.slice().fill(g), b: zero.slice().fill(g) })
@@ -72,7 +72,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       expect([...optimizer.params.b]).toEqual(Array(LENGTH).fill(-51))
     })
 
-    test('a restored run has none of the batches of this one', () => {
+    test('starts without accumulated batches after restore', () => {
       const make = (key: string) =>
         new Optimizer({ a: zero.slice(), [key]: zero.slice() }, gradientDescent({ lr: 1 }), {
           accumulate: { batches: 2, reduce: 'sum' },
@@ -89,7 +89,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     })
   })
 
-  /** Runs a rule whose updates are known, and a loop of the test's own beside it. */
+  /** Runs a rule with known updates next to a loop of the test. */
   function beside(
     dtype: Dtype,
     options: OptimizerOptions,
@@ -108,20 +108,20 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     }
   }
 
-  describe.each(dtypes)('beside the parameters, %s', (dtype) => {
+  describe.each(dtypes)('additional arrays on %s', (dtype) => {
     const f = roundOf[dtype]
-    /** e + w·(θ − e), rounded as everything is. */
+    /** e + w·(θ − e) with rounding to the dtype. */
     const toward = (e: FloatArray, theta: FloatArray, weight: number) => {
       for (let i = 0; i < LENGTH; i++) e[i] = f(e[i] + f(f(weight) * f(theta[i] - e[i])))
       return e
     }
 
-    test('ema: e ← e + (1 − β)(θ − e), from the first parameters on', () => {
+    test('ema: e ← e + (1 − β)(θ − e), from the initial parameters on', () => {
       const e = noise(1, LENGTH, dtype)
       beside(dtype, { average: ema(0.9) }, (theta) => toward(e, theta, 1 - 0.9))
     })
 
-    test('ema, corrected: the weighted mean of the points visited', () => {
+    test('corrected ema: the weighted mean of the visited points', () => {
       const visited: FloatArray[] = []
       const theta = noise(1, LENGTH, dtype)
       const optimizer = new Optimizer(theta, gradientDescent({ lr: 0.125 }), {
@@ -141,7 +141,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       }
     })
 
-    test('swa: the mean after updates 3 + 2, 3 + 4, …, and the first parameters before', () => {
+    test('swa: the mean after updates 3 + 2, 3 + 4, …, and the initial parameters before', () => {
       const points: FloatArray[] = []
       const first = noise(1, LENGTH, dtype)
       const optimizer = new Optimizer(first, gradientDescent({ lr: 0.125 }), {
@@ -160,7 +160,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       expect(points).toHaveLength(4)
     })
 
-    test('lookahead: after three updates φ ← φ + α(θ − φ), θ ← φ', () => {
+    test('lookahead: φ ← φ + α(θ − φ), θ ← φ after every three updates', () => {
       const slow = noise(1, LENGTH, dtype)
       beside(dtype, { lookahead: { steps: 3, alpha: 0.25 } }, (theta, t) => {
         if (t % 3 === 0) theta.set(toward(slow, theta, 0.25))
@@ -168,7 +168,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       })
     })
 
-    test('lookahead first, then the average of what it made', () => {
+    test('lookahead runs before the average', () => {
       const slow = noise(1, LENGTH, dtype)
       const e = noise(1, LENGTH, dtype)
       beside(dtype, { lookahead: { steps: 2 }, average: ema(0.5) }, (theta, t) => {
@@ -177,7 +177,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       })
     })
 
-    test('they count updates, not calls, and leave out what is frozen', () => {
+    test('averages and lookahead count updates rather than calls, and skip frozen tensors', () => {
       const params = { a: noise(1, 5, dtype), b: noise(2, 5, dtype) }
       const optimizer = new Optimizer(params, gradientDescent({ lr: 0.5 }), {
         average: ema(0),
@@ -200,7 +200,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     })
   })
 
-  test('last: norms before clipping, of what has a gradient; the rate in force', () => {
+  test('reports norms before clipping of tensors with gradients, and the current rate', () => {
     const optimizer = new Optimizer(
       { a: Float64Array.of(0, 0), b: Float64Array.of(0), c: Float64Array.of(0) },
       sgd({ lr: warmup(0.8, { steps: 4 }) }),
@@ -223,7 +223,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     expect(optimizer.updates).toBe(2)
   })
 
-  test('last goes on to say what was, whatever has changed since', () => {
+  test('keeps its last report after later changes of the model', () => {
     const params = { a: Float64Array.of(0, 0), c: Float64Array.of(0) }
     const optimizer = new Optimizer({ b: Float64Array.of(0) }, gradientDescent(), {
       ...{ shapes: { b: [1] }, recordNorms: true, ...engine },
@@ -237,7 +237,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     })
     const expected = { norm: 13, norms: { a: 5, c: 12 }, skipped: ['b'] }
     expect(said()).toEqual(expected)
-    // b was alone in its part of memory: the others are numbered anew.
+    // b was alone in its partition, so the other tensors get new places.
     optimizer.appendRows('b', Float64Array.of(1))
     expect(said()).toEqual(expected)
     optimizer.freeze(['a', 'b'])
@@ -247,7 +247,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     expect(said()).toEqual({ norm: 1, norms: { c: 1 }, skipped: [] })
   })
 
-  test('without clip, norms or onNonFinite nothing is measured', () => {
+  test('measures nothing without clip, recordNorms or onNonFinite', () => {
     const optimizer = new Optimizer(Float64Array.of(0), gradientDescent(), engine)
     optimizer.step(Float64Array.of(2))
     expect([optimizer.lastStep.norm, optimizer.lastStep.norms]).toEqual([NaN, {}])
