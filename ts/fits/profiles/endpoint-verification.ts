@@ -232,7 +232,7 @@ export function signConstraints(compiled: ModelPrograms, i: number, point: reado
   return point.map((x, j) => (isOf(j) ? Math.sign(x) : 0))
 }
 
-/** Whether a parameter enters the model nonlinearly. */
+/** Whether the model is nonlinear in a parameter. */
 export const isNonlinear = (compiled: ModelPrograms, j: number) =>
   !compiled.isPartlyLinear || loadProfilePrograms(compiled).isNonlinear(j)
 

@@ -383,7 +383,7 @@ const PLATEAU_RATIO = 1 / 64
 
 /**
  * Reason for which a trace ended, as an index into `profileEndReasons`. If a converged fit has a flat
- * profile, the parameter is ill-conditioned rather than undetermined. Its derivatives are then nearly
+ * profile, the parameter is ill-conditioned rather than unidentifiable. Its derivatives are then nearly
  * collinear with the derivatives by other parameters.
  */
 export function endpointReason(

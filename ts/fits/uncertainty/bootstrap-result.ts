@@ -304,7 +304,10 @@ function sampleQuantile(numbers: Float64Array, part: number): number {
   return below + (above - below) * (at - place)
 }
 
-/** Number at an index of the sorted array, by quickselect (Hoare, 1961), which is faster than sorting. */
+/**
+ * Number at an index of the sorted array, by Hoare's selection algorithm (1961), which is faster than
+ * sorting.
+ */
 function selectNth(numbers: Float64Array, place: number): number {
   for (let [from, to] = [0, numbers.length - 1]; from < to; ) {
     const pivot = numbers[place]
