@@ -726,7 +726,7 @@ describe('what follows from the fit', () => {
       ),
     )
     const { stdout } = run('flat.csv --start b=4 --min b=0 --profile', '1 - exp(-b*x)')
-    expect(stdout).toMatch(/^b has no upper end: /m)
+    expect(stdout).toMatch(/^b has no upper endpoint: /m)
     const [{ profile }] = lines('flat.csv --start b=4 --min b=0 --profile', '1 - exp(-b*x)')
     expect([profile.b.high, profile.b.highReason]).toEqual([null, 'unbounded'])
   })
@@ -835,7 +835,7 @@ describe('what follows from the fit', () => {
     ['--derive half', 'Expected name=expression.'],
     ['--derive q=b --derive q=a', 'Expected each name once.'],
     ['--derive q=zz*2', 'derive: q: expected parameters among a, b, c'],
-    ['--derive a=b', 'derive: expected names that nothing else has'],
+    ['--derive a=b', 'derive: expected unused names'],
     ['--expr a=2*b --min a=0', '--expr: expected no other option for a'],
     ['--positive zz', 'start: expected names among a, b, c'],
     ['--weights =1/g', 'weights: expected an expression of f, t'],

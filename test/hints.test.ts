@@ -154,7 +154,7 @@ describe('what was meant', () => {
 
   test('a model without brackets', () => {
     expect(messageOf(() => fitOne(any(models.fourPL), data))).toMatch(
-      /called, as in models\.line\(\); or a function and a start, got a function$/,
+      /\(called, as in models\.line\(\)\), or a function with a start, got a function$/,
     )
   })
 })

@@ -698,13 +698,7 @@ test.each([
   [valley, [1, 2], adam(), { tolerence: 1 }, /options: expected one of .*, got "tolerence"/],
   [valley, [1, 2], adam(), { data: { z: [1] } }, /data: expected columns among/],
   [expression('x + t'), [1], adam(), { data: { t: [] } }, /data: t: expected at least one row, got "none"/],
-  [
-    expression('x + t'),
-    [1],
-    adam(),
-    { data: { t: [[1], [2]] } },
-    /data: t: expected 1 arrays, one per run/,
-  ],
+  [expression('x + t'), [1], adam(), { data: { t: [[1], [2]] } }, /data: t: expected 1 arrays, one per run/],
   [
     expression('x + t'),
     [1, 2],

@@ -423,17 +423,17 @@ describe('failed replicates', () => {
     expect(refits.failed).toBe(refits.values.slope.filter(Number.isNaN).length)
     const bad = Array.from(refits.reason).filter((reason) => fitReasons[reason] !== 'converged')
     expect(bad).toHaveLength(refits.failed)
-    expect(refits.message).toMatch(/^\d+ of 1000 refits have failed and are left out: \d+ singular/)
+    expect(refits.message).toMatch(/^\d+ of 1000 replicates failed and are ignored: \d+ singular/)
     expect(refits.intervals().slope.every(Number.isFinite)).toBe(true)
     expect(refits.errors.slope).toBeLessThan(1)
   })
 
   test.each([
-    ['a fit that has not converged', { maxIterations: 2 }, 25, 'the fit itself has not converged'],
-    ['a fit without a degree of freedom', {}, 3, 'no degree of freedom is left for errors'],
+    ['a fit that has not converged', { maxIterations: 2 }, 25, 'the fit has not converged'],
+    ['a fit without a degree of freedom', {}, 3, 'no degrees of freedom are left'],
   ] as const)('leave all results NaN for %s', (_, options, rows, why) => {
     const refits = bootstrap(one(options, rows), { count: 10 })
-    expect(refits.message).toBe(`no refits: ${why}`)
+    expect(refits.message).toBe(`no replicates: ${why}`)
     expect([refits.count, refits.failed, refits.values.a.length, refits.reason.length]).toEqual([0, 0, 0, 0])
     expect([refits.errors.a, refits.bias.a, ...refits.intervals().a, refits.band().low[0]]).toEqual(
       Array(5).fill(NaN),
@@ -447,7 +447,7 @@ describe('failed replicates', () => {
     const refits = await bootstrap(many, { count: 20, onProgress: (...how) => seen.push(how) })
     expect(Array.from(refits.failed)).toEqual([0, 20, 0])
     expect(refits.intervals().a.low[1]).toBeNaN()
-    expect(refits.at(1).message).toBe('no refits: the fit itself has not converged')
+    expect(refits.at(1).message).toBe('no replicates: the fit has not converged')
     expect(seen.at(-1)).toEqual([40, 40])
   })
 })
@@ -480,7 +480,7 @@ describe('invalid bootstrap calls', () => {
 
   test('include residuals of counts, invalid levels and methods, and values that are not fits', () => {
     const counts = fitOne(models.line(), { x: [0, 1, 2, 3], y: [3, 5, 9, 9] }, { loss: 'poisson' })
-    expect(() => bootstrap(counts)).toThrow(/^kind: expected 'cases' or 'parametric', of counts/)
+    expect(() => bootstrap(counts)).toThrow(/^kind: expected 'cases' or 'parametric' for counts/)
     const refits = bootstrap(found, { count: 5 })
     for (const level of [0, 1, NaN, '0.9'])
       expect(() => refits.intervals(level as number)).toThrow(/^level: expected a number between 0 and 1/)
@@ -493,7 +493,7 @@ describe('invalid bootstrap calls', () => {
     const y = Array.from({ length: 2000 }, () => dataOf(5, 9).y)
     const wide = fitManySync(decay, { t: dataOf(5, 9).t, y }, { start })
     expect(() => bootstrapSync(wide, { count: 100_000 })).toThrow(
-      /^count: expected at most 22369, of 2,000 fits with 3 parameters, got 100000/,
+      /^count: expected at most 22369 for 2,000 fits with 3 parameters, got 100000/,
     )
   })
 

@@ -147,11 +147,11 @@ describe('an invalid derived quantity', () => {
     }
   }
   test.each<[string, unknown, RegExp]>([
-    ['no object', 'ec50', /^derive: expected an object of texts, got/],
-    ['a list', ['ec50'], /^derive: expected an object of texts, got/],
-    ['null', null, /^derive: expected an object of texts, got/],
-    ['a number', { a: 2 }, /^derive: a: expected a text, got 2/],
-    ['nothing', { a: undefined }, /^derive: a: expected a text, got/],
+    ['no object', 'ec50', /^derive: expected an object of strings, got/],
+    ['a list', ['ec50'], /^derive: expected an object of strings, got/],
+    ['null', null, /^derive: expected an object of strings, got/],
+    ['a number', { a: 2 }, /^derive: a: expected a string, got 2/],
+    ['nothing', { a: undefined }, /^derive: a: expected a string, got/],
     [
       'an unknown parameter',
       { a: 'ec5*2' },
@@ -159,15 +159,15 @@ describe('an invalid derived quantity', () => {
     ],
     ['a column', { a: 'ec50*x' }, /^derive: a: expected parameters among/],
     ['what was measured', { a: 'ec50*y' }, /^derive: a: expected parameters among/],
-    ['itself', { a: 'a + 1' }, /^derive: a: expected no circle, got/],
-    ['a circle', { a: 'b', b: 'a' }, /^derive: [ab]: expected no circle, got/],
-    ["a parameter's name", { ec50: 'top' }, /^derive: expected names that nothing else has, got/],
-    ["a column's name", { x: 'top' }, /^derive: expected names that nothing else has, got/],
-    ['the name of what was measured', { y: 'top' }, /^derive: expected names that nothing else has, got/],
-    ['no name', { '': 'top' }, /^derive: expected names, got/],
-    ['two names', { 'a b': 'top' }, /^derive: expected names, got/],
-    ['a name of ours', { '@best0': 'top' }, /^derive: expected names, got/],
-    ['a function', { exp: 'top' }, /^derive: expected names, got/],
+    ['itself', { a: 'a + 1' }, /^derive: a: expected no circular reference, got/],
+    ['a circle', { a: 'b', b: 'a' }, /^derive: [ab]: expected no circular reference, got/],
+    ["a parameter's name", { ec50: 'top' }, /^derive: expected unused names, got/],
+    ["a column's name", { x: 'top' }, /^derive: expected unused names, got/],
+    ['the name of what was measured', { y: 'top' }, /^derive: expected unused names, got/],
+    ['no name', { '': 'top' }, /^derive: expected valid names, got/],
+    ['two names', { 'a b': 'top' }, /^derive: expected valid names, got/],
+    ['a name of ours', { '@best0': 'top' }, /^derive: expected valid names, got/],
+    ['a function', { exp: 'top' }, /^derive: expected valid names, got/],
     ['a number', { π: 'top' }, /^derive: expected another name than π/],
   ])('is refused: %s', (_, derive, message) => {
     const error = refused(derive)

@@ -120,7 +120,7 @@ describe('four-parameter curves with few doses', () => {
     const edges = sets.slice(0, 3).flatMap((doses) => names.map((name) => profile(fitted(doses), name)[name]))
     const { message } = edges.find(({ lowReason }) => lowReason === 'domain-limit') as (typeof edges)[number]
     expect(message).toMatch(
-      /^the lower end of (slope|ec50) is 0, where the model ends: χ² stays below the limit up to there/,
+      /^the lower endpoint of (slope|ec50) is 0, the limit of the model: χ² stays below the threshold/,
     )
   })
 

@@ -115,9 +115,7 @@ describe('a function model agrees with an expression', () => {
       for (const [row, off] of wanted.residuals.entries())
         expect(forms[name].residuals[row]).toBeCloseTo(off, 6)
     }
-    expect(() => forms['a function of all rows'].predict({ t: [1] })).toThrow(
-      'gives the rows of its data alone',
-    )
+    expect(() => forms['a function of all rows'].predict({ t: [1] })).toThrow('computes the rows of its data')
     expect(forms.residuals.predict()[0]).toBeCloseTo(-wanted.residuals[0], 6)
     expect(forms.residuals.rSquared).toBeNaN()
   })
@@ -399,7 +397,7 @@ describe('a user function', () => {
     [
       'rows beside data',
       { residuals() {}, observations: 3 },
-      'model: observations: expected none, as the data have rows, got 3',
+      'model: observations: expected none if the data have columns, got 3',
     ],
   ]
   test.each(cases)('is refused if it returns invalid results: %s', (_, model, words) => {
@@ -438,20 +436,20 @@ test('invalid function models are refused before any call', () => {
   }
   const refused = (options: object, words: string | RegExp, given: object = data): void =>
     expect(() => fitOne(never as never, given as never, { start, ...options } as never)).toThrow(words)
-  refused({ engine: 'native' }, 'engine: expected \'typescript\', as the model is a function, got "native"')
+  refused({ engine: 'native' }, 'engine: expected \'typescript\' if the model is a function, got "native"')
   refused(
     { method: antigrad.ruleMethod(antigrad.adam()) },
-    'method: expected none, as the model is a function',
+    'method: expected none if the model is a function',
   )
   refused(
     { covariance: y.map((_, i) => y.map((_, j) => Number(i === j))) },
-    'covariance: expected none of a function',
+    'covariance: expected none for a function model',
   )
   refused({ finiteDifferences: 3 }, 'finiteDifferences')
   refused({ finiteDifferences: { order: 1, step: 0 } }, 'step')
   refused({ start: undefined }, 'called, as in models.line()')
   refused({ start: { a: { min: 0 } } }, 'start: a')
-  refused({}, 'y: expected a column: t, z, got "y"', { t, z: y })
+  refused({}, 'y: expected one of t, z, got "y"', { t, z: y })
   refused({}, 'names that do not begin with @', { '@rows': t, y })
   expect(() => fitOne(models.line as never, data)).toThrow('called, as in models.line()')
   expect(() => fitOne({ residuals() {} } as never, {}, { start } as never)).toThrow(

@@ -82,7 +82,7 @@ describe('an expression with many parameters', () => {
     expect(found.errors.h41).toBeGreaterThan(0)
     expect(found.degreesOfFreedom).toBe(x.length - 254)
     expect(() => profile(found, 'h1')).toThrow(
-      'names: expected a fit with at most 32 parameters that vary, got "256"',
+      'names: expected a fit with at most 32 free parameters, got "256"',
     )
     expect(() => contour(found, 'h1', 'h2')).toThrow('at most 32')
   }, 120_000)

@@ -75,7 +75,7 @@ describe('a frequency range', () => {
     near(high.values.frequency, 0.8, high.errors.frequency)
     expect(high.message).toBe('')
     const both = fitOne(models.sinusoid({ frequency: [0.1, 0.95] }), { x, y })
-    expect(both.message).toMatch(/^the frequency (0\.8|0\.2)\d* is as good or nearly so$/)
+    expect(both.message).toMatch(/^the frequency (0\.8|0\.2)\d* fits as well or nearly so$/)
   })
 
   test('finds frequencies above half of the usual sampling rate, for irregular rows', () => {
@@ -91,7 +91,7 @@ describe('a frequency range', () => {
     const found = fitOne(models.sinusoid(), { x, y }, { start: { frequency: 0.3 } })
     expect(found.reason).toBe('converged')
     expect(found.message).toBe(
-      'the frequency 0.1298 is better'.replace('0.1298', `${/[\d.]+/.exec(found.message)}`),
+      'the frequency 0.1298 fits better'.replace('0.1298', `${/[\d.]+/.exec(found.message)}`),
     )
     near(Number(/[\d.]+/.exec(found.message)), 0.13, 0.001)
     expect(fitOne(models.sinusoid(), { x, y }).message).toBe('')
@@ -107,7 +107,7 @@ test.each([
   (_, model) => {
     const x = [-1, -0.5, 0, 0.1, 0.5, 1, 3, 10, 30]
     const y = x.map((dose, k) => 90 / (1 + (1 / Math.max(dose, 1e-9)) ** 1.2) + 3 * Math.sin(9 * k))
-    const words = '2 rows have doses below 0, which count as 0: are they logarithms?'
+    const words = '2 rows have doses below 0, treated as 0: are they logarithms?'
     expect(fitOne(model, { x, y }).message).toContain(words)
     expect(fitManySync(model, { x, y: [y, y] }).at(1).message).toContain(words)
     expect(fitOne(model, { x: x.slice(1), y: y.slice(1) }).message).toContain('1 row has a dose below 0')
@@ -170,8 +170,7 @@ test.each([
 test('an unknown column name leads to an error that names the missing column', () => {
   const t = [0, 1, 2, 3]
   const y = [4, 2.6, 1.8, 1.2]
-  const missing =
-    /^data: expected (?:x|i), a column of the model \(another name is for its options to say\), got "t"$/
+  const missing = /^data: expected (?:x|i), a column of the model \(its options can rename it\), got "t"$/
   const inhibition = models.inhibition({ kind: 'mixed' })
   expect(() => fitOne(models.exponential(), { t, y })).toThrow(missing)
   expect(() => fitOne(models.line(), { t, y })).toThrow(missing)

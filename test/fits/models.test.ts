@@ -598,7 +598,7 @@ describe('an invalid model option', () => {
       { shape: 'toString' },
       'shape: expected one of gaussian, lorentzian, pseudoVoigt, voigt, exponentialGaussian, skewedGaussian, got "toString"',
     ],
-    ['peaks', { x: 'center2' }, 'x: expected another name than height1'],
+    ['peaks', { x: 'center2' }, 'x: expected a name other than height1'],
     ['line', { degree: 1 }, 'options: expected one of x, origin, got "degree"'],
     ['line', null, 'options: expected { x, origin }, got null'],
     ['line', { origin: Infinity }, "origin: expected a finite number, or 'auto', got Infinity"],
@@ -606,10 +606,10 @@ describe('an invalid model option', () => {
     [
       'line',
       { x: 'origin', origin: 3 },
-      'x: expected another name than slope, origin, intercept, got "origin"',
+      'x: expected a name other than slope, origin, intercept, got "origin"',
     ],
-    ['sinusoid', { frequency: [2, 1] }, 'frequency: expected [least, most], with 0 ≤ least < most'],
-    ['sinusoid', { frequency: [0, Infinity] }, 'frequency: expected [least, most], with 0 ≤ least < most'],
+    ['sinusoid', { frequency: [2, 1] }, 'frequency: expected [min, max] with 0 ≤ min < max'],
+    ['sinusoid', { frequency: [0, Infinity] }, 'frequency: expected [min, max] with 0 ≤ min < max'],
     ['fourPL', { logEC50: 1 }, 'logEC50: expected true or false, got 1'],
     [
       'inhibition',
@@ -619,10 +619,10 @@ describe('an invalid model option', () => {
     [
       'inhibition',
       { inhibitor: 'km' },
-      'inhibitor: expected another name than vmax, km, ki, alpha, got "km"',
+      'inhibitor: expected a name other than vmax, km, ki, alpha, got "km"',
     ],
-    ['inhibition', { x: 'i' }, 'x: expected another name than vmax, km, i, ki, alpha, got "i"'],
-    ['line', { x: 'slope' }, 'x: expected another name than slope, intercept, got "slope"'],
+    ['inhibition', { x: 'i' }, 'x: expected a name other than vmax, km, i, ki, alpha, got "i"'],
+    ['line', { x: 'slope' }, 'x: expected a name other than slope, intercept, got "slope"'],
     ['line', { x: 'sin' }, 'x: expected a name, got "sin"'],
   ])('is refused: %s(%o)', (name, options, message) => {
     expect(() => build[name](options)).toThrow(OptionError)

@@ -208,21 +208,21 @@ describe('a positive parameter', () => {
 
 describe('an invalid positive parameter', () => {
   test.each<[string, object, RegExp]>([
-    ['a start of 0', { start: 0 }, /^start: b: start: expected numbers > 0, as it is positive, got 0/],
-    ['a start below 0', { start: -2 }, /^start: b: start: expected numbers > 0, as it is positive, got -2/],
+    ['a start of 0', { start: 0 }, /^start: b: start: expected numbers > 0 if positive is true, got 0/],
+    ['a start below 0', { start: -2 }, /^start: b: start: expected numbers > 0 if positive is true, got -2/],
     [
       'one of several',
       { start: [1, -2] },
-      /^start: b: start: expected numbers > 0, as it is positive, got -2/,
+      /^start: b: start: expected numbers > 0 if positive is true, got -2/,
     ],
     ['a fixed start of 0', { start: 0, fixed: true }, /^start: b: start: expected numbers > 0/],
     [
       'a maximum of 0',
       { start: 1, max: 0 },
-      /^start: b: max: expected a number > 0, as it is positive, got 0/,
+      /^start: b: max: expected a number > 0 if positive is true, got 0/,
     ],
     ['a minimum above the maximum', { start: 1, min: 3, max: 2 }, /^start: b: expected min ≤ max/],
-    ['an expr', { expr: '2*a' }, /^start: b: expected nothing beside expr, got "positive"/],
+    ['an expr', { expr: '2*a' }, /^start: b: expected expr alone, got "positive"/],
     ['no flag', { start: 1, positive: 1 }, /^start: b: positive: expected true or false, got 1/],
   ])('is refused: %s', (_, entry, message) => {
     let error: unknown

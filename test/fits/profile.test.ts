@@ -125,7 +125,7 @@ describe('a missing endpoint', () => {
     for (const { low, high, lowReason, highReason } of [a, b, d]) {
       expect([low, high, lowReason, highReason]).toEqual([-Infinity, Infinity, 'flat', 'flat'])
     }
-    expect(a.message).toBe('the data do not determine a: others make up for it')
+    expect(a.message).toBe('the data do not determine a: other parameters compensate for it')
     // The other factors act as if they were fixed.
     const one = fitOne(expression('a*x + c'), { x, y }, { start: { a: 1, c: 0 } })
     const { low, high } = profile(
@@ -173,7 +173,7 @@ describe('a missing endpoint', () => {
     expect(found.atBound).toEqual(['c'])
     const { c } = profile(found)
     expect(c).toMatchObject({ low: 0.2, lowReason: 'bound', highReason: 'found' })
-    expect(c.message).toBe('the lower end of c is 0.2, at a bound: χ² stays below the limit up to there')
+    expect(c.message).toBe('the lower endpoint of c is 0.2, at a bound: χ² stays below the threshold')
     // With the other parameters free, χ² at the endpoint has the value of the level.
     const beyond = fitOne(
       expression('a*exp(-k*x) + c'),
@@ -189,13 +189,13 @@ describe('a missing endpoint', () => {
     const found = fitOne(expression('a + b*x'), { x, y: small }, { start: { a: unit, b: unit } })
     const { b } = profile(found)
     expect([b.low, b.lowReason]).toEqual([NaN, 'unavailable'])
-    expect(b.message).toBe('no profile: χ² is no number; multiply the data by a power of 10')
+    expect(b.message).toBe('no profile: χ² overflows or underflows; multiply the data by a power of 10')
   })
 
   test.each([
     ['too few', [1, 2], {}, "the fit is 'too-few-points'"],
-    ['no freedom', [1, 2, 4], {}, 'no degree of freedom is left'],
-    ['exact', [1, 2, 4, 7], {}, 'the data are met, but for rounding'],
+    ['no freedom', [1, 2, 4], {}, 'no degrees of freedom are left'],
+    ['exact', [1, 2, 4, 7], {}, 'the fit is exact except for rounding'],
   ])('is reported: %s', (_, y, options, words) => {
     const model = expression('a + b*x + c*x^2')
     const found = fitOne(model, { x: x.slice(0, y.length), y }, { start: { a: 0, b: 0, c: 0 }, ...options })
@@ -212,7 +212,9 @@ describe('a missing endpoint', () => {
     const start = { bottom: 0, top: 100, slope: 1, ec50: 1 }
     const { slope, ec50 } = profile(fitOne(model, { x: dose, y: response }, { start }))
     expect([slope.lowReason, slope.high, slope.highReason]).toEqual(['found', Infinity, 'unbounded'])
-    expect(slope.message).toBe('slope has no upper end: χ² stays below the limit however large it is')
+    expect(slope.message).toBe(
+      'slope has no upper endpoint: χ² stays below the threshold however large it is',
+    )
     expect([ec50.lowReason, ec50.highReason]).toEqual(['found', 'found'])
   })
 
@@ -222,7 +224,7 @@ describe('a missing endpoint', () => {
     const found = fitOne(expression('b + sqrt(1 - a)*x'), { x, y: weak }, { start: { a: 0.99, b: 1 } })
     const { a, b } = profile(found)
     expect([a.lowReason, a.high, a.highReason]).toEqual(['found', NaN, 'failed'])
-    expect(a.message).toBe('the upper end of a has not been found')
+    expect(a.message).toBe('the upper endpoint of a was not found')
     expect(b.lowReason).toBe('found')
   })
 })
@@ -261,7 +263,9 @@ describe('a lower local minimum', () => {
     const { f } = profile(found)
     expect(found.reason).toBe('converged')
     expect(f).toMatchObject({ low: NaN, high: NaN, lowReason: 'lower-minimum' })
-    expect(f.message).toMatch(/^there is a lower minimum: on the way to the lower end of f, χ² falls to \d/)
+    expect(f.message).toMatch(
+      /^there is a lower minimum: on the way to the lower endpoint of f, χ² falls to \d/,
+    )
     expect(f.lowerMinimum?.chiSquared).toBeLessThan(found.chiSquared)
     expect(Object.keys(f.lowerMinimum?.values ?? {}).sort()).toEqual(['a', 'b', 'f'])
   })
@@ -408,7 +412,7 @@ describe('profiles of a batch', () => {
     await expect(profile(found, 'a', { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow(
       'enough',
     )
-    await expect(profile(found, 'z' as never)).rejects.toThrow(/names of what varies: a, b, c, half/)
+    await expect(profile(found, 'z' as never)).rejects.toThrow(/free or derived parameters: a, b, c, half/)
   })
 })
 
@@ -417,8 +421,8 @@ test('profile refuses invalid names and levels', () => {
   expect(Object.keys(profile(found, 'k'))).toEqual(['k'])
   expect(Object.keys(profile(found, ['c', 'a']))).toEqual(['c', 'a'])
   expect(profile(found, [])).toEqual({})
-  expect(() => profile(found, 'z')).toThrow(/names.*names of what varies: a, k, c/)
-  expect(() => profile(found, ['a', 3 as never])).toThrow(/names of what varies: a, k, c/)
+  expect(() => profile(found, 'z')).toThrow(/names.*free or derived parameters: a, k, c/)
+  expect(() => profile(found, ['a', 3 as never])).toThrow(/free or derived parameters: a, k, c/)
   expect(() => profile(found, undefined, { level: 1 })).toThrow(/level.*between 0 and 1/)
   expect(() => profile(found, undefined, { levle: 0.9 } as never)).toThrow(/levle/)
   const withIntervals = (intervals: unknown) => () =>

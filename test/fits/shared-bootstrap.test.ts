@@ -169,7 +169,7 @@ test('a fit without possible replicates reports the reason', () => {
   expect(flat.reason).not.toBe('converged')
   const none = bootstrapSync(flat, { count: 5 })
   expect([none.count, none.failed, none.message]).toEqual([
-    ...[0, 0, 'no refits: the fit itself has not converged'],
+    ...[0, 0, 'no replicates: the fit has not converged'],
   ])
   expect(none.errors.shared.k).toBeNaN()
   const { y } = decays(2, 8)

@@ -164,15 +164,15 @@ describe('a covariance is refused', () => {
     covariance.map((row, k) => (k === i ? row.with(j, x) : row))
 
   test.each<[string, unknown, RegExp]>([
-    ['that is none', 5, /^covariance: expected a list of lists, as many as rows and at most 512, got 5/],
-    ['that is empty', [], /^covariance: expected a list of lists/],
+    ['that is none', 5, /^covariance: expected an array of arrays, one per row and at most 512, got 5/],
+    ['that is empty', [], /^covariance: expected an array of arrays/],
     [
       'of too few rows',
       [
         [1, 0],
         [0, 1],
       ],
-      /^covariance: expected 12 rows, as y has, got "2"/,
+      /^covariance: expected 12 rows, like y, got "2"/,
     ],
     ['that is not square', covariance.with(3, [1, 2]), /^covariance\[3\]: expected 12 numbers, got "2"/],
     ['with a text', covariance.with(1, 'one' as never), /^covariance\[1\]: expected 12 numbers/],
@@ -184,9 +184,13 @@ describe('a covariance is refused', () => {
     [
       'that is not symmetric',
       changed(4, 1, 0.5),
-      /^covariance\[1\]\[4\]: expected 0.5, as \[4\]\[1\] is, got/,
+      /^covariance\[1\]\[4\]: expected 0.5, like \[4\]\[1\], got/,
     ],
-    ['that is singular', t.map(() => t.map(() => 1)), /a positive definite matrix, got "row 1 that follows/],
+    [
+      'that is singular',
+      t.map(() => t.map(() => 1)),
+      /a positive definite matrix, got "row 1, which depends/,
+    ],
     [
       'that is negative',
       t.map((_, i) => t.map((_, j) => -Number(i === j))),
@@ -199,10 +203,10 @@ describe('a covariance is refused', () => {
   })
 
   test('with σ, weights, counts, missing rows or rules', () => {
-    expect(with_(covariance, { sigma: y })).toThrow('sigma: expected none beside a covariance')
-    expect(with_(covariance, { weights: '1/f' })).toThrow('weights: expected none beside a covariance')
-    expect(with_(covariance, { loss: 'poisson' })).toThrow('loss: expected none beside a covariance')
-    expect(with_(covariance, { missing: 'drop' })).toThrow('missing: expected none beside a covariance')
+    expect(with_(covariance, { sigma: y })).toThrow('sigma: expected none if covariance is set')
+    expect(with_(covariance, { weights: '1/f' })).toThrow('weights: expected none if covariance is set')
+    expect(with_(covariance, { loss: 'poisson' })).toThrow('loss: expected none if covariance is set')
+    expect(with_(covariance, { missing: 'drop' })).toThrow('missing: expected none if covariance is set')
   })
 
   test('in comparisons of fits with different covariances', () => {

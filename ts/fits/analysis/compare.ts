@@ -34,6 +34,7 @@ const table = {
   nested: flag(false),
 }
 
+/** Options of `compare`. */
 export interface CompareOptions extends GivenOf<typeof table> {}
 
 /**
@@ -41,7 +42,7 @@ export interface CompareOptions extends GivenOf<typeof table> {}
  * curve if the remaining χ² is at most this fraction.
  */
 const EQUALITY_TOLERANCE = 1e-6
-const NOT_NESTED = "has not met the other one's curve"
+const NOT_NESTED = "does not reproduce the other fit's curve"
 
 /**
  * Compares two models that were fitted to the same data. AICc is always computed. If one model is nested in
@@ -75,16 +76,16 @@ export function compare(
 ): Comparison | Comparison[] {
   const { nested } = readOptions('options', options, table)
   if (isFit(a)) {
-    if (!isFit(b)) throw new ArgumentError('b', 'a result of fit, as a is', b)
+    if (!isFit(b)) throw new ArgumentError('b', 'a result of fit, like a', b)
     return compareAll([a], [b], nested)[0]
   }
   if (isFitManyResult(a) && isFitManyResult(b)) {
-    if (b.length !== a.length) throw new ArgumentError('b', `${a.length} fits, as a has`, `${b.length} fits`)
+    if (b.length !== a.length) throw new ArgumentError('b', `${a.length} fits, like a`, `${b.length} fits`)
     return compareAll(toFits(a), toFits(b), nested)
   }
   const [one, other] = [findJointFit(a), findJointFit(b)]
   if (one === undefined) throw new ArgumentError('a', 'a result of fit, fitMany or fitShared', a)
-  const like = jointFits.has(a) ? 'fitShared or fitMany' : 'fitMany, as a is, or of fitShared'
+  const like = jointFits.has(a) ? 'fitShared or fitMany' : 'fitMany, like a, or of fitShared'
   if (other === undefined) throw new ArgumentError('b', `a result of ${like}`, b)
   return compareJointFits(one, other, nested)
 }
@@ -138,17 +139,17 @@ function findJointFit(given: unknown): JointFit | undefined {
 function compareJointFits(a: JointFit, b: JointFit, isNested: boolean): Comparison {
   const { length } = a.groups
   if (b.groups.length !== length)
-    throw new ArgumentError('b', `${length} groups, as a has`, `${b.groups.length} groups`)
+    throw new ArgumentError('b', `${length} groups, like a`, `${b.groups.length} groups`)
   for (const [k, { parts }] of a.groups.entries()) {
     const others = b.groups[k].parts
     if (others.length !== parts.length)
-      throw new ArgumentError('b', `${parts.length} values of the model, as a has`, `${others.length} values`)
+      throw new ArgumentError('b', `${parts.length} values of the model, like a`, `${others.length} values`)
     for (const [i, part] of parts.entries()) checkComparable(part, others[i], ` in group ${k}`)
   }
   const pair = makePair(a, b)
   if (pair.unavailableBecause !== '') return comparison(pair, undefined, isNested)
   const { full, reduced } = orderByModel({ a, b, fullModel: pair.fullModel })
-  const explanation = 'has another model, or shares what the other one does not'
+  const explanation = 'has another model, or shares other parameters'
   return comparison(
     pair,
     { isNested: isNestedIn(full, reduced), explanation, atBound: full.result.atBound },

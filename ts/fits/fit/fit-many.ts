@@ -131,7 +131,7 @@ export function fit<
 export function fit(model: AnyModel, data: FitData, options: object = {}): Fit<string> {
   const found = createRun(model, data, options).result()
   if (found.length !== 1) {
-    const expected = 'columns of one fit, and no list in start, which is a start for each fit'
+    const expected = 'columns and starts of one fit (use fitMany for several fits)'
     throw new OptionError('data', expected, `${found.length} fits`)
   }
   return found.at(0)

@@ -6,6 +6,7 @@ import type { FitDerivedQuantities, FitParameters } from '../problem/parameters.
 import { type FitMethod, fitMethod } from '../solve/fit-method.js'
 import { type IntervalMethod, intervalMethod } from '../solve/interval-method.js'
 
+/** Options of `fitMany`. */
 export interface FitManyOptions<Start = FitParameters, Derive = FitDerivedQuantities>
   extends CommonFitOptions<Start, Derive> {
   /**

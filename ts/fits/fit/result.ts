@@ -107,9 +107,13 @@ export class FitManyResult<Names extends string = string> {
 /** The result of one fit. */
 export class Fit<Names extends string = string> extends FitView<Names> {
   // `declare` emits no fields, as in FitView.
+  /** χ² divided by the degrees of freedom. NaN without degrees of freedom. */
   declare readonly reducedChiSquared: number
+  /** Coefficient of determination, 1 − χ²/Σw·(y − ȳ)². NaN if y is constant. */
   declare readonly rSquared: number
+  /** Akaike information criterion. See {@link FitManyResult.aic}. */
   declare readonly aic: number
+  /** Bayesian information criterion. See {@link FitManyResult.bic}. */
   declare readonly bic: number
   /**
    * Number of rows dropped by the option `missing` because a number is missing. Rows of weight 0 are not
@@ -118,6 +122,7 @@ export class Fit<Names extends string = string> extends FitView<Names> {
   declare readonly droppedRows: number
   /** Number of observations minus the number of free parameters that are not at a bound. */
   declare readonly degreesOfFreedom: number
+  /** Number of model evaluations over all rows. */
   declare readonly evaluations: number
   /**
    * Names of the free parameters that ended at a bound, beyond which χ² would be smaller. Their errors are

@@ -92,7 +92,7 @@ function refuseOption(option: string, given: unknown, expected: string): void {
 /** Selects the TypeScript engine, which alone can run functions. */
 function forceTypeScript(options: FitManyValues): EngineChoice<BatchRunner> {
   const why = 'the model is a function'
-  if (options.engine !== 'typescript') refuseOption('engine', options.engine, `'typescript', as ${why}`)
+  if (options.engine !== 'typescript') refuseOption('engine', options.engine, `'typescript' if ${why}`)
   const { instructionSet, threads } = options
   const { engine, runner } = selectRunner({ engine: 'typescript', instructionSet, threads }, wasmModule)
   return { engine, runner, reasons: [`${why}: it runs in JavaScript`] }
@@ -145,7 +145,7 @@ export class FitRun {
       start !== undefined,
     )
     if (functionModel === undefined)
-      refuseOption('finiteDifferences', finiteDifferences, 'none of what has derivatives')
+      refuseOption('finiteDifferences', finiteDifferences, 'none unless the model is a function')
     const names = functionModel ? [] : parse(text).names
     const own = guess === undefined ? [] : [x, ...extraColumns]
     const { columns, y, weight } = read ?? readData(functionModel ?? names, data, options, own)
@@ -165,7 +165,7 @@ export class FitRun {
     this.#model = bound ?? { text, x: '', parameters: {} }
     this.#isWarmStart = read !== undefined
     this.#samples = sampleStarts(this.problem, this.#compiled.problemInSteps, options.multiStart)
-    if (method && functionModel) refuseOption('method', method, 'none, as the model is a function')
+    if (method && functionModel) refuseOption('method', method, 'none if the model is a function')
     const started = this.#parameters.filter(({ expr }) => expr === null)
     this.#open = started.filter(({ start }) => start === null)
     this.#guess = guess
@@ -173,7 +173,7 @@ export class FitRun {
     const areThere = this.#followers.every((name) => columns.has(name))
     this.#remark = remark && areThere ? bindRemark(remark, this.#followers) : null
     if (this.#open.length > 0 && !(guess && areThere))
-      throw new OptionError(`start: ${this.#open[0].name}`, 'a number, or one for each fit', undefined)
+      throw new OptionError(`start: ${this.#open[0].name}`, 'a number, or one per fit', undefined)
     this.#starts = new Map(started.map((parameter) => [parameter.name, this.#startOf(parameter)]))
     this.choice = functionModel
       ? forceTypeScript(options)

@@ -56,11 +56,11 @@ export class WhitenedFit {
     const { covariance, loss, missing, sigma, weights, method } = first.options
     const others = { sigma, weights, missing, method, loss: loss === 'poisson' ? loss : undefined }
     if (this.#context.problem.functionModel !== null) {
-      const expected = 'none of a function: residuals may be multiplied by the root of its inverse'
+      const expected = 'none for a function model (whiten its residuals instead)'
       throw new OptionError('covariance', expected, covariance)
     }
     for (const [name, value] of Object.entries(others)) {
-      if (value !== undefined) throw new OptionError(name, 'none beside a covariance', value)
+      if (value !== undefined) throw new OptionError(name, 'none if covariance is set', value)
     }
     const { observations, data, problem } = this.#context
     this.#covariance = readCovariance(covariance)
@@ -68,7 +68,7 @@ export class WhitenedFit {
     for (const fit of observations.keys()) {
       const count = rowsInRun(data.get(problem.y) as DataColumn, fit)
       if (count !== lower.length)
-        throw new OptionError('covariance', `${count} rows, as y has`, `${lower.length}`)
+        throw new OptionError('covariance', `${count} rows, like y`, `${lower.length}`)
     }
     this.#inverse = lower.map((_, j) =>
       solveLower(
@@ -175,7 +175,7 @@ function separator(texts: readonly string[]): string {
 
 /** Copies and validates a symmetric matrix. */
 function readCovariance(given: unknown): Float64Array[] {
-  const expected = `a list of lists, as many as rows and at most ${MAX_ROWS}`
+  const expected = `an array of arrays, one per row and at most ${MAX_ROWS}`
   const rows = toBoundedArray(given, MAX_ROWS)?.map((row) => toFloat64Array(row))
   if (rows === undefined || rows.length === 0) throw new OptionError('covariance', expected, given)
   const matrix = rows.map((row, i) => {
@@ -187,7 +187,7 @@ function readCovariance(given: unknown): Float64Array[] {
       const other = matrix[j][i]
       if (!Number.isFinite(x)) throw new OptionError(`covariance[${i}][${j}]`, 'a finite number', x)
       if (Math.abs(x - other) > SYMMETRY_TOLERANCE * Math.max(Math.abs(x), Math.abs(other))) {
-        throw new OptionError(`covariance[${i}][${j}]`, `${other}, as [${j}][${i}] is`, x)
+        throw new OptionError(`covariance[${i}][${j}]`, `${other}, like [${j}][${i}]`, x)
       }
     }
   }
@@ -205,7 +205,9 @@ function cholesky(matrix: readonly Float64Array[]): Float64Array[] {
       else if (rest > SYMMETRY_TOLERANCE * row[i]) lower[i][i] = Math.sqrt(rest)
       else {
         const why =
-          i === 0 ? `${row[0]} at [0][0]` : `row ${i} that follows from those before it, or contradicts them`
+          i === 0
+            ? `${row[0]} at [0][0]`
+            : `row ${i}, which depends on the rows before it or contradicts them`
         throw new OptionError('covariance', 'a positive definite matrix', why)
       }
     }

@@ -81,7 +81,7 @@ export function define<Names extends string>(
   const text = write(x)
   // No parameter has the name x.
   const names = [...new Expression(write('x')).names.filter((name) => name !== 'x'), ...extraColumns]
-  if (names.includes(x)) throw new OptionError('x', `another name than ${[...new Set(names)].join(', ')}`, x)
+  if (names.includes(x)) throw new OptionError('x', `a name other than ${[...new Set(names)].join(', ')}`, x)
   const guess: FitModel['guess'] = (...data) => runToEnd(guessInSlices(...data))
   slicedGuesses.set(guess, guessInSlices)
   return { text, x, parameters, guess, ...(extraColumns.length > 0 && { extraColumns }) }

@@ -40,6 +40,7 @@ const inhibitionTable = {
 const table = { ...commonOptions, ...inhibitionTable }
 
 // Editors do not show comments on fields from a spread, so the interface repeats the options.
+/** Options of `models.inhibition`. */
 export interface InhibitionOptions extends ModelOptions {
   /** Type of inhibition: 'competitive', 'uncompetitive', 'noncompetitive' or 'mixed'. Default 'mixed'. */
   readonly kind?: InhibitionKind
@@ -59,7 +60,7 @@ export function inhibition(options: InhibitionOptions = {}): FitModel<'vmax' | '
   const { kind, inhibitor, ...rest } = readOptions('options', options, table)
   const { names, km, x: beside } = kinds[kind]
   if ((names as readonly string[]).includes(inhibitor))
-    throw new OptionError('inhibitor', `another name than ${names.join(', ')}`, inhibitor)
+    throw new OptionError('inhibitor', `a name other than ${names.join(', ')}`, inhibitor)
   const times = (name: string, factor: string) => (factor === '' ? name : `${name}*${factor}`)
   const isMixed = kind === 'mixed'
   return define<'vmax' | 'km' | 'ki' | 'alpha'>(

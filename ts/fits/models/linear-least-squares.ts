@@ -148,7 +148,7 @@ export function firstWhere(x: Float64Array, holds: (x: number) => boolean): numb
  */
 const DEPENDENCE_TOLERANCE = 1e-20
 
-/** Orthogonalized columns, which can be fitted to many y. */
+/** Orthogonal columns, which can be fitted to many y. */
 export interface OrthogonalColumns {
   readonly columns: readonly Float64Array[]
   /** Σ c² of each column, or 0 if it is linearly dependent on the previous columns. */
@@ -157,7 +157,7 @@ export interface OrthogonalColumns {
   readonly shares: readonly (readonly number[])[]
 }
 
-/** Orthogonalizes columns by modified Gram-Schmidt. Overwrites all columns except the first. */
+/** Makes columns orthogonal by modified Gram-Schmidt. Overwrites all columns except the first. */
 export function* orthogonal(columns: readonly Float64Array[]): Slices<OrthogonalColumns> {
   const squares: number[] = []
   const shares: number[][] = []

@@ -112,15 +112,15 @@ export function readModel(given: unknown, hasStart?: boolean): ParsedModel {
   const functionModel = readFunctionModel(given)
   if (!isObject(given) || functionModel) {
     if (functionModel && hasStart && !modelMakers.has(functionModel.model)) return { ...plain, functionModel }
-    const orFunction = hasStart === undefined ? '' : '; or a function and a start'
-    const call = functionModel ? `, called, as in models.line()${orFunction}` : ''
+    const orFunction = hasStart === undefined ? '' : ', or a function with a start'
+    const call = functionModel ? ` (called, as in models.line())${orFunction}` : ''
     throw new OptionError('model', `an expression, or one of models${call}`, given)
   }
   const [text, x] = [readMember(given, 'text'), readMember(given, 'x')]
   const parameters = readMember(given, 'parameters') as FitModel['parameters'] | undefined
   const guess = readMember(given, 'guess') as GuessAtOnce | undefined
-  if (typeof text !== 'string') throw new OptionError('model: text', 'a text', text)
-  if (typeof x !== 'string') throw new OptionError('model: x', "a column's name", x)
+  if (typeof text !== 'string') throw new OptionError('model: text', 'a string', text)
+  if (typeof x !== 'string') throw new OptionError('model: x', 'a column name', x)
   if (!isRecord(parameters)) {
     throw new OptionError('model: parameters', 'an object', parameters)
   }
@@ -141,7 +141,7 @@ export function readModel(given: unknown, hasStart?: boolean): ParsedModel {
 function readExtraColumns(given: unknown): string[] {
   const list = given === undefined ? [] : toBoundedArray(Array.isArray(given) ? given : {}, 256)
   if (list?.every((name) => typeof name === 'string')) return list
-  throw new OptionError('model: extraColumns', "columns' names", given)
+  throw new OptionError('model: extraColumns', 'column names', given)
 }
 
 function toOneSlice(guess: GuessAtOnce): Guess {

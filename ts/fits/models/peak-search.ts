@@ -350,9 +350,12 @@ const squares = (rest: Float64Array) => rest.reduce((sum, r) => sum + r * r, 0)
 
 /** Relative change of the widths in the first round of moves. Each further round halves it. */
 const INITIAL_STEP = 0.25
-/** Residuals count as noise if their sum of squares is at most this multiple of the noise estimate … */
+/** Residuals count as noise if their sum of squares is at most this multiple of the estimated noise. */
 const MIN_GAIN = 1.5
-/** … or at most this fraction of the sum of squares around the baseline alone. */
+/**
+ * Residuals also count as noise if their sum of squares is at most this fraction of that around the baseline
+ * alone.
+ */
 const SMALL_GAIN = 0.01
 const MIN_STEP = 0.04
 /** A peak that is tried elsewhere must reduce the sum of squares below this fraction. */

@@ -96,6 +96,7 @@ const table = { ...commonOptions, ...peaksTable }
 
 // Editors do not show comments on fields from a spread. The interface therefore extends the table without the
 // spread.
+/** Options of `models.peaks`. */
 export interface PeaksOptions extends ModelOptions, GivenOf<typeof peaksTable> {}
 
 type NumberedParameter = `${PeakParameterNames<PeakShape>}${number}`

@@ -26,6 +26,7 @@ const table = { ...originOptions, ...polynomialTable }
 
 // Editors do not show comments on fields from a spread. The interface therefore extends the table without the
 // spread.
+/** Options of `models.polynomial`. */
 export interface PolynomialOptions extends OriginOptions, GivenOf<typeof polynomialTable> {}
 
 /**

@@ -53,7 +53,7 @@ function defineDoseModel<Names extends string>(...given: Parameters<typeof defin
   remarks.set(model.guess as GuessAtOnce, (_, x) => {
     const below = Array.from(x).filter((dose) => dose < 0).length
     if (below === 0) return ''
-    return `${below} ${below === 1 ? 'row has a dose' : 'rows have doses'} below 0, which count as 0: are they logarithms?`
+    return `${below} ${below === 1 ? 'row has a dose' : 'rows have doses'} below 0, treated as 0: are they logarithms?`
   })
   return model
 }

@@ -18,11 +18,12 @@ const table = {
       const list: readonly unknown[] = (Array.isArray(given) && toBoundedArray(given, 2)) || []
       const [least, most] = list as FrequencyBand
       if (list.length === 2 && list.every(Number.isFinite) && least >= 0 && least < most) return [least, most]
-      throw new OptionError(argument, '[least, most], with 0 ≤ least < most', given)
+      throw new OptionError(argument, '[min, max] with 0 ≤ min < max', given)
     }),
   ),
 }
 
+/** Options of `models.sinusoid`. */
 export interface SinusoidOptions extends OriginOptions {
   /**
    * Range of the frequency, in periods per unit of x. The guess searches this range, and the fit uses it as
@@ -236,15 +237,14 @@ function contendersNear(
   const slack = CLOSE_RATIO * (own / (x.length - 4)) + 1e-9 * total
   const said = (frequency: number) => Number(frequency.toPrecision(4))
   const words: string[] = []
-  if (rival.left < own - slack) words.push(`the frequency ${said(rival.frequency)} is better`)
+  if (rival.left < own - slack) words.push(`the frequency ${said(rival.frequency)} fits better`)
   else if (rival.left <= own + slack)
-    words.push(`the frequency ${said(rival.frequency)} is as good or nearly so`)
-  if (Math.abs(found) * range < 1) words.push('the data have less than one period')
+    words.push(`the frequency ${said(rival.frequency)} fits as well or nearly so`)
+  if (Math.abs(found) * range < 1) words.push('the data cover less than one period')
   const end = (first + count - 1) * step
-  if (Math.abs(found) > end + step)
-    words.push(`the frequency is above ${said(end)}, up to which others were tried`)
+  if (Math.abs(found) > end + step) words.push(`the frequency is above ${said(end)}, the highest candidate`)
   else if (band === undefined && Math.abs(found) > end - step)
-    words.push(`the frequency is at the end of those that were tried, ${said(end)}`)
+    words.push(`the frequency is at the highest candidate, ${said(end)}`)
   return words.join('; ')
 }
 

@@ -49,7 +49,7 @@ export function readData(
   const take = (name: string) => read.set(name, readColumn(`data: ${name}`, columns.get(name), true))
   let y: string
   if (functionModel?.kind === 'residuals') {
-    if (given !== undefined) throw new OptionError('y', 'none, as residuals have it in them', given)
+    if (given !== undefined) throw new OptionError('y', 'none for a residuals model', given)
     for (const name of columns.keys()) take(name)
     y = ZEROS
   } else {
@@ -88,7 +88,7 @@ function readY(
   const others = [...columns.keys()].filter((name) => !names.includes(name))
   const y = given ?? (others.length === 1 ? others[0] : 'y')
   if (typeof y !== 'string' || !columns.has(y)) {
-    throw new OptionError('y', `a column: ${[...columns.keys()].join(', ')}`, given ?? y)
+    throw new OptionError('y', `one of ${[...columns.keys()].join(', ')}`, given ?? y)
   }
   if (names.includes(y)) throw new OptionError('y', 'a column that the model does not use', y)
   // Names that begin with @ are reserved for the program state.
@@ -99,7 +99,7 @@ function readY(
     const expected =
       lost === undefined
         ? `columns among ${[...names, y].join(', ')}`
-        : `${lost}, a column of the model (another name is for its options to say)`
+        : `${lost}, a column of the model (its options can rename it)`
     throw new OptionError('data', expected, stranger)
   }
   return y
@@ -110,7 +110,7 @@ export function readNumbers(argument: string, given: unknown): ArrayLike<number>
   const numbers = toFloat64Array(given, true)
   if (numbers !== undefined) return numbers
   const list = given as ArrayLike<unknown>
-  if (!isObject(given) || !isCount(list.length)) throw new OptionError(argument, 'a list of numbers', given)
+  if (!isObject(given) || !isCount(list.length)) throw new OptionError(argument, 'an array of numbers', given)
   const copy: number[] = []
   for (let i = 0; i < list.length; i++) {
     const x = list[i] === null ? NaN : list[i]
@@ -123,7 +123,7 @@ export function readNumbers(argument: string, given: unknown): ArrayLike<number>
 /** @param drops whether rows without a weight are dropped */
 function readWeights(sigma: unknown, weights: unknown, drops: boolean): DataColumn | null {
   if (sigma !== undefined && weights !== undefined) {
-    throw new OptionError('weights', 'none beside sigma', weights)
+    throw new OptionError('weights', 'none if sigma is set', weights)
   }
   // Model-based weights are computed later, by iterative reweighting.
   if (typeof sigma === 'string' || typeof weights === 'string') return null
@@ -148,7 +148,7 @@ function readWeights(sigma: unknown, weights: unknown, drops: boolean): DataColu
     numbers[row] = w
     // If s² is 0 or infinite, the row would dominate the fit or be ignored.
     if (!(s > 0 && w > 0 && w < Infinity) && !isMissing(s))
-      throw new OptionError('sigma', 'finite numbers > 0, whose squares are so too', s)
+      throw new OptionError('sigma', 'numbers > 0 with finite squares > 0', s)
   }
   return column
 }
@@ -178,7 +178,7 @@ export function countFits(
   const [, count = 1] = counts[0] ?? []
   const other = counts.find(([, another]) => another !== count)
   if (other !== undefined)
-    throw new OptionError(other[0], `${count} fits, as ${counts[0][0]} has`, `${other[1]}`)
+    throw new OptionError(other[0], `${count} fits, like ${counts[0][0]}`, `${other[1]}`)
   if (count === 0) throw new OptionError(counts[0][0], 'at least one fit', 'none')
   return count as number
 }

@@ -17,6 +17,7 @@ export const finiteDifferences = {
   step: optional(positive()),
 }
 
+/** The option `finiteDifferences`: order and step of the differences. */
 export interface FiniteDifferences extends GivenOf<typeof finiteDifferences> {}
 export type FiniteDifferenceValues = ValuesOf<typeof finiteDifferences>
 

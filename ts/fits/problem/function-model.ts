@@ -133,7 +133,7 @@ export function readFunctionModel(model: unknown): FunctionModelSpec | undefined
   const observations = readMember(model, 'observations') as number | undefined
   const isCount = kind === 'residuals' && Number.isSafeInteger(observations) && (observations as number) > 0
   if (observations !== undefined && !isCount) {
-    const expected = kind === 'residuals' ? 'an integer above 0' : 'none, as the data have rows'
+    const expected = kind === 'residuals' ? 'an integer > 0' : 'none if the data have columns'
     throw new OptionError('model: observations', expected, observations)
   }
   return { model, kind, call: call as ModelFunction, jacobian, observations }
@@ -156,12 +156,12 @@ export function addRowColumns(
   if (!(length > 0 && length <= MAX_OBSERVATIONS)) {
     throw new OptionError(
       'data',
-      'at least one column, or `observations` of the model',
+      'at least one column, or `observations` in the model',
       length === 0 ? 'none' : length,
     )
   }
   if (like !== undefined && observations > 0)
-    throw new OptionError('model: observations', 'none, as the data have rows', observations)
+    throw new OptionError('model: observations', 'none if the data have columns', observations)
   const column = (compute: (row: number) => number): DataColumn => ({
     numbers: Float64Array.from({ length }, (_, row) => compute(row)),
     offsets: like?.offsets ?? null,

@@ -66,25 +66,25 @@ const deviance = defineLines(
  * negative far from the data.
  */
 export const losses = {
-  /** w·(f − y)² */
+  /** Squared loss: w·(f − y)². */
   squared: (b, { residual, weight }) => {
     const weighted = b.multiply(weight, residual)
     return { cost: b.multiply(weighted, residual), slope: weighted, weight, curvature: weight }
   },
-  /** z up to 1, then 2·√z − 1 */
+  /** Huber loss: ρ(z) = z if z ≤ 1, else 2·√z − 1. */
   huber: robustLoss(`
     value = z <= 1 ? z : 2*sqrt(z) - 1
     first = z <= 1 ? 1 : 1/sqrt(z)
     second = z <= 1
   `),
-  /** 2·(√(1 + z) − 1) */
+  /** Soft L1 loss: ρ(z) = 2·(√(1 + z) − 1). */
   softL1: robustLoss(`
     root = sqrt(1 + z)
     value = 2*(root - 1)
     first = 1/root
     second = first/(1 + z)
   `),
-  /** log(1 + z) */
+  /** Cauchy loss: ρ(z) = log(1 + z). */
   cauchy: robustLoss(`
     value = log(1 + z)
     first = 1/(1 + z)

@@ -16,12 +16,14 @@ export const multiStart = {
   seed: integerBetween(0, 0xffff_ffff, 0, '2^32 - 1'),
 }
 
+/** The option `multiStart`: number and sampling of the starting points. */
 export interface MultiStart extends GivenOf<typeof multiStart> {}
 
 /** A local minimum that at least one start of a fit reached. */
 export interface FitMinimum {
   /** Values of the free parameters by name. */
   readonly values: Readonly<Record<string, number>>
+  /** χ² at the minimum. */
   readonly chiSquared: number
   /** Number of starts that reached this minimum. */
   readonly starts: number

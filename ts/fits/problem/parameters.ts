@@ -88,7 +88,7 @@ const parameterFields = {
   max: boundOption,
   positive: optional(flag()),
   fixed: optional(flag()),
-  expr: optional(option<string, undefined>('a text', undefined, (x) => typeof x === 'string')),
+  expr: optional(option<string, undefined>('a string', undefined, (x) => typeof x === 'string')),
 } satisfies Record<keyof FitParameter, Option>
 
 /**
@@ -108,8 +108,8 @@ export function readParameters(
   const names = [...parameters.map(({ name }) => name), ...taken]
   const derived = Object.entries(derive).map(([name, text]) => {
     checkName('derive', name)
-    if (!isName(name)) throw new OptionError('derive', 'names', name)
-    if (names.includes(name)) throw new OptionError('derive', 'names that nothing else has', name)
+    if (!isName(name)) throw new OptionError('derive', 'valid names', name)
+    if (names.includes(name)) throw new OptionError('derive', 'unused names', name)
     return expressionParameter(name, text, true)
   })
   return [...parameters, ...derived]
@@ -152,7 +152,7 @@ function readParameter(name: string, entry: unknown, defaults: FitParameter): Pa
   const isPlain =
     entry === undefined || typeof entry === 'number' || isFloatArray(entry) || Array.isArray(entry)
   const whole = entry === undefined ? {} : isPlain ? { start: entry } : entry
-  const expected = 'a number, one for each fit, or { start, min, max, positive, fixed, expr }'
+  const expected = 'a number, one per fit, or { start, min, max, positive, fixed, expr }'
   const given = readOptions(argument, whole, parameterFields, expected)
   const model = readOptions(argument, defaults, parameterFields)
   const { start = model.start ?? null, max = model.max ?? Infinity } = given
@@ -165,7 +165,7 @@ function readParameter(name: string, entry: unknown, defaults: FitParameter): Pa
   if (expr === undefined) {
     // A parameter that a built-in model fixes can still be guessed.
     if (fixed && start === null && !(model.fixed && given.fixed === undefined)) {
-      throw new OptionError(`${argument}: start`, 'a number, as it is fixed', undefined)
+      throw new OptionError(`${argument}: start`, 'a number if fixed is true', undefined)
     }
     if (positive) checkPositive(argument, start, max)
     return {
@@ -182,15 +182,15 @@ function readParameter(name: string, entry: unknown, defaults: FitParameter): Pa
   const extra = (['start', 'min', 'max', 'positive', 'fixed'] as const).find(
     (field) => given[field] !== undefined,
   )
-  if (extra !== undefined) throw new OptionError(argument, 'nothing beside expr', extra)
+  if (extra !== undefined) throw new OptionError(argument, 'expr alone', extra)
   return expressionParameter(name, expr, false)
 }
 
 function checkPositive(argument: string, start: Parameter['start'], max: number): void {
-  if (!(max > 0)) throw new OptionError(`${argument}: max`, 'a number > 0, as it is positive', max)
+  if (!(max > 0)) throw new OptionError(`${argument}: max`, 'a number > 0 if positive is true', max)
   const wrong = (typeof start === 'number' ? [start] : (start ?? [])).find((x) => !(x > 0))
   if (wrong !== undefined) {
-    throw new OptionError(`${argument}: start`, 'numbers > 0, as it is positive', wrong)
+    throw new OptionError(`${argument}: start`, 'numbers > 0 if positive is true', wrong)
   }
 }
 
@@ -209,17 +209,17 @@ function expressionParameter(name: string, expr: string, isDerived: boolean): Pa
 
 /** Copies and validates the option `derive`. */
 export const derivedOption = customOption<FitDerivedQuantities, FitDerivedQuantities>((argument, given) => {
-  if (!isRecord(given)) throw new OptionError(argument, 'an object of texts', given)
+  if (!isRecord(given)) throw new OptionError(argument, 'an object of strings', given)
   const texts = Object.entries(given)
   const wrong = texts.find(([, text]) => typeof text !== 'string')
-  if (wrong !== undefined) throw new OptionError(`${argument}: ${wrong[0]}`, 'a text', wrong[1])
+  if (wrong !== undefined) throw new OptionError(`${argument}: ${wrong[0]}`, 'a string', wrong[1])
   return Object.fromEntries(texts)
 }, {})
 
 function readStart(argument: string, start: unknown): number | Float64Array {
   const isOne = typeof start === 'number'
   if (!isOne && !isFloatArray(start) && !Array.isArray(start)) {
-    throw new OptionError(argument, 'a number, or one for each fit', start)
+    throw new OptionError(argument, 'a number, or one per fit', start)
   }
   const numbers: ArrayLike<unknown> = isOne ? [start] : (toFloat64Array(start) ?? start)
   let wrong = 0

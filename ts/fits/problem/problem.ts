@@ -48,7 +48,7 @@ export function checkProfiled(argument: string, { free }: Problem): void {
   if (free.length <= MAX_PROFILED_PARAMETERS) return
   throw new OptionError(
     argument,
-    `a fit with at most ${MAX_PROFILED_PARAMETERS} parameters that vary`,
+    `a fit with at most ${MAX_PROFILED_PARAMETERS} free parameters`,
     `${free.length}`,
   )
 }
@@ -78,7 +78,7 @@ export function makeProblem(
   for (const { name, expr } of parameters) if (expr !== null) resolve(name)
   const free = parameters.filter(({ isFixed }) => !isFixed)
   if (free.length === 0 || free.length > MAX_PARAMETERS) {
-    throw new OptionError('start', `1 to ${MAX_PARAMETERS} parameters that vary`, `${free.length}`)
+    throw new OptionError('start', `1 to ${MAX_PARAMETERS} free parameters`, `${free.length}`)
   }
   const fixed = parameters.filter(
     ({ isFixed, expr, start }) => isFixed && expr === null && typeof start !== 'number',
@@ -132,7 +132,7 @@ function parameterResolver(
     const known = derived.get(name)
     if (known !== undefined) return known
     const argument = parameter.isDerived ? `derive: ${name}` : `start: ${name}: expr`
-    if (open.has(name)) throw new OptionError(argument, 'no circle', expr)
+    if (open.has(name)) throw new OptionError(argument, 'no circular reference', expr)
     open.add(name)
     const { root, names } = parse(expr, graph, resolve)
     open.delete(name)

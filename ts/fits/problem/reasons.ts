@@ -12,6 +12,7 @@ export const fitReasons = [
   'too-few-points',
 ] as const
 
+/** Reason why a fit ended. */
 export type FitReason = Exclude<(typeof fitReasons)[number], null>
 
 /** Whether a fit ended at a usable point, from which another fit can start. */
@@ -46,6 +47,7 @@ export const profileEndReasons = [
   'domain-limit',
 ] as const
 
+/** Reason for the position of a profile endpoint. */
 export type ProfileEndReason = Exclude<(typeof profileEndReasons)[number], null>
 
 export const [

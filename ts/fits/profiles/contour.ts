@@ -34,6 +34,7 @@ export const contourTable = {
   points: integerBetween(4, 4096, 64),
 }
 
+/** Options of `contour`. */
 export interface ContourOptions extends GivenOf<typeof contourTable> {}
 
 /** A contour: points around the estimate, with the reason for the position of each point. */
@@ -42,6 +43,7 @@ export interface Contour<Names extends string = string> {
    * Coordinates of the points by parameter name: ±∞ if the region is unbounded, NaN if a point is unknown.
    */
   readonly points: Readonly<Record<Names, Float64Array>>
+  /** Reason for the position of each point. */
   readonly reasons: readonly ProfileEndReason[]
   /** Warnings about the points. Empty without warnings. */
   readonly message: string
@@ -59,15 +61,15 @@ export function readPair(
   { problem, parameters }: FitContext,
 ): readonly [string, string] {
   const known = varyingNames(problem)
-  const what = known.length > problem.free.length ? ', or what follows from some' : ''
+  const what = known.length > problem.free.length ? ' or derived quantity' : ''
   const expected = (name: unknown) => {
     const own = parameters.find((parameter) => parameter.name === name)
     const why = own === undefined ? '' : own.expr === null ? `; ${name} is fixed` : `; ${name} does not vary`
-    return `a parameter that varies${what}: ${known.join(', ')}${why}`
+    return `a free parameter${what}: ${known.join(', ')}${why}`
   }
   const isKnown = (name: unknown): name is string => known.includes(name as string)
   if (!isKnown(a)) throw new OptionError('a', expected(a), a)
-  if (!isKnown(b) || a === b) throw new OptionError('b', a === b ? `another one than ${a}` : expected(b), b)
+  if (!isKnown(b) || a === b) throw new OptionError('b', a === b ? `a name other than ${a}` : expected(b), b)
   return [a, b]
 }
 
@@ -210,14 +212,14 @@ function contourThreshold(context: FitContext, fit: number, level: number): numb
 }
 
 const reasonTexts: Readonly<Record<Exclude<ProfileEndReason, 'found'>, string>> = {
-  bound: 'at a bound, with χ² below the limit up to there',
-  'domain-limit': 'where the model ends, with χ² below the limit up to there',
-  unbounded: 'nowhere, as χ² stays below the limit however far they are',
-  flat: 'nowhere, as others make up for them',
-  'ill-conditioned': 'not known, as derivatives are too alike',
-  'lower-minimum': 'not known, as there is a lower minimum on the way',
+  bound: 'at a bound, with χ² below the threshold',
+  'domain-limit': 'at the limit of the model, with χ² below the threshold',
+  unbounded: 'at infinity: χ² stays below the threshold',
+  flat: 'at infinity: other parameters compensate',
+  'ill-conditioned': 'unknown: derivatives are too similar',
+  'lower-minimum': 'unknown: χ² has a lower minimum on the way',
   failed: 'not found',
-  unavailable: 'not looked for',
+  unavailable: 'not computed',
 }
 
 function describeContour(reasons: readonly ProfileEndReason[], why: string | undefined): string {

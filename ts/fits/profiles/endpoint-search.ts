@@ -95,9 +95,9 @@ const MAX_LOG_STEP = 8
 const MAX_STEPS_TO_ZERO = 11
 /** Number of factors of e after which the search looks for diverging nuisance parameters. */
 const BEGUN = 4
-/** Maximum distance of a search on a logarithmic scale, in factors of e … */
+/** Maximum distance of a search on a logarithmic scale, in factors of e. */
 const MAX_LOG_RATIO = 600
-/** … and on a linear scale, in standard errors. */
+/** Maximum distance of a search on a linear scale, in standard errors. */
 const MAX_STANDARD_ERRORS = 1e15
 /**
  * A nuisance parameter diverges as the profiled parameter goes to 0, if it grows at least by this power of
@@ -375,6 +375,7 @@ export class FixedParameterSolver {
   readonly #columns: ReadonlyMap<string, DataColumn>
   readonly #starts: ReadonlyMap<string, Float64Array>
   readonly parameter: number
+  /** Upper limit of positive parameters. Its reciprocal is the lower limit. */
   readonly maxIterations: number
 
   /**

@@ -25,13 +25,15 @@ import {
 const START_COUNT = 24
 /** Maximum number of rounds: a new endpoint is verified again. */
 const MAX_ROUNDS = 4
-/** Positive parameters start within this power of e of the estimate … */
+/** Maximum factor between the starting points of positive parameters and the estimate, as a power of e. */
 const WIDE_FACTOR = 8
-/** … and other nonlinear parameters within this power. */
+/**
+ * Maximum factor between the starting points of other nonlinear parameters and the estimate, as a power of e.
+ */
 const NARROW_FACTOR = 4
-/** Fraction of the rise by which χ² must be below the threshold to count as lower … */
+/** Fraction of the rise by which χ² must be below the threshold to count as lower. */
 const RELATIVE_TOLERANCE = 1e-6
-/** … or this fraction, if positive parameters are at a scale limit. */
+/** The same fraction for searches with larger scale limits. */
 const MIN_IMPROVEMENT = 3e-6
 /**
  * Upper limits of positive parameters, whose reciprocals are the lower limits. A larger limit is used only if
@@ -230,7 +232,7 @@ export function signConstraints(compiled: ModelPrograms, i: number, point: reado
   return point.map((x, j) => (isOf(j) ? Math.sign(x) : 0))
 }
 
-/** Whether a parameter enters the model nonlinearly. */
+/** Whether the model is nonlinear in a parameter. */
 export const isNonlinear = (compiled: ModelPrograms, j: number) =>
   !compiled.isPartlyLinear || loadProfilePrograms(compiled).isNonlinear(j)
 

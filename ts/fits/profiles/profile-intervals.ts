@@ -20,6 +20,7 @@ const table = {
   restart: flag(false),
 }
 
+/** Options of `profileIntervals`. */
 export interface ProfileIntervalOptions extends GivenOf<typeof table> {}
 
 const computeIntervals: ComputeIntervals = (context, fit, level) => {

@@ -24,16 +24,20 @@ export const profileManyTable = {
   signal: callOptions.signal,
 }
 
+/** Options of `profile` for a single fit. */
 export interface ProfileOptions extends GivenOf<typeof profileTable> {}
+/** Options of `profile` for results of `fitMany` and `fitShared`, and for groups. */
 export interface ProfileManyOptions extends GivenOf<typeof profileManyTable> {}
 
 /** Profile intervals of one parameter, by fit. */
 export interface ProfileColumns {
-  /** Endpoints: −∞ or ∞ if the interval is unbounded, NaN if the endpoint is unknown. */
+  /** Lower endpoints: −∞ if the interval is unbounded, NaN if the endpoint is unknown. */
   readonly low: Float64Array
+  /** Upper endpoints: ∞ if the interval is unbounded, NaN if the endpoint is unknown. */
   readonly high: Float64Array
-  /** Reasons for the endpoints, as indices into `profileEndReasons`. */
+  /** Reasons for the lower endpoints, as indices into `profileEndReasons`. */
   readonly lowReason: Uint8Array
+  /** Reasons for the upper endpoints, as indices into `profileEndReasons`. */
   readonly highReason: Uint8Array
 }
 
@@ -89,7 +93,7 @@ export function profileNames(given: unknown, problem: Problem): string[] {
   const known = varyingNames(problem)
   if (given === undefined) return known
   const names = typeof given === 'string' ? [given] : toBoundedArray(given, known.length)
-  const expected = `names of what varies: ${known.join(', ')}`
+  const expected = `free or derived parameters: ${known.join(', ')}`
   if (names === undefined) throw new OptionError('names', expected, given)
   return names.map((name) => {
     if (known.includes(name as string)) return name as string
@@ -99,10 +103,13 @@ export function profileNames(given: unknown, problem: Problem): string[] {
 
 /** Profile interval of one parameter, with the reasons for its endpoints. */
 export interface Profile {
-  /** Endpoints: −∞ or ∞ if the interval is unbounded, NaN if the endpoint is unknown. */
+  /** Lower endpoint: −∞ if the interval is unbounded, NaN if the endpoint is unknown. */
   readonly low: number
+  /** Upper endpoint: ∞ if the interval is unbounded, NaN if the endpoint is unknown. */
   readonly high: number
+  /** Reason for the lower endpoint. */
   readonly lowReason: ProfileEndReason
+  /** Reason for the upper endpoint. */
   readonly highReason: ProfileEndReason
   /** Warnings about the endpoints. Empty without warnings. */
   readonly message: string
@@ -125,17 +132,17 @@ interface ProfileSide {
 const reasonTexts: Readonly<Record<ProfileEndReason, (profileSide: ProfileSide) => string>> = {
   found: () => '',
   bound: ({ name, side, end }) =>
-    `the ${side} end of ${name} is ${end}, at a bound: χ² stays below the limit up to there`,
+    `the ${side} endpoint of ${name} is ${end}, at a bound: χ² stays below the threshold`,
   'domain-limit': ({ name, side, end }) =>
-    `the ${side} end of ${name} is ${end}, where the model ends: χ² stays below the limit up to there`,
+    `the ${side} endpoint of ${name} is ${end}, the limit of the model: χ² stays below the threshold`,
   unbounded: ({ name, side }) =>
-    `${name} has no ${side} end: χ² stays below the limit however ${side === 'upper' ? 'large' : 'small'} it is`,
-  flat: ({ name }) => `the data do not determine ${name}: others make up for it`,
+    `${name} has no ${side} endpoint: χ² stays below the threshold however ${side === 'upper' ? 'large' : 'small'} it is`,
+  flat: ({ name }) => `the data do not determine ${name}: other parameters compensate for it`,
   'ill-conditioned': ({ name }) =>
-    `derivatives by ${name} and by others are too alike for a profile; columns less their mean may help`,
+    `derivatives by ${name} and by other parameters are too similar for a profile; try centered columns`,
   'lower-minimum': ({ name, side, lowerMinimum }) =>
-    `there is a lower minimum: on the way to the ${side} end of ${name}, χ² falls to ${lowerMinimum?.chiSquared}`,
-  failed: ({ name, side }) => `the ${side} end of ${name} has not been found`,
+    `there is a lower minimum: on the way to the ${side} endpoint of ${name}, χ² falls to ${lowerMinimum?.chiSquared}`,
+  failed: ({ name, side }) => `the ${side} endpoint of ${name} was not found`,
   unavailable: ({ unavailableBecause }) => `no profile: ${unavailableBecause}`,
 }
 

@@ -78,12 +78,12 @@ export function unavailableBecause(context: ProfileContext, fit: number): string
   const reason = fitReasons[context.solved.reason[fit]]
   if (reason !== 'converged' && reason !== 'singular') return `the fit is '${reason}'`
   if (context.isAbsolute) return undefined
-  if (computeDegreesOfFreedom(context, fit) <= 0) return 'no degree of freedom is left'
+  if (computeDegreesOfFreedom(context, fit) <= 0) return 'no degrees of freedom are left'
   const y = numbersInRun(context.columns.get(context.problem.y) as DataColumn, fit)
   const squares = sumOfSquares(context, fit)
   const isNumber = squares < Infinity && (squares > MIN_SQUARE_ROOT || y.every((x) => x === 0))
-  if (!isNumber) return 'χ² is no number; multiply the data by a power of 10'
-  return isExact(context.solved.cost[fit], squares) ? 'the data are met, but for rounding' : undefined
+  if (!isNumber) return 'χ² overflows or underflows; multiply the data by a power of 10'
+  return isExact(context.solved.cost[fit], squares) ? 'the fit is exact except for rounding' : undefined
 }
 
 /**
@@ -232,10 +232,13 @@ function* searchOpen(
   return { walked, turned }
 }
 
-/** Maximum degrees of freedom of a fit whose endpoints are verified … */
+/**
+ * Endpoints of a fit are verified if it has at most this many degrees of freedom and
+ * `MAX_RELATIVE_HALF_WIDTH` is reached.
+ */
 const MAX_VERIFIED_DEGREES = 6
 /**
- * … if the Wald half width of a nonlinear parameter is at least this fraction of its value. χ² then often has
+ * Wald half width of a nonlinear parameter, as a fraction of its value, at and above which χ² often has
  * several minima.
  */
 const MAX_RELATIVE_HALF_WIDTH = 0.5
@@ -373,14 +376,14 @@ export function compileValues({ problem, starts }: ProfileContext, name: string)
 
 /** Minimum distance, in standard errors, of a trace that counts as unbounded. */
 const MIN_UNBOUNDED_DISTANCE = 1e3
-/** At this multiple of the distance that a parabola predicts, χ² may have reached a plateau … */
+/** Multiple of the distance predicted by a parabola from which on χ² may have reached a plateau. */
 const SETTLED_RATIO = 8
-/** … if doubling the distance has closed at most this fraction of the gap to the threshold. */
+/** Maximum fraction of the gap to the threshold that doubling the distance closes on a plateau. */
 const PLATEAU_RATIO = 1 / 64
 
 /**
  * Reason for which a trace ended, as an index into `profileEndReasons`. If a converged fit has a flat
- * profile, the parameter is ill-conditioned rather than undetermined. Its derivatives are then nearly
+ * profile, the parameter is ill-conditioned rather than unidentifiable. Its derivatives are then nearly
  * collinear with the derivatives by other parameters.
  */
 export function endpointReason(

@@ -20,6 +20,7 @@ export const bandTable = {
   kind: choice('confidence', 'prediction'),
 }
 
+/** Options of `band`. */
 export interface BandOptions extends GivenOf<typeof bandTable> {}
 
 /** Data for bands. */

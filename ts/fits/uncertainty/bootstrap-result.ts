@@ -32,6 +32,7 @@ const bandOptionTable = {
   method: methodOption,
 }
 
+/** Options of {@link Bootstrap.band}. */
 export interface BootstrapBandOptions extends GivenOf<typeof bandOptionTable> {}
 
 /** The original fit of a bootstrap. */
@@ -102,13 +103,13 @@ export class Bootstrap<Names extends string = string> {
   /** Warnings about the results. Empty without warnings. */
   get message(): string {
     const { context, fit } = this.#source
-    if (this.count === 0) return `no refits: ${unavailableBecause(context, fit, this.#options)}`
+    if (this.count === 0) return `no replicates: ${unavailableBecause(context, fit, this.#options)}`
     if (this.failed === 0) return ''
     const numbers = fitReasons.map((_, number) => this.reason.filter((reason) => reason === number).length)
     const failures = numbers.flatMap((many, number) =>
       many > 0 && number !== CONVERGED ? [`${many} ${fitReasons[number] as FitReason}`] : [],
     )
-    return `${this.failed} of ${this.count} refits have failed and are left out: ${failures.join(', ')}`
+    return `${this.failed} of ${this.count} replicates failed and are ignored: ${failures.join(', ')}`
   }
 
   /**
@@ -303,7 +304,10 @@ function sampleQuantile(numbers: Float64Array, part: number): number {
   return below + (above - below) * (at - place)
 }
 
-/** Number at an index of the sorted array, by quickselect (Hoare, 1961), which is faster than sorting. */
+/**
+ * Number at an index of the sorted array, by Hoare's selection algorithm (1961), which is faster than
+ * sorting.
+ */
 function selectNth(numbers: Float64Array, place: number): number {
   for (let [from, to] = [0, numbers.length - 1]; from < to; ) {
     const pivot = numbers[place]

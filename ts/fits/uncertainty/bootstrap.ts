@@ -60,7 +60,9 @@ export const bootstrapManyTable = {
   onProgress: callOptions.onProgress,
 }
 
+/** Options of `bootstrap` for a single fit. */
 export interface BootstrapOptions extends GivenOf<typeof bootstrapTable> {}
+/** Options of `bootstrap` for results of `fitMany` and `fitShared`. */
 export interface BootstrapManyOptions extends GivenOf<typeof bootstrapManyTable> {}
 export type BootstrapValues = ValuesOf<typeof bootstrapTable>
 export type BootstrapManyValues = ValuesOf<typeof bootstrapManyTable>
@@ -98,10 +100,10 @@ export function unavailableBecause(
   fit: number,
   { kind }: BootstrapValues,
 ): string {
-  if (context.solved.reason[fit] !== CONVERGED) return 'the fit itself has not converged'
+  if (context.solved.reason[fit] !== CONVERGED) return 'the fit has not converged'
   const needsFreedom = kind === 'residuals' || (kind === 'parametric' && !context.isAbsolute)
   return needsFreedom && computeErrorScale(context, fit).degreesOfFreedom <= 0
-    ? 'no degree of freedom is left for errors'
+    ? 'no degrees of freedom are left'
     : ''
 }
 
@@ -111,14 +113,14 @@ export function unavailableBecause(
  */
 export function checkBootstrap(context: FitContext, fits: number, { kind, count }: BootstrapValues): void {
   if (kind === 'residuals' && context.problem.loss === 'poisson') {
-    throw new OptionError('kind', "'cases' or 'parametric', of counts", kind)
+    throw new OptionError('kind', "'cases' or 'parametric' for counts", kind)
   }
   const names = context.parameters.filter(isVarying).length
   const most = Math.floor(MAX_REPLICATES / (fits * names))
   if (count > most)
     throw new OptionError(
       'count',
-      `at most ${most}, of ${plural(fits, 'fit')} with ${plural(names, 'parameter')}`,
+      `at most ${most} for ${plural(fits, 'fit')} with ${plural(names, 'parameter')}`,
       count,
     )
 }

@@ -92,20 +92,17 @@ export function checkComparable(a: ComparedPart, b: ComparedPart, where: string)
     if (loss === 'squared' || loss === 'poisson') continue
     throw new ArgumentError(
       name,
-      "a fit with the loss 'squared' or 'poisson': no other is a likelihood",
+      "a fit with the loss 'squared' or 'poisson' (only these are likelihoods)",
       loss,
     )
   }
-  const expected = (what: string, by: unknown) => new ArgumentError('b', `${what}, as a has`, by)
+  const expected = (what: string, by: unknown) => new ArgumentError('b', `${what}, like a`, by)
   if (other.loss !== one.loss) throw expected(`the loss '${one.loss}'`, other.loss)
   if (other.isAbsolute !== one.isAbsolute) {
-    throw expected(
-      one.isAbsolute ? 'known σ' : 'σ that are estimated',
-      other.isAbsolute ? 'known' : 'estimated',
-    )
+    throw expected(one.isAbsolute ? 'known σ' : 'estimated σ', other.isAbsolute ? 'known' : 'estimated')
   }
   const { length: rows } = one.y
-  if (other.y.length !== rows) throw expected(`${rows} rows that count${where}`, `${other.y.length} rows`)
+  if (other.y.length !== rows) throw expected(`${rows} rows in use${where}`, `${other.y.length} rows`)
   const shared = [...one.columns.keys()].filter((name) => other.columns.has(name))
   const columns = [
     ['y', one.y, other.y],
@@ -115,7 +112,7 @@ export function checkComparable(a: ComparedPart, b: ComparedPart, where: string)
   for (const [name, numbers, others] of columns) {
     for (let row = 0; row < rows; row++) {
       const [x, also] = [numbers?.[row] ?? 1, others?.[row] ?? 1]
-      if (x !== also) throw expected(`${x} as ${name} in row ${row} of those that count${where}`, also)
+      if (x !== also) throw expected(`${name} = ${x} in row ${row} of the rows in use${where}`, also)
     }
   }
 }
@@ -161,18 +158,18 @@ export function makePair(a: ComparedFit, b: ComparedFit): ComparedPair {
 function unavailableReason(pair: ComparedPair): string {
   const { a, b } = pair
   const [name, { reason }] = a.result.reason === 'converged' ? ['b', b.result] : ['a', a.result]
-  if (reason !== 'converged') return `${name} has not converged, but is '${reason}'`
+  if (reason !== 'converged') return `${name} has not converged ('${reason}')`
   if (pair.fullModel === null) {
     const held = [...a.result.atBound, ...b.result.atBound]
-    const but = held.length === 0 ? '' : `, as ${held.join(', ')} held at a bound`
-    return `a and b have equally many parameters that vary${but}: neither has the other in it`
+    const but = held.length === 0 ? '' : ` (${held.join(', ')} at a bound)`
+    return `a and b have equally many free parameters${but}: neither is nested`
   }
   const { full, reduced } = orderByModel(pair)
   if (isAbsolute(full)) return ''
-  if (full.result.degreesOfFreedom <= 0) return `${pair.fullModel} leaves no degree of freedom`
+  if (full.result.degreesOfFreedom <= 0) return `${pair.fullModel} has no degrees of freedom`
   const squares = full.parts.reduce((sum, { context, index }) => sum + sumOfSquares(context, index), 0)
   if (isExact(reduced.result.chiSquared, squares)) {
-    return 'the reduced model meets the data exactly: what is left is rounding'
+    return 'the reduced model fits the data exactly: only rounding errors remain'
   }
   return ''
 }
@@ -201,8 +198,8 @@ export function comparison(
   const gain = less.chiSquared - more.chiSquared
   if (gain < -REDUCTION_TOLERANCE * less.chiSquared) {
     const why = nest.isNested
-      ? 'has not found its least χ²: other starts may help'
-      : 'is not nested, or not at its least χ²'
+      ? 'is not at its minimum (try other starts)'
+      : 'is not nested, or not at its minimum'
     return {
       ...rest,
       ...none,
@@ -210,7 +207,7 @@ export function comparison(
     }
   }
   if (!nest.isNested && !isNestingAsserted) {
-    const why = `${fullModel} ${nest.explanation}: it is not known to be nested; { nested: true } says so`
+    const why = `${fullModel} ${nest.explanation}: nesting is unknown; set { nested: true } to assert it`
     return { ...rest, ...none, message: withMessage(why, remark) }
   }
   const isKnown = isAbsolute(full)
@@ -218,7 +215,7 @@ export function comparison(
   const below = isKnown ? Infinity : more.degreesOfFreedom
   const lowered = Math.max(gain, 0)
   const f = lowered / above / (isKnown ? 1 : more.reducedChiSquared)
-  const bounds = nest.atBound.length > 0 ? `${nest.atBound.join(', ')} at a bound, where p is too large` : ''
+  const bounds = nest.atBound.length > 0 ? `${nest.atBound.join(', ')} at a bound: pValue is too large` : ''
   return {
     ...rest,
     test: isKnown ? 'likelihood-ratio' : 'F',

@@ -70,6 +70,7 @@ export abstract class FitView<Names extends string = string> {
     return this.#source.covariance()
   }
 
+  /** Correlation matrix of the parameters in `free`, as an array of rows. */
   get correlation(): number[][] {
     return correlationMatrix(this.covariance)
   }

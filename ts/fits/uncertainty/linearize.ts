@@ -127,7 +127,7 @@ export function evaluateModel(
   const { problem, data: given } = context
   const names = modelColumns(problem)
   if (at !== undefined && names.includes(ROWS)) {
-    throw new OptionError('at', 'nothing, as the model gives the rows of its data alone', at)
+    throw new OptionError('at', 'nothing (the model only computes the rows of its data)', at)
   }
   if (at !== undefined && !isRecord(at)) throw new OptionError('at', `columns ${names.join(', ')}`, at)
   const asked = at && ownProperties(at)
@@ -139,7 +139,11 @@ export function evaluateModel(
   const rows = data[0]?.length ?? rowsInRun(given.get(problem.y) as DataColumn, fit)
   const other = data.findIndex(({ length }) => length !== rows)
   if (other >= 0)
-    throw new OptionError(`at: ${names[other]}`, `${rows} rows, as before`, `${data[other].length} rows`)
+    throw new OptionError(
+      `at: ${names[other]}`,
+      `${rows} rows, like the first column`,
+      `${data[other].length} rows`,
+    )
   const columns = (row: number) => data.map((column) => column[row])
   // A condition in the model would treat NaN as a number, so rows with a missing number are excluded here.
   const isMissing = (row: number) => data.some((column) => Number.isNaN(column[row]))
