@@ -107,8 +107,8 @@ function introduction(antigrad, definitions, sizes) {
   const [beside] = Object.entries(sizes).find(([, [, more]]) => more === 0)
   return `# Rules
 
-This page lists every update rule with its source, its equations, its state and its options. \`npm run
-table:options\` writes the page from the rules' declarations and comments.
+This page lists every update rule with its source, its equations, its state and its options.
+\`npm run table:options\` writes the page from the rules' declarations and comments.
 [numerics.md](numerics.md#where-systems-differ) lists the differences between libraries.
 
 A *preset* is a rule with the defaults of another library: \`${name}.${system}({ lr: 1e-2 })\` returns a plain
@@ -137,10 +137,10 @@ updates of a tensor from 1. m̂ = m/(1−β₁ᵗ) and v̂ = v/(1−β₂ᵗ).
 
 Below its state, each rule lists its *order of operations*, one item per pass over a tensor, with the names
 of the source code. x' is the new value of x. Every \`+ − × ÷ √\` is rounded on its own. Operations of equal
-precedence are evaluated from left to right. d is 1 and the other coefficients are the options, unless the
-line below the equations defines them. u is the array that a pass leaves for the next one. ∏β is the product
-of all β so far, and Σ sums over the n elements of a tensor. [numerics.md](numerics.md#the-rules) describes
-the arithmetic of all rules.
+precedence are evaluated from left to right. The line below the equations defines the coefficients. By
+default d is 1, and the others are the options. u is the array that a pass leaves for the next one. ∏β is
+the product of all β so far, and Σ sums over the n elements of a tensor.
+[numerics.md](numerics.md#the-rules) describes the arithmetic of all rules.
 
 - **A rule is a value**: \`rule({ lr })\` returns a plain, frozen object with a \`name\` and all options. You
   can compare it, store it as JSON or send it to a worker. A rule from JSON is checked like a rule from its
@@ -148,10 +148,9 @@ the arithmetic of all rules.
   \`OptionError\` names the import.
 - \`lr\`, \`weightDecay\` and \`momentum\` may be [schedules](schedules.md) or functions of t = 0, 1, … A rule
   that contains a function cannot be stored or sent.
-- \`weightDecay\` adds λ·θ to the gradient, as in PyTorch, unless the rule's table says that the decay is
-  decoupled. With decoupled decay, \`cautiousWeightDecay\` skips the decay of elements that the step moves
-  away from 0 (Chen et al., 2025). Unless \`maxLr\` is 0, the decay uses λ·η²/\`maxLr\` instead of λ·η (Defazio,
-  2025).
+- \`weightDecay\` adds λ·θ to the gradient, as in PyTorch, unless the rule's table states otherwise. With
+  decoupled decay, \`cautiousWeightDecay\` skips the decay of elements that the step moves away from 0 (Chen
+  et al., 2025). Unless \`maxLr\` is 0, the decay uses λ·η²/\`maxLr\` instead of λ·η (Defazio, 2025).
 ${item(`Norms ‖·‖ are computed per tensor. The division of the parameters into tensors therefore affects ${norms}.`)}
 ${item(`A tensor whose shape in the optimizer's \`shapes\` has two or more dimensions is a matrix for ${matrices}. The section of each of these rules describes the update of other tensors. ${matricesAlone} throws if no tensor has a shape.`)}
 ${item(`${points} need no schedule. Their \`params\` are the average x, and the gradient must be evaluated at \`optimizer.gradientPoint()\`. A step without a call of this method is an error.`)}
@@ -180,7 +179,7 @@ words of the tables, and the value:
 - ${number}
 - ${schedule}
 
-The second message is about a number in a schedule, which must be in the range of the option
+The second message is about a number in a schedule, which must be in the range of the option.
 
 Unknown words, strings, arrays and null instead of numbers, and unknown options throw as well. Tests try all
 of this with every option of every rule.

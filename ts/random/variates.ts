@@ -48,7 +48,7 @@ function poissonByRejection(mean: number, next: () => number): number {
   }
 }
 
-/** log(n!) by Stirling's series of log Γ for arguments from 10 on. */
+/** log(n!), from Stirling's series of log Γ for arguments from 10 on. */
 function logFactorial(n: number): number {
   let x = n + 1
   let below = 0
